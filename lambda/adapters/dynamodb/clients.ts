@@ -1,0 +1,57 @@
+import { GetCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
+import type { Client, ClientStore } from '../../core/oauth/client.ts';
+import { ALONE, domain, happened, partition, reaching, type Table } from './table.ts';
+
+export function dynamoClientStore({ client: dynamodb, name: TableName }: Table): ClientStore {
+  return {
+    async register({ id, name, redirectUris, createdAt, expiresAt }) {
+      // One update makes the client or finds it as it was. An item that has expired but still stands is made anew by
+      // keeping nothing of it but its date, which nobody relies on.
+      const { Attributes } = await reaching(
+        dynamodb.send(
+          new UpdateCommand({
+            TableName,
+            Key: { pk: partition.client(id), sk: ALONE },
+            UpdateExpression:
+              'SET #type = :type, id = :id, #name = :name, redirectUris = :uris, createdAt = if_not_exists(createdAt, :at), expiresAt = if_not_exists(expiresAt, :expires), #ttl = if_not_exists(#ttl, :expires)',
+            ExpressionAttributeNames: { '#type': 'type', '#name': 'name', '#ttl': 'ttl' },
+            ExpressionAttributeValues: {
+              ':type': 'client',
+              ':id': id,
+              ':name': name,
+              ':uris': redirectUris,
+              ':at': createdAt,
+              ':expires': expiresAt,
+            },
+            ReturnValues: 'ALL_NEW',
+          }),
+        ),
+      );
+      const registered = domain<Client>(Attributes!);
+      if (registered.expiresAt < expiresAt) await this.keep(id, expiresAt);
+      return registered;
+    },
+
+    async client(id, now) {
+      const { Item } = await reaching(
+        dynamodb.send(new GetCommand({ TableName, Key: { pk: partition.client(id), sk: ALONE } })),
+      );
+      return Item && Item.expiresAt > now ? domain<Client>(Item) : undefined;
+    },
+
+    async keep(id, expiresAt) {
+      await happened(
+        dynamodb.send(
+          new UpdateCommand({
+            TableName,
+            Key: { pk: partition.client(id), sk: ALONE },
+            UpdateExpression: 'SET expiresAt = :expires, #ttl = :expires',
+            ConditionExpression: 'expiresAt < :expires',
+            ExpressionAttributeNames: { '#ttl': 'ttl' },
+            ExpressionAttributeValues: { ':expires': expiresAt },
+          }),
+        ),
+      );
+    },
+  };
+}

@@ -1,0 +1,108 @@
+import { BatchGetCommand, PutCommand, TransactWriteCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
+import type { Grant } from '../../core/grant.ts';
+import { Outage } from '../../core/outage.ts';
+import { CURRENT, type Session, type SessionStore, type Stored } from '../../core/session.ts';
+import { ABSENT_OR_EXPIRED, ALONE, domain, happened, partition, reaching, type Table } from './table.ts';
+
+/** Recently seen sessions of everyone are listed from this many partitions, so that none of them is hot. */
+export const RECENT_SHARDS = 16;
+
+const LIVE_AND_THE_SAME = 'id = :id AND expiresAt > :now AND attribute_not_exists(endedAt)';
+const LIVE = 'expiresAt > :now AND attribute_not_exists(endedAt)';
+
+export function dynamoSessionStore({ client, name: table }: Table): SessionStore {
+  const put = (item: Record<string, unknown>, now: number) => ({
+    TableName: table,
+    Item: item,
+    ConditionExpression: ABSENT_OR_EXPIRED,
+    ExpressionAttributeValues: { ':now': now },
+  });
+
+  return {
+    async find(grant, name) {
+      const keys = [
+        { pk: partition.grant(grant), sk: ALONE },
+        { pk: partition.sessions(grant), sk: name },
+      ];
+      const { Responses, UnprocessedKeys } = await reaching(
+        client.send(new BatchGetCommand({ RequestItems: { [table]: { Keys: keys, ConsistentRead: true } } })),
+      );
+      if (UnprocessedKeys?.[table]) throw new Outage('The session table', new Error('it left keys unprocessed'));
+      const items = Responses?.[table] ?? [];
+      const at = (index: number) => items.find((item) => item.pk === keys[index]!.pk);
+      const [grantItem, sessionItem] = [at(0), at(1)];
+      return {
+        ...(grantItem && { grant: domain<Grant>(grantItem) }),
+        ...(sessionItem && { stored: domain<Stored>(sessionItem) }),
+      };
+    },
+
+    start: (session, now) => happened(client.send(new PutCommand(put(sessionItem(session), now)))),
+
+    renew: (session, staleName, now) => {
+      const pointer = {
+        pk: partition.sessions(session.grant),
+        sk: staleName,
+        type: 'renewal',
+        renewedAs: session.id,
+        expiresAt: session.expiresAt,
+        ttl: session.expiresAt,
+      };
+      const TransactItems = [{ Put: put(sessionItem(session), now) }, { Put: put(pointer, now) }];
+      return happened(client.send(new TransactWriteCommand({ TransactItems })));
+    },
+
+    async slide(session, lastSeenAt, expiresAt) {
+      await happened(
+        client.send(
+          new UpdateCommand({
+            TableName: table,
+            Key: keyOf(session),
+            UpdateExpression: 'SET lastSeenAt = :seen, expiresAt = :expires, #ttl = :expires, gsi2sk = :seenText',
+            ConditionExpression: LIVE_AND_THE_SAME,
+            ExpressionAttributeNames: { '#ttl': 'ttl' },
+            ExpressionAttributeValues: {
+              ':id': session.id,
+              ':seen': lastSeenAt,
+              ':seenText': String(lastSeenAt),
+              ':expires': expiresAt,
+              ':now': lastSeenAt,
+            },
+          }),
+        ),
+      );
+    },
+
+    async end(grant, id, now) {
+      await happened(
+        client.send(
+          new UpdateCommand({
+            TableName: table,
+            Key: { pk: partition.sessions(grant), sk: id },
+            UpdateExpression: 'SET endedAt = :now',
+            ConditionExpression: LIVE,
+            ExpressionAttributeValues: { ':now': now },
+          }),
+        ),
+      );
+    },
+  };
+}
+
+const keyOf = ({ grant, era, id }: Session) => ({
+  pk: partition.sessions(grant),
+  sk: era === 'modern' ? CURRENT : id,
+});
+
+function sessionItem(session: Session): Record<string, unknown> {
+  return {
+    ...keyOf(session),
+    type: 'session',
+    ...session,
+    ttl: session.expiresAt,
+    gsi1pk: `U#${session.user}`,
+    gsi1sk: `S#${session.startedAt}#${session.id}`,
+    gsi2pk: `R#${session.id.charCodeAt(0) % RECENT_SHARDS}`,
+    gsi2sk: String(session.lastSeenAt),
+  };
+}

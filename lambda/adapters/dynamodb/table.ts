@@ -1,0 +1,97 @@
+import {
+  ConditionalCheckFailedException,
+  DynamoDBClient,
+  DynamoDBServiceException,
+  TransactionCanceledException,
+} from '@aws-sdk/client-dynamodb';
+import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
+import { Outage } from '../../core/outage.ts';
+
+/** One table holds everything; `docs/data-model.md` lists its items. */
+export type Table = { client: DynamoDBDocumentClient; name: string };
+
+/** Opens the table with the function's own credentials. A request that hangs is an outage after three seconds. */
+export function openTable(name: string): Table {
+  const dynamodb = new DynamoDBClient({
+    maxAttempts: 3,
+    requestHandler: { connectionTimeout: 1000, requestTimeout: 3000 },
+  });
+  return { name, client: DynamoDBDocumentClient.from(dynamodb, { marshallOptions: { removeUndefinedValues: true } }) };
+}
+
+/**
+ * Partition keys. Their prefixes are what the functions' roles are told apart by (`dynamodb:LeadingKeys`), so `lib`
+ * grants by prefix and a function that reaches for another's items is refused.
+ */
+export const partition = {
+  client: (id: string) => `CL#${id}`,
+  authorizationRequest: (handleHash: string) => `AR#${handleHash}`,
+  signIn: (stateHash: string) => `UP#${stateHash}`,
+  code: (codeHash: string) => `CO#${codeHash}`,
+  grant: (id: string) => `G#${id}`,
+  identityTokens: (grant: string) => `T#${grant}`,
+  sessions: (grant: string) => `S#${grant}`,
+  approvals: (user: string) => `U#${user}`,
+  state: (user: string) => `N#${user}`,
+  sealedKey: (name: string) => `K#${name}`,
+};
+
+/** Sort key of items that stand alone in their partition. */
+export const ALONE = '-';
+
+const outages = new Set(['InternalServerError', 'ServiceUnavailable', 'TimeoutError', 'RequestTimeout']);
+
+/** Errors of throttling and contention, which the SDK has already retried. */
+const busy = new Set([
+  'ProvisionedThroughputExceededException',
+  'RequestLimitExceeded',
+  'ThrottlingException',
+  'TransactionConflictException',
+  'TransactionInProgressException',
+]);
+
+/**
+ * Runs a request, turning a store that does not answer into `Outage`. Outcomes of conditions, and mistakes such as a
+ * permission that is missing, pass through as they are.
+ */
+export async function reaching<T>(request: Promise<T>): Promise<T> {
+  try {
+    return await request;
+  } catch (error) {
+    if (error instanceof DynamoDBServiceException) {
+      const contended = error instanceof TransactionCanceledException && !conditionFailed(error);
+      const status = error.$metadata.httpStatusCode ?? 500;
+      if (!contended && status < 500 && !busy.has(error.name) && !outages.has(error.name)) throw error;
+    }
+    throw new Outage('The session table', error);
+  }
+}
+
+/** Whether a write was refused by its own condition, alone or as a part of a transaction. */
+export function conditionFailed(error: unknown): boolean {
+  if (error instanceof ConditionalCheckFailedException) return true;
+  return (
+    error instanceof TransactionCanceledException &&
+    (error.CancellationReasons ?? []).some((reason) => reason.Code === 'ConditionalCheckFailed')
+  );
+}
+
+/** Runs a conditional write: true when it happened, false when its condition refused it. */
+export async function happened(write: Promise<unknown>): Promise<boolean> {
+  try {
+    await reaching(write);
+    return true;
+  } catch (error) {
+    if (conditionFailed(error)) return false;
+    throw error;
+  }
+}
+
+/** Items carry their type and the table's own attributes; the domain sees neither. */
+export function domain<T>(item: Record<string, unknown>): T {
+  const { pk, sk, type, ttl, gsi1pk, gsi1sk, gsi2pk, gsi2sk, ...rest } = item;
+  return rest as T;
+}
+
+/** Clause of a conditional put or delete: nothing stands here, or what stands here has expired but not yet been deleted. */
+export const ABSENT_OR_EXPIRED = 'attribute_not_exists(pk) OR expiresAt <= :now';

@@ -1,0 +1,2 @@
+/** The time as everything here counts it. Handed to whoever needs it, so that tests can move it. */
+export const epochSeconds = (): number => Math.floor(Date.now() / 1000);

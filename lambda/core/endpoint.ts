@@ -1,0 +1,146 @@
+import { isInitializeRequest, isLegacyRequest } from '@modelcontextprotocol/server';
+import type { Caller } from './caller.ts';
+import type { Context } from './context.ts';
+import { Outage, RETRY_AFTER_SECONDS } from './outage.ts';
+import type { Server } from './server.ts';
+import type { Admission, Initialize, Refusal, Sessions } from './session.ts';
+
+/** Largest message, in bytes: four mebibytes, as the SDK has it. */
+const LARGEST_MESSAGE = 4 * 1024 * 1024;
+/** `initialize` is kept with the session, so it has to fit into a small item. */
+const LARGEST_INITIALIZE = 8 * 1024;
+/** The one revision with batches (JSON-RPC §6); 2025-06-18 removed them. */
+const BATCHING_REVISIONS = ['2025-03-26', '2024-11-05', '2024-10-07'];
+
+export type Endpoint = {
+  sessions: Sessions;
+  server: Server;
+  contextOf: (caller: Caller, admission: Admission) => Context;
+  log: (event: string, details?: Record<string, unknown>) => void;
+};
+
+export type Answer = {
+  response: Response;
+  /** What must be done before the function may freeze, though the answer need not wait for it. */
+  done: Promise<unknown>;
+};
+
+/** The way of a request to `/mcp` behind the authorizer: session, then server. Never throws. */
+export async function answerMcp(endpoint: Endpoint, request: Request, caller: Caller): Promise<Answer> {
+  try {
+    switch (request.method) {
+      case 'POST':
+        return await post(endpoint, request, caller);
+      case 'DELETE':
+        return settled(await endSession(endpoint, request, caller));
+      default:
+        return settled(rpcError(405, -32000, 'Method not allowed: use POST', { Allow: 'POST, DELETE' }));
+    }
+  } catch (error) {
+    return settled(failure(endpoint, error));
+  }
+}
+
+async function post(endpoint: Endpoint, request: Request, caller: Caller): Promise<Answer> {
+  const message = await readMessage(request);
+  if (message instanceof Response) return settled(message);
+  const { body } = message;
+  const legacy = await isLegacyRequest(request, body);
+  const admission = legacy
+    ? await legacySession(endpoint, request, body, caller)
+    : await endpoint.sessions.current(caller);
+  if (admission instanceof Response) return settled(admission);
+  if (typeof admission === 'string') return settled(refusal(admission));
+
+  const exchange = { request, body, caller, context: endpoint.contextOf(caller, admission) };
+  const done = admission.slid.catch((error) => endpoint.log('session_slide_failed', { error: String(error) }));
+  const { session } = admission;
+  if (legacy && Array.isArray(body) && !BATCHING_REVISIONS.includes(session.initialize?.protocolVersion ?? '')) {
+    return { response: rpcError(400, -32600, 'Invalid Request: this protocol version has no batches'), done };
+  }
+  const response = legacy ? await endpoint.server.legacy(exchange, session) : await endpoint.server.modern(exchange);
+  return { response, done };
+}
+
+/** Legacy: `initialize` starts a session, everything else names one. */
+async function legacySession(
+  { sessions }: Endpoint,
+  request: Request,
+  body: unknown,
+  caller: Caller,
+): Promise<Admission | Refusal | Response> {
+  if (isInitializeRequest(body)) {
+    const initialize = body.params as Initialize;
+    if (JSON.stringify(initialize).length > LARGEST_INITIALIZE) {
+      return rpcError(400, -32602, `Invalid params: initialize may have ${LARGEST_INITIALIZE} characters at most`);
+    }
+    return sessions.initialize(caller, initialize);
+  }
+  const id = sessionId(request);
+  if (id === undefined) {
+    return rpcError(400, -32000, 'Bad Request: send initialize first, then the Mcp-Session-Id it answers with');
+  }
+  return sessions.resume(caller, id, request.headers.get('mcp-protocol-version') ?? undefined);
+}
+
+async function endSession({ sessions }: Endpoint, request: Request, caller: Caller): Promise<Response> {
+  const id = sessionId(request);
+  if (id === undefined) return rpcError(400, -32000, 'Bad Request: Mcp-Session-Id is missing');
+  const refused = await sessions.end(caller, id);
+  return refused ? refusal(refused) : new Response(null, { status: 200 });
+}
+
+/** The session id, in the standard header or in the one that older integrations send. */
+const sessionId = ({ headers }: Request) =>
+  headers.get('mcp-session-id') ?? headers.get('x-mcp-session-id') ?? undefined;
+
+/** The parsed body, or the answer that says why there is none. */
+async function readMessage(request: Request): Promise<{ body: unknown } | Response> {
+  const type = request.headers.get('content-type')?.split(';')[0]?.trim().toLowerCase();
+  if (type !== 'application/json') {
+    return rpcError(415, -32000, 'Unsupported Media Type: Content-Type must be application/json');
+  }
+  const bytes = new Uint8Array(await request.arrayBuffer());
+  if (bytes.byteLength > LARGEST_MESSAGE) {
+    return rpcError(413, -32000, `Payload Too Large: a message may have ${LARGEST_MESSAGE} bytes at most`);
+  }
+  let body: unknown;
+  try {
+    body = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+  } catch {
+    return rpcError(400, -32700, 'Parse error: the body is not JSON in UTF-8');
+  }
+  if (body === null || typeof body !== 'object' || (Array.isArray(body) && body.length === 0)) {
+    return rpcError(400, -32600, 'Invalid Request: the body is no JSON-RPC message');
+  }
+  return { body };
+}
+
+function refusal(refused: Refusal): Response {
+  switch (refused) {
+    case 'unauthorized':
+      return Response.json(
+        { error: 'invalid_token', error_description: 'The token has expired or was revoked: sign in again' },
+        { status: 401, headers: { 'WWW-Authenticate': 'Bearer error="invalid_token"' } },
+      );
+    case 'session-not-found':
+      return rpcError(404, -32001, 'Session not found: send initialize again');
+  }
+}
+
+/** An answer in the protocol's own form, outside any exchange. */
+function rpcError(status: number, code: number, message: string, headers: Record<string, string> = {}): Response {
+  return Response.json({ jsonrpc: '2.0', error: { code, message }, id: null }, { status, headers });
+}
+
+function failure({ log }: Endpoint, error: unknown): Response {
+  if (error instanceof Outage) {
+    log('outage', { message: error.message, cause: String(error.cause) });
+    const headers = { 'Retry-After': String(RETRY_AFTER_SECONDS) };
+    return rpcError(503, -32000, 'Service unavailable: nothing has changed, try again shortly', headers);
+  }
+  log('unexpected_error', { error: error instanceof Error ? (error.stack ?? error.message) : String(error) });
+  return rpcError(500, -32603, 'Internal server error');
+}
+
+const settled = (response: Response): Answer => ({ response, done: Promise.resolve() });

@@ -1,0 +1,126 @@
+import { randomToken, sha256 } from '../digest.ts';
+import type { Client } from './client.ts';
+import { browserCookie } from './cookies.ts';
+import { OAuthError } from './error.ts';
+import type { Facade } from './facade.ts';
+import { type AuthorizationRequest, WAITING_SECONDS } from './flow.ts';
+import { isOurResource } from './metadata.ts';
+import { consentPage } from './pages.ts';
+import { formParameters, Parameters } from './parameters.ts';
+import { matchesRegistered, mayUse } from './redirect-uri.ts';
+
+const LONGEST_STATE = 2048;
+const challengeForm = /^[A-Za-z0-9_-]{43}$/;
+
+/**
+ * `/authorize` (RFC 6749 §4.1.1): checks the request and asks the user. Until client and redirect URI are known to be
+ * right, an error is shown here; from then on it goes to the client (RFC 9700 §4.11).
+ */
+export async function authorize(facade: Facade, request: Request): Promise<Response> {
+  const parameters =
+    request.method === 'POST' ? await formParameters(request) : new Parameters(new URL(request.url).searchParams);
+  const { client, redirectUri, state } = await trustedTarget(facade, parameters);
+  let asked: AuthorizationRequest;
+  try {
+    asked = {
+      client: client.id,
+      clientName: client.name,
+      redirectUri,
+      ...(state !== undefined && { state }),
+      ...askedFor(parameters, facade),
+    };
+  } catch (error) {
+    if (!(error instanceof OAuthError)) throw error;
+    return redirectToClient(facade, { redirectUri, state }, { error: error.code, error_description: error.message });
+  }
+
+  const { flows, now, rules } = facade;
+  const handle = randomToken();
+  const handleHash = await sha256(handle);
+  const cookie = browserCookie('consent', handleHash, rules.publicUrl);
+  const secret = randomToken();
+  await flows.putRequest(handleHash, {
+    ...asked,
+    browser: await sha256(secret),
+    expiresAt: now() + WAITING_SECONDS,
+  });
+  return consentPage(asked, rules, handle, cookie.set(secret, WAITING_SECONDS));
+}
+
+/** Who asks, and where the answer goes. @throws OAuthError that must not be sent to the redirect URI */
+async function trustedTarget({ clients, rules, now }: Facade, parameters: Parameters) {
+  const state = parameters.get('state');
+  if (state && state.length > LONGEST_STATE) {
+    throw new OAuthError('invalid_request', `state has ${state.length} characters; at most ${LONGEST_STATE} are kept`);
+  }
+  const clientId = parameters.require('client_id');
+  const client: Client | undefined = await clients.client(clientId, now());
+  if (!client) {
+    throw new OAuthError(
+      'invalid_request',
+      'This application is not registered here, or its registration has expired. Remove the server in your assistant and add it again.',
+    );
+  }
+  const redirectUri = parameters.require('redirect_uri');
+  if (!matchesRegistered(redirectUri, client.redirectUris) || !mayUse(redirectUri, rules.redirectSchemes)) {
+    throw new OAuthError('invalid_request', 'redirect_uri is not one that this application has registered');
+  }
+  return { client, redirectUri, state };
+}
+
+/** The rest of the request. @throws OAuthError that goes to the client */
+function askedFor(parameters: Parameters, { rules }: Facade): Pick<AuthorizationRequest, 'scopes' | 'challenge'> {
+  const responseType = parameters.require('response_type');
+  if (parameters.get('request')) throw new OAuthError('request_not_supported', 'send the parameters themselves');
+  if (parameters.get('request_uri'))
+    throw new OAuthError('request_uri_not_supported', 'send the parameters themselves');
+  if (responseType !== 'code') throw new OAuthError('unsupported_response_type', 'response_type must be code');
+  if ((parameters.get('response_mode') ?? 'query') !== 'query') {
+    throw new OAuthError('invalid_request', 'response_mode must be query');
+  }
+  if (parameters.get('prompt')?.split(' ').includes('none')) {
+    throw new OAuthError('interaction_required', 'the user is asked every time');
+  }
+  const challenge = parameters.get('code_challenge');
+  if (!challenge || !challengeForm.test(challenge) || parameters.get('code_challenge_method') !== 'S256') {
+    throw new OAuthError('invalid_request', 'PKCE with code_challenge_method S256 is required');
+  }
+  if (!isOurResource(parameters.get('resource'), rules.publicUrl)) {
+    throw new OAuthError('invalid_target', `resource must be ${rules.publicUrl}/mcp`);
+  }
+  return { challenge, scopes: grantedScopes(parameters.get('scope'), rules.scopes) };
+}
+
+/** The known ones of the scopes asked for; the default where none was asked for. `offline_access` is always so. */
+function grantedScopes(asked: string | undefined, known: readonly string[]): string[] {
+  if (asked === undefined) return known.slice(0, 1);
+  const words = asked.split(' ').filter(Boolean);
+  const granted = known.filter((scope) => words.includes(scope));
+  if (granted.length > 0) return granted;
+  if (words.every((word) => word === 'offline_access')) return known.slice(0, 1);
+  throw new OAuthError('invalid_scope', `none of these scopes is known; known are: ${known.join(', ')}`);
+}
+
+/**
+ * Sends the browser back to the client: 303, so that a POST is never repeated there (RFC 9700 §4.12), and with `iss`
+ * exactly once (RFC 9207), whatever the registered URI holds.
+ */
+export function redirectToClient(
+  { rules }: Pick<Facade, 'rules'>,
+  { redirectUri, state }: Pick<AuthorizationRequest, 'redirectUri' | 'state'>,
+  answer: Record<string, string>,
+  headers: Headers = new Headers(),
+): Response {
+  const location = new URL(redirectUri);
+  for (const [name, value] of Object.entries({
+    ...answer,
+    ...(state !== undefined && { state }),
+    iss: rules.publicUrl,
+  })) {
+    location.searchParams.set(name, value);
+  }
+  headers.set('Location', location.href);
+  headers.set('Cache-Control', 'no-store');
+  headers.set('Referrer-Policy', 'no-referrer');
+  return new Response(null, { status: 303, headers });
+}

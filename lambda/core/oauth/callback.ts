@@ -1,0 +1,101 @@
+import { randomId, randomToken, sha256 } from '../digest.ts';
+import type { Grant } from '../grant.ts';
+import { SignInRefused } from '../identity-provider.ts';
+import { Outage } from '../outage.ts';
+import { userKey } from '../user-key.ts';
+import { redirectToClient } from './authorize.ts';
+import { browserCookie } from './cookies.ts';
+import { OAuthError } from './error.ts';
+import type { Facade } from './facade.ts';
+import { CODE_SECONDS, type SignIn } from './flow.ts';
+import { Parameters } from './parameters.ts';
+
+/**
+ * `GET /callback`: the user is back from the identity provider. The answer counts only in the browser that consented
+ * (CVE-2026-27124): in any other one the sign-in is ended and the provider's code is not redeemed.
+ */
+export async function callback(facade: Facade, request: Request): Promise<Response> {
+  const { flows, now, rules, sealer } = facade;
+  const { searchParams } = new URL(request.url);
+  const state = new Parameters(searchParams).require('state');
+  const stateHash = await sha256(state);
+  const signingIn = browserCookie('sign-in', stateHash, rules.publicUrl);
+  const secret = signingIn.read(request);
+  if (secret === undefined) {
+    await flows.burnSignIn(stateHash);
+    throw new OAuthError(
+      'access_denied',
+      'You are signing in with a browser that was not asked for consent. Go back to your assistant and connect again.',
+    );
+  }
+
+  const grantId = randomId();
+  const seal = await sealer.prepare({ purpose: 'upstream', grant: grantId });
+  const signIn = await flows.takeSignIn(stateHash, await sha256(secret), now());
+  if (!signIn) {
+    throw new OAuthError(
+      'invalid_request',
+      'This sign-in has already been completed or has expired. Go back to your assistant and connect again.',
+    );
+  }
+  const headers = new Headers({ 'Set-Cookie': signingIn.clear() });
+  try {
+    const code = await completeSignIn(facade, searchParams, { state, ...signIn }, grantId, seal);
+    return redirectToClient(facade, signIn, { code }, headers);
+  } catch (error) {
+    return redirectToClient(facade, signIn, asClientError(error, facade.log), headers);
+  }
+}
+
+/** Redeems the provider's answer and writes the grant. @returns the authorization code */
+async function completeSignIn(
+  { identityProvider, grants, now, rules }: Facade,
+  answer: URLSearchParams,
+  signIn: SignIn & { state: string },
+  grantId: string,
+  seal: (text: string) => Promise<string>,
+): Promise<string> {
+  const { identity, tokens } = await identityProvider.redeem(answer, signIn);
+  const { client, clientName, redirectUri, challenge, scopes } = signIn;
+  const user = await userKey(identity.issuer, identity.subject);
+  const at = now();
+  const grant: Grant = {
+    id: grantId,
+    status: 'active',
+    user,
+    issuer: identity.issuer,
+    subject: identity.subject,
+    groups: identity.groups,
+    client,
+    clientName,
+    scopes,
+    createdAt: at,
+    absoluteExpiresAt: at + rules.grantAbsoluteSeconds,
+    idleExpiresAt: at + rules.grantIdleSeconds,
+    refresh: { head: 1, predecessor: 0, superseded: {} },
+  };
+  const code = `hac1_${randomToken()}`;
+  await grants.createGrant({
+    grant,
+    tokens: { sealed: await seal(JSON.stringify(tokens)), version: 1, expiresAt: tokens.expiresAt },
+    codeHash: await sha256(code),
+    code: { grant: grantId, user, client, redirectUri, challenge, scopes, expiresAt: at + CODE_SECONDS },
+    approval: { user, client, clientName, redirectHost: new URL(redirectUri).host, scopes, at },
+  });
+  return code;
+}
+
+/** The sign-in is spent, so what went wrong goes to the client, which can start another. */
+function asClientError(error: unknown, log: Facade['log']): { error: string; error_description?: string } {
+  if (error instanceof SignInRefused) {
+    log('sign_in_refused', { reason: error.reason });
+    if (error.reason === 'access_denied') return { error: 'access_denied' };
+    return { error: 'server_error', error_description: 'The identity provider refused the sign-in.' };
+  }
+  if (error instanceof Outage) {
+    log('outage', { message: error.message, cause: String(error.cause) });
+    return { error: 'temporarily_unavailable', error_description: 'Try again shortly.' };
+  }
+  log('unexpected_error', { error: error instanceof Error ? (error.stack ?? error.message) : String(error) });
+  return { error: 'server_error', error_description: 'Something went wrong. The log of the server has the details.' };
+}

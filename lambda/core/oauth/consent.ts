@@ -1,0 +1,67 @@
+import { randomToken, sha256 } from '../digest.ts';
+import { redirectToClient } from './authorize.ts';
+import { browserCookie } from './cookies.ts';
+import { OAuthError } from './error.ts';
+import type { Facade } from './facade.ts';
+import { WAITING_SECONDS } from './flow.ts';
+import { formParameters } from './parameters.ts';
+
+/**
+ * `POST /consent`: the user has answered. Only now is a sign-in started, and only the browser that saw the question may
+ * answer it (MCP security best practices, confused deputy; RFC 9700 §4.7).
+ */
+export async function consent(facade: Facade, request: Request): Promise<Response> {
+  const { flows, identityProvider, now, rules } = facade;
+  refuseForeignForm(request, rules.publicUrl);
+  const form = await formParameters(request);
+  const answer = form.get('answer');
+  if (answer !== 'approve' && answer !== 'deny') throw new OAuthError('invalid_request', 'Choose Approve or Deny.');
+
+  const handleHash = await sha256(form.require('request'));
+  const asking = browserCookie('consent', handleHash, rules.publicUrl);
+  const secret = asking.read(request);
+  if (secret === undefined) throw notThisBrowser();
+
+  // Reaching the provider's discovery document first: if it does not answer, the question stays open.
+  const secrets = { state: randomToken(), nonce: randomToken(), verifier: randomToken() };
+  const signInUrl = answer === 'approve' ? await identityProvider.signInUrl(secrets) : undefined;
+
+  const asked = await flows.takeRequest(handleHash, await sha256(secret), now());
+  if (!asked) {
+    throw new OAuthError(
+      'invalid_request',
+      'This question has already been answered or has expired. Go back to your assistant and connect again.',
+    );
+  }
+  const headers = new Headers({ 'Set-Cookie': asking.clear() });
+  if (!signInUrl) return redirectToClient(facade, asked, { error: 'access_denied' }, headers);
+
+  const stateHash = await sha256(secrets.state);
+  const signingIn = browserCookie('sign-in', stateHash, rules.publicUrl);
+  const browser = randomToken();
+  await flows.putSignIn(stateHash, {
+    ...asked,
+    nonce: secrets.nonce,
+    verifier: secrets.verifier,
+    browser: await sha256(browser),
+    expiresAt: now() + WAITING_SECONDS,
+  });
+  headers.append('Set-Cookie', signingIn.set(browser, WAITING_SECONDS));
+  headers.set('Location', signInUrl);
+  headers.set('Cache-Control', 'no-store');
+  headers.set('Referrer-Policy', 'no-referrer');
+  return new Response(null, { status: 303, headers });
+}
+
+/** A form that another site submits carries that site's origin, whatever cookies come with it. */
+function refuseForeignForm(request: Request, publicUrl: string): void {
+  const origin = request.headers.get('origin');
+  const site = request.headers.get('sec-fetch-site');
+  if ((origin !== null && origin !== publicUrl) || (site !== null && site !== 'same-origin')) throw notThisBrowser();
+}
+
+const notThisBrowser = () =>
+  new OAuthError(
+    'access_denied',
+    'This answer did not come from the page that asked. Go back to your assistant and connect again.',
+  );

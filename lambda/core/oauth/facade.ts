@@ -1,0 +1,124 @@
+import type { IdentityProvider } from '../identity-provider.ts';
+import type { IdentityTokenKeeper } from '../identity-tokens.ts';
+import { Outage, RETRY_AFTER_SECONDS } from '../outage.ts';
+import type { Sealer } from '../seal.ts';
+import { authorize } from './authorize.ts';
+import { callback } from './callback.ts';
+import type { ClientStore } from './client.ts';
+import { consent } from './consent.ts';
+import { OAuthError, statusOf } from './error.ts';
+import type { FlowStore, GrantStore } from './flow.ts';
+import { authorizationServerMetadata, protectedResourceMetadata } from './metadata.ts';
+import { errorPage } from './pages.ts';
+import { register } from './register.ts';
+import { revoke } from './revoke.ts';
+import { token } from './token.ts';
+import type { MacKey, Signer } from './tokens.ts';
+
+/** What an owner decides about sign-in. */
+export type FacadeRules = {
+  /** The origin that clients know: issuer of tokens, and prefix of every endpoint. */
+  publicUrl: string;
+  /** Scopes a client may be granted; the first is the default. */
+  scopes: string[];
+  accessTokenSeconds: number;
+  grantIdleSeconds: number;
+  grantAbsoluteSeconds: number;
+  refreshWindowSeconds: number;
+  redirectSchemes: string[];
+  /** What the consent page calls the identity provider. */
+  identityProviderName: string;
+};
+
+/** Everything the facade works with. */
+export type Facade = {
+  rules: FacadeRules;
+  clients: ClientStore;
+  flows: FlowStore;
+  grants: GrantStore;
+  signer: Signer;
+  macKey: MacKey;
+  sealer: Sealer;
+  identityProvider: IdentityProvider;
+  identityTokens: IdentityTokenKeeper;
+  /** Epoch seconds. */
+  now: () => number;
+  /** Something an operator should know; never a secret. */
+  log: (event: string, details?: Record<string, unknown>) => void;
+};
+
+type Endpoint = {
+  methods: string[];
+  answer: (facade: Facade, request: Request) => Promise<Response>;
+  /** Browsers show pages; programs read JSON. */
+  errors: 'page' | 'json';
+};
+
+const metadata = (document: (publicUrl: string, scopes: string[]) => object): Endpoint => ({
+  methods: ['GET', 'HEAD'],
+  answer: async ({ rules }) =>
+    Response.json(document(rules.publicUrl, rules.scopes), { headers: { 'Cache-Control': 'public, max-age=3600' } }),
+  errors: 'json',
+});
+
+/** The keys that access tokens verify with (RFC 7517). Short-lived in caches, so that a new key is known before use. */
+const keys: Endpoint = {
+  methods: ['GET', 'HEAD'],
+  answer: async ({ signer }) =>
+    Response.json({ keys: await signer.publicKeys() }, { headers: { 'Cache-Control': 'public, max-age=300' } }),
+  errors: 'json',
+};
+
+/** The whole authorization server: a path, and what answers there. */
+const endpoints: Record<string, Endpoint> = {
+  '/.well-known/oauth-protected-resource': metadata(protectedResourceMetadata),
+  '/.well-known/oauth-protected-resource/mcp': metadata(protectedResourceMetadata),
+  '/.well-known/oauth-authorization-server': metadata(authorizationServerMetadata),
+  '/.well-known/openid-configuration': metadata(authorizationServerMetadata),
+  '/jwks.json': keys,
+  '/register': { methods: ['POST'], answer: register, errors: 'json' },
+  '/authorize': { methods: ['GET', 'POST'], answer: authorize, errors: 'page' },
+  '/consent': { methods: ['POST'], answer: consent, errors: 'page' },
+  '/callback': { methods: ['GET'], answer: callback, errors: 'page' },
+  '/token': { methods: ['POST'], answer: token, errors: 'json' },
+  '/revoke': { methods: ['POST'], answer: revoke, errors: 'json' },
+};
+
+/** Answers one request to the facade. Never throws: an outage is 503, anything unforeseen 500 with nothing but an id. */
+export async function oauthFacade(facade: Facade, request: Request): Promise<Response> {
+  const endpoint = endpoints[new URL(request.url).pathname];
+  if (!endpoint) return Response.json({ error: 'not_found' }, { status: 404 });
+  if (!endpoint.methods.includes(request.method)) {
+    const Allow = endpoint.methods.join(', ');
+    return Response.json(
+      { error: 'invalid_request', error_description: `Use ${Allow}` },
+      { status: 405, headers: { Allow } },
+    );
+  }
+  try {
+    return await endpoint.answer(facade, request);
+  } catch (error) {
+    const refusal = asOAuthError(error, facade.log);
+    return endpoint.errors === 'page' ? errorPage(refusal) : jsonError(refusal);
+  }
+}
+
+/** What a client or a user may know of a failure. */
+function asOAuthError(error: unknown, log: Facade['log']): OAuthError {
+  if (error instanceof OAuthError) return error;
+  if (error instanceof Outage) {
+    log('outage', { message: error.message, cause: String(error.cause) });
+    return new OAuthError(
+      'temporarily_unavailable',
+      'A part of this server does not answer. Nothing has changed: try again shortly.',
+    );
+  }
+  log('unexpected_error', { error: error instanceof Error ? (error.stack ?? error.message) : String(error) });
+  return new OAuthError('server_error', 'Something went wrong on this server. Its log has the details.');
+}
+
+function jsonError({ code, message }: OAuthError): Response {
+  const headers: Record<string, string> = { 'Cache-Control': 'no-store' };
+  if (code === 'temporarily_unavailable') headers['Retry-After'] = String(RETRY_AFTER_SECONDS);
+  return Response.json({ error: code, error_description: message }, { status: statusOf(code), headers });
+}

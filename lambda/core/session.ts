@@ -1,0 +1,190 @@
+import type { Caller } from './caller.ts';
+import { randomId } from './digest.ts';
+import { type Grant, isLive } from './grant.ts';
+import { Outage } from './outage.ts';
+
+/** One stretch of work of one client under one grant. Times are epoch seconds. */
+export type Session = {
+  id: string;
+  grant: string;
+  user: string;
+  /** `legacy`: named by `Mcp-Session-Id`. `modern`: the calls of a grant until they pause for longer than the TTL. */
+  era: 'legacy' | 'modern';
+  startedAt: number;
+  lastSeenAt: number;
+  expiresAt: number;
+  /** Set once the client has ended the session (DELETE) or somebody revoked it. */
+  endedAt?: number;
+  /** Legacy: the `initialize` parameters, so that any process can take the session up. */
+  initialize?: Initialize;
+};
+
+/** Parameters of the `initialize` request (MCP 2025-11-25, lifecycle), as far as a server depends on them. */
+export type Initialize = {
+  protocolVersion: string;
+  capabilities: Record<string, unknown>;
+  clientInfo: { name: string; version: string; [member: string]: unknown };
+};
+
+/** What stands in the store under a session's name. */
+export type Stored = Session | { renewedAs: string; expiresAt: number };
+
+/** Where sessions live. Any method throws `Outage` when the store does not answer, and then nothing has changed. */
+export interface SessionStore {
+  /**
+   * The grant and what stands under the name, in one consistent round trip.
+   * @param name a legacy session id, or `CURRENT`
+   */
+  find(grant: string, name: string): Promise<{ grant?: Grant; stored?: Stored }>;
+  /**
+   * Puts the session under its name (modern: `CURRENT`), unless something that has not expired stands there.
+   * @returns false when something stands there: read again
+   */
+  start(session: Session, now: number): Promise<boolean>;
+  /**
+   * Puts the session and, under the stale name, the pointer to it: both or neither.
+   * @returns false when something that has not expired stands under the stale name: read again
+   */
+  renew(session: Session, staleName: string, now: number): Promise<boolean>;
+  /** Moves `lastSeenAt` and `expiresAt` of a session that is live and still the same; else does nothing. */
+  slide(session: Session, lastSeenAt: number, expiresAt: number): Promise<void>;
+  /** Marks the legacy session as ended; one that is unknown or expired stays as it is. */
+  end(grant: string, id: string, now: number): Promise<void>;
+}
+
+/** The name under which a grant's current modern session stands. No legacy id contains a space. */
+export const CURRENT = ' current';
+
+/** A session is written at most this often, however many requests it has (and in time where the TTL is short). */
+const slideEverySeconds = (ttlSeconds: number) => Math.min(60, ttlSeconds / 10);
+
+/** How often a station reads again when somebody else wrote first; each time the other has made progress. */
+const ATTEMPTS = 5;
+
+const legacyId = /^[\x21-\x7e]{1,128}$/;
+
+export type SessionRules = {
+  ttlSeconds: number;
+  /** What an expired or unknown id of an authenticated caller gets: a fresh session, or 404. */
+  stale: 'renew' | 'reject';
+};
+
+/** Why the session station lets a request go no further. */
+export type Refusal =
+  /** The token has expired or its grant has ended: sign in again. */
+  | 'unauthorized'
+  /** The session was ended, or (`stale: 'reject'`) is not known. */
+  | 'session-not-found';
+
+export type Admission = {
+  grant: Grant;
+  session: Session;
+  /** Resolves when the session's slide is stored; must be awaited before the function may freeze. */
+  slid: Promise<void>;
+};
+
+/**
+ * Station 2: caller and id → live session, slid, or refused.
+ *
+ * A session is looked up in its caller's own grant, so someone else's id is simply not there: it behaves as unknown.
+ */
+export class Sessions {
+  readonly #store: SessionStore;
+  readonly #rules: SessionRules;
+  readonly #now: () => number;
+
+  /** @param now epoch seconds */
+  constructor(store: SessionStore, rules: SessionRules, now: () => number) {
+    this.#store = store;
+    this.#rules = rules;
+    this.#now = now;
+  }
+
+  /** Starts the session of an `initialize` request. */
+  async initialize(caller: Caller, initialize: Initialize): Promise<Admission | Refusal> {
+    const session = this.#fresh(caller, 'legacy', initialize);
+    const { grant } = await this.#store.find(caller.grant, session.id);
+    if (!this.#authorized(caller, grant)) return 'unauthorized';
+    await this.#store.start(session, this.#now());
+    return { grant, session, slid: Promise.resolve() };
+  }
+
+  /** The session that a legacy request names. */
+  async resume(caller: Caller, id: string, protocolVersion: string | undefined): Promise<Admission | Refusal> {
+    if (!legacyId.test(id)) return 'session-not-found';
+    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+      const { grant, stored } = await this.#store.find(caller.grant, id);
+      if (!this.#authorized(caller, grant)) return 'unauthorized';
+      const live = stored && stored.expiresAt > this.#now() ? stored : undefined;
+      if (live && 'renewedAs' in live) {
+        id = live.renewedAs;
+        continue;
+      }
+      if (live) return live.endedAt === undefined ? this.#admit(grant, live) : 'session-not-found';
+      if (this.#rules.stale === 'reject') return 'session-not-found';
+      const known = stored && 'initialize' in stored ? stored.initialize : undefined;
+      const session = this.#fresh(caller, 'legacy', known ?? anonymous(protocolVersion));
+      if (await this.#store.renew(session, id, this.#now())) return { grant, session, slid: Promise.resolve() };
+    }
+    throw contended(id);
+  }
+
+  /** The session that a modern request falls into. */
+  async current(caller: Caller): Promise<Admission | Refusal> {
+    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+      const { grant, stored } = await this.#store.find(caller.grant, CURRENT);
+      if (!this.#authorized(caller, grant)) return 'unauthorized';
+      if (stored && 'id' in stored && stored.expiresAt > this.#now()) return this.#admit(grant, stored);
+      const session = this.#fresh(caller, 'modern');
+      if (await this.#store.start(session, this.#now())) return { grant, session, slid: Promise.resolve() };
+    }
+    throw contended(caller.grant);
+  }
+
+  /** Ends a legacy session at its client's wish (DELETE). */
+  async end(caller: Caller, id: string): Promise<Refusal | undefined> {
+    if (!legacyId.test(id)) return 'session-not-found';
+    const { grant, stored } = await this.#store.find(caller.grant, id);
+    if (!this.#authorized(caller, grant)) return 'unauthorized';
+    if (!stored || stored.expiresAt <= this.#now()) return 'session-not-found';
+    if ('renewedAs' in stored) return this.end(caller, stored.renewedAs);
+    if (stored.endedAt !== undefined) return 'session-not-found';
+    await this.#store.end(caller.grant, id, this.#now());
+    return undefined;
+  }
+
+  #authorized(caller: Caller, grant: Grant | undefined): grant is Grant {
+    const now = this.#now();
+    return caller.expiresAt > now && isLive(grant, now) && grant.user === caller.user && grant.client === caller.client;
+  }
+
+  #admit(grant: Grant, session: Session): Admission {
+    const now = this.#now();
+    if (now - session.lastSeenAt < slideEverySeconds(this.#rules.ttlSeconds))
+      return { grant, session, slid: Promise.resolve() };
+    const slidden = { ...session, lastSeenAt: now, expiresAt: now + this.#rules.ttlSeconds };
+    return { grant, session: slidden, slid: this.#store.slide(session, slidden.lastSeenAt, slidden.expiresAt) };
+  }
+
+  #fresh(caller: Caller, era: Session['era'], initialize?: Initialize): Session {
+    const now = this.#now();
+    return {
+      id: randomId(),
+      grant: caller.grant,
+      user: caller.user,
+      era,
+      startedAt: now,
+      lastSeenAt: now,
+      expiresAt: now + this.#rules.ttlSeconds,
+      ...(initialize && { initialize }),
+    };
+  }
+}
+
+/** Stands in for the `initialize` parameters of a session that the store no longer knows. */
+function anonymous(protocolVersion = '2025-03-26'): Initialize {
+  return { protocolVersion, capabilities: {}, clientInfo: { name: 'unknown', version: '0' } };
+}
+
+const contended = (name: string) =>
+  new Outage('The store', new Error(`${name} changed ${ATTEMPTS} times while it was read`));

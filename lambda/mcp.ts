@@ -1,0 +1,82 @@
+import { type LambdaRuntime, streamResponse, toRequest } from './adapters/api-gateway.ts';
+import { dynamoIdentityTokenStore } from './adapters/dynamodb/identity-tokens.ts';
+import { dynamoSessionStore } from './adapters/dynamodb/sessions.ts';
+import { dynamoStateStore } from './adapters/dynamodb/state.ts';
+import { openTable } from './adapters/dynamodb/table.ts';
+import { kmsSealer, openKms } from './adapters/kms.ts';
+import { log } from './adapters/log.ts';
+import { openIdProvider } from './adapters/openid.ts';
+import { readSecret } from './adapters/secrets.ts';
+import { readCallerContext } from './core/caller.ts';
+import { epochSeconds } from './core/clock.ts';
+import { answerMcp, type Endpoint } from './core/endpoint.ts';
+import { IdentityTokenKeeper } from './core/identity-tokens.ts';
+import { Server } from './core/server.ts';
+import { Sessions } from './core/session.ts';
+import { State } from './core/state.ts';
+import { mcpVariables, readEnvironment } from './environment.ts';
+import { createServer } from './server.ts';
+
+/** The MCP function: stations 2 to 4, around the owner's `createServer`. */
+
+declare const awslambda: LambdaRuntime;
+
+const environment = readEnvironment(mcpVariables, process.env);
+const { PUBLIC_URL, TABLE_NAME, IDP_ISSUER } = environment;
+const table = openTable(TABLE_NAME);
+const state = dynamoStateStore(table);
+const identityTokens = openIdentityTokens();
+
+const endpoint: Endpoint = {
+  sessions: new Sessions(
+    dynamoSessionStore(table),
+    { ttlSeconds: environment.MCP_SESSION_TTL_HOURS * 3600, stale: environment.STALE_SESSION },
+    epochSeconds,
+  ),
+  server: new Server(createServer, (error) => log('mcp_refused', { message: error.message })),
+  contextOf: ({ client, scopes }, { grant, session }) => ({
+    user: { key: grant.user, issuer: grant.issuer, subject: grant.subject, groups: grant.groups },
+    client: { id: client, name: grant.clientName },
+    session: {
+      id: session.id,
+      era: session.era,
+      startedAt: new Date(session.startedAt * 1000),
+      expiresAt: new Date(session.expiresAt * 1000),
+    },
+    scopes,
+    state: new State(state, grant.user, epochSeconds),
+    identityProviderIssuer: IDP_ISSUER,
+    upstreamToken: () => {
+      if (!identityTokens) throw new Error('Set `upstreamTokens: true` on the stack to let tools use these tokens');
+      return identityTokens.accessToken(grant.id);
+    },
+  }),
+  log,
+};
+
+/** The identity provider's tokens, if the stack lets this function open them. */
+function openIdentityTokens(): IdentityTokenKeeper | undefined {
+  const { SEAL_KEY_ID, IDP_CLIENT_ID, IDP_SCOPES, IDP_CLIENT_SECRET_ARN } = environment;
+  if (!SEAL_KEY_ID || !IDP_ISSUER || !IDP_CLIENT_ID || !IDP_SCOPES) return undefined;
+  return new IdentityTokenKeeper({
+    store: dynamoIdentityTokenStore(table),
+    sealer: kmsSealer(openKms(), SEAL_KEY_ID, TABLE_NAME),
+    identityProvider: openIdProvider({
+      issuer: IDP_ISSUER,
+      clientId: IDP_CLIENT_ID,
+      ...(IDP_CLIENT_SECRET_ARN && { clientSecret: () => readSecret(IDP_CLIENT_SECRET_ARN) }),
+      scopes: IDP_SCOPES,
+      redirectUri: `${PUBLIC_URL}/callback`,
+      now: epochSeconds,
+    }),
+    now: epochSeconds,
+  });
+}
+
+export const handler = awslambda.streamifyResponse(async (event, stream) => {
+  const caller = readCallerContext(event.requestContext.authorizer);
+  const { response, done } = await answerMcp(endpoint, toRequest(event, PUBLIC_URL), caller);
+  response.headers.set('Access-Control-Allow-Origin', '*');
+  response.headers.set('Access-Control-Expose-Headers', 'Mcp-Session-Id, WWW-Authenticate');
+  await streamResponse(response, stream, awslambda, done);
+});

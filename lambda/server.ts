@@ -1,0 +1,106 @@
+import { McpServer } from '@modelcontextprotocol/server';
+import * as z from 'zod/v4';
+import type { Context } from './core/context.ts';
+
+/**
+ * Your MCP server. This is the one file to edit: register your own tools, and keep or delete these five, which show
+ * what the context is good for.
+ *
+ * It is called once for each request and must not keep anything in memory: the next request may reach another process.
+ */
+export function createServer(context: Context): McpServer {
+  const server = new McpServer(
+    { name: 'holdfast', title: 'Holdfast', version: '0.1.0' },
+    // Nothing changes while it runs, and saying so keeps clients from holding a stream open to hear of it.
+    { capabilities: { tools: { listChanged: false } } },
+  );
+
+  server.registerTool(
+    'whoami',
+    {
+      title: 'Who am I?',
+      description: 'Tells which user this assistant is acting for, through which client, and with which scopes.',
+      annotations: { readOnlyHint: true },
+    },
+    async () => json({ user: context.user, client: context.client, scopes: context.scopes }),
+  );
+
+  server.registerTool(
+    'session',
+    {
+      title: 'This session',
+      description: 'Tells when this session started, when it will expire if nothing more happens, and its era.',
+      annotations: { readOnlyHint: true },
+    },
+    async () => json(context.session),
+  );
+
+  server.registerTool(
+    'note',
+    {
+      title: 'Remember and recall a note',
+      description:
+        'Without text, recalls the note of that name. With text, remembers it for this user, for 30 days unless told otherwise. Pass the version that was recalled to be sure that nobody has changed the note since.',
+      inputSchema: z.object({
+        name: z
+          .string()
+          .regex(/^[\w.-]{1,64}$/)
+          .describe('Letters, digits, dot, dash, underscore'),
+        text: z.string().max(10_000).optional(),
+        version: z.int().min(0).optional().describe('0: only if there is no such note yet'),
+        days: z.number().positive().max(365).optional(),
+      }),
+    },
+    async ({ name, text, version, days }) => {
+      const key = `note/${name}`;
+      if (text !== undefined) {
+        const options = { version, ttlSeconds: days === undefined ? undefined : Math.ceil(days * 86_400) };
+        return json(await context.state.put(key, text, options));
+      }
+      const note = await context.state.get<string>(key);
+      return note ? json(note) : failed(`There is no note named ${name}, or it has expired`);
+    },
+  );
+
+  server.registerTool(
+    'userinfo',
+    {
+      title: 'What the identity provider knows',
+      description: 'Asks the identity provider who the user is, with the user’s own token there.',
+      annotations: { readOnlyHint: true, openWorldHint: true },
+    },
+    async () => {
+      const discovery = await fetch(`${context.identityProviderIssuer}/.well-known/openid-configuration`);
+      const { userinfo_endpoint } = (await discovery.json()) as { userinfo_endpoint: string };
+      const headers = { Authorization: `Bearer ${await context.upstreamToken()}` };
+      const answer = await fetch(userinfo_endpoint, { headers });
+      return answer.ok ? json(await answer.json()) : failed(`The identity provider answered ${answer.status}`);
+    },
+  );
+
+  server.registerTool(
+    'slow_task',
+    {
+      title: 'A slow task',
+      description: 'Works for some seconds and reports its progress.',
+      inputSchema: z.object({ steps: z.int().min(1).max(60).default(5) }),
+      annotations: { readOnlyHint: true },
+    },
+    async ({ steps }, { mcpReq }) => {
+      const progressToken = mcpReq._meta?.progressToken;
+      for (let step = 1; step <= steps; step++) {
+        await new Promise((resolve) => setTimeout(resolve, 500));
+        if (progressToken === undefined) continue;
+        const params = { progressToken, progress: step, total: steps, message: `Step ${step} of ${steps}` };
+        await mcpReq.notify({ method: 'notifications/progress', params });
+      }
+      return json({ steps, done: true });
+    },
+  );
+
+  return server;
+}
+
+const json = (value: unknown) => ({ content: [{ type: 'text' as const, text: JSON.stringify(value, null, 2) }] });
+
+const failed = (text: string) => ({ content: [{ type: 'text' as const, text }], isError: true });
