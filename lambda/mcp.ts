@@ -3,7 +3,8 @@ import { dynamoIdentityTokenStore } from './adapters/dynamodb/identity-tokens.ts
 import { dynamoSessionStore } from './adapters/dynamodb/sessions.ts';
 import { dynamoStateStore } from './adapters/dynamodb/state.ts';
 import { openTable } from './adapters/dynamodb/table.ts';
-import { kmsSealer, openKms } from './adapters/kms.ts';
+import { openKms } from './adapters/kms.ts';
+import { kmsSealer } from './adapters/kms-sealer.ts';
 import { log } from './adapters/log.ts';
 import { openIdProvider } from './adapters/openid.ts';
 import { readSecret } from './adapters/secrets.ts';

@@ -1,10 +1,5 @@
-import * as openid from 'openid-client';
-import {
-  type IdentityProvider,
-  type IdentityTokens,
-  SignInRefused,
-  type SignInSecrets,
-} from '../core/identity-provider.ts';
+import * as oauth from 'oauth4webapi';
+import { type IdentityProvider, type IdentityTokens, SignInRefused } from '../core/identity-provider.ts';
 import { Outage } from '../core/outage.ts';
 
 export type OpenIdClient = {
@@ -19,104 +14,124 @@ export type OpenIdClient = {
   now: () => number;
 };
 
-const TIMEOUT_SECONDS = 6;
+const TIMEOUT_MILLISECONDS = 6000;
 const DEFAULT_LIFETIME_SECONDS = 3600;
 
-/** The identity provider by OpenID Connect, with the certified `openid-client`. */
-export function openIdProvider(client: OpenIdClient): IdentityProvider {
-  let discovered: Promise<openid.Configuration> | undefined;
+/** What is known of the provider once its discovery document has been read. */
+type Known = { server: oauth.AuthorizationServer; client: oauth.Client; authentication: oauth.ClientAuth };
 
-  /** The provider's endpoints and keys, fetched once in the life of the function. */
-  function configuration(): Promise<openid.Configuration> {
-    discovered ??= discover(client).catch((error) => {
-      discovered = undefined;
-      throw new Outage('The identity provider', error);
-    });
-    return discovered;
+/** The identity provider by OpenID Connect, with `oauth4webapi`: certified, and the smallest that is. */
+export function openIdProvider({ issuer, clientId, clientSecret, ...own }: OpenIdClient): IdentityProvider {
+  const options = () => ({
+    signal: AbortSignal.timeout(TIMEOUT_MILLISECONDS),
+    [oauth.allowInsecureRequests]: isLoopback(new URL(issuer)),
+  });
+  let known: Promise<Known> | undefined;
+
+  async function discover(): Promise<Known> {
+    const answer = await oauth.discoveryRequest(new URL(issuer), { ...options(), algorithm: 'oidc' });
+    const server = await oauth.processDiscoveryResponse(new URL(issuer), answer);
+    const secret = await clientSecret?.();
+    const authentication = secret === undefined ? oauth.None() : oauth.ClientSecretPost(secret);
+    return { server, client: { client_id: clientId }, authentication };
   }
 
-  const tokensOf = (answer: openid.TokenEndpointResponse): IdentityTokens => ({
+  /** The provider's endpoints, fetched once in the life of the function. */
+  function provider(): Promise<Known> {
+    known ??= discover().catch((error) => {
+      known = undefined;
+      throw new Outage('The identity provider', error);
+    });
+    return known;
+  }
+
+  const tokensOf = (answer: oauth.TokenEndpointResponse): IdentityTokens => ({
     accessToken: answer.access_token,
-    expiresAt: client.now() + (answer.expires_in ?? DEFAULT_LIFETIME_SECONDS),
+    expiresAt: own.now() + (answer.expires_in ?? DEFAULT_LIFETIME_SECONDS),
     ...(answer.refresh_token !== undefined && { refreshToken: answer.refresh_token }),
   });
 
   return {
     async signInUrl({ state, nonce, verifier }) {
-      const url = openid.buildAuthorizationUrl(await configuration(), {
-        redirect_uri: client.redirectUri,
-        scope: client.scopes.join(' '),
+      const { server } = await provider();
+      const url = new URL(server.authorization_endpoint!);
+      const parameters = {
+        response_type: 'code',
+        client_id: clientId,
+        redirect_uri: own.redirectUri,
+        scope: own.scopes.join(' '),
         state,
         nonce,
-        code_challenge: await openid.calculatePKCECodeChallenge(verifier),
+        code_challenge: await oauth.calculatePKCECodeChallenge(verifier),
         code_challenge_method: 'S256',
-      });
+      };
+      for (const [name, value] of Object.entries(parameters)) url.searchParams.set(name, value);
       return url.href;
     },
 
-    async redeem(answer, { state, nonce, verifier }: SignInSecrets) {
-      const current = new URL(client.redirectUri);
-      current.search = answer.toString();
-      const tokens = await signingIn(
-        openid.authorizationCodeGrant(await configuration(), current, {
-          expectedState: state,
+    async redeem(answer, { state, nonce, verifier }) {
+      const { server, client, authentication } = await provider();
+      return signingIn(async () => {
+        const parameters = oauth.validateAuthResponse(server, client, answer, state);
+        const response = await oauth.authorizationCodeGrantRequest(
+          server,
+          client,
+          authentication,
+          parameters,
+          own.redirectUri,
+          verifier,
+          options(),
+        );
+        const tokens = await oauth.processAuthorizationCodeResponse(server, client, response, {
           expectedNonce: nonce,
-          pkceCodeVerifier: verifier,
-          idTokenExpected: true,
-        }),
-      );
-      const { iss, sub, ...claims } = tokens.claims()!;
-      return { identity: { issuer: iss, subject: sub, groups: groupsOf(claims) }, tokens: tokensOf(tokens) };
+          requireIdToken: true,
+        });
+        await oauth.validateApplicationLevelSignature(server, response, options());
+        const { iss, sub, ...claims } = oauth.getValidatedIdTokenClaims(tokens)!;
+        return { identity: { issuer: iss, subject: sub, groups: groupsOf(claims) }, tokens: tokensOf(tokens) };
+      });
     },
 
     async refresh(refreshToken) {
-      return tokensOf(await refreshing(openid.refreshTokenGrant(await configuration(), refreshToken)));
+      const { server, client, authentication } = await provider();
+      return refreshing(async () => {
+        const answer = await oauth.refreshTokenGrantRequest(server, client, authentication, refreshToken, options());
+        return tokensOf(await oauth.processRefreshTokenResponse(server, client, answer));
+      });
     },
 
     async revoke(refreshToken) {
-      const config = await configuration();
-      if (config.serverMetadata().revocation_endpoint) await refreshing(openid.tokenRevocation(config, refreshToken));
+      const { server, client, authentication } = await provider();
+      if (!server.revocation_endpoint) return;
+      const answer = await oauth.revocationRequest(server, client, authentication, refreshToken, options());
+      await oauth.processRevocationResponse(answer);
     },
   };
-}
-
-async function discover({ issuer, clientId, clientSecret }: OpenIdClient): Promise<openid.Configuration> {
-  const url = new URL(issuer);
-  const secret = await clientSecret?.();
-  const config = await openid.discovery(
-    url,
-    clientId,
-    undefined,
-    secret === undefined ? openid.None() : openid.ClientSecretPost(secret),
-    { timeout: TIMEOUT_SECONDS, ...(isLoopback(url) && { execute: [openid.allowInsecureRequests] }) },
-  );
-  config.timeout = TIMEOUT_SECONDS;
-  return config;
 }
 
 /** Plain http is for the provider on the desk alone. */
 const isLoopback = ({ hostname }: URL) => hostname === 'localhost' || hostname === '127.0.0.1';
 
 /** Checks of an answer that did not hold, as against answers that did not come through. */
-const failedChecks = new Set([
-  'OAUTH_INVALID_RESPONSE',
-  'OAUTH_JSON_ATTRIBUTE_COMPARISON_FAILED',
-  'OAUTH_JWT_CLAIM_COMPARISON_FAILED',
-  'OAUTH_JWT_TIMESTAMP_CHECK_FAILED',
-  'OAUTH_KEY_SELECTION_FAILED',
-  'OAUTH_UNSUPPORTED_OPERATION',
+const failedChecks = new Set<string | undefined>([
+  oauth.INVALID_RESPONSE,
+  oauth.JSON_ATTRIBUTE_COMPARISON,
+  oauth.JWT_CLAIM_COMPARISON,
+  oauth.JWT_TIMESTAMP_CHECK,
+  oauth.KEY_SELECTION,
 ]);
 
-/** Runs a sign-in's request to the provider: what it refuses is `SignInRefused`, what it does not answer is `Outage`. */
-async function signingIn<T>(request: Promise<T>): Promise<T> {
+/** Runs a sign-in: what the provider or a check refuses is `SignInRefused`, what does not answer is `Outage`. */
+async function signingIn<T>(request: () => Promise<T>): Promise<T> {
   try {
-    return await request;
+    return await request();
   } catch (error) {
-    if (error instanceof openid.AuthorizationResponseError) throw new SignInRefused(error.error, error);
-    if (error instanceof openid.ResponseBodyError && error.status < 500 && error.status !== 429) {
+    if (error instanceof oauth.AuthorizationResponseError) throw new SignInRefused(error.error, error);
+    if (error instanceof oauth.ResponseBodyError && error.status < 500 && error.status !== 429) {
       throw new SignInRefused(error.error, error);
     }
-    if (error instanceof openid.ClientError && failedChecks.has(error.code ?? '')) {
+    if (error instanceof oauth.UnsupportedOperationError) throw new SignInRefused(error.code, error);
+    if (error instanceof oauth.OperationProcessingError && failedChecks.has(error.code)) {
       throw new SignInRefused(error.code!, error);
     }
     throw new Outage('The identity provider', error);
@@ -124,11 +139,11 @@ async function signingIn<T>(request: Promise<T>): Promise<T> {
 }
 
 /** Runs a refresh. Only `invalid_grant` means that it is over: a wrong client secret, say, must end nobody's grant. */
-async function refreshing<T>(request: Promise<T>): Promise<T> {
+async function refreshing<T>(request: () => Promise<T>): Promise<T> {
   try {
-    return await request;
+    return await request();
   } catch (error) {
-    if (error instanceof openid.ResponseBodyError && error.error === 'invalid_grant') {
+    if (error instanceof oauth.ResponseBodyError && error.error === 'invalid_grant') {
       throw new SignInRefused(error.error, error);
     }
     throw new Outage('The identity provider', error);

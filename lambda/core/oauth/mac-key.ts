@@ -1,5 +1,4 @@
-import { base64url } from 'jose';
-import { randomToken } from '../digest.ts';
+import { fromBase64url, randomToken } from '../digest.ts';
 import type { Sealer } from '../seal.ts';
 import type { MacKey } from './tokens.ts';
 
@@ -22,7 +21,7 @@ export function sealedMacKey(store: SealedKeyStore, sealer: Sealer): MacKey {
 
   async function open(): Promise<CryptoKey> {
     const sealed = (await store.loadKey(NAME)) ?? (await create());
-    const secret = new Uint8Array(base64url.decode(await sealer.unseal(sealed, context)));
+    const secret = fromBase64url(await sealer.unseal(sealed, context));
     return crypto.subtle.importKey('raw', secret, { name: 'HMAC', hash: 'SHA-256' }, false, ['sign', 'verify']);
   }
 

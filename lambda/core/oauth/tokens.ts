@@ -1,5 +1,5 @@
-import { base64url, createLocalJWKSet, errors, type JWK, jwtVerify } from 'jose';
-import { bytes, randomId } from '../digest.ts';
+import { createLocalJWKSet, errors, type JWK, jwtVerify } from 'jose';
+import { base64url, bytes, fromBase64url, randomId } from '../digest.ts';
 import type { Grant } from '../grant.ts';
 
 /** Signs with a private key that never leaves the key service. */
@@ -16,7 +16,7 @@ export interface MacKey {
   load(): Promise<CryptoKey>;
 }
 
-const encode = (part: object) => base64url.encode(JSON.stringify(part));
+const encode = (part: object) => base64url(bytes(JSON.stringify(part)));
 
 export type AccessTokenOptions = { issuer: string; audience: string; lifetimeSeconds: number; now: number };
 
@@ -41,7 +41,7 @@ export async function signAccessToken(
     exp: options.now + options.lifetimeSeconds,
   });
   const signature = await signer.sign(bytes(`${header}.${claims}`));
-  return `${header}.${claims}.${base64url.encode(signature)}`;
+  return `${header}.${claims}.${base64url(signature)}`;
 }
 
 const refreshToken = /^hrt1_([A-Za-z0-9_-]{22})\.([1-9][0-9]{0,8})\.([A-Za-z0-9_-]{43})$/;
@@ -53,7 +53,7 @@ const refreshToken = /^hrt1_([A-Za-z0-9_-]{22})\.([1-9][0-9]{0,8})\.([A-Za-z0-9_
 export async function mintRefreshToken(grant: string, generation: number, key: MacKey): Promise<string> {
   const body = `hrt1_${grant}.${generation}`;
   const mac = await crypto.subtle.sign('HMAC', await key.load(), bytes(body));
-  return `${body}.${base64url.encode(new Uint8Array(mac))}`;
+  return `${body}.${base64url(new Uint8Array(mac))}`;
 }
 
 /** Reads a refresh token of ours. A forged one is refused here, before the store is asked anything. */
@@ -64,7 +64,7 @@ export async function readRefreshToken(
   const [, grant, generation, mac] = refreshToken.exec(token) ?? [];
   if (!grant || !generation || !mac) return undefined;
   const body = bytes(`hrt1_${grant}.${generation}`);
-  const genuine = await crypto.subtle.verify('HMAC', await key.load(), new Uint8Array(base64url.decode(mac)), body);
+  const genuine = await crypto.subtle.verify('HMAC', await key.load(), fromBase64url(mac), body);
   return genuine ? { grant, generation: Number(generation) } : undefined;
 }
 
