@@ -1,0 +1,208 @@
+import type { Grant } from '../core/grant.ts';
+import type { IdentityTokenStore, SealedTokens } from '../core/identity-tokens.ts';
+import type { Client, ClientStore } from '../core/oauth/client.ts';
+import type {
+  AuthorizationCode,
+  AuthorizationRequest,
+  FlowStore,
+  GrantStore,
+  SignIn,
+  Waiting,
+} from '../core/oauth/flow.ts';
+import type { SealedKeyStore } from '../core/oauth/mac-key.ts';
+import { CURRENT, type Session, type SessionStore, type Stored } from '../core/session.ts';
+import type { Entry, StateStore } from '../core/state.ts';
+
+/**
+ * All the stores in the memory of one process: for unit tests, and for owners who run the server outside AWS in a
+ * single long-lived process. What has expired stays until it is overwritten, as in DynamoDB before its TTL.
+ */
+export type MemoryStores = {
+  sessions: SessionStore;
+  clients: ClientStore;
+  flows: FlowStore;
+  grants: GrantStore;
+  identityTokens: IdentityTokenStore;
+  sealedKeys: SealedKeyStore;
+  state: StateStore;
+};
+
+type Leased = SealedTokens & { leaseOwner?: string; leaseUntil?: number };
+
+export function memoryStores(): MemoryStores {
+  const clients = new Map<string, Client>();
+  const requests = new Map<string, AuthorizationRequest & Waiting>();
+  const signIns = new Map<string, SignIn>();
+  const codes = new Map<string, AuthorizationCode>();
+  const grants = new Map<string, Grant>();
+  const tokens = new Map<string, Leased>();
+  const sessions = new Map<string, Stored>();
+  const keys = new Map<string, string>();
+  const entries = new Map<string, Entry>();
+
+  const sessionName = (grant: string, name: string) => `${grant}\n${name}`;
+  const nameOf = (session: Session) => sessionName(session.grant, session.era === 'modern' ? CURRENT : session.id);
+  const isFree = (name: string, now: number) => (sessions.get(name)?.expiresAt ?? 0) <= now;
+
+  function take<T extends Waiting>(waiting: Map<string, T>, key: string, browser: string, now: number): T | undefined {
+    const found = waiting.get(key);
+    if (!found || found.browser !== browser || found.expiresAt <= now) return undefined;
+    waiting.delete(key);
+    return found;
+  }
+
+  return {
+    sessions: {
+      async find(grant, name) {
+        return copy({ grant: grants.get(grant), stored: sessions.get(sessionName(grant, name)) });
+      },
+      async start(session, now) {
+        if (!isFree(nameOf(session), now)) return false;
+        sessions.set(nameOf(session), copy(session));
+        return true;
+      },
+      async renew(session, staleName, now) {
+        const stale = sessionName(session.grant, staleName);
+        if (!isFree(stale, now)) return false;
+        sessions.set(nameOf(session), copy(session));
+        sessions.set(stale, { renewedAs: session.id, expiresAt: session.expiresAt });
+        return true;
+      },
+      async slide(session, lastSeenAt, expiresAt) {
+        const found = sessions.get(nameOf(session));
+        if (!found || !('id' in found) || found.id !== session.id) return;
+        if (found.expiresAt <= lastSeenAt || found.endedAt !== undefined) return;
+        sessions.set(nameOf(session), { ...found, lastSeenAt, expiresAt });
+      },
+      async end(grant, id, now) {
+        const found = sessions.get(sessionName(grant, id));
+        if (!found || !('id' in found) || found.expiresAt <= now || found.endedAt !== undefined) return;
+        sessions.set(sessionName(grant, id), { ...found, endedAt: now });
+      },
+    },
+
+    clients: {
+      async register(client) {
+        const known = clients.get(client.id);
+        const registered = {
+          ...client,
+          createdAt: known?.createdAt ?? client.createdAt,
+          expiresAt: Math.max(known?.expiresAt ?? 0, client.expiresAt),
+        };
+        clients.set(client.id, copy(registered));
+        return registered;
+      },
+      async client(id, now) {
+        const found = clients.get(id);
+        return found && found.expiresAt > now ? copy(found) : undefined;
+      },
+      async keep(id, expiresAt) {
+        const found = clients.get(id);
+        if (found && found.expiresAt < expiresAt) clients.set(id, { ...found, expiresAt });
+      },
+    },
+
+    flows: {
+      async putRequest(handleHash, request) {
+        requests.set(handleHash, copy(request));
+      },
+      async takeRequest(handleHash, browser, now) {
+        return take(requests, handleHash, browser, now);
+      },
+      async putSignIn(stateHash, signIn) {
+        signIns.set(stateHash, copy(signIn));
+      },
+      async takeSignIn(stateHash, browser, now) {
+        return take(signIns, stateHash, browser, now);
+      },
+      async burnSignIn(stateHash) {
+        signIns.delete(stateHash);
+      },
+    },
+
+    grants: {
+      /** Approvals are for whoever audits a table; a process that forgets them all at its end keeps none. */
+      async createGrant(created) {
+        grants.set(created.grant.id, copy(created.grant));
+        tokens.set(created.grant.id, copy(created.tokens));
+        codes.set(created.codeHash, copy(created.code));
+      },
+      async findCode(codeHash) {
+        return copy(codes.get(codeHash));
+      },
+      async redeemCode(codeHash, now) {
+        const code = codes.get(codeHash);
+        if (!code || code.usedAt !== undefined || code.expiresAt <= now) return false;
+        codes.set(codeHash, { ...code, usedAt: now });
+        return true;
+      },
+      async findGrant(id) {
+        return copy({ grant: grants.get(id), tokens: tokens.get(id) });
+      },
+      async rotate(id, head, refresh, idleExpiresAt) {
+        const grant = grants.get(id);
+        if (grant?.status !== 'active' || grant.refresh.head !== head) return false;
+        grants.set(id, { ...grant, refresh: copy(refresh), idleExpiresAt });
+        return true;
+      },
+      async revokeGrant(id) {
+        const grant = grants.get(id);
+        if (!grant) return;
+        grants.set(id, { ...grant, status: 'revoked' });
+        tokens.delete(id);
+      },
+    },
+
+    identityTokens: {
+      async loadTokens(grant) {
+        return copy(tokens.get(grant));
+      },
+      async leaseTokens(grant, version, owner, now, until) {
+        const found = tokens.get(grant);
+        if (found?.version !== version || (found.leaseUntil ?? 0) > now) return false;
+        tokens.set(grant, { ...found, leaseOwner: owner, leaseUntil: until });
+        return true;
+      },
+      async saveTokens(grant, owner, saved) {
+        if (tokens.get(grant)?.leaseOwner !== owner) return false;
+        tokens.set(grant, copy(saved));
+        return true;
+      },
+      async releaseTokens(grant, owner) {
+        const found = tokens.get(grant);
+        if (found?.leaseOwner !== owner) return;
+        const { leaseOwner, leaseUntil, ...free } = found;
+        tokens.set(grant, free);
+      },
+    },
+
+    sealedKeys: {
+      async loadKey(name) {
+        return keys.get(name);
+      },
+      async createKey(name, sealed) {
+        if (!keys.has(name)) keys.set(name, sealed);
+        return keys.get(name)!;
+      },
+    },
+
+    state: {
+      async get(user, key, now) {
+        const found = entries.get(`${user}\n${key}`);
+        return found && found.expiresAt > now ? copy(found) : undefined;
+      },
+      async put(user, entry, expected, now) {
+        const found = await this.get(user, entry.key, now);
+        if ((found?.version ?? 0) !== expected) return false;
+        entries.set(`${user}\n${entry.key}`, copy(entry));
+        return true;
+      },
+      async delete(user, key) {
+        entries.delete(`${user}\n${key}`);
+      },
+    },
+  };
+}
+
+/** Callers own what they get: a store on the network would hand out a copy as well. */
+const copy = <T>(value: T): T => structuredClone(value);

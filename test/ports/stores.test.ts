@@ -1,0 +1,316 @@
+import type { MemoryStores } from '../../lambda/adapters/memory.ts';
+import type { Grant } from '../../lambda/core/grant.ts';
+import { CURRENT, type Session } from '../../lambda/core/session.ts';
+import { adapters } from './stores.ts';
+
+const now = 1_800_000_000;
+let serial = 0;
+const fresh = (what: string) => `${what}-${++serial}`;
+
+const aGrant = (change: Partial<Grant> = {}): Grant => ({
+  id: fresh('grant'),
+  status: 'active',
+  user: 'user-of-ada',
+  issuer: 'https://idp.example',
+  subject: 'ada',
+  client: 'dcr_1',
+  clientName: 'Test',
+  scopes: ['mcp'],
+  groups: [],
+  createdAt: now,
+  absoluteExpiresAt: now + 9000,
+  idleExpiresAt: now + 3000,
+  refresh: { head: 1, predecessor: 0, superseded: {} },
+  ...change,
+});
+
+const aSession = (change: Partial<Session> = {}): Session => ({
+  id: fresh('session'),
+  grant: 'grant-of-ada',
+  user: 'user-of-ada',
+  era: 'legacy',
+  startedAt: now,
+  lastSeenAt: now,
+  expiresAt: now + 600,
+  initialize: { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'test', version: '1' } },
+  ...change,
+});
+
+const created = (grant: Grant) => ({
+  grant,
+  tokens: { sealed: 'sealed-1', version: 1, expiresAt: now + 100 },
+  codeHash: fresh('code'),
+  code: {
+    grant: grant.id,
+    user: grant.user,
+    client: grant.client,
+    redirectUri: 'http://127.0.0.1/cb',
+    challenge: 'c',
+    scopes: ['mcp'],
+    expiresAt: now + 60,
+  },
+  approval: {
+    user: grant.user,
+    client: grant.client,
+    clientName: 'Test',
+    redirectHost: '127.0.0.1',
+    scopes: ['mcp'],
+    at: now,
+  },
+});
+
+describe.each(adapters)('the stores in %s', (_name, open) => {
+  let stores: MemoryStores;
+  let close: () => Promise<void>;
+  beforeAll(async () => {
+    ({ stores, close } = await open());
+  });
+  afterAll(() => close());
+
+  describe('sessions', () => {
+    test('a session is found with its grant, and neither is found where there is none', async () => {
+      const grant = aGrant();
+      await stores.grants.createGrant(created(grant));
+      const session = aSession({ grant: grant.id });
+      expect(await stores.sessions.start(session, now)).toBe(true);
+      expect(await stores.sessions.find(grant.id, session.id)).toEqual({ grant, stored: session });
+      expect(await stores.sessions.find('no-such-grant', session.id)).toEqual({});
+    });
+
+    test('a session does not take a name that another one holds, until that one has expired', async () => {
+      const first = aSession({ grant: fresh('grant'), era: 'modern' });
+      const second = { ...first, id: fresh('session') };
+      expect(await stores.sessions.start(first, now)).toBe(true);
+      expect(await stores.sessions.start(second, now)).toBe(false);
+      expect((await stores.sessions.find(first.grant, CURRENT)).stored).toMatchObject({ id: first.id });
+      expect(await stores.sessions.start(second, first.expiresAt)).toBe(true);
+      expect((await stores.sessions.find(first.grant, CURRENT)).stored).toMatchObject({ id: second.id });
+    });
+
+    test('of many that start at once, one does', async () => {
+      const grant = fresh('grant');
+      const starts = Array.from({ length: 10 }, () => stores.sessions.start(aSession({ grant, era: 'modern' }), now));
+      expect((await Promise.all(starts)).filter(Boolean)).toHaveLength(1);
+    });
+
+    test('a renewed session is found under its own id, and the stale name points to it', async () => {
+      const session = aSession({ grant: fresh('grant') });
+      expect(await stores.sessions.renew(session, 'stale', now)).toBe(true);
+      const stale = await stores.sessions.find(session.grant, 'stale');
+      expect(stale.stored).toEqual({ renewedAs: session.id, expiresAt: session.expiresAt });
+      expect((await stores.sessions.find(session.grant, session.id)).stored).toEqual(session);
+    });
+
+    test('a renewal that comes second changes nothing', async () => {
+      const [first, second] = [aSession({ grant: fresh('grant') }), aSession()];
+      await stores.sessions.renew(first, 'stale', now);
+      expect(await stores.sessions.renew({ ...second, grant: first.grant }, 'stale', now)).toBe(false);
+      expect((await stores.sessions.find(first.grant, second.id)).stored).toBeUndefined();
+    });
+
+    test('a slide moves the end, and never brings an ended or expired session back', async () => {
+      const session = aSession({ grant: fresh('grant') });
+      await stores.sessions.start(session, now);
+      await stores.sessions.slide(session, now + 100, now + 700);
+      const slid = { ...session, lastSeenAt: now + 100, expiresAt: now + 700 };
+      expect((await stores.sessions.find(session.grant, session.id)).stored).toEqual(slid);
+      await stores.sessions.slide(session, now + 700, now + 1300);
+      expect((await stores.sessions.find(session.grant, session.id)).stored).toEqual(slid);
+      await stores.sessions.end(session.grant, session.id, now + 200);
+      await stores.sessions.slide(session, now + 300, now + 900);
+      const ended = { ...slid, endedAt: now + 200 };
+      expect((await stores.sessions.find(session.grant, session.id)).stored).toEqual(ended);
+    });
+
+    test('ending an unknown session makes none', async () => {
+      await stores.sessions.end('some-grant', 'unknown', now);
+      expect((await stores.sessions.find('some-grant', 'unknown')).stored).toBeUndefined();
+    });
+  });
+
+  describe('clients', () => {
+    const client = { name: 'Test', redirectUris: ['http://127.0.0.1/cb'], createdAt: now, expiresAt: now + 100 };
+
+    test('registering again finds the first registration and keeps the later end', async () => {
+      const id = fresh('client');
+      await stores.clients.register({ id, ...client });
+      await stores.clients.keep(id, now + 5000);
+      const again = await stores.clients.register({ id, ...client, createdAt: now + 50, expiresAt: now + 150 });
+      expect(again.createdAt).toBe(now);
+      expect(await stores.clients.client(id, now + 4999)).toMatchObject({ id, createdAt: now, expiresAt: now + 5000 });
+    });
+
+    test('an expired client is unknown, until it registers again', async () => {
+      const id = fresh('client');
+      await stores.clients.register({ id, ...client });
+      expect(await stores.clients.client(id, now + 100)).toBeUndefined();
+      await stores.clients.register({ id, ...client, expiresAt: now + 200 });
+      expect(await stores.clients.client(id, now + 100)).toMatchObject({ id });
+    });
+
+    test('keeping an unknown client makes none, and never shortens', async () => {
+      const id = fresh('client');
+      await stores.clients.keep(id, now + 100);
+      expect(await stores.clients.client(id, now)).toBeUndefined();
+      await stores.clients.register({ id, ...client });
+      await stores.clients.keep(id, now + 1);
+      expect(await stores.clients.client(id, now + 50)).toMatchObject({ id });
+    });
+  });
+
+  describe('sign-ins', () => {
+    const request = {
+      client: 'dcr_1',
+      clientName: 'Test',
+      redirectUri: 'http://127.0.0.1/cb',
+      state: 's',
+      scopes: ['mcp'],
+      challenge: 'c',
+      browser: 'this-browser',
+      expiresAt: now + 600,
+    };
+    const signIn = { ...request, nonce: 'n', verifier: 'v' };
+
+    test('a question is answered once, in its own browser, in time', async () => {
+      const handle = fresh('handle');
+      await stores.flows.putRequest(handle, request);
+      expect(await stores.flows.takeRequest(handle, 'another-browser', now)).toBeUndefined();
+      expect(await stores.flows.takeRequest(handle, 'this-browser', now + 600)).toBeUndefined();
+      expect(await stores.flows.takeRequest(handle, 'this-browser', now)).toMatchObject({
+        state: 's',
+        scopes: ['mcp'],
+      });
+      expect(await stores.flows.takeRequest(handle, 'this-browser', now)).toBeUndefined();
+    });
+
+    test('of many that take a sign-in at once, one gets it', async () => {
+      const state = fresh('state');
+      await stores.flows.putSignIn(state, signIn);
+      const takes = Array.from({ length: 10 }, () => stores.flows.takeSignIn(state, 'this-browser', now));
+      expect((await Promise.all(takes)).filter(Boolean)).toHaveLength(1);
+    });
+
+    test('a burnt sign-in is gone', async () => {
+      const state = fresh('state');
+      await stores.flows.putSignIn(state, signIn);
+      await stores.flows.burnSignIn(state);
+      expect(await stores.flows.takeSignIn(state, 'this-browser', now)).toBeUndefined();
+    });
+  });
+
+  describe('grants', () => {
+    test('grant, tokens and code are there together', async () => {
+      const all = created(aGrant());
+      await stores.grants.createGrant(all);
+      expect(await stores.grants.findGrant(all.grant.id)).toEqual({ grant: all.grant, tokens: all.tokens });
+      expect(await stores.grants.findCode(all.codeHash)).toEqual(all.code);
+    });
+
+    test('of many that redeem a code at once, one does, and none after its end', async () => {
+      const [used, late] = [created(aGrant()), created(aGrant())];
+      await stores.grants.createGrant(used);
+      await stores.grants.createGrant(late);
+      const redeems = Array.from({ length: 20 }, () => stores.grants.redeemCode(used.codeHash, now));
+      expect((await Promise.all(redeems)).filter(Boolean)).toHaveLength(1);
+      expect((await stores.grants.findCode(used.codeHash))?.usedAt).toBe(now);
+      expect(await stores.grants.redeemCode(late.codeHash, now + 60)).toBe(false);
+    });
+
+    test('the refresh family moves on from the head it was at, once', async () => {
+      const all = created(aGrant());
+      await stores.grants.createGrant(all);
+      const next = { head: 2, predecessor: 1, superseded: { 1: now } };
+      const moves = Array.from({ length: 25 }, () => stores.grants.rotate(all.grant.id, 1, next, now + 4000));
+      expect((await Promise.all(moves)).filter(Boolean)).toHaveLength(1);
+      expect((await stores.grants.findGrant(all.grant.id)).grant).toMatchObject({
+        refresh: next,
+        idleExpiresAt: now + 4000,
+      });
+    });
+
+    test('a revoked grant keeps its record, loses its tokens and moves no more', async () => {
+      const all = created(aGrant());
+      await stores.grants.createGrant(all);
+      await stores.grants.revokeGrant(all.grant.id);
+      await stores.grants.revokeGrant(all.grant.id);
+      const found = await stores.grants.findGrant(all.grant.id);
+      expect(found.grant?.status).toBe('revoked');
+      expect(found.tokens).toBeUndefined();
+      expect(await stores.grants.rotate(all.grant.id, 1, { ...all.grant.refresh, head: 2 }, now)).toBe(false);
+    });
+
+    test('revoking an unknown grant makes none', async () => {
+      await stores.grants.revokeGrant('unknown');
+      expect(await stores.grants.findGrant('unknown')).toEqual({});
+    });
+  });
+
+  describe('the identity provider’s tokens', () => {
+    test('one of many gets the lease; only its owner stores, and gives it back by storing', async () => {
+      const { grant, ...rest } = created(aGrant());
+      await stores.grants.createGrant({ grant, ...rest });
+      const owners = Array.from({ length: 10 }, (_, index) => `owner-${index}`);
+      const leases = await Promise.all(
+        owners.map((owner) => stores.identityTokens.leaseTokens(grant.id, 1, owner, now, now + 8)),
+      );
+      expect(leases.filter(Boolean)).toHaveLength(1);
+      const owner = owners[leases.indexOf(true)]!;
+      const next = { sealed: 'sealed-2', version: 2, expiresAt: now + 3600 };
+      expect(await stores.identityTokens.saveTokens(grant.id, 'somebody', next)).toBe(false);
+      expect(await stores.identityTokens.saveTokens(grant.id, owner, next)).toBe(true);
+      expect(await stores.identityTokens.loadTokens(grant.id)).toMatchObject(next);
+      expect(await stores.identityTokens.leaseTokens(grant.id, 1, 'late', now, now + 8)).toBe(false);
+      expect(await stores.identityTokens.leaseTokens(grant.id, 2, 'next', now, now + 8)).toBe(true);
+    });
+
+    test('a lease ends by itself, or when its owner gives it back', async () => {
+      const { grant, ...rest } = created(aGrant());
+      await stores.grants.createGrant({ grant, ...rest });
+      expect(await stores.identityTokens.leaseTokens(grant.id, 1, 'dead', now, now + 8)).toBe(true);
+      expect(await stores.identityTokens.leaseTokens(grant.id, 1, 'second', now + 7, now + 15)).toBe(false);
+      expect(await stores.identityTokens.leaseTokens(grant.id, 1, 'second', now + 8, now + 16)).toBe(true);
+      await stores.identityTokens.releaseTokens(grant.id, 'dead');
+      expect(await stores.identityTokens.leaseTokens(grant.id, 1, 'third', now + 9, now + 17)).toBe(false);
+      await stores.identityTokens.releaseTokens(grant.id, 'second');
+      expect(await stores.identityTokens.leaseTokens(grant.id, 1, 'third', now + 9, now + 17)).toBe(true);
+    });
+
+    test('a lease makes no tokens where there are none', async () => {
+      expect(await stores.identityTokens.leaseTokens('unknown', 1, 'owner', now, now + 8)).toBe(false);
+      expect(await stores.identityTokens.loadTokens('unknown')).toBeUndefined();
+    });
+  });
+
+  test('of many that create the sealed key at once, all get the same', async () => {
+    const name = fresh('key');
+    const made = await Promise.all(['a', 'b', 'c'].map((sealed) => stores.sealedKeys.createKey(name, sealed)));
+    expect(new Set(made).size).toBe(1);
+    expect(await stores.sealedKeys.loadKey(name)).toBe(made[0]);
+    expect(await stores.sealedKeys.loadKey(fresh('key'))).toBeUndefined();
+  });
+
+  describe('state', () => {
+    const entry = { key: 'note', value: { text: 'hello', tags: ['a'] }, version: 1, expiresAt: now + 100 };
+
+    test('a value is its user’s alone, until it expires or is deleted', async () => {
+      const [ada, alan] = [fresh('user'), fresh('user')];
+      expect(await stores.state.put(ada, entry, 0, now)).toBe(true);
+      expect(await stores.state.get(ada, 'note', now)).toEqual(entry);
+      expect(await stores.state.get(alan, 'note', now)).toBeUndefined();
+      expect(await stores.state.get(ada, 'note', now + 100)).toBeUndefined();
+      await stores.state.delete(ada, 'note');
+      expect(await stores.state.get(ada, 'note', now)).toBeUndefined();
+    });
+
+    test('a write that builds on another version than stands there is refused', async () => {
+      const user = fresh('user');
+      expect(await stores.state.put(user, { ...entry, version: 2 }, 1, now)).toBe(false);
+      expect(await stores.state.put(user, entry, 0, now)).toBe(true);
+      expect(await stores.state.put(user, entry, 0, now)).toBe(false);
+      expect(await stores.state.put(user, { ...entry, version: 2 }, 1, now)).toBe(true);
+      expect(await stores.state.put(user, { ...entry, version: 2 }, 1, now)).toBe(false);
+      expect(await stores.state.put(user, entry, 2, entry.expiresAt)).toBe(false);
+      expect(await stores.state.put(user, entry, 0, entry.expiresAt)).toBe(true);
+    });
+  });
+});
