@@ -1,0 +1,196 @@
+import { memoryStores } from '../../lambda/adapters/memory.ts';
+import type { Caller } from '../../lambda/core/caller.ts';
+import type { Grant } from '../../lambda/core/grant.ts';
+import { type Admission, type Initialize, type SessionRules, Sessions } from '../../lambda/core/session.ts';
+
+const start = 1_800_000_000;
+const hour = 3600;
+const initialize: Initialize = {
+  protocolVersion: '2025-06-18',
+  capabilities: { elicitation: {} },
+  clientInfo: { name: 'test', version: '1' },
+};
+
+/** A world with one grant of ada and one of alan, and a clock to move. */
+async function world(rules: Partial<SessionRules> = {}) {
+  const stores = memoryStores();
+  const clock = { now: start };
+  const callerOf = async (user: string): Promise<Caller> => {
+    const grant: Grant = {
+      id: `grant-of-${user}`,
+      status: 'active',
+      user,
+      issuer: 'https://idp.example',
+      subject: user,
+      client: 'dcr_1',
+      clientName: 'Test',
+      scopes: ['mcp'],
+      groups: [],
+      createdAt: start,
+      absoluteExpiresAt: start + 90 * 24 * hour,
+      idleExpiresAt: start + 30 * 24 * hour,
+      refresh: { head: 1, predecessor: 0, superseded: {} },
+    };
+    const code = { grant: grant.id, user, client: 'dcr_1', redirectUri: '', challenge: '', scopes: [], expiresAt: 0 };
+    const approval = { user, client: 'dcr_1', clientName: 'Test', redirectHost: '', scopes: [], at: start };
+    const tokens = { sealed: '', version: 1, expiresAt: 0 };
+    await stores.grants.createGrant({ grant, tokens, codeHash: user, code, approval });
+    return { user, grant: grant.id, client: 'dcr_1', scopes: ['mcp'], expiresAt: start + 1000 * hour };
+  };
+  const [ada, alan] = [await callerOf('ada'), await callerOf('alan')];
+  const sessions = new Sessions(stores.sessions, { ttlSeconds: 24 * hour, stale: 'renew', ...rules }, () => clock.now);
+  return { stores, clock, ada, alan, sessions };
+}
+
+function admitted(result: Admission | string): Admission {
+  if (typeof result === 'string') throw new Error(`refused: ${result}`);
+  return result;
+}
+
+describe('a legacy session', () => {
+  test('is found again under its id, with what initialize said', async () => {
+    const { sessions, ada } = await world();
+    const { session } = admitted(await sessions.initialize(ada, initialize));
+    expect(admitted(await sessions.resume(ada, session.id, undefined)).session).toEqual(session);
+  });
+
+  test('lives for the TTL after its last request, not after its first', async () => {
+    const { sessions, ada, clock } = await world();
+    const { session } = admitted(await sessions.initialize(ada, initialize));
+    for (let day = 0; day < 5; day++) {
+      clock.now += 23 * hour;
+      const again = admitted(await sessions.resume(ada, session.id, undefined));
+      await again.slid;
+      expect(again.session).toMatchObject({ id: session.id, expiresAt: clock.now + 24 * hour });
+    }
+  });
+
+  test('is written at most once a minute', async () => {
+    const { sessions, ada, clock, stores } = await world();
+    const { session } = admitted(await sessions.initialize(ada, initialize));
+    const slide = jest.spyOn(stores.sessions, 'slide');
+    for (let second = 0; second < 60; second++) {
+      await sessions.resume(ada, session.id, undefined);
+      clock.now += 1;
+    }
+    expect(slide).not.toHaveBeenCalled();
+    await sessions.resume(ada, session.id, undefined);
+    expect(slide).toHaveBeenCalledTimes(1);
+  });
+
+  test('costs one store round trip a request', async () => {
+    const { sessions, ada, stores } = await world();
+    const { session } = admitted(await sessions.initialize(ada, initialize));
+    const find = jest.spyOn(stores.sessions, 'find');
+    await sessions.resume(ada, session.id, undefined);
+    expect(find).toHaveBeenCalledTimes(1);
+  });
+
+  test('is renewed under a new id once it has expired, and still knows its client', async () => {
+    const { sessions, ada, clock } = await world();
+    const { session } = admitted(await sessions.initialize(ada, initialize));
+    clock.now += 24 * hour;
+    const renewed = admitted(await sessions.resume(ada, session.id, undefined)).session;
+    expect(renewed.id).not.toBe(session.id);
+    expect(renewed.initialize).toEqual(initialize);
+  });
+
+  test('that a client keeps calling by its stale id stays one session', async () => {
+    const { sessions, ada } = await world();
+    const all = await Promise.all(Array.from({ length: 10 }, () => sessions.resume(ada, 'never-heard-of', undefined)));
+    all.push(await sessions.resume(ada, 'never-heard-of', undefined));
+    expect(new Set(all.map((each) => admitted(each).session.id)).size).toBe(1);
+  });
+
+  test('of someone else is as unknown as any: the caller gets his own, and the owner keeps hers', async () => {
+    const { sessions, ada, alan } = await world();
+    const { session } = admitted(await sessions.initialize(ada, initialize));
+    const his = admitted(await sessions.resume(alan, session.id, '2025-06-18')).session;
+    expect(his).toMatchObject({ user: 'alan', grant: alan.grant });
+    expect(his.id).not.toBe(session.id);
+    expect(his.initialize?.clientInfo.name).toBe('unknown');
+    expect(await sessions.end(alan, session.id)).toBeUndefined();
+    expect(admitted(await sessions.resume(ada, session.id, undefined)).session).toEqual(session);
+  });
+
+  test('that was ended is not found, and is not renewed', async () => {
+    const { sessions, ada } = await world();
+    const { session } = admitted(await sessions.initialize(ada, initialize));
+    expect(await sessions.end(ada, session.id)).toBeUndefined();
+    expect(await sessions.resume(ada, session.id, undefined)).toBe('session-not-found');
+    expect(await sessions.end(ada, session.id)).toBe('session-not-found');
+  });
+
+  test('that is unknown is not found where the owner wants it strict', async () => {
+    const { sessions, ada, clock } = await world({ stale: 'reject' });
+    const { session } = admitted(await sessions.initialize(ada, initialize));
+    expect(await sessions.resume(ada, 'unknown', undefined)).toBe('session-not-found');
+    clock.now += 24 * hour;
+    expect(await sessions.resume(ada, session.id, undefined)).toBe('session-not-found');
+  });
+
+  test.each(['', ' current', 'a b', 'é', 'x'.repeat(129), 'a\nb'])('cannot have the id %j', async (id) => {
+    const { sessions, ada } = await world();
+    expect(await sessions.resume(ada, id, undefined)).toBe('session-not-found');
+  });
+});
+
+describe('a modern session', () => {
+  test('is the calls of a grant until they pause for longer than the TTL', async () => {
+    const { sessions, ada, clock } = await world();
+    const first = admitted(await sessions.current(ada));
+    clock.now += 24 * hour - 1;
+    const second = admitted(await sessions.current(ada));
+    await second.slid;
+    clock.now += 24 * hour - 1;
+    const third = admitted(await sessions.current(ada));
+    await third.slid;
+    expect([second.session.id, third.session.id]).toEqual([first.session.id, first.session.id]);
+    clock.now += 24 * hour;
+    expect(admitted(await sessions.current(ada)).session.id).not.toBe(first.session.id);
+  });
+
+  test('is one, however many calls begin it at once', async () => {
+    const { sessions, ada } = await world();
+    const all = await Promise.all(Array.from({ length: 20 }, () => sessions.current(ada)));
+    expect(new Set(all.map((each) => admitted(each).session.id)).size).toBe(1);
+  });
+
+  test('belongs to its grant', async () => {
+    const { sessions, ada, alan } = await world();
+    const [hers, his] = [admitted(await sessions.current(ada)), admitted(await sessions.current(alan))];
+    expect(hers.session.id).not.toBe(his.session.id);
+  });
+});
+
+describe.each(['legacy', 'modern'])('a %s request', (era) => {
+  const request = async (sessions: Sessions, caller: Caller, id: string) =>
+    era === 'legacy' ? sessions.resume(caller, id, undefined) : sessions.current(caller);
+
+  test('is refused as soon as its grant is revoked', async () => {
+    const { sessions, ada, stores } = await world();
+    const { session } = admitted(await sessions.initialize(ada, initialize));
+    await stores.grants.revokeGrant(ada.grant);
+    expect(await request(sessions, ada, session.id)).toBe('unauthorized');
+  });
+
+  test('is refused once the token has expired, whatever the gateway has cached', async () => {
+    const { sessions, ada, clock } = await world();
+    const { session } = admitted(await sessions.initialize(ada, initialize));
+    clock.now = ada.expiresAt;
+    expect(await request(sessions, ada, session.id)).toBe('unauthorized');
+  });
+
+  test('is refused once the grant has been idle, or has lived, for too long', async () => {
+    const { sessions, ada, clock } = await world();
+    const { session } = admitted(await sessions.initialize(ada, initialize));
+    clock.now += 30 * 24 * hour;
+    expect(await request(sessions, ada, session.id)).toBe('unauthorized');
+  });
+
+  test('is refused when the token names another user or client than the grant', async () => {
+    const { sessions, ada } = await world();
+    expect(await request(sessions, { ...ada, user: 'alan' }, 'some-id')).toBe('unauthorized');
+    expect(await request(sessions, { ...ada, client: 'dcr_2' }, 'some-id')).toBe('unauthorized');
+  });
+});
