@@ -1,0 +1,24 @@
+import { App, Validations } from 'aws-cdk-lib';
+import { AwsSolutionsChecks } from 'cdk-nag';
+import { settingsFromContext } from '../lib/context.ts';
+import { HoldfastStack } from '../lib/holdfast-stack.ts';
+import { Mistake } from '../lib/mistake.ts';
+
+const app = new App();
+Validations.of(app).addPlugins(new AwsSolutionsChecks());
+
+try {
+  const settings = settingsFromContext(app.node);
+  new HoldfastStack(app, 'Holdfast', {
+    ...settings,
+    // A stack for each stage, so that a deployment without `-c stage=prod` cannot weaken the one that matters.
+    stackName: `Holdfast-${settings.stage ?? 'dev'}`,
+    description: 'Holdfast: a remote MCP server, its sign-in and its sessions',
+    // The example tools in lambda/server.ts ask the identity provider who the user is.
+    upstreamTokens: true,
+  });
+} catch (error) {
+  if (!(error instanceof Mistake)) throw error;
+  console.error(error.message);
+  process.exit(1);
+}

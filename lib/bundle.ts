@@ -1,0 +1,94 @@
+import { createRequire } from 'node:module';
+import { dirname, join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { AssetHashType, DockerImage } from 'aws-cdk-lib';
+import { AssetCode, type CodeConfig } from 'aws-cdk-lib/aws-lambda';
+import type { Construct } from 'constructs';
+import { type BuildFailure, buildSync } from 'esbuild';
+import { Mistake } from './mistake.ts';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const sdk = dirname(createRequire(import.meta.url).resolve('@modelcontextprotocol/server'));
+
+/**
+ * Modules that a function on Lambda has no use for, and what stands in for them:
+ * - the SDK's shims for Node load ajv eagerly; those for browsers validate JSON schemas without it;
+ * - the default credential chain carries profiles, SSO and instance metadata; on Lambda the environment has the answer.
+ */
+const substitutes = {
+  '@modelcontextprotocol/server/_shims': join(sdk, 'shimsBrowser.mjs'),
+  '@aws-sdk/credential-provider-node': join(root, 'lambda/adapters/environment-credentials.ts'),
+};
+
+/**
+ * Loaded only to fetch the client secret of an external identity provider, and then once in the life of a function:
+ * Lambda's own copy will do.
+ */
+const providedByLambda = ['@aws-sdk/client-secrets-manager'];
+
+/**
+ * A door as one CommonJS file, `index.cjs`. CommonJS because it starts faster than ESM, and the packages' ESM sources
+ * (`mainFields`) because they leave out what is not used. The AWS SDK is bundled: Lambda's own copy takes twice as long
+ * to load. The asset is named by its content, so that a deployment without changes changes nothing.
+ */
+export class Bundle extends AssetCode {
+  readonly #mistakes: string[];
+
+  /** @param entry absolute path of the file that exports `handler` */
+  constructor(entry: string) {
+    const mistakes: string[] = [];
+    super(dirname(entry), {
+      assetHashType: AssetHashType.OUTPUT,
+      bundling: {
+        image: DockerImage.fromRegistry('unused'),
+        // CDK builds once for equal options, and a function does not count among them: this tells the doors apart.
+        command: [relative(root, entry)],
+        local: {
+          tryBundle(outputDirectory) {
+            mistakes.push(...build(entry, join(outputDirectory, 'index.cjs')));
+            if (mistakes.length > 0) throw new Mistake(mistakes.join('\n'));
+            return true;
+          },
+        },
+      },
+    });
+    this.#mistakes = mistakes;
+  }
+
+  /** @throws Mistake with a line for each error in the source, without what CDK says about its temporary folders */
+  override bind(scope: Construct): CodeConfig {
+    try {
+      return super.bind(scope);
+    } catch (error) {
+      if (this.#mistakes.length === 0) throw error;
+      throw new Mistake(this.#mistakes.join('\n'), { cause: error });
+    }
+  }
+}
+
+/** @returns what is wrong with the source, as `file:line:column: text` */
+function build(entry: string, outfile: string): string[] {
+  try {
+    buildSync({
+      entryPoints: [entry],
+      outfile,
+      absWorkingDir: root,
+      bundle: true,
+      platform: 'node',
+      target: 'node24',
+      format: 'cjs',
+      mainFields: ['module', 'main'],
+      minify: true,
+      alias: substitutes,
+      external: providedByLambda,
+      logLevel: 'silent',
+    });
+    return [];
+  } catch (error) {
+    const { errors } = error as Partial<BuildFailure>;
+    if (errors === undefined) throw error;
+    return errors.map(({ location, text }) =>
+      location === null ? text : `${location.file}:${location.line}:${location.column + 1}: ${text}`,
+    );
+  }
+}

@@ -1,0 +1,52 @@
+import { fileURLToPath } from 'node:url';
+import type { Duration } from 'aws-cdk-lib';
+import { type IGrantable, type IPrincipal, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import { Architecture, Function as LambdaFunction, Runtime } from 'aws-cdk-lib/aws-lambda';
+import { LogGroup, type RetentionDays } from 'aws-cdk-lib/aws-logs';
+import { Construct } from 'constructs';
+import { Bundle } from './bundle.ts';
+import { removalPolicy, type Stage } from './stage.ts';
+
+export interface DoorProps {
+  /** The file in `lambda/` that exports `handler`. */
+  readonly entry: string;
+  /** What the door reads at start; an absent variable is left out. */
+  readonly environment: Record<string, string | undefined>;
+  readonly memoryMegabytes: number;
+  readonly timeout: Duration;
+  readonly logRetention: RetentionDays;
+  readonly stage: Stage;
+}
+
+/**
+ * A function with a role of its own. The role starts with one permission, to write to its own log group, and gains what
+ * the other constructs grant it; AWS's managed policy for Lambda would let it write to every log group of the account.
+ */
+export class Door extends Construct implements IGrantable {
+  readonly handler: LambdaFunction;
+  readonly grantPrincipal: IPrincipal;
+
+  constructor(scope: Construct, id: string, props: DoorProps) {
+    super(scope, id);
+    const role = new Role(this, 'Role', { assumedBy: new ServicePrincipal('lambda.amazonaws.com') });
+    const logGroup = new LogGroup(this, 'Logs', {
+      retention: props.logRetention,
+      removalPolicy: removalPolicy(props.stage),
+    });
+    logGroup.grantWrite(role);
+    this.grantPrincipal = role;
+    this.handler = new LambdaFunction(this, 'Function', {
+      runtime: Runtime.NODEJS_24_X,
+      architecture: Architecture.ARM_64,
+      code: new Bundle(fileURLToPath(new URL(`../lambda/${props.entry}`, import.meta.url))),
+      handler: 'index.handler',
+      role,
+      logGroup,
+      memorySize: props.memoryMegabytes,
+      timeout: props.timeout,
+      environment: Object.fromEntries(
+        Object.entries(props.environment).filter((entry): entry is [string, string] => entry[1] !== undefined),
+      ),
+    });
+  }
+}

@@ -1,0 +1,257 @@
+import { RetentionDays } from 'aws-cdk-lib/aws-logs';
+import type { Throttle } from './gateway.ts';
+import type { IdentityProvider } from './identity-provider.ts';
+import { Mistake } from './mistake.ts';
+import type { OwnDomain } from './public-hostname.ts';
+import type { Stage } from './stage.ts';
+
+/** What an owner may decide. Everything has a default, and the defaults are a deployment that is safe to use. */
+export interface HoldfastSettings {
+  /**
+   * `prod` keeps the table, the keys and the users when the stack goes, refuses to delete them, and can restore the
+   * table to any second of the last 35 days. `dev` deletes itself without a trace.
+   * @default 'dev'
+   */
+  readonly stage?: Stage;
+  /**
+   * The OIDC provider that users already sign in with.
+   * @default - a Cognito user pool of the stack's own, which only its owner can add users to
+   */
+  readonly identityProvider?: IdentityProvider;
+  /**
+   * A host name of the owner's.
+   * @default - a free `*.cloudfront.net` name
+   */
+  readonly domain?: OwnDomain;
+  /**
+   * AWS WAF in front of the API, at about $10 a month. It needs `domain`: behind CloudFront it would see CloudFront's
+   * addresses instead of the callers'.
+   * @default false
+   */
+  readonly firewall?: boolean;
+  /**
+   * How long a session lives after its last request, in hours.
+   * @default 24
+   */
+  readonly sessionTtlHours?: number;
+  /**
+   * What the id of an expired or unknown session gets: `renew` a fresh session under the same user, `reject` the 404 of
+   * the specification, which most clients do not recover from.
+   * @default 'renew'
+   */
+  readonly staleSession?: 'renew' | 'reject';
+  /**
+   * The scopes a client may be granted. The first is asked for by default.
+   * @default ['mcp']
+   */
+  readonly scopes?: string[];
+  /**
+   * Lifetime of an access token in minutes. It does not delay revocation: the grant is read on every request.
+   * @default 60
+   */
+  readonly accessTokenMinutes?: number;
+  /**
+   * How long a grant survives without being used, in days.
+   * @default 30
+   */
+  readonly grantIdleDays?: number;
+  /**
+   * How long a grant lives at most, in days; then the user signs in again.
+   * @default 90
+   */
+  readonly grantAbsoluteDays?: number;
+  /**
+   * How long a superseded refresh token is still answered with its successor, in seconds, for clients that refresh in
+   * parallel. After it, the same token counts as stolen.
+   * @default 120
+   */
+  readonly refreshWindowSeconds?: number;
+  /**
+   * Redirect schemes of native applications that may be used beside https and loopback http.
+   * @default ['cursor', 'vscode', 'vscode-insiders']
+   */
+  readonly redirectSchemes?: string[];
+  /**
+   * Whether tools may use the user's token at the identity provider: gives the MCP function the permission to unseal it.
+   * @default false
+   */
+  readonly upstreamTokens?: boolean;
+  /**
+   * How long a tool may take, in minutes. Behind CloudFront the answer must not be silent for longer than two.
+   * @default 5
+   */
+  readonly toolTimeoutMinutes?: number;
+  /**
+   * How long API Gateway remembers the authorizer's answer to a token, in seconds; 0 asks every time.
+   * @default 300
+   */
+  readonly authorizerCacheSeconds?: number;
+  /**
+   * The limit over all requests.
+   * @default - 500 a second, 1000 at once
+   */
+  readonly throttle?: Throttle;
+  /**
+   * The limit of each of /authorize, /register and /token, which anyone may call.
+   * @default - 25 a second, 50 at once
+   */
+  readonly oauthThrottle?: Throttle;
+  /**
+   * How long logs are kept.
+   * @default RetentionDays.ONE_MONTH
+   */
+  readonly logRetention?: RetentionDays;
+  /**
+   * Whether the stack gives API Gateway the role it writes access logs with. There is one for the whole account and
+   * region: switch this off where another stack or team has set it.
+   * @default true
+   */
+  readonly manageApiGatewayAccount?: boolean;
+}
+
+const defaults = {
+  stage: 'dev',
+  firewall: false,
+  sessionTtlHours: 24,
+  staleSession: 'renew',
+  scopes: ['mcp'],
+  accessTokenMinutes: 60,
+  grantIdleDays: 30,
+  grantAbsoluteDays: 90,
+  refreshWindowSeconds: 120,
+  redirectSchemes: ['cursor', 'vscode', 'vscode-insiders'],
+  upstreamTokens: false,
+  toolTimeoutMinutes: 5,
+  authorizerCacheSeconds: 300,
+  throttle: { rate: 500, burst: 1000 },
+  oauthThrottle: { rate: 25, burst: 50 },
+  logRetention: RetentionDays.ONE_MONTH,
+  manageApiGatewayAccount: true,
+} satisfies HoldfastSettings;
+
+/** The settings with every default in its place. */
+export type Settled = HoldfastSettings & Required<Pick<HoldfastSettings, keyof typeof defaults>>;
+
+/**
+ * Fills in the defaults and refuses what is insecure or cannot work.
+ * @param region where the stack will be, if that is known yet
+ * @throws Mistake that names every refused setting, its value, and what to do
+ */
+export function settle(settings: HoldfastSettings, region?: string): Settled {
+  const given = Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined));
+  const settled: Settled = { ...defaults, ...given };
+  const refusals = [...refused(settled, region)];
+  if (refusals.length > 0) throw new Mistake(`Holdfast cannot be deployed like this:\n${refusals.join('\n')}`);
+  return settled;
+}
+
+type Limits = { least: number; most: number; why: string };
+
+const limits = {
+  sessionTtlHours: { least: 0.01, most: 24 * 90, why: 'a session does not outlive the longest grant' },
+  accessTokenMinutes: {
+    least: 5,
+    most: 24 * 60,
+    why: 'shorter ones keep clients refreshing, longer ones can be stolen',
+  },
+  grantIdleDays: { least: 1, most: 365, why: 'a grant that nobody uses must end' },
+  grantAbsoluteDays: { least: 1, most: 3650, why: 'Cognito keeps a refresh token for ten years at most' },
+  refreshWindowSeconds: { least: 1, most: 3600, why: 'in the window a stolen refresh token goes unnoticed' },
+  toolTimeoutMinutes: { least: 0.1, most: 15, why: 'Lambda ends every invocation after 15 minutes' },
+  authorizerCacheSeconds: { least: 0, most: 300, why: 'a cached answer outlives the expiry of its token' },
+} satisfies Partial<Record<keyof Settled, Limits>>;
+
+/** Schemes that a browser runs, opens or sends in the clear, instead of handing the code to one application. */
+const dangerousSchemes = [
+  'about',
+  'blob',
+  'data',
+  'file',
+  'ftp',
+  'http',
+  'https',
+  'javascript',
+  'vbscript',
+  'ws',
+  'wss',
+];
+
+const syntax = {
+  /** RFC 6749 §3.3, less the apostrophe and the dollar sign, which mean something to API Gateway's header values. */
+  scope: /^[\x21\x23\x25\x26\x28-\x5b\x5d-\x7e]+$/,
+  /** RFC 3986 §3.1, in lower case, as browsers normalise it. */
+  scheme: /^[a-z][a-z0-9+.-]*$/,
+  hostname: /^(?=.{4,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]$/,
+  certificate: /^arn:aws[a-z-]*:acm:(?<region>[a-z0-9-]+):\d{12}:certificate\/\S+$/,
+  secret: /^arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:\d{12}:secret:\S+-[A-Za-z0-9]{6}$/,
+};
+
+function* refused(settings: Settled, region?: string): Generator<string> {
+  const { stage, staleSession, scopes, redirectSchemes, identityProvider, domain } = settings;
+  if (stage !== 'dev' && stage !== 'prod') yield `stage is ${quoted(stage)}: choose dev or prod`;
+  if (staleSession !== 'renew' && staleSession !== 'reject') {
+    yield `staleSession is ${quoted(staleSession)}: choose renew or reject`;
+  }
+  for (const name of Object.keys(limits) as (keyof typeof limits)[]) {
+    const { least, most, why } = limits[name];
+    const value = settings[name];
+    if (!(value >= least && value <= most)) yield `${name} is ${value}: choose ${least} to ${most}, because ${why}`;
+  }
+  if (settings.grantIdleDays > settings.grantAbsoluteDays) {
+    yield `grantIdleDays is ${settings.grantIdleDays}: at most grantAbsoluteDays, which is ${settings.grantAbsoluteDays}`;
+  }
+  for (const name of ['throttle', 'oauthThrottle'] as const) {
+    const { rate, burst } = settings[name];
+    if (!(rate > 0 && rate <= 10_000 && Number.isInteger(burst) && burst > 0 && burst <= 10_000)) {
+      yield `${name} is ${quoted({ rate, burst })}: both need to be above 0 and at most 10000, since a server without limits is its owner's bill`;
+    }
+  }
+  if (scopes.length === 0) yield 'scopes is empty: name at least one';
+  for (const scope of scopes) {
+    if (!syntax.scope.test(scope)) yield `scopes has ${quoted(scope)}: a scope has no spaces, quotes, $ or \\`;
+  }
+  for (const scheme of redirectSchemes) {
+    if (dangerousSchemes.includes(scheme.toLowerCase())) {
+      yield `redirectSchemes has ${quoted(scheme)}: codes must go to one application, and this scheme belongs to the browser`;
+    } else if (!syntax.scheme.test(scheme)) {
+      yield `redirectSchemes has ${quoted(scheme)}: write the scheme alone, in lower case, such as cursor`;
+    }
+  }
+  if (settings.firewall && domain === undefined) {
+    yield 'firewall is true without a domain: behind CloudFront it sees one caller, CloudFront. Set domain, or leave it off';
+  }
+  if (domain !== undefined) yield* refusedDomain(domain, region);
+  if (identityProvider !== undefined) yield* refusedIdentityProvider(identityProvider);
+}
+
+function* refusedDomain({ domainName, certificateArn, hostedZone }: OwnDomain, region?: string): Generator<string> {
+  if (!syntax.hostname.test(domainName)) {
+    yield `domain.domainName is ${quoted(domainName)}: write a host name in lower case, such as mcp.example.com`;
+  }
+  const certificate = syntax.certificate.exec(certificateArn);
+  if (certificate === null) {
+    yield `domain.certificateArn is ${quoted(certificateArn)}: write the ARN of a certificate in Certificate Manager`;
+  } else if (region !== undefined && certificate.groups?.region !== region) {
+    yield `domain.certificateArn is in ${certificate.groups?.region}: a certificate in ${region} is needed, where the API is`;
+  }
+  if (hostedZone !== undefined && `.${domainName}`.endsWith(`.${hostedZone.name}`) === false) {
+    yield `domain.hostedZone.name is ${quoted(hostedZone.name)}: ${domainName} is not in that zone`;
+  }
+}
+
+function* refusedIdentityProvider({ issuer, clientId, clientSecretArn, scopes }: IdentityProvider): Generator<string> {
+  const url = URL.parse(issuer);
+  if (url === null || url.protocol !== 'https:' || url.search !== '' || url.hash !== '') {
+    yield `identityProvider.issuer is ${quoted(issuer)}: write the https URL that is the iss of its tokens`;
+  }
+  if (clientId === '')
+    yield 'identityProvider.clientId is empty: register Holdfast there, with the callback the stack prints';
+  if (clientSecretArn !== undefined && !syntax.secret.test(clientSecretArn)) {
+    yield 'identityProvider.clientSecretArn is no complete ARN of a secret: put the client secret into Secrets Manager and name it here';
+  }
+  if (scopes !== undefined && !scopes.includes('openid')) {
+    yield `identityProvider.scopes is ${quoted(scopes)}: without openid there is no id token to know the user by`;
+  }
+}
+
+const quoted = (value: unknown) => JSON.stringify(value);

@@ -1,0 +1,81 @@
+import { AttributeType, Billing, TableV2 } from 'aws-cdk-lib/aws-dynamodb';
+import { Grant, type IGrantable } from 'aws-cdk-lib/aws-iam';
+import { Construct } from 'constructs';
+import { removalPolicy, type Stage } from './stage.ts';
+
+/** Kinds of items, named by the prefix of their partition key. */
+const prefix = {
+  client: 'CL#',
+  authorizationRequest: 'AR#',
+  signIn: 'UP#',
+  code: 'CO#',
+  grant: 'G#',
+  identityTokens: 'T#',
+  sessions: 'S#',
+  approvals: 'U#',
+  state: 'N#',
+  sealedKey: 'K#',
+};
+
+type Kind = keyof typeof prefix;
+
+/**
+ * The one table. Encryption at rest is with DynamoDB's own key: what is worth more (the identity provider's tokens) is
+ * sealed before it is stored, and a key of our own would cost a dollar a month and protect nothing further.
+ *
+ * A function is granted items by the prefix of their keys, so that a fault in one function does not open another's.
+ */
+export class Table extends Construct {
+  readonly name: string;
+  readonly #arn: string;
+
+  constructor(scope: Construct, id: string, props: { stage: Stage }) {
+    super(scope, id);
+    const string = (name: string) => ({ name, type: AttributeType.STRING });
+    const table = new TableV2(this, 'Table', {
+      partitionKey: string('pk'),
+      sortKey: string('sk'),
+      globalSecondaryIndexes: [
+        { indexName: 'byUser', partitionKey: string('gsi1pk'), sortKey: string('gsi1sk') },
+        { indexName: 'recent', partitionKey: string('gsi2pk'), sortKey: string('gsi2sk') },
+      ],
+      billing: Billing.onDemand(),
+      timeToLiveAttribute: 'ttl',
+      pointInTimeRecoverySpecification: { pointInTimeRecoveryEnabled: props.stage === 'prod' },
+      deletionProtection: props.stage === 'prod',
+      removalPolicy: removalPolicy(props.stage),
+    });
+    this.name = table.tableName;
+    this.#arn = table.tableArn;
+  }
+
+  /** What station 2 and the tools need: sessions, the grant they belong to, and the users' own state. */
+  grantSessions(grantee: IGrantable): void {
+    this.#grant(grantee, ['BatchGetItem'], ['grant', 'sessions']);
+    this.#grant(grantee, ['PutItem', 'UpdateItem'], ['sessions']);
+    this.#grant(grantee, ['GetItem', 'PutItem', 'DeleteItem'], ['state']);
+  }
+
+  /** The sealed tokens of the identity provider, for tools that act for the user there: read, and stored when refreshed. */
+  grantIdentityTokens(grantee: IGrantable): void {
+    this.#grant(grantee, ['GetItem', 'UpdateItem'], ['identityTokens']);
+  }
+
+  /** Everything of sign-in and grants; neither sessions nor the users' state. */
+  grantSignIn(grantee: IGrantable): void {
+    this.#grant(
+      grantee,
+      ['GetItem', 'BatchGetItem', 'PutItem', 'UpdateItem', 'DeleteItem'],
+      ['client', 'authorizationRequest', 'signIn', 'code', 'grant', 'identityTokens', 'approvals', 'sealedKey'],
+    );
+  }
+
+  #grant(grantee: IGrantable, operations: string[], kinds: Kind[]): void {
+    Grant.addToPrincipal({
+      grantee,
+      actions: operations.map((operation) => `dynamodb:${operation}`),
+      resourceArns: [this.#arn],
+      conditions: { 'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': kinds.map((kind) => `${prefix[kind]}*`) } },
+    }).assertSuccess();
+  }
+}

@@ -1,0 +1,99 @@
+import { assistants } from './assistants.ts';
+import { Desk } from './desk.ts';
+
+jest.setTimeout(120_000);
+
+const tools = ['note', 'session', 'slow_task', 'userinfo', 'whoami'];
+
+let desk: Desk;
+beforeAll(async () => {
+  desk = await Desk.start();
+});
+afterAll(() => desk.stop());
+
+describe.each(assistants)('an assistant made with %s', (_name, connect) => {
+  test('signs its user in and calls every tool', async () => {
+    const assistant = await connect(desk.mcpUrl, 'ada');
+    expect((await assistant.listTools()).sort()).toEqual(tools);
+
+    const whoami = JSON.parse((await assistant.call('whoami')).text);
+    expect(whoami).toMatchObject({ client: { name: 'Assistant under test' }, scopes: ['mcp'] });
+    expect(whoami.user.key).toMatch(/^[\w-]{43}$/);
+
+    const session = JSON.parse((await assistant.call('session')).text);
+    expect(Date.parse(session.expiresAt)).toBeGreaterThan(Date.parse(session.startedAt));
+    if (session.era === 'legacy') expect(session.id).toBe(assistant.sessionId());
+    else expect(assistant.sessionId()).toBeUndefined();
+
+    const note = `${session.era}-${session.id.slice(0, 6)}`;
+    const remembered = JSON.parse((await assistant.call('note', { name: note, text: 'buy milk', version: 0 })).text);
+    expect(remembered).toMatchObject({ value: 'buy milk', version: 1 });
+    expect(JSON.parse((await assistant.call('note', { name: note })).text)).toEqual(remembered);
+    const conflict = await assistant.call('note', { name: note, text: 'buy bread', version: 0 });
+    expect(conflict).toMatchObject({ isError: true, text: expect.stringContaining('no longer at version 0') });
+
+    const userinfo = JSON.parse((await assistant.call('userinfo')).text);
+    expect(userinfo).toMatchObject({ sub: whoami.user.subject, email: expect.stringContaining('ada') });
+
+    expect((await assistant.call('slow_task', { steps: 1 })).text).toContain('"done": true');
+    await assistant.close();
+  });
+
+  test('sees progress arrive before the result', async () => {
+    const assistant = await connect(desk.mcpUrl, 'ada');
+    const seen: string[] = [];
+    await assistant.call('slow_task', { steps: 3 }, (progress) => seen.push(`step ${progress}`));
+    seen.push('result');
+    expect(seen).toEqual(['step 1', 'step 2', 'step 3', 'result']);
+    await assistant.close();
+  });
+
+  test('goes on in the same session after a restart', async () => {
+    const assistant = await connect(desk.mcpUrl, 'ada');
+    const before = JSON.parse((await assistant.call('session')).text);
+    await desk.restart();
+    const after = JSON.parse((await assistant.call('session')).text);
+    expect(after.id).toBe(before.id);
+    expect(after.startedAt).toBe(before.startedAt);
+    await assistant.close();
+  });
+
+  test('sees nothing of another user', async () => {
+    const [ada, alan] = await Promise.all([connect(desk.mcpUrl, 'ada'), connect(desk.mcpUrl, 'alan')]);
+    await Promise.all([
+      ada.call('note', { name: 'secret', text: 'of ada' }),
+      alan.call('note', { name: 'secret', text: 'of alan' }),
+    ]);
+    const [hers, his] = await Promise.all([
+      ada.call('note', { name: 'secret' }),
+      alan.call('note', { name: 'secret' }),
+    ]);
+    expect([JSON.parse(hers.text).value, JSON.parse(his.text).value]).toEqual(['of ada', 'of alan']);
+    const keys = await Promise.all([ada.call('whoami'), alan.call('whoami')]);
+    expect(JSON.parse(keys[0].text).user.key).not.toBe(JSON.parse(keys[1].text).user.key);
+    await Promise.all([ada.close(), alan.close()]);
+  });
+
+  test('is refused at its next request once its grant is revoked', async () => {
+    const assistant = await connect(desk.mcpUrl, 'ada');
+    await assistant.call('whoami');
+    const body = new URLSearchParams({
+      client_id: assistant.memory.clientInformation()!.client_id,
+      token: assistant.memory.tokens()!.refresh_token!,
+    });
+    expect((await fetch(`${desk.origin}/revoke`, { method: 'POST', body })).status).toBe(200);
+    await expect(assistant.call('whoami')).rejects.toThrow();
+    const { access_token } = assistant.memory.tokens()!;
+    const answer = await fetch(desk.mcpUrl, {
+      method: 'POST',
+      headers: {
+        authorization: `Bearer ${access_token}`,
+        'content-type': 'application/json',
+        accept: 'application/json, text/event-stream',
+      },
+      body: JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'initialize', params: {} }),
+    });
+    expect(answer.status).toBe(401);
+    await assistant.close();
+  });
+});

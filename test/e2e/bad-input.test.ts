@@ -1,0 +1,128 @@
+import { Desk } from './desk.ts';
+import { callTool, initialize, messageOf, OAuthClient, postMcp, type Tokens } from './oauth-client.ts';
+
+jest.setTimeout(60_000);
+
+let desk: Desk;
+let ada: Tokens;
+let alan: Tokens;
+let sessionOfAda: string;
+
+beforeAll(async () => {
+  desk = await Desk.start();
+  const client = await OAuthClient.register(desk.origin);
+  ada = await client.tokensFor('ada');
+  alan = await client.tokensFor('alan');
+  sessionOfAda = (await postMcp(desk.origin, ada.access_token, initialize)).headers.get('mcp-session-id')!;
+});
+afterAll(() => desk.stop());
+
+const session = () => ({ 'mcp-session-id': sessionOfAda });
+
+describe('a request to /mcp', () => {
+  test.each([
+    ['no token', undefined],
+    ['a forged token', 'forged'],
+    ['an unsigned token', `${Buffer.from('{"alg":"none","typ":"at+jwt"}').toString('base64url')}.e30.`],
+    ['a token of 10 KB', 'x'.repeat(10_240)],
+  ])('with %s gets 401 and the challenge', async (_what, token) => {
+    for (const method of ['POST', 'GET', 'DELETE', 'HEAD']) {
+      const headers = { ...(token !== undefined && { authorization: `Bearer ${token}` }) };
+      const answer = await fetch(desk.mcpUrl, { method, headers });
+      expect(answer.status).toBe(401);
+      expect(answer.headers.get('www-authenticate')).toBe(
+        `Bearer resource_metadata="${desk.origin}/.well-known/oauth-protected-resource/mcp", scope="mcp"`,
+      );
+      expect(answer.headers.get('access-control-allow-origin')).toBe('*');
+    }
+  });
+
+  test('with a refresh token as bearer gets 401', async () => {
+    expect((await postMcp(desk.origin, ada.refresh_token, initialize)).status).toBe(401);
+  });
+
+  test('with one bit of the signature changed gets 401', async () => {
+    const [header, payload, signature] = ada.access_token.split('.');
+    const changed = `${signature![0] === 'A' ? 'B' : 'A'}${signature!.slice(1)}`;
+    expect((await postMcp(desk.origin, `${header}.${payload}.${changed}`, initialize)).status).toBe(401);
+  });
+
+  test.each([
+    ['malformed JSON', '{"jsonrpc"', {}, 400, -32700],
+    ['a body that is not UTF-8', '\ud800', {}, 400, -32700],
+    ['no message', '42', {}, 400, -32600],
+    ['an empty batch', '[]', {}, 400, -32600],
+    ['a message that is no JSON-RPC', '{"hello":"world"}', {}, 400, -32700],
+    ['a wrong content type', '{}', { 'content-type': 'text/plain' }, 415, -32000],
+    ['no session', JSON.stringify(callTool('whoami')), { 'mcp-session-id': '' }, 400, -32000],
+  ])('with %s gets the protocol’s own error', async (_what, body, headers, status, code) => {
+    const answer = await postMcp(desk.origin, ada.access_token, body, { ...session(), ...headers });
+    expect(answer.status).toBe(status);
+    expect((await messageOf(answer)).error?.code).toBe(code);
+  });
+
+  test('with a body over 4 MB gets 413', async () => {
+    const body = JSON.stringify(callTool('note', { name: 'big', text: 'x'.repeat(4 * 1024 * 1024) }));
+    expect((await postMcp(desk.origin, ada.access_token, body, session())).status).toBe(413);
+    const huge = 'x'.repeat(11 * 1024 * 1024);
+    expect((await postMcp(desk.origin, ada.access_token, huge, session())).status).toBe(413);
+  });
+
+  test('with a batch is refused in a revision without batches, and nothing of it runs', async () => {
+    const batch = [callTool('note', { name: 'batched', text: 'hello' })];
+    const answer = await postMcp(desk.origin, ada.access_token, batch, session());
+    expect(answer.status).toBe(400);
+    expect((await messageOf(answer)).error?.code).toBe(-32600);
+    const recalled = await postMcp(desk.origin, ada.access_token, callTool('note', { name: 'batched' }), session());
+    expect(await recalled.text()).toContain('There is no note named batched');
+  });
+
+  test('for an unknown method or tool gets the protocol’s own error', async () => {
+    const unknown = { jsonrpc: '2.0', id: 7, method: 'no/such/method' };
+    const answer = await postMcp(desk.origin, ada.access_token, unknown, session());
+    expect((await messageOf(answer)).error?.code).toBe(-32601);
+    const tool = await messageOf(await postMcp(desk.origin, ada.access_token, callTool('no_such_tool'), session()));
+    expect(JSON.stringify(tool)).toContain('no_such_tool');
+  });
+
+  test.each(['GET', 'PUT', 'PATCH'])('with %s and a good token gets 405', async (method) => {
+    const headers = { authorization: `Bearer ${ada.access_token}`, accept: 'text/event-stream' };
+    const answer = await fetch(desk.mcpUrl, { method, headers });
+    expect(answer.status).toBe(405);
+    expect(answer.headers.get('allow')).toContain('POST');
+  });
+
+  test('for an unknown session gets a fresh one, and for a malformed id 404', async () => {
+    const answer = await postMcp(desk.origin, ada.access_token, callTool('whoami'), { 'mcp-session-id': 'stale' });
+    expect(answer.status).toBe(200);
+    expect(answer.headers.get('mcp-session-id')).not.toBe('stale');
+    const malformed = { 'mcp-session-id': 'x'.repeat(200) };
+    expect((await postMcp(desk.origin, ada.access_token, callTool('whoami'), malformed)).status).toBe(404);
+  });
+
+  test('for the session of another user behaves as for an unknown one, and leaves it untouched', async () => {
+    const answer = await postMcp(desk.origin, alan.access_token, callTool('session'), session());
+    expect(answer.status).toBe(200);
+    expect(answer.headers.get('mcp-session-id')).not.toBe(sessionOfAda);
+    const headers = { authorization: `Bearer ${alan.access_token}`, ...session() };
+    await fetch(desk.mcpUrl, { method: 'DELETE', headers });
+    const hers = await postMcp(desk.origin, ada.access_token, callTool('session'), session());
+    expect(await hers.text()).toContain(sessionOfAda);
+  });
+
+  test('that ends its session makes the session unknown for good', async () => {
+    const started = await postMcp(desk.origin, ada.access_token, initialize);
+    const named = { 'mcp-session-id': started.headers.get('mcp-session-id')! };
+    const headers = { authorization: `Bearer ${ada.access_token}`, ...named };
+    expect((await fetch(desk.mcpUrl, { method: 'DELETE', headers })).status).toBe(200);
+    expect((await postMcp(desk.origin, ada.access_token, callTool('whoami'), named)).status).toBe(404);
+    expect((await fetch(desk.mcpUrl, { method: 'DELETE', headers })).status).toBe(404);
+  });
+
+  test('from a browser’s preflight is answered without a token', async () => {
+    const answer = await fetch(desk.mcpUrl, { method: 'OPTIONS', headers: { origin: 'https://evil.example' } });
+    expect(answer.status).toBe(204);
+    expect(answer.headers.get('access-control-allow-origin')).toBe('*');
+    expect(answer.headers.get('access-control-allow-credentials')).toBeNull();
+  });
+});

@@ -1,0 +1,93 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+const root = join(__dirname, '..', '..');
+
+/** The cloud on the desk, started as a newcomer starts it, in a process and a data folder of its own. */
+export class Desk {
+  readonly folder: string;
+  readonly port: number;
+  readonly #environment: Record<string, string>;
+  #process: ChildProcess | undefined;
+  /** Everything the process has printed on standard error: its log. */
+  log = '';
+
+  private constructor(folder: string, port: number, environment: Record<string, string>) {
+    this.folder = folder;
+    this.port = port;
+    this.#environment = environment;
+  }
+
+  static async start(environment: Record<string, string> = {}): Promise<Desk> {
+    const desk = new Desk(mkdtempSync(join(tmpdir(), 'holdfast-')), await freePort(), environment);
+    await desk.#start();
+    return desk;
+  }
+
+  get origin(): string {
+    return `http://127.0.0.1:${this.port}`;
+  }
+
+  get mcpUrl(): string {
+    return `${this.origin}/mcp`;
+  }
+
+  /** Stops the process and starts another on the same data. */
+  async restart(): Promise<void> {
+    await this.#end();
+    await this.#start();
+  }
+
+  async stop(): Promise<void> {
+    await this.#end();
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  async #start(): Promise<void> {
+    const child = spawn(process.execPath, ['bin/local.ts', '--json'], {
+      cwd: root,
+      env: {
+        PATH: process.env.PATH!,
+        HOME: process.env.HOME!,
+        PORT: String(this.port),
+        HOLDFAST_DATA: this.folder,
+        ...this.#environment,
+      },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    this.#process = child;
+    let printed = '';
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      this.log += text;
+    });
+    await new Promise<void>((resolve, reject) => {
+      child.stdout.setEncoding('utf8').on('data', (text: string) => {
+        printed += text;
+        if (printed.includes('\n')) resolve();
+      });
+      child.on('exit', (code) => reject(new Error(`npm start ended with ${code}:\n${printed}\n${this.log}`)));
+    });
+  }
+
+  async #end(): Promise<void> {
+    const child = this.#process;
+    if (!child || child.exitCode !== null) return;
+    child.removeAllListeners('exit');
+    const ended = new Promise((resolve) => child.once('exit', resolve));
+    child.kill('SIGTERM');
+    await ended;
+  }
+}
+
+/** A port that nothing listens on, with its neighbour free as well. */
+async function freePort(): Promise<number> {
+  const server = createServer();
+  const port = await new Promise<number>((resolve) => {
+    server.listen(0, '127.0.0.1', () => resolve((server.address() as { port: number }).port));
+  });
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}

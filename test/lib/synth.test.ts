@@ -1,0 +1,80 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { App, Stack, Validations } from 'aws-cdk-lib';
+import { Bucket } from 'aws-cdk-lib/aws-s3';
+import { AwsSolutionsChecks } from 'cdk-nag';
+import { Bundle } from '../../lib/bundle.ts';
+import { HoldfastStack } from '../../lib/holdfast-stack.ts';
+import { Mistake } from '../../lib/mistake.ts';
+import { deployments, type Resource } from './synthesize.ts';
+
+const root = join(__dirname, '../..');
+const { context } = JSON.parse(readFileSync(join(root, 'cdk.json'), 'utf8'));
+const withoutBundling = { 'aws:cdk:bundling-stacks': [] };
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'holdfast-synth-'));
+});
+afterEach(() => rmSync(folder, { recursive: true }));
+
+const inFolder = (...names: string[]) => join(folder, ...names);
+const jsonOf = (name: string) => JSON.parse(readFileSync(inFolder(name), 'utf8'));
+
+describe('CloudFormation and AWS Solutions', () => {
+  function inspect(define: (app: App) => void): unknown[] {
+    const app = new App({ outdir: folder, context: { ...context, ...withoutBundling } });
+    Validations.of(app).addPlugins(new AwsSolutionsChecks());
+    define(app);
+    app.synth();
+    return jsonOf('validation-report.json').pluginReports;
+  }
+
+  test.each(deployments)('find nothing in %s', (_name, props) => {
+    expect(inspect((app) => new HoldfastStack(app, 'Holdfast', props))).toEqual([]);
+  });
+
+  test('do look: a bucket as it comes does not pass', () => {
+    expect(() => inspect((app) => new Bucket(new Stack(app, 'Careless'), 'Bucket'))).toThrow(/AwsSolutions-S10/);
+  });
+});
+
+describe('a bundle', () => {
+  test('is made for each door, and small enough to start fast', () => {
+    const app = new App({
+      outdir: folder,
+      context: { ...context, 'aws:cdk:enable-asset-metadata': true },
+      builtinCloudFormationValidation: false,
+    });
+    new HoldfastStack(app, 'Holdfast', { upstreamTokens: true });
+    app.synth();
+    const resources = Object.entries<Resource>(jsonOf('Holdfast.template.json').Resources);
+    const kilobytesOf = (door: string) => {
+      const [, { Metadata }] = resources.find(([id]) => id.startsWith(`${door}Function`))!;
+      return statSync(inFolder(Metadata!['aws:asset:path']!, 'index.cjs')).size / 1024;
+    };
+    expect(kilobytesOf('Authorizer')).toBeLessThanOrEqual(40);
+    expect(kilobytesOf('Mcp')).toBeLessThanOrEqual(600);
+    expect(new Set(['Authorizer', 'OAuth', 'Mcp'].map(kilobytesOf)).size).toBe(3);
+  });
+
+  test('that cannot be made says where, and no more', () => {
+    const entry = inFolder('door.ts');
+    writeFileSync(entry, `export const handler = 1;\nimport { gone } from './gone.ts';\nexport { gone };\n`);
+    const bind = () => new Bundle(entry).bind(new Stack(new App(), 'Broken'));
+    expect(bind).toThrow(Mistake);
+    expect(bind).toThrow(/^\S+door\.ts:2:22: Could not resolve ".\/gone.ts"$/);
+  });
+});
+
+test('a mistake of the owner is printed alone, without a stack', () => {
+  const program = spawnSync(process.execPath, ['bin/holdfast.ts'], {
+    cwd: root,
+    env: { ...process.env, CDK_CONTEXT_JSON: JSON.stringify({ ...context, stage: 'staging' }) },
+    encoding: 'utf8',
+  });
+  expect(program.status).toBe(1);
+  expect(program.stderr).toBe('Holdfast cannot be deployed like this:\nstage is "staging": choose dev or prod\n');
+});

@@ -1,0 +1,88 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { App } from 'aws-cdk-lib';
+import { Template } from 'aws-cdk-lib/assertions';
+import { HoldfastStack, type HoldfastStackProps } from '../../lib/holdfast-stack.ts';
+
+const { context } = JSON.parse(readFileSync(join(__dirname, '../../cdk.json'), 'utf8'));
+
+export type Resource = {
+  Type: string;
+  // biome-ignore lint/suspicious/noExplicitAny: a template is JSON whose shape differs by type
+  Properties: any;
+  DependsOn?: string[];
+  DeletionPolicy?: string;
+  UpdateReplacePolicy?: string;
+  Metadata?: Record<string, string>;
+};
+
+export type SynthesizedTemplate = { Resources: Record<string, Resource>; Outputs: Record<string, { Value: unknown }> };
+
+/** The template as it would be deployed, less the bundles: those take a second and have a test of their own. */
+export function synthesize(props: HoldfastStackProps = {}): SynthesizedTemplate {
+  const app = new App({
+    context: { ...context, 'aws:cdk:bundling-stacks': [] },
+    builtinCloudFormationValidation: false,
+  });
+  return Template.fromStack(new HoldfastStack(app, 'Holdfast', props)).toJSON() as SynthesizedTemplate;
+}
+
+export function resourcesOf(template: SynthesizedTemplate, type: string): [id: string, resource: Resource][] {
+  return Object.entries(template.Resources).filter(([, resource]) => resource.Type === type);
+}
+
+export function onlyOne(template: SynthesizedTemplate, type: string): Resource {
+  const all = resourcesOf(template, type);
+  if (all.length !== 1) throw new Error(`The template has ${all.length} of ${type}, not one`);
+  return all[0]![1];
+}
+
+/** The deployments that the tests look at: both identity providers, both host names, both stages. */
+export const deployments: [name: string, props: HoldfastStackProps][] = [
+  ['dev with Cognito behind CloudFront', {}],
+  ['prod with Cognito behind CloudFront', { stage: 'prod', upstreamTokens: true, authorizerCacheSeconds: 0 }],
+  [
+    'prod with an identity provider, a domain and a firewall',
+    {
+      stage: 'prod',
+      upstreamTokens: true,
+      firewall: true,
+      identityProvider: {
+        issuer: 'https://login.example.com/tenant',
+        clientId: 'holdfast',
+        clientSecretArn: 'arn:aws:secretsmanager:eu-west-1:111122223333:secret:holdfast-AbCdEf',
+        scopes: ['openid', 'offline_access'],
+        name: 'Example Login',
+      },
+      domain: {
+        domainName: 'mcp.example.com',
+        certificateArn: 'arn:aws:acm:eu-west-1:111122223333:certificate/0a1b',
+        hostedZone: { id: 'Z0123456789', name: 'example.com' },
+      },
+    },
+  ],
+  [
+    'dev with a public client of an identity provider',
+    { identityProvider: { issuer: 'https://login.example.com', clientId: 'holdfast' }, manageApiGatewayAccount: false },
+  ],
+];
+
+/** Stands in for CloudFormation: every reference becomes a plausible value of its own. */
+export function resolve(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(resolve);
+  if (typeof value !== 'object' || value === null) return value;
+  const [[key, argument] = [], ...others] = Object.entries(value);
+  if (others.length > 0 || key === undefined) {
+    return Object.fromEntries(Object.entries(value).map(([name, each]) => [name, resolve(each)]));
+  }
+  if (key === 'Ref') return `ref-${argument}`;
+  if (key === 'Fn::GetAtt') {
+    const [id, attribute] = argument as [string, string];
+    return attribute === 'DomainName' ? 'd111111abcdef8.cloudfront.net' : `${id}.${attribute}`;
+  }
+  if (key === 'Fn::Join') {
+    const [separator, parts] = argument as [string, unknown[]];
+    return parts.map(resolve).join(separator);
+  }
+  return { [key]: resolve(argument) };
+}
