@@ -25,12 +25,17 @@ export type Configuration<V extends Variables> = {
       : never;
 };
 
-const text = { read: (value: string) => value };
+const text = {
+  read: (value: string) => {
+    if (value === '') throw new Error('a text');
+    return value;
+  },
+};
 
 /** An origin: scheme and host, neither path nor trailing slash. */
 const origin = {
   read: (value: string) => {
-    if (new URL(value).origin !== value) throw new Error('an origin such as https://mcp.example.com');
+    if (URL.parse(value)?.origin !== value) throw new Error('an origin such as https://mcp.example.com');
     return value;
   },
 };
@@ -120,7 +125,7 @@ export function readEnvironment<V extends Variables>(
   const configuration: Record<string, unknown> = {};
   for (const [name, variable] of Object.entries(variables)) {
     const value = environment[name];
-    if (value === undefined || value === '') {
+    if (value === undefined) {
       if (!variable.optional) wrong.push(`${name} is missing`);
       continue;
     }

@@ -1,4 +1,8 @@
-import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { CreateTableCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import { dynamoClientStore } from '../../lambda/adapters/dynamodb/clients.ts';
 import { dynamoFlowStore } from '../../lambda/adapters/dynamodb/flows.ts';
@@ -9,64 +13,89 @@ import { dynamoSessionStore } from '../../lambda/adapters/dynamodb/sessions.ts';
 import { dynamoStateStore } from '../../lambda/adapters/dynamodb/state.ts';
 import type { Table } from '../../lambda/adapters/dynamodb/table.ts';
 import { type MemoryStores, memoryStores } from '../../lambda/adapters/memory.ts';
-import { type DynamoDb, startDynamoDb } from '../../local/dynamodb.ts';
+import { startDynamoDb } from '../../local/dynamodb.ts';
 import { FunctionPrincipals, localCloud } from '../../local/principals.ts';
+import { freePort } from '../free-port.ts';
+
+type Opened = { stores: MemoryStores; close(): Promise<void> };
+
+/** An independent implementation of DynamoDB, where its package could be installed: what the local one gets wrong, it may not. */
+const dynoxide = join(__dirname, '..', '..', 'node_modules', '@dynoxide', 'linux-x64', 'dynoxide');
 
 /** Every adapter of the stores, each fresh for one suite. */
-export const adapters: [string, () => Promise<{ stores: MemoryStores; close(): Promise<void> }>][] = [
+export const adapters: [string, () => Promise<Opened>][] = [
   ['memory', async () => ({ stores: memoryStores(), close: async () => {} })],
-  ['DynamoDB', overDynamoDb],
+  ['the local DynamoDB', overLocalDynamoDb],
+  ...(existsSync(dynoxide) ? ([['dynoxide', overDynoxide]] as [string, () => Promise<Opened>][]) : []),
 ];
 
-async function overDynamoDb() {
-  const { database, table, close } = await openLocalTable();
-  const stores: MemoryStores = {
-    sessions: dynamoSessionStore(table),
-    clients: dynamoClientStore(table),
-    flows: dynamoFlowStore(table),
-    grants: dynamoGrantStore(table),
-    identityTokens: dynamoIdentityTokenStore(table),
-    sealedKeys: dynamoSealedKeyStore(table),
-    state: dynamoStateStore(table),
-  };
-  return { stores, database, close };
-}
+const storesIn = (table: Table): MemoryStores => ({
+  sessions: dynamoSessionStore(table),
+  clients: dynamoClientStore(table),
+  flows: dynamoFlowStore(table),
+  grants: dynamoGrantStore(table),
+  identityTokens: dynamoIdentityTokenStore(table),
+  sealedKeys: dynamoSealedKeyStore(table),
+  state: dynamoStateStore(table),
+});
 
-/** A table as the stack describes it, in a local DynamoDB of its own. Nothing in it expires by itself. */
-export async function openLocalTable(): Promise<{ database: DynamoDb; table: Table; close(): Promise<void> }> {
+async function overLocalDynamoDb(): Promise<Opened> {
   const principals = new FunctionPrincipals();
   principals.add('TEST', localCloud);
+  // The clock stands at zero, so that nothing in it expires by itself.
   const database = await startDynamoDb({ folder: undefined, principals, now: () => 0 });
-  const string = (AttributeName: string) => ({ AttributeName, AttributeType: 'S' });
-  const keys = (hash: string, range: string) => [
-    { AttributeName: hash, KeyType: 'HASH' },
-    { AttributeName: range, KeyType: 'RANGE' },
-  ];
-  const index = (IndexName: string, hash: string, range: string) => ({
-    IndexName,
-    KeySchema: keys(hash, range),
-    Projection: { ProjectionType: 'ALL' },
-  });
-  await database.createTable(
-    {
-      AttributeDefinitions: ['pk', 'sk', 'gsi1pk', 'gsi1sk', 'gsi2pk', 'gsi2sk'].map(string),
-      KeySchema: keys('pk', 'sk'),
-      BillingMode: 'PAY_PER_REQUEST',
-      GlobalSecondaryIndexes: [index('byUser', 'gsi1pk', 'gsi1sk'), index('recent', 'gsi2pk', 'gsi2sk')],
-      TimeToLiveSpecification: { AttributeName: 'ttl', Enabled: true },
-    },
-    'Holdfast',
-  );
+  await database.createTable(definition, 'Holdfast');
+  const { table, dynamodb } = connect(database.endpoint);
+  const close = async () => {
+    dynamodb.destroy();
+    await database.close();
+  };
+  return { stores: storesIn(table), close };
+}
+
+async function overDynoxide(): Promise<Opened> {
+  const port = await freePort();
+  const server = spawn(dynoxide, ['--port', String(port)], { stdio: ['ignore', 'ignore', 'pipe'] });
+  await once(server.stderr, 'data');
+  const endpoint = `http://127.0.0.1:${port}`;
+  const { table, dynamodb } = connect(endpoint);
+  await dynamodb.send(new CreateTableCommand({ TableName: table.name, ...definition }));
+  const close = async () => {
+    dynamodb.destroy();
+    server.kill();
+  };
+  return { stores: storesIn(table), close };
+}
+
+function connect(endpoint: string): { table: Table; dynamodb: DynamoDBClient } {
   const dynamodb = new DynamoDBClient({
-    endpoint: database.endpoint,
+    endpoint,
     region: 'us-east-1',
     credentials: { accessKeyId: 'TEST', secretAccessKey: 'test' },
     maxAttempts: 1,
   });
   const client = DynamoDBDocumentClient.from(dynamodb, { marshallOptions: { removeUndefinedValues: true } });
-  const close = async () => {
-    dynamodb.destroy();
-    await database.close();
-  };
-  return { database, table: { client, name: 'Holdfast' }, close };
+  return { table: { client, name: 'Holdfast' }, dynamodb };
 }
+
+const keys = (hash: string, range: string) => [
+  { AttributeName: hash, KeyType: 'HASH' as const },
+  { AttributeName: range, KeyType: 'RANGE' as const },
+];
+
+const index = (IndexName: string, hash: string, range: string) => ({
+  IndexName,
+  KeySchema: keys(hash, range),
+  Projection: { ProjectionType: 'ALL' as const },
+});
+
+/** The table as the stack describes it. */
+const definition = {
+  AttributeDefinitions: ['pk', 'sk', 'gsi1pk', 'gsi1sk', 'gsi2pk', 'gsi2sk'].map((AttributeName) => ({
+    AttributeName,
+    AttributeType: 'S' as const,
+  })),
+  KeySchema: keys('pk', 'sk'),
+  BillingMode: 'PAY_PER_REQUEST' as const,
+  GlobalSecondaryIndexes: [index('byUser', 'gsi1pk', 'gsi1sk'), index('recent', 'gsi2pk', 'gsi2sk')],
+};
