@@ -78,7 +78,10 @@ async function legacySession(
   }
   const id = sessionId(request);
   if (id === undefined) {
-    return rpcError(400, -32000, 'Bad Request: send initialize first, then the Mcp-Session-Id it answers with');
+    if (!(await sessions.isAuthorized(caller))) return 'unauthorized';
+    return isNamed('initialize', body)
+      ? rpcError(400, -32602, 'Invalid params: initialize needs protocolVersion, capabilities and clientInfo', {}, body)
+      : rpcError(400, -32000, 'Bad Request: send initialize first, then the Mcp-Session-Id it answers with', {}, body);
   }
   return sessions.resume(caller, id, request.headers.get('mcp-protocol-version') ?? undefined);
 }
@@ -92,7 +95,7 @@ async function endSession({ sessions }: Endpoint, request: Request, caller: Call
 
 /** The session id, in the standard header or in the one that older integrations send. */
 const sessionId = ({ headers }: Request) =>
-  headers.get('mcp-session-id') ?? headers.get('x-mcp-session-id') ?? undefined;
+  headers.get('mcp-session-id') || headers.get('x-mcp-session-id') || undefined;
 
 /** The parsed body, or the answer that says why there is none. */
 async function readMessage(request: Request): Promise<{ body: unknown } | Response> {
@@ -128,9 +131,19 @@ function refusal(refused: Refusal): Response {
   }
 }
 
-/** An answer in the protocol's own form, outside any exchange. */
-function rpcError(status: number, code: number, message: string, headers: Record<string, string> = {}): Response {
-  return Response.json({ jsonrpc: '2.0', error: { code, message }, id: null }, { status, headers });
+const isNamed = (method: string, body: unknown) => (body as { method?: unknown }).method === method;
+
+/** An answer in the protocol's own form. @param body the message it answers, if one could be read */
+function rpcError(
+  status: number,
+  code: number,
+  message: string,
+  headers: Record<string, string> = {},
+  body?: unknown,
+): Response {
+  const { id } = (body ?? {}) as { id?: unknown };
+  const echoed = typeof id === 'string' || typeof id === 'number' ? id : null;
+  return Response.json({ jsonrpc: '2.0', error: { code, message }, id: echoed }, { status, headers });
 }
 
 function failure({ log }: Endpoint, error: unknown): Response {

@@ -153,6 +153,12 @@ export class Sessions {
     return undefined;
   }
 
+  /** Whether the caller's grant still holds, for requests that name no session. */
+  async isAuthorized(caller: Caller): Promise<boolean> {
+    const { grant } = await this.#store.find(caller.grant, CURRENT);
+    return this.#authorized(caller, grant);
+  }
+
   #authorized(caller: Caller, grant: Grant | undefined): grant is Grant {
     const now = this.#now();
     return caller.expiresAt > now && isLive(grant, now) && grant.user === caller.user && grant.client === caller.client;

@@ -1,5 +1,6 @@
 import { assistants } from './assistants.ts';
 import { Desk } from './desk.ts';
+import { callTool, postMcp } from './oauth-client.ts';
 
 jest.setTimeout(120_000);
 
@@ -77,23 +78,12 @@ describe.each(assistants)('an assistant made with %s', (_name, connect) => {
   test('is refused at its next request once its grant is revoked', async () => {
     const assistant = await connect(desk.mcpUrl, 'ada');
     await assistant.call('whoami');
-    const body = new URLSearchParams({
-      client_id: assistant.memory.clientInformation()!.client_id,
-      token: assistant.memory.tokens()!.refresh_token!,
-    });
+    const { access_token, refresh_token } = assistant.memory.tokens()!;
+    const { client_id } = assistant.memory.clientInformation()!;
+    const body = new URLSearchParams({ client_id, token: refresh_token! });
     expect((await fetch(`${desk.origin}/revoke`, { method: 'POST', body })).status).toBe(200);
-    await expect(assistant.call('whoami')).rejects.toThrow();
-    const { access_token } = assistant.memory.tokens()!;
-    const answer = await fetch(desk.mcpUrl, {
-      method: 'POST',
-      headers: {
-        authorization: `Bearer ${access_token}`,
-        'content-type': 'application/json',
-        accept: 'application/json, text/event-stream',
-      },
-      body: JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'initialize', params: {} }),
-    });
-    expect(answer.status).toBe(401);
+    await expect(assistant.call('whoami')).rejects.toThrow(/unauthori[sz]ed/i);
+    expect((await postMcp(desk.origin, access_token, callTool('whoami'))).status).toBe(401);
     await assistant.close();
   });
 });

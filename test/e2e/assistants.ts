@@ -39,6 +39,9 @@ export class SignInMemory {
     this.#verifier = verifier;
   };
   codeVerifier = () => this.#verifier;
+  invalidateCredentials = () => {
+    this.#tokens = undefined;
+  };
 }
 
 export type ToolAnswer = { text: string; isError: boolean };

@@ -52,7 +52,7 @@ describe('a request to /mcp', () => {
     ['a body that is not UTF-8', '\ud800', {}, 400, -32700],
     ['no message', '42', {}, 400, -32600],
     ['an empty batch', '[]', {}, 400, -32600],
-    ['a message that is no JSON-RPC', '{"hello":"world"}', {}, 400, -32700],
+    ['a message that is no JSON-RPC', '{"hello":"world"}', {}, 400, -32600],
     ['a wrong content type', '{}', { 'content-type': 'text/plain' }, 415, -32000],
     ['no session', JSON.stringify(callTool('whoami')), { 'mcp-session-id': '' }, 400, -32000],
   ])('with %s gets the protocol’s own error', async (_what, body, headers, status, code) => {

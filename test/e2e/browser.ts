@@ -96,5 +96,7 @@ export async function approveAndSignIn(authorizationUrl: string, user: string, b
     ? signIn
     : await browser.submit(signIn, { username: user, password: user }, stopAt);
   if (!back.url.startsWith(stopAt)) throw new Error(`Sign-in ended at ${back.url} (${back.status}): ${back.html}`);
-  return new URL(back.url);
+  const answer = new URL(back.url);
+  if (!answer.searchParams.has('code')) throw new Error(`The client was answered ${answer.search}`);
+  return answer;
 }

@@ -176,7 +176,9 @@ describe('the consent page', () => {
     const page = await browser.open((await aClient()).authorizationUrl(), redirectUri);
     const back = await browser.submit(page, { answer: 'deny' }, redirectUri);
     expect(answerAt(back)).toEqual({ error: 'access_denied', state: 'the-state', iss: desk.origin });
-    expect((await browser.submit(page, { answer: 'approve' }, redirectUri)).html).toContain('already been answered');
+    expect((await browser.submit(page, { answer: 'approve' }, redirectUri)).html).toContain(
+      'has been answered already',
+    );
   });
 
   test('cannot be answered by another browser, nor by another site', async () => {
@@ -226,7 +228,7 @@ describe('the callback', () => {
     const url = await caught(attacker);
     const refused = await victim.open(url, redirectUri);
     expect([refused.status, refused.headers.get('location')]).toEqual([403, null]);
-    expect((await attacker.open(url, redirectUri)).html).toContain('already been completed or has expired');
+    expect((await attacker.open(url, redirectUri)).html).toContain('has been completed already');
   });
 
   test('counts once', async () => {

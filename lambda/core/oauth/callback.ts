@@ -25,7 +25,7 @@ export async function callback(facade: Facade, request: Request): Promise<Respon
     await flows.burnSignIn(stateHash);
     throw new OAuthError(
       'access_denied',
-      'You are signing in with a browser that was not asked for consent. Go back to your assistant and connect again.',
+      'This sign-in has been completed already, or was started in another browser. Go back to your assistant and connect again.',
     );
   }
 
@@ -35,12 +35,12 @@ export async function callback(facade: Facade, request: Request): Promise<Respon
   if (!signIn) {
     throw new OAuthError(
       'invalid_request',
-      'This sign-in has already been completed or has expired. Go back to your assistant and connect again.',
+      'This sign-in has been completed already, or has expired. Go back to your assistant and connect again.',
     );
   }
   const headers = new Headers({ 'Set-Cookie': signingIn.clear() });
   try {
-    const code = await completeSignIn(facade, searchParams, { state, ...signIn }, grantId, seal);
+    const code = await completeSignIn(facade, searchParams, state, signIn, grantId, seal);
     return redirectToClient(facade, signIn, { code }, headers);
   } catch (error) {
     return redirectToClient(facade, signIn, asClientError(error, facade.log), headers);
@@ -51,12 +51,13 @@ export async function callback(facade: Facade, request: Request): Promise<Respon
 async function completeSignIn(
   { identityProvider, grants, now, rules }: Facade,
   answer: URLSearchParams,
-  signIn: SignIn & { state: string },
+  state: string,
+  signIn: SignIn,
   grantId: string,
   seal: (text: string) => Promise<string>,
 ): Promise<string> {
-  const { identity, tokens } = await identityProvider.redeem(answer, signIn);
-  const { client, clientName, redirectUri, challenge, scopes } = signIn;
+  const { client, clientName, redirectUri, challenge, scopes, nonce, verifier } = signIn;
+  const { identity, tokens } = await identityProvider.redeem(answer, { state, nonce, verifier });
   const user = await userKey(identity.issuer, identity.subject);
   const at = now();
   const grant: Grant = {
@@ -88,7 +89,7 @@ async function completeSignIn(
 /** The sign-in is spent, so what went wrong goes to the client, which can start another. */
 function asClientError(error: unknown, log: Facade['log']): { error: string; error_description?: string } {
   if (error instanceof SignInRefused) {
-    log('sign_in_refused', { reason: error.reason });
+    log('sign_in_refused', { reason: error.reason, detail: String(error.cause) });
     if (error.reason === 'access_denied') return { error: 'access_denied' };
     return { error: 'server_error', error_description: 'The identity provider refused the sign-in.' };
   }

@@ -30,7 +30,7 @@ export async function consent(facade: Facade, request: Request): Promise<Respons
   if (!asked) {
     throw new OAuthError(
       'invalid_request',
-      'This question has already been answered or has expired. Go back to your assistant and connect again.',
+      'This question has been answered already, or has expired. Go back to your assistant and connect again.',
     );
   }
   const headers = new Headers({ 'Set-Cookie': asking.clear() });
@@ -63,5 +63,5 @@ function refuseForeignForm(request: Request, publicUrl: string): void {
 const notThisBrowser = () =>
   new OAuthError(
     'access_denied',
-    'This answer did not come from the page that asked. Go back to your assistant and connect again.',
+    'This question has been answered already, or was asked in another browser. Go back to your assistant and connect again.',
   );

@@ -84,9 +84,16 @@ const endpoints: Record<string, Endpoint> = {
   '/revoke': { methods: ['POST'], answer: revoke, errors: 'json' },
 };
 
-/** Answers one request to the facade. Never throws: an outage is 503, anything unforeseen 500 with nothing but an id. */
+/** Answers one request to the facade. Never throws: an outage is 503, anything unforeseen 500 and in the log. */
 export async function oauthFacade(facade: Facade, request: Request): Promise<Response> {
   const endpoint = endpoints[new URL(request.url).pathname];
+  const response = await answer(endpoint, facade, request);
+  // Clients that are web pages read these from their own origin; no cookie plays a part in them.
+  if (endpoint?.errors !== 'page') response.headers.set('Access-Control-Allow-Origin', '*');
+  return response;
+}
+
+async function answer(endpoint: Endpoint | undefined, facade: Facade, request: Request): Promise<Response> {
   if (!endpoint) return Response.json({ error: 'not_found' }, { status: 404 });
   if (!endpoint.methods.includes(request.method)) {
     const Allow = endpoint.methods.join(', ');

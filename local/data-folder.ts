@@ -1,0 +1,77 @@
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Mistake } from '../lib/mistake.ts';
+
+/** What is forgotten on request. `secrets.json` is not among them: its owner wrote it by hand. */
+const forgettable = ['dynamodb', 'kms.json', 'identity-provider.json', 'ports.json'];
+
+/** The folder in which the cloud on the desk keeps everything, claimed by one process at a time. */
+export class DataFolder {
+  readonly path: string;
+  readonly #lock: string;
+
+  /**
+   * @param fresh forgets tables, keys, tokens and ports, so that every client has to sign in again
+   * @throws Mistake when the folder cannot be written, or another process has it
+   */
+  constructor(path: string, fresh: boolean) {
+    this.path = path;
+    this.#lock = join(path, 'lock');
+    try {
+      mkdirSync(path, { recursive: true, mode: 0o700 });
+      this.#claim();
+    } catch (error) {
+      const { code, message } = error as NodeJS.ErrnoException;
+      if (code === undefined) throw error;
+      throw new Mistake(
+        `The data folder ${path} cannot be written (${message}). HOLDFAST_DATA=<folder> chooses another.`,
+        { cause: error },
+      );
+    }
+    if (fresh) for (const name of forgettable) rmSync(join(path, name), { recursive: true, force: true });
+    // Built anew at each start; without this every build of the past would stay.
+    rmSync(this.assembly, { recursive: true, force: true });
+  }
+
+  /** Where the CDK app writes to. */
+  get assembly(): string {
+    return join(this.path, 'cdk.out');
+  }
+
+  /** The identity provider's port, part of the issuer and so of who the users are: chosen once. */
+  get identityProviderPort(): number | undefined {
+    const file = join(this.path, 'ports.json');
+    return existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')).identityProvider : undefined;
+  }
+
+  set identityProviderPort(port: number | undefined) {
+    writeFileSync(join(this.path, 'ports.json'), JSON.stringify({ identityProvider: port }));
+  }
+
+  /** Lets another process have it. */
+  release(): void {
+    rmSync(this.#lock, { force: true });
+  }
+
+  /** A file with the number of the process. One that was left behind by a process that was killed counts for nothing. */
+  #claim(): void {
+    const holder = existsSync(this.#lock) ? Number(readFileSync(this.#lock, 'utf8')) : undefined;
+    if (holder !== undefined && holder !== process.pid && isRunning(holder)) {
+      throw new Mistake(
+        `Process ${holder} is using the data folder ${this.path} already. Stop it, or choose another folder with HOLDFAST_DATA=<folder>. (If that process is not Holdfast, delete ${this.#lock}.)`,
+      );
+    }
+    rmSync(this.#lock, { force: true });
+    writeFileSync(this.#lock, String(process.pid), { flag: 'wx' });
+  }
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    // It runs, as somebody else.
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}

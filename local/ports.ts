@@ -1,0 +1,28 @@
+import { createServer } from 'node:net';
+
+/** Whether nobody listens on the port, wherever `localhost` may lead. A port may be gone a moment later all the same. */
+export async function isFree(port: number): Promise<boolean> {
+  const taken = await Promise.all(['127.0.0.1', '::1'].map((host) => listenError(port, host)));
+  // A machine without IPv6 has no ::1 to be taken.
+  return !taken.some((code) => code === 'EADDRINUSE' || code === 'EACCES');
+}
+
+/** A port that nobody listens on, chosen by the system. */
+export async function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once('error', reject).listen(0, '127.0.0.1', () => {
+      const { port } = server.address() as { port: number };
+      server.close(() => resolve(port));
+    });
+  });
+}
+
+function listenError(port: number, host: string): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server
+      .once('error', ({ code }: NodeJS.ErrnoException) => resolve(code))
+      .listen(port, host, () => server.close(() => resolve(undefined)));
+  });
+}

@@ -1,0 +1,84 @@
+import { spawn } from 'node:child_process';
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { delimiter, join } from 'node:path';
+import { Client } from '@modelcontextprotocol/sdk/client/index.js';
+import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js';
+import { Desk } from './desk.ts';
+
+jest.setTimeout(120_000);
+
+/** A home for one client, on a desktop whose browser signs ada in by itself. */
+function desktop(): { home: string; environment: Record<string, string> } {
+  const home = mkdtempSync(join(tmpdir(), 'holdfast-client-'));
+  const programs = join(home, 'programs');
+  mkdirSync(programs);
+  const browser = join(programs, 'xdg-open');
+  writeFileSync(browser, `#!/bin/sh\nexec "${process.execPath}" "${join(__dirname, 'open-url.ts')}" "$@"\n`);
+  chmodSync(browser, 0o755);
+  const PATH = [programs, process.env.PATH].join(delimiter);
+  return { home, environment: { PATH, HOME: home, BROWSER: browser, MCP_AUTO_OPEN_ENABLED: 'true' } };
+}
+
+let desk: Desk;
+let client: ReturnType<typeof desktop>;
+
+beforeAll(async () => {
+  desk = await Desk.start();
+});
+afterAll(() => desk.stop());
+beforeEach(() => {
+  client = desktop();
+});
+afterEach(() => rmSync(client.home, { recursive: true, force: true }));
+
+function run(command: string, options: string[]): Promise<{ code: number | null; stdout: string; stderr: string }> {
+  const child = spawn(command, options, { env: client.environment, cwd: client.home });
+  let [stdout, stderr] = ['', ''];
+  child.stdout.on('data', (text) => {
+    stdout += text;
+  });
+  child.stderr.on('data', (text) => {
+    stderr += text;
+  });
+  return new Promise((resolve) => child.on('close', (code) => resolve({ code, stdout, stderr })));
+}
+
+describe.each(['legacy', 'modern'])('the Inspector on the command line, in the %s era', (era) => {
+  test('signs in through the browser, lists the tools and calls one', async () => {
+    const inspect = (...method: string[]) =>
+      run('mcp-inspector', ['--cli', desk.mcpUrl, '--transport', 'http', '--protocol-era', era, '--method', ...method]);
+    const listed = await inspect('tools/list');
+    expect({ ...listed, stdout: JSON.parse(listed.stdout || '{}') }).toMatchObject({
+      code: 0,
+      stdout: { tools: expect.arrayContaining([expect.objectContaining({ name: 'whoami' })]) },
+    });
+    const called = await inspect('tools/call', '--tool-name', 'session');
+    expect(called).toMatchObject({ code: 0, stdout: expect.stringContaining(era) });
+  });
+});
+
+test('mcp-remote carries a client without HTTP, through sign-in and a restart', async () => {
+  const transport = new StdioClientTransport({
+    command: 'mcp-remote',
+    args: [desk.mcpUrl],
+    env: client.environment,
+    cwd: client.home,
+    stderr: 'pipe',
+  });
+  const assistant = new Client({ name: 'behind-mcp-remote', version: '1' });
+  await assistant.connect(transport, { timeout: 60_000 });
+  const sessionId = async () => {
+    const { content } = await assistant.callTool({ name: 'session', arguments: {} });
+    return JSON.parse((content as { text: string }[])[0]!.text).id;
+  };
+  const before = await sessionId();
+  await desk.restart();
+  expect(await sessionId()).toBe(before);
+  const progress: number[] = [];
+  await assistant.callTool({ name: 'slow_task', arguments: { steps: 2 } }, undefined, {
+    onprogress: ({ progress: step }) => progress.push(step),
+  });
+  expect(progress).toEqual([1, 2]);
+  await assistant.close();
+});
