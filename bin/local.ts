@@ -59,6 +59,7 @@ function welcome({ outputs, identityProvider }: Cloud, folder: string): string {
   const url = outputs.McpUrl!;
   const names = demoUsers.map(({ username }) => username);
   const owners = demoUsers.filter(({ owner }) => owner).map(({ username }) => username);
+  const nearby = relative(process.cwd(), folder);
   const rows: [string, string | undefined][] = [
     ['MCP server', url],
     ['Dashboard', outputs.DashboardUrl],
@@ -68,7 +69,7 @@ function welcome({ outputs, identityProvider }: Cloud, folder: string): string {
     ],
     ['Sign out', identityProvider && `${identityProvider.issuer}/logout`],
     ['Callback', identityProvider ? undefined : outputs.CallbackUrl],
-    ['Data', `${relative(process.cwd(), folder) || '.'} (--fresh forgets it)`],
+    ['Data', `${nearby.startsWith('..') ? folder : nearby} (npm start -- --fresh forgets it)`],
     ['', ''],
     ['Claude Code', `claude mcp add --transport http holdfast ${url}`],
     ['Codex', `codex mcp add holdfast --url ${url}`],

@@ -35,11 +35,11 @@ export const pageHeaders = {
 
 /** @param rejected the user name that was just tried in vain */
 export function signInPage(rejected?: string): string {
-  const invalid = rejected === undefined ? '' : ' aria-invalid="true" aria-describedby="problem"';
-  const alert =
-    rejected === undefined
-      ? ''
-      : '<p class="alert" id="problem" role="alert">The user name or the password is wrong.</p>';
+  const retrying = rejected !== undefined;
+  const invalid = retrying ? ' aria-invalid="true" aria-describedby="problem"' : '';
+  const alert = retrying
+    ? '<p class="alert" id="problem" role="alert">The user name or the password is wrong.</p>'
+    : '';
   const names = demoUsers.map(({ username }) => `<code>${username}</code>`);
   return page(
     'Sign in',
@@ -48,9 +48,9 @@ export function signInPage(rejected?: string): string {
 ${alert}
 <form method="post">
 <label for="username">User name</label>
-<input id="username" name="username" value="${escaped(rejected ?? '')}" autocomplete="username" autocapitalize="none" spellcheck="false" required autofocus${invalid}>
+<input id="username" name="username" value="${escaped(rejected ?? '')}" autocomplete="username" autocapitalize="none" spellcheck="false" required${retrying ? '' : ' autofocus'}${invalid}>
 <label for="password">Password</label>
-<input id="password" name="password" type="password" autocomplete="current-password" required${invalid}>
+<input id="password" name="password" type="password" autocomplete="current-password" required${retrying ? ' autofocus' : ''}${invalid}>
 <button>Sign in</button>
 </form>
 <p class="quiet">This is the demo identity provider on your computer. Its users are ${names.slice(0, -1).join(', ')} and ${names.at(-1)}; the password of each is the name.</p>`,

@@ -155,7 +155,14 @@ describe('the consent page', () => {
   test('says who asks, where the answer goes, and what for; and loads and frames nothing', async () => {
     const page = await open((await aClient()).authorizationUrl());
     expect(page.status).toBe(200);
-    for (const text of ['Connect By hand?', 'Nobody has verified', 'this computer', `${desk.origin}/mcp`, 'Deny']) {
+    for (const text of [
+      'Connect By hand?',
+      'Nobody has verified',
+      '>127.0.0.1<',
+      'this computer',
+      `${desk.origin}/mcp`,
+      'Deny',
+    ]) {
       expect(page.html).toContain(text);
     }
     expect(page.html).not.toMatch(/<script|<img|https?:\/\/(?!127\.0\.0\.1)/);

@@ -54,8 +54,7 @@ export function consentPage(
   handle: string,
   cookie: string,
 ): Promise<Response> {
-  const { host } = new URL(asked.redirectUri);
-  const target = isLoopback(asked.redirectUri) ? 'this computer' : host || new URL(asked.redirectUri).protocol;
+  const back = whereBackTo(asked.redirectUri);
   const warning = isLoopback(asked.redirectUri)
     ? '<p class="warning" role="note">The answer goes to a program on the computer you are using now. Approve only if you have just started connecting it yourself.</p>'
     : '';
@@ -64,7 +63,7 @@ export function consentPage(
     `Connect ${asked.clientName}?`,
     `<h1>Connect ${escaped(asked.clientName)}?</h1>
 <p class="quiet">This application registered itself. Nobody has verified its name.</p>
-<div class="target"><span class="quiet">After you sign in, it is answered at</span><strong>${escaped(target)}</strong></div>
+<div class="target"><span class="quiet">After sign-in you are sent back to</span><strong>${escaped(back.to)}</strong><span class="quiet">${back.what}</span></div>
 ${warning}
 <dl>
 <div><dt>It may</dt><dd>${scopes}</dd></div>
@@ -80,6 +79,14 @@ ${warning}
     // `no-referrer` would make browsers send `Origin: null` with the form, which is checked.
     { status: 200, headers: { 'Set-Cookie': cookie, 'Referrer-Policy': 'same-origin' } },
   );
+}
+
+/** Where the answer goes, as the person who has to decide should see it (MCP 2026-07-28, redirect host MUST be shown). */
+function whereBackTo(redirectUri: string): { to: string; what: string } {
+  const { protocol, hostname, host } = new URL(redirectUri);
+  if (isLoopback(redirectUri)) return { to: hostname, what: 'a program on this computer' };
+  if (protocol === 'https:') return { to: host, what: 'a website' };
+  return { to: `${protocol}//`, what: 'an application on this device' };
 }
 
 /** Says what went wrong and what to do. */
