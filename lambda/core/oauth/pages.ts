@@ -70,7 +70,7 @@ ${warning}
 <div><dt>On this server</dt><dd>${escaped(resourceOf(rules.publicUrl))}</dd></div>
 <div><dt>You sign in with</dt><dd>${escaped(rules.identityProviderName)}</dd></div>
 </dl>
-<p class="quiet">The owner of this server can see which tools are called in your name, and can end this connection at any time.</p>
+<p class="quiet">The connection lasts until it is revoked, or is not used for ${days(rules.grantIdleSeconds)}.</p>
 <form method="post" action="/consent">
 <input type="hidden" name="request" value="${escaped(handle)}">
 <button class="approve" name="answer" value="approve">Approve</button>
@@ -80,6 +80,11 @@ ${warning}
     { status: 200, headers: { 'Set-Cookie': cookie, 'Referrer-Policy': 'same-origin' } },
   );
 }
+
+const days = (seconds: number) => {
+  const count = Math.round(seconds / 86400);
+  return count === 1 ? 'a day' : `${count} days`;
+};
 
 /** Where the answer goes, as the person who has to decide should see it (MCP 2026-07-28, redirect host MUST be shown). */
 function whereBackTo(redirectUri: string): { to: string; what: string } {
