@@ -10,11 +10,11 @@ import { openIdProvider } from './adapters/openid.ts';
 import { readSecret } from './adapters/secrets.ts';
 import { readCallerContext } from './core/caller.ts';
 import { epochSeconds } from './core/clock.ts';
+import type { ContextParts } from './core/context.ts';
 import { answerMcp, type Endpoint } from './core/endpoint.ts';
 import { IdentityTokenKeeper } from './core/identity-tokens.ts';
 import { Server } from './core/server.ts';
 import { Sessions } from './core/session.ts';
-import { State } from './core/state.ts';
 import { mcpVariables, readEnvironment } from './environment.ts';
 import { createServer } from './server.ts';
 
@@ -23,10 +23,8 @@ import { createServer } from './server.ts';
 declare const awslambda: LambdaRuntime;
 
 const environment = readEnvironment(mcpVariables, process.env);
-const { PUBLIC_URL, TABLE_NAME, IDP_ISSUER } = environment;
+const { PUBLIC_URL, TABLE_NAME } = environment;
 const table = openTable(TABLE_NAME);
-const state = dynamoStateStore(table);
-const identityTokens = openIdentityTokens();
 
 const endpoint: Endpoint = {
   sessions: new Sessions(
@@ -35,31 +33,15 @@ const endpoint: Endpoint = {
     epochSeconds,
   ),
   server: new Server(createServer, (error) => log('mcp_refused', { message: error.message })),
-  contextOf: ({ client, scopes }, { grant, session }) => ({
-    user: { key: grant.user, issuer: grant.issuer, subject: grant.subject, groups: grant.groups },
-    client: { id: client, name: grant.clientName },
-    session: {
-      id: session.id,
-      era: session.era,
-      startedAt: new Date(session.startedAt * 1000),
-      expiresAt: new Date(session.expiresAt * 1000),
-    },
-    scopes,
-    state: new State(state, grant.user, epochSeconds),
-    identityProviderIssuer: IDP_ISSUER,
-    upstreamToken: () => {
-      if (!identityTokens) throw new Error('Set `upstreamTokens: true` on the stack to let tools use these tokens');
-      return identityTokens.accessToken(grant.id);
-    },
-  }),
+  context: { state: dynamoStateStore(table), identity: openIdentity(), now: epochSeconds },
   log,
 };
 
 /** The identity provider's tokens, if the stack lets this function open them. */
-function openIdentityTokens(): IdentityTokenKeeper | undefined {
-  const { SEAL_KEY_ID, IDP_CLIENT_ID, IDP_SCOPES, IDP_CLIENT_SECRET_ARN } = environment;
+function openIdentity(): ContextParts['identity'] {
+  const { SEAL_KEY_ID, IDP_ISSUER, IDP_CLIENT_ID, IDP_SCOPES, IDP_CLIENT_SECRET_ARN } = environment;
   if (!SEAL_KEY_ID || !IDP_ISSUER || !IDP_CLIENT_ID || !IDP_SCOPES) return undefined;
-  return new IdentityTokenKeeper({
+  const tokens = new IdentityTokenKeeper({
     store: dynamoIdentityTokenStore(table),
     sealer: kmsSealer(openKms(), SEAL_KEY_ID, TABLE_NAME),
     identityProvider: openIdProvider({
@@ -72,6 +54,7 @@ function openIdentityTokens(): IdentityTokenKeeper | undefined {
     }),
     now: epochSeconds,
   });
+  return { issuer: IDP_ISSUER, tokens };
 }
 
 export const handler = awslambda.streamifyResponse(async (event, stream) => {

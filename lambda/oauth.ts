@@ -14,8 +14,9 @@ import { openIdProvider } from './adapters/openid.ts';
 import { readSecret } from './adapters/secrets.ts';
 import { epochSeconds } from './core/clock.ts';
 import { IdentityTokenKeeper } from './core/identity-tokens.ts';
-import { type Facade, oauthFacade } from './core/oauth/facade.ts';
+import type { Facade } from './core/oauth/facade.ts';
 import { sealedMacKey } from './core/oauth/mac-key.ts';
+import { answerOAuth } from './core/oauth/routes.ts';
 import { oauthVariables, readEnvironment } from './environment.ts';
 
 /** The OAuth function: registration, sign-in, consent, tokens, metadata. */
@@ -63,5 +64,5 @@ const facade: Facade = {
 };
 
 export async function handler(event: APIGatewayProxyEvent): Promise<APIGatewayProxyResult> {
-  return toResult(await oauthFacade(facade, toRequest(event, PUBLIC_URL)));
+  return toResult(await answerOAuth(facade, toRequest(event, PUBLIC_URL)));
 }

@@ -1,4 +1,7 @@
-import type { State } from './state.ts';
+import type { Caller } from './caller.ts';
+import type { IdentityTokenKeeper } from './identity-tokens.ts';
+import type { Admission } from './session.ts';
+import { State, type StateStore } from './state.ts';
 
 /** What a tool may know and do: the one thing of Holdfast's own that `lambda/server.ts` meets. */
 export type Context = {
@@ -38,3 +41,34 @@ export type Context = {
   /** Base URL of the identity provider's discovery document, if tools may use its tokens. */
   identityProviderIssuer: string | undefined;
 };
+
+/** What contexts are made with, the same for every request. */
+export type ContextParts = {
+  state: StateStore;
+  /** Absent when tools may not use the identity provider's tokens. */
+  identity: { issuer: string; tokens: IdentityTokenKeeper } | undefined;
+  /** Epoch seconds. */
+  now: () => number;
+};
+
+/** The context of one request. */
+export function contextOf({ state, identity, now }: ContextParts, caller: Caller, admission: Admission): Context {
+  const { grant, session } = admission;
+  return {
+    user: { key: grant.user, issuer: grant.issuer, subject: grant.subject, groups: grant.groups },
+    client: { id: grant.client, name: grant.clientName },
+    session: {
+      id: session.id,
+      era: session.era,
+      startedAt: new Date(session.startedAt * 1000),
+      expiresAt: new Date(session.expiresAt * 1000),
+    },
+    scopes: caller.scopes,
+    state: new State(state, grant.user, now),
+    identityProviderIssuer: identity?.issuer,
+    upstreamToken: async () => {
+      if (!identity) throw new Error('Set `upstreamTokens: true` on the stack to let tools use these tokens');
+      return identity.tokens.accessToken(grant.id);
+    },
+  };
+}

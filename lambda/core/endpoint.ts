@@ -1,6 +1,6 @@
 import { isInitializeRequest, isLegacyRequest } from '@modelcontextprotocol/server';
 import type { Caller } from './caller.ts';
-import type { Context } from './context.ts';
+import { type ContextParts, contextOf } from './context.ts';
 import { Outage, RETRY_AFTER_SECONDS } from './outage.ts';
 import type { Server } from './server.ts';
 import type { Admission, Initialize, Refusal, Sessions } from './session.ts';
@@ -15,7 +15,7 @@ const BATCHING_REVISIONS = ['2025-03-26', '2024-11-05', '2024-10-07'];
 export type Endpoint = {
   sessions: Sessions;
   server: Server;
-  contextOf: (caller: Caller, admission: Admission) => Context;
+  context: ContextParts;
   log: (event: string, details?: Record<string, unknown>) => void;
 };
 
@@ -52,7 +52,7 @@ async function post(endpoint: Endpoint, request: Request, caller: Caller): Promi
   if (admission instanceof Response) return settled(admission);
   if (typeof admission === 'string') return settled(refusal(admission));
 
-  const exchange = { request, body, caller, context: endpoint.contextOf(caller, admission) };
+  const exchange = { request, body, caller, context: contextOf(endpoint.context, caller, admission) };
   const done = admission.slid.catch((error) => endpoint.log('session_slide_failed', { error: String(error) }));
   const { session } = admission;
   if (legacy && Array.isArray(body) && !BATCHING_REVISIONS.includes(session.initialize?.protocolVersion ?? '')) {

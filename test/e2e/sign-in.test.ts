@@ -260,6 +260,7 @@ describe('the callback', () => {
     denial.searchParams.set('iss', `${provider.origin}/${provider.pathname.split('/')[1]}`);
     expect(answerAt(await browser.open(denial.href, redirectUri))).toEqual({
       error: 'access_denied',
+      error_description: 'The identity provider did not let the user in.',
       state: 'the-state',
       iss: desk.origin,
     });

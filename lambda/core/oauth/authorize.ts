@@ -7,6 +7,7 @@ import { type AuthorizationRequest, WAITING_SECONDS } from './flow.ts';
 import { isOurResource } from './metadata.ts';
 import { consentPage } from './pages.ts';
 import { formParameters, Parameters } from './parameters.ts';
+import { redirectToClient } from './redirect.ts';
 import { matchesRegistered, mayUse } from './redirect-uri.ts';
 
 const LONGEST_STATE = 2048;
@@ -99,28 +100,4 @@ function grantedScopes(asked: string | undefined, known: readonly string[]): str
   if (granted.length > 0) return granted;
   if (words.every((word) => word === 'offline_access')) return known.slice(0, 1);
   throw new OAuthError('invalid_scope', `none of these scopes is known; known are: ${known.join(', ')}`);
-}
-
-/**
- * Sends the browser back to the client: 303, so that a POST is never repeated there (RFC 9700 §4.12), and with `iss`
- * exactly once (RFC 9207), whatever the registered URI holds.
- */
-export function redirectToClient(
-  { rules }: Pick<Facade, 'rules'>,
-  { redirectUri, state }: Pick<AuthorizationRequest, 'redirectUri' | 'state'>,
-  answer: Record<string, string>,
-  headers: Headers = new Headers(),
-): Response {
-  const location = new URL(redirectUri);
-  for (const [name, value] of Object.entries({
-    ...answer,
-    ...(state !== undefined && { state }),
-    iss: rules.publicUrl,
-  })) {
-    location.searchParams.set(name, value);
-  }
-  headers.set('Location', location.href);
-  headers.set('Cache-Control', 'no-store');
-  headers.set('Referrer-Policy', 'no-referrer');
-  return new Response(null, { status: 303, headers });
 }

@@ -1,14 +1,13 @@
 import { randomId, randomToken, sha256 } from '../digest.ts';
 import type { Grant } from '../grant.ts';
-import { SignInRefused } from '../identity-provider.ts';
-import { Outage } from '../outage.ts';
 import { userKey } from '../user-key.ts';
-import { redirectToClient } from './authorize.ts';
 import { browserCookie } from './cookies.ts';
 import { OAuthError } from './error.ts';
 import type { Facade } from './facade.ts';
 import { CODE_SECONDS, type SignIn } from './flow.ts';
 import { Parameters } from './parameters.ts';
+import { redirectToClient } from './redirect.ts';
+import { refusalOf } from './refusal.ts';
 
 /**
  * `GET /callback`: the user is back from the identity provider. The answer counts only in the browser that consented
@@ -43,7 +42,9 @@ export async function callback(facade: Facade, request: Request): Promise<Respon
     const code = await completeSignIn(facade, searchParams, state, signIn, grantId, seal);
     return redirectToClient(facade, signIn, { code }, headers);
   } catch (error) {
-    return redirectToClient(facade, signIn, asClientError(error, facade.log), headers);
+    // The sign-in is spent, so what went wrong goes to the client, which can start another.
+    const { code: refused, message } = refusalOf(error, facade.log);
+    return redirectToClient(facade, signIn, { error: refused, error_description: message }, headers);
   }
 }
 
@@ -84,19 +85,4 @@ async function completeSignIn(
     approval: { user, client, clientName, redirectHost: new URL(redirectUri).host, scopes, at },
   });
   return code;
-}
-
-/** The sign-in is spent, so what went wrong goes to the client, which can start another. */
-function asClientError(error: unknown, log: Facade['log']): { error: string; error_description?: string } {
-  if (error instanceof SignInRefused) {
-    log('sign_in_refused', { reason: error.reason, detail: String(error.cause) });
-    if (error.reason === 'access_denied') return { error: 'access_denied' };
-    return { error: 'server_error', error_description: 'The identity provider refused the sign-in.' };
-  }
-  if (error instanceof Outage) {
-    log('outage', { message: error.message, cause: String(error.cause) });
-    return { error: 'temporarily_unavailable', error_description: 'Try again shortly.' };
-  }
-  log('unexpected_error', { error: error instanceof Error ? (error.stack ?? error.message) : String(error) });
-  return { error: 'server_error', error_description: 'Something went wrong. The log of the server has the details.' };
 }

@@ -1,10 +1,10 @@
 import { randomToken, sha256 } from '../digest.ts';
-import { redirectToClient } from './authorize.ts';
 import { browserCookie } from './cookies.ts';
 import { OAuthError } from './error.ts';
 import type { Facade } from './facade.ts';
 import { WAITING_SECONDS } from './flow.ts';
 import { formParameters } from './parameters.ts';
+import { redirectToClient } from './redirect.ts';
 
 /**
  * `POST /consent`: the user has answered. Only now is a sign-in started, and only the browser that saw the question may

@@ -1,0 +1,24 @@
+import { SignInRefused } from '../identity-provider.ts';
+import { Outage } from '../outage.ts';
+import { OAuthError } from './error.ts';
+import type { Facade } from './facade.ts';
+
+/** What a client or a user may know of a failure, whatever it was. The rest goes to the log. */
+export function refusalOf(error: unknown, log: Facade['log']): OAuthError {
+  if (error instanceof OAuthError) return error;
+  if (error instanceof SignInRefused) {
+    log('sign_in_refused', { reason: error.reason, detail: String(error.cause) });
+    return error.reason === 'access_denied'
+      ? new OAuthError('access_denied', 'The identity provider did not let the user in.')
+      : new OAuthError('server_error', 'The identity provider refused the sign-in.');
+  }
+  if (error instanceof Outage) {
+    log('outage', { message: error.message, cause: String(error.cause) });
+    return new OAuthError(
+      'temporarily_unavailable',
+      'A part of this server does not answer. Nothing has changed: try again shortly.',
+    );
+  }
+  log('unexpected_error', { error: error instanceof Error ? (error.stack ?? error.message) : String(error) });
+  return new OAuthError('server_error', 'Something went wrong on this server. Its log has the details.');
+}

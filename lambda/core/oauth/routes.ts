@@ -1,0 +1,81 @@
+import { RETRY_AFTER_SECONDS } from '../outage.ts';
+import { authorize } from './authorize.ts';
+import { callback } from './callback.ts';
+import { consent } from './consent.ts';
+import { type OAuthError, statusOf } from './error.ts';
+import type { Facade } from './facade.ts';
+import { authorizationServerMetadata, protectedResourceMetadata } from './metadata.ts';
+import { errorPage } from './pages.ts';
+import { refusalOf } from './refusal.ts';
+import { register } from './register.ts';
+import { revoke } from './revoke.ts';
+import { token } from './token.ts';
+
+type Endpoint = {
+  methods: string[];
+  answer: (facade: Facade, request: Request) => Promise<Response>;
+  /** Browsers show pages; programs read JSON. */
+  errors: 'page' | 'json';
+};
+
+const metadata = (document: (publicUrl: string, scopes: string[]) => object): Endpoint => ({
+  methods: ['GET', 'HEAD'],
+  answer: async ({ rules }) =>
+    Response.json(document(rules.publicUrl, rules.scopes), { headers: { 'Cache-Control': 'public, max-age=3600' } }),
+  errors: 'json',
+});
+
+/** The keys that access tokens verify with (RFC 7517). Short-lived in caches, so that a new key is known before use. */
+const keys: Endpoint = {
+  methods: ['GET', 'HEAD'],
+  answer: async ({ signer }) =>
+    Response.json({ keys: await signer.publicKeys() }, { headers: { 'Cache-Control': 'public, max-age=300' } }),
+  errors: 'json',
+};
+
+/** The whole authorization server: a path, and what answers there. */
+const endpoints: Record<string, Endpoint> = {
+  '/.well-known/oauth-protected-resource': metadata(protectedResourceMetadata),
+  '/.well-known/oauth-protected-resource/mcp': metadata(protectedResourceMetadata),
+  '/.well-known/oauth-authorization-server': metadata(authorizationServerMetadata),
+  '/.well-known/openid-configuration': metadata(authorizationServerMetadata),
+  '/jwks.json': keys,
+  '/register': { methods: ['POST'], answer: register, errors: 'json' },
+  '/authorize': { methods: ['GET', 'POST'], answer: authorize, errors: 'page' },
+  '/consent': { methods: ['POST'], answer: consent, errors: 'page' },
+  '/callback': { methods: ['GET'], answer: callback, errors: 'page' },
+  '/token': { methods: ['POST'], answer: token, errors: 'json' },
+  '/revoke': { methods: ['POST'], answer: revoke, errors: 'json' },
+};
+
+/** Answers one request to the facade. Never throws: an outage is 503, anything unforeseen 500 and in the log. */
+export async function answerOAuth(facade: Facade, request: Request): Promise<Response> {
+  const endpoint = endpoints[new URL(request.url).pathname];
+  const response = await answer(endpoint, facade, request);
+  // Clients that are web pages read these from their own origin; no cookie plays a part in them.
+  if (endpoint?.errors !== 'page') response.headers.set('Access-Control-Allow-Origin', '*');
+  return response;
+}
+
+async function answer(endpoint: Endpoint | undefined, facade: Facade, request: Request): Promise<Response> {
+  if (!endpoint) return Response.json({ error: 'not_found' }, { status: 404 });
+  if (!endpoint.methods.includes(request.method)) {
+    const Allow = endpoint.methods.join(', ');
+    return Response.json(
+      { error: 'invalid_request', error_description: `Use ${Allow}` },
+      { status: 405, headers: { Allow } },
+    );
+  }
+  try {
+    return await endpoint.answer(facade, request);
+  } catch (error) {
+    const refusal = refusalOf(error, facade.log);
+    return endpoint.errors === 'page' ? errorPage(refusal) : jsonError(refusal);
+  }
+}
+
+function jsonError({ code, message }: OAuthError): Response {
+  const headers: Record<string, string> = { 'Cache-Control': 'no-store' };
+  if (code === 'temporarily_unavailable') headers['Retry-After'] = String(RETRY_AFTER_SECONDS);
+  return Response.json({ error: code, error_description: message }, { status: statusOf(code), headers });
+}
