@@ -82,6 +82,7 @@ describe.each(assistants)('an assistant made with %s', (_name, connect) => {
     const { client_id } = assistant.memory.clientInformation()!;
     const body = new URLSearchParams({ client_id, token: refresh_token! });
     expect((await fetch(`${desk.origin}/revoke`, { method: 'POST', body })).status).toBe(200);
+    jest.spyOn(console, 'warn').mockImplementation(); // how the clients say that they have to start anew
     await expect(assistant.call('whoami')).rejects.toThrow(/unauthori[sz]ed/i);
     expect((await postMcp(desk.origin, access_token, callTool('whoami'))).status).toBe(401);
     await assistant.close();

@@ -23,6 +23,7 @@ export class SignInMemory {
   #client: { client_id: string } | undefined;
   #tokens: { access_token: string; refresh_token?: string; token_type: string } | undefined;
   #verifier = '';
+  #discovered: unknown;
 
   clientInformation = () => this.#client;
   saveClientInformation = (client: { client_id: string }) => {
@@ -39,6 +40,10 @@ export class SignInMemory {
     this.#verifier = verifier;
   };
   codeVerifier = () => this.#verifier;
+  saveDiscoveryState = (state: unknown) => {
+    this.#discovered = state;
+  };
+  discoveryState = () => this.#discovered as never;
   invalidateCredentials = () => {
     this.#tokens = undefined;
   };
