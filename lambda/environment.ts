@@ -81,8 +81,8 @@ export const authorizerVariables = {
 export const oauthVariables = {
   PUBLIC_URL: origin,
   TABLE_NAME: text,
-  /** KMS key (ECC_NIST_P256) that signs access tokens. */
-  SIGN_KEY_ID: text,
+  /** KMS keys (ECC_NIST_P256): the first signs access tokens, and all of them verify. */
+  SIGN_KEY_IDS: words,
   /** KMS key that seals the identity provider's tokens and the refresh tokens' MAC key. */
   SEAL_KEY_ID: text,
   ...identityProvider,

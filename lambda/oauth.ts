@@ -49,7 +49,7 @@ const facade: Facade = {
   clients: dynamoClientStore(table),
   flows: dynamoFlowStore(table),
   grants: dynamoGrantStore(table),
-  signer: kmsSigner(kms, environment.SIGN_KEY_ID),
+  signer: kmsSigner(kms, environment.SIGN_KEY_IDS),
   macKey: sealedMacKey(dynamoSealedKeyStore(table), sealer),
   sealer,
   identityProvider,

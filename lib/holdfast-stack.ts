@@ -1,5 +1,5 @@
 import { CfnOutput, Duration, Stack, type StackProps, Token } from 'aws-cdk-lib';
-import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
+import { Grant } from 'aws-cdk-lib/aws-iam';
 import type { Construct } from 'constructs';
 import type { AuthorizerEnvironment, McpEnvironment, OAuthEnvironment } from '../lambda/environment.ts';
 import { Door } from './door.ts';
@@ -7,7 +7,7 @@ import { Firewall } from './firewall.ts';
 import { Gateway } from './gateway.ts';
 import { GatewayResponses } from './gateway-responses.ts';
 import { defaultIdentityScopes, type IdentityProvider } from './identity-provider.ts';
-import { SealKey, SigningKey } from './keys.ts';
+import { SealKey, SigningKeys } from './keys.ts';
 import { CloudFrontHostname, OwnHostname } from './public-hostname.ts';
 import { type HoldfastSettings, type Settled, settle } from './settings.ts';
 import { Table } from './table.ts';
@@ -23,7 +23,7 @@ export class HoldfastStack extends Stack {
     const { stage, logRetention, scopes, upstreamTokens } = settings;
 
     const table = new Table(this, 'Table', { stage });
-    const signingKey = new SigningKey(this, 'SigningKey', { stage });
+    const signingKeys = new SigningKeys(this, settings.signingKeys, { stage });
     const sealKey = new SealKey(this, 'SealKey', { stage });
     const gateway = new Gateway(this, 'Gateway', { ...settings, executeApiEndpoint: settings.domain === undefined });
     const publicUrl = this.#hostname(gateway, settings);
@@ -44,7 +44,7 @@ export class HoldfastStack extends Stack {
       environment: {
         PUBLIC_URL: publicUrl,
         TABLE_NAME: table.name,
-        SIGN_KEY_ID: signingKey.id,
+        SIGN_KEY_IDS: signingKeys.ids,
         SEAL_KEY_ID: sealKey.id,
         ...clientEnvironment,
         IDP_NAME: identityProvider.name ?? new URL(identityProvider.issuer).host,
@@ -62,7 +62,7 @@ export class HoldfastStack extends Stack {
       logRetention,
     });
     table.grantSignIn(oauth);
-    signingKey.grantSign(oauth);
+    signingKeys.grantSign(oauth);
     sealKey.grantSeal(oauth, 'upstream', 'refresh-mac');
 
     const toolTimeout = Duration.seconds(Math.round(settings.toolTimeoutMinutes * 60));
@@ -87,8 +87,11 @@ export class HoldfastStack extends Stack {
     }
 
     if (identityProvider.clientSecretArn !== undefined) {
-      const secret = Secret.fromSecretCompleteArn(this, 'ClientSecret', identityProvider.clientSecretArn);
-      for (const door of upstreamTokens ? [oauth, mcp] : [oauth]) secret.grantRead(door);
+      // Not by `grantRead` of a Secret, which lets a function describe it as well.
+      const read = { actions: ['secretsmanager:GetSecretValue'], resourceArns: [identityProvider.clientSecretArn] };
+      for (const grantee of upstreamTokens ? [oauth, mcp] : [oauth]) {
+        Grant.addToPrincipal({ grantee, ...read }).assertSuccess();
+      }
     }
 
     gateway.addOAuth(oauth.handler);

@@ -13,25 +13,34 @@ const keyProps = (stage: Stage) => ({
   ...(stage === 'dev' && { pendingWindow: Duration.days(7) }),
 });
 
-/** Signs access tokens (ES256). The private half never leaves KMS. */
-export class SigningKey extends Construct {
-  readonly id: string;
-  readonly #key: Key;
+/**
+ * The keys of access tokens (ES256): the first signs, the others are published beside it, so that tokens verify while
+ * one key takes over from another. KMS rotates no asymmetric key by itself.
+ */
+export class SigningKeys {
+  /** Key ids with spaces between them, the signing one first. */
+  readonly ids: string;
+  readonly #keys: Key[];
 
-  constructor(scope: Construct, id: string, props: { stage: Stage }) {
-    super(scope, id);
-    this.#key = new Key(this, 'Key', {
-      description: 'Signs the access tokens of Holdfast',
-      keySpec: KeySpec.ECC_NIST_P256,
-      keyUsage: KeyUsage.SIGN_VERIFY,
-      ...keyProps(props.stage),
-    });
-    this.id = this.#key.keyId;
+  /** @param names the first key of all is `1`; another name is another key */
+  constructor(scope: Construct, names: string[], props: { stage: Stage }) {
+    this.#keys = names.map(
+      (name) =>
+        new Key(new Construct(scope, name === '1' ? 'SigningKey' : `SigningKey${name}`), 'Key', {
+          description: `Signs the access tokens of Holdfast (${name})`,
+          keySpec: KeySpec.ECC_NIST_P256,
+          keyUsage: KeyUsage.SIGN_VERIFY,
+          ...keyProps(props.stage),
+        }),
+    );
+    this.ids = this.#keys.map(({ keyId }) => keyId).join(' ');
   }
 
-  /** Sign, and publish the public key in the JWKS. */
+  /** Sign with the first, and publish all in the JWKS. */
   grantSign(grantee: IGrantable): void {
-    this.#key.grant(grantee, 'kms:Sign', 'kms:GetPublicKey');
+    for (const [index, key] of this.#keys.entries()) {
+      key.grant(grantee, ...(index === 0 ? ['kms:Sign'] : []), 'kms:GetPublicKey');
+    }
   }
 }
 

@@ -51,6 +51,13 @@ export interface HoldfastSettings {
    */
   readonly accessTokenMinutes?: number;
   /**
+   * The keys that sign access tokens, by names of the owner's choice. The first signs; the others only verify. To change
+   * keys without refusing anyone, deploy three times: with the new name last, then first, then alone
+   * (docs/operate.md).
+   * @default ['1']
+   */
+  readonly signingKeys?: string[];
+  /**
    * How long a grant survives without being used, in days.
    * @default 30
    */
@@ -116,6 +123,7 @@ const defaults = {
   staleSession: 'renew',
   scopes: ['mcp'],
   accessTokenMinutes: 60,
+  signingKeys: ['1'],
   grantIdleDays: 30,
   grantAbsoluteDays: 90,
   refreshWindowSeconds: 120,
@@ -179,6 +187,8 @@ const dangerousSchemes = [
 const syntax = {
   /** RFC 6749 §3.3, less the apostrophe and the dollar sign, which mean something to API Gateway's header values. */
   scope: /^[\x21\x23\x25\x26\x28-\x5b\x5d-\x7e]+$/,
+  /** Part of a logical id. */
+  keyName: /^[A-Za-z0-9]{1,32}$/,
   /** RFC 3986 §3.1, in lower case, as browsers normalise it. */
   scheme: /^[a-z][a-z0-9+.-]*$/,
   hostname: /^(?=.{4,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]$/,
@@ -187,7 +197,7 @@ const syntax = {
 };
 
 function* refused(settings: Settled, region?: string): Generator<string> {
-  const { stage, staleSession, scopes, redirectSchemes, identityProvider, domain } = settings;
+  const { stage, staleSession, scopes, signingKeys, redirectSchemes, identityProvider, domain } = settings;
   if (stage !== 'dev' && stage !== 'prod') yield `stage is ${quoted(stage)}: choose dev or prod`;
   if (staleSession !== 'renew' && staleSession !== 'reject') {
     yield `staleSession is ${quoted(staleSession)}: choose renew or reject`;
@@ -205,6 +215,11 @@ function* refused(settings: Settled, region?: string): Generator<string> {
     if (!(rate > 0 && rate <= 10_000 && Number.isInteger(burst) && burst > 0 && burst <= 10_000)) {
       yield `${name} is ${quoted({ rate, burst })}: both need to be above 0 and at most 10000, since a server without limits is its owner's bill`;
     }
+  }
+  if (signingKeys.length === 0) yield 'signingKeys is empty: one has to sign';
+  if (new Set(signingKeys).size < signingKeys.length) yield `signingKeys has a name twice: ${quoted(signingKeys)}`;
+  for (const name of signingKeys) {
+    if (!syntax.keyName.test(name)) yield `signingKeys has ${quoted(name)}: a name has letters and digits`;
   }
   if (scopes.length === 0) yield 'scopes is empty: name at least one';
   for (const scope of scopes) {

@@ -3,28 +3,31 @@ import { calculateJwkThumbprint, exportJWK, importSPKI, type JWK } from 'jose';
 import type { Signer } from '../core/oauth/tokens.ts';
 import { reaching } from './kms.ts';
 
-/** Signs with an `ECC_NIST_P256` key; the private half never leaves KMS. */
-export function kmsSigner(kms: KMSClient, keyId: string): Signer {
+/**
+ * Signs with the first of the `ECC_NIST_P256` keys, the private half of which never leaves KMS. The others are published
+ * only: one that is about to sign, or has signed until lately.
+ */
+export function kmsSigner(kms: KMSClient, keyIds: readonly string[]): Signer {
   let known: Promise<JWK[]> | undefined;
 
-  async function fetchKeys(): Promise<JWK[]> {
+  async function fetchKey(keyId: string): Promise<JWK> {
     const { PublicKey } = await reaching(kms.send(new GetPublicKeyCommand({ KeyId: keyId })));
     const pem = `-----BEGIN PUBLIC KEY-----\n${Buffer.from(PublicKey!).toString('base64')}\n-----END PUBLIC KEY-----`;
     const jwk = await exportJWK(await importSPKI(pem, 'ES256', { extractable: true }));
-    return [{ ...jwk, alg: 'ES256', use: 'sig', kid: await calculateJwkThumbprint(jwk) }];
+    return { ...jwk, alg: 'ES256', use: 'sig', kid: await calculateJwkThumbprint(jwk) };
   }
 
   return {
     async sign(data) {
       const { Signature } = await reaching(
         kms.send(
-          new SignCommand({ KeyId: keyId, Message: data, MessageType: 'RAW', SigningAlgorithm: 'ECDSA_SHA_256' }),
+          new SignCommand({ KeyId: keyIds[0], Message: data, MessageType: 'RAW', SigningAlgorithm: 'ECDSA_SHA_256' }),
         ),
       );
       return rawSignature(Signature!);
     },
     publicKeys() {
-      known ??= fetchKeys().catch((error) => {
+      known ??= Promise.all(keyIds.map(fetchKey)).catch((error) => {
         known = undefined;
         throw error;
       });

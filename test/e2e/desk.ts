@@ -4,25 +4,28 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePort } from '../free-port.ts';
 
-const root = join(__dirname, '..', '..');
+export const projectRoot = join(__dirname, '..', '..');
 
 /** The cloud on the desk, started as a newcomer starts it, in a process and a data folder of its own. */
 export class Desk {
   readonly folder: string;
   readonly port: number;
   readonly #environment: Record<string, string>;
+  readonly #root: string;
   #process: ChildProcess | undefined;
   /** Everything the process has printed on standard error: its log. */
   log = '';
 
-  private constructor(folder: string, port: number, environment: Record<string, string>) {
+  private constructor(folder: string, port: number, environment: Record<string, string>, root: string) {
     this.folder = folder;
     this.port = port;
     this.#environment = environment;
+    this.#root = root;
   }
 
-  static async start(environment: Record<string, string> = {}): Promise<Desk> {
-    const desk = new Desk(mkdtempSync(join(tmpdir(), 'holdfast-')), await freePort(), environment);
+  /** @param root where the sources are: the project's own, or a variant of them */
+  static async start(environment: Record<string, string> = {}, root = projectRoot): Promise<Desk> {
+    const desk = new Desk(mkdtempSync(join(tmpdir(), 'holdfast-')), await freePort(), environment, root);
     await desk.#start();
     return desk;
   }
@@ -48,7 +51,7 @@ export class Desk {
 
   async #start(): Promise<void> {
     const child = spawn(process.execPath, ['bin/local.ts', '--json'], {
-      cwd: root,
+      cwd: this.#root,
       env: {
         PATH: process.env.PATH!,
         HOME: process.env.HOME!,

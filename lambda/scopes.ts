@@ -1,0 +1,12 @@
+import { declareScopes } from './core/scopes.ts';
+
+/**
+ * What assistants may be allowed to do. Every tool needs the first scope; name the tools that need more under `tools`,
+ * and an assistant that lacks it is told to ask its user for it.
+ */
+export const scopes = declareScopes({
+  scopes: {
+    mcp: { words: 'Use this server’s tools on your behalf' },
+  },
+  tools: {},
+});

@@ -1,0 +1,118 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { build } from 'esbuild';
+import { deployments, resourcesOf, type SynthesizedTemplate, synthesize } from './synthesize.ts';
+
+/** Least privilege, computed: a function's role has the actions that its code can ask for, and no others. */
+
+const root = join(__dirname, '../..');
+
+/** IAM's prefix of a service, by the package of its client. */
+const services: Record<string, string> = {
+  'client-dynamodb': 'dynamodb',
+  'lib-dynamodb': 'dynamodb',
+  'client-kms': 'kms',
+  'client-secrets-manager': 'secretsmanager',
+};
+
+/** What `lib-dynamodb` calls otherwise than DynamoDB does, or what is authorised by another name. */
+const operations: Record<string, string> = {
+  Get: 'GetItem',
+  Put: 'PutItem',
+  Update: 'UpdateItem',
+  Delete: 'DeleteItem',
+  ConditionCheck: 'ConditionCheckItem',
+  BatchGet: 'BatchGetItem',
+  BatchWrite: 'BatchWriteItem',
+};
+
+/** Our own source files that the bundle of a door is made of. */
+async function sourcesOf(door: string): Promise<string[]> {
+  const { metafile } = await build({
+    entryPoints: [`lambda/${door}.ts`],
+    absWorkingDir: root,
+    bundle: true,
+    packages: 'external',
+    platform: 'node',
+    format: 'esm',
+    outfile: 'index.mjs',
+    write: false,
+    metafile: true,
+  });
+  return Object.keys(metafile.inputs).map((file) => readFileSync(join(root, file), 'utf8'));
+}
+
+/** IAM actions of the SDK's commands that a source file constructs. */
+function actionsOf(source: string): string[] {
+  const imports = source.matchAll(/\{([^{}]*)\} (?:from|= await import\() ?'@aws-sdk\/([\w-]+)'/g);
+  return Array.from(imports).flatMap(([, names = '', library = '']) => {
+    const service = services[library];
+    if (service === undefined) throw new Error(`Which actions does @aws-sdk/${library} need? Name its service here`);
+    const commands = Array.from(names.matchAll(/\b(\w+)Command\b/g), ([, name]) => name!).filter((name) =>
+      source.includes(`new ${name}Command(`),
+    );
+    const asked = commands.flatMap((name) => (name.startsWith('Transact') ? partsOf(name, source) : name));
+    return asked.map((name) => `${service}:${(service === 'dynamodb' && operations[name]) || name}`);
+  });
+}
+
+/** A transaction is authorised by its parts. Whatever stands in its file under the name of a part is taken for one. */
+function partsOf(transaction: string, source: string): string[] {
+  const parts = transaction === 'TransactWrite' ? ['Put', 'Update', 'Delete', 'ConditionCheck'] : ['Get'];
+  const found = parts.filter((part) => new RegExp(`\\b${part}: `).test(source));
+  if (found.length === 0) throw new Error(`The parts of a ${transaction} are not to be seen in its file`);
+  return found;
+}
+
+/** Actions on data and keys that a function's role has. */
+function grantedTo(door: string, template: SynthesizedTemplate): string[] {
+  const policies = resourcesOf(template, 'AWS::IAM::Policy').filter(([, { Properties }]) =>
+    Properties.Roles.some(({ Ref }: { Ref: string }) => Ref.startsWith(`${door}Role`)),
+  );
+  const actions: string[] = policies.flatMap(([, { Properties }]) =>
+    Properties.PolicyDocument.Statement.flatMap(({ Action }: { Action: string | string[] }) => Action),
+  );
+  return distinct(actions.filter((action) => /^(dynamodb|kms|secretsmanager):/.test(action)));
+}
+
+const distinct = (all: string[]) => [...new Set(all)].sort();
+
+const doors = [
+  ['Authorizer', 'authorizer'],
+  ['OAuth', 'oauth'],
+  ['Mcp', 'mcp'],
+] as const;
+
+describe.each(doors)('the %s function', (name, door) => {
+  let used: string[];
+  beforeAll(async () => {
+    used = distinct((await sourcesOf(door)).flatMap(actionsOf));
+  });
+
+  test('may do what its code does, and nothing else, where the stack has everything', () => {
+    const [, everything] = deployments.find(([, { identityProvider, upstreamTokens }]) => {
+      return identityProvider?.clientSecretArn !== undefined && upstreamTokens;
+    })!;
+    expect(grantedTo(name, synthesize(everything))).toEqual(used);
+  });
+
+  test.each(deployments)('may do nothing that its code does not do in %s', (_deployment, props) => {
+    expect(used).toEqual(expect.arrayContaining(grantedTo(name, synthesize(props))));
+  });
+});
+
+test('the code of the functions is read right', () => {
+  const source = `
+    import { GetCommand, TransactWriteCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
+    new GetCommand({});
+    new TransactWriteCommand({ TransactItems: [{ Put: {} }, { ConditionCheck: {} }] });
+    const { GetSecretValueCommand } = await import('@aws-sdk/client-secrets-manager');
+    new GetSecretValueCommand({});
+  `;
+  expect(actionsOf(source).sort()).toEqual([
+    'dynamodb:ConditionCheckItem',
+    'dynamodb:GetItem',
+    'dynamodb:PutItem',
+    'secretsmanager:GetSecretValue',
+  ]);
+});
