@@ -71,8 +71,9 @@ function welcome({ outputs, identityProvider }: Cloud, folder: string): string {
     ['Callback', identityProvider ? undefined : outputs.CallbackUrl],
     ['Data', `${nearby.startsWith('..') ? folder : nearby} (npm start -- --fresh forgets it)`],
     ['', ''],
-    ['Claude Code', `claude mcp add --transport http holdfast ${url}`],
+    ['Claude Code', `claude mcp add --transport http holdfast ${url} && claude mcp login holdfast`],
     ['Codex', `codex mcp add holdfast --url ${url}`],
+    ['Gemini CLI', `gemini mcp add --scope user --transport http holdfast ${url}`],
     ['VS Code', `code --add-mcp '${JSON.stringify({ name: 'holdfast', type: 'http', url })}'`],
     ['Inspector', `npx @modelcontextprotocol/inspector@2.12.0 --cli ${url} --method tools/list`],
   ];
@@ -92,6 +93,17 @@ function description({ outputs, identityProvider }: Cloud) {
   };
 }
 
+/** npm passes no signal on when it is itself ended, so what it has started has to notice. */
+function whenOrphaned(react: () => void): void {
+  const parent = process.ppid;
+  const timer = setInterval(() => {
+    if (process.ppid === parent) return;
+    clearInterval(timer);
+    react();
+  }, 200);
+  timer.unref();
+}
+
 async function main(): Promise<void> {
   const { port, folder, fresh, json = false, help } = configuration(process.env);
   if (help) {
@@ -108,6 +120,7 @@ async function main(): Promise<void> {
     process.exit(0);
   };
   process.once('SIGINT', stop).once('SIGTERM', stop);
+  if (process.env.npm_lifecycle_event) whenOrphaned(stop);
   const cloud = await starting.catch((error) => {
     // Ctrl+C reaches the CDK app too, and what becomes of it then is no mistake.
     if (stopping) process.exit(0);

@@ -83,7 +83,7 @@ async function start(
   { folder, port, identityProviderPort, fresh = false, assembly, freshPerRequest, report }: CloudOptions,
   whenClosing: (cleanup: () => void | Promise<void>) => void,
 ): Promise<Omit<Cloud, 'close'>> {
-  const data = new DataFolder(folder, fresh);
+  const data = await DataFolder.claim(folder, fresh);
   whenClosing(() => data.release());
   if (port !== 0 && !(await isFree(port))) throw portTaken(port);
 

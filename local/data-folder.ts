@@ -1,25 +1,33 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Mistake } from '../lib/mistake.ts';
 
 /** What is forgotten on request. `secrets.json` is not among them: its owner wrote it by hand. */
 const forgettable = ['dynamodb', 'kms.json', 'identity-provider.json', 'ports.json'];
+
+/** How long a process may take to end. */
+const ENDING_MS = 3000;
 
 /** The folder in which the cloud on the desk keeps everything, claimed by one process at a time. */
 export class DataFolder {
   readonly path: string;
   readonly #lock: string;
 
-  /**
-   * @param fresh forgets tables, keys, tokens and ports, so that every client has to sign in again
-   * @throws Mistake when the folder cannot be written, or another process has it
-   */
-  constructor(path: string, fresh: boolean) {
+  private constructor(path: string) {
     this.path = path;
     this.#lock = join(path, 'lock');
+  }
+
+  /**
+   * @param fresh forgets tables, keys, tokens and ports, so that every client has to sign in again
+   * @throws Mistake when the folder cannot be written, or another process has it and does not end
+   */
+  static async claim(path: string, fresh: boolean): Promise<DataFolder> {
+    const folder = new DataFolder(path);
     try {
       mkdirSync(path, { recursive: true, mode: 0o700 });
-      this.#claim();
+      await folder.#claim();
     } catch (error) {
       const { code, message } = error as NodeJS.ErrnoException;
       if (code === undefined) throw error;
@@ -30,7 +38,8 @@ export class DataFolder {
     }
     if (fresh) for (const name of forgettable) rmSync(join(path, name), { recursive: true, force: true });
     // Built anew at each start; without this every build of the past would stay.
-    rmSync(this.assembly, { recursive: true, force: true });
+    rmSync(folder.assembly, { recursive: true, force: true });
+    return folder;
   }
 
   /** Where the CDK app writes to. */
@@ -53,10 +62,16 @@ export class DataFolder {
     rmSync(this.#lock, { force: true });
   }
 
-  /** A file with the number of the process. One that was left behind by a process that was killed counts for nothing. */
-  #claim(): void {
+  /**
+   * A file with the number of the process. One that was left behind by a process that was killed counts for nothing, and
+   * one that is just ending, as at a restart, is given the time for it.
+   */
+  async #claim(): Promise<void> {
     const holder = existsSync(this.#lock) ? Number(readFileSync(this.#lock, 'utf8')) : undefined;
-    if (holder !== undefined && holder !== process.pid && isRunning(holder)) {
+    const inTheWay = () =>
+      holder !== undefined && holder !== process.pid && existsSync(this.#lock) && isRunning(holder);
+    for (let waited = 0; inTheWay() && waited < ENDING_MS; waited += 100) await sleep(100);
+    if (inTheWay()) {
       throw new Mistake(
         `Process ${holder} is using the data folder ${this.path} already. Stop it, or choose another folder with HOLDFAST_DATA=<folder>. (If that process is not Holdfast, delete ${this.#lock}.)`,
       );

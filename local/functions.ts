@@ -207,7 +207,7 @@ function variablesOf({ logicalId, properties }: Resource): Record<string, string
 }
 
 /** The asset's folder: named by the metadata that the CDK command writes, or found in the manifest by its S3 key. */
-function assetOf({ logicalId, properties, metadata }: Resource, assembly: string): string {
+export function assetOf({ logicalId, properties, metadata }: Resource, assembly: string): string {
   const path = metadata['aws:asset:path'] ?? assetByKey((properties.Code as { S3Key?: string }).S3Key, assembly);
   if (typeof path !== 'string') throw new Error(`${logicalId}: its code is not an asset of ${assembly}`);
   const folder = resolve(assembly, path);

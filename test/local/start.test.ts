@@ -30,7 +30,7 @@ function copyOfProject(): string {
   return copy;
 }
 
-type Setting = { folder?: string; port?: number | string; options?: string[]; project?: string };
+type Setting = { folder?: string; port?: number | string; options?: string[]; project?: string; throughNpm?: boolean };
 
 /** `npm start`, as far as it has come. */
 class Start {
@@ -38,8 +38,9 @@ class Start {
   stdout = '';
   stderr = '';
 
-  constructor({ folder = newFolder(), port = 0, options = ['--json'], project = root }: Setting = {}) {
-    this.child = spawn(process.execPath, ['bin/local.ts', ...options], {
+  constructor({ folder = newFolder(), port = 0, options = ['--json'], project = root, throughNpm }: Setting = {}) {
+    const [command, before] = throughNpm ? ['npm', ['start', '--silent', '--']] : [process.execPath, ['bin/local.ts']];
+    this.child = spawn(command, [...before, ...options], {
       cwd: project,
       env: { PATH: process.env.PATH, HOME: process.env.HOME, PORT: String(port), HOLDFAST_DATA: folder },
     });
@@ -157,6 +158,20 @@ test('a restart keeps the identity provider where it was; --fresh forgets all bu
   await third.stop();
   expect(readFileSync(join(folder, 'secrets.json'), 'utf8')).toBe('{}');
 });
+
+test.each(['SIGTERM', 'SIGKILL'] as const)(
+  'ends with the npm that %s ended, and the next start waits for that',
+  async (signal) => {
+    const setting = { folder: newFolder(), throughNpm: true };
+    const first = new Start(setting);
+    const { pid } = await first.ready();
+    await first.stop(signal);
+    const second = new Start(setting);
+    expect((await second.ready()).pid).not.toBe(pid);
+    expect(() => process.kill(pid, 0)).toThrow('ESRCH');
+    await second.stop();
+  },
+);
 
 test('refuses a data folder that another process uses', async () => {
   const folder = newFolder();
