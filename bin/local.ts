@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { readFileSync } from 'node:fs';
 import { relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -95,13 +96,23 @@ function description({ outputs, identityProvider }: Cloud) {
 
 /** npm passes no signal on when it is itself ended, so what it has started has to notice. */
 function whenOrphaned(react: () => void): void {
-  const parent = process.ppid;
+  const shell = process.ppid;
+  const npm = parentOf(shell);
   const timer = setInterval(() => {
-    if (process.ppid === parent) return;
+    if (process.ppid === shell && parentOf(shell) === npm) return;
     clearInterval(timer);
     react();
-  }, 200);
+  }, 250);
   timer.unref();
+}
+
+/** The parent of a process, where `/proc` tells it: npm runs a script through a shell, which may outlive it. */
+function parentOf(pid: number): string | undefined {
+  try {
+    return /^PPid:\s*(\d+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
+  } catch {
+    return undefined;
+  }
 }
 
 async function main(): Promise<void> {
