@@ -33,7 +33,7 @@ const endpoint: Endpoint = {
     epochSeconds,
   ),
   server: new Server(createServer, (error) => log('mcp_refused', { message: error.message })),
-  context: { state: dynamoStateStore(table), identity: openIdentity(), now: epochSeconds },
+  context: { state: dynamoStateStore(table), identity: openIdentity(), now: epochSeconds, log },
   log,
 };
 

@@ -7,15 +7,15 @@ export async function isFree(port: number): Promise<boolean> {
   return !taken.some((code) => code === 'EADDRINUSE' || code === 'EACCES');
 }
 
-/** A port that nobody listens on, chosen by the system. */
+/**
+ * A port that nobody listens on. Not one of those that systems give to outgoing connections (32768 and above, 49152 and
+ * above), because such a one may be taken at any moment between being chosen and being listened on.
+ */
 export async function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject).listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as { port: number };
-      server.close(() => resolve(port));
-    });
-  });
+  for (;;) {
+    const port = 20_000 + Math.floor(Math.random() * 12_000);
+    if (await isFree(port)) return port;
+  }
 }
 
 function listenError(port: number, host: string): Promise<string | undefined> {

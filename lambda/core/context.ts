@@ -2,6 +2,7 @@ import type { Caller } from './caller.ts';
 import type { IdentityTokenKeeper } from './identity-tokens.ts';
 import type { Admission } from './session.ts';
 import { State, type StateStore } from './state.ts';
+import { guarding } from './tool-failure.ts';
 
 /** What a tool may know and do: the one thing of Holdfast's own that `lambda/server.ts` meets. */
 export type Context = {
@@ -49,11 +50,19 @@ export type ContextParts = {
   identity: { issuer: string; tokens: IdentityTokenKeeper } | undefined;
   /** Epoch seconds. */
   now: () => number;
+  /** Told of what fails while a tool runs, which nobody but the assistant would hear of. */
+  log: (event: string, details?: Record<string, unknown>) => void;
 };
 
 /** The context of one request. */
-export function contextOf({ state, identity, now }: ContextParts, caller: Caller, admission: Admission): Context {
+export function contextOf({ state, identity, now, log }: ContextParts, caller: Caller, admission: Admission): Context {
   const { grant, session } = admission;
+  const guarded = guarding(log);
+  const guardedState: StateStore = {
+    get: (...request) => guarded(state.get(...request)),
+    put: (...request) => guarded(state.put(...request)),
+    delete: (...request) => guarded(state.delete(...request)),
+  };
   return {
     user: { key: grant.user, issuer: grant.issuer, subject: grant.subject, groups: grant.groups },
     client: { id: grant.client, name: grant.clientName },
@@ -64,11 +73,11 @@ export function contextOf({ state, identity, now }: ContextParts, caller: Caller
       expiresAt: new Date(session.expiresAt * 1000),
     },
     scopes: caller.scopes,
-    state: new State(state, grant.user, now),
+    state: new State(guardedState, grant.user, now),
     identityProviderIssuer: identity?.issuer,
     upstreamToken: async () => {
       if (!identity) throw new Error('Set `upstreamTokens: true` on the stack to let tools use these tokens');
-      return identity.tokens.accessToken(grant.id);
+      return guarded(identity.tokens.accessToken(grant.id));
     },
   };
 }

@@ -21,6 +21,7 @@ function desktop(): { home: string; environment: Record<string, string> } {
 }
 
 let desk: Desk;
+let whenDone: (() => Promise<void>) | undefined;
 let client: ReturnType<typeof desktop>;
 
 beforeAll(async () => {
@@ -30,7 +31,11 @@ afterAll(() => desk.stop());
 beforeEach(() => {
   client = desktop();
 });
-afterEach(() => rmSync(client.home, { recursive: true, force: true }));
+afterEach(async () => {
+  await whenDone?.();
+  whenDone = undefined;
+  rmSync(client.home, { recursive: true, force: true });
+});
 
 function run(command: string, options: string[]): Promise<{ code: number | null; stdout: string; stderr: string }> {
   const child = spawn(command, options, { env: client.environment, cwd: client.home });
@@ -67,6 +72,7 @@ test('mcp-remote carries a client without HTTP, through sign-in and a restart', 
     stderr: 'pipe',
   });
   const assistant = new Client({ name: 'behind-mcp-remote', version: '1' });
+  whenDone = () => assistant.close();
   await assistant.connect(transport, { timeout: 60_000 });
   const sessionId = async () => {
     const { content } = await assistant.callTool({ name: 'session', arguments: {} });
@@ -76,9 +82,9 @@ test('mcp-remote carries a client without HTTP, through sign-in and a restart', 
   await desk.restart();
   expect(await sessionId()).toBe(before);
   const progress: number[] = [];
-  await assistant.callTool({ name: 'slow_task', arguments: { steps: 2 } }, undefined, {
+  await assistant.callTool({ name: 'slow_task', arguments: { steps: 3 } }, undefined, {
     onprogress: ({ progress: step }) => progress.push(step),
   });
-  expect(progress).toEqual([1, 2]);
-  await assistant.close();
+  // mcp-remote may let the result overtake the last step, which comes right before it.
+  expect(progress.slice(0, 2)).toEqual([1, 2]);
 });

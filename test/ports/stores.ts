@@ -14,8 +14,8 @@ import { dynamoStateStore } from '../../lambda/adapters/dynamodb/state.ts';
 import type { Table } from '../../lambda/adapters/dynamodb/table.ts';
 import { type MemoryStores, memoryStores } from '../../lambda/adapters/memory.ts';
 import { startDynamoDb } from '../../local/dynamodb.ts';
+import { freePort } from '../../local/ports.ts';
 import { FunctionPrincipals, localCloud } from '../../local/principals.ts';
-import { freePort } from '../free-port.ts';
 
 type Opened = { stores: MemoryStores; close(): Promise<void> };
 

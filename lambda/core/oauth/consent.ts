@@ -5,6 +5,7 @@ import type { Facade } from './facade.ts';
 import { WAITING_SECONDS } from './flow.ts';
 import { formParameters } from './parameters.ts';
 import { redirectToClient } from './redirect.ts';
+import { refusalOf } from './refusal.ts';
 
 /**
  * `POST /consent`: the user has answered. Only now is a sign-in started, and only the browser that saw the question may
@@ -39,13 +40,15 @@ export async function consent(facade: Facade, request: Request): Promise<Respons
   const stateHash = await sha256(secrets.state);
   const signingIn = browserCookie('sign-in', stateHash, rules.publicUrl);
   const browser = randomToken();
-  await flows.putSignIn(stateHash, {
-    ...asked,
-    nonce: secrets.nonce,
-    verifier: secrets.verifier,
-    browser: await sha256(browser),
-    expiresAt: now() + WAITING_SECONDS,
-  });
+  const { nonce, verifier } = secrets;
+  const expiresAt = now() + WAITING_SECONDS;
+  try {
+    await flows.putSignIn(stateHash, { ...asked, nonce, verifier, browser: await sha256(browser), expiresAt });
+  } catch (error) {
+    // The question is spent, so what went wrong goes to the client, which can ask another.
+    const { code, message } = refusalOf(error, facade.log);
+    return redirectToClient(facade, asked, { error: code, error_description: message }, headers);
+  }
   headers.append('Set-Cookie', signingIn.set(browser, WAITING_SECONDS));
   headers.set('Location', signInUrl);
   headers.set('Cache-Control', 'no-store');

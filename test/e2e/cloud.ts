@@ -1,0 +1,109 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { synthesize } from '../../local/synthesis.ts';
+
+const root = join(__dirname, '..', '..');
+
+export type Service = 'dynamodb' | 'kms' | 'idp';
+
+export type CloudOptions = {
+  /** The cloud assembly to run. */
+  assembly: string;
+  /** Every request meets functions that have nothing in memory. */
+  freshPerRequest?: boolean;
+  /** PEM file of an authority that the functions trust besides those of Node. */
+  extraAuthority?: string;
+};
+
+/** The cloud of one assembly, whose services can be made to fail (`cloud.run.ts`). */
+export class Cloud {
+  readonly origin: string;
+  /** Where the table is, for the owner of the account. */
+  readonly dynamoDb: { endpoint: string; accessKeyId: string };
+  /** What the functions have written, each line after the function's name. */
+  log = '';
+  readonly #folder: string;
+  readonly #process: ChildProcess;
+  readonly #answers: AsyncIterator<string>;
+
+  private constructor(
+    folder: string,
+    process: ChildProcess,
+    answers: AsyncIterator<string>,
+    ready: Pick<Cloud, 'origin' | 'dynamoDb'>,
+  ) {
+    this.#folder = folder;
+    this.#process = process;
+    this.#answers = answers;
+    this.origin = ready.origin;
+    this.dynamoDb = ready.dynamoDb;
+    process.stderr!.setEncoding('utf8').on('data', (text: string) => {
+      this.log += text;
+    });
+  }
+
+  static async start({ extraAuthority, ...options }: CloudOptions): Promise<Cloud> {
+    const folder = mkdtempSync(join(tmpdir(), 'holdfast-cloud-'));
+    const accessKeyId = `AKIA${randomUUID()}`;
+    const argument = JSON.stringify({ ...options, folder, ownerKeyId: accessKeyId });
+    const child = spawn(process.execPath, [join(__dirname, 'cloud.run.ts'), argument], {
+      cwd: root,
+      env: { ...process.env, ...(extraAuthority !== undefined && { NODE_EXTRA_CA_CERTS: extraAuthority }) },
+    });
+    const answers = createInterface(child.stdout)[Symbol.asyncIterator]();
+    const ready = await answers.next();
+    if (ready.done) throw new Error(`The cloud did not start: ${child.stderr.read()}`);
+    const { origin, dynamoDb: endpoint } = JSON.parse(ready.value);
+    return new Cloud(folder, child, answers, { origin, dynamoDb: { endpoint, accessKeyId } });
+  }
+
+  /** Runs the work while a service answers every request with an error of its own. */
+  async without<T>(service: Service, work: () => Promise<T>): Promise<T> {
+    await this.#command(`fail ${service}`);
+    try {
+      return await work();
+    } finally {
+      await this.#command(`mend ${service}`);
+    }
+  }
+
+  async stop(): Promise<void> {
+    const ended = once(this.#process, 'exit');
+    this.#process.stdin!.end();
+    await ended;
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+
+  async #command(line: string): Promise<void> {
+    this.#process.stdin!.write(`${line}\n`);
+    const answer = await this.#answers.next();
+    if (answer.value !== 'done') throw new Error(`The cloud did not take "${line}": ${answer.value}\n${this.log}`);
+  }
+}
+
+/** A resource of a template: JSON whose shape differs by type. */
+// biome-ignore lint/suspicious/noExplicitAny: as it says
+export type Resources = Record<string, { Type: string; Properties: any }>;
+
+/** The cloud assembly of the stack as it is, in a folder of its own. */
+export async function newAssembly(): Promise<string> {
+  const folder = mkdtempSync(join(tmpdir(), 'holdfast-assembly-'));
+  await synthesize(root, folder);
+  return folder;
+}
+
+/** A copy of the assembly whose template has been changed. */
+export function changed(assembly: string, change: (resources: Resources) => void): string {
+  const folder = mkdtempSync(join(tmpdir(), 'holdfast-assembly-'));
+  cpSync(assembly, folder, { recursive: true });
+  const file = join(folder, 'Holdfast.template.json');
+  const template: { Resources: Resources } = JSON.parse(readFileSync(file, 'utf8'));
+  change(template.Resources);
+  writeFileSync(file, JSON.stringify(template));
+  return folder;
+}

@@ -1,0 +1,302 @@
+import { rmSync } from 'node:fs';
+import { Browser, type Page } from './browser.ts';
+import { Cloud, changed, newAssembly, type Service } from './cloud.ts';
+import { callTool, initialize, OAuthClient, postMcp, redirectUri, register, type Tokens } from './oauth-client.ts';
+
+/**
+ * An outage is never "not found": whatever a request needs does not answer, the request is answered 503, and once the
+ * outage is over the very same request succeeds, with the same code, token, form or session. Every request meets cold
+ * functions, so that no cache hides what it needs.
+ */
+
+jest.setTimeout(60_000);
+
+let assembly: string;
+let cloud: Cloud;
+
+beforeAll(async () => {
+  const synthesized = await newAssembly();
+  // Its access tokens are due from the start, so every refresh here has to ask the identity provider.
+  assembly = changed(synthesized, (resources) => {
+    const client = Object.values(resources).find(({ Type }) => Type === 'AWS::Cognito::UserPoolClient')!;
+    Object.assign(client.Properties, { AccessTokenValidity: 1 });
+    client.Properties.TokenValidityUnits.AccessToken = 'minutes';
+  });
+  rmSync(synthesized, { recursive: true });
+  cloud = await Cloud.start({ assembly, freshPerRequest: true });
+});
+afterAll(async () => {
+  await cloud?.stop();
+  if (assembly) rmSync(assembly, { recursive: true });
+});
+
+type Answer = { status: number; headers: Headers; text: string };
+
+const answerOf = async (response: Response): Promise<Answer> => ({
+  status: response.status,
+  headers: response.headers,
+  text: await response.text(),
+});
+const ofPage = ({ status, headers, html }: Page): Answer => ({ status, headers, text: html });
+
+const aClient = () => OAuthClient.register(cloud.origin);
+
+/** A client and its user's tokens. */
+async function signedIn(): Promise<{ client: OAuthClient; tokens: Tokens }> {
+  const client = await aClient();
+  return { client, tokens: await client.tokensFor('ada') };
+}
+
+/** A session of the older era, and the requests that go on in it. */
+async function aSession() {
+  const { access_token } = (await signedIn()).tokens;
+  const id = (await postMcp(cloud.origin, access_token, initialize)).headers.get('mcp-session-id')!;
+  const headers = { 'mcp-session-id': id };
+  return {
+    id,
+    send: (body: unknown) => postMcp(cloud.origin, access_token, body, headers),
+    end: () =>
+      fetch(`${cloud.origin}/mcp`, {
+        method: 'DELETE',
+        headers: { ...headers, authorization: `Bearer ${access_token}` },
+      }),
+  };
+}
+
+/** A tool call as 2026-07-28 has it. */
+function modernCall(token: string, name: string): Promise<Response> {
+  const call = callTool(name);
+  const envelope = {
+    'io.modelcontextprotocol/protocolVersion': '2026-07-28',
+    'io.modelcontextprotocol/clientCapabilities': {},
+  };
+  const body = { ...call, params: { ...call.params, _meta: envelope } };
+  const headers = { 'mcp-protocol-version': '2026-07-28', 'mcp-method': call.method, 'mcp-name': name };
+  return postMcp(cloud.origin, token, body, headers);
+}
+
+/** The id of the session that the tool `session` reports. */
+const reportedSession = ({ text }: Answer) => /\\"id\\": \\"([^\\]+)\\"/.exec(text)?.[1];
+
+/** Goes as far as the provider's answer, and catches it before the callback has it. */
+async function caughtCallback(): Promise<{ browser: Browser; url: string }> {
+  const browser = new Browser();
+  const consent = await browser.open((await aClient()).authorizationUrl(), redirectUri);
+  const signIn = await browser.submit(consent, { answer: 'approve' });
+  const back = await browser.submit(signIn, { username: 'ada', password: 'ada' }, `${cloud.origin}/callback`);
+  return { browser, url: back.url };
+}
+
+/** A request that can be sent again and again, unchanged, and what its answer is when nothing is wrong. */
+type Attempt = { send: () => Promise<Answer>; works: (answer: Answer) => unknown };
+
+type Kind = {
+  /** Who is told of a failure: a program that speaks OAuth, a person, or an assistant. */
+  reader: 'client' | 'person' | 'assistant';
+  /** Goes as far as the request. */
+  prepare: () => Promise<Attempt>;
+};
+
+const isOk = ({ status }: Answer) => expect(status).toBe(200);
+
+const requests = {
+  'a registration': {
+    reader: 'client',
+    prepare: async () => ({
+      send: async () => answerOf(await register(cloud.origin, { redirect_uris: ['http://127.0.0.1/outage'] })),
+      works: ({ status }) => expect(status).toBe(201),
+    }),
+  },
+  'an authorization request': {
+    reader: 'person',
+    prepare: async () => {
+      const client = await aClient();
+      return {
+        send: async () => ofPage(await new Browser().open(client.authorizationUrl(), redirectUri)),
+        works: ({ text }) => expect(text).toContain('Connect By hand?'),
+      };
+    },
+  },
+  'a consent': {
+    reader: 'person',
+    prepare: async () => {
+      const browser = new Browser();
+      const page = await browser.open((await aClient()).authorizationUrl(), redirectUri);
+      return {
+        send: async () => ofPage(await browser.submit(page, { answer: 'approve' }, 'http://localhost:')),
+        works: ({ headers }) => expect(headers.get('location')).toMatch(/^http:\/\/localhost:.*\/oauth2\/authorize\?/),
+      };
+    },
+  },
+  'a callback': {
+    reader: 'person',
+    prepare: async () => {
+      const { browser, url } = await caughtCallback();
+      return {
+        send: async () => ofPage(await browser.open(url, redirectUri)),
+        works: ({ headers }) => expect(headers.get('location')).toMatch(/[?&]code=hac1_/),
+      };
+    },
+  },
+  'a code': {
+    reader: 'client',
+    prepare: async () => {
+      const client = await aClient();
+      const code = await client.signIn('ada');
+      return { send: async () => answerOf(await client.redeem(code)), works: isOk };
+    },
+  },
+  'a refresh token': {
+    reader: 'client',
+    prepare: async () => {
+      const { client, tokens } = await signedIn();
+      return { send: async () => answerOf(await client.refresh(tokens.refresh_token)), works: isOk };
+    },
+  },
+  'a revocation': {
+    reader: 'client',
+    prepare: async () => {
+      const { client, tokens } = await signedIn();
+      return {
+        send: async () => answerOf(await client.revoke(tokens.refresh_token)),
+        works: async (answer) => {
+          isOk(answer);
+          expect((await client.refresh(tokens.refresh_token)).status).toBe(400);
+        },
+      };
+    },
+  },
+  'an initialize': {
+    reader: 'assistant',
+    prepare: async () => {
+      const { access_token } = (await signedIn()).tokens;
+      return {
+        send: async () => answerOf(await postMcp(cloud.origin, access_token, initialize)),
+        works: ({ headers }) => expect(headers.get('mcp-session-id')).not.toBeNull(),
+      };
+    },
+  },
+  'a call in a session': {
+    reader: 'assistant',
+    prepare: async () => {
+      const session = await aSession();
+      return {
+        send: async () => answerOf(await session.send(callTool('session'))),
+        works: (answer) => expect(reportedSession(answer)).toBe(session.id),
+      };
+    },
+  },
+  'a call without a session': {
+    reader: 'assistant',
+    prepare: async () => {
+      const { access_token } = (await signedIn()).tokens;
+      const send = async () => answerOf(await modernCall(access_token, 'session'));
+      const before = reportedSession(await send());
+      return {
+        send,
+        works: (answer) => {
+          expect(before).toMatch(/^[\w-]{22}$/);
+          expect(reportedSession(answer)).toBe(before);
+        },
+      };
+    },
+  },
+  'the end of a session': {
+    reader: 'assistant',
+    prepare: async () => {
+      const session = await aSession();
+      return {
+        send: async () => answerOf(await session.end()),
+        works: async (answer) => {
+          isOk(answer);
+          expect((await session.send(callTool('session'))).status).toBe(404);
+        },
+      };
+    },
+  },
+} satisfies Record<string, Kind>;
+
+type Request = keyof typeof requests;
+
+/** 503 in the reader's own terms, with the time after which to try again. */
+function expectUnavailable({ status, headers, text }: Answer, reader: Kind['reader']): void {
+  expect(status).toBe(503);
+  expect(headers.get('retry-after')).toMatch(/^[1-9]\d*$/);
+  switch (reader) {
+    case 'client':
+      expect(JSON.parse(text)).toMatchObject({ error: 'temporarily_unavailable' });
+      break;
+    case 'person':
+      expect(headers.get('content-type')).toMatch(/^text\/html/);
+      expect(text).toContain('One moment, please');
+      break;
+    case 'assistant':
+      expect(JSON.parse(text)).toMatchObject({ jsonrpc: '2.0', error: { code: -32000 } });
+      break;
+  }
+}
+
+async function expectToWait(service: Service, { reader, prepare }: Kind): Promise<void> {
+  const { send, works } = await prepare();
+  expectUnavailable(await cloud.without(service, send), reader);
+  await works(await send());
+}
+
+describe('while the table does not answer', () => {
+  test.each(Object.keys(requests) as Request[])('%s has to wait, and then succeeds', async (request) => {
+    await expectToWait('dynamodb', requests[request]);
+  });
+});
+
+describe('while the key service does not answer', () => {
+  test.each<Request>(['a callback', 'a code', 'a refresh token', 'a revocation'])(
+    '%s has to wait, and then succeeds',
+    async (request) => {
+      await expectToWait('kms', requests[request]);
+    },
+  );
+
+  test('a good token is not called a bad one: the key set that it is verified with cannot be had', async () => {
+    const { access_token } = (await signedIn()).tokens;
+    const send = async () => answerOf(await postMcp(cloud.origin, access_token, initialize));
+    expectUnavailable(await cloud.without('kms', send), 'client');
+    isOk(await send());
+  });
+});
+
+describe('while the identity provider does not answer', () => {
+  test.each<Request>(['a consent', 'a refresh token'])('%s has to wait, and then succeeds', async (request) => {
+    await expectToWait('idp', requests[request]);
+  });
+
+  test('a callback, whose sign-in is spent, sends the client an error that says to try again', async () => {
+    const { browser, url } = await caughtCallback();
+    const back = await cloud.without('idp', () => browser.open(url, redirectUri));
+    expect(Object.fromEntries(new URL(back.url).searchParams)).toEqual({
+      error: 'temporarily_unavailable',
+      error_description: expect.any(String),
+      state: 'the-state',
+      iss: cloud.origin,
+    });
+    await (await aClient()).tokensFor('ada');
+  });
+
+  test('a grant can be revoked all the same', async () => {
+    const { send, works } = await requests['a revocation'].prepare();
+    await works(await cloud.without('idp', send));
+  });
+});
+
+test('while nothing answers, clients still find out how to sign in', async () => {
+  const documents = ['oauth-protected-resource', 'oauth-protected-resource/mcp', 'oauth-authorization-server'];
+  const answers = await cloud.without('dynamodb', () =>
+    cloud.without('kms', () =>
+      cloud.without('idp', async () => [
+        ...(await Promise.all(documents.map((name) => fetch(`${cloud.origin}/.well-known/${name}`)))),
+        await postMcp(cloud.origin, undefined, initialize),
+      ]),
+    ),
+  );
+  expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 401]);
+  expect(answers.at(-1)!.headers.get('www-authenticate')).toContain('resource_metadata=');
+});
