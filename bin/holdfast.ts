@@ -14,8 +14,8 @@ try {
     // A stack for each stage, so that a deployment without `-c stage=prod` cannot weaken the one that matters.
     stackName: `Holdfast-${settings.stage ?? 'dev'}`,
     description: 'Holdfast: a remote MCP server, its sign-in and its sessions',
-    // The example tools in lambda/server.ts ask the identity provider who the user is.
-    upstreamTokens: true,
+    // The example tools in lambda/server.ts ask the identity provider who the user is. In direct mode they cannot.
+    upstreamTokens: settings.identityProvider?.mode !== 'direct',
   });
 } catch (error) {
   if (!(error instanceof Mistake)) throw error;

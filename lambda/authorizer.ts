@@ -1,32 +1,52 @@
 import type { APIGatewayAuthorizerResult, APIGatewayRequestAuthorizerEvent } from 'aws-lambda';
-import { accessTokenVerifier } from './adapters/access-token-verifier.ts';
-import { authorize } from './core/authorizer.ts';
+import { accessTokenVerifier, trustInFacade, trustInProvider } from './adapters/access-token-verifier.ts';
+import { authorize, directCaller, facadeCaller } from './core/authorizer.ts';
 import { callerContext } from './core/caller.ts';
+import { resourceMetadataUrl } from './core/oauth/metadata.ts';
+import { defaultScope, missingScopes, stepUpChallenge } from './core/scopes.ts';
 import { authorizerVariables, readEnvironment } from './environment.ts';
+import { scopes } from './scopes.ts';
 
 /** The authorizer function: station 1. */
 
-const { PUBLIC_URL } = readEnvironment(authorizerVariables, process.env);
-const verifier = accessTokenVerifier(PUBLIC_URL, `${PUBLIC_URL}/mcp`);
+const { PUBLIC_URL, ...direct } = readEnvironment(authorizerVariables, process.env);
+const { trust, readCaller } = issuerOfTokens();
+const verifier = accessTokenVerifier(trust);
+
+/** The facade or, in direct mode, the identity provider. */
+function issuerOfTokens() {
+  const { DIRECT_ISSUER: issuer, DIRECT_AUDIENCE: audience, DIRECT_JWKS_URI: jwksUri } = direct;
+  if (!issuer || !audience) return { trust: trustInFacade(PUBLIC_URL), readCaller: facadeCaller };
+  const groupClaims = direct.DIRECT_GROUP_CLAIMS ?? [];
+  return {
+    trust: trustInProvider({ issuer, audience, jwksUri }),
+    readCaller: directCaller({ issuer, groupClaims, defaultScope: defaultScope(scopes) }),
+  };
+}
 
 /** @throws Error `Unauthorized`, which API Gateway answers with its 401 response and the challenge in it */
 export async function handler(event: APIGatewayRequestAuthorizerEvent): Promise<APIGatewayAuthorizerResult> {
-  const caller = await authorize(authorizationHeaders(event), verifier);
+  const caller = await authorize(headers(event, 'authorization'), verifier, readCaller);
   if (!caller) throw new Error('Unauthorized');
+  const tool = headers(event, 'mcp-method')[0] === 'tools/call' ? headers(event, 'mcp-name')[0] : undefined;
+  const missing = tool !== undefined && missingScopes(caller.scopes, tool, scopes);
   return {
     principalId: caller.user,
     policyDocument: {
       Version: '2012-10-17',
-      // The gateway caches the answer for the token, whatever it is used for: so the answer is for the whole stage.
-      Statement: [{ Effect: 'Allow', Action: 'execute-api:Invoke', Resource: wholeStage(event.methodArn) }],
+      // The gateway caches the answer for the token, whatever it is used for (unless a tool has a scope of its own, and
+      // then not at all): so the answer is for the whole stage.
+      Statement: [
+        { Effect: missing ? 'Deny' : 'Allow', Action: 'execute-api:Invoke', Resource: wholeStage(event.methodArn) },
+      ],
     },
-    context: callerContext(caller),
+    context: missing ? { challenge: stepUpChallenge(missing, resourceMetadataUrl(PUBLIC_URL)) } : callerContext(caller),
   };
 }
 
-function authorizationHeaders({ multiValueHeaders }: APIGatewayRequestAuthorizerEvent): string[] {
+function headers({ multiValueHeaders }: APIGatewayRequestAuthorizerEvent, name: string): string[] {
   return Object.entries(multiValueHeaders ?? {})
-    .filter(([name]) => name.toLowerCase() === 'authorization')
+    .filter(([each]) => each.toLowerCase() === name)
     .flatMap(([, values]) => values ?? []);
 }
 

@@ -51,6 +51,9 @@ const positive = {
 /** Words with spaces between them, as OAuth writes scopes. */
 const words = { read: (value: string) => value.split(' ').filter(Boolean) };
 
+/** Names and values as in the query of a URL. */
+const parameters = { read: (value: string) => Object.fromEntries(new URLSearchParams(value)) };
+
 const oneOf = <const T extends string>(...choices: T[]) => ({
   read: (value: string) => {
     const choice = choices.find((each) => each === value);
@@ -58,6 +61,9 @@ const oneOf = <const T extends string>(...choices: T[]) => ({
     return choice;
   },
 });
+
+/** JSON, whose shape is checked by whoever uses it. */
+const json = { read: (value: string): unknown => JSON.parse(value) };
 
 const optional = <T>(variable: { read: Read<T> }) => ({ ...variable, optional: true as const });
 
@@ -68,14 +74,28 @@ const identityProvider = {
   IDP_CLIENT_ID: text,
   /** ARN of the secret that holds the client secret; absent for a public client. */
   IDP_CLIENT_SECRET_ARN: optional(text),
-  IDP_SCOPES: words,
-  /** How the consent page names the provider. */
-  IDP_NAME: text,
+  /** How the client secret is sent. */
+  IDP_AUTHENTICATION: oneOf('client_secret_post', 'client_secret_basic'),
 };
 
 export const authorizerVariables = {
   /** The issuer of access tokens; `${PUBLIC_URL}/mcp` is their audience. */
   PUBLIC_URL: origin,
+  /** Set in direct mode: the identity provider, which issues access tokens itself, and their audience. */
+  DIRECT_ISSUER: optional(text),
+  DIRECT_AUDIENCE: optional(text),
+  DIRECT_GROUP_CLAIMS: optional(words),
+  /** Where its keys are, if its discovery document is not to say so. */
+  DIRECT_JWKS_URI: optional(text),
+};
+
+/** Direct mode, in place of the OAuth function. */
+export const discoveryVariables = {
+  PUBLIC_URL: origin,
+  /** The issuer that lets clients in. */
+  AUTHORIZATION_SERVER: text,
+  /** What clients are to ask it for. */
+  SCOPES: words,
 };
 
 export const oauthVariables = {
@@ -86,8 +106,15 @@ export const oauthVariables = {
   /** KMS key that seals the identity provider's tokens and the refresh tokens' MAC key. */
   SEAL_KEY_ID: text,
   ...identityProvider,
-  /** Scopes a client may be granted; the first is the default and the one in the challenge. */
-  SCOPES: words,
+  IDP_SCOPES: words,
+  /** What else goes into the authorization request. */
+  IDP_PARAMETERS: parameters,
+  /** Claims of the id token that name groups. */
+  IDP_GROUP_CLAIMS: words,
+  /** Set when the provider is told of a grant that ends. */
+  IDP_REVOKES: optional(oneOf('true')),
+  /** How the consent page names the provider. */
+  IDP_NAME: text,
   ACCESS_TOKEN_MINUTES: positive,
   GRANT_IDLE_DAYS: positive,
   GRANT_ABSOLUTE_DAYS: positive,
@@ -95,6 +122,16 @@ export const oauthVariables = {
   REFRESH_WINDOW_SECONDS: positive,
   /** Redirect schemes beyond https and loopback http that may be used, such as `cursor`. */
   REDIRECT_SCHEMES: words,
+  /** Clients that the owner has set up. */
+  CLIENTS: json,
+  CLIENT_DOCUMENTS: oneOf('open', 'allow-list', 'off'),
+  /** Hosts whose client documents are let in when the mode is `allow-list`. */
+  CLIENT_DOCUMENT_HOSTS: words,
+  DYNAMIC_REGISTRATION: oneOf('open', 'allow-list', 'off'),
+  /** Redirect hosts and schemes that may register when the mode is `allow-list`. */
+  DYNAMIC_REGISTRATION_REDIRECTS: words,
+  /** Set where tests keep client documents on the same computer. */
+  UNSAFELY_FETCH_CLIENT_DOCUMENTS_FROM_ANYWHERE: optional(oneOf('true')),
 };
 
 export const mcpVariables = {
@@ -109,10 +146,11 @@ export const mcpVariables = {
   IDP_ISSUER: optional(text),
   IDP_CLIENT_ID: optional(text),
   IDP_CLIENT_SECRET_ARN: optional(text),
-  IDP_SCOPES: optional(words),
+  IDP_AUTHENTICATION: optional(identityProvider.IDP_AUTHENTICATION),
 };
 
 export type AuthorizerEnvironment = Environment<typeof authorizerVariables>;
+export type DiscoveryEnvironment = Environment<typeof discoveryVariables>;
 export type OAuthEnvironment = Environment<typeof oauthVariables>;
 export type McpEnvironment = Environment<typeof mcpVariables>;
 

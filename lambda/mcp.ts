@@ -6,7 +6,7 @@ import { openTable } from './adapters/dynamodb/table.ts';
 import { openKms } from './adapters/kms.ts';
 import { kmsSealer } from './adapters/kms-sealer.ts';
 import { log } from './adapters/log.ts';
-import { openIdProvider } from './adapters/openid.ts';
+import { openIdRefresher } from './adapters/openid.ts';
 import { readSecret } from './adapters/secrets.ts';
 import { readCallerContext } from './core/caller.ts';
 import { epochSeconds } from './core/clock.ts';
@@ -16,6 +16,7 @@ import { IdentityTokenKeeper } from './core/identity-tokens.ts';
 import { Server } from './core/server.ts';
 import { Sessions } from './core/session.ts';
 import { mcpVariables, readEnvironment } from './environment.ts';
+import { scopes } from './scopes.ts';
 import { createServer } from './server.ts';
 
 /** The MCP function: stations 2 to 4, around the owner's `createServer`. */
@@ -34,27 +35,28 @@ const endpoint: Endpoint = {
   ),
   server: new Server(createServer, (error) => log('mcp_refused', { message: error.message })),
   context: { state: dynamoStateStore(table), identity: openIdentity(), now: epochSeconds, log },
+  scopes,
+  publicUrl: PUBLIC_URL,
   log,
 };
 
 /** The identity provider's tokens, if the stack lets this function open them. */
 function openIdentity(): ContextParts['identity'] {
-  const { SEAL_KEY_ID, IDP_ISSUER, IDP_CLIENT_ID, IDP_SCOPES, IDP_CLIENT_SECRET_ARN } = environment;
-  if (!SEAL_KEY_ID || !IDP_ISSUER || !IDP_CLIENT_ID || !IDP_SCOPES) return undefined;
+  const { SEAL_KEY_ID, IDP_ISSUER, IDP_CLIENT_ID, IDP_CLIENT_SECRET_ARN, IDP_AUTHENTICATION } = environment;
+  if (!SEAL_KEY_ID || !IDP_ISSUER || !IDP_CLIENT_ID || !IDP_AUTHENTICATION) return undefined;
   const tokens = new IdentityTokenKeeper({
     store: dynamoIdentityTokenStore(table),
     sealer: kmsSealer(openKms(), SEAL_KEY_ID, TABLE_NAME),
-    identityProvider: openIdProvider({
+    identityProvider: openIdRefresher({
       issuer: IDP_ISSUER,
       clientId: IDP_CLIENT_ID,
       ...(IDP_CLIENT_SECRET_ARN && { clientSecret: () => readSecret(IDP_CLIENT_SECRET_ARN) }),
-      scopes: IDP_SCOPES,
-      redirectUri: `${PUBLIC_URL}/callback`,
+      authentication: IDP_AUTHENTICATION,
       now: epochSeconds,
     }),
     now: epochSeconds,
   });
-  return { issuer: IDP_ISSUER, tokens };
+  return { issuer: IDP_ISSUER.replace(/\/$/, ''), tokens };
 }
 
 export const handler = awslambda.streamifyResponse(async (event, stream) => {

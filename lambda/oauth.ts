@@ -1,11 +1,15 @@
 import type { APIGatewayProxyEvent, APIGatewayProxyResult } from 'aws-lambda';
 import { toRequest, toResult } from './adapters/api-gateway.ts';
+import { dynamoAssertionStore } from './adapters/dynamodb/assertions.ts';
 import { dynamoClientStore } from './adapters/dynamodb/clients.ts';
+import { dynamoDocumentStore } from './adapters/dynamodb/documents.ts';
 import { dynamoFlowStore } from './adapters/dynamodb/flows.ts';
 import { dynamoGrantStore } from './adapters/dynamodb/grants.ts';
 import { dynamoIdentityTokenStore } from './adapters/dynamodb/identity-tokens.ts';
+import { dynamoPaceStore } from './adapters/dynamodb/paces.ts';
 import { dynamoSealedKeyStore } from './adapters/dynamodb/sealed-keys.ts';
 import { openTable } from './adapters/dynamodb/table.ts';
+import { httpsDocuments } from './adapters/https-documents.ts';
 import { openKms } from './adapters/kms.ts';
 import { kmsSealer } from './adapters/kms-sealer.ts';
 import { kmsSigner } from './adapters/kms-signer.ts';
@@ -14,10 +18,13 @@ import { openIdProvider } from './adapters/openid.ts';
 import { readSecret } from './adapters/secrets.ts';
 import { epochSeconds } from './core/clock.ts';
 import { IdentityTokenKeeper } from './core/identity-tokens.ts';
+import { ClientDocuments } from './core/oauth/documents.ts';
 import type { Facade } from './core/oauth/facade.ts';
+import { configuredClients } from './core/oauth/find-client.ts';
 import { sealedMacKey } from './core/oauth/mac-key.ts';
 import { answerOAuth } from './core/oauth/routes.ts';
 import { oauthVariables, readEnvironment } from './environment.ts';
+import { scopes } from './scopes.ts';
 
 /** The OAuth function: registration, sign-in, consent, tokens, metadata. */
 
@@ -30,23 +37,43 @@ const identityProvider = openIdProvider({
   issuer: environment.IDP_ISSUER,
   clientId: environment.IDP_CLIENT_ID,
   ...(IDP_CLIENT_SECRET_ARN && { clientSecret: () => readSecret(IDP_CLIENT_SECRET_ARN) }),
+  authentication: environment.IDP_AUTHENTICATION,
   scopes: environment.IDP_SCOPES,
+  parameters: environment.IDP_PARAMETERS,
+  groupClaims: environment.IDP_GROUP_CLAIMS,
+  revokes: environment.IDP_REVOKES === 'true',
   redirectUri: `${PUBLIC_URL}/callback`,
   now: epochSeconds,
 });
+const fetchAnywhere = environment.UNSAFELY_FETCH_CLIENT_DOCUMENTS_FROM_ANYWHERE === 'true';
 
 const facade: Facade = {
   rules: {
     publicUrl: PUBLIC_URL,
-    scopes: environment.SCOPES,
+    scopes,
     accessTokenSeconds: environment.ACCESS_TOKEN_MINUTES * 60,
     grantIdleSeconds: environment.GRANT_IDLE_DAYS * 86400,
     grantAbsoluteSeconds: environment.GRANT_ABSOLUTE_DAYS * 86400,
     refreshWindowSeconds: environment.REFRESH_WINDOW_SECONDS,
     redirectSchemes: environment.REDIRECT_SCHEMES,
+    configuredClients: configuredClients(environment.CLIENTS),
+    clientDocuments: { mode: environment.CLIENT_DOCUMENTS, allowed: environment.CLIENT_DOCUMENT_HOSTS },
+    dynamicRegistration: {
+      mode: environment.DYNAMIC_REGISTRATION,
+      allowed: environment.DYNAMIC_REGISTRATION_REDIRECTS,
+    },
     identityProviderName: environment.IDP_NAME,
   },
   clients: dynamoClientStore(table),
+  documents: new ClientDocuments({
+    store: dynamoDocumentStore(table),
+    paces: dynamoPaceStore(table),
+    fetcher: httpsDocuments({ anywhere: fetchAnywhere }),
+    reach: { ownHost: new URL(PUBLIC_URL).host, anywhere: fetchAnywhere },
+    now: epochSeconds,
+    log,
+  }),
+  assertions: dynamoAssertionStore(table),
   flows: dynamoFlowStore(table),
   grants: dynamoGrantStore(table),
   signer: kmsSigner(kms, environment.SIGN_KEY_IDS),

@@ -1,5 +1,7 @@
 import { declareScopes } from './core/scopes.ts';
 
+export { defaultScope, isPerTool, type ScopeSet } from './core/scopes.ts';
+
 /**
  * What assistants may be allowed to do. Every tool needs the first scope; name the tools that need more under `tools`,
  * and an assistant that lacks it is told to ask its user for it.

@@ -70,9 +70,9 @@ export function createServer(context: Context): McpServer {
       annotations: { readOnlyHint: true, openWorldHint: true },
     },
     async () => {
+      const headers = { Authorization: `Bearer ${await context.upstreamToken()}` };
       const discovery = await fetch(`${context.identityProviderIssuer}/.well-known/openid-configuration`);
       const { userinfo_endpoint } = (await discovery.json()) as { userinfo_endpoint: string };
-      const headers = { Authorization: `Bearer ${await context.upstreamToken()}` };
       const answer = await fetch(userinfo_endpoint, { headers });
       return answer.ok ? json(await answer.json()) : failed(`The identity provider answered ${answer.status}`);
     },

@@ -1,8 +1,11 @@
 import type { Node } from 'constructs';
+import type { ClientSettings, ConfiguredClient } from './clients.ts';
+import type { IdentityProfileName } from './identity-profiles.ts';
+import type { IdentityProvider } from './identity-provider.ts';
 import { Mistake } from './mistake.ts';
 import type { HoldfastSettings } from './settings.ts';
 
-type ContextSettings = Pick<HoldfastSettings, 'stage' | 'firewall' | 'identityProvider' | 'domain'>;
+type ContextSettings = Pick<HoldfastSettings, 'stage' | 'firewall' | 'identityProvider' | 'domain'> & ClientSettings;
 
 /**
  * The settings that can be given without touching code, as `cdk deploy -c stage=prod -c domainName=…` or in `cdk.json`.
@@ -26,23 +29,64 @@ export function settingsFromContext(node: Node): ContextSettings {
     return Object.fromEntries(needed.map((key) => [key, text(key)])) as Record<K, string>;
   };
 
-  const firewall = text('firewall');
-  if (firewall !== undefined && firewall !== 'true' && firewall !== 'false') {
-    throw new Mistake(`The context's firewall is ${JSON.stringify(firewall)}: choose true or false`);
-  }
-  const idp = group(['idpIssuer', 'idpClientId'], ['idpClientSecretArn', 'idpScopes', 'idpName']);
+  const flag = (key: string): boolean | undefined => {
+    const value = text(key);
+    if (value !== undefined && value !== 'true' && value !== 'false') {
+      throw new Mistake(`The context's ${key} is ${JSON.stringify(value)}: choose true or false`);
+    }
+    return value === undefined ? undefined : value === 'true';
+  };
+  const list = (key: string) => text(key)?.split(/[ ,]+/).filter(Boolean);
+  const idpMode = text('idpMode');
+  const idp = group(
+    ['idpIssuer', ...(idpMode === 'direct' ? [] : ['idpClientId'])],
+    [
+      'idpProfile',
+      'idpMode',
+      'idpClientSecretArn',
+      'idpScopes',
+      'idpName',
+      'idpParameters',
+      'idpGroupClaims',
+      'idpAudience',
+    ],
+  );
+  const parameters = text('idpParameters');
   const domain = group(['domainName', 'certificateArn'], ['hostedZoneId', 'hostedZoneName']);
   const zone = group(['hostedZoneId', 'hostedZoneName'], []);
   return {
     stage: text('stage') as HoldfastSettings['stage'],
-    firewall: firewall === undefined ? undefined : firewall === 'true',
+    firewall: flag('firewall'),
+    clients: configuredClients(node.tryGetContext('clients')),
+    clientDocuments: text('clientDocuments') as ClientSettings['clientDocuments'],
+    clientDocumentHosts: list('clientDocumentHosts'),
+    dynamicRegistration: text('dynamicRegistration') as ClientSettings['dynamicRegistration'],
+    dynamicRegistrationRedirects: list('dynamicRegistrationRedirects'),
+    unsafelyFetchClientDocumentsFromAnywhere: flag('unsafelyFetchClientDocumentsFromAnywhere'),
     identityProvider: idp && {
-      issuer: idp.idpIssuer,
-      clientId: idp.idpClientId,
+      profile: text('idpProfile') as IdentityProfileName | undefined,
+      mode: idpMode as IdentityProvider['mode'],
+      issuer: idp.idpIssuer!,
+      clientId: text('idpClientId'),
       clientSecretArn: text('idpClientSecretArn'),
-      scopes: text('idpScopes')?.split(/[ ,]+/),
+      scopes: list('idpScopes'),
+      parameters: parameters === undefined ? undefined : Object.fromEntries(new URLSearchParams(parameters)),
+      groupClaims: list('idpGroupClaims'),
       name: text('idpName'),
+      audience: text('idpAudience'),
     },
     domain: domain && { ...domain, hostedZone: zone && { id: zone.hostedZoneId, name: zone.hostedZoneName } },
   };
+}
+
+/** Written as JSON in `cdk.json`, or as the text of it on the command line. What is in it, the stack checks. */
+function configuredClients(value: unknown): ConfiguredClient[] | undefined {
+  if (value === undefined || value === '') return undefined;
+  try {
+    const clients: unknown = typeof value === 'string' ? JSON.parse(value) : value;
+    if (Array.isArray(clients)) return clients as ConfiguredClient[];
+  } catch (error) {
+    throw new Mistake(`The context's clients is no JSON: ${(error as Error).message}`);
+  }
+  throw new Mistake('The context has clients that are no list: write [{ "id": …, "name": …, "redirectUris": […] }]');
 }

@@ -30,8 +30,8 @@ export interface Throttle {
 export interface GatewayProps {
   readonly stage: Stage;
   readonly throttle: Throttle;
-  /** For the paths that anyone may call and that cost a write or a signature: /authorize, /register, /token. */
-  readonly oauthThrottle: Throttle;
+  /** For the paths that anyone may call and that cost a write or a signature: /authorize, /register, /token, if there. */
+  readonly oauthThrottle: Throttle | undefined;
   readonly logRetention: RetentionDays;
   readonly manageApiGatewayAccount: boolean;
   /** False when a domain of the owner's leads here, so that nothing goes around it. */
@@ -55,6 +55,9 @@ const corsHeaders = [
   'traceparent',
 ];
 
+/** Where clients find out who lets them in. */
+const discoveryPaths = ['.well-known/oauth-protected-resource', '.well-known/oauth-protected-resource/mcp'];
+
 const oauthPaths = [
   'authorize',
   'consent',
@@ -63,8 +66,7 @@ const oauthPaths = [
   'register',
   'revoke',
   'jwks.json',
-  '.well-known/oauth-protected-resource',
-  '.well-known/oauth-protected-resource/mcp',
+  ...discoveryPaths,
   '.well-known/oauth-authorization-server',
   '.well-known/openid-configuration',
 ];
@@ -92,7 +94,7 @@ export class Gateway extends Construct {
         stageName: STAGE_NAME,
         ...limit(props.throttle),
         // By the verbs that do the work: a limit is kept for the verb that is called, and ANY is none.
-        methodOptions: {
+        methodOptions: props.oauthThrottle && {
           '/authorize/GET': limit(props.oauthThrottle),
           '/register/POST': limit(props.oauthThrottle),
           '/token/POST': limit(props.oauthThrottle),
@@ -119,7 +121,7 @@ export class Gateway extends Construct {
       {
         id: 'AwsSolutions-COG4',
         reason:
-          'Assistants bring access tokens of Holdfast, which a Lambda authorizer verifies, not tokens of Cognito.',
+          'Assistants bring access tokens of Holdfast, or of a provider that is not Cognito; a Lambda authorizer verifies them.',
       },
     );
     Validations.of(this.api.deploymentStage).acknowledge({
@@ -150,9 +152,18 @@ export class Gateway extends Construct {
 
   /** Discovery and the OAuth endpoints, open to everybody: they are how one gets in. */
   addOAuth(oauth: LambdaFunction): void {
-    const toOAuth = integration(oauth);
-    for (const path of oauthPaths) {
-      const method = this.#route(path, toOAuth, { authorizationType: AuthorizationType.NONE });
+    this.#open(oauthPaths, oauth);
+  }
+
+  /** Discovery alone, where the identity provider lets clients in itself. */
+  addDiscovery(discovery: LambdaFunction): void {
+    this.#open(discoveryPaths, discovery);
+  }
+
+  #open(paths: string[], handler: LambdaFunction): void {
+    const target = integration(handler);
+    for (const path of paths) {
+      const method = this.#route(path, target, { authorizationType: AuthorizationType.NONE });
       Validations.of(method).acknowledge({
         id: 'AwsSolutions-APIG4',
         reason: 'Discovery and sign-in come before there is a token. The function checks clients, codes and PKCE.',

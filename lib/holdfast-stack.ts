@@ -1,17 +1,38 @@
 import { CfnOutput, Duration, Stack, type StackProps, Token } from 'aws-cdk-lib';
-import { Grant } from 'aws-cdk-lib/aws-iam';
+import { Grant, type IGrantable } from 'aws-cdk-lib/aws-iam';
 import type { Construct } from 'constructs';
-import type { AuthorizerEnvironment, McpEnvironment, OAuthEnvironment } from '../lambda/environment.ts';
+import type {
+  AuthorizerEnvironment,
+  DiscoveryEnvironment,
+  McpEnvironment,
+  OAuthEnvironment,
+} from '../lambda/environment.ts';
+import { defaultScope, isPerTool, scopes } from '../lambda/scopes.ts';
+import { admissionEnvironment } from './clients.ts';
 import { Door } from './door.ts';
 import { Firewall } from './firewall.ts';
 import { Gateway } from './gateway.ts';
 import { GatewayResponses } from './gateway-responses.ts';
-import { defaultIdentityScopes, type IdentityProvider } from './identity-provider.ts';
+import { type IdentityProvider, identityEnvironment, refreshEnvironment, withProfile } from './identity-provider.ts';
 import { SealKey, SigningKeys } from './keys.ts';
 import { CloudFrontHostname, OwnHostname } from './public-hostname.ts';
+import { checkScopes } from './scope-set.ts';
 import { type HoldfastSettings, type Settled, settle } from './settings.ts';
 import { Table } from './table.ts';
 import { Users } from './users.ts';
+
+/** What sign-in is built into. */
+type Surroundings = { gateway: Gateway; publicUrl: string; settings: Settled };
+
+/** What the rest of the stack needs to know of it. */
+type SignIn = {
+  /** Whose tokens the authorizer trusts, if not the facade's. */
+  issuer: Omit<AuthorizerEnvironment, 'PUBLIC_URL'>;
+  /** What clients are to ask for first. */
+  scope: string;
+  /** What the MCP function needs to use the identity provider's tokens, where it may. */
+  upstreamTokens: { environment: Partial<McpEnvironment>; grantUse(grantee: IGrantable): void } | undefined;
+};
 
 export interface HoldfastStackProps extends StackProps, HoldfastSettings {}
 
@@ -20,25 +41,66 @@ export class HoldfastStack extends Stack {
   constructor(scope: Construct, id: string, props: HoldfastStackProps = {}) {
     super(scope, id, { terminationProtection: props.stage === 'prod', ...props });
     const settings = settle(props, Token.isUnresolved(this.region) ? undefined : this.region);
-    const { stage, logRetention, scopes, upstreamTokens } = settings;
+    checkScopes(scopes);
+    const { stage, logRetention, identityProvider } = settings;
+    const direct = identityProvider?.mode === 'direct' ? identityProvider : undefined;
 
     const table = new Table(this, 'Table', { stage });
-    const signingKeys = new SigningKeys(this, settings.signingKeys, { stage });
-    const sealKey = new SealKey(this, 'SealKey', { stage });
-    const gateway = new Gateway(this, 'Gateway', { ...settings, executeApiEndpoint: settings.domain === undefined });
+    const gateway = new Gateway(this, 'Gateway', {
+      ...settings,
+      oauthThrottle: direct ? undefined : settings.oauthThrottle,
+      executeApiEndpoint: settings.domain === undefined,
+    });
     const publicUrl = this.#hostname(gateway, settings);
-    const identityProvider = settings.identityProvider ?? this.#users(publicUrl, settings);
-    const clientEnvironment = clientEnvironmentOf(identityProvider);
+    const signIn = direct
+      ? this.#signInAtProvider(direct, { gateway, publicUrl, settings })
+      : this.#signInAtFacade({ gateway, publicUrl, settings, table });
 
     const authorizer = new Door(this, 'Authorizer', {
       entry: 'authorizer.ts',
-      environment: { PUBLIC_URL: publicUrl } satisfies AuthorizerEnvironment,
+      environment: { PUBLIC_URL: publicUrl, ...signIn.issuer } satisfies AuthorizerEnvironment,
       memoryMegabytes: 256,
       timeout: Duration.seconds(10),
       stage,
       logRetention,
     });
 
+    const toolTimeout = Duration.seconds(Math.round(settings.toolTimeoutMinutes * 60));
+    const mcp = new Door(this, 'Mcp', {
+      entry: 'mcp.ts',
+      environment: {
+        PUBLIC_URL: publicUrl,
+        TABLE_NAME: table.name,
+        MCP_SESSION_TTL_HOURS: `${settings.sessionTtlHours}`,
+        STALE_SESSION: settings.staleSession,
+        ...signIn.upstreamTokens?.environment,
+      } satisfies McpEnvironment,
+      memoryMegabytes: 512,
+      timeout: toolTimeout,
+      stage,
+      logRetention,
+    });
+    table.grantSessions(mcp);
+    signIn.upstreamTokens?.grantUse(mcp);
+
+    gateway.addMcp({
+      mcp: mcp.handler,
+      authorizer: authorizer.handler,
+      authorizerCache: Duration.seconds(isPerTool(scopes) ? 0 : settings.authorizerCacheSeconds),
+      timeout: toolTimeout,
+    });
+    new GatewayResponses(this, 'Responses', { api: gateway.api, publicUrl, scope: signIn.scope });
+    if (settings.firewall) new Firewall(this, 'Firewall', { api: gateway.api });
+
+    this.#output('McpUrl', `${publicUrl}/mcp`, 'Paste this into an assistant');
+  }
+
+  /** Holdfast's own authorization server, and the users or the provider behind it. */
+  #signInAtFacade({ gateway, publicUrl, settings, table }: Surroundings & { table: Table }): SignIn {
+    const { stage, logRetention } = settings;
+    const signingKeys = new SigningKeys(this, settings.signingKeys, { stage });
+    const sealKey = new SealKey(this, 'SealKey', { stage });
+    const identityProvider = settings.identityProvider ?? this.#users(publicUrl, settings);
     const oauth = new Door(this, 'OAuth', {
       entry: 'oauth.ts',
       environment: {
@@ -46,14 +108,13 @@ export class HoldfastStack extends Stack {
         TABLE_NAME: table.name,
         SIGN_KEY_IDS: signingKeys.ids,
         SEAL_KEY_ID: sealKey.id,
-        ...clientEnvironment,
-        IDP_NAME: identityProvider.name ?? new URL(identityProvider.issuer).host,
-        SCOPES: scopes.join(' '),
+        ...identityEnvironment(identityProvider),
         ACCESS_TOKEN_MINUTES: `${settings.accessTokenMinutes}`,
         GRANT_IDLE_DAYS: `${settings.grantIdleDays}`,
         GRANT_ABSOLUTE_DAYS: `${settings.grantAbsoluteDays}`,
         REFRESH_WINDOW_SECONDS: `${settings.refreshWindowSeconds}`,
         REDIRECT_SCHEMES: settings.redirectSchemes.join(' '),
+        ...admissionEnvironment(settings),
       } satisfies OAuthEnvironment,
       memoryMegabytes: 512,
       // Just inside the 29 seconds after which API Gateway gives up on a buffered answer.
@@ -64,50 +125,54 @@ export class HoldfastStack extends Stack {
     table.grantSignIn(oauth);
     signingKeys.grantSign(oauth);
     sealKey.grantSeal(oauth, 'upstream', 'refresh-mac');
-
-    const toolTimeout = Duration.seconds(Math.round(settings.toolTimeoutMinutes * 60));
-    const mcp = new Door(this, 'Mcp', {
-      entry: 'mcp.ts',
-      environment: {
-        PUBLIC_URL: publicUrl,
-        TABLE_NAME: table.name,
-        MCP_SESSION_TTL_HOURS: `${settings.sessionTtlHours}`,
-        STALE_SESSION: settings.staleSession,
-        ...(upstreamTokens && { SEAL_KEY_ID: sealKey.id, ...clientEnvironment }),
-      } satisfies McpEnvironment,
-      memoryMegabytes: 512,
-      timeout: toolTimeout,
-      stage,
-      logRetention,
-    });
-    table.grantSessions(mcp);
-    if (upstreamTokens) {
-      table.grantIdentityTokens(mcp);
-      sealKey.grantSeal(mcp, 'upstream');
-    }
-
-    if (identityProvider.clientSecretArn !== undefined) {
-      // Not by `grantRead` of a Secret, which lets a function describe it as well.
-      const read = { actions: ['secretsmanager:GetSecretValue'], resourceArns: [identityProvider.clientSecretArn] };
-      for (const grantee of upstreamTokens ? [oauth, mcp] : [oauth]) {
-        Grant.addToPrincipal({ grantee, ...read }).assertSuccess();
-      }
-    }
-
+    grantSecret(identityProvider, oauth);
     gateway.addOAuth(oauth.handler);
-    gateway.addMcp({
-      mcp: mcp.handler,
-      authorizer: authorizer.handler,
-      authorizerCache: Duration.seconds(settings.authorizerCacheSeconds),
-      timeout: toolTimeout,
-    });
-    new GatewayResponses(this, 'Responses', { api: gateway.api, publicUrl, scope: scopes[0]! });
-    if (settings.firewall) new Firewall(this, 'Firewall', { api: gateway.api });
-
-    this.#output('McpUrl', `${publicUrl}/mcp`, 'Paste this into an assistant');
     if (settings.identityProvider !== undefined) {
       this.#output('CallbackUrl', callbackOf(publicUrl), 'The redirect URI to register at the identity provider');
     }
+    return {
+      issuer: {},
+      scope: defaultScope(scopes),
+      upstreamTokens: settings.upstreamTokens
+        ? {
+            environment: { SEAL_KEY_ID: sealKey.id, ...refreshEnvironment(identityProvider) },
+            grantUse(grantee) {
+              table.grantIdentityTokens(grantee);
+              sealKey.grantSeal(grantee, 'upstream');
+              grantSecret(identityProvider, grantee);
+            },
+          }
+        : undefined,
+    };
+  }
+
+  /** Direct mode: the identity provider issues the tokens, and all there is to do here is to say so. */
+  #signInAtProvider(provider: IdentityProvider, { gateway, publicUrl, settings }: Surroundings): SignIn {
+    const { stage, logRetention } = settings;
+    const { issuer, scopes: asked, groupClaims, audience, jwksUri } = withProfile(provider);
+    const discovery = new Door(this, 'Discovery', {
+      entry: 'discovery.ts',
+      environment: {
+        PUBLIC_URL: publicUrl,
+        AUTHORIZATION_SERVER: issuer,
+        SCOPES: asked.join(' '),
+      } satisfies DiscoveryEnvironment,
+      memoryMegabytes: 256,
+      timeout: Duration.seconds(10),
+      stage,
+      logRetention,
+    });
+    gateway.addDiscovery(discovery.handler);
+    return {
+      issuer: {
+        DIRECT_ISSUER: issuer,
+        DIRECT_AUDIENCE: audience ?? `${publicUrl}/mcp`,
+        DIRECT_GROUP_CLAIMS: groupClaims.join(' '),
+        DIRECT_JWKS_URI: jwksUri,
+      },
+      scope: asked.join(' '),
+      upstreamTokens: undefined,
+    };
   }
 
   #hostname(gateway: Gateway, { domain }: Settled): string {
@@ -142,12 +207,9 @@ export class HoldfastStack extends Stack {
 
 const callbackOf = (publicUrl: string) => `${publicUrl}/callback`;
 
-/** What a function needs to be a client of the identity provider. */
-function clientEnvironmentOf({ issuer, clientId, clientSecretArn, scopes = defaultIdentityScopes }: IdentityProvider) {
-  return {
-    IDP_ISSUER: issuer,
-    IDP_CLIENT_ID: clientId,
-    IDP_CLIENT_SECRET_ARN: clientSecretArn,
-    IDP_SCOPES: scopes.join(' '),
-  };
+/** Lets a function read the client secret, if there is one; not by `grantRead` of a Secret, which also lets it describe it. */
+function grantSecret({ clientSecretArn }: IdentityProvider, grantee: IGrantable): void {
+  if (clientSecretArn === undefined) return;
+  const read = { actions: ['secretsmanager:GetSecretValue'], resourceArns: [clientSecretArn] };
+  Grant.addToPrincipal({ grantee, ...read }).assertSuccess();
 }

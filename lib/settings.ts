@@ -1,12 +1,13 @@
 import { RetentionDays } from 'aws-cdk-lib/aws-logs';
+import { type ClientSettings, clientDefaults, refusedClients } from './clients.ts';
 import type { Throttle } from './gateway.ts';
-import type { IdentityProvider } from './identity-provider.ts';
+import { type IdentityProvider, refusedIdentityProvider } from './identity-provider.ts';
 import { Mistake } from './mistake.ts';
 import type { OwnDomain } from './public-hostname.ts';
 import type { Stage } from './stage.ts';
 
 /** What an owner may decide. Everything has a default, and the defaults are a deployment that is safe to use. */
-export interface HoldfastSettings {
+export interface HoldfastSettings extends ClientSettings {
   /**
    * `prod` keeps the table, the keys and the users when the stack goes, refuses to delete them, and can restore the
    * table to any second of the last 35 days. `dev` deletes itself without a trace.
@@ -40,11 +41,6 @@ export interface HoldfastSettings {
    * @default 'renew'
    */
   readonly staleSession?: 'renew' | 'reject';
-  /**
-   * The scopes a client may be granted. The first is asked for by default.
-   * @default ['mcp']
-   */
-  readonly scopes?: string[];
   /**
    * Lifetime of an access token in minutes. It does not delay revocation: the grant is read on every request.
    * @default 60
@@ -89,7 +85,8 @@ export interface HoldfastSettings {
    */
   readonly toolTimeoutMinutes?: number;
   /**
-   * How long API Gateway remembers the authorizer's answer to a token, in seconds; 0 asks every time.
+   * How long API Gateway remembers the authorizer's answer to a token, in seconds; 0 asks every time. It is 0 as soon as
+   * a tool needs a scope of its own (`lambda/scopes.ts`).
    * @default 300
    */
   readonly authorizerCacheSeconds?: number;
@@ -117,11 +114,11 @@ export interface HoldfastSettings {
 }
 
 const defaults = {
+  ...clientDefaults,
   stage: 'dev',
   firewall: false,
   sessionTtlHours: 24,
   staleSession: 'renew',
-  scopes: ['mcp'],
   accessTokenMinutes: 60,
   signingKeys: ['1'],
   grantIdleDays: 30,
@@ -185,19 +182,16 @@ const dangerousSchemes = [
 ];
 
 const syntax = {
-  /** RFC 6749 §3.3, less the apostrophe and the dollar sign, which mean something to API Gateway's header values. */
-  scope: /^[\x21\x23\x25\x26\x28-\x5b\x5d-\x7e]+$/,
   /** Part of a logical id. */
   keyName: /^[A-Za-z0-9]{1,32}$/,
   /** RFC 3986 §3.1, in lower case, as browsers normalise it. */
   scheme: /^[a-z][a-z0-9+.-]*$/,
   hostname: /^(?=.{4,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]$/,
   certificate: /^arn:aws[a-z-]*:acm:(?<region>[a-z0-9-]+):\d{12}:certificate\/\S+$/,
-  secret: /^arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:\d{12}:secret:\S+-[A-Za-z0-9]{6}$/,
 };
 
 function* refused(settings: Settled, region?: string): Generator<string> {
-  const { stage, staleSession, scopes, signingKeys, redirectSchemes, identityProvider, domain } = settings;
+  const { stage, staleSession, signingKeys, redirectSchemes, identityProvider, domain } = settings;
   if (stage !== 'dev' && stage !== 'prod') yield `stage is ${quoted(stage)}: choose dev or prod`;
   if (staleSession !== 'renew' && staleSession !== 'reject') {
     yield `staleSession is ${quoted(staleSession)}: choose renew or reject`;
@@ -221,10 +215,6 @@ function* refused(settings: Settled, region?: string): Generator<string> {
   for (const name of signingKeys) {
     if (!syntax.keyName.test(name)) yield `signingKeys has ${quoted(name)}: a name has letters and digits`;
   }
-  if (scopes.length === 0) yield 'scopes is empty: name at least one';
-  for (const scope of scopes) {
-    if (!syntax.scope.test(scope)) yield `scopes has ${quoted(scope)}: a scope has no spaces, quotes, $ or \\`;
-  }
   for (const scheme of redirectSchemes) {
     if (dangerousSchemes.includes(scheme.toLowerCase())) {
       yield `redirectSchemes has ${quoted(scheme)}: codes must go to one application, and this scheme belongs to the browser`;
@@ -232,11 +222,15 @@ function* refused(settings: Settled, region?: string): Generator<string> {
       yield `redirectSchemes has ${quoted(scheme)}: write the scheme alone, in lower case, such as cursor`;
     }
   }
+  yield* refusedClients(settings);
   if (settings.firewall && domain === undefined) {
     yield 'firewall is true without a domain: behind CloudFront it sees one caller, CloudFront. Set domain, or leave it off';
   }
   if (domain !== undefined) yield* refusedDomain(domain, region);
   if (identityProvider !== undefined) yield* refusedIdentityProvider(identityProvider);
+  if (identityProvider?.mode === 'direct' && settings.upstreamTokens) {
+    yield "upstreamTokens is true with identityProvider.mode: 'direct', where Holdfast never has the provider's tokens: leave it off";
+  }
 }
 
 function* refusedDomain({ domainName, certificateArn, hostedZone }: OwnDomain, region?: string): Generator<string> {
@@ -251,21 +245,6 @@ function* refusedDomain({ domainName, certificateArn, hostedZone }: OwnDomain, r
   }
   if (hostedZone !== undefined && `.${domainName}`.endsWith(`.${hostedZone.name}`) === false) {
     yield `domain.hostedZone.name is ${quoted(hostedZone.name)}: ${domainName} is not in that zone`;
-  }
-}
-
-function* refusedIdentityProvider({ issuer, clientId, clientSecretArn, scopes }: IdentityProvider): Generator<string> {
-  const url = URL.parse(issuer);
-  if (url === null || url.protocol !== 'https:' || url.search !== '' || url.hash !== '') {
-    yield `identityProvider.issuer is ${quoted(issuer)}: write the https URL that is the iss of its tokens`;
-  }
-  if (clientId === '')
-    yield 'identityProvider.clientId is empty: register Holdfast there, with the callback the stack prints';
-  if (clientSecretArn !== undefined && !syntax.secret.test(clientSecretArn)) {
-    yield 'identityProvider.clientSecretArn is no complete ARN of a secret: put the client secret into Secrets Manager and name it here';
-  }
-  if (scopes !== undefined && !scopes.includes('openid')) {
-    yield `identityProvider.scopes is ${quoted(scopes)}: without openid there is no id token to know the user by`;
   }
 }
 

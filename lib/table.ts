@@ -6,6 +6,9 @@ import { removalPolicy, type Stage } from './stage.ts';
 /** Kinds of items, named by the prefix of their partition key. */
 const prefix = {
   client: 'CL#',
+  clientDocument: 'CM#',
+  pace: 'RL#',
+  spentAssertion: 'JT#',
   authorizationRequest: 'AR#',
   signIn: 'UP#',
   code: 'CO#',
@@ -66,7 +69,19 @@ export class Table extends Construct {
     this.#grant(
       grantee,
       ['GetItem', 'BatchGetItem', 'PutItem', 'UpdateItem', 'DeleteItem'],
-      ['client', 'authorizationRequest', 'signIn', 'code', 'grant', 'identityTokens', 'approvals', 'sealedKey'],
+      [
+        'client',
+        'clientDocument',
+        'pace',
+        'spentAssertion',
+        'authorizationRequest',
+        'signIn',
+        'code',
+        'grant',
+        'identityTokens',
+        'approvals',
+        'sealedKey',
+      ],
     );
   }
 

@@ -10,7 +10,7 @@ import {
   UserPoolClientIdentityProvider,
 } from 'aws-cdk-lib/aws-cognito';
 import { Construct } from 'constructs';
-import { defaultIdentityScopes, type IdentityProvider } from './identity-provider.ts';
+import type { IdentityProvider } from './identity-provider.ts';
 import { removalPolicy, type Stage } from './stage.ts';
 
 export interface UsersProps {
@@ -86,10 +86,9 @@ export class Users extends Construct {
     });
     this.userPoolId = pool.userPoolId;
     this.identityProvider = {
+      profile: 'cognito',
       issuer: pool.userPoolProviderUrl,
       clientId: client.userPoolClientId,
-      scopes: defaultIdentityScopes,
-      name: 'Amazon Cognito',
     };
   }
 }

@@ -7,43 +7,82 @@ import { Outage } from '../core/outage.ts';
 
 const TIMEOUT_MILLISECONDS = 3000;
 
-/** Verifies the facade's own access tokens (RFC 9068 §4) with `aws-jwt-verify`, its keys fetched once and cached. */
-export function accessTokenVerifier(issuer: string, audience: string): AccessTokenVerifier {
+type Part = Readonly<Record<string, unknown>>;
+
+/** Whose tokens are trusted, and which of them. */
+export type Trust = {
+  issuer: string;
+  audience: string;
+  /** @default what the issuer's discovery document says */
+  jwksUri: string | undefined;
+  /** Whether it is an access token, by what is peculiar to the issuer. */
+  isAccessToken(header: Part, payload: Part): boolean;
+};
+
+/** The facade's own access tokens (RFC 9068 §4). */
+export const trustInFacade = (publicUrl: string): Trust => ({
+  issuer: publicUrl,
+  audience: `${publicUrl}/mcp`,
+  jwksUri: `${publicUrl}/jwks.json`,
+  isAccessToken: ({ typ, alg }) => typ === 'at+jwt' && alg === 'ES256',
+});
+
+/**
+ * Access tokens of an identity provider. Not all of them type theirs as RFC 9068 says, so id tokens have to be known by
+ * what only they carry (OIDC Core §2, §3.1.3.6); most of all, their audience is another.
+ */
+export const trustInProvider = (provider: Pick<Trust, 'issuer' | 'audience' | 'jwksUri'>): Trust => ({
+  ...provider,
+  isAccessToken: ({ typ }, payload) =>
+    (typ === undefined || /^(application\/)?at\+jwt$|^jwt$/i.test(String(typ))) &&
+    !['nonce', 'at_hash', 'c_hash'].some((claim) => claim in payload),
+});
+
+/** Verifies access tokens with `aws-jwt-verify`, the issuer's keys fetched once and cached. */
+export function accessTokenVerifier({ issuer, audience, jwksUri, isAccessToken }: Trust): AccessTokenVerifier {
   const fetcher = issuer.startsWith('http://') ? { fetch: fetchFromDesk } : new SimpleFetcher();
   let lastFetchFailed: unknown;
   const watched = {
     fetch: async (uri: string) => {
       try {
-        const keys = await fetcher.fetch(uri);
+        const document = await fetcher.fetch(uri);
         lastFetchFailed = undefined;
-        return keys;
+        return document;
       } catch (error) {
         lastFetchFailed = error;
         throw error;
       }
     },
   };
-  const verifier = JwtVerifier.create(
-    {
+  let ready: ReturnType<typeof create> | undefined;
+
+  async function create() {
+    const options = {
       issuer,
       audience,
-      jwksUri: `${issuer}/jwks.json`,
-      customJwtCheck: ({ header }) => {
-        if (header.typ !== 'at+jwt' || header.alg !== 'ES256' || 'crit' in header) throw new WrongType();
+      jwksUri: jwksUri ?? (await discoverKeys(issuer, watched.fetch)),
+      customJwtCheck: ({ header, payload }: { header: Part; payload: Part }) => {
+        if ('crit' in header || !isAccessToken(header, payload)) throw new WrongType();
       },
-    },
-    { jwksCache: new SimpleJwksCache({ fetcher: watched }) },
-  );
+    };
+    return JwtVerifier.create(options, { jwksCache: new SimpleJwksCache({ fetcher: watched }) });
+  }
 
   return {
     async verify(token) {
+      ready ??= create().catch((error) => {
+        ready = undefined;
+        throw new Outage('The identity provider', error);
+      });
+      const verifier = await ready;
       try {
         return (await verifier.verify(token)) as Record<string, unknown>;
       } catch (error) {
         // While the keys cannot be had, a token is neither good nor bad.
         const waiting = error instanceof WaitPeriodNotYetEndedJwkError && lastFetchFailed !== undefined;
         if (error === lastFetchFailed || waiting) throw new Outage('The key set', lastFetchFailed);
-        if (error instanceof JwtBaseError || error instanceof WrongType) return undefined;
+        if (error instanceof JwtBaseError || error instanceof WrongType || isMalformedSignature(error))
+          return undefined;
         throw error;
       }
     },
@@ -52,9 +91,22 @@ export function accessTokenVerifier(issuer: string, audience: string): AccessTok
 
 class WrongType extends Error {}
 
+/** Node's own word for an ES256 signature that has not 64 bytes, which `aws-jwt-verify` lets through. */
+const isMalformedSignature = (error: unknown) => (error as { code?: unknown }).code === 'ERR_CRYPTO_OPERATION_FAILED';
+
+/** Where the issuer's keys are (OIDC Discovery §4). @throws Error when its document cannot be had, or is another's */
+async function discoverKeys(issuer: string, fetchDocument: (uri: string) => Promise<ArrayBuffer>): Promise<string> {
+  const address = `${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`;
+  const document = JSON.parse(new TextDecoder().decode(await fetchDocument(address)));
+  if (document.issuer !== issuer || typeof document.jwks_uri !== 'string') {
+    throw new Error(`${address} does not describe ${issuer}`);
+  }
+  return document.jwks_uri;
+}
+
 /** Plain http is for the cloud on the desk alone: `aws-jwt-verify` itself fetches by https only. */
 async function fetchFromDesk(uri: string): Promise<ArrayBuffer> {
-  if (new URL(uri).hostname !== '127.0.0.1') throw new Error(`${uri} must be fetched by https`);
+  if (!['127.0.0.1', 'localhost'].includes(new URL(uri).hostname)) throw new Error(`${uri} must be fetched by https`);
   const response = await fetch(uri, { signal: AbortSignal.timeout(TIMEOUT_MILLISECONDS) });
   if (!response.ok) throw new Error(`${uri} answered ${response.status}`);
   return response.arrayBuffer();

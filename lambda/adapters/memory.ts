@@ -1,6 +1,8 @@
 import type { Grant } from '../core/grant.ts';
 import type { IdentityTokenStore, SealedTokens } from '../core/identity-tokens.ts';
-import type { Client, ClientStore } from '../core/oauth/client.ts';
+import type { AssertionStore } from '../core/oauth/client-assertion.ts';
+import type { CachedDocument } from '../core/oauth/document-freshness.ts';
+import type { DocumentStore } from '../core/oauth/documents.ts';
 import type {
   AuthorizationCode,
   AuthorizationRequest,
@@ -10,6 +12,8 @@ import type {
   Waiting,
 } from '../core/oauth/flow.ts';
 import type { SealedKeyStore } from '../core/oauth/mac-key.ts';
+import type { PaceStore } from '../core/oauth/pace.ts';
+import type { ClientStore, RegisteredClient } from '../core/oauth/registration.ts';
 import { CURRENT, type Session, type SessionStore, type Stored } from '../core/session.ts';
 import type { Entry, StateStore } from '../core/state.ts';
 
@@ -20,6 +24,9 @@ import type { Entry, StateStore } from '../core/state.ts';
 export type MemoryStores = {
   sessions: SessionStore;
   clients: ClientStore;
+  documents: DocumentStore;
+  paces: PaceStore;
+  assertions: AssertionStore;
   flows: FlowStore;
   grants: GrantStore;
   identityTokens: IdentityTokenStore;
@@ -30,7 +37,10 @@ export type MemoryStores = {
 type Leased = SealedTokens & { leaseOwner?: string; leaseUntil?: number };
 
 export function memoryStores(): MemoryStores {
-  const clients = new Map<string, Client>();
+  const clients = new Map<string, RegisteredClient>();
+  const documents = new Map<string, CachedDocument & { leaseOwner?: string }>();
+  const paces = new Map<string, number>();
+  const assertions = new Map<string, number>();
   const requests = new Map<string, AuthorizationRequest & Waiting>();
   const signIns = new Map<string, SignIn>();
   const codes = new Map<string, AuthorizationCode>();
@@ -99,6 +109,45 @@ export function memoryStores(): MemoryStores {
       async keep(id, expiresAt) {
         const found = clients.get(id);
         if (found && found.expiresAt < expiresAt) clients.set(id, { ...found, expiresAt });
+      },
+    },
+
+    documents: {
+      async findDocument(urlHash) {
+        const found = documents.get(urlHash);
+        if (!found) return undefined;
+        const { leaseOwner, ...cached } = found;
+        return copy(cached);
+      },
+      async leaseDocument(urlHash, owner, now, until) {
+        const found = documents.get(urlHash);
+        if ((found?.leaseUntil ?? 0) > now) return false;
+        documents.set(urlHash, { ...found, leaseOwner: owner, leaseUntil: until });
+        return true;
+      },
+      async saveDocument(urlHash, _url, owner, cached) {
+        if (documents.get(urlHash)?.leaseOwner !== owner) return false;
+        documents.set(urlHash, copy(cached));
+        return true;
+      },
+    },
+
+    paces: {
+      async due(name) {
+        return paces.get(name);
+      },
+      async advance(name, from, to) {
+        if (paces.get(name) !== from) return false;
+        paces.set(name, to);
+        return true;
+      },
+    },
+
+    assertions: {
+      async spendAssertion(assertionHash, now, expiresAt) {
+        if ((assertions.get(assertionHash) ?? 0) > now) return false;
+        assertions.set(assertionHash, expiresAt);
+        return true;
       },
     },
 

@@ -1,5 +1,5 @@
 import * as oauth from 'oauth4webapi';
-import { type IdentityProvider, type IdentityTokens, SignInRefused } from '../core/identity-provider.ts';
+import { groupsOf, type IdentityProvider, type IdentityTokens, SignInRefused } from '../core/identity-provider.ts';
 import { Outage } from '../core/outage.ts';
 
 export type OpenIdClient = {
@@ -7,21 +7,41 @@ export type OpenIdClient = {
   clientId: string;
   /** Fetched when first needed; absent for a public client. */
   clientSecret?: () => Promise<string>;
-  scopes: string[];
-  /** Our one callback. */
-  redirectUri: string;
+  /** How the secret is sent (OIDC Core §9). */
+  authentication: 'client_secret_post' | 'client_secret_basic';
   /** Epoch seconds. */
   now: () => number;
 };
 
+export type OpenIdSignIn = OpenIdClient & {
+  scopes: string[];
+  /** What else the provider wants in the authorization request. */
+  parameters: Record<string, string>;
+  /** Claims of the id token that name the user's groups. */
+  groupClaims: string[];
+  /** Whether the provider is told of a grant that ends. */
+  revokes: boolean;
+  /** Our one callback. */
+  redirectUri: string;
+};
+
+/** Of one request, with whatever it needs first: less than the lease of a refresh. */
 const TIMEOUT_MILLISECONDS = 6000;
 const DEFAULT_LIFETIME_SECONDS = 3600;
 
 /** What is known of the provider once its discovery document has been read. */
 type Known = { server: oauth.AuthorizationServer; client: oauth.Client; authentication: oauth.ClientAuth };
 
+type Connection = {
+  /** The provider's endpoints, fetched once in the life of the function. */
+  provider: () => Promise<Known>;
+  /** For one request: its time runs from here on. */
+  options: () => { signal: AbortSignal; [oauth.allowInsecureRequests]: boolean };
+  tokensOf: (answer: oauth.TokenEndpointResponse) => IdentityTokens;
+};
+
 /** The identity provider by OpenID Connect, with `oauth4webapi`: certified, and the smallest that is. */
-export function openIdProvider({ issuer, clientId, clientSecret, ...own }: OpenIdClient): IdentityProvider {
+function connect({ issuer, clientId, clientSecret, authentication, now }: OpenIdClient): Connection {
   const options = () => ({
     signal: AbortSignal.timeout(TIMEOUT_MILLISECONDS),
     [oauth.allowInsecureRequests]: isLoopback(new URL(issuer)),
@@ -31,35 +51,57 @@ export function openIdProvider({ issuer, clientId, clientSecret, ...own }: OpenI
   async function discover(): Promise<Known> {
     const answer = await oauth.discoveryRequest(new URL(issuer), { ...options(), algorithm: 'oidc' });
     const server = await oauth.processDiscoveryResponse(new URL(issuer), answer);
-    const secret = await clientSecret?.();
-    const authentication = secret === undefined ? oauth.None() : oauth.ClientSecretPost(secret);
-    return { server, client: { client_id: clientId }, authentication };
+    return { server, client: { client_id: clientId }, authentication: authenticate(await clientSecret?.()) };
   }
 
-  /** The provider's endpoints, fetched once in the life of the function. */
-  function provider(): Promise<Known> {
-    known ??= discover().catch((error) => {
-      known = undefined;
-      throw new Outage('The identity provider', error);
-    });
-    return known;
+  function authenticate(secret: string | undefined): oauth.ClientAuth {
+    if (secret === undefined) return oauth.None();
+    return authentication === 'client_secret_basic' ? oauth.ClientSecretBasic(secret) : oauth.ClientSecretPost(secret);
   }
-
-  const tokensOf = (answer: oauth.TokenEndpointResponse): IdentityTokens => ({
-    accessToken: answer.access_token,
-    expiresAt: own.now() + (answer.expires_in ?? DEFAULT_LIFETIME_SECONDS),
-    ...(answer.refresh_token !== undefined && { refreshToken: answer.refresh_token }),
-  });
 
   return {
+    options,
+    provider() {
+      known ??= discover().catch((error) => {
+        known = undefined;
+        throw new Outage('The identity provider', error);
+      });
+      return known;
+    },
+    tokensOf: (answer) => ({
+      accessToken: answer.access_token,
+      expiresAt: now() + (answer.expires_in ?? DEFAULT_LIFETIME_SECONDS),
+      ...(answer.refresh_token !== undefined && { refreshToken: answer.refresh_token }),
+    }),
+  };
+}
+
+/** As much of the provider as the MCP function needs, whose bundle has no room for sign-in. */
+export function openIdRefresher(client: OpenIdClient): Pick<IdentityProvider, 'refresh'> {
+  return { refresh: refreshOver(connect(client)) };
+}
+
+export function openIdProvider({
+  scopes,
+  groupClaims,
+  redirectUri,
+  revokes,
+  ...client
+}: OpenIdSignIn): IdentityProvider {
+  const connection = connect(client);
+  const { provider, options, tokensOf } = connection;
+  return {
+    refresh: refreshOver(connection),
+
     async signInUrl({ state, nonce, verifier }) {
       const { server } = await provider();
       const url = new URL(server.authorization_endpoint!);
       const parameters = {
+        ...client.parameters,
         response_type: 'code',
-        client_id: clientId,
-        redirect_uri: own.redirectUri,
-        scope: own.scopes.join(' '),
+        client_id: client.clientId,
+        redirect_uri: redirectUri,
+        scope: scopes.join(' '),
         state,
         nonce,
         code_challenge: await oauth.calculatePKCECodeChallenge(verifier),
@@ -78,7 +120,7 @@ export function openIdProvider({ issuer, clientId, clientSecret, ...own }: OpenI
           client,
           authentication,
           parameters,
-          own.redirectUri,
+          redirectUri,
           verifier,
           options(),
         );
@@ -88,19 +130,18 @@ export function openIdProvider({ issuer, clientId, clientSecret, ...own }: OpenI
         });
         await oauth.validateApplicationLevelSignature(server, response, options());
         const { iss, sub, ...claims } = oauth.getValidatedIdTokenClaims(tokens)!;
-        return { identity: { issuer: iss, subject: sub, groups: groupsOf(claims) }, tokens: tokensOf(tokens) };
-      });
-    },
-
-    async refresh(refreshToken) {
-      const { server, client, authentication } = await provider();
-      return refreshing(async () => {
-        const answer = await oauth.refreshTokenGrantRequest(server, client, authentication, refreshToken, options());
-        return tokensOf(await oauth.processRefreshTokenResponse(server, client, answer));
+        // Both are left to the caller (OIDC Core §2, §3.1.3.7).
+        const issuedToAnother = claims.azp !== undefined && claims.azp !== client.client_id;
+        if (sub === '' || issuedToAnother) throw new SignInRefused('invalid_id_token');
+        return {
+          identity: { issuer: iss, subject: sub, groups: groupsOf(claims, groupClaims) },
+          tokens: tokensOf(tokens),
+        };
       });
     },
 
     async revoke(refreshToken) {
+      if (!revokes) return;
       const { server, client, authentication } = await provider();
       if (!server.revocation_endpoint) return;
       const answer = await oauth.revocationRequest(server, client, authentication, refreshToken, options());
@@ -109,29 +150,40 @@ export function openIdProvider({ issuer, clientId, clientSecret, ...own }: OpenI
   };
 }
 
+function refreshOver({ provider, options, tokensOf }: Connection): IdentityProvider['refresh'] {
+  return (refreshToken) =>
+    refreshing(async () => {
+      const inTime = options();
+      const { server, client, authentication } = await provider();
+      const answer = await oauth.refreshTokenGrantRequest(server, client, authentication, refreshToken, inTime);
+      return tokensOf(await oauth.processRefreshTokenResponse(server, client, answer));
+    });
+}
+
 /** Plain http is for the provider on the desk alone. */
 const isLoopback = ({ hostname }: URL) => hostname === 'localhost' || hostname === '127.0.0.1';
 
 /** Checks of an answer that did not hold, as against answers that did not come through. */
-const failedChecks = new Set<string | undefined>([
+const failedChecks: (string | undefined)[] = [
   oauth.INVALID_RESPONSE,
   oauth.JSON_ATTRIBUTE_COMPARISON,
   oauth.JWT_CLAIM_COMPARISON,
   oauth.JWT_TIMESTAMP_CHECK,
   oauth.KEY_SELECTION,
-]);
+];
 
 /** Runs a sign-in: what the provider or a check refuses is `SignInRefused`, what does not answer is `Outage`. */
 async function signingIn<T>(request: () => Promise<T>): Promise<T> {
   try {
     return await request();
   } catch (error) {
+    if (error instanceof SignInRefused) throw error;
     if (error instanceof oauth.AuthorizationResponseError) throw new SignInRefused(error.error, error);
     if (error instanceof oauth.ResponseBodyError && error.status < 500 && error.status !== 429) {
       throw new SignInRefused(error.error, error);
     }
     if (error instanceof oauth.UnsupportedOperationError) throw new SignInRefused(error.code, error);
-    if (error instanceof oauth.OperationProcessingError && failedChecks.has(error.code)) {
+    if (error instanceof oauth.OperationProcessingError && failedChecks.includes(error.code)) {
       throw new SignInRefused(error.code!, error);
     }
     throw new Outage('The identity provider', error);
@@ -143,15 +195,10 @@ async function refreshing<T>(request: () => Promise<T>): Promise<T> {
   try {
     return await request();
   } catch (error) {
+    if (error instanceof Outage) throw error;
     if (error instanceof oauth.ResponseBodyError && error.error === 'invalid_grant') {
       throw new SignInRefused(error.error, error);
     }
     throw new Outage('The identity provider', error);
   }
-}
-
-/** Groups under the claims that providers use for them. */
-function groupsOf(claims: Record<string, unknown>): string[] {
-  const groups = claims['cognito:groups'] ?? claims.groups;
-  return Array.isArray(groups) ? groups.filter((group) => typeof group === 'string') : [];
 }

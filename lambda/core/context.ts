@@ -39,7 +39,7 @@ export type Context = {
    * @throws Error when the provider no longer honours the grant, or the stack does not let tools use these tokens
    */
   upstreamToken(): Promise<string>;
-  /** Base URL of the identity provider's discovery document, if tools may use its tokens. */
+  /** Base URL of the identity provider's discovery document, without a slash at its end; if tools may use its tokens. */
   identityProviderIssuer: string | undefined;
 };
 
@@ -76,6 +76,7 @@ export function contextOf({ state, identity, now, log }: ContextParts, caller: C
     state: new State(guardedState, grant.user, now),
     identityProviderIssuer: identity?.issuer,
     upstreamToken: async () => {
+      if (caller.identity) throw new Error('In direct mode the identity provider’s tokens never come here');
       if (!identity) throw new Error('Set `upstreamTokens: true` on the stack to let tools use these tokens');
       return guarded(identity.tokens.accessToken(grant.id));
     },

@@ -1,7 +1,9 @@
 import { isInitializeRequest, isLegacyRequest } from '@modelcontextprotocol/server';
 import type { Caller } from './caller.ts';
 import { type ContextParts, contextOf } from './context.ts';
+import { resourceMetadataUrl } from './oauth/metadata.ts';
 import { Outage, RETRY_AFTER_SECONDS } from './outage.ts';
+import { missingScopes, type ScopeSet, stepUpChallenge } from './scopes.ts';
 import type { Server } from './server.ts';
 import type { Admission, Initialize, Refusal, Sessions } from './session.ts';
 
@@ -16,6 +18,9 @@ export type Endpoint = {
   sessions: Sessions;
   server: Server;
   context: ContextParts;
+  scopes: ScopeSet;
+  /** The origin that clients know. */
+  publicUrl: string;
   log: (event: string, details?: Record<string, unknown>) => void;
 };
 
@@ -58,6 +63,8 @@ async function post(endpoint: Endpoint, request: Request, caller: Caller): Promi
   if (legacy && Array.isArray(body) && !BATCHING_REVISIONS.includes(session.initialize?.protocolVersion ?? '')) {
     return { response: rpcError(400, -32600, 'Invalid Request: this protocol version has no batches'), done };
   }
+  const refused = insufficientScope(endpoint, request, body, caller);
+  if (refused) return { response: refused, done };
   const response = legacy ? await endpoint.server.legacy(exchange, session) : await endpoint.server.modern(exchange);
   return { response, done };
 }
@@ -119,6 +126,30 @@ async function readMessage(request: Request): Promise<{ body: unknown } | Respon
   return { body };
 }
 
+/**
+ * The refusal of a tool that the token has no scope for. In the 2026 era the authorizer has refused already, by the
+ * headers; the body counts here. Where the two disagree the SDK answers, with the error that says so.
+ */
+function insufficientScope(
+  { scopes, publicUrl }: Endpoint,
+  { headers }: Request,
+  body: unknown,
+  caller: Caller,
+): Response | undefined {
+  for (const message of Array.isArray(body) ? body : [body]) {
+    if (!isNamed('tools/call', message)) continue;
+    const { name } = ((message as { params?: unknown }).params ?? {}) as { name?: unknown };
+    if (typeof name !== 'string' || (headers.get('mcp-name') ?? name) !== name) continue;
+    const missing = missingScopes(caller.scopes, name, scopes);
+    if (!missing) continue;
+    const data = { error: 'insufficient_scope', scope: missing.join(' ') };
+    const text = `Insufficient scope: ${name} needs ${data.scope}. Ask the user to connect again with it`;
+    const challenge = stepUpChallenge(missing, resourceMetadataUrl(publicUrl));
+    return rpcError(403, -32000, text, { 'WWW-Authenticate': challenge }, message, data);
+  }
+  return undefined;
+}
+
 function refusal(refused: Refusal): Response {
   switch (refused) {
     case 'unauthorized':
@@ -131,7 +162,7 @@ function refusal(refused: Refusal): Response {
   }
 }
 
-const isNamed = (method: string, body: unknown) => (body as { method?: unknown }).method === method;
+const isNamed = (method: string, message: unknown) => (message as { method?: unknown } | null)?.method === method;
 
 /** An answer in the protocol's own form. @param body the message it answers, if one could be read */
 function rpcError(
@@ -140,10 +171,14 @@ function rpcError(
   message: string,
   headers: Record<string, string> = {},
   body?: unknown,
+  data?: object,
 ): Response {
   const { id } = (body ?? {}) as { id?: unknown };
   const echoed = typeof id === 'string' || typeof id === 'number' ? id : null;
-  return Response.json({ jsonrpc: '2.0', error: { code, message }, id: echoed }, { status, headers });
+  return Response.json(
+    { jsonrpc: '2.0', error: { code, message, ...(data && { data }) }, id: echoed },
+    { status, headers },
+  );
 }
 
 function failure({ log }: Endpoint, error: unknown): Response {

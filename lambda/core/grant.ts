@@ -1,3 +1,6 @@
+import type { Caller } from './caller.ts';
+import type { Identity } from './identity-provider.ts';
+
 /**
  * One user's authorisation of one client. It carries the refresh-token family; the identity provider's tokens are
  * sealed beside it. Times are epoch seconds.
@@ -37,3 +40,15 @@ export type RefreshState = {
 export function isLive(grant: Grant | undefined, now: number): grant is Grant {
   return grant?.status === 'active' && grant.absoluteExpiresAt > now && grant.idleExpiresAt > now;
 }
+
+/** What everything behind station 2 knows of a grant. */
+export type Granted = Pick<Grant, 'id' | 'user' | 'issuer' | 'subject' | 'groups' | 'client' | 'clientName'>;
+
+/** Direct mode: the grant as the identity provider's token has it. The client is known there alone, so by its id here. */
+export const directGrant = ({ grant, user, client }: Caller, identity: Identity): Granted => ({
+  id: grant,
+  user,
+  client,
+  clientName: client,
+  ...identity,
+});

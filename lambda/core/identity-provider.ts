@@ -32,3 +32,8 @@ export class SignInRefused extends Error {
     this.reason = reason;
   }
 }
+
+/** Groups under the given claims. Some providers write a single one as text. */
+export const groupsOf = (claims: Readonly<Record<string, unknown>>, names: readonly string[]): string[] => [
+  ...new Set(names.flatMap((name) => claims[name]).filter((group) => typeof group === 'string')),
+];

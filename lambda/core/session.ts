@@ -1,6 +1,6 @@
 import type { Caller } from './caller.ts';
 import { randomId } from './digest.ts';
-import { type Grant, isLive } from './grant.ts';
+import { directGrant, type Grant, type Granted, isLive } from './grant.ts';
 import { Outage } from './outage.ts';
 
 /** One stretch of work of one client under one grant. Times are epoch seconds. */
@@ -77,7 +77,7 @@ export type Refusal =
   | 'session-not-found';
 
 export type Admission = {
-  grant: Grant;
+  grant: Granted;
   session: Session;
   /** Resolves when the session's slide is stored; must be awaited before the function may freeze. */
   slid: Promise<void>;
@@ -103,8 +103,8 @@ export class Sessions {
   /** Starts the session of an `initialize` request. */
   async initialize(caller: Caller, initialize: Initialize): Promise<Admission | Refusal> {
     const session = this.#fresh(caller, 'legacy', initialize);
-    const { grant } = await this.#store.find(caller.grant, session.id);
-    if (!this.#authorized(caller, grant)) return 'unauthorized';
+    const grant = this.#granted(caller, (await this.#store.find(caller.grant, session.id)).grant);
+    if (!grant) return 'unauthorized';
     await this.#store.start(session, this.#now());
     return { grant, session, slid: Promise.resolve() };
   }
@@ -113,8 +113,9 @@ export class Sessions {
   async resume(caller: Caller, id: string, protocolVersion: string | undefined): Promise<Admission | Refusal> {
     if (!legacyId.test(id)) return 'session-not-found';
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-      const { grant, stored } = await this.#store.find(caller.grant, id);
-      if (!this.#authorized(caller, grant)) return 'unauthorized';
+      const { grant: found, stored } = await this.#store.find(caller.grant, id);
+      const grant = this.#granted(caller, found);
+      if (!grant) return 'unauthorized';
       const live = stored && stored.expiresAt > this.#now() ? stored : undefined;
       if (live && 'renewedAs' in live) {
         id = live.renewedAs;
@@ -132,8 +133,9 @@ export class Sessions {
   /** The session that a modern request falls into. */
   async current(caller: Caller): Promise<Admission | Refusal> {
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-      const { grant, stored } = await this.#store.find(caller.grant, CURRENT);
-      if (!this.#authorized(caller, grant)) return 'unauthorized';
+      const { grant: found, stored } = await this.#store.find(caller.grant, CURRENT);
+      const grant = this.#granted(caller, found);
+      if (!grant) return 'unauthorized';
       if (stored && 'id' in stored && stored.expiresAt > this.#now()) return this.#admit(grant, stored);
       const session = this.#fresh(caller, 'modern');
       if (await this.#store.start(session, this.#now())) return { grant, session, slid: Promise.resolve() };
@@ -145,7 +147,7 @@ export class Sessions {
   async end(caller: Caller, id: string): Promise<Refusal | undefined> {
     if (!legacyId.test(id)) return 'session-not-found';
     const { grant, stored } = await this.#store.find(caller.grant, id);
-    if (!this.#authorized(caller, grant)) return 'unauthorized';
+    if (!this.#granted(caller, grant)) return 'unauthorized';
     if (!stored || stored.expiresAt <= this.#now()) return 'session-not-found';
     if ('renewedAs' in stored) return this.end(caller, stored.renewedAs);
     if (stored.endedAt !== undefined) return 'session-not-found';
@@ -156,15 +158,21 @@ export class Sessions {
   /** Whether the caller's grant still holds, for requests that name no session. */
   async isAuthorized(caller: Caller): Promise<boolean> {
     const { grant } = await this.#store.find(caller.grant, CURRENT);
-    return this.#authorized(caller, grant);
+    return this.#granted(caller, grant) !== undefined;
   }
 
-  #authorized(caller: Caller, grant: Grant | undefined): grant is Grant {
+  /**
+   * What the caller has been granted, if it holds: by the grant in the table, or in direct mode by the identity provider,
+   * unless something in the table takes it back.
+   */
+  #granted(caller: Caller, grant: Grant | undefined): Granted | undefined {
     const now = this.#now();
-    return caller.expiresAt > now && isLive(grant, now) && grant.user === caller.user && grant.client === caller.client;
+    if (caller.expiresAt <= now) return undefined;
+    if (!grant && caller.identity) return directGrant(caller, caller.identity);
+    return isLive(grant, now) && grant.user === caller.user && grant.client === caller.client ? grant : undefined;
   }
 
-  #admit(grant: Grant, session: Session): Admission {
+  #admit(grant: Granted, session: Session): Admission {
     const now = this.#now();
     if (now - session.lastSeenAt < slideEverySeconds(this.#rules.ttlSeconds))
       return { grant, session, slid: Promise.resolve() };

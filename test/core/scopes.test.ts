@@ -46,13 +46,6 @@ test('a scope that is granted stays, whatever else is', () => {
   );
 });
 
-test('a declaration that cannot be right is refused with everything that is wrong', () => {
-  expect(() => declareScopes({ scopes: {}, tools: {} })).toThrow('there is no scope');
-  const wrong = { scopes: { 'two words': { words: '' }, a: { words: '', includes: ['b'] } }, tools: { t: ['c'] } };
-  expect(() => declareScopes(wrong as never)).toThrow(/"two words".*scope a names b.*tool t names c/);
-  expect(() => declareScopes({ scopes: { offline_access: { words: '' } }, tools: {} })).toThrow('offline_access');
-});
-
 test('only tools that need more make the answer about a token depend on the tool', () => {
   expect(isPerTool(set)).toBe(true);
   expect(isPerTool(declareScopes({ scopes: { mcp: { words: '' } }, tools: { read: [] } }))).toBe(false);

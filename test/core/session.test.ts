@@ -33,7 +33,7 @@ async function world(rules: Partial<SessionRules> = {}) {
     };
     const code = { grant: grant.id, user, client: 'dcr_1', redirectUri: '', challenge: '', scopes: [], expiresAt: 0 };
     const approval = { user, client: 'dcr_1', clientName: 'Test', redirectHost: '', scopes: [], at: start };
-    const tokens = { sealed: '', version: 1, expiresAt: 0 };
+    const tokens = { sealed: '', version: 1, expiresAt: 0, refreshedAt: 0 };
     await stores.grants.createGrant({ grant, tokens, codeHash: user, code, approval });
     return { user, grant: grant.id, client: 'dcr_1', scopes: ['mcp'], expiresAt: start + 1000 * hour };
   };
@@ -192,5 +192,56 @@ describe.each(['legacy', 'modern'])('a %s request', (era) => {
     const { sessions, ada } = await world();
     expect(await request(sessions, { ...ada, user: 'alan' }, 'some-id')).toBe('unauthorized');
     expect(await request(sessions, { ...ada, client: 'dcr_2' }, 'some-id')).toBe('unauthorized');
+  });
+});
+
+describe('in direct mode', () => {
+  const identity = { issuer: 'https://idp.example', subject: 'grace', groups: ['navy'] };
+  const grace: Caller = {
+    user: 'grace',
+    grant: 'grant-that-nobody-wrote',
+    client: 'https://client.example/client.json',
+    scopes: ['mcp'],
+    expiresAt: start + hour,
+    identity,
+  };
+
+  test('a caller needs no grant in the table, and has sessions like any other', async () => {
+    const { sessions } = await world();
+    const { grant, session } = admitted(await sessions.initialize(grace, initialize));
+    expect(grant).toEqual({
+      id: grace.grant,
+      user: 'grace',
+      client: grace.client,
+      clientName: grace.client,
+      ...identity,
+    });
+    expect(admitted(await sessions.resume(grace, session.id, undefined)).session).toEqual(session);
+    expect(admitted(await sessions.current(grace)).session.grant).toBe(grace.grant);
+    expect(await sessions.end(grace, session.id)).toBeUndefined();
+    expect(await sessions.resume(grace, session.id, undefined)).toBe('session-not-found');
+  });
+
+  test('a token that has expired is refused, though the gateway remembered it', async () => {
+    const { sessions, clock } = await world();
+    clock.now = grace.expiresAt;
+    expect(await sessions.current(grace)).toBe('unauthorized');
+  });
+
+  test('whatever stands in the grant’s place and is no live grant of the caller takes it back', async () => {
+    const { sessions, stores, ada } = await world();
+    await stores.grants.revokeGrant(ada.grant);
+    const revoked = { ...grace, grant: ada.grant };
+    expect(await sessions.current(revoked)).toBe('unauthorized');
+    expect(await sessions.initialize(revoked, initialize)).toBe('unauthorized');
+    expect(await sessions.isAuthorized(revoked)).toBe(false);
+    const { sessions: others, alan } = await world();
+    expect(await others.current({ ...grace, grant: alan.grant })).toBe('unauthorized');
+  });
+
+  test('a caller whom the facade let in still needs the grant', async () => {
+    const { sessions } = await world();
+    const { identity: _, ...facades } = grace;
+    expect(await sessions.current(facades)).toBe('unauthorized');
   });
 });

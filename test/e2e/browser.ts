@@ -91,7 +91,9 @@ function attribute(tag: string, name: string): string | undefined {
 export async function approveAndSignIn(authorizationUrl: string, user: string, browser = new Browser()): Promise<URL> {
   const stopAt = new URL(authorizationUrl).searchParams.get('redirect_uri')!;
   const consent = await browser.open(authorizationUrl, stopAt);
-  const signIn = await browser.submit(consent, { answer: 'approve' }, stopAt);
+  const signIn = consent.url.startsWith(stopAt)
+    ? consent
+    : await browser.submit(consent, { answer: 'approve' }, stopAt);
   const back = signIn.url.startsWith(stopAt)
     ? signIn
     : await browser.submit(signIn, { username: user, password: user }, stopAt);

@@ -2,7 +2,7 @@
  * The cloud on the desk with a switch for every outage, in a process of its own: oidc-provider does not load under jest.
  *
  * Takes its options as one JSON argument and prints `{"origin": "http://…", "dynamoDb": "http://…"}` when ready. Then each line of standard input
- * is a command, such as `fail dynamodb` or `mend idp`, answered with `done`; the end of the input ends the process.
+ * is a command, such as `fail dynamodb`, `mend idp` or `disable ada`, answered with `done`; the end of the input ends the process.
  * Standard error is the log of the functions.
  */
 import { createInterface } from 'node:readline';
@@ -36,6 +36,11 @@ console.log(JSON.stringify({ origin: cloud.origin, dynamoDb: cloud.dynamoDb.endp
 
 for await (const line of createInterface(process.stdin)) {
   const [command, service = ''] = line.split(' ');
+  if (command === 'disable') {
+    cloud.identityProvider!.disable(service);
+    console.log('done');
+    continue;
+  }
   const fail = switches.get(service);
   if (fail === undefined || (command !== 'fail' && command !== 'mend')) throw new Error(`No such command: ${line}`);
   fail(command === 'fail');

@@ -72,6 +72,11 @@ export class Cloud {
     }
   }
 
+  /** Disables a user at the identity provider, as its administrator would. */
+  async disable(username: string): Promise<void> {
+    await this.#command(`disable ${username}`);
+  }
+
   async stop(): Promise<void> {
     const ended = once(this.#process, 'exit');
     this.#process.stdin!.end();

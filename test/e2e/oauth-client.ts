@@ -17,6 +17,11 @@ export class OAuthClient {
     this.id = id;
   }
 
+  /** A client that need not register. */
+  static known(origin: string, id: string): OAuthClient {
+    return new OAuthClient(origin, id);
+  }
+
   static async register(origin: string, metadata: Record<string, unknown> = {}): Promise<OAuthClient> {
     const answer = await register(origin, {
       client_name: 'By hand',

@@ -38,7 +38,7 @@ describe('discovery', () => {
         issuer: desk.origin,
         token_endpoint: `${desk.origin}/token`,
         code_challenge_methods_supported: ['S256'],
-        token_endpoint_auth_methods_supported: ['none'],
+        token_endpoint_auth_methods_supported: ['none', 'private_key_jwt'],
         authorization_response_iss_parameter_supported: true,
       });
     }

@@ -118,7 +118,9 @@ describe.each(deployments)('%s', (_name, props) => {
       expect(new Set(prefixes('Mcp'))).toEqual(
         new Set(['G#*', 'S#*', 'N#*', ...(props.upstreamTokens ? ['T#*'] : [])]),
       );
-      expect(new Set(prefixes('OAuth'))).toEqual(new Set(['CL#*', 'AR#*', 'UP#*', 'CO#*', 'G#*', 'T#*', 'U#*', 'K#*']));
+      expect(new Set(prefixes('OAuth'))).toEqual(
+        new Set(['CL#*', 'CM#*', 'RL#*', 'JT#*', 'AR#*', 'UP#*', 'CO#*', 'G#*', 'T#*', 'U#*', 'K#*']),
+      );
     });
 
     test('of the MCP function do not reach to changing a grant', () => {
@@ -450,7 +452,6 @@ test('every setting of a function reaches it', () => {
   const template = synthesize({
     sessionTtlHours: 8,
     staleSession: 'reject',
-    scopes: ['tools', 'admin'],
     accessTokenMinutes: 10,
     grantIdleDays: 7,
     grantAbsoluteDays: 14,
@@ -464,7 +465,6 @@ test('every setting of a function reaches it', () => {
     Environment: { Variables: { MCP_SESSION_TTL_HOURS: '8', STALE_SESSION: 'reject' } },
   });
   expect(functionNamed(template, 'OAuth').Environment.Variables).toMatchObject({
-    SCOPES: 'tools admin',
     ACCESS_TOKEN_MINUTES: '10',
     GRANT_IDLE_DAYS: '7',
     GRANT_ABSOLUTE_DAYS: '14',

@@ -21,10 +21,6 @@ const refused: [setting: string, settings: object][] = [
   ['throttle', { throttle: { rate: 0, burst: 1 } }],
   ['throttle', { throttle: { rate: Number.POSITIVE_INFINITY, burst: 1 } }],
   ['oauthThrottle', { oauthThrottle: { rate: 10, burst: -1 } }],
-  ['scopes', { scopes: [] }],
-  ['scopes', { scopes: ['two words'] }],
-  ['scopes', { scopes: [`mcp'`] }],
-  ['scopes', { scopes: [`mcp" error="invalid_token`] }],
   ['redirectSchemes', { redirectSchemes: ['javascript'] }],
   ['redirectSchemes', { redirectSchemes: ['HTTP'] }],
   ['redirectSchemes', { redirectSchemes: ['cursor://'] }],
@@ -56,7 +52,7 @@ test('a certificate of another region is refused once the region is known', () =
 });
 
 test('all refusals come at once', () => {
-  expect(() => settle({ scopes: [], sessionTtlHours: -1 })).toThrow(/sessionTtlHours.*\n.*scopes/);
+  expect(() => settle({ signingKeys: [], sessionTtlHours: -1 })).toThrow(/sessionTtlHours.*\n.*signingKeys/);
 });
 
 test('a setting that is undefined has its default', () => {

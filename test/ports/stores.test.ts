@@ -38,7 +38,7 @@ const aSession = (change: Partial<Session> = {}): Session => ({
 
 const created = (grant: Grant) => ({
   grant,
-  tokens: { sealed: 'sealed-1', version: 1, expiresAt: now + 100 },
+  tokens: { sealed: 'sealed-1', version: 1, expiresAt: now + 100, refreshedAt: now },
   codeHash: fresh('code'),
   code: {
     grant: grant.id,
@@ -158,10 +158,68 @@ describe.each(adapters)('the stores in %s', (_name, open) => {
     });
   });
 
+  describe('client documents', () => {
+    const document = { text: '{}', etag: '"1"', fetchedAt: now, freshUntil: now + 60 };
+    const url = 'https://client.example/client.json';
+
+    test('an address is fetched by one at a time, until the lease ends', async () => {
+      const hash = fresh('url');
+      expect(await stores.documents.findDocument(hash)).toBeUndefined();
+      const leases = ['a', 'b', 'c'].map((owner) => stores.documents.leaseDocument(hash, owner, now, now + 8));
+      expect((await Promise.all(leases)).filter(Boolean)).toHaveLength(1);
+      expect(await stores.documents.findDocument(hash)).toEqual({ leaseUntil: now + 8 });
+      expect(await stores.documents.leaseDocument(hash, 'd', now + 7, now + 15)).toBe(false);
+      expect(await stores.documents.leaseDocument(hash, 'd', now + 8, now + 16)).toBe(true);
+    });
+
+    test('what came of a fetch is stored by whoever has the lease, who gives it back so', async () => {
+      const hash = fresh('url');
+      await stores.documents.leaseDocument(hash, 'a', now, now + 8);
+      expect(await stores.documents.saveDocument(hash, url, 'b', { failure: { until: now } })).toBe(false);
+      expect(await stores.documents.saveDocument(hash, url, 'a', { document })).toBe(true);
+      expect(await stores.documents.findDocument(hash)).toEqual({ document });
+      expect(await stores.documents.saveDocument(hash, url, 'a', { failure: { until: now } })).toBe(false);
+      expect(await stores.documents.leaseDocument(hash, 'c', now, now + 8)).toBe(true);
+    });
+
+    test('a failure takes the place of what was there, or stands beside it', async () => {
+      const hash = fresh('url');
+      const failure = { until: now + 30, reason: 'it is not JSON' };
+      for (const cached of [{ document }, { document, failure: { until: now + 30 } }, { failure }]) {
+        await stores.documents.leaseDocument(hash, 'a', now, now + 8);
+        await stores.documents.saveDocument(hash, url, 'a', cached);
+        expect(await stores.documents.findDocument(hash)).toEqual(cached);
+      }
+    });
+  });
+
+  describe('paces', () => {
+    test('of many that move the due time on at once, one does', async () => {
+      const name = fresh('host');
+      expect(await stores.paces.due(name)).toBeUndefined();
+      const advance = (from?: number) => [1, 2, 3].map(() => stores.paces.advance(name, from, (from ?? now) + 0.25));
+      expect((await Promise.all(advance())).filter(Boolean)).toHaveLength(1);
+      expect(await stores.paces.due(name)).toBe(now + 0.25);
+      expect((await Promise.all(advance(now + 0.25))).filter(Boolean)).toHaveLength(1);
+      expect(await stores.paces.due(name)).toBe(now + 0.5);
+    });
+  });
+
+  describe('assertions', () => {
+    test('an assertion is spent once, until it would be refused anyway', async () => {
+      const hash = fresh('assertion');
+      const spends = [1, 2, 3].map(() => stores.assertions.spendAssertion(hash, now, now + 60));
+      expect((await Promise.all(spends)).filter(Boolean)).toHaveLength(1);
+      expect(await stores.assertions.spendAssertion(hash, now + 59, now + 60)).toBe(false);
+      expect(await stores.assertions.spendAssertion(hash, now + 60, now + 120)).toBe(true);
+    });
+  });
+
   describe('sign-ins', () => {
     const request = {
       client: 'dcr_1',
       clientName: 'Test',
+      clientIdentity: { kind: 'self-registered' as const },
       redirectUri: 'http://127.0.0.1/cb',
       state: 's',
       scopes: ['mcp'],
@@ -255,7 +313,7 @@ describe.each(adapters)('the stores in %s', (_name, open) => {
       );
       expect(leases.filter(Boolean)).toHaveLength(1);
       const owner = owners[leases.indexOf(true)]!;
-      const next = { sealed: 'sealed-2', version: 2, expiresAt: now + 3600 };
+      const next = { sealed: 'sealed-2', version: 2, expiresAt: now + 3600, refreshedAt: now };
       expect(await stores.identityTokens.saveTokens(grant.id, 'somebody', next)).toBe(false);
       expect(await stores.identityTokens.saveTokens(grant.id, owner, next)).toBe(true);
       expect(await stores.identityTokens.loadTokens(grant.id)).toMatchObject(next);

@@ -4,10 +4,13 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { CreateTableCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
+import { dynamoAssertionStore } from '../../lambda/adapters/dynamodb/assertions.ts';
 import { dynamoClientStore } from '../../lambda/adapters/dynamodb/clients.ts';
+import { dynamoDocumentStore } from '../../lambda/adapters/dynamodb/documents.ts';
 import { dynamoFlowStore } from '../../lambda/adapters/dynamodb/flows.ts';
 import { dynamoGrantStore } from '../../lambda/adapters/dynamodb/grants.ts';
 import { dynamoIdentityTokenStore } from '../../lambda/adapters/dynamodb/identity-tokens.ts';
+import { dynamoPaceStore } from '../../lambda/adapters/dynamodb/paces.ts';
 import { dynamoSealedKeyStore } from '../../lambda/adapters/dynamodb/sealed-keys.ts';
 import { dynamoSessionStore } from '../../lambda/adapters/dynamodb/sessions.ts';
 import { dynamoStateStore } from '../../lambda/adapters/dynamodb/state.ts';
@@ -32,6 +35,9 @@ export const adapters: [string, () => Promise<Opened>][] = [
 const storesIn = (table: Table): MemoryStores => ({
   sessions: dynamoSessionStore(table),
   clients: dynamoClientStore(table),
+  documents: dynamoDocumentStore(table),
+  paces: dynamoPaceStore(table),
+  assertions: dynamoAssertionStore(table),
   flows: dynamoFlowStore(table),
   grants: dynamoGrantStore(table),
   identityTokens: dynamoIdentityTokenStore(table),

@@ -1,6 +1,10 @@
 import { GetCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
-import type { Client, ClientStore } from '../../core/oauth/client.ts';
+import { bytes } from '../../core/digest.ts';
+import type { ClientStore, RegisteredClient } from '../../core/oauth/registration.ts';
 import { ALONE, domain, happened, partition, reaching, type Table } from './table.ts';
+
+/** Bytes of an id that can stand in the table: a partition key has 2048 at most, and DynamoDB fails a longer one. */
+const LONGEST_ID = 2048 - partition.client('').length;
 
 export function dynamoClientStore({ client: dynamodb, name: TableName }: Table): ClientStore {
   return {
@@ -27,16 +31,17 @@ export function dynamoClientStore({ client: dynamodb, name: TableName }: Table):
           }),
         ),
       );
-      const registered = domain<Client>(Attributes!);
+      const registered = domain<RegisteredClient>(Attributes!);
       if (registered.expiresAt < expiresAt) await this.keep(id, expiresAt);
       return registered;
     },
 
     async client(id, now) {
+      if (bytes(id).length > LONGEST_ID) return undefined;
       const { Item } = await reaching(
         dynamodb.send(new GetCommand({ TableName, Key: { pk: partition.client(id), sk: ALONE } })),
       );
-      return Item && Item.expiresAt > now ? domain<Client>(Item) : undefined;
+      return Item && Item.expiresAt > now ? domain<RegisteredClient>(Item) : undefined;
     },
 
     async keep(id, expiresAt) {

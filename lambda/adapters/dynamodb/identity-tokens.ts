@@ -29,20 +29,21 @@ export function dynamoIdentityTokenStore({ client: dynamodb, name: TableName }: 
         ),
       ),
 
-    saveTokens: (grant, owner, { sealed, version, expiresAt }) =>
+    saveTokens: (grant, owner, { sealed, version, expiresAt, refreshedAt }) =>
       happened(
         dynamodb.send(
           new UpdateCommand({
             TableName,
             Key: keyOf(grant),
             UpdateExpression:
-              'SET sealed = :sealed, version = :version, expiresAt = :expires REMOVE leaseOwner, leaseUntil',
+              'SET sealed = :sealed, version = :version, expiresAt = :expires, refreshedAt = :refreshed REMOVE leaseOwner, leaseUntil',
             ConditionExpression: LEASE_IS_OURS,
             ExpressionAttributeValues: {
               ':owner': owner,
               ':sealed': sealed,
               ':version': version,
               ':expires': expiresAt,
+              ':refreshed': refreshedAt,
             },
           }),
         ),

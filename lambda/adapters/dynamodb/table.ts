@@ -25,6 +25,9 @@ export function openTable(name: string): Table {
  */
 export const partition = {
   client: (id: string) => `CL#${id}`,
+  clientDocument: (urlHash: string) => `CM#${urlHash}`,
+  pace: (name: string) => `RL#${name}`,
+  spentAssertion: (assertionHash: string) => `JT#${assertionHash}`,
   authorizationRequest: (handleHash: string) => `AR#${handleHash}`,
   signIn: (stateHash: string) => `UP#${stateHash}`,
   code: (codeHash: string) => `CO#${codeHash}`,

@@ -1,8 +1,11 @@
 import { randomToken, sha256 } from '../digest.ts';
+import { defaultScope, type ScopeSet } from '../scopes.ts';
 import type { Client } from './client.ts';
-import { browserCookie } from './cookies.ts';
+import { DocumentRefused } from './client-document.ts';
+import { browserCookie, clearOldest } from './cookies.ts';
 import { OAuthError } from './error.ts';
 import type { Facade } from './facade.ts';
+import { findClient } from './find-client.ts';
 import { type AuthorizationRequest, WAITING_SECONDS } from './flow.ts';
 import { isOurResource } from './metadata.ts';
 import { consentPage } from './pages.ts';
@@ -26,6 +29,7 @@ export async function authorize(facade: Facade, request: Request): Promise<Respo
     asked = {
       client: client.id,
       clientName: client.name,
+      clientIdentity: client.identity,
       redirectUri,
       ...(state !== undefined && { state }),
       ...askedFor(parameters, facade),
@@ -45,28 +49,41 @@ export async function authorize(facade: Facade, request: Request): Promise<Respo
     browser: await sha256(secret),
     expiresAt: now() + WAITING_SECONDS,
   });
-  return consentPage(asked, rules, handle, cookie.set(secret, WAITING_SECONDS));
+  const page = await consentPage(asked, rules, handle, cookie.set(secret, WAITING_SECONDS));
+  for (const cleared of clearOldest(request, rules.publicUrl)) page.headers.append('Set-Cookie', cleared);
+  return page;
 }
 
 /** Who asks, and where the answer goes. @throws OAuthError that must not be sent to the redirect URI */
-async function trustedTarget({ clients, rules, now }: Facade, parameters: Parameters) {
+async function trustedTarget(facade: Facade, parameters: Parameters) {
   const state = parameters.get('state');
   if (state && state.length > LONGEST_STATE) {
     throw new OAuthError('invalid_request', `state has ${state.length} characters; at most ${LONGEST_STATE} are kept`);
   }
-  const clientId = parameters.require('client_id');
-  const client: Client | undefined = await clients.client(clientId, now());
-  if (!client) {
-    throw new OAuthError(
-      'invalid_request',
-      'This application is not registered here, or its registration has expired. Remove the server in your assistant and add it again.',
-    );
-  }
+  const client = await asking(facade, parameters.require('client_id'));
   const redirectUri = parameters.require('redirect_uri');
-  if (!matchesRegistered(redirectUri, client.redirectUris) || !mayUse(redirectUri, rules.redirectSchemes)) {
+  if (!matchesRegistered(redirectUri, client.redirectUris) || !mayUse(redirectUri, facade.rules.redirectSchemes)) {
     throw new OAuthError('invalid_request', 'redirect_uri is not one that this application has registered');
   }
   return { client, redirectUri, state };
+}
+
+/** The client that asks. @throws OAuthError that says what the user can do about a client that is not let in */
+async function asking(facade: Facade, clientId: string): Promise<Client> {
+  try {
+    const client = await findClient(facade, clientId);
+    if (client) return client;
+  } catch (error) {
+    if (!(error instanceof DocumentRefused)) throw error;
+    throw new OAuthError(
+      'invalid_request',
+      `The description that this application gives of itself cannot be used: ${error.message}. Tell the people who make it.`,
+    );
+  }
+  throw new OAuthError(
+    'invalid_request',
+    'This application is not registered here, or its registration has expired. Remove the server in your assistant and add it again.',
+  );
 }
 
 /** The rest of the request. @throws OAuthError that goes to the client */
@@ -93,11 +110,12 @@ function askedFor(parameters: Parameters, { rules }: Facade): Pick<Authorization
 }
 
 /** The known ones of the scopes asked for; the default where none was asked for. `offline_access` is always so. */
-function grantedScopes(asked: string | undefined, known: readonly string[]): string[] {
-  if (asked === undefined) return known.slice(0, 1);
+function grantedScopes(asked: string | undefined, set: ScopeSet): string[] {
+  if (asked === undefined) return [defaultScope(set)];
+  const known = Object.keys(set.scopes);
   const words = asked.split(' ').filter(Boolean);
   const granted = known.filter((scope) => words.includes(scope));
   if (granted.length > 0) return granted;
-  if (words.every((word) => word === 'offline_access')) return known.slice(0, 1);
+  if (words.every((word) => word === 'offline_access')) return [defaultScope(set)];
   throw new OAuthError('invalid_scope', `none of these scopes is known; known are: ${known.join(', ')}`);
 }

@@ -79,7 +79,7 @@ async function completeSignIn(
   const code = `hac1_${randomToken()}`;
   await grants.createGrant({
     grant,
-    tokens: { sealed: await seal(JSON.stringify(tokens)), version: 1, expiresAt: tokens.expiresAt },
+    tokens: { sealed: await seal(JSON.stringify(tokens)), version: 1, expiresAt: tokens.expiresAt, refreshedAt: at },
     codeHash: await sha256(code),
     code: { grant: grantId, user, client, redirectUri, challenge, scopes, expiresAt: at + CODE_SECONDS },
     approval: { user, client, clientName, redirectHost: new URL(redirectUri).host, scopes, at },

@@ -1,86 +1,45 @@
-import * as z from 'zod/mini';
-import { sha256 } from '../digest.ts';
-import { OAuthError } from './error.ts';
-import { mayRegister } from './redirect-uri.ts';
+import type { JSONWebKeySet } from 'jose';
 
-/** An MCP client as OAuth knows it. Times are epoch seconds. */
+/** Who stands behind a client, as far as that is known. */
+export type ClientIdentity =
+  /** The client describes itself at an address of this domain, so whoever holds the domain vouches for it. */
+  | { kind: 'domain'; domain: string }
+  /** The owner of the deployment has set it up. */
+  | { kind: 'configured' }
+  /** Nobody: it came and gave itself a name. */
+  | { kind: 'self-registered' };
+
+/** The public keys of a client that signs its requests (`private_key_jwt`), or where they are. */
+export type ClientKeys = { jwks: JSONWebKeySet } | { jwksUri: string };
+
+/** An MCP client as OAuth knows it, however it came to be known. */
 export type Client = {
   id: string;
-  /** What the client calls itself: nobody has checked it. */
+  /** Fit to be shown. Who answers for it is another matter: see `identity`. */
   name: string;
   redirectUris: string[];
-  createdAt: number;
-  expiresAt: number;
+  identity: ClientIdentity;
+  /** Absent for a public client. */
+  keys?: ClientKeys;
+  /** When a client that registered itself will be forgotten, in epoch seconds. */
+  expiresAt?: number;
 };
 
-/** Where registered clients live. Throws `Outage` when the store does not answer. */
-export interface ClientStore {
-  /** Puts the client; one that is there already keeps its date and its later expiry. */
-  register(client: Client): Promise<Client>;
-  /** @returns the client unless it is unknown or has expired */
-  client(id: string, now: number): Promise<Client | undefined>;
-  /** Moves the expiry of a client that is in use. */
-  keep(id: string, expiresAt: number): Promise<void>;
-}
+/** Which clients come in of themselves. `allowed` counts in the mode `allow-list` alone. */
+export type Admission = { mode: 'open' | 'allow-list' | 'off'; allowed: string[] };
 
-/** A client that nobody signs in with is forgotten after a day; one in use, 90 days after its last sign-in. */
-const UNUSED_SECONDS = 24 * 3600;
-const USED_SECONDS = 90 * 24 * 3600;
+/** A client that the owner has set up. */
+export type ConfiguredClient = { id: string; name: string; redirectUris: string[]; jwks?: JSONWebKeySet };
 
-const metadata = z.object({
-  redirect_uris: z.array(z.string()).check(z.minLength(1), z.maxLength(20)),
-  client_name: z.nullish(z.string().check(z.maxLength(500))),
-  application_type: z.nullish(z.string().check(z.maxLength(20))),
-});
-
-/**
- * Dynamic client registration (RFC 7591 §3). The id is a digest of what was registered, so a client that registers
- * again gets the same id and the table holds one item for it. Every client is public: other authentication methods and
- * unknown metadata are answered with what was registered instead (§3.2.1).
- *
- * @param body the parsed JSON
- */
-export async function registerClient(body: unknown, clients: ClientStore, now: number) {
-  const parsed = metadata.safeParse(body);
-  if (!parsed.success) {
-    const issue = parsed.error.issues[0];
-    const where = issue?.path.join('.') || 'the body';
-    throw new OAuthError('invalid_client_metadata', `${where}: ${issue?.message ?? 'is not client metadata'}`);
-  }
-  const redirectUris = [...new Set(parsed.data.redirect_uris)];
-  const refused = redirectUris.find((uri) => !mayRegister(uri));
-  if (refused !== undefined) {
-    throw new OAuthError(
-      'invalid_redirect_uri',
-      `${JSON.stringify(refused.slice(0, 200))} cannot be registered: use https, http on a loopback address, or an application's own scheme, without user, fragment or wildcard`,
-    );
-  }
-  const name = displayName(parsed.data.client_name ?? undefined);
-  const application = parsed.data.application_type ?? undefined;
-  const id = `dcr_${await sha256(JSON.stringify([redirectUris.toSorted(), name, application ?? null]))}`;
-  const client = await clients.register({ id, name, redirectUris, createdAt: now, expiresAt: now + UNUSED_SECONDS });
-  return {
-    client_id: client.id,
-    client_id_issued_at: client.createdAt,
-    client_name: client.name,
-    redirect_uris: client.redirectUris,
-    grant_types: ['authorization_code', 'refresh_token'],
-    response_types: ['code'],
-    token_endpoint_auth_method: 'none',
-    ...(application !== undefined && { application_type: application }),
-  };
-}
-
-/** Notes that the client was signed in with. Written at most once a day. */
-export async function noteUse(client: Client, clients: ClientStore, now: number): Promise<void> {
-  if (client.expiresAt - now < USED_SECONDS - 24 * 3600) await clients.keep(client.id, now + USED_SECONDS);
-}
+const LONGEST_NAME = 80;
 
 /** A name fit to be shown: invisible and direction-changing characters removed, shortened. */
-function displayName(name = ''): string {
+export function displayName(name = ''): string {
   const visible = name
     .normalize('NFC')
-    .replace(/[\p{C}\p{Zl}\p{Zp}]/gu, '')
+    .replace(/[\p{C}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\u2800]/gu, '')
     .trim();
-  return visible.length > 80 ? `${visible.slice(0, 79)}…` : visible || 'Unnamed client';
+  const characters = Array.from(visible);
+  if (characters.length > LONGEST_NAME) return `${characters.slice(0, LONGEST_NAME - 1).join('')}…`;
+  return visible || 'Unnamed client';
 }

@@ -8,7 +8,7 @@
 export function browserCookie(step: 'consent' | 'sign-in', stepHash: string, publicUrl: string) {
   const secure = publicUrl.startsWith('https:');
   const name = `${secure ? '__Host-' : ''}${step}-${stepHash.slice(0, 16)}`;
-  const attributes = `Path=/; HttpOnly; SameSite=Lax${secure ? '; Secure' : ''}`;
+  const attributes = attributesAt(publicUrl);
   return {
     set: (value: string, maxAgeSeconds: number) => `${name}=${value}; ${attributes}; Max-Age=${maxAgeSeconds}`,
     clear: () => `${name}=; ${attributes}; Max-Age=0`,
@@ -21,4 +21,24 @@ export function browserCookie(step: 'consent' | 'sign-in', stepHash: string, pub
       return values.length === 1 ? values[0] : undefined;
     },
   };
+}
+
+const attributesAt = (publicUrl: string) =>
+  `Path=/; HttpOnly; SameSite=Lax${publicUrl.startsWith('https:') ? '; Secure' : ''}`;
+
+/** Steps that may wait in one browser: their cookies stay far below the 10,240 bytes of headers API Gateway takes. */
+const MOST_WAITING = 20;
+
+/**
+ * The cookies to set before another step begins, so that those of abandoned tabs, or of a page that opens many, never
+ * fill the browser's requests up: the oldest go, which browsers send first (RFC 6265 §5.4).
+ */
+export function clearOldest(request: Request, publicUrl: string): string[] {
+  const sent = request.headers.get('cookie') ?? '';
+  const names = Array.from(
+    sent.matchAll(/(?<=^|; *)(?:__Host-)?(?:consent|sign-in)-[\w-]{16}(?==)/g),
+    ([name]) => name,
+  );
+  const tooMany = names.slice(0, Math.max(0, names.length - MOST_WAITING + 1));
+  return tooMany.map((name) => `${name}=; ${attributesAt(publicUrl)}; Max-Age=0`);
 }

@@ -1,21 +1,29 @@
 import type { IdentityProvider } from '../identity-provider.ts';
 import type { IdentityTokenKeeper } from '../identity-tokens.ts';
+import type { ScopeSet } from '../scopes.ts';
 import type { Sealer } from '../seal.ts';
-import type { ClientStore } from './client.ts';
+import type { Admission, ConfiguredClient } from './client.ts';
+import type { AssertionStore } from './client-assertion.ts';
+import type { ClientDocuments } from './documents.ts';
 import type { FlowStore, GrantStore } from './flow.ts';
+import type { ClientStore } from './registration.ts';
 import type { MacKey, Signer } from './tokens.ts';
 
 /** What an owner decides about sign-in. */
 export type FacadeRules = {
   /** The origin that clients know: issuer of tokens, and prefix of every endpoint. */
   publicUrl: string;
-  /** Scopes a client may be granted; the first is the default. */
-  scopes: string[];
+  scopes: ScopeSet;
   accessTokenSeconds: number;
   grantIdleSeconds: number;
   grantAbsoluteSeconds: number;
   refreshWindowSeconds: number;
   redirectSchemes: string[];
+  configuredClients: ConfiguredClient[];
+  /** Clients whose id is the address of their own document; the list names hosts. */
+  clientDocuments: Admission;
+  /** Clients that register; the list names redirect hosts and schemes. */
+  dynamicRegistration: Admission;
   /** What the consent page calls the identity provider. */
   identityProviderName: string;
 };
@@ -24,6 +32,8 @@ export type FacadeRules = {
 export type Facade = {
   rules: FacadeRules;
   clients: ClientStore;
+  documents: ClientDocuments;
+  assertions: AssertionStore;
   flows: FlowStore;
   grants: GrantStore;
   signer: Signer;

@@ -1,11 +1,13 @@
 import type { Grant } from '../grant.ts';
 import type { SignInSecrets } from '../identity-provider.ts';
 import type { SealedTokens } from '../identity-tokens.ts';
+import type { ClientIdentity } from './client.ts';
 
 /** What a client asked for at `/authorize`, once it has been checked. Times are epoch seconds. */
 export type AuthorizationRequest = {
   client: string;
   clientName: string;
+  clientIdentity: ClientIdentity;
   redirectUri: string;
   /** The client's own, given back unchanged. */
   state?: string;

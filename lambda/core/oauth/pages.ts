@@ -1,5 +1,6 @@
 import { bytes } from '../digest.ts';
 import { RETRY_AFTER_SECONDS } from '../outage.ts';
+import type { ClientIdentity } from './client.ts';
 import { type OAuthError, statusOf } from './error.ts';
 import type { FacadeRules } from './facade.ts';
 import type { AuthorizationRequest } from './flow.ts';
@@ -42,11 +43,6 @@ const entities: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;
 
 const escaped = (text: string) => text.replace(/[&<>"']/g, (character) => entities[character]!);
 
-/** What scopes mean to the person who grants them. A scope without words here is shown by its name. */
-const scopeWords: Record<string, string> = {
-  mcp: 'Use this server’s tools on your behalf',
-};
-
 /** Asks the user whether the client may act for them. Everything the client says of itself is shown as mere text. */
 export function consentPage(
   asked: AuthorizationRequest,
@@ -58,11 +54,11 @@ export function consentPage(
   const warning = isLoopback(asked.redirectUri)
     ? '<p class="warning" role="note">The answer goes to a program on the computer you are using now. Approve only if you have just started connecting it yourself.</p>'
     : '';
-  const scopes = asked.scopes.map((scope) => escaped(scopeWords[scope] ?? scope)).join('<br>');
+  const scopes = asked.scopes.map((scope) => escaped(rules.scopes.scopes[scope]?.words ?? scope)).join('<br>');
   return page(
     `Connect ${asked.clientName}?`,
     `<h1>Connect ${escaped(asked.clientName)}?</h1>
-<p class="quiet">This application registered itself. Nobody has verified its name.</p>
+<p class="quiet">${whoVouches(asked.clientIdentity)}</p>
 <div class="target"><span class="quiet">After sign-in you are sent back to</span><strong>${escaped(back.to)}</strong><span class="quiet">${back.what}</span></div>
 ${warning}
 <dl>
@@ -79,6 +75,18 @@ ${warning}
     // `no-referrer` would make browsers send `Origin: null` with the form, which is checked.
     { status: 200, headers: { 'Set-Cookie': cookie, 'Referrer-Policy': 'same-origin' } },
   );
+}
+
+/** Who stands behind the client's name. */
+function whoVouches(identity: ClientIdentity): string {
+  switch (identity.kind) {
+    case 'domain':
+      return `Its description comes from <strong>${escaped(identity.domain)}</strong>.`;
+    case 'configured':
+      return 'This application was set up by the owner of this server.';
+    case 'self-registered':
+      return 'This application registered itself. Nobody has verified its name.';
+  }
 }
 
 const days = (seconds: number) => {

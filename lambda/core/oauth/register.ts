@@ -1,12 +1,12 @@
-import { registerClient } from './client.ts';
 import { OAuthError } from './error.ts';
 import type { Facade } from './facade.ts';
 import { boundedText } from './parameters.ts';
+import { registerClient } from './registration.ts';
 
 const LARGEST_REGISTRATION = 8 * 1024;
 
 /** `POST /register` (RFC 7591 §3.1). */
-export async function register({ clients, now }: Facade, request: Request): Promise<Response> {
+export async function register({ clients, now, rules }: Facade, request: Request): Promise<Response> {
   const text = await boundedText(request, LARGEST_REGISTRATION, 'invalid_client_metadata');
   let body: unknown;
   try {
@@ -14,6 +14,6 @@ export async function register({ clients, now }: Facade, request: Request): Prom
   } catch {
     throw new OAuthError('invalid_client_metadata', 'the body is not JSON');
   }
-  const registered = await registerClient(body, clients, now());
+  const registered = await registerClient(body, rules.dynamicRegistration, clients, now());
   return Response.json(registered, { status: 201, headers: { 'Cache-Control': 'no-store' } });
 }

@@ -1,7 +1,7 @@
 import { isLive } from '../grant.ts';
+import { authenticateClient } from './client-authentication.ts';
 import type { Facade } from './facade.ts';
 import { formParameters } from './parameters.ts';
-import { publicClient } from './token.ts';
 import { readAccessToken, readRefreshToken } from './tokens.ts';
 
 /**
@@ -11,13 +11,14 @@ import { readAccessToken, readRefreshToken } from './tokens.ts';
 export async function revoke(facade: Facade, request: Request): Promise<Response> {
   const { grants, macKey, signer, rules, now, identityTokens, log } = facade;
   const form = await formParameters(request);
-  const clientId = publicClient(form, request);
+  const client = await authenticateClient(facade, form, request);
   const token = form.require('token');
   const named =
     (await readRefreshToken(token, macKey))?.grant ?? (await readAccessToken(token, rules.publicUrl, signer))?.grant;
   if (named !== undefined) {
     const { grant, tokens } = await grants.findGrant(named);
-    if (isLive(grant, now()) && grant.client === clientId) {
+    if (isLive(grant, now()) && grant.client === client.id) {
+      await client.spend();
       await grants.revokeGrant(grant.id);
       const untold = tokens && (await identityTokens.revoke(grant.id, tokens));
       if (untold !== undefined) log('identity_provider_not_told', { grant: grant.id, reason: untold });

@@ -1,9 +1,10 @@
 import { RETRY_AFTER_SECONDS } from '../outage.ts';
+import type { ScopeSet } from '../scopes.ts';
 import { authorize } from './authorize.ts';
 import { callback } from './callback.ts';
 import { consent } from './consent.ts';
 import { type OAuthError, statusOf } from './error.ts';
-import type { Facade } from './facade.ts';
+import type { Facade, FacadeRules } from './facade.ts';
 import { authorizationServerMetadata, protectedResourceMetadata } from './metadata.ts';
 import { errorPage } from './pages.ts';
 import { refusalOf } from './refusal.ts';
@@ -18,10 +19,12 @@ type Endpoint = {
   errors: 'page' | 'json';
 };
 
-const metadata = (document: (publicUrl: string, scopes: string[]) => object): Endpoint => ({
+const metadata = (document: (publicUrl: string, scopes: ScopeSet, rules: FacadeRules) => object): Endpoint => ({
   methods: ['GET', 'HEAD'],
   answer: async ({ rules }) =>
-    Response.json(document(rules.publicUrl, rules.scopes), { headers: { 'Cache-Control': 'public, max-age=3600' } }),
+    Response.json(document(rules.publicUrl, rules.scopes, rules), {
+      headers: { 'Cache-Control': 'public, max-age=3600' },
+    }),
   errors: 'json',
 });
 

@@ -2,12 +2,14 @@ import { sha256 } from '../digest.ts';
 import { type Grant, isLive } from '../grant.ts';
 import { SignInRefused } from '../identity-provider.ts';
 import { Outage } from '../outage.ts';
-import { noteUse } from './client.ts';
+import { authenticateClient, type RequestingClient } from './client-authentication.ts';
 import { OAuthError } from './error.ts';
 import type { Facade } from './facade.ts';
+import { findClient } from './find-client.ts';
 import { isOurResource, resourceOf } from './metadata.ts';
 import { formParameters, type Parameters } from './parameters.ts';
 import { decideRefresh } from './refresh.ts';
+import { noteUse } from './registration.ts';
 import { mintRefreshToken, readRefreshToken, signAccessToken } from './tokens.ts';
 
 /** A code that comes back this soon is a client's own retry; later it has been stolen (OAuth 2.1 §4.1.3). */
@@ -23,7 +25,7 @@ const verifierForm = /^[A-Za-z0-9\-._~]{43,128}$/;
  */
 export async function token(facade: Facade, request: Request): Promise<Response> {
   const form = await formParameters(request);
-  const clientId = publicClient(form, request);
+  const client = await authenticateClient(facade, form, request);
   const grantType = form.require('grant_type');
   if (grantType !== 'authorization_code' && grantType !== 'refresh_token') {
     throw new OAuthError('unsupported_grant_type', 'grant_type must be authorization_code or refresh_token');
@@ -32,27 +34,15 @@ export async function token(facade: Facade, request: Request): Promise<Response>
     throw new OAuthError('invalid_target', `resource must be ${resourceOf(facade.rules.publicUrl)}`);
   }
   const answer =
-    grantType === 'authorization_code'
-      ? await redeemCode(facade, form, clientId)
-      : await refresh(facade, form, clientId);
+    grantType === 'authorization_code' ? await redeemCode(facade, form, client) : await refresh(facade, form, client);
   return Response.json(answer, { headers: { 'Cache-Control': 'no-store' } });
 }
 
-/** The `client_id` of a public client. @throws OAuthError when it tries to authenticate, or names itself not at all */
-export function publicClient(form: Parameters, request: Request): string {
-  const secrets = ['client_secret', 'client_assertion', 'client_assertion_type'];
-  if (request.headers.has('authorization') || secrets.some((name) => form.get(name) !== undefined)) {
-    throw new OAuthError('invalid_client', 'clients are public here: send client_id alone');
-  }
-  const clientId = form.get('client_id');
-  if (clientId === undefined) throw new OAuthError('invalid_client', 'client_id is missing');
-  return clientId;
-}
-
-async function redeemCode(facade: Facade, form: Parameters, clientId: string) {
+async function redeemCode(facade: Facade, form: Parameters, requesting: RequestingClient) {
+  const { id: clientId, spend } = requesting;
   const { clients, grants, macKey, now } = facade;
   const codeHash = await sha256(form.require('code'));
-  const client = await clients.client(clientId, now());
+  const client = requesting.client ?? (await findClient(facade, clientId));
   if (!client) throw new OAuthError('invalid_client', 'this client is not registered here: register again');
   const code = await grants.findCode(codeHash);
   const wrong = (what: string) => new OAuthError('invalid_grant', what);
@@ -66,6 +56,7 @@ async function redeemCode(facade: Facade, form: Parameters, clientId: string) {
   }
   if (code.usedAt !== undefined) {
     if (now() - code.usedAt > RETRY_SECONDS) {
+      await spend();
       facade.log('code_reuse', { client: clientId, grant: code.grant });
       await grants.revokeGrant(code.grant);
     }
@@ -76,11 +67,12 @@ async function redeemCode(facade: Facade, form: Parameters, clientId: string) {
   const grant = { id: code.grant, user: code.user, client: clientId };
   const answer = await tokens(facade, grant, code.scopes, await mintRefreshToken(code.grant, 1, macKey));
   await noteUse(client, clients, now());
+  await spend();
   if (!(await grants.redeemCode(codeHash, now()))) throw wrong('the code has been used');
   return answer;
 }
 
-async function refresh(facade: Facade, form: Parameters, clientId: string) {
+async function refresh(facade: Facade, form: Parameters, { id: clientId, spend }: RequestingClient) {
   const { grants, identityTokens, macKey, now, rules, log } = facade;
   const presented = await readRefreshToken(form.require('refresh_token'), macKey);
   const invalid = () => new OAuthError('invalid_grant', 'the refresh token is not valid: sign in again');
@@ -92,6 +84,7 @@ async function refresh(facade: Facade, form: Parameters, clientId: string) {
     const decision = decideRefresh(grant.refresh, presented.generation, now(), rules.refreshWindowSeconds);
     if (decision.kind === 'unknown') throw invalid();
     if (decision.kind === 'reuse') {
+      await spend();
       log('refresh_reuse', { client: clientId, grant: grant.id });
       await grants.revokeGrant(grant.id);
       throw invalid();
@@ -106,6 +99,7 @@ async function refresh(facade: Facade, form: Parameters, clientId: string) {
     }
     const next = decision.kind === 'rotate' ? decision.state : grant.refresh;
     const answer = await tokens(facade, grant, scopes, await mintRefreshToken(grant.id, next.head, macKey));
+    await spend();
     if (decision.kind === 'repeat') return answer;
     if (await grants.rotate(grant.id, grant.refresh.head, next, now() + rules.grantIdleSeconds)) return answer;
   }
@@ -118,7 +112,7 @@ function narrowed(asked: string | undefined, granted: readonly string[]): readon
   const words = asked.split(' ').filter((word) => word !== '' && word !== 'offline_access');
   const more = words.find((word) => !granted.includes(word));
   if (more !== undefined) throw new OAuthError('invalid_scope', `${more.slice(0, 100)} was not granted`);
-  return words.length > 0 ? words : granted;
+  return words.length > 0 ? [...new Set(words)] : granted;
 }
 
 /** The token response (RFC 6749 §5.1). */

@@ -1,0 +1,25 @@
+import { PutCommand } from '@aws-sdk/lib-dynamodb';
+import type { AssertionStore } from '../../core/oauth/client-assertion.ts';
+import { ABSENT_OR_EXPIRED, ALONE, happened, partition, type Table } from './table.ts';
+
+export function dynamoAssertionStore({ client: dynamodb, name: TableName }: Table): AssertionStore {
+  return {
+    spendAssertion: (assertionHash, now, expiresAt) =>
+      happened(
+        dynamodb.send(
+          new PutCommand({
+            TableName,
+            Item: {
+              pk: partition.spentAssertion(assertionHash),
+              sk: ALONE,
+              type: 'spent-assertion',
+              expiresAt,
+              ttl: expiresAt,
+            },
+            ConditionExpression: ABSENT_OR_EXPIRED,
+            ExpressionAttributeValues: { ':now': now },
+          }),
+        ),
+      ),
+  };
+}

@@ -1,0 +1,102 @@
+import type { IncomingMessage } from 'node:http';
+import { request } from 'node:https';
+import type { LookupFunction } from 'node:net';
+import { RequestFilteringHttpsAgent } from 'request-filtering-agent';
+import { DocumentRefused } from '../core/oauth/client-document.ts';
+import type { Fetched } from '../core/oauth/document-freshness.ts';
+import type { DocumentFetcher } from '../core/oauth/documents.ts';
+import { Outage } from '../core/outage.ts';
+
+export type HttpsOptions = {
+  /** Lifts the check of addresses: for tests on one computer. */
+  anywhere: boolean;
+  /** Of the whole exchange. */
+  timeoutMilliseconds?: number;
+  /** Finds addresses. @default `dns.lookup` */
+  lookup?: LookupFunction;
+  /** Certificates of authorities to trust. @default those of Node */
+  ca?: string;
+};
+
+const LARGEST_BYTES = 5 * 1024;
+const TIMEOUT_MILLISECONDS = 5000;
+const LONGEST_ETAG = 256;
+
+/**
+ * Fetches by `node:https`, which follows no redirect, through an agent that checks every address a name resolves to and
+ * connects to the very addresses it has checked, so that a name cannot resolve otherwise a moment later (DNS rebinding).
+ */
+export function httpsDocuments(options: HttpsOptions): DocumentFetcher {
+  const { anywhere, timeoutMilliseconds = TIMEOUT_MILLISECONDS, lookup, ca } = options;
+  const agent = new RequestFilteringHttpsAgent({
+    // Every fetch finds its addresses anew: a kept connection would outlive what was checked for it.
+    keepAlive: false,
+    allowPrivateIPAddress: anywhere,
+    allowMetaIPAddress: anywhere,
+    ...(lookup && { lookup }),
+    ...(ca !== undefined && { ca }),
+  });
+
+  function answerOf(url: string, etag: string | undefined, signal: AbortSignal): Promise<IncomingMessage> {
+    return new Promise((resolve, reject) => {
+      const headers = {
+        accept: 'application/json',
+        'accept-encoding': 'identity',
+        'user-agent': 'Holdfast',
+        ...(etag !== undefined && { 'if-none-match': etag }),
+      };
+      request(url, { agent, headers, signal }, resolve).on('error', reject).end();
+    });
+  }
+
+  return {
+    async fetch(url, etag) {
+      try {
+        const answer = await answerOf(url, etag, AbortSignal.timeout(timeoutMilliseconds));
+        try {
+          return await read(answer, etag);
+        } finally {
+          answer.destroy();
+        }
+      } catch (error) {
+        if (error instanceof DocumentRefused || error instanceof Outage) throw error;
+        // The agent has no class for it; were the text to change, the address would still not be connected to.
+        if (/ is not allowed\. /.test((error as Error).message)) {
+          throw new DocumentRefused('it is not at a public address');
+        }
+        throw new Outage('The client’s document', error);
+      }
+    },
+  };
+}
+
+async function read(answer: IncomingMessage, etag: string | undefined): Promise<Fetched> {
+  const { statusCode = 0, headers } = answer;
+  const caching = { cacheControl: headers['cache-control'], age: headers.age };
+  if (statusCode === 304 && etag !== undefined) return { kind: 'unchanged', ...caching };
+  if (statusCode >= 500 || statusCode === 429) {
+    throw new Outage('The client’s document', new Error(`its host answered ${statusCode}`));
+  }
+  if (statusCode !== 200) throw new DocumentRefused(`its host answered ${statusCode}`);
+  const type = headers['content-type']?.split(';')[0]?.trim().toLowerCase() ?? '';
+  if (!/^application\/([a-z0-9.-]+\+)?json$/.test(type)) throw new DocumentRefused('it is not sent as JSON');
+  if ((headers['content-encoding'] ?? 'identity') !== 'identity') throw new DocumentRefused('it is compressed');
+  const text = await boundedText(answer);
+  const tag = headers.etag !== undefined && headers.etag.length <= LONGEST_ETAG ? { etag: headers.etag } : {};
+  return { kind: 'document', text, ...tag, ...caching };
+}
+
+async function boundedText(answer: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of answer as AsyncIterable<Buffer>) {
+    size += chunk.byteLength;
+    if (size > LARGEST_BYTES) throw new DocumentRefused(`it has more than ${LARGEST_BYTES} bytes`);
+    chunks.push(chunk);
+  }
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(chunks));
+  } catch {
+    throw new DocumentRefused('it is not UTF-8');
+  }
+}

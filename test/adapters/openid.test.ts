@@ -1,0 +1,332 @@
+import type { ServerResponse } from 'node:http';
+import { openIdProvider, openIdRefresher } from '../../lambda/adapters/openid.ts';
+import { randomToken } from '../../lambda/core/digest.ts';
+import { SignInRefused } from '../../lambda/core/identity-provider.ts';
+import { Outage } from '../../lambda/core/outage.ts';
+import { oauthVariables, readEnvironment } from '../../lambda/environment.ts';
+import type { IdentityProfileName } from '../../lib/identity-profiles.ts';
+import { type IdentityProvider, identityEnvironment } from '../../lib/identity-provider.ts';
+import { type Behaviour, CLIENT, ScriptedProvider } from '../scripted-provider.ts';
+
+/**
+ * The profiles, each against a provider that behaves as the documentation of the real one says. That the real ones do
+ * is not tested here.
+ */
+
+const now = () => Math.floor(Date.now() / 1000);
+const redirectUri = 'https://mcp.example.com/callback';
+
+const running: ScriptedProvider[] = [];
+afterEach(() => Promise.all(running.splice(0).map((provider) => provider.stop())));
+
+async function providerOf(behaviour: Partial<Behaviour>): Promise<ScriptedProvider> {
+  const provider = await ScriptedProvider.start(behaviour);
+  running.push(provider);
+  return provider;
+}
+
+const { IDP_ISSUER, IDP_CLIENT_ID, IDP_CLIENT_SECRET_ARN, IDP_AUTHENTICATION } = oauthVariables;
+const { IDP_SCOPES, IDP_PARAMETERS, IDP_GROUP_CLAIMS, IDP_REVOKES } = oauthVariables;
+const variables = {
+  ...{ IDP_ISSUER, IDP_CLIENT_ID, IDP_CLIENT_SECRET_ARN, IDP_AUTHENTICATION },
+  ...{ IDP_SCOPES, IDP_PARAMETERS, IDP_GROUP_CLAIMS, IDP_REVOKES },
+};
+
+/** The adapter as the OAuth function has it, by the environment that the stack would give it. */
+function adapterOf({ issuer, behaviour }: ScriptedProvider, settings: Partial<IdentityProvider>) {
+  const environment = readEnvironment(
+    variables,
+    identityEnvironment({
+      issuer,
+      clientId: CLIENT.id,
+      ...(behaviour.authentication !== 'none' && { clientSecretArn: 'arn' }),
+      ...settings,
+    }),
+  );
+  return openIdProvider({
+    issuer: environment.IDP_ISSUER,
+    clientId: environment.IDP_CLIENT_ID,
+    ...(environment.IDP_CLIENT_SECRET_ARN && { clientSecret: async () => CLIENT.secret }),
+    authentication: environment.IDP_AUTHENTICATION,
+    scopes: environment.IDP_SCOPES,
+    parameters: environment.IDP_PARAMETERS,
+    groupClaims: environment.IDP_GROUP_CLAIMS,
+    revokes: environment.IDP_REVOKES === 'true',
+    redirectUri,
+    now,
+  });
+}
+
+type Adapter = ReturnType<typeof adapterOf>;
+
+/** The way to the provider and back. @param change to what comes back, on the way */
+async function signIn(adapter: Adapter, change: (answer: URLSearchParams) => void = () => undefined) {
+  const secrets = { state: randomToken(), nonce: randomToken(), verifier: randomToken() };
+  const answered = await fetch(await adapter.signInUrl(secrets), { redirect: 'manual' });
+  const { searchParams } = new URL(answered.headers.get('location')!);
+  change(searchParams);
+  return adapter.redeem(searchParams, secrets);
+}
+
+const offline = { refreshTokenFor: { scope: 'offline_access' } };
+const oidcScopes = ['openid', 'profile', 'email'];
+
+type Case = {
+  behaviour: Partial<Behaviour>;
+  settings?: Partial<IdentityProvider>;
+  groups: string[];
+  /** Whether the provider hears of a revocation. */
+  revokes: boolean;
+};
+
+const cases: Record<IdentityProfileName, Case> = {
+  oidc: { behaviour: { claims: { groups: ['staff'] } }, groups: ['staff'], revokes: true },
+  cognito: {
+    behaviour: {
+      path: '/eu-west-1_AbCdEfGhI',
+      scopes: oidcScopes,
+      rotates: true,
+      tellsOfPkce: false,
+      claims: { 'cognito:groups': ['owners'], groups: ['not these'] },
+    },
+    groups: ['owners'],
+    revokes: true,
+  },
+  workos: {
+    behaviour: { ...offline, rotates: true, authentication: 'client_secret_post', claims: { role: 'member' } },
+    groups: ['member'],
+    revokes: true,
+  },
+  auth0: {
+    behaviour: {
+      ...offline,
+      path: '/',
+      rotates: true,
+      authentication: 'client_secret_post',
+      claims: { 'https://example.com/groups': ['staff'] },
+    },
+    settings: {
+      parameters: { audience: 'https://api.example.com' },
+      groupClaims: ['https://example.com/groups'],
+    },
+    groups: ['staff'],
+    revokes: false,
+  },
+  okta: {
+    behaviour: {
+      ...offline,
+      path: '/oauth2/default',
+      scopes: [...oidcScopes, 'offline_access'],
+      rotates: true,
+      authentication: 'client_secret_basic',
+      namesItself: true,
+      claims: { groups: ['Everyone', 'staff'] },
+    },
+    groups: ['Everyone', 'staff'],
+    revokes: true,
+  },
+  entra: {
+    behaviour: {
+      ...offline,
+      path: '/00000000-0000-0000-0000-000000000000/v2.0',
+      authentication: 'client_secret_post',
+      refusesResource: true,
+      tellsOfPkce: false,
+      revocation: false,
+      rotates: true,
+      claims: { groups: ['6c2e…'], roles: ['Reader'] },
+    },
+    groups: ['6c2e…', 'Reader'],
+    revokes: false,
+  },
+  google: {
+    behaviour: {
+      scopes: oidcScopes,
+      refreshTokenFor: { parameters: { access_type: 'offline', prompt: 'consent' } },
+      authentication: 'client_secret_post',
+      claims: { hd: 'example.com' },
+    },
+    groups: [],
+    revokes: false,
+  },
+  keycloak: {
+    behaviour: {
+      ...offline,
+      path: '/realms/example',
+      authentication: 'client_secret_post',
+      namesItself: true,
+      alg: 'ES256',
+      claims: { groups: ['/staff'] },
+    },
+    groups: ['/staff'],
+    revokes: true,
+  },
+};
+
+describe.each(Object.entries(cases) as [IdentityProfileName, Case][])(
+  'the profile %s',
+  (profile, { behaviour, settings, groups, revokes }) => {
+    const start = async () => {
+      const provider = await providerOf(behaviour);
+      return { provider, adapter: adapterOf(provider, { profile, ...settings }) };
+    };
+
+    test('signs a user in, with groups, by PKCE', async () => {
+      const { provider, adapter } = await start();
+      const { identity } = await signIn(adapter);
+      expect(identity).toEqual({ issuer: provider.issuer, subject: 'ada', groups });
+      expect(provider.asked.get('code_challenge_method')).toBe('S256');
+      expect(Object.fromEntries(provider.asked)).toMatchObject(settings?.parameters ?? {});
+    });
+
+    test('gets a refresh token, and goes on with it', async () => {
+      const { provider, adapter } = await start();
+      const { tokens } = await signIn(adapter);
+      const fresh = await adapter.refresh(tokens.refreshToken!);
+      expect(fresh.accessToken).not.toBe(tokens.accessToken);
+      expect(fresh.refreshToken !== undefined).toBe(provider.behaviour.rotates);
+      await adapter.refresh(fresh.refreshToken ?? tokens.refreshToken!);
+      const again = adapter.refresh(tokens.refreshToken!);
+      await (provider.behaviour.rotates ? expect(again).rejects.toThrow(SignInRefused) : again);
+    });
+
+    test(
+      revokes ? 'revokes the token at the provider' : 'leaves the provider’s tokens to end by themselves',
+      async () => {
+        const { provider, adapter } = await start();
+        const { tokens } = await signIn(adapter);
+        await adapter.revoke(tokens.refreshToken!);
+        expect(provider.revoked).toEqual(revokes ? [tokens.refreshToken] : []);
+      },
+    );
+  },
+);
+
+describe('a provider', () => {
+  test('that has a refresh token only for offline_access gives none to who does not ask for it', async () => {
+    const provider = await providerOf(offline);
+    expect((await signIn(adapterOf(provider, {}))).tokens.refreshToken).toBeUndefined();
+    const scopes = ['openid', 'offline_access'];
+    expect((await signIn(adapterOf(provider, { scopes }))).tokens.refreshToken).toBeDefined();
+  });
+
+  test('gets a fixed resource where the owner names one', async () => {
+    const provider = await providerOf({});
+    await signIn(adapterOf(provider, { parameters: { resource: 'https://api.example.com' } }));
+    expect(provider.asked.getAll('resource')).toEqual(['https://api.example.com']);
+  });
+
+  test('that refuses resource beside scope is answered with what it says', async () => {
+    const provider = await providerOf({ refusesResource: true });
+    const adapter = adapterOf(provider, { parameters: { resource: 'https://api.example.com' } });
+    await expect(signIn(adapter)).rejects.toMatchObject({ reason: 'invalid_resource' });
+  });
+
+  test('that is asked for a scope it does not know is answered with what it says', async () => {
+    const provider = await providerOf({ scopes: oidcScopes });
+    const adapter = adapterOf(provider, { scopes: ['openid', 'offline_access'] });
+    await expect(signIn(adapter)).rejects.toMatchObject({ reason: 'invalid_scope' });
+  });
+
+  test.each<[string, (answer: URLSearchParams) => void]>([
+    ['another names itself', (answer) => answer.set('iss', 'https://evil.example')],
+    ['nobody names itself', (answer) => answer.delete('iss')],
+  ])('that names itself in its answers is not believed when %s', async (_what, change) => {
+    const provider = await providerOf({ namesItself: true });
+    await expect(signIn(adapterOf(provider, {}), change)).rejects.toThrow(SignInRefused);
+    expect(provider.tokenRequests).toBe(0);
+  });
+
+  test('whose answer names another is not believed, though it never says that it names itself', async () => {
+    const adapter = adapterOf(await providerOf({}), {});
+    await expect(signIn(adapter, (answer) => answer.set('iss', 'https://evil.example'))).rejects.toThrow(SignInRefused);
+  });
+
+  test.each(['RS256', 'ES256', 'EdDSA'] as const)('may sign with %s', async (alg) => {
+    const { identity } = await signIn(adapterOf(await providerOf({ alg }), {}));
+    expect(identity.subject).toBe('ada');
+  });
+
+  test('that gets the secret another way than it wants ends no grant by saying so', async () => {
+    const provider = await providerOf({ authentication: 'client_secret_basic' });
+    const adapter = adapterOf(provider, { profile: 'oidc' });
+    await expect(signIn(adapter)).rejects.toMatchObject({ reason: 'invalid_client' });
+    await expect(adapter.refresh('any')).rejects.toThrow(Outage);
+  });
+
+  test('whose document names another issuer is not used', async () => {
+    const provider = await providerOf({ path: '/tenant' });
+    const adapter = openIdRefresher({
+      issuer: `${provider.origin}/common`,
+      clientId: CLIENT.id,
+      authentication: 'client_secret_post',
+      now,
+    });
+    await expect(adapter.refresh('any')).rejects.toThrow(Outage);
+  });
+});
+
+describe('a refresh', () => {
+  const body = (status: number, content: string, type = 'application/json') => ({
+    [`${status} ${content}`]: (response: ServerResponse) => {
+      response.writeHead(status, { 'content-type': type }).end(content);
+    },
+  });
+  const outages = {
+    ...body(500, '{"error":"server_error"}'),
+    ...body(503, '<h1>Down</h1>', 'text/html'),
+    ...body(502, ''),
+    ...body(429, '{"error":"slow_down"}'),
+    ...body(400, '{"error":"invalid_client"}'),
+    ...body(401, '{"error":"invalid_client"}'),
+    ...body(400, '{"error":"unauthorized_client"}'),
+    ...body(400, '<h1>Bad Request</h1>', 'text/html'),
+    ...body(200, '{}'),
+    ...body(200, 'not JSON'),
+    'a connection that breaks': (response: ServerResponse) => response.destroy(),
+    'no answer in time': () => undefined,
+  };
+
+  test.each(Object.entries(outages))(
+    'that is answered with %s is an outage, and ends nothing',
+    async (_what, answer) => {
+      const provider = await providerOf({});
+      const adapter = adapterOf(provider, {});
+      const { tokens } = await signIn(adapter);
+      provider.interfere = answer;
+      await expect(adapter.refresh(tokens.refreshToken!)).rejects.toThrow(Outage);
+      provider.interfere = undefined;
+      expect((await adapter.refresh(tokens.refreshToken!)).accessToken).toBeTruthy();
+    },
+    20_000,
+  );
+
+  test('that is answered with invalid_grant is over', async () => {
+    await expect(adapterOf(await providerOf({}), {}).refresh('unknown')).rejects.toMatchObject({
+      reason: 'invalid_grant',
+    });
+  });
+
+  test('at a host that no name server knows is an outage', async () => {
+    const issuer = 'https://identity.invalid';
+    const adapter = openIdRefresher({ issuer, clientId: 'c', authentication: 'client_secret_post', now });
+    await expect(adapter.refresh('any')).rejects.toThrow(Outage);
+  });
+
+  test('whose client secret cannot be had is an outage, and the next one tries again', async () => {
+    const provider = await providerOf({ authentication: 'client_secret_post' });
+    let secrets = 0;
+    const adapter = openIdRefresher({
+      issuer: provider.issuer,
+      clientId: CLIENT.id,
+      authentication: 'client_secret_post',
+      clientSecret: async () => {
+        if (secrets++ === 0) throw new Error('ThrottlingException');
+        return CLIENT.secret;
+      },
+      now,
+    });
+    await expect(adapter.refresh('unknown')).rejects.toThrow(Outage);
+    await expect(adapter.refresh('unknown')).rejects.toThrow(SignInRefused);
+  });
+});

@@ -1,0 +1,399 @@
+import { randomUUID } from 'node:crypto';
+import { exportJWK, generateKeyPair, type JWK, type JWTPayload, SignJWT } from 'jose';
+import { approveAndSignIn, Browser, type Page } from './browser.ts';
+import type { Cloud } from './cloud.ts';
+import { type DocumentServer, DocumentWorld, unsafely } from './document-server.ts';
+import { initialize, OAuthClient, postMcp, redirectUri, type Tokens } from './oauth-client.ts';
+
+jest.setTimeout(60_000);
+
+let world: DocumentWorld;
+let cloud: Cloud;
+let safeCloud: Cloud;
+beforeAll(async () => {
+  world = await DocumentWorld.create();
+  [cloud, safeCloud] = await Promise.all([world.cloud(unsafely), world.cloud({})]);
+});
+afterAll(() => world?.end());
+
+const json = async (answer: Response) => (await answer.json()) as Record<string, unknown>;
+const refusal = async (answer: Response) => [answer.status, (await json(answer)).error];
+const open = (url: string) => new Browser().open(url, redirectUri);
+
+function expectPage(page: Page, text: string | RegExp, status = 400): void {
+  expect([page.status, page.headers.get('location')]).toEqual([status, null]);
+  expect(page.html).toMatch(text);
+}
+
+/** A client that describes itself, at a host of its own. */
+async function described(
+  metadata: Record<string, unknown> = {},
+): Promise<{ client: OAuthClient; host: DocumentServer }> {
+  const host = await world.documents();
+  return { host, client: OAuthClient.known(cloud.origin, host.serveClient(metadata)) };
+}
+
+describe('a client that describes itself', () => {
+  test('is advertised for, and goes the whole way', async () => {
+    const metadata = await json(await fetch(`${cloud.origin}/.well-known/oauth-authorization-server`));
+    expect(metadata).toMatchObject({
+      client_id_metadata_document_supported: true,
+      token_endpoint_auth_methods_supported: ['none', 'private_key_jwt'],
+      token_endpoint_auth_signing_alg_values_supported: ['ES256', 'RS256', 'PS256', 'EdDSA'],
+    });
+    const { client, host } = await described();
+    const tokens = await client.tokensFor('ada');
+    expect((await postMcp(cloud.origin, tokens.access_token, initialize)).status).toBe(200);
+    const refreshed = (await json(await client.refresh(tokens.refresh_token))) as Tokens;
+    expect((await client.revoke(refreshed.refresh_token)).status).toBe(200);
+    expect(await refusal(await client.refresh(refreshed.refresh_token))).toEqual([400, 'invalid_grant']);
+    expect(host.asked).toEqual(['/client.json']);
+  });
+
+  test('is shown by its domain, and by where one is sent back to', async () => {
+    const { client, host } = await described({ client_name: '<b>Bold</b>' });
+    const page = await open(client.authorizationUrl());
+    expect(page.status).toBe(200);
+    expect(page.html).toContain(`<strong>${new URL(host.origin).host}</strong>`);
+    expect(page.html).toContain('&lt;b&gt;Bold');
+    expect(page.html).toContain('>127.0.0.1<');
+    expect(page.html).not.toContain('Nobody has verified');
+  });
+
+  test.each([
+    'https://evil.example/cb',
+    'http://127.0.0.1:33418/callback/more',
+    'http://127.0.0.1:33418/callbackmore',
+    'http://127.0.0.1:33418/callback?x=1',
+    'http://localhost:33418/callback',
+    'https://127.0.0.1/callback',
+    'http://127.0.0.1@evil.example/callback',
+  ])('is not answered at %s, which its document does not name', async (redirect_uri) => {
+    const { client } = await described();
+    expectPage(await open(client.authorizationUrl({ redirect_uri })), 'redirect_uri is not one');
+  });
+
+  test('is not answered by a scheme that runs or that nobody knows, though its document names it', async () => {
+    const { client } = await described({ redirect_uris: ['javascript://x/%0aalert(1)', 'evil://cb'] });
+    for (const redirect_uri of ['javascript://x/%0aalert(1)', 'evil://cb']) {
+      expectPage(await open(client.authorizationUrl({ redirect_uri })), 'redirect_uri is not one');
+    }
+  });
+
+  test.each<[string, Record<string, unknown>]>([
+    ['another client', { client_id: 'https://other.example/client.json' }],
+    ['a client with a secret', { client_secret: 'secret' }],
+    ['a client without a name', { client_name: undefined }],
+    ['a client that is answered nowhere', { redirect_uris: [] }],
+  ])('is refused when its document describes %s, and not asked again at once', async (_what, metadata) => {
+    const { client, host } = await described(metadata);
+    expectPage(await open(client.authorizationUrl()), 'cannot be used');
+    host.serveClient();
+    expectPage(await open(client.authorizationUrl()), 'cannot be used');
+    expect(host.asked).toHaveLength(1);
+    expect(await refusal(await client.redeem('hac1_x'))).toEqual([401, 'invalid_client']);
+  });
+
+  test('is refused when its document is elsewhere, and nobody looks there', async () => {
+    const host = await world.documents();
+    const id = host.answer('/client.json', (_, response) => {
+      response.writeHead(302, { location: '/moved.json' }).end();
+    });
+    expectPage(await open(OAuthClient.known(cloud.origin, id).authorizationUrl()), 'answered 302');
+    expect(host.asked).toEqual(['/client.json']);
+  });
+
+  test('is asked to come again when its host is out of reach', async () => {
+    const host = await world.documents();
+    const id = host.answer('/client.json', (_, response) => response.writeHead(503).end());
+    const client = OAuthClient.known(cloud.origin, id);
+    const page = await open(client.authorizationUrl());
+    expectPage(page, 'One moment', 503);
+    expect(page.headers.get('retry-after')).toBe('2');
+    expect(await refusal(await client.redeem('hac1_x'))).toEqual([503, 'temporarily_unavailable']);
+    expect(host.asked).toHaveLength(1);
+  });
+
+  test('has to be at a public address, unless the owner has said otherwise', async () => {
+    const host = await world.documents();
+    const id = host.serveClient();
+    for (const each of [id, id.replace('localhost', '127.0.0.1')]) {
+      expectPage(await open(OAuthClient.known(safeCloud.origin, each).authorizationUrl()), 'must be https, public');
+    }
+    expect(host.asked).toEqual([]);
+  });
+
+  test('cannot be this server', async () => {
+    const id = `${cloud.origin.replace('http:', 'https:')}/client.json`;
+    expectPage(await open(OAuthClient.known(cloud.origin, id).authorizationUrl()), 'must be https, public');
+  });
+});
+
+describe('a client that signs its requests', () => {
+  type Signer = { alg: string; privateKey: CryptoKey; publicKey: JWK };
+
+  async function signer(alg = 'ES256', kid = 'one'): Promise<Signer> {
+    const { privateKey, publicKey } = await generateKeyPair(alg, { extractable: true });
+    return { alg, privateKey, publicKey: { ...(await exportJWK(publicKey)), kid, alg } };
+  }
+
+  const seconds = () => Math.floor(Date.now() / 1000);
+  const assertionType = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
+
+  /** @param change claims to make otherwise; `undefined` leaves one out */
+  async function assertion(
+    client: OAuthClient,
+    { alg, privateKey, publicKey }: Signer,
+    change: JWTPayload = {},
+  ): Promise<{ client_assertion: string; client_assertion_type: string }> {
+    const claims: JWTPayload = {
+      iss: client.id,
+      sub: client.id,
+      aud: cloud.origin,
+      jti: randomUUID(),
+      iat: seconds(),
+      exp: seconds() + 60,
+      ...change,
+    };
+    const signed = new SignJWT(JSON.parse(JSON.stringify(claims))).setProtectedHeader({ alg, kid: publicKey.kid! });
+    return { client_assertion: await signed.sign(privateKey), client_assertion_type: assertionType };
+  }
+
+  const signing = { token_endpoint_auth_method: 'private_key_jwt' };
+
+  async function signingClient(alg?: string) {
+    const key = await signer(alg);
+    return { key, ...(await described({ ...signing, jwks: { keys: [key.publicKey] } })) };
+  }
+
+  test.each(['ES256', 'RS256', 'PS256', 'EdDSA'])('goes the whole way with %s', async (alg) => {
+    const { client, key } = await signingClient(alg);
+    const code = await client.signIn('ada');
+    const redeemed = await client.redeem(code, await assertion(client, key));
+    expect(redeemed.status).toBe(200);
+    const { refresh_token } = (await json(redeemed)) as Tokens;
+    const aud = `${cloud.origin}/token`;
+    // The assertion names the client as well (RFC 7521 §4.2).
+    const proof = { ...(await assertion(client, key, { aud })), client_id: undefined };
+    const refreshed = await client.refresh(refresh_token, proof);
+    expect(refreshed.status).toBe(200);
+    const { refresh_token: next } = (await json(refreshed)) as Tokens;
+    expect(await refusal(await client.revoke(next))).toEqual([401, 'invalid_client']);
+    expect((await client.revoke(next, await assertion(client, key))).status).toBe(200);
+    expect(await refusal(await client.refresh(next, await assertion(client, key)))).toEqual([400, 'invalid_grant']);
+  });
+
+  test('may keep its keys elsewhere, and change them', async () => {
+    const host = await world.documents();
+    const keyHost = await world.documents();
+    const [old, fresh] = [await signer('RS256', 'old'), await signer('RS256', 'fresh')];
+    const jwks_uri = keyHost.serve('/jwks.json', { keys: [old.publicKey] });
+    const client = OAuthClient.known(cloud.origin, host.serveClient({ ...signing, jwks_uri }));
+    const redeemed = await client.redeem(await client.signIn('ada'), await assertion(client, old));
+    const { refresh_token } = (await json(redeemed)) as Tokens;
+    keyHost.serve('/jwks.json', { keys: [fresh.publicKey] });
+    // The copy is too young to be doubted: an unknown key is a wrong one.
+    expect(await refusal(await client.refresh(refresh_token, await assertion(client, fresh)))).toEqual([
+      401,
+      'invalid_client',
+    ]);
+    expect(keyHost.asked).toEqual(['/jwks.json']);
+  });
+
+  test('proves itself every time: without its assertion, with a secret or a header it is refused', async () => {
+    const { client, key } = await signingClient();
+    const code = await client.signIn('ada');
+    const proof = await assertion(client, key);
+    for (const change of [
+      {},
+      { client_secret: 'secret' },
+      { ...proof, client_secret: 'secret' },
+      { ...proof, client_assertion_type: undefined },
+      { ...proof, client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:saml2-bearer' },
+      { client_assertion_type: assertionType },
+      { ...proof, client_assertion: 'e30.e30.' },
+      { ...proof, client_assertion: 'nonsense' },
+    ]) {
+      expect(await refusal(await client.redeem(code, change))).toEqual([401, 'invalid_client']);
+    }
+    expect((await client.redeem(code, proof)).status).toBe(200);
+  });
+
+  test.each<[string, (client: OAuthClient) => JWTPayload]>([
+    ['for another server', () => ({ aud: 'https://other.example' })],
+    ['for the resource', () => ({ aud: `${cloud.origin}/mcp` })],
+    ['for the issuer with a slash', () => ({ aud: `${cloud.origin}/` })],
+    ['for this server and others', () => ({ aud: [cloud.origin, 'https://other.example'] })],
+    ['for both names of this server', () => ({ aud: [cloud.origin, `${cloud.origin}/token`] })],
+    ['for nobody', () => ({ aud: undefined })],
+    ['for an empty list', () => ({ aud: [] })],
+    ['that does not end', () => ({ exp: undefined })],
+    ['that has ended', () => ({ exp: seconds() - 1 })],
+    ['that lasts for more than an hour', () => ({ exp: seconds() + 3700 })],
+    ['that is not valid yet', () => ({ nbf: seconds() + 120 })],
+    ['from the future', () => ({ iat: seconds() + 120 })],
+    ['without a jti', () => ({ jti: undefined })],
+    ['with an empty jti', () => ({ jti: '' })],
+    ['with an endless jti', () => ({ jti: 'x'.repeat(300) })],
+    ['of another issuer', () => ({ iss: 'https://other.example/client.json' })],
+    ['of another subject', () => ({ sub: 'https://other.example/client.json' })],
+    ['without an issuer', () => ({ iss: undefined })],
+    ['without a subject', () => ({ sub: undefined })],
+  ])('is refused with an assertion %s', async (_what, change) => {
+    const { client, key } = await signingClientOnce();
+    const answer = await client.token({
+      grant_type: 'authorization_code',
+      code: 'hac1_x',
+      ...(await assertion(client, key, change(client))),
+    });
+    expect(await refusal(answer)).toEqual([401, 'invalid_client']);
+  });
+
+  let once: ReturnType<typeof signingClient> | undefined;
+  /** For requests that are refused: they leave the client as it was. */
+  const signingClientOnce = () => {
+    once ??= signingClient();
+    return once;
+  };
+
+  test('is refused with an assertion by another key, by none, or by a public one as if it were secret', async () => {
+    const { client, key } = await signingClientOnce();
+    const stranger = { ...(await signer()), publicKey: key.publicKey };
+    const unsigned = [
+      { alg: 'none', kid: 'one' },
+      { iss: client.id, sub: client.id, aud: cloud.origin, jti: 'x', exp: seconds() + 60 },
+    ]
+      .map((part) => Buffer.from(JSON.stringify(part)).toString('base64url'))
+      .join('.');
+    const secret = new TextEncoder().encode(JSON.stringify(key.publicKey));
+    const symmetric = await new SignJWT({ aud: cloud.origin, jti: 'x', iss: client.id, sub: client.id })
+      .setProtectedHeader({ alg: 'HS256', kid: 'one' })
+      .setExpirationTime('1m')
+      .sign(secret);
+    const { client_assertion } = await assertion(client, stranger);
+    for (const forged of [client_assertion, `${unsigned}.`, symmetric]) {
+      const change = { client_assertion: forged, client_assertion_type: assertionType };
+      expect(await refusal(await client.redeem('hac1_x', change))).toEqual([401, 'invalid_client']);
+    }
+  });
+
+  test('uses an assertion once: the second time it has no effect, not even that of a stolen code', async () => {
+    const { client, key } = await signingClient();
+    const proof = await assertion(client, key);
+    const code = await client.signIn('ada');
+    const { refresh_token } = (await json(await client.redeem(code, proof))) as Tokens;
+    expect(await refusal(await client.refresh(refresh_token, proof))).toEqual([401, 'invalid_client']);
+    expect(await refusal(await client.revoke(refresh_token, proof))).toEqual([401, 'invalid_client']);
+    expect((await client.refresh(refresh_token, await assertion(client, key))).status).toBe(200);
+  });
+
+  test('of one assertion sent many times at once, one request succeeds', async () => {
+    const { client, key } = await signingClient();
+    const { refresh_token } = (await json(
+      await client.redeem(await client.signIn('ada'), await assertion(client, key)),
+    )) as Tokens;
+    const proof = await assertion(client, key);
+    const answers = await Promise.all(Array.from({ length: 5 }, () => client.refresh(refresh_token, proof)));
+    expect(answers.map(({ status }) => status).sort()).toEqual([200, 401, 401, 401, 401]);
+  });
+
+  test('keeps the assertion of a request that failed for another reason', async () => {
+    const { client, key } = await signingClient();
+    const code = await client.signIn('ada');
+    const proof = await assertion(client, key);
+    const wrong = await client.redeem(code, { ...proof, code_verifier: 'x'.repeat(43) });
+    expect(await refusal(wrong)).toEqual([400, 'invalid_grant']);
+    expect((await client.redeem(code, proof)).status).toBe(200);
+  });
+
+  test('is the only one: a public client that sends an assertion is refused', async () => {
+    const key = await signer();
+    const registered = await OAuthClient.register(cloud.origin);
+    const { client } = await described({ jwks: { keys: [key.publicKey] } });
+    for (const each of [registered, client]) {
+      const code = await each.signIn('ada');
+      expect(await refusal(await each.redeem(code, await assertion(each, key)))).toEqual([401, 'invalid_client']);
+      expect((await each.redeem(code)).status).toBe(200);
+    }
+  });
+});
+
+describe('which clients come in', () => {
+  const metadataOf = async (origin: string) => json(await fetch(`${origin}/.well-known/oauth-authorization-server`));
+  const registration = (redirect_uris: string[]) => ({ client_name: 'Test', redirect_uris });
+  const register = (origin: string, redirect_uris: string[]) =>
+    fetch(`${origin}/register`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(registration(redirect_uris)),
+    });
+
+  test('with everything off, only those that the owner has set up', async () => {
+    const host = await world.documents();
+    const clients = [{ id: 'studio', name: 'Studio', redirectUris: ['http://127.0.0.1/callback'] }];
+    const closed = await world.cloud({
+      ...unsafely,
+      CLIENT_DOCUMENTS: 'off',
+      DYNAMIC_REGISTRATION: 'off',
+      CLIENTS: JSON.stringify(clients),
+    });
+    const metadata = await metadataOf(closed.origin);
+    expect(metadata).not.toHaveProperty('registration_endpoint');
+    expect(metadata).not.toHaveProperty('client_id_metadata_document_supported');
+    expect(await refusal(await register(closed.origin, ['http://127.0.0.1/callback']))).toEqual([403, 'access_denied']);
+    expectPage(await open(OAuthClient.known(closed.origin, host.serveClient()).authorizationUrl()), 'not registered');
+    expect(host.asked).toEqual([]);
+
+    const studio = OAuthClient.known(closed.origin, 'studio');
+    expect((await open(studio.authorizationUrl())).html).toContain('set up by the owner');
+    const { access_token } = await studio.tokensFor('ada');
+    expect((await postMcp(closed.origin, access_token, initialize)).status).toBe(200);
+  });
+
+  test('with allow-lists, those that they name', async () => {
+    const [listed, other] = [await world.documents(), await world.documents()];
+    const limited = await world.cloud({
+      ...unsafely,
+      CLIENT_DOCUMENTS: 'allow-list',
+      CLIENT_DOCUMENT_HOSTS: `claude.ai ${new URL(listed.origin).host}`,
+      DYNAMIC_REGISTRATION: 'allow-list',
+      DYNAMIC_REGISTRATION_REDIRECTS: 'claude.ai localhost cursor',
+    });
+    expect(await metadataOf(limited.origin)).toHaveProperty('registration_endpoint');
+    expect((await open(OAuthClient.known(limited.origin, listed.serveClient()).authorizationUrl())).status).toBe(200);
+    expectPage(await open(OAuthClient.known(limited.origin, other.serveClient()).authorizationUrl()), 'not registered');
+    expect(other.asked).toEqual([]);
+
+    for (const uri of ['https://claude.ai/cb', 'http://localhost:1/cb', 'cursor://x/cb']) {
+      expect((await register(limited.origin, [uri])).status).toBe(201);
+    }
+    for (const uri of [
+      'https://evil.example/claude.ai',
+      'https://claude.ai.evil.example/',
+      'http://127.0.0.1/cb',
+      'vscode://x/cb',
+    ]) {
+      expect(await refusal(await register(limited.origin, [uri]))).toEqual([400, 'invalid_redirect_uri']);
+    }
+    expect(await refusal(await register(limited.origin, ['https://claude.ai/cb', 'https://evil.example/']))).toEqual([
+      400,
+      'invalid_redirect_uri',
+    ]);
+  });
+
+  test('a client that the owner has given keys has to use them', async () => {
+    const { privateKey, publicKey } = await generateKeyPair('ES256', { extractable: true });
+    const jwks = { keys: [{ ...(await exportJWK(publicKey)), kid: 'one' }] };
+    const clients = [{ id: 'machine', name: 'Machine', redirectUris: ['http://127.0.0.1/callback'], jwks }];
+    const { origin } = await world.cloud({ CLIENTS: JSON.stringify(clients) });
+    const machine = OAuthClient.known(origin, 'machine');
+    const code = (await approveAndSignIn(machine.authorizationUrl(), 'ada')).searchParams.get('code')!;
+    expect(await refusal(await machine.redeem(code))).toEqual([401, 'invalid_client']);
+    const client_assertion = await new SignJWT({ jti: randomUUID(), iss: 'machine', sub: 'machine', aud: origin })
+      .setProtectedHeader({ alg: 'ES256', kid: 'one' })
+      .setExpirationTime('1m')
+      .sign(privateKey);
+    const client_assertion_type = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
+    expect((await machine.redeem(code, { client_assertion, client_assertion_type })).status).toBe(200);
+  });
+});

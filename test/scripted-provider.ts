@@ -1,0 +1,255 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { json, text } from 'node:stream/consumers';
+import { type CryptoKey, exportJWK, generateKeyPair, type JWK, SignJWT } from 'jose';
+
+/** What tells one identity provider from another, as far as a client of it notices. */
+export type Behaviour = {
+  /** The path of the issuer; some end in a slash. */
+  path: string;
+  /** Anything else asked for is `invalid_scope`. @default anything goes */
+  scopes?: readonly string[];
+  /** What has to be in the authorization request for a refresh token to come. */
+  refreshTokenFor: { scope?: string; parameters?: Record<string, string> };
+  /** Whether a refresh token works once. */
+  rotates: boolean;
+  /** How the client has to authenticate: these ways and no other. */
+  authentication: 'none' | 'client_secret_post' | 'client_secret_basic';
+  /** Whether `resource` beside `scope` is an error. */
+  refusesResource: boolean;
+  /** Whether it names itself in its answers, and says so (RFC 9207). */
+  namesItself: boolean;
+  /** Whether its discovery document says that PKCE is supported. */
+  tellsOfPkce: boolean;
+  alg: 'RS256' | 'ES256' | 'EdDSA';
+  /** What stands in id tokens beside the usual. */
+  claims: Record<string, unknown>;
+  revocation: boolean;
+};
+
+export const CLIENT = { id: 'holdfast at the provider', secret: 'secret: with % and ü' };
+
+type Request = { parameters: URLSearchParams; refreshable: boolean };
+
+/** An identity provider as strict as its behaviour says, which signs everybody in without asking. */
+export class ScriptedProvider {
+  readonly behaviour: Behaviour;
+  /** The last authorization request. */
+  asked = new URLSearchParams();
+  /** While on, every request is answered with 503. */
+  down = false;
+  /** Refresh tokens that it was told to revoke. */
+  readonly revoked: string[] = [];
+  /** Answers the token endpoint in place of the provider. */
+  interfere: ((response: ServerResponse) => void) | undefined;
+  /** Access tokens that the user-info endpoint was asked with. */
+  readonly userInfoTokens: string[] = [];
+  readonly clientId = CLIENT.id;
+  /** How often the token endpoint was asked. */
+  tokenRequests = 0;
+  readonly #server: Server;
+  readonly #codes = new Map<string, Request>();
+  readonly #refreshTokens = new Map<string, Request>();
+  #key: { privateKey: CryptoKey; jwk: JWK } | undefined;
+
+  private constructor(server: Server, behaviour: Behaviour) {
+    this.#server = server;
+    this.behaviour = behaviour;
+  }
+
+  static async start(behaviour: Partial<Behaviour> = {}): Promise<ScriptedProvider> {
+    const server = createServer((request, response) => {
+      provider.#answer(request, response).catch((error) => {
+        response.writeHead(500).end(String(error));
+      });
+    }).listen(0, '127.0.0.1');
+    const provider = new ScriptedProvider(server, {
+      path: '',
+      refreshTokenFor: {},
+      rotates: false,
+      authentication: 'none',
+      refusesResource: false,
+      namesItself: false,
+      tellsOfPkce: true,
+      alg: 'RS256',
+      claims: {},
+      revocation: true,
+      ...behaviour,
+    });
+    await once(server, 'listening');
+    const { privateKey, publicKey } = await generateKeyPair(provider.behaviour.alg, { extractable: true });
+    const { alg } = provider.behaviour;
+    provider.#key = { privateKey, jwk: { ...(await exportJWK(publicKey)), kid: 'key-1', alg, use: 'sig' } };
+    return provider;
+  }
+
+  get origin(): string {
+    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+  }
+
+  get issuer(): string {
+    return `${this.origin}${this.behaviour.path}`;
+  }
+
+  async stop(): Promise<void> {
+    this.#server.closeAllConnections();
+    this.#server.close();
+    await once(this.#server, 'close');
+  }
+
+  /** A token of this provider's, signed with its key. */
+  sign(claims: Record<string, unknown>, header: Record<string, unknown> = {}): Promise<string> {
+    const now = Math.floor(Date.now() / 1000);
+    return new SignJWT({ iss: this.issuer, sub: 'ada', iat: now, exp: now + 300, ...claims })
+      .setProtectedHeader({ alg: this.behaviour.alg, kid: 'key-1', ...header })
+      .sign(this.#key!.privateKey);
+  }
+
+  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const url = new URL(request.url!, this.origin);
+    const send = (status: number, body: object) => {
+      response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
+    };
+    if (this.down) return send(503, { error: 'temporarily_unavailable' });
+    switch (url.pathname) {
+      case `${this.behaviour.path.replace(/\/$/, '')}/.well-known/openid-configuration`:
+        return send(200, this.#discovery());
+      case '/jwks':
+        return send(200, { keys: [this.#key!.jwk] });
+      case '/authorize':
+        return this.#authorize(url.searchParams, response);
+      case '/register':
+        return send(201, { ...((await json(request)) as object), client_id: CLIENT.id });
+      case '/token': {
+        this.tokenRequests++;
+        if (this.interfere) return this.interfere(response);
+        const form = new URLSearchParams(await text(request));
+        if (!this.#authenticated(request, form)) return send(401, { error: 'invalid_client' });
+        const tokens = await this.#redeem(form);
+        return tokens ? send(200, tokens) : send(400, { error: 'invalid_grant' });
+      }
+      case '/revoke': {
+        const form = new URLSearchParams(await text(request));
+        if (!this.#authenticated(request, form)) return send(401, { error: 'invalid_client' });
+        this.revoked.push(form.get('token')!);
+        return send(200, {});
+      }
+      case '/userinfo':
+        this.userInfoTokens.push(request.headers.authorization!);
+        return send(200, { sub: 'ada' });
+      default:
+        return send(404, { error: 'not_found' });
+    }
+  }
+
+  #discovery(): object {
+    const { alg, authentication, namesItself, revocation, tellsOfPkce } = this.behaviour;
+    return {
+      issuer: this.issuer,
+      authorization_endpoint: `${this.origin}/authorize`,
+      token_endpoint: `${this.origin}/token`,
+      registration_endpoint: `${this.origin}/register`,
+      jwks_uri: `${this.origin}/jwks`,
+      userinfo_endpoint: `${this.origin}/userinfo`,
+      ...(revocation && { revocation_endpoint: `${this.origin}/revoke` }),
+      response_types_supported: ['code'],
+      subject_types_supported: ['public'],
+      id_token_signing_alg_values_supported: [alg],
+      token_endpoint_auth_methods_supported: [authentication],
+      ...(tellsOfPkce && { code_challenge_methods_supported: ['S256'] }),
+      ...(namesItself && { authorization_response_iss_parameter_supported: true }),
+    };
+  }
+
+  #authorize(asked: URLSearchParams, response: ServerResponse): void {
+    this.asked = asked;
+    const back = new URL(asked.get('redirect_uri')!);
+    back.searchParams.set('state', asked.get('state')!);
+    if (this.behaviour.namesItself) back.searchParams.set('iss', this.issuer);
+    const error = this.#refusal(asked);
+    if (error !== undefined) back.searchParams.set('error', error);
+    else {
+      const code = randomBytes(16).toString('hex');
+      this.#codes.set(code, { parameters: asked, refreshable: this.#isRefreshable(asked) });
+      back.searchParams.set('code', code);
+    }
+    response.writeHead(303, { location: back.href }).end();
+  }
+
+  #refusal(asked: URLSearchParams): string | undefined {
+    const { scopes, refusesResource } = this.behaviour;
+    const words = asked.get('scope')?.split(' ') ?? [];
+    if (asked.get('client_id') !== CLIENT.id) return 'unauthorized_client';
+    if (scopes && !words.every((scope) => scopes.includes(scope))) return 'invalid_scope';
+    if (refusesResource && asked.has('resource')) return 'invalid_resource';
+    return asked.get('code_challenge_method') === 'S256' ? undefined : 'invalid_request';
+  }
+
+  #isRefreshable(asked: URLSearchParams): boolean {
+    const { scope, parameters = {} } = this.behaviour.refreshTokenFor;
+    if (scope !== undefined && !asked.get('scope')?.split(' ').includes(scope)) return false;
+    return Object.entries(parameters).every(([name, value]) => asked.get(name) === value);
+  }
+
+  #authenticated({ headers }: IncomingMessage, form: URLSearchParams): boolean {
+    switch (this.behaviour.authentication) {
+      case 'client_secret_basic': {
+        // RFC 6749 §2.3.1: both are form-encoded first.
+        const pair = [CLIENT.id, CLIENT.secret]
+          .map((part) => new URLSearchParams({ part }).toString().slice(5))
+          .join(':');
+        return headers.authorization === `Basic ${btoa(pair)}` && !form.has('client_secret');
+      }
+      case 'client_secret_post':
+        return (
+          !headers.authorization && form.get('client_id') === CLIENT.id && form.get('client_secret') === CLIENT.secret
+        );
+      case 'none':
+        return !headers.authorization && form.get('client_id') === CLIENT.id && !form.has('client_secret');
+    }
+  }
+
+  async #redeem(form: URLSearchParams): Promise<object | undefined> {
+    const presented = form.get('refresh_token');
+    if (presented !== null) {
+      const request = this.#refreshTokens.get(presented);
+      if (request && this.behaviour.rotates) this.#refreshTokens.delete(presented);
+      return request && this.#tokens(request, this.behaviour.rotates);
+    }
+    const code = form.get('code') ?? '';
+    const request = this.#codes.get(code);
+    this.#codes.delete(code);
+    const digest = createHash('sha256')
+      .update(form.get('code_verifier') ?? '')
+      .digest('base64url');
+    if (!request || digest !== request.parameters.get('code_challenge')) return undefined;
+    return this.#tokens(request, request.refreshable);
+  }
+
+  async #tokens(request: Request, withRefreshToken: boolean): Promise<object> {
+    const { parameters } = request;
+    const audience = parameters.get('resource') ?? parameters.get('audience');
+    const refreshToken = randomBytes(16).toString('hex');
+    if (withRefreshToken) this.#refreshTokens.set(refreshToken, request);
+    const nonce = parameters.get('nonce') ?? undefined;
+    return {
+      token_type: 'Bearer',
+      expires_in: 300,
+      access_token: audience
+        ? await this.sign(
+            {
+              aud: audience,
+              client_id: CLIENT.id,
+              scope: parameters.get('scope'),
+              jti: randomBytes(8).toString('hex'),
+            },
+            { typ: 'at+jwt' },
+          )
+        : randomBytes(16).toString('hex'),
+      ...(withRefreshToken && { refresh_token: refreshToken }),
+      id_token: await this.sign({ ...this.behaviour.claims, aud: CLIENT.id, nonce }),
+    };
+  }
+}
