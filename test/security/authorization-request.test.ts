@@ -1,0 +1,169 @@
+import { Browser } from '../e2e/browser.ts';
+import { register } from '../e2e/oauth-client.ts';
+import { answerAt, expectPage, json, open, rawRequest, Target } from './target.ts';
+
+jest.setTimeout(60_000);
+
+let target: Target;
+beforeAll(async () => {
+  target = await Target.start();
+});
+afterAll(() => target?.stop());
+
+/** The facade's own client id at the identity provider, which is no client here. */
+async function upstreamClientId(): Promise<string> {
+  const client = await target.client();
+  const browser = new Browser();
+  const consent = await browser.open(client.authorizationUrl());
+  const provider = await browser.submit(consent, { answer: 'approve' }, 'http://localhost:');
+  return new URL(provider.url).searchParams.get('client_id')!;
+}
+
+test.each<[string, () => string | undefined | Promise<string>]>([
+  ['unknown', () => 'dcr_unknown'],
+  ['the one at the identity provider', upstreamClientId],
+  ['omitted', () => undefined],
+  ['empty', () => ''],
+  ['a key of the table', () => 'CL#dcr_unknown'],
+  ['a URL of ours', () => `${target.origin}/client.json`],
+  ['a name that every object has', () => '__proto__'],
+  ['very long', () => 'x'.repeat(4000)],
+])('A27: a client id that is %s leads nowhere', async (_what, id) => {
+  expectPage(await open((await target.client()).authorizationUrl({ client_id: await id() })));
+});
+
+test('A27: a client id sent twice leads nowhere', async () => {
+  const client = await target.client();
+  expectPage(await open(`${client.authorizationUrl()}&client_id=${client.id}`));
+});
+
+test.each<[Record<string, string | undefined>, string]>([
+  [{ response_type: 'token' }, 'unsupported_response_type'],
+  [{ response_type: 'id_token' }, 'unsupported_response_type'],
+  [{ response_type: 'code token' }, 'unsupported_response_type'],
+  [{ response_type: 'code id_token' }, 'unsupported_response_type'],
+  [{ response_type: 'none' }, 'unsupported_response_type'],
+  [{ response_type: 'CODE' }, 'unsupported_response_type'],
+  [{ response_type: undefined }, 'invalid_request'],
+  [{ response_mode: 'fragment' }, 'invalid_request'],
+  [{ response_mode: 'form_post' }, 'invalid_request'],
+  [{ response_mode: 'query.jwt' }, 'invalid_request'],
+  [{ request: 'e30.e30.' }, 'request_not_supported'],
+  [{ request_uri: 'https://evil.example/request' }, 'request_uri_not_supported'],
+  [{ prompt: 'none' }, 'interaction_required'],
+  [{ prompt: 'login none' }, 'interaction_required'],
+  [{ resource: 'https://evil.example/mcp' }, 'invalid_target'],
+  [{ resource: 'mcp' }, 'invalid_target'],
+  [{ scope: 'admin' }, 'invalid_scope'],
+  [{ scope: 'MCP' }, 'invalid_scope'],
+])('A28: %j is answered to the client, as an error and without a token', async (change, error) => {
+  const page = await open((await target.client()).authorizationUrl(change));
+  const answer = answerAt(page);
+  expect(answer).toMatchObject({ error, state: 'the-state', iss: target.origin });
+  expect(Object.keys(answer).sort()).toEqual(['error', 'error_description', 'iss', 'state']);
+  expect(new URL(page.url).hash).toBe('');
+});
+
+test('A28: no request for something else starts a sign-in', async () => {
+  const client = await target.client();
+  const before = await target.items('AR#');
+  await open(client.authorizationUrl({ response_type: 'token' }));
+  await open(client.authorizationUrl({ prompt: 'none' }));
+  expect(await target.items('AR#')).toEqual(before);
+});
+
+test.each<[string, Record<string, string | undefined>]>([
+  ['no resource', { resource: undefined }],
+  ['the resource by its origin', { resource: '' }],
+  ['the resource by its origin with a slash', { resource: '/' }],
+  ['the resource with a slash', { resource: '/mcp/' }],
+  ['the resource with a query', { resource: '/mcp?x=1' }],
+  ['more scopes than there are', { scope: 'mcp offline_access openid' }],
+  ['no scope', { scope: undefined }],
+])('A28: what clients are known to send is asked about: %s', async (_what, change) => {
+  const resource = change.resource === undefined ? {} : { resource: `${target.origin}${change.resource}` };
+  const page = await open((await target.client()).authorizationUrl({ ...change, ...resource }));
+  expect(page.html).toContain('Connect By hand?');
+});
+
+const form = 'application/x-www-form-urlencoded';
+
+test.each<[string, string | undefined, string | Buffer]>([
+  ['no content type', undefined, 'grant_type=refresh_token'],
+  ['an empty content type', '', 'grant_type=refresh_token'],
+  ['JSON', 'application/json', '{"grant_type":"refresh_token"}'],
+  ['a multipart form', 'multipart/form-data; boundary=x', '--x--'],
+  ['a multipart form without a boundary', 'multipart/form-data; boundary', 'x'],
+  ['a content type of semicolons', ';;;', 'x'],
+  ['a content type that is none', '\u00ff/\u00fe', 'x'],
+  ['a content type with a list', `${form}, application/json`, 'x=1'],
+  ['no body', form, ''],
+  ['a body over 16 KB', form, `client_id=${'x'.repeat(20_000)}`],
+  ['a body over 16 KB in bytes alone', form, `client_id=${'é'.repeat(9_000)}`],
+  ['a body that is not UTF-8', form, Buffer.from([0x63, 0x3d, 0xff, 0xfe])],
+  ['half a surrogate pair', form, Buffer.from([0x63, 0x3d, 0xed, 0xa0, 0x80])],
+  ['a NUL', form, 'client_id=%00'],
+  ['a parameter twice', form, 'client_id=a&client_id=a'],
+  ['thousands of parameters', form, 'a&'.repeat(8000)],
+  ['percent signs that mean nothing', form, 'client_id=%&grant_type=%zz'],
+])('A29: /token is not confused by %s', async (_what, type, body) => {
+  const headers: [string, string][] = type === undefined ? [] : [['Content-Type', type]];
+  for (const path of ['/token', '/revoke', '/consent', '/authorize']) {
+    const answer = await rawRequest(target.origin + path, { method: 'POST', headers, body });
+    expect([path, Math.floor(answer.status / 100)]).toEqual([path, 4]);
+    expect(answer.headers.location).toBeUndefined();
+    if (answer.status !== 415 && path === '/token') expect(JSON.parse(answer.text)).toHaveProperty('error');
+  }
+});
+
+test.each<[string, string]>([
+  ['a state over 2 KB', `state=${'x'.repeat(2049)}`],
+  ['a NUL in the state', 'state=%00'],
+  ['a state twice', 'state=x'],
+])('A29: an authorization request with %s leads nowhere', async (_what, parameter) => {
+  const client = await target.client();
+  const url = client.authorizationUrl({ state: parameter === 'state=x' ? 'x' : undefined });
+  expectPage(await open(`${url}&${parameter}`));
+});
+
+test.each(['scope=%00', 'code_challenge_method=S256&code_challenge_method=S256', 'resource=a&resource=b'])(
+  'A29: an authorization request with %s is answered to the client',
+  async (parameters) => {
+    expect(answerAt(await open(`${(await target.client()).authorizationUrl()}&${parameters}`))).toMatchObject({
+      error: 'invalid_request',
+    });
+  },
+);
+
+test('A29: a state of any characters comes back as it was', async () => {
+  const state = ' +%20&=#?/\\"\'<>\u00e9\u{1f600}\r\n{}[]';
+  const page = await open((await target.client()).authorizationUrl({ state, scope: 'admin' }));
+  expect(answerAt(page).state).toBe(state);
+});
+
+test('A29: a state that holds parameters adds none', async () => {
+  const page = await open(
+    (await target.client()).authorizationUrl({ state: 'x&code=stolen&iss=evil', scope: 'admin' }),
+  );
+  expect(Object.keys(answerAt(page)).sort()).toEqual(['error', 'error_description', 'iss', 'state']);
+});
+
+test('A29: percent signs that mean nothing are not a failure of ours', async () => {
+  const answers = await Promise.all(
+    ['?%', '?client_id=%ff', '?=', '?&&&', `?${'a&'.repeat(2000)}`].map((query) =>
+      rawRequest(`${target.origin}/authorize${query}`),
+    ),
+  );
+  for (const { status } of answers) expect(status).toBe(400);
+});
+
+test('A29: registration is not confused by bytes that are not UTF-8', async () => {
+  const body = Buffer.from([0x7b, 0x22, 0xff, 0x22, 0x7d]);
+  const answer = await rawRequest(`${target.origin}/register`, {
+    method: 'POST',
+    headers: [['Content-Type', 'application/json']],
+    body,
+  });
+  expect([answer.status, JSON.parse(answer.text).error]).toEqual([400, 'invalid_client_metadata']);
+  expect((await json(await register(target.origin, '"'))).error).toBe('invalid_client_metadata');
+});

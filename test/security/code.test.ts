@@ -1,0 +1,124 @@
+import { initialize, postMcp, redirectUri, type Tokens } from '../e2e/oauth-client.ts';
+import { grantOf, json, refusal, Target } from './target.ts';
+
+jest.setTimeout(60_000);
+
+let target: Target;
+beforeAll(async () => {
+  target = await Target.start();
+});
+afterAll(() => target?.stop());
+
+const isAlive = async ({ access_token }: Tokens) =>
+  (await postMcp(target.origin, access_token, initialize)).status === 200;
+
+/** Moves the redemption of every code so far into the past. */
+async function afterRedemption(seconds: number): Promise<void> {
+  for (const code of await target.items('CO#')) {
+    if (typeof code.usedAt === 'number') await target.put({ ...code, usedAt: code.usedAt - seconds });
+  }
+}
+
+test('A37: a code that comes back later has been stolen, and ends what it gave', async () => {
+  const { client, code } = await target.withCode();
+  const tokens = (await (await client.redeem(code)).json()) as Tokens;
+  await afterRedemption(11);
+  expect(await refusal(await client.redeem(code))).toEqual([400, 'invalid_grant']);
+  expect(await isAlive(tokens)).toBe(false);
+  expect(await refusal(await client.refresh(tokens.refresh_token))).toEqual([400, 'invalid_grant']);
+  expect(target.cloud.log).toContain('code_reuse');
+});
+
+test.each<[string, Record<string, string | undefined>]>([
+  ['another client', { client_id: 'dcr_other' }],
+  ['no verifier', { code_verifier: undefined }],
+  ['a wrong verifier', { code_verifier: 'x'.repeat(43) }],
+  ['another redirect URI', { redirect_uri: `${redirectUri}/x` }],
+])('A37: a code that comes back with %s ends nothing, or anybody could', async (_what, change) => {
+  const { client, code } = await target.withCode();
+  const tokens = (await (await client.redeem(code)).json()) as Tokens;
+  await afterRedemption(11);
+  expect((await client.redeem(code, change)).ok).toBe(false);
+  expect(await isAlive(tokens)).toBe(true);
+});
+
+test('A38: of twenty at once one gets the tokens, and they go on working', async () => {
+  const { client, code } = await target.withCode();
+  const answers = await Promise.all(Array.from({ length: 20 }, () => client.redeem(code)));
+  const [good, ...more] = answers.filter(({ status }) => status === 200);
+  expect(more).toEqual([]);
+  const refused = await Promise.all(answers.filter((each) => each !== good).map(refusal));
+  expect(new Set(refused.map(String))).toEqual(new Set(['400,invalid_grant']));
+  const tokens = (await good!.json()) as Tokens;
+  expect(await isAlive(tokens)).toBe(true);
+  expect((await client.refresh(tokens.refresh_token)).status).toBe(200);
+});
+
+test('A38: a code gives tokens that are never for a cache, and only of its own grant', async () => {
+  const { client, code } = await target.withCode();
+  const answer = await client.redeem(code);
+  expect(answer.headers.get('cache-control')).toBe('no-store');
+  const tokens = (await answer.json()) as Tokens;
+  expect(tokens).toMatchObject({ token_type: 'Bearer', expires_in: 3600, scope: 'mcp' });
+  const [header, claims] = tokens.access_token
+    .split('.')
+    .slice(0, 2)
+    .map((part) => JSON.parse(atob(part)));
+  expect(header).toEqual({ alg: 'ES256', typ: 'at+jwt', kid: expect.any(String) });
+  expect(claims).toEqual({
+    iss: target.origin,
+    aud: `${target.origin}/mcp`,
+    sub: expect.stringMatching(/^[\w-]{43}$/),
+    client_id: client.id,
+    scope: 'mcp',
+    grant: grantOf(tokens),
+    jti: expect.any(String),
+    iat: expect.any(Number),
+    exp: claims.iat + 3600,
+  });
+});
+
+test.each(['https://evil.example/', 'http://127.0.0.1:1/mcp', '/mcp', `x`])(
+  'A39: a code with another resource is refused, and still good: %s',
+  async (resource) => {
+    const { client, code } = await target.withCode();
+    expect(await refusal(await client.redeem(code, { resource }))).toEqual([400, 'invalid_target']);
+    expect((await client.redeem(code)).status).toBe(200);
+  },
+);
+
+test.each<[string, Record<string, string | undefined>, string]>([
+  ['an unknown client', { client_id: 'dcr_unknown' }, 'invalid_client'],
+  ['another grant type', { grant_type: 'password' }, 'unsupported_grant_type'],
+  ['no grant type', { grant_type: undefined }, 'invalid_request'],
+  ['no code', { code: undefined }, 'invalid_request'],
+  ['a code that is none', { code: 'hac1_x' }, 'invalid_grant'],
+  ['the code as a refresh token', { grant_type: 'refresh_token' }, 'invalid_request'],
+])('A39: a request with %s leaves the code as it was', async (_what, change, error) => {
+  const { client, code } = await target.withCode();
+  expect((await json(await client.redeem(code, change))).error).toBe(error);
+  expect((await client.redeem(code)).status).toBe(200);
+});
+
+test('A41: a code that is made up, whatever of it is right, is refused and ends nothing', async () => {
+  const { client, tokens } = await target.signedIn();
+  const grant = grantOf(tokens);
+  for (const code of [
+    `hac1_${grant}`,
+    `hac1_${grant}.1.x`,
+    tokens.refresh_token,
+    tokens.access_token,
+    grant,
+    'hac1_',
+  ]) {
+    expect(await refusal(await client.redeem(code))).toEqual([400, 'invalid_grant']);
+  }
+  expect(await isAlive(tokens)).toBe(true);
+});
+
+test('A41: a code of another client is refused, and still good for its own', async () => {
+  const { client, code } = await target.withCode();
+  const other = await target.client({ client_name: 'Other' });
+  expect(await refusal(await other.redeem(code, { code_verifier: client.verifier }))).toEqual([400, 'invalid_grant']);
+  expect((await client.redeem(code)).status).toBe(200);
+});

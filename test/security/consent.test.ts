@@ -1,0 +1,297 @@
+import { Browser, formOf, type Page } from '../e2e/browser.ts';
+import { redirectUri } from '../e2e/oauth-client.ts';
+import { answerAt, expectPage, open, Target } from './target.ts';
+
+jest.setTimeout(60_000);
+
+let target: Target;
+beforeAll(async () => {
+  target = await Target.start();
+});
+afterAll(() => target?.stop());
+
+/** A browser that has been asked. */
+async function asked(browser = new Browser()): Promise<{ browser: Browser; page: Page }> {
+  const page = await browser.open((await target.client()).authorizationUrl(), redirectUri);
+  return { browser, page };
+}
+
+/** Goes as far as the provider's answer, and catches it before the callback has it. */
+async function caught(browser: Browser): Promise<string> {
+  const { page } = await asked(browser);
+  const signIn = await browser.submit(page, { answer: 'approve' }, `${target.origin}/callback`);
+  if (signIn.url.startsWith(target.origin)) return signIn.url;
+  return (await browser.submit(signIn, { username: 'ada', password: 'ada' }, `${target.origin}/callback`)).url;
+}
+
+/** Sends the page's form as another page would. */
+function forge(page: Page, headers: Record<string, string>, fields: Record<string, string> = {}): Promise<Response> {
+  const form = formOf(page);
+  const body = new URLSearchParams({ ...form.fields, answer: 'approve', ...fields });
+  return fetch(form.action, { method: 'POST', headers, body, redirect: 'manual' });
+}
+
+test('A42: a user who is signed in at the provider is asked about every client, every time', async () => {
+  const browser = new Browser();
+  await browser.open(await caught(browser), redirectUri);
+  for (const name of ['By hand', 'Another']) {
+    const client = await target.client({ client_name: name });
+    for (const change of [{}, { prompt: 'login' }, { approval_prompt: 'auto' }]) {
+      const page = await browser.open(client.authorizationUrl(change), redirectUri);
+      expect(page.html).toContain(`Connect ${name}?`);
+    }
+  }
+});
+
+test('A43: the callback counts only in the browser that consented, and elsewhere ends the sign-in', async () => {
+  const [attacker, victim] = [new Browser(), new Browser()];
+  const url = await caught(attacker);
+  const before = await target.items('G#');
+  expectPage(await victim.open(url, redirectUri), 403);
+  expect((await attacker.open(url, redirectUri)).html).toContain('has been completed already');
+  expect(await target.items('G#')).toEqual(before);
+});
+
+test('A43: nor does it count in a browser that has consented to something else', async () => {
+  const [attacker, victim] = [new Browser(), new Browser()];
+  await caught(victim);
+  expectPage(await victim.open(await caught(attacker), redirectUri), 403);
+});
+
+test('A44: a consent counts only from the page that asked', async () => {
+  const { browser, page } = await asked();
+  const [other, before] = [await asked(), await target.items('UP#')];
+  const cookie = browser.cookieHeader(target.origin);
+  const [name] = cookie.split('=');
+  const forgeries: [string, Record<string, string>, Record<string, string>?][] = [
+    ['no cookie', {}],
+    ['the cookie of another flow', { cookie: other.browser.cookieHeader(target.origin) }],
+    ['another value in the cookie', { cookie: `${name}=${'x'.repeat(43)}` }],
+    ['an empty cookie', { cookie: `${name}=` }],
+    ['the cookie twice', { cookie: `${cookie}; ${name}=planted` }],
+    ['the question of another flow', { cookie }, formOf(other.page).fields],
+    ['a question that is none', { cookie }, { request: 'x'.repeat(43) }],
+    ['another site as its origin', { cookie, origin: 'https://evil.example' }],
+    ['a sandboxed page as its origin', { cookie, origin: 'null' }],
+    ['our name by another scheme', { cookie, origin: target.origin.replace('http:', 'https:') }],
+    ['another port as its origin', { cookie, origin: 'http://127.0.0.1:1' }],
+    ['another site by fetch metadata', { cookie, 'sec-fetch-site': 'cross-site' }],
+    ['a neighbour by fetch metadata', { cookie, 'sec-fetch-site': 'same-site' }],
+  ];
+  for (const [what, headers, fields] of forgeries) {
+    const answer = await forge(page, headers, fields);
+    expect([what, answer.headers.get('location')]).toEqual([what, null]);
+    expect([400, 403]).toContain(answer.status);
+    expect(answer.headers.getSetCookie()).toEqual([]);
+  }
+  expect(await target.items('UP#')).toEqual(before);
+  expect((await browser.submit(page, { answer: 'approve' }, redirectUri)).html).toContain('name="password"');
+});
+
+test.each(['', 'yes', 'Approve', 'approve '])('A44: the answer %j is none, and the question stays', async (answer) => {
+  const { browser, page } = await asked();
+  expectPage(await browser.submit(page, { answer }, redirectUri));
+  expect((await browser.submit(page, { answer: 'approve' }, redirectUri)).html).toContain('name="password"');
+});
+
+test('A44: a consent cannot be given by a link', async () => {
+  const { browser, page } = await asked();
+  const answer = await browser.open(
+    `${formOf(page).action}?${new URLSearchParams({ ...formOf(page).fields, answer: 'approve' })}`,
+  );
+  expect([answer.status, answer.headers.get('allow')]).toEqual([405, 'POST']);
+});
+
+test('A45: no page of ours can be framed', async () => {
+  const { browser, page } = await asked();
+  const pages = [
+    page,
+    await open((await target.client()).authorizationUrl({ client_id: 'dcr_unknown' })),
+    await new Browser().submit(page, { answer: 'approve' }),
+    await browser.open(`${target.origin}/callback?code=x&state=x`),
+  ];
+  for (const { headers } of pages) {
+    expect(headers.get('x-frame-options')).toBe('DENY');
+    expect(headers.get('content-security-policy')).toContain("frame-ancestors 'none'");
+  }
+});
+
+test('A46: two tabs at once both come to their end', async () => {
+  const browser = new Browser();
+  const tabs = await Promise.all([asked(browser), asked(browser)]);
+  for (const { page } of tabs) {
+    const next = await browser.submit(page, { answer: 'approve' }, redirectUri);
+    const back = next.url.startsWith(redirectUri)
+      ? next
+      : await browser.submit(next, { username: 'ada', password: 'ada' }, redirectUri);
+    expect(answerAt(back)).toMatchObject({ code: expect.stringMatching(/^hac1_/), iss: target.origin });
+  }
+});
+
+test('A46: tabs that nobody comes back to do not fill the browser’s cookies up', async () => {
+  const browser = new Browser();
+  const client = await target.client();
+  let last = await browser.open(client.authorizationUrl(), redirectUri);
+  for (let i = 0; i < 50; i++) last = await browser.open(client.authorizationUrl(), redirectUri);
+  // API Gateway takes 10,240 bytes of headers in all.
+  expect(browser.cookieHeader(target.origin).length).toBeLessThan(2048);
+  expect((await browser.submit(last, { answer: 'approve' }, redirectUri)).html).toContain('name="password"');
+});
+
+test.each([
+  '<script>alert(1)</script>',
+  '"><img src=x onerror=alert(1)>',
+  'javascript:alert(1)',
+  '\u202eevil',
+  'x'.repeat(3000),
+])('A49: what the provider says of a failure is not passed on: %j', async (text) => {
+  const browser = new Browser();
+  const { page } = await asked(browser);
+  const provider = new URL((await browser.submit(page, { answer: 'approve' }, 'http://localhost:')).url);
+  const failure = new URL(`${target.origin}/callback`);
+  failure.search = String(
+    new URLSearchParams({
+      error: 'server_error',
+      error_description: text,
+      error_uri: text,
+      state: provider.searchParams.get('state')!,
+      iss: `${provider.origin}/${provider.pathname.split('/')[1]}`,
+    }),
+  );
+  const back = await browser.open(failure.href, redirectUri);
+  expect(answerAt(back)).toEqual({
+    error: 'server_error',
+    error_description: 'The identity provider refused the sign-in.',
+    state: 'the-state',
+    iss: target.origin,
+  });
+});
+
+test('A49: what is in the address of a page is not in the page', async () => {
+  const markup = '<script>alert(1)</script>';
+  const pages = await Promise.all(
+    [
+      'authorize?client_id=',
+      'authorize?state=',
+      'callback?state=',
+      'callback?error=x&error_description=',
+      'callback?code=',
+    ].map((path) => open(`${target.origin}/${path}${encodeURIComponent(markup)}`)),
+  );
+  for (const page of pages) {
+    expectPage(page, page.status);
+    expect(page.html).not.toContain('alert(1)');
+  }
+});
+
+test.each<[string, string, string]>([
+  ['markup', '<script>alert(1)</script>', 'Connect &lt;script&gt;alert(1)&lt;/script&gt;?'],
+  ['attributes', '"\'><b onx=1>', 'Connect &quot;&#39;&gt;&lt;b onx=1&gt;?'],
+  ['entities', '&lt;b&gt;', 'Connect &amp;lt;b&amp;gt;?'],
+  ['direction marks', 'Cla\u202eude\u2066\u200f', 'Connect Claude?'],
+  ['zero-width characters', 'Cl\u200ba\u200cu\u200dd\u2060e\ufeff', 'Connect Claude?'],
+  ['invisible letters', '\u3164\u115f\u1160\uffa0\u034f\u2800', 'Connect Unnamed client?'],
+  ['tags and variation selectors', 'Claude\u{e0041}\ufe0f\u{e0100}', 'Connect Claude?'],
+  ['control characters and lines', 'Cla\u0000u\u001bde\r\n\u2028\u2029', 'Connect Claude?'],
+  ['nothing but space', ' \u00a0\u2003 ', 'Connect Unnamed client?'],
+  ['nothing', '', 'Connect Unnamed client?'],
+])('A50: of a client’s name %s is shown as mere text, or not at all', async (_what, name, shown) => {
+  const { html } = await open((await target.client({ client_name: name })).authorizationUrl());
+  expect(html).toContain(`<h1>${shown}</h1>`);
+  expect(html).not.toMatch(/<script|<img|<b /);
+});
+
+test('A50: a long name is cut, and never in the middle of a character', async () => {
+  const { html } = await open((await target.client({ client_name: '\u{1f600}'.repeat(200) })).authorizationUrl());
+  const [, name = ''] = /<h1>Connect (.*)\?<\/h1>/.exec(html)!;
+  expect(name).toMatch(/^(\u{1f600})+…$/u);
+  expect(Array.from(name).length).toBeLessThanOrEqual(80);
+});
+
+test('A50: nothing of what a client says of itself is loaded or linked', async () => {
+  const hostile = 'https://evil.example/x';
+  const client = await target.client({
+    client_uri: hostile,
+    logo_uri: hostile,
+    policy_uri: 'javascript:alert(1)',
+    tos_uri: hostile,
+    contacts: [hostile],
+    software_statement: hostile,
+  });
+  const { html, headers } = await open(client.authorizationUrl({ scope: 'mcp <b>' }));
+  expect(html).not.toMatch(/evil\.example|javascript:|<script|<img|<a |<link|url\(|<b>/);
+  expect(headers.get('content-security-policy')).toMatch(/^default-src 'none'; style-src 'sha256-[\w+/]+=*';/);
+});
+
+test('A50: who asks, where the answer goes and what for are shown', async () => {
+  const { html } = await open((await target.client()).authorizationUrl());
+  for (const text of ['Nobody has verified', '>127.0.0.1<', `${target.origin}/mcp`, 'Deny'])
+    expect(html).toContain(text);
+  const hosted = await target.client({ redirect_uris: ['https://c.example/cb'] });
+  const page = await open(hosted.authorizationUrl({ redirect_uri: 'https://c.example/cb' }));
+  expect(page.html).toContain('>c.example<');
+});
+
+test('A51: a callback that nobody waits for leads nowhere', async () => {
+  const browser = new Browser();
+  const url = await caught(browser);
+  for (const callback of ['', '?', '?code=x', '?code=x&state=', '?state=a&state=b']) {
+    expectPage(await browser.open(`${target.origin}/callback${callback}`));
+  }
+  for (const callback of ['?code=x&state=unknown', `?state=${'x'.repeat(5000)}`, '?error=access_denied&state=x']) {
+    expectPage(await browser.open(`${target.origin}/callback${callback}`), 403);
+  }
+  expect((await browser.open(url, redirectUri)).status).toBe(303);
+  expectPage(await browser.open(url, redirectUri), 403);
+});
+
+test('A51: a callback counts once, also when it comes twice at once', async () => {
+  const browser = new Browser();
+  const url = await caught(browser);
+  const headers = { cookie: browser.cookieHeader(target.origin) };
+  const answers = await Promise.all(Array.from({ length: 10 }, () => fetch(url, { headers, redirect: 'manual' })));
+  const codes = answers.map((each) => each.headers.get('location')).filter((location) => location?.includes('code='));
+  expect(codes).toHaveLength(1);
+});
+
+test('A51: a consent counts once, also when it comes twice at once', async () => {
+  const { browser, page } = await asked();
+  const cookie = browser.cookieHeader(target.origin);
+  const answers = await Promise.all(Array.from({ length: 10 }, () => forge(page, { cookie })));
+  expect(answers.filter(({ status }) => status === 303)).toHaveLength(1);
+});
+
+test('A53: the code and state of an attacker do not sign a victim in', async () => {
+  const [attacker, victim] = [new Browser(), new Browser()];
+  const hers = new URL(await caught(victim));
+  const his = new URL(await caught(attacker));
+  expectPage(await victim.open(his.href, redirectUri), 403);
+  hers.searchParams.set('code', his.searchParams.get('code')!);
+  expect(answerAt(await victim.open(hers.href, redirectUri))).toMatchObject({ error: 'server_error' });
+});
+
+test('A54: no is passed on to the client, and leaves nothing behind', async () => {
+  const before = await target.items('G#');
+  const { browser, page } = await asked();
+  const back = await browser.submit(page, { answer: 'deny' }, redirectUri);
+  expect(answerAt(back)).toEqual({ error: 'access_denied', state: 'the-state', iss: target.origin });
+  expect((await browser.submit(page, { answer: 'approve' })).html).toContain('has been answered already');
+  expect(await target.items('G#')).toEqual(before);
+});
+
+test('A54: so is the provider’s no', async () => {
+  const [before, browser] = [await target.items('G#'), new Browser()];
+  const { page } = await asked(browser);
+  const provider = new URL((await browser.submit(page, { answer: 'approve' }, 'http://localhost:')).url);
+  const denial = new URL(`${target.origin}/callback?error=access_denied`);
+  denial.searchParams.set('state', provider.searchParams.get('state')!);
+  denial.searchParams.set('iss', `${provider.origin}/${provider.pathname.split('/')[1]}`);
+  expect(answerAt(await browser.open(denial.href, redirectUri))).toEqual({
+    error: 'access_denied',
+    error_description: 'The identity provider did not let the user in.',
+    state: 'the-state',
+    iss: target.origin,
+  });
+  expectPage(await browser.open(denial.href, redirectUri), 403);
+  expect(await target.items('G#')).toEqual(before);
+});

@@ -1,0 +1,428 @@
+import fc from 'fast-check';
+import { memoryStores } from '../../lambda/adapters/memory.ts';
+import { authorize, facadeCaller } from '../../lambda/core/authorizer.ts';
+import { browserCookie } from '../../lambda/core/oauth/cookies.ts';
+import { OAuthError } from '../../lambda/core/oauth/error.ts';
+import type { Facade } from '../../lambda/core/oauth/facade.ts';
+import { isOurResource } from '../../lambda/core/oauth/metadata.ts';
+import { formParameters } from '../../lambda/core/oauth/parameters.ts';
+import { matchesRegistered, mayRegister, mayUse } from '../../lambda/core/oauth/redirect-uri.ts';
+import { answerOAuth } from '../../lambda/core/oauth/routes.ts';
+import { type MacKey, mintRefreshToken, readRefreshToken } from '../../lambda/core/oauth/tokens.ts';
+import { initialize, postMcp } from '../e2e/oauth-client.ts';
+import { rawRequest, Target } from './target.ts';
+
+/** Whatever comes in, what is promised holds: first of the rules themselves, then through the front door. */
+
+jest.setTimeout(60_000);
+
+const MANY = { numRuns: 3000 };
+
+/** Texts made of what URLs are made of, and of what parsers disagree about. */
+const pieces = [
+  ...[
+    'https:',
+    'http:',
+    'HTTPS:',
+    'cursor:',
+    'javascript:',
+    'data:',
+    '//',
+    '/',
+    '\\',
+    '@',
+    '#',
+    '?',
+    ':',
+    '.',
+    '..',
+    '%',
+    '%2f',
+    '%00',
+  ],
+  ...[
+    '127.0.0.1',
+    '127.1',
+    '0x7f.1',
+    'localhost',
+    '[::1]',
+    'c.example',
+    'evil.example',
+    '33418',
+    '99999',
+    '0',
+    'cb',
+    'x=1',
+    '*',
+  ],
+  ...['\t', '\n', '\r', ' ', '\u0000', '\u00ad', '\uff0f', '\u3002', '\u{1f600}', 'é', '&', ';', '=', '+', '[', ']'],
+];
+const urlLike = fc.oneof(
+  fc.array(fc.constantFrom(...pieces), { maxLength: 10 }).map((parts) => parts.join('')),
+  fc.array(fc.constantFrom(...pieces), { maxLength: 6 }).map((parts) => `https://c.example/${parts.join('')}`),
+  fc.array(fc.constantFrom(...pieces), { maxLength: 6 }).map((parts) => `http://127.0.0.1${parts.join('')}`),
+  fc.webUrl({ withFragments: true, withQueryParameters: true }),
+  fc.string({ unit: 'grapheme' }),
+);
+
+/** A registered URI with one piece put in, taken out or exchanged somewhere. */
+const nearly = (uri: string) =>
+  fc
+    .tuple(fc.nat({ max: uri.length }), fc.nat({ max: 3 }), fc.constantFrom('', ...pieces))
+    .map(([at, length, piece]) => uri.slice(0, at) + piece + uri.slice(at + length));
+
+const loopbackHosts = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/;
+const withoutPort = (uri: string) => {
+  const url = new URL(uri);
+  url.port = '';
+  return url.href;
+};
+
+describe('the rules', () => {
+  test('a redirect URI that may be registered is https, loopback or an application’s, and reads as browsers read it', () => {
+    fc.assert(
+      fc.property(urlLike, (uri) => {
+        if (!mayRegister(uri)) return;
+        const url = new URL(uri);
+        expect([url.username, url.password, url.hash]).toEqual(['', '', '']);
+        expect(uri).toMatch(/^[!-~]+$/);
+        expect(uri).not.toMatch(/[\\#]/);
+        if (url.protocol === 'http:') expect(url.hostname).toMatch(loopbackHosts);
+        else expect(url.protocol).not.toMatch(/^(javascript|data|vbscript|file|blob|about|intent|view-source):$/);
+        if (mayUse(uri, [])) expect(url.protocol).toMatch(/^https?:$/);
+      }),
+      MANY,
+    );
+  });
+
+  test.each([
+    'https://c.example/cb?x=1',
+    'http://127.0.0.1:8080/cb',
+    'http://localhost/cb',
+    'http://[::1]/cb',
+    'cursor://x/cb',
+  ])('of what is nearly %s nothing is used but itself, and on loopback its ports', (registered) => {
+    fc.assert(
+      fc.property(fc.oneof(nearly(registered), urlLike), (requested) => {
+        if (!matchesRegistered(requested, [registered]) || !mayUse(requested, ['cursor'])) return;
+        if (requested === registered) return;
+        expect(new URL(registered).hostname).toMatch(loopbackHosts);
+        expect(withoutPort(requested)).toBe(withoutPort(registered));
+      }),
+      MANY,
+    );
+  });
+
+  test('a resource that is taken for ours is at our origin', () => {
+    fc.assert(
+      fc.property(fc.oneof(urlLike, nearly('https://c.example/mcp')), (resource) => {
+        if (!isOurResource(resource, 'https://c.example')) return;
+        const url = new URL(resource);
+        expect([url.origin, url.username, url.hash]).toEqual(['https://c.example', '', '']);
+        expect(['/', '/mcp', '/mcp/']).toContain(url.pathname);
+      }),
+      MANY,
+    );
+  });
+
+  test('a form is read, or refused in OAuth’s own words', async () => {
+    const body = fc.oneof(
+      fc.uint8Array({ maxLength: 200 }),
+      urlLike.map((text) => new TextEncoder().encode(text)),
+    );
+    const type = fc.oneof(
+      fc.constantFrom('application/x-www-form-urlencoded', 'APPLICATION/X-WWW-FORM-URLENCODED; x'),
+      fc.string({ unit: 'grapheme-ascii' }),
+    );
+    await fc.assert(
+      fc.asyncProperty(body, type, async (bytes, contentType) => {
+        const headers = { 'content-type': contentType };
+        const request = new Request('http://h/token', { method: 'POST', headers, body: new Uint8Array(bytes) });
+        try {
+          (await formParameters(request)).get('code');
+        } catch (error) {
+          expect(error).toBeInstanceOf(OAuthError);
+        }
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
+  test('a registration is accepted or refused, and stores nothing that may not be registered', async () => {
+    const { clients } = memoryStores();
+    const rules = { publicUrl: 'https://h', redirectSchemes: [], dynamicRegistration: { mode: 'open', allowed: [] } };
+    const facade = { clients, rules, now: () => 1_800_000_000, log: () => undefined } as unknown as Facade;
+    const member = fc.oneof(fc.jsonValue(), fc.array(urlLike, { maxLength: 4 }), urlLike);
+    const names = fc.constantFrom(
+      'redirect_uris',
+      'client_name',
+      'application_type',
+      'client_id',
+      '__proto__',
+      'constructor',
+      'toString',
+    );
+    const bodies = fc.oneof(
+      fc.dictionary(names, member).map((body) => JSON.stringify(body)),
+      fc
+        .tuple(fc.array(urlLike, { minLength: 1, maxLength: 4 }), member)
+        .map(([redirect_uris, client_name]) => JSON.stringify({ redirect_uris, client_name })),
+      fc.json(),
+      fc.string({ unit: 'binary' }),
+    );
+    await fc.assert(
+      fc.asyncProperty(bodies, async (body) => {
+        const answer = await answerOAuth(
+          facade,
+          new Request('https://h/register', { method: 'POST', headers: { 'content-type': 'application/json' }, body }),
+        );
+        const said = (await answer.json()) as {
+          error?: string;
+          client_id: string;
+          redirect_uris: string[];
+          client_name: string;
+        };
+        if (answer.status === 201) {
+          expect(said.client_id).toMatch(/^dcr_[\w-]{43}$/);
+          expect(said.redirect_uris.every(mayRegister)).toBe(true);
+          expect(said.client_name).not.toMatch(/[\p{C}\p{Zl}\p{Zp}]/u);
+          expect(Array.from(said.client_name).length).toBeLessThanOrEqual(80);
+        } else {
+          expect([answer.status, said.error]).toEqual([
+            400,
+            expect.stringMatching(/^invalid_(client_metadata|redirect_uri)$/),
+          ]);
+        }
+      }),
+      MANY,
+    );
+  });
+
+  describe('a refresh token', () => {
+    const key: MacKey = {
+      load: () =>
+        crypto.subtle.importKey('raw', new Uint8Array(32), { name: 'HMAC', hash: 'SHA-256' }, false, [
+          'sign',
+          'verify',
+        ]),
+    };
+    const grant = 'g'.repeat(22);
+
+    test('is read as what it was minted for', async () => {
+      await fc.assert(
+        fc.asyncProperty(fc.integer({ min: 1, max: 999_999_999 }), async (generation) => {
+          expect(await readRefreshToken(await mintRefreshToken(grant, generation, key), key)).toEqual({
+            grant,
+            generation,
+          });
+        }),
+      );
+    });
+
+    test('that was changed anywhere is none', async () => {
+      const genuine = await mintRefreshToken(grant, 7, key);
+      // Of the last character two bits mean nothing, so it may be spelt in four ways.
+      const at = fc.nat({ max: genuine.length - 2 });
+      await fc.assert(
+        fc.asyncProperty(at, fc.nat({ max: 3 }), fc.string({ maxLength: 3 }), async (start, length, piece) => {
+          const changed = genuine.slice(0, start) + piece + genuine.slice(start + length);
+          if (changed.slice(0, -1) !== genuine.slice(0, -1))
+            expect(await readRefreshToken(changed, key)).toBeUndefined();
+        }),
+        MANY,
+      );
+    });
+
+    test('that was made up is none', async () => {
+      const madeUp = fc.oneof(
+        fc.string({ unit: 'binary' }),
+        fc.stringMatching(/^hrt1_[\w-]{22}\.[1-9]\d{0,8}\.[\w-]{43}$/),
+      );
+      await fc.assert(
+        fc.asyncProperty(madeUp, async (token) => expect(await readRefreshToken(token, key)).toBeUndefined()),
+        MANY,
+      );
+    });
+  });
+
+  test('an Authorization header that names no single token never reaches the verifier', async () => {
+    const asked: string[] = [];
+    const verifier = { verify: async (token: string) => void asked.push(token) };
+    const header = fc.oneof(
+      fc.string({ unit: 'binary' }),
+      fc.tuple(fc.constantFrom('Bearer ', 'bearer  ', 'Basic ', ''), fc.string()).map((parts) => parts.join('')),
+    );
+    await fc.assert(
+      fc.asyncProperty(fc.array(header, { maxLength: 3 }), async (headers) => {
+        asked.length = 0;
+        expect(await authorize(headers, verifier, facadeCaller)).toBeUndefined();
+        for (const token of asked) {
+          expect([headers.length, token]).toEqual([1, expect.stringMatching(/^[\w\-.~+/]+=*$/)]);
+          expect(headers[0]).toMatch(/^bearer +/i);
+        }
+      }),
+      MANY,
+    );
+  });
+
+  test('a cookie is read from exactly one pair of its own name', () => {
+    const cookie = browserCookie('consent', 'h'.repeat(43), 'https://h');
+    const name = `__Host-consent-${'h'.repeat(16)}`;
+    const pair = fc.oneof(
+      fc.constantFrom(
+        `${name}=value`,
+        `${name}=`,
+        `x${name}=evil`,
+        `${name}x=evil`,
+        `${name.toLowerCase()}=evil`,
+        ` ${name} =evil`,
+        name,
+        'a=b',
+        '',
+      ),
+      fc.string({ unit: fc.constantFrom('a', '=', ' ', '"', ',', '\\') }),
+    );
+    fc.assert(
+      fc.property(fc.array(pair, { maxLength: 5 }), fc.constantFrom('; ', ';', ';  '), (pairs, separator) => {
+        const headers = { cookie: pairs.join(separator) };
+        const own = pairs
+          .join(separator)
+          .split(/; */)
+          .filter((each) => each.startsWith(`${name}=`));
+        const read = cookie.read({ headers: new Headers(headers) } as Request);
+        expect(read).toBe(own.length === 1 ? own[0]!.trimEnd().slice(name.length + 1) : undefined);
+      }),
+      MANY,
+    );
+  });
+});
+
+describe('the front door', () => {
+  let target: Target;
+  let valid: Record<string, string>;
+  let token: string;
+  beforeAll(async () => {
+    target = await Target.start();
+    const { client, tokens } = await target.signedIn();
+    token = tokens.access_token;
+    const query = new URL(client.authorizationUrl()).searchParams;
+    valid = {
+      ...Object.fromEntries(query),
+      grant_type: 'authorization_code',
+      code: 'hac1_x',
+      code_verifier: client.verifier,
+      refresh_token: tokens.refresh_token,
+      token: 'x',
+    };
+  });
+  afterAll(() => target?.stop());
+
+  const paths = [
+    '/authorize',
+    '/token',
+    '/register',
+    '/revoke',
+    '/consent',
+    '/callback',
+    '/jwks.json',
+    '/mcp',
+    '/.well-known/openid-configuration',
+    '/x',
+  ];
+  const names = [
+    'client_id',
+    'redirect_uri',
+    'response_type',
+    'state',
+    'scope',
+    'resource',
+    'code_challenge',
+    'code',
+    'grant_type',
+    'refresh_token',
+    'request',
+    'answer',
+    'token',
+    'error',
+  ];
+  const value = fc.oneof(
+    urlLike,
+    fc.string({ unit: 'binary', maxLength: 300 }),
+    fc.constantFrom('x'.repeat(3000), '', 'authorization_code', 'refresh_token'),
+  );
+  const request = fc.record({
+    method: fc.constantFrom('GET', 'POST', 'POST', 'PUT', 'DELETE', 'HEAD', 'OPTIONS', 'PATCH'),
+    path: fc.constantFrom(...paths),
+    changes: fc.dictionary(fc.constantFrom(...names), value, { maxKeys: 4 }),
+    added: fc.constantFrom('', '&state=again', '&client_id=again', '&%', '&=', '&__proto__=x', '&%ff=%fe'),
+    type: fc.constantFrom(
+      'application/x-www-form-urlencoded',
+      'application/json',
+      'text/plain',
+      'multipart/form-data',
+      ';',
+      '',
+    ),
+    cookie: fc.string({ unit: fc.constantFrom('a', '=', ';', ' ', '-', '_'), maxLength: 30 }),
+    raw: fc.option(fc.string({ unit: 'binary', maxLength: 200 })),
+  });
+
+  test('never fails, never redirects but to a registered URI, and writes only what it has agreed to', async () => {
+    const before = await target.items();
+    let agreed = 0;
+    await fc.assert(
+      fc.asyncProperty(request, async ({ method, path, changes, added, type, cookie, raw }) => {
+        const parameters = new URLSearchParams({ ...valid, ...changes }).toString() + added;
+        const headers: [string, string][] = [
+          ['Content-Type', type],
+          ['Cookie', cookie],
+        ];
+        const inQuery = method === 'GET' || path === '/callback';
+        const body = method === 'POST' || method === 'PUT' ? (raw ?? parameters) : '';
+        const answer = await rawRequest(target.origin + path + (inQuery ? `?${parameters}` : ''), {
+          method,
+          headers,
+          body,
+        });
+        expect(answer.status).toBeLessThan(500);
+        if (answer.headers.location !== undefined) {
+          expect(answer.headers.location).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/callback\?/);
+          expect(new URL(answer.headers.location).searchParams.has('code')).toBe(false);
+        }
+        if (answer.status === 200 || answer.status === 201) agreed++;
+      }),
+      { numRuns: 400 },
+    );
+    const after = await target.items();
+    expect(after.length - before.length).toBeLessThanOrEqual(agreed);
+    expect(after.filter(({ pk }) => /^(G|T|CO|UP|S|N)#/.test(pk)).length).toBe(
+      before.filter(({ pk }) => /^(G|T|CO|UP|S|N)#/.test(pk)).length,
+    );
+  });
+
+  test('answers any message to /mcp in the protocol’s own words', async () => {
+    const started = await postMcp(target.origin, token, initialize);
+    const session = { 'mcp-session-id': started.headers.get('mcp-session-id')! };
+    const member = fc.oneof(
+      fc.jsonValue({ maxDepth: 2 }),
+      fc.constantFrom('2.0', 'tools/call', 'tools/list', 'ping', 'note', 1, null),
+    );
+    const message = fc.oneof(
+      fc.dictionary(fc.constantFrom('jsonrpc', 'id', 'method', 'params', 'result', 'error'), member),
+      fc.record({
+        jsonrpc: fc.constant('2.0'),
+        id: fc.nat(),
+        method: fc.constantFrom('tools/call', 'tools/list', 'ping', 'initialize', 'x'),
+        params: member,
+      }),
+    );
+    await fc.assert(
+      fc.asyncProperty(message, async (body) => {
+        const answer = await postMcp(target.origin, token, body, session);
+        expect(answer.status).toBeLessThan(500);
+        await answer.text();
+      }),
+      { numRuns: 200 },
+    );
+  });
+});

@@ -1,0 +1,265 @@
+import { Browser, formOf } from '../e2e/browser.ts';
+import { type OAuthClient, redirectUri, register } from '../e2e/oauth-client.ts';
+import { answerAt, expectPage, open, refusal, Target } from './target.ts';
+
+jest.setTimeout(60_000);
+
+let target: Target;
+let hosted: OAuthClient;
+let native: OAuthClient;
+beforeAll(async () => {
+  target = await Target.start();
+  hosted = await target.client({ redirect_uris: ['https://c.example/cb'] });
+  native = await target.client({ redirect_uris: ['http://127.0.0.1/cb'] });
+});
+afterAll(() => target?.stop());
+
+const asking = (client: OAuthClient, uri: string | undefined) => open(client.authorizationUrl({ redirect_uri: uri }));
+const isAsked = /<h1>Connect /;
+
+test.each([
+  'https://evil.example/cb',
+  'https://c.example.evil.example/cb',
+  'http://127.0.0.1/cb',
+  'cursor://x/cb',
+  '/cb',
+  'cb',
+  '*',
+])('A11: an unregistered redirect URI leads nowhere: %s', async (uri) => expectPage(await asking(hosted, uri)));
+
+test.each([
+  'https://c.example/cb/',
+  'https://c.example/cb/x',
+  'https://c.example/cbx',
+  'https://c.example/c',
+  'https://c.example/',
+  'https://c.example',
+  'https://c.example/cb?',
+  'https://c.example/cb?x=1',
+  'https://c.example/cb#',
+  'https://c.example/CB',
+  'https://C.example/cb',
+  'HTTPS://c.example/cb',
+  'https://c.example:443/cb',
+  'https://c.example:8443/cb',
+  'http://c.example/cb',
+  'https://c.example./cb',
+  'https://c.example//cb',
+  'https://c.example/./cb',
+  'https://c.example/x/../cb',
+  'https://c.example/%63b',
+  'https://c.example/cb%00',
+  'https://c.example/cb%0d%0aLocation:%20https://evil.example',
+  'https:\\\\c.example\\cb',
+  'https://c.example\\@evil.example/cb',
+  ' https://c.example/cb',
+  'https://c.example/cb ',
+  'https://c.example/c\tb',
+  'https://sub.c.example/cb',
+])('A12: what is not the very string that was registered leads nowhere: %j', async (uri) => {
+  expectPage(await asking(hosted, uri));
+});
+
+test('A12: the very string is accepted', async () => {
+  expect((await asking(hosted, 'https://c.example/cb')).html).toMatch(isAsked);
+});
+
+test.each([
+  'https://c.example@evil.example/cb',
+  'https://c.example:x@evil.example/cb',
+  'https://@evil.example/cb',
+  'http://127.0.0.1@evil.example/cb',
+  'http://127.0.0.1:80@evil.example/cb',
+  'cursor://c.example@evil.example/cb',
+])('A14: a user before the host is refused: %s', async (uri) => {
+  expect(await refusal(await register(target.origin, { redirect_uris: [uri] }))).toEqual([400, 'invalid_redirect_uri']);
+  for (const client of [hosted, native]) expectPage(await asking(client, uri));
+});
+
+test.each(['https://c.example/cb#x', 'https://c.example/cb#', 'http://127.0.0.1/cb#x', 'cursor://x/cb#x'])(
+  'A16: a fragment is refused: %s',
+  async (uri) => {
+    expect(await refusal(await register(target.origin, { redirect_uris: [uri] }))).toEqual([
+      400,
+      'invalid_redirect_uri',
+    ]);
+    for (const client of [hosted, native]) expectPage(await asking(client, uri));
+  },
+);
+
+test.each([
+  'javascript:alert(1)',
+  ' JaVaScRiPt:alert(1)',
+  'JAVASCRIPT://c.example/%0aalert(1)',
+  'javascript://c.example/%0aalert(1)',
+  'java\tscript:alert(1)',
+  'java\nscript://alert(1)',
+  '\u0000javascript:alert(1)',
+  'data:text/html,x',
+  'data://text/html,x',
+  'vbscript:x',
+  'vbscript://x',
+  'file:///etc/passwd',
+  'blob:https://c.example/x',
+  'about:blank',
+  'about://blank',
+  'view-source:https://c.example/',
+  'view-source://c.example/',
+  'intent://c.example/#Intent;end',
+  'intent://c.example/',
+  'filesystem:https://c.example/x',
+  'jar:https://c.example/!/',
+  'chrome://settings',
+  'ms-settings://x',
+  'search-ms://x',
+  'ws://c.example/',
+  'ftp://c.example/',
+  'mailto:a@c.example',
+  'tel:1',
+  '//c.example/cb',
+  'c.example/cb',
+  '',
+])('A17: a scheme that does something else is refused: %j', async (uri) => {
+  expect(await refusal(await register(target.origin, { redirect_uris: [uri] }))).toEqual([400, 'invalid_redirect_uri']);
+  expect(await refusal(await register(target.origin, { redirect_uris: ['https://c.example/cb', uri] }))).toEqual([
+    400,
+    'invalid_redirect_uri',
+  ]);
+  expectPage(await asking(hosted, uri));
+});
+
+test('A17: a scheme of an application may be registered beside others, and used only if the owner allows it', async () => {
+  const uris = ['cursor://anysphere.cursor-mcp/oauth/callback', 'unheard-of://x/callback'];
+  const client = await target.client({ redirect_uris: uris });
+  expect((await asking(client, uris[0])).html).toMatch(isAsked);
+  expectPage(await asking(client, uris[1]));
+});
+
+test.each([
+  'http://c.example/cb',
+  'http://localhost.evil.example/cb',
+  'http://127.0.0.1.evil.example/cb',
+  'http://evil.example#localhost/cb',
+  'http://0.0.0.0/cb',
+  'http://[::]/cb',
+  'http://[::ffff:127.0.0.1]/cb',
+  'http://[::2]/cb',
+  'http://2130706433/cb',
+  'http://0x7f.1/cb',
+  'http://0x7f000001/cb',
+  'http://0177.0.0.1/cb',
+  'http://127.1/cb',
+  'http://127.0.0.256/cb',
+  'http://128.0.0.1/cb',
+  'http://10.0.0.1/cb',
+  'http://192.168.0.1/cb',
+  'http://169.254.169.254/cb',
+  'http://localhost:/cb',
+  'http://localhost:99999/cb',
+  'http://localhost:x/cb',
+  'http://LOCALHOST/cb',
+  'http://localhost./cb',
+  'http:/localhost/cb',
+  'http:localhost/cb',
+  'http://ⓛocalhost/cb',
+])('A18: plain http is for this computer alone: %s', async (uri) => {
+  expect(await refusal(await register(target.origin, { redirect_uris: [uri] }))).toEqual([400, 'invalid_redirect_uri']);
+  expectPage(await asking(native, uri));
+});
+
+test.each(['http://127.0.0.1/cb', 'http://127.0.0.1:51234/cb', 'http://127.0.0.1:1/cb'])(
+  'A19: a native client may listen on any port: %s',
+  async (uri) => expect((await asking(native, uri)).html).toMatch(isAsked),
+);
+
+test.each([
+  'http://localhost:51234/cb',
+  'http://[::1]:51234/cb',
+  'http://127.0.0.2:51234/cb',
+  'http://127.0.0.1:51234/cb/',
+  'http://127.0.0.1:51234/other',
+  'http://127.0.0.1:51234/cb?x=1',
+  'http://127.0.0.1:51234',
+  'https://127.0.0.1:51234/cb',
+  'http://127.0.0.1:51234@evil.example/cb',
+  'http://127.0.0.1:51234.evil.example/cb',
+  'http://127.0.0.1:512345/cb',
+])('A19: of a native client only the port is free: %s', async (uri) => expectPage(await asking(native, uri)));
+
+test('A19: the port of a client that is not on this computer is not free', async () => {
+  const client = await target.client({ redirect_uris: ['https://c.example:8443/cb'] });
+  expectPage(await asking(client, 'https://c.example:8444/cb'));
+});
+
+test('A20: iss is in the answer exactly once, also where the registered URI holds one', async () => {
+  const client = await target.client({
+    redirect_uris: ['http://127.0.0.1/callback?iss=https://evil.example&code=x&keep=1'],
+  });
+  const uri = `${redirectUri}?iss=https://evil.example&code=x&keep=1`;
+  const page = await open(client.authorizationUrl({ redirect_uri: uri, scope: 'admin' }));
+  const answer = new URL(page.url).searchParams;
+  expect(answer.getAll('iss')).toEqual([target.origin]);
+  expect(answer.get('keep')).toBe('1');
+});
+
+test.each([
+  ['omitted', undefined],
+  ['empty', ''],
+])('A21: a redirect URI that is %s leads nowhere', async (_what, uri) => {
+  for (const client of [hosted, native]) expectPage(await asking(client, uri));
+});
+
+test('A22: a redirect URI sent twice leads nowhere, whichever of the two is right', async () => {
+  const [right, wrong] = ['https://c.example/cb', 'https://evil.example/cb'].map(encodeURIComponent);
+  for (const pair of [
+    [right, wrong],
+    [wrong, right],
+    [right, right],
+  ]) {
+    const url = hosted.authorizationUrl({ redirect_uri: undefined });
+    expectPage(await open(`${url}&redirect_uri=${pair.join('&redirect_uri=')}`));
+  }
+});
+
+test.each([
+  'http://127.0.0.1:1/callback',
+  'http://127.0.0.1:33418/callback/',
+  'http://localhost:33418/callback',
+  'https://evil.example/',
+])('A23: a code with another redirect URI is refused, and still good: %s', async (uri) => {
+  const { client, code } = await target.withCode();
+  expect(await refusal(await client.redeem(code, { redirect_uri: uri }))).toEqual([400, 'invalid_grant']);
+  expect((await client.redeem(code)).status).toBe(200);
+});
+
+test('A23: a code without a redirect URI is bound by PKCE alone', async () => {
+  const { client, code } = await target.withCode();
+  expect((await client.redeem(code, { redirect_uri: undefined })).status).toBe(200);
+});
+
+test('A25: an error goes to the client only once client and redirect URI are known to be right', async () => {
+  const client = await target.client();
+  const trusted = await open(client.authorizationUrl({ scope: 'admin' }));
+  expect(trusted.status).toBe(303);
+  expect(answerAt(trusted)).toMatchObject({ error: 'invalid_scope', state: 'the-state', iss: target.origin });
+  expectPage(await open(client.authorizationUrl({ scope: 'admin', redirect_uri: 'https://evil.example/' })));
+  expectPage(await open(client.authorizationUrl({ scope: 'admin', client_id: 'dcr_unknown' })));
+});
+
+test('A26: every redirect after a POST is 303', async () => {
+  const client = await target.client();
+  const asked = new URL(client.authorizationUrl({ scope: 'admin' }));
+  const posted = await fetch(`${target.origin}/authorize`, {
+    method: 'POST',
+    body: asked.searchParams,
+    redirect: 'manual',
+  });
+  expect(posted.status).toBe(303);
+  for (const answer of ['approve', 'deny']) {
+    const browser = new Browser();
+    const form = formOf(await browser.open(client.authorizationUrl(), redirectUri));
+    const headers = { cookie: browser.cookieHeader(target.origin) };
+    const body = new URLSearchParams({ ...form.fields, answer });
+    expect((await fetch(form.action, { method: 'POST', headers, body, redirect: 'manual' })).status).toBe(303);
+  }
+});

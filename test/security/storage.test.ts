@@ -1,0 +1,163 @@
+import { userKey } from '../../lambda/core/user-key.ts';
+import { Browser } from '../e2e/browser.ts';
+import { callTool, initialize, postMcp, redirectUri, type Tokens } from '../e2e/oauth-client.ts';
+import { expectPage, grantOf, type Item, open, refusal, Target } from './target.ts';
+
+/** Somebody who can write into the table, and a table that keeps what has expired. */
+
+jest.setTimeout(60_000);
+
+let target: Target;
+beforeAll(async () => {
+  target = await Target.start();
+});
+afterAll(() => target?.stop());
+
+const now = () => Math.floor(Date.now() / 1000);
+const sealedOf = ({ sealed }: Item) => String(sealed);
+
+const identityTokens = (tokens: Tokens) => target.item(`T#${grantOf(tokens)}`);
+
+/** Asks for the tool that has to open the seal. */
+async function userinfo({ access_token }: Tokens): Promise<string> {
+  const started = await postMcp(target.origin, access_token, initialize);
+  const session = { 'mcp-session-id': started.headers.get('mcp-session-id')! };
+  return (await postMcp(target.origin, access_token, callTool('userinfo'), session)).text();
+}
+
+const mixtures: [string, (own: string[], other: string[]) => string[]][] = [
+  ['whole', (_own, other) => other],
+  ['the wrapped key alone', (own, other) => [other[0]!, own[1]!, own[2]!]],
+  ['the ciphertext alone', (own, other) => [own[0]!, other[1]!, other[2]!]],
+  ['with another nonce', (own, other) => [own[0]!, other[1]!, own[2]!]],
+];
+
+test.each(mixtures)('A112: tokens sealed for another grant do not open here: %s', async (_what, mix) => {
+  const [ada, alan] = await Promise.all([target.signedIn('ada'), target.signedIn('alan')]);
+  const [hers, his] = await Promise.all([identityTokens(ada.tokens), identityTokens(alan.tokens)]);
+  expect(await userinfo(alan.tokens)).toContain('alan');
+  const mixed = mix(sealedOf(his).split('.'), sealedOf(hers).split('.')).join('.');
+  await target.put({ ...his, sealed: mixed, expiresAt: now() - 1 });
+  expect(await userinfo(alan.tokens)).not.toMatch(/ada|alan@/);
+  const answer = await alan.client.refresh(alan.tokens.refresh_token);
+  expect(await refusal(answer)).toEqual([500, 'server_error']);
+  await target.put(his);
+  expect((await alan.client.refresh(alan.tokens.refresh_token)).status).toBe(200);
+});
+
+test.each([
+  ['one bit of the ciphertext', (sealed: string) => sealed.replace(/.$/, (end) => (end === 'A' ? 'Q' : 'A'))],
+  ['the end of the ciphertext', (sealed: string) => sealed.slice(0, -24)],
+  ['all but the key', (sealed: string) => sealed.split('.')[0]!],
+  ['everything', () => 'x'],
+])('A112: sealed tokens that lack %s do not open', async (_what, damage) => {
+  const { client, tokens } = await target.signedIn();
+  const item = await identityTokens(tokens);
+  await target.put({ ...item, sealed: damage(sealedOf(item)), expiresAt: now() - 1 });
+  expect(await refusal(await client.refresh(tokens.refresh_token))).toEqual([500, 'server_error']);
+});
+
+test('A112: the key of our refresh tokens does not open as anybody’s tokens, nor the other way about', async () => {
+  const { client, tokens } = await target.signedIn();
+  const [item, key] = [await identityTokens(tokens), await target.item('K#')];
+  await target.put({
+    ...item,
+    sealed: Object.values(key).find((value) => String(value).split('.').length === 3),
+    expiresAt: now() - 1,
+  });
+  expect(await refusal(await client.refresh(tokens.refresh_token))).toEqual([500, 'server_error']);
+});
+
+/** Leaves an item where it is, past its end, as DynamoDB does for up to two days. */
+async function expired(item: Item): Promise<void> {
+  const { ttl: _, ...rest } = item;
+  const past = now() - 1;
+  const times = ['expiresAt', 'idleExpiresAt', 'absoluteExpiresAt'].filter((name) => name in rest);
+  await target.put({ ...rest, ...Object.fromEntries(times.map((name) => [name, past])) });
+}
+
+const onlyNew = async (prefix: string, work: () => Promise<unknown>): Promise<Item> => {
+  const before = new Set((await target.items(prefix)).map(({ pk }) => pk));
+  await work();
+  return (await target.items(prefix)).find(({ pk }) => !before.has(pk))!;
+};
+
+test('A113: a client that has expired is unknown, at both ends', async () => {
+  const client = await target.client({ client_name: 'Expired' });
+  const code = await client.signIn('ada');
+  await expired(await target.item(`CL#${client.id}`));
+  expectPage(await open(client.authorizationUrl()));
+  expect(await refusal(await client.redeem(code))).toEqual([401, 'invalid_client']);
+});
+
+test('A113: a question that has expired cannot be answered', async () => {
+  const [browser, client] = [new Browser(), await target.client()];
+  const page = await browser.open(client.authorizationUrl(), redirectUri);
+  for (const item of await target.items('AR#')) await expired(item);
+  expectPage(await browser.submit(page, { answer: 'approve' }, redirectUri));
+});
+
+test('A113: a sign-in that has expired leads nowhere', async () => {
+  const [browser, client] = [new Browser(), await target.client()];
+  const consent = await browser.open(client.authorizationUrl(), redirectUri);
+  const signIn = await browser.submit(consent, { answer: 'approve' });
+  const back = await browser.submit(signIn, { username: 'ada', password: 'ada' }, `${target.origin}/callback`);
+  for (const item of await target.items('UP#')) await expired(item);
+  expectPage(await browser.open(back.url, redirectUri));
+});
+
+test('A113: a code that has expired is refused', async () => {
+  const client = await target.client();
+  let code = '';
+  const item = await onlyNew('CO#', async () => {
+    code = await client.signIn('ada');
+  });
+  await expired(item);
+  expect(await refusal(await client.redeem(code))).toEqual([400, 'invalid_grant']);
+});
+
+test.each(['idleExpiresAt', 'absoluteExpiresAt'])('A113: a grant whose %s is past is over', async (name) => {
+  const { client, tokens } = await target.signedIn();
+  const { ttl: _, ...grant } = await target.item(`G#${grantOf(tokens)}`);
+  await target.put({ ...grant, [name]: now() - 1 } as Item);
+  expect(await refusal(await client.refresh(tokens.refresh_token))).toEqual([400, 'invalid_grant']);
+  expect((await postMcp(target.origin, tokens.access_token, initialize)).status).toBe(401);
+});
+
+test('A113: a session that has expired is not gone on with', async () => {
+  const { tokens } = await target.signedIn();
+  const started = await postMcp(target.origin, tokens.access_token, initialize);
+  const id = started.headers.get('mcp-session-id')!;
+  await expired(await target.item(`S#${grantOf(tokens)}`));
+  const answer = await postMcp(target.origin, tokens.access_token, callTool('session'), { 'mcp-session-id': id });
+  expect([answer.status, answer.headers.get('mcp-session-id') === id]).toEqual([200, false]);
+});
+
+test('A113: what a user has remembered is forgotten in time', async () => {
+  const { tokens } = await target.signedIn('grace');
+  const started = await postMcp(target.origin, tokens.access_token, initialize);
+  const session = { 'mcp-session-id': started.headers.get('mcp-session-id')! };
+  const call = async (input: object) =>
+    (await postMcp(target.origin, tokens.access_token, callTool('note', { name: 'short', ...input }), session)).text();
+  await call({ text: 'remember me' });
+  for (const item of await target.items('N#')) await expired(item);
+  expect(await call({})).toContain('There is no note named short');
+});
+
+test('A113: a grant that was deleted early gives nothing', async () => {
+  const { client, tokens } = await target.signedIn();
+  await target.remove(await target.item(`G#${grantOf(tokens)}`));
+  expect(await refusal(await client.refresh(tokens.refresh_token))).toEqual([400, 'invalid_grant']);
+  expect((await postMcp(target.origin, tokens.access_token, initialize)).status).toBe(401);
+});
+
+test('A117: the same subject of two providers is two users, however the two are run together', async () => {
+  const keys = await Promise.all([
+    userKey('https://a.example', 'ada'),
+    userKey('https://b.example', 'ada'),
+    userKey('https://a.example/', 'ada'),
+    userKey('https://a.examplea', 'da'),
+    userKey('https://a.example', 'Ada'),
+  ]);
+  expect(new Set(keys).size).toBe(keys.length);
+});
