@@ -21,33 +21,6 @@ const session = () => ({ 'mcp-session-id': sessionOfAda });
 
 describe('a request to /mcp', () => {
   test.each([
-    ['no token', undefined],
-    ['a forged token', 'forged'],
-    ['an unsigned token', `${Buffer.from('{"alg":"none","typ":"at+jwt"}').toString('base64url')}.e30.`],
-    ['a token of 10 KB', 'x'.repeat(10_240)],
-  ])('with %s gets 401 and the challenge', async (_what, token) => {
-    for (const method of ['POST', 'GET', 'DELETE', 'HEAD']) {
-      const headers = { ...(token !== undefined && { authorization: `Bearer ${token}` }) };
-      const answer = await fetch(desk.mcpUrl, { method, headers });
-      expect(answer.status).toBe(401);
-      expect(answer.headers.get('www-authenticate')).toBe(
-        `Bearer resource_metadata="${desk.origin}/.well-known/oauth-protected-resource/mcp", scope="mcp"`,
-      );
-      expect(answer.headers.get('access-control-allow-origin')).toBe('*');
-    }
-  });
-
-  test('with a refresh token as bearer gets 401', async () => {
-    expect((await postMcp(desk.origin, ada.refresh_token, initialize)).status).toBe(401);
-  });
-
-  test('with one bit of the signature changed gets 401', async () => {
-    const [header, payload, signature] = ada.access_token.split('.');
-    const changed = `${signature![0] === 'A' ? 'B' : 'A'}${signature!.slice(1)}`;
-    expect((await postMcp(desk.origin, `${header}.${payload}.${changed}`, initialize)).status).toBe(401);
-  });
-
-  test.each([
     ['malformed JSON', '{"jsonrpc"', {}, 400, -32700],
     ['a body that is not UTF-8', '\ud800', {}, 400, -32700],
     ['no message', '42', {}, 400, -32600],
@@ -117,12 +90,5 @@ describe('a request to /mcp', () => {
     expect((await fetch(desk.mcpUrl, { method: 'DELETE', headers })).status).toBe(200);
     expect((await postMcp(desk.origin, ada.access_token, callTool('whoami'), named)).status).toBe(404);
     expect((await fetch(desk.mcpUrl, { method: 'DELETE', headers })).status).toBe(404);
-  });
-
-  test('from a browser’s preflight is answered without a token', async () => {
-    const answer = await fetch(desk.mcpUrl, { method: 'OPTIONS', headers: { origin: 'https://evil.example' } });
-    expect(answer.status).toBe(204);
-    expect(answer.headers.get('access-control-allow-origin')).toBe('*');
-    expect(answer.headers.get('access-control-allow-credentials')).toBeNull();
   });
 });

@@ -104,6 +104,7 @@ export class Provider {
             authorization_endpoint: `${this.issuer}/authorize`,
             token_endpoint: `${this.issuer}/token`,
             jwks_uri: `${this.issuer}/jwks`,
+            userinfo_endpoint: `${this.issuer}/userinfo`,
             revocation_endpoint: `${this.issuer}/revoke`,
             id_token_signing_alg_values_supported: ['RS256'],
           },
@@ -125,6 +126,10 @@ export class Provider {
         const asked = this.#codes.get(form.get('code') ?? '');
         return send(asked ? await this.onCode(asked) : { status: 400, body: { error: 'invalid_grant' } });
       }
+      case '/userinfo':
+        return send({ body: { sub: this.sub } });
+      case '/revoke':
+        return send({ body: {} });
       default:
         return send({ status: 404, body: {} });
     }

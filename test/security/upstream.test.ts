@@ -190,7 +190,7 @@ test.each<[string, () => TokenAnswer]>([
   expect((await client.refresh(tokens.refresh_token)).status).toBe(200);
 });
 
-test('A89: forty who ask at once cost the provider one refresh', async () => {
+test('A89: ten who ask at once cost the provider one refresh', async () => {
   const { client, tokens } = await signedIn();
   await due(tokens);
   let refreshes = 0;

@@ -97,10 +97,10 @@ async function refresh(facade: Facade, form: Parameters, { id: clientId, spend }
       await grants.revokeGrant(grant.id);
       throw invalid();
     }
-    const next = decision.kind === 'rotate' ? decision.state : grant.refresh;
+    const next = decision.state;
     const answer = await tokens(facade, grant, scopes, await mintRefreshToken(grant.id, next.head, macKey));
     await spend();
-    if (decision.kind === 'repeat') return answer;
+    if (next === grant.refresh) return answer;
     if (await grants.rotate(grant.id, grant.refresh.head, next, now() + rules.grantIdleSeconds)) return answer;
   }
   throw new Outage('The session table', new Error(`the grant changed ${ATTEMPTS} times during one refresh`));
