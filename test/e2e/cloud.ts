@@ -91,8 +91,8 @@ export class Cloud {
   }
 }
 
-/** A resource of a template: JSON whose shape differs by type. */
-// biome-ignore lint/suspicious/noExplicitAny: as it says
+/** The resources of a template. */
+// biome-ignore lint/suspicious/noExplicitAny: a template is JSON whose shape differs by type
 export type Resources = Record<string, { Type: string; Properties: any }>;
 
 /** The cloud assembly of the stack as it is, in a folder of its own. */
