@@ -106,9 +106,11 @@ export function memoryStores(): MemoryStores {
         const found = clients.get(id);
         return found && found.expiresAt > now ? copy(found) : undefined;
       },
-      async keep(id, expiresAt) {
+      async keep(id, now, expiresAt) {
         const found = clients.get(id);
-        if (found && found.expiresAt < expiresAt) clients.set(id, { ...found, expiresAt });
+        if (!found || found.expiresAt <= now) return false;
+        clients.set(id, { ...found, expiresAt });
+        return true;
       },
     },
 

@@ -134,7 +134,7 @@ describe.each(adapters)('the stores in %s', (_name, open) => {
     test('registering again finds the first registration and keeps the later end', async () => {
       const id = fresh('client');
       await stores.clients.register({ id, ...client });
-      await stores.clients.keep(id, now + 5000);
+      expect(await stores.clients.keep(id, now, now + 5000)).toBe(true);
       const again = await stores.clients.register({ id, ...client, createdAt: now + 50, expiresAt: now + 150 });
       expect(again.createdAt).toBe(now);
       expect(await stores.clients.client(id, now + 4999)).toMatchObject({ id, createdAt: now, expiresAt: now + 5000 });
@@ -148,13 +148,13 @@ describe.each(adapters)('the stores in %s', (_name, open) => {
       expect(await stores.clients.client(id, now + 100)).toMatchObject({ id });
     });
 
-    test('keeping an unknown client makes none, and never shortens', async () => {
+    test('a client that is unknown or has expired is not kept', async () => {
       const id = fresh('client');
-      await stores.clients.keep(id, now + 100);
+      expect(await stores.clients.keep(id, now, now + 100)).toBe(false);
       expect(await stores.clients.client(id, now)).toBeUndefined();
       await stores.clients.register({ id, ...client });
-      await stores.clients.keep(id, now + 1);
-      expect(await stores.clients.client(id, now + 50)).toMatchObject({ id });
+      expect(await stores.clients.keep(id, now + 100, now + 200)).toBe(false);
+      expect(await stores.clients.client(id, now + 100)).toBeUndefined();
     });
   });
 

@@ -6,7 +6,28 @@ import { ALONE, domain, happened, partition, reaching, type Table } from './tabl
 /** Bytes of an id that can stand in the table: a partition key has 2048 at most, and DynamoDB fails a longer one. */
 const LONGEST_ID = 2048 - partition.client('').length;
 
+/** Also false where there is no item. */
+const NOT_EXPIRED = 'expiresAt > :now';
+
 export function dynamoClientStore({ client: dynamodb, name: TableName }: Table): ClientStore {
+  const prolong = (
+    id: string,
+    expiresAt: number,
+    { condition, values }: { condition: string; values?: Record<string, number> },
+  ) =>
+    happened(
+      dynamodb.send(
+        new UpdateCommand({
+          TableName,
+          Key: { pk: partition.client(id), sk: ALONE },
+          UpdateExpression: 'SET expiresAt = :expires, #ttl = :expires',
+          ConditionExpression: condition,
+          ExpressionAttributeNames: { '#ttl': 'ttl' },
+          ExpressionAttributeValues: { ':expires': expiresAt, ...values },
+        }),
+      ),
+    );
+
   return {
     async register({ id, name, redirectUris, createdAt, expiresAt }) {
       // One update makes the client or finds it as it was. An item that has expired but still stands is made anew by
@@ -32,8 +53,9 @@ export function dynamoClientStore({ client: dynamodb, name: TableName }: Table):
         ),
       );
       const registered = domain<RegisteredClient>(Attributes!);
-      if (registered.expiresAt < expiresAt) await this.keep(id, expiresAt);
-      return registered;
+      if (registered.expiresAt >= expiresAt) return registered;
+      await prolong(id, expiresAt, { condition: 'expiresAt < :expires' });
+      return { ...registered, expiresAt };
     },
 
     async client(id, now) {
@@ -44,19 +66,6 @@ export function dynamoClientStore({ client: dynamodb, name: TableName }: Table):
       return Item && Item.expiresAt > now ? domain<RegisteredClient>(Item) : undefined;
     },
 
-    async keep(id, expiresAt) {
-      await happened(
-        dynamodb.send(
-          new UpdateCommand({
-            TableName,
-            Key: { pk: partition.client(id), sk: ALONE },
-            UpdateExpression: 'SET expiresAt = :expires, #ttl = :expires',
-            ConditionExpression: 'expiresAt < :expires',
-            ExpressionAttributeNames: { '#ttl': 'ttl' },
-            ExpressionAttributeValues: { ':expires': expiresAt },
-          }),
-        ),
-      );
-    },
+    keep: (id, now, expiresAt) => prolong(id, expiresAt, { condition: NOT_EXPIRED, values: { ':now': now } }),
   };
 }

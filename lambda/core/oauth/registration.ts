@@ -1,6 +1,6 @@
 import * as z from 'zod/mini';
 import { sha256 } from '../digest.ts';
-import { type Admission, type Client, displayName } from './client.ts';
+import { type Admission, displayName } from './client.ts';
 import { OAuthError } from './error.ts';
 import { isLoopback, mayRegister } from './redirect-uri.ts';
 
@@ -20,8 +20,8 @@ export interface ClientStore {
   register(client: RegisteredClient): Promise<RegisteredClient>;
   /** @returns the client unless it is unknown or has expired */
   client(id: string, now: number): Promise<RegisteredClient | undefined>;
-  /** Moves the expiry of a client that is in use. */
-  keep(id: string, expiresAt: number): Promise<void>;
+  /** Moves the expiry of a client that is in use; false when the client is unknown or has expired. */
+  keep(id: string, now: number, expiresAt: number): Promise<boolean>;
 }
 
 /** A client that nobody signs in with is forgotten after a day; one in use, 90 days after its last sign-in. */
@@ -94,8 +94,6 @@ export function allowsRedirect({ mode, allowed }: Admission, uri: string): boole
   return allowed.includes(protocol === 'https:' || isLoopback(uri) ? hostname : protocol.slice(0, -1));
 }
 
-/** Notes that a registered client was signed in with. Written at most once a day. */
-export async function noteUse({ id, expiresAt }: Client, clients: ClientStore, now: number): Promise<void> {
-  if (expiresAt === undefined) return;
-  if (expiresAt - now < USED_SECONDS - 24 * 3600) await clients.keep(id, now + USED_SECONDS);
-}
+/** Notes that a registered client was signed in with; false when it is no longer known. */
+export const noteUse = (id: string, clients: ClientStore, now: number): Promise<boolean> =>
+  clients.keep(id, now, now + USED_SECONDS);

@@ -42,11 +42,13 @@ async function redeemCode(facade: Facade, form: Parameters, requesting: Requesti
   const { id: clientId, spend } = requesting;
   const { clients, grants, macKey, now } = facade;
   const codeHash = await sha256(form.require('code'));
-  const client = requesting.client ?? (await findClient(facade, clientId));
-  if (!client) throw new OAuthError('invalid_client', 'this client is not registered here: register again');
   const code = await grants.findCode(codeHash);
   const wrong = (what: string) => new OAuthError('invalid_grant', what);
-  if (!code || code.client !== clientId) throw wrong('the code is unknown, or another client’s');
+  const unregistered = () => new OAuthError('invalid_client', 'this client is not registered here: register again');
+  if (!code || code.client !== clientId) {
+    if (!requesting.client && !(await findClient(facade, clientId))) throw unregistered();
+    throw wrong('the code is unknown, or another client’s');
+  }
   const redirectUri = form.get('redirect_uri');
   if (redirectUri !== undefined && redirectUri !== code.redirectUri)
     throw wrong('redirect_uri differs from the request');
@@ -66,7 +68,7 @@ async function redeemCode(facade: Facade, form: Parameters, requesting: Requesti
 
   const grant = { id: code.grant, user: code.user, client: clientId };
   const answer = await tokens(facade, grant, code.scopes, await mintRefreshToken(code.grant, 1, macKey));
-  await noteUse(client, clients, now());
+  if (!requesting.client && !(await noteUse(clientId, clients, now()))) throw unregistered();
   await spend();
   if (!(await grants.redeemCode(codeHash, now()))) throw wrong('the code has been used');
   return answer;
