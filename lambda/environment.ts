@@ -141,8 +141,9 @@ export const mcpVariables = {
   MCP_SESSION_TTL_HOURS: positive,
   /** What an expired or unknown session id gets: a fresh session, or 404. */
   STALE_SESSION: oneOf('renew', 'reject'),
+  /** KMS key that seals what tools give clients to bring back, and the identity provider's tokens. */
+  SEAL_KEY_ID: text,
   /** Set when the tools may ask for the user's token at the identity provider. */
-  SEAL_KEY_ID: optional(text),
   IDP_ISSUER: optional(text),
   IDP_CLIENT_ID: optional(text),
   IDP_CLIENT_SECRET_ARN: optional(text),

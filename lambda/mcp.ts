@@ -1,10 +1,11 @@
 import { type LambdaRuntime, streamResponse, toRequest } from './adapters/api-gateway.ts';
 import { dynamoIdentityTokenStore } from './adapters/dynamodb/identity-tokens.ts';
+import { dynamoRunStore } from './adapters/dynamodb/runs.ts';
+import { dynamoSealedKeyStore } from './adapters/dynamodb/sealed-keys.ts';
 import { dynamoSessionStore } from './adapters/dynamodb/sessions.ts';
 import { dynamoStateStore } from './adapters/dynamodb/state.ts';
 import { openTable } from './adapters/dynamodb/table.ts';
-import { openKms } from './adapters/kms.ts';
-import { kmsSealer } from './adapters/kms-sealer.ts';
+import { kmsSealerOnDemand } from './adapters/kms-on-demand.ts';
 import { log } from './adapters/log.ts';
 import { openIdRefresher } from './adapters/openid.ts';
 import { readSecret } from './adapters/secrets.ts';
@@ -13,6 +14,8 @@ import { epochSeconds } from './core/clock.ts';
 import type { ContextParts } from './core/context.ts';
 import { answerMcp, type Endpoint } from './core/endpoint.ts';
 import { IdentityTokenKeeper } from './core/identity-tokens.ts';
+import { RequestStates } from './core/request-state.ts';
+import { sealedKey } from './core/sealed-secret.ts';
 import { Server } from './core/server.ts';
 import { Sessions } from './core/session.ts';
 import { mcpVariables, readEnvironment } from './environment.ts';
@@ -27,13 +30,23 @@ const environment = readEnvironment(mcpVariables, process.env);
 const { PUBLIC_URL, TABLE_NAME } = environment;
 const table = openTable(TABLE_NAME);
 
+const sealer = kmsSealerOnDemand(environment.SEAL_KEY_ID, TABLE_NAME);
+const sessions = new Sessions(
+  dynamoSessionStore(table),
+  { ttlSeconds: environment.MCP_SESSION_TTL_HOURS * 3600, stale: environment.STALE_SESSION },
+  epochSeconds,
+);
+
 const endpoint: Endpoint = {
-  sessions: new Sessions(
-    dynamoSessionStore(table),
-    { ttlSeconds: environment.MCP_SESSION_TTL_HOURS * 3600, stale: environment.STALE_SESSION },
-    epochSeconds,
-  ),
-  server: new Server(createServer, (error) => log('mcp_refused', { message: error.message })),
+  sessions,
+  server: new Server({
+    create: createServer,
+    runs: dynamoRunStore(table),
+    requestStates: new RequestStates(sealedKey(dynamoSealedKeyStore(table), sealer, 'request-state'), epochSeconds),
+    note: (session, notes) => sessions.note(session, notes),
+    now: epochSeconds,
+    log,
+  }),
   context: { state: dynamoStateStore(table), identity: openIdentity(), now: epochSeconds, log },
   scopes,
   publicUrl: PUBLIC_URL,
@@ -42,11 +55,11 @@ const endpoint: Endpoint = {
 
 /** The identity provider's tokens, if the stack lets this function open them. */
 function openIdentity(): ContextParts['identity'] {
-  const { SEAL_KEY_ID, IDP_ISSUER, IDP_CLIENT_ID, IDP_CLIENT_SECRET_ARN, IDP_AUTHENTICATION } = environment;
-  if (!SEAL_KEY_ID || !IDP_ISSUER || !IDP_CLIENT_ID || !IDP_AUTHENTICATION) return undefined;
+  const { IDP_ISSUER, IDP_CLIENT_ID, IDP_CLIENT_SECRET_ARN, IDP_AUTHENTICATION } = environment;
+  if (!IDP_ISSUER || !IDP_CLIENT_ID || !IDP_AUTHENTICATION) return undefined;
   const tokens = new IdentityTokenKeeper({
     store: dynamoIdentityTokenStore(table),
-    sealer: kmsSealer(openKms(), SEAL_KEY_ID, TABLE_NAME),
+    sealer,
     identityProvider: openIdRefresher({
       issuer: IDP_ISSUER,
       clientId: IDP_CLIENT_ID,

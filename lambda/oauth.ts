@@ -21,8 +21,8 @@ import { IdentityTokenKeeper } from './core/identity-tokens.ts';
 import { ClientDocuments } from './core/oauth/documents.ts';
 import type { Facade } from './core/oauth/facade.ts';
 import { configuredClients } from './core/oauth/find-client.ts';
-import { sealedMacKey } from './core/oauth/mac-key.ts';
 import { answerOAuth } from './core/oauth/routes.ts';
+import { sealedKey } from './core/sealed-secret.ts';
 import { oauthVariables, readEnvironment } from './environment.ts';
 import { scopes } from './scopes.ts';
 
@@ -77,7 +77,7 @@ const facade: Facade = {
   flows: dynamoFlowStore(table),
   grants: dynamoGrantStore(table),
   signer: kmsSigner(kms, environment.SIGN_KEY_IDS),
-  macKey: sealedMacKey(dynamoSealedKeyStore(table), sealer),
+  macKey: sealedKey(dynamoSealedKeyStore(table), sealer, 'refresh-mac'),
   sealer,
   identityProvider,
   identityTokens: new IdentityTokenKeeper({

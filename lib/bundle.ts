@@ -24,7 +24,7 @@ const substitutes = {
  * Loaded only to fetch the client secret of an external identity provider, and then once in the life of a function:
  * Lambda's own copy will do.
  */
-const providedByLambda = ['@aws-sdk/client-secrets-manager'];
+const seldomNeeded = ['@aws-sdk/client-secrets-manager'];
 
 /**
  * A door as one CommonJS file, `index.cjs`. CommonJS because it starts faster than ESM, and the packages' ESM sources
@@ -34,8 +34,11 @@ const providedByLambda = ['@aws-sdk/client-secrets-manager'];
 export class Bundle extends AssetCode {
   readonly #mistakes: string[];
 
-  /** @param entry absolute path of the file that exports `handler` */
-  constructor(entry: string) {
+  /**
+   * @param entry absolute path of the file that exports `handler`
+   * @param providedByLambda packages that this door loads late and seldom, and for which Lambda's own copy will do
+   */
+  constructor(entry: string, providedByLambda: readonly string[] = []) {
     const mistakes: string[] = [];
     super(dirname(entry), {
       assetHashType: AssetHashType.OUTPUT,
@@ -45,7 +48,7 @@ export class Bundle extends AssetCode {
         command: [relative(root, entry)],
         local: {
           tryBundle(outputDirectory) {
-            mistakes.push(...build(entry, join(outputDirectory, 'index.cjs')));
+            mistakes.push(...build(entry, join(outputDirectory, 'index.cjs'), [...seldomNeeded, ...providedByLambda]));
             if (mistakes.length > 0) throw new Mistake(mistakes.join('\n'));
             return true;
           },
@@ -67,7 +70,7 @@ export class Bundle extends AssetCode {
 }
 
 /** @returns what is wrong with the source, as `file:line:column: text` */
-function build(entry: string, outfile: string): string[] {
+function build(entry: string, outfile: string, external: string[]): string[] {
   try {
     buildSync({
       entryPoints: [entry],
@@ -80,7 +83,7 @@ function build(entry: string, outfile: string): string[] {
       mainFields: ['module', 'main'],
       minify: true,
       alias: substitutes,
-      external: providedByLambda,
+      external,
       logLevel: 'silent',
     });
     return [];

@@ -12,6 +12,11 @@ export interface DoorProps {
   readonly entry: string;
   /** What the door reads at start; an absent variable is left out. */
   readonly environment: Record<string, string | undefined>;
+  /**
+   * AWS SDK clients that this door loads late and seldom: Lambda's own copies are used.
+   * @default - all that is imported is in the bundle
+   */
+  readonly providedByLambda?: readonly string[];
   readonly memoryMegabytes: number;
   readonly timeout: Duration;
   readonly logRetention: RetentionDays;
@@ -38,7 +43,7 @@ export class Door extends Construct implements IGrantable {
     this.handler = new LambdaFunction(this, 'Function', {
       runtime: Runtime.NODEJS_24_X,
       architecture: Architecture.ARM_64,
-      code: new Bundle(fileURLToPath(new URL(`../lambda/${props.entry}`, import.meta.url))),
+      code: new Bundle(fileURLToPath(new URL(`../lambda/${props.entry}`, import.meta.url)), props.providedByLambda),
       handler: 'index.handler',
       role,
       logGroup,

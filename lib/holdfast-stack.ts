@@ -52,9 +52,10 @@ export class HoldfastStack extends Stack {
       executeApiEndpoint: settings.domain === undefined,
     });
     const publicUrl = this.#hostname(gateway, settings);
+    const sealKey = new SealKey(this, 'SealKey', { stage });
     const signIn = direct
       ? this.#signInAtProvider(direct, { gateway, publicUrl, settings })
-      : this.#signInAtFacade({ gateway, publicUrl, settings, table });
+      : this.#signInAtFacade({ gateway, publicUrl, settings, table, sealKey });
 
     const authorizer = new Door(this, 'Authorizer', {
       entry: 'authorizer.ts',
@@ -68,11 +69,13 @@ export class HoldfastStack extends Stack {
     const toolTimeout = Duration.seconds(Math.round(settings.toolTimeoutMinutes * 60));
     const mcp = new Door(this, 'Mcp', {
       entry: 'mcp.ts',
+      providedByLambda: ['@aws-sdk/client-kms', '@aws-sdk/client-lambda'],
       environment: {
         PUBLIC_URL: publicUrl,
         TABLE_NAME: table.name,
         MCP_SESSION_TTL_HOURS: `${settings.sessionTtlHours}`,
         STALE_SESSION: settings.staleSession,
+        SEAL_KEY_ID: sealKey.id,
         ...signIn.upstreamTokens?.environment,
       } satisfies McpEnvironment,
       memoryMegabytes: 512,
@@ -81,6 +84,7 @@ export class HoldfastStack extends Stack {
       logRetention,
     });
     table.grantSessions(mcp);
+    sealKey.grantSeal(mcp, 'request-state');
     signIn.upstreamTokens?.grantUse(mcp);
 
     gateway.addMcp({
@@ -96,10 +100,15 @@ export class HoldfastStack extends Stack {
   }
 
   /** Holdfast's own authorization server, and the users or the provider behind it. */
-  #signInAtFacade({ gateway, publicUrl, settings, table }: Surroundings & { table: Table }): SignIn {
+  #signInAtFacade({
+    gateway,
+    publicUrl,
+    settings,
+    table,
+    sealKey,
+  }: Surroundings & { table: Table; sealKey: SealKey }): SignIn {
     const { stage, logRetention } = settings;
     const signingKeys = new SigningKeys(this, settings.signingKeys, { stage });
-    const sealKey = new SealKey(this, 'SealKey', { stage });
     const identityProvider = settings.identityProvider ?? this.#users(publicUrl, settings);
     const oauth = new Door(this, 'OAuth', {
       entry: 'oauth.ts',
@@ -135,7 +144,7 @@ export class HoldfastStack extends Stack {
       scope: defaultScope(scopes),
       upstreamTokens: settings.upstreamTokens
         ? {
-            environment: { SEAL_KEY_ID: sealKey.id, ...refreshEnvironment(identityProvider) },
+            environment: refreshEnvironment(identityProvider),
             grantUse(grantee) {
               table.grantIdentityTokens(grantee);
               sealKey.grantSeal(grantee, 'upstream');

@@ -4,8 +4,8 @@ import { Key, KeySpec, KeyUsage } from 'aws-cdk-lib/aws-kms';
 import { Construct } from 'constructs';
 import { removalPolicy, type Stage } from './stage.ts';
 
-/** What is sealed: the identity provider's tokens, and the key that authenticates refresh tokens. */
-export type SealPurpose = 'upstream' | 'refresh-mac';
+/** What is sealed: the identity provider's tokens, the key of refresh tokens, and the key of what clients bring back. */
+export type SealPurpose = 'upstream' | 'refresh-mac' | 'request-state';
 
 /** A deleted key takes with it everything it sealed, so prod keeps both and dev waits as short as KMS permits. */
 const keyProps = (stage: Stage) => ({
@@ -52,7 +52,7 @@ export class SealKey extends Construct {
   constructor(scope: Construct, id: string, props: { stage: Stage }) {
     super(scope, id);
     this.#key = new Key(this, 'Key', {
-      description: 'Seals what Holdfast stores of the identity provider',
+      description: 'Seals what Holdfast stores and nobody else may read',
       enableKeyRotation: true,
       ...keyProps(props.stage),
     });

@@ -15,6 +15,7 @@ const prefix = {
   grant: 'G#',
   identityTokens: 'T#',
   sessions: 'S#',
+  runs: 'E#',
   approvals: 'U#',
   state: 'N#',
   sealedKey: 'K#',
@@ -52,11 +53,14 @@ export class Table extends Construct {
     this.#arn = table.tableArn;
   }
 
-  /** What station 2 and the tools need: sessions, the grant they belong to, and the users' own state. */
+  /** What stations 2 and 3 need: sessions, the grant they belong to, their runs, and the users' own state. */
   grantSessions(grantee: IGrantable): void {
     this.#grant(grantee, ['BatchGetItem'], ['grant', 'sessions']);
     this.#grant(grantee, ['PutItem', 'UpdateItem'], ['sessions']);
+    this.#grant(grantee, ['GetItem', 'PutItem', 'Query'], ['runs']);
     this.#grant(grantee, ['GetItem', 'PutItem', 'DeleteItem'], ['state']);
+    // This one key, not the one of refresh tokens.
+    this.#grantKeys(grantee, ['GetItem', 'PutItem'], [`${prefix.sealedKey}request-state`]);
   }
 
   /** The sealed tokens of the identity provider, for tools that act for the user there: read, and stored when refreshed. */
@@ -86,11 +90,19 @@ export class Table extends Construct {
   }
 
   #grant(grantee: IGrantable, operations: string[], kinds: Kind[]): void {
+    this.#grantKeys(
+      grantee,
+      operations,
+      kinds.map((kind) => `${prefix[kind]}*`),
+    );
+  }
+
+  #grantKeys(grantee: IGrantable, operations: string[], leadingKeys: string[]): void {
     Grant.addToPrincipal({
       grantee,
       actions: operations.map((operation) => `dynamodb:${operation}`),
       resourceArns: [this.#arn],
-      conditions: { 'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': kinds.map((kind) => `${prefix[kind]}*`) } },
+      conditions: { 'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': leadingKeys } },
     }).assertSuccess();
   }
 }

@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { type Description, ExecutionEnvironment, FunctionError } from './function-environment.ts';
 import type { Resource, Template } from './template.ts';
 
@@ -156,6 +157,8 @@ export class Functions {
   }
 }
 
+const sdkFolder = fileURLToPath(new URL('../node_modules', import.meta.url));
+
 function describe(resource: Resource, template: Template, options: Required<FunctionsOptions>): Description {
   const { logicalId, properties } = resource;
   const runtime = String(properties.Runtime);
@@ -188,6 +191,8 @@ function describe(resource: Resource, template: Template, options: Required<Func
       AWS_LAMBDA_INITIALIZATION_TYPE: 'on-demand',
       AWS_LAMBDA_LOG_GROUP_NAME: `/aws/lambda/${name}`,
       AWS_LAMBDA_LOG_STREAM_NAME: 'local',
+      // Where Lambda's own copy of the AWS SDK would be.
+      NODE_PATH: sdkFolder,
       TZ: ':UTC',
     },
   };

@@ -11,10 +11,11 @@ import type {
   SignIn,
   Waiting,
 } from '../core/oauth/flow.ts';
-import type { SealedKeyStore } from '../core/oauth/mac-key.ts';
 import type { PaceStore } from '../core/oauth/pace.ts';
 import type { ClientStore, RegisteredClient } from '../core/oauth/registration.ts';
-import { CURRENT, type Session, type SessionStore, type Stored } from '../core/session.ts';
+import type { Run, RunEvent, RunStore } from '../core/run.ts';
+import type { SealedKeyStore } from '../core/sealed-secret.ts';
+import { CURRENT, MOST_SUBSCRIPTIONS, type Session, type SessionStore, type Stored } from '../core/session.ts';
 import type { Entry, StateStore } from '../core/state.ts';
 
 /**
@@ -23,6 +24,7 @@ import type { Entry, StateStore } from '../core/state.ts';
  */
 export type MemoryStores = {
   sessions: SessionStore;
+  runs: RunStore;
   clients: ClientStore;
   documents: DocumentStore;
   paces: PaceStore;
@@ -49,7 +51,9 @@ export function memoryStores(): MemoryStores {
   const sessions = new Map<string, Stored>();
   const keys = new Map<string, string>();
   const entries = new Map<string, Entry>();
+  const runs = new Map<string, { run: Run; request: string; answers: Map<string, string>; events: RunEvent[] }>();
 
+  const runName = (grant: string, id: string) => `${grant}\n${id}`;
   const sessionName = (grant: string, name: string) => `${grant}\n${name}`;
   const nameOf = (session: Session) => sessionName(session.grant, session.era === 'modern' ? CURRENT : session.id);
   const isFree = (name: string, now: number) => (sessions.get(name)?.expiresAt ?? 0) <= now;
@@ -83,6 +87,19 @@ export function memoryStores(): MemoryStores {
         if (!found || !('id' in found) || found.id !== session.id) return;
         if (found.expiresAt <= lastSeenAt || found.endedAt !== undefined) return;
         sessions.set(nameOf(session), { ...found, lastSeenAt, expiresAt });
+      },
+      async note(session, notes, now) {
+        const found = sessions.get(nameOf(session));
+        if (!found || !('id' in found) || found.expiresAt <= now || found.endedAt !== undefined) return;
+        const subscriptions = new Set(found.subscriptions);
+        if ('subscribed' in notes && subscriptions.size < MOST_SUBSCRIPTIONS) subscriptions.add(notes.subscribed);
+        if ('unsubscribed' in notes) subscriptions.delete(notes.unsubscribed);
+        const logLevel = 'logLevel' in notes ? notes.logLevel : found.logLevel;
+        sessions.set(nameOf(session), {
+          ...found,
+          ...(logLevel !== undefined && { logLevel }),
+          ...(subscriptions.size > 0 ? { subscriptions } : { subscriptions: undefined }),
+        });
       },
       async end(grant, id, now) {
         const found = sessions.get(sessionName(grant, id));
@@ -201,6 +218,38 @@ export function memoryStores(): MemoryStores {
         if (!grant) return;
         grants.set(id, { ...grant, status: 'revoked' });
         tokens.delete(id);
+      },
+    },
+
+    runs: {
+      async createRun(run, request) {
+        runs.set(runName(run.grant, run.id), { run: copy(run), request, answers: new Map(), events: [] });
+      },
+      async findRun(grant, id) {
+        return copy(runs.get(runName(grant, id))?.run);
+      },
+      async runsOf(grant) {
+        return [...runs.values()].filter(({ run }) => run.grant === grant).map(({ run }) => copy(run));
+      },
+      async saveRun(run) {
+        const found = runs.get(runName(run.grant, run.id));
+        if (found?.run.version !== run.version - 1) return false;
+        found.run = copy(run);
+        return true;
+      },
+      async recallRun(run) {
+        const { request, answers } = runs.get(runName(run.grant, run.id))!;
+        return { request, answers: new Map(answers) };
+      },
+      async addAnswer(run, name, text) {
+        runs.get(runName(run.grant, run.id))!.answers.set(name, text);
+      },
+      async addEvents(run, events) {
+        runs.get(runName(run.grant, run.id))!.events.push(...copy(events));
+      },
+      async eventsAfter(run, number) {
+        const events = runs.get(runName(run.grant, run.id))?.events ?? [];
+        return copy(events.filter((event) => event.number > number));
       },
     },
 

@@ -1,11 +1,14 @@
 import { isInitializeRequest, isLegacyRequest } from '@modelcontextprotocol/server';
+import type { Answer } from './answer.ts';
 import type { Caller } from './caller.ts';
 import { type ContextParts, contextOf } from './context.ts';
 import { resourceMetadataUrl } from './oauth/metadata.ts';
 import { Outage, RETRY_AFTER_SECONDS } from './outage.ts';
+import { rpcError } from './rpc-error.ts';
 import { missingScopes, type ScopeSet, stepUpChallenge } from './scopes.ts';
 import type { Server } from './server.ts';
-import type { Admission, Initialize, Refusal, Sessions } from './session.ts';
+import type { Admission, Initialize, Refusal, Session, Sessions } from './session.ts';
+import { readEventId } from './sse.ts';
 
 /** Largest message, in bytes: four mebibytes, as the SDK has it. */
 const LARGEST_MESSAGE = 4 * 1024 * 1024;
@@ -24,22 +27,18 @@ export type Endpoint = {
   log: (event: string, details?: Record<string, unknown>) => void;
 };
 
-export type Answer = {
-  response: Response;
-  /** What must be done before the function may freeze, though the answer need not wait for it. */
-  done: Promise<unknown>;
-};
-
 /** The way of a request to `/mcp` behind the authorizer: session, then server. Never throws. */
 export async function answerMcp(endpoint: Endpoint, request: Request, caller: Caller): Promise<Answer> {
   try {
     switch (request.method) {
       case 'POST':
         return await post(endpoint, request, caller);
+      case 'GET':
+        return await get(endpoint, request, caller);
       case 'DELETE':
         return settled(await endSession(endpoint, request, caller));
       default:
-        return settled(rpcError(405, -32000, 'Method not allowed: use POST', { Allow: 'POST, DELETE' }));
+        return settled(notAllowed());
     }
   } catch (error) {
     return settled(failure(endpoint, error));
@@ -57,16 +56,62 @@ async function post(endpoint: Endpoint, request: Request, caller: Caller): Promi
   if (admission instanceof Response) return settled(admission);
   if (typeof admission === 'string') return settled(refusal(admission));
 
-  const exchange = { request, body, caller, context: contextOf(endpoint.context, caller, admission) };
-  const done = admission.slid.catch((error) => endpoint.log('session_slide_failed', { error: String(error) }));
+  const context = contextOf(endpoint.context, caller, admission);
+  const exchange = { request: withoutSecrets(request), body, caller, context };
   const { session } = admission;
+  const slid = sliding(endpoint, admission);
   if (legacy && Array.isArray(body) && !BATCHING_REVISIONS.includes(session.initialize?.protocolVersion ?? '')) {
-    return { response: rpcError(400, -32600, 'Invalid Request: this protocol version has no batches'), done };
+    return { response: rpcError(400, -32600, 'Invalid Request: this protocol version has no batches'), done: slid };
   }
   const refused = insufficientScope(endpoint, request, body, caller);
-  if (refused) return { response: refused, done };
-  const response = legacy ? await endpoint.server.legacy(exchange, session) : await endpoint.server.modern(exchange);
-  return { response, done };
+  if (refused) return { response: refused, done: slid };
+  const answer = legacy
+    ? named(endpoint, await endpoint.server.legacy(exchange, session), session, body)
+    : await endpoint.server.modern(exchange);
+  return { ...answer, done: Promise.all([slid, answer.done]) };
+}
+
+/** A client of the 2025 era comes back for the rest of an answer. */
+async function get(endpoint: Endpoint, request: Request, caller: Caller): Promise<Answer> {
+  const id = sessionId(request);
+  const last = request.headers.get('last-event-id');
+  if (id === undefined || last === null) return settled(notAllowed());
+  if (!request.headers.get('accept')?.includes('text/event-stream')) {
+    return settled(rpcError(406, -32000, 'Not Acceptable: Accept must list text/event-stream'));
+  }
+  const position = readEventId(last);
+  if (!position) return settled(rpcError(400, -32000, 'Bad Request: Last-Event-ID is none of this server'));
+  const admission = await endpoint.sessions.resume(
+    caller,
+    id,
+    request.headers.get('mcp-protocol-version') ?? undefined,
+  );
+  if (typeof admission === 'string') return settled(refusal(admission));
+  const answer = named(endpoint, await endpoint.server.resume(admission.session, position), admission.session);
+  return { ...answer, done: Promise.all([sliding(endpoint, admission), answer.done]) };
+}
+
+const sliding = ({ log }: Endpoint, { slid }: Admission): Promise<void> =>
+  slid.catch((error) => log('session_slide_failed', { error: String(error) }));
+
+const notAllowed = () => rpcError(405, -32000, 'Method not allowed: use POST', { Allow: 'POST, DELETE' });
+
+/** Names the session in the answer; where it begins, in a cookie as well. */
+function named({ publicUrl }: Endpoint, answer: Answer, { id }: Session, body?: unknown): Answer {
+  const { headers } = answer.response;
+  headers.set('Mcp-Session-Id', id);
+  if (isNamed('initialize', body)) {
+    const secure = publicUrl.startsWith('https:') ? '; Secure' : '';
+    headers.set('Set-Cookie', `${SESSION_COOKIE}=${id}; Path=/mcp; HttpOnly; SameSite=Lax${secure}`);
+  }
+  return answer;
+}
+
+/** The request as tools may see it. */
+function withoutSecrets(request: Request): Request {
+  const headers = new Headers(request.headers);
+  for (const secret of ['authorization', 'cookie']) headers.delete(secret);
+  return new Request(request.url, { method: request.method, headers });
 }
 
 /** Legacy: `initialize` starts a session, everything else names one. */
@@ -100,9 +145,15 @@ async function endSession({ sessions }: Endpoint, request: Request, caller: Call
   return refused ? refusal(refused) : new Response(null, { status: 200 });
 }
 
-/** The session id, in the standard header or in the one that older integrations send. */
+/** The session id, in the standard header, or in the header or the cookie that older integrations send. */
 const sessionId = ({ headers }: Request) =>
-  headers.get('mcp-session-id') || headers.get('x-mcp-session-id') || undefined;
+  headers.get('mcp-session-id') ||
+  headers.get('x-mcp-session-id') ||
+  cookieForm.exec(headers.get('cookie') ?? '')?.groups?.id ||
+  undefined;
+
+const SESSION_COOKIE = 'mcp_session_id';
+const cookieForm = new RegExp(`(?:^|; *)${SESSION_COOKIE}=(?<id>[^;]*)`);
 
 /** The parsed body, or the answer that says why there is none. */
 async function readMessage(request: Request): Promise<{ body: unknown } | Response> {
@@ -163,23 +214,6 @@ function refusal(refused: Refusal): Response {
 }
 
 const isNamed = (method: string, message: unknown) => (message as { method?: unknown } | null)?.method === method;
-
-/** An answer in the protocol's own form. @param body the message it answers, if one could be read */
-function rpcError(
-  status: number,
-  code: number,
-  message: string,
-  headers: Record<string, string> = {},
-  body?: unknown,
-  data?: object,
-): Response {
-  const { id } = (body ?? {}) as { id?: unknown };
-  const echoed = typeof id === 'string' || typeof id === 'number' ? id : null;
-  return Response.json(
-    { jsonrpc: '2.0', error: { code, message, ...(data && { data }) }, id: echoed },
-    { status, headers },
-  );
-}
 
 function failure({ log }: Endpoint, error: unknown): Response {
   if (error instanceof Outage) {

@@ -1,7 +1,10 @@
 /** The owner of a sealed text: it opens only under the same names. */
 export type SealContext = {
-  /** `upstream`: the identity provider's tokens; `refresh-mac`: the key of our refresh tokens. */
-  purpose: 'upstream' | 'refresh-mac';
+  /**
+   * `upstream`: the identity provider's tokens; `refresh-mac`: the key of our refresh tokens; `request-state`: the key of
+   * what tools give clients to bring back.
+   */
+  purpose: 'upstream' | 'refresh-mac' | 'request-state';
   /** Grant that the text belongs to. */
   grant?: string;
 };

@@ -1,95 +1,142 @@
 import {
-  type AuthInfo,
   createMcpHandler,
+  isJSONRPCRequest,
+  type JSONRPCMessage,
+  type JSONRPCRequest,
   type McpServer,
-  WebStandardStreamableHTTPServerTransport,
+  type ServerCapabilities,
 } from '@modelcontextprotocol/server';
-import type { Caller } from './caller.ts';
+import type { Answer, Exchange } from './answer.ts';
 import type { Context } from './context.ts';
-import type { Initialize, Session } from './session.ts';
+import type { RequestStates } from './request-state.ts';
+import type { RunStore } from './run.ts';
+import type { Session, SessionNotes } from './session.ts';
+import type { Position } from './sse.ts';
+import { authInfo, Streams } from './streams.ts';
 
-/** Builds the owner's server for one request: the default export of `lambda/server.ts`. */
+/** Builds the owner's server for one request: the export of `lambda/server.ts`. */
 export type CreateServer = (context: Context) => McpServer | Promise<McpServer>;
 
-/** One message or batch, parsed once and handed on. */
-export type Exchange = { request: Request; body: unknown; caller: Caller; context: Context };
+export type ServerParts = {
+  create: CreateServer;
+  runs: RunStore;
+  requestStates: RequestStates;
+  note: (session: Session, notes: SessionNotes) => Promise<void>;
+  /** Epoch seconds. */
+  now: () => number;
+  log: (event: string, details?: Record<string, unknown>) => void;
+};
 
 /**
  * Station 3: the owner's tools, on the stock SDK. A server is built for each request and let go afterwards, so nothing
  * of one user can reach another through it.
  */
 export class Server {
-  readonly #create: CreateServer;
+  readonly #parts: ServerParts;
+  readonly #streams: Streams;
   readonly #modern: ReturnType<typeof createMcpHandler>;
-  readonly #onError: (error: Error) => void;
 
-  /** @param onError told of what the SDK refuses or cannot answer, for the log */
-  constructor(create: CreateServer, onError: (error: Error) => void) {
-    this.#create = create;
-    this.#onError = onError;
-    this.#modern = createMcpHandler((request) => create(contextOf(request.authInfo)), {
-      legacy: 'reject',
-      onerror: onError,
-    });
+  constructor(parts: ServerParts) {
+    this.#parts = parts;
+    const { runs: store, note, now, log } = parts;
+    this.#streams = new Streams({ store, note, now, log, open: ({ context }) => this.#open(context) });
+    this.#modern = createMcpHandler(
+      async ({ authInfo: info }) => {
+        const exchange = info?.extra?.exchange as Exchange;
+        const server = await this.#open(exchange.context);
+        this.#sealStates(server, exchange);
+        return server;
+      },
+      { legacy: 'reject', onerror: (error) => log('mcp_refused', { message: error.message }) },
+    );
   }
 
   /** Answers a 2026-07-28 request, which carries all there is to know. */
-  modern({ request, body, caller, context }: Exchange): Promise<Response> {
-    return this.#modern.fetch(request, { parsedBody: body, authInfo: authInfo(caller, context) });
-  }
-
-  /**
-   * Answers a request of a session that another process may have begun: the stored `initialize` is played to a fresh
-   * server first, so that it knows its client.
-   */
-  async legacy({ request, body, caller, context }: Exchange, session: Session): Promise<Response> {
-    const transport = new SessionTransport(session.id);
-    const server = await this.#create(context);
-    transport.onerror = this.#onError;
-    await server.connect(transport);
-    const isInitialize = !Array.isArray(body) && (body as { method?: unknown }).method === 'initialize';
-    if (session.initialize && !isInitialize) await transport.replay(session.initialize);
-    const response = await transport.handleRequest(request, { parsedBody: body, authInfo: authInfo(caller, context) });
-    const headers = new Headers(response.headers);
-    headers.set('Mcp-Session-Id', session.id);
-    return new Response(response.body?.pipeThrough(closing(transport)) ?? null, { status: response.status, headers });
-  }
-}
-
-/** Closes the server once its answer has been read to the end. */
-function closing(transport: SessionTransport): TransformStream<Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>> {
-  return new TransformStream({ flush: () => transport.close() });
-}
-
-const REPLAYED = 'holdfast-replay';
-
-/** The SDK's transport for one request of a session, with the `initialize` that another process has answered. */
-class SessionTransport extends WebStandardStreamableHTTPServerTransport {
-  #replayed: (() => void) | undefined;
-
-  constructor(sessionId: string) {
-    super({ sessionIdGenerator: undefined });
-    this.sessionId = sessionId;
-  }
-
-  async replay(params: Initialize): Promise<void> {
-    const answered = new Promise<void>((resolve) => {
-      this.#replayed = resolve;
+  async modern(exchange: Exchange): Promise<Answer> {
+    const opened = await this.#openState(exchange);
+    if (opened instanceof Response) return { response: opened, done: Promise.resolve() };
+    const { extra, ...info } = authInfo(opened);
+    const response = await this.#modern.fetch(opened.request, {
+      parsedBody: opened.body,
+      authInfo: { ...info, extra: { ...extra, exchange: opened } },
     });
-    this.onmessage?.({ jsonrpc: '2.0', id: REPLAYED, method: 'initialize', params });
-    await answered;
-    this.onmessage?.({ jsonrpc: '2.0', method: 'notifications/initialized' });
+    return { response, done: Promise.resolve() };
   }
 
-  override async send(...[message, options]: Parameters<WebStandardStreamableHTTPServerTransport['send']>) {
-    if ('id' in message && message.id === REPLAYED) this.#replayed?.();
-    else await super.send(message, options);
+  /** Answers a request of a session, which another process may have begun. */
+  async legacy(exchange: Exchange, session: Session): Promise<Answer> {
+    return this.#streams.post(exchange, session);
+  }
+
+  /** Goes on with the answer to a request of a session, after what its client has seen of it. */
+  async resume(session: Session, position: Position): Promise<Answer> {
+    return this.#streams.resume(session, position);
+  }
+
+  async #open(context: Context): Promise<McpServer> {
+    const server = await this.#parts.create(context);
+    withoutChanges(server);
+    return server;
+  }
+
+  /** Opens the state that a client has brought back, so that the tool finds what it gave out. */
+  async #openState(exchange: Exchange): Promise<Exchange | Response> {
+    const { body, context } = exchange;
+    const sealed = (body as { params?: { requestState?: unknown } }).params?.requestState;
+    if (sealed === undefined || !isJSONRPCRequest(body)) return exchange;
+    const state =
+      typeof sealed === 'string' ? await this.#parts.requestStates.open(sealed, context.user.key, body) : undefined;
+    if (state !== undefined) return { ...exchange, body: { ...body, params: { ...body.params, requestState: state } } };
+    // As the SDK answers for a state that does not verify: the request was understood, so the status is 200.
+    const error = {
+      code: -32602,
+      message: 'Invalid or expired requestState',
+      data: { reason: 'invalid_request_state' },
+    };
+    return Response.json({ jsonrpc: '2.0', id: body.id, error });
+  }
+
+  /** Seals what a tool gives the client to bring back. */
+  #sealStates(server: McpServer, { body, context }: Exchange): void {
+    const seal = async (message: JSONRPCMessage, state: string): Promise<JSONRPCMessage> => {
+      const requestState = await this.#parts.requestStates.seal(state, context.user.key, body as JSONRPCRequest);
+      const { result } = message as { result: object };
+      return { ...message, result: { ...result, requestState } } as JSONRPCMessage;
+    };
+    const connect = server.connect.bind(server);
+    server.connect = (transport) => {
+      const send = transport.send.bind(transport);
+      // Everything else is passed on at once: the SDK tells by the moment where an error comes from.
+      transport.send = (message, options) => {
+        const state = stateIn(message);
+        return state === undefined ? send(message, options) : seal(message, state).then((each) => send(each, options));
+      };
+      return connect(transport);
+    };
   }
 }
 
-/** The SDK's own place for what is known of the caller. The client's token is not in it: no tool may pass that on. */
-function authInfo({ client, scopes, expiresAt }: Caller, context: Context): AuthInfo {
-  return { token: '', clientId: client, scopes, expiresAt, extra: { context } };
+function stateIn(message: JSONRPCMessage): string | undefined {
+  if (!('result' in message)) return undefined;
+  const { resultType, requestState } = message.result as { resultType?: unknown; requestState?: unknown };
+  return resultType === 'input_required' && typeof requestState === 'string' ? requestState : undefined;
 }
 
-const contextOf = (info: AuthInfo | undefined) => info?.extra?.context as Context;
+/**
+ * Takes from what a server says of itself that it tells of changes. Clients would hold a stream open to hear of them,
+ * and a function would run, and be paid for, as long as they do.
+ */
+function withoutChanges({ server }: McpServer): void {
+  const capabilities = server.getCapabilities.bind(server);
+  server.getCapabilities = () => quiet(capabilities());
+}
+
+function quiet({ tools, prompts, resources, ...rest }: ServerCapabilities): ServerCapabilities {
+  const { subscribe, ...silent } = resources ?? {};
+  return {
+    ...rest,
+    ...(tools && { tools: { ...tools, listChanged: false } }),
+    ...(prompts && { prompts: { ...prompts, listChanged: false } }),
+    ...(resources && { resources: { ...silent, listChanged: false } }),
+  };
+}

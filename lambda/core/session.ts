@@ -17,7 +17,14 @@ export type Session = {
   endedAt?: number;
   /** Legacy: the `initialize` parameters, so that any process can take the session up. */
   initialize?: Initialize;
+  /** Legacy: the least severe log message that the client wants (`logging/setLevel`). */
+  logLevel?: string;
+  /** Legacy: the resources whose changes the client wants to hear of (`resources/subscribe`). */
+  subscriptions?: Set<string>;
 };
+
+/** A wish of a legacy client that the server has agreed to. */
+export type SessionNotes = { logLevel: string } | { subscribed: string } | { unsubscribed: string };
 
 /** Parameters of the `initialize` request (MCP 2025-11-25, lifecycle), as far as a server depends on them. */
 export type Initialize = {
@@ -48,12 +55,17 @@ export interface SessionStore {
   renew(session: Session, staleName: string, now: number): Promise<boolean>;
   /** Moves `lastSeenAt` and `expiresAt` of a session that is live and still the same; else does nothing. */
   slide(session: Session, lastSeenAt: number, expiresAt: number): Promise<void>;
+  /** Adds a wish to a legacy session that is live; else, and where it has too many already, does nothing. */
+  note(session: Session, notes: SessionNotes, now: number): Promise<void>;
   /** Marks the legacy session as ended; one that is unknown or expired stays as it is. */
   end(grant: string, id: string, now: number): Promise<void>;
 }
 
 /** The name under which a grant's current modern session stands. No legacy id contains a space. */
 export const CURRENT = ' current';
+
+/** How many resources a session may hear of: it is a small item. */
+export const MOST_SUBSCRIPTIONS = 100;
 
 /** A session is written at most this often, however many requests it has (and in time where the TTL is short). */
 const slideEverySeconds = (ttlSeconds: number) => Math.min(60, ttlSeconds / 10);
@@ -153,6 +165,11 @@ export class Sessions {
     if (stored.endedAt !== undefined) return 'session-not-found';
     await this.#store.end(caller.grant, id, this.#now());
     return undefined;
+  }
+
+  /** Keeps what the client of a legacy session wants from now on. */
+  async note(session: Session, notes: SessionNotes): Promise<void> {
+    await this.#store.note(session, notes, this.#now());
   }
 
   /** Whether the caller's grant still holds, for requests that name no session. */

@@ -11,6 +11,7 @@ import { dynamoFlowStore } from '../../lambda/adapters/dynamodb/flows.ts';
 import { dynamoGrantStore } from '../../lambda/adapters/dynamodb/grants.ts';
 import { dynamoIdentityTokenStore } from '../../lambda/adapters/dynamodb/identity-tokens.ts';
 import { dynamoPaceStore } from '../../lambda/adapters/dynamodb/paces.ts';
+import { dynamoRunStore } from '../../lambda/adapters/dynamodb/runs.ts';
 import { dynamoSealedKeyStore } from '../../lambda/adapters/dynamodb/sealed-keys.ts';
 import { dynamoSessionStore } from '../../lambda/adapters/dynamodb/sessions.ts';
 import { dynamoStateStore } from '../../lambda/adapters/dynamodb/state.ts';
@@ -34,6 +35,7 @@ export const adapters: [string, () => Promise<Opened>][] = [
 
 const storesIn = (table: Table): MemoryStores => ({
   sessions: dynamoSessionStore(table),
+  runs: dynamoRunStore(table),
   clients: dynamoClientStore(table),
   documents: dynamoDocumentStore(table),
   paces: dynamoPaceStore(table),

@@ -1,5 +1,5 @@
 import { GetCommand, PutCommand } from '@aws-sdk/lib-dynamodb';
-import type { SealedKeyStore } from '../../core/oauth/mac-key.ts';
+import type { SealedKeyStore } from '../../core/sealed-secret.ts';
 import { ALONE, happened, partition, reaching, type Table } from './table.ts';
 
 export function dynamoSealedKeyStore({ client: dynamodb, name: TableName }: Table): SealedKeyStore {

@@ -1,13 +1,21 @@
 import { BatchGetCommand, PutCommand, TransactWriteCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import type { Grant } from '../../core/grant.ts';
 import { Outage } from '../../core/outage.ts';
-import { CURRENT, type Session, type SessionStore, type Stored } from '../../core/session.ts';
+import {
+  CURRENT,
+  MOST_SUBSCRIPTIONS,
+  type Session,
+  type SessionNotes,
+  type SessionStore,
+  type Stored,
+} from '../../core/session.ts';
 import { ABSENT_OR_EXPIRED, ALONE, domain, happened, partition, reaching, type Table } from './table.ts';
 
 /** Recently seen sessions of everyone are listed from this many partitions, so that none of them is hot. */
 export const RECENT_SHARDS = 16;
 
 const LIVE_AND_THE_SAME = 'id = :id AND expiresAt > :now AND attribute_not_exists(endedAt)';
+const NOT_TOO_MANY_SUBSCRIPTIONS = '(attribute_not_exists(subscriptions) OR size(subscriptions) < :most)';
 const LIVE = 'expiresAt > :now AND attribute_not_exists(endedAt)';
 
 export function dynamoSessionStore({ client, name: table }: Table): SessionStore {
@@ -73,6 +81,20 @@ export function dynamoSessionStore({ client, name: table }: Table): SessionStore
       );
     },
 
+    async note(session, notes, now) {
+      const { ExpressionAttributeValues, ...clauses } = noting(notes);
+      await happened(
+        client.send(
+          new UpdateCommand({
+            TableName: table,
+            Key: keyOf(session),
+            ...clauses,
+            ExpressionAttributeValues: { ':id': session.id, ':now': now, ...ExpressionAttributeValues },
+          }),
+        ),
+      );
+    },
+
     async end(grant, id, now) {
       await happened(
         client.send(
@@ -93,6 +115,28 @@ const keyOf = ({ grant, era, id }: Session) => ({
   pk: partition.sessions(grant),
   sk: era === 'modern' ? CURRENT : id,
 });
+
+function noting(notes: SessionNotes) {
+  if ('logLevel' in notes) {
+    return {
+      UpdateExpression: 'SET logLevel = :level',
+      ConditionExpression: LIVE_AND_THE_SAME,
+      ExpressionAttributeValues: { ':level': notes.logLevel },
+    };
+  }
+  if ('subscribed' in notes) {
+    return {
+      UpdateExpression: 'ADD subscriptions :uri',
+      ConditionExpression: `${LIVE_AND_THE_SAME} AND ${NOT_TOO_MANY_SUBSCRIPTIONS}`,
+      ExpressionAttributeValues: { ':uri': new Set([notes.subscribed]), ':most': MOST_SUBSCRIPTIONS },
+    };
+  }
+  return {
+    UpdateExpression: 'DELETE subscriptions :uri',
+    ConditionExpression: LIVE_AND_THE_SAME,
+    ExpressionAttributeValues: { ':uri': new Set([notes.unsubscribed]) },
+  };
+}
 
 function sessionItem(session: Session): Record<string, unknown> {
   return {

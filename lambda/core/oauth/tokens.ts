@@ -1,6 +1,7 @@
 import { createLocalJWKSet, errors, type JWK, jwtVerify } from 'jose';
 import { base64url, bytes, fromBase64url, randomId } from '../digest.ts';
 import type { Grant } from '../grant.ts';
+import type { SharedKey } from '../sealed-secret.ts';
 
 /** Signs with a private key that never leaves the key service. */
 export interface Signer {
@@ -10,11 +11,8 @@ export interface Signer {
   publicKeys(): Promise<JWK[]>;
 }
 
-/** The key that refresh tokens are authenticated with. */
-export interface MacKey {
-  /** HMAC-SHA-256 key, the same in every process of the deployment. Throws `Outage`. */
-  load(): Promise<CryptoKey>;
-}
+/** The key that refresh tokens are authenticated with: HMAC-SHA-256. */
+export type MacKey = SharedKey;
 
 const encode = (part: object) => base64url(bytes(JSON.stringify(part)));
 

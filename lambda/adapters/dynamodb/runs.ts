@@ -1,0 +1,132 @@
+import { GetCommand, PutCommand, QueryCommand } from '@aws-sdk/lib-dynamodb';
+import { bytes } from '../../core/digest.ts';
+import type { Run, RunEvent, RunStore } from '../../core/run.ts';
+import { domain, happened, partition, reaching, type Table } from './table.ts';
+
+/** Bytes of a text in one item: DynamoDB takes 400 KB, names and numbers included. Longer ones are cut into parts. */
+const LARGEST_PART = 350 * 1024;
+
+/** Each kind of text has a letter of its own, so that one range of sort keys holds all of a kind. */
+const REQUEST = 'B';
+const answerKey = (name: string) => `A#${name}`;
+/** Events that are stored together are found by the last of them. */
+const eventsKey = (last: number) => `E#${String(last).padStart(9, '0')}`;
+const AFTER_EVENTS = 'F';
+/** Sorts behind every part of the text before it. */
+const BEHIND_PARTS = '~';
+
+const FIRST_WRITE = 'attribute_not_exists(pk)';
+const THE_VERSION_BEFORE = 'version = :before';
+
+type TextItem = { sk: string; text: Uint8Array; parts: number };
+
+export function dynamoRunStore({ client: dynamodb, name: TableName }: Table): RunStore {
+  const record = (run: Run) => ({
+    pk: partition.runs(run.grant),
+    sk: run.id,
+    type: 'run',
+    ...run,
+    ttl: run.expiresAt,
+  });
+
+  /** The parts of a text are written in any order; a text whose parts are not all there is not there. */
+  async function putText(run: Run, name: string, text: string): Promise<void> {
+    const data = bytes(text);
+    const count = Math.max(1, Math.ceil(data.length / LARGEST_PART));
+    const parts = Array.from({ length: count }, (_, part) => ({
+      pk: partition.runTexts(run.grant, run.id),
+      sk: `${name}#${String(part).padStart(3, '0')}`,
+      type: 'run-text',
+      text: data.subarray(part * LARGEST_PART, (part + 1) * LARGEST_PART),
+      parts: count,
+      ttl: run.expiresAt,
+    }));
+    await Promise.all(parts.map((Item) => reaching(dynamodb.send(new PutCommand({ TableName, Item })))));
+  }
+
+  /** The texts whose names are in the range, by name. */
+  async function texts(run: Run, from: string, to: string): Promise<Map<string, string>> {
+    const items: TextItem[] = [];
+    let ExclusiveStartKey: Record<string, unknown> | undefined;
+    do {
+      const page = await reaching(
+        dynamodb.send(
+          new QueryCommand({
+            TableName,
+            KeyConditionExpression: 'pk = :pk AND sk BETWEEN :from AND :to',
+            ExpressionAttributeValues: { ':pk': partition.runTexts(run.grant, run.id), ':from': from, ':to': to },
+            ConsistentRead: true,
+            ExclusiveStartKey,
+          }),
+        ),
+      );
+      items.push(...((page.Items ?? []) as TextItem[]));
+      ExclusiveStartKey = page.LastEvaluatedKey;
+    } while (ExclusiveStartKey);
+    const byName = Map.groupBy(items, ({ sk }) => sk.slice(0, sk.lastIndexOf('#')));
+    return new Map(
+      [...byName]
+        .filter(([, parts]) => parts.length === parts[0]!.parts)
+        .map(([name, parts]) => [name, new TextDecoder().decode(Buffer.concat(parts.map(({ text }) => text)))]),
+    );
+  }
+
+  return {
+    async createRun(run, request) {
+      await putText(run, REQUEST, request);
+      await reaching(dynamodb.send(new PutCommand({ TableName, Item: record(run), ConditionExpression: FIRST_WRITE })));
+    },
+
+    async findRun(grant, id) {
+      const Key = { pk: partition.runs(grant), sk: id };
+      const { Item } = await reaching(dynamodb.send(new GetCommand({ TableName, Key, ConsistentRead: true })));
+      return Item && domain<Run>(Item);
+    },
+
+    async runsOf(grant) {
+      const { Items = [] } = await reaching(
+        dynamodb.send(
+          new QueryCommand({
+            TableName,
+            KeyConditionExpression: 'pk = :pk',
+            ExpressionAttributeValues: { ':pk': partition.runs(grant) },
+            ConsistentRead: true,
+          }),
+        ),
+      );
+      return Items.map((item) => domain<Run>(item));
+    },
+
+    saveRun: (run) =>
+      happened(
+        dynamodb.send(
+          new PutCommand({
+            TableName,
+            Item: record(run),
+            ConditionExpression: THE_VERSION_BEFORE,
+            ExpressionAttributeValues: { ':before': run.version - 1 },
+          }),
+        ),
+      ),
+
+    async recallRun(run) {
+      const found = await texts(run, 'A', `${REQUEST}${BEHIND_PARTS}`);
+      const request = found.get(REQUEST);
+      if (request === undefined) throw new Error(`The request of run ${run.id} is not in the table`);
+      found.delete(REQUEST);
+      return { request, answers: new Map([...found].map(([name, text]) => [name.slice(answerKey('').length), text])) };
+    },
+
+    addAnswer: (run, name, text) => putText(run, answerKey(name), text),
+
+    async addEvents(run, events) {
+      await putText(run, eventsKey(events.at(-1)!.number), JSON.stringify(events));
+    },
+
+    async eventsAfter(run, number) {
+      const found = await texts(run, eventsKey(number + 1), AFTER_EVENTS);
+      const events = [...found.values()].flatMap((text) => JSON.parse(text) as RunEvent[]);
+      return events.filter((event) => event.number > number);
+    },
+  };
+}

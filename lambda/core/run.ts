@@ -1,0 +1,100 @@
+import type { RequestId } from '@modelcontextprotocol/server';
+
+/**
+ * One run of a request that outlives a process: its answer is a stream that the client may take up elsewhere, it waits
+ * for the answer to a question, or it is long work that a worker does. Whatever another process needs to go on is here
+ * and in the store; nothing of it has to stay in memory. Times are epoch seconds.
+ */
+export type Run = {
+  id: string;
+  grant: string;
+  /** The session whose client made the request. Nobody else's may follow the run or answer its questions. */
+  session: string;
+  /** Who goes on when all questions are answered: `stream` whoever took in the last answer, `task` the worker. */
+  kind: 'stream' | 'task';
+  status: 'running' | 'asking' | 'done' | 'cancelled';
+  /** Counts the writes: whoever saves must have read the version before. */
+  version: number;
+  /** Ids of the requests; several in a batch. */
+  requests: RequestId[];
+  /** Those of them that have been answered. They are not made again. */
+  answered: RequestId[];
+  /** Number of the newest event when the run was saved. */
+  events: number;
+  /** How many notifications the client has been sent. A run that starts over sends as many again, which are dropped. */
+  notified: number;
+  /** Names of the questions that wait for an answer. */
+  open: string[];
+  /** Names of the questions that have one, and the names under which the store has it. */
+  answers: Record<string, string>;
+  /** The process that is at work, and until when it is believed to be alive unless it says so again. */
+  runner?: string;
+  leaseUntil?: number;
+  /** How often a process has begun to work on it since it last stopped to ask. */
+  attempts: number;
+  /** What it was doing when it last said so. */
+  message?: string;
+  createdAt: number;
+  updatedAt: number;
+  expiresAt: number;
+};
+
+/** One message to the client. Events are numbered from 1, without a gap. */
+export type RunEvent = { number: number; message: unknown };
+
+/** Where runs live. Every method throws `Outage` when the store does not answer. */
+export interface RunStore {
+  /** Writes a new run and the request it is of, which may be large. */
+  createRun(run: Run, request: string): Promise<void>;
+  findRun(grant: string, id: string): Promise<Run | undefined>;
+  /** Runs of a grant that have not been deleted yet. */
+  runsOf(grant: string): Promise<Run[]>;
+  /** Writes the run if the one before it (`version - 1`) still stands there; else does nothing and answers false. */
+  saveRun(run: Run): Promise<boolean>;
+  /** The request, and the answers to its questions by the names they were stored under. */
+  recallRun(run: Run): Promise<{ request: string; answers: Map<string, string> }>;
+  /** Stores an answer, which may be large, under a name of its own. */
+  addAnswer(run: Run, name: string, text: string): Promise<void>;
+  /** Adds events that follow on those that are there. Only the process at work does. */
+  addEvents(run: Run, events: RunEvent[]): Promise<void>;
+  /** The events with higher numbers, in order. */
+  eventsAfter(run: Run, number: number): Promise<RunEvent[]>;
+}
+
+/** A process that has not been heard of for so long is dead. It is heard of four times as often. */
+export const LEASE_SECONDS = 20;
+
+export const isLive = (run: Run | undefined, now: number): run is Run => run !== undefined && run.expiresAt > now;
+
+/** Whether the process at work has died. */
+export const isAbandoned = ({ status, leaseUntil = 0 }: Run, now: number): boolean =>
+  status === 'running' && leaseUntil <= now;
+
+/** The run as it is written next. */
+export const next = (run: Run, now: number, change: Partial<Run>): Run => ({
+  ...run,
+  ...change,
+  version: run.version + 1,
+  updatedAt: now,
+});
+
+/** The right to work on the run, for as long as a lease lasts. */
+export const lease = (runner: string, now: number): Pick<Run, 'runner' | 'leaseUntil'> => ({
+  runner,
+  leaseUntil: now + LEASE_SECONDS,
+});
+
+/**
+ * Takes in an answer. With the last one the run goes on: a stream with `runner`, a task with whichever worker takes it.
+ *
+ * @param name under which the answer is stored
+ * @returns nothing when the question is not open
+ */
+export function answerQuestion(run: Run, question: string, name: string, runner: string, now: number): Run | undefined {
+  if (!run.open.includes(question)) return undefined;
+  const open = run.open.filter((each) => each !== question);
+  const answers = { ...run.answers, [question]: name };
+  const goesOn = run.status === 'asking' && open.length === 0;
+  const worker = run.kind === 'stream' ? lease(runner, now) : { runner: undefined, leaseUntil: undefined };
+  return next(run, now, { open, answers, ...(goesOn && { status: 'running', attempts: 0, ...worker }) });
+}

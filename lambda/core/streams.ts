@@ -1,0 +1,396 @@
+import {
+  type AuthInfo,
+  isJSONRPCNotification,
+  isJSONRPCRequest,
+  isJSONRPCResponse,
+  type JSONRPCMessage,
+  type JSONRPCNotification,
+  type JSONRPCRequest,
+  type JSONRPCResponse,
+  type McpServer,
+  type RequestId,
+  SUPPORTED_PROTOCOL_VERSIONS,
+} from '@modelcontextprotocol/server';
+import type { Answer, Exchange } from './answer.ts';
+import { Delivery, type DeliveryParts } from './delivery.ts';
+import { bytes, randomId } from './digest.ts';
+import { Outage } from './outage.ts';
+import { rpcError } from './rpc-error.ts';
+import { answerQuestion, isAbandoned, isLive, next, type Run, type RunEvent } from './run.ts';
+import type { Session, SessionNotes } from './session.ts';
+import { type Outgoing, type QuestionAnswer, SessionTransport } from './session-transport.ts';
+import {
+  ASK_AGAIN_MILLISECONDS,
+  HEARTBEAT,
+  HEARTBEAT_MILLISECONDS,
+  type Position,
+  primingEvent,
+  sseEvent,
+  sseHeaders,
+} from './sse.ts';
+
+/** How long a run can be taken up again after it began. An answer to its questions comes no later. */
+const RUN_SECONDS = 3600;
+/** A client that takes up a stream is sent what comes for so long; then it asks again. */
+const FOLLOW_SECONDS = 20;
+const FOLLOW_PAUSE_MILLISECONDS = { least: 100, most: 1_000 };
+/** As the SDK has it. */
+const LARGEST_BATCH = 100;
+const LONGEST_ID = 256;
+const ATTEMPTS = 5;
+
+type Parts = DeliveryParts & {
+  /** The owner's server for one run. */
+  open: (exchange: Exchange) => Promise<McpServer>;
+  /** What of the client's wishes has to be known when its next request comes. */
+  note: (session: Session, notes: SessionNotes) => Promise<void>;
+};
+
+/** What is kept of a request, to start it over in another process. No token and no cookie is among it. */
+type KeptRequest = { url: string; headers: [string, string][]; body: unknown };
+
+const keptHeaders = /^(accept|content-type|mcp-.*|traceparent|tracestate|user-agent)$/;
+
+/** The requests of the 2025 era, each answered by a server of its own that knows what its session has been told before. */
+export class Streams {
+  readonly #parts: Parts;
+
+  constructor(parts: Parts) {
+    this.#parts = parts;
+  }
+
+  /** Answers one message or a batch. */
+  async post(exchange: Exchange, session: Session): Promise<Answer> {
+    const messages = [exchange.body].flat() as JSONRPCMessage[];
+    const wrong = wrongRequest(exchange.request, messages);
+    if (wrong) return settled(wrong);
+    const requests = messages.filter((message) => isJSONRPCRequest(message));
+    const responses = messages.filter((message) => isJSONRPCResponse(message));
+    const answered = await Promise.all(responses.map((response) => this.#takeAnswer(exchange, session, response)));
+    const refused = answered.find(({ response }) => response.status !== 202);
+    if (refused && requests.length === 0) return refused;
+    const asked = messages.filter((message) => !isJSONRPCResponse(message));
+    const answer =
+      requests.length > 0
+        ? await this.#run(exchange, session, requests, asked)
+        : await this.#tell(exchange, session, asked as JSONRPCNotification[]);
+    return { ...answer, done: Promise.all([answer.done, ...answered.map(({ done }) => done)]) };
+  }
+
+  /** Goes on with a stream after the event that the client has seen last. */
+  async resume(session: Session, { run: id, number }: Position): Promise<Answer> {
+    const run = await this.#find(session, id);
+    if (!run) {
+      return settled(rpcError(404, -32001, 'Stream not found: it has expired, or is another session’s'));
+    }
+    const events = this.#follow(run, number);
+    const body = new ReadableStream<Uint8Array<ArrayBuffer>>({
+      async pull(controller) {
+        const { value, done } = await events.next();
+        if (done) controller.close();
+        else controller.enqueue(value);
+      },
+      async cancel() {
+        await events.return(undefined);
+      },
+    });
+    return settled(new Response(body, { headers: sseHeaders }));
+  }
+
+  async #run(
+    exchange: Exchange,
+    session: Session,
+    requests: JSONRPCRequest[],
+    messages: JSONRPCMessage[],
+  ): Promise<Answer> {
+    const { now } = this.#parts;
+    const run: Run = {
+      id: randomId(),
+      grant: session.grant,
+      session: session.id,
+      kind: 'stream',
+      status: 'running',
+      version: 1,
+      requests: requests.map(({ id }) => id),
+      answered: [],
+      events: 0,
+      notified: 0,
+      open: [],
+      answers: {},
+      attempts: 0,
+      createdAt: now(),
+      updatedAt: now(),
+      expiresAt: now() + RUN_SECONDS,
+    };
+    const isPrimed = versionOf(session) >= '2025-11-25';
+    const delivery = Delivery.begin(this.#parts, run, () => kept(exchange), isPrimed);
+    const notes: Promise<void>[] = [];
+    const take = (outgoing: Outgoing) => {
+      if (outgoing.kind === 'response') notes.push(...this.#noted(session, requests, outgoing.message));
+      delivery.take(outgoing);
+    };
+    try {
+      await this.#serve(exchange, session, messages, delivery, new SessionTransport(session.id, new Map(), take));
+    } catch (error) {
+      await delivery.drop();
+      throw error;
+    }
+    const response = await delivery.response;
+    return { response, done: Promise.all([delivery.done, ...notes]) };
+  }
+
+  /** Has a server that is built for it take in the messages. */
+  async #serve(
+    exchange: Exchange,
+    session: Session,
+    messages: JSONRPCMessage[],
+    delivery: Delivery,
+    transport: SessionTransport,
+  ): Promise<void> {
+    delivery.attach(transport);
+    await this.#connect(exchange, transport);
+    if (!messages.some((message) => 'method' in message && message.method === 'initialize')) {
+      await transport.replay(session);
+    }
+    const canComeBack = versionOf(session) >= '2025-11-25';
+    transport.deliver(messages, {
+      authInfo: authInfo(exchange),
+      request: exchange.request,
+      ...(canComeBack && { closeSSEStream: () => delivery.endClient() }),
+    });
+  }
+
+  async #connect(exchange: Exchange, transport: SessionTransport): Promise<void> {
+    const server = await this.#parts.open(exchange);
+    transport.onerror = (error) => this.#parts.log('mcp_refused', { message: error.message });
+    await server.connect(transport);
+  }
+
+  /** Notifications are answered by nothing. */
+  async #tell(exchange: Exchange, session: Session, notifications: JSONRPCNotification[]): Promise<Answer> {
+    const cancelled = notifications.filter(({ method }) => method === 'notifications/cancelled');
+    for (const { params } of cancelled) await this.#cancel(session, params?.requestId as RequestId | undefined);
+    if (cancelled.length < notifications.length) {
+      const transport = new SessionTransport(session.id, new Map(), () => undefined);
+      await this.#connect(exchange, transport);
+      await transport.replay(session);
+      transport.deliver(notifications, { authInfo: authInfo(exchange), request: exchange.request });
+    }
+    return accepted();
+  }
+
+  /** Ends the run of a request whose client no longer wants it. Whoever is at work on it finds out by its lease. */
+  async #cancel(session: Session, request: RequestId | undefined): Promise<void> {
+    if (request === undefined) return;
+    const { store, now } = this.#parts;
+    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+      const runs = await store.runsOf(session.grant);
+      const run = runs.find(
+        ({ session: of, requests, status }) =>
+          of === session.id && requests.includes(request) && (status === 'running' || status === 'asking'),
+      );
+      if (!run || (await store.saveRun(next(run, now(), { status: 'cancelled', open: [] })))) return;
+    }
+  }
+
+  /** What the server has agreed to and a later process has to know. */
+  #noted(session: Session, requests: JSONRPCRequest[], response: JSONRPCResponse): Promise<void>[] {
+    const request = requests.find(({ id }) => id === response.id);
+    if (!request || !('result' in response)) return [];
+    const notes = notesOf(request);
+    if (!notes) return [];
+    return [
+      this.#parts.note(session, notes).catch((error) => {
+        this.#parts.log('session_note_failed', { message: String(error) });
+      }),
+    ];
+  }
+
+  /** Takes in the client's answer to a question, and goes on with the run if it was the last one. */
+  async #takeAnswer(exchange: Exchange, session: Session, response: JSONRPCResponse): Promise<Answer> {
+    const { store, now } = this.#parts;
+    const [, id, question] = /^([A-Za-z0-9_-]{22})\.(\d{1,9})$/.exec(String(response.id)) ?? [];
+    let run = id === undefined ? undefined : await this.#find(session, id);
+    if (!run || question === undefined || !isAsked(run, question)) {
+      return settled(rpcError(400, -32600, 'This answers no question of this session, or the question has expired'));
+    }
+    if (!run.open.includes(question)) return accepted();
+    const name = randomId();
+    const { jsonrpc, id: _, ...answer } = response;
+    await store.addAnswer(run, name, JSON.stringify(answer));
+    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+      const goesOn = run.status === 'asking';
+      const answered = answerQuestion(run, question, name, randomId(), now());
+      if (!answered) return accepted();
+      if (await store.saveRun(answered)) {
+        const done = goesOn && answered.status === 'running' ? this.#goOn(exchange, session, answered) : undefined;
+        return accepted(done);
+      }
+      run = await this.#find(session, run.id);
+      if (!run) return accepted();
+    }
+    throw new Outage('The session table', new Error(`the run changed ${ATTEMPTS} times during one answer`));
+  }
+
+  /** Starts a run over with the answers it has. */
+  async #goOn(exchange: Exchange, session: Session, run: Run): Promise<void> {
+    const { log, store } = this.#parts;
+    const delivery = Delivery.goOn(this.#parts, run);
+    try {
+      const { request, answers } = await store.recallRun(run);
+      const again = restored(exchange, request);
+      const messages = ([again.body].flat() as JSONRPCMessage[]).filter(
+        (message) => isJSONRPCRequest(message) && !run.answered.includes(message.id),
+      );
+      const known = new Map(
+        Object.entries(run.answers).map(([name, stored]) => [Number(name), read(answers.get(stored))] as const),
+      );
+      const transport = new SessionTransport(session.id, known, (outgoing) => delivery.take(outgoing));
+      await this.#serve(again, session, messages, delivery, transport);
+    } catch (error) {
+      log('run_failed', { error: error instanceof Error ? (error.stack ?? error.message) : String(error) });
+      delivery.fail(error instanceof Outage ? error.message : 'Internal server error');
+    }
+    await delivery.done;
+  }
+
+  /** The run, if it is this session's and has not expired. */
+  async #find(session: Session, id: string): Promise<Run | undefined> {
+    const run = await this.#parts.store.findRun(session.grant, id);
+    return isLive(run, this.#parts.now()) && run.session === session.id ? run : undefined;
+  }
+
+  /** The events of a run after one of them, as they come, until the run has ended or it is time to ask again. */
+  async *#follow(begun: Run, after: number): AsyncGenerator<Uint8Array<ArrayBuffer>, undefined> {
+    const { store, now, log } = this.#parts;
+    const until = now() + FOLLOW_SECONDS;
+    let quietSince = now();
+    let pause = FOLLOW_PAUSE_MILLISECONDS.least;
+    let run = begun;
+    let last = after;
+    try {
+      for (;;) {
+        for (const { number, message } of await store.eventsAfter(run, last)) {
+          yield bytes(sseEvent(message, { run: run.id, number }));
+          last = number;
+          quietSince = now();
+        }
+        const found = await store.findRun(run.grant, run.id);
+        if (!isLive(found, now())) return undefined;
+        run = isAbandoned(found, now()) ? await this.#giveUp(found, last) : found;
+        if (last < run.events) continue;
+        if (run.status === 'done' || run.status === 'cancelled') return undefined;
+        if (run.status === 'asking' || now() >= until) {
+          yield bytes(primingEvent(run.id, last, askAgain(run, now())));
+          return undefined;
+        }
+        if (now() - quietSince >= HEARTBEAT_MILLISECONDS / 1000) {
+          yield bytes(HEARTBEAT);
+          quietSince = now();
+        }
+        await new Promise((resolve) => setTimeout(resolve, pause));
+        pause = Math.min(pause * 1.5, FOLLOW_PAUSE_MILLISECONDS.most);
+      }
+    } catch (error) {
+      // The answer has begun, so it can only stop: the client comes back with what it has seen last.
+      if (!(error instanceof Outage)) throw error;
+      log('outage', { message: error.message, cause: String(error.cause) });
+      return undefined;
+    }
+  }
+
+  /** Answers the requests of a run whose process has died. How far it came nobody knows, so it is not started over. */
+  async #giveUp(run: Run, last: number): Promise<Run> {
+    const { store, now } = this.#parts;
+    const unanswered = run.requests.filter((id) => !run.answered.includes(id));
+    const events: RunEvent[] = unanswered.map((id, index) => ({
+      number: last + 1 + index,
+      message: {
+        jsonrpc: '2.0',
+        id,
+        error: { code: -32603, message: 'The server stopped while it worked on this. It is not known how far it came' },
+      },
+    }));
+    const ended = next(run, now(), { status: 'done', events: last + events.length, open: [] });
+    if (!(await store.saveRun(ended))) return (await store.findRun(run.grant, run.id)) ?? ended;
+    await store.addEvents(ended, events);
+    return ended;
+  }
+}
+
+/** How soon to ask again what has come of a run. */
+function askAgain({ status, updatedAt }: Run, now: number): number {
+  const { least, most } = ASK_AGAIN_MILLISECONDS;
+  return status === 'asking' ? Math.min(Math.max(least, (now - updatedAt) * 100), most) : least;
+}
+
+const isAsked = (run: Run, question: string) => run.open.includes(question) || Object.hasOwn(run.answers, question);
+
+const read = (text: string | undefined): QuestionAnswer => {
+  if (text === undefined) throw new Error('An answer that was taken in is not in the store');
+  return JSON.parse(text);
+};
+
+const versionOf = ({ initialize }: Session) => initialize?.protocolVersion ?? '';
+
+/** What is wrong with a request, before anything of it is done (MCP 2025-11-25, Streamable HTTP, sending messages). */
+function wrongRequest({ headers }: Request, messages: JSONRPCMessage[]): Response | undefined {
+  const accept = headers.get('accept') ?? '';
+  if (!accept.includes('application/json') || !accept.includes('text/event-stream')) {
+    return rpcError(406, -32000, 'Not Acceptable: Accept must list application/json and text/event-stream');
+  }
+  const version = headers.get('mcp-protocol-version');
+  if (version !== null && !SUPPORTED_PROTOCOL_VERSIONS.includes(version)) {
+    const supported = SUPPORTED_PROTOCOL_VERSIONS.join(', ');
+    return rpcError(400, -32000, `Bad Request: Unsupported protocol version (supported versions: ${supported})`);
+  }
+  if (messages.length > LARGEST_BATCH) {
+    return rpcError(400, -32600, `Invalid Request: a batch may have ${LARGEST_BATCH} messages at most`);
+  }
+  if (!messages.every((each) => isJSONRPCRequest(each) || isJSONRPCNotification(each) || isJSONRPCResponse(each))) {
+    return rpcError(400, -32600, 'Invalid Request: the body is no JSON-RPC message');
+  }
+  const ids = messages.filter((message) => isJSONRPCRequest(message)).map(({ id }) => id);
+  if (new Set(ids).size < ids.length || ids.some((id) => String(id).length > LONGEST_ID)) {
+    return rpcError(400, -32600, `Invalid Request: ids must differ, and have ${LONGEST_ID} characters at most`);
+  }
+  return undefined;
+}
+
+function notesOf({ method, params }: JSONRPCRequest): SessionNotes | undefined {
+  switch (method) {
+    case 'logging/setLevel':
+      return { logLevel: String(params?.level) };
+    case 'resources/subscribe':
+      return isShort(params?.uri) ? { subscribed: params.uri } : undefined;
+    case 'resources/unsubscribe':
+      return isShort(params?.uri) ? { unsubscribed: params.uri } : undefined;
+    default:
+      return undefined;
+  }
+}
+
+/** A session is a small item: nobody is told of changes to what has a longer name. */
+const isShort = (uri: unknown): uri is string => typeof uri === 'string' && uri.length <= 1024;
+
+function kept({ request, body }: Exchange): string {
+  const headers = [...request.headers].filter(([name]) => keptHeaders.test(name));
+  return JSON.stringify({ url: request.url, headers, body } satisfies KeptRequest);
+}
+
+function restored(exchange: Exchange, text: string): Exchange {
+  const { url, headers, body }: KeptRequest = JSON.parse(text);
+  return { ...exchange, request: new Request(url, { method: 'POST', headers }), body };
+}
+
+/** The SDK's own place for what is known of the caller. The client's token is not in it: no tool may pass that on. */
+export function authInfo({ caller: { client, scopes, expiresAt }, context }: Exchange): AuthInfo {
+  return { token: '', clientId: client, scopes, expiresAt, extra: { context } };
+}
+
+const settled = (response: Response): Answer => ({ response, done: Promise.resolve() });
+
+const accepted = (done: Promise<unknown> = Promise.resolve()): Answer => ({
+  response: new Response(null, { status: 202 }),
+  done,
+});
