@@ -2,13 +2,14 @@ import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Mistake } from '../lib/mistake.ts';
-import type { AwsService } from './aws-json.ts';
+import type { AwsService } from './aws-service.ts';
 import { DataFolder } from './data-folder.ts';
 import { type DynamoDb, startDynamoDb } from './dynamodb.ts';
 import { FunctionError, Functions } from './functions.ts';
 import { type LogEntry, startGateway } from './gateway.ts';
 import type { IdentityProvider, IdentityProviderOptions } from './identity-provider.ts';
 import { type Kms, startKms } from './kms.ts';
+import { type Lambda, startLambda } from './lambda.ts';
 import { addressBook, attributesOf } from './names.ts';
 import { freePort, isFree } from './ports.ts';
 import { FunctionPrincipals } from './principals.ts';
@@ -57,6 +58,8 @@ export type Cloud = {
   dynamoDb: DynamoDb;
   kms: Kms;
   secrets: AwsService;
+  lambda: Lambda;
+  functions: Functions;
   close(): Promise<void>;
 };
 
@@ -103,6 +106,8 @@ async function start(
   whenClosing(() => kms.close());
   const secrets = await startSecrets({ folder, principals });
   whenClosing(() => secrets.close());
+  const lambda = await startLambda({ principals, log: (functionName, line) => report.output(functionName, line) });
+  whenClosing(() => lambda.close());
 
   const gatewayPort = port === 0 ? await freePort() : port;
   const poolPort = await portOfPool(data, identityProviderPort, gatewayPort + 1);
@@ -136,6 +141,7 @@ async function start(
       AWS_ENDPOINT_URL_DYNAMODB: dynamoDb.endpoint,
       AWS_ENDPOINT_URL_KMS: kms.endpoint,
       AWS_ENDPOINT_URL_SECRETS_MANAGER: secrets.endpoint,
+      AWS_ENDPOINT_URL_LAMBDA: lambda.endpoint,
     };
   };
 
@@ -151,6 +157,9 @@ async function start(
     },
   });
   whenClosing(() => functions.close());
+  lambda.deploy(template, functions);
+  // First of the two, so that an event whose function ends with the cloud is not tried again.
+  whenClosing(() => lambda.undeploy());
   await warmAll(functions, template);
 
   const pool = userPoolOf(template);
@@ -180,10 +189,12 @@ async function start(
     current = { stack: next, template: nextTemplate };
     try {
       functions.replace(nextTemplate);
+      lambda.deploy(nextTemplate, functions);
       gateway.replace(nextTemplate);
     } catch (error) {
       current = previous;
       functions.replace(previous.template);
+      lambda.deploy(previous.template, functions);
       throw error;
     }
     report.reloaded('the change is live');
@@ -220,6 +231,8 @@ async function start(
     dynamoDb,
     kms,
     secrets,
+    lambda,
+    functions,
   };
 }
 

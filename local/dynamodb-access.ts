@@ -1,4 +1,4 @@
-import { arn } from './aws-json.ts';
+import { arn } from './aws-service.ts';
 import type { ParsedRequest } from './dynamodb-engine.ts';
 import type { Item, TableDefinition } from './dynamodb-store.ts';
 import type { Request } from './iam.ts';

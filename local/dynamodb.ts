@@ -1,4 +1,5 @@
-import { AwsError, type AwsRequest, type AwsService, arn, type Json, serveAwsJson } from './aws-json.ts';
+import { type AwsRequest, serveAwsJson } from './aws-json.ts';
+import { AwsError, type AwsService, arn, type Json } from './aws-service.ts';
 import { accessOf } from './dynamodb-access.ts';
 import { isDataOperation, parse, parseTable, perform } from './dynamodb-engine.ts';
 import { removeExpired } from './dynamodb-expiry.ts';

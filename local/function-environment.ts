@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import type { FromWorker, RemoteError, ToWorker, WorkerData } from './function-worker.ts';
@@ -71,8 +70,7 @@ export class ExecutionEnvironment {
     });
   }
 
-  async *invoke(payload: string): AsyncGenerator<Uint8Array, void> {
-    const requestId = randomUUID();
+  async *invoke(payload: string, requestId: string): AsyncGenerator<Uint8Array, void> {
     const invocation = new Invocation(requestId, () => this.#post({ type: 'taken' }));
     this.#invocation = invocation;
     await this.ready;
@@ -84,6 +82,12 @@ export class ExecutionEnvironment {
 
   async end(): Promise<void> {
     await this.#worker.terminate();
+  }
+
+  /** Ends it in the middle of what it is doing, as a crash of the process would. */
+  async kill(): Promise<void> {
+    this.#fail(new FunctionError('Runtime.ExitError', 'Runtime exited with error: signal: killed'));
+    await this.end();
   }
 
   #post(message: ToWorker): void {

@@ -1,3 +1,4 @@
+import { randomInt, randomUUID } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -82,12 +83,13 @@ export class Functions {
   /**
    * Invokes a function and waits for its whole answer, which must be JSON.
    *
+   * @param requestId what the handler finds as `awsRequestId`; an event that is tried again keeps its own
    * @throws FunctionError, FunctionThrottled, EventTooLarge
    */
-  async invoke(logicalId: string, event: unknown): Promise<unknown> {
+  async invoke(logicalId: string, event: unknown, requestId: string = randomUUID()): Promise<unknown> {
     const chunks: Uint8Array[] = [];
     let size = 0;
-    for await (const chunk of this.invokeStreaming(logicalId, event)) {
+    for await (const chunk of this.invokeStreaming(logicalId, event, requestId)) {
       chunks.push(chunk);
       size += chunk.byteLength;
       if (size > PAYLOAD_LIMIT) {
@@ -112,10 +114,14 @@ export class Functions {
    *
    * @throws FunctionError, after whatever had been written before; FunctionThrottled, EventTooLarge
    */
-  async *invokeStreaming(logicalId: string, event: unknown): AsyncGenerator<Uint8Array, void> {
+  async *invokeStreaming(
+    logicalId: string,
+    event: unknown,
+    requestId: string = randomUUID(),
+  ): AsyncGenerator<Uint8Array, void> {
     const payload = JSON.stringify(event);
     if (Buffer.byteLength(payload) > PAYLOAD_LIMIT) throw new EventTooLarge(`The event exceeds ${PAYLOAD_LIMIT} bytes`);
-    yield* this.#pool(logicalId).invoke(payload);
+    yield* this.#pool(logicalId).invoke(payload, requestId);
   }
 
   /**
@@ -125,6 +131,16 @@ export class Functions {
    */
   async warm(logicalId: string): Promise<void> {
     await this.#pool(logicalId).warm();
+  }
+
+  /**
+   * Ends busy execution environments, chosen at random, as a crash of the process would: the request that each was
+   * answering fails as Runtime.ExitError.
+   *
+   * @returns how many there were to end, at most `count`
+   */
+  kill(logicalId: string, count: number): Promise<number> {
+    return this.#pool(logicalId).kill(count);
   }
 
   /** Deploys another template: the next request runs its code, those under way finish with theirs. */
@@ -247,8 +263,15 @@ class Pool {
     this.#options = options;
   }
 
-  async *invoke(payload: string): AsyncGenerator<Uint8Array, void> {
-    yield* this.#acquire().invoke(payload);
+  async *invoke(payload: string, requestId: string): AsyncGenerator<Uint8Array, void> {
+    yield* this.#acquire().invoke(payload, requestId);
+  }
+
+  async kill(count: number): Promise<number> {
+    const busy = [...this.#all].filter((environment) => !this.#idle.includes(environment));
+    const victims = Array.from({ length: Math.min(count, busy.length) }, () => busy.splice(randomInt(busy.length), 1));
+    await Promise.all(victims.flat().map((environment) => environment.kill()));
+    return victims.length;
   }
 
   async warm(): Promise<void> {

@@ -1,5 +1,6 @@
 import { createCipheriv, createDecipheriv, createPublicKey, randomBytes, sign, verify } from 'node:crypto';
-import { AwsError, type AwsRequest, type AwsService, account, arn, type Json, serveAwsJson } from './aws-json.ts';
+import { type AwsRequest, serveAwsJson } from './aws-json.ts';
+import { AwsError, type AwsService, account, arn, type Json } from './aws-service.ts';
 import { signDigest, verifyDigest } from './ecdsa-digest.ts';
 import { assertSupported, isAllowed, type Request, type Statement } from './iam.ts';
 import { KeyRing, type StoredKey } from './kms-keys.ts';

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { account, arn, region } from './aws-json.ts';
+import { account, arn, region } from './aws-service.ts';
 import type { TemplateJson } from './template.ts';
 
 const digits = '0123456789';

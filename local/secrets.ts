@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { AwsError, type AwsRequest, type AwsService, arn, serveAwsJson } from './aws-json.ts';
+import { type AwsRequest, serveAwsJson } from './aws-json.ts';
+import { AwsError, type AwsService, arn } from './aws-service.ts';
 import type { Principals } from './principals.ts';
 
 export type SecretsOptions = {

@@ -2,7 +2,8 @@
  * The cloud on the desk with a switch for every outage, in a process of its own: oidc-provider does not load under jest.
  *
  * Takes its options as one JSON argument and prints `{"origin": "http://…", "dynamoDb": "http://…"}` when ready. Then each line of standard input
- * is a command, such as `fail dynamodb`, `mend idp` or `disable ada`, answered with `done`; the end of the input ends the process.
+ * is a command, such as `fail dynamodb`, `mend idp`, `disable ada`, `deliver twice` (and `deliver once`, Lambda's events) or
+ * `kill Mcp12345678 3` (execution environments that are busy), answered with `done`; the end of the input ends the process.
  * Standard error is the log of the functions.
  */
 import { createInterface } from 'node:readline';
@@ -30,20 +31,35 @@ const cloud = await startCloud({
   },
 });
 const switches = new Map(
-  Object.entries({ dynamodb: cloud.dynamoDb.fail, kms: cloud.kms.fail, idp: cloud.identityProvider?.fail }),
+  Object.entries({
+    dynamodb: cloud.dynamoDb.fail,
+    kms: cloud.kms.fail,
+    lambda: cloud.lambda.fail,
+    idp: cloud.identityProvider?.fail,
+  }),
 );
 console.log(JSON.stringify({ origin: cloud.origin, dynamoDb: cloud.dynamoDb.endpoint }));
 
-for await (const line of createInterface(process.stdin)) {
-  const [command, service = ''] = line.split(' ');
-  if (command === 'disable') {
-    cloud.identityProvider!.disable(service);
-    console.log('done');
-    continue;
+/** @returns what there is to say of it besides `done` */
+async function perform(command: string, argument: string, count: string | undefined): Promise<unknown> {
+  switch (command) {
+    case 'fail':
+    case 'mend':
+      return switches.get(argument)!(command === 'fail');
+    case 'disable':
+      return cloud.identityProvider!.disable(argument);
+    case 'deliver':
+      return cloud.lambda.deliverTwice(argument === 'twice');
+    case 'kill':
+      return cloud.functions.kill(argument, Number(count));
+    default:
+      throw new Error(`No such command: ${command}`);
   }
-  const fail = switches.get(service);
-  if (fail === undefined || (command !== 'fail' && command !== 'mend')) throw new Error(`No such command: ${line}`);
-  fail(command === 'fail');
-  console.log('done');
+}
+
+for await (const line of createInterface(process.stdin)) {
+  const [command = '', argument = '', count] = line.split(' ');
+  const outcome = await perform(command, argument, count);
+  console.log(outcome === undefined ? 'done' : `done ${outcome}`);
 }
 await cloud.close();

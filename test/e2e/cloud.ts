@@ -9,7 +9,7 @@ import { synthesize } from '../../local/synthesis.ts';
 
 const root = join(__dirname, '..', '..');
 
-export type Service = 'dynamodb' | 'kms' | 'idp';
+export type Service = 'dynamodb' | 'kms' | 'lambda' | 'idp';
 
 export type CloudOptions = {
   /** The cloud assembly to run. */
@@ -77,6 +77,25 @@ export class Cloud {
     await this.#command(`disable ${username}`);
   }
 
+  /** Runs the work while Lambda delivers every event twice, as it may. */
+  async withEventsTwice<T>(work: () => Promise<T>): Promise<T> {
+    await this.#command('deliver twice');
+    try {
+      return await work();
+    } finally {
+      await this.#command('deliver once');
+    }
+  }
+
+  /**
+   * Ends execution environments of a function in the middle of their requests, chosen at random.
+   *
+   * @returns how many were busy and have ended, at most `count`
+   */
+  async kill(logicalId: string, count: number): Promise<number> {
+    return Number(await this.#command(`kill ${logicalId} ${count}`));
+  }
+
   async stop(): Promise<void> {
     const ended = once(this.#process, 'exit');
     this.#process.stdin!.end();
@@ -84,10 +103,12 @@ export class Cloud {
     rmSync(this.#folder, { recursive: true, force: true });
   }
 
-  async #command(line: string): Promise<void> {
+  /** @returns what the answer says after `done` */
+  async #command(line: string): Promise<string> {
     this.#process.stdin!.write(`${line}\n`);
-    const answer = await this.#answers.next();
-    if (answer.value !== 'done') throw new Error(`The cloud did not take "${line}": ${answer.value}\n${this.log}`);
+    const answer = String((await this.#answers.next()).value);
+    if (!answer.startsWith('done')) throw new Error(`The cloud did not take "${line}": ${answer}\n${this.log}`);
+    return answer.slice('done '.length);
   }
 }
 

@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Functions, type FunctionsOptions } from '../../local/functions.ts';
-import { Template } from '../../local/template.ts';
+import { Template, type TemplateJson } from '../../local/template.ts';
 
 /** The realistic names that a template's references resolve to. */
 export function attributes(logicalId: string, type: string): Record<string, string> {
@@ -14,10 +14,11 @@ export function attributes(logicalId: string, type: string): Record<string, stri
 
 type Source = { code: string; file?: string; properties?: Record<string, unknown> };
 
-/** A cloud assembly with one function per source. */
+/** A cloud assembly with one function per source, and other resources as they are given. */
 export function builtTemplate(
   sources: Record<string, Source | string>,
   assembly = mkdtempSync(join(tmpdir(), 'assembly-')),
+  others: TemplateJson['Resources'] = {},
 ): { template: Template; assembly: string } {
   const Resources = Object.fromEntries(
     Object.entries(sources).map(([logicalId, source]) => {
@@ -29,7 +30,10 @@ export function builtTemplate(
       return [logicalId, { Type: 'AWS::Lambda::Function', Properties, Metadata: { 'aws:asset:path': asset } }];
     }),
   );
-  return { template: new Template({ Resources }, { attributes, addressBook: [] }), assembly };
+  return {
+    template: new Template({ Resources: { ...Resources, ...others } }, { attributes, addressBook: [] }),
+    assembly,
+  };
 }
 
 export type Line = { functionName: string; requestId: string | undefined; line: string };
