@@ -31,7 +31,8 @@ export class GatewayResponses extends Construct {
       description: 'Sign in to use this server',
       headers: { 'WWW-Authenticate': `'Bearer resource_metadata="${metadata}", scope="${props.scope}"'` },
     });
-    // The authorizer wrote the challenge, since only it knows the scope that is missing (RFC 6750 §3.1).
+    // The authorizer wrote the challenge, since only it knows the scope that is missing (RFC 6750 §3.1). A request that
+    // went around CloudFront is refused before it is asked, with the same words and no challenge: no client does that.
     this.#respond(props.api, ResponseType.ACCESS_DENIED, {
       status: 403,
       error: 'insufficient_scope',

@@ -15,7 +15,7 @@ import {
   ResponseTransferMode,
   RestApi,
 } from 'aws-cdk-lib/aws-apigateway';
-import { Effect, PolicyDocument, PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import { Effect, PolicyDocument, PolicyStatement, Role, ServicePrincipal, StarPrincipal } from 'aws-cdk-lib/aws-iam';
 import type { Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda';
 import { LogGroup, type RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
@@ -30,12 +30,15 @@ export interface Throttle {
 export interface GatewayProps {
   readonly stage: Stage;
   readonly throttle: Throttle;
-  /** For the paths that anyone may call and that cost a write or a signature: /authorize, /register, /token, if there. */
+  /** For each of the paths by which anyone may have a client or a user signed in or out, if they are there. */
   readonly oauthThrottle: Throttle | undefined;
   readonly logRetention: RetentionDays;
   readonly manageApiGatewayAccount: boolean;
-  /** False when a domain of the owner's leads here, so that nothing goes around it. */
-  readonly executeApiEndpoint: boolean;
+  /**
+   * What a request to the API's own address has to have in `Referer`, so that nothing goes around CloudFront. Undefined
+   * when a domain of the owner's leads here: then the API has no address of its own.
+   */
+  readonly originSecret: string | undefined;
 }
 
 /** The stage's name, and so the first segment of the path at the API's own host. */
@@ -53,6 +56,16 @@ const corsHeaders = [
   'Mcp-Name',
   'Last-Event-ID',
   'traceparent',
+];
+
+/** The methods of sign-in that cost a read, a write or a signature before it is known who asks. */
+const limitedMethods = [
+  '/authorize/GET',
+  '/consent/POST',
+  '/callback/GET',
+  '/register/POST',
+  '/token/POST',
+  '/revoke/POST',
 ];
 
 /** Where clients find out who lets them in. */
@@ -89,16 +102,15 @@ export class Gateway extends Construct {
       restApiName: Stack.of(this).stackName,
       description: 'Holdfast: MCP and the OAuth that guards it',
       endpointConfiguration: { types: [EndpointType.REGIONAL], ipAddressType: IpAddressType.DUAL_STACK },
-      disableExecuteApiEndpoint: !props.executeApiEndpoint,
+      disableExecuteApiEndpoint: props.originSecret === undefined,
+      policy: props.originSecret === undefined ? undefined : onlyWith(props.originSecret),
       deployOptions: {
         stageName: STAGE_NAME,
         ...limit(props.throttle),
         // By the verbs that do the work: a limit is kept for the verb that is called, and ANY is none.
-        methodOptions: props.oauthThrottle && {
-          '/authorize/GET': limit(props.oauthThrottle),
-          '/register/POST': limit(props.oauthThrottle),
-          '/token/POST': limit(props.oauthThrottle),
-        },
+        methodOptions:
+          props.oauthThrottle &&
+          Object.fromEntries(limitedMethods.map((method) => [method, limit(props.oauthThrottle!)])),
         accessLogDestination: new LogGroupLogDestination(accessLog),
         accessLogFormat: accessLogFormat(),
       },
@@ -183,6 +195,29 @@ export class Gateway extends Construct {
     });
     return method;
   }
+}
+
+/**
+ * Lets everybody in who knows the secret. Both statements are needed: without an Allow API Gateway refuses the methods
+ * that have no authorizer, and without a Deny it leaves the others to theirs. Beside the Allow an authorizer has to say
+ * Deny to refuse, for its silence is none ("How API Gateway resource policies affect authorization workflow", table A).
+ */
+function onlyWith(secret: string): PolicyDocument {
+  const everything = {
+    principals: [new StarPrincipal()],
+    actions: ['execute-api:Invoke'],
+    resources: ['execute-api:/*'],
+  };
+  return new PolicyDocument({
+    statements: [
+      new PolicyStatement({ effect: Effect.ALLOW, ...everything }),
+      new PolicyStatement({
+        effect: Effect.DENY,
+        ...everything,
+        conditions: { StringNotEquals: { 'aws:Referer': secret } },
+      }),
+    ],
+  });
 }
 
 /** One permission for the API instead of two for each method. */

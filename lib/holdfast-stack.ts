@@ -15,7 +15,7 @@ import { Gateway } from './gateway.ts';
 import { GatewayResponses } from './gateway-responses.ts';
 import { type IdentityProvider, identityEnvironment, refreshEnvironment, withProfile } from './identity-provider.ts';
 import { SealKey, SigningKeys } from './keys.ts';
-import { CloudFrontHostname, OwnHostname } from './public-hostname.ts';
+import { CloudFrontHostname, OwnHostname, originSecret } from './public-hostname.ts';
 import { checkScopes } from './scope-set.ts';
 import { type HoldfastSettings, type Settled, settle } from './settings.ts';
 import { Table } from './table.ts';
@@ -49,7 +49,7 @@ export class HoldfastStack extends Stack {
     const gateway = new Gateway(this, 'Gateway', {
       ...settings,
       oauthThrottle: direct ? undefined : settings.oauthThrottle,
-      executeApiEndpoint: settings.domain === undefined,
+      originSecret: settings.domain === undefined ? originSecret : undefined,
     });
     const publicUrl = this.#hostname(gateway, settings);
     const sealKey = new SealKey(this, 'SealKey', { stage });
@@ -185,7 +185,7 @@ export class HoldfastStack extends Stack {
   }
 
   #hostname(gateway: Gateway, { domain }: Settled): string {
-    if (domain === undefined) return new CloudFrontHostname(this, 'Hostname', { api: gateway.api }).url;
+    if (domain === undefined) return new CloudFrontHostname(this, 'Hostname', { api: gateway.api, originSecret }).url;
     const hostname = new OwnHostname(this, 'Hostname', { api: gateway.api, domain });
     if (domain.hostedZone === undefined) {
       this.#output('DnsTarget', hostname.dnsTarget, `Where ${domain.domainName} has to point (CNAME)`);

@@ -96,7 +96,7 @@ export interface HoldfastSettings extends ClientSettings {
    */
   readonly throttle?: Throttle;
   /**
-   * The limit of each of /authorize, /register and /token, which anyone may call.
+   * The limit of each of /authorize, /consent, /callback, /register, /token and /revoke, which anyone may call.
    * @default - 25 a second, 50 at once
    */
   readonly oauthThrottle?: Throttle;

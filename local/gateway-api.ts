@@ -1,5 +1,7 @@
+import { executeApiHost } from './gateway-event.ts';
+import { originHeaders, readPolicy } from './gateway-policy.ts';
 import { assertStatic, type CustomResponse, customResponses } from './gateway-responses.ts';
-import { matchesPattern } from './iam.ts';
+import { matchesPattern, type Statement } from './iam.ts';
 import type { Resource, Template } from './template.ts';
 
 /** How a method is answered. */
@@ -32,6 +34,10 @@ export type Api = {
   stage: string;
   binaryMediaTypes: string[];
   responses: Map<string, CustomResponse>;
+  /** Of the API itself. Empty: everybody may call it. */
+  policy: Statement[];
+  /** What CloudFront, played here too, adds to each request. */
+  originHeaders: [name: string, value: string][];
   /** @param path of the request, below the stage @returns undefined when the API has no such method there */
   route(method: string, path: string): Route | undefined;
 };
@@ -85,6 +91,8 @@ export function readApi(template: Template): Api {
     stage: stageName,
     binaryMediaTypes: (api.properties.BinaryMediaTypes as string[] | undefined) ?? [],
     responses: customResponses(template),
+    policy: readPolicy(api, arn),
+    originHeaders: originHeaders(template, executeApiHost(id)),
     route(verb, path) {
       const match = matchPath(root, segmentsOf(path));
       const method =

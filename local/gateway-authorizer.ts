@@ -1,6 +1,6 @@
 import type { Functions } from './functions.ts';
 import type { Api, Authorizer, Route } from './gateway-api.ts';
-import { type Arrival, authorizerEvent, headerOf, methodArn } from './gateway-event.ts';
+import { type Arrival, authorizerEvent, headerOf, invocation } from './gateway-event.ts';
 import { GatewayError } from './gateway-responses.ts';
 import { isAllowed, type Statement } from './iam.ts';
 
@@ -36,8 +36,9 @@ export class Authorizers {
     const key = JSON.stringify([authorizer.function, ...identity]);
     const { statements, context } =
       this.#cached(key, arrival.receivedAt) ?? (await this.#ask(authorizer, key, arrival, api, route));
-    const request = { action: 'execute-api:Invoke', resource: methodArn(arrival, api), context: {} };
-    if (!isAllowed(statements, request)) throw new GatewayError('ACCESS_DENIED', undefined, context);
+    // Together: what the API's policy allows is refused by an authorizer only if it says so, not by its silence.
+    if (!isAllowed([...api.policy, ...statements], invocation(arrival, api)))
+      throw new GatewayError('ACCESS_DENIED', undefined, context);
     return context;
   }
 

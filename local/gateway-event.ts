@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { APIGatewayProxyEvent } from 'aws-lambda';
 import type { Api, Route } from './gateway-api.ts';
+import type { Request } from './iam.ts';
 
 /** What is known of a request before anything is decided about it. */
 export type Arrival = {
@@ -30,12 +31,20 @@ const withheld = new Set([
   'www-authenticate',
 ]);
 
-export function arrival(request: IncomingMessage, requestId: string, receivedAt: number): Arrival {
+/** @param added headers that stand in place of the client's own of the same name */
+export function arrival(
+  request: IncomingMessage,
+  requestId: string,
+  receivedAt: number,
+  added: [name: string, value: string][],
+): Arrival {
   const target = request.url ?? '';
   const question = target.indexOf('?');
-  const headers: [string, string][] = [];
+  const replaced = new Set(added.map(([name]) => name.toLowerCase()));
+  const headers = [...added];
   for (let i = 0; i + 1 < request.rawHeaders.length; i += 2) {
-    headers.push([request.rawHeaders[i]!, request.rawHeaders[i + 1]!]);
+    const name = request.rawHeaders[i]!;
+    if (!replaced.has(name.toLowerCase())) headers.push([name, request.rawHeaders[i + 1]!]);
   }
   return {
     requestId,
@@ -56,7 +65,7 @@ export function headerOf(arrival: Arrival, name: string): string | undefined {
 /** `$context`, as far as it is known before the authorizer has spoken. */
 export function requestContext(arrival: Arrival, api: Api, route: Route | undefined) {
   const { requestId, receivedAt, verb, path, sourceIp } = arrival;
-  const host = executeApiHost(api);
+  const host = executeApiHost(api.id);
   return {
     accountId: '000000000000',
     apiId: api.id,
@@ -107,6 +116,16 @@ export function authorizerEvent(arrival: Arrival, api: Api, route: Route) {
   };
 }
 
+/** What the policies of API and authorizer decide about. */
+export function invocation(arrival: Arrival, api: Api): Request {
+  const referer = headerOf(arrival, 'referer');
+  return {
+    action: 'execute-api:Invoke',
+    resource: methodArn(arrival, api),
+    context: { 'aws:Referer': referer === undefined ? [] : [referer] },
+  };
+}
+
 export function methodArn({ verb, path }: Arrival, api: Api): string {
   return `arn:aws:execute-api:us-east-1:000000000000:${api.id}/${api.stage}/${verb}${path}`;
 }
@@ -151,7 +170,7 @@ function forwardedHeaders(arrival: Arrival, api: Api): [string, string][] {
     .padStart(8, '0');
   return [
     ...arrival.headers.filter(([name]) => !withheld.has(name.toLowerCase()) && !added.has(name.toLowerCase())),
-    ['Host', executeApiHost(api)],
+    ['Host', executeApiHost(api.id)],
     ['X-Forwarded-For', forwardedFor === undefined ? arrival.sourceIp : `${forwardedFor}, ${arrival.sourceIp}`],
     ['X-Forwarded-Port', '443'],
     ['X-Forwarded-Proto', 'https'],
@@ -159,8 +178,9 @@ function forwardedHeaders(arrival: Arrival, api: Api): [string, string][] {
   ];
 }
 
-function executeApiHost(api: Api): string {
-  return `${api.id}.execute-api.us-east-1.amazonaws.com`.toLowerCase();
+/** The API's own host name. */
+export function executeApiHost(apiId: string): string {
+  return `${apiId}.execute-api.us-east-1.amazonaws.com`.toLowerCase();
 }
 
 function grouped(pairs: [string, string][]): Record<string, string[]> {

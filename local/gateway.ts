@@ -5,8 +5,17 @@ import type { AddressInfo } from 'node:net';
 import { EventTooLarge, type Functions, FunctionThrottled } from './functions.ts';
 import { type Api, type Integration, type Route, readApi } from './gateway-api.ts';
 import { Authorizers } from './gateway-authorizer.ts';
-import { type Arrival, arrival, headerOf, isBinaryType, proxyEvent, requestContext } from './gateway-event.ts';
+import {
+  type Arrival,
+  arrival,
+  headerOf,
+  invocation,
+  isBinaryType,
+  proxyEvent,
+  requestContext,
+} from './gateway-event.ts';
 import { bufferedAnswer, type Head, readPrelude, withContentType } from './gateway-integration.ts';
+import { admits } from './gateway-policy.ts';
 import { GatewayError, gatewayResponse } from './gateway-responses.ts';
 import { Throttle } from './gateway-throttle.ts';
 import type { Template } from './template.ts';
@@ -63,7 +72,7 @@ type Exchange = {
 
 /**
  * The template's REST API behind a root-mapped host name, as CloudFront or a custom domain makes it: `/mcp` here is
- * `/mcp` of the stage.
+ * `/mcp` of the stage, and CloudFront's own headers are added.
  *
  * Only requests that name this very host are answered. A web page can have its own name resolve to 127.0.0.1, and would
  * otherwise talk to the tools of whoever looks at it (DNS rebinding).
@@ -82,7 +91,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   let names: string[] = [];
 
   const server = createServer((request, response) => {
-    const exchange: Exchange = { request, response, arrival: arrival(request, randomUUID(), now()) };
+    const arrived = arrival(request, randomUUID(), now(), deployment.api.originHeaders);
+    const exchange: Exchange = { request, response, arrival: arrived };
     const startedAt = performance.now();
     response.on('close', () => options.log(logEntry(exchange, performance.now() - startedAt)));
     response.setHeader('x-amzn-RequestId', exchange.arrival.requestId);
@@ -140,7 +150,7 @@ function logEntry({ response, arrival, function: asked, error }: Exchange, durat
   };
 }
 
-/** The way of a request: route, limits, authorizer, integration. Each may end it with a GatewayError. */
+/** The way of a request: route, policy, limits, authorizer, integration. Each may end it with a GatewayError. */
 async function answer(exchange: Exchange, { api, functions, authorizers, throttle }: Deployment): Promise<void> {
   const { arrival, request, response } = exchange;
   const body = await readBody(request);
@@ -149,6 +159,9 @@ async function answer(exchange: Exchange, { api, functions, authorizers, throttl
   exchange.route = route;
   if (body === undefined) throw new GatewayError('REQUEST_TOO_LARGE');
   const { limit, authorizer, integration } = route;
+  if (!admits(api.policy, invocation(arrival, api), authorizer !== undefined)) {
+    throw new GatewayError('ACCESS_DENIED', "the API's resource policy refuses it");
+  }
   if (limit !== undefined && !throttle.admits(limit, arrival.receivedAt)) throw new GatewayError('THROTTLED');
   const context = authorizer && (await authorizers.authorize(authorizer, arrival, api, route));
 

@@ -8,6 +8,8 @@ export function toRequest(event: APIGatewayProxyEvent, publicUrl: string): Reque
   for (const [name, values] of Object.entries(event.multiValueHeaders ?? {})) {
     for (const value of values ?? []) headers.append(name, value);
   }
+  // CloudFront's word to the API (`originSecret`), and not for the tools.
+  headers.delete('referer');
   const url = new URL(publicUrl);
   url.pathname = event.path;
   for (const [name, values] of Object.entries(event.multiValueQueryStringParameters ?? {})) {

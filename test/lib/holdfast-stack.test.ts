@@ -236,7 +236,15 @@ describe.each(deployments)('%s', (_name, props) => {
       const rate = Object.fromEntries(
         settings.map((each) => [`${each.HttpMethod} ${each.ResourcePath}`, each.ThrottlingRateLimit]),
       );
-      expect(rate).toEqual({ '* /*': 500, 'GET /~1authorize': 25, 'POST /~1register': 25, 'POST /~1token': 25 });
+      expect(rate).toEqual({
+        '* /*': 500,
+        'GET /~1authorize': 25,
+        'POST /~1consent': 25,
+        'GET /~1callback': 25,
+        'POST /~1register': 25,
+        'POST /~1token': 25,
+        'POST /~1revoke': 25,
+      });
     });
 
     test('ask the authorizer about the Authorization header alone, and remember for five minutes at most', () => {

@@ -556,6 +556,89 @@ describe('the gateway itself', () => {
   });
 });
 
+describe('an API with a policy', () => {
+  const everything = { Principal: '*', Action: 'execute-api:Invoke', Resource: 'execute-api:/*' };
+  const unless = (secret: string) => [
+    { Effect: 'Allow', ...everything },
+    { Effect: 'Deny', ...everything, Condition: { StringNotEquals: { 'aws:Referer': secret } } },
+  ];
+  /** Behind CloudFront, when it is to add a header. */
+  const startWith = async (Statement: unknown, header?: [HeaderName: string, HeaderValue: string]) => {
+    const copy = structuredClone(json);
+    const [apiId, api] = Object.entries(copy.Resources!).find(([, { Type }]) => Type === 'AWS::ApiGateway::RestApi')!;
+    api.Properties = { ...api.Properties, Policy: { Version: '2012-10-17', Statement } };
+    if (header !== undefined) {
+      const DomainName = { 'Fn::Join': ['', [{ Ref: apiId }, '.execute-api.us-east-1.amazonaws.com']] };
+      const OriginCustomHeaders = [{ HeaderName: header[0], HeaderValue: header[1] }];
+      const DistributionConfig = { Origins: [{ DomainName, OriginCustomHeaders }] };
+      copy.Resources!.Front = { Type: 'AWS::CloudFront::Distribution', Properties: { DistributionConfig } };
+    }
+    const log = (entry: LogEntry) => void entries.push(entry);
+    const guarded = await startGateway({ template: template(copy), functions, port: 0, log });
+    started.push(guarded);
+    return (path: string, headers: Record<string, string> = {}) => fetch(guarded.origin + path, { headers });
+  };
+  const started: Gateway[] = [];
+  afterEach(async () => {
+    for (const each of started.splice(0)) await each.close();
+  });
+
+  test('refuses a request without the header, before it asks anybody', async () => {
+    const get = await startWith(unless('secret'));
+    const attempts: Record<string, string>[] = [{}, { Referer: 'guess' }, { Referer: 'guess', Authorization: 'stage' }];
+    for (const headers of attempts) {
+      for (const path of ['/open', '/mcp']) {
+        const response = await get(path, headers);
+        expect([response.status, response.headers.get('www-authenticate')]).toEqual([403, null]);
+        expect(await response.json()).toEqual({
+          error: 'User is not authorized to access this resource',
+          who: '',
+        });
+      }
+    }
+    expect([timesAsked(), (await logged()).function]).toEqual([0, undefined]);
+    expect((await get('/open', { Referer: 'secret' })).status).toBe(200);
+  });
+
+  test('has the header from CloudFront, whatever the client sent', async () => {
+    const get = await startWith(unless('secret'), ['Referer', 'secret']);
+    const event = await (await get('/open?case=echo', { referer: 'guess' })).json();
+    expect(event.multiValueHeaders).toMatchObject({ Referer: ['secret'] });
+    expect(event.headers).not.toHaveProperty('referer');
+  });
+
+  test('refuses everybody when it and CloudFront disagree', async () => {
+    const get = await startWith(unless('secret'), ['Referer', 'another']);
+    expect((await get('/open', { Referer: 'secret' })).status).toBe(403);
+  });
+
+  test('that allows nothing leaves open what an authorizer guards', async () => {
+    const get = await startWith(unless('secret').slice(1), ['Referer', 'secret']);
+    expect((await get('/open')).status).toBe(403);
+    expect((await get('/guarded', { Authorization: 'stage' })).status).toBe(200);
+  });
+
+  test('that allows everything is not overruled by the silence of an authorizer', async () => {
+    const withPolicy = await startWith(unless('secret'), ['Referer', 'secret']);
+    const headers = { Authorization: 'here' };
+    expect((await withPolicy('/guarded', headers)).status).toBe(200);
+    expect((await withPolicy('/mcp', headers)).status).toBe(202);
+    expect((await withPolicy('/mcp', { Authorization: 'deny' })).status).toBe(403);
+  });
+
+  test.each([
+    ['about somebody', { Effect: 'Allow', ...everything, Principal: { AWS: 'arn:aws:iam::000000000000:root' } }],
+    [
+      'about addresses',
+      { Effect: 'Deny', ...everything, Condition: { IpAddress: { 'aws:SourceIp': '192.0.2.0/24' } } },
+    ],
+    ['about another key', { Effect: 'Deny', ...everything, Condition: { StringEquals: { 'aws:UserAgent': 'x' } } }],
+    ['about all other actions', { Effect: 'Allow', ...everything, NotAction: 'execute-api:Manage' }],
+  ])('that speaks %s is not run', async (_, statement) => {
+    await expect(startWith([statement])).rejects.toThrow(/its policy has a statement that is not run locally/);
+  });
+});
+
 describe('a template that would fail on AWS is refused', () => {
   const startWith = (change: (resources: NonNullable<TemplateJson['Resources']>) => void) => {
     const copy = structuredClone(json);
