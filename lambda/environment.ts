@@ -141,6 +141,12 @@ export const mcpVariables = {
   MCP_SESSION_TTL_HOURS: positive,
   /** What an expired or unknown session id gets: a fresh session, or 404. */
   STALE_SESSION: oneOf('renew', 'reject'),
+  /** The function that does what takes long; absent in that function itself. */
+  WORKER_FUNCTION: optional(text),
+  /** How long a task and its result can be asked for. */
+  TASK_TTL_HOURS: positive,
+  /** How long a client of the 2025 era may wait for a long tool. */
+  HOLD_SECONDS: positive,
   /** KMS key that seals what tools give clients to bring back, and the identity provider's tokens. */
   SEAL_KEY_ID: text,
   /** Set when the tools may ask for the user's token at the identity provider. */

@@ -1,3 +1,4 @@
+import type { Context as LambdaContext } from 'aws-lambda';
 import { type LambdaRuntime, streamResponse, toRequest } from './adapters/api-gateway.ts';
 import { dynamoIdentityTokenStore } from './adapters/dynamodb/identity-tokens.ts';
 import { dynamoRunStore } from './adapters/dynamodb/runs.ts';
@@ -6,6 +7,7 @@ import { dynamoSessionStore } from './adapters/dynamodb/sessions.ts';
 import { dynamoStateStore } from './adapters/dynamodb/state.ts';
 import { openTable } from './adapters/dynamodb/table.ts';
 import { kmsSealerOnDemand } from './adapters/kms-on-demand.ts';
+import { lambdaWorker } from './adapters/lambda-worker.ts';
 import { log } from './adapters/log.ts';
 import { openIdRefresher } from './adapters/openid.ts';
 import { readSecret } from './adapters/secrets.ts';
@@ -18,11 +20,13 @@ import { RequestStates } from './core/request-state.ts';
 import { sealedKey } from './core/sealed-secret.ts';
 import { Server } from './core/server.ts';
 import { Sessions } from './core/session.ts';
+import type { Job } from './core/tasks.ts';
+import { Worker } from './core/worker.ts';
 import { mcpVariables, readEnvironment } from './environment.ts';
 import { scopes } from './scopes.ts';
 import { createServer } from './server.ts';
 
-/** The MCP function: stations 2 to 4, around the owner's `createServer`. */
+/** The MCP function: stations 2 to 4, around the owner's `createServer`; and the worker, which does what takes long. */
 
 declare const awslambda: LambdaRuntime;
 
@@ -37,21 +41,21 @@ const sessions = new Sessions(
   epochSeconds,
 );
 
-const endpoint: Endpoint = {
-  sessions,
-  server: new Server({
-    create: createServer,
-    runs: dynamoRunStore(table),
-    requestStates: new RequestStates(sealedKey(dynamoSealedKeyStore(table), sealer, 'request-state'), epochSeconds),
-    note: (session, notes) => sessions.note(session, notes),
-    now: epochSeconds,
-    log,
-  }),
-  context: { state: dynamoStateStore(table), identity: openIdentity(), now: epochSeconds, log },
-  scopes,
-  publicUrl: PUBLIC_URL,
+const runs = dynamoRunStore(table);
+const server = new Server({
+  create: createServer,
+  runs,
+  requestStates: new RequestStates(sealedKey(dynamoSealedKeyStore(table), sealer, 'request-state'), epochSeconds),
+  starter: lambdaWorker(environment.WORKER_FUNCTION),
+  taskTtlSeconds: environment.TASK_TTL_HOURS * 3600,
+  holdSeconds: environment.HOLD_SECONDS,
+  note: (session, notes) => sessions.note(session, notes),
+  now: epochSeconds,
   log,
-};
+});
+const context: ContextParts = { state: dynamoStateStore(table), identity: openIdentity(), now: epochSeconds, log };
+const endpoint: Endpoint = { sessions, server, context, scopes, publicUrl: PUBLIC_URL, log };
+const worker = new Worker({ runs, sessions, server, context, now: epochSeconds, log });
 
 /** The identity provider's tokens, if the stack lets this function open them. */
 function openIdentity(): ContextParts['identity'] {
@@ -79,3 +83,7 @@ export const handler = awslambda.streamifyResponse(async (event, stream) => {
   response.headers.set('Access-Control-Expose-Headers', 'Mcp-Session-Id, WWW-Authenticate');
   await streamResponse(response, stream, awslambda, done);
 });
+
+/** The worker function: the same server, in an invocation that nobody waits for. */
+export const work = async (job: Job, { getRemainingTimeInMillis }: LambdaContext): Promise<void> =>
+  worker.work(job, getRemainingTimeInMillis());

@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url';
-import type { Duration } from 'aws-cdk-lib';
-import { type IGrantable, type IPrincipal, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import { Duration } from 'aws-cdk-lib';
+import { Grant, type IGrantable, type IPrincipal, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { Architecture, Function as LambdaFunction, Runtime } from 'aws-cdk-lib/aws-lambda';
 import { LogGroup, type RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
@@ -8,8 +8,13 @@ import { Bundle } from './bundle.ts';
 import { removalPolicy, type Stage } from './stage.ts';
 
 export interface DoorProps {
-  /** The file in `lambda/` that exports `handler`. */
+  /** The file in `lambda/`. */
   readonly entry: string;
+  /**
+   * What of the file is called.
+   * @default 'handler'
+   */
+  readonly handler?: string;
   /** What the door reads at start; an absent variable is left out. */
   readonly environment: Record<string, string | undefined>;
   /**
@@ -44,7 +49,7 @@ export class Door extends Construct implements IGrantable {
       runtime: Runtime.NODEJS_24_X,
       architecture: Architecture.ARM_64,
       code: new Bundle(fileURLToPath(new URL(`../lambda/${props.entry}`, import.meta.url)), props.providedByLambda),
-      handler: 'index.handler',
+      handler: `index.${props.handler ?? 'handler'}`,
       role,
       logGroup,
       memorySize: props.memoryMegabytes,
@@ -53,5 +58,15 @@ export class Door extends Construct implements IGrantable {
         Object.entries(props.environment).filter((entry): entry is [string, string] => entry[1] !== undefined),
       ),
     });
+  }
+
+  /**
+   * Lets another function start this one and not wait for it. AWS Lambda does so up to three times until it succeeds, and
+   * drops what it could not begin with within the hour.
+   */
+  grantStart(grantee: IGrantable): void {
+    this.handler.configureAsyncInvoke({ retryAttempts: 2, maxEventAge: Duration.hours(1) });
+    const start = { actions: ['lambda:InvokeFunction'], resourceArns: [this.handler.functionArn] };
+    Grant.addToPrincipal({ grantee, ...start }).assertSuccess();
   }
 }

@@ -67,25 +67,42 @@ export class HoldfastStack extends Stack {
     });
 
     const toolTimeout = Duration.seconds(Math.round(settings.toolTimeoutMinutes * 60));
-    const mcp = new Door(this, 'Mcp', {
+    const server = {
       entry: 'mcp.ts',
       providedByLambda: ['@aws-sdk/client-kms', '@aws-sdk/client-lambda'],
-      environment: {
-        PUBLIC_URL: publicUrl,
-        TABLE_NAME: table.name,
-        MCP_SESSION_TTL_HOURS: `${settings.sessionTtlHours}`,
-        STALE_SESSION: settings.staleSession,
-        SEAL_KEY_ID: sealKey.id,
-        ...signIn.upstreamTokens?.environment,
-      } satisfies McpEnvironment,
       memoryMegabytes: 512,
-      timeout: toolTimeout,
       stage,
       logRetention,
+    };
+    const environment = {
+      PUBLIC_URL: publicUrl,
+      TABLE_NAME: table.name,
+      MCP_SESSION_TTL_HOURS: `${settings.sessionTtlHours}`,
+      STALE_SESSION: settings.staleSession,
+      TASK_TTL_HOURS: `${settings.taskTtlHours}`,
+      // Until then a client of the 2025 era waits for a long tool: the rest is for telling it that it takes longer.
+      HOLD_SECONDS: `${Math.floor(toolTimeout.toSeconds() * 0.9)}`,
+      SEAL_KEY_ID: sealKey.id,
+      ...signIn.upstreamTokens?.environment,
+    } satisfies McpEnvironment;
+    const worker = new Door(this, 'Worker', {
+      ...server,
+      handler: 'work',
+      environment,
+      // The longest that AWS Lambda has.
+      timeout: Duration.minutes(15),
     });
-    table.grantSessions(mcp);
-    sealKey.grantSeal(mcp, 'request-state');
-    signIn.upstreamTokens?.grantUse(mcp);
+    const mcp = new Door(this, 'Mcp', {
+      ...server,
+      environment: { ...environment, WORKER_FUNCTION: worker.handler.functionName } satisfies McpEnvironment,
+      timeout: toolTimeout,
+    });
+    worker.grantStart(mcp);
+    for (const door of [mcp, worker]) {
+      table.grantSessions(door);
+      sealKey.grantSeal(door, 'request-state');
+      signIn.upstreamTokens?.grantUse(door);
+    }
 
     gateway.addMcp({
       mcp: mcp.handler,

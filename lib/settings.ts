@@ -85,6 +85,11 @@ export interface HoldfastSettings extends ClientSettings {
    */
   readonly toolTimeoutMinutes?: number;
   /**
+   * How long what a long tool has come to can be asked for, from its beginning, in hours.
+   * @default 24
+   */
+  readonly taskTtlHours?: number;
+  /**
    * How long API Gateway remembers the authorizer's answer to a token, in seconds; 0 asks every time. It is 0 as soon as
    * a tool needs a scope of its own (`lambda/scopes.ts`).
    * @default 300
@@ -127,6 +132,7 @@ const defaults = {
   redirectSchemes: ['cursor', 'vscode', 'vscode-insiders'],
   upstreamTokens: false,
   toolTimeoutMinutes: 5,
+  taskTtlHours: 24,
   authorizerCacheSeconds: 300,
   throttle: { rate: 500, burst: 1000 },
   oauthThrottle: { rate: 25, burst: 50 },
@@ -163,6 +169,7 @@ const limits = {
   grantAbsoluteDays: { least: 1, most: 3650, why: 'Cognito keeps a refresh token for ten years at most' },
   refreshWindowSeconds: { least: 1, most: 3600, why: 'in the window a stolen refresh token goes unnoticed' },
   toolTimeoutMinutes: { least: 0.1, most: 15, why: 'Lambda ends every invocation after 15 minutes' },
+  taskTtlHours: { least: 1, most: 24 * 30, why: 'a result that nobody asks for must go' },
   authorizerCacheSeconds: { least: 0, most: 300, why: 'a cached answer outlives the expiry of its token' },
 } satisfies Partial<Record<keyof Settled, Limits>>;
 

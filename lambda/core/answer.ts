@@ -1,8 +1,30 @@
+import type { JSONRPCResponse, RequestId } from '@modelcontextprotocol/server';
 import type { Caller } from './caller.ts';
 import type { Context } from './context.ts';
+import type { Run } from './run.ts';
+import type { Session } from './session.ts';
 
 /** One message or batch, parsed once and handed on. */
-export type Exchange = { request: Request; body: unknown; caller: Caller; context: Context };
+export type Exchange = {
+  request: Request;
+  body: unknown;
+  caller: Caller;
+  session: Session;
+  /** What the owner's server is built with; `long` is added when it is built. */
+  context: Omit<Context, 'long'>;
+  /** Whether this is the worker, which does what takes long itself. */
+  isWorker?: true;
+  /** Answered in place of what the SDK makes of the call. */
+  instead?: Partial<Pick<JSONRPCResponse & { result: object; error: object }, 'result' | 'error'>>;
+  /** Whether the client's stream can be handed over to a run. */
+  canHold?: () => boolean;
+  /**
+   * Sends the client what comes of a run, and ends this one.
+   * @param as the request that the outcome answers
+   * @param late the result if the run has none while the client can wait
+   */
+  hold?: (run: Run, as: RequestId, late: object) => Promise<never>;
+};
 
 export type Answer = {
   response: Response;

@@ -1,5 +1,6 @@
 import type { Caller } from './caller.ts';
 import type { IdentityTokenKeeper } from './identity-tokens.ts';
+import type { Long } from './long-tools.ts';
 import type { Admission } from './session.ts';
 import { State, type StateStore } from './state.ts';
 import { guarding } from './tool-failure.ts';
@@ -39,6 +40,13 @@ export type Context = {
    * @throws Error when the provider no longer honours the grant, or the stack does not let tools use these tokens
    */
   upstreamToken(): Promise<string>;
+  /**
+   * Makes a tool's callback one that takes long: `server.registerTool('report', config, context.long(async (args, ctx) => …))`.
+   * Its calls are done by a worker that has 15 minutes; clients that know tasks (`io.modelcontextprotocol/tasks`) get a
+   * handle at once, those of the 2025 era wait on their stream. A worker that dies is followed by another, so the callback
+   * must be fit to be begun again. Errors, questions (`inputRequired`) and progress work as in any tool.
+   */
+  long: Long;
   /** Base URL of the identity provider's discovery document, without a slash at its end; if tools may use its tokens. */
   identityProviderIssuer: string | undefined;
 };
@@ -55,7 +63,11 @@ export type ContextParts = {
 };
 
 /** The context of one request. */
-export function contextOf({ state, identity, now, log }: ContextParts, caller: Caller, admission: Admission): Context {
+export function contextOf(
+  { state, identity, now, log }: ContextParts,
+  caller: Caller,
+  admission: Pick<Admission, 'grant' | 'session'>,
+): Omit<Context, 'long'> {
   const { grant, session } = admission;
   const guarded = guarding(log);
   const guardedState: StateStore = {

@@ -10,6 +10,7 @@ import {
   primingEvent,
   sseEvent,
   sseHeaders,
+  streamOf,
 } from './sse.ts';
 
 /** A call that has said nothing for so long is answered as a stream, whose heartbeats keep the connection open. */
@@ -171,6 +172,18 @@ export class Delivery {
   /** Lets go of a run that could not begin. */
   async drop(): Promise<void> {
     await this.#end();
+  }
+
+  /** Whether the client has heard nothing yet. */
+  canHandOver(): boolean {
+    return !this.#kept && !this.#over;
+  }
+
+  /** Gives the client over to another run. */
+  handOver(events: AsyncGenerator<Uint8Array<ArrayBuffer>>): void {
+    this.#over = true;
+    this.#settle(new Response(streamOf(events), { headers: sseHeaders }));
+    this.#save(() => this.#end());
   }
 
   #respond(message: JSONRPCResponse): void {

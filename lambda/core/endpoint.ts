@@ -57,8 +57,8 @@ async function post(endpoint: Endpoint, request: Request, caller: Caller): Promi
   if (typeof admission === 'string') return settled(refusal(admission));
 
   const context = contextOf(endpoint.context, caller, admission);
-  const exchange = { request: withoutSecrets(request), body, caller, context };
   const { session } = admission;
+  const exchange = { request: withoutSecrets(request), body, caller, session, context };
   const slid = sliding(endpoint, admission);
   if (legacy && Array.isArray(body) && !BATCHING_REVISIONS.includes(session.initialize?.protocolVersion ?? '')) {
     return { response: rpcError(400, -32600, 'Invalid Request: this protocol version has no batches'), done: slid };
@@ -66,7 +66,7 @@ async function post(endpoint: Endpoint, request: Request, caller: Caller): Promi
   const refused = insufficientScope(endpoint, request, body, caller);
   if (refused) return { response: refused, done: slid };
   const answer = legacy
-    ? named(endpoint, await endpoint.server.legacy(exchange, session), session, body)
+    ? named(endpoint, await endpoint.server.legacy(exchange), session, body)
     : await endpoint.server.modern(exchange);
   return { ...answer, done: Promise.all([slid, answer.done]) };
 }

@@ -1,4 +1,5 @@
 import type { RequestId } from '@modelcontextprotocol/server';
+import { randomId } from './digest.ts';
 
 /**
  * One run of a request that outlives a process: its answer is a stream that the client may take up elsewhere, it waits
@@ -59,6 +60,34 @@ export interface RunStore {
   addEvents(run: Run, events: RunEvent[]): Promise<void>;
   /** The events with higher numbers, in order. */
   eventsAfter(run: Run, number: number): Promise<RunEvent[]>;
+}
+
+export function newRun(
+  grant: string,
+  session: string,
+  kind: Run['kind'],
+  requests: RequestId[],
+  now: number,
+  ttlSeconds: number,
+): Run {
+  return {
+    id: randomId(),
+    grant,
+    session,
+    kind,
+    status: 'running',
+    version: 1,
+    requests,
+    answered: [],
+    events: 0,
+    notified: 0,
+    open: [],
+    answers: {},
+    attempts: 0,
+    createdAt: now,
+    updatedAt: now,
+    expiresAt: now + ttlSeconds,
+  };
 }
 
 /** A process that has not been heard of for so long is dead. It is heard of four times as often. */

@@ -8,11 +8,13 @@ import {
 } from '@modelcontextprotocol/server';
 import type { Answer, Exchange } from './answer.ts';
 import type { Context } from './context.ts';
+import { answerOf, LongTools } from './long-tools.ts';
 import type { RequestStates } from './request-state.ts';
-import type { RunStore } from './run.ts';
+import type { Run, RunStore } from './run.ts';
 import type { Session, SessionNotes } from './session.ts';
 import type { Position } from './sse.ts';
 import { authInfo, Streams } from './streams.ts';
+import { Tasks, type WorkerStarter } from './tasks.ts';
 
 /** Builds the owner's server for one request: the export of `lambda/server.ts`. */
 export type CreateServer = (context: Context) => McpServer | Promise<McpServer>;
@@ -21,6 +23,11 @@ export type ServerParts = {
   create: CreateServer;
   runs: RunStore;
   requestStates: RequestStates;
+  starter: WorkerStarter;
+  /** How long a task and its result can be asked for. */
+  taskTtlSeconds: number;
+  /** How long a client of the 2025 era may wait for a long tool. */
+  holdSeconds: number;
   note: (session: Session, notes: SessionNotes) => Promise<void>;
   /** Epoch seconds. */
   now: () => number;
@@ -33,18 +40,28 @@ export type ServerParts = {
  */
 export class Server {
   readonly #parts: ServerParts;
+  readonly #tasks: Tasks;
   readonly #streams: Streams;
   readonly #modern: ReturnType<typeof createMcpHandler>;
 
   constructor(parts: ServerParts) {
     this.#parts = parts;
-    const { runs: store, note, now, log } = parts;
-    this.#streams = new Streams({ store, note, now, log, open: ({ context }) => this.#open(context) });
+    const { runs: store, starter, taskTtlSeconds: ttlSeconds, holdSeconds, note, now, log } = parts;
+    this.#tasks = new Tasks({ store, starter, ttlSeconds, now });
+    this.#streams = new Streams({
+      store,
+      starter,
+      holdSeconds,
+      note,
+      now,
+      log,
+      open: (exchange) => this.#open(exchange),
+    });
     this.#modern = createMcpHandler(
       async ({ authInfo: info }) => {
         const exchange = info?.extra?.exchange as Exchange;
-        const server = await this.#open(exchange.context);
-        this.#sealStates(server, exchange);
+        const server = await this.#open(exchange);
+        this.#watch(server, exchange);
         return server;
       },
       { legacy: 'reject', onerror: (error) => log('mcp_refused', { message: error.message }) },
@@ -64,8 +81,13 @@ export class Server {
   }
 
   /** Answers a request of a session, which another process may have begun. */
-  async legacy(exchange: Exchange, session: Session): Promise<Answer> {
-    return this.#streams.post(exchange, session);
+  async legacy(exchange: Exchange): Promise<Answer> {
+    return this.#streams.post(exchange);
+  }
+
+  /** Does the work of a long tool that a session of the 2025 era has asked for. */
+  async work(exchange: Exchange, run: Run, milliseconds: number): Promise<void> {
+    return this.#streams.work(exchange, run, milliseconds);
   }
 
   /** Goes on with the answer to a request of a session, after what its client has seen of it. */
@@ -73,8 +95,10 @@ export class Server {
     return this.#streams.resume(session, position);
   }
 
-  async #open(context: Context): Promise<McpServer> {
-    const server = await this.#parts.create(context);
+  async #open(exchange: Exchange): Promise<McpServer> {
+    const longTools = new LongTools(exchange, this.#tasks);
+    const server = await this.#parts.create({ ...exchange.context, long: longTools.long });
+    longTools.register(server);
     withoutChanges(server);
     return server;
   }
@@ -96,8 +120,9 @@ export class Server {
     return Response.json({ jsonrpc: '2.0', id: body.id, error });
   }
 
-  /** Seals what a tool gives the client to bring back. */
-  #sealStates(server: McpServer, { body, context }: Exchange): void {
+  /** Seals what a tool gives the client to bring back, and answers what is to be answered in place of the SDK. */
+  #watch(server: McpServer, exchange: Exchange): void {
+    const { body, context } = exchange;
     const seal = async (message: JSONRPCMessage, state: string): Promise<JSONRPCMessage> => {
       const requestState = await this.#parts.requestStates.seal(state, context.user.key, body as JSONRPCRequest);
       const { result } = message as { result: object };
@@ -107,7 +132,8 @@ export class Server {
     server.connect = (transport) => {
       const send = transport.send.bind(transport);
       // Everything else is passed on at once: the SDK tells by the moment where an error comes from.
-      transport.send = (message, options) => {
+      transport.send = (given, options) => {
+        const message = answerOf(exchange, given);
         const state = stateIn(message);
         return state === undefined ? send(message, options) : seal(message, state).then((each) => send(each, options));
       };

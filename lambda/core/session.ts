@@ -178,6 +178,12 @@ export class Sessions {
     return this.#granted(caller, grant) !== undefined;
   }
 
+  /** What the caller has been granted, if it still holds, for work that outlives the token that it was asked for with. */
+  async granted(caller: Caller): Promise<Granted | undefined> {
+    const { grant } = await this.#store.find(caller.grant, CURRENT);
+    return this.#granted({ ...caller, expiresAt: Number.POSITIVE_INFINITY }, grant);
+  }
+
   /**
    * What the caller has been granted, if it holds: by the grant in the table, or in direct mode by the identity provider,
    * unless something in the table takes it back.

@@ -29,6 +29,36 @@ export function sseEvent(message: unknown, position?: Position & { retryMillisec
   return `event: message\n${id}${retry}data: ${JSON.stringify(message)}\n\n`;
 }
 
+/** A body that asks for its next piece when the one before has been taken. */
+export const streamOf = (pieces: AsyncGenerator<Uint8Array<ArrayBuffer>>): ReadableStream<Uint8Array<ArrayBuffer>> =>
+  new ReadableStream({
+    async pull(controller) {
+      const { value, done } = await pieces.next();
+      if (done) controller.close();
+      else controller.enqueue(value);
+    },
+    async cancel() {
+      await pieces.return(undefined);
+    },
+  });
+
+/** The messages of an answer, whichever of its two forms it has. */
+export async function* messagesIn(response: Response): AsyncGenerator<Record<string, unknown>> {
+  if (!response.headers.get('content-type')?.startsWith('text/event-stream')) {
+    yield (await response.json()) as Record<string, unknown>;
+    return;
+  }
+  let text = '';
+  for await (const chunk of response.body!.pipeThrough(new TextDecoderStream())) {
+    const events = (text + chunk).split('\n\n');
+    text = events.pop()!;
+    for (const event of events) {
+      const data = /^data: (.+)$/m.exec(event)?.[1];
+      if (data !== undefined) yield JSON.parse(data);
+    }
+  }
+}
+
 /** An event without data, which tells the client where the stream stands before it says anything. */
 export const primingEvent = (run: string, number: number, retryMilliseconds?: number): string =>
   `id: ${eventId({ run, number })}\n${retryMilliseconds === undefined ? '' : `retry: ${retryMilliseconds}\n`}data: \n\n`;

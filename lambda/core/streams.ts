@@ -14,9 +14,11 @@ import {
 import type { Answer, Exchange } from './answer.ts';
 import { Delivery, type DeliveryParts } from './delivery.ts';
 import { bytes, randomId } from './digest.ts';
+import { keep, restore } from './kept-request.ts';
+import { answerOf } from './long-tools.ts';
 import { Outage } from './outage.ts';
 import { rpcError } from './rpc-error.ts';
-import { answerQuestion, isAbandoned, isLive, next, type Run, type RunEvent } from './run.ts';
+import { answerQuestion, isAbandoned, isLive, newRun, next, type Run, type RunEvent } from './run.ts';
 import type { Session, SessionNotes } from './session.ts';
 import { type Outgoing, type QuestionAnswer, SessionTransport } from './session-transport.ts';
 import {
@@ -27,7 +29,9 @@ import {
   primingEvent,
   sseEvent,
   sseHeaders,
+  streamOf,
 } from './sse.ts';
+import type { WorkerStarter } from './tasks.ts';
 
 /** How long a run can be taken up again after it began. An answer to its questions comes no later. */
 const RUN_SECONDS = 3600;
@@ -40,16 +44,14 @@ const LONGEST_ID = 256;
 const ATTEMPTS = 5;
 
 type Parts = DeliveryParts & {
+  starter: WorkerStarter;
+  /** How long a request may wait for a long tool. */
+  holdSeconds: number;
   /** The owner's server for one run. */
   open: (exchange: Exchange) => Promise<McpServer>;
   /** What of the client's wishes has to be known when its next request comes. */
   note: (session: Session, notes: SessionNotes) => Promise<void>;
 };
-
-/** What is kept of a request, to start it over in another process. No token and no cookie is among it. */
-type KeptRequest = { url: string; headers: [string, string][]; body: unknown };
-
-const keptHeaders = /^(accept|content-type|mcp-.*|traceparent|tracestate|user-agent)$/;
 
 /** The requests of the 2025 era, each answered by a server of its own that knows what its session has been told before. */
 export class Streams {
@@ -60,7 +62,8 @@ export class Streams {
   }
 
   /** Answers one message or a batch. */
-  async post(exchange: Exchange, session: Session): Promise<Answer> {
+  async post(exchange: Exchange): Promise<Answer> {
+    const { session } = exchange;
     const messages = [exchange.body].flat() as JSONRPCMessage[];
     const wrong = wrongRequest(exchange.request, messages);
     if (wrong) return settled(wrong);
@@ -83,18 +86,8 @@ export class Streams {
     if (!run) {
       return settled(rpcError(404, -32001, 'Stream not found: it has expired, or is another session’s'));
     }
-    const events = this.#follow(run, number);
-    const body = new ReadableStream<Uint8Array<ArrayBuffer>>({
-      async pull(controller) {
-        const { value, done } = await events.next();
-        if (done) controller.close();
-        else controller.enqueue(value);
-      },
-      async cancel() {
-        await events.return(undefined);
-      },
-    });
-    return settled(new Response(body, { headers: sseHeaders }));
+    const events = this.#follow(run, number, this.#parts.now() + FOLLOW_SECONDS);
+    return settled(new Response(streamOf(events), { headers: sseHeaders }));
   }
 
   async #run(
@@ -104,33 +97,26 @@ export class Streams {
     messages: JSONRPCMessage[],
   ): Promise<Answer> {
     const { now } = this.#parts;
-    const run: Run = {
-      id: randomId(),
-      grant: session.grant,
-      session: session.id,
-      kind: 'stream',
-      status: 'running',
-      version: 1,
-      requests: requests.map(({ id }) => id),
-      answered: [],
-      events: 0,
-      notified: 0,
-      open: [],
-      answers: {},
-      attempts: 0,
-      createdAt: now(),
-      updatedAt: now(),
-      expiresAt: now() + RUN_SECONDS,
-    };
+    const ids = requests.map(({ id }) => id);
+    const run = newRun(session.grant, session.id, 'stream', ids, now(), RUN_SECONDS);
     const isPrimed = versionOf(session) >= '2025-11-25';
-    const delivery = Delivery.begin(this.#parts, run, () => kept(exchange), isPrimed);
+    const delivery = Delivery.begin(this.#parts, run, () => keep(exchange), isPrimed);
     const notes: Promise<void>[] = [];
     const take = (outgoing: Outgoing) => {
       if (outgoing.kind === 'response') notes.push(...this.#noted(session, requests, outgoing.message));
       delivery.take(outgoing);
     };
+    const served: Exchange = {
+      ...exchange,
+      canHold: () => requests.length === 1 && delivery.canHandOver(),
+      hold: (held, as, late) => {
+        const { holdSeconds } = this.#parts;
+        delivery.handOver(this.#follow(held, 0, now() + holdSeconds, { as, late }));
+        return new Promise<never>(() => undefined);
+      },
+    };
     try {
-      await this.#serve(exchange, session, messages, delivery, new SessionTransport(session.id, new Map(), take));
+      await this.#serve(served, messages, delivery, new Map(), take);
     } catch (error) {
       await delivery.drop();
       throw error;
@@ -142,11 +128,19 @@ export class Streams {
   /** Has a server that is built for it take in the messages. */
   async #serve(
     exchange: Exchange,
-    session: Session,
     messages: JSONRPCMessage[],
     delivery: Delivery,
-    transport: SessionTransport,
+    answers: ReadonlyMap<number, QuestionAnswer>,
+    take: (outgoing: Outgoing) => void = (outgoing) => delivery.take(outgoing),
   ): Promise<void> {
+    const { session, request } = exchange;
+    const transport = new SessionTransport(session.id, answers, (outgoing) =>
+      take(
+        outgoing.kind === 'response'
+          ? { ...outgoing, message: answerOf(exchange, outgoing.message) as JSONRPCResponse }
+          : outgoing,
+      ),
+    );
     delivery.attach(transport);
     await this.#connect(exchange, transport);
     if (!messages.some((message) => 'method' in message && message.method === 'initialize')) {
@@ -155,7 +149,7 @@ export class Streams {
     const canComeBack = versionOf(session) >= '2025-11-25';
     transport.deliver(messages, {
       authInfo: authInfo(exchange),
-      request: exchange.request,
+      request,
       ...(canComeBack && { closeSSEStream: () => delivery.endClient() }),
     });
   }
@@ -223,8 +217,10 @@ export class Streams {
       const answered = answerQuestion(run, question, name, randomId(), now());
       if (!answered) return accepted();
       if (await store.saveRun(answered)) {
-        const done = goesOn && answered.status === 'running' ? this.#goOn(exchange, session, answered) : undefined;
-        return accepted(done);
+        if (!goesOn || answered.status !== 'running') return accepted();
+        if (answered.kind === 'stream') return accepted(this.#goOn(exchange, answered));
+        await this.#parts.starter.start({ grant: answered.grant, run: answered.id });
+        return accepted();
       }
       run = await this.#find(session, run.id);
       if (!run) return accepted();
@@ -232,26 +228,38 @@ export class Streams {
     throw new Outage('The session table', new Error(`the run changed ${ATTEMPTS} times during one answer`));
   }
 
+  /** Does the run of a long tool, or goes on with it when its questions have been answered. */
+  async work(exchange: Exchange, run: Run, milliseconds: number): Promise<void> {
+    if (run.attempts === 1) return this.#goOn(exchange, run, milliseconds);
+    // The process before died, perhaps after it had stored events that the run does not know of.
+    const stored = await this.#parts.store.eventsAfter(run, run.events);
+    const events = stored.at(-1)?.number ?? run.events;
+    const notified = run.notified + stored.filter(({ message }) => isNotification(message)).length;
+    return this.#goOn(exchange, { ...run, events, notified }, milliseconds);
+  }
+
   /** Starts a run over with the answers it has. */
-  async #goOn(exchange: Exchange, session: Session, run: Run): Promise<void> {
-    const { log, store } = this.#parts;
+  async #goOn(exchange: Exchange, run: Run, milliseconds?: number): Promise<void> {
     const delivery = Delivery.goOn(this.#parts, run);
+    const fail = () => delivery.fail('This took longer than it may');
+    const late = milliseconds === undefined ? undefined : setTimeout(fail, milliseconds);
     try {
-      const { request, answers } = await store.recallRun(run);
-      const again = restored(exchange, request);
-      const messages = ([again.body].flat() as JSONRPCMessage[]).filter(
+      const { request: kept, answers } = await this.#parts.store.recallRun(run);
+      const { request, body } = restore(kept);
+      const messages = ([body].flat() as JSONRPCMessage[]).filter(
         (message) => isJSONRPCRequest(message) && !run.answered.includes(message.id),
       );
       const known = new Map(
         Object.entries(run.answers).map(([name, stored]) => [Number(name), read(answers.get(stored))] as const),
       );
-      const transport = new SessionTransport(session.id, known, (outgoing) => delivery.take(outgoing));
-      await this.#serve(again, session, messages, delivery, transport);
+      await this.#serve({ ...exchange, request, body }, messages, delivery, known);
     } catch (error) {
-      log('run_failed', { error: error instanceof Error ? (error.stack ?? error.message) : String(error) });
+      const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+      this.#parts.log('run_failed', { error: text });
       delivery.fail(error instanceof Outage ? error.message : 'Internal server error');
     }
     await delivery.done;
+    clearTimeout(late);
   }
 
   /** The run, if it is this session's and has not expired. */
@@ -260,10 +268,20 @@ export class Streams {
     return isLive(run, this.#parts.now()) && run.session === session.id ? run : undefined;
   }
 
-  /** The events of a run after one of them, as they come, until the run has ended or it is time to ask again. */
-  async *#follow(begun: Run, after: number): AsyncGenerator<Uint8Array<ArrayBuffer>, undefined> {
+  /**
+   * The events of a run after one of them, as they come, until the run has ended or it is time to ask again.
+   *
+   * @param hold the request that waits for the run, and the result it is given when that takes too long
+   */
+  async *#follow(
+    begun: Run,
+    after: number,
+    until: number,
+    hold?: { as: RequestId; late: object },
+  ): AsyncGenerator<Uint8Array<ArrayBuffer>, undefined> {
     const { store, now, log } = this.#parts;
-    const until = now() + FOLLOW_SECONDS;
+    // A request that waits for an earlier one's run cannot come back for it under the run's own event ids.
+    const isOwn = hold === undefined || begun.requests.includes(hold.as);
     let quietSince = now();
     let pause = FOLLOW_PAUSE_MILLISECONDS.least;
     let run = begun;
@@ -271,17 +289,26 @@ export class Streams {
     try {
       for (;;) {
         for (const { number, message } of await store.eventsAfter(run, last)) {
-          yield bytes(sseEvent(message, { run: run.id, number }));
           last = number;
           quietSince = now();
+          const event = isOwn ? sseEvent(message, { run: run.id, number }) : eventFor(hold.as, message, run);
+          if (event !== undefined) yield bytes(event);
         }
         const found = await store.findRun(run.grant, run.id);
         if (!isLive(found, now())) return undefined;
-        run = isAbandoned(found, now()) ? await this.#giveUp(found, last) : found;
+        run = found.kind === 'stream' && isAbandoned(found, now()) ? await this.#giveUp(found, last) : found;
         if (last < run.events) continue;
         if (run.status === 'done' || run.status === 'cancelled') return undefined;
-        if (run.status === 'asking' || now() >= until) {
+        if (isOwn && run.status === 'asking') {
           yield bytes(primingEvent(run.id, last, askAgain(run, now())));
+          return undefined;
+        }
+        if (now() >= until) {
+          yield bytes(
+            hold === undefined
+              ? primingEvent(run.id, last, askAgain(run, now()))
+              : sseEvent({ jsonrpc: '2.0', id: hold.as, result: hold.late }),
+          );
           return undefined;
         }
         if (now() - quietSince >= HEARTBEAT_MILLISECONDS / 1000) {
@@ -311,10 +338,10 @@ export class Streams {
         error: { code: -32603, message: 'The server stopped while it worked on this. It is not known how far it came' },
       },
     }));
+    // Whoever else finds the run abandoned adds the same.
+    await store.addEvents(run, events);
     const ended = next(run, now(), { status: 'done', events: last + events.length, open: [] });
-    if (!(await store.saveRun(ended))) return (await store.findRun(run.grant, run.id)) ?? ended;
-    await store.addEvents(ended, events);
-    return ended;
+    return (await store.saveRun(ended)) ? ended : ((await store.findRun(run.grant, run.id)) ?? ended);
   }
 }
 
@@ -323,6 +350,16 @@ function askAgain({ status, updatedAt }: Run, now: number): number {
   const { least, most } = ASK_AGAIN_MILLISECONDS;
   return status === 'asking' ? Math.min(Math.max(least, (now - updatedAt) * 100), most) : least;
 }
+
+/** A message of a run, as an event for another request that waits for it. */
+function eventFor(as: RequestId, message: unknown, { open }: Run): string | undefined {
+  const { method, id } = message as { method?: string; id?: RequestId };
+  if (method === undefined) return sseEvent({ ...(message as object), id: as });
+  // What it has asked and nobody has answered is asked once more; what it has reported belongs to the earlier request.
+  return id !== undefined && open.includes(String(id).split('.')[1]!) ? sseEvent(message) : undefined;
+}
+
+const isNotification = (message: unknown) => 'method' in (message as object) && !('id' in (message as object));
 
 const isAsked = (run: Run, question: string) => run.open.includes(question) || Object.hasOwn(run.answers, question);
 
@@ -372,16 +409,6 @@ function notesOf({ method, params }: JSONRPCRequest): SessionNotes | undefined {
 
 /** A session is a small item: nobody is told of changes to what has a longer name. */
 const isShort = (uri: unknown): uri is string => typeof uri === 'string' && uri.length <= 1024;
-
-function kept({ request, body }: Exchange): string {
-  const headers = [...request.headers].filter(([name]) => keptHeaders.test(name));
-  return JSON.stringify({ url: request.url, headers, body } satisfies KeptRequest);
-}
-
-function restored(exchange: Exchange, text: string): Exchange {
-  const { url, headers, body }: KeptRequest = JSON.parse(text);
-  return { ...exchange, request: new Request(url, { method: 'POST', headers }), body };
-}
 
 /** The SDK's own place for what is known of the caller. The client's token is not in it: no tool may pass that on. */
 export function authInfo({ caller: { client, scopes, expiresAt }, context }: Exchange): AuthInfo {

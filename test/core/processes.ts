@@ -5,14 +5,16 @@ import type { Context } from '../../lambda/core/context.ts';
 import { answerMcp, type Endpoint } from '../../lambda/core/endpoint.ts';
 import type { Grant } from '../../lambda/core/grant.ts';
 import { RequestStates } from '../../lambda/core/request-state.ts';
+import { declareScopes } from '../../lambda/core/scopes.ts';
 import { Server } from '../../lambda/core/server.ts';
 import { type SessionRules, Sessions } from '../../lambda/core/session.ts';
-import { declareScopes } from '../../lambda/core/scopes.ts';
+import type { Job } from '../../lambda/core/tasks.ts';
+import { Worker } from '../../lambda/core/worker.ts';
 
 export const start = 1_800_000_000;
 const origin = 'https://mcp.example';
 
-type Options = Partial<SessionRules> & { createServer: (context: Context) => McpServer };
+type Options = Partial<SessionRules> & { holdSeconds?: number; createServer: (context: Context) => McpServer };
 
 /**
  * Processes that share nothing but a store: each request is answered by an endpoint of its own. `fetch` is what a client
@@ -81,6 +83,13 @@ export class Processes {
     while (this.#done.length > 0) await Promise.all(this.#done.splice(0));
   }
 
+  /** A worker begins with a job. */
+  async #work(job: Job): Promise<void> {
+    const { sessions, server, context, log } = this.#endpoint();
+    const now = () => this.clock.now;
+    await new Worker({ runs: this.stores.runs, sessions, server, context, now, log }).work(job, 900_000);
+  }
+
   #endpoint(): Endpoint {
     const { stores, clock } = this;
     const now = () => clock.now;
@@ -94,6 +103,9 @@ export class Processes {
         create,
         runs: stores.runs,
         requestStates,
+        starter: { start: async (job) => void this.#done.push(this.#work(job)) },
+        taskTtlSeconds: 3600,
+        holdSeconds: this.#options.holdSeconds ?? 60,
         note: (session, notes) => sessions.note(session, notes),
         now,
         log,

@@ -1,5 +1,4 @@
-import { Client } from '@modelcontextprotocol/client';
-import { StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
+import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
 import { Client as OldClient } from '@modelcontextprotocol/sdk/client/index.js';
 import { StreamableHTTPClientTransport as OldTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
 import { ElicitRequestSchema } from '@modelcontextprotocol/sdk/types.js';
@@ -8,14 +7,19 @@ import * as z from 'zod/v4';
 import { Processes } from './processes.ts';
 
 const name = z.object({ name: z.string() });
-const requestedSchema = { type: 'object' as const, properties: { name: { type: 'string' as const } }, required: ['name'] };
+const requestedSchema = {
+  type: 'object' as const,
+  properties: { name: { type: 'string' as const } },
+  required: ['name'],
+};
 
 function createServer(): McpServer {
   const server = new McpServer({ name: 'asking', version: '1' }, { capabilities: { logging: {} } });
   server.registerTool('greet', {}, async ({ mcpReq }) => {
     await mcpReq.log('info', 'asking');
     const answer = acceptedContent(mcpReq.inputResponses, 'who', name);
-    if (!answer) return inputRequired({ inputRequests: { who: inputRequired.elicit({ message: 'Who?', requestedSchema }) } });
+    if (!answer)
+      return inputRequired({ inputRequests: { who: inputRequired.elicit({ message: 'Who?', requestedSchema }) } });
     await mcpReq.log('info', 'asked');
     return { content: [{ type: 'text', text: `Hello, ${answer.name}` }] };
   });
@@ -44,7 +48,10 @@ test('a v1 client', async () => {
 test('a v2 client', async () => {
   const processes = new Processes({ createServer });
   const ada = await processes.callerOf('ada');
-  const client = new Client({ name: 'test', version: '1' }, { capabilities: { elicitation: {} }, versionNegotiation: { mode: 'auto' } });
+  const client = new Client(
+    { name: 'test', version: '1' },
+    { capabilities: { elicitation: {} }, versionNegotiation: { mode: 'auto' } },
+  );
   client.setRequestHandler('elicitation/create', async () => ({ action: 'accept' as const, content: { name: 'Ada' } }));
   await client.connect(new StreamableHTTPClientTransport(processes.url, { fetch: processes.fetchAs(ada) }));
   const result = await client.callTool({ name: 'greet' });
