@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { synthesize } from '../../local/synthesis.ts';
 
-const root = join(__dirname, '..', '..');
+const root = join(import.meta.dirname, '..', '..');
 
 export type Service = 'dynamodb' | 'kms' | 'lambda' | 'idp';
 
@@ -51,7 +51,7 @@ export class Cloud {
     const folder = mkdtempSync(join(tmpdir(), 'holdfast-cloud-'));
     const accessKeyId = `AKIA${randomUUID()}`;
     const argument = JSON.stringify({ ...options, folder, ownerKeyId: accessKeyId });
-    const child = spawn(process.execPath, [join(__dirname, 'cloud.run.ts'), argument], {
+    const child = spawn(process.execPath, [join(import.meta.dirname, 'cloud.run.ts'), argument], {
       cwd: root,
       env: { ...process.env, ...(extraAuthority !== undefined && { NODE_EXTRA_CA_CERTS: extraAuthority }) },
     });

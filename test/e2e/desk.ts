@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePort } from '../../local/ports.ts';
 
-export const projectRoot = join(__dirname, '..', '..');
+export const projectRoot = join(import.meta.dirname, '..', '..');
 
 /** The cloud on the desk, started as a newcomer starts it, in a process and a data folder of its own. */
 export class Desk {
