@@ -4,7 +4,8 @@
  * suite runs twice, once streamed and once as through a gateway that buffers answers.
  *
  * `npm run test:conformance`. `-- --only 2026-07-28` runs a part: the suites whose line in the table contains the text.
- * `-- --scenario ping` runs that scenario alone, in those suites that have it. There is no list of expected failures.
+ * `-- --scenario ping` runs that scenario alone; `-- --verbose` prints all that the suites and the functions say. There is
+ * no list of expected failures.
  */
 
 import { spawn } from 'node:child_process';
@@ -28,17 +29,36 @@ const AT_ONCE = 2;
 /** A suite that hangs is ended after this time, in seconds: longer than four questions that nobody answers, a minute each. */
 const LONGEST_SUITE = 300;
 
-type Suite = { name: string; program: string; choice: string[]; specVersion: string | undefined };
+type Suite = {
+  name: string;
+  program: string;
+  /** What chooses the scenarios. */
+  choice: string[];
+  /** What goes with a single scenario instead. */
+  single: string[];
+};
 
 const suites: Suite[] = [
-  { name: '0.2.0-alpha.12 required of 2025-11-25', program: next, ...required('2025-11-25') },
-  { name: '0.2.0-alpha.12 required of 2026-07-28', program: next, ...required('2026-07-28') },
-  { name: '0.2.0-alpha.12 all of 2025-06-18', program: next, choice: ['--suite', 'all'], specVersion: '2025-06-18' },
-  { name: '0.1.16 all', program: stable, choice: ['--suite', 'all'], specVersion: undefined },
+  required('2025-11-25'),
+  required('2026-07-28'),
+  {
+    name: '0.2.0-alpha.12 all of 2025-06-18',
+    program: next,
+    choice: ['--suite', 'all', '--spec-version', '2025-06-18'],
+    single: ['--spec-version', '2025-06-18', '--force'],
+  },
+  { name: '0.1.16 all', program: stable, choice: ['--suite', 'all'], single: [] },
 ];
 
-function required(revision: string): Pick<Suite, 'choice' | 'specVersion'> {
-  return { choice: ['--requirements', revision], specVersion: undefined };
+/** What a revision requires, and what the suite runs besides without counting it; here everything counts. */
+function required(revision: string): Suite {
+  return {
+    name: `0.2.0-alpha.12 required of ${revision}`,
+    program: next,
+    choice: ['--requirements', revision],
+    // Extensions belong to no revision: without force they would be left out.
+    single: ['--spec-version', revision, '--force'],
+  };
 }
 
 type Check = {
@@ -87,8 +107,8 @@ async function prove(): Promise<boolean> {
 
   const outcomes: Outcome[] = [];
   const work = async () => {
-    for (let next = chosen.shift(); next; next = chosen.shift()) {
-      const { suite, buffering, name } = next;
+    for (let part = chosen.shift(); part; part = chosen.shift()) {
+      const { suite, buffering, name } = part;
       const front = await startFront({ origin: cloud.origin, accessToken, buffering });
       const outcome = await run(suite, name, front.mcpUrl);
       await front.close();
@@ -118,13 +138,12 @@ async function startCloud(): Promise<Cloud> {
   return cloud;
 }
 
-async function run({ program, choice, specVersion }: Suite, name: string, mcpUrl: string): Promise<Outcome> {
+async function run({ program, choice, single }: Suite, name: string, mcpUrl: string): Promise<Outcome> {
   const folder = mkdtempSync(join(tmpdir(), 'holdfast-conformance-'));
   cleanups.push(() => rmSync(folder, { recursive: true, force: true }));
   const started = performance.now();
-  const parameters = values.scenario === undefined ? choice : ['--scenario', values.scenario];
-  const version = specVersion === undefined ? [] : ['--spec-version', specVersion];
-  const child = spawn(process.execPath, [program, 'server', '--url', mcpUrl, ...parameters, ...version, '-o', folder], {
+  const parameters = values.scenario === undefined ? choice : ['--scenario', values.scenario, ...single];
+  const child = spawn(process.execPath, [program, 'server', '--url', mcpUrl, ...parameters, '-o', folder], {
     timeout: LONGEST_SUITE * 1000,
   });
   let printed = '';
