@@ -1,10 +1,13 @@
-import { existsSync, mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
+import { type Problem, texts } from '../../lambda/core/oauth/texts.ts';
+import { everyPage } from '../core/oauth/every-page.ts';
+import * as plain from './browser.ts';
 import { Desk } from './desk.ts';
-import { OAuthClient, type Tokens } from './oauth-client.ts';
+import { OAuthClient, redirectUri as plainRedirectUri, type Tokens } from './oauth-client.ts';
 
 jest.setTimeout(60_000);
 
@@ -22,15 +25,29 @@ const screens: [string, BrowserContextOptions][] = [
   ['desktop-dark', { viewport: { width: 1280, height: 800 }, colorScheme: 'dark' }],
 ];
 
+const axe = readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');
+
+/** What axe finds to mend (WCAG 2.2 AA, and its best practices), each with the elements that it is about. */
+async function findings(page: Page): Promise<string[]> {
+  await page.evaluate(axe);
+  return page.evaluate(
+    'axe.run().then(({ violations, incomplete }) => [...violations, ...incomplete].flatMap(({ id, nodes }) => nodes.map(({ html }) => id + ": " + html)))',
+  );
+}
+
+let desk: Desk;
+beforeAll(async () => {
+  desk = await Desk.start();
+});
+afterAll(() => desk?.stop());
+
 withChromium('in a real browser', () => {
-  let desk: Desk;
   let browser: Browser;
   let client: Server;
   let redirectUri: string;
   let arrived: (url: URL) => void;
 
   beforeAll(async () => {
-    desk = await Desk.start();
     browser = await chromium.launch({
       executablePath: executable!,
       args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking', '--disable-component-update'],
@@ -45,7 +62,6 @@ withChromium('in a real browser', () => {
   afterAll(async () => {
     await browser.close();
     client.close();
-    await desk.stop();
   });
 
   async function picture(page: Page, name: string): Promise<void> {
@@ -96,6 +112,7 @@ withChromium('in a real browser', () => {
     await page.goto(assistant.authorizationUrl({ redirect_uri: redirectUri }));
     await page.keyboard.press('Tab');
     await page.keyboard.press('Tab');
+    expect(await page.evaluate('getComputedStyle(document.activeElement).outlineStyle')).toBe('solid');
     const back = new Promise<URL>((resolve) => {
       arrived = resolve;
     });
@@ -108,9 +125,94 @@ withChromium('in a real browser', () => {
     const assistant = await OAuthClient.register(desk.origin);
     const page = await browser.newPage();
     await page.goto(assistant.authorizationUrl({ redirect_uri: 'https://evil.example/' }));
-    expect(await page.getByRole('heading', { level: 1 }).textContent()).toBe('This did not work');
+    expect(await page.getByRole('heading', { level: 1 }).textContent()).toBe(texts.problems['foreign-target'].heading);
     expect(new URL(page.url()).origin).toBe(desk.origin);
     await picture(page, 'error');
     await page.close();
+  });
+
+  test.each(['light', 'dark'] as const)('every page can be used by everybody (%s)', async (colorScheme) => {
+    // The narrowest that WCAG 2.2 asks for (1.4.10): 1280 pixels at 400 %.
+    const page = await browser.newPage({ viewport: { width: 320, height: 640 }, colorScheme });
+    for (const [name, answer] of await everyPage()) {
+      const { status, headers } = answer;
+      const served = { status, headers: Object.fromEntries(headers), body: await answer.text() };
+      await page.route('https://mcp.zebra.example/**', (route) => route.fulfill(served));
+      await page.goto('https://mcp.zebra.example/');
+      expect([name, await findings(page)]).toEqual([name, []]);
+      const fits = await page.evaluate('document.documentElement.scrollWidth <= window.innerWidth');
+      expect([name, fits]).toEqual([name, true]);
+      await picture(page, `${name.replaceAll(/\W+/g, '-')}-320-${colorScheme}`);
+      await page.unroute('https://mcp.zebra.example/**');
+    }
+    await page.close();
+  });
+});
+
+describe('what went wrong is said in words', () => {
+  const { Browser, formOf } = plain;
+  const client = () => OAuthClient.register(desk.origin);
+
+  async function asked() {
+    const browser = new Browser();
+    return { browser, page: await browser.open((await client()).authorizationUrl(), plainRedirectUri) };
+  }
+
+  /** A browser that has approved and is signing in, and the address that it will be sent back to. */
+  async function signingIn() {
+    const { browser, page } = await asked();
+    const signIn = await browser.submit(page, { answer: 'approve' });
+    const callback = `${desk.origin}/callback`;
+    const { url } = await browser.submit(signIn, { username: 'ada', password: 'ada' }, callback);
+    return { browser, url };
+  }
+
+  /** Sends a request with the cookies of one moment, as often as asked. */
+  async function answers(url: string, init: RequestInit, times = 1): Promise<plain.Page> {
+    let last: Response | undefined;
+    for (let i = 0; i < times; i++) last = await fetch(url, { ...init, redirect: 'manual' });
+    return { url, status: last!.status, headers: last!.headers, html: await last!.text() };
+  }
+
+  async function approval(headers: Record<string, string> = {}) {
+    const { browser, page } = await asked();
+    const body = new URLSearchParams({ ...formOf(page).fields, answer: 'approve' });
+    const cookie = browser.cookieHeader(desk.origin);
+    return [formOf(page).action, { method: 'POST', headers: { cookie, ...headers }, body }] as const;
+  }
+
+  /** How a person comes to each. An outage and a fault take a cloud that fails: `outage.test.ts`, `surface.test.ts`. */
+  const ways: Record<Exclude<Problem, 'outage' | 'fault'>, () => Promise<plain.Page>> = {
+    'unknown-client': async () => new Browser().open((await client()).authorizationUrl({ client_id: 'dcr_unknown' })),
+    'unusable-client': async () =>
+      new Browser().open((await client()).authorizationUrl({ client_id: 'https://127.0.0.1/client.json' })),
+    'foreign-target': async () =>
+      new Browser().open((await client()).authorizationUrl({ redirect_uri: 'https://evil.example/' })),
+    malformed: async () => new Browser().open((await client()).authorizationUrl({ client_id: undefined })),
+    'no-answer': async () => {
+      const { browser, page } = await asked();
+      return browser.submit(page, {});
+    },
+    'foreign-answer': async () => answers(...(await approval({ origin: 'https://evil.example' }))),
+    answered: async () => answers(...(await approval()), 2),
+    'asked-elsewhere': async () => new Browser().submit((await asked()).page, { answer: 'approve' }),
+    'signed-in': async () => {
+      const { browser, url } = await signingIn();
+      return answers(url, { headers: { cookie: browser.cookieHeader(desk.origin) } }, 2);
+    },
+    'signing-in-elsewhere': async () => new Browser().open((await signingIn()).url),
+  };
+
+  test.each(Object.keys(ways) as (keyof typeof ways)[])('%s', async (problem) => {
+    const { status, html } = await ways[problem]();
+    const { heading, happened, next } = texts.problems[problem];
+    expect([400, 403]).toContain(status);
+    for (const text of [heading, happened, next]) expect(html).toContain(text);
+  });
+
+  test('a person who opens the address of a form', async () => {
+    const { status, headers, html } = await new Browser().open(`${desk.origin}/consent`);
+    expect([status, headers.get('allow')]).toEqual([405, 'POST']);
+    expect(html).toContain(texts.problems.malformed.next);
   });
 });

@@ -63,7 +63,7 @@ test('the metadata and the challenge ask for the least; all scopes can be asked 
 test('the consent page says in words what each scope means', async () => {
   const client = await OAuthClient.register(desk.origin);
   const page = await new Browser().open(client.authorizationUrl({ scope: 'mcp notes' }), redirectUri);
-  expect(page.html).toContain('Use the tools<br>Keep notes');
+  expect(page.html).toContain('<dd>Use the tools</dd><dd>Keep notes</dd>');
 });
 
 test('a 2026 call without its scope is refused by the gateway, with the challenge; with it, it is answered', async () => {

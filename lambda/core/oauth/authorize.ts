@@ -12,6 +12,7 @@ import { consentPage } from './pages.ts';
 import { formParameters, Parameters } from './parameters.ts';
 import { redirectToClient } from './redirect.ts';
 import { matchesRegistered, mayUse } from './redirect-uri.ts';
+import { ShownRefusal } from './refusal.ts';
 
 const LONGEST_STATE = 2048;
 const challengeForm = /^[A-Za-z0-9_-]{43}$/;
@@ -63,27 +64,29 @@ async function trustedTarget(facade: Facade, parameters: Parameters) {
   const client = await asking(facade, parameters.require('client_id'));
   const redirectUri = parameters.require('redirect_uri');
   if (!matchesRegistered(redirectUri, client.redirectUris) || !mayUse(redirectUri, facade.rules.redirectSchemes)) {
-    throw new OAuthError('invalid_request', 'redirect_uri is not one that this application has registered');
+    throw new ShownRefusal(
+      'invalid_request',
+      'foreign-target',
+      'redirect_uri is not one that this application has registered',
+    );
   }
   return { client, redirectUri, state };
 }
 
-/** The client that asks. @throws OAuthError that says what the user can do about a client that is not let in */
+/** The client that asks. @throws ShownRefusal for one that is not let in */
 async function asking(facade: Facade, clientId: string): Promise<Client> {
   try {
     const client = await findClient(facade, clientId);
     if (client) return client;
   } catch (error) {
     if (!(error instanceof DocumentRefused)) throw error;
-    throw new OAuthError(
+    throw new ShownRefusal(
       'invalid_request',
-      `The description that this application gives of itself cannot be used: ${error.message}. Tell the people who make it.`,
+      'unusable-client',
+      `the document at client_id cannot be used: ${error.message}`,
     );
   }
-  throw new OAuthError(
-    'invalid_request',
-    'This application is not registered here, or its registration has expired. Remove the server in your assistant and add it again.',
-  );
+  throw new ShownRefusal('invalid_request', 'unknown-client', 'client_id is not registered here');
 }
 
 /** The rest of the request. @throws OAuthError that goes to the client */

@@ -2,12 +2,11 @@ import { randomId, randomToken, sha256 } from '../digest.ts';
 import type { Grant } from '../grant.ts';
 import { userKey } from '../user-key.ts';
 import { browserCookie } from './cookies.ts';
-import { OAuthError } from './error.ts';
 import type { Facade } from './facade.ts';
 import { CODE_SECONDS, type SignIn } from './flow.ts';
 import { Parameters } from './parameters.ts';
 import { redirectToClient } from './redirect.ts';
-import { refusalOf } from './refusal.ts';
+import { refusalOf, ShownRefusal } from './refusal.ts';
 
 /**
  * `GET /callback`: the user is back from the identity provider. The answer counts only in the browser that consented
@@ -22,21 +21,13 @@ export async function callback(facade: Facade, request: Request): Promise<Respon
   const secret = signingIn.read(request);
   if (secret === undefined) {
     await flows.burnSignIn(stateHash);
-    throw new OAuthError(
-      'access_denied',
-      'This sign-in has been completed already, or was started in another browser. Go back to your assistant and connect again.',
-    );
+    throw new ShownRefusal('access_denied', 'signing-in-elsewhere', 'the cookie of this state is missing');
   }
 
   const grantId = randomId();
   const seal = await sealer.prepare({ purpose: 'upstream', grant: grantId });
   const signIn = await flows.takeSignIn(stateHash, await sha256(secret), now());
-  if (!signIn) {
-    throw new OAuthError(
-      'invalid_request',
-      'This sign-in has been completed already, or has expired. Go back to your assistant and connect again.',
-    );
-  }
+  if (!signIn) throw new ShownRefusal('invalid_request', 'signed-in', 'the state was used or has expired');
   const headers = new Headers({ 'Set-Cookie': signingIn.clear() });
   try {
     const code = await completeSignIn(facade, searchParams, state, signIn, grantId, seal);

@@ -1,11 +1,10 @@
 import { randomToken, sha256 } from '../digest.ts';
 import { browserCookie } from './cookies.ts';
-import { OAuthError } from './error.ts';
 import type { Facade } from './facade.ts';
 import { WAITING_SECONDS } from './flow.ts';
 import { formParameters } from './parameters.ts';
 import { redirectToClient } from './redirect.ts';
-import { refusalOf } from './refusal.ts';
+import { refusalOf, ShownRefusal } from './refusal.ts';
 
 /**
  * `POST /consent`: the user has answered. Only now is a sign-in started, and only the browser that saw the question may
@@ -16,24 +15,23 @@ export async function consent(facade: Facade, request: Request): Promise<Respons
   refuseForeignForm(request, rules.publicUrl);
   const form = await formParameters(request);
   const answer = form.get('answer');
-  if (answer !== 'approve' && answer !== 'deny') throw new OAuthError('invalid_request', 'Choose Approve or Deny.');
+  if (answer !== 'approve' && answer !== 'deny') {
+    throw new ShownRefusal('invalid_request', 'no-answer', 'answer must be approve or deny');
+  }
 
   const handleHash = await sha256(form.require('request'));
   const asking = browserCookie('consent', handleHash, rules.publicUrl);
   const secret = asking.read(request);
-  if (secret === undefined) throw notThisBrowser();
+  if (secret === undefined) {
+    throw new ShownRefusal('access_denied', 'asked-elsewhere', 'the request’s cookie is missing');
+  }
 
   // Reaching the provider's discovery document first: if it does not answer, the question stays open.
   const secrets = { state: randomToken(), nonce: randomToken(), verifier: randomToken() };
   const signInUrl = answer === 'approve' ? await identityProvider.signInUrl(secrets) : undefined;
 
   const asked = await flows.takeRequest(handleHash, await sha256(secret), now());
-  if (!asked) {
-    throw new OAuthError(
-      'invalid_request',
-      'This question has been answered already, or has expired. Go back to your assistant and connect again.',
-    );
-  }
+  if (!asked) throw new ShownRefusal('invalid_request', 'answered', 'the request is answered or has expired');
   const headers = new Headers({ 'Set-Cookie': asking.clear() });
   if (!signInUrl) return redirectToClient(facade, asked, { error: 'access_denied' }, headers);
 
@@ -60,11 +58,7 @@ export async function consent(facade: Facade, request: Request): Promise<Respons
 function refuseForeignForm(request: Request, publicUrl: string): void {
   const origin = request.headers.get('origin');
   const site = request.headers.get('sec-fetch-site');
-  if ((origin !== null && origin !== publicUrl) || (site !== null && site !== 'same-origin')) throw notThisBrowser();
+  if ((origin !== null && origin !== publicUrl) || (site !== null && site !== 'same-origin')) {
+    throw new ShownRefusal('access_denied', 'foreign-answer', `the form was not sent by a page of ${publicUrl}`);
+  }
 }
-
-const notThisBrowser = () =>
-  new OAuthError(
-    'access_denied',
-    'This question has been answered already, or was asked in another browser. Go back to your assistant and connect again.',
-  );

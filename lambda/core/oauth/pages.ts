@@ -6,26 +6,36 @@ import type { FacadeRules } from './facade.ts';
 import type { AuthorizationRequest } from './flow.ts';
 import { resourceOf } from './metadata.ts';
 import { isLoopback } from './redirect-uri.ts';
+import { ShownRefusal } from './refusal.ts';
+import { type Problem, texts } from './texts.ts';
 
-/** The facade's two pages: the question, and what went wrong. Plain HTML: no script, no image, nothing from elsewhere. */
+/**
+ * The facade's two pages: the question, and what went wrong. Plain HTML: no script, no image, nothing from elsewhere.
+ * What they say is in `texts.ts`.
+ */
 
 const STYLE = `
 :root { color-scheme: light dark; --ink: #1b1f24; --quiet: #57606a; --line: #d5dae0; --paper: #fff; --ground: #f3f5f7; --accent: #1f5fbf; --on-accent: #fff; --warn: #7a4b00; --warn-ground: #fff4dc; }
 @media (prefers-color-scheme: dark) { :root { --ink: #e8ebee; --quiet: #a2abb5; --line: #3a424b; --paper: #1b2026; --ground: #111418; --accent: #7fb0ff; --on-accent: #0b1626; --warn: #ffd28a; --warn-ground: #3a2c10; } }
 * { box-sizing: border-box; }
-body { margin: 0; min-height: 100vh; display: grid; place-items: center; padding: 1rem; background: var(--ground); color: var(--ink); font: 1rem/1.55 system-ui, -apple-system, "Segoe UI", sans-serif; }
-main { width: 100%; max-width: 30rem; padding: 2rem; background: var(--paper); border: 1px solid var(--line); border-radius: 14px; }
-h1 { margin: 0 0 .25rem; font-size: 1.35rem; line-height: 1.3; overflow-wrap: anywhere; text-wrap: balance; }
-p { margin: .5rem 0; }
+body { margin: 0; min-height: 100vh; display: grid; place-items: center; padding: clamp(.5rem, 3vw, 1rem); background: var(--ground); color: var(--ink); font: 1rem/1.55 system-ui, -apple-system, "Segoe UI", sans-serif; }
+main { width: 100%; max-width: 30rem; padding: clamp(1.25rem, 6vw, 2rem); background: var(--paper); border: 1px solid var(--line); border-radius: 14px; overflow-wrap: anywhere; }
+h1 { margin: 0 0 .25rem; font-size: 1.35rem; line-height: 1.3; text-wrap: balance; }
+p { margin: .75rem 0; text-wrap: pretty; }
+h1 + .quiet { margin-top: .25rem; }
 .quiet { color: var(--quiet); font-size: .9rem; }
-.target { margin: 1.25rem 0; padding: 1rem; border: 1px solid var(--line); border-radius: 10px; }
-.target strong { display: block; font-size: 1.5rem; line-height: 1.25; overflow-wrap: anywhere; }
+.quiet strong { color: var(--ink); }
+.target { margin: 1.25rem 0; padding: .9rem 1rem; border: 1px solid var(--line); border-radius: 10px; }
+.target span, .target strong { display: block; }
+.target strong { font-size: 1.5rem; line-height: 1.25; }
 .warning { padding: .75rem 1rem; border-radius: 10px; background: var(--warn-ground); color: var(--warn); }
+.detail { margin: 1.5rem 0 0; padding-top: 1rem; border-top: 1px solid var(--line); }
+code { font: .85rem/1.5 ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; }
 dl { margin: 1.25rem 0; display: grid; gap: .75rem; }
 dt { color: var(--quiet); font-size: .85rem; }
-dd { margin: 0; overflow-wrap: anywhere; }
+dd { margin: 0; text-wrap: pretty; }
 form { display: flex; flex-wrap: wrap; gap: .75rem; margin-top: 1.5rem; }
-button { flex: 1 1 10rem; min-height: 2.9rem; padding: .6rem 1rem; border-radius: 10px; border: 1px solid var(--line); background: transparent; color: inherit; font: inherit; font-weight: 600; cursor: pointer; }
+button { flex: 1 1 10rem; min-height: 2.9rem; padding: .6rem 1rem; border-radius: 10px; border: 1px solid var(--quiet); background: transparent; color: inherit; font: inherit; font-weight: 600; cursor: pointer; }
 button.approve { background: var(--accent); border-color: var(--accent); color: var(--on-accent); }
 button:focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; }
 `;
@@ -50,79 +60,101 @@ export function consentPage(
   handle: string,
   cookie: string,
 ): Promise<Response> {
+  const { consent } = texts;
   const back = whereBackTo(asked.redirectUri);
-  const warning = isLoopback(asked.redirectUri)
-    ? '<p class="warning" role="note">The answer goes to a program on the computer you are using now. Approve only if you have just started connecting it yourself.</p>'
-    : '';
-  const scopes = asked.scopes.map((scope) => escaped(rules.scopes.scopes[scope]?.words ?? scope)).join('<br>');
+  const question = consent.question(asked.clientName);
+  const warning =
+    back.place === 'loopback' ? `<p class="warning" role="note">${escaped(consent.loopbackWarning)}</p>` : '';
+  const lifetime = consent.lifetimeOf({
+    idleDays: days(rules.grantIdleSeconds),
+    absoluteDays: days(rules.grantAbsoluteSeconds),
+  });
   return page(
-    `Connect ${asked.clientName}?`,
-    `<h1>Connect ${escaped(asked.clientName)}?</h1>
+    question,
+    `<h1>${escaped(question)}</h1>
 <p class="quiet">${whoVouches(asked.clientIdentity)}</p>
-<div class="target"><span class="quiet">After sign-in you are sent back to</span><strong>${escaped(back.to)}</strong><span class="quiet">${back.what}</span></div>
+<p class="target"><span class="quiet">${escaped(consent.backTo)}</span><strong>${escaped(back.to)}</strong><span class="quiet">${escaped(consent.place[back.place])}</span></p>
 ${warning}
 <dl>
-<div><dt>It may</dt><dd>${scopes}</dd></div>
-<div><dt>On this server</dt><dd>${escaped(resourceOf(rules.publicUrl))}</dd></div>
-<div><dt>You sign in with</dt><dd>${escaped(rules.identityProviderName)}</dd></div>
+${item(consent.scopes, ...asked.scopes.map((scope) => rules.scopes.scopes[scope]?.words ?? scope))}
+${item(consent.server, resourceOf(rules.publicUrl))}
+${item(consent.identityProvider, rules.identityProviderName)}
+${item(consent.lifetime, lifetime)}
+${item(consent.recorded, consent.recordedOf)}
 </dl>
-<p class="quiet">The connection lasts until it is revoked, or is not used for ${days(rules.grantIdleSeconds)}.</p>
 <form method="post" action="/consent">
 <input type="hidden" name="request" value="${escaped(handle)}">
-<button class="approve" name="answer" value="approve">Approve</button>
-<button name="answer" value="deny">Deny</button>
+<button class="approve" name="answer" value="approve">${escaped(consent.approve)}</button>
+<button name="answer" value="deny">${escaped(consent.deny)}</button>
 </form>`,
     // `no-referrer` would make browsers send `Origin: null` with the form, which is checked.
     { status: 200, headers: { 'Set-Cookie': cookie, 'Referrer-Policy': 'same-origin' } },
   );
 }
 
-/** Who stands behind the client's name. */
+const item = (term: string, ...descriptions: string[]) =>
+  `<div><dt>${escaped(term)}</dt>${descriptions.map((each) => `<dd>${escaped(each)}</dd>`).join('')}</div>`;
+
 function whoVouches(identity: ClientIdentity): string {
-  switch (identity.kind) {
-    case 'domain':
-      return `Its description comes from <strong>${escaped(identity.domain)}</strong>.`;
-    case 'configured':
-      return 'This application was set up by the owner of this server.';
-    case 'self-registered':
-      return 'This application registered itself. Nobody has verified its name.';
-  }
+  const { domain, ...others } = texts.consent.identity;
+  return identity.kind === 'domain' ? emphasised(domain, identity.domain) : escaped(others[identity.kind]);
 }
 
-const days = (seconds: number) => {
-  const count = Math.round(seconds / 86400);
-  return count === 1 ? 'a day' : `${count} days`;
-};
+/** The sentence, with what is filled in set off, wherever the language has it. */
+const emphasised = (sentence: (part: string) => string, part: string) =>
+  sentence('\0')
+    .split('\0')
+    .map(escaped)
+    .join(`<strong>${escaped(part)}</strong>`);
+
+const days = (seconds: number) => Math.round(seconds / 86400);
 
 /** Where the answer goes, as the person who has to decide should see it (MCP 2026-07-28, redirect host MUST be shown). */
-function whereBackTo(redirectUri: string): { to: string; what: string } {
+function whereBackTo(redirectUri: string): { to: string; place: keyof typeof texts.consent.place } {
   const { protocol, hostname, host } = new URL(redirectUri);
-  if (isLoopback(redirectUri)) return { to: hostname, what: 'a program on this computer' };
-  if (protocol === 'https:') return { to: host, what: 'a website' };
-  return { to: `${protocol}//`, what: 'an application on this device' };
+  if (isLoopback(redirectUri)) return { to: hostname, place: 'loopback' };
+  if (protocol === 'https:') return { to: host, place: 'website' };
+  return { to: `${protocol}//`, place: 'application' };
 }
 
-/** Says what went wrong and what to do. */
-export function errorPage({ code, message }: OAuthError): Promise<Response> {
-  const unavailable = code === 'temporarily_unavailable';
+/** Says what went wrong and what to do; below it, in the protocol's own words, what a developer would ask for. */
+export function errorPage(error: OAuthError): Promise<Response> {
+  const { code, message } = error;
+  const problem = problemOf(error);
+  const { heading, happened, next } = texts.problems[problem];
+  // The message of an outage or a fault is for programs, and tells a person what this page has told them already.
+  const detail = problem === 'outage' || problem === 'fault' ? code : `${code}: ${message}`;
   return page(
-    'Not connected',
-    `<h1>${unavailable ? 'One moment, please' : 'This did not work'}</h1>
-<p>${escaped(message)}</p>
-<p class="quiet">Error: ${escaped(code)}</p>`,
+    heading,
+    `<h1>${escaped(heading)}</h1>
+<p>${escaped(happened)}</p>
+<p>${escaped(next)}</p>
+<p class="detail quiet">${escaped(texts.detail)}<br><code lang="en">${escaped(detail)}</code></p>`,
     {
       status: statusOf(code),
       headers: {
         'Referrer-Policy': 'no-referrer',
-        ...(unavailable && { 'Retry-After': String(RETRY_AFTER_SECONDS) }),
+        ...(problem === 'outage' && { 'Retry-After': String(RETRY_AFTER_SECONDS) }),
       },
     },
   );
 }
 
+function problemOf(error: OAuthError): Problem {
+  if (error instanceof ShownRefusal) return error.problem;
+  switch (error.code) {
+    case 'temporarily_unavailable':
+      return 'outage';
+    case 'server_error':
+      return 'fault';
+    default:
+      return 'malformed';
+  }
+}
+
 async function page(title: string, body: string, init: { status: number; headers: Record<string, string> }) {
   const html = `<!doctype html>
-<html lang="en">
+<html lang="${escaped(texts.language)}">
 <head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><meta name="robots" content="noindex"><title>${escaped(title)}</title><style>${STYLE}</style></head>
 <body><main>
 ${body}

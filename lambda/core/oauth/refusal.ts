@@ -1,7 +1,18 @@
 import { SignInRefused } from '../identity-provider.ts';
 import { Outage } from '../outage.ts';
-import { OAuthError } from './error.ts';
+import { OAuthError, type OAuthErrorCode } from './error.ts';
 import type { Facade } from './facade.ts';
+import type { Problem } from './texts.ts';
+
+/** A refusal that a person reads of. They are told the problem; its description is the technical detail below. */
+export class ShownRefusal extends OAuthError {
+  readonly problem: Problem;
+
+  constructor(code: OAuthErrorCode, problem: Problem, description: string) {
+    super(code, description);
+    this.problem = problem;
+  }
+}
 
 /** What a client or a user may know of a failure, whatever it was. The rest goes to the log. */
 export function refusalOf(error: unknown, log: Facade['log']): OAuthError {

@@ -3,7 +3,7 @@ import type { ScopeSet } from '../scopes.ts';
 import { authorize } from './authorize.ts';
 import { callback } from './callback.ts';
 import { consent } from './consent.ts';
-import { type OAuthError, statusOf } from './error.ts';
+import { OAuthError, statusOf } from './error.ts';
 import type { Facade, FacadeRules } from './facade.ts';
 import { authorizationServerMetadata, protectedResourceMetadata } from './metadata.ts';
 import { errorPage } from './pages.ts';
@@ -63,18 +63,20 @@ export async function answerOAuth(facade: Facade, request: Request): Promise<Res
 async function answer(endpoint: Endpoint | undefined, facade: Facade, request: Request): Promise<Response> {
   if (!endpoint) return Response.json({ error: 'not_found' }, { status: 404 });
   if (!endpoint.methods.includes(request.method)) {
-    const Allow = endpoint.methods.join(', ');
-    return Response.json(
-      { error: 'invalid_request', error_description: `Use ${Allow}` },
-      { status: 405, headers: { Allow } },
-    );
+    const allow = endpoint.methods.join(', ');
+    const { body, headers } = await refuse(endpoint, new OAuthError('invalid_request', `Use ${allow}`));
+    headers.set('Allow', allow);
+    return new Response(body, { status: 405, headers });
   }
   try {
     return await endpoint.answer(facade, request);
   } catch (error) {
-    const refusal = refusalOf(error, facade.log);
-    return endpoint.errors === 'page' ? errorPage(refusal) : jsonError(refusal);
+    return refuse(endpoint, refusalOf(error, facade.log));
   }
+}
+
+async function refuse({ errors }: Endpoint, refusal: OAuthError): Promise<Response> {
+  return errors === 'page' ? errorPage(refusal) : jsonError(refusal);
 }
 
 function jsonError({ code, message }: OAuthError): Response {

@@ -1,0 +1,65 @@
+import type { ClientIdentity } from '../../../lambda/core/oauth/client.ts';
+import { OAuthError } from '../../../lambda/core/oauth/error.ts';
+import type { FacadeRules } from '../../../lambda/core/oauth/facade.ts';
+import { consentPage, errorPage } from '../../../lambda/core/oauth/pages.ts';
+import { ShownRefusal } from '../../../lambda/core/oauth/refusal.ts';
+import { type Problem, texts } from '../../../lambda/core/oauth/texts.ts';
+
+/** What the pages are given; all of it may be seen on them. */
+export const given = {
+  client: `Zebra <Client> of the ${'z'.repeat(50)}oo`,
+  domain: 'zebra.example',
+  scopes: ['Use zebras & zoos', 'Keep zebra notes'],
+  publicUrl: 'https://mcp.zebra.example',
+  identityProvider: 'Zebra Sign-in',
+  targets: {
+    'http://127.0.0.1:33418/callback': '127.0.0.1',
+    'https://app.zebra.example/callback': 'app.zebra.example',
+    'zebra://callback': 'zebra://',
+  },
+};
+
+const rules: FacadeRules = {
+  publicUrl: given.publicUrl,
+  scopes: { scopes: { first: { words: given.scopes[0]! }, second: { words: given.scopes[1]! } }, tools: {} },
+  accessTokenSeconds: 3600,
+  grantIdleSeconds: 30 * 86400,
+  grantAbsoluteSeconds: 90 * 86400,
+  refreshWindowSeconds: 60,
+  redirectSchemes: ['zebra'],
+  configuredClients: [],
+  clientDocuments: { mode: 'open', allowed: [] },
+  dynamicRegistration: { mode: 'open', allowed: [] },
+  identityProviderName: given.identityProvider,
+};
+
+const identities: ClientIdentity[] = [
+  { kind: 'domain', domain: given.domain },
+  { kind: 'configured' },
+  { kind: 'self-registered' },
+];
+
+export const problems = Object.keys(texts.problems) as Problem[];
+
+/** Every page that the facade has, by a name for it. */
+export async function everyPage(): Promise<[string, Response][]> {
+  const consents = identities.flatMap((clientIdentity) =>
+    Object.keys(given.targets).map((redirectUri): [string, Promise<Response>] => {
+      const scopes = Object.keys(rules.scopes.scopes);
+      const asked = { client: 'id', clientName: given.client, clientIdentity, redirectUri, scopes, challenge: 'x' };
+      return [`consent ${clientIdentity.kind} ${redirectUri}`, consentPage(asked, rules, 'the-handle', 'cookie=x')];
+    }),
+  );
+  const errors = [
+    ...problems.map((problem) => new ShownRefusal('invalid_request', problem, 'zebra_uri is striped')),
+    new OAuthError('invalid_request', 'zebra_uri is striped'),
+    new OAuthError('server_error', 'for programs'),
+    new OAuthError('temporarily_unavailable', 'for programs'),
+  ].map((error): [string, Promise<Response>] => [
+    `error ${error instanceof ShownRefusal ? error.problem : error.code}`,
+    errorPage(error),
+  ]);
+  return Promise.all(
+    [...consents, ...errors].map(async ([name, page]): Promise<[string, Response]> => [name, await page]),
+  );
+}
