@@ -30,11 +30,11 @@ export const texts = {
     identityProvider: 'You sign in with',
     lifetime: 'It stays connected',
     lifetimeOf: (grant: { idleDays: number; absoluteDays: number }) =>
-      `Until it is revoked or not used for ${days(grant.idleDays)}; ${days(grant.absoluteDays)} at most.`,
+      `Until it is revoked, or not used for ${days(grant.idleDays)}; ${days(grant.absoluteDays)} at most.`,
     /** True of the access log, the grant and the record of the approval: change it with what is kept there. */
     recorded: 'What is recorded',
     recordedOf:
-      'That you connected this application, when, and what it may do; then when it makes requests, and from which network address. The owner of this server can see this. What your assistant asks and what it is answered is not recorded.',
+      'The owner of this server can see when you connected this application, with which permissions, and when and from which network address it makes requests. What it asks and what it is answered is not recorded.',
     approve: 'Approve',
     deny: 'Deny',
   },

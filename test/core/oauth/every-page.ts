@@ -39,7 +39,14 @@ const identities: ClientIdentity[] = [
   { kind: 'self-registered' },
 ];
 
-export const problems = Object.keys(texts.problems) as Problem[];
+const problems = Object.keys(texts.problems) as Problem[];
+
+/** Those that can happen to programs as well. */
+const byCode: { [problem in Problem]?: OAuthError } = {
+  malformed: new OAuthError('invalid_request', 'zebra_uri is striped'),
+  fault: new OAuthError('server_error', 'said to programs'),
+  outage: new OAuthError('temporarily_unavailable', 'said to programs'),
+};
 
 /** Every page that the facade has, by a name for it. */
 export async function everyPage(): Promise<[string, Response][]> {
@@ -50,15 +57,10 @@ export async function everyPage(): Promise<[string, Response][]> {
       return [`consent ${clientIdentity.kind} ${redirectUri}`, consentPage(asked, rules, 'the-handle', 'cookie=x')];
     }),
   );
-  const errors = [
-    ...problems.map((problem) => new ShownRefusal('invalid_request', problem, 'zebra_uri is striped')),
-    new OAuthError('invalid_request', 'zebra_uri is striped'),
-    new OAuthError('server_error', 'for programs'),
-    new OAuthError('temporarily_unavailable', 'for programs'),
-  ].map((error): [string, Promise<Response>] => [
-    `error ${error instanceof ShownRefusal ? error.problem : error.code}`,
-    errorPage(error),
-  ]);
+  const errors = problems.map((problem): [string, Promise<Response>] => {
+    const error = byCode[problem] ?? new ShownRefusal('invalid_request', problem, 'zebra_uri is striped');
+    return [`error ${problem}`, errorPage(error)];
+  });
   return Promise.all(
     [...consents, ...errors].map(async ([name, page]): Promise<[string, Response]> => [name, await page]),
   );

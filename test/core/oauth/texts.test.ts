@@ -19,12 +19,7 @@ const unescaped = (html: string) =>
     .replaceAll('&#39;', "'")
     .replaceAll('&amp;', '&');
 
-const technical = [
-  'invalid_request: zebra_uri is striped',
-  'invalid_request',
-  'server_error',
-  'temporarily_unavailable',
-];
+const technical = ['invalid_request: zebra_uri is striped', 'server_error', 'temporarily_unavailable'];
 
 const theirs = [
   given.identityProvider,
