@@ -34,7 +34,7 @@ code { font: .85rem/1.5 ui-monospace, SFMono-Regular, Menlo, Consolas, monospace
 dl { margin: 1.25rem 0; display: grid; gap: .75rem; }
 dt { color: var(--quiet); font-size: .85rem; }
 dd { margin: 0; text-wrap: pretty; }
-@media (min-width: 36rem) { dl > div { display: grid; grid-template-columns: 8.5rem 1fr; column-gap: 1rem; align-items: baseline; } dd { grid-column: 2; } }
+@media (min-width: 34rem) { dl > div { display: grid; grid-template-columns: 8.5rem 1fr; column-gap: 1rem; align-items: baseline; } dd { grid-column: 2; } }
 form { display: flex; flex-wrap: wrap; gap: .75rem; margin-top: 1.5rem; }
 button { flex: 1 1 10rem; min-height: 2.9rem; padding: .6rem 1rem; border-radius: 10px; border: 1px solid var(--quiet); background: transparent; color: inherit; font: inherit; font-weight: 600; cursor: pointer; }
 button.approve { background: var(--accent); border-color: var(--accent); color: var(--on-accent); }
