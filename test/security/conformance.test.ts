@@ -40,7 +40,7 @@ async function conformance(parameters: string[]): Promise<{ status: number | nul
 
 type Check = { id: string; status: string; errorMessage?: string };
 
-test('the authorization server passes the protocol’s own conformance suite', async () => {
+test('K1: the authorization server passes the protocol’s own conformance suite', async () => {
   const port = await freePort();
   const { id } = await target.client({ redirect_uris: [`http://127.0.0.1:${port}/callback`] });
   const resource = `${target.origin}/mcp`;

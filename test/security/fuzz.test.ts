@@ -78,226 +78,220 @@ const withoutPort = (uri: string) => {
   return url.href;
 };
 
-describe('the rules', () => {
-  test('a redirect URI that may be registered is https, loopback or an application’s, and reads as browsers read it', () => {
-    fc.assert(
-      fc.property(urlLike, (uri) => {
-        if (!mayRegister(uri)) return;
-        const url = new URL(uri);
-        expect([url.username, url.password, url.hash]).toEqual(['', '', '']);
-        expect(uri).toMatch(/^[!-~]+$/);
-        expect(uri).not.toMatch(/[\\#]/);
-        if (url.protocol === 'http:') expect(url.hostname).toMatch(loopbackHosts);
-        else expect(url.protocol).not.toMatch(/^(javascript|data|vbscript|file|blob|about|intent|view-source):$/);
-        if (mayUse(uri, [])) expect(url.protocol).toMatch(/^https?:$/);
-      }),
-      MANY,
-    );
-  });
+test('F1: a redirect URI that may be registered is https, loopback or an application’s, and reads as browsers read it', () => {
+  fc.assert(
+    fc.property(urlLike, (uri) => {
+      if (!mayRegister(uri)) return;
+      const url = new URL(uri);
+      expect([url.username, url.password, url.hash]).toEqual(['', '', '']);
+      expect(uri).toMatch(/^[!-~]+$/);
+      expect(uri).not.toMatch(/[\\#]/);
+      if (url.protocol === 'http:') expect(url.hostname).toMatch(loopbackHosts);
+      else expect(url.protocol).not.toMatch(/^(javascript|data|vbscript|file|blob|about|intent|view-source):$/);
+      if (mayUse(uri, [])) expect(url.protocol).toMatch(/^https?:$/);
+    }),
+    MANY,
+  );
+});
 
-  test.each([
-    'https://c.example/cb?x=1',
-    'http://127.0.0.1:8080/cb',
-    'http://localhost/cb',
-    'http://[::1]/cb',
-    'cursor://x/cb',
-  ])('of what is nearly %s nothing is used but itself, and on loopback its ports', (registered) => {
-    fc.assert(
-      fc.property(fc.oneof(nearly(registered), urlLike), (requested) => {
-        if (!matchesRegistered(requested, [registered]) || !mayUse(requested, ['cursor'])) return;
-        if (requested === registered) return;
-        expect(new URL(registered).hostname).toMatch(loopbackHosts);
-        expect(withoutPort(requested)).toBe(withoutPort(registered));
-      }),
-      MANY,
-    );
-  });
+test.each([
+  'https://c.example/cb?x=1',
+  'http://127.0.0.1:8080/cb',
+  'http://localhost/cb',
+  'http://[::1]/cb',
+  'cursor://x/cb',
+])('F1: of what is nearly %s nothing is used but itself, and on loopback its ports', (registered) => {
+  fc.assert(
+    fc.property(fc.oneof(nearly(registered), urlLike), (requested) => {
+      if (!matchesRegistered(requested, [registered]) || !mayUse(requested, ['cursor'])) return;
+      if (requested === registered) return;
+      expect(new URL(registered).hostname).toMatch(loopbackHosts);
+      expect(withoutPort(requested)).toBe(withoutPort(registered));
+    }),
+    MANY,
+  );
+});
 
-  test('a resource that is taken for ours is at our origin', () => {
-    fc.assert(
-      fc.property(fc.oneof(urlLike, nearly('https://c.example/mcp')), (resource) => {
-        if (!isOurResource(resource, 'https://c.example')) return;
-        const url = new URL(resource);
-        expect([url.origin, url.username, url.hash]).toEqual(['https://c.example', '', '']);
-        expect(['/', '/mcp', '/mcp/']).toContain(url.pathname);
-      }),
-      MANY,
-    );
-  });
+test('F2: a resource that is taken for ours is at our origin', () => {
+  fc.assert(
+    fc.property(fc.oneof(urlLike, nearly('https://c.example/mcp')), (resource) => {
+      if (!isOurResource(resource, 'https://c.example')) return;
+      const url = new URL(resource);
+      expect([url.origin, url.username, url.hash]).toEqual(['https://c.example', '', '']);
+      expect(['/', '/mcp', '/mcp/']).toContain(url.pathname);
+    }),
+    MANY,
+  );
+});
 
-  test('a form is read, or refused in OAuth’s own words', async () => {
-    const body = fc.oneof(
-      fc.uint8Array({ maxLength: 200 }),
-      urlLike.map((text) => new TextEncoder().encode(text)),
-    );
-    const type = fc.oneof(
-      fc.constantFrom('application/x-www-form-urlencoded', 'APPLICATION/X-WWW-FORM-URLENCODED; x'),
-      fc.string({ unit: 'grapheme-ascii' }),
-    );
+test('F3: a form is read, or refused in OAuth’s own words', async () => {
+  const body = fc.oneof(
+    fc.uint8Array({ maxLength: 200 }),
+    urlLike.map((text) => new TextEncoder().encode(text)),
+  );
+  const type = fc.oneof(
+    fc.constantFrom('application/x-www-form-urlencoded', 'APPLICATION/X-WWW-FORM-URLENCODED; x'),
+    fc.string({ unit: 'grapheme-ascii' }),
+  );
+  await fc.assert(
+    fc.asyncProperty(body, type, async (bytes, contentType) => {
+      const headers = { 'content-type': contentType };
+      const request = new Request('http://h/token', { method: 'POST', headers, body: new Uint8Array(bytes) });
+      try {
+        (await formParameters(request)).get('code');
+      } catch (error) {
+        expect(error).toBeInstanceOf(OAuthError);
+      }
+    }),
+    { numRuns: 1000 },
+  );
+});
+
+test('F4: a registration is accepted or refused, and stores nothing that may not be registered', async () => {
+  const { clients } = memoryStores();
+  const rules = { publicUrl: 'https://h', redirectSchemes: [], dynamicRegistration: { mode: 'open', allowed: [] } };
+  const facade = { clients, rules, now: () => 1_800_000_000, log: () => undefined } as unknown as Facade;
+  const member = fc.oneof(fc.jsonValue(), fc.array(urlLike, { maxLength: 4 }), urlLike);
+  const names = fc.constantFrom(
+    'redirect_uris',
+    'client_name',
+    'application_type',
+    'client_id',
+    '__proto__',
+    'constructor',
+    'toString',
+  );
+  const bodies = fc.oneof(
+    fc.dictionary(names, member).map((body) => JSON.stringify(body)),
+    fc
+      .tuple(fc.array(urlLike, { minLength: 1, maxLength: 4 }), member)
+      .map(([redirect_uris, client_name]) => JSON.stringify({ redirect_uris, client_name })),
+    fc.json(),
+    fc.string({ unit: 'binary' }),
+  );
+  await fc.assert(
+    fc.asyncProperty(bodies, async (body) => {
+      const answer = await answerOAuth(
+        facade,
+        new Request('https://h/register', { method: 'POST', headers: { 'content-type': 'application/json' }, body }),
+      );
+      const said = (await answer.json()) as {
+        error?: string;
+        client_id: string;
+        redirect_uris: string[];
+        client_name: string;
+      };
+      if (answer.status === 201) {
+        expect(said.client_id).toMatch(/^dcr_[\w-]{43}$/);
+        expect(said.redirect_uris.every(mayRegister)).toBe(true);
+        expect(said.client_name).not.toMatch(/[\p{C}\p{Zl}\p{Zp}]/u);
+        expect(Array.from(said.client_name).length).toBeLessThanOrEqual(80);
+      } else {
+        expect([answer.status, said.error]).toEqual([
+          400,
+          expect.stringMatching(/^invalid_(client_metadata|redirect_uri)$/),
+        ]);
+      }
+    }),
+    MANY,
+  );
+});
+
+describe('F5: a refresh token', () => {
+  const key: MacKey = {
+    load: () =>
+      crypto.subtle.importKey('raw', new Uint8Array(32), { name: 'HMAC', hash: 'SHA-256' }, false, ['sign', 'verify']),
+  };
+  const grant = 'g'.repeat(22);
+
+  test('is read as what it was minted for', async () => {
     await fc.assert(
-      fc.asyncProperty(body, type, async (bytes, contentType) => {
-        const headers = { 'content-type': contentType };
-        const request = new Request('http://h/token', { method: 'POST', headers, body: new Uint8Array(bytes) });
-        try {
-          (await formParameters(request)).get('code');
-        } catch (error) {
-          expect(error).toBeInstanceOf(OAuthError);
-        }
+      fc.asyncProperty(fc.integer({ min: 1, max: 999_999_999 }), async (generation) => {
+        expect(await readRefreshToken(await mintRefreshToken(grant, generation, key), key)).toEqual({
+          grant,
+          generation,
+        });
       }),
-      { numRuns: 1000 },
     );
   });
 
-  test('a registration is accepted or refused, and stores nothing that may not be registered', async () => {
-    const { clients } = memoryStores();
-    const rules = { publicUrl: 'https://h', redirectSchemes: [], dynamicRegistration: { mode: 'open', allowed: [] } };
-    const facade = { clients, rules, now: () => 1_800_000_000, log: () => undefined } as unknown as Facade;
-    const member = fc.oneof(fc.jsonValue(), fc.array(urlLike, { maxLength: 4 }), urlLike);
-    const names = fc.constantFrom(
-      'redirect_uris',
-      'client_name',
-      'application_type',
-      'client_id',
-      '__proto__',
-      'constructor',
-      'toString',
+  test('that was changed anywhere is none', async () => {
+    const genuine = await mintRefreshToken(grant, 7, key);
+    // Of the last character two bits mean nothing, so it may be spelt in four ways.
+    const at = fc.nat({ max: genuine.length - 2 });
+    await fc.assert(
+      fc.asyncProperty(at, fc.nat({ max: 3 }), fc.string({ maxLength: 3 }), async (start, length, piece) => {
+        const changed = genuine.slice(0, start) + piece + genuine.slice(start + length);
+        if (changed.slice(0, -1) !== genuine.slice(0, -1)) expect(await readRefreshToken(changed, key)).toBeUndefined();
+      }),
+      MANY,
     );
-    const bodies = fc.oneof(
-      fc.dictionary(names, member).map((body) => JSON.stringify(body)),
-      fc
-        .tuple(fc.array(urlLike, { minLength: 1, maxLength: 4 }), member)
-        .map(([redirect_uris, client_name]) => JSON.stringify({ redirect_uris, client_name })),
-      fc.json(),
+  });
+
+  test('that was made up is none', async () => {
+    const madeUp = fc.oneof(
       fc.string({ unit: 'binary' }),
+      fc.stringMatching(/^hrt1_[\w-]{22}\.[1-9]\d{0,8}\.[\w-]{43}$/),
     );
     await fc.assert(
-      fc.asyncProperty(bodies, async (body) => {
-        const answer = await answerOAuth(
-          facade,
-          new Request('https://h/register', { method: 'POST', headers: { 'content-type': 'application/json' }, body }),
-        );
-        const said = (await answer.json()) as {
-          error?: string;
-          client_id: string;
-          redirect_uris: string[];
-          client_name: string;
-        };
-        if (answer.status === 201) {
-          expect(said.client_id).toMatch(/^dcr_[\w-]{43}$/);
-          expect(said.redirect_uris.every(mayRegister)).toBe(true);
-          expect(said.client_name).not.toMatch(/[\p{C}\p{Zl}\p{Zp}]/u);
-          expect(Array.from(said.client_name).length).toBeLessThanOrEqual(80);
-        } else {
-          expect([answer.status, said.error]).toEqual([
-            400,
-            expect.stringMatching(/^invalid_(client_metadata|redirect_uri)$/),
-          ]);
-        }
-      }),
-      MANY,
-    );
-  });
-
-  describe('a refresh token', () => {
-    const key: MacKey = {
-      load: () =>
-        crypto.subtle.importKey('raw', new Uint8Array(32), { name: 'HMAC', hash: 'SHA-256' }, false, [
-          'sign',
-          'verify',
-        ]),
-    };
-    const grant = 'g'.repeat(22);
-
-    test('is read as what it was minted for', async () => {
-      await fc.assert(
-        fc.asyncProperty(fc.integer({ min: 1, max: 999_999_999 }), async (generation) => {
-          expect(await readRefreshToken(await mintRefreshToken(grant, generation, key), key)).toEqual({
-            grant,
-            generation,
-          });
-        }),
-      );
-    });
-
-    test('that was changed anywhere is none', async () => {
-      const genuine = await mintRefreshToken(grant, 7, key);
-      // Of the last character two bits mean nothing, so it may be spelt in four ways.
-      const at = fc.nat({ max: genuine.length - 2 });
-      await fc.assert(
-        fc.asyncProperty(at, fc.nat({ max: 3 }), fc.string({ maxLength: 3 }), async (start, length, piece) => {
-          const changed = genuine.slice(0, start) + piece + genuine.slice(start + length);
-          if (changed.slice(0, -1) !== genuine.slice(0, -1))
-            expect(await readRefreshToken(changed, key)).toBeUndefined();
-        }),
-        MANY,
-      );
-    });
-
-    test('that was made up is none', async () => {
-      const madeUp = fc.oneof(
-        fc.string({ unit: 'binary' }),
-        fc.stringMatching(/^hrt1_[\w-]{22}\.[1-9]\d{0,8}\.[\w-]{43}$/),
-      );
-      await fc.assert(
-        fc.asyncProperty(madeUp, async (token) => expect(await readRefreshToken(token, key)).toBeUndefined()),
-        MANY,
-      );
-    });
-  });
-
-  test('an Authorization header that names no single token never reaches the verifier', async () => {
-    const asked: string[] = [];
-    const verifier = { verify: async (token: string) => void asked.push(token) };
-    const header = fc.oneof(
-      fc.string({ unit: 'binary' }),
-      fc.tuple(fc.constantFrom('Bearer ', 'bearer  ', 'Basic ', ''), fc.string()).map((parts) => parts.join('')),
-    );
-    await fc.assert(
-      fc.asyncProperty(fc.array(header, { maxLength: 3 }), async (headers) => {
-        asked.length = 0;
-        expect(await authorize(headers, verifier, facadeCaller)).toBeUndefined();
-        for (const token of asked) {
-          expect([headers.length, token]).toEqual([1, expect.stringMatching(/^[\w\-.~+/]+=*$/)]);
-          expect(headers[0]).toMatch(/^bearer +/i);
-        }
-      }),
-      MANY,
-    );
-  });
-
-  test('a cookie is read from exactly one pair of its own name', () => {
-    const cookie = browserCookie('consent', 'h'.repeat(43), 'https://h');
-    const name = `__Host-consent-${'h'.repeat(16)}`;
-    const pair = fc.oneof(
-      fc.constantFrom(
-        `${name}=value`,
-        `${name}=`,
-        `x${name}=evil`,
-        `${name}x=evil`,
-        `${name.toLowerCase()}=evil`,
-        ` ${name} =evil`,
-        name,
-        'a=b',
-        '',
-      ),
-      fc.string({ unit: fc.constantFrom('a', '=', ' ', '"', ',', '\\') }),
-    );
-    fc.assert(
-      fc.property(fc.array(pair, { maxLength: 5 }), fc.constantFrom('; ', ';', ';  '), (pairs, separator) => {
-        const headers = { cookie: pairs.join(separator) };
-        const own = pairs
-          .join(separator)
-          .split(/; */)
-          .filter((each) => each.startsWith(`${name}=`));
-        const read = cookie.read({ headers: new Headers(headers) } as Request);
-        expect(read).toBe(own.length === 1 ? own[0]!.trimEnd().slice(name.length + 1) : undefined);
-      }),
+      fc.asyncProperty(madeUp, async (token) => expect(await readRefreshToken(token, key)).toBeUndefined()),
       MANY,
     );
   });
 });
 
-describe('the front door', () => {
+test('F6: an Authorization header that names no single token never reaches the verifier', async () => {
+  const asked: string[] = [];
+  const verifier = { verify: async (token: string) => void asked.push(token) };
+  const header = fc.oneof(
+    fc.string({ unit: 'binary' }),
+    fc.tuple(fc.constantFrom('Bearer ', 'bearer  ', 'Basic ', ''), fc.string()).map((parts) => parts.join('')),
+  );
+  await fc.assert(
+    fc.asyncProperty(fc.array(header, { maxLength: 3 }), async (headers) => {
+      asked.length = 0;
+      expect(await authorize(headers, verifier, facadeCaller)).toBeUndefined();
+      for (const token of asked) {
+        expect([headers.length, token]).toEqual([1, expect.stringMatching(/^[\w\-.~+/]+=*$/)]);
+        expect(headers[0]).toMatch(/^bearer +/i);
+      }
+    }),
+    MANY,
+  );
+});
+
+test('F7: a cookie is read from exactly one pair of its own name', () => {
+  const cookie = browserCookie('consent', 'h'.repeat(43), 'https://h');
+  const name = `__Host-consent-${'h'.repeat(16)}`;
+  const pair = fc.oneof(
+    fc.constantFrom(
+      `${name}=value`,
+      `${name}=`,
+      `x${name}=evil`,
+      `${name}x=evil`,
+      `${name.toLowerCase()}=evil`,
+      ` ${name} =evil`,
+      name,
+      'a=b',
+      '',
+    ),
+    fc.string({ unit: fc.constantFrom('a', '=', ' ', '"', ',', '\\') }),
+  );
+  fc.assert(
+    fc.property(fc.array(pair, { maxLength: 5 }), fc.constantFrom('; ', ';', ';  '), (pairs, separator) => {
+      const headers = { cookie: pairs.join(separator) };
+      const own = pairs
+        .join(separator)
+        .split(/; */)
+        .filter((each) => each.startsWith(`${name}=`));
+      const read = cookie.read({ headers: new Headers(headers) } as Request);
+      expect(read).toBe(own.length === 1 ? own[0]!.trimEnd().slice(name.length + 1) : undefined);
+    }),
+    MANY,
+  );
+});
+
+describe('F8: the front door', () => {
   let target: Target;
   let valid: Record<string, string>;
   let token: string;

@@ -232,12 +232,18 @@ function expectAgreement(ours: string, theirs: string, disagreement: Disagreemen
 }
 
 // Rest parameters, because jest takes a third one that a row leaves out for its own `done`.
-test.each(authorizations)('an authorization request with %s', async (...[_what, change, disagreement]) => {
-  const [ours, theirs] = await Promise.all([authorize(facade, change), authorize(oracle, change)]);
-  expectAgreement(ours, theirs, disagreement);
-});
+test.each(authorizations)(
+  'O1: an authorization request with %s is answered as oidc-provider answers it, or for a reason',
+  async (...[_what, change, disagreement]) => {
+    const [ours, theirs] = await Promise.all([authorize(facade, change), authorize(oracle, change)]);
+    expectAgreement(ours, theirs, disagreement);
+  },
+);
 
-test.each(tokenRequests)('a token request with %s', async (...[_what, change, disagreement, headers]) => {
-  const [ours, theirs] = await Promise.all([token(facade, change, headers), token(oracle, change, headers)]);
-  expectAgreement(ours, theirs, disagreement);
-});
+test.each(tokenRequests)(
+  'O2: a token request with %s is answered as oidc-provider answers it, or for a reason',
+  async (...[_what, change, disagreement, headers]) => {
+    const [ours, theirs] = await Promise.all([token(facade, change, headers), token(oracle, change, headers)]);
+    expectAgreement(ours, theirs, disagreement);
+  },
+);

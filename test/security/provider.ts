@@ -23,6 +23,8 @@ export class Provider {
   onCode: (asked: Asked) => Promise<TokenAnswer> = async (asked) => this.tokens(asked);
   /** The answer to a refresh token. */
   onRefresh: () => Promise<TokenAnswer> = async () => this.tokens({ nonce: '', sub: 'refreshed' });
+  /** The answer to a token that is to be revoked. Nothing is no answer at all. */
+  onRevoke: () => TokenAnswer | undefined = () => ({ body: {} });
   /** Who signs in next. */
   sub = 'user-1';
   /** How often each path was asked for. */
@@ -49,12 +51,12 @@ export class Provider {
     return new Promise((resolve) => this.#server.close(() => resolve()));
   }
 
-  /** Has the functions of a template sign their users in here. */
+  /** Has the functions of a template sign their users in here, and tell of grants that end. */
   use = (resources: Resources): void => {
     for (const { Type, Properties } of Object.values(resources)) {
       const variables = Type === 'AWS::Lambda::Function' ? Properties.Environment.Variables : {};
       if ('IDP_ISSUER' in variables)
-        Object.assign(variables, { IDP_ISSUER: this.issuer, IDP_CLIENT_ID: this.clientId });
+        Object.assign(variables, { IDP_ISSUER: this.issuer, IDP_CLIENT_ID: this.clientId, IDP_REVOKES: 'true' });
     }
   };
 
@@ -128,8 +130,10 @@ export class Provider {
       }
       case '/userinfo':
         return send({ body: { sub: this.sub } });
-      case '/revoke':
-        return send({ body: {} });
+      case '/revoke': {
+        const answer = this.onRevoke();
+        return answer && send(answer);
+      }
       default:
         return send({ status: 404, body: {} });
     }

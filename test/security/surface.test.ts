@@ -135,7 +135,7 @@ describe('A110: an exception says nothing of itself', () => {
     return { client, tokens };
   }
 
-  test('A110: to a client', async () => {
+  test('to a client', async () => {
     const { client, tokens } = await damaged();
     const answer = await client.refresh(tokens.refresh_token);
     expect(answer.headers.get('x-amzn-requestid')).toMatch(/^[\w-]{36}$/);
@@ -146,7 +146,7 @@ describe('A110: an exception says nothing of itself', () => {
     expect(target.cloud.log).toContain('unexpected_error');
   });
 
-  test('A110: to a person', async () => {
+  test('to a person', async () => {
     const client = await target.client({ client_name: 'Damaged' });
     const { redirectUris: _, ...rest } = await target.item(`CL#${client.id}`);
     await target.put(rest as never);

@@ -1,7 +1,11 @@
 import { createPublicKey } from 'node:crypto';
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
+import { openIdProvider } from '../../lambda/adapters/openid.ts';
+import { randomToken } from '../../lambda/core/digest.ts';
+import { SignInRefused } from '../../lambda/core/identity-provider.ts';
 import { approveAndSignIn, Browser } from '../e2e/browser.ts';
 import { initialize, OAuthClient, postMcp, redirectUri, type Tokens } from '../e2e/oauth-client.ts';
+import { becomes } from '../local/becomes.ts';
 import { type Asked, Provider, type TokenAnswer } from './provider.ts';
 import { answerAt, grantOf, refusal, Target } from './target.ts';
 
@@ -22,6 +26,7 @@ afterAll(async () => {
 beforeEach(() => {
   provider.onCode = (asked) => provider.tokens(asked);
   provider.onRefresh = () => provider.tokens({ nonce: '', sub: provider.sub });
+  provider.onRevoke = () => ({ body: {} });
   provider.sub = 'user-1';
 });
 
@@ -80,51 +85,54 @@ const bySomebodyElse =
 
 const now = () => Math.floor(Date.now() / 1000);
 
-const lies: [string, Lie][] = [
-  ['A55: no nonce', idToken(({ nonce, ...rest }) => rest)],
-  ['A55: another nonce', idToken((claims) => ({ ...claims, nonce: 'x'.repeat(43) }))],
-  ['A55: an empty nonce', idToken((claims) => ({ ...claims, nonce: '' }))],
-  ['A56: another issuer', idToken((claims) => ({ ...claims, iss: 'https://evil.example' }))],
-  ['A56: the issuer with a slash', idToken((claims) => ({ ...claims, iss: `${claims.iss}/` }))],
-  ['A56: no issuer', idToken(({ iss, ...rest }) => rest)],
-  ['A56: another audience', idToken((claims) => ({ ...claims, aud: 'somebody-else' }))],
-  ['A56: other audiences', idToken((claims) => ({ ...claims, aud: ['somebody', 'else'] }))],
-  ['A56: no audience', idToken(({ aud, ...rest }) => rest)],
-  ['A56: several audiences, and no party named', idToken((claims) => ({ ...claims, aud: [claims.aud, 'else'] }))],
+const nonceLies: [string, Lie][] = [
+  ['no nonce', idToken(({ nonce, ...rest }) => rest)],
+  ['another nonce', idToken((claims) => ({ ...claims, nonce: 'x'.repeat(43) }))],
+  ['an empty nonce', idToken((claims) => ({ ...claims, nonce: '' }))],
+];
+
+const otherLies: [string, Lie][] = [
+  ['another issuer', idToken((claims) => ({ ...claims, iss: 'https://evil.example' }))],
+  ['the issuer with a slash', idToken((claims) => ({ ...claims, iss: `${claims.iss}/` }))],
+  ['no issuer', idToken(({ iss, ...rest }) => rest)],
+  ['another audience', idToken((claims) => ({ ...claims, aud: 'somebody-else' }))],
+  ['other audiences', idToken((claims) => ({ ...claims, aud: ['somebody', 'else'] }))],
+  ['no audience', idToken(({ aud, ...rest }) => rest)],
+  ['several audiences, and no party named', idToken((claims) => ({ ...claims, aud: [claims.aud, 'else'] }))],
   [
-    'A56: several audiences, and another party named',
+    'several audiences, and another party named',
     idToken((claims) => ({ ...claims, aud: [claims.aud, 'else'], azp: 'else' })),
   ],
-  ['A56: another party named', idToken((claims) => ({ ...claims, azp: 'somebody-else' }))],
-  ['A56: an end that is past', idToken((claims) => ({ ...claims, exp: now() - 120 }))],
-  ['A56: no end', idToken(({ exp, ...rest }) => rest)],
-  ['A56: a beginning to come', idToken((claims) => ({ ...claims, nbf: now() + 600 }))],
-  ['A56: no subject', idToken(({ sub, ...rest }) => rest)],
-  ['A56: an empty subject', idToken((claims) => ({ ...claims, sub: '' }))],
-  ['A56: a subject that is a list', idToken((claims) => ({ ...claims, sub: ['user-1'] }))],
-  ['A56: no signature', unsigned('none')],
-  ['A56: no signature, said otherwise', unsigned('RS256')],
-  ['A56: the public key as a secret', symmetric(() => Buffer.from(JSON.stringify(provider.publicJwk)))],
+  ['another party named', idToken((claims) => ({ ...claims, azp: 'somebody-else' }))],
+  ['an end that is past', idToken((claims) => ({ ...claims, exp: now() - 120 }))],
+  ['no end', idToken(({ exp, ...rest }) => rest)],
+  ['a beginning to come', idToken((claims) => ({ ...claims, nbf: now() + 600 }))],
+  ['no subject', idToken(({ sub, ...rest }) => rest)],
+  ['an empty subject', idToken((claims) => ({ ...claims, sub: '' }))],
+  ['a subject that is a list', idToken((claims) => ({ ...claims, sub: ['user-1'] }))],
+  ['no signature', unsigned('none')],
+  ['no signature, said otherwise', unsigned('RS256')],
+  ['the public key as a secret', symmetric(() => Buffer.from(JSON.stringify(provider.publicJwk)))],
   [
-    'A56: the public key as PEM as a secret',
+    'the public key as PEM as a secret',
     symmetric(() =>
       Buffer.from(
         createPublicKey({ key: provider.publicJwk as never, format: 'jwk' }).export({ type: 'spki', format: 'pem' }),
       ),
     ),
   ],
-  ['A56: the client id as a secret', symmetric(() => Buffer.from(provider.clientId))],
-  ['A56: somebody else’s key under our kid', bySomebodyElse(() => ({ kid: provider.publicJwk.kid }))],
-  ['A56: somebody else’s key beside it', bySomebodyElse((jwk) => ({ jwk }))],
-  ['A56: an unknown kid', idToken((claims) => claims, { kid: 'unknown' })],
-  ['A56: a critical extension', idToken((claims) => claims, { crit: ['x'], x: 1 })],
-  ['A56: no id token', async () => ({ id_token: undefined })],
-  ['A56: an id token that is none', async () => ({ id_token: 'x.y.z' })],
-  ['A56: no access token', async () => ({ access_token: undefined })],
-  ['A56: another type of token', async () => ({ token_type: 'mac' })],
+  ['the client id as a secret', symmetric(() => Buffer.from(provider.clientId))],
+  ['somebody else’s key under our kid', bySomebodyElse(() => ({ kid: provider.publicJwk.kid }))],
+  ['somebody else’s key beside it', bySomebodyElse((jwk) => ({ jwk }))],
+  ['an unknown kid', idToken((claims) => claims, { kid: 'unknown' })],
+  ['a critical extension', idToken((claims) => claims, { crit: ['x'], x: 1 })],
+  ['no id token', async () => ({ id_token: undefined })],
+  ['an id token that is none', async () => ({ id_token: 'x.y.z' })],
+  ['no access token', async () => ({ access_token: undefined })],
+  ['another type of token', async () => ({ token_type: 'mac' })],
 ];
 
-test.each(lies)('%s ends the sign-in, and makes no grant', async (_what, lie) => {
+async function expectNoGrant(lie: Lie): Promise<void> {
   provider.onCode = async (asked) => provider.tokens(asked, await lie(asked));
   const before = await target.items('G#');
   const answer = await signIn();
@@ -135,17 +143,55 @@ test.each(lies)('%s ends the sign-in, and makes no grant', async (_what, lie) =>
   });
   expect(Object.keys(answer).sort()).toEqual(['error', 'error_description', 'iss', 'state']);
   expect(await target.items('G#')).toEqual(before);
-});
+}
 
-test('A56: an unknown key has the key set fetched once more, and then fails; a new key that is published works', async () => {
+test.each(nonceLies)('A55: an id token with %s ends the sign-in, and makes no grant', (_what, lie) =>
+  expectNoGrant(lie),
+);
+
+test.each(otherLies)('A56: an answer with %s ends the sign-in, and makes no grant', (_what, lie) => expectNoGrant(lie));
+
+test('A56: keys that are made up do not have the key set fetched time and again', async () => {
   await signIn();
   provider.onCode = async (asked) =>
     provider.tokens(asked, { id_token: await provider.sign(provider.claims(asked), { kid: 'unknown' }) });
-  const before = provider.asked['/jwks'] ?? 0;
-  await signIn();
-  expect((provider.asked['/jwks'] ?? 0) - before).toBeLessThanOrEqual(2);
-  provider.onCode = (asked) => provider.tokens(asked);
-  expect(await signIn()).toHaveProperty('code');
+  const before = provider.asked['/jwks']!;
+  for (let i = 0; i < 5; i++) expect(await signIn()).not.toHaveProperty('code');
+  expect(provider.asked['/jwks']! - before).toBeLessThanOrEqual(1);
+});
+
+test('A56: a key that the provider has changed to counts once the copy at hand is a minute old', async () => {
+  const changing = await Provider.start();
+  const clock = jest.spyOn(Date, 'now');
+  const adapter = openIdProvider({
+    issuer: changing.issuer,
+    clientId: changing.clientId,
+    authentication: 'client_secret_post',
+    scopes: ['openid'],
+    parameters: {},
+    groupClaims: [],
+    revokes: false,
+    redirectUri,
+    now,
+  });
+  const signInThere = async () => {
+    const secrets = { state: randomToken(), nonce: randomToken(), verifier: randomToken() };
+    const { headers } = await fetch(await adapter.signInUrl(secrets), { redirect: 'manual' });
+    return adapter.redeem(new URL(headers.get('location')!).searchParams, secrets);
+  };
+  try {
+    await signInThere();
+    await changing.newKey();
+    await expect(signInThere()).rejects.toThrow(SignInRefused);
+    expect(changing.asked['/jwks']).toBe(1);
+    const later = Date.now() + 61_000;
+    clock.mockImplementation(() => later);
+    expect((await signInThere()).identity).toMatchObject({ issuer: changing.issuer, subject: 'user-1' });
+    expect(changing.asked['/jwks']).toBe(2);
+  } finally {
+    clock.mockRestore();
+    await changing.stop();
+  }
 });
 
 test.each<[string, () => TokenAnswer]>([
@@ -201,6 +247,32 @@ test('A89: ten who ask at once cost the provider one refresh', async () => {
   const answers = await Promise.all(Array.from({ length: 10 }, () => client.refresh(tokens.refresh_token)));
   expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));
   expect(refreshes).toBe(1);
+});
+
+test('A102: the provider is told of a grant that ends', async () => {
+  const { client, tokens } = await signedIn();
+  const before = provider.asked['/revoke'] ?? 0;
+  expect((await client.revoke(tokens.refresh_token)).status).toBe(200);
+  expect(provider.asked['/revoke']).toBe(before + 1);
+});
+
+test.each<[string, () => TokenAnswer | undefined]>([
+  ['fails', () => ({ status: 500, body: '<html>' })],
+  ['refuses', () => ({ status: 401, body: { error: 'invalid_client' } })],
+  ['does not answer', () => undefined],
+])('A102: a provider that %s when it is told keeps no grant alive', async (_what, answer) => {
+  const { client, tokens } = await signedIn();
+  const next = (await (await client.refresh(tokens.refresh_token)).json()) as Tokens;
+  provider.onRevoke = answer;
+  const [asked, logged] = [provider.asked['/revoke'] ?? 0, target.cloud.log.length];
+  expect((await client.revoke(next.refresh_token)).status).toBe(200);
+  expect(provider.asked['/revoke']).toBe(asked + 1);
+  for (const each of [tokens, next]) {
+    expect(await isAlive(each)).toBe(false);
+    expect(await refusal(await client.refresh(each.refresh_token))).toEqual([400, 'invalid_grant']);
+  }
+  expect(await target.items(`T#${grantOf(tokens)}`)).toEqual([]);
+  await becomes(() => target.cloud.log.slice(logged).includes('identity_provider_not_told'));
 });
 
 test('A115: a lease whose holder has died is taken over', async () => {
