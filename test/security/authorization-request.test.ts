@@ -86,6 +86,14 @@ test.each<[string, Record<string, string | undefined>]>([
   expect(page.html).toContain('Connect By hand?');
 });
 
+test('RS17: the resource is the same with its scheme in capitals, and another with a fragment', async () => {
+  const client = await target.client();
+  const capitals = `${target.origin.replace('http:', 'HTTP:')}/mcp`;
+  expect((await open(client.authorizationUrl({ resource: capitals }))).html).toContain('Connect By hand?');
+  const page = await open(client.authorizationUrl({ resource: `${target.origin}/mcp#x` }));
+  expect(answerAt(page)).toMatchObject({ error: 'invalid_target' });
+});
+
 const form = 'application/x-www-form-urlencoded';
 
 test.each<[string, string | undefined, string | Buffer]>([

@@ -83,6 +83,15 @@ test.each(['bearer', 'BEARER', 'Bearer '])('A91: the scheme is the same in any c
   expect(answer.status).toBe(200);
 });
 
+/** What a client proves to the token endpoint that it holds its key with. */
+async function assertionOf(client: string): Promise<string> {
+  const { privateKey } = await generateKeyPair('ES256');
+  return new SignJWT({ iss: client, sub: client, aud: target.origin, jti: 'x' })
+    .setProtectedHeader({ alg: 'ES256', kid: 'one' })
+    .setExpirationTime('1m')
+    .sign(privateKey);
+}
+
 test('A92: nothing but an access token of ours is one', async () => {
   const { code, client } = await target.withCode();
   const foreign: [string, string][] = [
@@ -90,6 +99,7 @@ test('A92: nothing but an access token of ours is one', async () => {
     ['a code', code],
     ['a client id', client.id],
     ['a state', 'the-state'],
+    ['a client assertion', await assertionOf(client.id)],
   ];
   for (const [what, token] of foreign) expect([what, await isAccepted(token)]).toEqual([what, false]);
 });

@@ -1,6 +1,6 @@
 import { Browser, formOf, type Page } from '../e2e/browser.ts';
 import { redirectUri } from '../e2e/oauth-client.ts';
-import { answerAt, expectPage, open, Target } from './target.ts';
+import { answerAt, expectPage, grantOf, open, Target } from './target.ts';
 
 jest.setTimeout(60_000);
 
@@ -230,6 +230,33 @@ test('A50: who asks, where the answer goes and what for are shown', async () => 
   const hosted = await target.client({ redirect_uris: ['https://c.example/cb'] });
   const page = await open(hosted.authorizationUrl({ redirect_uri: 'https://c.example/cb' }));
   expect(page.html).toContain('>c.example<');
+});
+
+test('C10: where the answer goes to a program on this computer the page warns, and nowhere else', async () => {
+  const hosted = await target.client({ redirect_uris: ['https://c.example/cb'] });
+  const warning = 'The answer goes to a program on the computer you are using now';
+  expect((await open((await target.client()).authorizationUrl())).html).toContain(warning);
+  expect((await open(hosted.authorizationUrl({ redirect_uri: 'https://c.example/cb' }))).html).not.toContain(warning);
+});
+
+test('P2: what a user has approved is on record, by user, client, redirect host and scopes', async () => {
+  const client = await target.client({ client_name: 'On record' });
+  const tokens = await client.tokensFor('grace');
+  const { user } = await target.item(`G#${grantOf(tokens)}`);
+  const ofClient = (await target.items(`U#${user}`)).filter((item) => item.client === client.id);
+  expect(ofClient).toEqual([
+    expect.objectContaining({ clientName: 'On record', redirectHost: '127.0.0.1:33418', scopes: ['mcp'] }),
+  ]);
+});
+
+test('P6: nothing to come back to the provider with is there before the user has consented', async () => {
+  const before = await target.items('UP#');
+  const { browser, page } = await asked();
+  expect(await target.items('UP#')).toEqual(before);
+  expect(browser.cookieHeader(target.origin)).toMatch(/^consent-[\w-]{16}=[\w-]{43}$/);
+  await browser.submit(page, { answer: 'approve' }, 'http://localhost:');
+  expect(browser.cookieHeader(target.origin)).toMatch(/^sign-in-[\w-]{16}=[\w-]{43}$/);
+  expect((await target.items('UP#')).length).toBe(before.length + 1);
 });
 
 test('A51: a callback that nobody waits for leads nowhere', async () => {

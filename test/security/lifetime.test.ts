@@ -1,0 +1,28 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { initialize, postMcp } from '../e2e/oauth-client.ts';
+import { Target } from './target.ts';
+
+jest.setTimeout(60_000);
+
+/** Seconds. */
+const LIFETIME = 3;
+
+let target: Target;
+beforeAll(async () => {
+  target = await Target.start((resources) => {
+    for (const { Type, Properties } of Object.values(resources)) {
+      const variables = Type === 'AWS::Lambda::Function' ? Properties.Environment.Variables : {};
+      if ('ACCESS_TOKEN_MINUTES' in variables) variables.ACCESS_TOKEN_MINUTES = `${LIFETIME / 60}`;
+    }
+  });
+});
+afterAll(() => target?.stop());
+
+test('RS6: a token that has expired is refused, also where the gateway remembers that it was good', async () => {
+  const { client, tokens } = await target.signedIn();
+  const { access_token: used } = tokens;
+  const { access_token: unused } = (await (await client.refresh(tokens.refresh_token)).json()) as typeof tokens;
+  expect((await postMcp(target.origin, used, initialize)).status).toBe(200);
+  await sleep((LIFETIME + 1) * 1000);
+  for (const token of [used, unused]) expect((await postMcp(target.origin, token, initialize)).status).toBe(401);
+});

@@ -1,0 +1,64 @@
+import { approveAndSignIn } from '../e2e/browser.ts';
+import { Desk } from '../e2e/desk.ts';
+import { callTool, initialize, OAuthClient, postMcp, type Tokens } from '../e2e/oauth-client.ts';
+import { Variant } from '../e2e/variant.ts';
+import { json, refusal } from './target.ts';
+
+/** A server with more than one scope, as an owner would declare them. */
+
+jest.setTimeout(60_000);
+
+let variant: Variant;
+let desk: Desk;
+beforeAll(async () => {
+  variant = new Variant();
+  variant.edit(
+    'lambda/scopes.ts',
+    "mcp: { words: '",
+    "mcp: { words: 'Use the tools' }, notes: { words: 'Keep notes' }, admin: { words: '",
+  );
+  variant.edit('lambda/scopes.ts', 'tools: {}', "tools: { note: ['notes'] }");
+  desk = await Desk.start({}, variant.root);
+});
+afterAll(async () => {
+  await desk?.stop();
+  variant.remove();
+});
+
+async function signedIn(scope: string): Promise<{ client: OAuthClient; tokens: Tokens }> {
+  const client = await OAuthClient.register(desk.origin);
+  const back = await approveAndSignIn(client.authorizationUrl({ scope }), 'ada');
+  const tokens = (await (await client.redeem(back.searchParams.get('code')!)).json()) as Tokens;
+  return { client, tokens };
+}
+
+const scopeOf = ({ access_token }: Tokens): unknown =>
+  JSON.parse(Buffer.from(access_token.split('.')[1]!, 'base64url').toString()).scope;
+
+/** How a tool answers that needs a scope of its own. */
+async function noteWith({ access_token }: Tokens): Promise<number> {
+  const started = await postMcp(desk.origin, access_token, initialize);
+  const session = { 'mcp-session-id': started.headers.get('mcp-session-id')! };
+  return (await postMcp(desk.origin, access_token, callTool('note', { name: 'n' }), session)).status;
+}
+
+test('A88: a refresh with a narrower scope narrows that access token alone: the grant keeps what it has', async () => {
+  const { client, tokens } = await signedIn('mcp notes');
+  const refresh = async (token: string, scope?: string) =>
+    (await json(await client.refresh(token, { scope }))) as unknown as Tokens;
+  const narrow = await refresh(tokens.refresh_token, 'mcp');
+  expect([narrow.scope, scopeOf(narrow)]).toEqual(['mcp', 'mcp']);
+  const narrowAgain = await refresh(narrow.refresh_token, 'notes offline_access');
+  expect([narrowAgain.scope, scopeOf(narrowAgain)]).toEqual(['notes', 'notes']);
+  const whole = await refresh(narrowAgain.refresh_token);
+  expect([whole.scope, scopeOf(whole)]).toEqual(['mcp notes', 'mcp notes']);
+  expect([await noteWith(tokens), await noteWith(narrow), await noteWith(whole)]).toEqual([200, 403, 200]);
+});
+
+test('A88: a scope that the server has and the grant has not is refused, and the token still good', async () => {
+  const { client, tokens } = await signedIn('mcp');
+  for (const scope of ['mcp notes', 'notes', 'admin']) {
+    expect(await refusal(await client.refresh(tokens.refresh_token, { scope }))).toEqual([400, 'invalid_scope']);
+  }
+  expect(await json(await client.refresh(tokens.refresh_token))).toMatchObject({ scope: 'mcp' });
+});

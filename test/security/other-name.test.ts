@@ -1,0 +1,78 @@
+import { createRemoteJWKSet, jwtVerify } from 'jose';
+import { formOf, type Page } from '../e2e/browser.ts';
+import { initialize, OAuthClient, postMcp, redirectUri, type Tokens } from '../e2e/oauth-client.ts';
+import { Provider } from './provider.ts';
+import { Target } from './target.ts';
+
+/**
+ * A facade that goes by a name with https, as in AWS, before an MCP endpoint that goes by the name of the desk. So its
+ * cookies are those of production, and its tokens are genuine and meant for somebody else.
+ */
+
+jest.setTimeout(60_000);
+
+const facade = 'https://mcp.example.com';
+
+let provider: Provider;
+let target: Target;
+beforeAll(async () => {
+  provider = await Provider.start();
+  target = await Target.start((resources) => {
+    provider.use(resources);
+    for (const { Type, Properties } of Object.values(resources)) {
+      const variables = Type === 'AWS::Lambda::Function' ? Properties.Environment.Variables : {};
+      if ('SIGN_KEY_IDS' in variables) variables.PUBLIC_URL = facade;
+    }
+  });
+});
+afterAll(async () => {
+  await target?.stop();
+  await provider.stop();
+});
+
+/** What a browser at the facade's own name would send and get. */
+async function at(url: string | URL, init: RequestInit = {}) {
+  const { pathname, search } = new URL(url, facade);
+  const answer = await fetch(target.origin + pathname + search, { ...init, redirect: 'manual' });
+  return { answer, cookies: answer.headers.getSetCookie(), location: answer.headers.get('location') ?? '' };
+}
+
+const pair = (cookies: string[]) => cookies.at(-1)!.split(';')[0]!;
+
+/** Consents and signs in, step by step. */
+async function signIn(client: OAuthClient) {
+  const asked = await at(client.authorizationUrl({ resource: `${facade}/mcp` }));
+  const page: Page = { url: facade, status: 200, headers: asked.answer.headers, html: await asked.answer.text() };
+  const approved = await at('/consent', {
+    method: 'POST',
+    headers: { cookie: pair(asked.cookies), origin: facade },
+    body: new URLSearchParams({ ...formOf(page).fields, answer: 'approve' }),
+  });
+  const { headers } = await fetch(approved.location, { redirect: 'manual' });
+  const back = await at(headers.get('location')!, { headers: { cookie: pair(approved.cookies) } });
+  return { asked, approved, back };
+}
+
+test('P4: over https a cookie belongs to this host, this step and no script', async () => {
+  const { asked, approved, back } = await signIn(await OAuthClient.register(target.origin));
+  const form = (step: string) =>
+    new RegExp(`^__Host-${step}-[\\w-]{16}=[\\w-]{43}; Path=/; HttpOnly; SameSite=Lax; Secure; Max-Age=600$`);
+  expect(asked.cookies).toEqual([expect.stringMatching(form('consent'))]);
+  expect(approved.cookies).toEqual([
+    expect.stringMatching(/^__Host-consent-[\w-]{16}=; .*; Secure; Max-Age=0$/),
+    expect.stringMatching(form('sign-in')),
+  ]);
+  expect(back.cookies).toEqual([expect.stringMatching(/^__Host-sign-in-[\w-]{16}=; .*; Secure; Max-Age=0$/)]);
+});
+
+test('RS9: a token that is genuine, and meant for another resource, is refused', async () => {
+  const client = await OAuthClient.register(target.origin);
+  const { back } = await signIn(client);
+  expect(back.location).toMatch(`${redirectUri}?`);
+  const code = new URL(back.location).searchParams.get('code')!;
+  const redeemed = await client.redeem(code, { resource: `${facade}/mcp` });
+  const { access_token } = (await redeemed.json()) as Tokens;
+  const keys = createRemoteJWKSet(new URL(`${target.origin}/jwks.json`));
+  await jwtVerify(access_token, keys, { issuer: facade, audience: `${facade}/mcp`, typ: 'at+jwt' });
+  expect((await postMcp(target.origin, access_token, initialize)).status).toBe(401);
+});
