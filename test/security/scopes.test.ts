@@ -62,3 +62,52 @@ test('A88: a scope that the server has and the grant has not is refused, and the
   }
   expect(await json(await client.refresh(tokens.refresh_token))).toMatchObject({ scope: 'mcp' });
 });
+
+/** What the headers of a call say of it, while its body names the tool `note`. */
+const claims: [string, Record<string, string>][] = [
+  ['nothing', {}],
+  ['the tool', { 'mcp-method': 'tools/call', 'mcp-name': 'note' }],
+  ['the tool in Base64', { 'mcp-method': 'tools/call', 'mcp-name': '=?base64?bm90ZQ==?=' }],
+  ['a harmless tool', { 'mcp-method': 'tools/call', 'mcp-name': 'whoami' }],
+  ['a harmless tool and no method', { 'mcp-name': 'whoami' }],
+  ['a harmless method', { 'mcp-method': 'tools/list' }],
+  ['a harmless method, with the tool', { 'mcp-method': 'tools/list', 'mcp-name': 'note' }],
+  ['an empty name', { 'mcp-method': 'tools/call', 'mcp-name': '' }],
+  ['two tools', { 'mcp-method': 'tools/call', 'mcp-name': 'whoami, note' }],
+];
+
+const call = callTool('note', { name: 'n', text: 'kept without leave' });
+
+async function expectNotRun(answer: Response): Promise<void> {
+  expect([400, 403]).toContain(answer.status);
+  expect(await answer.text()).not.toContain('"result"');
+}
+
+test.each(claims)(
+  'A98: in the older era a tool does not run without its scope, whatever the headers name: %s',
+  async (_what, headers) => {
+    const { access_token } = (await signedIn('mcp')).tokens;
+    const started = await postMcp(desk.origin, access_token, initialize);
+    const session = { 'mcp-session-id': started.headers.get('mcp-session-id')! };
+    await expectNotRun(await postMcp(desk.origin, access_token, call, { ...session, ...headers }));
+    await expectNotRun(await postMcp(desk.origin, access_token, [call], { ...session, ...headers }));
+  },
+);
+
+test.each(claims)(
+  'A98: in the 2026 era a tool does not run without its scope, whatever the headers name: %s',
+  async (_what, headers) => {
+    const { access_token } = (await signedIn('mcp')).tokens;
+    const _meta = {
+      'io.modelcontextprotocol/protocolVersion': '2026-07-28',
+      'io.modelcontextprotocol/clientInfo': { name: 'by-hand', version: '1' },
+      'io.modelcontextprotocol/clientCapabilities': {},
+    };
+    const body = { ...call, params: { ...call.params, _meta } };
+    for (const version of ['2026-07-28', '2025-11-25']) {
+      const all = { 'mcp-protocol-version': version, ...headers };
+      await expectNotRun(await postMcp(desk.origin, access_token, body, all));
+    }
+    await expectNotRun(await postMcp(desk.origin, access_token, body, headers));
+  },
+);

@@ -1,0 +1,49 @@
+import { Desk } from '../e2e/desk.ts';
+import { callTool, initialize, OAuthClient, postMcp } from '../e2e/oauth-client.ts';
+import { Variant } from '../e2e/variant.ts';
+
+/** A tool that tells everything the SDK and Holdfast let it know of its request. */
+
+jest.setTimeout(60_000);
+
+let variant: Variant;
+let desk: Desk;
+beforeAll(async () => {
+  variant = new Variant();
+  variant.edit(
+    'lambda/server.ts',
+    'async () => json({ user: context.user,',
+    'async ({ http }) => json({ headers: Object.fromEntries(http!.req!.headers), info: http!.authInfo, user: context.user,',
+  );
+  desk = await Desk.start({}, variant.root);
+});
+afterAll(async () => {
+  await desk?.stop();
+  variant.remove();
+});
+
+const modern = {
+  'io.modelcontextprotocol/protocolVersion': '2026-07-28',
+  'io.modelcontextprotocol/clientInfo': { name: 'by-hand', version: '1' },
+  'io.modelcontextprotocol/clientCapabilities': {},
+};
+
+test('RS10: a tool that looks for the client’s token does not find it, in either era', async () => {
+  const { access_token } = await (await OAuthClient.register(desk.origin)).tokensFor('ada');
+  const started = await postMcp(desk.origin, access_token, initialize);
+  const call = callTool('whoami');
+  const told = [
+    await postMcp(desk.origin, access_token, call, { 'mcp-session-id': started.headers.get('mcp-session-id')! }),
+    await postMcp(
+      desk.origin,
+      access_token,
+      { ...call, params: { ...call.params, _meta: modern } },
+      { 'mcp-protocol-version': '2026-07-28', 'mcp-method': 'tools/call', 'mcp-name': 'whoami' },
+    ),
+  ];
+  for (const answer of told) {
+    const text = await answer.text();
+    expect(text).toContain('user-agent');
+    expect(text).not.toContain(access_token);
+  }
+});
