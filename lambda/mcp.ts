@@ -7,10 +7,8 @@ import { dynamoSessionStore } from './adapters/dynamodb/sessions.ts';
 import { dynamoStateStore } from './adapters/dynamodb/state.ts';
 import { openTable } from './adapters/dynamodb/table.ts';
 import { kmsSealerOnDemand } from './adapters/kms-on-demand.ts';
-import { lambdaWorker } from './adapters/lambda-worker.ts';
 import { log } from './adapters/log.ts';
 import { openIdRefresher } from './adapters/openid.ts';
-import { readSecret } from './adapters/secrets.ts';
 import { readCallerContext } from './core/caller.ts';
 import { epochSeconds } from './core/clock.ts';
 import type { ContextParts } from './core/context.ts';
@@ -20,7 +18,7 @@ import { RequestStates } from './core/request-state.ts';
 import { sealedKey } from './core/sealed-secret.ts';
 import { Server } from './core/server.ts';
 import { Sessions } from './core/session.ts';
-import type { Job } from './core/tasks.ts';
+import type { Job, WorkerStarter } from './core/tasks.ts';
 import { Worker } from './core/worker.ts';
 import { mcpVariables, readEnvironment } from './environment.ts';
 import { scopes } from './scopes.ts';
@@ -42,11 +40,12 @@ const sessions = new Sessions(
 );
 
 const runs = dynamoRunStore(table);
+let opened: WorkerStarter | undefined;
 const server = new Server({
   create: createServer,
   runs,
   requestStates: new RequestStates(sealedKey(dynamoSealedKeyStore(table), sealer, 'request-state'), epochSeconds),
-  starter: lambdaWorker(environment.WORKER_FUNCTION),
+  starter: { start: async (job) => (await openWorker()).start(job) },
   taskTtlSeconds: environment.TASK_TTL_HOURS * 3600,
   holdSeconds: environment.HOLD_SECONDS,
   note: (session, notes) => sessions.note(session, notes),
@@ -56,6 +55,14 @@ const server = new Server({
 const context: ContextParts = { state: dynamoStateStore(table), identity: openIdentity(), now: epochSeconds, log };
 const endpoint: Endpoint = { sessions, server, context, scopes, publicUrl: PUBLIC_URL, log };
 const worker = new Worker({ runs, sessions, server, context, now: epochSeconds, log });
+
+/** The client of AWS Lambda is loaded for the first long tool that is called. The worker itself starts nobody. */
+async function openWorker(): Promise<WorkerStarter> {
+  if (environment.WORKER_FUNCTION === undefined) throw new Error('WORKER_FUNCTION is not set');
+  const { lambdaWorker } = await import('./adapters/lambda-worker.ts');
+  opened ??= lambdaWorker(environment.WORKER_FUNCTION);
+  return opened;
+}
 
 /** The identity provider's tokens, if the stack lets this function open them. */
 function openIdentity(): ContextParts['identity'] {
@@ -67,7 +74,9 @@ function openIdentity(): ContextParts['identity'] {
     identityProvider: openIdRefresher({
       issuer: IDP_ISSUER,
       clientId: IDP_CLIENT_ID,
-      ...(IDP_CLIENT_SECRET_ARN && { clientSecret: () => readSecret(IDP_CLIENT_SECRET_ARN) }),
+      ...(IDP_CLIENT_SECRET_ARN && {
+        clientSecret: async () => (await import('./adapters/secrets.ts')).readSecret(IDP_CLIENT_SECRET_ARN),
+      }),
       authentication: IDP_AUTHENTICATION,
       now: epochSeconds,
     }),

@@ -15,7 +15,6 @@ import { kmsSealer } from './adapters/kms-sealer.ts';
 import { kmsSigner } from './adapters/kms-signer.ts';
 import { log } from './adapters/log.ts';
 import { openIdProvider } from './adapters/openid.ts';
-import { readSecret } from './adapters/secrets.ts';
 import { epochSeconds } from './core/clock.ts';
 import { IdentityTokenKeeper } from './core/identity-tokens.ts';
 import { ClientDocuments } from './core/oauth/documents.ts';
@@ -36,7 +35,9 @@ const sealer = kmsSealer(kms, environment.SEAL_KEY_ID, TABLE_NAME);
 const identityProvider = openIdProvider({
   issuer: environment.IDP_ISSUER,
   clientId: environment.IDP_CLIENT_ID,
-  ...(IDP_CLIENT_SECRET_ARN && { clientSecret: () => readSecret(IDP_CLIENT_SECRET_ARN) }),
+  ...(IDP_CLIENT_SECRET_ARN && {
+    clientSecret: async () => (await import('./adapters/secrets.ts')).readSecret(IDP_CLIENT_SECRET_ARN),
+  }),
   authentication: environment.IDP_AUTHENTICATION,
   scopes: environment.IDP_SCOPES,
   parameters: environment.IDP_PARAMETERS,

@@ -151,7 +151,8 @@ export class Delivery {
     });
     this.#settle(new Response(body, { headers: sseHeaders }));
     this.#timers.push(setInterval(() => this.#enqueue(HEARTBEAT), HEARTBEAT_MILLISECONDS));
-    if (this.#isPrimed) this.#write((isKept) => (isKept ? primingEvent(this.#run.id, 0) : ''));
+    if (this.#isPrimed)
+      this.#write((isKept) => (isKept ? primingEvent(this.#run.id, 0, ASK_AGAIN_MILLISECONDS.dropped) : ''));
     this.#renewLease();
     for (const message of this.#early.splice(0)) this.#emit(message);
   }

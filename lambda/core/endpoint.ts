@@ -63,7 +63,7 @@ async function post(endpoint: Endpoint, request: Request, caller: Caller): Promi
   if (legacy && Array.isArray(body) && !BATCHING_REVISIONS.includes(session.initialize?.protocolVersion ?? '')) {
     return { response: rpcError(400, -32600, 'Invalid Request: this protocol version has no batches'), done: slid };
   }
-  const refused = insufficientScope(endpoint, request, body, caller);
+  const refused = insufficientScope(endpoint, request, body, caller, legacy);
   if (refused) return { response: refused, done: slid };
   const answer = legacy
     ? named(endpoint, await endpoint.server.legacy(exchange), session, body)
@@ -179,26 +179,40 @@ async function readMessage(request: Request): Promise<{ body: unknown } | Respon
 
 /**
  * The refusal of a tool that the token has no scope for. In the 2026 era the authorizer has refused already, by the
- * headers; the body counts here. Where the two disagree the SDK answers, with the error that says so.
+ * headers. Here the body counts, whatever they say: older clients may send any, and newer ones another spelling. A header
+ * that names another tool is answered as the protocol says (-32020), but the call goes no further either way.
  */
 function insufficientScope(
   { scopes, publicUrl }: Endpoint,
   { headers }: Request,
   body: unknown,
   caller: Caller,
+  isLegacy: boolean,
 ): Response | undefined {
   for (const message of Array.isArray(body) ? body : [body]) {
     if (!isNamed('tools/call', message)) continue;
     const { name } = ((message as { params?: unknown }).params ?? {}) as { name?: unknown };
-    if (typeof name !== 'string' || (headers.get('mcp-name') ?? name) !== name) continue;
+    if (typeof name !== 'string') continue;
     const missing = missingScopes(caller.scopes, name, scopes);
     if (!missing) continue;
+    if (!isLegacy && plainName(headers.get('mcp-name')) !== name) {
+      return rpcError(400, -32020, 'Header mismatch: Mcp-Name does not name the tool that the body names', {}, message);
+    }
     const data = { error: 'insufficient_scope', scope: missing.join(' ') };
     const text = `Insufficient scope: ${name} needs ${data.scope}. Ask the user to connect again with it`;
     const challenge = stepUpChallenge(missing, resourceMetadataUrl(publicUrl));
     return rpcError(403, -32000, text, { 'WWW-Authenticate': challenge }, message, data);
   }
   return undefined;
+}
+
+/** `Mcp-Name` as it was meant: names that a header cannot hold are sent in Base64 (MCP 2026-07-28, value encoding). */
+function plainName(header: string | null): string | undefined {
+  const encoded = /^=\?base64\?((?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?)\?=$/.exec(
+    header ?? '',
+  )?.[1];
+  if (encoded === undefined) return header ?? undefined;
+  return new TextDecoder().decode(Uint8Array.from(atob(encoded), (character) => character.charCodeAt(0)));
 }
 
 function refusal(refused: Refusal): Response {

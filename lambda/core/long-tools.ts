@@ -7,7 +7,9 @@ import {
 } from '@modelcontextprotocol/server';
 import * as z from 'zod/v4';
 import type { Exchange } from './answer.ts';
+import type { Run } from './run.ts';
 import { handle, knowsTasks, needsTasks, requestOf, type Tasks } from './tasks.ts';
+import { guarding } from './tool-failure.ts';
 
 /** A tool's callback, whatever its arguments are. */
 // biome-ignore lint/suspicious/noExplicitAny: the SDK's own callbacks differ in their arguments; any is what they share
@@ -33,11 +35,13 @@ const RESULT_TOOL = 'task_result';
 export class LongTools {
   readonly #exchange: Exchange;
   readonly #tasks: Tasks;
+  readonly #guarded: <T>(request: Promise<T>) => Promise<T>;
   #any = false;
 
-  constructor(exchange: Exchange, tasks: Tasks) {
+  constructor(exchange: Exchange, tasks: Tasks, log: (event: string, details?: Record<string, unknown>) => void) {
     this.#exchange = exchange;
     this.#tasks = tasks;
+    this.#guarded = guarding(log);
   }
 
   readonly long: Long = (callback, { required = false } = {}) => {
@@ -62,7 +66,7 @@ export class LongTools {
       return request && exchange.canHold?.() ? this.#hold(request) : this.#do(work);
     }
     if (request && knowsTasks(ctx.mcpReq.envelope)) {
-      exchange.instead = { result: handle(await this.#tasks.begin(exchange, request)) };
+      exchange.instead = { result: handle(await this.#begin(request)) };
       return nothing;
     }
     return this.#do(required ? () => Promise.reject(needsTasks()) : work);
@@ -81,8 +85,12 @@ export class LongTools {
     }
   }
 
+  #begin(request: JSONRPCRequest): Promise<Run> {
+    return this.#guarded(this.#tasks.begin(this.#exchange, request));
+  }
+
   async #hold(request: JSONRPCRequest): Promise<unknown> {
-    const run = await this.#tasks.begin(this.#exchange, request);
+    const run = await this.#begin(request);
     return this.#exchange.hold!(run, request.id, tellHow(run.id));
   }
 
@@ -96,7 +104,7 @@ export class LongTools {
         annotations: { readOnlyHint: true },
       },
       async ({ task }, { mcpReq }) => {
-        const run = await this.#tasks.find(this.#exchange, task);
+        const run = await this.#guarded(this.#tasks.find(this.#exchange, task));
         if (!run) return failed('There is no such task, or it has expired');
         if (this.#exchange.canHold?.()) return this.#exchange.hold!(run, mcpReq.id, tellHow(run.id)) as never;
         return failed('Call this tool by itself, not in a batch');

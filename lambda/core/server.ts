@@ -96,7 +96,7 @@ export class Server {
   }
 
   async #open(exchange: Exchange): Promise<McpServer> {
-    const longTools = new LongTools(exchange, this.#tasks);
+    const longTools = new LongTools(exchange, this.#tasks, this.#parts.log);
     const server = await this.#parts.create({ ...exchange.context, long: longTools.long });
     longTools.register(server);
     withoutChanges(server);

@@ -4,8 +4,11 @@
 export const HEARTBEAT = ': keep-alive\n\n';
 export const HEARTBEAT_MILLISECONDS = 15_000;
 
-/** How soon a client asks again for what follows a question. The longer its user has thought, the less often. */
-export const ASK_AGAIN_MILLISECONDS = { least: 300, most: 5_000 };
+/**
+ * How soon a client asks again for what follows a question (the longer its user has thought, the less often), and for the
+ * rest of a stream that broke off.
+ */
+export const ASK_AGAIN_MILLISECONDS = { least: 300, most: 5_000, dropped: 1_000 };
 
 export const sseHeaders = {
   'Content-Type': 'text/event-stream',

@@ -47,9 +47,6 @@ const LOST_SECONDS = 600;
 const ATTEMPTS = 5;
 
 const idOnly = z.object({ taskId: z.string() });
-/** Answers to unknown questions are dropped, so their form is nobody's business. */
-const withAnswers = z.object({ taskId: z.string(), inputResponses: z.record(z.string(), z.unknown()) });
-
 export class Tasks {
   readonly #parts: TaskParts;
 
@@ -88,8 +85,12 @@ export class Tasks {
     server.setRequestHandler('tasks/get', { params: idOnly }, async ({ taskId }, ctx) =>
       this.detail(await found(taskId, ctx)),
     );
-    server.setRequestHandler('tasks/update', { params: withAnswers }, async ({ taskId, inputResponses }, ctx) => {
-      await this.#takeAnswers(await found(taskId, ctx), inputResponses);
+    server.setRequestHandler('tasks/update', { params: idOnly }, async ({ taskId }, ctx) => {
+      const run = await found(taskId, ctx);
+      // The SDK takes the answers out of the parameters, as it does for a request that is made again.
+      const { inputResponses } = ctx.mcpReq;
+      if (!inputResponses) throw new ProtocolError(ProtocolErrorCode.InvalidParams, 'inputResponses is missing');
+      await this.#takeAnswers(run, inputResponses);
       return { resultType: 'complete' };
     });
     server.setRequestHandler('tasks/cancel', { params: idOnly }, async ({ taskId }, ctx) => {

@@ -10,6 +10,7 @@ import {
 } from '@modelcontextprotocol/server';
 import * as z from 'zod/v4';
 import type { Context } from '../../lambda/core/context.ts';
+import { registerLongTools } from './long-tools.ts';
 
 /**
  * The server that the protocol’s conformance suites ask for, written once for both eras: names, texts and schemas are
@@ -40,6 +41,7 @@ export function createServer(context: Context): McpServer {
   registerPrompts(server);
   registerResources(server);
   if (legacy) registerSubscriptions(server);
+  registerLongTools(server, context.long);
   return server;
 }
 
