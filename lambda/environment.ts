@@ -141,6 +141,12 @@ export const mcpVariables = {
   MCP_SESSION_TTL_HOURS: positive,
   /** What an expired or unknown session id gets: a fresh session, or 404. */
   STALE_SESSION: oneOf('renew', 'reject'),
+  /** Other times for users of these groups, such as `staff=72&guests=1`. */
+  MCP_SESSION_TTL_HOURS_BY_GROUP: optional(parameters),
+  /** Origins of web pages that may call, if not any. */
+  ALLOWED_ORIGINS: optional(words),
+  /** How long a client that listens for changes is held; absent: none is. */
+  LISTEN_SECONDS: optional(positive),
   /** The function that does what takes long; absent in that function itself. */
   WORKER_FUNCTION: optional(text),
   /** How long a task and its result can be asked for. */

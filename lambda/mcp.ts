@@ -1,5 +1,6 @@
 import type { Context as LambdaContext } from 'aws-lambda';
 import { type LambdaRuntime, streamResponse, toRequest } from './adapters/api-gateway.ts';
+import { dynamoChangeStore } from './adapters/dynamodb/changes.ts';
 import { dynamoIdentityTokenStore } from './adapters/dynamodb/identity-tokens.ts';
 import { dynamoRunStore } from './adapters/dynamodb/runs.ts';
 import { dynamoSealedKeyStore } from './adapters/dynamodb/sealed-keys.ts';
@@ -35,7 +36,13 @@ const table = openTable(TABLE_NAME);
 const sealer = kmsSealerOnDemand(environment.SEAL_KEY_ID, TABLE_NAME);
 const sessions = new Sessions(
   dynamoSessionStore(table),
-  { ttlSeconds: environment.MCP_SESSION_TTL_HOURS * 3600, stale: environment.STALE_SESSION },
+  {
+    ttlSeconds: environment.MCP_SESSION_TTL_HOURS * 3600,
+    ttlSecondsByGroup: Object.fromEntries(
+      Object.entries(environment.MCP_SESSION_TTL_HOURS_BY_GROUP ?? {}).map(([group, hours]) => [group, +hours * 3600]),
+    ),
+    stale: environment.STALE_SESSION,
+  },
   epochSeconds,
 );
 
@@ -46,6 +53,8 @@ const server = new Server({
   runs,
   requestStates: new RequestStates(sealedKey(dynamoSealedKeyStore(table), sealer, 'request-state'), epochSeconds),
   starter: { start: async (job) => (await openWorker()).start(job) },
+  changes: dynamoChangeStore(table),
+  listenSeconds: environment.LISTEN_SECONDS ?? 0,
   taskTtlSeconds: environment.TASK_TTL_HOURS * 3600,
   holdSeconds: environment.HOLD_SECONDS,
   note: (session, notes) => sessions.note(session, notes),
@@ -53,7 +62,15 @@ const server = new Server({
   log,
 });
 const context: ContextParts = { state: dynamoStateStore(table), identity: openIdentity(), now: epochSeconds, log };
-const endpoint: Endpoint = { sessions, server, context, scopes, publicUrl: PUBLIC_URL, log };
+const endpoint: Endpoint = {
+  sessions,
+  server,
+  context,
+  scopes,
+  publicUrl: PUBLIC_URL,
+  allowedOrigins: environment.ALLOWED_ORIGINS,
+  log,
+};
 const worker = new Worker({ runs, sessions, server, context, now: epochSeconds, log });
 
 /** The client of AWS Lambda is loaded for the first long tool that is called. The worker itself starts nobody. */

@@ -44,7 +44,7 @@ export interface GatewayProps {
 /** The stage's name, and so the first segment of the path at the API's own host. */
 export const STAGE_NAME = 'v1';
 
-/** What a browser-based client may send to any path. Names must be literal, so `Mcp-Param-*` cannot be allowed. */
+/** What a browser-based client may send to any path. */
 const corsHeaders = [
   'Authorization',
   'Content-Type',
@@ -56,6 +56,8 @@ const corsHeaders = [
   'Mcp-Name',
   'Last-Event-ID',
   'traceparent',
+  // `Mcp-Param-*` of tools, for browsers that know the wildcard. It does not stand for `Authorization`.
+  '*',
 ];
 
 /** The methods of sign-in that cost a read, a write or a signature before it is known who asks. */

@@ -79,6 +79,9 @@ export class HoldfastStack extends Stack {
       TABLE_NAME: table.name,
       MCP_SESSION_TTL_HOURS: `${settings.sessionTtlHours}`,
       STALE_SESSION: settings.staleSession,
+      MCP_SESSION_TTL_HOURS_BY_GROUP: settings.sessionTtlHoursByGroup && queryOf(settings.sessionTtlHoursByGroup),
+      ALLOWED_ORIGINS: settings.allowedOrigins?.join(' '),
+      LISTEN_SECONDS: settings.listenSeconds > 0 ? `${settings.listenSeconds}` : undefined,
       TASK_TTL_HOURS: `${settings.taskTtlHours}`,
       // Until then a client of the 2025 era waits for a long tool: the rest is for telling it that it takes longer.
       HOLD_SECONDS: `${Math.floor(toolTimeout.toSeconds() * 0.9)}`,
@@ -230,6 +233,9 @@ export class HoldfastStack extends Stack {
     new CfnOutput(this, id, { value, description });
   }
 }
+
+const queryOf = (values: Readonly<Record<string, number>>) =>
+  new URLSearchParams(Object.entries(values).map(([name, value]) => [name, String(value)])).toString();
 
 const callbackOf = (publicUrl: string) => `${publicUrl}/callback`;
 

@@ -36,6 +36,11 @@ export interface HoldfastSettings extends ClientSettings {
    */
   readonly sessionTtlHours?: number;
   /**
+   * The same for users of some groups, in hours by group. Whoever is in several of them has the shortest.
+   * @default - the same for everybody
+   */
+  readonly sessionTtlHoursByGroup?: Readonly<Record<string, number>>;
+  /**
    * What the id of an expired or unknown session gets: `renew` a fresh session under the same user, `reject` the 404 of
    * the specification, which most clients do not recover from.
    * @default 'renew'
@@ -85,6 +90,18 @@ export interface HoldfastSettings extends ClientSettings {
    */
   readonly toolTimeoutMinutes?: number;
   /**
+   * How long a client that listens for changes of tools, prompts or resources is held, in seconds; then it asks again. A
+   * function runs and is paid for as long as anybody listens, one for each session, so by default nobody does, and no
+   * server says that it tells of changes.
+   * @default 0
+   */
+  readonly listenSeconds?: number;
+  /**
+   * Origins of web pages whose scripts may call the MCP endpoint, such as `https://inspector.example.com`.
+   * @default - any https origin, and pages on the user's own computer: without a token no page can do anything
+   */
+  readonly allowedOrigins?: string[];
+  /**
    * How long what a long tool has come to can be asked for, from its beginning, in hours.
    * @default 24
    */
@@ -132,6 +149,7 @@ const defaults = {
   redirectSchemes: ['cursor', 'vscode', 'vscode-insiders'],
   upstreamTokens: false,
   toolTimeoutMinutes: 5,
+  listenSeconds: 0,
   taskTtlHours: 24,
   authorizerCacheSeconds: 300,
   throttle: { rate: 500, burst: 1000 },
@@ -169,6 +187,7 @@ const limits = {
   grantAbsoluteDays: { least: 1, most: 3650, why: 'Cognito keeps a refresh token for ten years at most' },
   refreshWindowSeconds: { least: 1, most: 3600, why: 'in the window a stolen refresh token goes unnoticed' },
   toolTimeoutMinutes: { least: 0.1, most: 15, why: 'Lambda ends every invocation after 15 minutes' },
+  listenSeconds: { least: 0, most: 15 * 54, why: 'Lambda ends every invocation after 15 minutes' },
   taskTtlHours: { least: 1, most: 24 * 30, why: 'a result that nobody asks for must go' },
   authorizerCacheSeconds: { least: 0, most: 300, why: 'a cached answer outlives the expiry of its token' },
 } satisfies Partial<Record<keyof Settled, Limits>>;
@@ -198,6 +217,20 @@ const syntax = {
 };
 
 function* refused(settings: Settled, region?: string): Generator<string> {
+  for (const [group, hours] of Object.entries(settings.sessionTtlHoursByGroup ?? {})) {
+    const { least, most, why } = limits.sessionTtlHours;
+    if (!(hours >= least && hours <= most)) {
+      yield `sessionTtlHoursByGroup has ${hours} for ${quoted(group)}: choose ${least} to ${most}, because ${why}`;
+    }
+  }
+  for (const origin of settings.allowedOrigins ?? []) {
+    if (URL.parse(origin)?.origin !== origin) {
+      yield `allowedOrigins has ${quoted(origin)}: write scheme and host alone, such as https://inspector.example.com`;
+    }
+  }
+  if (settings.listenSeconds > settings.toolTimeoutMinutes * 54) {
+    yield `listenSeconds is ${settings.listenSeconds}: at most nine tenths of toolTimeoutMinutes, after which the function ends`;
+  }
   const { stage, staleSession, signingKeys, redirectSchemes, identityProvider, domain } = settings;
   if (stage !== 'dev' && stage !== 'prod') yield `stage is ${quoted(stage)}: choose dev or prod`;
   if (staleSession !== 'renew' && staleSession !== 'reject') {

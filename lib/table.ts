@@ -16,6 +16,7 @@ const prefix = {
   identityTokens: 'T#',
   sessions: 'S#',
   runs: 'E#',
+  changes: 'X#',
   approvals: 'U#',
   state: 'N#',
   sealedKey: 'K#',
@@ -58,7 +59,8 @@ export class Table extends Construct {
     this.#grant(grantee, ['BatchGetItem'], ['grant', 'sessions']);
     this.#grant(grantee, ['PutItem', 'UpdateItem'], ['sessions']);
     this.#grant(grantee, ['GetItem', 'PutItem', 'Query'], ['runs']);
-    this.#grant(grantee, ['GetItem', 'PutItem', 'DeleteItem'], ['state']);
+    this.#grant(grantee, ['PutItem', 'Query'], ['changes']);
+    this.#grant(grantee, ['GetItem', 'PutItem', 'DeleteItem', 'Query'], ['state']);
     // This one key, not the one of refresh tokens.
     this.#grantKeys(grantee, ['GetItem', 'PutItem'], [`${prefix.sealedKey}request-state`]);
   }

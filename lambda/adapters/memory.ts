@@ -1,3 +1,4 @@
+import type { ChangeStore, PublishedChange } from '../core/changes.ts';
 import type { Grant } from '../core/grant.ts';
 import type { IdentityTokenStore, SealedTokens } from '../core/identity-tokens.ts';
 import type { AssertionStore } from '../core/oauth/client-assertion.ts';
@@ -25,6 +26,7 @@ import type { Entry, StateStore } from '../core/state.ts';
 export type MemoryStores = {
   sessions: SessionStore;
   runs: RunStore;
+  changes: ChangeStore;
   clients: ClientStore;
   documents: DocumentStore;
   paces: PaceStore;
@@ -51,6 +53,8 @@ export function memoryStores(): MemoryStores {
   const sessions = new Map<string, Stored>();
   const keys = new Map<string, string>();
   const entries = new Map<string, Entry>();
+  const changes = new Map<string, PublishedChange[]>();
+  const listeners = new Map<string, string>();
   const runs = new Map<string, { run: Run; request: string; answers: Map<string, string>; events: RunEvent[] }>();
 
   const runName = (grant: string, id: string) => `${grant}\n${id}`;
@@ -253,6 +257,20 @@ export function memoryStores(): MemoryStores {
       },
     },
 
+    changes: {
+      async publishChange(user, published) {
+        changes.set(user, [...(changes.get(user) ?? []), copy(published)]);
+      },
+      async listen(user, session, listener) {
+        listeners.set(`${user}\n${session}`, listener);
+      },
+      async changesSince(user, session, since) {
+        const listener = listeners.get(`${user}\n${session}`);
+        const published = (changes.get(user) ?? []).filter(({ at }) => at >= since);
+        return copy({ changes: published, ...(listener !== undefined && { listener }) });
+      },
+    },
+
     identityTokens: {
       async loadTokens(grant) {
         return copy(tokens.get(grant));
@@ -299,6 +317,15 @@ export function memoryStores(): MemoryStores {
       },
       async delete(user, key) {
         entries.delete(`${user}\n${key}`);
+      },
+      async list(user, prefix, limit, after = '', now) {
+        const live = [...entries]
+          .filter(([name, { expiresAt }]) => name.startsWith(`${user}\n${prefix}`) && expiresAt > now)
+          .map(([, entry]) => entry)
+          .filter(({ key }) => key > after)
+          .toSorted((a, b) => (a.key < b.key ? -1 : 1));
+        const page = live.slice(0, limit);
+        return copy({ entries: page, ...(live.length > limit && { next: page.at(-1)!.key }) });
       },
     },
   };

@@ -16,6 +16,8 @@ export type Exchange = {
   isWorker?: true;
   /** Answered in place of what the SDK makes of the call. */
   instead?: Partial<Pick<JSONRPCResponse & { result: object; error: object }, 'result' | 'error'>>;
+  /** Set while changes that the server has told of are stored: its answers wait for that. */
+  published?: Promise<void>;
   /** Whether the client's stream can be handed over to a run. */
   canHold?: () => boolean;
   /**

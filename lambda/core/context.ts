@@ -74,6 +74,7 @@ export function contextOf(
     get: (...request) => guarded(state.get(...request)),
     put: (...request) => guarded(state.put(...request)),
     delete: (...request) => guarded(state.delete(...request)),
+    list: (...request) => guarded(state.list(...request)),
   };
   return {
     user: { key: grant.user, issuer: grant.issuer, subject: grant.subject, groups: grant.groups },

@@ -3,6 +3,7 @@ import type { Answer } from './answer.ts';
 import type { Caller } from './caller.ts';
 import { type ContextParts, contextOf } from './context.ts';
 import { resourceMetadataUrl } from './oauth/metadata.ts';
+import { isLoopback } from './oauth/redirect-uri.ts';
 import { Outage, RETRY_AFTER_SECONDS } from './outage.ts';
 import { rpcError } from './rpc-error.ts';
 import { missingScopes, type ScopeSet, stepUpChallenge } from './scopes.ts';
@@ -24,12 +25,17 @@ export type Endpoint = {
   scopes: ScopeSet;
   /** The origin that clients know. */
   publicUrl: string;
+  /** Origins of web pages whose scripts may call. @default - any https origin, and pages of the user's own computer */
+  allowedOrigins: readonly string[] | undefined;
   log: (event: string, details?: Record<string, unknown>) => void;
 };
 
 /** The way of a request to `/mcp` behind the authorizer: session, then server. Never throws. */
 export async function answerMcp(endpoint: Endpoint, request: Request, caller: Caller): Promise<Answer> {
   try {
+    if (!isKnownOrigin(request.headers.get('origin'), endpoint.allowedOrigins)) {
+      return settled(rpcError(403, -32000, 'Forbidden: this server is not for web pages of that origin'));
+    }
     switch (request.method) {
       case 'POST':
         return await post(endpoint, request, caller);
@@ -43,6 +49,17 @@ export async function answerMcp(endpoint: Endpoint, request: Request, caller: Ca
   } catch (error) {
     return settled(failure(endpoint, error));
   }
+}
+
+/**
+ * Whether a browser's request comes from a page that may call (MCP 2025-11-25 and 2026-07-28, Streamable HTTP: the Origin
+ * header MUST be validated). It is the token that decides what may be done, and no browser sends that of itself; this
+ * keeps out pages that were loaded without TLS, sandboxed ones, and those that rebind a name to a local address.
+ */
+function isKnownOrigin(origin: string | null, allowed: readonly string[] | undefined): boolean {
+  if (origin === null) return true;
+  if (allowed) return allowed.includes(origin);
+  return origin.startsWith('https://') || isLoopback(origin);
 }
 
 async function post(endpoint: Endpoint, request: Request, caller: Caller): Promise<Answer> {
@@ -71,24 +88,27 @@ async function post(endpoint: Endpoint, request: Request, caller: Caller): Promi
   return { ...answer, done: Promise.all([slid, answer.done]) };
 }
 
-/** A client of the 2025 era comes back for the rest of an answer. */
+/** A client of the 2025 era comes back for the rest of an answer, or listens for changes. */
 async function get(endpoint: Endpoint, request: Request, caller: Caller): Promise<Answer> {
+  const { server, sessions } = endpoint;
   const id = sessionId(request);
   const last = request.headers.get('last-event-id');
-  if (id === undefined || last === null) return settled(notAllowed());
+  if (id === undefined || (last === null && !server.tellsOfChanges)) return settled(notAllowed());
   if (!request.headers.get('accept')?.includes('text/event-stream')) {
     return settled(rpcError(406, -32000, 'Not Acceptable: Accept must list text/event-stream'));
   }
-  const position = readEventId(last);
-  if (!position) return settled(rpcError(400, -32000, 'Bad Request: Last-Event-ID is none of this server'));
-  const admission = await endpoint.sessions.resume(
-    caller,
-    id,
-    request.headers.get('mcp-protocol-version') ?? undefined,
-  );
+  const position = last === null ? undefined : readEventId(last);
+  if (last !== null && !position) {
+    return settled(rpcError(400, -32000, 'Bad Request: Last-Event-ID is none of this server'));
+  }
+  const admission = await sessions.resume(caller, id, request.headers.get('mcp-protocol-version') ?? undefined);
   if (typeof admission === 'string') return settled(refusal(admission));
-  const answer = named(endpoint, await endpoint.server.resume(admission.session, position), admission.session);
-  return { ...answer, done: Promise.all([sliding(endpoint, admission), answer.done]) };
+  const { session } = admission;
+  const context = contextOf(endpoint.context, caller, admission);
+  const answer = position
+    ? await server.resume(session, position)
+    : await server.listen({ request: withoutSecrets(request), body: undefined, caller, session, context });
+  return { ...named(endpoint, answer, session), done: Promise.all([sliding(endpoint, admission), answer.done]) };
 }
 
 const sliding = ({ log }: Endpoint, { slid }: Admission): Promise<void> =>

@@ -3,10 +3,12 @@ import {
   isJSONRPCRequest,
   type JSONRPCMessage,
   type JSONRPCRequest,
+  type McpHttpHandler,
   type McpServer,
-  type ServerCapabilities,
+  type ServerEventBus,
 } from '@modelcontextprotocol/server';
 import type { Answer, Exchange } from './answer.ts';
+import { type ChangeStore, Changes, withoutChanges } from './changes.ts';
 import type { Context } from './context.ts';
 import { answerOf, LongTools } from './long-tools.ts';
 import type { RequestStates } from './request-state.ts';
@@ -24,6 +26,9 @@ export type ServerParts = {
   runs: RunStore;
   requestStates: RequestStates;
   starter: WorkerStarter;
+  changes: ChangeStore;
+  /** How long a client that listens for changes is held; 0: none is. */
+  listenSeconds: number;
   /** How long a task and its result can be asked for. */
   taskTtlSeconds: number;
   /** How long a client of the 2025 era may wait for a long tool. */
@@ -41,14 +46,17 @@ export type ServerParts = {
 export class Server {
   readonly #parts: ServerParts;
   readonly #tasks: Tasks;
+  readonly #changes: Changes;
   readonly #streams: Streams;
-  readonly #modern: ReturnType<typeof createMcpHandler>;
+  readonly #modern: McpHttpHandler;
 
   constructor(parts: ServerParts) {
     this.#parts = parts;
     const { runs: store, starter, taskTtlSeconds: ttlSeconds, holdSeconds, note, now, log } = parts;
     this.#tasks = new Tasks({ store, starter, ttlSeconds, now });
+    this.#changes = new Changes({ store: parts.changes, seconds: parts.listenSeconds, now });
     this.#streams = new Streams({
+      changes: this.#changes,
       store,
       starter,
       holdSeconds,
@@ -57,14 +65,20 @@ export class Server {
       log,
       open: (exchange) => this.#open(exchange),
     });
-    this.#modern = createMcpHandler(
+    this.#modern = this.#handler();
+  }
+
+  /** @param bus what tells the clients that listen; without one nobody is told of anything */
+  #handler(bus?: ServerEventBus): McpHttpHandler {
+    const { log } = this.#parts;
+    return createMcpHandler(
       async ({ authInfo: info }) => {
         const exchange = info?.extra?.exchange as Exchange;
         const server = await this.#open(exchange);
         this.#watch(server, exchange);
         return server;
       },
-      { legacy: 'reject', onerror: (error) => log('mcp_refused', { message: error.message }) },
+      { legacy: 'reject', bus, onerror: (error) => log('mcp_refused', { message: error.message }) },
     );
   }
 
@@ -72,12 +86,38 @@ export class Server {
   async modern(exchange: Exchange): Promise<Answer> {
     const opened = await this.#openState(exchange);
     if (opened instanceof Response) return { response: opened, done: Promise.resolve() };
-    const { extra, ...info } = authInfo(opened);
-    const response = await this.#modern.fetch(opened.request, {
-      parsedBody: opened.body,
-      authInfo: { ...info, extra: { ...extra, exchange: opened } },
+    const { method } = opened.body as { method?: unknown };
+    if (method === 'subscriptions/listen' && this.#changes.isOn) return this.#listen(opened);
+    return { response: await this.#fetch(this.#modern, opened), done: Promise.resolve() };
+  }
+
+  #fetch(handler: McpHttpHandler, exchange: Exchange): Promise<Response> {
+    const { extra, ...info } = authInfo(exchange);
+    return handler.fetch(exchange.request, {
+      parsedBody: exchange.body,
+      authInfo: { ...info, extra: { ...extra, exchange } },
     });
-    return { response, done: Promise.resolve() };
+  }
+
+  /** Tells a client of the user's changes until it has been held for long enough; then it may listen again. */
+  async #listen(exchange: Exchange): Promise<Answer> {
+    const { user, session } = exchange.context;
+    const abort = new AbortController();
+    let following = Promise.resolve();
+    const handler = this.#handler({
+      publish: () => undefined,
+      subscribe: (tell) => {
+        following = (async () => {
+          for await (const change of this.#changes.follow(user.key, session.id, abort.signal)) {
+            if (change) tell(change);
+          }
+        })()
+          .catch((error) => this.#parts.log('listening_failed', { message: String(error) }))
+          .finally(() => handler.close());
+        return () => abort.abort();
+      },
+    });
+    return { response: await this.#fetch(handler, exchange), done: following };
   }
 
   /** Answers a request of a session, which another process may have begun. */
@@ -90,6 +130,16 @@ export class Server {
     return this.#streams.work(exchange, run, milliseconds);
   }
 
+  /** Whether clients of the 2025 era may listen for changes. */
+  get tellsOfChanges(): boolean {
+    return this.#changes.isOn;
+  }
+
+  /** Tells a client of the 2025 era of changes. */
+  async listen(exchange: Exchange): Promise<Answer> {
+    return this.#streams.listen(exchange);
+  }
+
   /** Goes on with the answer to a request of a session, after what its client has seen of it. */
   async resume(session: Session, position: Position): Promise<Answer> {
     return this.#streams.resume(session, position);
@@ -99,7 +149,11 @@ export class Server {
     const longTools = new LongTools(exchange, this.#tasks, this.#parts.log);
     const server = await this.#parts.create({ ...exchange.context, long: longTools.long });
     longTools.register(server);
-    withoutChanges(server);
+    if (!this.#changes.isOn) {
+      const { server: inner } = server;
+      const capabilities = inner.getCapabilities.bind(inner);
+      inner.getCapabilities = () => withoutChanges(capabilities());
+    }
     return server;
   }
 
@@ -120,7 +174,10 @@ export class Server {
     return Response.json({ jsonrpc: '2.0', id: body.id, error });
   }
 
-  /** Seals what a tool gives the client to bring back, and answers what is to be answered in place of the SDK. */
+  /**
+   * Seals what a tool gives the client to bring back, answers what is to be answered in place of the SDK, and publishes
+   * the changes that a tool tells of, before its answer says that it is done.
+   */
   #watch(server: McpServer, exchange: Exchange): void {
     const { body, context } = exchange;
     const seal = async (message: JSONRPCMessage, state: string): Promise<JSONRPCMessage> => {
@@ -134,8 +191,12 @@ export class Server {
       // Everything else is passed on at once: the SDK tells by the moment where an error comes from.
       transport.send = (given, options) => {
         const message = answerOf(exchange, given);
+        const isUnrelated = 'method' in message && !('id' in message) && options?.relatedRequestId === undefined;
+        if (isUnrelated && this.#streams.publish(exchange, message)) return Promise.resolve();
         const state = stateIn(message);
-        return state === undefined ? send(message, options) : seal(message, state).then((each) => send(each, options));
+        if (state === undefined && !exchange.published) return send(message, options);
+        const sealed = state === undefined ? message : seal(message, state);
+        return Promise.all([sealed, exchange.published]).then(([each]) => send(each, options));
       };
       return connect(transport);
     };
@@ -146,23 +207,4 @@ function stateIn(message: JSONRPCMessage): string | undefined {
   if (!('result' in message)) return undefined;
   const { resultType, requestState } = message.result as { resultType?: unknown; requestState?: unknown };
   return resultType === 'input_required' && typeof requestState === 'string' ? requestState : undefined;
-}
-
-/**
- * Takes from what a server says of itself that it tells of changes. Clients would hold a stream open to hear of them,
- * and a function would run, and be paid for, as long as they do.
- */
-function withoutChanges({ server }: McpServer): void {
-  const capabilities = server.getCapabilities.bind(server);
-  server.getCapabilities = () => quiet(capabilities());
-}
-
-function quiet({ tools, prompts, resources, ...rest }: ServerCapabilities): ServerCapabilities {
-  const { subscribe, ...silent } = resources ?? {};
-  return {
-    ...rest,
-    ...(tools && { tools: { ...tools, listChanged: false } }),
-    ...(prompts && { prompts: { ...prompts, listChanged: false } }),
-    ...(resources && { resources: { ...silent, listChanged: false } }),
-  };
 }

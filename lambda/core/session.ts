@@ -77,6 +77,12 @@ const legacyId = /^[\x21-\x7e]{1,128}$/;
 
 export type SessionRules = {
   ttlSeconds: number;
+  /**
+   * For users of these groups instead. Whoever is in several has the shortest, so that a strict rule cannot be undone by
+   * another group.
+   * @default - the same for everybody
+   */
+  ttlSecondsByGroup?: Readonly<Record<string, number>>;
   /** What an expired or unknown id of an authenticated caller gets: a fresh session, or 404. */
   stale: 'renew' | 'reject';
 };
@@ -114,9 +120,10 @@ export class Sessions {
 
   /** Starts the session of an `initialize` request. */
   async initialize(caller: Caller, initialize: Initialize): Promise<Admission | Refusal> {
-    const session = this.#fresh(caller, 'legacy', initialize);
-    const grant = this.#granted(caller, (await this.#store.find(caller.grant, session.id)).grant);
+    const id = randomId();
+    const grant = this.#granted(caller, (await this.#store.find(caller.grant, id)).grant);
     if (!grant) return 'unauthorized';
+    const session = { ...this.#fresh(caller, grant, 'legacy', initialize), id };
     await this.#store.start(session, this.#now());
     return { grant, session, slid: Promise.resolve() };
   }
@@ -136,7 +143,7 @@ export class Sessions {
       if (live) return live.endedAt === undefined ? this.#admit(grant, live) : 'session-not-found';
       if (this.#rules.stale === 'reject') return 'session-not-found';
       const known = stored && 'initialize' in stored ? stored.initialize : undefined;
-      const session = this.#fresh(caller, 'legacy', known ?? anonymous(protocolVersion));
+      const session = this.#fresh(caller, grant, 'legacy', known ?? anonymous(protocolVersion));
       if (await this.#store.renew(session, id, this.#now())) return { grant, session, slid: Promise.resolve() };
     }
     throw contended(id);
@@ -149,7 +156,7 @@ export class Sessions {
       const grant = this.#granted(caller, found);
       if (!grant) return 'unauthorized';
       if (stored && 'id' in stored && stored.expiresAt > this.#now()) return this.#admit(grant, stored);
-      const session = this.#fresh(caller, 'modern');
+      const session = this.#fresh(caller, grant, 'modern');
       if (await this.#store.start(session, this.#now())) return { grant, session, slid: Promise.resolve() };
     }
     throw contended(caller.grant);
@@ -197,13 +204,21 @@ export class Sessions {
 
   #admit(grant: Granted, session: Session): Admission {
     const now = this.#now();
-    if (now - session.lastSeenAt < slideEverySeconds(this.#rules.ttlSeconds))
-      return { grant, session, slid: Promise.resolve() };
-    const slidden = { ...session, lastSeenAt: now, expiresAt: now + this.#rules.ttlSeconds };
+    const ttlSeconds = this.#ttlSeconds(grant);
+    if (now - session.lastSeenAt < slideEverySeconds(ttlSeconds)) return { grant, session, slid: Promise.resolve() };
+    const slidden = { ...session, lastSeenAt: now, expiresAt: now + ttlSeconds };
     return { grant, session: slidden, slid: this.#store.slide(session, slidden.lastSeenAt, slidden.expiresAt) };
   }
 
-  #fresh(caller: Caller, era: Session['era'], initialize?: Initialize): Session {
+  #ttlSeconds({ groups }: Granted): number {
+    const { ttlSeconds, ttlSecondsByGroup = {} } = this.#rules;
+    const own = groups
+      .filter((group) => Object.hasOwn(ttlSecondsByGroup, group))
+      .map((group) => ttlSecondsByGroup[group]!);
+    return own.length > 0 ? Math.min(...own) : ttlSeconds;
+  }
+
+  #fresh(caller: Caller, grant: Granted, era: Session['era'], initialize?: Initialize): Session {
     const now = this.#now();
     return {
       id: randomId(),
@@ -212,7 +227,7 @@ export class Sessions {
       era,
       startedAt: now,
       lastSeenAt: now,
-      expiresAt: now + this.#rules.ttlSeconds,
+      expiresAt: now + this.#ttlSeconds(grant),
       ...(initialize && { initialize }),
     };
   }

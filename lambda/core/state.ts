@@ -20,7 +20,16 @@ export interface StateStore {
    */
   put(user: string, entry: Entry, expected: number, now: number): Promise<boolean>;
   delete(user: string, key: string): Promise<void>;
+  /** Entries whose keys begin so, by key. @param after the key that the page before ended with */
+  list(user: string, prefix: string, limit: number, after: string | undefined, now: number): Promise<Page>;
 }
+
+/** Some entries, and where the next ones begin. */
+export type Page<T = unknown> = {
+  entries: Entry<T>[];
+  /** To be handed in for the next page; absent on the last. */
+  next?: string;
+};
 
 /** Somebody else wrote in between: read again, and decide again. */
 export class StateConflict extends Error {
@@ -74,6 +83,21 @@ export class State {
       if (options.version !== undefined) throw new StateConflict(key, options.version);
     }
     throw new Outage('The state store', new Error(`${key} changed ${ATTEMPTS} times during one write`));
+  }
+
+  /**
+   * Entries whose keys begin with the prefix, by key.
+   * @param options.limit how many at most: 50 by default, 100 at most
+   * @param options.after `next` of the page before
+   */
+  async list<T>(prefix = '', options: { limit?: number; after?: string } = {}): Promise<Page<T>> {
+    const { limit = 50, after } = options;
+    if (prefix !== '') checkedKey(prefix);
+    if (after !== undefined) checkedKey(after);
+    if (!(Number.isInteger(limit) && limit >= 1 && limit <= 100)) {
+      throw new RangeError(`limit is ${limit}: choose 1 to 100`);
+    }
+    return (await this.#store.list(this.#user, prefix, limit, after, this.#now())) as Page<T>;
   }
 
   async delete(key: string): Promise<void> {

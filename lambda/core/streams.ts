@@ -12,6 +12,7 @@ import {
   SUPPORTED_PROTOCOL_VERSIONS,
 } from '@modelcontextprotocol/server';
 import type { Answer, Exchange } from './answer.ts';
+import { type Changes, changeIn, isHeard, notificationOf } from './changes.ts';
 import { Delivery, type DeliveryParts } from './delivery.ts';
 import { bytes, randomId } from './digest.ts';
 import { keep, restore } from './kept-request.ts';
@@ -45,6 +46,7 @@ const ATTEMPTS = 5;
 
 type Parts = DeliveryParts & {
   starter: WorkerStarter;
+  changes: Changes;
   /** How long a request may wait for a long tool. */
   holdSeconds: number;
   /** The owner's server for one run. */
@@ -134,13 +136,13 @@ export class Streams {
     take: (outgoing: Outgoing) => void = (outgoing) => delivery.take(outgoing),
   ): Promise<void> {
     const { session, request } = exchange;
-    const transport = new SessionTransport(session.id, answers, (outgoing) =>
-      take(
-        outgoing.kind === 'response'
-          ? { ...outgoing, message: answerOf(exchange, outgoing.message) as JSONRPCResponse }
-          : outgoing,
-      ),
-    );
+    const transport = new SessionTransport(session.id, answers, (outgoing) => {
+      if (outgoing.kind === 'notification' && this.publish(exchange, outgoing.message)) return;
+      if (outgoing.kind !== 'response') return take(outgoing);
+      const response = { ...outgoing, message: answerOf(exchange, outgoing.message) as JSONRPCResponse };
+      if (exchange.published) void exchange.published.then(() => take(response));
+      else take(response);
+    });
     delivery.attach(transport);
     await this.#connect(exchange, transport);
     if (!messages.some((message) => 'method' in message && message.method === 'initialize')) {
@@ -152,6 +154,36 @@ export class Streams {
       request,
       ...(canComeBack && { closeSSEStream: () => delivery.endClient() }),
     });
+  }
+
+  /**
+   * Publishes the change that a message tells of, for the clients of this user that listen.
+   * @returns whether it does tell of one
+   */
+  publish(exchange: Exchange, message: JSONRPCNotification): boolean {
+    const change = changeIn(message);
+    if (!change) return false;
+    const { changes, log } = this.#parts;
+    const published = changes.publish(exchange.context.user.key, change).catch((error) => {
+      log('change_not_published', { message: String(error) });
+    });
+    exchange.published = Promise.all([exchange.published, published]).then(() => undefined);
+    return true;
+  }
+
+  /** Tells a client of the 2025 era of the user's changes, until it has been held for long enough. */
+  async listen(exchange: Exchange): Promise<Answer> {
+    const { changes, open } = this.#parts;
+    const { context, session } = exchange;
+    const capabilities = (await open(exchange)).server.getCapabilities();
+    async function* events(): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+      yield bytes(HEARTBEAT);
+      for await (const change of changes.follow(context.user.key, session.id)) {
+        if (change === undefined) yield bytes(HEARTBEAT);
+        else if (isHeard(change, capabilities, session.subscriptions)) yield bytes(sseEvent(notificationOf(change)));
+      }
+    }
+    return settled(new Response(streamOf(events()), { headers: sseHeaders }));
   }
 
   async #connect(exchange: Exchange, transport: SessionTransport): Promise<void> {

@@ -14,7 +14,12 @@ import { Worker } from '../../lambda/core/worker.ts';
 export const start = 1_800_000_000;
 const origin = 'https://mcp.example';
 
-type Options = Partial<SessionRules> & { holdSeconds?: number; createServer: (context: Context) => McpServer };
+type Options = Partial<SessionRules> & {
+  holdSeconds?: number;
+  listenSeconds?: number;
+  allowedOrigins?: string[];
+  createServer: (context: Context) => McpServer;
+};
 
 /**
  * Processes that share nothing but a store: each request is answered by an endpoint of its own. `fetch` is what a client
@@ -94,8 +99,8 @@ export class Processes {
     const { stores, clock } = this;
     const now = () => clock.now;
     const log = (event: string, details?: Record<string, unknown>) => void this.log.push({ event, details });
-    const { createServer: create, ttlSeconds = 24 * 3600, stale = 'renew' } = this.#options;
-    const sessions = new Sessions(stores.sessions, { ttlSeconds, stale }, now);
+    const { createServer: create, ttlSeconds = 24 * 3600, ttlSecondsByGroup, stale = 'renew' } = this.#options;
+    const sessions = new Sessions(stores.sessions, { ttlSeconds, ttlSecondsByGroup, stale }, now);
     const requestStates = new RequestStates({ load: () => this.#key }, now);
     return {
       sessions,
@@ -104,6 +109,8 @@ export class Processes {
         runs: stores.runs,
         requestStates,
         starter: { start: async (job) => void this.#done.push(this.#work(job)) },
+        changes: stores.changes,
+        listenSeconds: this.#options.listenSeconds ?? 0,
         taskTtlSeconds: 3600,
         holdSeconds: this.#options.holdSeconds ?? 60,
         note: (session, notes) => sessions.note(session, notes),
@@ -113,6 +120,7 @@ export class Processes {
       context: { state: stores.state, identity: undefined, now, log },
       scopes: declareScopes({ scopes: { mcp: { words: 'Use it' } }, tools: {} }),
       publicUrl: origin,
+      allowedOrigins: this.#options.allowedOrigins,
       log,
     };
   }

@@ -1,4 +1,4 @@
-import { DeleteCommand, GetCommand, PutCommand } from '@aws-sdk/lib-dynamodb';
+import { DeleteCommand, GetCommand, PutCommand, QueryCommand } from '@aws-sdk/lib-dynamodb';
 import type { Entry, StateStore } from '../../core/state.ts';
 import { ABSENT_OR_EXPIRED, domain, happened, partition, reaching, type Table } from './table.ts';
 
@@ -23,6 +23,31 @@ export function dynamoStateStore({ client: dynamodb, name: TableName }: Table): 
           }),
         ),
       ),
+
+    async list(user, prefix, limit, after, now) {
+      const pk = partition.state(user);
+      const live: Entry[] = [];
+      let last = after === undefined ? undefined : { pk, sk: after };
+      // One more than asked for tells whether there are any.
+      do {
+        const { Items = [], LastEvaluatedKey } = await reaching(
+          dynamodb.send(
+            new QueryCommand({
+              TableName,
+              KeyConditionExpression: prefix === '' ? 'pk = :pk' : 'pk = :pk AND begins_with(sk, :prefix)',
+              ExpressionAttributeValues: { ':pk': pk, ...(prefix !== '' && { ':prefix': prefix }) },
+              ConsistentRead: true,
+              Limit: limit + 1 - live.length,
+              ExclusiveStartKey: last,
+            }),
+          ),
+        );
+        live.push(...Items.filter(({ expiresAt }) => expiresAt > now).map((item) => domain<Entry>(item)));
+        last = LastEvaluatedKey as typeof last;
+      } while (last && live.length <= limit);
+      const entries = live.slice(0, limit);
+      return { entries, ...(live.length > limit && { next: entries.at(-1)!.key }) };
+    },
 
     async delete(user, key) {
       await reaching(dynamodb.send(new DeleteCommand({ TableName, Key: { pk: partition.state(user), sk: key } })));

@@ -36,6 +36,7 @@ export const partition = {
   sessions: (grant: string) => `S#${grant}`,
   runs: (grant: string) => `E#${grant}`,
   runTexts: (grant: string, run: string) => `E#${grant}#${run}`,
+  changes: (user: string) => `X#${user}`,
   approvals: (user: string) => `U#${user}`,
   state: (user: string) => `N#${user}`,
   sealedKey: (name: string) => `K#${name}`,

@@ -1,0 +1,44 @@
+import { PutCommand, QueryCommand } from '@aws-sdk/lib-dynamodb';
+import type { ChangeStore, PublishedChange } from '../../core/changes.ts';
+import { domain, partition, reaching, type Table } from './table.ts';
+
+/** Changes sort by their time and before listeners, so that one range holds the latest of the one and all of the other. */
+const changeKey = (at: number, id: string) => `C#${String(at).padStart(11, '0')}#${id}`;
+const listenerKey = (session: string) => `L#${session}`;
+
+export function dynamoChangeStore({ client: dynamodb, name: TableName }: Table): ChangeStore {
+  return {
+    async publishChange(user, published, expiresAt) {
+      const { at, id } = published;
+      const Item = { pk: partition.changes(user), sk: changeKey(at, id), type: 'change', ...published, ttl: expiresAt };
+      await reaching(dynamodb.send(new PutCommand({ TableName, Item })));
+    },
+
+    async listen(user, session, listener, expiresAt) {
+      const Item = {
+        pk: partition.changes(user),
+        sk: listenerKey(session),
+        type: 'listener',
+        listener,
+        ttl: expiresAt,
+      };
+      await reaching(dynamodb.send(new PutCommand({ TableName, Item })));
+    },
+
+    async changesSince(user, session, since) {
+      const { Items = [] } = await reaching(
+        dynamodb.send(
+          new QueryCommand({
+            TableName,
+            KeyConditionExpression: 'pk = :pk AND sk >= :since',
+            ExpressionAttributeValues: { ':pk': partition.changes(user), ':since': changeKey(since, '') },
+            ConsistentRead: true,
+          }),
+        ),
+      );
+      const changes = Items.filter(({ type }) => type === 'change').map((item) => domain<PublishedChange>(item));
+      const listener = Items.find(({ sk }) => sk === listenerKey(session))?.listener;
+      return { changes, ...(listener !== undefined && { listener }) };
+    },
+  };
+}
