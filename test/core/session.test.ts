@@ -245,3 +245,45 @@ describe('in direct mode', () => {
     expect(await sessions.current(facades)).toBe('unauthorized');
   });
 });
+
+describe('the TTL of a group', () => {
+  const rules = { ttlSecondsByGroup: { guests: hour, staff: 72 * hour } };
+  const inGroups = async (groups: string[]) => {
+    const started = await world(rules);
+    const { stores, ada } = started;
+    const { grant } = await stores.grants.findGrant(ada.grant);
+    const code = {
+      grant: ada.grant,
+      user: 'ada',
+      client: 'dcr_1',
+      redirectUri: '',
+      challenge: '',
+      scopes: [],
+      expiresAt: 0,
+    };
+    const approval = { user: 'ada', client: 'dcr_1', clientName: 'Test', redirectHost: '', scopes: [], at: start };
+    const tokens = { sealed: '', version: 1, expiresAt: 0, refreshedAt: 0 };
+    await stores.grants.createGrant({ grant: { ...grant!, groups }, tokens, codeHash: 'again', code, approval });
+    return started;
+  };
+
+  test.each([
+    [[], 24],
+    [['others'], 24],
+    [['staff'], 72],
+    [['guests'], 1],
+    [['staff', 'guests'], 1],
+    [['toString'], 24],
+  ])('of a user in %j is %i hours, in both eras, sliding', async (groups, hours) => {
+    const { sessions, ada, clock } = await inGroups(groups);
+    const { session } = admitted(await sessions.initialize(ada, initialize));
+    const modern = admitted(await sessions.current(ada)).session;
+    for (const { expiresAt } of [session, modern]) expect(expiresAt).toBe(start + hours * hour);
+    clock.now += hours * hour - 1;
+    const slid = admitted(await sessions.resume(ada, session.id, undefined));
+    await slid.slid;
+    expect(slid.session).toMatchObject({ id: session.id, expiresAt: clock.now + hours * hour });
+    clock.now += hours * hour;
+    expect(admitted(await sessions.resume(ada, session.id, undefined)).session.id).not.toBe(session.id);
+  });
+});
