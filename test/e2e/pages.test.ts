@@ -1,19 +1,16 @@
-import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
+import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { type Problem, texts } from '../../lambda/core/oauth/texts.ts';
 import { everyPage } from '../core/oauth/every-page.ts';
 import * as plain from './browser.ts';
+import { launchChromium, withChromium } from './chromium.ts';
 import { Desk } from './desk.ts';
 import { OAuthClient, redirectUri as plainRedirectUri, type Tokens } from './oauth-client.ts';
 
 jest.setTimeout(60_000);
-
-/** Chromium is found where Debian and most others put it; name another place in CHROMIUM. CI must have it. */
-const executable = [process.env.CHROMIUM ?? '', '/usr/bin/chromium', '/usr/bin/google-chrome'].find(existsSync);
-const withChromium = executable || process.env.CI ? describe : describe.skip;
 
 /** Where the pictures go, for whoever wants to look: PICTURES names the folder. */
 const pictures = process.env.PICTURES;
@@ -48,10 +45,7 @@ withChromium('in a real browser', () => {
   let arrived: (url: URL) => void;
 
   beforeAll(async () => {
-    browser = await chromium.launch({
-      executablePath: executable!,
-      args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking', '--disable-component-update'],
-    });
+    browser = await launchChromium();
     client = createServer((request, response) => {
       arrived(new URL(request.url!, redirectUri));
       response.end('Signed in: you may close this window.');

@@ -370,5 +370,42 @@ describe.each(adapters)('the stores in %s', (_name, open) => {
       expect(await stores.state.put(user, entry, 2, entry.expiresAt)).toBe(false);
       expect(await stores.state.put(user, entry, 0, entry.expiresAt)).toBe(true);
     });
+
+    test('entries are listed by the beginning of their keys, page by page, without those that have expired', async () => {
+      const [user, other] = [fresh('user'), fresh('user')];
+      const keys = ['a/1', 'a/2', 'a/3', 'a/4', 'b/1'];
+      for (const key of keys) await stores.state.put(user, { ...entry, key }, 0, now);
+      await stores.state.put(user, { ...entry, key: 'a/25', expiresAt: now + 1 }, 0, now);
+      await stores.state.put(other, { ...entry, key: 'a/9' }, 0, now);
+      const list = async (prefix: string, limit: number, after?: string) => {
+        const { entries, next } = await stores.state.list(user, prefix, limit, after, now + 1);
+        return [entries.map(({ key }) => key), next];
+      };
+      expect(await list('a/', 10)).toEqual([['a/1', 'a/2', 'a/3', 'a/4'], undefined]);
+      expect(await list('', 10)).toEqual([keys, undefined]);
+      expect(await list('a/', 3)).toEqual([['a/1', 'a/2', 'a/3'], 'a/3']);
+      expect(await list('a/', 3, 'a/3')).toEqual([['a/4'], undefined]);
+      expect(await list('a/', 4)).toEqual([['a/1', 'a/2', 'a/3', 'a/4'], undefined]);
+      expect(await list('c', 10)).toEqual([[], undefined]);
+    });
+  });
+
+  describe('changes', () => {
+    test('are found by their user from a time on, with whoever listens for the session', async () => {
+      const [ada, alan] = [fresh('user'), fresh('user')];
+      const change = { kind: 'tools_list_changed' as const };
+      await stores.changes.publishChange(ada, { id: 'one', at: now, change }, now + 100);
+      await stores.changes.publishChange(ada, { id: 'two', at: now + 5, change }, now + 100);
+      await stores.changes.listen(ada, 'session', 'first', now + 100);
+      await stores.changes.listen(ada, 'session', 'second', now + 100);
+      const since = async (user: string, session: string, at: number) => {
+        const { changes, listener } = await stores.changes.changesSince(user, session, at);
+        return [changes.map(({ id }) => id), listener];
+      };
+      expect(await since(ada, 'session', now)).toEqual([['one', 'two'], 'second']);
+      expect(await since(ada, 'session', now + 1)).toEqual([['two'], 'second']);
+      expect(await since(ada, 'another', now + 6)).toEqual([[], undefined]);
+      expect(await since(alan, 'session', now)).toEqual([[], undefined]);
+    });
   });
 });

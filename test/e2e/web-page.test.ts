@@ -1,0 +1,88 @@
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { buildSync } from 'esbuild';
+import type { Browser, Page } from 'playwright-core';
+import { Target } from '../security/target.ts';
+import { launchChromium, withChromium } from './chromium.ts';
+
+/** A client that is a web page of another origin, as the Inspector's is: what browsers let its script send and read. */
+
+jest.setTimeout(120_000);
+
+/** The official client, with which the page connects. What the page is told by the server is put into its result. */
+const script = `
+import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
+globalThis.use = async ({ url, token, mode }) => {
+  const transport = new StreamableHTTPClientTransport(new URL(url), {
+    requestInit: { headers: { Authorization: 'Bearer ' + token } },
+  });
+  const client = new Client({ name: 'page', version: '1' }, { versionNegotiation: { mode } });
+  await client.connect(transport);
+  const { tools } = await client.listTools();
+  const answer = await client.callTool({ name: 'whoami' });
+  const progress = [];
+  await client.callTool({ name: 'slow_task', arguments: { steps: 2 } }, { onprogress: ({ progress: at }) => progress.push(at) });
+  const { sessionId } = transport;
+  await client.close();
+  return { tools: tools.map(({ name }) => name), text: answer.content[0].text, progress, sessionId };
+};
+globalThis.challenge = async (url) => {
+  const { status, headers } = await fetch(url, { method: 'POST', headers: { 'Mcp-Param-Region': 'eu' } });
+  return { status, challenge: headers.get('www-authenticate') };
+};
+`;
+
+withChromium('a web page of another origin', () => {
+  let target: Target;
+  let site: Server;
+  let browser: Browser;
+  let page: Page;
+  beforeAll(async () => {
+    target = await Target.start();
+    const bundled = buildSync({
+      stdin: { contents: script, resolveDir: __dirname, loader: 'js' },
+      bundle: true,
+      format: 'esm',
+      platform: 'browser',
+      write: false,
+    }).outputFiles[0]!.text;
+    site = createServer((request, response) => {
+      const isScript = request.url === '/page.js';
+      response.setHeader('content-type', isScript ? 'text/javascript' : 'text/html');
+      response.end(
+        isScript ? bundled : '<!doctype html><title>Page</title><script type="module" src="/page.js"></script>',
+      );
+    });
+    await new Promise<void>((resolve) => site.listen(0, '127.0.0.1', resolve));
+    browser = await launchChromium();
+    page = await browser.newPage();
+    await page.goto(`http://localhost:${(site.address() as AddressInfo).port}/`);
+    await page.waitForFunction('globalThis.use !== undefined');
+  });
+  afterAll(async () => {
+    await browser?.close();
+    site?.close();
+    await target?.stop();
+  });
+
+  test.each(['legacy', 'auto'])('a page connects, calls tools and hears of their progress (%s)', async (mode) => {
+    const { tokens } = await target.signedIn();
+    const given = { url: `${target.origin}/mcp`, token: tokens.access_token, mode };
+    const { tools, text, progress, sessionId } = await page.evaluate(
+      (options) => (globalThis as unknown as { use(o: object): Promise<Record<string, never>> }).use(options),
+      given,
+    );
+    expect(tools).toContain('whoami');
+    expect(JSON.parse(text!)).toMatchObject({ scopes: ['mcp'] });
+    expect(progress).toEqual([1, 2]);
+    expect(typeof sessionId).toBe(mode === 'legacy' ? 'string' : 'undefined');
+  });
+
+  test('a page reads the challenge that tells it where to sign in, also with a header that a tool has named', async () => {
+    const answer = await page.evaluate(
+      (url) => (globalThis as unknown as { challenge(u: string): Promise<object> }).challenge(url),
+      `${target.origin}/mcp`,
+    );
+    expect(answer).toEqual({ status: 401, challenge: expect.stringContaining('resource_metadata=') });
+  });
+});
