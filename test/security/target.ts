@@ -6,7 +6,7 @@ import { text } from 'node:stream/consumers';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { DeleteCommand, DynamoDBDocumentClient, PutCommand, ScanCommand } from '@aws-sdk/lib-dynamodb';
 import { Browser, type Page } from '../e2e/browser.ts';
-import { Cloud, changed, newAssembly, type Resources } from '../e2e/cloud.ts';
+import { Cloud, changed, newAssembly, type Resources, withoutThrottling } from '../e2e/cloud.ts';
 import { OAuthClient, redirectUri, type Tokens } from '../e2e/oauth-client.ts';
 
 export type Item = Record<string, unknown> & { pk: string; sk: string };
@@ -101,13 +101,6 @@ export async function assemblyOfSources(): Promise<string> {
   if (existsSync(folder)) rmSync(complete, { recursive: true });
   else renameSync(complete, folder);
   return folder;
-}
-
-function withoutThrottling(resources: Resources): void {
-  const stage = Object.values(resources).find(({ Type }) => Type === 'AWS::ApiGateway::Stage')!;
-  for (const setting of stage.Properties.MethodSettings) {
-    Object.assign(setting, { ThrottlingRateLimit: 10_000, ThrottlingBurstLimit: 10_000 });
-  }
 }
 
 export const json = async (answer: Response) => (await answer.json()) as Record<string, unknown>;
