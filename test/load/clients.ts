@@ -1,9 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import type { Assistant } from '../e2e/assistants.ts';
 import { callTool, initialize } from '../e2e/oauth-client.ts';
-import { Book, Broken, type Call, hold, type Owner } from './ledger.ts';
+import { Book, type Call, type Owner } from './book.ts';
+import { Broken, hold } from './claims.ts';
+import { type Deaths, lost } from './deaths.ts';
 import type { Heap } from './server.ts';
-import { type Answer, lost, type Wire } from './wire.ts';
+import type { Answer, Wire } from './wire.ts';
 
 const headersOf = ({ token }: Owner) => ({
   authorization: `Bearer ${token}`,
@@ -198,7 +200,7 @@ export class Stateless {
 }
 
 /** A call by a client of an SDK, which throws when its answer is lost. */
-export function throughSdk(assistant: Assistant): Call {
+export function throughSdk(assistant: Assistant, deaths: Deaths): Call {
   return async (tool, input) => {
     try {
       const { text, isError } = await assistant.call(tool, input);
@@ -206,7 +208,7 @@ export function throughSdk(assistant: Assistant): Call {
       return JSON.parse(text);
     } catch (error) {
       if (error instanceof Broken || !isLost(error)) throw error;
-      return lost;
+      return deaths.lose();
     }
   };
 }

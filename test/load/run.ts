@@ -1,9 +1,9 @@
 /**
  * Sessions survive load and dying processes: ten thousand of them, by two hundred clients at once, against the cloud on
- * the desk, whose MCP processes are killed at random for a third of the time.
+ * the desk, whose MCP processes are killed at random for a part of the time.
  *
  * `npm run test:load -- [--sessions N] [--clients N] [--json]`. Nothing here depends on how fast the machine is. What is
- * to hold stands in `claims` (ledger.ts); what fails ends the program with 1.
+ * to hold stands in `claims` (claims.ts); what fails ends the program with 1.
  */
 import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -15,8 +15,10 @@ import { assistants } from '../e2e/assistants.ts';
 import { Cloud, changed, withoutThrottling } from '../e2e/cloud.ts';
 import { OAuthClient } from '../e2e/oauth-client.ts';
 import { Variant } from '../e2e/variant.ts';
+import { Book, type Owner, tallies } from './book.ts';
+import { Broken, type Claim, claims, hold } from './claims.ts';
 import { NamedSessions, Stateless, throughSdk } from './clients.ts';
-import { Book, Broken, type Claim, claims, hold, type Owner, tallies } from './ledger.ts';
+import { Deaths } from './deaths.ts';
 import type { Heap } from './server.ts';
 import { Table } from './table.ts';
 import { Wire } from './wire.ts';
@@ -31,19 +33,24 @@ const IN_FLIGHT = 16;
 
 /** Of all sessions, in which part what happens. The heap is compared before and after the deaths. */
 const EARLY = [0.12, 0.33] as const;
-const DEATHS = [0.34, 0.67] as const;
+const DEATHS = [0.34, 0.5] as const;
 const LATE = [0.85, 1] as const;
 
 /** How often processes are killed, some at a time. */
 const KILLS = 30;
 const KILLED_AT_ONCE = 2;
 
-/** Heap samples of each window, of processes that have had so many requests that their code is compiled. */
-const SAMPLES = 60;
+/** Heap samples of each window, of processes that have had so many requests. */
+const SAMPLES = 80;
 const WARM_REQUESTS = 100;
 const LEAST_SAMPLES = 20;
 
-const HEAP_GROWTH_BYTES = 4 * 1024 * 1024;
+/**
+ * How far the live heap of a process may grow from the early window to the late one, in the median. What grows without a
+ * leak is compiled code: 2 MB between a process's 100th request and its 500th, and nothing from there to the 2000th. That
+ * is the most a slow machine can show, where few requests lie between the windows; half as much again is for the rest.
+ */
+const HEAP_GROWTH_BYTES = 3 * 1024 * 1024;
 
 const USERS = ['ada', 'alan', 'grace'];
 
@@ -194,7 +201,8 @@ async function main() {
   const owners = await inParallel(Array.from({ length: clients }), 8, (_, number) => signIn(cloud.origin, number));
   const sdks = await connectSdks(`${cloud.origin}/mcp`);
 
-  const wire = new Wire(`${cloud.origin}/mcp`, IN_FLIGHT);
+  const deaths = new Deaths();
+  const wire = new Wire(`${cloud.origin}/mcp`, IN_FLIGHT, deaths);
   cleanups.push(() => wire.close());
   const named = owners.filter((_, index) => index % 2 === 0).map((owner) => new NamedSessions(owner, wire));
   const stateless = owners
@@ -212,7 +220,7 @@ async function main() {
     const plan = {
       increments: number % 10 === 3,
       pairs: number % 20 === 4,
-      returns: number % 5 === 1,
+      returns: number % 10 === 1,
       unknown: number % 50 === 5,
       expires: number % 100 === 6,
       ends: number % 10 === 7,
@@ -226,14 +234,16 @@ async function main() {
         [EARLY, heap.early],
         [LATE, heap.late],
       ] as const) {
-        if (plan.ends || plan.expires || !isOneOf(SAMPLES * 2, number, window)) continue;
+        if (plan.ends || plan.expires || !isOneOf(SAMPLES, number, window)) continue;
         const sample = await client.heap(book);
         if (sample && sample.requests >= WARM_REQUESTS) samples.push(sample);
       }
     });
     done++;
-    turns.give();
-    if (isOneOf(KILLS, done, DEATHS)) kills.push(cloud.kill(mcp, KILLED_AT_ONCE));
+    if (done % 2 === 0) turns.give();
+    if (!isOneOf(KILLS, done, DEATHS)) return;
+    deaths.ordered += KILLED_AT_ONCE;
+    kills.push(cloud.kill(mcp, KILLED_AT_ONCE));
   }
 
   // The authorizer is asked once for each token. All at once would start as many processes as there are connections.
@@ -244,7 +254,9 @@ async function main() {
   const began = performance.now();
   const rate = () => wire.milliseconds.length / ((performance.now() - began) / 1000);
   const progress = setInterval(() => {
-    say(`${done} sessions, ${wire.milliseconds.length} answers, ${rate().toFixed(0)} a second, ${wire.lost} lost`);
+    say(
+      `${done} sessions, ${wire.milliseconds.length} answers, ${rate().toFixed(0)} a second, ${deaths.answersLost} lost`,
+    );
   }, 5000);
   try {
     const modern = stateless.map(async (client) => {
@@ -253,7 +265,7 @@ async function main() {
       }
     });
     const libraries = sdks.map(async ({ assistant, book }) => {
-      const call = throughSdk(assistant);
+      const call = throughSdk(assistant, deaths);
       for (let turn = 0; await turns.take(); turn++) {
         await attempt(() => (turn % 10 === 3 ? book.increment(call) : book.append(call)));
       }
@@ -277,16 +289,12 @@ async function main() {
   const all = [...new Set([...books, ...open])].filter(({ id }) => id !== undefined);
   for await (const look of table.audit(all, open)) await attempt(look);
 
-  for (const { book, assistant } of sdks.slice(0, 2)) {
-    await attempt(async () => {
-      await book.increment(throughSdk(assistant));
-      const { acknowledged, attempted } = tallies.get(book.owner.username)!;
-      say(`${book.owner.username}'s counter: ${acknowledged} increments acknowledged, ${attempted} attempted`);
-    });
+  // One more each, now that nobody else counts: it lies between what was acknowledged and what was asked for.
+  for (const username of USERS) {
+    await attempt(() => stateless.find(({ book }) => book.owner.username === username)!.turn({ increments: true }));
   }
   await attempt(() => checkLog(cloud.log));
-  const sdkLosses = sdks.reduce((sum, { book }) => sum + book.losses, 0);
-  const lost = wire.lost + sdkLosses;
+  const lost = deaths.answersLost;
   await attempt(() =>
     hold('answers', lost <= killed, () => `${lost} answers were lost, and ${killed} processes killed`),
   );

@@ -2,7 +2,8 @@ import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { DynamoDBDocumentClient, paginateScan, UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import { epochSeconds } from '../../lambda/core/clock.ts';
 import type { Cloud } from '../e2e/cloud.ts';
-import { type Book, hold } from './ledger.ts';
+import type { Book } from './book.ts';
+import { hold } from './claims.ts';
 
 /** The owner's view of the table. */
 export class Table {

@@ -1,9 +1,7 @@
 import { Agent, type IncomingHttpHeaders, request } from 'node:http';
+import type { Deaths, lost } from './deaths.ts';
 
 export type Answer = { status: number; headers: IncomingHttpHeaders; text: string };
-
-/** In place of an answer: the process that was to give it ended before. */
-export const lost = Symbol('lost');
 
 /**
  * Raw HTTP to one server, because two hundred clients of an SDK would be slower than what they measure.
@@ -13,12 +11,13 @@ export const lost = Symbol('lost');
 export class Wire {
   /** How long each answer took, from the first byte sent, without the wait for a connection. */
   readonly milliseconds: number[] = [];
-  lost = 0;
   readonly #url: string;
+  readonly #deaths: Deaths;
   readonly #agent: Agent;
 
-  constructor(url: string, inFlight: number) {
+  constructor(url: string, inFlight: number, deaths: Deaths) {
     this.#url = url;
+    this.#deaths = deaths;
     this.#agent = new Agent({ keepAlive: true, maxSockets: inFlight });
   }
 
@@ -30,8 +29,7 @@ export class Wire {
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'ECONNRESET') throw error;
     }
-    this.lost++;
-    return lost;
+    return this.#deaths.lose();
   }
 
   close(): void {

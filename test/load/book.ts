@@ -1,33 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { demoUsers, subjectOf } from '../../local/demo-users.ts';
+import { hold } from './claims.ts';
+import { lost } from './deaths.ts';
 import type { Appended, Incremented, Seen } from './server.ts';
-import { lost } from './wire.ts';
-
-/** What is to be shown. */
-export const claims = {
-  answers: 'every request got its right answer, except those whose process was killed',
-  own: 'every answer carried its own user, client, session and data, and nothing of another',
-  updates: 'no versioned write was lost',
-  sessions: 'every session outlived the processes, the same as before',
-  once: 'every call that was acknowledged was recorded exactly once',
-  memory: 'the memory of the processes did not grow with the requests',
-};
-export type Claim = keyof typeof claims;
-
-/** Something did not hold. */
-export class Broken extends Error {
-  readonly claim: Claim;
-
-  constructor(claim: Claim, message: string) {
-    super(message);
-    this.claim = claim;
-  }
-}
-
-/** @param what what was found instead, made only when it is needed */
-export function hold(claim: Claim, holds: boolean, what: () => string): asserts holds {
-  if (!holds) throw new Broken(claim, what());
-}
 
 /** One OAuth client and the user it acts for. */
 export type Owner = { username: string; clientId: string; clientName: string; token: string; grant: string };
@@ -58,8 +33,6 @@ export class Book {
   readonly acknowledged = new Set<string>();
   /** Calls that have no answer yet, or never had one: they may be recorded or not. */
   readonly unanswered = new Set<string>();
-  /** Calls whose process was killed. After each of them the session went on. */
-  losses = 0;
 
   constructor(owner: Owner, era: Book['era'], clientInfo: string, id?: string) {
     this.owner = owner;
@@ -75,10 +48,7 @@ export class Book {
       const before = [...this.acknowledged];
       this.unanswered.add(name);
       const answer = (await call('append', { call: name })) as Appended | typeof lost;
-      if (answer === lost) {
-        this.losses++;
-        continue;
-      }
+      if (answer === lost) continue;
       this.check(answer, name);
       this.#checkCalls(answer.calls, [...before, name]);
       this.unanswered.delete(name);
@@ -95,10 +65,7 @@ export class Book {
       const least = tally.acknowledged + 1;
       tally.attempted++;
       const answer = (await call('increment', { call: name })) as Incremented | typeof lost;
-      if (answer === lost) {
-        this.losses++;
-        continue;
-      }
+      if (answer === lost) continue;
       this.check(answer, name);
       tally.acknowledged++;
       tally.conflicts += answer.conflicts;
