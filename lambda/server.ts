@@ -1,10 +1,10 @@
-import { McpServer } from '@modelcontextprotocol/server';
+import { acceptedContent, inputRequired, McpServer } from '@modelcontextprotocol/server';
 import * as z from 'zod/v4';
 import type { Context } from './core/context.ts';
 
 /**
- * Your MCP server. This is the one file to edit: register your own tools, and keep or delete these five, which show
- * what the context is good for.
+ * Your MCP server. This is the one file to edit: register your own tools, and keep or delete these eight, which
+ * show what the context is good for.
  *
  * It is called once for each request and must not keep anything in memory: the next request may reach another process.
  */
@@ -63,6 +63,42 @@ export function createServer(context: Context): McpServer {
   );
 
   server.registerTool(
+    'notes',
+    {
+      title: 'List notes',
+      description: 'Lists the names of the notes that are remembered for this user.',
+      annotations: { readOnlyHint: true },
+    },
+    async () => {
+      const { entries, next } = await context.state.list('note/');
+      return json({ names: entries.map(({ key }) => key.slice('note/'.length)), more: next !== undefined });
+    },
+  );
+
+  server.registerTool(
+    'forget_note',
+    {
+      title: 'Forget a note',
+      description: 'Forgets the note of that name, after asking the user.',
+      inputSchema: z.object({ name: z.string().max(64) }),
+      annotations: { destructiveHint: true },
+    },
+    // Until the user has answered, this is begun again from its first line, in whichever process the answer reaches.
+    async ({ name }, { mcpReq }) => {
+      const answer = acceptedContent(mcpReq.inputResponses, 'confirm', z.object({ forget: z.boolean() }));
+      if (mcpReq.inputResponses === undefined) {
+        const message = `Forget the note ${name}?`;
+        return inputRequired({
+          inputRequests: { confirm: inputRequired.elicit({ message, requestedSchema: yesOrNo }) },
+        });
+      }
+      if (!answer?.forget) return json({ forgotten: false });
+      await context.state.delete(`note/${name}`);
+      return json({ forgotten: true });
+    },
+  );
+
+  server.registerTool(
     'userinfo',
     {
       title: 'What the identity provider knows',
@@ -98,8 +134,29 @@ export function createServer(context: Context): McpServer {
     },
   );
 
+  server.registerTool(
+    'long_task',
+    {
+      title: 'A long task',
+      description: 'Works for some minutes, in a worker: longer than a request may take.',
+      inputSchema: z.object({ minutes: z.number().positive().max(10).default(1) }),
+      annotations: { readOnlyHint: true },
+    },
+    context.long(async ({ minutes }, { mcpReq }) => {
+      const end = Date.now() + minutes * 60_000;
+      while (Date.now() < end && !mcpReq.signal.aborted) await new Promise((resolve) => setTimeout(resolve, 1000));
+      return json({ minutes, done: !mcpReq.signal.aborted });
+    }),
+  );
+
   return server;
 }
+
+const yesOrNo = {
+  type: 'object' as const,
+  properties: { forget: { type: 'boolean' as const, title: 'Forget it' } },
+  required: ['forget'],
+};
 
 const json = (value: unknown) => ({ content: [{ type: 'text' as const, text: JSON.stringify(value, null, 2) }] });
 

@@ -1,10 +1,11 @@
+import { randomUUID } from 'node:crypto';
 import { assistants } from './assistants.ts';
 import { Desk } from './desk.ts';
 import { callTool, postMcp } from './oauth-client.ts';
 
 jest.setTimeout(120_000);
 
-const tools = ['note', 'session', 'slow_task', 'userinfo', 'whoami'];
+const tools = ['forget_note', 'long_task', 'note', 'notes', 'session', 'slow_task', 'userinfo', 'whoami'];
 
 let desk: Desk;
 beforeAll(async () => {
@@ -15,7 +16,7 @@ afterAll(() => desk.stop());
 describe.each(assistants)('an assistant made with %s', (_name, connect) => {
   test('signs its user in and calls every tool', async () => {
     const assistant = await connect(desk.mcpUrl, 'ada');
-    expect((await assistant.listTools()).sort()).toEqual(tools);
+    const listed = await assistant.listTools();
 
     const whoami = JSON.parse((await assistant.call('whoami')).text);
     expect(whoami).toMatchObject({ client: { name: 'Assistant under test' }, scopes: ['mcp'] });
@@ -23,6 +24,8 @@ describe.each(assistants)('an assistant made with %s', (_name, connect) => {
 
     const session = JSON.parse((await assistant.call('session')).text);
     expect(Date.parse(session.expiresAt)).toBeGreaterThan(Date.parse(session.startedAt));
+    // Clients of the 2025 era know no tasks, so they have a tool for what is not done yet.
+    expect(listed.sort()).toEqual([...tools, ...(session.era === 'legacy' ? ['task_result'] : [])].sort());
     if (session.era === 'legacy') expect(session.id).toBe(assistant.sessionId());
     else expect(assistant.sessionId()).toBeUndefined();
 
@@ -32,6 +35,8 @@ describe.each(assistants)('an assistant made with %s', (_name, connect) => {
     expect(JSON.parse((await assistant.call('note', { name: note })).text)).toEqual(remembered);
     const conflict = await assistant.call('note', { name: note, text: 'buy bread', version: 0 });
     expect(conflict).toMatchObject({ isError: true, text: expect.stringContaining('no longer at version 0') });
+
+    expect(JSON.parse((await assistant.call('notes')).text).names).toContain(note);
 
     const userinfo = JSON.parse((await assistant.call('userinfo')).text);
     expect(userinfo).toMatchObject({ sub: whoami.user.subject, email: expect.stringContaining('ada') });
@@ -46,6 +51,28 @@ describe.each(assistants)('an assistant made with %s', (_name, connect) => {
     await assistant.call('slow_task', { steps: 3 }, (progress) => seen.push(`step ${progress}`));
     seen.push('result');
     expect(seen).toEqual(['step 1', 'step 2', 'step 3', 'result']);
+    await assistant.close();
+  });
+
+  test('is asked by a tool, and the tool goes on with the answer', async () => {
+    const asked: string[] = [];
+    const assistant = await connect(desk.mcpUrl, 'ada', undefined, async (message) => {
+      asked.push(message);
+      return { forget: asked.length === 2 };
+    });
+    const name = `kept-${randomUUID()}`;
+    await assistant.call('note', { name, text: 'buy milk' });
+    expect(JSON.parse((await assistant.call('forget_note', { name })).text)).toEqual({ forgotten: false });
+    expect(JSON.parse((await assistant.call('forget_note', { name })).text)).toEqual({ forgotten: true });
+    expect(asked).toEqual([`Forget the note ${name}?`, `Forget the note ${name}?`]);
+    expect((await assistant.call('note', { name })).isError).toBe(true);
+    await assistant.close();
+  });
+
+  test('gets what a long tool has done, in its own way', async () => {
+    const assistant = await connect(desk.mcpUrl, 'ada');
+    const { text, isError } = await assistant.call('long_task', { minutes: 0.03 });
+    expect({ isError, ...JSON.parse(text) }).toEqual({ isError: false, minutes: 0.03, done: true });
     await assistant.close();
   });
 

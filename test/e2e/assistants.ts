@@ -7,6 +7,7 @@ import {
 import { UnauthorizedError } from '@modelcontextprotocol/sdk/client/auth.js';
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
+import { ElicitRequestSchema } from '@modelcontextprotocol/sdk/types.js';
 import { approveAndSignIn } from './browser.ts';
 
 /** What an assistant remembers of its sign-in: the memory of both SDKs' clients. */
@@ -60,7 +61,12 @@ export type Assistant = {
   close(): Promise<void>;
 };
 
-export type Connect = (mcpUrl: string, user: string, memory?: SignInMemory) => Promise<Assistant>;
+/** What the user answers when a tool asks: the form, filled in. */
+export type Answers = (message: string) => Promise<Record<string, boolean>>;
+
+export type Connect = (mcpUrl: string, user: string, memory?: SignInMemory, answers?: Answers) => Promise<Assistant>;
+
+const declared = (answers: Answers | undefined) => ({ capabilities: answers ? { elicitation: {} } : {} });
 
 type Content = { content?: unknown; isError?: unknown };
 
@@ -72,10 +78,19 @@ const answerOf = ({ content, isError }: Content): ToolAnswer => ({
 /** `@modelcontextprotocol/client`, speaking 2026-07-28 or 2025-11-25. */
 const withModernSdk =
   (mode: 'legacy' | { pin: string }): Connect =>
-  async (mcpUrl, user, memory = new SignInMemory()) => {
+  async (mcpUrl, user, memory = new SignInMemory(), answers) => {
     const attempt = async () => {
       const transport = new ModernTransport(new URL(mcpUrl), { authProvider: memory as ModernProvider });
-      const client = new ModernClient({ name: 'sdk-v2', version: '2.4.0' }, { versionNegotiation: { mode } });
+      const client = new ModernClient(
+        { name: 'sdk-v2', version: '2.4.0' },
+        { versionNegotiation: { mode }, ...declared(answers) },
+      );
+      if (answers) {
+        client.setRequestHandler('elicitation/create', async ({ params }) => ({
+          action: 'accept' as const,
+          content: await answers(params.message),
+        }));
+      }
       await client.connect(transport);
       return { client, transport };
     };
@@ -99,10 +114,16 @@ const withModernSdk =
   };
 
 /** `@modelcontextprotocol/sdk`, the client of the older era. */
-const withFirstSdk: Connect = async (mcpUrl, user, memory = new SignInMemory()) => {
+const withFirstSdk: Connect = async (mcpUrl, user, memory = new SignInMemory(), answers) => {
   const attempt = async () => {
     const transport = new StreamableHTTPClientTransport(new URL(mcpUrl), { authProvider: memory });
-    const client = new Client({ name: 'sdk-v1', version: '1.32.2' });
+    const client = new Client({ name: 'sdk-v1', version: '1.32.2' }, declared(answers));
+    if (answers) {
+      client.setRequestHandler(ElicitRequestSchema, async ({ params }) => ({
+        action: 'accept' as const,
+        content: await answers(params.message),
+      }));
+    }
     await client.connect(transport);
     return { client, transport };
   };
