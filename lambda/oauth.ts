@@ -64,6 +64,7 @@ const facade: Facade = {
       allowed: environment.DYNAMIC_REGISTRATION_REDIRECTS,
     },
     identityProviderName: environment.IDP_NAME,
+    identityProviderScopes: environment.IDP_SCOPES,
   },
   clients: dynamoClientStore(table),
   documents: new ClientDocuments({

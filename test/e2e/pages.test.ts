@@ -16,8 +16,8 @@ jest.setTimeout(60_000);
 const pictures = process.env.PICTURES;
 
 const screens: [string, BrowserContextOptions][] = [
-  ['phone-light', { viewport: { width: 375, height: 740 }, colorScheme: 'light' }],
-  ['phone-dark', { viewport: { width: 375, height: 740 }, colorScheme: 'dark' }],
+  ['phone-light', { viewport: { width: 360, height: 740 }, colorScheme: 'light' }],
+  ['phone-dark', { viewport: { width: 360, height: 740 }, colorScheme: 'dark' }],
   ['desktop-light', { viewport: { width: 1280, height: 800 }, colorScheme: 'light' }],
   ['desktop-dark', { viewport: { width: 1280, height: 800 }, colorScheme: 'dark' }],
 ];
@@ -75,6 +75,8 @@ withChromium('in a real browser', () => {
 
     await page.goto(assistant.authorizationUrl({ redirect_uri: redirectUri }));
     expect(await page.getByRole('heading', { level: 1 }).textContent()).toBe('Connect Claude Code?');
+    expect(await page.getByText(redirectUri, { exact: true }).isVisible()).toBe(true);
+    expect(await page.getByText('This server asks for who you are').isVisible()).toBe(true);
     expect(await page.evaluate('document.documentElement.scrollWidth <= window.innerWidth')).toBe(true);
     await picture(page, `consent-${name}`);
     await page.getByRole('button', { name: 'Approve' }).click();

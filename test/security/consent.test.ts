@@ -232,6 +232,18 @@ test('A50: who asks, where the answer goes and what for are shown', async () => 
   expect(page.html).toContain('>c.example<');
 });
 
+test('P3: the page names the client, the whole redirect URI, and what the identity provider is asked for', async () => {
+  const { html } = await open((await target.client({ client_name: 'Claude Code' })).authorizationUrl());
+  expect(html).toContain('<h1>Connect Claude Code?</h1>');
+  expect(html).toContain(`>${redirectUri}<`);
+  expect(html).toContain('asks for who you are, your name and profile, your e-mail address. The application gets no');
+  const markup = `https://c.example/${'x'.repeat(500)}?<script>alert(1)</script>&a="'`;
+  const hosted = await target.client({ redirect_uris: [markup] });
+  const page = await open(hosted.authorizationUrl({ redirect_uri: markup }));
+  const shown = markup.replace('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
+  expect(page.html).toContain(`>${shown.replace('"', '&quot;').replace("'", '&#39;')}<`);
+});
+
 test('C10: where the answer goes to a program on this computer the page warns, and nowhere else', async () => {
   const hosted = await target.client({ redirect_uris: ['https://c.example/cb'] });
   const warning = 'The answer goes to a program on the computer you are using now';

@@ -26,6 +26,8 @@ export type FacadeRules = {
   dynamicRegistration: Admission;
   /** What the consent page calls the identity provider. */
   identityProviderName: string;
+  /** What the identity provider is asked for. */
+  identityProviderScopes: string[];
 };
 
 /** Everything the facade works with. */

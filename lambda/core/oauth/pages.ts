@@ -28,6 +28,7 @@ h1 + .quiet { margin-top: .25rem; }
 .target { margin: 1.25rem 0; padding: .9rem 1rem; border: 1px solid var(--line); border-radius: 10px; }
 .target span, .target strong { display: block; }
 .target strong { font-size: 1.5rem; line-height: 1.25; }
+.target code { display: block; margin: .15rem 0 .4rem; }
 .warning { padding: .75rem 1rem; border-radius: 10px; background: var(--warn-ground); color: var(--warn); }
 .detail { margin: 1.5rem 0 0; padding-top: 1rem; border-top: 1px solid var(--line); }
 code { font: .85rem/1.5 ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; }
@@ -74,12 +75,13 @@ export function consentPage(
     question,
     `<h1>${escaped(question)}</h1>
 <p class="quiet">${whoVouches(asked.clientIdentity)}</p>
-<p class="target"><span class="quiet">${escaped(consent.backTo)}</span><strong>${escaped(back.to)}</strong><span class="quiet">${escaped(consent.place[back.place])}</span></p>
+<p class="target"><span class="quiet">${escaped(consent.backTo)}</span><strong>${escaped(back.to)}</strong><code class="quiet">${escaped(asked.redirectUri)}</code><span class="quiet">${escaped(consent.place[back.place])}</span></p>
 ${warning}
 <dl>
 ${item(consent.scopes, ...asked.scopes.map((scope) => rules.scopes.scopes[scope]?.words ?? scope))}
 ${item(consent.server, resourceOf(rules.publicUrl))}
 ${item(consent.identityProvider, rules.identityProviderName)}
+${item(consent.askedThere, consent.askedThereOf(rules.identityProviderScopes))}
 ${item(consent.lifetime, lifetime)}
 ${item(consent.recorded, consent.recordedOf)}
 </dl>

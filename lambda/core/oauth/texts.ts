@@ -28,13 +28,17 @@ export const texts = {
     scopes: 'It may',
     server: 'On this server',
     identityProvider: 'You sign in with',
+    askedThere: 'What is asked there',
+    /** True while the provider's tokens stay sealed here (`callback.ts`). */
+    askedThereOf: (scopes: string[]) =>
+      `This server asks for ${scopes.map(askedWith).join(', ')}. The application gets no access there.`,
     lifetime: 'It stays connected',
     lifetimeOf: (grant: { idleDays: number; absoluteDays: number }) =>
       `Until it is revoked, or not used for ${days(grant.idleDays)}; ${days(grant.absoluteDays)} at most.`,
-    /** True of the access log, the grant and the record of the approval: change it with what is kept there. */
+    /** True of the access log, the grant, the record of the approval and runs: change it with what is kept there. */
     recorded: 'What is recorded',
     recordedOf:
-      'The owner of this server can see when you connected this application, with which permissions, and when and from which network address it makes requests. What it asks and what it is answered is not recorded.',
+      'The owner of this server can see when you connected this application, with which permissions, and when and from which network address it makes requests. What it asks and what it is answered is not recorded; where an answer takes time, both are kept for a while, so that it is not lost.',
     approve: 'Approve',
     deny: 'Deny',
   },
@@ -109,6 +113,22 @@ export const texts = {
 
 /** One of the ways in which something goes wrong before a person's eyes. */
 export type Problem = keyof typeof texts.problems;
+
+/** What a scope of the identity provider asks for (OpenID Connect Core §5.4, §11); one that only the owner knows, itself. */
+function askedWith(scope: string): string {
+  switch (scope) {
+    case 'openid':
+      return 'who you are';
+    case 'profile':
+      return 'your name and profile';
+    case 'email':
+      return 'your e-mail address';
+    case 'offline_access':
+      return 'access while you are away';
+    default:
+      return scope;
+  }
+}
 
 function days(count: number): string {
   return count === 1 ? 'a day' : `${count} days`;

@@ -12,10 +12,11 @@ export const given = {
   scopes: ['Use zebras & zoos', 'Keep zebra notes'],
   publicUrl: 'https://mcp.zebra.example',
   identityProvider: 'Zebra Sign-in',
+  identityProviderScopes: ['openid', 'profile', 'email', 'offline_access', 'https://zebra.example/<stripes>'],
   targets: {
     'http://127.0.0.1:33418/callback': '127.0.0.1',
     'https://app.zebra.example/callback': 'app.zebra.example',
-    'zebra://callback': 'zebra://',
+    [`zebra://callback/${'z'.repeat(50)}?a=<b>&c=d`]: 'zebra://',
   },
 };
 
@@ -31,6 +32,7 @@ const rules: FacadeRules = {
   clientDocuments: { mode: 'open', allowed: [] },
   dynamicRegistration: { mode: 'open', allowed: [] },
   identityProviderName: given.identityProvider,
+  identityProviderScopes: given.identityProviderScopes,
 };
 
 const identities: ClientIdentity[] = [

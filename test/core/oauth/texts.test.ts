@@ -25,7 +25,7 @@ const theirs = [
   given.identityProvider,
   `${given.publicUrl}/mcp`,
   ...given.scopes,
-  ...Object.values(given.targets),
+  ...Object.entries(given.targets).flat(),
   ...technical,
 ];
 
