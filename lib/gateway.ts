@@ -63,6 +63,7 @@ const corsHeaders = [
 /** The methods of sign-in that cost a read, a write or a signature before it is known who asks. */
 const limitedMethods = [
   '/authorize/GET',
+  '/authorize/POST',
   '/consent/POST',
   '/callback/GET',
   '/register/POST',

@@ -17,16 +17,19 @@ const functionNamed = (name: string, { Resources }: SynthesizedTemplate = templa
 const environmentOf = (name: string, from?: SynthesizedTemplate) =>
   resolve(functionNamed(name, from).Environment.Variables) as Record<string, string>;
 
-test('there are no keys, no users and no OAuth function', () => {
-  for (const type of ['AWS::KMS::Key', 'AWS::Cognito::UserPool']) expect(resourcesOf(template, type)).toEqual([]);
+test('there is no signing key, there are no users and no OAuth function', () => {
+  // What it seals is what tools give clients to bring back.
+  expect(resourcesOf(template, 'AWS::KMS::Key').map(([id]) => id)).toEqual(['SealKeyC5072D71']);
+  expect(resourcesOf(template, 'AWS::Cognito::UserPool')).toEqual([]);
   const functions = resourcesOf(template, 'AWS::Lambda::Function').map(([id]) => id.replace(/Function\w+$/, ''));
-  expect(functions.sort()).toEqual(['Authorizer', 'Discovery', 'Mcp']);
+  expect(functions.sort()).toEqual(['Authorizer', 'Discovery', 'Mcp', 'Worker']);
 });
 
 test.each([
   ['Authorizer', authorizerVariables],
   ['Discovery', discoveryVariables],
   ['Mcp', mcpVariables],
+  ['Worker', mcpVariables],
 ])('%s finds the environment it reads, and nothing else', (name, variables) => {
   const environment = environmentOf(name);
   expect(() => readEnvironment(variables, environment)).not.toThrow();
@@ -67,7 +70,7 @@ test('no function may do more than behind the facade, and the discovery function
       )
       .flatMap(([, { Properties }]) => Properties.PolicyDocument.Statement)
       .map(({ Action, Condition }) => JSON.stringify([Action, Condition]));
-  for (const name of ['Authorizer', 'Mcp']) {
+  for (const name of ['Authorizer', 'Mcp', 'Worker']) {
     expect(actionsOf(template, name)).toEqual(actionsOf(synthesize(), name));
   }
   expect(actionsOf(template, 'Discovery').join()).not.toMatch(/dynamodb|kms|secretsmanager/);

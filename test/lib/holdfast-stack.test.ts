@@ -23,7 +23,10 @@ const functionNamed = (template: SynthesizedTemplate, door: string) =>
 const roleStatements = (template: SynthesizedTemplate, door: string) =>
   Object.entries(statementsOf(template)).find(([id]) => id.startsWith(`${door}Role`))![1];
 
-const doors = ['Authorizer', 'OAuth', 'Mcp'];
+const doors = ['Authorizer', 'OAuth', 'Mcp', 'Worker'];
+
+/** The MCP function and its worker have one bundle, and do the same work. */
+const servers = ['Mcp', 'Worker'];
 
 /** Every action the stack may ask for. IAM takes any word for an action, so a misspelt one would only fail at run time. */
 const knownActions = [
@@ -31,6 +34,7 @@ const knownActions = [
     (each) => `dynamodb:${each}`,
   ),
   ...['Decrypt', 'GenerateDataKey', 'GetPublicKey', 'Sign'].map((each) => `kms:${each}`),
+  'lambda:InvokeFunction',
   ...['CreateLogStream', 'PutLogEvents'].map((each) => `logs:${each}`),
   ...['DescribeSecret', 'GetSecretValue'].map((each) => `secretsmanager:${each}`),
 ];
@@ -42,23 +46,50 @@ describe.each(deployments)('%s', (_name, props) => {
   describe('functions', () => {
     const functions = resourcesOf(template, 'AWS::Lambda::Function');
 
-    test('are the three doors, on Node 24 and arm64', () => {
-      expect(functions).toHaveLength(3);
+    test('are the three doors and the worker behind one of them, on Node 24 and arm64', () => {
+      const handlers = functions.map(([id, { Properties }]) => [id.replace(/Function\w+$/, ''), Properties.Handler]);
+      expect(Object.fromEntries(handlers)).toEqual({
+        Authorizer: 'index.handler',
+        OAuth: 'index.handler',
+        Mcp: 'index.handler',
+        Worker: 'index.work',
+      });
       for (const [, { Properties }] of functions) {
-        expect(Properties).toMatchObject({
-          Runtime: 'nodejs24.x',
-          Architectures: ['arm64'],
-          Handler: 'index.handler',
-        });
+        expect(Properties).toMatchObject({ Runtime: 'nodejs24.x', Architectures: ['arm64'] });
         expect(Properties.Timeout).toBeLessThanOrEqual(900);
       }
+    });
+
+    test('are started by another one only where it is the worker, which has all the time there is and is tried thrice', () => {
+      const starting = Object.entries(statementsOf(template)).flatMap(([role, statements]) =>
+        statements
+          .filter(({ Action }) => listOf(Action).some((action) => action.startsWith('lambda:')))
+          .map(({ Action, Resource }) => ({ role, Action, Resource })),
+      );
+      const [worker] = functions.find(([id]) => id.startsWith('WorkerFunction'))!;
+      expect(starting).toEqual([
+        {
+          role: expect.stringMatching(/^McpRole/),
+          Action: 'lambda:InvokeFunction',
+          Resource: { 'Fn::GetAtt': [worker, 'Arn'] },
+        },
+      ]);
+      expect(functionNamed(template, 'Mcp').Environment.Variables.WORKER_FUNCTION).toEqual({ Ref: worker });
+      expect(functionNamed(template, 'Worker').Environment.Variables).not.toHaveProperty('WORKER_FUNCTION');
+      expect(functionNamed(template, 'Worker').Timeout).toBe(900);
+      expect(onlyOne(template, 'AWS::Lambda::EventInvokeConfig').Properties).toEqual({
+        FunctionName: { Ref: worker },
+        Qualifier: '$LATEST',
+        MaximumRetryAttempts: 2,
+        MaximumEventAgeInSeconds: 3600,
+      });
     });
 
     test('each have a role and a log group of their own', () => {
       const own = (path: (properties: Record<string, never>) => unknown) =>
         new Set(functions.map(([, { Properties }]) => JSON.stringify(path(Properties)))).size;
-      expect(own(({ Role }) => Role)).toBe(3);
-      expect(own(({ LoggingConfig }) => LoggingConfig)).toBe(3);
+      expect(own(({ Role }) => Role)).toBe(4);
+      expect(own(({ LoggingConfig }) => LoggingConfig)).toBe(4);
     });
 
     test('keep to the limits of Lambda for variables', () => {
@@ -73,6 +104,7 @@ describe.each(deployments)('%s', (_name, props) => {
       ['Authorizer', authorizerVariables],
       ['OAuth', oauthVariables],
       ['Mcp', mcpVariables],
+      ['Worker', mcpVariables],
     ])('%s finds the environment it reads, and nothing else', (door, variables) => {
       const environment = resolve(functionNamed(template, door).Environment.Variables) as Record<string, string>;
       expect(() => readEnvironment(variables, environment)).not.toThrow();
@@ -115,19 +147,32 @@ describe.each(deployments)('%s', (_name, props) => {
             return listOf(keys);
           });
       expect(prefixes('Authorizer')).toEqual([]);
-      expect(new Set(prefixes('Mcp'))).toEqual(
-        new Set(['G#*', 'S#*', 'N#*', ...(props.upstreamTokens ? ['T#*'] : [])]),
-      );
+      for (const server of servers) {
+        expect(new Set(prefixes(server))).toEqual(
+          // Of the sealed keys this one alone, to the letter.
+          new Set(['G#*', 'S#*', 'E#*', 'N#*', 'K#request-state', ...(props.upstreamTokens ? ['T#*'] : [])]),
+        );
+      }
       expect(new Set(prefixes('OAuth'))).toEqual(
         new Set(['CL#*', 'CM#*', 'RL#*', 'JT#*', 'AR#*', 'UP#*', 'CO#*', 'G#*', 'T#*', 'U#*', 'K#*']),
       );
     });
 
-    test('of the MCP function do not reach to changing a grant', () => {
-      for (const { Action, Condition } of roleStatements(template, 'Mcp')) {
-        if (!JSON.stringify(Condition ?? {}).includes('G#*')) continue;
-        expect(['dynamodb:BatchGetItem', 'dynamodb:GetItem']).toEqual(expect.arrayContaining(listOf(Action)));
-      }
+    test.each(servers)('of %s do not reach to changing a grant, nor to more than one of the sealed keys', (server) => {
+      const on = (prefix: string) =>
+        roleStatements(template, server)
+          .filter(({ Condition }) => JSON.stringify(Condition ?? {}).includes(`"${prefix}`))
+          .flatMap(({ Action }) => Action);
+      expect(['dynamodb:BatchGetItem', 'dynamodb:GetItem']).toEqual(expect.arrayContaining(on('G#')));
+      expect(on('K#')).toEqual(['dynamodb:GetItem', 'dynamodb:PutItem']);
+    });
+
+    test('of the worker are those of the MCP function, but for starting it', () => {
+      const shared = (door: string) =>
+        roleStatements(template, door)
+          .filter(({ Action }) => !/^(logs|lambda):/.test(listOf(Action)[0]!))
+          .map((statement) => JSON.stringify(statement));
+      expect(shared('Worker')).toEqual(shared('Mcp'));
     });
 
     test('to seal are bound to a purpose', () => {
@@ -138,7 +183,12 @@ describe.each(deployments)('%s', (_name, props) => {
       const forPurposes = (...names: string[]) => ({ StringEquals: { 'kms:EncryptionContext:purpose': names } });
       expect(purposes('Authorizer')).toEqual([]);
       expect(purposes('OAuth')).toEqual([forPurposes('upstream', 'refresh-mac')]);
-      expect(purposes('Mcp')).toEqual(props.upstreamTokens ? [forPurposes('upstream')] : []);
+      for (const server of servers) {
+        expect(purposes(server)).toEqual([
+          forPurposes('request-state'),
+          ...(props.upstreamTokens ? [forPurposes('upstream')] : []),
+        ]);
+      }
     });
 
     test('to sign belong to the OAuth function', () => {
@@ -148,7 +198,7 @@ describe.each(deployments)('%s', (_name, props) => {
       expect(signers.map(([id]) => id)).toEqual([expect.stringMatching(/^OAuthRole/)]);
     });
 
-    test('to invoke are given to API Gateway for every function that it calls', () => {
+    test('to invoke are given to API Gateway for every function that it calls, which the worker is not', () => {
       const callable = resourcesOf(template, 'AWS::Lambda::Permission').map(([, { Properties }]) => {
         expect(Properties).toMatchObject({ Action: 'lambda:InvokeFunction', Principal: 'apigateway.amazonaws.com' });
         expect(JSON.stringify(Properties.SourceArn)).toContain('GatewayApi');
@@ -157,6 +207,7 @@ describe.each(deployments)('%s', (_name, props) => {
       expect(callable.sort()).toEqual(
         resourcesOf(template, 'AWS::Lambda::Function')
           .map(([id]) => id)
+          .filter((id) => !id.startsWith('WorkerFunction'))
           .sort(),
       );
     });
@@ -239,6 +290,7 @@ describe.each(deployments)('%s', (_name, props) => {
       expect(rate).toEqual({
         '* /*': 500,
         'GET /~1authorize': 25,
+        'POST /~1authorize': 25,
         'POST /~1consent': 25,
         'GET /~1callback': 25,
         'POST /~1register': 25,
@@ -369,8 +421,8 @@ describe.each(deployments)('%s', (_name, props) => {
     test('are in resources whose names do not change, because a new name is a new, empty resource', () => {
       expect(kept.map(([id]) => id)).toEqual([
         'Table710B521B',
-        'SigningKey49B95470',
         'SealKeyC5072D71',
+        'SigningKey49B95470',
         ...(props.identityProvider === undefined ? ['UsersPoolBFC35D3B'] : []),
       ]);
     });
@@ -386,6 +438,7 @@ describe.each(deployments)('%s', (_name, props) => {
         'AWS::ApiGateway::Stage StageName',
         'AWS::Cognito::UserPoolGroup GroupName',
         'AWS::IAM::Policy PolicyName',
+        'AWS::Lambda::EventInvokeConfig FunctionName',
         'AWS::Lambda::Permission FunctionName',
       ];
       const namedByTheOwner = [
@@ -401,12 +454,12 @@ describe.each(deployments)('%s', (_name, props) => {
 
   test('logs are kept for a time, not for ever', () => {
     const groups = resourcesOf(template, 'AWS::Logs::LogGroup');
-    expect(groups).toHaveLength(4);
+    expect(groups).toHaveLength(5);
     for (const [, { Properties }] of groups) expect(Properties.RetentionInDays).toBe(30);
   });
 
   test('keys sign with ES256 and rotate where they can', () => {
-    const [signing, seal] = resourcesOf(template, 'AWS::KMS::Key').map(([, { Properties }]) => Properties);
+    const [seal, signing] = resourcesOf(template, 'AWS::KMS::Key').map(([, { Properties }]) => Properties);
     expect(signing).toMatchObject({ KeySpec: 'ECC_NIST_P256', KeyUsage: 'SIGN_VERIFY' });
     expect(seal).toMatchObject({ EnableKeyRotation: true });
   });
