@@ -7,6 +7,12 @@ import { AwsError, type AwsService, accessKeyIdOf, type Json, serve } from './aw
  * `X-Amz-Target: <service>.<operation>`, JSON both ways, and errors as `{"__type": "<namespace>#<code>", "message"}`.
  */
 
+/** A running service that tells its requests apart by operation. */
+export type AwsJsonService = AwsService & {
+  /** How many requests of each operation there have been since this was last asked. */
+  count(): Record<string, number>;
+};
+
 export type AwsRequest = { accessKeyId: string; operation: string; input: Json };
 
 /**
@@ -16,12 +22,13 @@ export type AwsRequest = { accessKeyId: string; operation: string; input: Json }
  * @param namespace the part of `__type` before the `#`, e.g. `com.amazonaws.kms`
  * @param answer throws what `Protocol.answer` may throw
  */
-export function serveAwsJson(
+export async function serveAwsJson(
   service: string,
   version: '1.0' | '1.1',
   namespace: string,
   answer: (request: AwsRequest) => object | Promise<object>,
-): Promise<AwsService> {
+): Promise<AwsJsonService> {
+  let counts: Record<string, number> = {};
   const respond = (status: number, output: object) => {
     const body = JSON.stringify(output);
     return {
@@ -30,14 +37,23 @@ export function serveAwsJson(
       body,
     };
   };
-  return serve({
+  const served = await serve({
     answer: async (message, body) => {
       const operation = operationOf(message, service);
+      counts[operation] = (counts[operation] ?? 0) + 1;
       return respond(200, await answer({ operation, accessKeyId: accessKeyIdOf(message), input: parse(body) }));
     },
     refuse: ({ status, code, message, details }) =>
       respond(status, { __type: `${namespace}#${code}`, message, ...details }),
   });
+  return {
+    ...served,
+    count() {
+      const counted = counts;
+      counts = {};
+      return counted;
+    },
+  };
 }
 
 function operationOf({ method, headers }: IncomingMessage, service: string): string {

@@ -1,5 +1,5 @@
-import { type AwsRequest, serveAwsJson } from './aws-json.ts';
-import { AwsError, type AwsService, arn, type Json } from './aws-service.ts';
+import { type AwsJsonService, type AwsRequest, serveAwsJson } from './aws-json.ts';
+import { AwsError, arn, type Json } from './aws-service.ts';
 import { accessOf } from './dynamodb-access.ts';
 import { isDataOperation, parse, parseTable, perform } from './dynamodb-engine.ts';
 import { removeExpired } from './dynamodb-expiry.ts';
@@ -17,7 +17,7 @@ export type DynamoDbOptions = {
   sweepMs?: number;
 };
 
-export type DynamoDb = AwsService & {
+export type DynamoDb = AwsJsonService & {
   /**
    * Creates the table that `properties` (of AWS::DynamoDB::Table or AWS::DynamoDB::GlobalTable) describe. Items kept
    * under this name are there again, also when keys or indexes have changed since.

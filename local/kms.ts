@@ -1,6 +1,6 @@
 import { createCipheriv, createDecipheriv, createPublicKey, randomBytes, sign, verify } from 'node:crypto';
-import { type AwsRequest, serveAwsJson } from './aws-json.ts';
-import { AwsError, type AwsService, account, arn, type Json } from './aws-service.ts';
+import { type AwsJsonService, type AwsRequest, serveAwsJson } from './aws-json.ts';
+import { AwsError, account, arn, type Json } from './aws-service.ts';
 import { signDigest, verifyDigest } from './ecdsa-digest.ts';
 import { assertSupported, isAllowed, type Request, type Statement } from './iam.ts';
 import { KeyRing, type StoredKey } from './kms-keys.ts';
@@ -12,7 +12,7 @@ export type KmsOptions = {
   principals: Principals;
 };
 
-export type Kms = AwsService & {
+export type Kms = AwsJsonService & {
   /**
    * Creates the key that `properties` (of AWS::KMS::Key) describe, or finds it again by its logical id.
    *

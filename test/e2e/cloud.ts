@@ -11,6 +11,9 @@ const root = join(import.meta.dirname, '..', '..');
 
 export type Service = 'dynamodb' | 'kms' | 'lambda' | 'idp';
 
+/** How many requests of each operation a service has had. */
+export type Requests = Record<string, number>;
+
 export type CloudOptions = {
   /** The cloud assembly to run. */
   assembly: string;
@@ -94,6 +97,13 @@ export class Cloud {
    */
   async kill(logicalId: string, count: number): Promise<number> {
     return Number(await this.#command(`kill ${logicalId} ${count}`));
+  }
+
+  /** What the work asks of the table and of the key service. */
+  async requestsOf(work: () => Promise<unknown>): Promise<{ dynamodb: Requests; kms: Requests }> {
+    await this.#command('count');
+    await work();
+    return JSON.parse(await this.#command('count'));
   }
 
   async stop(): Promise<void> {
