@@ -15,6 +15,7 @@ const prefix = {
   grant: 'G#',
   identityTokens: 'T#',
   sessions: 'S#',
+  importedSessions: 'I#',
   runs: 'E#',
   changes: 'X#',
   approvals: 'U#',
@@ -58,6 +59,7 @@ export class Table extends Construct {
   grantSessions(grantee: IGrantable): void {
     this.#grant(grantee, ['BatchGetItem'], ['grant', 'sessions']);
     this.#grant(grantee, ['PutItem', 'UpdateItem'], ['sessions']);
+    this.#grant(grantee, ['GetItem', 'DeleteItem'], ['importedSessions']);
     this.#grant(grantee, ['GetItem', 'PutItem', 'Query'], ['runs']);
     this.#grant(grantee, ['PutItem', 'Query'], ['changes']);
     this.#grant(grantee, ['GetItem', 'PutItem', 'DeleteItem', 'Query'], ['state']);

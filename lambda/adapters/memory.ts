@@ -16,7 +16,14 @@ import type { PaceStore } from '../core/oauth/pace.ts';
 import type { ClientStore, RegisteredClient } from '../core/oauth/registration.ts';
 import type { Run, RunEvent, RunStore } from '../core/run.ts';
 import type { SealedKeyStore } from '../core/sealed-secret.ts';
-import { CURRENT, MOST_SUBSCRIPTIONS, type Session, type SessionStore, type Stored } from '../core/session.ts';
+import {
+  CURRENT,
+  type ImportedSession,
+  MOST_SUBSCRIPTIONS,
+  type Session,
+  type SessionStore,
+  type Stored,
+} from '../core/session.ts';
 import type { Entry, StateStore } from '../core/state.ts';
 
 /**
@@ -51,6 +58,7 @@ export function memoryStores(): MemoryStores {
   const grants = new Map<string, Grant>();
   const tokens = new Map<string, Leased>();
   const sessions = new Map<string, Stored>();
+  const imported = new Map<string, ImportedSession>();
   const keys = new Map<string, string>();
   const entries = new Map<string, Entry>();
   const changes = new Map<string, PublishedChange[]>();
@@ -59,6 +67,7 @@ export function memoryStores(): MemoryStores {
 
   const runName = (grant: string, id: string) => `${grant}\n${id}`;
   const sessionName = (grant: string, name: string) => `${grant}\n${name}`;
+  const importedName = (user: string, id: string) => `${user}\n${id}`;
   const nameOf = (session: Session) => sessionName(session.grant, session.era === 'modern' ? CURRENT : session.id);
   const isFree = (name: string, now: number) => (sessions.get(name)?.expiresAt ?? 0) <= now;
 
@@ -109,6 +118,22 @@ export function memoryStores(): MemoryStores {
         const found = sessions.get(sessionName(grant, id));
         if (!found || !('id' in found) || found.expiresAt <= now || found.endedAt !== undefined) return;
         sessions.set(sessionName(grant, id), { ...found, endedAt: now });
+      },
+      async addImported(session, now) {
+        const name = importedName(session.user, session.id);
+        if ((imported.get(name)?.expiresAt ?? 0) > now) return false;
+        imported.set(name, copy(session));
+        return true;
+      },
+      async findImported(user, id) {
+        return copy(imported.get(importedName(user, id)));
+      },
+      async takeUp(session, now) {
+        const name = importedName(session.user, session.id);
+        if ((imported.get(name)?.expiresAt ?? 0) <= now || !isFree(nameOf(session), now)) return false;
+        imported.delete(name);
+        sessions.set(nameOf(session), copy(session));
+        return true;
       },
     },
 

@@ -36,6 +36,16 @@ export type Initialize = {
 /** What stands in the store under a session's name. */
 export type Stored = Session | { renewedAs: string; expiresAt: number };
 
+/** A session that another server kept, imported (`bin/import-sessions.ts`). It waits here for its user to come with its id. */
+export type ImportedSession = {
+  id: string;
+  user: string;
+  /** Absent where the other server had not kept it. */
+  initialize?: Initialize;
+  startedAt: number;
+  expiresAt: number;
+};
+
 /** Where sessions live. Any method throws `Outage` when the store does not answer, and then nothing has changed. */
 export interface SessionStore {
   /**
@@ -59,6 +69,17 @@ export interface SessionStore {
   note(session: Session, notes: SessionNotes, now: number): Promise<void>;
   /** Marks the legacy session as ended; one that is unknown or expired stays as it is. */
   end(grant: string, id: string, now: number): Promise<void>;
+  /**
+   * Puts a session that another server kept.
+   * @returns false when one that has not expired waits under that id already
+   */
+  addImported(imported: ImportedSession, now: number): Promise<boolean>;
+  findImported(user: string, id: string): Promise<ImportedSession | undefined>;
+  /**
+   * Puts the session under its id and takes the imported one away: both or neither.
+   * @returns false when it no longer waits, or something that has not expired stands under its id: read again
+   */
+  takeUp(session: Session, now: number): Promise<boolean>;
 }
 
 /** The name under which a grant's current modern session stands. No legacy id contains a space. */
@@ -74,6 +95,9 @@ const slideEverySeconds = (ttlSeconds: number) => Math.min(60, ttlSeconds / 10);
 const ATTEMPTS = 5;
 
 const legacyId = /^[\x21-\x7e]{1,128}$/;
+
+/** Whether a client can name a session so (MCP 2025-11-25, session management: visible ASCII). */
+export const isSessionId = (text: string): boolean => legacyId.test(text);
 
 export type SessionRules = {
   ttlSeconds: number;
@@ -130,7 +154,7 @@ export class Sessions {
 
   /** The session that a legacy request names. */
   async resume(caller: Caller, id: string, protocolVersion: string | undefined): Promise<Admission | Refusal> {
-    if (!legacyId.test(id)) return 'session-not-found';
+    if (!isSessionId(id)) return 'session-not-found';
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       const { grant: found, stored } = await this.#store.find(caller.grant, id);
       const grant = this.#granted(caller, found);
@@ -141,6 +165,12 @@ export class Sessions {
         continue;
       }
       if (live) return live.endedAt === undefined ? this.#admit(grant, live) : 'session-not-found';
+      const imported = await this.#imported(caller, id);
+      if (imported) {
+        const session = this.#goingOn(caller, imported, protocolVersion);
+        if (await this.#store.takeUp(session, this.#now())) return { grant, session, slid: Promise.resolve() };
+        continue;
+      }
       if (this.#rules.stale === 'reject') return 'session-not-found';
       const known = stored && 'initialize' in stored ? stored.initialize : undefined;
       const session = this.#fresh(caller, grant, 'legacy', known ?? anonymous(protocolVersion));
@@ -164,10 +194,16 @@ export class Sessions {
 
   /** Ends a legacy session at its client's wish (DELETE). */
   async end(caller: Caller, id: string): Promise<Refusal | undefined> {
-    if (!legacyId.test(id)) return 'session-not-found';
+    if (!isSessionId(id)) return 'session-not-found';
     const { grant, stored } = await this.#store.find(caller.grant, id);
     if (!this.#granted(caller, grant)) return 'unauthorized';
-    if (!stored || stored.expiresAt <= this.#now()) return 'session-not-found';
+    if (!stored || stored.expiresAt <= this.#now()) {
+      const imported = await this.#imported(caller, id);
+      if (!imported) return 'session-not-found';
+      await this.#store.takeUp(this.#goingOn(caller, imported), this.#now());
+      await this.#store.end(caller.grant, id, this.#now());
+      return undefined;
+    }
     if ('renewedAs' in stored) return this.end(caller, stored.renewedAs);
     if (stored.endedAt !== undefined) return 'session-not-found';
     await this.#store.end(caller.grant, id, this.#now());
@@ -200,6 +236,16 @@ export class Sessions {
     if (caller.expiresAt <= now) return undefined;
     if (!grant && caller.identity) return directGrant(caller, caller.identity);
     return isLive(grant, now) && grant.user === caller.user && grant.client === caller.client ? grant : undefined;
+  }
+
+  /** Looked for under the caller's user, since its grant did not exist when it was imported; and only where an id is unknown. */
+  async #imported({ user }: Caller, id: string): Promise<ImportedSession | undefined> {
+    const imported = await this.#store.findImported(user, id);
+    return imported && imported.expiresAt > this.#now() ? imported : undefined;
+  }
+
+  #goingOn(caller: Caller, { id, initialize, startedAt }: ImportedSession, protocolVersion?: string): Session {
+    return { ...this.#fresh(caller, 'legacy', initialize ?? anonymous(protocolVersion)), id, startedAt };
   }
 
   #admit(grant: Granted, session: Session): Admission {

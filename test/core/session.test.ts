@@ -1,7 +1,13 @@
 import { memoryStores } from '../../lambda/adapters/memory.ts';
 import type { Caller } from '../../lambda/core/caller.ts';
 import type { Grant } from '../../lambda/core/grant.ts';
-import { type Admission, type Initialize, type SessionRules, Sessions } from '../../lambda/core/session.ts';
+import {
+  type Admission,
+  type ImportedSession,
+  type Initialize,
+  type SessionRules,
+  Sessions,
+} from '../../lambda/core/session.ts';
 
 const start = 1_800_000_000;
 const hour = 3600;
@@ -132,6 +138,87 @@ describe('a legacy session', () => {
   test.each(['', ' current', 'a b', 'é', 'x'.repeat(129), 'a\nb'])('cannot have the id %j', async (id) => {
     const { sessions, ada } = await world();
     expect(await sessions.resume(ada, id, undefined)).toBe('session-not-found');
+  });
+});
+
+describe('a session that another server kept', () => {
+  const old = {
+    id: 'old-session',
+    user: 'ada',
+    initialize: { ...initialize, clientInfo: { name: 'old-client', version: '3' } },
+    startedAt: start - 40 * hour,
+    expiresAt: start + 2 * hour,
+  };
+
+  async function importing(rules: Partial<SessionRules> = {}, change: Partial<ImportedSession> = {}) {
+    const all = await world(rules);
+    await all.stores.sessions.addImported({ ...old, ...change }, start);
+    return all;
+  }
+
+  test.each(['renew', 'reject'] as const)(
+    'goes on under its id, with what it knew of its client (%s)',
+    async (stale) => {
+      const { sessions, ada, clock } = await importing({ stale });
+      const { session } = admitted(await sessions.resume(ada, old.id, undefined));
+      const { id, startedAt } = old;
+      expect(session).toMatchObject({ id, startedAt, grant: ada.grant, user: 'ada', initialize: old.initialize });
+      // From here on it is a session like any other: its life no longer depends on what the other server had said.
+      expect(session.expiresAt).toBe(start + 24 * hour);
+      clock.now += 23 * hour;
+      expect(admitted(await sessions.resume(ada, old.id, undefined)).session.id).toBe(old.id);
+    },
+  );
+
+  test('is one session, however many requests come with its id at once', async () => {
+    const { sessions, ada } = await importing();
+    const all = await Promise.all(Array.from({ length: 10 }, () => sessions.resume(ada, old.id, undefined)));
+    expect(new Set(all.map((each) => admitted(each).session.id))).toEqual(new Set([old.id]));
+  });
+
+  test('goes on though nobody kept what initialize had said', async () => {
+    const { sessions, ada } = await importing({}, { initialize: undefined });
+    const { session } = admitted(await sessions.resume(ada, old.id, '2025-06-18'));
+    expect(session.initialize).toMatchObject({ protocolVersion: '2025-06-18', clientInfo: { name: 'unknown' } });
+  });
+
+  test('is unknown to everybody else, and keeps waiting for its user', async () => {
+    const { sessions, alan, ada } = await importing();
+    const his = admitted(await sessions.resume(alan, old.id, undefined)).session;
+    expect(his.id).not.toBe(old.id);
+    expect(his.initialize?.clientInfo.name).toBe('unknown');
+    const { sessions: strict, alan: he } = await importing({ stale: 'reject' });
+    expect(await strict.resume(he, old.id, undefined)).toBe('session-not-found');
+    expect(await strict.end(he, old.id)).toBe('session-not-found');
+    expect(admitted(await sessions.resume(ada, old.id, undefined)).session.id).toBe(old.id);
+  });
+
+  test('is unknown once the time has passed that the other server had given it', async () => {
+    const { sessions, ada, clock } = await importing({ stale: 'reject' });
+    clock.now = old.expiresAt;
+    expect(await sessions.resume(ada, old.id, undefined)).toBe('session-not-found');
+  });
+
+  test('that its client ends is not found again', async () => {
+    const { sessions, ada } = await importing();
+    expect(await sessions.end(ada, old.id)).toBeUndefined();
+    expect(await sessions.resume(ada, old.id, undefined)).toBe('session-not-found');
+  });
+
+  test('has ended for good when it has been taken up and has expired', async () => {
+    const { sessions, ada, clock } = await importing({ stale: 'reject' }, { expiresAt: start + 1000 * hour });
+    await sessions.resume(ada, old.id, undefined);
+    clock.now += 24 * hour;
+    expect(await sessions.resume(ada, old.id, undefined)).toBe('session-not-found');
+  });
+
+  test('is looked for only where an id is unknown', async () => {
+    const { sessions, ada, stores } = await importing();
+    const { session } = admitted(await sessions.initialize(ada, initialize));
+    const look = jest.spyOn(stores.sessions, 'findImported');
+    await sessions.resume(ada, session.id, undefined);
+    await sessions.current(ada);
+    expect(look).not.toHaveBeenCalled();
   });
 });
 

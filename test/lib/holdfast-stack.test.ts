@@ -150,7 +150,10 @@ describe.each(deployments)('%s', (_name, props) => {
       for (const server of servers) {
         expect(new Set(prefixes(server))).toEqual(
           // Of the sealed keys this one alone, to the letter.
-          new Set(['G#*', 'S#*', 'E#*', 'N#*', 'K#request-state', ...(props.upstreamTokens ? ['T#*'] : [])]),
+          new Set([
+            ...['G#*', 'S#*', 'I#*', 'E#*', 'X#*', 'N#*', 'K#request-state'],
+            ...(props.upstreamTokens ? ['T#*'] : []),
+          ]),
         );
       }
       expect(new Set(prefixes('OAuth'))).toEqual(

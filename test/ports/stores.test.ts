@@ -1,6 +1,6 @@
 import type { MemoryStores } from '../../lambda/adapters/memory.ts';
 import type { Grant } from '../../lambda/core/grant.ts';
-import { CURRENT, type Session } from '../../lambda/core/session.ts';
+import { CURRENT, type ImportedSession, type Session } from '../../lambda/core/session.ts';
 import { adapters } from './stores.ts';
 
 const now = 1_800_000_000;
@@ -35,6 +35,19 @@ const aSession = (change: Partial<Session> = {}): Session => ({
   initialize: { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'test', version: '1' } },
   ...change,
 });
+
+const anImport = (change: Partial<ImportedSession> = {}): ImportedSession => ({
+  id: fresh('session'),
+  user: fresh('user'),
+  initialize: { protocolVersion: '2025-03-26', capabilities: {}, clientInfo: { name: 'old', version: '0' } },
+  startedAt: now - 5000,
+  expiresAt: now + 300,
+  ...change,
+});
+
+/** The session that an imported one goes on as. */
+const goingOn = ({ id, user, startedAt, initialize }: ImportedSession) =>
+  aSession({ id, user, startedAt, initialize, grant: fresh('grant') });
 
 const created = (grant: Grant) => ({
   grant,
@@ -125,6 +138,46 @@ describe.each(adapters)('the stores in %s', (_name, open) => {
     test('ending an unknown session makes none', async () => {
       await stores.sessions.end('some-grant', 'unknown', now);
       expect((await stores.sessions.find('some-grant', 'unknown')).stored).toBeUndefined();
+    });
+
+    test('an imported session waits for its own user, as it was when it was first imported', async () => {
+      const imported = anImport();
+      expect(await stores.sessions.addImported(imported, now)).toBe(true);
+      expect(await stores.sessions.addImported({ ...imported, startedAt: now }, now)).toBe(false);
+      expect(await stores.sessions.findImported(imported.user, imported.id)).toEqual(imported);
+      expect(await stores.sessions.findImported(fresh('user'), imported.id)).toBeUndefined();
+      expect(await stores.sessions.addImported({ ...imported, startedAt: now }, imported.expiresAt)).toBe(true);
+    });
+
+    test('an imported session that is taken up is a session, and waits no longer', async () => {
+      const imported = anImport();
+      const session = goingOn(imported);
+      await stores.sessions.addImported(imported, now);
+      expect(await stores.sessions.takeUp(session, now)).toBe(true);
+      expect((await stores.sessions.find(session.grant, session.id)).stored).toEqual(session);
+      expect(await stores.sessions.findImported(imported.user, imported.id)).toBeUndefined();
+      expect(await stores.sessions.takeUp(goingOn(imported), now)).toBe(false);
+    });
+
+    test('of many that take an imported session up at once, one does', async () => {
+      const imported = anImport();
+      await stores.sessions.addImported(imported, now);
+      const sessions = Array.from({ length: 10 }, () => goingOn(imported));
+      const taken = await Promise.all(sessions.map((session) => stores.sessions.takeUp(session, now)));
+      expect(taken.filter(Boolean)).toHaveLength(1);
+      const found = await Promise.all(sessions.map(({ grant, id }) => stores.sessions.find(grant, id)));
+      expect(found.map(({ stored }) => stored !== undefined)).toEqual(taken);
+    });
+
+    test('what does not wait, waits for somebody else, has expired, or has its id taken is not taken up', async () => {
+      const [missing, expired, taken] = [anImport(), anImport({ expiresAt: now }), anImport()];
+      await stores.sessions.addImported(expired, now - 10);
+      await stores.sessions.addImported(taken, now);
+      const session = goingOn(taken);
+      await stores.sessions.start(session, now);
+      const attempts = [goingOn(missing), goingOn(expired), { ...goingOn(taken), user: fresh('user') }, session];
+      for (const attempt of attempts) expect(await stores.sessions.takeUp(attempt, now)).toBe(false);
+      expect(await stores.sessions.findImported(taken.user, taken.id)).toEqual(taken);
     });
   });
 

@@ -1,21 +1,30 @@
-import { BatchGetCommand, PutCommand, TransactWriteCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
+import {
+  BatchGetCommand,
+  GetCommand,
+  PutCommand,
+  TransactWriteCommand,
+  type TransactWriteCommandInput,
+  UpdateCommand,
+} from '@aws-sdk/lib-dynamodb';
 import type { Grant } from '../../core/grant.ts';
 import { Outage } from '../../core/outage.ts';
 import {
   CURRENT,
+  type ImportedSession,
   MOST_SUBSCRIPTIONS,
   type Session,
   type SessionNotes,
   type SessionStore,
   type Stored,
 } from '../../core/session.ts';
-import { ABSENT_OR_EXPIRED, ALONE, domain, happened, partition, reaching, type Table } from './table.ts';
+import { ABSENT_OR_EXPIRED, ALONE, conflicted, domain, happened, partition, reaching, type Table } from './table.ts';
 
 /** Recently seen sessions of everyone are listed from this many partitions, so that none of them is hot. */
 export const RECENT_SHARDS = 16;
 
 const LIVE_AND_THE_SAME = 'id = :id AND expiresAt > :now AND attribute_not_exists(endedAt)';
 const NOT_TOO_MANY_SUBSCRIPTIONS = '(attribute_not_exists(subscriptions) OR size(subscriptions) < :most)';
+const WAITING = 'expiresAt > :now';
 const LIVE = 'expiresAt > :now AND attribute_not_exists(endedAt)';
 
 export function dynamoSessionStore({ client, name: table }: Table): SessionStore {
@@ -25,6 +34,13 @@ export function dynamoSessionStore({ client, name: table }: Table): SessionStore
     ConditionExpression: ABSENT_OR_EXPIRED,
     ExpressionAttributeValues: { ':now': now },
   });
+
+  /** False as well when somebody else is writing the same at this moment: whoever reads again finds what they wrote. */
+  const transact = (TransactItems: TransactWriteCommandInput['TransactItems']) =>
+    happened(client.send(new TransactWriteCommand({ TransactItems }))).catch((error) => {
+      if (error instanceof Outage && conflicted(error.cause)) return false;
+      throw error;
+    });
 
   return {
     async find(grant, name) {
@@ -56,8 +72,7 @@ export function dynamoSessionStore({ client, name: table }: Table): SessionStore
         expiresAt: session.expiresAt,
         ttl: session.expiresAt,
       };
-      const TransactItems = [{ Put: put(sessionItem(session), now) }, { Put: put(pointer, now) }];
-      return happened(client.send(new TransactWriteCommand({ TransactItems })));
+      return transact([{ Put: put(sessionItem(session), now) }, { Put: put(pointer, now) }]);
     },
 
     async slide(session, lastSeenAt, expiresAt) {
@@ -108,8 +123,34 @@ export function dynamoSessionStore({ client, name: table }: Table): SessionStore
         ),
       );
     },
+
+    addImported: (imported, now) => {
+      const item = { ...waitingKey(imported), type: 'imported-session', ...imported, ttl: imported.expiresAt };
+      return happened(client.send(new PutCommand(put(item, now))));
+    },
+
+    async findImported(user, id) {
+      const Key = waitingKey({ user, id });
+      const { Item } = await reaching(client.send(new GetCommand({ TableName: table, Key, ConsistentRead: true })));
+      return Item && domain<ImportedSession>(Item);
+    },
+
+    takeUp: (session, now) => {
+      const waiting = {
+        TableName: table,
+        Key: waitingKey(session),
+        ConditionExpression: WAITING,
+        ExpressionAttributeValues: { ':now': now },
+      };
+      return transact([{ Put: put(sessionItem(session), now) }, { Delete: waiting }]);
+    },
   };
 }
+
+const waitingKey = ({ user, id }: Pick<ImportedSession, 'user' | 'id'>) => ({
+  pk: partition.importedSessions(user),
+  sk: id,
+});
 
 const keyOf = ({ grant, era, id }: Session) => ({
   pk: partition.sessions(grant),

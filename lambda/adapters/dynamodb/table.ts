@@ -34,6 +34,7 @@ export const partition = {
   grant: (id: string) => `G#${id}`,
   identityTokens: (grant: string) => `T#${grant}`,
   sessions: (grant: string) => `S#${grant}`,
+  importedSessions: (user: string) => `I#${user}`,
   runs: (grant: string) => `E#${grant}`,
   runTexts: (grant: string, run: string) => `E#${grant}#${run}`,
   changes: (user: string) => `X#${user}`,
@@ -81,6 +82,14 @@ export function conditionFailed(error: unknown): boolean {
     (error.CancellationReasons ?? []).some((reason) => reason.Code === 'ConditionalCheckFailed')
   );
 }
+
+/**
+ * Whether a transaction was given up because another one, still under way, writes the same items. Unlike other contention
+ * the SDK does not try it again.
+ */
+export const conflicted = (error: unknown): boolean =>
+  error instanceof TransactionCanceledException &&
+  (error.CancellationReasons ?? []).some((reason) => reason.Code === 'TransactionConflict');
 
 /** Runs a conditional write: true when it happened, false when its condition refused it. */
 export async function happened(write: Promise<unknown>): Promise<boolean> {

@@ -1,0 +1,40 @@
+import { TransactionCanceledException } from '@aws-sdk/client-dynamodb';
+import type { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
+import { dynamoSessionStore } from '../../lambda/adapters/dynamodb/sessions.ts';
+import { Outage } from '../../lambda/core/outage.ts';
+import type { Session } from '../../lambda/core/session.ts';
+
+/** What DynamoDB answers under contention, which no local one does. */
+
+const session: Session = {
+  id: 'a-session',
+  grant: 'a-grant',
+  user: 'ada',
+  era: 'legacy',
+  startedAt: 1,
+  lastSeenAt: 1,
+  expiresAt: 2,
+};
+
+/** The store of a table that cancels every transaction for these reasons. */
+function cancelling(...codes: string[]) {
+  const send = async () => {
+    const CancellationReasons = codes.map((Code) => ({ Code }));
+    throw new TransactionCanceledException({ $metadata: { httpStatusCode: 400 }, message: '', CancellationReasons });
+  };
+  return dynamoSessionStore({ client: { send } as unknown as DynamoDBDocumentClient, name: 'Table' });
+}
+
+describe.each(['renew', 'takeUp'] as const)('of two requests that %s a session at the same moment', (verb) => {
+  const write = (store: ReturnType<typeof cancelling>) =>
+    verb === 'renew' ? store.renew(session, 'stale', 1) : store.takeUp(session, 1);
+
+  test('the second is told to read again', async () => {
+    expect(await write(cancelling('TransactionConflict', 'None'))).toBe(false);
+    expect(await write(cancelling('ConditionalCheckFailed', 'None'))).toBe(false);
+  });
+
+  test('the second is told of an outage if there is one', async () => {
+    await expect(write(cancelling('ThrottlingError', 'None'))).rejects.toBeInstanceOf(Outage);
+  });
+});
