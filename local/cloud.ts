@@ -12,7 +12,7 @@ import { type Kms, startKms } from './kms.ts';
 import { type Lambda, startLambda } from './lambda.ts';
 import { addressBook, attributesOf } from './names.ts';
 import { freePort, isFree } from './ports.ts';
-import { FunctionPrincipals } from './principals.ts';
+import { FunctionPrincipals, owner } from './principals.ts';
 import { startSecrets } from './secrets.ts';
 import { watchSources } from './source-watch.ts';
 import { readAssembly, type SynthesizedStack, synthesize } from './synthesis.ts';
@@ -131,7 +131,7 @@ async function start(
   /** What a function finds in its environment: where the services are, and who it is to them. */
   const environmentFrom = (deployed: Template) => (logicalId: string) => {
     const { raw } = deployed.resource(logicalId);
-    const accessKeyId = `ASIA${randomBytes(16).toString('hex').toUpperCase()}`;
+    const accessKeyId = newAccessKeyId();
     const functionName = String(deployed.resolve({ Ref: logicalId }));
     principals.add(accessKeyId, { functionName, statements: deployed.statementsOf(deployed.logicalIdOf(raw.Role)) });
     return {
@@ -168,6 +168,14 @@ async function start(
     whenClosing(() => identityProvider.close());
     data.identityProviderPort = poolPort;
   }
+
+  const ownersKeyId = newAccessKeyId();
+  principals.add(ownersKeyId, owner);
+  data.ownerAccess = {
+    dynamoDb: { endpoint: dynamoDb.endpoint, accessKeyId: ownersKeyId },
+    table: String(template.resolve({ Ref: tablesOf(template)[0]!.logicalId })),
+    issuer: identityProvider?.issuer,
+  };
 
   const gateway = await startGateway({
     template,
@@ -235,6 +243,8 @@ async function start(
     functions,
   };
 }
+
+const newAccessKeyId = () => `ASIA${randomBytes(16).toString('hex').toUpperCase()}`;
 
 async function build(assembly: string): Promise<SynthesizedStack> {
   await synthesize(root, assembly);

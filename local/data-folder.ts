@@ -9,6 +9,14 @@ const forgettable = ['dynamodb', 'kms.json', 'identity-provider.json', 'ports.js
 /** How long a process may take to end. */
 const ENDING_MS = 3000;
 
+/** How the owner of a running cloud reaches its table, past the functions: on AWS, with the credentials of the account. */
+export type OwnerAccess = {
+  dynamoDb: { endpoint: string; accessKeyId: string };
+  table: string;
+  /** Of the local identity provider; absent when the users are at one of the owner's. */
+  issuer?: string;
+};
+
 /** The folder in which the cloud on the desk keeps everything, claimed by one process at a time. */
 export class DataFolder {
   readonly path: string;
@@ -16,7 +24,7 @@ export class DataFolder {
 
   private constructor(path: string) {
     this.path = path;
-    this.#lock = join(path, 'lock');
+    this.#lock = lockFile(path);
   }
 
   /**
@@ -57,8 +65,29 @@ export class DataFolder {
     writeFileSync(join(this.path, 'ports.json'), JSON.stringify({ identityProvider: port }));
   }
 
+  /** Lets the owner in. Whoever can read the folder can read the whole table in it as well. */
+  set ownerAccess(access: OwnerAccess) {
+    writeFileSync(ownerFile(this.path), JSON.stringify(access), { mode: 0o600 });
+  }
+
+  /**
+   * How to reach the cloud that runs on a folder.
+   *
+   * @throws Mistake when none does
+   */
+  static ownerAccessTo(path: string): OwnerAccess {
+    const [lock, file] = [lockFile(path), ownerFile(path)];
+    if (!existsSync(file) || !existsSync(lock) || !isRunning(Number(readFileSync(lock, 'utf8')))) {
+      throw new Mistake(
+        `No cloud runs on the data folder ${path}. Start it with npm start; HOLDFAST_DATA=<folder> chooses another.`,
+      );
+    }
+    return JSON.parse(readFileSync(file, 'utf8'));
+  }
+
   /** Lets another process have it. */
   release(): void {
+    rmSync(ownerFile(this.path), { force: true });
     rmSync(this.#lock, { force: true });
   }
 
@@ -76,10 +105,14 @@ export class DataFolder {
         `Process ${holder} is using the data folder ${this.path} already. Stop it, or choose another folder with HOLDFAST_DATA=<folder>. (If that process is not Holdfast, delete ${this.#lock}.)`,
       );
     }
+    rmSync(ownerFile(this.path), { force: true });
     rmSync(this.#lock, { force: true });
     writeFileSync(this.#lock, String(process.pid), { flag: 'wx' });
   }
 }
+
+const lockFile = (path: string) => join(path, 'lock');
+const ownerFile = (path: string) => join(path, 'owner.json');
 
 function isRunning(pid: number): boolean {
   try {

@@ -9,6 +9,9 @@ export const localCloud: Principal = {
   statements: [{ Effect: 'Allow', Action: '*', Resource: '*' }],
 };
 
+/** The owner of the account, who is at the keyboard. */
+export const owner: Principal = { ...localCloud, functionName: 'owner' };
+
 /** The role does not allow the request. The message is AWS's, with the values of the condition keys at its end. */
 export class AccessDenied extends Error {
   override readonly name = 'AccessDenied';
@@ -33,8 +36,8 @@ export interface Principals {
 /**
  * The functions of the stack by access key id.
  *
- * Signatures are not verified: an id is random, 128 bits or more, and known only to the worker it was made for, so on
- * this machine knowing it is the proof. It must never be printed.
+ * Signatures are not verified: an id is random, 128 bits or more, and known only to the worker it was made for (the
+ * owner's: to whoever can read the data folder), so on this machine knowing it is the proof. It must never be printed.
  */
 export class FunctionPrincipals implements Principals {
   readonly #byAccessKeyId = new Map<string, Principal>();

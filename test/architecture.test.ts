@@ -27,7 +27,7 @@ function importsOf(file: string): Import[] {
 }
 
 const files = (pattern: string) => globSync(pattern, { cwd: root }).sort();
-const all = files('{bin,lib,lambda,local}/**/*.ts').flatMap(importsOf);
+const all = files('{bin,lib,lambda,local,migration}/**/*.ts').flatMap(importsOf);
 const doors = ['mcp', 'oauth', 'authorizer', 'discovery', 'dashboard'].map((door) => `lambda/${door}.ts`);
 
 const within =
@@ -37,7 +37,7 @@ const within =
 const shown = (imports: Import[]) => imports.map(({ from, to }) => `${from} imports ${to}`);
 
 test('the source of every folder is looked at', () => {
-  for (const folder of ['bin', 'lib', 'lambda', 'local']) {
+  for (const folder of ['bin', 'lib', 'lambda', 'local', 'migration']) {
     expect(all.filter(({ from }) => within(folder)(from)).length).toBeGreaterThan(0);
   }
 });
@@ -88,7 +88,13 @@ test('the stack and the functions know nothing of the cloud on the desk', () => 
   ).toEqual([]);
 });
 
+test('nothing but its own script knows of the migration', () => {
+  expect(
+    shown(all.filter(({ from, to }) => within('lib', 'lambda', 'local')(from) && within('migration')(to))),
+  ).toEqual([]);
+});
+
 test('no file is named for having no name', () => {
   const vague = /(^|\/)(utils?|helpers?|common|misc|index)(\.ts|\/)/;
-  expect(files('{bin,lib,lambda,local}/**/*.ts').filter((file) => vague.test(file))).toEqual([]);
+  expect(files('{bin,lib,lambda,local,migration}/**/*.ts').filter((file) => vague.test(file))).toEqual([]);
 });

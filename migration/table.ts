@@ -1,0 +1,27 @@
+import { DynamoDBClient, type DynamoDBClientConfig } from '@aws-sdk/client-dynamodb';
+import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
+import { dynamoSessionStore } from '../lambda/adapters/dynamodb/sessions.ts';
+import { dynamoStateStore } from '../lambda/adapters/dynamodb/state.ts';
+import { epochSeconds } from '../lambda/core/clock.ts';
+import { Mistake } from '../lib/mistake.ts';
+import type { Target } from './import-sessions.ts';
+
+/**
+ * Opens a table with the credentials of whoever runs this, as the AWS CLI finds them, or those that are given.
+ *
+ * @throws Mistake when it cannot be read: before the first session, not at it
+ */
+export async function openTarget(name: string, access: DynamoDBClientConfig = {}): Promise<Target> {
+  // Patient with throttling: a table on demand grows with what it is asked for.
+  const dynamodb = new DynamoDBClient({ maxAttempts: 10, ...access });
+  const client = DynamoDBDocumentClient.from(dynamodb, { marshallOptions: { removeUndefinedValues: true } });
+  const table = { client, name };
+  const target = { sessions: dynamoSessionStore(table), state: dynamoStateStore(table) };
+  try {
+    await target.state.get('nobody', 'nothing', epochSeconds());
+  } catch (error) {
+    const { message, cause } = error as Error;
+    throw new Mistake(`The table ${name}: ${(cause as Error | undefined)?.message ?? message}`, { cause: error });
+  }
+  return target;
+}
