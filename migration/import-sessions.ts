@@ -14,7 +14,12 @@ export type Target = {
 /** Takes everything and keeps nothing: for trying out. */
 export const nowhere: Target = {
   sessions: { addImported: async () => true },
-  state: { get: async () => undefined, put: async () => true, delete: async () => undefined },
+  state: {
+    get: async () => undefined,
+    put: async () => true,
+    delete: async () => undefined,
+    list: async () => ({ entries: [] }),
+  },
 };
 
 /** What has come of the sessions so far. */

@@ -167,7 +167,7 @@ export class Sessions {
       if (live) return live.endedAt === undefined ? this.#admit(grant, live) : 'session-not-found';
       const imported = await this.#imported(caller, id);
       if (imported) {
-        const session = this.#goingOn(caller, imported, protocolVersion);
+        const session = this.#goingOn(caller, grant, imported, protocolVersion);
         if (await this.#store.takeUp(session, this.#now())) return { grant, session, slid: Promise.resolve() };
         continue;
       }
@@ -195,12 +195,13 @@ export class Sessions {
   /** Ends a legacy session at its client's wish (DELETE). */
   async end(caller: Caller, id: string): Promise<Refusal | undefined> {
     if (!isSessionId(id)) return 'session-not-found';
-    const { grant, stored } = await this.#store.find(caller.grant, id);
-    if (!this.#granted(caller, grant)) return 'unauthorized';
+    const { grant: found, stored } = await this.#store.find(caller.grant, id);
+    const grant = this.#granted(caller, found);
+    if (!grant) return 'unauthorized';
     if (!stored || stored.expiresAt <= this.#now()) {
       const imported = await this.#imported(caller, id);
       if (!imported) return 'session-not-found';
-      await this.#store.takeUp(this.#goingOn(caller, imported), this.#now());
+      await this.#store.takeUp(this.#goingOn(caller, grant, imported), this.#now());
       await this.#store.end(caller.grant, id, this.#now());
       return undefined;
     }
@@ -244,8 +245,13 @@ export class Sessions {
     return imported && imported.expiresAt > this.#now() ? imported : undefined;
   }
 
-  #goingOn(caller: Caller, { id, initialize, startedAt }: ImportedSession, protocolVersion?: string): Session {
-    return { ...this.#fresh(caller, 'legacy', initialize ?? anonymous(protocolVersion)), id, startedAt };
+  #goingOn(
+    caller: Caller,
+    grant: Granted,
+    { id, initialize, startedAt }: ImportedSession,
+    protocolVersion?: string,
+  ): Session {
+    return { ...this.#fresh(caller, grant, 'legacy', initialize ?? anonymous(protocolVersion)), id, startedAt };
   }
 
   #admit(grant: Granted, session: Session): Admission {
