@@ -46,7 +46,7 @@ type Attempt = (origin: string) => Promise<Answer>;
 const openConsent: Attempt = async (origin) => {
   const client = await OAuthClient.register(origin);
   const { status, html } = await new Browser().open(client.authorizationUrl(), redirectUri);
-  return { status, said: /Error: (\w+)/.exec(html)?.[1] ?? 'fine' };
+  return { status, said: /<code lang="en">(\w+)/.exec(html)?.[1] ?? 'fine' };
 };
 
 const comeBack: Attempt = async (origin) => {
