@@ -43,7 +43,8 @@ const provider = new Provider(origin, {
   routes: { authorization: '/authorize', token: '/token' },
   renderError(ctx, { error }) {
     ctx.type = 'text/html';
-    ctx.body = `Error: ${error}`;
+    // As our error page has it.
+    ctx.body = `<code lang="en">${error}</code>`;
   },
 });
 server.on('request', provider.callback());

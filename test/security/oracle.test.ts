@@ -62,7 +62,7 @@ async function authorize(server: Server, change: Change): Promise<string> {
     return `${searchParams.get('error') ?? new URLSearchParams(hash.slice(1)).get('error')} to the client`;
   }
   if (status < 400) return 'asked';
-  return `${/Error: (\w+)/.exec(text)?.[1]} here`;
+  return `${/<code lang="en">(\w+)/.exec(text)?.[1]} here`;
 }
 
 async function token(server: Server, change: Change, headers: Record<string, string> = {}): Promise<string> {

@@ -109,9 +109,10 @@ test('A108: pages load, run, frame and tell nothing', async () => {
     expect(headers.get('x-content-type-options')).toBe('nosniff');
     expect(headers.get('strict-transport-security')).toMatch(/^max-age=\d{8}/);
     expect(html).not.toMatch(/<script|<img|<iframe|<link|<object|javascript:|\son\w+=|url\(|@import/i);
-    expect(html.match(/https?:\/\/[^\s<"]+/g) ?? []).toEqual(
-      (html.match(/https?:\/\/[^\s<"]+/g) ?? []).filter((url) => url.startsWith(target.origin)),
-    );
+    // Addresses are there as text alone, and none but ours and the one that the answer goes to.
+    expect(html).not.toMatch(/="[^"]*https?:/);
+    const addresses = html.match(/https?:\/\/[^\s<"]+/g) ?? [];
+    expect(addresses.filter((url) => url !== redirectUri && !url.startsWith(target.origin))).toEqual([]);
   }
   // `no-referrer` would make browsers send `Origin: null` with the form, which is checked.
   expect(consent.headers.get('referrer-policy')).toBe('same-origin');
