@@ -170,6 +170,14 @@ describe('a session that another server kept', () => {
     },
   );
 
+  test('lives as long as its user’s groups let it, like any other', async () => {
+    const { sessions, ada, stores } = await importing({ ttlSecondsByGroup: { staff: hour } });
+    const { grant } = await stores.grants.findGrant(ada.grant);
+    const find = stores.sessions.find;
+    stores.sessions.find = async (...key) => ({ ...(await find(...key)), grant: { ...grant!, groups: ['staff'] } });
+    expect(admitted(await sessions.resume(ada, old.id, undefined)).session.expiresAt).toBe(start + hour);
+  });
+
   test('is one session, however many requests come with its id at once', async () => {
     const { sessions, ada } = await importing();
     const all = await Promise.all(Array.from({ length: 10 }, () => sessions.resume(ada, old.id, undefined)));

@@ -143,3 +143,11 @@ test('once a minute, one write more, by which the session slides', async () => {
 test('a new session: one read and one write', async () => {
   expect(await requestsOf(() => newSession(tokens))).toEqual({ dynamodb: { BatchGetItem: 1, PutItem: 1 }, kms: {} });
 });
+
+test('an id that is unknown: one read more, and the transaction that renews it', async () => {
+  const headers = { 'mcp-session-id': 'never-heard-of' };
+  const counted = await requestsOf(async () => {
+    expect((await postMcp(target.origin, tokens.access_token, callTool('whoami'), headers)).status).toBe(200);
+  });
+  expect(counted).toEqual({ dynamodb: { BatchGetItem: 1, GetItem: 1, TransactWriteItems: 1 }, kms: {} });
+});
