@@ -37,13 +37,13 @@ describe.each(pages)('%s', (page) => {
   });
 
   test('names files that exist', () => {
-    const named = all(text, /`((?:bin|lib|lambda|local|test|docs)\/[\w./-]*)`/g);
+    const named = all(text, /`((?:bin|lib|lambda|local|migration|test|docs)\/[\w./-]*)`/g);
     expect(named.filter((file) => !existsSync(join(root, file)))).toEqual([]);
   });
 
   test('names scripts and settings that exist', () => {
     const { scripts } = JSON.parse(read('package.json'));
-    const run = all(text, /npm (?:run )?(start|test|(?<=run )[\w:]+)/g);
+    const run = all(text, /npm (?:run )?(start|test|(?<=run )[\w:-]+)/g);
     expect(run.filter((script) => !(script in scripts))).toEqual([]);
 
     const context = all(text, /-c (\w+)=/g);
