@@ -7,14 +7,13 @@ import {
   ASK_AGAIN_MILLISECONDS,
   HEARTBEAT,
   HEARTBEAT_MILLISECONDS,
+  PATIENCE_MILLISECONDS,
   primingEvent,
   sseEvent,
   sseHeaders,
   streamOf,
 } from './sse.ts';
 
-/** A call that has said nothing for so long is answered as a stream, whose heartbeats keep the connection open. */
-const PATIENCE_MILLISECONDS = 10_000;
 /** Events wait so long for others to be stored with; the client has them already. */
 const GATHER_MILLISECONDS = 500;
 const RENEW_MILLISECONDS = 5_000;

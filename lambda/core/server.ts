@@ -10,11 +10,21 @@ import {
 import type { Answer, Exchange } from './answer.ts';
 import { type ChangeStore, Changes, withoutChanges } from './changes.ts';
 import type { Context } from './context.ts';
+import { bytes } from './digest.ts';
 import { answerOf, LongTools } from './long-tools.ts';
 import type { RequestStates } from './request-state.ts';
 import type { Run, RunStore } from './run.ts';
 import type { Session, SessionNotes } from './session.ts';
-import type { Position } from './sse.ts';
+import {
+  HEARTBEAT,
+  HEARTBEAT_MILLISECONDS,
+  messagesIn,
+  PATIENCE_MILLISECONDS,
+  type Position,
+  sseEvent,
+  sseHeaders,
+  streamOf,
+} from './sse.ts';
 import { authInfo, Streams } from './streams.ts';
 import { Tasks, type WorkerStarter } from './tasks.ts';
 
@@ -88,7 +98,7 @@ export class Server {
     if (opened instanceof Response) return { response: opened, done: Promise.resolve() };
     const { method } = opened.body as { method?: unknown };
     if (method === 'subscriptions/listen' && this.#changes.isOn) return this.#listen(opened);
-    return { response: await this.#fetch(this.#modern, opened), done: Promise.resolve() };
+    return { response: await patiently(opened.request, this.#fetch(this.#modern, opened)), done: Promise.resolve() };
   }
 
   #fetch(handler: McpHttpHandler, exchange: Exchange): Promise<Response> {
@@ -200,6 +210,34 @@ export class Server {
       };
       return connect(transport);
     };
+  }
+}
+
+/**
+ * The answer, or where it takes long a stream that will have it, so that heartbeats keep the connection open: the SDK
+ * begins a stream when the server has something to say, and a tool may be silent for longer than CloudFront is patient.
+ */
+async function patiently({ headers }: Request, answer: Promise<Response>): Promise<Response> {
+  if (!headers.get('accept')?.includes('text/event-stream')) return answer;
+  let patience: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<undefined>((resolve) => {
+    patience = setTimeout(() => resolve(undefined), PATIENCE_MILLISECONDS);
+  });
+  const early = await Promise.race([answer, late]).finally(() => clearTimeout(patience));
+  return early ?? new Response(streamOf(withHeartbeats(answer)), { headers: sseHeaders });
+}
+
+async function* withHeartbeats(answer: Promise<Response>): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+  for (;;) {
+    yield bytes(HEARTBEAT);
+    let quiet: ReturnType<typeof setTimeout> | undefined;
+    const beat = new Promise<undefined>((resolve) => {
+      quiet = setTimeout(() => resolve(undefined), HEARTBEAT_MILLISECONDS);
+    });
+    const response = await Promise.race([answer, beat]).finally(() => clearTimeout(quiet));
+    if (!response) continue;
+    for await (const message of messagesIn(response)) yield bytes(sseEvent(message));
+    return;
   }
 }
 

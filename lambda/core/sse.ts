@@ -4,6 +4,9 @@
 export const HEARTBEAT = ': keep-alive\n\n';
 export const HEARTBEAT_MILLISECONDS = 15_000;
 
+/** A call that has said nothing for so long is answered as a stream, so that it has heartbeats. */
+export const PATIENCE_MILLISECONDS = 10_000;
+
 /**
  * How soon a client asks again for what follows a question (the longer its user has thought, the less often), and for the
  * rest of a stream that broke off.
