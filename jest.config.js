@@ -3,6 +3,8 @@ const esmOnly = ['jose', 'oauth4webapi', 'request-filtering-agent'];
 
 export default {
   testEnvironment: 'node',
+  // Most tests wait for other processes, so one worker leaves half of a small machine idle.
+  maxWorkers: '100%',
   testMatch: ['<rootDir>/test/**/*.test.ts'],
   transform: {
     '^.+\\.(ts|js)$': [

@@ -239,7 +239,7 @@ test('shows what lambda/server.ts throws when it is loaded', async () => {
   const project = copyOfProject();
   const server = join(project, 'lambda', 'server.ts');
   writeFileSync(server, `${readFileSync(server, 'utf8')}\nthrow new RangeError('not today');\n`);
-  expectMistake(await new Start({ project }).ended(), /^Mcp\w+ does not load: RangeError: not today$/m);
+  expectMistake(await new Start({ project }).ended(), /^(Mcp|Worker)\w+ does not load: RangeError: not today$/m);
 });
 
 describe('a change of the sources', () => {

@@ -58,7 +58,7 @@ async function callEveryTool({ access_token }: Tokens): Promise<void> {
   const listed = await send({ jsonrpc: '2.0', id: 1, method: 'tools/list' });
   const names = Array.from(listed.matchAll(/"name":"(\w+)"/g), ([, name]) => name!);
   expect(names.length).toBeGreaterThanOrEqual(5);
-  const input = { name: 'diary', text: 'nobody-is-to-read-this', steps: 1 };
+  const input = { name: 'diary', text: 'nobody-is-to-read-this', steps: 1, minutes: 0.01 };
   for (const name of new Set(names)) await send(callTool(name, input));
   for (const name of ['no_such_tool', 'note']) await send(callTool(name, { wrong: 'nobody-is-to-read-this' }));
 }
