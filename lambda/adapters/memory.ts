@@ -45,6 +45,7 @@ export type MemoryStores = {
   state: StateStore;
 };
 
+type KeptRun = { run: Run; request: string; answers: Map<string, string>; events: Map<number, RunEvent> };
 type Leased = SealedTokens & { leaseOwner?: string; leaseUntil?: number };
 
 export function memoryStores(): MemoryStores {
@@ -63,7 +64,7 @@ export function memoryStores(): MemoryStores {
   const entries = new Map<string, Entry>();
   const changes = new Map<string, PublishedChange[]>();
   const listeners = new Map<string, string>();
-  const runs = new Map<string, { run: Run; request: string; answers: Map<string, string>; events: RunEvent[] }>();
+  const runs = new Map<string, KeptRun>();
 
   const runName = (grant: string, id: string) => `${grant}\n${id}`;
   const sessionName = (grant: string, name: string) => `${grant}\n${name}`;
@@ -252,7 +253,7 @@ export function memoryStores(): MemoryStores {
 
     runs: {
       async createRun(run, request) {
-        runs.set(runName(run.grant, run.id), { run: copy(run), request, answers: new Map(), events: [] });
+        runs.set(runName(run.grant, run.id), { run: copy(run), request, answers: new Map(), events: new Map() });
       },
       async findRun(grant, id) {
         return copy(runs.get(runName(grant, id))?.run);
@@ -262,7 +263,7 @@ export function memoryStores(): MemoryStores {
       },
       async saveRun(run) {
         const found = runs.get(runName(run.grant, run.id));
-        if (found?.run.version !== run.version - 1) return false;
+        if (!found || (found.run.version !== run.version - 1 && found.run.mark !== run.mark)) return false;
         found.run = copy(run);
         return true;
       },
@@ -274,11 +275,13 @@ export function memoryStores(): MemoryStores {
         runs.get(runName(run.grant, run.id))!.answers.set(name, text);
       },
       async addEvents(run, events) {
-        runs.get(runName(run.grant, run.id))!.events.push(...copy(events));
+        const kept = runs.get(runName(run.grant, run.id))!.events;
+        for (const event of copy(events)) kept.set(event.number, event);
       },
       async eventsAfter(run, number) {
-        const events = runs.get(runName(run.grant, run.id))?.events ?? [];
-        return copy(events.filter((event) => event.number > number));
+        const events = runs.get(runName(run.grant, run.id))?.events.values() ?? [];
+        const after = [...events].filter((event) => event.number > number);
+        return copy(after.toSorted((a, b) => a.number - b.number));
       },
     },
 

@@ -16,6 +16,8 @@ export type Run = {
   status: 'running' | 'asking' | 'done' | 'cancelled';
   /** Counts the writes: whoever saves must have read the version before. */
   version: number;
+  /** Tells this write from others of the same version: the store may be sent it twice, when its first answer is lost. */
+  mark: string;
   /** Ids of the requests; several in a batch. */
   requests: RequestId[];
   /** Those of them that have been answered. They are not made again. */
@@ -50,13 +52,16 @@ export interface RunStore {
   findRun(grant: string, id: string): Promise<Run | undefined>;
   /** Runs of a grant that have not been deleted yet. */
   runsOf(grant: string): Promise<Run[]>;
-  /** Writes the run if the one before it (`version - 1`) still stands there; else does nothing and answers false. */
+  /**
+   * Writes the run if the one before it (`version - 1`) still stands there, or it itself; else does nothing and answers
+   * false.
+   */
   saveRun(run: Run): Promise<boolean>;
   /** The request, and the answers to its questions by the names they were stored under. */
   recallRun(run: Run): Promise<{ request: string; answers: Map<string, string> }>;
   /** Stores an answer, which may be large, under a name of its own. */
   addAnswer(run: Run, name: string, text: string): Promise<void>;
-  /** Adds events that follow on those that are there. Only the process at work does. */
+  /** Adds events, in place of those that have their numbers. Only the process at work does. */
   addEvents(run: Run, events: RunEvent[]): Promise<void>;
   /** The events with higher numbers, in order. */
   eventsAfter(run: Run, number: number): Promise<RunEvent[]>;
@@ -77,6 +82,7 @@ export function newRun(
     kind,
     status: 'running',
     version: 1,
+    mark: randomId(),
     requests,
     answered: [],
     events: 0,
@@ -104,6 +110,7 @@ export const next = (run: Run, now: number, change: Partial<Run>): Run => ({
   ...run,
   ...change,
   version: run.version + 1,
+  mark: randomId(),
   updatedAt: now,
 });
 

@@ -1,6 +1,7 @@
 import type { MemoryStores } from '../../lambda/adapters/memory.ts';
 import type { Grant } from '../../lambda/core/grant.ts';
-import { CURRENT, type ImportedSession, type Session } from '../../lambda/core/session.ts';
+import { newRun, next, type Run, type RunEvent } from '../../lambda/core/run.ts';
+import { CURRENT, type ImportedSession, MOST_SUBSCRIPTIONS, type Session } from '../../lambda/core/session.ts';
 import { adapters } from './stores.ts';
 
 const now = 1_800_000_000;
@@ -48,6 +49,14 @@ const anImport = (change: Partial<ImportedSession> = {}): ImportedSession => ({
 /** The session that an imported one goes on as. */
 const goingOn = ({ id, user, startedAt, initialize }: ImportedSession) =>
   aSession({ id, user, startedAt, initialize, grant: fresh('grant') });
+
+const aRun = (grant = fresh('grant')): Run => newRun(grant, 'session-of-ada', 'stream', [1, 'two'], now, 600);
+
+const events = (from: number, to: number): RunEvent[] =>
+  Array.from({ length: to - from + 1 }, (_, index) => ({ number: from + index, message: { event: from + index } }));
+
+/** Characters of one to four bytes, so that any cut of the bytes falls into one of them. */
+const textOf = (megabytes: number) => 'aé€𝄞'.repeat((megabytes * 1024 * 1024) / 10);
 
 const created = (grant: Grant) => ({
   grant,
@@ -178,6 +187,205 @@ describe.each(adapters)('the stores in %s', (_name, open) => {
       const attempts = [goingOn(missing), goingOn(expired), { ...goingOn(taken), user: fresh('user') }, session];
       for (const attempt of attempts) expect(await stores.sessions.takeUp(attempt, now)).toBe(false);
       expect(await stores.sessions.findImported(taken.user, taken.id)).toEqual(taken);
+    });
+
+    test('what its client wants is kept with a session, and nothing else of it changes', async () => {
+      const session = aSession({ grant: fresh('grant') });
+      await stores.sessions.start(session, now);
+      const noted = async () => (await stores.sessions.find(session.grant, session.id)).stored;
+      await stores.sessions.note(session, { logLevel: 'error' }, now);
+      expect(await noted()).toEqual({ ...session, logLevel: 'error' });
+      await stores.sessions.note(session, { subscribed: 'a:1' }, now);
+      await stores.sessions.note(session, { subscribed: 'a:2' }, now);
+      await stores.sessions.note(session, { subscribed: 'a:2' }, now);
+      await stores.sessions.note(session, { logLevel: 'debug' }, now);
+      expect(await noted()).toEqual({ ...session, logLevel: 'debug', subscriptions: new Set(['a:1', 'a:2']) });
+      await stores.sessions.note(session, { unsubscribed: 'a:1' }, now);
+      await stores.sessions.note(session, { unsubscribed: 'a:3' }, now);
+      expect(await noted()).toEqual({ ...session, logLevel: 'debug', subscriptions: new Set(['a:2']) });
+      await stores.sessions.note(session, { unsubscribed: 'a:2' }, now);
+      expect(await noted()).toEqual({ ...session, logLevel: 'debug' });
+    });
+
+    test('two wishes at once are both kept', async () => {
+      const session = aSession({ grant: fresh('grant') });
+      await stores.sessions.start(session, now);
+      const uris = Array.from({ length: 10 }, (_, index) => `a:${index}`);
+      await Promise.all(uris.map((subscribed) => stores.sessions.note(session, { subscribed }, now)));
+      const { stored } = await stores.sessions.find(session.grant, session.id);
+      expect(stored).toMatchObject({ subscriptions: new Set(uris) });
+    });
+
+    test('a session that has ended, has expired or is unknown keeps no wish', async () => {
+      const session = aSession({ grant: fresh('grant') });
+      await stores.sessions.note(session, { logLevel: 'error' }, now);
+      expect((await stores.sessions.find(session.grant, session.id)).stored).toBeUndefined();
+      await stores.sessions.start(session, now);
+      await stores.sessions.note(session, { logLevel: 'error' }, session.expiresAt);
+      expect((await stores.sessions.find(session.grant, session.id)).stored).toEqual(session);
+      await stores.sessions.end(session.grant, session.id, now + 1);
+      await stores.sessions.note(session, { logLevel: 'error' }, now + 2);
+      expect((await stores.sessions.find(session.grant, session.id)).stored).toEqual({ ...session, endedAt: now + 1 });
+    });
+
+    test('a session keeps no more subscriptions than fit into it', async () => {
+      const session = aSession({ grant: fresh('grant') });
+      await stores.sessions.start(session, now);
+      for (let index = 0; index <= MOST_SUBSCRIPTIONS; index++) {
+        await stores.sessions.note(session, { subscribed: `a:${index}` }, now);
+      }
+      const { stored } = await stores.sessions.find(session.grant, session.id);
+      expect((stored as Session).subscriptions?.size).toBe(MOST_SUBSCRIPTIONS);
+      expect((stored as Session).subscriptions).not.toContain(`a:${MOST_SUBSCRIPTIONS}`);
+    });
+  });
+
+  describe('runs', () => {
+    test('a run is found in its grant alone, as it was written, whether or not it has expired', async () => {
+      const run: Run = {
+        ...aRun(),
+        open: ['0'],
+        answers: { 1: 'name' },
+        message: 'half done',
+        runner: 'r',
+        leaseUntil: 1,
+      };
+      await stores.runs.createRun(run, 'the request');
+      expect(await stores.runs.findRun(run.grant, run.id)).toEqual(run);
+      expect(await stores.runs.findRun(fresh('grant'), run.id)).toBeUndefined();
+      expect(await stores.runs.findRun(run.grant, 'unknown')).toBeUndefined();
+      const expired = { ...aRun(), expiresAt: 1 };
+      await stores.runs.createRun(expired, 'the request');
+      expect(await stores.runs.findRun(expired.grant, expired.id)).toEqual(expired);
+    });
+
+    test('what is undefined in a run is not there when it is read again', async () => {
+      const run: Run = { ...aRun(), runner: 'r', leaseUntil: 1 };
+      await stores.runs.createRun(run, '');
+      const free = next(run, now, { runner: undefined, leaseUntil: undefined });
+      expect(await stores.runs.saveRun(free)).toBe(true);
+      expect(await stores.runs.findRun(run.grant, run.id)).toEqual(free);
+    });
+
+    test('of many that save at once, each having read the same version, one does', async () => {
+      const run = aRun();
+      await stores.runs.createRun(run, '');
+      const saves = Array.from({ length: 10 }, (_, index) => next(run, now, { message: `${index}` }));
+      const saved = await Promise.all(saves.map((each) => stores.runs.saveRun(each)));
+      expect(saved.filter(Boolean)).toHaveLength(1);
+      expect(await stores.runs.findRun(run.grant, run.id)).toEqual(saves[saved.indexOf(true)]);
+      expect(await stores.runs.saveRun(next(run, now, { message: 'late' }))).toBe(false);
+    });
+
+    test('a save whose answer was lost, and that is sent again, has been done', async () => {
+      const run = aRun();
+      await stores.runs.createRun(run, '');
+      await stores.runs.createRun(run, '');
+      const saved = next(run, now, { status: 'asking' });
+      expect(await stores.runs.saveRun(saved)).toBe(true);
+      expect(await stores.runs.saveRun(saved)).toBe(true);
+      const followed = next(saved, now, { status: 'done' });
+      expect(await stores.runs.saveRun(followed)).toBe(true);
+      expect(await stores.runs.saveRun(saved)).toBe(false);
+      expect(await stores.runs.findRun(run.grant, run.id)).toEqual(followed);
+    });
+
+    test('an unknown run is not saved', async () => {
+      const run = aRun();
+      expect(await stores.runs.saveRun(next(run, now, {}))).toBe(false);
+      expect(await stores.runs.findRun(run.grant, run.id)).toBeUndefined();
+    });
+
+    test('all runs of a grant are found, and none of another', async () => {
+      const grant = fresh('grant');
+      const runs = Array.from({ length: 5 }, () => aRun(grant));
+      for (const run of [...runs, aRun()]) await stores.runs.createRun(run, '');
+      const found = await stores.runs.runsOf(grant);
+      expect(found.map(({ id }) => id).toSorted()).toEqual(runs.map(({ id }) => id).toSorted());
+      expect(await stores.runs.runsOf(fresh('grant'))).toEqual([]);
+    });
+
+    test('all runs of a grant are found where they are more than fit into one answer of the store', async () => {
+      const grant = fresh('grant');
+      const runs = Array.from({ length: 8 }, () => ({ ...aRun(grant), message: 'x'.repeat(200_000) }));
+      for (const run of runs) await stores.runs.createRun(run, '');
+      expect(await stores.runs.runsOf(grant)).toHaveLength(8);
+    });
+
+    test.each([0, 1, 4])('a request and answers of %i MB come back as they were', async (megabytes) => {
+      const [run, other] = [aRun(), aRun()];
+      const text = textOf(megabytes);
+      await stores.runs.createRun(run, text);
+      await stores.runs.createRun(other, 'another request');
+      expect(await stores.runs.recallRun(run)).toEqual({ request: text, answers: new Map() });
+      await stores.runs.addAnswer(run, 'first', `1${text}`);
+      await stores.runs.addAnswer(run, 'second', '{}');
+      await stores.runs.addAnswer(other, 'first', 'of another run');
+      const { request, answers } = await stores.runs.recallRun(run);
+      expect(request === text).toBe(true);
+      expect([...answers.keys()].toSorted()).toEqual(['first', 'second']);
+      expect(answers.get('first') === `1${text}`).toBe(true);
+      expect(answers.get('second')).toBe('{}');
+    });
+
+    test('events come in order, after any number, however they were added', async () => {
+      const run = aRun();
+      await stores.runs.createRun(run, '');
+      expect(await stores.runs.eventsAfter(run, 0)).toEqual([]);
+      for (const [from, to] of [
+        [1, 1],
+        [2, 9],
+        [10, 99],
+        [100, 101],
+      ] as const) {
+        await stores.runs.addEvents(run, events(from, to));
+      }
+      for (const after of [0, 1, 2, 8, 9, 10, 50, 99, 100]) {
+        expect(await stores.runs.eventsAfter(run, after)).toEqual(events(after + 1, 101));
+      }
+      expect(await stores.runs.eventsAfter(run, 101)).toEqual([]);
+      expect(await stores.runs.eventsAfter(aRun(run.grant), 0)).toEqual([]);
+    });
+
+    test('events that are added again are there once', async () => {
+      const run = aRun();
+      await stores.runs.createRun(run, '');
+      await stores.runs.addEvents(run, events(1, 2));
+      await stores.runs.addEvents(run, events(1, 2));
+      await stores.runs.addEvents(run, events(5, 6));
+      await stores.runs.addEvents(run, events(2, 7));
+      expect(await stores.runs.eventsAfter(run, 0)).toEqual(events(1, 7));
+      expect(await stores.runs.eventsAfter(run, 1)).toEqual(events(2, 7));
+    });
+
+    test.each([1, 5_000_000])('an event takes the place of one that was longer by %i', async (length) => {
+      const run = aRun();
+      await stores.runs.createRun(run, '');
+      await stores.runs.addEvents(run, [{ number: 1, message: 'x'.repeat(length) }]);
+      await stores.runs.addEvents(run, [{ number: 1, message: '' }]);
+      expect(await stores.runs.eventsAfter(run, 0)).toEqual([{ number: 1, message: '' }]);
+    });
+
+    test.each([1, 4])('events of %i MB come back as they were, between small ones', async (megabytes) => {
+      const run = aRun();
+      await stores.runs.createRun(run, '');
+      const large = { number: 2, message: { text: textOf(megabytes) } };
+      const all = [...events(1, 1), large, ...events(3, 3)];
+      await stores.runs.addEvents(run, all.slice(0, 2));
+      await stores.runs.addEvents(run, all.slice(2));
+      const found = await stores.runs.eventsAfter(run, 0);
+      expect(found.map(({ number }) => number)).toEqual([1, 2, 3]);
+      expect((found[1]!.message as { text: string }).text === large.message.text).toBe(true);
+      expect(await stores.runs.eventsAfter(run, 2)).toEqual(events(3, 3));
+    });
+
+    test('who reads events does not read the answers, nor the other way round', async () => {
+      const run = aRun();
+      await stores.runs.createRun(run, 'request');
+      await stores.runs.addEvents(run, events(1, 1));
+      await stores.runs.addAnswer(run, 'name', 'answer');
+      expect(await stores.runs.eventsAfter(run, 0)).toEqual(events(1, 1));
+      expect(await stores.runs.recallRun(run)).toEqual({ request: 'request', answers: new Map([['name', 'answer']]) });
     });
   });
 

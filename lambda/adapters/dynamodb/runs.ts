@@ -15,8 +15,7 @@ const AFTER_EVENTS = 'F';
 /** Sorts behind every part of the text before it. */
 const BEHIND_PARTS = '~';
 
-const FIRST_WRITE = 'attribute_not_exists(pk)';
-const THE_VERSION_BEFORE = 'version = :before';
+const THE_VERSION_BEFORE_OR_THIS_WRITE = 'version = :before OR mark = :mark';
 
 type TextItem = { sk: string; text: Uint8Array; parts: number };
 
@@ -29,7 +28,10 @@ export function dynamoRunStore({ client: dynamodb, name: TableName }: Table): Ru
     ttl: run.expiresAt,
   });
 
-  /** The parts of a text are written in any order; a text whose parts are not all there is not there. */
+  /**
+   * The parts of a text are written in any order; a text whose parts are not all there is not there. What is left of a
+   * longer text under the same name is told by its number of parts.
+   */
   async function putText(run: Run, name: string, text: string): Promise<void> {
     const data = bytes(text);
     const count = Math.max(1, Math.ceil(data.length / LARGEST_PART));
@@ -44,28 +46,35 @@ export function dynamoRunStore({ client: dynamodb, name: TableName }: Table): Ru
     await Promise.all(parts.map((Item) => reaching(dynamodb.send(new PutCommand({ TableName, Item })))));
   }
 
-  /** The texts whose names are in the range, by name. */
-  async function texts(run: Run, from: string, to: string): Promise<Map<string, string>> {
-    const items: TextItem[] = [];
+  /** All items of a partition, or those whose sort keys are in the range. */
+  async function query(pk: string, range?: [from: string, to: string]): Promise<Record<string, unknown>[]> {
+    const items: Record<string, unknown>[] = [];
     let ExclusiveStartKey: Record<string, unknown> | undefined;
     do {
       const page = await reaching(
         dynamodb.send(
           new QueryCommand({
             TableName,
-            KeyConditionExpression: 'pk = :pk AND sk BETWEEN :from AND :to',
-            ExpressionAttributeValues: { ':pk': partition.runTexts(run.grant, run.id), ':from': from, ':to': to },
+            KeyConditionExpression: range ? 'pk = :pk AND sk BETWEEN :from AND :to' : 'pk = :pk',
+            ExpressionAttributeValues: { ':pk': pk, ...(range && { ':from': range[0], ':to': range[1] }) },
             ConsistentRead: true,
             ExclusiveStartKey,
           }),
         ),
       );
-      items.push(...((page.Items ?? []) as TextItem[]));
+      items.push(...(page.Items ?? []));
       ExclusiveStartKey = page.LastEvaluatedKey;
     } while (ExclusiveStartKey);
+    return items;
+  }
+
+  /** The texts whose names are in the range, by name. */
+  async function texts(run: Run, from: string, to: string): Promise<Map<string, string>> {
+    const items = (await query(partition.runTexts(run.grant, run.id), [from, to])) as TextItem[];
     const byName = Map.groupBy(items, ({ sk }) => sk.slice(0, sk.lastIndexOf('#')));
     return new Map(
       [...byName]
+        .map(([name, found]) => [name, found.filter(({ parts }) => parts === found[0]!.parts)] as const)
         .filter(([, parts]) => parts.length === parts[0]!.parts)
         .map(([name, parts]) => [name, new TextDecoder().decode(Buffer.concat(parts.map(({ text }) => text)))]),
     );
@@ -74,7 +83,7 @@ export function dynamoRunStore({ client: dynamodb, name: TableName }: Table): Ru
   return {
     async createRun(run, request) {
       await putText(run, REQUEST, request);
-      await reaching(dynamodb.send(new PutCommand({ TableName, Item: record(run), ConditionExpression: FIRST_WRITE })));
+      await reaching(dynamodb.send(new PutCommand({ TableName, Item: record(run) })));
     },
 
     async findRun(grant, id) {
@@ -84,17 +93,7 @@ export function dynamoRunStore({ client: dynamodb, name: TableName }: Table): Ru
     },
 
     async runsOf(grant) {
-      const { Items = [] } = await reaching(
-        dynamodb.send(
-          new QueryCommand({
-            TableName,
-            KeyConditionExpression: 'pk = :pk',
-            ExpressionAttributeValues: { ':pk': partition.runs(grant) },
-            ConsistentRead: true,
-          }),
-        ),
-      );
-      return Items.map((item) => domain<Run>(item));
+      return (await query(partition.runs(grant))).map((item) => domain<Run>(item));
     },
 
     saveRun: (run) =>
@@ -103,8 +102,8 @@ export function dynamoRunStore({ client: dynamodb, name: TableName }: Table): Ru
           new PutCommand({
             TableName,
             Item: record(run),
-            ConditionExpression: THE_VERSION_BEFORE,
-            ExpressionAttributeValues: { ':before': run.version - 1 },
+            ConditionExpression: THE_VERSION_BEFORE_OR_THIS_WRITE,
+            ExpressionAttributeValues: { ':before': run.version - 1, ':mark': run.mark },
           }),
         ),
       ),
@@ -126,7 +125,8 @@ export function dynamoRunStore({ client: dynamodb, name: TableName }: Table): Ru
     async eventsAfter(run, number) {
       const found = await texts(run, eventsKey(number + 1), AFTER_EVENTS);
       const events = [...found.values()].flatMap((text) => JSON.parse(text) as RunEvent[]);
-      return events.filter((event) => event.number > number);
+      const byNumber = new Map(events.map((event) => [event.number, event]));
+      return [...byNumber.values()].filter((event) => event.number > number).toSorted((a, b) => a.number - b.number);
     },
   };
 }
