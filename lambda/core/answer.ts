@@ -1,4 +1,4 @@
-import type { JSONRPCResponse, RequestId } from '@modelcontextprotocol/server';
+import type { RequestId } from '@modelcontextprotocol/server';
 import type { Caller } from './caller.ts';
 import type { Context } from './context.ts';
 import type { Run } from './run.ts';
@@ -14,12 +14,12 @@ export type Exchange = {
   context: Omit<Context, 'long'>;
   /** Whether this is the worker, which does what takes long itself. */
   isWorker?: true;
-  /** Answered in place of what the SDK makes of the call. */
-  instead?: Partial<Pick<JSONRPCResponse & { result: object; error: object }, 'result' | 'error'>>;
+  /** Answered in place of what the SDK makes of a call, by the call's id. */
+  instead?: Map<RequestId, { result: object } | { error: object }>;
   /** Set while changes that the server has told of are stored: its answers wait for that. */
   published?: Promise<void>;
-  /** Whether the client's stream can be handed over to a run. */
-  canHold?: () => boolean;
+  /** Keeps the client's stream free to be handed over to a run, if that can still be done. */
+  reserve?: () => boolean;
   /**
    * Sends the client what comes of a run, and ends this one.
    * @param as the request that the outcome answers

@@ -1,7 +1,7 @@
 import type { JSONRPCMessage, JSONRPCResponse, RequestId } from '@modelcontextprotocol/server';
 import { bytes, randomId } from './digest.ts';
 import { Outage } from './outage.ts';
-import { lease, next, type Run, type RunEvent, type RunStore } from './run.ts';
+import { interrupted, lease, next, type Run, type RunEvent, type RunStore } from './run.ts';
 import type { Outgoing, QuestionAnswer } from './session-transport.ts';
 import {
   ASK_AGAIN_MILLISECONDS,
@@ -72,6 +72,9 @@ export class Delivery {
   #gathering: ReturnType<typeof setTimeout> | undefined;
   #asking: ReturnType<typeof setTimeout> | undefined;
   readonly #timers: ReturnType<typeof setTimeout>[] = [];
+  #isReserved = false;
+  /** Set when the run has stopped for a question: what comes after that is said again by whoever goes on. */
+  #stopped = false;
   #over = false;
 
   /**
@@ -138,7 +141,7 @@ export class Delivery {
 
   /** Answers as a stream from now on. */
   stream(): void {
-    if (this.#kept || this.#over) return;
+    if (this.#kept || this.#over || this.#isReserved) return;
     this.#kept = this.#keep();
     const body = new ReadableStream<Uint8Array>({
       start: (controller) => {
@@ -159,7 +162,7 @@ export class Delivery {
   /** Ends the client's stream, though the run goes on: the client comes back for the rest. */
   endClient(): void {
     this.stream();
-    this.#write(() => '', { last: true });
+    void this.#kept?.then((isKept) => isKept && this.#close());
   }
 
   /** Answers whatever has not been answered, for a server that cannot. */
@@ -174,9 +177,10 @@ export class Delivery {
     await this.#end();
   }
 
-  /** Whether the client has heard nothing yet. */
-  canHandOver(): boolean {
-    return !this.#kept && !this.#over;
+  /** Keeps the answer for a run that the client will be given over to, if it has heard nothing yet. */
+  reserve(): boolean {
+    this.#isReserved ||= !this.#kept && !this.#over;
+    return this.#isReserved;
   }
 
   /** Gives the client over to another run. */
@@ -197,10 +201,11 @@ export class Delivery {
 
   #emit(message: JSONRPCMessage): void {
     this.stream();
+    if (!this.#kept) return;
     const event = { number: ++this.#events, message };
     this.#unsaved.push(event);
     this.#write((isKept) => sseEvent(message, isKept ? { run: this.#run.id, number: event.number } : undefined));
-    this.#gathering ??= setTimeout(() => this.#save(() => this.#flush()), GATHER_MILLISECONDS);
+    this.#gathering ??= setTimeout(() => this.#save(async () => void (await this.#flush())), GATHER_MILLISECONDS);
   }
 
   #ask(number: number, message: JSONRPCMessage, of: RequestId | undefined): void {
@@ -228,53 +233,68 @@ export class Delivery {
     for (const [number, question] of fresh) this.#asked.set(number, question);
     const events = fresh.map(([, { message }]) => ({ number: ++this.#events, message }));
     this.#unsaved.push(...events);
+    const stored = this.#storeQuestions(fresh, events);
+    // The client hears of a question when an answer would be taken, and of what is said meanwhile after that.
+    this.#write(async () => ((await stored) ? events.map((event) => this.#questionEvent(event)).join('') : ''));
+    if (!(await stored) || !this.#stopped) return;
+    this.#close();
+    await this.#end();
+  }
+
+  #questionEvent({ number, message }: RunEvent): string {
+    return sseEvent(message, { run: this.#run.id, number, retryMilliseconds: ASK_AGAIN_MILLISECONDS.least });
+  }
+
+  /** @returns whether the questions may be asked. Those that cannot be stored fail. */
+  async #storeQuestions(fresh: [number, Question][], events: RunEvent[]): Promise<boolean> {
     try {
       if (!(await this.#kept)) throw new Outage('The session table', new Error('the stream could not be stored'));
-      await this.#flush();
-      const stops = () => {
-        const waited = new Set([...this.#asked.values()].map(({ of }) => of));
-        return [...this.#waiting].every((id) => waited.has(id));
-      };
+      if (!(await this.#flush())) return false;
       const saved = await this.#update(() => ({
         open: [...this.#asked.values()].map(({ name }) => name),
-        ...(stops() && { status: 'asking', runner: undefined, leaseUntil: undefined }),
+        ...(this.#stops() && { status: 'asking', runner: undefined, leaseUntil: undefined }),
       }));
-      if (!saved) return;
+      this.#stopped = saved && this.#run.status === 'asking';
+      return saved;
     } catch (error) {
-      if (!(error instanceof Outage)) throw error;
-      this.#parts.log('question_not_asked', { message: error.message, cause: String(error.cause) });
+      this.#log('question_not_asked', error);
+      this.#unsaved = this.#unsaved.filter((event) => !events.includes(event));
+      const message = error instanceof Outage ? `: ${error.message}` : '';
       for (const [number] of fresh) {
         this.#asked.delete(number);
-        this.#asker?.answer(number, {
-          error: { code: -32603, message: `The question could not be asked: ${error.message}` },
-        });
+        this.#asker?.answer(number, { error: { code: -32603, message: `The question could not be asked${message}` } });
       }
-      return;
+      return false;
     }
-    const last = this.#run.status === 'asking';
-    const text = events.map(({ number, message }) =>
-      sseEvent(message, { run: this.#run.id, number, retryMilliseconds: ASK_AGAIN_MILLISECONDS.least }),
-    );
-    this.#write(() => text.join(''), { last });
-    if (last) await this.#end();
+  }
+
+  /** Whether all requests wait for answers, but for those whose own answers are stored. */
+  #stops(): boolean {
+    const waited = new Set([...this.#asked.values()].map(({ of }) => of));
+    return this.#run.requests.every((id) => waited.has(id) || this.#run.answered.includes(id));
   }
 
   #finish(): void {
     if (this.#kept) {
-      this.#write(() => '', { last: true });
+      this.#close();
       this.#save(async () => {
-        await this.#flush();
-        if (await this.#kept) await this.#update(() => ({ status: 'done', runner: undefined, leaseUntil: undefined }));
+        if (!this.#stopped && (await this.#flush()) && (await this.#kept)) {
+          await this.#update(() => ({ status: 'done', runner: undefined, leaseUntil: undefined }));
+        }
       });
     }
     this.#over = true;
     this.#save(() => this.#end());
   }
 
-  /** Nobody waits for the answer any more. */
-  #cancel(): void {
+  /** Somebody else has the run: it was cancelled, or this process has been taken for dead, and the client told so. */
+  #lose(found: Run | undefined): void {
+    this.#over = true;
     this.#asker?.cancel(this.#waiting);
-    this.#write(() => '', { last: true });
+    if (found?.status !== 'cancelled') {
+      for (const id of this.#waiting) this.#write(() => sseEvent(interrupted(id)));
+    }
+    this.#close();
     this.#save(() => this.#end());
   }
 
@@ -283,44 +303,64 @@ export class Delivery {
     for (const timer of this.#timers) clearTimeout(timer);
     clearTimeout(this.#gathering);
     clearTimeout(this.#asking);
-    await this.#asker?.close();
-    await this.#writing;
-    this.#resolveDone();
+    try {
+      await this.#asker?.close();
+    } finally {
+      await this.#writing;
+      this.#resolveDone();
+    }
   }
 
+  /** Whatever keeps the stream from being stored, its client is there and is told what it has asked for. */
   async #keep(): Promise<boolean> {
-    const { store, now, log } = this.#parts;
+    const { store, now } = this.#parts;
     this.#run = { ...this.#run, ...lease(this.#runner, now()) };
     try {
       await store.createRun(this.#run, this.#request());
       return true;
     } catch (error) {
-      if (!(error instanceof Outage)) throw error;
-      log('stream_not_kept', { message: error.message, cause: String(error.cause) });
+      this.#log('stream_not_kept', error);
       return false;
     }
   }
 
   #renewLease(): void {
     const renew = async () => {
-      if (!this.#over && (await this.#kept)) await this.#update(() => ({}));
+      if (!this.#over && (await this.#kept) && (await this.#flush())) await this.#update(() => ({}));
     };
     this.#timers.push(setInterval(() => this.#save(renew), RENEW_MILLISECONDS));
   }
 
   /** Does one thing after another with the store. What cannot be stored now, the client has been sent all the same. */
   #save(work: () => Promise<void>): void {
-    this.#saving = this.#saving.then(work).catch((error) => {
-      const cause = error instanceof Outage ? error.cause : error;
-      this.#parts.log('stream_not_kept', { message: String(error), cause: String(cause) });
-    });
+    this.#saving = this.#saving.then(work).catch((error) => this.#log('stream_not_kept', error));
   }
 
-  async #flush(): Promise<void> {
+  #log(event: string, error: unknown): void {
+    const cause = error instanceof Outage ? error.cause : error instanceof Error ? error.stack : undefined;
+    this.#parts.log(event, { message: String(error), cause: String(cause) });
+  }
+
+  /**
+   * Stores what has been said since. Only then does the run say that it was: a process that goes on with it, or gives it
+   * up, finds each event that it counts.
+   *
+   * @returns false when the run is no longer ours
+   */
+  async #flush(): Promise<boolean> {
     clearTimeout(this.#gathering);
     this.#gathering = undefined;
-    if (this.#unsaved.length === 0 || !(await this.#kept)) return;
-    await this.#parts.store.addEvents(this.#run, this.#unsaved.splice(0));
+    if (this.#unsaved.length === 0 || !(await this.#kept)) return true;
+    // A lease that has run out may be another's by now.
+    const { leaseUntil = 0, requests } = this.#run;
+    if (leaseUntil <= this.#parts.now() && !(await this.#update(() => ({})))) return false;
+    const events = [...this.#unsaved];
+    const notified = this.#notified;
+    const answered = requests.filter((id) => !this.#waiting.has(id));
+    await this.#parts.store.addEvents(this.#run, events);
+    this.#unsaved = this.#unsaved.filter((event) => !events.includes(event));
+    this.#run = { ...this.#run, events: events.at(-1)!.number, notified, answered };
+    return true;
   }
 
   /**
@@ -332,9 +372,6 @@ export class Delivery {
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       const changed = next(this.#run, now(), {
         ...lease(this.#run.runner ?? this.#runner, now()),
-        events: this.#events,
-        notified: this.#notified,
-        answered: this.#run.requests.filter((id) => !this.#waiting.has(id)),
         ...change(),
       });
       if (await store.saveRun(changed)) {
@@ -343,7 +380,7 @@ export class Delivery {
       }
       const found = await store.findRun(this.#run.grant, this.#run.id);
       if (found?.status !== 'running' || found.runner !== this.#run.runner) {
-        this.#cancel();
+        this.#lose(found);
         return false;
       }
       await this.#takeAnswers(found);
@@ -353,23 +390,26 @@ export class Delivery {
 
   /** Passes on the answers to questions of a run that did not have to stop for them. */
   async #takeAnswers(found: Run): Promise<void> {
-    const known = this.#run.answers;
-    this.#run = found;
-    const fresh = Object.entries(found.answers).filter(([name]) => !Object.hasOwn(known, name));
-    if (fresh.length === 0) return;
-    const { answers } = await this.#parts.store.recallRun(found);
-    for (const [name, stored] of fresh) {
-      const text = answers.get(stored);
-      if (text === undefined || !this.#asked.delete(Number(name))) continue;
-      this.#asker?.answer(Number(name), JSON.parse(text));
+    const fresh = Object.entries(found.answers).filter(([name]) => !Object.hasOwn(this.#run.answers, name));
+    const stored = fresh.length > 0 ? (await this.#parts.store.recallRun(found)).answers : undefined;
+    const { version, open, answers } = found;
+    this.#run = { ...this.#run, version, open, answers };
+    for (const [name, key] of fresh) {
+      const text = stored?.get(key);
+      if (text !== undefined && this.#asked.delete(Number(name))) this.#asker?.answer(Number(name), JSON.parse(text));
     }
   }
 
-  /** @param text made when it is known whether the store has the stream */
-  #write(text: (isKept: boolean) => string, { last = false } = {}): void {
+  /** @param text made when all before it has been written, and it is known whether the store has the stream */
+  #write(text: (isKept: boolean) => string | Promise<string>): void {
     this.#writing = this.#writing.then(async () => {
-      this.#enqueue(text((await this.#kept) ?? false));
-      if (!last) return;
+      if (!this.#stopped) this.#enqueue(await text((await this.#kept) ?? false));
+    });
+  }
+
+  /** Ends the client's stream behind what has been written. */
+  #close(): void {
+    this.#writing = this.#writing.then(() => {
       this.#client?.close();
       this.#client = undefined;
     });

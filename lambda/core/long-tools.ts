@@ -1,8 +1,10 @@
 import {
   type JSONRPCMessage,
   type JSONRPCRequest,
+  type JSONRPCResponse,
   type McpServer,
   ProtocolError,
+  type RequestId,
   type ServerContext,
 } from '@modelcontextprotocol/server';
 import * as z from 'zod/v4';
@@ -60,29 +62,35 @@ export class LongTools {
 
   async #take(work: () => unknown, ctx: ServerContext, required: boolean): Promise<unknown> {
     const exchange = this.#exchange;
-    if (exchange.isWorker) return this.#do(work);
-    const request = requestOf(exchange, ctx.mcpReq.id);
+    const { id } = ctx.mcpReq;
+    if (exchange.isWorker) return this.#do(id, work);
+    const request = requestOf(exchange, id);
     if (exchange.context.session.era === 'legacy') {
-      return request && exchange.canHold?.() ? this.#hold(request) : this.#do(work);
+      return request && exchange.reserve?.() ? this.#hold(request) : this.#do(id, work);
     }
     if (request && knowsTasks(ctx.mcpReq.envelope)) {
-      exchange.instead = { result: handle(await this.#begin(request)) };
+      this.#answer(id, { result: handle(await this.#begin(request)) });
       return nothing;
     }
-    return this.#do(required ? () => Promise.reject(needsTasks()) : work);
+    return this.#do(id, required ? () => Promise.reject(needsTasks()) : work);
   }
 
   /** Errors of the protocol's own are answered as such, which the SDK would make results of. */
-  async #do(work: () => unknown): Promise<unknown> {
+  async #do(id: RequestId, work: () => unknown): Promise<unknown> {
     try {
       return await work();
     } catch (error) {
       if (error instanceof ProtocolError) {
         const { code, message, data } = error;
-        this.#exchange.instead = { error: { code, message, ...(data !== undefined && { data }) } };
+        this.#answer(id, { error: { code, message, ...(data !== undefined && { data }) } });
       }
       throw error;
     }
+  }
+
+  #answer(id: RequestId, answer: { result: object } | { error: object }): void {
+    this.#exchange.instead ??= new Map();
+    this.#exchange.instead.set(id, answer);
   }
 
   #begin(request: JSONRPCRequest): Promise<Run> {
@@ -106,7 +114,8 @@ export class LongTools {
       async ({ task }, { mcpReq }) => {
         const run = await this.#guarded(this.#tasks.find(this.#exchange, task));
         if (!run) return failed('There is no such task, or it has expired');
-        if (this.#exchange.canHold?.()) return this.#exchange.hold!(run, mcpReq.id, tellHow(run.id)) as never;
+        if (run.status === 'cancelled') return failed('The task was cancelled');
+        if (this.#exchange.reserve?.()) return this.#exchange.hold!(run, mcpReq.id, tellHow(run.id)) as never;
         return failed('Call this tool by itself, not in a batch');
       },
     );
@@ -114,19 +123,22 @@ export class LongTools {
 }
 
 /** The answer that a long tool gives in place of what the SDK has made of its call. */
-export function answerOf({ instead }: Exchange, message: JSONRPCMessage): JSONRPCMessage {
+export function answerOf<M extends JSONRPCMessage>({ instead }: Exchange, message: M): M | JSONRPCResponse {
   if (!instead || !('result' in message)) return message;
-  const { jsonrpc, id } = message;
-  if (instead.error) return { jsonrpc, id, error: instead.error } as JSONRPCMessage;
-  const { _meta } = message.result;
-  return { jsonrpc, id, result: { ...(_meta && { _meta }), ...instead.result } } as JSONRPCMessage;
+  const { jsonrpc, id, result } = message;
+  const answer = instead.get(id);
+  if (!answer) return message;
+  if ('error' in answer) return { jsonrpc, id, ...answer } as JSONRPCResponse;
+  const { _meta } = result;
+  return { jsonrpc, id, result: { ...(_meta && { _meta }), ...answer.result } } as JSONRPCResponse;
 }
 
 const nothing = { content: [] };
 
 const failed = (text: string) => ({ content: [{ type: 'text' as const, text }], isError: true });
 
-const tellHow = (task: string) => ({
+/** What a model is told whose tool takes longer than its client can wait. */
+export const tellHow = (task: string) => ({
   content: [
     {
       type: 'text' as const,

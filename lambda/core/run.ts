@@ -1,4 +1,4 @@
-import type { RequestId } from '@modelcontextprotocol/server';
+import type { JSONRPCErrorResponse, RequestId } from '@modelcontextprotocol/server';
 import { randomId } from './digest.ts';
 
 /**
@@ -9,7 +9,7 @@ import { randomId } from './digest.ts';
 export type Run = {
   id: string;
   grant: string;
-  /** The session whose client made the request. Nobody else's may follow the run or answer its questions. */
+  /** The session whose client made the request. Nobody else may follow a stream or answer its questions. */
   session: string;
   /** Who goes on when all questions are answered: `stream` whoever took in the last answer, `task` the worker. */
   kind: 'stream' | 'task';
@@ -104,6 +104,13 @@ export const isLive = (run: Run | undefined, now: number): run is Run => run !==
 /** Whether the process at work has died. */
 export const isAbandoned = ({ status, leaseUntil = 0 }: Run, now: number): boolean =>
   status === 'running' && leaseUntil <= now;
+
+/** What a request is answered whose process has died. */
+export const interrupted = (id: RequestId): JSONRPCErrorResponse => ({
+  jsonrpc: '2.0',
+  id,
+  error: { code: -32603, message: 'The server stopped while it worked on this. It is not known how far it came' },
+});
 
 /** The run as it is written next. */
 export const next = (run: Run, now: number, change: Partial<Run>): Run => ({

@@ -82,8 +82,12 @@ export class SessionTransport implements Transport {
     if (this.#closed) return;
     if (!('method' in message)) {
       if (message.id === REPLAYED && this.#replayed) this.#replayed();
-      else this.#out({ kind: 'response', message });
-    } else if ('id' in message) {
+      else this.#out({ kind: 'response', message: writable(message) });
+      return;
+    }
+    // What cannot be written fails here, where the tool hears of it.
+    JSON.stringify(message);
+    if ('id' in message) {
       const number = Number(message.id);
       const answer = this.#answers.get(number);
       if (answer) queueMicrotask(() => this.answer(number, answer));
@@ -97,5 +101,20 @@ export class SessionTransport implements Transport {
     if (this.#closed) return;
     this.#closed = true;
     this.onclose?.();
+  }
+}
+
+/** A result that is not JSON (it has a BigInt, or a circle) is an error: its client would wait for ever. */
+function writable(message: JSONRPCResponse): JSONRPCResponse {
+  try {
+    JSON.stringify(message);
+    return message;
+  } catch (error) {
+    const { jsonrpc, id } = message;
+    return {
+      jsonrpc,
+      id,
+      error: { code: -32603, message: `The result cannot be written: ${(error as Error).message}` },
+    };
   }
 }

@@ -16,10 +16,10 @@ import { type Changes, changeIn, isHeard, notificationOf } from './changes.ts';
 import { Delivery, type DeliveryParts } from './delivery.ts';
 import { bytes, randomId } from './digest.ts';
 import { keep, restore } from './kept-request.ts';
-import { answerOf } from './long-tools.ts';
+import { answerOf, tellHow } from './long-tools.ts';
 import { Outage } from './outage.ts';
 import { rpcError } from './rpc-error.ts';
-import { answerQuestion, isAbandoned, isLive, newRun, next, type Run, type RunEvent } from './run.ts';
+import { answerQuestion, interrupted, isAbandoned, isLive, newRun, next, type Run, type RunEvent } from './run.ts';
 import type { Session, SessionNotes } from './session.ts';
 import { type Outgoing, type QuestionAnswer, SessionTransport } from './session-transport.ts';
 import {
@@ -71,15 +71,29 @@ export class Streams {
     if (wrong) return settled(wrong);
     const requests = messages.filter((message) => isJSONRPCRequest(message));
     const responses = messages.filter((message) => isJSONRPCResponse(message));
-    const answered = await Promise.all(responses.map((response) => this.#takeAnswer(exchange, session, response)));
-    const refused = answered.find(({ response }) => response.status !== 202);
-    if (refused && requests.length === 0) return refused;
-    const asked = messages.filter((message) => !isJSONRPCResponse(message));
-    const answer =
-      requests.length > 0
-        ? await this.#run(exchange, session, requests, asked)
-        : await this.#tell(exchange, session, asked as JSONRPCNotification[]);
-    return { ...answer, done: Promise.all([answer.done, ...answered.map(({ done }) => done)]) };
+    const notifications = messages.filter((message) => isJSONRPCNotification(message));
+    const cancelled = notifications.filter(({ method }) => method === 'notifications/cancelled');
+    const told = messages.filter(
+      (each) => !isJSONRPCResponse(each) && !cancelled.includes(each as JSONRPCNotification),
+    );
+    // Whatever becomes of the rest, runs that go on by now have to be waited for.
+    const goingOn: Promise<unknown>[] = [];
+    try {
+      const taken = await Promise.all(
+        responses.map((response) => this.#takeAnswer(exchange, session, response, goingOn)),
+      );
+      const refused = taken.find((answer) => answer !== undefined);
+      for (const { params } of cancelled) await this.#cancel(session, params?.requestId as RequestId | undefined);
+      const answer =
+        requests.length > 0
+          ? await this.#run(exchange, session, requests, told)
+          : await this.#tell(exchange, session, told);
+      const response = requests.length === 0 && refused ? refused : answer.response;
+      return { response, done: Promise.all([answer.done, ...goingOn]) };
+    } catch (error) {
+      await Promise.all(goingOn);
+      throw error;
+    }
   }
 
   /** Goes on with a stream after the event that the client has seen last. */
@@ -88,8 +102,12 @@ export class Streams {
     if (!run) {
       return settled(rpcError(404, -32001, 'Stream not found: it has expired, or is another session’s'));
     }
-    const events = this.#follow(run, number, this.#parts.now() + FOLLOW_SECONDS);
-    return settled(new Response(streamOf(events), { headers: sseHeaders }));
+    const { now, holdSeconds } = this.#parts;
+    const [as] = run.requests;
+    if (run.kind === 'stream' || as === undefined) return streaming(this.#follow(run, number, now() + FOLLOW_SECONDS));
+    // It still waits for the long tool that it called. Having answered a question, it has begun to wait anew.
+    const since = Object.keys(run.answers).length > 0 ? now() : run.createdAt;
+    return streaming(this.#follow(run, number, since + holdSeconds, { session, as, late: tellHow(run.id) }));
   }
 
   async #run(
@@ -101,19 +119,18 @@ export class Streams {
     const { now } = this.#parts;
     const ids = requests.map(({ id }) => id);
     const run = newRun(session.grant, session.id, 'stream', ids, now(), RUN_SECONDS);
-    const isPrimed = versionOf(session) >= '2025-11-25';
-    const delivery = Delivery.begin(this.#parts, run, () => keep(exchange), isPrimed);
-    const notes: Promise<void>[] = [];
+    const delivery = Delivery.begin(this.#parts, run, () => keep(exchange), isPrimed(session));
     const take = (outgoing: Outgoing) => {
-      if (outgoing.kind === 'response') notes.push(...this.#noted(session, requests, outgoing.message));
-      delivery.take(outgoing);
+      // Whoever is told that its wish is known can rely on it with its next request.
+      const noted = outgoing.kind === 'response' ? this.#noted(session, requests, outgoing.message) : undefined;
+      if (noted) void noted.then(() => delivery.take(outgoing));
+      else delivery.take(outgoing);
     };
     const served: Exchange = {
       ...exchange,
-      canHold: () => requests.length === 1 && delivery.canHandOver(),
+      reserve: () => requests.length === 1 && delivery.reserve(),
       hold: (held, as, late) => {
-        const { holdSeconds } = this.#parts;
-        delivery.handOver(this.#follow(held, 0, now() + holdSeconds, { as, late }));
+        delivery.handOver(this.#follow(held, 0, now() + this.#parts.holdSeconds, { session, as, late }));
         return new Promise<never>(() => undefined);
       },
     };
@@ -124,7 +141,7 @@ export class Streams {
       throw error;
     }
     const response = await delivery.response;
-    return { response, done: Promise.all([delivery.done, ...notes]) };
+    return { response, done: delivery.done };
   }
 
   /** Has a server that is built for it take in the messages. */
@@ -148,11 +165,10 @@ export class Streams {
     if (!messages.some((message) => 'method' in message && message.method === 'initialize')) {
       await transport.replay(session);
     }
-    const canComeBack = versionOf(session) >= '2025-11-25';
     transport.deliver(messages, {
       authInfo: authInfo(exchange),
       request,
-      ...(canComeBack && { closeSSEStream: () => delivery.endClient() }),
+      ...(isPrimed(session) && { closeSSEStream: () => delivery.endClient() }),
     });
   }
 
@@ -193,16 +209,15 @@ export class Streams {
   }
 
   /** Notifications are answered by nothing. */
-  async #tell(exchange: Exchange, session: Session, notifications: JSONRPCNotification[]): Promise<Answer> {
-    const cancelled = notifications.filter(({ method }) => method === 'notifications/cancelled');
-    for (const { params } of cancelled) await this.#cancel(session, params?.requestId as RequestId | undefined);
-    if (cancelled.length < notifications.length) {
-      const transport = new SessionTransport(session.id, new Map(), () => undefined);
-      await this.#connect(exchange, transport);
-      await transport.replay(session);
-      transport.deliver(notifications, { authInfo: authInfo(exchange), request: exchange.request });
-    }
-    return accepted();
+  async #tell(exchange: Exchange, session: Session, notifications: JSONRPCMessage[]): Promise<Answer> {
+    if (notifications.length === 0) return accepted();
+    const transport = new SessionTransport(session.id, new Map(), () => undefined);
+    await this.#connect(exchange, transport);
+    await transport.replay(session);
+    transport.deliver(notifications, { authInfo: authInfo(exchange), request: exchange.request });
+    // The SDK passes them on in its own time. Questions that they lead to have nobody to ask.
+    const told = new Promise((resolve) => setTimeout(resolve)).then(() => transport.close());
+    return accepted(told);
   }
 
   /** Ends the run of a request whose client no longer wants it. Whoever is at work on it finds out by its lease. */
@@ -220,42 +235,49 @@ export class Streams {
   }
 
   /** What the server has agreed to and a later process has to know. */
-  #noted(session: Session, requests: JSONRPCRequest[], response: JSONRPCResponse): Promise<void>[] {
+  #noted(session: Session, requests: JSONRPCRequest[], response: JSONRPCResponse): Promise<void> | undefined {
     const request = requests.find(({ id }) => id === response.id);
-    if (!request || !('result' in response)) return [];
-    const notes = notesOf(request);
-    if (!notes) return [];
-    return [
-      this.#parts.note(session, notes).catch((error) => {
-        this.#parts.log('session_note_failed', { message: String(error) });
-      }),
-    ];
+    const notes = request && 'result' in response ? notesOf(request) : undefined;
+    if (!notes) return undefined;
+    return this.#parts.note(session, notes).catch((error) => {
+      this.#parts.log('session_note_failed', { message: String(error) });
+    });
   }
 
-  /** Takes in the client's answer to a question, and goes on with the run if it was the last one. */
-  async #takeAnswer(exchange: Exchange, session: Session, response: JSONRPCResponse): Promise<Answer> {
-    const { store, now } = this.#parts;
+  /**
+   * Takes in the client's answer to a question, and goes on with the run if it was the last one.
+   *
+   * @param goingOn takes the work that has begun
+   * @returns the refusal of an answer that nobody waits for
+   */
+  async #takeAnswer(
+    exchange: Exchange,
+    session: Session,
+    response: JSONRPCResponse,
+    goingOn: Promise<unknown>[],
+  ): Promise<Response | undefined> {
+    const { store, starter, now } = this.#parts;
     const [, id, question] = /^([A-Za-z0-9_-]{22})\.(\d{1,9})$/.exec(String(response.id)) ?? [];
-    let run = id === undefined ? undefined : await this.#find(session, id);
-    if (!run || question === undefined || !isAsked(run, question)) {
-      return settled(rpcError(400, -32600, 'This answers no question of this session, or the question has expired'));
+    let run = id === undefined ? undefined : await store.findRun(session.grant, id);
+    if (!isLive(run, now()) || !mayAnswer(session, run) || question === undefined || !isAsked(run, question)) {
+      return rpcError(400, -32600, 'This answers no question of this session, or the question has expired');
     }
-    if (!run.open.includes(question)) return accepted();
+    if (!run.open.includes(question)) return undefined;
     const name = randomId();
     const { jsonrpc, id: _, ...answer } = response;
     await store.addAnswer(run, name, JSON.stringify(answer));
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       const goesOn = run.status === 'asking';
       const answered = answerQuestion(run, question, name, randomId(), now());
-      if (!answered) return accepted();
+      if (!answered) return undefined;
       if (await store.saveRun(answered)) {
-        if (!goesOn || answered.status !== 'running') return accepted();
-        if (answered.kind === 'stream') return accepted(this.#goOn(exchange, answered));
-        await this.#parts.starter.start({ grant: answered.grant, run: answered.id });
-        return accepted();
+        if (!goesOn || answered.status !== 'running') return undefined;
+        if (answered.kind === 'stream') goingOn.push(this.#goOn(exchange, answered));
+        else await starter.start({ grant: answered.grant, run: answered.id });
+        return undefined;
       }
-      run = await this.#find(session, run.id);
-      if (!run) return accepted();
+      run = await store.findRun(session.grant, run.id);
+      if (!run) return undefined;
     }
     throw new Outage('The session table', new Error(`the run changed ${ATTEMPTS} times during one answer`));
   }
@@ -309,27 +331,42 @@ export class Streams {
     begun: Run,
     after: number,
     until: number,
-    hold?: { as: RequestId; late: object },
+    hold?: { session: Session; as: RequestId; late: object },
   ): AsyncGenerator<Uint8Array<ArrayBuffer>, undefined> {
     const { store, now, log } = this.#parts;
     // A request that waits for an earlier one's run cannot come back for it under the run's own event ids.
-    const isOwn = hold === undefined || begun.requests.includes(hold.as);
+    const isOwn = !hold || (begun.session === hold.session.id && begun.requests.includes(hold.as));
     let quietSince = now();
     let pause = FOLLOW_PAUSE_MILLISECONDS.least;
-    let run = begun;
     let last = after;
     try {
+      if (hold && isOwn && after === 0 && isPrimed(hold.session)) {
+        yield bytes(primingEvent(begun.id, 0, ASK_AGAIN_MILLISECONDS.dropped));
+      }
       for (;;) {
-        for (const { number, message } of await store.eventsAfter(run, last)) {
-          last = number;
-          quietSince = now();
-          const event = isOwn ? sseEvent(message, { run: run.id, number }) : eventFor(hold.as, message, run);
-          if (event !== undefined) yield bytes(event);
+        // The run first: what it says of its events holds for those that are read after it.
+        const found = await store.findRun(begun.grant, begun.id);
+        if (!isLive(found, now())) {
+          if (hold) yield bytes(sseEvent(ended(hold.as, 'The task has expired')));
+          return undefined;
         }
-        const found = await store.findRun(run.grant, run.id);
-        if (!isLive(found, now())) return undefined;
-        run = found.kind === 'stream' && isAbandoned(found, now()) ? await this.#giveUp(found, last) : found;
-        if (last < run.events) continue;
+        const events = await store.eventsAfter(found, last);
+        const newest = events.at(-1)?.number ?? last;
+        const isDead = found.kind === 'stream' && isAbandoned(found, now());
+        const run = isDead ? await this.#giveUp(found, newest) : found;
+        for (const { number, message } of events) {
+          const question = questionIn(message);
+          // It is being asked at this moment: an answer would come too early.
+          if (question !== undefined && number > run.events) break;
+          last = number;
+          const event = isOwn ? sseEvent(message, { run: run.id, number }) : eventFor(hold!.as, message, run);
+          if (event === undefined || (question !== undefined && !isAsked(run, question))) continue;
+          quietSince = now();
+          pause = FOLLOW_PAUSE_MILLISECONDS.least;
+          yield bytes(event);
+        }
+        if (isDead) continue;
+        if (run.status === 'cancelled' && !isOwn) yield bytes(sseEvent(ended(hold!.as, 'The task was cancelled')));
         if (run.status === 'done' || run.status === 'cancelled') return undefined;
         if (isOwn && run.status === 'asking') {
           yield bytes(primingEvent(run.id, last, askAgain(run, now())));
@@ -358,20 +395,16 @@ export class Streams {
     }
   }
 
-  /** Answers the requests of a run whose process has died. How far it came nobody knows, so it is not started over. */
+  /**
+   * Answers the requests of a run whose process has died. How far it came nobody knows, so it is not started over.
+   *
+   * @param last number of the newest event that is stored, or that its client has seen
+   */
   async #giveUp(run: Run, last: number): Promise<Run> {
     const { store, now } = this.#parts;
     const unanswered = run.requests.filter((id) => !run.answered.includes(id));
-    const events: RunEvent[] = unanswered.map((id, index) => ({
-      number: last + 1 + index,
-      message: {
-        jsonrpc: '2.0',
-        id,
-        error: { code: -32603, message: 'The server stopped while it worked on this. It is not known how far it came' },
-      },
-    }));
-    // Whoever else finds the run abandoned adds the same.
-    await store.addEvents(run, events);
+    const events: RunEvent[] = unanswered.map((id, index) => ({ number: last + 1 + index, message: interrupted(id) }));
+    if (events.length > 0) await store.addEvents(run, events);
     const ended = next(run, now(), { status: 'done', events: last + events.length, open: [] });
     return (await store.saveRun(ended)) ? ended : ((await store.findRun(run.grant, run.id)) ?? ended);
   }
@@ -385,11 +418,23 @@ function askAgain({ status, updatedAt }: Run, now: number): number {
 
 /** A message of a run, as an event for another request that waits for it. */
 function eventFor(as: RequestId, message: unknown, { open }: Run): string | undefined {
-  const { method, id } = message as { method?: string; id?: RequestId };
+  const { method } = message as { method?: string };
   if (method === undefined) return sseEvent({ ...(message as object), id: as });
   // What it has asked and nobody has answered is asked once more; what it has reported belongs to the earlier request.
-  return id !== undefined && open.includes(String(id).split('.')[1]!) ? sseEvent(message) : undefined;
+  const question = questionIn(message);
+  return question !== undefined && open.includes(question) ? sseEvent(message) : undefined;
 }
+
+/** The question that an event asks, if it asks one. */
+function questionIn(message: unknown): string | undefined {
+  const { method, id } = message as { method?: string; id?: RequestId };
+  return method === undefined || id === undefined ? undefined : String(id).split('.')[1];
+}
+
+/** The session whose client was asked, or any of the grant that waits for the same long tool. */
+const mayAnswer = (session: Session, run: Run) => run.kind === 'task' || run.session === session.id;
+
+const ended = (id: RequestId, message: string) => ({ jsonrpc: '2.0', id, error: { code: -32603, message } });
 
 const isNotification = (message: unknown) => 'method' in (message as object) && !('id' in (message as object));
 
@@ -446,6 +491,12 @@ const isShort = (uri: unknown): uri is string => typeof uri === 'string' && uri.
 export function authInfo({ caller: { client, scopes, expiresAt }, context }: Exchange): AuthInfo {
   return { token: '', clientId: client, scopes, expiresAt, extra: { context } };
 }
+
+/** Whether the client knows events without data, and comes back for a stream that ends early. */
+const isPrimed = (session: Session) => versionOf(session) >= '2025-11-25';
+
+const streaming = (events: AsyncGenerator<Uint8Array<ArrayBuffer>>): Answer =>
+  settled(new Response(streamOf(events), { headers: sseHeaders }));
 
 const settled = (response: Response): Answer => ({ response, done: Promise.resolve() });
 

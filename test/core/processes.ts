@@ -4,6 +4,7 @@ import type { Caller } from '../../lambda/core/caller.ts';
 import type { Context } from '../../lambda/core/context.ts';
 import { answerMcp, type Endpoint } from '../../lambda/core/endpoint.ts';
 import type { Grant } from '../../lambda/core/grant.ts';
+import { Outage } from '../../lambda/core/outage.ts';
 import { RequestStates } from '../../lambda/core/request-state.ts';
 import { declareScopes } from '../../lambda/core/scopes.ts';
 import { Server } from '../../lambda/core/server.ts';
@@ -21,6 +22,61 @@ type Options = Partial<SessionRules> & {
   createServer: (context: Context) => McpServer;
 };
 
+type Fetch = (url: string | URL, init?: RequestInit) => Promise<Response>;
+
+/** Stands between the processes and their store. @param method as in `runs.saveRun` */
+type Around = <T>(method: string, call: () => Promise<T>, process: Process) => Promise<T>;
+
+/** One process. When it dies, neither its client nor its store hears from it again. */
+export class Process {
+  readonly #death = Promise.withResolvers<never>();
+  readonly #burial = Promise.withResolvers<never>();
+  #isDead = false;
+
+  constructor() {
+    this.#death.promise.catch(() => undefined);
+    this.#burial.promise.catch(() => undefined);
+  }
+
+  die(): void {
+    this.#isDead = true;
+    this.#death.reject(new TypeError('terminated'));
+  }
+
+  /** Lets what a dead process still waits for fail, so that nothing of it is left in the process of the test. */
+  bury(): void {
+    this.die();
+    this.#burial.reject(new Outage('The session table', new Error('this process is dead')));
+  }
+
+  /** What a store answers a process. */
+  async hear<T>(call: () => Promise<T>): Promise<T> {
+    if (this.#isDead) return this.#burial.promise;
+    const answer = await call();
+    return this.#isDead ? this.#burial.promise : answer;
+  }
+
+  /** What others hear of a process: an error once it is dead. */
+  heard<T>(promise: Promise<T>): Promise<T> {
+    return Promise.race([promise, this.#death.promise]);
+  }
+
+  /** An answer that breaks off when the process dies. */
+  cutOff(response: Response): Response {
+    if (!response.body) return response;
+    const reader = response.body.getReader();
+    const body = new ReadableStream<Uint8Array>({
+      pull: async (controller) => {
+        const { value, done } = await this.heard(reader.read());
+        if (done) controller.close();
+        else controller.enqueue(value);
+      },
+      cancel: () => reader.cancel(),
+    });
+    return new Response(body, response);
+  }
+}
+
 /**
  * Processes that share nothing but a store: each request is answered by an endpoint of its own. `fetch` is what a client
  * has of them.
@@ -34,8 +90,11 @@ export class Processes {
   readonly #options: Options;
   readonly #done: Promise<unknown>[] = [];
   readonly #key = crypto.subtle.importKey('raw', new Uint8Array(32), 'AES-GCM', false, ['encrypt', 'decrypt']);
-  /** Called with each request before it is answered: a test may stop a process there, or keep it waiting. */
-  before: (request: Request) => void | Promise<void> = () => undefined;
+  /** Called with each request before it is answered: a test may keep it waiting, or remember its process. */
+  before: (request: Request, process: Process, body: unknown) => void | Promise<void> = () => undefined;
+  around: Around = (_, call) => call();
+  /** What is done with a job. */
+  start: (job: Job) => void | Promise<void> = (job) => void this.work(job);
 
   constructor(options: Options) {
     this.#options = options;
@@ -66,16 +125,18 @@ export class Processes {
   }
 
   /** What a client of this caller fetches with. Each call is another process. */
-  fetchAs(caller: Caller): (url: string | URL, init?: RequestInit) => Promise<Response> {
+  fetchAs(caller: Caller): Fetch {
     return async (url, init) => {
+      const process = new Process();
       const request = new Request(url, init);
-      await this.before(request);
-      const body = request.method === 'POST' ? await request.clone().json() : undefined;
-      const { response, done } = await answerMcp(this.#endpoint(), request, caller);
-      this.#done.push(done);
+      const text = await request.clone().text();
+      const body = text === '' ? undefined : JSON.parse(text);
+      await this.before(request, process, body);
+      const { response, done } = await process.heard(answerMcp(this.#endpoint(process), request, caller));
+      this.#done.push(process.heard(done).catch(ignoreDeath));
       const type = response.headers.get('content-type');
       this.requests.push({ method: request.method, status: response.status, type, body });
-      return response;
+      return process.cutOff(response);
     };
   }
 
@@ -88,15 +149,38 @@ export class Processes {
     while (this.#done.length > 0) await Promise.all(this.#done.splice(0));
   }
 
-  /** A worker begins with a job. */
-  async #work(job: Job): Promise<void> {
-    const { sessions, server, context, log } = this.#endpoint();
+  /** A worker begins with a job. @returns whether it is done with it: AWS Lambda would begin again otherwise */
+  work(job: Job, { process = new Process(), milliseconds = 900_000 } = {}): Promise<boolean> {
+    const { sessions, server, context, log } = this.#endpoint(process);
     const now = () => this.clock.now;
-    await new Worker({ runs: this.stores.runs, sessions, server, context, now, log }).work(job, 900_000);
+    const runs = this.#storesOf(process).runs;
+    const worker = new Worker({ runs, sessions, server, context, now, log });
+    const done = process.heard(worker.work(job, milliseconds)).then(
+      () => true,
+      (error) => {
+        this.log.push({ event: 'worker_failed', details: { error: String(error) } });
+        return false;
+      },
+    );
+    this.#done.push(done);
+    return done;
   }
 
-  #endpoint(): Endpoint {
-    const { stores, clock } = this;
+  #storesOf(process: Process): MemoryStores {
+    const hearing = (name: string, store: object) =>
+      new Proxy(store as Record<string, (...given: unknown[]) => Promise<unknown>>, {
+        get:
+          (methods, method: string) =>
+          (...given: unknown[]) =>
+            process.hear(() => this.around(`${name}.${method}`, () => methods[method]!(...given), process)),
+      });
+    const stores = Object.entries(this.stores).map(([name, store]) => [name, hearing(name, store)]);
+    return Object.fromEntries(stores) as MemoryStores;
+  }
+
+  #endpoint(process: Process): Endpoint {
+    const { clock } = this;
+    const stores = this.#storesOf(process);
     const now = () => clock.now;
     const log = (event: string, details?: Record<string, unknown>) => void this.log.push({ event, details });
     const { createServer: create, ttlSeconds = 24 * 3600, ttlSecondsByGroup, stale = 'renew' } = this.#options;
@@ -108,7 +192,7 @@ export class Processes {
         create,
         runs: stores.runs,
         requestStates,
-        starter: { start: async (job) => void this.#done.push(this.#work(job)) },
+        starter: { start: async (job) => this.start(job) },
         changes: stores.changes,
         listenSeconds: this.#options.listenSeconds ?? 0,
         taskTtlSeconds: 3600,
@@ -124,4 +208,8 @@ export class Processes {
       log,
     };
   }
+}
+
+function ignoreDeath(error: unknown): void {
+  if (!(error instanceof TypeError) || error.message !== 'terminated') throw error;
 }

@@ -1,0 +1,237 @@
+import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
+import { Client as OldClient } from '@modelcontextprotocol/sdk/client/index.js';
+import { StreamableHTTPClientTransport as OldTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
+import {
+  CreateMessageRequestSchema,
+  ElicitRequestSchema,
+  type ElicitResult,
+  ListRootsRequestSchema,
+} from '@modelcontextprotocol/sdk/types.js';
+
+/** Real clients of both eras, each with the same few words. */
+
+type Fetch = (url: string | URL, init?: RequestInit) => Promise<Response>;
+
+/** What a client's user, model and machine answer. */
+export type Answers = {
+  elicit?: (message: string) => ElicitResult | Promise<ElicitResult>;
+  sample?: (prompt: string) => string | Promise<string>;
+  roots?: () => string[];
+};
+
+type CallOptions = { signal?: AbortSignal; onprogress?: (progress: { progress: number; message?: string }) => void };
+type Result = { content: { type: string; text?: string }[]; isError?: boolean; structuredContent?: unknown };
+
+export type TestClient = {
+  call(name: string, given?: Record<string, unknown>, options?: CallOptions): Promise<Result>;
+  /** What the server has logged, as it came. */
+  logs: unknown[];
+  /** What the client could make nothing of. */
+  errors: string[];
+  listTools(): Promise<unknown>;
+  setLevel(level: 'debug' | 'error'): Promise<unknown>;
+  close(): Promise<void>;
+};
+
+type Connect = (url: URL, fetch: Fetch, answers?: Answers) => Promise<TestClient>;
+
+const info = { name: 'test', version: '1' };
+const capabilitiesOf = ({ elicit, sample, roots }: Answers) => ({
+  ...(elicit && { elicitation: {} }),
+  ...(sample && { sampling: {} }),
+  ...(roots && { roots: {} }),
+});
+
+const sampled = (text: string) => ({
+  role: 'assistant' as const,
+  model: 'm',
+  content: { type: 'text' as const, text },
+});
+const promptOf = ({ messages }: { messages: { content: unknown }[] }) =>
+  String((messages[0]!.content as { text?: unknown }).text);
+const listed = (uris: string[]) => ({ roots: uris.map((uri) => ({ uri })) });
+
+export const connectOld: Connect = async (url, fetch, answers = {}) => {
+  const client = new OldClient(info, { capabilities: capabilitiesOf(answers) });
+  const { elicit, sample, roots } = answers;
+  if (elicit) client.setRequestHandler(ElicitRequestSchema, async ({ params }) => elicit(params.message));
+  if (sample)
+    client.setRequestHandler(CreateMessageRequestSchema, async ({ params }) => sampled(await sample(promptOf(params))));
+  if (roots) client.setRequestHandler(ListRootsRequestSchema, async () => listed(roots()));
+  const [logs, errors]: [unknown[], string[]] = [[], []];
+  client.fallbackNotificationHandler = async ({ params }) => void logs.push(params?.data);
+  client.onerror = (error) => void errors.push(error.message);
+  await client.connect(new OldTransport(url, { fetch }));
+  return {
+    call: async (name, given = {}, options = {}) =>
+      (await client.callTool({ name, arguments: given }, undefined, options as never)) as Result,
+    logs,
+    errors,
+    listTools: () => client.listTools(),
+    setLevel: (level) => client.setLoggingLevel(level),
+    close: () => client.close(),
+  };
+};
+
+const connectNew =
+  (mode: 'legacy' | 'auto' | { pin: string }): Connect =>
+  async (url, fetch, answers = {}) => {
+    const client = new Client(info, { capabilities: capabilitiesOf(answers), versionNegotiation: { mode } });
+    const { elicit, sample, roots } = answers;
+    if (elicit)
+      client.setRequestHandler('elicitation/create', async ({ params }) => (await elicit(params.message)) as never);
+    if (sample)
+      client.setRequestHandler('sampling/createMessage', async ({ params }) => sampled(await sample(promptOf(params))));
+    if (roots) client.setRequestHandler('roots/list', async () => listed(roots()));
+    const [logs, errors]: [unknown[], string[]] = [[], []];
+    client.setNotificationHandler('notifications/message', async ({ params }) => void logs.push(params.data));
+    client.onerror = (error) => void errors.push(error.message);
+    await client.connect(new StreamableHTTPClientTransport(url, { fetch }));
+    return {
+      call: async (name, given = {}, options = {}) =>
+        (await client.callTool({ name, arguments: given }, options as never)) as Result,
+      logs,
+      errors,
+      listTools: () => client.listTools(),
+      setLevel: (level) => client.setLoggingLevel(level),
+      close: () => client.close(),
+    };
+  };
+
+export const ofSessions: [string, Connect][] = [
+  ['a v1 client', connectOld],
+  ['a v2 client of the 2025 era', connectNew('legacy')],
+];
+
+export const ofToday: [string, Connect][] = [
+  ['a v2 client that finds out', connectNew('auto')],
+  ['a v2 client of 2026-07-28 alone', connectNew({ pin: '2026-07-28' })],
+];
+
+/** A gateway in between that hands on an answer when it has all of it. */
+export const buffering =
+  (fetch: Fetch): Fetch =>
+  async (url, init) => {
+    const response = await fetch(url, init);
+    const body = response.body && (await response.arrayBuffer());
+    return new Response(body, response);
+  };
+
+export type Message = {
+  id?: unknown;
+  method?: string;
+  params?: Record<string, unknown>;
+  result?: Record<string, unknown> & { content?: { text?: string }[] };
+  error?: { code: number; message: string; data?: unknown };
+};
+export type SseEvent = { id?: string; retry?: string; message?: Message };
+
+/**
+ * The events of a stream, up to its end or until `enough` of them are there. Comments are none.
+ * @param events takes what has come, also if the stream breaks off
+ */
+export async function eventsOf(
+  response: Response,
+  enough = Number.POSITIVE_INFINITY,
+  events: SseEvent[] = [],
+): Promise<SseEvent[]> {
+  let text = '';
+  const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader();
+  while (events.length < enough) {
+    const { value, done } = await reader.read();
+    if (done) return events;
+    const blocks = (text + value).split('\n\n');
+    text = blocks.pop()!;
+    for (const block of blocks) {
+      const fields = Object.fromEntries([...block.matchAll(/^(\w+): (.*)$/gm)].map(([, name, value]) => [name, value]));
+      if (fields.data === undefined) continue;
+      const { id, retry, data } = fields;
+      events.push({
+        ...(id !== undefined && { id }),
+        ...(retry !== undefined && { retry }),
+        ...(data !== '' && { message: JSON.parse(data) }),
+      });
+    }
+  }
+  await reader.cancel();
+  return events.slice(0, enough);
+}
+
+export const messagesOf = async (response: Response): Promise<Message[]> => {
+  if (!response.headers.get('content-type')?.includes('event-stream'))
+    return [(await response.json()) as Message].flat();
+  return (await eventsOf(response)).flatMap(({ message }) => message ?? []);
+};
+
+/** A session of the 2025 era, told by the messages on the wire. */
+export class RawSession {
+  readonly #url: URL;
+  readonly #fetch: Fetch;
+  readonly #version: string;
+  id = '';
+  #last = 0;
+
+  private constructor(url: URL, fetch: Fetch, version: string) {
+    this.#url = url;
+    this.#fetch = fetch;
+    this.#version = version;
+  }
+
+  static async begin(
+    url: URL,
+    fetch: Fetch,
+    { version = '2025-11-25', capabilities = { elicitation: {}, sampling: {}, roots: {} } as object } = {},
+  ): Promise<RawSession> {
+    const session = new RawSession(url, fetch, version);
+    const response = await session.post({
+      jsonrpc: '2.0',
+      id: 'initialize',
+      method: 'initialize',
+      params: { protocolVersion: version, capabilities, clientInfo: info },
+    });
+    session.id = response.headers.get('mcp-session-id')!;
+    await response.text();
+    return session;
+  }
+
+  request(method: string, params: object = {}, id: unknown = ++this.#last) {
+    return { jsonrpc: '2.0', id, method, params };
+  }
+
+  toolCall(name: string, given: object = {}, id?: unknown) {
+    return this.request('tools/call', { name, arguments: given }, id ?? ++this.#last);
+  }
+
+  post(body: unknown): Promise<Response> {
+    return this.#fetch(this.#url, {
+      method: 'POST',
+      headers: {
+        'content-type': 'application/json',
+        accept: 'application/json, text/event-stream',
+        'mcp-protocol-version': this.#version,
+        ...(this.id !== '' && { 'mcp-session-id': this.id }),
+      },
+      body: JSON.stringify(body),
+    });
+  }
+
+  answer(id: unknown, result: object): Promise<Response> {
+    return this.post({ jsonrpc: '2.0', id, result });
+  }
+
+  cancel(requestId: unknown): Promise<Response> {
+    return this.post({ jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId } });
+  }
+
+  resume(lastEventId: string): Promise<Response> {
+    return this.#fetch(this.#url, {
+      method: 'GET',
+      headers: {
+        accept: 'text/event-stream',
+        'mcp-protocol-version': this.#version,
+        'mcp-session-id': this.id,
+        'last-event-id': lastEventId,
+      },
+    });
+  }
+}
