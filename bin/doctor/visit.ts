@@ -1,0 +1,97 @@
+/** An answer as it came: redirects are not followed, and no more than `LONGEST_BODY` bytes of it are read. */
+export type Answer = {
+  method: string;
+  url: string;
+  status: number;
+  /** Names in lower case. */
+  headers: Readonly<Record<string, string>>;
+  body: string;
+  /** Whether there was more, or the time was up before the end. */
+  isPartial: boolean;
+  /** Until the first byte, in milliseconds. */
+  milliseconds: number;
+  /** When the first byte was there, in milliseconds since 1970 by this computer. */
+  receivedAt: number;
+};
+
+/** No answer, and why. */
+export type NoAnswer = { method: string; url: string; problem: string };
+
+export type Visited = Answer | NoAnswer;
+
+export const isAnswer = (visited: Visited | undefined): visited is Answer =>
+  visited !== undefined && 'status' in visited;
+
+/** Metadata and key sets have a few thousand bytes, and a list of tools seldom more than a hundred thousand. */
+const LONGEST_BODY = 1024 * 1024;
+
+export type Visit = (
+  url: string,
+  request?: { method?: string; headers?: Record<string, string>; body?: string },
+) => Promise<Visited>;
+
+/**
+ * @param timeoutMilliseconds for the whole of a request
+ * @returns what makes one request and never throws
+ */
+export function visitor(timeoutMilliseconds: number): Visit {
+  return async (url, { method = 'GET', headers = {}, body } = {}) => {
+    const began = performance.now();
+    const signal = AbortSignal.timeout(timeoutMilliseconds);
+    try {
+      const response = await fetch(url, { method, headers, body, redirect: 'manual', signal });
+      const milliseconds = performance.now() - began;
+      const receivedAt = Date.now();
+      return {
+        method,
+        url,
+        status: response.status,
+        headers: Object.fromEntries(response.headers),
+        ...(await bounded(response)),
+        milliseconds,
+        receivedAt,
+      };
+    } catch (error) {
+      return { method, url, problem: problemOf(error, timeoutMilliseconds) };
+    }
+  };
+}
+
+/** A stream that stays open is read until the time is up: what has come by then is its body. */
+async function bounded(response: Response): Promise<Pick<Answer, 'body' | 'isPartial'>> {
+  const decoder = new TextDecoder();
+  let body = '';
+  try {
+    for await (const chunk of response.body ?? []) {
+      body += decoder.decode(chunk, { stream: true });
+      if (body.length > LONGEST_BODY) return { body: body.slice(0, LONGEST_BODY), isPartial: true };
+    }
+  } catch {
+    return { body, isPartial: true };
+  }
+  return { body, isPartial: false };
+}
+
+/** In one word where there is one, such as `ENOTFOUND`: Node tells it by a code, the deepest cause first. */
+function problemOf(error: unknown, timeoutMilliseconds: number): string {
+  if ((error as Error).name === 'TimeoutError') return `no answer within ${timeoutMilliseconds / 1000} seconds`;
+  for (let each: unknown = error; each instanceof Error; each = each.cause) {
+    const [first] = each instanceof AggregateError ? each.errors : [];
+    const { code } = (first ?? each) as { code?: unknown };
+    if (typeof code === 'string') return code;
+  }
+  return String((error as Error).cause ?? error);
+}
+
+/** The JSON object that an answer is, if it is one. */
+export function objectIn(visited: Visited | undefined): Record<string, unknown> | undefined {
+  if (!isAnswer(visited)) return undefined;
+  try {
+    const value: unknown = JSON.parse(visited.body);
+    return typeof value === 'object' && value !== null && !Array.isArray(value)
+      ? (value as Record<string, unknown>)
+      : undefined;
+  } catch {
+    return undefined;
+  }
+}
