@@ -1,8 +1,10 @@
 import type { APIGatewayAuthorizerResult, APIGatewayRequestAuthorizerEvent } from 'aws-lambda';
 import { accessTokenVerifier, trustInFacade, trustInProvider } from './adapters/access-token-verifier.ts';
+import { invoked, log } from './adapters/log.ts';
 import { authorize, directCaller, facadeCaller } from './core/authorizer.ts';
-import { callerContext } from './core/caller.ts';
+import { type Caller, callerContext } from './core/caller.ts';
 import { resourceMetadataUrl } from './core/oauth/metadata.ts';
+import { Outage } from './core/outage.ts';
 import { defaultScope, missingScopes, stepUpChallenge } from './core/scopes.ts';
 import { authorizerVariables, readEnvironment } from './environment.ts';
 import { scopes } from './scopes.ts';
@@ -26,7 +28,7 @@ function issuerOfTokens() {
 
 /** @throws Error `Unauthorized`, which API Gateway answers with its 401 response and the challenge in it */
 export async function handler(event: APIGatewayRequestAuthorizerEvent): Promise<APIGatewayAuthorizerResult> {
-  const caller = await authorize(headers(event, 'authorization'), verifier, readCaller);
+  const caller = await invoked(event.requestContext.requestId, () => callerOf(event));
   if (!caller) throw new Error('Unauthorized');
   const tool = headers(event, 'mcp-method')[0] === 'tools/call' ? headers(event, 'mcp-name')[0] : undefined;
   const missing = tool !== undefined && missingScopes(caller.scopes, tool, scopes);
@@ -42,6 +44,17 @@ export async function handler(event: APIGatewayRequestAuthorizerEvent): Promise<
     },
     context: missing ? { challenge: stepUpChallenge(missing, resourceMetadataUrl(PUBLIC_URL)) } : callerContext(caller),
   };
+}
+
+/** Lambda counts a refused token as an error too, so this says which were ours. */
+async function callerOf(event: APIGatewayRequestAuthorizerEvent): Promise<Caller | undefined> {
+  try {
+    return await authorize(headers(event, 'authorization'), verifier, readCaller);
+  } catch (error) {
+    const { message, stack } = error as Error;
+    log('authorizer_failed', error instanceof Outage ? { message, cause: String(error.cause) } : { error: stack });
+    throw error;
+  }
 }
 
 function headers({ multiValueHeaders }: APIGatewayRequestAuthorizerEvent, name: string): string[] {

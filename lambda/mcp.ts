@@ -8,7 +8,8 @@ import { dynamoSessionStore } from './adapters/dynamodb/sessions.ts';
 import { dynamoStateStore } from './adapters/dynamodb/state.ts';
 import { openTable } from './adapters/dynamodb/table.ts';
 import { kmsSealerOnDemand } from './adapters/kms-on-demand.ts';
-import { log } from './adapters/log.ts';
+import { invoked, log, logSession } from './adapters/log.ts';
+import { loggingSessions } from './adapters/log-sessions.ts';
 import { openIdRefresher } from './adapters/openid.ts';
 import { readCallerContext } from './core/caller.ts';
 import { epochSeconds } from './core/clock.ts';
@@ -35,7 +36,7 @@ const table = openTable(TABLE_NAME);
 
 const sealer = kmsSealerOnDemand(environment.SEAL_KEY_ID, TABLE_NAME);
 const sessions = new Sessions(
-  dynamoSessionStore(table),
+  loggingSessions(dynamoSessionStore(table)),
   {
     ttlSeconds: environment.MCP_SESSION_TTL_HOURS * 3600,
     ttlSecondsByGroup: Object.fromEntries(
@@ -102,14 +103,17 @@ function openIdentity(): ContextParts['identity'] {
   return { issuer: IDP_ISSUER.replace(/\/$/, ''), tokens };
 }
 
-export const handler = awslambda.streamifyResponse(async (event, stream) => {
-  const caller = readCallerContext(event.requestContext.authorizer);
-  const { response, done } = await answerMcp(endpoint, toRequest(event, PUBLIC_URL), caller);
-  response.headers.set('Access-Control-Allow-Origin', '*');
-  response.headers.set('Access-Control-Expose-Headers', 'Mcp-Session-Id, WWW-Authenticate');
-  await streamResponse(response, stream, awslambda, done);
-});
+export const handler = awslambda.streamifyResponse((event, stream) =>
+  invoked(event.requestContext.requestId, async () => {
+    const caller = readCallerContext(event.requestContext.authorizer);
+    const { response, done } = await answerMcp(endpoint, toRequest(event, PUBLIC_URL), caller);
+    response.headers.set('Access-Control-Allow-Origin', '*');
+    response.headers.set('Access-Control-Expose-Headers', 'Mcp-Session-Id, WWW-Authenticate');
+    logSession(response.headers.get('Mcp-Session-Id'));
+    await streamResponse(response, stream, awslambda, done);
+  }),
+);
 
 /** The worker function: the same server, in an invocation that nobody waits for. */
-export const work = async (job: Job, { getRemainingTimeInMillis }: LambdaContext): Promise<void> =>
-  worker.work(job, getRemainingTimeInMillis());
+export const work = async (job: Job, { awsRequestId, getRemainingTimeInMillis }: LambdaContext): Promise<void> =>
+  invoked(awsRequestId, () => worker.work(job, getRemainingTimeInMillis()));

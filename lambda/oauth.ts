@@ -13,7 +13,7 @@ import { httpsDocuments } from './adapters/https-documents.ts';
 import { openKms } from './adapters/kms.ts';
 import { kmsSealer } from './adapters/kms-sealer.ts';
 import { kmsSigner } from './adapters/kms-signer.ts';
-import { log } from './adapters/log.ts';
+import { invoked, log } from './adapters/log.ts';
 import { openIdProvider } from './adapters/openid.ts';
 import { epochSeconds } from './core/clock.ts';
 import { IdentityTokenKeeper } from './core/identity-tokens.ts';
@@ -93,5 +93,7 @@ const facade: Facade = {
 };
 
 export async function handler(event: APIGatewayProxyEvent): Promise<APIGatewayProxyResult> {
-  return toResult(await answerOAuth(facade, toRequest(event, PUBLIC_URL)));
+  return invoked(event.requestContext.requestId, async () =>
+    toResult(await answerOAuth(facade, toRequest(event, PUBLIC_URL))),
+  );
 }

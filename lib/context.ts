@@ -5,7 +5,11 @@ import type { IdentityProvider } from './identity-provider.ts';
 import { Mistake } from './mistake.ts';
 import type { HoldfastSettings } from './settings.ts';
 
-type ContextSettings = Pick<HoldfastSettings, 'stage' | 'firewall' | 'identityProvider' | 'domain'> & ClientSettings;
+type ContextSettings = Pick<
+  HoldfastSettings,
+  'stage' | 'firewall' | 'identityProvider' | 'domain' | 'operations' | 'alarmEmail' | 'alarmTopicArn'
+> &
+  ClientSettings;
 
 /**
  * The settings that can be given without touching code, as `cdk deploy -c stage=prod -c domainName=…` or in `cdk.json`.
@@ -57,6 +61,9 @@ export function settingsFromContext(node: Node): ContextSettings {
   return {
     stage: text('stage') as HoldfastSettings['stage'],
     firewall: flag('firewall'),
+    operations: flag('operations'),
+    alarmEmail: text('alarmEmail'),
+    alarmTopicArn: text('alarmTopicArn'),
     clients: configuredClients(node.tryGetContext('clients')),
     clientDocuments: text('clientDocuments') as ClientSettings['clientDocuments'],
     clientDocumentHosts: list('clientDocumentHosts'),

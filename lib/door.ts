@@ -34,16 +34,17 @@ export interface DoorProps {
  */
 export class Door extends Construct implements IGrantable {
   readonly handler: LambdaFunction;
+  readonly logGroup: LogGroup;
   readonly grantPrincipal: IPrincipal;
 
   constructor(scope: Construct, id: string, props: DoorProps) {
     super(scope, id);
     const role = new Role(this, 'Role', { assumedBy: new ServicePrincipal('lambda.amazonaws.com') });
-    const logGroup = new LogGroup(this, 'Logs', {
+    this.logGroup = new LogGroup(this, 'Logs', {
       retention: props.logRetention,
       removalPolicy: removalPolicy(props.stage),
     });
-    logGroup.grantWrite(role);
+    this.logGroup.grantWrite(role);
     this.grantPrincipal = role;
     this.handler = new LambdaFunction(this, 'Function', {
       runtime: Runtime.NODEJS_24_X,
@@ -51,7 +52,7 @@ export class Door extends Construct implements IGrantable {
       code: new Bundle(fileURLToPath(new URL(`../lambda/${props.entry}`, import.meta.url)), props.providedByLambda),
       handler: `index.${props.handler ?? 'handler'}`,
       role,
-      logGroup,
+      logGroup: this.logGroup,
       memorySize: props.memoryMegabytes,
       timeout: props.timeout,
       environment: Object.fromEntries(

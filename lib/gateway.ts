@@ -93,10 +93,11 @@ const oauthPaths = [
  */
 export class Gateway extends Construct {
   readonly api: RestApi;
+  readonly accessLog: LogGroup;
 
   constructor(scope: Construct, id: string, props: GatewayProps) {
     super(scope, id);
-    const accessLog = new LogGroup(this, 'AccessLog', {
+    this.accessLog = new LogGroup(this, 'AccessLog', {
       retention: props.logRetention,
       removalPolicy: removalPolicy(props.stage),
     });
@@ -114,7 +115,7 @@ export class Gateway extends Construct {
         methodOptions:
           props.oauthThrottle &&
           Object.fromEntries(limitedMethods.map((method) => [method, limit(props.oauthThrottle!)])),
-        accessLogDestination: new LogGroupLogDestination(accessLog),
+        accessLogDestination: new LogGroupLogDestination(this.accessLog),
         accessLogFormat: accessLogFormat(),
       },
     });

@@ -15,6 +15,7 @@ import { Gateway } from './gateway.ts';
 import { GatewayResponses } from './gateway-responses.ts';
 import { type IdentityProvider, identityEnvironment, refreshEnvironment, withProfile } from './identity-provider.ts';
 import { SealKey, SigningKeys } from './keys.ts';
+import { Operations } from './operations.ts';
 import { CloudFrontHostname, OwnHostname, originSecret } from './public-hostname.ts';
 import { checkScopes } from './scope-set.ts';
 import { type HoldfastSettings, type Settled, settle } from './settings.ts';
@@ -28,6 +29,8 @@ type Surroundings = { gateway: Gateway; publicUrl: string; settings: Settled };
 type SignIn = {
   /** Whose tokens the authorizer trusts, if not the facade's. */
   issuer: Omit<AuthorizerEnvironment, 'PUBLIC_URL'>;
+  /** The function of Holdfast's own authorization server, if there is one. */
+  oauth: Door | undefined;
   /** What clients are to ask for first. */
   scope: string;
   /** What the MCP function needs to use the identity provider's tokens, where it may. */
@@ -115,6 +118,15 @@ export class HoldfastStack extends Stack {
     });
     new GatewayResponses(this, 'Responses', { api: gateway.api, publicUrl, scope: signIn.scope });
     if (settings.firewall) new Firewall(this, 'Firewall', { api: gateway.api });
+    if (settings.operations) {
+      new Operations(this, 'Operations', {
+        ...settings,
+        api: gateway.api,
+        accessLog: gateway.accessLog,
+        doors: { Authorizer: authorizer, Mcp: mcp, Worker: worker, OAuth: signIn.oauth },
+        tableName: table.name,
+      });
+    }
 
     this.#output('McpUrl', `${publicUrl}/mcp`, 'Paste this into an assistant');
   }
@@ -161,6 +173,7 @@ export class HoldfastStack extends Stack {
     }
     return {
       issuer: {},
+      oauth,
       scope: defaultScope(scopes),
       upstreamTokens: settings.upstreamTokens
         ? {
@@ -199,6 +212,7 @@ export class HoldfastStack extends Stack {
         DIRECT_GROUP_CLAIMS: groupClaims.join(' '),
         DIRECT_JWKS_URI: jwksUri,
       },
+      oauth: undefined,
       scope: asked.join(' '),
       upstreamTokens: undefined,
     };

@@ -1,4 +1,5 @@
 import { RetentionDays } from 'aws-cdk-lib/aws-logs';
+import { type AlarmSettings, refusedAlarms } from './alarms.ts';
 import { type ClientSettings, clientDefaults, refusedClients } from './clients.ts';
 import type { Throttle } from './gateway.ts';
 import { type IdentityProvider, refusedIdentityProvider } from './identity-provider.ts';
@@ -133,6 +134,27 @@ export interface HoldfastSettings extends ClientSettings {
    * @default true
    */
   readonly manageApiGatewayAccount?: boolean;
+  /**
+   * A CloudWatch dashboard and the alarms. They cost nothing as long as they are the only ones in the account: ten alarms
+   * and three dashboards are free.
+   * @default - true for `prod`; a `dev` stack is one of many, and nobody gets up for it
+   */
+  readonly operations?: boolean;
+  /**
+   * When the alarms go off, where that is not to be as `alarmDefaults` says, and which are not to be there.
+   * @default - all but `tableThrottles`
+   */
+  readonly alarms?: AlarmSettings;
+  /**
+   * Whom alarms are sent to by e-mail. SNS asks the address for its consent first.
+   * @default - nobody: alarms are seen in CloudWatch
+   */
+  readonly alarmEmail?: string;
+  /**
+   * An SNS topic in the stack's region that alarms are sent to instead.
+   * @default - none
+   */
+  readonly alarmTopicArn?: string;
 }
 
 const defaults = {
@@ -159,7 +181,7 @@ const defaults = {
 } satisfies HoldfastSettings;
 
 /** The settings with every default in its place. */
-export type Settled = HoldfastSettings & Required<Pick<HoldfastSettings, keyof typeof defaults>>;
+export type Settled = HoldfastSettings & Required<Pick<HoldfastSettings, keyof typeof defaults | 'operations'>>;
 
 /**
  * Fills in the defaults and refuses what is insecure or cannot work.
@@ -168,7 +190,7 @@ export type Settled = HoldfastSettings & Required<Pick<HoldfastSettings, keyof t
  */
 export function settle(settings: HoldfastSettings, region?: string): Settled {
   const given = Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined));
-  const settled: Settled = { ...defaults, ...given };
+  const settled: Settled = { ...defaults, operations: settings.stage === 'prod', ...given };
   const refusals = [...refused(settled, region)];
   if (refusals.length > 0) throw new Mistake(`Holdfast cannot be deployed like this:\n${refusals.join('\n')}`);
   return settled;
@@ -263,6 +285,7 @@ function* refused(settings: Settled, region?: string): Generator<string> {
     }
   }
   yield* refusedClients(settings);
+  yield* refusedAlarms(settings);
   if (settings.firewall && domain === undefined) {
     yield 'firewall is true without a domain: behind CloudFront it sees one caller, CloudFront. Set domain, or leave it off';
   }

@@ -1,4 +1,57 @@
-/** One JSON object a line, as CloudWatch Logs Insights reads it. Never a token, code, verifier, cookie or argument. */
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { countedEvents, METRIC_DIMENSION, METRIC_NAMESPACE } from '../metrics.ts';
+
+/** What every line of an invocation has in common. */
+type Fields = {
+  /** The id that the access log has too; of work that no request waits for, the one that Lambda gave it. */
+  requestId: string;
+  /** Once it is known. */
+  session?: string;
+};
+
+const invocation = new AsyncLocalStorage<Fields>();
+
+/**
+ * One JSON object a line, as CloudWatch Logs Insights reads it. Never a token, code, verifier, cookie or argument.
+ *
+ * Not by `console.log`, which on Lambda puts words before the object: CloudWatch takes metrics from lines that are JSON
+ * from the first character on.
+ */
 export function log(event: string, details: Record<string, unknown> = {}): void {
-  console.log(JSON.stringify({ event, ...details }));
+  const line = {
+    event,
+    ...invocation.getStore(),
+    ...details,
+    ...(Object.hasOwn(countedEvents, event) && count(event)),
+  };
+  process.stdout.write(`${JSON.stringify(line)}\n`);
 }
+
+/** Does the work of one invocation. */
+export const invoked = <T>(requestId: string, work: () => Promise<T>): Promise<T> =>
+  invocation.run({ requestId }, work);
+
+/** Has what the invocation logs from now on name its session. */
+export function logSession(session: string | null): void {
+  const fields = invocation.getStore();
+  if (fields && session !== null) fields.session = session;
+}
+
+/**
+ * What makes a line count: CloudWatch embedded metric format, which costs the function nothing.
+ * @see https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
+ */
+const count = (event: string) => ({
+  _aws: {
+    Timestamp: Date.now(),
+    CloudWatchMetrics: [
+      {
+        Namespace: METRIC_NAMESPACE,
+        Dimensions: [[METRIC_DIMENSION]],
+        Metrics: [{ Name: event, Unit: 'Count' }],
+      },
+    ],
+  },
+  [METRIC_DIMENSION]: process.env.AWS_LAMBDA_FUNCTION_NAME,
+  [event]: 1,
+});

@@ -31,6 +31,7 @@ const deployments: { name: string; stack: string; context: string[] }[] = [
     context: [
       'stage=prod',
       'firewall=true',
+      'alarmEmail=ops@example.com',
       'idpIssuer=https://login.example.com',
       'idpClientId=holdfast',
       'idpClientSecretArn=arn:aws:secretsmanager:us-east-1:000000000000:secret:holdfast-AbCdEf',

@@ -47,6 +47,7 @@ export const deployments: [name: string, props: HoldfastStackProps][] = [
       stage: 'prod',
       upstreamTokens: true,
       firewall: true,
+      alarmEmail: 'ops@example.com',
       identityProvider: {
         issuer: 'https://login.example.com/tenant',
         clientId: 'holdfast',

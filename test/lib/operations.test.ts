@@ -1,0 +1,310 @@
+import { readFileSync } from 'node:fs';
+import { dirname, join, normalize } from 'node:path';
+import { log } from '../../lambda/adapters/log.ts';
+import { countedEvents } from '../../lambda/metrics.ts';
+import { type AlarmSettings, alarmDefaults } from '../../lib/alarms.ts';
+import type { HoldfastStackProps } from '../../lib/holdfast-stack.ts';
+import { resourcesOf, type SynthesizedTemplate, synthesize } from './synthesize.ts';
+
+/** The dashboard and the alarms, and that they look at what is there. */
+
+const root = join(__dirname, '../..');
+
+/** What a reference stands for is its logical id, so that what a function logs can be found again. */
+function plain(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(plain);
+  if (typeof value !== 'object' || value === null) return value;
+  if ('Ref' in value) return value.Ref;
+  if ('Fn::GetAtt' in value) return (value['Fn::GetAtt'] as string[]).join('.');
+  if ('Fn::Join' in value) {
+    const [separator, parts] = value['Fn::Join'] as [string, unknown[]];
+    return parts.map(plain).join(separator);
+  }
+  return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, plain(each)]));
+}
+
+type Widget = {
+  type: string;
+  properties: { title?: string; metrics?: unknown[][]; query?: string; alarms?: string[] };
+};
+type Watched = { namespace: string; name: string; dimensions: Record<string, string> };
+
+const prod = (props: HoldfastStackProps = {}) => synthesize({ stage: 'prod', ...props });
+
+function widgetsOf(template: SynthesizedTemplate): Widget[] {
+  const [, { Properties }] = resourcesOf(template, 'AWS::CloudWatch::Dashboard')[0]!;
+  return JSON.parse(plain(Properties.DashboardBody) as string).widgets;
+}
+
+/** Every metric of every widget. A widget writes `.` for what is as in the line above. */
+function shownIn(template: SynthesizedTemplate): Watched[] {
+  return widgetsOf(template).flatMap(({ properties: { metrics = [] } }) => {
+    let above: unknown[] = [];
+    return metrics.map((metric) => {
+      const path = metric
+        .filter((each) => typeof each === 'string')
+        .map((each, index) => (each === '.' ? above[index] : each));
+      above = path;
+      const [namespace, name, ...pairs] = path as string[];
+      const dimensions = Object.fromEntries(
+        Array.from({ length: pairs.length / 2 }, (_, index) => [pairs[index * 2]!, pairs[index * 2 + 1]!]),
+      );
+      return { namespace: namespace!, name: name!, dimensions };
+    });
+  });
+}
+
+const alarmsOf = (template: SynthesizedTemplate) => resourcesOf(template, 'AWS::CloudWatch::Alarm');
+
+function watchedBy(template: SynthesizedTemplate): Watched[] {
+  return alarmsOf(template).flatMap(([, { Properties }]) => {
+    const metrics = Properties.Metrics?.flatMap(
+      ({ MetricStat }: { MetricStat?: { Metric: object } }) => MetricStat?.Metric ?? [],
+    );
+    return (metrics ?? [Properties]).map(({ Namespace, MetricName, Dimensions }: typeof Properties) => ({
+      namespace: Namespace,
+      name: MetricName,
+      dimensions: Object.fromEntries(
+        Dimensions.map(({ Name, Value }: { Name: string; Value: unknown }) => [Name, plain(Value)]),
+      ),
+    }));
+  });
+}
+
+/** An import of ours that is more than types. */
+const IMPORT = /^(?:import|export) (?!type )[^;]*?from '(\.[^']+)'|import\('(\.[^']+)'\)/gm;
+
+/** The files that a door is made of, and what they log. */
+function eventsOf(door: string): Set<string> {
+  const files = new Set<string>();
+  const visit = (file: string) => {
+    if (files.has(file)) return;
+    files.add(file);
+    for (const [, first, lazy] of readFileSync(join(root, file), 'utf8').matchAll(IMPORT)) {
+      visit(normalize(join(dirname(file), (first ?? lazy)!)));
+    }
+  };
+  visit(door);
+  const sources = Array.from(files, (file) => readFileSync(join(root, file), 'utf8')).join('\n');
+  return new Set(Array.from(sources.matchAll(/\blog\('(\w+)'/g), ([, event]) => event!));
+}
+
+const fileOf = {
+  Authorizer: 'lambda/authorizer.ts',
+  Mcp: 'lambda/mcp.ts',
+  Worker: 'lambda/mcp.ts',
+  OAuth: 'lambda/oauth.ts',
+};
+type DoorName = keyof typeof fileOf;
+
+/** What CloudWatch makes of the lines that a function writes when it logs the event. */
+function metricsFrom(event: string, functionName: string): Watched[] {
+  const lines: string[] = [];
+  const write = jest.spyOn(process.stdout, 'write').mockImplementation((line) => lines.push(String(line)) > 0);
+  process.env.AWS_LAMBDA_FUNCTION_NAME = functionName;
+  log(event);
+  delete process.env.AWS_LAMBDA_FUNCTION_NAME;
+  write.mockRestore();
+  return lines.flatMap((line) => {
+    expect(line).toMatch(/^\{.*\}\n$/);
+    const { _aws, ...values } = JSON.parse(line);
+    return (_aws?.CloudWatchMetrics ?? []).flatMap(
+      ({
+        Namespace,
+        Dimensions,
+        Metrics,
+      }: {
+        Namespace: string;
+        Dimensions: string[][];
+        Metrics: { Name: string }[];
+      }) =>
+        Metrics.flatMap(({ Name }) => {
+          expect(values[Name]).toBe(1);
+          return Dimensions.map((names) => ({
+            namespace: Namespace,
+            name: Name,
+            dimensions: Object.fromEntries(names.map((each) => [each, values[each]])),
+          }));
+        }),
+    );
+  });
+}
+
+/** Everything that the functions of the template count. */
+function counted(template: SynthesizedTemplate): Watched[] {
+  return resourcesOf(template, 'AWS::Lambda::Function').flatMap(([id]) => {
+    const door = /^(.*)Function[0-9A-F]{8}$/.exec(id)![1]! as DoorName;
+    return Array.from(eventsOf(fileOf[door]), (event) => metricsFrom(event, id)).flat();
+  });
+}
+
+const own = (watched: Watched[]) => watched.filter(({ namespace }) => namespace === 'Holdfast');
+
+describe('metrics', () => {
+  test.each([
+    ['prod', {}],
+    ['prod with every alarm', { alarms: { tableThrottles: {} } }],
+  ])('that widgets and alarms of %s look at are counted by the functions', (_name, props) => {
+    const template = prod(props);
+    const emitted = counted(template);
+    expect(own(watchedBy(template)).length).toBeGreaterThan(3);
+    expect(own(shownIn(template)).length).toBeGreaterThan(10);
+    for (const each of [...own(watchedBy(template)), ...own(shownIn(template))]) expect(emitted).toContainEqual(each);
+  });
+
+  test('that the functions count are all on the dashboard', () => {
+    const template = prod();
+    expect(own(shownIn(template))).toEqual(expect.arrayContaining(counted(template)));
+  });
+
+  test('are counted by the functions that are said to', () => {
+    for (const [event, doors] of Object.entries(countedEvents)) {
+      for (const door of doors) expect([...eventsOf(fileOf[door])]).toContain(event);
+      expect(metricsFrom(event, 'F')).toEqual([
+        { namespace: 'Holdfast', name: event, dimensions: { FunctionName: 'F' } },
+      ]);
+    }
+  });
+
+  test('are not made of what is merely logged', () => {
+    expect(metricsFrom('mcp_refused', 'F')).toEqual([]);
+  });
+
+  test('of AWS are by dimensions that it has', () => {
+    const template = prod();
+    const dimensionsOf: Record<string, string[]> = {
+      'AWS/Lambda': ['FunctionName'],
+      'AWS/DynamoDB': ['TableName'],
+      'AWS/ApiGateway': ['ApiName'],
+      Holdfast: ['FunctionName'],
+    };
+    for (const { namespace, dimensions } of [...watchedBy(template), ...shownIn(template)]) {
+      expect(Object.keys(dimensions)).toEqual(dimensionsOf[namespace]);
+    }
+  });
+
+  test('and alarms are explained to the owner', () => {
+    const page = readFileSync(join(root, 'docs/operate.md'), 'utf8');
+    const section = page.slice(page.indexOf('## Metrics'), page.indexOf('## Limits'));
+    for (const name of [...Object.keys(countedEvents), ...Object.keys(alarmDefaults)])
+      expect(section).toContain(`\`${name}\``);
+    for (const [name, { threshold, evaluationPeriods }] of Object.entries(alarmDefaults)) {
+      expect(section).toMatch(new RegExp(`^\\| \`${name}\` \\|.*\\| ${threshold} \\| ${evaluationPeriods} \\|`, 'm'));
+    }
+  });
+});
+
+describe('what is free', () => {
+  test('is enough: ten metrics with an alarm, one dashboard, and fifty metrics on it', () => {
+    const template = prod();
+    expect(watchedBy(template).length).toBeLessThanOrEqual(10);
+    expect(resourcesOf(template, 'AWS::CloudWatch::Dashboard')).toHaveLength(1);
+    expect(shownIn(template).length).toBeLessThanOrEqual(50);
+  });
+
+  test('is not used up by stacks that are being worked on', () => {
+    const template = synthesize();
+    expect(alarmsOf(template)).toEqual([]);
+    expect(resourcesOf(template, 'AWS::CloudWatch::Dashboard')).toEqual([]);
+    expect(alarmsOf(synthesize({ operations: true })).length).toBeGreaterThan(0);
+  });
+});
+
+describe('the dashboard', () => {
+  test('has nothing of one account, region or stack in it but by reference', () => {
+    const body = JSON.stringify(resourcesOf(prod(), 'AWS::CloudWatch::Dashboard')[0]![1].Properties);
+    expect(body).not.toMatch(/\d{12}|(us|eu|ap)-[a-z]+-\d|https?:/);
+  });
+
+  test('asks the access log for what it has', () => {
+    const [, { Properties }] = resourcesOf(prod(), 'AWS::ApiGateway::Stage')[0]!;
+    const fields = Object.keys(JSON.parse(Properties.AccessLogSetting.Format));
+    const queries = widgetsOf(prod()).flatMap(({ properties: { query } }) => query ?? []);
+    expect(queries).toHaveLength(4);
+    const ofAccessLog = queries.filter((query) => query.includes("SOURCE 'GatewayAccessLog"));
+    expect(ofAccessLog).toHaveLength(3);
+    for (const query of ofAccessLog) {
+      const known = [...fields, '@timestamp', 'requests', 'refused', 'last', 'users', 'clients'];
+      const named = Array.from(
+        query
+          .replace(/SOURCE '[^']+'/g, '')
+          .matchAll(/(?:by|filter|sort|ispresent\(|count_distinct\(|max\(|sum\() *([@\w]+(?:, \w+)*)/g),
+        ([, names]) => names!.split(', '),
+      ).flat();
+      expect(named.filter((each) => !known.includes(each) && !['ispresent', 'bin'].includes(each))).toEqual([]);
+    }
+  });
+});
+
+describe('alarms', () => {
+  const alarm = (template: SynthesizedTemplate, name: string) =>
+    alarmsOf(template).find(([id]) => id.startsWith(`Operations${name}`))?.[1].Properties;
+
+  test('can be set, each to its own numbers, or left out', () => {
+    const alarms: AlarmSettings = { refreshReuse: { threshold: 3, evaluationPeriods: 2 }, latency: false };
+    const template = prod({ alarms });
+    expect(alarm(template, 'RefreshReuse')).toMatchObject({ Threshold: 3, EvaluationPeriods: 2 });
+    expect(alarm(template, 'Latency')).toBeUndefined();
+    expect(alarm(template, 'CodeReuse')).toMatchObject({ Threshold: 1, EvaluationPeriods: 1 });
+    expect(alarm(template, 'TableThrottles')).toBeUndefined();
+    expect(alarm(prod({ alarms: { tableThrottles: {} } }), 'TableThrottles')).toBeDefined();
+  });
+
+  test('stay quiet where nothing happens', () => {
+    for (const [, { Properties }] of alarmsOf(prod())) expect(Properties.TreatMissingData).toBe('notBreaching');
+  });
+
+  test('tell nobody unless they are told whom', () => {
+    const template = prod();
+    expect(resourcesOf(template, 'AWS::SNS::Topic')).toEqual([]);
+    for (const [, { Properties }] of alarmsOf(template)) expect(Properties.AlarmActions).toBeUndefined();
+  });
+
+  test('go to an address, by a topic that CloudWatch of this account may write to', () => {
+    const template = prod({ alarmEmail: 'ops@example.com' });
+    const [[topic] = []] = resourcesOf(template, 'AWS::SNS::Topic');
+    expect(resourcesOf(template, 'AWS::SNS::Subscription')[0]![1].Properties).toMatchObject({
+      Protocol: 'email',
+      Endpoint: 'ops@example.com',
+    });
+    for (const [, { Properties }] of alarmsOf(template)) {
+      expect([Properties.AlarmActions, Properties.OKActions]).toEqual([[{ Ref: topic }], [{ Ref: topic }]]);
+    }
+    const { Statement } = resourcesOf(template, 'AWS::SNS::TopicPolicy')[0]![1].Properties.PolicyDocument;
+    expect(Statement).toContainEqual({
+      Sid: expect.any(String),
+      Effect: 'Allow',
+      Principal: { Service: 'cloudwatch.amazonaws.com' },
+      Action: 'sns:Publish',
+      Resource: { Ref: topic },
+      Condition: { StringEquals: { 'aws:SourceAccount': { Ref: 'AWS::AccountId' } } },
+    });
+  });
+
+  test('go to a topic of the owner’s', () => {
+    const alarmTopicArn = 'arn:aws:sns:eu-west-1:111122223333:pager';
+    const template = prod({ alarmTopicArn });
+    expect(resourcesOf(template, 'AWS::SNS::Topic')).toEqual([]);
+    expect(alarm(template, 'ServerErrors').AlarmActions).toEqual([alarmTopicArn]);
+  });
+
+  test('of what is not there in direct mode are not there', () => {
+    const identityProvider = { mode: 'direct', issuer: 'https://login.example.com', profile: 'workos' } as const;
+    const template = prod({ identityProvider });
+    const ids = alarmsOf(template).map(([id]) => id);
+    expect(ids.some((id) => /RefreshReuse|CodeReuse|SignInOutages/.test(id))).toBe(false);
+    expect(alarm(template, 'AuthorizerFailures')).toBeDefined();
+  });
+
+  test.each<[string, HoldfastStackProps]>([
+    ['alarms.latency.threshold', { alarms: { latency: { threshold: 0 } } }],
+    ['alarms.latency.evaluationPeriods', { alarms: { latency: { evaluationPeriods: 1.5 } } }],
+    ['alarms has "pager"', { alarms: { pager: false } as AlarmSettings }],
+    ['alarmEmail is', { alarmEmail: 'ops' }],
+    ['alarmTopicArn is', { alarmTopicArn: 'pager' }],
+    ['both', { alarmEmail: 'ops@example.com', alarmTopicArn: 'arn:aws:sns:eu-west-1:111122223333:pager' }],
+    ['without operations', { operations: false, alarmEmail: 'ops@example.com' }],
+  ])('are refused where they cannot work: %s', (message, props) => {
+    expect(() => prod(props)).toThrow(message);
+  });
+});
