@@ -78,6 +78,9 @@ const identityProvider = {
   IDP_AUTHENTICATION: oneOf('client_secret_post', 'client_secret_basic'),
 };
 
+/** What is recorded of a tool's arguments. */
+const recordArguments = oneOf('no', 'digest', 'redacted');
+
 export const authorizerVariables = {
   /** The issuer of access tokens; `${PUBLIC_URL}/mcp` is their audience. */
   PUBLIC_URL: origin,
@@ -115,6 +118,8 @@ export const oauthVariables = {
   IDP_REVOKES: optional(oneOf('true')),
   /** How the consent page names the provider. */
   IDP_NAME: text,
+  /** So that the consent page can say what is recorded. */
+  RECORD_ARGUMENTS: recordArguments,
   ACCESS_TOKEN_MINUTES: positive,
   GRANT_IDLE_DAYS: positive,
   GRANT_ABSOLUTE_DAYS: positive,
@@ -153,6 +158,10 @@ export const mcpVariables = {
   TASK_TTL_HOURS: positive,
   /** How long a client of the 2025 era may wait for a long tool. */
   HOLD_SECONDS: positive,
+  /** Which requests go on record, what is recorded of a tool's arguments, and for how long. */
+  RECORD_METHODS: oneOf('tools', 'all'),
+  RECORD_ARGUMENTS: recordArguments,
+  RECORD_RETENTION_DAYS: positive,
   /** KMS key that seals what tools give clients to bring back, and the identity provider's tokens. */
   SEAL_KEY_ID: text,
   /** Set when the tools may ask for the user's token at the identity provider. */

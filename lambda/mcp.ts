@@ -1,5 +1,6 @@
 import type { Context as LambdaContext } from 'aws-lambda';
 import { type LambdaRuntime, streamResponse, toRequest } from './adapters/api-gateway.ts';
+import { dynamoCallWriter } from './adapters/dynamodb/calls.ts';
 import { dynamoChangeStore } from './adapters/dynamodb/changes.ts';
 import { dynamoIdentityTokenStore } from './adapters/dynamodb/identity-tokens.ts';
 import { dynamoRunStore } from './adapters/dynamodb/runs.ts';
@@ -8,14 +9,15 @@ import { dynamoSessionStore } from './adapters/dynamodb/sessions.ts';
 import { dynamoStateStore } from './adapters/dynamodb/state.ts';
 import { openTable } from './adapters/dynamodb/table.ts';
 import { kmsSealerOnDemand } from './adapters/kms-on-demand.ts';
-import { invoked, log, logSession } from './adapters/log.ts';
+import { invoked, log, logSession, logTrace } from './adapters/log.ts';
 import { loggingSessions } from './adapters/log-sessions.ts';
 import { openIdRefresher } from './adapters/openid.ts';
 import { readCallerContext } from './core/caller.ts';
-import { epochSeconds } from './core/clock.ts';
+import { epochMilliseconds, epochSeconds } from './core/clock.ts';
 import type { ContextParts } from './core/context.ts';
 import { answerMcp, type Endpoint } from './core/endpoint.ts';
 import { IdentityTokenKeeper } from './core/identity-tokens.ts';
+import type { RecordParts } from './core/record.ts';
 import { RequestStates } from './core/request-state.ts';
 import { sealedKey } from './core/sealed-secret.ts';
 import { Server } from './core/server.ts';
@@ -36,7 +38,7 @@ const table = openTable(TABLE_NAME);
 
 const sealer = kmsSealerOnDemand(environment.SEAL_KEY_ID, TABLE_NAME);
 const sessions = new Sessions(
-  loggingSessions(dynamoSessionStore(table)),
+  loggingSessions(dynamoSessionStore(table, environment.RECORD_RETENTION_DAYS * 24 * 3600)),
   {
     ttlSeconds: environment.MCP_SESSION_TTL_HOURS * 3600,
     ttlSecondsByGroup: Object.fromEntries(
@@ -63,16 +65,29 @@ const server = new Server({
   log,
 });
 const context: ContextParts = { state: dynamoStateStore(table), identity: openIdentity(), now: epochSeconds, log };
+const record: RecordParts = {
+  store: dynamoCallWriter(table),
+  rules: {
+    methods: environment.RECORD_METHODS,
+    arguments: environment.RECORD_ARGUMENTS,
+    retentionDays: environment.RECORD_RETENTION_DAYS,
+    deployment: TABLE_NAME,
+  },
+  now: epochMilliseconds,
+  log,
+};
 const endpoint: Endpoint = {
   sessions,
   server,
   context,
+  record,
   scopes,
   publicUrl: PUBLIC_URL,
   allowedOrigins: environment.ALLOWED_ORIGINS,
   log,
+  traced: logTrace,
 };
-const worker = new Worker({ runs, sessions, server, context, now: epochSeconds, log });
+const worker = new Worker({ runs, sessions, server, context, record, traced: logTrace, now: epochSeconds, log });
 
 /** The client of AWS Lambda is loaded for the first long tool that is called. The worker itself starts nobody. */
 async function openWorker(): Promise<WorkerStarter> {
@@ -103,14 +118,15 @@ function openIdentity(): ContextParts['identity'] {
   return { issuer: IDP_ISSUER.replace(/\/$/, ''), tokens };
 }
 
-export const handler = awslambda.streamifyResponse((event, stream) =>
+export const handler = awslambda.streamifyResponse((event, stream, { getRemainingTimeInMillis }) =>
   invoked(event.requestContext.requestId, async () => {
     const caller = readCallerContext(event.requestContext.authorizer);
-    const { response, done } = await answerMcp(endpoint, toRequest(event, PUBLIC_URL), caller);
+    const request = toRequest(event, PUBLIC_URL);
+    const { response, done, afterwards } = await answerMcp(endpoint, request, caller, getRemainingTimeInMillis());
     response.headers.set('Access-Control-Allow-Origin', '*');
     response.headers.set('Access-Control-Expose-Headers', 'Mcp-Session-Id, WWW-Authenticate');
     logSession(response.headers.get('Mcp-Session-Id'));
-    await streamResponse(response, stream, awslambda, done);
+    await streamResponse(response, stream, awslambda, done, afterwards);
   }),
 );
 

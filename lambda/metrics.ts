@@ -25,6 +25,7 @@ export const countedEvents = {
   stream_not_kept: ['Mcp', 'Worker'],
   question_not_asked: ['Mcp', 'Worker'],
   run_failed: ['Mcp', 'Worker'],
+  call_not_recorded: ['Mcp', 'Worker'],
 } as const satisfies Record<string, readonly FunctionName[]>;
 
 export type CountedEvent = keyof typeof countedEvents;

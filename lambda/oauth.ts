@@ -64,6 +64,7 @@ const facade: Facade = {
       allowed: environment.DYNAMIC_REGISTRATION_REDIRECTS,
     },
     identityProviderName: environment.IDP_NAME,
+    recordArguments: environment.RECORD_ARGUMENTS,
     identityProviderScopes: environment.IDP_SCOPES,
   },
   clients: dynamoClientStore(table),

@@ -14,11 +14,13 @@ const sdk = dirname(createRequire(import.meta.url).resolve('@modelcontextprotoco
  * Modules that a function on Lambda has no use for, and what stands in for them:
  * - the SDK's shims for Node load ajv eagerly; those for browsers validate JSON schemas without it;
  * - DynamoDB's client has a cache for endpoints that it never discovers;
+ * - the clients have event streams, which no operation that is asked for has;
  * - the default credential chain carries profiles, SSO and instance metadata; on Lambda the environment has the answer.
  */
 const substitutes = {
   '@modelcontextprotocol/server/_shims': join(sdk, 'shimsBrowser.mjs'),
   '@aws-sdk/middleware-endpoint-discovery': join(root, 'lambda/adapters/no-endpoint-discovery.ts'),
+  '@smithy/core/event-streams': join(root, 'lambda/adapters/no-event-streams.ts'),
   '@aws-sdk/credential-provider-node': join(root, 'lambda/adapters/environment-credentials.ts'),
 };
 

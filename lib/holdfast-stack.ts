@@ -88,6 +88,9 @@ export class HoldfastStack extends Stack {
       TASK_TTL_HOURS: `${settings.taskTtlHours}`,
       // Until then a client of the 2025 era waits for a long tool: the rest is for telling it that it takes longer.
       HOLD_SECONDS: `${Math.floor(toolTimeout.toSeconds() * 0.9)}`,
+      RECORD_METHODS: settings.recordMethods,
+      RECORD_ARGUMENTS: settings.recordArguments,
+      RECORD_RETENTION_DAYS: `${settings.recordRetentionDays}`,
       SEAL_KEY_ID: sealKey.id,
       ...signIn.upstreamTokens?.environment,
     } satisfies McpEnvironment;
@@ -150,6 +153,7 @@ export class HoldfastStack extends Stack {
         SIGN_KEY_IDS: signingKeys.ids,
         SEAL_KEY_ID: sealKey.id,
         ...identityEnvironment(identityProvider),
+        RECORD_ARGUMENTS: settings.recordArguments,
         ACCESS_TOKEN_MINUTES: `${settings.accessTokenMinutes}`,
         GRANT_IDLE_DAYS: `${settings.grantIdleDays}`,
         GRANT_ABSOLUTE_DAYS: `${settings.grantAbsoluteDays}`,

@@ -210,7 +210,11 @@ export class Operations extends Construct {
         counts(['refresh_reuse', 'code_reuse', 'identity_provider_ended_grant', 'client_document_failed']),
         8,
       ),
-      graph('Streams and long work', counts(['stream_not_kept', 'question_not_asked', 'run_failed']), 8),
+      graph(
+        'Streams, long work, record',
+        counts(['stream_not_kept', 'question_not_asked', 'run_failed', 'call_not_recorded']),
+        8,
+      ),
     ];
   }
 

@@ -108,6 +108,22 @@ export interface HoldfastSettings extends ClientSettings {
    */
   readonly taskTtlHours?: number;
   /**
+   * Which requests go on record in the table: `tools` the calls of tools, `all` every other request of a client as well.
+   * @default 'tools'
+   */
+  readonly recordMethods?: 'tools' | 'all';
+  /**
+   * What is recorded of the arguments of a tool's call: nothing, a salted `digest`, or the `redacted` form in which every
+   * value is replaced by its type and length. Results are never recorded. The consent page tells users.
+   * @default 'no'
+   */
+  readonly recordArguments?: 'no' | 'digest' | 'redacted';
+  /**
+   * How long calls stay on record, in days.
+   * @default 30
+   */
+  readonly recordRetentionDays?: number;
+  /**
    * How long API Gateway remembers the authorizer's answer to a token, in seconds; 0 asks every time. It is 0 as soon as
    * a tool needs a scope of its own (`lambda/scopes.ts`).
    * @default 300
@@ -173,6 +189,9 @@ const defaults = {
   toolTimeoutMinutes: 5,
   listenSeconds: 0,
   taskTtlHours: 24,
+  recordMethods: 'tools',
+  recordArguments: 'no',
+  recordRetentionDays: 30,
   authorizerCacheSeconds: 300,
   throttle: { rate: 500, burst: 1000 },
   oauthThrottle: { rate: 25, burst: 50 },
@@ -211,6 +230,7 @@ const limits = {
   toolTimeoutMinutes: { least: 0.1, most: 15, why: 'Lambda ends every invocation after 15 minutes' },
   listenSeconds: { least: 0, most: 15 * 54, why: 'Lambda ends every invocation after 15 minutes' },
   taskTtlHours: { least: 1, most: 24 * 30, why: 'a result that nobody asks for must go' },
+  recordRetentionDays: { least: 1, most: 3650, why: 'a record that nobody needs any more must go' },
   authorizerCacheSeconds: { least: 0, most: 300, why: 'a cached answer outlives the expiry of its token' },
 } satisfies Partial<Record<keyof Settled, Limits>>;
 
@@ -257,6 +277,12 @@ function* refused(settings: Settled, region?: string): Generator<string> {
   if (stage !== 'dev' && stage !== 'prod') yield `stage is ${quoted(stage)}: choose dev or prod`;
   if (staleSession !== 'renew' && staleSession !== 'reject') {
     yield `staleSession is ${quoted(staleSession)}: choose renew or reject`;
+  }
+  if (!['tools', 'all'].includes(settings.recordMethods)) {
+    yield `recordMethods is ${quoted(settings.recordMethods)}: choose tools or all`;
+  }
+  if (!['no', 'digest', 'redacted'].includes(settings.recordArguments)) {
+    yield `recordArguments is ${quoted(settings.recordArguments)}: choose no, digest or redacted`;
   }
   for (const name of Object.keys(limits) as (keyof typeof limits)[]) {
     const { least, most, why } = limits[name];

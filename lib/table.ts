@@ -18,6 +18,7 @@ const prefix = {
   importedSessions: 'I#',
   runs: 'E#',
   changes: 'X#',
+  calls: 'D#',
   approvals: 'U#',
   state: 'N#',
   sealedKey: 'K#',
@@ -55,13 +56,14 @@ export class Table extends Construct {
     this.#arn = table.tableArn;
   }
 
-  /** What stations 2 and 3 need: sessions, the grant they belong to, their runs, and the users' own state. */
+  /** What stations 2 to 4 need: sessions, the grant they belong to, their runs, the users' own state, and to record calls. */
   grantSessions(grantee: IGrantable): void {
     this.#grant(grantee, ['BatchGetItem'], ['grant', 'sessions']);
     this.#grant(grantee, ['PutItem', 'UpdateItem'], ['sessions']);
     this.#grant(grantee, ['GetItem', 'DeleteItem'], ['importedSessions']);
     this.#grant(grantee, ['GetItem', 'PutItem', 'Query'], ['runs']);
     this.#grant(grantee, ['PutItem', 'Query'], ['changes']);
+    this.#grant(grantee, ['PutItem'], ['calls']);
     this.#grant(grantee, ['GetItem', 'PutItem', 'DeleteItem', 'Query'], ['state']);
     // This one key, not the one of refresh tokens.
     this.#grantKeys(grantee, ['GetItem', 'PutItem'], [`${prefix.sealedKey}request-state`]);

@@ -1,4 +1,4 @@
-import type { APIGatewayProxyEvent, APIGatewayProxyResult } from 'aws-lambda';
+import type { APIGatewayProxyEvent, APIGatewayProxyResult, Context } from 'aws-lambda';
 
 /** API Gateway's REST events and results on one side, the web's `Request` and `Response` on the other. */
 
@@ -37,7 +37,7 @@ export type ResponseStream = NodeJS.WritableStream & {
 /** The runtime's global for streaming (AWS Lambda Developer Guide, "Response streaming"). */
 export type LambdaRuntime = {
   streamifyResponse(
-    handler: (event: APIGatewayProxyEvent, stream: ResponseStream) => Promise<void>,
+    handler: (event: APIGatewayProxyEvent, stream: ResponseStream, context: Context) => Promise<void>,
   ): (...invocation: unknown[]) => Promise<unknown>;
   HttpResponseStream: {
     from(stream: ResponseStream, metadata: { statusCode: number; headers: Record<string, string> }): ResponseStream;
@@ -50,13 +50,15 @@ export type LambdaRuntime = {
  * Status and headers go out with the first write, so a response without a body still writes: the runtime would drop
  * them otherwise.
  *
- * @param before what must be done before the stream ends: afterwards the function may be frozen
+ * @param before what must be done before the stream ends: then the function may be frozen
+ * @param afterwards begun when the body has been written, and done before the stream ends
  */
 export async function streamResponse(
   response: Response,
   stream: ResponseStream,
   runtime: LambdaRuntime,
   before: Promise<unknown>,
+  afterwards: () => Promise<unknown> = async () => undefined,
 ): Promise<void> {
   const out = runtime.HttpResponseStream.from(stream, {
     statusCode: response.status,
@@ -64,8 +66,12 @@ export async function streamResponse(
   });
   const write = (chunk: Uint8Array | string) =>
     new Promise<void>((resolve, reject) => out.write(chunk, (error) => (error ? reject(error) : resolve())));
-  await write('');
-  if (response.body) for await (const chunk of response.body) await write(chunk);
-  await before;
+  try {
+    await write('');
+    if (response.body) for await (const chunk of response.body) await write(chunk);
+    await before;
+  } finally {
+    await afterwards();
+  }
   await new Promise<void>((resolve) => out.end(resolve));
 }

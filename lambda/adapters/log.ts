@@ -7,6 +7,8 @@ type Fields = {
   requestId: string;
   /** Once it is known. */
   session?: string;
+  /** Of the client's trace, if it names one. */
+  trace?: string;
 };
 
 const invocation = new AsyncLocalStorage<Fields>();
@@ -35,6 +37,12 @@ export const invoked = <T>(requestId: string, work: () => Promise<T>): Promise<T
 export function logSession(session: string | null): void {
   const fields = invocation.getStore();
   if (fields && session !== null) fields.session = session;
+}
+
+/** Has what the invocation logs from now on name its trace. */
+export function logTrace(trace: string): void {
+  const fields = invocation.getStore();
+  if (fields) fields.trace = trace;
 }
 
 /**

@@ -1,3 +1,4 @@
+import type { Call, CallStore } from '../core/call.ts';
 import type { ChangeStore, PublishedChange } from '../core/changes.ts';
 import type { Grant } from '../core/grant.ts';
 import type { IdentityTokenStore, SealedTokens } from '../core/identity-tokens.ts';
@@ -18,6 +19,7 @@ import type { Run, RunEvent, RunStore } from '../core/run.ts';
 import type { SealedKeyStore } from '../core/sealed-secret.ts';
 import {
   CURRENT,
+  formerName,
   type ImportedSession,
   MOST_SUBSCRIPTIONS,
   type Session,
@@ -34,6 +36,7 @@ export type MemoryStores = {
   sessions: SessionStore;
   runs: RunStore;
   changes: ChangeStore;
+  calls: CallStore;
   clients: ClientStore;
   documents: DocumentStore;
   paces: PaceStore;
@@ -64,8 +67,10 @@ export function memoryStores(): MemoryStores {
   const entries = new Map<string, Entry>();
   const changes = new Map<string, PublishedChange[]>();
   const listeners = new Map<string, string>();
+  const calls = new Map<string, Map<string, { call: Call; expiresAt: number }>>();
   const runs = new Map<string, KeptRun>();
 
+  const callName = ({ at, id }: Call) => `${String(at).padStart(15, '0')}#${id}`;
   const runName = (grant: string, id: string) => `${grant}\n${id}`;
   const sessionName = (grant: string, name: string) => `${grant}\n${name}`;
   const importedName = (user: string, id: string) => `${user}\n${id}`;
@@ -84,8 +89,9 @@ export function memoryStores(): MemoryStores {
       async find(grant, name) {
         return copy({ grant: grants.get(grant), stored: sessions.get(sessionName(grant, name)) });
       },
-      async start(session, now) {
+      async start(session, now, former) {
         if (!isFree(nameOf(session), now)) return false;
+        if (former) sessions.set(sessionName(former.grant, formerName(former)), copy(former));
         sessions.set(nameOf(session), copy(session));
         return true;
       },
@@ -296,6 +302,20 @@ export function memoryStores(): MemoryStores {
         const listener = listeners.get(`${user}\n${session}`);
         const published = (changes.get(user) ?? []).filter(({ at }) => at >= since);
         return copy({ changes: published, ...(listener !== undefined && { listener }) });
+      },
+    },
+
+    calls: {
+      async recordCall(call, expiresAt) {
+        const session = calls.get(call.session) ?? new Map();
+        calls.set(call.session, session.set(callName(call), { call: copy(call), expiresAt }));
+      },
+      async callsOf(session, { limit, after = '', now }) {
+        const live = [...(calls.get(session) ?? [])]
+          .filter(([name, { expiresAt }]) => name > after && expiresAt > now)
+          .toSorted(([a], [b]) => (a < b ? -1 : 1));
+        const page = live.slice(0, limit).map(([, { call }]) => call);
+        return copy({ calls: page, ...(live.length > limit && { next: callName(page.at(-1)!) }) });
       },
     },
 

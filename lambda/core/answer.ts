@@ -1,6 +1,7 @@
 import type { RequestId } from '@modelcontextprotocol/server';
 import type { Caller } from './caller.ts';
 import type { Context } from './context.ts';
+import type { Recording } from './record.ts';
 import type { Run } from './run.ts';
 import type { Session } from './session.ts';
 
@@ -12,6 +13,8 @@ export type Exchange = {
   session: Session;
   /** What the owner's server is built with; `long` is added when it is built. */
   context: Omit<Context, 'long'>;
+  /** What goes on record of it. */
+  recording: Recording;
   /** Whether this is the worker, which does what takes long itself. */
   isWorker?: true;
   /** Answered in place of what the SDK makes of a call, by the call's id. */
@@ -32,4 +35,6 @@ export type Answer = {
   response: Response;
   /** What must be done before the function may freeze, though the answer need not wait for it. */
   done: Promise<unknown>;
+  /** To be called when the body has been written, and waited for before the function may freeze. */
+  afterwards?: () => Promise<unknown>;
 };

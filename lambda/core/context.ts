@@ -4,6 +4,7 @@ import type { Long } from './long-tools.ts';
 import type { Admission } from './session.ts';
 import { State, type StateStore } from './state.ts';
 import { guarding } from './tool-failure.ts';
+import type { Trace } from './trace.ts';
 
 /** What a tool may know and do: the one thing of Holdfast's own that `lambda/server.ts` meets. */
 export type Context = {
@@ -32,6 +33,11 @@ export type Context = {
   };
   /** Scopes that the access token carries. */
   scopes: string[];
+  /**
+   * The client's trace (W3C Trace Context), from `_meta` or else from the headers of the request: pass both on with what
+   * you request elsewhere, as the headers `traceparent` and `tracestate`. Absent when the client names none.
+   */
+  trace: Trace | undefined;
   /** A small store that belongs to this user alone. */
   state: State;
   /**
@@ -67,6 +73,7 @@ export function contextOf(
   { state, identity, now, log }: ContextParts,
   caller: Caller,
   admission: Pick<Admission, 'grant' | 'session'>,
+  trace: Trace | undefined,
 ): Omit<Context, 'long'> {
   const { grant, session } = admission;
   const guarded = guarding(log);
@@ -86,6 +93,7 @@ export function contextOf(
       expiresAt: new Date(session.expiresAt * 1000),
     },
     scopes: caller.scopes,
+    trace,
     state: new State(guardedState, grant.user, now),
     identityProviderIssuer: identity?.issuer,
     upstreamToken: async () => {

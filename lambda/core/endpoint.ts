@@ -1,20 +1,25 @@
 import { isInitializeRequest, isLegacyRequest } from '@modelcontextprotocol/server';
-import type { Answer } from './answer.ts';
+import type { Answer, Exchange } from './answer.ts';
+import type { Outcome } from './call.ts';
 import type { Caller } from './caller.ts';
 import { type ContextParts, contextOf } from './context.ts';
 import { resourceMetadataUrl } from './oauth/metadata.ts';
 import { isLoopback } from './oauth/redirect-uri.ts';
 import { Outage, RETRY_AFTER_SECONDS } from './outage.ts';
+import { Recording, type RecordParts } from './record.ts';
 import { rpcError } from './rpc-error.ts';
 import { missingScopes, type ScopeSet, stepUpChallenge } from './scopes.ts';
 import type { Server } from './server.ts';
 import type { Admission, Initialize, Refusal, Session, Sessions } from './session.ts';
 import { readEventId } from './sse.ts';
+import { type Trace, traceIdOf, traceOf } from './trace.ts';
 
 /** Largest message, in bytes: four mebibytes, as the SDK has it. */
 const LARGEST_MESSAGE = 4 * 1024 * 1024;
 /** `initialize` is kept with the session, so it has to fit into a small item. */
 const LARGEST_INITIALIZE = 8 * 1024;
+/** What is left of the process's time when calls that are not answered yet go on record as timed out. */
+const MARGIN_MILLISECONDS = 1_500;
 /** The one revision with batches (JSON-RPC §6); 2025-06-18 removed them. */
 const BATCHING_REVISIONS = ['2025-03-26', '2024-11-05', '2024-10-07'];
 
@@ -22,23 +27,35 @@ export type Endpoint = {
   sessions: Sessions;
   server: Server;
   context: ContextParts;
+  record: RecordParts;
   scopes: ScopeSet;
   /** The origin that clients know. */
   publicUrl: string;
   /** Origins of web pages whose scripts may call. @default - any https origin, and pages of the user's own computer */
   allowedOrigins: readonly string[] | undefined;
   log: (event: string, details?: Record<string, unknown>) => void;
+  /** Told the trace that the request belongs to: what is logged from then on names it. */
+  traced: (traceId: string) => void;
 };
 
-/** The way of a request to `/mcp` behind the authorizer: session, then server. Never throws. */
-export async function answerMcp(endpoint: Endpoint, request: Request, caller: Caller): Promise<Answer> {
+/**
+ * The way of a request to `/mcp` behind the authorizer: session, server, call record. Never throws.
+ *
+ * @param milliseconds what is left of the time that this process has for it
+ */
+export async function answerMcp(
+  endpoint: Endpoint,
+  request: Request,
+  caller: Caller,
+  milliseconds?: number,
+): Promise<Answer> {
   try {
     if (!isKnownOrigin(request.headers.get('origin'), endpoint.allowedOrigins)) {
       return settled(rpcError(403, -32000, 'Forbidden: this server is not for web pages of that origin'));
     }
     switch (request.method) {
       case 'POST':
-        return await post(endpoint, request, caller);
+        return await post(endpoint, request, caller, milliseconds);
       case 'GET':
         return await get(endpoint, request, caller);
       case 'DELETE':
@@ -62,10 +79,12 @@ function isKnownOrigin(origin: string | null, allowed: readonly string[] | undef
   return origin.startsWith('https://') || isLoopback(origin);
 }
 
-async function post(endpoint: Endpoint, request: Request, caller: Caller): Promise<Answer> {
+async function post(endpoint: Endpoint, request: Request, caller: Caller, milliseconds?: number): Promise<Answer> {
+  const recording = new Recording(endpoint.record);
   const message = await readMessage(request);
   if (message instanceof Response) return settled(message);
   const { body } = message;
+  const trace = tracing(endpoint, traceOf(request.headers, body));
   const legacy = await isLegacyRequest(request, body);
   const admission = legacy
     ? await legacySession(endpoint, request, body, caller)
@@ -73,19 +92,52 @@ async function post(endpoint: Endpoint, request: Request, caller: Caller): Promi
   if (admission instanceof Response) return settled(admission);
   if (typeof admission === 'string') return settled(refusal(admission));
 
-  const context = contextOf(endpoint.context, caller, admission);
+  const context = contextOf(endpoint.context, caller, admission, trace);
   const { session } = admission;
-  const exchange = { request: withoutSecrets(request), body, caller, session, context };
+  const exchange = { request: withoutSecrets(request), body, caller, session, context, recording };
   const slid = sliding(endpoint, admission);
-  if (legacy && Array.isArray(body) && !BATCHING_REVISIONS.includes(session.initialize?.protocolVersion ?? '')) {
-    return { response: rpcError(400, -32600, 'Invalid Request: this protocol version has no batches'), done: slid };
+  const afterwards = () => recording.written();
+  const refused = refusedRequest(endpoint, exchange, request, legacy);
+  if (refused) {
+    await recording.turnedAway(exchange, refused.response, refused.outcome);
+    return { response: refused.response, done: slid, afterwards };
   }
-  const refused = insufficientScope(endpoint, request, body, caller, legacy);
-  if (refused) return { response: refused, done: slid };
-  const answer = legacy
-    ? named(endpoint, await endpoint.server.legacy(exchange), session, body)
-    : await endpoint.server.modern(exchange);
-  return { ...answer, done: Promise.all([slid, answer.done]) };
+  if (milliseconds !== undefined) recording.expect(exchange, milliseconds - MARGIN_MILLISECONDS);
+  const answer = await serve(endpoint, exchange, legacy);
+  await recording.turnedAway(exchange, answer.response);
+  return { ...answer, done: Promise.all([slid, answer.done]), afterwards };
+}
+
+/** Station 3's answer, whatever happens to it: it is recorded like any other. */
+async function serve(endpoint: Endpoint, exchange: Exchange, legacy: boolean): Promise<Answer> {
+  const { server } = endpoint;
+  try {
+    if (!legacy) return await server.modern(exchange);
+    return named(endpoint, await server.legacy(exchange), exchange.session, exchange.body);
+  } catch (error) {
+    return settled(failure(endpoint, error));
+  }
+}
+
+/** What is refused before any server is asked. */
+function refusedRequest(
+  endpoint: Endpoint,
+  { body, caller, session }: Exchange,
+  request: Request,
+  legacy: boolean,
+): { response: Response; outcome: Outcome } | undefined {
+  if (legacy && Array.isArray(body) && !BATCHING_REVISIONS.includes(session.initialize?.protocolVersion ?? '')) {
+    const response = rpcError(400, -32600, 'Invalid Request: this protocol version has no batches');
+    return { response, outcome: 'protocol-error' };
+  }
+  const response = insufficientScope(endpoint, request, body, caller, legacy);
+  return response && { response, outcome: response.status === 403 ? 'refused' : 'protocol-error' };
+}
+
+/** Has what is logged from now on name the trace. */
+function tracing({ traced }: Endpoint, trace: Trace | undefined): Trace | undefined {
+  if (trace) traced(traceIdOf(trace));
+  return trace;
 }
 
 /** A client of the 2025 era comes back for the rest of an answer, or listens for changes. */
@@ -104,10 +156,11 @@ async function get(endpoint: Endpoint, request: Request, caller: Caller): Promis
   const admission = await sessions.resume(caller, id, request.headers.get('mcp-protocol-version') ?? undefined);
   if (typeof admission === 'string') return settled(refusal(admission));
   const { session } = admission;
-  const context = contextOf(endpoint.context, caller, admission);
+  const context = contextOf(endpoint.context, caller, admission, tracing(endpoint, traceOf(request.headers)));
+  const recording = new Recording(endpoint.record);
   const answer = position
     ? await server.resume(session, position)
-    : await server.listen({ request: withoutSecrets(request), body: undefined, caller, session, context });
+    : await server.listen({ request: withoutSecrets(request), body: undefined, caller, session, context, recording });
   return { ...named(endpoint, answer, session), done: Promise.all([sliding(endpoint, admission), answer.done]) };
 }
 

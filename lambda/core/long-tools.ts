@@ -99,6 +99,7 @@ export class LongTools {
 
   async #hold(request: JSONRPCRequest): Promise<unknown> {
     const run = await this.#begin(request);
+    this.#exchange.recording.leave(request.id);
     return this.#exchange.hold!(run, request.id, tellHow(run.id));
   }
 
@@ -115,7 +116,10 @@ export class LongTools {
         const run = await this.#guarded(this.#tasks.find(this.#exchange, task));
         if (!run) return failed('There is no such task, or it has expired');
         if (run.status === 'cancelled') return failed('The task was cancelled');
-        if (this.#exchange.reserve?.()) return this.#exchange.hold!(run, mcpReq.id, tellHow(run.id)) as never;
+        if (this.#exchange.reserve?.()) {
+          this.#exchange.recording.leave(mcpReq.id);
+          return this.#exchange.hold!(run, mcpReq.id, tellHow(run.id)) as never;
+        }
         return failed('Call this tool by itself, not in a batch');
       },
     );

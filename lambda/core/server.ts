@@ -181,7 +181,9 @@ export class Server {
       message: 'Invalid or expired requestState',
       data: { reason: 'invalid_request_state' },
     };
-    return Response.json({ jsonrpc: '2.0', id: body.id, error });
+    const refused = { jsonrpc: '2.0' as const, id: body.id, error };
+    exchange.recording.answered(exchange, refused);
+    return Response.json(refused);
   }
 
   /**
@@ -201,6 +203,7 @@ export class Server {
       // Everything else is passed on at once: the SDK tells by the moment where an error comes from.
       transport.send = (given, options) => {
         const message = answerOf(exchange, given);
+        exchange.recording.answered(exchange, message);
         const isUnrelated = 'method' in message && !('id' in message) && options?.relatedRequestId === undefined;
         if (isUnrelated && this.#streams.publish(exchange, message)) return Promise.resolve();
         const state = stateIn(message);

@@ -55,9 +55,10 @@ export interface SessionStore {
   find(grant: string, name: string): Promise<{ grant?: Grant; stored?: Stored }>;
   /**
    * Puts the session under its name (modern: `CURRENT`), unless something that has not expired stands there.
+   * @param former what stood there and has expired: put under `formerName`, so that its calls can be found
    * @returns false when something stands there: read again
    */
-  start(session: Session, now: number): Promise<boolean>;
+  start(session: Session, now: number, former?: Session): Promise<boolean>;
   /**
    * Puts the session and, under the stale name, the pointer to it: both or neither.
    * @returns false when something that has not expired stands under the stale name: read again
@@ -84,6 +85,9 @@ export interface SessionStore {
 
 /** The name under which a grant's current modern session stands. No legacy id contains a space. */
 export const CURRENT = ' current';
+
+/** The name under which a modern session stands that another has followed. */
+export const formerName = ({ id }: Session): string => ` ${id}`;
 
 /** How many resources a session may hear of: it is a small item. */
 export const MOST_SUBSCRIPTIONS = 100;
@@ -185,9 +189,10 @@ export class Sessions {
       const { grant: found, stored } = await this.#store.find(caller.grant, CURRENT);
       const grant = this.#granted(caller, found);
       if (!grant) return 'unauthorized';
-      if (stored && 'id' in stored && stored.expiresAt > this.#now()) return this.#admit(grant, stored);
+      const former = stored && 'id' in stored ? stored : undefined;
+      if (former && former.expiresAt > this.#now()) return this.#admit(grant, former);
       const session = this.#fresh(caller, grant, 'modern');
-      if (await this.#store.start(session, this.#now())) return { grant, session, slid: Promise.resolve() };
+      if (await this.#store.start(session, this.#now(), former)) return { grant, session, slid: Promise.resolve() };
     }
     throw contended(caller.grant);
   }

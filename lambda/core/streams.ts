@@ -157,6 +157,7 @@ export class Streams {
       if (outgoing.kind === 'notification' && this.publish(exchange, outgoing.message)) return;
       if (outgoing.kind !== 'response') return take(outgoing);
       const response = { ...outgoing, message: answerOf(exchange, outgoing.message) as JSONRPCResponse };
+      exchange.recording.answered(exchange, response.message);
       if (exchange.published) void exchange.published.then(() => take(response));
       else take(response);
     });
@@ -295,7 +296,11 @@ export class Streams {
   /** Starts a run over with the answers it has. */
   async #goOn(exchange: Exchange, run: Run, milliseconds?: number): Promise<void> {
     const delivery = Delivery.goOn(this.#parts, run);
-    const fail = () => delivery.fail('This took longer than it may');
+    let served = { ...exchange, body: undefined as unknown, recording: exchange.recording.of(run) };
+    const fail = () => {
+      served.recording.failed(served, { outcome: 'timed-out', code: -32603 });
+      delivery.fail('This took longer than it may');
+    };
     const late = milliseconds === undefined ? undefined : setTimeout(fail, milliseconds);
     try {
       const { request: kept, answers } = await this.#parts.store.recallRun(run);
@@ -306,10 +311,12 @@ export class Streams {
       const known = new Map(
         Object.entries(run.answers).map(([name, stored]) => [Number(name), read(answers.get(stored))] as const),
       );
-      await this.#serve({ ...exchange, request, body }, messages, delivery, known);
+      served = { ...served, request, body: messages };
+      await this.#serve(served, messages, delivery, known);
     } catch (error) {
       const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
       this.#parts.log('run_failed', { error: text });
+      served.recording.failed(served, { outcome: 'protocol-error', code: -32603 });
       delivery.fail(error instanceof Outage ? error.message : 'Internal server error');
     }
     await delivery.done;

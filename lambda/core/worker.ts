@@ -1,14 +1,17 @@
+import type { JSONRPCRequest, JSONRPCResponse } from '@modelcontextprotocol/server';
 import type { Exchange } from './answer.ts';
 import type { ContextParts } from './context.ts';
 import { contextOf } from './context.ts';
 import { randomId } from './digest.ts';
 import { restore } from './kept-request.ts';
 import { Outage } from './outage.ts';
+import { Recording, type RecordParts } from './record.ts';
 import { isLive, lease, next, type Run, type RunStore } from './run.ts';
 import type { Server } from './server.ts';
 import type { Sessions } from './session.ts';
 import { messagesIn } from './sse.ts';
 import { type Job, MOST_ATTEMPTS } from './tasks.ts';
+import { traceIdOf, traceOf } from './trace.ts';
 
 /** How often the run is saved, so that its lease holds and a cancellation is noticed. */
 const SAVE_MILLISECONDS = 2_000;
@@ -20,6 +23,9 @@ export type WorkerParts = {
   sessions: Sessions;
   server: Server;
   context: ContextParts;
+  record: RecordParts;
+  /** Told the trace that the request belongs to. */
+  traced: (traceId: string) => void;
   /** Epoch seconds. */
   now: () => number;
   log: (event: string, details?: Record<string, unknown>) => void;
@@ -48,9 +54,10 @@ export class Worker {
     if (!(await runs.saveRun(run))) return;
 
     const { request, answers } = await runs.recallRun(run);
-    const exchange = await this.#exchange(request);
+    const exchange = await this.#exchange(request, run);
     if (exchange?.session.era === 'legacy') {
-      return server.work(exchange, run, remainingMilliseconds - MARGIN_MILLISECONDS);
+      await server.work(exchange, run, remainingMilliseconds - MARGIN_MILLISECONDS);
+      return exchange.recording.written();
     }
     const held = new HeldRun(this.#parts, run);
     try {
@@ -62,19 +69,31 @@ export class Worker {
       // What is not the tool's fault may pass: AWS Lambda calls again.
       if (error instanceof Outage && run.attempts < MOST_ATTEMPTS) throw error;
       log('run_failed', { error: error instanceof Error ? (error.stack ?? error.message) : String(error) });
+      exchange?.recording.failed(exchange, { outcome: 'protocol-error', code: -32603 });
       await held.end({ error: { code: -32603, message: 'Internal server error' } });
     } finally {
       held.letGo();
+      await exchange?.recording.written();
     }
   }
 
   /** The request as it was made, if its grant still holds. */
-  async #exchange(kept: string): Promise<Exchange | undefined> {
+  async #exchange(kept: string, run: Run): Promise<Exchange | undefined> {
     const { request, body, caller, session } = restore(kept);
     const grant = await this.#parts.sessions.granted(caller);
     if (!grant) return undefined;
-    const context = contextOf(this.#parts.context, caller, { grant, session });
-    return { request, body, caller, session, context, isWorker: true };
+    const trace = traceOf(request.headers, body);
+    if (trace) this.#parts.traced(traceIdOf(trace));
+    const context = contextOf(this.#parts.context, caller, { grant, session }, trace);
+    return {
+      request,
+      body,
+      caller,
+      session,
+      context,
+      recording: new Recording(this.#parts.record, run),
+      isWorker: true,
+    };
   }
 
   /** @returns nothing when the run is no longer ours: it was cancelled */
@@ -91,7 +110,12 @@ export class Worker {
       const body = withAnswers(exchange.body, held.run, answers, await this.#askedBefore(held.run));
       const { response } = await this.#parts.server.modern({ ...exchange, request, body });
       for await (const message of messagesIn(response)) {
-        if (!('method' in message)) return message as Outcome;
+        if (!('method' in message)) {
+          // What was turned away before a server was built for it names no id.
+          const { id } = exchange.body as JSONRPCRequest;
+          exchange.recording.answered(exchange, { ...message, id } as JSONRPCResponse);
+          return message as Outcome;
+        }
         const { progress, total, message: text } = (message.params ?? {}) as Record<string, unknown>;
         if (progress !== undefined)
           held.says(String(text ?? `${progress}${total === undefined ? '' : ` of ${total}`}`));
@@ -99,6 +123,7 @@ export class Worker {
     } finally {
       clearTimeout(late);
     }
+    if (signal.reason === 'late') exchange.recording.failed(exchange, { outcome: 'timed-out', code: -32603 });
     if (signal.reason === 'late') return { error: { code: -32603, message: 'This took longer than it may' } };
     if (signal.aborted) return undefined;
     throw new Error('The request was not answered');

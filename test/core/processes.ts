@@ -1,12 +1,14 @@
 import type { McpServer } from '@modelcontextprotocol/server';
 import { type MemoryStores, memoryStores } from '../../lambda/adapters/memory.ts';
+import type { CallWriter } from '../../lambda/core/call.ts';
 import type { Caller } from '../../lambda/core/caller.ts';
 import type { Context } from '../../lambda/core/context.ts';
 import { answerMcp, type Endpoint } from '../../lambda/core/endpoint.ts';
 import type { Grant } from '../../lambda/core/grant.ts';
 import { Outage } from '../../lambda/core/outage.ts';
+import type { RecordRules } from '../../lambda/core/record.ts';
 import { RequestStates } from '../../lambda/core/request-state.ts';
-import { declareScopes } from '../../lambda/core/scopes.ts';
+import type { ScopeSet } from '../../lambda/core/scopes.ts';
 import { Server } from '../../lambda/core/server.ts';
 import { type SessionRules, Sessions } from '../../lambda/core/session.ts';
 import type { Job } from '../../lambda/core/tasks.ts';
@@ -19,6 +21,10 @@ type Options = Partial<SessionRules> & {
   holdSeconds?: number;
   listenSeconds?: number;
   allowedOrigins?: string[];
+  record?: Partial<RecordRules>;
+  /** Where calls are kept, if not in the stores. */
+  calls?: CallWriter;
+  toolScopes?: ScopeSet['tools'];
   createServer: (context: Context) => McpServer;
 };
 
@@ -89,12 +95,16 @@ export class Processes {
   readonly requests: { method: string; status: number; type: string | null; body: unknown }[] = [];
   readonly #options: Options;
   readonly #done: Promise<unknown>[] = [];
+  readonly #afterwards: (() => Promise<unknown>)[] = [];
   readonly #key = crypto.subtle.importKey('raw', new Uint8Array(32), 'AES-GCM', false, ['encrypt', 'decrypt']);
   /** Called with each request before it is answered: a test may keep it waiting, or remember its process. */
   before: (request: Request, process: Process, body: unknown) => void | Promise<void> = () => undefined;
   around: Around = (_, call) => call();
   /** What is done with a job. */
   start: (job: Job) => void | Promise<void> = (job) => void this.work(job);
+
+  /** What is left of its time when a process gets a request. */
+  milliseconds: number | undefined;
 
   constructor(options: Options) {
     this.#options = options;
@@ -132,7 +142,9 @@ export class Processes {
       const text = await request.clone().text();
       const body = text === '' ? undefined : JSON.parse(text);
       await this.before(request, process, body);
-      const { response, done } = await process.heard(answerMcp(this.#endpoint(process), request, caller));
+      const answer = answerMcp(this.#endpoint(process), request, caller, this.milliseconds);
+      const { response, done, afterwards } = await process.heard(answer);
+      if (afterwards) this.#afterwards.push(() => process.heard(afterwards()).catch(ignoreDeath));
       this.#done.push(process.heard(done).catch(ignoreDeath));
       const type = response.headers.get('content-type');
       this.requests.push({ method: request.method, status: response.status, type, body });
@@ -147,14 +159,15 @@ export class Processes {
   /** Resolves when no process has anything left to do. */
   async settle(): Promise<void> {
     while (this.#done.length > 0) await Promise.all(this.#done.splice(0));
+    await Promise.all(this.#afterwards.splice(0).map((each) => each()));
   }
 
   /** A worker begins with a job. @returns whether it is done with it: AWS Lambda would begin again otherwise */
   work(job: Job, { process = new Process(), milliseconds = 900_000 } = {}): Promise<boolean> {
-    const { sessions, server, context, log } = this.#endpoint(process);
+    const { sessions, server, context, record, traced, log } = this.#endpoint(process);
     const now = () => this.clock.now;
     const runs = this.#storesOf(process).runs;
-    const worker = new Worker({ runs, sessions, server, context, now, log });
+    const worker = new Worker({ runs, sessions, server, context, record, traced, now, log });
     const done = process.heard(worker.work(job, milliseconds)).then(
       () => true,
       (error) => {
@@ -182,7 +195,9 @@ export class Processes {
     const { clock } = this;
     const stores = this.#storesOf(process);
     const now = () => clock.now;
-    const log = (event: string, details?: Record<string, unknown>) => void this.log.push({ event, details });
+    let trace: string | undefined;
+    const log = (event: string, details?: Record<string, unknown>) =>
+      void this.log.push({ event, details: trace === undefined ? details : { trace, ...details } });
     const { createServer: create, ttlSeconds = 24 * 3600, ttlSecondsByGroup, stale = 'renew' } = this.#options;
     const sessions = new Sessions(stores.sessions, { ttlSeconds, ttlSecondsByGroup, stale }, now);
     const requestStates = new RequestStates({ load: () => this.#key }, now);
@@ -202,10 +217,22 @@ export class Processes {
         log,
       }),
       context: { state: stores.state, identity: undefined, now, log },
-      scopes: declareScopes({ scopes: { mcp: { words: 'Use it' } }, tools: {} }),
+      record: {
+        store: this.#options.calls ?? stores.calls,
+        rules: { methods: 'tools', arguments: 'no', retentionDays: 30, deployment: 'test', ...this.#options.record },
+        now: () => clock.now * 1000,
+        log,
+      },
+      scopes: {
+        scopes: { mcp: { words: 'Use it' }, admin: { words: 'Manage it' } },
+        tools: this.#options.toolScopes ?? {},
+      },
       publicUrl: origin,
       allowedOrigins: this.#options.allowedOrigins,
       log,
+      traced: (id) => {
+        trace = id;
+      },
     };
   }
 }

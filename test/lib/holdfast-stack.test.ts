@@ -151,7 +151,7 @@ describe.each(deployments)('%s', (_name, props) => {
         expect(new Set(prefixes(server))).toEqual(
           // Of the sealed keys this one alone, to the letter.
           new Set([
-            ...['G#*', 'S#*', 'I#*', 'E#*', 'X#*', 'N#*', 'K#request-state'],
+            ...['G#*', 'S#*', 'I#*', 'E#*', 'X#*', 'D#*', 'N#*', 'K#request-state'],
             ...(props.upstreamTokens ? ['T#*'] : []),
           ]),
         );

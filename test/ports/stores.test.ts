@@ -1,7 +1,14 @@
 import type { MemoryStores } from '../../lambda/adapters/memory.ts';
+import type { Call } from '../../lambda/core/call.ts';
 import type { Grant } from '../../lambda/core/grant.ts';
 import { newRun, next, type Run, type RunEvent } from '../../lambda/core/run.ts';
-import { CURRENT, type ImportedSession, MOST_SUBSCRIPTIONS, type Session } from '../../lambda/core/session.ts';
+import {
+  CURRENT,
+  formerName,
+  type ImportedSession,
+  MOST_SUBSCRIPTIONS,
+  type Session,
+} from '../../lambda/core/session.ts';
 import { adapters } from './stores.ts';
 
 const now = 1_800_000_000;
@@ -107,6 +114,17 @@ describe.each(adapters)('the stores in %s', (_name, open) => {
       expect((await stores.sessions.find(first.grant, CURRENT)).stored).toMatchObject({ id: first.id });
       expect(await stores.sessions.start(second, first.expiresAt)).toBe(true);
       expect((await stores.sessions.find(first.grant, CURRENT)).stored).toMatchObject({ id: second.id });
+    });
+
+    test('a session that another follows is put aside, as it was', async () => {
+      const first = aSession({ grant: fresh('grant'), era: 'modern' });
+      const second = { ...first, id: fresh('session'), expiresAt: first.expiresAt + 600 };
+      await stores.sessions.start(first, now);
+      expect(await stores.sessions.start(second, now, first)).toBe(false);
+      expect((await stores.sessions.find(first.grant, formerName(first))).stored).toBeUndefined();
+      expect(await stores.sessions.start(second, first.expiresAt, first)).toBe(true);
+      expect((await stores.sessions.find(first.grant, formerName(first))).stored).toEqual(first);
+      expect((await stores.sessions.find(first.grant, CURRENT)).stored).toEqual(second);
     });
 
     test('of many that start at once, one does', async () => {
@@ -667,6 +685,55 @@ describe.each(adapters)('the stores in %s', (_name, open) => {
       expect(await since(ada, 'session', now + 1)).toEqual([['two'], 'second']);
       expect(await since(ada, 'another', now + 6)).toEqual([[], undefined]);
       expect(await since(alan, 'session', now)).toEqual([[], undefined]);
+    });
+  });
+
+  describe('calls', () => {
+    const aCall = (session: string, change: Partial<Call> = {}): Call => ({
+      id: fresh('call'),
+      at: now * 1000,
+      user: 'user-of-ada',
+      client: 'dcr_1',
+      grant: 'grant-of-ada',
+      session,
+      era: 'legacy',
+      method: 'tools/call',
+      tool: 'note',
+      outcome: 'success',
+      milliseconds: 12,
+      bytesIn: 100,
+      bytesOut: 200,
+      ...change,
+    });
+    const page = { limit: 10, now };
+
+    test('are found by their session, as they were recorded, in the order they began', async () => {
+      const [session, other] = [fresh('session'), fresh('session')];
+      const late = aCall(session, { at: now * 1000 + 5, clientName: 'test', clientVersion: '1', traceId: 'ab' });
+      const early = aCall(session, { outcome: 'protocol-error', errorCode: -32602, message: 'Invalid params' });
+      const first = aCall(session, { at: 999, arguments: '{}', protocolVersion: '2025-11-25' });
+      for (const call of [late, early, first, aCall(other)]) await stores.calls.recordCall(call, now + 1);
+      expect(await stores.calls.callsOf(session, page)).toEqual({ calls: [first, early, late] });
+      expect(await stores.calls.callsOf(fresh('session'), page)).toEqual({ calls: [] });
+    });
+
+    test('are there once, however often the same one is recorded', async () => {
+      const session = fresh('session');
+      const call = aCall(session);
+      await stores.calls.recordCall(call, now + 1);
+      await stores.calls.recordCall({ ...call, outcome: 'tool-error' }, now + 1);
+      expect(await stores.calls.callsOf(session, page)).toEqual({ calls: [{ ...call, outcome: 'tool-error' }] });
+    });
+
+    test('come page by page, without those that have expired', async () => {
+      const session = fresh('session');
+      const recorded = [0, 1, 2, 3, 4].map((after) => aCall(session, { at: now * 1000 + after }));
+      for (const [index, call] of recorded.entries()) await stores.calls.recordCall(call, now + (index === 1 ? 0 : 1));
+      const first = await stores.calls.callsOf(session, { limit: 2, now });
+      expect(first.calls).toEqual([recorded[0], recorded[2]]);
+      expect(await stores.calls.callsOf(session, { limit: 2, now, after: first.next })).toEqual({
+        calls: [recorded[3], recorded[4]],
+      });
     });
   });
 });

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { CreateTableCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import { dynamoAssertionStore } from '../../lambda/adapters/dynamodb/assertions.ts';
+import { dynamoCallStore } from '../../lambda/adapters/dynamodb/calls.ts';
 import { dynamoChangeStore } from '../../lambda/adapters/dynamodb/changes.ts';
 import { dynamoClientStore } from '../../lambda/adapters/dynamodb/clients.ts';
 import { dynamoDocumentStore } from '../../lambda/adapters/dynamodb/documents.ts';
@@ -38,6 +39,7 @@ const storesIn = (table: Table): MemoryStores => ({
   sessions: dynamoSessionStore(table),
   runs: dynamoRunStore(table),
   changes: dynamoChangeStore(table),
+  calls: dynamoCallStore(table),
   clients: dynamoClientStore(table),
   documents: dynamoDocumentStore(table),
   paces: dynamoPaceStore(table),

@@ -158,9 +158,15 @@ test('A109: no secret is in any log, nor what a tool was called with', () => {
 
 test('A109: no secret is in the table, at the end of the run', () => {
   expect(atTheEnd.map(({ pk }) => pk.split('#')[0])).toEqual(
-    expect.arrayContaining(['CL', 'CO', 'G', 'K', 'N', 'S', 'T', 'U']),
+    expect.arrayContaining(['CL', 'CO', 'D', 'G', 'K', 'N', 'S', 'T', 'U']),
   );
   expect(found(JSON.stringify(atTheEnd))).toEqual([]);
+});
+
+test('A109: what a tool was called with, and what it answered, is not in the record of its calls', () => {
+  const calls = atTheEnd.filter(({ pk }) => pk.startsWith('D#'));
+  expect(calls.length).toBeGreaterThan(10);
+  expect(JSON.stringify(calls)).not.toContain('nobody-is-to-read-this');
 });
 
 test('A109: while a sign-in is under way the table has what has to come back, and nothing that lets one go on with it', () => {

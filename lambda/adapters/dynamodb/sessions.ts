@@ -10,6 +10,7 @@ import type { Grant } from '../../core/grant.ts';
 import { Outage } from '../../core/outage.ts';
 import {
   CURRENT,
+  formerName,
   type ImportedSession,
   MOST_SUBSCRIPTIONS,
   type Session,
@@ -27,7 +28,19 @@ const NOT_TOO_MANY_SUBSCRIPTIONS = '(attribute_not_exists(subscriptions) OR size
 const WAITING = 'expiresAt > :now';
 const LIVE = 'expiresAt > :now AND attribute_not_exists(endedAt)';
 
-export function dynamoSessionStore({ client, name: table }: Table): SessionStore {
+/** @param recordSeconds how long a session can be found after it has expired, because its calls are on record */
+export function dynamoSessionStore({ client, name: table }: Table, recordSeconds = 0): SessionStore {
+  const sessionItem = (session: Session) => ({
+    ...keyOf(session),
+    type: 'session',
+    ...session,
+    ttl: session.expiresAt + recordSeconds,
+    gsi1pk: `U#${session.user}`,
+    gsi1sk: `S#${session.startedAt}#${session.id}`,
+    gsi2pk: `R#${session.id.charCodeAt(0) % RECENT_SHARDS}`,
+    gsi2sk: String(session.lastSeenAt),
+  });
+
   const put = (item: Record<string, unknown>, now: number) => ({
     TableName: table,
     Item: item,
@@ -61,7 +74,12 @@ export function dynamoSessionStore({ client, name: table }: Table): SessionStore
       };
     },
 
-    start: (session, now) => happened(client.send(new PutCommand(put(sessionItem(session), now)))),
+    start: (session, now, former) => {
+      const first = put(sessionItem(session), now);
+      if (!former) return happened(client.send(new PutCommand(first)));
+      const aside = { ...sessionItem(former), sk: formerName(former) };
+      return transact([{ Put: first }, { Put: { TableName: table, Item: aside } }]);
+    },
 
     renew: (session, staleName, now) => {
       const pointer = {
@@ -81,7 +99,7 @@ export function dynamoSessionStore({ client, name: table }: Table): SessionStore
           new UpdateCommand({
             TableName: table,
             Key: keyOf(session),
-            UpdateExpression: 'SET lastSeenAt = :seen, expiresAt = :expires, #ttl = :expires, gsi2sk = :seenText',
+            UpdateExpression: 'SET lastSeenAt = :seen, expiresAt = :expires, #ttl = :ttl, gsi2sk = :seenText',
             ConditionExpression: LIVE_AND_THE_SAME,
             ExpressionAttributeNames: { '#ttl': 'ttl' },
             ExpressionAttributeValues: {
@@ -89,6 +107,7 @@ export function dynamoSessionStore({ client, name: table }: Table): SessionStore
               ':seen': lastSeenAt,
               ':seenText': String(lastSeenAt),
               ':expires': expiresAt,
+              ':ttl': expiresAt + recordSeconds,
               ':now': lastSeenAt,
             },
           }),
@@ -176,18 +195,5 @@ function noting(notes: SessionNotes) {
     UpdateExpression: 'DELETE subscriptions :uri',
     ConditionExpression: LIVE_AND_THE_SAME,
     ExpressionAttributeValues: { ':uri': new Set([notes.unsubscribed]) },
-  };
-}
-
-function sessionItem(session: Session): Record<string, unknown> {
-  return {
-    ...keyOf(session),
-    type: 'session',
-    ...session,
-    ttl: session.expiresAt,
-    gsi1pk: `U#${session.user}`,
-    gsi1sk: `S#${session.startedAt}#${session.id}`,
-    gsi2pk: `R#${session.id.charCodeAt(0) % RECENT_SHARDS}`,
-    gsi2sk: String(session.lastSeenAt),
   };
 }

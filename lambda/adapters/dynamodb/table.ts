@@ -38,6 +38,7 @@ export const partition = {
   runs: (grant: string) => `E#${grant}`,
   runTexts: (grant: string, run: string) => `E#${grant}#${run}`,
   changes: (user: string) => `X#${user}`,
+  calls: (session: string) => `D#${session}`,
   approvals: (user: string) => `U#${user}`,
   state: (user: string) => `N#${user}`,
   sealedKey: (name: string) => `K#${name}`,

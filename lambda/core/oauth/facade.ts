@@ -1,5 +1,6 @@
 import type { IdentityProvider } from '../identity-provider.ts';
 import type { IdentityTokenKeeper } from '../identity-tokens.ts';
+import type { RecordRules } from '../record.ts';
 import type { ScopeSet } from '../scopes.ts';
 import type { Sealer } from '../seal.ts';
 import type { Admission, ConfiguredClient } from './client.ts';
@@ -26,6 +27,8 @@ export type FacadeRules = {
   dynamicRegistration: Admission;
   /** What the consent page calls the identity provider. */
   identityProviderName: string;
+  /** What the consent page says is recorded of a tool's arguments. */
+  recordArguments: RecordRules['arguments'];
   /** What the identity provider is asked for. */
   identityProviderScopes: string[];
 };

@@ -1,3 +1,8 @@
+const recorded =
+  'The owner of this server can see when you connected this application, with which permissions, when and from which network address it makes requests, and which of the server’s tools it calls, when, and with what outcome.';
+/** Of requests that are not answered at once (`lambda/core/run.ts`). */
+const kept = 'Where an answer takes time, what was asked and the answer are kept for a while, so that it is not lost.';
+
 /**
  * Every word that a person reads on the facade's pages. To have them in another language, translate this file and
  * nothing else. Texts are plain: `pages.ts` escapes them and sets off what is filled in.
@@ -35,10 +40,14 @@ export const texts = {
     lifetime: 'It stays connected',
     lifetimeOf: (grant: { idleDays: number; absoluteDays: number }) =>
       `Until it is revoked, or not used for ${days(grant.idleDays)}; ${days(grant.absoluteDays)} at most.`,
-    /** True of the access log, the grant, the record of the approval and runs: change it with what is kept there. */
+    /** True of the access log, the grant, the record of the approval, that of calls, and runs: change it with what is kept there. */
     recorded: 'What is recorded',
-    recordedOf:
-      'The owner of this server can see when you connected this application, with which permissions, and when and from which network address it makes requests. What it asks and what it is answered is not recorded; where an answer takes time, both are kept for a while, so that it is not lost.',
+    /** By what is recorded of a tool's arguments. */
+    recordedOf: {
+      no: `${recorded} What it asks and what it is answered is not recorded. ${kept}`,
+      digest: `${recorded} What it asks is recorded as a digest, from which the owner can tell whether it asked the same before, or a question that they guess. What it is answered is not recorded. ${kept}`,
+      redacted: `${recorded} Of what it asks, the owner can see the form, such as the names of the fields and how long the texts in them are, but not the contents. What it is answered is not recorded. ${kept}`,
+    },
     approve: 'Approve',
     deny: 'Deny',
   },

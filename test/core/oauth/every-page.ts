@@ -32,6 +32,7 @@ const rules: FacadeRules = {
   clientDocuments: { mode: 'open', allowed: [] },
   dynamicRegistration: { mode: 'open', allowed: [] },
   identityProviderName: given.identityProvider,
+  recordArguments: 'no',
   identityProviderScopes: given.identityProviderScopes,
 };
 
@@ -59,11 +60,18 @@ export async function everyPage(): Promise<[string, Response][]> {
       return [`consent ${clientIdentity.kind} ${redirectUri}`, consentPage(asked, rules, 'the-handle', 'cookie=x')];
     }),
   );
+  const recording = (['digest', 'redacted'] as const).map((recordArguments): [string, Promise<Response>] => {
+    const clientIdentity = identities[0]!;
+    const redirectUri = Object.keys(given.targets)[0]!;
+    const asked = { client: 'id', clientName: given.client, clientIdentity, redirectUri, scopes: [], challenge: 'x' };
+    const page = consentPage(asked, { ...rules, recordArguments }, 'the-handle', 'cookie=x');
+    return [`consent where arguments are recorded: ${recordArguments}`, page];
+  });
   const errors = problems.map((problem): [string, Promise<Response>] => {
     const error = byCode[problem] ?? new ShownRefusal('invalid_request', problem, 'zebra_uri is striped');
     return [`error ${problem}`, errorPage(error)];
   });
   return Promise.all(
-    [...consents, ...errors].map(async ([name, page]): Promise<[string, Response]> => [name, await page]),
+    [...consents, ...recording, ...errors].map(async ([name, page]): Promise<[string, Response]> => [name, await page]),
   );
 }

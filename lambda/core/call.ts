@@ -1,0 +1,65 @@
+/** How a call ended. `refused`: before any tool of the owner's was asked. */
+export type Outcome = 'success' | 'tool-error' | 'protocol-error' | 'refused' | 'timed-out';
+
+/**
+ * One request on record: who called what, and what came of it. What was asked and what was answered is not in it, and
+ * nothing that a tool has said.
+ */
+export type Call = {
+  id: string;
+  /** When it began, in epoch milliseconds. */
+  at: number;
+  /** Key of the user. */
+  user: string;
+  /** `client_id`. */
+  client: string;
+  /** As the client says of itself (`clientInfo`). */
+  clientName?: string;
+  clientVersion?: string;
+  grant: string;
+  session: string;
+  era: 'legacy' | 'modern';
+  protocolVersion?: string;
+  method: string;
+  /** Of `tools/call`. */
+  tool?: string;
+  outcome: Outcome;
+  /** The JSON-RPC error's. */
+  errorCode?: number;
+  /** Why it was refused, or what its error code means. Never the text of a handler's own error. */
+  message?: string;
+  milliseconds: number;
+  /** Bytes of the request and of its answer, as JSON. */
+  bytesIn: number;
+  bytesOut: number;
+  /** Of the client's trace (W3C Trace Context), in hexadecimal. */
+  traceId?: string;
+  /** Only where the owner has chosen so: a digest of the arguments, or their shape. */
+  arguments?: string;
+};
+
+/** Some calls of a session in the order they began, and where the next ones are. */
+export type CallPage = {
+  calls: Call[];
+  /** To be handed in for the next page; absent on the last. */
+  next?: string;
+};
+
+/** Where calls are recorded. Throws `Outage` when the store does not answer. */
+export interface CallWriter {
+  /**
+   * Writes the call. One that is written again (same session, time and id) replaces the one before.
+   * @param expiresAt epoch seconds
+   */
+  recordCall(call: Call, expiresAt: number): Promise<void>;
+}
+
+/** Where calls are kept: for the owner, since no function that records them reads them. */
+export interface CallStore extends CallWriter {
+  /**
+   * Calls of a session that have not expired.
+   * @param options.after `next` of the page before
+   * @param options.now epoch seconds
+   */
+  callsOf(session: string, options: { limit: number; after?: string | undefined; now: number }): Promise<CallPage>;
+}

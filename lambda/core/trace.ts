@@ -1,0 +1,31 @@
+/** The client's trace that a request belongs to (W3C Trace Context), as it came. */
+export type Trace = {
+  traceparent: string;
+  /** What the systems on the way say for themselves. */
+  tracestate?: string;
+};
+
+/** Later versions may append to it what nobody knows yet (§3.2.4). */
+const form = /^(?!ff)(?<version>[0-9a-f]{2})-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(?<more>-.*)?$/;
+const LONGEST_PARENT = 128;
+/** What every system on the way must be able to carry (§3.3.1.5). */
+const LONGEST_STATE = 512;
+
+/** The trace that a message names (MCP 2026-07-28, `_meta`), or else the one that its HTTP request names. */
+export function traceOf(headers: Headers, body?: unknown): Trace | undefined {
+  const { _meta: meta } = (body as { params?: { _meta?: Record<string, unknown> } } | undefined)?.params ?? {};
+  return (
+    read(meta?.traceparent, meta?.tracestate) ??
+    read(headers.get('traceparent') ?? undefined, headers.get('tracestate') ?? undefined)
+  );
+}
+
+export const traceIdOf = ({ traceparent }: Trace): string => traceparent.split('-')[1]!;
+
+function read(traceparent: unknown, tracestate: unknown): Trace | undefined {
+  if (typeof traceparent !== 'string' || traceparent.length > LONGEST_PARENT) return undefined;
+  const { version, more } = form.exec(traceparent)?.groups ?? {};
+  if (version === undefined || (version === '00' && more !== undefined)) return undefined;
+  const isState = typeof tracestate === 'string' && /^[\x20-\x7e]+$/.test(tracestate);
+  return { traceparent, ...(isState && tracestate.length <= LONGEST_STATE && { tracestate }) };
+}
