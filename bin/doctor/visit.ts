@@ -72,13 +72,13 @@ async function bounded(response: Response): Promise<Pick<Answer, 'body' | 'isPar
   return { body, isPartial: false };
 }
 
-/** In one word where there is one, such as `ENOTFOUND`: Node tells it by a code, the deepest cause first. */
+/** In one word where there is one, such as `ENOTFOUND`: the code of the first cause that has one. */
 function problemOf(error: unknown, timeoutMilliseconds: number): string {
   if ((error as Error).name === 'TimeoutError') return `no answer within ${timeoutMilliseconds / 1000} seconds`;
-  for (let each: unknown = error; each instanceof Error; each = each.cause) {
-    const [first] = each instanceof AggregateError ? each.errors : [];
-    const { code } = (first ?? each) as { code?: unknown };
-    if (typeof code === 'string') return code;
+  for (let each = error; typeof each === 'object' && each !== null; each = (each as Error).cause) {
+    const { code, errors } = each as { code?: unknown; errors?: { code?: unknown }[] };
+    const known = errors?.[0]?.code ?? code;
+    if (typeof known === 'string') return known;
   }
   return String((error as Error).cause ?? error);
 }

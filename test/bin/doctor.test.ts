@@ -1,5 +1,6 @@
 import { execFile, spawn } from 'node:child_process';
 import { createServer, type Server } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -7,7 +8,9 @@ import { promisify } from 'node:util';
 import { judge } from '../../bin/doctor/checks.ts';
 import { type Facts, gather } from '../../bin/doctor/facts.ts';
 import type { Finding } from '../../bin/doctor/finding.ts';
+import { signIn } from '../../bin/doctor/sign-in.ts';
 import { visitor } from '../../bin/doctor/visit.ts';
+import { newCertificate } from '../certificate.ts';
 import { approveAndSignIn } from '../e2e/browser.ts';
 import { Desk, projectRoot } from '../e2e/desk.ts';
 
@@ -26,14 +29,15 @@ describe('a deployment that is broken in one place', () => {
   let server: Server;
   let origin: string;
   let replies: Replies;
-  let raced: Reply | undefined;
+  let forRegistered: Reply | undefined;
 
   beforeAll(async () => {
     server = createServer((request, response) => {
       const path = request.url!.split('?')[0]!;
-      const reply =
-        (request.method === 'GET' && request.url!.includes('client_id=dcr') && raced) ||
-        replies[`${request.method} ${path}`];
+      const name = `${request.method} ${path}`;
+      const isRegistered = request.method === 'GET' && request.url!.includes('client_id=dcr');
+      const withToken = request.headers.authorization === undefined ? undefined : replies[`${name} with a token`];
+      const reply = (isRegistered && forRegistered) || withToken || replies[name];
       const { status, headers, body, hangs, silent }: Reply = reply ?? { status: 404, headers: {}, body: '' };
       if (silent) return;
       response.writeHead(status, headers);
@@ -49,7 +53,7 @@ describe('a deployment that is broken in one place', () => {
   });
   beforeEach(() => {
     replies = healthy(origin);
-    raced = undefined;
+    forRegistered = undefined;
   });
 
   const url = () => `${origin}/mcp`;
@@ -225,7 +229,7 @@ describe('a deployment that is broken in one place', () => {
     [
       'a registered client’s code goes to anybody',
       () => {
-        raced = { status: 302, headers: { Location: 'https://foreign.example/callback?code=x' }, body: '' };
+        forRegistered = { status: 302, headers: { Location: 'https://foreign.example/callback?code=x' }, body: '' };
       },
       'fail authorize/foreign-redirect',
     ],
@@ -376,6 +380,116 @@ describe('a deployment that is broken in one place', () => {
         expect(seen.at(-1)).toMatchObject({ found: problem, why: expect.any(String), mend: expect.any(String) });
       },
     );
+  });
+
+  test('has a certificate that nobody vouches for', async () => {
+    const tls = createTlsServer(await newCertificate(), (_, response) => response.end());
+    await new Promise<void>((resolve) => tls.listen(0, '127.0.0.1', resolve));
+    const seen = judge(await gather(`https://127.0.0.1:${(tls.address() as AddressInfo).port}/mcp`, visitor(2000)));
+    tls.close();
+    expect(seen.at(-1)).toMatchObject({
+      check: 'reachable',
+      verdict: 'fail',
+      found: expect.stringMatching(/CERT/),
+      why: 'Clients cannot verify who answers.',
+    });
+  });
+
+  describe('once somebody signs in', () => {
+    const answer = (status: number, body: object = {}, headers: Record<string, string> = {}): Reply => ({
+      status,
+      headers: { 'Content-Type': 'application/json', ...headers },
+      body: JSON.stringify(body),
+    });
+    const result = (id: number, of: object) => ({ jsonrpc: '2.0', id, result: of });
+
+    beforeEach(() => {
+      document('POST /register', (json) => Object.assign(json, { client_id: 'by-hand' }));
+      replies['POST /token'] = answer(200, {
+        access_token: 't',
+        token_type: 'Bearer',
+        expires_in: 60,
+        refresh_token: 'r',
+      });
+      replies['POST /mcp with a token'] = answer(500);
+      replies['GET /mcp with a token'] = answer(405);
+      replies['POST /revoke'] = answer(200);
+      onMetadata((json) => Object.assign(json, { revocation_endpoint: `${origin}/revoke` }))();
+    });
+
+    /** The browser of somebody who approves, with changes to what it brings back. */
+    async function complain(change: Record<string, string> = {}): Promise<string[]> {
+      const findings = await signIn(await facts(), visitor(500), {
+        announce(address) {
+          const { redirect_uri, state } = Object.fromEntries(new URL(address).searchParams);
+          const back = new URLSearchParams({ code: 'c', state: state!, iss: origin, ...change });
+          if (change.code !== 'lost') void fetch(`${redirect_uri}?${back}`);
+        },
+        patienceMilliseconds: 500,
+        timeoutMilliseconds: 500,
+      });
+      return complaints(findings);
+    }
+    const useless = ['fail 2025/initialize', 'fail 2026/discover'];
+
+    test('neither era is answered, and a revoked token is not refused', async () => {
+      expect(await complain()).toEqual([...useless, 'warn sign-in/revocation']);
+    });
+
+    test('a session is not begun, and there are no tools', async () => {
+      replies['POST /mcp with a token'] = answer(
+        200,
+        result(1, { protocolVersion: '2025-11-25', supportedVersions: ['2026-07-28'] }),
+      );
+      expect(await complain()).toEqual([
+        'warn 2025/initialize',
+        'fail 2025/tools',
+        'fail 2026/tools',
+        'warn sign-in/revocation',
+      ]);
+    });
+
+    test('a session cannot be ended', async () => {
+      const all = { protocolVersion: '2025-11-25', supportedVersions: ['2026-07-28'], tools: [] };
+      replies['POST /mcp with a token'] = answer(200, result(1, all), { 'Mcp-Session-Id': 's' });
+      expect(await complain()).toEqual(['warn 2025/end', 'warn sign-in/revocation']);
+    });
+
+    test('a GET is answered with a page', async () => {
+      replies['GET /mcp with a token'] = answer(200);
+      expect(await complain()).toContain('fail 2025/listen');
+    });
+
+    test('revocation fails', async () => {
+      replies['POST /revoke'] = answer(503);
+      expect(await complain()).toEqual([...useless, 'fail sign-in/revocation']);
+    });
+
+    test.each<[string, () => void, Record<string, string>, string]>([
+      [
+        'registration is refused',
+        () => Object.assign(reply('POST /register'), { status: 400 }),
+        {},
+        'fail sign-in/registration',
+      ],
+      ['the answer is another’s', () => undefined, { iss: 'https://evil.example' }, 'fail sign-in/answer'],
+      ['the state is another', () => undefined, { state: 'x' }, 'fail sign-in/answer'],
+      ['nobody comes back', () => undefined, { code: 'lost' }, 'fail sign-in/answer'],
+      [
+        'the code is refused',
+        () => Object.assign(replies, { 'POST /token': answer(400, { error: 'invalid_grant' }) }),
+        {},
+        'fail sign-in/token',
+      ],
+    ])('it stops where %s', async (_what, wreck, change, complaint) => {
+      wreck();
+      expect(await complain(change)).toEqual([complaint]);
+    });
+
+    test('nothing is refreshed', async () => {
+      replies['POST /token'] = answer(200, { access_token: 't', token_type: 'Bearer' });
+      expect(await complain()).toContain('warn sign-in/refresh');
+    });
   });
 
   describe('in direct mode', () => {
