@@ -58,6 +58,11 @@ export const alarmDefaults = {
     evaluationPeriods: 1,
     means: 'The worker, which does what takes long, has died or run out of time.',
   },
+  recordFailures: {
+    threshold: 1,
+    evaluationPeriods: 1,
+    means: 'Tool calls were answered that are not on record: the table did not take them.',
+  },
   tableThrottles: {
     threshold: 1,
     evaluationPeriods: 2,

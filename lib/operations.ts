@@ -113,6 +113,7 @@ export class Operations extends Construct {
       latency: api.metricLatency({ period: PERIOD, statistic: Stats.p(99) }),
       throttling: doors.Mcp?.handler.metricThrottles({ period: PERIOD }),
       workerErrors: doors.Worker?.handler.metricErrors({ period: PERIOD }),
+      recordFailures: this.#count('call_not_recorded', 'Mcp'),
       tableThrottles: new MathExpression({
         expression: 'reads + writes',
         usingMetrics: { reads: this.#ofTable('ReadThrottleEvents'), writes: this.#ofTable('WriteThrottleEvents') },
