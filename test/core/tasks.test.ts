@@ -307,10 +307,11 @@ describe('the worker', () => {
     expect(began).toHaveLength(2);
     expect(await get(send, taskId)).toMatchObject({ status: 'completed' });
     first.bury();
+    await processes.settle();
   });
 
   test('that dies three times leaves a task that has failed', async () => {
-    const { processes, began, jobs } = withJobs();
+    const { processes, began, gate, jobs } = withJobs();
     const send = modern(processes, await processes.callerOf('ada'));
     const taskId = await call(send, 'wait', { for: 'never' });
     const dead: Process[] = [];
@@ -325,6 +326,8 @@ describe('the worker', () => {
     }
     expect(await get(send, taskId)).toMatchObject({ status: 'failed', error: { code: -32603 } });
     for (const process of dead) process.bury();
+    gate('never').resolve();
+    await processes.settle();
   });
 
   test('does nothing for a grant that has ended in the meantime', async () => {
