@@ -35,18 +35,17 @@ type Around = <T>(method: string, call: () => Promise<T>, process: Process) => P
 
 /** One process. When it dies, neither its client nor its store hears from it again. */
 export class Process {
-  readonly #death = Promise.withResolvers<never>();
+  readonly #mourners = new Set<(error: Error) => void>();
   readonly #burial = Promise.withResolvers<never>();
   #isDead = false;
 
   constructor() {
-    this.#death.promise.catch(() => undefined);
     this.#burial.promise.catch(() => undefined);
   }
 
   die(): void {
     this.#isDead = true;
-    this.#death.reject(new TypeError('terminated'));
+    for (const mourn of this.#mourners) mourn(new TypeError('terminated'));
   }
 
   /** Lets what a dead process still waits for fail, so that nothing of it is left in the process of the test. */
@@ -64,7 +63,11 @@ export class Process {
 
   /** What others hear of a process: an error once it is dead. */
   heard<T>(promise: Promise<T>): Promise<T> {
-    return Promise.race([promise, this.#death.promise]);
+    if (this.#isDead) return Promise.reject(new TypeError('terminated'));
+    return new Promise((resolve, reject) => {
+      this.#mourners.add(reject);
+      promise.then(resolve, reject).finally(() => this.#mourners.delete(reject));
+    });
   }
 
   /** An answer that breaks off when the process dies. */
@@ -134,15 +137,19 @@ export class Processes {
     return { user, grant: grant.id, client: 'dcr_1', scopes: ['mcp'], expiresAt: start + 1000 * 3600 };
   }
 
-  /** What a client of this caller fetches with. Each call is another process. */
-  fetchAs(caller: Caller): Fetch {
+  /**
+   * What a client of this caller fetches with.
+   * @param one the process that answers each call. @default each call another
+   */
+  fetchAs(caller: Caller, one?: Process): Fetch {
+    const kept = one && this.#endpoint(one);
     return async (url, init) => {
-      const process = new Process();
+      const process = one ?? new Process();
       const request = new Request(url, init);
       const text = await request.clone().text();
       const body = text === '' ? undefined : JSON.parse(text);
       await this.before(request, process, body);
-      const answer = answerMcp(this.#endpoint(process), request, caller, this.milliseconds);
+      const answer = answerMcp(kept ?? this.#endpoint(process), request, caller, this.milliseconds);
       const { response, done, afterwards } = await process.heard(answer);
       if (afterwards) this.#afterwards.push(() => process.heard(afterwards()).catch(ignoreDeath));
       this.#done.push(process.heard(done).catch(ignoreDeath));
