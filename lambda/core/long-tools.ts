@@ -141,8 +141,12 @@ const nothing = { content: [] };
 
 const failed = (text: string) => ({ content: [{ type: 'text' as const, text }], isError: true });
 
-/** What a model is told whose tool takes longer than its client can wait. */
+/**
+ * What a model is told whose tool takes longer than its client can wait. It is an error in the sense that it is not the
+ * tool's result: clients would refuse a result that does not have the form which the tool has promised.
+ */
 export const tellHow = (task: string) => ({
+  isError: true,
   content: [
     {
       type: 'text' as const,

@@ -112,6 +112,10 @@ export const interrupted = (id: RequestId): JSONRPCErrorResponse => ({
   error: { code: -32603, message: 'The server stopped while it worked on this. It is not known how far it came' },
 });
 
+/** Whether a task waits for a worker to begin or go on with it. To start one more does no harm: one of them works. */
+export const wantsWorker = ({ kind, status, runner }: Run): boolean =>
+  kind === 'task' && status === 'running' && runner === undefined;
+
 /** The run as it is written next. */
 export const next = (run: Run, now: number, change: Partial<Run>): Run => ({
   ...run,

@@ -171,7 +171,8 @@ export class Server {
   async #openState(exchange: Exchange): Promise<Exchange | Response> {
     const { body, context } = exchange;
     const sealed = (body as { params?: { requestState?: unknown } }).params?.requestState;
-    if (sealed === undefined || !isJSONRPCRequest(body)) return exchange;
+    // What the worker has, it has from the store: no client has brought it.
+    if (sealed === undefined || !isJSONRPCRequest(body) || exchange.isWorker) return exchange;
     const state =
       typeof sealed === 'string' ? await this.#parts.requestStates.open(sealed, context.user.key, body) : undefined;
     if (state !== undefined) return { ...exchange, body: { ...body, params: { ...body.params, requestState: state } } };
@@ -206,7 +207,7 @@ export class Server {
         exchange.recording.answered(exchange, message);
         const isUnrelated = 'method' in message && !('id' in message) && options?.relatedRequestId === undefined;
         if (isUnrelated && this.#streams.publish(exchange, message)) return Promise.resolve();
-        const state = stateIn(message);
+        const state = exchange.isWorker ? undefined : stateIn(message);
         if (state === undefined && !exchange.published) return send(message, options);
         const sealed = state === undefined ? message : seal(message, state);
         return Promise.all([sealed, exchange.published]).then(([each]) => send(each, options));

@@ -19,7 +19,17 @@ import { keep, restore } from './kept-request.ts';
 import { answerOf, tellHow } from './long-tools.ts';
 import { Outage } from './outage.ts';
 import { rpcError } from './rpc-error.ts';
-import { answerQuestion, interrupted, isAbandoned, isLive, newRun, next, type Run, type RunEvent } from './run.ts';
+import {
+  answerQuestion,
+  interrupted,
+  isAbandoned,
+  isLive,
+  newRun,
+  next,
+  type Run,
+  type RunEvent,
+  wantsWorker,
+} from './run.ts';
 import type { Session, SessionNotes } from './session.ts';
 import { type Outgoing, type QuestionAnswer, SessionTransport } from './session-transport.ts';
 import {
@@ -263,7 +273,12 @@ export class Streams {
     if (!isLive(run, now()) || !mayAnswer(session, run) || question === undefined || !isAsked(run, question)) {
       return rpcError(400, -32600, 'This answers no question of this session, or the question has expired');
     }
-    if (!run.open.includes(question)) return undefined;
+    const job = { grant: run.grant, run: run.id };
+    if (!run.open.includes(question)) {
+      // The answer is known, and the worker could perhaps not be started with it.
+      if (wantsWorker(run)) await starter.start(job);
+      return undefined;
+    }
     const name = randomId();
     const { jsonrpc, id: _, ...answer } = response;
     await store.addAnswer(run, name, JSON.stringify(answer));
@@ -274,7 +289,7 @@ export class Streams {
       if (await store.saveRun(answered)) {
         if (!goesOn || answered.status !== 'running') return undefined;
         if (answered.kind === 'stream') goingOn.push(this.#goOn(exchange, answered));
-        else await starter.start({ grant: answered.grant, run: answered.id });
+        else await starter.start(job);
         return undefined;
       }
       run = await store.findRun(session.grant, run.id);

@@ -13,7 +13,17 @@ import type { Exchange } from './answer.ts';
 import { randomId } from './digest.ts';
 import { keep } from './kept-request.ts';
 import { Outage } from './outage.ts';
-import { answerQuestion, isAbandoned, isLive, newRun, next, type Run, type RunStore } from './run.ts';
+import {
+  answerQuestion,
+  interrupted,
+  isAbandoned,
+  isLive,
+  newRun,
+  next,
+  type Run,
+  type RunStore,
+  wantsWorker,
+} from './run.ts';
 
 /**
  * Long work (extension `io.modelcontextprotocol/tasks`, SEP-2663): a worker does it, its client asks what has come of it.
@@ -26,7 +36,7 @@ export type Job = { grant: string; run: string };
 
 /** Has a worker begin with a run, once or several times: the worker sees to it that the run is done once. */
 export interface WorkerStarter {
-  /** Throws `Outage` when the worker cannot be reached, and then nothing has begun. */
+  /** Throws `Outage` when the worker did not answer, and then it may have begun all the same. */
   start(job: Job): Promise<void>;
 }
 
@@ -60,7 +70,13 @@ export class Tasks {
     const { caller, context } = exchange;
     const run = newRun(caller.grant, context.session.id, 'task', [request.id], now(), ttlSeconds);
     await store.createRun(run, keep(exchange, request));
-    await starter.start({ grant: run.grant, run: run.id });
+    try {
+      await starter.start({ grant: run.grant, run: run.id });
+    } catch (error) {
+      // Whoever is told so may ask for the work again: then it must not be done twice.
+      await this.#cancel(run);
+      throw error;
+    }
     return run;
   }
 
@@ -136,10 +152,10 @@ export class Tasks {
       const name = randomId();
       await store.addAnswer(run, name, JSON.stringify(answer));
       const answered = await this.#change(run, (current) => answerQuestion(current, question, name, '', now()));
-      if (!answered) continue;
-      run = answered;
-      if (run.status === 'running') await starter.start({ grant: run.grant, run: run.id });
+      run = answered ?? run;
     }
+    // Also where an earlier request had brought the last answer, and could not start the worker.
+    if (wantsWorker(run)) await starter.start({ grant: run.grant, run: run.id });
   }
 
   async #cancel(run: Run): Promise<void> {
@@ -168,9 +184,8 @@ export class Tasks {
   /** Ends a task that no worker will do any more. */
   async #giveUp(run: Run): Promise<Run> {
     const { store, now } = this.#parts;
-    const error = { code: ProtocolErrorCode.InternalError, message: 'The work on this was interrupted, and given up' };
     const ended = next(run, now(), { status: 'done', events: run.events + 1, open: [] });
-    await store.addEvents(run, [{ number: ended.events, message: { error } }]);
+    await store.addEvents(run, [{ number: ended.events, message: interrupted(run.requests[0]!) }]);
     return (await store.saveRun(ended)) ? ended : ((await store.findRun(run.grant, run.id)) ?? ended);
   }
 }

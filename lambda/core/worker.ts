@@ -173,7 +173,8 @@ class HeldRun {
   constructor(parts: WorkerParts, run: Run) {
     this.#parts = parts;
     this.#run = run;
-    this.#timer = setInterval(() => this.#save({}), SAVE_MILLISECONDS);
+    const renew = () => this.#save({}).catch((error) => parts.log('run_not_saved', { error: String(error) }));
+    this.#timer = setInterval(renew, SAVE_MILLISECONDS);
   }
 
   get run(): Run {
@@ -196,9 +197,12 @@ class HeldRun {
   /** Stores what the request has come to: an outcome, or questions, for which the run stops. */
   async end({ result, error }: Outcome): Promise<void> {
     const number = this.#run.events + 1;
+    const answer = { jsonrpc: '2.0', id: this.#run.requests[0] };
     const free = { runner: undefined, leaseUntil: undefined, events: number };
     if (result?.resultType !== 'input_required') {
-      await this.#parts.runs.addEvents(this.#run, [{ number, message: error ? { error } : { result } }]);
+      await this.#parts.runs.addEvents(this.#run, [
+        { number, message: { ...answer, ...(error ? { error } : { result }) } },
+      ]);
       return this.#save({ ...free, status: 'done' });
     }
     const asked = Object.entries((result.inputRequests ?? {}) as Record<string, unknown>);
@@ -212,7 +216,7 @@ class HeldRun {
   }
 
   #save(change: Partial<Run>): Promise<void> {
-    this.#saving = this.#saving.then(async () => {
+    const saving = this.#saving.then(async () => {
       const { runs, now, log } = this.#parts;
       const saved = next(this.#run, now(), { ...lease(this.#run.runner!, now()), ...change });
       try {
@@ -224,6 +228,8 @@ class HeldRun {
         log('outage', { message: error.message, cause: String(error.cause) });
       }
     });
-    return this.#saving;
+    // One that fails does not keep the next from being tried.
+    this.#saving = saving.catch(() => undefined);
+    return saving;
   }
 }

@@ -25,6 +25,7 @@ type Options = Partial<SessionRules> & {
   /** Where calls are kept, if not in the stores. */
   calls?: CallWriter;
   toolScopes?: ScopeSet['tools'];
+  taskTtlSeconds?: number;
   createServer: (context: Context) => McpServer;
 };
 
@@ -217,7 +218,7 @@ export class Processes {
         starter: { start: async (job) => this.start(job) },
         changes: stores.changes,
         listenSeconds: this.#options.listenSeconds ?? 0,
-        taskTtlSeconds: 3600,
+        taskTtlSeconds: this.#options.taskTtlSeconds ?? 3600,
         holdSeconds: this.#options.holdSeconds ?? 60,
         note: (session, notes) => sessions.note(session, notes),
         now,

@@ -537,7 +537,7 @@ describe('a process', () => {
       await (await session.post(message)).text();
       await processes.settle();
     }
-    expect(timers()).toBe(before);
+    expect(timers()).toBeLessThanOrEqual(before);
   });
 
   test('that answers for long keeps nothing of what it has answered', async () => {

@@ -4,119 +4,121 @@ import {
   inputRequired,
   McpServer,
   ProtocolError,
-  ProtocolErrorCode,
 } from '@modelcontextprotocol/server';
 import * as z from 'zod/v4';
 import type { Caller } from '../../lambda/core/caller.ts';
 import type { Context } from '../../lambda/core/context.ts';
+import { Outage } from '../../lambda/core/outage.ts';
+import { LEASE_SECONDS } from '../../lambda/core/run.ts';
 import type { Job } from '../../lambda/core/tasks.ts';
-import { ofSessions } from './clients.ts';
+import { eventsOf, type Message, messagesOf, ofSessions, RawSession, type SseEvent } from './clients.ts';
 import { Process, Processes } from './processes.ts';
-
-/** Long tools: what their clients get, and that the work is done once. */
 
 const TASKS = 'io.modelcontextprotocol/tasks';
 
-const text = (words: string): CallToolResult => ({ content: [{ type: 'text', text: words }] });
-const form = (member: string) => ({
-  type: 'object' as const,
-  properties: { [member]: { type: 'string' as const } },
-  required: [member],
-});
+/** What tools wait for, and what has become of them. */
+type Stage = { gate: PromiseWithResolvers<void>; ran: number; finished: number; aborted: number };
 
-/** A server whose tools tell what they do, and wait where a test wants them to. */
-function world(options: { holdSeconds?: number } = {}) {
-  const began: string[] = [];
-  const gates: Record<string, PromiseWithResolvers<void>> = {};
-  const gate = (name: string) => {
-    gates[name] ??= Promise.withResolvers<void>();
-    return gates[name];
-  };
-  const aborted: string[] = [];
+const text = (value: string): CallToolResult => ({ content: [{ type: 'text', text: value }] });
+const name = z.object({ name: z.string() });
+const requestedSchema = { type: 'object' as const, properties: { name: { type: 'string' as const } } };
+const ask = (message: string) => inputRequired.elicit({ message, requestedSchema });
+const accept = (value: string) => ({ action: 'accept' as const, content: { name: value } });
 
-  function createServer(context: Context): McpServer {
-    const server = new McpServer({ name: 'long', version: '1' }, { capabilities: { logging: {} } });
-    server.registerTool(
-      'add',
-      { inputSchema: z.object({ a: z.number(), b: z.number() }), outputSchema: z.object({ sum: z.number() }) },
-      context.long(async ({ a, b }): Promise<CallToolResult> => {
-        began.push('add');
-        return { content: [], structuredContent: { sum: a + b } };
-      }),
-    );
-    server.registerTool(
-      'wait',
-      { inputSchema: z.object({ for: z.string() }) },
-      context.long(async (given, { mcpReq }) => {
-        began.push('wait');
-        const stopped = new Promise<void>((resolve) => {
-          mcpReq.signal.addEventListener('abort', () => {
-            aborted.push(given.for);
-            resolve();
-          });
-        });
-        const progressToken = mcpReq._meta?.progressToken ?? 'none';
-        const params = { progressToken, progress: 1, total: 2, message: 'half of it' };
-        if (mcpReq._meta?.progressToken !== undefined) {
-          await mcpReq.notify({ method: 'notifications/progress', params });
-        }
-        await Promise.race([gate(given.for).promise, stopped]);
-        return text(`waited for ${given.for}`);
-      }),
-    );
-    server.registerTool(
-      'ask',
-      {},
-      context.long(async ({ mcpReq }) => {
-        began.push('ask');
-        const answers = mcpReq.inputResponses;
-        const first = acceptedContent(answers, 'one', z.object({ one: z.string() }));
-        const second = acceptedContent(answers, 'two', z.object({ two: z.string() }));
-        const known = mcpReq.requestState<string>();
-        if (known !== undefined) {
-          const third = acceptedContent(answers, 'one', z.object({ one: z.string() }));
-          return text(`${known}, ${third?.one}`);
-        }
-        if (first && second) {
-          return inputRequired({
-            inputRequests: { one: inputRequired.elicit({ message: 'Three?', requestedSchema: form('one') }) },
-            requestState: `${first.one}, ${second.two}`,
-          });
-        }
-        return inputRequired({
-          inputRequests: {
-            one: inputRequired.elicit({ message: 'One?', requestedSchema: form('one') }),
-            two: inputRequired.elicit({ message: 'Two?', requestedSchema: form('two') }),
-          },
-        });
-      }),
-    );
-    server.registerTool(
-      'fail',
-      { inputSchema: z.object({ how: z.enum(['tool', 'protocol']) }) },
-      context.long(
-        async ({ how }) => {
-          if (how === 'tool') throw new Error('the tool’s own words');
-          throw new ProtocolError(ProtocolErrorCode.InvalidParams, 'the protocol’s words', { why: 'so' });
-        },
-        { required: true },
-      ),
-    );
-    return server;
-  }
-  return { processes: new Processes({ createServer, ...options }), began, gate, aborted };
+function serverOn(stage: Stage, context: Context): McpServer {
+  const server = new McpServer({ name: 'long', version: '1' }, { capabilities: { logging: {} } });
+  const { long } = context;
+  server.registerTool(
+    'add',
+    { inputSchema: z.object({ a: z.number(), b: z.number() }), outputSchema: z.object({ sum: z.number() }) },
+    long(async ({ a, b }): Promise<CallToolResult> => {
+      stage.ran += 1;
+      await stage.gate.promise;
+      return { content: [], structuredContent: { sum: a + b } };
+    }),
+  );
+  server.registerTool(
+    'fail',
+    {},
+    long(async () => Promise.reject(new Error('no luck'))),
+  );
+  server.registerTool(
+    'refuse',
+    {},
+    long(async () => Promise.reject(new ProtocolError(-32602, 'not these', { why: 1 }))),
+  );
+  server.registerTool(
+    'slow',
+    {},
+    long(async ({ mcpReq }) => {
+      stage.ran += 1;
+      mcpReq.signal.addEventListener('abort', () => {
+        stage.aborted += 1;
+      });
+      const progressToken = mcpReq._meta?.progressToken;
+      if (progressToken !== undefined) {
+        await mcpReq.notify({ method: 'notifications/progress', params: { progressToken, progress: 1, total: 2 } });
+      }
+      await stage.gate.promise;
+      stage.finished += 1;
+      return text('slow');
+    }),
+  );
+  server.registerTool(
+    'must',
+    {},
+    long(async () => text('must'), { required: true }),
+  );
+  server.registerTool('quick', {}, async () => text('quick'));
+  server.registerTool(
+    'two-questions',
+    {},
+    long(async ({ mcpReq }) => {
+      stage.ran += 1;
+      const [first, second] = ['first', 'second'].map((key) => acceptedContent(mcpReq.inputResponses, key, name)?.name);
+      if (first === undefined || second === undefined) {
+        return inputRequired({ inputRequests: { first: ask('1?'), second: ask('2?') } });
+      }
+      stage.finished += 1;
+      return text(`${first} and ${second}`);
+    }),
+  );
+  server.registerTool(
+    'in-turn',
+    {},
+    long(async ({ mcpReq }) => {
+      stage.ran += 1;
+      const names = [...JSON.parse(mcpReq.requestState<string>() ?? '[]')];
+      const answer = acceptedContent(mcpReq.inputResponses, 'who', name);
+      if (answer) names.push(answer.name);
+      if (names.length < 2) {
+        return inputRequired({ inputRequests: { who: ask(`${names.length}?`) }, requestState: JSON.stringify(names) });
+      }
+      stage.finished += 1;
+      return text(names.join());
+    }),
+  );
+  return server;
 }
 
+function world({ holdSeconds = 60, taskTtlSeconds = 3600 } = {}) {
+  const stage: Stage = { gate: Promise.withResolvers(), ran: 0, finished: 0, aborted: 0 };
+  const processes = new Processes({ createServer: (context) => serverOn(stage, context), holdSeconds, taskTtlSeconds });
+  return { stage, processes };
+}
+
+type Send = (method: string, params?: Record<string, unknown>) => Promise<Message & { status: number }>;
+
 /** Sends requests of 2026-07-28 as they stand. */
-function modern(processes: Processes, caller: Caller, extensions: Record<string, object> = { [TASKS]: {} }) {
+function modern(processes: Processes, caller: Caller, extensions: Record<string, object> = { [TASKS]: {} }): Send {
   let id = 0;
   const fetch = processes.fetchAs(caller);
-  return async (method: string, params: Record<string, unknown> = {}, meta: object = {}) => {
+  return async (method, params = {}) => {
     const _meta = {
       'io.modelcontextprotocol/protocolVersion': '2026-07-28',
       'io.modelcontextprotocol/clientInfo': { name: 'test', version: '1' },
       'io.modelcontextprotocol/clientCapabilities': { elicitation: {}, extensions },
-      ...meta,
+      progressToken: 'progress',
     };
     const name = params.name ?? params.taskId;
     const response = await fetch(processes.url, {
@@ -130,299 +132,536 @@ function modern(processes: Processes, caller: Caller, extensions: Record<string,
       },
       body: JSON.stringify({ jsonrpc: '2.0', id: ++id, method, params: { ...params, _meta } }),
     });
-    // biome-ignore lint/suspicious/noExplicitAny: JSON-RPC answers of many kinds
-    return { status: response.status, ...((await response.json()) as any) };
+    const messages = await messagesOf(response);
+    return { ...messages.at(-1)!, status: response.status };
   };
 }
 
-type Send = ReturnType<typeof modern>;
+const pause = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
-const call = async (send: Send, name: string, given: object = {}, meta: object = {}): Promise<string> =>
-  (await send('tools/call', { name, arguments: given }, meta)).result.taskId;
-const get = async (send: Send, taskId: string) => (await send('tasks/get', { taskId })).result;
-const accept = (content: Record<string, string>) => ({ action: 'accept', content });
-
-async function until(happened: () => boolean): Promise<void> {
-  for (let tries = 0; !happened(); tries++) {
-    if (tries > 300) throw new Error('It did not happen');
-    await new Promise((resolve) => setTimeout(resolve, 20));
+async function until<T>(look: () => T | Promise<T>): Promise<NonNullable<T>> {
+  for (;;) {
+    const seen = await look();
+    if (seen) return seen;
+    await pause(20);
   }
 }
 
 describe('a client that knows tasks', () => {
-  test('gets a handle at once, and the result of a tool with a schema when it is there', async () => {
-    const { processes } = world();
-    const send = modern(processes, await processes.callerOf('ada'));
-    const { result } = await send('tools/call', { name: 'add', arguments: { a: 1, b: 2 } });
-    expect(result).toMatchObject({ resultType: 'task', status: 'working', ttlMs: 3_600_000, pollIntervalMs: 1000 });
-    await processes.settle();
-    const { taskId } = result;
-    expect(await get(send, taskId)).toMatchObject({
-      taskId,
-      status: 'completed',
-      result: { structuredContent: { sum: 3 } },
-    });
-  });
-
-  test('is told that it works and what it says of itself, then what a tool’s error or one of the protocol was', async () => {
-    const { processes, gate, began } = world();
-    const send = modern(processes, await processes.callerOf('ada'));
-    const taskId = await call(send, 'wait', { for: 'x' }, { progressToken: 'p' });
-    await until(() => began.length === 1);
-    expect(await get(send, taskId)).toMatchObject({ status: 'working' });
-    processes.clock.now += 1;
-    await new Promise((resolve) => setTimeout(resolve, 2_200));
-    expect(await get(send, taskId)).toMatchObject({ status: 'working', statusMessage: 'half of it' });
-    gate('x').resolve();
-    await processes.settle();
-    expect(await get(send, taskId)).toMatchObject({ status: 'completed', result: text('waited for x') });
-
-    const failed = await call(send, 'fail', { how: 'tool' });
-    const refused = await call(send, 'fail', { how: 'protocol' });
-    await processes.settle();
-    expect((await get(send, failed)).result).toMatchObject({ isError: true, ...text('the tool’s own words') });
-    expect(await get(send, refused)).toMatchObject({
-      status: 'failed',
-      error: { code: -32602, message: 'the protocol’s words', data: { why: 'so' } },
-    });
-  });
-
-  test('answers questions in rounds, a part at a time, and late or unknown answers change nothing', async () => {
-    const { processes, began } = world();
-    const send = modern(processes, await processes.callerOf('ada'));
-    const taskId = await call(send, 'ask');
-    const update = async (inputResponses: object) => (await send('tasks/update', { taskId, inputResponses })).result;
-    const open = async () => {
-      await processes.settle();
-      return Object.keys((await get(send, taskId)).inputRequests ?? {});
-    };
-    const [one, two] = await open();
-    expect(await update({ unknown: { ignored: true } })).toMatchObject({ resultType: 'complete' });
-    await update({ [one!]: accept({ one: '1' }) });
-    expect(await open()).toEqual([two]);
-    await update({ [one!]: accept({ one: 'again' }) });
-    await update({ [two!]: accept({ two: '2' }) });
-    const [three] = await open();
-    expect([one, two]).not.toContain(three);
-    await update({ [one!]: accept({ one: 'late' }) });
-    expect(await open()).toEqual([three]);
-    await update({ [three!]: accept({ one: '3' }) });
-    await processes.settle();
-    expect(await get(send, taskId)).toMatchObject({ status: 'completed', result: text('1, 2, 3') });
-    expect(began).toEqual(['ask', 'ask', 'ask']);
-  });
-
-  test('cancels what works, what asks, and what has ended, which changes nothing', async () => {
-    const { processes, aborted, began, gate } = world();
-    const send = modern(processes, await processes.callerOf('ada'));
-    const working = await call(send, 'wait', { for: 'nothing' });
-    await until(() => began.length === 1);
-    expect((await send('tasks/cancel', { taskId: working })).result).toMatchObject({ resultType: 'complete' });
-    expect(await get(send, working)).toMatchObject({ status: 'cancelled' });
-    await processes.settle();
-    expect(aborted).toEqual(['nothing']);
-    expect(await get(send, working)).toMatchObject({ status: 'cancelled' });
-
-    const asking = await call(send, 'ask');
-    await processes.settle();
-    const [question] = Object.keys((await get(send, asking)).inputRequests);
-    await send('tasks/cancel', { taskId: asking });
-    await send('tasks/update', { taskId: asking, inputResponses: { [question!]: accept({ one: '1' }) } });
-    await processes.settle();
-    expect(await get(send, asking)).toMatchObject({ status: 'cancelled' });
-
-    const done = await call(send, 'wait', { for: 'y' });
-    gate('y').resolve();
-    await processes.settle();
-    await send('tasks/cancel', { taskId: done });
-    expect(await get(send, done)).toMatchObject({ status: 'completed' });
-  });
-
-  test('finds nothing of another user, nor what is unknown or has expired', async () => {
-    const { processes } = world();
-    const send = modern(processes, await processes.callerOf('ada'));
-    const taskId = await call(send, 'add', { a: 1, b: 1 });
-    await processes.settle();
-    const alan = modern(processes, await processes.callerOf('alan'));
-    for (const [sender, id] of [
-      [alan, taskId],
-      [send, 'unknown'],
-    ] as const) {
-      for (const method of ['tasks/get', 'tasks/cancel']) {
-        expect((await sender(method, { taskId: id })).error).toMatchObject({ code: -32602 });
-      }
-    }
-    processes.clock.now += 3600;
-    expect((await send('tasks/get', { taskId })).error).toMatchObject({ code: -32602 });
-  });
-});
-
-describe('a client of 2026-07-28 that knows none', () => {
-  test('waits for the work, and is refused where the tool insists', async () => {
-    const { processes } = world();
-    const send = modern(processes, await processes.callerOf('ada'), {});
-    const { result } = await send('tools/call', { name: 'add', arguments: { a: 1, b: 2 } });
-    expect(result).toMatchObject({ resultType: 'complete', structuredContent: { sum: 3 } });
-    const refused = await send('tools/call', { name: 'fail', arguments: { how: 'tool' } });
-    expect(refused).toMatchObject({
-      status: 400,
-      error: { code: -32021, data: { requiredCapabilities: { extensions: { [TASKS]: {} } } } },
-    });
-    expect((await send('tasks/get', { taskId: 'any' })).error).toMatchObject({ code: -32021 });
-  });
-});
-
-describe('the worker', () => {
-  /** Jobs are kept, for a test to have them done. */
-  function withJobs() {
-    const made = world();
+  async function begun(tool: string, given: object = {}, options: { taskTtlSeconds?: number } = {}) {
+    const { stage, processes } = world(options);
     const jobs: Job[] = [];
-    made.processes.start = (job) => void jobs.push(job);
-    return { ...made, jobs };
+    const ada = await processes.callerOf('ada');
+    const send = modern(processes, ada);
+    const begin = processes.start;
+    processes.start = (job) => {
+      jobs.push(job);
+      return begin(job);
+    };
+    const { result } = await send('tools/call', { name: tool, arguments: given });
+    const taskId = result?.taskId as string;
+    const get = async () => (await send('tasks/get', { taskId })).result!;
+    const status = async (wanted: string) => until(async () => ((await get()).status === wanted ? get() : undefined));
+    const update = (inputResponses: object) => send('tasks/update', { taskId, inputResponses });
+    return { stage, processes, ada, send, jobs, result, taskId, get, status, update };
   }
 
-  test('does a job once that is delivered twice, at once and again', async () => {
-    const { processes, began, jobs } = withJobs();
-    const send = modern(processes, await processes.callerOf('ada'));
-    const taskId = await call(send, 'add', { a: 2, b: 2 });
-    await Promise.all([processes.work(jobs[0]!), processes.work(jobs[0]!)]);
-    await processes.work(jobs[0]!);
-    expect(began).toEqual(['add']);
-    expect(await get(send, taskId)).toMatchObject({ status: 'completed' });
+  test('gets a handle at once, and the result when it is there', async () => {
+    const { stage, processes, result, get } = await begun('add', { a: 1, b: 2 });
+    expect(result).toMatchObject({ resultType: 'task', status: 'working', ttlMs: 3_600_000, pollIntervalMs: 1000 });
+    expect(await get()).toMatchObject({ resultType: 'complete', status: 'working' });
+    stage.gate.resolve();
+    await processes.settle();
+    expect(await get()).toMatchObject({ status: 'completed', result: { structuredContent: { sum: 3 } } });
+    expect(stage.ran).toBe(1);
   });
 
-  test('that dies is followed by another when its lease is over, and not before', async () => {
-    const { processes, began, gate, jobs } = withJobs();
-    const send = modern(processes, await processes.callerOf('ada'));
-    const taskId = await call(send, 'wait', { for: 'z' });
-    const first = new Process();
-    void processes.work(jobs[0]!, { process: first });
-    await until(() => began.length === 1);
-    first.die();
-    await processes.work(jobs[0]!);
-    expect(began).toHaveLength(1);
-    processes.clock.now += 21;
-    gate('z').resolve();
-    await processes.work(jobs[0]!);
-    expect(began).toHaveLength(2);
-    expect(await get(send, taskId)).toMatchObject({ status: 'completed' });
-    first.bury();
+  test('gets what a tool failed with as the result, and what the protocol refuses as the error', async () => {
+    const failed = await begun('fail');
+    await failed.processes.settle();
+    expect(await failed.get()).toMatchObject({ status: 'completed', result: { isError: true } });
+    const refused = await begun('refuse');
+    await refused.processes.settle();
+    expect(await refused.get()).toMatchObject({ status: 'failed', error: { code: -32602, data: { why: 1 } } });
+  });
+
+  test('sees how far it has come', async () => {
+    const { stage, processes, get } = await begun('slow');
+    await until(async () => (await get()).statusMessage === '1 of 2');
+    stage.gate.resolve();
+    await processes.settle();
+    expect(await get()).toMatchObject({ status: 'completed', result: { content: [{ text: 'slow' }] } });
+  }, 10_000);
+
+  test('answers questions one by one, each once', async () => {
+    const { stage, processes, get, status, update } = await begun('two-questions');
+    const { inputRequests } = await status('input_required');
+    const [first, second] = Object.keys(inputRequests as object) as [string, string];
+    expect(inputRequests).toMatchObject({ [first]: { method: 'elicitation/create', params: { message: '1?' } } });
+    expect(await update({ unknown: accept('Eve'), first: accept('Eve') })).toMatchObject({ result: {} });
+    await update({ [second]: accept('Alan') });
+    expect(Object.keys((await get()).inputRequests as object)).toEqual([first]);
+    await Promise.all([
+      update({ [first]: accept('Ada') }),
+      update({ [first]: accept('Eve'), [second]: accept('Eve') }),
+    ]);
+    await processes.settle();
+    expect(await get()).toMatchObject({ status: 'completed', result: { content: [{ text: /^(Ada|Eve) and Alan$/ }] } });
+    expect(stage).toMatchObject({ ran: 2, finished: 1 });
+    await update({ [first]: accept('late') });
+    await processes.settle();
+    expect(stage.ran).toBe(2);
+  });
+
+  test('answers in rounds, and an answer to an earlier round is none to a later one', async () => {
+    const { stage, processes, get, status, update } = await begun('in-turn', {}, { taskTtlSeconds: 7200 });
+    const [first] = Object.keys((await status('input_required')).inputRequests as object) as [string];
+    await update({ [first]: accept('Ada') });
+    await processes.settle();
+    const [second] = Object.keys((await status('input_required')).inputRequests as object) as [string];
+    expect(second).not.toBe(first);
+    await update({ [first]: accept('Eve') });
+    await processes.settle();
+    expect(stage.ran).toBe(2);
+    // Its user has taken longer than a request's state would last.
+    processes.clock.now += 7000;
+    await update({ [second]: accept('Alan') });
+    await processes.settle();
+    expect(await get()).toMatchObject({ status: 'completed', result: { content: [{ text: 'Ada,Alan' }] } });
+  });
+
+  test('must say what it answers', async () => {
+    const { processes, status, send, taskId } = await begun('two-questions');
+    await status('input_required');
+    expect(await send('tasks/update', { taskId })).toMatchObject({ error: { code: -32602 } });
     await processes.settle();
   });
 
-  test('that dies three times leaves a task that has failed', async () => {
-    const { processes, began, gate, jobs } = withJobs();
-    const send = modern(processes, await processes.callerOf('ada'));
-    const taskId = await call(send, 'wait', { for: 'never' });
+  test('is not left waiting where the worker could not be started with its answer: it answers again', async () => {
+    const { processes, status, update, get } = await begun('in-turn');
+    const [first] = Object.keys((await status('input_required')).inputRequests as object) as [string];
+    const { start } = processes;
+    processes.start = () => Promise.reject(new Outage('The worker', 'gone'));
+    expect((await update({ [first]: accept('Ada') })).result).toBeUndefined();
+    processes.start = start;
+    await update({ [first]: accept('Ada') });
+    await processes.settle();
+    expect(await get()).toMatchObject({ status: 'input_required' });
+  });
+
+  test('cancels while the tool works, which hears of it soon', async () => {
+    const { stage, processes, send, taskId, get } = await begun('slow');
+    await until(() => stage.ran);
+    expect(await send('tasks/cancel', { taskId })).toMatchObject({ result: { resultType: 'complete' } });
+    expect((await get()).status).toBe('cancelled');
+    const began = Date.now();
+    await until(() => stage.aborted);
+    expect(Date.now() - began).toBeLessThan(3_000);
+    stage.gate.resolve();
+    await processes.settle();
+    expect((await get()).status).toBe('cancelled');
+  }, 10_000);
+
+  test('cancels while it is asked, and after the end', async () => {
+    const asking = await begun('two-questions');
+    const [first] = Object.keys((await asking.status('input_required')).inputRequests as object) as [string];
+    await asking.send('tasks/cancel', { taskId: asking.taskId });
+    await asking.update({ [first]: accept('late') });
+    await asking.processes.settle();
+    expect(await asking.get()).toMatchObject({ status: 'cancelled' });
+    const done = await begun('fail');
+    await done.processes.settle();
+    await done.send('tasks/cancel', { taskId: done.taskId });
+    expect(await done.get()).toMatchObject({ status: 'completed' });
+  });
+
+  test('finds no task that has expired, is another user’s or nobody’s', async () => {
+    const { processes, send, taskId, stage } = await begun('fail');
+    await processes.settle();
+    const alan = modern(processes, await processes.callerOf('alan'));
+    for (const method of ['tasks/get', 'tasks/cancel', 'tasks/update']) {
+      const params = { taskId, inputResponses: {} };
+      expect(await alan(method, params)).toMatchObject({ error: { code: -32602 } });
+      expect(await send(method, { ...params, taskId: 'unknown' })).toMatchObject({ error: { code: -32602 } });
+    }
+    processes.clock.now += 3600;
+    expect(await send('tasks/get', { taskId })).toMatchObject({ error: { code: -32602 } });
+    stage.gate.resolve();
+  });
+
+  test('has to say so with each request', async () => {
+    const { processes, ada, taskId } = await begun('fail');
+    await processes.settle();
+    const ignorant = modern(processes, ada, {});
+    for (const method of ['tasks/get', 'tasks/cancel', 'tasks/update']) {
+      const answer = await ignorant(method, { taskId, inputResponses: {} });
+      expect(answer).toMatchObject({ status: 400, error: { code: -32021 } });
+    }
+  });
+
+  test('has its tool run once, however often the worker is told to', async () => {
+    const { stage, processes, jobs, get } = await begun('slow');
+    const [job] = jobs as [Job];
+    await until(() => stage.ran);
+    await Promise.all([processes.work(job), processes.work(job)]);
+    stage.gate.resolve();
+    await processes.settle();
+    await processes.work(job);
+    expect(await get()).toMatchObject({ status: 'completed' });
+    expect(stage.ran).toBe(1);
+  });
+
+  test('is told of a failure when three workers have died', async () => {
+    const { stage, processes, ada } = await begun('fail');
+    const jobs: Job[] = [];
+    processes.start = (job) => void jobs.push(job);
+    const send = modern(processes, ada);
+    const { result } = await send('tools/call', { name: 'slow' });
+    const get = async () => (await send('tasks/get', { taskId: result!.taskId })).result;
     const dead: Process[] = [];
     for (let attempt = 1; attempt <= 3; attempt++) {
       const process = new Process();
       dead.push(process);
-      void processes.work(jobs[0]!, { process });
-      await until(() => began.length === attempt);
+      const work = processes.work(jobs[0]!, { process });
+      await until(() => stage.ran === attempt);
       process.die();
-      expect((await get(send, taskId)).status).toBe('working');
-      processes.clock.now += 21;
+      expect(await work).toBe(false);
+      // Nobody begins again before the lease has ended.
+      expect(await processes.work(jobs[0]!)).toBe(true);
+      expect(stage.ran).toBe(attempt);
+      expect(await get()).toMatchObject({ status: 'working' });
+      processes.clock.now += LEASE_SECONDS;
     }
-    expect(await get(send, taskId)).toMatchObject({ status: 'failed', error: { code: -32603 } });
+    expect(await get()).toMatchObject({ status: 'failed', error: { code: -32603 } });
+    expect(await processes.work(jobs[0]!)).toBe(true);
+    expect(stage.ran).toBe(3);
     for (const process of dead) process.bury();
-    gate('never').resolve();
+    stage.gate.resolve();
     await processes.settle();
   });
 
-  test('does nothing for a grant that has ended in the meantime', async () => {
-    const { processes, began, jobs } = withJobs();
-    const ada = await processes.callerOf('ada');
+  test('gets the result from the second worker where the first has died', async () => {
+    const { stage, processes, ada } = await begun('fail');
+    const jobs: Job[] = [];
+    processes.start = (job) => void jobs.push(job);
     const send = modern(processes, ada);
-    await call(send, 'add', { a: 2, b: 2 });
-    await processes.stores.grants.revokeGrant(ada.grant);
+    const { result } = await send('tools/call', { name: 'slow' });
+    const process = new Process();
+    const work = processes.work(jobs[0]!, { process });
+    await until(() => stage.ran === 1);
+    process.die();
+    await work;
+    processes.clock.now += LEASE_SECONDS;
+    stage.gate.resolve();
     await processes.work(jobs[0]!);
-    expect(began).toEqual([]);
-    expect((await processes.stores.runs.runsOf(ada.grant)).map(({ status }) => status)).toEqual(['done']);
+    const { result: task } = await send('tasks/get', { taskId: result!.taskId });
+    expect(task).toMatchObject({ status: 'completed', result: { content: [{ text: 'slow' }] } });
+    process.bury();
+    await processes.settle();
   });
 
-  test('says so when its time is over', async () => {
-    const { processes, jobs } = withJobs();
-    const send = modern(processes, await processes.callerOf('ada'));
-    const taskId = await call(send, 'wait', { for: 'never' });
-    await processes.work(jobs[0]!, { milliseconds: 10_050 });
-    expect(await get(send, taskId)).toMatchObject({ status: 'failed', error: { code: -32603 } });
+  test('is told of a failure when no worker has begun for long', async () => {
+    const { processes, ada } = await begun('fail');
+    processes.start = () => undefined;
+    const send = modern(processes, ada);
+    const { result } = await send('tools/call', { name: 'slow' });
+    const get = async () => (await send('tasks/get', { taskId: result!.taskId })).result;
+    processes.clock.now += 600;
+    expect(await get()).toMatchObject({ status: 'working' });
+    processes.clock.now += 1;
+    expect(await get()).toMatchObject({ status: 'failed' });
+  });
+
+  test('is told of a failure where the tool takes longer than it may, though the tool never ends', async () => {
+    const { processes, ada } = await begun('fail');
+    const jobs: Job[] = [];
+    processes.start = (job) => void jobs.push(job);
+    const send = modern(processes, ada);
+    const { result } = await send('tools/call', { name: 'slow' });
+    expect(await processes.work(jobs[0]!, { milliseconds: 10_050 })).toBe(true);
+    const { result: task } = await send('tasks/get', { taskId: result!.taskId });
+    expect(task).toMatchObject({ status: 'failed', error: { message: expect.stringContaining('longer') } });
+  });
+
+  test('has no work done for it once its grant has ended', async () => {
+    const { stage, processes, ada } = await begun('fail');
+    const jobs: Job[] = [];
+    processes.start = (job) => void jobs.push(job);
+    const { result } = await modern(processes, ada)('tools/call', { name: 'slow' });
+    await processes.stores.grants.revokeGrant(ada.grant);
+    expect(await processes.work(jobs[0]!)).toBe(true);
+    expect(stage.ran).toBe(0);
+    const run = await processes.stores.runs.findRun(ada.grant, result!.taskId as string);
+    expect(run).toMatchObject({ status: 'done' });
+  });
+
+  test('is told where the worker cannot be started, and the work is not done behind its back', async () => {
+    const { stage, processes, ada } = await begun('fail');
+    const jobs: Job[] = [];
+    processes.start = (job) => {
+      jobs.push(job);
+      throw new Outage('The worker', 'no answer');
+    };
+    const { result } = await modern(processes, ada)('tools/call', { name: 'slow' });
+    expect(result).toMatchObject({ isError: true });
+    await processes.work(jobs[0]!);
+    expect(stage.ran).toBe(0);
+  });
+
+  test('is not left waiting by an error that nobody foresaw', async () => {
+    const { stage, processes, ada } = await begun('fail');
+    const jobs: Job[] = [];
+    processes.start = (job) => void jobs.push(job);
+    const send = modern(processes, ada);
+    const { result } = await send('tools/call', { name: 'slow' });
+    let failures = 0;
+    processes.around = (method, call) => {
+      const fails = stage.finished > 0 && method === 'runs.saveRun' && failures++ === 0;
+      return fails ? Promise.reject(new Error('AccessDeniedException')) : call();
+    };
+    stage.gate.resolve();
+    await processes.work(jobs[0]!);
+    expect(failures).toBeGreaterThan(0);
+    const { result: task } = await send('tasks/get', { taskId: result!.taskId });
+    expect(task).toMatchObject({ status: 'failed' });
   });
 });
 
-describe.each(ofSessions)('a client of the 2025 era (%s)', (_name, connect) => {
-  test('waits on its stream, hears of the progress, and gets the result', async () => {
-    const { processes, gate, began } = world();
-    const client = await connect(processes.url, processes.fetchAs(await processes.callerOf('ada')));
-    const heard: string[] = [];
-    const waiting = client.call(
-      'wait',
-      { for: 'w' },
-      { onprogress: ({ message }) => void heard.push(String(message)) },
-    );
-    await until(() => began.length === 1 && heard.length === 1);
-    gate('w').resolve();
-    expect((await waiting).content).toEqual(text('waited for w').content);
-    expect(heard).toEqual(['half of it']);
-    expect((await client.call('add', { a: 4, b: 5 })).structuredContent).toEqual({ sum: 9 });
-    await client.close();
+describe('a client of 2026-07-28 that knows no tasks', () => {
+  test('waits for a long tool, and is refused one that it may not wait for', async () => {
+    const { stage, processes } = world();
+    stage.gate.resolve();
+    const send = modern(processes, await processes.callerOf('ada'), {});
+    expect(await send('tools/call', { name: 'add', arguments: { a: 1, b: 2 } })).toMatchObject({
+      result: { structuredContent: { sum: 3 } },
+    });
+    expect(await send('tools/call', { name: 'must' })).toMatchObject({ status: 400, error: { code: -32021 } });
     await processes.settle();
+    expect(await processes.stores.runs.runsOf('grant-of-ada')).toEqual([]);
   });
+});
 
-  test('is asked while it waits, and the work goes on with the answers', async () => {
-    const { processes } = world();
-    const asked: string[] = [];
+describe.each(ofSessions)('%s', (_, connect) => {
+  const connected = async (holdSeconds?: number) => {
+    const { stage, processes } = world(holdSeconds === undefined ? {} : { holdSeconds });
+    const ada = await processes.callerOf('ada');
+    const questions: string[] = [];
     const elicit = (message: string) => {
-      asked.push(message);
-      const [member, value] = message === 'Two?' ? ['two', '2'] : ['one', message === 'One?' ? '1' : '3'];
-      return { action: 'accept' as const, content: { [member!]: value! } };
+      questions.push(message);
+      return accept(`to ${message}`);
     };
-    const client = await connect(processes.url, processes.fetchAs(await processes.callerOf('ada')), { elicit });
-    expect((await client.call('ask')).content).toEqual(text('1, 2, 3').content);
-    expect(asked.toSorted()).toEqual(['One?', 'Three?', 'Two?']);
+    const client = await connect(processes.url, processes.fetchAs(ada), { elicit });
+    return { stage, processes, ada, client, questions };
+  };
+  const taskIn = (value: string) => /"task": "([^"]+)"/.exec(value)![1]!;
+
+  test('waits for a long tool, and sees how far it has come', async () => {
+    const { stage, processes, client } = await connected();
+    const progress: number[] = [];
+    const heard = Promise.withResolvers<void>();
+    const onprogress = ({ progress: value }: { progress: number }) => {
+      progress.push(value);
+      heard.resolve();
+    };
+    const call = client.call('slow', {}, { onprogress });
+    await heard.promise;
+    stage.gate.resolve();
+    expect((await call).content[0]!.text).toBe('slow');
+    expect(progress).toEqual([1]);
+    await client.listTools();
+    expect((await client.call('add', { a: 1, b: 2 })).structuredContent).toEqual({ sum: 3 });
+    expect((await client.call('fail')).isError).toBe(true);
+    await expect(client.call('refuse')).rejects.toMatchObject({ code: -32602 });
+    await client.close();
+    await processes.settle();
+    expect([processes.log, client.errors]).toEqual([[], []]);
+  });
+
+  test('is asked by a long tool while it waits', async () => {
+    const { processes, client, questions } = await connected();
+    expect((await client.call('two-questions')).content[0]!.text).toBe('to 1? and to 2?');
+    expect((await client.call('in-turn')).content[0]!.text).toBe('to 0?,to 1?');
+    expect(questions.toSorted()).toEqual(['0?', '1?', '1?', '2?']);
+    await client.close();
+    await processes.settle();
+    expect([processes.log, client.errors]).toEqual([[], []]);
+  });
+
+  test.each(['slow', 'add'])('is told how to fetch the result of %s, where that takes too long', async (tool) => {
+    const { stage, processes, client } = await connected(0);
+    await client.listTools();
+    const late = await client.call(tool, { a: 1, b: 2 });
+    const task = taskIn(late.content[0]!.text!);
+    const still = await client.call('task_result', { task });
+    expect(taskIn(still.content[0]!.text!)).toBe(task);
+    stage.gate.resolve();
+    await processes.settle();
+    const fetched = await client.call('task_result', { task });
+    expect(fetched).toMatchObject(
+      tool === 'slow' ? { content: [{ text: 'slow' }] } : { structuredContent: { sum: 3 } },
+    );
+    expect((await client.call('task_result', { task: 'unknown' })).isError).toBe(true);
     await client.close();
     await processes.settle();
   });
 
-  test('is told how to fetch what takes too long, and fetches it', async () => {
-    const { processes, gate, began } = world({ holdSeconds: 5 });
-    const [ada, alan] = [await processes.callerOf('ada'), await processes.callerOf('alan')];
-    const client = await connect(processes.url, processes.fetchAs(ada));
-    const waiting = client.call('wait', { for: 'v' });
-    await until(() => began.length === 1);
-    processes.clock.now += 6;
-    const [told] = (await waiting).content;
-    const [, task] = /task_result.*\{"task": "([\w-]{22})"\}/.exec(told!.text!)!;
-
-    const others = await connect(processes.url, processes.fetchAs(alan));
-    for (const [asker, id] of [
-      [client, 'A'.repeat(22)],
-      [others, task],
-    ] as const) {
-      expect(await asker.call('task_result', { task: id })).toMatchObject({ isError: true });
-    }
-    const again = client.call('task_result', { task });
-    await new Promise((resolve) => setTimeout(resolve, 100));
-    processes.clock.now += 6;
-    expect((await again).content[0]!.text).toContain(task);
-    gate('v').resolve();
-    expect((await client.call('task_result', { task })).content).toEqual(text('waited for v').content);
-    expect((await client.call('task_result', { task })).content).toEqual(text('waited for v').content);
-    expect(began).toHaveLength(1);
-    await Promise.all([client.close(), others.close()]);
+  test('fetches the result of another session of its user, is asked what that was asked, and nobody else is', async () => {
+    const { processes, ada, client } = await connected();
+    const silent = await RawSession.begin(processes.url, processes.fetchAs(ada));
+    const messages = await messagesOf(await silent.post(silent.toolCall('two-questions', {}, 2)));
+    const run = await until(async () =>
+      (await processes.stores.runs.runsOf(ada.grant)).find(({ open }) => open.length > 0),
+    );
+    expect(messages).toHaveLength(2);
+    const { processes: _, ...waiting } = await connectedTo(processes, ada);
+    expect((await waiting.client.call('task_result', { task: run.id })).content[0]!.text).toBe('to 1? and to 2?');
+    const stranger = await connectedTo(processes, await processes.callerOf('alan'));
+    expect((await stranger.client.call('task_result', { task: run.id })).isError).toBe(true);
+    for (const each of [client, waiting.client, stranger.client]) await each.close();
     await processes.settle();
   });
 
-  test('hears at once when nobody can begin with it', async () => {
+  const connectedTo = async (processes: Processes, caller: Caller) => {
+    const elicit = (message: string) => accept(`to ${message}`);
+    return { processes, client: await connect(processes.url, processes.fetchAs(caller), { elicit }) };
+  };
+});
+
+describe('a session that waits for a long tool', () => {
+  async function waiting(tool: string, options: { holdSeconds?: number } = {}) {
+    const { stage, processes } = world(options);
+    const ada = await processes.callerOf('ada');
+    const session = await RawSession.begin(processes.url, processes.fetchAs(ada));
+    const response = await session.post(session.toolCall(tool));
+    return { stage, processes, ada, session, response };
+  }
+
+  const toolCallOf = async (processes: Processes, ada: Caller) => (await processes.stores.runs.runsOf(ada.grant))[0]!;
+
+  test('may lose its stream before anything was said, and take it up again', async () => {
+    const { stage, processes, session, response } = await waiting('slow');
+    const [first] = await eventsOf(response, 1);
+    expect(first).toMatchObject({ id: expect.stringMatching(/\.0$/) });
+    stage.gate.resolve();
+    const rest = await messagesOf(await session.resume(first!.id!));
+    expect(rest).toMatchObject([{ id: 1, result: { content: [{ text: 'slow' }] } }]);
+    await processes.settle();
+  });
+
+  test('is told how to fetch the result also where it has taken up its stream again', async () => {
+    const { stage, processes, session, response } = await waiting('slow', { holdSeconds: 45 });
+    const [first] = await eventsOf(response, 1);
+    processes.clock.now += 44;
+    const resumed = session.resume(first!.id!).then(messagesOf);
+    await pause(200);
+    processes.clock.now += 1;
+    expect(await resumed).toMatchObject([
+      { id: 1, result: { content: [{ text: expect.stringContaining('task_result') }] } },
+    ]);
+    stage.gate.resolve();
+    await processes.settle();
+  });
+
+  test('cancels it, and the tool hears of it', async () => {
+    const { stage, processes, session, response, ada } = await waiting('slow');
+    const events: SseEvent[] = [];
+    const ended = eventsOf(response, Number.POSITIVE_INFINITY, events);
+    await until(() => stage.ran);
+    await session.cancel(1);
+    await ended;
+    expect(events.filter(({ message }) => message?.id === 1)).toEqual([]);
+    await until(() => stage.aborted);
+    stage.gate.resolve();
+    await processes.settle();
+    const { id, status } = await toolCallOf(processes, ada);
+    expect(status).toBe('cancelled');
+    const [fetched] = await messagesOf(await session.post(session.toolCall('task_result', { task: id })));
+    expect(fetched).toMatchObject({ result: { isError: true } });
+  }, 15_000);
+
+  test('is told where the worker cannot be started, and the work is not done behind its back', async () => {
+    const { stage, processes } = world();
+    const session = await RawSession.begin(processes.url, processes.fetchAs(await processes.callerOf('ada')));
+    const jobs: Job[] = [];
+    processes.start = (job) => {
+      jobs.push(job);
+      throw new Outage('The worker', 'no answer');
+    };
+    const [answer] = await messagesOf(await session.post(session.toolCall('slow')));
+    expect(answer).toMatchObject({ result: { isError: true } });
+    await processes.work(jobs[0]!);
+    await processes.settle();
+    expect(stage.ran).toBe(0);
+  });
+
+  test('is told where its grant has ended before the work began', async () => {
     const { processes } = world();
-    processes.start = () => {
-      throw new Error('arn:aws:lambda:somewhere is not yours');
+    const ada = await processes.callerOf('ada');
+    const session = await RawSession.begin(processes.url, processes.fetchAs(ada));
+    processes.start = async (job) => {
+      await processes.stores.grants.revokeGrant(ada.grant);
+      void processes.work(job);
     };
-    const client = await connect(processes.url, processes.fetchAs(await processes.callerOf('ada')));
-    const { isError, content } = await client.call('add', { a: 1, b: 1 });
-    expect(isError).toBe(true);
-    expect(content[0]!.text).not.toContain('arn:');
-    await client.close();
+    const messages = await messagesOf(await session.post(session.toolCall('slow')));
+    expect(messages).toMatchObject([{ jsonrpc: '2.0', id: 1, error: { code: -32603 } }]);
+    await processes.settle();
+  });
+
+  test('is told when all workers have died', async () => {
+    const { stage, processes } = world({ holdSeconds: 0 });
+    const ada = await processes.callerOf('ada');
+    const session = await RawSession.begin(processes.url, processes.fetchAs(ada));
+    processes.start = () => undefined;
+    await messagesOf(await session.post(session.toolCall('slow')));
+    processes.clock.now += 601;
+    const { id } = await toolCallOf(processes, ada);
+    const messages = await messagesOf(await session.post(session.toolCall('task_result', { task: id }, 'later')));
+    expect(messages).toMatchObject([{ jsonrpc: '2.0', id: 'later', error: { code: -32603 } }]);
+    expect(stage.ran).toBe(0);
+  });
+
+  test('gets what the second worker comes to where the first died, and hears nothing twice', async () => {
+    const { stage, processes } = world();
+    const session = await RawSession.begin(processes.url, processes.fetchAs(await processes.callerOf('ada')));
+    const first = new Process();
+    const jobs: Job[] = [];
+    processes.start = (job) => {
+      jobs.push(job);
+      void processes.work(job, { process: first });
+    };
+    const call = {
+      ...session.toolCall('slow'),
+      params: { name: 'slow', arguments: {}, _meta: { progressToken: 'p' } },
+    };
+    const events: SseEvent[] = [];
+    const ended = eventsOf(await session.post(call), Number.POSITIVE_INFINITY, events);
+    await until(() => events.length === 2);
+    first.die();
+    processes.clock.now += LEASE_SECONDS;
+    stage.gate.resolve();
+    await processes.work(jobs[0]!);
+    await ended;
+    expect(events.flatMap(({ message }) => message?.method ?? message?.result?.content?.[0]?.text ?? [])).toEqual([
+      'notifications/progress',
+      'slow',
+    ]);
+    first.bury();
+    await processes.settle();
+  });
+
+  test('of 2025-03-26 may ask for it in a batch, and then waits for it there', async () => {
+    const { stage, processes } = world();
+    stage.gate.resolve();
+    const ada = await processes.callerOf('ada');
+    const session = await RawSession.begin(processes.url, processes.fetchAs(ada), { version: '2025-03-26' });
+    const calls = [session.toolCall('refuse'), session.toolCall('slow'), session.toolCall('quick')];
+    const messages = await messagesOf(await session.post(calls));
+    const byId = Object.fromEntries(messages.map(({ id, ...rest }) => [String(id), rest]));
+    expect(byId).toMatchObject({
+      1: { error: { code: -32602 } },
+      2: { result: { content: [{ text: 'slow' }] } },
+      3: { result: { content: [{ text: 'quick' }] } },
+    });
     await processes.settle();
   });
 });
