@@ -10,7 +10,9 @@ const keptHeaders = /^(accept|content-type|mcp-.*|traceparent|tracestate|user-ag
 /** @param body the part of a batch that is kept. @default all of it */
 export function keep({ request, body, caller, session }: Exchange, part: unknown = body): string {
   const headers = [...request.headers].filter(([name]) => keptHeaders.test(name));
-  const kept: KeptRequest = { url: request.url, headers, body: part, caller, session };
+  // Subscriptions concern only those who listen, and a set would not come back as one.
+  const { subscriptions: _, ...rest } = session;
+  const kept: KeptRequest = { url: request.url, headers, body: part, caller, session: rest };
   return JSON.stringify(kept);
 }
 
