@@ -93,7 +93,15 @@ async function inSession(origin: string, next?: { method: string; body?: object 
   return { status: answer.status, said: message.error?.message ?? ofTool ?? 'fine' };
 }
 
+const workLong: Attempt = (origin) =>
+  inSession(origin, { method: 'POST', body: callTool('long_task', { minutes: 0.001 }) });
 const startSession: Attempt = (origin) => inSession(origin);
+const bringForeignSession: Attempt = async (origin) => {
+  const { access_token } = await (await OAuthClient.register(origin)).tokensFor('ada');
+  const answer = await postMcp(origin, access_token, callTool('whoami'), { 'mcp-session-id': 'of-another-server' });
+  const { error } = (await answer.json()) as { error?: { message: string } };
+  return { status: answer.status, said: error?.message ?? 'fine' };
+};
 const endSession: Attempt = (origin) => inSession(origin, { method: 'DELETE' });
 const askIdentityProvider: Attempt = (origin) => inSession(origin, { method: 'POST', body: callTool('userinfo') });
 const takeNote: Attempt = (origin) =>
@@ -103,7 +111,7 @@ const takeNote: Attempt = (origin) =>
 const denied = (door: string, action: string, resource: string, condition: string) =>
   new RegExp(
     `^\\S*${door}\\S*: .*/\\S*${door}\\S*/local is not authorized to perform: ${action} ` +
-      `on resource: arn:aws:\\w+:us-east-1:\\d{12}:${resource}/\\S+ because .*${condition}`,
+      `on resource: arn:aws:\\w+:us-east-1:\\d{12}:${resource}[/:]\\S+ because .*${condition}`,
     'm',
   );
 
@@ -148,6 +156,47 @@ const cases: {
     status: 200,
     failure: { status: 200, said: 'Something went wrong on this server. Its log has the details.' },
     denied: denied('Mcp', 'dynamodb:GetItem', 'table', 'dynamodb:LeadingKeys: N#'),
+  },
+  {
+    forgotten: 'the prefix of calls in the role of the MCP function',
+    change: withoutValue('Mcp', 'dynamodb:LeadingKeys', 'D#*'),
+    attempt: takeNote,
+    status: 200,
+    // What is answered does not depend on the record.
+    failure: { status: 200, said: 'fine' },
+    denied: denied('Mcp', 'dynamodb:PutItem', 'table', 'dynamodb:LeadingKeys: D#'),
+  },
+  {
+    forgotten: 'the prefix of imported sessions in the role of the MCP function',
+    change: withoutValue('Mcp', 'dynamodb:LeadingKeys', 'I#*'),
+    attempt: bringForeignSession,
+    status: 200,
+    failure: { status: 500, said: 'Internal server error' },
+    denied: denied('Mcp', 'dynamodb:GetItem', 'table', 'dynamodb:LeadingKeys: I#'),
+  },
+  {
+    forgotten: 'the prefix of runs in the role of the MCP function',
+    change: withoutValue('Mcp', 'dynamodb:LeadingKeys', 'E#*'),
+    attempt: workLong,
+    status: 200,
+    failure: { status: 200, said: 'Something went wrong on this server. Its log has the details.' },
+    denied: denied('Mcp', 'dynamodb:PutItem', 'table', 'dynamodb:LeadingKeys: E#'),
+  },
+  {
+    forgotten: 'the prefix of calls in the role of the worker',
+    change: withoutValue('Worker', 'dynamodb:LeadingKeys', 'D#*'),
+    attempt: workLong,
+    status: 200,
+    failure: { status: 200, said: 'fine' },
+    denied: denied('Worker', 'dynamodb:PutItem', 'table', 'dynamodb:LeadingKeys: D#'),
+  },
+  {
+    forgotten: 'to let the MCP function start the worker',
+    change: withoutAction('Mcp', 'lambda:InvokeFunction'),
+    attempt: workLong,
+    status: 200,
+    failure: { status: 200, said: 'Something went wrong on this server. Its log has the details.' },
+    denied: denied('Mcp', 'lambda:InvokeFunction', 'function', 'lambda:InvokeFunction action'),
   },
   {
     forgotten: 'the prefix of authorization requests in the role of the OAuth function',
@@ -211,7 +260,7 @@ describe('the stack as it is', () => {
 });
 
 describe('the stack', () => {
-  test.each(cases)('without $forgotten fails, and its log says why', async (each) => {
+  test.each(cases)('without $forgotten says so in its log', async (each) => {
     const less = changed(assembly, each.change);
     const cloud = await Cloud.start({ assembly: less });
     try {
