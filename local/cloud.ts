@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Mistake } from '../lib/mistake.ts';
@@ -13,6 +14,7 @@ import { type Lambda, startLambda } from './lambda.ts';
 import { addressBook, attributesOf } from './names.ts';
 import { freePort, isFree } from './ports.ts';
 import { FunctionPrincipals, owner } from './principals.ts';
+import { type Schedules, startSchedules } from './schedules.ts';
 import { startSecrets } from './secrets.ts';
 import { watchSources } from './source-watch.ts';
 import { readAssembly, type SynthesizedStack, synthesize } from './synthesis.ts';
@@ -60,6 +62,7 @@ export type Cloud = {
   secrets: AwsService;
   lambda: Lambda;
   functions: Functions;
+  schedules: Schedules;
   close(): Promise<void>;
 };
 
@@ -99,6 +102,7 @@ async function start(
   ]);
 
   report.progress('starting table, keys and functions');
+  const isNew = !existsSync(join(folder, 'dynamodb'));
   const principals = new FunctionPrincipals();
   const dynamoDb = await startDynamoDb({ folder: join(folder, 'dynamodb'), principals });
   whenClosing(() => dynamoDb.close());
@@ -161,6 +165,11 @@ async function start(
   // First of the two, so that an event whose function ends with the cloud is not tried again.
   whenClosing(() => lambda.undeploy());
   await warmAll(functions, template);
+  const schedules = startSchedules(template, functions, {
+    atOnce: !isNew,
+    log: (functionName, line) => report.output(functionName, line),
+  });
+  whenClosing(() => schedules.close());
 
   const pool = userPoolOf(template);
   const identityProvider = pool && (await startPool({ folder, port: poolPort, ...pool }));
@@ -173,6 +182,8 @@ async function start(
   principals.add(ownersKeyId, owner);
   data.ownerAccess = {
     dynamoDb: { endpoint: dynamoDb.endpoint, accessKeyId: ownersKeyId },
+    kms: { endpoint: kms.endpoint },
+    outputs: outputsOf(stack, template),
     table: String(template.resolve({ Ref: tablesOf(template)[0]!.logicalId })),
     issuer: identityProvider?.issuer,
   };
@@ -198,6 +209,7 @@ async function start(
     try {
       functions.replace(nextTemplate);
       lambda.deploy(nextTemplate, functions);
+      schedules.replace(nextTemplate);
       gateway.replace(nextTemplate);
     } catch (error) {
       current = previous;
@@ -231,18 +243,21 @@ async function start(
     whenClosing(unwatch);
   }
 
-  const outputs = Object.entries(stack.template.Outputs ?? {});
   return {
     origin: gateway.origin,
-    outputs: Object.fromEntries(outputs.map(([name, { Value }]) => [name, String(template.resolve(Value, name))])),
+    outputs: outputsOf(stack, template),
     identityProvider,
     dynamoDb,
     kms,
     secrets,
     lambda,
     functions,
+    schedules,
   };
 }
+
+const outputsOf = ({ template: { Outputs = {} } }: SynthesizedStack, template: Template): Record<string, string> =>
+  Object.fromEntries(Object.entries(Outputs).map(([name, { Value }]) => [name, String(template.resolve(Value, name))]));
 
 const newAccessKeyId = () => `ASIA${randomBytes(16).toString('hex').toUpperCase()}`;
 

@@ -12,6 +12,9 @@ const ENDING_MS = 3000;
 /** How the owner of a running cloud reaches its table, past the functions: on AWS, with the credentials of the account. */
 export type OwnerAccess = {
   dynamoDb: { endpoint: string; accessKeyId: string };
+  kms: { endpoint: string };
+  /** The stack's, with local addresses. */
+  outputs: Record<string, string>;
   table: string;
   /** Of the local identity provider; absent when the users are at one of the owner's. */
   issuer?: string;

@@ -4,7 +4,7 @@
  * Takes its options as one JSON argument and prints `{"origin": "http://…", "dynamoDb": "http://…"}` when ready. Then each line of standard input
  * is a command, such as `fail dynamodb`, `mend idp`, `disable ada`, `deliver twice` (and `deliver once`, Lambda's events) or
  * `kill Mcp12345678 3` (execution environments that are busy) or `count` (requests since the last one, by service and
- * operation), answered with `done`; the end of the input ends the process.
+ * operation) or `schedules` (runs them now), answered with `done`; the end of the input ends the process.
  * Standard error is the log of the functions.
  */
 import { createInterface } from 'node:readline';
@@ -53,6 +53,8 @@ async function perform(command: string, argument: string, count: string | undefi
       return cloud.lambda.deliverTwice(argument === 'twice');
     case 'kill':
       return cloud.functions.kill(argument, Number(count));
+    case 'schedules':
+      return cloud.schedules.runNow();
     case 'count':
       return JSON.stringify({ dynamodb: cloud.dynamoDb.count(), kms: cloud.kms.count() });
     default:

@@ -30,7 +30,8 @@ export class Cloud {
   readonly dynamoDb: { endpoint: string; accessKeyId: string };
   /** What the functions have written, each line after the function's name. */
   log = '';
-  readonly #folder: string;
+  /** Where it keeps everything. */
+  readonly folder: string;
   readonly #process: ChildProcess;
   readonly #answers: AsyncIterator<string>;
 
@@ -40,7 +41,7 @@ export class Cloud {
     answers: AsyncIterator<string>,
     ready: Pick<Cloud, 'origin' | 'dynamoDb'>,
   ) {
-    this.#folder = folder;
+    this.folder = folder;
     this.#process = process;
     this.#answers = answers;
     this.origin = ready.origin;
@@ -90,6 +91,11 @@ export class Cloud {
     }
   }
 
+  /** Does what is due on a schedule, now. */
+  async runSchedules(): Promise<void> {
+    await this.#command('schedules');
+  }
+
   /**
    * Ends execution environments of a function in the middle of their requests, chosen at random.
    *
@@ -110,7 +116,7 @@ export class Cloud {
     const ended = once(this.#process, 'exit');
     this.#process.stdin!.end();
     await ended;
-    rmSync(this.#folder, { recursive: true, force: true });
+    rmSync(this.folder, { recursive: true, force: true });
   }
 
   /** @returns what the answer says after `done` */
