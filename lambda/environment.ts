@@ -114,6 +114,8 @@ export const oauthVariables = {
   IDP_PARAMETERS: parameters,
   /** Claims of the id token that name groups. */
   IDP_GROUP_CLAIMS: words,
+  /** The claim of the id token that owners know users by. */
+  NAME_CLAIM: optional(oneOf('name', 'email')),
   /** Set when the provider is told of a grant that ends. */
   IDP_REVOKES: optional(oneOf('true')),
   /** How the consent page names the provider. */
@@ -171,10 +173,29 @@ export const mcpVariables = {
   IDP_AUTHENTICATION: optional(identityProvider.IDP_AUTHENTICATION),
 };
 
+export const dashboardVariables = {
+  PUBLIC_URL: origin,
+  TABLE_NAME: text,
+  /** The group whose members see everyone. */
+  OWNERS_GROUP: text,
+  RECORD_RETENTION_DAYS: positive,
+  GRANT_IDLE_DAYS: positive,
+  MCP_SESSION_TTL_HOURS: positive,
+  /** Set where names are kept: the KMS key that they are sealed under. */
+  SEAL_KEY_ID: optional(text),
+};
+
+export const rollupVariables = {
+  TABLE_NAME: text,
+  RECORD_RETENTION_DAYS: positive,
+};
+
 export type AuthorizerEnvironment = Environment<typeof authorizerVariables>;
 export type DiscoveryEnvironment = Environment<typeof discoveryVariables>;
 export type OAuthEnvironment = Environment<typeof oauthVariables>;
 export type McpEnvironment = Environment<typeof mcpVariables>;
+export type DashboardEnvironment = Environment<typeof dashboardVariables>;
+export type RollupEnvironment = Environment<typeof rollupVariables>;
 
 /** @throws Error naming every variable that is missing or malformed, and what it should be */
 export function readEnvironment<V extends Variables>(

@@ -1,10 +1,10 @@
 /**
- * The events of the log that are counted: each is a metric of its own name in CloudWatch, by the function that logged it.
- * The functions and the stack both read this, so that no alarm waits for what nobody counts.
+ * The events of the log that are counted or measured: each is a metric in CloudWatch, by the function that logged it. The
+ * functions and the stack both read this, so that no alarm waits for what nobody counts.
  */
 
 /** A function of the stack, by its construct's name. */
-export type FunctionName = 'Authorizer' | 'Mcp' | 'Worker' | 'OAuth';
+export type FunctionName = 'Authorizer' | 'Mcp' | 'Worker' | 'OAuth' | 'Dashboard' | 'Rollup';
 
 /** Where the metrics are. AWS's own are in `AWS/…`. */
 export const METRIC_NAMESPACE = 'Holdfast';
@@ -14,8 +14,8 @@ export const METRIC_DIMENSION = 'FunctionName';
 
 /** By event, the functions that may log it. */
 export const countedEvents = {
-  outage: ['Mcp', 'Worker', 'OAuth'],
-  unexpected_error: ['Mcp', 'Worker', 'OAuth'],
+  outage: ['Mcp', 'Worker', 'OAuth', 'Dashboard'],
+  unexpected_error: ['Mcp', 'Worker', 'OAuth', 'Dashboard'],
   authorizer_failed: ['Authorizer'],
   session_failed: ['Mcp', 'Worker'],
   refresh_reuse: ['OAuth'],
@@ -26,6 +26,12 @@ export const countedEvents = {
   question_not_asked: ['Mcp', 'Worker'],
   run_failed: ['Mcp', 'Worker'],
   call_not_recorded: ['Mcp', 'Worker'],
+  rollup_failed: ['Rollup'],
 } as const satisfies Record<string, readonly FunctionName[]>;
 
 export type CountedEvent = keyof typeof countedEvents;
+
+/** Events that tell numbers, each of which is a metric: by event, who may log it and the members of its line. */
+export const measuredEvents = {
+  calls_counted: { doors: ['Rollup'], members: ['calls', 'errors'] },
+} as const satisfies Record<string, { doors: readonly FunctionName[]; members: readonly string[] }>;

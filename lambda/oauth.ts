@@ -9,6 +9,7 @@ import { dynamoIdentityTokenStore } from './adapters/dynamodb/identity-tokens.ts
 import { dynamoPaceStore } from './adapters/dynamodb/paces.ts';
 import { dynamoSealedKeyStore } from './adapters/dynamodb/sealed-keys.ts';
 import { openTable } from './adapters/dynamodb/table.ts';
+import { dynamoVisitStarter } from './adapters/dynamodb/users.ts';
 import { httpsDocuments } from './adapters/https-documents.ts';
 import { openKms } from './adapters/kms.ts';
 import { kmsSealer } from './adapters/kms-sealer.ts';
@@ -17,6 +18,7 @@ import { invoked, log } from './adapters/log.ts';
 import { openIdProvider } from './adapters/openid.ts';
 import { epochSeconds } from './core/clock.ts';
 import { IdentityTokenKeeper } from './core/identity-tokens.ts';
+import { Names } from './core/names.ts';
 import { ClientDocuments } from './core/oauth/documents.ts';
 import type { Facade } from './core/oauth/facade.ts';
 import { configuredClients } from './core/oauth/find-client.ts';
@@ -42,10 +44,12 @@ const identityProvider = openIdProvider({
   scopes: environment.IDP_SCOPES,
   parameters: environment.IDP_PARAMETERS,
   groupClaims: environment.IDP_GROUP_CLAIMS,
+  nameClaim: environment.NAME_CLAIM,
   revokes: environment.IDP_REVOKES === 'true',
   redirectUri: `${PUBLIC_URL}/callback`,
   now: epochSeconds,
 });
+const sealedKeys = dynamoSealedKeyStore(table);
 const fetchAnywhere = environment.UNSAFELY_FETCH_CLIENT_DOCUMENTS_FROM_ANYWHERE === 'true';
 
 const facade: Facade = {
@@ -65,6 +69,7 @@ const facade: Facade = {
     },
     identityProviderName: environment.IDP_NAME,
     recordArguments: environment.RECORD_ARGUMENTS,
+    nameClaim: environment.NAME_CLAIM,
     identityProviderScopes: environment.IDP_SCOPES,
   },
   clients: dynamoClientStore(table),
@@ -79,8 +84,10 @@ const facade: Facade = {
   assertions: dynamoAssertionStore(table),
   flows: dynamoFlowStore(table),
   grants: dynamoGrantStore(table),
+  visits: dynamoVisitStarter(table),
+  names: environment.NAME_CLAIM && new Names(sealedKey(sealedKeys, sealer, 'user-names')),
   signer: kmsSigner(kms, environment.SIGN_KEY_IDS),
-  macKey: sealedKey(dynamoSealedKeyStore(table), sealer, 'refresh-mac'),
+  macKey: sealedKey(sealedKeys, sealer, 'refresh-mac'),
   sealer,
   identityProvider,
   identityTokens: new IdentityTokenKeeper({

@@ -1,10 +1,12 @@
+import { writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { gzipSync } from 'node:zlib';
 import { AssetHashType, DockerImage } from 'aws-cdk-lib';
 import { AssetCode, type CodeConfig } from 'aws-cdk-lib/aws-lambda';
 import type { Construct } from 'constructs';
-import { type BuildFailure, buildSync } from 'esbuild';
+import { type BuildFailure, type BuildOptions, buildSync, type OutputFile } from 'esbuild';
 import { Mistake } from './mistake.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -41,8 +43,9 @@ export class Bundle extends AssetCode {
   /**
    * @param entry absolute path of the file that exports `handler`
    * @param providedByLambda packages that this door loads late and seldom, and for which Lambda's own copy will do
+   * @param page absolute path of the script of a page that this door serves: its files are put beside it, compressed
    */
-  constructor(entry: string, providedByLambda: readonly string[] = []) {
+  constructor(entry: string, providedByLambda: readonly string[] = [], page?: string) {
     const mistakes: string[] = [];
     super(dirname(entry), {
       assetHashType: AssetHashType.OUTPUT,
@@ -53,6 +56,7 @@ export class Bundle extends AssetCode {
         local: {
           tryBundle(outputDirectory) {
             mistakes.push(...build(entry, join(outputDirectory, 'index.cjs'), [...seldomNeeded, ...providedByLambda]));
+            if (page !== undefined) mistakes.push(...buildPage(page, outputDirectory));
             if (mistakes.length > 0) throw new Mistake(mistakes.join('\n'));
             return true;
           },
@@ -75,27 +79,51 @@ export class Bundle extends AssetCode {
 
 /** @returns what is wrong with the source, as `file:line:column: text` */
 function build(entry: string, outfile: string, external: string[]): string[] {
+  return attempt({
+    entryPoints: [entry],
+    outfile,
+    platform: 'node',
+    target: 'node24',
+    format: 'cjs',
+    mainFields: ['module', 'main'],
+    alias: substitutes,
+    external,
+  }).mistakes;
+}
+
+/** @returns what is wrong with the source of the page */
+function buildPage(entry: string, outdir: string): string[] {
+  const { files, mistakes } = attempt({
+    entryPoints: [entry],
+    outdir,
+    platform: 'browser',
+    target: 'es2022',
+    format: 'esm',
+    jsx: 'automatic',
+    jsxImportSource: 'preact',
+    define: { 'process.env.NODE_ENV': '"production"' },
+    write: false,
+  });
+  for (const { path, contents } of files) writeFileSync(`${path}.gz`, gzipSync(contents, { level: 9 }));
+  return mistakes;
+}
+
+function attempt(options: BuildOptions): { files: OutputFile[]; mistakes: string[] } {
   try {
-    buildSync({
-      entryPoints: [entry],
-      outfile,
+    const result = buildSync({
       absWorkingDir: root,
       bundle: true,
-      platform: 'node',
-      target: 'node24',
-      format: 'cjs',
-      mainFields: ['module', 'main'],
       minify: true,
-      alias: substitutes,
-      external,
       logLevel: 'silent',
+      ...options,
     });
-    return [];
+    return { files: result.outputFiles ?? [], mistakes: [] };
   } catch (error) {
     const { errors } = error as Partial<BuildFailure>;
     if (errors === undefined) throw error;
-    return errors.map(({ location, text }) =>
+    const mistakes = errors.map(({ location, text }) =>
       location === null ? text : `${location.file}:${location.line}:${location.column + 1}: ${text}`,
     );
+    return { files: [], mistakes };
   }
 }

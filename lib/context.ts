@@ -7,7 +7,16 @@ import type { HoldfastSettings } from './settings.ts';
 
 type ContextSettings = Pick<
   HoldfastSettings,
-  'stage' | 'firewall' | 'identityProvider' | 'domain' | 'operations' | 'alarmEmail' | 'alarmTopicArn'
+  | 'stage'
+  | 'firewall'
+  | 'identityProvider'
+  | 'domain'
+  | 'operations'
+  | 'alarmEmail'
+  | 'alarmTopicArn'
+  | 'dashboard'
+  | 'ownersGroup'
+  | 'showNames'
 > &
   ClientSettings;
 
@@ -64,6 +73,9 @@ export function settingsFromContext(node: Node): ContextSettings {
     operations: flag('operations'),
     alarmEmail: text('alarmEmail'),
     alarmTopicArn: text('alarmTopicArn'),
+    dashboard: flag('dashboard'),
+    ownersGroup: text('ownersGroup'),
+    showNames: text('showNames') as HoldfastSettings['showNames'],
     clients: configuredClients(node.tryGetContext('clients')),
     clientDocuments: text('clientDocuments') as ClientSettings['clientDocuments'],
     clientDocumentHosts: list('clientDocumentHosts'),

@@ -1,5 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { Duration } from 'aws-cdk-lib';
+import { Rule, Schedule } from 'aws-cdk-lib/aws-events';
+import { LambdaFunction as LambdaTarget } from 'aws-cdk-lib/aws-events-targets';
 import { Grant, type IGrantable, type IPrincipal, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { Architecture, Function as LambdaFunction, Runtime } from 'aws-cdk-lib/aws-lambda';
 import { LogGroup, type RetentionDays } from 'aws-cdk-lib/aws-logs';
@@ -22,6 +24,11 @@ export interface DoorProps {
    * @default - all that is imported is in the bundle
    */
   readonly providedByLambda?: readonly string[];
+  /**
+   * The script in `lambda/web` of a page that this door serves.
+   * @default - none
+   */
+  readonly page?: string;
   readonly memoryMegabytes: number;
   readonly timeout: Duration;
   readonly logRetention: RetentionDays;
@@ -49,7 +56,7 @@ export class Door extends Construct implements IGrantable {
     this.handler = new LambdaFunction(this, 'Function', {
       runtime: Runtime.NODEJS_24_X,
       architecture: Architecture.ARM_64,
-      code: new Bundle(fileURLToPath(new URL(`../lambda/${props.entry}`, import.meta.url)), props.providedByLambda),
+      code: new Bundle(source(props.entry), props.providedByLambda, props.page && source(`web/${props.page}`)),
       handler: `index.${props.handler ?? 'handler'}`,
       role,
       logGroup: this.logGroup,
@@ -59,6 +66,11 @@ export class Door extends Construct implements IGrantable {
         Object.entries(props.environment).filter((entry): entry is [string, string] => entry[1] !== undefined),
       ),
     });
+  }
+
+  /** Has EventBridge start this one again and again. */
+  startEvery(interval: Duration): void {
+    new Rule(this, 'Schedule', { schedule: Schedule.rate(interval), targets: [new LambdaTarget(this.handler)] });
   }
 
   /**
@@ -71,3 +83,5 @@ export class Door extends Construct implements IGrantable {
     Grant.addToPrincipal({ grantee, ...start }).assertSuccess();
   }
 }
+
+const source = (file: string) => fileURLToPath(new URL(`../lambda/${file}`, import.meta.url));

@@ -32,6 +32,7 @@ export interface GatewayProps {
   readonly throttle: Throttle;
   /** For each of the paths by which anyone may have a client or a user signed in or out, if they are there. */
   readonly oauthThrottle: Throttle | undefined;
+  readonly dashboard: boolean;
   readonly logRetention: RetentionDays;
   readonly manageApiGatewayAccount: boolean;
   /**
@@ -70,6 +71,7 @@ const limitedMethods = [
   '/token/POST',
   '/revoke/POST',
 ];
+const dashboardSignIn = '/dashboard/sign-in/GET';
 
 /** Where clients find out who lets them in. */
 const discoveryPaths = ['.well-known/oauth-protected-resource', '.well-known/oauth-protected-resource/mcp'];
@@ -114,7 +116,12 @@ export class Gateway extends Construct {
         // By the verbs that do the work: a limit is kept for the verb that is called, and ANY is none.
         methodOptions:
           props.oauthThrottle &&
-          Object.fromEntries(limitedMethods.map((method) => [method, limit(props.oauthThrottle!)])),
+          Object.fromEntries(
+            [...limitedMethods, ...(props.dashboard ? [dashboardSignIn] : [])].map((method) => [
+              method,
+              limit(props.oauthThrottle!),
+            ]),
+          ),
         accessLogDestination: new LogGroupLogDestination(this.accessLog),
         accessLogFormat: accessLogFormat(),
       },
@@ -171,6 +178,21 @@ export class Gateway extends Construct {
     this.#open(oauthPaths, oauth);
   }
 
+  /** The dashboard: its sign-in is the OAuth function's, and who may see what is the dashboard function's own to decide. */
+  addDashboard({ dashboard, oauth }: { dashboard: LambdaFunction; oauth: LambdaFunction }): void {
+    const streaming = integration(dashboard, { responseTransferMode: ResponseTransferMode.STREAM });
+    const targets = {
+      dashboard: streaming,
+      'dashboard/{proxy+}': streaming,
+      'dashboard/sign-in': integration(oauth),
+    };
+    for (const [path, target] of Object.entries(targets)) {
+      // No other site's page has any business here, so browsers are told nothing of CORS.
+      const resource = this.api.root.resourceForPath(path);
+      this.#acknowledgeOpen(resource.addMethod('ANY', target, { authorizationType: AuthorizationType.NONE }));
+    }
+  }
+
   /** Discovery alone, where the identity provider lets clients in itself. */
   addDiscovery(discovery: LambdaFunction): void {
     this.#open(discoveryPaths, discovery);
@@ -179,12 +201,16 @@ export class Gateway extends Construct {
   #open(paths: string[], handler: LambdaFunction): void {
     const target = integration(handler);
     for (const path of paths) {
-      const method = this.#route(path, target, { authorizationType: AuthorizationType.NONE });
-      Validations.of(method).acknowledge({
-        id: 'AwsSolutions-APIG4',
-        reason: 'Discovery and sign-in come before there is a token. The function checks clients, codes and PKCE.',
-      });
+      this.#acknowledgeOpen(this.#route(path, target, { authorizationType: AuthorizationType.NONE }));
     }
+  }
+
+  #acknowledgeOpen(method: Method): void {
+    Validations.of(method).acknowledge({
+      id: 'AwsSolutions-APIG4',
+      reason:
+        'Discovery and sign-in come before there is a token; the functions check clients, codes and PKCE, and the dashboard the cookie of its sign-in.',
+    });
   }
 
   #route(path: string, target: Integration, options: MethodOptions): Method {

@@ -3,9 +3,11 @@ import { Grant, type IGrantable } from 'aws-cdk-lib/aws-iam';
 import type { Construct } from 'constructs';
 import type {
   AuthorizerEnvironment,
+  DashboardEnvironment,
   DiscoveryEnvironment,
   McpEnvironment,
   OAuthEnvironment,
+  RollupEnvironment,
 } from '../lambda/environment.ts';
 import { defaultScope, isPerTool, scopes } from '../lambda/scopes.ts';
 import { admissionEnvironment } from './clients.ts';
@@ -24,6 +26,7 @@ import { Users } from './users.ts';
 
 /** What sign-in is built into. */
 type Surroundings = { gateway: Gateway; publicUrl: string; settings: Settled };
+type FacadeSurroundings = Surroundings & { table: Table; sealKey: SealKey };
 
 /** What the rest of the stack needs to know of it. */
 type SignIn = {
@@ -119,6 +122,12 @@ export class HoldfastStack extends Stack {
       authorizerCache: Duration.seconds(isPerTool(scopes) ? 0 : settings.authorizerCacheSeconds),
       timeout: toolTimeout,
     });
+    const { oauth } = signIn;
+    const dashboard =
+      oauth && settings.dashboard
+        ? this.#dashboard(oauth, { gateway, publicUrl, settings, table, sealKey })
+        : undefined;
+    const rollup = this.#rollup(table, settings);
     new GatewayResponses(this, 'Responses', { api: gateway.api, publicUrl, scope: signIn.scope });
     if (settings.firewall) new Firewall(this, 'Firewall', { api: gateway.api });
     if (settings.operations) {
@@ -126,22 +135,73 @@ export class HoldfastStack extends Stack {
         ...settings,
         api: gateway.api,
         accessLog: gateway.accessLog,
-        doors: { Authorizer: authorizer, Mcp: mcp, Worker: worker, OAuth: signIn.oauth },
+        doors: {
+          Authorizer: authorizer,
+          Mcp: mcp,
+          Worker: worker,
+          OAuth: oauth,
+          Dashboard: dashboard,
+          Rollup: rollup,
+        },
         tableName: table.name,
       });
     }
 
     this.#output('McpUrl', `${publicUrl}/mcp`, 'Paste this into an assistant');
+    if (dashboard) this.#output('DashboardUrl', `${publicUrl}/dashboard`, 'Who has called what, and how to end it');
+    this.#output('TableName', table.name, 'Holds everything: for `npx holdfast`');
+  }
+
+  /** Where users see what they have connected, and owners see everyone; and where both end it. */
+  #dashboard(oauth: Door, { gateway, publicUrl, settings, table, sealKey }: FacadeSurroundings): Door {
+    const { stage, logRetention, showNames } = settings;
+    const dashboard = new Door(this, 'Dashboard', {
+      entry: 'dashboard.ts',
+      page: 'main.tsx',
+      providedByLambda: ['@aws-sdk/client-kms'],
+      environment: {
+        PUBLIC_URL: publicUrl,
+        TABLE_NAME: table.name,
+        OWNERS_GROUP: settings.ownersGroup,
+        RECORD_RETENTION_DAYS: `${settings.recordRetentionDays}`,
+        GRANT_IDLE_DAYS: `${settings.grantIdleDays}`,
+        MCP_SESSION_TTL_HOURS: `${settings.sessionTtlHours}`,
+        SEAL_KEY_ID: showNames === 'no' ? undefined : sealKey.id,
+      } satisfies DashboardEnvironment,
+      memoryMegabytes: 512,
+      timeout: Duration.seconds(28),
+      stage,
+      logRetention,
+    });
+    table.grantDashboard(dashboard);
+    if (showNames !== 'no') {
+      table.grantNames(dashboard);
+      sealKey.grantSeal(dashboard, 'user-names');
+    }
+    gateway.addDashboard({ dashboard: dashboard.handler, oauth: oauth.handler });
+    return dashboard;
+  }
+
+  /** Counts calls for the charts, of the dashboard and of the command line. */
+  #rollup(table: Table, { recordRetentionDays, stage, logRetention }: Settled): Door {
+    const rollup = new Door(this, 'Rollup', {
+      entry: 'rollup.ts',
+      environment: {
+        TABLE_NAME: table.name,
+        RECORD_RETENTION_DAYS: `${recordRetentionDays}`,
+      } satisfies RollupEnvironment,
+      memoryMegabytes: 512,
+      timeout: Duration.minutes(4),
+      stage,
+      logRetention,
+    });
+    rollup.startEvery(Duration.minutes(5));
+    table.grantStatistics(rollup);
+    return rollup;
   }
 
   /** Holdfast's own authorization server, and the users or the provider behind it. */
-  #signInAtFacade({
-    gateway,
-    publicUrl,
-    settings,
-    table,
-    sealKey,
-  }: Surroundings & { table: Table; sealKey: SealKey }): SignIn {
+  #signInAtFacade({ gateway, publicUrl, settings, table, sealKey }: FacadeSurroundings): SignIn {
     const { stage, logRetention } = settings;
     const signingKeys = new SigningKeys(this, settings.signingKeys, { stage });
     const identityProvider = settings.identityProvider ?? this.#users(publicUrl, settings);
@@ -154,6 +214,7 @@ export class HoldfastStack extends Stack {
         SEAL_KEY_ID: sealKey.id,
         ...identityEnvironment(identityProvider),
         RECORD_ARGUMENTS: settings.recordArguments,
+        NAME_CLAIM: settings.showNames === 'no' ? undefined : settings.showNames,
         ACCESS_TOKEN_MINUTES: `${settings.accessTokenMinutes}`,
         GRANT_IDLE_DAYS: `${settings.grantIdleDays}`,
         GRANT_ABSOLUTE_DAYS: `${settings.grantAbsoluteDays}`,
@@ -169,7 +230,12 @@ export class HoldfastStack extends Stack {
     });
     table.grantSignIn(oauth);
     signingKeys.grantSign(oauth);
-    sealKey.grantSeal(oauth, 'upstream', 'refresh-mac');
+    sealKey.grantSeal(
+      oauth,
+      'upstream',
+      'refresh-mac',
+      ...(settings.showNames === 'no' ? [] : ['user-names' as const]),
+    );
     grantSecret(identityProvider, oauth);
     gateway.addOAuth(oauth.handler);
     if (settings.identityProvider !== undefined) {

@@ -4,8 +4,8 @@ import { Key, KeySpec, KeyUsage } from 'aws-cdk-lib/aws-kms';
 import { Construct } from 'constructs';
 import { removalPolicy, type Stage } from './stage.ts';
 
-/** What is sealed: the identity provider's tokens, the key of refresh tokens, and the key of what clients bring back. */
-export type SealPurpose = 'upstream' | 'refresh-mac' | 'request-state';
+/** What is sealed: the identity provider's tokens, and the keys of refresh tokens, of what clients bring back and of names. */
+export type SealPurpose = 'upstream' | 'refresh-mac' | 'request-state' | 'user-names';
 
 /** A deleted key takes with it everything it sealed, so prod keeps both and dev waits as short as KMS permits. */
 const keyProps = (stage: Stage) => ({

@@ -26,6 +26,7 @@ import {
   type FunctionName,
   METRIC_DIMENSION,
   METRIC_NAMESPACE,
+  measuredEvents,
 } from '../lambda/metrics.ts';
 import { AlarmTopic } from './alarm-topic.ts';
 import { type AlarmDefault, type AlarmName, type AlarmSettings, alarmDefaults } from './alarms.ts';
@@ -138,22 +139,35 @@ export class Operations extends Construct {
     const { api } = this.#props;
     const sum = { period: PERIOD, statistic: Stats.SUM };
     return [
-      graph('Requests', [
-        api.metricCount({ ...sum, label: 'all' }),
-        api.metricClientError({ ...sum, label: '4xx' }),
-        api.metricServerError({ ...sum, label: '5xx' }),
-      ]),
+      graph(
+        'Requests',
+        [
+          api.metricCount({ ...sum, label: 'all' }),
+          api.metricClientError({ ...sum, label: '4xx' }),
+          api.metricServerError({ ...sum, label: '5xx' }),
+        ],
+        8,
+      ),
       graph(
         'Time to answer, in milliseconds',
         [50, 99].map((percent) =>
           api.metricLatency({ period: PERIOD, statistic: Stats.p(percent), label: `p${percent}` }),
         ),
+        8,
+      ),
+      // Which ones they were, the dashboard of Holdfast itself tells.
+      graph(
+        'Calls on record',
+        measuredEvents.calls_counted.members.map((member) => this.#count(member, 'Rollup', member)!),
+        8,
       ),
     ];
   }
 
   #functions(): IWidget[] {
     const doors = this.#doors();
+    // Clients wait for these.
+    const waitedFor = doors.filter(([name]) => name !== 'Dashboard' && name !== 'Rollup');
     return [
       // A refused token is an error of the authorizer to Lambda; authorizer_failed, below, counts the others.
       graph(
@@ -165,21 +179,23 @@ export class Operations extends Construct {
       ),
       graph(
         'Time of functions, in milliseconds (p99)',
-        doors.map(([name, { handler }]) =>
+        waitedFor.map(([name, { handler }]) =>
           handler.metricDuration({ period: PERIOD, statistic: Stats.p(99), label: name }),
         ),
         6,
       ),
       graph(
         'Running at once',
-        doors.map(([name, { handler }]) =>
+        waitedFor.map(([name, { handler }]) =>
           handler.metric('ConcurrentExecutions', { period: PERIOD, statistic: Stats.MAXIMUM, label: name }),
         ),
         6,
       ),
       graph(
         'Throttled by Lambda',
-        doors.map(([name, { handler }]) => handler.metricThrottles({ period: PERIOD, label: name })),
+        waitedFor
+          .filter(([name]) => name === 'Mcp' || name === 'Worker')
+          .map(([name, { handler }]) => handler.metricThrottles({ period: PERIOD, label: name })),
         6,
       ),
     ];
@@ -213,7 +229,7 @@ export class Operations extends Construct {
       ),
       graph(
         'Streams, long work, record',
-        counts(['stream_not_kept', 'question_not_asked', 'run_failed', 'call_not_recorded']),
+        counts(['stream_not_kept', 'question_not_asked', 'run_failed', 'call_not_recorded', 'rollup_failed']),
         8,
       ),
     ];
@@ -283,7 +299,7 @@ export class Operations extends Construct {
   }
 
   /** How often a function logged the event, if that function is there. */
-  #count(metricName: CountedEvent, name: FunctionName, label?: string): Metric | undefined {
+  #count(metricName: string, name: FunctionName, label?: string): Metric | undefined {
     const door = this.#props.doors[name];
     return (
       door &&

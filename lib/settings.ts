@@ -124,6 +124,23 @@ export interface HoldfastSettings extends ClientSettings {
    */
   readonly recordRetentionDays?: number;
   /**
+   * The dashboard at /dashboard, where users see and end what they have connected, and owners see everyone. In direct
+   * mode there is none, because Holdfast is no client of the identity provider there.
+   * @default true
+   */
+  readonly dashboard?: boolean;
+  /**
+   * The group of the identity provider whose members see everyone on the dashboard.
+   * @default 'owners'
+   */
+  readonly ownersGroup?: string;
+  /**
+   * What the dashboard calls users: nothing but their key, or what the id token's claim of this name says. It is kept
+   * sealed.
+   * @default 'no'
+   */
+  readonly showNames?: 'no' | 'name' | 'email';
+  /**
    * How long API Gateway remembers the authorizer's answer to a token, in seconds; 0 asks every time. It is 0 as soon as
    * a tool needs a scope of its own (`lambda/scopes.ts`).
    * @default 300
@@ -192,6 +209,9 @@ const defaults = {
   recordMethods: 'tools',
   recordArguments: 'no',
   recordRetentionDays: 30,
+  dashboard: true,
+  ownersGroup: 'owners',
+  showNames: 'no',
   authorizerCacheSeconds: 300,
   throttle: { rate: 500, burst: 1000 },
   oauthThrottle: { rate: 25, burst: 50 },
@@ -284,6 +304,10 @@ function* refused(settings: Settled, region?: string): Generator<string> {
   if (!['no', 'digest', 'redacted'].includes(settings.recordArguments)) {
     yield `recordArguments is ${quoted(settings.recordArguments)}: choose no, digest or redacted`;
   }
+  if (!['no', 'name', 'email'].includes(settings.showNames)) {
+    yield `showNames is ${quoted(settings.showNames)}: choose no, name or email`;
+  }
+  if (settings.ownersGroup === '') yield 'ownersGroup is empty: name the group whose members see everyone';
   for (const name of Object.keys(limits) as (keyof typeof limits)[]) {
     const { least, most, why } = limits[name];
     const value = settings[name];

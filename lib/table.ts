@@ -22,6 +22,8 @@ const prefix = {
   approvals: 'U#',
   state: 'N#',
   sealedKey: 'K#',
+  visits: 'B#',
+  statistics: 'A#',
 };
 
 type Kind = keyof typeof prefix;
@@ -93,6 +95,33 @@ export class Table extends Construct {
         'sealedKey',
       ],
     );
+    this.#grant(grantee, ['PutItem'], ['visits']);
+  }
+
+  /**
+   * Everything that is on record; to end grants and sessions; and to delete what is about a user. Not how clients and
+   * users sign in: of that it deletes a user's codes, and reads nothing.
+   */
+  grantDashboard(grantee: IGrantable): void {
+    const recorded: Kind[] = ['grant', 'sessions', 'calls', 'statistics', 'visits', 'approvals'];
+    this.#grant(grantee, ['GetItem', 'BatchGetItem', 'Query'], recorded);
+    this.#grant(grantee, ['UpdateItem'], ['grant', 'sessions']);
+    const kept: Kind[] = ['identityTokens', 'importedSessions', 'runs', 'changes', 'state'];
+    this.#grant(grantee, ['Query'], kept);
+    this.#grant(grantee, ['DeleteItem'], ['grant', 'sessions', 'calls', 'visits', 'approvals', 'code', ...kept]);
+    this.#grantLists(grantee, 'byUser', ['U#*']);
+    this.#grantLists(grantee, 'recent', ['C#*', 'R#*', 'G#*', 'U#*']);
+  }
+
+  /** The key that users' names are sealed with. */
+  grantNames(grantee: IGrantable): void {
+    this.#grantKeys(grantee, ['GetItem', 'PutItem'], [`${prefix.sealedKey}user-names`]);
+  }
+
+  /** The calls of everyone, and to keep what they amount to. */
+  grantStatistics(grantee: IGrantable): void {
+    this.#grantLists(grantee, 'recent', ['C#*']);
+    this.#grant(grantee, ['GetItem', 'PutItem', 'Query'], ['statistics']);
   }
 
   #grant(grantee: IGrantable, operations: string[], kinds: Kind[]): void {
@@ -103,11 +132,16 @@ export class Table extends Construct {
     );
   }
 
-  #grantKeys(grantee: IGrantable, operations: string[], leadingKeys: string[]): void {
+  /** To query an index, by the beginning of its own partition key. */
+  #grantLists(grantee: IGrantable, index: string, leadingKeys: string[]): void {
+    this.#grantKeys(grantee, ['Query'], leadingKeys, `${this.#arn}/index/${index}`);
+  }
+
+  #grantKeys(grantee: IGrantable, operations: string[], leadingKeys: string[], arn = this.#arn): void {
     Grant.addToPrincipal({
       grantee,
       actions: operations.map((operation) => `dynamodb:${operation}`),
-      resourceArns: [this.#arn],
+      resourceArns: [arn],
       conditions: { 'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': leadingKeys } },
     }).assertSuccess();
   }

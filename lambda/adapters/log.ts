@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { countedEvents, METRIC_DIMENSION, METRIC_NAMESPACE } from '../metrics.ts';
+import { countedEvents, METRIC_DIMENSION, METRIC_NAMESPACE, measuredEvents } from '../metrics.ts';
 
 /** What every line of an invocation has in common. */
 type Fields = {
@@ -24,7 +24,8 @@ export function log(event: string, details: Record<string, unknown> = {}): void 
     event,
     ...invocation.getStore(),
     ...details,
-    ...(Object.hasOwn(countedEvents, event) && count(event)),
+    ...(Object.hasOwn(countedEvents, event) && metrics([event], { [event]: 1 })),
+    ...(Object.hasOwn(measuredEvents, event) && metrics(measuredEvents[event as keyof typeof measuredEvents].members)),
   };
   process.stdout.write(`${JSON.stringify(line)}\n`);
 }
@@ -49,17 +50,17 @@ export function logTrace(trace: string): void {
  * What makes a line count: CloudWatch embedded metric format, which costs the function nothing.
  * @see https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
  */
-const count = (event: string) => ({
+const metrics = (names: readonly string[], values: Record<string, number> = {}) => ({
   _aws: {
     Timestamp: Date.now(),
     CloudWatchMetrics: [
       {
         Namespace: METRIC_NAMESPACE,
         Dimensions: [[METRIC_DIMENSION]],
-        Metrics: [{ Name: event, Unit: 'Count' }],
+        Metrics: names.map((Name) => ({ Name, Unit: 'Count' })),
       },
     ],
   },
   [METRIC_DIMENSION]: process.env.AWS_LAMBDA_FUNCTION_NAME,
-  [event]: 1,
+  ...values,
 });

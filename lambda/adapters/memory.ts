@@ -1,5 +1,6 @@
-import type { Call, CallStore } from '../core/call.ts';
+import { bucketOf, type Call, type CallStore, callName } from '../core/call.ts';
 import type { ChangeStore, PublishedChange } from '../core/changes.ts';
+import type { Directory, Listed, ListOptions, User } from '../core/directory.ts';
 import type { Grant } from '../core/grant.ts';
 import type { IdentityTokenStore, SealedTokens } from '../core/identity-tokens.ts';
 import type { AssertionStore } from '../core/oauth/client-assertion.ts';
@@ -15,6 +16,7 @@ import type {
 } from '../core/oauth/flow.ts';
 import type { PaceStore } from '../core/oauth/pace.ts';
 import type { ClientStore, RegisteredClient } from '../core/oauth/registration.ts';
+import type { RevocationStore } from '../core/revocation.ts';
 import type { Run, RunEvent, RunStore } from '../core/run.ts';
 import type { SealedKeyStore } from '../core/sealed-secret.ts';
 import {
@@ -27,6 +29,8 @@ import {
   type Stored,
 } from '../core/session.ts';
 import type { Entry, StateStore } from '../core/state.ts';
+import type { Statistics, StatisticsStore } from '../core/statistics.ts';
+import type { Visit, VisitStarter, VisitStore } from '../core/visit.ts';
 
 /**
  * All the stores in the memory of one process: for unit tests, and for owners who run the server outside AWS in a
@@ -46,6 +50,10 @@ export type MemoryStores = {
   identityTokens: IdentityTokenStore;
   sealedKeys: SealedKeyStore;
   state: StateStore;
+  statistics: StatisticsStore;
+  visits: VisitStore & VisitStarter;
+  directory: Directory;
+  revocation: RevocationStore;
 };
 
 type KeptRun = { run: Run; request: string; answers: Map<string, string>; events: Map<number, RunEvent> };
@@ -70,7 +78,11 @@ export function memoryStores(): MemoryStores {
   const calls = new Map<string, Map<string, { call: Call; expiresAt: number }>>();
   const runs = new Map<string, KeptRun>();
 
-  const callName = ({ at, id }: Call) => `${String(at).padStart(15, '0')}#${id}`;
+  const users = new Map<string, User>();
+  const visits = new Map<string, Visit>();
+  const statistics = new Map<string, Statistics>();
+  let countedUntil: number | undefined;
+
   const runName = (grant: string, id: string) => `${grant}\n${id}`;
   const sessionName = (grant: string, name: string) => `${grant}\n${name}`;
   const importedName = (user: string, id: string) => `${user}\n${id}`;
@@ -84,7 +96,106 @@ export function memoryStores(): MemoryStores {
     return found;
   }
 
+  const signedIn = (user: string, sealedName: string | undefined, now: number) =>
+    users.set(user, {
+      user,
+      ...(sealedName && { sealedName }),
+      firstSignInAt: users.get(user)?.firstSignInAt ?? now,
+      lastSignInAt: now,
+    });
+
+  const liveCalls = (now: number) =>
+    [...calls.values()]
+      .flatMap((ofSession) => [...ofSession.values()])
+      .filter(({ expiresAt }) => expiresAt > now)
+      .map(({ call }) => call)
+      .toSorted((a, b) => (callName(a) < callName(b) ? 1 : -1));
+
+  const realSessions = () => [...sessions.values()].filter((stored): stored is Session => 'id' in stored);
+
+  async function revokeGrant(id: string, now: number): Promise<boolean> {
+    const grant = grants.get(id);
+    if (!grant || grant.status === 'revoked') return false;
+    grants.set(id, { ...grant, status: 'revoked', revokedAt: now });
+    tokens.delete(id);
+    return true;
+  }
+
   return {
+    directory: {
+      sessionsOf: async (user, options) =>
+        listed(
+          realSessions().filter((each) => each.user === user),
+          ({ startedAt, id }) => `${startedAt}#${id}`,
+          options,
+        ),
+      recentSessions: async (options) => listed(realSessions(), ({ lastSeenAt, id }) => `${lastSeenAt}#${id}`, options),
+      grantsOf: async (user, options) =>
+        listed(
+          [...grants.values()].filter((each) => each.user === user),
+          ({ createdAt, id }) => `${createdAt}#${id}`,
+          options,
+        ),
+      recentGrants: async (options) =>
+        listed([...grants.values()], ({ createdAt, id }) => `${createdAt}#${id}`, options),
+      recentUsers: async (options) =>
+        listed([...users.values()], ({ lastSignInAt, user }) => `${lastSignInAt}#${user}`, options),
+      session: async (grant, id, era) => {
+        const names = era === 'modern' ? [CURRENT, formerName({ id })] : [id];
+        const stored = names.map((name) => sessions.get(sessionName(grant, name)));
+        return copy(stored.find((each): each is Session => each !== undefined && 'id' in each && each.id === id));
+      },
+      grants: async (ids) => copy(ids.map((id) => grants.get(id)).filter((each) => each !== undefined)),
+      users: async (keys) => copy(keys.map((key) => users.get(key)).filter((each) => each !== undefined)),
+    },
+
+    revocation: {
+      revokeGrant,
+      async revokeSession({ grant, id, era }, now) {
+        const name = sessionName(grant, era === 'modern' ? CURRENT : id);
+        const found = sessions.get(name);
+        if (!found || !('id' in found) || found.id !== id) return false;
+        if (found.expiresAt <= now || found.endedAt !== undefined) return false;
+        const over = era === 'modern' && { expiresAt: now };
+        sessions.set(name, { ...found, endedAt: now, endedBy: 'revocation', ...over });
+        return true;
+      },
+    },
+
+    statistics: {
+      async load(step, from, to) {
+        return [...statistics]
+          .map(([name, each]) => ({ name: name.split('#')[0], at: Number(name.split('#')[1]), statistics: copy(each) }))
+          .filter(({ name, at }) => name === step && at >= from && at < to)
+          .map(({ name, ...period }) => period)
+          .toSorted((a, b) => a.at - b.at);
+      },
+      async save(step, { at, statistics: saved }) {
+        statistics.set(`${step}#${at}`, copy(saved));
+      },
+      async countedUntil() {
+        return countedUntil;
+      },
+      async moveOn(from, to) {
+        if (countedUntil !== from) return false;
+        countedUntil = to;
+        return true;
+      },
+    },
+
+    visits: {
+      async startVisit(cookieHash, visit, now) {
+        visits.set(cookieHash, copy(visit));
+        signedIn(visit.user, visit.sealedName, now);
+      },
+      async findVisit(cookieHash) {
+        return copy(visits.get(cookieHash));
+      },
+      async endVisit(cookieHash) {
+        visits.delete(cookieHash);
+      },
+    },
+
     sessions: {
       async find(grant, name) {
         return copy({ grant: grants.get(grant), stored: sessions.get(sessionName(grant, name)) });
@@ -230,6 +341,7 @@ export function memoryStores(): MemoryStores {
         grants.set(created.grant.id, copy(created.grant));
         tokens.set(created.grant.id, copy(created.tokens));
         codes.set(created.codeHash, copy(created.code));
+        signedIn(created.grant.user, created.sealedName, created.grant.createdAt);
       },
       async findCode(codeHash) {
         return copy(codes.get(codeHash));
@@ -249,12 +361,7 @@ export function memoryStores(): MemoryStores {
         grants.set(id, { ...grant, refresh: copy(refresh), idleExpiresAt });
         return true;
       },
-      async revokeGrant(id) {
-        const grant = grants.get(id);
-        if (!grant) return;
-        grants.set(id, { ...grant, status: 'revoked' });
-        tokens.delete(id);
-      },
+      revokeGrant,
     },
 
     runs: {
@@ -317,6 +424,21 @@ export function memoryStores(): MemoryStores {
         const page = live.slice(0, limit).map(([, { call }]) => call);
         return copy({ calls: page, ...(live.length > limit && { next: callName(page.at(-1)!) }) });
       },
+      async latestOf(session, { limit, before, now }) {
+        const found = liveCalls(now).filter(
+          (call) => call.session === session && (before === undefined || callName(call) < before),
+        );
+        return copy(found.slice(0, limit));
+      },
+      async *callsEndedIn(bucket) {
+        for (const call of liveCalls(0)) if (bucketOf(call) === bucket) yield copy(call);
+      },
+      async latestEndedIn(bucket, { limit, before, now }) {
+        const found = liveCalls(now).filter(
+          (call) => bucketOf(call) === bucket && (before === undefined || callName(call) < before),
+        );
+        return copy(found.slice(0, limit));
+      },
     },
 
     identityTokens: {
@@ -377,6 +499,15 @@ export function memoryStores(): MemoryStores {
       },
     },
   };
+}
+
+function listed<T>(all: T[], nameOf: (each: T) => string, { limit, after }: ListOptions): Listed<T> {
+  const rest = all
+    .map((each) => ({ each, name: nameOf(each) }))
+    .filter(({ name }) => after === undefined || name < after)
+    .toSorted((a, b) => (a.name < b.name ? 1 : -1));
+  const page = rest.slice(0, limit);
+  return copy({ items: page.map(({ each }) => each), ...(rest.length > limit && { next: page.at(-1)!.name }) });
 }
 
 /** Callers own what they get: a store on the network would hand out a copy as well. */

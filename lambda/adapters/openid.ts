@@ -1,5 +1,11 @@
 import * as oauth from 'oauth4webapi';
-import { groupsOf, type IdentityProvider, type IdentityTokens, SignInRefused } from '../core/identity-provider.ts';
+import {
+  groupsOf,
+  type IdentityProvider,
+  type IdentityTokens,
+  nameIn,
+  SignInRefused,
+} from '../core/identity-provider.ts';
 import { Outage } from '../core/outage.ts';
 
 export type OpenIdClient = {
@@ -19,6 +25,8 @@ export type OpenIdSignIn = OpenIdClient & {
   parameters: Record<string, string>;
   /** Claims of the id token that name the user's groups. */
   groupClaims: string[];
+  /** The claim that says what the user is called, where the owner wants to know. */
+  nameClaim?: string | undefined;
   /** Whether the provider is told of a grant that ends. */
   revokes: boolean;
   /** Our one callback. */
@@ -84,6 +92,7 @@ export function openIdRefresher(client: OpenIdClient): Pick<IdentityProvider, 'r
 export function openIdProvider({
   scopes,
   groupClaims,
+  nameClaim,
   redirectUri,
   revokes,
   ...client
@@ -134,7 +143,7 @@ export function openIdProvider({
         const issuedToAnother = claims.azp !== undefined && claims.azp !== client.client_id;
         if (sub === '' || issuedToAnother) throw new SignInRefused('invalid_id_token');
         return {
-          identity: { issuer: iss, subject: sub, groups: groupsOf(claims, groupClaims) },
+          identity: { issuer: iss, subject: sub, groups: groupsOf(claims, groupClaims), ...nameIn(claims, nameClaim) },
           tokens: tokensOf(tokens),
         };
       });

@@ -54,12 +54,34 @@ export interface CallWriter {
   recordCall(call: Call, expiresAt: number): Promise<void>;
 }
 
-/** Where calls are kept: for the owner, since no function that records them reads them. */
-export interface CallStore extends CallWriter {
+/** Where calls are read: by those who show them, since no function that records them reads them. */
+export interface CallHistory {
   /**
-   * Calls of a session that have not expired.
+   * Calls of a session that have not expired, in the order they began.
    * @param options.after `next` of the page before
    * @param options.now epoch seconds
    */
   callsOf(session: string, options: { limit: number; after?: string | undefined; now: number }): Promise<CallPage>;
+  /**
+   * The same from the end: those that began last come first.
+   * @param options.before `callName` of a call that all are to come before
+   */
+  latestOf(session: string, options: { limit: number; before?: string | undefined; now: number }): Promise<Call[]>;
+  /** All calls that ended in some five minutes, in no order. @param bucket epoch milliseconds / `BUCKET_MILLISECONDS` */
+  callsEndedIn(bucket: number): AsyncIterable<Call>;
+  /** Some of them that have not expired: those that began last come first. */
+  latestEndedIn(bucket: number, options: { limit: number; before?: string | undefined; now: number }): Promise<Call[]>;
 }
+
+/** Both, where tests want them. */
+export interface CallStore extends CallWriter, CallHistory {}
+
+/** Calls of everyone are listed by the five minutes in which they ended: how many milliseconds these are. */
+export const BUCKET_MILLISECONDS = 300_000;
+
+/** A bucket is complete when its time is over, however long its calls took. */
+export const bucketOf = ({ at, milliseconds }: Pick<Call, 'at' | 'milliseconds'>): number =>
+  Math.floor((at + milliseconds) / BUCKET_MILLISECONDS);
+
+/** What a call is known by in its session. It sorts as the calls began. */
+export const callName = ({ at, id }: Pick<Call, 'at' | 'id'>): string => `${String(at).padStart(15, '0')}#${id}`;

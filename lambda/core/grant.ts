@@ -8,6 +8,7 @@ import type { Identity } from './identity-provider.ts';
 export type Grant = {
   id: string;
   status: 'active' | 'revoked';
+  revokedAt?: number;
   /** Key of the user. */
   user: string;
   /** The identity provider's `iss` and `sub`, from which the user's key is made. */

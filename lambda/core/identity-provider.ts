@@ -2,7 +2,13 @@
 export type IdentityTokens = { accessToken: string; expiresAt: number; refreshToken?: string };
 
 /** Who signed in, as the validated id token says. */
-export type Identity = { issuer: string; subject: string; groups: string[] };
+export type Identity = {
+  issuer: string;
+  subject: string;
+  groups: string[];
+  /** The claim that the owner wants to know users by; absent unless there is one, and the provider sends it. */
+  name?: string;
+};
 
 /** One sign-in at the identity provider: what must come back unchanged. */
 export type SignInSecrets = { state: string; nonce: string; verifier: string };
@@ -37,3 +43,11 @@ export class SignInRefused extends Error {
 export const groupsOf = (claims: Readonly<Record<string, unknown>>, names: readonly string[]): string[] => [
   ...new Set(names.flatMap((name) => claims[name]).filter((group) => typeof group === 'string')),
 ];
+
+const LONGEST_NAME = 100;
+
+/** The claim as a name, shortened; nothing if it is none. */
+export function nameIn(claims: Readonly<Record<string, unknown>>, claim: string | undefined): { name?: string } {
+  const value = claim === undefined ? undefined : claims[claim];
+  return typeof value === 'string' && value !== '' ? { name: Array.from(value).slice(0, LONGEST_NAME).join('') } : {};
+}

@@ -2,9 +2,9 @@
 export type SealContext = {
   /**
    * `upstream`: the identity provider's tokens; `refresh-mac`: the key of our refresh tokens; `request-state`: the key of
-   * what tools give clients to bring back.
+   * what tools give clients to bring back; `user-names`: the key of what the identity provider calls users.
    */
-  purpose: 'upstream' | 'refresh-mac' | 'request-state';
+  purpose: 'upstream' | 'refresh-mac' | 'request-state' | 'user-names';
   /** Grant that the text belongs to. */
   grant?: string;
 };

@@ -16,7 +16,7 @@ export type SessionRecord = {
   calls: number;
   /** Those of them that did not succeed. */
   errors: number;
-  /** Whether there were more calls than were looked at: then counts and the last activity are of the first ones. */
+  /** Whether there were more calls than were looked at: then the counts are of the first ones. */
   isPartial: boolean;
   /** How it ended; absent while it goes on. */
   ended?: 'closed by the client' | 'expired' | 'revoked';
@@ -57,10 +57,11 @@ export function sessionRecord(
   };
 }
 
-/** A grant does not say when it was revoked, so a session that has run out meanwhile counts as expired. */
 function endOf(session: Session | undefined, grant: Grant | undefined, now: number): SessionRecord['ended'] {
-  if (session?.endedAt !== undefined) return 'closed by the client';
+  if (session?.endedAt !== undefined) return session.endedBy === 'revocation' ? 'revoked' : 'closed by the client';
+  // What has run out before its grant was revoked had expired.
+  const revoked = grant?.status === 'revoked' && (grant.revokedAt ?? 0) < (session?.expiresAt ?? 0);
+  if (revoked) return 'revoked';
   if (!session || session.expiresAt <= now) return 'expired';
-  if (grant?.status === 'revoked') return 'revoked';
   return grant && !isLive(grant, now) ? 'expired' : undefined;
 }

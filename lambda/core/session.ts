@@ -15,6 +15,8 @@ export type Session = {
   expiresAt: number;
   /** Set once the client has ended the session (DELETE) or somebody revoked it. */
   endedAt?: number;
+  /** Set where it was not its client that ended it. */
+  endedBy?: 'revocation';
   /** Legacy: the `initialize` parameters, so that any process can take the session up. */
   initialize?: Initialize;
   /** Legacy: the least severe log message that the client wants (`logging/setLevel`). */
@@ -87,7 +89,7 @@ export interface SessionStore {
 export const CURRENT = ' current';
 
 /** The name under which a modern session stands that another has followed. */
-export const formerName = ({ id }: Session): string => ` ${id}`;
+export const formerName = ({ id }: Pick<Session, 'id'>): string => ` ${id}`;
 
 /** How many resources a session may hear of: it is a small item. */
 export const MOST_SUBSCRIPTIONS = 100;

@@ -265,7 +265,7 @@ describe.each(['legacy', 'modern'])('a %s request', (era) => {
   test('is refused as soon as its grant is revoked', async () => {
     const { sessions, ada, stores } = await world();
     const { session } = admitted(await sessions.initialize(ada, initialize));
-    await stores.grants.revokeGrant(ada.grant);
+    await stores.grants.revokeGrant(ada.grant, 0);
     expect(await request(sessions, ada, session.id)).toBe('unauthorized');
   });
 
@@ -325,7 +325,7 @@ describe('in direct mode', () => {
 
   test('whatever stands in the grant’s place and is no live grant of the caller takes it back', async () => {
     const { sessions, stores, ada } = await world();
-    await stores.grants.revokeGrant(ada.grant);
+    await stores.grants.revokeGrant(ada.grant, 0);
     const revoked = { ...grace, grant: ada.grant };
     expect(await sessions.current(revoked)).toBe('unauthorized');
     expect(await sessions.initialize(revoked, initialize)).toBe('unauthorized');

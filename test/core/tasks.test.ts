@@ -388,7 +388,7 @@ describe('a client that knows tasks', () => {
     const jobs: Job[] = [];
     processes.start = (job) => void jobs.push(job);
     const { result } = await modern(processes, ada)('tools/call', { name: 'slow' });
-    await processes.stores.grants.revokeGrant(ada.grant);
+    await processes.stores.grants.revokeGrant(ada.grant, 0);
     expect(await processes.work(jobs[0]!)).toBe(true);
     expect(stage.ran).toBe(0);
     const run = await processes.stores.runs.findRun(ada.grant, result!.taskId as string);
@@ -599,7 +599,7 @@ describe('a session that waits for a long tool', () => {
     const ada = await processes.callerOf('ada');
     const session = await RawSession.begin(processes.url, processes.fetchAs(ada));
     processes.start = async (job) => {
-      await processes.stores.grants.revokeGrant(ada.grant);
+      await processes.stores.grants.revokeGrant(ada.grant, 0);
       void processes.work(job);
     };
     const messages = await messagesOf(await session.post(session.toolCall('slow')));

@@ -1,4 +1,10 @@
-import { authorizerVariables, discoveryVariables, mcpVariables, readEnvironment } from '../../lambda/environment.ts';
+import {
+  authorizerVariables,
+  discoveryVariables,
+  mcpVariables,
+  readEnvironment,
+  rollupVariables,
+} from '../../lambda/environment.ts';
 import type { HoldfastStackProps } from '../../lib/holdfast-stack.ts';
 import { onlyOne, resolve, resourcesOf, type SynthesizedTemplate, synthesize } from './synthesize.ts';
 
@@ -22,7 +28,7 @@ test('there is no signing key, there are no users and no OAuth function', () => 
   expect(resourcesOf(template, 'AWS::KMS::Key').map(([id]) => id)).toEqual(['SealKeyC5072D71']);
   expect(resourcesOf(template, 'AWS::Cognito::UserPool')).toEqual([]);
   const functions = resourcesOf(template, 'AWS::Lambda::Function').map(([id]) => id.replace(/Function\w+$/, ''));
-  expect(functions.sort()).toEqual(['Authorizer', 'Discovery', 'Mcp', 'Worker']);
+  expect(functions.sort()).toEqual(['Authorizer', 'Discovery', 'Mcp', 'Rollup', 'Worker']);
 });
 
 test.each([
@@ -30,6 +36,7 @@ test.each([
   ['Discovery', discoveryVariables],
   ['Mcp', mcpVariables],
   ['Worker', mcpVariables],
+  ['Rollup', rollupVariables],
 ])('%s finds the environment it reads, and nothing else', (name, variables) => {
   const environment = environmentOf(name);
   expect(() => readEnvironment(variables, environment)).not.toThrow();
@@ -77,5 +84,5 @@ test('no function may do more than behind the facade, and the discovery function
 });
 
 test('no callback is there to be registered', () => {
-  expect(Object.keys(template.Outputs)).toEqual(['McpUrl']);
+  expect(Object.keys(template.Outputs)).toEqual(['McpUrl', 'TableName']);
 });

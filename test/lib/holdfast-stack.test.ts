@@ -1,4 +1,11 @@
-import { authorizerVariables, mcpVariables, oauthVariables, readEnvironment } from '../../lambda/environment.ts';
+import {
+  authorizerVariables,
+  dashboardVariables,
+  mcpVariables,
+  oauthVariables,
+  readEnvironment,
+  rollupVariables,
+} from '../../lambda/environment.ts';
 import { deployments, onlyOne, resolve, resourcesOf, type SynthesizedTemplate, synthesize } from './synthesize.ts';
 
 type Statement = { Effect: string; Action: string | string[]; Resource: unknown; Condition?: unknown };
@@ -23,7 +30,7 @@ const functionNamed = (template: SynthesizedTemplate, door: string) =>
 const roleStatements = (template: SynthesizedTemplate, door: string) =>
   Object.entries(statementsOf(template)).find(([id]) => id.startsWith(`${door}Role`))![1];
 
-const doors = ['Authorizer', 'OAuth', 'Mcp', 'Worker'];
+const doors = ['Authorizer', 'OAuth', 'Mcp', 'Worker', 'Dashboard', 'Rollup'];
 
 /** The MCP function and its worker have one bundle, and do the same work. */
 const servers = ['Mcp', 'Worker'];
@@ -46,13 +53,15 @@ describe.each(deployments)('%s', (_name, props) => {
   describe('functions', () => {
     const functions = resourcesOf(template, 'AWS::Lambda::Function');
 
-    test('are the three doors and the worker behind one of them, on Node 24 and arm64', () => {
+    test('are the doors, the worker behind one of them and what counts calls, on Node 24 and arm64', () => {
       const handlers = functions.map(([id, { Properties }]) => [id.replace(/Function\w+$/, ''), Properties.Handler]);
       expect(Object.fromEntries(handlers)).toEqual({
         Authorizer: 'index.handler',
         OAuth: 'index.handler',
         Mcp: 'index.handler',
         Worker: 'index.work',
+        Dashboard: 'index.handler',
+        Rollup: 'index.handler',
       });
       for (const [, { Properties }] of functions) {
         expect(Properties).toMatchObject({ Runtime: 'nodejs24.x', Architectures: ['arm64'] });
@@ -88,8 +97,8 @@ describe.each(deployments)('%s', (_name, props) => {
     test('each have a role and a log group of their own', () => {
       const own = (path: (properties: Record<string, never>) => unknown) =>
         new Set(functions.map(([, { Properties }]) => JSON.stringify(path(Properties)))).size;
-      expect(own(({ Role }) => Role)).toBe(4);
-      expect(own(({ LoggingConfig }) => LoggingConfig)).toBe(4);
+      expect(own(({ Role }) => Role)).toBe(doors.length);
+      expect(own(({ LoggingConfig }) => LoggingConfig)).toBe(doors.length);
     });
 
     test('keep to the limits of Lambda for variables', () => {
@@ -105,6 +114,8 @@ describe.each(deployments)('%s', (_name, props) => {
       ['OAuth', oauthVariables],
       ['Mcp', mcpVariables],
       ['Worker', mcpVariables],
+      ['Dashboard', dashboardVariables],
+      ['Rollup', rollupVariables],
     ])('%s finds the environment it reads, and nothing else', (door, variables) => {
       const environment = resolve(functionNamed(template, door).Environment.Variables) as Record<string, string>;
       expect(() => readEnvironment(variables, environment)).not.toThrow();
@@ -157,8 +168,17 @@ describe.each(deployments)('%s', (_name, props) => {
         );
       }
       expect(new Set(prefixes('OAuth'))).toEqual(
-        new Set(['CL#*', 'CM#*', 'RL#*', 'JT#*', 'AR#*', 'UP#*', 'CO#*', 'G#*', 'T#*', 'U#*', 'K#*']),
+        new Set(['CL#*', 'CM#*', 'RL#*', 'JT#*', 'AR#*', 'UP#*', 'CO#*', 'G#*', 'T#*', 'U#*', 'K#*', 'B#*']),
       );
+      // What somebody could sign in with is not among them, but for a user's codes, which it may delete.
+      expect(new Set(prefixes('Dashboard'))).toEqual(
+        new Set([
+          ...['G#*', 'S#*', 'D#*', 'A#*', 'B#*', 'U#*', 'T#*', 'I#*', 'E#*', 'X#*', 'N#*', 'CO#*'],
+          ...['C#*', 'R#*'],
+          ...(props.showNames ? ['K#user-names'] : []),
+        ]),
+      );
+      expect(new Set(prefixes('Rollup'))).toEqual(new Set(['C#*', 'A#*']));
     });
 
     test.each(servers)('of %s do not reach to changing a grant, nor to more than one of the sealed keys', (server) => {
@@ -185,7 +205,9 @@ describe.each(deployments)('%s', (_name, props) => {
           .map(({ Condition }) => Condition);
       const forPurposes = (...names: string[]) => ({ StringEquals: { 'kms:EncryptionContext:purpose': names } });
       expect(purposes('Authorizer')).toEqual([]);
-      expect(purposes('OAuth')).toEqual([forPurposes('upstream', 'refresh-mac')]);
+      const names = props.showNames ? ['user-names'] : [];
+      expect(purposes('OAuth')).toEqual([forPurposes('upstream', 'refresh-mac', ...names)]);
+      expect(purposes('Dashboard')).toEqual(props.showNames ? [forPurposes('user-names')] : []);
       for (const server of servers) {
         expect(purposes(server)).toEqual([
           forPurposes('request-state'),
@@ -201,13 +223,31 @@ describe.each(deployments)('%s', (_name, props) => {
       expect(signers.map(([id]) => id)).toEqual([expect.stringMatching(/^OAuthRole/)]);
     });
 
-    test('to invoke are given to API Gateway for every function that it calls, which the worker is not', () => {
+    test('of the dashboard to change anything are to end and to erase', () => {
+      const on = (prefix: string) =>
+        roleStatements(template, 'Dashboard')
+          .filter(({ Condition }) => JSON.stringify(Condition ?? {}).includes(`"${prefix}`))
+          .flatMap(({ Action }) => Action);
+      const all = roleStatements(template, 'Dashboard').flatMap(({ Action }) => Action);
+      expect(all.includes('dynamodb:PutItem')).toBe(props.showNames !== undefined);
+      expect(new Set(on('T#'))).toEqual(new Set(['dynamodb:Query', 'dynamodb:DeleteItem']));
+      expect(on('CO#')).toEqual(['dynamodb:DeleteItem']);
+    });
+
+    test('to invoke are given to API Gateway for every function that it calls, and to the schedule for its own', () => {
       const callable = resourcesOf(template, 'AWS::Lambda::Permission').map(([, { Properties }]) => {
-        expect(Properties).toMatchObject({ Action: 'lambda:InvokeFunction', Principal: 'apigateway.amazonaws.com' });
-        expect(JSON.stringify(Properties.SourceArn)).toContain('GatewayApi');
-        return Properties.FunctionName['Fn::GetAtt'][0];
+        const { Action, Principal, SourceArn, FunctionName } = Properties;
+        const [id] = FunctionName['Fn::GetAtt'];
+        const isScheduled = id.startsWith('Rollup');
+        expect([Action, Principal]).toEqual([
+          'lambda:InvokeFunction',
+          isScheduled ? 'events.amazonaws.com' : 'apigateway.amazonaws.com',
+        ]);
+        expect(JSON.stringify(SourceArn)).toContain(isScheduled ? 'RollupSchedule' : 'GatewayApi');
+        return id;
       });
-      expect(callable.sort()).toEqual(
+      // Two of the OAuth function's paths may be one permission or more.
+      expect([...new Set(callable)].sort()).toEqual(
         resourcesOf(template, 'AWS::Lambda::Function')
           .map(([id]) => id)
           .filter((id) => !id.startsWith('WorkerFunction'))
@@ -241,10 +281,12 @@ describe.each(deployments)('%s', (_name, props) => {
       '/token',
     ];
 
-    test('without an authorizer are those of OAuth, and no others', () => {
+    const dashboard = ['/dashboard', '/dashboard/sign-in', '/dashboard/{proxy+}'];
+
+    test('without an authorizer are those of OAuth and of the dashboard, which has its own sign-in', () => {
       const calls = methods.filter(({ verb }) => verb !== 'OPTIONS');
       expect(calls.map(({ path, verb, authorization }) => `${verb} ${path} ${authorization}`).sort()).toEqual(
-        [...open.map((path) => `ANY ${path} NONE`), 'ANY /mcp CUSTOM'].sort(),
+        [...[...open, ...dashboard].map((path) => `ANY ${path} NONE`), 'ANY /mcp CUSTOM'].sort(),
       );
     });
 
@@ -261,6 +303,8 @@ describe.each(deployments)('%s', (_name, props) => {
       for (const { path, verb, integration } of methods) {
         if (verb === 'OPTIONS' || path === '/mcp') continue;
         expect(integration).toMatchObject({ Type: 'AWS_PROXY', IntegrationHttpMethod: 'POST' });
+        // What is compressed is no text, and only a stream carries that.
+        if (['/dashboard', '/dashboard/{proxy+}'].includes(path)) continue;
         expect(integration.ResponseTransferMode ?? 'BUFFERED').toBe('BUFFERED');
         expect(integration.TimeoutInMillis ?? 29_000).toBeLessThanOrEqual(29_000);
         expect(resolve(integration.Uri)).toMatch(/:lambda:path\/2015-03-31\/functions\/.*\/invocations$/);
@@ -299,6 +343,7 @@ describe.each(deployments)('%s', (_name, props) => {
         'POST /~1register': 25,
         'POST /~1token': 25,
         'POST /~1revoke': 25,
+        'GET /~1dashboard~1sign-in': 25,
       });
     });
 
@@ -463,7 +508,7 @@ describe.each(deployments)('%s', (_name, props) => {
 
   test('logs are kept for a time, not for ever', () => {
     const groups = resourcesOf(template, 'AWS::Logs::LogGroup');
-    expect(groups).toHaveLength(5);
+    expect(groups).toHaveLength(7);
     for (const [, { Properties }] of groups) expect(Properties.RetentionInDays).toBe(30);
   });
 

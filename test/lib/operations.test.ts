@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
 import { log } from '../../lambda/adapters/log.ts';
-import { countedEvents } from '../../lambda/metrics.ts';
+import { countedEvents, measuredEvents } from '../../lambda/metrics.ts';
 import { type AlarmSettings, alarmDefaults } from '../../lib/alarms.ts';
 import type { HoldfastStackProps } from '../../lib/holdfast-stack.ts';
 import { resourcesOf, type SynthesizedTemplate, synthesize } from './synthesize.ts';
@@ -94,6 +94,8 @@ const fileOf = {
   Mcp: 'lambda/mcp.ts',
   Worker: 'lambda/mcp.ts',
   OAuth: 'lambda/oauth.ts',
+  Dashboard: 'lambda/dashboard.ts',
+  Rollup: 'lambda/rollup.ts',
 };
 type DoorName = keyof typeof fileOf;
 
@@ -119,7 +121,7 @@ function metricsFrom(event: string, functionName: string): Watched[] {
         Metrics: { Name: string }[];
       }) =>
         Metrics.flatMap(({ Name }) => {
-          expect(values[Name]).toBe(1);
+          if (Object.hasOwn(countedEvents, Name)) expect(values[Name]).toBe(1);
           return Dimensions.map((names) => ({
             namespace: Namespace,
             name: Name,
@@ -163,6 +165,13 @@ describe('metrics', () => {
       expect(metricsFrom(event, 'F')).toEqual([
         { namespace: 'Holdfast', name: event, dimensions: { FunctionName: 'F' } },
       ]);
+    }
+  });
+
+  test('are measured by the functions that are said to', () => {
+    for (const [event, { doors, members }] of Object.entries(measuredEvents)) {
+      for (const door of doors) expect([...eventsOf(fileOf[door])]).toContain(event);
+      expect(metricsFrom(event, 'F').map(({ name }) => name)).toEqual(members);
     }
   });
 

@@ -84,6 +84,8 @@ const doors = [
   ['OAuth', 'oauth'],
   ['Mcp', 'mcp'],
   ['Worker', 'mcp'],
+  ['Dashboard', 'dashboard'],
+  ['Rollup', 'rollup'],
 ] as const;
 
 /** The worker's code is the MCP function's, and starts the worker only where it knows of one. */

@@ -48,6 +48,7 @@ export const deployments: [name: string, props: HoldfastStackProps][] = [
       upstreamTokens: true,
       firewall: true,
       alarmEmail: 'ops@example.com',
+      showNames: 'name',
       identityProvider: {
         issuer: 'https://login.example.com/tenant',
         clientId: 'holdfast',

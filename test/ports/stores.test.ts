@@ -1,5 +1,6 @@
 import type { MemoryStores } from '../../lambda/adapters/memory.ts';
-import type { Call } from '../../lambda/core/call.ts';
+import { BUCKET_MILLISECONDS, type Call, callName } from '../../lambda/core/call.ts';
+import type { Listed, ListOptions } from '../../lambda/core/directory.ts';
 import type { Grant } from '../../lambda/core/grant.ts';
 import { newRun, next, type Run, type RunEvent } from '../../lambda/core/run.ts';
 import {
@@ -9,6 +10,7 @@ import {
   MOST_SUBSCRIPTIONS,
   type Session,
 } from '../../lambda/core/session.ts';
+import { type Statistics, steps } from '../../lambda/core/statistics.ts';
 import { adapters } from './stores.ts';
 
 const now = 1_800_000_000;
@@ -568,8 +570,8 @@ describe.each(adapters)('the stores in %s', (_name, open) => {
     test('a revoked grant keeps its record, loses its tokens and moves no more', async () => {
       const all = created(aGrant());
       await stores.grants.createGrant(all);
-      await stores.grants.revokeGrant(all.grant.id);
-      await stores.grants.revokeGrant(all.grant.id);
+      await stores.grants.revokeGrant(all.grant.id, now);
+      await stores.grants.revokeGrant(all.grant.id, now);
       const found = await stores.grants.findGrant(all.grant.id);
       expect(found.grant?.status).toBe('revoked');
       expect(found.tokens).toBeUndefined();
@@ -577,7 +579,7 @@ describe.each(adapters)('the stores in %s', (_name, open) => {
     });
 
     test('revoking an unknown grant makes none', async () => {
-      await stores.grants.revokeGrant('unknown');
+      await stores.grants.revokeGrant('unknown', now);
       expect(await stores.grants.findGrant('unknown')).toEqual({});
     });
   });
@@ -734,6 +736,185 @@ describe.each(adapters)('the stores in %s', (_name, open) => {
       expect(await stores.calls.callsOf(session, { limit: 2, now, after: first.next })).toEqual({
         calls: [recorded[3], recorded[4]],
       });
+    });
+
+    test('come from the end as well', async () => {
+      const session = fresh('session');
+      const recorded = [0, 1, 2, 3, 4].map((after) => aCall(session, { at: now * 1000 + after }));
+      for (const [index, call] of recorded.entries()) await stores.calls.recordCall(call, now + (index === 3 ? 0 : 1));
+      const latest = await stores.calls.latestOf(session, { limit: 2, now });
+      expect(latest).toEqual([recorded[4], recorded[2]]);
+      const before = callName(latest[1]!);
+      expect(await stores.calls.latestOf(session, { limit: 9, before, now })).toEqual([recorded[1], recorded[0]]);
+    });
+
+    test('are found by the five minutes in which they ended, whichever session they are of', async () => {
+      const bucket = 6_000_000 + ++serial;
+      const first = bucket * BUCKET_MILLISECONDS;
+      const recorded = [
+        aCall(fresh('session'), { at: first - 5, milliseconds: 5 }),
+        ...Array.from({ length: 9 }, (_, index) =>
+          aCall(fresh('session'), { id: `${String.fromCharCode(97 + index)}-${serial}`, at: first + index }),
+        ),
+        aCall(fresh('session'), { at: first + BUCKET_MILLISECONDS - 13 }),
+      ];
+      const others = [first - 13, first + BUCKET_MILLISECONDS - 12].map((at) => aCall(fresh('session'), { at }));
+      for (const call of [...recorded, ...others]) await stores.calls.recordCall(call, now + 1);
+      const all: Call[] = [];
+      for await (const call of stores.calls.callsEndedIn(bucket)) all.push(call);
+      expect(all.map(callName).sort()).toEqual(recorded.map(callName));
+      const newestFirst = recorded.toReversed();
+      const page = await stores.calls.latestEndedIn(bucket, { limit: 4, now });
+      expect(page).toEqual(newestFirst.slice(0, 4));
+      const before = callName(page[3]!);
+      expect(await stores.calls.latestEndedIn(bucket, { limit: 99, before, now })).toEqual(newestFirst.slice(4));
+      expect(await stores.calls.latestEndedIn(bucket, { limit: 99, now: now + 1 })).toEqual([]);
+    });
+  });
+
+  describe('statistics', () => {
+    const some = (calls: number): Statistics => ({
+      rows: [{ client: 'Codex', tool: 'note', outcome: 'success', calls, durations: { 3: calls } }],
+      users: { '00ff00ff00ff': null },
+      sessions: { '00ff00ff00fe': [1, 2] },
+    });
+
+    test.each(['minutes', 'hour', 'day'] as const)('of each %s are found by its beginning', async (step) => {
+      const length = steps[step];
+      // Where one partition ends and another begins.
+      const first = 2 * 1024 * steps.day - 2 * length;
+      const periods = [0, 1, 2, 3].map((index) => ({ at: first + index * length, statistics: some(index + 1) }));
+      for (const period of periods) await stores.statistics.save(step, period, now);
+      expect(await stores.statistics.load(step, first, first + 4 * length)).toEqual(periods);
+      expect(await stores.statistics.load(step, first + 1, first + 3 * length)).toEqual(periods.slice(1, 3));
+      await stores.statistics.save(step, { at: first, statistics: some(9) }, now);
+      expect(await stores.statistics.load(step, first, first + 1)).toEqual([{ at: first, statistics: some(9) }]);
+    });
+
+    test('of many that move the count on at once, one does', async () => {
+      const moves = (from: number | undefined, to: number) =>
+        Promise.all(Array.from({ length: 10 }, () => stores.statistics.moveOn(from, to)));
+      expect(await stores.statistics.countedUntil()).toBeUndefined();
+      expect((await moves(undefined, 5)).filter(Boolean)).toHaveLength(1);
+      expect((await moves(5, 6)).filter(Boolean)).toHaveLength(1);
+      expect(await stores.statistics.moveOn(5, 7)).toBe(false);
+      expect(await stores.statistics.countedUntil()).toBe(6);
+    });
+  });
+
+  describe('visits', () => {
+    test('begin with a sign-in that is noted, and end', async () => {
+      const [cookie, user] = [fresh('cookie'), fresh('user')];
+      const visit = { user, groups: ['owners'], sealedName: 'sealed', expiresAt: now + 5 };
+      await stores.visits.startVisit(cookie, visit, now);
+      await stores.visits.startVisit(fresh('cookie'), { ...visit, sealedName: undefined }, now + 60);
+      expect(await stores.visits.findVisit(cookie)).toEqual(visit);
+      expect(await stores.directory.users([user, fresh('user')])).toEqual([
+        { user, firstSignInAt: now, lastSignInAt: now + 60 },
+      ]);
+      await stores.visits.endVisit(cookie);
+      expect(await stores.visits.findVisit(cookie)).toBeUndefined();
+    });
+  });
+
+  describe('the directory', () => {
+    const pages = async <T>(list: (options: ListOptions) => Promise<Listed<T>>, limit: number): Promise<T[]> => {
+      const items: T[] = [];
+      let after: string | undefined;
+      do {
+        const page = await list({ limit, after });
+        expect(page.items.length).toBeLessThanOrEqual(limit);
+        items.push(...page.items);
+        after = page.next;
+      } while (after !== undefined);
+      return items;
+    };
+
+    test.each([1, 2, 50])('lists the sessions and grants of a user, the latest first, by %i', async (limit) => {
+      const user = fresh('user');
+      const sessions = [5, 1, 3].map((later) => aSession({ user, startedAt: now + later }));
+      for (const session of [...sessions, aSession()]) await stores.sessions.start(session, now);
+      const grants = [2, 4, 3].map((later) => aGrant({ user, createdAt: now + later }));
+      for (const grant of [...grants, aGrant()]) await stores.grants.createGrant(created(grant));
+      const listed = await pages((options) => stores.directory.sessionsOf(user, options), limit);
+      expect(listed).toEqual(sessions.toSorted((a, b) => b.startedAt - a.startedAt));
+      const connected = await pages((options) => stores.directory.grantsOf(user, options), limit);
+      expect(connected).toEqual(grants.toSorted((a, b) => b.createdAt - a.createdAt));
+    });
+
+    test.each([3, 100])('lists everyone’s sessions, grants and users, the latest first, by %i', async (limit) => {
+      const ids = Array.from({ length: 12 }, () => `${String.fromCharCode(97 + (serial % 26))}-${++serial}`);
+      const later = 100_000 + serial * 1000;
+      for (const [index, id] of ids.entries()) {
+        await stores.sessions.start(aSession({ id, lastSeenAt: now + later + index }), now);
+        await stores.grants.createGrant(created(aGrant({ id, createdAt: now + later + index })));
+        await stores.visits.startVisit(fresh('cookie'), { user: id, groups: [], expiresAt: now }, now + later + index);
+      }
+      const latest = ids.toReversed();
+      const { directory } = stores;
+      const first = <T>(items: T[]) => items.slice(0, ids.length);
+      expect(first(await pages((options) => directory.recentSessions(options), limit)).map(({ id }) => id)).toEqual(
+        latest,
+      );
+      expect(first(await pages((options) => directory.recentGrants(options), limit)).map(({ id }) => id)).toEqual(
+        latest,
+      );
+      const users = (await pages((options) => directory.recentUsers(options), limit)).map(({ user }) => user);
+      expect(users.filter((user) => ids.includes(user))).toEqual(latest);
+    });
+
+    test('finds a session under each of its names, and grants that are there', async () => {
+      const grant = aGrant();
+      await stores.grants.createGrant(created(grant));
+      const legacy = aSession({ grant: grant.id });
+      const former = aSession({ grant: grant.id, era: 'modern', initialize: undefined });
+      const current = { ...former, id: fresh('session') };
+      await stores.sessions.start(legacy, now);
+      await stores.sessions.start(former, now);
+      await stores.sessions.start(current, former.expiresAt, former);
+      for (const session of [legacy, former, current]) {
+        expect(await stores.directory.session(grant.id, session.id, session.era)).toEqual(session);
+        expect(await stores.directory.session(fresh('grant'), session.id, session.era)).toBeUndefined();
+      }
+      expect(await stores.directory.grants([fresh('grant'), grant.id])).toEqual([grant]);
+      expect(await stores.directory.grants([])).toEqual([]);
+    });
+  });
+
+  describe('revocation', () => {
+    test('of a grant happens once, and says when', async () => {
+      const all = created(aGrant());
+      await stores.grants.createGrant(all);
+      const revoked = await Promise.all([0, 1, 2].map(() => stores.revocation.revokeGrant(all.grant.id, now + 3)));
+      expect(revoked.filter(Boolean)).toHaveLength(1);
+      expect((await stores.grants.findGrant(all.grant.id)).grant).toEqual({
+        ...all.grant,
+        status: 'revoked',
+        revokedAt: now + 3,
+      });
+    });
+
+    test('of a session ends it, and no other one of its grant', async () => {
+      const grant = fresh('grant');
+      const [ended, other] = [aSession({ grant }), aSession({ grant })];
+      for (const session of [ended, other]) await stores.sessions.start(session, now);
+      expect(await stores.revocation.revokeSession(ended, now + 1)).toBe(true);
+      expect(await stores.revocation.revokeSession(ended, now + 1)).toBe(false);
+      expect(await stores.revocation.revokeSession(aSession(), now + 1)).toBe(false);
+      expect(await stores.directory.session(grant, ended.id, 'legacy')).toMatchObject({
+        endedAt: now + 1,
+        endedBy: 'revocation',
+        expiresAt: ended.expiresAt,
+      });
+      expect(await stores.directory.session(grant, other.id, 'legacy')).toEqual(other);
+    });
+
+    test('of a session of the newer era makes room for the next', async () => {
+      const session = aSession({ grant: fresh('grant'), era: 'modern' });
+      await stores.sessions.start(session, now);
+      expect(await stores.revocation.revokeSession({ ...session, id: fresh('session') }, now + 1)).toBe(false);
+      expect(await stores.revocation.revokeSession(session, now + 1)).toBe(true);
+      expect(await stores.sessions.start({ ...session, id: fresh('session') }, now + 1)).toBe(true);
     });
   });
 });

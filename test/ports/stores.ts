@@ -5,19 +5,25 @@ import { join } from 'node:path';
 import { CreateTableCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import { dynamoAssertionStore } from '../../lambda/adapters/dynamodb/assertions.ts';
-import { dynamoCallStore } from '../../lambda/adapters/dynamodb/calls.ts';
+import { dynamoCallHistory } from '../../lambda/adapters/dynamodb/call-history.ts';
+import { dynamoCallWriter } from '../../lambda/adapters/dynamodb/calls.ts';
 import { dynamoChangeStore } from '../../lambda/adapters/dynamodb/changes.ts';
 import { dynamoClientStore } from '../../lambda/adapters/dynamodb/clients.ts';
+import { dynamoDirectory } from '../../lambda/adapters/dynamodb/directory.ts';
 import { dynamoDocumentStore } from '../../lambda/adapters/dynamodb/documents.ts';
 import { dynamoFlowStore } from '../../lambda/adapters/dynamodb/flows.ts';
 import { dynamoGrantStore } from '../../lambda/adapters/dynamodb/grants.ts';
 import { dynamoIdentityTokenStore } from '../../lambda/adapters/dynamodb/identity-tokens.ts';
 import { dynamoPaceStore } from '../../lambda/adapters/dynamodb/paces.ts';
+import { dynamoRevocationStore } from '../../lambda/adapters/dynamodb/revocation.ts';
 import { dynamoRunStore } from '../../lambda/adapters/dynamodb/runs.ts';
 import { dynamoSealedKeyStore } from '../../lambda/adapters/dynamodb/sealed-keys.ts';
 import { dynamoSessionStore } from '../../lambda/adapters/dynamodb/sessions.ts';
 import { dynamoStateStore } from '../../lambda/adapters/dynamodb/state.ts';
+import { dynamoStatisticsStore } from '../../lambda/adapters/dynamodb/statistics-store.ts';
 import type { Table } from '../../lambda/adapters/dynamodb/table.ts';
+import { dynamoVisitStarter } from '../../lambda/adapters/dynamodb/users.ts';
+import { dynamoVisitStore } from '../../lambda/adapters/dynamodb/visits.ts';
 import { type MemoryStores, memoryStores } from '../../lambda/adapters/memory.ts';
 import { startDynamoDb } from '../../local/dynamodb.ts';
 import { freePort } from '../../local/ports.ts';
@@ -39,7 +45,7 @@ const storesIn = (table: Table): MemoryStores => ({
   sessions: dynamoSessionStore(table),
   runs: dynamoRunStore(table),
   changes: dynamoChangeStore(table),
-  calls: dynamoCallStore(table),
+  calls: { ...dynamoCallWriter(table), ...dynamoCallHistory(table) },
   clients: dynamoClientStore(table),
   documents: dynamoDocumentStore(table),
   paces: dynamoPaceStore(table),
@@ -49,6 +55,10 @@ const storesIn = (table: Table): MemoryStores => ({
   identityTokens: dynamoIdentityTokenStore(table),
   sealedKeys: dynamoSealedKeyStore(table),
   state: dynamoStateStore(table),
+  statistics: dynamoStatisticsStore(table),
+  visits: { ...dynamoVisitStore(table), ...dynamoVisitStarter(table) },
+  directory: dynamoDirectory(table),
+  revocation: dynamoRevocationStore(table),
 });
 
 async function overLocalDynamoDb(): Promise<Opened> {

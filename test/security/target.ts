@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { DeleteCommand, DynamoDBDocumentClient, PutCommand, ScanCommand } from '@aws-sdk/lib-dynamodb';
+import type { Table } from '../../lambda/adapters/dynamodb/table.ts';
 import { Browser, type Page } from '../e2e/browser.ts';
 import { Cloud, changed, newAssembly, type Resources, withoutThrottling } from '../e2e/cloud.ts';
 import { OAuthClient, redirectUri, type Tokens } from '../e2e/oauth-client.ts';
@@ -19,6 +20,8 @@ export class Target {
   readonly cloud: Cloud;
   readonly #assembly: string;
   readonly #table: DynamoDBDocumentClient;
+  /** As the adapters have it, for the owner. */
+  readonly table: Table;
 
   private constructor(cloud: Cloud, assembly: string) {
     this.cloud = cloud;
@@ -27,7 +30,8 @@ export class Target {
     const { endpoint, accessKeyId } = cloud.dynamoDb;
     const credentials = { accessKeyId, secretAccessKey: 'unused' };
     const client = new DynamoDBClient({ endpoint, credentials, region: 'us-east-1' });
-    this.#table = DynamoDBDocumentClient.from(client);
+    this.#table = DynamoDBDocumentClient.from(client, { marshallOptions: { removeUndefinedValues: true } });
+    this.table = { client: this.#table, name: TABLE };
   }
 
   /** @param change to the template, besides the limits of rate, which would answer in place of what is under test */

@@ -4,7 +4,9 @@ import type { Grant } from '../../core/grant.ts';
 import type { SealedTokens } from '../../core/identity-tokens.ts';
 import type { AuthorizationCode, GrantStore } from '../../core/oauth/flow.ts';
 import { Outage } from '../../core/outage.ts';
-import { ALONE, domain, happened, partition, reaching, type Table } from './table.ts';
+import { dynamoRevocationStore } from './revocation.ts';
+import { ALONE, domain, happened, partition, reaching, spread, type Table } from './table.ts';
+import { signedIn } from './users.ts';
 
 /** A used code is kept this long, so that a replay is recognised. */
 const USED_CODE_SECONDS = 3600;
@@ -13,7 +15,8 @@ const APPROVAL_SECONDS = 400 * 24 * 3600;
 const NOT_USED_NOR_EXPIRED = 'attribute_not_exists(usedAt) AND expiresAt > :now';
 const ACTIVE_AT_THIS_HEAD = '#status = :active AND refresh.head = :head';
 
-export function dynamoGrantStore({ client: dynamodb, name: TableName }: Table): GrantStore {
+export function dynamoGrantStore(table: Table): GrantStore {
+  const { client: dynamodb, name: TableName } = table;
   const putNew = (pk: string, type: string, content: object, ttl: number) => ({
     Put: {
       TableName,
@@ -22,9 +25,17 @@ export function dynamoGrantStore({ client: dynamodb, name: TableName }: Table): 
     },
   });
 
+  const { revokeGrant } = dynamoRevocationStore(table);
+
   return {
-    async createGrant({ grant, tokens, codeHash, code, approval }) {
-      const listed = { ...grant, gsi1pk: `U#${grant.user}`, gsi1sk: `G#${grant.createdAt}#${grant.id}` };
+    revokeGrant,
+
+    async createGrant({ grant, tokens, codeHash, code, approval, sealedName }) {
+      const gsi1pk = partition.byUser(grant.user);
+      const time = `${grant.createdAt}#${grant.id}`;
+      const listed = { ...grant, gsi1pk, gsi1sk: `G#${time}`, gsi2pk: spread.grants(grant.id), gsi2sk: time };
+      // Not to be listed, but to be found when its user is erased.
+      const owned = { ...code, gsi1pk, gsi1sk: `O#${codeHash}` };
       const approvalItem = {
         pk: partition.approvals(approval.user),
         sk: `C#${await sha256(`${approval.client}\n${approval.redirectHost}`)}`,
@@ -38,8 +49,9 @@ export function dynamoGrantStore({ client: dynamodb, name: TableName }: Table): 
             TransactItems: [
               putNew(partition.grant(grant.id), 'grant', listed, grant.absoluteExpiresAt),
               putNew(partition.identityTokens(grant.id), 'identity-tokens', tokens, grant.absoluteExpiresAt),
-              putNew(partition.code(codeHash), 'code', code, code.expiresAt + USED_CODE_SECONDS),
+              putNew(partition.code(codeHash), 'code', owned, code.expiresAt + USED_CODE_SECONDS),
               { Put: { TableName, Item: approvalItem } },
+              signedIn(TableName, grant.user, sealedName, grant.createdAt),
             ],
           }),
         ),
@@ -94,27 +106,5 @@ export function dynamoGrantStore({ client: dynamodb, name: TableName }: Table): 
           }),
         ),
       ),
-
-    async revokeGrant(id) {
-      await happened(
-        dynamodb.send(
-          new TransactWriteCommand({
-            TransactItems: [
-              {
-                Update: {
-                  TableName,
-                  Key: { pk: partition.grant(id), sk: ALONE },
-                  UpdateExpression: 'SET #status = :revoked',
-                  ConditionExpression: 'attribute_exists(pk)',
-                  ExpressionAttributeNames: { '#status': 'status' },
-                  ExpressionAttributeValues: { ':revoked': 'revoked' },
-                },
-              },
-              { Delete: { TableName, Key: { pk: partition.identityTokens(id), sk: ALONE } } },
-            ],
-          }),
-        ),
-      );
-    },
   };
 }

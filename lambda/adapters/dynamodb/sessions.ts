@@ -18,10 +18,17 @@ import {
   type SessionStore,
   type Stored,
 } from '../../core/session.ts';
-import { ABSENT_OR_EXPIRED, ALONE, conflicted, domain, happened, partition, reaching, type Table } from './table.ts';
-
-/** Recently seen sessions of everyone are listed from this many partitions, so that none of them is hot. */
-export const RECENT_SHARDS = 16;
+import {
+  ABSENT_OR_EXPIRED,
+  ALONE,
+  conflicted,
+  domain,
+  happened,
+  partition,
+  reaching,
+  spread,
+  type Table,
+} from './table.ts';
 
 const LIVE_AND_THE_SAME = 'id = :id AND expiresAt > :now AND attribute_not_exists(endedAt)';
 const NOT_TOO_MANY_SUBSCRIPTIONS = '(attribute_not_exists(subscriptions) OR size(subscriptions) < :most)';
@@ -35,10 +42,10 @@ export function dynamoSessionStore({ client, name: table }: Table, recordSeconds
     type: 'session',
     ...session,
     ttl: session.expiresAt + recordSeconds,
-    gsi1pk: `U#${session.user}`,
+    gsi1pk: partition.byUser(session.user),
     gsi1sk: `S#${session.startedAt}#${session.id}`,
-    gsi2pk: `R#${session.id.charCodeAt(0) % RECENT_SHARDS}`,
-    gsi2sk: String(session.lastSeenAt),
+    gsi2pk: spread.sessions(session.id),
+    gsi2sk: `${session.lastSeenAt}#${session.id}`,
   });
 
   const put = (item: Record<string, unknown>, now: number) => ({
@@ -105,7 +112,7 @@ export function dynamoSessionStore({ client, name: table }: Table, recordSeconds
             ExpressionAttributeValues: {
               ':id': session.id,
               ':seen': lastSeenAt,
-              ':seenText': String(lastSeenAt),
+              ':seenText': `${lastSeenAt}#${session.id}`,
               ':expires': expiresAt,
               ':ttl': expiresAt + recordSeconds,
               ':now': lastSeenAt,

@@ -42,7 +42,24 @@ export const partition = {
   approvals: (user: string) => `U#${user}`,
   state: (user: string) => `N#${user}`,
   sealedKey: (name: string) => `K#${name}`,
+  visit: (cookieHash: string) => `B#${cookieHash}`,
+  statistics: (what: string) => `A#${what}`,
+  /** In the index `byUser`. */
+  byUser: (user: string) => `U#${user}`,
 };
+
+/** How many partitions of the index `recent` a list is spread over, so that none of them is hot. */
+export const shards = { sessions: 16, calls: 4, grants: 4, users: 4 };
+
+/** The partition of the index `recent` that something is listed in. */
+export const spread = {
+  sessions: (id: string) => `R#${shardOf(id, shards.sessions)}`,
+  calls: (bucket: number, id: string) => `C#${bucket}#${shardOf(id, shards.calls)}`,
+  grants: (id: string) => `G#${shardOf(id, shards.grants)}`,
+  users: (user: string) => `U#${shardOf(user, shards.users)}`,
+};
+
+const shardOf = (id: string, count: number) => id.charCodeAt(0) % count;
 
 /** Sort key of items that stand alone in their partition. */
 export const ALONE = '-';

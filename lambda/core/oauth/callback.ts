@@ -2,8 +2,9 @@ import { randomId, randomToken, sha256 } from '../digest.ts';
 import type { Grant } from '../grant.ts';
 import { userKey } from '../user-key.ts';
 import { browserCookie } from './cookies.ts';
+import { enterDashboard } from './dashboard-sign-in.ts';
 import type { Facade } from './facade.ts';
-import { CODE_SECONDS, type SignIn } from './flow.ts';
+import { type AuthorizationRequest, CODE_SECONDS, type SignIn } from './flow.ts';
 import { Parameters } from './parameters.ts';
 import { redirectToClient } from './redirect.ts';
 import { refusalOf, ShownRefusal } from './refusal.ts';
@@ -25,10 +26,13 @@ export async function callback(facade: Facade, request: Request): Promise<Respon
   }
 
   const grantId = randomId();
+  await facade.names?.load();
   const seal = await sealer.prepare({ purpose: 'upstream', grant: grantId });
   const signIn = await flows.takeSignIn(stateHash, await sha256(secret), now());
   if (!signIn) throw new ShownRefusal('invalid_request', 'signed-in', 'the state was used or has expired');
   const headers = new Headers({ 'Set-Cookie': signingIn.clear() });
+  const { nonce, verifier } = signIn;
+  if ('dashboard' in signIn) return enterDashboard(facade, searchParams, { state, nonce, verifier }, signIn, headers);
   try {
     const code = await completeSignIn(facade, searchParams, state, signIn, grantId, seal);
     return redirectToClient(facade, signIn, { code }, headers);
@@ -41,16 +45,17 @@ export async function callback(facade: Facade, request: Request): Promise<Respon
 
 /** Redeems the provider's answer and writes the grant. @returns the authorization code */
 async function completeSignIn(
-  { identityProvider, grants, now, rules }: Facade,
+  { identityProvider, grants, names, now, rules }: Facade,
   answer: URLSearchParams,
   state: string,
-  signIn: SignIn,
+  signIn: SignIn & AuthorizationRequest,
   grantId: string,
   seal: (text: string) => Promise<string>,
 ): Promise<string> {
   const { client, clientName, redirectUri, challenge, scopes, nonce, verifier } = signIn;
   const { identity, tokens } = await identityProvider.redeem(answer, { state, nonce, verifier });
   const user = await userKey(identity.issuer, identity.subject);
+  const sealedName = names && identity.name && (await names.seal(identity.name, user));
   const at = now();
   const grant: Grant = {
     id: grantId,
@@ -70,6 +75,7 @@ async function completeSignIn(
   const code = `hac1_${randomToken()}`;
   await grants.createGrant({
     grant,
+    ...(sealedName && { sealedName }),
     tokens: { sealed: await seal(JSON.stringify(tokens)), version: 1, expiresAt: tokens.expiresAt, refreshedAt: at },
     codeHash: await sha256(code),
     code: { grant: grantId, user, client, redirectUri, challenge, scopes, expiresAt: at + CODE_SECONDS },

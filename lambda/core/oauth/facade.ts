@@ -1,8 +1,10 @@
 import type { IdentityProvider } from '../identity-provider.ts';
 import type { IdentityTokenKeeper } from '../identity-tokens.ts';
+import type { Names } from '../names.ts';
 import type { RecordRules } from '../record.ts';
 import type { ScopeSet } from '../scopes.ts';
 import type { Sealer } from '../seal.ts';
+import type { VisitStarter } from '../visit.ts';
 import type { Admission, ConfiguredClient } from './client.ts';
 import type { AssertionStore } from './client-assertion.ts';
 import type { ClientDocuments } from './documents.ts';
@@ -29,6 +31,8 @@ export type FacadeRules = {
   identityProviderName: string;
   /** What the consent page says is recorded of a tool's arguments. */
   recordArguments: RecordRules['arguments'];
+  /** The claim that owners know users by; absent: they do not. */
+  nameClaim?: 'name' | 'email' | undefined;
   /** What the identity provider is asked for. */
   identityProviderScopes: string[];
 };
@@ -41,6 +45,9 @@ export type Facade = {
   assertions: AssertionStore;
   flows: FlowStore;
   grants: GrantStore;
+  visits: VisitStarter;
+  /** Absent unless the owner wants to see what users are called. */
+  names?: Names | undefined;
   signer: Signer;
   macKey: MacKey;
   sealer: Sealer;

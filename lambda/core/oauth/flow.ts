@@ -1,6 +1,7 @@
 import type { Grant } from '../grant.ts';
 import type { SignInSecrets } from '../identity-provider.ts';
 import type { SealedTokens } from '../identity-tokens.ts';
+import type { RevocationStore } from '../revocation.ts';
 import type { ClientIdentity } from './client.ts';
 
 /** What a client asked for at `/authorize`, once it has been checked. Times are epoch seconds. */
@@ -19,8 +20,14 @@ export type AuthorizationRequest = {
 /** A step that waits for the browser: `browser` is the digest of the cookie that this very browser holds. */
 export type Waiting = { browser: string; expiresAt: number };
 
-/** The user has consented and is at the identity provider. */
-export type SignIn = AuthorizationRequest & Waiting & Omit<SignInSecrets, 'state'>;
+/** Somebody wants to see the dashboard. */
+export type DashboardRequest = {
+  /** Where the browser goes then: path and query, below /dashboard. */
+  dashboard: string;
+};
+
+/** The user has consented, or wants to see the dashboard, and is at the identity provider. */
+export type SignIn = (AuthorizationRequest | DashboardRequest) & Waiting & Omit<SignInSecrets, 'state'>;
 
 export type AuthorizationCode = Pick<AuthorizationRequest, 'client' | 'redirectUri' | 'challenge' | 'scopes'> & {
   grant: string;
@@ -55,10 +62,12 @@ export interface FlowStore {
 }
 
 /** Where grants and codes live. Every method throws `Outage` when the store does not answer. */
-export interface GrantStore {
-  /** Writes the grant, its sealed tokens, the code and the approval: all of them or none. */
+export interface GrantStore extends Pick<RevocationStore, 'revokeGrant'> {
+  /** Writes the grant, its sealed tokens, the code, the approval, and that the user has signed in: all or none. */
   createGrant(created: {
     grant: Grant;
+    /** As `User.sealedName`. */
+    sealedName?: string | undefined;
     tokens: SealedTokens;
     codeHash: string;
     code: AuthorizationCode;
@@ -71,8 +80,6 @@ export interface GrantStore {
   findGrant(id: string): Promise<{ grant?: Grant; tokens?: SealedTokens }>;
   /** Moves the refresh family on, if the head is still `head` and the grant is active. */
   rotate(id: string, head: number, refresh: Grant['refresh'], idleExpiresAt: number): Promise<boolean>;
-  /** Ends the grant for good and forgets the identity provider's tokens. Ending it again changes nothing. */
-  revokeGrant(id: string): Promise<void>;
 }
 
 /** How long a consent page or a sign-in may take. */

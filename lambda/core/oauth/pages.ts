@@ -83,7 +83,7 @@ ${item(consent.server, resourceOf(rules.publicUrl))}
 ${item(consent.identityProvider, rules.identityProviderName)}
 ${item(consent.askedThere, consent.askedThereOf(rules.identityProviderScopes))}
 ${item(consent.lifetime, lifetime)}
-${item(consent.recorded, consent.recordedOf[rules.recordArguments])}
+${item(consent.recorded, consent.recordedOf[rules.recordArguments], ...(rules.nameClaim ? [consent.seenAs[rules.nameClaim]] : []))}
 </dl>
 <form method="post" action="/consent">
 <input type="hidden" name="request" value="${escaped(handle)}">

@@ -19,7 +19,7 @@ export async function revoke(facade: Facade, request: Request): Promise<Response
     const { grant, tokens } = await grants.findGrant(named);
     if (isLive(grant, now()) && grant.client === client.id) {
       await client.spend();
-      await grants.revokeGrant(grant.id);
+      await grants.revokeGrant(grant.id, now());
       const untold = tokens && (await identityTokens.revoke(grant.id, tokens));
       if (untold !== undefined) log('identity_provider_not_told', { grant: grant.id, reason: untold });
     }

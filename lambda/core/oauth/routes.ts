@@ -3,6 +3,7 @@ import type { ScopeSet } from '../scopes.ts';
 import { authorize } from './authorize.ts';
 import { callback } from './callback.ts';
 import { consent } from './consent.ts';
+import { signInAtDashboard } from './dashboard-sign-in.ts';
 import { OAuthError, statusOf } from './error.ts';
 import type { Facade, FacadeRules } from './facade.ts';
 import { authorizationServerMetadata, protectedResourceMetadata } from './metadata.ts';
@@ -47,6 +48,7 @@ const endpoints: Record<string, Endpoint> = {
   '/authorize': { methods: ['GET', 'POST'], answer: authorize, errors: 'page' },
   '/consent': { methods: ['POST'], answer: consent, errors: 'page' },
   '/callback': { methods: ['GET'], answer: callback, errors: 'page' },
+  '/dashboard/sign-in': { methods: ['GET'], answer: signInAtDashboard, errors: 'page' },
   '/token': { methods: ['POST'], answer: token, errors: 'json' },
   '/revoke': { methods: ['POST'], answer: revoke, errors: 'json' },
 };

@@ -48,6 +48,11 @@ export const texts = {
       digest: `${recorded} What it asks is recorded as a digest, from which the owner can tell whether it asked the same before, or a question that they guess. What it is answered is not recorded. ${kept}`,
       redacted: `${recorded} Of what it asks, the owner can see the form, such as the names of the fields and how long the texts in them are, but not the contents. What it is answered is not recorded. ${kept}`,
     },
+    /** Said besides, where the owner has chosen to see who users are. */
+    seenAs: {
+      name: 'The owner also sees your name, as you have it where you sign in.',
+      email: 'The owner also sees your e-mail address, as you have it where you sign in.',
+    },
     approve: 'Approve',
     deny: 'Deny',
   },

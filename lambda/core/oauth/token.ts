@@ -60,7 +60,7 @@ async function redeemCode(facade: Facade, form: Parameters, requesting: Requesti
     if (now() - code.usedAt > RETRY_SECONDS) {
       await spend();
       facade.log('code_reuse', { client: clientId, grant: code.grant });
-      await grants.revokeGrant(code.grant);
+      await grants.revokeGrant(code.grant, now());
     }
     throw wrong('the code has been used');
   }
@@ -88,7 +88,7 @@ async function refresh(facade: Facade, form: Parameters, { id: clientId, spend }
     if (decision.kind === 'reuse') {
       await spend();
       log('refresh_reuse', { client: clientId, grant: grant.id });
-      await grants.revokeGrant(grant.id);
+      await grants.revokeGrant(grant.id, now());
       throw invalid();
     }
     try {
@@ -96,7 +96,7 @@ async function refresh(facade: Facade, form: Parameters, { id: clientId, spend }
     } catch (error) {
       if (!(error instanceof SignInRefused)) throw error;
       log('identity_provider_ended_grant', { grant: grant.id, reason: error.reason });
-      await grants.revokeGrant(grant.id);
+      await grants.revokeGrant(grant.id, now());
       throw invalid();
     }
     const next = decision.state;

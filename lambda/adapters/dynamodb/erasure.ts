@@ -1,0 +1,90 @@
+import { DeleteCommand } from '@aws-sdk/lib-dynamodb';
+import { BUCKET_MILLISECONDS } from '../../core/call.ts';
+import type { ErasureStore } from '../../core/erasure.ts';
+import { queried, type StoredItem, some } from './query.ts';
+import { ALONE, partition, reaching, shards, type Table } from './table.ts';
+
+/** Items that are deleted at the same time. */
+const AT_ONCE = 20;
+/** A tool that was under way when its user's items went is on record when it has ended, and nothing leads there. */
+const STRAGGLERS_MILLISECONDS = 20 * 60_000;
+
+export function dynamoErasureStore(table: Table): ErasureStore {
+  const { client: dynamodb, name: TableName } = table;
+
+  const remove = ({ pk, sk }: Pick<StoredItem, 'pk' | 'sk'>) =>
+    reaching(dynamodb.send(new DeleteCommand({ TableName, Key: { pk, sk } })));
+
+  const inPartition = (pk: string) =>
+    queried(table, { KeyConditionExpression: 'pk = :pk', ExpressionAttributeValues: { ':pk': pk } });
+
+  const inIndex = (user: string, kind: string) =>
+    queried(table, {
+      IndexName: 'byUser',
+      KeyConditionExpression: 'gsi1pk = :user AND begins_with(gsi1sk, :kind)',
+      ExpressionAttributeValues: { ':user': partition.byUser(user), ':kind': kind },
+    });
+
+  async function* justRecorded(user: string, now: number) {
+    const last = Math.floor(now / BUCKET_MILLISECONDS);
+    for (let bucket = last; bucket >= Math.floor((now - STRAGGLERS_MILLISECONDS) / BUCKET_MILLISECONDS); bucket--) {
+      for (let shard = 0; shard < shards.calls; shard++) {
+        const items = queried(table, {
+          IndexName: 'recent',
+          KeyConditionExpression: 'gsi2pk = :pk',
+          ExpressionAttributeValues: { ':pk': `C#${bucket}#${shard}` },
+        });
+        for await (const item of items) if (item.user === user) yield item;
+      }
+    }
+  }
+
+  /** Everything of a user, each before what leads to it. */
+  async function* everythingOf(user: string, now: number): AsyncGenerator<Pick<StoredItem, 'pk' | 'sk'>> {
+    const grants = new Set<string>();
+    for (const kind of ['S#', 'G#']) {
+      for await (const item of inIndex(user, kind)) {
+        const grant = String(kind === 'S#' ? item.grant : item.id);
+        if (!grants.has(grant)) yield* ofGrant(grant);
+        grants.add(grant);
+        if (kind === 'S#') yield* inPartition(partition.calls(String(item.id)));
+        yield item;
+      }
+    }
+    for (const pk of [partition.state(user), partition.changes(user), partition.importedSessions(user)]) {
+      yield* inPartition(pk);
+    }
+    yield* inIndex(user, 'O#');
+    yield* inPartition(partition.approvals(user));
+    yield* justRecorded(user, now);
+    // Who erases themselves is signed in until there is nothing else.
+    yield* inIndex(user, 'B#');
+  }
+
+  /** What stands under a grant, but for its sessions, which lead to their calls. */
+  async function* ofGrant(grant: string) {
+    yield { pk: partition.identityTokens(grant), sk: ALONE };
+    for await (const item of inPartition(partition.sessions(grant))) if (item.type !== 'session') yield item;
+    for await (const run of inPartition(partition.runs(grant))) {
+      yield* inPartition(partition.runTexts(grant, run.sk));
+      yield run;
+    }
+  }
+
+  return {
+    async erase(user, most, now) {
+      const everything = everythingOf(user, now);
+      for (let items = 0; ; ) {
+        const batch = await some(continued(everything), Math.min(AT_ONCE, most - items));
+        await Promise.all(batch.map(remove));
+        items += batch.length;
+        if (batch.length === 0) return { items, done: items < most };
+      }
+    },
+  };
+}
+
+/** The rest of what a generator has, which stays open when its reader stops. */
+async function* continued<T>(generator: AsyncGenerator<T>): AsyncGenerator<T> {
+  for (let next = await generator.next(); !next.done; next = await generator.next()) yield next.value;
+}

@@ -1,0 +1,30 @@
+import { PutCommand } from '@aws-sdk/lib-dynamodb';
+import type { StatisticsStore } from '../../core/statistics.ts';
+import { dynamoStatisticsReader, progressItem, statisticsItem } from './statistics.ts';
+import { happened, reaching, type Table } from './table.ts';
+
+const AS_IT_WAS = 'countedUntil = :from';
+const NEVER = 'attribute_not_exists(pk)';
+
+export function dynamoStatisticsStore(table: Table): StatisticsStore {
+  const { client: dynamodb, name: TableName } = table;
+  return {
+    ...dynamoStatisticsReader(table),
+
+    async save(step, period, expiresAt) {
+      await reaching(dynamodb.send(new PutCommand({ TableName, Item: statisticsItem(step, period, expiresAt) })));
+    },
+
+    moveOn: (from, to) =>
+      happened(
+        dynamodb.send(
+          new PutCommand({
+            TableName,
+            Item: progressItem(to),
+            ConditionExpression: from === undefined ? NEVER : AS_IT_WAS,
+            ...(from !== undefined && { ExpressionAttributeValues: { ':from': from } }),
+          }),
+        ),
+      ),
+  };
+}

@@ -1,0 +1,14 @@
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { PageFile, PageFiles } from '../core/dashboard/page.ts';
+
+/** The files of the page, as the stack has put them beside the function (`lib/bundle.ts`). */
+export function pageFiles(folder: string): PageFiles {
+  const file = (name: string, contentType: string): PageFile => {
+    const gzip = new Uint8Array(readFileSync(join(folder, `${name}.gz`)));
+    const digest = createHash('sha256').update(gzip).digest('base64url').slice(0, 12);
+    return { path: `/dashboard/${name.replace('.', `-${digest}.`)}`, contentType, gzip };
+  };
+  return { script: file('main.js', 'text/javascript'), style: file('main.css', 'text/css') };
+}

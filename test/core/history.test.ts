@@ -1,0 +1,205 @@
+import fc from 'fast-check';
+import { memoryStores } from '../../lambda/adapters/memory.ts';
+import { type Call, callName } from '../../lambda/core/call.ts';
+import { CallSearch } from '../../lambda/core/call-search.ts';
+import type { Filter } from '../../lambda/core/dashboard/api.ts';
+import { overview } from '../../lambda/core/dashboard/overview.ts';
+import { rollUp } from '../../lambda/core/rollup.ts';
+import { endOf } from '../../lambda/core/statistics.ts';
+
+/** Charts and searches say what is on record, whatever of it has been counted before and whatever has not. */
+
+const minute = 60_000;
+const hour = 60 * minute;
+const day = 24 * hour;
+const start = 1_800_000_000_000 - (1_800_000_000_000 % day);
+
+const log = () => undefined;
+
+const users = ['ada', 'alan'];
+
+const someCall = fc.record({
+  user: fc.constantFrom(...users),
+  session: fc.constantFrom('1', '2', '3'),
+  tool: fc.constantFrom('note', 'search'),
+  clientName: fc.constantFrom('Claude Code', 'Codex'),
+  outcome: fc.constantFrom<Call['outcome'][]>('success', 'tool-error'),
+  milliseconds: fc.oneof(fc.nat(500), fc.nat(20 * minute)),
+  at: fc.integer({ min: start, max: start + 3 * day }),
+});
+
+const filter = fc.record(
+  {
+    user: fc.constantFrom(...users),
+    client: fc.constantFrom('Claude Code', 'Gemini'),
+    tool: fc.constantFrom('note', 'none'),
+    outcome: fc.constantFrom<NonNullable<Filter['outcome']>[]>('success', 'error'),
+  },
+  { requiredKeys: [] },
+);
+
+type Story = { calls: Call[]; now: number; countedAt: number[] };
+
+/** Calls that have ended, and times at which what is over was counted. */
+const story: fc.Arbitrary<Story> = fc
+  .record({
+    calls: fc.array(someCall, { maxLength: 40 }),
+    now: fc.integer({ min: start + hour, max: start + 3 * day }),
+    counted: fc.array(fc.integer({ min: start, max: start + 3 * day }), { maxLength: 4 }),
+  })
+  .map(({ calls, now, counted }) => ({
+    calls: calls
+      .map(
+        (call, index): Call => ({
+          ...call,
+          id: `call-${index}`,
+          session: `${call.user}-${call.session}`,
+          client: 'dcr_1',
+          grant: `grant-of-${call.user}`,
+          era: 'legacy',
+          method: 'tools/call',
+          bytesIn: 1,
+          bytesOut: 1,
+        }),
+      )
+      .filter((call) => endOf(call) < now),
+    now,
+    countedAt: counted.filter((at) => at <= now).toSorted((a, b) => a - b),
+  }));
+
+async function told({ calls, now, countedAt }: Story) {
+  const stores = memoryStores();
+  const retentionDays = 30;
+  // The first count of all is at the beginning: before it there was nothing.
+  for (const at of [start, ...countedAt]) {
+    for (const call of calls.filter((each) => endOf(each) <= at)) await stores.calls.recordCall(call, now + 999_999);
+    await rollUp({ ...stores, retentionDays, now: () => at, log }, () => 1);
+    if (at === start) await stores.statistics.moveOn(undefined, start);
+  }
+  for (const call of calls) await stores.calls.recordCall(call, now + 999_999);
+  for (const session of new Set(calls.map((each) => each.session))) {
+    const own = calls.filter((each) => each.session === session);
+    const seen = (times: number[]) => times.map((time) => Math.floor(time / 1000));
+    await stores.sessions.start(
+      {
+        id: session,
+        grant: own[0]!.grant,
+        user: own[0]!.user,
+        era: 'legacy',
+        startedAt: Math.min(...seen(own.map(({ at }) => at))),
+        lastSeenAt: Math.max(...seen(own.map(({ at }) => at))),
+        expiresAt: Math.floor(now / 1000) + 1,
+      },
+      0,
+    );
+  }
+  const search = new CallSearch({ ...stores, retentionDays, now: () => now });
+  return { stores, search, now };
+}
+
+const fitting = (calls: Call[], { from, to, user, client, tool, outcome }: Filter) =>
+  calls.filter(
+    (call) =>
+      endOf(call) >= from &&
+      endOf(call) < to &&
+      (user ?? call.user) === call.user &&
+      (client ?? call.clientName) === call.clientName &&
+      (tool ?? call.tool) === call.tool &&
+      (outcome === undefined || (outcome === 'error') === (call.outcome !== 'success')),
+  );
+
+const names = (calls: Call[]) => calls.map(callName).sort();
+
+test('charts say how many calls there were, how many failed and who was there, in each of their bars', async () => {
+  await fc.assert(
+    fc.asyncProperty(story, filter, fc.constantFrom(hour, 12 * hour, 3 * day, 20 * day), async (one, partial, span) => {
+      const { stores, search, now } = await told(one);
+      const parts = { ...stores, search, sessionTtlSeconds: 3600, now: () => now };
+      const wanted = { ...partial, from: now - span, to: now };
+      const found = await overview(parts, wanted);
+      const expected = fitting(one.calls, { ...wanted, from: found.from, to: found.to });
+      expect(found.totals.calls).toBe(expected.length);
+      expect(found.totals.errors).toBe(expected.filter(({ outcome }) => outcome !== 'success').length);
+      expect(found.completeSince).toBeUndefined();
+      for (const [index, bar] of found.bars.entries()) {
+        const end = found.bars[index + 1]?.at ?? found.to;
+        const inBar = expected.filter((call) => endOf(call) >= bar.at && endOf(call) < end);
+        expect(bar.calls).toBe(inBar.length);
+        for (const breakdown of ['tool', 'client', 'outcome'] as const) {
+          expect(bar[breakdown].reduce((sum, each) => sum + each, 0)).toBe(inBar.length);
+        }
+        if (bar.users !== undefined) expect(bar.users).toBe(new Set(inBar.map(({ user }) => user)).size);
+      }
+      expect(found.totals.users === undefined).toBe(
+        wanted.client !== undefined || wanted.tool !== undefined || wanted.outcome !== undefined,
+      );
+      if (found.sessions) expect(found.sessions.total).toBe(new Set(expected.map(({ session }) => session)).size);
+    }),
+    { numRuns: 150 },
+  );
+});
+
+test('a search finds the calls that fit, all of them, each once, page by page', async () => {
+  await fc.assert(
+    fc.asyncProperty(story, filter, fc.integer({ min: 1, max: 7 }), async (one, partial, limit) => {
+      const { search, now } = await told(one);
+      const wanted = { ...partial, from: start, to: now };
+      const found: Call[] = [];
+      let after: string | undefined;
+      do {
+        const page = await search.page(wanted, { limit, after });
+        expect(page.items.length).toBeLessThanOrEqual(limit);
+        found.push(...page.items);
+        after = page.next;
+      } while (after !== undefined);
+      expect(names(found)).toEqual(names(fitting(one.calls, wanted)));
+      if (partial.user !== undefined) expect(found.map(callName)).toEqual(names(found).reverse());
+    }),
+    { numRuns: 150 },
+  );
+});
+
+test('counting again, by two at once too, changes nothing', async () => {
+  await fc.assert(
+    fc.asyncProperty(story, async (one) => {
+      const { stores, now } = await told({ ...one, countedAt: [] });
+      const count = () => rollUp({ ...stores, retentionDays: 30, now: () => now, log }, () => 1);
+      const all = async () =>
+        Promise.all((['minutes', 'hour', 'day'] as const).map((step) => stores.statistics.load(step, 0, now)));
+      await Promise.all([count(), count()]);
+      while ((await stores.statistics.countedUntil())! < now - 6 * minute) await count();
+      const first = await all();
+      await count();
+      expect(await all()).toEqual(first);
+    }),
+    { numRuns: 30 },
+  );
+});
+
+test('what is not counted in time is counted next time', async () => {
+  const calls = [0, 5, 61, 130].map((minutes) => ({ at: start + minutes * minute, milliseconds: 1 }));
+  const { stores, now } = await told({
+    calls: calls.map((call, index) => ({
+      ...call,
+      id: `${index}`,
+      user: 'ada',
+      client: 'dcr_1',
+      grant: 'grant',
+      session: 's',
+      era: 'legacy',
+      method: 'tools/call',
+      outcome: 'success',
+      bytesIn: 1,
+      bytesOut: 1,
+    })),
+    now: start + 3 * hour,
+    countedAt: [],
+  });
+  let left = 1;
+  const count = () => rollUp({ ...stores, retentionDays: 30, now: () => now, log }, () => left--);
+  expect(await count()).toBe(start + hour);
+  left = 9;
+  expect(await count()).toBe(start + 3 * hour - 5 * minute);
+  const hours = await stores.statistics.load('hour', 0, now);
+  expect(hours.map(({ statistics }) => statistics.rows[0]!.calls)).toEqual([2, 1]);
+});

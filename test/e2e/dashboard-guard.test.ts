@@ -1,0 +1,349 @@
+import type { CallRow, GrantRow, Overview, Page, SessionDetail, SessionRow } from '../../lambda/core/dashboard/api.ts';
+import { json, rawRequest, Target } from '../security/target.ts';
+import { type Assistant, assistants } from './assistants.ts';
+import { Browser } from './browser.ts';
+import { DashboardVisitor } from './dashboard-visitor.ts';
+
+/** Whom the dashboard shows what, and who may end what: decided by the function, whatever a request says. */
+
+jest.setTimeout(120_000);
+
+const hour = 3_600_000;
+const lastHour = () => ({ from: Date.now() - hour, to: Date.now() + hour });
+
+let target: Target;
+let ada: DashboardVisitor;
+let alan: DashboardVisitor;
+let grace: DashboardVisitor;
+let adas: Assistant;
+let alans: Assistant;
+let adasGrant: GrantRow;
+let adasSession: SessionRow;
+let adasCall: CallRow;
+
+const [[, modern], [, legacy]] = assistants as [(typeof assistants)[0], (typeof assistants)[0]];
+const items = async <T>(visitor: DashboardVisitor, path: string, query = {}) =>
+  (await visitor.get<Page<T>>(path, query)).items;
+
+beforeAll(async () => {
+  target = await Target.start();
+  adas = await modern(`${target.origin}/mcp`, 'ada');
+  alans = await legacy(`${target.origin}/mcp`, 'alan');
+  await adas.call('whoami');
+  await alans.call('whoami');
+  ada = await DashboardVisitor.signIn(target.origin, 'ada');
+  alan = await DashboardVisitor.signIn(target.origin, 'alan');
+  grace = await DashboardVisitor.signIn(target.origin, 'grace');
+  [adasGrant] = (await items<GrantRow>(ada, 'grants')) as [GrantRow];
+  [adasSession] = (await items<SessionRow>(ada, 'sessions')) as [SessionRow];
+  [adasCall] = (await items<CallRow>(ada, 'calls', lastHour())) as [CallRow];
+});
+afterAll(() => target?.stop());
+
+describe('a user', () => {
+  test('is known by the sign-in, with nothing of anybody else', () => {
+    expect(ada.me).toMatchObject({ isOwner: false, retentionDays: 30 });
+    expect(alan.me.user).not.toBe(ada.me.user);
+    expect(alan.me.csrf).not.toBe(ada.me.csrf);
+    expect(grace.me.isOwner).toBe(true);
+  });
+
+  test.each(['calls', 'sessions', 'grants'])('sees their own %s, whomever they ask for', async (path) => {
+    for (const user of [undefined, alan.me.user, grace.me.user, 'nobody']) {
+      const seen = await items<{ user: string }>(ada, path, { ...lastHour(), user });
+      expect(seen.length).toBeGreaterThan(0);
+      expect(new Set(seen.map((each) => each.user))).toEqual(new Set([ada.me.user]));
+    }
+  });
+
+  test('has charts of their own calls, whomever they ask for', async () => {
+    for (const user of [undefined, alan.me.user]) {
+      const { totals } = await ada.get<Overview>('overview', { ...lastHour(), user });
+      expect(totals).toMatchObject({ calls: 1, users: 1, sessions: 1 });
+    }
+    expect((await grace.get<Overview>('overview', lastHour())).totals).toMatchObject({ calls: 2, users: 2 });
+  });
+
+  test('cannot tell what is another’s from what there is not', async () => {
+    const name = `${adasCall.session}~${String(adasCall.at).padStart(15, '0')}#${adasCall.id}`;
+    const ids = [adasSession.id, adasGrant.id, ada.me.user, name, 'unknown'];
+    for (const id of ids) {
+      expect(await refused(await alan.request(`find?id=${encodeURIComponent(id)}`))).toEqual([404, 'not_found']);
+      expect(await refused(await alan.request(`sessions/${encodeURIComponent(id)}`))).toEqual([404, 'not_found']);
+      for (const path of [`grants/${encodeURIComponent(id)}/revoke`, `sessions/${encodeURIComponent(id)}/revoke`]) {
+        expect(await refused(await alan.post(path))).toEqual([404, 'not_found']);
+      }
+    }
+    expect((await adas.call('whoami')).isError).toBe(false);
+  });
+
+  test('finds what is theirs by its id, and an owner what is anybody’s', async () => {
+    const name = `${adasCall.session}~${String(adasCall.at).padStart(15, '0')}#${adasCall.id}`;
+    for (const visitor of [ada, grace]) {
+      expect(await visitor.get('find', { id: adasSession.id })).toEqual({ kind: 'session', session: adasSession.id });
+      expect(await visitor.get('find', { id: adasGrant.id })).toMatchObject({ kind: 'grant', user: ada.me.user });
+      expect(await visitor.get('find', { id: ada.me.user })).toEqual({ kind: 'user', user: ada.me.user });
+      expect(await visitor.get('find', { id: name })).toMatchObject({ kind: 'call', session: adasCall.session });
+      const detail = await visitor.get<SessionDetail>(`sessions/${adasSession.id}`);
+      expect(detail.session).toMatchObject({ id: adasSession.id, user: ada.me.user, era: 'modern' });
+    }
+  });
+
+  test('ends and erases nobody but themselves, whomever they name', async () => {
+    const before = await items<GrantRow>(ada, 'grants');
+    const user = ada.me.user;
+    const other = await legacy(`${target.origin}/mcp`, 'alan');
+    await other.call('whoami');
+    expect(await json(await alan.post('revoke-all', { user }))).toEqual({ revoked: 2 });
+    expect(await json(await alan.post('erase', { user }))).toMatchObject({ done: true });
+    expect(await items<GrantRow>(ada, 'grants')).toEqual(before);
+    expect((await adas.call('whoami')).isError).toBe(false);
+    alan = await DashboardVisitor.signIn(target.origin, 'alan');
+    expect(await items<GrantRow>(alan, 'grants')).toEqual([]);
+  });
+
+  test('is not told who else is here', async () => {
+    expect(await refused(await ada.request('users'))).toEqual([403, 'forbidden']);
+    expect((await items<{ user: string }>(grace, 'users')).map(({ user }) => user)).toContain(ada.me.user);
+  });
+});
+
+describe('a request is refused', () => {
+  const paths = ['me', 'overview', 'calls', 'sessions', 'sessions/x', 'grants', 'users', 'find', 'nothing'];
+
+  test.each(paths)('to %s without a sign-in, or with one that is made up', async (path) => {
+    for (const cookie of ['', 'dashboard=', 'dashboard=guess', `${ada.cookie}x`, ada.cookie.toUpperCase()]) {
+      const answer = await fetch(`${target.origin}/dashboard/api/${path}`, { headers: { cookie } });
+      expect(await refused(answer)).toEqual([401, 'signed_out']);
+    }
+  });
+
+  test('with two cookies, of which somebody has planted one', async () => {
+    const secret = /dashboard=[^;]+/.exec(ada.cookie)![0];
+    const { status } = await rawRequest(`${target.origin}/dashboard/api/me`, {
+      headers: [['Cookie', `dashboard=planted; ${secret}`]],
+    });
+    expect(status).toBe(401);
+  });
+
+  test('after the visit has ended by itself, and after signing out', async () => {
+    const visitor = await DashboardVisitor.signIn(target.origin, 'ada');
+    const [visit] = (await target.items('B#')).filter(({ user }) => user === ada.me.user).slice(-1);
+    for (const item of await target.items('B#')) {
+      if (item.user === ada.me.user) await target.put({ ...item, expiresAt: Math.floor(Date.now() / 1000) });
+    }
+    expect(await refused(await visitor.request('me'))).toEqual([401, 'signed_out']);
+    await target.put({ ...visit!, expiresAt: Math.floor(Date.now() / 1000) + 60 });
+    ada = await DashboardVisitor.signIn(target.origin, 'ada');
+    const leaving = await DashboardVisitor.signIn(target.origin, 'ada');
+    const left = await leaving.post('sign-out');
+    expect([left.status, left.headers.getSetCookie()]).toEqual([
+      200,
+      ['dashboard=; Path=/; HttpOnly; SameSite=Strict; Max-Age=0'],
+    ]);
+    expect(await refused(await leaving.request('me'))).toEqual([401, 'signed_out']);
+    expect((await ada.request('me')).status).toBe(200);
+  });
+
+  const foreign: [string, Record<string, string | undefined>][] = [
+    ['another site', { origin: 'https://evil.example', 'sec-fetch-site': 'cross-site' }],
+    ['another port', { origin: 'http://127.0.0.1:1', 'sec-fetch-site': 'same-site' }],
+    ['nowhere', { origin: undefined }],
+    ['a page without origin', { origin: 'null' }],
+    ['a link', { 'sec-fetch-site': 'none' }],
+    ['a page that does not know the token', { 'x-csrf-token': undefined }],
+    ['a page with another’s token', { 'x-csrf-token': 'A'.repeat(43) }],
+  ];
+  test.each(foreign)('that would change something and comes from %s', async (_name, headers) => {
+    const changes = [`grants/${adasGrant.id}/revoke`, `sessions/${adasSession.id}/revoke`];
+    for (const path of [...changes, 'revoke-all', 'erase', 'sign-out']) {
+      expect(await refused(await ada.post(path, {}, headers))).toEqual([403, 'forbidden']);
+    }
+    expect((await adas.call('whoami')).isError).toBe(false);
+    expect((await ada.request('me')).status).toBe(200);
+  });
+
+  test('that brings the token of another visit of the same user', async () => {
+    const other = await DashboardVisitor.signIn(target.origin, 'ada');
+    const answer = await ada.post('revoke-all', {}, { 'x-csrf-token': other.me.csrf });
+    expect(await refused(answer)).toEqual([403, 'forbidden']);
+  });
+
+  test('that would change something by a verb that links and forms have', async () => {
+    for (const path of [`grants/${adasGrant.id}/revoke`, 'revoke-all', 'erase']) {
+      expect(await refused(await ada.request(path))).toEqual([405, 'method_not_allowed']);
+    }
+    expect((await ada.request('sign-out')).status).toBe(404);
+  });
+
+  const malformed: [string, string][] = [
+    ['calls', 'calls'],
+    ['from is no time', 'calls?from=x&to=5'],
+    ['from is after to', 'calls?from=9&to=5'],
+    ['a time beyond time', 'overview?from=0&to=99999999999999999'],
+    ['an unknown outcome', 'calls?from=1&to=2&outcome=great'],
+    ['a page that is too large', 'calls?from=1&to=2&limit=100000'],
+    ['a parameter twice', 'calls?from=1&to=2&user=a&user=b'],
+    ['an id that is too long', `find?id=${'x'.repeat(600)}`],
+    ['no id', 'find'],
+    ['a path that is no UTF-8', 'sessions/%ff'],
+  ];
+  test.each(malformed)('as malformed: %s', async (_name, path) => {
+    expect(await refused(await grace.request(path))).toEqual([400, 'invalid_request']);
+  });
+
+  test.each([
+    ['no JSON', 'revoke'],
+    ['another shape', '{"user":5}'],
+    ['too much', JSON.stringify({ user: 'x'.repeat(5000) })],
+  ])('whose body is %s', async (_name, body) => {
+    expect(await refused(await ada.post('revoke-all', body))).toEqual([400, 'invalid_request']);
+  });
+
+  test('with a cursor that is made up, or answered with less, but never with another’s', async () => {
+    for (const after of ['x', '~', 'S#', 'G#', '\uffff', '99999999999999~9', '-1~x', 'NaN', `U#${alan.me.user}`]) {
+      for (const path of ['calls', 'sessions', 'grants']) {
+        const query = new URLSearchParams({ from: '1', to: String(Date.now()), after });
+        const answer = await ada.request(`${path}?${query}`);
+        expect([200, 400]).toContain(answer.status);
+        const { items: seen = [] } = (await answer.json()) as { items?: { user: string }[] };
+        for (const { user } of seen) expect(user).toBe(ada.me.user);
+      }
+    }
+  });
+});
+
+describe('the sign-in', () => {
+  test('leads back to the dashboard, and nowhere else', async () => {
+    const browser = new Browser();
+    const page = await browser.open(
+      `${target.origin}/dashboard/sign-in?to=${encodeURIComponent('/dashboard?view=calls')}`,
+    );
+    const { url } = await browser.submit(page, { username: 'ada', password: 'ada' });
+    expect(url).toBe(`${target.origin}/dashboard?view=calls`);
+    const elsewhere = [
+      'https://evil.example/dashboard',
+      '//evil.example/dashboard',
+      '/authorize',
+      '/dashboard/sign-in',
+      'x',
+    ];
+    for (const to of [...elsewhere, '/dashboard/../callback', `/dashboard?${'x'.repeat(3000)}`]) {
+      const refused = await new Browser().open(`${target.origin}/dashboard/sign-in?to=${encodeURIComponent(to)}`);
+      expect([to.slice(0, 40), refused.status]).toEqual([to.slice(0, 40), 400]);
+    }
+  });
+
+  test('counts in the browser that began it alone, once, and ends a stolen answer', async () => {
+    const victim = new Browser();
+    const attacker = new Browser();
+    const page = await attacker.open(`${target.origin}/dashboard/sign-in`);
+    const callback = `${target.origin}/callback`;
+    const { url } = await attacker.submit(page, { username: 'alan', password: 'alan' }, callback);
+    const answer = await victim.open(url);
+    expect([answer.status, victim.cookieHeader(target.origin)]).toEqual([403, '']);
+    expect((await attacker.open(url)).status).toBe(400);
+    expect(attacker.cookieHeader(target.origin)).not.toMatch(/dashboard=/);
+  });
+
+  test('gives a cookie that scripts, other sites and the table know nothing of', async () => {
+    const browser = new Browser();
+    const page = await browser.open(`${target.origin}/dashboard/sign-in`);
+    const callback = `${target.origin}/callback`;
+    const { url } = await browser.submit(page, { username: 'ada', password: 'ada' }, callback);
+    const answer = await fetch(url, { headers: { cookie: browser.cookieHeader(target.origin) }, redirect: 'manual' });
+    const cookie = answer.headers.getSetCookie().find((each) => each.startsWith('dashboard='))!;
+    expect(cookie).toMatch(/^dashboard=[\w-]{43}; Path=\/; HttpOnly; SameSite=Strict; Max-Age=28800$/);
+    expect(answer.headers.get('referrer-policy')).toBe('no-referrer');
+    const secret = /=([\w-]{43})/.exec(cookie)![1]!;
+    expect(JSON.stringify(await target.items())).not.toContain(secret);
+    expect(target.cloud.log).not.toContain(secret);
+  });
+
+  test('makes no grant, and is no way to a token', async () => {
+    const before = (await target.items('G#')).length;
+    const visitor = await DashboardVisitor.signIn(target.origin, 'ada');
+    expect(await target.items('G#')).toHaveLength(before);
+    const secret = /dashboard=([^;]+)/.exec(visitor.cookie)![1]!;
+    const answer = await fetch(`${target.origin}/mcp`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${secret}` },
+    });
+    expect(answer.status).toBe(401);
+  });
+});
+
+describe('the page', () => {
+  test('runs nothing but its own, is framed by nobody, and says nothing about anybody', async () => {
+    const answer = await fetch(`${target.origin}/dashboard`);
+    expect(answer.headers.get('content-security-policy')).toBe(
+      "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    );
+    expect(answer.headers.get('x-frame-options')).toBe('DENY');
+    const html = await answer.text();
+    expect(html).not.toMatch(/<script(?![^>]*\ssrc="\/dashboard\/)|\sstyle=|\son\w+=/);
+    for (const [path] of html.matchAll(/\/dashboard\/main-[^"]+/g)) {
+      const file = await fetch(`${target.origin}${path}`);
+      expect([file.status, file.headers.get('cache-control')]).toEqual([200, 'public, max-age=31536000, immutable']);
+    }
+    expect((await fetch(`${target.origin}/dashboard/main.js`)).status).toBe(404);
+  });
+
+  test('may be asked by no other site', async () => {
+    const preflight = await fetch(`${target.origin}/dashboard/api/me`, {
+      method: 'OPTIONS',
+      headers: { origin: 'https://evil.example', 'access-control-request-method': 'POST' },
+    });
+    const answer = await fetch(`${target.origin}/dashboard/api/me`, {
+      headers: { origin: 'https://evil.example', cookie: ada.cookie },
+    });
+    for (const { headers } of [preflight, answer]) expect(headers.get('access-control-allow-origin')).toBeNull();
+  });
+});
+
+test('an outage of the table is one of the dashboard, and ends nobody’s sign-in', async () => {
+  await target.cloud.without('dynamodb', async () => {
+    const answer = await ada.request('me');
+    expect([answer.status, answer.headers.get('retry-after')]).toEqual([503, '2']);
+    expect((await ada.post('revoke-all')).status).toBe(503);
+  });
+  expect((await adas.call('whoami')).isError).toBe(false);
+  expect((await ada.request('me')).status).toBe(200);
+});
+
+describe('a revocation', () => {
+  test('of a session is felt at its next request, and leaves the grant', async () => {
+    const assistant = await legacy(`${target.origin}/mcp`, 'ada');
+    await assistant.call('whoami');
+    const session = assistant.sessionId()!;
+    expect(await json(await ada.post(`sessions/${session}/revoke`))).toEqual({ revoked: 1 });
+    expect(await json(await ada.post(`sessions/${session}/revoke`))).toEqual({ revoked: 0 });
+    await expect(assistant.call('whoami')).rejects.toThrow();
+    expect((await ada.get<SessionDetail>(`sessions/${session}`)).session.ended).toBe('revoked');
+  });
+
+  test('of a grant by its user is felt at the next request', async () => {
+    expect(await json(await ada.post(`grants/${adasGrant.id}/revoke`))).toEqual({ revoked: 1 });
+    await expect(adas.call('whoami')).rejects.toThrow();
+    expect((await ada.get<SessionDetail>(`sessions/${adasSession.id}`)).session.ended).toBe('revoked');
+    const grants = await items<GrantRow>(ada, 'grants');
+    expect(grants.find(({ id }) => id === adasGrant.id)).toMatchObject({
+      status: 'revoked',
+      revokedAt: expect.any(Number),
+    });
+    expect(await target.items(`T#${adasGrant.id}`)).toEqual([]);
+  });
+
+  test('of all by an owner ends what is the user’s, and who did it is logged', async () => {
+    const assistant = await legacy(`${target.origin}/mcp`, 'ada');
+    expect(await json(await grace.post('revoke-all', { user: ada.me.user }))).toEqual({ revoked: 2 });
+    await expect(assistant.call('whoami')).rejects.toThrow();
+    expect(target.cloud.log).toContain(`"user":"${ada.me.user}","count":2,"by":"${grace.me.user}"`);
+  });
+});
+
+/** Status and code, as the dashboard refuses. */
+async function refused(answer: Response): Promise<[number, unknown]> {
+  const body = (await answer.json()) as { error?: { code?: string } };
+  return [answer.status, body.error?.code];
+}

@@ -1,0 +1,84 @@
+import type { Erased, Page, SessionRow } from '../../lambda/core/dashboard/api.ts';
+import { type Item, Target } from '../security/target.ts';
+import { assistants } from './assistants.ts';
+import { DashboardVisitor } from './dashboard-visitor.ts';
+import { callTool, initialize, OAuthClient, postMcp } from './oauth-client.ts';
+
+/** A user erases everything about themselves; the table is searched for what is left. */
+
+jest.setTimeout(120_000);
+
+let target: Target;
+beforeAll(async () => {
+  target = await Target.start();
+});
+afterAll(() => target?.stop());
+
+/** Whether the item says anything about the user: by key, by who they are at the provider, or by what they have written. */
+const about = (item: Item, marks: string[]) => marks.some((mark) => JSON.stringify(item).includes(mark));
+
+test('nothing about a user is left in the table, and everything about another is', async () => {
+  for (const user of ['ada', 'alan']) {
+    for (const [, connect] of assistants) {
+      const assistant = await connect(`${target.origin}/mcp`, user);
+      await assistant.call('note', { name: 'diary', text: `written by ${user}` });
+      await assistant.call('whoami');
+    }
+    // One that has begun and not come back for its token, and one whose tool takes long.
+    const client = await OAuthClient.register(target.origin);
+    await client.signIn(user);
+    const { access_token } = await client.tokensFor(user);
+    const begun = await postMcp(target.origin, access_token, initialize);
+    const session = { 'mcp-session-id': begun.headers.get('mcp-session-id')! };
+    await (await postMcp(target.origin, access_token, callTool('count', { to: 2 }), session)).text();
+  }
+  const ada = await DashboardVisitor.signIn(target.origin, 'ada');
+  const alan = await DashboardVisitor.signIn(target.origin, 'alan');
+  const { subject } = (await target.items('G#')).find(({ user }) => user === ada.me.user)! as Item & {
+    subject: string;
+  };
+  const marks = [ada.me.user, subject, 'written by ada'];
+  const before = await target.items();
+  const hers = before.filter((item) => about(item, marks));
+  const kinds = new Set(hers.map(({ type }) => type));
+  for (const kind of ['grant', 'session', 'call', 'state', 'approval', 'user', 'visit', 'code']) {
+    expect(kinds).toContain(kind);
+  }
+  const grants = hers.filter(({ type }) => type === 'grant').map(({ id }) => String(id));
+  const ofAlan = before.filter((item) => about(item, [alan.me.user]));
+
+  let erased: Erased;
+  do {
+    const answer = await ada.post('erase');
+    expect(answer.status).toBe(200);
+    erased = (await answer.json()) as Erased;
+  } while (!erased.done);
+
+  const after = await target.items();
+  expect(after.filter((item) => about(item, [...marks, ...grants]))).toEqual([]);
+  const names = new Set(after.map(({ pk, sk }) => `${pk} ${sk}`));
+  expect(ofAlan.filter(({ pk, sk }) => !names.has(`${pk} ${sk}`))).toEqual([]);
+  expect((await ada.request('me')).status).toBe(401);
+  expect((await alan.get<Page<SessionRow>>('sessions')).items.length).toBeGreaterThan(0);
+
+  // Whoever comes again begins anew.
+  const again = await DashboardVisitor.signIn(target.origin, 'ada');
+  expect(again.me.user).toBe(ada.me.user);
+  expect((await again.get<Page<SessionRow>>('sessions')).items).toEqual([]);
+});
+
+test('a call that was under way meanwhile is found by the next erasure, though nothing leads to it', async () => {
+  const grace = await DashboardVisitor.signIn(target.origin, 'grace');
+  const now = Date.now();
+  await target.put({
+    pk: 'D#a-session-that-is-gone',
+    sk: `${String(now - 50).padStart(15, '0')}#late`,
+    type: 'call',
+    user: grace.me.user,
+    gsi2pk: `C#${Math.floor(now / 300_000)}#0`,
+    gsi2sk: `${String(now - 50).padStart(15, '0')}#late`,
+    ttl: Math.floor(now / 1000) + 600,
+  });
+  expect(await (await grace.post('erase')).json()).toMatchObject({ done: true });
+  expect((await target.items()).filter((item) => about(item, [grace.me.user]))).toEqual([]);
+});
