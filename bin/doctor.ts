@@ -8,7 +8,7 @@ import { signIn } from './doctor/sign-in.ts';
 import { visitor } from './doctor/visit.ts';
 
 const usage = `Checks a deployment from outside, the way MCP clients do, and says how to mend what is wrong:
-npm run doctor -- URL [options]
+npx holdfast doctor URL [options], or npm run doctor -- URL [options]
 
   URL                the MCP server's: the output McpUrl of the stack, or what npm start prints
   --register         also register a client, as most do; it is forgotten within a day
@@ -22,18 +22,19 @@ npm run doctor -- URL [options]
 It ends with 0 if nothing has failed (there may be warnings), with 1 if something has, and with 2 if it was asked
 something that it cannot do.
 
-  npm run doctor -- https://d111111abcdef8.cloudfront.net/mcp
-  npm run doctor -- https://mcp.example.com/mcp --register --sign-in
-  npm run --silent doctor -- http://127.0.0.1:8787/mcp --json | jq '.findings[] | select(.verdict == "fail")'
+  npx holdfast doctor https://d111111abcdef8.cloudfront.net/mcp
+  npx holdfast doctor https://mcp.example.com/mcp --register --sign-in
+  npx holdfast doctor http://127.0.0.1:8787/mcp --json | jq '.findings[] | select(.verdict == "fail")'
 `;
 
 /** How long a person has to sign in. */
 const PATIENCE_MILLISECONDS = 5 * 60 * 1000;
 
 /** @throws Mistake for an option or a value that is not one */
-function configuration() {
+function configuration(args: string[]) {
   try {
     const { values, positionals } = parseArgs({
+      args,
       allowPositionals: true,
       options: {
         register: { type: 'boolean' },
@@ -91,11 +92,11 @@ function summary(findings: Finding[]): string {
   return `${count('ok')} ok, ${count('warn')} to look at, ${count('fail')} failed`;
 }
 
-async function main(): Promise<void> {
-  const asked = configuration();
+async function check(args: string[]): Promise<number> {
+  const asked = configuration(args);
   if (asked === undefined) {
     process.stdout.write(usage);
-    return;
+    return 0;
   }
   const { url, timeoutMilliseconds, json } = asked;
   const visit = visitor(timeoutMilliseconds);
@@ -114,11 +115,18 @@ async function main(): Promise<void> {
   }
   const failed = findings.some(({ verdict }) => verdict === 'fail');
   process.stdout.write(json ? `${JSON.stringify({ url, ok: !failed, findings })}\n` : `\n${summary(findings)}\n`);
-  process.exitCode = failed ? 1 : 0;
+  return failed ? 1 : 0;
 }
 
-main().catch((error) => {
-  // A mistake says what to do; anything else is ours, and its stack says where.
-  console.error(error instanceof Mistake ? error.message : error);
-  process.exitCode = 2;
-});
+/** @returns the exit code */
+export async function run(args: string[]): Promise<number> {
+  try {
+    return await check(args);
+  } catch (error) {
+    // A mistake says what to do; anything else is ours, and its stack says where.
+    console.error(error instanceof Mistake ? error.message : error);
+    return 2;
+  }
+}
+
+if (import.meta.main) process.exitCode = await run(process.argv.slice(2));

@@ -27,7 +27,7 @@ function importsOf(file: string): Import[] {
 }
 
 const files = (pattern: string) => globSync(pattern, { cwd: root }).sort();
-const all = files('{bin,lib,lambda,local,migration}/**/*.ts').flatMap(importsOf);
+const all = files('{bin,lib,lambda,local,migration,owner}/**/*.ts').flatMap(importsOf);
 const doors = ['mcp', 'oauth', 'authorizer', 'discovery', 'dashboard'].map((door) => `lambda/${door}.ts`);
 
 const within =
@@ -37,7 +37,7 @@ const within =
 const shown = (imports: Import[]) => imports.map(({ from, to }) => `${from} imports ${to}`);
 
 test('the source of every folder is looked at', () => {
-  for (const folder of ['bin', 'lib', 'lambda', 'local', 'migration']) {
+  for (const folder of ['bin', 'lib', 'lambda', 'local', 'migration', 'owner']) {
     expect(all.filter(({ from }) => within(folder)(from)).length).toBeGreaterThan(0);
   }
 });
@@ -48,7 +48,8 @@ test('nothing imports a door', () => {
 
 test('core knows no adapter, no door, no stack, no cloud, no AWS and no platform but the web', () => {
   const forbidden = ({ to }: Import) =>
-    within('lambda/adapters', 'lib', 'local', 'bin')(to) || /^(@aws-sdk|@smithy|aws-|node:|constructs)/.test(to);
+    within('lambda/adapters', 'lib', 'local', 'bin', 'migration', 'owner')(to) ||
+    /^(@aws-sdk|@smithy|aws-|node:|constructs)/.test(to);
   expect(shown(all.filter((each) => within('lambda/core')(each.from) && forbidden(each)))).toEqual([]);
 });
 
@@ -87,13 +88,21 @@ test('the stack and the functions know nothing of the cloud on the desk', () => 
   ).toEqual([]);
 });
 
-test('nothing but its own script knows of the migration', () => {
-  expect(
-    shown(all.filter(({ from, to }) => within('lib', 'lambda', 'local')(from) && within('migration')(to))),
-  ).toEqual([]);
+test('nothing but their own scripts knows of the migration and of the command line', () => {
+  const scripts = ['bin/import-sessions.ts', 'bin/cli.ts'];
+  const known = all.filter(
+    ({ from, to }) =>
+      within('migration', 'owner')(to) && from.split('/')[0] !== to.split('/')[0] && !scripts.includes(from),
+  );
+  expect(shown(known)).toEqual([]);
+});
+
+test('the command line takes nothing of the stack, of which it sees what has been deployed', () => {
+  const taken = all.filter(({ from, to }) => within('owner')(from) && within('lib', 'bin', 'test')(to));
+  expect(shown(taken.filter(({ to }) => to !== 'lib/mistake.ts'))).toEqual([]);
 });
 
 test('no file is named for having no name', () => {
   const vague = /(^|\/)(utils?|helpers?|common|misc|index)(\.ts|\/)/;
-  expect(files('{bin,lib,lambda,local,migration}/**/*.ts').filter((file) => vague.test(file))).toEqual([]);
+  expect(files('{bin,lib,lambda,local,migration,owner}/**/*.ts').filter((file) => vague.test(file))).toEqual([]);
 });

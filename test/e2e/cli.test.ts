@@ -1,0 +1,430 @@
+import { spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import type { CallRow, GrantRow, Overview, Page, SessionRow, UserRow } from '../../lambda/core/dashboard/api.ts';
+import { FakeCloudFormation } from '../owner/cloudformation.ts';
+import { begin, type Outcome, run } from '../owner/command.ts';
+import { type Assistant, assistants } from './assistants.ts';
+import { Desk, projectRoot } from './desk.ts';
+import { Variant } from './variant.ts';
+
+/** The owner's command line on a cloud that two users have used, as the owner runs it: in a process, by its words alone. */
+
+jest.setTimeout(120_000);
+
+let variant: Variant;
+let desk: Desk;
+let ada: Assistant;
+let alan: Assistant;
+const folder = mkdtempSync(join(tmpdir(), 'holdfast-cli-'));
+const [[, connectModern], , [, connectFirst]] = assistants as [(typeof assistants)[0], unknown, (typeof assistants)[0]];
+
+beforeAll(async () => {
+  variant = new Variant();
+  variant.edit('bin/holdfast.ts', '...settings,', "...settings, showNames: 'email',");
+  desk = await Desk.start({}, variant.root);
+  ada = await connectModern(desk.mcpUrl, 'ada');
+  for (const name of ['one', 'two', 'three']) await ada.call('note', { name, text: 'nobody is to read this' });
+  await ada.call('whoami');
+  alan = await connectFirst(desk.mcpUrl, 'alan');
+  await alan.call('whoami');
+  await alan.call('no-such-tool').catch(() => undefined);
+});
+afterAll(async () => {
+  await ada?.close().catch(() => undefined);
+  await alan?.close().catch(() => undefined);
+  await desk?.stop();
+  variant?.remove();
+  rmSync(folder, { recursive: true });
+});
+
+const here = () => ({ HOLDFAST_DATA: desk.folder });
+const holdfast = (...args: string[]): Promise<Outcome> => run([...args, '--local'], here());
+
+/** What a command that goes well prints for programs. */
+async function answer<T>(...args: string[]): Promise<T> {
+  const { code, out, errors } = await holdfast(...args, '--json');
+  expect([code, errors]).toEqual([0, '']);
+  return JSON.parse(out) as T;
+}
+
+const sessionOf = async (user: string) =>
+  (await answer<Page<SessionRow>>('sessions', 'list', '--user', user)).items[0]!;
+const keyOf = async (user: string) =>
+  (await answer<Page<UserRow>>('users', 'list')).items.find(({ userName }) => userName === user)!.user;
+
+describe('sessions', () => {
+  test('are listed with their users, for programs and for people', async () => {
+    const { items, next } = await answer<Page<SessionRow>>('sessions', 'list');
+    expect(next).toBeUndefined();
+    expect(
+      items.map(({ userName, clientLabel, era, calls, errors }) => [userName, clientLabel, era, calls, errors]),
+    ).toEqual(
+      expect.arrayContaining([
+        ['ada@example.com', 'sdk-v2', 'modern', 4, 0],
+        ['alan@example.com', 'sdk-v1', 'legacy', 2, 1],
+      ]),
+    );
+    const { code, out } = await holdfast('sessions', 'list');
+    expect(code).toBe(0);
+    const lines = out.trimEnd().split('\n');
+    expect(lines[0]).toMatch(/^SESSION +USER +CLIENT +FIRST CALL +LAST CALL +CALLS +ERRORS +STATE$/);
+    expect(lines.slice(1)).toEqual(
+      items.map(({ id, userName }) => expect.stringMatching(new RegExp(`^${id}  ${userName} .* live$`))),
+    );
+    expect(Math.max(...lines.map(({ length }) => length))).toBeLessThanOrEqual(120);
+  });
+
+  test('come page by page, and each page says how to go on', async () => {
+    const first = await answer<Page<SessionRow>>('sessions', 'list', '--limit', '1');
+    const second = await answer<Page<SessionRow>>('sessions', 'list', '--limit', '1', '--after', first.next!);
+    expect(first.items[0]!.id).not.toBe(second.items[0]!.id);
+    expect(second.next).toBeUndefined();
+    const { errors } = await holdfast('sessions', 'list', '--limit', '1');
+    expect(errors).toContain(`--after '${first.next}'`);
+  });
+
+  test('are those of a time, and of a user by key, its beginning, or name', async () => {
+    const key = await keyOf('ada@example.com');
+    for (const user of [key, key.slice(0, 6), 'ada@example.com']) {
+      const { items } = await answer<Page<SessionRow>>('sessions', 'list', '--user', user, '--since', '1h');
+      expect(items.map((each) => each.user)).toEqual([key]);
+    }
+  });
+
+  test('show what is known of one, and its calls in the order they began', async () => {
+    const { id, grant } = await sessionOf('ada@example.com');
+    const { session, calls } = await answer<{ session: SessionRow; calls: Page<CallRow> }>('sessions', 'show', id);
+    expect(session).toMatchObject({ id, grant, userName: 'ada@example.com', calls: 4 });
+    expect(calls.items.map(({ tool }) => tool)).toEqual(['note', 'note', 'note', 'whoami']);
+    const { out } = await holdfast('sessions', 'show', id);
+    expect(out).toMatch(new RegExp(`^session +${id}\nuser +ada@example.com`));
+    expect(out).toMatch(/grant +\S+\n/);
+    expect(out.match(/ note +success /g)).toHaveLength(3);
+    expect(out).not.toContain('nobody is to read this');
+  });
+
+  test('are watched: each call is a line as it is recorded, until Ctrl+C', async () => {
+    const child = begin(['sessions', 'watch', '--user', 'ada@example.com', '--local'], here());
+    await once(child.stderr, 'data');
+    const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+    await alan.call('whoami');
+    await ada.call('note', { name: 'watched', text: 'x' });
+    expect((await lines.next()).value).toMatch(/^\d\d:\d\d:\d\d {2}ada@example.com +sdk-v2 +note +success /);
+    child.kill('SIGINT');
+    await once(child, 'exit');
+    expect(child.exitCode).toBe(0);
+  });
+});
+
+describe('calls', () => {
+  test('are found by client, tool, outcome, session and time', async () => {
+    const tools = async (...args: string[]) =>
+      (await answer<Page<CallRow>>('calls', 'list', ...args)).items.map(({ tool }) => tool);
+    expect(await tools('--outcome', 'error')).toEqual(['no-such-tool']);
+    expect(await tools('--client', 'sdk-v1', '--tool', 'whoami')).toEqual(['whoami', 'whoami']);
+    expect(await tools('--user', 'ada@example.com', '--limit', '2')).toEqual(['note', 'whoami']);
+    expect(await tools('--since', '1h', '--until', '30m')).toEqual([]);
+    const { id } = await sessionOf('alan@example.com');
+    expect(await tools('--session', id, '--outcome', 'success')).toEqual(['whoami', 'whoami']);
+  });
+
+  test('are a table for people', async () => {
+    const { code, out } = await holdfast('calls', 'list', '--tool', 'note');
+    expect(code).toBe(0);
+    expect(out.trimEnd().split('\n')).toEqual([
+      expect.stringMatching(/^TIME +USER +CLIENT +TOOL +OUTCOME +TOOK +SESSION$/),
+      ...Array(4).fill(
+        expect.stringMatching(/^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d {2}ada@example.com {2}sdk-v2 +note +success +\d/),
+      ),
+    ]);
+  });
+
+  test('are exported whole, as CSV into a file that others cannot read', async () => {
+    const file = join(folder, 'calls.csv');
+    const { code, out, errors } = await holdfast('calls', 'export', '--format', 'csv', '--output', file);
+    expect([code, out, errors]).toEqual([0, '', `8 calls are in ${file}.\n`]);
+    expect(statSync(file).mode & 0o077).toBe(0);
+    const lines = readFileSync(file, 'utf8').split('\r\n');
+    expect(lines[0]).toMatch(/^at,id,user,userName,client,clientName,.*,outcome,errorCode,message,/);
+    expect([lines.length, lines.at(-1)]).toEqual([10, '']);
+    expect(lines.filter((line) => line.includes(',alan@example.com,'))).toHaveLength(3);
+  });
+
+  test('are exported as JSON, a line each, to stdout', async () => {
+    const { code, out, errors } = await holdfast('calls', 'export', '--format', 'jsonl', '--user', 'alan@example.com');
+    expect([code, errors]).toEqual([0, '']);
+    const calls = out
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line) as CallRow);
+    expect(calls.map(({ tool }) => tool)).toEqual(['whoami', 'no-such-tool', 'whoami']);
+  });
+
+  test('cannot be exported to where nothing can be written', async () => {
+    const { code, errors } = await holdfast(
+      'calls',
+      'export',
+      '--format',
+      'csv',
+      '--output',
+      join(folder, 'no', 'file'),
+    );
+    expect([code, errors]).toEqual([1, expect.stringMatching(/^--output: ENOENT/)]);
+  });
+});
+
+describe('statistics', () => {
+  test('count at once what has been called', async () => {
+    const { totals, rows } = await answer<Overview>('stats');
+    expect(totals).toMatchObject({ calls: 8, errors: 1, users: 2, sessions: 2 });
+    expect(rows.tool[0]).toMatchObject({ name: 'note', calls: 4, errors: 0 });
+    const { totals: ofNotes } = await answer<Overview>('stats', '--tool', 'note', '--since', '7d');
+    expect(ofNotes.calls).toBe(4);
+  });
+
+  test('are bars and tables for people', async () => {
+    const { code, out } = await holdfast('stats');
+    expect(code).toBe(0);
+    expect(out).toMatch(/^calls +8, 1 of them without success \(12\.5 %\)$/m);
+    expect(out).toMatch(/^calls +│.*█.*│/m);
+    expect(out).toMatch(/^note +4 +0 .*█{10}$/m);
+    for (const title of ['TOOL', 'CLIENT', 'OUTCOME']) expect(out).toMatch(new RegExp(`^${title} +CALLS +ERRORS`, 'm'));
+  });
+});
+
+describe('a deployment on AWS', () => {
+  let cloudFormation: FakeCloudFormation;
+  beforeAll(async () => {
+    cloudFormation = await FakeCloudFormation.start();
+    cloudFormation.stacks = [
+      { name: 'Holdfast-dev', outputs: { TableName: 'Holdfast-Table710B521B', McpUrl: 'https://mcp.example.com/mcp' } },
+    ];
+  });
+  afterAll(() => cloudFormation.stop());
+
+  /** The stack is found at one service, its table at another. */
+  function away(change: Record<string, string> = {}): Record<string, string> {
+    const { dynamoDb, kms } = JSON.parse(readFileSync(join(desk.folder, 'owner.json'), 'utf8'));
+    return {
+      AWS_REGION: 'us-east-1',
+      AWS_ACCESS_KEY_ID: dynamoDb.accessKeyId,
+      AWS_SECRET_ACCESS_KEY: 'x',
+      AWS_ENDPOINT_URL_CLOUDFORMATION: cloudFormation.endpoint,
+      AWS_ENDPOINT_URL_DYNAMODB: dynamoDb.endpoint,
+      AWS_ENDPOINT_URL_KMS: kms.endpoint,
+      ...change,
+    };
+  }
+
+  test('is found by its stack, and its table and names are read with the credentials at hand', async () => {
+    const { code, out, errors } = await run(['sessions', 'list', '--json'], away());
+    expect([code, errors]).toEqual([0, '']);
+    expect(JSON.parse(out).items).toHaveLength(2);
+    expect(out).toContain('ada@example.com');
+  });
+
+  test('shows users by their keys where KMS does not open their names, and says so', async () => {
+    const refusing = await FakeCloudFormation.start();
+    const { code, out, errors } = await run(['users', 'list'], away({ AWS_ENDPOINT_URL_KMS: refusing.endpoint }));
+    refusing.stop();
+    expect([code, errors]).toEqual([0, expect.stringMatching(/^Users are shown by their keys: .*\n$/)]);
+    expect(out).not.toContain('example.com');
+    expect(out).toMatch(/^USER +FIRST SIGN-IN +LAST SIGN-IN\n[\w-]{43} /);
+  });
+
+  test('is not read with credentials that the table does not know, and one line says so', async () => {
+    const { code, out, errors } = await run(['sessions', 'list'], away({ AWS_ACCESS_KEY_ID: 'AKIASOMEBODYELSE' }));
+    expect([code, out]).toEqual([1, '']);
+    expect(errors).toMatch(/^AWS does not accept these credentials \(UnrecognizedClientException\).*\n$/);
+  });
+});
+
+test.each([
+  [['calls', 'list', '--since', 'yesterday'], 2, /^--since is "yesterday": write how long ago/],
+  [['calls', 'list', '--since', '1h', '--until', '2h'], 2, /^--since is .* not before/],
+  [['calls', 'list', '--outcome', 'bad'], 2, /^--outcome is "bad": write one of success/],
+  [['sessions', 'list', '--limit', '0'], 2, /^--limit is "0"/],
+  [['calls', 'export'], 2, /required option '--format/],
+  [['calls', 'export', '--format', 'xls'], 2, /^--format is "xls"/],
+  [['clients', 'revoke'], 2, /^Say what is to be revoked/],
+  [['sessions', 'list', '--region', 'eu-west-1'], 2, /^--local is the cloud on this computer/],
+  [['sessions', 'show'], 2, /missing required argument 'session'/],
+  [['sessions', 'rewind'], 2, /unknown command 'rewind'/],
+  [['sessions', 'show', 'no-such-session'], 1, /^No session "no-such-session" is on record/],
+  [['sessions', 'revoke', 'no-such-session', '--yes'], 1, /^No session "no-such-session" is on record/],
+  [['clients', 'revoke', 'no-such-grant', '--yes'], 1, /^There is no grant "no-such-grant"/],
+  [['sessions', 'list', '--user', 'grace'], 1, /^No user is called so or has a key .* "grace"\. At least six/],
+  [['users', 'erase', 'grace@example.com', '--yes'], 1, /^No user is called so/],
+])('%j ends with %i, and one says what to do', async (args, exitCode, says) => {
+  const { code, out, errors } = await holdfast(...args);
+  expect([code, out, errors]).toEqual([exitCode, '', expect.stringMatching(says)]);
+  expect(errors).not.toMatch(/^ +at /m);
+});
+
+test('a cloud that does not run is not found, and one says how to start it', async () => {
+  const { code, errors } = await run(['stats', '--local'], { HOLDFAST_DATA: folder });
+  expect([code, errors]).toEqual([1, expect.stringContaining('Start it with npm start')]);
+});
+
+/** At a terminal of its own, with what is typed there. */
+function atTerminal(typed: string, ...args: string[]): { code: number | null; seen: string } {
+  const command = [process.execPath, 'bin/cli.ts', ...args, '--local'].map((word) => `'${word}'`).join(' ');
+  const { status, stdout } = spawnSync('script', ['-qec', command, '/dev/null'], {
+    cwd: projectRoot,
+    env: { PATH: process.env.PATH!, HOME: process.env.HOME!, ...here() },
+    input: typed,
+    encoding: 'utf8',
+  });
+  return { code: status, seen: stdout };
+}
+
+const withTerminal = spawnSync('script', ['-qec', 'true', '/dev/null']).status === 0 ? describe : describe.skip;
+
+withTerminal('at a terminal', () => {
+  test('one is told what will end, and anything but yes ends nothing', async () => {
+    const { grant, user } = await sessionOf('alan@example.com');
+    const { code, seen } = atTerminal('y\n', 'clients', 'revoke', '--user', user);
+    expect(seen).toMatch(
+      /This ends 1 grant for good:\s+Assistant under test \(dcr_[\w-]+\) of alan@example\.com, grant /,
+    );
+    expect(seen).toContain(grant);
+    expect([code, seen]).toEqual([1, expect.stringContaining('Nothing has changed.')]);
+    expect((await alan.call('whoami')).isError).toBe(false);
+  });
+
+  test('a user is erased only by whoever types the beginning of the key', async () => {
+    const key = await keyOf('alan@example.com');
+    const { code, seen } = atTerminal('yes\n', 'users', 'erase', 'alan@example.com');
+    expect(seen).toContain(`This deletes everything about user ${key} (alan@example.com):`);
+    expect(seen).toContain(`Type ${key.slice(0, 8)} to go on:`);
+    expect([code, seen]).toEqual([1, expect.stringContaining('Nothing has changed.')]);
+  });
+
+  test('yes does it', async () => {
+    const another = await connectFirst(desk.mcpUrl, 'grace');
+    await another.call('whoami');
+    const { id } = await sessionOf('grace@example.com');
+    const { code, seen } = atTerminal('yes\n', 'sessions', 'revoke', id);
+    expect([code, seen]).toEqual([0, expect.stringContaining(`Session ${id} has ended.`)]);
+    await expect(another.call('whoami')).rejects.toThrow(/404|not found/i);
+    await another.close();
+    expect((await holdfast('users', 'erase', 'grace@example.com', '--yes')).code).toBe(0);
+  });
+});
+
+describe('what cannot be undone', () => {
+  test.each([
+    ['sessions', 'revoke'],
+    ['clients', 'revoke'],
+    ['users', 'erase'],
+  ])('%s %s is not done where nobody can be asked', async (group, verb) => {
+    const { id, grant, user } = await sessionOf('alan@example.com');
+    const target = { sessions: id, clients: grant, users: user }[group]!;
+    const { code, out, errors } = await holdfast(group, verb, target);
+    expect([code, out, errors]).toEqual([2, '', expect.stringContaining('--yes does it without asking')]);
+    expect((await alan.call('whoami')).isError).toBe(false);
+  });
+
+  test('a session that is revoked is refused at its next request, while its client keeps its grant', async () => {
+    const { id } = await sessionOf('alan@example.com');
+    expect(await answer('sessions', 'revoke', id, '--yes')).toEqual({ revoked: 1 });
+    await expect(alan.call('whoami')).rejects.toThrow(/404|not found/i);
+    expect((await sessionOf('alan@example.com')).ended).toBe('revoked');
+    const { code, out } = await holdfast('sessions', 'revoke', id, '--yes');
+    expect([code, out]).toEqual([0, expect.stringContaining('There was nothing to end')]);
+    await alan.close();
+    alan = await connectFirst(desk.mcpUrl, 'alan', alan.memory);
+    expect((await alan.call('whoami')).isError).toBe(false);
+  });
+
+  test('grants are listed, and one that is revoked lets nobody in', async () => {
+    const { items } = await answer<Page<GrantRow>>('clients', 'list', '--user', 'alan@example.com');
+    expect(items).toMatchObject([
+      { clientName: 'Assistant under test', status: 'active', userName: 'alan@example.com' },
+    ]);
+    const { out } = await holdfast('clients', 'revoke', items[0]!.id, '--yes', '--json');
+    expect(JSON.parse(out)).toEqual({ revoked: 1 });
+    alan.memory.saveTokens({ ...alan.memory.tokens()!, refresh_token: undefined } as never);
+    await expect(alan.call('whoami')).rejects.toThrow();
+    const { items: after } = await answer<Page<GrantRow>>('clients', 'list', '--status', 'revoked');
+    expect(after.map(({ id }) => id)).toEqual([items[0]!.id]);
+    expect((await ada.call('whoami')).isError).toBe(false);
+  });
+
+  test('all grants of a client, or of a user, end together', async () => {
+    const [{ client }] = (await answer<Page<GrantRow>>('clients', 'list', '--user', 'ada@example.com')).items as [
+      GrantRow,
+    ];
+    expect(await answer('clients', 'revoke', '--client', client, '--yes')).toEqual({ revoked: 1 });
+    await expect(ada.call('whoami')).rejects.toThrow();
+    await ada.close();
+    ada = await connectModern(desk.mcpUrl, 'ada');
+    await ada.call('whoami');
+    const { code, out } = await holdfast('clients', 'revoke', '--user', 'ada@example.com', '--yes');
+    expect([code, out]).toEqual([0, '1 grant revoked: refused from the next request on.\n']);
+    expect(await answer('clients', 'revoke', '--user', 'ada@example.com', '--yes')).toEqual({ revoked: 0 });
+  });
+
+  test('a user who is erased leaves nothing behind, and the others everything', async () => {
+    const key = await keyOf('ada@example.com');
+    const { code, out, errors } = await holdfast('users', 'erase', 'ada@example.com', '--yes', '--json');
+    expect(code).toBe(0);
+    expect(JSON.parse(out)).toMatchObject({ user: key, items: expect.any(Number) });
+    expect(JSON.parse(out).items).toBeGreaterThan(10);
+    expect(errors).toMatch(/are gone.*\n.*35 days/);
+    expect(await answer('sessions', 'list', '--user', key)).toEqual({ items: [] });
+    expect(await answer('clients', 'list', '--user', key)).toEqual({ items: [] });
+    expect((await answer<Page<UserRow>>('users', 'list')).items.map(({ userName }) => userName)).toEqual([
+      'alan@example.com',
+    ]);
+    expect((await answer<Page<CallRow>>('calls', 'list', '--all')).items.every(({ user }) => user !== key)).toBe(true);
+    const shown = await answer<Page<SessionRow>>('sessions', 'list');
+    expect(shown.items.every(({ userName }) => userName === 'alan@example.com')).toBe(true);
+    const again = await holdfast('users', 'erase', key, '--yes');
+    expect([again.code, again.errors]).toEqual([1, `There is nothing about user ${key}.\n`]);
+  });
+});
+
+test('whoever has read enough and goes leaves no error behind', () => {
+  const command = `"${process.execPath}" bin/cli.ts calls export --format jsonl --local | true; exit "\${PIPESTATUS[0]}"`;
+  const { status, stderr } = spawnSync('bash', ['-c', command], {
+    cwd: projectRoot,
+    env: { PATH: process.env.PATH!, HOME: process.env.HOME!, ...here() },
+    encoding: 'utf8',
+  });
+  expect([status, stderr]).toEqual([0, '']);
+});
+
+test('the doctor is a command too, with options of its own', async () => {
+  const { code, out } = await run(['doctor', desk.mcpUrl, '--json'], {});
+  const { url, ok, findings } = JSON.parse(out);
+  expect([url, findings.length > 10]).toEqual([desk.mcpUrl, true]);
+  expect(code).toBe(ok ? 0 : 1);
+  expect((await run(['doctor', 'nowhere'], {})).code).toBe(2);
+});
+
+test('npx finds it, by whichever Node.js, and its help has examples', () => {
+  // npx puts the Node.js of the project first on the path, which can read TypeScript.
+  const help = (...args: string[]) =>
+    spawnSync('npx', ['holdfast', ...args, '--help'], { cwd: projectRoot, encoding: 'utf8' });
+  expect(help()).toMatchObject({
+    status: 0,
+    stderr: '',
+    stdout: expect.stringMatching(/Commands:[\s\S]*\$ npx holdfast /),
+  });
+  for (const command of [
+    'sessions list',
+    'sessions show',
+    'sessions watch',
+    'sessions revoke',
+    'calls list',
+    'calls export',
+  ]) {
+    const { status, stdout } = help(...command.split(' '));
+    expect([command, status, stdout]).toEqual([command, 0, expect.stringContaining(`$ npx holdfast ${command}`)]);
+  }
+});

@@ -1,0 +1,213 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import type { Browser, Page } from 'playwright-core';
+import { dynamoCallHistory } from '../../lambda/adapters/dynamodb/call-history.ts';
+import { dynamoStatisticsStore } from '../../lambda/adapters/dynamodb/statistics-store.ts';
+import type { CallRow, GrantRow, Page as Listed, Overview, SessionRow } from '../../lambda/core/dashboard/api.ts';
+import { rollUp } from '../../lambda/core/rollup.ts';
+import { Target } from '../security/target.ts';
+import { type Assistant, assistants } from './assistants.ts';
+import { launchChromium, withChromium } from './chromium.ts';
+import { DashboardVisitor } from './dashboard-visitor.ts';
+import { projectRoot } from './desk.ts';
+
+/** Three users, four clients of both eras: what they do, and what the record, the charts and the command line say of it. */
+
+jest.setTimeout(240_000);
+
+const run = promisify(execFile);
+
+withChromium('a day with Holdfast', () => {
+  let target: Target;
+  let browser: Browser;
+  beforeAll(async () => {
+    target = await Target.start();
+    browser = await launchChromium();
+  });
+  afterAll(async () => {
+    await browser?.close();
+    await target?.stop();
+  });
+
+  /** What the clients have done, as they know it themselves. */
+  const done: { user: string; client: string; tool: string; outcome: string }[] = [];
+
+  async function calls(assistant: Assistant, user: string, client: string, tool: string, input = {}) {
+    const outcome = await assistant
+      .call(tool, input)
+      .then(({ isError }) => (isError ? 'tool-error' : 'success'))
+      .catch(() => 'protocol-error');
+    done.push({ user, client, tool, outcome });
+    return outcome;
+  }
+
+  const tally = (rows: { user: string; client: string; tool: string; outcome: string }[]) => {
+    const counts: Record<string, number> = {};
+    for (const { user, client, tool, outcome } of rows) {
+      const name = `${user} ${client} ${tool} ${outcome}`;
+      counts[name] = (counts[name] ?? 0) + 1;
+    }
+    return counts;
+  };
+
+  const cli = async (...words: string[]) => {
+    const { stdout } = await run(process.execPath, ['bin/cli.ts', ...words, '--local', '--json'], {
+      cwd: projectRoot,
+      env: { ...process.env, HOLDFAST_DATA: target.cloud.folder },
+      maxBuffer: 50_000_000,
+    });
+    return JSON.parse(stdout);
+  };
+
+  async function atDashboard(user: string, view: string): Promise<Page> {
+    const page = await (await browser.newContext()).newPage();
+    await page.goto(`${target.origin}/dashboard?view=${view}`);
+    await page.getByRole('link', { name: 'Sign in' }).click();
+    await page.getByLabel(/user/i).fill(user);
+    await page.getByLabel(/password/i).fill(user);
+    await page.keyboard.press('Enter');
+    return page;
+  }
+
+  test('record, charts, command line and metrics agree with what the clients did, to the call', async () => {
+    const [modern, legacy, first] = assistants.map(([, connect]) => connect);
+    const mcp = `${target.origin}/mcp`;
+    const adas = await modern!(mcp, 'ada');
+    const adasOther = await first!(mcp, 'ada');
+    const alans = await legacy!(mcp, 'alan');
+    const graces = await modern!(mcp, 'grace');
+    const [ada, alan, grace] = await Promise.all(
+      ['ada', 'alan', 'grace'].map((user) => DashboardVisitor.signIn(target.origin, user)),
+    );
+    const [adaKey, alanKey, graceKey] = [ada!, alan!, grace!].map(({ me }) => me.user) as [string, string, string];
+
+    // They work for a while, all at once.
+    const work = async (assistant: Assistant, user: string, client: string, rounds: number) => {
+      for (let round = 0; round < rounds; round++) {
+        await calls(assistant, user, client, 'whoami');
+        await calls(assistant, user, client, 'note', { name: `n${round}`, text: `of ${user}` });
+      }
+    };
+    await Promise.all([
+      work(adas, adaKey, 'sdk-v2', 6),
+      work(adasOther, adaKey, 'sdk-v1', 4),
+      work(alans, alanKey, 'sdk-v2', 5),
+      work(graces, graceKey, 'sdk-v2', 3),
+    ]);
+    // One errs: a tool that refuses what it is given, and one that there is not.
+    expect(await calls(alans, alanKey, 'sdk-v2', 'note', { name: 'never written' })).toBe('tool-error');
+    expect(await calls(graces, graceKey, 'sdk-v2', 'no_such_tool')).toBe('protocol-error');
+
+    // One is revoked in the middle of a session, by the owner, in a browser.
+    const owners = await atDashboard('grace', 'grants');
+    await owners.getByRole('heading', { name: 'Assistants' }).waitFor();
+    const [alansGrant] = (await alan!.get<Listed<GrantRow>>('grants')).items;
+    await owners.goto(`${target.origin}/dashboard?view=grants&user=${alanKey}`);
+    await owners.getByRole('button', { name: /^Revoke Assistant/ }).click();
+    await owners.getByRole('dialog').getByRole('button', { name: 'Revoke' }).click();
+    await owners.getByText('has been revoked.').waitFor();
+    const recordedBefore = await target.items('D#');
+    await expect(alans.call('whoami')).rejects.toThrow();
+    expect(await target.items('D#')).toHaveLength(recordedBefore.length);
+    await calls(adas, adaKey, 'sdk-v2', 'whoami');
+
+    const expected = tally(done);
+    const errors = done.filter(({ outcome }) => outcome !== 'success').length;
+    const from = Date.now() - 3_600_000;
+    const to = Date.now() + 60_000;
+
+    // The record.
+    const recorded = (await target.items('D#')) as never[] as (CallRow & { clientName: string })[];
+    expect(tally(recorded.map((call) => ({ ...call, client: call.clientName, tool: call.tool! })))).toEqual(expected);
+
+    // The dashboard, and each of its numbers.
+    const listed = (await grace!.get<Listed<CallRow>>('calls', { from, to, limit: 200 })).items;
+    expect(tally(listed.map((call) => ({ ...call, client: call.clientLabel, tool: call.tool! })))).toEqual(expected);
+    const charts = async (visitor: DashboardVisitor, filter = {}) =>
+      visitor.get<Overview>('overview', { from, to, ...filter });
+    const agree = async () => {
+      const whole = await charts(grace!);
+      expect(whole.totals).toMatchObject({ calls: done.length, errors, users: 3, sessions: 4 });
+      expect(whole.sessions).toMatchObject({ total: 4, active: 4, isEstimate: false });
+      for (const [breakdown, nameOf] of [
+        ['tool', ({ tool }: (typeof done)[0]) => tool],
+        ['client', ({ client }: (typeof done)[0]) => client],
+        ['outcome', ({ outcome }: (typeof done)[0]) => outcome],
+      ] as const) {
+        for (const { name, calls: counted } of whole.rows[breakdown]) {
+          expect([name, counted]).toEqual([name, done.filter((each) => nameOf(each) === name).length]);
+        }
+        const inBars = whole.bars.flatMap((bar) => bar[breakdown]).reduce((sum, each) => sum + each, 0);
+        expect(inBars).toBe(done.length);
+      }
+      const notes = await charts(grace!, { tool: 'note', outcome: 'error' });
+      expect(notes.totals.calls).toBe(1);
+    };
+    await agree();
+    for (const [visitor, user] of [
+      [ada!, adaKey],
+      [alan!, alanKey],
+    ] as const) {
+      const own = done.filter((each) => each.user === user);
+      expect((await charts(visitor)).totals.calls).toBe(own.length);
+      expect((await charts(grace!, { user })).totals.calls).toBe(own.length);
+    }
+    const sessions = (await grace!.get<Listed<SessionRow>>('sessions', { from, to })).items;
+    expect(sessions.map(({ user, calls: counted, errors: failed, ended }) => [user, counted, failed, ended])).toEqual(
+      expect.arrayContaining([
+        [adaKey, 13, 0, undefined],
+        [adaKey, 8, 0, undefined],
+        [alanKey, 11, 1, 'revoked'],
+        [graceKey, 7, 1, undefined],
+      ]),
+    );
+    expect(new Set(sessions.map(({ era }) => era))).toEqual(new Set(['legacy', 'modern']));
+
+    // The command line.
+    const { items } = await cli('calls', 'list', '--since', '1h', '--all');
+    expect(tally(items.map((call: CallRow) => ({ ...call, client: call.clientName, tool: call.tool })))).toEqual(
+      expected,
+    );
+    expect((await cli('stats', '--since', '1h')).totals).toMatchObject({ calls: done.length, errors, users: 3 });
+    const clients = (await cli('clients', 'list')).items;
+    expect(clients.map(({ user, status }: GrantRow) => [user, status])).toEqual(
+      expect.arrayContaining([
+        [alanKey, 'revoked'],
+        [adaKey, 'active'],
+        [graceKey, 'active'],
+      ]),
+    );
+    expect(clients.find(({ id }: GrantRow) => id === alansGrant!.id).status).toBe('revoked');
+    expect((await cli('users', 'list')).items).toHaveLength(3);
+
+    // The metrics: nothing was lost, and when the five minutes are over, they are counted as they were.
+    expect(target.cloud.log).not.toMatch(/"event":"(call_not_recorded|outage|unexpected_error|session_failed)"/);
+    const counted: Record<string, number>[] = [];
+    const parts = {
+      calls: dynamoCallHistory(target.table),
+      statistics: dynamoStatisticsStore(target.table),
+      retentionDays: 30,
+      now: () => Date.now() + 600_000,
+      log: (_: string, details = {}) => void counted.push(details),
+    };
+    await rollUp(parts, () => 1);
+    const sum = (member: string) => counted.reduce((total, each) => total + each[member]!, 0);
+    expect([sum('calls'), sum('errors')]).toEqual([done.length, errors]);
+    await agree();
+
+    // One erases herself, in a browser, and is gone; what the others did is still there.
+    const own = await atDashboard('ada', 'me');
+    await own.getByRole('button', { name: 'Erase everything about me' }).click();
+    await own.getByRole('dialog').getByRole('textbox').fill('erase');
+    await own.getByRole('dialog').getByRole('button', { name: 'Erase everything about me' }).click();
+    await own.getByRole('heading', { name: 'Everything about you has been erased.' }).waitFor({ timeout: 60_000 });
+    expect(JSON.stringify(await target.items())).not.toContain(adaKey);
+    await expect(adas.call('whoami')).rejects.toThrow();
+    const left = done.filter(({ user }) => user !== adaKey);
+    const after = (await grace!.get<Listed<CallRow>>('calls', { from, to, limit: 200 })).items;
+    expect(tally(after.map((call) => ({ ...call, client: call.clientLabel, tool: call.tool! })))).toEqual(tally(left));
+    expect((await cli('users', 'list')).items).toHaveLength(2);
+    // What was counted before stays counted, and names nobody.
+    expect((await charts(grace!)).totals.calls).toBe(done.length);
+  });
+});

@@ -1,0 +1,27 @@
+import { type ChildProcessByStdio, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import type { Readable } from 'node:stream';
+import { text } from 'node:stream/consumers';
+
+const root = join(__dirname, '..', '..');
+
+export type Outcome = { code: number | null; out: string; errors: string };
+
+/** The owner's command line as a process, without a terminal. */
+export function begin(
+  args: string[],
+  environment: Record<string, string | undefined>,
+): ChildProcessByStdio<null, Readable, Readable> {
+  return spawn(process.execPath, ['bin/cli.ts', ...args], {
+    cwd: root,
+    env: { PATH: process.env.PATH!, HOME: process.env.HOME!, ...environment },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+}
+
+export async function run(args: string[], environment: Record<string, string | undefined>): Promise<Outcome> {
+  const child = begin(args, environment);
+  const [out, errors] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'exit')]);
+  return { code: child.exitCode, out, errors };
+}
