@@ -117,7 +117,11 @@ export class CallSearch {
     // What is not a whole hour yet.
     const whole = startOf('hour', counted);
     if (whole < end && counted > first * BUCKET_MILLISECONDS) yield* minutesBack(whole, counted);
-    for (let day = startOf('day', Math.min(whole, end)); day + steps.day > from; day -= steps.day) {
+    const today = startOf('day', Math.min(whole, end));
+    const days = await statistics.load('day', startOf('day', from), Math.min(today, startOf('day', counted)));
+    const worthLooking = new Set(days.filter((period) => mayFit(period.statistics, filter)).map(({ at }) => at));
+    for (let day = today; day + steps.day > from; day -= steps.day) {
+      if (day < startOf('day', counted) && !worthLooking.has(day)) continue;
       const hours = await statistics.load(
         'hour',
         Math.max(day, startOf('hour', from)),
