@@ -1,0 +1,147 @@
+import { rmSync } from 'node:fs';
+import { assemblyWithTwentyTools, deployed } from './assembly.ts';
+import { firstLine, type Missing } from './candidates.ts';
+import { templateOf } from './desk.ts';
+import { callTool, initialize, listTools, modern, proxyEvent } from './events.ts';
+import type { Figure } from './figure.ts';
+import { type Run, runFresh } from './harness.ts';
+import { median, shuffled } from './median.ts';
+import type { Bench, Comparison, Outcome } from './part.ts';
+
+/** Requests that are not counted, those a function on Lambda mostly sees, those on the way, and those of its old age. */
+const SEGMENTS = { full: [20, 50, 1930, 200], short: [20, 50, 430, 100] };
+const EARLY = 1;
+const STEADY = 3;
+
+const scenarios = [
+  {
+    id: 'call',
+    name: 'tools/call',
+    message: callTool('tool_7', { query: 'bench', limit: 10, tags: ['a', 'b'] }),
+    budget: 0.5,
+    end: '0.13 x',
+  },
+  { id: 'list', name: 'tools/list', message: listTools, budget: 0.25, end: 'cached bytes' },
+  {
+    id: 'modern-call',
+    name: 'tools/call, 2026 era',
+    message: modern(callTool('tool_7', { query: 'bench', limit: 10, tags: ['a', 'b'] })),
+  },
+  { id: 'modern-list', name: 'tools/list, 2026 era', message: modern(listTools) },
+];
+
+/** What is measured warm: ours, the stock handler, and peers that stand for others. */
+const beside = ['stock', 'raw', 'v1', 'mcp-handler', 'fastmcp-edge'];
+
+/** Those that do not speak the 2026 era. */
+const legacyOnly = ['v1', 'raw', 'fastmcp-edge'];
+
+/**
+ * Warm requests with twenty tools, in one process and before the store: ours has its DynamoDB client replaced by one that
+ * answers at once, and the stock handler has no store at all. Each scenario has a process of its own.
+ */
+export async function warm(bench: Bench): Promise<Outcome> {
+  bench.progress('building ours with twenty tools');
+  const assembly = await assemblyWithTwentyTools();
+  try {
+    return await measure(bench, assembly);
+  } finally {
+    rmSync(assembly, { recursive: true, force: true });
+  }
+}
+
+async function measure(bench: Bench, assembly: string): Promise<Outcome> {
+  const { desk, built, short, progress } = bench;
+  const mcp = deployed(templateOf(assembly, desk.publicUrl), assembly, 'Mcp');
+  const item = { pk: `G#${desk.caller.grant}`, sk: '-', ...grantOf(desk.caller) };
+  const ours = {
+    id: 'ours',
+    name: 'ours',
+    file: mcp.file,
+    handler: mcp.handler,
+    environment: { ...desk.environment, ...mcp.environment, BENCH_GRANT: JSON.stringify(item) },
+  };
+  const others = built
+    .filter(({ id }) => beside.includes(id))
+    .map((candidate) => ({ ...candidate, handler: 'handler', environment: bench.environmentOf(candidate) }));
+  const segments = short ? SEGMENTS.short : SEGMENTS.full;
+  const rounds = 3;
+  const pairs = [ours, ...others].flatMap((each) =>
+    scenarios
+      .filter(({ id }) => !id.startsWith('modern') || !legacyOnly.includes(each.id))
+      .map((scenario) => ({ each, scenario, key: `${each.id} ${scenario.id}` })),
+  );
+  const runs = new Map<string, Run[]>();
+  const missing: Missing[] = [];
+  const failed = new Set<string>();
+  for (let round = 1; round <= rounds; round++) {
+    progress(`warm requests, round ${round} of ${rounds}`);
+    for (const { each, scenario, key } of shuffled(pairs)) {
+      if (failed.has(key)) continue;
+      const event = (message: typeof initialize) => proxyEvent(message, desk.caller, desk.token);
+      const requests = [
+        { event: event(initialize), segments: [1], expect: '"result"' },
+        { event: event(scenario.message), segments, expect: '"result"' },
+      ];
+      const environment = { ...each.environment, TOOLS: '20' };
+      try {
+        const run = await runFresh({ file: each.file, handler: each.handler, requests }, environment);
+        runs.set(key, [...(runs.get(key) ?? []), run]);
+      } catch (error) {
+        if (each.id === 'ours' || each.id === 'stock') throw error;
+        failed.add(key);
+        missing.push({ name: `${each.name}, ${scenario.name}`, reason: firstLine(error) });
+      }
+    }
+  }
+  const figure = (id: string, scenario: string, segment: number, value: 'p50Us' | 'cpuUs') => {
+    const all = runs.get(`${id} ${scenario}`);
+    return all && median(all.map(({ answers }) => answers[1]![segment]![value]));
+  };
+  return { figures: figuresOf(figure), comparisons: comparisons([ours, ...others], figure), missing };
+}
+
+type Lookup = (id: string, scenario: string, segment: number, value: 'p50Us' | 'cpuUs') => number | undefined;
+
+const figuresOf = (figure: Lookup): Figure[] =>
+  scenarios.map(({ id, name, budget, end }) => ({
+    what: `warm ${name}, 20 tools, CPU of requests 21–70`,
+    unit: 'µs',
+    ours: figure('ours', id, EARLY, 'cpuUs')!,
+    reference: { name: 'stock', value: figure('stock', id, EARLY, 'cpuUs')! },
+    ...(budget !== undefined && { budget: { atMost: budget, of: 'ratio' as const }, end }),
+  }));
+
+const comparisons = (all: { id: string; name: string }[], figure: Lookup): Comparison[] =>
+  scenarios.map((scenario) => ({
+    title: `Warm ${scenario.name}, 20 tools, before the store (µs a request)`,
+    columns: ['early p50', 'early CPU', 'steady p50', 'steady CPU'],
+    rows: all
+      .filter(({ id }) => figure(id, scenario.id, EARLY, 'cpuUs') !== undefined)
+      .map(({ id, name }) => ({
+        name,
+        values: [
+          figure(id, scenario.id, EARLY, 'p50Us'),
+          figure(id, scenario.id, EARLY, 'cpuUs'),
+          figure(id, scenario.id, STEADY, 'p50Us'),
+          figure(id, scenario.id, STEADY, 'cpuUs'),
+        ],
+      })),
+  }));
+
+/** As far as a request asks for it. */
+const grantOf = ({ grant, user, client, expiresAt }: Bench['desk']['caller']) => ({
+  type: 'grant',
+  id: grant,
+  status: 'active',
+  user,
+  issuer: 'https://idp.example',
+  subject: 'bench',
+  client,
+  clientName: 'Bench',
+  scopes: ['mcp'],
+  groups: [],
+  createdAt: 0,
+  absoluteExpiresAt: expiresAt,
+  idleExpiresAt: expiresAt,
+});
