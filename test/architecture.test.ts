@@ -27,7 +27,7 @@ function importsOf(file: string): Import[] {
 }
 
 const files = (pattern: string) => globSync(pattern, { cwd: root }).sort();
-const all = files('{bin,lib,lambda,local,migration,owner}/**/*.ts').flatMap(importsOf);
+const all = files('{bin,lib,lambda,local,migration,owner}/**/*.{ts,tsx}').flatMap(importsOf);
 const doors = ['mcp', 'oauth', 'authorizer', 'discovery', 'dashboard'].map((door) => `lambda/${door}.ts`);
 
 const within =
@@ -80,6 +80,18 @@ test('the stack takes nothing of the functions but the types of their environmen
   expect(
     shown(taken.filter(({ to, typeOnly }) => !declared.includes(to) && !(to === 'lambda/environment.ts' && typeOnly))),
   ).toEqual([]);
+});
+
+test('the page knows of the functions what both say to each other, and nothing else', () => {
+  const page = all.filter(({ from }) => within('lambda/web')(from));
+  expect(page.length).toBeGreaterThan(20);
+  const known = ({ to, typeOnly }: Import) =>
+    within('lambda/web')(to) ||
+    to === 'lambda/core/dashboard/api.ts' ||
+    (typeOnly && within('lambda/core')(to)) ||
+    /^(preact|chart\.js)(\/|$)/.test(to);
+  expect(shown(page.filter((each) => !known(each)))).toEqual([]);
+  expect(shown(all.filter(({ from, to }) => !within('lambda/web')(from) && within('lambda/web')(to)))).toEqual([]);
 });
 
 test('the stack and the functions know nothing of the cloud on the desk', () => {

@@ -9,6 +9,8 @@ import { endOf } from '../../lambda/core/statistics.ts';
 
 /** Charts and searches say what is on record, whatever of it has been counted before and whatever has not. */
 
+jest.setTimeout(60_000);
+
 const minute = 60_000;
 const hour = 60 * minute;
 const day = 24 * hour;
@@ -135,7 +137,7 @@ test('charts say how many calls there were, how many failed and who was there, i
       );
       if (found.sessions) expect(found.sessions.total).toBe(new Set(expected.map(({ session }) => session)).size);
     }),
-    { numRuns: 150 },
+    { numRuns: 100 },
   );
 });
 
@@ -155,7 +157,7 @@ test('a search finds the calls that fit, all of them, each once, page by page', 
       expect(names(found)).toEqual(names(fitting(one.calls, wanted)));
       if (partial.user !== undefined) expect(found.map(callName)).toEqual(names(found).reverse());
     }),
-    { numRuns: 150 },
+    { numRuns: 100 },
   );
 });
 

@@ -1,7 +1,10 @@
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { DynamoDBClient, ScanCommand } from '@aws-sdk/client-dynamodb';
 import type { Browser, Page, ViewportSize } from 'playwright-core';
 import type { GrantRow, Page as Listed, SessionRow } from '../../lambda/core/dashboard/api.ts';
+import { DataFolder } from '../../local/data-folder.ts';
+import { demoUsers } from '../../local/demo-users.ts';
 import { type Connected, putAWeekOnRecord } from './a-week.ts';
 import { type Assistant, assistants } from './assistants.ts';
 import { launchChromium, withChromium } from './chromium.ts';
@@ -95,14 +98,15 @@ withChromium('the dashboard in a real browser', () => {
     return page;
   }
 
-  const settled = async (page: Page) => {
+  /** Whatever is asked for has been answered. @param name of the view, where another was shown before */
+  const settled = async (page: Page, name?: string) => {
+    await page.getByRole('heading', { level: 1, ...(name && { name }) }).waitFor();
     await page.locator('[aria-busy=true], .skeleton').first().waitFor({ state: 'detached' });
-    await page.getByRole('heading', { level: 1 }).waitFor();
   };
 
   /** As many pages as there are. */
-  const everything = async (page: Page) => {
-    await settled(page);
+  const everything = async (page: Page, name: string) => {
+    await settled(page, name);
     const more = page.getByRole('button', { name: /Load more|Search further/ });
     while (await more.isVisible()) {
       await more.click();
@@ -195,16 +199,15 @@ withChromium('the dashboard in a real browser', () => {
       .textContent())!;
     expect(Number(shown)).toBeGreaterThan(3);
     await page.getByRole('link', { name: /^Errors/ }).click();
-    await everything(page);
+    await everything(page, 'Calls');
     expect(new URL(page.url()).search).toMatch(/view=calls/);
     expect(new URL(page.url()).search).toMatch(/outcome=error/);
     expect(await page.locator('tbody tr:has(button[aria-expanded])').count()).toBe(Number(shown));
     await page.reload();
-    await everything(page);
+    await everything(page, 'Calls');
     expect(await page.locator('tbody tr:has(button[aria-expanded])').count()).toBe(Number(shown));
     await page.goBack();
-    await settled(page);
-    expect(await heading(page)).toMatch(/Activity/);
+    await settled(page, 'Activity');
     await page.context().close();
   });
 
@@ -213,7 +216,7 @@ withChromium('the dashboard in a real browser', () => {
     const tile = page.getByRole('link', { name: /^Sessions \d/ });
     const shown = Number(await tile.getByRole('strong').textContent());
     await tile.click();
-    await everything(page);
+    await everything(page, 'Sessions');
     expect(await page.locator('tbody tr').count()).toBe(shown);
     await page.context().close();
   });
@@ -224,14 +227,14 @@ withChromium('the dashboard in a real browser', () => {
       .getByRole('link', { name: /^Sessions: / })
       .first()
       .click();
-    await everything(page);
+    await everything(page, 'Sessions');
     expect(await page.locator('tbody tr').count()).toBeGreaterThan(3);
     await page.goBack();
     await page
       .getByRole('link', { name: /^Calls: / })
       .first()
       .click();
-    await settled(page);
+    await settled(page, 'Calls');
     expect(new URL(page.url()).searchParams.get('grant')).toBeTruthy();
     expect(await page.locator('tbody tr:has(button[aria-expanded])').count()).toBeGreaterThan(10);
     await page.context().close();
@@ -243,7 +246,7 @@ withChromium('the dashboard in a real browser', () => {
     const link = page.locator('details[open] tbody').getByRole('link', { name: /^\d+$/ }).first();
     const shown = Number(await link.textContent());
     await link.click();
-    await everything(page);
+    await everything(page, 'Calls');
     expect(await page.locator('tbody tr:has(button[aria-expanded])').count()).toBe(shown);
     await page.context().close();
   });
@@ -269,6 +272,18 @@ withChromium('the dashboard in a real browser', () => {
     await page.goto(`${desk.origin}/dashboard?view=users`);
     await page.getByText('This is for owners of this server.').waitFor();
     await page.context().close();
+  });
+
+  test('what users are called is sealed where it is kept', async () => {
+    const { dynamoDb, table } = DataFolder.ownerAccessTo(desk.folder);
+    const credentials = { accessKeyId: dynamoDb.accessKeyId, secretAccessKey: 'local' };
+    const client = new DynamoDBClient({ endpoint: dynamoDb.endpoint, region: 'us-east-1', credentials });
+    const { Items } = await client.send(new ScanCommand({ TableName: table }));
+    client.destroy();
+    const kept = JSON.stringify(Items);
+    expect(kept).toContain('sealedName');
+    for (const { name, email } of demoUsers) for (const word of [name, email]) expect(kept).not.toContain(word);
+    expect(desk.log).not.toMatch(/Lovelace|Turing|Hopper/);
   });
 
   test('an id is found, by the keyboard alone', async () => {

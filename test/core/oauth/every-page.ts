@@ -67,11 +67,22 @@ export async function everyPage(): Promise<[string, Response][]> {
     const page = consentPage(asked, { ...rules, recordArguments }, 'the-handle', 'cookie=x');
     return [`consent where arguments are recorded: ${recordArguments}`, page];
   });
+  const naming = (['name', 'email'] as const).map((nameClaim): [string, Promise<Response>] => {
+    const clientIdentity = identities[0]!;
+    const redirectUri = Object.keys(given.targets)[0]!;
+    const asked = { client: 'id', clientName: given.client, clientIdentity, redirectUri, scopes: [], challenge: 'x' };
+    return [
+      `consent where users are shown: ${nameClaim}`,
+      consentPage(asked, { ...rules, nameClaim }, 'the-handle', 'cookie=x'),
+    ];
+  });
   const errors = problems.map((problem): [string, Promise<Response>] => {
     const error = byCode[problem] ?? new ShownRefusal('invalid_request', problem, 'zebra_uri is striped');
     return [`error ${problem}`, errorPage(error)];
   });
   return Promise.all(
-    [...consents, ...recording, ...errors].map(async ([name, page]): Promise<[string, Response]> => [name, await page]),
+    [...consents, ...recording, ...naming, ...errors].map(
+      async ([name, page]): Promise<[string, Response]> => [name, await page],
+    ),
   );
 }

@@ -23,3 +23,12 @@ test('a user is told when something of the arguments is recorded, and only then'
     expect([name, html.includes('the owner can see the form')]).toEqual([name, chosen === 'redacted']);
   }
 });
+
+test('a user is told when the owner sees who they are, and only then', async () => {
+  for (const [name, html] of await pages()) {
+    if (!name.startsWith('consent')) continue;
+    const shown = /users are shown: (\w+)$/.exec(name)?.[1];
+    expect([name, html.includes('also sees your name')]).toEqual([name, shown === 'name']);
+    expect([name, html.includes('also sees your e-mail address')]).toEqual([name, shown === 'email']);
+  }
+});
