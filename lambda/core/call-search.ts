@@ -118,7 +118,11 @@ export class CallSearch {
     const whole = startOf('hour', counted);
     if (whole < end && counted > first * BUCKET_MILLISECONDS) yield* minutesBack(whole, counted);
     const today = startOf('day', Math.min(whole, end));
-    const days = await statistics.load('day', startOf('day', from), Math.min(today, startOf('day', counted)));
+    const days = await statistics.load(
+      'day',
+      startOf('day', from),
+      Math.min(today + steps.day, startOf('day', counted)),
+    );
     const worthLooking = new Set(days.filter((period) => mayFit(period.statistics, filter)).map(({ at }) => at));
     for (let day = today; day + steps.day > from; day -= steps.day) {
       if (day < startOf('day', counted) && !worthLooking.has(day)) continue;

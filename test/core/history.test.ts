@@ -30,30 +30,42 @@ const someCall = fc.record({
   at: fc.integer({ min: start, max: start + 3 * day }),
 });
 
-const filter = fc.record(
-  {
-    user: fc.constantFrom(...users),
-    client: fc.constantFrom('Claude Code', 'Gemini'),
-    tool: fc.constantFrom('note', 'none'),
-    outcome: fc.constantFrom<NonNullable<Filter['outcome']>[]>('success', 'error'),
-  },
-  { requiredKeys: [] },
-);
+/** Mostly nothing, so that there is something to be found. */
+const seldom = <T>(value: fc.Arbitrary<T>) =>
+  fc.oneof({ weight: 4, arbitrary: fc.constant(undefined) }, { weight: 1, arbitrary: value });
+
+const filter = fc.record({
+  user: seldom(fc.constantFrom(...users)),
+  client: seldom(fc.constantFrom('Claude Code', 'Codex', 'Gemini')),
+  tool: seldom(fc.constantFrom('note', 'search', 'none')),
+  outcome: seldom(fc.constantFrom<NonNullable<Filter['outcome']>[]>('success', 'error')),
+});
+
+/** A part of the whole, evenly. */
+const part = fc.noBias(fc.integer({ min: 0, max: 1000 })).map((thousandths) => thousandths / 1000);
+
+/** From the beginning to now, or a part of it. */
+const time = fc.tuple(part, part, fc.boolean()).map(([a, b, isWhole]) => (now: number) => {
+  const at = (each: number) => Math.floor(start + each * (now - start));
+  return isWhole ? { from: start, to: now } : { from: at(Math.min(a, b)), to: at(Math.max(a, b)) + 1 };
+});
 
 type Story = { calls: Call[]; now: number; countedAt: number[] };
 
 /** Calls that have ended, and times at which what is over was counted. */
 const story: fc.Arbitrary<Story> = fc
   .record({
-    calls: fc.array(someCall, { maxLength: 40 }),
-    now: fc.integer({ min: start + hour, max: start + 3 * day }),
-    counted: fc.array(fc.integer({ min: start, max: start + 3 * day }), { maxLength: 4 }),
+    calls: fc.noBias(fc.array(someCall, { minLength: 10, maxLength: 60 })),
+    now: fc.noBias(fc.integer({ min: start + hour, max: start + 3 * day })),
+    counted: fc.array(part, { maxLength: 4 }),
   })
   .map(({ calls, now, counted }) => ({
     calls: calls
       .map(
         (call, index): Call => ({
           ...call,
+          // The more of them have ended.
+          at: start + Math.floor(((call.at - start) * (now - start)) / (3 * day)),
           id: `call-${index}`,
           session: `${call.user}-${call.session}`,
           client: 'dcr_1',
@@ -66,7 +78,7 @@ const story: fc.Arbitrary<Story> = fc
       )
       .filter((call) => endOf(call) < now),
     now,
-    countedAt: counted.filter((at) => at <= now).toSorted((a, b) => a - b),
+    countedAt: counted.map((each) => Math.floor(start + each * (now - start))).toSorted((a, b) => a - b),
   }));
 
 async function told({ calls, now, countedAt }: Story) {
@@ -143,9 +155,9 @@ test('charts say how many calls there were, how many failed and who was there, i
 
 test('a search finds the calls that fit, all of them, each once, page by page', async () => {
   await fc.assert(
-    fc.asyncProperty(story, filter, fc.integer({ min: 1, max: 7 }), async (one, partial, limit) => {
+    fc.asyncProperty(story, filter, fc.integer({ min: 1, max: 7 }), time, async (one, partial, limit, times) => {
       const { search, now } = await told(one);
-      const wanted = { ...partial, from: start, to: now };
+      const wanted = { ...partial, ...times(now) };
       const found: Call[] = [];
       let after: string | undefined;
       do {

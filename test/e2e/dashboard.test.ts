@@ -182,7 +182,7 @@ withChromium('the dashboard in a real browser', () => {
     await page.waitForTimeout(200);
     expect([...requested]).toEqual([desk.origin]);
     expect(complaints).toEqual([]);
-    expect([...bytes.keys()].filter((path) => !path.startsWith('/dashboard/api/'))).toEqual([
+    expect([...bytes.keys()].filter((path) => !path.startsWith('/dashboard/api/')).sort()).toEqual([
       '/dashboard',
       expect.stringMatching(/^\/dashboard\/main-[\w-]+\.css$/),
       expect.stringMatching(/^\/dashboard\/main-[\w-]+\.js$/),
