@@ -1,6 +1,7 @@
 import type { CallHistory } from './call.ts';
 import {
   Counting,
+  DAYS_KEPT,
   merged,
   type Period,
   type Row,
@@ -21,8 +22,6 @@ export type RollupParts = {
 
 /** A call is written when it ends, by clocks that differ a little, and an index is behind its table. */
 const SETTLED_AFTER_MILLISECONDS = 60_000;
-/** Statistics name nobody, so that those of days are kept for longer than calls. */
-const DAYS_KEPT = 400;
 /** How many five minutes are counted at once. */
 const AT_ONCE = 6;
 

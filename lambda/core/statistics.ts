@@ -181,6 +181,9 @@ export const startOf = (step: Step, at: number): number => at - (at % steps[step
 export const countedUntil = async (statistics: StatisticsReader, now: number): Promise<number> =>
   (await statistics.countedUntil()) ?? startOf('hour', now - steps.hour);
 
+/** Statistics name nobody, so that those of days are kept for longer than calls. */
+export const DAYS_KEPT = 400;
+
 export type Period = { /** Epoch milliseconds, a multiple of its step. */ at: number; statistics: Statistics };
 
 /** Where statistics are found. Every method throws `Outage` when the store does not answer. */

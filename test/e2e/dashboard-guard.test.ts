@@ -102,6 +102,14 @@ describe('a user', () => {
     expect(await items<GrantRow>(alan, 'grants')).toEqual([]);
   });
 
+  test('has charts that are no longer than what is kept, whatever time they ask for', async () => {
+    const { bars, totals } = await ada.get<Overview>('overview', { from: 0, to: 8_640_000_000_000 });
+    expect(bars.length).toBeLessThanOrEqual(402);
+    expect(totals.calls).toBeGreaterThan(0);
+    const { bars: none } = await ada.get<Overview>('overview', { from: 0, to: 5 });
+    expect(none).toEqual([]);
+  });
+
   test('is not told who else is here', async () => {
     expect(await refused(await ada.request('users'))).toEqual([403, 'forbidden']);
     expect((await items<{ user: string }>(grace, 'users')).map(({ user }) => user)).toContain(ada.me.user);

@@ -4,6 +4,7 @@ import {
   addDurations,
   Counting,
   countedUntil,
+  DAYS_KEPT,
   endOf,
   type Histogram,
   isComplete,
@@ -41,8 +42,10 @@ const MOST_UNCOUNTED = 20_000;
 /** What the charts show. */
 export async function overview(parts: OverviewParts, filter: Filter): Promise<Overview> {
   const now = parts.now();
-  const step = stepOf(filter);
-  const from = startOf(step, filter.from);
+  // Before that there is nothing, and nobody is to have a bar drawn for each day since 1970.
+  const since = Math.max(filter.from, now - DAYS_KEPT * steps.day);
+  const step = stepOf({ ...filter, from: since });
+  const from = startOf(step, since);
   const to = Math.min(startOf(step, filter.to - 1) + steps[step], startOf(step, now) + steps[step]);
   const wanted = { ...filter, from, to };
   const { periods, completeSince } =
