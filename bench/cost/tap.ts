@@ -1,0 +1,48 @@
+import { channel } from 'node:diagnostics_channel';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+
+/** A request to one of AWS's services and what it was answered. */
+export type Exchange = { service: string; operation: string; input: Json; output: Json };
+// biome-ignore lint/suspicious/noExplicitAny: what goes over the wire differs by operation
+export type Json = Record<string, any>;
+
+const services: Record<string, string> = { DynamoDB_20120810: 'dynamodb', TrentService: 'kms' };
+
+/**
+ * Listens in on what the services on the desk, which run in this process, are asked. They are not touched: Node itself
+ * tells of every request that a server of the process gets.
+ */
+export class Tap {
+  #exchanges: Exchange[] | undefined;
+
+  constructor() {
+    channel('http.server.request.start').subscribe((message) => {
+      const { request, response } = message as { request: IncomingMessage; response: ServerResponse };
+      const [name = '', operation = ''] = String(request.headers['x-amz-target']).split('.');
+      const service = services[name];
+      const exchanges = this.#exchanges;
+      if (service === undefined || exchanges === undefined) return;
+      const sent: Buffer[] = [];
+      request.on('data', (chunk) => sent.push(chunk));
+      const { end } = response;
+      response.end = ((body: unknown, ...others: never[]) => {
+        exchanges.push({ service, operation, input: parsed(Buffer.concat(sent)), output: parsed(body) });
+        return Reflect.apply(end, response, [body, ...others]);
+      }) as typeof end;
+    });
+  }
+
+  /** All that the work has asked for. */
+  async during(work: () => Promise<unknown>): Promise<Exchange[]> {
+    const exchanges: Exchange[] = [];
+    this.#exchanges = exchanges;
+    try {
+      await work();
+    } finally {
+      this.#exchanges = undefined;
+    }
+    return exchanges;
+  }
+}
+
+const parsed = (body: unknown): Json => JSON.parse(String(body) || '{}');
