@@ -14,7 +14,7 @@ import { readAssembly, synthesize } from '../local/synthesis.ts';
 import { asMarkdown } from './cost/as-markdown.ts';
 import { asText } from './cost/as-text.ts';
 import { dollarsOf, type Line } from './cost/bill.ts';
-import type { Measurement } from './cost/measurement.ts';
+import { type Measurement, savedText } from './cost/measurement.ts';
 import { published } from './cost/peers.ts';
 import { PRICES_OF, REGION } from './cost/prices.ts';
 import { report } from './cost/report.ts';
@@ -39,7 +39,7 @@ What a month of a deployment costs at list price, line by line, beside what othe
   --memory N          megabytes of the MCP function, in place of the template's
 
 Traffic of a month (30 days), and what is assumed of it:
-${names.map((name) => `  ${`--${name} N`.padEnd(26)}${assumptions[name].means} (${assumptions[name].usual})`).join('\n')}
+${names.map((name) => `  ${`--${name} N`.padEnd(30)}${assumptions[name].means} (${assumptions[name].usual})`).join('\n')}
 `;
 
 /** @throws Mistake for an option or a number that is none */
@@ -77,7 +77,7 @@ async function measurementFor(values: Record<string, string & boolean>, assembly
   // Loaded only now, because the cloud on the desk takes long.
   const { measure } = await import('./cost/measure.ts');
   const measured = await measure(assembly);
-  if (values.save !== undefined) writeFileSync(values.save, `${JSON.stringify(measured, null, 2)}\n`);
+  if (values.save !== undefined) writeFileSync(values.save, savedText(measured));
   return measured;
 }
 

@@ -29,7 +29,7 @@ functions ask of the table and the key service, which is counted. It is a comput
 The first two yearly rotations of ${rotatingKeys === 1 ? 'one of the keys' : `${rotatingKeys} keys`} add up to $${rotation} a month. The alarms and the dashboard of a \`prod\` stack are within
 what CloudWatch has for nothing, ten and three in an account; where others have used that up, they are $1.00 and $3.00.
 
-**A million calls of tools: $${money(callsSum)}** for what each of them does, the budget being $${money(budget.atMost)}:
+**A million calls of tools: $${money(callsSum)}** for what each of them does. The limit that this project sets itself is $${money(budget.atMost)}, and it is ${budget.met ? 'met' : 'not met yet'}.
 
 ${markdownTable(calls, 'sum', callsSum)}
 

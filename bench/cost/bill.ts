@@ -192,14 +192,20 @@ export function freeLines(lines: readonly Line[]): Line[] {
   const uses = lines.flatMap((line) => line.uses);
   const names = [...new Set(uses.map(({ price }) => price))];
   return names.flatMap((price): Line[] => {
-    const { free = 0, unit } = priceOf(price);
+    const { free = 0, unit, source } = priceOf(price);
     const used = uses.filter((use) => use.price === price).reduce((sum, { quantity }) => sum + quantity, 0);
     if (free === 0 || used === 0) return [];
     return [
-      { what: `free tier: ${free.toLocaleString('en')} ${unit}`, uses: [{ price, quantity: -Math.min(free, used) }] },
+      {
+        what: `free at ${serviceOf(source)}: ${free.toLocaleString('en')} ${unit}`,
+        uses: [{ price, quantity: -Math.min(free, used) }],
+      },
     ];
   });
 }
+
+/** `https://aws.amazon.com/lambda/pricing/` → `lambda`. */
+const serviceOf = (source: string): string => new URL(source).pathname.split('/')[1]!;
 
 /** Without what is not there. */
 const present = (lines: Line[]): Line[] =>
@@ -249,7 +255,7 @@ const slideUnits = (works: Works): number => writeUnitsOf(works.slidingCall) - w
 
 /** The rollup reads each call once, by queries that are rounded up and cost something if they find nothing. */
 function countedReadUnits(works: Works, calls: number): number {
-  const { bytes } = works.call.writes.find(({ item }) => item === 'D#')!;
+  const bytes = works.call.writes.find(({ item }) => item === 'D#')?.bytes ?? 0;
   return (calls * bytes) / (2 * 4096);
 }
 

@@ -50,3 +50,7 @@ export const comparable = ({ dynamodb, kms, reads, writes }: Work) => ({
   reads: reads.map(({ bytes: _, ...rest }) => rest),
   writes: writes.map(({ bytes: _, ...rest }) => rest),
 });
+
+/** As it is kept: lists of names on one line, as the formatter of the sources has them. */
+export const savedText = (measurement: Measurement): string =>
+  `${JSON.stringify(measurement, null, 2).replace(/\[\s+("[^[\]{}]*")\s+\]/g, (_, names: string) => `[${names.replace(/\s+/g, ' ')}]`)}\n`;

@@ -1,4 +1,4 @@
-import { countedEvents, measuredEvents } from '../../lambda/metrics.ts';
+import { measuredEvents } from '../../lambda/metrics.ts';
 
 /** A template, as far as it is looked at. */
 export type TemplateJson = {
@@ -17,10 +17,8 @@ export type Stack = {
   /** CloudWatch charges for each metric that an alarm looks at. */
   alarmedMetrics: number;
   dashboards: number;
-  /** Metrics that are there whenever there are calls. */
+  /** Metrics of our own that are sent whenever there are calls; those of faults are sent when there are any. */
   metricsOfCalls: number;
-  /** Metrics that are there only in an hour in which something went wrong. */
-  metricsOfFaults: number;
   hasCloudFront: boolean;
   hasCognito: boolean;
   firewalls: number;
@@ -32,7 +30,7 @@ export type Stack = {
   hasHistory: boolean;
   recordRetentionDays: number;
   logRetentionDays: number;
-  /** The longest line of the access log that is usual, in bytes. */
+  /** A usual line of the access log. */
   accessLogBytes: number;
   rollupsPerDay: number;
 };
@@ -63,7 +61,6 @@ export function readStack({ Resources }: TemplateJson): Stack {
   const variables = of('AWS::Lambda::Function').map(({ Environment }) => Environment?.Variables ?? {});
   const retention = variables.map(({ RECORD_RETENTION_DAYS }) => Number(RECORD_RETENTION_DAYS ?? 0));
   const [rate] = of('AWS::Events::Rule').map(({ ScheduleExpression }) => minutesOf(ScheduleExpression));
-  const counted = Object.values(countedEvents).flatMap((doors) => doors as readonly string[]);
   const acls = of('AWS::WAFv2::WebACL');
   return {
     functions,
@@ -74,7 +71,6 @@ export function readStack({ Resources }: TemplateJson): Stack {
     }, 0),
     dashboards: of('AWS::CloudWatch::Dashboard').length,
     metricsOfCalls: functions.Rollup ? measuredEvents.calls_counted.members.length : 0,
-    metricsOfFaults: counted.filter((door) => all.some(([id]) => id.startsWith(`${door}Function`))).length,
     hasCloudFront: of('AWS::CloudFront::Distribution').length > 0,
     hasCognito: of('AWS::Cognito::UserPool').length > 0,
     firewalls: acls.length,
