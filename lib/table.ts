@@ -19,7 +19,7 @@ const prefix = {
   runs: 'E#',
   changes: 'X#',
   calls: 'D#',
-  approvals: 'U#',
+  user: 'U#',
   state: 'N#',
   sealedKey: 'K#',
   visits: 'B#',
@@ -91,7 +91,7 @@ export class Table extends Construct {
         'code',
         'grant',
         'identityTokens',
-        'approvals',
+        'user',
         'sealedKey',
       ],
     );
@@ -103,12 +103,12 @@ export class Table extends Construct {
    * users sign in: of that it deletes a user's codes, and reads nothing.
    */
   grantDashboard(grantee: IGrantable): void {
-    const recorded: Kind[] = ['grant', 'sessions', 'calls', 'statistics', 'visits', 'approvals'];
+    const recorded: Kind[] = ['grant', 'sessions', 'calls', 'statistics', 'visits', 'user'];
     this.#grant(grantee, ['GetItem', 'BatchGetItem', 'Query'], recorded);
     this.#grant(grantee, ['UpdateItem'], ['grant', 'sessions']);
     const kept: Kind[] = ['identityTokens', 'importedSessions', 'runs', 'changes', 'state'];
     this.#grant(grantee, ['Query'], kept);
-    this.#grant(grantee, ['DeleteItem'], ['grant', 'sessions', 'calls', 'visits', 'approvals', 'code', ...kept]);
+    this.#grant(grantee, ['DeleteItem'], ['grant', 'sessions', 'calls', 'visits', 'user', 'code', ...kept]);
     this.#grantLists(grantee, 'byUser', ['U#*']);
     this.#grantLists(grantee, 'recent', ['C#*', 'R#*', 'G#*', 'U#*']);
   }

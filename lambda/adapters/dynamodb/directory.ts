@@ -75,7 +75,7 @@ export function dynamoDirectory(table: Table): Directory {
     recentGrants: (options) => recent<Grant>('G', shards.grants, options),
     recentUsers: (options) => recent<User>('U', shards.users, options),
     grants: (ids) => several<Grant>(ids.map(partition.grant)),
-    users: (keys) => several<User>(keys.map(partition.approvals)),
+    users: (keys) => several<User>(keys.map(partition.user)),
 
     async session(grant, id, era) {
       const names = era === 'modern' ? [CURRENT, formerName({ id })] : [id];

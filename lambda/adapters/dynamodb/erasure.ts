@@ -55,7 +55,7 @@ export function dynamoErasureStore(table: Table): ErasureStore {
       yield* inPartition(pk);
     }
     yield* inIndex(user, 'O#');
-    yield* inPartition(partition.approvals(user));
+    yield* inPartition(partition.user(user));
     yield* justRecorded(user, now);
     // Who erases themselves is signed in until there is nothing else.
     yield* inIndex(user, 'B#');

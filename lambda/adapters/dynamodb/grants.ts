@@ -37,7 +37,7 @@ export function dynamoGrantStore(table: Table): GrantStore {
       // Not to be listed, but to be found when its user is erased.
       const owned = { ...code, gsi1pk, gsi1sk: `O#${codeHash}` };
       const approvalItem = {
-        pk: partition.approvals(approval.user),
+        pk: partition.user(approval.user),
         sk: `C#${await sha256(`${approval.client}\n${approval.redirectHost}`)}`,
         type: 'approval',
         ...approval,

@@ -9,7 +9,7 @@ const USER_SECONDS = 400 * 24 * 3600;
 export const signedIn = (TableName: string, user: string, sealedName: string | undefined, now: number) => ({
   Update: {
     TableName,
-    Key: { pk: partition.approvals(user), sk: ALONE },
+    Key: { pk: partition.user(user), sk: ALONE },
     UpdateExpression: `SET #type = :type, #user = :user, firstSignInAt = if_not_exists(firstSignInAt, :now), lastSignInAt = :now, #ttl = :ttl, gsi2pk = :list, gsi2sk = :time${sealedName ? ', sealedName = :name' : ' REMOVE sealedName'}`,
     ExpressionAttributeNames: { '#type': 'type', '#user': 'user', '#ttl': 'ttl' },
     ExpressionAttributeValues: {

@@ -19,7 +19,6 @@ export function Filters({ route, me, ofCalls = true }: { route: Route; me: Me | 
   const { users, tools, clients } = useStore(known);
   const isCustom = route.from !== undefined;
   const set = (changes: Partial<Route>) => go({ ...route, call: undefined, ...changes });
-  const text = (event: Event) => (event.currentTarget as HTMLInputElement).value.trim() || undefined;
   const keyOf = (typed: string | undefined) => [...users].find(([, name]) => name === typed)?.[0] ?? typed;
 
   const setTime = (form: HTMLFormElement) => {
@@ -78,32 +77,10 @@ export function Filters({ route, me, ofCalls = true }: { route: Route; me: Me | 
             />
           </label>
         )}
-        <label>
-          {words.client}
-          <input
-            key={route.client}
-            name="client"
-            list="known-clients"
-            autocomplete="off"
-            placeholder={words.any}
-            defaultValue={route.client ?? ''}
-            onChange={(event) => set({ client: text(event) })}
-          />
-        </label>
+        <Named by="client" route={route} set={set} />
         {ofCalls && (
           <>
-            <label>
-              {words.tool}
-              <input
-                key={route.tool}
-                name="tool"
-                list="known-tools"
-                autocomplete="off"
-                placeholder={words.any}
-                defaultValue={route.tool ?? ''}
-                onChange={(event) => set({ tool: text(event) })}
-              />
-            </label>
+            <Named by="tool" route={route} set={set} />
             <label>
               {words.outcome}
               <select
@@ -144,6 +121,26 @@ export function Filters({ route, me, ofCalls = true }: { route: Route; me: Me | 
     </search>
   );
 }
+
+const text = (event: Event) => (event.currentTarget as HTMLInputElement).value.trim() || undefined;
+
+type NamedProps = { by: 'client' | 'tool'; route: Route; set(changes: Partial<Route>): void };
+
+/** A field for a name, of which those that are known are offered. */
+const Named = ({ by, route, set }: NamedProps) => (
+  <label>
+    {words[by]}
+    <input
+      key={route[by]}
+      name={by}
+      list={`known-${by}s`}
+      autocomplete="off"
+      placeholder={words.any}
+      defaultValue={route[by] ?? ''}
+      onChange={(event) => set({ [by]: text(event) })}
+    />
+  </label>
+);
 
 /** What is left out of sight, each with the way to have it back. */
 export function Chips({ route, me }: { route: Route; me: Me | undefined }) {

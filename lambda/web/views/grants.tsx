@@ -120,28 +120,15 @@ export function Grants({ route, me }: ViewProps) {
                     </td>
                     <td data-label={columns.actions}>
                       <span class="actions">
-                        <Link
-                          to={{
-                            range: '30d',
-                            view: 'calls',
-                            grant: grant.id,
-                            user: me.isOwner ? grant.user : undefined,
-                          }}
-                          aria-label={`${words.calls}: ${grant.clientName}`}
-                        >
-                          {words.calls}
-                        </Link>
-                        <Link
-                          to={{
-                            range: '30d',
-                            view: 'sessions',
-                            grant: grant.id,
-                            user: me.isOwner ? grant.user : undefined,
-                          }}
-                          aria-label={`${words.sessions}: ${grant.clientName}`}
-                        >
-                          {words.sessions}
-                        </Link>
+                        {(['calls', 'sessions'] as const).map((view) => (
+                          <Link
+                            key={view}
+                            to={{ view, range: '30d', grant: grant.id, user: me.isOwner ? grant.user : undefined }}
+                            aria-label={`${words[view]}: ${grant.clientName}`}
+                          >
+                            {words[view]}
+                          </Link>
+                        ))}
                         {grant.status === 'active' && (
                           <button
                             type="button"
