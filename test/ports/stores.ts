@@ -62,6 +62,12 @@ const storesIn = (table: Table): MemoryStores => ({
 });
 
 async function overLocalDynamoDb(): Promise<Opened> {
+  const { table, close } = await localTable();
+  return { stores: storesIn(table), close };
+}
+
+/** An empty table as the stack describes it, in the local DynamoDB. */
+export async function localTable(): Promise<{ table: Table; close(): Promise<void> }> {
   const principals = new FunctionPrincipals();
   principals.add('TEST', localCloud);
   // The clock stands at zero, so that nothing in it expires by itself.
@@ -72,7 +78,7 @@ async function overLocalDynamoDb(): Promise<Opened> {
     dynamodb.destroy();
     await database.close();
   };
-  return { stores: storesIn(table), close };
+  return { table, close };
 }
 
 async function overDynoxide(): Promise<Opened> {

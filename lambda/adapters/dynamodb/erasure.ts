@@ -1,7 +1,7 @@
 import { DeleteCommand } from '@aws-sdk/lib-dynamodb';
 import { BUCKET_MILLISECONDS } from '../../core/call.ts';
 import type { ErasureStore } from '../../core/erasure.ts';
-import { queried, type StoredItem, some } from './query.ts';
+import { queried, some } from './query.ts';
 import { ALONE, partition, reaching, shards, type Table } from './table.ts';
 
 /** Items that are deleted at the same time. */
@@ -9,11 +9,15 @@ const AT_ONCE = 20;
 /** A tool that was under way when its user's items went is on record when it has ended, and nothing leads there. */
 const STRAGGLERS_MILLISECONDS = 20 * 60_000;
 
+/** By these the others are found. */
+const leading = new Set<unknown>(['session', 'grant', 'run', 'visit']);
+
+type Erasable = { pk: string; sk: string; type?: unknown };
+
 export function dynamoErasureStore(table: Table): ErasureStore {
   const { client: dynamodb, name: TableName } = table;
 
-  const remove = ({ pk, sk }: Pick<StoredItem, 'pk' | 'sk'>) =>
-    reaching(dynamodb.send(new DeleteCommand({ TableName, Key: { pk, sk } })));
+  const remove = ({ pk, sk }: Erasable) => reaching(dynamodb.send(new DeleteCommand({ TableName, Key: { pk, sk } })));
 
   const inPartition = (pk: string) =>
     queried(table, { KeyConditionExpression: 'pk = :pk', ExpressionAttributeValues: { ':pk': pk } });
@@ -40,7 +44,7 @@ export function dynamoErasureStore(table: Table): ErasureStore {
   }
 
   /** Everything of a user, each before what leads to it. */
-  async function* everythingOf(user: string, now: number): AsyncGenerator<Pick<StoredItem, 'pk' | 'sk'>> {
+  async function* everythingOf(user: string, now: number): AsyncGenerator<Erasable> {
     const grants = new Set<string>();
     for (const kind of ['S#', 'G#']) {
       for await (const item of inIndex(user, kind)) {
@@ -62,7 +66,7 @@ export function dynamoErasureStore(table: Table): ErasureStore {
   }
 
   /** What stands under a grant, but for its sessions, which lead to their calls. */
-  async function* ofGrant(grant: string) {
+  async function* ofGrant(grant: string): AsyncGenerator<Erasable> {
     yield { pk: partition.identityTokens(grant), sk: ALONE };
     for await (const item of inPartition(partition.sessions(grant))) if (item.type !== 'session') yield item;
     for await (const run of inPartition(partition.runs(grant))) {
@@ -76,7 +80,9 @@ export function dynamoErasureStore(table: Table): ErasureStore {
       const everything = everythingOf(user, now);
       for (let items = 0; ; ) {
         const batch = await some(continued(everything), Math.min(AT_ONCE, most - items));
-        await Promise.all(batch.map(remove));
+        // If one cannot be deleted now, what leads to it is still there for the next time.
+        await Promise.all(batch.filter(({ type }) => !leading.has(type)).map(remove));
+        await Promise.all(batch.filter(({ type }) => leading.has(type)).map(remove));
         items += batch.length;
         if (batch.length === 0) return { items, done: items < most };
       }

@@ -1,0 +1,78 @@
+import { DynamoDBServiceException } from '@aws-sdk/client-dynamodb';
+import { type DynamoDBDocumentClient, PutCommand, ScanCommand } from '@aws-sdk/lib-dynamodb';
+import { dynamoErasureStore } from '../../lambda/adapters/dynamodb/erasure.ts';
+import type { Table } from '../../lambda/adapters/dynamodb/table.ts';
+import { Outage } from '../../lambda/core/outage.ts';
+import { localTable } from '../ports/stores.ts';
+
+/** Erasing where the table fails in the middle of it. */
+
+const HOUR = 3_600_000;
+
+let table: Table;
+let close: () => Promise<void>;
+beforeAll(async () => {
+  ({ table, close } = await localTable());
+});
+afterAll(() => close());
+
+/** The table, of which the deletion of an item whose key begins so fails, as often as said. */
+function failing(prefix: string, times: number): Table {
+  const send = async (command: { constructor: { name: string }; input: { Key?: { pk: string } } }) => {
+    if (command.constructor.name === 'DeleteCommand' && command.input.Key?.pk.startsWith(prefix) && times-- > 0) {
+      const $metadata = { httpStatusCode: 500 };
+      throw new DynamoDBServiceException({ name: 'InternalServerError', $fault: 'server', $metadata });
+    }
+    return table.client.send(command as never);
+  };
+  return { ...table, client: { send } as unknown as DynamoDBDocumentClient };
+}
+
+const left = async () => {
+  const { Items = [] } = await table.client.send(new ScanCommand({ TableName: table.name }));
+  return Items.map(({ pk, sk }) => `${pk} ${sk}`).sort();
+};
+
+test.each([
+  ['D#', 'a call'],
+  ['T#', 'the provider’s tokens'],
+  ['E#a-grant#', 'what a run has kept'],
+  ['N#', 'what a tool has kept'],
+])('what cannot be deleted at first (%s) is found the next time: %s', async (prefix) => {
+  const now = Date.now() - 24 * HOUR;
+  const user = { gsi1pk: 'U#ada' };
+  const call = (id: string) => ({
+    pk: 'D#a-session',
+    sk: `${String(now).padStart(15, '0')}#${id}`,
+    type: 'call',
+    user: 'ada',
+  });
+  const items = [
+    { pk: 'G#a-grant', sk: '-', type: 'grant', id: 'a-grant', ...user, gsi1sk: 'G#1#a-grant' },
+    { pk: 'T#a-grant', sk: '-', type: 'identity-tokens' },
+    { pk: 'S#a-grant', sk: 'a-session', type: 'session', id: 'a-session', grant: 'a-grant', ...user, gsi1sk: 'S#1#a' },
+    { pk: 'S#a-grant', sk: 'an-older-id', type: 'renewal' },
+    { pk: 'E#a-grant', sk: 'a-run', type: 'run' },
+    { pk: 'E#a-grant#a-run', sk: 'B#0', type: 'run-text' },
+    { pk: 'N#ada', sk: 'diary', type: 'state' },
+    { pk: 'B#a-cookie', sk: '-', type: 'visit', ...user, gsi1sk: 'B#a-cookie' },
+    ...['one', 'two', 'three'].map(call),
+  ];
+  const others = [{ pk: 'N#alan', sk: 'diary', type: 'state' }];
+  for (const Item of [...items, ...others]) await table.client.send(new PutCommand({ TableName: table.name, Item }));
+
+  await expect(dynamoErasureStore(failing(prefix, 1)).erase('ada', 500, Date.now())).rejects.toThrow(Outage);
+  expect((await left()).length).toBeGreaterThan(1);
+  expect((await dynamoErasureStore(table).erase('ada', 500, Date.now())).done).toBe(true);
+  expect(await left()).toEqual(['N#alan diary']);
+});
+
+test('a bound is kept to, and what is left is said to be', async () => {
+  for (let index = 0; index < 50; index++) {
+    const Item = { pk: 'N#grace', sk: `entry ${index}`, type: 'state' };
+    await table.client.send(new PutCommand({ TableName: table.name, Item }));
+  }
+  const store = dynamoErasureStore(table);
+  expect(await store.erase('grace', 30, Date.now())).toEqual({ items: 30, done: false });
+  expect(await store.erase('grace', 30, Date.now())).toEqual({ items: 20, done: true });
+});
