@@ -3,11 +3,11 @@ const encoder = new TextEncoder();
 export const bytes = (text: string): Uint8Array<ArrayBuffer> => encoder.encode(text);
 
 /** Base64url without padding (RFC 4648 §5), as tokens, keys and digests are written. */
-export const base64url = (data: Uint8Array): string =>
-  btoa(Array.from(data, (byte) => String.fromCharCode(byte)).join(''))
-    .replaceAll('+', '-')
-    .replaceAll('/', '_')
-    .replaceAll('=', '');
+export function base64url(data: Uint8Array): string {
+  let text = '';
+  for (const byte of data) text += String.fromCharCode(byte);
+  return btoa(text).replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '');
+}
 
 /** @throws DOMException when the text is not base64url */
 export const fromBase64url = (text: string): Uint8Array<ArrayBuffer> =>
@@ -23,7 +23,18 @@ export function randomToken(): string {
   return base64url(crypto.getRandomValues(new Uint8Array(32)));
 }
 
-/** 128 random bits, base64url: an identifier that nobody meets twice. */
+const ID_LENGTH = 22;
+/** For 64 of them: whole bytes, and whole groups of three of these, so every character is random to its last bit. */
+const stock = new Uint8Array((64 * ID_LENGTH * 6) / 8);
+let ids = '';
+
+/**
+ * 132 random bits, base64url: an identifier that nobody meets twice. A request needs several, and the platform takes 17 µs
+ * to be asked for random bytes however few they are, so ids are made in stock. Secrets are not made of these.
+ */
 export function randomId(): string {
-  return base64url(crypto.getRandomValues(new Uint8Array(16)));
+  if (ids === '') ids = base64url(crypto.getRandomValues(stock));
+  const id = ids.slice(0, ID_LENGTH);
+  ids = ids.slice(ID_LENGTH);
+  return id;
 }
