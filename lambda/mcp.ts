@@ -1,5 +1,5 @@
 import type { Context as LambdaContext } from 'aws-lambda';
-import { type LambdaRuntime, streamResponse, toRequest } from './adapters/api-gateway.ts';
+import { type LambdaRuntime, streamResponse, toMcpRequest } from './adapters/api-gateway.ts';
 import { dynamoCallWriter } from './adapters/dynamodb/calls.ts';
 import { dynamoChangeStore } from './adapters/dynamodb/changes.ts';
 import { dynamoIdentityTokenStore } from './adapters/dynamodb/identity-tokens.ts';
@@ -121,7 +121,7 @@ function openIdentity(): ContextParts['identity'] {
 export const handler = awslambda.streamifyResponse((event, stream, { getRemainingTimeInMillis }) =>
   invoked(event.requestContext.requestId, async () => {
     const caller = readCallerContext(event.requestContext.authorizer);
-    const request = toRequest(event, PUBLIC_URL);
+    const request = toMcpRequest(event, PUBLIC_URL);
     const { response, done, afterwards } = await answerMcp(endpoint, request, caller, getRemainingTimeInMillis());
     response.headers.set('Access-Control-Allow-Origin', '*');
     response.headers.set('Access-Control-Expose-Headers', 'Mcp-Session-Id, WWW-Authenticate');

@@ -1,24 +1,50 @@
 import type { APIGatewayProxyEvent, APIGatewayProxyResult, Context } from 'aws-lambda';
+import { Request as McpRequest, type Response as McpResponse } from '../core/http.ts';
 
 /** API Gateway's REST events and results on one side, the web's `Request` and `Response` on the other. */
 
 /** @param publicUrl the origin that clients know; the gateway's own host is nobody's business */
 export function toRequest(event: APIGatewayProxyEvent, publicUrl: string): Request {
-  const headers = new Headers();
-  for (const [name, values] of Object.entries(event.multiValueHeaders ?? {})) {
-    for (const value of values ?? []) headers.append(name, value);
-  }
-  // CloudFront's word to the API (`originSecret`), and not for the tools.
-  headers.delete('referer');
+  return new Request(urlOf(event, publicUrl), {
+    method: event.httpMethod,
+    headers: headersOf(event),
+    ...(!isBodiless(event) && { body: bodyOf(event) }),
+  });
+}
+
+/** The same for `/mcp`, where the platform's own `Request` is not loaded. */
+export function toMcpRequest(event: APIGatewayProxyEvent, publicUrl: string): McpRequest {
+  return new McpRequest(urlOf(event, publicUrl), {
+    method: event.httpMethod,
+    headers: headersOf(event),
+    ...(!isBodiless(event) && { body: bodyOf(event) }),
+  });
+}
+
+function urlOf({ path, multiValueQueryStringParameters: query }: APIGatewayProxyEvent, publicUrl: string): string {
+  // Nearly every request: there is nothing in it that a URL would write otherwise.
+  if (!query && /^[\w/-]+$/.test(path)) return publicUrl + path;
   const url = new URL(publicUrl);
-  url.pathname = event.path;
-  for (const [name, values] of Object.entries(event.multiValueQueryStringParameters ?? {})) {
+  url.pathname = path;
+  for (const [name, values] of Object.entries(query ?? {})) {
     for (const value of values ?? []) url.searchParams.append(name, value);
   }
-  const body = event.body === null ? undefined : event.isBase64Encoded ? Buffer.from(event.body, 'base64') : event.body;
-  const bodiless = event.httpMethod === 'GET' || event.httpMethod === 'HEAD';
-  return new Request(url, { method: event.httpMethod, headers, ...(!bodiless && { body }) });
+  return url.href;
 }
+
+function headersOf({ multiValueHeaders }: APIGatewayProxyEvent): [string, string][] {
+  const headers: [string, string][] = [];
+  for (const [name, values] of Object.entries(multiValueHeaders ?? {})) {
+    // CloudFront's word to the API (`originSecret`), and not for the tools.
+    if (name.toLowerCase() !== 'referer') for (const value of values ?? []) headers.push([name, value]);
+  }
+  return headers;
+}
+
+const bodyOf = ({ body, isBase64Encoded }: APIGatewayProxyEvent) =>
+  body !== null && isBase64Encoded ? Buffer.from(body, 'base64') : body;
+
+const isBodiless = ({ httpMethod }: APIGatewayProxyEvent) => httpMethod === 'GET' || httpMethod === 'HEAD';
 
 /** A whole response, as buffered integrations return it. */
 export async function toResult(response: Response): Promise<APIGatewayProxyResult> {
@@ -54,7 +80,7 @@ export type LambdaRuntime = {
  * @param afterwards begun when the body has been written, and done before the stream ends
  */
 export async function streamResponse(
-  response: Response,
+  response: Response | McpResponse,
   stream: ResponseStream,
   runtime: LambdaRuntime,
   before: Promise<unknown>,
@@ -67,8 +93,9 @@ export async function streamResponse(
   const write = (chunk: Uint8Array | string) =>
     new Promise<void>((resolve, reject) => out.write(chunk, (error) => (error ? reject(error) : resolve())));
   try {
-    await write('');
-    if (response.body) for await (const chunk of response.body) await write(chunk);
+    const { body } = response;
+    await write(typeof body === 'string' ? body : '');
+    if (body !== null && typeof body !== 'string') for await (const chunk of body) await write(chunk);
     await before;
   } finally {
     await afterwards();

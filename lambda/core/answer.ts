@@ -1,6 +1,7 @@
 import type { RequestId } from '@modelcontextprotocol/server';
 import type { Caller } from './caller.ts';
 import type { Context } from './context.ts';
+import type { Request, Response } from './http.ts';
 import type { Recording } from './record.ts';
 import type { Run } from './run.ts';
 import type { Session } from './session.ts';

@@ -1,5 +1,7 @@
 import type { JSONRPCMessage, JSONRPCResponse, RequestId } from '@modelcontextprotocol/server';
 import { bytes, randomId } from './digest.ts';
+import { Response } from './http.ts';
+import { jsonText } from './json-text.ts';
 import { Outage } from './outage.ts';
 import { interrupted, lease, next, type Run, type RunEvent, type RunStore } from './run.ts';
 import type { Outgoing, QuestionAnswer } from './session-transport.ts';
@@ -11,7 +13,6 @@ import {
   primingEvent,
   sseEvent,
   sseHeaders,
-  streamOf,
 } from './sse.ts';
 
 /** Events wait so long for others to be stored with; the client has them already. */
@@ -186,7 +187,7 @@ export class Delivery {
   /** Gives the client over to another run. */
   handOver(events: AsyncGenerator<Uint8Array<ArrayBuffer>>): void {
     this.#over = true;
-    this.#settle(new Response(streamOf(events), { headers: sseHeaders }));
+    this.#settle(new Response(events, { headers: sseHeaders }));
     this.#save(() => this.#end());
   }
 
@@ -194,7 +195,7 @@ export class Delivery {
     if (!this.#waiting.delete(message.id!)) return;
     if (this.#kept) this.#emit(message);
     else if (this.#waiting.size > 0) this.#early.push(message);
-    else this.#settle(Response.json(this.#early.length > 0 ? [...this.#early, message] : message));
+    else this.#settle(jsonResponse([...this.#early, message]));
     if (this.#waiting.size === 0) this.#finish();
     else this.#considerQuestions();
   }
@@ -418,4 +419,11 @@ export class Delivery {
   #enqueue(text: string): void {
     if (text !== '') this.#client?.enqueue(bytes(text));
   }
+}
+
+/** One answer, or those of a batch. */
+function jsonResponse(messages: JSONRPCResponse[]): Response {
+  const texts = messages.map(jsonText);
+  const text = texts.length === 1 ? texts[0]! : `[${texts.join()}]`;
+  return new Response(text, { headers: { 'Content-Type': 'application/json' } });
 }

@@ -1,8 +1,11 @@
-import { isInitializeRequest, isLegacyRequest } from '@modelcontextprotocol/server';
+import { isInitializeRequest } from '@modelcontextprotocol/server';
 import type { Answer, Exchange } from './answer.ts';
 import type { Outcome } from './call.ts';
 import type { Caller } from './caller.ts';
 import { type ContextParts, contextOf } from './context.ts';
+import { bytes } from './digest.ts';
+import { isLegacy } from './era.ts';
+import { Headers, Request, Response } from './http.ts';
 import { resourceMetadataUrl } from './oauth/metadata.ts';
 import { isLoopback } from './oauth/redirect-uri.ts';
 import { Outage, RETRY_AFTER_SECONDS } from './outage.ts';
@@ -81,11 +84,11 @@ function isKnownOrigin(origin: string | null, allowed: readonly string[] | undef
 
 async function post(endpoint: Endpoint, request: Request, caller: Caller, milliseconds?: number): Promise<Answer> {
   const recording = new Recording(endpoint.record);
-  const message = await readMessage(request);
+  const message = readMessage(request);
   if (message instanceof Response) return settled(message);
   const { body } = message;
   const trace = tracing(endpoint, traceOf(request.headers, body));
-  const legacy = await isLegacyRequest(request, body);
+  const legacy = await isLegacy(request, body);
   const admission = legacy
     ? await legacySession(endpoint, request, body, caller)
     : await endpoint.sessions.current(caller);
@@ -194,7 +197,7 @@ async function legacySession(
   body: unknown,
   caller: Caller,
 ): Promise<Admission | Refusal | Response> {
-  if (isInitializeRequest(body)) {
+  if (isNamed('initialize', body) && isInitializeRequest(body)) {
     const initialize = body.params as Initialize;
     if (JSON.stringify(initialize).length > LARGEST_INITIALIZE) {
       return rpcError(400, -32602, `Invalid params: initialize may have ${LARGEST_INITIALIZE} characters at most`);
@@ -229,18 +232,20 @@ const SESSION_COOKIE = 'mcp_session_id';
 const cookieForm = new RegExp(`(?:^|; *)${SESSION_COOKIE}=(?<id>[^;]*)`);
 
 /** The parsed body, or the answer that says why there is none. */
-async function readMessage(request: Request): Promise<{ body: unknown } | Response> {
+function readMessage(request: Request): { body: unknown } | Response {
   const type = request.headers.get('content-type')?.split(';')[0]?.trim().toLowerCase();
   if (type !== 'application/json') {
     return rpcError(415, -32000, 'Unsupported Media Type: Content-Type must be application/json');
   }
-  const bytes = new Uint8Array(await request.arrayBuffer());
-  if (bytes.byteLength > LARGEST_MESSAGE) {
+  const given = request.body ?? '';
+  // A character of a text has three bytes at most: few have to be counted.
+  const isSmall = given.length * 3 <= LARGEST_MESSAGE;
+  if (!isSmall && (typeof given === 'string' ? bytes(given) : given).byteLength > LARGEST_MESSAGE) {
     return rpcError(413, -32000, `Payload Too Large: a message may have ${LARGEST_MESSAGE} bytes at most`);
   }
   let body: unknown;
   try {
-    body = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+    body = JSON.parse(typeof given === 'string' ? given : new TextDecoder('utf-8', { fatal: true }).decode(given));
   } catch {
     return rpcError(400, -32700, 'Parse error: the body is not JSON in UTF-8');
   }

@@ -1,5 +1,6 @@
 import type { Exchange } from './answer.ts';
 import type { Caller } from './caller.ts';
+import { Request } from './http.ts';
 import type { Session } from './session.ts';
 
 /** What another process needs to make a request once more. No token and no cookie is among it. */

@@ -7,6 +7,8 @@ import {
 import type { Exchange } from './answer.ts';
 import type { Call, CallWriter, Outcome } from './call.ts';
 import { bytes, randomId, sha256 } from './digest.ts';
+import type { Response } from './http.ts';
+import { jsonText } from './json-text.ts';
 import { Outage } from './outage.ts';
 import type { Run } from './run.ts';
 import { traceIdOf } from './trace.ts';
@@ -108,10 +110,7 @@ export class Recording {
    */
   async turnedAway(exchange: Exchange, answer: Response, outcome?: Outcome): Promise<void> {
     if (answer.ok || requestsOf(exchange).every(({ id }) => this.#settled.has(id))) return;
-    const { error } = (await answer
-      .clone()
-      .json()
-      .catch(() => ({}))) as { error?: { code?: unknown; message?: unknown } };
+    const { error } = (await answer.json().catch(() => ({}))) as { error?: { code?: unknown; message?: unknown } };
     const code = Number(error?.code ?? -32603);
     const message = outcome ? String(error?.message) : words[code];
     this.failed(exchange, { outcome: outcome ?? 'protocol-error', code, message });
@@ -123,7 +122,7 @@ export class Recording {
     while (this.#writes.length > 0) await Promise.all(this.#writes.splice(0));
   }
 
-  #record(exchange: Exchange, request: JSONRPCRequest, failure: Partial<Failure>, answer: unknown): void {
+  #record(exchange: Exchange, request: JSONRPCRequest, failure: Partial<Failure>, answer: object): void {
     const { methods } = this.#parts.rules;
     if (this.#settled.has(request.id)) return;
     this.#settled.add(request.id);
@@ -132,7 +131,7 @@ export class Recording {
     }
   }
 
-  async #write(exchange: Exchange, request: JSONRPCRequest, failure: Partial<Failure>, answer: unknown) {
+  async #write(exchange: Exchange, request: JSONRPCRequest, failure: Partial<Failure>, answer: object) {
     const { store, rules, now, log } = this.#parts;
     const endedAt = now();
     // A run that is done once more, because its process died at the wrong moment, replaces its own record.
@@ -150,7 +149,7 @@ export class Recording {
         bytesIn: sizeOf(request),
         bytesOut: sizeOf(answer),
       };
-      const described = await describe(call, (request.params as { arguments?: unknown } | undefined)?.arguments, rules);
+      const described = rules.arguments === 'no' ? undefined : await describe(call, argumentsOf(request), rules);
       const expiresAt = Math.floor(endedAt / 1000) + rules.retentionDays * 24 * 3600;
       await soon(store.recordCall({ ...call, ...described }, expiresAt));
     } catch (error) {
@@ -214,11 +213,13 @@ async function describe(
   given: unknown,
   { arguments: what, deployment }: RecordRules,
 ): Promise<Pick<Call, 'arguments'>> {
-  if (what === 'no' || tool === undefined || given === undefined) return {};
+  if (tool === undefined || given === undefined) return {};
   if (what === 'digest') return { arguments: await sha256(JSON.stringify([deployment, user, tool, sorted(given)])) };
   const room = LARGEST_DETAILS - bytes(tool + message).length;
   return { arguments: bounded(JSON.stringify(shapeOf(given)), room) };
 }
+
+const argumentsOf = ({ params }: JSONRPCRequest) => (params as { arguments?: unknown } | undefined)?.arguments;
 
 /** Equal objects have the same text, however their members were ordered. */
 function sorted(value: unknown): unknown {
@@ -251,11 +252,16 @@ function shapeOf(value: unknown, depth = 0): unknown {
   );
 }
 
-const sizeOf = (message: unknown): number => bytes(JSON.stringify(message)).length;
+const sizeOf = (message: object): number => bytes(jsonText(message)).length;
+
+/** Characters of one byte each. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: it is all of them
+const ascii = /^[\x00-\x7f]*$/;
 
 /** The text, cut where it has more bytes; nothing if it is none. */
 function bounded(text: unknown, most: number): string | undefined {
   if (typeof text !== 'string') return undefined;
+  if (text.length <= most && ascii.test(text)) return text;
   return new TextDecoder().decode(bytes(text.slice(0, most)).subarray(0, most), { stream: true });
 }
 

@@ -1,3 +1,5 @@
+import { Response } from './http.ts';
+
 /**
  * An answer in the protocol's own form.
  *

@@ -43,7 +43,7 @@ export type Run = {
 };
 
 /** One message to the client. Events are numbered from 1, without a gap. */
-export type RunEvent = { number: number; message: unknown };
+export type RunEvent = { number: number; message: object };
 
 /** Where runs live. Every method throws `Outage` when the store does not answer. */
 export interface RunStore {

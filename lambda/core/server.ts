@@ -11,6 +11,7 @@ import type { Answer, Exchange } from './answer.ts';
 import { type ChangeStore, Changes, withoutChanges } from './changes.ts';
 import type { Context } from './context.ts';
 import { bytes } from './digest.ts';
+import { platformRequest, type Request, Response } from './http.ts';
 import { answerOf, LongTools } from './long-tools.ts';
 import type { RequestStates } from './request-state.ts';
 import type { Run, RunStore } from './run.ts';
@@ -23,7 +24,6 @@ import {
   type Position,
   sseEvent,
   sseHeaders,
-  streamOf,
 } from './sse.ts';
 import { authInfo, Streams } from './streams.ts';
 import { Tasks, type WorkerStarter } from './tasks.ts';
@@ -101,12 +101,13 @@ export class Server {
     return { response: await patiently(opened.request, this.#fetch(this.#modern, opened)), done: Promise.resolve() };
   }
 
-  #fetch(handler: McpHttpHandler, exchange: Exchange): Promise<Response> {
+  async #fetch(handler: McpHttpHandler, exchange: Exchange): Promise<Response> {
     const { extra, ...info } = authInfo(exchange);
-    return handler.fetch(exchange.request, {
+    const response = await handler.fetch(platformRequest(exchange.request), {
       parsedBody: exchange.body,
       authInfo: { ...info, extra: { ...extra, exchange } },
     });
+    return Response.from(response);
   }
 
   /** Tells a client of the user's changes until it has been held for long enough; then it may listen again. */
@@ -228,7 +229,7 @@ async function patiently({ headers }: Request, answer: Promise<Response>): Promi
     patience = setTimeout(() => resolve(undefined), PATIENCE_MILLISECONDS);
   });
   const early = await Promise.race([answer, late]).finally(() => clearTimeout(patience));
-  return early ?? new Response(streamOf(withHeartbeats(answer)), { headers: sseHeaders });
+  return early ?? new Response(withHeartbeats(answer), { headers: sseHeaders });
 }
 
 async function* withHeartbeats(answer: Promise<Response>): AsyncGenerator<Uint8Array<ArrayBuffer>> {

@@ -3,11 +3,13 @@ import type {
   JSONRPCNotification,
   JSONRPCRequest,
   JSONRPCResponse,
+  McpServer,
   MessageExtraInfo,
   RequestId,
   Transport,
   TransportSendOptions,
 } from '@modelcontextprotocol/server';
+import { jsonText } from './json-text.ts';
 import type { Session } from './session.ts';
 
 /** What a server says. `of` is the request that it says it about, where it says so. */
@@ -36,12 +38,21 @@ export class SessionTransport implements Transport {
   readonly #answers: ReadonlyMap<number, QuestionAnswer>;
   readonly #out: (outgoing: Outgoing) => void;
   #replayed: (() => void) | undefined;
+  #server: McpServer | undefined;
+  /** Requests that the server has been given and has not answered. */
+  readonly #open = new Set<RequestId>();
+  #hasAsked = false;
   #closed = false;
 
   constructor(sessionId: string, answers: ReadonlyMap<number, QuestionAnswer>, out: (outgoing: Outgoing) => void) {
     this.sessionId = sessionId;
     this.#answers = answers;
     this.#out = out;
+  }
+
+  async connect(server: McpServer): Promise<void> {
+    this.#server = server;
+    await server.connect(this);
   }
 
   async start(): Promise<void> {}
@@ -64,6 +75,9 @@ export class SessionTransport implements Transport {
   }
 
   deliver(messages: readonly JSONRPCMessage[], extra: MessageExtraInfo): void {
+    for (const message of messages) {
+      if ('method' in message && 'id' in message) this.#open.add(message.id);
+    }
     for (const message of messages) this.onmessage?.(message, extra);
   }
 
@@ -81,13 +95,15 @@ export class SessionTransport implements Transport {
   async send(message: JSONRPCMessage, { relatedRequestId: of }: TransportSendOptions = {}): Promise<void> {
     if (this.#closed) return;
     if (!('method' in message)) {
+      if (message.id !== undefined) this.#open.delete(message.id);
       if (message.id === REPLAYED && this.#replayed) this.#replayed();
       else this.#out({ kind: 'response', message: writable(message) });
       return;
     }
     // What cannot be written fails here, where the tool hears of it.
-    JSON.stringify(message);
+    jsonText(message);
     if ('id' in message) {
+      this.#hasAsked = true;
       const number = Number(message.id);
       const answer = this.#answers.get(number);
       if (answer) queueMicrotask(() => this.answer(number, answer));
@@ -100,14 +116,16 @@ export class SessionTransport implements Transport {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    this.onclose?.();
+    // A server that has answered everything and asked nothing has nobody to tell of the end, unless the owner wants to know:
+    // the SDK would make an error, with its stack, for every request there is.
+    if (this.#open.size > 0 || this.#hasAsked || this.#server?.server.onclose) this.onclose?.();
   }
 }
 
 /** A result that is not JSON (it has a BigInt, or a circle) is an error: its client would wait for ever. */
 function writable(message: JSONRPCResponse): JSONRPCResponse {
   try {
-    JSON.stringify(message);
+    jsonText(message);
     return message;
   } catch (error) {
     const { jsonrpc, id } = message;

@@ -1,3 +1,6 @@
+import type { Response } from './http.ts';
+import { jsonText } from './json-text.ts';
+
 /** Server-sent events (HTML Living Standard §9.2) as MCP uses them (2025-11-25, Streamable HTTP, resumability). */
 
 /** A comment, which clients drop. CloudFront and API Gateway end a stream that is silent for some minutes. */
@@ -29,34 +32,23 @@ export function readEventId(id: string): Position | undefined {
   return run === undefined ? undefined : { run, number: Number(number) };
 }
 
-export function sseEvent(message: unknown, position?: Position & { retryMilliseconds?: number }): string {
+export function sseEvent(message: object, position?: Position & { retryMilliseconds?: number }): string {
   const retry = position?.retryMilliseconds === undefined ? '' : `retry: ${position.retryMilliseconds}\n`;
   const id = position === undefined ? '' : `id: ${eventId(position)}\n`;
-  return `event: message\n${id}${retry}data: ${JSON.stringify(message)}\n\n`;
+  return `event: message\n${id}${retry}data: ${jsonText(message)}\n\n`;
 }
-
-/** A body that asks for its next piece when the one before has been taken. */
-export const streamOf = (pieces: AsyncGenerator<Uint8Array<ArrayBuffer>>): ReadableStream<Uint8Array<ArrayBuffer>> =>
-  new ReadableStream({
-    async pull(controller) {
-      const { value, done } = await pieces.next();
-      if (done) controller.close();
-      else controller.enqueue(value);
-    },
-    async cancel() {
-      await pieces.return(undefined);
-    },
-  });
 
 /** The messages of an answer, whichever of its two forms it has. */
 export async function* messagesIn(response: Response): AsyncGenerator<Record<string, unknown>> {
-  if (!response.headers.get('content-type')?.startsWith('text/event-stream')) {
+  const { body } = response;
+  if (body === null || typeof body === 'string') {
     yield (await response.json()) as Record<string, unknown>;
     return;
   }
+  const decoder = new TextDecoder();
   let text = '';
-  for await (const chunk of response.body!.pipeThrough(new TextDecoderStream())) {
-    const events = (text + chunk).split('\n\n');
+  for await (const piece of body) {
+    const events = (text + decoder.decode(piece, { stream: true })).split('\n\n');
     text = events.pop()!;
     for (const event of events) {
       const data = /^data: (.+)$/m.exec(event)?.[1];

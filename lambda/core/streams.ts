@@ -15,6 +15,7 @@ import type { Answer, Exchange } from './answer.ts';
 import { type Changes, changeIn, isHeard, notificationOf } from './changes.ts';
 import { Delivery, type DeliveryParts } from './delivery.ts';
 import { bytes, randomId } from './digest.ts';
+import { platformRequest, type Request, Response } from './http.ts';
 import { keep, restore } from './kept-request.ts';
 import { answerOf, tellHow } from './long-tools.ts';
 import { Outage } from './outage.ts';
@@ -40,7 +41,6 @@ import {
   primingEvent,
   sseEvent,
   sseHeaders,
-  streamOf,
 } from './sse.ts';
 import type { WorkerStarter } from './tasks.ts';
 
@@ -79,13 +79,14 @@ export class Streams {
     const messages = [exchange.body].flat() as JSONRPCMessage[];
     const wrong = wrongRequest(exchange.request, messages);
     if (wrong) return settled(wrong);
-    const requests = messages.filter((message) => isJSONRPCRequest(message));
-    const responses = messages.filter((message) => isJSONRPCResponse(message));
-    const notifications = messages.filter((message) => isJSONRPCNotification(message));
-    const cancelled = notifications.filter(({ method }) => method === 'notifications/cancelled');
-    const told = messages.filter(
-      (each) => !isJSONRPCResponse(each) && !cancelled.includes(each as JSONRPCNotification),
+    // Each is one of the three, or has been refused: what members it has tells which.
+    const requests = messages.filter((message): message is JSONRPCRequest => 'method' in message && 'id' in message);
+    const responses = messages.filter((message): message is JSONRPCResponse => !('method' in message));
+    const notifications = messages.filter(
+      (message): message is JSONRPCNotification => 'method' in message && !('id' in message),
     );
+    const cancelled = notifications.filter(({ method }) => method === 'notifications/cancelled');
+    const told = messages.filter((each) => 'method' in each && !cancelled.includes(each as JSONRPCNotification));
     // Whatever becomes of the rest, runs that go on by now have to be waited for.
     const goingOn: Promise<unknown>[] = [];
     try {
@@ -178,7 +179,7 @@ export class Streams {
     }
     transport.deliver(messages, {
       authInfo: authInfo(exchange),
-      request,
+      request: platformRequest(request),
       ...(isPrimed(session) && { closeSSEStream: () => delivery.endClient() }),
     });
   }
@@ -210,13 +211,13 @@ export class Streams {
         else if (isHeard(change, capabilities, session.subscriptions)) yield bytes(sseEvent(notificationOf(change)));
       }
     }
-    return settled(new Response(streamOf(events()), { headers: sseHeaders }));
+    return settled(new Response(events(), { headers: sseHeaders }));
   }
 
   async #connect(exchange: Exchange, transport: SessionTransport): Promise<void> {
     const server = await this.#parts.open(exchange);
     transport.onerror = (error) => this.#parts.log('mcp_refused', { message: error.message });
-    await server.connect(transport);
+    await transport.connect(server);
   }
 
   /** Notifications are answered by nothing. */
@@ -225,7 +226,7 @@ export class Streams {
     const transport = new SessionTransport(session.id, new Map(), () => undefined);
     await this.#connect(exchange, transport);
     await transport.replay(session);
-    transport.deliver(notifications, { authInfo: authInfo(exchange), request: exchange.request });
+    transport.deliver(notifications, { authInfo: authInfo(exchange), request: platformRequest(exchange.request) });
     // The SDK passes them on in its own time. Questions that they lead to have nobody to ask.
     const told = new Promise((resolve) => setTimeout(resolve)).then(() => transport.close());
     return accepted(told);
@@ -439,9 +440,9 @@ function askAgain({ status, updatedAt }: Run, now: number): number {
 }
 
 /** A message of a run, as an event for another request that waits for it. */
-function eventFor(as: RequestId, message: unknown, { open }: Run): string | undefined {
+function eventFor(as: RequestId, message: object, { open }: Run): string | undefined {
   const { method } = message as { method?: string };
-  if (method === undefined) return sseEvent({ ...(message as object), id: as });
+  if (method === undefined) return sseEvent({ ...message, id: as });
   // What it has asked and nobody has answered is asked once more; what it has reported belongs to the earlier request.
   const question = questionIn(message);
   return question !== undefined && open.includes(question) ? sseEvent(message) : undefined;
@@ -486,7 +487,7 @@ function wrongRequest({ headers }: Request, messages: JSONRPCMessage[]): Respons
   if (!messages.every((each) => isJSONRPCRequest(each) || isJSONRPCNotification(each) || isJSONRPCResponse(each))) {
     return rpcError(400, -32600, 'Invalid Request: the body is no JSON-RPC message');
   }
-  const ids = messages.filter((message) => isJSONRPCRequest(message)).map(({ id }) => id);
+  const ids = messages.flatMap((message) => ('method' in message && 'id' in message ? [message.id] : []));
   if (new Set(ids).size < ids.length || ids.some((id) => String(id).length > LONGEST_ID)) {
     return rpcError(400, -32600, `Invalid Request: ids must differ, and have ${LONGEST_ID} characters at most`);
   }
@@ -518,7 +519,7 @@ export function authInfo({ caller: { client, scopes, expiresAt }, context }: Exc
 const isPrimed = (session: Session) => versionOf(session) >= '2025-11-25';
 
 const streaming = (events: AsyncGenerator<Uint8Array<ArrayBuffer>>): Answer =>
-  settled(new Response(streamOf(events), { headers: sseHeaders }));
+  settled(new Response(events, { headers: sseHeaders }));
 
 const settled = (response: Response): Answer => ({ response, done: Promise.resolve() });
 

@@ -12,7 +12,7 @@ const LONGEST_PARENT = 128;
 const LONGEST_STATE = 512;
 
 /** The trace that a message names (MCP 2026-07-28, `_meta`), or else the one that its HTTP request names. */
-export function traceOf(headers: Headers, body?: unknown): Trace | undefined {
+export function traceOf(headers: Pick<Headers, 'get'>, body?: unknown): Trace | undefined {
   const { _meta: meta } = (body as { params?: { _meta?: Record<string, unknown> } } | undefined)?.params ?? {};
   return (
     read(meta?.traceparent, meta?.tracestate) ??

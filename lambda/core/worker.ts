@@ -3,6 +3,7 @@ import type { Exchange } from './answer.ts';
 import type { ContextParts } from './context.ts';
 import { contextOf } from './context.ts';
 import { randomId } from './digest.ts';
+import { Request } from './http.ts';
 import { restore } from './kept-request.ts';
 import { Outage } from './outage.ts';
 import { Recording, type RecordParts } from './record.ts';
@@ -106,7 +107,8 @@ export class Worker {
     const { signal } = held;
     const late = setTimeout(() => held.abort('late'), milliseconds);
     try {
-      const request = new Request(exchange.request, { signal });
+      const { url, method, headers } = exchange.request;
+      const request = new Request(url, { method, headers, signal });
       const body = withAnswers(exchange.body, held.run, answers, await this.#askedBefore(held.run));
       const { response } = await this.#parts.server.modern({ ...exchange, request, body });
       for await (const message of messagesIn(response)) {

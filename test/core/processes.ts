@@ -5,6 +5,7 @@ import type { Caller } from '../../lambda/core/caller.ts';
 import type { Context } from '../../lambda/core/context.ts';
 import { answerMcp, type Endpoint } from '../../lambda/core/endpoint.ts';
 import type { Grant } from '../../lambda/core/grant.ts';
+import * as http from '../../lambda/core/http.ts';
 import { Outage } from '../../lambda/core/outage.ts';
 import type { RecordRules } from '../../lambda/core/record.ts';
 import { RequestStates } from '../../lambda/core/request-state.ts';
@@ -72,18 +73,19 @@ export class Process {
   }
 
   /** An answer that breaks off when the process dies. */
-  cutOff(response: Response): Response {
-    if (!response.body) return response;
-    const reader = response.body.getReader();
+  cutOff({ status, headers: given, body: pieces }: http.Response): Response {
+    const headers = [...given];
+    if (pieces === null || typeof pieces === 'string') return new Response(pieces, { status, headers });
+    const reader = pieces[Symbol.asyncIterator]();
     const body = new ReadableStream<Uint8Array>({
       pull: async (controller) => {
-        const { value, done } = await this.heard(reader.read());
+        const { value, done } = await this.heard(reader.next());
         if (done) controller.close();
         else controller.enqueue(value);
       },
-      cancel: () => reader.cancel(),
+      cancel: async () => void (await reader.return?.()),
     });
-    return new Response(body, response);
+    return new Response(body, { status, headers });
   }
 }
 
@@ -150,7 +152,9 @@ export class Processes {
       const text = await request.clone().text();
       const body = text === '' ? undefined : JSON.parse(text);
       await this.before(request, process, body);
-      const answer = answerMcp(kept ?? this.#endpoint(process), request, caller, this.milliseconds);
+      const { method, headers } = request;
+      const received = new http.Request(request.url, { method, headers: [...headers], body: text });
+      const answer = answerMcp(kept ?? this.#endpoint(process), received, caller, this.milliseconds);
       const { response, done, afterwards } = await process.heard(answer);
       if (afterwards) this.#afterwards.push(() => process.heard(afterwards()).catch(ignoreDeath));
       this.#done.push(process.heard(done).catch(ignoreDeath));

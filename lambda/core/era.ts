@@ -1,0 +1,20 @@
+import { isJSONRPCRequest, isLegacyRequest, PROTOCOL_VERSION_META_KEY } from '@modelcontextprotocol/server';
+import { platformRequest, type Request } from './http.ts';
+
+/**
+ * Whether a message is one of the 2025 era, by the rules of MCP 2026-07-28 for servers of both. It is the SDK that knows
+ * them (`isLegacyRequest`); it tries every form that a message may have, and those that it has nearly always are told here
+ * at once: a request that claims no version, and anything that claims one.
+ */
+export async function isLegacy(request: Request, body: unknown): Promise<boolean> {
+  const { method, params } = body as { method?: unknown; params?: unknown };
+  const meta = isRecord(params) && isRecord(params._meta) ? params._meta : {};
+  const claims = PROTOCOL_VERSION_META_KEY in meta;
+  if (claims && isRecord(body) && typeof method === 'string' && method !== 'initialize') return false;
+  const version = request.headers.get('mcp-protocol-version') ?? '';
+  if (!claims && version < '2026' && isJSONRPCRequest(body)) return true;
+  return isLegacyRequest(platformRequest(request), body);
+}
+
+const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
