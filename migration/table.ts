@@ -1,5 +1,5 @@
 import { DynamoDBClient, type DynamoDBClientConfig } from '@aws-sdk/client-dynamodb';
-import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
+import { sdkTableClient } from '../lambda/adapters/dynamodb/sdk-table-client.ts';
 import { dynamoSessionStore } from '../lambda/adapters/dynamodb/sessions.ts';
 import { dynamoStateStore } from '../lambda/adapters/dynamodb/state.ts';
 import { epochSeconds } from '../lambda/core/clock.ts';
@@ -14,8 +14,7 @@ import type { Target } from './import-sessions.ts';
 export async function openTarget(name: string, access: DynamoDBClientConfig = {}): Promise<Target> {
   // Patient with throttling: a table on demand grows with what it is asked for.
   const dynamodb = new DynamoDBClient({ maxAttempts: 10, ...access });
-  const client = DynamoDBDocumentClient.from(dynamodb, { marshallOptions: { removeUndefinedValues: true } });
-  const table = { client, name };
+  const table = { client: sdkTableClient(dynamodb), name };
   const target = { sessions: dynamoSessionStore(table), state: dynamoStateStore(table) };
   try {
     await target.state.get('nobody', 'nothing', epochSeconds());

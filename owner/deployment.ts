@@ -1,10 +1,10 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import { dynamoCallHistory } from '../lambda/adapters/dynamodb/call-history.ts';
 import { dynamoDirectory } from '../lambda/adapters/dynamodb/directory.ts';
 import { dynamoErasureStore } from '../lambda/adapters/dynamodb/erasure.ts';
 import { dynamoGrantBlock, type GrantBlock } from '../lambda/adapters/dynamodb/grant-block.ts';
 import { dynamoRevocationStore } from '../lambda/adapters/dynamodb/revocation.ts';
+import { sdkTableClient } from '../lambda/adapters/dynamodb/sdk-table-client.ts';
 import { dynamoStatisticsReader } from '../lambda/adapters/dynamodb/statistics.ts';
 import { CallSearch } from '../lambda/core/call-search.ts';
 import { epochMilliseconds, epochSeconds } from '../lambda/core/clock.ts';
@@ -38,11 +38,8 @@ export async function openDeployment(where: Where): Promise<Deployment> {
   const { table: name, dynamoDb, kms, settings } = await findPlace(where);
   // Patient with throttling: a command may read more in a minute than all users do.
   const requestHandler = { connectionTimeout: 5000, requestTimeout: 20_000 };
-  const client = new DynamoDBClient({ maxAttempts: 10, requestHandler, ...dynamoDb });
-  const table = {
-    name,
-    client: DynamoDBDocumentClient.from(client, { marshallOptions: { removeUndefinedValues: true } }),
-  };
+  const client = sdkTableClient(new DynamoDBClient({ maxAttempts: 10, requestHandler, ...dynamoDb }));
+  const table = { client, name };
   const { retentionDays } = settings;
   const calls = dynamoCallHistory(table);
   const directory = dynamoDirectory(table);

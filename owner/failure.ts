@@ -1,3 +1,4 @@
+import { TableError } from '../lambda/adapters/dynamodb/table-client.ts';
 import { Outage } from '../lambda/core/outage.ts';
 import { Mistake } from '../lib/mistake.ts';
 import { Misuse } from './misuse.ts';
@@ -57,7 +58,8 @@ function ofAws(error: unknown): string | undefined {
   ) {
     return `AWS cannot be reached (${reasonOf(error)}). See to the network, and that the region exists.`;
   }
-  return $metadata?.httpStatusCode === undefined ? undefined : `AWS says ${name}: ${message}`;
+  const status = error instanceof TableError ? error.status : $metadata?.httpStatusCode;
+  return status === undefined ? undefined : `AWS says ${name}: ${message}`;
 }
 
 /** A connection may have been tried at several addresses. */

@@ -1,7 +1,7 @@
 import { DynamoDBClient, ScanCommand } from '@aws-sdk/client-dynamodb';
-import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import { dynamoCallHistory } from '../../lambda/adapters/dynamodb/call-history.ts';
 import { dynamoCallWriter } from '../../lambda/adapters/dynamodb/calls.ts';
+import { sdkTableClient } from '../../lambda/adapters/dynamodb/sdk-table-client.ts';
 import { dynamoStatisticsStore } from '../../lambda/adapters/dynamodb/statistics-store.ts';
 import type { Call } from '../../lambda/core/call.ts';
 import { rollUp } from '../../lambda/core/rollup.ts';
@@ -35,8 +35,7 @@ export async function measureCounting(tap: Tap, table: Parameters<typeof indexes
   await database.createTable(table, TableName);
   const credentials = { accessKeyId: 'OWNER', secretAccessKey: 'unused' };
   const dynamodb = new DynamoDBClient({ endpoint: database.endpoint, region: 'us-east-1', credentials });
-  const client = DynamoDBDocumentClient.from(dynamodb, { marshallOptions: { removeUndefinedValues: true } });
-  const store = { client, name: TableName };
+  const store = { client: sdkTableClient(dynamodb), name: TableName };
   const statistics = dynamoStatisticsStore(store);
   const indexes = indexesOf(table);
 

@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
+import { sdkTableClient } from '../../lambda/adapters/dynamodb/sdk-table-client.ts';
 import type { Table } from '../../lambda/adapters/dynamodb/table.ts';
 import { AwsError } from '../../local/aws-service.ts';
 import { isDataOperation, type ParsedRequest, parse, perform } from '../../local/dynamodb-engine.ts';
@@ -56,10 +56,7 @@ export class CountingTable {
       maxAttempts: 1,
       requestHandler: { handle } as never,
     });
-    this.table = {
-      name,
-      client: DynamoDBDocumentClient.from(client, { marshallOptions: { removeUndefinedValues: true } }),
-    };
+    this.table = { name, client: sdkTableClient(client) };
   }
 
   /**

@@ -1,5 +1,5 @@
-import type { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import type { Table } from '../../lambda/adapters/dynamodb/table.ts';
+import type { TableClient, TransactWriteInput } from '../../lambda/adapters/dynamodb/table-client.ts';
 
 /** What a write of one item says, or a part of a transaction. */
 export type Written = {
@@ -9,7 +9,6 @@ export type Written = {
   ExpressionAttributeNames?: Record<string, string>;
   ExpressionAttributeValues?: Record<string, unknown>;
 };
-type Input = Written & { TransactItems?: { Put?: Written; Update?: Written }[] };
 
 /** A table that takes every write down and keeps nothing: what the adapters write is what items look like. */
 export class Draft {
@@ -17,12 +16,14 @@ export class Draft {
   #written: Written[] = [];
 
   constructor(name: string) {
-    const send = async ({ input }: { input: Input }) => {
-      const parts = input.TransactItems?.map(({ Put, Update }) => Put ?? Update ?? {});
-      this.#written.push(...(parts ?? [input]));
+    const write = async (input: Written) => {
+      this.#written.push(input);
       return {};
     };
-    this.table = { name, client: { send } as unknown as DynamoDBDocumentClient };
+    const transactWrite = async ({ TransactItems = [] }: TransactWriteInput) => {
+      this.#written.push(...TransactItems.map(({ Put, Update }) => Put ?? Update ?? {}));
+    };
+    this.table = { name, client: { put: write, update: write, transactWrite } as Partial<TableClient> as TableClient };
   }
 
   /** What has been written since the last time, in order. */

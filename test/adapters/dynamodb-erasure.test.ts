@@ -1,7 +1,8 @@
-import { DynamoDBServiceException } from '@aws-sdk/client-dynamodb';
-import { type DynamoDBDocumentClient, PutCommand, ScanCommand } from '@aws-sdk/lib-dynamodb';
+import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { ScanCommand } from '@aws-sdk/lib-dynamodb';
 import { dynamoErasureStore } from '../../lambda/adapters/dynamodb/erasure.ts';
 import type { Table } from '../../lambda/adapters/dynamodb/table.ts';
+import { type DeleteInput, TableError } from '../../lambda/adapters/dynamodb/table-client.ts';
 import { Outage } from '../../lambda/core/outage.ts';
 import { localTable } from '../ports/stores.ts';
 
@@ -10,26 +11,26 @@ import { localTable } from '../ports/stores.ts';
 const HOUR = 3_600_000;
 
 let table: Table;
+let dynamodb: DynamoDBClient;
 let close: () => Promise<void>;
 beforeAll(async () => {
-  ({ table, close } = await localTable());
+  ({ table, dynamodb, close } = await localTable());
 });
 afterAll(() => close());
 
 /** The table, of which the deletion of an item whose key begins so fails, as often as said. */
 function failing(prefix: string, times: number): Table {
-  const send = async (command: { constructor: { name: string }; input: { Key?: { pk: string } } }) => {
-    if (command.constructor.name === 'DeleteCommand' && command.input.Key?.pk.startsWith(prefix) && times-- > 0) {
-      const $metadata = { httpStatusCode: 500 };
-      throw new DynamoDBServiceException({ name: 'InternalServerError', $fault: 'server', $metadata });
+  const remove = async (input: DeleteInput) => {
+    if (input.Key!.pk.startsWith(prefix) && times-- > 0) {
+      throw new TableError({ name: 'InternalServerError', message: '', status: 500 });
     }
-    return table.client.send(command as never);
+    return table.client.delete(input);
   };
-  return { ...table, client: { send } as unknown as DynamoDBDocumentClient };
+  return { ...table, client: { ...table.client, delete: remove } };
 }
 
 const left = async () => {
-  const { Items = [] } = await table.client.send(new ScanCommand({ TableName: table.name }));
+  const { Items = [] } = await dynamodb.send(new ScanCommand({ TableName: table.name }));
   return Items.map(({ pk, sk }) => `${pk} ${sk}`).sort();
 };
 
@@ -59,7 +60,7 @@ test.each([
     ...['one', 'two', 'three'].map(call),
   ];
   const others = [{ pk: 'N#alan', sk: 'diary', type: 'state' }];
-  for (const Item of [...items, ...others]) await table.client.send(new PutCommand({ TableName: table.name, Item }));
+  for (const Item of [...items, ...others]) await table.client.put({ TableName: table.name, Item });
 
   await expect(dynamoErasureStore(failing(prefix, 1)).erase('ada', 500, Date.now())).rejects.toThrow(Outage);
   expect((await left()).length).toBeGreaterThan(1);
@@ -70,7 +71,7 @@ test.each([
 test('a bound is kept to, and what is left is said to be', async () => {
   for (let index = 0; index < 50; index++) {
     const Item = { pk: 'N#grace', sk: `entry ${index}`, type: 'state' };
-    await table.client.send(new PutCommand({ TableName: table.name, Item }));
+    await table.client.put({ TableName: table.name, Item });
   }
   const store = dynamoErasureStore(table);
   expect(await store.erase('grace', 30, Date.now())).toEqual({ items: 30, done: false });

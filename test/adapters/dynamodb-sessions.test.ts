@@ -1,6 +1,5 @@
-import { TransactionCanceledException } from '@aws-sdk/client-dynamodb';
-import type { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import { dynamoSessionStore } from '../../lambda/adapters/dynamodb/sessions.ts';
+import { type TableClient, TableError } from '../../lambda/adapters/dynamodb/table-client.ts';
 import { Outage } from '../../lambda/core/outage.ts';
 import type { Session } from '../../lambda/core/session.ts';
 
@@ -17,12 +16,11 @@ const session: Session = {
 };
 
 /** The store of a table that cancels every transaction for these reasons. */
-function cancelling(...codes: string[]) {
-  const send = async () => {
-    const CancellationReasons = codes.map((Code) => ({ Code }));
-    throw new TransactionCanceledException({ $metadata: { httpStatusCode: 400 }, message: '', CancellationReasons });
+function cancelling(...reasons: string[]) {
+  const transactWrite = async () => {
+    throw new TableError({ name: 'TransactionCanceledException', message: '', status: 400, reasons });
   };
-  return dynamoSessionStore({ client: { send } as unknown as DynamoDBDocumentClient, name: 'Table' });
+  return dynamoSessionStore({ client: { transactWrite } as unknown as TableClient, name: 'Table' });
 }
 
 describe.each(['renew', 'takeUp'] as const)('of two requests that %s a session at the same moment', (verb) => {

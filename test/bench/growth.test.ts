@@ -1,6 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import { DeleteCommand, DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import { countedSince, LAST_RUN } from '../../bench/growth/counted.ts';
 import { callExpiry, recordedSessions, signInOf } from '../../bench/growth/generated-items.ts';
 import { generatedTable } from '../../bench/growth/measure.ts';
@@ -10,6 +9,7 @@ import { RETENTION_DAYS, type World } from '../../bench/growth/world.ts';
 import { dynamoCallHistory } from '../../lambda/adapters/dynamodb/call-history.ts';
 import { dynamoCallWriter } from '../../lambda/adapters/dynamodb/calls.ts';
 import { dynamoGrantStore } from '../../lambda/adapters/dynamodb/grants.ts';
+import { sdkTableClient } from '../../lambda/adapters/dynamodb/sdk-table-client.ts';
 import { dynamoStatisticsStore } from '../../lambda/adapters/dynamodb/statistics-store.ts';
 import { ALONE, partition, type Table } from '../../lambda/adapters/dynamodb/table.ts';
 import { dynamoVisitStarter } from '../../lambda/adapters/dynamodb/users.ts';
@@ -33,12 +33,11 @@ async function realTable() {
     region: 'us-east-1',
     credentials: { accessKeyId: 'TEST', secretAccessKey: 'test' },
   });
-  const client = DynamoDBDocumentClient.from(dynamodb, { marshallOptions: { removeUndefinedValues: true } });
   const close = async () => {
     dynamodb.destroy();
     await database.close();
   };
-  return { table: { client, name: 'Holdfast' }, close };
+  return { table: { client: sdkTableClient(dynamodb), name: 'Holdfast' }, close };
 }
 
 /** Everything that a world has, through the adapters, in the order in which it happened. */
@@ -50,7 +49,7 @@ async function fill(table: Table, world: World): Promise<void> {
     const signIn = signInOf(world, grant);
     await dynamoGrantStore(table).createGrant(signIn);
     const Key = { pk: partition.code(signIn.codeHash), sk: ALONE };
-    await table.client.send(new DeleteCommand({ TableName: table.name, Key }));
+    await table.client.delete({ TableName: table.name, Key });
     const [first, ...others] = world.sessionsUnder(grant).map((each) => world.session(each));
     if (!first) continue;
     const store = recordedSessions(table);
@@ -77,14 +76,13 @@ async function fill(table: Table, world: World): Promise<void> {
 /** What is asked of a table from now on, as text, with the page that each query begins with. */
 function listen({ client }: Table): string[] {
   const asked: string[] = [];
-  client.middlewareStack.add(
-    (next, { commandName }) =>
-      async (args) => {
-        asked.push(String(commandName));
-        return next(args);
-      },
-    { step: 'initialize', name: 'listen' },
-  );
+  for (const [operation, ask] of Object.entries(client)) {
+    const heard = (input: never) => {
+      asked.push(operation);
+      return (ask as (input: never) => unknown)(input);
+    };
+    Object.assign(client, { [operation]: heard });
+  }
   return asked;
 }
 

@@ -1,7 +1,7 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import { dynamoCallHistory } from '../../lambda/adapters/dynamodb/call-history.ts';
 import { dynamoCallWriter } from '../../lambda/adapters/dynamodb/calls.ts';
+import { sdkTableClient } from '../../lambda/adapters/dynamodb/sdk-table-client.ts';
 import { dynamoSessionStore } from '../../lambda/adapters/dynamodb/sessions.ts';
 import { dynamoStatisticsStore } from '../../lambda/adapters/dynamodb/statistics-store.ts';
 import type { Call, Outcome } from '../../lambda/core/call.ts';
@@ -40,8 +40,7 @@ export async function putAWeekOnRecord(folder: string, clients: Connected[], now
     region: 'us-east-1',
     credentials: { accessKeyId: dynamoDb.accessKeyId, secretAccessKey: 'local' },
   });
-  const client = DynamoDBDocumentClient.from(dynamodb, { marshallOptions: { removeUndefinedValues: true } });
-  const table = { client, name };
+  const table = { client: sdkTableClient(dynamodb), name };
   const recording = { sessions: dynamoSessionStore(table, 30 * 86_400), calls: dynamoCallWriter(table) };
   const random = seeded(7);
   const recorded: Call[] = [];

@@ -1,32 +1,37 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { build } from 'esbuild';
+import type { TableClient } from '../../lambda/adapters/dynamodb/table-client.ts';
 import { deployments, resourcesOf, type SynthesizedTemplate, synthesize } from './synthesize.ts';
 
 /** Least privilege, computed: a function's role has the actions that its code can ask for, and no others. */
 
 const root = join(__dirname, '../..');
 
+/** The port of the table, and what stands behind it: it can do all that anybody asks for. */
+const tableClient = /\/dynamodb\/(?:[a-z]+-)?table-client\.ts$/;
+
 /** IAM's prefix of a service, by the package of its client. */
 const services: Record<string, string> = {
-  'client-dynamodb': 'dynamodb',
-  'lib-dynamodb': 'dynamodb',
   'client-kms': 'kms',
   'client-lambda': 'lambda',
   'client-secrets-manager': 'secretsmanager',
 };
 
-/** What a client calls otherwise than the service does, or what is authorised by another name. */
-const operations: Record<string, string> = {
-  Get: 'GetItem',
-  Put: 'PutItem',
-  Update: 'UpdateItem',
-  Delete: 'DeleteItem',
-  ConditionCheck: 'ConditionCheckItem',
-  BatchGet: 'BatchGetItem',
-  BatchWrite: 'BatchWriteItem',
-  Invoke: 'InvokeFunction',
+/** What is authorised by another name than the command's. */
+const operations: Record<string, string> = { Invoke: 'InvokeFunction' };
+
+/** IAM's names for what the port of the table has. */
+const tableActions: Record<keyof TableClient, string[] | 'its parts'> = {
+  get: ['GetItem'],
+  put: ['PutItem'],
+  update: ['UpdateItem'],
+  delete: ['DeleteItem'],
+  query: ['Query'],
+  batchGet: ['BatchGetItem'],
+  transactWrite: 'its parts',
 };
+const parts = ['Put', 'Update', 'Delete', 'ConditionCheck'];
 
 /** Our own source files that the bundle of a door is made of. */
 async function sourcesOf(door: string): Promise<string[]> {
@@ -41,7 +46,8 @@ async function sourcesOf(door: string): Promise<string[]> {
     write: false,
     metafile: true,
   });
-  return Object.keys(metafile.inputs).map((file) => readFileSync(join(root, file), 'utf8'));
+  const files = Object.keys(metafile.inputs).filter((file) => !tableClient.test(file));
+  return files.map((file) => readFileSync(join(root, file), 'utf8'));
 }
 
 /** IAM actions of the SDK's commands that a source file constructs. */
@@ -53,17 +59,24 @@ function actionsOf(source: string): string[] {
     const commands = Array.from(names.matchAll(/\b(\w+)Command\b/g), ([, name]) => name!).filter((name) =>
       source.includes(`new ${name}Command(`),
     );
-    const asked = commands.flatMap((name) => (name.startsWith('Transact') ? partsOf(name, source) : name));
-    return asked.map((name) => `${service}:${operations[name] ?? name}`);
+    return commands.map((name) => `${service}:${operations[name] ?? name}`);
+  });
+}
+
+/** IAM actions of the table's operations that a source file asks for. */
+function tableActionsOf(source: string): string[] {
+  if (!source.includes("from './table.ts'")) return [];
+  return Object.entries(tableActions).flatMap(([operation, actions]) => {
+    if (!new RegExp(`\\b(?:client|dynamodb)\\.${operation}\\(`).test(source)) return [];
+    return (actions === 'its parts' ? partsOf(source) : actions).map((name) => `dynamodb:${name}`);
   });
 }
 
 /** A transaction is authorised by its parts. Whatever stands in its file under the name of a part is taken for one. */
-function partsOf(transaction: string, source: string): string[] {
-  const parts = transaction === 'TransactWrite' ? ['Put', 'Update', 'Delete', 'ConditionCheck'] : ['Get'];
+function partsOf(source: string): string[] {
   const found = parts.filter((part) => new RegExp(`\\b${part}: `).test(source));
-  if (found.length === 0) throw new Error(`The parts of a ${transaction} are not to be seen in its file`);
-  return found;
+  if (found.length === 0) throw new Error('The parts of a transaction are not to be seen in its file');
+  return found.map((part) => `${part}Item`);
 }
 
 /** Actions on data, keys and other functions that a function's role has. */
@@ -94,7 +107,9 @@ const leftToOthers: Record<string, string[]> = { Worker: ['lambda:InvokeFunction
 describe.each(doors)('the %s function', (name, door) => {
   let used: string[];
   beforeAll(async () => {
-    const asked = distinct((await sourcesOf(door)).flatMap(actionsOf));
+    const asked = distinct(
+      (await sourcesOf(door)).flatMap((source) => [...actionsOf(source), ...tableActionsOf(source)]),
+    );
     used = asked.filter((action) => !leftToOthers[name]?.includes(action));
   });
 
@@ -112,13 +127,13 @@ describe.each(doors)('the %s function', (name, door) => {
 
 test('the code of the functions is read right', () => {
   const source = `
-    import { GetCommand, TransactWriteCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
-    new GetCommand({});
-    new TransactWriteCommand({ TransactItems: [{ Put: {} }, { ConditionCheck: {} }] });
+    import { reaching, type Table } from './table.ts';
+    await reaching(dynamodb.get({}));
+    await client.transactWrite({ TransactItems: [{ Put: {} }, { ConditionCheck: {} }] });
     const { GetSecretValueCommand } = await import('@aws-sdk/client-secrets-manager');
     new GetSecretValueCommand({});
   `;
-  expect(actionsOf(source).sort()).toEqual([
+  expect([...actionsOf(source), ...tableActionsOf(source)].sort()).toEqual([
     'dynamodb:ConditionCheckItem',
     'dynamodb:GetItem',
     'dynamodb:PutItem',

@@ -3,7 +3,6 @@ import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { CreateTableCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import { dynamoAssertionStore } from '../../lambda/adapters/dynamodb/assertions.ts';
 import { dynamoCallHistory } from '../../lambda/adapters/dynamodb/call-history.ts';
 import { dynamoCallWriter } from '../../lambda/adapters/dynamodb/calls.ts';
@@ -17,6 +16,7 @@ import { dynamoIdentityTokenStore } from '../../lambda/adapters/dynamodb/identit
 import { dynamoPaceStore } from '../../lambda/adapters/dynamodb/paces.ts';
 import { dynamoRevocationStore } from '../../lambda/adapters/dynamodb/revocation.ts';
 import { dynamoRunStore } from '../../lambda/adapters/dynamodb/runs.ts';
+import { sdkTableClient } from '../../lambda/adapters/dynamodb/sdk-table-client.ts';
 import { dynamoSealedKeyStore } from '../../lambda/adapters/dynamodb/sealed-keys.ts';
 import { dynamoSessionStore } from '../../lambda/adapters/dynamodb/sessions.ts';
 import { dynamoStateStore } from '../../lambda/adapters/dynamodb/state.ts';
@@ -67,7 +67,7 @@ async function overLocalDynamoDb(): Promise<Opened> {
 }
 
 /** An empty table as the stack describes it, in the local DynamoDB. */
-export async function localTable(): Promise<{ table: Table; close(): Promise<void> }> {
+export async function localTable(): Promise<{ table: Table; dynamodb: DynamoDBClient; close(): Promise<void> }> {
   const principals = new FunctionPrincipals();
   principals.add('TEST', localCloud);
   // The clock stands at zero, so that nothing in it expires by itself.
@@ -78,7 +78,7 @@ export async function localTable(): Promise<{ table: Table; close(): Promise<voi
     dynamodb.destroy();
     await database.close();
   };
-  return { table, close };
+  return { table, dynamodb, close };
 }
 
 async function overDynoxide(): Promise<Opened> {
@@ -102,8 +102,7 @@ function connect(endpoint: string): { table: Table; dynamodb: DynamoDBClient } {
     credentials: { accessKeyId: 'TEST', secretAccessKey: 'test' },
     maxAttempts: 1,
   });
-  const client = DynamoDBDocumentClient.from(dynamodb, { marshallOptions: { removeUndefinedValues: true } });
-  return { table: { client, name: 'Holdfast' }, dynamodb };
+  return { table: { client: sdkTableClient(dynamodb), name: 'Holdfast' }, dynamodb };
 }
 
 const keys = (hash: string, range: string) => [

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { DeleteCommand, DynamoDBDocumentClient, PutCommand, ScanCommand } from '@aws-sdk/lib-dynamodb';
+import { sdkTableClient } from '../../lambda/adapters/dynamodb/sdk-table-client.ts';
 import type { Table } from '../../lambda/adapters/dynamodb/table.ts';
 import { Browser, type Page } from '../e2e/browser.ts';
 import { Cloud, changed, newAssembly, type Resources, withoutThrottling } from '../e2e/cloud.ts';
@@ -31,7 +32,7 @@ export class Target {
     const credentials = { accessKeyId, secretAccessKey: 'unused' };
     const client = new DynamoDBClient({ endpoint, credentials, region: 'us-east-1' });
     this.#table = DynamoDBDocumentClient.from(client, { marshallOptions: { removeUndefinedValues: true } });
-    this.table = { client: this.#table, name: TABLE };
+    this.table = { client: sdkTableClient(client), name: TABLE };
   }
 
   /** @param change to the template, besides the limits of rate, which would answer in place of what is under test */

@@ -1,4 +1,3 @@
-import { PutCommand } from '@aws-sdk/lib-dynamodb';
 import type { AssertionStore } from '../../core/oauth/client-assertion.ts';
 import { ABSENT_OR_EXPIRED, ALONE, happened, partition, type Table } from './table.ts';
 
@@ -6,20 +5,18 @@ export function dynamoAssertionStore({ client: dynamodb, name: TableName }: Tabl
   return {
     spendAssertion: (assertionHash, now, expiresAt) =>
       happened(
-        dynamodb.send(
-          new PutCommand({
-            TableName,
-            Item: {
-              pk: partition.spentAssertion(assertionHash),
-              sk: ALONE,
-              type: 'spent-assertion',
-              expiresAt,
-              ttl: expiresAt,
-            },
-            ConditionExpression: ABSENT_OR_EXPIRED,
-            ExpressionAttributeValues: { ':now': now },
-          }),
-        ),
+        dynamodb.put({
+          TableName,
+          Item: {
+            pk: partition.spentAssertion(assertionHash),
+            sk: ALONE,
+            type: 'spent-assertion',
+            expiresAt,
+            ttl: expiresAt,
+          },
+          ConditionExpression: ABSENT_OR_EXPIRED,
+          ExpressionAttributeValues: { ':now': now },
+        }),
       ),
   };
 }

@@ -1,4 +1,3 @@
-import { PutCommand } from '@aws-sdk/lib-dynamodb';
 import { bucketOf, type CallWriter, callName } from '../../core/call.ts';
 import { partition, reaching, spread, type Table } from './table.ts';
 
@@ -17,7 +16,7 @@ export function dynamoCallWriter({ client: dynamodb, name: TableName }: Table): 
         gsi2pk: spread.calls(bucketOf(call), id),
         gsi2sk: sk,
       };
-      await reaching(dynamodb.send(new PutCommand({ TableName, Item })));
+      await reaching(dynamodb.put({ TableName, Item }));
     },
   };
 }

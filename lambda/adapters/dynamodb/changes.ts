@@ -1,4 +1,3 @@
-import { PutCommand, QueryCommand } from '@aws-sdk/lib-dynamodb';
 import type { ChangeStore, PublishedChange } from '../../core/changes.ts';
 import { domain, partition, reaching, type Table } from './table.ts';
 
@@ -11,7 +10,7 @@ export function dynamoChangeStore({ client: dynamodb, name: TableName }: Table):
     async publishChange(user, published, expiresAt) {
       const { at, id } = published;
       const Item = { pk: partition.changes(user), sk: changeKey(at, id), type: 'change', ...published, ttl: expiresAt };
-      await reaching(dynamodb.send(new PutCommand({ TableName, Item })));
+      await reaching(dynamodb.put({ TableName, Item }));
     },
 
     async listen(user, session, listener, expiresAt) {
@@ -22,19 +21,17 @@ export function dynamoChangeStore({ client: dynamodb, name: TableName }: Table):
         listener,
         ttl: expiresAt,
       };
-      await reaching(dynamodb.send(new PutCommand({ TableName, Item })));
+      await reaching(dynamodb.put({ TableName, Item }));
     },
 
     async changesSince(user, session, since) {
       const { Items = [] } = await reaching(
-        dynamodb.send(
-          new QueryCommand({
-            TableName,
-            KeyConditionExpression: 'pk = :pk AND sk >= :since',
-            ExpressionAttributeValues: { ':pk': partition.changes(user), ':since': changeKey(since, '') },
-            ConsistentRead: true,
-          }),
-        ),
+        dynamodb.query({
+          TableName,
+          KeyConditionExpression: 'pk = :pk AND sk >= :since',
+          ExpressionAttributeValues: { ':pk': partition.changes(user), ':since': changeKey(since, '') },
+          ConsistentRead: true,
+        }),
       );
       const changes = Items.filter(({ type }) => type === 'change').map((item) => domain<PublishedChange>(item));
       const listener = Items.find(({ sk }) => sk === listenerKey(session))?.listener;

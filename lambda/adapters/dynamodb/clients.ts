@@ -1,4 +1,3 @@
-import { GetCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import { bytes } from '../../core/digest.ts';
 import type { ClientStore, RegisteredClient } from '../../core/oauth/registration.ts';
 import { ALONE, domain, happened, partition, reaching, type Table } from './table.ts';
@@ -16,16 +15,14 @@ export function dynamoClientStore({ client: dynamodb, name: TableName }: Table):
     { condition, values }: { condition: string; values?: Record<string, number> },
   ) =>
     happened(
-      dynamodb.send(
-        new UpdateCommand({
-          TableName,
-          Key: { pk: partition.client(id), sk: ALONE },
-          UpdateExpression: 'SET expiresAt = :expires, #ttl = :expires',
-          ConditionExpression: condition,
-          ExpressionAttributeNames: { '#ttl': 'ttl' },
-          ExpressionAttributeValues: { ':expires': expiresAt, ...values },
-        }),
-      ),
+      dynamodb.update({
+        TableName,
+        Key: { pk: partition.client(id), sk: ALONE },
+        UpdateExpression: 'SET expiresAt = :expires, #ttl = :expires',
+        ConditionExpression: condition,
+        ExpressionAttributeNames: { '#ttl': 'ttl' },
+        ExpressionAttributeValues: { ':expires': expiresAt, ...values },
+      }),
     );
 
   return {
@@ -33,24 +30,22 @@ export function dynamoClientStore({ client: dynamodb, name: TableName }: Table):
       // One update makes the client or finds it as it was. An item that has expired but still stands is made anew by
       // keeping nothing of it but its date, which nobody relies on.
       const { Attributes } = await reaching(
-        dynamodb.send(
-          new UpdateCommand({
-            TableName,
-            Key: { pk: partition.client(id), sk: ALONE },
-            UpdateExpression:
-              'SET #type = :type, id = :id, #name = :name, redirectUris = :uris, createdAt = if_not_exists(createdAt, :at), expiresAt = if_not_exists(expiresAt, :expires), #ttl = if_not_exists(#ttl, :expires)',
-            ExpressionAttributeNames: { '#type': 'type', '#name': 'name', '#ttl': 'ttl' },
-            ExpressionAttributeValues: {
-              ':type': 'client',
-              ':id': id,
-              ':name': name,
-              ':uris': redirectUris,
-              ':at': createdAt,
-              ':expires': expiresAt,
-            },
-            ReturnValues: 'ALL_NEW',
-          }),
-        ),
+        dynamodb.update({
+          TableName,
+          Key: { pk: partition.client(id), sk: ALONE },
+          UpdateExpression:
+            'SET #type = :type, id = :id, #name = :name, redirectUris = :uris, createdAt = if_not_exists(createdAt, :at), expiresAt = if_not_exists(expiresAt, :expires), #ttl = if_not_exists(#ttl, :expires)',
+          ExpressionAttributeNames: { '#type': 'type', '#name': 'name', '#ttl': 'ttl' },
+          ExpressionAttributeValues: {
+            ':type': 'client',
+            ':id': id,
+            ':name': name,
+            ':uris': redirectUris,
+            ':at': createdAt,
+            ':expires': expiresAt,
+          },
+          ReturnValues: 'ALL_NEW',
+        }),
       );
       const registered = domain<RegisteredClient>(Attributes!);
       if (registered.expiresAt >= expiresAt) return registered;
@@ -60,9 +55,7 @@ export function dynamoClientStore({ client: dynamodb, name: TableName }: Table):
 
     async client(id, now) {
       if (bytes(id).length > LONGEST_ID) return undefined;
-      const { Item } = await reaching(
-        dynamodb.send(new GetCommand({ TableName, Key: { pk: partition.client(id), sk: ALONE } })),
-      );
+      const { Item } = await reaching(dynamodb.get({ TableName, Key: { pk: partition.client(id), sk: ALONE } }));
       return Item && Item.expiresAt > now ? domain<RegisteredClient>(Item) : undefined;
     },
 

@@ -1,4 +1,3 @@
-import { BatchGetCommand, GetCommand } from '@aws-sdk/lib-dynamodb';
 import type { Directory, Listed, ListOptions, User } from '../../core/directory.ts';
 import type { Grant } from '../../core/grant.ts';
 import { Outage } from '../../core/outage.ts';
@@ -62,7 +61,7 @@ export function dynamoDirectory(table: Table): Directory {
     if (keys.length === 0) return [];
     const Keys = [...new Set(keys)].map((pk) => ({ pk, sk: ALONE }));
     const { Responses, UnprocessedKeys } = await reaching(
-      dynamodb.send(new BatchGetCommand({ RequestItems: { [TableName]: { Keys } } })),
+      dynamodb.batchGet({ RequestItems: { [TableName]: { Keys } } }),
     );
     if (UnprocessedKeys?.[TableName]) throw new Outage('The session table', new Error('it left keys unprocessed'));
     return (Responses?.[TableName] ?? []).map((item) => domain<T>(item));
@@ -81,7 +80,7 @@ export function dynamoDirectory(table: Table): Directory {
       const names = era === 'modern' ? [CURRENT, formerName({ id })] : [id];
       for (const sk of names) {
         const Key = { pk: partition.sessions(grant), sk };
-        const { Item } = await reaching(dynamodb.send(new GetCommand({ TableName, Key })));
+        const { Item } = await reaching(dynamodb.get({ TableName, Key }));
         if (Item?.id === id) return domain<Session>(Item);
       }
       return undefined;

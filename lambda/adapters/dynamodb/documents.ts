@@ -1,4 +1,3 @@
-import { GetCommand, PutCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import type { CachedDocument } from '../../core/oauth/document-freshness.ts';
 import type { DocumentStore } from '../../core/oauth/documents.ts';
 import { ALONE, domain, happened, partition, reaching, type Table } from './table.ts';
@@ -14,9 +13,7 @@ export function dynamoDocumentStore({ client: dynamodb, name: TableName }: Table
 
   return {
     async findDocument(urlHash) {
-      const { Item } = await reaching(
-        dynamodb.send(new GetCommand({ TableName, Key: keyOf(urlHash), ConsistentRead: true })),
-      );
+      const { Item } = await reaching(dynamodb.get({ TableName, Key: keyOf(urlHash), ConsistentRead: true }));
       if (!Item) return undefined;
       const { url, leaseOwner, ...cached } = domain<CachedDocument & { url?: string; leaseOwner?: string }>(Item);
       return cached;
@@ -24,17 +21,15 @@ export function dynamoDocumentStore({ client: dynamodb, name: TableName }: Table
 
     leaseDocument: (urlHash, owner, now, until) =>
       happened(
-        dynamodb.send(
-          new UpdateCommand({
-            TableName,
-            Key: keyOf(urlHash),
-            UpdateExpression:
-              'SET #type = :type, leaseOwner = :owner, leaseUntil = :until, #ttl = if_not_exists(#ttl, :until)',
-            ConditionExpression: NOBODY_FETCHES,
-            ExpressionAttributeNames: { '#type': 'type', '#ttl': 'ttl' },
-            ExpressionAttributeValues: { ':type': 'client-document', ':owner': owner, ':now': now, ':until': until },
-          }),
-        ),
+        dynamodb.update({
+          TableName,
+          Key: keyOf(urlHash),
+          UpdateExpression:
+            'SET #type = :type, leaseOwner = :owner, leaseUntil = :until, #ttl = if_not_exists(#ttl, :until)',
+          ConditionExpression: NOBODY_FETCHES,
+          ExpressionAttributeNames: { '#type': 'type', '#ttl': 'ttl' },
+          ExpressionAttributeValues: { ':type': 'client-document', ':owner': owner, ':now': now, ':until': until },
+        }),
       ),
 
     saveDocument(urlHash, url, owner, cached) {
@@ -42,14 +37,12 @@ export function dynamoDocumentStore({ client: dynamodb, name: TableName }: Table
       const ttl = Math.max(document ? document.freshUntil + KEPT_SECONDS : 0, failure?.until ?? 0);
       const Item = { ...keyOf(urlHash), type: 'client-document', url, document, failure, ttl };
       return happened(
-        dynamodb.send(
-          new PutCommand({
-            TableName,
-            Item,
-            ConditionExpression: LEASE_IS_OURS,
-            ExpressionAttributeValues: { ':owner': owner },
-          }),
-        ),
+        dynamodb.put({
+          TableName,
+          Item,
+          ConditionExpression: LEASE_IS_OURS,
+          ExpressionAttributeValues: { ':owner': owner },
+        }),
       );
     },
   };

@@ -1,4 +1,3 @@
-import { DeleteCommand } from '@aws-sdk/lib-dynamodb';
 import { BUCKET_MILLISECONDS } from '../../core/call.ts';
 import type { ErasureStore } from '../../core/erasure.ts';
 import { queried, some } from './query.ts';
@@ -17,7 +16,7 @@ type Erasable = { pk: string; sk: string; type?: unknown };
 export function dynamoErasureStore(table: Table): ErasureStore {
   const { client: dynamodb, name: TableName } = table;
 
-  const remove = ({ pk, sk }: Erasable) => reaching(dynamodb.send(new DeleteCommand({ TableName, Key: { pk, sk } })));
+  const remove = ({ pk, sk }: Erasable) => reaching(dynamodb.delete({ TableName, Key: { pk, sk } }));
 
   const inPartition = (pk: string) =>
     queried(table, { KeyConditionExpression: 'pk = :pk', ExpressionAttributeValues: { ':pk': pk } });

@@ -1,4 +1,3 @@
-import { DeleteCommand, PutCommand } from '@aws-sdk/lib-dynamodb';
 import type { AuthorizationRequest, FlowStore, SignIn, Waiting } from '../../core/oauth/flow.ts';
 import { ALONE, conditionFailed, domain, partition, reaching, type Table } from './table.ts';
 
@@ -7,21 +6,19 @@ const WAITING_FOR_THIS_BROWSER = 'browser = :browser AND expiresAt > :now';
 export function dynamoFlowStore({ client: dynamodb, name: TableName }: Table): FlowStore {
   const put = async (pk: string, type: string, waiting: Waiting) => {
     const Item = { pk, sk: ALONE, type, ...waiting, ttl: waiting.expiresAt };
-    await reaching(dynamodb.send(new PutCommand({ TableName, Item, ConditionExpression: 'attribute_not_exists(pk)' })));
+    await reaching(dynamodb.put({ TableName, Item, ConditionExpression: 'attribute_not_exists(pk)' }));
   };
 
   async function take<T>(pk: string, browser: string, now: number): Promise<T | undefined> {
     try {
       const { Attributes } = await reaching(
-        dynamodb.send(
-          new DeleteCommand({
-            TableName,
-            Key: { pk, sk: ALONE },
-            ConditionExpression: WAITING_FOR_THIS_BROWSER,
-            ExpressionAttributeValues: { ':browser': browser, ':now': now },
-            ReturnValues: 'ALL_OLD',
-          }),
-        ),
+        dynamodb.delete({
+          TableName,
+          Key: { pk, sk: ALONE },
+          ConditionExpression: WAITING_FOR_THIS_BROWSER,
+          ExpressionAttributeValues: { ':browser': browser, ':now': now },
+          ReturnValues: 'ALL_OLD',
+        }),
       );
       return Attributes && domain<T>(Attributes);
     } catch (error) {
@@ -38,9 +35,7 @@ export function dynamoFlowStore({ client: dynamodb, name: TableName }: Table): F
     putSignIn: (stateHash, signIn) => put(partition.signIn(stateHash), 'sign-in', signIn),
     takeSignIn: (stateHash, browser, now) => take<SignIn>(partition.signIn(stateHash), browser, now),
     async burnSignIn(stateHash) {
-      await reaching(
-        dynamodb.send(new DeleteCommand({ TableName, Key: { pk: partition.signIn(stateHash), sk: ALONE } })),
-      );
+      await reaching(dynamodb.delete({ TableName, Key: { pk: partition.signIn(stateHash), sk: ALONE } }));
     },
   };
 }

@@ -1,4 +1,3 @@
-import { PutCommand } from '@aws-sdk/lib-dynamodb';
 import { queried, some } from './query.ts';
 import { ALONE, happened, partition, type Table } from './table.ts';
 
@@ -40,7 +39,7 @@ export function dynamoGrantBlock(table: Table): GrantBlock {
         revokedAt: now,
       };
       const ConditionExpression = 'attribute_not_exists(pk)';
-      return happened(dynamodb.send(new PutCommand({ TableName, Item, ConditionExpression })));
+      return happened(dynamodb.put({ TableName, Item, ConditionExpression }));
     },
   };
 }

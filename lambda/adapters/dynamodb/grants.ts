@@ -1,4 +1,3 @@
-import { BatchGetCommand, GetCommand, TransactWriteCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import { sha256 } from '../../core/digest.ts';
 import type { Grant } from '../../core/grant.ts';
 import type { SealedTokens } from '../../core/identity-tokens.ts';
@@ -44,43 +43,39 @@ export function dynamoGrantStore(table: Table): GrantStore {
         ttl: approval.at + APPROVAL_SECONDS,
       };
       await reaching(
-        dynamodb.send(
-          new TransactWriteCommand({
-            TransactItems: [
-              putNew(partition.grant(grant.id), 'grant', listed, grant.absoluteExpiresAt),
-              putNew(partition.identityTokens(grant.id), 'identity-tokens', tokens, grant.absoluteExpiresAt),
-              putNew(partition.code(codeHash), 'code', owned, code.expiresAt + USED_CODE_SECONDS),
-              { Put: { TableName, Item: approvalItem } },
-              signedIn(TableName, grant.user, sealedName, grant.createdAt),
-            ],
-          }),
-        ),
+        dynamodb.transactWrite({
+          TransactItems: [
+            putNew(partition.grant(grant.id), 'grant', listed, grant.absoluteExpiresAt),
+            putNew(partition.identityTokens(grant.id), 'identity-tokens', tokens, grant.absoluteExpiresAt),
+            putNew(partition.code(codeHash), 'code', owned, code.expiresAt + USED_CODE_SECONDS),
+            { Put: { TableName, Item: approvalItem } },
+            signedIn(TableName, grant.user, sealedName, grant.createdAt),
+          ],
+        }),
       );
     },
 
     async findCode(codeHash) {
       const Key = { pk: partition.code(codeHash), sk: ALONE };
-      const { Item } = await reaching(dynamodb.send(new GetCommand({ TableName, Key, ConsistentRead: true })));
+      const { Item } = await reaching(dynamodb.get({ TableName, Key, ConsistentRead: true }));
       return Item && domain<AuthorizationCode>(Item);
     },
 
     redeemCode: (codeHash, now) =>
       happened(
-        dynamodb.send(
-          new UpdateCommand({
-            TableName,
-            Key: { pk: partition.code(codeHash), sk: ALONE },
-            UpdateExpression: 'SET usedAt = :now',
-            ConditionExpression: NOT_USED_NOR_EXPIRED,
-            ExpressionAttributeValues: { ':now': now },
-          }),
-        ),
+        dynamodb.update({
+          TableName,
+          Key: { pk: partition.code(codeHash), sk: ALONE },
+          UpdateExpression: 'SET usedAt = :now',
+          ConditionExpression: NOT_USED_NOR_EXPIRED,
+          ExpressionAttributeValues: { ':now': now },
+        }),
       ),
 
     async findGrant(id) {
       const Keys = [partition.grant(id), partition.identityTokens(id)].map((pk) => ({ pk, sk: ALONE }));
       const { Responses, UnprocessedKeys } = await reaching(
-        dynamodb.send(new BatchGetCommand({ RequestItems: { [TableName]: { Keys, ConsistentRead: true } } })),
+        dynamodb.batchGet({ RequestItems: { [TableName]: { Keys, ConsistentRead: true } } }),
       );
       if (UnprocessedKeys?.[TableName]) throw new Outage('The session table', new Error('it left keys unprocessed'));
       const item = (type: string) => Responses?.[TableName]?.find((each) => each.type === type);
@@ -90,21 +85,19 @@ export function dynamoGrantStore(table: Table): GrantStore {
 
     rotate: (id, head, refresh, idleExpiresAt) =>
       happened(
-        dynamodb.send(
-          new UpdateCommand({
-            TableName,
-            Key: { pk: partition.grant(id), sk: ALONE },
-            UpdateExpression: 'SET refresh = :refresh, idleExpiresAt = :idle',
-            ConditionExpression: ACTIVE_AT_THIS_HEAD,
-            ExpressionAttributeNames: { '#status': 'status' },
-            ExpressionAttributeValues: {
-              ':refresh': refresh,
-              ':idle': idleExpiresAt,
-              ':active': 'active',
-              ':head': head,
-            },
-          }),
-        ),
+        dynamodb.update({
+          TableName,
+          Key: { pk: partition.grant(id), sk: ALONE },
+          UpdateExpression: 'SET refresh = :refresh, idleExpiresAt = :idle',
+          ConditionExpression: ACTIVE_AT_THIS_HEAD,
+          ExpressionAttributeNames: { '#status': 'status' },
+          ExpressionAttributeValues: {
+            ':refresh': refresh,
+            ':idle': idleExpiresAt,
+            ':active': 'active',
+            ':head': head,
+          },
+        }),
       ),
   };
 }

@@ -1,4 +1,3 @@
-import { GetCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import type { IdentityTokenStore, SealedTokens } from '../../core/identity-tokens.ts';
 import { ALONE, domain, happened, partition, reaching, type Table } from './table.ts';
 
@@ -10,56 +9,48 @@ export function dynamoIdentityTokenStore({ client: dynamodb, name: TableName }: 
 
   return {
     async loadTokens(grant) {
-      const { Item } = await reaching(
-        dynamodb.send(new GetCommand({ TableName, Key: keyOf(grant), ConsistentRead: true })),
-      );
+      const { Item } = await reaching(dynamodb.get({ TableName, Key: keyOf(grant), ConsistentRead: true }));
       return Item && domain<SealedTokens>(Item);
     },
 
     leaseTokens: (grant, version, owner, now, until) =>
       happened(
-        dynamodb.send(
-          new UpdateCommand({
-            TableName,
-            Key: keyOf(grant),
-            UpdateExpression: 'SET leaseOwner = :owner, leaseUntil = :until',
-            ConditionExpression: THIS_VERSION_AND_FREE,
-            ExpressionAttributeValues: { ':version': version, ':owner': owner, ':now': now, ':until': until },
-          }),
-        ),
+        dynamodb.update({
+          TableName,
+          Key: keyOf(grant),
+          UpdateExpression: 'SET leaseOwner = :owner, leaseUntil = :until',
+          ConditionExpression: THIS_VERSION_AND_FREE,
+          ExpressionAttributeValues: { ':version': version, ':owner': owner, ':now': now, ':until': until },
+        }),
       ),
 
     saveTokens: (grant, owner, { sealed, version, expiresAt, refreshedAt }) =>
       happened(
-        dynamodb.send(
-          new UpdateCommand({
-            TableName,
-            Key: keyOf(grant),
-            UpdateExpression:
-              'SET sealed = :sealed, version = :version, expiresAt = :expires, refreshedAt = :refreshed REMOVE leaseOwner, leaseUntil',
-            ConditionExpression: LEASE_IS_OURS,
-            ExpressionAttributeValues: {
-              ':owner': owner,
-              ':sealed': sealed,
-              ':version': version,
-              ':expires': expiresAt,
-              ':refreshed': refreshedAt,
-            },
-          }),
-        ),
+        dynamodb.update({
+          TableName,
+          Key: keyOf(grant),
+          UpdateExpression:
+            'SET sealed = :sealed, version = :version, expiresAt = :expires, refreshedAt = :refreshed REMOVE leaseOwner, leaseUntil',
+          ConditionExpression: LEASE_IS_OURS,
+          ExpressionAttributeValues: {
+            ':owner': owner,
+            ':sealed': sealed,
+            ':version': version,
+            ':expires': expiresAt,
+            ':refreshed': refreshedAt,
+          },
+        }),
       ),
 
     async releaseTokens(grant, owner) {
       await happened(
-        dynamodb.send(
-          new UpdateCommand({
-            TableName,
-            Key: keyOf(grant),
-            UpdateExpression: 'REMOVE leaseOwner, leaseUntil',
-            ConditionExpression: LEASE_IS_OURS,
-            ExpressionAttributeValues: { ':owner': owner },
-          }),
-        ),
+        dynamodb.update({
+          TableName,
+          Key: keyOf(grant),
+          UpdateExpression: 'REMOVE leaseOwner, leaseUntil',
+          ConditionExpression: LEASE_IS_OURS,
+          ExpressionAttributeValues: { ':owner': owner },
+        }),
       );
     },
   };

@@ -1,4 +1,3 @@
-import { GetCommand, PutCommand } from '@aws-sdk/lib-dynamodb';
 import type { PaceStore } from '../../core/oauth/pace.ts';
 import { ALONE, happened, partition, reaching, type Table } from './table.ts';
 
@@ -13,22 +12,18 @@ export function dynamoPaceStore({ client: dynamodb, name: TableName }: Table): P
 
   return {
     async due(name) {
-      const { Item } = await reaching(
-        dynamodb.send(new GetCommand({ TableName, Key: keyOf(name), ConsistentRead: true })),
-      );
+      const { Item } = await reaching(dynamodb.get({ TableName, Key: keyOf(name), ConsistentRead: true }));
       return Item?.due;
     },
 
     advance: (name, from, to) =>
       happened(
-        dynamodb.send(
-          new PutCommand({
-            TableName,
-            Item: { ...keyOf(name), type: 'pace', due: to, ttl: Math.ceil(to) + KEPT_SECONDS },
-            ConditionExpression: from === undefined ? STILL_NONE : STILL_THERE,
-            ...(from !== undefined && { ExpressionAttributeValues: { ':from': from } }),
-          }),
-        ),
+        dynamodb.put({
+          TableName,
+          Item: { ...keyOf(name), type: 'pace', due: to, ttl: Math.ceil(to) + KEPT_SECONDS },
+          ConditionExpression: from === undefined ? STILL_NONE : STILL_THERE,
+          ...(from !== undefined && { ExpressionAttributeValues: { ':from': from } }),
+        }),
       ),
   };
 }

@@ -1,8 +1,8 @@
-import { QueryCommand, type QueryCommandInput } from '@aws-sdk/lib-dynamodb';
 import { reaching, type Table } from './table.ts';
+import type { QueryInput } from './table-client.ts';
 
 export type StoredItem = Record<string, unknown> & { pk: string; sk: string };
-type Question = Omit<QueryCommandInput, 'TableName' | 'Limit' | 'ExclusiveStartKey'>;
+type Question = Omit<QueryInput, 'TableName' | 'Limit' | 'ExclusiveStartKey'>;
 
 /** The items that a query finds, page by page, as long as they are asked for. @param Limit of each page */
 export async function* queried(
@@ -10,9 +10,9 @@ export async function* queried(
   question: Question,
   Limit?: number,
 ): AsyncGenerator<StoredItem> {
-  let ExclusiveStartKey: QueryCommandInput['ExclusiveStartKey'];
+  let ExclusiveStartKey: QueryInput['ExclusiveStartKey'];
   do {
-    const page = await reaching(client.send(new QueryCommand({ TableName, ...question, Limit, ExclusiveStartKey })));
+    const page = await reaching(client.query({ TableName, ...question, Limit, ExclusiveStartKey }));
     yield* (page.Items ?? []) as StoredItem[];
     ExclusiveStartKey = page.LastEvaluatedKey;
   } while (ExclusiveStartKey);

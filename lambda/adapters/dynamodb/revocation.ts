@@ -1,4 +1,3 @@
-import { TransactWriteCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import type { RevocationStore } from '../../core/revocation.ts';
 import { CURRENT } from '../../core/session.ts';
 import { ALONE, happened, partition, type Table } from './table.ts';
@@ -10,38 +9,34 @@ export function dynamoRevocationStore({ client: dynamodb, name: TableName }: Tab
   return {
     revokeGrant: (id, now) =>
       happened(
-        dynamodb.send(
-          new TransactWriteCommand({
-            TransactItems: [
-              {
-                Update: {
-                  TableName,
-                  Key: { pk: partition.grant(id), sk: ALONE },
-                  UpdateExpression: 'SET #status = :revoked, revokedAt = :now',
-                  ConditionExpression: NOT_REVOKED,
-                  ExpressionAttributeNames: { '#status': 'status' },
-                  ExpressionAttributeValues: { ':revoked': 'revoked', ':now': now },
-                },
+        dynamodb.transactWrite({
+          TransactItems: [
+            {
+              Update: {
+                TableName,
+                Key: { pk: partition.grant(id), sk: ALONE },
+                UpdateExpression: 'SET #status = :revoked, revokedAt = :now',
+                ConditionExpression: NOT_REVOKED,
+                ExpressionAttributeNames: { '#status': 'status' },
+                ExpressionAttributeValues: { ':revoked': 'revoked', ':now': now },
               },
-              { Delete: { TableName, Key: { pk: partition.identityTokens(id), sk: ALONE } } },
-            ],
-          }),
-        ),
+            },
+            { Delete: { TableName, Key: { pk: partition.identityTokens(id), sk: ALONE } } },
+          ],
+        }),
       ),
 
     revokeSession({ grant, id, era }, now) {
       // In the newer era nothing but its own end keeps the next call of the grant from going on with it.
       const over = era === 'modern' ? ', expiresAt = :now' : '';
       return happened(
-        dynamodb.send(
-          new UpdateCommand({
-            TableName,
-            Key: { pk: partition.sessions(grant), sk: era === 'modern' ? CURRENT : id },
-            UpdateExpression: `SET endedAt = :now, endedBy = :revocation${over}`,
-            ConditionExpression: THIS_AND_LIVE,
-            ExpressionAttributeValues: { ':id': id, ':now': now, ':revocation': 'revocation' },
-          }),
-        ),
+        dynamodb.update({
+          TableName,
+          Key: { pk: partition.sessions(grant), sk: era === 'modern' ? CURRENT : id },
+          UpdateExpression: `SET endedAt = :now, endedBy = :revocation${over}`,
+          ConditionExpression: THIS_AND_LIVE,
+          ExpressionAttributeValues: { ':id': id, ':now': now, ':revocation': 'revocation' },
+        }),
       );
     },
   };

@@ -1,4 +1,3 @@
-import { GetCommand, PutCommand, QueryCommand } from '@aws-sdk/lib-dynamodb';
 import { bytes } from '../../core/digest.ts';
 import type { Run, RunEvent, RunStore } from '../../core/run.ts';
 import { domain, happened, partition, reaching, type Table } from './table.ts';
@@ -43,7 +42,7 @@ export function dynamoRunStore({ client: dynamodb, name: TableName }: Table): Ru
       parts: count,
       ttl: run.expiresAt,
     }));
-    await Promise.all(parts.map((Item) => reaching(dynamodb.send(new PutCommand({ TableName, Item })))));
+    await Promise.all(parts.map((Item) => reaching(dynamodb.put({ TableName, Item }))));
   }
 
   /** All items of a partition, or those whose sort keys are in the range. */
@@ -52,15 +51,13 @@ export function dynamoRunStore({ client: dynamodb, name: TableName }: Table): Ru
     let ExclusiveStartKey: Record<string, unknown> | undefined;
     do {
       const page = await reaching(
-        dynamodb.send(
-          new QueryCommand({
-            TableName,
-            KeyConditionExpression: range ? 'pk = :pk AND sk BETWEEN :from AND :to' : 'pk = :pk',
-            ExpressionAttributeValues: { ':pk': pk, ...(range && { ':from': range[0], ':to': range[1] }) },
-            ConsistentRead: true,
-            ExclusiveStartKey,
-          }),
-        ),
+        dynamodb.query({
+          TableName,
+          KeyConditionExpression: range ? 'pk = :pk AND sk BETWEEN :from AND :to' : 'pk = :pk',
+          ExpressionAttributeValues: { ':pk': pk, ...(range && { ':from': range[0], ':to': range[1] }) },
+          ConsistentRead: true,
+          ExclusiveStartKey,
+        }),
       );
       items.push(...(page.Items ?? []));
       ExclusiveStartKey = page.LastEvaluatedKey;
@@ -83,12 +80,12 @@ export function dynamoRunStore({ client: dynamodb, name: TableName }: Table): Ru
   return {
     async createRun(run, request) {
       await putText(run, REQUEST, request);
-      await reaching(dynamodb.send(new PutCommand({ TableName, Item: record(run) })));
+      await reaching(dynamodb.put({ TableName, Item: record(run) }));
     },
 
     async findRun(grant, id) {
       const Key = { pk: partition.runs(grant), sk: id };
-      const { Item } = await reaching(dynamodb.send(new GetCommand({ TableName, Key, ConsistentRead: true })));
+      const { Item } = await reaching(dynamodb.get({ TableName, Key, ConsistentRead: true }));
       return Item && domain<Run>(Item);
     },
 
@@ -98,14 +95,12 @@ export function dynamoRunStore({ client: dynamodb, name: TableName }: Table): Ru
 
     saveRun: (run) =>
       happened(
-        dynamodb.send(
-          new PutCommand({
-            TableName,
-            Item: record(run),
-            ConditionExpression: THE_VERSION_BEFORE_OR_THIS_WRITE,
-            ExpressionAttributeValues: { ':before': run.version - 1, ':mark': run.mark },
-          }),
-        ),
+        dynamodb.put({
+          TableName,
+          Item: record(run),
+          ConditionExpression: THE_VERSION_BEFORE_OR_THIS_WRITE,
+          ExpressionAttributeValues: { ':before': run.version - 1, ':mark': run.mark },
+        }),
       ),
 
     async recallRun(run) {

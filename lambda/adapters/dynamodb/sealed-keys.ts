@@ -1,11 +1,10 @@
-import { GetCommand, PutCommand } from '@aws-sdk/lib-dynamodb';
 import type { SealedKeyStore } from '../../core/sealed-secret.ts';
 import { ALONE, happened, partition, reaching, type Table } from './table.ts';
 
 export function dynamoSealedKeyStore({ client: dynamodb, name: TableName }: Table): SealedKeyStore {
   const load = async (name: string) => {
     const Key = { pk: partition.sealedKey(name), sk: ALONE };
-    const { Item } = await reaching(dynamodb.send(new GetCommand({ TableName, Key, ConsistentRead: true })));
+    const { Item } = await reaching(dynamodb.get({ TableName, Key, ConsistentRead: true }));
     return Item?.sealed as string | undefined;
   };
 
@@ -14,7 +13,7 @@ export function dynamoSealedKeyStore({ client: dynamodb, name: TableName }: Tabl
     async createKey(name, sealed) {
       const Item = { pk: partition.sealedKey(name), sk: ALONE, type: 'sealed-key', sealed };
       const ConditionExpression = 'attribute_not_exists(pk)';
-      const first = await happened(dynamodb.send(new PutCommand({ TableName, Item, ConditionExpression })));
+      const first = await happened(dynamodb.put({ TableName, Item, ConditionExpression }));
       return first ? sealed : (await load(name))!;
     },
   };

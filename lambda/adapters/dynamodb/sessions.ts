@@ -1,11 +1,3 @@
-import {
-  BatchGetCommand,
-  GetCommand,
-  PutCommand,
-  TransactWriteCommand,
-  type TransactWriteCommandInput,
-  UpdateCommand,
-} from '@aws-sdk/lib-dynamodb';
 import type { Grant } from '../../core/grant.ts';
 import { Outage } from '../../core/outage.ts';
 import {
@@ -29,6 +21,7 @@ import {
   spread,
   type Table,
 } from './table.ts';
+import type { TransactWriteInput } from './table-client.ts';
 
 const LIVE_AND_THE_SAME = 'id = :id AND expiresAt > :now AND attribute_not_exists(endedAt)';
 const NOT_TOO_MANY_SUBSCRIPTIONS = '(attribute_not_exists(subscriptions) OR size(subscriptions) < :most)';
@@ -56,8 +49,8 @@ export function dynamoSessionStore({ client, name: table }: Table, recordSeconds
   });
 
   /** False as well when somebody else is writing the same at this moment: whoever reads again finds what they wrote. */
-  const transact = (TransactItems: TransactWriteCommandInput['TransactItems']) =>
-    happened(client.send(new TransactWriteCommand({ TransactItems }))).catch((error) => {
+  const transact = (TransactItems: TransactWriteInput['TransactItems']) =>
+    happened(client.transactWrite({ TransactItems })).catch((error) => {
       if (error instanceof Outage && conflicted(error.cause)) return false;
       throw error;
     });
@@ -69,7 +62,7 @@ export function dynamoSessionStore({ client, name: table }: Table, recordSeconds
         { pk: partition.sessions(grant), sk: name },
       ];
       const { Responses, UnprocessedKeys } = await reaching(
-        client.send(new BatchGetCommand({ RequestItems: { [table]: { Keys: keys, ConsistentRead: true } } })),
+        client.batchGet({ RequestItems: { [table]: { Keys: keys, ConsistentRead: true } } }),
       );
       if (UnprocessedKeys?.[table]) throw new Outage('The session table', new Error('it left keys unprocessed'));
       const items = Responses?.[table] ?? [];
@@ -83,7 +76,7 @@ export function dynamoSessionStore({ client, name: table }: Table, recordSeconds
 
     start: (session, now, former) => {
       const first = put(sessionItem(session), now);
-      if (!former) return happened(client.send(new PutCommand(first)));
+      if (!former) return happened(client.put(first));
       const aside = { ...sessionItem(former), sk: formerName(former) };
       return transact([{ Put: first }, { Put: { TableName: table, Item: aside } }]);
     },
@@ -102,62 +95,56 @@ export function dynamoSessionStore({ client, name: table }: Table, recordSeconds
 
     async slide(session, lastSeenAt, expiresAt) {
       await happened(
-        client.send(
-          new UpdateCommand({
-            TableName: table,
-            Key: keyOf(session),
-            UpdateExpression: 'SET lastSeenAt = :seen, expiresAt = :expires, #ttl = :ttl, gsi2sk = :seenText',
-            ConditionExpression: LIVE_AND_THE_SAME,
-            ExpressionAttributeNames: { '#ttl': 'ttl' },
-            ExpressionAttributeValues: {
-              ':id': session.id,
-              ':seen': lastSeenAt,
-              ':seenText': `${lastSeenAt}#${session.id}`,
-              ':expires': expiresAt,
-              ':ttl': expiresAt + recordSeconds,
-              ':now': lastSeenAt,
-            },
-          }),
-        ),
+        client.update({
+          TableName: table,
+          Key: keyOf(session),
+          UpdateExpression: 'SET lastSeenAt = :seen, expiresAt = :expires, #ttl = :ttl, gsi2sk = :seenText',
+          ConditionExpression: LIVE_AND_THE_SAME,
+          ExpressionAttributeNames: { '#ttl': 'ttl' },
+          ExpressionAttributeValues: {
+            ':id': session.id,
+            ':seen': lastSeenAt,
+            ':seenText': `${lastSeenAt}#${session.id}`,
+            ':expires': expiresAt,
+            ':ttl': expiresAt + recordSeconds,
+            ':now': lastSeenAt,
+          },
+        }),
       );
     },
 
     async note(session, notes, now) {
       const { ExpressionAttributeValues, ...clauses } = noting(notes);
       await happened(
-        client.send(
-          new UpdateCommand({
-            TableName: table,
-            Key: keyOf(session),
-            ...clauses,
-            ExpressionAttributeValues: { ':id': session.id, ':now': now, ...ExpressionAttributeValues },
-          }),
-        ),
+        client.update({
+          TableName: table,
+          Key: keyOf(session),
+          ...clauses,
+          ExpressionAttributeValues: { ':id': session.id, ':now': now, ...ExpressionAttributeValues },
+        }),
       );
     },
 
     async end(grant, id, now) {
       await happened(
-        client.send(
-          new UpdateCommand({
-            TableName: table,
-            Key: { pk: partition.sessions(grant), sk: id },
-            UpdateExpression: 'SET endedAt = :now',
-            ConditionExpression: LIVE,
-            ExpressionAttributeValues: { ':now': now },
-          }),
-        ),
+        client.update({
+          TableName: table,
+          Key: { pk: partition.sessions(grant), sk: id },
+          UpdateExpression: 'SET endedAt = :now',
+          ConditionExpression: LIVE,
+          ExpressionAttributeValues: { ':now': now },
+        }),
       );
     },
 
     addImported: (imported, now) => {
       const item = { ...waitingKey(imported), type: 'imported-session', ...imported, ttl: imported.expiresAt };
-      return happened(client.send(new PutCommand(put(item, now))));
+      return happened(client.put(put(item, now)));
     },
 
     async findImported(user, id) {
       const Key = waitingKey({ user, id });
-      const { Item } = await reaching(client.send(new GetCommand({ TableName: table, Key, ConsistentRead: true })));
+      const { Item } = await reaching(client.get({ TableName: table, Key, ConsistentRead: true }));
       return Item && domain<ImportedSession>(Item);
     },
 

@@ -1,4 +1,3 @@
-import { DeleteCommand, GetCommand, PutCommand, QueryCommand } from '@aws-sdk/lib-dynamodb';
 import type { Entry, StateStore } from '../../core/state.ts';
 import { ABSENT_OR_EXPIRED, domain, happened, partition, reaching, type Table } from './table.ts';
 
@@ -8,20 +7,18 @@ export function dynamoStateStore({ client: dynamodb, name: TableName }: Table): 
   return {
     async get(user, key, now) {
       const Key = { pk: partition.state(user), sk: key };
-      const { Item } = await reaching(dynamodb.send(new GetCommand({ TableName, Key, ConsistentRead: true })));
+      const { Item } = await reaching(dynamodb.get({ TableName, Key, ConsistentRead: true }));
       return Item && Item.expiresAt > now ? domain<Entry>(Item) : undefined;
     },
 
     put: (user, entry, expected, now) =>
       happened(
-        dynamodb.send(
-          new PutCommand({
-            TableName,
-            Item: { pk: partition.state(user), sk: entry.key, type: 'state', ...entry, ttl: entry.expiresAt },
-            ConditionExpression: expected === 0 ? ABSENT_OR_EXPIRED : THIS_VERSION,
-            ExpressionAttributeValues: expected === 0 ? { ':now': now } : { ':now': now, ':expected': expected },
-          }),
-        ),
+        dynamodb.put({
+          TableName,
+          Item: { pk: partition.state(user), sk: entry.key, type: 'state', ...entry, ttl: entry.expiresAt },
+          ConditionExpression: expected === 0 ? ABSENT_OR_EXPIRED : THIS_VERSION,
+          ExpressionAttributeValues: expected === 0 ? { ':now': now } : { ':now': now, ':expected': expected },
+        }),
       ),
 
     async list(user, prefix, limit, after, now) {
@@ -31,16 +28,14 @@ export function dynamoStateStore({ client: dynamodb, name: TableName }: Table): 
       // One more than asked for tells whether there are any.
       do {
         const { Items = [], LastEvaluatedKey } = await reaching(
-          dynamodb.send(
-            new QueryCommand({
-              TableName,
-              KeyConditionExpression: prefix === '' ? 'pk = :pk' : 'pk = :pk AND begins_with(sk, :prefix)',
-              ExpressionAttributeValues: { ':pk': pk, ...(prefix !== '' && { ':prefix': prefix }) },
-              ConsistentRead: true,
-              Limit: limit + 1 - live.length,
-              ExclusiveStartKey: last,
-            }),
-          ),
+          dynamodb.query({
+            TableName,
+            KeyConditionExpression: prefix === '' ? 'pk = :pk' : 'pk = :pk AND begins_with(sk, :prefix)',
+            ExpressionAttributeValues: { ':pk': pk, ...(prefix !== '' && { ':prefix': prefix }) },
+            ConsistentRead: true,
+            Limit: limit + 1 - live.length,
+            ExclusiveStartKey: last,
+          }),
         );
         live.push(...Items.filter(({ expiresAt }) => expiresAt > now).map((item) => domain<Entry>(item)));
         last = LastEvaluatedKey as typeof last;
@@ -50,7 +45,7 @@ export function dynamoStateStore({ client: dynamodb, name: TableName }: Table): 
     },
 
     async delete(user, key) {
-      await reaching(dynamodb.send(new DeleteCommand({ TableName, Key: { pk: partition.state(user), sk: key } })));
+      await reaching(dynamodb.delete({ TableName, Key: { pk: partition.state(user), sk: key } }));
     },
   };
 }

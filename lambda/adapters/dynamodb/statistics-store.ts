@@ -1,4 +1,3 @@
-import { PutCommand } from '@aws-sdk/lib-dynamodb';
 import type { StatisticsStore } from '../../core/statistics.ts';
 import { dynamoStatisticsReader, progressItem, statisticsItem } from './statistics.ts';
 import { happened, reaching, type Table } from './table.ts';
@@ -12,19 +11,17 @@ export function dynamoStatisticsStore(table: Table): StatisticsStore {
     ...dynamoStatisticsReader(table),
 
     async save(step, period, expiresAt) {
-      await reaching(dynamodb.send(new PutCommand({ TableName, Item: statisticsItem(step, period, expiresAt) })));
+      await reaching(dynamodb.put({ TableName, Item: statisticsItem(step, period, expiresAt) }));
     },
 
     moveOn: (from, to) =>
       happened(
-        dynamodb.send(
-          new PutCommand({
-            TableName,
-            Item: progressItem(to),
-            ConditionExpression: from === undefined ? NEVER : AS_IT_WAS,
-            ...(from !== undefined && { ExpressionAttributeValues: { ':from': from } }),
-          }),
-        ),
+        dynamodb.put({
+          TableName,
+          Item: progressItem(to),
+          ConditionExpression: from === undefined ? NEVER : AS_IT_WAS,
+          ...(from !== undefined && { ExpressionAttributeValues: { ':from': from } }),
+        }),
       ),
   };
 }

@@ -1,4 +1,3 @@
-import { GetCommand } from '@aws-sdk/lib-dynamodb';
 import type { Period, Row, Sample, Statistics, StatisticsReader, Step, Stretch } from '../../core/statistics.ts';
 import { steps } from '../../core/statistics.ts';
 import { queried } from './query.ts';
@@ -38,9 +37,7 @@ export function dynamoStatisticsReader(table: Table): StatisticsReader {
     },
 
     async countedUntil() {
-      const { Item } = await reaching(
-        dynamodb.send(new GetCommand({ TableName, Key: progressKey, ConsistentRead: true })),
-      );
+      const { Item } = await reaching(dynamodb.get({ TableName, Key: progressKey, ConsistentRead: true }));
       return Item?.countedUntil as number | undefined;
     },
   };

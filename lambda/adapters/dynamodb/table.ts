@@ -1,23 +1,12 @@
-import {
-  ConditionalCheckFailedException,
-  DynamoDBClient,
-  DynamoDBServiceException,
-  TransactionCanceledException,
-} from '@aws-sdk/client-dynamodb';
-import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import { Outage } from '../../core/outage.ts';
+import { openTableClient } from './sdk-table-client.ts';
+import { type TableClient, TableError } from './table-client.ts';
 
 /** One table holds everything; `docs/data-model.md` lists its items. */
-export type Table = { client: DynamoDBDocumentClient; name: string };
+export type Table = { client: TableClient; name: string };
 
 /** Opens the table with the function's own credentials. A request that hangs is an outage after three seconds. */
-export function openTable(name: string): Table {
-  const dynamodb = new DynamoDBClient({
-    maxAttempts: 3,
-    requestHandler: { connectionTimeout: 1000, requestTimeout: 3000 },
-  });
-  return { name, client: DynamoDBDocumentClient.from(dynamodb, { marshallOptions: { removeUndefinedValues: true } }) };
-}
+export const openTable = (name: string): Table => ({ name, client: openTableClient() });
 
 /**
  * Partition keys. Their prefixes are what the functions' roles are told apart by (`dynamodb:LeadingKeys`), so `lib`
@@ -66,7 +55,7 @@ export const ALONE = '-';
 
 const outages = new Set(['InternalServerError', 'ServiceUnavailable', 'TimeoutError', 'RequestTimeout']);
 
-/** Errors of throttling and contention, which the SDK has already retried. */
+/** Errors of throttling and contention, which the client has already retried. */
 const busy = new Set([
   'ProvisionedThroughputExceededException',
   'RequestLimitExceeded',
@@ -83,31 +72,25 @@ export async function reaching<T>(request: Promise<T>): Promise<T> {
   try {
     return await request;
   } catch (error) {
-    if (error instanceof DynamoDBServiceException) {
-      const contended = error instanceof TransactionCanceledException && !conditionFailed(error);
-      const status = error.$metadata.httpStatusCode ?? 500;
-      if (!contended && status < 500 && !busy.has(error.name) && !outages.has(error.name)) throw error;
+    if (error instanceof TableError) {
+      const contended = error.name === 'TransactionCanceledException' && !conditionFailed(error);
+      if (!contended && error.status < 500 && !busy.has(error.name) && !outages.has(error.name)) throw error;
     }
     throw new Outage('The session table', error);
   }
 }
 
 /** Whether a write was refused by its own condition, alone or as a part of a transaction. */
-export function conditionFailed(error: unknown): boolean {
-  if (error instanceof ConditionalCheckFailedException) return true;
-  return (
-    error instanceof TransactionCanceledException &&
-    (error.CancellationReasons ?? []).some((reason) => reason.Code === 'ConditionalCheckFailed')
-  );
-}
+export const conditionFailed = (error: unknown): boolean =>
+  error instanceof TableError &&
+  (error.name === 'ConditionalCheckFailedException' || error.reasons.includes('ConditionalCheckFailed'));
 
 /**
  * Whether a transaction was given up because another one, still under way, writes the same items. Unlike other contention
- * the SDK does not try it again.
+ * the client does not try it again.
  */
 export const conflicted = (error: unknown): boolean =>
-  error instanceof TransactionCanceledException &&
-  (error.CancellationReasons ?? []).some((reason) => reason.Code === 'TransactionConflict');
+  error instanceof TableError && error.reasons.includes('TransactionConflict');
 
 /** Runs a conditional write: true when it happened, false when its condition refused it. */
 export async function happened(write: Promise<unknown>): Promise<boolean> {

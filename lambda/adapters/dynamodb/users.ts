@@ -1,4 +1,3 @@
-import { TransactWriteCommand } from '@aws-sdk/lib-dynamodb';
 import type { VisitStarter } from '../../core/visit.ts';
 import { ALONE, partition, reaching, spread, type Table } from './table.ts';
 
@@ -37,7 +36,7 @@ export function dynamoVisitStarter({ client: dynamodb, name: TableName }: Table)
         gsi1sk: `B#${cookieHash}`,
       };
       const TransactItems = [{ Put: { TableName, Item } }, signedIn(TableName, visit.user, visit.sealedName, now)];
-      await reaching(dynamodb.send(new TransactWriteCommand({ TransactItems })));
+      await reaching(dynamodb.transactWrite({ TransactItems }));
     },
   };
 }

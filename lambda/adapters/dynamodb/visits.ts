@@ -1,4 +1,3 @@
-import { DeleteCommand, GetCommand } from '@aws-sdk/lib-dynamodb';
 import type { Visit, VisitStore } from '../../core/visit.ts';
 import { ALONE, domain, partition, reaching, type Table } from './table.ts';
 
@@ -6,13 +5,12 @@ export function dynamoVisitStore({ client: dynamodb, name: TableName }: Table): 
   const keyOf = (cookieHash: string) => ({ pk: partition.visit(cookieHash), sk: ALONE });
   return {
     async findVisit(cookieHash) {
-      const read = new GetCommand({ TableName, Key: keyOf(cookieHash), ConsistentRead: true });
-      const { Item } = await reaching(dynamodb.send(read));
+      const { Item } = await reaching(dynamodb.get({ TableName, Key: keyOf(cookieHash), ConsistentRead: true }));
       return Item && domain<Visit>(Item);
     },
 
     async endVisit(cookieHash) {
-      await reaching(dynamodb.send(new DeleteCommand({ TableName, Key: keyOf(cookieHash) })));
+      await reaching(dynamodb.delete({ TableName, Key: keyOf(cookieHash) }));
     },
   };
 }
