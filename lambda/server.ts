@@ -2,6 +2,23 @@ import { acceptedContent, inputRequired, McpServer } from '@modelcontextprotocol
 import * as z from 'zod/v4';
 import type { Context } from './core/context.ts';
 
+/** What the tools are given. Made once, not for each request: clients list tools often, and a schema takes its time. */
+const schemas = {
+  note: z.object({
+    name: z
+      .string()
+      .regex(/^[\w.-]{1,64}$/)
+      .describe('Letters, digits, dot, dash, underscore'),
+    text: z.string().max(10_000).optional(),
+    version: z.int().min(0).optional().describe('0: only if there is no such note yet'),
+    days: z.number().positive().max(365).optional(),
+  }),
+  forgetNote: z.object({ name: z.string().max(64) }),
+  slowTask: z.object({ steps: z.int().min(1).max(60).default(5) }),
+  longTask: z.object({ minutes: z.number().positive().max(10).default(1) }),
+  yesOrNo: z.object({ forget: z.boolean() }),
+};
+
 /**
  * Your MCP server. This is the one file to edit: register your own tools, and keep or delete these eight, which
  * show what the context is good for.
@@ -41,15 +58,7 @@ export function createServer(context: Context): McpServer {
       title: 'Remember and recall a note',
       description:
         'Without text, recalls the note of that name. With text, remembers it for this user, for 30 days unless told otherwise. Pass the version that was recalled to be sure that nobody has changed the note since.',
-      inputSchema: z.object({
-        name: z
-          .string()
-          .regex(/^[\w.-]{1,64}$/)
-          .describe('Letters, digits, dot, dash, underscore'),
-        text: z.string().max(10_000).optional(),
-        version: z.int().min(0).optional().describe('0: only if there is no such note yet'),
-        days: z.number().positive().max(365).optional(),
-      }),
+      inputSchema: schemas.note,
     },
     async ({ name, text, version, days }) => {
       const key = `note/${name}`;
@@ -80,16 +89,16 @@ export function createServer(context: Context): McpServer {
     {
       title: 'Forget a note',
       description: 'Forgets the note of that name, after asking the user.',
-      inputSchema: z.object({ name: z.string().max(64) }),
+      inputSchema: schemas.forgetNote,
       annotations: { destructiveHint: true },
     },
     // Until the user has answered, this is begun again from its first line, in whichever process the answer reaches.
     async ({ name }, { mcpReq }) => {
-      const answer = acceptedContent(mcpReq.inputResponses, 'confirm', z.object({ forget: z.boolean() }));
+      const answer = acceptedContent(mcpReq.inputResponses, 'confirm', schemas.yesOrNo);
       if (mcpReq.inputResponses === undefined) {
         const message = `Forget the note ${name}?`;
         return inputRequired({
-          inputRequests: { confirm: inputRequired.elicit({ message, requestedSchema: yesOrNo }) },
+          inputRequests: { confirm: inputRequired.elicit({ message, requestedSchema: yesOrNoForm }) },
         });
       }
       if (!answer?.forget) return json({ forgotten: false });
@@ -119,7 +128,7 @@ export function createServer(context: Context): McpServer {
     {
       title: 'A slow task',
       description: 'Works for some seconds and reports its progress.',
-      inputSchema: z.object({ steps: z.int().min(1).max(60).default(5) }),
+      inputSchema: schemas.slowTask,
       annotations: { readOnlyHint: true },
     },
     async ({ steps }, { mcpReq }) => {
@@ -139,7 +148,7 @@ export function createServer(context: Context): McpServer {
     {
       title: 'A long task',
       description: 'Works for some minutes, in a worker: longer than a request may take.',
-      inputSchema: z.object({ minutes: z.number().positive().max(10).default(1) }),
+      inputSchema: schemas.longTask,
       annotations: { readOnlyHint: true },
     },
     context.long(async ({ minutes }, { mcpReq }) => {
@@ -152,7 +161,7 @@ export function createServer(context: Context): McpServer {
   return server;
 }
 
-const yesOrNo = {
+const yesOrNoForm = {
   type: 'object' as const,
   properties: { forget: { type: 'boolean' as const, title: 'Forget it' } },
   required: ['forget'],

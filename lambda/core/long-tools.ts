@@ -28,6 +28,7 @@ export type Long = <C extends Callback>(
 
 /** The tool with which a model of the 2025 era fetches what a long tool has come to. */
 const RESULT_TOOL = 'task_result';
+const resultInput = z.object({ task: z.string() });
 
 /**
  * The long tools of a server that is built for one request. A call of one goes to a worker where the client can be told
@@ -109,7 +110,7 @@ export class LongTools {
       {
         title: 'Fetch the result of a task',
         description: `Waits for what a tool is still working on, and returns its result. Use it when a tool has answered that it goes on working, with the task that it named.`,
-        inputSchema: z.object({ task: z.string() }),
+        inputSchema: resultInput,
         annotations: { readOnlyHint: true },
       },
       async ({ task }, { mcpReq }) => {

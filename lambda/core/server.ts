@@ -25,6 +25,7 @@ import {
   sseEvent,
   sseHeaders,
 } from './sse.ts';
+import './schemas-once.ts';
 import { authInfo, Streams } from './streams.ts';
 import { Tasks, type WorkerStarter } from './tasks.ts';
 

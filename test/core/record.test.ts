@@ -385,7 +385,7 @@ test('however long everything is, a call fits into one write unit', async () => 
   expect(calls.length).toBe(3);
   for (const each of calls) {
     const written: Record<string, unknown>[] = [];
-    const client = { send: async ({ input }: { input: { Item: object } }) => void written.push({ ...input.Item }) };
+    const client = { put: async ({ Item }: { Item: object }) => void written.push({ ...Item }) };
     await dynamoCallWriter({ client: client as never, name: 'Table' }).recordCall(each, start);
     expect(itemSize(written[0]!)).toBeLessThanOrEqual(1024);
   }
