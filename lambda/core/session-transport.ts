@@ -10,6 +10,7 @@ import type {
   TransportSendOptions,
 } from '@modelcontextprotocol/server';
 import { jsonText } from './json-text.ts';
+import { deliverRequest, remind } from './sdk-shortcuts.ts';
 import type { Session } from './session.ts';
 
 /** What a server says. `of` is the request that it says it about, where it says so. */
@@ -60,8 +61,10 @@ export class SessionTransport implements Transport {
   /** Tells a fresh server what the session's client has said before. */
   async replay({ initialize, logLevel }: Session): Promise<void> {
     if (!initialize) return;
-    await this.#repeat('initialize', initialize);
-    this.onmessage?.({ jsonrpc: '2.0', method: 'notifications/initialized' });
+    if (!(this.#server && (await remind(this.#server, initialize)))) {
+      await this.#repeat('initialize', initialize);
+      this.onmessage?.({ jsonrpc: '2.0', method: 'notifications/initialized' });
+    }
     if (logLevel !== undefined) await this.#repeat('logging/setLevel', { level: logLevel });
   }
 
@@ -78,7 +81,10 @@ export class SessionTransport implements Transport {
     for (const message of messages) {
       if ('method' in message && 'id' in message) this.#open.add(message.id);
     }
-    for (const message of messages) this.onmessage?.(message, extra);
+    for (const message of messages) {
+      const isTaken = this.#server && 'id' in message && deliverRequest(this.#server, message, extra);
+      if (!isTaken) this.onmessage?.(message, extra);
+    }
   }
 
   answer(number: number, answer: QuestionAnswer): void {
