@@ -1,3 +1,4 @@
+import './adapters/zod-without-eval.ts';
 import type { Context as LambdaContext } from 'aws-lambda';
 import { type LambdaRuntime, streamResponse, toMcpRequest } from './adapters/api-gateway.ts';
 import { dynamoCallWriter } from './adapters/dynamodb/calls.ts';
