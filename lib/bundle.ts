@@ -1,4 +1,5 @@
-import { writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -10,7 +11,7 @@ import { type BuildFailure, type BuildOptions, buildSync, type OutputFile } from
 import { Mistake } from './mistake.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const sdk = dirname(createRequire(import.meta.url).resolve('@modelcontextprotocol/server'));
+const sdk = join(dirname(createRequire(import.meta.url).resolve('@modelcontextprotocol/server')), '..');
 
 /**
  * Modules that a function on Lambda has no use for, and what stands in for them:
@@ -20,11 +21,72 @@ const sdk = dirname(createRequire(import.meta.url).resolve('@modelcontextprotoco
  * - the default credential chain carries profiles, SSO and instance metadata; on Lambda the environment has the answer.
  */
 const substitutes = {
-  '@modelcontextprotocol/server/_shims': join(sdk, 'shimsBrowser.mjs'),
+  '@modelcontextprotocol/server/_shims': join(sdk, 'dist/shimsBrowser.mjs'),
   '@aws-sdk/middleware-endpoint-discovery': join(root, 'lambda/adapters/no-endpoint-discovery.ts'),
   '@smithy/core/event-streams': join(root, 'lambda/adapters/no-event-streams.ts'),
   '@aws-sdk/credential-provider-node': join(root, 'lambda/adapters/environment-credentials.ts'),
 };
+
+let sdkBuilt: Record<string, string> | undefined;
+
+/**
+ * The SDK, built once more so that it answers with our own `Response` (`lambda/core/http.ts`): the platform's would load
+ * undici for it, which is 20 ms of a cold start. It alone is built so: a tool that fetches has the platform's classes.
+ *
+ * @returns where each of its parts is found
+ */
+function sdkWithoutUndici(): Record<string, string> {
+  if (sdkBuilt) return sdkBuilt;
+  const { exports } = JSON.parse(readFileSync(join(sdk, 'package.json'), 'utf8')) as {
+    exports: Record<string, { import: { default: string } }>;
+  };
+  const sources = Object.entries(exports)
+    .filter(([name]) => name !== './_shims')
+    .map(([name, { import: source }]) => ({
+      name: join('@modelcontextprotocol/server', name),
+      source: source.default,
+    }));
+  const cache = join(root, 'node_modules/.cache/holdfast');
+  const outdir = join(cache, 'sdk');
+  const { outputFiles } = buildSync({
+    absWorkingDir: root,
+    entryPoints: sources.map(({ source }) => join(sdk, source)),
+    outbase: sdk,
+    outdir,
+    outExtension: { '.js': '.mjs' },
+    bundle: true,
+    splitting: true,
+    format: 'esm',
+    platform: 'node',
+    target: 'node24',
+    packages: 'external',
+    external: [join(root, 'lambda/core/http.ts')],
+    inject: [join(root, 'lambda/adapters/sdk-globals.ts')],
+    logLevel: 'silent',
+    write: false,
+  });
+  // Named by what is in it, and there as a whole or not at all: others may be building at the same time.
+  const hash = createHash('sha256');
+  for (const { contents } of outputFiles) hash.update(contents);
+  const folder = join(cache, `sdk-${hash.digest('hex').slice(0, 16)}`);
+  if (!existsSync(folder)) {
+    mkdirSync(cache, { recursive: true });
+    const unfinished = mkdtempSync(join(cache, 'sdk-'));
+    for (const { path, contents } of outputFiles) {
+      const file = join(unfinished, relative(outdir, path));
+      mkdirSync(dirname(file), { recursive: true });
+      writeFileSync(file, contents);
+    }
+    try {
+      renameSync(unfinished, folder);
+    } catch (error) {
+      rmSync(unfinished, { recursive: true });
+      if (!existsSync(folder)) throw error;
+    }
+  }
+  sdkBuilt = Object.fromEntries(sources.map(({ name, source }) => [name, join(folder, source)]));
+  return sdkBuilt;
+}
 
 /**
  * Loaded only to fetch the client secret of an external identity provider, and then once in the life of a function:
@@ -86,7 +148,7 @@ function build(entry: string, outfile: string, external: string[]): string[] {
     target: 'node24',
     format: 'cjs',
     mainFields: ['module', 'main'],
-    alias: substitutes,
+    alias: { ...substitutes, ...sdkWithoutUndici() },
     external,
   }).mistakes;
 }
