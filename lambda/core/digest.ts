@@ -2,10 +2,15 @@ const encoder = new TextEncoder();
 
 export const bytes = (text: string): Uint8Array<ArrayBuffer> => encoder.encode(text);
 
+/** How many characters are made at once: as many as a function may be given arguments, with room to spare. */
+const PIECE = 8192;
+
 /** Base64url without padding (RFC 4648 §5), as tokens, keys and digests are written. */
 export function base64url(data: Uint8Array): string {
   let text = '';
-  for (const byte of data) text += String.fromCharCode(byte);
+  for (let from = 0; from < data.length; from += PIECE) {
+    text += String.fromCharCode(...data.subarray(from, from + PIECE));
+  }
   return btoa(text).replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '');
 }
 

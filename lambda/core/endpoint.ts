@@ -107,7 +107,7 @@ async function post(endpoint: Endpoint, request: Request, caller: Caller, millis
   }
   if (milliseconds !== undefined) recording.expect(exchange, milliseconds - MARGIN_MILLISECONDS);
   const answer = await serve(endpoint, exchange, legacy);
-  await recording.turnedAway(exchange, answer.response);
+  if (!answer.response.ok) await recording.turnedAway(exchange, answer.response);
   return { ...answer, done: Promise.all([slid, answer.done]), afterwards };
 }
 

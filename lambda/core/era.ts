@@ -1,4 +1,9 @@
-import { isJSONRPCRequest, isLegacyRequest, PROTOCOL_VERSION_META_KEY } from '@modelcontextprotocol/server';
+import {
+  isJSONRPCRequest,
+  isLegacyRequest,
+  type JSONRPCRequest,
+  PROTOCOL_VERSION_META_KEY,
+} from '@modelcontextprotocol/server';
 import { platformRequest, type Request } from './http.ts';
 
 /**
@@ -12,8 +17,19 @@ export async function isLegacy(request: Request, body: unknown): Promise<boolean
   const claims = PROTOCOL_VERSION_META_KEY in meta;
   if (claims && isRecord(body) && typeof method === 'string' && method !== 'initialize') return false;
   const version = request.headers.get('mcp-protocol-version') ?? '';
-  if (!claims && version < '2026' && isJSONRPCRequest(body)) return true;
+  if (!claims && version < '2026' && isRequest(body)) return true;
   return isLegacyRequest(platformRequest(request), body);
+}
+
+const requests = new WeakSet<object>();
+
+/** As `isJSONRPCRequest`, which is not asked about the same message again. */
+export function isRequest(message: unknown): message is JSONRPCRequest {
+  if (typeof message !== 'object' || message === null) return false;
+  if (requests.has(message)) return true;
+  if (!isJSONRPCRequest(message)) return false;
+  requests.add(message);
+  return true;
 }
 
 const isRecord = (value: unknown): value is Record<string, unknown> =>

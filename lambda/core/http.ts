@@ -30,9 +30,10 @@ export class Headers implements Iterable<[string, string]> {
 
   /** Several values become one, with commas between them (RFC 9110 §5.3). There is no answer here with two cookies. */
   append(name: string, value: string): void {
-    const before = this.get(name);
+    const key = name.toLowerCase();
+    const before = this.#values.get(key);
     const more = valid(value);
-    this.#values.set(name.toLowerCase(), before === null ? more : `${before}, ${more}`);
+    this.#values.set(key, before === undefined ? more : `${before}, ${more}`);
   }
 
   delete(name: string): void {

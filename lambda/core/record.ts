@@ -109,7 +109,7 @@ export class Recording {
    * @param outcome set when the words of the answer are our own
    */
   async turnedAway(exchange: Exchange, answer: Response, outcome?: Outcome): Promise<void> {
-    if (answer.ok || requestsOf(exchange).every(({ id }) => this.#settled.has(id))) return;
+    if (requestsOf(exchange).every(({ id }) => this.#settled.has(id))) return;
     const { error } = (await answer.json().catch(() => ({}))) as { error?: { code?: unknown; message?: unknown } };
     const code = Number(error?.code ?? -32603);
     const message = outcome ? String(error?.message) : words[code];

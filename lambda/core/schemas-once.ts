@@ -1,4 +1,5 @@
 import { McpServer } from '@modelcontextprotocol/server';
+import { frozen } from './frozen.ts';
 
 /**
  * Has each schema of a tool or a prompt converted to JSON Schema once in the life of a process.
@@ -44,10 +45,4 @@ function keepConversions(schema: unknown): void {
       return converted;
     };
   }
-}
-
-/** So that nobody changes what others will be given. */
-function frozen<T extends object>(value: T): T {
-  for (const member of Object.values(value)) if (typeof member === 'object' && member !== null) frozen(member);
-  return Object.freeze(value);
 }

@@ -1,9 +1,11 @@
 import {
+  type InitializeRequest,
   type JSONRPCMessage,
   type McpServer,
   type MessageExtraInfo,
   specTypeSchemas,
 } from '@modelcontextprotocol/server';
+import { frozen } from './frozen.ts';
 import type { Initialize } from './session.ts';
 
 /**
@@ -27,14 +29,27 @@ const inner = ({ server }: McpServer) => server as unknown as Inner;
 export async function remind(server: McpServer, initialize: Initialize): Promise<boolean> {
   const { _oninitialize } = inner(server);
   if (typeof _oninitialize !== 'function') return false;
-  const request = await specTypeSchemas.InitializeRequest['~standard'].validate({
-    method: 'initialize',
-    params: initialize,
-  });
-  if (request.issues) return false;
-  await _oninitialize.call(server.server, request.value);
+  const request = requestOf(initialize);
+  if (!request) return false;
+  await _oninitialize.call(server.server, request);
   server.server.oninitialized?.();
   return true;
+}
+
+/** What clients have said in `initialize`, by its text: a client says the same in each of its sessions. */
+const requests = new Map<string, InitializeRequest>();
+const MOST_REQUESTS = 100;
+
+/** As the SDK reads it. @returns nothing when it would refuse it */
+function requestOf(params: Initialize): InitializeRequest | undefined {
+  const text = JSON.stringify(params);
+  const known = requests.get(text);
+  if (known) return known;
+  const read = specTypeSchemas.InitializeRequest['~standard'].validate({ method: 'initialize', params });
+  if (read instanceof Promise || read.issues) return undefined;
+  if (requests.size === MOST_REQUESTS) requests.clear();
+  requests.set(text, frozen(read.value));
+  return read.value;
 }
 
 /**

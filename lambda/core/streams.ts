@@ -15,6 +15,7 @@ import type { Answer, Exchange } from './answer.ts';
 import { type Changes, changeIn, isHeard, notificationOf } from './changes.ts';
 import { Delivery, type DeliveryParts } from './delivery.ts';
 import { bytes, randomId } from './digest.ts';
+import { isRequest } from './era.ts';
 import { platformRequest, type Request, Response } from './http.ts';
 import { keep, restore } from './kept-request.ts';
 import { answerOf, tellHow } from './long-tools.ts';
@@ -484,7 +485,7 @@ function wrongRequest({ headers }: Request, messages: JSONRPCMessage[]): Respons
   if (messages.length > LARGEST_BATCH) {
     return rpcError(400, -32600, `Invalid Request: a batch may have ${LARGEST_BATCH} messages at most`);
   }
-  if (!messages.every((each) => isJSONRPCRequest(each) || isJSONRPCNotification(each) || isJSONRPCResponse(each))) {
+  if (!messages.every((each) => isRequest(each) || isJSONRPCNotification(each) || isJSONRPCResponse(each))) {
     return rpcError(400, -32600, 'Invalid Request: the body is no JSON-RPC message');
   }
   const ids = messages.flatMap((message) => ('method' in message && 'id' in message ? [message.id] : []));
