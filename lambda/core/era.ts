@@ -23,13 +23,27 @@ export async function isLegacy(request: Request, body: unknown): Promise<boolean
 
 const requests = new WeakSet<object>();
 
-/** As `isJSONRPCRequest`, which is not asked about the same message again. */
+/** As the SDK's `isJSONRPCRequest`, which is asked about few messages, and about none again. */
 export function isRequest(message: unknown): message is JSONRPCRequest {
   if (typeof message !== 'object' || message === null) return false;
-  if (requests.has(message)) return true;
+  if (isPlainRequest(message) || requests.has(message)) return true;
   if (!isJSONRPCRequest(message)) return false;
   requests.add(message);
   return true;
+}
+
+const members = ['jsonrpc', 'id', 'method', 'params'];
+
+/** Whether it is a request that says nothing of itself (`_meta`). Of the others the SDK's schema tells. */
+function isPlainRequest(message: object): boolean {
+  const { jsonrpc, id, method, params } = message as Partial<Record<string, unknown>>;
+  return (
+    jsonrpc === '2.0' &&
+    typeof method === 'string' &&
+    (typeof id === 'string' || Number.isSafeInteger(id)) &&
+    (isRecord(params) ? !('_meta' in params) : params === undefined) &&
+    Object.keys(message).every((name) => members.includes(name))
+  );
 }
 
 const isRecord = (value: unknown): value is Record<string, unknown> =>

@@ -1,6 +1,6 @@
-import { isLegacyRequest } from '@modelcontextprotocol/server';
+import { isJSONRPCRequest, isLegacyRequest } from '@modelcontextprotocol/server';
 import fc from 'fast-check';
-import { isLegacy } from '../../lambda/core/era.ts';
+import { isLegacy, isRequest } from '../../lambda/core/era.ts';
 import { platformRequest, Request } from '../../lambda/core/http.ts';
 
 /** The era of a message is the one that the SDK tells, for messages of every form and of none. */
@@ -39,7 +39,7 @@ const params = fc.oneof(
     clientInfo: fc.constant({ name: 'a', version: '1' }),
   }),
   fc.record({ protocolVersion: version, _meta: meta }),
-  fc.constantFrom({}, null, 'x', 7, [1]),
+  fc.constantFrom({}, {}, { cursor: 'x' }, null, 'x', 7, [1]),
 );
 const method = fc.constantFrom(
   'tools/call',
@@ -50,7 +50,7 @@ const method = fc.constantFrom(
   '',
 );
 const jsonrpc = fc.constantFrom('2.0', '2.0', '2.0', '2.0', '1.0');
-const id = fc.oneof(fc.nat(), fc.string(), fc.constantFrom(null, 1.5, {}));
+const id = fc.oneof(fc.nat(), fc.integer(), fc.string(), fc.constantFrom(null, 1.5, {}));
 const message = fc.oneof(
   fc.record({ jsonrpc, id, method, params }, { requiredKeys: ['jsonrpc', 'id', 'method'] }),
   fc.record({ jsonrpc, method, params }, { requiredKeys: ['jsonrpc', 'method'] }),
@@ -81,4 +81,19 @@ test('is told as the SDK tells it', async () => {
   );
   expect(told.legacy).toBeGreaterThan(300);
   expect(told.modern).toBeGreaterThan(300);
+});
+
+test('a request is one by its form, as the SDK tells it, also when it is asked about again', () => {
+  const told = { yes: 0, no: 0 };
+  fc.assert(
+    fc.property(fc.oneof({ weight: 20, arbitrary: message }, { weight: 1, arbitrary: fc.anything() }), (given) => {
+      const expected = isJSONRPCRequest(given);
+      told[expected ? 'yes' : 'no']++;
+      expect(isRequest(given)).toBe(expected);
+      expect(isRequest(given)).toBe(expected);
+    }),
+    { numRuns: 3_000 },
+  );
+  expect(told.yes).toBeGreaterThan(100);
+  expect(told.no).toBeGreaterThan(300);
 });
