@@ -1,6 +1,6 @@
 import { deployed } from './assembly.ts';
 import { type Built, firstLine, type Missing } from './candidates.ts';
-import { authorizerEvent, callTool, initialize, proxyEvent } from './events.ts';
+import { authorizerEvent, callTool, initialize, modern, proxyEvent } from './events.ts';
 import type { Figure } from './figure.ts';
 import { type Run, runFresh, type Specification } from './harness.ts';
 import { median, shuffled } from './median.ts';
@@ -38,6 +38,11 @@ export async function cold(bench: Bench): Promise<Outcome> {
       segments: [1],
       expect: '"result"',
     }));
+  const modernConversation = [callTool('whoami'), callTool('whoami')].map((message) => ({
+    event: proxyEvent(modern(message), caller, token),
+    segments: [1],
+    expect: '"result"',
+  }));
   const authorization = [{ event: authorizerEvent(token), segments: [1], expect: 'Allow' }];
 
   const mcp = deployed(desk.template, assembly, 'Mcp');
@@ -69,6 +74,7 @@ export async function cold(bench: Bench): Promise<Outcome> {
   });
   const starters = [
     ours('ours', 'ours: the MCP function', mcp, conversation('whoami')),
+    ours('modern', 'ours: the MCP function, 2026 era', mcp, modernConversation),
     ours('authorizer', 'ours: the authorizer', authorizer, authorization),
     ...built.map(theirs),
   ];
@@ -100,7 +106,7 @@ async function inRounds(
         const run = await runFresh(specification, environment);
         if (round > 0) runs.set(id, [...(runs.get(id) ?? []), run]);
       } catch (error) {
-        if (id === 'ours' || id === 'authorizer' || id === 'G') throw error;
+        if (['ours', 'modern', 'authorizer', 'G'].includes(id)) throw error;
         failed.set(id, { name, reason: (error as Error).message });
       }
     }
@@ -138,6 +144,13 @@ function figuresOf(cold: Map<string, Cold>): Figure[] {
       budget: { atMost: 0.62, of: 'ratio' },
       end: '0.41 x',
       note: 'import, first initialize, first tools/call, session written and read over TLS. G verifies the token itself, with a key set that it is given; ours has had it verified by the authorizer, and puts the call on record.',
+    },
+    {
+      what: 'cold start, MCP function, 2026 era',
+      unit: 'ms',
+      ours: cold.get('modern')!.totalMs,
+      reference: G,
+      note: 'import and two calls as 2026-07-28 has them, where there is nothing to initialize.',
     },
     {
       what: 'cold start, CPU of the MCP function',

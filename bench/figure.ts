@@ -1,7 +1,7 @@
 /** One line of the table: what was measured of ours, beside what it is compared to. */
 export type Figure = {
   what: string;
-  unit: 'ms' | 'µs' | 'KB' | 's' | 'a call' | '';
+  unit: 'ms' | 'µs' | 'KB' | 's' | '$' | 'a call' | '';
   ours: number;
   /** What ours is compared to, and its own figure. */
   reference?: { name: string; value: number };

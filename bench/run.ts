@@ -17,6 +17,7 @@ import { start, synth, tests } from './commands.ts';
 import { openDesk } from './desk.ts';
 import { type Figure, isMet, ratioOf } from './figure.ts';
 import type { Bench, Comparison, Outcome } from './part.ts';
+import { price } from './price.ts';
 import { startRedis } from './redis-server.ts';
 import { sizes } from './sizes.ts';
 import { store } from './store.ts';
@@ -26,7 +27,8 @@ import { warm } from './warm.ts';
 const usage = `Measures the functions as they are deployed, beside the obvious build of the same job and beside peers:
 npm run bench [-- options]
 
-  --part <name>    only this part; may be repeated: sizes, cold, warm, store, synth, start, tests;
+  --part <name>    only this part; may be repeated: sizes, cold, warm, store, price,
+                   synth, start, tests;
                    peers: cold and warm with all peers. Without it: all but tests
   --short          fewer rounds and fewer peers, in less than two minutes; without synth and start unless asked for
   --rounds <n>     fresh processes for each cold figure (15; 5 when short)
@@ -36,7 +38,16 @@ npm run bench [-- options]
 It ends with 1 if a budget is missed. What is measured, and how: docs/performance.md
 `;
 
-const parts: Record<string, (bench: Bench) => Promise<Outcome>> = { sizes, cold, warm, store, synth, start, tests };
+const parts: Record<string, (bench: Bench) => Promise<Outcome>> = {
+  sizes,
+  cold,
+  warm,
+  store,
+  price,
+  synth,
+  start,
+  tests,
+};
 
 /** Peers of the short mode. */
 const few = ['empty', 'raw', 'G', 'stock', 'redis-2'];
@@ -57,7 +68,9 @@ function readOptions() {
     const chosen = part?.flatMap((name) => (name === 'peers' ? ['cold', 'warm'] : [name]));
     const unknown = chosen?.find((name) => !Object.hasOwn(parts, name));
     if (unknown !== undefined) throw new Error(`there is no part ${unknown}`);
-    const usual = short ? ['sizes', 'cold', 'warm', 'store'] : Object.keys(parts).filter((name) => name !== 'tests');
+    const usual = short
+      ? ['sizes', 'cold', 'warm', 'store', 'price']
+      : Object.keys(parts).filter((name) => name !== 'tests');
     const rounds = Number(values.rounds ?? (short ? 5 : 15));
     if (!(Number.isInteger(rounds) && rounds > 0)) throw new Error(`--rounds is ${values.rounds}, not a number from 1`);
     return { ...values, rounds, chosen: [...new Set(chosen ?? usual)], withPeers: !short || part?.includes('peers') };

@@ -3,6 +3,8 @@ import { callTool, initialize, listTools, modern, proxyEvent } from './events.ts
 import { runFresh } from './harness.ts';
 import type { Bench, Outcome } from './part.ts';
 
+/** Nothing of a session is needed for either, so there could be none. */
+const revocation = 'one, because whoever was revoked is refused at the next request, whatever it asks for';
 const CALLS = 20;
 const reads = ['BatchGetItem', 'GetItem', 'Query', 'TransactGetItems'];
 
@@ -50,8 +52,8 @@ export async function store({ desk, assembly, progress }: Bench): Promise<Outcom
         'the record is written after the body, and before the stream ends',
       ),
       a('store round trips, tools/list of a session', list.reads + list.writes, 1),
-      a('store round trips, tools/list, 2026 era', modernList.reads + modernList.writes, 0),
-      a('store round trips, server/discover', discover.reads + discover.writes, 0),
+      a('store round trips, tools/list, 2026 era', modernList.reads + modernList.writes, 1, revocation),
+      a('store round trips, server/discover', discover.reads + discover.writes, 1, revocation),
       a('store writes, tools/call', call.writes, 1, 'the call record; the session slides once a minute at most'),
       a('key-service calls of warm requests', desk.keyServiceRequests(), 0),
     ],
