@@ -37,7 +37,7 @@ export type Deployment = Pick<
 export async function openDeployment(where: Where): Promise<Deployment> {
   const { table: name, dynamoDb, kms, settings } = await findPlace(where);
   // Patient with throttling: a command may read more in a minute than all users do.
-  const requestHandler = { connectionTimeout: 5000, requestTimeout: 20_000 };
+  const requestHandler = { connectionTimeout: 5000, requestTimeout: 20_000, throwOnRequestTimeout: true };
   const client = sdkTableClient(new DynamoDBClient({ maxAttempts: 10, requestHandler, ...dynamoDb }));
   const table = { client, name };
   const { retentionDays } = settings;

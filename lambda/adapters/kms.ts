@@ -1,5 +1,6 @@
 import { KMSClient, KMSServiceException } from '@aws-sdk/client-kms';
 import { Outage } from '../core/outage.ts';
+import { requestHandler } from './patience.ts';
 
 /** Answers that mean our request was wrong; everything else is an outage, throttling included. */
 const ours = new Set([
@@ -12,7 +13,7 @@ const ours = new Set([
 ]);
 
 export function openKms(): KMSClient {
-  return new KMSClient({ maxAttempts: 3, requestHandler: { connectionTimeout: 1000, requestTimeout: 3000 } });
+  return new KMSClient({ maxAttempts: 3, requestHandler });
 }
 
 /** Runs a request, turning a key service that does not answer into `Outage`; our own mistakes pass as they are. */

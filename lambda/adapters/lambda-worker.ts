@@ -1,13 +1,11 @@
 import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
 import { Outage } from '../core/outage.ts';
 import type { WorkerStarter } from '../core/tasks.ts';
+import { requestHandler } from './patience.ts';
 
 /** Has AWS Lambda run the worker: it takes the job at once, does it later, and does it again when the worker fails. */
 export function lambdaWorker(functionName: string): WorkerStarter {
-  const client = new LambdaClient({
-    maxAttempts: 3,
-    requestHandler: { connectionTimeout: 1000, requestTimeout: 3000 },
-  });
+  const client = new LambdaClient({ maxAttempts: 3, requestHandler });
   return {
     async start(job) {
       const Payload = JSON.stringify(job);

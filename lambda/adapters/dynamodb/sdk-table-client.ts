@@ -9,13 +9,12 @@ import {
   TransactWriteCommand,
   UpdateCommand,
 } from '@aws-sdk/lib-dynamodb';
+import { requestHandler } from '../patience.ts';
 import { type TableClient, TableError } from './table-client.ts';
 
-/** With the function's own credentials. A request that hangs is an outage after three seconds. */
+/** With the function's own credentials. */
 export const openTableClient = (): TableClient =>
-  sdkTableClient(
-    new DynamoDBClient({ maxAttempts: 3, requestHandler: { connectionTimeout: 1000, requestTimeout: 3000 } }),
-  );
+  sdkTableClient(new DynamoDBClient({ maxAttempts: 3, requestHandler }));
 
 /** The AWS SDK's client, as it was configured by whoever made it. */
 export function sdkTableClient(dynamodb: DynamoDBClient): TableClient {
