@@ -1,4 +1,4 @@
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { assetOf } from '../local/functions.ts';
@@ -32,7 +32,7 @@ export function deployed(template: Template, assembly: string, construct: string
  * Synthesizes a copy of the sources whose server has the twenty tools of the peers and whose DynamoDB answers at once, in
  * the process: what is left is all that ours does before the store, built by the very code that builds deployments.
  *
- * The store is replaced where packages are found: `@aws-sdk/lib-dynamodb` is `store-in-memory.mjs`.
+ * What is replaced is the client of the table, by `store-in-memory.ts`.
  */
 export async function assemblyWithTwentyTools(): Promise<string> {
   const copy = mkdtempSync(join(tmpdir(), 'holdfast-bench-sources-'));
@@ -42,30 +42,15 @@ export async function assemblyWithTwentyTools(): Promise<string> {
     }
     const server = `export { createServer } from '../bench/peers/twenty-tools-server.ts';\n`;
     writeFileSync(join(copy, 'lambda/server.ts'), server);
-    linkPackages(join(root, 'node_modules'), join(copy, 'node_modules'));
+    cpSync(
+      join(import.meta.dirname, 'store-in-memory.ts'),
+      join(copy, 'lambda/adapters/dynamodb/signed-table-client.ts'),
+    );
+    symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'));
     const folder = mkdtempSync(join(tmpdir(), 'holdfast-bench-assembly-'));
     await synthesize(copy, folder);
     return folder;
   } finally {
     rmSync(copy, { recursive: true, force: true });
   }
-}
-
-/** All packages but the one that is replaced. */
-function linkPackages(from: string, to: string): void {
-  const SCOPE = '@aws-sdk';
-  const REPLACED = 'lib-dynamodb';
-  mkdirSync(join(to, SCOPE, REPLACED), { recursive: true });
-  for (const name of readdirSync(from).filter((each) => each !== SCOPE && each !== '.cache')) {
-    symlinkSync(join(from, name), join(to, name));
-  }
-  for (const name of readdirSync(join(from, SCOPE)).filter((each) => each !== REPLACED)) {
-    symlinkSync(join(from, SCOPE, name), join(to, SCOPE, name));
-  }
-  const replaced = join(to, SCOPE, REPLACED);
-  cpSync(join(import.meta.dirname, 'store-in-memory.mjs'), join(replaced, 'index.mjs'));
-  writeFileSync(
-    join(replaced, 'package.json'),
-    JSON.stringify({ name: `${SCOPE}/${REPLACED}`, version: '0.0.0', type: 'module', main: 'index.mjs' }),
-  );
 }

@@ -9,6 +9,7 @@ import { AssetCode, type CodeConfig } from 'aws-cdk-lib/aws-lambda';
 import type { Construct } from 'constructs';
 import { type BuildFailure, type BuildOptions, buildSync, type OutputFile } from 'esbuild';
 import { Mistake } from './mistake.ts';
+import type { HoldfastSettings } from './settings.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const sdk = join(dirname(createRequire(import.meta.url).resolve('@modelcontextprotocol/server')), '..');
@@ -16,13 +17,11 @@ const sdk = join(dirname(createRequire(import.meta.url).resolve('@modelcontextpr
 /**
  * Modules that a function on Lambda has no use for, and what stands in for them:
  * - the SDK's shims for Node load ajv eagerly; those for browsers validate JSON schemas without it;
- * - DynamoDB's client has a cache for endpoints that it never discovers;
  * - the clients have event streams, which no operation that is asked for has;
  * - the default credential chain carries profiles, SSO and instance metadata; on Lambda the environment has the answer.
  */
 const substitutes = {
   '@modelcontextprotocol/server/_shims': join(sdk, 'dist/shimsBrowser.mjs'),
-  '@aws-sdk/middleware-endpoint-discovery': join(root, 'lambda/adapters/no-endpoint-discovery.ts'),
   '@smithy/core/event-streams': join(root, 'lambda/adapters/no-event-streams.ts'),
   '@aws-sdk/credential-provider-node': join(root, 'lambda/adapters/environment-credentials.ts'),
 };
@@ -94,6 +93,24 @@ function sdkWithoutUndici(): Record<string, string> {
  */
 const seldomNeeded = ['@aws-sdk/client-secrets-manager'];
 
+export interface BundleOptions {
+  /**
+   * Packages that this door loads late and seldom, and for which Lambda's own copy will do.
+   * @default - all that is imported is in the bundle
+   */
+  readonly providedByLambda?: readonly string[];
+  /**
+   * Absolute path of the script of a page that this door serves: its files are put beside it, compressed.
+   * @default - none
+   */
+  readonly page?: string;
+  /**
+   * What `#table-client` is (`imports` in package.json).
+   * @default 'signed'
+   */
+  readonly tableClient?: HoldfastSettings['tableClient'];
+}
+
 /**
  * A door as one CommonJS file, `index.cjs`. CommonJS because it starts faster than ESM, and the packages' ESM sources
  * (`mainFields`) because they leave out what is not used. The AWS SDK is bundled: Lambda's own copy takes twice as long
@@ -102,22 +119,19 @@ const seldomNeeded = ['@aws-sdk/client-secrets-manager'];
 export class Bundle extends AssetCode {
   readonly #mistakes: string[];
 
-  /**
-   * @param entry absolute path of the file that exports `handler`
-   * @param providedByLambda packages that this door loads late and seldom, and for which Lambda's own copy will do
-   * @param page absolute path of the script of a page that this door serves: its files are put beside it, compressed
-   */
-  constructor(entry: string, providedByLambda: readonly string[] = [], page?: string) {
+  /** @param entry absolute path of the file that exports `handler` */
+  constructor(entry: string, { providedByLambda = [], page, tableClient = 'signed' }: BundleOptions = {}) {
     const mistakes: string[] = [];
     super(dirname(entry), {
       assetHashType: AssetHashType.OUTPUT,
       bundling: {
         image: DockerImage.fromRegistry('unused'),
         // CDK builds once for equal options, and a function does not count among them: this tells the doors apart.
-        command: [relative(root, entry)],
+        command: [relative(root, entry), tableClient],
         local: {
           tryBundle(outputDirectory) {
-            mistakes.push(...build(entry, join(outputDirectory, 'index.cjs'), [...seldomNeeded, ...providedByLambda]));
+            const outfile = join(outputDirectory, 'index.cjs');
+            mistakes.push(...build(entry, outfile, [...seldomNeeded, ...providedByLambda], tableClient));
             if (page !== undefined) mistakes.push(...buildPage(page, outputDirectory));
             if (mistakes.length > 0) throw new Mistake(mistakes.join('\n'));
             return true;
@@ -140,7 +154,7 @@ export class Bundle extends AssetCode {
 }
 
 /** @returns what is wrong with the source, as `file:line:column: text` */
-function build(entry: string, outfile: string, external: string[]): string[] {
+function build(entry: string, outfile: string, external: string[], tableClient: 'signed' | 'sdk'): string[] {
   return attempt({
     entryPoints: [entry],
     outfile,
@@ -148,6 +162,8 @@ function build(entry: string, outfile: string, external: string[]): string[] {
     target: 'node24',
     format: 'cjs',
     mainFields: ['module', 'main'],
+    // Who names conditions has to name esbuild's own as well.
+    ...(tableClient === 'sdk' && { conditions: ['sdk-table-client', 'module'] }),
     alias: { ...substitutes, ...sdkWithoutUndici() },
     external,
   }).mistakes;

@@ -7,6 +7,7 @@ import { Architecture, Function as LambdaFunction, Runtime } from 'aws-cdk-lib/a
 import { LogGroup, type RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
 import { Bundle } from './bundle.ts';
+import type { HoldfastSettings } from './settings.ts';
 import { removalPolicy, type Stage } from './stage.ts';
 
 export interface DoorProps {
@@ -29,6 +30,11 @@ export interface DoorProps {
    * @default - none
    */
   readonly page?: string;
+  /**
+   * What a door that opens the table asks it by.
+   * @default 'signed'
+   */
+  readonly tableClient?: HoldfastSettings['tableClient'];
   readonly memoryMegabytes: number;
   readonly timeout: Duration;
   readonly logRetention: RetentionDays;
@@ -56,7 +62,10 @@ export class Door extends Construct implements IGrantable {
     this.handler = new LambdaFunction(this, 'Function', {
       runtime: Runtime.NODEJS_24_X,
       architecture: Architecture.ARM_64,
-      code: new Bundle(source(props.entry), props.providedByLambda, props.page && source(`web/${props.page}`)),
+      code: new Bundle(source(props.entry), {
+        ...props,
+        page: props.page && source(`web/${props.page}`),
+      }),
       handler: `index.${props.handler ?? 'handler'}`,
       role,
       logGroup: this.logGroup,

@@ -48,7 +48,7 @@ export class HoldfastStack extends Stack {
     super(scope, id, { terminationProtection: props.stage === 'prod', ...props });
     const settings = settle(props, Token.isUnresolved(this.region) ? undefined : this.region);
     checkScopes(scopes);
-    const { stage, logRetention, identityProvider } = settings;
+    const { stage, logRetention, tableClient, identityProvider } = settings;
     const direct = identityProvider?.mode === 'direct' ? identityProvider : undefined;
 
     const table = new Table(this, 'Table', { stage });
@@ -76,6 +76,7 @@ export class HoldfastStack extends Stack {
     const server = {
       entry: 'mcp.ts',
       providedByLambda: ['@aws-sdk/client-kms', '@aws-sdk/client-lambda'],
+      tableClient,
       memoryMegabytes: 512,
       stage,
       logRetention,
@@ -154,11 +155,12 @@ export class HoldfastStack extends Stack {
 
   /** Where users see what they have connected, and owners see everyone; and where both end it. */
   #dashboard(oauth: Door, { gateway, publicUrl, settings, table, sealKey }: FacadeSurroundings): Door {
-    const { stage, logRetention, showNames } = settings;
+    const { stage, logRetention, tableClient, showNames } = settings;
     const dashboard = new Door(this, 'Dashboard', {
       entry: 'dashboard.ts',
       page: 'main.tsx',
       providedByLambda: ['@aws-sdk/client-kms'],
+      tableClient,
       environment: {
         PUBLIC_URL: publicUrl,
         TABLE_NAME: table.name,
@@ -183,9 +185,10 @@ export class HoldfastStack extends Stack {
   }
 
   /** Counts calls for the charts, of the dashboard and of the command line. */
-  #rollup(table: Table, { recordRetentionDays, stage, logRetention }: Settled): Door {
+  #rollup(table: Table, { recordRetentionDays, stage, logRetention, tableClient }: Settled): Door {
     const rollup = new Door(this, 'Rollup', {
       entry: 'rollup.ts',
+      tableClient,
       environment: {
         TABLE_NAME: table.name,
         RECORD_RETENTION_DAYS: `${recordRetentionDays}`,
@@ -202,11 +205,12 @@ export class HoldfastStack extends Stack {
 
   /** Holdfast's own authorization server, and the users or the provider behind it. */
   #signInAtFacade({ gateway, publicUrl, settings, table, sealKey }: FacadeSurroundings): SignIn {
-    const { stage, logRetention } = settings;
+    const { stage, logRetention, tableClient } = settings;
     const signingKeys = new SigningKeys(this, settings.signingKeys, { stage });
     const identityProvider = settings.identityProvider ?? this.#users(publicUrl, settings);
     const oauth = new Door(this, 'OAuth', {
       entry: 'oauth.ts',
+      tableClient,
       environment: {
         PUBLIC_URL: publicUrl,
         TABLE_NAME: table.name,

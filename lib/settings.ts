@@ -157,6 +157,12 @@ export interface HoldfastSettings extends ClientSettings {
    */
   readonly oauthThrottle?: Throttle;
   /**
+   * What functions ask the table by: `signed` our own client of DynamoDB, which is small, or `sdk` that of the AWS SDK, to
+   * go back to should anything be wrong with it. Both do the same (docs/performance.md).
+   * @default 'signed'
+   */
+  readonly tableClient?: 'signed' | 'sdk';
+  /**
    * How long logs are kept.
    * @default RetentionDays.ONE_MONTH
    */
@@ -215,6 +221,7 @@ const defaults = {
   authorizerCacheSeconds: 300,
   throttle: { rate: 500, burst: 1000 },
   oauthThrottle: { rate: 25, burst: 50 },
+  tableClient: 'signed',
   logRetention: RetentionDays.ONE_MONTH,
   manageApiGatewayAccount: true,
 } satisfies HoldfastSettings;
@@ -306,6 +313,9 @@ function* refused(settings: Settled, region?: string): Generator<string> {
   }
   if (!['no', 'name', 'email'].includes(settings.showNames)) {
     yield `showNames is ${quoted(settings.showNames)}: choose no, name or email`;
+  }
+  if (!['signed', 'sdk'].includes(settings.tableClient)) {
+    yield `tableClient is ${quoted(settings.tableClient)}: choose signed or sdk`;
   }
   if (settings.ownersGroup === '') yield 'ownersGroup is empty: name the group whose members see everyone';
   for (const name of Object.keys(limits) as (keyof typeof limits)[]) {

@@ -8,8 +8,8 @@ import { deployments, resourcesOf, type SynthesizedTemplate, synthesize } from '
 
 const root = join(__dirname, '../..');
 
-/** The port of the table, and what stands behind it: it can do all that anybody asks for. */
-const tableClient = /\/dynamodb\/(?:[a-z]+-)?table-client\.ts$/;
+/** What stands behind the port of the table can do all that anybody asks for. */
+const tableClient = /\/dynamodb\/[a-z]+-table-client\.ts$/;
 
 /** IAM's prefix of a service, by the package of its client. */
 const services: Record<string, string> = {
@@ -52,7 +52,9 @@ async function sourcesOf(door: string): Promise<string[]> {
 
 /** IAM actions of the SDK's commands that a source file constructs. */
 function actionsOf(source: string): string[] {
-  const imports = source.matchAll(/\{([^{}]*)\} (?:from|= await import\() ?'@aws-sdk\/([\w-]+)'/g);
+  const imports = source.matchAll(
+    /(?<!import type )\{([^{}]*)\} (?:from|= await import\() ?'@aws-sdk\/((?:client|lib)-[\w-]+)'/g,
+  );
   return Array.from(imports).flatMap(([, names = '', library = '']) => {
     const service = services[library];
     if (service === undefined) throw new Error(`Which actions does @aws-sdk/${library} need? Name its service here`);

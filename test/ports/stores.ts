@@ -19,6 +19,7 @@ import { dynamoRunStore } from '../../lambda/adapters/dynamodb/runs.ts';
 import { sdkTableClient } from '../../lambda/adapters/dynamodb/sdk-table-client.ts';
 import { dynamoSealedKeyStore } from '../../lambda/adapters/dynamodb/sealed-keys.ts';
 import { dynamoSessionStore } from '../../lambda/adapters/dynamodb/sessions.ts';
+import { signedTableClient } from '../../lambda/adapters/dynamodb/signed-table-client.ts';
 import { dynamoStateStore } from '../../lambda/adapters/dynamodb/state.ts';
 import { dynamoStatisticsStore } from '../../lambda/adapters/dynamodb/statistics-store.ts';
 import type { Table } from '../../lambda/adapters/dynamodb/table.ts';
@@ -37,7 +38,8 @@ const dynoxide = join(__dirname, '..', '..', 'node_modules', '@dynoxide', 'linux
 /** Every adapter of the stores, each fresh for one suite. */
 export const adapters: [string, () => Promise<Opened>][] = [
   ['memory', async () => ({ stores: memoryStores(), close: async () => {} })],
-  ['the local DynamoDB', overLocalDynamoDb],
+  ['the local DynamoDB', () => overLocalDynamoDb(({ table }) => table)],
+  ['the local DynamoDB, by the client of the AWS SDK', () => overLocalDynamoDb(({ sdkTable }) => sdkTable)],
   ...(existsSync(dynoxide) ? ([['dynoxide', overDynoxide]] as [string, () => Promise<Opened>][]) : []),
 ];
 
@@ -61,24 +63,24 @@ const storesIn = (table: Table): MemoryStores => ({
   revocation: dynamoRevocationStore(table),
 });
 
-async function overLocalDynamoDb(): Promise<Opened> {
-  const { table, close } = await localTable();
-  return { stores: storesIn(table), close };
+async function overLocalDynamoDb(by: (opened: Connected) => Table): Promise<Opened> {
+  const opened = await localTable();
+  return { stores: storesIn(by(opened)), close: opened.close };
 }
 
 /** An empty table as the stack describes it, in the local DynamoDB. */
-export async function localTable(): Promise<{ table: Table; dynamodb: DynamoDBClient; close(): Promise<void> }> {
+export async function localTable(): Promise<Connected & { close(): Promise<void> }> {
   const principals = new FunctionPrincipals();
   principals.add('TEST', localCloud);
   // The clock stands at zero, so that nothing in it expires by itself.
   const database = await startDynamoDb({ folder: undefined, principals, now: () => 0 });
   await database.createTable(definition, 'Holdfast');
-  const { table, dynamodb } = connect(database.endpoint);
+  const connected = connect(database.endpoint);
   const close = async () => {
-    dynamodb.destroy();
+    connected.dynamodb.destroy();
     await database.close();
   };
-  return { table, dynamodb, close };
+  return { ...connected, close };
 }
 
 async function overDynoxide(): Promise<Opened> {
@@ -95,14 +97,16 @@ async function overDynoxide(): Promise<Opened> {
   return { stores: storesIn(table), close };
 }
 
-function connect(endpoint: string): { table: Table; dynamodb: DynamoDBClient } {
-  const dynamodb = new DynamoDBClient({
-    endpoint,
-    region: 'us-east-1',
-    credentials: { accessKeyId: 'TEST', secretAccessKey: 'test' },
-    maxAttempts: 1,
-  });
-  return { table: { client: sdkTableClient(dynamodb), name: 'Holdfast' }, dynamodb };
+/** A table by our own client and by that of the AWS SDK, which can do more. */
+type Connected = { table: Table; sdkTable: Table; dynamodb: DynamoDBClient };
+
+function connect(endpoint: string): Connected {
+  const region = 'us-east-1';
+  const credentials = { accessKeyId: 'TEST', secretAccessKey: 'test' };
+  const dynamodb = new DynamoDBClient({ endpoint, region, credentials, maxAttempts: 1 });
+  const name = 'Holdfast';
+  const table = { client: signedTableClient(new URL(endpoint), region, credentials), name };
+  return { table, sdkTable: { client: sdkTableClient(dynamodb), name }, dynamodb };
 }
 
 const keys = (hash: string, range: string) => [
@@ -117,7 +121,7 @@ const index = (IndexName: string, hash: string, range: string) => ({
 });
 
 /** The table as the stack describes it. */
-const definition = {
+export const definition = {
   AttributeDefinitions: ['pk', 'sk', 'gsi1pk', 'gsi1sk', 'gsi2pk', 'gsi2sk'].map((AttributeName) => ({
     AttributeName,
     AttributeType: 'S' as const,

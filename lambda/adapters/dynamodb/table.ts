@@ -1,5 +1,5 @@
+import { openTableClient } from '#table-client';
 import { Outage } from '../../core/outage.ts';
-import { openTableClient } from './sdk-table-client.ts';
 import { type TableClient, TableError } from './table-client.ts';
 
 /** One table holds everything; `docs/data-model.md` lists its items. */

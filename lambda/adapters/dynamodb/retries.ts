@@ -1,0 +1,81 @@
+/** As the SDKs of AWS do it in standard mode (AWS SDKs and Tools Reference Guide: retry behavior), with DynamoDB's delays. */
+
+const MOST_ATTEMPTS = 3;
+
+/** What one function may spend on retries at a time, so that many requests at once do not add to an outage. */
+const BUDGET = 500;
+
+type Reason = 'throttling' | 'transient';
+const costs: Record<Reason, number> = { throttling: 5, transient: 14 };
+const LONGEST_DELAY_MILLISECONDS = 20_000;
+const firstDelayMilliseconds: Record<Reason, number> = { throttling: 1000, transient: 25 };
+
+const throttling = new Set([
+  'BandwidthLimitExceeded',
+  'EC2ThrottledException',
+  'LimitExceededException',
+  'PriorRequestNotComplete',
+  'ProvisionedThroughputExceededException',
+  'RequestLimitExceeded',
+  'RequestThrottled',
+  'RequestThrottledException',
+  'SlowDown',
+  'ThrottledException',
+  'Throttling',
+  'ThrottlingException',
+  'TooManyRequestsException',
+  'TransactionInProgressException',
+]);
+const transient = new Set([
+  'TimeoutError',
+  'RequestTimeout',
+  'RequestTimeoutException',
+  'ReplicatedWriteConflictException',
+]);
+const transientStatus = new Set([500, 502, 503, 504]);
+/** Codes of Node's errors. */
+const unreachable = new Set([
+  'ECONNRESET',
+  'ECONNREFUSED',
+  'EPIPE',
+  'ETIMEDOUT',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+]);
+
+/** Why another attempt may go better; undefined when it will not. */
+export function reasonToRetry(error: unknown): Reason | undefined {
+  const { name, message, code, status } = error as Error & { code?: string; status?: number };
+  if (status === 429 || throttling.has(name)) return 'throttling';
+  // Signed before the function was frozen, and sent after.
+  const isLate = name === 'InvalidSignatureException' && message.includes('Signature expired');
+  if (isLate || transient.has(name) || unreachable.has(code!) || transientStatus.has(status!)) return 'transient';
+  return undefined;
+}
+
+/** @param chance from 0 to 1 */
+export const delayBefore = (retry: number, reason: Reason, chance: number): number =>
+  Math.floor(chance * Math.min(firstDelayMilliseconds[reason] * 2 ** retry, LONGEST_DELAY_MILLISECONDS));
+
+/** Tries requests until they are answered, or it is of no use. All that share a budget go through one of these. */
+export function retrying(): <T>(attempt: () => Promise<T>) => Promise<T> {
+  let budget = BUDGET;
+  return async (attempt) => {
+    let spent = 1;
+    for (let retry = 0; ; retry++) {
+      try {
+        const result = await attempt();
+        budget = Math.min(BUDGET, budget + spent);
+        return result;
+      } catch (error) {
+        const reason = reasonToRetry(error);
+        if (reason === undefined || retry === MOST_ATTEMPTS - 1 || budget < costs[reason]) throw error;
+        spent = costs[reason];
+        budget -= spent;
+        await new Promise((resolve) => setTimeout(resolve, delayBefore(retry, reason, Math.random())));
+      }
+    }
+  };
+}

@@ -1,0 +1,98 @@
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { isThrottlingError, isTransientError } from '@smithy/core/retry';
+import fc from 'fast-check';
+import { endpointOf } from '../../lambda/adapters/dynamodb/endpoint.ts';
+import { reasonToRetry } from '../../lambda/adapters/dynamodb/retries.ts';
+import { openTableClient } from '../../lambda/adapters/dynamodb/signed-table-client.ts';
+import { TableError } from '../../lambda/adapters/dynamodb/table-client.ts';
+
+/** The rules of the signed client, held to those of the SDK. */
+
+const sdk = new DynamoDBClient({ region: 'us-east-1' });
+
+describe('the endpoint', () => {
+  const regions = [
+    ...['us-east-1', 'eu-central-1', 'ap-southeast-7', 'mx-central-1', 'cn-north-1', 'cn-northwest-1'],
+    ...['us-gov-west-1', 'us-gov-east-1', 'eusc-de-east-1', 'us-iso-east-1', 'us-isob-east-1'],
+    ...['us-isof-south-1', 'eu-isoe-west-1', 'xx-nowhere-9'],
+  ];
+  const ways = [true, false].flatMap((UseFIPS) => [true, false].map((UseDualStack) => ({ UseFIPS, UseDualStack })));
+
+  test.each(regions)('in %s is where the SDK finds it', (Region) => {
+    for (const way of ways) {
+      const expected = sdk.config.endpointProvider({ Region, ...way } as never).url;
+      const environment = {
+        AWS_REGION: Region,
+        AWS_USE_FIPS_ENDPOINT: way.UseFIPS ? 'true' : undefined,
+        AWS_USE_DUALSTACK_ENDPOINT: way.UseDualStack ? 'true' : 'false',
+      };
+      expect({ way, ...endpointOf(environment) }).toEqual({ way, url: expected, region: Region });
+    }
+  });
+
+  test('may be another, and its path ends with a slash', () => {
+    const at = (variables: Record<string, string>) => endpointOf({ AWS_REGION: 'eu-west-1', ...variables }).url.href;
+    const AWS_ENDPOINT_URL = 'https://all.example';
+    expect(at({ AWS_ENDPOINT_URL })).toBe('https://all.example/');
+    expect(at({ AWS_ENDPOINT_URL, AWS_ENDPOINT_URL_DYNAMODB: 'http://[::1]:8000/db' })).toBe('http://[::1]:8000/db/');
+    expect(at({ AWS_ENDPOINT_URL_DYNAMODB: '' })).toBe('https://dynamodb.eu-west-1.amazonaws.com/');
+  });
+
+  test.each(['AWS_REGION', 'AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY'])('is not opened without %s', (missing) => {
+    const environment = { AWS_REGION: 'eu-west-1', AWS_ACCESS_KEY_ID: 'ID', AWS_SECRET_ACCESS_KEY: 'secret' };
+    expect(() => openTableClient(environment)).not.toThrow();
+    expect(() => openTableClient({ ...environment, [missing]: undefined })).toThrow();
+  });
+});
+
+describe('another attempt', () => {
+  const name = fc.constantFrom(
+    ...[
+      'ThrottlingException',
+      'ProvisionedThroughputExceededException',
+      'RequestLimitExceeded',
+      'LimitExceededException',
+    ],
+    ...[
+      'TransactionInProgressException',
+      'TooManyRequestsException',
+      'SlowDown',
+      'PriorRequestNotComplete',
+      'Throttling',
+    ],
+    ...['BandwidthLimitExceeded', 'EC2ThrottledException', 'RequestThrottled', 'RequestThrottledException'],
+    ...['ThrottledException', 'TimeoutError', 'RequestTimeout', 'RequestTimeoutException', 'InternalServerError'],
+    ...['ConditionalCheckFailedException', 'TransactionCanceledException', 'TransactionConflictException'],
+    ...['AccessDeniedException', 'InvalidSignatureException', 'ValidationException', 'Error', 'AbortError'],
+  );
+  const status = fc.constantFrom(200, 400, 403, 404, 413, 421, 429, 500, 501, 502, 503, 504, 599);
+  const message = fc.constantFrom('', 'Signature expired: is now earlier than', 'Signature not yet current');
+  const code = fc.constantFrom(
+    ...['ECONNRESET', 'ECONNREFUSED', 'EPIPE', 'ETIMEDOUT', 'EHOSTUNREACH', 'ENETUNREACH', 'ENOTFOUND', 'EAI_AGAIN'],
+    ...['EPROTO', 'CERT_HAS_EXPIRED', 'HPE_INVALID_CONSTANT', 'ERR_INVALID_CHAR', undefined],
+  );
+  const bySdk = (error: Error) =>
+    isThrottlingError(error as never) ? 'throttling' : isTransientError(error as never) ? 'transient' : undefined;
+
+  test('is made for what the SDK makes one for', () => {
+    const met = new Set<unknown>();
+    fc.assert(
+      fc.property(name, message, status, (name, message, status) => {
+        const answered = Object.assign(new Error(message), { name, $metadata: { httpStatusCode: status } });
+        const reason = reasonToRetry(new TableError({ name, message, status }));
+        met.add(reason);
+        // Node's name for what somebody gave up, which nobody does here.
+        if (name !== 'AbortError') expect(reason).toBe(bySdk(answered));
+      }),
+      { numRuns: 2000 },
+    );
+    fc.assert(
+      fc.property(name, code, (name, code) => {
+        const error = Object.assign(new Error('x'), { name, code });
+        if (name !== 'AbortError') expect(reasonToRetry(error)).toBe(bySdk(error));
+      }),
+      { numRuns: 1000 },
+    );
+    expect(met).toEqual(new Set(['throttling', 'transient', undefined]));
+  });
+});

@@ -1,0 +1,73 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { App } from 'aws-cdk-lib';
+import type { BuildOptions, Metafile } from 'esbuild';
+import { deployed } from '../../bench/assembly.ts';
+import { openDesk } from '../../bench/desk.ts';
+import { callTool, initialize, proxyEvent } from '../../bench/events.ts';
+import { HoldfastStack } from '../../lib/holdfast-stack.ts';
+import { runFresh } from './fresh-process.ts';
+
+/** `tableClient: 'sdk'`, which is there for the day that something is wrong with our own client: it must work on that day. */
+
+jest.setTimeout(60_000);
+
+const mockInputs = new Map<string, string[]>();
+jest.mock('esbuild', () => {
+  const esbuild = jest.requireActual('esbuild');
+  return {
+    ...esbuild,
+    buildSync(options: BuildOptions) {
+      const { metafile, ...result } = esbuild.buildSync({ ...options, metafile: true });
+      const inputs = Object.values((metafile as Metafile).outputs).flatMap((each) => Object.keys(each.inputs));
+      mockInputs.set((options.entryPoints as string[])[0]!, inputs);
+      return result;
+    },
+  };
+});
+
+test.each(['signed', 'sdk'] as const)(
+  '%s: every function that opens the table has this client, and the MCP function works by it',
+  async (tableClient) => {
+    const folder = mkdtempSync(join(tmpdir(), 'holdfast-switch-'));
+    mockInputs.clear();
+    try {
+      const { context } = JSON.parse(readFileSync(join(__dirname, '../../cdk.json'), 'utf8'));
+      const app = new App({
+        outdir: folder,
+        context: { ...context, 'aws:cdk:enable-asset-metadata': true },
+        builtinCloudFormationValidation: false,
+      });
+      new HoldfastStack(app, 'Holdfast', { tableClient });
+      app.synth();
+      const openers = [...mockInputs.values()].filter((inputs) =>
+        inputs.some((file) => file.endsWith('/dynamodb/table.ts')),
+      );
+      expect(openers.length).toBe(4);
+      for (const inputs of openers) {
+        const clients = inputs
+          .filter((file) => /[a-z]+-table-client\.ts$/.test(file))
+          .map((file) => file.split('/').at(-1));
+        expect(clients).toEqual([`${tableClient}-table-client.ts`]);
+        expect(inputs.some((file) => file.includes('@aws-sdk/client-dynamodb/'))).toBe(tableClient === 'sdk');
+      }
+
+      const desk = await openDesk(folder);
+      try {
+        const { file, handler, environment } = deployed(desk.template, folder, 'Mcp');
+        const requests = [initialize, callTool('whoami')].map((message) => ({
+          event: proxyEvent(message, desk.caller, desk.token),
+          segments: [1],
+          expect: '"result"',
+        }));
+        await runFresh({ file, handler, requests }, { ...desk.environment, ...environment });
+        expect(desk.count()).toMatchObject({ BatchGetItem: expect.any(Number), PutItem: expect.any(Number) });
+      } finally {
+        await desk.close();
+      }
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  },
+);
