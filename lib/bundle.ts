@@ -105,10 +105,10 @@ export interface BundleOptions {
    */
   readonly page?: string;
   /**
-   * What `#table-client` is (`imports` in package.json).
-   * @default 'signed'
+   * What `#table-client` and `#sdk-shortcuts` are (`imports` in package.json), and which `Response` the MCP SDK has.
+   * @default 'own'
    */
-  readonly tableClient?: HoldfastSettings['tableClient'];
+  readonly parts?: HoldfastSettings['parts'];
 }
 
 /**
@@ -120,18 +120,18 @@ export class Bundle extends AssetCode {
   readonly #mistakes: string[];
 
   /** @param entry absolute path of the file that exports `handler` */
-  constructor(entry: string, { providedByLambda = [], page, tableClient = 'signed' }: BundleOptions = {}) {
+  constructor(entry: string, { providedByLambda = [], page, parts = 'own' }: BundleOptions = {}) {
     const mistakes: string[] = [];
     super(dirname(entry), {
       assetHashType: AssetHashType.OUTPUT,
       bundling: {
         image: DockerImage.fromRegistry('unused'),
         // CDK builds once for equal options, and a function does not count among them: this tells the doors apart.
-        command: [relative(root, entry), tableClient],
+        command: [relative(root, entry), parts],
         local: {
           tryBundle(outputDirectory) {
             const outfile = join(outputDirectory, 'index.cjs');
-            mistakes.push(...build(entry, outfile, [...seldomNeeded, ...providedByLambda], tableClient));
+            mistakes.push(...build(entry, outfile, [...seldomNeeded, ...providedByLambda], parts));
             if (page !== undefined) mistakes.push(...buildPage(page, outputDirectory));
             if (mistakes.length > 0) throw new Mistake(mistakes.join('\n'));
             return true;
@@ -154,7 +154,7 @@ export class Bundle extends AssetCode {
 }
 
 /** @returns what is wrong with the source, as `file:line:column: text` */
-function build(entry: string, outfile: string, external: string[], tableClient: 'signed' | 'sdk'): string[] {
+function build(entry: string, outfile: string, external: string[], parts: 'own' | 'stock'): string[] {
   return attempt({
     entryPoints: [entry],
     outfile,
@@ -163,8 +163,8 @@ function build(entry: string, outfile: string, external: string[], tableClient: 
     format: 'cjs',
     mainFields: ['module', 'main'],
     // Who names conditions has to name esbuild's own as well.
-    ...(tableClient === 'sdk' && { conditions: ['sdk-table-client', 'module'] }),
-    alias: { ...substitutes, ...sdkWithoutUndici() },
+    ...(parts === 'stock' && { conditions: ['stock-parts', 'module'] }),
+    alias: { ...substitutes, ...(parts === 'own' && sdkWithoutUndici()) },
     external,
   }).mistakes;
 }

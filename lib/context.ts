@@ -17,7 +17,7 @@ type ContextSettings = Pick<
   | 'dashboard'
   | 'ownersGroup'
   | 'showNames'
-  | 'tableClient'
+  | 'parts'
 > &
   ClientSettings;
 
@@ -77,7 +77,7 @@ export function settingsFromContext(node: Node): ContextSettings {
     dashboard: flag('dashboard'),
     ownersGroup: text('ownersGroup'),
     showNames: text('showNames') as HoldfastSettings['showNames'],
-    tableClient: text('tableClient') as HoldfastSettings['tableClient'],
+    parts: text('parts') as HoldfastSettings['parts'],
     clients: configuredClients(node.tryGetContext('clients')),
     clientDocuments: text('clientDocuments') as ClientSettings['clientDocuments'],
     clientDocumentHosts: list('clientDocumentHosts'),

@@ -31,10 +31,10 @@ export interface DoorProps {
    */
   readonly page?: string;
   /**
-   * What a door that opens the table asks it by.
-   * @default 'signed'
+   * Ours, or those of libraries.
+   * @default 'own'
    */
-  readonly tableClient?: HoldfastSettings['tableClient'];
+  readonly parts?: HoldfastSettings['parts'];
   readonly memoryMegabytes: number;
   readonly timeout: Duration;
   readonly logRetention: RetentionDays;

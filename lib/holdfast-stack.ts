@@ -48,7 +48,7 @@ export class HoldfastStack extends Stack {
     super(scope, id, { terminationProtection: props.stage === 'prod', ...props });
     const settings = settle(props, Token.isUnresolved(this.region) ? undefined : this.region);
     checkScopes(scopes);
-    const { stage, logRetention, tableClient, identityProvider } = settings;
+    const { stage, logRetention, parts, identityProvider } = settings;
     const direct = identityProvider?.mode === 'direct' ? identityProvider : undefined;
 
     const table = new Table(this, 'Table', { stage });
@@ -76,7 +76,7 @@ export class HoldfastStack extends Stack {
     const server = {
       entry: 'mcp.ts',
       providedByLambda: ['@aws-sdk/client-kms', '@aws-sdk/client-lambda'],
-      tableClient,
+      parts,
       memoryMegabytes: 512,
       stage,
       logRetention,
@@ -155,12 +155,12 @@ export class HoldfastStack extends Stack {
 
   /** Where users see what they have connected, and owners see everyone; and where both end it. */
   #dashboard(oauth: Door, { gateway, publicUrl, settings, table, sealKey }: FacadeSurroundings): Door {
-    const { stage, logRetention, tableClient, showNames } = settings;
+    const { stage, logRetention, parts, showNames } = settings;
     const dashboard = new Door(this, 'Dashboard', {
       entry: 'dashboard.ts',
       page: 'main.tsx',
       providedByLambda: ['@aws-sdk/client-kms'],
-      tableClient,
+      parts,
       environment: {
         PUBLIC_URL: publicUrl,
         TABLE_NAME: table.name,
@@ -185,10 +185,10 @@ export class HoldfastStack extends Stack {
   }
 
   /** Counts calls for the charts, of the dashboard and of the command line. */
-  #rollup(table: Table, { recordRetentionDays, stage, logRetention, tableClient }: Settled): Door {
+  #rollup(table: Table, { recordRetentionDays, stage, logRetention, parts }: Settled): Door {
     const rollup = new Door(this, 'Rollup', {
       entry: 'rollup.ts',
-      tableClient,
+      parts,
       environment: {
         TABLE_NAME: table.name,
         RECORD_RETENTION_DAYS: `${recordRetentionDays}`,
@@ -205,12 +205,12 @@ export class HoldfastStack extends Stack {
 
   /** Holdfast's own authorization server, and the users or the provider behind it. */
   #signInAtFacade({ gateway, publicUrl, settings, table, sealKey }: FacadeSurroundings): SignIn {
-    const { stage, logRetention, tableClient } = settings;
+    const { stage, logRetention, parts } = settings;
     const signingKeys = new SigningKeys(this, settings.signingKeys, { stage });
     const identityProvider = settings.identityProvider ?? this.#users(publicUrl, settings);
     const oauth = new Door(this, 'OAuth', {
       entry: 'oauth.ts',
-      tableClient,
+      parts,
       environment: {
         PUBLIC_URL: publicUrl,
         TABLE_NAME: table.name,

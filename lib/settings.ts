@@ -157,11 +157,12 @@ export interface HoldfastSettings extends ClientSettings {
    */
   readonly oauthThrottle?: Throttle;
   /**
-   * What functions ask the table by: `signed` our own client of DynamoDB, which is small, or `sdk` that of the AWS SDK, to
-   * go back to should anything be wrong with it. Both do the same (docs/performance.md).
-   * @default 'signed'
+   * `own`: functions are built with the parts that are our own because they are faster than those of libraries: the client
+   * of the table, and shortcuts into the MCP SDK. `stock`: with the libraries', to go back to should anything be wrong
+   * with ours. Both do the same (docs/performance.md, "Parts of our own").
+   * @default 'own'
    */
-  readonly tableClient?: 'signed' | 'sdk';
+  readonly parts?: 'own' | 'stock';
   /**
    * How long logs are kept.
    * @default RetentionDays.ONE_MONTH
@@ -221,7 +222,7 @@ const defaults = {
   authorizerCacheSeconds: 300,
   throttle: { rate: 500, burst: 1000 },
   oauthThrottle: { rate: 25, burst: 50 },
-  tableClient: 'signed',
+  parts: 'own',
   logRetention: RetentionDays.ONE_MONTH,
   manageApiGatewayAccount: true,
 } satisfies HoldfastSettings;
@@ -314,8 +315,8 @@ function* refused(settings: Settled, region?: string): Generator<string> {
   if (!['no', 'name', 'email'].includes(settings.showNames)) {
     yield `showNames is ${quoted(settings.showNames)}: choose no, name or email`;
   }
-  if (!['signed', 'sdk'].includes(settings.tableClient)) {
-    yield `tableClient is ${quoted(settings.tableClient)}: choose signed or sdk`;
+  if (!['own', 'stock'].includes(settings.parts)) {
+    yield `parts is ${quoted(settings.parts)}: choose own or stock`;
   }
   if (settings.ownersGroup === '') yield 'ownersGroup is empty: name the group whose members see everyone';
   for (const name of Object.keys(limits) as (keyof typeof limits)[]) {

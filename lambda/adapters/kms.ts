@@ -1,6 +1,6 @@
 import { KMSClient, KMSServiceException } from '@aws-sdk/client-kms';
 import { Outage } from '../core/outage.ts';
-import { requestHandler } from './patience.ts';
+import { requestHandler } from '../patience.ts';
 
 /** Answers that mean our request was wrong; everything else is an outage, throttling included. */
 const ours = new Set([

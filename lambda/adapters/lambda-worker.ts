@@ -1,7 +1,7 @@
 import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
 import { Outage } from '../core/outage.ts';
 import type { WorkerStarter } from '../core/tasks.ts';
-import { requestHandler } from './patience.ts';
+import { requestHandler } from '../patience.ts';
 
 /** Has AWS Lambda run the worker: it takes the job at once, does it later, and does it again when the worker fails. */
 export function lambdaWorker(functionName: string): WorkerStarter {

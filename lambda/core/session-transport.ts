@@ -9,8 +9,8 @@ import type {
   Transport,
   TransportSendOptions,
 } from '@modelcontextprotocol/server';
+import { deliverRequest, remind } from '#sdk-shortcuts';
 import { jsonText } from './json-text.ts';
-import { deliverRequest, remind } from './sdk-shortcuts.ts';
 import type { Session } from './session.ts';
 
 /** What a server says. `of` is the request that it says it about, where it says so. */

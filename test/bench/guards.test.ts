@@ -101,7 +101,7 @@ describe('sizes', () => {
 });
 
 describe('modules', () => {
-  test('the MCP function is made of these packages, and of 140 modules at most', () => {
+  test('the MCP function is made of these packages, and of 146 modules at most', () => {
     const packages = packagesIn('mcp.ts');
     // A package more is written down here, after a look at what it takes to load: npm run bench -- --part cold.
     expect([...packages.keys()].sort()).toEqual([
@@ -114,7 +114,7 @@ describe('modules', () => {
       'our own',
       'zod',
     ]);
-    expect(sum(packages.values())).toBeLessThanOrEqual(140);
+    expect(sum(packages.values())).toBeLessThanOrEqual(146);
   });
 
   test('the authorizer is made of one package, and of 27 modules at most', () => {
@@ -182,7 +182,7 @@ describe('before the first answer', () => {
       'node:stream',
       'node:url',
     ]);
-    expect(dearIn(loaded).sort()).toEqual(['webcrypto', 'webstreams']);
+    expect(dearIn(loaded).sort()).toEqual(['webcrypto']);
   });
 
   test('importing the MCP function loads neither undici nor what comes with it', async () => {

@@ -5,11 +5,11 @@ import { App } from 'aws-cdk-lib';
 import type { BuildOptions, Metafile } from 'esbuild';
 import { deployed } from '../../bench/assembly.ts';
 import { openDesk } from '../../bench/desk.ts';
-import { callTool, initialize, proxyEvent } from '../../bench/events.ts';
+import { callTool, initialize, listTools, modern, proxyEvent } from '../../bench/events.ts';
 import { HoldfastStack } from '../../lib/holdfast-stack.ts';
 import { runFresh } from './fresh-process.ts';
 
-/** `tableClient: 'sdk'`, which is there for the day that something is wrong with our own client: it must work on that day. */
+/** `parts: 'stock'`, which is there for the day that something is wrong with parts of our own: it must work on that day. */
 
 jest.setTimeout(60_000);
 
@@ -27,9 +27,12 @@ jest.mock('esbuild', () => {
   };
 });
 
-test.each(['signed', 'sdk'] as const)(
-  '%s: every function that opens the table has this client, and the MCP function works by it',
-  async (tableClient) => {
+test.each([
+  ['own', 'signed'],
+  ['stock', 'sdk'],
+] as const)(
+  '%s: every function that opens the table does so by the %s client, and the MCP function works by such parts',
+  async (parts, client) => {
     const folder = mkdtempSync(join(tmpdir(), 'holdfast-switch-'));
     mockInputs.clear();
     try {
@@ -39,7 +42,7 @@ test.each(['signed', 'sdk'] as const)(
         context: { ...context, 'aws:cdk:enable-asset-metadata': true },
         builtinCloudFormationValidation: false,
       });
-      new HoldfastStack(app, 'Holdfast', { tableClient });
+      new HoldfastStack(app, 'Holdfast', { parts });
       app.synth();
       const openers = [...mockInputs.values()].filter((inputs) =>
         inputs.some((file) => file.endsWith('/dynamodb/table.ts')),
@@ -49,14 +52,21 @@ test.each(['signed', 'sdk'] as const)(
         const clients = inputs
           .filter((file) => /[a-z]+-table-client\.ts$/.test(file))
           .map((file) => file.split('/').at(-1));
-        expect(clients).toEqual([`${tableClient}-table-client.ts`]);
-        expect(inputs.some((file) => file.includes('@aws-sdk/client-dynamodb/'))).toBe(tableClient === 'sdk');
+        expect(clients).toEqual([`${client}-table-client.ts`]);
+        expect(inputs.some((file) => file.includes('@aws-sdk/client-dynamodb/'))).toBe(parts === 'stock');
       }
+
+      const mcp = [...mockInputs].find(([entry]) => entry.endsWith('/mcp.ts'))![1];
+      const has = (what: string) => mcp.some((file) => file.includes(what));
+      expect(has('/core/sdk-shortcuts.ts')).toBe(parts === 'own');
+      expect(has('/core/no-sdk-shortcuts.ts')).toBe(parts === 'stock');
+      expect(has('/.cache/holdfast/sdk-')).toBe(parts === 'own');
+      expect(has('@modelcontextprotocol/server/dist/index.mjs')).toBe(parts === 'stock');
 
       const desk = await openDesk(folder);
       try {
         const { file, handler, environment } = deployed(desk.template, folder, 'Mcp');
-        const requests = [initialize, callTool('whoami')].map((message) => ({
+        const requests = [initialize, callTool('whoami'), listTools, modern(callTool('whoami'))].map((message) => ({
           event: proxyEvent(message, desk.caller, desk.token),
           segments: [1],
           expect: '"result"',

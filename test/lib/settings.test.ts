@@ -17,7 +17,7 @@ const refused: [setting: string, settings: object][] = [
   ['grantAbsoluteDays', { grantAbsoluteDays: 4000 }],
   ['refreshWindowSeconds', { refreshWindowSeconds: 86_400 }],
   ['toolTimeoutMinutes', { toolTimeoutMinutes: 16 }],
-  ['tableClient', { tableClient: 'fetch' }],
+  ['parts', { parts: 'fast' }],
   ['recordMethods', { recordMethods: 'some' }],
   ['recordArguments', { recordArguments: 'yes' }],
   ['recordRetentionDays', { recordRetentionDays: 0 }],
