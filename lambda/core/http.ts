@@ -61,12 +61,17 @@ export class Headers implements Iterable<[string, string]> {
   }
 }
 
+const around = '\t\n\r ';
 const plain = /^(?:[!-~](?:[ -~]*[!-~])?)?$/;
 
 /** What surrounds a value is not a part of it (Fetch Standard, "normalize"). */
 function valid(value: string): string {
   if (plain.test(value)) return value;
-  const trimmed = String(value).replace(/^[\t\n\r ]+|[\t\n\r ]+$/g, '');
+  let start = 0;
+  let end = value.length;
+  while (start < end && around.includes(value[start]!)) start++;
+  while (end > start && around.includes(value[end - 1]!)) end--;
+  const trimmed = value.slice(start, end);
   if (/[\0\n\r]/.test(trimmed)) throw new TypeError('A header has a line break in its value');
   return trimmed;
 }
