@@ -1,5 +1,5 @@
 import type { APIGatewayProxyEvent, APIGatewayProxyResult, Context } from 'aws-lambda';
-import { Request as McpRequest, type Response as McpResponse } from '../core/http.ts';
+import { Headers as McpHeaders, Request as McpRequest, type Response as McpResponse } from '../core/http.ts';
 
 /** API Gateway's REST events and results on one side, the web's `Request` and `Response` on the other. */
 
@@ -7,7 +7,7 @@ import { Request as McpRequest, type Response as McpResponse } from '../core/htt
 export function toRequest(event: APIGatewayProxyEvent, publicUrl: string): Request {
   return new Request(urlOf(event, publicUrl), {
     method: event.httpMethod,
-    headers: headersOf(event),
+    headers: [...headersOf(event)],
     ...(!isBodiless(event) && { body: bodyOf(event) }),
   });
 }
@@ -32,12 +32,11 @@ function urlOf({ path, multiValueQueryStringParameters: query }: APIGatewayProxy
   return url.href;
 }
 
-function headersOf({ multiValueHeaders }: APIGatewayProxyEvent): [string, string][] {
-  const headers: [string, string][] = [];
-  for (const [name, values] of Object.entries(multiValueHeaders ?? {})) {
-    // CloudFront's word to the API (`originSecret`), and not for the tools.
-    if (name.toLowerCase() !== 'referer') for (const value of values ?? []) headers.push([name, value]);
-  }
+function headersOf({ multiValueHeaders }: APIGatewayProxyEvent): McpHeaders {
+  const headers = new McpHeaders();
+  for (const name in multiValueHeaders) for (const value of multiValueHeaders[name] ?? []) headers.append(name, value);
+  // CloudFront's word to the API (`originSecret`), and not for the tools.
+  headers.delete('referer');
   return headers;
 }
 

@@ -91,11 +91,14 @@ export class Request {
   readonly body: string | Uint8Array | null;
   #signal: AbortSignal | undefined;
 
-  /** @param url absolute, as the platform would write it */
+  /**
+   * @param url absolute, as the platform would write it
+   * @param init `Headers` are taken as they are, not copied: they are the request's from now on
+   */
   constructor(url: string, { method = 'GET', headers, body, signal }: RequestInit = {}) {
     this.url = url;
     this.method = method;
-    this.headers = new Headers(headers);
+    this.headers = headers instanceof Headers ? headers : new Headers(headers);
     this.body = body ?? null;
     this.#signal = signal;
   }

@@ -81,13 +81,16 @@ export class Streams {
     const wrong = wrongRequest(exchange.request, messages);
     if (wrong) return settled(wrong);
     // Each is one of the three, or has been refused: what members it has tells which.
-    const requests = messages.filter((message): message is JSONRPCRequest => 'method' in message && 'id' in message);
-    const responses = messages.filter((message): message is JSONRPCResponse => !('method' in message));
-    const notifications = messages.filter(
-      (message): message is JSONRPCNotification => 'method' in message && !('id' in message),
-    );
-    const cancelled = notifications.filter(({ method }) => method === 'notifications/cancelled');
-    const told = messages.filter((each) => 'method' in each && !cancelled.includes(each as JSONRPCNotification));
+    const requests: JSONRPCRequest[] = [];
+    const responses: JSONRPCResponse[] = [];
+    const cancelled: JSONRPCNotification[] = [];
+    const told: JSONRPCMessage[] = [];
+    for (const message of messages) {
+      if (!('method' in message)) responses.push(message);
+      else if (!('id' in message) && message.method === 'notifications/cancelled') cancelled.push(message);
+      else told.push(message);
+      if ('method' in message && 'id' in message) requests.push(message);
+    }
     // Whatever becomes of the rest, runs that go on by now have to be waited for.
     const goingOn: Promise<unknown>[] = [];
     try {
