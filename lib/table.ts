@@ -19,6 +19,7 @@ const prefix = {
   runs: 'E#',
   changes: 'X#',
   calls: 'D#',
+  callMarkers: 'C#',
   user: 'U#',
   state: 'N#',
   sealedKey: 'K#',
@@ -65,7 +66,7 @@ export class Table extends Construct {
     this.#grant(grantee, ['GetItem', 'DeleteItem'], ['importedSessions']);
     this.#grant(grantee, ['GetItem', 'PutItem', 'Query'], ['runs']);
     this.#grant(grantee, ['PutItem', 'Query'], ['changes']);
-    this.#grant(grantee, ['PutItem'], ['calls']);
+    this.#grant(grantee, ['PutItem'], ['calls', 'callMarkers']);
     this.#grant(grantee, ['GetItem', 'PutItem', 'DeleteItem', 'Query'], ['state']);
     // This one key, not the one of refresh tokens.
     this.#grantKeys(grantee, ['GetItem', 'PutItem'], [`${prefix.sealedKey}request-state`]);
@@ -105,12 +106,13 @@ export class Table extends Construct {
   grantDashboard(grantee: IGrantable): void {
     const recorded: Kind[] = ['grant', 'sessions', 'calls', 'statistics', 'visits', 'user'];
     this.#grant(grantee, ['GetItem', 'BatchGetItem', 'Query'], recorded);
+    this.#grant(grantee, ['Query'], ['callMarkers']);
     this.#grant(grantee, ['UpdateItem'], ['grant', 'sessions']);
     const kept: Kind[] = ['identityTokens', 'importedSessions', 'runs', 'changes', 'state'];
     this.#grant(grantee, ['Query'], kept);
     this.#grant(grantee, ['DeleteItem'], ['grant', 'sessions', 'calls', 'visits', 'user', 'code', ...kept]);
     this.#grantLists(grantee, 'byUser', ['U#*']);
-    this.#grantLists(grantee, 'recent', ['C#*', 'R#*', 'G#*', 'U#*']);
+    this.#grantLists(grantee, 'recent', ['R#*', 'G#*', 'U#*']);
   }
 
   /** The key that users' names are sealed with. */
@@ -120,7 +122,7 @@ export class Table extends Construct {
 
   /** The calls of everyone, and to keep what they amount to. */
   grantStatistics(grantee: IGrantable): void {
-    this.#grantLists(grantee, 'recent', ['C#*']);
+    this.#grant(grantee, ['Query'], ['calls', 'callMarkers']);
     this.#grant(grantee, ['GetItem', 'PutItem', 'Query'], ['statistics']);
   }
 

@@ -3,13 +3,14 @@ import { fits } from '../lambda/core/call-search.ts';
 import type { Filter } from '../lambda/core/dashboard/api.ts';
 import { endOf } from '../lambda/core/statistics.ts';
 
-const AT_ONCE = 100;
-/** A call is written when it ends, by clocks that differ a little, and an index is behind its table. */
+/** After so many calls in a row that are known, those that began before are taken to be. */
+const KNOWN_IN_A_ROW = 100;
+/** A call is written when it ends, by clocks that differ a little, and a read may be a moment behind. */
 const SETTLED_AFTER_MILLISECONDS = 60_000;
 
 /**
- * Calls that are new since one has looked last. Those of five minutes are listed as they began, so the newest pages are
- * read until one holds nothing new; what took longer than that, at a busy server, is found when the five minutes are over.
+ * Calls that are new since one has looked last. Those of five minutes are listed as they began, so the newest are
+ * read until there is nothing new for a while; what took longer than that, at a busy server, is found when the five minutes are over.
  */
 export class CallWatch {
   readonly #calls: Pick<CallHistory, 'latestEndedIn'>;
@@ -39,14 +40,15 @@ export class CallWatch {
 
   async #newIn(bucket: number, seen: Set<string>, whole: boolean, now: number): Promise<Call[]> {
     const found: Call[] = [];
-    let before: string | undefined;
-    for (let more = true; more; ) {
-      const page = await this.#calls.latestEndedIn(bucket, { limit: AT_ONCE, before, now: Math.floor(now / 1000) });
-      const fresh = page.filter((call) => !seen.has(callName(call)));
-      for (const call of fresh) seen.add(callName(call));
-      found.push(...fresh);
-      before = page.length > 0 ? callName(page.at(-1)!) : before;
-      more = page.length === AT_ONCE && (whole || fresh.length > 0);
+    let known = 0;
+    for await (const call of this.#calls.latestEndedIn(bucket, { now: Math.floor(now / 1000) })) {
+      if (seen.has(callName(call))) {
+        if (++known === KNOWN_IN_A_ROW && !whole) break;
+      } else {
+        known = 0;
+        seen.add(callName(call));
+        found.push(call);
+      }
     }
     return found;
   }

@@ -51,10 +51,17 @@ ${published.map(({ name, figure, source, date: said }) => `- [${name}](${source}
 }
 
 function assumed(traffic: Traffic): string {
+  const calls = traffic['calls-per-month'];
+  const { dollars, per } = priceOf('writeUnits');
+  const everyCall = ((calls - calls / traffic['calls-per-burst']) * dollars) / per;
   const number = (value: number) => value.toLocaleString('en');
   return `Assumed: ARM functions; the MCP function has 512 MB and takes ${traffic['request-milliseconds']} ms for a request, to which the time of your tools comes;
-an assistant works in bursts of ${traffic['calls-per-burst']} calls and pauses for five minutes, so one request in ${traffic['calls-per-burst']} asks the authorizer and
-moves the session's expiry; one call in ${traffic['calls-per-token']} needs a new token; a session has ${traffic['calls-per-session']} calls and begins with ${traffic['requests-to-connect']} requests;
+an assistant works in bursts of ${traffic['calls-per-burst']} calls and pauses for five minutes, so one request in ${traffic['calls-per-burst']} asks the authorizer,
+moves the session's expiry, and takes a second write for its record; one call in ${traffic['calls-per-token']} needs a new token; a session has ${traffic['calls-per-session']} calls and begins with ${traffic['requests-to-connect']} requests;
 ${number(traffic['sign-ins-per-month'])} users sign in; answers of ${traffic['answer-kilobytes']} KB. The identity provider's tokens are as long as those of the local one; Cognito's
-are longer, and cost a few write units more whenever they are renewed.`;
+are longer, and cost a few write units more whenever they are renewed.
+
+The second write says that the session had calls in these five minutes. Each process makes it for the first call of a session that it
+records in them, and for each call that began before them: of tools that take a second, one in 300. If every call took two writes,
+because assistants call once and pause, or tools take minutes, ${number(calls)} calls would cost $${money(everyCall)} more.`;
 }

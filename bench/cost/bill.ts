@@ -56,7 +56,8 @@ export function idleLines(stack: Stack, { works }: Measurement, traffic: Traffic
 /**
  * What the calls of a month cost.
  *
- * @param traffic see `assumptions`: a session slides, and the authorizer is asked, once in a burst
+ * @param traffic see `assumptions`: a session slides, the authorizer is asked, and a session is marked to have had calls,
+ *   once in a burst
  */
 export function callLines(stack: Stack, { works }: Measurement, traffic: Traffic): Line[] {
   const calls = traffic['calls-per-month'];
@@ -74,7 +75,10 @@ export function callLines(stack: Stack, { works }: Measurement, traffic: Traffic
     { what: 'DynamoDB, sessions slide', uses: [{ price: 'writeUnits', quantity: bursts * slideUnits(works) }] },
     {
       what: 'DynamoDB, calls go on record',
-      uses: [{ price: 'writeUnits', quantity: calls * writeUnitsOf(works.call) }],
+      uses: [
+        { price: 'writeUnits', quantity: calls * writeUnitsOf(works.call) },
+        { price: 'writeUnits', quantity: bursts * markUnits(works) },
+      ],
     },
     {
       what: 'logs',
@@ -136,7 +140,7 @@ export function otherLines(stack: Stack, measurement: Measurement, traffic: Traf
     {
       what: 'calls are counted',
       uses: [
-        { price: 'readUnits', quantity: countedReadUnits(works, calls) },
+        { price: 'readUnits', quantity: countedReadUnits(works, traffic) },
         {
           price: 'writeUnits',
           quantity: rollups * (writeUnitsOf(works.busyMinutes) - writeUnitsOf(works.idleMinutes)),
@@ -148,7 +152,7 @@ export function otherLines(stack: Stack, measurement: Measurement, traffic: Traf
     },
     {
       what: `record of ${stack.recordRetentionDays} days is kept`,
-      uses: storageUses(stack, (calls * storedBytes(works.call) * stack.recordRetentionDays) / DAYS),
+      uses: storageUses(stack, (storedBytes(works, traffic) * stack.recordRetentionDays) / DAYS),
     },
     {
       what: `logs of ${stack.logRetentionDays} days are kept`,
@@ -253,15 +257,23 @@ type Works = Record<WorkName, Work>;
 
 const slideUnits = (works: Works): number => writeUnitsOf(works.slidingCall) - writeUnitsOf(works.call);
 
-/** The rollup reads each call once, by queries that are rounded up and cost something if they find nothing. */
-function countedReadUnits(works: Works, calls: number): number {
-  const bytes = works.call.writes.find(({ item }) => item === 'D#')?.bytes ?? 0;
-  return (calls * bytes) / (2 * 4096);
+/** What a burst takes once: its first call is marked. */
+const markUnits = (works: Works): number => writeUnitsOf(works.firstCall) - writeUnitsOf(works.call);
+
+/** The rollup asks for the calls of a burst by themselves, which is rounded up, and for what marks many of them together. */
+function countedReadUnits(works: Works, traffic: Traffic): number {
+  const bytesOf = (kind: string) => works.firstCall.writes.find(({ item }) => item === kind)?.bytes ?? 0;
+  const ofBurst = Math.ceil((traffic['calls-per-burst'] * bytesOf('D#')) / 4096) / 2;
+  return (traffic['calls-per-month'] / traffic['calls-per-burst']) * (ofBurst + bytesOf('C#') / (2 * 4096));
 }
 
-/** Of what is put on record, in the table and in the indexes. */
-const storedBytes = ({ writes }: Work): number =>
-  writes.reduce((sum, { bytes, units }) => sum + Object.keys(units).length * (bytes + STORED_BESIDES_BYTES), 0);
+/** Of what calls put on record, in the table and in the indexes. */
+function storedBytes({ call, firstCall }: Works, traffic: Traffic): number {
+  const bytesOf = ({ writes }: Work) =>
+    writes.reduce((sum, { bytes, units }) => sum + Object.keys(units).length * (bytes + STORED_BESIDES_BYTES), 0);
+  const calls = traffic['calls-per-month'];
+  return calls * bytesOf(call) + (calls / traffic['calls-per-burst']) * (bytesOf(firstCall) - bytesOf(call));
+}
 
 const storageUses = ({ hasHistory }: Stack, bytes: number): Use[] => [
   { price: 'tableStorage', quantity: bytes / GIGABYTE },

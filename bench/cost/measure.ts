@@ -103,16 +103,22 @@ async function measureRequests(
   const call = () => post(tokens, callTool('whoami'), session);
   await call();
 
+  /** The work, unless five minutes have just begun, in which a session is marked anew by its first call. */
+  const amongOthers = async (work: () => Promise<unknown>, prepare = async () => {}): Promise<Work> => {
+    await prepare();
+    const done = await measured(work);
+    return done.writes.some(({ item }) => item === 'C#') ? amongOthers(work, prepare) : done;
+  };
+
   const grant = /^hrt1_([^.]+)/.exec(tokens.refresh_token)![1]!;
   const user = String((await owner.snapshot()).get(`G#${grant} -`)!.user!.S);
+  const fresh = await begin(tokens);
   let code = '';
   return {
-    call: await measured(call),
-    modernCall: await measured(() => modernCall(tokens)),
-    slidingCall: await (async () => {
-      await owner.setBack(`S#${grant} ${session['mcp-session-id']}`, 'lastSeenAt');
-      return measured(call);
-    })(),
+    call: await amongOthers(call),
+    firstCall: await measured(() => post(tokens, callTool('whoami'), fresh)),
+    modernCall: await amongOthers(() => modernCall(tokens)),
+    slidingCall: await amongOthers(call, () => owner.setBack(`S#${grant} ${session['mcp-session-id']}`, 'lastSeenAt')),
     begin: await measured(() => begin(tokens)),
     list: await measured(() => post(tokens, listTools, session)),
     register: await measured(register),

@@ -1,6 +1,7 @@
 /** Kinds of work that are paid for, and what is done in each. */
 export const works = {
   call: 'a call of a tool in a session of the 2025 era',
+  firstCall: 'a call of a tool that is the first of its session in five minutes',
   modernCall: 'a call of a tool as 2026-07-28 has it',
   slidingCall: 'a call of a tool by which the session slides',
   begin: 'a request that begins a session',

@@ -16,8 +16,8 @@ export const assumptions = {
   'oauth-milliseconds': { usual: 100, means: 'what a request of sign-in takes' },
   'rollup-milliseconds': { usual: 100, means: 'what the counting of five minutes takes' },
   'views-per-month': { usual: 0, means: 'what the dashboard is asked for; an open one asks every five seconds' },
-  'view-read-units': { usual: 290, means: 'read units of a view: the charts of a day at a million calls a day' },
-  'view-milliseconds': { usual: 100, means: 'what a view takes' },
+  'view-read-units': { usual: 400, means: 'read units of a view: the charts of a day at a million calls a day' },
+  'view-milliseconds': { usual: 300, means: 'what a view takes' },
   'request-kilobytes': { usual: 1, means: 'size of a request, with its headers' },
   'answer-kilobytes': { usual: 2, means: 'size of an answer, with its headers' },
 } as const satisfies Record<string, { usual: number; means: string }>;

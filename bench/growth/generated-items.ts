@@ -2,13 +2,12 @@ import { dynamoCallWriter } from '../../lambda/adapters/dynamodb/calls.ts';
 import { dynamoGrantStore } from '../../lambda/adapters/dynamodb/grants.ts';
 import { dynamoSessionStore } from '../../lambda/adapters/dynamodb/sessions.ts';
 import { dynamoVisitStarter } from '../../lambda/adapters/dynamodb/users.ts';
-import { BUCKET_MILLISECONDS } from '../../lambda/core/call.ts';
 import type { GrantStore } from '../../lambda/core/oauth/flow.ts';
 import { endOf } from '../../lambda/core/statistics.ts';
 import type { Visit } from '../../lambda/core/visit.ts';
 import type { Item, Store } from '../../local/dynamodb-store.ts';
 import { transactionParts, transactWrite } from '../../local/dynamodb-transactions.ts';
-import type { Counted } from './counted.ts';
+import { type Counted, callsEndedIn } from './counted.ts';
 import { type Sequence, sequenceOf } from './sequence.ts';
 import { marshalled } from './wire.ts';
 import { RETENTION_DAYS, type World } from './world.ts';
@@ -76,6 +75,7 @@ export class GeneratedItems {
     const session = world.sessionNumber(id);
     const user = world.userNumber(id);
     if (kind === 'A') return this.#counted.partition(pk);
+    if (kind === 'C') return this.#markersOf(Number(id.split('#')[0]), pk);
     if (kind === 'B') return sequenceOf(await this.#visits(({ cookieHash }) => cookieHash === id), 'sk');
     if (kind === 'D' && session !== undefined) return this.#callsOf(session);
     if (kind === 'S' && grant !== undefined) {
@@ -100,7 +100,6 @@ export class GeneratedItems {
 
   async #listed(name: string): Promise<Sequence> {
     const [kind, shard] = name.split('#') as [string, string];
-    if (kind === 'C') return this.#callsEnded(Number(shard), name);
     if (kind !== 'R' && kind !== 'G' && kind !== 'U') return none;
     const { size, grants } = this.#world;
     const count = lists[kind];
@@ -139,25 +138,31 @@ export class GeneratedItems {
     return { length, item, key: (position) => String(item(position).sk!.S) };
   }
 
-  #bucket: { number: number; items: Item[] } | undefined;
+  #bucket: { number: number; markers: Item[] } | undefined;
 
-  #callsEnded(bucket: number, name: string): Sequence {
+  /** What marks the sessions that had calls in some five minutes. */
+  #markersOf(bucket: number, name: string): Sequence {
     if (this.#bucket?.number !== bucket) {
-      const from = bucket * BUCKET_MILLISECONDS;
-      const to = from + BUCKET_MILLISECONDS;
-      const ended = [...this.#world.callsAround(from, to)].filter((call) => endOf(call) >= from && endOf(call) < to);
-      this.#bucket = { number: bucket, items: ended.map((call) => this.#call(call)) };
+      const draft = new Draft(this.#tableName);
+      const writer = dynamoCallWriter(draft.table);
+      for (const call of callsEndedIn(this.#world, bucket)) void writer.recordCall(call, callExpiry(call));
+      const written = draft.take().map(({ Item }) => marshalled(Item!));
+      // The first one is written as often as there are calls under way.
+      const markers = new Map(
+        written.filter(({ type }) => type!.S === 'call-marker').map((item) => [`${item.pk!.S} ${item.sk!.S}`, item]),
+      );
+      this.#bucket = { number: bucket, markers: [...markers.values()] };
     }
     return sequenceOf(
-      this.#bucket.items.filter(({ gsi2pk }) => gsi2pk!.S === name),
-      'gsi2sk',
+      this.#bucket.markers.filter(({ pk }) => pk!.S === name),
+      'sk',
     );
   }
 
   #call(call: Parameters<typeof callExpiry>[0]): Item {
     const draft = new Draft(this.#tableName);
     void dynamoCallWriter(draft.table).recordCall(call, callExpiry(call));
-    return marshalled(draft.take()[0]!.Item!);
+    return marshalled(draft.take().find((each) => each.Item?.type === 'call')!.Item!);
   }
 
   #session(number: number): Item {

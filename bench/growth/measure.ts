@@ -23,7 +23,7 @@ export async function measure(size: WorldSize, progress?: (share: number) => voi
   const { world, counting } = await generatedTable(size, progress);
   const measured: Measured[] = [];
   for (const view of views) {
-    const prepare = async () => view.prepare?.(counting.table);
+    const prepare = async () => view.prepare?.(counting.table, world);
     const cost = await counting.costOf(() => view.work(counting.table, world), prepare);
     measured.push({ view, size, cost });
   }

@@ -8,6 +8,7 @@ import { dynamoStatisticsReader } from '../../lambda/adapters/dynamodb/statistic
 import { dynamoStatisticsStore } from '../../lambda/adapters/dynamodb/statistics-store.ts';
 import type { Table } from '../../lambda/adapters/dynamodb/table.ts';
 import { dynamoVisitStore } from '../../lambda/adapters/dynamodb/visits.ts';
+import type { CallWriter } from '../../lambda/core/call.ts';
 import { CallSearch } from '../../lambda/core/call-search.ts';
 import type { Dashboard } from '../../lambda/core/dashboard/dashboard.ts';
 import { answerDashboard } from '../../lambda/core/dashboard/routes.ts';
@@ -35,7 +36,7 @@ export type View = {
   /** @returns what was answered, to be held against what another table answers */
   work: (table: Table, world: World) => Promise<unknown>;
   /** What has to be so before. */
-  prepare?: (table: Table) => Promise<unknown>;
+  prepare?: (table: Table, world: World) => Promise<unknown>;
 };
 
 /** What is shown in one picture. */
@@ -51,7 +52,8 @@ export type Group = keyof typeof groups;
 /** Everything, each at the time when the world is looked at. */
 export const views: View[] = [
   { name: 'request in a session (station 2)', group: 'requests', work: resume },
-  { name: 'recording a call', group: 'requests', work: record },
+  { name: 'recording a call', group: 'requests', prepare: record, work: record },
+  { name: 'recording a session’s first in 5 minutes', group: 'requests', work: recordFirst },
   { name: 'rollup of five minutes', group: 'requests', work: (table) => rollup(table, NOW + 15_000) },
   {
     name: 'rollup at the end of a day',
@@ -170,10 +172,23 @@ async function resume(table: Table, world: World): Promise<unknown> {
   return admission.session;
 }
 
+const processes = new WeakMap<Table, CallWriter>();
+
+/** In a process that has recorded the session before, if it was asked to. */
 async function record(table: Table, world: World): Promise<void> {
+  const writer = processes.get(table) ?? dynamoCallWriter(table);
+  processes.set(table, writer);
+  await recordIn(writer, world);
+}
+
+async function recordFirst(table: Table, world: World): Promise<void> {
+  await recordIn(dynamoCallWriter(table), world);
+}
+
+async function recordIn(writer: CallWriter, world: World): Promise<void> {
   const session = world.sessionsOf(0).at(-1)!;
   const call = { ...world.call(session, 0), id: 'new', at: NOW };
-  await dynamoCallWriter(table).recordCall(call, callExpiry(call));
+  await writer.recordCall(call, callExpiry(call));
 }
 
 async function rollup(table: Table, at: number): Promise<unknown> {

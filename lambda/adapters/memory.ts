@@ -433,11 +433,10 @@ export function memoryStores(): MemoryStores {
       async *callsEndedIn(bucket) {
         for (const call of liveCalls(0)) if (bucketOf(call) === bucket) yield copy(call);
       },
-      async latestEndedIn(bucket, { limit, before, now }) {
-        const found = liveCalls(now).filter(
-          (call) => bucketOf(call) === bucket && (before === undefined || callName(call) < before),
-        );
-        return copy(found.slice(0, limit));
+      async *latestEndedIn(bucket, { before, now }) {
+        for (const call of liveCalls(now)) {
+          if (bucketOf(call) === bucket && (before === undefined || callName(call) < before)) yield copy(call);
+        }
       },
     },
 

@@ -69,8 +69,13 @@ export interface CallHistory {
   latestOf(session: string, options: { limit: number; before?: string | undefined; now: number }): Promise<Call[]>;
   /** All calls that ended in some five minutes, in no order. @param bucket epoch milliseconds / `BUCKET_MILLISECONDS` */
   callsEndedIn(bucket: number): AsyncIterable<Call>;
-  /** Some of them that have not expired: those that began last come first. */
-  latestEndedIn(bucket: number, options: { limit: number; before?: string | undefined; now: number }): Promise<Call[]>;
+  /**
+   * Those of them that have not expired: those that began last come first. Each session that had some is looked up before
+   * the first call comes, and the rest of it when it is asked for.
+   * @param options.before `callName` of a call that all are to come before
+   * @param options.now epoch seconds
+   */
+  latestEndedIn(bucket: number, options: { before?: string | undefined; now: number }): AsyncIterable<Call>;
 }
 
 /** Both, where tests want them. */
@@ -78,6 +83,12 @@ export interface CallStore extends CallWriter, CallHistory {}
 
 /** Calls of everyone are listed by the five minutes in which they ended: how many milliseconds these are. */
 export const BUCKET_MILLISECONDS = 300_000;
+
+/**
+ * Each session that had calls in a bucket is looked up by itself, which takes a function as long as it takes to read so
+ * many calls (measured: 0.11 ms of a processor, and 0.008 ms). Whoever bounds what is read counts both.
+ */
+export const LOOKUP_IN_CALLS = 10;
 
 /** A bucket is complete when its time is over, however long its calls took. */
 export const bucketOf = ({ at, milliseconds }: Pick<Call, 'at' | 'milliseconds'>): number =>

@@ -20,11 +20,8 @@ export type RollupParts = {
   log: (event: string, details?: Record<string, unknown>) => void;
 };
 
-/** A call is written when it ends, by clocks that differ a little, and an index is behind its table. */
+/** A call is written when it ends, by clocks that differ a little, and a read may be a moment behind. */
 const SETTLED_AFTER_MILLISECONDS = 60_000;
-/** How many five minutes are counted at once. */
-const AT_ONCE = 6;
-
 /**
  * Counts the calls of each five minutes that are over, and puts hours and days together from them. Each is counted from
  * what is on record and nothing else, so whoever counts it again, at the same time even, comes to the same.
@@ -44,9 +41,9 @@ export async function rollUp(parts: RollupParts, remainingMilliseconds: () => nu
     const end = Math.min(until, startOf('hour', at) + steps.hour);
     const starts = Array.from({ length: (end - at) / steps.minutes }, (_, index) => at + index * steps.minutes);
     const counts = { calls: 0, errors: 0 };
-    for (let first = 0; first < starts.length; first += AT_ONCE) {
-      const rows = await Promise.all(starts.slice(first, first + AT_ONCE).map((start) => countMinutes(parts, start)));
-      for (const { outcome, calls } of rows.flat()) {
+    // One after another: each asks for many sessions at once.
+    for (const start of starts) {
+      for (const { outcome, calls } of await countMinutes(parts, start)) {
         counts.calls += calls;
         if (outcome !== 'success') counts.errors += calls;
       }

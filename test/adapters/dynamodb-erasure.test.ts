@@ -1,5 +1,6 @@
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { ScanCommand } from '@aws-sdk/lib-dynamodb';
+import { dynamoCallWriter } from '../../lambda/adapters/dynamodb/calls.ts';
 import { dynamoErasureStore } from '../../lambda/adapters/dynamodb/erasure.ts';
 import type { Table } from '../../lambda/adapters/dynamodb/table.ts';
 import { type DeleteInput, TableError } from '../../lambda/adapters/dynamodb/table-client.ts';
@@ -76,4 +77,34 @@ test('a bound is kept to, and what is left is said to be', async () => {
   const store = dynamoErasureStore(table);
   expect(await store.erase('grace', 30, Date.now())).toEqual({ items: 30, done: false });
   expect(await store.erase('grace', 30, Date.now())).toEqual({ items: 20, done: true });
+});
+
+test('a call that was recorded when nothing led there any more is found by who was there lately', async () => {
+  const now = Date.now();
+  const calls = { ada: dynamoCallWriter(table), alan: dynamoCallWriter(table) };
+  const recorded = (user: 'ada' | 'alan', session: string, minutesAgo: number, milliseconds = 10) =>
+    calls[user].recordCall(
+      {
+        id: `${session}-${minutesAgo}`,
+        at: now - minutesAgo * 60_000,
+        user,
+        client: 'dcr_1',
+        grant: `grant-of-${user}`,
+        session,
+        era: 'legacy',
+        method: 'tools/call',
+        outcome: 'success',
+        milliseconds,
+        bytesIn: 1,
+        bytesOut: 1,
+      },
+      Math.floor(now / 1000) + 600,
+    );
+  await recorded('ada', 'a-session-that-is-gone', 1);
+  await recorded('ada', 'another', 40, 39 * 60_000);
+  for (let index = 0; index < 30; index++) await recorded('alan', `session-${index}`, 1 + (index % 15));
+  const ofAlan = (await left()).filter((name) => name.startsWith('D#session-'));
+
+  expect(await dynamoErasureStore(table).erase('ada', 500, now)).toMatchObject({ items: 2, done: true });
+  expect((await left()).filter((name) => name.startsWith('D#'))).toEqual(ofAlan);
 });

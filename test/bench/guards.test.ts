@@ -84,7 +84,7 @@ describe('sizes', () => {
     ['OAuth', 332_500, '2 % above 325,916'],
     ['Dashboard', 161_500, '2 % above 158,307'],
     // Nobody waits for it, but it is paid for by the millisecond, 8,640 times a month.
-    ['Rollup', 38_600, '2 % above 37,820'],
+    ['Rollup', 39_600, '2 % above 38,839'],
   ])('the function %s has %d bytes at most: %s', (construct, most) => {
     expect(statSync(functionOf(construct).file).size).toBeLessThanOrEqual(most);
   });

@@ -217,3 +217,42 @@ test('what is not counted in time is counted next time', async () => {
   const hours = await stores.statistics.load('hour', 0, now);
   expect(hours.map(({ statistics }) => statistics.rows[0]!.calls)).toEqual([2, 1]);
 });
+
+describe('sessions that have to be looked up count where the work of one answer ends', () => {
+  const now = start + 10 * hour;
+  const minutesAgo = (minutes: number) => now - minutes * minute;
+  const one = (session: string, at: number): Call => ({
+    id: `call-of-${session}`,
+    at,
+    user: 'ada',
+    client: 'dcr_1',
+    grant: 'grant',
+    session,
+    era: 'legacy',
+    method: 'tools/call',
+    tool: 'note',
+    outcome: 'success',
+    milliseconds: 1,
+    bytesIn: 1,
+    bytesOut: 1,
+  });
+  const crowd = (sessions: number, at: number) =>
+    Array.from({ length: sessions }, (_, index) => one(`session-${at}-${index}`, at + index));
+
+  test('of a search, which says how far it has come and goes on from there', async () => {
+    const calls = [...crowd(2_000, minutesAgo(2)), one('earlier', minutesAgo(12))];
+    const { search } = await told({ calls, now, countedAt: [] });
+    const wanted = { from: minutesAgo(60), to: now, tool: 'none' };
+    const page = await search.page(wanted, { limit: 50 });
+    expect(page).toEqual({ items: [], next: expect.any(String), searchedTo: minutesAgo(5) });
+    expect(await search.page(wanted, { limit: 50, after: page.next })).toEqual({ items: [] });
+  });
+
+  test('of charts, which say since when they are complete', async () => {
+    const calls = [...crowd(4_000, minutesAgo(2)), one('earlier', minutesAgo(12))];
+    const { stores, search } = await told({ calls, now, countedAt: [] });
+    const parts = { ...stores, search, sessionTtlSeconds: 3600, now: () => now };
+    const { totals, completeSince } = await overview(parts, { from: minutesAgo(60), to: now });
+    expect([totals.calls, completeSince]).toEqual([4_000, minutesAgo(5)]);
+  });
+});

@@ -167,6 +167,14 @@ const cases: {
     denied: denied('Mcp', 'dynamodb:PutItem', 'table', 'dynamodb:LeadingKeys: D#'),
   },
   {
+    forgotten: 'the prefix of what marks calls in the role of the MCP function',
+    change: withoutValue('Mcp', 'dynamodb:LeadingKeys', 'C#*'),
+    attempt: takeNote,
+    status: 200,
+    failure: { status: 200, said: 'fine' },
+    denied: denied('Mcp', 'dynamodb:PutItem', 'table', 'dynamodb:LeadingKeys: C#'),
+  },
+  {
     forgotten: 'the prefix of imported sessions in the role of the MCP function',
     change: withoutValue('Mcp', 'dynamodb:LeadingKeys', 'I#*'),
     attempt: bringForeignSession,

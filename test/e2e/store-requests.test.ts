@@ -1,3 +1,4 @@
+import { BUCKET_MILLISECONDS } from '../../lambda/core/call.ts';
 import { grantOf, type Item, json, Target } from '../security/target.ts';
 import { callTool, initialize, OAuthClient, postMcp, type Tokens } from './oauth-client.ts';
 
@@ -24,7 +25,6 @@ beforeAll(async () => {
   ({ client, tokens } = await target.signedIn());
   tokens = await refreshed(tokens);
   session = await newSession(tokens);
-  await modernCall(tokens);
 });
 afterAll(() => target?.stop());
 
@@ -60,6 +60,20 @@ async function modernCall({ access_token }: Tokens): Promise<void> {
 const earlier = (item: Item, time: string) => target.put({ ...item, [time]: Number(item[time]) - 120 });
 
 const requestsOf = (work: () => Promise<unknown>) => target.cloud.requestsOf(work);
+
+/**
+ * What a call asks for that is not the first one of its session in five minutes.
+ * @param prepare is done before the call, and not counted
+ */
+async function requestsOfAnother(call: () => Promise<void>, prepare = async () => {}) {
+  for (;;) {
+    const bucket = Math.floor(Date.now() / BUCKET_MILLISECONDS);
+    await call();
+    await prepare();
+    const counted = await requestsOf(call);
+    if (Math.floor(Date.now() / BUCKET_MILLISECONDS) === bucket) return counted;
+  }
+}
 
 test('a registration: one write', async () => {
   expect(await requestsOf(() => OAuthClient.register(target.origin, { client_name: 'Counted' }))).toEqual({
@@ -115,11 +129,13 @@ test('the authorizer: nothing, be it that it refuses or lets in', async () => {
   });
   expect(refused).toEqual({ dynamodb: {}, kms: {} });
   // The gateway does not know the new token yet. What is read is the session, and what is written the call.
-  const fresh = await refreshed(tokens);
-  expect(await requestsOf(() => inSession(callTool('whoami'), fresh))).toEqual({
-    dynamodb: { BatchGetItem: 1, PutItem: 1 },
-    kms: {},
-  });
+  let known = tokens;
+  const call = () => inSession(callTool('whoami'), known);
+  const renew = async () => {
+    known = await refreshed(known);
+  };
+  expect(await requestsOfAnother(call, renew)).toEqual({ dynamodb: { BatchGetItem: 1, PutItem: 1 }, kms: {} });
+  tokens = known;
 });
 
 test.each<[string, () => Promise<void>]>([
@@ -133,13 +149,23 @@ test.each<[string, () => Promise<void>]>([
   ['a call of a tool', () => inSession(callTool('whoami'))],
   ['a call as 2026-07-28 has it', () => modernCall(tokens)],
 ])('%s in a session: one read, and one write that records it', async (_what, request) => {
-  expect(await requestsOf(request)).toEqual({ dynamodb: { BatchGetItem: 1, PutItem: 1 }, kms: {} });
+  expect(await requestsOfAnother(request)).toEqual({ dynamodb: { BatchGetItem: 1, PutItem: 1 }, kms: {} });
+});
+
+test('the first call of a session in five minutes: one write more, by which its calls are found', async () => {
+  session = await newSession(tokens);
+  expect(await requestsOf(() => inSession(callTool('whoami')))).toEqual({
+    dynamodb: { BatchGetItem: 1, PutItem: 2 },
+    kms: {},
+  });
 });
 
 test('once a minute, one write more, by which the session slides', async () => {
-  const [item] = (await target.items(`S#${grantOf(tokens)}`)).filter(({ sk }) => sk === session['mcp-session-id']);
-  await earlier(item!, 'lastSeenAt');
-  expect(await requestsOf(() => inSession(callTool('whoami')))).toEqual({
+  const asIfIdle = async () => {
+    const [item] = (await target.items(`S#${grantOf(tokens)}`)).filter(({ sk }) => sk === session['mcp-session-id']);
+    await earlier(item!, 'lastSeenAt');
+  };
+  expect(await requestsOfAnother(() => inSession(callTool('whoami')), asIfIdle)).toEqual({
     dynamodb: { BatchGetItem: 1, PutItem: 1, UpdateItem: 1 },
     kms: {},
   });
@@ -156,5 +182,5 @@ test('an id that is unknown: one read more, and the transaction that renews it',
     expect(answer.status).toBe(200);
     await answer.text();
   });
-  expect(counted).toEqual({ dynamodb: { BatchGetItem: 1, GetItem: 1, PutItem: 1, TransactWriteItems: 1 }, kms: {} });
+  expect(counted).toEqual({ dynamodb: { BatchGetItem: 1, GetItem: 1, PutItem: 2, TransactWriteItems: 1 }, kms: {} });
 });

@@ -162,7 +162,7 @@ describe.each(deployments)('%s', (_name, props) => {
         expect(new Set(prefixes(server))).toEqual(
           // Of the sealed keys this one alone, to the letter.
           new Set([
-            ...['G#*', 'S#*', 'I#*', 'E#*', 'X#*', 'D#*', 'N#*', 'K#request-state'],
+            ...['G#*', 'S#*', 'I#*', 'E#*', 'X#*', 'D#*', 'C#*', 'N#*', 'K#request-state'],
             ...(props.upstreamTokens ? ['T#*'] : []),
           ]),
         );
@@ -178,7 +178,19 @@ describe.each(deployments)('%s', (_name, props) => {
           ...(props.showNames ? ['K#user-names'] : []),
         ]),
       );
-      expect(new Set(prefixes('Rollup'))).toEqual(new Set(['C#*', 'A#*']));
+      expect(new Set(prefixes('Rollup'))).toEqual(new Set(['C#*', 'D#*', 'A#*']));
+    });
+
+    test.each(['Mcp', 'Worker', 'Rollup'])('of %s do not reach to an index', (door) => {
+      const resources = roleStatements(template, door).map(({ Resource }) => JSON.stringify(Resource));
+      expect(resources.filter((each) => each.includes('/index/'))).toEqual([]);
+    });
+
+    test.each(servers)('of %s do not reach to deleting what is on record', (server) => {
+      const actions = roleStatements(template, server)
+        .filter(({ Condition }) => /"[CD]#/.test(JSON.stringify(Condition ?? {})))
+        .flatMap(({ Action }) => Action);
+      expect(actions).toEqual(['dynamodb:PutItem']);
     });
 
     test.each(servers)('of %s do not reach to changing a grant, nor to more than one of the sealed keys', (server) => {

@@ -760,15 +760,52 @@ describe.each(adapters)('the stores in %s', (_name, open) => {
       ];
       const others = [first - 13, first + BUCKET_MILLISECONDS - 12].map((at) => aCall(fresh('session'), { at }));
       for (const call of [...recorded, ...others]) await stores.calls.recordCall(call, now + 1);
-      const all: Call[] = [];
-      for await (const call of stores.calls.callsEndedIn(bucket)) all.push(call);
-      expect(all.map(callName).sort()).toEqual(recorded.map(callName));
+      expect((await collected(stores.calls.callsEndedIn(bucket))).map(callName).sort()).toEqual(recorded.map(callName));
       const newestFirst = recorded.toReversed();
-      const page = await stores.calls.latestEndedIn(bucket, { limit: 4, now });
-      expect(page).toEqual(newestFirst.slice(0, 4));
-      const before = callName(page[3]!);
-      expect(await stores.calls.latestEndedIn(bucket, { limit: 99, before, now })).toEqual(newestFirst.slice(4));
-      expect(await stores.calls.latestEndedIn(bucket, { limit: 99, now: now + 1 })).toEqual([]);
+      expect(await collected(stores.calls.latestEndedIn(bucket, { now }))).toEqual(newestFirst);
+      const before = callName(newestFirst[3]!);
+      expect(await collected(stores.calls.latestEndedIn(bucket, { before, now }))).toEqual(newestFirst.slice(4));
+      expect(await collected(stores.calls.latestEndedIn(bucket, { now: now + 1 }))).toEqual([]);
+    });
+
+    test('are found where they ended, though their session had others that began or ended elsewhere', async () => {
+      const bucket = 7_000_000 + ++serial;
+      const first = bucket * BUCKET_MILLISECONDS;
+      const session = fresh('session');
+      const minutes = (count: number) => count * 60_000;
+      const [longAgo, justBefore, inside, lastMoment, across] = [
+        aCall(session, { at: first - minutes(50), milliseconds: minutes(51) }),
+        aCall(session, { at: first - 1, milliseconds: 1 }),
+        aCall(session, { at: first + 1, milliseconds: 5 }),
+        aCall(session, { at: first + BUCKET_MILLISECONDS - 1, milliseconds: 0 }),
+        aCall(session, { at: first + minutes(4), milliseconds: minutes(2) }),
+      ];
+      for (const call of [across, inside, longAgo, lastMoment, justBefore]) {
+        await stores.calls.recordCall(call, now + 1);
+      }
+      const ended = async (each: number) => (await collected(stores.calls.callsEndedIn(each))).map(({ id }) => id);
+      const here = [lastMoment, inside, justBefore, longAgo];
+      expect((await ended(bucket)).sort()).toEqual(here.map(({ id }) => id).sort());
+      expect(await ended(bucket + 1)).toEqual([across.id]);
+      expect(await ended(bucket - 1)).toEqual([]);
+      expect(await collected(stores.calls.latestEndedIn(bucket, { now }))).toEqual(here);
+      for (const [index, call] of here.entries()) {
+        const rest = await collected(stores.calls.latestEndedIn(bucket, { before: callName(call), now }));
+        expect(rest).toEqual(here.slice(index + 1));
+      }
+    });
+
+    test('are found, however many sessions and calls of a session there were', async () => {
+      const bucket = 8_000_000 + ++serial;
+      const first = bucket * BUCKET_MILLISECONDS;
+      const [busy, ...others] = Array.from({ length: 70 }, () => fresh('session'));
+      const recorded = Array.from({ length: 190 }, (_, index) =>
+        aCall(index % 2 === 0 ? busy! : others[index % others.length]!, { at: first + index * 1000 }),
+      );
+      await Promise.all(recorded.map((call) => stores.calls.recordCall(call, now + 1)));
+      const names = recorded.map(callName);
+      expect((await collected(stores.calls.callsEndedIn(bucket))).map(callName).sort()).toEqual(names);
+      expect((await collected(stores.calls.latestEndedIn(bucket, { now }))).map(callName)).toEqual(names.toReversed());
     });
   });
 
@@ -918,3 +955,9 @@ describe.each(adapters)('the stores in %s', (_name, open) => {
     });
   });
 });
+
+async function collected<T>(items: AsyncIterable<T>): Promise<T[]> {
+  const all: T[] = [];
+  for await (const item of items) all.push(item);
+  return all;
+}

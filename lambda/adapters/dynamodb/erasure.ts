@@ -1,9 +1,10 @@
 import { BUCKET_MILLISECONDS } from '../../core/call.ts';
 import type { ErasureStore } from '../../core/erasure.ts';
+import { markersOf } from './call-markers.ts';
 import { queried, some } from './query.ts';
-import { ALONE, partition, reaching, shards, type Table } from './table.ts';
+import { ALONE, partition, reaching, type Table } from './table.ts';
 
-/** Items that are deleted at the same time. */
+/** Items that are deleted, and sessions that are looked up, at the same time. */
 const AT_ONCE = 20;
 /** A tool that was under way when its user's items went is on record when it has ended, and nothing leads there. */
 const STRAGGLERS_MILLISECONDS = 20 * 60_000;
@@ -18,8 +19,8 @@ export function dynamoErasureStore(table: Table): ErasureStore {
 
   const remove = ({ pk, sk }: Erasable) => reaching(dynamodb.delete({ TableName, Key: { pk, sk } }));
 
-  const inPartition = (pk: string) =>
-    queried(table, { KeyConditionExpression: 'pk = :pk', ExpressionAttributeValues: { ':pk': pk } });
+  const inPartition = (pk: string, limit?: number) =>
+    queried(table, { KeyConditionExpression: 'pk = :pk', ExpressionAttributeValues: { ':pk': pk } }, limit);
 
   const inIndex = (user: string, kind: string) =>
     queried(table, {
@@ -30,16 +31,25 @@ export function dynamoErasureStore(table: Table): ErasureStore {
 
   async function* justRecorded(user: string, now: number) {
     const last = Math.floor(now / BUCKET_MILLISECONDS);
-    for (let bucket = last; bucket >= Math.floor((now - STRAGGLERS_MILLISECONDS) / BUCKET_MILLISECONDS); bucket--) {
-      for (let shard = 0; shard < shards.calls; shard++) {
-        const items = queried(table, {
-          IndexName: 'recent',
-          KeyConditionExpression: 'gsi2pk = :pk',
-          ExpressionAttributeValues: { ':pk': `C#${bucket}#${shard}` },
-        });
-        for await (const item of items) if (item.user === user) yield item;
+    const first = Math.floor((now - STRAGGLERS_MILLISECONDS) / BUCKET_MILLISECONDS);
+    const sessions = new Set<string>();
+    for (let bucket = last; bucket >= first; bucket--) {
+      for (const { session } of await markersOf(table, bucket)) sessions.add(session);
+    }
+    const all = [...sessions];
+    for (let index = 0; index < all.length; index += AT_ONCE) {
+      const these = all.slice(index, index + AT_ONCE);
+      const owners = await Promise.all(these.map(userOf));
+      for (const session of these.filter((_, each) => owners[each] === user)) {
+        yield* inPartition(partition.calls(session));
       }
     }
+  }
+
+  /** Whose session it is, as any of its calls says. */
+  async function userOf(session: string): Promise<unknown> {
+    const [call] = await some(inPartition(partition.calls(session), 1), 1);
+    return call?.user;
   }
 
   /** Everything of a user, each before what leads to it. */

@@ -28,6 +28,8 @@ export const partition = {
   runTexts: (grant: string, run: string) => `E#${grant}#${run}`,
   changes: (user: string) => `X#${user}`,
   calls: (session: string) => `D#${session}`,
+  callMarkers: (bucket: number, session: string) => partition.callMarkersIn(bucket, shardOf(session, shards.calls)),
+  callMarkersIn: (bucket: number, shard: number) => `C#${bucket}#${shard}`,
   user: (user: string) => `U#${user}`,
   state: (user: string) => `N#${user}`,
   sealedKey: (name: string) => `K#${name}`,
@@ -37,13 +39,12 @@ export const partition = {
   byUser: (user: string) => `U#${user}`,
 };
 
-/** How many partitions of the index `recent` a list is spread over, so that none of them is hot. */
+/** How many partitions a list of everyone is spread over, so that none of them is hot. */
 export const shards = { sessions: 16, calls: 4, grants: 4, users: 4 };
 
 /** The partition of the index `recent` that something is listed in. */
 export const spread = {
   sessions: (id: string) => `R#${shardOf(id, shards.sessions)}`,
-  calls: (bucket: number, id: string) => `C#${bucket}#${shardOf(id, shards.calls)}`,
   grants: (id: string) => `G#${shardOf(id, shards.grants)}`,
   users: (user: string) => `U#${shardOf(user, shards.users)}`,
 };

@@ -1,4 +1,4 @@
-import { BUCKET_MILLISECONDS, type Call, type CallHistory } from '../call.ts';
+import { BUCKET_MILLISECONDS, type Call, type CallHistory, LOOKUP_IN_CALLS } from '../call.ts';
 import { type CallSearch, fits, rowFits } from '../call-search.ts';
 import {
   addDurations,
@@ -37,7 +37,8 @@ const MOST_GROUPS = 7;
 const MOST_ROWS = 50;
 /** Calls that are counted one by one, where no statistics are kept: those of a user, and of the last minutes. */
 const MOST_OF_USER = 5_000;
-const MOST_UNCOUNTED = 20_000;
+/** With what it takes to look up their sessions (`LOOKUP_IN_CALLS`). */
+const MOST_UNCOUNTED = 40_000;
 
 /** What the charts show. */
 export async function overview(parts: OverviewParts, filter: Filter): Promise<Overview> {
@@ -109,10 +110,13 @@ async function ofEveryone(
   const last = Math.floor(Math.min(to - 1, now()) / BUCKET_MILLISECONDS);
   const first = Math.max(from, counted) / BUCKET_MILLISECONDS;
   for (let bucket = last; bucket >= first && completeSince === undefined; bucket--) {
+    const sessions = new Set<string>();
     for await (const call of calls.callsEndedIn(bucket)) {
       bars.add(call);
+      sessions.add(call.session);
       lookedAt++;
     }
+    lookedAt += sessions.size * LOOKUP_IN_CALLS;
     if (lookedAt > MOST_UNCOUNTED && bucket > first) completeSince = bucket * BUCKET_MILLISECONDS;
   }
   return { periods: inBars([...periods, ...(await bars.periods())], step), ...(completeSince && { completeSince }) };

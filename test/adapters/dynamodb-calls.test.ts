@@ -1,0 +1,144 @@
+import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { ScanCommand } from '@aws-sdk/lib-dynamodb';
+import { marshalled, sizeOf } from '../../bench/growth/wire.ts';
+import { dynamoCallHistory } from '../../lambda/adapters/dynamodb/call-history.ts';
+import { dynamoCallWriter } from '../../lambda/adapters/dynamodb/calls.ts';
+import type { Table } from '../../lambda/adapters/dynamodb/table.ts';
+import { type PutInput, TableError } from '../../lambda/adapters/dynamodb/table-client.ts';
+import { BUCKET_MILLISECONDS, type Call } from '../../lambda/core/call.ts';
+import { Outage } from '../../lambda/core/outage.ts';
+import { localTable } from '../ports/stores.ts';
+
+/** Calls, and the markers by which those of everyone are found: who writes them, and what comes of it where writing fails. */
+
+const EXPIRY = 2_000_000_000;
+
+let table: Table;
+let dynamodb: DynamoDBClient;
+let close: () => Promise<void>;
+beforeAll(async () => {
+  ({ table, dynamodb, close } = await localTable());
+});
+afterAll(() => close());
+
+let bucket = 6_000_000;
+let serial = 0;
+beforeEach(() => {
+  bucket += 10;
+});
+
+const aCall = (session: string, change: Partial<Call> = {}): Call => ({
+  id: `call-${++serial}`,
+  at: bucket * BUCKET_MILLISECONDS + serial,
+  user: 'ada',
+  client: 'dcr_1',
+  grant: 'grant',
+  session,
+  era: 'legacy',
+  method: 'tools/call',
+  tool: 'note',
+  outcome: 'success',
+  milliseconds: 12,
+  bytesIn: 100,
+  bytesOut: 200,
+  ...change,
+});
+
+/** A process that records calls: what it has put, and how often putting an item whose key begins so fails. */
+function aProcess(prefix = '', times = 0) {
+  const written: string[] = [];
+  const put = async (input: PutInput) => {
+    const { pk } = input.Item as { pk: string };
+    written.push(pk.slice(0, 2));
+    if (prefix !== '' && pk.startsWith(prefix) && times-- > 0) {
+      throw new TableError({ name: 'InternalServerError', message: '', status: 500 });
+    }
+    return table.client.put(input);
+  };
+  const { recordCall } = dynamoCallWriter({ ...table, client: { ...table.client, put } });
+  return { record: (call: Call) => recordCall(call, EXPIRY), takeWritten: () => written.splice(0).sort() };
+}
+
+async function found(at = bucket): Promise<string[]> {
+  const ids: string[] = [];
+  for await (const { id } of dynamoCallHistory(table).callsEndedIn(at)) ids.push(id);
+  return ids.sort();
+}
+
+const idsOf = (...calls: Call[]) => calls.map(({ id }) => id).sort();
+
+test('a process marks a session once in five minutes, and writes each call once', async () => {
+  const { record, takeWritten } = aProcess();
+  const next = { at: (bucket + 1) * BUCKET_MILLISECONDS };
+  const calls = [aCall('one'), aCall('one'), aCall('another'), aCall('one'), aCall('one', next)];
+  const written: string[][] = [];
+  for (const call of calls) {
+    await record(call);
+    written.push(takeWritten());
+  }
+  expect(written).toEqual([['C#', 'D#'], ['D#'], ['C#', 'D#'], ['D#'], ['C#', 'D#']]);
+  expect(await found()).toEqual(idsOf(...calls.slice(0, 4)));
+  expect(await found(bucket + 1)).toEqual(idsOf(calls[4]!));
+});
+
+test('a call that began before the five minutes in which it ended is marked by itself', async () => {
+  const { record, takeWritten } = aProcess();
+  const [usual, late, later] = [
+    aCall('one'),
+    ...[1, 2].map((before) => aCall('one', { at: bucket * BUCKET_MILLISECONDS - before, milliseconds: 100 })),
+  ] as [Call, Call, Call];
+  for (const call of [late, usual, later]) await record(call);
+  expect(takeWritten()).toEqual(['C#', 'C#', 'C#', 'D#', 'D#', 'D#']);
+  expect(await found()).toEqual(idsOf(usual, late, later));
+  expect(await found(bucket - 1)).toEqual([]);
+});
+
+test('however many processes mark a session, each of its calls is there once', async () => {
+  const calls = Array.from({ length: 9 }, () => aCall('shared'));
+  const processes = [aProcess(), aProcess(), aProcess()];
+  await Promise.all(calls.map((call, index) => processes[index % processes.length]!.record(call)));
+  expect(await found()).toEqual(idsOf(...calls));
+});
+
+test('where the marker cannot be written, the call is not taken for recorded, and the next one marks the session', async () => {
+  const { record, takeWritten } = aProcess('C#', 1);
+  const [first, second] = [aCall('one'), aCall('one')];
+  await expect(record(first)).rejects.toThrow(Outage);
+  expect(await found()).toEqual([]);
+  takeWritten();
+  await record(second);
+  expect(takeWritten()).toEqual(['C#', 'D#']);
+  expect(await found()).toEqual(idsOf(first, second));
+});
+
+test('where the call cannot be written, its marker leads to nothing; recorded again, it is there once', async () => {
+  const { record } = aProcess('D#', 1);
+  const call = aCall('one');
+  await expect(record(call)).rejects.toThrow(Outage);
+  expect(await found()).toEqual([]);
+  await record(call);
+  await record(call);
+  expect(await found()).toEqual(idsOf(call));
+});
+
+test('of very many sessions a process forgets, and marks again', async () => {
+  const written: string[] = [];
+  const put = async ({ Item }: PutInput) => void written.push(`${Item!.type} ${Item!.sk}`);
+  const { recordCall } = dynamoCallWriter({ ...table, client: { ...table.client, put } });
+  for (const each of ['first', ...Array.from({ length: 1_000 }, (_, index) => `session-${index}`), 'first', 'first']) {
+    await recordCall(aCall(each), EXPIRY);
+  }
+  expect(written.filter((each) => each === 'call-marker first')).toHaveLength(2);
+});
+
+test('a marker stays below one write unit with the longest id that a client may bring, and expires after its calls', async () => {
+  const session = '#'.repeat(128);
+  const { record } = aProcess();
+  const call = aCall(session, { at: bucket * BUCKET_MILLISECONDS - 50, milliseconds: 60 });
+  await record(call);
+  expect(await found()).toEqual(idsOf(call));
+  const { Items = [] } = await dynamodb.send(new ScanCommand({ TableName: table.name }));
+  const [marker] = Items.filter(({ sk }) => sk.startsWith(session));
+  expect(sizeOf(marshalled(marker!))).toBeLessThanOrEqual(1024);
+  expect(marker!.ttl).toBe(EXPIRY + 300);
+});
