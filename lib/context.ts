@@ -12,6 +12,7 @@ type ContextSettings = Pick<
   | 'identityProvider'
   | 'domain'
   | 'operations'
+  | 'lambdaSystemLogs'
   | 'alarmEmail'
   | 'alarmTopicArn'
   | 'dashboard'
@@ -72,6 +73,7 @@ export function settingsFromContext(node: Node): ContextSettings {
     stage: text('stage') as HoldfastSettings['stage'],
     firewall: flag('firewall'),
     operations: flag('operations'),
+    lambdaSystemLogs: flag('lambdaSystemLogs'),
     alarmEmail: text('alarmEmail'),
     alarmTopicArn: text('alarmTopicArn'),
     dashboard: flag('dashboard'),

@@ -3,7 +3,14 @@ import { Duration } from 'aws-cdk-lib';
 import { Rule, Schedule } from 'aws-cdk-lib/aws-events';
 import { LambdaFunction as LambdaTarget } from 'aws-cdk-lib/aws-events-targets';
 import { Grant, type IGrantable, type IPrincipal, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
-import { Architecture, Function as LambdaFunction, Runtime } from 'aws-cdk-lib/aws-lambda';
+import {
+  ApplicationLogLevel,
+  Architecture,
+  Function as LambdaFunction,
+  LoggingFormat,
+  Runtime,
+  SystemLogLevel,
+} from 'aws-cdk-lib/aws-lambda';
 import { LogGroup, type RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
 import { Bundle } from './bundle.ts';
@@ -38,6 +45,8 @@ export interface DoorProps {
   readonly memoryMegabytes: number;
   readonly timeout: Duration;
   readonly logRetention: RetentionDays;
+  /** Whether Lambda writes lines of its own for every invocation. */
+  readonly systemLogs: boolean;
   readonly stage: Stage;
 }
 
@@ -69,6 +78,7 @@ export class Door extends Construct implements IGrantable {
       handler: `index.${props.handler ?? 'handler'}`,
       role,
       logGroup: this.logGroup,
+      ...(!props.systemLogs && withoutSystemLogs),
       memorySize: props.memoryMegabytes,
       timeout: props.timeout,
       environment: Object.fromEntries(
@@ -92,5 +102,17 @@ export class Door extends Construct implements IGrantable {
     Grant.addToPrincipal({ grantee, ...start }).assertSuccess();
   }
 }
+
+/**
+ * Lambda leaves out its own lines only where logs are JSON. Ours stay as they are: the runtime makes JSON of what goes
+ * through `console`, and what is written to the standard output is taken as it comes. Those of a tool's `console.debug`
+ * would be left out by default.
+ * @see https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-log-level.html
+ */
+const withoutSystemLogs = {
+  loggingFormat: LoggingFormat.JSON,
+  systemLogLevelV2: SystemLogLevel.WARN,
+  applicationLogLevelV2: ApplicationLogLevel.TRACE,
+};
 
 const source = (file: string) => fileURLToPath(new URL(`../lambda/${file}`, import.meta.url));

@@ -48,7 +48,7 @@ export class HoldfastStack extends Stack {
     super(scope, id, { terminationProtection: props.stage === 'prod', ...props });
     const settings = settle(props, Token.isUnresolved(this.region) ? undefined : this.region);
     checkScopes(scopes);
-    const { stage, logRetention, parts, identityProvider } = settings;
+    const { stage, logRetention, lambdaSystemLogs: systemLogs, parts, identityProvider } = settings;
     const direct = identityProvider?.mode === 'direct' ? identityProvider : undefined;
 
     const table = new Table(this, 'Table', { stage });
@@ -70,6 +70,7 @@ export class HoldfastStack extends Stack {
       timeout: Duration.seconds(10),
       stage,
       logRetention,
+      systemLogs,
     });
 
     const toolTimeout = Duration.seconds(Math.round(settings.toolTimeoutMinutes * 60));
@@ -80,6 +81,7 @@ export class HoldfastStack extends Stack {
       memoryMegabytes: 512,
       stage,
       logRetention,
+      systemLogs,
     };
     const environment = {
       PUBLIC_URL: publicUrl,
@@ -155,7 +157,7 @@ export class HoldfastStack extends Stack {
 
   /** Where users see what they have connected, and owners see everyone; and where both end it. */
   #dashboard(oauth: Door, { gateway, publicUrl, settings, table, sealKey }: FacadeSurroundings): Door {
-    const { stage, logRetention, parts, showNames } = settings;
+    const { stage, logRetention, lambdaSystemLogs: systemLogs, parts, showNames } = settings;
     const dashboard = new Door(this, 'Dashboard', {
       entry: 'dashboard.ts',
       page: 'main.tsx',
@@ -174,6 +176,7 @@ export class HoldfastStack extends Stack {
       timeout: Duration.seconds(28),
       stage,
       logRetention,
+      systemLogs,
     });
     table.grantDashboard(dashboard);
     if (showNames !== 'no') {
@@ -185,7 +188,10 @@ export class HoldfastStack extends Stack {
   }
 
   /** Counts calls for the charts, of the dashboard and of the command line. */
-  #rollup(table: Table, { recordRetentionDays, stage, logRetention, parts }: Settled): Door {
+  #rollup(
+    table: Table,
+    { recordRetentionDays, stage, logRetention, lambdaSystemLogs: systemLogs, parts }: Settled,
+  ): Door {
     const rollup = new Door(this, 'Rollup', {
       entry: 'rollup.ts',
       parts,
@@ -197,6 +203,7 @@ export class HoldfastStack extends Stack {
       timeout: Duration.minutes(4),
       stage,
       logRetention,
+      systemLogs,
     });
     rollup.startEvery(Duration.minutes(5));
     table.grantStatistics(rollup);
@@ -205,7 +212,7 @@ export class HoldfastStack extends Stack {
 
   /** Holdfast's own authorization server, and the users or the provider behind it. */
   #signInAtFacade({ gateway, publicUrl, settings, table, sealKey }: FacadeSurroundings): SignIn {
-    const { stage, logRetention, parts } = settings;
+    const { stage, logRetention, lambdaSystemLogs: systemLogs, parts } = settings;
     const signingKeys = new SigningKeys(this, settings.signingKeys, { stage });
     const identityProvider = settings.identityProvider ?? this.#users(publicUrl, settings);
     const oauth = new Door(this, 'OAuth', {
@@ -231,6 +238,7 @@ export class HoldfastStack extends Stack {
       timeout: Duration.seconds(28),
       stage,
       logRetention,
+      systemLogs,
     });
     table.grantSignIn(oauth);
     signingKeys.grantSign(oauth);
@@ -264,7 +272,7 @@ export class HoldfastStack extends Stack {
 
   /** Direct mode: the identity provider issues the tokens, and all there is to do here is to say so. */
   #signInAtProvider(provider: IdentityProvider, { gateway, publicUrl, settings }: Surroundings): SignIn {
-    const { stage, logRetention } = settings;
+    const { stage, logRetention, lambdaSystemLogs: systemLogs } = settings;
     const { issuer, scopes: asked, groupClaims, audience, jwksUri } = withProfile(provider);
     const discovery = new Door(this, 'Discovery', {
       entry: 'discovery.ts',
@@ -277,6 +285,7 @@ export class HoldfastStack extends Stack {
       timeout: Duration.seconds(10),
       stage,
       logRetention,
+      systemLogs,
     });
     gateway.addDiscovery(discovery.handler);
     return {

@@ -16,8 +16,8 @@ const invocation = new AsyncLocalStorage<Fields>();
 /**
  * One JSON object a line, as CloudWatch Logs Insights reads it. Never a token, code, verifier, cookie or argument.
  *
- * Not by `console.log`, which on Lambda puts words before the object: CloudWatch takes metrics from lines that are JSON
- * from the first character on.
+ * Not by `console.log`, which on Lambda puts words before the object, or the object into another one: CloudWatch takes
+ * metrics from lines that are such an object from the first character on.
  */
 export function log(event: string, details: Record<string, unknown> = {}): void {
   const line = {

@@ -524,6 +524,18 @@ describe.each(deployments)('%s', (_name, props) => {
     for (const [, { Properties }] of groups) expect(Properties.RetentionInDays).toBe(30);
   });
 
+  test('Lambda writes no lines of its own where nothing has failed, and leaves out none of a tool’s', () => {
+    const functions = resourcesOf(template, 'AWS::Lambda::Function');
+    expect(functions).toHaveLength(6);
+    for (const [, { Properties }] of functions) {
+      expect(Properties.LoggingConfig).toMatchObject({
+        LogFormat: 'JSON',
+        SystemLogLevel: 'WARN',
+        ApplicationLogLevel: 'TRACE',
+      });
+    }
+  });
+
   test('keys sign with ES256 and rotate where they can', () => {
     const [seal, signing] = resourcesOf(template, 'AWS::KMS::Key').map(([, { Properties }]) => Properties);
     expect(signing).toMatchObject({ KeySpec: 'ECC_NIST_P256', KeyUsage: 'SIGN_VERIFY' });
@@ -586,6 +598,7 @@ test('every setting of a function reaches it', () => {
     redirectSchemes: ['acme'],
     toolTimeoutMinutes: 15,
     logRetention: 7,
+    lambdaSystemLogs: true,
   });
   expect(functionNamed(template, 'Mcp')).toMatchObject({
     Timeout: 900,
@@ -600,6 +613,9 @@ test('every setting of a function reaches it', () => {
   });
   for (const [, { Properties }] of resourcesOf(template, 'AWS::Logs::LogGroup')) {
     expect(Properties.RetentionInDays).toBe(7);
+  }
+  for (const [, { Properties }] of resourcesOf(template, 'AWS::Lambda::Function')) {
+    expect(Object.keys(Properties.LoggingConfig)).toEqual(['LogGroup']);
   }
 });
 
