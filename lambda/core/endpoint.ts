@@ -245,7 +245,12 @@ function readMessage(request: Request): { body: unknown } | Response {
   }
   let body: unknown;
   try {
-    body = JSON.parse(typeof given === 'string' ? given : new TextDecoder('utf-8', { fatal: true }).decode(given));
+    // A decoder leaves out the mark of byte order that some begin a text with.
+    const text =
+      typeof given === 'string'
+        ? given.replace(/^\ufeff/, '')
+        : new TextDecoder('utf-8', { fatal: true }).decode(given);
+    body = JSON.parse(text);
   } catch {
     return rpcError(400, -32700, 'Parse error: the body is not JSON in UTF-8');
   }

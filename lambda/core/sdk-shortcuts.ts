@@ -32,7 +32,13 @@ export async function remind(server: McpServer, initialize: Initialize): Promise
   const request = requestOf(initialize);
   if (!request) return false;
   await _oninitialize.call(server.server, request);
-  server.server.oninitialized?.();
+  const { server: its } = server;
+  // As the SDK has it: what fails in there is told of, and nothing else comes of it.
+  if (its.oninitialized) {
+    void Promise.resolve()
+      .then(() => its.oninitialized?.())
+      .catch((error) => its.onerror?.(error));
+  }
   return true;
 }
 

@@ -99,7 +99,11 @@ export class SessionTransport implements Transport {
   }
 
   async send(message: JSONRPCMessage, { relatedRequestId: of }: TransportSendOptions = {}): Promise<void> {
-    if (this.#closed) return;
+    if (this.#closed) {
+      // The SDK does not know of every end (`close`), and would wait for an answer.
+      if ('method' in message && 'id' in message) throw new Error('The run is over: nobody is there to be asked');
+      return;
+    }
     if (!('method' in message)) {
       if (message.id !== undefined) this.#open.delete(message.id);
       if (message.id === REPLAYED && this.#replayed) this.#replayed();

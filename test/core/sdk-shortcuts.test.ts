@@ -107,6 +107,34 @@ test('a server that is reminded of initialize knows what one knows that was sent
   expect(reminded.no).toBeGreaterThan(5);
 });
 
+test.each([
+  [
+    'throws',
+    () => {
+      throw new Error('Not today');
+    },
+  ],
+  [
+    'rejects',
+    async () => {
+      throw new Error('Not today');
+    },
+  ],
+])('an owner’s oninitialized that %s is told of to onerror, and harms no request', async (_how, oninitialized) => {
+  const { server } = await connected();
+  const told: Error[] = [];
+  const alone = await connected();
+  alone.server.server.oninitialized = oninitialized as () => void;
+  server.server.onerror = (error) => told.push(error);
+  server.server.oninitialized = oninitialized as () => void;
+  const params = { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'a', version: '1' } };
+  expect(await remind(server, params)).toBe(true);
+  // Where nobody wants to hear of it, nobody does: a rejection that nobody handles would end the process.
+  expect(await remind(alone.server, params)).toBe(true);
+  await quiet();
+  expect(told.map(({ message }) => message)).toEqual([expect.stringContaining('Not today')]);
+});
+
 const request = fc.record({
   jsonrpc: fc.constant('2.0' as const),
   id: fc.oneof(fc.nat(), fc.string()),

@@ -34,6 +34,17 @@ describe('a request to /mcp', () => {
     expect((await messageOf(answer)).error?.code).toBe(code);
   });
 
+  test('that begins with the mark of byte order is answered as any other', async () => {
+    const answer = await postMcp(
+      desk.origin,
+      ada.access_token,
+      `\ufeff${JSON.stringify(callTool('whoami'))}`,
+      session(),
+    );
+    expect(answer.status).toBe(200);
+    expect((await messageOf(answer)).result).toBeDefined();
+  });
+
   test('with a body over 4 MB gets 413', async () => {
     const body = JSON.stringify(callTool('note', { name: 'big', text: 'x'.repeat(4 * 1024 * 1024) }));
     expect((await postMcp(desk.origin, ada.access_token, body, session())).status).toBe(413);
