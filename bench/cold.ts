@@ -1,10 +1,10 @@
-import { deployed } from './assembly.ts';
+import type { Bench, Outcome } from './benchmark-part.ts';
+import { deployed } from './built-assembly.ts';
 import { type Built, firstLine, type Missing } from './candidates.ts';
-import { authorizerEvent, callTool, initialize, modern, proxyEvent } from './events.ts';
 import type { Figure } from './figure.ts';
-import { type Run, runFresh, type Specification } from './harness.ts';
+import { type Run, runFresh, type Specification } from './function-process.ts';
+import { authorizerEvent, callTool, initialize, modern, proxyEvent } from './gateway-events.ts';
 import { median, shuffled } from './median.ts';
-import type { Bench, Outcome } from './part.ts';
 
 /** The cold start of one candidate: medians, in milliseconds and bytes. */
 type Cold = {

@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { readAssembly } from '../local/synthesis.ts';
-import { BUDGET_DOLLARS, report } from './cost/report.ts';
-import { readStack, type TemplateJson } from './cost/stack.ts';
-import { usualTraffic } from './cost/traffic.ts';
-import type { Bench, Outcome } from './part.ts';
+import { readAssembly } from '../local/template/synthesis.ts';
+import type { Bench, Outcome } from './benchmark-part.ts';
+import { usualTraffic } from './cost/assumed-traffic.ts';
+import { BUDGET_DOLLARS, report } from './cost/cost-report-data.ts';
+import { readStack, type TemplateJson } from './cost/priced-stack.ts';
 
 /** What a million calls cost at list price, by the template and by what was counted; `npm run bench:cost` has the lines. */
 export async function price({ assembly }: Bench): Promise<Outcome> {

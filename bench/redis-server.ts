@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { freePort } from '../local/ports.ts';
+import { freePort } from '../local/free-port.ts';
 
 export type RedisServer = { url: string; close(): void };
 

@@ -1,7 +1,7 @@
 import { readFileSync, statSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
-import { deployed } from './assembly.ts';
-import type { Bench, Outcome } from './part.ts';
+import type { Bench, Outcome } from './benchmark-part.ts';
+import { deployed } from './built-assembly.ts';
 
 /** Bundles as they are deployed; a KB is 1,024 bytes. */
 export async function sizes({ desk, assembly, built }: Bench): Promise<Outcome> {

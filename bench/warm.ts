@@ -1,12 +1,12 @@
 import { rmSync } from 'node:fs';
-import { assemblyWithTwentyTools, deployed } from './assembly.ts';
+import type { Bench, Comparison, Outcome } from './benchmark-part.ts';
+import { assemblyWithTwentyTools, deployed } from './built-assembly.ts';
 import { firstLine, type Missing } from './candidates.ts';
-import { templateOf } from './desk.ts';
-import { callTool, initialize, listTools, modern, proxyEvent } from './events.ts';
 import type { Figure } from './figure.ts';
-import { type Run, runFresh } from './harness.ts';
+import { type Run, runFresh } from './function-process.ts';
+import { callTool, initialize, listTools, modern, proxyEvent } from './gateway-events.ts';
+import { templateOf } from './local-services.ts';
 import { median, shuffled } from './median.ts';
-import type { Bench, Comparison, Outcome } from './part.ts';
 
 /** Requests that are not counted, those a function on Lambda mostly sees, those on the way, and those of its old age. */
 const SEGMENTS = { full: [20, 50, 1930, 200], short: [20, 50, 430, 100] };

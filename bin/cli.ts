@@ -1,4 +1,6 @@
 #!/usr/bin/env node
-import { runOwner } from '../owner/program.ts';
+import { runOwner } from '../cli/program.ts';
 
-await runOwner(process.argv.slice(2), { doctor: async (args) => (await import('./doctor.ts')).run(args) });
+await runOwner(process.argv.slice(2), {
+  doctor: async (args) => (await import('../cli/commands/doctor.ts')).run(args),
+});

@@ -1,8 +1,8 @@
 import { App, Validations } from 'aws-cdk-lib';
 import { AwsSolutionsChecks } from 'cdk-nag';
-import { settingsFromContext } from '../lib/context.ts';
 import { HoldfastStack } from '../lib/holdfast-stack.ts';
-import { Mistake } from '../lib/mistake.ts';
+import { Mistake } from '../lib/settings/configuration-error.ts';
+import { settingsFromContext } from '../lib/settings/settings-from-context.ts';
 
 const app = new App();
 Validations.of(app).addPlugins(new AwsSolutionsChecks());

@@ -1,6 +1,6 @@
-import { declareScopes } from './core/scopes.ts';
+import { declareScopes } from './shared/scope-set.ts';
 
-export { defaultScope, isPerTool, type ScopeSet } from './core/scopes.ts';
+export { defaultScope, isPerTool, type ScopeSet } from './shared/scope-set.ts';
 
 /**
  * What assistants may be allowed to do. Every tool needs the first scope; name the tools that need more under `tools`,

@@ -1,6 +1,6 @@
 import { acceptedContent, inputRequired, McpServer } from '@modelcontextprotocol/server';
 import * as z from 'zod/v4';
-import type { Context } from './core/context.ts';
+import type { Context } from './core/mcp/tool-context.ts';
 
 /** What the tools are given. Made once, not for each request: clients list tools often, and a schema takes its time. */
 const schemas = {

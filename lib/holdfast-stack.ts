@@ -1,6 +1,7 @@
 import { CfnOutput, Duration, Stack, type StackProps, Token } from 'aws-cdk-lib';
 import { Grant, type IGrantable } from 'aws-cdk-lib/aws-iam';
 import type { Construct } from 'constructs';
+import { defaultScope, isPerTool, scopes } from '../lambda/scopes.ts';
 import type {
   AuthorizerEnvironment,
   DashboardEnvironment,
@@ -8,21 +9,25 @@ import type {
   McpEnvironment,
   OAuthEnvironment,
   RollupEnvironment,
-} from '../lambda/environment.ts';
-import { defaultScope, isPerTool, scopes } from '../lambda/scopes.ts';
-import { admissionEnvironment } from './clients.ts';
-import { Door } from './door.ts';
+} from '../lambda/shared/environment.ts';
+import { SealKey, SigningKeys } from './encryption-keys.ts';
 import { Firewall } from './firewall.ts';
-import { Gateway } from './gateway.ts';
 import { GatewayResponses } from './gateway-responses.ts';
-import { type IdentityProvider, identityEnvironment, refreshEnvironment, withProfile } from './identity-provider.ts';
-import { SealKey, SigningKeys } from './keys.ts';
-import { Operations } from './operations.ts';
-import { CloudFrontHostname, OwnHostname, originSecret } from './public-hostname.ts';
-import { checkScopes } from './scope-set.ts';
-import { type HoldfastSettings, type Settled, settle } from './settings.ts';
-import { Table } from './table.ts';
-import { Users } from './users.ts';
+import { Door } from './holdfast-function.ts';
+import { CloudFrontHostname, OwnHostname, originSecret } from './hostname.ts';
+import { Operations } from './operations/operations.ts';
+import { Gateway } from './rest-api.ts';
+import { Table } from './session-table.ts';
+import { admissionEnvironment } from './settings/client-settings.ts';
+import { type HoldfastSettings, type Settled, settle } from './settings/holdfast-settings.ts';
+import {
+  type IdentityProvider,
+  identityEnvironment,
+  refreshEnvironment,
+  withProfile,
+} from './settings/identity-provider-settings.ts';
+import { checkScopes } from './settings/scope-validation.ts';
+import { Users } from './user-pool.ts';
 
 /** What sign-in is built into. */
 type Surroundings = { gateway: Gateway; publicUrl: string; settings: Settled };
@@ -193,7 +198,7 @@ export class HoldfastStack extends Stack {
     { recordRetentionDays, stage, logRetention, lambdaSystemLogs: systemLogs, parts }: Settled,
   ): Door {
     const rollup = new Door(this, 'Rollup', {
-      entry: 'rollup.ts',
+      entry: 'aggregation.ts',
       parts,
       environment: {
         TABLE_NAME: table.name,

@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Mistake } from '../lib/mistake.ts';
+import { Mistake } from '../lib/settings/configuration-error.ts';
 
 /** What is forgotten on request. `secrets.json` is not among them: its owner wrote it by hand. */
 const forgettable = ['dynamodb', 'kms.json', 'identity-provider.json', 'ports.json'];

@@ -27,8 +27,8 @@ function importsOf(file: string): Import[] {
 }
 
 const files = (pattern: string) => globSync(pattern, { cwd: root }).sort();
-const all = files('{bin,lib,lambda,local,migration,owner}/**/*.{ts,tsx}').flatMap(importsOf);
-const doors = ['mcp', 'oauth', 'authorizer', 'discovery', 'dashboard'].map((door) => `lambda/${door}.ts`);
+const all = files('{bin,cli,lib,lambda,local}/**/*.{ts,tsx}').flatMap(importsOf);
+const functions = files('lambda/functions/*.ts');
 
 const within =
   (...folders: string[]) =>
@@ -37,18 +37,18 @@ const within =
 const shown = (imports: Import[]) => imports.map(({ from, to }) => `${from} imports ${to}`);
 
 test('the source of every folder is looked at', () => {
-  for (const folder of ['bin', 'lib', 'lambda', 'local', 'migration', 'owner']) {
+  for (const folder of ['bin', 'cli', 'lib', 'lambda', 'local']) {
     expect(all.filter(({ from }) => within(folder)(from)).length).toBeGreaterThan(0);
   }
 });
 
 test('nothing imports a door', () => {
-  expect(shown(all.filter(({ to }) => doors.includes(to)))).toEqual([]);
+  expect(shown(all.filter(({ to }) => functions.includes(to)))).toEqual([]);
 });
 
 test('core knows no adapter, no door, no stack, no cloud, no AWS and no platform but the web', () => {
   const forbidden = ({ to }: Import) =>
-    within('lambda/adapters', 'lib', 'local', 'bin', 'migration', 'owner')(to) ||
+    within('lambda/adapters', 'lambda/functions', 'lib', 'local', 'bin', 'cli')(to) ||
     /^(@aws-sdk|@smithy|aws-|node:|constructs)/.test(to);
   expect(shown(all.filter((each) => within('lambda/core')(each.from) && forbidden(each)))).toEqual([]);
 });
@@ -56,7 +56,7 @@ test('core knows no adapter, no door, no stack, no cloud, no AWS and no platform
 test('core takes the clock and the environment as they are handed to it', () => {
   const reaching = files('lambda/core/**/*.ts').filter(
     (file) =>
-      file !== 'lambda/core/clock.ts' &&
+      file !== 'lambda/core/support/clock.ts' &&
       /process\.env|Date\.now|new Date\(\)/.test(readFileSync(join(root, file), 'utf8')),
   );
   expect(reaching).toEqual([]);
@@ -75,10 +75,14 @@ test('each technology has its own adapters, and they do not meet', () => {
 });
 
 test('the stack takes nothing of the functions but the types of their environment, and what is declared for both', () => {
-  const declared = ['lambda/scopes.ts', 'lambda/metrics.ts'];
+  const declared = ['lambda/scopes.ts', 'lambda/shared/metric-names.ts'];
   const taken = all.filter(({ from, to }) => within('lib', 'bin')(from) && within('lambda')(to));
   expect(
-    shown(taken.filter(({ to, typeOnly }) => !declared.includes(to) && !(to === 'lambda/environment.ts' && typeOnly))),
+    shown(
+      taken.filter(
+        ({ to, typeOnly }) => !declared.includes(to) && !(to === 'lambda/shared/environment.ts' && typeOnly),
+      ),
+    ),
   ).toEqual([]);
 });
 
@@ -87,7 +91,7 @@ test('the page knows of the functions what both say to each other, and nothing e
   expect(page.length).toBeGreaterThan(20);
   const known = ({ to, typeOnly }: Import) =>
     within('lambda/web')(to) ||
-    to === 'lambda/core/dashboard/api.ts' ||
+    to === 'lambda/core/dashboard/dashboard-api.ts' ||
     (typeOnly && within('lambda/core')(to)) ||
     /^(preact|chart\.js)(\/|$)/.test(to);
   expect(shown(page.filter((each) => !known(each)))).toEqual([]);
@@ -96,25 +100,15 @@ test('the page knows of the functions what both say to each other, and nothing e
 
 test('the stack and the functions know nothing of the cloud on the desk', () => {
   expect(
-    shown(all.filter(({ from, to }) => within('lib', 'lambda')(from) && within('local', 'bin', 'test')(to))),
+    shown(all.filter(({ from, to }) => within('lib', 'lambda')(from) && within('local', 'bin', 'cli', 'test')(to))),
   ).toEqual([]);
 });
 
-test('nothing but their own scripts knows of the migration and of the command line', () => {
-  const scripts = ['bin/import-sessions.ts', 'bin/cli.ts'];
-  const known = all.filter(
-    ({ from, to }) =>
-      within('migration', 'owner')(to) && from.split('/')[0] !== to.split('/')[0] && !scripts.includes(from),
-  );
-  expect(shown(known)).toEqual([]);
-});
-
-test('the command line takes nothing of the stack, of which it sees what has been deployed', () => {
-  const taken = all.filter(({ from, to }) => within('owner')(from) && within('lib', 'bin', 'test')(to));
-  expect(shown(taken.filter(({ to }) => to !== 'lib/mistake.ts'))).toEqual([]);
+test('nothing but bin imports the command line', () => {
+  expect(shown(all.filter(({ from, to }) => within('cli')(to) && !within('cli', 'bin')(from)))).toEqual([]);
 });
 
 test('no file is named for having no name', () => {
   const vague = /(^|\/)(utils?|helpers?|common|misc|index)(\.ts|\/)/;
-  expect(files('{bin,lib,lambda,local,migration,owner}/**/*.ts').filter((file) => vague.test(file))).toEqual([]);
+  expect(files('{bin,cli,lib,lambda,local}/**/*.ts').filter((file) => vague.test(file))).toEqual([]);
 });

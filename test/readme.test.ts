@@ -47,7 +47,7 @@ describe.each(pages)('%s', (page) => {
     expect(run.filter((script) => !(script in scripts))).toEqual([]);
 
     const context = all(text, /-c (\w+)=/g);
-    expect(context.filter((name) => !read('lib/context.ts').includes(`'${name}'`))).toEqual([]);
+    expect(context.filter((name) => !read('lib/settings/settings-from-context.ts').includes(`'${name}'`))).toEqual([]);
   });
 });
 
@@ -60,6 +60,7 @@ test('the examples compile where lambda/server.ts stands', () => {
       const name = `example-${index}.ts`;
       const placed = example
         .replaceAll("'./core/", `'${join(root, 'lambda/core')}/`)
+        .replaceAll("'./shared/", `'${join(root, 'lambda/shared')}/`)
         .replaceAll("'../lib/", `'${join(root, 'lib')}/`);
       writeFileSync(join(folder, name), placed);
       return name;
@@ -77,7 +78,7 @@ test('the examples compile where lambda/server.ts stands', () => {
 
 test('every setting that needs no code is in the README', () => {
   const names = all(
-    read('lib/context.ts'),
+    read('lib/settings/settings-from-context.ts'),
     /(?:(?:text|flag|list)\('|'(?=(?:idp|domain|hosted|certificate)\w))(\w+)'/g,
   );
   expect(names).toEqual(expect.arrayContaining(['stage', 'clientDocuments', 'idpIssuer', 'domainName']));
@@ -86,7 +87,7 @@ test('every setting that needs no code is in the README', () => {
 
 test('every kind of item is in the data model', () => {
   const model = read('docs/data-model.md');
-  const prefixes = all(read('lib/table.ts'), /: '(\w+#)'/g);
+  const prefixes = all(read('lib/session-table.ts'), /: '(\w+#)'/g);
   expect(prefixes.length).toBeGreaterThan(0);
   expect(prefixes.filter((prefix) => !model.includes(`\`${prefix}\``))).toEqual([]);
 });
@@ -99,7 +100,7 @@ test('every event that the functions log is explained', () => {
 });
 
 test('every setting in the tables of limits is one', () => {
-  const settings = all(read('lib/settings.ts'), /^ {2}readonly (\w+)\?:/gm);
+  const settings = all(read('lib/settings/holdfast-settings.ts'), /^ {2}readonly (\w+)\?:/gm);
   const tables = all(read('docs/operate.md'), /\| setting \|\n.*\n((?:\|.*\n)+)/g);
   const named = all(tables.join(''), /^.*\| (.*) \|$/gm).flatMap((cell) => all(cell, /`(\w+)`/g));
   expect(named).toContain('throttle');

@@ -1,7 +1,7 @@
-import { type Measurement, readUnitsOf, type Work, type WorkName, writeUnitsOf } from './measurement.ts';
+import type { Traffic } from './assumed-traffic.ts';
+import { type Measurement, readUnitsOf, type Work, type WorkName, writeUnitsOf } from './measured-work.ts';
+import type { FunctionName, Stack } from './priced-stack.ts';
 import { type PriceName, priceOf } from './prices.ts';
-import type { FunctionName, Stack } from './stack.ts';
-import type { Traffic } from './traffic.ts';
 
 /** So much of something that has a price. */
 export type Use = { price: PriceName; quantity: number };

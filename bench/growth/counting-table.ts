@@ -1,15 +1,15 @@
 import { Readable } from 'node:stream';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { sdkTableClient } from '../../lambda/adapters/dynamodb/sdk-table-client.ts';
-import type { Table } from '../../lambda/adapters/dynamodb/table.ts';
-import { AwsError } from '../../local/aws-service.ts';
-import { isDataOperation, type ParsedRequest, parse, perform } from '../../local/dynamodb-engine.ts';
-import type { Item, Store } from '../../local/dynamodb-store.ts';
-import { transactionParts, transactWrite } from '../../local/dynamodb-transactions.ts';
-import { type Cost, noCost } from './cost.ts';
+import type { Table } from '../../lambda/adapters/dynamodb/table-connection.ts';
+import { AwsError } from '../../local/aws-api/aws-service.ts';
+import { isDataOperation, type ParsedRequest, parse, perform } from '../../local/dynamodb/dynamodb-engine.ts';
+import type { Item, Store } from '../../local/dynamodb/dynamodb-store.ts';
+import { transactionParts, transactWrite } from '../../local/dynamodb/dynamodb-transactions.ts';
 import type { GeneratedItems } from './generated-items.ts';
-import { type KeyRange, positionsIn } from './sequence.ts';
-import { sizeOf } from './wire.ts';
+import { type KeyRange, positionsIn } from './item-sequence.ts';
+import { type Cost, noCost } from './table-cost.ts';
+import { sizeOf } from './wire-items.ts';
 
 /** A query ends its page when it has read so much. */
 const PAGE_BYTES = 1024 * 1024;

@@ -1,5 +1,5 @@
-import { parseTable } from '../../local/dynamodb-engine.ts';
-import { Store } from '../../local/dynamodb-store.ts';
+import { parseTable } from '../../local/dynamodb/dynamodb-engine.ts';
+import { Store } from '../../local/dynamodb/dynamodb-store.ts';
 
 const keys = (hash: string, range: string) => [
   { AttributeName: hash, KeyType: 'HASH' },
@@ -11,7 +11,7 @@ const index = (IndexName: string, hash: string, range: string) => ({
   Projection: { ProjectionType: 'ALL' },
 });
 
-/** The table as the stack describes it (`lib/table.ts`). */
+/** The table as the stack describes it (`lib/session-table.ts`). */
 export const definition = {
   AttributeDefinitions: ['pk', 'sk', 'gsi1pk', 'gsi1sk', 'gsi2pk', 'gsi2sk'].map((AttributeName) => ({
     AttributeName,

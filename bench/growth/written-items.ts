@@ -1,5 +1,5 @@
-import type { Table } from '../../lambda/adapters/dynamodb/table.ts';
 import type { TableClient, TransactWriteInput } from '../../lambda/adapters/dynamodb/table-client.ts';
+import type { Table } from '../../lambda/adapters/dynamodb/table-connection.ts';
 
 /** What a write of one item says, or a part of a transaction. */
 export type Written = {

@@ -3,7 +3,7 @@ import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { DynamoDBDocumentClient, GetCommand, PutCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import { createMcpHandler } from '@modelcontextprotocol/server';
 import { JwtVerifier } from 'aws-jwt-verify';
-import type { Context } from '../../lambda/core/context.ts';
+import type { Context } from '../../lambda/core/mcp/tool-context.ts';
 import { createServer } from '../../lambda/server.ts';
 import { serve } from './gateway.ts';
 

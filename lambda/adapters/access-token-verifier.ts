@@ -2,8 +2,8 @@ import { JwtVerifier } from 'aws-jwt-verify';
 import { JwtBaseError, WaitPeriodNotYetEndedJwkError } from 'aws-jwt-verify/error';
 import { SimpleFetcher } from 'aws-jwt-verify/https';
 import { SimpleJwksCache } from 'aws-jwt-verify/jwk';
-import type { AccessTokenVerifier } from '../core/authorizer.ts';
-import { Outage } from '../core/outage.ts';
+import type { AccessTokenVerifier } from '../core/access/access-token.ts';
+import { Outage } from '../core/support/service-unavailable-error.ts';
 
 const TIMEOUT_MILLISECONDS = 3000;
 

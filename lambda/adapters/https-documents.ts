@@ -2,10 +2,10 @@ import type { IncomingMessage } from 'node:http';
 import { request } from 'node:https';
 import type { LookupFunction } from 'node:net';
 import { RequestFilteringHttpsAgent } from 'request-filtering-agent';
-import { DocumentRefused } from '../core/oauth/client-document.ts';
-import type { Fetched } from '../core/oauth/document-freshness.ts';
-import type { DocumentFetcher } from '../core/oauth/documents.ts';
-import { Outage } from '../core/outage.ts';
+import { DocumentRefused } from '../core/oauth/clients/client-document.ts';
+import type { DocumentFetcher } from '../core/oauth/clients/client-documents.ts';
+import type { Fetched } from '../core/oauth/clients/document-freshness.ts';
+import { Outage } from '../core/support/service-unavailable-error.ts';
 
 export type HttpsOptions = {
   /** Lifts the check of addresses: for tests on one computer. */

@@ -5,8 +5,8 @@ import {
   type IdentityTokens,
   nameIn,
   SignInRefused,
-} from '../core/identity-provider.ts';
-import { Outage } from '../core/outage.ts';
+} from '../core/identity/upstream-provider.ts';
+import { Outage } from '../core/support/service-unavailable-error.ts';
 
 export type OpenIdClient = {
   issuer: string;

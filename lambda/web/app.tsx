@@ -1,24 +1,24 @@
 import type { FunctionComponent } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
-import type { Me } from '../core/dashboard/api.ts';
-import { get, signedOut } from './api.ts';
-import { Header } from './header.tsx';
-import { learn } from './known.ts';
-import { useLive } from './live.ts';
-import { Trouble } from './parts/states.tsx';
-import { announce, Status } from './parts/status.tsx';
-import { useRoute, type View } from './router.ts';
-import { useStore } from './store.ts';
-import { texts } from './texts.ts';
-import { Calls } from './views/calls.tsx';
-import { Grants } from './views/grants.tsx';
-import { MyData } from './views/me.tsx';
-import { Overview } from './views/overview.tsx';
-import { Session } from './views/session.tsx';
-import { Sessions } from './views/sessions.tsx';
-import { SignedOutCard } from './views/signed-out.tsx';
-import { Users } from './views/users.tsx';
-import type { ViewProps } from './views/view.ts';
+import type { Me } from '../core/dashboard/dashboard-api.ts';
+import { get, signedOut } from './api-client.ts';
+import { Header } from './components/page-header.tsx';
+import { Trouble } from './components/placeholders.tsx';
+import { announce, Status } from './components/status-line.tsx';
+import { texts } from './dashboard-text.ts';
+import { learn } from './known-values.ts';
+import { useLive } from './live-data.ts';
+import { useRoute, type View } from './page-router.ts';
+import { useStore } from './page-store.ts';
+import { Calls } from './views/calls-view.tsx';
+import { Grants } from './views/grants-view.tsx';
+import { MyData } from './views/my-data-view.tsx';
+import { Overview } from './views/overview-view.tsx';
+import { Session } from './views/session-view.tsx';
+import { Sessions } from './views/sessions-view.tsx';
+import { SignedOutCard } from './views/signed-out-view.tsx';
+import { Users } from './views/users-view.tsx';
+import type { ViewProps } from './views/view-props.ts';
 
 const views: Record<View, FunctionComponent<ViewProps>> = {
   overview: Overview,

@@ -1,4 +1,4 @@
-import { texts } from './texts.ts';
+import { texts } from './dashboard-text.ts';
 
 const { units } = texts;
 

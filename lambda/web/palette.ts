@@ -1,6 +1,6 @@
-import type { Breakdown } from '../core/dashboard/api.ts';
-import { OTHERS } from '../core/dashboard/api.ts';
-import { createStore } from './store.ts';
+import type { Breakdown } from '../core/dashboard/dashboard-api.ts';
+import { OTHERS } from '../core/dashboard/dashboard-api.ts';
+import { createStore } from './page-store.ts';
 
 /** Colours are the stylesheet's, so that both themes are in one place; what a canvas needs of them is read here. */
 

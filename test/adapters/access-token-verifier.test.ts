@@ -2,7 +2,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { type CryptoKey, exportJWK, generateKeyPair, type JWK, SignJWT } from 'jose';
 import { accessTokenVerifier, trustInFacade } from '../../lambda/adapters/access-token-verifier.ts';
-import type { AccessTokenVerifier } from '../../lambda/core/authorizer.ts';
+import type { AccessTokenVerifier } from '../../lambda/core/access/access-token.ts';
 
 /** Tokens that are signed as they should be. What else there is to check is checked here, one thing at a time. */
 

@@ -1,13 +1,13 @@
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { ScanCommand } from '@aws-sdk/lib-dynamodb';
-import { marshalled, sizeOf } from '../../bench/growth/wire.ts';
-import { dynamoCallHistory } from '../../lambda/adapters/dynamodb/call-history.ts';
-import { dynamoCallWriter } from '../../lambda/adapters/dynamodb/calls.ts';
-import type { Table } from '../../lambda/adapters/dynamodb/table.ts';
+import { marshalled, sizeOf } from '../../bench/growth/wire-items.ts';
+import { dynamoCallHistory } from '../../lambda/adapters/dynamodb/audit-log-reader.ts';
+import { dynamoCallWriter } from '../../lambda/adapters/dynamodb/audit-log-writer.ts';
 import { type PutInput, TableError } from '../../lambda/adapters/dynamodb/table-client.ts';
-import { BUCKET_MILLISECONDS, type Call } from '../../lambda/core/call.ts';
-import { Outage } from '../../lambda/core/outage.ts';
-import { localTable } from '../ports/stores.ts';
+import type { Table } from '../../lambda/adapters/dynamodb/table-connection.ts';
+import { BUCKET_MILLISECONDS, type Call } from '../../lambda/core/audit/tool-call.ts';
+import { Outage } from '../../lambda/core/support/service-unavailable-error.ts';
+import { localTable } from '../support/contract-stores.ts';
 
 /** Calls, and the markers by which those of everyone are found: who writes them, and what comes of it where writing fails. */
 

@@ -1,11 +1,11 @@
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { ScanCommand } from '@aws-sdk/lib-dynamodb';
-import { dynamoCallWriter } from '../../lambda/adapters/dynamodb/calls.ts';
-import { dynamoErasureStore } from '../../lambda/adapters/dynamodb/erasure.ts';
-import type { Table } from '../../lambda/adapters/dynamodb/table.ts';
+import { dynamoCallWriter } from '../../lambda/adapters/dynamodb/audit-log-writer.ts';
+import { dynamoErasureStore } from '../../lambda/adapters/dynamodb/erasure-store.ts';
 import { type DeleteInput, TableError } from '../../lambda/adapters/dynamodb/table-client.ts';
-import { Outage } from '../../lambda/core/outage.ts';
-import { localTable } from '../ports/stores.ts';
+import type { Table } from '../../lambda/adapters/dynamodb/table-connection.ts';
+import { Outage } from '../../lambda/core/support/service-unavailable-error.ts';
+import { localTable } from '../support/contract-stores.ts';
 
 /** Erasing where the table fails in the middle of it. */
 

@@ -1,7 +1,7 @@
-import { dynamoSessionStore } from '../../lambda/adapters/dynamodb/sessions.ts';
+import { dynamoSessionStore } from '../../lambda/adapters/dynamodb/session-store.ts';
 import { type TableClient, TableError } from '../../lambda/adapters/dynamodb/table-client.ts';
-import { Outage } from '../../lambda/core/outage.ts';
-import type { Session } from '../../lambda/core/session.ts';
+import type { Session } from '../../lambda/core/sessions/session.ts';
+import { Outage } from '../../lambda/core/support/service-unavailable-error.ts';
 
 /** What DynamoDB answers under contention, which no local one does. */
 

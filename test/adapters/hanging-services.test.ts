@@ -1,9 +1,9 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { openKms } from '../../lambda/adapters/kms.ts';
-import { kmsSigner } from '../../lambda/adapters/kms-signer.ts';
-import { lambdaWorker } from '../../lambda/adapters/lambda-worker.ts';
-import { Outage } from '../../lambda/core/outage.ts';
+import { openKms } from '../../lambda/adapters/kms/kms-client.ts';
+import { kmsSigner } from '../../lambda/adapters/kms/kms-signer.ts';
+import { lambdaWorker } from '../../lambda/adapters/lambda/worker-invoker.ts';
+import { Outage } from '../../lambda/core/support/service-unavailable-error.ts';
 
 /** Services that take a request and never answer. The table's clients have a test of their own. */
 

@@ -4,9 +4,9 @@ import type { RequestListener } from 'node:http';
 import { createServer, type Server } from 'node:https';
 import type { AddressInfo, LookupFunction } from 'node:net';
 import { httpsDocuments } from '../../lambda/adapters/https-documents.ts';
-import { DocumentRefused } from '../../lambda/core/oauth/client-document.ts';
-import { Outage } from '../../lambda/core/outage.ts';
-import { type Certificate, newCertificate } from '../certificate.ts';
+import { DocumentRefused } from '../../lambda/core/oauth/clients/client-document.ts';
+import { Outage } from '../../lambda/core/support/service-unavailable-error.ts';
+import { type Certificate, newCertificate } from '../support/certificate.ts';
 
 /** The fetcher against real servers: what a stranger's server may answer, and where a stranger's name may lead. */
 

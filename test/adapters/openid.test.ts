@@ -1,12 +1,12 @@
 import type { ServerResponse } from 'node:http';
 import { openIdProvider, openIdRefresher } from '../../lambda/adapters/openid.ts';
-import { randomToken } from '../../lambda/core/digest.ts';
-import { SignInRefused } from '../../lambda/core/identity-provider.ts';
-import { Outage } from '../../lambda/core/outage.ts';
-import { oauthVariables, readEnvironment } from '../../lambda/environment.ts';
-import type { IdentityProfileName } from '../../lib/identity-profiles.ts';
-import { type IdentityProvider, identityEnvironment } from '../../lib/identity-provider.ts';
-import { type Behaviour, CLIENT, ScriptedProvider } from '../scripted-provider.ts';
+import { SignInRefused } from '../../lambda/core/identity/upstream-provider.ts';
+import { randomToken } from '../../lambda/core/support/crypto.ts';
+import { Outage } from '../../lambda/core/support/service-unavailable-error.ts';
+import { oauthVariables, readEnvironment } from '../../lambda/shared/environment.ts';
+import { type IdentityProvider, identityEnvironment } from '../../lib/settings/identity-provider-settings.ts';
+import type { IdentityProfileName } from '../../lib/settings/provider-profiles.ts';
+import { type Behaviour, CLIENT, ScriptedProvider } from '../support/scripted-provider.ts';
 
 /**
  * The profiles, each against a provider that behaves as the documentation of the real one says. That the real ones do

@@ -1,8 +1,8 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { isThrottlingError, isTransientError } from '@smithy/core/retry';
 import fc from 'fast-check';
-import { endpointOf } from '../../lambda/adapters/dynamodb/endpoint.ts';
-import { reasonToRetry } from '../../lambda/adapters/dynamodb/retries.ts';
+import { endpointOf } from '../../lambda/adapters/dynamodb/dynamodb-endpoint.ts';
+import { reasonToRetry } from '../../lambda/adapters/dynamodb/request-retries.ts';
 import { openTableClient } from '../../lambda/adapters/dynamodb/signed-table-client.ts';
 import { TableError } from '../../lambda/adapters/dynamodb/table-client.ts';
 

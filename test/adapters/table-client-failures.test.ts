@@ -3,8 +3,8 @@ import type { AddressInfo } from 'node:net';
 import { inspect } from 'node:util';
 import * as sdk from '../../lambda/adapters/dynamodb/sdk-table-client.ts';
 import * as signed from '../../lambda/adapters/dynamodb/signed-table-client.ts';
-import { reaching } from '../../lambda/adapters/dynamodb/table.ts';
 import type { TableClient } from '../../lambda/adapters/dynamodb/table-client.ts';
+import { reaching } from '../../lambda/adapters/dynamodb/table-connection.ts';
 
 /**
  * How both clients, opened as the functions open them, take a server that fails: it is asked as often, and it is the same

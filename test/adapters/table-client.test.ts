@@ -1,7 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
 import { signedTableClient } from '../../lambda/adapters/dynamodb/signed-table-client.ts';
-import { reaching } from '../../lambda/adapters/dynamodb/table.ts';
 import {
   type BatchGetInput,
   type DeleteInput,
@@ -13,11 +12,12 @@ import {
   type TransactWriteInput,
   type UpdateInput,
 } from '../../lambda/adapters/dynamodb/table-client.ts';
-import { Outage } from '../../lambda/core/outage.ts';
-import { startDynamoDb } from '../../local/dynamodb.ts';
-import { FunctionPrincipals, localCloud } from '../../local/principals.ts';
-import { definition } from '../ports/stores.ts';
-import { askedBy, clientsOf, credentials, region, startWitness, type Witness } from './witness.ts';
+import { reaching } from '../../lambda/adapters/dynamodb/table-connection.ts';
+import { Outage } from '../../lambda/core/support/service-unavailable-error.ts';
+import { startDynamoDb } from '../../local/dynamodb/dynamodb-service.ts';
+import { FunctionPrincipals, localCloud } from '../../local/iam/principals.ts';
+import { definition } from '../support/contract-stores.ts';
+import { askedBy, clientsOf, credentials, region, startWitness, type Witness } from '../support/recording-server.ts';
 
 /**
  * The signed client and the SDK's are the same to whoever uses them: what is asked for is the same on the wire, and what

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { assistants } from './assistants.ts';
-import { Desk } from './desk.ts';
-import { callTool, postMcp } from './oauth-client.ts';
+import { assistants } from '../support/mcp-clients.ts';
+import { Desk } from '../support/started-emulator.ts';
+import { callTool, postMcp } from '../support/test-oauth-client.ts';
 
 jest.setTimeout(120_000);
 

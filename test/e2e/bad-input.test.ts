@@ -1,5 +1,5 @@
-import { Desk } from './desk.ts';
-import { callTool, initialize, messageOf, OAuthClient, postMcp, type Tokens } from './oauth-client.ts';
+import { Desk } from '../support/started-emulator.ts';
+import { callTool, initialize, messageOf, OAuthClient, postMcp, type Tokens } from '../support/test-oauth-client.ts';
 
 jest.setTimeout(60_000);
 

@@ -4,12 +4,19 @@ import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import type { CallRow, GrantRow, Overview, Page, SessionRow, UserRow } from '../../lambda/core/dashboard/api.ts';
-import { FakeCloudFormation } from '../owner/cloudformation.ts';
-import { begin, type Outcome, run } from '../owner/command.ts';
-import { type Assistant, assistants } from './assistants.ts';
-import { Desk, projectRoot } from './desk.ts';
-import { Variant } from './variant.ts';
+import type {
+  CallRow,
+  GrantRow,
+  Overview,
+  Page,
+  SessionRow,
+  UserRow,
+} from '../../lambda/core/dashboard/dashboard-api.ts';
+import { begin, type Outcome, run } from '../support/cli-process.ts';
+import { FakeCloudFormation } from '../support/fake-cloudformation.ts';
+import { type Assistant, assistants } from '../support/mcp-clients.ts';
+import { Variant } from '../support/project-copy.ts';
+import { Desk, projectRoot } from '../support/started-emulator.ts';
 
 /** The owner's command line on a cloud that two users have used, as the owner runs it: in a process, by its words alone. */
 

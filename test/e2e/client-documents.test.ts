@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { exportJWK, generateKeyPair, type JWK, type JWTPayload, SignJWT } from 'jose';
-import { approveAndSignIn, Browser, type Page } from './browser.ts';
-import type { Cloud } from './cloud.ts';
-import { type DocumentServer, DocumentWorld, unsafely } from './document-server.ts';
-import { initialize, OAuthClient, postMcp, redirectUri, type Tokens } from './oauth-client.ts';
+import { type DocumentServer, DocumentWorld, unsafely } from '../support/document-server.ts';
+import { approveAndSignIn, Browser, type Page } from '../support/form-browser.ts';
+import type { Cloud } from '../support/test-cloud.ts';
+import { initialize, OAuthClient, postMcp, redirectUri, type Tokens } from '../support/test-oauth-client.ts';
 
 jest.setTimeout(60_000);
 

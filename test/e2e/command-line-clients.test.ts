@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js';
-import { Desk } from './desk.ts';
+import { Desk } from '../support/started-emulator.ts';
 
 jest.setTimeout(120_000);
 
@@ -14,7 +14,7 @@ function desktop(): { home: string; environment: Record<string, string> } {
   const programs = join(home, 'programs');
   mkdirSync(programs);
   const browser = join(programs, 'xdg-open');
-  writeFileSync(browser, `#!/bin/sh\nexec "${process.execPath}" "${join(__dirname, 'open-url.ts')}" "$@"\n`);
+  writeFileSync(browser, `#!/bin/sh\nexec "${process.execPath}" "${join(__dirname, '../support/open-url.ts')}" "$@"\n`);
   chmodSync(browser, 0o755);
   const PATH = [programs, process.env.PATH].join(delimiter);
   return { home, environment: { PATH, HOME: home, BROWSER: browser, MCP_AUTO_OPEN_ENABLED: 'true' } };

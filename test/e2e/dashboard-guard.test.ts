@@ -1,8 +1,15 @@
-import type { CallRow, GrantRow, Overview, Page, SessionDetail, SessionRow } from '../../lambda/core/dashboard/api.ts';
-import { json, rawRequest, Target } from '../security/target.ts';
-import { type Assistant, assistants } from './assistants.ts';
-import { Browser } from './browser.ts';
-import { DashboardVisitor } from './dashboard-visitor.ts';
+import type {
+  CallRow,
+  GrantRow,
+  Overview,
+  Page,
+  SessionDetail,
+  SessionRow,
+} from '../../lambda/core/dashboard/dashboard-api.ts';
+import { json, rawRequest, Target } from '../support/attacked-cloud.ts';
+import { DashboardVisitor } from '../support/dashboard-client.ts';
+import { Browser } from '../support/form-browser.ts';
+import { type Assistant, assistants } from '../support/mcp-clients.ts';
 
 /** Whom the dashboard shows what, and who may end what: decided by the function, whatever a request says. */
 

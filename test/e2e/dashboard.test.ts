@@ -2,15 +2,15 @@ import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DynamoDBClient, ScanCommand } from '@aws-sdk/client-dynamodb';
 import type { Browser, Page, ViewportSize } from 'playwright-core';
-import type { GrantRow, Page as Listed, SessionRow } from '../../lambda/core/dashboard/api.ts';
+import type { GrantRow, Page as Listed, SessionRow } from '../../lambda/core/dashboard/dashboard-api.ts';
+import { demoUsers } from '../../local/cognito/demo-users.ts';
 import { DataFolder } from '../../local/data-folder.ts';
-import { demoUsers } from '../../local/demo-users.ts';
-import { type Connected, putAWeekOnRecord } from './a-week.ts';
-import { type Assistant, assistants } from './assistants.ts';
-import { launchChromium, withChromium } from './chromium.ts';
-import { DashboardVisitor } from './dashboard-visitor.ts';
-import { Desk } from './desk.ts';
-import { Variant } from './variant.ts';
+import { launchChromium, withChromium } from '../support/chromium.ts';
+import { DashboardVisitor } from '../support/dashboard-client.ts';
+import { type Assistant, assistants } from '../support/mcp-clients.ts';
+import { Variant } from '../support/project-copy.ts';
+import { Desk } from '../support/started-emulator.ts';
+import { type Connected, putAWeekOnRecord } from '../support/week-of-calls.ts';
 
 /** The dashboard as people have it before them. */
 

@@ -1,8 +1,8 @@
-import type { Erased, Page, SessionRow } from '../../lambda/core/dashboard/api.ts';
-import { type Item, Target } from '../security/target.ts';
-import { assistants } from './assistants.ts';
-import { DashboardVisitor } from './dashboard-visitor.ts';
-import { callTool, initialize, OAuthClient, postMcp } from './oauth-client.ts';
+import type { Erased, Page, SessionRow } from '../../lambda/core/dashboard/dashboard-api.ts';
+import { type Item, Target } from '../support/attacked-cloud.ts';
+import { DashboardVisitor } from '../support/dashboard-client.ts';
+import { assistants } from '../support/mcp-clients.ts';
+import { callTool, initialize, OAuthClient, postMcp } from '../support/test-oauth-client.ts';
 
 /** A user erases everything about themselves; the table is searched for what is left. */
 

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { decodeProtectedHeader } from 'jose';
-import { Desk } from './desk.ts';
-import { initialize, OAuthClient, postMcp, type Tokens } from './oauth-client.ts';
-import { Variant } from './variant.ts';
+import { Variant } from '../support/project-copy.ts';
+import { Desk } from '../support/started-emulator.ts';
+import { initialize, OAuthClient, postMcp, type Tokens } from '../support/test-oauth-client.ts';
 
 jest.setTimeout(120_000);
 

@@ -1,10 +1,10 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { synthesize } from '../../local/synthesis.ts';
-import { Cloud } from './cloud.ts';
-import { initialize, OAuthClient, postMcp } from './oauth-client.ts';
-import { Variant } from './variant.ts';
+import { synthesize } from '../../local/template/synthesis.ts';
+import { Variant } from '../support/project-copy.ts';
+import { Cloud } from '../support/test-cloud.ts';
+import { initialize, OAuthClient, postMcp } from '../support/test-oauth-client.ts';
 
 /** What an owner's alarms would see of a bad hour: the built functions, and an assembly that has the alarms in it. */
 

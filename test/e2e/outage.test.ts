@@ -1,7 +1,15 @@
 import { rmSync } from 'node:fs';
-import { Browser, type Page } from './browser.ts';
-import { Cloud, changed, newAssembly, type Service } from './cloud.ts';
-import { callTool, initialize, OAuthClient, postMcp, redirectUri, register, type Tokens } from './oauth-client.ts';
+import { Browser, type Page } from '../support/form-browser.ts';
+import { Cloud, changed, newAssembly, type Service } from '../support/test-cloud.ts';
+import {
+  callTool,
+  initialize,
+  OAuthClient,
+  postMcp,
+  redirectUri,
+  register,
+  type Tokens,
+} from '../support/test-oauth-client.ts';
 
 /**
  * An outage is never "not found": whatever a request needs does not answer, the request is answered 503, and once the

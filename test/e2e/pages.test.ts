@@ -3,12 +3,12 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
-import { type Problem, texts } from '../../lambda/core/oauth/texts.ts';
-import { everyPage } from '../core/oauth/every-page.ts';
-import * as plain from './browser.ts';
-import { launchChromium, withChromium } from './chromium.ts';
-import { Desk } from './desk.ts';
-import { OAuthClient, redirectUri as plainRedirectUri, type Tokens } from './oauth-client.ts';
+import { type Problem, texts } from '../../lambda/core/oauth/pages/oauth-page-text.ts';
+import { launchChromium, withChromium } from '../support/chromium.ts';
+import { everyPage } from '../support/every-page.ts';
+import * as plain from '../support/form-browser.ts';
+import { Desk } from '../support/started-emulator.ts';
+import { OAuthClient, redirectUri as plainRedirectUri, type Tokens } from '../support/test-oauth-client.ts';
 
 jest.setTimeout(60_000);
 

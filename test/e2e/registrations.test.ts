@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
-import { approveAndSignIn } from './browser.ts';
-import type { Cloud } from './cloud.ts';
-import { DocumentWorld, unsafely } from './document-server.ts';
-import { initialize, OAuthClient, postMcp, type Tokens } from './oauth-client.ts';
+import { DocumentWorld, unsafely } from '../support/document-server.ts';
+import { approveAndSignIn } from '../support/form-browser.ts';
+import type { Cloud } from '../support/test-cloud.ts';
+import { initialize, OAuthClient, postMcp, type Tokens } from '../support/test-oauth-client.ts';
 
 /**
  * What the clients of 2026 register and publish, as far as it is known, each through the whole flow. What they send is

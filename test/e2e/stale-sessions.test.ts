@@ -1,6 +1,6 @@
-import { type Item, Target } from '../security/target.ts';
-import { assistants } from './assistants.ts';
-import { callTool, initialize, messageOf, postMcp } from './oauth-client.ts';
+import { type Item, Target } from '../support/attacked-cloud.ts';
+import { assistants } from '../support/mcp-clients.ts';
+import { callTool, initialize, messageOf, postMcp } from '../support/test-oauth-client.ts';
 
 /** Sessions that the table no longer knows, with the clients that meet them. */
 

@@ -1,6 +1,6 @@
-import { BUCKET_MILLISECONDS } from '../../lambda/core/call.ts';
-import { grantOf, type Item, json, Target } from '../security/target.ts';
-import { callTool, initialize, OAuthClient, postMcp, type Tokens } from './oauth-client.ts';
+import { BUCKET_MILLISECONDS } from '../../lambda/core/audit/tool-call.ts';
+import { grantOf, type Item, json, Target } from '../support/attacked-cloud.ts';
+import { callTool, initialize, OAuthClient, postMcp, type Tokens } from '../support/test-oauth-client.ts';
 
 /**
  * What things cost, counted where it is paid: the requests that the functions send to DynamoDB and KMS. The numbers are

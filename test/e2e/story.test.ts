@@ -1,15 +1,21 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import type { Browser, Page } from 'playwright-core';
-import { dynamoCallHistory } from '../../lambda/adapters/dynamodb/call-history.ts';
-import { dynamoStatisticsStore } from '../../lambda/adapters/dynamodb/statistics-store.ts';
-import type { CallRow, GrantRow, Page as Listed, Overview, SessionRow } from '../../lambda/core/dashboard/api.ts';
-import { rollUp } from '../../lambda/core/rollup.ts';
-import { Target } from '../security/target.ts';
-import { type Assistant, assistants } from './assistants.ts';
-import { launchChromium, withChromium } from './chromium.ts';
-import { DashboardVisitor } from './dashboard-visitor.ts';
-import { projectRoot } from './desk.ts';
+import { dynamoStatisticsStore } from '../../lambda/adapters/dynamodb/aggregate-store.ts';
+import { dynamoCallHistory } from '../../lambda/adapters/dynamodb/audit-log-reader.ts';
+import { rollUp } from '../../lambda/core/audit/call-aggregation.ts';
+import type {
+  CallRow,
+  GrantRow,
+  Page as Listed,
+  Overview,
+  SessionRow,
+} from '../../lambda/core/dashboard/dashboard-api.ts';
+import { Target } from '../support/attacked-cloud.ts';
+import { launchChromium, withChromium } from '../support/chromium.ts';
+import { DashboardVisitor } from '../support/dashboard-client.ts';
+import { type Assistant, assistants } from '../support/mcp-clients.ts';
+import { projectRoot } from '../support/started-emulator.ts';
 
 /** Three users, four clients of both eras: what they do, and what the record, the charts and the command line say of it. */
 

@@ -2,8 +2,8 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { buildSync } from 'esbuild';
 import type { Browser, Page } from 'playwright-core';
-import { Target } from '../security/target.ts';
-import { launchChromium, withChromium } from './chromium.ts';
+import { Target } from '../support/attacked-cloud.ts';
+import { launchChromium, withChromium } from '../support/chromium.ts';
 
 /** A client that is a web page of another origin, as the Inspector's is: what browsers let its script send and read. */
 

@@ -5,8 +5,15 @@ import {
   oauthVariables,
   readEnvironment,
   rollupVariables,
-} from '../../lambda/environment.ts';
-import { deployments, onlyOne, resolve, resourcesOf, type SynthesizedTemplate, synthesize } from './synthesize.ts';
+} from '../../lambda/shared/environment.ts';
+import {
+  deployments,
+  onlyOne,
+  resolve,
+  resourcesOf,
+  type SynthesizedTemplate,
+  synthesize,
+} from '../support/synthesized-template.ts';
 
 type Statement = { Effect: string; Action: string | string[]; Resource: unknown; Condition?: unknown };
 

@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
-import { log } from '../../lambda/adapters/log.ts';
-import { countedEvents, measuredEvents } from '../../lambda/metrics.ts';
-import { type AlarmSettings, alarmDefaults } from '../../lib/alarms.ts';
+import { log } from '../../lambda/adapters/logging/structured-log.ts';
+import { countedEvents, measuredEvents } from '../../lambda/shared/metric-names.ts';
 import type { HoldfastStackProps } from '../../lib/holdfast-stack.ts';
-import { resourcesOf, type SynthesizedTemplate, synthesize } from './synthesize.ts';
+import { type AlarmSettings, alarmDefaults } from '../../lib/settings/alarm-settings.ts';
+import { resourcesOf, type SynthesizedTemplate, synthesize } from '../support/synthesized-template.ts';
 
 /** The dashboard and the alarms, and that they look at what is there. */
 
@@ -90,12 +90,12 @@ function eventsOf(door: string): Set<string> {
 }
 
 const fileOf = {
-  Authorizer: 'lambda/authorizer.ts',
-  Mcp: 'lambda/mcp.ts',
-  Worker: 'lambda/mcp.ts',
-  OAuth: 'lambda/oauth.ts',
-  Dashboard: 'lambda/dashboard.ts',
-  Rollup: 'lambda/rollup.ts',
+  Authorizer: 'lambda/functions/authorizer.ts',
+  Mcp: 'lambda/functions/mcp.ts',
+  Worker: 'lambda/functions/mcp.ts',
+  OAuth: 'lambda/functions/oauth.ts',
+  Dashboard: 'lambda/functions/dashboard.ts',
+  Rollup: 'lambda/functions/aggregation.ts',
 };
 type DoorName = keyof typeof fileOf;
 

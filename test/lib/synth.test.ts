@@ -5,10 +5,10 @@ import { join } from 'node:path';
 import { App, Stack, Validations } from 'aws-cdk-lib';
 import { Bucket } from 'aws-cdk-lib/aws-s3';
 import { AwsSolutionsChecks } from 'cdk-nag';
-import { Bundle } from '../../lib/bundle.ts';
+import { Bundle } from '../../lib/bundle/function-bundle.ts';
 import { HoldfastStack } from '../../lib/holdfast-stack.ts';
-import { Mistake } from '../../lib/mistake.ts';
-import { deployments, type Resource } from './synthesize.ts';
+import { Mistake } from '../../lib/settings/configuration-error.ts';
+import { deployments, type Resource } from '../support/synthesized-template.ts';
 
 const root = join(__dirname, '../..');
 const { context } = JSON.parse(readFileSync(join(root, 'cdk.json'), 'utf8'));

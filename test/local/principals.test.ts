@@ -1,4 +1,4 @@
-import { AccessDenied, FunctionPrincipals, localCloud, UnrecognizedClient } from '../../local/principals.ts';
+import { AccessDenied, FunctionPrincipals, localCloud, UnrecognizedClient } from '../../local/iam/principals.ts';
 
 const asked = {
   action: 'dynamodb:GetItem',

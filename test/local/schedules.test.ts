@@ -1,6 +1,6 @@
-import type { Functions } from '../../local/functions.ts';
-import { startSchedules } from '../../local/schedules.ts';
-import { Template, type TemplateJson } from '../../local/template.ts';
+import type { Functions } from '../../local/lambda/function-pool.ts';
+import { startSchedules } from '../../local/lambda/schedules.ts';
+import { Template, type TemplateJson } from '../../local/template/template.ts';
 
 /** EventBridge's rules on a schedule, as the local cloud runs them. */
 

@@ -1,5 +1,5 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: CloudFormation writes its placeholders like that
-import { Template, type TemplateJson } from '../../local/template.ts';
+import { Template, type TemplateJson } from '../../local/template/template.ts';
 
 const options = {
   attributes: (logicalId: string) => ({

@@ -1,6 +1,6 @@
-import { Browser } from '../e2e/browser.ts';
-import { register } from '../e2e/oauth-client.ts';
-import { answerAt, expectPage, json, open, rawRequest, Target } from './target.ts';
+import { answerAt, expectPage, json, open, rawRequest, Target } from '../support/attacked-cloud.ts';
+import { Browser } from '../support/form-browser.ts';
+import { register } from '../support/test-oauth-client.ts';
 
 jest.setTimeout(60_000);
 

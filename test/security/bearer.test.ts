@@ -1,8 +1,8 @@
 import { createHash, createPublicKey } from 'node:crypto';
 import { base64url, exportJWK, generateKeyPair, type JWK, SignJWT } from 'jose';
-import { Browser } from '../e2e/browser.ts';
-import { callTool, initialize, postMcp, type Tokens } from '../e2e/oauth-client.ts';
-import { json, rawRequest, Target } from './target.ts';
+import { json, rawRequest, Target } from '../support/attacked-cloud.ts';
+import { Browser } from '../support/form-browser.ts';
+import { callTool, initialize, postMcp, type Tokens } from '../support/test-oauth-client.ts';
 
 jest.setTimeout(60_000);
 

@@ -1,5 +1,5 @@
-import { initialize, postMcp, redirectUri, type Tokens } from '../e2e/oauth-client.ts';
-import { grantOf, json, refusal, Target } from './target.ts';
+import { grantOf, json, refusal, Target } from '../support/attacked-cloud.ts';
+import { initialize, postMcp, redirectUri, type Tokens } from '../support/test-oauth-client.ts';
 
 jest.setTimeout(60_000);
 

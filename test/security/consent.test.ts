@@ -1,6 +1,6 @@
-import { Browser, formOf, type Page } from '../e2e/browser.ts';
-import { redirectUri } from '../e2e/oauth-client.ts';
-import { answerAt, expectPage, grantOf, open, Target } from './target.ts';
+import { answerAt, expectPage, grantOf, open, Target } from '../support/attacked-cloud.ts';
+import { Browser, formOf, type Page } from '../support/form-browser.ts';
+import { redirectUri } from '../support/test-oauth-client.ts';
 
 jest.setTimeout(60_000);
 

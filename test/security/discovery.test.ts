@@ -1,4 +1,4 @@
-import { json, rawRequest, Target } from './target.ts';
+import { json, rawRequest, Target } from '../support/attacked-cloud.ts';
 
 jest.setTimeout(60_000);
 

@@ -1,16 +1,16 @@
 import fc from 'fast-check';
-import { memoryStores } from '../../lambda/adapters/memory.ts';
-import { authorize, facadeCaller } from '../../lambda/core/authorizer.ts';
-import { browserCookie } from '../../lambda/core/oauth/cookies.ts';
-import { OAuthError } from '../../lambda/core/oauth/error.ts';
+import { memoryStores } from '../../lambda/adapters/memory/memory-stores.ts';
+import { authorize, facadeCaller } from '../../lambda/core/access/access-token.ts';
+import { matchesRegistered, mayRegister, mayUse } from '../../lambda/core/oauth/clients/redirect-uri.ts';
+import { isOurResource } from '../../lambda/core/oauth/endpoints/oauth-metadata.ts';
 import type { Facade } from '../../lambda/core/oauth/facade.ts';
-import { isOurResource } from '../../lambda/core/oauth/metadata.ts';
-import { formParameters } from '../../lambda/core/oauth/parameters.ts';
-import { matchesRegistered, mayRegister, mayUse } from '../../lambda/core/oauth/redirect-uri.ts';
-import { answerOAuth } from '../../lambda/core/oauth/routes.ts';
-import { type MacKey, mintRefreshToken, readRefreshToken } from '../../lambda/core/oauth/tokens.ts';
-import { initialize, postMcp } from '../e2e/oauth-client.ts';
-import { rawRequest, Target } from './target.ts';
+import { OAuthError } from '../../lambda/core/oauth/oauth-error.ts';
+import { answerOAuth } from '../../lambda/core/oauth/oauth-routes.ts';
+import { browserCookie } from '../../lambda/core/oauth/pages/oauth-cookies.ts';
+import { formParameters } from '../../lambda/core/oauth/request-parameters.ts';
+import { type MacKey, mintRefreshToken, readRefreshToken } from '../../lambda/core/oauth/tokens/facade-tokens.ts';
+import { rawRequest, Target } from '../support/attacked-cloud.ts';
+import { initialize, postMcp } from '../support/test-oauth-client.ts';
 
 /** Whatever comes in, what is promised holds: first of the rules themselves, then through the front door. */
 

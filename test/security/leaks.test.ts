@@ -1,7 +1,14 @@
-import { Browser, formOf } from '../e2e/browser.ts';
-import { callTool, initialize, type OAuthClient, postMcp, redirectUri, type Tokens } from '../e2e/oauth-client.ts';
-import { Provider } from './provider.ts';
-import { grantOf, type Item, json, Target } from './target.ts';
+import { grantOf, type Item, json, Target } from '../support/attacked-cloud.ts';
+import { Provider } from '../support/fake-token-provider.ts';
+import { Browser, formOf } from '../support/form-browser.ts';
+import {
+  callTool,
+  initialize,
+  type OAuthClient,
+  postMcp,
+  redirectUri,
+  type Tokens,
+} from '../support/test-oauth-client.ts';
 
 /** A whole run, with failures of every kind, and then a search for whatever was secret in it. */
 

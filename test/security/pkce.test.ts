@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import { approveAndSignIn } from '../e2e/browser.ts';
-import { answerAt, open, refusal, Target } from './target.ts';
+import { answerAt, open, refusal, Target } from '../support/attacked-cloud.ts';
+import { approveAndSignIn } from '../support/form-browser.ts';
 
 jest.setTimeout(60_000);
 

@@ -1,6 +1,6 @@
-import { Browser, formOf } from '../e2e/browser.ts';
-import { type OAuthClient, redirectUri, register } from '../e2e/oauth-client.ts';
-import { answerAt, expectPage, open, refusal, Target } from './target.ts';
+import { answerAt, expectPage, open, refusal, Target } from '../support/attacked-cloud.ts';
+import { Browser, formOf } from '../support/form-browser.ts';
+import { type OAuthClient, redirectUri, register } from '../support/test-oauth-client.ts';
 
 jest.setTimeout(60_000);
 

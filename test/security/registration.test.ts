@@ -1,6 +1,6 @@
-import { approveAndSignIn } from '../e2e/browser.ts';
-import { initialize, OAuthClient, postMcp, register } from '../e2e/oauth-client.ts';
-import { json, open, refusal, Target } from './target.ts';
+import { json, open, refusal, Target } from '../support/attacked-cloud.ts';
+import { approveAndSignIn } from '../support/form-browser.ts';
+import { initialize, OAuthClient, postMcp, register } from '../support/test-oauth-client.ts';
 
 jest.setTimeout(60_000);
 

@@ -1,7 +1,7 @@
-import { userKey } from '../../lambda/core/user-key.ts';
-import { Browser } from '../e2e/browser.ts';
-import { callTool, initialize, postMcp, redirectUri, type Tokens } from '../e2e/oauth-client.ts';
-import { expectPage, grantOf, type Item, open, refusal, Target } from './target.ts';
+import { userKey } from '../../lambda/core/access/user-key.ts';
+import { expectPage, grantOf, type Item, open, refusal, Target } from '../support/attacked-cloud.ts';
+import { Browser } from '../support/form-browser.ts';
+import { callTool, initialize, postMcp, redirectUri, type Tokens } from '../support/test-oauth-client.ts';
 
 /** Somebody who can write into the table, and a table that keeps what has expired. */
 

@@ -1,7 +1,7 @@
-import { Browser } from '../e2e/browser.ts';
-import { Cloud } from '../e2e/cloud.ts';
-import { initialize, postMcp, redirectUri, register } from '../e2e/oauth-client.ts';
-import { assemblyOfSources, grantOf, open, rawRequest, refusal, Target } from './target.ts';
+import { assemblyOfSources, grantOf, open, rawRequest, refusal, Target } from '../support/attacked-cloud.ts';
+import { Browser } from '../support/form-browser.ts';
+import { Cloud } from '../support/test-cloud.ts';
+import { initialize, postMcp, redirectUri, register } from '../support/test-oauth-client.ts';
 
 jest.setTimeout(60_000);
 

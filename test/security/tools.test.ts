@@ -1,6 +1,6 @@
-import { Desk } from '../e2e/desk.ts';
-import { callTool, initialize, OAuthClient, postMcp } from '../e2e/oauth-client.ts';
-import { Variant } from '../e2e/variant.ts';
+import { Variant } from '../support/project-copy.ts';
+import { Desk } from '../support/started-emulator.ts';
+import { callTool, initialize, OAuthClient, postMcp } from '../support/test-oauth-client.ts';
 
 /** A tool that tells everything the SDK and Holdfast let it know of its request. */
 

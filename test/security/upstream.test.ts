@@ -1,13 +1,13 @@
 import { createPublicKey } from 'node:crypto';
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
 import { openIdProvider } from '../../lambda/adapters/openid.ts';
-import { randomToken } from '../../lambda/core/digest.ts';
-import { SignInRefused } from '../../lambda/core/identity-provider.ts';
-import { approveAndSignIn, Browser } from '../e2e/browser.ts';
-import { initialize, OAuthClient, postMcp, redirectUri, type Tokens } from '../e2e/oauth-client.ts';
-import { becomes } from '../local/becomes.ts';
-import { type Asked, Provider, type TokenAnswer } from './provider.ts';
-import { answerAt, grantOf, refusal, Target } from './target.ts';
+import { SignInRefused } from '../../lambda/core/identity/upstream-provider.ts';
+import { randomToken } from '../../lambda/core/support/crypto.ts';
+import { answerAt, grantOf, refusal, Target } from '../support/attacked-cloud.ts';
+import { becomes } from '../support/becomes.ts';
+import { type Asked, Provider, type TokenAnswer } from '../support/fake-token-provider.ts';
+import { approveAndSignIn, Browser } from '../support/form-browser.ts';
+import { initialize, OAuthClient, postMcp, redirectUri, type Tokens } from '../support/test-oauth-client.ts';
 
 /** An identity provider that lies, or is lied about. Its answers are believed only as far as they can be verified. */
 

@@ -1,6 +1,6 @@
-import { BUCKET_MILLISECONDS, bucketOf, type Call, callName } from '../../core/call.ts';
-import { queried, some } from './query.ts';
-import { partition, shards, type Table } from './table.ts';
+import { BUCKET_MILLISECONDS, bucketOf, type Call, callName } from '../../core/audit/tool-call.ts';
+import { queried, some } from './paged-query.ts';
+import { partition, shards, type Table } from './table-connection.ts';
 
 /**
  * Calls that ended in some five minutes are found by the sessions that had some. Of each there is a marker, however many

@@ -1,5 +1,5 @@
-import { queried, some } from './query.ts';
-import { ALONE, happened, partition, type Table } from './table.ts';
+import { queried, some } from './paged-query.ts';
+import { ALONE, happened, partition, type Table } from './table-connection.ts';
 
 /**
  * Direct mode: grants are the identity provider's, and none stands in the table. One that is put there as revoked shuts

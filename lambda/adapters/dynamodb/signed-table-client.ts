@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import https from 'node:https';
 import { fromWire, objectIn, toWire } from './attribute-values.ts';
-import { type Environment, endpointOf } from './endpoint.ts';
-import { type Answer, exchange } from './exchange.ts';
-import { retrying } from './retries.ts';
-import { type Credentials, requestSigner } from './signature.ts';
+import { type Environment, endpointOf } from './dynamodb-endpoint.ts';
+import { type Answer, exchange } from './http-exchange.ts';
+import { retrying } from './request-retries.ts';
+import { type Credentials, requestSigner } from './request-signature.ts';
 import { type TableClient, TableError } from './table-client.ts';
 
 /** As many as the SDK has at a time. */

@@ -1,16 +1,16 @@
-import type { IdentityProvider } from '../identity-provider.ts';
-import type { IdentityTokenKeeper } from '../identity-tokens.ts';
-import type { Names } from '../names.ts';
-import type { RecordRules } from '../record.ts';
-import type { ScopeSet } from '../scopes.ts';
-import type { Sealer } from '../seal.ts';
-import type { VisitStarter } from '../visit.ts';
-import type { Admission, ConfiguredClient } from './client.ts';
-import type { AssertionStore } from './client-assertion.ts';
-import type { ClientDocuments } from './documents.ts';
-import type { FlowStore, GrantStore } from './flow.ts';
-import type { ClientStore } from './registration.ts';
-import type { MacKey, Signer } from './tokens.ts';
+import type { ScopeSet } from '../../shared/scope-set.ts';
+import type { RecordRules } from '../audit/audit-recorder.ts';
+import type { VisitStarter } from '../dashboard/dashboard-session.ts';
+import type { IdentityProvider } from '../identity/upstream-provider.ts';
+import type { IdentityTokenKeeper } from '../identity/upstream-tokens.ts';
+import type { Names } from '../identity/user-names.ts';
+import type { Sealer } from '../support/sealer.ts';
+import type { FlowStore, GrantStore } from './authorization-flow.ts';
+import type { AssertionStore } from './clients/client-assertion.ts';
+import type { ClientDocuments } from './clients/client-documents.ts';
+import type { ClientStore } from './clients/client-registration.ts';
+import type { Admission, ConfiguredClient } from './clients/oauth-client.ts';
+import type { MacKey, Signer } from './tokens/facade-tokens.ts';
 
 /** What an owner decides about sign-in. */
 export type FacadeRules = {

@@ -4,7 +4,7 @@ import {
   mayFetch,
   readClientMetadata,
   readKeySet,
-} from '../../../lambda/core/oauth/client-document.ts';
+} from '../../../lambda/core/oauth/clients/client-document.ts';
 
 const reach = { ownHost: 'mcp.example.com', anywhere: false };
 const id = 'https://client.example/client.json';

@@ -4,7 +4,7 @@ import {
   type CachedDocument,
   decideDocument,
   freshSeconds,
-} from '../../../lambda/core/oauth/document-freshness.ts';
+} from '../../../lambda/core/oauth/clients/document-freshness.ts';
 
 const HOUR = 3600;
 const DAY = 24 * HOUR;

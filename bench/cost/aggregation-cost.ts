@@ -1,0 +1,96 @@
+import { DynamoDBClient, ScanCommand } from '@aws-sdk/client-dynamodb';
+import { dynamoStatisticsStore } from '../../lambda/adapters/dynamodb/aggregate-store.ts';
+import { dynamoCallHistory } from '../../lambda/adapters/dynamodb/audit-log-reader.ts';
+import { dynamoCallWriter } from '../../lambda/adapters/dynamodb/audit-log-writer.ts';
+import { sdkTableClient } from '../../lambda/adapters/dynamodb/sdk-table-client.ts';
+import { steps } from '../../lambda/core/audit/aggregates.ts';
+import { rollUp } from '../../lambda/core/audit/call-aggregation.ts';
+import type { Call } from '../../lambda/core/audit/tool-call.ts';
+import { startDynamoDb } from '../../local/dynamodb/dynamodb-service.ts';
+import type { Item } from '../../local/dynamodb/dynamodb-store.ts';
+import { FunctionPrincipals, owner } from '../../local/iam/principals.ts';
+import { accounted, nameOf, type Snapshot } from './accounted-requests.ts';
+import { indexesOf } from './dynamodb-units.ts';
+import type { Work } from './measured-work.ts';
+import type { Tap } from './request-tap.ts';
+
+/** A million calls in thirty days are 116 in five minutes: of twelve sessions, and of five tools. */
+export const CALLS = 116;
+const SESSIONS = 12;
+const TOOLS = 5;
+
+/** The beginning of an hour. */
+const HOUR = Date.UTC(2026, 10, 21, 10);
+const TableName = 'Holdfast';
+
+/**
+ * What counting calls costs, by the rollup itself on an own table. The clock is handed to it, because what it does
+ * differs by the hour.
+ */
+export async function measureCounting(tap: Tap, table: Parameters<typeof indexesOf>[0] & Record<string, unknown>) {
+  const principals = new FunctionPrincipals();
+  principals.add('OWNER', owner);
+  // A clock that stands still, so that nothing in it expires.
+  const database = await startDynamoDb({ folder: undefined, principals, now: () => HOUR });
+  await database.createTable(table, TableName);
+  const credentials = { accessKeyId: 'OWNER', secretAccessKey: 'unused' };
+  const dynamodb = new DynamoDBClient({ endpoint: database.endpoint, region: 'us-east-1', credentials });
+  const store = { client: sdkTableClient(dynamodb), name: TableName };
+  const statistics = dynamoStatisticsStore(store);
+  const indexes = indexesOf(table);
+
+  const snapshot = async (): Promise<Snapshot> => {
+    const { Items = [] } = await dynamodb.send(new ScanCommand({ TableName, ConsistentRead: true }));
+    return new Map((Items as unknown as Item[]).map((item) => [nameOf(item), item]));
+  };
+  /** Counts the five minutes that were over at this time. */
+  const count = async (until: number): Promise<Work> => {
+    await statistics.moveOn(await statistics.countedUntil(), until - steps.minutes);
+    const before = await snapshot();
+    const parts = { calls: dynamoCallHistory(store), statistics, retentionDays: 30, log: () => undefined };
+    const exchanges = await tap.during(() => rollUp({ ...parts, now: () => until + 60_000 }, () => 1));
+    return { ...accounted(exchanges, { before, after: await snapshot(), indexes }), logBytes: 0 };
+  };
+
+  try {
+    const writer = dynamoCallWriter(store);
+    for (const start of [HOUR + steps.minutes, HOUR + 11 * steps.minutes]) {
+      for (let index = 0; index < CALLS; index++) {
+        await writer.recordCall(callOf(index, start), Math.floor((HOUR + 30 * steps.day) / 1000));
+      }
+    }
+    return {
+      idleMinutes: await count(HOUR + steps.minutes),
+      busyMinutes: await count(HOUR + 2 * steps.minutes),
+      hour: await count(HOUR + 12 * steps.minutes),
+    };
+  } finally {
+    dynamodb.destroy();
+    await database.close();
+  }
+}
+
+/** As long as real ones: ids are UUIDs, and users' keys are digests. */
+function callOf(index: number, start: number): Call {
+  const session = index % SESSIONS;
+  const name = (kind: string, number: number) => `${String(number).padStart(8, '0')}-${kind}-4b7a-ac58-fc914c95aaaa`;
+  return {
+    // Begins as evenly as ids of chance do: by that, calls are spread over the index.
+    id: `${((index * 2654435761) % 2 ** 32).toString(16).padStart(8, '0')}-4697-4b7a-ac58-fc914c95aaaa`,
+    at: start + index * 1000,
+    user: `user-${session}`.padEnd(43, 'x'),
+    client: `https://client.example/${session % 2}.json`,
+    clientName: 'Counted',
+    clientVersion: '1.0.0',
+    grant: name('9afe', session),
+    session: name('5e55', session),
+    era: 'legacy',
+    protocolVersion: '2025-11-25',
+    method: 'tools/call',
+    tool: `tool-${index % TOOLS}`,
+    outcome: index % 20 === 0 ? 'tool-error' : 'success',
+    milliseconds: 20,
+    bytesIn: 300,
+    bytesOut: 1500,
+  };
+}

@@ -1,0 +1,116 @@
+import { measuredEvents } from '../../lambda/shared/metric-names.ts';
+
+/** A template, as far as it is looked at. */
+export type TemplateJson = {
+  // biome-ignore lint/suspicious/noExplicitAny: a template is JSON whose shape differs by type
+  Resources: Record<string, { Type: string; Properties?: any }>;
+};
+
+export type FunctionPart = { gigabytes: number; isArm: boolean; writesPlatformLines: boolean };
+export type FunctionName = 'Mcp' | 'Authorizer' | 'OAuth' | 'Dashboard' | 'Rollup';
+
+/** What of a stack has a price. */
+export type Stack = {
+  functions: Partial<Record<FunctionName, FunctionPart>>;
+  keys: number;
+  rotatingKeys: number;
+  /** CloudWatch charges for each metric that an alarm looks at. */
+  alarmedMetrics: number;
+  dashboards: number;
+  /** Metrics of our own that are sent whenever there are calls; those of faults are sent when there are any. */
+  metricsOfCalls: number;
+  hasCloudFront: boolean;
+  hasCognito: boolean;
+  firewalls: number;
+  firewallRules: number;
+  secrets: number;
+  /** How long the gateway remembers the authorizer's answer; 0: it asks each time. */
+  authorizerCacheSeconds: number;
+  indexes: string[];
+  hasHistory: boolean;
+  recordRetentionDays: number;
+  logRetentionDays: number;
+  /** A usual line of the access log. */
+  accessLogBytes: number;
+  rollupsPerDay: number;
+};
+
+const MINUTES: Record<string, number> = { minute: 1, minutes: 1, hour: 60, hours: 60, day: 1440, days: 1440 };
+
+/** As long as such values are. Addresses of version 4 are shorter than those of 6, and users' keys are digests. */
+const usualValues: Record<string, string> = {
+  'context.requestId': '8f507cfc-4697-4b7a-ac58-fc914c95aaaa',
+  'context.requestTimeEpoch': '1763971200000',
+  'context.identity.sourceIp': '203.0.113.100',
+  'context.httpMethod': 'POST',
+  'context.path': '/v1/mcp',
+  'context.status': '200',
+  'context.responseLatency': '35',
+  'context.responseLength': '1500',
+  'context.authorizer.user': 'x'.repeat(43),
+  'context.authorizer.client': `https://${'x'.repeat(40)}`,
+  'context.error.responseType': '-',
+};
+
+export function readStack({ Resources }: TemplateJson): Stack {
+  const all = Object.entries(Resources);
+  const of = (type: string) => all.filter(([, { Type }]) => Type === type).map(([, { Properties = {} }]) => Properties);
+  const functions = functionsIn(Resources);
+  const [table] = [...of('AWS::DynamoDB::GlobalTable'), ...of('AWS::DynamoDB::Table')];
+  const [stage] = of('AWS::ApiGateway::Stage');
+  const variables = of('AWS::Lambda::Function').map(({ Environment }) => Environment?.Variables ?? {});
+  const retention = variables.map(({ RECORD_RETENTION_DAYS }) => Number(RECORD_RETENTION_DAYS ?? 0));
+  const [rate] = of('AWS::Events::Rule').map(({ ScheduleExpression }) => minutesOf(ScheduleExpression));
+  const acls = of('AWS::WAFv2::WebACL');
+  return {
+    functions,
+    keys: of('AWS::KMS::Key').length,
+    rotatingKeys: of('AWS::KMS::Key').filter(({ EnableKeyRotation }) => EnableKeyRotation).length,
+    alarmedMetrics: of('AWS::CloudWatch::Alarm').reduce((sum, { Metrics = [{ MetricStat: {} }] }) => {
+      return sum + Metrics.filter(({ MetricStat }: { MetricStat?: unknown }) => MetricStat).length;
+    }, 0),
+    dashboards: of('AWS::CloudWatch::Dashboard').length,
+    metricsOfCalls: functions.Rollup ? measuredEvents.calls_counted.members.length : 0,
+    hasCloudFront: of('AWS::CloudFront::Distribution').length > 0,
+    hasCognito: of('AWS::Cognito::UserPool').length > 0,
+    firewalls: acls.length,
+    firewallRules: acls.reduce((sum, { Rules = [] }) => sum + Rules.length, 0),
+    secrets: variables.some(({ IDP_CLIENT_SECRET_ARN }) => IDP_CLIENT_SECRET_ARN !== undefined) ? 1 : 0,
+    authorizerCacheSeconds: of('AWS::ApiGateway::Authorizer')[0]?.AuthorizerResultTtlInSeconds ?? 300,
+    indexes: (table?.GlobalSecondaryIndexes ?? []).map(({ IndexName }: { IndexName: string }) => IndexName),
+    hasHistory: JSON.stringify(table ?? {}).includes('"PointInTimeRecoveryEnabled":true'),
+    recordRetentionDays: Math.max(0, ...retention),
+    logRetentionDays: Math.max(0, ...of('AWS::Logs::LogGroup').map(({ RetentionInDays = 0 }) => RetentionInDays)),
+    accessLogBytes: lineBytes(stage?.AccessLogSetting?.Format),
+    rollupsPerDay: rate === undefined ? 0 : 1440 / rate,
+  };
+}
+
+function functionsIn(resources: TemplateJson['Resources']): Stack['functions'] {
+  const names: FunctionName[] = ['Mcp', 'Authorizer', 'OAuth', 'Dashboard', 'Rollup'];
+  const found = names.flatMap((name): [FunctionName, FunctionPart][] => {
+    const [, resource] =
+      Object.entries(resources).find(
+        ([id, { Type }]) => Type === 'AWS::Lambda::Function' && id.startsWith(`${name}Function`),
+      ) ?? [];
+    if (!resource) return [];
+    const { MemorySize = 128, Architectures = ['x86_64'], LoggingConfig = {} } = resource.Properties ?? {};
+    const { LogFormat = 'Text', SystemLogLevel = 'INFO' } = LoggingConfig;
+    const writesPlatformLines = LogFormat === 'Text' || SystemLogLevel !== 'WARN';
+    return [[name, { gigabytes: MemorySize / 1024, isArm: Architectures[0] === 'arm64', writesPlatformLines }]];
+  });
+  return Object.fromEntries(found);
+}
+
+/** `rate(5 minutes)` → 5. */
+function minutesOf(expression: string): number {
+  const [, count, unit = ''] = /^rate\((\d+) (\w+)\)$/.exec(expression) ?? [];
+  const minutes = MINUTES[unit];
+  if (minutes === undefined) throw new Error(`The schedule is ${expression}, not a rate`);
+  return Number(count) * minutes;
+}
+
+const lineBytes = (format: string | undefined): number =>
+  format === undefined
+    ? 0
+    : format.replace(/\$([\w.]+\w)/g, (_, name) => usualValues[name] ?? 'x'.repeat(20)).length + 1;

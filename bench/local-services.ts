@@ -1,0 +1,175 @@
+import { randomBytes } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:https';
+import { type AddressInfo, connect, type Server } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createServer as createTlsServer } from 'node:tls';
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { DynamoDBDocumentClient, PutCommand } from '@aws-sdk/lib-dynamodb';
+import { exportJWK, generateKeyPair, SignJWT } from 'jose';
+import type { Grant } from '../lambda/core/access/grant.ts';
+import { addressBook, attributesOf } from '../local/address-book.ts';
+import { startDynamoDb } from '../local/dynamodb/dynamodb-service.ts';
+import { FunctionPrincipals, owner } from '../local/iam/principals.ts';
+import { readAssembly } from '../local/template/synthesis.ts';
+import { Template } from '../local/template/template.ts';
+import { type Certificate, newCertificate } from '../test/support/certificate.ts';
+import type { Caller } from './gateway-events.ts';
+
+/**
+ * What the functions reach on the network, on this computer and over TLS: the table, the issuer's key set, and a key
+ * service that counts who asks it.
+ */
+export type Desk = {
+  template: Template;
+  tableName: string;
+  publicUrl: string;
+  caller: Caller;
+  /** An access token of the caller's, as the facade issues it. */
+  token: string;
+  /** The issuer's key set, as JSON. */
+  keySet: string;
+  /** What a function's environment has besides the template's variables. */
+  environment: Record<string, string>;
+  /** Operations of DynamoDB since this was last asked. */
+  count(): Record<string, number>;
+  /** Requests to the key service since the beginning. */
+  keyServiceRequests(): number;
+  close(): Promise<void>;
+};
+
+const CLIENT = 'https://client.example/metadata.json';
+
+/** @param assembly the folder that `cdk synth` wrote */
+export async function openDesk(assembly: string): Promise<Desk> {
+  const folder = mkdtempSync(join(tmpdir(), 'holdfast-bench-desk-'));
+  const certificate = await newCertificate();
+  const authority = join(folder, 'authority.pem');
+  writeFileSync(authority, certificate.cert);
+
+  const { publicKey, privateKey } = await generateKeyPair('ES256');
+  const keySet = JSON.stringify({
+    keys: [{ ...(await exportJWK(publicKey)), kid: 'bench', alg: 'ES256', use: 'sig' }],
+  });
+  const issuer = createServer(certificate, (_request, response) =>
+    response.setHeader('Content-Type', 'application/json').end(keySet),
+  );
+  let keyServiceRequests = 0;
+  const keyService = createServer(certificate, (_request, response) => {
+    keyServiceRequests++;
+    response.writeHead(500).end();
+  });
+  const publicUrl = await listen(issuer);
+  const keyServiceUrl = await listen(keyService);
+
+  const template = templateOf(assembly, publicUrl);
+
+  const principals = new FunctionPrincipals();
+  const accessKeyId = `ASIA${randomBytes(16).toString('hex').toUpperCase()}`;
+  principals.add(accessKeyId, owner);
+  const dynamoDb = await startDynamoDb({ folder: undefined, principals });
+  const [table] = template.resources('AWS::DynamoDB::GlobalTable');
+  const tableName = String(template.resolve({ Ref: table!.logicalId }));
+  await dynamoDb.createTable(table!.properties, tableName);
+  const front = tlsFront(certificate, Number(new URL(dynamoDb.endpoint).port));
+  const storeUrl = await listen(front);
+
+  const expiresAt = Math.floor(Date.now() / 1000) + 24 * 3600;
+  const caller = { user: 'bench-user', grant: 'bench-grant', client: CLIENT, scope: 'mcp', expiresAt };
+  await putGrant(dynamoDb.endpoint, accessKeyId, tableName, caller);
+  const { user, grant, client: client_id, scope } = caller;
+  const token = await new SignJWT({ client_id, scope, grant })
+    .setProtectedHeader({ alg: 'ES256', typ: 'at+jwt', kid: 'bench' })
+    .setIssuer(publicUrl)
+    .setAudience(`${publicUrl}/mcp`)
+    .setSubject(user)
+    .setJti('bench')
+    .setIssuedAt()
+    .setExpirationTime(expiresAt)
+    .sign(privateKey);
+
+  const servers = [issuer, keyService, front];
+  return {
+    template,
+    tableName,
+    publicUrl,
+    caller,
+    token,
+    keySet,
+    environment: {
+      NODE_EXTRA_CA_CERTS: authority,
+      AWS_REGION: 'us-east-1',
+      AWS_ACCESS_KEY_ID: accessKeyId,
+      AWS_SECRET_ACCESS_KEY: 'unused',
+      AWS_SESSION_TOKEN: 'local',
+      AWS_ENDPOINT_URL_DYNAMODB: storeUrl,
+      AWS_ENDPOINT_URL_KMS: keyServiceUrl,
+      AWS_LAMBDA_FUNCTION_NAME: 'bench',
+      TZ: ':UTC',
+    },
+    count: () => dynamoDb.count(),
+    keyServiceRequests: () => keyServiceRequests,
+    async close() {
+      for (const server of servers) server.close();
+      await dynamoDb.close();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** The template of an assembly, whose functions find everything at these addresses. */
+export function templateOf(assembly: string, publicUrl: string): Template {
+  const stack = readAssembly(assembly);
+  return new Template(stack.template, {
+    stackName: stack.stackName,
+    addressBook: addressBook(stack.template, { gateway: publicUrl, identityProvider: 'http://localhost:1' }),
+    attributes: (logicalId, type, properties) =>
+      type === 'AWS::KMS::Key'
+        ? { Ref: logicalId, KeyId: logicalId, Arn: `arn:aws:kms:us-east-1:000000000000:key/${logicalId}` }
+        : attributesOf(logicalId, type, properties),
+  });
+}
+
+/** TLS before a server that speaks HTTP without it. */
+function tlsFront(certificate: Certificate, port: number): Server {
+  return createTlsServer(certificate, (socket) => {
+    const behind = connect({ host: '127.0.0.1', port, noDelay: true });
+    socket.setNoDelay(true);
+    socket.pipe(behind).pipe(socket);
+    socket.on('error', () => behind.destroy());
+    behind.on('error', () => socket.destroy());
+  });
+}
+
+/** @returns the origin it is found at */
+function listen(server: Server): Promise<string> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject).listen(0, '127.0.0.1', () => {
+      resolve(`https://localhost:${(server.address() as AddressInfo).port}`);
+    });
+  });
+}
+
+/** The grant that every request of the caller's is admitted by. */
+async function putGrant(endpoint: string, accessKeyId: string, TableName: string, caller: Caller): Promise<void> {
+  const credentials = { accessKeyId, secretAccessKey: 'unused' };
+  const client = DynamoDBDocumentClient.from(new DynamoDBClient({ endpoint, credentials, region: 'us-east-1' }));
+  const grant: Grant = {
+    id: caller.grant,
+    status: 'active',
+    user: caller.user,
+    issuer: 'https://idp.example',
+    subject: 'bench',
+    client: caller.client,
+    clientName: 'Bench',
+    scopes: ['mcp'],
+    groups: [],
+    createdAt: Math.floor(Date.now() / 1000),
+    absoluteExpiresAt: caller.expiresAt,
+    idleExpiresAt: caller.expiresAt,
+    refresh: { head: 0, predecessor: 0, superseded: {} },
+  };
+  await client.send(new PutCommand({ TableName, Item: { pk: `G#${grant.id}`, sk: '-', type: 'grant', ...grant } }));
+  client.destroy();
+}

@@ -1,0 +1,110 @@
+import { BUCKET_MILLISECONDS, bucketOf, type Call, type CallHistory, callName } from '../../core/audit/tool-call.ts';
+import { type Marker, markersOf } from './call-markers.ts';
+import { queried, type StoredItem, some } from './paged-query.ts';
+import { domain, partition, type Table } from './table-connection.ts';
+
+/** Sessions that are asked at once for what they had in some five minutes; there are 50 connections. */
+const AT_ONCE = 32;
+/** What is read of one of them before it is known whether the rest is wanted. */
+const PAGE = 50;
+
+export function dynamoCallHistory(table: Table): CallHistory {
+  const ofSession = (session: string, from: string, name: string | undefined, forward: boolean, limit: number) =>
+    queried(
+      table,
+      {
+        KeyConditionExpression: `pk = :pk${name === undefined ? '' : ` AND ${from}`}`,
+        ExpressionAttributeValues: { ':pk': partition.calls(session), ...(name !== undefined && { ':name': name }) },
+        ScanIndexForward: forward,
+      },
+      limit,
+    );
+
+  /** What a marker leads to, those that began last first. */
+  async function* marked(
+    bucket: number,
+    { session, call }: Marker,
+    { before, limit }: { before?: string | undefined; limit?: number } = {},
+  ): AsyncGenerator<StoredItem> {
+    const from = call ?? firstName(bucket * BUCKET_MILLISECONDS);
+    const last = call ?? firstName((bucket + 1) * BUCKET_MILLISECONDS);
+    const to = before !== undefined && before < last ? before : last;
+    if (to < from) return;
+    const items = queried(
+      table,
+      {
+        KeyConditionExpression: 'pk = :pk AND sk BETWEEN :from AND :to',
+        ExpressionAttributeValues: { ':pk': partition.calls(session), ':from': from, ':to': to },
+        ScanIndexForward: false,
+      },
+      limit,
+    );
+    for await (const item of items) {
+      // What ended later has a marker there.
+      if (item.sk !== before && bucketOf(callIn(item)) === bucket) yield item;
+    }
+  }
+
+  const live = (now: number) => (item: StoredItem) => Number(item.ttl) > now;
+
+  return {
+    async callsOf(session, { limit, after, now }) {
+      // One more than asked for tells whether there are any.
+      const stored = ofSession(session, 'sk > :name', after, true, limit + 1);
+      const found = (await some(stored, limit + 1, live(now))).map(callIn);
+      const calls = found.slice(0, limit);
+      return { calls, ...(found.length > limit && { next: callName(calls.at(-1)!) }) };
+    },
+
+    async latestOf(session, { limit, before, now }) {
+      const stored = ofSession(session, 'sk < :name', before, false, limit);
+      return (await some(stored, limit, live(now))).map(callIn);
+    },
+
+    async *callsEndedIn(bucket) {
+      const markers = await markersOf(table, bucket);
+      for (let first = 0; first < markers.length; first += AT_ONCE) {
+        const found = await Promise.all(
+          markers.slice(first, first + AT_ONCE).map((marker) => some(marked(bucket, marker), Number.POSITIVE_INFINITY)),
+        );
+        for (const items of found) for (const item of items) yield callIn(item);
+      }
+    },
+
+    async *latestEndedIn(bucket, { before, now }) {
+      const markers = await markersOf(table, bucket);
+      const sources = markers.map((marker) => marked(bucket, marker, { before, limit: PAGE }));
+      for await (const item of lastFirst(sources)) if (live(now)(item)) yield callIn(item);
+    },
+  };
+}
+
+/** Sorts before the names of all calls that began then, and behind those of all that began before. */
+const firstName = (at: number) => callName({ at, id: '' });
+
+/** Weaves together what is in order already. */
+async function* lastFirst(sources: AsyncGenerator<StoredItem>[]): AsyncGenerator<StoredItem> {
+  type Head = { item: StoredItem; source: AsyncGenerator<StoredItem> };
+  const headOf = async (source: AsyncGenerator<StoredItem>): Promise<Head[]> => {
+    const { value, done } = await source.next();
+    return done ? [] : [{ item: value, source }];
+  };
+  /** The next one is at the end. */
+  const heads: Head[] = [];
+  for (let first = 0; first < sources.length; first += AT_ONCE) {
+    heads.push(...(await Promise.all(sources.slice(first, first + AT_ONCE).map(headOf))).flat());
+  }
+  heads.sort((a, b) => (a.item.sk < b.item.sk ? -1 : 1));
+  for (let next = heads.pop(); next; next = heads.pop()) {
+    yield next.item;
+    for (const head of await headOf(next.source)) {
+      heads.splice(heads.findLastIndex(({ item }) => item.sk < head.item.sk) + 1, 0, head);
+    }
+  }
+}
+
+function callIn(item: StoredItem): Call {
+  const [at, id] = item.sk.split('#');
+  const session = item.pk.slice(partition.calls('').length);
+  return { ...domain<Omit<Call, 'id' | 'at' | 'session'>>(item), id: id!, at: Number(at), session };
+}

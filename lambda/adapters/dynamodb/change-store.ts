@@ -1,0 +1,41 @@
+import type { ChangeStore, PublishedChange } from '../../core/mcp/change-notifications.ts';
+import { domain, partition, reaching, type Table } from './table-connection.ts';
+
+/** Changes sort by their time and before listeners, so that one range holds the latest of the one and all of the other. */
+const changeKey = (at: number, id: string) => `C#${String(at).padStart(11, '0')}#${id}`;
+const listenerKey = (session: string) => `L#${session}`;
+
+export function dynamoChangeStore({ client: dynamodb, name: TableName }: Table): ChangeStore {
+  return {
+    async publishChange(user, published, expiresAt) {
+      const { at, id } = published;
+      const Item = { pk: partition.changes(user), sk: changeKey(at, id), type: 'change', ...published, ttl: expiresAt };
+      await reaching(dynamodb.put({ TableName, Item }));
+    },
+
+    async listen(user, session, listener, expiresAt) {
+      const Item = {
+        pk: partition.changes(user),
+        sk: listenerKey(session),
+        type: 'listener',
+        listener,
+        ttl: expiresAt,
+      };
+      await reaching(dynamodb.put({ TableName, Item }));
+    },
+
+    async changesSince(user, session, since) {
+      const { Items = [] } = await reaching(
+        dynamodb.query({
+          TableName,
+          KeyConditionExpression: 'pk = :pk AND sk >= :since',
+          ExpressionAttributeValues: { ':pk': partition.changes(user), ':since': changeKey(since, '') },
+          ConsistentRead: true,
+        }),
+      );
+      const changes = Items.filter(({ type }) => type === 'change').map((item) => domain<PublishedChange>(item));
+      const listener = Items.find(({ sk }) => sk === listenerKey(session))?.listener;
+      return { changes, ...(listener !== undefined && { listener }) };
+    },
+  };
+}

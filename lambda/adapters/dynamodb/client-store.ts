@@ -1,0 +1,64 @@
+import type { ClientStore, RegisteredClient } from '../../core/oauth/clients/client-registration.ts';
+import { bytes } from '../../core/support/crypto.ts';
+import { ALONE, domain, happened, partition, reaching, type Table } from './table-connection.ts';
+
+/** Bytes of an id that can stand in the table: a partition key has 2048 at most, and DynamoDB fails a longer one. */
+const LONGEST_ID = 2048 - partition.client('').length;
+
+/** Also false where there is no item. */
+const NOT_EXPIRED = 'expiresAt > :now';
+
+export function dynamoClientStore({ client: dynamodb, name: TableName }: Table): ClientStore {
+  const prolong = (
+    id: string,
+    expiresAt: number,
+    { condition, values }: { condition: string; values?: Record<string, number> },
+  ) =>
+    happened(
+      dynamodb.update({
+        TableName,
+        Key: { pk: partition.client(id), sk: ALONE },
+        UpdateExpression: 'SET expiresAt = :expires, #ttl = :expires',
+        ConditionExpression: condition,
+        ExpressionAttributeNames: { '#ttl': 'ttl' },
+        ExpressionAttributeValues: { ':expires': expiresAt, ...values },
+      }),
+    );
+
+  return {
+    async register({ id, name, redirectUris, createdAt, expiresAt }) {
+      // One update makes the client or finds it as it was. An item that has expired but still stands is made anew by
+      // keeping nothing of it but its date, which nobody relies on.
+      const { Attributes } = await reaching(
+        dynamodb.update({
+          TableName,
+          Key: { pk: partition.client(id), sk: ALONE },
+          UpdateExpression:
+            'SET #type = :type, id = :id, #name = :name, redirectUris = :uris, createdAt = if_not_exists(createdAt, :at), expiresAt = if_not_exists(expiresAt, :expires), #ttl = if_not_exists(#ttl, :expires)',
+          ExpressionAttributeNames: { '#type': 'type', '#name': 'name', '#ttl': 'ttl' },
+          ExpressionAttributeValues: {
+            ':type': 'client',
+            ':id': id,
+            ':name': name,
+            ':uris': redirectUris,
+            ':at': createdAt,
+            ':expires': expiresAt,
+          },
+          ReturnValues: 'ALL_NEW',
+        }),
+      );
+      const registered = domain<RegisteredClient>(Attributes!);
+      if (registered.expiresAt >= expiresAt) return registered;
+      await prolong(id, expiresAt, { condition: 'expiresAt < :expires' });
+      return { ...registered, expiresAt };
+    },
+
+    async client(id, now) {
+      if (bytes(id).length > LONGEST_ID) return undefined;
+      const { Item } = await reaching(dynamodb.get({ TableName, Key: { pk: partition.client(id), sk: ALONE } }));
+      return Item && Item.expiresAt > now ? domain<RegisteredClient>(Item) : undefined;
+    },
+
+    keep: (id, now, expiresAt) => prolong(id, expiresAt, { condition: NOT_EXPIRED, values: { ':now': now } }),
+  };
+}

@@ -1,0 +1,97 @@
+import type { Grant } from '../../core/access/grant.ts';
+import type { Directory, Listed, ListOptions, User } from '../../core/admin/directory.ts';
+import { CURRENT, formerName, type Session } from '../../core/sessions/session.ts';
+import { Outage } from '../../core/support/service-unavailable-error.ts';
+import { queried, type StoredItem, some } from './paged-query.ts';
+import { ALONE, domain, partition, reaching, shards, type Table } from './table-connection.ts';
+
+export function dynamoDirectory(table: Table): Directory {
+  const { client: dynamodb, name: TableName } = table;
+
+  /** Of one user, by the beginning of the sort key. `after` is the sort key of the last one. */
+  async function ofUser<T>(user: string, kind: 'G#' | 'S#', { limit, after }: ListOptions): Promise<Listed<T>> {
+    // Anybody may hand in anything: what is not the name of one of these has none after it.
+    if (after !== undefined && !after.startsWith(kind)) return { items: [] };
+    const items = queried(
+      table,
+      {
+        IndexName: 'byUser',
+        KeyConditionExpression: 'gsi1pk = :user AND gsi1sk BETWEEN :first AND :last',
+        // All that begin so; and of them what sorts before the last one.
+        ExpressionAttributeValues: {
+          ':user': partition.byUser(user),
+          ':first': kind,
+          ':last': after ?? `${kind}\uffff`,
+        },
+        ScanIndexForward: false,
+      },
+      limit + 2,
+    );
+    const found = await some(items, limit + 1, ({ gsi1sk }) => gsi1sk !== after);
+    return listed(found, limit, 'gsi1sk');
+  }
+
+  /** Of everyone, from all partitions of a list, which are in order each. */
+  async function recent<T>(list: string, count: number, { limit, after }: ListOptions): Promise<Listed<T>> {
+    const parts = await Promise.all(
+      Array.from({ length: count }, (_, shard) =>
+        some(
+          queried(
+            table,
+            {
+              IndexName: 'recent',
+              KeyConditionExpression: `gsi2pk = :pk${after === undefined ? '' : ' AND gsi2sk < :after'}`,
+              ExpressionAttributeValues: { ':pk': `${list}#${shard}`, ...(after !== undefined && { ':after': after }) },
+              ScanIndexForward: false,
+            },
+            limit + 1,
+          ),
+          limit + 1,
+        ),
+      ),
+    );
+    return listed(
+      parts.flat().toSorted((a, b) => (String(a.gsi2sk) < String(b.gsi2sk) ? 1 : -1)),
+      limit,
+      'gsi2sk',
+    );
+  }
+
+  async function several<T>(keys: string[]): Promise<T[]> {
+    if (keys.length === 0) return [];
+    const Keys = [...new Set(keys)].map((pk) => ({ pk, sk: ALONE }));
+    const { Responses, UnprocessedKeys } = await reaching(
+      dynamodb.batchGet({ RequestItems: { [TableName]: { Keys } } }),
+    );
+    if (UnprocessedKeys?.[TableName]) throw new Outage('The session table', new Error('it left keys unprocessed'));
+    return (Responses?.[TableName] ?? []).map((item) => domain<T>(item));
+  }
+
+  return {
+    sessionsOf: (user, options) => ofUser<Session>(user, 'S#', options),
+    recentSessions: (options) => recent<Session>('R', shards.sessions, options),
+    grantsOf: (user, options) => ofUser<Grant>(user, 'G#', options),
+    recentGrants: (options) => recent<Grant>('G', shards.grants, options),
+    recentUsers: (options) => recent<User>('U', shards.users, options),
+    grants: (ids) => several<Grant>(ids.map(partition.grant)),
+    users: (keys) => several<User>(keys.map(partition.user)),
+
+    async session(grant, id, era) {
+      const names = era === 'modern' ? [CURRENT, formerName({ id })] : [id];
+      for (const sk of names) {
+        const Key = { pk: partition.sessions(grant), sk };
+        const { Item } = await reaching(dynamodb.get({ TableName, Key }));
+        if (Item?.id === id) return domain<Session>(Item);
+      }
+      return undefined;
+    },
+  };
+}
+
+function listed<T>(found: StoredItem[], limit: number, name: string): Listed<T> {
+  const shown = found.slice(0, limit);
+  return {
+    items: shown.map((item) => domain<T>(item)),
+    ...(found.length > limit && { next: String(shown.at(-1)![name]) }),
+  };
+}

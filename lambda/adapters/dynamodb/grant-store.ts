@@ -1,0 +1,103 @@
+import type { Grant } from '../../core/access/grant.ts';
+import type { SealedTokens } from '../../core/identity/upstream-tokens.ts';
+import type { AuthorizationCode, GrantStore } from '../../core/oauth/authorization-flow.ts';
+import { sha256 } from '../../core/support/crypto.ts';
+import { Outage } from '../../core/support/service-unavailable-error.ts';
+import { dynamoRevocationStore } from './revocation-store.ts';
+import { ALONE, domain, happened, partition, reaching, spread, type Table } from './table-connection.ts';
+import { signedIn } from './user-writes.ts';
+
+/** A used code is kept this long, so that a replay is recognised. */
+const USED_CODE_SECONDS = 3600;
+const APPROVAL_SECONDS = 400 * 24 * 3600;
+
+const NOT_USED_NOR_EXPIRED = 'attribute_not_exists(usedAt) AND expiresAt > :now';
+const ACTIVE_AT_THIS_HEAD = '#status = :active AND refresh.head = :head';
+
+export function dynamoGrantStore(table: Table): GrantStore {
+  const { client: dynamodb, name: TableName } = table;
+  const putNew = (pk: string, type: string, content: object, ttl: number) => ({
+    Put: {
+      TableName,
+      Item: { pk, sk: ALONE, type, ...content, ttl },
+      ConditionExpression: 'attribute_not_exists(pk)',
+    },
+  });
+
+  const { revokeGrant } = dynamoRevocationStore(table);
+
+  return {
+    revokeGrant,
+
+    async createGrant({ grant, tokens, codeHash, code, approval, sealedName }) {
+      const gsi1pk = partition.byUser(grant.user);
+      const time = `${grant.createdAt}#${grant.id}`;
+      const listed = { ...grant, gsi1pk, gsi1sk: `G#${time}`, gsi2pk: spread.grants(grant.id), gsi2sk: time };
+      // Not to be listed, but to be found when its user is erased.
+      const owned = { ...code, gsi1pk, gsi1sk: `O#${codeHash}` };
+      const approvalItem = {
+        pk: partition.user(approval.user),
+        sk: `C#${await sha256(`${approval.client}\n${approval.redirectHost}`)}`,
+        type: 'approval',
+        ...approval,
+        ttl: approval.at + APPROVAL_SECONDS,
+      };
+      await reaching(
+        dynamodb.transactWrite({
+          TransactItems: [
+            putNew(partition.grant(grant.id), 'grant', listed, grant.absoluteExpiresAt),
+            putNew(partition.identityTokens(grant.id), 'identity-tokens', tokens, grant.absoluteExpiresAt),
+            putNew(partition.code(codeHash), 'code', owned, code.expiresAt + USED_CODE_SECONDS),
+            { Put: { TableName, Item: approvalItem } },
+            signedIn(TableName, grant.user, sealedName, grant.createdAt),
+          ],
+        }),
+      );
+    },
+
+    async findCode(codeHash) {
+      const Key = { pk: partition.code(codeHash), sk: ALONE };
+      const { Item } = await reaching(dynamodb.get({ TableName, Key, ConsistentRead: true }));
+      return Item && domain<AuthorizationCode>(Item);
+    },
+
+    redeemCode: (codeHash, now) =>
+      happened(
+        dynamodb.update({
+          TableName,
+          Key: { pk: partition.code(codeHash), sk: ALONE },
+          UpdateExpression: 'SET usedAt = :now',
+          ConditionExpression: NOT_USED_NOR_EXPIRED,
+          ExpressionAttributeValues: { ':now': now },
+        }),
+      ),
+
+    async findGrant(id) {
+      const Keys = [partition.grant(id), partition.identityTokens(id)].map((pk) => ({ pk, sk: ALONE }));
+      const { Responses, UnprocessedKeys } = await reaching(
+        dynamodb.batchGet({ RequestItems: { [TableName]: { Keys, ConsistentRead: true } } }),
+      );
+      if (UnprocessedKeys?.[TableName]) throw new Outage('The session table', new Error('it left keys unprocessed'));
+      const item = (type: string) => Responses?.[TableName]?.find((each) => each.type === type);
+      const [grant, tokens] = [item('grant'), item('identity-tokens')];
+      return { ...(grant && { grant: domain<Grant>(grant) }), ...(tokens && { tokens: domain<SealedTokens>(tokens) }) };
+    },
+
+    rotate: (id, head, refresh, idleExpiresAt) =>
+      happened(
+        dynamodb.update({
+          TableName,
+          Key: { pk: partition.grant(id), sk: ALONE },
+          UpdateExpression: 'SET refresh = :refresh, idleExpiresAt = :idle',
+          ConditionExpression: ACTIVE_AT_THIS_HEAD,
+          ExpressionAttributeNames: { '#status': 'status' },
+          ExpressionAttributeValues: {
+            ':refresh': refresh,
+            ':idle': idleExpiresAt,
+            ':active': 'active',
+            ':head': head,
+          },
+        }),
+      ),
+  };
+}

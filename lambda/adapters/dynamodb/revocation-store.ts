@@ -1,0 +1,43 @@
+import type { RevocationStore } from '../../core/admin/revocation.ts';
+import { CURRENT } from '../../core/sessions/session.ts';
+import { ALONE, happened, partition, type Table } from './table-connection.ts';
+
+const NOT_REVOKED = 'attribute_exists(pk) AND #status <> :revoked';
+const THIS_AND_LIVE = 'id = :id AND expiresAt > :now AND attribute_not_exists(endedAt)';
+
+export function dynamoRevocationStore({ client: dynamodb, name: TableName }: Table): RevocationStore {
+  return {
+    revokeGrant: (id, now) =>
+      happened(
+        dynamodb.transactWrite({
+          TransactItems: [
+            {
+              Update: {
+                TableName,
+                Key: { pk: partition.grant(id), sk: ALONE },
+                UpdateExpression: 'SET #status = :revoked, revokedAt = :now',
+                ConditionExpression: NOT_REVOKED,
+                ExpressionAttributeNames: { '#status': 'status' },
+                ExpressionAttributeValues: { ':revoked': 'revoked', ':now': now },
+              },
+            },
+            { Delete: { TableName, Key: { pk: partition.identityTokens(id), sk: ALONE } } },
+          ],
+        }),
+      ),
+
+    revokeSession({ grant, id, era }, now) {
+      // In the newer era nothing but its own end keeps the next call of the grant from going on with it.
+      const over = era === 'modern' ? ', expiresAt = :now' : '';
+      return happened(
+        dynamodb.update({
+          TableName,
+          Key: { pk: partition.sessions(grant), sk: era === 'modern' ? CURRENT : id },
+          UpdateExpression: `SET endedAt = :now, endedBy = :revocation${over}`,
+          ConditionExpression: THIS_AND_LIVE,
+          ExpressionAttributeValues: { ':id': id, ':now': now, ':revocation': 'revocation' },
+        }),
+      );
+    },
+  };
+}

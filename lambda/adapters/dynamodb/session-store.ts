@@ -1,0 +1,193 @@
+import type { Grant } from '../../core/access/grant.ts';
+import {
+  CURRENT,
+  formerName,
+  type ImportedSession,
+  MOST_SUBSCRIPTIONS,
+  type Session,
+  type SessionNotes,
+  type SessionStore,
+  type Stored,
+} from '../../core/sessions/session.ts';
+import { Outage } from '../../core/support/service-unavailable-error.ts';
+import type { TransactWriteInput } from './table-client.ts';
+import {
+  ABSENT_OR_EXPIRED,
+  ALONE,
+  conflicted,
+  domain,
+  happened,
+  partition,
+  reaching,
+  spread,
+  type Table,
+} from './table-connection.ts';
+
+const LIVE_AND_THE_SAME = 'id = :id AND expiresAt > :now AND attribute_not_exists(endedAt)';
+const NOT_TOO_MANY_SUBSCRIPTIONS = '(attribute_not_exists(subscriptions) OR size(subscriptions) < :most)';
+const WAITING = 'expiresAt > :now';
+const LIVE = 'expiresAt > :now AND attribute_not_exists(endedAt)';
+
+/** @param recordSeconds how long a session can be found after it has expired, because its calls are on record */
+export function dynamoSessionStore({ client, name: table }: Table, recordSeconds = 0): SessionStore {
+  const sessionItem = (session: Session) => ({
+    ...keyOf(session),
+    type: 'session',
+    ...session,
+    ttl: session.expiresAt + recordSeconds,
+    gsi1pk: partition.byUser(session.user),
+    gsi1sk: `S#${session.startedAt}#${session.id}`,
+    gsi2pk: spread.sessions(session.id),
+    gsi2sk: `${session.lastSeenAt}#${session.id}`,
+  });
+
+  const put = (item: Record<string, unknown>, now: number) => ({
+    TableName: table,
+    Item: item,
+    ConditionExpression: ABSENT_OR_EXPIRED,
+    ExpressionAttributeValues: { ':now': now },
+  });
+
+  /** False as well when somebody else is writing the same at this moment: whoever reads again finds what they wrote. */
+  const transact = (TransactItems: TransactWriteInput['TransactItems']) =>
+    happened(client.transactWrite({ TransactItems })).catch((error) => {
+      if (error instanceof Outage && conflicted(error.cause)) return false;
+      throw error;
+    });
+
+  return {
+    async find(grant, name) {
+      const keys = [
+        { pk: partition.grant(grant), sk: ALONE },
+        { pk: partition.sessions(grant), sk: name },
+      ];
+      const { Responses, UnprocessedKeys } = await reaching(
+        client.batchGet({ RequestItems: { [table]: { Keys: keys, ConsistentRead: true } } }),
+      );
+      if (UnprocessedKeys?.[table]) throw new Outage('The session table', new Error('it left keys unprocessed'));
+      const items = Responses?.[table] ?? [];
+      const at = (index: number) => items.find((item) => item.pk === keys[index]!.pk);
+      const [grantItem, sessionItem] = [at(0), at(1)];
+      return {
+        ...(grantItem && { grant: domain<Grant>(grantItem) }),
+        ...(sessionItem && { stored: domain<Stored>(sessionItem) }),
+      };
+    },
+
+    start: (session, now, former) => {
+      const first = put(sessionItem(session), now);
+      if (!former) return happened(client.put(first));
+      const aside = { ...sessionItem(former), sk: formerName(former) };
+      return transact([{ Put: first }, { Put: { TableName: table, Item: aside } }]);
+    },
+
+    renew: (session, staleName, now) => {
+      const pointer = {
+        pk: partition.sessions(session.grant),
+        sk: staleName,
+        type: 'renewal',
+        renewedAs: session.id,
+        expiresAt: session.expiresAt,
+        ttl: session.expiresAt,
+      };
+      return transact([{ Put: put(sessionItem(session), now) }, { Put: put(pointer, now) }]);
+    },
+
+    async slide(session, lastSeenAt, expiresAt) {
+      await happened(
+        client.update({
+          TableName: table,
+          Key: keyOf(session),
+          UpdateExpression: 'SET lastSeenAt = :seen, expiresAt = :expires, #ttl = :ttl, gsi2sk = :seenText',
+          ConditionExpression: LIVE_AND_THE_SAME,
+          ExpressionAttributeNames: { '#ttl': 'ttl' },
+          ExpressionAttributeValues: {
+            ':id': session.id,
+            ':seen': lastSeenAt,
+            ':seenText': `${lastSeenAt}#${session.id}`,
+            ':expires': expiresAt,
+            ':ttl': expiresAt + recordSeconds,
+            ':now': lastSeenAt,
+          },
+        }),
+      );
+    },
+
+    async note(session, notes, now) {
+      const { ExpressionAttributeValues, ...clauses } = noting(notes);
+      await happened(
+        client.update({
+          TableName: table,
+          Key: keyOf(session),
+          ...clauses,
+          ExpressionAttributeValues: { ':id': session.id, ':now': now, ...ExpressionAttributeValues },
+        }),
+      );
+    },
+
+    async end(grant, id, now) {
+      await happened(
+        client.update({
+          TableName: table,
+          Key: { pk: partition.sessions(grant), sk: id },
+          UpdateExpression: 'SET endedAt = :now',
+          ConditionExpression: LIVE,
+          ExpressionAttributeValues: { ':now': now },
+        }),
+      );
+    },
+
+    addImported: (imported, now) => {
+      const item = { ...waitingKey(imported), type: 'imported-session', ...imported, ttl: imported.expiresAt };
+      return happened(client.put(put(item, now)));
+    },
+
+    async findImported(user, id) {
+      const Key = waitingKey({ user, id });
+      const { Item } = await reaching(client.get({ TableName: table, Key, ConsistentRead: true }));
+      return Item && domain<ImportedSession>(Item);
+    },
+
+    takeUp: (session, now) => {
+      const waiting = {
+        TableName: table,
+        Key: waitingKey(session),
+        ConditionExpression: WAITING,
+        ExpressionAttributeValues: { ':now': now },
+      };
+      return transact([{ Put: put(sessionItem(session), now) }, { Delete: waiting }]);
+    },
+  };
+}
+
+const waitingKey = ({ user, id }: Pick<ImportedSession, 'user' | 'id'>) => ({
+  pk: partition.importedSessions(user),
+  sk: id,
+});
+
+const keyOf = ({ grant, era, id }: Session) => ({
+  pk: partition.sessions(grant),
+  sk: era === 'modern' ? CURRENT : id,
+});
+
+function noting(notes: SessionNotes) {
+  if ('logLevel' in notes) {
+    return {
+      UpdateExpression: 'SET logLevel = :level',
+      ConditionExpression: LIVE_AND_THE_SAME,
+      ExpressionAttributeValues: { ':level': notes.logLevel },
+    };
+  }
+  if ('subscribed' in notes) {
+    return {
+      UpdateExpression: 'ADD subscriptions :uri',
+      ConditionExpression: `${LIVE_AND_THE_SAME} AND ${NOT_TOO_MANY_SUBSCRIPTIONS}`,
+      ExpressionAttributeValues: { ':uri': new Set([notes.subscribed]), ':most': MOST_SUBSCRIPTIONS },
+    };
+  }
+  return {
+    UpdateExpression: 'DELETE subscriptions :uri',
+    ConditionExpression: LIVE_AND_THE_SAME,
+    ExpressionAttributeValues: { ':uri': new Set([notes.unsubscribed]) },
+  };
+}

@@ -1,0 +1,51 @@
+import type { Entry, StateStore } from '../../core/mcp/tool-state.ts';
+import { ABSENT_OR_EXPIRED, domain, happened, partition, reaching, type Table } from './table-connection.ts';
+
+const THIS_VERSION = 'version = :expected AND expiresAt > :now';
+
+export function dynamoStateStore({ client: dynamodb, name: TableName }: Table): StateStore {
+  return {
+    async get(user, key, now) {
+      const Key = { pk: partition.state(user), sk: key };
+      const { Item } = await reaching(dynamodb.get({ TableName, Key, ConsistentRead: true }));
+      return Item && Item.expiresAt > now ? domain<Entry>(Item) : undefined;
+    },
+
+    put: (user, entry, expected, now) =>
+      happened(
+        dynamodb.put({
+          TableName,
+          Item: { pk: partition.state(user), sk: entry.key, type: 'state', ...entry, ttl: entry.expiresAt },
+          ConditionExpression: expected === 0 ? ABSENT_OR_EXPIRED : THIS_VERSION,
+          ExpressionAttributeValues: expected === 0 ? { ':now': now } : { ':now': now, ':expected': expected },
+        }),
+      ),
+
+    async list(user, prefix, limit, after, now) {
+      const pk = partition.state(user);
+      const live: Entry[] = [];
+      let last = after === undefined ? undefined : { pk, sk: after };
+      // One more than asked for tells whether there are any.
+      do {
+        const { Items = [], LastEvaluatedKey } = await reaching(
+          dynamodb.query({
+            TableName,
+            KeyConditionExpression: prefix === '' ? 'pk = :pk' : 'pk = :pk AND begins_with(sk, :prefix)',
+            ExpressionAttributeValues: { ':pk': pk, ...(prefix !== '' && { ':prefix': prefix }) },
+            ConsistentRead: true,
+            Limit: limit + 1 - live.length,
+            ExclusiveStartKey: last,
+          }),
+        );
+        live.push(...Items.filter(({ expiresAt }) => expiresAt > now).map((item) => domain<Entry>(item)));
+        last = LastEvaluatedKey as typeof last;
+      } while (last && live.length <= limit);
+      const entries = live.slice(0, limit);
+      return { entries, ...(live.length > limit && { next: entries.at(-1)!.key }) };
+    },
+
+    async delete(user, key) {
+      await reaching(dynamodb.delete({ TableName, Key: { pk: partition.state(user), sk: key } }));
+    },
+  };
+}

@@ -1,0 +1,79 @@
+import {
+  Counting,
+  DAYS_KEPT,
+  merged,
+  type Period,
+  type Row,
+  type StatisticsStore,
+  type Step,
+  startOf,
+  steps,
+} from './aggregates.ts';
+import type { CallHistory } from './tool-call.ts';
+
+export type RollupParts = {
+  calls: Pick<CallHistory, 'callsEndedIn'>;
+  statistics: StatisticsStore;
+  retentionDays: number;
+  /** Epoch milliseconds. */
+  now: () => number;
+  log: (event: string, details?: Record<string, unknown>) => void;
+};
+
+/** A call is written when it ends, by clocks that differ a little, and a read may be a moment behind. */
+const SETTLED_AFTER_MILLISECONDS = 60_000;
+/**
+ * Counts the calls of each five minutes that are over, and puts hours and days together from them. Each is counted from
+ * what is on record and nothing else, so whoever counts it again, at the same time even, comes to the same.
+ *
+ * @param remainingMilliseconds how long there is left; what is not counted by then is counted next time
+ * @returns until when everything is counted, in epoch milliseconds
+ */
+export async function rollUp(parts: RollupParts, remainingMilliseconds: () => number): Promise<number> {
+  const { statistics, now, retentionDays, log } = parts;
+  const until = startOf('minutes', now() - SETTLED_AFTER_MILLISECONDS);
+  // What is older than the record is not there to be counted.
+  const oldest = startOf('day', now() - retentionDays * steps.day);
+  let stored = await statistics.countedUntil();
+  let at = Math.max(stored ?? startOf('day', now() - steps.day), oldest);
+  while (at < until && remainingMilliseconds() > 0) {
+    // To the end of the hour at most: then the hour is put together from what is stored by then.
+    const end = Math.min(until, startOf('hour', at) + steps.hour);
+    const starts = Array.from({ length: (end - at) / steps.minutes }, (_, index) => at + index * steps.minutes);
+    const counts = { calls: 0, errors: 0 };
+    // One after another: each asks for many sessions at once.
+    for (const start of starts) {
+      for (const { outcome, calls } of await countMinutes(parts, start)) {
+        counts.calls += calls;
+        if (outcome !== 'success') counts.errors += calls;
+      }
+    }
+    if (startOf('hour', end) === end) await putTogether(parts, 'minutes', 'hour', end - steps.hour);
+    if (startOf('day', end) === end) await putTogether(parts, 'hour', 'day', end - steps.day);
+    // Somebody else has been here: they have done the same, and go on.
+    if (!(await statistics.moveOn(stored, end))) return end;
+    if (counts.calls > 0) log('calls_counted', { from: new Date(at).toISOString(), ...counts });
+    stored = end;
+    at = end;
+  }
+  return at;
+}
+
+async function countMinutes({ calls, statistics, retentionDays }: RollupParts, at: number): Promise<Row[]> {
+  const counting = new Counting();
+  for await (const call of calls.callsEndedIn(at / steps.minutes)) counting.add(call);
+  const counted = await counting.statistics();
+  await save(statistics, 'minutes', { at, statistics: counted }, retentionDays);
+  return counted.rows;
+}
+
+async function putTogether({ statistics, retentionDays }: RollupParts, of: Step, step: Step, at: number) {
+  const parts = await statistics.load(of, at, at + steps[step]);
+  const whole = merged(parts.map((each) => each.statistics));
+  await save(statistics, step, { at, statistics: whole }, step === 'day' ? DAYS_KEPT : retentionDays);
+}
+
+async function save(store: StatisticsStore, step: Step, period: Period, days: number): Promise<void> {
+  if (period.statistics.rows.length === 0) return;
+  await store.save(step, period, Math.floor((period.at + steps[step] + days * steps.day) / 1000));
+}

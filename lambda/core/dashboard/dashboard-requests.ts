@@ -1,0 +1,65 @@
+import * as z from 'zod/v4';
+import { DashboardError } from './dashboard-guard.ts';
+
+/** What the page may ask for, by schema. */
+
+const id = z.string().min(1).max(512);
+const time = z.coerce.number().int().min(0).max(8_640_000_000_000);
+
+export const filterSchema = z.object({
+  from: time,
+  to: time,
+  user: id.optional(),
+  grant: id.optional(),
+  client: id.optional(),
+  tool: id.optional(),
+  outcome: z.enum(['success', 'tool-error', 'protocol-error', 'refused', 'timed-out', 'error']).optional(),
+});
+
+export const pagingSchema = z.object({
+  after: z.string().min(1).max(1024).optional(),
+  limit: z.coerce.number().int().min(1).max(200).default(50),
+});
+
+export const sessionFilterSchema = filterSchema
+  .partial()
+  .pick({ from: true, to: true, user: true, grant: true, client: true });
+
+export const userSchema = z.object({ user: id.optional() });
+
+export const idSchema = z.object({ id });
+
+const LARGEST_BODY = 4096;
+
+/** @throws DashboardError that names what is wrong */
+export function parsed<T>(schema: z.ZodType<T>, value: unknown): T {
+  const { success, data, error } = schema.safeParse(value);
+  if (success) return data;
+  const [issue] = error.issues;
+  throw new DashboardError('invalid_request', `${issue?.path.join('.') || 'The request'}: ${issue?.message}`);
+}
+
+/** @throws DashboardError for a parameter that is there twice, of which nobody could tell which one counts */
+export function queryOf(request: Request): Record<string, string> {
+  const { searchParams } = new URL(request.url);
+  const names = [...searchParams.keys()];
+  const twice = names.find((name, index) => names.indexOf(name) !== index);
+  if (twice !== undefined) throw new DashboardError('invalid_request', `${twice.slice(0, 80)} was sent twice`);
+  return Object.fromEntries(searchParams);
+}
+
+/** @throws DashboardError */
+export async function bodyOf(request: Request): Promise<unknown> {
+  const body = new Uint8Array(await request.arrayBuffer());
+  if (body.byteLength > LARGEST_BODY) {
+    throw new DashboardError(
+      'invalid_request',
+      `The body has ${body.byteLength} bytes; at most ${LARGEST_BODY} are read`,
+    );
+  }
+  try {
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body));
+  } catch {
+    throw new DashboardError('invalid_request', 'The body is no JSON');
+  }
+}

@@ -1,0 +1,50 @@
+import {
+  isJSONRPCRequest,
+  isLegacyRequest,
+  type JSONRPCRequest,
+  PROTOCOL_VERSION_META_KEY,
+} from '@modelcontextprotocol/server';
+import { platformRequest, type Request } from './mcp-http.ts';
+
+/**
+ * Whether a message is one of the 2025 era, by the rules of MCP 2026-07-28 for servers of both. It is the SDK that knows
+ * them (`isLegacyRequest`); it tries every form that a message may have, and those that it has nearly always are told here
+ * at once: a request that claims no version, and anything that claims one.
+ */
+export async function isLegacy(request: Request, body: unknown): Promise<boolean> {
+  const { method, params } = body as { method?: unknown; params?: unknown };
+  const meta = isRecord(params) && isRecord(params._meta) ? params._meta : {};
+  const claims = PROTOCOL_VERSION_META_KEY in meta;
+  if (claims && isRecord(body) && typeof method === 'string' && method !== 'initialize') return false;
+  const version = request.headers.get('mcp-protocol-version') ?? '';
+  if (!claims && version < '2026' && isRequest(body)) return true;
+  return isLegacyRequest(platformRequest(request), body);
+}
+
+const requests = new WeakSet<object>();
+
+/** As the SDK's `isJSONRPCRequest`, which is asked about few messages, and about none again. */
+export function isRequest(message: unknown): message is JSONRPCRequest {
+  if (typeof message !== 'object' || message === null) return false;
+  if (isPlainRequest(message) || requests.has(message)) return true;
+  if (!isJSONRPCRequest(message)) return false;
+  requests.add(message);
+  return true;
+}
+
+const members = ['jsonrpc', 'id', 'method', 'params'];
+
+/** Whether it is a request that says nothing of itself (`_meta`). Of the others the SDK's schema tells. */
+function isPlainRequest(message: object): boolean {
+  const { jsonrpc, id, method, params } = message as Partial<Record<string, unknown>>;
+  return (
+    jsonrpc === '2.0' &&
+    typeof method === 'string' &&
+    (typeof id === 'string' || Number.isSafeInteger(id)) &&
+    (isRecord(params) ? !('_meta' in params) : params === undefined) &&
+    Object.keys(message).every((name) => members.includes(name))
+  );
+}
+
+const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);

@@ -1,0 +1,67 @@
+import type { APIGatewayAuthorizerResult, APIGatewayRequestAuthorizerEvent } from 'aws-lambda';
+import { accessTokenVerifier, trustInFacade, trustInProvider } from '../adapters/access-token-verifier.ts';
+import { invoked, log } from '../adapters/logging/structured-log.ts';
+import { authorize, directCaller, facadeCaller } from '../core/access/access-token.ts';
+import { type Caller, callerContext } from '../core/access/caller.ts';
+import { resourceMetadataUrl } from '../core/oauth/endpoints/oauth-metadata.ts';
+import { Outage } from '../core/support/service-unavailable-error.ts';
+import { scopes } from '../scopes.ts';
+import { authorizerVariables, readEnvironment } from '../shared/environment.ts';
+import { defaultScope, missingScopes, stepUpChallenge } from '../shared/scope-set.ts';
+
+/** The authorizer function: station 1. */
+
+const { PUBLIC_URL, ...direct } = readEnvironment(authorizerVariables, process.env);
+const { trust, readCaller } = issuerOfTokens();
+const verifier = accessTokenVerifier(trust);
+
+/** The facade or, in direct mode, the identity provider. */
+function issuerOfTokens() {
+  const { DIRECT_ISSUER: issuer, DIRECT_AUDIENCE: audience, DIRECT_JWKS_URI: jwksUri } = direct;
+  if (!issuer || !audience) return { trust: trustInFacade(PUBLIC_URL), readCaller: facadeCaller };
+  const groupClaims = direct.DIRECT_GROUP_CLAIMS ?? [];
+  return {
+    trust: trustInProvider({ issuer, audience, jwksUri }),
+    readCaller: directCaller({ issuer, groupClaims, defaultScope: defaultScope(scopes) }),
+  };
+}
+
+/** @throws Error `Unauthorized`, which API Gateway answers with its 401 response and the challenge in it */
+export async function handler(event: APIGatewayRequestAuthorizerEvent): Promise<APIGatewayAuthorizerResult> {
+  const caller = await invoked(event.requestContext.requestId, () => callerOf(event));
+  if (!caller) throw new Error('Unauthorized');
+  const tool = headers(event, 'mcp-method')[0] === 'tools/call' ? headers(event, 'mcp-name')[0] : undefined;
+  const missing = tool !== undefined && missingScopes(caller.scopes, tool, scopes);
+  return {
+    principalId: caller.user,
+    policyDocument: {
+      Version: '2012-10-17',
+      // The gateway caches the answer for the token, whatever it is used for (unless a tool has a scope of its own, and
+      // then not at all): so the answer is for the whole stage.
+      Statement: [
+        { Effect: missing ? 'Deny' : 'Allow', Action: 'execute-api:Invoke', Resource: wholeStage(event.methodArn) },
+      ],
+    },
+    context: missing ? { challenge: stepUpChallenge(missing, resourceMetadataUrl(PUBLIC_URL)) } : callerContext(caller),
+  };
+}
+
+/** Lambda counts a refused token as an error too, so this says which were ours. */
+async function callerOf(event: APIGatewayRequestAuthorizerEvent): Promise<Caller | undefined> {
+  try {
+    return await authorize(headers(event, 'authorization'), verifier, readCaller);
+  } catch (error) {
+    const { message, stack } = error as Error;
+    log('authorizer_failed', error instanceof Outage ? { message, cause: String(error.cause) } : { error: stack });
+    throw error;
+  }
+}
+
+function headers({ multiValueHeaders }: APIGatewayRequestAuthorizerEvent, name: string): string[] {
+  return Object.entries(multiValueHeaders ?? {})
+    .filter(([each]) => each.toLowerCase() === name)
+    .flatMap(([, values]) => values ?? []);
+}
+
+/** `arn:aws:execute-api:region:account:api/stage/METHOD/path` → `…:api/stage/*` */
+const wholeStage = (methodArn: string) => methodArn.split('/').slice(0, 2).concat('*').join('/');

@@ -1,0 +1,64 @@
+import { type LambdaRuntime, streamResponse, toRequest } from '../adapters/api-gateway.ts';
+import { dynamoStatisticsReader } from '../adapters/dynamodb/aggregate-reader.ts';
+import { dynamoCallHistory } from '../adapters/dynamodb/audit-log-reader.ts';
+import { dynamoVisitStore } from '../adapters/dynamodb/dashboard-session-store.ts';
+import { dynamoDirectory } from '../adapters/dynamodb/directory-queries.ts';
+import { dynamoErasureStore } from '../adapters/dynamodb/erasure-store.ts';
+import { dynamoRevocationStore } from '../adapters/dynamodb/revocation-store.ts';
+import { dynamoSealedKeyStore } from '../adapters/dynamodb/sealed-key-store.ts';
+import { openTable } from '../adapters/dynamodb/table-connection.ts';
+import { compressed } from '../adapters/gzip.ts';
+import { kmsSealerOnDemand } from '../adapters/kms/kms-on-demand.ts';
+import { invoked, log } from '../adapters/logging/structured-log.ts';
+import { pageFiles } from '../adapters/page-files.ts';
+import { CallSearch } from '../core/admin/call-search.ts';
+import type { Dashboard } from '../core/dashboard/dashboard-dependencies.ts';
+import { answerDashboard } from '../core/dashboard/dashboard-routes.ts';
+import { Names } from '../core/identity/user-names.ts';
+import { epochMilliseconds, epochSeconds } from '../core/support/clock.ts';
+import { sealedKey } from '../core/support/sealed-key.ts';
+import { dashboardVariables, readEnvironment } from '../shared/environment.ts';
+
+/** The dashboard function: its page, and what the page asks for. */
+
+declare const awslambda: LambdaRuntime;
+
+const environment = readEnvironment(dashboardVariables, process.env);
+const { PUBLIC_URL, TABLE_NAME, SEAL_KEY_ID } = environment;
+const table = openTable(TABLE_NAME);
+const calls = dynamoCallHistory(table);
+const directory = dynamoDirectory(table);
+const statistics = dynamoStatisticsReader(table);
+const retentionDays = environment.RECORD_RETENTION_DAYS;
+
+const dashboard: Dashboard = {
+  publicUrl: PUBLIC_URL,
+  ownersGroup: environment.OWNERS_GROUP,
+  retentionDays,
+  grantIdleSeconds: environment.GRANT_IDLE_DAYS * 86400,
+  sessionTtlSeconds: environment.MCP_SESSION_TTL_HOURS * 3600,
+  visits: dynamoVisitStore(table),
+  calls,
+  search: new CallSearch({ calls, statistics, directory, retentionDays, now: epochMilliseconds }),
+  statistics,
+  directory,
+  revocation: dynamoRevocationStore(table),
+  erasure: dynamoErasureStore(table),
+  names:
+    SEAL_KEY_ID === undefined
+      ? undefined
+      : new Names(sealedKey(dynamoSealedKeyStore(table), kmsSealerOnDemand(SEAL_KEY_ID, TABLE_NAME), 'user-names')),
+  page: pageFiles(process.env.LAMBDA_TASK_ROOT ?? '.'),
+  now: epochMilliseconds,
+  seconds: epochSeconds,
+  log,
+};
+
+/** It streams, because only a stream may hold what is not text: the page's files are compressed. */
+export const handler = awslambda.streamifyResponse((event, stream) =>
+  invoked(event.requestContext.requestId, async () => {
+    const request = toRequest(event, PUBLIC_URL);
+    const response = await compressed(request, await answerDashboard(dashboard, request));
+    await streamResponse(response, stream, awslambda, Promise.resolve());
+  }),
+);

@@ -1,0 +1,136 @@
+import '../adapters/substitutes/zod-without-eval.ts';
+import type { Context as LambdaContext } from 'aws-lambda';
+import { type LambdaRuntime, streamResponse, toMcpRequest } from '../adapters/api-gateway.ts';
+import { dynamoCallWriter } from '../adapters/dynamodb/audit-log-writer.ts';
+import { dynamoChangeStore } from '../adapters/dynamodb/change-store.ts';
+import { dynamoRunStore } from '../adapters/dynamodb/execution-store.ts';
+import { dynamoSealedKeyStore } from '../adapters/dynamodb/sealed-key-store.ts';
+import { dynamoSessionStore } from '../adapters/dynamodb/session-store.ts';
+import { dynamoStateStore } from '../adapters/dynamodb/state-store.ts';
+import { openTable } from '../adapters/dynamodb/table-connection.ts';
+import { dynamoIdentityTokenStore } from '../adapters/dynamodb/upstream-token-store.ts';
+import { kmsSealerOnDemand } from '../adapters/kms/kms-on-demand.ts';
+import { loggingSessions } from '../adapters/logging/session-failure-log.ts';
+import { invoked, log, logSession, logTrace } from '../adapters/logging/structured-log.ts';
+import { openIdRefresher } from '../adapters/openid.ts';
+import { readCallerContext } from '../core/access/caller.ts';
+import type { RecordParts } from '../core/audit/audit-recorder.ts';
+import { IdentityTokenKeeper } from '../core/identity/upstream-tokens.ts';
+import { RequestStates } from '../core/mcp/modern/request-state.ts';
+import { answerMcp, type Endpoint } from '../core/mcp/pipeline.ts';
+import { Server } from '../core/mcp/server-step.ts';
+import { Worker } from '../core/mcp/tasks/task-worker.ts';
+import type { Job, WorkerStarter } from '../core/mcp/tasks/tasks.ts';
+import type { ContextParts } from '../core/mcp/tool-context.ts';
+import { Sessions } from '../core/sessions/session.ts';
+import { epochMilliseconds, epochSeconds } from '../core/support/clock.ts';
+import { sealedKey } from '../core/support/sealed-key.ts';
+import { scopes } from '../scopes.ts';
+import { createServer } from '../server.ts';
+import { mcpVariables, readEnvironment } from '../shared/environment.ts';
+
+/** The MCP function: stations 2 to 4, around the owner's `createServer`; and the worker, which does what takes long. */
+
+declare const awslambda: LambdaRuntime;
+
+const environment = readEnvironment(mcpVariables, process.env);
+const { PUBLIC_URL, TABLE_NAME } = environment;
+const table = openTable(TABLE_NAME);
+
+const sealer = kmsSealerOnDemand(environment.SEAL_KEY_ID, TABLE_NAME);
+const sessions = new Sessions(
+  loggingSessions(dynamoSessionStore(table, environment.RECORD_RETENTION_DAYS * 24 * 3600)),
+  {
+    ttlSeconds: environment.MCP_SESSION_TTL_HOURS * 3600,
+    ttlSecondsByGroup: Object.fromEntries(
+      Object.entries(environment.MCP_SESSION_TTL_HOURS_BY_GROUP ?? {}).map(([group, hours]) => [group, +hours * 3600]),
+    ),
+    stale: environment.STALE_SESSION,
+  },
+  epochSeconds,
+);
+
+const runs = dynamoRunStore(table);
+let opened: WorkerStarter | undefined;
+const server = new Server({
+  create: createServer,
+  runs,
+  requestStates: new RequestStates(sealedKey(dynamoSealedKeyStore(table), sealer, 'request-state'), epochSeconds),
+  starter: { start: async (job) => (await openWorker()).start(job) },
+  changes: dynamoChangeStore(table),
+  listenSeconds: environment.LISTEN_SECONDS ?? 0,
+  taskTtlSeconds: environment.TASK_TTL_HOURS * 3600,
+  holdSeconds: environment.HOLD_SECONDS,
+  note: (session, notes) => sessions.note(session, notes),
+  now: epochSeconds,
+  log,
+});
+const context: ContextParts = { state: dynamoStateStore(table), identity: openIdentity(), now: epochSeconds, log };
+const record: RecordParts = {
+  store: dynamoCallWriter(table),
+  rules: {
+    methods: environment.RECORD_METHODS,
+    arguments: environment.RECORD_ARGUMENTS,
+    retentionDays: environment.RECORD_RETENTION_DAYS,
+    deployment: TABLE_NAME,
+  },
+  now: epochMilliseconds,
+  log,
+};
+const endpoint: Endpoint = {
+  sessions,
+  server,
+  context,
+  record,
+  scopes,
+  publicUrl: PUBLIC_URL,
+  allowedOrigins: environment.ALLOWED_ORIGINS,
+  log,
+  traced: logTrace,
+};
+const worker = new Worker({ runs, sessions, server, context, record, traced: logTrace, now: epochSeconds, log });
+
+/** The client of AWS Lambda is loaded for the first long tool that is called. The worker itself starts nobody. */
+async function openWorker(): Promise<WorkerStarter> {
+  if (environment.WORKER_FUNCTION === undefined) throw new Error('WORKER_FUNCTION is not set');
+  const { lambdaWorker } = await import('../adapters/lambda/worker-invoker.ts');
+  opened ??= lambdaWorker(environment.WORKER_FUNCTION);
+  return opened;
+}
+
+/** The identity provider's tokens, if the stack lets this function open them. */
+function openIdentity(): ContextParts['identity'] {
+  const { IDP_ISSUER, IDP_CLIENT_ID, IDP_CLIENT_SECRET_ARN, IDP_AUTHENTICATION } = environment;
+  if (!IDP_ISSUER || !IDP_CLIENT_ID || !IDP_AUTHENTICATION) return undefined;
+  const tokens = new IdentityTokenKeeper({
+    store: dynamoIdentityTokenStore(table),
+    sealer,
+    identityProvider: openIdRefresher({
+      issuer: IDP_ISSUER,
+      clientId: IDP_CLIENT_ID,
+      ...(IDP_CLIENT_SECRET_ARN && {
+        clientSecret: async () => (await import('../adapters/secret-reader.ts')).readSecret(IDP_CLIENT_SECRET_ARN),
+      }),
+      authentication: IDP_AUTHENTICATION,
+      now: epochSeconds,
+    }),
+    now: epochSeconds,
+  });
+  return { issuer: IDP_ISSUER.replace(/\/$/, ''), tokens };
+}
+
+export const handler = awslambda.streamifyResponse((event, stream, { getRemainingTimeInMillis }) =>
+  invoked(event.requestContext.requestId, async () => {
+    const caller = readCallerContext(event.requestContext.authorizer);
+    const request = toMcpRequest(event, PUBLIC_URL);
+    const { response, done, afterwards } = await answerMcp(endpoint, request, caller, getRemainingTimeInMillis());
+    response.headers.set('Access-Control-Allow-Origin', '*');
+    response.headers.set('Access-Control-Expose-Headers', 'Mcp-Session-Id, WWW-Authenticate');
+    logSession(response.headers.get('Mcp-Session-Id'));
+    await streamResponse(response, stream, awslambda, done, afterwards);
+  }),
+);
+
+/** The worker function: the same server, in an invocation that nobody waits for. */
+export const work = async (job: Job, { awsRequestId, getRemainingTimeInMillis }: LambdaContext): Promise<void> =>
+  invoked(awsRequestId, () => worker.work(job, getRemainingTimeInMillis()));

@@ -1,0 +1,146 @@
+import {
+  BarController,
+  BarElement,
+  CategoryScale,
+  Chart,
+  type ChartConfiguration,
+  LinearScale,
+  LineController,
+  LineElement,
+  PointElement,
+  Tooltip,
+} from 'chart.js';
+import { useEffect, useRef } from 'preact/hooks';
+import { useStore } from '../page-store.ts';
+import { isDark, readColour } from '../palette.ts';
+
+Chart.register(
+  BarController,
+  BarElement,
+  CategoryScale,
+  LinearScale,
+  LineController,
+  LineElement,
+  PointElement,
+  Tooltip,
+);
+Chart.defaults.animation = false;
+Chart.defaults.font.family = 'system-ui, -apple-system, "Segoe UI", sans-serif';
+
+export type Series = {
+  name: string;
+  /** A custom property of the stylesheet. */
+  colour: string;
+  values: (number | null)[];
+  dash?: number[];
+};
+
+type Props = {
+  kind: 'bar' | 'line';
+  /** What it shows, in one sentence: the table beside it has the rest. */
+  summary: string;
+  labels: string[];
+  series: Series[];
+  format(value: number): string;
+  /** @param series absent when no single one was hit */
+  pick?: ((bar: number, series: number | undefined) => void) | undefined;
+};
+
+/** Draws anew in place whatever it is given, without a flicker. */
+export function Canvas(props: Props) {
+  const canvas = useRef<HTMLCanvasElement>(null);
+  const chart = useRef<Chart<'bar' | 'line', (number | null)[]>>(undefined);
+  const latest = useRef(props);
+  latest.current = props;
+  const theme = useStore(isDark);
+
+  useEffect(() => {
+    if (!canvas.current) return;
+    chart.current = new Chart(canvas.current, configurationOf(props.kind, latest));
+    return () => chart.current?.destroy();
+  }, [props.kind]);
+
+  useEffect(() => {
+    if (chart.current) draw(chart.current, props);
+  }, [props, theme]);
+
+  return (
+    <div class="canvas">
+      <canvas ref={canvas} role="img" aria-label={props.summary} />
+    </div>
+  );
+}
+
+function configurationOf(
+  kind: Props['kind'],
+  latest: { current: Props },
+): ChartConfiguration<'bar' | 'line', (number | null)[]> {
+  return {
+    type: kind,
+    data: { labels: [], datasets: [] },
+    options: {
+      responsive: true,
+      maintainAspectRatio: false,
+      interaction: { mode: 'index', intersect: false },
+      scales: {
+        x: { stacked: kind === 'bar', grid: { display: false }, ticks: { maxRotation: 0, autoSkipPadding: 16 } },
+        y: {
+          stacked: kind === 'bar',
+          beginAtZero: true,
+          ticks: { maxTicksLimit: 6, precision: 0, callback: (value) => latest.current.format(Number(value)) },
+        },
+      },
+      plugins: {
+        tooltip: {
+          filter: ({ raw }) => Boolean(raw),
+          callbacks: {
+            label: ({ dataset, raw }) => `${dataset.label}: ${latest.current.format(Number(raw))}`,
+          },
+        },
+      },
+      onHover: (event, elements) => {
+        const target = event.native?.target;
+        if (target instanceof HTMLElement)
+          target.classList.toggle('pickable', Boolean(latest.current.pick && elements.length));
+      },
+      onClick: ({ native }, [bar], chart) => {
+        const { pick } = latest.current;
+        if (!pick || !bar || !native) return;
+        const [hit] = chart.getElementsAtEventForMode(native, 'nearest', { intersect: true }, false);
+        pick(bar.index, hit?.datasetIndex);
+      },
+    },
+  };
+}
+
+function draw(chart: Chart<'bar' | 'line', (number | null)[]>, { kind, labels, series }: Props): void {
+  const { scales } = chart.options;
+  for (const scale of [scales?.x, scales?.y]) {
+    if (scale?.ticks) scale.ticks.color = readColour('quiet');
+    if (scale?.grid) scale.grid.color = readColour('line');
+    if (scale?.border) scale.border.color = readColour('line');
+  }
+  const tooltip = chart.options.plugins?.tooltip;
+  if (tooltip) {
+    tooltip.backgroundColor = readColour('ink');
+    tooltip.titleColor = tooltip.bodyColor = readColour('paper');
+  }
+  chart.data.labels = labels;
+  chart.data.datasets = series.map(({ name, colour, values, dash = [] }) => {
+    const paint = readColour(colour);
+    return kind === 'bar'
+      ? { label: name, data: values, backgroundColor: paint, maxBarThickness: 40 }
+      : {
+          label: name,
+          data: values,
+          borderColor: paint,
+          backgroundColor: paint,
+          borderWidth: 2,
+          borderDash: dash,
+          pointRadius: labels.length > 40 ? 0 : 2.5,
+          pointHitRadius: 12,
+          spanGaps: true,
+        };
+  });
+  chart.update('none');
+}

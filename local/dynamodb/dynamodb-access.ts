@@ -1,0 +1,60 @@
+import { arn } from '../aws-api/aws-service.ts';
+import type { Request } from '../iam/iam-policy.ts';
+import type { ParsedRequest } from './dynamodb-engine.ts';
+import type { Item, TableDefinition } from './dynamodb-store.ts';
+
+/**
+ * What IAM is asked before a request to DynamoDB: action, ARN of the table or index, and the partition keys that the
+ * request names, as `dynamodb:LeadingKeys`. A scan names none, so a policy that limits keys by `ForAllValues` does not
+ * stop a scan that it allows: as on AWS. The other condition keys of DynamoDB (`Attributes`, `Select`, …) are not
+ * derived.
+ */
+export function accessOf(
+  { operation, data }: ParsedRequest,
+  definitionOf: (tableName: string) => TableDefinition | undefined,
+): Request[] {
+  const action = `dynamodb:${operation}`;
+  const access = (tableName: string, keys: (Item | undefined)[], indexName?: string): Request => {
+    const keySchema = keySchemaOf(definitionOf(tableName), indexName);
+    const partitionKey = keySchema?.find(({ KeyType }) => KeyType === 'HASH')?.AttributeName ?? '';
+    const values = new Set(keys.flatMap((key) => Object.values(key?.[partitionKey] ?? {}).map(String)));
+    return {
+      action,
+      resource: arn('dynamodb', `table/${tableName}${indexName === undefined ? '' : `/index/${indexName}`}`),
+      context: values.size > 0 ? { 'dynamodb:LeadingKeys': [...values] } : {},
+    };
+  };
+
+  switch (operation) {
+    case 'BatchGetItem':
+      return Object.entries(data.RequestItems as Record<string, { Keys: Item[] }>).map(([table, { Keys }]) =>
+        access(table, Keys),
+      );
+    case 'BatchWriteItem': {
+      type Write = { PutRequest?: { Item: Item }; DeleteRequest?: { Key: Item } };
+      return Object.entries(data.RequestItems as Record<string, Write[]>).map(([table, writes]) =>
+        access(
+          table,
+          writes.map((write) => write.PutRequest?.Item ?? write.DeleteRequest?.Key),
+        ),
+      );
+    }
+    case 'Query': {
+      const conditions = Object.entries(data.KeyConditions ?? {});
+      const key = Object.fromEntries(
+        conditions.map(([name, { AttributeValueList }]) => [name, AttributeValueList[0] ?? {}]),
+      );
+      return [access(data.TableName, [key], data.IndexName)];
+    }
+    case 'Scan':
+      return [access(data.TableName, [], data.IndexName)];
+    default:
+      return [access(data.TableName, [data.Key ?? data.Item])];
+  }
+}
+
+function keySchemaOf(definition: TableDefinition | undefined, indexName: string | undefined) {
+  if (indexName === undefined) return definition?.KeySchema;
+  const indexes = [...(definition?.GlobalSecondaryIndexes ?? []), ...(definition?.LocalSecondaryIndexes ?? [])];
+  return indexes.find(({ IndexName }) => IndexName === indexName)?.KeySchema;
+}

@@ -1,0 +1,219 @@
+import { type AwsJsonService, type AwsRequest, serveAwsJson } from '../aws-api/aws-json.ts';
+import { AwsError, arn, type Json } from '../aws-api/aws-service.ts';
+import type { Principals } from '../iam/principals.ts';
+import { accessOf } from './dynamodb-access.ts';
+import { isDataOperation, parse, parseTable, perform } from './dynamodb-engine.ts';
+import { removeExpired } from './dynamodb-expiry.ts';
+import { Store, type TableDefinition } from './dynamodb-store.ts';
+import { RequestTokens, transactGet, transactionParts, transactWrite } from './dynamodb-transactions.ts';
+
+export type DynamoDbOptions = {
+  /** Where the items are kept over restarts, a LevelDB; without it they are forgotten. */
+  folder: string | undefined;
+  principals: Principals;
+  /** Epoch milliseconds; decides what has expired. */
+  now?: () => number;
+  /** Time between two removals of expired items, in milliseconds. */
+  sweepMs?: number;
+};
+
+export type DynamoDb = AwsJsonService & {
+  /**
+   * Creates the table that `properties` (of AWS::DynamoDB::Table or AWS::DynamoDB::GlobalTable) describe. Items kept
+   * under this name are there again, also when keys or indexes have changed since.
+   *
+   * @throws Error when kept items do not fit changed keys; AwsError ValidationException
+   */
+  createTable(properties: Json, tableName: string): Promise<void>;
+  /** Removes what has expired now, without waiting for the next turn. */
+  sweep(): Promise<void>;
+};
+
+/** A table as its owner configured it. */
+type Settings = {
+  timeToLive?: { AttributeName?: string; Enabled?: boolean };
+  pointInTimeRecovery: boolean;
+  deletionProtection: boolean;
+  encryption?: { SSEType?: string; KMSMasterKeyId?: string };
+  createdAt: number;
+};
+
+/**
+ * DynamoDB on 127.0.0.1: dynalite's validation, expressions and queries, over a store of our own that adds
+ * transactions and durability, with expiry that really deletes, and with IAM in front of every operation.
+ *
+ * Not here: PartiQL, streams, tags, backups, changing tables over the wire (the template does), consumed capacity of
+ * transactions, the 4 MB limit of a transaction.
+ */
+export async function startDynamoDb(options: DynamoDbOptions): Promise<DynamoDb> {
+  const { folder, principals, now = Date.now, sweepMs = 1000 } = options;
+  const store = await Store.open(folder);
+  const settings = new Map<string, Settings>();
+  const tokens = new RequestTokens(now);
+
+  async function sweep(): Promise<void> {
+    for (const [tableName, { timeToLive }] of settings) {
+      const table = store.definition(tableName);
+      const attribute = timeToLive?.Enabled ? timeToLive.AttributeName : undefined;
+      if (table && attribute) store.atomically(() => removeExpired(store, table, attribute, now()));
+    }
+    await store.save();
+  }
+
+  async function answer(request: AwsRequest): Promise<object> {
+    const result = await decide(request);
+    // Before the answer, so that what a client has been told is never lost.
+    await store.save();
+    return result;
+  }
+
+  function decide({ accessKeyId, operation, input }: AwsRequest): object {
+    const authorizeAll = (parts: Parameters<typeof accessOf>[0][]) => {
+      for (const part of parts) {
+        for (const access of accessOf(part, (name) => store.definition(name)))
+          principals.authorize(accessKeyId, access);
+      }
+    };
+
+    if (isDataOperation(operation) && operation !== 'ConditionCheckItem') {
+      const request = parse(store, operation, input);
+      authorizeAll([request]);
+      return store.atomically(() => perform(store, request));
+    }
+    if (operation === 'TransactWriteItems') {
+      const parts = transactionParts(store, input, ['ConditionCheck', 'Delete', 'Put', 'Update']);
+      authorizeAll(parts);
+      tokens.once(input, () => transactWrite(store, parts));
+      return {};
+    }
+    if (operation === 'TransactGetItems') {
+      const parts = transactionParts(store, input, ['Get']);
+      authorizeAll(parts);
+      return { Responses: transactGet(store, parts) };
+    }
+
+    const tableName = String(input.TableName);
+    const resource = operation === 'ListTables' ? '*' : arn('dynamodb', `table/${tableName}`);
+    principals.authorize(accessKeyId, { action: `dynamodb:${operation}`, resource, context: {} });
+    if (operation === 'ListTables') return { TableNames: [...settings.keys()].sort() };
+    const administer = administration[operation];
+    if (!administer) throw new AwsError('UnknownOperationException', `${operation} does not exist locally.`);
+    const table = store.definition(tableName);
+    const configured = settings.get(tableName);
+    if (!table || !configured) {
+      throw new AwsError('ResourceNotFoundException', `Requested resource not found: Table: ${tableName} not found`);
+    }
+    return administer(table, configured, input, store);
+  }
+
+  const service = await serveAwsJson('DynamoDB_20120810', '1.0', 'com.amazonaws.dynamodb.v20120810', answer);
+  const sweeper = setInterval(() => sweep().catch(console.error), sweepMs);
+
+  return {
+    ...service,
+    sweep,
+    async createTable(properties, tableName) {
+      store.define(definitionOf(store, properties, tableName));
+      settings.set(tableName, settingsOf(properties, now()));
+      await store.save();
+    },
+    async close() {
+      clearInterval(sweeper);
+      await service.close();
+      await store.close();
+    },
+  };
+}
+
+type Administration = (table: TableDefinition, settings: Settings, input: Json, store: Store) => object;
+
+/** The operations on a table as a whole. */
+const administration: Record<string, Administration> = {
+  DescribeTable: (table, settings, _input, store) => ({ Table: describe(table, settings, store) }),
+
+  DescribeTimeToLive: (_table, { timeToLive }) => ({
+    TimeToLiveDescription: timeToLive?.Enabled
+      ? { TimeToLiveStatus: 'ENABLED', AttributeName: timeToLive.AttributeName }
+      : { TimeToLiveStatus: 'DISABLED' },
+  }),
+
+  /** Holds until the template is read again. */
+  UpdateTimeToLive: (_table, settings, { TimeToLiveSpecification }) => {
+    const wanted = TimeToLiveSpecification as Settings['timeToLive'];
+    if (!wanted?.AttributeName || wanted.Enabled === undefined) {
+      throw new AwsError('ValidationException', 'TimeToLiveSpecification needs AttributeName and Enabled');
+    }
+    if (wanted.Enabled === (settings.timeToLive?.Enabled ?? false)) {
+      throw new AwsError('ValidationException', `TimeToLive is already ${wanted.Enabled ? 'enabled' : 'disabled'}`);
+    }
+    settings.timeToLive = wanted;
+    return { TimeToLiveSpecification: wanted };
+  },
+
+  DescribeContinuousBackups: (_table, { pointInTimeRecovery }) => ({
+    ContinuousBackupsDescription: {
+      ContinuousBackupsStatus: 'ENABLED',
+      PointInTimeRecoveryDescription: { PointInTimeRecoveryStatus: pointInTimeRecovery ? 'ENABLED' : 'DISABLED' },
+    },
+  }),
+};
+
+function describe(table: TableDefinition, settings: Settings, store: Store): object {
+  const tableArn = arn('dynamodb', `table/${table.TableName}`);
+  const described = (indexes: TableDefinition['GlobalSecondaryIndexes']) =>
+    indexes?.map((index) => ({ ...index, IndexStatus: 'ACTIVE', IndexArn: `${tableArn}/index/${index.IndexName}` }));
+  return {
+    ...table,
+    TableArn: tableArn,
+    TableStatus: 'ACTIVE',
+    CreationDateTime: settings.createdAt / 1000,
+    ItemCount: store.items(table.TableName).length,
+    BillingModeSummary: { BillingMode: 'PAY_PER_REQUEST' },
+    DeletionProtectionEnabled: settings.deletionProtection,
+    GlobalSecondaryIndexes: described(table.GlobalSecondaryIndexes),
+    LocalSecondaryIndexes: described(table.LocalSecondaryIndexes),
+    SSEDescription: settings.encryption && {
+      Status: 'ENABLED',
+      SSEType: settings.encryption.SSEType ?? 'KMS',
+      KMSMasterKeyArn: settings.encryption.KMSMasterKeyId,
+    },
+  };
+}
+
+/** Throughput is not simulated, so every table is on demand here. */
+function definitionOf(store: Store, properties: Json, tableName: string): TableDefinition {
+  const keysOnly = (indexes: unknown) =>
+    (indexes as TableDefinition['GlobalSecondaryIndexes'])?.map(({ IndexName, KeySchema, Projection }) => ({
+      IndexName,
+      KeySchema,
+      Projection,
+    }));
+  const { AttributeDefinitions, KeySchema } = properties;
+  return parseTable(store, {
+    TableName: tableName,
+    AttributeDefinitions,
+    KeySchema,
+    GlobalSecondaryIndexes: keysOnly(properties.GlobalSecondaryIndexes),
+    LocalSecondaryIndexes: keysOnly(properties.LocalSecondaryIndexes),
+    BillingMode: 'PAY_PER_REQUEST',
+  });
+}
+
+/** A GlobalTable says of its replicas what a Table says of itself; there is one replica here. */
+function settingsOf(properties: Json, createdAt: number): Settings {
+  type Replica = {
+    PointInTimeRecoverySpecification?: { PointInTimeRecoveryEnabled?: boolean };
+    DeletionProtectionEnabled?: boolean;
+    SSESpecification?: { SSEEnabled?: boolean; SSEType?: string; KMSMasterKeyId?: string };
+  };
+  const own = properties as Replica & { Replicas?: Replica[]; TimeToLiveSpecification?: Settings['timeToLive'] };
+  const replica = own.Replicas?.[0] ?? own;
+  const encryption = { ...own.SSESpecification, ...replica.SSESpecification };
+  return {
+    timeToLive: own.TimeToLiveSpecification && { ...own.TimeToLiveSpecification },
+    pointInTimeRecovery: replica.PointInTimeRecoverySpecification?.PointInTimeRecoveryEnabled === true,
+    deletionProtection: replica.DeletionProtectionEnabled === true,
+    encryption: encryption.SSEEnabled ? encryption : undefined,
+    createdAt,
+  };
+}

@@ -1,4 +1,0 @@
-import { Mistake } from '../lib/mistake.ts';
-
-/** A command that cannot be carried out as it was given: the exit code is 2, and the message says what to write. */
-export class Misuse extends Mistake {}

@@ -1,0 +1,176 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { usualTraffic } from '../../bench/cost/assumed-traffic.ts';
+import { dollarsOf, freeLines, type Line, sumOf } from '../../bench/cost/bill.ts';
+import { asMarkdown } from '../../bench/cost/cost-markdown.ts';
+import { report } from '../../bench/cost/cost-report-data.ts';
+import { writeUnits } from '../../bench/cost/dynamodb-units.ts';
+import { comparable, type Measurement, savedText, works } from '../../bench/cost/measured-work.ts';
+import { readStack } from '../../bench/cost/priced-stack.ts';
+import { type PriceName, prices } from '../../bench/cost/prices.ts';
+import type { Item } from '../../local/dynamodb/dynamodb-store.ts';
+import { assemblyOfSources } from '../support/attacked-cloud.ts';
+import { deployments, synthesize } from '../support/synthesized-template.ts';
+
+jest.setTimeout(60_000);
+
+const root = join(__dirname, '../..');
+const read = (file: string) => readFileSync(join(root, file), 'utf8');
+const measured: Measurement = JSON.parse(read('bench/cost/measured.json'));
+/** As `bin/holdfast.ts` has it by default. */
+const stack = readStack(synthesize({ upstreamTokens: true }));
+const program = (...options: string[]) =>
+  spawnSync(process.execPath, ['bench/cost-report.ts', ...options], { cwd: root, encoding: 'utf8' });
+
+const within = (value: number, share: number) => ({ from: value * (1 - share), to: value * (1 + share) });
+const line = (lines: Line[], what: string) => lines.find((each) => each.what === what)!;
+
+describe('the measurement that is kept', () => {
+  let folder: string;
+  let now: Measurement;
+  beforeAll(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'holdfast-cost-'));
+    const file = join(folder, 'measured.json');
+    const { status, stderr } = program('--assembly', await assemblyOfSources(), '--save', file);
+    expect([status, stderr]).toEqual([0, '']);
+    now = JSON.parse(readFileSync(file, 'utf8'));
+  });
+  afterAll(() => rmSync(folder, { recursive: true }));
+
+  // What has changed on purpose is measured anew: npm run bench:cost -- --save bench/cost/measured.json
+  test.each(Object.keys(works) as (keyof typeof works)[])('still is what the cloud does: %s', (name) => {
+    expect(comparable(now.works[name])).toEqual(comparable(measured.works[name]));
+    const sizes = ({ reads, writes }: Measurement['works'][typeof name]) =>
+      [...reads, ...writes].map(({ bytes }) => bytes);
+    const kept = sizes(measured.works[name]);
+    for (const [index, bytes] of sizes(now.works[name]).entries()) {
+      const { from, to } = within(kept[index]!, 0.05);
+      expect(bytes).toBeGreaterThanOrEqual(from);
+      expect(bytes).toBeLessThanOrEqual(to);
+    }
+  });
+
+  test('is kept as the program saves it', () => expect(read('bench/cost/measured.json')).toBe(savedText(measured)));
+
+  test('is of the indexes that the table has', () => expect(now.indexes).toEqual(stack.indexes));
+});
+
+test('the README has what the program prints: npm run bench:cost -- --markdown', () => {
+  const section = /^## What it costs\n\n(.*?)\n\n## /ms.exec(read('README.md'))![1];
+  const usual = report(stack, measured, usualTraffic);
+  expect(section).toBe(asMarkdown(usual, stack, report(stack, measured, usualTraffic, true)));
+});
+
+describe('a bill', () => {
+  const usual = report(stack, measured, usualTraffic);
+
+  test('says that the budget of a million calls is met, and by how little', () => {
+    expect(usual.budget.met).toBe(true);
+    expect(usual.budget.ours).toBeCloseTo(5.2, 2);
+  });
+
+  test('has a second write for the first call of a burst: at most one for each call', () => {
+    const recorded = (traffic: Partial<typeof usualTraffic>) =>
+      dollarsOf(line(report(stack, measured, { ...usualTraffic, ...traffic }).calls, 'DynamoDB, calls go on record'));
+    expect(recorded({})).toBeCloseTo(1.1 * 0.625, 6);
+    expect(recorded({ 'calls-per-burst': 1 })).toBeCloseTo(2 * 0.625, 6);
+  });
+
+  test('has Lambda’s own lines only where they are asked for', () => {
+    const verbose = readStack(synthesize({ upstreamTokens: true, lambdaSystemLogs: true }));
+    const logs = (each: typeof stack) => dollarsOf(line(report(each, measured, usualTraffic).calls, 'logs'));
+    expect(logs(verbose) - logs(stack)).toBeCloseTo(0.16, 2);
+  });
+
+  test('grows with what is called, and what is idle does not', () => {
+    const twice = report(stack, measured, { ...usualTraffic, 'calls-per-month': 2_000_000 });
+    expect(twice.callsSum).toBeCloseTo(2 * usual.callsSum, 6);
+    expect(twice.idleSum).toBe(usual.idleSum);
+    const none = report(stack, measured, { ...usualTraffic, 'calls-per-month': 0, 'sign-ins-per-month': 0 });
+    expect(none.callsSum).toBe(0);
+  });
+
+  test('has what tools take, and the memory that is asked for', () => {
+    const slow = report(stack, measured, { ...usualTraffic, 'tool-milliseconds': 980, memory: 1024 });
+    // 1 M × 1 s × 1 GB.
+    expect(dollarsOf(line(slow.calls, 'Lambda, MCP function'))).toBeCloseTo(0.2 + 13.33, 2);
+  });
+
+  test('asks the authorizer each time where its answer is not remembered', () => {
+    const forgetful = { ...stack, authorizerCacheSeconds: 0 };
+    expect(line(report(forgetful, measured, usualTraffic).calls, 'Lambda, authorizer').uses).toContainEqual({
+      price: 'functionRequests',
+      quantity: 1_000_000,
+    });
+  });
+
+  test('has what a stack has: alarms and dashboard of prod, the firewall, no CloudFront before a domain', () => {
+    const [, , [, props]] = deployments as [unknown, unknown, [string, object]];
+    const prod = report(readStack(synthesize(props)), measured, usualTraffic);
+    expect(prod.idle.map((each) => [each.what, Number(dollarsOf(each).toFixed(2))])).toEqual([
+      ['KMS keys', 2],
+      ['alarms', 1],
+      ['dashboard of CloudWatch', 3],
+      ['firewall', 9],
+      ['client secret', 0.4],
+      ['looking for calls to count', 0.02],
+    ]);
+    expect(prod.others.map(({ what }) => what)).toEqual(expect.arrayContaining(['firewall', 'data transfer']));
+    expect(prod.others.map(({ what }) => what)).not.toContain('CloudFront');
+  });
+
+  test('takes off no more than is used, and no more than is free', () => {
+    const lines: Line[] = [
+      { what: 'much', uses: [{ price: 'functionRequests', quantity: 3_000_000 }] },
+      { what: 'little', uses: [{ price: 'logs', quantity: 1 }] },
+    ];
+    const free = freeLines(lines);
+    expect(free.map(({ uses }) => uses[0]!.quantity)).toEqual([-1_000_000, -1]);
+    expect(sumOf([...lines, ...free])).toBeCloseTo(0.4, 6);
+  });
+
+  test('is not made of a measurement of another table', () => {
+    expect(() => report({ ...stack, indexes: ['byUser'] }, measured, usualTraffic)).toThrow(/measure again/);
+  });
+});
+
+test('every price has a page of AWS that says it', () => {
+  for (const name of Object.keys(prices) as PriceName[]) {
+    expect(prices[name].source).toMatch(/^https:\/\/aws\.amazon\.com\/[\w/-]+\/$/);
+  }
+});
+
+describe('write units', () => {
+  const indexes = [{ name: 'recent', hash: 'hash', range: 'range' }];
+  const item = (bytes: number, keys: Record<string, string> = {}): Item => ({
+    x: { S: 'x'.repeat(bytes) },
+    ...Object.fromEntries(Object.entries(keys).map(([name, S]) => [name, { S }])),
+  });
+  const listed = (range: string, bytes = 500) => item(bytes, { hash: 'a', range });
+
+  test.each<[string, Item | undefined, Item | undefined, 1 | 2, Record<string, number>]>([
+    ['of a small item', undefined, item(100), 1, { table: 1 }],
+    ['of one over a kilobyte', undefined, item(1100), 1, { table: 2 }],
+    ['of one that was larger', item(2100), item(100), 1, { table: 3 }],
+    ['of what was not there', undefined, undefined, 1, { table: 1 }],
+    ['in an index', undefined, listed('1'), 1, { table: 1, recent: 1 }],
+    ['in an index, with the same key', listed('1'), listed('1'), 1, { table: 1, recent: 1 }],
+    ['in an index, with another key', listed('1'), listed('2'), 1, { table: 1, recent: 2 }],
+    ['out of an index', listed('1'), item(100), 1, { table: 1, recent: 1 }],
+    ['in a transaction, in which indexes have no part', undefined, listed('1', 1100), 2, { table: 4, recent: 2 }],
+  ])('%s', (_what, before, after, factor, units) => {
+    expect(writeUnits(before, after, indexes, factor)).toEqual(units);
+  });
+});
+
+test.each([
+  [['--calls-per-month', 'many'], /--calls-per-month is "many": write a number of 0 or more/],
+  [['--calls-per-token', '0'], /--calls-per-token is "0": write a number of 1 or more/],
+  [['--what'], /Unknown option '--what'/],
+])('what cannot be computed is refused: %j', (options, message) => {
+  const { status, stderr } = program(...(options as string[]));
+  expect(status).toBe(1);
+  expect(stderr).toMatch(message as RegExp);
+});

@@ -1,0 +1,83 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { App } from 'aws-cdk-lib';
+import type { BuildOptions, Metafile } from 'esbuild';
+import { deployed } from '../../bench/built-assembly.ts';
+import { callTool, initialize, listTools, modern, proxyEvent } from '../../bench/gateway-events.ts';
+import { openDesk } from '../../bench/local-services.ts';
+import { HoldfastStack } from '../../lib/holdfast-stack.ts';
+import { runFresh } from '../support/fresh-process.ts';
+
+/** `parts: 'stock'`, which is there for the day that something is wrong with parts of our own: it must work on that day. */
+
+jest.setTimeout(60_000);
+
+const mockInputs = new Map<string, string[]>();
+jest.mock('esbuild', () => {
+  const esbuild = jest.requireActual('esbuild');
+  return {
+    ...esbuild,
+    buildSync(options: BuildOptions) {
+      const { metafile, ...result } = esbuild.buildSync({ ...options, metafile: true });
+      const inputs = Object.values((metafile as Metafile).outputs).flatMap((each) => Object.keys(each.inputs));
+      mockInputs.set((options.entryPoints as string[])[0]!, inputs);
+      return result;
+    },
+  };
+});
+
+test.each([
+  ['own', 'signed'],
+  ['stock', 'sdk'],
+] as const)(
+  '%s: every function that opens the table does so by the %s client, and the MCP function works by such parts',
+  async (parts, client) => {
+    const folder = mkdtempSync(join(tmpdir(), 'holdfast-switch-'));
+    mockInputs.clear();
+    try {
+      const { context } = JSON.parse(readFileSync(join(__dirname, '../../cdk.json'), 'utf8'));
+      const app = new App({
+        outdir: folder,
+        context: { ...context, 'aws:cdk:enable-asset-metadata': true },
+        builtinCloudFormationValidation: false,
+      });
+      new HoldfastStack(app, 'Holdfast', { parts });
+      app.synth();
+      const openers = [...mockInputs.values()].filter((inputs) =>
+        inputs.some((file) => file.endsWith('/dynamodb/table.ts')),
+      );
+      expect(openers.length).toBe(4);
+      for (const inputs of openers) {
+        const clients = inputs
+          .filter((file) => /[a-z]+-table-client\.ts$/.test(file))
+          .map((file) => file.split('/').at(-1));
+        expect(clients).toEqual([`${client}-table-client.ts`]);
+        expect(inputs.some((file) => file.includes('@aws-sdk/client-dynamodb/'))).toBe(parts === 'stock');
+      }
+
+      const mcp = [...mockInputs].find(([entry]) => entry.endsWith('/mcp.ts'))![1];
+      const has = (what: string) => mcp.some((file) => file.includes(what));
+      expect(has('/core/sdk-shortcuts.ts')).toBe(parts === 'own');
+      expect(has('/core/no-sdk-shortcuts.ts')).toBe(parts === 'stock');
+      expect(has('/.cache/holdfast/sdk-')).toBe(parts === 'own');
+      expect(has('@modelcontextprotocol/server/dist/index.mjs')).toBe(parts === 'stock');
+
+      const desk = await openDesk(folder);
+      try {
+        const { file, handler, environment } = deployed(desk.template, folder, 'Mcp');
+        const requests = [initialize, callTool('whoami'), listTools, modern(callTool('whoami'))].map((message) => ({
+          event: proxyEvent(message, desk.caller, desk.token),
+          segments: [1],
+          expect: '"result"',
+        }));
+        await runFresh({ file, handler, requests }, { ...desk.environment, ...environment });
+        expect(desk.count()).toMatchObject({ BatchGetItem: expect.any(Number), PutItem: expect.any(Number) });
+      } finally {
+        await desk.close();
+      }
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  },
+);

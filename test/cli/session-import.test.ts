@@ -1,0 +1,86 @@
+import type { KeptSession } from '../../cli/import/exported-session.ts';
+import { type ImportOptions, importSessions, nowhere } from '../../cli/import/session-import.ts';
+import { memoryStores } from '../../lambda/adapters/memory/memory-stores.ts';
+import { userKey } from '../../lambda/core/access/user-key.ts';
+import { Outage } from '../../lambda/core/support/service-unavailable-error.ts';
+
+const now = 1_800_000_000;
+const issuer = 'https://idp.example';
+
+const options = (change: Partial<ImportOptions> = {}): ImportOptions => ({
+  issuer,
+  target: nowhere,
+  places: {},
+  ttlSeconds: 3600,
+  now: () => now,
+  progress: () => undefined,
+  ...change,
+});
+
+const kept = (number: number): KeptSession => ({
+  name: `line ${number}`,
+  fields: { id: `old-${number}`, user: 'ada', cart: number, theme: 'dark' },
+});
+
+async function* sessions(count: number) {
+  for (let number = 1; number <= count; number++) yield kept(number);
+}
+
+test('however many there are, few are in memory at once', async () => {
+  let [begun, ended, most] = [0, 0, 0];
+  async function* counted() {
+    for await (const session of sessions(500)) {
+      begun += 1;
+      most = Math.max(most, begun - ended);
+      yield session;
+    }
+  }
+  const addImported = async () => {
+    await new Promise((resolve) => setTimeout(resolve));
+    ended += 1;
+    return true;
+  };
+  const tally = await importSessions(counted(), options({ target: { ...nowhere, sessions: { addImported } } }));
+  expect(tally).toMatchObject({ read: 500, imported: 500, fields: { imported: 1000 } });
+  expect(most).toBeGreaterThan(8);
+  expect(most).toBeLessThanOrEqual(33);
+});
+
+test('an import that an outage has ended goes on when it is run again, and overwrites nothing', async () => {
+  const { sessions: store, state } = memoryStores();
+  let left = 20;
+  const failing: typeof state.put = (...put) => {
+    if (left-- <= 0) throw new Outage('The session table', new Error('gone'));
+    return state.put(...put);
+  };
+  const broken = options({ target: { sessions: store, state: { ...state, put: failing } } });
+  await expect(importSessions(sessions(50), broken)).rejects.toThrow(/^Stopped after \d+ sessions.*run again/s);
+
+  const user = await userKey(issuer, 'ada');
+  // Meanwhile its user has come, and a tool has changed what was there.
+  await state.put(user, { key: 'imported/old-1/cart', value: 'changed', version: 2, expiresAt: now + 100 }, 1, now);
+  const target = { sessions: store, state };
+  const again = await importSessions(sessions(50), options({ target }));
+  expect(again.imported + again.alreadyThere).toBe(50);
+  expect((await state.get(user, 'imported/old-1/cart', now))?.value).toBe('changed');
+  for (let number = 1; number <= 50; number++) {
+    const id = `old-${number}`;
+    expect(await store.findImported(user, id)).toMatchObject({ id, user, expiresAt: now + 3600 });
+    expect(await state.get(user, `imported/${id}/theme`, now)).toMatchObject({ value: 'dark', expiresAt: now + 3600 });
+    expect((await state.get(user, `imported/${id}`, now))?.value).toMatchObject({ fields: ['cart', 'theme'] });
+  }
+  expect(await importSessions(sessions(50), options({ target }))).toMatchObject({ imported: 0, alreadyThere: 50 });
+});
+
+test('what a tool has deleted does not come back, nor a session that has been taken up', async () => {
+  const { sessions: store, state } = memoryStores();
+  const target = { sessions: store, state };
+  await importSessions(sessions(1), options({ target }));
+  const user = await userKey(issuer, 'ada');
+  await state.delete(user, 'imported/old-1/cart');
+  const session = { id: 'old-1', user, grant: 'g', era: 'legacy' as const, startedAt: now, lastSeenAt: now };
+  await store.takeUp({ ...session, expiresAt: now + 100 }, now);
+  expect(await importSessions(sessions(1), options({ target }))).toMatchObject({ imported: 0, alreadyThere: 1 });
+  expect(await state.get(user, 'imported/old-1/cart', now)).toBeUndefined();
+  expect(await store.findImported(user, 'old-1')).toBeUndefined();
+});

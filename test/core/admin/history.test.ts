@@ -1,0 +1,258 @@
+import fc from 'fast-check';
+import { memoryStores } from '../../../lambda/adapters/memory/memory-stores.ts';
+import { CallSearch } from '../../../lambda/core/admin/call-search.ts';
+import { endOf } from '../../../lambda/core/audit/aggregates.ts';
+import { rollUp } from '../../../lambda/core/audit/call-aggregation.ts';
+import { type Call, callName } from '../../../lambda/core/audit/tool-call.ts';
+import type { Filter } from '../../../lambda/core/dashboard/dashboard-api.ts';
+import { overview } from '../../../lambda/core/dashboard/dashboard-overview.ts';
+
+/** Charts and searches say what is on record, whatever of it has been counted before and whatever has not. */
+
+jest.setTimeout(60_000);
+
+const minute = 60_000;
+const hour = 60 * minute;
+const day = 24 * hour;
+const start = 1_800_000_000_000 - (1_800_000_000_000 % day);
+
+const log = () => undefined;
+
+const users = ['ada', 'alan'];
+
+const someCall = fc.record({
+  user: fc.constantFrom(...users),
+  session: fc.constantFrom('1', '2', '3'),
+  tool: fc.constantFrom('note', 'search'),
+  clientName: fc.constantFrom('Claude Code', 'Codex'),
+  outcome: fc.constantFrom<Call['outcome'][]>('success', 'tool-error'),
+  milliseconds: fc.oneof(fc.nat(500), fc.nat(20 * minute)),
+  at: fc.integer({ min: start, max: start + 3 * day }),
+});
+
+/** Mostly nothing, so that there is something to be found. */
+const seldom = <T>(value: fc.Arbitrary<T>) =>
+  fc.oneof({ weight: 4, arbitrary: fc.constant(undefined) }, { weight: 1, arbitrary: value });
+
+const filter = fc.record({
+  user: seldom(fc.constantFrom(...users)),
+  client: seldom(fc.constantFrom('Claude Code', 'Codex', 'Gemini')),
+  tool: seldom(fc.constantFrom('note', 'search', 'none')),
+  outcome: seldom(fc.constantFrom<NonNullable<Filter['outcome']>[]>('success', 'error')),
+});
+
+/** A part of the whole, evenly. */
+const part = fc.noBias(fc.integer({ min: 0, max: 1000 })).map((thousandths) => thousandths / 1000);
+
+/** From the beginning to now, or a part of it. */
+const time = fc.tuple(part, part, fc.boolean()).map(([a, b, isWhole]) => (now: number) => {
+  const at = (each: number) => Math.floor(start + each * (now - start));
+  return isWhole ? { from: start, to: now } : { from: at(Math.min(a, b)), to: at(Math.max(a, b)) + 1 };
+});
+
+type Story = { calls: Call[]; now: number; countedAt: number[] };
+
+/** Calls that have ended, and times at which what is over was counted. */
+const story: fc.Arbitrary<Story> = fc
+  .record({
+    calls: fc.noBias(fc.array(someCall, { minLength: 10, maxLength: 60 })),
+    now: fc.noBias(fc.integer({ min: start + hour, max: start + 3 * day })),
+    counted: fc.array(part, { maxLength: 4 }),
+  })
+  .map(({ calls, now, counted }) => ({
+    calls: calls
+      .map(
+        (call, index): Call => ({
+          ...call,
+          // The more of them have ended.
+          at: start + Math.floor(((call.at - start) * (now - start)) / (3 * day)),
+          id: `call-${index}`,
+          session: `${call.user}-${call.session}`,
+          client: 'dcr_1',
+          grant: `grant-of-${call.user}`,
+          era: 'legacy',
+          method: 'tools/call',
+          bytesIn: 1,
+          bytesOut: 1,
+        }),
+      )
+      .filter((call) => endOf(call) < now),
+    now,
+    countedAt: counted.map((each) => Math.floor(start + each * (now - start))).toSorted((a, b) => a - b),
+  }));
+
+async function told({ calls, now, countedAt }: Story) {
+  const stores = memoryStores();
+  const retentionDays = 30;
+  // All that was before is counted: there was nothing.
+  await stores.statistics.moveOn(undefined, start);
+  for (const at of countedAt) {
+    for (const call of calls.filter((each) => endOf(each) <= at)) await stores.calls.recordCall(call, now + 999_999);
+    await rollUp({ ...stores, retentionDays, now: () => at, log }, () => 1);
+  }
+  for (const call of calls) await stores.calls.recordCall(call, now + 999_999);
+  for (const session of new Set(calls.map((each) => each.session))) {
+    const own = calls.filter((each) => each.session === session);
+    const seen = (times: number[]) => times.map((time) => Math.floor(time / 1000));
+    await stores.sessions.start(
+      {
+        id: session,
+        grant: own[0]!.grant,
+        user: own[0]!.user,
+        era: 'legacy',
+        startedAt: Math.min(...seen(own.map(({ at }) => at))),
+        lastSeenAt: Math.max(...seen(own.map(({ at }) => at))),
+        expiresAt: Math.floor(now / 1000) + 1,
+      },
+      0,
+    );
+  }
+  const search = new CallSearch({ ...stores, retentionDays, now: () => now });
+  return { stores, search, now };
+}
+
+const fitting = (calls: Call[], { from, to, user, client, tool, outcome }: Filter) =>
+  calls.filter(
+    (call) =>
+      endOf(call) >= from &&
+      endOf(call) < to &&
+      (user ?? call.user) === call.user &&
+      (client ?? call.clientName) === call.clientName &&
+      (tool ?? call.tool) === call.tool &&
+      (outcome === undefined || (outcome === 'error') === (call.outcome !== 'success')),
+  );
+
+const names = (calls: Call[]) => calls.map(callName).sort();
+
+test('charts say how many calls there were, how many failed and who was there, in each of their bars', async () => {
+  await fc.assert(
+    fc.asyncProperty(story, filter, fc.constantFrom(hour, 12 * hour, 3 * day, 20 * day), async (one, partial, span) => {
+      const { stores, search, now } = await told(one);
+      const parts = { ...stores, search, sessionTtlSeconds: 3600, now: () => now };
+      const wanted = { ...partial, from: now - span, to: now };
+      const found = await overview(parts, wanted);
+      const expected = fitting(one.calls, { ...wanted, from: found.from, to: found.to });
+      expect(found.totals.calls).toBe(expected.length);
+      expect(found.totals.errors).toBe(expected.filter(({ outcome }) => outcome !== 'success').length);
+      expect(found.completeSince).toBeUndefined();
+      for (const [index, bar] of found.bars.entries()) {
+        const end = found.bars[index + 1]?.at ?? found.to;
+        const inBar = expected.filter((call) => endOf(call) >= bar.at && endOf(call) < end);
+        expect(bar.calls).toBe(inBar.length);
+        for (const breakdown of ['tool', 'client', 'outcome'] as const) {
+          expect(bar[breakdown].reduce((sum, each) => sum + each, 0)).toBe(inBar.length);
+        }
+        if (bar.users !== undefined) expect(bar.users).toBe(new Set(inBar.map(({ user }) => user)).size);
+      }
+      expect(found.totals.users === undefined).toBe(
+        wanted.client !== undefined || wanted.tool !== undefined || wanted.outcome !== undefined,
+      );
+      if (found.sessions) expect(found.sessions.total).toBe(new Set(expected.map(({ session }) => session)).size);
+    }),
+    { numRuns: 100 },
+  );
+});
+
+test('a search finds the calls that fit, all of them, each once, page by page', async () => {
+  await fc.assert(
+    fc.asyncProperty(story, filter, fc.integer({ min: 1, max: 7 }), time, async (one, partial, limit, times) => {
+      const { search, now } = await told(one);
+      const wanted = { ...partial, ...times(now) };
+      const found: Call[] = [];
+      let after: string | undefined;
+      do {
+        const page = await search.page(wanted, { limit, after });
+        expect(page.items.length).toBeLessThanOrEqual(limit);
+        found.push(...page.items);
+        after = page.next;
+      } while (after !== undefined);
+      expect(names(found)).toEqual(names(fitting(one.calls, wanted)));
+      if (partial.user !== undefined) expect(found.map(callName)).toEqual(names(found).reverse());
+    }),
+    { numRuns: 100 },
+  );
+});
+
+test('counting again, by two at once too, changes nothing', async () => {
+  await fc.assert(
+    fc.asyncProperty(story, async (one) => {
+      const { stores, now } = await told({ ...one, countedAt: [] });
+      const count = () => rollUp({ ...stores, retentionDays: 30, now: () => now, log }, () => 1);
+      const all = async () =>
+        Promise.all((['minutes', 'hour', 'day'] as const).map((step) => stores.statistics.load(step, 0, now)));
+      await Promise.all([count(), count()]);
+      while ((await stores.statistics.countedUntil())! < now - 6 * minute) await count();
+      const first = await all();
+      await count();
+      expect(await all()).toEqual(first);
+    }),
+    { numRuns: 30 },
+  );
+});
+
+test('what is not counted in time is counted next time', async () => {
+  const calls = [0, 5, 61, 130].map((minutes) => ({ at: start + minutes * minute, milliseconds: 1 }));
+  const { stores, now } = await told({
+    calls: calls.map((call, index) => ({
+      ...call,
+      id: `${index}`,
+      user: 'ada',
+      client: 'dcr_1',
+      grant: 'grant',
+      session: 's',
+      era: 'legacy',
+      method: 'tools/call',
+      outcome: 'success',
+      bytesIn: 1,
+      bytesOut: 1,
+    })),
+    now: start + 3 * hour,
+    countedAt: [],
+  });
+  let left = 1;
+  const count = () => rollUp({ ...stores, retentionDays: 30, now: () => now, log }, () => left--);
+  expect(await count()).toBe(start + hour);
+  left = 9;
+  expect(await count()).toBe(start + 3 * hour - 5 * minute);
+  const hours = await stores.statistics.load('hour', 0, now);
+  expect(hours.map(({ statistics }) => statistics.rows[0]!.calls)).toEqual([2, 1]);
+});
+
+describe('sessions that have to be looked up count where the work of one answer ends', () => {
+  const now = start + 10 * hour;
+  const minutesAgo = (minutes: number) => now - minutes * minute;
+  const one = (session: string, at: number): Call => ({
+    id: `call-of-${session}`,
+    at,
+    user: 'ada',
+    client: 'dcr_1',
+    grant: 'grant',
+    session,
+    era: 'legacy',
+    method: 'tools/call',
+    tool: 'note',
+    outcome: 'success',
+    milliseconds: 1,
+    bytesIn: 1,
+    bytesOut: 1,
+  });
+  const crowd = (sessions: number, at: number) =>
+    Array.from({ length: sessions }, (_, index) => one(`session-${at}-${index}`, at + index));
+
+  test('of a search, which says how far it has come and goes on from there', async () => {
+    const calls = [...crowd(2_000, minutesAgo(2)), one('earlier', minutesAgo(12))];
+    const { search } = await told({ calls, now, countedAt: [] });
+    const wanted = { from: minutesAgo(60), to: now, tool: 'none' };
+    const page = await search.page(wanted, { limit: 50 });
+    expect(page).toEqual({ items: [], next: expect.any(String), searchedTo: minutesAgo(5) });
+    expect(await search.page(wanted, { limit: 50, after: page.next })).toEqual({ items: [] });
+  });
+
+  test('of charts, which say since when they are complete', async () => {
+    const calls = [...crowd(4_000, minutesAgo(2)), one('earlier', minutesAgo(12))];
+    const { stores, search } = await told({ calls, now, countedAt: [] });
+    const parts = { ...stores, search, sessionTtlSeconds: 3600, now: () => now };
+    const { totals, completeSince } = await overview(parts, { from: minutesAgo(60), to: now });
+    expect([totals.calls, completeSince]).toEqual([4_000, minutesAgo(5)]);
+  });
+});

@@ -1,0 +1,159 @@
+import fc from 'fast-check';
+import {
+  Counting,
+  isComplete,
+  merged,
+  percentile,
+  type Statistics,
+  sizeOf,
+} from '../../../lambda/core/audit/aggregates.ts';
+import type { Call } from '../../../lambda/core/audit/tool-call.ts';
+import { OTHERS } from '../../../lambda/core/dashboard/dashboard-api.ts';
+
+const aCall = (change: Partial<Call>): Call => ({
+  id: 'call',
+  at: 1_800_000_000_000,
+  user: 'ada',
+  client: 'dcr_1',
+  clientName: 'Claude Code',
+  grant: 'grant',
+  session: 'session',
+  era: 'modern',
+  method: 'tools/call',
+  tool: 'note',
+  outcome: 'success',
+  milliseconds: 10,
+  bytesIn: 1,
+  bytesOut: 1,
+  ...change,
+});
+
+const statisticsOf = (calls: Call[]): Promise<Statistics> => {
+  const counting = new Counting();
+  for (const call of calls) counting.add(call);
+  return counting.statistics();
+};
+
+const someCall = fc
+  .record({
+    user: fc.constantFrom('ada', 'alan', 'grace'),
+    session: fc.constantFrom('1', '2', '3', '4'),
+    tool: fc.constantFrom('note', 'search', undefined),
+    clientName: fc.constantFrom('Claude Code', 'Codex', undefined),
+    outcome: fc.constantFrom<Call['outcome'][]>('success', 'tool-error', 'refused'),
+    milliseconds: fc.nat(900_000),
+    at: fc.integer({ min: 1_800_000_000_000, max: 1_800_003_600_000 }),
+  })
+  .map(aCall);
+
+const calls = (statistics: Statistics) => statistics.rows.reduce((sum, row) => sum + row.calls, 0);
+
+/** Rows come in the order in which they were first seen. */
+const sorted = ({ rows, ...rest }: Statistics) => ({
+  rows: rows.toSorted((a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1)),
+  ...rest,
+});
+
+test('however calls are divided, what they amount to together is the same', async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(someCall, { maxLength: 60 }), fc.nat(60), fc.nat(60), async (all, first, second) => {
+      const [a, b] = [Math.min(first, second), Math.max(first, second)];
+      const parts = await Promise.all([all.slice(0, a), all.slice(a, b), all.slice(b)].map(statisticsOf));
+      const [one, two, three] = parts as [Statistics, Statistics, Statistics];
+      const whole = sorted(await statisticsOf(all));
+      expect(sorted(merged(parts))).toEqual(whole);
+      expect(sorted(merged([three, merged([two, one])]))).toEqual(whole);
+    }),
+  );
+});
+
+test('every call is counted once, under its client, tool and outcome', async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(someCall, { maxLength: 60 }), async (all) => {
+      const statistics = await statisticsOf(all);
+      expect(calls(statistics)).toBe(all.length);
+      for (const { client, tool, outcome, calls: count, durations } of statistics.rows) {
+        const same = all.filter(
+          (call) =>
+            (call.clientName ?? call.client) === client &&
+            (call.tool ?? call.method) === tool &&
+            call.outcome === outcome,
+        );
+        expect(same).toHaveLength(count);
+        expect(Object.values(durations).reduce((sum, each) => sum + each, 0)).toBe(count);
+      }
+      expect(sizeOf(statistics.users)).toBe(new Set(all.map(({ user }) => user)).size);
+      expect(sizeOf(statistics.sessions)).toBe(new Set(all.map(({ session }) => session)).size);
+    }),
+  );
+});
+
+test('a percentile is within a tenth of what it stands for', async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(fc.integer({ min: 1, max: 900_000 }), { minLength: 1, maxLength: 200 }),
+      fc.constantFrom(50, 95, 99),
+      async (all, percent) => {
+        const { rows } = await statisticsOf(all.map((milliseconds) => aCall({ milliseconds })));
+        const exact = all.toSorted((a, b) => a - b)[Math.ceil((all.length * percent) / 100) - 1]!;
+        const found = percentile(rows[0]!.durations, percent);
+        expect(Math.abs(found - exact)).toBeLessThanOrEqual(exact * 0.1 + 1e-9);
+      },
+    ),
+  );
+});
+
+test('a percentile of nothing, and of what took no time, is 0', async () => {
+  expect(percentile({}, 50)).toBe(0);
+  const { rows } = await statisticsOf([aCall({ milliseconds: 0 })]);
+  expect(percentile(rows[0]!.durations, 99)).toBe(0);
+});
+
+test('a session reaches from its first call to the end of its last', async () => {
+  const { sessions } = await statisticsOf([
+    aCall({ at: 5000, milliseconds: 10 }),
+    aCall({ at: 1000, milliseconds: 9000 }),
+    aCall({ at: 2000 }),
+  ]);
+  expect(Object.values(sessions)).toEqual([[1000, 10_000]]);
+});
+
+test('many users are estimated, within a fifth, and no more than a sample of them is kept', async () => {
+  const parts = await Promise.all(
+    [0, 1, 2].map((part) =>
+      statisticsOf(
+        Array.from({ length: 4000 }, (_, index) =>
+          // Half of them are in the next part again.
+          aCall({ user: `user ${part * 2000 + index}`, session: `session ${part * 2000 + index}` }),
+        ),
+      ),
+    ),
+  );
+  const { users, sessions } = merged(parts);
+  expect(Object.keys(users)).toHaveLength(256);
+  expect([isComplete(users), isComplete(sessions)]).toEqual([false, false]);
+  for (const sample of [users, sessions]) {
+    expect(sizeOf(sample)).toBeGreaterThan(8000 * 0.8);
+    expect(sizeOf(sample)).toBeLessThan(8000 * 1.2);
+  }
+});
+
+test('names that anybody can make up do not make it grow: the rare ones are counted together, by outcome', async () => {
+  const attack = Array.from({ length: 5000 }, (_, index) =>
+    aCall({ tool: `tool ${index}`, outcome: 'protocol-error' }),
+  );
+  const honest = Array.from({ length: 50 }, () => aCall({}));
+  const one = await statisticsOf([...attack, ...honest]);
+  const together = merged([one, one, await statisticsOf(attack.map((call) => ({ ...call, tool: `${call.tool}!` })))]);
+  for (const [statistics, count] of [
+    [one, 5050],
+    [together, 15_100],
+  ] as const) {
+    expect(statistics.rows.length).toBeLessThanOrEqual(305);
+    expect(calls(statistics)).toBe(count);
+    expect(JSON.stringify(statistics).length).toBeLessThan(100_000);
+    const others = statistics.rows.filter(({ tool }) => tool === OTHERS);
+    expect(others.map(({ outcome, client }) => [outcome, client])).toEqual([['protocol-error', OTHERS]]);
+  }
+  expect(together.rows.find(({ tool }) => tool === 'note')?.calls).toBe(100);
+});

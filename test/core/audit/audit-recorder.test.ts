@@ -1,0 +1,561 @@
+import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
+import { Client as OldClient } from '@modelcontextprotocol/sdk/client/index.js';
+import { StreamableHTTPClientTransport as OldTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
+import { ElicitRequestSchema } from '@modelcontextprotocol/sdk/types.js';
+import {
+  acceptedContent,
+  type CallToolResult,
+  inputRequired,
+  McpServer,
+  ProtocolError,
+} from '@modelcontextprotocol/server';
+import * as z from 'zod/v4';
+import { dynamoCallWriter } from '../../../lambda/adapters/dynamodb/audit-log-writer.ts';
+import type { Caller } from '../../../lambda/core/access/caller.ts';
+import { sessionRecord } from '../../../lambda/core/admin/session-summary.ts';
+import type { RecordRules } from '../../../lambda/core/audit/audit-recorder.ts';
+import type { Call } from '../../../lambda/core/audit/tool-call.ts';
+import type { Context } from '../../../lambda/core/mcp/tool-context.ts';
+import { Outage } from '../../../lambda/core/support/service-unavailable-error.ts';
+import { Processes, start } from '../../support/mcp-processes.ts';
+
+/** What nobody is to find on record. */
+const SECRET = 'nobody-is-to-read-this';
+const TRACE = '0af7651916cd43dd8448eb211c80319c';
+const traceparent = `00-${TRACE}-b7ad6b7169203331-01`;
+const requestedSchema = {
+  type: 'object' as const,
+  properties: { name: { type: 'string' as const } },
+  required: ['name'],
+};
+
+type Options = { record?: Partial<RecordRules>; write?: () => Promise<void>; create?: () => void };
+
+/** Processes whose calls are written down here, each write of them. */
+function recorded({ record, write = async () => undefined, create = () => undefined }: Options = {}) {
+  const calls: Call[] = [];
+  const expiries: number[] = [];
+  const processes: Processes = new Processes({
+    createServer: (context) => {
+      create();
+      return createServer(context, processes);
+    },
+    record,
+    toolScopes: { manage: ['admin'] },
+    calls: {
+      async recordCall(call, expiresAt) {
+        calls.push(call);
+        expiries.push(expiresAt);
+        await write();
+      },
+    },
+  });
+  return { processes, calls, expiries };
+}
+
+function createServer(context: Context, processes: Processes): McpServer {
+  const server = new McpServer({ name: 'recorded', version: '1' });
+  const said = (text: string): CallToolResult => ({ content: [{ type: 'text', text }] });
+  server.registerTool('say', { inputSchema: z.object({ text: z.string() }) }, async ({ text }) => said(text));
+  server.registerTool('take', { inputSchema: z.object({ seconds: z.number() }) }, async ({ seconds }) => {
+    processes.clock.now += seconds;
+    return said('done');
+  });
+  server.registerTool('fail', {}, async () => {
+    throw new Error(SECRET);
+  });
+  server.registerTool('manage', {}, async () => said('managed'));
+  server.registerTool('trace', {}, async () => said(JSON.stringify(context.trace ?? null)));
+  server.registerTool('hang', {}, () => new Promise<never>(() => undefined));
+  server.registerTool('greet', {}, async ({ mcpReq }) => {
+    const answer = acceptedContent(mcpReq.inputResponses, 'who', z.object({ name: z.string() }));
+    if (answer) return said(`Hello, ${answer.name}`);
+    return inputRequired({ inputRequests: { who: inputRequired.elicit({ message: 'Who?', requestedSchema }) } });
+  });
+  const long = context.long(async ({ seconds }: { seconds: number }) => {
+    processes.clock.now += seconds;
+    if (seconds === 13) throw new ProtocolError(-32602, SECRET);
+    return said('at last');
+  });
+  server.registerTool('long', { inputSchema: z.object({ seconds: z.number() }) }, long);
+  return server;
+}
+
+type AnyClient = { callTool(call: { name: string; arguments?: Record<string, unknown> }): Promise<unknown> };
+
+async function oldClient(processes: Processes, caller: Caller): Promise<OldClient> {
+  const client = new OldClient({ name: 'old', version: '1.2' }, { capabilities: { elicitation: {} } });
+  client.setRequestHandler(ElicitRequestSchema, async () => {
+    processes.clock.now += 60;
+    return { action: 'accept' as const, content: { name: SECRET } };
+  });
+  await client.connect(new OldTransport(processes.url, { fetch: processes.fetchAs(caller) }));
+  return client;
+}
+
+async function newClient(processes: Processes, caller: Caller): Promise<Client> {
+  const client = new Client(
+    { name: 'new', version: '3.4' },
+    { capabilities: { elicitation: {} }, versionNegotiation: { mode: { pin: '2026-07-28' } } },
+  );
+  client.setRequestHandler('elicitation/create', async () => ({
+    action: 'accept' as const,
+    content: { name: SECRET },
+  }));
+  await client.connect(new StreamableHTTPClientTransport(processes.url, { fetch: processes.fetchAs(caller) }));
+  return client;
+}
+
+const eras = [
+  ['2025-11-25', oldClient, { era: 'legacy', clientName: 'old', clientVersion: '1.2' }],
+  ['2026-07-28', newClient, { era: 'modern', clientName: 'new', clientVersion: '3.4' }],
+] as const;
+
+/** Bytes of an item as DynamoDB counts them: names and texts in UTF-8, a number as half its digits and one more. */
+const itemSize = (item: Record<string, unknown>) =>
+  Object.entries(item)
+    .filter(([, value]) => value !== undefined)
+    .flatMap(([name, value]) => [
+      name.length,
+      typeof value === 'number' ? String(value).length / 2 + 2 : Buffer.byteLength(String(value)),
+    ])
+    .reduce((sum, size) => sum + size);
+
+/** The outcome of a call, whatever it is. */
+const call = (client: AnyClient, name: string, given?: Record<string, unknown>) =>
+  client.callTool({ name, ...(given && { arguments: given }) }).catch((error) => error);
+
+/** A request as it stands, for what no client would send. */
+async function post(processes: Processes, caller: Caller, body: unknown, headers: Record<string, string> = {}) {
+  return processes.fetchAs(caller)(processes.url, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', accept: 'application/json, text/event-stream', ...headers },
+    body: JSON.stringify(body),
+  });
+}
+
+/** A call of 2026-07-28. */
+function modernCall(
+  processes: Processes,
+  caller: Caller,
+  name: string,
+  more: { meta?: object; headers?: Record<string, string>; params?: object } = {},
+) {
+  const _meta = {
+    'io.modelcontextprotocol/protocolVersion': '2026-07-28',
+    'io.modelcontextprotocol/clientInfo': { name: 'raw', version: '0' },
+    'io.modelcontextprotocol/clientCapabilities': { extensions: { 'io.modelcontextprotocol/tasks': {} } },
+    ...more.meta,
+  };
+  const headers = {
+    'mcp-protocol-version': '2026-07-28',
+    'mcp-method': 'tools/call',
+    'mcp-name': name,
+    ...more.headers,
+  };
+  const params = { name, arguments: { seconds: 60 }, ...more.params, _meta };
+  return post(processes, caller, { jsonrpc: '2.0', id: 7, method: 'tools/call', params }, headers);
+}
+
+describe.each(eras)('a client of %s', (version, connect, who) => {
+  async function connected(options?: Options) {
+    const { processes, calls, ...more } = recorded(options);
+    const ada = await processes.callerOf('ada');
+    return { processes, calls, client: (await connect(processes, ada)) as AnyClient, ...more };
+  }
+
+  test('has its calls on record, each once: who, what, when, how large, and for how long it is kept', async () => {
+    const { processes, calls, expiries, client } = await connected();
+    processes.clock.now += 5;
+    await call(client, 'take', { seconds: 3 });
+    await processes.settle();
+    expect(calls).toEqual([
+      {
+        id: expect.stringMatching(/^[\w-]{22}$/),
+        at: (start + 5) * 1000,
+        user: 'ada',
+        client: 'dcr_1',
+        ...who,
+        grant: 'grant-of-ada',
+        session: expect.stringMatching(/^[\w-]{22}$/),
+        protocolVersion: version,
+        method: 'tools/call',
+        tool: 'take',
+        outcome: 'success',
+        milliseconds: 3000,
+        bytesIn: expect.any(Number),
+        bytesOut: expect.any(Number),
+      },
+    ]);
+    expect(expiries).toEqual([start + 8 + 30 * 24 * 3600]);
+  });
+
+  test('has the bytes of what it sends and gets on record', async () => {
+    const { processes, calls, client } = await connected();
+    for (const text of ['', 'é'.repeat(100)]) await call(client, 'say', { text });
+    await processes.settle();
+    expect(calls.map(({ bytesIn }) => bytesIn - calls[0]!.bytesIn)).toEqual([0, 200]);
+    expect(calls.map(({ bytesOut }) => bytesOut - calls[0]!.bytesOut)).toEqual([0, 200]);
+    expect(calls[0]!.bytesIn).toBeGreaterThan(80);
+  });
+
+  test('has on record what came of each call', async () => {
+    const { processes, calls, client } = await connected();
+    for (const name of ['trace', 'fail', 'no_such_tool', 'manage']) await call(client, name);
+    await processes.settle();
+    const message = 'Insufficient scope: manage needs mcp admin. Ask the user to connect again with it';
+    expect(calls.map(({ tool, outcome, errorCode, message }) => [tool, outcome, errorCode, message])).toEqual([
+      ['trace', 'success', undefined, undefined],
+      ['fail', 'tool-error', undefined, undefined],
+      ['no_such_tool', 'protocol-error', -32602, 'Invalid params'],
+      ['manage', 'refused', -32000, message],
+    ]);
+  });
+
+  test('has a call that asks its user on record once, when it is answered', async () => {
+    const { processes, calls, client } = await connected();
+    expect(JSON.stringify(await call(client, 'greet'))).toContain('Hello');
+    await processes.settle();
+    expect(calls.map(({ tool, outcome }) => [tool, outcome])).toEqual([['greet', 'success']]);
+    if (who.era === 'legacy') expect(calls[0]!.milliseconds).toBe(60_000);
+  });
+
+  test('has a long call on record once, when it ends, with all the time it took', async () => {
+    const { processes, calls, client } = await connected();
+    await call(client, 'long', { seconds: 40 });
+    await call(client, 'long', { seconds: 13 });
+    await processes.settle();
+    expect(calls.map(({ tool, outcome, milliseconds }) => [tool, outcome, milliseconds])).toEqual([
+      ['long', 'success', 40_000],
+      ['long', 'protocol-error', 13_000],
+    ]);
+  });
+
+  test('is answered where its call cannot be recorded, and that is logged without the call', async () => {
+    const { processes, calls, client } = await connected({
+      write: () => Promise.reject(new Outage('The session table', new Error('unreachable'))),
+    });
+    expect(await call(client, 'say', { text: SECRET })).toMatchObject({ content: [{ text: SECRET }] });
+    await processes.settle();
+    expect(processes.log).toEqual([
+      { event: 'call_not_recorded', details: { call: calls[0]!.id, cause: 'Error: unreachable' } },
+    ]);
+  });
+
+  test('is not kept waiting for a store that says nothing', async () => {
+    const { processes, client } = await connected({ write: () => new Promise(() => undefined) });
+    const before = Date.now();
+    await call(client, 'say', { text: '' });
+    expect(Date.now() - before).toBeLessThan(900);
+    await processes.settle();
+    expect(Date.now() - before).toBeLessThan(3000);
+    expect(processes.log).toMatchObject([{ event: 'call_not_recorded' }]);
+  });
+
+  test('has other requests on record where the owner wants that', async () => {
+    const methods: string[][] = [];
+    for (const record of [{}, { methods: 'all' as const }]) {
+      const { processes, calls, client } = await connected({ record });
+      await (client as unknown as Client).listTools();
+      await processes.settle();
+      methods.push(calls.map(({ method }) => method));
+    }
+    expect(methods).toEqual([[], [who.era === 'legacy' ? 'initialize' : 'server/discover', 'tools/list']]);
+  });
+
+  test.each(['no', 'digest', 'redacted'] as const)(
+    'leaves nothing of what it said and heard on record (arguments: %s)',
+    async (given) => {
+      const { processes, calls, client } = await connected({ record: { arguments: given, methods: 'all' } });
+      await call(client, 'say', { text: SECRET });
+      await call(client, 'say', { [`${SECRET}!`]: 1, 'a@b.example': { c: SECRET } });
+      await call(client, 'say', { text: 5 });
+      for (const name of ['fail', 'greet']) await call(client, name);
+      await call(client, 'long', { seconds: 13 });
+      await processes.settle();
+      expect(calls.filter(({ method }) => method === 'tools/call').length).toBe(6);
+      const text = JSON.stringify(calls);
+      for (const secret of [SECRET, 'b.example']) expect(text).not.toContain(secret);
+    },
+  );
+
+  test('has nothing of its arguments on record, or a digest, or their shape', async () => {
+    const described: (string | undefined)[][] = [];
+    for (const given of ['no', 'digest', 'redacted'] as const) {
+      const { processes, calls, client } = await connected({ record: { arguments: given } });
+      for (const text of ['one', 'one', 'two']) await call(client, 'say', { text });
+      await processes.settle();
+      described.push(calls.map((each) => each.arguments));
+    }
+    const [no, digests, shapes] = described;
+    expect(no).toEqual([undefined, undefined, undefined]);
+    expect(digests![0]).toMatch(/^[\w-]{43}$/);
+    expect(digests![1]).toBe(digests![0]);
+    expect(digests![2]).not.toBe(digests![0]);
+    expect(shapes).toEqual(Array(3).fill('{"text":"string(3)"}'));
+  });
+
+  test('has what was not answered in time on record as timed out', async () => {
+    const { processes, calls, client } = await connected();
+    processes.milliseconds = 1_600;
+    void call(client, 'hang');
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    expect(calls.map(({ tool, outcome, errorCode }) => [tool, outcome, errorCode])).toEqual([
+      ['hang', 'timed-out', -32603],
+    ]);
+  });
+});
+
+test('two users who say the same have different digests', async () => {
+  const { processes, calls } = recorded({ record: { arguments: 'digest' } });
+  for (const user of ['ada', 'alan']) {
+    await call((await newClient(processes, await processes.callerOf(user))) as AnyClient, 'say', { text: 'the same' });
+  }
+  await processes.settle();
+  expect(new Set(calls.map((each) => each.arguments)).size).toBe(2);
+});
+
+test('a task is recorded when it has been done, and its handle is not', async () => {
+  const { processes, calls } = recorded();
+  const ada = await processes.callerOf('ada');
+  const { result } = await (await modernCall(processes, ada, 'long')).json();
+  expect(result.resultType).toBe('task');
+  await processes.settle();
+  expect(calls).toMatchObject([
+    { id: result.taskId, tool: 'long', at: start * 1000, milliseconds: 60_000, outcome: 'success' },
+  ]);
+});
+
+test('a batch has a record for each of its calls, and a refused one too', async () => {
+  const { processes, calls } = recorded();
+  const ada = await processes.callerOf('ada');
+  const batch = ['one', 'two'].map((text, id) => ({
+    jsonrpc: '2.0',
+    id,
+    method: 'tools/call',
+    params: { name: 'say', arguments: { text } },
+  }));
+  for (const protocolVersion of ['2025-03-26', '2025-11-25']) {
+    const params = { protocolVersion, capabilities: {}, clientInfo: { name: 'raw', version: '0' } };
+    const begun = await post(processes, ada, { jsonrpc: '2.0', id: 0, method: 'initialize', params });
+    await (await post(processes, ada, batch, { 'mcp-session-id': begun.headers.get('mcp-session-id')! })).text();
+  }
+  await processes.settle();
+  expect(calls.map(({ tool, outcome }) => [tool, outcome])).toEqual([
+    ['say', 'success'],
+    ['say', 'success'],
+    ['say', 'protocol-error'],
+    ['say', 'protocol-error'],
+  ]);
+});
+
+test('a header that names another tool, or quotes an argument, is recorded without its words', async () => {
+  const { processes, calls } = recorded();
+  const ada = await processes.callerOf('ada');
+  const { error } = await (await modernCall(processes, ada, 'take', { headers: { 'mcp-name': SECRET } })).json();
+  expect(error.code).toBe(-32020);
+  await processes.settle();
+  expect(calls).toMatchObject([
+    { tool: 'take', outcome: 'protocol-error', errorCode: -32020, message: 'Header mismatch' },
+  ]);
+  expect(JSON.stringify(calls)).not.toContain(SECRET);
+});
+
+test('however long everything is, a call fits into one write unit', async () => {
+  const { processes, calls } = recorded({ record: { arguments: 'redacted' } });
+  const ada = await processes.callerOf('u'.repeat(43), {
+    id: 'g'.repeat(22),
+    client: `https://claude.ai/${'c'.repeat(40)}`,
+  });
+  const caller = { ...ada, grant: 'g'.repeat(22), client: `https://claude.ai/${'c'.repeat(40)}` };
+  const clientInfo = { name: '名'.repeat(100), version: '版'.repeat(100) };
+  const begun = await post(processes, caller, {
+    jsonrpc: '2.0',
+    id: 0,
+    method: 'initialize',
+    params: { protocolVersion: '2025-11-25', capabilities: {}, clientInfo },
+  });
+  const given = Object.fromEntries(Array.from({ length: 100 }, (_, index) => [`a_long_name_${index}`, 'text']));
+  for (const name of ['say', 'manage', 'n'.repeat(200)]) {
+    const request = { jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name, arguments: given } };
+    const headers = { 'mcp-session-id': begun.headers.get('mcp-session-id')!, traceparent };
+    await (await post(processes, caller, request, headers)).text();
+  }
+  await processes.settle();
+  expect(calls.length).toBe(3);
+  for (const each of calls) {
+    const written: Record<string, unknown>[] = [];
+    const client = { put: async ({ Item }: { Item: object }) => void written.push({ ...Item }) };
+    await dynamoCallWriter({ client: client as never, name: 'Table' }).recordCall(each, start);
+    expect(itemSize(written[0]!)).toBeLessThanOrEqual(1024);
+  }
+  expect(calls[0]!.arguments!.length).toBeGreaterThan(300);
+});
+
+test('a request that brings back what it was not given is on record', async () => {
+  const { processes, calls } = recorded();
+  const ada = await processes.callerOf('ada');
+  const answer = await modernCall(processes, ada, 'greet', { params: { requestState: SECRET } });
+  expect((await answer.json()).error.code).toBe(-32602);
+  await processes.settle();
+  expect(calls.map(({ tool, outcome, message }) => [tool, outcome, message])).toEqual([
+    ['greet', 'protocol-error', 'Invalid params'],
+  ]);
+});
+
+test('a call is on record where the owner’s server could not be built, here and in the worker', async () => {
+  let built = 0;
+  const { processes, calls } = recorded({
+    create: () => {
+      if (++built > 1) throw new Error(SECRET);
+    },
+  });
+  const ada = await processes.callerOf('ada');
+  const { result } = await (await modernCall(processes, ada, 'long')).json();
+  await modernCall(processes, ada, 'say');
+  await processes.settle();
+  expect(result.resultType).toBe('task');
+  expect(calls.map(({ tool, outcome }) => [tool, outcome]).sort()).toEqual([
+    ['long', 'protocol-error'],
+    ['say', 'protocol-error'],
+  ]);
+});
+
+describe('a trace', () => {
+  async function traced(more: Parameters<typeof modernCall>[3]) {
+    const { processes, calls } = recorded({ write: () => Promise.reject(new Error('down')) });
+    const { result } = await (await modernCall(processes, await processes.callerOf('ada'), 'trace', more)).json();
+    await processes.settle();
+    return [JSON.parse(result.content[0].text), calls[0]!.traceId, processes.log[0]!.details?.trace];
+  }
+  const other = traceparent.replace('0af', '1af');
+
+  test('is known to tools, on record, and in the log', async () => {
+    expect(await traced({ headers: { traceparent, tracestate: 'a=1' } })).toEqual([
+      { traceparent, tracestate: 'a=1' },
+      TRACE,
+      TRACE,
+    ]);
+  });
+
+  test('of the message wins over that of its request', async () => {
+    expect(await traced({ meta: { traceparent }, headers: { traceparent: other, tracestate: 'a=1' } })).toEqual([
+      { traceparent },
+      TRACE,
+      TRACE,
+    ]);
+  });
+
+  test.each([
+    'nonsense',
+    traceparent.toUpperCase(),
+    `${traceparent}-more`,
+    `ff${traceparent.slice(2)}`,
+    traceparent.replace(TRACE, '0'.repeat(32)),
+    `01${traceparent.slice(2)}-${'x'.repeat(100)}`,
+  ])('that is none is dropped: %s', async (bad) => {
+    expect(await traced({ meta: { traceparent: bad } })).toEqual([null, undefined, undefined]);
+    expect(await traced({ meta: { traceparent: bad }, headers: { traceparent } })).toEqual([
+      { traceparent },
+      TRACE,
+      TRACE,
+    ]);
+  });
+});
+
+test('a pause longer than a session divides the calls of 2026-07-28 into two, and both sessions can be found', async () => {
+  const { processes, calls } = recorded();
+  const ada = await processes.callerOf('ada');
+  const client = (await newClient(processes, ada)) as AnyClient;
+  for (const hours of [1, 25]) {
+    await call(client, 'say', { text: '' });
+    processes.clock.now += hours * 3600;
+  }
+  await call(client, 'say', { text: '' });
+  await processes.settle();
+  const [first, second, third] = calls.map(({ session }) => session);
+  expect(first).toBe(second);
+  expect(third).not.toBe(first);
+  const { find } = processes.stores.sessions;
+  expect((await find(ada.grant, ` ${first}`)).stored).toMatchObject({ id: first, lastSeenAt: start + 3600 });
+  expect((await find(ada.grant, ' current')).stored).toMatchObject({ id: third });
+});
+
+describe('the record of a session', () => {
+  const one: Call = {
+    id: 'a',
+    at: 1_000_000,
+    user: 'ada',
+    client: 'dcr_1',
+    clientName: 'Old',
+    grant: 'grant-of-ada',
+    session: 'session-1',
+    era: 'legacy',
+    method: 'tools/call',
+    tool: 'say',
+    outcome: 'success',
+    milliseconds: 500,
+    bytesIn: 1,
+    bytesOut: 1,
+  };
+  const calls = [
+    one,
+    { ...one, id: 'b', at: 1_060_000, outcome: 'tool-error' as const, clientName: 'New', milliseconds: 250 },
+  ];
+  const session = {
+    id: 'session-1',
+    grant: 'grant-of-ada',
+    user: 'ada',
+    era: 'legacy' as const,
+    startedAt: 900,
+    lastSeenAt: 1060,
+    expiresAt: 5000,
+  };
+  test('begins with its first call', () => {
+    expect(sessionRecord({ calls: [] }, session, undefined, 1100)).toBeUndefined();
+    expect(sessionRecord({ calls, next: 'b' }, session, undefined, 1100)).toEqual({
+      id: 'session-1',
+      grant: 'grant-of-ada',
+      user: 'ada',
+      client: 'dcr_1',
+      clientName: 'New',
+      era: 'legacy',
+      firstCallAt: 1_000_000,
+      lastCallAt: 1_060_250,
+      calls: 2,
+      errors: 1,
+      isPartial: true,
+    });
+  });
+
+  const grant = {
+    id: 'grant-of-ada',
+    status: 'active' as const,
+    user: 'ada',
+    issuer: 'https://idp.example',
+    subject: 'ada',
+    client: 'dcr_1',
+    clientName: 'Test',
+    scopes: [],
+    groups: [],
+    createdAt: 0,
+    absoluteExpiresAt: 9000,
+    idleExpiresAt: 8000,
+    refresh: { head: 1, predecessor: 0, superseded: {} },
+  };
+  const revoked = { ...grant, status: 'revoked' as const };
+
+  test.each([
+    ['goes on', session, grant, 1100, undefined],
+    ['goes on in direct mode, where no grant is stored', session, undefined, 1100, undefined],
+    ['was closed by its client', { ...session, endedAt: 1080 }, grant, 1100, 'closed by the client'],
+    ['was closed before its grant was revoked', { ...session, endedAt: 1080 }, revoked, 1100, 'closed by the client'],
+    ['has expired', session, grant, 5000, 'expired'],
+    ['has expired with its grant', session, grant, 8000, 'expired'],
+    ['has gone from the store', undefined, grant, 1100, 'expired'],
+    ['has been followed by another under its grant', { ...session, id: 'session-2' }, grant, 1100, 'expired'],
+    ['was revoked with its grant', session, revoked, 1100, 'revoked'],
+  ])('says whether the session %s', (_what, standing, under, now, ended) => {
+    expect(sessionRecord({ calls }, standing, under, now)?.ended).toBe(ended);
+  });
+});

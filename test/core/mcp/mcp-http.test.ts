@@ -1,0 +1,149 @@
+import fc from 'fast-check';
+import * as ours from '../../../lambda/core/mcp/mcp-http.ts';
+
+/** `lambda/core/mcp/mcp-http.ts` beside the platform's classes of the same names: what both can do, both do alike. */
+
+const name = fc.constantFrom(
+  'Accept',
+  'accept',
+  'Content-Type',
+  'content-type',
+  'Mcp-Session-Id',
+  'X-Other',
+  'x-other',
+);
+/** Values that a header may have, and some that it may not. */
+const value = fc.oneof(
+  fc.constantFrom('', ' ', 'text/plain', ' text/event-stream ', 'a\tb', '\tx', 'é', 'a\r\nSet-Cookie: b', 'a\0b', '\n'),
+  fc.string({ unit: fc.constantFrom('a', 'B', ' ', '\t', ',', ';', '=', '"', 'ÿ', '\r', '\n', '\0'), maxLength: 8 }),
+);
+const step = fc.oneof(
+  fc.record({ do: fc.constantFrom('set' as const, 'append' as const), name, value }),
+  fc.record({ do: fc.constant('delete' as const), name }),
+);
+type Step = typeof step extends fc.Arbitrary<infer S> ? S : never;
+type SomeHeaders = Headers | ours.Headers;
+
+/** Whether it was done: what must not be in a header is an error. */
+function done(headers: SomeHeaders, each: Step): boolean {
+  try {
+    if (each.do === 'delete') headers.delete(each.name);
+    else headers[each.do](each.name, each.value);
+    return true;
+  } catch (error) {
+    expect((error as Error).name).toBe('TypeError');
+    return false;
+  }
+}
+
+const sorted = (entries: Iterable<[string, string]>) => [...entries].sort(([a], [b]) => (a < b ? -1 : 1));
+
+test('headers have what was set and appended, are deleted by any spelling, and refuse what would begin another line', () => {
+  let refused = 0;
+  let appended = 0;
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 12 }), (steps) => {
+      const [mine, platform] = [new ours.Headers(), new Headers()];
+      for (const each of steps) {
+        const was = mine.get(each.name);
+        const isDone = done(platform, each);
+        expect(done(mine, each)).toBe(isDone);
+        if (!isDone) refused++;
+        else if (each.do === 'append' && was !== null) appended++;
+      }
+      expect(sorted(mine)).toEqual(sorted(platform));
+      for (const spelling of ['ACCEPT', 'content-type', 'X-Other', 'absent']) {
+        expect(mine.get(spelling)).toBe(platform.get(spelling));
+        expect(mine.has(spelling)).toBe(platform.has(spelling));
+      }
+      const copy = new ours.Headers(mine);
+      copy.set('accept', 'changed');
+      expect(sorted(mine)).toEqual(sorted(platform));
+      const record = Object.fromEntries(platform);
+      expect(sorted(new ours.Headers(record))).toEqual(sorted(new Headers(record)));
+      const told: [string, string][] = [];
+      mine.forEach((each, of) => {
+        told.push([of, each]);
+      });
+      expect(told).toEqual([...mine.entries()]);
+      expect([...mine.keys()].map((of, index) => [of, [...mine.values()][index]])).toEqual(told);
+    }),
+    { numRuns: 500 },
+  );
+  expect(refused).toBeGreaterThan(50);
+  expect(appended).toBeGreaterThan(50);
+});
+
+const init = fc.record({
+  status: fc.constantFrom(200, 202, 299, 400, 401, 503),
+  headers: fc.dictionary(name, fc.constantFrom('a', 'text/event-stream'), { maxKeys: 3 }),
+});
+
+test('an answer with a text has its status, its headers and its text', async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.option(fc.string({ unit: 'grapheme' }), { nil: null }), init, async (text, given) => {
+      const [mine, platform] = [new ours.Response(text, given), new Response(text, given)];
+      expect([mine.status, mine.ok, sorted(mine.headers)]).toEqual([
+        platform.status,
+        platform.ok,
+        sorted(platform.headers),
+      ]);
+      expect(await mine.text()).toBe(await platform.text());
+      expect(await mine.text()).toBe(text ?? '');
+    }),
+  );
+});
+
+test('an answer with JSON is the same text', async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.jsonValue(), init, async (data, given) => {
+      const [mine, platform] = [ours.Response.json(data, given), Response.json(data, given)];
+      expect(sorted(mine.headers)).toEqual(sorted(platform.headers));
+      expect(await mine.text()).toBe(await platform.clone().text());
+      expect(await mine.json()).toEqual(await platform.json());
+    }),
+  );
+  expect(() => ours.Response.json(undefined)).toThrow(TypeError);
+  expect(() => Response.json(undefined)).toThrow('not JSON');
+});
+
+test('an answer of pieces is their text, wherever they are cut', async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.string({ unit: 'grapheme' }), fc.array(fc.nat(40), { maxLength: 6 }), async (text, cuts) => {
+      const encoded = new TextEncoder().encode(text);
+      const ends = [...new Set([...cuts.filter((cut) => cut < encoded.length), encoded.length])].sort((a, b) => a - b);
+      async function* pieces() {
+        let from = 0;
+        for (const end of ends) {
+          yield encoded.subarray(from, end);
+          from = end;
+        }
+      }
+      expect(await new ours.Response(pieces()).text()).toBe(text);
+      const stream = new Response(encoded, { status: 201, headers: { 'Content-Type': 'text/event-stream' } });
+      const taken = await ours.Response.from(stream);
+      expect([taken.status, taken.headers.get('content-type'), await taken.text()]).toEqual([
+        201,
+        'text/event-stream',
+        text,
+      ]);
+    }),
+  );
+});
+
+test('an answer of the platform that is no stream is here as a whole', async () => {
+  const { body, status, headers } = await ours.Response.from(Response.json({ a: 1 }, { status: 400 }));
+  expect([body, status, headers.get('content-type')]).toEqual(['{"a":1}', 400, 'application/json']);
+  expect((await ours.Response.from(new Response(null, { status: 202 }))).body).toBeNull();
+  const mine = new ours.Response('x');
+  expect(await ours.Response.from(mine)).toBe(mine);
+});
+
+test('the signal of a request is the one that it was given, or one that is never aborted', () => {
+  const { signal } = new AbortController();
+  expect(new ours.Request('https://mcp.example/mcp', { signal }).signal).toBe(signal);
+  const request = new ours.Request('https://mcp.example/mcp');
+  expect(request.signal).toBe(request.signal);
+  expect(request.signal.aborted).toBe(false);
+  expect([request.method, request.body]).toEqual(['GET', null]);
+});

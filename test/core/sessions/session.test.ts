@@ -1,0 +1,384 @@
+import { memoryStores } from '../../../lambda/adapters/memory/memory-stores.ts';
+import type { Caller } from '../../../lambda/core/access/caller.ts';
+import type { Grant } from '../../../lambda/core/access/grant.ts';
+import {
+  type Admission,
+  type ImportedSession,
+  type Initialize,
+  type SessionRules,
+  Sessions,
+} from '../../../lambda/core/sessions/session.ts';
+
+const start = 1_800_000_000;
+const hour = 3600;
+const initialize: Initialize = {
+  protocolVersion: '2025-06-18',
+  capabilities: { elicitation: {} },
+  clientInfo: { name: 'test', version: '1' },
+};
+
+/** A world with one grant of ada and one of alan, and a clock to move. */
+async function world(rules: Partial<SessionRules> = {}) {
+  const stores = memoryStores();
+  const clock = { now: start };
+  const callerOf = async (user: string): Promise<Caller> => {
+    const grant: Grant = {
+      id: `grant-of-${user}`,
+      status: 'active',
+      user,
+      issuer: 'https://idp.example',
+      subject: user,
+      client: 'dcr_1',
+      clientName: 'Test',
+      scopes: ['mcp'],
+      groups: [],
+      createdAt: start,
+      absoluteExpiresAt: start + 90 * 24 * hour,
+      idleExpiresAt: start + 30 * 24 * hour,
+      refresh: { head: 1, predecessor: 0, superseded: {} },
+    };
+    const code = { grant: grant.id, user, client: 'dcr_1', redirectUri: '', challenge: '', scopes: [], expiresAt: 0 };
+    const approval = { user, client: 'dcr_1', clientName: 'Test', redirectHost: '', scopes: [], at: start };
+    const tokens = { sealed: '', version: 1, expiresAt: 0, refreshedAt: 0 };
+    await stores.grants.createGrant({ grant, tokens, codeHash: user, code, approval });
+    return { user, grant: grant.id, client: 'dcr_1', scopes: ['mcp'], expiresAt: start + 1000 * hour };
+  };
+  const [ada, alan] = [await callerOf('ada'), await callerOf('alan')];
+  const sessions = new Sessions(stores.sessions, { ttlSeconds: 24 * hour, stale: 'renew', ...rules }, () => clock.now);
+  return { stores, clock, ada, alan, sessions };
+}
+
+function admitted(result: Admission | string): Admission {
+  if (typeof result === 'string') throw new Error(`refused: ${result}`);
+  return result;
+}
+
+describe('a legacy session', () => {
+  test('is found again under its id, with what initialize said', async () => {
+    const { sessions, ada } = await world();
+    const { session } = admitted(await sessions.initialize(ada, initialize));
+    expect(admitted(await sessions.resume(ada, session.id, undefined)).session).toEqual(session);
+  });
+
+  test('lives for the TTL after its last request, not after its first', async () => {
+    const { sessions, ada, clock } = await world();
+    const { session } = admitted(await sessions.initialize(ada, initialize));
+    for (let day = 0; day < 5; day++) {
+      clock.now += 23 * hour;
+      const again = admitted(await sessions.resume(ada, session.id, undefined));
+      await again.slid;
+      expect(again.session).toMatchObject({ id: session.id, expiresAt: clock.now + 24 * hour });
+    }
+  });
+
+  test('is written at most once a minute', async () => {
+    const { sessions, ada, clock, stores } = await world();
+    const { session } = admitted(await sessions.initialize(ada, initialize));
+    const slide = jest.spyOn(stores.sessions, 'slide');
+    for (let second = 0; second < 60; second++) {
+      await sessions.resume(ada, session.id, undefined);
+      clock.now += 1;
+    }
+    expect(slide).not.toHaveBeenCalled();
+    await sessions.resume(ada, session.id, undefined);
+    expect(slide).toHaveBeenCalledTimes(1);
+  });
+
+  test('costs one store round trip a request', async () => {
+    const { sessions, ada, stores } = await world();
+    const { session } = admitted(await sessions.initialize(ada, initialize));
+    const find = jest.spyOn(stores.sessions, 'find');
+    await sessions.resume(ada, session.id, undefined);
+    expect(find).toHaveBeenCalledTimes(1);
+  });
+
+  test('is renewed under a new id once it has expired, and still knows its client', async () => {
+    const { sessions, ada, clock } = await world();
+    const { session } = admitted(await sessions.initialize(ada, initialize));
+    clock.now += 24 * hour;
+    const renewed = admitted(await sessions.resume(ada, session.id, undefined)).session;
+    expect(renewed.id).not.toBe(session.id);
+    expect(renewed.initialize).toEqual(initialize);
+  });
+
+  test('that a client keeps calling by its stale id stays one session', async () => {
+    const { sessions, ada } = await world();
+    const all = await Promise.all(Array.from({ length: 10 }, () => sessions.resume(ada, 'never-heard-of', undefined)));
+    all.push(await sessions.resume(ada, 'never-heard-of', undefined));
+    expect(new Set(all.map((each) => admitted(each).session.id)).size).toBe(1);
+  });
+
+  test('of someone else is as unknown as any: the caller gets his own, and the owner keeps hers', async () => {
+    const { sessions, ada, alan } = await world();
+    const { session } = admitted(await sessions.initialize(ada, initialize));
+    const his = admitted(await sessions.resume(alan, session.id, '2025-06-18')).session;
+    expect(his).toMatchObject({ user: 'alan', grant: alan.grant });
+    expect(his.id).not.toBe(session.id);
+    expect(his.initialize?.clientInfo.name).toBe('unknown');
+    expect(await sessions.end(alan, session.id)).toBeUndefined();
+    expect(admitted(await sessions.resume(ada, session.id, undefined)).session).toEqual(session);
+  });
+
+  test('that was ended is not found, and is not renewed', async () => {
+    const { sessions, ada } = await world();
+    const { session } = admitted(await sessions.initialize(ada, initialize));
+    expect(await sessions.end(ada, session.id)).toBeUndefined();
+    expect(await sessions.resume(ada, session.id, undefined)).toBe('session-not-found');
+    expect(await sessions.end(ada, session.id)).toBe('session-not-found');
+  });
+
+  test('that is unknown is not found where the owner wants it strict', async () => {
+    const { sessions, ada, clock } = await world({ stale: 'reject' });
+    const { session } = admitted(await sessions.initialize(ada, initialize));
+    expect(await sessions.resume(ada, 'unknown', undefined)).toBe('session-not-found');
+    clock.now += 24 * hour;
+    expect(await sessions.resume(ada, session.id, undefined)).toBe('session-not-found');
+  });
+
+  test.each(['', ' current', 'a b', 'é', 'x'.repeat(129), 'a\nb'])('cannot have the id %j', async (id) => {
+    const { sessions, ada } = await world();
+    expect(await sessions.resume(ada, id, undefined)).toBe('session-not-found');
+  });
+});
+
+describe('a session that another server kept', () => {
+  const old = {
+    id: 'old-session',
+    user: 'ada',
+    initialize: { ...initialize, clientInfo: { name: 'old-client', version: '3' } },
+    startedAt: start - 40 * hour,
+    expiresAt: start + 2 * hour,
+  };
+
+  async function importing(rules: Partial<SessionRules> = {}, change: Partial<ImportedSession> = {}) {
+    const all = await world(rules);
+    await all.stores.sessions.addImported({ ...old, ...change }, start);
+    return all;
+  }
+
+  test.each(['renew', 'reject'] as const)(
+    'goes on under its id, with what it knew of its client (%s)',
+    async (stale) => {
+      const { sessions, ada, clock } = await importing({ stale });
+      const { session } = admitted(await sessions.resume(ada, old.id, undefined));
+      const { id, startedAt } = old;
+      expect(session).toMatchObject({ id, startedAt, grant: ada.grant, user: 'ada', initialize: old.initialize });
+      // From here on it is a session like any other: its life no longer depends on what the other server had said.
+      expect(session.expiresAt).toBe(start + 24 * hour);
+      clock.now += 23 * hour;
+      expect(admitted(await sessions.resume(ada, old.id, undefined)).session.id).toBe(old.id);
+    },
+  );
+
+  test('lives as long as its user’s groups let it, like any other', async () => {
+    const { sessions, ada, stores } = await importing({ ttlSecondsByGroup: { staff: hour } });
+    const { grant } = await stores.grants.findGrant(ada.grant);
+    const find = stores.sessions.find;
+    stores.sessions.find = async (...key) => ({ ...(await find(...key)), grant: { ...grant!, groups: ['staff'] } });
+    expect(admitted(await sessions.resume(ada, old.id, undefined)).session.expiresAt).toBe(start + hour);
+  });
+
+  test('is one session, however many requests come with its id at once', async () => {
+    const { sessions, ada } = await importing();
+    const all = await Promise.all(Array.from({ length: 10 }, () => sessions.resume(ada, old.id, undefined)));
+    expect(new Set(all.map((each) => admitted(each).session.id))).toEqual(new Set([old.id]));
+  });
+
+  test('goes on though nobody kept what initialize had said', async () => {
+    const { sessions, ada } = await importing({}, { initialize: undefined });
+    const { session } = admitted(await sessions.resume(ada, old.id, '2025-06-18'));
+    expect(session.initialize).toMatchObject({ protocolVersion: '2025-06-18', clientInfo: { name: 'unknown' } });
+  });
+
+  test('is unknown to everybody else, and keeps waiting for its user', async () => {
+    const { sessions, alan, ada } = await importing();
+    const his = admitted(await sessions.resume(alan, old.id, undefined)).session;
+    expect(his.id).not.toBe(old.id);
+    expect(his.initialize?.clientInfo.name).toBe('unknown');
+    const { sessions: strict, alan: he } = await importing({ stale: 'reject' });
+    expect(await strict.resume(he, old.id, undefined)).toBe('session-not-found');
+    expect(await strict.end(he, old.id)).toBe('session-not-found');
+    expect(admitted(await sessions.resume(ada, old.id, undefined)).session.id).toBe(old.id);
+  });
+
+  test('is unknown once the time has passed that the other server had given it', async () => {
+    const { sessions, ada, clock } = await importing({ stale: 'reject' });
+    clock.now = old.expiresAt;
+    expect(await sessions.resume(ada, old.id, undefined)).toBe('session-not-found');
+  });
+
+  test('that its client ends is not found again', async () => {
+    const { sessions, ada } = await importing();
+    expect(await sessions.end(ada, old.id)).toBeUndefined();
+    expect(await sessions.resume(ada, old.id, undefined)).toBe('session-not-found');
+  });
+
+  test('has ended for good when it has been taken up and has expired', async () => {
+    const { sessions, ada, clock } = await importing({ stale: 'reject' }, { expiresAt: start + 1000 * hour });
+    await sessions.resume(ada, old.id, undefined);
+    clock.now += 24 * hour;
+    expect(await sessions.resume(ada, old.id, undefined)).toBe('session-not-found');
+  });
+
+  test('is looked for only where an id is unknown', async () => {
+    const { sessions, ada, stores } = await importing();
+    const { session } = admitted(await sessions.initialize(ada, initialize));
+    const look = jest.spyOn(stores.sessions, 'findImported');
+    await sessions.resume(ada, session.id, undefined);
+    await sessions.current(ada);
+    expect(look).not.toHaveBeenCalled();
+  });
+});
+
+describe('a modern session', () => {
+  test('is the calls of a grant until they pause for longer than the TTL', async () => {
+    const { sessions, ada, clock } = await world();
+    const first = admitted(await sessions.current(ada));
+    clock.now += 24 * hour - 1;
+    const second = admitted(await sessions.current(ada));
+    await second.slid;
+    clock.now += 24 * hour - 1;
+    const third = admitted(await sessions.current(ada));
+    await third.slid;
+    expect([second.session.id, third.session.id]).toEqual([first.session.id, first.session.id]);
+    clock.now += 24 * hour;
+    expect(admitted(await sessions.current(ada)).session.id).not.toBe(first.session.id);
+  });
+
+  test('is one, however many calls begin it at once', async () => {
+    const { sessions, ada } = await world();
+    const all = await Promise.all(Array.from({ length: 20 }, () => sessions.current(ada)));
+    expect(new Set(all.map((each) => admitted(each).session.id)).size).toBe(1);
+  });
+
+  test('belongs to its grant', async () => {
+    const { sessions, ada, alan } = await world();
+    const [hers, his] = [admitted(await sessions.current(ada)), admitted(await sessions.current(alan))];
+    expect(hers.session.id).not.toBe(his.session.id);
+  });
+});
+
+describe.each(['legacy', 'modern'])('a %s request', (era) => {
+  const request = async (sessions: Sessions, caller: Caller, id: string) =>
+    era === 'legacy' ? sessions.resume(caller, id, undefined) : sessions.current(caller);
+
+  test('is refused as soon as its grant is revoked', async () => {
+    const { sessions, ada, stores } = await world();
+    const { session } = admitted(await sessions.initialize(ada, initialize));
+    await stores.grants.revokeGrant(ada.grant, 0);
+    expect(await request(sessions, ada, session.id)).toBe('unauthorized');
+  });
+
+  test('is refused once the token has expired, whatever the gateway has cached', async () => {
+    const { sessions, ada, clock } = await world();
+    const { session } = admitted(await sessions.initialize(ada, initialize));
+    clock.now = ada.expiresAt;
+    expect(await request(sessions, ada, session.id)).toBe('unauthorized');
+  });
+
+  test('is refused once the grant has been idle, or has lived, for too long', async () => {
+    const { sessions, ada, clock } = await world();
+    const { session } = admitted(await sessions.initialize(ada, initialize));
+    clock.now += 30 * 24 * hour;
+    expect(await request(sessions, ada, session.id)).toBe('unauthorized');
+  });
+
+  test('is refused when the token names another user or client than the grant', async () => {
+    const { sessions, ada } = await world();
+    expect(await request(sessions, { ...ada, user: 'alan' }, 'some-id')).toBe('unauthorized');
+    expect(await request(sessions, { ...ada, client: 'dcr_2' }, 'some-id')).toBe('unauthorized');
+  });
+});
+
+describe('in direct mode', () => {
+  const identity = { issuer: 'https://idp.example', subject: 'grace', groups: ['navy'] };
+  const grace: Caller = {
+    user: 'grace',
+    grant: 'grant-that-nobody-wrote',
+    client: 'https://client.example/client.json',
+    scopes: ['mcp'],
+    expiresAt: start + hour,
+    identity,
+  };
+
+  test('a caller needs no grant in the table, and has sessions like any other', async () => {
+    const { sessions } = await world();
+    const { grant, session } = admitted(await sessions.initialize(grace, initialize));
+    expect(grant).toEqual({
+      id: grace.grant,
+      user: 'grace',
+      client: grace.client,
+      clientName: grace.client,
+      ...identity,
+    });
+    expect(admitted(await sessions.resume(grace, session.id, undefined)).session).toEqual(session);
+    expect(admitted(await sessions.current(grace)).session.grant).toBe(grace.grant);
+    expect(await sessions.end(grace, session.id)).toBeUndefined();
+    expect(await sessions.resume(grace, session.id, undefined)).toBe('session-not-found');
+  });
+
+  test('a token that has expired is refused, though the gateway remembered it', async () => {
+    const { sessions, clock } = await world();
+    clock.now = grace.expiresAt;
+    expect(await sessions.current(grace)).toBe('unauthorized');
+  });
+
+  test('whatever stands in the grant’s place and is no live grant of the caller takes it back', async () => {
+    const { sessions, stores, ada } = await world();
+    await stores.grants.revokeGrant(ada.grant, 0);
+    const revoked = { ...grace, grant: ada.grant };
+    expect(await sessions.current(revoked)).toBe('unauthorized');
+    expect(await sessions.initialize(revoked, initialize)).toBe('unauthorized');
+    expect(await sessions.isAuthorized(revoked)).toBe(false);
+    const { sessions: others, alan } = await world();
+    expect(await others.current({ ...grace, grant: alan.grant })).toBe('unauthorized');
+  });
+
+  test('a caller whom the facade let in still needs the grant', async () => {
+    const { sessions } = await world();
+    const { identity: _, ...facades } = grace;
+    expect(await sessions.current(facades)).toBe('unauthorized');
+  });
+});
+
+describe('the TTL of a group', () => {
+  const rules = { ttlSecondsByGroup: { guests: hour, staff: 72 * hour } };
+  const inGroups = async (groups: string[]) => {
+    const started = await world(rules);
+    const { stores, ada } = started;
+    const { grant } = await stores.grants.findGrant(ada.grant);
+    const code = {
+      grant: ada.grant,
+      user: 'ada',
+      client: 'dcr_1',
+      redirectUri: '',
+      challenge: '',
+      scopes: [],
+      expiresAt: 0,
+    };
+    const approval = { user: 'ada', client: 'dcr_1', clientName: 'Test', redirectHost: '', scopes: [], at: start };
+    const tokens = { sealed: '', version: 1, expiresAt: 0, refreshedAt: 0 };
+    await stores.grants.createGrant({ grant: { ...grant!, groups }, tokens, codeHash: 'again', code, approval });
+    return started;
+  };
+
+  test.each([
+    [[], 24],
+    [['others'], 24],
+    [['staff'], 72],
+    [['guests'], 1],
+    [['staff', 'guests'], 1],
+    [['toString'], 24],
+  ])('of a user in %j is %i hours, in both eras, sliding', async (groups, hours) => {
+    const { sessions, ada, clock } = await inGroups(groups);
+    const { session } = admitted(await sessions.initialize(ada, initialize));
+    const modern = admitted(await sessions.current(ada)).session;
+    for (const { expiresAt } of [session, modern]) expect(expiresAt).toBe(start + hours * hour);
+    clock.now += hours * hour - 1;
+    const slid = admitted(await sessions.resume(ada, session.id, undefined));
+    await slid.slid;
+    expect(slid.session).toMatchObject({ id: session.id, expiresAt: clock.now + hours * hour });
+    clock.now += hours * hour;
+    expect(admitted(await sessions.resume(ada, session.id, undefined)).session.id).not.toBe(session.id);
+  });
+});

@@ -1,0 +1,62 @@
+import { type Item, Target } from '../support/attacked-cloud.ts';
+import { assistants } from '../support/mcp-clients.ts';
+import { callTool, initialize, postMcp } from '../support/test-oauth-client.ts';
+
+/** The record of calls in the owner's table, as the functions write it. */
+
+jest.setTimeout(120_000);
+
+let target: Target;
+beforeAll(async () => {
+  target = await Target.start();
+});
+afterAll(() => target.stop());
+
+async function recordOf(work: () => Promise<unknown>): Promise<Item[]> {
+  const before = new Set((await target.items('D#')).map(({ sk }) => sk));
+  await work();
+  return (await target.items('D#')).filter(({ sk }) => !before.has(sk));
+}
+
+test.each(assistants)('%s has each of its calls on record when it is answered', async (_name, connect) => {
+  const assistant = await connect(`${target.origin}/mcp`, 'ada');
+  const calls = await recordOf(async () => {
+    await assistant.call('whoami');
+    await assistant.call('note', { name: 'diary', text: 'nobody-is-to-read-this' });
+  });
+  const { user } = (await target.items('G#')).at(-1)!;
+  expect(calls.toSorted((a, b) => (a.sk < b.sk ? -1 : 1))).toMatchObject(
+    ['whoami', 'note'].map((tool) => ({ type: 'call', tool, method: 'tools/call', outcome: 'success', user })),
+  );
+  for (const call of calls) {
+    expect(JSON.stringify(call)).not.toContain('nobody-is-to-read-this');
+    const ended = Number(String(call.sk).split('#')[0]) + Number(call.milliseconds);
+    const markers = await target.items(`C#${Math.floor(ended / 300_000)}#`);
+    expect(markers.map(({ sk }) => `D#${String(sk).split(' ')[0]}`)).toContain(call.pk);
+    const [session] = (await target.items('S#')).filter(({ id }) => `D#${id}` === call.pk);
+    expect(session).toMatchObject({ user, grant: call.grant, era: call.era });
+    expect(Number(call.ttl) * 1000 - Date.now()).toBeGreaterThan(29.9 * 24 * 3600 * 1000);
+  }
+  await assistant.close();
+});
+
+test('a call is answered though the function may not record it, and the log says so', async () => {
+  const forbidden = await Target.start((resources) => {
+    for (const { Type, Properties } of Object.values(resources)) {
+      if (Type !== 'AWS::IAM::Policy') continue;
+      const { PolicyDocument: policy } = Properties;
+      policy.Statement = policy.Statement.filter((each: unknown) => !JSON.stringify(each).includes('"D#*"'));
+    }
+  });
+  try {
+    const { tokens } = await forbidden.signedIn();
+    const begun = await postMcp(forbidden.origin, tokens.access_token, initialize);
+    const session = { 'mcp-session-id': begun.headers.get('mcp-session-id')! };
+    const answer = await postMcp(forbidden.origin, tokens.access_token, callTool('whoami'), session);
+    expect([answer.status, await answer.text()]).toEqual([200, expect.stringContaining('"result"')]);
+    expect(await forbidden.items('D#')).toEqual([]);
+    expect(forbidden.cloud.log).toMatch(/"event":"call_not_recorded",.*"call":"[\w-]{22}","cause":"AccessDenied/);
+  } finally {
+    await forbidden.stop();
+  }
+});

@@ -1,0 +1,84 @@
+import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
+import { Client as OldClient } from '@modelcontextprotocol/sdk/client/index.js';
+import { StreamableHTTPClientTransport as OldTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
+import { ToolListChangedNotificationSchema } from '@modelcontextprotocol/sdk/types.js';
+import { becomes } from '../support/becomes.ts';
+import { Variant } from '../support/project-copy.ts';
+import { Desk } from '../support/started-emulator.ts';
+import { OAuthClient } from '../support/test-oauth-client.ts';
+
+/** Change notifications as an owner has them who has switched them on: through the gateway, the table and the roles. */
+
+jest.setTimeout(60_000);
+
+const changing = `server.registerTool('change', {}, async () => {
+    server.sendToolListChanged();
+    return json('changed');
+  });
+  return server;
+}`;
+
+let variant: Variant;
+let desk: Desk;
+beforeAll(async () => {
+  variant = new Variant();
+  variant.edit('bin/holdfast.ts', '...settings,', '...settings, listenSeconds: 20,');
+  variant.edit('lambda/server.ts', 'listChanged: false', 'listChanged: true');
+  variant.edit('lambda/server.ts', 'return server;\n}', changing);
+  desk = await Desk.start({}, variant.root);
+});
+afterAll(async () => {
+  await desk?.stop();
+  variant?.remove();
+});
+
+type Listener = { change(): Promise<unknown>; heard(): number; close(): Promise<void> };
+type Connect = (options: { requestInit: RequestInit }) => Promise<Listener>;
+
+/** `@modelcontextprotocol/sdk`, which listens with GET. */
+const older: Connect = async (options) => {
+  const client = new OldClient({ name: 'older', version: '1' });
+  let heard = 0;
+  client.setNotificationHandler(ToolListChangedNotificationSchema, () => void heard++);
+  await client.connect(new OldTransport(new URL(desk.mcpUrl), options));
+  return { change: () => client.callTool({ name: 'change' }), heard: () => heard, close: () => client.close() };
+};
+
+/** `@modelcontextprotocol/client`, which listens with `subscriptions/listen`. */
+const newer: Connect = async (options) => {
+  let heard = 0;
+  const client = new Client(
+    { name: 'newer', version: '1' },
+    {
+      versionNegotiation: { mode: { pin: '2026-07-28' } },
+      listChanged: { tools: { autoRefresh: false, onChanged: () => void heard++ } },
+    },
+  );
+  await client.connect(new StreamableHTTPClientTransport(new URL(desk.mcpUrl), options));
+  return { change: () => client.callTool({ name: 'change' }), heard: () => heard, close: () => client.close() };
+};
+
+async function connected(connect: Connect, user: string): Promise<Listener> {
+  const { access_token } = await (await OAuthClient.register(desk.origin)).tokensFor(user);
+  return connect({ requestInit: { headers: { Authorization: `Bearer ${access_token}` } } });
+}
+
+test('who listens hears of what another client of the same user changes, in both eras; another user does not', async () => {
+  const listeners = [await connected(older, 'ada'), await connected(newer, 'ada')];
+  const alan = await connected(older, 'alan');
+  const another = await connected(newer, 'ada');
+  try {
+    // A stream begins beside the client's other requests: what happened before it began is not told.
+    for (let tries = 0; tries < 10 && listeners.some(({ heard }) => heard() === 0); tries++) {
+      await another.change();
+      await new Promise((resolve) => setTimeout(resolve, 1500));
+    }
+    await becomes(() => listeners.every(({ heard }) => heard() > 0));
+    expect(alan.heard()).toBe(0);
+    await alan.change();
+    await becomes(() => alan.heard() > 0);
+    expect(desk.log).not.toContain('not authorized');
+  } finally {
+    await Promise.all([...listeners, alan, another].map(({ close }) => close()));
+  }
+});

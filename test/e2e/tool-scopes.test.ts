@@ -1,0 +1,138 @@
+import {
+  Client,
+  type OAuthClientProvider,
+  StreamableHTTPClientTransport,
+  UnauthorizedError,
+} from '@modelcontextprotocol/client';
+import { approveAndSignIn, Browser } from '../support/form-browser.ts';
+import { SignInMemory } from '../support/mcp-clients.ts';
+import { Variant } from '../support/project-copy.ts';
+import { Desk } from '../support/started-emulator.ts';
+import {
+  callTool,
+  initialize,
+  messageOf,
+  OAuthClient,
+  postMcp,
+  redirectUri,
+  type Tokens,
+} from '../support/test-oauth-client.ts';
+
+jest.setTimeout(60_000);
+
+let variant: Variant;
+let desk: Desk;
+beforeAll(async () => {
+  variant = new Variant();
+  variant.edit(
+    'lambda/scopes.ts',
+    "mcp: { words: 'Use this server’s tools on your behalf' },",
+    "mcp: { words: 'Use the tools' }, notes: { words: 'Keep notes' }, all: { words: 'Do anything', includes: ['mcp', 'notes'] },",
+  );
+  variant.edit('lambda/scopes.ts', 'tools: {}', "tools: { note: ['notes'] }");
+  desk = await Desk.start({}, variant.root);
+});
+afterAll(async () => {
+  await desk.stop();
+  variant.remove();
+});
+
+const metadataUrl = () => `${desk.origin}/.well-known/oauth-protected-resource/mcp`;
+const challenge = () => `Bearer error="insufficient_scope", scope="mcp notes", resource_metadata="${metadataUrl()}"`;
+
+async function tokensWith(scope: string | undefined): Promise<Tokens> {
+  const client = await OAuthClient.register(desk.origin);
+  const back = await approveAndSignIn(client.authorizationUrl({ scope }), 'ada');
+  return (await (await client.redeem(back.searchParams.get('code')!)).json()) as Tokens;
+}
+
+/** A 2026-07-28 call by hand, whose headers may lie. */
+function modernCall(token: string, tool: string, headerTool = tool): Promise<Response> {
+  const protocolVersion = '2026-07-28';
+  const message = callTool(tool, { name: 'n' });
+  const _meta = {
+    'io.modelcontextprotocol/protocolVersion': protocolVersion,
+    'io.modelcontextprotocol/clientInfo': { name: 'by-hand', version: '1' },
+    'io.modelcontextprotocol/clientCapabilities': {},
+  };
+  const headers = { 'mcp-protocol-version': protocolVersion, 'mcp-method': 'tools/call', 'mcp-name': headerTool };
+  return postMcp(desk.origin, token, { ...message, params: { ...message.params, _meta } }, headers);
+}
+
+test('the metadata and the challenge ask for the least; all scopes can be asked for', async () => {
+  const resource = (await (await fetch(metadataUrl())).json()) as { scopes_supported: string[] };
+  expect(resource.scopes_supported).toEqual(['mcp']);
+  const server = await fetch(`${desk.origin}/.well-known/oauth-authorization-server`);
+  const { scopes_supported } = (await server.json()) as { scopes_supported: string[] };
+  expect(scopes_supported).toEqual(['mcp', 'notes', 'all', 'offline_access']);
+  expect((await postMcp(desk.origin, undefined, initialize)).headers.get('www-authenticate')).toContain('scope="mcp"');
+});
+
+test('the consent page says in words what each scope means', async () => {
+  const client = await OAuthClient.register(desk.origin);
+  const page = await new Browser().open(client.authorizationUrl({ scope: 'mcp notes' }), redirectUri);
+  expect(page.html).toContain('<dd>Use the tools</dd><dd>Keep notes</dd>');
+});
+
+test('a 2026 call without its scope is refused by the gateway, with the challenge; with it, it is answered', async () => {
+  const { access_token } = await tokensWith(undefined);
+  const refused = await modernCall(access_token, 'note');
+  expect([refused.status, refused.headers.get('www-authenticate')]).toEqual([403, challenge()]);
+  expect((await modernCall(access_token, 'whoami')).status).toBe(200);
+  expect((await modernCall((await tokensWith('mcp notes')).access_token, 'note')).status).toBe(200);
+});
+
+test('a scope that includes the needed one is enough', async () => {
+  expect((await modernCall((await tokensWith('all')).access_token, 'note')).status).toBe(200);
+});
+
+test('a header that names a harmless tool does not let the other one through', async () => {
+  const { access_token } = await tokensWith(undefined);
+  const answer = await modernCall(access_token, 'note', 'whoami');
+  expect(answer.status).toBe(400);
+  expect((await messageOf(answer)).error?.code).toBe(-32020);
+});
+
+test('an older call without its scope is refused by the server, which says what is needed', async () => {
+  const { access_token } = await tokensWith(undefined);
+  const started = await postMcp(desk.origin, access_token, initialize);
+  const session = { 'mcp-session-id': started.headers.get('mcp-session-id')! };
+  const refused = await postMcp(desk.origin, access_token, callTool('note', { name: 'n' }), session);
+  expect(refused.status).toBe(403);
+  expect(await messageOf(refused)).toMatchObject({
+    error: { data: { error: 'insufficient_scope', scope: 'mcp notes' } },
+  });
+});
+
+test('the official client steps up and goes on', async () => {
+  const memory = new SignInMemory();
+  const authProvider = memory as OAuthClientProvider;
+  const open = async () => {
+    const transport = new StreamableHTTPClientTransport(new URL(desk.mcpUrl), { authProvider });
+    const client = new Client(
+      { name: 'sdk-v2', version: '1' },
+      { versionNegotiation: { mode: { pin: '2026-07-28' } } },
+    );
+    await client.connect(transport);
+    return client;
+  };
+  /** Signs in with whatever scope the client asks for by now. */
+  const signIn = async () => {
+    const back = await approveAndSignIn(memory.authorizationUrl!.href, 'ada');
+    const transport = new StreamableHTTPClientTransport(new URL(desk.mcpUrl), { authProvider });
+    await transport.finishAuth(back.searchParams);
+  };
+  await expect(open()).rejects.toThrow(UnauthorizedError);
+  await signIn();
+  const client = await open();
+  await client.callTool({ name: 'whoami', arguments: {} });
+  await expect(client.callTool({ name: 'note', arguments: { name: 'n' } })).rejects.toThrow(UnauthorizedError);
+  expect(memory.authorizationUrl!.searchParams.get('scope')?.split(' ')).toEqual(
+    expect.arrayContaining(['mcp', 'notes']),
+  );
+  await signIn();
+  const again = await open();
+  const kept = await again.callTool({ name: 'note', arguments: { name: 'n', text: 'stepped up' } });
+  expect(kept.isError).toBeFalsy();
+  await Promise.all([client.close(), again.close()]);
+});

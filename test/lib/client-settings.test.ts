@@ -1,0 +1,123 @@
+import { App } from 'aws-cdk-lib';
+import type { ConfiguredClient } from '../../lib/settings/client-settings.ts';
+import { type HoldfastSettings, settle } from '../../lib/settings/holdfast-settings.ts';
+import { settingsFromContext } from '../../lib/settings/settings-from-context.ts';
+import { resourcesOf, synthesize } from '../support/synthesized-template.ts';
+
+const client: ConfiguredClient = { id: 'studio', name: 'Studio', redirectUris: ['https://studio.example/cb'] };
+const key = { kty: 'EC', crv: 'P-256', x: 'x', y: 'y' };
+const with_ = (change: object): HoldfastSettings => ({ clients: [{ ...client, ...change } as ConfiguredClient] });
+
+test.each<[string, HoldfastSettings]>([
+  ['clientDocuments', { clientDocuments: 'closed' as 'off' }],
+  ['dynamicRegistration', { dynamicRegistration: 'true' as 'off' }],
+  ['clientDocuments', { clientDocuments: 'allow-list' }],
+  ['dynamicRegistration', { dynamicRegistration: 'allow-list' }],
+  ['clientDocumentHosts', { clientDocumentHosts: ['claude.ai'] }],
+  ['dynamicRegistrationRedirects', { dynamicRegistration: 'off', dynamicRegistrationRedirects: ['claude.ai'] }],
+  ['clientDocumentHosts', { clientDocuments: 'allow-list', clientDocumentHosts: ['*.claude.ai'] }],
+  ['clientDocumentHosts', { clientDocuments: 'allow-list', clientDocumentHosts: ['https://claude.ai'] }],
+  ['clientDocumentHosts', { clientDocuments: 'allow-list', clientDocumentHosts: ['localhost'] }],
+  ['clientDocumentHosts', { clientDocuments: 'allow-list', clientDocumentHosts: ['Claude.ai'] }],
+  ['dynamicRegistrationRedirects', { dynamicRegistration: 'allow-list', dynamicRegistrationRedirects: ['javascript'] }],
+  ['clientDocuments', { clientDocuments: 'off', dynamicRegistration: 'off' }],
+  ['unsafelyFetchClientDocumentsFromAnywhere', { stage: 'prod', unsafelyFetchClientDocumentsFromAnywhere: true }],
+  ['clients[0].id', with_({ id: '' })],
+  ['clients[0].id', with_({ id: undefined })],
+  ['clients[0].id', with_({ id: 'dcr_mine' })],
+  ['clients[0].id', with_({ id: 'https://studio.example/client.json' })],
+  ['clients[1].id', { clients: [client, client] }],
+  ['clients[0].name', with_({ name: ' ' })],
+  ['clients[0].redirectUris', with_({ redirectUris: undefined })],
+  ['clients[0].redirectUris', with_({ redirectUris: [] })],
+  ['clients[0].redirectUris', with_({ redirectUris: ['http://studio.example/cb'] })],
+  ['clients[0].redirectUris', with_({ redirectUris: ['http://localhost.evil.example/cb'] })],
+  ['clients[0].redirectUris', with_({ redirectUris: ['https://studio.example/*'] })],
+  ['clients[0].redirectUris', with_({ redirectUris: ['https://studio.example/cb#x'] })],
+  ['clients[0].redirectUris', with_({ redirectUris: ['https://user@studio.example/cb'] })],
+  ['clients[0].redirectUris', with_({ redirectUris: ['javascript:alert(1)'] })],
+  ['clients[0].redirectUris', with_({ redirectUris: ['studio://cb'] })],
+  ['clients[0].jwks.keys', with_({ jwks: { keys: [] } })],
+  ['clients[0].jwks.keys', with_({ jwks: null })],
+  ['clients[0].jwks.keys[0]', with_({ jwks: { keys: [{ ...key, d: 'private' }] } })],
+  ['clients[0].jwks.keys[0]', with_({ jwks: { keys: [{ kty: 'oct', k: 'secret' }] } })],
+  ['clients[0].jwks.keys[0].kty', with_({ jwks: { keys: [{ ...key, kty: 'ec' }] } })],
+])('%s is refused: %j', (setting, settings) => {
+  const lines = refusalsOf(settings);
+  expect(lines.some((line) => line.startsWith(`${setting} `) || line.startsWith(`${setting}.`))).toBe(true);
+});
+
+function refusalsOf(settings: HoldfastSettings): string[] {
+  try {
+    settle(settings);
+    return [];
+  } catch (error) {
+    return (error as Error).message.split('\n').slice(1);
+  }
+}
+
+test('a private key is not repeated', () => {
+  expect(refusalsOf(with_({ jwks: { keys: [{ ...key, d: 'hunter2' }] } })).join()).not.toContain('hunter2');
+});
+
+test('more clients than the environment holds are refused with their size', () => {
+  const clients = Array.from({ length: 40 }, (_, index) => ({ ...client, id: `studio-${index}` }));
+  expect(() => settle({ clients })).toThrow(/clients and the allow-lists have \d{4} bytes as JSON: at most 2560/);
+  expect(() => settle({ clients: clients.slice(0, 20) })).not.toThrow();
+});
+
+test.each<[string, HoldfastSettings]>([
+  ['a client with keys', with_({ jwks: { keys: [key] } })],
+  ['a client of this computer', with_({ redirectUris: ['http://127.0.0.1/cb', 'http://localhost:8080/cb'] })],
+  ['an application of its own', with_({ redirectUris: ['cursor://anysphere.cursor-mcp/oauth/callback'] })],
+  ['nobody but it', { ...with_({}), clientDocuments: 'off', dynamicRegistration: 'off' }],
+  ['some hosts', { clientDocuments: 'allow-list', clientDocumentHosts: ['claude.ai', 'chatgpt.com'] }],
+  [
+    'some redirects',
+    { dynamicRegistration: 'allow-list', dynamicRegistrationRedirects: ['claude.ai', 'localhost', 'cursor'] },
+  ],
+])('%s may be let in', (_what, settings) => {
+  expect(() => settle(settings)).not.toThrow();
+});
+
+test('the OAuth function is told, and no other', () => {
+  const template = synthesize({
+    ...with_({ jwks: { keys: [key] } }),
+    clientDocuments: 'allow-list',
+    clientDocumentHosts: ['claude.ai', 'chatgpt.com'],
+    dynamicRegistration: 'off',
+  });
+  const functions = resourcesOf(template, 'AWS::Lambda::Function').filter(([, { Properties }]) => {
+    return 'CLIENTS' in (Properties.Environment?.Variables ?? {});
+  });
+  expect(functions.map(([id]) => id)).toEqual([expect.stringMatching(/^OAuth/)]);
+  const variables = functions[0]![1].Properties.Environment.Variables;
+  expect(variables).toMatchObject({
+    CLIENTS: JSON.stringify([{ ...client, jwks: { keys: [key] } }]),
+    CLIENT_DOCUMENTS: 'allow-list',
+    CLIENT_DOCUMENT_HOSTS: 'claude.ai chatgpt.com',
+    DYNAMIC_REGISTRATION: 'off',
+  });
+  expect(variables).not.toHaveProperty('UNSAFELY_FETCH_CLIENT_DOCUMENTS_FROM_ANYWHERE');
+});
+
+test('all of it can be said without touching code', () => {
+  const settingsOf = (context: Record<string, unknown>) => settingsFromContext(new App({ context }).node);
+  const expected = {
+    clients: [client],
+    clientDocuments: 'allow-list',
+    clientDocumentHosts: ['claude.ai', 'chatgpt.com'],
+    dynamicRegistration: 'allow-list',
+    dynamicRegistrationRedirects: ['localhost'],
+    unsafelyFetchClientDocumentsFromAnywhere: true,
+  };
+  const context = {
+    ...expected,
+    clientDocumentHosts: 'claude.ai, chatgpt.com',
+    dynamicRegistrationRedirects: 'localhost',
+    unsafelyFetchClientDocumentsFromAnywhere: 'true',
+  };
+  expect(settingsOf(context)).toMatchObject(expected);
+  expect(settingsOf({ ...context, clients: JSON.stringify([client]) })).toMatchObject(expected);
+  for (const clients of ['{', '{}', { id: 'studio' }]) expect(() => settingsOf({ clients })).toThrow(/clients/);
+});

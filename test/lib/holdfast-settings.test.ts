@@ -1,0 +1,71 @@
+import { type HoldfastSettings, settle } from '../../lib/settings/holdfast-settings.ts';
+
+const domain = {
+  domainName: 'mcp.example.com',
+  certificateArn: 'arn:aws:acm:eu-west-1:111122223333:certificate/0a1b',
+};
+const identityProvider = { issuer: 'https://login.example.com', clientId: 'holdfast' };
+
+const refused: [setting: string, settings: object][] = [
+  ['stage', { stage: 'production' }],
+  ['staleSession', { staleSession: 'ignore' }],
+  ['sessionTtlHours', { sessionTtlHours: 0 }],
+  ['sessionTtlHours', { sessionTtlHours: Number.NaN }],
+  ['accessTokenMinutes', { accessTokenMinutes: 2 }],
+  ['accessTokenMinutes', { accessTokenMinutes: 10_000 }],
+  ['grantIdleDays', { grantIdleDays: 60, grantAbsoluteDays: 30 }],
+  ['grantAbsoluteDays', { grantAbsoluteDays: 4000 }],
+  ['refreshWindowSeconds', { refreshWindowSeconds: 86_400 }],
+  ['toolTimeoutMinutes', { toolTimeoutMinutes: 16 }],
+  ['parts', { parts: 'fast' }],
+  ['recordMethods', { recordMethods: 'some' }],
+  ['recordArguments', { recordArguments: 'yes' }],
+  ['recordRetentionDays', { recordRetentionDays: 0 }],
+  ['recordRetentionDays', { recordRetentionDays: 4000 }],
+  ['authorizerCacheSeconds', { authorizerCacheSeconds: 3600 }],
+  ['throttle', { throttle: { rate: 0, burst: 1 } }],
+  ['throttle', { throttle: { rate: Number.POSITIVE_INFINITY, burst: 1 } }],
+  ['oauthThrottle', { oauthThrottle: { rate: 10, burst: -1 } }],
+  ['redirectSchemes', { redirectSchemes: ['javascript'] }],
+  ['redirectSchemes', { redirectSchemes: ['HTTP'] }],
+  ['redirectSchemes', { redirectSchemes: ['cursor://'] }],
+  ['redirectSchemes', { redirectSchemes: ['*'] }],
+  ['firewall', { firewall: true }],
+  ['domain.domainName', { domain: { ...domain, domainName: 'https://mcp.example.com/' } }],
+  ['domain.certificateArn', { domain: { ...domain, certificateArn: 'certificate/0a1b' } }],
+  ['domain.hostedZone', { domain: { ...domain, hostedZone: { id: 'Z1', name: 'ample.com' } } }],
+  ['identityProvider.issuer', { identityProvider: { ...identityProvider, issuer: 'http://login.example.com' } }],
+  ['identityProvider.issuer', { identityProvider: { ...identityProvider, issuer: 'login.example.com' } }],
+  ['identityProvider.clientId', { identityProvider: { ...identityProvider, clientId: '' } }],
+  ['identityProvider.clientSecretArn', { identityProvider: { ...identityProvider, clientSecretArn: 'hunter2' } }],
+  ['identityProvider.scopes', { identityProvider: { ...identityProvider, scopes: ['profile'] } }],
+];
+
+test.each(refused)('%s is refused: %j', (setting, settings) => {
+  expect(() => settle(settings as HoldfastSettings)).toThrow(new RegExp(`^${setting.replace('.', '\\.')}[ .]`, 'm'));
+});
+
+test('what looks like a client secret is not repeated', () => {
+  const settings = { identityProvider: { ...identityProvider, clientSecretArn: 'hunter2' } };
+  expect(() => settle(settings)).toThrow(expect.not.objectContaining({ message: expect.stringContaining('hunter2') }));
+});
+
+test('a certificate of another region is refused once the region is known', () => {
+  expect(() => settle({ domain }, 'us-east-1')).toThrow(/certificateArn is in eu-west-1/);
+  expect(() => settle({ domain }, 'eu-west-1')).not.toThrow();
+  expect(() => settle({ domain })).not.toThrow();
+});
+
+test('all refusals come at once', () => {
+  expect(() => settle({ signingKeys: [], sessionTtlHours: -1 })).toThrow(/sessionTtlHours.*\n.*signingKeys/);
+});
+
+test('a setting that is undefined has its default', () => {
+  expect(settle({ stage: undefined, sessionTtlHours: undefined })).toEqual(settle({}));
+});
+
+test('zones may be the domain itself or above it', () => {
+  for (const name of ['example.com', 'mcp.example.com']) {
+    expect(() => settle({ domain: { ...domain, hostedZone: { id: 'Z1', name } } })).not.toThrow();
+  }
+});

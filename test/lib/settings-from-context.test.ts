@@ -1,0 +1,52 @@
+import { App } from 'aws-cdk-lib';
+import { settle } from '../../lib/settings/holdfast-settings.ts';
+import { settingsFromContext } from '../../lib/settings/settings-from-context.ts';
+
+const settingsOf = (context: Record<string, string>) => settingsFromContext(new App({ context }).node);
+
+test('without context everything has its default', () => {
+  expect(settle(settingsOf({}))).toEqual(settle({}));
+});
+
+test('an identity provider needs no code', () => {
+  expect(
+    settingsOf({
+      idpIssuer: 'https://login.example.com',
+      idpClientId: 'holdfast',
+      idpClientSecretArn: 'arn:aws:secretsmanager:eu-west-1:111122223333:secret:holdfast-AbCdEf',
+      idpScopes: 'openid offline_access',
+      idpName: 'Example Login',
+    }).identityProvider,
+  ).toEqual({
+    issuer: 'https://login.example.com',
+    clientId: 'holdfast',
+    clientSecretArn: 'arn:aws:secretsmanager:eu-west-1:111122223333:secret:holdfast-AbCdEf',
+    scopes: ['openid', 'offline_access'],
+    name: 'Example Login',
+  });
+});
+
+test('a domain, its zone and a firewall need no code', () => {
+  const certificateArn = 'arn:aws:acm:eu-west-1:111122223333:certificate/0a1b';
+  const context = { domainName: 'mcp.example.com', certificateArn, hostedZoneId: 'Z1', hostedZoneName: 'example.com' };
+  expect(settingsOf({ ...context, firewall: 'true', stage: 'prod' })).toEqual({
+    stage: 'prod',
+    firewall: true,
+    identityProvider: undefined,
+    domain: { domainName: 'mcp.example.com', certificateArn, hostedZone: { id: 'Z1', name: 'example.com' } },
+  });
+});
+
+test.each([
+  [{ idpIssuer: 'https://login.example.com' }, 'idpClientId'],
+  [{ domainName: 'mcp.example.com' }, 'certificateArn'],
+  [{ domainName: 'mcp.example.com', certificateArn: 'arn:…', hostedZoneId: 'Z1' }, 'hostedZoneName'],
+  [{ idpScopes: 'openid' }, 'idpIssuer'],
+  [{ hostedZoneId: 'Z1', hostedZoneName: 'example.com' }, 'domainName'],
+] as [Record<string, string>, string][])('%j is refused without %s', (context, missing) => {
+  expect(() => settingsOf(context)).toThrow(missing);
+});
+
+test('a firewall is on or off, nothing else', () => {
+  expect(() => settingsOf({ firewall: 'yes' })).toThrow(/firewall/);
+});

@@ -1,0 +1,674 @@
+import { existsSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { request as httpRequest } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { App, Duration, Stack } from 'aws-cdk-lib';
+import {
+  AuthorizationType,
+  type GatewayResponseOptions,
+  IdentitySource,
+  LambdaIntegration,
+  RequestAuthorizer,
+  ResponseTransferMode,
+  ResponseType,
+  RestApi,
+} from 'aws-cdk-lib/aws-apigateway';
+import { Code, Function as LambdaFunction, Runtime } from 'aws-cdk-lib/aws-lambda';
+import { type Gateway, type LogEntry, startGateway } from '../../local/api-gateway/gateway-server.ts';
+import { Functions } from '../../local/lambda/function-pool.ts';
+import { Template, type TemplateJson } from '../../local/template/template.ts';
+import { becomes } from '../support/becomes.ts';
+import { attributes } from '../support/built-functions.ts';
+
+/** Answers what the query string asks for; its cases are the keys of `answers`. */
+const buffered = `
+  const answers = {
+    echo: (event) => ({ statusCode: 200, body: JSON.stringify(event) }),
+    created: () => ({ statusCode: 201, headers: { 'X-One': '1' }, multiValueHeaders: { 'Set-Cookie': ['a=1', 'b=2'] }, body: 'made' }),
+    challenge: () => ({ statusCode: 401, headers: { 'WWW-Authenticate': 'Bearer', Server: 'mine', Via: 'me', 'X-Kept': 'yes' }, body: '' }),
+    bytes: () => ({ statusCode: 200, headers: { 'Content-Type': 'image/png' }, isBase64Encoded: true, body: 'AP8=' }),
+    empty: () => ({}),
+    nothing: () => null,
+    unknown: () => ({ statusCode: 200, surprise: true }),
+    object: () => ({ statusCode: 200, body: { a: 1 } }),
+    number: () => ({ statusCode: 200, headers: { 'X-N': 1 } }),
+    newline: () => ({ statusCode: 200, headers: { 'X-N': 'a\\nb' } }),
+    throw: () => { throw new Error('a secret detail') },
+    hang: () => new Promise(() => {}),
+    large: () => ({ statusCode: 200, body: 'x'.repeat(6291556) }),
+  };
+  exports.handler = async (event) => answers[event.queryStringParameters?.case ?? 'echo'](event);`;
+
+const streaming = `
+  const { existsSync, writeFileSync } = require('node:fs');
+  const until = async (file) => { while (!existsSync(file)) await new Promise((again) => setTimeout(again, 5)); };
+  const answers = {
+    echo: (stream, event) => { stream.write(JSON.stringify(event)); stream.end(); },
+    empty: (stream) => { stream.end(); },
+    emptyWrite: (stream) => { stream.write(''); stream.end(); },
+    endWithBody: (stream) => { stream.end('body'); },
+    throwEarly: () => { throw new Error('early'); },
+    throwLate: async (stream) => { stream.write('first'); await new Promise((later) => setImmediate(later)); throw new Error('late'); },
+    pause: async (stream, { queryStringParameters: { file } }) => { stream.write('first'); await until(file); stream.end('second'); },
+    headFirst: async (stream, { queryStringParameters: { file } }) => { stream.write(''); await until(file); stream.end('only'); },
+    abandoned: async (stream, { queryStringParameters: { file } }) => {
+      stream.write('first');
+      await until(file + '.gone');
+      for (let i = 0; i < 50; i++) if (!stream.write(Buffer.alloc(20_000))) await new Promise((drained) => stream.once('drain', drained));
+      stream.end();
+      writeFileSync(file, '');
+    },
+    tooLate: (stream, { queryStringParameters: { file } }) => {
+      stream.once('finish', () => writeFileSync(file, '')).end(Buffer.alloc(100_000, 'x'));
+    },
+    hang: () => new Promise(() => {}),
+    hangLate: (stream) => { stream.write('first'); return new Promise(() => {}); },
+  };
+  exports.handler = awslambda.streamifyResponse(async (event, stream) => {
+    const head = {
+      statusCode: 202,
+      headers: { 'X-Streamed': 'yes', 'WWW-Authenticate': 'Bearer', 'Transfer-Encoding': 'gzip' },
+      cookies: ['a=1', 'b=2'],
+    };
+    await answers[event.queryStringParameters?.case ?? 'echo'](awslambda.HttpResponseStream.from(stream, head), event);
+  });`;
+
+/** Says on its output when it is asked; what it answers is in the token. */
+const authorizing = `
+  const answers = {
+    stage: (event) => ({ Effect: 'Allow', Resource: event.methodArn.replace(/\\/v1\\/.*/, '/v1/*') }),
+    here: (event) => ({ Effect: 'Allow', Resource: event.methodArn }),
+    deny: (event) => ({ Effect: 'Deny', Resource: '*' }),
+  };
+  exports.handler = async (event) => {
+    const token = Object.entries(event.headers).find(([name]) => name.toLowerCase() === 'authorization')[1];
+    console.log('asked for ' + token);
+    if (token === 'bad') throw new Error('Unauthorized');
+    if (token === 'crash') throw new Error('no keys');
+    if (token === 'nonsense') return { principalId: 'me' };
+    const context = token === 'object' ? { a: {} } : { user: 'me', level: 3, challenge: 'Bearer error="insufficient_scope"' };
+    const statement = { Action: 'execute-api:Invoke', ...(answers[token] ?? answers.stage)(event) };
+    return { principalId: 'me', policyDocument: { Version: '2012-10-17', Statement: [statement] }, context };
+  };`;
+
+const challenge = 'Bearer resource_metadata="https://example.com/.well-known/oauth-protected-resource/mcp"';
+
+const gatewayResponses: Record<string, GatewayResponseOptions> = {
+  Unauthorized: {
+    type: ResponseType.UNAUTHORIZED,
+    responseHeaders: { 'WWW-Authenticate': `'${challenge}'`, 'X-Asked-With': 'method.request.header.x-with' },
+    templates: { 'application/json': '{"error":"invalid_token","request":"$context.requestId"}' },
+  },
+  Denied: {
+    type: ResponseType.ACCESS_DENIED,
+    responseHeaders: { 'WWW-Authenticate': 'context.authorizer.challenge' },
+    templates: { 'application/json': '{"error":$context.error.messageString,"who":"$context.authorizer.user"}' },
+  },
+  NotFound: { type: ResponseType.MISSING_AUTHENTICATION_TOKEN, statusCode: '404' },
+  Any4xx: { type: ResponseType.DEFAULT_4XX, responseHeaders: { 'Access-Control-Allow-Origin': "'*'" } },
+};
+
+/** The template and assets of an app as large as the tests need it. */
+function synthesize(change: (api: RestApi) => void = () => undefined) {
+  const assembly = mkdtempSync(join(tmpdir(), 'assembly-'));
+  const context = { '@aws-cdk/aws-apigateway:disableCloudWatchRole': true };
+  const stack = new Stack(new App({ outdir: assembly, context, builtinCloudFormationValidation: false }), 'Test');
+  const lambda = (id: string, code: string) => {
+    const source = join(mkdtempSync(join(tmpdir(), 'source-')), id);
+    mkdirSync(source);
+    writeFileSync(join(source, 'index.cjs'), code);
+    const timeout = Duration.minutes(1);
+    return new LambdaFunction(stack, id, {
+      runtime: Runtime.NODEJS_24_X,
+      handler: 'index.handler',
+      code: Code.fromAsset(source),
+      timeout,
+    });
+  };
+  const api = new RestApi(stack, 'Api', {
+    deployOptions: {
+      stageName: 'v1',
+      throttlingRateLimit: 1000,
+      throttlingBurstLimit: 1000,
+      methodOptions: { '/limited/GET': { throttlingRateLimit: 1, throttlingBurstLimit: 2 } },
+    },
+    binaryMediaTypes: ['image/*'],
+  });
+  const scopePermissionToMethod = false;
+  const toBuffered = new LambdaIntegration(lambda('Buffered', buffered), {
+    scopePermissionToMethod,
+    timeout: Duration.millis(2000),
+  });
+  const toStreaming = new LambdaIntegration(lambda('Streaming', streaming), {
+    scopePermissionToMethod,
+    responseTransferMode: ResponseTransferMode.STREAM,
+    timeout: Duration.millis(2000),
+  });
+  const authorizer = new RequestAuthorizer(stack, 'Authorizer', {
+    handler: lambda('Authorizing', authorizing),
+    identitySources: [IdentitySource.header('Authorization')],
+    resultsCacheTtl: Duration.minutes(5),
+  });
+  const guarded = { authorizer, authorizationType: AuthorizationType.CUSTOM };
+
+  const mcp = api.root.addResource('mcp');
+  mcp.addMethod('ANY', toStreaming, guarded);
+  mcp.addCorsPreflight({
+    allowOrigins: ['*'],
+    allowMethods: ['GET', 'POST'],
+    allowHeaders: ['Authorization'],
+    maxAge: Duration.hours(1),
+  });
+  api.root.addResource('open').addMethod('ANY', toBuffered);
+  api.root.addResource('stream').addMethod('ANY', toStreaming);
+  api.root.addResource('limited').addMethod('ANY', toBuffered);
+  api.root.addResource('guarded').addMethod('ANY', toBuffered, guarded);
+  const users = api.root.addResource('users');
+  users.addMethod('GET', toBuffered);
+  users.addResource('{id}').addMethod('GET', toBuffered);
+  users.addResource('me').addMethod('GET', toBuffered);
+  users.getResource('{id}')?.addResource('files').addProxy({ defaultIntegration: toBuffered });
+  for (const [id, options] of Object.entries(gatewayResponses)) api.addGatewayResponse(id, options);
+  change(api);
+  return { assembly, json: (stack.node.root as App).synth().getStackByName('Test').template as TemplateJson };
+}
+
+const idOf = (json: TemplateJson, prefix: string) =>
+  Object.entries(json.Resources ?? {}).find(
+    ([id, { Type }]) => id.startsWith(prefix) && Type === 'AWS::Lambda::Function',
+  )?.[0];
+
+const { assembly, json } = synthesize();
+const template = (from = json) => new Template(from, { attributes, addressBook: [] });
+
+let now = Date.now();
+const entries: LogEntry[] = [];
+const lines: string[] = [];
+let functions: Functions;
+let gateway: Gateway;
+
+beforeAll(async () => {
+  functions = new Functions({
+    template: template(),
+    assembly,
+    environment: () => ({}),
+    log: (_name, _requestId, line) => void lines.push(line),
+  });
+  gateway = await startGateway({
+    template: template(),
+    functions,
+    port: 0,
+    log: (entry) => entries.push(entry),
+    now: () => now,
+  });
+});
+afterAll(async () => {
+  await gateway.close();
+  await functions.close();
+});
+beforeEach(() => {
+  entries.length = 0;
+  lines.length = 0;
+});
+
+const call = (path: string, init?: RequestInit) => fetch(gateway.origin + path, init);
+const open = (which: string, init?: RequestInit) => call(`/open?case=${which}`, init);
+const stream = (which: string, init?: RequestInit) => call(`/stream?case=${which}`, init);
+const withToken = (token: string, path = '/guarded') => call(path, { headers: { Authorization: token } });
+const timesAsked = () => lines.filter((line) => line.startsWith('asked')).length;
+
+/** The entry of the log for the last request; it is written when the connection is done with it. */
+async function logged(): Promise<LogEntry> {
+  await becomes(() => entries.length > 0);
+  return entries.at(-1)!;
+}
+
+describe('the event', () => {
+  test('has the shape of a Lambda proxy integration', async () => {
+    const response = await call('/open?a=1&a=2&b=x%20y', {
+      method: 'POST',
+      headers: { 'X-Custom': 'c', TE: 'trailers', 'Content-Type': 'text/plain' },
+      body: 'grüße',
+    });
+    const event = await response.json();
+    expect(event).toMatchObject({
+      resource: '/open',
+      path: '/open',
+      httpMethod: 'POST',
+      queryStringParameters: { a: '2', b: 'x y' },
+      multiValueQueryStringParameters: { a: ['1', '2'], b: ['x y'] },
+      pathParameters: null,
+      stageVariables: null,
+      body: 'grüße',
+      isBase64Encoded: false,
+      requestContext: {
+        stage: 'v1',
+        path: '/v1/open',
+        resourcePath: '/open',
+        httpMethod: 'POST',
+        requestId: response.headers.get('x-amzn-requestid'),
+        identity: { sourceIp: '127.0.0.1' },
+      },
+    });
+    const names = Object.keys(event.multiValueHeaders).map((name) => name.toLowerCase());
+    expect(names).toEqual(expect.arrayContaining(['x-custom', 'host', 'x-forwarded-for', 'x-amzn-trace-id']));
+    expect(names).not.toContain('te');
+    expect(names).not.toContain('connection');
+    expect(event.headers.Host).toMatch(/\.execute-api\.us-east-1\.amazonaws\.com$/);
+  });
+
+  test('has bytes as base64 when the API calls their type binary', async () => {
+    const event = await (
+      await call('/open', { method: 'POST', headers: { 'Content-Type': 'image/png' }, body: new Uint8Array([0, 255]) })
+    ).json();
+    expect(event).toMatchObject({ body: 'AP8=', isBase64Encoded: true });
+  });
+
+  test.each([
+    ['/users/a%20b', '/users/{id}', { id: 'a b' }],
+    ['/users/me', '/users/me', null],
+    ['/users/', '/users', null],
+    ['/users/1/files/x/y', '/users/{id}/files/{proxy+}', { id: '1', proxy: 'x/y' }],
+  ])('of %s is that of %s', async (path, resource, pathParameters) => {
+    expect(await (await call(path)).json()).toMatchObject({ resource, pathParameters });
+  });
+
+  test('is the same for a stream', async () => {
+    const event = JSON.parse(await (await call('/stream', { method: 'PUT', body: 'b' })).text());
+    expect(event).toMatchObject({ resource: '/stream', httpMethod: 'PUT', body: 'b' });
+  });
+});
+
+describe('a buffered answer', () => {
+  test('has its status, headers and body', async () => {
+    const response = await open('created');
+    expect(response.status).toBe(201);
+    expect(response.headers.get('x-one')).toBe('1');
+    expect(response.headers.getSetCookie()).toEqual(['a=1', 'b=2']);
+    expect(response.headers.get('content-type')).toBe('application/json');
+    expect(response.headers.get('content-length')).toBe('4');
+    expect(await response.text()).toBe('made');
+    expect(await logged()).toMatchObject({
+      method: 'GET',
+      path: '/open',
+      status: 201,
+      function: idOf(json, 'Buffered'),
+    });
+  });
+
+  test('loses or changes the headers that API Gateway reserves', async () => {
+    const { headers } = await open('challenge');
+    expect(headers.get('www-authenticate')).toBeNull();
+    expect(headers.get('x-amzn-remapped-www-authenticate')).toBe('Bearer');
+    expect(headers.get('x-amzn-remapped-server')).toBe('mine');
+    expect(headers.get('via')).toBeNull();
+    expect(headers.get('x-kept')).toBe('yes');
+  });
+
+  test('is decoded from base64 only for who asks for a binary type', async () => {
+    const asked = await open('bytes', { headers: { Accept: 'image/png' } });
+    expect(new Uint8Array(await asked.arrayBuffer())).toEqual(new Uint8Array([0, 255]));
+    expect(await (await open('bytes')).text()).toBe('AP8=');
+  });
+
+  test('needs no field', async () => {
+    const response = await open('empty');
+    expect([response.status, await response.text()]).toEqual([200, '']);
+  });
+
+  test.each(['nothing', 'unknown', 'object', 'number', 'newline', 'throw', 'large'])(
+    'that is malformed (%s) is a 502',
+    async (which) => {
+      const response = await open(which);
+      expect([response.status, await response.json()]).toEqual([502, { message: 'Internal server error' }]);
+      expect((await logged()).error).toMatch(/^DEFAULT_5XX: ./);
+    },
+  );
+
+  test('that does not come in time is a 504', async () => {
+    const response = await open('hang');
+    expect([response.status, await response.json()]).toEqual([504, { message: 'Endpoint request timed out' }]);
+  });
+
+  test('to HEAD has no body', async () => {
+    const response = await open('created', { method: 'HEAD' });
+    expect([response.status, await response.text()]).toEqual([201, '']);
+  });
+});
+
+describe('a stream', () => {
+  test('has the status, headers and cookies of its prelude, and reserved headers as any other answer', async () => {
+    const response = await stream('echo');
+    expect(response.status).toBe(202);
+    expect(response.headers.get('x-streamed')).toBe('yes');
+    expect(response.headers.getSetCookie()).toEqual(['a=1', 'b=2']);
+    expect(response.headers.get('www-authenticate')).toBeNull();
+    expect(response.headers.get('x-amzn-remapped-www-authenticate')).toBe('Bearer');
+    await response.text();
+  });
+
+  test('is sent on as it is written', async () => {
+    const file = join(mkdtempSync(join(tmpdir(), 'flag-')), 'go');
+    const response = await stream(`pause&file=${file}`);
+    const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader();
+    expect((await reader.read()).value).toBe('first');
+    writeFileSync(file, '');
+    expect((await reader.read()).value).toBe('second');
+    expect((await reader.read()).done).toBe(true);
+  });
+
+  test('shows its head before it has a body', async () => {
+    const file = join(mkdtempSync(join(tmpdir(), 'flag-')), 'go');
+    const response = await stream(`headFirst&file=${file}`);
+    expect(response.status).toBe(202);
+    writeFileSync(file, '');
+    expect(await response.text()).toBe('only');
+  });
+
+  test('with an empty write is an answer without a body', async () => {
+    const response = await stream('emptyWrite');
+    expect([response.status, await response.text()]).toEqual([202, '']);
+  });
+
+  test.each([
+    ['that ends without a write', 'empty'],
+    ['that only ends with a body', 'endWithBody'],
+    ['that throws before its first write', 'throwEarly'],
+  ])('%s is a 502', async (_, which) => {
+    const response = await stream(which);
+    expect([response.status, await response.json()]).toEqual([502, { message: 'Internal server error' }]);
+  });
+
+  test('without a prelude in its first 16 KB is a 502, and its function is not left waiting', async () => {
+    const file = join(mkdtempSync(join(tmpdir(), 'flag-')), 'end');
+    expect((await stream(`tooLate&file=${file}`)).status).toBe(502);
+    await becomes(() => existsSync(file));
+  });
+
+  test('that throws later breaks off', async () => {
+    const response = await stream('throwLate');
+    const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader();
+    expect((await reader.read()).value).toBe('first');
+    await expect(reader.read()).rejects.toThrow();
+    expect(await logged()).toMatchObject({ status: 202, error: expect.stringContaining('late') });
+  });
+
+  test('that does not begin in time is a 504', async () => {
+    expect((await stream('hang')).status).toBe(504);
+  });
+
+  test('that does not end in time breaks off', async () => {
+    const response = await stream('hangLate');
+    await expect(response.text()).rejects.toThrow();
+    expect((await logged()).error).toMatch(/INTEGRATION_TIMEOUT/);
+  });
+
+  test('whose client has gone is written to its end and dropped', async () => {
+    const file = join(mkdtempSync(join(tmpdir(), 'flag-')), 'end');
+    const abort = new AbortController();
+    await stream(`abandoned&file=${file}`, { signal: abort.signal });
+    abort.abort();
+    expect((await logged()).error).toMatch(/closed/);
+    writeFileSync(`${file}.gone`, '');
+    await becomes(() => existsSync(file));
+  });
+});
+
+describe('the authorizer', () => {
+  beforeEach(() => gateway.replace(template()));
+
+  test('is not asked without the identity source', async () => {
+    const response = await call('/mcp', { method: 'POST', headers: { 'X-With': 'browser' } });
+    expect(response.status).toBe(401);
+    expect(response.headers.get('www-authenticate')).toBe(challenge);
+    expect(response.headers.get('x-asked-with')).toBe('browser');
+    expect(await response.json()).toEqual({
+      error: 'invalid_token',
+      request: response.headers.get('x-amzn-requestid'),
+    });
+    expect(timesAsked()).toBe(0);
+    expect(await logged()).toMatchObject({ status: 401, function: undefined, error: 'UNAUTHORIZED' });
+  });
+
+  test('hands its context to the function, as text', async () => {
+    const { requestContext } = await (await withToken('good')).json();
+    expect(requestContext.authorizer).toMatchObject({ principalId: 'me', user: 'me', level: '3' });
+  });
+
+  test('that throws Unauthorized is asked again each time', async () => {
+    expect([(await withToken('bad')).status, (await withToken('bad')).status]).toEqual([401, 401]);
+    expect(timesAsked()).toBe(2);
+  });
+
+  test('is asked once for all paths until its answer is too old', async () => {
+    expect([(await withToken('stage')).status, (await withToken('stage', '/mcp')).status]).toEqual([200, 202]);
+    expect(timesAsked()).toBe(1);
+    now += 299_000;
+    await withToken('stage');
+    expect(timesAsked()).toBe(1);
+    now += 1000;
+    await withToken('stage');
+    expect(timesAsked()).toBe(2);
+  });
+
+  test('whose policy is for one path refuses the next one from the cache', async () => {
+    expect([(await withToken('here')).status, (await withToken('here', '/mcp')).status]).toEqual([200, 403]);
+    expect(timesAsked()).toBe(1);
+  });
+
+  test('that denies writes the challenge', async () => {
+    const response = await withToken('deny');
+    expect(response.status).toBe(403);
+    expect(response.headers.get('www-authenticate')).toBe('Bearer error="insufficient_scope"');
+    expect(await response.json()).toEqual({ error: 'User is not authorized to access this resource', who: 'me' });
+    await withToken('deny');
+    expect(timesAsked()).toBe(1);
+  });
+
+  test.each([
+    ['crash', 'AUTHORIZER_FAILURE: no keys'],
+    ['nonsense', 'AUTHORIZER_CONFIGURATION_ERROR: '],
+    ['object', 'AUTHORIZER_CONFIGURATION_ERROR: '],
+  ])('that is broken (%s) is a 500', async (token, error) => {
+    const response = await withToken(token);
+    expect([response.status, await response.json()]).toEqual([500, { message: null }]);
+    expect((await logged()).error).toContain(error);
+  });
+});
+
+describe('the gateway itself', () => {
+  test.each([
+    ['/nowhere', 'GET'],
+    ['/users', 'POST'],
+    ['/users/1/2', 'GET'],
+    ['//open', 'GET'],
+  ])('has nothing at %s for %s', async (path, method) => {
+    const response = await call(path, { method });
+    expect([response.status, await response.json()]).toEqual([404, { message: 'Missing Authentication Token' }]);
+  });
+
+  test('answers a preflight as CDK writes it, without a function', async () => {
+    const response = await call('/mcp', { method: 'OPTIONS' });
+    expect(response.status).toBe(204);
+    expect(Object.fromEntries(response.headers)).toMatchObject({
+      'access-control-allow-origin': '*',
+      'access-control-allow-methods': 'GET,POST',
+      'access-control-allow-headers': 'Authorization',
+      'access-control-max-age': '3600',
+    });
+    expect((await logged()).function).toBeUndefined();
+  });
+
+  test('throttles a method by its own setting, and lets the bucket fill again', async () => {
+    const get = async () => (await call('/limited')).status;
+    expect([await get(), await get(), await get()]).toEqual([200, 200, 429]);
+    expect((await call('/limited', { method: 'POST' })).status).toBe(200);
+    now += 1000;
+    expect([await get(), await get()]).toEqual([200, 429]);
+  });
+
+  test('gives what is not customised the headers of the default response', async () => {
+    now += 10_000;
+    for (let i = 0; i < 2; i++) await call('/limited');
+    const response = await call('/limited');
+    expect([response.status, await response.json()]).toEqual([429, { message: 'Too Many Requests' }]);
+    expect(response.headers.get('access-control-allow-origin')).toBe('*');
+  });
+
+  test.each([
+    ['10 MB, its own limit', 10 * 1024 * 1024 + 1],
+    ['6 MB, the limit of functions', 6 * 1024 * 1024],
+  ])('refuses a body above %s', async (_, size) => {
+    const response = await call('/open', { method: 'POST', body: 'x'.repeat(size) });
+    expect([response.status, await response.json()]).toEqual([413, { message: 'Request Too Long' }]);
+    expect(response.headers.get('access-control-allow-origin')).toBeNull();
+  });
+
+  test.each([
+    ['evil.example', 403],
+    ['127.0.0.1:1', 403],
+    ['localhost', 200],
+    ['LOCALHOST', 200],
+    ['[::1]', 200],
+  ])('that is called %s answers %d', async (name, expected) => {
+    const { port } = new URL(gateway.origin);
+    const Host = name.includes('.') ? name : `${name}:${port}`;
+    const status = await new Promise((resolve, reject) => {
+      const request = httpRequest(`${gateway.origin}/open`, { headers: { Host } }, (response) => {
+        response.resume();
+        resolve(response.statusCode);
+      });
+      request.on('error', reject).end();
+    });
+    expect(status).toBe(expected);
+  });
+
+  test('logs no query string', async () => {
+    await (await call('/open?case=created&code=secret')).text();
+    expect(JSON.stringify(await logged())).not.toContain('secret');
+  });
+
+  test('says which port is taken', async () => {
+    const port = Number(new URL(gateway.origin).port);
+    await expect(startGateway({ template: template(), functions, port, log: () => undefined })).rejects.toThrow(
+      `The port ${port} of 127.0.0.1 is already in use`,
+    );
+  });
+});
+
+describe('an API with a policy', () => {
+  const everything = { Principal: '*', Action: 'execute-api:Invoke', Resource: 'execute-api:/*' };
+  const unless = (secret: string) => [
+    { Effect: 'Allow', ...everything },
+    { Effect: 'Deny', ...everything, Condition: { StringNotEquals: { 'aws:Referer': secret } } },
+  ];
+  /** Behind CloudFront, when it is to add a header. */
+  const startWith = async (Statement: unknown, header?: [HeaderName: string, HeaderValue: string]) => {
+    const copy = structuredClone(json);
+    const [apiId, api] = Object.entries(copy.Resources!).find(([, { Type }]) => Type === 'AWS::ApiGateway::RestApi')!;
+    api.Properties = { ...api.Properties, Policy: { Version: '2012-10-17', Statement } };
+    if (header !== undefined) {
+      const DomainName = { 'Fn::Join': ['', [{ Ref: apiId }, '.execute-api.us-east-1.amazonaws.com']] };
+      const OriginCustomHeaders = [{ HeaderName: header[0], HeaderValue: header[1] }];
+      const DistributionConfig = { Origins: [{ DomainName, OriginCustomHeaders }] };
+      copy.Resources!.Front = { Type: 'AWS::CloudFront::Distribution', Properties: { DistributionConfig } };
+    }
+    const log = (entry: LogEntry) => void entries.push(entry);
+    const guarded = await startGateway({ template: template(copy), functions, port: 0, log });
+    started.push(guarded);
+    return (path: string, headers: Record<string, string> = {}) => fetch(guarded.origin + path, { headers });
+  };
+  const started: Gateway[] = [];
+  afterEach(async () => {
+    for (const each of started.splice(0)) await each.close();
+  });
+
+  test('refuses a request without the header, before it asks anybody', async () => {
+    const get = await startWith(unless('secret'));
+    const attempts: Record<string, string>[] = [{}, { Referer: 'guess' }, { Referer: 'guess', Authorization: 'stage' }];
+    for (const headers of attempts) {
+      for (const path of ['/open', '/mcp']) {
+        const response = await get(path, headers);
+        expect([response.status, response.headers.get('www-authenticate')]).toEqual([403, null]);
+        expect(await response.json()).toEqual({
+          error: 'User is not authorized to access this resource',
+          who: '',
+        });
+      }
+    }
+    expect([timesAsked(), (await logged()).function]).toEqual([0, undefined]);
+    expect((await get('/open', { Referer: 'secret' })).status).toBe(200);
+  });
+
+  test('has the header from CloudFront, whatever the client sent', async () => {
+    const get = await startWith(unless('secret'), ['Referer', 'secret']);
+    const event = await (await get('/open?case=echo', { referer: 'guess' })).json();
+    expect(event.multiValueHeaders).toMatchObject({ Referer: ['secret'] });
+    expect(event.headers).not.toHaveProperty('referer');
+  });
+
+  test('refuses everybody when it and CloudFront disagree', async () => {
+    const get = await startWith(unless('secret'), ['Referer', 'another']);
+    expect((await get('/open', { Referer: 'secret' })).status).toBe(403);
+  });
+
+  test('that allows nothing leaves open what an authorizer guards', async () => {
+    const get = await startWith(unless('secret').slice(1), ['Referer', 'secret']);
+    expect((await get('/open')).status).toBe(403);
+    expect((await get('/guarded', { Authorization: 'stage' })).status).toBe(200);
+  });
+
+  test('that allows everything is not overruled by the silence of an authorizer', async () => {
+    const withPolicy = await startWith(unless('secret'), ['Referer', 'secret']);
+    const headers = { Authorization: 'here' };
+    expect((await withPolicy('/guarded', headers)).status).toBe(200);
+    expect((await withPolicy('/mcp', headers)).status).toBe(202);
+    expect((await withPolicy('/mcp', { Authorization: 'deny' })).status).toBe(403);
+  });
+
+  test.each([
+    ['about somebody', { Effect: 'Allow', ...everything, Principal: { AWS: 'arn:aws:iam::000000000000:root' } }],
+    [
+      'about addresses',
+      { Effect: 'Deny', ...everything, Condition: { IpAddress: { 'aws:SourceIp': '192.0.2.0/24' } } },
+    ],
+    ['about another key', { Effect: 'Deny', ...everything, Condition: { StringEquals: { 'aws:UserAgent': 'x' } } }],
+    ['about all other actions', { Effect: 'Allow', ...everything, NotAction: 'execute-api:Manage' }],
+  ])('that speaks %s is not run', async (_, statement) => {
+    await expect(startWith([statement])).rejects.toThrow(/its policy has a statement that is not run locally/);
+  });
+});
+
+describe('a template that would fail on AWS is refused', () => {
+  const startWith = (change: (resources: NonNullable<TemplateJson['Resources']>) => void) => {
+    const copy = structuredClone(json);
+    change(copy.Resources!);
+    return startGateway({ template: template(copy), functions, port: 0, log: () => undefined });
+  };
+  const ofType = (resources: NonNullable<TemplateJson['Resources']>, type: string) =>
+    Object.entries(resources).filter(([, { Type }]) => Type === type);
+
+  test('for want of a permission to invoke the function', async () => {
+    const started = startWith((resources) => {
+      for (const [id] of ofType(resources, 'AWS::Lambda::Permission')) delete resources[id];
+    });
+    await expect(started).rejects.toThrow(/no AWS::Lambda::Permission lets API Gateway invoke/);
+  });
+
+  test('for a transfer mode that its URI contradicts', async () => {
+    const started = startWith((resources) => {
+      for (const [, { Properties }] of ofType(resources, 'AWS::ApiGateway::Method')) {
+        delete (Properties!.Integration as Record<string, unknown>).ResponseTransferMode;
+      }
+    });
+    await expect(started).rejects.toThrow(/disagree about streaming/);
+  });
+
+  test('for a template language that nobody reads here', async () => {
+    const { json: changed } = synthesize((api) =>
+      api.root.getResource('open')?.addCorsPreflight({ allowOrigins: ['https://a.example', 'https://b.example'] }),
+    );
+    const started = startGateway({ template: template(changed), functions, port: 0, log: () => undefined });
+    await expect(started).rejects.toThrow(/only templates without/);
+  });
+});

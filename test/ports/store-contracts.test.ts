@@ -1,0 +1,963 @@
+import type { MemoryStores } from '../../lambda/adapters/memory/memory-stores.ts';
+import type { Grant } from '../../lambda/core/access/grant.ts';
+import type { Listed, ListOptions } from '../../lambda/core/admin/directory.ts';
+import { type Statistics, steps } from '../../lambda/core/audit/aggregates.ts';
+import { BUCKET_MILLISECONDS, type Call, callName } from '../../lambda/core/audit/tool-call.ts';
+import { newRun, next, type Run, type RunEvent } from '../../lambda/core/mcp/execution.ts';
+import {
+  CURRENT,
+  formerName,
+  type ImportedSession,
+  MOST_SUBSCRIPTIONS,
+  type Session,
+} from '../../lambda/core/sessions/session.ts';
+import { adapters } from '../support/contract-stores.ts';
+
+const now = 1_800_000_000;
+let serial = 0;
+const fresh = (what: string) => `${what}-${++serial}`;
+
+const aGrant = (change: Partial<Grant> = {}): Grant => ({
+  id: fresh('grant'),
+  status: 'active',
+  user: 'user-of-ada',
+  issuer: 'https://idp.example',
+  subject: 'ada',
+  client: 'dcr_1',
+  clientName: 'Test',
+  scopes: ['mcp'],
+  groups: [],
+  createdAt: now,
+  absoluteExpiresAt: now + 9000,
+  idleExpiresAt: now + 3000,
+  refresh: { head: 1, predecessor: 0, superseded: {} },
+  ...change,
+});
+
+const aSession = (change: Partial<Session> = {}): Session => ({
+  id: fresh('session'),
+  grant: 'grant-of-ada',
+  user: 'user-of-ada',
+  era: 'legacy',
+  startedAt: now,
+  lastSeenAt: now,
+  expiresAt: now + 600,
+  initialize: { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'test', version: '1' } },
+  ...change,
+});
+
+const anImport = (change: Partial<ImportedSession> = {}): ImportedSession => ({
+  id: fresh('session'),
+  user: fresh('user'),
+  initialize: { protocolVersion: '2025-03-26', capabilities: {}, clientInfo: { name: 'old', version: '0' } },
+  startedAt: now - 5000,
+  expiresAt: now + 300,
+  ...change,
+});
+
+/** The session that an imported one goes on as. */
+const goingOn = ({ id, user, startedAt, initialize }: ImportedSession) =>
+  aSession({ id, user, startedAt, initialize, grant: fresh('grant') });
+
+const aRun = (grant = fresh('grant')): Run => newRun(grant, 'session-of-ada', 'stream', [1, 'two'], now, 600);
+
+const events = (from: number, to: number): RunEvent[] =>
+  Array.from({ length: to - from + 1 }, (_, index) => ({ number: from + index, message: { event: from + index } }));
+
+/** Characters of one to four bytes, so that any cut of the bytes falls into one of them. */
+const textOf = (megabytes: number) => 'aé€𝄞'.repeat((megabytes * 1024 * 1024) / 10);
+
+const created = (grant: Grant) => ({
+  grant,
+  tokens: { sealed: 'sealed-1', version: 1, expiresAt: now + 100, refreshedAt: now },
+  codeHash: fresh('code'),
+  code: {
+    grant: grant.id,
+    user: grant.user,
+    client: grant.client,
+    redirectUri: 'http://127.0.0.1/cb',
+    challenge: 'c',
+    scopes: ['mcp'],
+    expiresAt: now + 60,
+  },
+  approval: {
+    user: grant.user,
+    client: grant.client,
+    clientName: 'Test',
+    redirectHost: '127.0.0.1',
+    scopes: ['mcp'],
+    at: now,
+  },
+});
+
+describe.each(adapters)('the stores in %s', (_name, open) => {
+  let stores: MemoryStores;
+  let close: () => Promise<void>;
+  beforeAll(async () => {
+    ({ stores, close } = await open());
+  });
+  afterAll(() => close());
+
+  describe('sessions', () => {
+    test('a session is found with its grant, and neither is found where there is none', async () => {
+      const grant = aGrant();
+      await stores.grants.createGrant(created(grant));
+      const session = aSession({ grant: grant.id });
+      expect(await stores.sessions.start(session, now)).toBe(true);
+      expect(await stores.sessions.find(grant.id, session.id)).toEqual({ grant, stored: session });
+      expect(await stores.sessions.find('no-such-grant', session.id)).toEqual({});
+    });
+
+    test('a session does not take a name that another one holds, until that one has expired', async () => {
+      const first = aSession({ grant: fresh('grant'), era: 'modern' });
+      const second = { ...first, id: fresh('session') };
+      expect(await stores.sessions.start(first, now)).toBe(true);
+      expect(await stores.sessions.start(second, now)).toBe(false);
+      expect((await stores.sessions.find(first.grant, CURRENT)).stored).toMatchObject({ id: first.id });
+      expect(await stores.sessions.start(second, first.expiresAt)).toBe(true);
+      expect((await stores.sessions.find(first.grant, CURRENT)).stored).toMatchObject({ id: second.id });
+    });
+
+    test('a session that another follows is put aside, as it was', async () => {
+      const first = aSession({ grant: fresh('grant'), era: 'modern' });
+      const second = { ...first, id: fresh('session'), expiresAt: first.expiresAt + 600 };
+      await stores.sessions.start(first, now);
+      expect(await stores.sessions.start(second, now, first)).toBe(false);
+      expect((await stores.sessions.find(first.grant, formerName(first))).stored).toBeUndefined();
+      expect(await stores.sessions.start(second, first.expiresAt, first)).toBe(true);
+      expect((await stores.sessions.find(first.grant, formerName(first))).stored).toEqual(first);
+      expect((await stores.sessions.find(first.grant, CURRENT)).stored).toEqual(second);
+    });
+
+    test('of many that start at once, one does', async () => {
+      const grant = fresh('grant');
+      const starts = Array.from({ length: 10 }, () => stores.sessions.start(aSession({ grant, era: 'modern' }), now));
+      expect((await Promise.all(starts)).filter(Boolean)).toHaveLength(1);
+    });
+
+    test('a renewed session is found under its own id, and the stale name points to it', async () => {
+      const session = aSession({ grant: fresh('grant') });
+      expect(await stores.sessions.renew(session, 'stale', now)).toBe(true);
+      const stale = await stores.sessions.find(session.grant, 'stale');
+      expect(stale.stored).toEqual({ renewedAs: session.id, expiresAt: session.expiresAt });
+      expect((await stores.sessions.find(session.grant, session.id)).stored).toEqual(session);
+    });
+
+    test('a renewal that comes second changes nothing', async () => {
+      const [first, second] = [aSession({ grant: fresh('grant') }), aSession()];
+      await stores.sessions.renew(first, 'stale', now);
+      expect(await stores.sessions.renew({ ...second, grant: first.grant }, 'stale', now)).toBe(false);
+      expect((await stores.sessions.find(first.grant, second.id)).stored).toBeUndefined();
+    });
+
+    test('a slide moves the end, and never brings an ended or expired session back', async () => {
+      const session = aSession({ grant: fresh('grant') });
+      await stores.sessions.start(session, now);
+      await stores.sessions.slide(session, now + 100, now + 700);
+      const slid = { ...session, lastSeenAt: now + 100, expiresAt: now + 700 };
+      expect((await stores.sessions.find(session.grant, session.id)).stored).toEqual(slid);
+      await stores.sessions.slide(session, now + 700, now + 1300);
+      expect((await stores.sessions.find(session.grant, session.id)).stored).toEqual(slid);
+      await stores.sessions.end(session.grant, session.id, now + 200);
+      await stores.sessions.slide(session, now + 300, now + 900);
+      const ended = { ...slid, endedAt: now + 200 };
+      expect((await stores.sessions.find(session.grant, session.id)).stored).toEqual(ended);
+    });
+
+    test('ending an unknown session makes none', async () => {
+      await stores.sessions.end('some-grant', 'unknown', now);
+      expect((await stores.sessions.find('some-grant', 'unknown')).stored).toBeUndefined();
+    });
+
+    test('an imported session waits for its own user, as it was when it was first imported', async () => {
+      const imported = anImport();
+      expect(await stores.sessions.addImported(imported, now)).toBe(true);
+      expect(await stores.sessions.addImported({ ...imported, startedAt: now }, now)).toBe(false);
+      expect(await stores.sessions.findImported(imported.user, imported.id)).toEqual(imported);
+      expect(await stores.sessions.findImported(fresh('user'), imported.id)).toBeUndefined();
+      expect(await stores.sessions.addImported({ ...imported, startedAt: now }, imported.expiresAt)).toBe(true);
+    });
+
+    test('an imported session that is taken up is a session, and waits no longer', async () => {
+      const imported = anImport();
+      const session = goingOn(imported);
+      await stores.sessions.addImported(imported, now);
+      expect(await stores.sessions.takeUp(session, now)).toBe(true);
+      expect((await stores.sessions.find(session.grant, session.id)).stored).toEqual(session);
+      expect(await stores.sessions.findImported(imported.user, imported.id)).toBeUndefined();
+      expect(await stores.sessions.takeUp(goingOn(imported), now)).toBe(false);
+    });
+
+    test('of many that take an imported session up at once, one does', async () => {
+      const imported = anImport();
+      await stores.sessions.addImported(imported, now);
+      const sessions = Array.from({ length: 10 }, () => goingOn(imported));
+      const taken = await Promise.all(sessions.map((session) => stores.sessions.takeUp(session, now)));
+      expect(taken.filter(Boolean)).toHaveLength(1);
+      const found = await Promise.all(sessions.map(({ grant, id }) => stores.sessions.find(grant, id)));
+      expect(found.map(({ stored }) => stored !== undefined)).toEqual(taken);
+    });
+
+    test('what does not wait, waits for somebody else, has expired, or has its id taken is not taken up', async () => {
+      const [missing, expired, taken] = [anImport(), anImport({ expiresAt: now }), anImport()];
+      await stores.sessions.addImported(expired, now - 10);
+      await stores.sessions.addImported(taken, now);
+      const session = goingOn(taken);
+      await stores.sessions.start(session, now);
+      const attempts = [goingOn(missing), goingOn(expired), { ...goingOn(taken), user: fresh('user') }, session];
+      for (const attempt of attempts) expect(await stores.sessions.takeUp(attempt, now)).toBe(false);
+      expect(await stores.sessions.findImported(taken.user, taken.id)).toEqual(taken);
+    });
+
+    test('what its client wants is kept with a session, and nothing else of it changes', async () => {
+      const session = aSession({ grant: fresh('grant') });
+      await stores.sessions.start(session, now);
+      const noted = async () => (await stores.sessions.find(session.grant, session.id)).stored;
+      await stores.sessions.note(session, { logLevel: 'error' }, now);
+      expect(await noted()).toEqual({ ...session, logLevel: 'error' });
+      await stores.sessions.note(session, { subscribed: 'a:1' }, now);
+      await stores.sessions.note(session, { subscribed: 'a:2' }, now);
+      await stores.sessions.note(session, { subscribed: 'a:2' }, now);
+      await stores.sessions.note(session, { logLevel: 'debug' }, now);
+      expect(await noted()).toEqual({ ...session, logLevel: 'debug', subscriptions: new Set(['a:1', 'a:2']) });
+      await stores.sessions.note(session, { unsubscribed: 'a:1' }, now);
+      await stores.sessions.note(session, { unsubscribed: 'a:3' }, now);
+      expect(await noted()).toEqual({ ...session, logLevel: 'debug', subscriptions: new Set(['a:2']) });
+      await stores.sessions.note(session, { unsubscribed: 'a:2' }, now);
+      expect(await noted()).toEqual({ ...session, logLevel: 'debug' });
+    });
+
+    test('two wishes at once are both kept', async () => {
+      const session = aSession({ grant: fresh('grant') });
+      await stores.sessions.start(session, now);
+      const uris = Array.from({ length: 10 }, (_, index) => `a:${index}`);
+      await Promise.all(uris.map((subscribed) => stores.sessions.note(session, { subscribed }, now)));
+      const { stored } = await stores.sessions.find(session.grant, session.id);
+      expect(stored).toMatchObject({ subscriptions: new Set(uris) });
+    });
+
+    test('a session that has ended, has expired or is unknown keeps no wish', async () => {
+      const session = aSession({ grant: fresh('grant') });
+      await stores.sessions.note(session, { logLevel: 'error' }, now);
+      expect((await stores.sessions.find(session.grant, session.id)).stored).toBeUndefined();
+      await stores.sessions.start(session, now);
+      await stores.sessions.note(session, { logLevel: 'error' }, session.expiresAt);
+      expect((await stores.sessions.find(session.grant, session.id)).stored).toEqual(session);
+      await stores.sessions.end(session.grant, session.id, now + 1);
+      await stores.sessions.note(session, { logLevel: 'error' }, now + 2);
+      expect((await stores.sessions.find(session.grant, session.id)).stored).toEqual({ ...session, endedAt: now + 1 });
+    });
+
+    test('a session keeps no more subscriptions than fit into it', async () => {
+      const session = aSession({ grant: fresh('grant') });
+      await stores.sessions.start(session, now);
+      for (let index = 0; index <= MOST_SUBSCRIPTIONS; index++) {
+        await stores.sessions.note(session, { subscribed: `a:${index}` }, now);
+      }
+      const { stored } = await stores.sessions.find(session.grant, session.id);
+      expect((stored as Session).subscriptions?.size).toBe(MOST_SUBSCRIPTIONS);
+      expect((stored as Session).subscriptions).not.toContain(`a:${MOST_SUBSCRIPTIONS}`);
+    });
+  });
+
+  describe('runs', () => {
+    test('a run is found in its grant alone, as it was written, whether or not it has expired', async () => {
+      const run: Run = {
+        ...aRun(),
+        open: ['0'],
+        answers: { 1: 'name' },
+        message: 'half done',
+        runner: 'r',
+        leaseUntil: 1,
+      };
+      await stores.runs.createRun(run, 'the request');
+      expect(await stores.runs.findRun(run.grant, run.id)).toEqual(run);
+      expect(await stores.runs.findRun(fresh('grant'), run.id)).toBeUndefined();
+      expect(await stores.runs.findRun(run.grant, 'unknown')).toBeUndefined();
+      const expired = { ...aRun(), expiresAt: 1 };
+      await stores.runs.createRun(expired, 'the request');
+      expect(await stores.runs.findRun(expired.grant, expired.id)).toEqual(expired);
+    });
+
+    test('what is undefined in a run is not there when it is read again', async () => {
+      const run: Run = { ...aRun(), runner: 'r', leaseUntil: 1 };
+      await stores.runs.createRun(run, '');
+      const free = next(run, now, { runner: undefined, leaseUntil: undefined });
+      expect(await stores.runs.saveRun(free)).toBe(true);
+      expect(await stores.runs.findRun(run.grant, run.id)).toEqual(free);
+    });
+
+    test('of many that save at once, each having read the same version, one does', async () => {
+      const run = aRun();
+      await stores.runs.createRun(run, '');
+      const saves = Array.from({ length: 10 }, (_, index) => next(run, now, { message: `${index}` }));
+      const saved = await Promise.all(saves.map((each) => stores.runs.saveRun(each)));
+      expect(saved.filter(Boolean)).toHaveLength(1);
+      expect(await stores.runs.findRun(run.grant, run.id)).toEqual(saves[saved.indexOf(true)]);
+      expect(await stores.runs.saveRun(next(run, now, { message: 'late' }))).toBe(false);
+    });
+
+    test('a save whose answer was lost, and that is sent again, has been done', async () => {
+      const run = aRun();
+      await stores.runs.createRun(run, '');
+      await stores.runs.createRun(run, '');
+      const saved = next(run, now, { status: 'asking' });
+      expect(await stores.runs.saveRun(saved)).toBe(true);
+      expect(await stores.runs.saveRun(saved)).toBe(true);
+      const followed = next(saved, now, { status: 'done' });
+      expect(await stores.runs.saveRun(followed)).toBe(true);
+      expect(await stores.runs.saveRun(saved)).toBe(false);
+      expect(await stores.runs.findRun(run.grant, run.id)).toEqual(followed);
+    });
+
+    test('an unknown run is not saved', async () => {
+      const run = aRun();
+      expect(await stores.runs.saveRun(next(run, now, {}))).toBe(false);
+      expect(await stores.runs.findRun(run.grant, run.id)).toBeUndefined();
+    });
+
+    test('all runs of a grant are found, and none of another', async () => {
+      const grant = fresh('grant');
+      const runs = Array.from({ length: 5 }, () => aRun(grant));
+      for (const run of [...runs, aRun()]) await stores.runs.createRun(run, '');
+      const found = await stores.runs.runsOf(grant);
+      expect(found.map(({ id }) => id).toSorted()).toEqual(runs.map(({ id }) => id).toSorted());
+      expect(await stores.runs.runsOf(fresh('grant'))).toEqual([]);
+    });
+
+    test('all runs of a grant are found where they are more than fit into one answer of the store', async () => {
+      const grant = fresh('grant');
+      const runs = Array.from({ length: 8 }, () => ({ ...aRun(grant), message: 'x'.repeat(200_000) }));
+      for (const run of runs) await stores.runs.createRun(run, '');
+      expect(await stores.runs.runsOf(grant)).toHaveLength(8);
+    });
+
+    test.each([0, 1, 4])('a request and answers of %i MB come back as they were', async (megabytes) => {
+      const [run, other] = [aRun(), aRun()];
+      const text = textOf(megabytes);
+      await stores.runs.createRun(run, text);
+      await stores.runs.createRun(other, 'another request');
+      expect(await stores.runs.recallRun(run)).toEqual({ request: text, answers: new Map() });
+      await stores.runs.addAnswer(run, 'first', `1${text}`);
+      await stores.runs.addAnswer(run, 'second', '{}');
+      await stores.runs.addAnswer(other, 'first', 'of another run');
+      const { request, answers } = await stores.runs.recallRun(run);
+      expect(request === text).toBe(true);
+      expect([...answers.keys()].toSorted()).toEqual(['first', 'second']);
+      expect(answers.get('first') === `1${text}`).toBe(true);
+      expect(answers.get('second')).toBe('{}');
+    });
+
+    test('events come in order, after any number, however they were added', async () => {
+      const run = aRun();
+      await stores.runs.createRun(run, '');
+      expect(await stores.runs.eventsAfter(run, 0)).toEqual([]);
+      for (const [from, to] of [
+        [1, 1],
+        [2, 9],
+        [10, 99],
+        [100, 101],
+      ] as const) {
+        await stores.runs.addEvents(run, events(from, to));
+      }
+      for (const after of [0, 1, 2, 8, 9, 10, 50, 99, 100]) {
+        expect(await stores.runs.eventsAfter(run, after)).toEqual(events(after + 1, 101));
+      }
+      expect(await stores.runs.eventsAfter(run, 101)).toEqual([]);
+      expect(await stores.runs.eventsAfter(aRun(run.grant), 0)).toEqual([]);
+    });
+
+    test('events that are added again are there once', async () => {
+      const run = aRun();
+      await stores.runs.createRun(run, '');
+      await stores.runs.addEvents(run, events(1, 2));
+      await stores.runs.addEvents(run, events(1, 2));
+      await stores.runs.addEvents(run, events(5, 6));
+      await stores.runs.addEvents(run, events(2, 7));
+      expect(await stores.runs.eventsAfter(run, 0)).toEqual(events(1, 7));
+      expect(await stores.runs.eventsAfter(run, 1)).toEqual(events(2, 7));
+    });
+
+    test.each([1, 5_000_000])('an event takes the place of one that was longer by %i', async (length) => {
+      const run = aRun();
+      await stores.runs.createRun(run, '');
+      await stores.runs.addEvents(run, [{ number: 1, message: { text: 'x'.repeat(length) } }]);
+      await stores.runs.addEvents(run, [{ number: 1, message: {} }]);
+      expect(await stores.runs.eventsAfter(run, 0)).toEqual([{ number: 1, message: {} }]);
+    });
+
+    test.each([1, 4])('events of %i MB come back as they were, between small ones', async (megabytes) => {
+      const run = aRun();
+      await stores.runs.createRun(run, '');
+      const large = { number: 2, message: { text: textOf(megabytes) } };
+      const all = [...events(1, 1), large, ...events(3, 3)];
+      await stores.runs.addEvents(run, all.slice(0, 2));
+      await stores.runs.addEvents(run, all.slice(2));
+      const found = await stores.runs.eventsAfter(run, 0);
+      expect(found.map(({ number }) => number)).toEqual([1, 2, 3]);
+      expect((found[1]!.message as { text: string }).text === large.message.text).toBe(true);
+      expect(await stores.runs.eventsAfter(run, 2)).toEqual(events(3, 3));
+    });
+
+    test('who reads events does not read the answers, nor the other way round', async () => {
+      const run = aRun();
+      await stores.runs.createRun(run, 'request');
+      await stores.runs.addEvents(run, events(1, 1));
+      await stores.runs.addAnswer(run, 'name', 'answer');
+      expect(await stores.runs.eventsAfter(run, 0)).toEqual(events(1, 1));
+      expect(await stores.runs.recallRun(run)).toEqual({ request: 'request', answers: new Map([['name', 'answer']]) });
+    });
+  });
+
+  describe('clients', () => {
+    const client = { name: 'Test', redirectUris: ['http://127.0.0.1/cb'], createdAt: now, expiresAt: now + 100 };
+
+    test('registering again finds the first registration and keeps the later end', async () => {
+      const id = fresh('client');
+      await stores.clients.register({ id, ...client });
+      expect(await stores.clients.keep(id, now, now + 5000)).toBe(true);
+      const again = await stores.clients.register({ id, ...client, createdAt: now + 50, expiresAt: now + 150 });
+      expect(again.createdAt).toBe(now);
+      expect(await stores.clients.client(id, now + 4999)).toMatchObject({ id, createdAt: now, expiresAt: now + 5000 });
+    });
+
+    test('an expired client is unknown, until it registers again', async () => {
+      const id = fresh('client');
+      await stores.clients.register({ id, ...client });
+      expect(await stores.clients.client(id, now + 100)).toBeUndefined();
+      await stores.clients.register({ id, ...client, expiresAt: now + 200 });
+      expect(await stores.clients.client(id, now + 100)).toMatchObject({ id });
+    });
+
+    test('a client that is unknown or has expired is not kept', async () => {
+      const id = fresh('client');
+      expect(await stores.clients.keep(id, now, now + 100)).toBe(false);
+      expect(await stores.clients.client(id, now)).toBeUndefined();
+      await stores.clients.register({ id, ...client });
+      expect(await stores.clients.keep(id, now + 100, now + 200)).toBe(false);
+      expect(await stores.clients.client(id, now + 100)).toBeUndefined();
+    });
+  });
+
+  describe('client documents', () => {
+    const document = { text: '{}', etag: '"1"', fetchedAt: now, freshUntil: now + 60 };
+    const url = 'https://client.example/client.json';
+
+    test('an address is fetched by one at a time, until the lease ends', async () => {
+      const hash = fresh('url');
+      expect(await stores.documents.findDocument(hash)).toBeUndefined();
+      const leases = ['a', 'b', 'c'].map((owner) => stores.documents.leaseDocument(hash, owner, now, now + 8));
+      expect((await Promise.all(leases)).filter(Boolean)).toHaveLength(1);
+      expect(await stores.documents.findDocument(hash)).toEqual({ leaseUntil: now + 8 });
+      expect(await stores.documents.leaseDocument(hash, 'd', now + 7, now + 15)).toBe(false);
+      expect(await stores.documents.leaseDocument(hash, 'd', now + 8, now + 16)).toBe(true);
+    });
+
+    test('what came of a fetch is stored by whoever has the lease, who gives it back so', async () => {
+      const hash = fresh('url');
+      await stores.documents.leaseDocument(hash, 'a', now, now + 8);
+      expect(await stores.documents.saveDocument(hash, url, 'b', { failure: { until: now } })).toBe(false);
+      expect(await stores.documents.saveDocument(hash, url, 'a', { document })).toBe(true);
+      expect(await stores.documents.findDocument(hash)).toEqual({ document });
+      expect(await stores.documents.saveDocument(hash, url, 'a', { failure: { until: now } })).toBe(false);
+      expect(await stores.documents.leaseDocument(hash, 'c', now, now + 8)).toBe(true);
+    });
+
+    test('a failure takes the place of what was there, or stands beside it', async () => {
+      const hash = fresh('url');
+      const failure = { until: now + 30, reason: 'it is not JSON' };
+      for (const cached of [{ document }, { document, failure: { until: now + 30 } }, { failure }]) {
+        await stores.documents.leaseDocument(hash, 'a', now, now + 8);
+        await stores.documents.saveDocument(hash, url, 'a', cached);
+        expect(await stores.documents.findDocument(hash)).toEqual(cached);
+      }
+    });
+  });
+
+  describe('paces', () => {
+    test('of many that move the due time on at once, one does', async () => {
+      const name = fresh('host');
+      expect(await stores.paces.due(name)).toBeUndefined();
+      const advance = (from?: number) => [1, 2, 3].map(() => stores.paces.advance(name, from, (from ?? now) + 0.25));
+      expect((await Promise.all(advance())).filter(Boolean)).toHaveLength(1);
+      expect(await stores.paces.due(name)).toBe(now + 0.25);
+      expect((await Promise.all(advance(now + 0.25))).filter(Boolean)).toHaveLength(1);
+      expect(await stores.paces.due(name)).toBe(now + 0.5);
+    });
+  });
+
+  describe('assertions', () => {
+    test('an assertion is spent once, until it would be refused anyway', async () => {
+      const hash = fresh('assertion');
+      const spends = [1, 2, 3].map(() => stores.assertions.spendAssertion(hash, now, now + 60));
+      expect((await Promise.all(spends)).filter(Boolean)).toHaveLength(1);
+      expect(await stores.assertions.spendAssertion(hash, now + 59, now + 60)).toBe(false);
+      expect(await stores.assertions.spendAssertion(hash, now + 60, now + 120)).toBe(true);
+    });
+  });
+
+  describe('sign-ins', () => {
+    const request = {
+      client: 'dcr_1',
+      clientName: 'Test',
+      clientIdentity: { kind: 'self-registered' as const },
+      redirectUri: 'http://127.0.0.1/cb',
+      state: 's',
+      scopes: ['mcp'],
+      challenge: 'c',
+      browser: 'this-browser',
+      expiresAt: now + 600,
+    };
+    const signIn = { ...request, nonce: 'n', verifier: 'v' };
+
+    test('a question is answered once, in its own browser, in time', async () => {
+      const handle = fresh('handle');
+      await stores.flows.putRequest(handle, request);
+      expect(await stores.flows.takeRequest(handle, 'another-browser', now)).toBeUndefined();
+      expect(await stores.flows.takeRequest(handle, 'this-browser', now + 600)).toBeUndefined();
+      expect(await stores.flows.takeRequest(handle, 'this-browser', now)).toMatchObject({
+        state: 's',
+        scopes: ['mcp'],
+      });
+      expect(await stores.flows.takeRequest(handle, 'this-browser', now)).toBeUndefined();
+    });
+
+    test('of many that take a sign-in at once, one gets it', async () => {
+      const state = fresh('state');
+      await stores.flows.putSignIn(state, signIn);
+      const takes = Array.from({ length: 10 }, () => stores.flows.takeSignIn(state, 'this-browser', now));
+      expect((await Promise.all(takes)).filter(Boolean)).toHaveLength(1);
+    });
+
+    test('a burnt sign-in is gone', async () => {
+      const state = fresh('state');
+      await stores.flows.putSignIn(state, signIn);
+      await stores.flows.burnSignIn(state);
+      expect(await stores.flows.takeSignIn(state, 'this-browser', now)).toBeUndefined();
+    });
+  });
+
+  describe('grants', () => {
+    test('grant, tokens and code are there together', async () => {
+      const all = created(aGrant());
+      await stores.grants.createGrant(all);
+      expect(await stores.grants.findGrant(all.grant.id)).toEqual({ grant: all.grant, tokens: all.tokens });
+      expect(await stores.grants.findCode(all.codeHash)).toEqual(all.code);
+    });
+
+    test('of many that redeem a code at once, one does, and none after its end', async () => {
+      const [used, late] = [created(aGrant()), created(aGrant())];
+      await stores.grants.createGrant(used);
+      await stores.grants.createGrant(late);
+      const redeems = Array.from({ length: 20 }, () => stores.grants.redeemCode(used.codeHash, now));
+      expect((await Promise.all(redeems)).filter(Boolean)).toHaveLength(1);
+      expect((await stores.grants.findCode(used.codeHash))?.usedAt).toBe(now);
+      expect(await stores.grants.redeemCode(late.codeHash, now + 60)).toBe(false);
+    });
+
+    test('the refresh family moves on from the head it was at, once', async () => {
+      const all = created(aGrant());
+      await stores.grants.createGrant(all);
+      const next = { head: 2, predecessor: 1, superseded: { 1: now } };
+      const moves = Array.from({ length: 25 }, () => stores.grants.rotate(all.grant.id, 1, next, now + 4000));
+      expect((await Promise.all(moves)).filter(Boolean)).toHaveLength(1);
+      expect((await stores.grants.findGrant(all.grant.id)).grant).toMatchObject({
+        refresh: next,
+        idleExpiresAt: now + 4000,
+      });
+    });
+
+    test('a revoked grant keeps its record, loses its tokens and moves no more', async () => {
+      const all = created(aGrant());
+      await stores.grants.createGrant(all);
+      await stores.grants.revokeGrant(all.grant.id, now);
+      await stores.grants.revokeGrant(all.grant.id, now);
+      const found = await stores.grants.findGrant(all.grant.id);
+      expect(found.grant?.status).toBe('revoked');
+      expect(found.tokens).toBeUndefined();
+      expect(await stores.grants.rotate(all.grant.id, 1, { ...all.grant.refresh, head: 2 }, now)).toBe(false);
+    });
+
+    test('revoking an unknown grant makes none', async () => {
+      await stores.grants.revokeGrant('unknown', now);
+      expect(await stores.grants.findGrant('unknown')).toEqual({});
+    });
+  });
+
+  describe('the identity provider’s tokens', () => {
+    test('one of many gets the lease; only its owner stores, and gives it back by storing', async () => {
+      const { grant, ...rest } = created(aGrant());
+      await stores.grants.createGrant({ grant, ...rest });
+      const owners = Array.from({ length: 10 }, (_, index) => `owner-${index}`);
+      const leases = await Promise.all(
+        owners.map((owner) => stores.identityTokens.leaseTokens(grant.id, 1, owner, now, now + 8)),
+      );
+      expect(leases.filter(Boolean)).toHaveLength(1);
+      const owner = owners[leases.indexOf(true)]!;
+      const next = { sealed: 'sealed-2', version: 2, expiresAt: now + 3600, refreshedAt: now };
+      expect(await stores.identityTokens.saveTokens(grant.id, 'somebody', next)).toBe(false);
+      expect(await stores.identityTokens.saveTokens(grant.id, owner, next)).toBe(true);
+      expect(await stores.identityTokens.loadTokens(grant.id)).toMatchObject(next);
+      expect(await stores.identityTokens.leaseTokens(grant.id, 1, 'late', now, now + 8)).toBe(false);
+      expect(await stores.identityTokens.leaseTokens(grant.id, 2, 'next', now, now + 8)).toBe(true);
+    });
+
+    test('a lease ends by itself, or when its owner gives it back', async () => {
+      const { grant, ...rest } = created(aGrant());
+      await stores.grants.createGrant({ grant, ...rest });
+      expect(await stores.identityTokens.leaseTokens(grant.id, 1, 'dead', now, now + 8)).toBe(true);
+      expect(await stores.identityTokens.leaseTokens(grant.id, 1, 'second', now + 7, now + 15)).toBe(false);
+      expect(await stores.identityTokens.leaseTokens(grant.id, 1, 'second', now + 8, now + 16)).toBe(true);
+      await stores.identityTokens.releaseTokens(grant.id, 'dead');
+      expect(await stores.identityTokens.leaseTokens(grant.id, 1, 'third', now + 9, now + 17)).toBe(false);
+      await stores.identityTokens.releaseTokens(grant.id, 'second');
+      expect(await stores.identityTokens.leaseTokens(grant.id, 1, 'third', now + 9, now + 17)).toBe(true);
+    });
+
+    test('a lease makes no tokens where there are none', async () => {
+      expect(await stores.identityTokens.leaseTokens('unknown', 1, 'owner', now, now + 8)).toBe(false);
+      expect(await stores.identityTokens.loadTokens('unknown')).toBeUndefined();
+    });
+  });
+
+  test('of many that create the sealed key at once, all get the same', async () => {
+    const name = fresh('key');
+    const made = await Promise.all(['a', 'b', 'c'].map((sealed) => stores.sealedKeys.createKey(name, sealed)));
+    expect(new Set(made).size).toBe(1);
+    expect(await stores.sealedKeys.loadKey(name)).toBe(made[0]);
+    expect(await stores.sealedKeys.loadKey(fresh('key'))).toBeUndefined();
+  });
+
+  describe('state', () => {
+    const entry = { key: 'note', value: { text: 'hello', tags: ['a'] }, version: 1, expiresAt: now + 100 };
+
+    test('a value is its user’s alone, until it expires or is deleted', async () => {
+      const [ada, alan] = [fresh('user'), fresh('user')];
+      expect(await stores.state.put(ada, entry, 0, now)).toBe(true);
+      expect(await stores.state.get(ada, 'note', now)).toEqual(entry);
+      expect(await stores.state.get(alan, 'note', now)).toBeUndefined();
+      expect(await stores.state.get(ada, 'note', now + 100)).toBeUndefined();
+      await stores.state.delete(ada, 'note');
+      expect(await stores.state.get(ada, 'note', now)).toBeUndefined();
+    });
+
+    test('a write that builds on another version than stands there is refused', async () => {
+      const user = fresh('user');
+      expect(await stores.state.put(user, { ...entry, version: 2 }, 1, now)).toBe(false);
+      expect(await stores.state.put(user, entry, 0, now)).toBe(true);
+      expect(await stores.state.put(user, entry, 0, now)).toBe(false);
+      expect(await stores.state.put(user, { ...entry, version: 2 }, 1, now)).toBe(true);
+      expect(await stores.state.put(user, { ...entry, version: 2 }, 1, now)).toBe(false);
+      expect(await stores.state.put(user, entry, 2, entry.expiresAt)).toBe(false);
+      expect(await stores.state.put(user, entry, 0, entry.expiresAt)).toBe(true);
+    });
+
+    test('entries are listed by the beginning of their keys, page by page, without those that have expired', async () => {
+      const [user, other] = [fresh('user'), fresh('user')];
+      const keys = ['a/1', 'a/2', 'a/3', 'a/4', 'b/1'];
+      for (const key of keys) await stores.state.put(user, { ...entry, key }, 0, now);
+      await stores.state.put(user, { ...entry, key: 'a/25', expiresAt: now + 1 }, 0, now);
+      await stores.state.put(other, { ...entry, key: 'a/9' }, 0, now);
+      const list = async (prefix: string, limit: number, after?: string) => {
+        const { entries, next } = await stores.state.list(user, prefix, limit, after, now + 1);
+        return [entries.map(({ key }) => key), next];
+      };
+      expect(await list('a/', 10)).toEqual([['a/1', 'a/2', 'a/3', 'a/4'], undefined]);
+      expect(await list('', 10)).toEqual([keys, undefined]);
+      expect(await list('a/', 3)).toEqual([['a/1', 'a/2', 'a/3'], 'a/3']);
+      expect(await list('a/', 3, 'a/3')).toEqual([['a/4'], undefined]);
+      expect(await list('a/', 4)).toEqual([['a/1', 'a/2', 'a/3', 'a/4'], undefined]);
+      expect(await list('c', 10)).toEqual([[], undefined]);
+    });
+  });
+
+  describe('changes', () => {
+    test('are found by their user from a time on, with whoever listens for the session', async () => {
+      const [ada, alan] = [fresh('user'), fresh('user')];
+      const change = { kind: 'tools_list_changed' as const };
+      await stores.changes.publishChange(ada, { id: 'one', at: now, change }, now + 100);
+      await stores.changes.publishChange(ada, { id: 'two', at: now + 5, change }, now + 100);
+      await stores.changes.listen(ada, 'session', 'first', now + 100);
+      await stores.changes.listen(ada, 'session', 'second', now + 100);
+      const since = async (user: string, session: string, at: number) => {
+        const { changes, listener } = await stores.changes.changesSince(user, session, at);
+        return [changes.map(({ id }) => id), listener];
+      };
+      expect(await since(ada, 'session', now)).toEqual([['one', 'two'], 'second']);
+      expect(await since(ada, 'session', now + 1)).toEqual([['two'], 'second']);
+      expect(await since(ada, 'another', now + 6)).toEqual([[], undefined]);
+      expect(await since(alan, 'session', now)).toEqual([[], undefined]);
+    });
+  });
+
+  describe('calls', () => {
+    const aCall = (session: string, change: Partial<Call> = {}): Call => ({
+      id: fresh('call'),
+      at: now * 1000,
+      user: 'user-of-ada',
+      client: 'dcr_1',
+      grant: 'grant-of-ada',
+      session,
+      era: 'legacy',
+      method: 'tools/call',
+      tool: 'note',
+      outcome: 'success',
+      milliseconds: 12,
+      bytesIn: 100,
+      bytesOut: 200,
+      ...change,
+    });
+    const page = { limit: 10, now };
+
+    test('are found by their session, as they were recorded, in the order they began', async () => {
+      const [session, other] = [fresh('session'), fresh('session')];
+      const late = aCall(session, { at: now * 1000 + 5, clientName: 'test', clientVersion: '1', traceId: 'ab' });
+      const early = aCall(session, { outcome: 'protocol-error', errorCode: -32602, message: 'Invalid params' });
+      const first = aCall(session, { at: 999, arguments: '{}', protocolVersion: '2025-11-25' });
+      for (const call of [late, early, first, aCall(other)]) await stores.calls.recordCall(call, now + 1);
+      expect(await stores.calls.callsOf(session, page)).toEqual({ calls: [first, early, late] });
+      expect(await stores.calls.callsOf(fresh('session'), page)).toEqual({ calls: [] });
+    });
+
+    test('are there once, however often the same one is recorded', async () => {
+      const session = fresh('session');
+      const call = aCall(session);
+      await stores.calls.recordCall(call, now + 1);
+      await stores.calls.recordCall({ ...call, outcome: 'tool-error' }, now + 1);
+      expect(await stores.calls.callsOf(session, page)).toEqual({ calls: [{ ...call, outcome: 'tool-error' }] });
+    });
+
+    test('come page by page, without those that have expired', async () => {
+      const session = fresh('session');
+      const recorded = [0, 1, 2, 3, 4].map((after) => aCall(session, { at: now * 1000 + after }));
+      for (const [index, call] of recorded.entries()) await stores.calls.recordCall(call, now + (index === 1 ? 0 : 1));
+      const first = await stores.calls.callsOf(session, { limit: 2, now });
+      expect(first.calls).toEqual([recorded[0], recorded[2]]);
+      expect(await stores.calls.callsOf(session, { limit: 2, now, after: first.next })).toEqual({
+        calls: [recorded[3], recorded[4]],
+      });
+    });
+
+    test('come from the end as well', async () => {
+      const session = fresh('session');
+      const recorded = [0, 1, 2, 3, 4].map((after) => aCall(session, { at: now * 1000 + after }));
+      for (const [index, call] of recorded.entries()) await stores.calls.recordCall(call, now + (index === 3 ? 0 : 1));
+      const latest = await stores.calls.latestOf(session, { limit: 2, now });
+      expect(latest).toEqual([recorded[4], recorded[2]]);
+      const before = callName(latest[1]!);
+      expect(await stores.calls.latestOf(session, { limit: 9, before, now })).toEqual([recorded[1], recorded[0]]);
+    });
+
+    test('are found by the five minutes in which they ended, whichever session they are of', async () => {
+      const bucket = 6_000_000 + ++serial;
+      const first = bucket * BUCKET_MILLISECONDS;
+      const recorded = [
+        aCall(fresh('session'), { at: first - 5, milliseconds: 5 }),
+        ...Array.from({ length: 9 }, (_, index) =>
+          aCall(fresh('session'), { id: `${String.fromCharCode(97 + index)}-${serial}`, at: first + index }),
+        ),
+        aCall(fresh('session'), { at: first + BUCKET_MILLISECONDS - 13 }),
+      ];
+      const others = [first - 13, first + BUCKET_MILLISECONDS - 12].map((at) => aCall(fresh('session'), { at }));
+      for (const call of [...recorded, ...others]) await stores.calls.recordCall(call, now + 1);
+      expect((await collected(stores.calls.callsEndedIn(bucket))).map(callName).sort()).toEqual(recorded.map(callName));
+      const newestFirst = recorded.toReversed();
+      expect(await collected(stores.calls.latestEndedIn(bucket, { now }))).toEqual(newestFirst);
+      const before = callName(newestFirst[3]!);
+      expect(await collected(stores.calls.latestEndedIn(bucket, { before, now }))).toEqual(newestFirst.slice(4));
+      expect(await collected(stores.calls.latestEndedIn(bucket, { now: now + 1 }))).toEqual([]);
+    });
+
+    test('are found where they ended, though their session had others that began or ended elsewhere', async () => {
+      const bucket = 7_000_000 + ++serial;
+      const first = bucket * BUCKET_MILLISECONDS;
+      const session = fresh('session');
+      const minutes = (count: number) => count * 60_000;
+      const [longAgo, justBefore, inside, lastMoment, across] = [
+        aCall(session, { at: first - minutes(50), milliseconds: minutes(51) }),
+        aCall(session, { at: first - 1, milliseconds: 1 }),
+        aCall(session, { at: first + 1, milliseconds: 5 }),
+        aCall(session, { at: first + BUCKET_MILLISECONDS - 1, milliseconds: 0 }),
+        aCall(session, { at: first + minutes(4), milliseconds: minutes(2) }),
+      ];
+      for (const call of [across, inside, longAgo, lastMoment, justBefore]) {
+        await stores.calls.recordCall(call, now + 1);
+      }
+      const ended = async (each: number) => (await collected(stores.calls.callsEndedIn(each))).map(({ id }) => id);
+      const here = [lastMoment, inside, justBefore, longAgo];
+      expect((await ended(bucket)).sort()).toEqual(here.map(({ id }) => id).sort());
+      expect(await ended(bucket + 1)).toEqual([across.id]);
+      expect(await ended(bucket - 1)).toEqual([]);
+      expect(await collected(stores.calls.latestEndedIn(bucket, { now }))).toEqual(here);
+      for (const [index, call] of here.entries()) {
+        const rest = await collected(stores.calls.latestEndedIn(bucket, { before: callName(call), now }));
+        expect(rest).toEqual(here.slice(index + 1));
+      }
+    });
+
+    test('are found, however many sessions and calls of a session there were', async () => {
+      const bucket = 8_000_000 + ++serial;
+      const first = bucket * BUCKET_MILLISECONDS;
+      const [busy, ...others] = Array.from({ length: 70 }, () => fresh('session'));
+      const recorded = Array.from({ length: 190 }, (_, index) =>
+        aCall(index % 2 === 0 ? busy! : others[index % others.length]!, { at: first + index * 1000 }),
+      );
+      await Promise.all(recorded.map((call) => stores.calls.recordCall(call, now + 1)));
+      const names = recorded.map(callName);
+      expect((await collected(stores.calls.callsEndedIn(bucket))).map(callName).sort()).toEqual(names);
+      expect((await collected(stores.calls.latestEndedIn(bucket, { now }))).map(callName)).toEqual(names.toReversed());
+    });
+  });
+
+  describe('statistics', () => {
+    const some = (calls: number): Statistics => ({
+      rows: [{ client: 'Codex', tool: 'note', outcome: 'success', calls, durations: { 3: calls } }],
+      users: { '00ff00ff00ff': null },
+      sessions: { '00ff00ff00fe': [1, 2] },
+    });
+
+    test.each(['minutes', 'hour', 'day'] as const)('of each %s are found by its beginning', async (step) => {
+      const length = steps[step];
+      // Where one partition ends and another begins.
+      const first = 2 * 1024 * steps.day - 2 * length;
+      const periods = [0, 1, 2, 3].map((index) => ({ at: first + index * length, statistics: some(index + 1) }));
+      for (const period of periods) await stores.statistics.save(step, period, now);
+      expect(await stores.statistics.load(step, first, first + 4 * length)).toEqual(periods);
+      expect(await stores.statistics.load(step, first + 1, first + 3 * length)).toEqual(periods.slice(1, 3));
+      await stores.statistics.save(step, { at: first, statistics: some(9) }, now);
+      expect(await stores.statistics.load(step, first, first + 1)).toEqual([{ at: first, statistics: some(9) }]);
+    });
+
+    test('of many that move the count on at once, one does', async () => {
+      const moves = (from: number | undefined, to: number) =>
+        Promise.all(Array.from({ length: 10 }, () => stores.statistics.moveOn(from, to)));
+      expect(await stores.statistics.countedUntil()).toBeUndefined();
+      expect((await moves(undefined, 5)).filter(Boolean)).toHaveLength(1);
+      expect((await moves(5, 6)).filter(Boolean)).toHaveLength(1);
+      expect(await stores.statistics.moveOn(5, 7)).toBe(false);
+      expect(await stores.statistics.countedUntil()).toBe(6);
+    });
+  });
+
+  describe('visits', () => {
+    test('begin with a sign-in that is noted, and end', async () => {
+      const [cookie, user] = [fresh('cookie'), fresh('user')];
+      const visit = { user, groups: ['owners'], sealedName: 'sealed', expiresAt: now + 5 };
+      await stores.visits.startVisit(cookie, visit, now);
+      await stores.visits.startVisit(fresh('cookie'), { ...visit, sealedName: undefined }, now + 60);
+      expect(await stores.visits.findVisit(cookie)).toEqual(visit);
+      expect(await stores.directory.users([user, fresh('user')])).toEqual([
+        { user, firstSignInAt: now, lastSignInAt: now + 60 },
+      ]);
+      await stores.visits.endVisit(cookie);
+      expect(await stores.visits.findVisit(cookie)).toBeUndefined();
+    });
+  });
+
+  describe('the directory', () => {
+    const pages = async <T>(list: (options: ListOptions) => Promise<Listed<T>>, limit: number): Promise<T[]> => {
+      const items: T[] = [];
+      let after: string | undefined;
+      do {
+        const page = await list({ limit, after });
+        expect(page.items.length).toBeLessThanOrEqual(limit);
+        items.push(...page.items);
+        after = page.next;
+      } while (after !== undefined);
+      return items;
+    };
+
+    test.each([1, 2, 50])('lists the sessions and grants of a user, the latest first, by %i', async (limit) => {
+      const user = fresh('user');
+      const sessions = [5, 1, 3].map((later) => aSession({ user, startedAt: now + later }));
+      for (const session of [...sessions, aSession()]) await stores.sessions.start(session, now);
+      const grants = [2, 4, 3].map((later) => aGrant({ user, createdAt: now + later }));
+      for (const grant of [...grants, aGrant()]) await stores.grants.createGrant(created(grant));
+      const listed = await pages((options) => stores.directory.sessionsOf(user, options), limit);
+      expect(listed).toEqual(sessions.toSorted((a, b) => b.startedAt - a.startedAt));
+      const connected = await pages((options) => stores.directory.grantsOf(user, options), limit);
+      expect(connected).toEqual(grants.toSorted((a, b) => b.createdAt - a.createdAt));
+    });
+
+    test.each([3, 100])('lists everyone’s sessions, grants and users, the latest first, by %i', async (limit) => {
+      const ids = Array.from({ length: 12 }, () => `${String.fromCharCode(97 + (serial % 26))}-${++serial}`);
+      const later = 100_000 + serial * 1000;
+      for (const [index, id] of ids.entries()) {
+        await stores.sessions.start(aSession({ id, lastSeenAt: now + later + index }), now);
+        await stores.grants.createGrant(created(aGrant({ id, createdAt: now + later + index })));
+        await stores.visits.startVisit(fresh('cookie'), { user: id, groups: [], expiresAt: now }, now + later + index);
+      }
+      const latest = ids.toReversed();
+      const { directory } = stores;
+      const first = <T>(items: T[]) => items.slice(0, ids.length);
+      expect(first(await pages((options) => directory.recentSessions(options), limit)).map(({ id }) => id)).toEqual(
+        latest,
+      );
+      expect(first(await pages((options) => directory.recentGrants(options), limit)).map(({ id }) => id)).toEqual(
+        latest,
+      );
+      const users = (await pages((options) => directory.recentUsers(options), limit)).map(({ user }) => user);
+      expect(users.filter((user) => ids.includes(user))).toEqual(latest);
+    });
+
+    test('finds a session under each of its names, and grants that are there', async () => {
+      const grant = aGrant();
+      await stores.grants.createGrant(created(grant));
+      const legacy = aSession({ grant: grant.id });
+      const former = aSession({ grant: grant.id, era: 'modern', initialize: undefined });
+      const current = { ...former, id: fresh('session') };
+      await stores.sessions.start(legacy, now);
+      await stores.sessions.start(former, now);
+      await stores.sessions.start(current, former.expiresAt, former);
+      for (const session of [legacy, former, current]) {
+        expect(await stores.directory.session(grant.id, session.id, session.era)).toEqual(session);
+        expect(await stores.directory.session(fresh('grant'), session.id, session.era)).toBeUndefined();
+      }
+      expect(await stores.directory.grants([fresh('grant'), grant.id])).toEqual([grant]);
+      expect(await stores.directory.grants([])).toEqual([]);
+    });
+  });
+
+  describe('revocation', () => {
+    test('of a grant happens once, and says when', async () => {
+      const all = created(aGrant());
+      await stores.grants.createGrant(all);
+      const revoked = await Promise.all([0, 1, 2].map(() => stores.revocation.revokeGrant(all.grant.id, now + 3)));
+      expect(revoked.filter(Boolean)).toHaveLength(1);
+      expect((await stores.grants.findGrant(all.grant.id)).grant).toEqual({
+        ...all.grant,
+        status: 'revoked',
+        revokedAt: now + 3,
+      });
+    });
+
+    test('of a session ends it, and no other one of its grant', async () => {
+      const grant = fresh('grant');
+      const [ended, other] = [aSession({ grant }), aSession({ grant })];
+      for (const session of [ended, other]) await stores.sessions.start(session, now);
+      expect(await stores.revocation.revokeSession(ended, now + 1)).toBe(true);
+      expect(await stores.revocation.revokeSession(ended, now + 1)).toBe(false);
+      expect(await stores.revocation.revokeSession(aSession(), now + 1)).toBe(false);
+      expect(await stores.directory.session(grant, ended.id, 'legacy')).toMatchObject({
+        endedAt: now + 1,
+        endedBy: 'revocation',
+        expiresAt: ended.expiresAt,
+      });
+      expect(await stores.directory.session(grant, other.id, 'legacy')).toEqual(other);
+    });
+
+    test('of a session of the newer era makes room for the next', async () => {
+      const session = aSession({ grant: fresh('grant'), era: 'modern' });
+      await stores.sessions.start(session, now);
+      expect(await stores.revocation.revokeSession({ ...session, id: fresh('session') }, now + 1)).toBe(false);
+      expect(await stores.revocation.revokeSession(session, now + 1)).toBe(true);
+      expect(await stores.sessions.start({ ...session, id: fresh('session') }, now + 1)).toBe(true);
+    });
+  });
+});
+
+async function collected<T>(items: AsyncIterable<T>): Promise<T[]> {
+  const all: T[] = [];
+  for await (const item of items) all.push(item);
+  return all;
+}

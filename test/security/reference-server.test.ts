@@ -1,0 +1,251 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { rawRequest, Target } from '../support/attacked-cloud.ts';
+
+/**
+ * The same requests, most of them malformed, to the facade and to oidc-provider: two implementations that know nothing
+ * of each other. Where they disagree, the reason stands here; a disagreement without one is a mistake of somebody's.
+ */
+
+jest.setTimeout(60_000);
+
+type Server = { origin: string; clientId: string };
+
+let target: Target;
+let facade: Server;
+let oracle: Server;
+let child: ChildProcess;
+beforeAll(async () => {
+  child = spawn(process.execPath, [join(__dirname, '../support/reference-server.run.ts')], {
+    stdio: ['pipe', 'pipe', 'ignore'],
+  });
+  const [[printed]] = await Promise.all([
+    once(child.stdout!, 'data'),
+    Target.start().then((started) => {
+      target = started;
+    }),
+  ]);
+  const { id } = await target.client({ redirect_uris: ['http://127.0.0.1/callback', 'https://c.example/cb'] });
+  facade = { origin: target.origin, clientId: id };
+  oracle = { origin: String(printed).trim(), clientId: 'oracle' };
+});
+afterAll(async () => {
+  child.kill();
+  await target?.stop();
+});
+
+type Change = Record<string, string | string[] | undefined>;
+
+const good = ({ origin, clientId }: Server): Change => ({
+  response_type: 'code',
+  client_id: clientId,
+  redirect_uri: 'http://127.0.0.1:33418/callback',
+  state: 'the-state',
+  scope: 'mcp',
+  resource: `${origin}/mcp`,
+  code_challenge: 'E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM',
+  code_challenge_method: 'S256',
+});
+
+function parametersOf(change: Change): URLSearchParams {
+  const pairs = Object.entries(change).flatMap(([name, value]) => [value ?? []].flat().map((each) => [name, each]));
+  return new URLSearchParams(pairs);
+}
+
+/** `asked` when the user is asked, `error to client`, or `error here`. */
+async function authorize(server: Server, change: Change): Promise<string> {
+  const parameters = parametersOf({ ...good(server), ...change });
+  const { status, headers, text } = await rawRequest(`${server.origin}/authorize?${parameters}`);
+  const { location } = headers;
+  if (location !== undefined && /^(http:\/\/127\.0\.0\.1:\d+\/callback|https:\/\/c\.example\/cb)/.test(location)) {
+    // Answers that would hold a token are in the fragment, errors too.
+    const { searchParams, hash } = new URL(location);
+    return `${searchParams.get('error') ?? new URLSearchParams(hash.slice(1)).get('error')} to the client`;
+  }
+  if (status < 400) return 'asked';
+  return `${/<code lang="en">(\w+)/.exec(text)?.[1]} here`;
+}
+
+async function token(server: Server, change: Change, headers: Record<string, string> = {}): Promise<string> {
+  const body = parametersOf({
+    client_id: server.clientId,
+    grant_type: 'authorization_code',
+    code: 'unknown',
+    redirect_uri: 'http://127.0.0.1:33418/callback',
+    code_verifier: 'v'.repeat(43),
+    ...change,
+  });
+  const answer = await fetch(`${server.origin}/token`, { method: 'POST', headers, body });
+  return `${answer.status} ${((await answer.json()) as { error: string }).error}`;
+}
+
+/** An answer of ours that is another than theirs, and why it stays. */
+type Disagreement = { ours: string; theirs: string; because: string };
+
+const notRegistered: Disagreement = {
+  ours: 'invalid_request here',
+  theirs: 'invalid_redirect_uri here',
+  because: 'a person reads it; invalid_redirect_uri is a code of registration (RFC 7591 §3.2.2)',
+};
+const onlyByQuery: Disagreement = {
+  ours: 'invalid_request to the client',
+  theirs: 'asked',
+  because: 'codes go by query alone, as the metadata says',
+};
+
+const authorizations: [string, Change, Disagreement?][] = [
+  ['a good request', {}],
+  ['no client', { client_id: undefined }],
+  [
+    'an unknown client',
+    { client_id: 'unknown' },
+    {
+      ours: 'invalid_request here',
+      theirs: 'invalid_client here',
+      because: 'a person reads it; invalid_client is a code of the token endpoint (RFC 6749 §5.2)',
+    },
+  ],
+  ['a client twice', { client_id: ['oracle', 'oracle'] }],
+  ['no redirect URI', { redirect_uri: undefined }],
+  ['another redirect URI', { redirect_uri: 'https://evil.example/cb' }, notRegistered],
+  ['another port', { redirect_uri: 'http://127.0.0.1:1/callback' }],
+  ['another path', { redirect_uri: 'http://127.0.0.1:33418/other' }, notRegistered],
+  ['localhost in place of 127.0.0.1', { redirect_uri: 'http://localhost:33418/callback' }, notRegistered],
+  ['a slash more', { redirect_uri: 'https://c.example/cb/' }, notRegistered],
+  ['a query more', { redirect_uri: 'https://c.example/cb?x=1' }, notRegistered],
+  ['an upper-case host', { redirect_uri: 'https://C.example/cb' }, notRegistered],
+  ['the default port', { redirect_uri: 'https://c.example:443/cb' }, notRegistered],
+  ['a fragment', { redirect_uri: 'https://c.example/cb#x' }, notRegistered],
+  ['a user', { redirect_uri: 'https://x@c.example/cb' }, notRegistered],
+  ['no response type', { response_type: undefined }],
+  ['a token', { response_type: 'token' }],
+  ['an id token', { response_type: 'id_token' }],
+  ['code and token', { response_type: 'code token' }],
+  ['an unknown response type', { response_type: 'x' }],
+  ['a fragment answer', { response_mode: 'fragment' }, onlyByQuery],
+  ['a form answer', { response_mode: 'form_post' }, onlyByQuery],
+  [
+    'an unknown answer mode',
+    { response_mode: 'x' },
+    {
+      ours: 'invalid_request to the client',
+      theirs: 'unsupported_response_mode to the client',
+      because: 'that code is an extension of theirs',
+    },
+  ],
+  ['a query answer', { response_mode: 'query' }],
+  ['no challenge', { code_challenge: undefined, code_challenge_method: undefined }],
+  ['a method without a challenge', { code_challenge: undefined }],
+  ['a challenge without a method', { code_challenge_method: undefined }],
+  ['plain', { code_challenge_method: 'plain' }],
+  ['an unknown method', { code_challenge_method: 'S512' }],
+  ['a short challenge', { code_challenge: 'x' }],
+  ['a challenge of other characters', { code_challenge: '!'.repeat(43) }],
+  ['another resource', { resource: 'https://evil.example/mcp' }],
+  ['a resource that is no URL', { resource: 'mcp' }],
+  ['a resource with a fragment', { resource: 'https://evil.example/mcp#x' }],
+  ['no resource', { resource: undefined }],
+  [
+    'an unknown scope',
+    { scope: 'admin' },
+    {
+      ours: 'invalid_scope to the client',
+      theirs: 'asked',
+      because: 'a grant of nothing would serve nobody (RFC 6749 §4.1.2.1)',
+    },
+  ],
+  ['a known and an unknown scope', { scope: 'mcp admin' }],
+  ['no scope', { scope: undefined }],
+  ['a request object', { request: 'e30.e30.' }],
+  ['a request by reference', { request_uri: 'https://evil.example/' }],
+  [
+    'no prompt',
+    { prompt: 'none' },
+    {
+      ours: 'interaction_required to the client',
+      theirs: 'login_required to the client',
+      because: 'consent is asked for every time, whoever is signed in',
+    },
+  ],
+  [
+    'an unknown prompt',
+    { prompt: 'x' },
+    {
+      ours: 'asked',
+      theirs: 'invalid_request to the client',
+      because: 'unknown parameters are ignored (RFC 6749 §3.1), and prompt is OpenID Connect’s',
+    },
+  ],
+  ['no state', { state: undefined }],
+  [
+    'a state twice',
+    { state: ['a', 'b'] },
+    {
+      ours: 'invalid_request here',
+      theirs: 'invalid_request to the client',
+      because: 'an answer that cannot bring the state back is of no use to the client',
+    },
+  ],
+  ['a challenge twice', { code_challenge: ['x'.repeat(43), 'x'.repeat(43)] }],
+  ['a parameter that nobody knows twice', { nobody_knows: ['a', 'b'] }],
+];
+
+const tokenRequests: [string, Change, Disagreement?, Record<string, string>?][] = [
+  ['an unknown code', {}],
+  ['no code', { code: undefined }],
+  ['no verifier', { code_verifier: undefined }],
+  ['a short verifier', { code_verifier: 'x' }],
+  [
+    'no client',
+    { client_id: undefined },
+    {
+      ours: '401 invalid_client',
+      theirs: '400 invalid_request',
+      because: 'RFC 6749 §5.2 calls it invalid_client when no authentication is included',
+    },
+  ],
+  ['an unknown client', { client_id: 'unknown' }],
+  ['a client twice', { client_id: ['a', 'a'] }],
+  ['a secret', { client_secret: 'x' }],
+  ['a secret in the header', {}, undefined, { authorization: `Basic ${btoa('oracle:x')}` }],
+  ['no grant type', { grant_type: undefined }],
+  ['an unknown grant type', { grant_type: 'x' }],
+  ['a password', { grant_type: 'password', username: 'ada', password: 'ada' }],
+  ['client credentials', { grant_type: 'client_credentials' }],
+  ['a refresh without its token', { grant_type: 'refresh_token' }],
+  ['an unknown refresh token', { grant_type: 'refresh_token', refresh_token: 'x' }],
+  ['a code twice', { code: ['a', 'b'] }],
+  [
+    'a verifier twice',
+    { code_verifier: ['a', 'b'] },
+    {
+      ours: '400 invalid_grant',
+      theirs: '400 invalid_request',
+      because: 'the verifier of a code that is unknown is not looked at',
+    },
+  ],
+  ['JSON', {}, undefined, { 'content-type': 'application/json' }],
+  ['plain text', {}, undefined, { 'content-type': 'text/plain' }],
+];
+
+function expectAgreement(ours: string, theirs: string, disagreement: Disagreement | undefined): void {
+  expect({ ours, theirs }).toEqual({ ours: disagreement?.ours ?? theirs, theirs: disagreement?.theirs ?? theirs });
+}
+
+// Rest parameters, because jest takes a third one that a row leaves out for its own `done`.
+test.each(authorizations)(
+  'O1: an authorization request with %s is answered as oidc-provider answers it, or for a reason',
+  async (...[_what, change, disagreement]) => {
+    const [ours, theirs] = await Promise.all([authorize(facade, change), authorize(oracle, change)]);
+    expectAgreement(ours, theirs, disagreement);
+  },
+);
+
+test.each(tokenRequests)(
+  'O2: a token request with %s is answered as oidc-provider answers it, or for a reason',
+  async (...[_what, change, disagreement, headers]) => {
+    const [ours, theirs] = await Promise.all([token(facade, change, headers), token(oracle, change, headers)]);
+    expectAgreement(ours, theirs, disagreement);
+  },
+);

@@ -1,0 +1,89 @@
+import { grantOf, refusal, Target } from '../support/attacked-cloud.ts';
+import { initialize, postMcp, type Tokens } from '../support/test-oauth-client.ts';
+
+jest.setTimeout(60_000);
+
+let target: Target;
+beforeAll(async () => {
+  target = await Target.start();
+});
+afterAll(() => target?.stop());
+
+const isAlive = async ({ access_token }: Tokens) =>
+  (await postMcp(target.origin, access_token, initialize)).status === 200;
+
+test.each(['access_token', 'refresh_token'] as const)(
+  'A100: another client cannot revoke a client’s %s',
+  async (kind) => {
+    const { client, tokens } = await target.signedIn();
+    const other = await target.client({ client_name: 'Other' });
+    for (const id of [other.id, 'dcr_unknown']) {
+      expect((await client.revoke(tokens[kind], { client_id: id })).status).toBe(200);
+    }
+    expect(await isAlive(tokens)).toBe(true);
+    expect((await client.refresh(tokens.refresh_token)).status).toBe(200);
+  },
+);
+
+test.each<[string, (tokens: Tokens) => string]>([
+  ['nothing', () => 'nothing'],
+  ['the id of the grant', grantOf],
+  ['a forged refresh token', ({ refresh_token }) => refresh_token.replace(/[^.]+$/, 'A'.repeat(43))],
+  ['a coming generation', ({ refresh_token }) => refresh_token.replace('.1.', '.2.')],
+  ['an access token without its signature', ({ access_token }) => access_token.replace(/[^.]+$/, '')],
+  ['an access token with another signature', ({ access_token }) => access_token.replace(/[^.]+$/, 'A'.repeat(86))],
+  [
+    'an unsigned access token',
+    ({ access_token }) => `${btoa('{"alg":"none","typ":"at+jwt"}')}.${access_token.split('.')[1]}.`,
+  ],
+])('A100: to revoke %s is answered alike, and ends nothing', async (_what, forge) => {
+  const { client, tokens } = await target.signedIn();
+  expect((await client.revoke(forge(tokens))).status).toBe(200);
+  expect(await isAlive(tokens)).toBe(true);
+});
+
+test.each(['access_token', 'refresh_token'] as const)(
+  'A102: a client’s own %s ends the whole grant at the next request',
+  async (kind) => {
+    const { client, tokens } = await target.signedIn();
+    const next = (await (await client.refresh(tokens.refresh_token)).json()) as Tokens;
+    expect(await isAlive(next)).toBe(true);
+    expect((await client.revoke(tokens[kind])).status).toBe(200);
+    for (const each of [tokens, next]) {
+      expect(await isAlive(each)).toBe(false);
+      expect(await refusal(await client.refresh(each.refresh_token))).toEqual([400, 'invalid_grant']);
+    }
+    expect(await target.items(`T#${grantOf(tokens)}`)).toEqual([]);
+  },
+);
+
+test('A102: a superseded refresh token ends its grant too, and a second time changes nothing', async () => {
+  const { client, tokens } = await target.signedIn();
+  const next = (await (await client.refresh(tokens.refresh_token)).json()) as Tokens;
+  for (let i = 0; i < 2; i++) expect((await client.revoke(tokens.refresh_token)).status).toBe(200);
+  expect(await isAlive(next)).toBe(false);
+});
+
+test('A102: it ends this grant alone', async () => {
+  const { client, tokens } = await target.signedIn();
+  const other = await client.tokensFor('ada');
+  await client.revoke(tokens.refresh_token);
+  expect(await isAlive(other)).toBe(true);
+});
+
+test('A102: a hint does not lead astray', async () => {
+  const { client, tokens } = await target.signedIn();
+  await client.revoke(tokens.refresh_token, { token_type_hint: 'access_token' });
+  expect(await isAlive(tokens)).toBe(false);
+});
+
+test.each<[string, Record<string, string | undefined>]>([
+  ['no client id', { client_id: undefined }],
+  ['an empty client id', { client_id: '' }],
+  ['a secret', { client_secret: 'guess' }],
+  ['an assertion', { client_assertion: 'e30.e30.' }],
+])('A103: with %s the client is not known', async (_what, change) => {
+  const { client, tokens } = await target.signedIn();
+  expect(await refusal(await client.revoke(tokens.refresh_token, change))).toEqual([401, 'invalid_client']);
+  expect(await isAlive(tokens)).toBe(true);
+});

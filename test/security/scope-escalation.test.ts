@@ -1,0 +1,113 @@
+import { json, refusal } from '../support/attacked-cloud.ts';
+import { approveAndSignIn } from '../support/form-browser.ts';
+import { Variant } from '../support/project-copy.ts';
+import { Desk } from '../support/started-emulator.ts';
+import { callTool, initialize, OAuthClient, postMcp, type Tokens } from '../support/test-oauth-client.ts';
+
+/** A server with more than one scope, as an owner would declare them. */
+
+jest.setTimeout(60_000);
+
+let variant: Variant;
+let desk: Desk;
+beforeAll(async () => {
+  variant = new Variant();
+  variant.edit(
+    'lambda/scopes.ts',
+    "mcp: { words: '",
+    "mcp: { words: 'Use the tools' }, notes: { words: 'Keep notes' }, admin: { words: '",
+  );
+  variant.edit('lambda/scopes.ts', 'tools: {}', "tools: { note: ['notes'] }");
+  desk = await Desk.start({}, variant.root);
+});
+afterAll(async () => {
+  await desk?.stop();
+  variant.remove();
+});
+
+async function signedIn(scope: string): Promise<{ client: OAuthClient; tokens: Tokens }> {
+  const client = await OAuthClient.register(desk.origin);
+  const back = await approveAndSignIn(client.authorizationUrl({ scope }), 'ada');
+  const tokens = (await (await client.redeem(back.searchParams.get('code')!)).json()) as Tokens;
+  return { client, tokens };
+}
+
+const scopeOf = ({ access_token }: Tokens): unknown =>
+  JSON.parse(Buffer.from(access_token.split('.')[1]!, 'base64url').toString()).scope;
+
+/** How a tool answers that needs a scope of its own. */
+async function noteWith({ access_token }: Tokens): Promise<number> {
+  const started = await postMcp(desk.origin, access_token, initialize);
+  const session = { 'mcp-session-id': started.headers.get('mcp-session-id')! };
+  return (await postMcp(desk.origin, access_token, callTool('note', { name: 'n' }), session)).status;
+}
+
+test('A88: a refresh with a narrower scope narrows that access token alone: the grant keeps what it has', async () => {
+  const { client, tokens } = await signedIn('mcp notes');
+  const refresh = async (token: string, scope?: string) =>
+    (await json(await client.refresh(token, { scope }))) as unknown as Tokens;
+  const narrow = await refresh(tokens.refresh_token, 'mcp');
+  expect([narrow.scope, scopeOf(narrow)]).toEqual(['mcp', 'mcp']);
+  const narrowAgain = await refresh(narrow.refresh_token, 'notes offline_access');
+  expect([narrowAgain.scope, scopeOf(narrowAgain)]).toEqual(['notes', 'notes']);
+  const whole = await refresh(narrowAgain.refresh_token);
+  expect([whole.scope, scopeOf(whole)]).toEqual(['mcp notes', 'mcp notes']);
+  expect([await noteWith(tokens), await noteWith(narrow), await noteWith(whole)]).toEqual([200, 403, 200]);
+});
+
+test('A88: a scope that the server has and the grant has not is refused, and the token still good', async () => {
+  const { client, tokens } = await signedIn('mcp');
+  for (const scope of ['mcp notes', 'notes', 'admin']) {
+    expect(await refusal(await client.refresh(tokens.refresh_token, { scope }))).toEqual([400, 'invalid_scope']);
+  }
+  expect(await json(await client.refresh(tokens.refresh_token))).toMatchObject({ scope: 'mcp' });
+});
+
+/** What the headers of a call say of it, while its body names the tool `note`. */
+const claims: [string, Record<string, string>][] = [
+  ['nothing', {}],
+  ['the tool', { 'mcp-method': 'tools/call', 'mcp-name': 'note' }],
+  ['the tool in Base64', { 'mcp-method': 'tools/call', 'mcp-name': '=?base64?bm90ZQ==?=' }],
+  ['a harmless tool', { 'mcp-method': 'tools/call', 'mcp-name': 'whoami' }],
+  ['a harmless tool and no method', { 'mcp-name': 'whoami' }],
+  ['a harmless method', { 'mcp-method': 'tools/list' }],
+  ['a harmless method, with the tool', { 'mcp-method': 'tools/list', 'mcp-name': 'note' }],
+  ['an empty name', { 'mcp-method': 'tools/call', 'mcp-name': '' }],
+  ['two tools', { 'mcp-method': 'tools/call', 'mcp-name': 'whoami, note' }],
+];
+
+const call = callTool('note', { name: 'n', text: 'kept without leave' });
+
+async function expectNotRun(answer: Response): Promise<void> {
+  expect([400, 403]).toContain(answer.status);
+  expect(await answer.text()).not.toContain('"result"');
+}
+
+test.each(claims)(
+  'A98: in the older era a tool does not run without its scope, whatever the headers name: %s',
+  async (_what, headers) => {
+    const { access_token } = (await signedIn('mcp')).tokens;
+    const started = await postMcp(desk.origin, access_token, initialize);
+    const session = { 'mcp-session-id': started.headers.get('mcp-session-id')! };
+    await expectNotRun(await postMcp(desk.origin, access_token, call, { ...session, ...headers }));
+    await expectNotRun(await postMcp(desk.origin, access_token, [call], { ...session, ...headers }));
+  },
+);
+
+test.each(claims)(
+  'A98: in the 2026 era a tool does not run without its scope, whatever the headers name: %s',
+  async (_what, headers) => {
+    const { access_token } = (await signedIn('mcp')).tokens;
+    const _meta = {
+      'io.modelcontextprotocol/protocolVersion': '2026-07-28',
+      'io.modelcontextprotocol/clientInfo': { name: 'by-hand', version: '1' },
+      'io.modelcontextprotocol/clientCapabilities': {},
+    };
+    const body = { ...call, params: { ...call.params, _meta } };
+    for (const version of ['2026-07-28', '2025-11-25']) {
+      const all = { 'mcp-protocol-version': version, ...headers };
+      await expectNotRun(await postMcp(desk.origin, access_token, body, all));
+    }
+    await expectNotRun(await postMcp(desk.origin, access_token, body, headers));
+  },
+);

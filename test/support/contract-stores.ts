@@ -1,0 +1,132 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { CreateTableCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { dynamoStatisticsStore } from '../../lambda/adapters/dynamodb/aggregate-store.ts';
+import { dynamoAssertionStore } from '../../lambda/adapters/dynamodb/assertion-store.ts';
+import { dynamoCallHistory } from '../../lambda/adapters/dynamodb/audit-log-reader.ts';
+import { dynamoCallWriter } from '../../lambda/adapters/dynamodb/audit-log-writer.ts';
+import { dynamoChangeStore } from '../../lambda/adapters/dynamodb/change-store.ts';
+import { dynamoDocumentStore } from '../../lambda/adapters/dynamodb/client-document-store.ts';
+import { dynamoClientStore } from '../../lambda/adapters/dynamodb/client-store.ts';
+import { dynamoVisitStore } from '../../lambda/adapters/dynamodb/dashboard-session-store.ts';
+import { dynamoDirectory } from '../../lambda/adapters/dynamodb/directory-queries.ts';
+import { dynamoRunStore } from '../../lambda/adapters/dynamodb/execution-store.ts';
+import { dynamoFlowStore } from '../../lambda/adapters/dynamodb/flow-store.ts';
+import { dynamoGrantStore } from '../../lambda/adapters/dynamodb/grant-store.ts';
+import { dynamoPaceStore } from '../../lambda/adapters/dynamodb/rate-limit-store.ts';
+import { dynamoRevocationStore } from '../../lambda/adapters/dynamodb/revocation-store.ts';
+import { sdkTableClient } from '../../lambda/adapters/dynamodb/sdk-table-client.ts';
+import { dynamoSealedKeyStore } from '../../lambda/adapters/dynamodb/sealed-key-store.ts';
+import { dynamoSessionStore } from '../../lambda/adapters/dynamodb/session-store.ts';
+import { signedTableClient } from '../../lambda/adapters/dynamodb/signed-table-client.ts';
+import { dynamoStateStore } from '../../lambda/adapters/dynamodb/state-store.ts';
+import type { Table } from '../../lambda/adapters/dynamodb/table-connection.ts';
+import { dynamoIdentityTokenStore } from '../../lambda/adapters/dynamodb/upstream-token-store.ts';
+import { dynamoVisitStarter } from '../../lambda/adapters/dynamodb/user-writes.ts';
+import { type MemoryStores, memoryStores } from '../../lambda/adapters/memory/memory-stores.ts';
+import { startDynamoDb } from '../../local/dynamodb/dynamodb-service.ts';
+import { freePort } from '../../local/free-port.ts';
+import { FunctionPrincipals, localCloud } from '../../local/iam/principals.ts';
+
+type Opened = { stores: MemoryStores; close(): Promise<void> };
+
+/** An independent implementation of DynamoDB, where its package could be installed: what the local one gets wrong, it may not. */
+const dynoxide = join(__dirname, '..', '..', 'node_modules', '@dynoxide', 'linux-x64', 'dynoxide');
+
+/** Every adapter of the stores, each fresh for one suite. */
+export const adapters: [string, () => Promise<Opened>][] = [
+  ['memory', async () => ({ stores: memoryStores(), close: async () => {} })],
+  ['the local DynamoDB', () => overLocalDynamoDb(({ table }) => table)],
+  ['the local DynamoDB, by the client of the AWS SDK', () => overLocalDynamoDb(({ sdkTable }) => sdkTable)],
+  ...(existsSync(dynoxide) ? ([['dynoxide', overDynoxide]] as [string, () => Promise<Opened>][]) : []),
+];
+
+const storesIn = (table: Table): MemoryStores => ({
+  sessions: dynamoSessionStore(table),
+  runs: dynamoRunStore(table),
+  changes: dynamoChangeStore(table),
+  calls: { ...dynamoCallWriter(table), ...dynamoCallHistory(table) },
+  clients: dynamoClientStore(table),
+  documents: dynamoDocumentStore(table),
+  paces: dynamoPaceStore(table),
+  assertions: dynamoAssertionStore(table),
+  flows: dynamoFlowStore(table),
+  grants: dynamoGrantStore(table),
+  identityTokens: dynamoIdentityTokenStore(table),
+  sealedKeys: dynamoSealedKeyStore(table),
+  state: dynamoStateStore(table),
+  statistics: dynamoStatisticsStore(table),
+  visits: { ...dynamoVisitStore(table), ...dynamoVisitStarter(table) },
+  directory: dynamoDirectory(table),
+  revocation: dynamoRevocationStore(table),
+});
+
+async function overLocalDynamoDb(by: (opened: Connected) => Table): Promise<Opened> {
+  const opened = await localTable();
+  return { stores: storesIn(by(opened)), close: opened.close };
+}
+
+/** An empty table as the stack describes it, in the local DynamoDB. */
+export async function localTable(): Promise<Connected & { close(): Promise<void> }> {
+  const principals = new FunctionPrincipals();
+  principals.add('TEST', localCloud);
+  // The clock stands at zero, so that nothing in it expires by itself.
+  const database = await startDynamoDb({ folder: undefined, principals, now: () => 0 });
+  await database.createTable(definition, 'Holdfast');
+  const connected = connect(database.endpoint);
+  const close = async () => {
+    connected.dynamodb.destroy();
+    await database.close();
+  };
+  return { ...connected, close };
+}
+
+async function overDynoxide(): Promise<Opened> {
+  const port = await freePort();
+  const server = spawn(dynoxide, ['--port', String(port)], { stdio: ['ignore', 'ignore', 'pipe'] });
+  await once(server.stderr, 'data');
+  const endpoint = `http://127.0.0.1:${port}`;
+  const { table, dynamodb } = connect(endpoint);
+  await dynamodb.send(new CreateTableCommand({ TableName: table.name, ...definition }));
+  const close = async () => {
+    dynamodb.destroy();
+    server.kill();
+  };
+  return { stores: storesIn(table), close };
+}
+
+/** A table by our own client and by that of the AWS SDK, which can do more. */
+type Connected = { table: Table; sdkTable: Table; dynamodb: DynamoDBClient };
+
+function connect(endpoint: string): Connected {
+  const region = 'us-east-1';
+  const credentials = { accessKeyId: 'TEST', secretAccessKey: 'test' };
+  const dynamodb = new DynamoDBClient({ endpoint, region, credentials, maxAttempts: 1 });
+  const name = 'Holdfast';
+  const table = { client: signedTableClient(new URL(endpoint), region, credentials), name };
+  return { table, sdkTable: { client: sdkTableClient(dynamodb), name }, dynamodb };
+}
+
+const keys = (hash: string, range: string) => [
+  { AttributeName: hash, KeyType: 'HASH' as const },
+  { AttributeName: range, KeyType: 'RANGE' as const },
+];
+
+const index = (IndexName: string, hash: string, range: string) => ({
+  IndexName,
+  KeySchema: keys(hash, range),
+  Projection: { ProjectionType: 'ALL' as const },
+});
+
+/** The table as the stack describes it. */
+export const definition = {
+  AttributeDefinitions: ['pk', 'sk', 'gsi1pk', 'gsi1sk', 'gsi2pk', 'gsi2sk'].map((AttributeName) => ({
+    AttributeName,
+    AttributeType: 'S' as const,
+  })),
+  KeySchema: keys('pk', 'sk'),
+  BillingMode: 'PAY_PER_REQUEST' as const,
+  GlobalSecondaryIndexes: [index('byUser', 'gsi1pk', 'gsi1sk'), index('recent', 'gsi2pk', 'gsi2sk')],
+};

@@ -1,0 +1,52 @@
+import { API_PATH, type Me } from '../../lambda/core/dashboard/dashboard-api.ts';
+import { Browser } from './form-browser.ts';
+
+/** Somebody who is signed in at the dashboard, and asks for what its page would ask for. */
+export class DashboardVisitor {
+  readonly origin: string;
+  readonly cookie: string;
+  me!: Me;
+
+  private constructor(origin: string, cookie: string) {
+    this.origin = origin;
+    this.cookie = cookie;
+  }
+
+  static async signIn(origin: string, username: string, browser = new Browser()): Promise<DashboardVisitor> {
+    const page = await browser.open(`${origin}/dashboard/sign-in`);
+    if (new URL(page.url).pathname !== '/dashboard') await browser.submit(page, { username, password: username });
+    const visitor = new DashboardVisitor(origin, browser.cookieHeader(origin));
+    visitor.me = await visitor.get<Me>('me');
+    return visitor;
+  }
+
+  request(path: string, init: RequestInit = {}): Promise<Response> {
+    return fetch(`${this.origin}${API_PATH}${path}`, { ...init, headers: { cookie: this.cookie, ...init.headers } });
+  }
+
+  /** @throws Error when it is not answered as the page would want it */
+  async get<T>(path: string, query: Record<string, string | number | undefined> = {}): Promise<T> {
+    const given = Object.entries(query).filter(([, value]) => value !== undefined);
+    const parameters = new URLSearchParams(given.map(([name, value]) => [name, String(value)]));
+    const answer = await this.request(`${path}?${parameters}`);
+    if (!answer.ok) throw new Error(`${path} is answered ${answer.status}: ${await answer.text()}`);
+    return (await answer.json()) as T;
+  }
+
+  /** What the page sends to have something changed. @param headers other ones; `undefined` leaves one out */
+  post(path: string, body: unknown = {}, headers: Record<string, string | undefined> = {}): Promise<Response> {
+    const all = {
+      origin: this.origin,
+      'content-type': 'application/json',
+      'x-csrf-token': this.me.csrf,
+      'sec-fetch-site': 'same-origin',
+      ...headers,
+    };
+    const sent = Object.entries(all).filter((each): each is [string, string] => each[1] !== undefined);
+    return this.request(path, {
+      method: 'POST',
+      headers: Object.fromEntries(sent),
+      body: typeof body === 'string' ? body : JSON.stringify(body),
+    });
+  }
+}

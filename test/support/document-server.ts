@@ -1,0 +1,110 @@
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import type { RequestListener } from 'node:http';
+import { createServer, type Server } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Certificate, newCertificate } from './certificate.ts';
+import { Cloud, changed, newAssembly, type Resources } from './test-cloud.ts';
+
+/** A host of documents by which clients describe themselves: on this computer, where none may be outside of tests. */
+export class DocumentServer {
+  readonly origin: string;
+  /** What has been asked for. */
+  readonly asked: string[] = [];
+  readonly #server: Server;
+  readonly #answers = new Map<string, RequestListener>();
+
+  private constructor(server: Server) {
+    this.#server = server;
+    this.origin = `https://localhost:${(server.address() as AddressInfo).port}`;
+    server.on('request', (request, response) => {
+      this.asked.push(request.url!);
+      const answer = this.#answers.get(request.url!);
+      if (answer) answer(request, response);
+      else response.writeHead(404).end();
+    });
+  }
+
+  static async start(certificate: Certificate): Promise<DocumentServer> {
+    const server = createServer(certificate).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    return new DocumentServer(server);
+  }
+
+  /** @returns the address where the document is from now on */
+  serve(path: string, document: unknown, headers: Record<string, string> = {}): string {
+    const all = { 'content-type': 'application/json', 'cache-control': 'max-age=3600', ...headers };
+    return this.answer(path, (_, response) => response.writeHead(200, all).end(JSON.stringify(document)));
+  }
+
+  /** Serves the document of a client, with what every such document has. @returns the client's id */
+  serveClient(metadata: Record<string, unknown> = {}): string {
+    const client_id = `${this.origin}/client.json`;
+    const redirect_uris = ['http://127.0.0.1/callback'];
+    return this.serve('/client.json', { client_id, client_name: 'By document', redirect_uris, ...metadata });
+  }
+
+  answer(path: string, listener: RequestListener): string {
+    this.#answers.set(path, listener);
+    return `${this.origin}${path}`;
+  }
+
+  close(): void {
+    this.#server.closeAllConnections();
+    this.#server.close();
+  }
+}
+
+/** Clouds that trust the document servers of this computer, from one assembly. */
+export class DocumentWorld {
+  readonly #certificate: Certificate;
+  readonly #assembly: string;
+  readonly #folder = mkdtempSync(join(tmpdir(), 'holdfast-authority-'));
+  readonly #running: { stop(): unknown }[] = [];
+
+  private constructor(certificate: Certificate, assembly: string) {
+    this.#certificate = certificate;
+    this.#assembly = assembly;
+    writeFileSync(join(this.#folder, 'authority.pem'), certificate.cert);
+  }
+
+  static async create(): Promise<DocumentWorld> {
+    return new DocumentWorld(await newCertificate(), await newAssembly());
+  }
+
+  /** @param variables of the OAuth function to set otherwise */
+  async cloud(variables: Record<string, string>): Promise<Cloud> {
+    const assembly = changed(this.#assembly, (resources) => configure(resources, variables));
+    const cloud = await Cloud.start({ assembly, extraAuthority: join(this.#folder, 'authority.pem') });
+    this.#running.push({
+      async stop() {
+        await cloud.stop();
+        rmSync(assembly, { recursive: true });
+      },
+    });
+    return cloud;
+  }
+
+  /** A host of its own for each client: one is not asked twice within a second. */
+  async documents(): Promise<DocumentServer> {
+    const server = await DocumentServer.start(this.#certificate);
+    this.#running.push({ stop: () => server.close() });
+    return server;
+  }
+
+  async end(): Promise<void> {
+    for (const each of this.#running) await each.stop();
+    for (const folder of [this.#assembly, this.#folder]) rmSync(folder, { recursive: true });
+  }
+}
+
+export const unsafely = { UNSAFELY_FETCH_CLIENT_DOCUMENTS_FROM_ANYWHERE: 'true' };
+
+function configure(resources: Resources, variables: Record<string, string>): void {
+  const [, oauth] = Object.entries(resources).find(
+    ([id, { Type }]) => id.startsWith('OAuth') && Type === 'AWS::Lambda::Function',
+  )!;
+  Object.assign(oauth.Properties.Environment.Variables, variables);
+}
