@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import { rmSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { Mistake } from '../lib/settings/configuration-error.ts';
+import { ConfigurationError } from '../lib/settings/configuration-error.ts';
 import { freePort } from '../local/free-port.ts';
 import type { Bench, Comparison, Outcome } from './benchmark-part.ts';
 import { newAssembly } from './built-assembly.ts';
@@ -75,7 +75,7 @@ function readOptions() {
     if (!(Number.isInteger(rounds) && rounds > 0)) throw new Error(`--rounds is ${values.rounds}, not a number from 1`);
     return { ...values, rounds, chosen: [...new Set(chosen ?? usual)], withPeers: !short || part?.includes('peers') };
   } catch (error) {
-    throw new Mistake(`${(error as Error).message}\n\n${usage}`, { cause: error });
+    throw new ConfigurationError(`${(error as Error).message}\n\n${usage}`, { cause: error });
   }
 }
 
@@ -172,6 +172,6 @@ function asJson(figures: Figure[], comparisons: Comparison[], missing: Missing[]
 }
 
 main().catch((error) => {
-  console.error(error instanceof Mistake ? error.message : error);
+  console.error(error instanceof ConfigurationError ? error.message : error);
   process.exit(1);
 });

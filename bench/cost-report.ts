@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { Mistake } from '../lib/settings/configuration-error.ts';
+import { ConfigurationError } from '../lib/settings/configuration-error.ts';
 import { readAssembly, synthesize } from '../local/template/synthesis.ts';
 import { type Assumption, assumptions, type Traffic } from './cost/assumed-traffic.ts';
 import { dollarsOf, type Line } from './cost/bill.ts';
@@ -52,7 +52,7 @@ function readOptions() {
   try {
     return parseArgs({ options }).values as Record<string, string & boolean>;
   } catch (error) {
-    throw new Mistake(`${(error as Error).message}\n\n${help}`, { cause: error });
+    throw new ConfigurationError(`${(error as Error).message}\n\n${help}`, { cause: error });
   }
 }
 
@@ -60,7 +60,7 @@ function trafficOf(values: Record<string, string>): Traffic {
   const number = (name: string, least: number): number => {
     const value = Number(values[name]);
     if (values[name] !== '' && value >= least && Number.isFinite(value)) return value;
-    throw new Mistake(`--${name} is ${JSON.stringify(values[name])}: write a number of ${least} or more`);
+    throw new ConfigurationError(`--${name} is ${JSON.stringify(values[name])}: write a number of ${least} or more`);
   };
   // What is divided by has to be something.
   const least = (name: string) => (/^calls-per-(?!month)/.test(name) ? 1 : 0);
@@ -74,7 +74,7 @@ function trafficOf(values: Record<string, string>): Traffic {
 async function measurementFor(values: Record<string, string & boolean>, assembly: string): Promise<Measurement> {
   if (!values.measure && values.save === undefined)
     return JSON.parse(readFileSync(values.measured ?? checkedIn, 'utf8'));
-  // Loaded only now, because the cloud on the desk takes long.
+  // Loaded only now, because the local emulator takes long.
   const { measure } = await import('./cost/cost-measurement.ts');
   const measured = await measure(assembly);
   if (values.save !== undefined) writeFileSync(values.save, savedText(measured));
@@ -108,6 +108,6 @@ async function main(): Promise<void> {
 }
 
 main().catch((error) => {
-  console.error(error instanceof Mistake ? error.message : error);
+  console.error(error instanceof ConfigurationError ? error.message : error);
   process.exit(1);
 });

@@ -1,5 +1,5 @@
 /**
- * Mixed traffic of both eras against the cloud on the desk: how much gets through and how fast, what each request asks of
+ * Mixed traffic of both eras against the local emulator: how much gets through and how fast, what each request asks of
  * the table and of the key service, and whether the memory of the MCP function grows with its requests.
  *
  * `npm run bench:load -- [--requests N] [--clients N] [--short] [--json]`. Everything runs on this machine, so that times

@@ -11,7 +11,7 @@ import { exportJWK, generateKeyPair, SignJWT } from 'jose';
 import type { Grant } from '../lambda/core/access/grant.ts';
 import { addressBook, attributesOf } from '../local/address-book.ts';
 import { startDynamoDb } from '../local/dynamodb/dynamodb-service.ts';
-import { FunctionPrincipals, owner } from '../local/iam/principals.ts';
+import { FunctionPrincipals, operatorPrincipal } from '../local/iam/principals.ts';
 import { readAssembly } from '../local/template/synthesis.ts';
 import { Template } from '../local/template/template.ts';
 import { type Certificate, newCertificate } from '../test/support/certificate.ts';
@@ -67,7 +67,7 @@ export async function openDesk(assembly: string): Promise<Desk> {
 
   const principals = new FunctionPrincipals();
   const accessKeyId = `ASIA${randomBytes(16).toString('hex').toUpperCase()}`;
-  principals.add(accessKeyId, owner);
+  principals.add(accessKeyId, operatorPrincipal);
   const dynamoDb = await startDynamoDb({ folder: undefined, principals });
   const [table] = template.resources('AWS::DynamoDB::GlobalTable');
   const tableName = String(template.resolve({ Ref: table!.logicalId }));

@@ -1,7 +1,7 @@
 import { App, Validations } from 'aws-cdk-lib';
 import { AwsSolutionsChecks } from 'cdk-nag';
 import { HoldfastStack } from '../lib/holdfast-stack.ts';
-import { Mistake } from '../lib/settings/configuration-error.ts';
+import { ConfigurationError } from '../lib/settings/configuration-error.ts';
 import { settingsFromContext } from '../lib/settings/settings-from-context.ts';
 
 const app = new App();
@@ -18,7 +18,7 @@ try {
     upstreamTokens: settings.identityProvider?.mode !== 'direct',
   });
 } catch (error) {
-  if (!(error instanceof Mistake)) throw error;
+  if (!(error instanceof ConfigurationError)) throw error;
   console.error(error.message);
   process.exit(1);
 }

@@ -23,7 +23,7 @@ Examples:
   $ npx holdfast doctor https://mcp.example.com/mcp`;
 
 /** The owner's command line. Sets the exit code. @param args without those of Node.js */
-export async function runOwner(args: string[], { doctor }: Elsewhere): Promise<void> {
+export async function runCli(args: string[], { doctor }: Elsewhere): Promise<void> {
   endWithReader();
   const program = new Command('holdfast')
     .description('Sees who uses your deployment, and ends what should end: sessions, clients, users.')

@@ -1,6 +1,6 @@
 import { declareScopes } from './shared/scope-set.ts';
 
-export { defaultScope, isPerTool, type ScopeSet } from './shared/scope-set.ts';
+export { defaultScope, hasToolScopes, type ScopeSet } from './shared/scope-set.ts';
 
 /**
  * What assistants may be allowed to do. Every tool needs the first scope; name the tools that need more under `tools`,
@@ -8,7 +8,7 @@ export { defaultScope, isPerTool, type ScopeSet } from './shared/scope-set.ts';
  */
 export const scopes = declareScopes({
   scopes: {
-    mcp: { words: 'Use this server’s tools on your behalf' },
+    mcp: { description: 'Use this server’s tools on your behalf' },
   },
   tools: {},
 });

@@ -1,6 +1,6 @@
 import { acceptedContent, inputRequired, McpServer } from '@modelcontextprotocol/server';
 import * as z from 'zod/v4';
-import type { Context } from './core/mcp/tool-context.ts';
+import type { ToolContext } from './core/mcp/tool-context.ts';
 
 /** What the tools are given. Made once, not for each request: clients list tools often, and a schema takes its time. */
 const schemas = {
@@ -25,7 +25,7 @@ const schemas = {
  *
  * It is called once for each request and must not keep anything in memory: the next request may reach another process.
  */
-export function createServer(context: Context): McpServer {
+export function createServer(context: ToolContext): McpServer {
   const server = new McpServer(
     { name: 'holdfast', title: 'Holdfast', version: '0.1.0' },
     // Nothing changes while it runs, and saying so keeps clients from holding a stream open to hear of it.
@@ -151,7 +151,7 @@ export function createServer(context: Context): McpServer {
       inputSchema: schemas.longTask,
       annotations: { readOnlyHint: true },
     },
-    context.long(async ({ minutes }, { mcpReq }) => {
+    context.longRunning(async ({ minutes }, { mcpReq }) => {
       const end = Date.now() + minutes * 60_000;
       while (Date.now() < end && !mcpReq.signal.aborted) await new Promise((resolve) => setTimeout(resolve, 1000));
       return json({ minutes, done: !mcpReq.signal.aborted });

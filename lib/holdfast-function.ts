@@ -13,11 +13,11 @@ import {
 } from 'aws-cdk-lib/aws-lambda';
 import { LogGroup, type RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
-import { Bundle } from './bundle/function-bundle.ts';
+import { FunctionBundle } from './bundle/function-bundle.ts';
 import type { HoldfastSettings } from './settings/holdfast-settings.ts';
 import { removalPolicy, type Stage } from './settings/stage.ts';
 
-export interface DoorProps {
+export interface HoldfastFunctionProps {
   /** The file in `lambda/`. */
   readonly entry: string;
   /**
@@ -39,9 +39,9 @@ export interface DoorProps {
   readonly page?: string;
   /**
    * Ours, or those of libraries.
-   * @default 'own'
+   * @default true
    */
-  readonly parts?: HoldfastSettings['parts'];
+  readonly optimizations?: HoldfastSettings['optimizations'];
   readonly memoryMegabytes: number;
   readonly timeout: Duration;
   readonly logRetention: RetentionDays;
@@ -54,12 +54,12 @@ export interface DoorProps {
  * A function with a role of its own. The role starts with one permission, to write to its own log group, and gains what
  * the other constructs grant it; AWS's managed policy for Lambda would let it write to every log group of the account.
  */
-export class Door extends Construct implements IGrantable {
+export class HoldfastFunction extends Construct implements IGrantable {
   readonly handler: LambdaFunction;
   readonly logGroup: LogGroup;
   readonly grantPrincipal: IPrincipal;
 
-  constructor(scope: Construct, id: string, props: DoorProps) {
+  constructor(scope: Construct, id: string, props: HoldfastFunctionProps) {
     super(scope, id);
     const role = new Role(this, 'Role', { assumedBy: new ServicePrincipal('lambda.amazonaws.com') });
     this.logGroup = new LogGroup(this, 'Logs', {
@@ -71,7 +71,7 @@ export class Door extends Construct implements IGrantable {
     this.handler = new LambdaFunction(this, 'Function', {
       runtime: Runtime.NODEJS_24_X,
       architecture: Architecture.ARM_64,
-      code: new Bundle(source(props.entry), {
+      code: new FunctionBundle(source(props.entry), {
         ...props,
         page: props.page && fileURLToPath(new URL(`../lambda/web/${props.page}`, import.meta.url)),
       }),

@@ -1,44 +1,44 @@
 import { CfnOutput, Duration, Stack, type StackProps, Token } from 'aws-cdk-lib';
 import { Grant, type IGrantable } from 'aws-cdk-lib/aws-iam';
 import type { Construct } from 'constructs';
-import { defaultScope, isPerTool, scopes } from '../lambda/scopes.ts';
+import { defaultScope, hasToolScopes, scopes } from '../lambda/scopes.ts';
 import type {
+  AggregationEnvironment,
   AuthorizerEnvironment,
   DashboardEnvironment,
   DiscoveryEnvironment,
   McpEnvironment,
   OAuthEnvironment,
-  RollupEnvironment,
 } from '../lambda/shared/environment.ts';
 import { SealKey, SigningKeys } from './encryption-keys.ts';
 import { Firewall } from './firewall.ts';
 import { GatewayResponses } from './gateway-responses.ts';
-import { Door } from './holdfast-function.ts';
-import { CloudFrontHostname, OwnHostname, originSecret } from './hostname.ts';
+import { HoldfastFunction } from './holdfast-function.ts';
+import { CloudFrontHostname, CustomHostname, originSecret } from './hostname.ts';
 import { Operations } from './operations/operations.ts';
-import { Gateway } from './rest-api.ts';
-import { Table } from './session-table.ts';
+import { McpRestApi } from './rest-api.ts';
+import { SessionTable } from './session-table.ts';
 import { admissionEnvironment } from './settings/client-settings.ts';
-import { type HoldfastSettings, type Settled, settle } from './settings/holdfast-settings.ts';
+import { type HoldfastSettings, type ResolvedSettings, resolveSettings } from './settings/holdfast-settings.ts';
 import {
-  type IdentityProvider,
+  type IdentityProviderSettings,
   identityEnvironment,
   refreshEnvironment,
   withProfile,
 } from './settings/identity-provider-settings.ts';
 import { checkScopes } from './settings/scope-validation.ts';
-import { Users } from './user-pool.ts';
+import { HoldfastUserPool } from './user-pool.ts';
 
 /** What sign-in is built into. */
-type Surroundings = { gateway: Gateway; publicUrl: string; settings: Settled };
-type FacadeSurroundings = Surroundings & { table: Table; sealKey: SealKey };
+type Surroundings = { gateway: McpRestApi; publicUrl: string; settings: ResolvedSettings };
+type FacadeSurroundings = Surroundings & { table: SessionTable; sealKey: SealKey };
 
 /** What the rest of the stack needs to know of it. */
 type SignIn = {
   /** Whose tokens the authorizer trusts, if not the facade's. */
   issuer: Omit<AuthorizerEnvironment, 'PUBLIC_URL'>;
   /** The function of Holdfast's own authorization server, if there is one. */
-  oauth: Door | undefined;
+  oauth: HoldfastFunction | undefined;
   /** What clients are to ask for first. */
   scope: string;
   /** What the MCP function needs to use the identity provider's tokens, where it may. */
@@ -51,13 +51,13 @@ export interface HoldfastStackProps extends StackProps, HoldfastSettings {}
 export class HoldfastStack extends Stack {
   constructor(scope: Construct, id: string, props: HoldfastStackProps = {}) {
     super(scope, id, { terminationProtection: props.stage === 'prod', ...props });
-    const settings = settle(props, Token.isUnresolved(this.region) ? undefined : this.region);
+    const settings = resolveSettings(props, Token.isUnresolved(this.region) ? undefined : this.region);
     checkScopes(scopes);
-    const { stage, logRetention, lambdaSystemLogs: systemLogs, parts, identityProvider } = settings;
+    const { stage, logRetention, lambdaSystemLogs: systemLogs, optimizations, identityProvider } = settings;
     const direct = identityProvider?.mode === 'direct' ? identityProvider : undefined;
 
-    const table = new Table(this, 'Table', { stage });
-    const gateway = new Gateway(this, 'Gateway', {
+    const table = new SessionTable(this, 'Table', { stage });
+    const gateway = new McpRestApi(this, 'Gateway', {
       ...settings,
       oauthThrottle: direct ? undefined : settings.oauthThrottle,
       originSecret: settings.domain === undefined ? originSecret : undefined,
@@ -68,7 +68,7 @@ export class HoldfastStack extends Stack {
       ? this.#signInAtProvider(direct, { gateway, publicUrl, settings })
       : this.#signInAtFacade({ gateway, publicUrl, settings, table, sealKey });
 
-    const authorizer = new Door(this, 'Authorizer', {
+    const authorizer = new HoldfastFunction(this, 'Authorizer', {
       entry: 'authorizer.ts',
       environment: { PUBLIC_URL: publicUrl, ...signIn.issuer } satisfies AuthorizerEnvironment,
       memoryMegabytes: 256,
@@ -82,7 +82,7 @@ export class HoldfastStack extends Stack {
     const server = {
       entry: 'mcp.ts',
       providedByLambda: ['@aws-sdk/client-kms', '@aws-sdk/client-lambda'],
-      parts,
+      optimizations,
       memoryMegabytes: 512,
       stage,
       logRetention,
@@ -99,20 +99,20 @@ export class HoldfastStack extends Stack {
       TASK_TTL_HOURS: `${settings.taskTtlHours}`,
       // Until then a client of the 2025 era waits for a long tool: the rest is for telling it that it takes longer.
       HOLD_SECONDS: `${Math.floor(toolTimeout.toSeconds() * 0.9)}`,
-      RECORD_METHODS: settings.recordMethods,
-      RECORD_ARGUMENTS: settings.recordArguments,
-      RECORD_RETENTION_DAYS: `${settings.recordRetentionDays}`,
+      AUDIT_METHODS: settings.auditMethods,
+      AUDIT_ARGUMENTS: settings.auditArguments,
+      AUDIT_RETENTION_DAYS: `${settings.auditRetentionDays}`,
       SEAL_KEY_ID: sealKey.id,
       ...signIn.upstreamTokens?.environment,
     } satisfies McpEnvironment;
-    const worker = new Door(this, 'Worker', {
+    const worker = new HoldfastFunction(this, 'Worker', {
       ...server,
       handler: 'work',
       environment,
       // The longest that AWS Lambda has.
       timeout: Duration.minutes(15),
     });
-    const mcp = new Door(this, 'Mcp', {
+    const mcp = new HoldfastFunction(this, 'Mcp', {
       ...server,
       environment: { ...environment, WORKER_FUNCTION: worker.handler.functionName } satisfies McpEnvironment,
       timeout: toolTimeout,
@@ -127,7 +127,7 @@ export class HoldfastStack extends Stack {
     gateway.addMcp({
       mcp: mcp.handler,
       authorizer: authorizer.handler,
-      authorizerCache: Duration.seconds(isPerTool(scopes) ? 0 : settings.authorizerCacheSeconds),
+      authorizerCache: Duration.seconds(hasToolScopes(scopes) ? 0 : settings.authorizerCacheSeconds),
       timeout: toolTimeout,
     });
     const { oauth } = signIn;
@@ -161,18 +161,21 @@ export class HoldfastStack extends Stack {
   }
 
   /** Where users see what they have connected, and owners see everyone; and where both end it. */
-  #dashboard(oauth: Door, { gateway, publicUrl, settings, table, sealKey }: FacadeSurroundings): Door {
-    const { stage, logRetention, lambdaSystemLogs: systemLogs, parts, showNames } = settings;
-    const dashboard = new Door(this, 'Dashboard', {
+  #dashboard(
+    oauth: HoldfastFunction,
+    { gateway, publicUrl, settings, table, sealKey }: FacadeSurroundings,
+  ): HoldfastFunction {
+    const { stage, logRetention, lambdaSystemLogs: systemLogs, optimizations, showNames } = settings;
+    const dashboard = new HoldfastFunction(this, 'Dashboard', {
       entry: 'dashboard.ts',
       page: 'main.tsx',
       providedByLambda: ['@aws-sdk/client-kms'],
-      parts,
+      optimizations,
       environment: {
         PUBLIC_URL: publicUrl,
         TABLE_NAME: table.name,
-        OWNERS_GROUP: settings.ownersGroup,
-        RECORD_RETENTION_DAYS: `${settings.recordRetentionDays}`,
+        ADMINS_GROUP: settings.adminsGroup,
+        AUDIT_RETENTION_DAYS: `${settings.auditRetentionDays}`,
         GRANT_IDLE_DAYS: `${settings.grantIdleDays}`,
         MCP_SESSION_TTL_HOURS: `${settings.sessionTtlHours}`,
         SEAL_KEY_ID: showNames === 'no' ? undefined : sealKey.id,
@@ -194,16 +197,16 @@ export class HoldfastStack extends Stack {
 
   /** Counts calls for the charts, of the dashboard and of the command line. */
   #rollup(
-    table: Table,
-    { recordRetentionDays, stage, logRetention, lambdaSystemLogs: systemLogs, parts }: Settled,
-  ): Door {
-    const rollup = new Door(this, 'Rollup', {
+    table: SessionTable,
+    { auditRetentionDays, stage, logRetention, lambdaSystemLogs: systemLogs, optimizations }: ResolvedSettings,
+  ): HoldfastFunction {
+    const rollup = new HoldfastFunction(this, 'Rollup', {
       entry: 'aggregation.ts',
-      parts,
+      optimizations,
       environment: {
         TABLE_NAME: table.name,
-        RECORD_RETENTION_DAYS: `${recordRetentionDays}`,
-      } satisfies RollupEnvironment,
+        AUDIT_RETENTION_DAYS: `${auditRetentionDays}`,
+      } satisfies AggregationEnvironment,
       memoryMegabytes: 512,
       timeout: Duration.minutes(4),
       stage,
@@ -211,25 +214,25 @@ export class HoldfastStack extends Stack {
       systemLogs,
     });
     rollup.startEvery(Duration.minutes(5));
-    table.grantStatistics(rollup);
+    table.grantAggregation(rollup);
     return rollup;
   }
 
   /** Holdfast's own authorization server, and the users or the provider behind it. */
   #signInAtFacade({ gateway, publicUrl, settings, table, sealKey }: FacadeSurroundings): SignIn {
-    const { stage, logRetention, lambdaSystemLogs: systemLogs, parts } = settings;
+    const { stage, logRetention, lambdaSystemLogs: systemLogs, optimizations } = settings;
     const signingKeys = new SigningKeys(this, settings.signingKeys, { stage });
     const identityProvider = settings.identityProvider ?? this.#users(publicUrl, settings);
-    const oauth = new Door(this, 'OAuth', {
+    const oauth = new HoldfastFunction(this, 'OAuth', {
       entry: 'oauth.ts',
-      parts,
+      optimizations,
       environment: {
         PUBLIC_URL: publicUrl,
         TABLE_NAME: table.name,
         SIGN_KEY_IDS: signingKeys.ids,
         SEAL_KEY_ID: sealKey.id,
         ...identityEnvironment(identityProvider),
-        RECORD_ARGUMENTS: settings.recordArguments,
+        AUDIT_ARGUMENTS: settings.auditArguments,
         NAME_CLAIM: settings.showNames === 'no' ? undefined : settings.showNames,
         ACCESS_TOKEN_MINUTES: `${settings.accessTokenMinutes}`,
         GRANT_IDLE_DAYS: `${settings.grantIdleDays}`,
@@ -266,7 +269,7 @@ export class HoldfastStack extends Stack {
         ? {
             environment: refreshEnvironment(identityProvider),
             grantUse(grantee) {
-              table.grantIdentityTokens(grantee);
+              table.grantUpstreamTokens(grantee);
               sealKey.grantSeal(grantee, 'upstream');
               grantSecret(identityProvider, grantee);
             },
@@ -276,10 +279,10 @@ export class HoldfastStack extends Stack {
   }
 
   /** Direct mode: the identity provider issues the tokens, and all there is to do here is to say so. */
-  #signInAtProvider(provider: IdentityProvider, { gateway, publicUrl, settings }: Surroundings): SignIn {
+  #signInAtProvider(provider: IdentityProviderSettings, { gateway, publicUrl, settings }: Surroundings): SignIn {
     const { stage, logRetention, lambdaSystemLogs: systemLogs } = settings;
     const { issuer, scopes: asked, groupClaims, audience, jwksUri } = withProfile(provider);
-    const discovery = new Door(this, 'Discovery', {
+    const discovery = new HoldfastFunction(this, 'Discovery', {
       entry: 'discovery.ts',
       environment: {
         PUBLIC_URL: publicUrl,
@@ -306,17 +309,17 @@ export class HoldfastStack extends Stack {
     };
   }
 
-  #hostname(gateway: Gateway, { domain }: Settled): string {
+  #hostname(gateway: McpRestApi, { domain }: ResolvedSettings): string {
     if (domain === undefined) return new CloudFrontHostname(this, 'Hostname', { api: gateway.api, originSecret }).url;
-    const hostname = new OwnHostname(this, 'Hostname', { api: gateway.api, domain });
+    const hostname = new CustomHostname(this, 'Hostname', { api: gateway.api, domain });
     if (domain.hostedZone === undefined) {
       this.#output('DnsTarget', hostname.dnsTarget, `Where ${domain.domainName} has to point (CNAME)`);
     }
     return hostname.url;
   }
 
-  #users(publicUrl: string, { stage, grantAbsoluteDays }: Settled): IdentityProvider {
-    const users = new Users(this, 'Users', {
+  #users(publicUrl: string, { stage, grantAbsoluteDays }: ResolvedSettings): IdentityProviderSettings {
+    const users = new HoldfastUserPool(this, 'Users', {
       stage,
       callbackUrl: callbackOf(publicUrl),
       refreshTokenValidity: Duration.days(grantAbsoluteDays),
@@ -342,7 +345,7 @@ const queryOf = (values: Readonly<Record<string, number>>) =>
 const callbackOf = (publicUrl: string) => `${publicUrl}/callback`;
 
 /** Lets a function read the client secret, if there is one; not by `grantRead` of a Secret, which also lets it describe it. */
-function grantSecret({ clientSecretArn }: IdentityProvider, grantee: IGrantable): void {
+function grantSecret({ clientSecretArn }: IdentityProviderSettings, grantee: IGrantable): void {
   if (clientSecretArn === undefined) return;
   const read = { actions: ['secretsmanager:GetSecretValue'], resourceArns: [clientSecretArn] };
   Grant.addToPrincipal({ grantee, ...read }).assertSuccess();

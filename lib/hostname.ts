@@ -16,7 +16,7 @@ import { Construct } from 'constructs';
 import { STAGE_NAME } from './rest-api.ts';
 
 /** A host name of the owner's own. */
-export interface OwnDomain {
+export interface CustomDomain {
   /** Such as `mcp.example.com`. */
   readonly domainName: string;
   /** ARN of a certificate for it in Certificate Manager, in the region of the stack. */
@@ -32,12 +32,12 @@ export interface OwnDomain {
  * Leads the owner's domain to the API. The origin is the root of the host, where OAuth discovery must be
  * (RFC 9728 §3.1, RFC 8414 §3.1), and the API's own address is switched off, so that nothing goes around the domain.
  */
-export class OwnHostname extends Construct {
+export class CustomHostname extends Construct {
   readonly url: string;
   /** Where the domain has to point. */
   readonly dnsTarget: string;
 
-  constructor(scope: Construct, id: string, props: { api: RestApi; domain: OwnDomain }) {
+  constructor(scope: Construct, id: string, props: { api: RestApi; domain: CustomDomain }) {
     super(scope, id);
     const { domainName, certificateArn, hostedZone } = props.domain;
     const domain = new DomainName(this, 'Domain', {

@@ -27,7 +27,7 @@ export interface Throttle {
   readonly burst: number;
 }
 
-export interface GatewayProps {
+export interface McpRestApiProps {
   readonly stage: Stage;
   readonly throttle: Throttle;
   /** For each of the paths by which anyone may have a client or a user signed in or out, if they are there. */
@@ -93,11 +93,11 @@ const oauthPaths = [
  * The REST API: its routes, limits and access log. REST because only it can stream a function's answer and send a
  * `WWW-Authenticate` of its own; regional because an edge-optimised API ends a silent stream after 30 seconds.
  */
-export class Gateway extends Construct {
+export class McpRestApi extends Construct {
   readonly api: RestApi;
   readonly accessLog: LogGroup;
 
-  constructor(scope: Construct, id: string, props: GatewayProps) {
+  constructor(scope: Construct, id: string, props: McpRestApiProps) {
     super(scope, id);
     this.accessLog = new LogGroup(this, 'AccessLog', {
       retention: props.logRetention,

@@ -1,33 +1,8 @@
 import { AttributeType, Billing, TableV2 } from 'aws-cdk-lib/aws-dynamodb';
 import { Grant, type IGrantable } from 'aws-cdk-lib/aws-iam';
 import { Construct } from 'constructs';
+import { type ItemKind, indexes, indexPrefix, keyPrefix, tableAttributes } from '../lambda/shared/table-keys.ts';
 import { removalPolicy, type Stage } from './settings/stage.ts';
-
-/** Kinds of items, named by the prefix of their partition key. */
-const prefix = {
-  client: 'CL#',
-  clientDocument: 'CM#',
-  pace: 'RL#',
-  spentAssertion: 'JT#',
-  authorizationRequest: 'AR#',
-  signIn: 'UP#',
-  code: 'CO#',
-  grant: 'G#',
-  identityTokens: 'T#',
-  sessions: 'S#',
-  importedSessions: 'I#',
-  runs: 'E#',
-  changes: 'X#',
-  calls: 'D#',
-  callMarkers: 'C#',
-  user: 'U#',
-  state: 'N#',
-  sealedKey: 'K#',
-  visits: 'B#',
-  statistics: 'A#',
-};
-
-type Kind = keyof typeof prefix;
 
 /**
  * The one table. Encryption at rest is with DynamoDB's own key: what is worth more (the identity provider's tokens) is
@@ -35,7 +10,7 @@ type Kind = keyof typeof prefix;
  *
  * A function is granted items by the prefix of their keys, so that a fault in one function does not open another's.
  */
-export class Table extends Construct {
+export class SessionTable extends Construct {
   readonly name: string;
   readonly #arn: string;
 
@@ -43,14 +18,15 @@ export class Table extends Construct {
     super(scope, id);
     const string = (name: string) => ({ name, type: AttributeType.STRING });
     const table = new TableV2(this, 'Table', {
-      partitionKey: string('pk'),
-      sortKey: string('sk'),
-      globalSecondaryIndexes: [
-        { indexName: 'byUser', partitionKey: string('gsi1pk'), sortKey: string('gsi1sk') },
-        { indexName: 'recent', partitionKey: string('gsi2pk'), sortKey: string('gsi2sk') },
-      ],
+      partitionKey: string(tableAttributes.partitionKey),
+      sortKey: string(tableAttributes.sortKey),
+      globalSecondaryIndexes: Object.values(indexes).map(({ name, partitionKey, sortKey }) => ({
+        indexName: name,
+        partitionKey: string(partitionKey),
+        sortKey: string(sortKey),
+      })),
       billing: Billing.onDemand(),
-      timeToLiveAttribute: 'ttl',
+      timeToLiveAttribute: tableAttributes.timeToLive,
       pointInTimeRecoverySpecification: { pointInTimeRecoveryEnabled: props.stage === 'prod' },
       deletionProtection: props.stage === 'prod',
       removalPolicy: removalPolicy(props.stage),
@@ -64,17 +40,17 @@ export class Table extends Construct {
     this.#grant(grantee, ['BatchGetItem'], ['grant', 'sessions']);
     this.#grant(grantee, ['PutItem', 'UpdateItem'], ['sessions']);
     this.#grant(grantee, ['GetItem', 'DeleteItem'], ['importedSessions']);
-    this.#grant(grantee, ['GetItem', 'PutItem', 'Query'], ['runs']);
+    this.#grant(grantee, ['GetItem', 'PutItem', 'Query'], ['executions']);
     this.#grant(grantee, ['PutItem', 'Query'], ['changes']);
     this.#grant(grantee, ['PutItem'], ['calls', 'callMarkers']);
     this.#grant(grantee, ['GetItem', 'PutItem', 'DeleteItem', 'Query'], ['state']);
     // This one key, not the one of refresh tokens.
-    this.#grantKeys(grantee, ['GetItem', 'PutItem'], [`${prefix.sealedKey}request-state`]);
+    this.#grantKeys(grantee, ['GetItem', 'PutItem'], [`${keyPrefix.sealedKey}request-state`]);
   }
 
   /** The sealed tokens of the identity provider, for tools that act for the user there: read, and stored when refreshed. */
-  grantIdentityTokens(grantee: IGrantable): void {
-    this.#grant(grantee, ['GetItem', 'UpdateItem'], ['identityTokens']);
+  grantUpstreamTokens(grantee: IGrantable): void {
+    this.#grant(grantee, ['GetItem', 'UpdateItem'], ['upstreamTokens']);
   }
 
   /** Everything of sign-in and grants; neither sessions nor the users' state. */
@@ -85,18 +61,18 @@ export class Table extends Construct {
       [
         'client',
         'clientDocument',
-        'pace',
+        'rateLimit',
         'spentAssertion',
         'authorizationRequest',
         'signIn',
         'code',
         'grant',
-        'identityTokens',
+        'upstreamTokens',
         'user',
         'sealedKey',
       ],
     );
-    this.#grant(grantee, ['PutItem'], ['visits']);
+    this.#grant(grantee, ['PutItem'], ['dashboardSessions']);
   }
 
   /**
@@ -104,39 +80,45 @@ export class Table extends Construct {
    * users sign in: of that it deletes a user's codes, and reads nothing.
    */
   grantDashboard(grantee: IGrantable): void {
-    const recorded: Kind[] = ['grant', 'sessions', 'calls', 'statistics', 'visits', 'user'];
+    const recorded: ItemKind[] = ['grant', 'sessions', 'calls', 'aggregates', 'dashboardSessions', 'user'];
     this.#grant(grantee, ['GetItem', 'BatchGetItem', 'Query'], recorded);
     this.#grant(grantee, ['Query'], ['callMarkers']);
     this.#grant(grantee, ['UpdateItem'], ['grant', 'sessions']);
-    const kept: Kind[] = ['identityTokens', 'importedSessions', 'runs', 'changes', 'state'];
+    const kept: ItemKind[] = ['upstreamTokens', 'importedSessions', 'executions', 'changes', 'state'];
     this.#grant(grantee, ['Query'], kept);
-    this.#grant(grantee, ['DeleteItem'], ['grant', 'sessions', 'calls', 'visits', 'user', 'code', ...kept]);
-    this.#grantLists(grantee, 'byUser', ['U#*']);
-    this.#grantLists(grantee, 'recent', ['R#*', 'G#*', 'U#*']);
+    this.#grant(grantee, ['DeleteItem'], ['grant', 'sessions', 'calls', 'dashboardSessions', 'user', 'code', ...kept]);
+    this.#grantLists(grantee, indexes.byUser.name, [indexPrefix.byUser]);
+    const { recentSessions, recentGrants, recentUsers } = indexPrefix;
+    this.#grantLists(grantee, indexes.recent.name, [recentSessions, recentGrants, recentUsers]);
   }
 
   /** The key that users' names are sealed with. */
   grantNames(grantee: IGrantable): void {
-    this.#grantKeys(grantee, ['GetItem', 'PutItem'], [`${prefix.sealedKey}user-names`]);
+    this.#grantKeys(grantee, ['GetItem', 'PutItem'], [`${keyPrefix.sealedKey}user-names`]);
   }
 
   /** The calls of everyone, and to keep what they amount to. */
-  grantStatistics(grantee: IGrantable): void {
+  grantAggregation(grantee: IGrantable): void {
     this.#grant(grantee, ['Query'], ['calls', 'callMarkers']);
-    this.#grant(grantee, ['GetItem', 'PutItem', 'Query'], ['statistics']);
+    this.#grant(grantee, ['GetItem', 'PutItem', 'Query'], ['aggregates']);
   }
 
-  #grant(grantee: IGrantable, operations: string[], kinds: Kind[]): void {
+  #grant(grantee: IGrantable, operations: string[], kinds: ItemKind[]): void {
     this.#grantKeys(
       grantee,
       operations,
-      kinds.map((kind) => `${prefix[kind]}*`),
+      kinds.map((kind) => `${keyPrefix[kind]}*`),
     );
   }
 
   /** To query an index, by the beginning of its own partition key. */
-  #grantLists(grantee: IGrantable, index: string, leadingKeys: string[]): void {
-    this.#grantKeys(grantee, ['Query'], leadingKeys, `${this.#arn}/index/${index}`);
+  #grantLists(grantee: IGrantable, index: string, prefixes: string[]): void {
+    this.#grantKeys(
+      grantee,
+      ['Query'],
+      prefixes.map((prefix) => `${prefix}*`),
+      `${this.#arn}/index/${index}`,
+    );
   }
 
   #grantKeys(grantee: IGrantable, operations: string[], leadingKeys: string[], arn = this.#arn): void {

@@ -10,10 +10,10 @@ import {
   UserPoolClientIdentityProvider,
 } from 'aws-cdk-lib/aws-cognito';
 import { Construct } from 'constructs';
-import type { IdentityProvider } from './settings/identity-provider-settings.ts';
+import type { IdentityProviderSettings } from './settings/identity-provider-settings.ts';
 import { removalPolicy, type Stage } from './settings/stage.ts';
 
-export interface UsersProps {
+export interface HoldfastUserPoolProps {
   readonly stage: Stage;
   /** The one address that Cognito may send a signed-in user back to. */
   readonly callbackUrl: string;
@@ -25,11 +25,11 @@ export interface UsersProps {
  * The identity provider for owners who bring none: a Cognito user pool that nobody can join by themselves, with its
  * hosted login page. The facade is its only client, a public one (PKCE), so there is no secret to keep.
  */
-export class Users extends Construct {
-  readonly identityProvider: IdentityProvider;
+export class HoldfastUserPool extends Construct {
+  readonly identityProvider: IdentityProviderSettings;
   readonly userPoolId: string;
 
-  constructor(scope: Construct, id: string, props: UsersProps) {
+  constructor(scope: Construct, id: string, props: HoldfastUserPoolProps) {
     super(scope, id);
     const pool = new UserPool(this, 'Pool', {
       featurePlan: FeaturePlan.ESSENTIALS,
@@ -59,7 +59,7 @@ export class Users extends Construct {
         reason: 'The Plus plan costs by the user; Essentials has the login page and the rotation.',
       },
     );
-    pool.addGroup('Owners', { groupName: 'owners', description: 'May see every session and revoke it' });
+    pool.addGroup('Owners', { groupName: 'admins', description: 'May see every session and revoke it' });
     pool.addDomain('Domain', {
       cognitoDomain: { domainPrefix: `holdfast-${suffixOfStack()}` },
       managedLoginVersion: ManagedLoginVersion.NEWER_MANAGED_LOGIN,

@@ -6,7 +6,7 @@ const digits = '0123456789';
 const letters = 'abcdefghijklmnopqrstuvwxyz';
 
 /**
- * What a resource's `Ref` and attributes are on the desk: made of its logical id, so the same at every start, and shaped
+ * What a resource's `Ref` and attributes are in the local emulator: made of its logical id, so the same at every start, and shaped
  * like AWS's, so that code which takes them apart works here too. KMS keys are not here: KMS names them itself.
  */
 export function attributesOf(

@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Mistake } from '../lib/settings/configuration-error.ts';
+import { ConfigurationError } from '../lib/settings/configuration-error.ts';
 
 /** What is forgotten on request. `secrets.json` is not among them: its owner wrote it by hand. */
 const forgettable = ['dynamodb', 'kms.json', 'identity-provider.json', 'ports.json'];
@@ -20,7 +20,7 @@ export type OwnerAccess = {
   issuer?: string;
 };
 
-/** The folder in which the cloud on the desk keeps everything, claimed by one process at a time. */
+/** The folder in which the local emulator keeps everything, claimed by one process at a time. */
 export class DataFolder {
   readonly path: string;
   readonly #lock: string;
@@ -42,7 +42,7 @@ export class DataFolder {
     } catch (error) {
       const { code, message } = error as NodeJS.ErrnoException;
       if (code === undefined) throw error;
-      throw new Mistake(
+      throw new ConfigurationError(
         `The data folder ${path} cannot be written (${message}). HOLDFAST_DATA=<folder> chooses another.`,
         { cause: error },
       );
@@ -81,7 +81,7 @@ export class DataFolder {
   static ownerAccessTo(path: string): OwnerAccess {
     const [lock, file] = [lockFile(path), ownerFile(path)];
     if (!existsSync(file) || !existsSync(lock) || !isRunning(Number(readFileSync(lock, 'utf8')))) {
-      throw new Mistake(
+      throw new ConfigurationError(
         `No cloud runs on the data folder ${path}. Start it with npm start; HOLDFAST_DATA=<folder> chooses another.`,
       );
     }
@@ -104,7 +104,7 @@ export class DataFolder {
       holder !== undefined && holder !== process.pid && existsSync(this.#lock) && isRunning(holder);
     for (let waited = 0; inTheWay() && waited < ENDING_MS; waited += 100) await sleep(100);
     if (inTheWay()) {
-      throw new Mistake(
+      throw new ConfigurationError(
         `Process ${holder} is using the data folder ${this.path} already. Stop it, or choose another folder with HOLDFAST_DATA=<folder>. (If that process is not Holdfast, delete ${this.#lock}.)`,
       );
     }

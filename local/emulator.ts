@@ -2,18 +2,18 @@ import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { Mistake } from '../lib/settings/configuration-error.ts';
+import { ConfigurationError } from '../lib/settings/configuration-error.ts';
 import { addressBook, attributesOf } from './address-book.ts';
-import { type LogEntry, startGateway } from './api-gateway/gateway-server.ts';
+import { type LogEntry, startGatewayServer } from './api-gateway/gateway-server.ts';
 import type { AwsService } from './aws-api/aws-service.ts';
-import type { IdentityProvider, IdentityProviderOptions } from './cognito/oidc-provider.ts';
+import type { OidcProvider, OidcProviderOptions } from './cognito/oidc-provider.ts';
 import { userPoolOf } from './cognito/user-pool-definition.ts';
 import { DataFolder } from './data-folder.ts';
 import { type DynamoDb, startDynamoDb } from './dynamodb/dynamodb-service.ts';
 import { freePort, isFree } from './free-port.ts';
-import { FunctionPrincipals, owner } from './iam/principals.ts';
+import { FunctionPrincipals, operatorPrincipal } from './iam/principals.ts';
 import { type Kms, startKms } from './kms/kms-service.ts';
-import { FunctionError, Functions } from './lambda/function-pool.ts';
+import { FunctionError, FunctionPool } from './lambda/function-pool.ts';
 import { type Lambda, startLambda } from './lambda/lambda-service.ts';
 import { type Schedules, startSchedules } from './lambda/schedules.ts';
 import { startSecrets } from './secrets-service.ts';
@@ -23,7 +23,7 @@ import { Template } from './template/template.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
-export type CloudOptions = {
+export type EmulatorOptions = {
   /** Where everything is kept over restarts; created if missing. */
   folder: string;
   /** Of the gateway; 0 for any free one. */
@@ -50,18 +50,18 @@ export type Report = {
   reloaded(outcome: string): void;
 };
 
-export type Cloud = {
+export type Emulator = {
   /** `http://127.0.0.1:<port>` */
   origin: string;
   /** The stack's outputs, with local addresses: `McpUrl` and whatever else a deployment would print. */
   outputs: Record<string, string>;
   /** Absent when the stack's users are at an identity provider of the owner's. */
-  identityProvider: IdentityProvider | undefined;
+  identityProvider: OidcProvider | undefined;
   dynamoDb: DynamoDb;
   kms: Kms;
   secrets: AwsService;
   lambda: Lambda;
-  functions: Functions;
+  functions: FunctionPool;
   schedules: Schedules;
   close(): Promise<void>;
 };
@@ -72,7 +72,7 @@ export type Cloud = {
  *
  * @throws Mistake for what the user can mend: a taken port, a folder in use, sources that do not build or load
  */
-export async function startCloud(options: CloudOptions): Promise<Cloud> {
+export async function startEmulator(options: EmulatorOptions): Promise<Emulator> {
   const cleanups: (() => void | Promise<void>)[] = [];
   const close = async () => {
     for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
@@ -86,9 +86,9 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
 }
 
 async function start(
-  { folder, port, identityProviderPort, fresh = false, assembly, freshPerRequest, report }: CloudOptions,
+  { folder, port, identityProviderPort, fresh = false, assembly, freshPerRequest, report }: EmulatorOptions,
   whenClosing: (cleanup: () => void | Promise<void>) => void,
-): Promise<Omit<Cloud, 'close'>> {
+): Promise<Omit<Emulator, 'close'>> {
   const data = await DataFolder.claim(folder, fresh);
   whenClosing(() => data.release());
   if (port !== 0 && !(await isFree(port))) throw portTaken(port);
@@ -150,7 +150,7 @@ async function start(
   };
 
   let current = { stack, template };
-  const functions = new Functions({
+  const functions = new FunctionPool({
     template,
     assembly: synthesized,
     freshPerRequest,
@@ -179,7 +179,7 @@ async function start(
   }
 
   const ownersKeyId = newAccessKeyId();
-  principals.add(ownersKeyId, owner);
+  principals.add(ownersKeyId, operatorPrincipal);
   data.ownerAccess = {
     dynamoDb: { endpoint: dynamoDb.endpoint, accessKeyId: ownersKeyId },
     kms: { endpoint: kms.endpoint },
@@ -188,7 +188,7 @@ async function start(
     issuer: identityProvider?.issuer,
   };
 
-  const gateway = await startGateway({
+  const gateway = await startGatewayServer({
     template,
     functions,
     port: gatewayPort,
@@ -222,7 +222,7 @@ async function start(
 
   /** Loads every function of a template, so that one that cannot be loaded never replaces one that works. */
   async function tryOut(candidate: Template): Promise<void> {
-    const trial = new Functions({
+    const trial = new FunctionPool({
       template: candidate,
       assembly: synthesized,
       environment: environmentFrom(candidate),
@@ -267,13 +267,15 @@ async function build(assembly: string): Promise<SynthesizedStack> {
 }
 
 /** @throws Mistake naming the function, with what its module threw */
-async function warmAll(functions: Functions, template: Template): Promise<void> {
+async function warmAll(functions: FunctionPool, template: Template): Promise<void> {
   const load = async ({ logicalId }: { logicalId: string }) => {
     try {
       await functions.warm(logicalId);
     } catch (error) {
       if (!(error instanceof FunctionError)) throw error;
-      throw new Mistake(`${logicalId} does not load: ${error.errorType}: ${error.message}`, { cause: error });
+      throw new ConfigurationError(`${logicalId} does not load: ${error.errorType}: ${error.message}`, {
+        cause: error,
+      });
     }
   };
   await Promise.all(template.resources('AWS::Lambda::Function').map(load));
@@ -296,19 +298,19 @@ async function portOfPool(data: DataFolder, wanted: number | undefined, preferre
   const fixed = wanted ?? data.identityProviderPort;
   if (fixed === undefined || fixed === 0) return (await isFree(preferred)) ? preferred : freePort();
   if (await isFree(fixed)) return fixed;
-  throw new Mistake(
+  throw new ConfigurationError(
     `The port ${fixed} is taken. The identity provider was there before, and users are bound to its address: free the port, or forget all users and sessions with --fresh.`,
   );
 }
 
-async function startPool(options: IdentityProviderOptions): Promise<IdentityProvider> {
-  const { startIdentityProvider } = await import('./cognito/oidc-provider.ts');
+async function startPool(options: OidcProviderOptions): Promise<OidcProvider> {
+  const { startOidcProvider } = await import('./cognito/oidc-provider.ts');
   try {
-    return await startIdentityProvider(options);
+    return await startOidcProvider(options);
   } catch (error) {
     throw (error as NodeJS.ErrnoException).code === 'EADDRINUSE' ? portTaken(options.port!) : error;
   }
 }
 
 const portTaken = (port: number) =>
-  new Mistake(`The port ${port} is taken by another program. Choose another with PORT=<number>.`);
+  new ConfigurationError(`The port ${port} is taken by another program. Choose another with PORT=<number>.`);

@@ -98,7 +98,7 @@ test('the page knows of the functions what both say to each other, and nothing e
   expect(shown(all.filter(({ from, to }) => !within('lambda/web')(from) && within('lambda/web')(to)))).toEqual([]);
 });
 
-test('the stack and the functions know nothing of the cloud on the desk', () => {
+test('the stack and the functions know nothing of the local emulator', () => {
   expect(
     shown(all.filter(({ from, to }) => within('lib', 'lambda')(from) && within('local', 'bin', 'cli', 'test')(to))),
   ).toEqual([]);

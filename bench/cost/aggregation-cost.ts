@@ -1,14 +1,14 @@
 import { DynamoDBClient, ScanCommand } from '@aws-sdk/client-dynamodb';
-import { dynamoStatisticsStore } from '../../lambda/adapters/dynamodb/aggregate-store.ts';
-import { dynamoCallHistory } from '../../lambda/adapters/dynamodb/audit-log-reader.ts';
-import { dynamoCallWriter } from '../../lambda/adapters/dynamodb/audit-log-writer.ts';
+import { dynamoAggregateStore } from '../../lambda/adapters/dynamodb/aggregate-store.ts';
+import { dynamoAuditLogReader } from '../../lambda/adapters/dynamodb/audit-log-reader.ts';
+import { dynamoAuditLogWriter } from '../../lambda/adapters/dynamodb/audit-log-writer.ts';
 import { sdkTableClient } from '../../lambda/adapters/dynamodb/sdk-table-client.ts';
 import { steps } from '../../lambda/core/audit/aggregates.ts';
-import { rollUp } from '../../lambda/core/audit/call-aggregation.ts';
-import type { Call } from '../../lambda/core/audit/tool-call.ts';
+import { aggregateCalls } from '../../lambda/core/audit/call-aggregation.ts';
+import type { ToolCall } from '../../lambda/core/audit/tool-call.ts';
 import { startDynamoDb } from '../../local/dynamodb/dynamodb-service.ts';
 import type { Item } from '../../local/dynamodb/dynamodb-store.ts';
-import { FunctionPrincipals, owner } from '../../local/iam/principals.ts';
+import { FunctionPrincipals, operatorPrincipal } from '../../local/iam/principals.ts';
 import { accounted, nameOf, type Snapshot } from './accounted-requests.ts';
 import { indexesOf } from './dynamodb-units.ts';
 import type { Work } from './measured-work.ts';
@@ -29,14 +29,14 @@ const TableName = 'Holdfast';
  */
 export async function measureCounting(tap: Tap, table: Parameters<typeof indexesOf>[0] & Record<string, unknown>) {
   const principals = new FunctionPrincipals();
-  principals.add('OWNER', owner);
+  principals.add('OWNER', operatorPrincipal);
   // A clock that stands still, so that nothing in it expires.
   const database = await startDynamoDb({ folder: undefined, principals, now: () => HOUR });
   await database.createTable(table, TableName);
   const credentials = { accessKeyId: 'OWNER', secretAccessKey: 'unused' };
   const dynamodb = new DynamoDBClient({ endpoint: database.endpoint, region: 'us-east-1', credentials });
   const store = { client: sdkTableClient(dynamodb), name: TableName };
-  const statistics = dynamoStatisticsStore(store);
+  const aggregates = dynamoAggregateStore(store);
   const indexes = indexesOf(table);
 
   const snapshot = async (): Promise<Snapshot> => {
@@ -45,15 +45,15 @@ export async function measureCounting(tap: Tap, table: Parameters<typeof indexes
   };
   /** Counts the five minutes that were over at this time. */
   const count = async (until: number): Promise<Work> => {
-    await statistics.moveOn(await statistics.countedUntil(), until - steps.minutes);
+    await aggregates.moveOn(await aggregates.countedUntil(), until - steps.minutes);
     const before = await snapshot();
-    const parts = { calls: dynamoCallHistory(store), statistics, retentionDays: 30, log: () => undefined };
-    const exchanges = await tap.during(() => rollUp({ ...parts, now: () => until + 60_000 }, () => 1));
+    const parts = { calls: dynamoAuditLogReader(store), aggregates, retentionDays: 30, log: () => undefined };
+    const exchanges = await tap.during(() => aggregateCalls({ ...parts, now: () => until + 60_000 }, () => 1));
     return { ...accounted(exchanges, { before, after: await snapshot(), indexes }), logBytes: 0 };
   };
 
   try {
-    const writer = dynamoCallWriter(store);
+    const writer = dynamoAuditLogWriter(store);
     for (const start of [HOUR + steps.minutes, HOUR + 11 * steps.minutes]) {
       for (let index = 0; index < CALLS; index++) {
         await writer.recordCall(callOf(index, start), Math.floor((HOUR + 30 * steps.day) / 1000));
@@ -71,7 +71,7 @@ export async function measureCounting(tap: Tap, table: Parameters<typeof indexes
 }
 
 /** As long as real ones: ids are UUIDs, and users' keys are digests. */
-function callOf(index: number, start: number): Call {
+function callOf(index: number, start: number): ToolCall {
   const session = index % SESSIONS;
   const name = (kind: string, number: number) => `${String(number).padStart(8, '0')}-${kind}-4b7a-ac58-fc914c95aaaa`;
   return {

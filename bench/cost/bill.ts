@@ -151,8 +151,8 @@ export function otherLines(stack: Stack, measurement: Measurement, traffic: Traf
       ],
     },
     {
-      what: `record of ${stack.recordRetentionDays} days is kept`,
-      uses: storageUses(stack, (storedBytes(works, traffic) * stack.recordRetentionDays) / DAYS),
+      what: `record of ${stack.auditRetentionDays} days is kept`,
+      uses: storageUses(stack, (storedBytes(works, traffic) * stack.auditRetentionDays) / DAYS),
     },
     {
       what: `logs of ${stack.logRetentionDays} days are kept`,

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { DynamoDBClient, PutItemCommand, ScanCommand } from '@aws-sdk/client-dynamodb';
 import { DataFolder } from '../../local/data-folder.ts';
 import type { Item } from '../../local/dynamodb/dynamodb-store.ts';
-import { startCloud } from '../../local/emulator.ts';
+import { startEmulator } from '../../local/emulator.ts';
 import { readAssembly } from '../../local/template/synthesis.ts';
 import { changed, withoutThrottling } from '../../test/support/test-cloud.ts';
 import { callTool, initialize, OAuthClient, postMcp, type Tokens } from '../../test/support/test-oauth-client.ts';
@@ -22,7 +22,7 @@ const ENVELOPE = {
 const listTools = { jsonrpc: '2.0', id: 1, method: 'tools/list' };
 
 /**
- * Runs the stack on the desk, has a client do each kind of work, and counts what goes over the wire. Everything has been
+ * Runs the stack in the local emulator, has a client do each kind of work, and counts what goes over the wire. Everything has been
  * done once before, because a fresh process fetches some things first (`test/e2e/store-requests.test.ts`).
  *
  * @param assembly the folder that `cdk synth` wrote
@@ -32,7 +32,7 @@ export async function measure(assembly: string): Promise<Measurement> {
   const open = changed(assembly, withoutThrottling);
   const tap = new Tap();
   let logBytes = 0;
-  const cloud = await startCloud({
+  const cloud = await startEmulator({
     folder,
     port: 0,
     assembly: open,

@@ -28,7 +28,7 @@ export type Stack = {
   authorizerCacheSeconds: number;
   indexes: string[];
   hasHistory: boolean;
-  recordRetentionDays: number;
+  auditRetentionDays: number;
   logRetentionDays: number;
   /** A usual line of the access log. */
   accessLogBytes: number;
@@ -59,7 +59,7 @@ export function readStack({ Resources }: TemplateJson): Stack {
   const [table] = [...of('AWS::DynamoDB::GlobalTable'), ...of('AWS::DynamoDB::Table')];
   const [stage] = of('AWS::ApiGateway::Stage');
   const variables = of('AWS::Lambda::Function').map(({ Environment }) => Environment?.Variables ?? {});
-  const retention = variables.map(({ RECORD_RETENTION_DAYS }) => Number(RECORD_RETENTION_DAYS ?? 0));
+  const retention = variables.map(({ AUDIT_RETENTION_DAYS }) => Number(AUDIT_RETENTION_DAYS ?? 0));
   const [rate] = of('AWS::Events::Rule').map(({ ScheduleExpression }) => minutesOf(ScheduleExpression));
   const acls = of('AWS::WAFv2::WebACL');
   return {
@@ -70,7 +70,7 @@ export function readStack({ Resources }: TemplateJson): Stack {
       return sum + Metrics.filter(({ MetricStat }: { MetricStat?: unknown }) => MetricStat).length;
     }, 0),
     dashboards: of('AWS::CloudWatch::Dashboard').length,
-    metricsOfCalls: functions.Rollup ? measuredEvents.calls_counted.members.length : 0,
+    metricsOfCalls: functions.Rollup ? measuredEvents.calls_aggregated.members.length : 0,
     hasCloudFront: of('AWS::CloudFront::Distribution').length > 0,
     hasCognito: of('AWS::Cognito::UserPool').length > 0,
     firewalls: acls.length,
@@ -79,7 +79,7 @@ export function readStack({ Resources }: TemplateJson): Stack {
     authorizerCacheSeconds: of('AWS::ApiGateway::Authorizer')[0]?.AuthorizerResultTtlInSeconds ?? 300,
     indexes: (table?.GlobalSecondaryIndexes ?? []).map(({ IndexName }: { IndexName: string }) => IndexName),
     hasHistory: JSON.stringify(table ?? {}).includes('"PointInTimeRecoveryEnabled":true'),
-    recordRetentionDays: Math.max(0, ...retention),
+    auditRetentionDays: Math.max(0, ...retention),
     logRetentionDays: Math.max(0, ...of('AWS::Logs::LogGroup').map(({ RetentionInDays = 0 }) => RetentionInDays)),
     accessLogBytes: lineBytes(stage?.AccessLogSetting?.Format),
     rollupsPerDay: rate === undefined ? 0 : 1440 / rate,

@@ -9,7 +9,7 @@ export type Json = Record<string, any>;
 const services: Record<string, string> = { DynamoDB_20120810: 'dynamodb', TrentService: 'kms' };
 
 /**
- * Listens in on what the services on the desk, which run in this process, are asked. They are not touched: Node itself
+ * Listens in on what the services in the local emulator, which run in this process, are asked. They are not touched: Node itself
  * tells of every request that a server of the process gets.
  */
 export class Tap {

@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { sdkTableClient } from '../../lambda/adapters/dynamodb/sdk-table-client.ts';
-import type { Table } from '../../lambda/adapters/dynamodb/table-connection.ts';
+import type { TableConnection } from '../../lambda/adapters/dynamodb/table-connection.ts';
 import { AwsError } from '../../local/aws-api/aws-service.ts';
 import { isDataOperation, type ParsedRequest, parse, perform } from '../../local/dynamodb/dynamodb-engine.ts';
 import type { Item, Store } from '../../local/dynamodb/dynamodb-store.ts';
@@ -36,7 +36,7 @@ type Parsed = ParsedRequest['data'] & {
  * Not here: filters, projections, scans and batches of writes, which the adapters do not send.
  */
 export class CountingTable {
-  readonly table: Table;
+  readonly table: TableConnection;
   readonly #items: GeneratedItems;
   /** What has been written, and what a write has looked at. */
   readonly #store: Store;

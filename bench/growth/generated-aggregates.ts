@@ -1,14 +1,14 @@
-import { progressItem, statisticsItem } from '../../lambda/adapters/dynamodb/aggregate-reader.ts';
+import { aggregateItem, progressItem } from '../../lambda/adapters/dynamodb/aggregate-reader.ts';
 import {
-  Counting,
-  type Period,
-  type StatisticsStore,
+  AggregateBuilder,
+  type AggregatePeriod,
+  type AggregateStore,
   type Step,
   startOf,
   steps,
 } from '../../lambda/core/audit/aggregates.ts';
-import { rollUp } from '../../lambda/core/audit/call-aggregation.ts';
-import type { Call } from '../../lambda/core/audit/tool-call.ts';
+import { aggregateCalls } from '../../lambda/core/audit/call-aggregation.ts';
+import type { ToolCall } from '../../lambda/core/audit/tool-call.ts';
 import { BUCKET_MILLISECONDS, bucketOf } from '../../lambda/core/audit/tool-call.ts';
 import type { Item } from '../../local/dynamodb/dynamodb-store.ts';
 import { NOW, RETENTION_DAYS, type World } from './generated-world.ts';
@@ -16,7 +16,7 @@ import { type Sequence, sequenceOf } from './item-sequence.ts';
 import { marshalled } from './wire-items.ts';
 
 /** All calls of the five minutes, in no order. */
-export function* callsEndedIn(world: World, bucket: number): Generator<Call> {
+export function* callsEndedIn(world: World, bucket: number): Generator<ToolCall> {
   const from = bucket * BUCKET_MILLISECONDS;
   for (const call of world.callsAround(from, from + BUCKET_MILLISECONDS)) {
     if (bucketOf(call) === bucket) yield call;
@@ -29,7 +29,7 @@ export const countedSince = (world: World) => startOf('hour', world.begin) - ste
 export const LAST_RUN = NOW - 60_000;
 
 /**
- * The statistics of a world, made by the rollup itself. Those of hours and days are kept; those of five minutes are
+ * The aggregates of a world, made by the rollup itself. Those of hours and days are kept; those of five minutes are
  * counted again when they are asked for.
  */
 export class Counted {
@@ -48,12 +48,12 @@ export class Counted {
     const since = countedSince(world);
     let until: number | undefined = since;
     // Hours are put together from their five minutes, and days from their hours: nothing older is loaded.
-    const loaded: Record<Step, Map<number, Period>> = { minutes: new Map(), hour: new Map(), day: new Map() };
-    const statistics: StatisticsStore = {
+    const loaded: Record<Step, Map<number, AggregatePeriod>> = { minutes: new Map(), hour: new Map(), day: new Map() };
+    const aggregates: AggregateStore = {
       async save(step, period, expiresAt) {
         loaded[step].set(period.at, period);
         if (step === 'minutes') counted.#minutes.set(period.at, expiresAt);
-        else counted.#keep(statisticsItem(step, period, expiresAt));
+        else counted.#keep(aggregateItem(step, period, expiresAt));
       },
       async load(step, from, to) {
         const found = [...loaded[step].values()].filter(({ at }) => at >= from && at < to);
@@ -72,8 +72,8 @@ export class Counted {
         yield* callsEndedIn(world, bucket);
       },
     };
-    const parts = { calls, statistics, retentionDays: RETENTION_DAYS + 1, now: () => LAST_RUN, log: () => undefined };
-    counted.#countedUntil = await rollUp(parts, () => 1);
+    const parts = { calls, aggregates, retentionDays: RETENTION_DAYS + 1, now: () => LAST_RUN, log: () => undefined };
+    counted.#countedUntil = await aggregateCalls(parts, () => 1);
     return counted;
   }
 
@@ -85,7 +85,7 @@ export class Counted {
     return sequenceOf(items, 'sk');
   }
 
-  /** Where the statistics stand, and in which order, as the adapter has it. */
+  /** Where the aggregates stand, and in which order, as the adapter has it. */
   #minutesIn(pk: string): Sequence {
     const here = [...this.#minutes]
       .map(([at, expiresAt]) => ({ at, expiresAt, ...keyOfMinutes(at) }))
@@ -96,9 +96,9 @@ export class Counted {
       key: (position) => here[position]!.sk,
       item: async (position) => {
         const { at, expiresAt } = here[position]!;
-        const counting = new Counting();
+        const counting = new AggregateBuilder();
         for (const call of callsEndedIn(this.#world, at / BUCKET_MILLISECONDS)) counting.add(call);
-        return marshalled(statisticsItem('minutes', { at, statistics: await counting.statistics() }, expiresAt));
+        return marshalled(aggregateItem('minutes', { at, aggregates: await counting.aggregates() }, expiresAt));
       },
     };
   }
@@ -111,6 +111,6 @@ export class Counted {
 
 const empty = { rows: [], users: {}, sessions: {} };
 const keyOfMinutes = (at: number) => {
-  const { pk, sk } = statisticsItem('minutes', { at, statistics: empty }, 0);
+  const { pk, sk } = aggregateItem('minutes', { at, aggregates: empty }, 0);
   return { pk, sk };
 };

@@ -1,9 +1,9 @@
-import { dynamoCallWriter } from '../../lambda/adapters/dynamodb/audit-log-writer.ts';
+import { dynamoAuditLogWriter } from '../../lambda/adapters/dynamodb/audit-log-writer.ts';
 import { dynamoGrantStore } from '../../lambda/adapters/dynamodb/grant-store.ts';
 import { dynamoSessionStore } from '../../lambda/adapters/dynamodb/session-store.ts';
-import { dynamoVisitStarter } from '../../lambda/adapters/dynamodb/user-writes.ts';
+import { dynamoDashboardSessionStarter } from '../../lambda/adapters/dynamodb/user-writes.ts';
 import { endOf } from '../../lambda/core/audit/aggregates.ts';
-import type { Visit } from '../../lambda/core/dashboard/dashboard-session.ts';
+import type { DashboardSession } from '../../lambda/core/dashboard/dashboard-session.ts';
 import type { GrantStore } from '../../lambda/core/oauth/authorization-flow.ts';
 import type { Item, Store } from '../../local/dynamodb/dynamodb-store.ts';
 import { transactionParts, transactWrite } from '../../local/dynamodb/dynamodb-transactions.ts';
@@ -20,7 +20,7 @@ const none: Sequence = sequenceOf([], 'sk');
 const lists = { R: 16, G: 4, U: 4 };
 
 /** Who looks, signed in at the dashboard. */
-export type Visitor = { cookieHash: string; visit: Visit };
+export type Visitor = { cookieHash: string; visit: DashboardSession };
 
 /** A grant as a sign-in writes it. What goes within the hour is not there any more. */
 export function signInOf(world: World, grant: number): Parameters<GrantStore['createGrant']>[0] {
@@ -76,7 +76,7 @@ export class GeneratedItems {
     const user = world.userNumber(id);
     if (kind === 'A') return this.#counted.partition(pk);
     if (kind === 'C') return this.#markersOf(Number(id.split('#')[0]), pk);
-    if (kind === 'B') return sequenceOf(await this.#visits(({ cookieHash }) => cookieHash === id), 'sk');
+    if (kind === 'B') return sequenceOf(await this.#dashboardSessions(({ cookieHash }) => cookieHash === id), 'sk');
     if (kind === 'D' && session !== undefined) return this.#callsOf(session);
     if (kind === 'S' && grant !== undefined) {
       return sequenceOf(
@@ -94,8 +94,8 @@ export class GeneratedItems {
     if (user === undefined) return none;
     const grants = (await this.#signIns(this.#world.grantsOf(user))).filter(({ type }) => type!.S === 'grant');
     const sessions = this.#world.sessionsOf(user).map((each) => this.#session(each));
-    const visits = await this.#visits(({ visit }) => visit.user === this.#world.userKey(user));
-    return sequenceOf([...grants, ...sessions, ...visits], 'gsi1sk');
+    const dashboardSessions = await this.#dashboardSessions(({ visit }) => visit.user === this.#world.userKey(user));
+    return sequenceOf([...grants, ...sessions, ...dashboardSessions], 'gsi1sk');
   }
 
   async #listed(name: string): Promise<Sequence> {
@@ -144,7 +144,7 @@ export class GeneratedItems {
   #markersOf(bucket: number, name: string): Sequence {
     if (this.#bucket?.number !== bucket) {
       const draft = new Draft(this.#tableName);
-      const writer = dynamoCallWriter(draft.table);
+      const writer = dynamoAuditLogWriter(draft.table);
       for (const call of callsEndedIn(this.#world, bucket)) void writer.recordCall(call, callExpiry(call));
       const written = draft.take().map(({ Item }) => marshalled(Item!));
       // The first one is written as often as there are calls under way.
@@ -161,7 +161,7 @@ export class GeneratedItems {
 
   #call(call: Parameters<typeof callExpiry>[0]): Item {
     const draft = new Draft(this.#tableName);
-    void dynamoCallWriter(draft.table).recordCall(call, callExpiry(call));
+    void dynamoAuditLogWriter(draft.table).recordCall(call, callExpiry(call));
     return marshalled(draft.take().find((each) => each.Item?.type === 'call')!.Item!);
   }
 
@@ -175,10 +175,10 @@ export class GeneratedItems {
     return marshalled(draft.take().at(-1)!.Item!);
   }
 
-  async #visits(isWanted: (visitor: Visitor) => boolean): Promise<Item[]> {
+  async #dashboardSessions(isWanted: (visitor: Visitor) => boolean): Promise<Item[]> {
     const draft = new Draft(this.#tableName);
     for (const { cookieHash, visit } of this.#visitors.filter(isWanted)) {
-      await dynamoVisitStarter(draft.table).startVisit(cookieHash, visit, 0);
+      await dynamoDashboardSessionStarter(draft.table).startDashboardSession(cookieHash, visit, 0);
     }
     return draft.take().flatMap(({ Item }) => (Item ? [marshalled(Item)] : []));
   }

@@ -1,6 +1,6 @@
 import type { Grant } from '../../lambda/core/access/grant.ts';
 import { steps } from '../../lambda/core/audit/aggregates.ts';
-import type { Call, Outcome } from '../../lambda/core/audit/tool-call.ts';
+import type { CallOutcome, ToolCall } from '../../lambda/core/audit/tool-call.ts';
 import type { Session } from '../../lambda/core/sessions/session.ts';
 import { mixed, numbered, numberOf, share } from './mixed-numbers.ts';
 
@@ -179,7 +179,7 @@ export class World {
     return this.lastCallAt(session) - (this.callCount(session) - 1 - index) * this.#gap(session);
   }
 
-  call(session: number, index: number): Call {
+  call(session: number, index: number): ToolCall {
     const grant = this.grantOf(session);
     const era = this.eraOf(session);
     const seed = mixed(session, index + 7);
@@ -209,7 +209,7 @@ export class World {
   }
 
   /** Calls that may have ended in a time, in epoch milliseconds: all that have, and some that ended soon after. */
-  *callsAround(from: number, to: number): Generator<Call> {
+  *callsAround(from: number, to: number): Generator<ToolCall> {
     const earliest = from - LONGEST_CALL_MILLISECONDS;
     const longest = MOST_CALLS * LONGEST_GAP_MILLISECONDS;
     const first = this.#firstSeenFrom(earliest);
@@ -219,7 +219,7 @@ export class World {
     if (long < first || long >= last) yield* this.#callsOfAround(long, earliest, to);
   }
 
-  *#callsOfAround(session: number, from: number, to: number): Generator<Call> {
+  *#callsOfAround(session: number, from: number, to: number): Generator<ToolCall> {
     const [last, gap, count] = [this.lastCallAt(session), this.#gap(session), this.callCount(session)];
     const before = Math.floor((last - from) / gap);
     for (let index = Math.max(0, count - 1 - before); index < count; index++) {
@@ -259,7 +259,7 @@ export class World {
 /** Each copy of a program has registered by itself. */
 const clientId = (grant: number) => `client_${String(grant).padStart(22, '0')}`;
 
-function outcomeOf(chance: number): Outcome {
+function outcomeOf(chance: number): CallOutcome {
   if (chance < 0.96) return 'success';
   if (chance < 0.98) return 'tool-error';
   return chance < 0.995 ? 'protocol-error' : 'timed-out';

@@ -1,19 +1,19 @@
 import { createHash } from 'node:crypto';
-import { dynamoStatisticsReader } from '../../lambda/adapters/dynamodb/aggregate-reader.ts';
-import { dynamoStatisticsStore } from '../../lambda/adapters/dynamodb/aggregate-store.ts';
-import { dynamoCallHistory } from '../../lambda/adapters/dynamodb/audit-log-reader.ts';
-import { dynamoCallWriter } from '../../lambda/adapters/dynamodb/audit-log-writer.ts';
-import { dynamoVisitStore } from '../../lambda/adapters/dynamodb/dashboard-session-store.ts';
+import { dynamoAggregateReader } from '../../lambda/adapters/dynamodb/aggregate-reader.ts';
+import { dynamoAggregateStore } from '../../lambda/adapters/dynamodb/aggregate-store.ts';
+import { dynamoAuditLogReader } from '../../lambda/adapters/dynamodb/audit-log-reader.ts';
+import { dynamoAuditLogWriter } from '../../lambda/adapters/dynamodb/audit-log-writer.ts';
+import { dynamoDashboardSessionStore } from '../../lambda/adapters/dynamodb/dashboard-session-store.ts';
 import { dynamoDirectory } from '../../lambda/adapters/dynamodb/directory-queries.ts';
 import { dynamoErasureStore } from '../../lambda/adapters/dynamodb/erasure-store.ts';
 import { dynamoRevocationStore } from '../../lambda/adapters/dynamodb/revocation-store.ts';
-import type { Table } from '../../lambda/adapters/dynamodb/table-connection.ts';
+import type { TableConnection } from '../../lambda/adapters/dynamodb/table-connection.ts';
 import { CallSearch } from '../../lambda/core/admin/call-search.ts';
 import { startOf, steps } from '../../lambda/core/audit/aggregates.ts';
-import { rollUp } from '../../lambda/core/audit/call-aggregation.ts';
-import type { CallWriter } from '../../lambda/core/audit/tool-call.ts';
+import { aggregateCalls } from '../../lambda/core/audit/call-aggregation.ts';
+import type { AuditLogWriter } from '../../lambda/core/audit/tool-call.ts';
 import type { Dashboard } from '../../lambda/core/dashboard/dashboard-dependencies.ts';
-import { answerDashboard } from '../../lambda/core/dashboard/dashboard-routes.ts';
+import { handleDashboardRequest } from '../../lambda/core/dashboard/dashboard-routes.ts';
 import { Sessions } from '../../lambda/core/sessions/session.ts';
 import { callExpiry, recordedSessions, type Visitor } from './generated-items.ts';
 import { NOW, RARE_TOOL, RETENTION_DAYS, type World } from './generated-world.ts';
@@ -26,7 +26,7 @@ const csrf = createHash('sha256').update(`csrf\n${COOKIE}`).digest('base64url');
 /** The owner whose dashboard it is: the second user of the world. */
 export const ownerOf = (world: World): Visitor => ({
   cookieHash: createHash('sha256').update(COOKIE).digest('base64url'),
-  visit: { user: world.userKey(1), groups: ['owners'], expiresAt: Math.floor(NOW / 1000) + 3600 },
+  visit: { user: world.userKey(1), groups: ['admins'], expiresAt: Math.floor(NOW / 1000) + 3600 },
 });
 
 /** Something whose cost is looked at. */
@@ -34,9 +34,9 @@ export type View = {
   name: string;
   group: Group;
   /** @returns what was answered, to be held against what another table answers */
-  work: (table: Table, world: World) => Promise<unknown>;
+  work: (table: TableConnection, world: World) => Promise<unknown>;
   /** What has to be so before. */
-  prepare?: (table: Table, world: World) => Promise<unknown>;
+  prepare?: (table: TableConnection, world: World) => Promise<unknown>;
 };
 
 /** What is shown in one picture. */
@@ -64,7 +64,7 @@ export const views: View[] = [
   ...([1, 24, 7 * 24, 30 * 24] as const).map((hours) => ({
     name: `charts of everyone, ${hours < 48 ? `${hours} h` : `${hours / 24} d`}`,
     group: 'charts' as const,
-    work: (table: Table) => asked(table, `overview?${last(hours)}`),
+    work: (table: TableConnection) => asked(table, `overview?${last(hours)}`),
   })),
   {
     name: 'charts of one user, 30 d',
@@ -116,34 +116,37 @@ export const views: View[] = [
 const last = (hours: number) => `from=${NOW - hours * steps.hour}&to=${NOW}`;
 
 /** An answer of the dashboard to its owner. @param body of what changes something */
-async function asked(table: Table, path: string, body?: object): Promise<unknown> {
+async function asked(table: TableConnection, path: string, body?: object): Promise<unknown> {
   const headers = {
     Cookie: `__Host-dashboard=${COOKIE}`,
     ...(body && { Origin: ORIGIN, 'Content-Type': 'application/json', 'X-CSRF-Token': csrf }),
   };
   const init = { headers, ...(body && { method: 'POST', body: JSON.stringify(body) }) };
-  const response = await answerDashboard(dashboardOver(table), new Request(`${ORIGIN}/dashboard/api/${path}`, init));
+  const response = await handleDashboardRequest(
+    dashboardOver(table),
+    new Request(`${ORIGIN}/dashboard/api/${path}`, init),
+  );
   const answer = await response.json();
   if (!response.ok) throw new Error(`${path} was answered ${response.status}: ${JSON.stringify(answer)}`);
   return answer;
 }
 
-function dashboardOver(table: Table): Dashboard {
-  const calls = dynamoCallHistory(table);
+function dashboardOver(table: TableConnection): Dashboard {
+  const calls = dynamoAuditLogReader(table);
   const directory = dynamoDirectory(table);
-  const statistics = dynamoStatisticsReader(table);
+  const aggregates = dynamoAggregateReader(table);
   const now = () => NOW;
   const none = { path: '', contentType: '', gzip: new Uint8Array() };
   return {
     publicUrl: ORIGIN,
-    ownersGroup: 'owners',
+    adminsGroup: 'admins',
     retentionDays: RETENTION_DAYS,
     grantIdleSeconds: 14 * 86_400,
     sessionTtlSeconds: SESSION_SECONDS,
-    visits: dynamoVisitStore(table),
+    dashboardSessions: dynamoDashboardSessionStore(table),
     calls,
-    search: new CallSearch({ calls, statistics, directory, retentionDays: RETENTION_DAYS, now }),
-    statistics,
+    search: new CallSearch({ calls, aggregates, directory, retentionDays: RETENTION_DAYS, now }),
+    aggregates,
     directory,
     revocation: dynamoRevocationStore(table),
     erasure: dynamoErasureStore(table),
@@ -151,13 +154,13 @@ function dashboardOver(table: Table): Dashboard {
     now,
     seconds: () => Math.floor(NOW / 1000),
     log: (event, details) => {
-      if (event === 'unexpected_error' || event === 'outage') console.error(event, details);
+      if (event === 'unexpected_error' || event === 'service_unavailable') console.error(event, details);
     },
   };
 }
 
 /** The newest session of the user that is looked at has been idle for less than its time to live. */
-async function resume(table: Table, world: World): Promise<unknown> {
+async function resume(table: TableConnection, world: World): Promise<unknown> {
   const seconds = Math.floor(NOW / 1000);
   const session = world.session(world.sessionsOf(0).at(-1)!);
   const { id: grant, user, client, scopes } = world.grant(world.grantOf(world.sessionNumber(session.id)!));
@@ -172,41 +175,41 @@ async function resume(table: Table, world: World): Promise<unknown> {
   return admission.session;
 }
 
-const processes = new WeakMap<Table, CallWriter>();
+const processes = new WeakMap<TableConnection, AuditLogWriter>();
 
 /** In a process that has recorded the session before, if it was asked to. */
-async function record(table: Table, world: World): Promise<void> {
-  const writer = processes.get(table) ?? dynamoCallWriter(table);
+async function record(table: TableConnection, world: World): Promise<void> {
+  const writer = processes.get(table) ?? dynamoAuditLogWriter(table);
   processes.set(table, writer);
   await recordIn(writer, world);
 }
 
-async function recordFirst(table: Table, world: World): Promise<void> {
-  await recordIn(dynamoCallWriter(table), world);
+async function recordFirst(table: TableConnection, world: World): Promise<void> {
+  await recordIn(dynamoAuditLogWriter(table), world);
 }
 
-async function recordIn(writer: CallWriter, world: World): Promise<void> {
+async function recordIn(writer: AuditLogWriter, world: World): Promise<void> {
   const session = world.sessionsOf(0).at(-1)!;
   const call = { ...world.call(session, 0), id: 'new', at: NOW };
   await writer.recordCall(call, callExpiry(call));
 }
 
-async function rollup(table: Table, at: number): Promise<unknown> {
-  const statistics = dynamoStatisticsStore(table);
-  const parts = { calls: dynamoCallHistory(table), statistics, retentionDays: RETENTION_DAYS, now: () => at };
-  return rollUp({ ...parts, log: () => undefined }, () => 1);
+async function rollup(table: TableConnection, at: number): Promise<unknown> {
+  const aggregates = dynamoAggregateStore(table);
+  const parts = { calls: dynamoAuditLogReader(table), aggregates, retentionDays: RETENTION_DAYS, now: () => at };
+  return aggregateCalls({ ...parts, log: () => undefined }, () => 1);
 }
 
 const midnight = startOf('day', NOW);
 
 /** As it was before the last five minutes of yesterday were counted, with which an hour and a day are over. */
-async function beforeMidnight(table: Table): Promise<void> {
-  const statistics = dynamoStatisticsStore(table);
-  await statistics.moveOn(await statistics.countedUntil(), midnight - steps.minutes);
+async function beforeMidnight(table: TableConnection): Promise<void> {
+  const aggregates = dynamoAggregateStore(table);
+  await aggregates.moveOn(await aggregates.countedUntil(), midnight - steps.minutes);
 }
 
 /** Again until nothing is left, as the page does. */
-async function erase(table: Table, world: World): Promise<unknown> {
+async function erase(table: TableConnection, world: World): Promise<unknown> {
   let items = 0;
   for (;;) {
     const answer = (await asked(table, 'erase', { user: world.watchedUser })) as { items: number; done: boolean };

@@ -9,7 +9,7 @@ import { emptyStore } from './table-definition.ts';
 /** A view at one size. */
 export type Measured = { view: View; size: WorldSize; cost: Cost };
 
-/** A world, and the table that has it. @param progress hears how far its statistics are, from 0 to 1 */
+/** A world, and the table that has it. @param progress hears how far its aggregates are, from 0 to 1 */
 export async function generatedTable(size: WorldSize, progress?: (share: number) => void) {
   const world = new World(size);
   const counted = await Counted.of(world, progress);

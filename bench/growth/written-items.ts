@@ -1,5 +1,5 @@
 import type { TableClient, TransactWriteInput } from '../../lambda/adapters/dynamodb/table-client.ts';
-import type { Table } from '../../lambda/adapters/dynamodb/table-connection.ts';
+import type { TableConnection } from '../../lambda/adapters/dynamodb/table-connection.ts';
 
 /** What a write of one item says, or a part of a transaction. */
 export type Written = {
@@ -12,7 +12,7 @@ export type Written = {
 
 /** A table that takes every write down and keeps nothing: what the adapters write is what items look like. */
 export class Draft {
-  readonly table: Table;
+  readonly table: TableConnection;
   #written: Written[] = [];
 
   constructor(name: string) {

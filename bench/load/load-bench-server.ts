@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { getHeapStatistics, setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import type { McpServer } from '@modelcontextprotocol/server';
-import type { Context } from '../../lambda/core/mcp/tool-context.ts';
+import type { ToolContext } from '../../lambda/core/mcp/tool-context.ts';
 import { createServer as createLoadServer } from '../../test/support/load/load-server.ts';
 
 /** What an execution environment has in memory. */
@@ -24,7 +24,7 @@ setFlagsFromString('--expose-gc');
 const collectGarbage: () => void = runInNewContext('gc');
 
 /** The server of the load test, and a tool that measures where it runs. */
-export function createServer(context: Context): McpServer {
+export function createServer(context: ToolContext): McpServer {
   requests++;
   const server = createLoadServer(context);
   server.registerTool('memory', { description: 'Measures this environment.' }, async () => {

@@ -2,9 +2,9 @@ import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { synthesize } from '../../local/template/synthesis.ts';
-import type { Owner } from '../../test/support/load/load-ledger.ts';
+import type { LedgerUser } from '../../test/support/load/load-ledger.ts';
 import { assistants, type Connect } from '../../test/support/mcp-clients.ts';
-import { Variant } from '../../test/support/project-copy.ts';
+import { ProjectCopy } from '../../test/support/project-copy.ts';
 import { Cloud, changed, withoutThrottling } from '../../test/support/test-cloud.ts';
 import { OAuthClient } from '../../test/support/test-oauth-client.ts';
 
@@ -13,7 +13,7 @@ export const users = ['ada', 'alan', 'grace'];
 /** The cloud of this project with the server under load in place of the owner's, and what to do when it is over. */
 export async function startLoadedCloud(): Promise<{ cloud: Cloud; close: () => Promise<void> }> {
   const root = join(import.meta.dirname, '..', '..');
-  const variant = new Variant();
+  const variant = new ProjectCopy();
   const synthesized = mkdtempSync(join(tmpdir(), 'holdfast-load-'));
   for (const file of ['test/support/load/load-server.ts', 'bench/load/load-bench-server.ts']) {
     mkdirSync(join(variant.root, file, '..'), { recursive: true });
@@ -37,7 +37,7 @@ export async function startLoadedCloud(): Promise<{ cloud: Cloud; close: () => P
 const grantOf = (refreshToken: string) => /^hrt1_([^.]+)/.exec(refreshToken)![1]!;
 
 /** Registers a client and signs one of the users in. */
-export async function signIn(origin: string, number: number): Promise<Owner> {
+export async function signIn(origin: string, number: number): Promise<LedgerUser> {
   const username = users[number % users.length]!;
   const clientName = `Client ${number}`;
   const client = await OAuthClient.register(origin, { client_name: clientName });

@@ -1,6 +1,6 @@
 import { lost } from '../../test/support/load/killed-processes.ts';
 import { NamedSessions, type Plan, Stateless } from '../../test/support/load/load-clients.ts';
-import type { Owner } from '../../test/support/load/load-ledger.ts';
+import type { LedgerUser } from '../../test/support/load/load-ledger.ts';
 import type { Cloud } from '../../test/support/test-cloud.ts';
 import { callTool } from '../../test/support/test-oauth-client.ts';
 import type { Memory } from './load-bench-server.ts';
@@ -14,7 +14,7 @@ export type Client = (goesOn: () => boolean) => Promise<void>;
  * Half of the clients speak 2025-11-25: one session after another, with `initialize`, some calls and sometimes `DELETE`;
  * they come back to sessions of before, and to ids that nobody knows. The others speak 2026-07-28.
  */
-export function rawClients(owners: Owner[], wire: ThinkingWire): Client[] {
+export function rawClients(owners: LedgerUser[], wire: ThinkingWire): Client[] {
   return owners.map((owner, number) =>
     number % 2 === 0 ? namedSessions(new NamedSessions(owner, wire)) : stateless(new Stateless(owner, wire, number)),
   );
@@ -68,7 +68,7 @@ export function libraryClients(cloud: Cloud, wire: ThinkingWire, asked: () => vo
 }
 
 /** What the environment that happens to answer has in memory. */
-export async function askMemory({ token }: Owner, wire: ThinkingWire): Promise<Memory> {
+export async function askMemory({ token }: LedgerUser, wire: ThinkingWire): Promise<Memory> {
   const { params, ...call } = callTool('memory');
   const _meta = {
     'io.modelcontextprotocol/protocolVersion': '2026-07-28',

@@ -3,7 +3,7 @@ import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { DynamoDBDocumentClient, GetCommand, PutCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import { createMcpHandler } from '@modelcontextprotocol/server';
 import { JwtVerifier } from 'aws-jwt-verify';
-import type { Context } from '../../lambda/core/mcp/tool-context.ts';
+import type { ToolContext } from '../../lambda/core/mcp/tool-context.ts';
 import { createServer } from '../../lambda/server.ts';
 import { serve } from './gateway.ts';
 
@@ -29,7 +29,7 @@ const mcp = createMcpHandler(({ authInfo }) => {
   const { user, session } = authInfo.extra as Extra;
   const { clientId: client, scopes } = authInfo;
   const context = { user: { key: user }, client, scopes, session, long: (run: unknown) => run };
-  return createServer(context as unknown as Context);
+  return createServer(context as unknown as ToolContext);
 });
 
 export const handler = serve(async (request) => {

@@ -3,7 +3,7 @@ import { createWriteStream } from 'node:fs';
 import { finished } from 'node:stream/promises';
 import type { Command } from 'commander';
 import type { Filter } from '../../lambda/core/dashboard/dashboard-api.ts';
-import { Mistake } from '../../lib/settings/configuration-error.ts';
+import { ConfigurationError } from '../../lib/settings/configuration-error.ts';
 import { callColumns, callsOn, outcome } from '../output/call-columns.ts';
 import { exported, type Format, formats, head } from '../output/call-export.ts';
 import { showList } from '../output/list-output.ts';
@@ -12,7 +12,7 @@ import { exactTime, range } from '../output/time-text.ts';
 import { type Deployment, openDeployment } from '../target/deployment.ts';
 import { pages } from '../target/paging.ts';
 import { resolveUserIfGiven } from '../target/user-selection.ts';
-import { Misuse } from '../usage-error.ts';
+import { UsageError } from '../usage-error.ts';
 import { type Common, common, examples, type PagingOptions, paged } from './command-options.ts';
 
 type FilterOptions = Common & {
@@ -67,7 +67,7 @@ export function addCalls(program: Command): void {
 /** @throws Misuse */
 function format(text: string): Format {
   const found = formats.find((each) => each === text);
-  if (found === undefined) throw new Misuse(`--format is ${JSON.stringify(text)}: write ${formats.join(' or ')}`);
+  if (found === undefined) throw new UsageError(`--format is ${JSON.stringify(text)}: write ${formats.join(' or ')}`);
   return found;
 }
 
@@ -119,6 +119,6 @@ async function opened(path: string) {
     await once(file, 'open');
     return file;
   } catch (error) {
-    throw new Mistake(`--output: ${(error as Error).message}`, { cause: error });
+    throw new ConfigurationError(`--output: ${(error as Error).message}`, { cause: error });
   }
 }

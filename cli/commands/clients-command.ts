@@ -9,13 +9,13 @@ import {
   grantsOn,
   liveGrant,
   liveGrants,
+  type RevocationTarget,
   revokeTarget,
-  type Target,
   targetText,
 } from '../target/grant-selection.ts';
 import { only, pages } from '../target/paging.ts';
 import { resolveUserIfGiven } from '../target/user-selection.ts';
-import { Misuse } from '../usage-error.ts';
+import { UsageError } from '../usage-error.ts';
 import { type Common, common, examples, type PagingOptions, paged, withYes } from './command-options.ts';
 
 const statuses = ['active', 'revoked', 'expired'] as const satisfies GrantRow['status'][];
@@ -63,7 +63,8 @@ export function addClients(program: Command): void {
 /** @throws Misuse */
 function status(text: string): Status {
   const found = statuses.find((each) => each === text);
-  if (found === undefined) throw new Misuse(`--status is ${JSON.stringify(text)}: write one of ${statuses.join(', ')}`);
+  if (found === undefined)
+    throw new UsageError(`--status is ${JSON.stringify(text)}: write one of ${statuses.join(', ')}`);
   return found;
 }
 
@@ -85,7 +86,7 @@ async function revoke(
   options: Common & { user?: string; client?: string; yes?: boolean },
 ): Promise<void> {
   if ([grant, options.user, options.client].filter((each) => each !== undefined).length !== 1) {
-    throw new Misuse('Say what is to be revoked: a grant, or --user, or --client (--help has examples)');
+    throw new UsageError('Say what is to be revoked: a grant, or --user, or --client (--help has examples)');
   }
   const deployment = await openDeployment(options);
   const targets = await targetsOf(deployment, grant, options);
@@ -112,7 +113,7 @@ async function targetsOf(
   deployment: Deployment,
   grant: string | undefined,
   { user, client }: { user?: string; client?: string },
-): Promise<Target[]> {
+): Promise<RevocationTarget[]> {
   if (grant === undefined) {
     return liveGrants(deployment, { user: await resolveUserIfGiven(deployment, user), client });
   }
@@ -122,7 +123,7 @@ async function targetsOf(
 
 const grants = (count: number) => (count === 1 ? '1 grant' : `${count} grants`);
 
-function aboutAll(targets: Target[]): string[] {
+function aboutAll(targets: RevocationTarget[]): string[] {
   const named = targets.slice(0, MOST_NAMED).map((target) => plain(`  ${targetText(target)}`));
   const more = targets.length - named.length;
   return [`This ends ${grants(targets.length)} for good:`, ...named, ...(more > 0 ? [`  and ${more} more`] : [])];

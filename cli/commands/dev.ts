@@ -3,9 +3,9 @@ import { readFileSync } from 'node:fs';
 import { relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { Mistake } from '../../lib/settings/configuration-error.ts';
+import { ConfigurationError } from '../../lib/settings/configuration-error.ts';
 import { demoUsers } from '../../local/cognito/demo-users.ts';
-import { type Cloud, type Report, startCloud } from '../../local/emulator.ts';
+import { type Emulator, type Report, startEmulator } from '../../local/emulator.ts';
 
 const usage = `Runs the stack on this computer: npm start [-- options]
 
@@ -24,7 +24,7 @@ function configuration(environment: NodeJS.ProcessEnv) {
   const { PORT = '8787', HOLDFAST_DATA } = environment;
   const port = Number(PORT);
   if (PORT.trim() === '' || !Number.isInteger(port) || port < 0 || port > 65_534) {
-    throw new Mistake(`PORT is ${JSON.stringify(PORT)}, not a number from 0 (any free port) to 65534`);
+    throw new ConfigurationError(`PORT is ${JSON.stringify(PORT)}, not a number from 0 (any free port) to 65534`);
   }
   const folder = HOLDFAST_DATA ? resolve(HOLDFAST_DATA) : resolve(root, '.holdfast');
   try {
@@ -33,7 +33,7 @@ function configuration(environment: NodeJS.ProcessEnv) {
     });
     return { port, folder, ...values };
   } catch (error) {
-    throw new Mistake(`${(error as Error).message}\n\n${usage}`, { cause: error });
+    throw new ConfigurationError(`${(error as Error).message}\n\n${usage}`, { cause: error });
   }
 }
 
@@ -56,7 +56,7 @@ function reporter(json: boolean): Report & { started(): void } {
 }
 
 /** What a newcomer does next. */
-function welcome({ outputs, identityProvider }: Cloud, folder: string): string {
+function welcome({ outputs, identityProvider }: Emulator, folder: string): string {
   const url = outputs.McpUrl!;
   const names = demoUsers.map(({ username }) => username);
   const owners = demoUsers.filter(({ owner }) => owner).map(({ username }) => username);
@@ -82,7 +82,7 @@ function welcome({ outputs, identityProvider }: Cloud, folder: string): string {
   return `\n${lines.map((line) => line.trimEnd()).join('\n')}\n`;
 }
 
-function description({ outputs, identityProvider }: Cloud) {
+function description({ outputs, identityProvider }: Emulator) {
   return {
     ready: true,
     mcpUrl: outputs.McpUrl,
@@ -122,7 +122,7 @@ async function main(): Promise<void> {
     return;
   }
   const report = reporter(json);
-  const starting = startCloud({ port, folder, fresh, report });
+  const starting = startEmulator({ port, folder, fresh, report });
   let stopping = false;
   const stop = async () => {
     stopping = true;
@@ -144,6 +144,6 @@ async function main(): Promise<void> {
 
 main().catch((error) => {
   // A mistake says what to do; anything else is ours, and its stack says where.
-  console.error(error instanceof Mistake ? error.message : error);
+  console.error(error instanceof ConfigurationError ? error.message : error);
   process.exit(1);
 });

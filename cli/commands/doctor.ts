@@ -1,10 +1,10 @@
 #!/usr/bin/env node
 import { parseArgs } from 'node:util';
-import { Mistake } from '../../lib/settings/configuration-error.ts';
+import { ConfigurationError } from '../../lib/settings/configuration-error.ts';
 import { judge } from '../doctor/deployment-checks.ts';
 import { gather } from '../doctor/deployment-facts.ts';
 import type { Finding } from '../doctor/finding.ts';
-import { visitor } from '../doctor/http-probe.ts';
+import { createProbe } from '../doctor/http-probe.ts';
 import { signIn } from '../doctor/test-sign-in.ts';
 
 const usage = `Checks a deployment from outside, the way MCP clients do, and says how to mend what is wrong:
@@ -48,17 +48,19 @@ function configuration(args: string[]) {
     });
     if (values.help) return undefined;
     const [url, ...others] = positionals;
-    if (url === undefined || others.length > 0) throw new Mistake('Give one URL.');
+    if (url === undefined || others.length > 0) throw new ConfigurationError('Give one URL.');
     if (!['http:', 'https:'].includes(URL.parse(url)?.protocol ?? '')) {
-      throw new Mistake(`${JSON.stringify(url)} is not a URL such as https://mcp.example.com/mcp.`);
+      throw new ConfigurationError(`${JSON.stringify(url)} is not a URL such as https://mcp.example.com/mcp.`);
     }
     const timeoutMilliseconds = Number(values.timeout) * 1000;
     if (!(timeoutMilliseconds > 0 && timeoutMilliseconds <= 600_000)) {
-      throw new Mistake(`--timeout is ${JSON.stringify(values.timeout)}: choose seconds above 0 and up to 600.`);
+      throw new ConfigurationError(
+        `--timeout is ${JSON.stringify(values.timeout)}: choose seconds above 0 and up to 600.`,
+      );
     }
     const apiHost = values['api-host'];
     if (apiHost !== undefined && URL.parse(`https://${apiHost}`)?.host !== apiHost) {
-      throw new Mistake(`--api-host is ${JSON.stringify(apiHost)}: write the host alone.`);
+      throw new ConfigurationError(`--api-host is ${JSON.stringify(apiHost)}: write the host alone.`);
     }
     return {
       url,
@@ -70,7 +72,7 @@ function configuration(args: string[]) {
       json: values.json,
     };
   } catch (error) {
-    throw new Mistake(`${(error as Error).message}\n\n${usage}`, { cause: error });
+    throw new ConfigurationError(`${(error as Error).message}\n\n${usage}`, { cause: error });
   }
 }
 
@@ -99,7 +101,7 @@ async function check(args: string[]): Promise<number> {
     return 0;
   }
   const { url, timeoutMilliseconds, json } = asked;
-  const visit = visitor(timeoutMilliseconds);
+  const visit = createProbe(timeoutMilliseconds);
   const facts = await gather(url, visit, asked);
   const findings = judge(facts);
   if (!json) process.stdout.write(`${[`Checking ${plain(url)}`, '', ...findings.map(lines)].join('\n')}\n`);
@@ -124,7 +126,7 @@ export async function run(args: string[]): Promise<number> {
     return await check(args);
   } catch (error) {
     // A mistake says what to do; anything else is ours, and its stack says where.
-    console.error(error instanceof Mistake ? error.message : error);
+    console.error(error instanceof ConfigurationError ? error.message : error);
     return 2;
   }
 }

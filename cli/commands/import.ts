@@ -2,11 +2,11 @@
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { Mistake } from '../../lib/settings/configuration-error.ts';
+import { ConfigurationError } from '../../lib/settings/configuration-error.ts';
 import { DataFolder } from '../../local/data-folder.ts';
-import { type Part, parts } from '../import/exported-session.ts';
+import { parts, type SessionPart } from '../import/exported-session.ts';
 import { openTarget } from '../import/import-target.ts';
-import { importSessions, nowhere, type Tally, type Target } from '../import/session-import.ts';
+import { type ImportTarget, importSessions, nowhere, type Tally } from '../import/session-import.ts';
 import { fileSessions, postgresSessions, redisSessions, type Source } from '../import/session-sources.ts';
 
 const usage = `Has the sessions of another MCP server go on here: npm run import-sessions -- <from> <to> [options]
@@ -70,38 +70,44 @@ function readOptions(): Values {
   try {
     return parseArgs({ options }).values;
   } catch (error) {
-    throw new Mistake(`${(error as Error).message}\n\n${usage}`, { cause: error });
+    throw new ConfigurationError(`${(error as Error).message}\n\n${usage}`, { cause: error });
   }
 }
 
 function sourceOf(values: Values): Source {
   const { redis, match = 'mcp:session:*', postgres, 'from-table': fromTable = 'mcp_sessions', file } = values;
   if ([redis, postgres, file].filter((each) => each !== undefined).length !== 1) {
-    throw new Mistake('Say where the sessions are: one of --redis, --postgres and --file (--help has examples)');
+    throw new ConfigurationError(
+      'Say where the sessions are: one of --redis, --postgres and --file (--help has examples)',
+    );
   }
   if (redis !== undefined) return redisSessions(redis, match);
   return postgres !== undefined ? postgresSessions(postgres, fromTable) : fileSessions(file!);
 }
 
 /** Where to, and whose users they are. */
-async function targetOf(values: Values): Promise<{ target: Target; issuer: string }> {
+async function targetOf(values: Values): Promise<{ target: ImportTarget; issuer: string }> {
   const { table, local = false, issuer, 'dry-run': dry = false } = values;
   if ((table !== undefined) === local) {
-    throw new Mistake('Say where to import them: --table NAME of a deployment, or --local (--help has examples)');
+    throw new ConfigurationError(
+      'Say where to import them: --table NAME of a deployment, or --local (--help has examples)',
+    );
   }
   if (issuer !== undefined && !URL.canParse(issuer)) {
-    throw new Mistake(`--issuer is ${JSON.stringify(issuer)}: write a URL, exactly as the tokens of the users have it`);
+    throw new ConfigurationError(
+      `--issuer is ${JSON.stringify(issuer)}: write a URL, exactly as the tokens of the users have it`,
+    );
   }
   if (table !== undefined) {
     if (issuer === undefined)
-      throw new Mistake('Say whose users they are: --issuer URL, as their tokens name it (iss)');
+      throw new ConfigurationError('Say whose users they are: --issuer URL, as their tokens name it (iss)');
     return { target: dry ? nowhere : await openTarget(table), issuer };
   }
   const folder = process.env.HOLDFAST_DATA ? resolve(process.env.HOLDFAST_DATA) : resolve(root, '.holdfast');
   const access = DataFolder.ownerAccessTo(folder);
   const users = issuer ?? access.issuer;
   if (users === undefined)
-    throw new Mistake('The users are at an identity provider of your own: name it with --issuer');
+    throw new ConfigurationError('The users are at an identity provider of your own: name it with --issuer');
   const { endpoint, accessKeyId } = access.dynamoDb;
   const credentials = { accessKeyId, secretAccessKey: 'local' };
   const open = () => openTarget(access.table, { endpoint, credentials, region: 'us-east-1' });
@@ -109,7 +115,7 @@ async function targetOf(values: Values): Promise<{ target: Target; issuer: strin
 }
 
 function readingOf(values: Values): {
-  places: Partial<Record<Part, string>>;
+  places: Partial<Record<SessionPart, string>>;
   dataFields?: string[];
   ttlSeconds: number;
 } {
@@ -117,13 +123,14 @@ function readingOf(values: Values): {
   const pairs = [...map, ...(userField === undefined ? [] : [`user=${userField}`])].map((pair) => {
     const [part = '', ...rest] = pair.split('=');
     const place = rest.join('=');
-    if (place === '' || !parts.includes(part as Part)) {
-      throw new Mistake(`--map ${pair}: write PART=NAME, with one of ${parts.join(', ')}`);
+    if (place === '' || !parts.includes(part as SessionPart)) {
+      throw new ConfigurationError(`--map ${pair}: write PART=NAME, with one of ${parts.join(', ')}`);
     }
     return [part, place];
   });
   const ttlSeconds = Number(ttlHours) * 3600;
-  if (!(ttlSeconds > 0)) throw new Mistake(`--ttl-hours is ${JSON.stringify(ttlHours)}: write a number above 0`);
+  if (!(ttlSeconds > 0))
+    throw new ConfigurationError(`--ttl-hours is ${JSON.stringify(ttlHours)}: write a number above 0`);
   return {
     places: Object.fromEntries(pairs),
     ...(dataFields !== undefined && { dataFields: dataFields.split(',').map((field) => field.trim()) }),
@@ -187,6 +194,6 @@ async function main(): Promise<void> {
 
 main().catch((error) => {
   // A mistake says what to do; anything else is ours, or the table's, and its stack says where.
-  console.error(error instanceof Mistake ? error.message : error);
+  console.error(error instanceof ConfigurationError ? error.message : error);
   process.exitCode = 1;
 });

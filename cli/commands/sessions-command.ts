@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
-import { sessionList, sessionOnRecord } from '../../lambda/core/admin/session-list.ts';
+import { sessionList, sessionSummaryById } from '../../lambda/core/admin/session-list.ts';
 import type { SessionRow } from '../../lambda/core/dashboard/dashboard-api.ts';
 import { callRows, sessionRows } from '../../lambda/core/dashboard/dashboard-rows.ts';
-import { Mistake } from '../../lib/settings/configuration-error.ts';
+import { ConfigurationError } from '../../lib/settings/configuration-error.ts';
 import { type callColumns, callColumnsOfSession } from '../output/call-columns.ts';
 import { showList } from '../output/list-output.ts';
 import { brief, json, plain } from '../output/plain-text.ts';
@@ -108,9 +108,9 @@ async function show(id: string, options: Common & PagingOptions): Promise<void> 
 
 /** @throws Mistake when there is none of that id */
 async function onRecord(deployment: Deployment, id: string): Promise<SessionRow> {
-  const record = await sessionOnRecord(deployment, id);
+  const record = await sessionSummaryById(deployment, id);
   if (!record) {
-    throw new Mistake(
+    throw new ConfigurationError(
       plain(
         `No session ${JSON.stringify(id)} is on record. npx holdfast sessions list shows those that have had calls.`,
       ),

@@ -50,7 +50,7 @@ async function list(options: Common & PagingOptions): Promise<void> {
     const found = await deployment.directory.recentUsers(paging);
     return { ...found, items: await userRows(deployment, found.items) };
   };
-  await showList(pages(source, options), columns(deployment.names !== undefined), {
+  await showList(pages(source, options), columns(deployment.userNames !== undefined), {
     asJson: options.json,
     none: deployment.isDirect
       ? 'No users: in direct mode they sign in at the identity provider alone. npx holdfast sessions list shows whose the sessions are.'

@@ -8,7 +8,7 @@ import {
   serverIn,
 } from './deployment-facts.ts';
 import { type Finding, fail, note, ok, quoted, type Remedy, warn } from './finding.ts';
-import { type Answer, isAnswer, objectIn, type Visited } from './http-probe.ts';
+import { isResponse, objectIn, type ProbeResponse, type ProbeResult } from './http-probe.ts';
 
 /**
  * What the facts mean: one function a subject, each a list of findings. Nothing here asks anybody anything, so that tests
@@ -16,7 +16,7 @@ import { type Answer, isAnswer, objectIn, type Visited } from './http-probe.ts';
  */
 export function judge(facts: Facts): Finding[] {
   const start = [...address(facts), ...reachable(facts)];
-  if (!isAnswer(facts.challenges.POST)) return start;
+  if (!isResponse(facts.challenges.POST)) return start;
   return [
     ...start,
     ...plainHttp(facts),
@@ -91,7 +91,7 @@ const problems: [code: RegExp, Remedy][] = [
 ];
 
 function* reachable({ challenges: { POST } }: Facts): Generator<Finding> {
-  if (isAnswer(POST)) {
+  if (isResponse(POST)) {
     yield ok('reachable', POST.url.startsWith('https:') ? 'the name resolves, and TLS holds' : 'it answers');
   } else {
     const [, remedy] = problems.find(([code]) => code.test(POST.problem)) ?? [
@@ -104,7 +104,7 @@ function* reachable({ challenges: { POST } }: Facts): Generator<Finding> {
 
 function* plainHttp({ plain }: Facts): Generator<Finding> {
   if (plain === undefined) return;
-  if (!isAnswer(plain)) {
+  if (!isResponse(plain)) {
     yield ok('http', 'nobody answers without TLS');
   } else if (plain.status === 403) {
     yield ok('http', 'refused without TLS');
@@ -123,7 +123,7 @@ function* plainHttp({ plain }: Facts): Generator<Finding> {
 
 function* ownHost({ raw }: Facts): Generator<Finding> {
   if (raw === undefined) return;
-  if (!isAnswer(raw) || raw.status === 403) {
+  if (!isResponse(raw) || raw.status === 403) {
     yield ok('api-host', 'the API’s own host lets nobody in');
   } else {
     yield fail('api-host', `${raw.url} answers ${raw.status}`, {
@@ -137,8 +137,8 @@ function* challenges(facts: Facts): Generator<Finding> {
   for (const method of probes) yield* challenge(`challenge/${method}`, facts.challenges[method], facts);
 }
 
-function* challenge(check: string, visited: Visited, { metadata }: Facts): Generator<Finding> {
-  if (!isAnswer(visited)) {
+function* challenge(check: string, visited: ProbeResult, { metadata }: Facts): Generator<Finding> {
+  if (!isResponse(visited)) {
     yield fail(check, visited.problem, {
       why: 'Clients that look for the challenge in this way never sign in.',
       mend: 'Look in the access log, and at what stands in front of the API.',
@@ -238,13 +238,13 @@ function* resourceMetadata(facts: Facts): Generator<Finding> {
 
 function* resourceDocument(
   check: string,
-  visited: Visited,
+  visited: ProbeResult,
   { url }: Facts,
   missing: typeof fail | typeof warn,
 ): Generator<Finding> {
-  if (!isAnswer(visited) || visited.status !== 200) {
-    const seen = isAnswer(visited) ? String(visited.status) : visited.problem;
-    const isGuarded = isAnswer(visited) && [401, 403].includes(visited.status);
+  if (!isResponse(visited) || visited.status !== 200) {
+    const seen = isResponse(visited) ? String(visited.status) : visited.problem;
+    const isGuarded = isResponse(visited) && [401, 403].includes(visited.status);
     yield missing(check, `${visited.url}: ${seen}, not 200`, {
       why: isGuarded
         ? 'It tells how to get a token, so nobody has one yet.'
@@ -282,7 +282,7 @@ function* resourceDocument(
 }
 
 /** What holds for each document of discovery beside its content. */
-function* form(check: string, { headers }: Answer, fine: string): Generator<Finding> {
+function* form(check: string, { headers }: ProbeResponse, fine: string): Generator<Finding> {
   const type = headers['content-type'];
   const cache = headers['cache-control'] ?? '';
   if (!type?.startsWith('application/json')) {
@@ -318,7 +318,7 @@ function* serverMetadata(facts: Facts): Generator<Finding> {
   }
   const document = serverIn(facts);
   if (document === undefined) {
-    const seen = servers.map((each) => `${each.url}: ${isAnswer(each) ? each.status : each.problem}`).join('; ');
+    const seen = servers.map((each) => `${each.url}: ${isResponse(each) ? each.status : each.problem}`).join('; ');
     yield fail('issuer', `its metadata is nowhere: ${seen}`, {
       why: 'Clients cannot find the endpoints (RFC 8414 §3).',
       mend: isOwn
@@ -343,12 +343,12 @@ function* discovery({ servers, issuer }: Facts, isOwn: boolean): Generator<Findi
   for (const [index, each] of servers.entries()) {
     const check = `discovery/${['oauth', 'openid', 'openid-appended'][index]}`;
     const { pathname } = new URL(each.url);
-    if (isAnswer(each) && each.status === 200 && objectIn(each)?.issuer === issuer) {
+    if (isResponse(each) && each.status === 200 && objectIn(each)?.issuer === issuer) {
       if (isOwn) yield* form(check, each, pathname);
       else yield ok(check, pathname);
       continue;
     }
-    const seen = isAnswer(each) ? `${each.status}, or not this issuer’s` : each.problem;
+    const seen = isResponse(each) ? `${each.status}, or not this issuer’s` : each.problem;
     if (isOwn) {
       yield fail(check, `${pathname}: ${seen}`, {
         why: 'Not every client looks at both places.',
@@ -460,8 +460,8 @@ function* keys(facts: Facts): Generator<Finding> {
     return;
   }
   const list = objectIn(visited)?.keys;
-  if (!isAnswer(visited) || visited.status !== 200 || !Array.isArray(list) || list.length === 0) {
-    const seen = isAnswer(visited) ? `${visited.status}, without keys` : visited.problem;
+  if (!isResponse(visited) || visited.status !== 200 || !Array.isArray(list) || list.length === 0) {
+    const seen = isResponse(visited) ? `${visited.status}, without keys` : visited.problem;
     yield fail('keys', `${visited.url}: ${seen}`, { why: 'No access token can be verified: /mcp answers 503.', mend });
   } else if (list.some((key) => privateMembers.some((member) => member in Object(key)))) {
     yield fail('keys', `${visited.url} has a private key`, {
@@ -479,7 +479,7 @@ function* pages(facts: Facts): Generator<Finding> {
   yield* noRedirect('authorize/unknown-client', stranger);
   if (foreign) yield* noRedirect('authorize/foreign-redirect', foreign);
   // A provider's pages are its own affair, and a failure has been told of.
-  if (!isAnswer(stranger) || !isPage(stranger.status) || URL.parse(issuer ?? '')?.origin !== new URL(url).origin)
+  if (!isResponse(stranger) || !isPage(stranger.status) || URL.parse(issuer ?? '')?.origin !== new URL(url).origin)
     return;
   const { headers } = stranger;
   const policy = headers['content-security-policy'] ?? '';
@@ -513,8 +513,8 @@ function* pages(facts: Facts): Generator<Finding> {
 
 const isPage = (status: number) => status < 500 && status !== 429;
 
-function* noRedirect(check: string, visited: Visited): Generator<Finding> {
-  if (!isAnswer(visited)) {
+function* noRedirect(check: string, visited: ProbeResult): Generator<Finding> {
+  if (!isResponse(visited)) {
     yield fail(check, visited.problem, {
       why: 'Nobody can sign in.',
       mend: 'Look in the logs of the OAuth function (docs/operate.md).',
@@ -541,8 +541,8 @@ function* registration({ registration: visited }: Facts): Generator<Finding> {
   if (visited === undefined) return;
   const check = 'registration';
   const client = objectIn(visited);
-  if (!isAnswer(visited) || visited.status !== 201 || typeof client?.client_id !== 'string') {
-    const seen = isAnswer(visited) ? `${visited.status} ${quoted(client ?? visited.body)}` : visited.problem;
+  if (!isResponse(visited) || visited.status !== 201 || typeof client?.client_id !== 'string') {
+    const seen = isResponse(visited) ? `${visited.status} ${quoted(client ?? visited.body)}` : visited.problem;
     yield fail(check, seen, {
       why: 'Clients that register cannot connect.',
       mend: 'The answer says why. With dynamicRegistration: allow-list, let loopback hosts in, or leave this check out.',
@@ -579,8 +579,8 @@ function* crossOrigin({ preflights, challenges }: Facts): Generator<Finding> {
     const visited = preflights[name];
     const { check, headers } = preflightSubjects[name];
     if (visited === undefined) continue;
-    if (!isAnswer(visited) || visited.status >= 300) {
-      yield warn(check, `OPTIONS: ${isAnswer(visited) ? visited.status : visited.problem}`, { why, mend });
+    if (!isResponse(visited) || visited.status >= 300) {
+      yield warn(check, `OPTIONS: ${isResponse(visited) ? visited.status : visited.problem}`, { why, mend });
       continue;
     }
     const list = (header: string) =>
@@ -603,7 +603,7 @@ function* crossOrigin({ preflights, challenges }: Facts): Generator<Finding> {
       yield ok(check, `other origins may send ${methods.includes('delete') ? 'requests' : 'POST'}`);
     }
   }
-  if (!isAnswer(challenges.POST)) return;
+  if (!isResponse(challenges.POST)) return;
   const exposed = (challenges.POST.headers['access-control-expose-headers'] ?? '').toLowerCase();
   yield /www-authenticate|\*/.test(exposed) && challenges.POST.headers['access-control-allow-origin'] !== undefined
     ? ok('cors/challenge', 'pages may read the challenge')
@@ -614,8 +614,8 @@ function* crossOrigin({ preflights, challenges }: Facts): Generator<Finding> {
 const MOST_SKEW_SECONDS = 60;
 
 function* clock({ challenges, metadata }: Facts): Generator<Finding> {
-  const dated = [metadata.path, ...Object.values(challenges)].find((each) => isAnswer(each) && each.headers.date);
-  if (!isAnswer(dated)) return;
+  const dated = [metadata.path, ...Object.values(challenges)].find((each) => isResponse(each) && each.headers.date);
+  if (!isResponse(dated)) return;
   const skew = Math.round((Date.parse(dated.headers.date!) - dated.receivedAt) / 1000);
   if (Number.isNaN(skew)) return;
   yield Math.abs(skew) <= MOST_SKEW_SECONDS
@@ -627,13 +627,13 @@ function* clock({ challenges, metadata }: Facts): Generator<Finding> {
 }
 
 function* times({ challenges, metadata, servers, keys: keySet }: Facts): Generator<Finding> {
-  const asked: Record<string, (Visited | undefined)[]> = {
+  const asked: Record<string, (ProbeResult | undefined)[]> = {
     challenge: Object.values(challenges),
     metadata: [metadata.path, metadata.root, ...servers],
     keys: [keySet],
   };
   const shown = Object.entries(asked).flatMap(([name, visited]) => {
-    const answers = visited.filter(isAnswer);
+    const answers = visited.filter(isResponse);
     if (answers.length === 0) return [];
     return `${name} ${Math.round(Math.max(...answers.map(({ milliseconds }) => milliseconds)))} ms`;
   });

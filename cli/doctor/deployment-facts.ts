@@ -1,31 +1,31 @@
-import { type Answer, isAnswer, objectIn, type Visit, type Visited } from './http-probe.ts';
+import { isResponse, objectIn, type Probe, type ProbeResponse, type ProbeResult } from './http-probe.ts';
 
 /** What a deployment answers to somebody who has no token: the material of the checks. */
 export type Facts = {
   /** As it was given: clients compare it byte by byte. */
   url: string;
   /** `/mcp` without a token, by method: clients look for the challenge in each of these ways. */
-  challenges: Record<(typeof probes)[number], Visited>;
+  challenges: Record<(typeof probes)[number], ProbeResult>;
   /** Protected-resource metadata (RFC 9728 §3.1): below the path of the server, and at the root. */
-  metadata: { path: Visited; root: Visited };
+  metadata: { path: ProbeResult; root: ProbeResult };
   /** What the challenge named, where that is neither of them. */
-  named?: Visited;
+  named?: ProbeResult;
   /** The first authorization server of the metadata. */
   issuer?: string;
   /** Where its own metadata may be, in the order in which clients look. */
-  servers: Visited[];
-  keys?: Visited;
-  preflights: Partial<Record<'mcp' | 'token' | 'register', Visited>>;
+  servers: ProbeResult[];
+  keys?: ProbeResult;
+  preflights: Partial<Record<'mcp' | 'token' | 'register', ProbeResult>>;
   /** `/authorize` for a client that nobody has registered. */
-  stranger?: Visited;
+  stranger?: ProbeResult;
   /** The registration of a client, if that was asked for. */
-  registration?: Visited;
+  registration?: ProbeResult;
   /** `/authorize` for that client, with a redirect URI that is not its own. */
-  foreign?: Visited;
+  foreign?: ProbeResult;
   /** The same URL by http. */
-  plain?: Visited;
+  plain?: ProbeResult;
   /** The API's own host, where it is known. */
-  raw?: Visited;
+  raw?: ProbeResult;
 };
 
 export const probes = ['POST', 'GET', 'HEAD', 'DELETE'] as const;
@@ -62,7 +62,7 @@ const initialize = JSON.stringify({
  */
 export async function gather(
   url: string,
-  visit: Visit,
+  visit: Probe,
   options: { register?: boolean; apiHost?: string } = {},
 ): Promise<Facts> {
   const { origin, pathname, protocol, hostname, port } = new URL(url);
@@ -103,7 +103,7 @@ export async function gather(
   return facts;
 }
 
-async function gatherServer(facts: Facts, issuer: string, visit: Visit, register: boolean): Promise<void> {
+async function gatherServer(facts: Facts, issuer: string, visit: Probe, register: boolean): Promise<void> {
   facts.servers = await Promise.all(wellKnownOf(issuer).map((each) => visit(each)));
   const server = serverIn(facts);
   const address = (name: string) => {
@@ -133,7 +133,7 @@ async function gatherServer(facts: Facts, issuer: string, visit: Visit, register
   }
 }
 
-const preflight = (visit: Visit, url: string, headers: string[]) =>
+const preflight = (visit: Probe, url: string, headers: string[]) =>
   visit(url, {
     method: 'OPTIONS',
     headers: {
@@ -173,31 +173,31 @@ export function wellKnownOf(issuer: string): string[] {
 /** The metadata that a client goes by: the first that is there. */
 export const serverIn = ({ servers }: Facts): Record<string, unknown> | undefined =>
   servers
-    .filter((each) => isAnswer(each) && each.status === 200)
+    .filter((each) => isResponse(each) && each.status === 200)
     .map(objectIn)
     .find((each) => each !== undefined);
 
 /** What a challenge says, by parameter (RFC 9110 §11.6.1); nothing where it is of another scheme. */
-export function challengeIn(visited: Visited): Record<string, string> | undefined {
-  const header = isAnswer(visited) ? visited.headers['www-authenticate'] : undefined;
+export function challengeIn(visited: ProbeResult): Record<string, string> | undefined {
+  const header = isResponse(visited) ? visited.headers['www-authenticate'] : undefined;
   if (header === undefined || !/^bearer\b/i.test(header)) return undefined;
   return Object.fromEntries(
     Array.from(header.matchAll(/([a-z_]+)="([^"]*)"/gi), ([, name, value]) => [name!.toLowerCase(), value!]),
   );
 }
 
-const resourceMetadataIn = (visited: Visited) => challengeIn(visited)?.resource_metadata;
+const resourceMetadataIn = (visited: ProbeResult) => challengeIn(visited)?.resource_metadata;
 
 /** Whether to go there: http only from a server that is itself spoken to by http. */
 const isFetchable = (url: string, protocol: string) => ['https:', protocol].includes(URL.parse(url)?.protocol ?? '');
 
 /** API Gateway's name for the API, if it turns up in any answer. */
 function apiHostIn({ challenges, metadata, servers }: Facts): string | undefined {
-  const answers = [...Object.values(challenges), ...Object.values(metadata), ...servers].filter(isAnswer);
+  const answers = [...Object.values(challenges), ...Object.values(metadata), ...servers].filter(isResponse);
   return answers.map(apiHost).find((each) => each !== undefined);
 }
 
-const apiHost = ({ headers, body }: Answer) =>
+const apiHost = ({ headers, body }: ProbeResponse) =>
   /\b[a-z0-9]{10}\.execute-api\.[a-z0-9-]+\.amazonaws\.com(?:\.cn)?\b/.exec(
     `${Object.values(headers).join('\n')}\n${body}`,
   )?.[0];

@@ -1,5 +1,5 @@
 /** An answer as it came: redirects are not followed, and no more than `LONGEST_BODY` bytes of it are read. */
-export type Answer = {
+export type ProbeResponse = {
   method: string;
   url: string;
   status: number;
@@ -15,26 +15,26 @@ export type Answer = {
 };
 
 /** No answer, and why. */
-export type NoAnswer = { method: string; url: string; problem: string };
+export type ProbeFailure = { method: string; url: string; problem: string };
 
-export type Visited = Answer | NoAnswer;
+export type ProbeResult = ProbeResponse | ProbeFailure;
 
-export const isAnswer = (visited: Visited | undefined): visited is Answer =>
+export const isResponse = (visited: ProbeResult | undefined): visited is ProbeResponse =>
   visited !== undefined && 'status' in visited;
 
 /** Metadata and key sets have a few thousand bytes, and a list of tools seldom more than a hundred thousand. */
 const LONGEST_BODY = 1024 * 1024;
 
-export type Visit = (
+export type Probe = (
   url: string,
   request?: { method?: string; headers?: Record<string, string>; body?: string },
-) => Promise<Visited>;
+) => Promise<ProbeResult>;
 
 /**
  * @param timeoutMilliseconds for the whole of a request
  * @returns what makes one request and never throws
  */
-export function visitor(timeoutMilliseconds: number): Visit {
+export function createProbe(timeoutMilliseconds: number): Probe {
   return async (url, { method = 'GET', headers = {}, body } = {}) => {
     const began = performance.now();
     const signal = AbortSignal.timeout(timeoutMilliseconds);
@@ -58,7 +58,7 @@ export function visitor(timeoutMilliseconds: number): Visit {
 }
 
 /** A stream that stays open is read until the time is up: what has come by then is its body. */
-async function bounded(response: Response): Promise<Pick<Answer, 'body' | 'isPartial'>> {
+async function bounded(response: Response): Promise<Pick<ProbeResponse, 'body' | 'isPartial'>> {
   const decoder = new TextDecoder();
   let body = '';
   try {
@@ -84,8 +84,8 @@ function problemOf(error: unknown, timeoutMilliseconds: number): string {
 }
 
 /** The JSON object that an answer is, if it is one. */
-export function objectIn(visited: Visited | undefined): Record<string, unknown> | undefined {
-  if (!isAnswer(visited)) return undefined;
+export function objectIn(visited: ProbeResult | undefined): Record<string, unknown> | undefined {
+  if (!isResponse(visited)) return undefined;
   try {
     const value: unknown = JSON.parse(visited.body);
     return typeof value === 'object' && value !== null && !Array.isArray(value)

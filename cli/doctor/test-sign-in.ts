@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import * as oauth from 'oauth4webapi';
 import { type Facts, serverIn } from './deployment-facts.ts';
 import { type Finding, fail, note, ok, quoted, type Remedy, warn } from './finding.ts';
-import { type Answer, isAnswer, type Visit, type Visited } from './http-probe.ts';
+import { isResponse, type Probe, type ProbeResponse, type ProbeResult } from './http-probe.ts';
 
 export type SignInOptions = {
   /** A client that has been set up for this; otherwise one is registered. */
@@ -30,7 +30,7 @@ class Stopped extends Error {
  * Signs in as a client does, with a person at the browser; then uses the token in both eras of the protocol, and ends what
  * it has begun.
  */
-export async function signIn(facts: Facts, visit: Visit, options: SignInOptions): Promise<Finding[]> {
+export async function signIn(facts: Facts, visit: Probe, options: SignInOptions): Promise<Finding[]> {
   const findings: Finding[] = [];
   const server = serverIn(facts);
   const { issuer } = facts;
@@ -133,7 +133,7 @@ async function tokenBy(as: oauth.AuthorizationServer, facts: Facts, options: Sig
 
 /** What the challenge asks for, as clients do (MCP 2025-11-25, scope selection strategy). */
 function scopeOf({ challenges: { POST } }: Facts): string | undefined {
-  return isAnswer(POST) ? /scope="([^"]*)"/.exec(POST.headers['www-authenticate'] ?? '')?.[1] : undefined;
+  return isResponse(POST) ? /scope="([^"]*)"/.exec(POST.headers['www-authenticate'] ?? '')?.[1] : undefined;
 }
 
 /** Http is for a server that is spoken to by http itself: one on this computer. */
@@ -207,7 +207,7 @@ class Callback {
 
 const inLogs = 'Look in the logs of the MCP function (docs/operate.md).';
 
-function post(url: string, token: string, visit: Visit, message: object, headers: Record<string, string> = {}) {
+function post(url: string, token: string, visit: Probe, message: object, headers: Record<string, string> = {}) {
   return visit(url, {
     method: 'POST',
     headers: {
@@ -221,8 +221,8 @@ function post(url: string, token: string, visit: Visit, message: object, headers
 }
 
 /** The result of a JSON-RPC answer, be it JSON or an event of a stream. */
-function resultOf(visited: Visited): Record<string, unknown> | undefined {
-  if (!isAnswer(visited) || visited.status !== 200) return undefined;
+function resultOf(visited: ProbeResult): Record<string, unknown> | undefined {
+  if (!isResponse(visited) || visited.status !== 200) return undefined;
   const data = visited.headers['content-type']?.startsWith('text/event-stream')
     ? Array.from(visited.body.matchAll(/^data: ?(.+)$/gm), ([, line]) => line!)
     : [visited.body];
@@ -237,15 +237,16 @@ function resultOf(visited: Visited): Record<string, unknown> | undefined {
   return undefined;
 }
 
-const seen = (visited: Visited) => (isAnswer(visited) ? `${visited.status} ${quoted(visited.body)}` : visited.problem);
+const seen = (visited: ProbeResult) =>
+  isResponse(visited) ? `${visited.status} ${quoted(visited.body)}` : visited.problem;
 
-const toolsIn = (visited: Visited) => {
+const toolsIn = (visited: ProbeResult) => {
   const tools = resultOf(visited)?.tools;
   return Array.isArray(tools) ? tools.length : undefined;
 };
 
 /** `initialize` and a session (MCP 2025-11-25). */
-async function* oldEra(url: string, token: string, visit: Visit): AsyncGenerator<Finding> {
+async function* oldEra(url: string, token: string, visit: Probe): AsyncGenerator<Finding> {
   const protocolVersion = '2025-11-25';
   const params = { protocolVersion, capabilities: {}, clientInfo: { name: 'holdfast-doctor', version: '1' } };
   const begun = await post(url, token, visit, { id: 1, method: 'initialize', params });
@@ -254,7 +255,7 @@ async function* oldEra(url: string, token: string, visit: Visit): AsyncGenerator
     yield fail('2025/initialize', seen(begun), { why: 'Most clients begin like this.', mend: inLogs });
     return;
   }
-  const session = (begun as Answer).headers['mcp-session-id'];
+  const session = (begun as ProbeResponse).headers['mcp-session-id'];
   yield session === undefined
     ? warn('2025/initialize', `${agreed}, without a session`, {
         why: 'Nothing is remembered from one request to the next.',
@@ -270,13 +271,13 @@ async function* oldEra(url: string, token: string, visit: Visit): AsyncGenerator
     : ok('2025/tools', `${tools} tools`);
   if (session === undefined) return;
   const ended = await visit(url, { method: 'DELETE', headers: { authorization: `Bearer ${token}`, ...headers } });
-  yield isAnswer(ended) && ended.status < 300
+  yield isResponse(ended) && ended.status < 300
     ? ok('2025/end', 'the session has ended')
     : warn('2025/end', seen(ended), { why: 'Sessions stay until they expire.', mend: inLogs });
 }
 
 /** `server/discover` and no session (MCP 2026-07-28). */
-async function* newEra(url: string, token: string, visit: Visit): AsyncGenerator<Finding> {
+async function* newEra(url: string, token: string, visit: Probe): AsyncGenerator<Finding> {
   const version = '2026-07-28';
   const _meta = {
     'io.modelcontextprotocol/protocolVersion': version,
@@ -309,11 +310,11 @@ async function* newEra(url: string, token: string, visit: Visit): AsyncGenerator
 }
 
 /** A GET, by which older clients listen: an answer at once, or a stream. */
-async function* listening(url: string, token: string, visit: Visit): AsyncGenerator<Finding> {
+async function* listening(url: string, token: string, visit: Probe): AsyncGenerator<Finding> {
   const headers = { authorization: `Bearer ${token}`, accept: 'text/event-stream' };
   const visited = await visit(url, { headers });
-  const isStream = isAnswer(visited) && visited.headers['content-type']?.startsWith('text/event-stream');
-  yield isAnswer(visited) && (visited.status === 405 || (visited.status === 200 && isStream))
+  const isStream = isResponse(visited) && visited.headers['content-type']?.startsWith('text/event-stream');
+  yield isResponse(visited) && (visited.status === 405 || (visited.status === 200 && isStream))
     ? ok('2025/listen', visited.status === 405 ? 'refused at once (405), so clients do not come back' : 'a stream')
     : fail('2025/listen', seen(visited), {
         why: 'Clients connect again and again, or wait (405 is what they understand).',
@@ -326,7 +327,7 @@ async function revoked(
   client: oauth.Client,
   token: string,
   url: string,
-  visit: Visit,
+  visit: Probe,
   options: SignInOptions,
 ): Promise<Finding[]> {
   if (as.revocation_endpoint === undefined) {
@@ -344,7 +345,7 @@ async function revoked(
     ];
   }
   const after = await post(url, token, visit, { id: 5, method: 'ping' });
-  if (isAnswer(after) && after.status === 401) return [ok('sign-in/revocation', 'revoked, and refused from then on')];
+  if (isResponse(after) && after.status === 401) return [ok('sign-in/revocation', 'revoked, and refused from then on')];
   return [
     warn('sign-in/revocation', `revoked, but then ${seen(after)}`, {
       why: 'Revocation takes effect only when the token expires.',

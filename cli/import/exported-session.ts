@@ -1,7 +1,7 @@
 import { type ImportedSession, type Initialize, isSessionId } from '../../lambda/core/sessions/session.ts';
 
 /** A session as another server kept it, whatever it kept it in: what it has, under the names that it has there. */
-export type KeptSession = {
+export type ExportedSession = {
   /** How its owner finds it, without the whole id, which at some servers is all that a client has to show. */
   name: string;
   fields: Record<string, unknown>;
@@ -32,12 +32,12 @@ const usualNames = {
   data: ['data', 'state'],
 } satisfies Record<string, string[]>;
 
-export type Part = keyof typeof usualNames;
-export const parts = Object.keys(usualNames) as Part[];
+export type SessionPart = keyof typeof usualNames;
+export const parts = Object.keys(usualNames) as SessionPart[];
 
 export type Reading = {
   /** Where the owner's server keeps a part: the name of a field, or a path such as `auth.sub` into its JSON. */
-  places: Partial<Record<Part, string>>;
+  places: Partial<Record<SessionPart, string>>;
   /** What of the data is taken. @default all that is not named like a credential */
   dataFields?: string[];
   /** How long a session lives after it was last seen, where nothing says when it ends. */
@@ -70,7 +70,7 @@ const credentialName = /token|secret|passw|credential|authorization|cookie|api_?
 class Malformed extends Error {}
 
 /** Reads a kept session. What is wrong with one is said without its values: they are its user's. */
-export function readKept(kept: KeptSession, reading: Reading): Verdict {
+export function readExportedSession(kept: ExportedSession, reading: Reading): Verdict {
   try {
     return read(kept, reading);
   } catch (error) {
@@ -79,9 +79,9 @@ export function readKept(kept: KeptSession, reading: Reading): Verdict {
   }
 }
 
-function read({ fields, ...known }: KeptSession, { places, dataFields, ttlSeconds, now }: Reading): Verdict {
+function read({ fields, ...known }: ExportedSession, { places, dataFields, ttlSeconds, now }: Reading): Verdict {
   const used = new Set<string>();
-  const at = (part: Part): unknown => {
+  const at = (part: SessionPart): unknown => {
     const given = places[part];
     const place = given ?? usualNames[part].find((name) => isThere(fields[name]));
     if (place === undefined) return undefined;
@@ -122,7 +122,7 @@ function read({ fields, ...known }: KeptSession, { places, dataFields, ttlSecond
 }
 
 /** The parameters of `initialize`, as far as the other server has kept them. */
-function initializeOf(at: (part: Part) => unknown): Initialize | undefined {
+function initializeOf(at: (part: SessionPart) => unknown): Initialize | undefined {
   const whole = objectOf('initialize', at('initialize'));
   const kept = jsonOr(at('clientInfo') ?? whole?.clientInfo);
   const info: Record<string, unknown> | undefined =

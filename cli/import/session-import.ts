@@ -1,18 +1,24 @@
 import { userKey } from '../../lambda/core/access/user-key.ts';
-import { State, StateConflict, type StateStore } from '../../lambda/core/mcp/tool-state.ts';
+import { StateConflict, type StateStore, ToolState } from '../../lambda/core/mcp/tool-state.ts';
 import type { SessionStore } from '../../lambda/core/sessions/session.ts';
-import { Outage } from '../../lambda/core/support/service-unavailable-error.ts';
-import { Mistake } from '../../lib/settings/configuration-error.ts';
-import { type KeptSession, type Reading, readKept, type Unreadable, type Verdict } from './exported-session.ts';
+import { ServiceUnavailableError } from '../../lambda/core/support/service-unavailable-error.ts';
+import { ConfigurationError } from '../../lib/settings/configuration-error.ts';
+import {
+  type ExportedSession,
+  type Reading,
+  readExportedSession,
+  type Unreadable,
+  type Verdict,
+} from './exported-session.ts';
 
 /** Where sessions are imported to. */
-export type Target = {
+export type ImportTarget = {
   sessions: Pick<SessionStore, 'addImported'>;
   state: StateStore;
 };
 
 /** Takes everything and keeps nothing: for trying out. */
-export const nowhere: Target = {
+export const nowhere: ImportTarget = {
   sessions: { addImported: async () => true },
   state: {
     get: async () => undefined,
@@ -39,7 +45,7 @@ export type Tally = {
 export type ImportOptions = Omit<Reading, 'now'> & {
   /** The issuer of the users, as its tokens name it. */
   issuer: string;
-  target: Target;
+  target: ImportTarget;
   /** Epoch seconds. */
   now: () => number;
   /** Called after each session. */
@@ -61,7 +67,7 @@ const stateKey = (session: string, field?: string) => `imported/${session}${fiel
  * @throws Mistake when the source or the table no longer answers
  */
 export async function importSessions(
-  source: AsyncIterable<KeptSession | Unreadable>,
+  source: AsyncIterable<ExportedSession | Unreadable>,
   options: ImportOptions,
 ): Promise<Tally> {
   const tally: Tally = {
@@ -80,10 +86,12 @@ export async function importSessions(
       options.progress(tally);
     });
   } catch (error) {
-    if (!(error instanceof Outage || error instanceof Mistake)) throw error;
-    const reason = error instanceof Outage ? `${error.message} (${error.cause})` : error.message;
+    if (!(error instanceof ServiceUnavailableError || error instanceof ConfigurationError)) throw error;
+    const reason = error instanceof ServiceUnavailableError ? `${error.message} (${error.cause})` : error.message;
     const soFar = `Stopped after ${tally.read} sessions, ${tally.imported} of them imported`;
-    throw new Mistake(`${soFar}: ${reason}\nIt can be run again: what has been imported stays.`, { cause: error });
+    throw new ConfigurationError(`${soFar}: ${reason}\nIt can be run again: what has been imported stays.`, {
+      cause: error,
+    });
   }
   return tally;
 }
@@ -104,12 +112,12 @@ async function forEach<T>(items: AsyncIterable<T>, atOnce: number, work: (item: 
   if (failures.length > 0) throw failures[0];
 }
 
-async function importOne(kept: KeptSession | Unreadable, tally: Tally, options: ImportOptions): Promise<void> {
+async function importOne(kept: ExportedSession | Unreadable, tally: Tally, options: ImportOptions): Promise<void> {
   tally.read += 1;
   const verdict: Verdict =
     'problem' in kept
       ? { kind: 'malformed', problem: kept.problem }
-      : readKept(kept, { ...options, now: options.now() });
+      : readExportedSession(kept, { ...options, now: options.now() });
   switch (verdict.kind) {
     case 'live':
       return importLive(verdict, tally, options);
@@ -131,7 +139,7 @@ async function importLive(
   { issuer, target, now }: ImportOptions,
 ): Promise<void> {
   const user = await userKey(issuer, subject);
-  const state = new State(target.state, user, now);
+  const state = new ToolState(target.state, user, now);
   if (await state.get(stateKey(session.id))) {
     tally.alreadyThere += 1;
     return;

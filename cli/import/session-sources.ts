@@ -1,9 +1,9 @@
 import { open } from 'node:fs/promises';
-import { Mistake } from '../../lib/settings/configuration-error.ts';
-import type { KeptSession, Unreadable } from './exported-session.ts';
+import { ConfigurationError } from '../../lib/settings/configuration-error.ts';
+import type { ExportedSession, Unreadable } from './exported-session.ts';
 
 /** Where other servers keep their sessions, read piece by piece: there may be more of them than fit into memory. */
-export type Source = AsyncGenerator<KeptSession | Unreadable>;
+export type Source = AsyncGenerator<ExportedSession | Unreadable>;
 
 /** How many sessions are asked for at once. */
 const PAGE = 200;
@@ -27,7 +27,7 @@ export async function* redisSessions(url: string, match: string): Source {
   const [before = '', ...rest] = match.split('*');
   const after = rest.at(-1) ?? '';
 
-  async function read(key: string): Promise<KeptSession | Unreadable | undefined> {
+  async function read(key: string): Promise<ExportedSession | Unreadable | undefined> {
     const isMatch = key.startsWith(before) && key.endsWith(after) && key.length > before.length + after.length;
     const id = isMatch ? key.slice(before.length, key.length - after.length) : key;
     const name = `key ${isMatch ? before : ''}${id.slice(0, 8)}…`;
@@ -116,7 +116,7 @@ function parsed(name: string, text: string): { fields: Record<string, unknown> }
 
 /** @param error of a connection, which may be several where a name has several addresses */
 function unreachable(what: string, error: unknown): unknown {
-  if (!(error instanceof Error) || error instanceof Mistake) return error;
+  if (!(error instanceof Error) || error instanceof ConfigurationError) return error;
   const [first] = error instanceof AggregateError ? (error.errors as Error[]) : [error];
-  return new Mistake(`${what}: ${first?.message ?? error.message}`, { cause: error });
+  return new ConfigurationError(`${what}: ${first?.message ?? error.message}`, { cause: error });
 }

@@ -1,11 +1,11 @@
 import { fits } from '../../lambda/core/admin/call-search.ts';
-import type { Listed, ListOptions } from '../../lambda/core/admin/directory.ts';
-import { type Call, callName, type Outcome } from '../../lambda/core/audit/tool-call.ts';
+import type { ListedPage, ListOptions } from '../../lambda/core/admin/directory.ts';
+import { type CallOutcome, callName, type ToolCall } from '../../lambda/core/audit/tool-call.ts';
 import { type CallRow, ERRORS, type Filter } from '../../lambda/core/dashboard/dashboard-api.ts';
 import { callRows } from '../../lambda/core/dashboard/dashboard-rows.ts';
 import type { Deployment } from '../target/deployment.ts';
 import { userText } from '../target/user-selection.ts';
-import { Misuse } from '../usage-error.ts';
+import { UsageError } from '../usage-error.ts';
 import { brief } from './plain-text.ts';
 import type { Column } from './text-table.ts';
 import { duration, exactTime } from './time-text.ts';
@@ -15,7 +15,7 @@ import { duration, exactTime } from './time-text.ts';
 const AT_ONCE = 100;
 
 const outcomes = ['success', 'tool-error', 'protocol-error', 'refused', 'timed-out', ERRORS] as const satisfies (
-  | Outcome
+  | CallOutcome
   | typeof ERRORS
 )[];
 
@@ -23,7 +23,9 @@ const outcomes = ['success', 'tool-error', 'protocol-error', 'refused', 'timed-o
 export function outcome(text: string): NonNullable<Filter['outcome']> {
   const found = outcomes.find((each) => each === text);
   if (found === undefined) {
-    throw new Misuse(`--outcome is ${JSON.stringify(text)}: write one of ${outcomes.join(', ')} (each but success)`);
+    throw new UsageError(
+      `--outcome is ${JSON.stringify(text)}: write one of ${outcomes.join(', ')} (each but success)`,
+    );
   }
   return found;
 }
@@ -31,7 +33,7 @@ export function outcome(text: string): NonNullable<Filter['outcome']> {
 /** Calls that fit, newest first. @param session only those of this one */
 export const callsOn =
   (deployment: Deployment, filter: Filter, session: string | undefined) =>
-  async (options: ListOptions): Promise<Listed<CallRow>> => {
+  async (options: ListOptions): Promise<ListedPage<CallRow>> => {
     const found = await (session === undefined
       ? deployment.search.page(filter, options)
       : pageOfSession(deployment, session, filter, options));
@@ -44,8 +46,8 @@ async function pageOfSession(
   session: string,
   filter: Filter,
   { limit, after }: ListOptions,
-): Promise<Listed<Call>> {
-  const items: Call[] = [];
+): Promise<ListedPage<ToolCall>> {
+  const items: ToolCall[] = [];
   let before = after;
   for (;;) {
     const found = await calls.latestOf(session, { limit: AT_ONCE, before, now: seconds() });

@@ -1,8 +1,8 @@
 import { TableError } from '../../lambda/adapters/dynamodb/table-client.ts';
-import { Outage } from '../../lambda/core/support/service-unavailable-error.ts';
-import { Mistake } from '../../lib/settings/configuration-error.ts';
+import { ServiceUnavailableError } from '../../lambda/core/support/service-unavailable-error.ts';
+import { ConfigurationError } from '../../lib/settings/configuration-error.ts';
 import { isLocalCloudRunning } from '../target/deployment-location.ts';
-import { Misuse } from '../usage-error.ts';
+import { UsageError } from '../usage-error.ts';
 import { plain } from './plain-text.ts';
 
 /** How a command ended: done, not possible, or not understood. */
@@ -10,12 +10,12 @@ export type ExitCode = 0 | 1 | 2;
 
 /** What went wrong in words: what it is, and what to do. Anything unforeseen is ours, and its stack says where. */
 export function inWords(error: unknown): { message: string; exitCode: ExitCode } {
-  if (error instanceof Misuse) return { message: error.message, exitCode: 2 };
-  if (error instanceof Mistake) return { message: error.message, exitCode: 1 };
-  const cause = error instanceof Outage ? error.cause : error;
+  if (error instanceof UsageError) return { message: error.message, exitCode: 2 };
+  if (error instanceof ConfigurationError) return { message: error.message, exitCode: 1 };
+  const cause = error instanceof ServiceUnavailableError ? error.cause : error;
   const known = ofAws(cause);
   if (known !== undefined) return { message: plain(known), exitCode: 1 };
-  if (error instanceof Outage) {
+  if (error instanceof ServiceUnavailableError) {
     const reason = cause instanceof Error ? reasonOf(cause) : String(cause);
     return { message: plain(`${error.message} (${reason}). Try again in a moment.`), exitCode: 1 };
   }

@@ -1,18 +1,18 @@
-import type { Listed } from '../../lambda/core/admin/directory.ts';
+import type { ListedPage } from '../../lambda/core/admin/directory.ts';
 import { json } from './plain-text.ts';
 import { say, write } from './terminal.ts';
 import { type Column, TableText } from './text-table.ts';
 
 /** Shows a list as it comes, as a table or as one JSON object. @param none what a person reads when it is empty */
 export async function showList<T>(
-  found: AsyncIterable<Listed<T>>,
+  found: AsyncIterable<ListedPage<T>>,
   columns: Column<T>[],
   { asJson, none }: { asJson?: boolean | undefined; none: string },
 ): Promise<void> {
   await (asJson ? showJson(found) : showTable(found, columns, none));
 }
 
-async function showTable<T>(found: AsyncIterable<Listed<T>>, columns: Column<T>[], none: string): Promise<void> {
+async function showTable<T>(found: AsyncIterable<ListedPage<T>>, columns: Column<T>[], none: string): Promise<void> {
   const table = new TableText(columns);
   let shown = 0;
   let next: string | undefined;
@@ -25,7 +25,7 @@ async function showTable<T>(found: AsyncIterable<Listed<T>>, columns: Column<T>[
   if (next !== undefined) say(`There may be more: --all shows everything, --after '${next}' goes on here.`);
 }
 
-async function showJson<T>(found: AsyncIterable<Listed<T>>): Promise<void> {
+async function showJson<T>(found: AsyncIterable<ListedPage<T>>): Promise<void> {
   let before = '{"items":[';
   let next: string | undefined;
   for await (const page of found) {

@@ -1,8 +1,8 @@
 import { once } from 'node:events';
 import { createInterface } from 'node:readline/promises';
 import type { Writable } from 'node:stream';
-import { Mistake } from '../../lib/settings/configuration-error.ts';
-import { Misuse } from '../usage-error.ts';
+import { ConfigurationError } from '../../lib/settings/configuration-error.ts';
+import { UsageError } from '../usage-error.ts';
 
 /** What is asked for goes to stdout; whatever else there is to say goes to stderr, so that programs can read the one. */
 
@@ -53,7 +53,7 @@ export type Consent = {
 export async function askFor({ about, answer }: Consent, yes: boolean | undefined): Promise<void> {
   if (yes) return;
   if (!process.stdin.isTTY) {
-    throw new Misuse(
+    throw new UsageError(
       'This cannot be undone, and there is no terminal to ask at: --yes does it without asking. Nothing has changed.',
     );
   }
@@ -64,7 +64,7 @@ export async function askFor({ about, answer }: Consent, yes: boolean | undefine
   reader.once('close', () => ended.abort());
   try {
     const given = await reader.question(`Type ${answer} to go on: `, { signal: ended.signal }).catch(() => '');
-    if (given.trim() !== answer) throw new Mistake('Nothing has changed.');
+    if (given.trim() !== answer) throw new ConfigurationError('Nothing has changed.');
   } finally {
     reader.close();
   }

@@ -1,4 +1,4 @@
-import { Misuse } from '../usage-error.ts';
+import { UsageError } from '../usage-error.ts';
 
 /** Points in time as an owner writes and reads them. Everywhere else they are epoch milliseconds. */
 
@@ -20,7 +20,7 @@ export function moment(option: string, text: string, now: number): number {
     ? Date.parse(`${written.groups!.day}${written.groups!.time ?? 'T00:00'}`.replace(' ', 'T'))
     : Number.NaN;
   if (!(at >= 0)) {
-    throw new Misuse(
+    throw new UsageError(
       `${option} is ${JSON.stringify(text)}: write how long ago, such as 30m, 24h, 7d or 2w, or when, such as 2026-11-01 or 2026-11-01T09:30`,
     );
   }
@@ -32,7 +32,7 @@ export function range(since: string | undefined, until: string | undefined, now:
   const to = until === undefined ? now + 1 : moment('--until', until, now);
   const from = since === undefined ? 0 : moment('--since', since, now);
   if (from >= to) {
-    throw new Misuse(
+    throw new UsageError(
       `--since is ${shortTime(from)}, which is not before ${until === undefined ? 'now' : shortTime(to)}`,
     );
   }

@@ -1,6 +1,11 @@
 import { fits } from '../../lambda/core/admin/call-search.ts';
 import { endOf } from '../../lambda/core/audit/aggregates.ts';
-import { BUCKET_MILLISECONDS, type Call, type CallHistory, callName } from '../../lambda/core/audit/tool-call.ts';
+import {
+  type AuditLogReader,
+  BUCKET_MILLISECONDS,
+  callName,
+  type ToolCall,
+} from '../../lambda/core/audit/tool-call.ts';
 import type { Filter } from '../../lambda/core/dashboard/dashboard-api.ts';
 
 /** After so many calls in a row that are known, those that began before are taken to be. */
@@ -13,21 +18,21 @@ const SETTLED_AFTER_MILLISECONDS = 60_000;
  * read until there is nothing new for a while; what took longer than that, at a busy server, is found when the five minutes are over.
  */
 export class CallWatch {
-  readonly #calls: Pick<CallHistory, 'latestEndedIn'>;
+  readonly #calls: Pick<AuditLogReader, 'latestEndedIn'>;
   readonly #filter: Omit<Filter, 'to'>;
   /** Names of the calls that have been seen, by the five minutes that are not settled yet. */
   readonly #seen = new Map<number, Set<string>>();
 
   /** @param filter `from`: when watching began */
-  constructor(calls: Pick<CallHistory, 'latestEndedIn'>, filter: Omit<Filter, 'to'>) {
+  constructor(calls: Pick<AuditLogReader, 'latestEndedIn'>, filter: Omit<Filter, 'to'>) {
     this.#calls = calls;
     this.#filter = filter;
     this.#seen.set(bucketAt(filter.from), new Set());
   }
 
   /** @param now epoch milliseconds @returns in the order they ended */
-  async look(now: number): Promise<Call[]> {
-    const found: Call[] = [];
+  async look(now: number): Promise<ToolCall[]> {
+    const found: ToolCall[] = [];
     for (let bucket = Math.max(...this.#seen.keys()); bucket < bucketAt(now); ) this.#seen.set(++bucket, new Set());
     for (const [bucket, seen] of this.#seen) {
       const isSettled = (bucket + 1) * BUCKET_MILLISECONDS + SETTLED_AFTER_MILLISECONDS < now;
@@ -38,8 +43,8 @@ export class CallWatch {
     return found.filter((call) => fits(call, filter)).toSorted((a, b) => endOf(a) - endOf(b));
   }
 
-  async #newIn(bucket: number, seen: Set<string>, whole: boolean, now: number): Promise<Call[]> {
-    const found: Call[] = [];
+  async #newIn(bucket: number, seen: Set<string>, whole: boolean, now: number): Promise<ToolCall[]> {
+    const found: ToolCall[] = [];
     let known = 0;
     for await (const call of this.#calls.latestEndedIn(bucket, { now: Math.floor(now / 1000) })) {
       if (seen.has(callName(call))) {

@@ -28,7 +28,7 @@ export function settingsIn(template: string): Settings {
     return value > 0 ? value : otherwise;
   };
   return {
-    retentionDays: number('RECORD_RETENTION_DAYS', 1, unknownSettings.retentionDays),
+    retentionDays: number('AUDIT_RETENTION_DAYS', 1, unknownSettings.retentionDays),
     grantIdleSeconds: number('GRANT_IDLE_DAYS', 86_400, unknownSettings.grantIdleSeconds),
     sessionTtlSeconds: number('MCP_SESSION_TTL_HOURS', 3600, unknownSettings.sessionTtlSeconds),
     isDirect: 'DIRECT_ISSUER' in variables,

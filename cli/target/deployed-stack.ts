@@ -6,8 +6,8 @@ import {
   paginateListStacks,
   type StackStatus,
 } from '@aws-sdk/client-cloudformation';
-import { Mistake } from '../../lib/settings/configuration-error.ts';
-import { Misuse } from '../usage-error.ts';
+import { ConfigurationError } from '../../lib/settings/configuration-error.ts';
+import { UsageError } from '../usage-error.ts';
 
 export type Stack = {
   name: string;
@@ -66,12 +66,12 @@ async function onlyStack(client: CloudFormationClient): Promise<string> {
   const [only, ...others] = names.sort();
   const where = await regionOf(client);
   if (only === undefined) {
-    throw new Mistake(
+    throw new ConfigurationError(
       `No stack in ${where} has a name that begins with ${NAMES_BEGIN}. Give its name with --stack, another region with --region, or --local for the cloud that npm start runs.`,
     );
   }
   if (others.length > 0) {
-    throw new Misuse(`Several stacks in ${where} may be meant: ${names.join(', ')}. Say which with --stack.`);
+    throw new UsageError(`Several stacks in ${where} may be meant: ${names.join(', ')}. Say which with --stack.`);
   }
   return only;
 }
@@ -81,9 +81,12 @@ async function outputsOf(client: CloudFormationClient, StackName: string): Promi
   const { Stacks = [] } = await client.send(new DescribeStacksCommand({ StackName })).catch((error) => {
     // CloudFormation has no error of its own for this one.
     if (error instanceof CloudFormationServiceException && /does not exist/.test(error.message)) {
-      throw new Mistake(`There is no stack ${StackName} in ${where}. Another region is chosen with --region.`, {
-        cause: error,
-      });
+      throw new ConfigurationError(
+        `There is no stack ${StackName} in ${where}. Another region is chosen with --region.`,
+        {
+          cause: error,
+        },
+      );
     }
     throw error;
   });
@@ -91,7 +94,7 @@ async function outputsOf(client: CloudFormationClient, StackName: string): Promi
     (Stacks[0]?.Outputs ?? []).map(({ OutputKey, OutputValue }) => [OutputKey!, OutputValue!]),
   );
   if (outputs.TableName === undefined) {
-    throw new Mistake(
+    throw new ConfigurationError(
       `The stack ${StackName} in ${where} has no output TableName: it is none of Holdfast's, or was deployed before there was this command. Deploy it again (npx cdk deploy).`,
     );
   }

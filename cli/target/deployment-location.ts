@@ -3,7 +3,7 @@ import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { DataFolder } from '../../local/data-folder.ts';
 import { say } from '../output/terminal.ts';
-import { Misuse } from '../usage-error.ts';
+import { UsageError } from '../usage-error.ts';
 import { type Settings, settingsIn, unknownSettings } from './deployed-settings.ts';
 import { findStack } from './deployed-stack.ts';
 
@@ -13,7 +13,7 @@ export type Where = { local?: boolean; stack?: string; region?: string };
 /** What its clients need beside what they find for themselves. */
 type Access = { region?: string; endpoint?: string; credentials?: { accessKeyId: string; secretAccessKey: string } };
 
-export type Place = {
+export type DeploymentLocation = {
   table: string;
   dynamoDb: Access;
   kms: Access;
@@ -25,15 +25,15 @@ const root = fileURLToPath(new URL('../..', import.meta.url));
 const dataFolder = () => (process.env.HOLDFAST_DATA ? resolve(process.env.HOLDFAST_DATA) : resolve(root, '.holdfast'));
 
 /** @throws Misuse, Mistake when it cannot be found */
-export async function findPlace({ local, stack, region }: Where): Promise<Place> {
+export async function locateDeployment({ local, stack, region }: Where): Promise<DeploymentLocation> {
   if (!local) return deployed(stack, region);
   if (stack !== undefined || region !== undefined) {
-    throw new Misuse('--local is the cloud on this computer: it has neither --stack nor --region');
+    throw new UsageError('--local is the cloud on this computer: it has neither --stack nor --region');
   }
   return onTheDesk(dataFolder());
 }
 
-async function deployed(stack: string | undefined, region: string | undefined): Promise<Place> {
+async function deployed(stack: string | undefined, region: string | undefined): Promise<DeploymentLocation> {
   const { name, outputs, template } = await findStack(stack, region);
   if (template === undefined) {
     say(
@@ -49,7 +49,7 @@ async function deployed(stack: string | undefined, region: string | undefined): 
   };
 }
 
-function onTheDesk(folder: string): Place {
+function onTheDesk(folder: string): DeploymentLocation {
   const { dynamoDb, kms, table } = DataFolder.ownerAccessTo(folder);
   const credentials = { accessKeyId: dynamoDb.accessKeyId, secretAccessKey: 'local' };
   const access = { region: 'us-east-1', credentials };

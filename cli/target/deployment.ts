@@ -1,6 +1,6 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import { dynamoStatisticsReader } from '../../lambda/adapters/dynamodb/aggregate-reader.ts';
-import { dynamoCallHistory } from '../../lambda/adapters/dynamodb/audit-log-reader.ts';
+import { dynamoAggregateReader } from '../../lambda/adapters/dynamodb/aggregate-reader.ts';
+import { dynamoAuditLogReader } from '../../lambda/adapters/dynamodb/audit-log-reader.ts';
 import { dynamoDirectory } from '../../lambda/adapters/dynamodb/directory-queries.ts';
 import { dynamoErasureStore } from '../../lambda/adapters/dynamodb/erasure-store.ts';
 import { dynamoGrantBlock, type GrantBlock } from '../../lambda/adapters/dynamodb/grant-block.ts';
@@ -9,7 +9,7 @@ import { sdkTableClient } from '../../lambda/adapters/dynamodb/sdk-table-client.
 import { CallSearch } from '../../lambda/core/admin/call-search.ts';
 import type { Dashboard } from '../../lambda/core/dashboard/dashboard-dependencies.ts';
 import { epochMilliseconds, epochSeconds } from '../../lambda/core/support/clock.ts';
-import { findPlace, type Where } from './deployment-location.ts';
+import { locateDeployment, type Where } from './deployment-location.ts';
 import { openNames } from './user-name-reader.ts';
 
 /** A deployment as its owner works with it: what the dashboard has, past its door. */
@@ -17,11 +17,11 @@ export type Deployment = Pick<
   Dashboard,
   | 'calls'
   | 'search'
-  | 'statistics'
+  | 'aggregates'
   | 'directory'
   | 'revocation'
   | 'erasure'
-  | 'names'
+  | 'userNames'
   | 'retentionDays'
   | 'grantIdleSeconds'
   | 'sessionTtlSeconds'
@@ -35,25 +35,25 @@ export type Deployment = Pick<
 
 /** @throws Mistake when there is none */
 export async function openDeployment(where: Where): Promise<Deployment> {
-  const { table: name, dynamoDb, kms, settings } = await findPlace(where);
+  const { table: name, dynamoDb, kms, settings } = await locateDeployment(where);
   // Patient with throttling: a command may read more in a minute than all users do.
   const requestHandler = { connectionTimeout: 5000, requestTimeout: 20_000, throwOnRequestTimeout: true };
   const client = sdkTableClient(new DynamoDBClient({ maxAttempts: 10, requestHandler, ...dynamoDb }));
   const table = { client, name };
   const { retentionDays } = settings;
-  const calls = dynamoCallHistory(table);
+  const calls = dynamoAuditLogReader(table);
   const directory = dynamoDirectory(table);
-  const statistics = dynamoStatisticsReader(table);
+  const aggregates = dynamoAggregateReader(table);
   return {
     ...settings,
     calls,
     directory,
-    statistics,
-    search: new CallSearch({ calls, statistics, directory, retentionDays, now: epochMilliseconds }),
+    aggregates,
+    search: new CallSearch({ calls, aggregates, directory, retentionDays, now: epochMilliseconds }),
     revocation: dynamoRevocationStore(table),
     erasure: dynamoErasureStore(table),
     grantBlock: dynamoGrantBlock(table),
-    names: await openNames(table, kms),
+    userNames: await openNames(table, kms),
     now: epochMilliseconds,
     seconds: epochSeconds,
   };

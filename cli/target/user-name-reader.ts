@@ -1,8 +1,8 @@
 import { DecryptCommand, KMSClient, type KMSClientConfig } from '@aws-sdk/client-kms';
 import { dynamoSealedKeyStore } from '../../lambda/adapters/dynamodb/sealed-key-store.ts';
-import type { Table } from '../../lambda/adapters/dynamodb/table-connection.ts';
+import type { TableConnection } from '../../lambda/adapters/dynamodb/table-connection.ts';
 import { kmsSealer } from '../../lambda/adapters/kms/kms-sealer.ts';
-import { Names } from '../../lambda/core/identity/user-names.ts';
+import { UserNames } from '../../lambda/core/identity/user-names.ts';
 import { fromBase64url } from '../../lambda/core/support/crypto.ts';
 import { sealedKey } from '../../lambda/core/support/sealed-key.ts';
 import { say } from '../output/terminal.ts';
@@ -13,7 +13,7 @@ const PURPOSE = 'user-names';
  * Opens the names of users, if the owner has chosen to keep them and these credentials may. Where they may not, one line
  * says so, and users are their keys.
  */
-export async function openNames(table: Table, access: KMSClientConfig): Promise<Names | undefined> {
+export async function openNames(table: TableConnection, access: KMSClientConfig): Promise<UserNames | undefined> {
   const store = dynamoSealedKeyStore(table);
   const sealed = await store.loadKey(PURPOSE);
   if (sealed === undefined) return undefined;
@@ -26,7 +26,7 @@ export async function openNames(table: Table, access: KMSClientConfig): Promise<
         EncryptionContext: { table: table.name, purpose: PURPOSE },
       }),
     );
-    const names = new Names(sealedKey(store, kmsSealer(kms, KeyId!, table.name), PURPOSE));
+    const names = new UserNames(sealedKey(store, kmsSealer(kms, KeyId!, table.name), PURPOSE));
     await names.load();
     return names;
   } catch (error) {

@@ -1,7 +1,7 @@
 import { namesOf } from '../../lambda/core/dashboard/dashboard-rows.ts';
-import { Mistake } from '../../lib/settings/configuration-error.ts';
+import { ConfigurationError } from '../../lib/settings/configuration-error.ts';
 import { plain } from '../output/plain-text.ts';
-import { Misuse } from '../usage-error.ts';
+import { UsageError } from '../usage-error.ts';
 import type { Deployment } from './deployment.ts';
 import { everyOf, pages } from './paging.ts';
 
@@ -30,9 +30,9 @@ export async function resolveUser(deployment: Deployment, given: string): Promis
   if (found !== undefined && others.length === 0) return found;
   const quoted = JSON.stringify(given);
   if (found === undefined) {
-    const named = deployment.names ? 'is called so or has' : 'has';
+    const named = deployment.userNames ? 'is called so or has' : 'has';
     const length = given.length < 6 ? ' At least six characters of it are needed.' : '';
-    throw new Mistake(
+    throw new ConfigurationError(
       plain(`No user ${named} a key that begins with ${quoted}.${length} npx holdfast users list shows them.`),
     );
   }
@@ -40,7 +40,7 @@ export async function resolveUser(deployment: Deployment, given: string): Promis
     .slice(0, MOST_NAMED)
     .map(([user, name]) => `  ${user}${name ? `  ${plain(name)}` : ''}`);
   const more = candidates.size > MOST_NAMED ? `\n  and ${candidates.size - MOST_NAMED} more` : '';
-  throw new Misuse(`${quoted} may be any of these; write more of the key:\n${lines.join('\n')}${more}`);
+  throw new UsageError(`${quoted} may be any of these; write more of the key:\n${lines.join('\n')}${more}`);
 }
 
 /** As above, where a user may be left out. */

@@ -3,14 +3,14 @@ import { JwtBaseError, WaitPeriodNotYetEndedJwkError } from 'aws-jwt-verify/erro
 import { SimpleFetcher } from 'aws-jwt-verify/https';
 import { SimpleJwksCache } from 'aws-jwt-verify/jwk';
 import type { AccessTokenVerifier } from '../core/access/access-token.ts';
-import { Outage } from '../core/support/service-unavailable-error.ts';
+import { ServiceUnavailableError } from '../core/support/service-unavailable-error.ts';
 
 const TIMEOUT_MILLISECONDS = 3000;
 
 type Part = Readonly<Record<string, unknown>>;
 
 /** Whose tokens are trusted, and which of them. */
-export type Trust = {
+export type TrustedIssuer = {
   issuer: string;
   audience: string;
   /** @default what the issuer's discovery document says */
@@ -20,7 +20,7 @@ export type Trust = {
 };
 
 /** The facade's own access tokens (RFC 9068 §4). */
-export const trustInFacade = (publicUrl: string): Trust => ({
+export const trustInFacade = (publicUrl: string): TrustedIssuer => ({
   issuer: publicUrl,
   audience: `${publicUrl}/mcp`,
   jwksUri: `${publicUrl}/jwks.json`,
@@ -31,7 +31,7 @@ export const trustInFacade = (publicUrl: string): Trust => ({
  * Access tokens of an identity provider. Not all of them type theirs as RFC 9068 says, so id tokens have to be known by
  * what only they carry (OIDC Core §2, §3.1.3.6); most of all, their audience is another.
  */
-export const trustInProvider = (provider: Pick<Trust, 'issuer' | 'audience' | 'jwksUri'>): Trust => ({
+export const trustInProvider = (provider: Pick<TrustedIssuer, 'issuer' | 'audience' | 'jwksUri'>): TrustedIssuer => ({
   ...provider,
   isAccessToken: ({ typ }, payload) =>
     (typ === undefined || /^(application\/)?at\+jwt$|^jwt$/i.test(String(typ))) &&
@@ -39,7 +39,7 @@ export const trustInProvider = (provider: Pick<Trust, 'issuer' | 'audience' | 'j
 });
 
 /** Verifies access tokens with `aws-jwt-verify`, the issuer's keys fetched once and cached. */
-export function accessTokenVerifier({ issuer, audience, jwksUri, isAccessToken }: Trust): AccessTokenVerifier {
+export function accessTokenVerifier({ issuer, audience, jwksUri, isAccessToken }: TrustedIssuer): AccessTokenVerifier {
   const fetcher = issuer.startsWith('http://') ? { fetch: fetchFromDesk } : new SimpleFetcher();
   let lastFetchFailed: unknown;
   const watched = {
@@ -72,7 +72,7 @@ export function accessTokenVerifier({ issuer, audience, jwksUri, isAccessToken }
     async verify(token) {
       ready ??= create().catch((error) => {
         ready = undefined;
-        throw new Outage('The identity provider', error);
+        throw new ServiceUnavailableError('The identity provider', error);
       });
       const verifier = await ready;
       try {
@@ -80,7 +80,7 @@ export function accessTokenVerifier({ issuer, audience, jwksUri, isAccessToken }
       } catch (error) {
         // While the keys cannot be had, a token is neither good nor bad.
         const waiting = error instanceof WaitPeriodNotYetEndedJwkError && lastFetchFailed !== undefined;
-        if (error === lastFetchFailed || waiting) throw new Outage('The key set', lastFetchFailed);
+        if (error === lastFetchFailed || waiting) throw new ServiceUnavailableError('The key set', lastFetchFailed);
         if (error instanceof JwtBaseError || error instanceof WrongType || isMalformedSignature(error))
           return undefined;
         throw error;
@@ -104,7 +104,7 @@ async function discoverKeys(issuer: string, fetchDocument: (uri: string) => Prom
   return document.jwks_uri;
 }
 
-/** Plain http is for the cloud on the desk alone: `aws-jwt-verify` itself fetches by https only. */
+/** Plain http is for the local emulator alone: `aws-jwt-verify` itself fetches by https only. */
 async function fetchFromDesk(uri: string): Promise<ArrayBuffer> {
   if (!['127.0.0.1', 'localhost'].includes(new URL(uri).hostname)) throw new Error(`${uri} must be fetched by https`);
   const response = await fetch(uri, { signal: AbortSignal.timeout(TIMEOUT_MILLISECONDS) });

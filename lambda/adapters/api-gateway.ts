@@ -1,5 +1,5 @@
 import type { APIGatewayProxyEvent, APIGatewayProxyResult, Context } from 'aws-lambda';
-import { Headers as McpHeaders, Request as McpRequest, type Response as McpResponse } from '../core/mcp/mcp-http.ts';
+import { McpHeaders, McpRequest, type McpResponse } from '../core/mcp/mcp-http.ts';
 
 /** API Gateway's REST events and results on one side, the web's `Request` and `Response` on the other. */
 

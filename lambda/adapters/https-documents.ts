@@ -2,10 +2,10 @@ import type { IncomingMessage } from 'node:http';
 import { request } from 'node:https';
 import type { LookupFunction } from 'node:net';
 import { RequestFilteringHttpsAgent } from 'request-filtering-agent';
-import { DocumentRefused } from '../core/oauth/clients/client-document.ts';
+import { ClientDocumentError } from '../core/oauth/clients/client-document.ts';
 import type { DocumentFetcher } from '../core/oauth/clients/client-documents.ts';
-import type { Fetched } from '../core/oauth/clients/document-freshness.ts';
-import { Outage } from '../core/support/service-unavailable-error.ts';
+import type { FetchedDocument } from '../core/oauth/clients/document-freshness.ts';
+import { ServiceUnavailableError } from '../core/support/service-unavailable-error.ts';
 
 export type HttpsOptions = {
   /** Lifts the check of addresses: for tests on one computer. */
@@ -59,28 +59,28 @@ export function httpsDocuments(options: HttpsOptions): DocumentFetcher {
           answer.destroy();
         }
       } catch (error) {
-        if (error instanceof DocumentRefused || error instanceof Outage) throw error;
+        if (error instanceof ClientDocumentError || error instanceof ServiceUnavailableError) throw error;
         // The agent has no class for it; were the text to change, the address would still not be connected to.
         if (/ is not allowed\. /.test((error as Error).message)) {
-          throw new DocumentRefused('it is not at a public address');
+          throw new ClientDocumentError('it is not at a public address');
         }
-        throw new Outage('The client’s document', error);
+        throw new ServiceUnavailableError('The client’s document', error);
       }
     },
   };
 }
 
-async function read(answer: IncomingMessage, etag: string | undefined): Promise<Fetched> {
+async function read(answer: IncomingMessage, etag: string | undefined): Promise<FetchedDocument> {
   const { statusCode = 0, headers } = answer;
   const caching = { cacheControl: headers['cache-control'], age: headers.age };
   if (statusCode === 304 && etag !== undefined) return { kind: 'unchanged', ...caching };
   if (statusCode >= 500 || statusCode === 429) {
-    throw new Outage('The client’s document', new Error(`its host answered ${statusCode}`));
+    throw new ServiceUnavailableError('The client’s document', new Error(`its host answered ${statusCode}`));
   }
-  if (statusCode !== 200) throw new DocumentRefused(`its host answered ${statusCode}`);
+  if (statusCode !== 200) throw new ClientDocumentError(`its host answered ${statusCode}`);
   const type = headers['content-type']?.split(';')[0]?.trim().toLowerCase() ?? '';
-  if (!/^application\/([a-z0-9.-]+\+)?json$/.test(type)) throw new DocumentRefused('it is not sent as JSON');
-  if ((headers['content-encoding'] ?? 'identity') !== 'identity') throw new DocumentRefused('it is compressed');
+  if (!/^application\/([a-z0-9.-]+\+)?json$/.test(type)) throw new ClientDocumentError('it is not sent as JSON');
+  if ((headers['content-encoding'] ?? 'identity') !== 'identity') throw new ClientDocumentError('it is compressed');
   const text = await boundedText(answer);
   const tag = headers.etag !== undefined && headers.etag.length <= LONGEST_ETAG ? { etag: headers.etag } : {};
   return { kind: 'document', text, ...tag, ...caching };
@@ -91,12 +91,12 @@ async function boundedText(answer: IncomingMessage): Promise<string> {
   let size = 0;
   for await (const chunk of answer as AsyncIterable<Buffer>) {
     size += chunk.byteLength;
-    if (size > LARGEST_BYTES) throw new DocumentRefused(`it has more than ${LARGEST_BYTES} bytes`);
+    if (size > LARGEST_BYTES) throw new ClientDocumentError(`it has more than ${LARGEST_BYTES} bytes`);
     chunks.push(chunk);
   }
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(chunks));
   } catch {
-    throw new DocumentRefused('it is not UTF-8');
+    throw new ClientDocumentError('it is not UTF-8');
   }
 }

@@ -1,14 +1,14 @@
 import * as oauth from 'oauth4webapi';
 import {
   groupsOf,
-  type IdentityProvider,
-  type IdentityTokens,
   nameIn,
-  SignInRefused,
+  SignInRefusedError,
+  type UpstreamProvider,
+  type UpstreamTokens,
 } from '../core/identity/upstream-provider.ts';
-import { Outage } from '../core/support/service-unavailable-error.ts';
+import { ServiceUnavailableError } from '../core/support/service-unavailable-error.ts';
 
-export type OpenIdClient = {
+export type OpenIdClientOptions = {
   issuer: string;
   clientId: string;
   /** Fetched when first needed; absent for a public client. */
@@ -19,7 +19,7 @@ export type OpenIdClient = {
   now: () => number;
 };
 
-export type OpenIdSignIn = OpenIdClient & {
+export type OpenIdSignInOptions = OpenIdClientOptions & {
   scopes: string[];
   /** What else the provider wants in the authorization request. */
   parameters: Record<string, string>;
@@ -45,11 +45,11 @@ type Connection = {
   provider: () => Promise<Known>;
   /** For one request: its time runs from here on. */
   options: () => { signal: AbortSignal; [oauth.allowInsecureRequests]: boolean };
-  tokensOf: (answer: oauth.TokenEndpointResponse) => IdentityTokens;
+  tokensOf: (answer: oauth.TokenEndpointResponse) => UpstreamTokens;
 };
 
 /** The identity provider by OpenID Connect, with `oauth4webapi`: certified, and the smallest that is. */
-function connect({ issuer, clientId, clientSecret, authentication, now }: OpenIdClient): Connection {
+function connect({ issuer, clientId, clientSecret, authentication, now }: OpenIdClientOptions): Connection {
   const options = () => ({
     signal: AbortSignal.timeout(TIMEOUT_MILLISECONDS),
     [oauth.allowInsecureRequests]: isLoopback(new URL(issuer)),
@@ -72,7 +72,7 @@ function connect({ issuer, clientId, clientSecret, authentication, now }: OpenId
     provider() {
       known ??= discover().catch((error) => {
         known = undefined;
-        throw new Outage('The identity provider', error);
+        throw new ServiceUnavailableError('The identity provider', error);
       });
       return known;
     },
@@ -85,7 +85,7 @@ function connect({ issuer, clientId, clientSecret, authentication, now }: OpenId
 }
 
 /** As much of the provider as the MCP function needs, whose bundle has no room for sign-in. */
-export function openIdRefresher(client: OpenIdClient): Pick<IdentityProvider, 'refresh'> {
+export function openIdRefresher(client: OpenIdClientOptions): Pick<UpstreamProvider, 'refresh'> {
   return { refresh: refreshOver(connect(client)) };
 }
 
@@ -96,7 +96,7 @@ export function openIdProvider({
   redirectUri,
   revokes,
   ...client
-}: OpenIdSignIn): IdentityProvider {
+}: OpenIdSignInOptions): UpstreamProvider {
   const connection = connect(client);
   const { provider, options, tokensOf } = connection;
   return {
@@ -141,7 +141,7 @@ export function openIdProvider({
         const { iss, sub, ...claims } = oauth.getValidatedIdTokenClaims(tokens)!;
         // Both are left to the caller (OIDC Core §2, §3.1.3.7).
         const issuedToAnother = claims.azp !== undefined && claims.azp !== client.client_id;
-        if (sub === '' || issuedToAnother) throw new SignInRefused('invalid_id_token');
+        if (sub === '' || issuedToAnother) throw new SignInRefusedError('invalid_id_token');
         return {
           identity: { issuer: iss, subject: sub, groups: groupsOf(claims, groupClaims), ...nameIn(claims, nameClaim) },
           tokens: tokensOf(tokens),
@@ -159,7 +159,7 @@ export function openIdProvider({
   };
 }
 
-function refreshOver({ provider, options, tokensOf }: Connection): IdentityProvider['refresh'] {
+function refreshOver({ provider, options, tokensOf }: Connection): UpstreamProvider['refresh'] {
   return (refreshToken) =>
     refreshing(async () => {
       const inTime = options();
@@ -169,7 +169,7 @@ function refreshOver({ provider, options, tokensOf }: Connection): IdentityProvi
     });
 }
 
-/** Plain http is for the provider on the desk alone. */
+/** Plain http is for the provider in the local emulator alone. */
 const isLoopback = ({ hostname }: URL) => hostname === 'localhost' || hostname === '127.0.0.1';
 
 /** Checks of an answer that did not hold, as against answers that did not come through. */
@@ -186,16 +186,16 @@ async function signingIn<T>(request: () => Promise<T>): Promise<T> {
   try {
     return await request();
   } catch (error) {
-    if (error instanceof SignInRefused) throw error;
-    if (error instanceof oauth.AuthorizationResponseError) throw new SignInRefused(error.error, error);
+    if (error instanceof SignInRefusedError) throw error;
+    if (error instanceof oauth.AuthorizationResponseError) throw new SignInRefusedError(error.error, error);
     if (error instanceof oauth.ResponseBodyError && error.status < 500 && error.status !== 429) {
-      throw new SignInRefused(error.error, error);
+      throw new SignInRefusedError(error.error, error);
     }
-    if (error instanceof oauth.UnsupportedOperationError) throw new SignInRefused(error.code, error);
+    if (error instanceof oauth.UnsupportedOperationError) throw new SignInRefusedError(error.code, error);
     if (error instanceof oauth.OperationProcessingError && failedChecks.includes(error.code)) {
-      throw new SignInRefused(error.code!, error);
+      throw new SignInRefusedError(error.code!, error);
     }
-    throw new Outage('The identity provider', error);
+    throw new ServiceUnavailableError('The identity provider', error);
   }
 }
 
@@ -204,10 +204,10 @@ async function refreshing<T>(request: () => Promise<T>): Promise<T> {
   try {
     return await request();
   } catch (error) {
-    if (error instanceof Outage) throw error;
+    if (error instanceof ServiceUnavailableError) throw error;
     if (error instanceof oauth.ResponseBodyError && error.error === 'invalid_grant') {
-      throw new SignInRefused(error.error, error);
+      throw new SignInRefusedError(error.error, error);
     }
-    throw new Outage('The identity provider', error);
+    throw new ServiceUnavailableError('The identity provider', error);
   }
 }

@@ -1,10 +1,10 @@
 import type { APIGatewayAuthorizerResult, APIGatewayRequestAuthorizerEvent } from 'aws-lambda';
 import { accessTokenVerifier, trustInFacade, trustInProvider } from '../adapters/access-token-verifier.ts';
-import { invoked, log } from '../adapters/logging/structured-log.ts';
-import { authorize, directCaller, facadeCaller } from '../core/access/access-token.ts';
+import { log, withInvocation } from '../adapters/logging/structured-log.ts';
+import { authenticateBearer, directCaller, facadeCaller } from '../core/access/access-token.ts';
 import { type Caller, callerContext } from '../core/access/caller.ts';
 import { resourceMetadataUrl } from '../core/oauth/endpoints/oauth-metadata.ts';
-import { Outage } from '../core/support/service-unavailable-error.ts';
+import { ServiceUnavailableError } from '../core/support/service-unavailable-error.ts';
 import { scopes } from '../scopes.ts';
 import { authorizerVariables, readEnvironment } from '../shared/environment.ts';
 import { defaultScope, missingScopes, stepUpChallenge } from '../shared/scope-set.ts';
@@ -28,7 +28,7 @@ function issuerOfTokens() {
 
 /** @throws Error `Unauthorized`, which API Gateway answers with its 401 response and the challenge in it */
 export async function handler(event: APIGatewayRequestAuthorizerEvent): Promise<APIGatewayAuthorizerResult> {
-  const caller = await invoked(event.requestContext.requestId, () => callerOf(event));
+  const caller = await withInvocation(event.requestContext.requestId, () => callerOf(event));
   if (!caller) throw new Error('Unauthorized');
   const tool = headers(event, 'mcp-method')[0] === 'tools/call' ? headers(event, 'mcp-name')[0] : undefined;
   const missing = tool !== undefined && missingScopes(caller.scopes, tool, scopes);
@@ -49,10 +49,13 @@ export async function handler(event: APIGatewayRequestAuthorizerEvent): Promise<
 /** Lambda counts a refused token as an error too, so this says which were ours. */
 async function callerOf(event: APIGatewayRequestAuthorizerEvent): Promise<Caller | undefined> {
   try {
-    return await authorize(headers(event, 'authorization'), verifier, readCaller);
+    return await authenticateBearer(headers(event, 'authorization'), verifier, readCaller);
   } catch (error) {
     const { message, stack } = error as Error;
-    log('authorizer_failed', error instanceof Outage ? { message, cause: String(error.cause) } : { error: stack });
+    log(
+      'authorizer_failed',
+      error instanceof ServiceUnavailableError ? { message, cause: String(error.cause) } : { error: stack },
+    );
     throw error;
   }
 }

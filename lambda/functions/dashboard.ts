@@ -1,7 +1,7 @@
 import { type LambdaRuntime, streamResponse, toRequest } from '../adapters/api-gateway.ts';
-import { dynamoStatisticsReader } from '../adapters/dynamodb/aggregate-reader.ts';
-import { dynamoCallHistory } from '../adapters/dynamodb/audit-log-reader.ts';
-import { dynamoVisitStore } from '../adapters/dynamodb/dashboard-session-store.ts';
+import { dynamoAggregateReader } from '../adapters/dynamodb/aggregate-reader.ts';
+import { dynamoAuditLogReader } from '../adapters/dynamodb/audit-log-reader.ts';
+import { dynamoDashboardSessionStore } from '../adapters/dynamodb/dashboard-session-store.ts';
 import { dynamoDirectory } from '../adapters/dynamodb/directory-queries.ts';
 import { dynamoErasureStore } from '../adapters/dynamodb/erasure-store.ts';
 import { dynamoRevocationStore } from '../adapters/dynamodb/revocation-store.ts';
@@ -9,12 +9,12 @@ import { dynamoSealedKeyStore } from '../adapters/dynamodb/sealed-key-store.ts';
 import { openTable } from '../adapters/dynamodb/table-connection.ts';
 import { compressed } from '../adapters/gzip.ts';
 import { kmsSealerOnDemand } from '../adapters/kms/kms-on-demand.ts';
-import { invoked, log } from '../adapters/logging/structured-log.ts';
+import { log, withInvocation } from '../adapters/logging/structured-log.ts';
 import { pageFiles } from '../adapters/page-files.ts';
 import { CallSearch } from '../core/admin/call-search.ts';
 import type { Dashboard } from '../core/dashboard/dashboard-dependencies.ts';
-import { answerDashboard } from '../core/dashboard/dashboard-routes.ts';
-import { Names } from '../core/identity/user-names.ts';
+import { handleDashboardRequest } from '../core/dashboard/dashboard-routes.ts';
+import { UserNames } from '../core/identity/user-names.ts';
 import { epochMilliseconds, epochSeconds } from '../core/support/clock.ts';
 import { sealedKey } from '../core/support/sealed-key.ts';
 import { dashboardVariables, readEnvironment } from '../shared/environment.ts';
@@ -26,28 +26,28 @@ declare const awslambda: LambdaRuntime;
 const environment = readEnvironment(dashboardVariables, process.env);
 const { PUBLIC_URL, TABLE_NAME, SEAL_KEY_ID } = environment;
 const table = openTable(TABLE_NAME);
-const calls = dynamoCallHistory(table);
+const calls = dynamoAuditLogReader(table);
 const directory = dynamoDirectory(table);
-const statistics = dynamoStatisticsReader(table);
-const retentionDays = environment.RECORD_RETENTION_DAYS;
+const aggregates = dynamoAggregateReader(table);
+const retentionDays = environment.AUDIT_RETENTION_DAYS;
 
 const dashboard: Dashboard = {
   publicUrl: PUBLIC_URL,
-  ownersGroup: environment.OWNERS_GROUP,
+  adminsGroup: environment.ADMINS_GROUP,
   retentionDays,
   grantIdleSeconds: environment.GRANT_IDLE_DAYS * 86400,
   sessionTtlSeconds: environment.MCP_SESSION_TTL_HOURS * 3600,
-  visits: dynamoVisitStore(table),
+  dashboardSessions: dynamoDashboardSessionStore(table),
   calls,
-  search: new CallSearch({ calls, statistics, directory, retentionDays, now: epochMilliseconds }),
-  statistics,
+  search: new CallSearch({ calls, aggregates, directory, retentionDays, now: epochMilliseconds }),
+  aggregates,
   directory,
   revocation: dynamoRevocationStore(table),
   erasure: dynamoErasureStore(table),
-  names:
+  userNames:
     SEAL_KEY_ID === undefined
       ? undefined
-      : new Names(sealedKey(dynamoSealedKeyStore(table), kmsSealerOnDemand(SEAL_KEY_ID, TABLE_NAME), 'user-names')),
+      : new UserNames(sealedKey(dynamoSealedKeyStore(table), kmsSealerOnDemand(SEAL_KEY_ID, TABLE_NAME), 'user-names')),
   page: pageFiles(process.env.LAMBDA_TASK_ROOT ?? '.'),
   now: epochMilliseconds,
   seconds: epochSeconds,
@@ -56,9 +56,9 @@ const dashboard: Dashboard = {
 
 /** It streams, because only a stream may hold what is not text: the page's files are compressed. */
 export const handler = awslambda.streamifyResponse((event, stream) =>
-  invoked(event.requestContext.requestId, async () => {
+  withInvocation(event.requestContext.requestId, async () => {
     const request = toRequest(event, PUBLIC_URL);
-    const response = await compressed(request, await answerDashboard(dashboard, request));
+    const response = await compressed(request, await handleDashboardRequest(dashboard, request));
     await streamResponse(response, stream, awslambda, Promise.resolve());
   }),
 );

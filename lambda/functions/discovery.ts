@@ -1,6 +1,6 @@
 import type { APIGatewayProxyEvent, APIGatewayProxyResult } from 'aws-lambda';
 import { toRequest, toResult } from '../adapters/api-gateway.ts';
-import { answerDiscovery } from '../core/oauth/endpoints/direct-discovery.ts';
+import { handleDiscoveryRequest } from '../core/oauth/endpoints/direct-discovery.ts';
 import { discoveryVariables, readEnvironment } from '../shared/environment.ts';
 
 /** The discovery function: in direct mode, all that there is of OAuth here. */
@@ -9,5 +9,7 @@ const { PUBLIC_URL, AUTHORIZATION_SERVER, SCOPES } = readEnvironment(discoveryVa
 
 export async function handler(event: APIGatewayProxyEvent): Promise<APIGatewayProxyResult> {
   const request = toRequest(event, PUBLIC_URL);
-  return toResult(answerDiscovery(request, { publicUrl: PUBLIC_URL, issuer: AUTHORIZATION_SERVER, scopes: SCOPES }));
+  return toResult(
+    handleDiscoveryRequest(request, { publicUrl: PUBLIC_URL, issuer: AUTHORIZATION_SERVER, scopes: SCOPES }),
+  );
 }

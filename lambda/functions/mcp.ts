@@ -1,27 +1,27 @@
 import '../adapters/substitutes/zod-without-eval.ts';
 import type { Context as LambdaContext } from 'aws-lambda';
 import { type LambdaRuntime, streamResponse, toMcpRequest } from '../adapters/api-gateway.ts';
-import { dynamoCallWriter } from '../adapters/dynamodb/audit-log-writer.ts';
+import { dynamoAuditLogWriter } from '../adapters/dynamodb/audit-log-writer.ts';
 import { dynamoChangeStore } from '../adapters/dynamodb/change-store.ts';
-import { dynamoRunStore } from '../adapters/dynamodb/execution-store.ts';
+import { dynamoExecutionStore } from '../adapters/dynamodb/execution-store.ts';
 import { dynamoSealedKeyStore } from '../adapters/dynamodb/sealed-key-store.ts';
 import { dynamoSessionStore } from '../adapters/dynamodb/session-store.ts';
 import { dynamoStateStore } from '../adapters/dynamodb/state-store.ts';
 import { openTable } from '../adapters/dynamodb/table-connection.ts';
-import { dynamoIdentityTokenStore } from '../adapters/dynamodb/upstream-token-store.ts';
+import { dynamoUpstreamTokenStore } from '../adapters/dynamodb/upstream-token-store.ts';
 import { kmsSealerOnDemand } from '../adapters/kms/kms-on-demand.ts';
 import { loggingSessions } from '../adapters/logging/session-failure-log.ts';
-import { invoked, log, logSession, logTrace } from '../adapters/logging/structured-log.ts';
+import { log, logSession, logTrace, withInvocation } from '../adapters/logging/structured-log.ts';
 import { openIdRefresher } from '../adapters/openid.ts';
 import { readCallerContext } from '../core/access/caller.ts';
-import type { RecordParts } from '../core/audit/audit-recorder.ts';
-import { IdentityTokenKeeper } from '../core/identity/upstream-tokens.ts';
+import type { AuditDependencies } from '../core/audit/audit-recorder.ts';
+import { UpstreamTokenManager } from '../core/identity/upstream-tokens.ts';
 import { RequestStates } from '../core/mcp/modern/request-state.ts';
-import { answerMcp, type Endpoint } from '../core/mcp/pipeline.ts';
-import { Server } from '../core/mcp/server-step.ts';
-import { Worker } from '../core/mcp/tasks/task-worker.ts';
-import type { Job, WorkerStarter } from '../core/mcp/tasks/tasks.ts';
-import type { ContextParts } from '../core/mcp/tool-context.ts';
+import { handleMcpRequest, type PipelineDependencies } from '../core/mcp/pipeline.ts';
+import { ServerStep } from '../core/mcp/server-step.ts';
+import { TaskWorker } from '../core/mcp/tasks/task-worker.ts';
+import type { TaskJob, WorkerStarter } from '../core/mcp/tasks/tasks.ts';
+import type { ToolContextDependencies } from '../core/mcp/tool-context.ts';
 import { Sessions } from '../core/sessions/session.ts';
 import { epochMilliseconds, epochSeconds } from '../core/support/clock.ts';
 import { sealedKey } from '../core/support/sealed-key.ts';
@@ -39,7 +39,7 @@ const table = openTable(TABLE_NAME);
 
 const sealer = kmsSealerOnDemand(environment.SEAL_KEY_ID, TABLE_NAME);
 const sessions = new Sessions(
-  loggingSessions(dynamoSessionStore(table, environment.RECORD_RETENTION_DAYS * 24 * 3600)),
+  loggingSessions(dynamoSessionStore(table, environment.AUDIT_RETENTION_DAYS * 24 * 3600)),
   {
     ttlSeconds: environment.MCP_SESSION_TTL_HOURS * 3600,
     ttlSecondsByGroup: Object.fromEntries(
@@ -50,9 +50,9 @@ const sessions = new Sessions(
   epochSeconds,
 );
 
-const runs = dynamoRunStore(table);
+const runs = dynamoExecutionStore(table);
 let opened: WorkerStarter | undefined;
-const server = new Server({
+const server = new ServerStep({
   create: createServer,
   runs,
   requestStates: new RequestStates(sealedKey(dynamoSealedKeyStore(table), sealer, 'request-state'), epochSeconds),
@@ -65,19 +65,24 @@ const server = new Server({
   now: epochSeconds,
   log,
 });
-const context: ContextParts = { state: dynamoStateStore(table), identity: openIdentity(), now: epochSeconds, log };
-const record: RecordParts = {
-  store: dynamoCallWriter(table),
+const context: ToolContextDependencies = {
+  state: dynamoStateStore(table),
+  identity: openIdentity(),
+  now: epochSeconds,
+  log,
+};
+const record: AuditDependencies = {
+  store: dynamoAuditLogWriter(table),
   rules: {
-    methods: environment.RECORD_METHODS,
-    arguments: environment.RECORD_ARGUMENTS,
-    retentionDays: environment.RECORD_RETENTION_DAYS,
+    methods: environment.AUDIT_METHODS,
+    arguments: environment.AUDIT_ARGUMENTS,
+    retentionDays: environment.AUDIT_RETENTION_DAYS,
     deployment: TABLE_NAME,
   },
   now: epochMilliseconds,
   log,
 };
-const endpoint: Endpoint = {
+const endpoint: PipelineDependencies = {
   sessions,
   server,
   context,
@@ -88,7 +93,7 @@ const endpoint: Endpoint = {
   log,
   traced: logTrace,
 };
-const worker = new Worker({ runs, sessions, server, context, record, traced: logTrace, now: epochSeconds, log });
+const worker = new TaskWorker({ runs, sessions, server, context, record, traced: logTrace, now: epochSeconds, log });
 
 /** The client of AWS Lambda is loaded for the first long tool that is called. The worker itself starts nobody. */
 async function openWorker(): Promise<WorkerStarter> {
@@ -99,13 +104,13 @@ async function openWorker(): Promise<WorkerStarter> {
 }
 
 /** The identity provider's tokens, if the stack lets this function open them. */
-function openIdentity(): ContextParts['identity'] {
+function openIdentity(): ToolContextDependencies['identity'] {
   const { IDP_ISSUER, IDP_CLIENT_ID, IDP_CLIENT_SECRET_ARN, IDP_AUTHENTICATION } = environment;
   if (!IDP_ISSUER || !IDP_CLIENT_ID || !IDP_AUTHENTICATION) return undefined;
-  const tokens = new IdentityTokenKeeper({
-    store: dynamoIdentityTokenStore(table),
+  const tokens = new UpstreamTokenManager({
+    store: dynamoUpstreamTokenStore(table),
     sealer,
-    identityProvider: openIdRefresher({
+    upstreamProvider: openIdRefresher({
       issuer: IDP_ISSUER,
       clientId: IDP_CLIENT_ID,
       ...(IDP_CLIENT_SECRET_ARN && {
@@ -120,10 +125,15 @@ function openIdentity(): ContextParts['identity'] {
 }
 
 export const handler = awslambda.streamifyResponse((event, stream, { getRemainingTimeInMillis }) =>
-  invoked(event.requestContext.requestId, async () => {
+  withInvocation(event.requestContext.requestId, async () => {
     const caller = readCallerContext(event.requestContext.authorizer);
     const request = toMcpRequest(event, PUBLIC_URL);
-    const { response, done, afterwards } = await answerMcp(endpoint, request, caller, getRemainingTimeInMillis());
+    const { response, done, afterwards } = await handleMcpRequest(
+      endpoint,
+      request,
+      caller,
+      getRemainingTimeInMillis(),
+    );
     response.headers.set('Access-Control-Allow-Origin', '*');
     response.headers.set('Access-Control-Expose-Headers', 'Mcp-Session-Id, WWW-Authenticate');
     logSession(response.headers.get('Mcp-Session-Id'));
@@ -132,5 +142,5 @@ export const handler = awslambda.streamifyResponse((event, stream, { getRemainin
 );
 
 /** The worker function: the same server, in an invocation that nobody waits for. */
-export const work = async (job: Job, { awsRequestId, getRemainingTimeInMillis }: LambdaContext): Promise<void> =>
-  invoked(awsRequestId, () => worker.work(job, getRemainingTimeInMillis()));
+export const work = async (job: TaskJob, { awsRequestId, getRemainingTimeInMillis }: LambdaContext): Promise<void> =>
+  withInvocation(awsRequestId, () => worker.work(job, getRemainingTimeInMillis()));

@@ -5,23 +5,23 @@ import { dynamoDocumentStore } from '../adapters/dynamodb/client-document-store.
 import { dynamoClientStore } from '../adapters/dynamodb/client-store.ts';
 import { dynamoFlowStore } from '../adapters/dynamodb/flow-store.ts';
 import { dynamoGrantStore } from '../adapters/dynamodb/grant-store.ts';
-import { dynamoPaceStore } from '../adapters/dynamodb/rate-limit-store.ts';
+import { dynamoRateLimitStore } from '../adapters/dynamodb/rate-limit-store.ts';
 import { dynamoSealedKeyStore } from '../adapters/dynamodb/sealed-key-store.ts';
 import { openTable } from '../adapters/dynamodb/table-connection.ts';
-import { dynamoIdentityTokenStore } from '../adapters/dynamodb/upstream-token-store.ts';
-import { dynamoVisitStarter } from '../adapters/dynamodb/user-writes.ts';
+import { dynamoUpstreamTokenStore } from '../adapters/dynamodb/upstream-token-store.ts';
+import { dynamoDashboardSessionStarter } from '../adapters/dynamodb/user-writes.ts';
 import { httpsDocuments } from '../adapters/https-documents.ts';
 import { openKms } from '../adapters/kms/kms-client.ts';
 import { kmsSealer } from '../adapters/kms/kms-sealer.ts';
 import { kmsSigner } from '../adapters/kms/kms-signer.ts';
-import { invoked, log } from '../adapters/logging/structured-log.ts';
+import { log, withInvocation } from '../adapters/logging/structured-log.ts';
 import { openIdProvider } from '../adapters/openid.ts';
-import { IdentityTokenKeeper } from '../core/identity/upstream-tokens.ts';
-import { Names } from '../core/identity/user-names.ts';
+import { UpstreamTokenManager } from '../core/identity/upstream-tokens.ts';
+import { UserNames } from '../core/identity/user-names.ts';
 import { ClientDocuments } from '../core/oauth/clients/client-documents.ts';
-import { configuredClients } from '../core/oauth/clients/find-client.ts';
+import { readPreregisteredClients } from '../core/oauth/clients/find-client.ts';
 import type { Facade } from '../core/oauth/facade.ts';
-import { answerOAuth } from '../core/oauth/oauth-routes.ts';
+import { handleOAuthRequest } from '../core/oauth/oauth-routes.ts';
 import { epochSeconds } from '../core/support/clock.ts';
 import { sealedKey } from '../core/support/sealed-key.ts';
 import { scopes } from '../scopes.ts';
@@ -34,7 +34,7 @@ const { PUBLIC_URL, TABLE_NAME, IDP_CLIENT_SECRET_ARN } = environment;
 const table = openTable(TABLE_NAME);
 const kms = openKms();
 const sealer = kmsSealer(kms, environment.SEAL_KEY_ID, TABLE_NAME);
-const identityProvider = openIdProvider({
+const upstreamProvider = openIdProvider({
   issuer: environment.IDP_ISSUER,
   clientId: environment.IDP_CLIENT_ID,
   ...(IDP_CLIENT_SECRET_ARN && {
@@ -61,21 +61,21 @@ const facade: Facade = {
     grantAbsoluteSeconds: environment.GRANT_ABSOLUTE_DAYS * 86400,
     refreshWindowSeconds: environment.REFRESH_WINDOW_SECONDS,
     redirectSchemes: environment.REDIRECT_SCHEMES,
-    configuredClients: configuredClients(environment.CLIENTS),
+    preregisteredClients: readPreregisteredClients(environment.CLIENTS),
     clientDocuments: { mode: environment.CLIENT_DOCUMENTS, allowed: environment.CLIENT_DOCUMENT_HOSTS },
     dynamicRegistration: {
       mode: environment.DYNAMIC_REGISTRATION,
       allowed: environment.DYNAMIC_REGISTRATION_REDIRECTS,
     },
-    identityProviderName: environment.IDP_NAME,
-    recordArguments: environment.RECORD_ARGUMENTS,
+    upstreamProviderName: environment.IDP_NAME,
+    auditArguments: environment.AUDIT_ARGUMENTS,
     nameClaim: environment.NAME_CLAIM,
-    identityProviderScopes: environment.IDP_SCOPES,
+    upstreamScopes: environment.IDP_SCOPES,
   },
   clients: dynamoClientStore(table),
   documents: new ClientDocuments({
     store: dynamoDocumentStore(table),
-    paces: dynamoPaceStore(table),
+    paces: dynamoRateLimitStore(table),
     fetcher: httpsDocuments({ anywhere: fetchAnywhere }),
     reach: { ownHost: new URL(PUBLIC_URL).host, anywhere: fetchAnywhere },
     now: epochSeconds,
@@ -84,16 +84,16 @@ const facade: Facade = {
   assertions: dynamoAssertionStore(table),
   flows: dynamoFlowStore(table),
   grants: dynamoGrantStore(table),
-  visits: dynamoVisitStarter(table),
-  names: environment.NAME_CLAIM && new Names(sealedKey(sealedKeys, sealer, 'user-names')),
+  dashboardSessions: dynamoDashboardSessionStarter(table),
+  userNames: environment.NAME_CLAIM && new UserNames(sealedKey(sealedKeys, sealer, 'user-names')),
   signer: kmsSigner(kms, environment.SIGN_KEY_IDS),
   macKey: sealedKey(sealedKeys, sealer, 'refresh-mac'),
   sealer,
-  identityProvider,
-  identityTokens: new IdentityTokenKeeper({
-    store: dynamoIdentityTokenStore(table),
+  upstreamProvider,
+  upstreamTokens: new UpstreamTokenManager({
+    store: dynamoUpstreamTokenStore(table),
     sealer,
-    identityProvider,
+    upstreamProvider,
     now: epochSeconds,
   }),
   now: epochSeconds,
@@ -101,7 +101,7 @@ const facade: Facade = {
 };
 
 export async function handler(event: APIGatewayProxyEvent): Promise<APIGatewayProxyResult> {
-  return invoked(event.requestContext.requestId, async () =>
-    toResult(await answerOAuth(facade, toRequest(event, PUBLIC_URL))),
+  return withInvocation(event.requestContext.requestId, async () =>
+    toResult(await handleOAuthRequest(facade, toRequest(event, PUBLIC_URL))),
   );
 }

@@ -14,7 +14,7 @@ type Required<V extends Variables> = { [K in keyof V as V[K] extends { optional:
 type Optional<V extends Variables> = { [K in keyof V as V[K] extends { optional: true } ? K : never]?: string };
 
 /** The variables as the stack has to set them. */
-export type Environment<V extends Variables> = Required<V> & Optional<V>;
+export type FunctionEnvironment<V extends Variables> = Required<V> & Optional<V>;
 
 /** The variables as the door uses them. */
 export type Configuration<V extends Variables> = {
@@ -79,7 +79,7 @@ const identityProvider = {
 };
 
 /** What is recorded of a tool's arguments. */
-const recordArguments = oneOf('no', 'digest', 'redacted');
+const auditArguments = oneOf('no', 'digest', 'redacted');
 
 export const authorizerVariables = {
   /** The issuer of access tokens; `${PUBLIC_URL}/mcp` is their audience. */
@@ -121,7 +121,7 @@ export const oauthVariables = {
   /** How the consent page names the provider. */
   IDP_NAME: text,
   /** So that the consent page can say what is recorded. */
-  RECORD_ARGUMENTS: recordArguments,
+  AUDIT_ARGUMENTS: auditArguments,
   ACCESS_TOKEN_MINUTES: positive,
   GRANT_IDLE_DAYS: positive,
   GRANT_ABSOLUTE_DAYS: positive,
@@ -161,9 +161,9 @@ export const mcpVariables = {
   /** How long a client of the 2025 era may wait for a long tool. */
   HOLD_SECONDS: positive,
   /** Which requests go on record, what is recorded of a tool's arguments, and for how long. */
-  RECORD_METHODS: oneOf('tools', 'all'),
-  RECORD_ARGUMENTS: recordArguments,
-  RECORD_RETENTION_DAYS: positive,
+  AUDIT_METHODS: oneOf('tools', 'all'),
+  AUDIT_ARGUMENTS: auditArguments,
+  AUDIT_RETENTION_DAYS: positive,
   /** KMS key that seals what tools give clients to bring back, and the identity provider's tokens. */
   SEAL_KEY_ID: text,
   /** Set when the tools may ask for the user's token at the identity provider. */
@@ -177,25 +177,25 @@ export const dashboardVariables = {
   PUBLIC_URL: origin,
   TABLE_NAME: text,
   /** The group whose members see everyone. */
-  OWNERS_GROUP: text,
-  RECORD_RETENTION_DAYS: positive,
+  ADMINS_GROUP: text,
+  AUDIT_RETENTION_DAYS: positive,
   GRANT_IDLE_DAYS: positive,
   MCP_SESSION_TTL_HOURS: positive,
   /** Set where names are kept: the KMS key that they are sealed under. */
   SEAL_KEY_ID: optional(text),
 };
 
-export const rollupVariables = {
+export const aggregationVariables = {
   TABLE_NAME: text,
-  RECORD_RETENTION_DAYS: positive,
+  AUDIT_RETENTION_DAYS: positive,
 };
 
-export type AuthorizerEnvironment = Environment<typeof authorizerVariables>;
-export type DiscoveryEnvironment = Environment<typeof discoveryVariables>;
-export type OAuthEnvironment = Environment<typeof oauthVariables>;
-export type McpEnvironment = Environment<typeof mcpVariables>;
-export type DashboardEnvironment = Environment<typeof dashboardVariables>;
-export type RollupEnvironment = Environment<typeof rollupVariables>;
+export type AuthorizerEnvironment = FunctionEnvironment<typeof authorizerVariables>;
+export type DiscoveryEnvironment = FunctionEnvironment<typeof discoveryVariables>;
+export type OAuthEnvironment = FunctionEnvironment<typeof oauthVariables>;
+export type McpEnvironment = FunctionEnvironment<typeof mcpVariables>;
+export type DashboardEnvironment = FunctionEnvironment<typeof dashboardVariables>;
+export type AggregationEnvironment = FunctionEnvironment<typeof aggregationVariables>;
 
 /** @throws Error naming every variable that is missing or malformed, and what it should be */
 export function readEnvironment<V extends Variables>(

@@ -14,24 +14,24 @@ export const METRIC_DIMENSION = 'FunctionName';
 
 /** By event, the functions that may log it. */
 export const countedEvents = {
-  outage: ['Mcp', 'Worker', 'OAuth', 'Dashboard'],
+  service_unavailable: ['Mcp', 'Worker', 'OAuth', 'Dashboard'],
   unexpected_error: ['Mcp', 'Worker', 'OAuth', 'Dashboard'],
   authorizer_failed: ['Authorizer'],
   session_failed: ['Mcp', 'Worker'],
   refresh_reuse: ['OAuth'],
   code_reuse: ['OAuth'],
-  identity_provider_ended_grant: ['OAuth'],
+  upstream_ended_grant: ['OAuth'],
   client_document_failed: ['OAuth'],
-  stream_not_kept: ['Mcp', 'Worker'],
-  question_not_asked: ['Mcp', 'Worker'],
-  run_failed: ['Mcp', 'Worker'],
-  call_not_recorded: ['Mcp', 'Worker'],
-  rollup_failed: ['Rollup'],
+  stream_store_failed: ['Mcp', 'Worker'],
+  elicitation_failed: ['Mcp', 'Worker'],
+  execution_failed: ['Mcp', 'Worker'],
+  audit_write_failed: ['Mcp', 'Worker'],
+  aggregation_failed: ['Rollup'],
 } as const satisfies Record<string, readonly FunctionName[]>;
 
 export type CountedEvent = keyof typeof countedEvents;
 
 /** Events that tell numbers, each of which is a metric: by event, who may log it and the members of its line. */
 export const measuredEvents = {
-  calls_counted: { doors: ['Rollup'], members: ['calls', 'errors'] },
+  calls_aggregated: { doors: ['Rollup'], members: ['calls', 'errors'] },
 } as const satisfies Record<string, { doors: readonly FunctionName[]; members: readonly string[] }>;

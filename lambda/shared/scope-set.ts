@@ -1,7 +1,7 @@
 /** A scope as its owner declares it. */
 export type Scope = {
   /** What it lets an assistant do, said to the person who grants it: "Use this server’s tools on your behalf". */
-  words: string;
+  description: string;
   /** Scopes that it contains: whoever has this one needs none of those. */
   includes?: readonly string[];
 };
@@ -16,7 +16,7 @@ export type ScopeSet = {
 
 /** The declaration as it stands, its names checked by the compiler; the stack checks the rest when it is synthesized. */
 export function declareScopes<const S extends string>(declared: {
-  scopes: Record<S, { words: string; includes?: readonly NoInfer<S>[] }>;
+  scopes: Record<S, { description: string; includes?: readonly NoInfer<S>[] }>;
   tools: Record<string, readonly NoInfer<S>[]>;
 }): ScopeSet {
   return declared;
@@ -25,10 +25,10 @@ export function declareScopes<const S extends string>(declared: {
 export const defaultScope = ({ scopes }: ScopeSet): string => Object.keys(scopes)[0]!;
 
 /** Whether any tool needs more than the default: then no answer about a token holds for every tool. */
-export const isPerTool = ({ tools }: ScopeSet): boolean => Object.values(tools).some((needed) => needed.length > 0);
+export const hasToolScopes = ({ tools }: ScopeSet): boolean => Object.values(tools).some((needed) => needed.length > 0);
 
 /** The scopes that the granted ones amount to, with everything they include (MCP 2026-07-28: hierarchies MUST count). */
-export function effective(granted: readonly string[], { scopes }: ScopeSet): Set<string> {
+export function effectiveScopes(granted: readonly string[], { scopes }: ScopeSet): Set<string> {
   const all = new Set<string>();
   const open = [...granted];
   for (let scope = open.pop(); scope !== undefined; scope = open.pop()) {
@@ -47,7 +47,7 @@ export function effective(granted: readonly string[], { scopes }: ScopeSet): Set
  */
 export function missingScopes(granted: readonly string[], tool: string, set: ScopeSet): string[] | undefined {
   const needed = [defaultScope(set), ...(Object.hasOwn(set.tools, tool) ? set.tools[tool]! : [])];
-  const has = effective(granted, set);
+  const has = effectiveScopes(granted, set);
   if (needed.every((scope) => has.has(scope))) return undefined;
   return [...new Set([...granted.filter((scope) => Object.hasOwn(set.scopes, scope)), ...needed])];
 }

@@ -3,31 +3,31 @@ import { useEffect, useRef } from 'preact/hooks';
 import type { Me } from '../core/dashboard/dashboard-api.ts';
 import { get, signedOut } from './api-client.ts';
 import { Header } from './components/page-header.tsx';
-import { Trouble } from './components/placeholders.tsx';
+import { ErrorMessage } from './components/placeholders.tsx';
 import { announce, Status } from './components/status-line.tsx';
-import { texts } from './dashboard-text.ts';
+import { dashboardText } from './dashboard-text.ts';
 import { learn } from './known-values.ts';
 import { useLive } from './live-data.ts';
 import { useRoute, type View } from './page-router.ts';
 import { useStore } from './page-store.ts';
-import { Calls } from './views/calls-view.tsx';
-import { Grants } from './views/grants-view.tsx';
-import { MyData } from './views/my-data-view.tsx';
-import { Overview } from './views/overview-view.tsx';
-import { Session } from './views/session-view.tsx';
-import { Sessions } from './views/sessions-view.tsx';
-import { SignedOutCard } from './views/signed-out-view.tsx';
-import { Users } from './views/users-view.tsx';
+import { CallsView } from './views/calls-view.tsx';
+import { ConnectedAppsView } from './views/grants-view.tsx';
+import { MyDataView } from './views/my-data-view.tsx';
+import { OverviewView } from './views/overview-view.tsx';
+import { SessionView } from './views/session-view.tsx';
+import { SessionsView } from './views/sessions-view.tsx';
+import { SignedOutView } from './views/signed-out-view.tsx';
+import { UsersView } from './views/users-view.tsx';
 import type { ViewProps } from './views/view-props.ts';
 
 const views: Record<View, FunctionComponent<ViewProps>> = {
-  overview: Overview,
-  calls: Calls,
-  sessions: Sessions,
-  session: Session,
-  grants: Grants,
-  users: Users,
-  me: MyData,
+  overview: OverviewView,
+  calls: CallsView,
+  sessions: SessionsView,
+  session: SessionView,
+  grants: ConnectedAppsView,
+  users: UsersView,
+  me: MyDataView,
 };
 
 export function App() {
@@ -47,7 +47,7 @@ export function App() {
   const page = why ?? (route.view === 'session' ? `session ${route.id}` : route.view);
   const shown = useRef(page);
   useEffect(() => {
-    document.title = `${why ? texts.signedOut[why].heading : texts.views[route.view]} · ${texts.product}`;
+    document.title = `${why ? dashboardText.signedOut[why].heading : dashboardText.views[route.view]} · ${dashboardText.product}`;
     if (shown.current === page) return;
     shown.current = page;
     announce('');
@@ -59,16 +59,16 @@ export function App() {
   return (
     <>
       <a class="skip" href="#main">
-        {texts.skip}
+        {dashboardText.skip}
       </a>
       <Header route={route} me={me} isSignedOut={why !== undefined} />
       <main id="main" ref={main} tabIndex={-1}>
         {why ? (
-          <SignedOutCard why={why === 'ended' && !me ? 'first' : why} />
+          <SignedOutView why={why === 'ended' && !me ? 'first' : why} />
         ) : (
           <>
             <Status />
-            <Trouble failure={failure} retrySeconds={retrySeconds} />
+            <ErrorMessage failure={failure} retrySeconds={retrySeconds} />
             <Shown key={page} route={route} me={me} />
           </>
         )}

@@ -1,4 +1,4 @@
-import type { Outcome } from '../core/audit/tool-call.ts';
+import type { CallOutcome } from '../core/audit/tool-call.ts';
 import type { Breakdown } from '../core/dashboard/dashboard-api.ts';
 import type { RangeName, View } from './page-router.ts';
 
@@ -8,7 +8,7 @@ import type { RangeName, View } from './page-router.ts';
  *
  * Not here, because others say it: names of people, clients and tools, and the messages of calls.
  */
-export const texts = {
+export const dashboardText = {
   product: 'Holdfast',
   skip: 'Skip to the content',
   none: '–',
@@ -66,7 +66,7 @@ export const texts = {
     'protocol-error': 'Protocol error',
     refused: 'Refused',
     'timed-out': 'Timed out',
-  } satisfies Record<Outcome, string>,
+  } satisfies Record<CallOutcome, string>,
   anyError: 'Any error',
   others: 'All others',
   eras: { legacy: 'Legacy', modern: 'Modern' },

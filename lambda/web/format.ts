@@ -1,6 +1,6 @@
-import { texts } from './dashboard-text.ts';
+import { dashboardText } from './dashboard-text.ts';
 
-const { units } = texts;
+const { units } = dashboardText;
 
 /** The page is in English, so are its dates; whoever reads it in another language gets the 24 hours of the day. */
 const locale = navigator.languages.find((each) => each.startsWith('en')) ?? 'en-GB';
@@ -21,7 +21,7 @@ const DAY = 24 * HOUR;
 
 /** @param ms milliseconds */
 export function duration(ms: number | undefined): string {
-  if (ms === undefined) return texts.none;
+  if (ms === undefined) return dashboardText.none;
   if (ms < 999.5) return units.milliseconds(whole.format(ms));
   if (ms < 59_950) return units.seconds(short.format(ms / 1000));
   if (ms < 59.5 * MINUTE) return units.minutes(whole.format(ms / MINUTE));

@@ -1,4 +1,4 @@
-import type { Outcome } from '../core/audit/tool-call.ts';
+import type { CallOutcome } from '../core/audit/tool-call.ts';
 import { type Breakdown, breakdowns, ERRORS } from '../core/dashboard/dashboard-api.ts';
 import { createStore, useStore } from './page-store.ts';
 
@@ -19,7 +19,7 @@ export const outcomes = [
   'protocol-error',
   'refused',
   'timed-out',
-] as const satisfies Outcome[];
+] as const satisfies CallOutcome[];
 
 export type Route = {
   view: View;
@@ -27,7 +27,7 @@ export type Route = {
   grant?: string;
   client?: string;
   tool?: string;
-  outcome?: Outcome | typeof ERRORS;
+  outcome?: CallOutcome | typeof ERRORS;
   range: RangeName;
   /** Both or none, in epoch milliseconds; they go before `range`. */
   from?: number;
@@ -41,7 +41,7 @@ export type Route = {
 };
 
 /** What may be left out where one links to. */
-export type Target = Partial<Route> & Pick<Route, 'view'>;
+export type RouteTarget = Partial<Route> & Pick<Route, 'view'>;
 
 const DEFAULTS = { view: 'overview', range: '24h', by: 'outcome' } as const;
 
@@ -73,7 +73,7 @@ function time(value: string | null): number | undefined {
   return value && Number.isFinite(number) && Math.abs(number) < 8.64e15 ? number : undefined;
 }
 
-export function hrefOf(target: Target): string {
+export function hrefOf(target: RouteTarget): string {
   const { view, user, grant, client, tool, outcome, range, from, to, by, id, call } = target;
   const isFixed = from !== undefined && to !== undefined;
   const query = new URLSearchParams();
@@ -91,7 +91,7 @@ addEventListener('popstate', () => current.set(routeOf(location.search)));
 
 export const useRoute = (): Route => useStore(current);
 
-export function go(target: Target, { replace = false } = {}): void {
+export function go(target: RouteTarget, { replace = false } = {}): void {
   const href = hrefOf(target);
   if (replace || href === location.pathname + location.search) history.replaceState(null, '', href);
   else history.pushState(null, '', href);

@@ -1,5 +1,5 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
-import type { Page } from '../core/dashboard/dashboard-api.ts';
+import type { ResultPage } from '../core/dashboard/dashboard-api.ts';
 import { type Failure, get } from './api-client.ts';
 import { type Live, useLive } from './live-data.ts';
 
@@ -54,13 +54,13 @@ export function usePages<T>(
     async (signal) => {
       const asked = query();
       asked.set('limit', String(FIRST));
-      let page = await get<Page<T>>(path, asked, signal);
+      let page = await get<ResultPage<T>>(path, asked, signal);
       const fresh = [...page.items];
       if (known.current.key === key && known.current.isExtended) {
         const ids = new Set(known.current.items.map(idOf));
         const meets = () => fresh.some((item) => ids.has(idOf(item)));
         for (let bridge = 0; page.next !== undefined && !meets() && bridge < BRIDGES; bridge++) {
-          page = await get<Page<T>>(path, following(asked, page.next), signal);
+          page = await get<ResultPage<T>>(path, following(asked, page.next), signal);
           fresh.push(...page.items);
         }
         if (page.next === undefined || meets()) {
@@ -88,7 +88,7 @@ export function usePages<T>(
     known.current = { ...known.current, isExtended: true };
     setLoading({ isLoadingMore: true });
     try {
-      const page = await get<Page<T>>(path, following(cursor.query, cursor.after), signal);
+      const page = await get<ResultPage<T>>(path, following(cursor.query, cursor.after), signal);
       known.current = {
         key,
         items: union(known.current.items, page.items, idOf),

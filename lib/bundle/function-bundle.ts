@@ -8,7 +8,7 @@ import { AssetHashType, DockerImage } from 'aws-cdk-lib';
 import { AssetCode, type CodeConfig } from 'aws-cdk-lib/aws-lambda';
 import type { Construct } from 'constructs';
 import { type BuildFailure, type BuildOptions, buildSync, type OutputFile } from 'esbuild';
-import { Mistake } from '../settings/configuration-error.ts';
+import { ConfigurationError } from '../settings/configuration-error.ts';
 import type { HoldfastSettings } from '../settings/holdfast-settings.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -93,7 +93,7 @@ function sdkWithoutUndici(): Record<string, string> {
  */
 const seldomNeeded = ['@aws-sdk/client-secrets-manager'];
 
-export interface BundleOptions {
+export interface FunctionBundleOptions {
   /**
    * Packages that this door loads late and seldom, and for which Lambda's own copy will do.
    * @default - all that is imported is in the bundle
@@ -106,9 +106,9 @@ export interface BundleOptions {
   readonly page?: string;
   /**
    * What `#table-client` and `#sdk-shortcuts` are (`imports` in package.json), and which `Response` the MCP SDK has.
-   * @default 'own'
+   * @default true
    */
-  readonly parts?: HoldfastSettings['parts'];
+  readonly optimizations?: HoldfastSettings['optimizations'];
 }
 
 /**
@@ -116,24 +116,24 @@ export interface BundleOptions {
  * (`mainFields`) because they leave out what is not used. The AWS SDK is bundled: Lambda's own copy takes twice as long
  * to load. The asset is named by its content, so that a deployment without changes changes nothing.
  */
-export class Bundle extends AssetCode {
+export class FunctionBundle extends AssetCode {
   readonly #mistakes: string[];
 
   /** @param entry absolute path of the file that exports `handler` */
-  constructor(entry: string, { providedByLambda = [], page, parts = 'own' }: BundleOptions = {}) {
+  constructor(entry: string, { providedByLambda = [], page, optimizations = true }: FunctionBundleOptions = {}) {
     const mistakes: string[] = [];
     super(dirname(entry), {
       assetHashType: AssetHashType.OUTPUT,
       bundling: {
         image: DockerImage.fromRegistry('unused'),
         // CDK builds once for equal options, and a function does not count among them: this tells the doors apart.
-        command: [relative(root, entry), parts],
+        command: [relative(root, entry), `optimizations=${optimizations}`],
         local: {
           tryBundle(outputDirectory) {
             const outfile = join(outputDirectory, 'index.cjs');
-            mistakes.push(...build(entry, outfile, [...seldomNeeded, ...providedByLambda], parts));
+            mistakes.push(...build(entry, outfile, [...seldomNeeded, ...providedByLambda], optimizations));
             if (page !== undefined) mistakes.push(...buildPage(page, outputDirectory));
-            if (mistakes.length > 0) throw new Mistake(mistakes.join('\n'));
+            if (mistakes.length > 0) throw new ConfigurationError(mistakes.join('\n'));
             return true;
           },
         },
@@ -148,13 +148,13 @@ export class Bundle extends AssetCode {
       return super.bind(scope);
     } catch (error) {
       if (this.#mistakes.length === 0) throw error;
-      throw new Mistake(this.#mistakes.join('\n'), { cause: error });
+      throw new ConfigurationError(this.#mistakes.join('\n'), { cause: error });
     }
   }
 }
 
 /** @returns what is wrong with the source, as `file:line:column: text` */
-function build(entry: string, outfile: string, external: string[], parts: 'own' | 'stock'): string[] {
+function build(entry: string, outfile: string, external: string[], optimizations: boolean): string[] {
   return attempt({
     entryPoints: [entry],
     outfile,
@@ -163,8 +163,8 @@ function build(entry: string, outfile: string, external: string[], parts: 'own' 
     format: 'cjs',
     mainFields: ['module', 'main'],
     // Who names conditions has to name esbuild's own as well.
-    ...(parts === 'stock' && { conditions: ['stock-parts', 'module'] }),
-    alias: { ...substitutes, ...(parts === 'own' && sdkWithoutUndici()) },
+    ...(!optimizations && { conditions: ['no-optimizations', 'module'] }),
+    alias: { ...substitutes, ...(optimizations && sdkWithoutUndici()) },
     external,
   }).mistakes;
 }

@@ -28,7 +28,7 @@ import {
   METRIC_NAMESPACE,
   measuredEvents,
 } from '../../lambda/shared/metric-names.ts';
-import type { Door } from '../holdfast-function.ts';
+import type { HoldfastFunction } from '../holdfast-function.ts';
 import { type AlarmDefault, type AlarmName, type AlarmSettings, alarmDefaults } from '../settings/alarm-settings.ts';
 import { AlarmTopic } from './alarm-topic.ts';
 
@@ -36,7 +36,7 @@ export interface OperationsProps {
   readonly api: RestApi;
   readonly accessLog: LogGroup;
   /** The functions that are there: in direct mode there is no `OAuth`. */
-  readonly doors: Readonly<Partial<Record<FunctionName, Door>>>;
+  readonly doors: Readonly<Partial<Record<FunctionName, HoldfastFunction>>>;
   readonly tableName: string;
   readonly alarms?: AlarmSettings;
   readonly alarmEmail?: string;
@@ -86,7 +86,7 @@ export class Operations extends Construct {
 
   #alarm(name: AlarmName, metric: IMetric, rule: AlarmDefault, topic: ITopic | undefined): Alarm {
     const alarm = new Alarm(this, name.charAt(0).toUpperCase() + name.slice(1), {
-      alarmDescription: `${rule.means} See "Alarms" in docs/operate.md.`,
+      alarmDescription: `${rule.description} See "Alarms" in docs/operate.md.`,
       metric,
       threshold: rule.threshold,
       evaluationPeriods: rule.evaluationPeriods,
@@ -109,12 +109,12 @@ export class Operations extends Construct {
       refreshReuse: this.#count('refresh_reuse', 'OAuth'),
       codeReuse: this.#count('code_reuse', 'OAuth'),
       authorizerFailures: this.#count('authorizer_failed', 'Authorizer'),
-      signInOutages: this.#count('outage', 'OAuth'),
+      signInOutages: this.#count('service_unavailable', 'OAuth'),
       serverErrors: api.metricServerError({ period: PERIOD, statistic: Stats.AVERAGE }),
       latency: api.metricLatency({ period: PERIOD, statistic: Stats.p(99) }),
       throttling: doors.Mcp?.handler.metricThrottles({ period: PERIOD }),
       workerErrors: doors.Worker?.handler.metricErrors({ period: PERIOD }),
-      recordFailures: this.#count('call_not_recorded', 'Mcp'),
+      auditFailures: this.#count('audit_write_failed', 'Mcp'),
       tableThrottles: new MathExpression({
         expression: 'reads + writes',
         usingMetrics: { reads: this.#ofTable('ReadThrottleEvents'), writes: this.#ofTable('WriteThrottleEvents') },
@@ -158,7 +158,7 @@ export class Operations extends Construct {
       // Which ones they were, the dashboard of Holdfast itself tells.
       graph(
         'Calls on record',
-        measuredEvents.calls_counted.members.map((member) => this.#count(member, 'Rollup', member)!),
+        measuredEvents.calls_aggregated.members.map((member) => this.#count(member, 'Rollup', member)!),
         8,
       ),
     ];
@@ -221,15 +221,17 @@ export class Operations extends Construct {
         countedEvents[event].flatMap((door) => this.#count(event, door, `${event}, ${door}`) ?? []),
       );
     return [
-      graph('Failures', counts(['outage', 'unexpected_error', 'authorizer_failed', 'session_failed']), 8),
-      graph(
-        'Sign-in',
-        counts(['refresh_reuse', 'code_reuse', 'identity_provider_ended_grant', 'client_document_failed']),
-        8,
-      ),
+      graph('Failures', counts(['service_unavailable', 'unexpected_error', 'authorizer_failed', 'session_failed']), 8),
+      graph('Sign-in', counts(['refresh_reuse', 'code_reuse', 'upstream_ended_grant', 'client_document_failed']), 8),
       graph(
         'Streams, long work, record',
-        counts(['stream_not_kept', 'question_not_asked', 'run_failed', 'call_not_recorded', 'rollup_failed']),
+        counts([
+          'stream_store_failed',
+          'elicitation_failed',
+          'execution_failed',
+          'audit_write_failed',
+          'aggregation_failed',
+        ]),
         8,
       ),
     ];
@@ -294,8 +296,10 @@ export class Operations extends Construct {
     ];
   }
 
-  #doors(): [FunctionName, Door][] {
-    return Object.entries(this.#props.doors).filter((each): each is [FunctionName, Door] => each[1] !== undefined);
+  #doors(): [FunctionName, HoldfastFunction][] {
+    return Object.entries(this.#props.doors).filter(
+      (each): each is [FunctionName, HoldfastFunction] => each[1] !== undefined,
+    );
   }
 
   /** How often a function logged the event, if that function is there. */

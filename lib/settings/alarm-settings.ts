@@ -3,7 +3,7 @@ export type AlarmRule = { readonly threshold: number; readonly evaluationPeriods
 
 export type AlarmDefault = AlarmRule & {
   /** For the owner who is told. */
-  readonly means: string;
+  readonly description: string;
   /** `false` for an alarm that has to be asked for. */
   readonly unlessSet?: false;
 };
@@ -16,57 +16,59 @@ export const alarmDefaults = {
   sessionFailures: {
     threshold: 5,
     evaluationPeriods: 1,
-    means: 'Requests fail because their sessions can be neither read nor begun: the table does not answer.',
+    description: 'Requests fail because their sessions can be neither read nor begun: the table does not answer.',
   },
   refreshReuse: {
     threshold: 1,
     evaluationPeriods: 1,
-    means: 'A superseded refresh token turned up: somebody may have copied it. Its grant has ended.',
+    description: 'A superseded refresh token turned up: somebody may have copied it. Its grant has ended.',
   },
   codeReuse: {
     threshold: 1,
     evaluationPeriods: 1,
-    means: 'An authorization code turned up that had been used. Its grant has ended.',
+    description: 'An authorization code turned up that had been used. Its grant has ended.',
   },
   authorizerFailures: {
     threshold: 5,
     evaluationPeriods: 1,
-    means: 'Access tokens cannot be verified: the keys of whoever issues them cannot be had.',
+    description: 'Access tokens cannot be verified: the keys of whoever issues them cannot be had.',
   },
   signInOutages: {
     threshold: 5,
     evaluationPeriods: 1,
-    means: 'Users cannot sign in, or clients not refresh: the table, KMS or the identity provider does not answer.',
+    description:
+      'Users cannot sign in, or clients not refresh: the table, KMS or the identity provider does not answer.',
   },
   serverErrors: {
     threshold: 0.05,
     evaluationPeriods: 2,
-    means: 'The share of requests that are answered with 5xx is high.',
+    description: 'The share of requests that are answered with 5xx is high.',
   },
   latency: {
     threshold: 30_000,
     evaluationPeriods: 3,
-    means: 'One request in a hundred takes long. The threshold is in milliseconds; a stream may count to its end.',
+    description:
+      'One request in a hundred takes long. The threshold is in milliseconds; a stream may count to its end.',
   },
   throttling: {
     threshold: 1,
     evaluationPeriods: 2,
-    means: 'Lambda refuses to run the MCP function: the account has too many functions running at once.',
+    description: 'Lambda refuses to run the MCP function: the account has too many functions running at once.',
   },
   workerErrors: {
     threshold: 1,
     evaluationPeriods: 1,
-    means: 'The worker, which does what takes long, has died or run out of time.',
+    description: 'The worker, which does what takes long, has died or run out of time.',
   },
-  recordFailures: {
+  auditFailures: {
     threshold: 1,
     evaluationPeriods: 1,
-    means: 'Tool calls were answered that are not on record: the table did not take them.',
+    description: 'Tool calls were answered that are not on record: the table did not take them.',
   },
   tableThrottles: {
     threshold: 1,
     evaluationPeriods: 2,
-    means: 'The table refuses reads or writes. It watches two metrics, and CloudWatch charges for both.',
+    description: 'The table refuses reads or writes. It watches two metrics, and CloudWatch charges for both.',
     unlessSet: false,
   },
 } as const satisfies Record<string, AlarmDefault>;
@@ -80,7 +82,7 @@ export type AlarmSettings = { readonly [Name in AlarmName]?: Partial<AlarmRule> 
 const MOST_PERIODS = 288;
 
 /** What is to be refused about the settings, each with its value and what to do. */
-export function* refusedAlarms(settings: {
+export function* validateAlarms(settings: {
   operations: boolean;
   alarms?: AlarmSettings;
   alarmEmail?: string;

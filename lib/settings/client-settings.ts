@@ -4,7 +4,7 @@ import type { Stage } from './stage.ts';
 export type PublicJwk = { readonly kty: string; readonly kid?: string; readonly [member: string]: unknown };
 
 /** A client that the owner sets up by hand: one that cannot register itself, or that nobody else shall be. */
-export interface ConfiguredClient {
+export interface PreregisteredClientSettings {
   /** What the client sends as its `client_id`. */
   readonly id: string;
   /** What users are shown. */
@@ -18,7 +18,7 @@ export interface ConfiguredClient {
   readonly jwks?: { readonly keys: PublicJwk[] };
 }
 
-export type Admission = 'open' | 'allow-list' | 'off';
+export type AdmissionMode = 'open' | 'allow-list' | 'off';
 
 /** Which clients may ask users to let them in. */
 export interface ClientSettings {
@@ -26,13 +26,13 @@ export interface ClientSettings {
    * Clients that are known beforehand.
    * @default []
    */
-  readonly clients?: ConfiguredClient[];
+  readonly clients?: PreregisteredClientSettings[];
   /**
    * Clients whose id is the https address of a document that describes them (MCP's client ID metadata documents):
    * `open` lets in all, `allow-list` those of `clientDocumentHosts`, `off` none.
    * @default 'open'
    */
-  readonly clientDocuments?: Admission;
+  readonly clientDocuments?: AdmissionMode;
   /**
    * Hosts whose documents are let in, such as claude.ai.
    * @default []
@@ -43,7 +43,7 @@ export interface ClientSettings {
    * `dynamicRegistrationRedirects` alone, `off` none, including those that had registered before.
    * @default 'open'
    */
-  readonly dynamicRegistration?: Admission;
+  readonly dynamicRegistration?: AdmissionMode;
   /**
    * Hosts of redirect URIs, such as claude.ai or localhost, and schemes of native applications, such as cursor.
    * @default []
@@ -94,12 +94,12 @@ const syntax = {
 const privateMembers = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k'];
 
 /** What is insecure or cannot work, as sentences for the owner. */
-export function* refusedClients(
+export function* validateClients(
   settings: Required<ClientSettings> & { stage: Stage; redirectSchemes: string[] },
 ): Generator<string> {
   const { clients, redirectSchemes } = settings;
-  yield* refusedAdmission(settings, 'clientDocuments', 'clientDocumentHosts', (host) => syntax.publicHost.test(host));
-  yield* refusedAdmission(settings, 'dynamicRegistration', 'dynamicRegistrationRedirects', (entry) => {
+  yield* validateAdmission(settings, 'clientDocuments', 'clientDocumentHosts', (host) => syntax.publicHost.test(host));
+  yield* validateAdmission(settings, 'dynamicRegistration', 'dynamicRegistrationRedirects', (entry) => {
     return syntax.host.test(entry) || redirectSchemes.includes(entry);
   });
   if (clients.length === 0 && settings.clientDocuments === 'off' && settings.dynamicRegistration === 'off') {
@@ -117,8 +117,8 @@ export function* refusedClients(
     if (ids.indexOf(client.id) < index) yield `${name}.id is ${quoted(client.id)}: another client has it`;
     if (typeof client.name !== 'string' || client.name.trim() === '')
       yield `${name}.name is empty: users are asked whether they trust it`;
-    yield* refusedRedirects(`${name}.redirectUris`, client.redirectUris, redirectSchemes);
-    if (client.jwks !== undefined) yield* refusedKeys(`${name}.jwks`, client.jwks?.keys);
+    yield* validateRedirectUris(`${name}.redirectUris`, client.redirectUris, redirectSchemes);
+    if (client.jwks !== undefined) yield* validateKeys(`${name}.jwks`, client.jwks?.keys);
   }
   const { length } = Buffer.from(
     [clients, settings.clientDocumentHosts, settings.dynamicRegistrationRedirects].map(quoted).join(''),
@@ -128,7 +128,7 @@ export function* refusedClients(
   }
 }
 
-function* refusedAdmission(
+function* validateAdmission(
   settings: Required<ClientSettings>,
   mode: 'clientDocuments' | 'dynamicRegistration',
   list: 'clientDocumentHosts' | 'dynamicRegistrationRedirects',
@@ -152,7 +152,7 @@ function* refusedAdmission(
   }
 }
 
-function* refusedRedirects(name: string, uris: string[], schemes: string[]): Generator<string> {
+function* validateRedirectUris(name: string, uris: string[], schemes: string[]): Generator<string> {
   if (!Array.isArray(uris) || uris.length === 0) return yield `${name} is empty: users are sent back there`;
   for (const uri of uris) {
     const url = URL.parse(String(uri));
@@ -165,7 +165,7 @@ function* refusedRedirects(name: string, uris: string[], schemes: string[]): Gen
   }
 }
 
-function* refusedKeys(name: string, keys: PublicJwk[]): Generator<string> {
+function* validateKeys(name: string, keys: PublicJwk[]): Generator<string> {
   if (!Array.isArray(keys) || keys.length === 0)
     return yield `${name}.keys is empty: leave out jwks for a public client`;
   for (const [index, key] of keys.entries()) {

@@ -1,4 +1,4 @@
 /** Something that the owner has to mend. The message says where and how, so the program prints it alone. */
-export class Mistake extends Error {
+export class ConfigurationError extends Error {
   override readonly name = 'Mistake';
 }

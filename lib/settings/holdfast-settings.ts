@@ -1,10 +1,10 @@
 import { RetentionDays } from 'aws-cdk-lib/aws-logs';
-import type { OwnDomain } from '../hostname.ts';
+import type { CustomDomain } from '../hostname.ts';
 import type { Throttle } from '../rest-api.ts';
-import { type AlarmSettings, refusedAlarms } from './alarm-settings.ts';
-import { type ClientSettings, clientDefaults, refusedClients } from './client-settings.ts';
-import { Mistake } from './configuration-error.ts';
-import { type IdentityProvider, refusedIdentityProvider } from './identity-provider-settings.ts';
+import { type AlarmSettings, validateAlarms } from './alarm-settings.ts';
+import { type ClientSettings, clientDefaults, validateClients } from './client-settings.ts';
+import { ConfigurationError } from './configuration-error.ts';
+import { type IdentityProviderSettings, validateIdentityProvider } from './identity-provider-settings.ts';
 import type { Stage } from './stage.ts';
 
 /** What an owner may decide. Everything has a default, and the defaults are a deployment that is safe to use. */
@@ -19,12 +19,12 @@ export interface HoldfastSettings extends ClientSettings {
    * The OIDC provider that users already sign in with.
    * @default - a Cognito user pool of the stack's own, which only its owner can add users to
    */
-  readonly identityProvider?: IdentityProvider;
+  readonly identityProvider?: IdentityProviderSettings;
   /**
    * A host name of the owner's.
    * @default - a free `*.cloudfront.net` name
    */
-  readonly domain?: OwnDomain;
+  readonly domain?: CustomDomain;
   /**
    * AWS WAF in front of the API, at about $10 a month. It needs `domain`: behind CloudFront it would see CloudFront's
    * addresses instead of the callers'.
@@ -111,18 +111,18 @@ export interface HoldfastSettings extends ClientSettings {
    * Which requests go on record in the table: `tools` the calls of tools, `all` every other request of a client as well.
    * @default 'tools'
    */
-  readonly recordMethods?: 'tools' | 'all';
+  readonly auditMethods?: 'tools' | 'all';
   /**
    * What is recorded of the arguments of a tool's call: nothing, a salted `digest`, or the `redacted` form in which every
    * value is replaced by its type and length. Results are never recorded. The consent page tells users.
    * @default 'no'
    */
-  readonly recordArguments?: 'no' | 'digest' | 'redacted';
+  readonly auditArguments?: 'no' | 'digest' | 'redacted';
   /**
    * How long calls stay on record, in days.
    * @default 30
    */
-  readonly recordRetentionDays?: number;
+  readonly auditRetentionDays?: number;
   /**
    * The dashboard at /dashboard, where users see and end what they have connected, and owners see everyone. In direct
    * mode there is none, because Holdfast is no client of the identity provider there.
@@ -131,9 +131,9 @@ export interface HoldfastSettings extends ClientSettings {
   readonly dashboard?: boolean;
   /**
    * The group of the identity provider whose members see everyone on the dashboard.
-   * @default 'owners'
+   * @default 'admins'
    */
-  readonly ownersGroup?: string;
+  readonly adminsGroup?: string;
   /**
    * What the dashboard calls users: nothing but their key, or what the id token's claim of this name says. It is kept
    * sealed.
@@ -157,12 +157,12 @@ export interface HoldfastSettings extends ClientSettings {
    */
   readonly oauthThrottle?: Throttle;
   /**
-   * `own`: functions are built with the parts that are our own because they are faster than those of libraries: the client
-   * of the table, and shortcuts into the MCP SDK. `stock`: with the libraries', to go back to should anything be wrong
-   * with ours. Both do the same (docs/performance.md, "Parts of our own").
-   * @default 'own'
+   * Builds the functions with Holdfast's own client of the table and shortcuts into the MCP SDK, which are faster than
+   * the libraries'. `false` builds them with the libraries' parts, which do the same (docs/performance.md,
+   * "Optimizations").
+   * @default true
    */
-  readonly parts?: 'own' | 'stock';
+  readonly optimizations?: boolean;
   /**
    * How long logs are kept.
    * @default RetentionDays.ONE_MONTH
@@ -219,34 +219,36 @@ const defaults = {
   toolTimeoutMinutes: 5,
   listenSeconds: 0,
   taskTtlHours: 24,
-  recordMethods: 'tools',
-  recordArguments: 'no',
-  recordRetentionDays: 30,
+  auditMethods: 'tools',
+  auditArguments: 'no',
+  auditRetentionDays: 30,
   dashboard: true,
-  ownersGroup: 'owners',
+  adminsGroup: 'admins',
   showNames: 'no',
   authorizerCacheSeconds: 300,
   throttle: { rate: 500, burst: 1000 },
   oauthThrottle: { rate: 25, burst: 50 },
-  parts: 'own',
+  optimizations: true,
   logRetention: RetentionDays.ONE_MONTH,
   lambdaSystemLogs: false,
   manageApiGatewayAccount: true,
 } satisfies HoldfastSettings;
 
 /** The settings with every default in its place. */
-export type Settled = HoldfastSettings & Required<Pick<HoldfastSettings, keyof typeof defaults | 'operations'>>;
+export type ResolvedSettings = HoldfastSettings &
+  Required<Pick<HoldfastSettings, keyof typeof defaults | 'operations'>>;
 
 /**
  * Fills in the defaults and refuses what is insecure or cannot work.
  * @param region where the stack will be, if that is known yet
  * @throws Mistake that names every refused setting, its value, and what to do
  */
-export function settle(settings: HoldfastSettings, region?: string): Settled {
+export function resolveSettings(settings: HoldfastSettings, region?: string): ResolvedSettings {
   const given = Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined));
-  const settled: Settled = { ...defaults, operations: settings.stage === 'prod', ...given };
+  const settled: ResolvedSettings = { ...defaults, operations: settings.stage === 'prod', ...given };
   const refusals = [...refused(settled, region)];
-  if (refusals.length > 0) throw new Mistake(`Holdfast cannot be deployed like this:\n${refusals.join('\n')}`);
+  if (refusals.length > 0)
+    throw new ConfigurationError(`Holdfast cannot be deployed like this:\n${refusals.join('\n')}`);
   return settled;
 }
 
@@ -265,9 +267,9 @@ const limits = {
   toolTimeoutMinutes: { least: 0.1, most: 15, why: 'Lambda ends every invocation after 15 minutes' },
   listenSeconds: { least: 0, most: 15 * 54, why: 'Lambda ends every invocation after 15 minutes' },
   taskTtlHours: { least: 1, most: 24 * 30, why: 'a result that nobody asks for must go' },
-  recordRetentionDays: { least: 1, most: 3650, why: 'a record that nobody needs any more must go' },
+  auditRetentionDays: { least: 1, most: 3650, why: 'a record that nobody needs any more must go' },
   authorizerCacheSeconds: { least: 0, most: 300, why: 'a cached answer outlives the expiry of its token' },
-} satisfies Partial<Record<keyof Settled, Limits>>;
+} satisfies Partial<Record<keyof ResolvedSettings, Limits>>;
 
 /** Schemes that a browser runs, opens or sends in the clear, instead of handing the code to one application. */
 const dangerousSchemes = [
@@ -293,7 +295,7 @@ const syntax = {
   certificate: /^arn:aws[a-z-]*:acm:(?<region>[a-z0-9-]+):\d{12}:certificate\/\S+$/,
 };
 
-function* refused(settings: Settled, region?: string): Generator<string> {
+function* refused(settings: ResolvedSettings, region?: string): Generator<string> {
   for (const [group, hours] of Object.entries(settings.sessionTtlHoursByGroup ?? {})) {
     const { least, most, why } = limits.sessionTtlHours;
     if (!(hours >= least && hours <= most)) {
@@ -313,19 +315,16 @@ function* refused(settings: Settled, region?: string): Generator<string> {
   if (staleSession !== 'renew' && staleSession !== 'reject') {
     yield `staleSession is ${quoted(staleSession)}: choose renew or reject`;
   }
-  if (!['tools', 'all'].includes(settings.recordMethods)) {
-    yield `recordMethods is ${quoted(settings.recordMethods)}: choose tools or all`;
+  if (!['tools', 'all'].includes(settings.auditMethods)) {
+    yield `auditMethods is ${quoted(settings.auditMethods)}: choose tools or all`;
   }
-  if (!['no', 'digest', 'redacted'].includes(settings.recordArguments)) {
-    yield `recordArguments is ${quoted(settings.recordArguments)}: choose no, digest or redacted`;
+  if (!['no', 'digest', 'redacted'].includes(settings.auditArguments)) {
+    yield `auditArguments is ${quoted(settings.auditArguments)}: choose no, digest or redacted`;
   }
   if (!['no', 'name', 'email'].includes(settings.showNames)) {
     yield `showNames is ${quoted(settings.showNames)}: choose no, name or email`;
   }
-  if (!['own', 'stock'].includes(settings.parts)) {
-    yield `parts is ${quoted(settings.parts)}: choose own or stock`;
-  }
-  if (settings.ownersGroup === '') yield 'ownersGroup is empty: name the group whose members see everyone';
+  if (settings.adminsGroup === '') yield 'adminsGroup is empty: name the group whose members see everyone';
   for (const name of Object.keys(limits) as (keyof typeof limits)[]) {
     const { least, most, why } = limits[name];
     const value = settings[name];
@@ -352,19 +351,19 @@ function* refused(settings: Settled, region?: string): Generator<string> {
       yield `redirectSchemes has ${quoted(scheme)}: write the scheme alone, in lower case, such as cursor`;
     }
   }
-  yield* refusedClients(settings);
-  yield* refusedAlarms(settings);
+  yield* validateClients(settings);
+  yield* validateAlarms(settings);
   if (settings.firewall && domain === undefined) {
     yield 'firewall is true without a domain: behind CloudFront it sees one caller, CloudFront. Set domain, or leave it off';
   }
   if (domain !== undefined) yield* refusedDomain(domain, region);
-  if (identityProvider !== undefined) yield* refusedIdentityProvider(identityProvider);
+  if (identityProvider !== undefined) yield* validateIdentityProvider(identityProvider);
   if (identityProvider?.mode === 'direct' && settings.upstreamTokens) {
     yield "upstreamTokens is true with identityProvider.mode: 'direct', where Holdfast never has the provider's tokens: leave it off";
   }
 }
 
-function* refusedDomain({ domainName, certificateArn, hostedZone }: OwnDomain, region?: string): Generator<string> {
+function* refusedDomain({ domainName, certificateArn, hostedZone }: CustomDomain, region?: string): Generator<string> {
   if (!syntax.hostname.test(domainName)) {
     yield `domain.domainName is ${quoted(domainName)}: write a host name in lower case, such as mcp.example.com`;
   }

@@ -1,13 +1,13 @@
-import { type IdentityProfile, type IdentityProfileName, identityProfiles } from './provider-profiles.ts';
+import { type ProviderProfile, type ProviderProfileName, providerProfiles } from './provider-profiles.ts';
 import { scopeSyntax } from './scope-validation.ts';
 
 /** The identity provider that users sign in with, as an OIDC client of it needs to know it. */
-export interface IdentityProvider {
+export interface IdentityProviderSettings {
   /**
    * Which provider it is: says what has to be asked for, and how (lib/settings/provider-profiles.ts).
    * @default 'oidc'
    */
-  readonly profile?: IdentityProfileName;
+  readonly profile?: ProviderProfileName;
   /**
    * Who issues access tokens. `facade`: Holdfast, after users have signed in at the provider; works with any provider and
    * any assistant. `direct`: the provider, where it is an authorization server for MCP itself; assistants register there,
@@ -59,11 +59,11 @@ export interface IdentityProvider {
   readonly jwksUri?: string;
 }
 
-export const profileOf = ({ profile = 'oidc' }: Pick<IdentityProvider, 'profile'>): IdentityProfile =>
-  identityProfiles[profile];
+export const profileOf = ({ profile = 'oidc' }: Pick<IdentityProviderSettings, 'profile'>): ProviderProfile =>
+  providerProfiles[profile];
 
 /** The provider with the profile's word wherever the owner says nothing. */
-export function withProfile(provider: IdentityProvider) {
+export function withProfile(provider: IdentityProviderSettings) {
   const profile = profileOf(provider);
   return {
     ...provider,
@@ -75,7 +75,7 @@ export function withProfile(provider: IdentityProvider) {
 }
 
 /** What the OAuth function needs to be a client of the provider. */
-export function identityEnvironment(provider: IdentityProvider) {
+export function identityEnvironment(provider: IdentityProviderSettings) {
   const { scopes, parameters, groupClaims, name } = withProfile(provider);
   return {
     ...refreshEnvironment(provider),
@@ -88,7 +88,7 @@ export function identityEnvironment(provider: IdentityProvider) {
 }
 
 /** What a function needs to refresh the provider's tokens. */
-export function refreshEnvironment(provider: IdentityProvider) {
+export function refreshEnvironment(provider: IdentityProviderSettings) {
   const { issuer, clientId, clientSecretArn } = provider;
   if (clientId === undefined) throw new Error('Only in direct mode is there no client');
   return {
@@ -117,10 +117,10 @@ const ownParameters = [
 ];
 
 /** What is insecure or cannot work, as sentences for the owner. */
-export function* refusedIdentityProvider(provider: IdentityProvider): Generator<string> {
+export function* validateIdentityProvider(provider: IdentityProviderSettings): Generator<string> {
   const { profile: name = 'oidc', mode = 'facade', issuer } = provider;
-  if (!Object.hasOwn(identityProfiles, name)) {
-    return yield `identityProvider.profile is ${quoted(name)}: choose ${Object.keys(identityProfiles).join(', ')}`;
+  if (!Object.hasOwn(providerProfiles, name)) {
+    return yield `identityProvider.profile is ${quoted(name)}: choose ${Object.keys(providerProfiles).join(', ')}`;
   }
   if (mode !== 'facade' && mode !== 'direct') {
     return yield `identityProvider.mode is ${quoted(mode)}: choose facade or direct`;
@@ -142,7 +142,7 @@ export function* refusedIdentityProvider(provider: IdentityProvider): Generator<
   yield* mode === 'direct' ? refusedDirect(provider, profile) : refusedClient(provider, profile);
 }
 
-function* refusedClient(provider: IdentityProvider, profile: IdentityProfile): Generator<string> {
+function* refusedClient(provider: IdentityProviderSettings, profile: ProviderProfile): Generator<string> {
   const { profile: name, clientId, clientSecretArn, scopes, parameters = {} } = provider;
   if (!clientId) {
     yield 'identityProvider.clientId is empty: register Holdfast there, with the callback the stack prints';
@@ -171,7 +171,7 @@ function* refusedClient(provider: IdentityProvider, profile: IdentityProfile): G
   }
 }
 
-function* refusedDirect(provider: IdentityProvider, profile: IdentityProfile): Generator<string> {
+function* refusedDirect(provider: IdentityProviderSettings, profile: ProviderProfile): Generator<string> {
   const { profile: name, audience, jwksUri } = provider;
   if (profile.notDirect !== undefined)
     yield `identityProvider.mode is direct, which ${name} cannot: ${profile.notDirect}`;
@@ -189,7 +189,7 @@ function* refusedDirect(provider: IdentityProvider, profile: IdentityProfile): G
   }
 }
 
-/** Plain http is for a provider on the same computer, which only the cloud on the desk can reach. */
+/** Plain http is for a provider on the same computer, which only the local emulator can reach. */
 const isSecure = ({ protocol, hostname }: URL) =>
   protocol === 'https:' || (protocol === 'http:' && ['localhost', '127.0.0.1'].includes(hostname));
 

@@ -1,5 +1,5 @@
 /** What one identity provider does otherwise than the next. */
-export type IdentityProfile = {
+export type ProviderProfile = {
   /** How the consent page names it; without a name, by the host of its issuer. */
   name?: string;
   /** What has to be asked for so that it answers with an id token and, where it can, a refresh token. */
@@ -32,7 +32,7 @@ const withoutAudience = 'its access tokens are not made out to an MCP server, an
  * The identity providers by what their documentation says of them, in November 2026. Contract tests hold Holdfast
  * against providers that behave like this (test/adapters/openid.test.ts); nothing has been run against the real ones.
  */
-export const identityProfiles = {
+export const providerProfiles = {
   /** Any provider with an OpenID Connect discovery document. */
   oidc: {
     scopes: ['openid', 'profile', 'email'],
@@ -117,6 +117,6 @@ export const identityProfiles = {
     groupClaims: ['groups'],
     revokes: true,
   },
-} as const satisfies Record<string, IdentityProfile>;
+} as const satisfies Record<string, ProviderProfile>;
 
-export type IdentityProfileName = keyof typeof identityProfiles;
+export type ProviderProfileName = keyof typeof providerProfiles;

@@ -1,5 +1,5 @@
 import type { ScopeSet } from '../../lambda/scopes.ts';
-import { Mistake } from './configuration-error.ts';
+import { ConfigurationError } from './configuration-error.ts';
 
 /** RFC 6749 §3.3, less the apostrophe and the dollar sign, which mean something to API Gateway's header values. */
 export const scopeSyntax = /^[\x21\x23\x25\x26\x28-\x5b\x5d-\x7e]+$/;
@@ -20,5 +20,6 @@ export function checkScopes({ scopes, tools }: ScopeSet): void {
   for (const [who, used] of uses) {
     for (const scope of used) if (!known.has(scope)) wrong.push(`${who} names ${scope}, which is not declared`);
   }
-  if (wrong.length > 0) throw new Mistake(`lambda/scopes.ts cannot be deployed like this:\n${wrong.join('\n')}`);
+  if (wrong.length > 0)
+    throw new ConfigurationError(`lambda/scopes.ts cannot be deployed like this:\n${wrong.join('\n')}`);
 }

@@ -1,9 +1,9 @@
 import type { Node } from 'constructs';
-import type { ClientSettings, ConfiguredClient } from './client-settings.ts';
-import { Mistake } from './configuration-error.ts';
+import type { ClientSettings, PreregisteredClientSettings } from './client-settings.ts';
+import { ConfigurationError } from './configuration-error.ts';
 import type { HoldfastSettings } from './holdfast-settings.ts';
-import type { IdentityProvider } from './identity-provider-settings.ts';
-import type { IdentityProfileName } from './provider-profiles.ts';
+import type { IdentityProviderSettings } from './identity-provider-settings.ts';
+import type { ProviderProfileName } from './provider-profiles.ts';
 
 type ContextSettings = Pick<
   HoldfastSettings,
@@ -16,9 +16,9 @@ type ContextSettings = Pick<
   | 'alarmEmail'
   | 'alarmTopicArn'
   | 'dashboard'
-  | 'ownersGroup'
+  | 'adminsGroup'
   | 'showNames'
-  | 'parts'
+  | 'optimizations'
 > &
   ClientSettings;
 
@@ -38,7 +38,7 @@ export function settingsFromContext(node: Node): ContextSettings {
     if (given.length === 0) return undefined;
     for (const key of needed) {
       if (text(key) === undefined) {
-        throw new Mistake(`The context has ${given.join(', ')} without ${key}: add -c ${key}=…`);
+        throw new ConfigurationError(`The context has ${given.join(', ')} without ${key}: add -c ${key}=…`);
       }
     }
     return Object.fromEntries(needed.map((key) => [key, text(key)])) as Record<K, string>;
@@ -47,7 +47,7 @@ export function settingsFromContext(node: Node): ContextSettings {
   const flag = (key: string): boolean | undefined => {
     const value = text(key);
     if (value !== undefined && value !== 'true' && value !== 'false') {
-      throw new Mistake(`The context's ${key} is ${JSON.stringify(value)}: choose true or false`);
+      throw new ConfigurationError(`The context's ${key} is ${JSON.stringify(value)}: choose true or false`);
     }
     return value === undefined ? undefined : value === 'true';
   };
@@ -77,9 +77,9 @@ export function settingsFromContext(node: Node): ContextSettings {
     alarmEmail: text('alarmEmail'),
     alarmTopicArn: text('alarmTopicArn'),
     dashboard: flag('dashboard'),
-    ownersGroup: text('ownersGroup'),
+    adminsGroup: text('adminsGroup'),
     showNames: text('showNames') as HoldfastSettings['showNames'],
-    parts: text('parts') as HoldfastSettings['parts'],
+    optimizations: flag('optimizations'),
     clients: configuredClients(node.tryGetContext('clients')),
     clientDocuments: text('clientDocuments') as ClientSettings['clientDocuments'],
     clientDocumentHosts: list('clientDocumentHosts'),
@@ -87,8 +87,8 @@ export function settingsFromContext(node: Node): ContextSettings {
     dynamicRegistrationRedirects: list('dynamicRegistrationRedirects'),
     unsafelyFetchClientDocumentsFromAnywhere: flag('unsafelyFetchClientDocumentsFromAnywhere'),
     identityProvider: idp && {
-      profile: text('idpProfile') as IdentityProfileName | undefined,
-      mode: idpMode as IdentityProvider['mode'],
+      profile: text('idpProfile') as ProviderProfileName | undefined,
+      mode: idpMode as IdentityProviderSettings['mode'],
       issuer: idp.idpIssuer!,
       clientId: text('idpClientId'),
       clientSecretArn: text('idpClientSecretArn'),
@@ -103,13 +103,15 @@ export function settingsFromContext(node: Node): ContextSettings {
 }
 
 /** Written as JSON in `cdk.json`, or as the text of it on the command line. What is in it, the stack checks. */
-function configuredClients(value: unknown): ConfiguredClient[] | undefined {
+function configuredClients(value: unknown): PreregisteredClientSettings[] | undefined {
   if (value === undefined || value === '') return undefined;
   try {
     const clients: unknown = typeof value === 'string' ? JSON.parse(value) : value;
-    if (Array.isArray(clients)) return clients as ConfiguredClient[];
+    if (Array.isArray(clients)) return clients as PreregisteredClientSettings[];
   } catch (error) {
-    throw new Mistake(`The context's clients is no JSON: ${(error as Error).message}`);
+    throw new ConfigurationError(`The context's clients is no JSON: ${(error as Error).message}`);
   }
-  throw new Mistake('The context has clients that are no list: write [{ "id": …, "name": …, "redirectUris": […] }]');
+  throw new ConfigurationError(
+    'The context has clients that are no list: write [{ "id": …, "name": …, "redirectUris": […] }]',
+  );
 }

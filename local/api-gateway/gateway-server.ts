@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { EventTooLarge, type Functions, FunctionThrottled } from '../lambda/function-pool.ts';
+import { EventTooLarge, type FunctionPool, FunctionThrottled } from '../lambda/function-pool.ts';
 import type { Template } from '../template/template.ts';
 import { type Api, type Integration, type Route, readApi } from './api-definition.ts';
 import { GatewayError, gatewayResponse } from './gateway-error.ts';
@@ -16,7 +16,7 @@ import {
   proxyEvent,
   requestContext,
 } from './proxy-event.ts';
-import { Authorizers } from './request-authorizer.ts';
+import { RequestAuthorizers } from './request-authorizer.ts';
 import { Throttle } from './request-throttle.ts';
 import { admits } from './resource-policy.ts';
 
@@ -36,9 +36,9 @@ export type LogEntry = {
   error?: string;
 };
 
-export type GatewayOptions = {
+export type GatewayServerOptions = {
   template: Template;
-  functions: Functions;
+  functions: FunctionPool;
   /** 0 for any free port. */
   port: number;
   host?: string;
@@ -47,7 +47,7 @@ export type GatewayOptions = {
   now?(): number;
 };
 
-export type Gateway = {
+export type GatewayServer = {
   /** Such as `http://127.0.0.1:8787`. */
   origin: string;
   /** Serves another template's API from the next request on; cached authorizations and the throttle start anew. */
@@ -56,7 +56,7 @@ export type Gateway = {
 };
 
 /** What requests are handled by until the template is replaced. */
-type Deployment = { api: Api; functions: Functions; authorizers: Authorizers; throttle: Throttle };
+type Deployment = { api: Api; functions: FunctionPool; authorizers: RequestAuthorizers; throttle: Throttle };
 
 /** A request under way. */
 type Exchange = {
@@ -79,12 +79,12 @@ type Exchange = {
  *
  * @throws Error if the port is taken, or the template asks for what is not run locally
  */
-export async function startGateway(options: GatewayOptions): Promise<Gateway> {
+export async function startGatewayServer(options: GatewayServerOptions): Promise<GatewayServer> {
   const { functions, host = '127.0.0.1', now = Date.now } = options;
   const deploy = (template: Template): Deployment => ({
     api: readApi(template),
     functions,
-    authorizers: new Authorizers(functions),
+    authorizers: new RequestAuthorizers(functions),
     throttle: new Throttle(),
   });
   let deployment = deploy(options.template);

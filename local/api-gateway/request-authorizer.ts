@@ -1,5 +1,5 @@
 import { isAllowed, type Statement } from '../iam/iam-policy.ts';
-import type { Functions } from '../lambda/function-pool.ts';
+import type { FunctionPool } from '../lambda/function-pool.ts';
 import type { Api, Authorizer, Route } from './api-definition.ts';
 import { GatewayError } from './gateway-error.ts';
 import { type Arrival, authorizerEvent, headerOf, invocation } from './proxy-event.ts';
@@ -14,11 +14,11 @@ type Verdict = { statements: Statement[]; context: Record<string, string> };
  * evaluated anew for each request: a policy for one path refuses the next one, as on AWS. What the function threw is
  * never kept.
  */
-export class Authorizers {
+export class RequestAuthorizers {
   readonly #cache = new Map<string, { verdict: Verdict; expiresAt: number }>();
-  readonly #functions: Functions;
+  readonly #functions: FunctionPool;
 
-  constructor(functions: Functions) {
+  constructor(functions: FunctionPool) {
     this.#functions = functions;
   }
 

@@ -37,7 +37,7 @@ export type AwsService = {
   close(): Promise<void>;
 };
 
-export type Answer = { status: number; headers: Record<string, string | number>; body: string };
+export type ServiceResponse = { status: number; headers: Record<string, string | number>; body: string };
 
 /** How a service speaks. */
 export type Protocol = {
@@ -45,8 +45,8 @@ export type Protocol = {
    * @throws `AwsError`, `AccessDenied` or `UnrecognizedClient` for the client to see; anything else is printed, and the
    * client sees an InternalServerError, which it retries
    */
-  answer(message: IncomingMessage, body: Buffer): Promise<Answer>;
-  refuse(error: AwsError): Answer;
+  answer(message: IncomingMessage, body: Buffer): Promise<ServiceResponse>;
+  refuse(error: AwsError): ServiceResponse;
 };
 
 /** BatchWriteItem's limit, the largest of all services. */
@@ -56,7 +56,7 @@ const maxBodyBytes = 16 * 1024 * 1024;
 export async function serve({ answer, refuse }: Protocol): Promise<AwsService> {
   let failing = false;
 
-  async function respond(message: IncomingMessage): Promise<Answer> {
+  async function respond(message: IncomingMessage): Promise<ServiceResponse> {
     try {
       const body = await read(message);
       if (failing) throw new AwsError('InternalServerError', 'The outage switch is on.', { status: 500 });

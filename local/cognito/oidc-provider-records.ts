@@ -14,7 +14,7 @@ const now = () => Math.floor(Date.now() / 1000);
  * Everything the identity provider remembers: its keys, and oidc-provider's sessions, grants and tokens. A file keeps it
  * over restarts; it is for its owner's eyes alone, and written before the answer that depends on it is sent.
  */
-export class IdentityProviderRecords {
+export class OidcProviderRecords {
   readonly #file: string | undefined;
   readonly #secrets: Record<string, unknown>;
   readonly #records: Map<string, Entry>;

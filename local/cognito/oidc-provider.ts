@@ -15,10 +15,10 @@ import {
 } from 'oidc-provider';
 import { demoUsers, subjectOf } from './demo-users.ts';
 import { errorPage, pageHeaders, signedOutPage, signInPage } from './oidc-provider-pages.ts';
-import { IdentityProviderRecords } from './oidc-provider-records.ts';
+import { OidcProviderRecords } from './oidc-provider-records.ts';
 
 /** An app client of the user pool. Lifetimes are Cognito's defaults where they are left out. */
-export type IdentityProviderClient = {
+export type OidcProviderClient = {
   clientId: string;
   /** Sent in the body of token requests; absent for a public client. */
   clientSecret?: string;
@@ -34,19 +34,19 @@ export type IdentityProviderClient = {
   rotationGraceSeconds?: number;
 };
 
-export type IdentityProviderOptions = {
+export type OidcProviderOptions = {
   /** Where `identity-provider.json` keeps keys, sessions and tokens over restarts; without it they are forgotten. */
   folder: string | undefined;
   /** A part of the issuer, so users are other users when it changes. @default any free port */
   port?: number;
   /** The user pool's id, e.g. `us-east-1_holdfast0`: the path of the issuer. */
   poolId: string;
-  clients: IdentityProviderClient[];
+  clients: OidcProviderClient[];
   /** The pool's groups; the demo user who owns the deployment is in all of them. */
   groups: string[];
 };
 
-export type IdentityProvider = {
+export type OidcProvider = {
   /** `http://localhost:<port>/<poolId>` */
   issuer: string;
   /** While on, every request is answered with 503: how a test makes an outage. */
@@ -95,9 +95,9 @@ const discoveryMembers = [
  *
  * @throws Error with `code` EADDRINUSE when the port is taken
  */
-export async function startIdentityProvider(options: IdentityProviderOptions): Promise<IdentityProvider> {
+export async function startOidcProvider(options: OidcProviderOptions): Promise<OidcProvider> {
   const { folder, poolId, clients } = options;
-  const records = new IdentityProviderRecords(folder && join(folder, 'identity-provider.json'));
+  const records = new OidcProviderRecords(folder && join(folder, 'identity-provider.json'));
   const jwk = await records.secret<JsonWebKey>('signing-key', newSigningKey);
   const cookieKey = await records.secret<string>('cookie-key', () => randomBytes(32).toString('base64url'));
   const disabled = new Set<string>();
@@ -301,7 +301,7 @@ function newSigningKey(): JsonWebKey {
   };
 }
 
-function asMetadata({ clientId, clientSecret, redirectUris, scopes }: IdentityProviderClient): ClientMetadata {
+function asMetadata({ clientId, clientSecret, redirectUris, scopes }: OidcProviderClient): ClientMetadata {
   return {
     client_id: clientId,
     redirect_uris: redirectUris,
@@ -315,7 +315,7 @@ function asMetadata({ clientId, clientSecret, redirectUris, scopes }: IdentityPr
 }
 
 /** When to show the sign-in page. There is no consent, and an unknown scope is an error instead of being dropped. */
-function signInPolicy(clientOf: (clientId: unknown) => IdentityProviderClient | undefined) {
+function signInPolicy(clientOf: (clientId: unknown) => OidcProviderClient | undefined) {
   const { Check, base } = interactionPolicy;
   const policy = base();
   policy.remove('consent');

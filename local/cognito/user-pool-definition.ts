@@ -1,8 +1,8 @@
-import { Mistake } from '../../lib/settings/configuration-error.ts';
+import { ConfigurationError } from '../../lib/settings/configuration-error.ts';
 import type { Resource, Template } from '../template/template.ts';
-import type { IdentityProviderClient, IdentityProviderOptions } from './oidc-provider.ts';
+import type { OidcProviderClient, OidcProviderOptions } from './oidc-provider.ts';
 
-type UserPool = Pick<IdentityProviderOptions, 'poolId' | 'clients' | 'groups'>;
+type UserPool = Pick<OidcProviderOptions, 'poolId' | 'clients' | 'groups'>;
 
 const secondsIn: Record<string, number> = { seconds: 1, minutes: 60, hours: 3600, days: 86_400 };
 
@@ -16,7 +16,8 @@ export function userPoolOf(template: Template): UserPool | undefined {
   const pools = template.resources('AWS::Cognito::UserPool');
   const [pool] = pools;
   if (pool === undefined) return undefined;
-  if (pools.length > 1) throw new Mistake('The stack has more than one user pool, and only one can be run locally');
+  if (pools.length > 1)
+    throw new ConfigurationError('The stack has more than one user pool, and only one can be run locally');
   return {
     poolId: String(template.resolve({ Ref: pool.logicalId })),
     clients: template.resources('AWS::Cognito::UserPoolClient').map((client) => clientOf(client, template)),
@@ -24,7 +25,7 @@ export function userPoolOf(template: Template): UserPool | undefined {
   };
 }
 
-function clientOf({ logicalId, properties }: Resource, template: Template): IdentityProviderClient {
+function clientOf({ logicalId, properties }: Resource, template: Template): OidcProviderClient {
   const units = (properties.TokenValidityUnits ?? {}) as Record<string, string>;
   const seconds = (token: string, defaultUnit: string): number | undefined => {
     const validity = properties[`${token}Validity`];

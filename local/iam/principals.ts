@@ -4,13 +4,13 @@ import { assertSupported, isAllowed, type Request, type Statement } from './iam-
 export type Principal = { functionName: string; statements: Statement[] };
 
 /** The local cloud itself, which sets up tables and reads what the terminal shows. */
-export const localCloud: Principal = {
+export const emulatorPrincipal: Principal = {
   functionName: 'local',
   statements: [{ Effect: 'Allow', Action: '*', Resource: '*' }],
 };
 
 /** The owner of the account, who is at the keyboard. */
-export const owner: Principal = { ...localCloud, functionName: 'owner' };
+export const operatorPrincipal: Principal = { ...emulatorPrincipal, functionName: 'owner' };
 
 /** The role does not allow the request. The message is AWS's, with the values of the condition keys at its end. */
 export class AccessDenied extends Error {

@@ -20,7 +20,7 @@ export class FunctionError extends Error {
 }
 
 /** A function as the template describes it. */
-export type Description = {
+export type FunctionDescription = {
   name: string;
   timeoutSeconds: number;
   concurrency: number;
@@ -38,13 +38,13 @@ export class ExecutionEnvironment {
   readonly ready: Promise<void>;
   /** How many requests it has answered. */
   answered = 0;
-  readonly #description: Description;
+  readonly #description: FunctionDescription;
   readonly #owner: Owner;
   readonly #worker: Worker;
   #settleReady: { resolve(): void; reject(error: FunctionError): void };
   #invocation: Invocation | undefined;
 
-  constructor(description: Description, owner: Owner) {
+  constructor(description: FunctionDescription, owner: Owner) {
     this.#description = description;
     this.#owner = owner;
     this.#worker = new Worker(workerFile, {

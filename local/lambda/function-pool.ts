@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Resource, Template } from '../template/template.ts';
-import { type Description, ExecutionEnvironment, FunctionError } from './execution-environment.ts';
+import { ExecutionEnvironment, type FunctionDescription, FunctionError } from './execution-environment.ts';
 
 // With the errors that are declared here, what the methods of `Functions` throw.
 export { FunctionError };
@@ -42,7 +42,7 @@ export class FunctionThrottled extends Error {}
 /** The event is larger than Lambda accepts (its RequestTooLargeException). */
 export class EventTooLarge extends Error {}
 
-export type FunctionsOptions = {
+export type FunctionPoolOptions = {
   template: Template;
   /** The folder of the cloud assembly, `cdk.out`. */
   assembly: string;
@@ -62,20 +62,20 @@ export type FunctionsOptions = {
 };
 
 /**
- * Lambda on the desk: the functions of a template, each run from its built asset.
+ * Lambda in the local emulator: the functions of a template, each run from its built asset.
  *
  * An execution environment is a worker thread with its own modules and its own `process.env`. As on Lambda it answers
  * one request at a time, the next one goes to a free environment or a new one, and a crash or a timeout ends it. Unlike
  * Lambda it is not frozen between requests, so timers go on, and it shares the working directory of this process.
  */
-export class Functions {
-  readonly #options: Required<FunctionsOptions>;
+export class FunctionPool {
+  readonly #options: Required<FunctionPoolOptions>;
   #pools: Map<string, Pool>;
   /** Of earlier templates; they may still be answering. */
   readonly #replaced: Pool[] = [];
 
   /** @throws Error naming the function whose environment Lambda would refuse, or whose code is not to be found */
-  constructor(options: FunctionsOptions) {
+  constructor(options: FunctionPoolOptions) {
     this.#options = { freshPerRequest: false, maximumConcurrency: 64, idleSeconds: 5, ...options };
     this.#pools = this.#deploy(options.template);
   }
@@ -175,7 +175,7 @@ export class Functions {
 
 const sdkFolder = fileURLToPath(new URL('../../node_modules', import.meta.url));
 
-function describe(resource: Resource, template: Template, options: Required<FunctionsOptions>): Description {
+function describe(resource: Resource, template: Template, options: Required<FunctionPoolOptions>): FunctionDescription {
   const { logicalId, properties } = resource;
   const runtime = String(properties.Runtime);
   if (!runtime.startsWith('nodejs')) throw new Error(`${logicalId}: the runtime ${runtime} cannot be run locally`);
@@ -251,14 +251,14 @@ function assetByKey(key: string | undefined, assembly: string): string | undefin
 
 /** The execution environments of one version of one function. */
 class Pool {
-  readonly #description: Description;
-  readonly #options: Required<FunctionsOptions>;
+  readonly #description: FunctionDescription;
+  readonly #options: Required<FunctionPoolOptions>;
   readonly #all = new Set<ExecutionEnvironment>();
   /** The one used last is at the end and is used first, so that the others get old. */
   readonly #idle: ExecutionEnvironment[] = [];
   #retired = false;
 
-  constructor(description: Description, options: Required<FunctionsOptions>) {
+  constructor(description: FunctionDescription, options: Required<FunctionPoolOptions>) {
     this.#description = description;
     this.#options = options;
   }

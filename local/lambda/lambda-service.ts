@@ -1,18 +1,18 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import {
-  type Answer,
   AwsError,
   type AwsService,
   accessKeyIdOf,
   account,
   region,
+  type ServiceResponse,
   serve,
 } from '../aws-api/aws-service.ts';
 import type { Principals } from '../iam/principals.ts';
 import type { Template } from '../template/template.ts';
 import { EventQueue, type EventTarget } from './event-queue.ts';
-import { EventTooLarge, FunctionError, type Functions, FunctionThrottled } from './function-pool.ts';
+import { EventTooLarge, FunctionError, type FunctionPool, FunctionThrottled } from './function-pool.ts';
 
 export type LambdaOptions = {
   principals: Principals;
@@ -33,7 +33,7 @@ export type Lambda = AwsService & {
    *
    * @throws Error naming the resource that sends failed events elsewhere, or that concerns a version or an alias
    */
-  deploy(template: Template, functions: Functions): void;
+  deploy(template: Template, functions: FunctionPool): void;
   /** Takes the functions away, and forgets the events that wait for them. */
   undeploy(): void;
   /** While on, every event is delivered twice: how a test shows that "at least once" is all that Lambda promises. */
@@ -58,7 +58,7 @@ export async function startLambda({ principals, log, secondsPerMinute = 1 }: Lam
   let deployed = new Map<string, EventTarget>();
   const events = new EventQueue({ target: (arn) => deployed.get(arn), secondsPerMinute, log });
 
-  async function answer(message: IncomingMessage, body: Buffer): Promise<Answer> {
+  async function answer(message: IncomingMessage, body: Buffer): Promise<ServiceResponse> {
     const { arn, qualifier } = addressee(message);
     const resource = qualifier === undefined ? arn : `${arn}:${qualifier}`;
     principals.authorize(accessKeyIdOf(message), { action: 'lambda:InvokeFunction', resource, context: {} });
@@ -134,7 +134,7 @@ async function outcomeOf(target: EventTarget, event: unknown, requestId: string)
   }
 }
 
-function answered(requestId: string, { payload, failed }: Outcome): Answer {
+function answered(requestId: string, { payload, failed }: Outcome): ServiceResponse {
   return {
     status: 200,
     headers: {
@@ -150,7 +150,7 @@ function answered(requestId: string, { payload, failed }: Outcome): Answer {
 /** The errors that every AWS service has are 403 here, where DynamoDB and KMS say 400. */
 const notAllowed = ['AccessDeniedException', 'MissingAuthenticationTokenException', 'UnrecognizedClientException'];
 
-function refuse({ code, message, status, details }: AwsError): Answer {
+function refuse({ code, message, status, details }: AwsError): ServiceResponse {
   return {
     status: notAllowed.includes(code) ? 403 : status,
     headers: {
@@ -167,7 +167,7 @@ const tooLarge = (message: string) =>
   new AwsError('RequestTooLargeException', message, { status: 413, details: { Type: 'User' } });
 
 /** @throws Error naming the resource whose settings cannot be kept here */
-function functionsOf(template: Template, functions: Functions): Map<string, EventTarget> {
+function functionsOf(template: Template, functions: FunctionPool): Map<string, EventTarget> {
   const targets = new Map<string, EventTarget>();
   for (const { logicalId, properties } of template.resources('AWS::Lambda::Function')) {
     if (properties.DeadLetterConfig !== undefined) {

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { account, region } from '../aws-api/aws-service.ts';
 import type { Template } from '../template/template.ts';
-import type { Functions } from './function-pool.ts';
+import type { FunctionPool } from './function-pool.ts';
 
 export type Schedules = {
   /** Runs the rules of another template from now on. */
@@ -24,7 +24,7 @@ const units: Record<string, number> = { minute: 60_000, hour: 3_600_000, day: 86
  */
 export function startSchedules(
   template: Template,
-  functions: Functions,
+  functions: FunctionPool,
   { atOnce, log }: { atOnce: boolean; log(functionName: string, line: string): void },
 ): Schedules {
   let due = dueIn(template);

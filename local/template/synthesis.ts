@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { Mistake } from '../../lib/settings/configuration-error.ts';
+import { ConfigurationError } from '../../lib/settings/configuration-error.ts';
 import type { TemplateJson } from './template.ts';
 
 /** A stack as `cdk synth` wrote it. */
@@ -41,7 +41,7 @@ export async function synthesize(root: string, output: string): Promise<void> {
   const [printed, problems, status] = await Promise.all([text(child.stdout), text(child.stderr), exited]);
   if (status === 0) return;
   const lines = `${printed}${problems}`.split('\n').filter((line) => !line.startsWith('Bundling asset '));
-  throw new Mistake(`The stack cannot be built:\n${lines.join('\n').trim()}`);
+  throw new ConfigurationError(`The stack cannot be built:\n${lines.join('\n').trim()}`);
 }
 
 /**
@@ -51,13 +51,14 @@ export async function synthesize(root: string, output: string): Promise<void> {
  */
 export function readAssembly(assembly: string): SynthesizedStack {
   const manifest = join(assembly, 'manifest.json');
-  if (!existsSync(manifest)) throw new Mistake(`${assembly} is not a cloud assembly: it has no manifest.json`);
+  if (!existsSync(manifest))
+    throw new ConfigurationError(`${assembly} is not a cloud assembly: it has no manifest.json`);
   type Artifact = { type: string; properties?: { templateFile: string; stackName?: string } };
   const artifacts: Record<string, Artifact> = JSON.parse(readFileSync(manifest, 'utf8')).artifacts ?? {};
   const stacks = Object.entries(artifacts).filter(([, { type }]) => type === 'aws:cloudformation:stack');
   const [stack] = stacks;
   if (stack === undefined || stacks.length > 1) {
-    throw new Mistake(`The app has ${stacks.length} stacks, and exactly one can be run locally`);
+    throw new ConfigurationError(`The app has ${stacks.length} stacks, and exactly one can be run locally`);
   }
   const [id, { properties }] = stack;
   const template = readFileSync(join(assembly, properties!.templateFile), 'utf8');

@@ -1,19 +1,19 @@
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { ScanCommand } from '@aws-sdk/lib-dynamodb';
 import { marshalled, sizeOf } from '../../bench/growth/wire-items.ts';
-import { dynamoCallHistory } from '../../lambda/adapters/dynamodb/audit-log-reader.ts';
-import { dynamoCallWriter } from '../../lambda/adapters/dynamodb/audit-log-writer.ts';
+import { dynamoAuditLogReader } from '../../lambda/adapters/dynamodb/audit-log-reader.ts';
+import { dynamoAuditLogWriter } from '../../lambda/adapters/dynamodb/audit-log-writer.ts';
 import { type PutInput, TableError } from '../../lambda/adapters/dynamodb/table-client.ts';
-import type { Table } from '../../lambda/adapters/dynamodb/table-connection.ts';
-import { BUCKET_MILLISECONDS, type Call } from '../../lambda/core/audit/tool-call.ts';
-import { Outage } from '../../lambda/core/support/service-unavailable-error.ts';
+import type { TableConnection } from '../../lambda/adapters/dynamodb/table-connection.ts';
+import { BUCKET_MILLISECONDS, type ToolCall } from '../../lambda/core/audit/tool-call.ts';
+import { ServiceUnavailableError } from '../../lambda/core/support/service-unavailable-error.ts';
 import { localTable } from '../support/contract-stores.ts';
 
 /** Calls, and the markers by which those of everyone are found: who writes them, and what comes of it where writing fails. */
 
 const EXPIRY = 2_000_000_000;
 
-let table: Table;
+let table: TableConnection;
 let dynamodb: DynamoDBClient;
 let close: () => Promise<void>;
 beforeAll(async () => {
@@ -27,7 +27,7 @@ beforeEach(() => {
   bucket += 10;
 });
 
-const aCall = (session: string, change: Partial<Call> = {}): Call => ({
+const aCall = (session: string, change: Partial<ToolCall> = {}): ToolCall => ({
   id: `call-${++serial}`,
   at: bucket * BUCKET_MILLISECONDS + serial,
   user: 'ada',
@@ -55,17 +55,17 @@ function aProcess(prefix = '', times = 0) {
     }
     return table.client.put(input);
   };
-  const { recordCall } = dynamoCallWriter({ ...table, client: { ...table.client, put } });
-  return { record: (call: Call) => recordCall(call, EXPIRY), takeWritten: () => written.splice(0).sort() };
+  const { recordCall } = dynamoAuditLogWriter({ ...table, client: { ...table.client, put } });
+  return { record: (call: ToolCall) => recordCall(call, EXPIRY), takeWritten: () => written.splice(0).sort() };
 }
 
 async function found(at = bucket): Promise<string[]> {
   const ids: string[] = [];
-  for await (const { id } of dynamoCallHistory(table).callsEndedIn(at)) ids.push(id);
+  for await (const { id } of dynamoAuditLogReader(table).callsEndedIn(at)) ids.push(id);
   return ids.sort();
 }
 
-const idsOf = (...calls: Call[]) => calls.map(({ id }) => id).sort();
+const idsOf = (...calls: ToolCall[]) => calls.map(({ id }) => id).sort();
 
 test('a process marks a session once in five minutes, and writes each call once', async () => {
   const { record, takeWritten } = aProcess();
@@ -86,7 +86,7 @@ test('a call that began before the five minutes in which it ended is marked by i
   const [usual, late, later] = [
     aCall('one'),
     ...[1, 2].map((before) => aCall('one', { at: bucket * BUCKET_MILLISECONDS - before, milliseconds: 100 })),
-  ] as [Call, Call, Call];
+  ] as [ToolCall, ToolCall, ToolCall];
   for (const call of [late, usual, later]) await record(call);
   expect(takeWritten()).toEqual(['C#', 'C#', 'C#', 'D#', 'D#', 'D#']);
   expect(await found()).toEqual(idsOf(usual, late, later));
@@ -103,7 +103,7 @@ test('however many processes mark a session, each of its calls is there once', a
 test('where the marker cannot be written, the call is not taken for recorded, and the next one marks the session', async () => {
   const { record, takeWritten } = aProcess('C#', 1);
   const [first, second] = [aCall('one'), aCall('one')];
-  await expect(record(first)).rejects.toThrow(Outage);
+  await expect(record(first)).rejects.toThrow(ServiceUnavailableError);
   expect(await found()).toEqual([]);
   takeWritten();
   await record(second);
@@ -114,7 +114,7 @@ test('where the marker cannot be written, the call is not taken for recorded, an
 test('where the call cannot be written, its marker leads to nothing; recorded again, it is there once', async () => {
   const { record } = aProcess('D#', 1);
   const call = aCall('one');
-  await expect(record(call)).rejects.toThrow(Outage);
+  await expect(record(call)).rejects.toThrow(ServiceUnavailableError);
   expect(await found()).toEqual([]);
   await record(call);
   await record(call);
@@ -124,7 +124,7 @@ test('where the call cannot be written, its marker leads to nothing; recorded ag
 test('of very many sessions a process forgets, and marks again', async () => {
   const written: string[] = [];
   const put = async ({ Item }: PutInput) => void written.push(`${Item!.type} ${Item!.sk}`);
-  const { recordCall } = dynamoCallWriter({ ...table, client: { ...table.client, put } });
+  const { recordCall } = dynamoAuditLogWriter({ ...table, client: { ...table.client, put } });
   for (const each of ['first', ...Array.from({ length: 1_000 }, (_, index) => `session-${index}`), 'first', 'first']) {
     await recordCall(aCall(each), EXPIRY);
   }

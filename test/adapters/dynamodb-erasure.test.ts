@@ -1,17 +1,17 @@
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { ScanCommand } from '@aws-sdk/lib-dynamodb';
-import { dynamoCallWriter } from '../../lambda/adapters/dynamodb/audit-log-writer.ts';
+import { dynamoAuditLogWriter } from '../../lambda/adapters/dynamodb/audit-log-writer.ts';
 import { dynamoErasureStore } from '../../lambda/adapters/dynamodb/erasure-store.ts';
 import { type DeleteInput, TableError } from '../../lambda/adapters/dynamodb/table-client.ts';
-import type { Table } from '../../lambda/adapters/dynamodb/table-connection.ts';
-import { Outage } from '../../lambda/core/support/service-unavailable-error.ts';
+import type { TableConnection } from '../../lambda/adapters/dynamodb/table-connection.ts';
+import { ServiceUnavailableError } from '../../lambda/core/support/service-unavailable-error.ts';
 import { localTable } from '../support/contract-stores.ts';
 
 /** Erasing where the table fails in the middle of it. */
 
 const HOUR = 3_600_000;
 
-let table: Table;
+let table: TableConnection;
 let dynamodb: DynamoDBClient;
 let close: () => Promise<void>;
 beforeAll(async () => {
@@ -20,7 +20,7 @@ beforeAll(async () => {
 afterAll(() => close());
 
 /** The table, of which the deletion of an item whose key begins so fails, as often as said. */
-function failing(prefix: string, times: number): Table {
+function failing(prefix: string, times: number): TableConnection {
   const remove = async (input: DeleteInput) => {
     if (input.Key!.pk.startsWith(prefix) && times-- > 0) {
       throw new TableError({ name: 'InternalServerError', message: '', status: 500 });
@@ -63,7 +63,9 @@ test.each([
   const others = [{ pk: 'N#alan', sk: 'diary', type: 'state' }];
   for (const Item of [...items, ...others]) await table.client.put({ TableName: table.name, Item });
 
-  await expect(dynamoErasureStore(failing(prefix, 1)).erase('ada', 500, Date.now())).rejects.toThrow(Outage);
+  await expect(dynamoErasureStore(failing(prefix, 1)).erase('ada', 500, Date.now())).rejects.toThrow(
+    ServiceUnavailableError,
+  );
   expect((await left()).length).toBeGreaterThan(1);
   expect((await dynamoErasureStore(table).erase('ada', 500, Date.now())).done).toBe(true);
   expect(await left()).toEqual(['N#alan diary']);
@@ -81,7 +83,7 @@ test('a bound is kept to, and what is left is said to be', async () => {
 
 test('a call that was recorded when nothing led there any more is found by who was there lately', async () => {
   const now = Date.now();
-  const calls = { ada: dynamoCallWriter(table), alan: dynamoCallWriter(table) };
+  const calls = { ada: dynamoAuditLogWriter(table), alan: dynamoAuditLogWriter(table) };
   const recorded = (user: 'ada' | 'alan', session: string, minutesAgo: number, milliseconds = 10) =>
     calls[user].recordCall(
       {

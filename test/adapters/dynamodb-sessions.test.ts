@@ -1,7 +1,7 @@
 import { dynamoSessionStore } from '../../lambda/adapters/dynamodb/session-store.ts';
 import { type TableClient, TableError } from '../../lambda/adapters/dynamodb/table-client.ts';
 import type { Session } from '../../lambda/core/sessions/session.ts';
-import { Outage } from '../../lambda/core/support/service-unavailable-error.ts';
+import { ServiceUnavailableError } from '../../lambda/core/support/service-unavailable-error.ts';
 
 /** What DynamoDB answers under contention, which no local one does. */
 
@@ -33,6 +33,6 @@ describe.each(['renew', 'takeUp'] as const)('of two requests that %s a session a
   });
 
   test('the second is told of an outage if there is one', async () => {
-    await expect(write(cancelling('ThrottlingError', 'None'))).rejects.toBeInstanceOf(Outage);
+    await expect(write(cancelling('ThrottlingError', 'None'))).rejects.toBeInstanceOf(ServiceUnavailableError);
   });
 });

@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { openKms } from '../../lambda/adapters/kms/kms-client.ts';
 import { kmsSigner } from '../../lambda/adapters/kms/kms-signer.ts';
 import { lambdaWorker } from '../../lambda/adapters/lambda/worker-invoker.ts';
-import { Outage } from '../../lambda/core/support/service-unavailable-error.ts';
+import { ServiceUnavailableError } from '../../lambda/core/support/service-unavailable-error.ts';
 
 /** Services that take a request and never answer. The table's clients have a test of their own. */
 
@@ -26,7 +26,10 @@ test('a service that hangs is asked three times, and is an outage', async () => 
     kmsSigner(openKms(), ['key']).sign(new Uint8Array(1)),
     lambdaWorker('worker').start({} as never),
   ]);
-  expect(outcomes.map((each) => each.status === 'rejected' && each.reason instanceof Outage)).toEqual([true, true]);
+  expect(outcomes.map((each) => each.status === 'rejected' && each.reason instanceof ServiceUnavailableError)).toEqual([
+    true,
+    true,
+  ]);
   const [SIGN, INVOKE] = ['TrentService.Sign', '/2015-03-31/functions/worker/invocations'];
   expect(asked.toSorted()).toEqual([INVOKE, INVOKE, INVOKE, SIGN, SIGN, SIGN]);
   server.closeAllConnections();

@@ -4,8 +4,8 @@ import type { RequestListener } from 'node:http';
 import { createServer, type Server } from 'node:https';
 import type { AddressInfo, LookupFunction } from 'node:net';
 import { httpsDocuments } from '../../lambda/adapters/https-documents.ts';
-import { DocumentRefused } from '../../lambda/core/oauth/clients/client-document.ts';
-import { Outage } from '../../lambda/core/support/service-unavailable-error.ts';
+import { ClientDocumentError } from '../../lambda/core/oauth/clients/client-document.ts';
+import { ServiceUnavailableError } from '../../lambda/core/support/service-unavailable-error.ts';
 import { type Certificate, newCertificate } from '../support/certificate.ts';
 
 /** The fetcher against real servers: what a stranger's server may answer, and where a stranger's name may lead. */
@@ -78,14 +78,14 @@ test('a known copy is asked after by its tag, and 304 keeps it', async () => {
   };
   expect(await fetcher().fetch(url(), '"1"')).toMatchObject({ kind: 'unchanged', cacheControl: 'max-age=60' });
   expect(asked[0]!.headers['if-none-match']).toBe('"1"');
-  await expect(fetcher().fetch(url())).rejects.toThrow(DocumentRefused);
+  await expect(fetcher().fetch(url())).rejects.toThrow(ClientDocumentError);
 });
 
 test.each([301, 302, 303, 307, 308])('a redirect with %i is refused and not followed', async (status) => {
   answer = (_, response) => {
     response.writeHead(status, { location: url('/elsewhere.json') }).end();
   };
-  await expect(fetcher().fetch(url())).rejects.toThrow(DocumentRefused);
+  await expect(fetcher().fetch(url())).rejects.toThrow(ClientDocumentError);
   expect(asked.map((each) => each.url)).toEqual(['/client.json']);
 });
 
@@ -118,7 +118,7 @@ test.each<[string, RequestListener]>([
   ['for which somebody has to sign in', (_, response) => response.writeHead(401, json).end('{}')],
 ])('a document %s is refused', async (_what, listener) => {
   answer = listener;
-  await expect(fetcher().fetch(url())).rejects.toThrow(DocumentRefused);
+  await expect(fetcher().fetch(url())).rejects.toThrow(ClientDocumentError);
 });
 
 test.each<[string, RequestListener]>([
@@ -143,12 +143,12 @@ test.each<[string, RequestListener]>([
   ['has had too many requests', (_, response) => response.writeHead(429).end()],
 ])('a server that %s is out of reach, and not for good', async (_what, listener) => {
   answer = listener;
-  await expect(fetcher({ timeoutMilliseconds: 200 }).fetch(url())).rejects.toThrow(Outage);
+  await expect(fetcher({ timeoutMilliseconds: 200 }).fetch(url())).rejects.toThrow(ServiceUnavailableError);
 });
 
 test('a certificate that nobody vouches for is not accepted', async () => {
   answer = (_, response) => response.writeHead(200, json).end('{}');
-  await expect(fetcher({ ca: undefined }).fetch(url())).rejects.toThrow(Outage);
+  await expect(fetcher({ ca: undefined }).fetch(url())).rejects.toThrow(ServiceUnavailableError);
   expect(asked).toEqual([]);
 });
 
@@ -189,7 +189,7 @@ describe('where a name leads', () => {
 
   test('an address in the place of a name is refused as well', async () => {
     const direct = `https://127.0.0.1:${port()}/client.json`;
-    await expect(fetcher({ anywhere: false, lookup: undefined }).fetch(direct)).rejects.toThrow(DocumentRefused);
+    await expect(fetcher({ anywhere: false, lookup: undefined }).fetch(direct)).rejects.toThrow(ClientDocumentError);
     expect(asked).toEqual([]);
   });
 
@@ -199,7 +199,7 @@ describe('where a name leads', () => {
       ['127.0.0.1', '93.184.215.14'],
     ]) {
       const { lookup } = resolvingTo(addresses);
-      await expect(fetcher({ anywhere: false, lookup }).fetch(url())).rejects.toThrow(DocumentRefused);
+      await expect(fetcher({ anywhere: false, lookup }).fetch(url())).rejects.toThrow(ClientDocumentError);
     }
     expect(asked).toEqual([]);
   });

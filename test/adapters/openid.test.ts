@@ -1,11 +1,11 @@
 import type { ServerResponse } from 'node:http';
 import { openIdProvider, openIdRefresher } from '../../lambda/adapters/openid.ts';
-import { SignInRefused } from '../../lambda/core/identity/upstream-provider.ts';
+import { SignInRefusedError } from '../../lambda/core/identity/upstream-provider.ts';
 import { randomToken } from '../../lambda/core/support/crypto.ts';
-import { Outage } from '../../lambda/core/support/service-unavailable-error.ts';
+import { ServiceUnavailableError } from '../../lambda/core/support/service-unavailable-error.ts';
 import { oauthVariables, readEnvironment } from '../../lambda/shared/environment.ts';
-import { type IdentityProvider, identityEnvironment } from '../../lib/settings/identity-provider-settings.ts';
-import type { IdentityProfileName } from '../../lib/settings/provider-profiles.ts';
+import { type IdentityProviderSettings, identityEnvironment } from '../../lib/settings/identity-provider-settings.ts';
+import type { ProviderProfileName } from '../../lib/settings/provider-profiles.ts';
 import { type Behaviour, CLIENT, ScriptedProvider } from '../support/scripted-provider.ts';
 
 /**
@@ -33,7 +33,7 @@ const variables = {
 };
 
 /** The adapter as the OAuth function has it, by the environment that the stack would give it. */
-function adapterOf({ issuer, behaviour }: ScriptedProvider, settings: Partial<IdentityProvider>) {
+function adapterOf({ issuer, behaviour }: ScriptedProvider, settings: Partial<IdentityProviderSettings>) {
   const environment = readEnvironment(
     variables,
     identityEnvironment({
@@ -73,13 +73,13 @@ const oidcScopes = ['openid', 'profile', 'email'];
 
 type Case = {
   behaviour: Partial<Behaviour>;
-  settings?: Partial<IdentityProvider>;
+  settings?: Partial<IdentityProviderSettings>;
   groups: string[];
   /** Whether the provider hears of a revocation. */
   revokes: boolean;
 };
 
-const cases: Record<IdentityProfileName, Case> = {
+const cases: Record<ProviderProfileName, Case> = {
   oidc: { behaviour: { claims: { groups: ['staff'] } }, groups: ['staff'], revokes: true },
   cognito: {
     behaviour: {
@@ -87,9 +87,9 @@ const cases: Record<IdentityProfileName, Case> = {
       scopes: oidcScopes,
       rotates: true,
       tellsOfPkce: false,
-      claims: { 'cognito:groups': ['owners'], groups: ['not these'] },
+      claims: { 'cognito:groups': ['admins'], groups: ['not these'] },
     },
-    groups: ['owners'],
+    groups: ['admins'],
     revokes: true,
   },
   workos: {
@@ -163,7 +163,7 @@ const cases: Record<IdentityProfileName, Case> = {
   },
 };
 
-describe.each(Object.entries(cases) as [IdentityProfileName, Case][])(
+describe.each(Object.entries(cases) as [ProviderProfileName, Case][])(
   'the profile %s',
   (profile, { behaviour, settings, groups, revokes }) => {
     const start = async () => {
@@ -187,7 +187,7 @@ describe.each(Object.entries(cases) as [IdentityProfileName, Case][])(
       expect(fresh.refreshToken !== undefined).toBe(provider.behaviour.rotates);
       await adapter.refresh(fresh.refreshToken ?? tokens.refreshToken!);
       const again = adapter.refresh(tokens.refreshToken!);
-      await (provider.behaviour.rotates ? expect(again).rejects.toThrow(SignInRefused) : again);
+      await (provider.behaviour.rotates ? expect(again).rejects.toThrow(SignInRefusedError) : again);
     });
 
     test(
@@ -233,13 +233,15 @@ describe('a provider', () => {
     ['nobody names itself', (answer) => answer.delete('iss')],
   ])('that names itself in its answers is not believed when %s', async (_what, change) => {
     const provider = await providerOf({ namesItself: true });
-    await expect(signIn(adapterOf(provider, {}), change)).rejects.toThrow(SignInRefused);
+    await expect(signIn(adapterOf(provider, {}), change)).rejects.toThrow(SignInRefusedError);
     expect(provider.tokenRequests).toBe(0);
   });
 
   test('whose answer names another is not believed, though it never says that it names itself', async () => {
     const adapter = adapterOf(await providerOf({}), {});
-    await expect(signIn(adapter, (answer) => answer.set('iss', 'https://evil.example'))).rejects.toThrow(SignInRefused);
+    await expect(signIn(adapter, (answer) => answer.set('iss', 'https://evil.example'))).rejects.toThrow(
+      SignInRefusedError,
+    );
   });
 
   test.each(['RS256', 'ES256', 'EdDSA'] as const)('may sign with %s', async (alg) => {
@@ -251,7 +253,7 @@ describe('a provider', () => {
     const provider = await providerOf({ authentication: 'client_secret_basic' });
     const adapter = adapterOf(provider, { profile: 'oidc' });
     await expect(signIn(adapter)).rejects.toMatchObject({ reason: 'invalid_client' });
-    await expect(adapter.refresh('any')).rejects.toThrow(Outage);
+    await expect(adapter.refresh('any')).rejects.toThrow(ServiceUnavailableError);
   });
 
   test('whose document names another issuer is not used', async () => {
@@ -262,7 +264,7 @@ describe('a provider', () => {
       authentication: 'client_secret_post',
       now,
     });
-    await expect(adapter.refresh('any')).rejects.toThrow(Outage);
+    await expect(adapter.refresh('any')).rejects.toThrow(ServiceUnavailableError);
   });
 });
 
@@ -294,7 +296,7 @@ describe('a refresh', () => {
       const adapter = adapterOf(provider, {});
       const { tokens } = await signIn(adapter);
       provider.interfere = answer;
-      await expect(adapter.refresh(tokens.refreshToken!)).rejects.toThrow(Outage);
+      await expect(adapter.refresh(tokens.refreshToken!)).rejects.toThrow(ServiceUnavailableError);
       provider.interfere = undefined;
       expect((await adapter.refresh(tokens.refreshToken!)).accessToken).toBeTruthy();
     },
@@ -310,7 +312,7 @@ describe('a refresh', () => {
   test('at a host that no name server knows is an outage', async () => {
     const issuer = 'https://identity.invalid';
     const adapter = openIdRefresher({ issuer, clientId: 'c', authentication: 'client_secret_post', now });
-    await expect(adapter.refresh('any')).rejects.toThrow(Outage);
+    await expect(adapter.refresh('any')).rejects.toThrow(ServiceUnavailableError);
   });
 
   test('whose client secret cannot be had is an outage, and the next one tries again', async () => {
@@ -326,7 +328,7 @@ describe('a refresh', () => {
       },
       now,
     });
-    await expect(adapter.refresh('unknown')).rejects.toThrow(Outage);
-    await expect(adapter.refresh('unknown')).rejects.toThrow(SignInRefused);
+    await expect(adapter.refresh('unknown')).rejects.toThrow(ServiceUnavailableError);
+    await expect(adapter.refresh('unknown')).rejects.toThrow(SignInRefusedError);
   });
 });

@@ -1,7 +1,7 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { isThrottlingError, isTransientError } from '@smithy/core/retry';
 import fc from 'fast-check';
-import { endpointOf } from '../../lambda/adapters/dynamodb/dynamodb-endpoint.ts';
+import { resolveEndpoint } from '../../lambda/adapters/dynamodb/dynamodb-endpoint.ts';
 import { reasonToRetry } from '../../lambda/adapters/dynamodb/request-retries.ts';
 import { openTableClient } from '../../lambda/adapters/dynamodb/signed-table-client.ts';
 import { TableError } from '../../lambda/adapters/dynamodb/table-client.ts';
@@ -26,12 +26,13 @@ describe('the endpoint', () => {
         AWS_USE_FIPS_ENDPOINT: way.UseFIPS ? 'true' : undefined,
         AWS_USE_DUALSTACK_ENDPOINT: way.UseDualStack ? 'true' : 'false',
       };
-      expect({ way, ...endpointOf(environment) }).toEqual({ way, url: expected, region: Region });
+      expect({ way, ...resolveEndpoint(environment) }).toEqual({ way, url: expected, region: Region });
     }
   });
 
   test('may be another, and its path ends with a slash', () => {
-    const at = (variables: Record<string, string>) => endpointOf({ AWS_REGION: 'eu-west-1', ...variables }).url.href;
+    const at = (variables: Record<string, string>) =>
+      resolveEndpoint({ AWS_REGION: 'eu-west-1', ...variables }).url.href;
     const AWS_ENDPOINT_URL = 'https://all.example';
     expect(at({ AWS_ENDPOINT_URL })).toBe('https://all.example/');
     expect(at({ AWS_ENDPOINT_URL, AWS_ENDPOINT_URL_DYNAMODB: 'http://[::1]:8000/db' })).toBe('http://[::1]:8000/db/');

@@ -4,7 +4,7 @@ import { inspect } from 'node:util';
 import * as sdk from '../../lambda/adapters/dynamodb/sdk-table-client.ts';
 import * as signed from '../../lambda/adapters/dynamodb/signed-table-client.ts';
 import type { TableClient } from '../../lambda/adapters/dynamodb/table-client.ts';
-import { reaching } from '../../lambda/adapters/dynamodb/table-connection.ts';
+import { callTable } from '../../lambda/adapters/dynamodb/table-connection.ts';
 
 /**
  * How both clients, opened as the functions open them, take a server that fails: it is asked as often, and it is the same
@@ -74,7 +74,7 @@ async function outcome(
   { client, bodies }: Watched,
   ask = get,
 ): Promise<{ name: string; error: unknown; attempts: number }> {
-  const error = await reaching(ask(client)).then(
+  const error = await callTable(ask(client)).then(
     () => undefined,
     (reason: Error) => reason,
   );

@@ -12,10 +12,10 @@ import {
   type TransactWriteInput,
   type UpdateInput,
 } from '../../lambda/adapters/dynamodb/table-client.ts';
-import { reaching } from '../../lambda/adapters/dynamodb/table-connection.ts';
-import { Outage } from '../../lambda/core/support/service-unavailable-error.ts';
+import { callTable } from '../../lambda/adapters/dynamodb/table-connection.ts';
+import { ServiceUnavailableError } from '../../lambda/core/support/service-unavailable-error.ts';
 import { startDynamoDb } from '../../local/dynamodb/dynamodb-service.ts';
-import { FunctionPrincipals, localCloud } from '../../local/iam/principals.ts';
+import { emulatorPrincipal, FunctionPrincipals } from '../../local/iam/principals.ts';
 import { definition } from '../support/contract-stores.ts';
 import { askedBy, clientsOf, credentials, region, startWitness, type Witness } from '../support/recording-server.ts';
 
@@ -288,7 +288,7 @@ const asked: fc.Arbitrary<Asked> = fc.oneof(
 /** A local DynamoDB for each client, of which the one must come to be as the other. */
 async function startEngines() {
   const principals = new FunctionPrincipals();
-  principals.add(credentials.accessKeyId, localCloud);
+  principals.add(credentials.accessKeyId, emulatorPrincipal);
   const engines = await Promise.all(
     [witnesses.sdk, witnesses.signed].map(async (witness) => {
       const engine = await startDynamoDb({ folder: undefined, principals, now: () => 0 });
@@ -513,8 +513,8 @@ test('what is no answer of DynamoDB’s is not taken for one that found nothing'
   ] as const;
   for (const [operation, status, body] of empty) {
     witnesses.signed.answer = () => ({ status, body });
-    const request = reaching(clients.signed[operation](questions[operation].input as never) as Promise<unknown>);
-    await expect(request).rejects.toBeInstanceOf(Outage);
+    const request = callTable(clients.signed[operation](questions[operation].input as never) as Promise<unknown>);
+    await expect(request).rejects.toBeInstanceOf(ServiceUnavailableError);
   }
   witnesses.signed.received.length = 0;
 });

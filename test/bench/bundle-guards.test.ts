@@ -82,7 +82,7 @@ describe('sizes', () => {
     ['Authorizer', 40_960, 'a budget: every connection waits for it first'],
     // Sign-in and dashboard wait for a person; each more tenth of a megabyte is 5 to 10 ms of a cold start.
     ['OAuth', 332_500, '2 % above 325,916'],
-    ['Dashboard', 161_500, '2 % above 158,307'],
+    ['Dashboard', 161_900, '2 % above 158,700'],
     // Nobody waits for it, but it is paid for by the millisecond, 8,640 times a month.
     ['Rollup', 39_600, '2 % above 38,839'],
   ])('the function %s has %d bytes at most: %s', (construct, most) => {

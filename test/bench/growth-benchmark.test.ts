@@ -6,17 +6,17 @@ import { RETENTION_DAYS, type World } from '../../bench/growth/generated-world.t
 import { type Group, ownerOf, type View, views } from '../../bench/growth/growth-views.ts';
 import { generatedTable } from '../../bench/growth/measured-view.ts';
 import { definition } from '../../bench/growth/table-definition.ts';
-import { dynamoStatisticsStore } from '../../lambda/adapters/dynamodb/aggregate-store.ts';
-import { dynamoCallHistory } from '../../lambda/adapters/dynamodb/audit-log-reader.ts';
-import { dynamoCallWriter } from '../../lambda/adapters/dynamodb/audit-log-writer.ts';
+import { dynamoAggregateStore } from '../../lambda/adapters/dynamodb/aggregate-store.ts';
+import { dynamoAuditLogReader } from '../../lambda/adapters/dynamodb/audit-log-reader.ts';
+import { dynamoAuditLogWriter } from '../../lambda/adapters/dynamodb/audit-log-writer.ts';
 import { dynamoGrantStore } from '../../lambda/adapters/dynamodb/grant-store.ts';
 import { sdkTableClient } from '../../lambda/adapters/dynamodb/sdk-table-client.ts';
-import { ALONE, partition, type Table } from '../../lambda/adapters/dynamodb/table-connection.ts';
-import { dynamoVisitStarter } from '../../lambda/adapters/dynamodb/user-writes.ts';
+import { partition, SINGLE, type TableConnection } from '../../lambda/adapters/dynamodb/table-connection.ts';
+import { dynamoDashboardSessionStarter } from '../../lambda/adapters/dynamodb/user-writes.ts';
 import { steps } from '../../lambda/core/audit/aggregates.ts';
-import { rollUp } from '../../lambda/core/audit/call-aggregation.ts';
+import { aggregateCalls } from '../../lambda/core/audit/call-aggregation.ts';
 import { startDynamoDb } from '../../local/dynamodb/dynamodb-service.ts';
-import { FunctionPrincipals, localCloud } from '../../local/iam/principals.ts';
+import { emulatorPrincipal, FunctionPrincipals } from '../../local/iam/principals.ts';
 
 const SIZE = { sessions: 160, users: 30, days: 0.9, longest: 260 };
 const NEVER_EXPIRED = Number.MAX_SAFE_INTEGER;
@@ -24,7 +24,7 @@ const NEVER_EXPIRED = Number.MAX_SAFE_INTEGER;
 /** The local DynamoDB, with nothing in it. */
 async function realTable() {
   const principals = new FunctionPrincipals();
-  principals.add('TEST', localCloud);
+  principals.add('TEST', emulatorPrincipal);
   // The clock stands at zero, so that nothing in it expires by itself.
   const database = await startDynamoDb({ folder: undefined, principals, now: () => 0 });
   await database.createTable(definition, 'Holdfast');
@@ -41,14 +41,14 @@ async function realTable() {
 }
 
 /** Everything that a world has, through the adapters, in the order in which it happened. */
-async function fill(table: Table, world: World): Promise<void> {
+async function fill(table: TableConnection, world: World): Promise<void> {
   const { sessions, users } = world.size;
   const owner = ownerOf(world);
-  await dynamoVisitStarter(table).startVisit(owner.cookieHash, owner.visit, world.grantedAt(1));
+  await dynamoDashboardSessionStarter(table).startDashboardSession(owner.cookieHash, owner.visit, world.grantedAt(1));
   for (let grant = 0; grant < world.grants; grant++) {
     const signIn = signInOf(world, grant);
     await dynamoGrantStore(table).createGrant(signIn);
-    const Key = { pk: partition.code(signIn.codeHash), sk: ALONE };
+    const Key = { pk: partition.code(signIn.codeHash), sk: SINGLE };
     await table.client.delete({ TableName: table.name, Key });
     const [first, ...others] = world.sessionsUnder(grant).map((each) => world.session(each));
     if (!first) continue;
@@ -60,21 +60,21 @@ async function fill(table: Table, world: World): Promise<void> {
       former = session;
     }
   }
-  const writer = dynamoCallWriter(table);
+  const writer = dynamoAuditLogWriter(table);
   for (let session = 0; session < sessions; session++) {
     const calls = Array.from({ length: world.callCount(session) }, (_, index) => world.call(session, index));
     for (let first = 0; first < calls.length; first += 100) {
       await Promise.all(calls.slice(first, first + 100).map((call) => writer.recordCall(call, callExpiry(call))));
     }
   }
-  const statistics = dynamoStatisticsStore(table);
-  await statistics.moveOn(undefined, countedSince(world));
-  const parts = { statistics, calls: dynamoCallHistory(table), retentionDays: RETENTION_DAYS + 1 };
-  await rollUp({ ...parts, now: () => LAST_RUN, log: () => undefined }, () => 1);
+  const aggregates = dynamoAggregateStore(table);
+  await aggregates.moveOn(undefined, countedSince(world));
+  const parts = { aggregates, calls: dynamoAuditLogReader(table), retentionDays: RETENTION_DAYS + 1 };
+  await aggregateCalls({ ...parts, now: () => LAST_RUN, log: () => undefined }, () => 1);
 }
 
 /** What is asked of a table from now on, as text, with the page that each query begins with. */
-function listen({ client }: Table): string[] {
+function listen({ client }: TableConnection): string[] {
   const asked: string[] = [];
   for (const [operation, ask] of Object.entries(client)) {
     const heard = (input: never) => {
@@ -113,14 +113,14 @@ test('the generated table answers every view as the local DynamoDB does, to as m
 
 /** More in one partition than a page of a query holds. */
 const longPartition: View = {
-  name: 'a day of large statistics',
+  name: 'a day of large aggregates',
   group: 'charts',
   async prepare(table) {
     const row = { client: 'x'.repeat(200_000), tool: '', outcome: 'success' as const, calls: 1, durations: {} };
-    const statistics = { rows: [row], users: {}, sessions: {} };
+    const aggregates = { rows: [row], users: {}, sessions: {} };
     for (let at = 0; at < 12 * steps.minutes; at += steps.minutes) {
-      await dynamoStatisticsStore(table).save('minutes', { at, statistics }, NEVER_EXPIRED);
+      await dynamoAggregateStore(table).save('minutes', { at, aggregates }, NEVER_EXPIRED);
     }
   },
-  work: (table) => dynamoStatisticsStore(table).load('minutes', 0, steps.day),
+  work: (table) => dynamoAggregateStore(table).load('minutes', 0, steps.day),
 };

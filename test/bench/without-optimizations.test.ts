@@ -9,7 +9,7 @@ import { openDesk } from '../../bench/local-services.ts';
 import { HoldfastStack } from '../../lib/holdfast-stack.ts';
 import { runFresh } from '../support/fresh-process.ts';
 
-/** `parts: 'stock'`, which is there for the day that something is wrong with parts of our own: it must work on that day. */
+/** `optimizations: false` builds with the libraries' parts, and works. */
 
 jest.setTimeout(60_000);
 
@@ -28,11 +28,11 @@ jest.mock('esbuild', () => {
 });
 
 test.each([
-  ['own', 'signed'],
-  ['stock', 'sdk'],
+  [true, 'signed'],
+  [false, 'sdk'],
 ] as const)(
-  '%s: every function that opens the table does so by the %s client, and the MCP function works by such parts',
-  async (parts, client) => {
+  'with optimizations %s, every function that opens the table uses the %s client, and the MCP function works',
+  async (optimizations, client) => {
     const folder = mkdtempSync(join(tmpdir(), 'holdfast-switch-'));
     mockInputs.clear();
     try {
@@ -42,10 +42,10 @@ test.each([
         context: { ...context, 'aws:cdk:enable-asset-metadata': true },
         builtinCloudFormationValidation: false,
       });
-      new HoldfastStack(app, 'Holdfast', { parts });
+      new HoldfastStack(app, 'Holdfast', { optimizations });
       app.synth();
       const openers = [...mockInputs.values()].filter((inputs) =>
-        inputs.some((file) => file.endsWith('/dynamodb/table.ts')),
+        inputs.some((file) => file.endsWith('/dynamodb/table-connection.ts')),
       );
       expect(openers.length).toBe(4);
       for (const inputs of openers) {
@@ -53,15 +53,15 @@ test.each([
           .filter((file) => /[a-z]+-table-client\.ts$/.test(file))
           .map((file) => file.split('/').at(-1));
         expect(clients).toEqual([`${client}-table-client.ts`]);
-        expect(inputs.some((file) => file.includes('@aws-sdk/client-dynamodb/'))).toBe(parts === 'stock');
+        expect(inputs.some((file) => file.includes('@aws-sdk/client-dynamodb/'))).toBe(!optimizations);
       }
 
       const mcp = [...mockInputs].find(([entry]) => entry.endsWith('/mcp.ts'))![1];
       const has = (what: string) => mcp.some((file) => file.includes(what));
-      expect(has('/core/sdk-shortcuts.ts')).toBe(parts === 'own');
-      expect(has('/core/no-sdk-shortcuts.ts')).toBe(parts === 'stock');
-      expect(has('/.cache/holdfast/sdk-')).toBe(parts === 'own');
-      expect(has('@modelcontextprotocol/server/dist/index.mjs')).toBe(parts === 'stock');
+      expect(has('/sdk/sdk-shortcuts.ts')).toBe(optimizations);
+      expect(has('/sdk/no-sdk-shortcuts.ts')).toBe(!optimizations);
+      expect(has('/.cache/holdfast/sdk-')).toBe(optimizations);
+      expect(has('@modelcontextprotocol/server/dist/index.mjs')).toBe(!optimizations);
 
       const desk = await openDesk(folder);
       try {

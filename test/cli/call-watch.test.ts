@@ -1,12 +1,12 @@
 import { CallWatch } from '../../cli/target/call-watch.ts';
 import { memoryStores } from '../../lambda/adapters/memory/memory-stores.ts';
-import { BUCKET_MILLISECONDS, type Call } from '../../lambda/core/audit/tool-call.ts';
+import { BUCKET_MILLISECONDS, type ToolCall } from '../../lambda/core/audit/tool-call.ts';
 
 /** Calls as they come, at a server that has few and at one that has many. */
 
 const start = 1_000 * BUCKET_MILLISECONDS;
 let count = 0;
-const call = (change: Partial<Call>): Call => ({
+const call = (change: Partial<ToolCall>): ToolCall => ({
   id: `c${String(count++).padStart(6, '0')}`,
   at: start,
   user: 'ada',
@@ -26,7 +26,7 @@ const call = (change: Partial<Call>): Call => ({
 function watched(filter: { user?: string; tool?: string } = {}) {
   const { calls } = memoryStores();
   const watch = new CallWatch(calls, { from: start, ...filter });
-  const record = (each: Call) => calls.recordCall(each, Number.MAX_SAFE_INTEGER);
+  const record = (each: ToolCall) => calls.recordCall(each, Number.MAX_SAFE_INTEGER);
   return { record, look: async (now: number) => (await watch.look(now)).map(({ id }) => id) };
 }
 

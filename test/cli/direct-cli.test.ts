@@ -6,7 +6,7 @@ import { sha256 } from '../../lambda/core/support/crypto.ts';
 import { synthesize } from '../../local/template/synthesis.ts';
 import { run } from '../support/cli-process.ts';
 import { FakeCloudFormation } from '../support/fake-cloudformation.ts';
-import { Variant } from '../support/project-copy.ts';
+import { ProjectCopy } from '../support/project-copy.ts';
 import { CLIENT, ScriptedProvider } from '../support/scripted-provider.ts';
 import { Cloud } from '../support/test-cloud.ts';
 import { callTool, initialize, postMcp } from '../support/test-oauth-client.ts';
@@ -22,7 +22,7 @@ let cloudFormation: FakeCloudFormation;
 
 beforeAll(async () => {
   provider = await ScriptedProvider.start();
-  const variant = new Variant();
+  const variant = new ProjectCopy();
   const context = `"idpProfile": "workos", "idpMode": "direct", "idpIssuer": "${provider.issuer}"`;
   variant.edit('cdk.json', '"context": {', `"context": { ${context},`);
   assembly = mkdtempSync(join(tmpdir(), 'holdfast-assembly-'));

@@ -8,11 +8,11 @@ import { promisify } from 'node:util';
 import { judge } from '../../cli/doctor/deployment-checks.ts';
 import { type Facts, gather } from '../../cli/doctor/deployment-facts.ts';
 import type { Finding } from '../../cli/doctor/finding.ts';
-import { visitor } from '../../cli/doctor/http-probe.ts';
+import { createProbe } from '../../cli/doctor/http-probe.ts';
 import { signIn } from '../../cli/doctor/test-sign-in.ts';
 import { newCertificate } from '../support/certificate.ts';
 import { approveAndSignIn } from '../support/form-browser.ts';
-import { Desk, projectRoot } from '../support/started-emulator.ts';
+import { projectRoot, StartedEmulator } from '../support/started-emulator.ts';
 
 jest.setTimeout(60_000);
 
@@ -57,7 +57,7 @@ describe('a deployment that is broken in one place', () => {
   });
 
   const url = () => `${origin}/mcp`;
-  const facts = (options = { register: true }) => gather(url(), visitor(500), options);
+  const facts = (options = { register: true }) => gather(url(), createProbe(500), options);
   const reply = (name: string) => replies[name]!;
   const document = (name: string, change: (json: Record<string, unknown>) => void) => {
     const json = JSON.parse(reply(name).body);
@@ -296,13 +296,13 @@ describe('a deployment that is broken in one place', () => {
   });
 
   test('does not answer at all', async () => {
-    const nobody = await gather('http://127.0.0.1:9/mcp', visitor(500));
+    const nobody = await gather('http://127.0.0.1:9/mcp', createProbe(500));
     expect(complaints(judge(nobody))).toEqual(['fail reachable']);
   });
 
   test.each(['/mcp/', '/mcp?x=1'])('is not at %s', async (wrong) => {
     replies[`POST ${wrong.split('?')[0]}`] = reply('POST /mcp');
-    expect(complaints(judge(await gather(`${origin}${wrong}`, visitor(500))))).toContain('fail url');
+    expect(complaints(judge(await gather(`${origin}${wrong}`, createProbe(500))))).toContain('fail url');
   });
 
   describe('behind TLS', () => {
@@ -385,7 +385,7 @@ describe('a deployment that is broken in one place', () => {
   test('has a certificate that nobody vouches for', async () => {
     const tls = createTlsServer(await newCertificate(), (_, response) => response.end());
     await new Promise<void>((resolve) => tls.listen(0, '127.0.0.1', resolve));
-    const seen = judge(await gather(`https://127.0.0.1:${(tls.address() as AddressInfo).port}/mcp`, visitor(2000)));
+    const seen = judge(await gather(`https://127.0.0.1:${(tls.address() as AddressInfo).port}/mcp`, createProbe(2000)));
     tls.close();
     expect(seen.at(-1)).toMatchObject({
       check: 'reachable',
@@ -419,7 +419,7 @@ describe('a deployment that is broken in one place', () => {
 
     /** The browser of somebody who approves, with changes to what it brings back. */
     async function complain(change: Record<string, string> = {}): Promise<string[]> {
-      const findings = await signIn(await facts(), visitor(500), {
+      const findings = await signIn(await facts(), createProbe(500), {
         announce(address) {
           const { redirect_uri, state } = Object.fromEntries(new URL(address).searchParams);
           const back = new URLSearchParams({ code: 'c', state: state!, iss: origin, ...change });
@@ -606,13 +606,13 @@ describe('the command', () => {
     }
   }
 
-  let desk: Desk;
+  let desk: StartedEmulator;
   beforeAll(async () => {
-    desk = await Desk.start();
+    desk = await StartedEmulator.start();
   });
   afterAll(() => desk?.stop());
 
-  test('finds nothing wrong with the cloud on the desk, and says what it saw, one line a check', async () => {
+  test('finds nothing wrong with the local emulator, and says what it saw, one line a check', async () => {
     const { code, stdout } = await ended(desk.mcpUrl);
     expect(stdout).toMatch(/^ {2}ok {4}challenge\/POST +401/m);
     expect(stdout).toMatch(/^\d+ ok, 0 to look at, 0 failed$/m);

@@ -1,12 +1,17 @@
-import { type KeptSession, type Reading, readKept, type Verdict } from '../../cli/import/exported-session.ts';
+import {
+  type ExportedSession,
+  type Reading,
+  readExportedSession,
+  type Verdict,
+} from '../../cli/import/exported-session.ts';
 
 /** What is read out of the sessions of other servers, however they write them. */
 
 const now = 1_800_000_000;
 const hour = 3600;
 
-const read = (fields: Record<string, unknown>, reading: Partial<Reading> = {}, known: Partial<KeptSession> = {}) =>
-  readKept({ name: 'line 1', fields, ...known }, { places: {}, ttlSeconds: 24 * hour, now, ...reading });
+const read = (fields: Record<string, unknown>, reading: Partial<Reading> = {}, known: Partial<ExportedSession> = {}) =>
+  readExportedSession({ name: 'line 1', fields, ...known }, { places: {}, ttlSeconds: 24 * hour, now, ...reading });
 
 function live(verdict: Verdict) {
   if (verdict.kind !== 'live') throw new Error(JSON.stringify(verdict));

@@ -1,21 +1,21 @@
 import type { Deployment } from '../../cli/target/deployment.ts';
 import { limit, only, pages } from '../../cli/target/paging.ts';
 import { resolveUser } from '../../cli/target/user-selection.ts';
-import type { Directory, Listed, ListOptions, User } from '../../lambda/core/admin/directory.ts';
+import type { Directory, ListedPage, ListOptions, User } from '../../lambda/core/admin/directory.ts';
 
 /** Lists, of which the table gives a page at a time. */
 
 /** As the table does, which may give fewer than asked for, even none, and still not be at the end. */
 const numbers =
   (count: number, most = 3) =>
-  async ({ limit, after = '-1' }: ListOptions): Promise<Listed<number>> => {
+  async ({ limit, after = '-1' }: ListOptions): Promise<ListedPage<number>> => {
     const first = Number(after) + 1;
     const items = Array.from({ length: Math.min(limit, most, count - first) }, (_, index) => first + index);
     const last = items.at(-1) ?? first;
     return { items, ...(last < count - 1 && { next: String(last) }) };
   };
 
-async function read<T>(found: AsyncIterable<Listed<T>>): Promise<{ items: T[]; next?: string }> {
+async function read<T>(found: AsyncIterable<ListedPage<T>>): Promise<{ items: T[]; next?: string }> {
   const all: T[] = [];
   let next: string | undefined;
   for await (const page of found) {
@@ -55,26 +55,26 @@ describe('a user', () => {
     recentUsers: async () => ({ items: known }),
     users: async () => known.map((each) => ({ ...each, sealedName: `sealed ${each.user}` })),
   } as unknown as Directory;
-  const names = { open: async (sealed: string) => (sealed.includes('other') ? 'Ola' : 'Twin') } as never;
+  const userNames = { open: async (sealed: string) => (sealed.includes('other') ? 'Ola' : 'Twin') } as never;
   const resolve = (given: string, change: Partial<Deployment> = {}) =>
     resolveUser({ directory, isDirect: false, ...change } as Deployment, given);
 
   test('is meant by the whole key, known or not, by its beginning, or by name', async () => {
     expect(await resolve(key('unheard-of'))).toBe(key('unheard-of'));
     expect(await resolve('other-')).toBe(key('other-1'));
-    expect(await resolve('Ola', { names })).toBe(key('other-1'));
+    expect(await resolve('Ola', { userNames })).toBe(key('other-1'));
   });
 
   test('is not guessed where several may be meant: they are named', async () => {
     await expect(resolve('abcdef')).rejects.toThrow(
       `"abcdef" may be any of these; write more of the key:\n  ${key('abcdef1')}\n  ${key('abcdef2')}`,
     );
-    await expect(resolve('Twin', { names })).rejects.toThrow(`${key('abcdef1')}  Twin`);
+    await expect(resolve('Twin', { userNames })).rejects.toThrow(`${key('abcdef1')}  Twin`);
   });
 
   test('is not meant by too little, by a part of a name, or by a name that is not shown', async () => {
     await expect(resolve('other')).rejects.toThrow('At least six characters');
-    await expect(resolve('Ol', { names })).rejects.toThrow('No user is called so');
+    await expect(resolve('Ol', { userNames })).rejects.toThrow('No user is called so');
     await expect(resolve('Ola')).rejects.toThrow(/^No user has a key/);
   });
 

@@ -137,7 +137,7 @@ describe('the settings of a deployment', () => {
     });
 
   test('are in the environment of its functions', () => {
-    const variables = { RECORD_RETENTION_DAYS: '90', GRANT_IDLE_DAYS: '7', MCP_SESSION_TTL_HOURS: '1.5' };
+    const variables = { AUDIT_RETENTION_DAYS: '90', GRANT_IDLE_DAYS: '7', MCP_SESSION_TTL_HOURS: '1.5' };
     expect(settingsIn(template(variables))).toEqual({
       retentionDays: 90,
       grantIdleSeconds: 7 * 86_400,
@@ -148,7 +148,7 @@ describe('the settings of a deployment', () => {
   });
 
   test('are guessed where the template does not say, or refers to something else', () => {
-    expect(settingsIn(template({ RECORD_RETENTION_DAYS: { Ref: 'Days' } }))).toEqual({
+    expect(settingsIn(template({ AUDIT_RETENTION_DAYS: { Ref: 'Days' } }))).toEqual({
       ...unknownSettings,
       isDirect: false,
     });

@@ -1,8 +1,8 @@
-import type { KeptSession } from '../../cli/import/exported-session.ts';
+import type { ExportedSession } from '../../cli/import/exported-session.ts';
 import { type ImportOptions, importSessions, nowhere } from '../../cli/import/session-import.ts';
 import { memoryStores } from '../../lambda/adapters/memory/memory-stores.ts';
 import { userKey } from '../../lambda/core/access/user-key.ts';
-import { Outage } from '../../lambda/core/support/service-unavailable-error.ts';
+import { ServiceUnavailableError } from '../../lambda/core/support/service-unavailable-error.ts';
 
 const now = 1_800_000_000;
 const issuer = 'https://idp.example';
@@ -17,7 +17,7 @@ const options = (change: Partial<ImportOptions> = {}): ImportOptions => ({
   ...change,
 });
 
-const kept = (number: number): KeptSession => ({
+const kept = (number: number): ExportedSession => ({
   name: `line ${number}`,
   fields: { id: `old-${number}`, user: 'ada', cart: number, theme: 'dark' },
 });
@@ -50,7 +50,7 @@ test('an import that an outage has ended goes on when it is run again, and overw
   const { sessions: store, state } = memoryStores();
   let left = 20;
   const failing: typeof state.put = (...put) => {
-    if (left-- <= 0) throw new Outage('The session table', new Error('gone'));
+    if (left-- <= 0) throw new ServiceUnavailableError('The session table', new Error('gone'));
     return state.put(...put);
   };
   const broken = options({ target: { sessions: store, state: { ...state, put: failing } } });

@@ -9,7 +9,7 @@ import {
   type ServerContext,
 } from '@modelcontextprotocol/server';
 import * as z from 'zod/v4';
-import type { Context } from '../../lambda/core/mcp/tool-context.ts';
+import type { ToolContext } from '../../lambda/core/mcp/tool-context.ts';
 import { registerLongTools } from './conformance-long-tools.ts';
 
 /**
@@ -19,7 +19,7 @@ import { registerLongTools } from './conformance-long-tools.ts';
  * Its lists do not change while it runs, so it declares no `listChanged` and has none of the suites' tools that change
  * a list.
  */
-export function createServer(context: Context): McpServer {
+export function createServer(context: ToolContext): McpServer {
   const legacy = context.session.era === 'legacy';
   const server = new McpServer(
     { name: 'conformance', version: '1.0.0' },
@@ -41,7 +41,7 @@ export function createServer(context: Context): McpServer {
   registerPrompts(server);
   registerResources(server);
   if (legacy) registerSubscriptions(server);
-  registerLongTools(server, context.long);
+  registerLongTools(server, context.longRunning);
   return server;
 }
 

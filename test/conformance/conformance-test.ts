@@ -14,7 +14,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { synthesize } from '../../local/template/synthesis.ts';
-import { Variant } from '../support/project-copy.ts';
+import { ProjectCopy } from '../support/project-copy.ts';
 import { Cloud } from '../support/test-cloud.ts';
 import { OAuthClient } from '../support/test-oauth-client.ts';
 import { startFront } from './conformance-front.ts';
@@ -128,7 +128,7 @@ async function prove(): Promise<boolean> {
 
 /** The stack with the suites' server in place of the owner's. */
 async function startCloud(): Promise<Cloud> {
-  const variant = new Variant();
+  const variant = new ProjectCopy();
   cleanups.push(() => variant.remove());
   cpSync(join(root, 'test/conformance'), join(variant.root, 'test/conformance'), { recursive: true });
   writeFileSync(

@@ -1,15 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import { assistants } from '../support/mcp-clients.ts';
-import { Desk } from '../support/started-emulator.ts';
+import { StartedEmulator } from '../support/started-emulator.ts';
 import { callTool, postMcp } from '../support/test-oauth-client.ts';
 
 jest.setTimeout(120_000);
 
 const tools = ['forget_note', 'long_task', 'note', 'notes', 'session', 'slow_task', 'userinfo', 'whoami'];
 
-let desk: Desk;
+let desk: StartedEmulator;
 beforeAll(async () => {
-  desk = await Desk.start();
+  desk = await StartedEmulator.start();
 });
 afterAll(() => desk.stop());
 

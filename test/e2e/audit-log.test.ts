@@ -1,4 +1,4 @@
-import { type Item, Target } from '../support/attacked-cloud.ts';
+import { AttackedCloud, type Item } from '../support/attacked-cloud.ts';
 import { assistants } from '../support/mcp-clients.ts';
 import { callTool, initialize, postMcp } from '../support/test-oauth-client.ts';
 
@@ -6,9 +6,9 @@ import { callTool, initialize, postMcp } from '../support/test-oauth-client.ts';
 
 jest.setTimeout(120_000);
 
-let target: Target;
+let target: AttackedCloud;
 beforeAll(async () => {
-  target = await Target.start();
+  target = await AttackedCloud.start();
 });
 afterAll(() => target.stop());
 
@@ -41,7 +41,7 @@ test.each(assistants)('%s has each of its calls on record when it is answered', 
 });
 
 test('a call is answered though the function may not record it, and the log says so', async () => {
-  const forbidden = await Target.start((resources) => {
+  const forbidden = await AttackedCloud.start((resources) => {
     for (const { Type, Properties } of Object.values(resources)) {
       if (Type !== 'AWS::IAM::Policy') continue;
       const { PolicyDocument: policy } = Properties;
@@ -55,7 +55,7 @@ test('a call is answered though the function may not record it, and the log says
     const answer = await postMcp(forbidden.origin, tokens.access_token, callTool('whoami'), session);
     expect([answer.status, await answer.text()]).toEqual([200, expect.stringContaining('"result"')]);
     expect(await forbidden.items('D#')).toEqual([]);
-    expect(forbidden.cloud.log).toMatch(/"event":"call_not_recorded",.*"call":"[\w-]{22}","cause":"AccessDenied/);
+    expect(forbidden.cloud.log).toMatch(/"event":"audit_write_failed",.*"call":"[\w-]{22}","cause":"AccessDenied/);
   } finally {
     await forbidden.stop();
   }

@@ -1,15 +1,15 @@
-import { Desk } from '../support/started-emulator.ts';
+import { StartedEmulator } from '../support/started-emulator.ts';
 import { callTool, initialize, messageOf, OAuthClient, postMcp, type Tokens } from '../support/test-oauth-client.ts';
 
 jest.setTimeout(60_000);
 
-let desk: Desk;
+let desk: StartedEmulator;
 let ada: Tokens;
 let alan: Tokens;
 let sessionOfAda: string;
 
 beforeAll(async () => {
-  desk = await Desk.start();
+  desk = await StartedEmulator.start();
   const client = await OAuthClient.register(desk.origin);
   ada = await client.tokensFor('ada');
   alan = await client.tokensFor('alan');

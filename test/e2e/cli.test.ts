@@ -8,31 +8,31 @@ import type {
   CallRow,
   GrantRow,
   Overview,
-  Page,
+  ResultPage,
   SessionRow,
   UserRow,
 } from '../../lambda/core/dashboard/dashboard-api.ts';
 import { begin, type Outcome, run } from '../support/cli-process.ts';
 import { FakeCloudFormation } from '../support/fake-cloudformation.ts';
 import { type Assistant, assistants } from '../support/mcp-clients.ts';
-import { Variant } from '../support/project-copy.ts';
-import { Desk, projectRoot } from '../support/started-emulator.ts';
+import { ProjectCopy } from '../support/project-copy.ts';
+import { projectRoot, StartedEmulator } from '../support/started-emulator.ts';
 
 /** The owner's command line on a cloud that two users have used, as the owner runs it: in a process, by its words alone. */
 
 jest.setTimeout(120_000);
 
-let variant: Variant;
-let desk: Desk;
+let variant: ProjectCopy;
+let desk: StartedEmulator;
 let ada: Assistant;
 let alan: Assistant;
 const folder = mkdtempSync(join(tmpdir(), 'holdfast-cli-'));
 const [[, connectModern], , [, connectFirst]] = assistants as [(typeof assistants)[0], unknown, (typeof assistants)[0]];
 
 beforeAll(async () => {
-  variant = new Variant();
+  variant = new ProjectCopy();
   variant.edit('bin/holdfast.ts', '...settings,', "...settings, showNames: 'email',");
-  desk = await Desk.start({}, variant.root);
+  desk = await StartedEmulator.start({}, variant.root);
   ada = await connectModern(desk.mcpUrl, 'ada');
   for (const name of ['one', 'two', 'three']) await ada.call('note', { name, text: 'nobody is to read this' });
   await ada.call('whoami');
@@ -59,13 +59,13 @@ async function answer<T>(...args: string[]): Promise<T> {
 }
 
 const sessionOf = async (user: string) =>
-  (await answer<Page<SessionRow>>('sessions', 'list', '--user', user)).items[0]!;
+  (await answer<ResultPage<SessionRow>>('sessions', 'list', '--user', user)).items[0]!;
 const keyOf = async (user: string) =>
-  (await answer<Page<UserRow>>('users', 'list')).items.find(({ userName }) => userName === user)!.user;
+  (await answer<ResultPage<UserRow>>('users', 'list')).items.find(({ userName }) => userName === user)!.user;
 
 describe('sessions', () => {
   test('are listed with their users, for programs and for people', async () => {
-    const { items, next } = await answer<Page<SessionRow>>('sessions', 'list');
+    const { items, next } = await answer<ResultPage<SessionRow>>('sessions', 'list');
     expect(next).toBeUndefined();
     expect(
       items.map(({ userName, clientLabel, era, calls, errors }) => [userName, clientLabel, era, calls, errors]),
@@ -86,8 +86,8 @@ describe('sessions', () => {
   });
 
   test('come page by page, and each page says how to go on', async () => {
-    const first = await answer<Page<SessionRow>>('sessions', 'list', '--limit', '1');
-    const second = await answer<Page<SessionRow>>('sessions', 'list', '--limit', '1', '--after', first.next!);
+    const first = await answer<ResultPage<SessionRow>>('sessions', 'list', '--limit', '1');
+    const second = await answer<ResultPage<SessionRow>>('sessions', 'list', '--limit', '1', '--after', first.next!);
     expect(first.items[0]!.id).not.toBe(second.items[0]!.id);
     expect(second.next).toBeUndefined();
     const { errors } = await holdfast('sessions', 'list', '--limit', '1');
@@ -97,14 +97,18 @@ describe('sessions', () => {
   test('are those of a time, and of a user by key, its beginning, or name', async () => {
     const key = await keyOf('ada@example.com');
     for (const user of [key, key.slice(0, 6), 'ada@example.com']) {
-      const { items } = await answer<Page<SessionRow>>('sessions', 'list', '--user', user, '--since', '1h');
+      const { items } = await answer<ResultPage<SessionRow>>('sessions', 'list', '--user', user, '--since', '1h');
       expect(items.map((each) => each.user)).toEqual([key]);
     }
   });
 
   test('show what is known of one, and its calls in the order they began', async () => {
     const { id, grant } = await sessionOf('ada@example.com');
-    const { session, calls } = await answer<{ session: SessionRow; calls: Page<CallRow> }>('sessions', 'show', id);
+    const { session, calls } = await answer<{ session: SessionRow; calls: ResultPage<CallRow> }>(
+      'sessions',
+      'show',
+      id,
+    );
     expect(session).toMatchObject({ id, grant, userName: 'ada@example.com', calls: 4 });
     expect(calls.items.map(({ tool }) => tool)).toEqual(['note', 'note', 'note', 'whoami']);
     const { out } = await holdfast('sessions', 'show', id);
@@ -130,7 +134,7 @@ describe('sessions', () => {
 describe('calls', () => {
   test('are found by client, tool, outcome, session and time', async () => {
     const tools = async (...args: string[]) =>
-      (await answer<Page<CallRow>>('calls', 'list', ...args)).items.map(({ tool }) => tool);
+      (await answer<ResultPage<CallRow>>('calls', 'list', ...args)).items.map(({ tool }) => tool);
     expect(await tools('--outcome', 'error')).toEqual(['no-such-tool']);
     expect(await tools('--client', 'sdk-v1', '--tool', 'whoami')).toEqual(['whoami', 'whoami']);
     expect(await tools('--user', 'ada@example.com', '--limit', '2')).toEqual(['note', 'whoami']);
@@ -349,7 +353,7 @@ describe('what cannot be undone', () => {
   });
 
   test('grants are listed, and one that is revoked lets nobody in', async () => {
-    const { items } = await answer<Page<GrantRow>>('clients', 'list', '--user', 'alan@example.com');
+    const { items } = await answer<ResultPage<GrantRow>>('clients', 'list', '--user', 'alan@example.com');
     expect(items).toMatchObject([
       { clientName: 'Assistant under test', status: 'active', userName: 'alan@example.com' },
     ]);
@@ -357,13 +361,13 @@ describe('what cannot be undone', () => {
     expect(JSON.parse(out)).toEqual({ revoked: 1 });
     alan.memory.saveTokens({ ...alan.memory.tokens()!, refresh_token: undefined } as never);
     await expect(alan.call('whoami')).rejects.toThrow();
-    const { items: after } = await answer<Page<GrantRow>>('clients', 'list', '--status', 'revoked');
+    const { items: after } = await answer<ResultPage<GrantRow>>('clients', 'list', '--status', 'revoked');
     expect(after.map(({ id }) => id)).toEqual([items[0]!.id]);
     expect((await ada.call('whoami')).isError).toBe(false);
   });
 
   test('all grants of a client, or of a user, end together', async () => {
-    const [{ client }] = (await answer<Page<GrantRow>>('clients', 'list', '--user', 'ada@example.com')).items as [
+    const [{ client }] = (await answer<ResultPage<GrantRow>>('clients', 'list', '--user', 'ada@example.com')).items as [
       GrantRow,
     ];
     expect(await answer('clients', 'revoke', '--client', client, '--yes')).toEqual({ revoked: 1 });
@@ -385,11 +389,13 @@ describe('what cannot be undone', () => {
     expect(errors).toMatch(/are gone.*\n.*35 days/);
     expect(await answer('sessions', 'list', '--user', key)).toEqual({ items: [] });
     expect(await answer('clients', 'list', '--user', key)).toEqual({ items: [] });
-    expect((await answer<Page<UserRow>>('users', 'list')).items.map(({ userName }) => userName)).toEqual([
+    expect((await answer<ResultPage<UserRow>>('users', 'list')).items.map(({ userName }) => userName)).toEqual([
       'alan@example.com',
     ]);
-    expect((await answer<Page<CallRow>>('calls', 'list', '--all')).items.every(({ user }) => user !== key)).toBe(true);
-    const shown = await answer<Page<SessionRow>>('sessions', 'list');
+    expect((await answer<ResultPage<CallRow>>('calls', 'list', '--all')).items.every(({ user }) => user !== key)).toBe(
+      true,
+    );
+    const shown = await answer<ResultPage<SessionRow>>('sessions', 'list');
     expect(shown.items.every(({ userName }) => userName === 'alan@example.com')).toBe(true);
     const again = await holdfast('users', 'erase', key, '--yes');
     expect([again.code, again.errors]).toEqual([1, `There is nothing about user ${key}.\n`]);

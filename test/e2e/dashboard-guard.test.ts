@@ -2,12 +2,12 @@ import type {
   CallRow,
   GrantRow,
   Overview,
-  Page,
+  ResultPage,
   SessionDetail,
   SessionRow,
 } from '../../lambda/core/dashboard/dashboard-api.ts';
-import { json, rawRequest, Target } from '../support/attacked-cloud.ts';
-import { DashboardVisitor } from '../support/dashboard-client.ts';
+import { AttackedCloud, json, rawRequest } from '../support/attacked-cloud.ts';
+import { DashboardClient } from '../support/dashboard-client.ts';
 import { Browser } from '../support/form-browser.ts';
 import { type Assistant, assistants } from '../support/mcp-clients.ts';
 
@@ -18,10 +18,10 @@ jest.setTimeout(120_000);
 const hour = 3_600_000;
 const lastHour = () => ({ from: Date.now() - hour, to: Date.now() + hour });
 
-let target: Target;
-let ada: DashboardVisitor;
-let alan: DashboardVisitor;
-let grace: DashboardVisitor;
+let target: AttackedCloud;
+let ada: DashboardClient;
+let alan: DashboardClient;
+let grace: DashboardClient;
 let adas: Assistant;
 let alans: Assistant;
 let adasGrant: GrantRow;
@@ -29,18 +29,18 @@ let adasSession: SessionRow;
 let adasCall: CallRow;
 
 const [[, modern], [, legacy]] = assistants as [(typeof assistants)[0], (typeof assistants)[0]];
-const items = async <T>(visitor: DashboardVisitor, path: string, query = {}) =>
-  (await visitor.get<Page<T>>(path, query)).items;
+const items = async <T>(visitor: DashboardClient, path: string, query = {}) =>
+  (await visitor.get<ResultPage<T>>(path, query)).items;
 
 beforeAll(async () => {
-  target = await Target.start();
+  target = await AttackedCloud.start();
   adas = await modern(`${target.origin}/mcp`, 'ada');
   alans = await legacy(`${target.origin}/mcp`, 'alan');
   await adas.call('whoami');
   await alans.call('whoami');
-  ada = await DashboardVisitor.signIn(target.origin, 'ada');
-  alan = await DashboardVisitor.signIn(target.origin, 'alan');
-  grace = await DashboardVisitor.signIn(target.origin, 'grace');
+  ada = await DashboardClient.signIn(target.origin, 'ada');
+  alan = await DashboardClient.signIn(target.origin, 'alan');
+  grace = await DashboardClient.signIn(target.origin, 'grace');
   [adasGrant] = (await items<GrantRow>(ada, 'grants')) as [GrantRow];
   [adasSession] = (await items<SessionRow>(ada, 'sessions')) as [SessionRow];
   [adasCall] = (await items<CallRow>(ada, 'calls', lastHour())) as [CallRow];
@@ -49,10 +49,10 @@ afterAll(() => target?.stop());
 
 describe('a user', () => {
   test('is known by the sign-in, with nothing of anybody else', () => {
-    expect(ada.me).toMatchObject({ isOwner: false, retentionDays: 30 });
+    expect(ada.me).toMatchObject({ isAdmin: false, retentionDays: 30 });
     expect(alan.me.user).not.toBe(ada.me.user);
     expect(alan.me.csrf).not.toBe(ada.me.csrf);
-    expect(grace.me.isOwner).toBe(true);
+    expect(grace.me.isAdmin).toBe(true);
   });
 
   test.each(['calls', 'sessions', 'grants'])('sees their own %s, whomever they ask for', async (path) => {
@@ -105,7 +105,7 @@ describe('a user', () => {
     expect(await json(await alan.post('erase', { user }))).toMatchObject({ done: true });
     expect(await items<GrantRow>(ada, 'grants')).toEqual(before);
     expect((await adas.call('whoami')).isError).toBe(false);
-    alan = await DashboardVisitor.signIn(target.origin, 'alan');
+    alan = await DashboardClient.signIn(target.origin, 'alan');
     expect(await items<GrantRow>(alan, 'grants')).toEqual([]);
   });
 
@@ -142,15 +142,15 @@ describe('a request is refused', () => {
   });
 
   test('after the visit has ended by itself, and after signing out', async () => {
-    const visitor = await DashboardVisitor.signIn(target.origin, 'ada');
+    const visitor = await DashboardClient.signIn(target.origin, 'ada');
     const [visit] = (await target.items('B#')).filter(({ user }) => user === ada.me.user).slice(-1);
     for (const item of await target.items('B#')) {
       if (item.user === ada.me.user) await target.put({ ...item, expiresAt: Math.floor(Date.now() / 1000) });
     }
     expect(await refused(await visitor.request('me'))).toEqual([401, 'signed_out']);
     await target.put({ ...visit!, expiresAt: Math.floor(Date.now() / 1000) + 60 });
-    ada = await DashboardVisitor.signIn(target.origin, 'ada');
-    const leaving = await DashboardVisitor.signIn(target.origin, 'ada');
+    ada = await DashboardClient.signIn(target.origin, 'ada');
+    const leaving = await DashboardClient.signIn(target.origin, 'ada');
     const left = await leaving.post('sign-out');
     expect([left.status, left.headers.getSetCookie()]).toEqual([
       200,
@@ -179,7 +179,7 @@ describe('a request is refused', () => {
   });
 
   test('that brings the token of another visit of the same user', async () => {
-    const other = await DashboardVisitor.signIn(target.origin, 'ada');
+    const other = await DashboardClient.signIn(target.origin, 'ada');
     const answer = await ada.post('revoke-all', {}, { 'x-csrf-token': other.me.csrf });
     expect(await refused(answer)).toEqual([403, 'forbidden']);
   });
@@ -277,7 +277,7 @@ describe('the sign-in', () => {
 
   test('makes no grant, and is no way to a token', async () => {
     const before = (await target.items('G#')).length;
-    const visitor = await DashboardVisitor.signIn(target.origin, 'ada');
+    const visitor = await DashboardClient.signIn(target.origin, 'ada');
     expect(await target.items('G#')).toHaveLength(before);
     const secret = /dashboard=([^;]+)/.exec(visitor.cookie)![1]!;
     const answer = await fetch(`${target.origin}/mcp`, {

@@ -2,14 +2,14 @@ import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DynamoDBClient, ScanCommand } from '@aws-sdk/client-dynamodb';
 import type { Browser, Page, ViewportSize } from 'playwright-core';
-import type { GrantRow, Page as Listed, SessionRow } from '../../lambda/core/dashboard/dashboard-api.ts';
+import type { GrantRow, ResultPage as Listed, SessionRow } from '../../lambda/core/dashboard/dashboard-api.ts';
 import { demoUsers } from '../../local/cognito/demo-users.ts';
 import { DataFolder } from '../../local/data-folder.ts';
 import { launchChromium, withChromium } from '../support/chromium.ts';
-import { DashboardVisitor } from '../support/dashboard-client.ts';
+import { DashboardClient } from '../support/dashboard-client.ts';
 import { type Assistant, assistants } from '../support/mcp-clients.ts';
-import { Variant } from '../support/project-copy.ts';
-import { Desk } from '../support/started-emulator.ts';
+import { ProjectCopy } from '../support/project-copy.ts';
+import { StartedEmulator } from '../support/started-emulator.ts';
 import { type Connected, putAWeekOnRecord } from '../support/week-of-calls.ts';
 
 /** The dashboard as people have it before them. */
@@ -39,8 +39,8 @@ async function findings(page: Page): Promise<string[]> {
   );
 }
 
-let variant: Variant;
-let desk: Desk;
+let variant: ProjectCopy;
+let desk: StartedEmulator;
 let browser: Browser;
 let adas: Assistant;
 let session: string;
@@ -48,9 +48,9 @@ let session: string;
 withChromium('the dashboard in a real browser', () => {
   beforeAll(async () => {
     // An owner who has chosen to see who users are.
-    variant = new Variant();
+    variant = new ProjectCopy();
     variant.edit('bin/holdfast.ts', "    description: '", "    showNames: 'name',\n    description: '");
-    desk = await Desk.start({}, variant.root);
+    desk = await StartedEmulator.start({}, variant.root);
     browser = await launchChromium();
     const clients: Connected[] = [];
     const programs = [
@@ -63,7 +63,7 @@ withChromium('the dashboard in a real browser', () => {
       await assistant.call('whoami');
       await assistant.call('note', { name: 'diary' });
       if (user === 'ada') adas = assistant;
-      const visitor = await DashboardVisitor.signIn(desk.origin, user);
+      const visitor = await DashboardClient.signIn(desk.origin, user);
       const [grant] = (await visitor.get<Listed<GrantRow>>('grants')).items;
       for (const [clientName, clientVersion] of programs.slice(index)) {
         clients.push({
@@ -76,7 +76,7 @@ withChromium('the dashboard in a real browser', () => {
       }
     }
     await putAWeekOnRecord(desk.folder, clients);
-    const grace = await DashboardVisitor.signIn(desk.origin, 'grace');
+    const grace = await DashboardClient.signIn(desk.origin, 'grace');
     session = (await grace.get<Listed<SessionRow>>('sessions')).items.find(({ calls }) => calls > 5)!.id;
   });
   afterAll(async () => {

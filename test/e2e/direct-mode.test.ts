@@ -8,7 +8,7 @@ import { userKey } from '../../lambda/core/access/user-key.ts';
 import { sha256 } from '../../lambda/core/support/crypto.ts';
 import { synthesize } from '../../local/template/synthesis.ts';
 import { assistants } from '../support/mcp-clients.ts';
-import { Variant } from '../support/project-copy.ts';
+import { ProjectCopy } from '../support/project-copy.ts';
 import { CLIENT, ScriptedProvider } from '../support/scripted-provider.ts';
 import { Cloud } from '../support/test-cloud.ts';
 import { callTool, initialize, messageOf, postMcp } from '../support/test-oauth-client.ts';
@@ -24,7 +24,7 @@ let cloud: Cloud;
 
 beforeAll(async () => {
   [provider, stranger] = await Promise.all([ScriptedProvider.start(), ScriptedProvider.start()]);
-  const variant = new Variant();
+  const variant = new ProjectCopy();
   variant.edit(
     'cdk.json',
     '"context": {',

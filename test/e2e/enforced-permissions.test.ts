@@ -5,7 +5,7 @@ import { Cloud, changed, newAssembly, type Resources } from '../support/test-clo
 import { callTool, initialize, OAuthClient, postMcp, redirectUri } from '../support/test-oauth-client.ts';
 
 /**
- * A permission that the stack forgot fails on the desk as it would in AWS, and the log says which: the cloud is run from
+ * A permission that the stack forgot fails in the local emulator as it would in AWS, and the log says which: the cloud is run from
  * a template with one permission less.
  */
 

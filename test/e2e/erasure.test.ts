@@ -1,6 +1,6 @@
-import type { Erased, Page, SessionRow } from '../../lambda/core/dashboard/dashboard-api.ts';
-import { type Item, Target } from '../support/attacked-cloud.ts';
-import { DashboardVisitor } from '../support/dashboard-client.ts';
+import type { ErasedCount, ResultPage, SessionRow } from '../../lambda/core/dashboard/dashboard-api.ts';
+import { AttackedCloud, type Item } from '../support/attacked-cloud.ts';
+import { DashboardClient } from '../support/dashboard-client.ts';
 import { assistants } from '../support/mcp-clients.ts';
 import { callTool, initialize, OAuthClient, postMcp } from '../support/test-oauth-client.ts';
 
@@ -8,9 +8,9 @@ import { callTool, initialize, OAuthClient, postMcp } from '../support/test-oaut
 
 jest.setTimeout(120_000);
 
-let target: Target;
+let target: AttackedCloud;
 beforeAll(async () => {
-  target = await Target.start();
+  target = await AttackedCloud.start();
 });
 afterAll(() => target?.stop());
 
@@ -32,8 +32,8 @@ test('nothing about a user is left in the table, and everything about another is
     const session = { 'mcp-session-id': begun.headers.get('mcp-session-id')! };
     await (await postMcp(target.origin, access_token, callTool('count', { to: 2 }), session)).text();
   }
-  const ada = await DashboardVisitor.signIn(target.origin, 'ada');
-  const alan = await DashboardVisitor.signIn(target.origin, 'alan');
+  const ada = await DashboardClient.signIn(target.origin, 'ada');
+  const alan = await DashboardClient.signIn(target.origin, 'alan');
   const { subject } = (await target.items('G#')).find(({ user }) => user === ada.me.user)! as Item & {
     subject: string;
   };
@@ -47,11 +47,11 @@ test('nothing about a user is left in the table, and everything about another is
   const grants = hers.filter(({ type }) => type === 'grant').map(({ id }) => String(id));
   const ofAlan = before.filter((item) => about(item, [alan.me.user]));
 
-  let erased: Erased;
+  let erased: ErasedCount;
   do {
     const answer = await ada.post('erase');
     expect(answer.status).toBe(200);
-    erased = (await answer.json()) as Erased;
+    erased = (await answer.json()) as ErasedCount;
   } while (!erased.done);
 
   const after = await target.items();
@@ -59,16 +59,16 @@ test('nothing about a user is left in the table, and everything about another is
   const names = new Set(after.map(({ pk, sk }) => `${pk} ${sk}`));
   expect(ofAlan.filter(({ pk, sk }) => !names.has(`${pk} ${sk}`))).toEqual([]);
   expect((await ada.request('me')).status).toBe(401);
-  expect((await alan.get<Page<SessionRow>>('sessions')).items.length).toBeGreaterThan(0);
+  expect((await alan.get<ResultPage<SessionRow>>('sessions')).items.length).toBeGreaterThan(0);
 
   // Whoever comes again begins anew.
-  const again = await DashboardVisitor.signIn(target.origin, 'ada');
+  const again = await DashboardClient.signIn(target.origin, 'ada');
   expect(again.me.user).toBe(ada.me.user);
-  expect((await again.get<Page<SessionRow>>('sessions')).items).toEqual([]);
+  expect((await again.get<ResultPage<SessionRow>>('sessions')).items).toEqual([]);
 });
 
 test('a call that was under way meanwhile is found by the next erasure, though nothing leads to it', async () => {
-  const grace = await DashboardVisitor.signIn(target.origin, 'grace');
+  const grace = await DashboardClient.signIn(target.origin, 'grace');
   const now = Date.now();
   await target.put({
     pk: 'D#a-session-that-is-gone',

@@ -14,8 +14,8 @@ import { freePort } from '../../local/free-port.ts';
 import { type Database, missing, startPostgres, startRedis } from '../support/databases.ts';
 import { approveAndSignIn } from '../support/form-browser.ts';
 import { SignInMemory } from '../support/mcp-clients.ts';
-import { Variant } from '../support/project-copy.ts';
-import { Desk, projectRoot } from '../support/started-emulator.ts';
+import { ProjectCopy } from '../support/project-copy.ts';
+import { projectRoot, StartedEmulator } from '../support/started-emulator.ts';
 
 /** People come with sessions that another server has kept, and their clients go on as if nothing had happened. */
 
@@ -42,14 +42,14 @@ const oldLife = `server.registerTool('old_life', { description: 'Tells of the ol
   return server;
 }`;
 
-let variant: Variant;
-let desk: Desk;
+let variant: ProjectCopy;
+let desk: StartedEmulator;
 const folder = mkdtempSync(join(tmpdir(), 'holdfast-import-'));
 
 beforeAll(async () => {
-  variant = new Variant();
+  variant = new ProjectCopy();
   variant.edit('lambda/server.ts', 'return server;\n}', oldLife);
-  desk = await Desk.start({}, variant.root);
+  desk = await StartedEmulator.start({}, variant.root);
 });
 afterAll(async () => {
   await desk?.stop();

@@ -1,16 +1,16 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { decodeProtectedHeader } from 'jose';
-import { Variant } from '../support/project-copy.ts';
-import { Desk } from '../support/started-emulator.ts';
+import { ProjectCopy } from '../support/project-copy.ts';
+import { StartedEmulator } from '../support/started-emulator.ts';
 import { initialize, OAuthClient, postMcp, type Tokens } from '../support/test-oauth-client.ts';
 
 jest.setTimeout(120_000);
 
-let variant: Variant;
-let desk: Desk;
+let variant: ProjectCopy;
+let desk: StartedEmulator;
 beforeAll(async () => {
-  variant = new Variant();
-  desk = await Desk.start({}, variant.root);
+  variant = new ProjectCopy();
+  desk = await StartedEmulator.start({}, variant.root);
 });
 afterAll(async () => {
   await desk.stop();

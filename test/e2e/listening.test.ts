@@ -3,8 +3,8 @@ import { Client as OldClient } from '@modelcontextprotocol/sdk/client/index.js';
 import { StreamableHTTPClientTransport as OldTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
 import { ToolListChangedNotificationSchema } from '@modelcontextprotocol/sdk/types.js';
 import { becomes } from '../support/becomes.ts';
-import { Variant } from '../support/project-copy.ts';
-import { Desk } from '../support/started-emulator.ts';
+import { ProjectCopy } from '../support/project-copy.ts';
+import { StartedEmulator } from '../support/started-emulator.ts';
 import { OAuthClient } from '../support/test-oauth-client.ts';
 
 /** Change notifications as an owner has them who has switched them on: through the gateway, the table and the roles. */
@@ -18,14 +18,14 @@ const changing = `server.registerTool('change', {}, async () => {
   return server;
 }`;
 
-let variant: Variant;
-let desk: Desk;
+let variant: ProjectCopy;
+let desk: StartedEmulator;
 beforeAll(async () => {
-  variant = new Variant();
+  variant = new ProjectCopy();
   variant.edit('bin/holdfast.ts', '...settings,', '...settings, listenSeconds: 20,');
   variant.edit('lambda/server.ts', 'listChanged: false', 'listChanged: true');
   variant.edit('lambda/server.ts', 'return server;\n}', changing);
-  desk = await Desk.start({}, variant.root);
+  desk = await StartedEmulator.start({}, variant.root);
 });
 afterAll(async () => {
   await desk?.stop();

@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { synthesize } from '../../local/template/synthesis.ts';
-import { Variant } from '../support/project-copy.ts';
+import { ProjectCopy } from '../support/project-copy.ts';
 import { Cloud } from '../support/test-cloud.ts';
 import { initialize, OAuthClient, postMcp } from '../support/test-oauth-client.ts';
 
@@ -14,7 +14,7 @@ let assembly: string;
 let cloud: Cloud;
 
 beforeAll(async () => {
-  const variant = new Variant();
+  const variant = new ProjectCopy();
   variant.edit('cdk.json', '"context": {', '"context": { "operations": "true", "alarmEmail": "ops@example.com",');
   assembly = mkdtempSync(join(tmpdir(), 'holdfast-assembly-'));
   await synthesize(variant.root, assembly);
@@ -57,7 +57,7 @@ const alarmsIn = (file: string) =>
     >,
   ).filter(({ Type }) => Type === 'AWS::CloudWatch::Alarm');
 
-test('the cloud on the desk runs a stack that has alarms', () => {
+test('the local emulator runs a stack that has alarms', () => {
   expect(alarmsIn(join(assembly, 'Holdfast.template.json')).length).toBeGreaterThan(5);
   expect(cloud.origin).toMatch(/^http/);
 });
@@ -85,12 +85,12 @@ describe('with a signed-in client', () => {
     });
 
   test('a session that the table does not let begin is counted, and so is the outage', async () => {
-    const lines = await loggedBy('outage', () =>
+    const lines = await loggedBy('service_unavailable', () =>
       cloud.without('dynamodb', async () => {
         expect((await postMcp(cloud.origin, token, initialize)).status).toBe(503);
       }),
     );
-    expect(lines).toEqual([metric('session_failed', /McpFunction/), metric('outage', /McpFunction/)]);
+    expect(lines).toEqual([metric('session_failed', /McpFunction/), metric('service_unavailable', /McpFunction/)]);
     const [first, second] = lines;
     expect(first!.requestId).toBe(second!.requestId);
   });
@@ -111,11 +111,11 @@ describe('with a signed-in client', () => {
 
   test('a client that cannot refresh is counted', async () => {
     const { refresh_token } = await client.tokensFor('ada');
-    const lines = await loggedBy('outage', () =>
+    const lines = await loggedBy('service_unavailable', () =>
       cloud.without('dynamodb', async () => {
         expect((await client.refresh(refresh_token)).status).toBe(503);
       }),
     );
-    expect(lines).toEqual([metric('outage', /OAuthFunction/)]);
+    expect(lines).toEqual([metric('service_unavailable', /OAuthFunction/)]);
   });
 });

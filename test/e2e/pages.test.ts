@@ -3,11 +3,11 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
-import { type Problem, texts } from '../../lambda/core/oauth/pages/oauth-page-text.ts';
+import { oauthPageText, type Problem } from '../../lambda/core/oauth/pages/oauth-page-text.ts';
 import { launchChromium, withChromium } from '../support/chromium.ts';
 import { everyPage } from '../support/every-page.ts';
 import * as plain from '../support/form-browser.ts';
-import { Desk } from '../support/started-emulator.ts';
+import { StartedEmulator } from '../support/started-emulator.ts';
 import { OAuthClient, redirectUri as plainRedirectUri, type Tokens } from '../support/test-oauth-client.ts';
 
 jest.setTimeout(60_000);
@@ -32,9 +32,9 @@ async function findings(page: Page): Promise<string[]> {
   );
 }
 
-let desk: Desk;
+let desk: StartedEmulator;
 beforeAll(async () => {
-  desk = await Desk.start();
+  desk = await StartedEmulator.start();
 });
 afterAll(() => desk?.stop());
 
@@ -121,7 +121,9 @@ withChromium('in a real browser', () => {
     const assistant = await OAuthClient.register(desk.origin);
     const page = await browser.newPage();
     await page.goto(assistant.authorizationUrl({ redirect_uri: 'https://evil.example/' }));
-    expect(await page.getByRole('heading', { level: 1 }).textContent()).toBe(texts.problems['foreign-target'].heading);
+    expect(await page.getByRole('heading', { level: 1 }).textContent()).toBe(
+      oauthPageText.problems['foreign-target'].heading,
+    );
     expect(new URL(page.url()).origin).toBe(desk.origin);
     await picture(page, 'error');
     await page.close();
@@ -201,7 +203,7 @@ describe('what went wrong is said in words', () => {
 
   test.each(Object.keys(ways) as (keyof typeof ways)[])('%s', async (problem) => {
     const { status, html } = await ways[problem]();
-    const { heading, happened, next } = texts.problems[problem];
+    const { heading, happened, next } = oauthPageText.problems[problem];
     expect([400, 403]).toContain(status);
     for (const text of [heading, happened, next]) expect(html).toContain(text);
   });
@@ -209,6 +211,6 @@ describe('what went wrong is said in words', () => {
   test('a person who opens the address of a form', async () => {
     const { status, headers, html } = await new Browser().open(`${desk.origin}/consent`);
     expect([status, headers.get('allow')]).toEqual([405, 'POST']);
-    expect(html).toContain(texts.problems.malformed.next);
+    expect(html).toContain(oauthPageText.problems.malformed.next);
   });
 });

@@ -1,4 +1,4 @@
-import { type Item, Target } from '../support/attacked-cloud.ts';
+import { AttackedCloud, type Item } from '../support/attacked-cloud.ts';
 import { assistants } from '../support/mcp-clients.ts';
 import { callTool, initialize, messageOf, postMcp } from '../support/test-oauth-client.ts';
 
@@ -6,11 +6,11 @@ import { callTool, initialize, messageOf, postMcp } from '../support/test-oauth-
 
 jest.setTimeout(120_000);
 
-let target: Target;
-let strict: Target;
+let target: AttackedCloud;
+let strict: AttackedCloud;
 beforeAll(async () => {
-  target = await Target.start();
-  strict = await Target.start((resources) => {
+  target = await AttackedCloud.start();
+  strict = await AttackedCloud.start((resources) => {
     for (const { Type, Properties } of Object.values(resources)) {
       const variables = Type === 'AWS::Lambda::Function' ? Properties.Environment.Variables : {};
       if (variables.STALE_SESSION !== undefined) variables.STALE_SESSION = 'reject';
@@ -22,14 +22,14 @@ afterAll(async () => {
   await strict.stop();
 });
 
-const sessionItems = (from: Target): Promise<Item[]> => from.items('S#');
+const sessionItems = (from: AttackedCloud): Promise<Item[]> => from.items('S#');
 
-async function forgetSessions(of: Target): Promise<void> {
+async function forgetSessions(of: AttackedCloud): Promise<void> {
   for (const item of await sessionItems(of)) await of.remove(item);
 }
 
 /** A session by hand, as a client has it that sends no `initialize` a second time. */
-async function begin(of: Target, token: string) {
+async function begin(of: AttackedCloud, token: string) {
   const started = await postMcp(of.origin, token, initialize);
   const id = started.headers.get('mcp-session-id')!;
   const call = (headers: Record<string, string> = { 'mcp-session-id': id }) =>

@@ -1,5 +1,5 @@
 import { BUCKET_MILLISECONDS } from '../../lambda/core/audit/tool-call.ts';
-import { grantOf, type Item, json, Target } from '../support/attacked-cloud.ts';
+import { AttackedCloud, grantOf, type Item, json } from '../support/attacked-cloud.ts';
 import { callTool, initialize, OAuthClient, postMcp, type Tokens } from '../support/test-oauth-client.ts';
 
 /**
@@ -13,7 +13,7 @@ import { callTool, initialize, OAuthClient, postMcp, type Tokens } from '../supp
 
 jest.setTimeout(60_000);
 
-let target: Target;
+let target: AttackedCloud;
 let client: OAuthClient;
 /** Of a grant whose tokens the provider has renewed within the last minute. */
 let tokens: Tokens;
@@ -21,7 +21,7 @@ let tokens: Tokens;
 let session: Record<string, string>;
 
 beforeAll(async () => {
-  target = await Target.start();
+  target = await AttackedCloud.start();
   ({ client, tokens } = await target.signedIn());
   tokens = await refreshed(tokens);
   session = await newSession(tokens);

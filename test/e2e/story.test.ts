@@ -1,19 +1,19 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import type { Browser, Page } from 'playwright-core';
-import { dynamoStatisticsStore } from '../../lambda/adapters/dynamodb/aggregate-store.ts';
-import { dynamoCallHistory } from '../../lambda/adapters/dynamodb/audit-log-reader.ts';
-import { rollUp } from '../../lambda/core/audit/call-aggregation.ts';
+import { dynamoAggregateStore } from '../../lambda/adapters/dynamodb/aggregate-store.ts';
+import { dynamoAuditLogReader } from '../../lambda/adapters/dynamodb/audit-log-reader.ts';
+import { aggregateCalls } from '../../lambda/core/audit/call-aggregation.ts';
 import type {
   CallRow,
   GrantRow,
-  Page as Listed,
+  ResultPage as Listed,
   Overview,
   SessionRow,
 } from '../../lambda/core/dashboard/dashboard-api.ts';
-import { Target } from '../support/attacked-cloud.ts';
+import { AttackedCloud } from '../support/attacked-cloud.ts';
 import { launchChromium, withChromium } from '../support/chromium.ts';
-import { DashboardVisitor } from '../support/dashboard-client.ts';
+import { DashboardClient } from '../support/dashboard-client.ts';
 import { type Assistant, assistants } from '../support/mcp-clients.ts';
 import { projectRoot } from '../support/started-emulator.ts';
 
@@ -24,10 +24,10 @@ jest.setTimeout(240_000);
 const run = promisify(execFile);
 
 withChromium('a day with Holdfast', () => {
-  let target: Target;
+  let target: AttackedCloud;
   let browser: Browser;
   beforeAll(async () => {
-    target = await Target.start();
+    target = await AttackedCloud.start();
     browser = await launchChromium();
   });
   afterAll(async () => {
@@ -83,7 +83,7 @@ withChromium('a day with Holdfast', () => {
     const alans = await legacy!(mcp, 'alan');
     const graces = await modern!(mcp, 'grace');
     const [ada, alan, grace] = await Promise.all(
-      ['ada', 'alan', 'grace'].map((user) => DashboardVisitor.signIn(target.origin, user)),
+      ['ada', 'alan', 'grace'].map((user) => DashboardClient.signIn(target.origin, user)),
     );
     const [adaKey, alanKey, graceKey] = [ada!, alan!, grace!].map(({ me }) => me.user) as [string, string, string];
 
@@ -129,7 +129,7 @@ withChromium('a day with Holdfast', () => {
     // The dashboard, and each of its numbers.
     const listed = (await grace!.get<Listed<CallRow>>('calls', { from, to, limit: 200 })).items;
     expect(tally(listed.map((call) => ({ ...call, client: call.clientLabel, tool: call.tool! })))).toEqual(expected);
-    const charts = async (visitor: DashboardVisitor, filter = {}) =>
+    const charts = async (visitor: DashboardClient, filter = {}) =>
       visitor.get<Overview>('overview', { from, to, ...filter });
     const agree = async () => {
       const whole = await charts(grace!);
@@ -187,16 +187,16 @@ withChromium('a day with Holdfast', () => {
     expect((await cli('users', 'list')).items).toHaveLength(3);
 
     // The metrics: nothing was lost, and when the five minutes are over, they are counted as they were.
-    expect(target.cloud.log).not.toMatch(/"event":"(call_not_recorded|outage|unexpected_error|session_failed)"/);
+    expect(target.cloud.log).not.toMatch(/"event":"(audit_write_failed|outage|unexpected_error|session_failed)"/);
     const counted: Record<string, number>[] = [];
     const parts = {
-      calls: dynamoCallHistory(target.table),
-      statistics: dynamoStatisticsStore(target.table),
+      calls: dynamoAuditLogReader(target.table),
+      aggregates: dynamoAggregateStore(target.table),
       retentionDays: 30,
       now: () => Date.now() + 600_000,
       log: (_: string, details = {}) => void counted.push(details),
     };
-    await rollUp(parts, () => 1);
+    await aggregateCalls(parts, () => 1);
     const sum = (member: string) => counted.reduce((total, each) => total + each[member]!, 0);
     expect([sum('calls'), sum('errors')]).toEqual([done.length, errors]);
     await agree();

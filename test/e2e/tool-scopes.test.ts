@@ -6,8 +6,8 @@ import {
 } from '@modelcontextprotocol/client';
 import { approveAndSignIn, Browser } from '../support/form-browser.ts';
 import { SignInMemory } from '../support/mcp-clients.ts';
-import { Variant } from '../support/project-copy.ts';
-import { Desk } from '../support/started-emulator.ts';
+import { ProjectCopy } from '../support/project-copy.ts';
+import { StartedEmulator } from '../support/started-emulator.ts';
 import {
   callTool,
   initialize,
@@ -20,17 +20,17 @@ import {
 
 jest.setTimeout(60_000);
 
-let variant: Variant;
-let desk: Desk;
+let variant: ProjectCopy;
+let desk: StartedEmulator;
 beforeAll(async () => {
-  variant = new Variant();
+  variant = new ProjectCopy();
   variant.edit(
     'lambda/scopes.ts',
-    "mcp: { words: 'Use this server’s tools on your behalf' },",
-    "mcp: { words: 'Use the tools' }, notes: { words: 'Keep notes' }, all: { words: 'Do anything', includes: ['mcp', 'notes'] },",
+    "mcp: { description: 'Use this server’s tools on your behalf' },",
+    "mcp: { description: 'Use the tools' }, notes: { description: 'Keep notes' }, all: { description: 'Do anything', includes: ['mcp', 'notes'] },",
   );
   variant.edit('lambda/scopes.ts', 'tools: {}', "tools: { note: ['notes'] }");
-  desk = await Desk.start({}, variant.root);
+  desk = await StartedEmulator.start({}, variant.root);
 });
 afterAll(async () => {
   await desk.stop();

@@ -55,7 +55,7 @@ describe('a user who is disabled at the identity provider', () => {
     const refused = await client.refresh(tokens.refresh_token);
     expect([refused.status, await refused.json()]).toEqual([400, expect.objectContaining({ error: 'invalid_grant' })]);
     expect(await isLetIn(cloud, tokens)).toBe(false);
-    expect(cloud.log).toContain('identity_provider_ended_grant');
+    expect(cloud.log).toContain('upstream_ended_grant');
   });
 
   test('does not take other users along', async () => {

@@ -1,12 +1,18 @@
 import { App } from 'aws-cdk-lib';
-import type { ConfiguredClient } from '../../lib/settings/client-settings.ts';
-import { type HoldfastSettings, settle } from '../../lib/settings/holdfast-settings.ts';
+import type { PreregisteredClientSettings } from '../../lib/settings/client-settings.ts';
+import { type HoldfastSettings, resolveSettings } from '../../lib/settings/holdfast-settings.ts';
 import { settingsFromContext } from '../../lib/settings/settings-from-context.ts';
 import { resourcesOf, synthesize } from '../support/synthesized-template.ts';
 
-const client: ConfiguredClient = { id: 'studio', name: 'Studio', redirectUris: ['https://studio.example/cb'] };
+const client: PreregisteredClientSettings = {
+  id: 'studio',
+  name: 'Studio',
+  redirectUris: ['https://studio.example/cb'],
+};
 const key = { kty: 'EC', crv: 'P-256', x: 'x', y: 'y' };
-const with_ = (change: object): HoldfastSettings => ({ clients: [{ ...client, ...change } as ConfiguredClient] });
+const with_ = (change: object): HoldfastSettings => ({
+  clients: [{ ...client, ...change } as PreregisteredClientSettings],
+});
 
 test.each<[string, HoldfastSettings]>([
   ['clientDocuments', { clientDocuments: 'closed' as 'off' }],
@@ -49,7 +55,7 @@ test.each<[string, HoldfastSettings]>([
 
 function refusalsOf(settings: HoldfastSettings): string[] {
   try {
-    settle(settings);
+    resolveSettings(settings);
     return [];
   } catch (error) {
     return (error as Error).message.split('\n').slice(1);
@@ -62,8 +68,10 @@ test('a private key is not repeated', () => {
 
 test('more clients than the environment holds are refused with their size', () => {
   const clients = Array.from({ length: 40 }, (_, index) => ({ ...client, id: `studio-${index}` }));
-  expect(() => settle({ clients })).toThrow(/clients and the allow-lists have \d{4} bytes as JSON: at most 2560/);
-  expect(() => settle({ clients: clients.slice(0, 20) })).not.toThrow();
+  expect(() => resolveSettings({ clients })).toThrow(
+    /clients and the allow-lists have \d{4} bytes as JSON: at most 2560/,
+  );
+  expect(() => resolveSettings({ clients: clients.slice(0, 20) })).not.toThrow();
 });
 
 test.each<[string, HoldfastSettings]>([
@@ -77,7 +85,7 @@ test.each<[string, HoldfastSettings]>([
     { dynamicRegistration: 'allow-list', dynamicRegistrationRedirects: ['claude.ai', 'localhost', 'cursor'] },
   ],
 ])('%s may be let in', (_what, settings) => {
-  expect(() => settle(settings)).not.toThrow();
+  expect(() => resolveSettings(settings)).not.toThrow();
 });
 
 test('the OAuth function is told, and no other', () => {

@@ -1,9 +1,9 @@
 import {
+  aggregationVariables,
   authorizerVariables,
   discoveryVariables,
   mcpVariables,
   readEnvironment,
-  rollupVariables,
 } from '../../lambda/shared/environment.ts';
 import type { HoldfastStackProps } from '../../lib/holdfast-stack.ts';
 import {
@@ -42,7 +42,7 @@ test.each([
   ['Discovery', discoveryVariables],
   ['Mcp', mcpVariables],
   ['Worker', mcpVariables],
-  ['Rollup', rollupVariables],
+  ['Rollup', aggregationVariables],
 ])('%s finds the environment it reads, and nothing else', (name, variables) => {
   const environment = environmentOf(name);
   expect(() => readEnvironment(variables, environment)).not.toThrow();

@@ -1,4 +1,4 @@
-import { type HoldfastSettings, settle } from '../../lib/settings/holdfast-settings.ts';
+import { type HoldfastSettings, resolveSettings } from '../../lib/settings/holdfast-settings.ts';
 
 const domain = {
   domainName: 'mcp.example.com',
@@ -17,11 +17,10 @@ const refused: [setting: string, settings: object][] = [
   ['grantAbsoluteDays', { grantAbsoluteDays: 4000 }],
   ['refreshWindowSeconds', { refreshWindowSeconds: 86_400 }],
   ['toolTimeoutMinutes', { toolTimeoutMinutes: 16 }],
-  ['parts', { parts: 'fast' }],
-  ['recordMethods', { recordMethods: 'some' }],
-  ['recordArguments', { recordArguments: 'yes' }],
-  ['recordRetentionDays', { recordRetentionDays: 0 }],
-  ['recordRetentionDays', { recordRetentionDays: 4000 }],
+  ['auditMethods', { auditMethods: 'some' }],
+  ['auditArguments', { auditArguments: 'yes' }],
+  ['auditRetentionDays', { auditRetentionDays: 0 }],
+  ['auditRetentionDays', { auditRetentionDays: 4000 }],
   ['authorizerCacheSeconds', { authorizerCacheSeconds: 3600 }],
   ['throttle', { throttle: { rate: 0, burst: 1 } }],
   ['throttle', { throttle: { rate: Number.POSITIVE_INFINITY, burst: 1 } }],
@@ -42,30 +41,34 @@ const refused: [setting: string, settings: object][] = [
 ];
 
 test.each(refused)('%s is refused: %j', (setting, settings) => {
-  expect(() => settle(settings as HoldfastSettings)).toThrow(new RegExp(`^${setting.replace('.', '\\.')}[ .]`, 'm'));
+  expect(() => resolveSettings(settings as HoldfastSettings)).toThrow(
+    new RegExp(`^${setting.replace('.', '\\.')}[ .]`, 'm'),
+  );
 });
 
 test('what looks like a client secret is not repeated', () => {
   const settings = { identityProvider: { ...identityProvider, clientSecretArn: 'hunter2' } };
-  expect(() => settle(settings)).toThrow(expect.not.objectContaining({ message: expect.stringContaining('hunter2') }));
+  expect(() => resolveSettings(settings)).toThrow(
+    expect.not.objectContaining({ message: expect.stringContaining('hunter2') }),
+  );
 });
 
 test('a certificate of another region is refused once the region is known', () => {
-  expect(() => settle({ domain }, 'us-east-1')).toThrow(/certificateArn is in eu-west-1/);
-  expect(() => settle({ domain }, 'eu-west-1')).not.toThrow();
-  expect(() => settle({ domain })).not.toThrow();
+  expect(() => resolveSettings({ domain }, 'us-east-1')).toThrow(/certificateArn is in eu-west-1/);
+  expect(() => resolveSettings({ domain }, 'eu-west-1')).not.toThrow();
+  expect(() => resolveSettings({ domain })).not.toThrow();
 });
 
 test('all refusals come at once', () => {
-  expect(() => settle({ signingKeys: [], sessionTtlHours: -1 })).toThrow(/sessionTtlHours.*\n.*signingKeys/);
+  expect(() => resolveSettings({ signingKeys: [], sessionTtlHours: -1 })).toThrow(/sessionTtlHours.*\n.*signingKeys/);
 });
 
 test('a setting that is undefined has its default', () => {
-  expect(settle({ stage: undefined, sessionTtlHours: undefined })).toEqual(settle({}));
+  expect(resolveSettings({ stage: undefined, sessionTtlHours: undefined })).toEqual(resolveSettings({}));
 });
 
 test('zones may be the domain itself or above it', () => {
   for (const name of ['example.com', 'mcp.example.com']) {
-    expect(() => settle({ domain: { ...domain, hostedZone: { id: 'Z1', name } } })).not.toThrow();
+    expect(() => resolveSettings({ domain: { ...domain, hostedZone: { id: 'Z1', name } } })).not.toThrow();
   }
 });

@@ -1,10 +1,10 @@
 import {
+  aggregationVariables,
   authorizerVariables,
   dashboardVariables,
   mcpVariables,
   oauthVariables,
   readEnvironment,
-  rollupVariables,
 } from '../../lambda/shared/environment.ts';
 import {
   deployments,
@@ -122,7 +122,7 @@ describe.each(deployments)('%s', (_name, props) => {
       ['Mcp', mcpVariables],
       ['Worker', mcpVariables],
       ['Dashboard', dashboardVariables],
-      ['Rollup', rollupVariables],
+      ['Rollup', aggregationVariables],
     ])('%s finds the environment it reads, and nothing else', (door, variables) => {
       const environment = resolve(functionNamed(template, door).Environment.Variables) as Record<string, string>;
       expect(() => readEnvironment(variables, environment)).not.toThrow();

@@ -1,14 +1,14 @@
 import { App } from 'aws-cdk-lib';
-import { settle } from '../../lib/settings/holdfast-settings.ts';
-import { type IdentityProvider, identityEnvironment } from '../../lib/settings/identity-provider-settings.ts';
-import { type IdentityProfileName, identityProfiles } from '../../lib/settings/provider-profiles.ts';
+import { resolveSettings } from '../../lib/settings/holdfast-settings.ts';
+import { type IdentityProviderSettings, identityEnvironment } from '../../lib/settings/identity-provider-settings.ts';
+import { type ProviderProfileName, providerProfiles } from '../../lib/settings/provider-profiles.ts';
 import { settingsFromContext } from '../../lib/settings/settings-from-context.ts';
 
 const clientSecretArn = 'arn:aws:secretsmanager:eu-west-1:111122223333:secret:holdfast-AbCdEf';
 const tenant = '6f0c8d5e-1111-2222-3333-0123456789ab';
 
 /** What an owner writes who has followed docs/identity-providers. */
-const complete: Record<IdentityProfileName, IdentityProvider> = {
+const complete: Record<ProviderProfileName, IdentityProviderSettings> = {
   oidc: { issuer: 'https://login.example.com', clientId: 'holdfast' },
   cognito: { issuer: 'https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_AbCdEfGhI', clientId: 'holdfast' },
   workos: { issuer: 'https://example.authkit.app', clientId: 'client_01', clientSecretArn },
@@ -19,9 +19,9 @@ const complete: Record<IdentityProfileName, IdentityProvider> = {
   keycloak: { issuer: 'https://login.example.com/realms/example', clientId: 'holdfast', clientSecretArn },
 };
 
-const profiles = Object.keys(identityProfiles) as IdentityProfileName[];
+const profiles = Object.keys(providerProfiles) as ProviderProfileName[];
 
-const settled = (identityProvider: IdentityProvider) => settle({ identityProvider }).identityProvider;
+const settled = (identityProvider: IdentityProviderSettings) => resolveSettings({ identityProvider }).identityProvider;
 
 test.each(profiles)('the profile %s takes what its owner has to say', (profile) => {
   const identityProvider = { ...complete[profile], profile };
@@ -29,7 +29,7 @@ test.each(profiles)('the profile %s takes what its owner has to say', (profile) 
 });
 
 test.each(profiles)('the profile %s asks for an id token', (profile) => {
-  expect(identityProfiles[profile].scopes).toContain('openid');
+  expect(providerProfiles[profile].scopes).toContain('openid');
 });
 
 const direct = { profile: 'workos', mode: 'direct', issuer: 'https://example.authkit.app' };
@@ -84,15 +84,15 @@ const refused: [what: string, provider: object, setting: string][] = [
 ];
 
 test.each(refused)('%s is refused', (_what, identityProvider, setting) => {
-  expect(() => settled(identityProvider as IdentityProvider)).toThrow(
+  expect(() => settled(identityProvider as IdentityProviderSettings)).toThrow(
     new RegExp(`^identityProvider\\.${setting} `, 'm'),
   );
 });
 
 test('tokens of the provider cannot be had in direct mode', () => {
-  const settings = { identityProvider: direct as IdentityProvider, upstreamTokens: true };
-  expect(() => settle(settings)).toThrow(/^upstreamTokens is true/m);
-  expect(() => settle({ ...settings, upstreamTokens: false })).not.toThrow();
+  const settings = { identityProvider: direct as IdentityProviderSettings, upstreamTokens: true };
+  expect(() => resolveSettings(settings)).toThrow(/^upstreamTokens is true/m);
+  expect(() => resolveSettings({ ...settings, upstreamTokens: false })).not.toThrow();
 });
 
 test('a provider on the same computer may do without https', () => {

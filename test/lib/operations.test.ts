@@ -176,7 +176,7 @@ describe('metrics', () => {
   });
 
   test('are not made of what is merely logged', () => {
-    expect(metricsFrom('mcp_refused', 'F')).toEqual([]);
+    expect(metricsFrom('mcp_request_rejected', 'F')).toEqual([]);
   });
 
   test('of AWS are by dimensions that it has', () => {

@@ -1,6 +1,6 @@
 import { checkScopes } from '../../lib/settings/scope-validation.ts';
 
-const said = { words: 'Do something' };
+const said = { description: 'Do something' };
 
 test.each([
   ['there is no scope', { scopes: {}, tools: {} }],

@@ -1,11 +1,11 @@
 import { App } from 'aws-cdk-lib';
-import { settle } from '../../lib/settings/holdfast-settings.ts';
+import { resolveSettings } from '../../lib/settings/holdfast-settings.ts';
 import { settingsFromContext } from '../../lib/settings/settings-from-context.ts';
 
 const settingsOf = (context: Record<string, string>) => settingsFromContext(new App({ context }).node);
 
 test('without context everything has its default', () => {
-  expect(settle(settingsOf({}))).toEqual(settle({}));
+  expect(resolveSettings(settingsOf({}))).toEqual(resolveSettings({}));
 });
 
 test('an identity provider needs no code', () => {

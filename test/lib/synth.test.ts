@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import { App, Stack, Validations } from 'aws-cdk-lib';
 import { Bucket } from 'aws-cdk-lib/aws-s3';
 import { AwsSolutionsChecks } from 'cdk-nag';
-import { Bundle } from '../../lib/bundle/function-bundle.ts';
+import { FunctionBundle } from '../../lib/bundle/function-bundle.ts';
 import { HoldfastStack } from '../../lib/holdfast-stack.ts';
-import { Mistake } from '../../lib/settings/configuration-error.ts';
+import { ConfigurationError } from '../../lib/settings/configuration-error.ts';
 import { deployments, type Resource } from '../support/synthesized-template.ts';
 
 const root = join(__dirname, '../..');
@@ -63,8 +63,8 @@ describe('a bundle', () => {
   test('that cannot be made says where, and no more', () => {
     const entry = inFolder('door.ts');
     writeFileSync(entry, `export const handler = 1;\nimport { gone } from './gone.ts';\nexport { gone };\n`);
-    const bind = () => new Bundle(entry).bind(new Stack(new App(), 'Broken'));
-    expect(bind).toThrow(Mistake);
+    const bind = () => new FunctionBundle(entry).bind(new Stack(new App(), 'Broken'));
+    expect(bind).toThrow(ConfigurationError);
     expect(bind).toThrow(/^\S+door\.ts:2:22: Could not resolve ".\/gone.ts"$/);
   });
 });

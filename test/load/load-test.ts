@@ -14,17 +14,17 @@ import { synthesize } from '../../local/template/synthesis.ts';
 import { Wire } from '../support/load/http-connection.ts';
 import { Deaths } from '../support/load/killed-processes.ts';
 import { NamedSessions, Stateless, throughSdk } from '../support/load/load-clients.ts';
-import { Book, type Owner, tallies } from '../support/load/load-ledger.ts';
+import { Book, type LedgerUser, tallies } from '../support/load/load-ledger.ts';
 import type { Heap } from '../support/load/load-server.ts';
-import { Table } from '../support/load/table-view.ts';
+import { TableView } from '../support/load/table-view.ts';
 import { assistants } from '../support/mcp-clients.ts';
-import { Variant } from '../support/project-copy.ts';
+import { ProjectCopy } from '../support/project-copy.ts';
 import { Cloud, changed, withoutThrottling } from '../support/test-cloud.ts';
 import { OAuthClient } from '../support/test-oauth-client.ts';
 import { Broken, type Claim, claims, hold } from './load-claims.ts';
 
 /**
- * Requests in flight, of all two hundred clients together; SDK clients come on top. The cloud on the desk would run 64
+ * Requests in flight, of all two hundred clients together; SDK clients come on top. The local emulator would run 64
  * execution environments of a function and refuse what comes beyond, as Lambda does at the limit of an account. On two
  * cores more than these get nothing done sooner: they wait for the processor until the store's timeouts (3 s) turn the
  * wait into 503.
@@ -100,8 +100,8 @@ async function inParallel<T, R>(items: T[], width: number, work: (item: T, index
 const cleanups: (() => unknown)[] = [];
 
 /** The project with the server under load in place of the owner's. */
-async function startCloud(): Promise<{ cloud: Cloud; table: Table; mcp: string }> {
-  const variant = new Variant();
+async function startCloud(): Promise<{ cloud: Cloud; table: TableView; mcp: string }> {
+  const variant = new ProjectCopy();
   const synthesized = mkdtempSync(join(tmpdir(), 'holdfast-load-'));
   cleanups.push(() => variant.remove());
   cleanups.push(() => rmSync(synthesized, { recursive: true, force: true }));
@@ -125,10 +125,10 @@ async function startCloud(): Promise<{ cloud: Cloud; table: Table; mcp: string }
   cleanups.push(() => rmSync(assembly, { recursive: true, force: true }));
   const cloud = await Cloud.start({ assembly });
   cleanups.push(() => cloud.stop());
-  return { cloud, table: new Table(cloud, named.table), mcp: named.mcp };
+  return { cloud, table: new TableView(cloud, named.table), mcp: named.mcp };
 }
 
-async function signIn(origin: string, number: number): Promise<Owner> {
+async function signIn(origin: string, number: number): Promise<LedgerUser> {
   const username = USERS[number % USERS.length]!;
   const clientName = `Client ${number}`;
   const client = await OAuthClient.register(origin, { client_name: clientName });

@@ -26,7 +26,7 @@ import {
 import dynalite from 'dynalite/db/index.js';
 import { type DynamoDb, type DynamoDbOptions, startDynamoDb } from '../../local/dynamodb/dynamodb-service.ts';
 import type { Statement } from '../../local/iam/iam-policy.ts';
-import { FunctionPrincipals, localCloud } from '../../local/iam/principals.ts';
+import { emulatorPrincipal, FunctionPrincipals } from '../../local/iam/principals.ts';
 
 const TableName = 'Sessions';
 const tableArn = 'arn:aws:dynamodb:us-east-1:000000000000:table/Sessions';
@@ -79,7 +79,7 @@ function newFolder(): string {
 /** DynamoDB with the table; `statements` are the role of the client `limited`. */
 async function start(options: Partial<DynamoDbOptions> & { statements?: Statement[]; table?: object } = {}) {
   const principals = new FunctionPrincipals();
-  principals.add('LOCAL', localCloud);
+  principals.add('LOCAL', emulatorPrincipal);
   principals.add('LIMITED', { functionName: 'Mcp', statements: options.statements ?? [] });
   const store = await startDynamoDb({ folder: undefined, principals, ...options });
   running.push(store);

@@ -270,7 +270,7 @@ describe('a change of the sources', () => {
 
   test('that does not build is shown, and what ran before goes on', async () => {
     const said = await save('export const handler = async () => {');
-    expect(said).toMatch(/^lambda\/oauth\.ts:1:\d+: /m);
+    expect(said).toMatch(/^lambda\/functions\/oauth\.ts:1:\d+: /m);
     expect(said).toContain('What ran before goes on.');
     expect(await keys()).toBe('edited');
   });

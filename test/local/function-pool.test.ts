@@ -1,11 +1,16 @@
 import { existsSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { EventTooLarge, FunctionError, type Functions, FunctionThrottled } from '../../local/lambda/function-pool.ts';
+import {
+  EventTooLarge,
+  FunctionError,
+  type FunctionPool,
+  FunctionThrottled,
+} from '../../local/lambda/function-pool.ts';
 import { becomes } from '../support/becomes.ts';
 import { builtTemplate, run as start } from '../support/built-functions.ts';
 
-const running: Functions[] = [];
+const running: FunctionPool[] = [];
 const run: typeof start = (...parameters) => {
   const started = start(...parameters);
   running.push(started.functions);

@@ -14,8 +14,8 @@ import {
   RestApi,
 } from 'aws-cdk-lib/aws-apigateway';
 import { Code, Function as LambdaFunction, Runtime } from 'aws-cdk-lib/aws-lambda';
-import { type Gateway, type LogEntry, startGateway } from '../../local/api-gateway/gateway-server.ts';
-import { Functions } from '../../local/lambda/function-pool.ts';
+import { type GatewayServer, type LogEntry, startGatewayServer } from '../../local/api-gateway/gateway-server.ts';
+import { FunctionPool } from '../../local/lambda/function-pool.ts';
 import { Template, type TemplateJson } from '../../local/template/template.ts';
 import { becomes } from '../support/becomes.ts';
 import { attributes } from '../support/built-functions.ts';
@@ -184,17 +184,17 @@ const template = (from = json) => new Template(from, { attributes, addressBook: 
 let now = Date.now();
 const entries: LogEntry[] = [];
 const lines: string[] = [];
-let functions: Functions;
-let gateway: Gateway;
+let functions: FunctionPool;
+let gateway: GatewayServer;
 
 beforeAll(async () => {
-  functions = new Functions({
+  functions = new FunctionPool({
     template: template(),
     assembly,
     environment: () => ({}),
     log: (_name, _requestId, line) => void lines.push(line),
   });
-  gateway = await startGateway({
+  gateway = await startGatewayServer({
     template: template(),
     functions,
     port: 0,
@@ -550,7 +550,7 @@ describe('the gateway itself', () => {
 
   test('says which port is taken', async () => {
     const port = Number(new URL(gateway.origin).port);
-    await expect(startGateway({ template: template(), functions, port, log: () => undefined })).rejects.toThrow(
+    await expect(startGatewayServer({ template: template(), functions, port, log: () => undefined })).rejects.toThrow(
       `The port ${port} of 127.0.0.1 is already in use`,
     );
   });
@@ -574,11 +574,11 @@ describe('an API with a policy', () => {
       copy.Resources!.Front = { Type: 'AWS::CloudFront::Distribution', Properties: { DistributionConfig } };
     }
     const log = (entry: LogEntry) => void entries.push(entry);
-    const guarded = await startGateway({ template: template(copy), functions, port: 0, log });
+    const guarded = await startGatewayServer({ template: template(copy), functions, port: 0, log });
     started.push(guarded);
     return (path: string, headers: Record<string, string> = {}) => fetch(guarded.origin + path, { headers });
   };
-  const started: Gateway[] = [];
+  const started: GatewayServer[] = [];
   afterEach(async () => {
     for (const each of started.splice(0)) await each.close();
   });
@@ -643,7 +643,7 @@ describe('a template that would fail on AWS is refused', () => {
   const startWith = (change: (resources: NonNullable<TemplateJson['Resources']>) => void) => {
     const copy = structuredClone(json);
     change(copy.Resources!);
-    return startGateway({ template: template(copy), functions, port: 0, log: () => undefined });
+    return startGatewayServer({ template: template(copy), functions, port: 0, log: () => undefined });
   };
   const ofType = (resources: NonNullable<TemplateJson['Resources']>, type: string) =>
     Object.entries(resources).filter(([, { Type }]) => Type === type);
@@ -668,7 +668,7 @@ describe('a template that would fail on AWS is refused', () => {
     const { json: changed } = synthesize((api) =>
       api.root.getResource('open')?.addCorsPreflight({ allowOrigins: ['https://a.example', 'https://b.example'] }),
     );
-    const started = startGateway({ template: template(changed), functions, port: 0, log: () => undefined });
+    const started = startGatewayServer({ template: template(changed), functions, port: 0, log: () => undefined });
     await expect(started).rejects.toThrow(/only templates without/);
   });
 });

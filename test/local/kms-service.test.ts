@@ -15,7 +15,7 @@ import {
   VerifyCommand,
 } from '@aws-sdk/client-kms';
 import type { Statement } from '../../local/iam/iam-policy.ts';
-import { FunctionPrincipals, localCloud } from '../../local/iam/principals.ts';
+import { emulatorPrincipal, FunctionPrincipals } from '../../local/iam/principals.ts';
 import { type Kms, startKms } from '../../local/kms/kms-service.ts';
 
 const running: Kms[] = [];
@@ -33,7 +33,7 @@ const signing = { KeySpec: 'ECC_NIST_P256', KeyUsage: 'SIGN_VERIFY' };
 /** KMS with a key for signing and one for sealing; `statements` are the role of the client `limited`. */
 async function start(options: { folder?: string; statements?: Statement[]; properties?: object } = {}) {
   const principals = new FunctionPrincipals();
-  principals.add('LOCAL', localCloud);
+  principals.add('LOCAL', emulatorPrincipal);
   principals.add('LIMITED', { functionName: 'OAuth', statements: options.statements ?? [] });
   const service = await startKms({ folder: options.folder, principals });
   running.push(service);

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { InvokeCommand, type InvokeCommandInput, LambdaClient } from '@aws-sdk/client-lambda';
 import type { Statement } from '../../local/iam/iam-policy.ts';
 import { FunctionPrincipals } from '../../local/iam/principals.ts';
-import { Functions } from '../../local/lambda/function-pool.ts';
+import { FunctionPool } from '../../local/lambda/function-pool.ts';
 import { startLambda } from '../../local/lambda/lambda-service.ts';
 import type { TemplateJson } from '../../local/template/template.ts';
 import { becomes } from '../support/becomes.ts';
@@ -30,7 +30,7 @@ async function start(F: Source, others: TemplateJson['Resources'] = {}, secondsP
   principals.add('ID', { functionName: 'Caller', statements: [mayInvoke] });
   const lambda = await startLambda({ principals, log, secondsPerMinute });
   endings.push(() => lambda.close());
-  const functions = new Functions({ ...built, environment: () => ({}), log: () => undefined });
+  const functions = new FunctionPool({ ...built, environment: () => ({}), log: () => undefined });
   endings.push(() => functions.close());
   lambda.deploy(built.template, functions);
   endings.push(() => lambda.undeploy());

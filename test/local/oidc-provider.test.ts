@@ -5,18 +5,18 @@ import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { JwtVerifier } from 'aws-jwt-verify';
-import type { IdentityProviderOptions } from '../../local/cognito/oidc-provider.ts';
+import type { OidcProviderOptions } from '../../local/cognito/oidc-provider.ts';
 
 const callback = 'http://127.0.0.1:8787/callback';
 const facade = { clientId: 'facade', redirectUris: [callback], scopes: ['openid', 'profile', 'email'] };
-const options: IdentityProviderOptions = {
+const options: OidcProviderOptions = {
   folder: undefined,
   poolId: 'us-east-1_Holdfast0',
   clients: [
     facade,
     { ...facade, clientId: 'rotating', rotationGraceSeconds: 0, logoutUris: ['http://127.0.0.1:1/out'] },
   ],
-  groups: ['owners'],
+  groups: ['admins'],
 };
 
 const running = new Set<ChildProcess>();
@@ -26,7 +26,7 @@ afterAll(() => {
 });
 
 /** Starts the provider in a child process. */
-async function start(changes: Partial<IdentityProviderOptions> = {}) {
+async function start(changes: Partial<OidcProviderOptions> = {}) {
   const child = fork(join(__dirname, '../support/oidc-provider.run.ts'));
   running.add(child);
   const say = async (command: object) => {
@@ -204,8 +204,8 @@ describe('the local identity provider', () => {
 
   test('puts grace into the group of owners', async () => {
     const { id_token, access_token } = await tokensOf(issuer, 'grace');
-    expect(claimsOf(id_token)['cognito:groups']).toEqual(['owners']);
-    expect(claimsOf(access_token)['cognito:groups']).toEqual(['owners']);
+    expect(claimsOf(id_token)['cognito:groups']).toEqual(['admins']);
+    expect(claimsOf(access_token)['cognito:groups']).toEqual(['admins']);
   });
 
   test('gives a JWT access token without audience, which its own user-info endpoint accepts', async () => {

@@ -1,4 +1,4 @@
-import { AccessDenied, FunctionPrincipals, localCloud, UnrecognizedClient } from '../../local/iam/principals.ts';
+import { AccessDenied, emulatorPrincipal, FunctionPrincipals, UnrecognizedClient } from '../../local/iam/principals.ts';
 
 const asked = {
   action: 'dynamodb:GetItem',
@@ -33,7 +33,7 @@ it('knows nobody it was not told of', () => {
 
 it('lets the local cloud itself do everything', () => {
   const principals = new FunctionPrincipals();
-  principals.add('ID', localCloud);
+  principals.add('ID', emulatorPrincipal);
   expect(() => principals.authorize('ID', asked)).not.toThrow();
 });
 

@@ -1,4 +1,4 @@
-import type { Functions } from '../../local/lambda/function-pool.ts';
+import type { FunctionPool } from '../../local/lambda/function-pool.ts';
 import { startSchedules } from '../../local/lambda/schedules.ts';
 import { Template, type TemplateJson } from '../../local/template/template.ts';
 
@@ -33,7 +33,7 @@ function started(resources: NonNullable<TemplateJson['Resources']>, atOnce = fal
       if (lines.length > 0) throw new Error('it fell');
     },
   };
-  const schedules = startSchedules(template(resources), functions as unknown as Functions, {
+  const schedules = startSchedules(template(resources), functions as unknown as FunctionPool, {
     atOnce,
     log: (name, line) => lines.push(`${name}: ${line}`),
   });

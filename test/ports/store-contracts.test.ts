@@ -1,9 +1,9 @@
 import type { MemoryStores } from '../../lambda/adapters/memory/memory-stores.ts';
 import type { Grant } from '../../lambda/core/access/grant.ts';
-import type { Listed, ListOptions } from '../../lambda/core/admin/directory.ts';
-import { type Statistics, steps } from '../../lambda/core/audit/aggregates.ts';
-import { BUCKET_MILLISECONDS, type Call, callName } from '../../lambda/core/audit/tool-call.ts';
-import { newRun, next, type Run, type RunEvent } from '../../lambda/core/mcp/execution.ts';
+import type { ListedPage, ListOptions } from '../../lambda/core/admin/directory.ts';
+import { type Aggregates, steps } from '../../lambda/core/audit/aggregates.ts';
+import { BUCKET_MILLISECONDS, callName, type ToolCall } from '../../lambda/core/audit/tool-call.ts';
+import { type Execution, type ExecutionEvent, newExecution, nextVersion } from '../../lambda/core/mcp/execution.ts';
 import {
   CURRENT,
   formerName,
@@ -59,9 +59,10 @@ const anImport = (change: Partial<ImportedSession> = {}): ImportedSession => ({
 const goingOn = ({ id, user, startedAt, initialize }: ImportedSession) =>
   aSession({ id, user, startedAt, initialize, grant: fresh('grant') });
 
-const aRun = (grant = fresh('grant')): Run => newRun(grant, 'session-of-ada', 'stream', [1, 'two'], now, 600);
+const aRun = (grant = fresh('grant')): Execution =>
+  newExecution(grant, 'session-of-ada', 'stream', [1, 'two'], now, 600);
 
-const events = (from: number, to: number): RunEvent[] =>
+const events = (from: number, to: number): ExecutionEvent[] =>
   Array.from({ length: to - from + 1 }, (_, index) => ({ number: from + index, message: { event: from + index } }));
 
 /** Characters of one to four bytes, so that any cut of the bytes falls into one of them. */
@@ -262,7 +263,7 @@ describe.each(adapters)('the stores in %s', (_name, open) => {
 
   describe('runs', () => {
     test('a run is found in its grant alone, as it was written, whether or not it has expired', async () => {
-      const run: Run = {
+      const run: Execution = {
         ...aRun(),
         open: ['0'],
         answers: { 1: 'name' },
@@ -270,78 +271,78 @@ describe.each(adapters)('the stores in %s', (_name, open) => {
         runner: 'r',
         leaseUntil: 1,
       };
-      await stores.runs.createRun(run, 'the request');
-      expect(await stores.runs.findRun(run.grant, run.id)).toEqual(run);
-      expect(await stores.runs.findRun(fresh('grant'), run.id)).toBeUndefined();
-      expect(await stores.runs.findRun(run.grant, 'unknown')).toBeUndefined();
+      await stores.runs.createExecution(run, 'the request');
+      expect(await stores.runs.findExecution(run.grant, run.id)).toEqual(run);
+      expect(await stores.runs.findExecution(fresh('grant'), run.id)).toBeUndefined();
+      expect(await stores.runs.findExecution(run.grant, 'unknown')).toBeUndefined();
       const expired = { ...aRun(), expiresAt: 1 };
-      await stores.runs.createRun(expired, 'the request');
-      expect(await stores.runs.findRun(expired.grant, expired.id)).toEqual(expired);
+      await stores.runs.createExecution(expired, 'the request');
+      expect(await stores.runs.findExecution(expired.grant, expired.id)).toEqual(expired);
     });
 
     test('what is undefined in a run is not there when it is read again', async () => {
-      const run: Run = { ...aRun(), runner: 'r', leaseUntil: 1 };
-      await stores.runs.createRun(run, '');
-      const free = next(run, now, { runner: undefined, leaseUntil: undefined });
-      expect(await stores.runs.saveRun(free)).toBe(true);
-      expect(await stores.runs.findRun(run.grant, run.id)).toEqual(free);
+      const run: Execution = { ...aRun(), runner: 'r', leaseUntil: 1 };
+      await stores.runs.createExecution(run, '');
+      const free = nextVersion(run, now, { runner: undefined, leaseUntil: undefined });
+      expect(await stores.runs.saveExecution(free)).toBe(true);
+      expect(await stores.runs.findExecution(run.grant, run.id)).toEqual(free);
     });
 
     test('of many that save at once, each having read the same version, one does', async () => {
       const run = aRun();
-      await stores.runs.createRun(run, '');
-      const saves = Array.from({ length: 10 }, (_, index) => next(run, now, { message: `${index}` }));
-      const saved = await Promise.all(saves.map((each) => stores.runs.saveRun(each)));
+      await stores.runs.createExecution(run, '');
+      const saves = Array.from({ length: 10 }, (_, index) => nextVersion(run, now, { message: `${index}` }));
+      const saved = await Promise.all(saves.map((each) => stores.runs.saveExecution(each)));
       expect(saved.filter(Boolean)).toHaveLength(1);
-      expect(await stores.runs.findRun(run.grant, run.id)).toEqual(saves[saved.indexOf(true)]);
-      expect(await stores.runs.saveRun(next(run, now, { message: 'late' }))).toBe(false);
+      expect(await stores.runs.findExecution(run.grant, run.id)).toEqual(saves[saved.indexOf(true)]);
+      expect(await stores.runs.saveExecution(nextVersion(run, now, { message: 'late' }))).toBe(false);
     });
 
     test('a save whose answer was lost, and that is sent again, has been done', async () => {
       const run = aRun();
-      await stores.runs.createRun(run, '');
-      await stores.runs.createRun(run, '');
-      const saved = next(run, now, { status: 'asking' });
-      expect(await stores.runs.saveRun(saved)).toBe(true);
-      expect(await stores.runs.saveRun(saved)).toBe(true);
-      const followed = next(saved, now, { status: 'done' });
-      expect(await stores.runs.saveRun(followed)).toBe(true);
-      expect(await stores.runs.saveRun(saved)).toBe(false);
-      expect(await stores.runs.findRun(run.grant, run.id)).toEqual(followed);
+      await stores.runs.createExecution(run, '');
+      await stores.runs.createExecution(run, '');
+      const saved = nextVersion(run, now, { status: 'asking' });
+      expect(await stores.runs.saveExecution(saved)).toBe(true);
+      expect(await stores.runs.saveExecution(saved)).toBe(true);
+      const followed = nextVersion(saved, now, { status: 'done' });
+      expect(await stores.runs.saveExecution(followed)).toBe(true);
+      expect(await stores.runs.saveExecution(saved)).toBe(false);
+      expect(await stores.runs.findExecution(run.grant, run.id)).toEqual(followed);
     });
 
     test('an unknown run is not saved', async () => {
       const run = aRun();
-      expect(await stores.runs.saveRun(next(run, now, {}))).toBe(false);
-      expect(await stores.runs.findRun(run.grant, run.id)).toBeUndefined();
+      expect(await stores.runs.saveExecution(nextVersion(run, now, {}))).toBe(false);
+      expect(await stores.runs.findExecution(run.grant, run.id)).toBeUndefined();
     });
 
     test('all runs of a grant are found, and none of another', async () => {
       const grant = fresh('grant');
       const runs = Array.from({ length: 5 }, () => aRun(grant));
-      for (const run of [...runs, aRun()]) await stores.runs.createRun(run, '');
-      const found = await stores.runs.runsOf(grant);
+      for (const run of [...runs, aRun()]) await stores.runs.createExecution(run, '');
+      const found = await stores.runs.executionsOf(grant);
       expect(found.map(({ id }) => id).toSorted()).toEqual(runs.map(({ id }) => id).toSorted());
-      expect(await stores.runs.runsOf(fresh('grant'))).toEqual([]);
+      expect(await stores.runs.executionsOf(fresh('grant'))).toEqual([]);
     });
 
     test('all runs of a grant are found where they are more than fit into one answer of the store', async () => {
       const grant = fresh('grant');
       const runs = Array.from({ length: 8 }, () => ({ ...aRun(grant), message: 'x'.repeat(200_000) }));
-      for (const run of runs) await stores.runs.createRun(run, '');
-      expect(await stores.runs.runsOf(grant)).toHaveLength(8);
+      for (const run of runs) await stores.runs.createExecution(run, '');
+      expect(await stores.runs.executionsOf(grant)).toHaveLength(8);
     });
 
     test.each([0, 1, 4])('a request and answers of %i MB come back as they were', async (megabytes) => {
       const [run, other] = [aRun(), aRun()];
       const text = textOf(megabytes);
-      await stores.runs.createRun(run, text);
-      await stores.runs.createRun(other, 'another request');
-      expect(await stores.runs.recallRun(run)).toEqual({ request: text, answers: new Map() });
+      await stores.runs.createExecution(run, text);
+      await stores.runs.createExecution(other, 'another request');
+      expect(await stores.runs.loadRequest(run)).toEqual({ request: text, answers: new Map() });
       await stores.runs.addAnswer(run, 'first', `1${text}`);
       await stores.runs.addAnswer(run, 'second', '{}');
       await stores.runs.addAnswer(other, 'first', 'of another run');
-      const { request, answers } = await stores.runs.recallRun(run);
+      const { request, answers } = await stores.runs.loadRequest(run);
       expect(request === text).toBe(true);
       expect([...answers.keys()].toSorted()).toEqual(['first', 'second']);
       expect(answers.get('first') === `1${text}`).toBe(true);
@@ -350,7 +351,7 @@ describe.each(adapters)('the stores in %s', (_name, open) => {
 
     test('events come in order, after any number, however they were added', async () => {
       const run = aRun();
-      await stores.runs.createRun(run, '');
+      await stores.runs.createExecution(run, '');
       expect(await stores.runs.eventsAfter(run, 0)).toEqual([]);
       for (const [from, to] of [
         [1, 1],
@@ -369,7 +370,7 @@ describe.each(adapters)('the stores in %s', (_name, open) => {
 
     test('events that are added again are there once', async () => {
       const run = aRun();
-      await stores.runs.createRun(run, '');
+      await stores.runs.createExecution(run, '');
       await stores.runs.addEvents(run, events(1, 2));
       await stores.runs.addEvents(run, events(1, 2));
       await stores.runs.addEvents(run, events(5, 6));
@@ -380,7 +381,7 @@ describe.each(adapters)('the stores in %s', (_name, open) => {
 
     test.each([1, 5_000_000])('an event takes the place of one that was longer by %i', async (length) => {
       const run = aRun();
-      await stores.runs.createRun(run, '');
+      await stores.runs.createExecution(run, '');
       await stores.runs.addEvents(run, [{ number: 1, message: { text: 'x'.repeat(length) } }]);
       await stores.runs.addEvents(run, [{ number: 1, message: {} }]);
       expect(await stores.runs.eventsAfter(run, 0)).toEqual([{ number: 1, message: {} }]);
@@ -388,7 +389,7 @@ describe.each(adapters)('the stores in %s', (_name, open) => {
 
     test.each([1, 4])('events of %i MB come back as they were, between small ones', async (megabytes) => {
       const run = aRun();
-      await stores.runs.createRun(run, '');
+      await stores.runs.createExecution(run, '');
       const large = { number: 2, message: { text: textOf(megabytes) } };
       const all = [...events(1, 1), large, ...events(3, 3)];
       await stores.runs.addEvents(run, all.slice(0, 2));
@@ -401,11 +402,14 @@ describe.each(adapters)('the stores in %s', (_name, open) => {
 
     test('who reads events does not read the answers, nor the other way round', async () => {
       const run = aRun();
-      await stores.runs.createRun(run, 'request');
+      await stores.runs.createExecution(run, 'request');
       await stores.runs.addEvents(run, events(1, 1));
       await stores.runs.addAnswer(run, 'name', 'answer');
       expect(await stores.runs.eventsAfter(run, 0)).toEqual(events(1, 1));
-      expect(await stores.runs.recallRun(run)).toEqual({ request: 'request', answers: new Map([['name', 'answer']]) });
+      expect(await stores.runs.loadRequest(run)).toEqual({
+        request: 'request',
+        answers: new Map([['name', 'answer']]),
+      });
     });
   });
 
@@ -590,33 +594,33 @@ describe.each(adapters)('the stores in %s', (_name, open) => {
       await stores.grants.createGrant({ grant, ...rest });
       const owners = Array.from({ length: 10 }, (_, index) => `owner-${index}`);
       const leases = await Promise.all(
-        owners.map((owner) => stores.identityTokens.leaseTokens(grant.id, 1, owner, now, now + 8)),
+        owners.map((owner) => stores.upstreamTokens.leaseTokens(grant.id, 1, owner, now, now + 8)),
       );
       expect(leases.filter(Boolean)).toHaveLength(1);
       const owner = owners[leases.indexOf(true)]!;
       const next = { sealed: 'sealed-2', version: 2, expiresAt: now + 3600, refreshedAt: now };
-      expect(await stores.identityTokens.saveTokens(grant.id, 'somebody', next)).toBe(false);
-      expect(await stores.identityTokens.saveTokens(grant.id, owner, next)).toBe(true);
-      expect(await stores.identityTokens.loadTokens(grant.id)).toMatchObject(next);
-      expect(await stores.identityTokens.leaseTokens(grant.id, 1, 'late', now, now + 8)).toBe(false);
-      expect(await stores.identityTokens.leaseTokens(grant.id, 2, 'next', now, now + 8)).toBe(true);
+      expect(await stores.upstreamTokens.saveTokens(grant.id, 'somebody', next)).toBe(false);
+      expect(await stores.upstreamTokens.saveTokens(grant.id, owner, next)).toBe(true);
+      expect(await stores.upstreamTokens.loadTokens(grant.id)).toMatchObject(next);
+      expect(await stores.upstreamTokens.leaseTokens(grant.id, 1, 'late', now, now + 8)).toBe(false);
+      expect(await stores.upstreamTokens.leaseTokens(grant.id, 2, 'next', now, now + 8)).toBe(true);
     });
 
     test('a lease ends by itself, or when its owner gives it back', async () => {
       const { grant, ...rest } = created(aGrant());
       await stores.grants.createGrant({ grant, ...rest });
-      expect(await stores.identityTokens.leaseTokens(grant.id, 1, 'dead', now, now + 8)).toBe(true);
-      expect(await stores.identityTokens.leaseTokens(grant.id, 1, 'second', now + 7, now + 15)).toBe(false);
-      expect(await stores.identityTokens.leaseTokens(grant.id, 1, 'second', now + 8, now + 16)).toBe(true);
-      await stores.identityTokens.releaseTokens(grant.id, 'dead');
-      expect(await stores.identityTokens.leaseTokens(grant.id, 1, 'third', now + 9, now + 17)).toBe(false);
-      await stores.identityTokens.releaseTokens(grant.id, 'second');
-      expect(await stores.identityTokens.leaseTokens(grant.id, 1, 'third', now + 9, now + 17)).toBe(true);
+      expect(await stores.upstreamTokens.leaseTokens(grant.id, 1, 'dead', now, now + 8)).toBe(true);
+      expect(await stores.upstreamTokens.leaseTokens(grant.id, 1, 'second', now + 7, now + 15)).toBe(false);
+      expect(await stores.upstreamTokens.leaseTokens(grant.id, 1, 'second', now + 8, now + 16)).toBe(true);
+      await stores.upstreamTokens.releaseTokens(grant.id, 'dead');
+      expect(await stores.upstreamTokens.leaseTokens(grant.id, 1, 'third', now + 9, now + 17)).toBe(false);
+      await stores.upstreamTokens.releaseTokens(grant.id, 'second');
+      expect(await stores.upstreamTokens.leaseTokens(grant.id, 1, 'third', now + 9, now + 17)).toBe(true);
     });
 
     test('a lease makes no tokens where there are none', async () => {
-      expect(await stores.identityTokens.leaseTokens('unknown', 1, 'owner', now, now + 8)).toBe(false);
-      expect(await stores.identityTokens.loadTokens('unknown')).toBeUndefined();
+      expect(await stores.upstreamTokens.leaseTokens('unknown', 1, 'owner', now, now + 8)).toBe(false);
+      expect(await stores.upstreamTokens.loadTokens('unknown')).toBeUndefined();
     });
   });
 
@@ -691,7 +695,7 @@ describe.each(adapters)('the stores in %s', (_name, open) => {
   });
 
   describe('calls', () => {
-    const aCall = (session: string, change: Partial<Call> = {}): Call => ({
+    const aCall = (session: string, change: Partial<ToolCall> = {}): ToolCall => ({
       id: fresh('call'),
       at: now * 1000,
       user: 'user-of-ada',
@@ -810,7 +814,7 @@ describe.each(adapters)('the stores in %s', (_name, open) => {
   });
 
   describe('statistics', () => {
-    const some = (calls: number): Statistics => ({
+    const some = (calls: number): Aggregates => ({
       rows: [{ client: 'Codex', tool: 'note', outcome: 'success', calls, durations: { 3: calls } }],
       users: { '00ff00ff00ff': null },
       sessions: { '00ff00ff00fe': [1, 2] },
@@ -820,42 +824,46 @@ describe.each(adapters)('the stores in %s', (_name, open) => {
       const length = steps[step];
       // Where one partition ends and another begins.
       const first = 2 * 1024 * steps.day - 2 * length;
-      const periods = [0, 1, 2, 3].map((index) => ({ at: first + index * length, statistics: some(index + 1) }));
-      for (const period of periods) await stores.statistics.save(step, period, now);
-      expect(await stores.statistics.load(step, first, first + 4 * length)).toEqual(periods);
-      expect(await stores.statistics.load(step, first + 1, first + 3 * length)).toEqual(periods.slice(1, 3));
-      await stores.statistics.save(step, { at: first, statistics: some(9) }, now);
-      expect(await stores.statistics.load(step, first, first + 1)).toEqual([{ at: first, statistics: some(9) }]);
+      const periods = [0, 1, 2, 3].map((index) => ({ at: first + index * length, aggregates: some(index + 1) }));
+      for (const period of periods) await stores.aggregates.save(step, period, now);
+      expect(await stores.aggregates.load(step, first, first + 4 * length)).toEqual(periods);
+      expect(await stores.aggregates.load(step, first + 1, first + 3 * length)).toEqual(periods.slice(1, 3));
+      await stores.aggregates.save(step, { at: first, aggregates: some(9) }, now);
+      expect(await stores.aggregates.load(step, first, first + 1)).toEqual([{ at: first, aggregates: some(9) }]);
     });
 
     test('of many that move the count on at once, one does', async () => {
       const moves = (from: number | undefined, to: number) =>
-        Promise.all(Array.from({ length: 10 }, () => stores.statistics.moveOn(from, to)));
-      expect(await stores.statistics.countedUntil()).toBeUndefined();
+        Promise.all(Array.from({ length: 10 }, () => stores.aggregates.moveOn(from, to)));
+      expect(await stores.aggregates.countedUntil()).toBeUndefined();
       expect((await moves(undefined, 5)).filter(Boolean)).toHaveLength(1);
       expect((await moves(5, 6)).filter(Boolean)).toHaveLength(1);
-      expect(await stores.statistics.moveOn(5, 7)).toBe(false);
-      expect(await stores.statistics.countedUntil()).toBe(6);
+      expect(await stores.aggregates.moveOn(5, 7)).toBe(false);
+      expect(await stores.aggregates.countedUntil()).toBe(6);
     });
   });
 
   describe('visits', () => {
     test('begin with a sign-in that is noted, and end', async () => {
       const [cookie, user] = [fresh('cookie'), fresh('user')];
-      const visit = { user, groups: ['owners'], sealedName: 'sealed', expiresAt: now + 5 };
-      await stores.visits.startVisit(cookie, visit, now);
-      await stores.visits.startVisit(fresh('cookie'), { ...visit, sealedName: undefined }, now + 60);
-      expect(await stores.visits.findVisit(cookie)).toEqual(visit);
+      const visit = { user, groups: ['admins'], sealedName: 'sealed', expiresAt: now + 5 };
+      await stores.dashboardSessions.startDashboardSession(cookie, visit, now);
+      await stores.dashboardSessions.startDashboardSession(
+        fresh('cookie'),
+        { ...visit, sealedName: undefined },
+        now + 60,
+      );
+      expect(await stores.dashboardSessions.findDashboardSession(cookie)).toEqual(visit);
       expect(await stores.directory.users([user, fresh('user')])).toEqual([
         { user, firstSignInAt: now, lastSignInAt: now + 60 },
       ]);
-      await stores.visits.endVisit(cookie);
-      expect(await stores.visits.findVisit(cookie)).toBeUndefined();
+      await stores.dashboardSessions.endDashboardSession(cookie);
+      expect(await stores.dashboardSessions.findDashboardSession(cookie)).toBeUndefined();
     });
   });
 
   describe('the directory', () => {
-    const pages = async <T>(list: (options: ListOptions) => Promise<Listed<T>>, limit: number): Promise<T[]> => {
+    const pages = async <T>(list: (options: ListOptions) => Promise<ListedPage<T>>, limit: number): Promise<T[]> => {
       const items: T[] = [];
       let after: string | undefined;
       do {
@@ -885,7 +893,11 @@ describe.each(adapters)('the stores in %s', (_name, open) => {
       for (const [index, id] of ids.entries()) {
         await stores.sessions.start(aSession({ id, lastSeenAt: now + later + index }), now);
         await stores.grants.createGrant(created(aGrant({ id, createdAt: now + later + index })));
-        await stores.visits.startVisit(fresh('cookie'), { user: id, groups: [], expiresAt: now }, now + later + index);
+        await stores.dashboardSessions.startDashboardSession(
+          fresh('cookie'),
+          { user: id, groups: [], expiresAt: now },
+          now + later + index,
+        );
       }
       const latest = ids.toReversed();
       const { directory } = stores;

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
-import { FunctionError, Functions } from '../../local/lambda/function-pool.ts';
+import { FunctionError, FunctionPool } from '../../local/lambda/function-pool.ts';
 
 /** What the client sent for one invocation, as it comes. */
 export type Sent = { request: IncomingMessage; chunks: Buffer[]; ended: boolean };
@@ -112,7 +112,7 @@ function functionError(body: string): FunctionError {
 }
 
 /** The functions of a template, each under a runtime client of its own. */
-export class RealFunctions extends Functions {
+export class RealFunctions extends FunctionPool {
   readonly #byId = new Map<string, RealFunction>();
 
   add(logicalId: string, real: RealFunction): void {

@@ -16,8 +16,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { addressBook, attributesOf } from '../../local/address-book.ts';
-import { startGateway } from '../../local/api-gateway/gateway-server.ts';
-import { startIdentityProvider } from '../../local/cognito/oidc-provider.ts';
+import { startGatewayServer } from '../../local/api-gateway/gateway-server.ts';
+import { startOidcProvider } from '../../local/cognito/oidc-provider.ts';
 import { userPoolOf } from '../../local/cognito/user-pool-definition.ts';
 import { startDynamoDb } from '../../local/dynamodb/dynamodb-service.ts';
 import { freePort } from '../../local/free-port.ts';
@@ -78,7 +78,7 @@ try {
 console.log(`${passed} passed, ${failed} failed`);
 process.exit(failed === 0 ? 0 : 1);
 
-/** Everything but the functions is the cloud on the desk. */
+/** Everything but the functions is the local emulator. */
 async function startCloud(): Promise<{ origin: string; functions: RealFunctions }> {
   console.log(`Building ${RUNTIME_CLIENT}, which takes about a minute …`);
   const client = installRuntimeClient();
@@ -104,7 +104,7 @@ async function startCloud(): Promise<{ origin: string; functions: RealFunctions 
   for (const { logicalId, properties } of template.resources('AWS::DynamoDB::GlobalTable')) {
     await dynamoDb.createTable(properties, String(template.resolve({ Ref: logicalId })));
   }
-  const identityProvider = await startIdentityProvider({ folder: undefined, port: poolPort, ...userPoolOf(template)! });
+  const identityProvider = await startOidcProvider({ folder: undefined, port: poolPort, ...userPoolOf(template)! });
   cleanups.push(identityProvider.close);
 
   const functions = new RealFunctions({ template, assembly, environment: () => ({}), log: () => undefined });
@@ -134,7 +134,7 @@ async function startCloud(): Promise<{ origin: string; functions: RealFunctions 
     });
     functions.add(logicalId, real);
   }
-  const gateway = await startGateway({
+  const gateway = await startGatewayServer({
     template,
     functions,
     port,

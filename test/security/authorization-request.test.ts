@@ -1,12 +1,12 @@
-import { answerAt, expectPage, json, open, rawRequest, Target } from '../support/attacked-cloud.ts';
+import { AttackedCloud, answerAt, expectPage, json, open, rawRequest } from '../support/attacked-cloud.ts';
 import { Browser } from '../support/form-browser.ts';
 import { register } from '../support/test-oauth-client.ts';
 
 jest.setTimeout(60_000);
 
-let target: Target;
+let target: AttackedCloud;
 beforeAll(async () => {
-  target = await Target.start();
+  target = await AttackedCloud.start();
 });
 afterAll(() => target?.stop());
 

@@ -1,19 +1,19 @@
 import { createHash, createPublicKey } from 'node:crypto';
 import { base64url, exportJWK, generateKeyPair, type JWK, SignJWT } from 'jose';
-import { json, rawRequest, Target } from '../support/attacked-cloud.ts';
+import { AttackedCloud, json, rawRequest } from '../support/attacked-cloud.ts';
 import { Browser } from '../support/form-browser.ts';
 import { callTool, initialize, postMcp, type Tokens } from '../support/test-oauth-client.ts';
 
 jest.setTimeout(60_000);
 
-let target: Target;
+let target: AttackedCloud;
 let tokens: Tokens;
 let publicKey: JWK;
 let header: Record<string, unknown>;
 let claims: Record<string, unknown>;
 let signature: string;
 beforeAll(async () => {
-  target = await Target.start();
+  target = await AttackedCloud.start();
   tokens = (await target.signedIn()).tokens;
   publicKey = ((await json(await fetch(`${target.origin}/jwks.json`))).keys as JWK[])[0]!;
   const parts = tokens.access_token.split('.');

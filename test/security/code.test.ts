@@ -1,11 +1,11 @@
-import { grantOf, json, refusal, Target } from '../support/attacked-cloud.ts';
+import { AttackedCloud, grantOf, json, refusal } from '../support/attacked-cloud.ts';
 import { initialize, postMcp, redirectUri, type Tokens } from '../support/test-oauth-client.ts';
 
 jest.setTimeout(60_000);
 
-let target: Target;
+let target: AttackedCloud;
 beforeAll(async () => {
-  target = await Target.start();
+  target = await AttackedCloud.start();
 });
 afterAll(() => target?.stop());
 

@@ -3,15 +3,15 @@ import { globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePort } from '../../local/free-port.ts';
-import { Target } from '../support/attacked-cloud.ts';
+import { AttackedCloud } from '../support/attacked-cloud.ts';
 import { approveAndSignIn } from '../support/form-browser.ts';
 
 jest.setTimeout(60_000);
 
-let target: Target;
+let target: AttackedCloud;
 let folder: string;
 beforeAll(async () => {
-  target = await Target.start();
+  target = await AttackedCloud.start();
   folder = mkdtempSync(join(tmpdir(), 'holdfast-conformance-'));
 });
 afterAll(async () => {

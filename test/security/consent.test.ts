@@ -1,12 +1,12 @@
-import { answerAt, expectPage, grantOf, open, Target } from '../support/attacked-cloud.ts';
+import { AttackedCloud, answerAt, expectPage, grantOf, open } from '../support/attacked-cloud.ts';
 import { Browser, formOf, type Page } from '../support/form-browser.ts';
 import { redirectUri } from '../support/test-oauth-client.ts';
 
 jest.setTimeout(60_000);
 
-let target: Target;
+let target: AttackedCloud;
 beforeAll(async () => {
-  target = await Target.start();
+  target = await AttackedCloud.start();
 });
 afterAll(() => target?.stop());
 

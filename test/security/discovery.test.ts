@@ -1,10 +1,10 @@
-import { json, rawRequest, Target } from '../support/attacked-cloud.ts';
+import { AttackedCloud, json, rawRequest } from '../support/attacked-cloud.ts';
 
 jest.setTimeout(60_000);
 
-let target: Target;
+let target: AttackedCloud;
 beforeAll(async () => {
-  target = await Target.start();
+  target = await AttackedCloud.start();
 });
 afterAll(() => target?.stop());
 

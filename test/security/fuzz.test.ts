@@ -1,15 +1,15 @@
 import fc from 'fast-check';
 import { memoryStores } from '../../lambda/adapters/memory/memory-stores.ts';
-import { authorize, facadeCaller } from '../../lambda/core/access/access-token.ts';
+import { authenticateBearer, facadeCaller } from '../../lambda/core/access/access-token.ts';
 import { matchesRegistered, mayRegister, mayUse } from '../../lambda/core/oauth/clients/redirect-uri.ts';
 import { isOurResource } from '../../lambda/core/oauth/endpoints/oauth-metadata.ts';
 import type { Facade } from '../../lambda/core/oauth/facade.ts';
 import { OAuthError } from '../../lambda/core/oauth/oauth-error.ts';
-import { answerOAuth } from '../../lambda/core/oauth/oauth-routes.ts';
+import { handleOAuthRequest } from '../../lambda/core/oauth/oauth-routes.ts';
 import { browserCookie } from '../../lambda/core/oauth/pages/oauth-cookies.ts';
 import { formParameters } from '../../lambda/core/oauth/request-parameters.ts';
 import { type MacKey, mintRefreshToken, readRefreshToken } from '../../lambda/core/oauth/tokens/facade-tokens.ts';
-import { rawRequest, Target } from '../support/attacked-cloud.ts';
+import { AttackedCloud, rawRequest } from '../support/attacked-cloud.ts';
 import { initialize, postMcp } from '../support/test-oauth-client.ts';
 
 /** Whatever comes in, what is promised holds: first of the rules themselves, then through the front door. */
@@ -171,7 +171,7 @@ test('F4: a registration is accepted or refused, and stores nothing that may not
   );
   await fc.assert(
     fc.asyncProperty(bodies, async (body) => {
-      const answer = await answerOAuth(
+      const answer = await handleOAuthRequest(
         facade,
         new Request('https://h/register', { method: 'POST', headers: { 'content-type': 'application/json' }, body }),
       );
@@ -250,7 +250,7 @@ test('F6: an Authorization header that names no single token never reaches the v
   await fc.assert(
     fc.asyncProperty(fc.array(header, { maxLength: 3 }), async (headers) => {
       asked.length = 0;
-      expect(await authorize(headers, verifier, facadeCaller)).toBeUndefined();
+      expect(await authenticateBearer(headers, verifier, facadeCaller)).toBeUndefined();
       for (const token of asked) {
         expect([headers.length, token]).toEqual([1, expect.stringMatching(/^[\w\-.~+/]+=*$/)]);
         expect(headers[0]).toMatch(/^bearer +/i);
@@ -292,11 +292,11 @@ test('F7: a cookie is read from exactly one pair of its own name', () => {
 });
 
 describe('F8: the front door', () => {
-  let target: Target;
+  let target: AttackedCloud;
   let valid: Record<string, string>;
   let token: string;
   beforeAll(async () => {
-    target = await Target.start();
+    target = await AttackedCloud.start();
     const { client, tokens } = await target.signedIn();
     token = tokens.access_token;
     const query = new URL(client.authorizationUrl()).searchParams;

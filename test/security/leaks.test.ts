@@ -1,4 +1,4 @@
-import { grantOf, type Item, json, Target } from '../support/attacked-cloud.ts';
+import { AttackedCloud, grantOf, type Item, json } from '../support/attacked-cloud.ts';
 import { Provider } from '../support/fake-token-provider.ts';
 import { Browser, formOf } from '../support/form-browser.ts';
 import {
@@ -17,7 +17,7 @@ jest.setTimeout(60_000);
 type Answered = { url: string; status: number; location: string | null; text: string };
 
 let provider: Provider;
-let target: Target;
+let target: AttackedCloud;
 const answers: Answered[] = [];
 /** What only its owner may know: name and text. */
 const secrets = new Map<string, string>();
@@ -103,7 +103,7 @@ async function fail(client: OAuthClient, tokens: Tokens): Promise<void> {
 
 beforeAll(async () => {
   provider = await Provider.start();
-  target = await Target.start(provider.use);
+  target = await AttackedCloud.start(provider.use);
   const send = globalThis.fetch;
   globalThis.fetch = async (...request) => {
     const answer = await send(...request);

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Target } from '../support/attacked-cloud.ts';
+import { AttackedCloud } from '../support/attacked-cloud.ts';
 import { initialize, postMcp } from '../support/test-oauth-client.ts';
 
 jest.setTimeout(60_000);
@@ -7,9 +7,9 @@ jest.setTimeout(60_000);
 /** Seconds. */
 const LIFETIME = 3;
 
-let target: Target;
+let target: AttackedCloud;
 beforeAll(async () => {
-  target = await Target.start((resources) => {
+  target = await AttackedCloud.start((resources) => {
     for (const { Type, Properties } of Object.values(resources)) {
       const variables = Type === 'AWS::Lambda::Function' ? Properties.Environment.Variables : {};
       if ('ACCESS_TOKEN_MINUTES' in variables) variables.ACCESS_TOKEN_MINUTES = `${LIFETIME / 60}`;

@@ -1,5 +1,5 @@
 import { createRemoteJWKSet, jwtVerify } from 'jose';
-import { Target } from '../support/attacked-cloud.ts';
+import { AttackedCloud } from '../support/attacked-cloud.ts';
 import { Provider } from '../support/fake-token-provider.ts';
 import { formOf, type Page } from '../support/form-browser.ts';
 import { initialize, OAuthClient, postMcp, redirectUri, type Tokens } from '../support/test-oauth-client.ts';
@@ -14,10 +14,10 @@ jest.setTimeout(60_000);
 const facade = 'https://mcp.example.com';
 
 let provider: Provider;
-let target: Target;
+let target: AttackedCloud;
 beforeAll(async () => {
   provider = await Provider.start();
-  target = await Target.start((resources) => {
+  target = await AttackedCloud.start((resources) => {
     provider.use(resources);
     for (const { Type, Properties } of Object.values(resources)) {
       const variables = Type === 'AWS::Lambda::Function' ? Properties.Environment.Variables : {};

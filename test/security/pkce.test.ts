@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto';
-import { answerAt, open, refusal, Target } from '../support/attacked-cloud.ts';
+import { AttackedCloud, answerAt, open, refusal } from '../support/attacked-cloud.ts';
 import { approveAndSignIn } from '../support/form-browser.ts';
 
 jest.setTimeout(60_000);
 
-let target: Target;
+let target: AttackedCloud;
 beforeAll(async () => {
-  target = await Target.start();
+  target = await AttackedCloud.start();
 });
 afterAll(() => target?.stop());
 

@@ -1,14 +1,14 @@
-import { answerAt, expectPage, open, refusal, Target } from '../support/attacked-cloud.ts';
+import { AttackedCloud, answerAt, expectPage, open, refusal } from '../support/attacked-cloud.ts';
 import { Browser, formOf } from '../support/form-browser.ts';
 import { type OAuthClient, redirectUri, register } from '../support/test-oauth-client.ts';
 
 jest.setTimeout(60_000);
 
-let target: Target;
+let target: AttackedCloud;
 let hosted: OAuthClient;
 let native: OAuthClient;
 beforeAll(async () => {
-  target = await Target.start();
+  target = await AttackedCloud.start();
   hosted = await target.client({ redirect_uris: ['https://c.example/cb'] });
   native = await target.client({ redirect_uris: ['http://127.0.0.1/cb'] });
 });

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
-import { rawRequest, Target } from '../support/attacked-cloud.ts';
+import { AttackedCloud, rawRequest } from '../support/attacked-cloud.ts';
 
 /**
  * The same requests, most of them malformed, to the facade and to oidc-provider: two implementations that know nothing
@@ -12,7 +12,7 @@ jest.setTimeout(60_000);
 
 type Server = { origin: string; clientId: string };
 
-let target: Target;
+let target: AttackedCloud;
 let facade: Server;
 let oracle: Server;
 let child: ChildProcess;
@@ -22,7 +22,7 @@ beforeAll(async () => {
   });
   const [[printed]] = await Promise.all([
     once(child.stdout!, 'data'),
-    Target.start().then((started) => {
+    AttackedCloud.start().then((started) => {
       target = started;
     }),
   ]);

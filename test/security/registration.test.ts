@@ -1,12 +1,12 @@
-import { json, open, refusal, Target } from '../support/attacked-cloud.ts';
+import { AttackedCloud, json, open, refusal } from '../support/attacked-cloud.ts';
 import { approveAndSignIn } from '../support/form-browser.ts';
 import { initialize, OAuthClient, postMcp, register } from '../support/test-oauth-client.ts';
 
 jest.setTimeout(60_000);
 
-let target: Target;
+let target: AttackedCloud;
 beforeAll(async () => {
-  target = await Target.start();
+  target = await AttackedCloud.start();
 });
 afterAll(() => target?.stop());
 

@@ -1,24 +1,24 @@
 import { json, refusal } from '../support/attacked-cloud.ts';
 import { approveAndSignIn } from '../support/form-browser.ts';
-import { Variant } from '../support/project-copy.ts';
-import { Desk } from '../support/started-emulator.ts';
+import { ProjectCopy } from '../support/project-copy.ts';
+import { StartedEmulator } from '../support/started-emulator.ts';
 import { callTool, initialize, OAuthClient, postMcp, type Tokens } from '../support/test-oauth-client.ts';
 
 /** A server with more than one scope, as an owner would declare them. */
 
 jest.setTimeout(60_000);
 
-let variant: Variant;
-let desk: Desk;
+let variant: ProjectCopy;
+let desk: StartedEmulator;
 beforeAll(async () => {
-  variant = new Variant();
+  variant = new ProjectCopy();
   variant.edit(
     'lambda/scopes.ts',
-    "mcp: { words: '",
-    "mcp: { words: 'Use the tools' }, notes: { words: 'Keep notes' }, admin: { words: '",
+    "mcp: { description: '",
+    "mcp: { description: 'Use the tools' }, notes: { description: 'Keep notes' }, admin: { description: '",
   );
   variant.edit('lambda/scopes.ts', 'tools: {}', "tools: { note: ['notes'] }");
-  desk = await Desk.start({}, variant.root);
+  desk = await StartedEmulator.start({}, variant.root);
 });
 afterAll(async () => {
   await desk?.stop();

@@ -1,5 +1,5 @@
 import { userKey } from '../../lambda/core/access/user-key.ts';
-import { expectPage, grantOf, type Item, open, refusal, Target } from '../support/attacked-cloud.ts';
+import { AttackedCloud, expectPage, grantOf, type Item, open, refusal } from '../support/attacked-cloud.ts';
 import { Browser } from '../support/form-browser.ts';
 import { callTool, initialize, postMcp, redirectUri, type Tokens } from '../support/test-oauth-client.ts';
 
@@ -7,16 +7,16 @@ import { callTool, initialize, postMcp, redirectUri, type Tokens } from '../supp
 
 jest.setTimeout(60_000);
 
-let target: Target;
+let target: AttackedCloud;
 beforeAll(async () => {
-  target = await Target.start();
+  target = await AttackedCloud.start();
 });
 afterAll(() => target?.stop());
 
 const now = () => Math.floor(Date.now() / 1000);
 const sealedOf = ({ sealed }: Item) => String(sealed);
 
-const identityTokens = (tokens: Tokens) => target.item(`T#${grantOf(tokens)}`);
+const upstreamTokens = (tokens: Tokens) => target.item(`T#${grantOf(tokens)}`);
 
 /** Asks for the tool that has to open the seal. */
 async function userinfo({ access_token }: Tokens): Promise<string> {
@@ -34,7 +34,7 @@ const mixtures: [string, (own: string[], other: string[]) => string[]][] = [
 
 test.each(mixtures)('A112: tokens sealed for another grant do not open here: %s', async (_what, mix) => {
   const [ada, alan] = await Promise.all([target.signedIn('ada'), target.signedIn('alan')]);
-  const [hers, his] = await Promise.all([identityTokens(ada.tokens), identityTokens(alan.tokens)]);
+  const [hers, his] = await Promise.all([upstreamTokens(ada.tokens), upstreamTokens(alan.tokens)]);
   expect(await userinfo(alan.tokens)).toContain('alan');
   const mixed = mix(sealedOf(his).split('.'), sealedOf(hers).split('.')).join('.');
   await target.put({ ...his, sealed: mixed, expiresAt: now() - 1 });
@@ -52,14 +52,14 @@ test.each([
   ['everything', () => 'x'],
 ])('A112: sealed tokens that lack %s do not open', async (_what, damage) => {
   const { client, tokens } = await target.signedIn();
-  const item = await identityTokens(tokens);
+  const item = await upstreamTokens(tokens);
   await target.put({ ...item, sealed: damage(sealedOf(item)), expiresAt: now() - 1 });
   expect(await refusal(await client.refresh(tokens.refresh_token))).toEqual([500, 'server_error']);
 });
 
 test('A112: the key of our refresh tokens does not open as anybody’s tokens, nor the other way about', async () => {
   const { client, tokens } = await target.signedIn();
-  const [item, key] = [await identityTokens(tokens), await target.item('K#')];
+  const [item, key] = [await upstreamTokens(tokens), await target.item('K#')];
   await target.put({
     ...item,
     sealed: Object.values(key).find((value) => String(value).split('.').length === 3),

@@ -1,13 +1,13 @@
-import { assemblyOfSources, grantOf, open, rawRequest, refusal, Target } from '../support/attacked-cloud.ts';
+import { AttackedCloud, assemblyOfSources, grantOf, open, rawRequest, refusal } from '../support/attacked-cloud.ts';
 import { Browser } from '../support/form-browser.ts';
 import { Cloud } from '../support/test-cloud.ts';
 import { initialize, postMcp, redirectUri, register } from '../support/test-oauth-client.ts';
 
 jest.setTimeout(60_000);
 
-let target: Target;
+let target: AttackedCloud;
 beforeAll(async () => {
-  target = await Target.start();
+  target = await AttackedCloud.start();
 });
 afterAll(() => target?.stop());
 

@@ -1,21 +1,21 @@
-import { Variant } from '../support/project-copy.ts';
-import { Desk } from '../support/started-emulator.ts';
+import { ProjectCopy } from '../support/project-copy.ts';
+import { StartedEmulator } from '../support/started-emulator.ts';
 import { callTool, initialize, OAuthClient, postMcp } from '../support/test-oauth-client.ts';
 
 /** A tool that tells everything the SDK and Holdfast let it know of its request. */
 
 jest.setTimeout(60_000);
 
-let variant: Variant;
-let desk: Desk;
+let variant: ProjectCopy;
+let desk: StartedEmulator;
 beforeAll(async () => {
-  variant = new Variant();
+  variant = new ProjectCopy();
   variant.edit(
     'lambda/server.ts',
     'async () => json({ user: context.user,',
     'async ({ http }) => json({ headers: Object.fromEntries(http!.req!.headers), info: http!.authInfo, user: context.user,',
   );
-  desk = await Desk.start({}, variant.root);
+  desk = await StartedEmulator.start({}, variant.root);
 });
 afterAll(async () => {
   await desk?.stop();

@@ -1,9 +1,9 @@
 import { createPublicKey } from 'node:crypto';
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
 import { openIdProvider } from '../../lambda/adapters/openid.ts';
-import { SignInRefused } from '../../lambda/core/identity/upstream-provider.ts';
+import { SignInRefusedError } from '../../lambda/core/identity/upstream-provider.ts';
 import { randomToken } from '../../lambda/core/support/crypto.ts';
-import { answerAt, grantOf, refusal, Target } from '../support/attacked-cloud.ts';
+import { AttackedCloud, answerAt, grantOf, refusal } from '../support/attacked-cloud.ts';
 import { becomes } from '../support/becomes.ts';
 import { type Asked, Provider, type TokenAnswer } from '../support/fake-token-provider.ts';
 import { approveAndSignIn, Browser } from '../support/form-browser.ts';
@@ -14,10 +14,10 @@ import { initialize, OAuthClient, postMcp, redirectUri, type Tokens } from '../s
 jest.setTimeout(60_000);
 
 let provider: Provider;
-let target: Target;
+let target: AttackedCloud;
 beforeAll(async () => {
   provider = await Provider.start();
-  target = await Target.start(provider.use);
+  target = await AttackedCloud.start(provider.use);
 });
 afterAll(async () => {
   await target?.stop();
@@ -182,7 +182,7 @@ test('A56: a key that the provider has changed to counts once the copy at hand i
   try {
     await signInThere();
     await changing.newKey();
-    await expect(signInThere()).rejects.toThrow(SignInRefused);
+    await expect(signInThere()).rejects.toThrow(SignInRefusedError);
     expect(changing.asked['/jwks']).toBe(1);
     const later = Date.now() + 61_000;
     clock.mockImplementation(() => later);
@@ -272,7 +272,7 @@ test.each<[string, () => TokenAnswer | undefined]>([
     expect(await refusal(await client.refresh(each.refresh_token))).toEqual([400, 'invalid_grant']);
   }
   expect(await target.items(`T#${grantOf(tokens)}`)).toEqual([]);
-  await becomes(() => target.cloud.log.slice(logged).includes('identity_provider_not_told'));
+  await becomes(() => target.cloud.log.slice(logged).includes('upstream_revocation_failed'));
 });
 
 test('A115: a lease whose holder has died is taken over', async () => {

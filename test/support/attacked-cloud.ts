@@ -6,7 +6,7 @@ import { text } from 'node:stream/consumers';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { DeleteCommand, DynamoDBDocumentClient, PutCommand, ScanCommand } from '@aws-sdk/lib-dynamodb';
 import { sdkTableClient } from '../../lambda/adapters/dynamodb/sdk-table-client.ts';
-import type { Table } from '../../lambda/adapters/dynamodb/table-connection.ts';
+import type { TableConnection } from '../../lambda/adapters/dynamodb/table-connection.ts';
 import { Browser, type Page } from './form-browser.ts';
 import { Cloud, changed, newAssembly, type Resources, withoutThrottling } from './test-cloud.ts';
 import { OAuthClient, redirectUri, type Tokens } from './test-oauth-client.ts';
@@ -15,14 +15,14 @@ export type Item = Record<string, unknown> & { pk: string; sk: string };
 
 const TABLE = 'Holdfast-Table710B521B';
 
-/** The cloud on the desk as an attacker meets it, by its front door, with the owner's view of the table beside it. */
-export class Target {
+/** The local emulator as an attacker meets it, by its front door, with the owner's view of the table beside it. */
+export class AttackedCloud {
   readonly origin: string;
   readonly cloud: Cloud;
   readonly #assembly: string;
   readonly #table: DynamoDBDocumentClient;
   /** As the adapters have it, for the owner. */
-  readonly table: Table;
+  readonly table: TableConnection;
 
   private constructor(cloud: Cloud, assembly: string) {
     this.cloud = cloud;
@@ -36,12 +36,12 @@ export class Target {
   }
 
   /** @param change to the template, besides the limits of rate, which would answer in place of what is under test */
-  static async start(change: (resources: Resources) => void = () => undefined): Promise<Target> {
+  static async start(change: (resources: Resources) => void = () => undefined): Promise<AttackedCloud> {
     const assembly = changed(await assemblyOfSources(), (resources) => {
       withoutThrottling(resources);
       change(resources);
     });
-    return new Target(await Cloud.start({ assembly }), assembly);
+    return new AttackedCloud(await Cloud.start({ assembly }), assembly);
   }
 
   async stop(): Promise<void> {

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Functions, type FunctionsOptions } from '../../local/lambda/function-pool.ts';
+import { FunctionPool, type FunctionPoolOptions } from '../../local/lambda/function-pool.ts';
 import { Template, type TemplateJson } from '../../local/template/template.ts';
 
 /** The realistic names that a template's references resolve to. */
@@ -39,10 +39,10 @@ export function builtTemplate(
 export type Line = { functionName: string; requestId: string | undefined; line: string };
 
 /** Functions of these sources, and the lines that they wrote. */
-export function run(sources: Record<string, Source | string>, options: Partial<FunctionsOptions> = {}) {
+export function run(sources: Record<string, Source | string>, options: Partial<FunctionPoolOptions> = {}) {
   const lines: Line[] = [];
   const log = (functionName: string, requestId: string | undefined, line: string) =>
     void lines.push({ functionName, requestId, line });
-  const functions = new Functions({ ...builtTemplate(sources), environment: () => ({}), log, ...options });
+  const functions = new FunctionPool({ ...builtTemplate(sources), environment: () => ({}), log, ...options });
   return { functions, lines };
 }

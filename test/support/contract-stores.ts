@@ -3,32 +3,32 @@ import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { CreateTableCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import { dynamoStatisticsStore } from '../../lambda/adapters/dynamodb/aggregate-store.ts';
+import { dynamoAggregateStore } from '../../lambda/adapters/dynamodb/aggregate-store.ts';
 import { dynamoAssertionStore } from '../../lambda/adapters/dynamodb/assertion-store.ts';
-import { dynamoCallHistory } from '../../lambda/adapters/dynamodb/audit-log-reader.ts';
-import { dynamoCallWriter } from '../../lambda/adapters/dynamodb/audit-log-writer.ts';
+import { dynamoAuditLogReader } from '../../lambda/adapters/dynamodb/audit-log-reader.ts';
+import { dynamoAuditLogWriter } from '../../lambda/adapters/dynamodb/audit-log-writer.ts';
 import { dynamoChangeStore } from '../../lambda/adapters/dynamodb/change-store.ts';
 import { dynamoDocumentStore } from '../../lambda/adapters/dynamodb/client-document-store.ts';
 import { dynamoClientStore } from '../../lambda/adapters/dynamodb/client-store.ts';
-import { dynamoVisitStore } from '../../lambda/adapters/dynamodb/dashboard-session-store.ts';
+import { dynamoDashboardSessionStore } from '../../lambda/adapters/dynamodb/dashboard-session-store.ts';
 import { dynamoDirectory } from '../../lambda/adapters/dynamodb/directory-queries.ts';
-import { dynamoRunStore } from '../../lambda/adapters/dynamodb/execution-store.ts';
+import { dynamoExecutionStore } from '../../lambda/adapters/dynamodb/execution-store.ts';
 import { dynamoFlowStore } from '../../lambda/adapters/dynamodb/flow-store.ts';
 import { dynamoGrantStore } from '../../lambda/adapters/dynamodb/grant-store.ts';
-import { dynamoPaceStore } from '../../lambda/adapters/dynamodb/rate-limit-store.ts';
+import { dynamoRateLimitStore } from '../../lambda/adapters/dynamodb/rate-limit-store.ts';
 import { dynamoRevocationStore } from '../../lambda/adapters/dynamodb/revocation-store.ts';
 import { sdkTableClient } from '../../lambda/adapters/dynamodb/sdk-table-client.ts';
 import { dynamoSealedKeyStore } from '../../lambda/adapters/dynamodb/sealed-key-store.ts';
 import { dynamoSessionStore } from '../../lambda/adapters/dynamodb/session-store.ts';
 import { signedTableClient } from '../../lambda/adapters/dynamodb/signed-table-client.ts';
 import { dynamoStateStore } from '../../lambda/adapters/dynamodb/state-store.ts';
-import type { Table } from '../../lambda/adapters/dynamodb/table-connection.ts';
-import { dynamoIdentityTokenStore } from '../../lambda/adapters/dynamodb/upstream-token-store.ts';
-import { dynamoVisitStarter } from '../../lambda/adapters/dynamodb/user-writes.ts';
+import type { TableConnection } from '../../lambda/adapters/dynamodb/table-connection.ts';
+import { dynamoUpstreamTokenStore } from '../../lambda/adapters/dynamodb/upstream-token-store.ts';
+import { dynamoDashboardSessionStarter } from '../../lambda/adapters/dynamodb/user-writes.ts';
 import { type MemoryStores, memoryStores } from '../../lambda/adapters/memory/memory-stores.ts';
 import { startDynamoDb } from '../../local/dynamodb/dynamodb-service.ts';
 import { freePort } from '../../local/free-port.ts';
-import { FunctionPrincipals, localCloud } from '../../local/iam/principals.ts';
+import { emulatorPrincipal, FunctionPrincipals } from '../../local/iam/principals.ts';
 
 type Opened = { stores: MemoryStores; close(): Promise<void> };
 
@@ -43,27 +43,27 @@ export const adapters: [string, () => Promise<Opened>][] = [
   ...(existsSync(dynoxide) ? ([['dynoxide', overDynoxide]] as [string, () => Promise<Opened>][]) : []),
 ];
 
-const storesIn = (table: Table): MemoryStores => ({
+const storesIn = (table: TableConnection): MemoryStores => ({
   sessions: dynamoSessionStore(table),
-  runs: dynamoRunStore(table),
+  runs: dynamoExecutionStore(table),
   changes: dynamoChangeStore(table),
-  calls: { ...dynamoCallWriter(table), ...dynamoCallHistory(table) },
+  calls: { ...dynamoAuditLogWriter(table), ...dynamoAuditLogReader(table) },
   clients: dynamoClientStore(table),
   documents: dynamoDocumentStore(table),
-  paces: dynamoPaceStore(table),
+  paces: dynamoRateLimitStore(table),
   assertions: dynamoAssertionStore(table),
   flows: dynamoFlowStore(table),
   grants: dynamoGrantStore(table),
-  identityTokens: dynamoIdentityTokenStore(table),
+  upstreamTokens: dynamoUpstreamTokenStore(table),
   sealedKeys: dynamoSealedKeyStore(table),
   state: dynamoStateStore(table),
-  statistics: dynamoStatisticsStore(table),
-  visits: { ...dynamoVisitStore(table), ...dynamoVisitStarter(table) },
+  aggregates: dynamoAggregateStore(table),
+  dashboardSessions: { ...dynamoDashboardSessionStore(table), ...dynamoDashboardSessionStarter(table) },
   directory: dynamoDirectory(table),
   revocation: dynamoRevocationStore(table),
 });
 
-async function overLocalDynamoDb(by: (opened: Connected) => Table): Promise<Opened> {
+async function overLocalDynamoDb(by: (opened: Connected) => TableConnection): Promise<Opened> {
   const opened = await localTable();
   return { stores: storesIn(by(opened)), close: opened.close };
 }
@@ -71,7 +71,7 @@ async function overLocalDynamoDb(by: (opened: Connected) => Table): Promise<Open
 /** An empty table as the stack describes it, in the local DynamoDB. */
 export async function localTable(): Promise<Connected & { close(): Promise<void> }> {
   const principals = new FunctionPrincipals();
-  principals.add('TEST', localCloud);
+  principals.add('TEST', emulatorPrincipal);
   // The clock stands at zero, so that nothing in it expires by itself.
   const database = await startDynamoDb({ folder: undefined, principals, now: () => 0 });
   await database.createTable(definition, 'Holdfast');
@@ -98,7 +98,7 @@ async function overDynoxide(): Promise<Opened> {
 }
 
 /** A table by our own client and by that of the AWS SDK, which can do more. */
-type Connected = { table: Table; sdkTable: Table; dynamodb: DynamoDBClient };
+type Connected = { table: TableConnection; sdkTable: TableConnection; dynamodb: DynamoDBClient };
 
 function connect(endpoint: string): Connected {
   const region = 'us-east-1';

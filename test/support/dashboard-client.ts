@@ -2,7 +2,7 @@ import { API_PATH, type Me } from '../../lambda/core/dashboard/dashboard-api.ts'
 import { Browser } from './form-browser.ts';
 
 /** Somebody who is signed in at the dashboard, and asks for what its page would ask for. */
-export class DashboardVisitor {
+export class DashboardClient {
   readonly origin: string;
   readonly cookie: string;
   me!: Me;
@@ -12,10 +12,10 @@ export class DashboardVisitor {
     this.cookie = cookie;
   }
 
-  static async signIn(origin: string, username: string, browser = new Browser()): Promise<DashboardVisitor> {
+  static async signIn(origin: string, username: string, browser = new Browser()): Promise<DashboardClient> {
     const page = await browser.open(`${origin}/dashboard/sign-in`);
     if (new URL(page.url).pathname !== '/dashboard') await browser.submit(page, { username, password: username });
-    const visitor = new DashboardVisitor(origin, browser.cookieHeader(origin));
+    const visitor = new DashboardClient(origin, browser.cookieHeader(origin));
     visitor.me = await visitor.get<Me>('me');
     return visitor;
   }

@@ -1,9 +1,9 @@
 import type { ClientIdentity } from '../../lambda/core/oauth/clients/oauth-client.ts';
 import type { FacadeRules } from '../../lambda/core/oauth/facade.ts';
 import { OAuthError } from '../../lambda/core/oauth/oauth-error.ts';
-import { type Problem, texts } from '../../lambda/core/oauth/pages/oauth-page-text.ts';
+import { oauthPageText, type Problem } from '../../lambda/core/oauth/pages/oauth-page-text.ts';
 import { consentPage, errorPage } from '../../lambda/core/oauth/pages/oauth-pages.ts';
-import { ShownRefusal } from '../../lambda/core/oauth/shown-error.ts';
+import { ShownError } from '../../lambda/core/oauth/shown-error.ts';
 
 /** What the pages are given; all of it may be seen on them. */
 export const given = {
@@ -22,18 +22,21 @@ export const given = {
 
 const rules: FacadeRules = {
   publicUrl: given.publicUrl,
-  scopes: { scopes: { first: { words: given.scopes[0]! }, second: { words: given.scopes[1]! } }, tools: {} },
+  scopes: {
+    scopes: { first: { description: given.scopes[0]! }, second: { description: given.scopes[1]! } },
+    tools: {},
+  },
   accessTokenSeconds: 3600,
   grantIdleSeconds: 30 * 86400,
   grantAbsoluteSeconds: 90 * 86400,
   refreshWindowSeconds: 60,
   redirectSchemes: ['zebra'],
-  configuredClients: [],
+  preregisteredClients: [],
   clientDocuments: { mode: 'open', allowed: [] },
   dynamicRegistration: { mode: 'open', allowed: [] },
-  identityProviderName: given.identityProvider,
-  recordArguments: 'no',
-  identityProviderScopes: given.identityProviderScopes,
+  upstreamProviderName: given.identityProvider,
+  auditArguments: 'no',
+  upstreamScopes: given.identityProviderScopes,
 };
 
 const identities: ClientIdentity[] = [
@@ -42,7 +45,7 @@ const identities: ClientIdentity[] = [
   { kind: 'self-registered' },
 ];
 
-const problems = Object.keys(texts.problems) as Problem[];
+const problems = Object.keys(oauthPageText.problems) as Problem[];
 
 /** Those that can happen to programs as well. */
 const byCode: { [problem in Problem]?: OAuthError } = {
@@ -60,12 +63,12 @@ export async function everyPage(): Promise<[string, Response][]> {
       return [`consent ${clientIdentity.kind} ${redirectUri}`, consentPage(asked, rules, 'the-handle', 'cookie=x')];
     }),
   );
-  const recording = (['digest', 'redacted'] as const).map((recordArguments): [string, Promise<Response>] => {
+  const recording = (['digest', 'redacted'] as const).map((auditArguments): [string, Promise<Response>] => {
     const clientIdentity = identities[0]!;
     const redirectUri = Object.keys(given.targets)[0]!;
     const asked = { client: 'id', clientName: given.client, clientIdentity, redirectUri, scopes: [], challenge: 'x' };
-    const page = consentPage(asked, { ...rules, recordArguments }, 'the-handle', 'cookie=x');
-    return [`consent where arguments are recorded: ${recordArguments}`, page];
+    const page = consentPage(asked, { ...rules, auditArguments }, 'the-handle', 'cookie=x');
+    return [`consent where arguments are recorded: ${auditArguments}`, page];
   });
   const naming = (['name', 'email'] as const).map((nameClaim): [string, Promise<Response>] => {
     const clientIdentity = identities[0]!;
@@ -77,7 +80,7 @@ export async function everyPage(): Promise<[string, Response][]> {
     ];
   });
   const errors = problems.map((problem): [string, Promise<Response>] => {
-    const error = byCode[problem] ?? new ShownRefusal('invalid_request', problem, 'zebra_uri is striped');
+    const error = byCode[problem] ?? new ShownError('invalid_request', problem, 'zebra_uri is striped');
     return [`error ${problem}`, errorPage(error)];
   });
   return Promise.all(

@@ -2,17 +2,17 @@ import type { McpServer } from '@modelcontextprotocol/server';
 import { type MemoryStores, memoryStores } from '../../lambda/adapters/memory/memory-stores.ts';
 import type { Caller } from '../../lambda/core/access/caller.ts';
 import type { Grant } from '../../lambda/core/access/grant.ts';
-import type { RecordRules } from '../../lambda/core/audit/audit-recorder.ts';
-import type { CallWriter } from '../../lambda/core/audit/tool-call.ts';
+import type { AuditRules } from '../../lambda/core/audit/audit-recorder.ts';
+import type { AuditLogWriter } from '../../lambda/core/audit/tool-call.ts';
 import * as http from '../../lambda/core/mcp/mcp-http.ts';
 import { RequestStates } from '../../lambda/core/mcp/modern/request-state.ts';
-import { answerMcp, type Endpoint } from '../../lambda/core/mcp/pipeline.ts';
-import { Server } from '../../lambda/core/mcp/server-step.ts';
-import { Worker } from '../../lambda/core/mcp/tasks/task-worker.ts';
-import type { Job } from '../../lambda/core/mcp/tasks/tasks.ts';
-import type { Context } from '../../lambda/core/mcp/tool-context.ts';
+import { handleMcpRequest, type PipelineDependencies } from '../../lambda/core/mcp/pipeline.ts';
+import { ServerStep } from '../../lambda/core/mcp/server-step.ts';
+import { TaskWorker } from '../../lambda/core/mcp/tasks/task-worker.ts';
+import type { TaskJob } from '../../lambda/core/mcp/tasks/tasks.ts';
+import type { ToolContext } from '../../lambda/core/mcp/tool-context.ts';
 import { type SessionRules, Sessions } from '../../lambda/core/sessions/session.ts';
-import { Outage } from '../../lambda/core/support/service-unavailable-error.ts';
+import { ServiceUnavailableError } from '../../lambda/core/support/service-unavailable-error.ts';
 import type { ScopeSet } from '../../lambda/shared/scope-set.ts';
 
 export const start = 1_800_000_000;
@@ -22,12 +22,12 @@ type Options = Partial<SessionRules> & {
   holdSeconds?: number;
   listenSeconds?: number;
   allowedOrigins?: string[];
-  record?: Partial<RecordRules>;
+  record?: Partial<AuditRules>;
   /** Where calls are kept, if not in the stores. */
-  calls?: CallWriter;
+  calls?: AuditLogWriter;
   toolScopes?: ScopeSet['tools'];
   taskTtlSeconds?: number;
-  createServer: (context: Context) => McpServer;
+  createServer: (context: ToolContext) => McpServer;
 };
 
 type Fetch = (url: string | URL, init?: RequestInit) => Promise<Response>;
@@ -53,7 +53,7 @@ export class Process {
   /** Lets what a dead process still waits for fail, so that nothing of it is left in the process of the test. */
   bury(): void {
     this.die();
-    this.#burial.reject(new Outage('The session table', new Error('this process is dead')));
+    this.#burial.reject(new ServiceUnavailableError('The session table', new Error('this process is dead')));
   }
 
   /** What a store answers a process. */
@@ -73,7 +73,7 @@ export class Process {
   }
 
   /** An answer that breaks off when the process dies. */
-  cutOff({ status, headers: given, body: pieces }: http.Response): Response {
+  cutOff({ status, headers: given, body: pieces }: http.McpResponse): Response {
     const headers = [...given];
     if (pieces === null || typeof pieces === 'string') return new Response(pieces, { status, headers });
     const reader = pieces[Symbol.asyncIterator]();
@@ -107,7 +107,7 @@ export class Processes {
   before: (request: Request, process: Process, body: unknown) => void | Promise<void> = () => undefined;
   around: Around = (_, call) => call();
   /** What is done with a job. */
-  start: (job: Job) => void | Promise<void> = (job) => void this.work(job);
+  start: (job: TaskJob) => void | Promise<void> = (job) => void this.work(job);
 
   /** What is left of its time when a process gets a request. */
   milliseconds: number | undefined;
@@ -153,8 +153,8 @@ export class Processes {
       const body = text === '' ? undefined : JSON.parse(text);
       await this.before(request, process, body);
       const { method, headers } = request;
-      const received = new http.Request(request.url, { method, headers: [...headers], body: text });
-      const answer = answerMcp(kept ?? this.#endpoint(process), received, caller, this.milliseconds);
+      const received = new http.McpRequest(request.url, { method, headers: [...headers], body: text });
+      const answer = handleMcpRequest(kept ?? this.#endpoint(process), received, caller, this.milliseconds);
       const { response, done, afterwards } = await process.heard(answer);
       if (afterwards) this.#afterwards.push(() => process.heard(afterwards()).catch(ignoreDeath));
       this.#done.push(process.heard(done).catch(ignoreDeath));
@@ -175,11 +175,11 @@ export class Processes {
   }
 
   /** A worker begins with a job. @returns whether it is done with it: AWS Lambda would begin again otherwise */
-  work(job: Job, { process = new Process(), milliseconds = 900_000 } = {}): Promise<boolean> {
+  work(job: TaskJob, { process = new Process(), milliseconds = 900_000 } = {}): Promise<boolean> {
     const { sessions, server, context, record, traced, log } = this.#endpoint(process);
     const now = () => this.clock.now;
     const runs = this.#storesOf(process).runs;
-    const worker = new Worker({ runs, sessions, server, context, record, traced, now, log });
+    const worker = new TaskWorker({ runs, sessions, server, context, record, traced, now, log });
     const done = process.heard(worker.work(job, milliseconds)).then(
       () => true,
       (error) => {
@@ -203,7 +203,7 @@ export class Processes {
     return Object.fromEntries(stores) as MemoryStores;
   }
 
-  #endpoint(process: Process): Endpoint {
+  #endpoint(process: Process): PipelineDependencies {
     const { clock } = this;
     const stores = this.#storesOf(process);
     const now = () => clock.now;
@@ -215,7 +215,7 @@ export class Processes {
     const requestStates = new RequestStates({ load: () => this.#key }, now);
     return {
       sessions,
-      server: new Server({
+      server: new ServerStep({
         create,
         runs: stores.runs,
         requestStates,
@@ -236,7 +236,7 @@ export class Processes {
         log,
       },
       scopes: {
-        scopes: { mcp: { words: 'Use it' }, admin: { words: 'Manage it' } },
+        scopes: { mcp: { description: 'Use it' }, admin: { description: 'Manage it' } },
         tools: this.#options.toolScopes ?? {},
       },
       publicUrl: origin,

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { projectRoot } from './started-emulator.ts';
 
 /** A copy of the project's sources, to change as an owner would without touching the project itself. */
-export class Variant {
+export class ProjectCopy {
   readonly root = mkdtempSync(join(tmpdir(), 'holdfast-variant-'));
 
   constructor() {

@@ -6,8 +6,8 @@ import { freePort } from '../../local/free-port.ts';
 
 export const projectRoot = join(import.meta.dirname, '..', '..');
 
-/** The cloud on the desk, started as a newcomer starts it, in a process and a data folder of its own. */
-export class Desk {
+/** The local emulator, started as a newcomer starts it, in a process and a data folder of its own. */
+export class StartedEmulator {
   readonly folder: string;
   readonly port: number;
   readonly #environment: Record<string, string>;
@@ -24,8 +24,8 @@ export class Desk {
   }
 
   /** @param root where the sources are: the project's own, or a variant of them */
-  static async start(environment: Record<string, string> = {}, root = projectRoot): Promise<Desk> {
-    const desk = new Desk(mkdtempSync(join(tmpdir(), 'holdfast-')), await freePort(), environment, root);
+  static async start(environment: Record<string, string> = {}, root = projectRoot): Promise<StartedEmulator> {
+    const desk = new StartedEmulator(mkdtempSync(join(tmpdir(), 'holdfast-')), await freePort(), environment, root);
     await desk.#start();
     return desk;
   }

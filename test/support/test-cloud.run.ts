@@ -1,5 +1,5 @@
 /**
- * The cloud on the desk with a switch for every outage, in a process of its own: oidc-provider does not load under jest.
+ * The local emulator with a switch for every outage, in a process of its own: oidc-provider does not load under jest.
  *
  * Takes its options as one JSON argument and prints `{"origin": "http://…", "dynamoDb": "http://…"}` when ready. Then each line of standard input
  * is a command, such as `fail dynamodb`, `mend idp`, `disable ada`, `deliver twice` (and `deliver once`, Lambda's events) or
@@ -8,7 +8,7 @@
  * Standard error is the log of the functions.
  */
 import { createInterface } from 'node:readline';
-import { startCloud } from '../../local/emulator.ts';
+import { startEmulator } from '../../local/emulator.ts';
 import { FunctionPrincipals } from '../../local/iam/principals.ts';
 import type { CloudOptions } from './test-cloud.ts';
 
@@ -21,7 +21,7 @@ FunctionPrincipals.prototype.authorize = function (accessKeyId, request) {
   if (accessKeyId !== options.ownerKeyId) authorize.call(this, accessKeyId, request);
 };
 
-const cloud = await startCloud({
+const cloud = await startEmulator({
   ...options,
   port: 0,
   report: {

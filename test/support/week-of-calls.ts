@@ -1,12 +1,12 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import { dynamoStatisticsStore } from '../../lambda/adapters/dynamodb/aggregate-store.ts';
-import { dynamoCallHistory } from '../../lambda/adapters/dynamodb/audit-log-reader.ts';
-import { dynamoCallWriter } from '../../lambda/adapters/dynamodb/audit-log-writer.ts';
+import { dynamoAggregateStore } from '../../lambda/adapters/dynamodb/aggregate-store.ts';
+import { dynamoAuditLogReader } from '../../lambda/adapters/dynamodb/audit-log-reader.ts';
+import { dynamoAuditLogWriter } from '../../lambda/adapters/dynamodb/audit-log-writer.ts';
 import { sdkTableClient } from '../../lambda/adapters/dynamodb/sdk-table-client.ts';
 import { dynamoSessionStore } from '../../lambda/adapters/dynamodb/session-store.ts';
 import { endOf, startOf, steps } from '../../lambda/core/audit/aggregates.ts';
-import { rollUp } from '../../lambda/core/audit/call-aggregation.ts';
-import type { Call, Outcome } from '../../lambda/core/audit/tool-call.ts';
+import { aggregateCalls } from '../../lambda/core/audit/call-aggregation.ts';
+import type { CallOutcome, ToolCall } from '../../lambda/core/audit/tool-call.ts';
 import type { Session } from '../../lambda/core/sessions/session.ts';
 import { DataFolder } from '../../local/data-folder.ts';
 
@@ -21,7 +21,7 @@ const tools: [name: string, typicalMilliseconds: number, errors: number][] = [
   ['run_report', 4200, 0.09],
 ];
 
-const failures: [Outcome, Partial<Call>][] = [
+const failures: [CallOutcome, Partial<ToolCall>][] = [
   ['tool-error', {}],
   ['protocol-error', { errorCode: -32602, message: 'Invalid params' }],
   ['timed-out', { errorCode: -32603 }],
@@ -33,7 +33,7 @@ const failures: [Outcome, Partial<Call>][] = [
  *
  * @param folder of a local cloud that is running
  */
-export async function putAWeekOnRecord(folder: string, clients: Connected[], now = Date.now()): Promise<Call[]> {
+export async function putAWeekOnRecord(folder: string, clients: Connected[], now = Date.now()): Promise<ToolCall[]> {
   const { dynamoDb, table: name } = DataFolder.ownerAccessTo(folder);
   const dynamodb = new DynamoDBClient({
     endpoint: dynamoDb.endpoint,
@@ -41,9 +41,9 @@ export async function putAWeekOnRecord(folder: string, clients: Connected[], now
     credentials: { accessKeyId: dynamoDb.accessKeyId, secretAccessKey: 'local' },
   });
   const table = { client: sdkTableClient(dynamodb), name };
-  const recording = { sessions: dynamoSessionStore(table, 30 * 86_400), calls: dynamoCallWriter(table) };
+  const recording = { sessions: dynamoSessionStore(table, 30 * 86_400), calls: dynamoAuditLogWriter(table) };
   const random = seeded(7);
-  const recorded: Call[] = [];
+  const recorded: ToolCall[] = [];
   const today = startOf('day', now);
   for (let day = today - 6 * steps.day; day <= today; day += steps.day) {
     for (const [index, each] of clients.entries()) {
@@ -52,23 +52,23 @@ export async function putAWeekOnRecord(folder: string, clients: Connected[], now
       recorded.push(...(await putSession(recording, each, begun, 6 + random() * 22, random, `${day}-${index}`)));
     }
   }
-  const statistics = dynamoStatisticsStore(table);
-  await statistics.moveOn(await statistics.countedUntil(), today - 6 * steps.day);
+  const aggregates = dynamoAggregateStore(table);
+  await aggregates.moveOn(await aggregates.countedUntil(), today - 6 * steps.day);
   const parts = {
-    calls: dynamoCallHistory(table),
-    statistics,
+    calls: dynamoAuditLogReader(table),
+    aggregates,
     retentionDays: 30,
     now: () => now,
     log: () => undefined,
   };
-  await rollUp(parts, () => 1);
+  await aggregateCalls(parts, () => 1);
   dynamodb.destroy();
   return recorded;
 }
 
 type Recording = {
   sessions: ReturnType<typeof dynamoSessionStore>;
-  calls: ReturnType<typeof dynamoCallWriter>;
+  calls: ReturnType<typeof dynamoAuditLogWriter>;
 };
 
 async function putSession(
@@ -78,13 +78,13 @@ async function putSession(
   count: number,
   random: () => number,
   id: string,
-): Promise<Call[]> {
-  const made: Call[] = [];
+): Promise<ToolCall[]> {
+  const made: ToolCall[] = [];
   let at = Math.floor(begun);
   for (let index = 0; index < count; index++) {
     const [tool, typical, errors] = tools[Math.floor(random() ** 1.6 * tools.length)]!;
     const failure = random() < errors ? failures[Math.floor(random() ** 2 * failures.length)] : undefined;
-    const call: Call = {
+    const call: ToolCall = {
       id: `${id}-${index}`,
       at,
       user,

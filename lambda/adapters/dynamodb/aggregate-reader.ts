@@ -1,28 +1,36 @@
-import type { Period, Row, Sample, Statistics, StatisticsReader, Step, Stretch } from '../../core/audit/aggregates.ts';
+import type {
+  AggregatePeriod,
+  AggregateReader,
+  AggregateRow,
+  Aggregates,
+  CallSpan,
+  Sample,
+  Step,
+} from '../../core/audit/aggregates.ts';
 import { steps } from '../../core/audit/aggregates.ts';
-import { queried } from './paged-query.ts';
-import { ALONE, partition, reaching, type Table } from './table-connection.ts';
+import { queryItems } from './paged-query.ts';
+import { callTable, partition, SINGLE, type TableConnection } from './table-connection.ts';
 
 /** How much stands in one partition, in milliseconds: what is read together stands together. */
 const partitionSpan: Record<Step, number> = { minutes: steps.day, hour: 32 * steps.day, day: 1024 * steps.day };
 
-const progressKey = { pk: partition.statistics('progress'), sk: ALONE };
+const progressKey = { pk: partition.aggregates('progress'), sk: SINGLE };
 
 const timeName = (at: number) => String(at).padStart(15, '0');
 
 const keyOf = (step: Step, at: number) => ({
-  pk: partition.statistics(`${step}#${Math.floor(at / partitionSpan[step])}`),
+  pk: partition.aggregates(`${step}#${Math.floor(at / partitionSpan[step])}`),
   sk: timeName(at),
 });
 
-export function dynamoStatisticsReader(table: Table): StatisticsReader {
+export function dynamoAggregateReader(table: TableConnection): AggregateReader {
   const { client: dynamodb, name: TableName } = table;
   return {
     async load(step, from, to) {
-      const periods: Period[] = [];
+      const periods: AggregatePeriod[] = [];
       const span = partitionSpan[step];
       for (let start = from; start < to; start = (Math.floor(start / span) + 1) * span) {
-        const items = queried(table, {
+        const items = queryItems(table, {
           KeyConditionExpression: 'pk = :pk AND sk BETWEEN :from AND :last',
           ExpressionAttributeValues: {
             ':pk': keyOf(step, start).pk,
@@ -31,23 +39,23 @@ export function dynamoStatisticsReader(table: Table): StatisticsReader {
           },
         });
         for await (const { sk, statistics } of items)
-          periods.push({ at: Number(sk), statistics: read(String(statistics)) });
+          periods.push({ at: Number(sk), aggregates: read(String(statistics)) });
       }
       return periods;
     },
 
     async countedUntil() {
-      const { Item } = await reaching(dynamodb.get({ TableName, Key: progressKey, ConsistentRead: true }));
+      const { Item } = await callTable(dynamodb.get({ TableName, Key: progressKey, ConsistentRead: true }));
       return Item?.countedUntil as number | undefined;
     },
   };
 }
 
 /** As an item, and back. */
-export const statisticsItem = (step: Step, { at, statistics }: Period, ttl: number) => ({
+export const aggregateItem = (step: Step, { at, aggregates }: AggregatePeriod, ttl: number) => ({
   ...keyOf(step, at),
   type: 'statistics',
-  statistics: written(statistics),
+  statistics: written(aggregates),
   ttl,
 });
 
@@ -55,12 +63,18 @@ export const progressItem = (countedUntil: number) => ({ ...progressKey, type: '
 
 /** As text, in which no name stands more often than it must: items are paid for by their size. */
 type Written = {
-  rows: [client: string, tool: string, outcome: Row['outcome'], calls: number, durations: Row['durations']][];
+  rows: [
+    client: string,
+    tool: string,
+    outcome: AggregateRow['outcome'],
+    calls: number,
+    durations: AggregateRow['durations'],
+  ][];
   users: string[];
-  sessions: Sample<Stretch>;
+  sessions: Sample<CallSpan>;
 };
 
-function written({ rows, users, sessions }: Statistics): string {
+function written({ rows, users, sessions }: Aggregates): string {
   return JSON.stringify({
     rows: rows.map(({ client, tool, outcome, calls, durations }) => [client, tool, outcome, calls, durations]),
     users: Object.keys(users),
@@ -68,7 +82,7 @@ function written({ rows, users, sessions }: Statistics): string {
   } satisfies Written);
 }
 
-function read(text: string): Statistics {
+function read(text: string): Aggregates {
   const { rows, users, sessions } = JSON.parse(text) as Written;
   return {
     rows: rows.map(([client, tool, outcome, calls, durations]) => ({ client, tool, outcome, calls, durations })),

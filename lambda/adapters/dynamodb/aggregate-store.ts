@@ -1,21 +1,21 @@
-import type { StatisticsStore } from '../../core/audit/aggregates.ts';
-import { dynamoStatisticsReader, progressItem, statisticsItem } from './aggregate-reader.ts';
-import { happened, reaching, type Table } from './table-connection.ts';
+import type { AggregateStore } from '../../core/audit/aggregates.ts';
+import { aggregateItem, dynamoAggregateReader, progressItem } from './aggregate-reader.ts';
+import { callTable, succeeded, type TableConnection } from './table-connection.ts';
 
 const AS_IT_WAS = 'countedUntil = :from';
 const NEVER = 'attribute_not_exists(pk)';
 
-export function dynamoStatisticsStore(table: Table): StatisticsStore {
+export function dynamoAggregateStore(table: TableConnection): AggregateStore {
   const { client: dynamodb, name: TableName } = table;
   return {
-    ...dynamoStatisticsReader(table),
+    ...dynamoAggregateReader(table),
 
     async save(step, period, expiresAt) {
-      await reaching(dynamodb.put({ TableName, Item: statisticsItem(step, period, expiresAt) }));
+      await callTable(dynamodb.put({ TableName, Item: aggregateItem(step, period, expiresAt) }));
     },
 
     moveOn: (from, to) =>
-      happened(
+      succeeded(
         dynamodb.put({
           TableName,
           Item: progressItem(to),

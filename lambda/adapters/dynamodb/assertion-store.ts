@@ -1,15 +1,15 @@
 import type { AssertionStore } from '../../core/oauth/clients/client-assertion.ts';
-import { ABSENT_OR_EXPIRED, ALONE, happened, partition, type Table } from './table-connection.ts';
+import { ABSENT_OR_EXPIRED, partition, SINGLE, succeeded, type TableConnection } from './table-connection.ts';
 
-export function dynamoAssertionStore({ client: dynamodb, name: TableName }: Table): AssertionStore {
+export function dynamoAssertionStore({ client: dynamodb, name: TableName }: TableConnection): AssertionStore {
   return {
     spendAssertion: (assertionHash, now, expiresAt) =>
-      happened(
+      succeeded(
         dynamodb.put({
           TableName,
           Item: {
             pk: partition.spentAssertion(assertionHash),
-            sk: ALONE,
+            sk: SINGLE,
             type: 'spent-assertion',
             expiresAt,
             ttl: expiresAt,

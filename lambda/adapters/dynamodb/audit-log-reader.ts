@@ -1,16 +1,22 @@
-import { BUCKET_MILLISECONDS, bucketOf, type Call, type CallHistory, callName } from '../../core/audit/tool-call.ts';
+import {
+  type AuditLogReader,
+  BUCKET_MILLISECONDS,
+  bucketOf,
+  callName,
+  type ToolCall,
+} from '../../core/audit/tool-call.ts';
 import { type Marker, markersOf } from './call-markers.ts';
-import { queried, type StoredItem, some } from './paged-query.ts';
-import { domain, partition, type Table } from './table-connection.ts';
+import { queryItems, type StoredItem, takeItems } from './paged-query.ts';
+import { partition, type TableConnection, toDomain } from './table-connection.ts';
 
 /** Sessions that are asked at once for what they had in some five minutes; there are 50 connections. */
 const AT_ONCE = 32;
 /** What is read of one of them before it is known whether the rest is wanted. */
 const PAGE = 50;
 
-export function dynamoCallHistory(table: Table): CallHistory {
+export function dynamoAuditLogReader(table: TableConnection): AuditLogReader {
   const ofSession = (session: string, from: string, name: string | undefined, forward: boolean, limit: number) =>
-    queried(
+    queryItems(
       table,
       {
         KeyConditionExpression: `pk = :pk${name === undefined ? '' : ` AND ${from}`}`,
@@ -30,7 +36,7 @@ export function dynamoCallHistory(table: Table): CallHistory {
     const last = call ?? firstName((bucket + 1) * BUCKET_MILLISECONDS);
     const to = before !== undefined && before < last ? before : last;
     if (to < from) return;
-    const items = queried(
+    const items = queryItems(
       table,
       {
         KeyConditionExpression: 'pk = :pk AND sk BETWEEN :from AND :to',
@@ -51,21 +57,23 @@ export function dynamoCallHistory(table: Table): CallHistory {
     async callsOf(session, { limit, after, now }) {
       // One more than asked for tells whether there are any.
       const stored = ofSession(session, 'sk > :name', after, true, limit + 1);
-      const found = (await some(stored, limit + 1, live(now))).map(callIn);
+      const found = (await takeItems(stored, limit + 1, live(now))).map(callIn);
       const calls = found.slice(0, limit);
       return { calls, ...(found.length > limit && { next: callName(calls.at(-1)!) }) };
     },
 
     async latestOf(session, { limit, before, now }) {
       const stored = ofSession(session, 'sk < :name', before, false, limit);
-      return (await some(stored, limit, live(now))).map(callIn);
+      return (await takeItems(stored, limit, live(now))).map(callIn);
     },
 
     async *callsEndedIn(bucket) {
       const markers = await markersOf(table, bucket);
       for (let first = 0; first < markers.length; first += AT_ONCE) {
         const found = await Promise.all(
-          markers.slice(first, first + AT_ONCE).map((marker) => some(marked(bucket, marker), Number.POSITIVE_INFINITY)),
+          markers
+            .slice(first, first + AT_ONCE)
+            .map((marker) => takeItems(marked(bucket, marker), Number.POSITIVE_INFINITY)),
         );
         for (const items of found) for (const item of items) yield callIn(item);
       }
@@ -103,8 +111,8 @@ async function* lastFirst(sources: AsyncGenerator<StoredItem>[]): AsyncGenerator
   }
 }
 
-function callIn(item: StoredItem): Call {
+function callIn(item: StoredItem): ToolCall {
   const [at, id] = item.sk.split('#');
   const session = item.pk.slice(partition.calls('').length);
-  return { ...domain<Omit<Call, 'id' | 'at' | 'session'>>(item), id: id!, at: Number(at), session };
+  return { ...toDomain<Omit<ToolCall, 'id' | 'at' | 'session'>>(item), id: id!, at: Number(at), session };
 }

@@ -1,6 +1,6 @@
-import { type CallWriter, callName } from '../../core/audit/tool-call.ts';
+import { type AuditLogWriter, callName } from '../../core/audit/tool-call.ts';
 import { markerItem } from './call-markers.ts';
-import { partition, reaching, type Table } from './table-connection.ts';
+import { callTable, partition, type TableConnection } from './table-connection.ts';
 
 /** How many markers a process remembers to have written. */
 const MOST_REMEMBERED = 1_000;
@@ -11,7 +11,7 @@ const MOST_REMEMBERED = 1_000;
  *
  * Two requests rather than one for both: a batch may come back half done, and whoever may send one may delete as well.
  */
-export function dynamoCallWriter({ client: dynamodb, name: TableName }: Table): CallWriter {
+export function dynamoAuditLogWriter({ client: dynamodb, name: TableName }: TableConnection): AuditLogWriter {
   const marked = new Set<string>();
   return {
     async recordCall(call, expiresAt) {
@@ -22,12 +22,12 @@ export function dynamoCallWriter({ client: dynamodb, name: TableName }: Table): 
       const name = `${marker.pk} ${marker.sk}`;
       const mark = async () => {
         if (marked.has(name)) return;
-        await reaching(dynamodb.put({ TableName, Item: marker }));
+        await callTable(dynamodb.put({ TableName, Item: marker }));
         // To forget costs a write for each session that goes on, and no more.
         if (marked.size === MOST_REMEMBERED) marked.clear();
         marked.add(name);
       };
-      await Promise.all([reaching(dynamodb.put({ TableName, Item })), mark()]);
+      await Promise.all([callTable(dynamodb.put({ TableName, Item })), mark()]);
     },
   };
 }

@@ -1,6 +1,7 @@
-import { BUCKET_MILLISECONDS, bucketOf, type Call, callName } from '../../core/audit/tool-call.ts';
-import { queried, some } from './paged-query.ts';
-import { partition, shards, type Table } from './table-connection.ts';
+import { BUCKET_MILLISECONDS, bucketOf, callName, type ToolCall } from '../../core/audit/tool-call.ts';
+import { shards } from '../../shared/table-keys.ts';
+import { queryItems, takeItems } from './paged-query.ts';
+import { partition, type TableConnection } from './table-connection.ts';
 
 /**
  * Calls that ended in some five minutes are found by the sessions that had some. Of each there is a marker, however many
@@ -19,7 +20,7 @@ export type Marker = {
 const SEPARATOR = ' ';
 
 /** @param expiresAt of the call, in epoch seconds */
-export function markerItem(call: Call, expiresAt: number) {
+export function markerItem(call: ToolCall, expiresAt: number) {
   const { session, at } = call;
   const bucket = bucketOf(call);
   const beganBefore = at < bucket * BUCKET_MILLISECONDS;
@@ -33,12 +34,12 @@ export function markerItem(call: Call, expiresAt: number) {
 }
 
 /** All that there are of some five minutes. What one leads to may be gone: calls are erased, and their markers are not. */
-export async function markersOf(table: Table, bucket: number): Promise<Marker[]> {
+export async function markersOf(table: TableConnection, bucket: number): Promise<Marker[]> {
   const parts = await Promise.all(
     Array.from({ length: shards.calls }, (_, shard) => {
       const ExpressionAttributeValues = { ':pk': partition.callMarkersIn(bucket, shard) };
-      return some(
-        queried(table, { KeyConditionExpression: 'pk = :pk', ExpressionAttributeValues }),
+      return takeItems(
+        queryItems(table, { KeyConditionExpression: 'pk = :pk', ExpressionAttributeValues }),
         Number.POSITIVE_INFINITY,
       );
     }),

@@ -1,16 +1,16 @@
 import type { ChangeStore, PublishedChange } from '../../core/mcp/change-notifications.ts';
-import { domain, partition, reaching, type Table } from './table-connection.ts';
+import { callTable, partition, type TableConnection, toDomain } from './table-connection.ts';
 
 /** Changes sort by their time and before listeners, so that one range holds the latest of the one and all of the other. */
 const changeKey = (at: number, id: string) => `C#${String(at).padStart(11, '0')}#${id}`;
 const listenerKey = (session: string) => `L#${session}`;
 
-export function dynamoChangeStore({ client: dynamodb, name: TableName }: Table): ChangeStore {
+export function dynamoChangeStore({ client: dynamodb, name: TableName }: TableConnection): ChangeStore {
   return {
     async publishChange(user, published, expiresAt) {
       const { at, id } = published;
       const Item = { pk: partition.changes(user), sk: changeKey(at, id), type: 'change', ...published, ttl: expiresAt };
-      await reaching(dynamodb.put({ TableName, Item }));
+      await callTable(dynamodb.put({ TableName, Item }));
     },
 
     async listen(user, session, listener, expiresAt) {
@@ -21,11 +21,11 @@ export function dynamoChangeStore({ client: dynamodb, name: TableName }: Table):
         listener,
         ttl: expiresAt,
       };
-      await reaching(dynamodb.put({ TableName, Item }));
+      await callTable(dynamodb.put({ TableName, Item }));
     },
 
     async changesSince(user, session, since) {
-      const { Items = [] } = await reaching(
+      const { Items = [] } = await callTable(
         dynamodb.query({
           TableName,
           KeyConditionExpression: 'pk = :pk AND sk >= :since',
@@ -33,7 +33,7 @@ export function dynamoChangeStore({ client: dynamodb, name: TableName }: Table):
           ConsistentRead: true,
         }),
       );
-      const changes = Items.filter(({ type }) => type === 'change').map((item) => domain<PublishedChange>(item));
+      const changes = Items.filter(({ type }) => type === 'change').map((item) => toDomain<PublishedChange>(item));
       const listener = Items.find(({ sk }) => sk === listenerKey(session))?.listener;
       return { changes, ...(listener !== undefined && { listener }) };
     },

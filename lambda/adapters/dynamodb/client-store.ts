@@ -1,6 +1,6 @@
 import type { ClientStore, RegisteredClient } from '../../core/oauth/clients/client-registration.ts';
 import { bytes } from '../../core/support/crypto.ts';
-import { ALONE, domain, happened, partition, reaching, type Table } from './table-connection.ts';
+import { callTable, partition, SINGLE, succeeded, type TableConnection, toDomain } from './table-connection.ts';
 
 /** Bytes of an id that can stand in the table: a partition key has 2048 at most, and DynamoDB fails a longer one. */
 const LONGEST_ID = 2048 - partition.client('').length;
@@ -8,16 +8,16 @@ const LONGEST_ID = 2048 - partition.client('').length;
 /** Also false where there is no item. */
 const NOT_EXPIRED = 'expiresAt > :now';
 
-export function dynamoClientStore({ client: dynamodb, name: TableName }: Table): ClientStore {
+export function dynamoClientStore({ client: dynamodb, name: TableName }: TableConnection): ClientStore {
   const prolong = (
     id: string,
     expiresAt: number,
     { condition, values }: { condition: string; values?: Record<string, number> },
   ) =>
-    happened(
+    succeeded(
       dynamodb.update({
         TableName,
-        Key: { pk: partition.client(id), sk: ALONE },
+        Key: { pk: partition.client(id), sk: SINGLE },
         UpdateExpression: 'SET expiresAt = :expires, #ttl = :expires',
         ConditionExpression: condition,
         ExpressionAttributeNames: { '#ttl': 'ttl' },
@@ -29,10 +29,10 @@ export function dynamoClientStore({ client: dynamodb, name: TableName }: Table):
     async register({ id, name, redirectUris, createdAt, expiresAt }) {
       // One update makes the client or finds it as it was. An item that has expired but still stands is made anew by
       // keeping nothing of it but its date, which nobody relies on.
-      const { Attributes } = await reaching(
+      const { Attributes } = await callTable(
         dynamodb.update({
           TableName,
-          Key: { pk: partition.client(id), sk: ALONE },
+          Key: { pk: partition.client(id), sk: SINGLE },
           UpdateExpression:
             'SET #type = :type, id = :id, #name = :name, redirectUris = :uris, createdAt = if_not_exists(createdAt, :at), expiresAt = if_not_exists(expiresAt, :expires), #ttl = if_not_exists(#ttl, :expires)',
           ExpressionAttributeNames: { '#type': 'type', '#name': 'name', '#ttl': 'ttl' },
@@ -47,7 +47,7 @@ export function dynamoClientStore({ client: dynamodb, name: TableName }: Table):
           ReturnValues: 'ALL_NEW',
         }),
       );
-      const registered = domain<RegisteredClient>(Attributes!);
+      const registered = toDomain<RegisteredClient>(Attributes!);
       if (registered.expiresAt >= expiresAt) return registered;
       await prolong(id, expiresAt, { condition: 'expiresAt < :expires' });
       return { ...registered, expiresAt };
@@ -55,8 +55,8 @@ export function dynamoClientStore({ client: dynamodb, name: TableName }: Table):
 
     async client(id, now) {
       if (bytes(id).length > LONGEST_ID) return undefined;
-      const { Item } = await reaching(dynamodb.get({ TableName, Key: { pk: partition.client(id), sk: ALONE } }));
-      return Item && Item.expiresAt > now ? domain<RegisteredClient>(Item) : undefined;
+      const { Item } = await callTable(dynamodb.get({ TableName, Key: { pk: partition.client(id), sk: SINGLE } }));
+      return Item && Item.expiresAt > now ? toDomain<RegisteredClient>(Item) : undefined;
     },
 
     keep: (id, now, expiresAt) => prolong(id, expiresAt, { condition: NOT_EXPIRED, values: { ':now': now } }),

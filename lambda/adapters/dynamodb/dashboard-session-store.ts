@@ -1,16 +1,19 @@
-import type { Visit, VisitStore } from '../../core/dashboard/dashboard-session.ts';
-import { ALONE, domain, partition, reaching, type Table } from './table-connection.ts';
+import type { DashboardSession, DashboardSessionStore } from '../../core/dashboard/dashboard-session.ts';
+import { callTable, partition, SINGLE, type TableConnection, toDomain } from './table-connection.ts';
 
-export function dynamoVisitStore({ client: dynamodb, name: TableName }: Table): VisitStore {
-  const keyOf = (cookieHash: string) => ({ pk: partition.visit(cookieHash), sk: ALONE });
+export function dynamoDashboardSessionStore({
+  client: dynamodb,
+  name: TableName,
+}: TableConnection): DashboardSessionStore {
+  const keyOf = (cookieHash: string) => ({ pk: partition.dashboardSession(cookieHash), sk: SINGLE });
   return {
-    async findVisit(cookieHash) {
-      const { Item } = await reaching(dynamodb.get({ TableName, Key: keyOf(cookieHash), ConsistentRead: true }));
-      return Item && domain<Visit>(Item);
+    async findDashboardSession(cookieHash) {
+      const { Item } = await callTable(dynamodb.get({ TableName, Key: keyOf(cookieHash), ConsistentRead: true }));
+      return Item && toDomain<DashboardSession>(Item);
     },
 
-    async endVisit(cookieHash) {
-      await reaching(dynamodb.delete({ TableName, Key: keyOf(cookieHash) }));
+    async endDashboardSession(cookieHash) {
+      await callTable(dynamodb.delete({ TableName, Key: keyOf(cookieHash) }));
     },
   };
 }

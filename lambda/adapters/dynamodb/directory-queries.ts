@@ -1,18 +1,19 @@
 import type { Grant } from '../../core/access/grant.ts';
-import type { Directory, Listed, ListOptions, User } from '../../core/admin/directory.ts';
+import type { Directory, ListedPage, ListOptions, User } from '../../core/admin/directory.ts';
 import { CURRENT, formerName, type Session } from '../../core/sessions/session.ts';
-import { Outage } from '../../core/support/service-unavailable-error.ts';
-import { queried, type StoredItem, some } from './paged-query.ts';
-import { ALONE, domain, partition, reaching, shards, type Table } from './table-connection.ts';
+import { ServiceUnavailableError } from '../../core/support/service-unavailable-error.ts';
+import { shards } from '../../shared/table-keys.ts';
+import { queryItems, type StoredItem, takeItems } from './paged-query.ts';
+import { callTable, partition, recentPartition, SINGLE, type TableConnection, toDomain } from './table-connection.ts';
 
-export function dynamoDirectory(table: Table): Directory {
+export function dynamoDirectory(table: TableConnection): Directory {
   const { client: dynamodb, name: TableName } = table;
 
   /** Of one user, by the beginning of the sort key. `after` is the sort key of the last one. */
-  async function ofUser<T>(user: string, kind: 'G#' | 'S#', { limit, after }: ListOptions): Promise<Listed<T>> {
+  async function ofUser<T>(user: string, kind: 'G#' | 'S#', { limit, after }: ListOptions): Promise<ListedPage<T>> {
     // Anybody may hand in anything: what is not the name of one of these has none after it.
     if (after !== undefined && !after.startsWith(kind)) return { items: [] };
-    const items = queried(
+    const items = queryItems(
       table,
       {
         IndexName: 'byUser',
@@ -27,21 +28,24 @@ export function dynamoDirectory(table: Table): Directory {
       },
       limit + 2,
     );
-    const found = await some(items, limit + 1, ({ gsi1sk }) => gsi1sk !== after);
+    const found = await takeItems(items, limit + 1, ({ gsi1sk }) => gsi1sk !== after);
     return listed(found, limit, 'gsi1sk');
   }
 
   /** Of everyone, from all partitions of a list, which are in order each. */
-  async function recent<T>(list: string, count: number, { limit, after }: ListOptions): Promise<Listed<T>> {
+  async function recent<T>(list: keyof typeof recentPartition, { limit, after }: ListOptions): Promise<ListedPage<T>> {
     const parts = await Promise.all(
-      Array.from({ length: count }, (_, shard) =>
-        some(
-          queried(
+      Array.from({ length: shards[list] }, (_, shard) =>
+        takeItems(
+          queryItems(
             table,
             {
               IndexName: 'recent',
               KeyConditionExpression: `gsi2pk = :pk${after === undefined ? '' : ' AND gsi2sk < :after'}`,
-              ExpressionAttributeValues: { ':pk': `${list}#${shard}`, ...(after !== undefined && { ':after': after }) },
+              ExpressionAttributeValues: {
+                ':pk': recentPartition[list](shard),
+                ...(after !== undefined && { ':after': after }),
+              },
               ScanIndexForward: false,
             },
             limit + 1,
@@ -59,20 +63,21 @@ export function dynamoDirectory(table: Table): Directory {
 
   async function several<T>(keys: string[]): Promise<T[]> {
     if (keys.length === 0) return [];
-    const Keys = [...new Set(keys)].map((pk) => ({ pk, sk: ALONE }));
-    const { Responses, UnprocessedKeys } = await reaching(
+    const Keys = [...new Set(keys)].map((pk) => ({ pk, sk: SINGLE }));
+    const { Responses, UnprocessedKeys } = await callTable(
       dynamodb.batchGet({ RequestItems: { [TableName]: { Keys } } }),
     );
-    if (UnprocessedKeys?.[TableName]) throw new Outage('The session table', new Error('it left keys unprocessed'));
-    return (Responses?.[TableName] ?? []).map((item) => domain<T>(item));
+    if (UnprocessedKeys?.[TableName])
+      throw new ServiceUnavailableError('The session table', new Error('it left keys unprocessed'));
+    return (Responses?.[TableName] ?? []).map((item) => toDomain<T>(item));
   }
 
   return {
     sessionsOf: (user, options) => ofUser<Session>(user, 'S#', options),
-    recentSessions: (options) => recent<Session>('R', shards.sessions, options),
+    recentSessions: (options) => recent<Session>('sessions', options),
     grantsOf: (user, options) => ofUser<Grant>(user, 'G#', options),
-    recentGrants: (options) => recent<Grant>('G', shards.grants, options),
-    recentUsers: (options) => recent<User>('U', shards.users, options),
+    recentGrants: (options) => recent<Grant>('grants', options),
+    recentUsers: (options) => recent<User>('users', options),
     grants: (ids) => several<Grant>(ids.map(partition.grant)),
     users: (keys) => several<User>(keys.map(partition.user)),
 
@@ -80,18 +85,18 @@ export function dynamoDirectory(table: Table): Directory {
       const names = era === 'modern' ? [CURRENT, formerName({ id })] : [id];
       for (const sk of names) {
         const Key = { pk: partition.sessions(grant), sk };
-        const { Item } = await reaching(dynamodb.get({ TableName, Key }));
-        if (Item?.id === id) return domain<Session>(Item);
+        const { Item } = await callTable(dynamodb.get({ TableName, Key }));
+        if (Item?.id === id) return toDomain<Session>(Item);
       }
       return undefined;
     },
   };
 }
 
-function listed<T>(found: StoredItem[], limit: number, name: string): Listed<T> {
+function listed<T>(found: StoredItem[], limit: number, name: string): ListedPage<T> {
   const shown = found.slice(0, limit);
   return {
-    items: shown.map((item) => domain<T>(item)),
+    items: shown.map((item) => toDomain<T>(item)),
     ...(found.length > limit && { next: String(shown.at(-1)![name]) }),
   };
 }

@@ -9,7 +9,7 @@ const domains: [RegExp, string, string][] = [
   [/^/, 'amazonaws.com', 'api.aws'],
 ];
 
-export type Environment = Record<string, string | undefined>;
+export type ProcessEnvironment = Record<string, string | undefined>;
 
 /**
  * Where DynamoDB answers, as the SDKs of AWS read it off the environment (AWS SDKs and Tools Reference Guide: endpoints,
@@ -17,7 +17,7 @@ export type Environment = Record<string, string | undefined>;
  *
  * @throws when no region is set
  */
-export function endpointOf(environment: Environment): { url: URL; region: string } {
+export function resolveEndpoint(environment: ProcessEnvironment): { url: URL; region: string } {
   const region = environment.AWS_REGION;
   if (!region) throw new Error('AWS_REGION is not set');
   const elsewhere = environment.AWS_ENDPOINT_URL_DYNAMODB || environment.AWS_ENDPOINT_URL;

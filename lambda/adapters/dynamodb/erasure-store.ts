@@ -1,8 +1,8 @@
 import type { ErasureStore } from '../../core/admin/erasure.ts';
 import { BUCKET_MILLISECONDS } from '../../core/audit/tool-call.ts';
 import { markersOf } from './call-markers.ts';
-import { queried, some } from './paged-query.ts';
-import { ALONE, partition, reaching, type Table } from './table-connection.ts';
+import { queryItems, takeItems } from './paged-query.ts';
+import { callTable, partition, SINGLE, type TableConnection } from './table-connection.ts';
 
 /** Items that are deleted, and sessions that are looked up, at the same time. */
 const AT_ONCE = 20;
@@ -14,16 +14,16 @@ const leading = new Set<unknown>(['session', 'grant', 'run', 'visit']);
 
 type Erasable = { pk: string; sk: string; type?: unknown };
 
-export function dynamoErasureStore(table: Table): ErasureStore {
+export function dynamoErasureStore(table: TableConnection): ErasureStore {
   const { client: dynamodb, name: TableName } = table;
 
-  const remove = ({ pk, sk }: Erasable) => reaching(dynamodb.delete({ TableName, Key: { pk, sk } }));
+  const remove = ({ pk, sk }: Erasable) => callTable(dynamodb.delete({ TableName, Key: { pk, sk } }));
 
   const inPartition = (pk: string, limit?: number) =>
-    queried(table, { KeyConditionExpression: 'pk = :pk', ExpressionAttributeValues: { ':pk': pk } }, limit);
+    queryItems(table, { KeyConditionExpression: 'pk = :pk', ExpressionAttributeValues: { ':pk': pk } }, limit);
 
   const inIndex = (user: string, kind: string) =>
-    queried(table, {
+    queryItems(table, {
       IndexName: 'byUser',
       KeyConditionExpression: 'gsi1pk = :user AND begins_with(gsi1sk, :kind)',
       ExpressionAttributeValues: { ':user': partition.byUser(user), ':kind': kind },
@@ -48,7 +48,7 @@ export function dynamoErasureStore(table: Table): ErasureStore {
 
   /** Whose session it is, as any of its calls says. */
   async function userOf(session: string): Promise<unknown> {
-    const [call] = await some(inPartition(partition.calls(session), 1), 1);
+    const [call] = await takeItems(inPartition(partition.calls(session), 1), 1);
     return call?.user;
   }
 
@@ -76,10 +76,10 @@ export function dynamoErasureStore(table: Table): ErasureStore {
 
   /** What stands under a grant, but for its sessions, which lead to their calls. */
   async function* ofGrant(grant: string): AsyncGenerator<Erasable> {
-    yield { pk: partition.identityTokens(grant), sk: ALONE };
+    yield { pk: partition.upstreamTokens(grant), sk: SINGLE };
     for await (const item of inPartition(partition.sessions(grant))) if (item.type !== 'session') yield item;
-    for await (const run of inPartition(partition.runs(grant))) {
-      yield* inPartition(partition.runTexts(grant, run.sk));
+    for await (const run of inPartition(partition.executions(grant))) {
+      yield* inPartition(partition.executionTexts(grant, run.sk));
       yield run;
     }
   }
@@ -88,7 +88,7 @@ export function dynamoErasureStore(table: Table): ErasureStore {
     async erase(user, most, now) {
       const everything = everythingOf(user, now);
       for (let items = 0; ; ) {
-        const batch = await some(continued(everything), Math.min(AT_ONCE, most - items));
+        const batch = await takeItems(continued(everything), Math.min(AT_ONCE, most - items));
         // If one cannot be deleted now, what leads to it is still there for the next time.
         await Promise.all(batch.filter(({ type }) => !leading.has(type)).map(remove));
         await Promise.all(batch.filter(({ type }) => leading.has(type)).map(remove));

@@ -1,6 +1,6 @@
-import type { Run, RunEvent, RunStore } from '../../core/mcp/execution.ts';
+import type { Execution, ExecutionEvent, ExecutionStore } from '../../core/mcp/execution.ts';
 import { bytes } from '../../core/support/crypto.ts';
-import { domain, happened, partition, reaching, type Table } from './table-connection.ts';
+import { callTable, partition, succeeded, type TableConnection, toDomain } from './table-connection.ts';
 
 /** Bytes of a text in one item: DynamoDB takes 400 KB, names and numbers included. Longer ones are cut into parts. */
 const LARGEST_PART = 350 * 1024;
@@ -18,9 +18,9 @@ const THE_VERSION_BEFORE_OR_THIS_WRITE = 'version = :before OR mark = :mark';
 
 type TextItem = { sk: string; text: Uint8Array; parts: number };
 
-export function dynamoRunStore({ client: dynamodb, name: TableName }: Table): RunStore {
-  const record = (run: Run) => ({
-    pk: partition.runs(run.grant),
+export function dynamoExecutionStore({ client: dynamodb, name: TableName }: TableConnection): ExecutionStore {
+  const record = (run: Execution) => ({
+    pk: partition.executions(run.grant),
     sk: run.id,
     type: 'run',
     ...run,
@@ -31,18 +31,18 @@ export function dynamoRunStore({ client: dynamodb, name: TableName }: Table): Ru
    * The parts of a text are written in any order; a text whose parts are not all there is not there. What is left of a
    * longer text under the same name is told by its number of parts.
    */
-  async function putText(run: Run, name: string, text: string): Promise<void> {
+  async function putText(run: Execution, name: string, text: string): Promise<void> {
     const data = bytes(text);
     const count = Math.max(1, Math.ceil(data.length / LARGEST_PART));
     const parts = Array.from({ length: count }, (_, part) => ({
-      pk: partition.runTexts(run.grant, run.id),
+      pk: partition.executionTexts(run.grant, run.id),
       sk: `${name}#${String(part).padStart(3, '0')}`,
       type: 'run-text',
       text: data.subarray(part * LARGEST_PART, (part + 1) * LARGEST_PART),
       parts: count,
       ttl: run.expiresAt,
     }));
-    await Promise.all(parts.map((Item) => reaching(dynamodb.put({ TableName, Item }))));
+    await Promise.all(parts.map((Item) => callTable(dynamodb.put({ TableName, Item }))));
   }
 
   /** All items of a partition, or those whose sort keys are in the range. */
@@ -50,7 +50,7 @@ export function dynamoRunStore({ client: dynamodb, name: TableName }: Table): Ru
     const items: Record<string, unknown>[] = [];
     let ExclusiveStartKey: Record<string, unknown> | undefined;
     do {
-      const page = await reaching(
+      const page = await callTable(
         dynamodb.query({
           TableName,
           KeyConditionExpression: range ? 'pk = :pk AND sk BETWEEN :from AND :to' : 'pk = :pk',
@@ -66,8 +66,8 @@ export function dynamoRunStore({ client: dynamodb, name: TableName }: Table): Ru
   }
 
   /** The texts whose names are in the range, by name. */
-  async function texts(run: Run, from: string, to: string): Promise<Map<string, string>> {
-    const items = (await query(partition.runTexts(run.grant, run.id), [from, to])) as TextItem[];
+  async function texts(run: Execution, from: string, to: string): Promise<Map<string, string>> {
+    const items = (await query(partition.executionTexts(run.grant, run.id), [from, to])) as TextItem[];
     const byName = Map.groupBy(items, ({ sk }) => sk.slice(0, sk.lastIndexOf('#')));
     return new Map(
       [...byName]
@@ -78,23 +78,23 @@ export function dynamoRunStore({ client: dynamodb, name: TableName }: Table): Ru
   }
 
   return {
-    async createRun(run, request) {
+    async createExecution(run, request) {
       await putText(run, REQUEST, request);
-      await reaching(dynamodb.put({ TableName, Item: record(run) }));
+      await callTable(dynamodb.put({ TableName, Item: record(run) }));
     },
 
-    async findRun(grant, id) {
-      const Key = { pk: partition.runs(grant), sk: id };
-      const { Item } = await reaching(dynamodb.get({ TableName, Key, ConsistentRead: true }));
-      return Item && domain<Run>(Item);
+    async findExecution(grant, id) {
+      const Key = { pk: partition.executions(grant), sk: id };
+      const { Item } = await callTable(dynamodb.get({ TableName, Key, ConsistentRead: true }));
+      return Item && toDomain<Execution>(Item);
     },
 
-    async runsOf(grant) {
-      return (await query(partition.runs(grant))).map((item) => domain<Run>(item));
+    async executionsOf(grant) {
+      return (await query(partition.executions(grant))).map((item) => toDomain<Execution>(item));
     },
 
-    saveRun: (run) =>
-      happened(
+    saveExecution: (run) =>
+      succeeded(
         dynamodb.put({
           TableName,
           Item: record(run),
@@ -103,7 +103,7 @@ export function dynamoRunStore({ client: dynamodb, name: TableName }: Table): Ru
         }),
       ),
 
-    async recallRun(run) {
+    async loadRequest(run) {
       const found = await texts(run, 'A', `${REQUEST}${BEHIND_PARTS}`);
       const request = found.get(REQUEST);
       if (request === undefined) throw new Error(`The request of run ${run.id} is not in the table`);
@@ -119,7 +119,7 @@ export function dynamoRunStore({ client: dynamodb, name: TableName }: Table): Ru
 
     async eventsAfter(run, number) {
       const found = await texts(run, eventsKey(number + 1), AFTER_EVENTS);
-      const events = [...found.values()].flatMap((text) => JSON.parse(text) as RunEvent[]);
+      const events = [...found.values()].flatMap((text) => JSON.parse(text) as ExecutionEvent[]);
       const byNumber = new Map(events.map((event) => [event.number, event]));
       return [...byNumber.values()].filter((event) => event.number > number).toSorted((a, b) => a.number - b.number);
     },

@@ -1,26 +1,26 @@
-import type { AuthorizationRequest, FlowStore, SignIn, Waiting } from '../../core/oauth/authorization-flow.ts';
-import { ALONE, conditionFailed, domain, partition, reaching, type Table } from './table-connection.ts';
+import type { AuthorizationRequest, FlowStore, PendingItem, SignIn } from '../../core/oauth/authorization-flow.ts';
+import { callTable, conditionFailed, partition, SINGLE, type TableConnection, toDomain } from './table-connection.ts';
 
 const WAITING_FOR_THIS_BROWSER = 'browser = :browser AND expiresAt > :now';
 
-export function dynamoFlowStore({ client: dynamodb, name: TableName }: Table): FlowStore {
-  const put = async (pk: string, type: string, waiting: Waiting) => {
-    const Item = { pk, sk: ALONE, type, ...waiting, ttl: waiting.expiresAt };
-    await reaching(dynamodb.put({ TableName, Item, ConditionExpression: 'attribute_not_exists(pk)' }));
+export function dynamoFlowStore({ client: dynamodb, name: TableName }: TableConnection): FlowStore {
+  const put = async (pk: string, type: string, waiting: PendingItem) => {
+    const Item = { pk, sk: SINGLE, type, ...waiting, ttl: waiting.expiresAt };
+    await callTable(dynamodb.put({ TableName, Item, ConditionExpression: 'attribute_not_exists(pk)' }));
   };
 
   async function take<T>(pk: string, browser: string, now: number): Promise<T | undefined> {
     try {
-      const { Attributes } = await reaching(
+      const { Attributes } = await callTable(
         dynamodb.delete({
           TableName,
-          Key: { pk, sk: ALONE },
+          Key: { pk, sk: SINGLE },
           ConditionExpression: WAITING_FOR_THIS_BROWSER,
           ExpressionAttributeValues: { ':browser': browser, ':now': now },
           ReturnValues: 'ALL_OLD',
         }),
       );
-      return Attributes && domain<T>(Attributes);
+      return Attributes && toDomain<T>(Attributes);
     } catch (error) {
       if (conditionFailed(error)) return undefined;
       throw error;
@@ -35,7 +35,7 @@ export function dynamoFlowStore({ client: dynamodb, name: TableName }: Table): F
     putSignIn: (stateHash, signIn) => put(partition.signIn(stateHash), 'sign-in', signIn),
     takeSignIn: (stateHash, browser, now) => take<SignIn>(partition.signIn(stateHash), browser, now),
     async burnSignIn(stateHash) {
-      await reaching(dynamodb.delete({ TableName, Key: { pk: partition.signIn(stateHash), sk: ALONE } }));
+      await callTable(dynamodb.delete({ TableName, Key: { pk: partition.signIn(stateHash), sk: SINGLE } }));
     },
   };
 }

@@ -1,5 +1,5 @@
-import { queried, some } from './paged-query.ts';
-import { ALONE, happened, partition, type Table } from './table-connection.ts';
+import { queryItems, takeItems } from './paged-query.ts';
+import { partition, SINGLE, succeeded, type TableConnection } from './table-connection.ts';
 
 /**
  * Direct mode: grants are the identity provider's, and none stands in the table. One that is put there as revoked shuts
@@ -16,30 +16,30 @@ export type GrantBlock = {
   block(grant: string, now: number): Promise<boolean>;
 };
 
-export function dynamoGrantBlock(table: Table): GrantBlock {
+export function dynamoGrantBlock(table: TableConnection): GrantBlock {
   const { client: dynamodb, name: TableName } = table;
   return {
     async isKnown(grant) {
-      const sessions = queried(
+      const sessions = queryItems(
         table,
         { KeyConditionExpression: 'pk = :pk', ExpressionAttributeValues: { ':pk': partition.sessions(grant) } },
         1,
       );
-      return (await some(sessions, 1)).length > 0;
+      return (await takeItems(sessions, 1)).length > 0;
     },
 
     block(grant, now) {
       // It names no user, so that whoever erases a user does not let a client in again that had been shut out.
       const Item = {
         pk: partition.grant(grant),
-        sk: ALONE,
+        sk: SINGLE,
         type: 'grant',
         id: grant,
         status: 'revoked',
         revokedAt: now,
       };
       const ConditionExpression = 'attribute_not_exists(pk)';
-      return happened(dynamodb.put({ TableName, Item, ConditionExpression }));
+      return succeeded(dynamodb.put({ TableName, Item, ConditionExpression }));
     },
   };
 }

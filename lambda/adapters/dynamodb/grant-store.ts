@@ -1,11 +1,11 @@
 import type { Grant } from '../../core/access/grant.ts';
-import type { SealedTokens } from '../../core/identity/upstream-tokens.ts';
+import type { SealedUpstreamTokens } from '../../core/identity/upstream-tokens.ts';
 import type { AuthorizationCode, GrantStore } from '../../core/oauth/authorization-flow.ts';
 import { sha256 } from '../../core/support/crypto.ts';
-import { Outage } from '../../core/support/service-unavailable-error.ts';
+import { ServiceUnavailableError } from '../../core/support/service-unavailable-error.ts';
 import { dynamoRevocationStore } from './revocation-store.ts';
-import { ALONE, domain, happened, partition, reaching, spread, type Table } from './table-connection.ts';
-import { signedIn } from './user-writes.ts';
+import { callTable, partition, SINGLE, spread, succeeded, type TableConnection, toDomain } from './table-connection.ts';
+import { signInWrite } from './user-writes.ts';
 
 /** A used code is kept this long, so that a replay is recognised. */
 const USED_CODE_SECONDS = 3600;
@@ -14,12 +14,12 @@ const APPROVAL_SECONDS = 400 * 24 * 3600;
 const NOT_USED_NOR_EXPIRED = 'attribute_not_exists(usedAt) AND expiresAt > :now';
 const ACTIVE_AT_THIS_HEAD = '#status = :active AND refresh.head = :head';
 
-export function dynamoGrantStore(table: Table): GrantStore {
+export function dynamoGrantStore(table: TableConnection): GrantStore {
   const { client: dynamodb, name: TableName } = table;
   const putNew = (pk: string, type: string, content: object, ttl: number) => ({
     Put: {
       TableName,
-      Item: { pk, sk: ALONE, type, ...content, ttl },
+      Item: { pk, sk: SINGLE, type, ...content, ttl },
       ConditionExpression: 'attribute_not_exists(pk)',
     },
   });
@@ -42,30 +42,30 @@ export function dynamoGrantStore(table: Table): GrantStore {
         ...approval,
         ttl: approval.at + APPROVAL_SECONDS,
       };
-      await reaching(
+      await callTable(
         dynamodb.transactWrite({
           TransactItems: [
             putNew(partition.grant(grant.id), 'grant', listed, grant.absoluteExpiresAt),
-            putNew(partition.identityTokens(grant.id), 'identity-tokens', tokens, grant.absoluteExpiresAt),
+            putNew(partition.upstreamTokens(grant.id), 'identity-tokens', tokens, grant.absoluteExpiresAt),
             putNew(partition.code(codeHash), 'code', owned, code.expiresAt + USED_CODE_SECONDS),
             { Put: { TableName, Item: approvalItem } },
-            signedIn(TableName, grant.user, sealedName, grant.createdAt),
+            signInWrite(TableName, grant.user, sealedName, grant.createdAt),
           ],
         }),
       );
     },
 
     async findCode(codeHash) {
-      const Key = { pk: partition.code(codeHash), sk: ALONE };
-      const { Item } = await reaching(dynamodb.get({ TableName, Key, ConsistentRead: true }));
-      return Item && domain<AuthorizationCode>(Item);
+      const Key = { pk: partition.code(codeHash), sk: SINGLE };
+      const { Item } = await callTable(dynamodb.get({ TableName, Key, ConsistentRead: true }));
+      return Item && toDomain<AuthorizationCode>(Item);
     },
 
     redeemCode: (codeHash, now) =>
-      happened(
+      succeeded(
         dynamodb.update({
           TableName,
-          Key: { pk: partition.code(codeHash), sk: ALONE },
+          Key: { pk: partition.code(codeHash), sk: SINGLE },
           UpdateExpression: 'SET usedAt = :now',
           ConditionExpression: NOT_USED_NOR_EXPIRED,
           ExpressionAttributeValues: { ':now': now },
@@ -73,21 +73,25 @@ export function dynamoGrantStore(table: Table): GrantStore {
       ),
 
     async findGrant(id) {
-      const Keys = [partition.grant(id), partition.identityTokens(id)].map((pk) => ({ pk, sk: ALONE }));
-      const { Responses, UnprocessedKeys } = await reaching(
+      const Keys = [partition.grant(id), partition.upstreamTokens(id)].map((pk) => ({ pk, sk: SINGLE }));
+      const { Responses, UnprocessedKeys } = await callTable(
         dynamodb.batchGet({ RequestItems: { [TableName]: { Keys, ConsistentRead: true } } }),
       );
-      if (UnprocessedKeys?.[TableName]) throw new Outage('The session table', new Error('it left keys unprocessed'));
+      if (UnprocessedKeys?.[TableName])
+        throw new ServiceUnavailableError('The session table', new Error('it left keys unprocessed'));
       const item = (type: string) => Responses?.[TableName]?.find((each) => each.type === type);
       const [grant, tokens] = [item('grant'), item('identity-tokens')];
-      return { ...(grant && { grant: domain<Grant>(grant) }), ...(tokens && { tokens: domain<SealedTokens>(tokens) }) };
+      return {
+        ...(grant && { grant: toDomain<Grant>(grant) }),
+        ...(tokens && { tokens: toDomain<SealedUpstreamTokens>(tokens) }),
+      };
     },
 
     rotate: (id, head, refresh, idleExpiresAt) =>
-      happened(
+      succeeded(
         dynamodb.update({
           TableName,
-          Key: { pk: partition.grant(id), sk: ALONE },
+          Key: { pk: partition.grant(id), sk: SINGLE },
           UpdateExpression: 'SET refresh = :refresh, idleExpiresAt = :idle',
           ConditionExpression: ACTIVE_AT_THIS_HEAD,
           ExpressionAttributeNames: { '#status': 'status' },

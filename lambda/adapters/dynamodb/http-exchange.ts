@@ -1,6 +1,6 @@
 import type { ClientRequest, IncomingMessage, RequestOptions } from 'node:http';
 
-export type Answer = { status: number; body: Buffer };
+export type HttpReply = { status: number; body: Buffer };
 
 const CONNECTION_MILLISECONDS = 1000;
 /** From the request's beginning to the answer's end. */
@@ -18,11 +18,11 @@ const timeout = (what: string) => Object.assign(new Error(what), { name: 'Timeou
  * One request and its answer, whatever that says. Of what goes wrong on the way nothing is known but that the request may
  * have had its effect.
  */
-export function exchange(
+export function sendHttpRequest(
   request: (options: RequestOptions, respond: (answer: IncomingMessage) => void) => ClientRequest,
   options: RequestOptions,
   body: Uint8Array,
-): Promise<Answer> {
+): Promise<HttpReply> {
   return new Promise((resolve, reject) => {
     const timers: NodeJS.Timeout[] = [];
     const stop = () => timers.forEach(clearTimeout);

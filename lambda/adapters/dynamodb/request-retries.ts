@@ -60,7 +60,7 @@ export const delayBefore = (retry: number, reason: Reason, chance: number): numb
   Math.floor(chance * Math.min(firstDelayMilliseconds[reason] * 2 ** retry, LONGEST_DELAY_MILLISECONDS));
 
 /** Tries requests until they are answered, or it is of no use. All that share a budget go through one of these. */
-export function retrying(): <T>(attempt: () => Promise<T>) => Promise<T> {
+export function retryRequests(): <T>(attempt: () => Promise<T>) => Promise<T> {
   let budget = BUDGET;
   return async (attempt) => {
     let spent = 1;

@@ -1,27 +1,27 @@
 import type { RevocationStore } from '../../core/admin/revocation.ts';
 import { CURRENT } from '../../core/sessions/session.ts';
-import { ALONE, happened, partition, type Table } from './table-connection.ts';
+import { partition, SINGLE, succeeded, type TableConnection } from './table-connection.ts';
 
 const NOT_REVOKED = 'attribute_exists(pk) AND #status <> :revoked';
 const THIS_AND_LIVE = 'id = :id AND expiresAt > :now AND attribute_not_exists(endedAt)';
 
-export function dynamoRevocationStore({ client: dynamodb, name: TableName }: Table): RevocationStore {
+export function dynamoRevocationStore({ client: dynamodb, name: TableName }: TableConnection): RevocationStore {
   return {
     revokeGrant: (id, now) =>
-      happened(
+      succeeded(
         dynamodb.transactWrite({
           TransactItems: [
             {
               Update: {
                 TableName,
-                Key: { pk: partition.grant(id), sk: ALONE },
+                Key: { pk: partition.grant(id), sk: SINGLE },
                 UpdateExpression: 'SET #status = :revoked, revokedAt = :now',
                 ConditionExpression: NOT_REVOKED,
                 ExpressionAttributeNames: { '#status': 'status' },
                 ExpressionAttributeValues: { ':revoked': 'revoked', ':now': now },
               },
             },
-            { Delete: { TableName, Key: { pk: partition.identityTokens(id), sk: ALONE } } },
+            { Delete: { TableName, Key: { pk: partition.upstreamTokens(id), sk: SINGLE } } },
           ],
         }),
       ),
@@ -29,7 +29,7 @@ export function dynamoRevocationStore({ client: dynamodb, name: TableName }: Tab
     revokeSession({ grant, id, era }, now) {
       // In the newer era nothing but its own end keeps the next call of the grant from going on with it.
       const over = era === 'modern' ? ', expiresAt = :now' : '';
-      return happened(
+      return succeeded(
         dynamodb.update({
           TableName,
           Key: { pk: partition.sessions(grant), sk: era === 'modern' ? CURRENT : id },

@@ -5,22 +5,22 @@ import {
   type ImportedSession,
   MOST_SUBSCRIPTIONS,
   type Session,
-  type SessionNotes,
+  type SessionPreferences,
   type SessionStore,
-  type Stored,
+  type StoredSession,
 } from '../../core/sessions/session.ts';
-import { Outage } from '../../core/support/service-unavailable-error.ts';
+import { ServiceUnavailableError } from '../../core/support/service-unavailable-error.ts';
 import type { TransactWriteInput } from './table-client.ts';
 import {
   ABSENT_OR_EXPIRED,
-  ALONE,
+  callTable,
   conflicted,
-  domain,
-  happened,
   partition,
-  reaching,
+  SINGLE,
   spread,
-  type Table,
+  succeeded,
+  type TableConnection,
+  toDomain,
 } from './table-connection.ts';
 
 const LIVE_AND_THE_SAME = 'id = :id AND expiresAt > :now AND attribute_not_exists(endedAt)';
@@ -29,7 +29,7 @@ const WAITING = 'expiresAt > :now';
 const LIVE = 'expiresAt > :now AND attribute_not_exists(endedAt)';
 
 /** @param recordSeconds how long a session can be found after it has expired, because its calls are on record */
-export function dynamoSessionStore({ client, name: table }: Table, recordSeconds = 0): SessionStore {
+export function dynamoSessionStore({ client, name: table }: TableConnection, recordSeconds = 0): SessionStore {
   const sessionItem = (session: Session) => ({
     ...keyOf(session),
     type: 'session',
@@ -50,33 +50,34 @@ export function dynamoSessionStore({ client, name: table }: Table, recordSeconds
 
   /** False as well when somebody else is writing the same at this moment: whoever reads again finds what they wrote. */
   const transact = (TransactItems: TransactWriteInput['TransactItems']) =>
-    happened(client.transactWrite({ TransactItems })).catch((error) => {
-      if (error instanceof Outage && conflicted(error.cause)) return false;
+    succeeded(client.transactWrite({ TransactItems })).catch((error) => {
+      if (error instanceof ServiceUnavailableError && conflicted(error.cause)) return false;
       throw error;
     });
 
   return {
     async find(grant, name) {
       const keys = [
-        { pk: partition.grant(grant), sk: ALONE },
+        { pk: partition.grant(grant), sk: SINGLE },
         { pk: partition.sessions(grant), sk: name },
       ];
-      const { Responses, UnprocessedKeys } = await reaching(
+      const { Responses, UnprocessedKeys } = await callTable(
         client.batchGet({ RequestItems: { [table]: { Keys: keys, ConsistentRead: true } } }),
       );
-      if (UnprocessedKeys?.[table]) throw new Outage('The session table', new Error('it left keys unprocessed'));
+      if (UnprocessedKeys?.[table])
+        throw new ServiceUnavailableError('The session table', new Error('it left keys unprocessed'));
       const items = Responses?.[table] ?? [];
       const at = (index: number) => items.find((item) => item.pk === keys[index]!.pk);
       const [grantItem, sessionItem] = [at(0), at(1)];
       return {
-        ...(grantItem && { grant: domain<Grant>(grantItem) }),
-        ...(sessionItem && { stored: domain<Stored>(sessionItem) }),
+        ...(grantItem && { grant: toDomain<Grant>(grantItem) }),
+        ...(sessionItem && { stored: toDomain<StoredSession>(sessionItem) }),
       };
     },
 
     start: (session, now, former) => {
       const first = put(sessionItem(session), now);
-      if (!former) return happened(client.put(first));
+      if (!former) return succeeded(client.put(first));
       const aside = { ...sessionItem(former), sk: formerName(former) };
       return transact([{ Put: first }, { Put: { TableName: table, Item: aside } }]);
     },
@@ -94,7 +95,7 @@ export function dynamoSessionStore({ client, name: table }: Table, recordSeconds
     },
 
     async slide(session, lastSeenAt, expiresAt) {
-      await happened(
+      await succeeded(
         client.update({
           TableName: table,
           Key: keyOf(session),
@@ -115,7 +116,7 @@ export function dynamoSessionStore({ client, name: table }: Table, recordSeconds
 
     async note(session, notes, now) {
       const { ExpressionAttributeValues, ...clauses } = noting(notes);
-      await happened(
+      await succeeded(
         client.update({
           TableName: table,
           Key: keyOf(session),
@@ -126,7 +127,7 @@ export function dynamoSessionStore({ client, name: table }: Table, recordSeconds
     },
 
     async end(grant, id, now) {
-      await happened(
+      await succeeded(
         client.update({
           TableName: table,
           Key: { pk: partition.sessions(grant), sk: id },
@@ -139,13 +140,13 @@ export function dynamoSessionStore({ client, name: table }: Table, recordSeconds
 
     addImported: (imported, now) => {
       const item = { ...waitingKey(imported), type: 'imported-session', ...imported, ttl: imported.expiresAt };
-      return happened(client.put(put(item, now)));
+      return succeeded(client.put(put(item, now)));
     },
 
     async findImported(user, id) {
       const Key = waitingKey({ user, id });
-      const { Item } = await reaching(client.get({ TableName: table, Key, ConsistentRead: true }));
-      return Item && domain<ImportedSession>(Item);
+      const { Item } = await callTable(client.get({ TableName: table, Key, ConsistentRead: true }));
+      return Item && toDomain<ImportedSession>(Item);
     },
 
     takeUp: (session, now) => {
@@ -170,7 +171,7 @@ const keyOf = ({ grant, era, id }: Session) => ({
   sk: era === 'modern' ? CURRENT : id,
 });
 
-function noting(notes: SessionNotes) {
+function noting(notes: SessionPreferences) {
   if ('logLevel' in notes) {
     return {
       UpdateExpression: 'SET logLevel = :level',

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import https from 'node:https';
 import { fromWire, objectIn, toWire } from './attribute-values.ts';
-import { type Environment, endpointOf } from './dynamodb-endpoint.ts';
-import { type Answer, exchange } from './http-exchange.ts';
-import { retrying } from './request-retries.ts';
+import { type ProcessEnvironment, resolveEndpoint } from './dynamodb-endpoint.ts';
+import { type HttpReply, sendHttpRequest } from './http-exchange.ts';
+import { retryRequests } from './request-retries.ts';
 import { type Credentials, requestSigner } from './request-signature.ts';
 import { type TableClient, TableError } from './table-client.ts';
 
@@ -11,10 +11,10 @@ import { type TableClient, TableError } from './table-client.ts';
 const MOST_CONNECTIONS = 50;
 
 /** With the function's own credentials. The environment is read now, and not again. */
-export function openTableClient(environment: Environment = process.env): TableClient {
+export function openTableClient(environment: ProcessEnvironment = process.env): TableClient {
   const { AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN } = environment;
   if (!AWS_ACCESS_KEY_ID || !AWS_SECRET_ACCESS_KEY) throw new Error('The environment holds no AWS credentials');
-  const { url, region } = endpointOf(environment);
+  const { url, region } = resolveEndpoint(environment);
   return signedTableClient(url, region, {
     accessKeyId: AWS_ACCESS_KEY_ID,
     secretAccessKey: AWS_SECRET_ACCESS_KEY,
@@ -41,7 +41,7 @@ export function signedTableClient(endpoint: URL, region: string, credentials: Cr
     path: endpoint.pathname,
   };
   const sign = requestSigner(endpoint, region, credentials);
-  const retry = retrying();
+  const retry = retryRequests();
 
   function ask(operation: string, input: object): Promise<Record<string, unknown>> {
     const body = Buffer.from(JSON.stringify(input));
@@ -54,7 +54,7 @@ export function signedTableClient(endpoint: URL, region: string, credentials: Cr
     return retry(async () => {
       // Each attempt by its own time: signatures are good for minutes, and a function may have been frozen since.
       const signed = await sign(headers, body);
-      return outcomeOf(await exchange(request, { ...target, headers: signed }, body));
+      return outcomeOf(await sendHttpRequest(request, { ...target, headers: signed }, body));
     });
   }
 
@@ -134,7 +134,7 @@ const unprocessed = (wire: unknown) => {
  * @throws TableError when DynamoDB refuses; another error when the answer is none of DynamoDB's, such as that of something
  * between it and us, or an empty one, which must not be taken for one that found nothing
  */
-function outcomeOf({ status, body }: Answer): Plain {
+function outcomeOf({ status, body }: HttpReply): Plain {
   let content: Plain;
   try {
     content = objectIn(JSON.parse(body.toString()));

@@ -1,18 +1,25 @@
-import type { Entry, StateStore } from '../../core/mcp/tool-state.ts';
-import { ABSENT_OR_EXPIRED, domain, happened, partition, reaching, type Table } from './table-connection.ts';
+import type { StateEntry, StateStore } from '../../core/mcp/tool-state.ts';
+import {
+  ABSENT_OR_EXPIRED,
+  callTable,
+  partition,
+  succeeded,
+  type TableConnection,
+  toDomain,
+} from './table-connection.ts';
 
 const THIS_VERSION = 'version = :expected AND expiresAt > :now';
 
-export function dynamoStateStore({ client: dynamodb, name: TableName }: Table): StateStore {
+export function dynamoStateStore({ client: dynamodb, name: TableName }: TableConnection): StateStore {
   return {
     async get(user, key, now) {
       const Key = { pk: partition.state(user), sk: key };
-      const { Item } = await reaching(dynamodb.get({ TableName, Key, ConsistentRead: true }));
-      return Item && Item.expiresAt > now ? domain<Entry>(Item) : undefined;
+      const { Item } = await callTable(dynamodb.get({ TableName, Key, ConsistentRead: true }));
+      return Item && Item.expiresAt > now ? toDomain<StateEntry>(Item) : undefined;
     },
 
     put: (user, entry, expected, now) =>
-      happened(
+      succeeded(
         dynamodb.put({
           TableName,
           Item: { pk: partition.state(user), sk: entry.key, type: 'state', ...entry, ttl: entry.expiresAt },
@@ -23,11 +30,11 @@ export function dynamoStateStore({ client: dynamodb, name: TableName }: Table): 
 
     async list(user, prefix, limit, after, now) {
       const pk = partition.state(user);
-      const live: Entry[] = [];
+      const live: StateEntry[] = [];
       let last = after === undefined ? undefined : { pk, sk: after };
       // One more than asked for tells whether there are any.
       do {
-        const { Items = [], LastEvaluatedKey } = await reaching(
+        const { Items = [], LastEvaluatedKey } = await callTable(
           dynamodb.query({
             TableName,
             KeyConditionExpression: prefix === '' ? 'pk = :pk' : 'pk = :pk AND begins_with(sk, :prefix)',
@@ -37,7 +44,7 @@ export function dynamoStateStore({ client: dynamodb, name: TableName }: Table): 
             ExclusiveStartKey: last,
           }),
         );
-        live.push(...Items.filter(({ expiresAt }) => expiresAt > now).map((item) => domain<Entry>(item)));
+        live.push(...Items.filter(({ expiresAt }) => expiresAt > now).map((item) => toDomain<StateEntry>(item)));
         last = LastEvaluatedKey as typeof last;
       } while (last && live.length <= limit);
       const entries = live.slice(0, limit);
@@ -45,7 +52,7 @@ export function dynamoStateStore({ client: dynamodb, name: TableName }: Table): 
     },
 
     async delete(user, key) {
-      await reaching(dynamodb.delete({ TableName, Key: { pk: partition.state(user), sk: key } }));
+      await callTable(dynamodb.delete({ TableName, Key: { pk: partition.state(user), sk: key } }));
     },
   };
 }

@@ -1,58 +1,60 @@
 import { openTableClient } from '#table-client';
-import { Outage } from '../../core/support/service-unavailable-error.ts';
+import { ServiceUnavailableError } from '../../core/support/service-unavailable-error.ts';
+import { indexPrefix, keyPrefix, shards } from '../../shared/table-keys.ts';
 import { type TableClient, TableError } from './table-client.ts';
 
 /** One table holds everything; `docs/data-model.md` lists its items. */
-export type Table = { client: TableClient; name: string };
+export type TableConnection = { client: TableClient; name: string };
 
 /** Opens the table with the function's own credentials. A request that hangs is an outage after three seconds. */
-export const openTable = (name: string): Table => ({ name, client: openTableClient() });
+export const openTable = (name: string): TableConnection => ({ name, client: openTableClient() });
 
-/**
- * Partition keys. Their prefixes are what the functions' roles are told apart by (`dynamodb:LeadingKeys`), so `lib`
- * grants by prefix and a function that reaches for another's items is refused.
- */
+/** Partition keys. */
 export const partition = {
-  client: (id: string) => `CL#${id}`,
-  clientDocument: (urlHash: string) => `CM#${urlHash}`,
-  pace: (name: string) => `RL#${name}`,
-  spentAssertion: (assertionHash: string) => `JT#${assertionHash}`,
-  authorizationRequest: (handleHash: string) => `AR#${handleHash}`,
-  signIn: (stateHash: string) => `UP#${stateHash}`,
-  code: (codeHash: string) => `CO#${codeHash}`,
-  grant: (id: string) => `G#${id}`,
-  identityTokens: (grant: string) => `T#${grant}`,
-  sessions: (grant: string) => `S#${grant}`,
-  importedSessions: (user: string) => `I#${user}`,
-  runs: (grant: string) => `E#${grant}`,
-  runTexts: (grant: string, run: string) => `E#${grant}#${run}`,
-  changes: (user: string) => `X#${user}`,
-  calls: (session: string) => `D#${session}`,
+  client: (id: string) => `${keyPrefix.client}${id}`,
+  clientDocument: (urlHash: string) => `${keyPrefix.clientDocument}${urlHash}`,
+  rateLimit: (name: string) => `${keyPrefix.rateLimit}${name}`,
+  spentAssertion: (assertionHash: string) => `${keyPrefix.spentAssertion}${assertionHash}`,
+  authorizationRequest: (handleHash: string) => `${keyPrefix.authorizationRequest}${handleHash}`,
+  signIn: (stateHash: string) => `${keyPrefix.signIn}${stateHash}`,
+  code: (codeHash: string) => `${keyPrefix.code}${codeHash}`,
+  grant: (id: string) => `${keyPrefix.grant}${id}`,
+  upstreamTokens: (grant: string) => `${keyPrefix.upstreamTokens}${grant}`,
+  sessions: (grant: string) => `${keyPrefix.sessions}${grant}`,
+  importedSessions: (user: string) => `${keyPrefix.importedSessions}${user}`,
+  executions: (grant: string) => `${keyPrefix.executions}${grant}`,
+  executionTexts: (grant: string, execution: string) => `${keyPrefix.executions}${grant}#${execution}`,
+  changes: (user: string) => `${keyPrefix.changes}${user}`,
+  calls: (session: string) => `${keyPrefix.calls}${session}`,
   callMarkers: (bucket: number, session: string) => partition.callMarkersIn(bucket, shardOf(session, shards.calls)),
-  callMarkersIn: (bucket: number, shard: number) => `C#${bucket}#${shard}`,
-  user: (user: string) => `U#${user}`,
-  state: (user: string) => `N#${user}`,
-  sealedKey: (name: string) => `K#${name}`,
-  visit: (cookieHash: string) => `B#${cookieHash}`,
-  statistics: (what: string) => `A#${what}`,
+  callMarkersIn: (bucket: number, shard: number) => `${keyPrefix.callMarkers}${bucket}#${shard}`,
+  user: (user: string) => `${keyPrefix.user}${user}`,
+  state: (user: string) => `${keyPrefix.state}${user}`,
+  sealedKey: (name: string) => `${keyPrefix.sealedKey}${name}`,
+  dashboardSession: (cookieHash: string) => `${keyPrefix.dashboardSessions}${cookieHash}`,
+  aggregates: (name: string) => `${keyPrefix.aggregates}${name}`,
   /** In the index `byUser`. */
-  byUser: (user: string) => `U#${user}`,
+  byUser: (user: string) => `${indexPrefix.byUser}${user}`,
 };
 
-/** How many partitions a list of everyone is spread over, so that none of them is hot. */
-export const shards = { sessions: 16, calls: 4, grants: 4, users: 4 };
+/** Partitions of the index `recent`, by shard. */
+export const recentPartition = {
+  sessions: (shard: number) => `${indexPrefix.recentSessions}${shard}`,
+  grants: (shard: number) => `${indexPrefix.recentGrants}${shard}`,
+  users: (shard: number) => `${indexPrefix.recentUsers}${shard}`,
+};
 
-/** The partition of the index `recent` that something is listed in. */
+/** The partition of the index `recent` that lists an item. */
 export const spread = {
-  sessions: (id: string) => `R#${shardOf(id, shards.sessions)}`,
-  grants: (id: string) => `G#${shardOf(id, shards.grants)}`,
-  users: (user: string) => `U#${shardOf(user, shards.users)}`,
+  sessions: (id: string) => recentPartition.sessions(shardOf(id, shards.sessions)),
+  grants: (id: string) => recentPartition.grants(shardOf(id, shards.grants)),
+  users: (user: string) => recentPartition.users(shardOf(user, shards.users)),
 };
 
 const shardOf = (id: string, count: number) => id.charCodeAt(0) % count;
 
 /** Sort key of items that stand alone in their partition. */
-export const ALONE = '-';
+export const SINGLE = '-';
 
 const outages = new Set(['InternalServerError', 'ServiceUnavailable', 'TimeoutError', 'RequestTimeout']);
 
@@ -69,7 +71,7 @@ const busy = new Set([
  * Runs a request, turning a store that does not answer into `Outage`. Outcomes of conditions, and mistakes such as a
  * permission that is missing, pass through as they are.
  */
-export async function reaching<T>(request: Promise<T>): Promise<T> {
+export async function callTable<T>(request: Promise<T>): Promise<T> {
   try {
     return await request;
   } catch (error) {
@@ -77,7 +79,7 @@ export async function reaching<T>(request: Promise<T>): Promise<T> {
       const contended = error.name === 'TransactionCanceledException' && !conditionFailed(error);
       if (!contended && error.status < 500 && !busy.has(error.name) && !outages.has(error.name)) throw error;
     }
-    throw new Outage('The session table', error);
+    throw new ServiceUnavailableError('The session table', error);
   }
 }
 
@@ -94,9 +96,9 @@ export const conflicted = (error: unknown): boolean =>
   error instanceof TableError && error.reasons.includes('TransactionConflict');
 
 /** Runs a conditional write: true when it happened, false when its condition refused it. */
-export async function happened(write: Promise<unknown>): Promise<boolean> {
+export async function succeeded(write: Promise<unknown>): Promise<boolean> {
   try {
-    await reaching(write);
+    await callTable(write);
     return true;
   } catch (error) {
     if (conditionFailed(error)) return false;
@@ -105,7 +107,7 @@ export async function happened(write: Promise<unknown>): Promise<boolean> {
 }
 
 /** Items carry their type and the table's own attributes; the domain sees neither. */
-export function domain<T>(item: Record<string, unknown>): T {
+export function toDomain<T>(item: Record<string, unknown>): T {
   const { pk, sk, type, ttl, gsi1pk, gsi1sk, gsi2pk, gsi2sk, ...rest } = item;
   return rest as T;
 }

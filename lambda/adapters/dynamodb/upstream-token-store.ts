@@ -1,20 +1,20 @@
-import type { IdentityTokenStore, SealedTokens } from '../../core/identity/upstream-tokens.ts';
-import { ALONE, domain, happened, partition, reaching, type Table } from './table-connection.ts';
+import type { SealedUpstreamTokens, UpstreamTokenStore } from '../../core/identity/upstream-tokens.ts';
+import { callTable, partition, SINGLE, succeeded, type TableConnection, toDomain } from './table-connection.ts';
 
 const THIS_VERSION_AND_FREE = 'version = :version AND (attribute_not_exists(leaseUntil) OR leaseUntil <= :now)';
 const LEASE_IS_OURS = 'leaseOwner = :owner';
 
-export function dynamoIdentityTokenStore({ client: dynamodb, name: TableName }: Table): IdentityTokenStore {
-  const keyOf = (grant: string) => ({ pk: partition.identityTokens(grant), sk: ALONE });
+export function dynamoUpstreamTokenStore({ client: dynamodb, name: TableName }: TableConnection): UpstreamTokenStore {
+  const keyOf = (grant: string) => ({ pk: partition.upstreamTokens(grant), sk: SINGLE });
 
   return {
     async loadTokens(grant) {
-      const { Item } = await reaching(dynamodb.get({ TableName, Key: keyOf(grant), ConsistentRead: true }));
-      return Item && domain<SealedTokens>(Item);
+      const { Item } = await callTable(dynamodb.get({ TableName, Key: keyOf(grant), ConsistentRead: true }));
+      return Item && toDomain<SealedUpstreamTokens>(Item);
     },
 
     leaseTokens: (grant, version, owner, now, until) =>
-      happened(
+      succeeded(
         dynamodb.update({
           TableName,
           Key: keyOf(grant),
@@ -25,7 +25,7 @@ export function dynamoIdentityTokenStore({ client: dynamodb, name: TableName }: 
       ),
 
     saveTokens: (grant, owner, { sealed, version, expiresAt, refreshedAt }) =>
-      happened(
+      succeeded(
         dynamodb.update({
           TableName,
           Key: keyOf(grant),
@@ -43,7 +43,7 @@ export function dynamoIdentityTokenStore({ client: dynamodb, name: TableName }: 
       ),
 
     async releaseTokens(grant, owner) {
-      await happened(
+      await succeeded(
         dynamodb.update({
           TableName,
           Key: keyOf(grant),

@@ -1,5 +1,5 @@
 import { KMSClient, KMSServiceException } from '@aws-sdk/client-kms';
-import { Outage } from '../../core/support/service-unavailable-error.ts';
+import { ServiceUnavailableError } from '../../core/support/service-unavailable-error.ts';
 import { requestHandler } from '../../shared/aws-client-timeouts.ts';
 
 /** Answers that mean our request was wrong; everything else is an outage, throttling included. */
@@ -17,11 +17,11 @@ export function openKms(): KMSClient {
 }
 
 /** Runs a request, turning a key service that does not answer into `Outage`; our own mistakes pass as they are. */
-export async function reaching<T>(request: Promise<T>): Promise<T> {
+export async function callKms<T>(request: Promise<T>): Promise<T> {
   try {
     return await request;
   } catch (error) {
     if (error instanceof KMSServiceException && ours.has(error.name)) throw error;
-    throw new Outage('The key service', error);
+    throw new ServiceUnavailableError('The key service', error);
   }
 }

@@ -1,7 +1,7 @@
 import { DecryptCommand, GenerateDataKeyCommand, type KMSClient } from '@aws-sdk/client-kms';
 import { base64url, bytes, fromBase64url } from '../../core/support/crypto.ts';
 import type { SealContext, Sealer } from '../../core/support/sealer.ts';
-import { reaching } from './kms-client.ts';
+import { callKms } from './kms-client.ts';
 
 /** How many data keys a function keeps open, and for how long: enough that a busy user costs one `Decrypt`. */
 const OPEN_KEYS = 500;
@@ -28,7 +28,7 @@ export function kmsSealer(kms: KMSClient, keyId: string, table: string): Sealer 
     const hit = opened.get(name);
     if (hit && hit.until > Date.now()) return hit.key;
     const CiphertextBlob = fromBase64url(wrapped);
-    const { Plaintext } = await reaching(
+    const { Plaintext } = await callKms(
       kms.send(new DecryptCommand({ KeyId: keyId, CiphertextBlob, EncryptionContext: names(context) })),
     );
     const key = await importKey(Plaintext!);
@@ -39,7 +39,7 @@ export function kmsSealer(kms: KMSClient, keyId: string, table: string): Sealer 
 
   return {
     async prepare(context) {
-      const { Plaintext, CiphertextBlob } = await reaching(
+      const { Plaintext, CiphertextBlob } = await callKms(
         kms.send(new GenerateDataKeyCommand({ KeyId: keyId, KeySpec: 'AES_256', EncryptionContext: names(context) })),
       );
       const key = await importKey(Plaintext!);

@@ -1,7 +1,7 @@
 import { GetPublicKeyCommand, type KMSClient, SignCommand } from '@aws-sdk/client-kms';
 import { calculateJwkThumbprint, exportJWK, importSPKI, type JWK } from 'jose';
 import type { Signer } from '../../core/oauth/tokens/facade-tokens.ts';
-import { reaching } from './kms-client.ts';
+import { callKms } from './kms-client.ts';
 
 /**
  * Signs with the first of the `ECC_NIST_P256` keys, the private half of which never leaves KMS. The others are published
@@ -11,7 +11,7 @@ export function kmsSigner(kms: KMSClient, keyIds: readonly string[]): Signer {
   let known: Promise<JWK[]> | undefined;
 
   async function fetchKey(keyId: string): Promise<JWK> {
-    const { PublicKey } = await reaching(kms.send(new GetPublicKeyCommand({ KeyId: keyId })));
+    const { PublicKey } = await callKms(kms.send(new GetPublicKeyCommand({ KeyId: keyId })));
     const pem = `-----BEGIN PUBLIC KEY-----\n${Buffer.from(PublicKey!).toString('base64')}\n-----END PUBLIC KEY-----`;
     const jwk = await exportJWK(await importSPKI(pem, 'ES256', { extractable: true }));
     return { ...jwk, alg: 'ES256', use: 'sig', kid: await calculateJwkThumbprint(jwk) };
@@ -19,7 +19,7 @@ export function kmsSigner(kms: KMSClient, keyIds: readonly string[]): Signer {
 
   return {
     async sign(data) {
-      const { Signature } = await reaching(
+      const { Signature } = await callKms(
         kms.send(
           new SignCommand({ KeyId: keyIds[0], Message: data, MessageType: 'RAW', SigningAlgorithm: 'ECDSA_SHA_256' }),
         ),

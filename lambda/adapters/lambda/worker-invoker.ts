@@ -1,6 +1,6 @@
 import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
 import type { WorkerStarter } from '../../core/mcp/tasks/tasks.ts';
-import { Outage } from '../../core/support/service-unavailable-error.ts';
+import { ServiceUnavailableError } from '../../core/support/service-unavailable-error.ts';
 import { requestHandler } from '../../shared/aws-client-timeouts.ts';
 
 /** Has AWS Lambda run the worker: it takes the job at once, does it later, and does it again when the worker fails. */
@@ -14,7 +14,7 @@ export function lambdaWorker(functionName: string): WorkerStarter {
       } catch (error) {
         // A permission or a function that is missing is our mistake, and no outage.
         if (['AccessDeniedException', 'ResourceNotFoundException'].includes((error as Error).name)) throw error;
-        throw new Outage('The worker', error);
+        throw new ServiceUnavailableError('The worker', error);
       }
     },
   };

@@ -1,5 +1,5 @@
 import type { SessionStore } from '../../core/sessions/session.ts';
-import { Outage } from '../../core/support/service-unavailable-error.ts';
+import { ServiceUnavailableError } from '../../core/support/service-unavailable-error.ts';
 import { log } from './structured-log.ts';
 
 /**
@@ -13,7 +13,7 @@ export function loggingSessions(store: SessionStore): SessionStore {
       try {
         return await work.apply(store, args);
       } catch (error) {
-        log('session_failed', { step, cause: String(error instanceof Outage ? error.cause : error) });
+        log('session_failed', { step, cause: String(error instanceof ServiceUnavailableError ? error.cause : error) });
         throw error;
       }
     };

@@ -31,7 +31,7 @@ export function log(event: string, details: Record<string, unknown> = {}): void 
 }
 
 /** Does the work of one invocation. */
-export const invoked = <T>(requestId: string, work: () => Promise<T>): Promise<T> =>
+export const withInvocation = <T>(requestId: string, work: () => Promise<T>): Promise<T> =>
   invocation.run({ requestId }, work);
 
 /** Has what the invocation logs from now on name its session. */

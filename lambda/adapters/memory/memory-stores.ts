@@ -1,26 +1,30 @@
 import type { Grant } from '../../core/access/grant.ts';
-import type { Directory, Listed, ListOptions, User } from '../../core/admin/directory.ts';
+import type { Directory, ListedPage, ListOptions, User } from '../../core/admin/directory.ts';
 import type { RevocationStore } from '../../core/admin/revocation.ts';
-import type { Statistics, StatisticsStore } from '../../core/audit/aggregates.ts';
-import { bucketOf, type Call, type CallStore, callName } from '../../core/audit/tool-call.ts';
-import type { Visit, VisitStarter, VisitStore } from '../../core/dashboard/dashboard-session.ts';
-import type { IdentityTokenStore, SealedTokens } from '../../core/identity/upstream-tokens.ts';
+import type { AggregateStore, Aggregates } from '../../core/audit/aggregates.ts';
+import { type AuditLogStore, bucketOf, callName, type ToolCall } from '../../core/audit/tool-call.ts';
+import type {
+  DashboardSession,
+  DashboardSessionStarter,
+  DashboardSessionStore,
+} from '../../core/dashboard/dashboard-session.ts';
+import type { SealedUpstreamTokens, UpstreamTokenStore } from '../../core/identity/upstream-tokens.ts';
 import type { ChangeStore, PublishedChange } from '../../core/mcp/change-notifications.ts';
-import type { Run, RunEvent, RunStore } from '../../core/mcp/execution.ts';
-import type { Entry, StateStore } from '../../core/mcp/tool-state.ts';
+import type { Execution, ExecutionEvent, ExecutionStore } from '../../core/mcp/execution.ts';
+import type { StateEntry, StateStore } from '../../core/mcp/tool-state.ts';
 import type {
   AuthorizationCode,
   AuthorizationRequest,
   FlowStore,
   GrantStore,
+  PendingItem,
   SignIn,
-  Waiting,
 } from '../../core/oauth/authorization-flow.ts';
 import type { AssertionStore } from '../../core/oauth/clients/client-assertion.ts';
 import type { DocumentStore } from '../../core/oauth/clients/client-documents.ts';
 import type { ClientStore, RegisteredClient } from '../../core/oauth/clients/client-registration.ts';
 import type { CachedDocument } from '../../core/oauth/clients/document-freshness.ts';
-import type { PaceStore } from '../../core/oauth/clients/rate-limit.ts';
+import type { RateLimitStore } from '../../core/oauth/clients/rate-limit.ts';
 import {
   CURRENT,
   formerName,
@@ -28,7 +32,7 @@ import {
   MOST_SUBSCRIPTIONS,
   type Session,
   type SessionStore,
-  type Stored,
+  type StoredSession,
 } from '../../core/sessions/session.ts';
 import type { SealedKeyStore } from '../../core/support/sealed-key.ts';
 
@@ -38,49 +42,49 @@ import type { SealedKeyStore } from '../../core/support/sealed-key.ts';
  */
 export type MemoryStores = {
   sessions: SessionStore;
-  runs: RunStore;
+  runs: ExecutionStore;
   changes: ChangeStore;
-  calls: CallStore;
+  calls: AuditLogStore;
   clients: ClientStore;
   documents: DocumentStore;
-  paces: PaceStore;
+  paces: RateLimitStore;
   assertions: AssertionStore;
   flows: FlowStore;
   grants: GrantStore;
-  identityTokens: IdentityTokenStore;
+  upstreamTokens: UpstreamTokenStore;
   sealedKeys: SealedKeyStore;
   state: StateStore;
-  statistics: StatisticsStore;
-  visits: VisitStore & VisitStarter;
+  aggregates: AggregateStore;
+  dashboardSessions: DashboardSessionStore & DashboardSessionStarter;
   directory: Directory;
   revocation: RevocationStore;
 };
 
-type KeptRun = { run: Run; request: string; answers: Map<string, string>; events: Map<number, RunEvent> };
-type Leased = SealedTokens & { leaseOwner?: string; leaseUntil?: number };
+type KeptRun = { run: Execution; request: string; answers: Map<string, string>; events: Map<number, ExecutionEvent> };
+type Leased = SealedUpstreamTokens & { leaseOwner?: string; leaseUntil?: number };
 
 export function memoryStores(): MemoryStores {
   const clients = new Map<string, RegisteredClient>();
   const documents = new Map<string, CachedDocument & { leaseOwner?: string }>();
   const paces = new Map<string, number>();
   const assertions = new Map<string, number>();
-  const requests = new Map<string, AuthorizationRequest & Waiting>();
+  const requests = new Map<string, AuthorizationRequest & PendingItem>();
   const signIns = new Map<string, SignIn>();
   const codes = new Map<string, AuthorizationCode>();
   const grants = new Map<string, Grant>();
   const tokens = new Map<string, Leased>();
-  const sessions = new Map<string, Stored>();
+  const sessions = new Map<string, StoredSession>();
   const imported = new Map<string, ImportedSession>();
   const keys = new Map<string, string>();
-  const entries = new Map<string, Entry>();
+  const entries = new Map<string, StateEntry>();
   const changes = new Map<string, PublishedChange[]>();
   const listeners = new Map<string, string>();
-  const calls = new Map<string, Map<string, { call: Call; expiresAt: number }>>();
+  const calls = new Map<string, Map<string, { call: ToolCall; expiresAt: number }>>();
   const runs = new Map<string, KeptRun>();
 
   const users = new Map<string, User>();
-  const visits = new Map<string, Visit>();
-  const statistics = new Map<string, Statistics>();
+  const dashboardSessions = new Map<string, DashboardSession>();
+  const aggregates = new Map<string, Aggregates>();
   let countedUntil: number | undefined;
 
   const runName = (grant: string, id: string) => `${grant}\n${id}`;
@@ -89,7 +93,12 @@ export function memoryStores(): MemoryStores {
   const nameOf = (session: Session) => sessionName(session.grant, session.era === 'modern' ? CURRENT : session.id);
   const isFree = (name: string, now: number) => (sessions.get(name)?.expiresAt ?? 0) <= now;
 
-  function take<T extends Waiting>(waiting: Map<string, T>, key: string, browser: string, now: number): T | undefined {
+  function take<T extends PendingItem>(
+    waiting: Map<string, T>,
+    key: string,
+    browser: string,
+    now: number,
+  ): T | undefined {
     const found = waiting.get(key);
     if (!found || found.browser !== browser || found.expiresAt <= now) return undefined;
     waiting.delete(key);
@@ -162,16 +171,16 @@ export function memoryStores(): MemoryStores {
       },
     },
 
-    statistics: {
+    aggregates: {
       async load(step, from, to) {
-        return [...statistics]
-          .map(([name, each]) => ({ name: name.split('#')[0], at: Number(name.split('#')[1]), statistics: copy(each) }))
+        return [...aggregates]
+          .map(([name, each]) => ({ name: name.split('#')[0], at: Number(name.split('#')[1]), aggregates: copy(each) }))
           .filter(({ name, at }) => name === step && at >= from && at < to)
           .map(({ name, ...period }) => period)
           .toSorted((a, b) => a.at - b.at);
       },
-      async save(step, { at, statistics: saved }) {
-        statistics.set(`${step}#${at}`, copy(saved));
+      async save(step, { at, aggregates: saved }) {
+        aggregates.set(`${step}#${at}`, copy(saved));
       },
       async countedUntil() {
         return countedUntil;
@@ -183,16 +192,16 @@ export function memoryStores(): MemoryStores {
       },
     },
 
-    visits: {
-      async startVisit(cookieHash, visit, now) {
-        visits.set(cookieHash, copy(visit));
+    dashboardSessions: {
+      async startDashboardSession(cookieHash, visit, now) {
+        dashboardSessions.set(cookieHash, copy(visit));
         signedIn(visit.user, visit.sealedName, now);
       },
-      async findVisit(cookieHash) {
-        return copy(visits.get(cookieHash));
+      async findDashboardSession(cookieHash) {
+        return copy(dashboardSessions.get(cookieHash));
       },
-      async endVisit(cookieHash) {
-        visits.delete(cookieHash);
+      async endDashboardSession(cookieHash) {
+        dashboardSessions.delete(cookieHash);
       },
     },
 
@@ -365,22 +374,22 @@ export function memoryStores(): MemoryStores {
     },
 
     runs: {
-      async createRun(run, request) {
+      async createExecution(run, request) {
         runs.set(runName(run.grant, run.id), { run: copy(run), request, answers: new Map(), events: new Map() });
       },
-      async findRun(grant, id) {
+      async findExecution(grant, id) {
         return copy(runs.get(runName(grant, id))?.run);
       },
-      async runsOf(grant) {
+      async executionsOf(grant) {
         return [...runs.values()].filter(({ run }) => run.grant === grant).map(({ run }) => copy(run));
       },
-      async saveRun(run) {
+      async saveExecution(run) {
         const found = runs.get(runName(run.grant, run.id));
         if (!found || (found.run.version !== run.version - 1 && found.run.mark !== run.mark)) return false;
         found.run = copy(run);
         return true;
       },
-      async recallRun(run) {
+      async loadRequest(run) {
         const { request, answers } = runs.get(runName(run.grant, run.id))!;
         return { request, answers: new Map(answers) };
       },
@@ -440,7 +449,7 @@ export function memoryStores(): MemoryStores {
       },
     },
 
-    identityTokens: {
+    upstreamTokens: {
       async loadTokens(grant) {
         return copy(tokens.get(grant));
       },
@@ -500,7 +509,7 @@ export function memoryStores(): MemoryStores {
   };
 }
 
-function listed<T>(all: T[], nameOf: (each: T) => string, { limit, after }: ListOptions): Listed<T> {
+function listed<T>(all: T[], nameOf: (each: T) => string, { limit, after }: ListOptions): ListedPage<T> {
   const rest = all
     .map((each) => ({ each, name: nameOf(each) }))
     .filter(({ name }) => after === undefined || name < after)

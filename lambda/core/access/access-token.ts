@@ -12,7 +12,7 @@ export interface AccessTokenVerifier {
 }
 
 /** Whom the claims of a verified token name, if they name anybody. */
-export type ReadCaller = (claims: Claims) => Promise<Caller | undefined>;
+export type CallerReader = (claims: Claims) => Promise<Caller | undefined>;
 
 /** A well-formed token of ours has about 700 characters, and a provider's with many groups a few thousand. */
 const LONGEST_TOKEN = 8192;
@@ -26,10 +26,10 @@ const bearer = /^Bearer +([A-Za-z0-9\-._~+/]+=*)$/i;
  *
  * @param authorization every `Authorization` header value of the request; more than one is refused
  */
-export async function authorize(
+export async function authenticateBearer(
   authorization: readonly string[],
   verifier: AccessTokenVerifier,
-  readCaller: ReadCaller,
+  readCaller: CallerReader,
 ): Promise<Caller | undefined> {
   const token = authorization.length === 1 ? bearer.exec(authorization[0]!)?.[1] : undefined;
   if (token === undefined || token.length > LONGEST_TOKEN) return undefined;
@@ -38,7 +38,7 @@ export async function authorize(
 }
 
 /** The facade's own tokens name everything. */
-export const facadeCaller: ReadCaller = async ({ sub, client_id, scope, grant, exp }) => {
+export const facadeCaller: CallerReader = async ({ sub, client_id, scope, grant, exp }) => {
   if (typeof sub !== 'string' || typeof client_id !== 'string' || typeof grant !== 'string') return undefined;
   if (typeof scope !== 'string' || typeof exp !== 'number') return undefined;
   return { user: sub, client: client_id, grant, scopes: words(scope), expiresAt: exp };
@@ -58,7 +58,7 @@ export function directCaller({
   issuer: string;
   groupClaims: readonly string[];
   defaultScope: string;
-}): ReadCaller {
+}): CallerReader {
   return async (claims) => {
     const { sub, exp } = claims;
     const client = claims.client_id ?? claims.azp;

@@ -1,4 +1,4 @@
-import type { Identity } from '../identity/upstream-provider.ts';
+import type { UpstreamIdentity } from '../identity/upstream-provider.ts';
 
 /** Who is calling, as the authorizer (station 1) read it from a verified access token. All the later stations trust it. */
 export type Caller = {
@@ -15,7 +15,7 @@ export type Caller = {
    * Direct mode: the user as the identity provider's own token says, there being no grant in the table that says it.
    * @default - a grant in the table
    */
-  identity?: Identity;
+  identity?: UpstreamIdentity;
 };
 
 /** The caller as API Gateway carries it in the authorizer's context, where every value is text. */
@@ -52,6 +52,6 @@ export function readCallerContext(context: Partial<CallerContext> | null | undef
     client,
     scopes: scope.split(' ').filter(Boolean),
     expiresAt: Number(expiresAt),
-    ...(identity && { identity: JSON.parse(identity) as Identity }),
+    ...(identity && { identity: JSON.parse(identity) as UpstreamIdentity }),
   };
 }

@@ -1,4 +1,4 @@
-import type { Identity } from '../identity/upstream-provider.ts';
+import type { UpstreamIdentity } from '../identity/upstream-provider.ts';
 import type { Caller } from './caller.ts';
 
 /**
@@ -38,15 +38,15 @@ export type RefreshState = {
 };
 
 /** DynamoDB deletes late, so a grant that has ended may still be found: every reader asks this. */
-export function isLive(grant: Grant | undefined, now: number): grant is Grant {
+export function isLiveGrant(grant: Grant | undefined, now: number): grant is Grant {
   return grant?.status === 'active' && grant.absoluteExpiresAt > now && grant.idleExpiresAt > now;
 }
 
 /** What everything behind station 2 knows of a grant. */
-export type Granted = Pick<Grant, 'id' | 'user' | 'issuer' | 'subject' | 'groups' | 'client' | 'clientName'>;
+export type GrantSummary = Pick<Grant, 'id' | 'user' | 'issuer' | 'subject' | 'groups' | 'client' | 'clientName'>;
 
 /** Direct mode: the grant as the identity provider's token has it. The client is known there alone, so by its id here. */
-export const directGrant = ({ grant, user, client }: Caller, identity: Identity): Granted => ({
+export const directGrant = ({ grant, user, client }: Caller, identity: UpstreamIdentity): GrantSummary => ({
   id: grant,
   user,
   client,

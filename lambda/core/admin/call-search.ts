@@ -1,21 +1,27 @@
 import {
+  type AggregateReader,
+  type AggregateRow,
+  type Aggregates,
   countedUntil,
   endOf,
-  type Row,
-  type Statistics,
-  type StatisticsReader,
   startOf,
   steps,
   toolOf,
 } from '../audit/aggregates.ts';
-import { BUCKET_MILLISECONDS, type Call, type CallHistory, callName, LOOKUP_IN_CALLS } from '../audit/tool-call.ts';
-import { clientOf, ERRORS, type Filter, OTHERS, type Page } from '../dashboard/dashboard-api.ts';
+import {
+  type AuditLogReader,
+  BUCKET_MILLISECONDS,
+  callName,
+  LOOKUP_IN_CALLS,
+  type ToolCall,
+} from '../audit/tool-call.ts';
+import { clientOf, ERRORS, type Filter, OTHERS, type ResultPage } from '../dashboard/dashboard-api.ts';
 import type { Session } from '../sessions/session.ts';
 import type { Directory } from './directory.ts';
 
-export type CallSearchParts = {
-  calls: CallHistory;
-  statistics: StatisticsReader;
+export type CallSearchDependencies = {
+  calls: AuditLogReader;
+  aggregates: AggregateReader;
   directory: Pick<Directory, 'sessionsOf'>;
   retentionDays: number;
   /** Epoch milliseconds. */
@@ -34,25 +40,28 @@ const LONGEST_CALL_MILLISECONDS = 3_600_000;
 
 /**
  * Finds calls, newest first. What is on record is never read as a whole: the calls of a user are found by their sessions,
- * and those of everyone by the five minutes in which they ended, of which the statistics tell whether there is anything
+ * and those of everyone by the five minutes in which they ended, of which the aggregates tell whether there is anything
  * to be found in them.
  */
 export class CallSearch {
-  readonly #parts: CallSearchParts;
+  readonly #parts: CallSearchDependencies;
 
-  constructor(parts: CallSearchParts) {
+  constructor(parts: CallSearchDependencies) {
     this.#parts = parts;
   }
 
   /** @param after `next` of the page before */
-  async page(filter: Filter, { limit, after }: { limit: number; after?: string | undefined }): Promise<Page<Call>> {
+  async page(
+    filter: Filter,
+    { limit, after }: { limit: number; after?: string | undefined },
+  ): Promise<ResultPage<ToolCall>> {
     return filter.user === undefined
       ? this.#pageOfEveryone(filter, limit, after)
       : this.#pageOfUser({ ...filter, user: filter.user }, limit, after);
   }
 
   /** All of them, however many. */
-  async *all(filter: Filter): AsyncGenerator<Call> {
+  async *all(filter: Filter): AsyncGenerator<ToolCall> {
     let after: string | undefined;
     do {
       const page = await this.page(filter, { limit: 500, after });
@@ -61,10 +70,10 @@ export class CallSearch {
     } while (after !== undefined);
   }
 
-  async #pageOfEveryone(filter: Filter, limit: number, after: string | undefined): Promise<Page<Call>> {
+  async #pageOfEveryone(filter: Filter, limit: number, after: string | undefined): Promise<ResultPage<ToolCall>> {
     const { calls, now } = this.#parts;
     const [from = '', name] = after?.split('~') ?? [];
-    const items: Call[] = [];
+    const items: ToolCall[] = [];
     let lookedAt = 0;
     let buckets = 0;
     for await (const bucket of this.#bucketsBack(filter, after === undefined ? undefined : Number(from))) {
@@ -86,7 +95,7 @@ export class CallSearch {
 
   /** The five minutes in which there may be calls that fit, the last ones first. */
   async *#bucketsBack(filter: Filter, start = Number.POSITIVE_INFINITY): AsyncGenerator<number> {
-    const { statistics, now, retentionDays } = this.#parts;
+    const { aggregates, now, retentionDays } = this.#parts;
     const last = Math.min(
       start,
       Math.floor((filter.to - 1) / BUCKET_MILLISECONDS),
@@ -95,44 +104,48 @@ export class CallSearch {
     const from = Math.max(filter.from, now() - retentionDays * steps.day);
     const first = Math.floor(from / BUCKET_MILLISECONDS);
     const end = (last + 1) * BUCKET_MILLISECONDS;
-    const counted = await countedUntil(statistics, now());
+    const counted = await countedUntil(aggregates, now());
     for (let bucket = last; bucket >= Math.max(first, counted / BUCKET_MILLISECONDS); bucket--) yield bucket;
 
     const minutesBack = async function* (since: number, until: number) {
-      const periods = await statistics.load(
+      const periods = await aggregates.load(
         'minutes',
         Math.max(since, first * BUCKET_MILLISECONDS),
         Math.min(until, end),
       );
       for (const period of periods.toReversed()) {
-        if (mayFit(period.statistics, filter)) yield period.at / BUCKET_MILLISECONDS;
+        if (mayFit(period.aggregates, filter)) yield period.at / BUCKET_MILLISECONDS;
       }
     };
     // What is not a whole hour yet.
     const whole = startOf('hour', counted);
     if (whole < end && counted > first * BUCKET_MILLISECONDS) yield* minutesBack(whole, counted);
     const today = startOf('day', Math.min(whole, end));
-    const days = await statistics.load(
+    const days = await aggregates.load(
       'day',
       startOf('day', from),
       Math.min(today + steps.day, startOf('day', counted)),
     );
-    const worthLooking = new Set(days.filter((period) => mayFit(period.statistics, filter)).map(({ at }) => at));
+    const worthLooking = new Set(days.filter((period) => mayFit(period.aggregates, filter)).map(({ at }) => at));
     for (let day = today; day + steps.day > from; day -= steps.day) {
       if (day < startOf('day', counted) && !worthLooking.has(day)) continue;
-      const hours = await statistics.load(
+      const hours = await aggregates.load(
         'hour',
         Math.max(day, startOf('hour', from)),
         Math.min(day + steps.day, end, whole),
       );
       for (const hour of hours.toReversed()) {
-        if (mayFit(hour.statistics, filter)) yield* minutesBack(hour.at, hour.at + steps.hour);
+        if (mayFit(hour.aggregates, filter)) yield* minutesBack(hour.at, hour.at + steps.hour);
       }
     }
   }
 
-  async #pageOfUser(filter: Filter & { user: string }, limit: number, after: string | undefined): Promise<Page<Call>> {
-    const items: Call[] = [];
+  async #pageOfUser(
+    filter: Filter & { user: string },
+    limit: number,
+    after: string | undefined,
+  ): Promise<ResultPage<ToolCall>> {
+    const items: ToolCall[] = [];
     let lookedAt = 0;
     for await (const call of this.ofUser(filter, after)) {
       if (fits(call, filter)) items.push(call);
@@ -143,7 +156,7 @@ export class CallSearch {
   }
 
   /** Calls of a user that may fit, those that began last first: the calls of each session are, and they are woven together. */
-  async *ofUser({ user, from, to }: Filter & { user: string }, before?: string): AsyncGenerator<Call> {
+  async *ofUser({ user, from, to }: Filter & { user: string }, before?: string): AsyncGenerator<ToolCall> {
     const { calls, now } = this.#parts;
     const since = from - LONGEST_CALL_MILLISECONDS;
     const start = before ?? callName({ at: to, id: '' });
@@ -152,7 +165,7 @@ export class CallSearch {
       /** The next call's name, or what it cannot be above. */
       head: minimum(callName({ at: session.lastSeenAt * 1000 + SEEN_LATE_MILLISECONDS, id: '' }), start),
       before: start,
-      read: [] as Call[],
+      read: [] as ToolCall[],
       isAtEnd: false,
     }));
     for (;;) {
@@ -193,7 +206,7 @@ export class CallSearch {
 const minimum = (a: string, b: string) => (a < b ? a : b);
 
 /** Whether the call ended in the time, and is one of those that are looked for. */
-export function fits(call: Call, { from, to, user, grant, client, tool, outcome }: Filter): boolean {
+export function fits(call: ToolCall, { from, to, user, grant, client, tool, outcome }: Filter): boolean {
   const end = endOf(call);
   return (
     end >= from &&
@@ -207,14 +220,14 @@ export function fits(call: Call, { from, to, user, grant, client, tool, outcome 
 }
 
 /** Whether the row is one of those that are looked for, as far as it says. */
-export const rowFits = (row: Row, { client, tool, outcome }: Partial<Filter>): boolean =>
+export const rowFits = (row: AggregateRow, { client, tool, outcome }: Partial<Filter>): boolean =>
   (client === undefined || row.client === client) &&
   (tool === undefined || row.tool === tool) &&
   isOutcome(row.outcome, outcome);
 
-const isOutcome = (outcome: Call['outcome'], wanted: Filter['outcome']) =>
+const isOutcome = (outcome: ToolCall['outcome'], wanted: Filter['outcome']) =>
   wanted === undefined || (wanted === ERRORS ? outcome !== 'success' : outcome === wanted);
 
 /** Rows that are counted together may hold anything. */
-const mayFit = ({ rows }: Statistics, filter: Filter) =>
+const mayFit = ({ rows }: Aggregates, filter: Filter) =>
   rows.some((row) => rowFits(row, filter) || (row.client === OTHERS && isOutcome(row.outcome, filter.outcome)));

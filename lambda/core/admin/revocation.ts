@@ -1,4 +1,4 @@
-import { isLive } from '../access/grant.ts';
+import { isLiveGrant } from '../access/grant.ts';
 import type { Session } from '../sessions/session.ts';
 import type { Directory } from './directory.ts';
 
@@ -28,7 +28,7 @@ export async function revokeAllOf(
   do {
     const page = await directory.grantsOf(user, { limit: 100, after });
     for (const grant of page.items) {
-      if (isLive(grant, now) && (await revocation.revokeGrant(grant.id, now))) revoked++;
+      if (isLiveGrant(grant, now) && (await revocation.revokeGrant(grant.id, now))) revoked++;
     }
     after = page.next;
   } while (after !== undefined);

@@ -1,13 +1,13 @@
 import type { Grant } from '../access/grant.ts';
 import { endOf } from '../audit/aggregates.ts';
-import type { CallHistory } from '../audit/tool-call.ts';
+import type { AuditLogReader } from '../audit/tool-call.ts';
 import { clientOf, type Filter } from '../dashboard/dashboard-api.ts';
 import type { Session } from '../sessions/session.ts';
-import type { Directory, Listed, ListOptions } from './directory.ts';
-import { type SessionRecord, sessionRecord } from './session-summary.ts';
+import type { Directory, ListedPage, ListOptions } from './directory.ts';
+import { type SessionSummary, summarizeSession } from './session-summary.ts';
 
-export type SessionListParts = {
-  calls: Pick<CallHistory, 'callsOf' | 'latestOf'>;
+export type SessionListDependencies = {
+  calls: Pick<AuditLogReader, 'callsOf' | 'latestOf'>;
   directory: Directory;
   /** Epoch milliseconds. */
   now: () => number;
@@ -26,13 +26,13 @@ export type SessionFilter = Partial<Pick<Filter, 'user' | 'grant' | 'client' | '
  * page may have fewer than asked for, even none, and still not be the last.
  */
 export async function sessionList(
-  parts: SessionListParts,
+  parts: SessionListDependencies,
   filter: SessionFilter,
   { limit, after }: ListOptions,
-): Promise<Listed<SessionRecord>> {
+): Promise<ListedPage<SessionSummary>> {
   const { directory } = parts;
   const { user, from = 0 } = filter;
-  const items: SessionRecord[] = [];
+  const items: SessionSummary[] = [];
   let next = after;
   let lookedAt = 0;
   do {
@@ -58,10 +58,13 @@ const seenUntil = ({ lastSeenAt }: Session) => lastSeenAt * 1000 + 61_000;
 const mayFit = (session: Session, { grant, from = 0, to = Number.POSITIVE_INFINITY }: SessionFilter) =>
   (grant === undefined || session.grant === grant) && seenUntil(session) >= from && session.startedAt * 1000 < to;
 
-const fits = (record: SessionRecord, { client, from = 0, to = Number.POSITIVE_INFINITY }: SessionFilter) =>
+const fits = (record: SessionSummary, { client, from = 0, to = Number.POSITIVE_INFINITY }: SessionFilter) =>
   (client === undefined || clientOf(record) === client) && record.lastCallAt >= from && record.firstCallAt < to;
 
-async function recordsOf({ calls, directory, now }: SessionListParts, sessions: Session[]): Promise<SessionRecord[]> {
+async function recordsOf(
+  { calls, directory, now }: SessionListDependencies,
+  sessions: Session[],
+): Promise<SessionSummary[]> {
   const seconds = Math.floor(now() / 1000);
   const ids = [...new Set(sessions.map(({ grant }) => grant))];
   const grants = new Map<string, Grant>();
@@ -71,7 +74,7 @@ async function recordsOf({ calls, directory, now }: SessionListParts, sessions: 
   const records = await Promise.all(
     sessions.map(async (session) => {
       const page = await calls.callsOf(session.id, { limit: MOST_COUNTED, now: seconds });
-      const record = sessionRecord(page, session, grants.get(session.grant), seconds);
+      const record = summarizeSession(page, session, grants.get(session.grant), seconds);
       return record && withLastCall(record, calls, seconds);
     }),
   );
@@ -79,7 +82,10 @@ async function recordsOf({ calls, directory, now }: SessionListParts, sessions: 
 }
 
 /** One session on record, by its id alone. */
-export async function sessionOnRecord(parts: SessionListParts, id: string): Promise<SessionRecord | undefined> {
+export async function sessionSummaryById(
+  parts: SessionListDependencies,
+  id: string,
+): Promise<SessionSummary | undefined> {
   const { calls, directory, now } = parts;
   const seconds = Math.floor(now() / 1000);
   const page = await calls.callsOf(id, { limit: MOST_COUNTED, now: seconds });
@@ -89,12 +95,12 @@ export async function sessionOnRecord(parts: SessionListParts, id: string): Prom
     directory.session(first.grant, id, first.era),
     directory.grants([first.grant]),
   ]);
-  const record = sessionRecord(page, session, grants[0], seconds);
+  const record = summarizeSession(page, session, grants[0], seconds);
   return record && withLastCall(record, calls, seconds);
 }
 
 /** One with very many calls has been counted from the first ones on, which would say that it went quiet long ago. */
-async function withLastCall(record: SessionRecord, calls: Pick<CallHistory, 'latestOf'>, now: number) {
+async function withLastCall(record: SessionSummary, calls: Pick<AuditLogReader, 'latestOf'>, now: number) {
   if (!record.isPartial) return record;
   const [last] = await calls.latestOf(record.id, { limit: 1, now });
   return { ...record, ...(last && { lastCallAt: endOf(last) }) };

@@ -1,9 +1,9 @@
-import { type Grant, isLive } from '../access/grant.ts';
-import type { CallPage } from '../audit/tool-call.ts';
+import { type Grant, isLiveGrant } from '../access/grant.ts';
+import type { ToolCallPage } from '../audit/tool-call.ts';
 import type { Session } from '../sessions/session.ts';
 
 /** What a session looks like on record. Times are epoch milliseconds. */
-export type SessionRecord = {
+export type SessionSummary = {
   id: string;
   grant: string;
   user: string;
@@ -31,12 +31,12 @@ export type SessionRecord = {
  * @param grant absent when it has gone
  * @param now epoch seconds
  */
-export function sessionRecord(
-  { calls, next }: CallPage,
+export function summarizeSession(
+  { calls, next }: ToolCallPage,
   session: Session | undefined,
   grant: Grant | undefined,
   now: number,
-): SessionRecord | undefined {
+): SessionSummary | undefined {
   const [first] = calls;
   const last = calls.at(-1);
   if (!first || !last) return undefined;
@@ -57,11 +57,11 @@ export function sessionRecord(
   };
 }
 
-function endOf(session: Session | undefined, grant: Grant | undefined, now: number): SessionRecord['ended'] {
+function endOf(session: Session | undefined, grant: Grant | undefined, now: number): SessionSummary['ended'] {
   if (session?.endedAt !== undefined) return session.endedBy === 'revocation' ? 'revoked' : 'closed by the client';
   // What has run out before its grant was revoked had expired.
   const revoked = grant?.status === 'revoked' && (grant.revokedAt ?? 0) < (session?.expiresAt ?? 0);
   if (revoked) return 'revoked';
   if (!session || session.expiresAt <= now) return 'expired';
-  return grant && !isLive(grant, now) ? 'expired' : undefined;
+  return grant && !isLiveGrant(grant, now) ? 'expired' : undefined;
 }

@@ -1,6 +1,6 @@
 import { clientOf, OTHERS } from '../dashboard/dashboard-api.ts';
 import { bytes } from '../support/crypto.ts';
-import type { Call, Outcome } from './tool-call.ts';
+import type { CallOutcome, ToolCall } from './tool-call.ts';
 
 /**
  * What calls of some time amount to: how many there were of each client, tool and outcome, how long they took, and who
@@ -10,15 +10,15 @@ import type { Call, Outcome } from './tool-call.ts';
  * It fits into one item however many calls there were: what is rare is counted together, durations are counted by
  * size, and of users and sessions a sample is kept that is complete as long as they are few.
  */
-export type Statistics = { rows: Row[]; users: Sample<null>; sessions: Sample<Stretch> };
+export type Aggregates = { rows: AggregateRow[]; users: Sample<null>; sessions: Sample<CallSpan> };
 
 /** Calls that have client, tool and outcome in common. */
-export type Row = {
+export type AggregateRow = {
   /** As `clientOf` names it, or `OTHERS`. */
   client: string;
   /** The tool or, of other requests than `tools/call`, the method; or `OTHERS`. */
   tool: string;
-  outcome: Outcome;
+  outcome: CallOutcome;
   calls: number;
   durations: Histogram;
 };
@@ -33,7 +33,7 @@ export type Histogram = Record<number, number>;
 export type Sample<T> = Record<string, T>;
 
 /** From when to when a session had calls, in epoch milliseconds. */
-export type Stretch = [first: number, last: number];
+export type CallSpan = [first: number, last: number];
 
 /** Rows beyond these are counted together, by outcome. Tools are what clients ask for, so anybody can make more. */
 const MOST_ROWS = 300;
@@ -42,20 +42,20 @@ const SAMPLE = 256;
 const CLASS_RATIO = 1.2;
 const HASH_BYTES = 6;
 
-export const nothing: Statistics = { rows: [], users: {}, sessions: {} };
+export const emptyAggregates: Aggregates = { rows: [], users: {}, sessions: {} };
 
-export const endOf = ({ at, milliseconds }: Call): number => at + milliseconds;
+export const endOf = ({ at, milliseconds }: ToolCall): number => at + milliseconds;
 
 /** What charts and filters name the call by, where it is about tools. */
-export const toolOf = ({ tool, method }: Pick<Call, 'tool' | 'method'>): string => tool ?? method;
+export const toolOf = ({ tool, method }: Pick<ToolCall, 'tool' | 'method'>): string => tool ?? method;
 
 /** Counts calls one after another. */
-export class Counting {
-  readonly #rows = new Map<string, Row>();
+export class AggregateBuilder {
+  readonly #rows = new Map<string, AggregateRow>();
   readonly #users = new Set<string>();
-  readonly #sessions = new Map<string, Stretch>();
+  readonly #sessions = new Map<string, CallSpan>();
 
-  add(call: Call): void {
+  add(call: ToolCall): void {
     const { outcome, milliseconds, user, session } = call;
     addRow(this.#rows, {
       client: clientOf(call),
@@ -69,7 +69,7 @@ export class Counting {
     this.#sessions.set(session, joined(known, [call.at, endOf(call)]));
   }
 
-  async statistics(): Promise<Statistics> {
+  async aggregates(): Promise<Aggregates> {
     return bounded({
       rows: [...this.#rows.values()],
       users: await hashed([...this.#users].map((user) => [user, null])),
@@ -79,14 +79,14 @@ export class Counting {
 }
 
 /** Those of all the times together. */
-export function merged(all: readonly Statistics[]): Statistics {
-  const rows = new Map<string, Row>();
+export function mergeAggregates(all: readonly Aggregates[]): Aggregates {
+  const rows = new Map<string, AggregateRow>();
   const users: Sample<null> = {};
-  const sessions: Sample<Stretch> = {};
-  for (const statistics of all) {
-    for (const row of statistics.rows) addRow(rows, row);
-    Object.assign(users, statistics.users);
-    for (const [hash, stretch] of Object.entries(statistics.sessions)) {
+  const sessions: Sample<CallSpan> = {};
+  for (const aggregates of all) {
+    for (const row of aggregates.rows) addRow(rows, row);
+    Object.assign(users, aggregates.users);
+    for (const [hash, stretch] of Object.entries(aggregates.sessions)) {
       sessions[hash] = joined(sessions[hash], stretch);
     }
   }
@@ -123,7 +123,7 @@ export function addDurations(to: Histogram, more: Histogram): void {
   for (const [index, calls] of Object.entries(more)) to[Number(index)] = (to[Number(index)] ?? 0) + calls;
 }
 
-function addRow(rows: Map<string, Row>, row: Row): void {
+function addRow(rows: Map<string, AggregateRow>, row: AggregateRow): void {
   const name = JSON.stringify([row.client, row.tool, row.outcome]);
   const known = rows.get(name);
   if (known === undefined) {
@@ -134,7 +134,7 @@ function addRow(rows: Map<string, Row>, row: Row): void {
   addDurations(known.durations, row.durations);
 }
 
-function bounded({ rows, users, sessions }: Statistics): Statistics {
+function bounded({ rows, users, sessions }: Aggregates): Aggregates {
   if (rows.length <= MOST_ROWS) return { rows, users: smallest(users), sessions: smallest(sessions) };
   // Equal counts are told apart by name, so that whoever counts the same calls again gets the same.
   const sorted = rows.toSorted((a, b) => b.calls - a.calls || (nameOf(a) < nameOf(b) ? -1 : 1));
@@ -145,9 +145,9 @@ function bounded({ rows, users, sessions }: Statistics): Statistics {
   return { rows: [...kept.values()], users: smallest(users), sessions: smallest(sessions) };
 }
 
-const nameOf = ({ client, tool, outcome }: Row) => `${client}\n${tool}\n${outcome}`;
+const nameOf = ({ client, tool, outcome }: AggregateRow) => `${client}\n${tool}\n${outcome}`;
 
-const joined = (known: Stretch | undefined, [first, last]: Stretch): Stretch =>
+const joined = (known: CallSpan | undefined, [first, last]: CallSpan): CallSpan =>
   known ? [Math.min(known[0], first), Math.max(known[1], last)] : [first, last];
 
 /** Hexadecimal, so that what sorts first as text is the smallest number. */
@@ -168,7 +168,7 @@ function smallest<T>(sample: Sample<T>): Sample<T> {
   return Object.fromEntries(entries.toSorted(([a], [b]) => (a < b ? -1 : 1)).slice(0, SAMPLE));
 }
 
-/** How long a time is that statistics are kept of, in milliseconds. Days are those of UTC. */
+/** How long a time is that aggregates are kept of, in milliseconds. Days are those of UTC. */
 export const steps = { minutes: 300_000, hour: 3_600_000, day: 86_400_000 } as const;
 export type Step = keyof typeof steps;
 
@@ -178,26 +178,26 @@ export const startOf = (step: Step, at: number): number => at - (at % steps[step
  * Until when everything is counted, as far as that matters to whoever reads: before the first time, which is minutes after
  * a deployment, all that there can be is read call by call.
  */
-export const countedUntil = async (statistics: StatisticsReader, now: number): Promise<number> =>
-  (await statistics.countedUntil()) ?? startOf('hour', now - steps.hour);
+export const countedUntil = async (aggregates: AggregateReader, now: number): Promise<number> =>
+  (await aggregates.countedUntil()) ?? startOf('hour', now - steps.hour);
 
 /** Statistics name nobody, so that those of days are kept for longer than calls. */
 export const DAYS_KEPT = 400;
 
-export type Period = { /** Epoch milliseconds, a multiple of its step. */ at: number; statistics: Statistics };
+export type AggregatePeriod = { /** Epoch milliseconds, a multiple of its step. */ at: number; aggregates: Aggregates };
 
-/** Where statistics are found. Every method throws `Outage` when the store does not answer. */
-export interface StatisticsReader {
+/** Where aggregates are found. Every method throws `Outage` when the store does not answer. */
+export interface AggregateReader {
   /** Those of the times that begin from `from` and before `to`, in order; none of times without calls. */
-  load(step: Step, from: number, to: number): Promise<Period[]>;
+  load(step: Step, from: number, to: number): Promise<AggregatePeriod[]>;
   /** Until when everything is counted, in epoch milliseconds; absent before the first time. */
   countedUntil(): Promise<number | undefined>;
 }
 
 /** Where they are kept. */
-export interface StatisticsStore extends StatisticsReader {
+export interface AggregateStore extends AggregateReader {
   /** Replaces those of the same time. @param expiresAt epoch seconds */
-  save(step: Step, period: Period, expiresAt: number): Promise<void>;
+  save(step: Step, period: AggregatePeriod, expiresAt: number): Promise<void>;
   /** Moves on until when everything is counted; false when it is no longer where it was. */
   moveOn(from: number | undefined, to: number): Promise<boolean>;
 }

@@ -4,16 +4,16 @@ import {
   type JSONRPCRequest,
   type RequestId,
 } from '@modelcontextprotocol/server';
-import type { Run } from '../mcp/execution.ts';
+import type { Execution } from '../mcp/execution.ts';
 import { jsonText } from '../mcp/json-text.ts';
-import type { Exchange } from '../mcp/mcp-exchange.ts';
-import type { Response } from '../mcp/mcp-http.ts';
+import type { McpExchange } from '../mcp/mcp-exchange.ts';
+import type { McpResponse } from '../mcp/mcp-http.ts';
 import { traceIdOf } from '../mcp/trace.ts';
 import { bytes, randomId, sha256 } from '../support/crypto.ts';
-import { Outage } from '../support/service-unavailable-error.ts';
-import type { Call, CallWriter, Outcome } from './tool-call.ts';
+import { ServiceUnavailableError } from '../support/service-unavailable-error.ts';
+import type { AuditLogWriter, CallOutcome, ToolCall } from './tool-call.ts';
 
-export type RecordRules = {
+export type AuditRules = {
   /** Which requests are recorded: `tools/call` alone, or every one. */
   methods: 'tools' | 'all';
   /** What is recorded of a tool's arguments. */
@@ -23,16 +23,16 @@ export type RecordRules = {
   deployment: string;
 };
 
-export type RecordParts = {
-  store: CallWriter;
-  rules: RecordRules;
+export type AuditDependencies = {
+  store: AuditLogWriter;
+  rules: AuditRules;
   /** Epoch milliseconds. */
   now: () => number;
   log: (event: string, details?: Record<string, unknown>) => void;
 };
 
 /** What a request has come to where no server has answered it. */
-type Failure = { outcome: Outcome; code: number; message?: string | undefined };
+type Failure = { outcome: CallOutcome; code: number; message?: string | undefined };
 
 /** The end of an answer waits for its record, but no longer than this. */
 const PATIENCE_MILLISECONDS = 1_000;
@@ -49,16 +49,16 @@ const LARGEST_DETAILS = 400;
  * Not on record: a call that stops to ask its user something (the answered one is), the handle of a task (its run is, when
  * it ends), a call that its client cancels, and one whose process dies.
  */
-export class Recording {
-  readonly #parts: RecordParts;
+export class AuditRecorder {
+  readonly #parts: AuditDependencies;
   readonly #startedAt: number;
-  readonly #run: Run | undefined;
+  readonly #run: Execution | undefined;
   readonly #writes: Promise<void>[];
   readonly #settled = new Set<RequestId>();
   #late: ReturnType<typeof setTimeout> | undefined;
 
   /** @param run set when another process has begun, and this one goes on */
-  constructor(parts: RecordParts, run?: Run, writes: Promise<void>[] = []) {
+  constructor(parts: AuditDependencies, run?: Execution, writes: Promise<void>[] = []) {
     this.#parts = parts;
     this.#run = run;
     this.#startedAt = run ? run.createdAt * 1000 : parts.now();
@@ -66,12 +66,12 @@ export class Recording {
   }
 
   /** The recording of a run that goes on. It is written when this one is. */
-  of(run: Run): Recording {
-    return new Recording(this.#parts, run, this.#writes);
+  of(run: Execution): AuditRecorder {
+    return new AuditRecorder(this.#parts, run, this.#writes);
   }
 
   /** Has the requests that are unanswered by then recorded as timed out: what comes next is the end of the process. */
-  expect(exchange: Exchange, milliseconds: number): void {
+  expect(exchange: McpExchange, milliseconds: number): void {
     this.#late = setTimeout(() => this.failed(exchange, { outcome: 'timed-out', code: -32603 }), milliseconds);
   }
 
@@ -81,7 +81,7 @@ export class Recording {
   }
 
   /** Records the request that a message answers. */
-  answered(exchange: Exchange, message: JSONRPCMessage): void {
+  answered(exchange: McpExchange, message: JSONRPCMessage): void {
     if ('method' in message) return;
     const request = requestsOf(exchange).find(({ id }) => id === message.id);
     if (!request) return;
@@ -97,7 +97,7 @@ export class Recording {
   }
 
   /** Records every request that has no answer yet, and will have no other than this. */
-  failed(exchange: Exchange, failure: Failure): void {
+  failed(exchange: McpExchange, failure: Failure): void {
     const { code, message } = failure;
     for (const request of requestsOf(exchange)) {
       this.#record(exchange, request, failure, { jsonrpc: '2.0', id: request.id, error: { code, message } });
@@ -108,7 +108,7 @@ export class Recording {
    * Records the requests of an exchange that was turned away as a whole, where that is not on record already.
    * @param outcome set when the words of the answer are our own
    */
-  async turnedAway(exchange: Exchange, answer: Response, outcome?: Outcome): Promise<void> {
+  async turnedAway(exchange: McpExchange, answer: McpResponse, outcome?: CallOutcome): Promise<void> {
     if (requestsOf(exchange).every(({ id }) => this.#settled.has(id))) return;
     const { error } = (await answer.json().catch(() => ({}))) as { error?: { code?: unknown; message?: unknown } };
     const code = Number(error?.code ?? -32603);
@@ -122,7 +122,7 @@ export class Recording {
     while (this.#writes.length > 0) await Promise.all(this.#writes.splice(0));
   }
 
-  #record(exchange: Exchange, request: JSONRPCRequest, failure: Partial<Failure>, answer: object): void {
+  #record(exchange: McpExchange, request: JSONRPCRequest, failure: Partial<Failure>, answer: object): void {
     const { methods } = this.#parts.rules;
     if (this.#settled.has(request.id)) return;
     this.#settled.add(request.id);
@@ -131,13 +131,13 @@ export class Recording {
     }
   }
 
-  async #write(exchange: Exchange, request: JSONRPCRequest, failure: Partial<Failure>, answer: object) {
+  async #write(exchange: McpExchange, request: JSONRPCRequest, failure: Partial<Failure>, answer: object) {
     const { store, rules, now, log } = this.#parts;
     const endedAt = now();
     // A run that is done once more, because its process died at the wrong moment, replaces its own record.
     const id = this.#run?.requests.length === 1 ? this.#run.id : randomId();
     try {
-      const call: Call = {
+      const call: ToolCall = {
         id,
         at: this.#startedAt,
         ...factsOf(exchange, request),
@@ -153,7 +153,10 @@ export class Recording {
       const expiresAt = Math.floor(endedAt / 1000) + rules.retentionDays * 24 * 3600;
       await soon(store.recordCall({ ...call, ...described }, expiresAt));
     } catch (error) {
-      log('call_not_recorded', { call: id, cause: String(error instanceof Outage ? error.cause : error) });
+      log('audit_write_failed', {
+        call: id,
+        cause: String(error instanceof ServiceUnavailableError ? error.cause : error),
+      });
     }
   }
 }
@@ -170,13 +173,13 @@ const words: Record<number, string | undefined> = {
 };
 
 /** What an answer can be to. Whether it is a request as the protocol has it, others have seen to, or refused it. */
-const requestsOf = ({ body }: Exchange): JSONRPCRequest[] =>
+const requestsOf = ({ body }: McpExchange): JSONRPCRequest[] =>
   ([body].flat() as Partial<JSONRPCRequest>[]).filter(
     (each): each is JSONRPCRequest => typeof each?.method === 'string' && each.id !== undefined,
   );
 
 /** Who asked for what. */
-function factsOf({ request, caller, session, context }: Exchange, { method, params }: JSONRPCRequest) {
+function factsOf({ request, caller, session, context }: McpExchange, { method, params }: JSONRPCRequest) {
   const { initialize } = session;
   const { name, version } = (initialize?.clientInfo ?? params?._meta?.[CLIENT_INFO_META_KEY] ?? {}) as Facts;
   return {
@@ -209,10 +212,10 @@ type Facts = Record<string, unknown>;
  * few possible values.
  */
 async function describe(
-  { user, tool, message = '' }: Call,
+  { user, tool, message = '' }: ToolCall,
   given: unknown,
-  { arguments: what, deployment }: RecordRules,
-): Promise<Pick<Call, 'arguments'>> {
+  { arguments: what, deployment }: AuditRules,
+): Promise<Pick<ToolCall, 'arguments'>> {
   if (tool === undefined || given === undefined) return {};
   if (what === 'digest') return { arguments: await sha256(JSON.stringify([deployment, user, tool, sorted(given)])) };
   const room = LARGEST_DETAILS - bytes(tool + message).length;

@@ -1,19 +1,19 @@
 import {
-  Counting,
+  AggregateBuilder,
+  type AggregatePeriod,
+  type AggregateRow,
+  type AggregateStore,
   DAYS_KEPT,
-  merged,
-  type Period,
-  type Row,
-  type StatisticsStore,
+  mergeAggregates,
   type Step,
   startOf,
   steps,
 } from './aggregates.ts';
-import type { CallHistory } from './tool-call.ts';
+import type { AuditLogReader } from './tool-call.ts';
 
-export type RollupParts = {
-  calls: Pick<CallHistory, 'callsEndedIn'>;
-  statistics: StatisticsStore;
+export type AggregationDependencies = {
+  calls: Pick<AuditLogReader, 'callsEndedIn'>;
+  aggregates: AggregateStore;
   retentionDays: number;
   /** Epoch milliseconds. */
   now: () => number;
@@ -29,12 +29,15 @@ const SETTLED_AFTER_MILLISECONDS = 60_000;
  * @param remainingMilliseconds how long there is left; what is not counted by then is counted next time
  * @returns until when everything is counted, in epoch milliseconds
  */
-export async function rollUp(parts: RollupParts, remainingMilliseconds: () => number): Promise<number> {
-  const { statistics, now, retentionDays, log } = parts;
+export async function aggregateCalls(
+  parts: AggregationDependencies,
+  remainingMilliseconds: () => number,
+): Promise<number> {
+  const { aggregates, now, retentionDays, log } = parts;
   const until = startOf('minutes', now() - SETTLED_AFTER_MILLISECONDS);
   // What is older than the record is not there to be counted.
   const oldest = startOf('day', now() - retentionDays * steps.day);
-  let stored = await statistics.countedUntil();
+  let stored = await aggregates.countedUntil();
   let at = Math.max(stored ?? startOf('day', now() - steps.day), oldest);
   while (at < until && remainingMilliseconds() > 0) {
     // To the end of the hour at most: then the hour is put together from what is stored by then.
@@ -51,29 +54,32 @@ export async function rollUp(parts: RollupParts, remainingMilliseconds: () => nu
     if (startOf('hour', end) === end) await putTogether(parts, 'minutes', 'hour', end - steps.hour);
     if (startOf('day', end) === end) await putTogether(parts, 'hour', 'day', end - steps.day);
     // Somebody else has been here: they have done the same, and go on.
-    if (!(await statistics.moveOn(stored, end))) return end;
-    if (counts.calls > 0) log('calls_counted', { from: new Date(at).toISOString(), ...counts });
+    if (!(await aggregates.moveOn(stored, end))) return end;
+    if (counts.calls > 0) log('calls_aggregated', { from: new Date(at).toISOString(), ...counts });
     stored = end;
     at = end;
   }
   return at;
 }
 
-async function countMinutes({ calls, statistics, retentionDays }: RollupParts, at: number): Promise<Row[]> {
-  const counting = new Counting();
+async function countMinutes(
+  { calls, aggregates, retentionDays }: AggregationDependencies,
+  at: number,
+): Promise<AggregateRow[]> {
+  const counting = new AggregateBuilder();
   for await (const call of calls.callsEndedIn(at / steps.minutes)) counting.add(call);
-  const counted = await counting.statistics();
-  await save(statistics, 'minutes', { at, statistics: counted }, retentionDays);
+  const counted = await counting.aggregates();
+  await save(aggregates, 'minutes', { at, aggregates: counted }, retentionDays);
   return counted.rows;
 }
 
-async function putTogether({ statistics, retentionDays }: RollupParts, of: Step, step: Step, at: number) {
-  const parts = await statistics.load(of, at, at + steps[step]);
-  const whole = merged(parts.map((each) => each.statistics));
-  await save(statistics, step, { at, statistics: whole }, step === 'day' ? DAYS_KEPT : retentionDays);
+async function putTogether({ aggregates, retentionDays }: AggregationDependencies, of: Step, step: Step, at: number) {
+  const parts = await aggregates.load(of, at, at + steps[step]);
+  const whole = mergeAggregates(parts.map((each) => each.aggregates));
+  await save(aggregates, step, { at, aggregates: whole }, step === 'day' ? DAYS_KEPT : retentionDays);
 }
 
-async function save(store: StatisticsStore, step: Step, period: Period, days: number): Promise<void> {
-  if (period.statistics.rows.length === 0) return;
+async function save(store: AggregateStore, step: Step, period: AggregatePeriod, days: number): Promise<void> {
+  if (period.aggregates.rows.length === 0) return;
   await store.save(step, period, Math.floor((period.at + steps[step] + days * steps.day) / 1000));
 }

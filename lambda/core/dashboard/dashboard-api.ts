@@ -1,5 +1,5 @@
-import type { SessionRecord } from '../admin/session-summary.ts';
-import type { Call, Outcome } from '../audit/tool-call.ts';
+import type { SessionSummary } from '../admin/session-summary.ts';
+import type { CallOutcome, ToolCall } from '../audit/tool-call.ts';
 
 /**
  * What the dashboard's page and its function say to each other: JSON at `/dashboard/api/…`, times in epoch milliseconds.
@@ -35,7 +35,7 @@ export type Me = {
   /** As the identity provider has it, where the owner has chosen to show names. */
   name?: string;
   /** Sees everyone. */
-  isOwner: boolean;
+  isAdmin: boolean;
   csrf: string;
   /** When this sign-in ends. */
   expiresAt: number;
@@ -53,7 +53,7 @@ export type Filter = {
   /** As `clientOf` names it. */
   client?: string;
   tool?: string;
-  outcome?: Outcome | typeof ERRORS;
+  outcome?: CallOutcome | typeof ERRORS;
 };
 
 /** In place of an outcome: each but `success`. */
@@ -62,7 +62,7 @@ export const ERRORS = 'error';
 /** `after`: `next` of the page before. `limit`: 50 by default, 1 to 200. */
 export type Paging = { after?: string; limit?: number };
 
-export type Page<T> = {
+export type ResultPage<T> = {
   items: T[];
   /** Absent on the last page. A page that has one may have fewer items than asked for, even none. */
   next?: string;
@@ -118,15 +118,15 @@ export type Overview = {
   completeSince?: number;
 };
 
-export type CallRow = Call & {
+export type CallRow = ToolCall & {
   /** The client as charts and filters name it. */
   clientLabel: string;
   userName?: string;
 };
 
-export type SessionRow = SessionRecord & { clientLabel: string; userName?: string };
+export type SessionRow = SessionSummary & { clientLabel: string; userName?: string };
 
-export type SessionDetail = { session: SessionRow; calls: Page<CallRow> };
+export type SessionDetail = { session: SessionRow; calls: ResultPage<CallRow> };
 
 export type GrantRow = {
   id: string;
@@ -148,17 +148,18 @@ export type GrantRow = {
 
 export type UserRow = { user: string; userName?: string; firstSignInAt: number; lastSignInAt: number };
 
-export type Found =
+export type IdSearchResult =
   | { kind: 'session'; session: string }
   | { kind: 'grant'; grant: string; user: string }
   | { kind: 'user'; user: string }
   | { kind: 'call'; session: string; call: string };
 
 /** How many grants or sessions have ended that had not before. */
-export type Revoked = { revoked: number };
+export type RevokedCount = { revoked: number };
 
 /** `done`: nothing is left. Otherwise ask again. */
-export type Erased = { items: number; done: boolean };
+export type ErasedCount = { items: number; done: boolean };
 
 /** The client as people know it: the name it gives itself, or else its id. One program has many ids, one for each copy. */
-export const clientOf = ({ clientName, client }: Pick<Call, 'clientName' | 'client'>): string => clientName ?? client;
+export const clientOf = ({ clientName, client }: Pick<ToolCall, 'clientName' | 'client'>): string =>
+  clientName ?? client;

@@ -1,20 +1,20 @@
 import { sha256 } from '../support/crypto.ts';
-import { type VisitStore, visitCookie } from './dashboard-session.ts';
+import { type DashboardSessionStore, dashboardCookie } from './dashboard-session.ts';
 
 /** A request that the dashboard refuses. The message goes to whoever asked. */
 export class DashboardError extends Error {
   override readonly name = 'DashboardError';
-  readonly code: Refusal;
+  readonly code: DashboardRejection;
 
-  constructor(code: Refusal, message: string) {
+  constructor(code: DashboardRejection, message: string) {
     super(message);
     this.code = code;
   }
 }
 
-export type Refusal = 'invalid_request' | 'signed_out' | 'forbidden' | 'not_found' | 'method_not_allowed';
+export type DashboardRejection = 'invalid_request' | 'signed_out' | 'forbidden' | 'not_found' | 'method_not_allowed';
 
-export const statusOf: Record<Refusal, number> = {
+export const statusOf: Record<DashboardRejection, number> = {
   invalid_request: 400,
   signed_out: 401,
   forbidden: 403,
@@ -26,7 +26,7 @@ export const statusOf: Record<Refusal, number> = {
 export type Visitor = {
   user: string;
   /** In the group whose members see everyone. */
-  isOwner: boolean;
+  isAdmin: boolean;
   sealedName?: string;
   cookieHash: string;
   /** What a request has to bring that changes something, and only the page can know. */
@@ -34,10 +34,10 @@ export type Visitor = {
   expiresAt: number;
 };
 
-export type GuardParts = {
-  visits: VisitStore;
+export type GuardDependencies = {
+  dashboardSessions: DashboardSessionStore;
   publicUrl: string;
-  ownersGroup: string;
+  adminsGroup: string;
   /** Epoch milliseconds. */
   now: () => number;
 };
@@ -51,19 +51,19 @@ export type GuardParts = {
  */
 export async function visitorOf(
   request: Request,
-  { visits, publicUrl, ownersGroup, now }: GuardParts,
+  { dashboardSessions, publicUrl, adminsGroup, now }: GuardDependencies,
 ): Promise<Visitor> {
-  const secret = visitCookie(publicUrl).read(request);
+  const secret = dashboardCookie(publicUrl).read(request);
   const cookieHash = secret === undefined ? undefined : await sha256(secret);
-  const visit = cookieHash && (await visits.findVisit(cookieHash));
+  const visit = cookieHash && (await dashboardSessions.findDashboardSession(cookieHash));
   if (!secret || !cookieHash || !visit || visit.expiresAt * 1000 <= now()) {
     throw new DashboardError('signed_out', 'Sign in at /dashboard/sign-in');
   }
   const csrf = await sha256(`csrf\n${secret}`);
   if (request.method !== 'GET') refuseForeign(request, publicUrl, csrf);
   const { user, groups, sealedName, expiresAt } = visit;
-  const isOwner = groups.includes(ownersGroup);
-  return { user, isOwner, ...(sealedName && { sealedName }), cookieHash, csrf, expiresAt };
+  const isAdmin = groups.includes(adminsGroup);
+  return { user, isAdmin, ...(sealedName && { sealedName }), cookieHash, csrf, expiresAt };
 }
 
 function refuseForeign({ headers }: Request, publicUrl: string, csrf: string): void {
@@ -75,12 +75,12 @@ function refuseForeign({ headers }: Request, publicUrl: string, csrf: string): v
 /**
  * Whom the visitor is shown: owners whomever they ask for, or everyone; anybody else themselves, whatever they ask for.
  */
-export const shownTo = ({ user, isOwner }: Visitor, asked: string | undefined): string | undefined =>
-  isOwner ? asked : user;
+export const shownTo = ({ user, isAdmin }: Visitor, asked: string | undefined): string | undefined =>
+  isAdmin ? asked : user;
 
 /** What is another's is as if it were not there. @throws DashboardError */
-export function mustBeShown<T extends { user: string }>({ user, isOwner }: Visitor, found: T | undefined): T {
-  if (found === undefined || (!isOwner && found.user !== user)) {
+export function mustBeShown<T extends { user: string }>({ user, isAdmin }: Visitor, found: T | undefined): T {
+  if (found === undefined || (!isAdmin && found.user !== user)) {
     throw new DashboardError('not_found', 'There is nothing of that id');
   }
   return found;

@@ -1,24 +1,24 @@
 import { type CallSearch, fits, rowFits } from '../admin/call-search.ts';
 import {
+  AggregateBuilder,
+  type AggregatePeriod,
+  type AggregateReader,
+  type AggregateRow,
+  type Aggregates,
   addDurations,
-  Counting,
   countedUntil,
   DAYS_KEPT,
   endOf,
   type Histogram,
   isComplete,
-  merged,
-  type Period,
+  mergeAggregates,
   percentile,
-  type Row,
-  type Statistics,
-  type StatisticsReader,
   type Step,
   sizeOf,
   startOf,
   steps,
 } from '../audit/aggregates.ts';
-import { BUCKET_MILLISECONDS, type Call, type CallHistory, LOOKUP_IN_CALLS } from '../audit/tool-call.ts';
+import { type AuditLogReader, BUCKET_MILLISECONDS, LOOKUP_IN_CALLS, type ToolCall } from '../audit/tool-call.ts';
 import {
   type Bar,
   type Breakdown,
@@ -29,10 +29,10 @@ import {
   type Overview,
 } from './dashboard-api.ts';
 
-export type OverviewParts = {
-  calls: Pick<CallHistory, 'callsEndedIn'>;
+export type OverviewDependencies = {
+  calls: Pick<AuditLogReader, 'callsEndedIn'>;
   search: Pick<CallSearch, 'ofUser'>;
-  statistics: StatisticsReader;
+  aggregates: AggregateReader;
   sessionTtlSeconds: number;
   /** Epoch milliseconds. */
   now: () => number;
@@ -43,13 +43,13 @@ const MOST_BARS = 200;
 /** Groups that a chart tells apart; the rest is counted together. */
 const MOST_GROUPS = 7;
 const MOST_ROWS = 50;
-/** Calls that are counted one by one, where no statistics are kept: those of a user, and of the last minutes. */
+/** Calls that are counted one by one, where no aggregates are kept: those of a user, and of the last minutes. */
 const MOST_OF_USER = 5_000;
 /** With what it takes to look up their sessions (`LOOKUP_IN_CALLS`). */
 const MOST_UNCOUNTED = 40_000;
 
 /** What the charts show. */
-export async function overview(parts: OverviewParts, filter: Filter): Promise<Overview> {
+export async function overview(parts: OverviewDependencies, filter: Filter): Promise<Overview> {
   const now = parts.now();
   // Before that there is nothing, and nobody is to have a bar drawn for each day since 1970.
   const since = Math.max(filter.from, now - DAYS_KEPT * steps.day);
@@ -60,19 +60,19 @@ export async function overview(parts: OverviewParts, filter: Filter): Promise<Ov
   const { periods, completeSince } =
     filter.user === undefined ? await ofEveryone(parts, wanted, step) : await ofUser(parts, wanted, step);
 
-  const whole = merged(periods.map(({ statistics }) => statistics));
+  const whole = mergeAggregates(periods.map(({ aggregates }) => aggregates));
   const whoIsKnown = filter.client === undefined && filter.tool === undefined && filter.outcome === undefined;
-  const rowsOf = ({ rows }: Statistics) => rows.filter((row) => rowFits(row, filter));
+  const rowsOf = ({ rows }: Aggregates) => rows.filter((row) => rowFits(row, filter));
   const groups = Object.fromEntries(
     breakdowns.map((breakdown) => [breakdown, groupsOf(rowsOf(whole), breakdown)]),
   ) as Overview['groups'];
-  const byTime = new Map(periods.map(({ at, statistics }) => [at, statistics]));
+  const byTime = new Map(periods.map(({ at, aggregates }) => [at, aggregates]));
   const bars: Bar[] = [];
   for (let at = from; at < to; at += steps[step]) {
-    const statistics = byTime.get(at) ?? { rows: [], users: {}, sessions: {} };
-    const rows = rowsOf(statistics);
+    const aggregates = byTime.get(at) ?? { rows: [], users: {}, sessions: {} };
+    const rows = rowsOf(aggregates);
     const counts = breakdowns.map((breakdown) => [breakdown, countsOf(rows, breakdown, groups[breakdown])]);
-    bars.push({ at, ...totalsOf(rows, whoIsKnown ? statistics : undefined), ...Object.fromEntries(counts) });
+    bars.push({ at, ...totalsOf(rows, whoIsKnown ? aggregates : undefined), ...Object.fromEntries(counts) });
   }
   const rows = breakdowns.map((breakdown) => [breakdown, ranked(rowsOf(whole), breakdown).slice(0, MOST_ROWS)]);
   return {
@@ -92,22 +92,22 @@ function stepOf({ from, to }: Filter): Step {
   return (['minutes', 'hour', 'day'] as const).find((step) => (to - from) / steps[step] <= MOST_BARS) ?? 'day';
 }
 
-type Counted = { periods: Period[]; completeSince?: number };
+type Counted = { periods: AggregatePeriod[]; completeSince?: number };
 
-/** From the statistics as far as they go, and the calls themselves since then. */
+/** From the aggregates as far as they go, and the calls themselves since then. */
 async function ofEveryone(
-  { calls, statistics, now }: OverviewParts,
+  { calls, aggregates, now }: OverviewDependencies,
   { from, to }: Filter,
   step: Step,
 ): Promise<Counted> {
-  const counted = await countedUntil(statistics, now());
+  const counted = await countedUntil(aggregates, now());
   const smaller = { minutes: [], hour: ['minutes'], day: ['hour', 'minutes'] } as const satisfies Record<Step, Step[]>;
   // A step that is not over yet is put together from smaller ones, and those from smaller ones still.
-  const loads: Promise<Period[]>[] = [];
+  const loads: Promise<AggregatePeriod[]>[] = [];
   let since = from;
   for (const each of [step, ...smaller[step]]) {
     const until = Math.min(to, startOf(each, counted));
-    if (since < until) loads.push(statistics.load(each, since, until));
+    if (since < until) loads.push(aggregates.load(each, since, until));
     since = Math.max(since, until);
   }
   const periods = (await Promise.all(loads)).flat();
@@ -130,7 +130,7 @@ async function ofEveryone(
   return { periods: inBars([...periods, ...(await bars.periods())], step), ...(completeSince && { completeSince }) };
 }
 
-async function ofUser({ search }: OverviewParts, filter: Filter, step: Step): Promise<Counted> {
+async function ofUser({ search }: OverviewDependencies, filter: Filter, step: Step): Promise<Counted> {
   const bars = new Bars(step);
   let lookedAt = 0;
   for await (const call of search.ofUser({ ...filter, user: filter.user! })) {
@@ -142,32 +142,35 @@ async function ofUser({ search }: OverviewParts, filter: Filter, step: Step): Pr
 
 class Bars {
   readonly #step: Step;
-  readonly #bars = new Map<number, Counting>();
+  readonly #bars = new Map<number, AggregateBuilder>();
 
   constructor(step: Step) {
     this.#step = step;
   }
 
-  add(call: Call): void {
+  add(call: ToolCall): void {
     const at = startOf(this.#step, endOf(call));
-    const counting = this.#bars.get(at) ?? new Counting();
+    const counting = this.#bars.get(at) ?? new AggregateBuilder();
     this.#bars.set(at, counting);
     counting.add(call);
   }
 
-  periods(): Promise<Period[]> {
+  periods(): Promise<AggregatePeriod[]> {
     return Promise.all(
-      [...this.#bars].map(async ([at, counting]) => ({ at, statistics: await counting.statistics() })),
+      [...this.#bars].map(async ([at, counting]) => ({ at, aggregates: await counting.aggregates() })),
     );
   }
 }
 
-function inBars(periods: Period[], step: Step): Period[] {
+function inBars(periods: AggregatePeriod[], step: Step): AggregatePeriod[] {
   const bars = Map.groupBy(periods, ({ at }) => startOf(step, at));
-  return [...bars].map(([at, parts]) => ({ at, statistics: merged(parts.map(({ statistics }) => statistics)) }));
+  return [...bars].map(([at, parts]) => ({
+    at,
+    aggregates: mergeAggregates(parts.map(({ aggregates }) => aggregates)),
+  }));
 }
 
-function totalsOf(rows: Row[], who: Statistics | undefined): Overview['totals'] {
+function totalsOf(rows: AggregateRow[], who: Aggregates | undefined): Overview['totals'] {
   const durations = durationsOf(rows);
   return {
     calls: countOf(rows),
@@ -177,9 +180,9 @@ function totalsOf(rows: Row[], who: Statistics | undefined): Overview['totals'] 
   };
 }
 
-const countOf = (rows: Row[]) => rows.reduce((sum, { calls }) => sum + calls, 0);
+const countOf = (rows: AggregateRow[]) => rows.reduce((sum, { calls }) => sum + calls, 0);
 
-function durationsOf(rows: Row[]): Durations | undefined {
+function durationsOf(rows: AggregateRow[]): Durations | undefined {
   if (rows.length === 0) return undefined;
   const all: Histogram = {};
   for (const { durations } of rows) addDurations(all, durations);
@@ -188,7 +191,7 @@ function durationsOf(rows: Row[]): Durations | undefined {
 }
 
 /** The groups of a breakdown, those with the most calls first; at the end what is counted together. */
-function ranked(rows: Row[], breakdown: Breakdown) {
+function ranked(rows: AggregateRow[], breakdown: Breakdown) {
   const groups = [...Map.groupBy(rows, (row) => row[breakdown])].map(([name, members]) => ({
     name: name as string,
     calls: countOf(members),
@@ -200,14 +203,14 @@ function ranked(rows: Row[], breakdown: Breakdown) {
   );
 }
 
-function groupsOf(rows: Row[], breakdown: Breakdown): string[] {
+function groupsOf(rows: AggregateRow[], breakdown: Breakdown): string[] {
   const names = ranked(rows, breakdown).map(({ name }) => name);
   return names.length <= MOST_GROUPS
     ? names
     : [...names.filter((name) => name !== OTHERS).slice(0, MOST_GROUPS - 1), OTHERS];
 }
 
-function countsOf(rows: Row[], breakdown: Breakdown, groups: string[]): number[] {
+function countsOf(rows: AggregateRow[], breakdown: Breakdown, groups: string[]): number[] {
   const counts = groups.map(() => 0);
   for (const row of rows) {
     const index = groups.indexOf(row[breakdown]);
@@ -216,7 +219,7 @@ function countsOf(rows: Row[], breakdown: Breakdown, groups: string[]): number[]
   return counts;
 }
 
-function sessionsOf({ sessions }: Statistics, activeSince: number): NonNullable<Overview['sessions']> {
+function sessionsOf({ sessions }: Aggregates, activeSince: number): NonNullable<Overview['sessions']> {
   const sample = Object.values(sessions);
   const total = sizeOf(sessions);
   const activeInSample = sample.filter(([, last]) => last > activeSince).length;

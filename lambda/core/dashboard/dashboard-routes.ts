@@ -1,13 +1,13 @@
 import { revokeAllOf } from '../admin/revocation.ts';
-import { sessionList, sessionOnRecord } from '../admin/session-list.ts';
-import { Outage, RETRY_AFTER_SECONDS } from '../support/service-unavailable-error.ts';
+import { sessionList, sessionSummaryById } from '../admin/session-list.ts';
+import { RETRY_AFTER_SECONDS, ServiceUnavailableError } from '../support/service-unavailable-error.ts';
 import {
   API_PATH,
   type ApiError,
-  type Erased,
+  type ErasedCount,
   type Me,
-  type Page,
-  type Revoked,
+  type ResultPage,
+  type RevokedCount,
   type SessionDetail,
 } from './dashboard-api.ts';
 import type { Dashboard } from './dashboard-dependencies.ts';
@@ -25,7 +25,7 @@ import {
   userSchema,
 } from './dashboard-requests.ts';
 import { callRows, find, grantRows, sessionRows, userRows } from './dashboard-rows.ts';
-import { visitCookie } from './dashboard-session.ts';
+import { dashboardCookie } from './dashboard-session.ts';
 
 type Endpoint = {
   method: 'GET' | 'POST';
@@ -61,7 +61,7 @@ const endpoints: Endpoint[] = [
 ];
 
 /** Answers one request below /dashboard. Never throws: an outage is 503, anything unforeseen 500 and in the log. */
-export async function answerDashboard(dashboard: Dashboard, request: Request): Promise<Response> {
+export async function handleDashboardRequest(dashboard: Dashboard, request: Request): Promise<Response> {
   const { pathname } = new URL(request.url);
   if (pathname.startsWith(API_PATH)) return answerApi(dashboard, request, pathname.slice(API_PATH.length));
   if (request.method === 'GET' || request.method === 'HEAD') {
@@ -89,14 +89,14 @@ async function answerApi(dashboard: Dashboard, request: Request, path: string): 
 
 async function signOut(dashboard: Dashboard, request: Request): Promise<Response> {
   const { cookieHash } = await visitorOf(request, dashboard);
-  await dashboard.visits.endVisit(cookieHash);
-  return answered({}, { headers: { 'Set-Cookie': visitCookie(dashboard.publicUrl).clear() } });
+  await dashboard.dashboardSessions.endDashboardSession(cookieHash);
+  return answered({}, { headers: { 'Set-Cookie': dashboardCookie(dashboard.publicUrl).clear() } });
 }
 
-async function me({ names, retentionDays }: Dashboard, visitor: Visitor): Promise<Me> {
-  const { user, isOwner, csrf, expiresAt, sealedName } = visitor;
-  const name = sealedName && (await names?.open(sealedName, user));
-  return { user, ...(name && { name }), isOwner, csrf, expiresAt: expiresAt * 1000, retentionDays };
+async function me({ userNames, retentionDays }: Dashboard, visitor: Visitor): Promise<Me> {
+  const { user, isAdmin, csrf, expiresAt, sealedName } = visitor;
+  const name = sealedName && (await userNames?.open(sealedName, user));
+  return { user, ...(name && { name }), isAdmin, csrf, expiresAt: expiresAt * 1000, retentionDays };
 }
 
 type Wanted = {
@@ -133,7 +133,7 @@ async function sessions(dashboard: Dashboard, visitor: Visitor, request: Request
 
 async function session(dashboard: Dashboard, visitor: Visitor, request: Request, id: string): Promise<SessionDetail> {
   const { limit, after } = parsed(pagingSchema, queryOf(request));
-  const record = mustBeShown(visitor, await sessionOnRecord(dashboard, id));
+  const record = mustBeShown(visitor, await sessionSummaryById(dashboard, id));
   const { calls: found, next } = await dashboard.calls.callsOf(id, { limit, after, now: dashboard.seconds() });
   const items = await callRows(dashboard, found);
   const [row] = await sessionRows(dashboard, [record]);
@@ -149,13 +149,13 @@ async function grants(dashboard: Dashboard, visitor: Visitor, request: Request) 
   return { ...found, items: await grantRows(dashboard, found.items, seconds()) };
 }
 
-async function users(dashboard: Dashboard, { isOwner }: Visitor, request: Request): Promise<Page<object>> {
-  if (!isOwner) throw new DashboardError('forbidden', 'Only owners see who else is here');
+async function users(dashboard: Dashboard, { isAdmin }: Visitor, request: Request): Promise<ResultPage<object>> {
+  if (!isAdmin) throw new DashboardError('forbidden', 'Only owners see who else is here');
   const found = await dashboard.directory.recentUsers(parsed(pagingSchema, queryOf(request)));
   return { ...found, items: await userRows(dashboard, found.items) };
 }
 
-async function revokeGrant(dashboard: Dashboard, visitor: Visitor, _: Request, id: string): Promise<Revoked> {
+async function revokeGrant(dashboard: Dashboard, visitor: Visitor, _: Request, id: string): Promise<RevokedCount> {
   const { directory, revocation, seconds, log } = dashboard;
   const [found] = await directory.grants([id]);
   const grant = mustBeShown(visitor, found);
@@ -164,15 +164,15 @@ async function revokeGrant(dashboard: Dashboard, visitor: Visitor, _: Request, i
   return { revoked: Number(changed) };
 }
 
-async function revokeSession(dashboard: Dashboard, visitor: Visitor, _: Request, id: string): Promise<Revoked> {
+async function revokeSession(dashboard: Dashboard, visitor: Visitor, _: Request, id: string): Promise<RevokedCount> {
   const { revocation, seconds, log } = dashboard;
-  const record = mustBeShown(visitor, await sessionOnRecord(dashboard, id));
+  const record = mustBeShown(visitor, await sessionSummaryById(dashboard, id));
   const changed = await revocation.revokeSession(record, seconds());
   if (changed) log('session_revoked', { session: id, user: record.user, by: visitor.user });
   return { revoked: Number(changed) };
 }
 
-async function revokeAll(dashboard: Dashboard, visitor: Visitor, request: Request): Promise<Revoked> {
+async function revokeAll(dashboard: Dashboard, visitor: Visitor, request: Request): Promise<RevokedCount> {
   const user = shownTo(visitor, parsed(userSchema, await bodyOf(request)).user) ?? visitor.user;
   const revoked = await revokeAllOf(user, dashboard, dashboard.seconds());
   dashboard.log('grants_revoked', { user, count: revoked, by: visitor.user });
@@ -180,7 +180,7 @@ async function revokeAll(dashboard: Dashboard, visitor: Visitor, request: Reques
 }
 
 /** Access ends first, so that nothing is added while the rest goes. This visit goes with it. */
-async function erase(dashboard: Dashboard, visitor: Visitor, request: Request): Promise<Erased> {
+async function erase(dashboard: Dashboard, visitor: Visitor, request: Request): Promise<ErasedCount> {
   const user = shownTo(visitor, parsed(userSchema, await bodyOf(request)).user) ?? visitor.user;
   await revokeAllOf(user, dashboard, dashboard.seconds());
   const erased = await dashboard.erasure.erase(user, ERASED_AT_ONCE, dashboard.now());
@@ -212,10 +212,10 @@ function refused(error: unknown, log: Dashboard['log']): Response {
     const { code, message } = error;
     return answered({ error: { code, message } } satisfies ApiError, { status: statusOf[code] });
   }
-  if (error instanceof Outage) {
-    log('outage', { message: error.message, cause: String(error.cause) });
+  if (error instanceof ServiceUnavailableError) {
+    log('service_unavailable', { message: error.message, cause: String(error.cause) });
     const body = {
-      error: { code: 'outage', message: 'The server does not answer at the moment. Nothing has changed.' },
+      error: { code: 'service_unavailable', message: 'The server does not answer at the moment. Nothing has changed.' },
     };
     return answered(body, { status: 503, headers: { 'Retry-After': String(RETRY_AFTER_SECONDS) } });
   }

@@ -1,9 +1,16 @@
-import { type Grant, isLive } from '../access/grant.ts';
+import { type Grant, isLiveGrant } from '../access/grant.ts';
 import type { User } from '../admin/directory.ts';
-import { sessionOnRecord } from '../admin/session-list.ts';
-import type { SessionRecord } from '../admin/session-summary.ts';
-import { type Call, callName } from '../audit/tool-call.ts';
-import { type CallRow, clientOf, type Found, type GrantRow, type SessionRow, type UserRow } from './dashboard-api.ts';
+import { sessionSummaryById } from '../admin/session-list.ts';
+import type { SessionSummary } from '../admin/session-summary.ts';
+import { callName, type ToolCall } from '../audit/tool-call.ts';
+import {
+  type CallRow,
+  clientOf,
+  type GrantRow,
+  type IdSearchResult,
+  type SessionRow,
+  type UserRow,
+} from './dashboard-api.ts';
 import type { Dashboard } from './dashboard-dependencies.ts';
 import { mustBeShown, type Visitor } from './dashboard-guard.ts';
 
@@ -11,17 +18,17 @@ import { mustBeShown, type Visitor } from './dashboard-guard.ts';
 
 /** Users' names, for those that have one that can be read. */
 export async function namesOf(
-  { directory, names }: Pick<Dashboard, 'directory' | 'names'>,
+  { directory, userNames }: Pick<Dashboard, 'directory' | 'userNames'>,
   keys: string[],
 ): Promise<(user: string) => { userName?: string }> {
   const known = new Map<string, string>();
-  if (names) {
+  if (userNames) {
     const distinct = [...new Set(keys)];
     for (let first = 0; first < distinct.length; first += 100) {
       const users = await directory.users(distinct.slice(first, first + 100));
       await Promise.all(
         users.map(async ({ user, sealedName }) => {
-          const name = sealedName && (await names.open(sealedName, user));
+          const name = sealedName && (await userNames.open(sealedName, user));
           if (name) known.set(user, name);
         }),
       );
@@ -33,16 +40,16 @@ export async function namesOf(
   };
 }
 
-type Parts = Pick<Dashboard, 'directory' | 'names'>;
+type Parts = Pick<Dashboard, 'directory' | 'userNames'>;
 
 const usersOf = (items: { user: string }[]) => items.map(({ user }) => user);
 
-export async function callRows(parts: Parts, calls: Call[]): Promise<CallRow[]> {
+export async function callRows(parts: Parts, calls: ToolCall[]): Promise<CallRow[]> {
   const name = await namesOf(parts, usersOf(calls));
   return calls.map((call) => ({ ...call, clientLabel: clientOf(call), ...name(call.user) }));
 }
 
-export async function sessionRows(parts: Parts, records: SessionRecord[]): Promise<SessionRow[]> {
+export async function sessionRows(parts: Parts, records: SessionSummary[]): Promise<SessionRow[]> {
   const name = await namesOf(parts, usersOf(records));
   return records.map((record) => ({ ...record, clientLabel: clientOf(record), ...name(record.user) }));
 }
@@ -61,7 +68,7 @@ export async function grantRows(
     client: grant.client,
     clientName: grant.clientName,
     scopes: grant.scopes,
-    status: grant.status === 'revoked' ? 'revoked' : isLive(grant, now) ? 'active' : 'expired',
+    status: grant.status === 'revoked' ? 'revoked' : isLiveGrant(grant, now) ? 'active' : 'expired',
     createdAt: grant.createdAt * 1000,
     // Each renewal moves the idle end on.
     renewedAt: Math.max(grant.createdAt, grant.idleExpiresAt - grantIdleSeconds) * 1000,
@@ -84,7 +91,7 @@ export async function userRows(parts: Parts, users: User[]): Promise<UserRow[]> 
 const callId = /^(?<session>.+)~(?<call>\d{15}#[\w-]+)$/;
 
 /** What an id stands for. @throws DashboardError for what there is not, or is not the visitor's to see */
-export async function find(dashboard: Dashboard, visitor: Visitor, id: string): Promise<Found> {
+export async function find(dashboard: Dashboard, visitor: Visitor, id: string): Promise<IdSearchResult> {
   const { directory } = dashboard;
   const { session: ofSession, call } = callId.exec(id)?.groups ?? {};
   if (ofSession !== undefined && call !== undefined) {
@@ -94,7 +101,7 @@ export async function find(dashboard: Dashboard, visitor: Visitor, id: string): 
     return { kind: 'call', session: ofSession, call };
   }
   const [session, [grant], [user]] = await Promise.all([
-    sessionOnRecord(dashboard, id),
+    sessionSummaryById(dashboard, id),
     directory.grants([id]),
     directory.users([id]),
   ]);

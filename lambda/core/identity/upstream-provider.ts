@@ -1,8 +1,8 @@
 /** Tokens of the identity provider, sealed while at rest. Times are epoch seconds. */
-export type IdentityTokens = { accessToken: string; expiresAt: number; refreshToken?: string };
+export type UpstreamTokens = { accessToken: string; expiresAt: number; refreshToken?: string };
 
 /** Who signed in, as the validated id token says. */
-export type Identity = {
+export type UpstreamIdentity = {
   issuer: string;
   subject: string;
   groups: string[];
@@ -14,22 +14,25 @@ export type Identity = {
 export type SignInSecrets = { state: string; nonce: string; verifier: string };
 
 /** The identity provider, to which Holdfast is one ordinary OIDC client. Every method throws `Outage`. */
-export interface IdentityProvider {
+export interface UpstreamProvider {
   /** Where the browser goes to sign in (authorization code flow, PKCE S256, nonce). */
   signInUrl(secrets: SignInSecrets): Promise<string>;
   /**
    * Redeems the answer: checks state, nonce, `iss` and the id token's signature, audience and lifetime.
    * @throws SignInRefused when the provider or one of the checks says no
    */
-  redeem(answer: URLSearchParams, secrets: SignInSecrets): Promise<{ identity: Identity; tokens: IdentityTokens }>;
+  redeem(
+    answer: URLSearchParams,
+    secrets: SignInSecrets,
+  ): Promise<{ identity: UpstreamIdentity; tokens: UpstreamTokens }>;
   /** @throws SignInRefused when the provider no longer honours the refresh token */
-  refresh(refreshToken: string): Promise<IdentityTokens>;
+  refresh(refreshToken: string): Promise<UpstreamTokens>;
   /** Ends the tokens at the provider; one that cannot or does not answer is no failure of ours. */
   revoke(refreshToken: string): Promise<void>;
 }
 
 /** The provider said no, or its answer does not hold. `reason` is an error code, fit for a log. */
-export class SignInRefused extends Error {
+export class SignInRefusedError extends Error {
   override readonly name = 'SignInRefused';
   readonly reason: string;
 

@@ -1,10 +1,10 @@
 import { randomId } from '../support/crypto.ts';
 import type { Sealer } from '../support/sealer.ts';
-import { Outage } from '../support/service-unavailable-error.ts';
-import { type IdentityProvider, type IdentityTokens, SignInRefused } from './upstream-provider.ts';
+import { ServiceUnavailableError } from '../support/service-unavailable-error.ts';
+import { SignInRefusedError, type UpstreamProvider, type UpstreamTokens } from './upstream-provider.ts';
 
 /** The identity provider's tokens of one grant, as they stand in the store. Times are epoch seconds. */
-export type SealedTokens = {
+export type SealedUpstreamTokens = {
   sealed: string;
   /** Counts the writes: whoever stores must have read the version before. */
   version: number;
@@ -15,12 +15,12 @@ export type SealedTokens = {
 };
 
 /** Where sealed tokens live. Every method throws `Outage` when the store does not answer. */
-export interface IdentityTokenStore {
-  loadTokens(grant: string): Promise<SealedTokens | undefined>;
+export interface UpstreamTokenStore {
+  loadTokens(grant: string): Promise<SealedUpstreamTokens | undefined>;
   /** Takes the right to refresh this version until `until`; false while somebody else has it. */
   leaseTokens(grant: string, version: number, owner: string, now: number, until: number): Promise<boolean>;
   /** Stores the next version and gives the lease back; false when the lease was lost. */
-  saveTokens(grant: string, owner: string, tokens: SealedTokens): Promise<boolean>;
+  saveTokens(grant: string, owner: string, tokens: SealedUpstreamTokens): Promise<boolean>;
   /** Gives the lease back unused. */
   releaseTokens(grant: string, owner: string): Promise<void>;
 }
@@ -36,16 +36,16 @@ const ANSWER_SECONDS = 6;
 const POLL_MILLISECONDS = 60;
 
 type Dependencies = {
-  store: IdentityTokenStore;
+  store: UpstreamTokenStore;
   sealer: Sealer;
   /** `revoke` only where grants are ended. */
-  identityProvider: Pick<IdentityProvider, 'refresh'> & Partial<Pick<IdentityProvider, 'revoke'>>;
+  upstreamProvider: Pick<UpstreamProvider, 'refresh'> & Partial<Pick<UpstreamProvider, 'revoke'>>;
   /** Epoch seconds. */
   now: () => number;
 };
 
 /** The identity provider's tokens, refreshed when due by exactly one of all the processes that ask. */
-export class IdentityTokenKeeper {
+export class UpstreamTokenManager {
   readonly #d: Dependencies;
 
   constructor(dependencies: Dependencies) {
@@ -66,7 +66,7 @@ export class IdentityTokenKeeper {
    * who has been disabled there.
    * @throws SignInRefused when it does not
    */
-  async ensure(grant: string, known?: SealedTokens): Promise<void> {
+  async ensure(grant: string, known?: SealedUpstreamTokens): Promise<void> {
     const since = this.#d.now() - MOMENT_SECONDS;
     await this.#current(grant, (tokens) => this.#lasts(tokens) && tokens.refreshedAt > since, known);
   }
@@ -76,33 +76,33 @@ export class IdentityTokenKeeper {
    * provider that does not answer, or refuses, is only reported.
    * @returns why the provider could not be told, if so
    */
-  async revoke(grant: string, stored: SealedTokens): Promise<string | undefined> {
+  async revoke(grant: string, stored: SealedUpstreamTokens): Promise<string | undefined> {
     try {
       const { refreshToken } = await this.#open(grant, stored);
-      if (refreshToken !== undefined) await this.#d.identityProvider.revoke?.(refreshToken);
+      if (refreshToken !== undefined) await this.#d.upstreamProvider.revoke?.(refreshToken);
       return undefined;
     } catch (error) {
       return error instanceof Error ? error.message : String(error);
     }
   }
 
-  #lasts({ expiresAt }: SealedTokens): boolean {
+  #lasts({ expiresAt }: SealedUpstreamTokens): boolean {
     return expiresAt > this.#d.now() + MARGIN_SECONDS;
   }
 
   /** The tokens as they are if that will do, else refreshed. */
   async #current(
     grant: string,
-    willDo: (tokens: SealedTokens) => boolean,
-    known?: SealedTokens,
-  ): Promise<SealedTokens> {
+    willDo: (tokens: SealedUpstreamTokens) => boolean,
+    known?: SealedUpstreamTokens,
+  ): Promise<SealedUpstreamTokens> {
     const { store, now } = this.#d;
     const owner = randomId();
     const giveUpAt = now() + LEASE_SECONDS + 2;
     const found = known ?? (await store.loadTokens(grant));
     let stored = found;
     while (now() < giveUpAt) {
-      if (!stored) throw new SignInRefused('no_tokens');
+      if (!stored) throw new SignInRefusedError('no_tokens');
       // What has been refreshed while we waited will do in any case, however short its life is.
       const refreshed = stored.version !== found?.version && stored.expiresAt > now();
       if (refreshed || willDo(stored)) return stored;
@@ -113,24 +113,32 @@ export class IdentityTokenKeeper {
       await new Promise((resolve) => setTimeout(resolve, POLL_MILLISECONDS * (1 + Math.random())));
       stored = await store.loadTokens(grant);
     }
-    throw new Outage('The identity provider', new Error('another process has been refreshing the tokens for too long'));
+    throw new ServiceUnavailableError(
+      'The identity provider',
+      new Error('another process has been refreshing the tokens for too long'),
+    );
   }
 
-  async #refresh(grant: string, stored: SealedTokens, owner: string, until: number): Promise<SealedTokens> {
-    const { store, sealer, identityProvider, now } = this.#d;
+  async #refresh(
+    grant: string,
+    stored: SealedUpstreamTokens,
+    owner: string,
+    until: number,
+  ): Promise<SealedUpstreamTokens> {
+    const { store, sealer, upstreamProvider, now } = this.#d;
     try {
       const { refreshToken, ...rest } = await this.#open(grant, stored);
       if (refreshToken === undefined) {
-        if (rest.expiresAt <= now()) throw new SignInRefused('expired');
+        if (rest.expiresAt <= now()) throw new SignInRefusedError('expired');
         await store.releaseTokens(grant, owner);
         return stored;
       }
       // The provider may honour the refresh token only once: fetch the key first, so that its answer cannot be lost.
       const seal = await sealer.prepare({ purpose: 'upstream', grant });
       if (now() >= until - ANSWER_SECONDS) {
-        throw new Outage('The key service', new Error('it left no time to ask the identity provider'));
+        throw new ServiceUnavailableError('The key service', new Error('it left no time to ask the identity provider'));
       }
-      const fresh = await identityProvider.refresh(refreshToken);
+      const fresh = await upstreamProvider.refresh(refreshToken);
       const tokens = { refreshToken, ...fresh };
       const next = {
         sealed: await seal(JSON.stringify(tokens)),
@@ -147,7 +155,7 @@ export class IdentityTokenKeeper {
     }
   }
 
-  async #open(grant: string, stored: SealedTokens): Promise<IdentityTokens> {
+  async #open(grant: string, stored: SealedUpstreamTokens): Promise<UpstreamTokens> {
     return JSON.parse(await this.#d.sealer.unseal(stored.sealed, { purpose: 'upstream', grant }));
   }
 }

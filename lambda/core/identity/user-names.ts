@@ -5,7 +5,7 @@ import type { SharedKey } from '../support/sealed-key.ts';
  * What the identity provider calls a user, for the owner to read on the dashboard. It is there only where the owner has
  * chosen so (`showNames`), and sealed: whoever reads the table alone learns nobody's name.
  */
-export class Names {
+export class UserNames {
   readonly #key: SharedKey;
 
   constructor(key: SharedKey) {

@@ -2,12 +2,12 @@ import type { JSONRPCNotification, ServerCapabilities } from '@modelcontextproto
 import { randomId } from '../support/crypto.ts';
 
 /** Something that a server has for a user is no longer what it was. */
-export type Change =
+export type ServerChange =
   | { kind: 'tools_list_changed' | 'prompts_list_changed' | 'resources_list_changed' }
   | { kind: 'resource_updated'; uri: string };
 
 /** A change as it is stored. Times are epoch seconds. */
-export type PublishedChange = { id: string; at: number; change: Change };
+export type PublishedChange = { id: string; at: number; change: ServerChange };
 
 /** Where changes are kept for as long as somebody may listen. Every method throws `Outage` when the store does not answer. */
 export interface ChangeStore {
@@ -22,7 +22,7 @@ export interface ChangeStore {
   ): Promise<{ changes: PublishedChange[]; listener?: string }>;
 }
 
-export type ChangesParts = {
+export type ChangeNotificationDependencies = {
   store: ChangeStore;
   /** How long a client that listens is held; 0: nobody listens, and no server says that it tells of changes. */
   seconds: number;
@@ -39,10 +39,10 @@ const OVERLAP_SECONDS = 5;
  * Change notifications, for servers whose processes share no memory: what one publishes, the others find in the store.
  * A client that listens keeps a function running, so it is held for a while only, and once for each session.
  */
-export class Changes {
-  readonly #parts: ChangesParts;
+export class ChangeNotifications {
+  readonly #parts: ChangeNotificationDependencies;
 
-  constructor(parts: ChangesParts) {
+  constructor(parts: ChangeNotificationDependencies) {
     this.#parts = parts;
   }
 
@@ -50,7 +50,7 @@ export class Changes {
     return this.#parts.seconds > 0;
   }
 
-  async publish(user: string, change: Change): Promise<void> {
+  async publish(user: string, change: ServerChange): Promise<void> {
     const { store, seconds, now } = this.#parts;
     if (!this.isOn) return;
     const at = now();
@@ -61,7 +61,11 @@ export class Changes {
    * The user's changes from now on, each once, until the time is up, or somebody else listens for the session; and nothing
    * now and then, so that whoever passes them on can show that it is still there.
    */
-  async *follow(user: string, session: string, signal?: AbortSignal): AsyncGenerator<Change | undefined, undefined> {
+  async *follow(
+    user: string,
+    session: string,
+    signal?: AbortSignal,
+  ): AsyncGenerator<ServerChange | undefined, undefined> {
     const { store, seconds, now } = this.#parts;
     const me = randomId();
     const since = now();
@@ -84,7 +88,7 @@ export class Changes {
   }
 }
 
-const methods: Record<Change['kind'], string> = {
+const methods: Record<ServerChange['kind'], string> = {
   tools_list_changed: 'notifications/tools/list_changed',
   prompts_list_changed: 'notifications/prompts/list_changed',
   resources_list_changed: 'notifications/resources/list_changed',
@@ -92,22 +96,22 @@ const methods: Record<Change['kind'], string> = {
 };
 
 /** The change that a notification tells of, if it is such a one. */
-export function changeIn({ method, params }: JSONRPCNotification): Change | undefined {
-  const kind = (Object.keys(methods) as Change['kind'][]).find((each) => methods[each] === method);
+export function changeIn({ method, params }: JSONRPCNotification): ServerChange | undefined {
+  const kind = (Object.keys(methods) as ServerChange['kind'][]).find((each) => methods[each] === method);
   if (kind === undefined) return undefined;
   if (kind !== 'resource_updated') return { kind };
   return typeof params?.uri === 'string' ? { kind, uri: params.uri } : undefined;
 }
 
-export const notificationOf = (change: Change): JSONRPCNotification => ({
+export const notificationOf = (change: ServerChange): JSONRPCNotification => ({
   jsonrpc: '2.0',
   method: methods[change.kind],
   ...(change.kind === 'resource_updated' && { params: { uri: change.uri } }),
 });
 
 /** Whether a session of the 2025 era is to be told of a change: as its server has said, and it has asked. */
-export function isHeard(
-  change: Change,
+export function isSubscribed(
+  change: ServerChange,
   { tools, prompts, resources }: ServerCapabilities,
   subscriptions: ReadonlySet<string> = new Set(),
 ): boolean {

@@ -4,14 +4,14 @@ import {
   type JSONRPCRequest,
   PROTOCOL_VERSION_META_KEY,
 } from '@modelcontextprotocol/server';
-import { platformRequest, type Request } from './mcp-http.ts';
+import { type McpRequest, platformRequest } from './mcp-http.ts';
 
 /**
  * Whether a message is one of the 2025 era, by the rules of MCP 2026-07-28 for servers of both. It is the SDK that knows
  * them (`isLegacyRequest`); it tries every form that a message may have, and those that it has nearly always are told here
  * at once: a request that claims no version, and anything that claims one.
  */
-export async function isLegacy(request: Request, body: unknown): Promise<boolean> {
+export async function isLegacy(request: McpRequest, body: unknown): Promise<boolean> {
   const { method, params } = body as { method?: unknown; params?: unknown };
   const meta = isRecord(params) && isRecord(params._meta) ? params._meta : {};
   const claims = PROTOCOL_VERSION_META_KEY in meta;

@@ -6,7 +6,7 @@ import { randomId } from '../support/crypto.ts';
  * for the answer to a question, or it is long work that a worker does. Whatever another process needs to go on is here
  * and in the store; nothing of it has to stay in memory. Times are epoch seconds.
  */
-export type Run = {
+export type Execution = {
   id: string;
   grant: string;
   /** The session whose client made the request. Nobody else may follow a stream or answer its questions. */
@@ -43,38 +43,38 @@ export type Run = {
 };
 
 /** One message to the client. Events are numbered from 1, without a gap. */
-export type RunEvent = { number: number; message: object };
+export type ExecutionEvent = { number: number; message: object };
 
 /** Where runs live. Every method throws `Outage` when the store does not answer. */
-export interface RunStore {
+export interface ExecutionStore {
   /** Writes a new run and the request it is of, which may be large. */
-  createRun(run: Run, request: string): Promise<void>;
-  findRun(grant: string, id: string): Promise<Run | undefined>;
+  createExecution(run: Execution, request: string): Promise<void>;
+  findExecution(grant: string, id: string): Promise<Execution | undefined>;
   /** Runs of a grant that have not been deleted yet. */
-  runsOf(grant: string): Promise<Run[]>;
+  executionsOf(grant: string): Promise<Execution[]>;
   /**
    * Writes the run if the one before it (`version - 1`) still stands there, or it itself; else does nothing and answers
    * false.
    */
-  saveRun(run: Run): Promise<boolean>;
+  saveExecution(run: Execution): Promise<boolean>;
   /** The request, and the answers to its questions by the names they were stored under. */
-  recallRun(run: Run): Promise<{ request: string; answers: Map<string, string> }>;
+  loadRequest(run: Execution): Promise<{ request: string; answers: Map<string, string> }>;
   /** Stores an answer, which may be large, under a name of its own. */
-  addAnswer(run: Run, name: string, text: string): Promise<void>;
+  addAnswer(run: Execution, name: string, text: string): Promise<void>;
   /** Adds events, in place of those that have their numbers. Only the process at work does. */
-  addEvents(run: Run, events: RunEvent[]): Promise<void>;
+  addEvents(run: Execution, events: ExecutionEvent[]): Promise<void>;
   /** The events with higher numbers, in order. */
-  eventsAfter(run: Run, number: number): Promise<RunEvent[]>;
+  eventsAfter(run: Execution, number: number): Promise<ExecutionEvent[]>;
 }
 
-export function newRun(
+export function newExecution(
   grant: string,
   session: string,
-  kind: Run['kind'],
+  kind: Execution['kind'],
   requests: RequestId[],
   now: number,
   ttlSeconds: number,
-): Run {
+): Execution {
   return {
     id: randomId(),
     grant,
@@ -99,10 +99,11 @@ export function newRun(
 /** A process that has not been heard of for so long is dead. It is heard of four times as often. */
 export const LEASE_SECONDS = 20;
 
-export const isLive = (run: Run | undefined, now: number): run is Run => run !== undefined && run.expiresAt > now;
+export const isLiveExecution = (run: Execution | undefined, now: number): run is Execution =>
+  run !== undefined && run.expiresAt > now;
 
 /** Whether the process at work has died. */
-export const isAbandoned = ({ status, leaseUntil = 0 }: Run, now: number): boolean =>
+export const isAbandoned = ({ status, leaseUntil = 0 }: Execution, now: number): boolean =>
   status === 'running' && leaseUntil <= now;
 
 /** What a request is answered whose process has died. */
@@ -113,11 +114,11 @@ export const interrupted = (id: RequestId): JSONRPCErrorResponse => ({
 });
 
 /** Whether a task waits for a worker to begin or go on with it. To start one more does no harm: one of them works. */
-export const wantsWorker = ({ kind, status, runner }: Run): boolean =>
+export const wantsWorker = ({ kind, status, runner }: Execution): boolean =>
   kind === 'task' && status === 'running' && runner === undefined;
 
 /** The run as it is written next. */
-export const next = (run: Run, now: number, change: Partial<Run>): Run => ({
+export const nextVersion = (run: Execution, now: number, change: Partial<Execution>): Execution => ({
   ...run,
   ...change,
   version: run.version + 1,
@@ -126,7 +127,7 @@ export const next = (run: Run, now: number, change: Partial<Run>): Run => ({
 });
 
 /** The right to work on the run, for as long as a lease lasts. */
-export const lease = (runner: string, now: number): Pick<Run, 'runner' | 'leaseUntil'> => ({
+export const lease = (runner: string, now: number): Pick<Execution, 'runner' | 'leaseUntil'> => ({
   runner,
   leaseUntil: now + LEASE_SECONDS,
 });
@@ -137,11 +138,17 @@ export const lease = (runner: string, now: number): Pick<Run, 'runner' | 'leaseU
  * @param name under which the answer is stored
  * @returns nothing when the question is not open
  */
-export function answerQuestion(run: Run, question: string, name: string, runner: string, now: number): Run | undefined {
+export function acceptInput(
+  run: Execution,
+  question: string,
+  name: string,
+  runner: string,
+  now: number,
+): Execution | undefined {
   if (!run.open.includes(question)) return undefined;
   const open = run.open.filter((each) => each !== question);
   const answers = { ...run.answers, [question]: name };
   const goesOn = run.status === 'asking' && open.length === 0;
   const worker = run.kind === 'stream' ? lease(runner, now) : { runner: undefined, leaseUntil: undefined };
-  return next(run, now, { open, answers, ...(goesOn && { status: 'running', attempts: 0, ...worker }) });
+  return nextVersion(run, now, { open, answers, ...(goesOn && { status: 'running', attempts: 0, ...worker }) });
 }

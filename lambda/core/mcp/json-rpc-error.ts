@@ -1,4 +1,4 @@
-import { Response } from './mcp-http.ts';
+import { McpResponse } from './mcp-http.ts';
 
 /**
  * An answer in the protocol's own form.
@@ -12,10 +12,10 @@ export function rpcError(
   headers: Record<string, string> = {},
   body?: unknown,
   data?: object,
-): Response {
+): McpResponse {
   const { id } = (body ?? {}) as { id?: unknown };
   const echoed = typeof id === 'string' || typeof id === 'number' ? id : null;
-  return Response.json(
+  return McpResponse.json(
     { jsonrpc: '2.0', error: { code, message, ...(data && { data }) }, id: echoed },
     { status, headers },
   );

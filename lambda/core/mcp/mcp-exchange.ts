@@ -1,21 +1,21 @@
 import type { RequestId } from '@modelcontextprotocol/server';
 import type { Caller } from '../access/caller.ts';
-import type { Recording } from '../audit/audit-recorder.ts';
+import type { AuditRecorder } from '../audit/audit-recorder.ts';
 import type { Session } from '../sessions/session.ts';
-import type { Run } from './execution.ts';
-import type { Request, Response } from './mcp-http.ts';
-import type { Context } from './tool-context.ts';
+import type { Execution } from './execution.ts';
+import type { McpRequest, McpResponse } from './mcp-http.ts';
+import type { ToolContext } from './tool-context.ts';
 
 /** One message or batch, parsed once and handed on. */
-export type Exchange = {
-  request: Request;
+export type McpExchange = {
+  request: McpRequest;
   body: unknown;
   caller: Caller;
   session: Session;
   /** What the owner's server is built with; `long` is added when it is built. */
-  context: Omit<Context, 'long'>;
+  context: Omit<ToolContext, 'longRunning'>;
   /** What goes on record of it. */
-  recording: Recording;
+  recording: AuditRecorder;
   /** Whether this is the worker, which does what takes long itself. */
   isWorker?: true;
   /** Answered in place of what the SDK makes of a call, by the call's id. */
@@ -29,11 +29,11 @@ export type Exchange = {
    * @param as the request that the outcome answers
    * @param late the result if the run has none while the client can wait
    */
-  hold?: (run: Run, as: RequestId, late: object) => Promise<never>;
+  hold?: (run: Execution, as: RequestId, late: object) => Promise<never>;
 };
 
-export type Answer = {
-  response: Response;
+export type PendingResponse = {
+  response: McpResponse;
   /** What must be done before the function may freeze, though the answer need not wait for it. */
   done: Promise<unknown>;
   /** To be called when the body has been written, and waited for before the function may freeze. */

@@ -5,12 +5,12 @@
  * what API Gateway has checked, and make streams of texts that are there as a whole. What these do, they do as the
  * platform's do (`test/core/mcp/mcp-http.test.ts` compares them); what they do not have, nobody here asks for.
  */
-export class Headers implements Iterable<[string, string]> {
+export class McpHeaders implements Iterable<[string, string]> {
   readonly #values: Map<string, string>;
 
   constructor(init: Iterable<readonly [string, string]> | Record<string, string> = []) {
-    this.#values = new Map(init instanceof Headers ? init.#values : undefined);
-    if (init instanceof Headers) return;
+    this.#values = new Map(init instanceof McpHeaders ? init.#values : undefined);
+    if (init instanceof McpHeaders) return;
     const entries = Symbol.iterator in init ? (init as Iterable<readonly [string, string]>) : Object.entries(init);
     for (const [name, value] of entries) this.append(name, value);
   }
@@ -40,7 +40,7 @@ export class Headers implements Iterable<[string, string]> {
     this.#values.delete(name.toLowerCase());
   }
 
-  forEach(each: (value: string, name: string, headers: Headers) => void): void {
+  forEach(each: (value: string, name: string, headers: McpHeaders) => void): void {
     for (const [name, value] of this) each(value, name, this);
   }
 
@@ -76,17 +76,17 @@ function valid(value: string): string {
   return trimmed;
 }
 
-export type RequestInit = {
+export type McpRequestInit = {
   method?: string;
-  headers?: ConstructorParameters<typeof Headers>[0];
+  headers?: ConstructorParameters<typeof McpHeaders>[0];
   body?: string | Uint8Array | null | undefined;
   signal?: AbortSignal | undefined;
 };
 
-export class Request {
+export class McpRequest {
   readonly url: string;
   readonly method: string;
-  readonly headers: Headers;
+  readonly headers: McpHeaders;
   /** As it came; not a stream, as the platform's is. */
   readonly body: string | Uint8Array | null;
   #signal: AbortSignal | undefined;
@@ -95,10 +95,10 @@ export class Request {
    * @param url absolute, as the platform would write it
    * @param init `Headers` are taken as they are, not copied: they are the request's from now on
    */
-  constructor(url: string, { method = 'GET', headers, body, signal }: RequestInit = {}) {
+  constructor(url: string, { method = 'GET', headers, body, signal }: McpRequestInit = {}) {
     this.url = url;
     this.method = method;
-    this.headers = headers instanceof Headers ? headers : new Headers(headers);
+    this.headers = headers instanceof McpHeaders ? headers : new McpHeaders(headers);
     this.body = body ?? null;
     this.#signal = signal;
   }
@@ -111,19 +111,19 @@ export class Request {
 }
 
 /** For the SDK, and through it for tools, which read method, URL, headers and signal of it. */
-export const platformRequest = (request: Request): globalThis.Request => request as unknown as globalThis.Request;
+export const platformRequest = (request: McpRequest): globalThis.Request => request as unknown as globalThis.Request;
 
-export type ResponseInit = { status?: number; headers?: ConstructorParameters<typeof Headers>[0] };
+export type McpResponseInit = { status?: number; headers?: ConstructorParameters<typeof McpHeaders>[0] };
 
-export class Response {
+export class McpResponse {
   readonly status: number;
-  readonly headers: Headers;
+  readonly headers: McpHeaders;
   /** A text that is there as a whole, or pieces that come. The platform's is a stream in any case. */
   readonly body: string | AsyncIterable<Uint8Array> | null;
 
-  constructor(body: Response['body'] = null, { status = 200, headers }: ResponseInit = {}) {
+  constructor(body: McpResponse['body'] = null, { status = 200, headers }: McpResponseInit = {}) {
     this.status = status;
-    this.headers = new Headers(headers);
+    this.headers = new McpHeaders(headers);
     this.body = body;
     if (typeof body === 'string' && !this.headers.has('content-type')) {
       this.headers.set('Content-Type', 'text/plain;charset=UTF-8');
@@ -131,20 +131,20 @@ export class Response {
   }
 
   /** @throws TypeError for what JSON has no form for */
-  static json(data: unknown, { status, headers }: ResponseInit = {}): Response {
+  static json(data: unknown, { status, headers }: McpResponseInit = {}): McpResponse {
     const text = JSON.stringify(data);
     if (text === undefined) throw new TypeError('The value has no form in JSON');
-    const all = new Headers(headers);
+    const all = new McpHeaders(headers);
     if (!all.has('content-type')) all.set('Content-Type', 'application/json');
-    return new Response(text, { ...(status !== undefined && { status }), headers: all });
+    return new McpResponse(text, { ...(status !== undefined && { status }), headers: all });
   }
 
   /** What the platform's has come to; of one that is here as a whole, the text. */
-  static async from(response: globalThis.Response | Response): Promise<Response> {
-    if (response instanceof Response) return response;
+  static async from(response: globalThis.Response | McpResponse): Promise<McpResponse> {
+    if (response instanceof McpResponse) return response;
     const { status, headers } = response;
     const comes = headers.get('content-type')?.startsWith('text/event-stream');
-    return new Response(response.body && (comes ? response.body : await response.text()), { status, headers });
+    return new McpResponse(response.body && (comes ? response.body : await response.text()), { status, headers });
   }
 
   get ok(): boolean {

@@ -1,20 +1,20 @@
 import { isInitializeRequest } from '@modelcontextprotocol/server';
 import { missingScopes, type ScopeSet, stepUpChallenge } from '../../shared/scope-set.ts';
 import type { Caller } from '../access/caller.ts';
-import { Recording, type RecordParts } from '../audit/audit-recorder.ts';
-import type { Outcome } from '../audit/tool-call.ts';
+import { type AuditDependencies, AuditRecorder } from '../audit/audit-recorder.ts';
+import type { CallOutcome } from '../audit/tool-call.ts';
 import { isLoopback } from '../oauth/clients/redirect-uri.ts';
 import { resourceMetadataUrl } from '../oauth/endpoints/oauth-metadata.ts';
-import type { Admission, Initialize, Refusal, Session, Sessions } from '../sessions/session.ts';
+import type { Initialize, Session, SessionAccess, SessionRejection, Sessions } from '../sessions/session.ts';
 import { bytes } from '../support/crypto.ts';
-import { Outage, RETRY_AFTER_SECONDS } from '../support/service-unavailable-error.ts';
+import { RETRY_AFTER_SECONDS, ServiceUnavailableError } from '../support/service-unavailable-error.ts';
 import { isLegacy } from './era.ts';
 import { rpcError } from './json-rpc-error.ts';
-import type { Answer, Exchange } from './mcp-exchange.ts';
-import { Headers, Request, Response } from './mcp-http.ts';
-import type { Server } from './server-step.ts';
+import type { McpExchange, PendingResponse } from './mcp-exchange.ts';
+import { McpHeaders, McpRequest, McpResponse } from './mcp-http.ts';
+import type { ServerStep } from './server-step.ts';
 import { readEventId } from './sse.ts';
-import { type ContextParts, contextOf } from './tool-context.ts';
+import { createToolContext, type ToolContextDependencies } from './tool-context.ts';
 import { type Trace, traceIdOf, traceOf } from './trace.ts';
 
 /** Largest message, in bytes: four mebibytes, as the SDK has it. */
@@ -26,11 +26,11 @@ const MARGIN_MILLISECONDS = 1_500;
 /** The one revision with batches (JSON-RPC §6); 2025-06-18 removed them. */
 const BATCHING_REVISIONS = ['2025-03-26', '2024-11-05', '2024-10-07'];
 
-export type Endpoint = {
+export type PipelineDependencies = {
   sessions: Sessions;
-  server: Server;
-  context: ContextParts;
-  record: RecordParts;
+  server: ServerStep;
+  context: ToolContextDependencies;
+  record: AuditDependencies;
   scopes: ScopeSet;
   /** The origin that clients know. */
   publicUrl: string;
@@ -46,12 +46,12 @@ export type Endpoint = {
  *
  * @param milliseconds what is left of the time that this process has for it
  */
-export async function answerMcp(
-  endpoint: Endpoint,
-  request: Request,
+export async function handleMcpRequest(
+  endpoint: PipelineDependencies,
+  request: McpRequest,
   caller: Caller,
   milliseconds?: number,
-): Promise<Answer> {
+): Promise<PendingResponse> {
   try {
     if (!isKnownOrigin(request.headers.get('origin'), endpoint.allowedOrigins)) {
       return settled(rpcError(403, -32000, 'Forbidden: this server is not for web pages of that origin'));
@@ -82,20 +82,25 @@ function isKnownOrigin(origin: string | null, allowed: readonly string[] | undef
   return origin.startsWith('https://') || isLoopback(origin);
 }
 
-async function post(endpoint: Endpoint, request: Request, caller: Caller, milliseconds?: number): Promise<Answer> {
-  const recording = new Recording(endpoint.record);
+async function post(
+  endpoint: PipelineDependencies,
+  request: McpRequest,
+  caller: Caller,
+  milliseconds?: number,
+): Promise<PendingResponse> {
+  const recording = new AuditRecorder(endpoint.record);
   const message = readMessage(request);
-  if (message instanceof Response) return settled(message);
+  if (message instanceof McpResponse) return settled(message);
   const { body } = message;
   const trace = tracing(endpoint, traceOf(request.headers, body));
   const legacy = await isLegacy(request, body);
   const admission = legacy
     ? await legacySession(endpoint, request, body, caller)
     : await endpoint.sessions.current(caller);
-  if (admission instanceof Response) return settled(admission);
+  if (admission instanceof McpResponse) return settled(admission);
   if (typeof admission === 'string') return settled(refusal(admission));
 
-  const context = contextOf(endpoint.context, caller, admission, trace);
+  const context = createToolContext(endpoint.context, caller, admission, trace);
   const { session } = admission;
   const exchange = { request: withoutSecrets(request), body, caller, session, context, recording };
   const slid = sliding(endpoint, admission);
@@ -112,7 +117,7 @@ async function post(endpoint: Endpoint, request: Request, caller: Caller, millis
 }
 
 /** Station 3's answer, whatever happens to it: it is recorded like any other. */
-async function serve(endpoint: Endpoint, exchange: Exchange, legacy: boolean): Promise<Answer> {
+async function serve(endpoint: PipelineDependencies, exchange: McpExchange, legacy: boolean): Promise<PendingResponse> {
   const { server } = endpoint;
   try {
     if (!legacy) return await server.modern(exchange);
@@ -124,11 +129,11 @@ async function serve(endpoint: Endpoint, exchange: Exchange, legacy: boolean): P
 
 /** What is refused before any server is asked. */
 function refusedRequest(
-  endpoint: Endpoint,
-  { body, caller, session }: Exchange,
-  request: Request,
+  endpoint: PipelineDependencies,
+  { body, caller, session }: McpExchange,
+  request: McpRequest,
   legacy: boolean,
-): { response: Response; outcome: Outcome } | undefined {
+): { response: McpResponse; outcome: CallOutcome } | undefined {
   if (legacy && Array.isArray(body) && !BATCHING_REVISIONS.includes(session.initialize?.protocolVersion ?? '')) {
     const response = rpcError(400, -32600, 'Invalid Request: this protocol version has no batches');
     return { response, outcome: 'protocol-error' };
@@ -138,13 +143,13 @@ function refusedRequest(
 }
 
 /** Has what is logged from now on name the trace. */
-function tracing({ traced }: Endpoint, trace: Trace | undefined): Trace | undefined {
+function tracing({ traced }: PipelineDependencies, trace: Trace | undefined): Trace | undefined {
   if (trace) traced(traceIdOf(trace));
   return trace;
 }
 
 /** A client of the 2025 era comes back for the rest of an answer, or listens for changes. */
-async function get(endpoint: Endpoint, request: Request, caller: Caller): Promise<Answer> {
+async function get(endpoint: PipelineDependencies, request: McpRequest, caller: Caller): Promise<PendingResponse> {
   const { server, sessions } = endpoint;
   const id = sessionId(request);
   const last = request.headers.get('last-event-id');
@@ -159,21 +164,26 @@ async function get(endpoint: Endpoint, request: Request, caller: Caller): Promis
   const admission = await sessions.resume(caller, id, request.headers.get('mcp-protocol-version') ?? undefined);
   if (typeof admission === 'string') return settled(refusal(admission));
   const { session } = admission;
-  const context = contextOf(endpoint.context, caller, admission, tracing(endpoint, traceOf(request.headers)));
-  const recording = new Recording(endpoint.record);
+  const context = createToolContext(endpoint.context, caller, admission, tracing(endpoint, traceOf(request.headers)));
+  const recording = new AuditRecorder(endpoint.record);
   const answer = position
     ? await server.resume(session, position)
     : await server.listen({ request: withoutSecrets(request), body: undefined, caller, session, context, recording });
   return { ...named(endpoint, answer, session), done: Promise.all([sliding(endpoint, admission), answer.done]) };
 }
 
-const sliding = ({ log }: Endpoint, { slid }: Admission): Promise<void> =>
+const sliding = ({ log }: PipelineDependencies, { slid }: SessionAccess): Promise<void> =>
   slid.catch((error) => log('session_slide_failed', { error: String(error) }));
 
 const notAllowed = () => rpcError(405, -32000, 'Method not allowed: use POST', { Allow: 'POST, DELETE' });
 
 /** Names the session in the answer; where it begins, in a cookie as well. */
-function named({ publicUrl }: Endpoint, answer: Answer, { id }: Session, body?: unknown): Answer {
+function named(
+  { publicUrl }: PipelineDependencies,
+  answer: PendingResponse,
+  { id }: Session,
+  body?: unknown,
+): PendingResponse {
   const { headers } = answer.response;
   headers.set('Mcp-Session-Id', id);
   if (isNamed('initialize', body)) {
@@ -184,19 +194,19 @@ function named({ publicUrl }: Endpoint, answer: Answer, { id }: Session, body?: 
 }
 
 /** The request as tools may see it. */
-function withoutSecrets(request: Request): Request {
-  const headers = new Headers(request.headers);
+function withoutSecrets(request: McpRequest): McpRequest {
+  const headers = new McpHeaders(request.headers);
   for (const secret of ['authorization', 'cookie']) headers.delete(secret);
-  return new Request(request.url, { method: request.method, headers });
+  return new McpRequest(request.url, { method: request.method, headers });
 }
 
 /** Legacy: `initialize` starts a session, everything else names one. */
 async function legacySession(
-  { sessions }: Endpoint,
-  request: Request,
+  { sessions }: PipelineDependencies,
+  request: McpRequest,
   body: unknown,
   caller: Caller,
-): Promise<Admission | Refusal | Response> {
+): Promise<SessionAccess | SessionRejection | McpResponse> {
   if (isNamed('initialize', body) && isInitializeRequest(body)) {
     const initialize = body.params as Initialize;
     if (JSON.stringify(initialize).length > LARGEST_INITIALIZE) {
@@ -214,15 +224,19 @@ async function legacySession(
   return sessions.resume(caller, id, request.headers.get('mcp-protocol-version') ?? undefined);
 }
 
-async function endSession({ sessions }: Endpoint, request: Request, caller: Caller): Promise<Response> {
+async function endSession(
+  { sessions }: PipelineDependencies,
+  request: McpRequest,
+  caller: Caller,
+): Promise<McpResponse> {
   const id = sessionId(request);
   if (id === undefined) return rpcError(400, -32000, 'Bad Request: Mcp-Session-Id is missing');
   const refused = await sessions.end(caller, id);
-  return refused ? refusal(refused) : new Response(null, { status: 200 });
+  return refused ? refusal(refused) : new McpResponse(null, { status: 200 });
 }
 
 /** The session id, in the standard header, or in the header or the cookie that older integrations send. */
-const sessionId = ({ headers }: Request) =>
+const sessionId = ({ headers }: McpRequest) =>
   headers.get('mcp-session-id') ||
   headers.get('x-mcp-session-id') ||
   cookieForm.exec(headers.get('cookie') ?? '')?.groups?.id ||
@@ -232,7 +246,7 @@ const SESSION_COOKIE = 'mcp_session_id';
 const cookieForm = new RegExp(`(?:^|; *)${SESSION_COOKIE}=(?<id>[^;]*)`);
 
 /** The parsed body, or the answer that says why there is none. */
-function readMessage(request: Request): { body: unknown } | Response {
+function readMessage(request: McpRequest): { body: unknown } | McpResponse {
   const type = request.headers.get('content-type')?.split(';')[0]?.trim().toLowerCase();
   if (type !== 'application/json') {
     return rpcError(415, -32000, 'Unsupported Media Type: Content-Type must be application/json');
@@ -266,12 +280,12 @@ function readMessage(request: Request): { body: unknown } | Response {
  * that names another tool is answered as the protocol says (-32020), but the call goes no further either way.
  */
 function insufficientScope(
-  { scopes, publicUrl }: Endpoint,
-  { headers }: Request,
+  { scopes, publicUrl }: PipelineDependencies,
+  { headers }: McpRequest,
   body: unknown,
   caller: Caller,
   isLegacy: boolean,
-): Response | undefined {
+): McpResponse | undefined {
   for (const message of Array.isArray(body) ? body : [body]) {
     if (!isNamed('tools/call', message)) continue;
     const { name } = ((message as { params?: unknown }).params ?? {}) as { name?: unknown };
@@ -298,10 +312,10 @@ function plainName(header: string | null): string | undefined {
   return new TextDecoder().decode(Uint8Array.from(atob(encoded), (character) => character.charCodeAt(0)));
 }
 
-function refusal(refused: Refusal): Response {
+function refusal(refused: SessionRejection): McpResponse {
   switch (refused) {
     case 'unauthorized':
-      return Response.json(
+      return McpResponse.json(
         { error: 'invalid_token', error_description: 'The token has expired or was revoked: sign in again' },
         { status: 401, headers: { 'WWW-Authenticate': 'Bearer error="invalid_token"' } },
       );
@@ -312,9 +326,9 @@ function refusal(refused: Refusal): Response {
 
 const isNamed = (method: string, message: unknown) => (message as { method?: unknown } | null)?.method === method;
 
-function failure({ log }: Endpoint, error: unknown): Response {
-  if (error instanceof Outage) {
-    log('outage', { message: error.message, cause: String(error.cause) });
+function failure({ log }: PipelineDependencies, error: unknown): McpResponse {
+  if (error instanceof ServiceUnavailableError) {
+    log('service_unavailable', { message: error.message, cause: String(error.cause) });
     const headers = { 'Retry-After': String(RETRY_AFTER_SECONDS) };
     return rpcError(503, -32000, 'Service unavailable: nothing has changed, try again shortly', headers);
   }
@@ -322,4 +336,4 @@ function failure({ log }: Endpoint, error: unknown): Response {
   return rpcError(500, -32603, 'Internal server error');
 }
 
-const settled = (response: Response): Answer => ({ response, done: Promise.resolve() });
+const settled = (response: McpResponse): PendingResponse => ({ response, done: Promise.resolve() });

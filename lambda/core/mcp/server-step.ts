@@ -7,34 +7,34 @@ import {
   type McpServer,
   type ServerEventBus,
 } from '@modelcontextprotocol/server';
-import type { Session, SessionNotes } from '../sessions/session.ts';
+import type { Session, SessionPreferences } from '../sessions/session.ts';
 import { bytes } from '../support/crypto.ts';
-import { type ChangeStore, Changes, withoutChanges } from './change-notifications.ts';
-import type { Run, RunStore } from './execution.ts';
-import type { Answer, Exchange } from './mcp-exchange.ts';
-import { platformRequest, type Request, Response } from './mcp-http.ts';
+import { ChangeNotifications, type ChangeStore, withoutChanges } from './change-notifications.ts';
+import type { Execution, ExecutionStore } from './execution.ts';
+import type { McpExchange, PendingResponse } from './mcp-exchange.ts';
+import { type McpRequest, McpResponse, platformRequest } from './mcp-http.ts';
 import type { RequestStates } from './modern/request-state.ts';
 import {
+  type EventPosition,
   HEARTBEAT,
   HEARTBEAT_MILLISECONDS,
-  messagesIn,
-  PATIENCE_MILLISECONDS,
-  type Position,
+  readMessages,
+  STREAM_AFTER_MILLISECONDS,
   sseEvent,
   sseHeaders,
 } from './sse.ts';
-import { answerOf, LongTools } from './tasks/long-running-tools.ts';
-import type { Context } from './tool-context.ts';
+import { LongRunningTools, overriddenResponse } from './tasks/long-running-tools.ts';
+import type { ToolContext } from './tool-context.ts';
 import './sdk/schema-cache.ts';
-import { authInfo, Streams } from './legacy/legacy-requests.ts';
+import { authInfo, LegacyRequests } from './legacy/legacy-requests.ts';
 import { Tasks, type WorkerStarter } from './tasks/tasks.ts';
 
 /** Builds the owner's server for one request: the export of `lambda/server.ts`. */
-export type CreateServer = (context: Context) => McpServer | Promise<McpServer>;
+export type CreateServer = (context: ToolContext) => McpServer | Promise<McpServer>;
 
-export type ServerParts = {
+export type ServerStepDependencies = {
   create: CreateServer;
-  runs: RunStore;
+  runs: ExecutionStore;
   requestStates: RequestStates;
   starter: WorkerStarter;
   changes: ChangeStore;
@@ -44,7 +44,7 @@ export type ServerParts = {
   taskTtlSeconds: number;
   /** How long a client of the 2025 era may wait for a long tool. */
   holdSeconds: number;
-  note: (session: Session, notes: SessionNotes) => Promise<void>;
+  note: (session: Session, notes: SessionPreferences) => Promise<void>;
   /** Epoch seconds. */
   now: () => number;
   log: (event: string, details?: Record<string, unknown>) => void;
@@ -54,19 +54,19 @@ export type ServerParts = {
  * Station 3: the owner's tools, on the stock SDK. A server is built for each request and let go afterwards, so nothing
  * of one user can reach another through it.
  */
-export class Server {
-  readonly #parts: ServerParts;
+export class ServerStep {
+  readonly #parts: ServerStepDependencies;
   readonly #tasks: Tasks;
-  readonly #changes: Changes;
-  readonly #streams: Streams;
+  readonly #changes: ChangeNotifications;
+  readonly #streams: LegacyRequests;
   readonly #modern: McpHttpHandler;
 
-  constructor(parts: ServerParts) {
+  constructor(parts: ServerStepDependencies) {
     this.#parts = parts;
     const { runs: store, starter, taskTtlSeconds: ttlSeconds, holdSeconds, note, now, log } = parts;
     this.#tasks = new Tasks({ store, starter, ttlSeconds, now });
-    this.#changes = new Changes({ store: parts.changes, seconds: parts.listenSeconds, now });
-    this.#streams = new Streams({
+    this.#changes = new ChangeNotifications({ store: parts.changes, seconds: parts.listenSeconds, now });
+    this.#streams = new LegacyRequests({
       changes: this.#changes,
       store,
       starter,
@@ -84,35 +84,35 @@ export class Server {
     const { log } = this.#parts;
     return createMcpHandler(
       async ({ authInfo: info }) => {
-        const exchange = info?.extra?.exchange as Exchange;
+        const exchange = info?.extra?.exchange as McpExchange;
         const server = await this.#open(exchange);
         this.#watch(server, exchange);
         return server;
       },
-      { legacy: 'reject', bus, onerror: (error) => log('mcp_refused', { message: error.message }) },
+      { legacy: 'reject', bus, onerror: (error) => log('mcp_request_rejected', { message: error.message }) },
     );
   }
 
   /** Answers a 2026-07-28 request, which carries all there is to know. */
-  async modern(exchange: Exchange): Promise<Answer> {
+  async modern(exchange: McpExchange): Promise<PendingResponse> {
     const opened = await this.#openState(exchange);
-    if (opened instanceof Response) return { response: opened, done: Promise.resolve() };
+    if (opened instanceof McpResponse) return { response: opened, done: Promise.resolve() };
     const { method } = opened.body as { method?: unknown };
     if (method === 'subscriptions/listen' && this.#changes.isOn) return this.#listen(opened);
     return { response: await patiently(opened.request, this.#fetch(this.#modern, opened)), done: Promise.resolve() };
   }
 
-  async #fetch(handler: McpHttpHandler, exchange: Exchange): Promise<Response> {
+  async #fetch(handler: McpHttpHandler, exchange: McpExchange): Promise<McpResponse> {
     const { extra, ...info } = authInfo(exchange);
     const response = await handler.fetch(platformRequest(exchange.request), {
       parsedBody: exchange.body,
       authInfo: { ...info, extra: { ...extra, exchange } },
     });
-    return Response.from(response);
+    return McpResponse.from(response);
   }
 
   /** Tells a client of the user's changes until it has been held for long enough; then it may listen again. */
-  async #listen(exchange: Exchange): Promise<Answer> {
+  async #listen(exchange: McpExchange): Promise<PendingResponse> {
     const { user, session } = exchange.context;
     const abort = new AbortController();
     let following = Promise.resolve();
@@ -124,7 +124,7 @@ export class Server {
             if (change) tell(change);
           }
         })()
-          .catch((error) => this.#parts.log('listening_failed', { message: String(error) }))
+          .catch((error) => this.#parts.log('listen_failed', { message: String(error) }))
           .finally(() => handler.close());
         return () => abort.abort();
       },
@@ -133,12 +133,12 @@ export class Server {
   }
 
   /** Answers a request of a session, which another process may have begun. */
-  async legacy(exchange: Exchange): Promise<Answer> {
+  async legacy(exchange: McpExchange): Promise<PendingResponse> {
     return this.#streams.post(exchange);
   }
 
   /** Does the work of a long tool that a session of the 2025 era has asked for. */
-  async work(exchange: Exchange, run: Run, milliseconds: number): Promise<void> {
+  async work(exchange: McpExchange, run: Execution, milliseconds: number): Promise<void> {
     return this.#streams.work(exchange, run, milliseconds);
   }
 
@@ -148,18 +148,18 @@ export class Server {
   }
 
   /** Tells a client of the 2025 era of changes. */
-  async listen(exchange: Exchange): Promise<Answer> {
+  async listen(exchange: McpExchange): Promise<PendingResponse> {
     return this.#streams.listen(exchange);
   }
 
   /** Goes on with the answer to a request of a session, after what its client has seen of it. */
-  async resume(session: Session, position: Position): Promise<Answer> {
+  async resume(session: Session, position: EventPosition): Promise<PendingResponse> {
     return this.#streams.resume(session, position);
   }
 
-  async #open(exchange: Exchange): Promise<McpServer> {
-    const longTools = new LongTools(exchange, this.#tasks, this.#parts.log);
-    const server = await this.#parts.create({ ...exchange.context, long: longTools.long });
+  async #open(exchange: McpExchange): Promise<McpServer> {
+    const longTools = new LongRunningTools(exchange, this.#tasks, this.#parts.log);
+    const server = await this.#parts.create({ ...exchange.context, longRunning: longTools.longRunning });
     longTools.register(server);
     if (!this.#changes.isOn) {
       const { server: inner } = server;
@@ -170,7 +170,7 @@ export class Server {
   }
 
   /** Opens the state that a client has brought back, so that the tool finds what it gave out. */
-  async #openState(exchange: Exchange): Promise<Exchange | Response> {
+  async #openState(exchange: McpExchange): Promise<McpExchange | McpResponse> {
     const { body, context } = exchange;
     const sealed = (body as { params?: { requestState?: unknown } }).params?.requestState;
     // What the worker has, it has from the store: no client has brought it.
@@ -186,14 +186,14 @@ export class Server {
     };
     const refused = { jsonrpc: '2.0' as const, id: body.id, error };
     exchange.recording.answered(exchange, refused);
-    return Response.json(refused);
+    return McpResponse.json(refused);
   }
 
   /**
    * Seals what a tool gives the client to bring back, answers what is to be answered in place of the SDK, and publishes
    * the changes that a tool tells of, before its answer says that it is done.
    */
-  #watch(server: McpServer, exchange: Exchange): void {
+  #watch(server: McpServer, exchange: McpExchange): void {
     const { body, context } = exchange;
     const seal = async (message: JSONRPCMessage, state: string): Promise<JSONRPCMessage> => {
       const requestState = await this.#parts.requestStates.seal(state, context.user.key, body as JSONRPCRequest);
@@ -205,7 +205,7 @@ export class Server {
       const send = transport.send.bind(transport);
       // Everything else is passed on at once: the SDK tells by the moment where an error comes from.
       transport.send = (given, options) => {
-        const message = answerOf(exchange, given);
+        const message = overriddenResponse(exchange, given);
         exchange.recording.answered(exchange, message);
         const isUnrelated = 'method' in message && !('id' in message) && options?.relatedRequestId === undefined;
         if (isUnrelated && this.#streams.publish(exchange, message)) return Promise.resolve();
@@ -223,17 +223,17 @@ export class Server {
  * The answer, or where it takes long a stream that will have it, so that heartbeats keep the connection open: the SDK
  * begins a stream when the server has something to say, and a tool may be silent for longer than CloudFront is patient.
  */
-async function patiently({ headers }: Request, answer: Promise<Response>): Promise<Response> {
+async function patiently({ headers }: McpRequest, answer: Promise<McpResponse>): Promise<McpResponse> {
   if (!headers.get('accept')?.includes('text/event-stream')) return answer;
   let patience: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<undefined>((resolve) => {
-    patience = setTimeout(() => resolve(undefined), PATIENCE_MILLISECONDS);
+    patience = setTimeout(() => resolve(undefined), STREAM_AFTER_MILLISECONDS);
   });
   const early = await Promise.race([answer, late]).finally(() => clearTimeout(patience));
-  return early ?? new Response(withHeartbeats(answer), { headers: sseHeaders });
+  return early ?? new McpResponse(withHeartbeats(answer), { headers: sseHeaders });
 }
 
-async function* withHeartbeats(answer: Promise<Response>): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+async function* withHeartbeats(answer: Promise<McpResponse>): AsyncGenerator<Uint8Array<ArrayBuffer>> {
   for (;;) {
     yield bytes(HEARTBEAT);
     let quiet: ReturnType<typeof setTimeout> | undefined;
@@ -242,7 +242,7 @@ async function* withHeartbeats(answer: Promise<Response>): AsyncGenerator<Uint8A
     });
     const response = await Promise.race([answer, beat]).finally(() => clearTimeout(quiet));
     if (!response) continue;
-    for await (const message of messagesIn(response)) yield bytes(sseEvent(message));
+    for await (const message of readMessages(response)) yield bytes(sseEvent(message));
     return;
   }
 }

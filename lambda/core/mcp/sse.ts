@@ -1,5 +1,5 @@
 import { jsonText } from './json-text.ts';
-import type { Response } from './mcp-http.ts';
+import type { McpResponse } from './mcp-http.ts';
 
 /** Server-sent events (HTML Living Standard §9.2) as MCP uses them (2025-11-25, Streamable HTTP, resumability). */
 
@@ -8,13 +8,13 @@ export const HEARTBEAT = ': keep-alive\n\n';
 export const HEARTBEAT_MILLISECONDS = 15_000;
 
 /** A call that has said nothing for so long is answered as a stream, so that it has heartbeats. */
-export const PATIENCE_MILLISECONDS = 10_000;
+export const STREAM_AFTER_MILLISECONDS = 10_000;
 
 /**
  * How soon a client asks again for what follows a question (the longer its user has thought, the less often), and for the
  * rest of a stream that broke off.
  */
-export const ASK_AGAIN_MILLISECONDS = { least: 300, most: 5_000, dropped: 1_000 };
+export const RETRY_MILLISECONDS = { least: 300, most: 5_000, dropped: 1_000 };
 
 export const sseHeaders = {
   'Content-Type': 'text/event-stream',
@@ -23,23 +23,23 @@ export const sseHeaders = {
 };
 
 /** Where an event stands: the id that a client gives back as `Last-Event-ID`. */
-export type Position = { run: string; number: number };
+export type EventPosition = { run: string; number: number };
 
-const eventId = ({ run, number }: Position) => `${run}.${number}`;
+const eventId = ({ run, number }: EventPosition) => `${run}.${number}`;
 
-export function readEventId(id: string): Position | undefined {
+export function readEventId(id: string): EventPosition | undefined {
   const [, run, number] = /^([A-Za-z0-9_-]{22})\.(\d{1,9})$/.exec(id) ?? [];
   return run === undefined ? undefined : { run, number: Number(number) };
 }
 
-export function sseEvent(message: object, position?: Position & { retryMilliseconds?: number }): string {
+export function sseEvent(message: object, position?: EventPosition & { retryMilliseconds?: number }): string {
   const retry = position?.retryMilliseconds === undefined ? '' : `retry: ${position.retryMilliseconds}\n`;
   const id = position === undefined ? '' : `id: ${eventId(position)}\n`;
   return `event: message\n${id}${retry}data: ${jsonText(message)}\n\n`;
 }
 
 /** The messages of an answer, whichever of its two forms it has. */
-export async function* messagesIn(response: Response): AsyncGenerator<Record<string, unknown>> {
+export async function* readMessages(response: McpResponse): AsyncGenerator<Record<string, unknown>> {
   const { body } = response;
   if (body === null || typeof body === 'string') {
     yield (await response.json()) as Record<string, unknown>;

@@ -1,13 +1,13 @@
 import type { Caller } from '../access/caller.ts';
-import type { IdentityTokenKeeper } from '../identity/upstream-tokens.ts';
-import type { Admission } from '../sessions/session.ts';
-import type { Long } from './tasks/long-running-tools.ts';
-import { guarding } from './tool-failure.ts';
-import { State, type StateStore } from './tool-state.ts';
+import type { UpstreamTokenManager } from '../identity/upstream-tokens.ts';
+import type { SessionAccess } from '../sessions/session.ts';
+import type { LongRunning } from './tasks/long-running-tools.ts';
+import { reportFailures } from './tool-failure.ts';
+import { type StateStore, ToolState } from './tool-state.ts';
 import type { Trace } from './trace.ts';
 
 /** What a tool may know and do: the one thing of Holdfast's own that `lambda/server.ts` meets. */
-export type Context = {
+export type ToolContext = {
   user: {
     /** Stable and opaque: what to file things under. Never an e-mail address. */
     key: string;
@@ -39,7 +39,7 @@ export type Context = {
    */
   trace: Trace | undefined;
   /** A small store that belongs to this user alone. */
-  state: State;
+  state: ToolState;
   /**
    * An access token of this user at the identity provider, refreshed when due. Ask only when it is needed: it is
    * unsealed for this call.
@@ -52,16 +52,16 @@ export type Context = {
    * handle at once, those of the 2025 era wait on their stream. A worker that dies is followed by another, so the callback
    * must be fit to be begun again. Errors, questions (`inputRequired`) and progress work as in any tool.
    */
-  long: Long;
+  longRunning: LongRunning;
   /** Base URL of the identity provider's discovery document, without a slash at its end; if tools may use its tokens. */
   identityProviderIssuer: string | undefined;
 };
 
 /** What contexts are made with, the same for every request. */
-export type ContextParts = {
+export type ToolContextDependencies = {
   state: StateStore;
   /** Absent when tools may not use the identity provider's tokens. */
-  identity: { issuer: string; tokens: IdentityTokenKeeper } | undefined;
+  identity: { issuer: string; tokens: UpstreamTokenManager } | undefined;
   /** Epoch seconds. */
   now: () => number;
   /** Told of what fails while a tool runs, which nobody but the assistant would hear of. */
@@ -69,14 +69,14 @@ export type ContextParts = {
 };
 
 /** The context of one request. */
-export function contextOf(
-  { state, identity, now, log }: ContextParts,
+export function createToolContext(
+  { state, identity, now, log }: ToolContextDependencies,
   caller: Caller,
-  admission: Pick<Admission, 'grant' | 'session'>,
+  admission: Pick<SessionAccess, 'grant' | 'session'>,
   trace: Trace | undefined,
-): Omit<Context, 'long'> {
+): Omit<ToolContext, 'longRunning'> {
   const { grant, session } = admission;
-  const guarded = guarding(log);
+  const guarded = reportFailures(log);
   const guardedState: StateStore = {
     get: (...request) => guarded(state.get(...request)),
     put: (...request) => guarded(state.put(...request)),
@@ -94,7 +94,7 @@ export function contextOf(
     },
     scopes: caller.scopes,
     trace,
-    state: new State(guardedState, grant.user, now),
+    state: new ToolState(guardedState, grant.user, now),
     identityProviderIssuer: identity?.issuer,
     upstreamToken: async () => {
       if (caller.identity) throw new Error('In direct mode the identity provider’s tokens never come here');

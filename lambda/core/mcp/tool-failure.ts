@@ -1,5 +1,5 @@
-import { SignInRefused } from '../identity/upstream-provider.ts';
-import { Outage } from '../support/service-unavailable-error.ts';
+import { SignInRefusedError } from '../identity/upstream-provider.ts';
+import { ServiceUnavailableError } from '../support/service-unavailable-error.ts';
 
 /**
  * Guards what a tool asks of Holdfast. Whatever a tool throws is read by the assistant, word for word, and by nobody
@@ -8,14 +8,14 @@ import { Outage } from '../support/service-unavailable-error.ts';
  *
  * @returns a function that passes on the outcome of one request to a store or service
  */
-export function guarding(log: (event: string, details?: Record<string, unknown>) => void) {
+export function reportFailures(log: (event: string, details?: Record<string, unknown>) => void) {
   return async <T>(request: Promise<T>): Promise<T> => {
     try {
       return await request;
     } catch (error) {
-      if (error instanceof SignInRefused) throw error;
-      if (error instanceof Outage) {
-        log('outage', { message: error.message, cause: String(error.cause) });
+      if (error instanceof SignInRefusedError) throw error;
+      if (error instanceof ServiceUnavailableError) {
+        log('service_unavailable', { message: error.message, cause: String(error.cause) });
         throw error;
       }
       log('unexpected_error', { error: error instanceof Error ? (error.stack ?? error.message) : String(error) });

@@ -1,7 +1,7 @@
-import { Outage } from '../support/service-unavailable-error.ts';
+import { ServiceUnavailableError } from '../support/service-unavailable-error.ts';
 
 /** What a tool has put aside for its user. */
-export type Entry<T = unknown> = {
+export type StateEntry<T = unknown> = {
   key: string;
   value: T;
   /** 1 at first, one more at each write. */
@@ -12,21 +12,21 @@ export type Entry<T = unknown> = {
 
 /** Where entries live. Every method throws `Outage` when the store does not answer. */
 export interface StateStore {
-  get(user: string, key: string, now: number): Promise<Entry | undefined>;
+  get(user: string, key: string, now: number): Promise<StateEntry | undefined>;
   /**
    * Writes the next version.
    * @param expected the version that must stand there now; 0: nothing may stand there
    * @returns false when something else stands there
    */
-  put(user: string, entry: Entry, expected: number, now: number): Promise<boolean>;
+  put(user: string, entry: StateEntry, expected: number, now: number): Promise<boolean>;
   delete(user: string, key: string): Promise<void>;
   /** Entries whose keys begin so, by key. @param after the key that the page before ended with */
-  list(user: string, prefix: string, limit: number, after: string | undefined, now: number): Promise<Page>;
+  list(user: string, prefix: string, limit: number, after: string | undefined, now: number): Promise<StatePage>;
 }
 
 /** Some entries, and where the next ones begin. */
-export type Page<T = unknown> = {
-  entries: Entry<T>[];
+export type StatePage<T = unknown> = {
+  entries: StateEntry<T>[];
   /** To be handed in for the next page; absent on the last. */
   next?: string;
 };
@@ -45,7 +45,7 @@ const keyForm = /^[\x21-\x7e]{1,200}$/;
 const ATTEMPTS = 5;
 
 /** A small store that belongs to one user: what a tool may keep now that the protocol has no sessions. */
-export class State {
+export class ToolState {
   readonly #store: StateStore;
   readonly #user: string;
   readonly #now: () => number;
@@ -57,8 +57,8 @@ export class State {
   }
 
   /** @returns the entry, unless there is none or it has expired */
-  async get<T>(key: string): Promise<Entry<T> | undefined> {
-    return (await this.#store.get(this.#user, checkedKey(key), this.#now())) as Entry<T> | undefined;
+  async get<T>(key: string): Promise<StateEntry<T> | undefined> {
+    return (await this.#store.get(this.#user, checkedKey(key), this.#now())) as StateEntry<T> | undefined;
   }
 
   /**
@@ -67,7 +67,7 @@ export class State {
    * @param options.ttlSeconds how long the value is kept, 30 days by default
    * @throws StateConflict when another version stands there
    */
-  async put<T>(key: string, value: T, options: { version?: number; ttlSeconds?: number } = {}): Promise<Entry<T>> {
+  async put<T>(key: string, value: T, options: { version?: number; ttlSeconds?: number } = {}): Promise<StateEntry<T>> {
     checkedKey(key);
     const json = JSON.stringify(value);
     if (json === undefined) throw new RangeError(`What is put under ${JSON.stringify(key)} is no JSON value`);
@@ -82,7 +82,10 @@ export class State {
       if (await this.#store.put(this.#user, entry, standing, now)) return entry;
       if (options.version !== undefined) throw new StateConflict(key, options.version);
     }
-    throw new Outage('The state store', new Error(`${key} changed ${ATTEMPTS} times during one write`));
+    throw new ServiceUnavailableError(
+      'The state store',
+      new Error(`${key} changed ${ATTEMPTS} times during one write`),
+    );
   }
 
   /**
@@ -90,14 +93,14 @@ export class State {
    * @param options.limit how many at most: 50 by default, 100 at most
    * @param options.after `next` of the page before
    */
-  async list<T>(prefix = '', options: { limit?: number; after?: string } = {}): Promise<Page<T>> {
+  async list<T>(prefix = '', options: { limit?: number; after?: string } = {}): Promise<StatePage<T>> {
     const { limit = 50, after } = options;
     if (prefix !== '') checkedKey(prefix);
     if (after !== undefined) checkedKey(after);
     if (!(Number.isInteger(limit) && limit >= 1 && limit <= 100)) {
       throw new RangeError(`limit is ${limit}: choose 1 to 100`);
     }
-    return (await this.#store.list(this.#user, prefix, limit, after, this.#now())) as Page<T>;
+    return (await this.#store.list(this.#user, prefix, limit, after, this.#now())) as StatePage<T>;
   }
 
   async delete(key: string): Promise<void> {

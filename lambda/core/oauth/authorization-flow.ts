@@ -1,7 +1,7 @@
 import type { Grant } from '../access/grant.ts';
 import type { RevocationStore } from '../admin/revocation.ts';
 import type { SignInSecrets } from '../identity/upstream-provider.ts';
-import type { SealedTokens } from '../identity/upstream-tokens.ts';
+import type { SealedUpstreamTokens } from '../identity/upstream-tokens.ts';
 import type { ClientIdentity } from './clients/oauth-client.ts';
 
 /** What a client asked for at `/authorize`, once it has been checked. Times are epoch seconds. */
@@ -18,7 +18,7 @@ export type AuthorizationRequest = {
 };
 
 /** A step that waits for the browser: `browser` is the digest of the cookie that this very browser holds. */
-export type Waiting = { browser: string; expiresAt: number };
+export type PendingItem = { browser: string; expiresAt: number };
 
 /** Somebody wants to see the dashboard. */
 export type DashboardRequest = {
@@ -27,7 +27,7 @@ export type DashboardRequest = {
 };
 
 /** The user has consented, or wants to see the dashboard, and is at the identity provider. */
-export type SignIn = (AuthorizationRequest | DashboardRequest) & Waiting & Omit<SignInSecrets, 'state'>;
+export type SignIn = (AuthorizationRequest | DashboardRequest) & PendingItem & Omit<SignInSecrets, 'state'>;
 
 export type AuthorizationCode = Pick<AuthorizationRequest, 'client' | 'redirectUri' | 'challenge' | 'scopes'> & {
   grant: string;
@@ -51,7 +51,7 @@ export type Approval = {
  * Every method throws `Outage` when the store does not answer, and then nothing has been taken.
  */
 export interface FlowStore {
-  putRequest(handleHash: string, request: AuthorizationRequest & Waiting): Promise<void>;
+  putRequest(handleHash: string, request: AuthorizationRequest & PendingItem): Promise<void>;
   /** @returns nothing when it is unknown, expired, taken, or waits for another browser (and then it stays) */
   takeRequest(handleHash: string, browser: string, now: number): Promise<AuthorizationRequest | undefined>;
   putSignIn(stateHash: string, signIn: SignIn): Promise<void>;
@@ -68,7 +68,7 @@ export interface GrantStore extends Pick<RevocationStore, 'revokeGrant'> {
     grant: Grant;
     /** As `User.sealedName`. */
     sealedName?: string | undefined;
-    tokens: SealedTokens;
+    tokens: SealedUpstreamTokens;
     codeHash: string;
     code: AuthorizationCode;
     approval: Approval;
@@ -77,11 +77,11 @@ export interface GrantStore extends Pick<RevocationStore, 'revokeGrant'> {
   /** Marks the code as used; false when it has been used or has expired. */
   redeemCode(codeHash: string, now: number): Promise<boolean>;
   /** The grant and its sealed tokens in one round trip. */
-  findGrant(id: string): Promise<{ grant?: Grant; tokens?: SealedTokens }>;
+  findGrant(id: string): Promise<{ grant?: Grant; tokens?: SealedUpstreamTokens }>;
   /** Moves the refresh family on, if the head is still `head` and the grant is active. */
   rotate(id: string, head: number, refresh: Grant['refresh'], idleExpiresAt: number): Promise<boolean>;
 }
 
 /** How long a consent page or a sign-in may take. */
-export const WAITING_SECONDS = 600;
+export const PENDING_SECONDS = 600;
 export const CODE_SECONDS = 60;

@@ -1,15 +1,15 @@
 import type { ScopeSet } from '../../shared/scope-set.ts';
-import type { RecordRules } from '../audit/audit-recorder.ts';
-import type { VisitStarter } from '../dashboard/dashboard-session.ts';
-import type { IdentityProvider } from '../identity/upstream-provider.ts';
-import type { IdentityTokenKeeper } from '../identity/upstream-tokens.ts';
-import type { Names } from '../identity/user-names.ts';
+import type { AuditRules } from '../audit/audit-recorder.ts';
+import type { DashboardSessionStarter } from '../dashboard/dashboard-session.ts';
+import type { UpstreamProvider } from '../identity/upstream-provider.ts';
+import type { UpstreamTokenManager } from '../identity/upstream-tokens.ts';
+import type { UserNames } from '../identity/user-names.ts';
 import type { Sealer } from '../support/sealer.ts';
 import type { FlowStore, GrantStore } from './authorization-flow.ts';
 import type { AssertionStore } from './clients/client-assertion.ts';
 import type { ClientDocuments } from './clients/client-documents.ts';
 import type { ClientStore } from './clients/client-registration.ts';
-import type { Admission, ConfiguredClient } from './clients/oauth-client.ts';
+import type { ClientAdmission, PreregisteredClient } from './clients/oauth-client.ts';
 import type { MacKey, Signer } from './tokens/facade-tokens.ts';
 
 /** What an owner decides about sign-in. */
@@ -22,19 +22,19 @@ export type FacadeRules = {
   grantAbsoluteSeconds: number;
   refreshWindowSeconds: number;
   redirectSchemes: string[];
-  configuredClients: ConfiguredClient[];
+  preregisteredClients: PreregisteredClient[];
   /** Clients whose id is the address of their own document; the list names hosts. */
-  clientDocuments: Admission;
+  clientDocuments: ClientAdmission;
   /** Clients that register; the list names redirect hosts and schemes. */
-  dynamicRegistration: Admission;
+  dynamicRegistration: ClientAdmission;
   /** What the consent page calls the identity provider. */
-  identityProviderName: string;
+  upstreamProviderName: string;
   /** What the consent page says is recorded of a tool's arguments. */
-  recordArguments: RecordRules['arguments'];
+  auditArguments: AuditRules['arguments'];
   /** The claim that owners know users by; absent: they do not. */
   nameClaim?: 'name' | 'email' | undefined;
   /** What the identity provider is asked for. */
-  identityProviderScopes: string[];
+  upstreamScopes: string[];
 };
 
 /** Everything the facade works with. */
@@ -45,14 +45,14 @@ export type Facade = {
   assertions: AssertionStore;
   flows: FlowStore;
   grants: GrantStore;
-  visits: VisitStarter;
+  dashboardSessions: DashboardSessionStarter;
   /** Absent unless the owner wants to see what users are called. */
-  names?: Names | undefined;
+  userNames?: UserNames | undefined;
   signer: Signer;
   macKey: MacKey;
   sealer: Sealer;
-  identityProvider: IdentityProvider;
-  identityTokens: IdentityTokenKeeper;
+  upstreamProvider: UpstreamProvider;
+  upstreamTokens: UpstreamTokenManager;
   /** Epoch seconds. */
   now: () => number;
   /** Something an operator should know; never a secret. */

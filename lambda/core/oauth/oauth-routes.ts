@@ -1,17 +1,17 @@
 import type { ScopeSet } from '../../shared/scope-set.ts';
 import { RETRY_AFTER_SECONDS } from '../support/service-unavailable-error.ts';
-import { authorize } from './endpoints/authorization-endpoint.ts';
-import { callback } from './endpoints/callback-endpoint.ts';
-import { consent } from './endpoints/consent-endpoint.ts';
+import { authorizationEndpoint } from './endpoints/authorization-endpoint.ts';
+import { callbackEndpoint } from './endpoints/callback-endpoint.ts';
+import { consentEndpoint } from './endpoints/consent-endpoint.ts';
 import { signInAtDashboard } from './endpoints/dashboard-sign-in.ts';
 import { authorizationServerMetadata, protectedResourceMetadata } from './endpoints/oauth-metadata.ts';
-import { register } from './endpoints/registration-endpoint.ts';
-import { revoke } from './endpoints/revocation-endpoint.ts';
-import { token } from './endpoints/token-endpoint.ts';
+import { registrationEndpoint } from './endpoints/registration-endpoint.ts';
+import { revocationEndpoint } from './endpoints/revocation-endpoint.ts';
+import { tokenEndpoint } from './endpoints/token-endpoint.ts';
 import type { Facade, FacadeRules } from './facade.ts';
 import { OAuthError, statusOf } from './oauth-error.ts';
 import { errorPage } from './pages/oauth-pages.ts';
-import { refusalOf } from './shown-error.ts';
+import { shownErrorOf } from './shown-error.ts';
 
 type Endpoint = {
   methods: string[];
@@ -44,17 +44,17 @@ const endpoints: Record<string, Endpoint> = {
   '/.well-known/oauth-authorization-server': metadata(authorizationServerMetadata),
   '/.well-known/openid-configuration': metadata(authorizationServerMetadata),
   '/jwks.json': keys,
-  '/register': { methods: ['POST'], answer: register, errors: 'json' },
-  '/authorize': { methods: ['GET', 'POST'], answer: authorize, errors: 'page' },
-  '/consent': { methods: ['POST'], answer: consent, errors: 'page' },
-  '/callback': { methods: ['GET'], answer: callback, errors: 'page' },
+  '/register': { methods: ['POST'], answer: registrationEndpoint, errors: 'json' },
+  '/authorize': { methods: ['GET', 'POST'], answer: authorizationEndpoint, errors: 'page' },
+  '/consent': { methods: ['POST'], answer: consentEndpoint, errors: 'page' },
+  '/callback': { methods: ['GET'], answer: callbackEndpoint, errors: 'page' },
   '/dashboard/sign-in': { methods: ['GET'], answer: signInAtDashboard, errors: 'page' },
-  '/token': { methods: ['POST'], answer: token, errors: 'json' },
-  '/revoke': { methods: ['POST'], answer: revoke, errors: 'json' },
+  '/token': { methods: ['POST'], answer: tokenEndpoint, errors: 'json' },
+  '/revoke': { methods: ['POST'], answer: revocationEndpoint, errors: 'json' },
 };
 
 /** Answers one request to the facade. Never throws: an outage is 503, anything unforeseen 500 and in the log. */
-export async function answerOAuth(facade: Facade, request: Request): Promise<Response> {
+export async function handleOAuthRequest(facade: Facade, request: Request): Promise<Response> {
   const endpoint = endpoints[new URL(request.url).pathname];
   const response = await answer(endpoint, facade, request);
   // Clients that are web pages read these from their own origin; no cookie plays a part in them.
@@ -73,7 +73,7 @@ async function answer(endpoint: Endpoint | undefined, facade: Facade, request: R
   try {
     return await endpoint.answer(facade, request);
   } catch (error) {
-    return refuse(endpoint, refusalOf(error, facade.log));
+    return refuse(endpoint, shownErrorOf(error, facade.log));
   }
 }
 

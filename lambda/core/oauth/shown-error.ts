@@ -1,11 +1,11 @@
-import { SignInRefused } from '../identity/upstream-provider.ts';
-import { Outage } from '../support/service-unavailable-error.ts';
+import { SignInRefusedError } from '../identity/upstream-provider.ts';
+import { ServiceUnavailableError } from '../support/service-unavailable-error.ts';
 import type { Facade } from './facade.ts';
 import { OAuthError, type OAuthErrorCode } from './oauth-error.ts';
 import type { Problem } from './pages/oauth-page-text.ts';
 
 /** A refusal that a person reads of. They are told the problem; its description is the technical detail below. */
-export class ShownRefusal extends OAuthError {
+export class ShownError extends OAuthError {
   readonly problem: Problem;
 
   constructor(code: OAuthErrorCode, problem: Problem, description: string) {
@@ -15,16 +15,16 @@ export class ShownRefusal extends OAuthError {
 }
 
 /** What a client or a user may know of a failure, whatever it was. The rest goes to the log. */
-export function refusalOf(error: unknown, log: Facade['log']): OAuthError {
+export function shownErrorOf(error: unknown, log: Facade['log']): OAuthError {
   if (error instanceof OAuthError) return error;
-  if (error instanceof SignInRefused) {
-    log('sign_in_refused', { reason: error.reason, detail: String(error.cause) });
+  if (error instanceof SignInRefusedError) {
+    log('sign_in_rejected', { reason: error.reason, detail: String(error.cause) });
     return error.reason === 'access_denied'
       ? new OAuthError('access_denied', 'The identity provider did not let the user in.')
       : new OAuthError('server_error', 'The identity provider refused the sign-in.');
   }
-  if (error instanceof Outage) {
-    log('outage', { message: error.message, cause: String(error.cause) });
+  if (error instanceof ServiceUnavailableError) {
+    log('service_unavailable', { message: error.message, cause: String(error.cause) });
     return new OAuthError(
       'temporarily_unavailable',
       'A part of this server does not answer. Nothing has changed: try again shortly.',

@@ -1,7 +1,7 @@
 import type { Caller } from '../access/caller.ts';
-import { directGrant, type Grant, type Granted, isLive } from '../access/grant.ts';
+import { directGrant, type Grant, type GrantSummary, isLiveGrant } from '../access/grant.ts';
 import { randomId } from '../support/crypto.ts';
-import { Outage } from '../support/service-unavailable-error.ts';
+import { ServiceUnavailableError } from '../support/service-unavailable-error.ts';
 
 /** One stretch of work of one client under one grant. Times are epoch seconds. */
 export type Session = {
@@ -26,7 +26,7 @@ export type Session = {
 };
 
 /** A wish of a legacy client that the server has agreed to. */
-export type SessionNotes = { logLevel: string } | { subscribed: string } | { unsubscribed: string };
+export type SessionPreferences = { logLevel: string } | { subscribed: string } | { unsubscribed: string };
 
 /** Parameters of the `initialize` request (MCP 2025-11-25, lifecycle), as far as a server depends on them. */
 export type Initialize = {
@@ -36,7 +36,7 @@ export type Initialize = {
 };
 
 /** What stands in the store under a session's name. */
-export type Stored = Session | { renewedAs: string; expiresAt: number };
+export type StoredSession = Session | { renewedAs: string; expiresAt: number };
 
 /** A session that another server kept, imported (`cli/commands/import.ts`). It waits here for its user to come with its id. */
 export type ImportedSession = {
@@ -54,7 +54,7 @@ export interface SessionStore {
    * The grant and what stands under the name, in one consistent round trip.
    * @param name a legacy session id, or `CURRENT`
    */
-  find(grant: string, name: string): Promise<{ grant?: Grant; stored?: Stored }>;
+  find(grant: string, name: string): Promise<{ grant?: Grant; stored?: StoredSession }>;
   /**
    * Puts the session under its name (modern: `CURRENT`), unless something that has not expired stands there.
    * @param former what stood there and has expired: put under `formerName`, so that its calls can be found
@@ -69,7 +69,7 @@ export interface SessionStore {
   /** Moves `lastSeenAt` and `expiresAt` of a session that is live and still the same; else does nothing. */
   slide(session: Session, lastSeenAt: number, expiresAt: number): Promise<void>;
   /** Adds a wish to a legacy session that is live; else, and where it has too many already, does nothing. */
-  note(session: Session, notes: SessionNotes, now: number): Promise<void>;
+  note(session: Session, notes: SessionPreferences, now: number): Promise<void>;
   /** Marks the legacy session as ended; one that is unknown or expired stays as it is. */
   end(grant: string, id: string, now: number): Promise<void>;
   /**
@@ -118,14 +118,14 @@ export type SessionRules = {
 };
 
 /** Why the session station lets a request go no further. */
-export type Refusal =
+export type SessionRejection =
   /** The token has expired or its grant has ended: sign in again. */
   | 'unauthorized'
   /** The session was ended, or (`stale: 'reject'`) is not known. */
   | 'session-not-found';
 
-export type Admission = {
-  grant: Granted;
+export type SessionAccess = {
+  grant: GrantSummary;
   session: Session;
   /** Resolves when the session's slide is stored; must be awaited before the function may freeze. */
   slid: Promise<void>;
@@ -149,7 +149,7 @@ export class Sessions {
   }
 
   /** Starts the session of an `initialize` request. */
-  async initialize(caller: Caller, initialize: Initialize): Promise<Admission | Refusal> {
+  async initialize(caller: Caller, initialize: Initialize): Promise<SessionAccess | SessionRejection> {
     const id = randomId();
     const grant = this.#granted(caller, (await this.#store.find(caller.grant, id)).grant);
     if (!grant) return 'unauthorized';
@@ -159,7 +159,11 @@ export class Sessions {
   }
 
   /** The session that a legacy request names. */
-  async resume(caller: Caller, id: string, protocolVersion: string | undefined): Promise<Admission | Refusal> {
+  async resume(
+    caller: Caller,
+    id: string,
+    protocolVersion: string | undefined,
+  ): Promise<SessionAccess | SessionRejection> {
     if (!isSessionId(id)) return 'session-not-found';
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       const { grant: found, stored } = await this.#store.find(caller.grant, id);
@@ -186,7 +190,7 @@ export class Sessions {
   }
 
   /** The session that a modern request falls into. */
-  async current(caller: Caller): Promise<Admission | Refusal> {
+  async current(caller: Caller): Promise<SessionAccess | SessionRejection> {
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       const { grant: found, stored } = await this.#store.find(caller.grant, CURRENT);
       const grant = this.#granted(caller, found);
@@ -200,7 +204,7 @@ export class Sessions {
   }
 
   /** Ends a legacy session at its client's wish (DELETE). */
-  async end(caller: Caller, id: string): Promise<Refusal | undefined> {
+  async end(caller: Caller, id: string): Promise<SessionRejection | undefined> {
     if (!isSessionId(id)) return 'session-not-found';
     const { grant: found, stored } = await this.#store.find(caller.grant, id);
     const grant = this.#granted(caller, found);
@@ -219,7 +223,7 @@ export class Sessions {
   }
 
   /** Keeps what the client of a legacy session wants from now on. */
-  async note(session: Session, notes: SessionNotes): Promise<void> {
+  async note(session: Session, notes: SessionPreferences): Promise<void> {
     await this.#store.note(session, notes, this.#now());
   }
 
@@ -230,7 +234,7 @@ export class Sessions {
   }
 
   /** What the caller has been granted, if it still holds, for work that outlives the token that it was asked for with. */
-  async granted(caller: Caller): Promise<Granted | undefined> {
+  async granted(caller: Caller): Promise<GrantSummary | undefined> {
     const { grant } = await this.#store.find(caller.grant, CURRENT);
     return this.#granted({ ...caller, expiresAt: Number.POSITIVE_INFINITY }, grant);
   }
@@ -239,11 +243,11 @@ export class Sessions {
    * What the caller has been granted, if it holds: by the grant in the table, or in direct mode by the identity provider,
    * unless something in the table takes it back.
    */
-  #granted(caller: Caller, grant: Grant | undefined): Granted | undefined {
+  #granted(caller: Caller, grant: Grant | undefined): GrantSummary | undefined {
     const now = this.#now();
     if (caller.expiresAt <= now) return undefined;
     if (!grant && caller.identity) return directGrant(caller, caller.identity);
-    return isLive(grant, now) && grant.user === caller.user && grant.client === caller.client ? grant : undefined;
+    return isLiveGrant(grant, now) && grant.user === caller.user && grant.client === caller.client ? grant : undefined;
   }
 
   /** Looked for under the caller's user, since its grant did not exist when it was imported; and only where an id is unknown. */
@@ -254,14 +258,14 @@ export class Sessions {
 
   #goingOn(
     caller: Caller,
-    grant: Granted,
+    grant: GrantSummary,
     { id, initialize, startedAt }: ImportedSession,
     protocolVersion?: string,
   ): Session {
     return { ...this.#fresh(caller, grant, 'legacy', initialize ?? anonymous(protocolVersion)), id, startedAt };
   }
 
-  #admit(grant: Granted, session: Session): Admission {
+  #admit(grant: GrantSummary, session: Session): SessionAccess {
     const now = this.#now();
     const ttlSeconds = this.#ttlSeconds(grant);
     if (now - session.lastSeenAt < slideEverySeconds(ttlSeconds)) return { grant, session, slid: Promise.resolve() };
@@ -269,7 +273,7 @@ export class Sessions {
     return { grant, session: slidden, slid: this.#store.slide(session, slidden.lastSeenAt, slidden.expiresAt) };
   }
 
-  #ttlSeconds({ groups }: Granted): number {
+  #ttlSeconds({ groups }: GrantSummary): number {
     const { ttlSeconds, ttlSecondsByGroup = {} } = this.#rules;
     const own = groups
       .filter((group) => Object.hasOwn(ttlSecondsByGroup, group))
@@ -277,7 +281,7 @@ export class Sessions {
     return own.length > 0 ? Math.min(...own) : ttlSeconds;
   }
 
-  #fresh(caller: Caller, grant: Granted, era: Session['era'], initialize?: Initialize): Session {
+  #fresh(caller: Caller, grant: GrantSummary, era: Session['era'], initialize?: Initialize): Session {
     const now = this.#now();
     return {
       id: randomId(),
@@ -298,4 +302,4 @@ function anonymous(protocolVersion = '2025-03-26'): Initialize {
 }
 
 const contended = (name: string) =>
-  new Outage('The store', new Error(`${name} changed ${ATTEMPTS} times while it was read`));
+  new ServiceUnavailableError('The store', new Error(`${name} changed ${ATTEMPTS} times while it was read`));

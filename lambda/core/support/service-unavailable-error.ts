@@ -2,7 +2,7 @@
  * The store, the key service or the identity provider did not answer. Never "not found": whoever catches this answers
  * 503 with `Retry-After` and has changed nothing.
  */
-export class Outage extends Error {
+export class ServiceUnavailableError extends Error {
   override readonly name = 'Outage';
 
   /** @param service what did not answer, as an operator would call it */

@@ -1,14 +1,14 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import type { CallRow } from '../../core/dashboard/dashboard-api.ts';
-import { texts } from '../dashboard-text.ts';
+import { dashboardText } from '../dashboard-text.ts';
 import { brief, duration, moment, size } from '../format.ts';
 import { Id } from './copy.tsx';
 import { Link } from './link.tsx';
 import { Moment } from './moment.tsx';
 import { OutcomeBadge } from './outcome-badge.tsx';
-import { User } from './user-name.tsx';
+import { UserName } from './user-name.tsx';
 
-const { columns, calls: words } = texts;
+const { columns, calls: words } = dashboardText;
 
 /** What was called: the tool, or else the method. */
 export const whatOf = ({ tool, method }: CallRow): string => tool ?? method;
@@ -114,7 +114,7 @@ function Row({ call, isOpen, toggle, width, showsUsers, showsSessions }: RowProp
         </td>
         {showsUsers && (
           <td data-label={columns.user}>
-            <User user={call.user} userName={call.userName} />
+            <UserName user={call.user} userName={call.userName} />
           </td>
         )}
         <td data-label={columns.client} title={call.clientVersion}>
@@ -153,7 +153,7 @@ function Row({ call, isOpen, toggle, width, showsUsers, showsSessions }: RowProp
 
 function Details({ call }: { call: CallRow }) {
   const { fields } = words;
-  const protocol = [texts.eras[call.era], call.protocolVersion].filter(Boolean).join(', ');
+  const protocol = [dashboardText.eras[call.era], call.protocolVersion].filter(Boolean).join(', ');
   const error = [call.errorCode, call.message].filter((each) => each !== undefined).join(': ');
   return (
     <dl class="facts">

@@ -1,7 +1,7 @@
 import type { ComponentChildren } from 'preact';
 import { useEffect, useId, useRef, useState } from 'preact/hooks';
 import { Failure } from '../api-client.ts';
-import { texts } from '../dashboard-text.ts';
+import { dashboardText } from '../dashboard-text.ts';
 
 type Props = {
   question: string;
@@ -73,15 +73,15 @@ export function Confirm({ question, consequence, action, isReady = true, childre
         {children}
         {failure && (
           <p class="warning" role="alert">
-            {failure.isOutage ? (failed ?? texts.dialog.failed) : texts.dialog.refused}
+            {failure.isOutage ? (failed ?? dashboardText.dialog.failed) : dashboardText.dialog.refused}
           </p>
         )}
         <div class="buttons">
           <button ref={cancel} type="button" disabled={isWorking} onClick={close}>
-            {texts.dialog.cancel}
+            {dashboardText.dialog.cancel}
           </button>
           <button type="submit" class="danger" disabled={!isReady || isWorking} aria-busy={isWorking}>
-            {isWorking ? texts.dialog.working : action}
+            {isWorking ? dashboardText.dialog.working : action}
           </button>
         </div>
       </form>

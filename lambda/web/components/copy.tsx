@@ -1,5 +1,5 @@
 import { useEffect, useState } from 'preact/hooks';
-import { texts } from '../dashboard-text.ts';
+import { dashboardText } from '../dashboard-text.ts';
 
 /** @param what completes the button's name for those who do not see what it stands beside */
 export function Copy({ text, what }: { text: string; what: string }) {
@@ -20,8 +20,8 @@ export function Copy({ text, what }: { text: string; what: string }) {
         )
       }
     >
-      <span aria-live="polite">{isCopied ? texts.copy.copied : texts.copy.copy}</span>
-      <span class="unseen"> {texts.copy.of(what)}</span>
+      <span aria-live="polite">{isCopied ? dashboardText.copy.copied : dashboardText.copy.copy}</span>
+      <span class="unseen"> {dashboardText.copy.of(what)}</span>
     </button>
   );
 }

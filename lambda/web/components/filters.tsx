@@ -1,6 +1,6 @@
 import type { Me } from '../../core/dashboard/dashboard-api.ts';
 import { ERRORS } from '../../core/dashboard/dashboard-api.ts';
-import { texts } from '../dashboard-text.ts';
+import { dashboardText } from '../dashboard-text.ts';
 import { brief, localInput, span } from '../format.ts';
 import { known } from '../known-values.ts';
 import { go, outcomes, type RangeName, type Route, ranges, windowOf } from '../page-router.ts';
@@ -8,7 +8,7 @@ import { useStore } from '../page-store.ts';
 import { Link } from './link.tsx';
 import { useNameOf } from './user-name.tsx';
 
-const words = texts.filters;
+const words = dashboardText.filters;
 const CUSTOM = 'custom';
 
 /**
@@ -62,7 +62,7 @@ export function Filters({ route, me, ofCalls = true }: { route: Route; me: Me | 
               />
             </label>
           ))}
-        {me?.isOwner && (
+        {me?.isAdmin && (
           <label>
             {words.user}
             <input
@@ -88,10 +88,10 @@ export function Filters({ route, me, ofCalls = true }: { route: Route; me: Me | 
                 onChange={({ currentTarget: { value } }) => set({ outcome: (value || undefined) as Route['outcome'] })}
               >
                 <option value="">{words.any}</option>
-                <option value={ERRORS}>{texts.anyError}</option>
+                <option value={ERRORS}>{dashboardText.anyError}</option>
                 {outcomes.map((outcome) => (
                   <option key={outcome} value={outcome}>
-                    {texts.outcomes[outcome]}
+                    {dashboardText.outcomes[outcome]}
                   </option>
                 ))}
               </select>
@@ -150,14 +150,14 @@ export function Chips({ route, me }: { route: Route; me: Me | undefined }) {
   if (from !== undefined && to !== undefined)
     chips.push({ what: span(from, to), without: { from: undefined, to: undefined } });
   // One's own name is in the switch above already.
-  if (user && me?.isOwner && user !== me.user)
+  if (user && me?.isAdmin && user !== me.user)
     chips.push({ what: `${words.user} ${nameOf(user)}`, without: { user: undefined } });
   if (grant) chips.push({ what: `${words.grant} ${brief(grant)}`, without: { grant: undefined } });
   if (client) chips.push({ what: `${words.client} ${client}`, without: { client: undefined } });
   if (tool) chips.push({ what: `${words.tool} ${tool}`, without: { tool: undefined } });
   if (outcome)
     chips.push({
-      what: outcome === ERRORS ? texts.anyError : texts.outcomes[outcome],
+      what: outcome === ERRORS ? dashboardText.anyError : dashboardText.outcomes[outcome],
       without: { outcome: undefined },
     });
   if (!chips.length) return null;

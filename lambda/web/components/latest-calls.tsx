@@ -1,6 +1,6 @@
 import { useRef } from 'preact/hooks';
-import type { CallRow, Page } from '../../core/dashboard/dashboard-api.ts';
-import { texts } from '../dashboard-text.ts';
+import type { CallRow, ResultPage } from '../../core/dashboard/dashboard-api.ts';
+import { dashboardText } from '../dashboard-text.ts';
 import { duration } from '../format.ts';
 import type { Live } from '../live-data.ts';
 import type { Route } from '../page-router.ts';
@@ -8,14 +8,14 @@ import { whatOf } from './calls-table.tsx';
 import { Link } from './link.tsx';
 import { Moment } from './moment.tsx';
 import { OutcomeBadge } from './outcome-badge.tsx';
-import { Skeleton, Trouble } from './placeholders.tsx';
-import { User } from './user-name.tsx';
+import { ErrorMessage, Skeleton } from './placeholders.tsx';
+import { UserName } from './user-name.tsx';
 
-type Props = { route: Route; latest: Live<Page<CallRow>>; showsUsers: boolean };
+type Props = { route: Route; latest: Live<ResultPage<CallRow>>; showsUsers: boolean };
 
 /** What is going on just now. */
 export function LatestCalls({ route, latest: { data, failure, retrySeconds }, showsUsers }: Props) {
-  const words = texts.overview;
+  const words = dashboardText.overview;
   // What is there when one comes has not just arrived.
   const first = useRef<Set<string> | undefined>(undefined);
   if (data) first.current ??= new Set(data.items.map(({ id }) => id));
@@ -25,7 +25,7 @@ export function LatestCalls({ route, latest: { data, failure, retrySeconds }, sh
         <h2 id="latest">{words.live}</h2>
         <Link to={{ ...route, view: 'calls' }}>{words.allCalls}</Link>
       </header>
-      <Trouble failure={failure} retrySeconds={retrySeconds} />
+      <ErrorMessage failure={failure} retrySeconds={retrySeconds} />
       {!data && !failure && <Skeleton kind="row" count={6} />}
       {data?.items.length === 0 && <p class="quiet">{words.noLive}</p>}
       <ol class="latest">
@@ -38,7 +38,7 @@ export function LatestCalls({ route, latest: { data, failure, retrySeconds }, sh
                 {showsUsers && (
                   <>
                     {' · '}
-                    <User user={call.user} userName={call.userName} />
+                    <UserName user={call.user} userName={call.userName} />
                   </>
                 )}{' '}
                 · {duration(call.milliseconds)}

@@ -1,8 +1,8 @@
 import type { ComponentChildren } from 'preact';
-import { go, hrefOf, type Target } from '../page-router.ts';
+import { go, hrefOf, type RouteTarget } from '../page-router.ts';
 
 type Props = {
-  to: Target;
+  to: RouteTarget;
   children: ComponentChildren;
   /** Takes the place of the page before in the history. */
   replace?: boolean;

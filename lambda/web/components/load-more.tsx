@@ -1,4 +1,4 @@
-import { texts } from '../dashboard-text.ts';
+import { dashboardText } from '../dashboard-text.ts';
 import { moment } from '../format.ts';
 import type { Pages } from '../paged-list.ts';
 
@@ -6,7 +6,7 @@ import type { Pages } from '../paged-list.ts';
 export function More<T>({ pages }: { pages: Pages<T> }) {
   const { items, hasMore, isLoadingMore, moreFailure, searchedTo, more } = pages;
   if (!hasMore) return null;
-  const words = texts.calls;
+  const words = dashboardText.calls;
   const isEmpty = items?.length === 0;
   return (
     <div class="more">

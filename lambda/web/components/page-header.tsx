@@ -1,10 +1,10 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
-import type { Found, Me } from '../../core/dashboard/dashboard-api.ts';
+import type { IdSearchResult, Me } from '../../core/dashboard/dashboard-api.ts';
 import { Failure, get, post, signedOut } from '../api-client.ts';
-import { texts } from '../dashboard-text.ts';
+import { dashboardText } from '../dashboard-text.ts';
 import { brief } from '../format.ts';
 import { paused } from '../live-data.ts';
-import { endsNow, go, kept, queryOf, type Route, type Target, type View } from '../page-router.ts';
+import { endsNow, go, kept, queryOf, type Route, type RouteTarget, type View } from '../page-router.ts';
 import { useStore } from '../page-store.ts';
 import { Link } from './link.tsx';
 
@@ -15,7 +15,7 @@ export function Header({ route, me, isSignedOut }: Props) {
     <header class="top">
       <div class="row">
         <Link to={{ view: 'overview' }} class="brand">
-          {texts.product}
+          {dashboardText.product}
         </Link>
         {me && !isSignedOut && (
           <>
@@ -30,7 +30,7 @@ export function Header({ route, me, isSignedOut }: Props) {
       {!isSignedOut && (
         <div class="row second">
           <Views route={route} me={me} />
-          {me?.isOwner && <Scope route={route} me={me} />}
+          {me?.isAdmin && <Scope route={route} me={me} />}
           <LiveSwitch route={route} />
         </div>
       )}
@@ -39,7 +39,7 @@ export function Header({ route, me, isSignedOut }: Props) {
 }
 
 function Views({ route, me }: { route: Route; me: Me | undefined }) {
-  const views: View[] = ['overview', 'calls', 'sessions', 'grants', ...(me?.isOwner ? ['users' as const] : []), 'me'];
+  const views: View[] = ['overview', 'calls', 'sessions', 'grants', ...(me?.isAdmin ? ['users' as const] : []), 'me'];
   const current = route.view === 'session' ? 'sessions' : route.view;
   const nav = useRef<HTMLElement>(null);
   // On a phone there is not room for all of them.
@@ -48,12 +48,12 @@ function Views({ route, me }: { route: Route; me: Me | undefined }) {
     if (link && nav.current) nav.current.scrollLeft = link.offsetLeft - nav.current.offsetLeft - 16;
   }, [current, me]);
   return (
-    <nav ref={nav} class="views" aria-label={texts.nav}>
+    <nav ref={nav} class="views" aria-label={dashboardText.nav}>
       <ul>
         {views.map((view) => (
           <li key={view}>
             <Link to={targetOf(route, view)} {...(view === current && { 'aria-current': 'page' as const })}>
-              {texts.views[view]}
+              {dashboardText.views[view]}
             </Link>
           </li>
         ))}
@@ -63,7 +63,7 @@ function Views({ route, me }: { route: Route; me: Me | undefined }) {
 }
 
 /** Overview and calls look at the same; the others know of no tool or outcome. */
-function targetOf(route: Route, view: View): Target {
+function targetOf(route: Route, view: View): RouteTarget {
   const { client, grant, tool, outcome, by } = route;
   const isSame = view === 'overview' || view === 'calls';
   return { ...kept(route), view, ...(isSame && { client, grant, tool, outcome, by }) };
@@ -72,7 +72,7 @@ function targetOf(route: Route, view: View): Target {
 function Scope({ route, me }: { route: Route; me: Me }) {
   // These are nobody's in particular.
   if (route.view === 'users' || route.view === 'me' || route.view === 'session') return null;
-  const { scope } = texts;
+  const { scope } = dashboardText;
   const isMine = route.user === me.user;
   return (
     <nav class="switch" aria-label={scope.label}>
@@ -88,7 +88,7 @@ function Scope({ route, me }: { route: Route; me: Me }) {
 
 function LiveSwitch({ route }: { route: Route }) {
   const isPaused = useStore(paused);
-  const { live } = texts;
+  const { live } = dashboardText;
   const hasTime = route.view === 'overview' || route.view === 'calls' || route.view === 'sessions';
   const isFixed = hasTime && !endsNow(route);
   if (isFixed || route.view === 'me') return null;
@@ -102,13 +102,13 @@ function LiveSwitch({ route }: { route: Route }) {
 
 function Search({ me }: { me: Me }) {
   const [problem, setProblem] = useState<string>();
-  const words = texts.search;
+  const words = dashboardText.search;
   const find = async (form: HTMLFormElement) => {
     const id = String(new FormData(form).get('id') ?? '').trim();
     if (!id) return;
     setProblem(undefined);
     try {
-      const found = await get<Found>('find', queryOf({ id }), new AbortController().signal);
+      const found = await get<IdSearchResult>('find', queryOf({ id }), new AbortController().signal);
       form.reset();
       go(placeOf(found, me));
     } catch (error) {
@@ -142,8 +142,8 @@ function Search({ me }: { me: Me }) {
   );
 }
 
-function placeOf(found: Found, me: Me): Target {
-  const user = (key: string) => (me.isOwner ? { user: key } : {});
+function placeOf(found: IdSearchResult, me: Me): RouteTarget {
+  const user = (key: string) => (me.isAdmin ? { user: key } : {});
   switch (found.kind) {
     case 'session':
       return { view: 'session', id: found.session };
@@ -170,7 +170,7 @@ function SignOut({ me }: { me: Me }) {
   };
   return (
     <button type="button" disabled={isLeaving} onClick={leave}>
-      {texts.signOut}
+      {dashboardText.signOut}
     </button>
   );
 }

@@ -1,11 +1,11 @@
 import type { ComponentChildren } from 'preact';
 import type { Failure } from '../api-client.ts';
-import { texts } from '../dashboard-text.ts';
+import { dashboardText } from '../dashboard-text.ts';
 
 /** Room for what is on its way, of about its size, so that nothing jumps. */
 export const Skeleton = ({ kind, count = 1 }: { kind: 'tile' | 'chart' | 'row'; count?: number }) => (
   <div class={`skeletons ${kind}s`} aria-busy="true">
-    <span class="unseen">{texts.loading}</span>
+    <span class="unseen">{dashboardText.loading}</span>
     {Array.from({ length: count }, (_, index) => (
       <div key={index} class={`skeleton ${kind}`} />
     ))}
@@ -20,7 +20,7 @@ export const Empty = ({ heading, children }: { heading: string; children?: Compo
 );
 
 /** What was shown before stays below it. */
-export function Trouble({
+export function ErrorMessage({
   failure,
   retrySeconds,
 }: {
@@ -37,7 +37,7 @@ export function Trouble({
 }
 
 function wordsFor({ status }: Failure, retrySeconds: number | undefined): string {
-  const { trouble } = texts;
+  const { trouble } = dashboardText;
   if (retrySeconds !== undefined) return trouble.outage(retrySeconds);
   if (status === 400 || status === 403 || status === 404) return trouble[status];
   return trouble.other;

@@ -1,4 +1,4 @@
-import { texts } from '../dashboard-text.ts';
+import { dashboardText } from '../dashboard-text.ts';
 import { createStore, useStore } from '../page-store.ts';
 
 const said = createStore('');
@@ -14,7 +14,7 @@ export function Status() {
         <p>
           {words}{' '}
           <button type="button" class="small" onClick={() => said.set('')}>
-            {texts.status.dismiss}
+            {dashboardText.status.dismiss}
           </button>
         </p>
       )}

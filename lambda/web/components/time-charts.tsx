@@ -1,20 +1,20 @@
 import type { ComponentChildren } from 'preact';
 import { useState } from 'preact/hooks';
 import { type Bar, breakdowns, ERRORS, OTHERS, type Overview } from '../../core/dashboard/dashboard-api.ts';
-import { texts } from '../dashboard-text.ts';
+import { dashboardText } from '../dashboard-text.ts';
 import { barLabel, briefCount, count, duration, isDays, span } from '../format.ts';
-import { go, type Route, type Target } from '../page-router.ts';
+import { go, type Route, type RouteTarget } from '../page-router.ts';
 import { colourOf } from '../palette.ts';
 import { Canvas, type Series } from './chart-canvas.tsx';
 import { Link } from './link.tsx';
 import { groupName, narrowed } from './ranking.tsx';
 
-const words = texts.overview;
+const words = dashboardText.overview;
 
 type Props = { route: Route; numbers: Overview };
 
 /** The calls of one bar. */
-const callsOf = (route: Route, { at }: Bar, { stepMilliseconds }: Overview): Target => ({
+const callsOf = (route: Route, { at }: Bar, { stepMilliseconds }: Overview): RouteTarget => ({
   ...route,
   view: 'calls',
   from: at,
@@ -57,9 +57,9 @@ export function CallsChart({ route, numbers }: Props) {
         </nav>
       }
       columns={[
-        { name: texts.columns.calls, cell: (bar) => linked(bar.calls, callsOf(route, bar, numbers)) },
+        { name: dashboardText.columns.calls, cell: (bar) => linked(bar.calls, callsOf(route, bar, numbers)) },
         {
-          name: texts.columns.errors,
+          name: dashboardText.columns.errors,
           cell: (bar) => linked(bar.errors, { ...callsOf(route, bar, numbers), outcome: ERRORS }),
         },
         ...groups[by].map((group, index) => ({
@@ -71,7 +71,7 @@ export function CallsChart({ route, numbers }: Props) {
   );
 }
 
-const linked = (number: number, to: Target) => (number ? <Link to={to}>{count(number)}</Link> : count(number));
+const linked = (number: number, to: RouteTarget) => (number ? <Link to={to}>{count(number)}</Link> : count(number));
 
 const percentiles = [
   ['p50', 'series-1', []],
@@ -100,7 +100,11 @@ export function DurationsChart({ route, numbers }: Props) {
       columns={percentiles.map(([name]) => ({
         name,
         cell: (bar) =>
-          bar.durations ? <Link to={callsOf(route, bar, numbers)}>{duration(bar.durations[name])}</Link> : texts.none,
+          bar.durations ? (
+            <Link to={callsOf(route, bar, numbers)}>{duration(bar.durations[name])}</Link>
+          ) : (
+            dashboardText.none
+          ),
       }))}
     />
   );
@@ -115,9 +119,9 @@ export function PeopleChart({ route, numbers }: Props) {
       kind="line"
       numbers={numbers}
       series={[
-        { name: texts.columns.users, colour: 'series-1', values: bars.map(({ users }) => users ?? 0) },
+        { name: dashboardText.columns.users, colour: 'series-1', values: bars.map(({ users }) => users ?? 0) },
         {
-          name: texts.columns.sessions,
+          name: dashboardText.columns.sessions,
           colour: 'series-2',
           dash: [6, 3],
           values: bars.map(({ sessions }) => sessions ?? 0),
@@ -127,8 +131,11 @@ export function PeopleChart({ route, numbers }: Props) {
       format={briefCount}
       pick={(bar) => go(callsOf(route, bars[bar]!, numbers))}
       columns={[
-        { name: texts.columns.users, cell: (bar) => linked(bar.users ?? 0, callsOf(route, bar, numbers)) },
-        { name: texts.columns.sessions, cell: (bar) => linked(bar.sessions ?? 0, callsOf(route, bar, numbers)) },
+        { name: dashboardText.columns.users, cell: (bar) => linked(bar.users ?? 0, callsOf(route, bar, numbers)) },
+        {
+          name: dashboardText.columns.sessions,
+          cell: (bar) => linked(bar.sessions ?? 0, callsOf(route, bar, numbers)),
+        },
       ]}
     />
   );
@@ -179,7 +186,7 @@ function TimeChart({ id, heading, numbers, controls, columns, ...chart }: TimeCh
               <caption class="unseen">{heading}</caption>
               <thead>
                 <tr>
-                  <th scope="col">{texts.columns.time}</th>
+                  <th scope="col">{dashboardText.columns.time}</th>
                   {columns.map(({ name }) => (
                     <th key={name} scope="col" class="number">
                       {name}

@@ -1,5 +1,5 @@
 import type { CallRow } from '../../core/dashboard/dashboard-api.ts';
-import { texts } from '../dashboard-text.ts';
+import { dashboardText } from '../dashboard-text.ts';
 import { duration, moment } from '../format.ts';
 import { whatOf } from './calls-table.tsx';
 import { Link } from './link.tsx';
@@ -34,10 +34,10 @@ export function Timeline({ calls, session, from, to, pointedAt }: Props) {
                 replace
                 class={`bar ${call.outcome}`}
                 to={{ view: 'session', id: session, call: call.id }}
-                aria-label={texts.sessions.mark(
+                aria-label={dashboardText.sessions.mark(
                   moment(call.at),
                   whatOf(call),
-                  texts.outcomes[call.outcome],
+                  dashboardText.outcomes[call.outcome],
                   duration(call.milliseconds),
                 )}
                 title={`${moment(call.at)} ${whatOf(call)}`}

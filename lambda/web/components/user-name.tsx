@@ -8,7 +8,7 @@ export function useNameOf(): (user: string, userName?: string) => string {
   return (user, userName) => userName ?? users.get(user) ?? brief(user);
 }
 
-export function User({ user, userName }: { user: string; userName?: string | undefined }) {
+export function UserName({ user, userName }: { user: string; userName?: string | undefined }) {
   const name = useNameOf()(user, userName);
   return (
     <span class={name === brief(user) ? 'key' : 'name'} title={user}>

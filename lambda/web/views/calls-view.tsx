@@ -3,14 +3,14 @@ import type { CallRow } from '../../core/dashboard/dashboard-api.ts';
 import { CallsTable } from '../components/calls-table.tsx';
 import { Filters } from '../components/filters.tsx';
 import { More } from '../components/load-more.tsx';
-import { Empty, Skeleton, Trouble } from '../components/placeholders.tsx';
-import { texts } from '../dashboard-text.ts';
+import { Empty, ErrorMessage, Skeleton } from '../components/placeholders.tsx';
+import { dashboardText } from '../dashboard-text.ts';
 import { learn } from '../known-values.ts';
 import { endsNow, filterOf, hrefOf } from '../page-router.ts';
 import { usePages } from '../paged-list.ts';
 import { showsUsers, type ViewProps } from './view-props.ts';
 
-export function Calls({ route, me }: ViewProps) {
+export function CallsView({ route, me }: ViewProps) {
   const pages = usePages<CallRow>(
     'calls',
     hrefOf({ ...route, by: 'outcome' }),
@@ -28,13 +28,13 @@ export function Calls({ route, me }: ViewProps) {
     });
   }, [items]);
 
-  const isFiltered = Boolean(route.client || route.tool || route.outcome || (me?.isOwner && route.user));
-  const words = texts.calls;
+  const isFiltered = Boolean(route.client || route.tool || route.outcome || (me?.isAdmin && route.user));
+  const words = dashboardText.calls;
   return (
     <>
-      <h1>{texts.views.calls}</h1>
+      <h1>{dashboardText.views.calls}</h1>
       <Filters route={route} me={me} />
-      <Trouble failure={failure} retrySeconds={retrySeconds} />
+      <ErrorMessage failure={failure} retrySeconds={retrySeconds} />
       {!items || !me ? (
         !failure && <Skeleton kind="row" count={10} />
       ) : (

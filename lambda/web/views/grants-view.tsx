@@ -1,24 +1,24 @@
 import { useEffect, useState } from 'preact/hooks';
-import type { GrantRow, Revoked } from '../../core/dashboard/dashboard-api.ts';
+import type { GrantRow, RevokedCount } from '../../core/dashboard/dashboard-api.ts';
 import { post } from '../api-client.ts';
 import { Confirm } from '../components/confirm.tsx';
 import { Chips } from '../components/filters.tsx';
 import { Link } from '../components/link.tsx';
 import { More } from '../components/load-more.tsx';
 import { Moment } from '../components/moment.tsx';
-import { Empty, Skeleton, Trouble } from '../components/placeholders.tsx';
-import { State } from '../components/session-state.tsx';
+import { Empty, ErrorMessage, Skeleton } from '../components/placeholders.tsx';
+import { SessionState } from '../components/session-state.tsx';
 import { announce } from '../components/status-line.tsx';
-import { User, useNameOf } from '../components/user-name.tsx';
-import { texts } from '../dashboard-text.ts';
+import { UserName, useNameOf } from '../components/user-name.tsx';
+import { dashboardText } from '../dashboard-text.ts';
 import { learn } from '../known-values.ts';
 import { queryOf } from '../page-router.ts';
 import { usePages } from '../paged-list.ts';
 import { showsUsers, type ViewProps } from './view-props.ts';
 
-const { columns, grants: words } = texts;
+const { columns, grants: words } = dashboardText;
 
-export function Grants({ route, me }: ViewProps) {
+export function ConnectedAppsView({ route, me }: ViewProps) {
   const { user } = route;
   const nameOf = useNameOf();
   const [asked, setAsked] = useState<GrantRow | 'all'>();
@@ -35,13 +35,13 @@ export function Grants({ route, me }: ViewProps) {
   useEffect(() => learn({ users: items ?? [] }), [items]);
 
   const withUsers = showsUsers({ route, me });
-  const other = me?.isOwner && user && user !== me.user ? user : undefined;
+  const other = me?.isAdmin && user && user !== me.user ? user : undefined;
   const ofAll = other ?? me?.user;
   const hasAny = items?.some(({ status, user: whose }) => status === 'active' && whose === ofAll);
   return (
     <>
       <div class="title">
-        <h1>{texts.views.grants}</h1>
+        <h1>{dashboardText.views.grants}</h1>
         {hasAny && (
           <button type="button" class="danger outline" onClick={() => setAsked('all')}>
             {other ? words.revokeAllOf(nameOf(other)) : words.revokeAllMine}
@@ -50,13 +50,13 @@ export function Grants({ route, me }: ViewProps) {
       </div>
       <p class="quiet">{withUsers ? words.introEveryone : words.intro}</p>
       <Chips route={{ view: 'grants', range: route.range, by: route.by, user }} me={me} />
-      <Trouble failure={failure} retrySeconds={retrySeconds} />
+      <ErrorMessage failure={failure} retrySeconds={retrySeconds} />
       {!items || !me ? (
         !failure && <Skeleton kind="row" count={6} />
       ) : (
         <section class="panel" aria-label={words.caption} aria-busy={isStale}>
           {items.length === 0 && !hasMore && (
-            <Empty heading={words.empty}>{texts.calls.emptyNew(`${location.origin}/mcp`)}</Empty>
+            <Empty heading={words.empty}>{dashboardText.calls.emptyNew(`${location.origin}/mcp`)}</Empty>
           )}
           {items.length > 0 && (
             <table class="cards grants">
@@ -84,12 +84,12 @@ export function Grants({ route, me }: ViewProps) {
                     </th>
                     {withUsers && (
                       <td data-label={columns.user}>
-                        <User user={grant.user} userName={grant.userName} />
+                        <UserName user={grant.user} userName={grant.userName} />
                       </td>
                     )}
                     <td data-label={columns.state}>
                       <span class="lines">
-                        <State isActive={grant.status === 'active'}>{words.states[grant.status]}</State>
+                        <SessionState isActive={grant.status === 'active'}>{words.states[grant.status]}</SessionState>
                         {grant.revokedAt !== undefined && (
                           <span class="note">
                             {' '}
@@ -123,7 +123,7 @@ export function Grants({ route, me }: ViewProps) {
                         {(['calls', 'sessions'] as const).map((view) => (
                           <Link
                             key={view}
-                            to={{ view, range: '30d', grant: grant.id, user: me.isOwner ? grant.user : undefined }}
+                            to={{ view, range: '30d', grant: grant.id, user: me.isAdmin ? grant.user : undefined }}
                             aria-label={`${words[view]}: ${grant.clientName}`}
                           >
                             {words[view]}
@@ -155,7 +155,7 @@ export function Grants({ route, me }: ViewProps) {
           consequence={words.revokeAllConsequence(other && nameOf(other))}
           action={other ? words.revokeAllOf(nameOf(other)) : words.revokeAllMine}
           act={async () => {
-            const { revoked } = await post<Revoked>(me, 'revoke-all', other ? { user: other } : {});
+            const { revoked } = await post<RevokedCount>(me, 'revoke-all', other ? { user: other } : {});
             announce(words.allRevoked(revoked));
             refresh();
           }}
@@ -171,7 +171,7 @@ export function Grants({ route, me }: ViewProps) {
           )}
           action={words.revoke}
           act={async () => {
-            const { revoked } = await post<Revoked>(me, `grants/${encodeURIComponent(asked.id)}/revoke`);
+            const { revoked } = await post<RevokedCount>(me, `grants/${encodeURIComponent(asked.id)}/revoke`);
             announce(words.revoked(asked.clientName, revoked));
             refresh();
           }}

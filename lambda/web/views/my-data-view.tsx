@@ -1,31 +1,31 @@
 import { useState } from 'preact/hooks';
-import type { Erased } from '../../core/dashboard/dashboard-api.ts';
+import type { ErasedCount } from '../../core/dashboard/dashboard-api.ts';
 import { post, signedOut } from '../api-client.ts';
 import { Confirm } from '../components/confirm.tsx';
 import { Id } from '../components/copy.tsx';
 import { Moment } from '../components/moment.tsx';
 import { Skeleton } from '../components/placeholders.tsx';
-import { texts } from '../dashboard-text.ts';
+import { dashboardText } from '../dashboard-text.ts';
 import { count } from '../format.ts';
 import type { ViewProps } from './view-props.ts';
 
-const words = texts.me;
+const words = dashboardText.me;
 
-export function MyData({ me }: ViewProps) {
+export function MyDataView({ me }: ViewProps) {
   const [isAsking, setAsking] = useState(false);
   const [typed, setTyped] = useState('');
   const [gone, setGone] = useState(0);
   if (!me)
     return (
       <>
-        <h1>{texts.views.me}</h1>
+        <h1>{dashboardText.views.me}</h1>
         <Skeleton kind="row" count={4} />
       </>
     );
 
   const erase = async () => {
     for (let items = 0; ; ) {
-      const erased = await post<Erased>(me, 'erase');
+      const erased = await post<ErasedCount>(me, 'erase');
       items += erased.items;
       setGone(items);
       if (erased.done) break;
@@ -34,7 +34,7 @@ export function MyData({ me }: ViewProps) {
   };
   return (
     <>
-      <h1>{texts.views.me}</h1>
+      <h1>{dashboardText.views.me}</h1>
       <section class="panel" aria-labelledby="you">
         <h2 id="you">{words.you}</h2>
         <dl class="facts single">
@@ -53,7 +53,7 @@ export function MyData({ me }: ViewProps) {
           </div>
           <div>
             <dt>{words.role}</dt>
-            <dd>{me.isOwner ? words.owner : words.user}</dd>
+            <dd>{me.isAdmin ? words.owner : words.user}</dd>
           </div>
           <div>
             <dt>{words.signInEnds}</dt>
@@ -63,7 +63,7 @@ export function MyData({ me }: ViewProps) {
           </div>
           <div>
             <dt>{words.kept}</dt>
-            <dd>{texts.units.days(String(me.retentionDays))}</dd>
+            <dd>{dashboardText.units.days(String(me.retentionDays))}</dd>
           </div>
         </dl>
       </section>

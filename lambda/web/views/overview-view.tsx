@@ -1,23 +1,23 @@
 import { useEffect } from 'preact/hooks';
-import { type CallRow, ERRORS, type Overview as Numbers, type Page } from '../../core/dashboard/dashboard-api.ts';
+import { type CallRow, ERRORS, type Overview as Numbers, type ResultPage } from '../../core/dashboard/dashboard-api.ts';
 import { get } from '../api-client.ts';
 import { Filters } from '../components/filters.tsx';
 import { LatestCalls } from '../components/latest-calls.tsx';
 import { Link } from '../components/link.tsx';
-import { Empty, Skeleton, Trouble } from '../components/placeholders.tsx';
+import { Empty, ErrorMessage, Skeleton } from '../components/placeholders.tsx';
 import { Ranking } from '../components/ranking.tsx';
 import { CallsChart, DurationsChart, PeopleChart } from '../components/time-charts.tsx';
 import { useNameOf } from '../components/user-name.tsx';
-import { texts } from '../dashboard-text.ts';
+import { dashboardText } from '../dashboard-text.ts';
 import { briefCount, duration, moment, share } from '../format.ts';
 import { learn } from '../known-values.ts';
 import { useLive } from '../live-data.ts';
-import { endsNow, filterOf, hrefOf, kept, type Route, type Target } from '../page-router.ts';
+import { endsNow, filterOf, hrefOf, kept, type Route, type RouteTarget } from '../page-router.ts';
 import { showsUsers, type ViewProps } from './view-props.ts';
 
-const words = texts.overview;
+const words = dashboardText.overview;
 
-export function Overview({ route, me }: ViewProps) {
+export function OverviewView({ route, me }: ViewProps) {
   const nameOf = useNameOf();
   // How the bars are divided is told by the same answer.
   const key = hrefOf({ ...route, by: 'outcome' });
@@ -29,7 +29,7 @@ export function Overview({ route, me }: ViewProps) {
     (signal) => {
       const filter = filterOf(route);
       filter.set('limit', '10');
-      return get<Page<CallRow>>('calls', filter, signal);
+      return get<ResultPage<CallRow>>('calls', filter, signal);
     },
     { isLive: endsNow(route) },
   );
@@ -40,10 +40,10 @@ export function Overview({ route, me }: ViewProps) {
   useEffect(() => learn({ users: latest.data?.items ?? [] }), [latest.data]);
 
   const { data } = numbers;
-  const isEveryone = me?.isOwner && !route.user;
-  const isMine = me && (!me.isOwner || route.user === me.user);
+  const isEveryone = me?.isAdmin && !route.user;
+  const isMine = me && (!me.isAdmin || route.user === me.user);
   const isFiltered = Boolean(route.client || route.tool || route.outcome);
-  const { headings } = texts;
+  const { headings } = dashboardText;
   return (
     <>
       <h1>
@@ -54,7 +54,7 @@ export function Overview({ route, me }: ViewProps) {
             : headings.activity}
       </h1>
       <Filters route={route} me={me} />
-      <Trouble failure={numbers.failure} retrySeconds={numbers.retrySeconds} />
+      <ErrorMessage failure={numbers.failure} retrySeconds={numbers.retrySeconds} />
       {!data || !me ? (
         !numbers.failure && (
           <>
@@ -69,13 +69,13 @@ export function Overview({ route, me }: ViewProps) {
               {words.completeSince(moment(data.completeSince))}
             </p>
           )}
-          <Tiles route={route} numbers={data} showsPeople={Boolean(me.isOwner && !route.user)} />
+          <Tiles route={route} numbers={data} showsPeople={Boolean(me.isAdmin && !route.user)} />
           {data.totals.calls === 0 && !latest.data?.items.length ? (
             <section class="panel">
-              <Empty heading={texts.calls.empty}>
-                {isFiltered || (me.isOwner && !isMine && route.user)
-                  ? texts.calls.emptyFiltered
-                  : texts.calls.emptyNew(`${location.origin}/mcp`)}
+              <Empty heading={dashboardText.calls.empty}>
+                {isFiltered || (me.isAdmin && !isMine && route.user)
+                  ? dashboardText.calls.emptyFiltered
+                  : dashboardText.calls.emptyNew(`${location.origin}/mcp`)}
               </Empty>
             </section>
           ) : (
@@ -105,7 +105,7 @@ type TilesProps = { route: Route; numbers: Numbers; showsPeople: boolean };
 
 function Tiles({ route, numbers: { totals, sessions }, showsPeople }: TilesProps) {
   const { durations } = totals;
-  const calls: Target = { ...route, view: 'calls' };
+  const calls: RouteTarget = { ...route, view: 'calls' };
   const about = (value: string) => (sessions?.isEstimate ? words.about(value) : value);
   return (
     <section aria-label={words.tiles}>
@@ -142,7 +142,7 @@ function Tiles({ route, numbers: { totals, sessions }, showsPeople }: TilesProps
   );
 }
 
-type TileProps = { to: Target; name: string; value: string; notes?: string[] | undefined };
+type TileProps = { to: RouteTarget; name: string; value: string; notes?: string[] | undefined };
 
 const Tile = ({ to, name, value, notes = [] }: TileProps) => (
   <li>

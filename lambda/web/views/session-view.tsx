@@ -1,17 +1,17 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
-import type { CallRow, Revoked, SessionDetail } from '../../core/dashboard/dashboard-api.ts';
+import type { CallRow, RevokedCount, SessionDetail } from '../../core/dashboard/dashboard-api.ts';
 import { get, post } from '../api-client.ts';
 import { CallsTable } from '../components/calls-table.tsx';
 import { Confirm } from '../components/confirm.tsx';
 import { Id } from '../components/copy.tsx';
 import { Link } from '../components/link.tsx';
 import { Moment } from '../components/moment.tsx';
-import { Empty, Skeleton, Trouble } from '../components/placeholders.tsx';
-import { State } from '../components/session-state.tsx';
+import { Empty, ErrorMessage, Skeleton } from '../components/placeholders.tsx';
+import { SessionState } from '../components/session-state.tsx';
 import { announce } from '../components/status-line.tsx';
 import { Timeline } from '../components/timeline.tsx';
-import { User, useNameOf } from '../components/user-name.tsx';
-import { texts } from '../dashboard-text.ts';
+import { UserName, useNameOf } from '../components/user-name.tsx';
+import { dashboardText } from '../dashboard-text.ts';
 import { duration } from '../format.ts';
 import { learn } from '../known-values.ts';
 import { useLive } from '../live-data.ts';
@@ -22,12 +22,12 @@ import type { ViewProps } from './view-props.ts';
 const LIMIT = 200;
 /** So many pages are looked through for the call that the address points to. */
 const FAR = 25;
-const { columns, sessions: words } = texts;
+const { columns, sessions: words } = dashboardText;
 
 /** Pages go forward in time, so what comes new is on the last of them. */
 type Loaded = { after?: string; items: CallRow[]; next?: string };
 
-export function Session({ route, me }: ViewProps) {
+export function SessionView({ route, me }: ViewProps) {
   const id = route.id ?? '';
   const nameOf = useNameOf();
   const pages = useRef<Loaded[]>([]);
@@ -69,7 +69,7 @@ export function Session({ route, me }: ViewProps) {
   if (failure?.status === 404)
     return (
       <>
-        <h1>{texts.views.session}</h1>
+        <h1>{dashboardText.views.session}</h1>
         <section class="panel">
           <Empty heading={words.unknown}>
             {words.unknownNext} <Link to={{ view: 'sessions' }}>{words.back}</Link>
@@ -80,8 +80,8 @@ export function Session({ route, me }: ViewProps) {
   if (!data || !me)
     return (
       <>
-        <h1>{texts.views.session}</h1>
-        <Trouble failure={failure} retrySeconds={retrySeconds} />
+        <h1>{dashboardText.views.session}</h1>
+        <ErrorMessage failure={failure} retrySeconds={retrySeconds} />
         {!failure && (
           <>
             <Skeleton kind="chart" />
@@ -96,11 +96,11 @@ export function Session({ route, me }: ViewProps) {
   return (
     <>
       <p class="back">
-        <Link to={{ view: 'sessions', ...(me.isOwner && { user: route.user }) }}>← {words.back}</Link>
+        <Link to={{ view: 'sessions', ...(me.isAdmin && { user: route.user }) }}>← {words.back}</Link>
       </p>
       <div class="title">
         <h1>
-          {texts.views.session} · {clientLabel}
+          {dashboardText.views.session} · {clientLabel}
         </h1>
         {!ended && (
           <button type="button" class="danger outline" onClick={() => setAsking(true)}>
@@ -108,19 +108,19 @@ export function Session({ route, me }: ViewProps) {
           </button>
         )}
       </div>
-      <Trouble failure={failure} retrySeconds={retrySeconds} />
+      <ErrorMessage failure={failure} retrySeconds={retrySeconds} />
       <section class="panel" aria-label={words.facts}>
         <dl class="facts">
           <div>
             <dt>{columns.state}</dt>
             <dd>
-              <State isActive={!ended}>{words.states[ended ?? 'active']}</State>
+              <SessionState isActive={!ended}>{words.states[ended ?? 'active']}</SessionState>
             </dd>
           </div>
           <div>
             <dt>{columns.user}</dt>
             <dd>
-              <User user={session.user} userName={session.userName} />
+              <UserName user={session.user} userName={session.userName} />
             </dd>
           </div>
           <div>
@@ -149,18 +149,18 @@ export function Session({ route, me }: ViewProps) {
           </div>
           <div>
             <dt>{columns.era}</dt>
-            <dd>{texts.eras[session.era]}</dd>
+            <dd>{dashboardText.eras[session.era]}</dd>
           </div>
           <div>
-            <dt>{texts.calls.fields.session}</dt>
+            <dt>{dashboardText.calls.fields.session}</dt>
             <dd>
-              <Id id={session.id} what={texts.calls.fields.session} />
+              <Id id={session.id} what={dashboardText.calls.fields.session} />
             </dd>
           </div>
           <div>
-            <dt>{texts.calls.fields.grant}</dt>
+            <dt>{dashboardText.calls.fields.grant}</dt>
             <dd>
-              <Link to={{ view: 'grants', ...(me.isOwner && { user: session.user }), id: session.grant }}>
+              <Link to={{ view: 'grants', ...(me.isAdmin && { user: session.user }), id: session.grant }}>
                 <code>{session.grant}</code>
               </Link>
             </dd>
@@ -182,7 +182,7 @@ export function Session({ route, me }: ViewProps) {
         <h2 id="session-calls">{words.calls}</h2>
         <CallsTable
           calls={calls}
-          caption={texts.calls.inOrder}
+          caption={dashboardText.calls.inOrder}
           showsUsers={false}
           showsSessions={false}
           pointedAt={route.call}
@@ -198,7 +198,7 @@ export function Session({ route, me }: ViewProps) {
                 refresh();
               }}
             >
-              {isLoadingMore ? texts.calls.loadingMore : texts.calls.more}
+              {isLoadingMore ? dashboardText.calls.loadingMore : dashboardText.calls.more}
             </button>
           </div>
         )}
@@ -212,7 +212,7 @@ export function Session({ route, me }: ViewProps) {
           )}
           action={words.end}
           act={async () => {
-            const { revoked } = await post<Revoked>(me, `sessions/${encodeURIComponent(id)}/revoke`);
+            const { revoked } = await post<RevokedCount>(me, `sessions/${encodeURIComponent(id)}/revoke`);
             announce(words.ended(revoked));
             refresh();
           }}

@@ -4,23 +4,23 @@ import { Filters } from '../components/filters.tsx';
 import { Link } from '../components/link.tsx';
 import { More } from '../components/load-more.tsx';
 import { Moment } from '../components/moment.tsx';
-import { Empty, Skeleton, Trouble } from '../components/placeholders.tsx';
-import { State } from '../components/session-state.tsx';
-import { User } from '../components/user-name.tsx';
-import { texts } from '../dashboard-text.ts';
+import { Empty, ErrorMessage, Skeleton } from '../components/placeholders.tsx';
+import { SessionState } from '../components/session-state.tsx';
+import { UserName } from '../components/user-name.tsx';
+import { dashboardText } from '../dashboard-text.ts';
 import { count, duration } from '../format.ts';
 import { learn } from '../known-values.ts';
 import { endsNow, filterOf, hrefOf } from '../page-router.ts';
 import { usePages } from '../paged-list.ts';
 import { showsUsers, type ViewProps } from './view-props.ts';
 
-const { columns, sessions: words } = texts;
+const { columns, sessions: words } = dashboardText;
 
 /** Of what was counted when there was too much to count. */
 export const counted = (number: number, { isPartial }: SessionRow): string =>
   isPartial ? `${words.partial} ${count(number)}` : count(number);
 
-export function Sessions({ route, me }: ViewProps) {
+export function SessionsView({ route, me }: ViewProps) {
   const sought = { ...route, tool: undefined, outcome: undefined, by: undefined };
   const pages = usePages<SessionRow>(
     'sessions',
@@ -32,12 +32,12 @@ export function Sessions({ route, me }: ViewProps) {
   const { items, failure, retrySeconds, isStale, hasMore } = pages;
   useEffect(() => learn({ users: items ?? [], clients: items?.map(({ clientLabel }) => clientLabel) ?? [] }), [items]);
   const withUsers = showsUsers({ route, me });
-  const isFiltered = Boolean(route.client || route.grant || (me?.isOwner && route.user));
+  const isFiltered = Boolean(route.client || route.grant || (me?.isAdmin && route.user));
   return (
     <>
-      <h1>{texts.views.sessions}</h1>
+      <h1>{dashboardText.views.sessions}</h1>
       <Filters route={{ ...route, tool: undefined, outcome: undefined }} me={me} ofCalls={false} />
-      <Trouble failure={failure} retrySeconds={retrySeconds} />
+      <ErrorMessage failure={failure} retrySeconds={retrySeconds} />
       {!items || !me ? (
         !failure && <Skeleton kind="row" count={10} />
       ) : (
@@ -45,8 +45,8 @@ export function Sessions({ route, me }: ViewProps) {
           {items.length === 0 && !hasMore && (
             <Empty heading={words.empty}>
               {isFiltered || !endsNow(route)
-                ? texts.calls.emptyFiltered
-                : texts.calls.emptyNew(`${location.origin}/mcp`)}
+                ? dashboardText.calls.emptyFiltered
+                : dashboardText.calls.emptyNew(`${location.origin}/mcp`)}
             </Empty>
           )}
           {items.length > 0 && (
@@ -85,11 +85,11 @@ export function Sessions({ route, me }: ViewProps) {
                     </th>
                     {withUsers && (
                       <td data-label={columns.user}>
-                        <User user={session.user} userName={session.userName} />
+                        <UserName user={session.user} userName={session.userName} />
                       </td>
                     )}
                     <td data-label={columns.state}>
-                      <State isActive={!session.ended}>{words.states[session.ended ?? 'active']}</State>
+                      <SessionState isActive={!session.ended}>{words.states[session.ended ?? 'active']}</SessionState>
                     </td>
                     <td data-label={columns.firstActivity} class="nowrap wide">
                       <Moment at={session.firstCallAt} />
@@ -107,7 +107,7 @@ export function Sessions({ route, me }: ViewProps) {
                       {counted(session.errors, session)}
                     </td>
                     <td data-label={columns.era} class="wide">
-                      {texts.eras[session.era]}
+                      {dashboardText.eras[session.era]}
                     </td>
                   </tr>
                 ))}

@@ -1,9 +1,9 @@
 import type { SignedOut } from '../api-client.ts';
-import { texts } from '../dashboard-text.ts';
+import { dashboardText } from '../dashboard-text.ts';
 
 /** @param why `first` when nothing was ever shown */
-export function SignedOutCard({ why }: { why: SignedOut | 'first' }) {
-  const { heading, text, button } = texts.signedOut[why];
+export function SignedOutView({ why }: { why: SignedOut | 'first' }) {
+  const { heading, text, button } = dashboardText.signedOut[why];
   return (
     <section class="card">
       <h1>{heading}</h1>

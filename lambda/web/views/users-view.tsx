@@ -3,17 +3,17 @@ import type { UserRow } from '../../core/dashboard/dashboard-api.ts';
 import { Link } from '../components/link.tsx';
 import { More } from '../components/load-more.tsx';
 import { Moment } from '../components/moment.tsx';
-import { Empty, Skeleton, Trouble } from '../components/placeholders.tsx';
-import { User, useNameOf } from '../components/user-name.tsx';
-import { texts } from '../dashboard-text.ts';
+import { Empty, ErrorMessage, Skeleton } from '../components/placeholders.tsx';
+import { UserName, useNameOf } from '../components/user-name.tsx';
+import { dashboardText } from '../dashboard-text.ts';
 import { learn } from '../known-values.ts';
 import { kept } from '../page-router.ts';
 import { usePages } from '../paged-list.ts';
 import type { ViewProps } from './view-props.ts';
 
-const { columns, users: words } = texts;
+const { columns, users: words } = dashboardText;
 
-export function Users({ route }: ViewProps) {
+export function UsersView({ route }: ViewProps) {
   const nameOf = useNameOf();
   const pages = usePages<UserRow>(
     'users',
@@ -26,8 +26,8 @@ export function Users({ route }: ViewProps) {
   useEffect(() => learn({ users: items ?? [] }), [items]);
   return (
     <>
-      <h1>{texts.views.users}</h1>
-      <Trouble failure={failure} retrySeconds={retrySeconds} />
+      <h1>{dashboardText.views.users}</h1>
+      <ErrorMessage failure={failure} retrySeconds={retrySeconds} />
       {!items ? (
         !failure && <Skeleton kind="row" count={8} />
       ) : (
@@ -51,7 +51,7 @@ export function Users({ route }: ViewProps) {
                     <tr key={user}>
                       <th scope="row" data-label={columns.user}>
                         <Link to={{ ...kept(route), view: 'overview', user }}>
-                          <User user={user} userName={userName} />
+                          <UserName user={user} userName={userName} />
                         </Link>
                       </th>
                       <td data-label={columns.firstSignIn}>

@@ -8,4 +8,4 @@ export type ViewProps = {
 };
 
 /** Whether rows may be several people's, so that they have to be named. */
-export const showsUsers = ({ route, me }: ViewProps): boolean => Boolean(me?.isOwner && route.user !== me.user);
+export const showsUsers = ({ route, me }: ViewProps): boolean => Boolean(me?.isAdmin && route.user !== me.user);

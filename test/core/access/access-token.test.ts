@@ -1,4 +1,4 @@
-import { authorize, directCaller, facadeCaller } from '../../../lambda/core/access/access-token.ts';
+import { authenticateBearer, directCaller, facadeCaller } from '../../../lambda/core/access/access-token.ts';
 import { callerContext, readCallerContext } from '../../../lambda/core/access/caller.ts';
 import { userKey } from '../../../lambda/core/access/user-key.ts';
 
@@ -76,6 +76,6 @@ test('callers pass through the gateway’s context, which holds text alone', asy
 });
 
 test('a token of which the verifier knows nothing names nobody', async () => {
-  expect(await authorize(['Bearer x'], { verify: async () => undefined }, read)).toBeUndefined();
-  expect(await authorize(['Bearer x'], { verify: async () => claims }, read)).toEqual(await callerOf());
+  expect(await authenticateBearer(['Bearer x'], { verify: async () => undefined }, read)).toBeUndefined();
+  expect(await authenticateBearer(['Bearer x'], { verify: async () => claims }, read)).toEqual(await callerOf());
 });

@@ -1,18 +1,18 @@
 import fc from 'fast-check';
 import {
   declareScopes,
-  effective,
-  isPerTool,
+  effectiveScopes,
+  hasToolScopes,
   missingScopes,
   stepUpChallenge,
 } from '../../../lambda/shared/scope-set.ts';
 
 const set = declareScopes({
   scopes: {
-    mcp: { words: 'Use the tools' },
-    write: { words: 'Change things' },
-    admin: { words: 'Everything', includes: ['write', 'mcp'] },
-    root: { words: 'Everything and more', includes: ['admin', 'root'] },
+    mcp: { description: 'Use the tools' },
+    write: { description: 'Change things' },
+    admin: { description: 'Everything', includes: ['write', 'mcp'] },
+    root: { description: 'Everything and more', includes: ['admin', 'root'] },
   },
   tools: { save: ['write'], wipe: ['admin', 'write'] },
 });
@@ -46,15 +46,15 @@ test('a scope that is granted stays, whatever else is', () => {
   const scope = fc.constantFrom('mcp', 'write', 'admin', 'root');
   fc.assert(
     fc.property(fc.array(scope), scope, (granted, more) => {
-      const all = effective([...granted, more], set);
-      for (const each of effective(granted, set)) expect(all.has(each)).toBe(true);
+      const all = effectiveScopes([...granted, more], set);
+      for (const each of effectiveScopes(granted, set)) expect(all.has(each)).toBe(true);
     }),
   );
 });
 
 test('only tools that need more make the answer about a token depend on the tool', () => {
-  expect(isPerTool(set)).toBe(true);
-  expect(isPerTool(declareScopes({ scopes: { mcp: { words: '' } }, tools: { read: [] } }))).toBe(false);
+  expect(hasToolScopes(set)).toBe(true);
+  expect(hasToolScopes(declareScopes({ scopes: { mcp: { description: '' } }, tools: { read: [] } }))).toBe(false);
 });
 
 test('the challenge names the scopes and where to ask for them', () => {

@@ -2,8 +2,8 @@ import fc from 'fast-check';
 import { memoryStores } from '../../../lambda/adapters/memory/memory-stores.ts';
 import { CallSearch } from '../../../lambda/core/admin/call-search.ts';
 import { endOf } from '../../../lambda/core/audit/aggregates.ts';
-import { rollUp } from '../../../lambda/core/audit/call-aggregation.ts';
-import { type Call, callName } from '../../../lambda/core/audit/tool-call.ts';
+import { aggregateCalls } from '../../../lambda/core/audit/call-aggregation.ts';
+import { callName, type ToolCall } from '../../../lambda/core/audit/tool-call.ts';
 import type { Filter } from '../../../lambda/core/dashboard/dashboard-api.ts';
 import { overview } from '../../../lambda/core/dashboard/dashboard-overview.ts';
 
@@ -25,7 +25,7 @@ const someCall = fc.record({
   session: fc.constantFrom('1', '2', '3'),
   tool: fc.constantFrom('note', 'search'),
   clientName: fc.constantFrom('Claude Code', 'Codex'),
-  outcome: fc.constantFrom<Call['outcome'][]>('success', 'tool-error'),
+  outcome: fc.constantFrom<ToolCall['outcome'][]>('success', 'tool-error'),
   milliseconds: fc.oneof(fc.nat(500), fc.nat(20 * minute)),
   at: fc.integer({ min: start, max: start + 3 * day }),
 });
@@ -50,7 +50,7 @@ const time = fc.tuple(part, part, fc.boolean()).map(([a, b, isWhole]) => (now: n
   return isWhole ? { from: start, to: now } : { from: at(Math.min(a, b)), to: at(Math.max(a, b)) + 1 };
 });
 
-type Story = { calls: Call[]; now: number; countedAt: number[] };
+type Story = { calls: ToolCall[]; now: number; countedAt: number[] };
 
 /** Calls that have ended, and times at which what is over was counted. */
 const story: fc.Arbitrary<Story> = fc
@@ -62,7 +62,7 @@ const story: fc.Arbitrary<Story> = fc
   .map(({ calls, now, counted }) => ({
     calls: calls
       .map(
-        (call, index): Call => ({
+        (call, index): ToolCall => ({
           ...call,
           // The more of them have ended.
           at: start + Math.floor(((call.at - start) * (now - start)) / (3 * day)),
@@ -85,10 +85,10 @@ async function told({ calls, now, countedAt }: Story) {
   const stores = memoryStores();
   const retentionDays = 30;
   // All that was before is counted: there was nothing.
-  await stores.statistics.moveOn(undefined, start);
+  await stores.aggregates.moveOn(undefined, start);
   for (const at of countedAt) {
     for (const call of calls.filter((each) => endOf(each) <= at)) await stores.calls.recordCall(call, now + 999_999);
-    await rollUp({ ...stores, retentionDays, now: () => at, log }, () => 1);
+    await aggregateCalls({ ...stores, retentionDays, now: () => at, log }, () => 1);
   }
   for (const call of calls) await stores.calls.recordCall(call, now + 999_999);
   for (const session of new Set(calls.map((each) => each.session))) {
@@ -111,7 +111,7 @@ async function told({ calls, now, countedAt }: Story) {
   return { stores, search, now };
 }
 
-const fitting = (calls: Call[], { from, to, user, client, tool, outcome }: Filter) =>
+const fitting = (calls: ToolCall[], { from, to, user, client, tool, outcome }: Filter) =>
   calls.filter(
     (call) =>
       endOf(call) >= from &&
@@ -122,7 +122,7 @@ const fitting = (calls: Call[], { from, to, user, client, tool, outcome }: Filte
       (outcome === undefined || (outcome === 'error') === (call.outcome !== 'success')),
   );
 
-const names = (calls: Call[]) => calls.map(callName).sort();
+const names = (calls: ToolCall[]) => calls.map(callName).sort();
 
 test('charts say how many calls there were, how many failed and who was there, in each of their bars', async () => {
   await fc.assert(
@@ -158,7 +158,7 @@ test('a search finds the calls that fit, all of them, each once, page by page', 
     fc.asyncProperty(story, filter, fc.integer({ min: 1, max: 7 }), time, async (one, partial, limit, times) => {
       const { search, now } = await told(one);
       const wanted = { ...partial, ...times(now) };
-      const found: Call[] = [];
+      const found: ToolCall[] = [];
       let after: string | undefined;
       do {
         const page = await search.page(wanted, { limit, after });
@@ -177,11 +177,11 @@ test('counting again, by two at once too, changes nothing', async () => {
   await fc.assert(
     fc.asyncProperty(story, async (one) => {
       const { stores, now } = await told({ ...one, countedAt: [] });
-      const count = () => rollUp({ ...stores, retentionDays: 30, now: () => now, log }, () => 1);
+      const count = () => aggregateCalls({ ...stores, retentionDays: 30, now: () => now, log }, () => 1);
       const all = async () =>
-        Promise.all((['minutes', 'hour', 'day'] as const).map((step) => stores.statistics.load(step, 0, now)));
+        Promise.all((['minutes', 'hour', 'day'] as const).map((step) => stores.aggregates.load(step, 0, now)));
       await Promise.all([count(), count()]);
-      while ((await stores.statistics.countedUntil())! < now - 6 * minute) await count();
+      while ((await stores.aggregates.countedUntil())! < now - 6 * minute) await count();
       const first = await all();
       await count();
       expect(await all()).toEqual(first);
@@ -210,18 +210,18 @@ test('what is not counted in time is counted next time', async () => {
     countedAt: [],
   });
   let left = 1;
-  const count = () => rollUp({ ...stores, retentionDays: 30, now: () => now, log }, () => left--);
+  const count = () => aggregateCalls({ ...stores, retentionDays: 30, now: () => now, log }, () => left--);
   expect(await count()).toBe(start + hour);
   left = 9;
   expect(await count()).toBe(start + 3 * hour - 5 * minute);
-  const hours = await stores.statistics.load('hour', 0, now);
-  expect(hours.map(({ statistics }) => statistics.rows[0]!.calls)).toEqual([2, 1]);
+  const hours = await stores.aggregates.load('hour', 0, now);
+  expect(hours.map(({ aggregates }) => aggregates.rows[0]!.calls)).toEqual([2, 1]);
 });
 
 describe('sessions that have to be looked up count where the work of one answer ends', () => {
   const now = start + 10 * hour;
   const minutesAgo = (minutes: number) => now - minutes * minute;
-  const one = (session: string, at: number): Call => ({
+  const one = (session: string, at: number): ToolCall => ({
     id: `call-of-${session}`,
     at,
     user: 'ada',

@@ -1,6 +1,6 @@
 import { type MemoryStores, memoryStores } from '../../../lambda/adapters/memory/memory-stores.ts';
-import { type SessionFilter, sessionList, sessionOnRecord } from '../../../lambda/core/admin/session-list.ts';
-import type { Call } from '../../../lambda/core/audit/tool-call.ts';
+import { type SessionFilter, sessionList, sessionSummaryById } from '../../../lambda/core/admin/session-list.ts';
+import type { ToolCall } from '../../../lambda/core/audit/tool-call.ts';
 import type { Session } from '../../../lambda/core/sessions/session.ts';
 
 /** Sessions on record, as lists have them. */
@@ -20,7 +20,7 @@ async function put(stores: MemoryStores, id: string, change: Partial<Session> = 
   };
   await stores.sessions.start(session, 0);
   for (let index = 0; index < calls; index++) {
-    const call: Call = {
+    const call: ToolCall = {
       id: `${id}-${index}`,
       at: session.startedAt * 1000 + index * 10,
       user: session.user,
@@ -73,7 +73,7 @@ test('are those with calls, of whom and of when they are looked for, page by pag
 test('with very many calls are counted in part, and say so, but not when they went quiet', async () => {
   const stores = memoryStores();
   await put(stores, 'busy', {}, 250);
-  expect(await sessionOnRecord({ ...stores, now: () => now * 1000 }, 'busy')).toMatchObject({
+  expect(await sessionSummaryById({ ...stores, now: () => now * 1000 }, 'busy')).toMatchObject({
     calls: 200,
     errors: 100,
     isPartial: true,

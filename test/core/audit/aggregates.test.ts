@@ -1,16 +1,16 @@
 import fc from 'fast-check';
 import {
-  Counting,
+  AggregateBuilder,
+  type Aggregates,
   isComplete,
-  merged,
+  mergeAggregates,
   percentile,
-  type Statistics,
   sizeOf,
 } from '../../../lambda/core/audit/aggregates.ts';
-import type { Call } from '../../../lambda/core/audit/tool-call.ts';
+import type { ToolCall } from '../../../lambda/core/audit/tool-call.ts';
 import { OTHERS } from '../../../lambda/core/dashboard/dashboard-api.ts';
 
-const aCall = (change: Partial<Call>): Call => ({
+const aCall = (change: Partial<ToolCall>): ToolCall => ({
   id: 'call',
   at: 1_800_000_000_000,
   user: 'ada',
@@ -28,10 +28,10 @@ const aCall = (change: Partial<Call>): Call => ({
   ...change,
 });
 
-const statisticsOf = (calls: Call[]): Promise<Statistics> => {
-  const counting = new Counting();
+const statisticsOf = (calls: ToolCall[]): Promise<Aggregates> => {
+  const counting = new AggregateBuilder();
   for (const call of calls) counting.add(call);
-  return counting.statistics();
+  return counting.aggregates();
 };
 
 const someCall = fc
@@ -40,16 +40,16 @@ const someCall = fc
     session: fc.constantFrom('1', '2', '3', '4'),
     tool: fc.constantFrom('note', 'search', undefined),
     clientName: fc.constantFrom('Claude Code', 'Codex', undefined),
-    outcome: fc.constantFrom<Call['outcome'][]>('success', 'tool-error', 'refused'),
+    outcome: fc.constantFrom<ToolCall['outcome'][]>('success', 'tool-error', 'refused'),
     milliseconds: fc.nat(900_000),
     at: fc.integer({ min: 1_800_000_000_000, max: 1_800_003_600_000 }),
   })
   .map(aCall);
 
-const calls = (statistics: Statistics) => statistics.rows.reduce((sum, row) => sum + row.calls, 0);
+const calls = (aggregates: Aggregates) => aggregates.rows.reduce((sum, row) => sum + row.calls, 0);
 
 /** Rows come in the order in which they were first seen. */
-const sorted = ({ rows, ...rest }: Statistics) => ({
+const sorted = ({ rows, ...rest }: Aggregates) => ({
   rows: rows.toSorted((a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1)),
   ...rest,
 });
@@ -59,10 +59,10 @@ test('however calls are divided, what they amount to together is the same', asyn
     fc.asyncProperty(fc.array(someCall, { maxLength: 60 }), fc.nat(60), fc.nat(60), async (all, first, second) => {
       const [a, b] = [Math.min(first, second), Math.max(first, second)];
       const parts = await Promise.all([all.slice(0, a), all.slice(a, b), all.slice(b)].map(statisticsOf));
-      const [one, two, three] = parts as [Statistics, Statistics, Statistics];
+      const [one, two, three] = parts as [Aggregates, Aggregates, Aggregates];
       const whole = sorted(await statisticsOf(all));
-      expect(sorted(merged(parts))).toEqual(whole);
-      expect(sorted(merged([three, merged([two, one])]))).toEqual(whole);
+      expect(sorted(mergeAggregates(parts))).toEqual(whole);
+      expect(sorted(mergeAggregates([three, mergeAggregates([two, one])]))).toEqual(whole);
     }),
   );
 });
@@ -70,9 +70,9 @@ test('however calls are divided, what they amount to together is the same', asyn
 test('every call is counted once, under its client, tool and outcome', async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(someCall, { maxLength: 60 }), async (all) => {
-      const statistics = await statisticsOf(all);
-      expect(calls(statistics)).toBe(all.length);
-      for (const { client, tool, outcome, calls: count, durations } of statistics.rows) {
+      const aggregates = await statisticsOf(all);
+      expect(calls(aggregates)).toBe(all.length);
+      for (const { client, tool, outcome, calls: count, durations } of aggregates.rows) {
         const same = all.filter(
           (call) =>
             (call.clientName ?? call.client) === client &&
@@ -82,8 +82,8 @@ test('every call is counted once, under its client, tool and outcome', async () 
         expect(same).toHaveLength(count);
         expect(Object.values(durations).reduce((sum, each) => sum + each, 0)).toBe(count);
       }
-      expect(sizeOf(statistics.users)).toBe(new Set(all.map(({ user }) => user)).size);
-      expect(sizeOf(statistics.sessions)).toBe(new Set(all.map(({ session }) => session)).size);
+      expect(sizeOf(aggregates.users)).toBe(new Set(all.map(({ user }) => user)).size);
+      expect(sizeOf(aggregates.sessions)).toBe(new Set(all.map(({ session }) => session)).size);
     }),
   );
 });
@@ -129,7 +129,7 @@ test('many users are estimated, within a fifth, and no more than a sample of the
       ),
     ),
   );
-  const { users, sessions } = merged(parts);
+  const { users, sessions } = mergeAggregates(parts);
   expect(Object.keys(users)).toHaveLength(256);
   expect([isComplete(users), isComplete(sessions)]).toEqual([false, false]);
   for (const sample of [users, sessions]) {
@@ -144,15 +144,19 @@ test('names that anybody can make up do not make it grow: the rare ones are coun
   );
   const honest = Array.from({ length: 50 }, () => aCall({}));
   const one = await statisticsOf([...attack, ...honest]);
-  const together = merged([one, one, await statisticsOf(attack.map((call) => ({ ...call, tool: `${call.tool}!` })))]);
-  for (const [statistics, count] of [
+  const together = mergeAggregates([
+    one,
+    one,
+    await statisticsOf(attack.map((call) => ({ ...call, tool: `${call.tool}!` }))),
+  ]);
+  for (const [aggregates, count] of [
     [one, 5050],
     [together, 15_100],
   ] as const) {
-    expect(statistics.rows.length).toBeLessThanOrEqual(305);
-    expect(calls(statistics)).toBe(count);
-    expect(JSON.stringify(statistics).length).toBeLessThan(100_000);
-    const others = statistics.rows.filter(({ tool }) => tool === OTHERS);
+    expect(aggregates.rows.length).toBeLessThanOrEqual(305);
+    expect(calls(aggregates)).toBe(count);
+    expect(JSON.stringify(aggregates).length).toBeLessThan(100_000);
+    const others = aggregates.rows.filter(({ tool }) => tool === OTHERS);
     expect(others.map(({ outcome, client }) => [outcome, client])).toEqual([['protocol-error', OTHERS]]);
   }
   expect(together.rows.find(({ tool }) => tool === 'note')?.calls).toBe(100);

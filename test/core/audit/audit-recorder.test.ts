@@ -10,13 +10,13 @@ import {
   ProtocolError,
 } from '@modelcontextprotocol/server';
 import * as z from 'zod/v4';
-import { dynamoCallWriter } from '../../../lambda/adapters/dynamodb/audit-log-writer.ts';
+import { dynamoAuditLogWriter } from '../../../lambda/adapters/dynamodb/audit-log-writer.ts';
 import type { Caller } from '../../../lambda/core/access/caller.ts';
-import { sessionRecord } from '../../../lambda/core/admin/session-summary.ts';
-import type { RecordRules } from '../../../lambda/core/audit/audit-recorder.ts';
-import type { Call } from '../../../lambda/core/audit/tool-call.ts';
-import type { Context } from '../../../lambda/core/mcp/tool-context.ts';
-import { Outage } from '../../../lambda/core/support/service-unavailable-error.ts';
+import { summarizeSession } from '../../../lambda/core/admin/session-summary.ts';
+import type { AuditRules } from '../../../lambda/core/audit/audit-recorder.ts';
+import type { ToolCall } from '../../../lambda/core/audit/tool-call.ts';
+import type { ToolContext } from '../../../lambda/core/mcp/tool-context.ts';
+import { ServiceUnavailableError } from '../../../lambda/core/support/service-unavailable-error.ts';
 import { Processes, start } from '../../support/mcp-processes.ts';
 
 /** What nobody is to find on record. */
@@ -29,11 +29,11 @@ const requestedSchema = {
   required: ['name'],
 };
 
-type Options = { record?: Partial<RecordRules>; write?: () => Promise<void>; create?: () => void };
+type Options = { record?: Partial<AuditRules>; write?: () => Promise<void>; create?: () => void };
 
 /** Processes whose calls are written down here, each write of them. */
 function recorded({ record, write = async () => undefined, create = () => undefined }: Options = {}) {
-  const calls: Call[] = [];
+  const calls: ToolCall[] = [];
   const expiries: number[] = [];
   const processes: Processes = new Processes({
     createServer: (context) => {
@@ -53,7 +53,7 @@ function recorded({ record, write = async () => undefined, create = () => undefi
   return { processes, calls, expiries };
 }
 
-function createServer(context: Context, processes: Processes): McpServer {
+function createServer(context: ToolContext, processes: Processes): McpServer {
   const server = new McpServer({ name: 'recorded', version: '1' });
   const said = (text: string): CallToolResult => ({ content: [{ type: 'text', text }] });
   server.registerTool('say', { inputSchema: z.object({ text: z.string() }) }, async ({ text }) => said(text));
@@ -72,7 +72,7 @@ function createServer(context: Context, processes: Processes): McpServer {
     if (answer) return said(`Hello, ${answer.name}`);
     return inputRequired({ inputRequests: { who: inputRequired.elicit({ message: 'Who?', requestedSchema }) } });
   });
-  const long = context.long(async ({ seconds }: { seconds: number }) => {
+  const long = context.longRunning(async ({ seconds }: { seconds: number }) => {
     processes.clock.now += seconds;
     if (seconds === 13) throw new ProtocolError(-32602, SECRET);
     return said('at last');
@@ -233,12 +233,12 @@ describe.each(eras)('a client of %s', (version, connect, who) => {
 
   test('is answered where its call cannot be recorded, and that is logged without the call', async () => {
     const { processes, calls, client } = await connected({
-      write: () => Promise.reject(new Outage('The session table', new Error('unreachable'))),
+      write: () => Promise.reject(new ServiceUnavailableError('The session table', new Error('unreachable'))),
     });
     expect(await call(client, 'say', { text: SECRET })).toMatchObject({ content: [{ text: SECRET }] });
     await processes.settle();
     expect(processes.log).toEqual([
-      { event: 'call_not_recorded', details: { call: calls[0]!.id, cause: 'Error: unreachable' } },
+      { event: 'audit_write_failed', details: { call: calls[0]!.id, cause: 'Error: unreachable' } },
     ]);
   });
 
@@ -249,7 +249,7 @@ describe.each(eras)('a client of %s', (version, connect, who) => {
     expect(Date.now() - before).toBeLessThan(900);
     await processes.settle();
     expect(Date.now() - before).toBeLessThan(3000);
-    expect(processes.log).toMatchObject([{ event: 'call_not_recorded' }]);
+    expect(processes.log).toMatchObject([{ event: 'audit_write_failed' }]);
   });
 
   test('has other requests on record where the owner wants that', async () => {
@@ -386,7 +386,7 @@ test('however long everything is, a call fits into one write unit', async () => 
   for (const each of calls) {
     const written: Record<string, unknown>[] = [];
     const client = { put: async ({ Item }: { Item: object }) => void written.push({ ...Item }) };
-    await dynamoCallWriter({ client: client as never, name: 'Table' }).recordCall(each, start);
+    await dynamoAuditLogWriter({ client: client as never, name: 'Table' }).recordCall(each, start);
     expect(itemSize(written[0]!)).toBeLessThanOrEqual(1024);
   }
   expect(calls[0]!.arguments!.length).toBeGreaterThan(300);
@@ -482,7 +482,7 @@ test('a pause longer than a session divides the calls of 2026-07-28 into two, an
 });
 
 describe('the record of a session', () => {
-  const one: Call = {
+  const one: ToolCall = {
     id: 'a',
     at: 1_000_000,
     user: 'ada',
@@ -512,8 +512,8 @@ describe('the record of a session', () => {
     expiresAt: 5000,
   };
   test('begins with its first call', () => {
-    expect(sessionRecord({ calls: [] }, session, undefined, 1100)).toBeUndefined();
-    expect(sessionRecord({ calls, next: 'b' }, session, undefined, 1100)).toEqual({
+    expect(summarizeSession({ calls: [] }, session, undefined, 1100)).toBeUndefined();
+    expect(summarizeSession({ calls, next: 'b' }, session, undefined, 1100)).toEqual({
       id: 'session-1',
       grant: 'grant-of-ada',
       user: 'ada',
@@ -556,6 +556,6 @@ describe('the record of a session', () => {
     ['has been followed by another under its grant', { ...session, id: 'session-2' }, grant, 1100, 'expired'],
     ['was revoked with its grant', session, revoked, 1100, 'revoked'],
   ])('says whether the session %s', (_what, standing, under, now, ended) => {
-    expect(sessionRecord({ calls }, standing, under, now)?.ended).toBe(ended);
+    expect(summarizeSession({ calls }, standing, under, now)?.ended).toBe(ended);
   });
 });

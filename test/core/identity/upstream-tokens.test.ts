@@ -1,11 +1,11 @@
 import { KMSClient } from '@aws-sdk/client-kms';
 import { kmsSealer } from '../../../lambda/adapters/kms/kms-sealer.ts';
 import type { MemoryStores } from '../../../lambda/adapters/memory/memory-stores.ts';
-import { type IdentityTokens, SignInRefused } from '../../../lambda/core/identity/upstream-provider.ts';
-import { IdentityTokenKeeper } from '../../../lambda/core/identity/upstream-tokens.ts';
+import { SignInRefusedError, type UpstreamTokens } from '../../../lambda/core/identity/upstream-provider.ts';
+import { UpstreamTokenManager } from '../../../lambda/core/identity/upstream-tokens.ts';
 import type { Sealer } from '../../../lambda/core/support/sealer.ts';
-import { Outage } from '../../../lambda/core/support/service-unavailable-error.ts';
-import { FunctionPrincipals, localCloud } from '../../../local/iam/principals.ts';
+import { ServiceUnavailableError } from '../../../lambda/core/support/service-unavailable-error.ts';
+import { emulatorPrincipal, FunctionPrincipals } from '../../../local/iam/principals.ts';
 import { startKms } from '../../../local/kms/kms-service.ts';
 import { adapters } from '../../support/contract-stores.ts';
 
@@ -24,7 +24,7 @@ beforeAll(async () => {
   const opened = await openStores();
   stores = opened.stores;
   const principals = new FunctionPrincipals();
-  principals.add('TEST', localCloud);
+  principals.add('TEST', emulatorPrincipal);
   const service = await startKms({ folder: undefined, principals });
   ({ keyId } = service.createKey('Seal', {}));
   kms = new KMSClient({
@@ -51,12 +51,12 @@ class Provider {
     this.#clock = clock;
   }
 
-  readonly refresh = async (refreshToken: string): Promise<IdentityTokens> => {
+  readonly refresh = async (refreshToken: string): Promise<UpstreamTokens> => {
     this.calls++;
     // Long enough for everybody else to come meanwhile.
     await new Promise((resolve) => setTimeout(resolve, 20));
     if (this.fails !== undefined) throw this.fails;
-    if (refreshToken !== this.honoured) throw new SignInRefused('invalid_grant');
+    if (refreshToken !== this.honoured) throw new SignInRefusedError('invalid_grant');
     this.honoured = `rt-${this.calls + 1}`;
     const expiresAt = this.#clock.now + this.lifetimeSeconds;
     return { accessToken: `at-${this.calls + 1}`, refreshToken: this.honoured, expiresAt };
@@ -66,19 +66,19 @@ class Provider {
 let grants = 0;
 
 /** A grant whose access token has expired, unless told otherwise, and a clock to move. */
-async function world(tokens: Partial<IdentityTokens> = {}) {
+async function world(tokens: Partial<UpstreamTokens> = {}) {
   const clock = { now: start };
   const provider = new Provider(clock);
   const grant = `grant-${++grants}`;
   const now = () => clock.now;
   /** As another process has it: nothing in common but the table and the key. */
   const keeper = (sealer: Sealer = kmsSealer(kms, keyId, TABLE)) =>
-    new IdentityTokenKeeper({ store: stores.identityTokens, sealer, identityProvider: provider, now });
+    new UpstreamTokenManager({ store: stores.upstreamTokens, sealer, upstreamProvider: provider, now });
   await put(grant, { accessToken: 'at-1', refreshToken: 'rt-1', expiresAt: start, ...tokens });
   return { clock, provider, grant, keeper };
 }
 
-async function put(grant: string, tokens: IdentityTokens): Promise<void> {
+async function put(grant: string, tokens: UpstreamTokens): Promise<void> {
   const seal = await kmsSealer(kms, keyId, TABLE).prepare({ purpose: 'upstream', grant });
   await stores.grants.createGrant({
     grant: {
@@ -142,15 +142,15 @@ describe('a refresh', () => {
   test('keeps the refresh token of a provider that gives no new one', async () => {
     const { clock, provider, grant, keeper } = await world();
     const seen: string[] = [];
-    const identityProvider = {
+    const upstreamProvider = {
       refresh: async (refreshToken: string) => {
         seen.push(refreshToken);
         return { accessToken: 'fresh', expiresAt: clock.now + 3600 };
       },
     };
     const sealer = kmsSealer(kms, keyId, TABLE);
-    const store = stores.identityTokens;
-    const own = new IdentityTokenKeeper({ store, sealer, identityProvider, now: () => clock.now });
+    const store = stores.upstreamTokens;
+    const own = new UpstreamTokenManager({ store, sealer, upstreamProvider, now: () => clock.now });
     await own.accessToken(grant);
     clock.now += 3600;
     await own.accessToken(grant);
@@ -160,7 +160,7 @@ describe('a refresh', () => {
 
   test('whose holder has died is taken over once the lease has ended, and not before', async () => {
     const { clock, provider, grant, keeper } = await world();
-    expect(await stores.identityTokens.leaseTokens(grant, 1, 'dead', clock.now, clock.now + 8)).toBe(true);
+    expect(await stores.upstreamTokens.leaseTokens(grant, 1, 'dead', clock.now, clock.now + 8)).toBe(true);
     const asked = keeper().accessToken(grant);
     await new Promise((resolve) => setTimeout(resolve, 300));
     expect(provider.calls).toBe(0);
@@ -171,10 +171,10 @@ describe('a refresh', () => {
 
   test('that never ends is an outage to those who wait for it', async () => {
     const { clock, grant, keeper } = await world();
-    await stores.identityTokens.leaseTokens(grant, 1, 'hanging', clock.now, clock.now + 60);
+    await stores.upstreamTokens.leaseTokens(grant, 1, 'hanging', clock.now, clock.now + 60);
     const asked = keeper().accessToken(grant);
     clock.now += 10;
-    await expect(asked).rejects.toThrow(Outage);
+    await expect(asked).rejects.toThrow(ServiceUnavailableError);
   });
 
   test('is not begun when the key service has used up its time, since another may begin one by then', async () => {
@@ -187,15 +187,15 @@ describe('a refresh', () => {
         return sealer.prepare(context);
       },
     };
-    await expect(keeper(slow).accessToken(grant)).rejects.toThrow(Outage);
+    await expect(keeper(slow).accessToken(grant)).rejects.toThrow(ServiceUnavailableError);
     expect(provider.calls).toBe(0);
     expect(await keeper().accessToken(grant)).toBe('at-2');
   });
 
   test('that an outage stops has changed nothing, and the next one succeeds', async () => {
     const { provider, grant, keeper } = await world();
-    provider.fails = new Outage('The identity provider', new Error('503'));
-    await expect(keeper().accessToken(grant)).rejects.toThrow(Outage);
+    provider.fails = new ServiceUnavailableError('The identity provider', new Error('503'));
+    await expect(keeper().accessToken(grant)).rejects.toThrow(ServiceUnavailableError);
     provider.fails = undefined;
     expect(await keeper().accessToken(grant)).toBe('at-3');
   });
@@ -219,8 +219,8 @@ describe('whether the provider still honours the grant', () => {
     await keeper().ensure(grant);
     expect(provider.calls).toBe(1);
     clock.now += 60;
-    provider.fails = new SignInRefused('invalid_grant');
-    await expect(keeper().ensure(grant)).rejects.toThrow(SignInRefused);
+    provider.fails = new SignInRefusedError('invalid_grant');
+    await expect(keeper().ensure(grant)).rejects.toThrow(SignInRefusedError);
   });
 
   test('is asked once, however many ask, and not again for a moment', async () => {
@@ -271,9 +271,9 @@ test('tokens that are not there are those of a grant that has ended', async () =
 describe('sealed tokens', () => {
   test('do not open under another grant, and nobody is asked', async () => {
     const [ada, alan] = [await world({ expiresAt: start + 1e5 }), await world({ expiresAt: start + 1e5 })];
-    const stolen = (await stores.identityTokens.loadTokens(ada.grant))!;
-    await stores.identityTokens.leaseTokens(alan.grant, 1, 'thief', start, start + 8);
-    await stores.identityTokens.saveTokens(alan.grant, 'thief', stolen);
+    const stolen = (await stores.upstreamTokens.loadTokens(ada.grant))!;
+    await stores.upstreamTokens.leaseTokens(alan.grant, 1, 'thief', start, start + 8);
+    await stores.upstreamTokens.saveTokens(alan.grant, 'thief', stolen);
     await expect(alan.keeper().accessToken(alan.grant)).rejects.toThrow(
       expect.objectContaining({ name: 'InvalidCiphertextException' }),
     );

@@ -2,7 +2,7 @@ import { acceptedContent, inputRequired, McpServer, type ServerContext } from '@
 import * as z from 'zod/v4';
 import type { Caller } from '../../../lambda/core/access/caller.ts';
 import { LEASE_SECONDS } from '../../../lambda/core/mcp/execution.ts';
-import { Outage } from '../../../lambda/core/support/service-unavailable-error.ts';
+import { ServiceUnavailableError } from '../../../lambda/core/support/service-unavailable-error.ts';
 import {
   buffering,
   eventsOf,
@@ -285,7 +285,7 @@ describe('an answer', () => {
     expect(response.status).toBe(400);
     await processes.settle();
     expect(ran.after).toBe(1);
-    const run = (await processes.stores.runs.runsOf('grant-of-ada'))[0]!;
+    const run = (await processes.stores.runs.executionsOf('grant-of-ada'))[0]!;
     expect(run.status).toBe('done');
     expect(await messagesOf(await session.resume(last))).toHaveLength(1);
   });
@@ -307,7 +307,7 @@ describe('an answer', () => {
     const [{ id }] = questions as [Message];
     const alan = await RawSession.begin(processes.url, processes.fetchAs(await processes.callerOf('alan')));
     const second = await RawSession.begin(processes.url, processes.fetchAs(ada));
-    const before = await processes.stores.runs.runsOf('grant-of-ada');
+    const before = await processes.stores.runs.executionsOf('grant-of-ada');
     for (const other of [alan, second]) {
       expect((await other.answer(id, accept('Eve'))).status).toBe(400);
       alan.id = session.id;
@@ -317,7 +317,7 @@ describe('an answer', () => {
       expect((await session.answer(unknown, accept('Eve'))).status).toBe(400);
     }
     await processes.settle();
-    expect(await processes.stores.runs.runsOf('grant-of-ada')).toEqual(before);
+    expect(await processes.stores.runs.executionsOf('grant-of-ada')).toEqual(before);
     expect(ran.after).toBe(0);
   });
 
@@ -465,7 +465,7 @@ describe('when the store fails', () => {
   /** Makes a call that asks, answers it and takes its result, as a client does; the n-th use of the runs fails. */
   async function run(
     failsAt: number,
-    { applied = false, kind = new Outage('The session table', 'gone') as Error } = {},
+    { applied = false, kind = new ServiceUnavailableError('The session table', 'gone') as Error } = {},
   ) {
     const { processes, session, ran } = await world();
     let calls = 0;
@@ -508,7 +508,7 @@ describe('when the store fails', () => {
   test('for as long as it does, a client gets its answer all the same where it is not asked anything', async () => {
     const { processes, session } = await world();
     processes.around = (method, call) =>
-      method.startsWith('runs.') ? Promise.reject(new Outage('The session table', 'gone')) : call();
+      method.startsWith('runs.') ? Promise.reject(new ServiceUnavailableError('The session table', 'gone')) : call();
     const messages = await messagesOf(await session.post(session.toolCall('push')));
     expect(messages.map(({ method }) => method)).toEqual(['notifications/message', undefined]);
     expect(messages.at(-1)!.result).toMatchObject({ isError: true });

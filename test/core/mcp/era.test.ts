@@ -1,7 +1,7 @@
 import { isJSONRPCRequest, isLegacyRequest } from '@modelcontextprotocol/server';
 import fc from 'fast-check';
 import { isLegacy, isRequest } from '../../../lambda/core/mcp/era.ts';
-import { platformRequest, Request } from '../../../lambda/core/mcp/mcp-http.ts';
+import { McpRequest, platformRequest } from '../../../lambda/core/mcp/mcp-http.ts';
 
 /** The era of a message is the one that the SDK tells, for messages of every form and of none. */
 
@@ -69,7 +69,7 @@ test('is told as the SDK tells it', async () => {
   const told = { legacy: 0, modern: 0 };
   await fc.assert(
     fc.asyncProperty(body, headers, async (given, fields) => {
-      const request = new Request('https://mcp.example/mcp', {
+      const request = new McpRequest('https://mcp.example/mcp', {
         method: 'POST',
         headers: { 'Content-Type': 'application/json', ...fields },
       });

@@ -22,7 +22,7 @@ const step = fc.oneof(
   fc.record({ do: fc.constant('delete' as const), name }),
 );
 type Step = typeof step extends fc.Arbitrary<infer S> ? S : never;
-type SomeHeaders = Headers | ours.Headers;
+type SomeHeaders = Headers | ours.McpHeaders;
 
 /** Whether it was done: what must not be in a header is an error. */
 function done(headers: SomeHeaders, each: Step): boolean {
@@ -43,7 +43,7 @@ test('headers have what was set and appended, are deleted by any spelling, and r
   let appended = 0;
   fc.assert(
     fc.property(fc.array(step, { maxLength: 12 }), (steps) => {
-      const [mine, platform] = [new ours.Headers(), new Headers()];
+      const [mine, platform] = [new ours.McpHeaders(), new Headers()];
       for (const each of steps) {
         const was = mine.get(each.name);
         const isDone = done(platform, each);
@@ -56,11 +56,11 @@ test('headers have what was set and appended, are deleted by any spelling, and r
         expect(mine.get(spelling)).toBe(platform.get(spelling));
         expect(mine.has(spelling)).toBe(platform.has(spelling));
       }
-      const copy = new ours.Headers(mine);
+      const copy = new ours.McpHeaders(mine);
       copy.set('accept', 'changed');
       expect(sorted(mine)).toEqual(sorted(platform));
       const record = Object.fromEntries(platform);
-      expect(sorted(new ours.Headers(record))).toEqual(sorted(new Headers(record)));
+      expect(sorted(new ours.McpHeaders(record))).toEqual(sorted(new Headers(record)));
       const told: [string, string][] = [];
       mine.forEach((each, of) => {
         told.push([of, each]);
@@ -82,7 +82,7 @@ const init = fc.record({
 test('an answer with a text has its status, its headers and its text', async () => {
   await fc.assert(
     fc.asyncProperty(fc.option(fc.string({ unit: 'grapheme' }), { nil: null }), init, async (text, given) => {
-      const [mine, platform] = [new ours.Response(text, given), new Response(text, given)];
+      const [mine, platform] = [new ours.McpResponse(text, given), new Response(text, given)];
       expect([mine.status, mine.ok, sorted(mine.headers)]).toEqual([
         platform.status,
         platform.ok,
@@ -97,13 +97,13 @@ test('an answer with a text has its status, its headers and its text', async () 
 test('an answer with JSON is the same text', async () => {
   await fc.assert(
     fc.asyncProperty(fc.jsonValue(), init, async (data, given) => {
-      const [mine, platform] = [ours.Response.json(data, given), Response.json(data, given)];
+      const [mine, platform] = [ours.McpResponse.json(data, given), Response.json(data, given)];
       expect(sorted(mine.headers)).toEqual(sorted(platform.headers));
       expect(await mine.text()).toBe(await platform.clone().text());
       expect(await mine.json()).toEqual(await platform.json());
     }),
   );
-  expect(() => ours.Response.json(undefined)).toThrow(TypeError);
+  expect(() => ours.McpResponse.json(undefined)).toThrow(TypeError);
   expect(() => Response.json(undefined)).toThrow('not JSON');
 });
 
@@ -119,9 +119,9 @@ test('an answer of pieces is their text, wherever they are cut', async () => {
           from = end;
         }
       }
-      expect(await new ours.Response(pieces()).text()).toBe(text);
+      expect(await new ours.McpResponse(pieces()).text()).toBe(text);
       const stream = new Response(encoded, { status: 201, headers: { 'Content-Type': 'text/event-stream' } });
-      const taken = await ours.Response.from(stream);
+      const taken = await ours.McpResponse.from(stream);
       expect([taken.status, taken.headers.get('content-type'), await taken.text()]).toEqual([
         201,
         'text/event-stream',
@@ -132,17 +132,17 @@ test('an answer of pieces is their text, wherever they are cut', async () => {
 });
 
 test('an answer of the platform that is no stream is here as a whole', async () => {
-  const { body, status, headers } = await ours.Response.from(Response.json({ a: 1 }, { status: 400 }));
+  const { body, status, headers } = await ours.McpResponse.from(Response.json({ a: 1 }, { status: 400 }));
   expect([body, status, headers.get('content-type')]).toEqual(['{"a":1}', 400, 'application/json']);
-  expect((await ours.Response.from(new Response(null, { status: 202 }))).body).toBeNull();
-  const mine = new ours.Response('x');
-  expect(await ours.Response.from(mine)).toBe(mine);
+  expect((await ours.McpResponse.from(new Response(null, { status: 202 }))).body).toBeNull();
+  const mine = new ours.McpResponse('x');
+  expect(await ours.McpResponse.from(mine)).toBe(mine);
 });
 
 test('the signal of a request is the one that it was given, or one that is never aborted', () => {
   const { signal } = new AbortController();
-  expect(new ours.Request('https://mcp.example/mcp', { signal }).signal).toBe(signal);
-  const request = new ours.Request('https://mcp.example/mcp');
+  expect(new ours.McpRequest('https://mcp.example/mcp', { signal }).signal).toBe(signal);
+  const request = new ours.McpRequest('https://mcp.example/mcp');
   expect(request.signal).toBe(request.signal);
   expect(request.signal.aborted).toBe(false);
   expect([request.method, request.body]).toEqual(['GET', null]);

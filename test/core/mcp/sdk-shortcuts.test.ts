@@ -7,7 +7,7 @@ import {
 } from '@modelcontextprotocol/server';
 import fc from 'fast-check';
 import * as z from 'zod/v4';
-import { deliverRequest, remind } from '../../../lambda/core/mcp/sdk/sdk-shortcuts.ts';
+import { deliverRequest, replayInitialize } from '../../../lambda/core/mcp/sdk/sdk-shortcuts.ts';
 import type { Initialize } from '../../../lambda/core/sessions/session.ts';
 
 /** The shortcuts of `lambda/core/mcp/sdk/sdk-shortcuts.ts` beside what they are shortcuts of: the messages, sent to the SDK. */
@@ -94,7 +94,7 @@ test('a server that is reminded of initialize knows what one knows that was sent
       sent.end.onmessage?.({ jsonrpc: '2.0', id: 1, method: 'initialize', params });
       sent.end.onmessage?.({ jsonrpc: '2.0', method: 'notifications/initialized' });
       await quiet();
-      const wasTold = await remind(told.server, params);
+      const wasTold = await replayInitialize(told.server, params);
       reminded[wasTold ? 'yes' : 'no']++;
       expect(wasTold).toBe('result' in sent.end.said[0]!);
       expect(initialized).toBe(wasTold ? 1 : 0);
@@ -128,9 +128,9 @@ test.each([
   server.server.onerror = (error) => told.push(error);
   server.server.oninitialized = oninitialized as () => void;
   const params = { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'a', version: '1' } };
-  expect(await remind(server, params)).toBe(true);
+  expect(await replayInitialize(server, params)).toBe(true);
   // Where nobody wants to hear of it, nobody does: a rejection that nobody handles would end the process.
-  expect(await remind(alone.server, params)).toBe(true);
+  expect(await replayInitialize(alone.server, params)).toBe(true);
   await quiet();
   expect(told.map(({ message }) => message)).toEqual([expect.stringContaining('Not today')]);
 });
@@ -170,7 +170,7 @@ test('a server that is handed a request answers as one that was sent it', async 
         clientInfo: { name: 'a', version: '1' },
       };
       const [sent, handed] = await Promise.all([connected(), connected()]);
-      if (isInitialized) await Promise.all([sent, handed].map(({ server }) => remind(server, params)));
+      if (isInitialized) await Promise.all([sent, handed].map(({ server }) => replayInitialize(server, params)));
       const extra = { authInfo: { token: '', clientId: 'a', scopes: [] } };
       sent.end.onmessage?.(message, extra);
       expect(deliverRequest(handed.server, message, extra)).toBe(true);
@@ -190,6 +190,10 @@ test('what is no request, and a server that has not the parts, is sent the messa
   Object.assign(server.server, { _onrequest: undefined, _oninitialize: undefined });
   expect(deliverRequest(server, { jsonrpc: '2.0', id: 1, method: 'ping' }, {})).toBe(false);
   expect(
-    await remind(server, { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'a', version: '1' } }),
+    await replayInitialize(server, {
+      protocolVersion: '2025-11-25',
+      capabilities: {},
+      clientInfo: { name: 'a', version: '1' },
+    }),
   ).toBe(false);
 });

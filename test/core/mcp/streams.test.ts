@@ -79,7 +79,7 @@ async function world({ version = '2025-11-25' } = {}) {
   const processes = new Processes({ createServer: () => serverOn(stage) });
   const ada = await processes.callerOf('ada');
   const session = await RawSession.begin(processes.url, processes.fetchAs(ada), { version });
-  const runs = () => processes.stores.runs.runsOf(ada.grant);
+  const runs = () => processes.stores.runs.executionsOf(ada.grant);
   return { processes, ada, session, stage, runs };
 }
 
@@ -278,9 +278,9 @@ describe('a stream', () => {
     const first = reading(await session.post(session.toolCall('say-and-wait')));
     await first.until(2);
     const { runs } = processes.stores;
-    const findRun = runs.findRun.bind(runs);
+    const findRun = runs.findExecution.bind(runs);
     // Its process lives: it renews its lease by a clock that does not race.
-    runs.findRun = async (...of) => ({ ...(await findRun(...of))!, leaseUntil: Number.POSITIVE_INFINITY });
+    runs.findExecution = async (...of) => ({ ...(await findRun(...of))!, leaseUntil: Number.POSITIVE_INFINITY });
     const resumed = await session.resume(first.events[1]!.id!);
     const ticking = setInterval(() => {
       processes.clock.now += 4;
@@ -308,12 +308,13 @@ describe('a stream', () => {
     const { processes, session, stage } = await world();
     stage.closeSSE = true;
     stage.gate.resolve();
-    processes.around = (method, call) => (method === 'runs.createRun' ? Promise.reject(new Error('denied')) : call());
+    processes.around = (method, call) =>
+      method === 'runs.createExecution' ? Promise.reject(new Error('denied')) : call();
     const events = await eventsOf(await session.post(session.toolCall('say-and-wait')));
     expect(dataOf(events)).toEqual(['waiting', 'going on', 'waited']);
     expect(events.every(({ id }) => id === undefined)).toBe(true);
     await processes.settle();
-    expect(processes.log).toMatchObject([{ event: 'stream_not_kept' }]);
+    expect(processes.log).toMatchObject([{ event: 'stream_store_failed' }]);
   });
 
   test('whose process has died ends with an error after the lease, and not before', async () => {
@@ -451,7 +452,7 @@ describe('what a client wants from now on', () => {
     const [answer] = await messagesOf(await session.post(session.request('logging/setLevel', { level: 'error' })));
     expect(answer).toMatchObject({ result: {} });
     await processes.settle();
-    expect(processes.log).toMatchObject([{ event: 'session_note_failed' }]);
+    expect(processes.log).toMatchObject([{ event: 'session_preferences_failed' }]);
   });
 });
 

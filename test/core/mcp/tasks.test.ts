@@ -8,9 +8,9 @@ import {
 import * as z from 'zod/v4';
 import type { Caller } from '../../../lambda/core/access/caller.ts';
 import { LEASE_SECONDS } from '../../../lambda/core/mcp/execution.ts';
-import type { Job } from '../../../lambda/core/mcp/tasks/tasks.ts';
-import type { Context } from '../../../lambda/core/mcp/tool-context.ts';
-import { Outage } from '../../../lambda/core/support/service-unavailable-error.ts';
+import type { TaskJob } from '../../../lambda/core/mcp/tasks/tasks.ts';
+import type { ToolContext } from '../../../lambda/core/mcp/tool-context.ts';
+import { ServiceUnavailableError } from '../../../lambda/core/support/service-unavailable-error.ts';
 import {
   eventsOf,
   type Message,
@@ -32,13 +32,13 @@ const requestedSchema = { type: 'object' as const, properties: { name: { type: '
 const ask = (message: string) => inputRequired.elicit({ message, requestedSchema });
 const accept = (value: string) => ({ action: 'accept' as const, content: { name: value } });
 
-function serverOn(stage: Stage, context: Context): McpServer {
+function serverOn(stage: Stage, context: ToolContext): McpServer {
   const server = new McpServer({ name: 'long', version: '1' }, { capabilities: { logging: {} } });
-  const { long } = context;
+  const { longRunning } = context;
   server.registerTool(
     'add',
     { inputSchema: z.object({ a: z.number(), b: z.number() }), outputSchema: z.object({ sum: z.number() }) },
-    long(async ({ a, b }): Promise<CallToolResult> => {
+    longRunning(async ({ a, b }): Promise<CallToolResult> => {
       stage.ran += 1;
       await stage.gate.promise;
       return { content: [], structuredContent: { sum: a + b } };
@@ -47,17 +47,17 @@ function serverOn(stage: Stage, context: Context): McpServer {
   server.registerTool(
     'fail',
     {},
-    long(async () => Promise.reject(new Error('no luck'))),
+    longRunning(async () => Promise.reject(new Error('no luck'))),
   );
   server.registerTool(
     'refuse',
     {},
-    long(async () => Promise.reject(new ProtocolError(-32602, 'not these', { why: 1 }))),
+    longRunning(async () => Promise.reject(new ProtocolError(-32602, 'not these', { why: 1 }))),
   );
   server.registerTool(
     'slow',
     {},
-    long(async ({ mcpReq }) => {
+    longRunning(async ({ mcpReq }) => {
       stage.ran += 1;
       mcpReq.signal.addEventListener('abort', () => {
         stage.aborted += 1;
@@ -74,13 +74,13 @@ function serverOn(stage: Stage, context: Context): McpServer {
   server.registerTool(
     'must',
     {},
-    long(async () => text('must'), { required: true }),
+    longRunning(async () => text('must'), { required: true }),
   );
   server.registerTool('quick', {}, async () => text('quick'));
   server.registerTool(
     'two-questions',
     {},
-    long(async ({ mcpReq }) => {
+    longRunning(async ({ mcpReq }) => {
       stage.ran += 1;
       const [first, second] = ['first', 'second'].map((key) => acceptedContent(mcpReq.inputResponses, key, name)?.name);
       if (first === undefined || second === undefined) {
@@ -93,7 +93,7 @@ function serverOn(stage: Stage, context: Context): McpServer {
   server.registerTool(
     'in-turn',
     {},
-    long(async ({ mcpReq }) => {
+    longRunning(async ({ mcpReq }) => {
       stage.ran += 1;
       const names = [...JSON.parse(mcpReq.requestState<string>() ?? '[]')];
       const answer = acceptedContent(mcpReq.inputResponses, 'who', name);
@@ -157,7 +157,7 @@ async function until<T>(look: () => T | Promise<T>): Promise<NonNullable<T>> {
 describe('a client that knows tasks', () => {
   async function begun(tool: string, given: object = {}, options: { taskTtlSeconds?: number } = {}) {
     const { stage, processes } = world(options);
-    const jobs: Job[] = [];
+    const jobs: TaskJob[] = [];
     const ada = await processes.callerOf('ada');
     const send = modern(processes, ada);
     const begin = processes.start;
@@ -248,7 +248,7 @@ describe('a client that knows tasks', () => {
     const { processes, status, update, get } = await begun('in-turn');
     const [first] = Object.keys((await status('input_required')).inputRequests as object) as [string];
     const { start } = processes;
-    processes.start = () => Promise.reject(new Outage('The worker', 'gone'));
+    processes.start = () => Promise.reject(new ServiceUnavailableError('The worker', 'gone'));
     expect((await update({ [first]: accept('Ada') })).result).toBeUndefined();
     processes.start = start;
     await update({ [first]: accept('Ada') });
@@ -308,7 +308,7 @@ describe('a client that knows tasks', () => {
 
   test('has its tool run once, however often the worker is told to', async () => {
     const { stage, processes, jobs, get } = await begun('slow');
-    const [job] = jobs as [Job];
+    const [job] = jobs as [TaskJob];
     await until(() => stage.ran);
     await Promise.all([processes.work(job), processes.work(job)]);
     stage.gate.resolve();
@@ -320,7 +320,7 @@ describe('a client that knows tasks', () => {
 
   test('is told of a failure when three workers have died', async () => {
     const { stage, processes, ada } = await begun('fail');
-    const jobs: Job[] = [];
+    const jobs: TaskJob[] = [];
     processes.start = (job) => void jobs.push(job);
     const send = modern(processes, ada);
     const { result } = await send('tools/call', { name: 'slow' });
@@ -349,7 +349,7 @@ describe('a client that knows tasks', () => {
 
   test('gets the result from the second worker where the first has died', async () => {
     const { stage, processes, ada } = await begun('fail');
-    const jobs: Job[] = [];
+    const jobs: TaskJob[] = [];
     processes.start = (job) => void jobs.push(job);
     const send = modern(processes, ada);
     const { result } = await send('tools/call', { name: 'slow' });
@@ -381,7 +381,7 @@ describe('a client that knows tasks', () => {
 
   test('is told of a failure where the tool takes longer than it may, though the tool never ends', async () => {
     const { processes, ada } = await begun('fail');
-    const jobs: Job[] = [];
+    const jobs: TaskJob[] = [];
     processes.start = (job) => void jobs.push(job);
     const send = modern(processes, ada);
     const { result } = await send('tools/call', { name: 'slow' });
@@ -392,22 +392,22 @@ describe('a client that knows tasks', () => {
 
   test('has no work done for it once its grant has ended', async () => {
     const { stage, processes, ada } = await begun('fail');
-    const jobs: Job[] = [];
+    const jobs: TaskJob[] = [];
     processes.start = (job) => void jobs.push(job);
     const { result } = await modern(processes, ada)('tools/call', { name: 'slow' });
     await processes.stores.grants.revokeGrant(ada.grant, 0);
     expect(await processes.work(jobs[0]!)).toBe(true);
     expect(stage.ran).toBe(0);
-    const run = await processes.stores.runs.findRun(ada.grant, result!.taskId as string);
+    const run = await processes.stores.runs.findExecution(ada.grant, result!.taskId as string);
     expect(run).toMatchObject({ status: 'done' });
   });
 
   test('is told where the worker cannot be started, and the work is not done behind its back', async () => {
     const { stage, processes, ada } = await begun('fail');
-    const jobs: Job[] = [];
+    const jobs: TaskJob[] = [];
     processes.start = (job) => {
       jobs.push(job);
-      throw new Outage('The worker', 'no answer');
+      throw new ServiceUnavailableError('The worker', 'no answer');
     };
     const { result } = await modern(processes, ada)('tools/call', { name: 'slow' });
     expect(result).toMatchObject({ isError: true });
@@ -417,13 +417,13 @@ describe('a client that knows tasks', () => {
 
   test('is not left waiting by an error that nobody foresaw', async () => {
     const { stage, processes, ada } = await begun('fail');
-    const jobs: Job[] = [];
+    const jobs: TaskJob[] = [];
     processes.start = (job) => void jobs.push(job);
     const send = modern(processes, ada);
     const { result } = await send('tools/call', { name: 'slow' });
     let failures = 0;
     processes.around = (method, call) => {
-      const fails = stage.finished > 0 && method === 'runs.saveRun' && failures++ === 0;
+      const fails = stage.finished > 0 && method === 'runs.saveExecution' && failures++ === 0;
       return fails ? Promise.reject(new Error('AccessDeniedException')) : call();
     };
     stage.gate.resolve();
@@ -444,7 +444,7 @@ describe('a client of 2026-07-28 that knows no tasks', () => {
     });
     expect(await send('tools/call', { name: 'must' })).toMatchObject({ status: 400, error: { code: -32021 } });
     await processes.settle();
-    expect(await processes.stores.runs.runsOf('grant-of-ada')).toEqual([]);
+    expect(await processes.stores.runs.executionsOf('grant-of-ada')).toEqual([]);
   });
 });
 
@@ -517,7 +517,7 @@ describe.each(ofSessions)('%s', (_, connect) => {
     const silent = await RawSession.begin(processes.url, processes.fetchAs(ada));
     const messages = await messagesOf(await silent.post(silent.toolCall('two-questions', {}, 2)));
     const run = await until(async () =>
-      (await processes.stores.runs.runsOf(ada.grant)).find(({ open }) => open.length > 0),
+      (await processes.stores.runs.executionsOf(ada.grant)).find(({ open }) => open.length > 0),
     );
     expect(messages).toHaveLength(2);
     const { processes: _, ...waiting } = await connectedTo(processes, ada);
@@ -543,7 +543,8 @@ describe('a session that waits for a long tool', () => {
     return { stage, processes, ada, session, response };
   }
 
-  const toolCallOf = async (processes: Processes, ada: Caller) => (await processes.stores.runs.runsOf(ada.grant))[0]!;
+  const toolCallOf = async (processes: Processes, ada: Caller) =>
+    (await processes.stores.runs.executionsOf(ada.grant))[0]!;
 
   test('may lose its stream before anything was said, and take it up again', async () => {
     const { stage, processes, session, response } = await waiting('slow');
@@ -589,10 +590,10 @@ describe('a session that waits for a long tool', () => {
   test('is told where the worker cannot be started, and the work is not done behind its back', async () => {
     const { stage, processes } = world();
     const session = await RawSession.begin(processes.url, processes.fetchAs(await processes.callerOf('ada')));
-    const jobs: Job[] = [];
+    const jobs: TaskJob[] = [];
     processes.start = (job) => {
       jobs.push(job);
-      throw new Outage('The worker', 'no answer');
+      throw new ServiceUnavailableError('The worker', 'no answer');
     };
     const [answer] = await messagesOf(await session.post(session.toolCall('slow')));
     expect(answer).toMatchObject({ result: { isError: true } });
@@ -631,7 +632,7 @@ describe('a session that waits for a long tool', () => {
     const { stage, processes } = world();
     const session = await RawSession.begin(processes.url, processes.fetchAs(await processes.callerOf('ada')));
     const first = new Process();
-    const jobs: Job[] = [];
+    const jobs: TaskJob[] = [];
     processes.start = (job) => {
       jobs.push(job);
       void processes.work(job, { process: first });

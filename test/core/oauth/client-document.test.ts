@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import {
-  DocumentRefused,
+  ClientDocumentError,
   mayFetch,
   readClientMetadata,
   readKeySet,
@@ -171,14 +171,14 @@ describe('a document', () => {
     ['whose keys are at a private address', { ...signing, jwks_uri: 'https://169.254.169.254/latest' }],
     ['whose keys are here', { ...signing, jwks_uri: 'https://mcp.example.com/jwks.json' }],
   ])('%s is refused', (_what, content) => {
-    expect(() => read(content)).toThrow(DocumentRefused);
+    expect(() => read(content)).toThrow(ClientDocumentError);
   });
 
   test('is read or refused, and nothing else, whatever it holds', () => {
     fc.assert(
       fc.property(fc.oneof(fc.string(), fc.json()), (content) => {
-        expect(() => read(content)).toThrow(DocumentRefused);
-        expect(() => readKeySet(content)).toThrow(DocumentRefused);
+        expect(() => read(content)).toThrow(ClientDocumentError);
+        expect(() => readKeySet(content)).toThrow(ClientDocumentError);
       }),
     );
   });

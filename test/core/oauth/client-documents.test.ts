@@ -1,8 +1,8 @@
 import { memoryStores } from '../../../lambda/adapters/memory/memory-stores.ts';
-import { DocumentRefused } from '../../../lambda/core/oauth/clients/client-document.ts';
+import { ClientDocumentError } from '../../../lambda/core/oauth/clients/client-document.ts';
 import { ClientDocuments } from '../../../lambda/core/oauth/clients/client-documents.ts';
-import type { Fetched } from '../../../lambda/core/oauth/clients/document-freshness.ts';
-import { Outage } from '../../../lambda/core/support/service-unavailable-error.ts';
+import type { FetchedDocument } from '../../../lambda/core/oauth/clients/document-freshness.ts';
+import { ServiceUnavailableError } from '../../../lambda/core/support/service-unavailable-error.ts';
 
 const id = 'https://client.example/client.json';
 const documentOf = (clientId: string, change = {}) =>
@@ -19,7 +19,10 @@ class Deployment {
   readonly #stores = memoryStores();
   /** Addresses that were asked, with the tag of the known copy. */
   readonly asked: [url: string, etag: string | undefined][] = [];
-  answer: (url: string) => Fetched | Promise<Fetched> = (url) => ({ kind: 'document', text: documentOf(url) });
+  answer: (url: string) => FetchedDocument | Promise<FetchedDocument> = (url) => ({
+    kind: 'document',
+    text: documentOf(url),
+  });
 
   process(): ClientDocuments {
     return new ClientDocuments({
@@ -93,10 +96,10 @@ test('what a document no longer says counts no longer, once it has been fetched 
 
 test('a document that is refused is not asked for again at once, nor kept as one', async () => {
   deployment.answer = () => ({ kind: 'document', text: '{}' });
-  await expect(deployment.process().metadata(id)).rejects.toThrow(DocumentRefused);
+  await expect(deployment.process().metadata(id)).rejects.toThrow(ClientDocumentError);
   deployment.answer = () => ({ kind: 'document', text: documentOf(id) });
   deployment.time += 29;
-  await expect(deployment.process().metadata(id)).rejects.toThrow(DocumentRefused);
+  await expect(deployment.process().metadata(id)).rejects.toThrow(ClientDocumentError);
   expect(deployment.asked).toHaveLength(1);
   deployment.time += 1;
   expect(await deployment.process().metadata(id)).toMatchObject({ name: 'Client' });
@@ -106,16 +109,16 @@ test('a document that turned bad is forgotten; one whose host is out of reach se
   await deployment.process().metadata(id);
   deployment.time += 3600;
   deployment.answer = () => {
-    throw new Outage('The client’s document', new Error('timeout'));
+    throw new ServiceUnavailableError('The client’s document', new Error('timeout'));
   };
   expect(await deployment.process().metadata(id)).toMatchObject({ name: 'Client' });
   deployment.time += 25 * 3600;
-  await expect(deployment.process().metadata(id)).rejects.toThrow(Outage);
+  await expect(deployment.process().metadata(id)).rejects.toThrow(ServiceUnavailableError);
   deployment.time += 3600;
   deployment.answer = () => {
-    throw new DocumentRefused('its host answered 404');
+    throw new ClientDocumentError('its host answered 404');
   };
-  await expect(deployment.process().metadata(id)).rejects.toThrow(DocumentRefused);
+  await expect(deployment.process().metadata(id)).rejects.toThrow(ClientDocumentError);
 });
 
 test('a host is asked no more than once a second', async () => {
@@ -141,7 +144,7 @@ test('a thousand ids at a thousand hosts are asked no faster than the pace, and 
   expect(deployment.asked.length).toBeLessThanOrEqual(32 + 4 * (deployment.time - began));
   const refused = outcomes.filter((outcome) => outcome.status === 'rejected').map(({ reason }) => reason);
   expect(refused).toHaveLength(1000 - deployment.asked.length);
-  expect(refused.every((reason) => reason instanceof Outage)).toBe(true);
+  expect(refused.every((reason) => reason instanceof ServiceUnavailableError)).toBe(true);
 });
 
 test('a thousand ids at one host do not use up what the others need', async () => {
@@ -193,6 +196,6 @@ test('keys are fetched again for the sake of a missing one, but not time and aga
 });
 
 test('an address that may not be fetched is not', async () => {
-  await expect(deployment.process().metadata('https://127.0.0.1/client.json')).rejects.toThrow(DocumentRefused);
+  await expect(deployment.process().metadata('https://127.0.0.1/client.json')).rejects.toThrow(ClientDocumentError);
   expect(deployment.asked).toEqual([]);
 });

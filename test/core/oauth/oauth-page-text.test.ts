@@ -7,8 +7,8 @@ jest.mock('../../../lambda/core/oauth/pages/oauth-page-text.ts', () => {
     if (typeof text === 'function') return (...filledIn: unknown[]) => marked(text(...filledIn));
     return Object.fromEntries(Object.entries(text as object).map(([name, each]) => [name, marked(each)]));
   };
-  const { texts } = jest.requireActual('../../../lambda/core/oauth/pages/oauth-page-text.ts');
-  return { texts: { ...(marked(texts) as object), language: 'zz-Marked' } };
+  const { oauthPageText } = jest.requireActual('../../../lambda/core/oauth/pages/oauth-page-text.ts');
+  return { oauthPageText: { ...(marked(oauthPageText) as object), language: 'zz-Marked' } };
 });
 
 const unescaped = (html: string) =>

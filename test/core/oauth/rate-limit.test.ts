@@ -1,8 +1,8 @@
 import fc from 'fast-check';
-import { admit, type Pace } from '../../../lambda/core/oauth/clients/rate-limit.ts';
+import { admit, type RateLimit } from '../../../lambda/core/oauth/clients/rate-limit.ts';
 
 /** The times at which events are let in. */
-function letIn(times: number[], pace: Pace): number[] {
+function letIn(times: number[], pace: RateLimit): number[] {
   let due: number | undefined;
   return times.filter((now) => {
     const next = admit(due, now, pace);

@@ -2,9 +2,9 @@ import { memoryStores } from '../../../lambda/adapters/memory/memory-stores.ts';
 import type { Caller } from '../../../lambda/core/access/caller.ts';
 import type { Grant } from '../../../lambda/core/access/grant.ts';
 import {
-  type Admission,
   type ImportedSession,
   type Initialize,
+  type SessionAccess,
   type SessionRules,
   Sessions,
 } from '../../../lambda/core/sessions/session.ts';
@@ -48,7 +48,7 @@ async function world(rules: Partial<SessionRules> = {}) {
   return { stores, clock, ada, alan, sessions };
 }
 
-function admitted(result: Admission | string): Admission {
+function admitted(result: SessionAccess | string): SessionAccess {
   if (typeof result === 'string') throw new Error(`refused: ${result}`);
   return result;
 }

@@ -4,10 +4,10 @@ import type { Assistant } from '../mcp-clients.ts';
 import { callTool, initialize } from '../test-oauth-client.ts';
 import type { Answer, Wire } from './http-connection.ts';
 import { type Deaths, lost } from './killed-processes.ts';
-import { Book, type Call, type Owner } from './load-ledger.ts';
+import { Book, type Call, type LedgerUser } from './load-ledger.ts';
 import type { Heap } from './load-server.ts';
 
-const headersOf = ({ token }: Owner) => ({
+const headersOf = ({ token }: LedgerUser) => ({
   authorization: `Bearer ${token}`,
   'content-type': 'application/json',
   accept: 'application/json, text/event-stream',
@@ -57,12 +57,12 @@ export type Plan = {
 
 /** A client of 2025-11-25: `initialize`, `Mcp-Session-Id`, one session after another. */
 export class NamedSessions {
-  readonly owner: Owner;
+  readonly owner: LedgerUser;
   readonly open: Book[] = [];
   renewals = 0;
   readonly #wire: Wire;
 
-  constructor(owner: Owner, wire: Wire) {
+  constructor(owner: LedgerUser, wire: Wire) {
     this.owner = owner;
     this.#wire = wire;
   }
@@ -170,7 +170,7 @@ export class Stateless {
   readonly book: Book;
   readonly #wire: Wire;
 
-  constructor(owner: Owner, wire: Wire, number: number) {
+  constructor(owner: LedgerUser, wire: Wire, number: number) {
     this.book = new Book(owner, 'modern', `stateless-${number}`);
     this.#wire = wire;
   }

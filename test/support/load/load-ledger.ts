@@ -5,7 +5,7 @@ import { lost } from './killed-processes.ts';
 import type { Appended, Incremented, Seen } from './load-server.ts';
 
 /** One OAuth client and the user it acts for. */
-export type Owner = { username: string; clientId: string; clientName: string; token: string; grant: string };
+export type LedgerUser = { username: string; clientId: string; clientName: string; token: string; grant: string };
 
 /** Calls a tool. */
 export type Call = (tool: string, input: { call: string }) => Promise<unknown | typeof lost>;
@@ -24,7 +24,7 @@ const keys = new Map<string, string>();
 
 /** What a client knows of one session, and holds every answer in it against. */
 export class Book {
-  readonly owner: Owner;
+  readonly owner: LedgerUser;
   readonly era: 'legacy' | 'modern';
   readonly clientInfo: string;
   /** Unknown until the first answer. */
@@ -34,7 +34,7 @@ export class Book {
   /** Calls that have no answer yet, or never had one: they may be recorded or not. */
   readonly unanswered = new Set<string>();
 
-  constructor(owner: Owner, era: Book['era'], clientInfo: string, id?: string) {
+  constructor(owner: LedgerUser, era: Book['era'], clientInfo: string, id?: string) {
     this.owner = owner;
     this.era = era;
     this.clientInfo = clientInfo;

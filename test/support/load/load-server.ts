@@ -3,7 +3,7 @@ import { getHeapStatistics, setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { McpServer } from '@modelcontextprotocol/server';
 import * as z from 'zod/v4';
-import type { Context } from '../../../lambda/core/mcp/tool-context.ts';
+import type { ToolContext } from '../../../lambda/core/mcp/tool-context.ts';
 import { StateConflict } from '../../../lambda/core/mcp/tool-state.ts';
 
 /** What every tool tells of the request that it answers; the clients hold it against what they know of themselves. */
@@ -30,7 +30,7 @@ setFlagsFromString('--expose-gc');
 const collectGarbage: () => void = runInNewContext('gc');
 
 /** The server under load: its tools tell what they see of the request, and keep something per session and per user. */
-export function createServer(context: Context): McpServer {
+export function createServer(context: ToolContext): McpServer {
   requests++;
   const server = new McpServer({ name: 'load', version: '1' }, { capabilities: { tools: { listChanged: false } } });
   const { user, client, session, state } = context;

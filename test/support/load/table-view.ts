@@ -6,7 +6,7 @@ import type { Cloud } from '../test-cloud.ts';
 import type { Book } from './load-ledger.ts';
 
 /** The owner's view of the table. */
-export class Table {
+export class TableView {
   readonly #name: string;
   readonly #client: DynamoDBDocumentClient;
 

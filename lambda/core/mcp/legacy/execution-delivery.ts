@@ -1,27 +1,34 @@
 import type { JSONRPCMessage, JSONRPCResponse, RequestId } from '@modelcontextprotocol/server';
 import { bytes, randomId } from '../../support/crypto.ts';
-import { Outage } from '../../support/service-unavailable-error.ts';
-import { interrupted, lease, next, type Run, type RunEvent, type RunStore } from '../execution.ts';
-import { jsonText } from '../json-text.ts';
-import { Response } from '../mcp-http.ts';
+import { ServiceUnavailableError } from '../../support/service-unavailable-error.ts';
 import {
-  ASK_AGAIN_MILLISECONDS,
+  type Execution,
+  type ExecutionEvent,
+  type ExecutionStore,
+  interrupted,
+  lease,
+  nextVersion,
+} from '../execution.ts';
+import { jsonText } from '../json-text.ts';
+import { McpResponse } from '../mcp-http.ts';
+import {
   HEARTBEAT,
   HEARTBEAT_MILLISECONDS,
-  PATIENCE_MILLISECONDS,
   primingEvent,
+  RETRY_MILLISECONDS,
+  STREAM_AFTER_MILLISECONDS,
   sseEvent,
   sseHeaders,
 } from '../sse.ts';
-import type { Outgoing, QuestionAnswer } from './session-transport.ts';
+import type { InputResponse, ServerMessage } from './session-transport.ts';
 
 /** Events wait so long for others to be stored with; the client has them already. */
 const GATHER_MILLISECONDS = 500;
 const RENEW_MILLISECONDS = 5_000;
 const ATTEMPTS = 5;
 
-export type DeliveryParts = {
-  store: RunStore;
+export type DeliveryDependencies = {
+  store: ExecutionStore;
   /** Epoch seconds. */
   now: () => number;
   log: (event: string, details?: Record<string, unknown>) => void;
@@ -29,7 +36,7 @@ export type DeliveryParts = {
 
 /** The server's end, as far as it is told something on the way. */
 type Asker = {
-  answer(number: number, answer: QuestionAnswer): void;
+  answer(number: number, answer: InputResponse): void;
   cancel(requests: Iterable<RequestId>): void;
   close(): Promise<void>;
 };
@@ -45,10 +52,10 @@ type Question = { name: string; message: JSONRPCMessage; of: RequestId };
  */
 export class Delivery {
   /** Settled as soon as the form of the answer is known. */
-  readonly response: Promise<Response>;
+  readonly response: Promise<McpResponse>;
   /** Resolves when all is stored that has to be, and the function may freeze. */
   readonly done: Promise<void>;
-  readonly #parts: DeliveryParts;
+  readonly #parts: DeliveryDependencies;
   readonly #request: () => string;
   readonly #isPrimed: boolean;
   readonly #runner = randomId();
@@ -56,10 +63,10 @@ export class Delivery {
   readonly #early: JSONRPCResponse[] = [];
   readonly #unasked = new Map<number, Question>();
   readonly #asked = new Map<number, Question>();
-  #settle!: (response: Response) => void;
+  #settle!: (response: McpResponse) => void;
   #resolveDone!: () => void;
   #asker: Asker | undefined;
-  #run: Run;
+  #run: Execution;
   /** Set once it is a stream: whether the store has it. */
   #kept: Promise<boolean> | undefined;
   #client: ReadableStreamDefaultController<Uint8Array> | undefined;
@@ -67,7 +74,7 @@ export class Delivery {
   /** Notifications that the client has been sent, and how many of these a run that starts over has yet to repeat. */
   #notified: number;
   #known: number;
-  #unsaved: RunEvent[] = [];
+  #unsaved: ExecutionEvent[] = [];
   #saving: Promise<void> = Promise.resolve();
   #writing: Promise<void> = Promise.resolve();
   #gathering: ReturnType<typeof setTimeout> | undefined;
@@ -83,7 +90,7 @@ export class Delivery {
    * @param request what a later process needs to start the run over
    * @param isPrimed whether the client knows events without data (since 2025-11-25)
    */
-  constructor(parts: DeliveryParts, run: Run, request: () => string, isPrimed: boolean) {
+  constructor(parts: DeliveryDependencies, run: Execution, request: () => string, isPrimed: boolean) {
     this.#parts = parts;
     this.#run = run;
     this.#request = request;
@@ -101,14 +108,14 @@ export class Delivery {
   }
 
   /** Begins a run whose client is there and waits. */
-  static begin(parts: DeliveryParts, run: Run, request: () => string, isPrimed: boolean): Delivery {
+  static begin(parts: DeliveryDependencies, run: Execution, request: () => string, isPrimed: boolean): Delivery {
     const delivery = new Delivery(parts, run, request, isPrimed);
-    delivery.#timers.push(setTimeout(() => delivery.stream(), PATIENCE_MILLISECONDS));
+    delivery.#timers.push(setTimeout(() => delivery.stream(), STREAM_AFTER_MILLISECONDS));
     return delivery;
   }
 
   /** Goes on with a run that is stored, and leased to `run.runner`. Its client will ask for what comes. */
-  static goOn(parts: DeliveryParts, run: Run): Delivery {
+  static goOn(parts: DeliveryDependencies, run: Execution): Delivery {
     const delivery = new Delivery(parts, run, () => '', false);
     delivery.#kept = Promise.resolve(true);
     delivery.#renewLease();
@@ -120,7 +127,7 @@ export class Delivery {
     this.#asker = asker;
   }
 
-  take(outgoing: Outgoing): void {
+  take(outgoing: ServerMessage): void {
     if (this.#over) return;
     switch (outgoing.kind) {
       case 'response':
@@ -152,10 +159,10 @@ export class Delivery {
         this.#client = undefined;
       },
     });
-    this.#settle(new Response(body, { headers: sseHeaders }));
+    this.#settle(new McpResponse(body, { headers: sseHeaders }));
     this.#timers.push(setInterval(() => this.#enqueue(HEARTBEAT), HEARTBEAT_MILLISECONDS));
     if (this.#isPrimed)
-      this.#write((isKept) => (isKept ? primingEvent(this.#run.id, 0, ASK_AGAIN_MILLISECONDS.dropped) : ''));
+      this.#write((isKept) => (isKept ? primingEvent(this.#run.id, 0, RETRY_MILLISECONDS.dropped) : ''));
     this.#renewLease();
     for (const message of this.#early.splice(0)) this.#emit(message);
   }
@@ -187,7 +194,7 @@ export class Delivery {
   /** Gives the client over to another run. */
   handOver(events: AsyncGenerator<Uint8Array<ArrayBuffer>>): void {
     this.#over = true;
-    this.#settle(new Response(events, { headers: sseHeaders }));
+    this.#settle(new McpResponse(events, { headers: sseHeaders }));
     this.#save(() => this.#end());
   }
 
@@ -242,14 +249,15 @@ export class Delivery {
     await this.#end();
   }
 
-  #questionEvent({ number, message }: RunEvent): string {
-    return sseEvent(message, { run: this.#run.id, number, retryMilliseconds: ASK_AGAIN_MILLISECONDS.least });
+  #questionEvent({ number, message }: ExecutionEvent): string {
+    return sseEvent(message, { run: this.#run.id, number, retryMilliseconds: RETRY_MILLISECONDS.least });
   }
 
   /** @returns whether the questions may be asked. Those that cannot be stored fail. */
-  async #storeQuestions(fresh: [number, Question][], events: RunEvent[]): Promise<boolean> {
+  async #storeQuestions(fresh: [number, Question][], events: ExecutionEvent[]): Promise<boolean> {
     try {
-      if (!(await this.#kept)) throw new Outage('The session table', new Error('the stream could not be stored'));
+      if (!(await this.#kept))
+        throw new ServiceUnavailableError('The session table', new Error('the stream could not be stored'));
       if (!(await this.#flush())) return false;
       const saved = await this.#update(() => ({
         open: [...this.#asked.values()].map(({ name }) => name),
@@ -258,9 +266,9 @@ export class Delivery {
       this.#stopped = saved && this.#run.status === 'asking';
       return saved;
     } catch (error) {
-      this.#log('question_not_asked', error);
+      this.#log('elicitation_failed', error);
       this.#unsaved = this.#unsaved.filter((event) => !events.includes(event));
-      const message = error instanceof Outage ? `: ${error.message}` : '';
+      const message = error instanceof ServiceUnavailableError ? `: ${error.message}` : '';
       for (const [number] of fresh) {
         this.#asked.delete(number);
         this.#asker?.answer(number, { error: { code: -32603, message: `The question could not be asked${message}` } });
@@ -289,7 +297,7 @@ export class Delivery {
   }
 
   /** Somebody else has the run: it was cancelled, or this process has been taken for dead, and the client told so. */
-  #lose(found: Run | undefined): void {
+  #lose(found: Execution | undefined): void {
     this.#over = true;
     this.#asker?.cancel(this.#waiting);
     if (found?.status !== 'cancelled') {
@@ -317,10 +325,10 @@ export class Delivery {
     const { store, now } = this.#parts;
     this.#run = { ...this.#run, ...lease(this.#runner, now()) };
     try {
-      await store.createRun(this.#run, this.#request());
+      await store.createExecution(this.#run, this.#request());
       return true;
     } catch (error) {
-      this.#log('stream_not_kept', error);
+      this.#log('stream_store_failed', error);
       return false;
     }
   }
@@ -334,11 +342,12 @@ export class Delivery {
 
   /** Does one thing after another with the store. What cannot be stored now, the client has been sent all the same. */
   #save(work: () => Promise<void>): void {
-    this.#saving = this.#saving.then(work).catch((error) => this.#log('stream_not_kept', error));
+    this.#saving = this.#saving.then(work).catch((error) => this.#log('stream_store_failed', error));
   }
 
   #log(event: string, error: unknown): void {
-    const cause = error instanceof Outage ? error.cause : error instanceof Error ? error.stack : undefined;
+    const cause =
+      error instanceof ServiceUnavailableError ? error.cause : error instanceof Error ? error.stack : undefined;
     this.#parts.log(event, { message: String(error), cause: String(cause) });
   }
 
@@ -368,31 +377,34 @@ export class Delivery {
    * Saves the run as it is now. In between others may have answered a question of it, which it is told of, or cancelled it.
    * @returns false when the run is no longer ours to go on with
    */
-  async #update(change: () => Partial<Run>): Promise<boolean> {
+  async #update(change: () => Partial<Execution>): Promise<boolean> {
     const { store, now } = this.#parts;
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-      const changed = next(this.#run, now(), {
+      const changed = nextVersion(this.#run, now(), {
         ...lease(this.#run.runner ?? this.#runner, now()),
         ...change(),
       });
-      if (await store.saveRun(changed)) {
+      if (await store.saveExecution(changed)) {
         this.#run = changed;
         return true;
       }
-      const found = await store.findRun(this.#run.grant, this.#run.id);
+      const found = await store.findExecution(this.#run.grant, this.#run.id);
       if (found?.status !== 'running' || found.runner !== this.#run.runner) {
         this.#lose(found);
         return false;
       }
       await this.#takeAnswers(found);
     }
-    throw new Outage('The session table', new Error(`the run changed ${ATTEMPTS} times during one write`));
+    throw new ServiceUnavailableError(
+      'The session table',
+      new Error(`the run changed ${ATTEMPTS} times during one write`),
+    );
   }
 
   /** Passes on the answers to questions of a run that did not have to stop for them. */
-  async #takeAnswers(found: Run): Promise<void> {
+  async #takeAnswers(found: Execution): Promise<void> {
     const fresh = Object.entries(found.answers).filter(([name]) => !Object.hasOwn(this.#run.answers, name));
-    const stored = fresh.length > 0 ? (await this.#parts.store.recallRun(found)).answers : undefined;
+    const stored = fresh.length > 0 ? (await this.#parts.store.loadRequest(found)).answers : undefined;
     const { version, open, answers } = found;
     this.#run = { ...this.#run, version, open, answers };
     for (const [name, key] of fresh) {
@@ -422,8 +434,8 @@ export class Delivery {
 }
 
 /** One answer, or those of a batch. */
-function jsonResponse(messages: JSONRPCResponse[]): Response {
+function jsonResponse(messages: JSONRPCResponse[]): McpResponse {
   const texts = messages.map(jsonText);
   const text = texts.length === 1 ? texts[0]! : `[${texts.join()}]`;
-  return new Response(text, { headers: { 'Content-Type': 'application/json' } });
+  return new McpResponse(text, { headers: { 'Content-Type': 'application/json' } });
 }

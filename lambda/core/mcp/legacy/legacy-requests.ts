@@ -11,39 +11,39 @@ import {
   type RequestId,
   SUPPORTED_PROTOCOL_VERSIONS,
 } from '@modelcontextprotocol/server';
-import type { Session, SessionNotes } from '../../sessions/session.ts';
+import type { Session, SessionPreferences } from '../../sessions/session.ts';
 import { bytes, randomId } from '../../support/crypto.ts';
-import { Outage } from '../../support/service-unavailable-error.ts';
-import { type Changes, changeIn, isHeard, notificationOf } from '../change-notifications.ts';
+import { ServiceUnavailableError } from '../../support/service-unavailable-error.ts';
+import { type ChangeNotifications, changeIn, isSubscribed, notificationOf } from '../change-notifications.ts';
 import { isRequest } from '../era.ts';
 import {
-  answerQuestion,
+  acceptInput,
+  type Execution,
+  type ExecutionEvent,
   interrupted,
   isAbandoned,
-  isLive,
-  newRun,
-  next,
-  type Run,
-  type RunEvent,
+  isLiveExecution,
+  newExecution,
+  nextVersion,
   wantsWorker,
 } from '../execution.ts';
 import { rpcError } from '../json-rpc-error.ts';
-import type { Answer, Exchange } from '../mcp-exchange.ts';
-import { platformRequest, type Request, Response } from '../mcp-http.ts';
+import type { McpExchange, PendingResponse } from '../mcp-exchange.ts';
+import { type McpRequest, McpResponse, platformRequest } from '../mcp-http.ts';
 import {
-  ASK_AGAIN_MILLISECONDS,
+  type EventPosition,
   HEARTBEAT,
   HEARTBEAT_MILLISECONDS,
-  type Position,
   primingEvent,
+  RETRY_MILLISECONDS,
   sseEvent,
   sseHeaders,
 } from '../sse.ts';
-import { keep, restore } from '../stored-request.ts';
-import { answerOf, tellHow } from '../tasks/long-running-tools.ts';
+import { restoreRequest, serializeRequest } from '../stored-request.ts';
+import { overriddenResponse, pendingResult } from '../tasks/long-running-tools.ts';
 import type { WorkerStarter } from '../tasks/tasks.ts';
-import { Delivery, type DeliveryParts } from './execution-delivery.ts';
-import { type Outgoing, type QuestionAnswer, SessionTransport } from './session-transport.ts';
+import { Delivery, type DeliveryDependencies } from './execution-delivery.ts';
+import { type InputResponse, type ServerMessage, SessionTransport } from './session-transport.ts';
 
 /** How long a run can be taken up again after it began. An answer to its questions comes no later. */
 const RUN_SECONDS = 3600;
@@ -55,27 +55,27 @@ const LARGEST_BATCH = 100;
 const LONGEST_ID = 256;
 const ATTEMPTS = 5;
 
-type Parts = DeliveryParts & {
+type LegacyDependencies = DeliveryDependencies & {
   starter: WorkerStarter;
-  changes: Changes;
+  changes: ChangeNotifications;
   /** How long a request may wait for a long tool. */
   holdSeconds: number;
   /** The owner's server for one run. */
-  open: (exchange: Exchange) => Promise<McpServer>;
+  open: (exchange: McpExchange) => Promise<McpServer>;
   /** What of the client's wishes has to be known when its next request comes. */
-  note: (session: Session, notes: SessionNotes) => Promise<void>;
+  note: (session: Session, notes: SessionPreferences) => Promise<void>;
 };
 
 /** The requests of the 2025 era, each answered by a server of its own that knows what its session has been told before. */
-export class Streams {
-  readonly #parts: Parts;
+export class LegacyRequests {
+  readonly #parts: LegacyDependencies;
 
-  constructor(parts: Parts) {
+  constructor(parts: LegacyDependencies) {
     this.#parts = parts;
   }
 
   /** Answers one message or a batch. */
-  async post(exchange: Exchange): Promise<Answer> {
+  async post(exchange: McpExchange): Promise<PendingResponse> {
     const { session } = exchange;
     const messages = [exchange.body].flat() as JSONRPCMessage[];
     const wrong = wrongRequest(exchange.request, messages);
@@ -112,7 +112,7 @@ export class Streams {
   }
 
   /** Goes on with a stream after the event that the client has seen last. */
-  async resume(session: Session, { run: id, number }: Position): Promise<Answer> {
+  async resume(session: Session, { run: id, number }: EventPosition): Promise<PendingResponse> {
     const run = await this.#find(session, id);
     if (!run) {
       return settled(rpcError(404, -32001, 'Stream not found: it has expired, or is another session’s'));
@@ -122,26 +122,26 @@ export class Streams {
     if (run.kind === 'stream' || as === undefined) return streaming(this.#follow(run, number, now() + FOLLOW_SECONDS));
     // It still waits for the long tool that it called. Having answered a question, it has begun to wait anew.
     const since = Object.keys(run.answers).length > 0 ? now() : run.createdAt;
-    return streaming(this.#follow(run, number, since + holdSeconds, { session, as, late: tellHow(run.id) }));
+    return streaming(this.#follow(run, number, since + holdSeconds, { session, as, late: pendingResult(run.id) }));
   }
 
   async #run(
-    exchange: Exchange,
+    exchange: McpExchange,
     session: Session,
     requests: JSONRPCRequest[],
     messages: JSONRPCMessage[],
-  ): Promise<Answer> {
+  ): Promise<PendingResponse> {
     const { now } = this.#parts;
     const ids = requests.map(({ id }) => id);
-    const run = newRun(session.grant, session.id, 'stream', ids, now(), RUN_SECONDS);
-    const delivery = Delivery.begin(this.#parts, run, () => keep(exchange), isPrimed(session));
-    const take = (outgoing: Outgoing) => {
+    const run = newExecution(session.grant, session.id, 'stream', ids, now(), RUN_SECONDS);
+    const delivery = Delivery.begin(this.#parts, run, () => serializeRequest(exchange), isPrimed(session));
+    const take = (outgoing: ServerMessage) => {
       // Whoever is told that its wish is known can rely on it with its next request.
       const noted = outgoing.kind === 'response' ? this.#noted(session, requests, outgoing.message) : undefined;
       if (noted) void noted.then(() => delivery.take(outgoing));
       else delivery.take(outgoing);
     };
-    const served: Exchange = {
+    const served: McpExchange = {
       ...exchange,
       reserve: () => requests.length === 1 && delivery.reserve(),
       hold: (held, as, late) => {
@@ -161,17 +161,17 @@ export class Streams {
 
   /** Has a server that is built for it take in the messages. */
   async #serve(
-    exchange: Exchange,
+    exchange: McpExchange,
     messages: JSONRPCMessage[],
     delivery: Delivery,
-    answers: ReadonlyMap<number, QuestionAnswer>,
-    take: (outgoing: Outgoing) => void = (outgoing) => delivery.take(outgoing),
+    answers: ReadonlyMap<number, InputResponse>,
+    take: (outgoing: ServerMessage) => void = (outgoing) => delivery.take(outgoing),
   ): Promise<void> {
     const { session, request } = exchange;
     const transport = new SessionTransport(session.id, answers, (outgoing) => {
       if (outgoing.kind === 'notification' && this.publish(exchange, outgoing.message)) return;
       if (outgoing.kind !== 'response') return take(outgoing);
-      const response = { ...outgoing, message: answerOf(exchange, outgoing.message) as JSONRPCResponse };
+      const response = { ...outgoing, message: overriddenResponse(exchange, outgoing.message) as JSONRPCResponse };
       exchange.recording.answered(exchange, response.message);
       if (exchange.published) void exchange.published.then(() => take(response));
       else take(response);
@@ -192,19 +192,19 @@ export class Streams {
    * Publishes the change that a message tells of, for the clients of this user that listen.
    * @returns whether it does tell of one
    */
-  publish(exchange: Exchange, message: JSONRPCNotification): boolean {
+  publish(exchange: McpExchange, message: JSONRPCNotification): boolean {
     const change = changeIn(message);
     if (!change) return false;
     const { changes, log } = this.#parts;
     const published = changes.publish(exchange.context.user.key, change).catch((error) => {
-      log('change_not_published', { message: String(error) });
+      log('change_publish_failed', { message: String(error) });
     });
     exchange.published = Promise.all([exchange.published, published]).then(() => undefined);
     return true;
   }
 
   /** Tells a client of the 2025 era of the user's changes, until it has been held for long enough. */
-  async listen(exchange: Exchange): Promise<Answer> {
+  async listen(exchange: McpExchange): Promise<PendingResponse> {
     const { changes, open } = this.#parts;
     const { context, session } = exchange;
     const capabilities = (await open(exchange)).server.getCapabilities();
@@ -212,20 +212,21 @@ export class Streams {
       yield bytes(HEARTBEAT);
       for await (const change of changes.follow(context.user.key, session.id)) {
         if (change === undefined) yield bytes(HEARTBEAT);
-        else if (isHeard(change, capabilities, session.subscriptions)) yield bytes(sseEvent(notificationOf(change)));
+        else if (isSubscribed(change, capabilities, session.subscriptions))
+          yield bytes(sseEvent(notificationOf(change)));
       }
     }
-    return settled(new Response(events(), { headers: sseHeaders }));
+    return settled(new McpResponse(events(), { headers: sseHeaders }));
   }
 
-  async #connect(exchange: Exchange, transport: SessionTransport): Promise<void> {
+  async #connect(exchange: McpExchange, transport: SessionTransport): Promise<void> {
     const server = await this.#parts.open(exchange);
-    transport.onerror = (error) => this.#parts.log('mcp_refused', { message: error.message });
+    transport.onerror = (error) => this.#parts.log('mcp_request_rejected', { message: error.message });
     await transport.connect(server);
   }
 
   /** Notifications are answered by nothing. */
-  async #tell(exchange: Exchange, session: Session, notifications: JSONRPCMessage[]): Promise<Answer> {
+  async #tell(exchange: McpExchange, session: Session, notifications: JSONRPCMessage[]): Promise<PendingResponse> {
     if (notifications.length === 0) return accepted();
     const transport = new SessionTransport(session.id, new Map(), () => undefined);
     await this.#connect(exchange, transport);
@@ -241,12 +242,12 @@ export class Streams {
     if (request === undefined) return;
     const { store, now } = this.#parts;
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-      const runs = await store.runsOf(session.grant);
+      const runs = await store.executionsOf(session.grant);
       const run = runs.find(
         ({ session: of, requests, status }) =>
           of === session.id && requests.includes(request) && (status === 'running' || status === 'asking'),
       );
-      if (!run || (await store.saveRun(next(run, now(), { status: 'cancelled', open: [] })))) return;
+      if (!run || (await store.saveExecution(nextVersion(run, now(), { status: 'cancelled', open: [] })))) return;
     }
   }
 
@@ -256,7 +257,7 @@ export class Streams {
     const notes = request && 'result' in response ? notesOf(request) : undefined;
     if (!notes) return undefined;
     return this.#parts.note(session, notes).catch((error) => {
-      this.#parts.log('session_note_failed', { message: String(error) });
+      this.#parts.log('session_preferences_failed', { message: String(error) });
     });
   }
 
@@ -267,15 +268,15 @@ export class Streams {
    * @returns the refusal of an answer that nobody waits for
    */
   async #takeAnswer(
-    exchange: Exchange,
+    exchange: McpExchange,
     session: Session,
     response: JSONRPCResponse,
     goingOn: Promise<unknown>[],
-  ): Promise<Response | undefined> {
+  ): Promise<McpResponse | undefined> {
     const { store, starter, now } = this.#parts;
     const [, id, question] = /^([A-Za-z0-9_-]{22})\.(\d{1,9})$/.exec(String(response.id)) ?? [];
-    let run = id === undefined ? undefined : await store.findRun(session.grant, id);
-    if (!isLive(run, now()) || !mayAnswer(session, run) || question === undefined || !isAsked(run, question)) {
+    let run = id === undefined ? undefined : await store.findExecution(session.grant, id);
+    if (!isLiveExecution(run, now()) || !mayAnswer(session, run) || question === undefined || !isAsked(run, question)) {
       return rpcError(400, -32600, 'This answers no question of this session, or the question has expired');
     }
     const job = { grant: run.grant, run: run.id };
@@ -289,22 +290,25 @@ export class Streams {
     await store.addAnswer(run, name, JSON.stringify(answer));
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       const goesOn = run.status === 'asking';
-      const answered = answerQuestion(run, question, name, randomId(), now());
+      const answered = acceptInput(run, question, name, randomId(), now());
       if (!answered) return undefined;
-      if (await store.saveRun(answered)) {
+      if (await store.saveExecution(answered)) {
         if (!goesOn || answered.status !== 'running') return undefined;
         if (answered.kind === 'stream') goingOn.push(this.#goOn(exchange, answered));
         else await starter.start(job);
         return undefined;
       }
-      run = await store.findRun(session.grant, run.id);
+      run = await store.findExecution(session.grant, run.id);
       if (!run) return undefined;
     }
-    throw new Outage('The session table', new Error(`the run changed ${ATTEMPTS} times during one answer`));
+    throw new ServiceUnavailableError(
+      'The session table',
+      new Error(`the run changed ${ATTEMPTS} times during one answer`),
+    );
   }
 
   /** Does the run of a long tool, or goes on with it when its questions have been answered. */
-  async work(exchange: Exchange, run: Run, milliseconds: number): Promise<void> {
+  async work(exchange: McpExchange, run: Execution, milliseconds: number): Promise<void> {
     if (run.attempts === 1) return this.#goOn(exchange, run, milliseconds);
     // The process before died, perhaps after it had stored events that the run does not know of.
     const stored = await this.#parts.store.eventsAfter(run, run.events);
@@ -314,7 +318,7 @@ export class Streams {
   }
 
   /** Starts a run over with the answers it has. */
-  async #goOn(exchange: Exchange, run: Run, milliseconds?: number): Promise<void> {
+  async #goOn(exchange: McpExchange, run: Execution, milliseconds?: number): Promise<void> {
     const delivery = Delivery.goOn(this.#parts, run);
     let served = { ...exchange, body: undefined as unknown, recording: exchange.recording.of(run) };
     const fail = () => {
@@ -323,8 +327,8 @@ export class Streams {
     };
     const late = milliseconds === undefined ? undefined : setTimeout(fail, milliseconds);
     try {
-      const { request: kept, answers } = await this.#parts.store.recallRun(run);
-      const { request, body } = restore(kept);
+      const { request: kept, answers } = await this.#parts.store.loadRequest(run);
+      const { request, body } = restoreRequest(kept);
       const messages = ([body].flat() as JSONRPCMessage[]).filter(
         (message) => isJSONRPCRequest(message) && !run.answered.includes(message.id),
       );
@@ -335,18 +339,18 @@ export class Streams {
       await this.#serve(served, messages, delivery, known);
     } catch (error) {
       const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
-      this.#parts.log('run_failed', { error: text });
+      this.#parts.log('execution_failed', { error: text });
       served.recording.failed(served, { outcome: 'protocol-error', code: -32603 });
-      delivery.fail(error instanceof Outage ? error.message : 'Internal server error');
+      delivery.fail(error instanceof ServiceUnavailableError ? error.message : 'Internal server error');
     }
     await delivery.done;
     clearTimeout(late);
   }
 
   /** The run, if it is this session's and has not expired. */
-  async #find(session: Session, id: string): Promise<Run | undefined> {
-    const run = await this.#parts.store.findRun(session.grant, id);
-    return isLive(run, this.#parts.now()) && run.session === session.id ? run : undefined;
+  async #find(session: Session, id: string): Promise<Execution | undefined> {
+    const run = await this.#parts.store.findExecution(session.grant, id);
+    return isLiveExecution(run, this.#parts.now()) && run.session === session.id ? run : undefined;
   }
 
   /**
@@ -355,7 +359,7 @@ export class Streams {
    * @param hold the request that waits for the run, and the result it is given when that takes too long
    */
   async *#follow(
-    begun: Run,
+    begun: Execution,
     after: number,
     until: number,
     hold?: { session: Session; as: RequestId; late: object },
@@ -368,12 +372,12 @@ export class Streams {
     let last = after;
     try {
       if (hold && isOwn && after === 0 && isPrimed(hold.session)) {
-        yield bytes(primingEvent(begun.id, 0, ASK_AGAIN_MILLISECONDS.dropped));
+        yield bytes(primingEvent(begun.id, 0, RETRY_MILLISECONDS.dropped));
       }
       for (;;) {
         // The run first: what it says of its events holds for those that are read after it.
-        const found = await store.findRun(begun.grant, begun.id);
-        if (!isLive(found, now())) {
+        const found = await store.findExecution(begun.grant, begun.id);
+        if (!isLiveExecution(found, now())) {
           if (hold) yield bytes(sseEvent(ended(hold.as, 'The task has expired')));
           return undefined;
         }
@@ -416,8 +420,8 @@ export class Streams {
       }
     } catch (error) {
       // The answer has begun, so it can only stop: the client comes back with what it has seen last.
-      if (!(error instanceof Outage)) throw error;
-      log('outage', { message: error.message, cause: String(error.cause) });
+      if (!(error instanceof ServiceUnavailableError)) throw error;
+      log('service_unavailable', { message: error.message, cause: String(error.cause) });
       return undefined;
     }
   }
@@ -427,24 +431,27 @@ export class Streams {
    *
    * @param last number of the newest event that is stored, or that its client has seen
    */
-  async #giveUp(run: Run, last: number): Promise<Run> {
+  async #giveUp(run: Execution, last: number): Promise<Execution> {
     const { store, now } = this.#parts;
     const unanswered = run.requests.filter((id) => !run.answered.includes(id));
-    const events: RunEvent[] = unanswered.map((id, index) => ({ number: last + 1 + index, message: interrupted(id) }));
+    const events: ExecutionEvent[] = unanswered.map((id, index) => ({
+      number: last + 1 + index,
+      message: interrupted(id),
+    }));
     if (events.length > 0) await store.addEvents(run, events);
-    const ended = next(run, now(), { status: 'done', events: last + events.length, open: [] });
-    return (await store.saveRun(ended)) ? ended : ((await store.findRun(run.grant, run.id)) ?? ended);
+    const ended = nextVersion(run, now(), { status: 'done', events: last + events.length, open: [] });
+    return (await store.saveExecution(ended)) ? ended : ((await store.findExecution(run.grant, run.id)) ?? ended);
   }
 }
 
 /** How soon to ask again what has come of a run. */
-function askAgain({ status, updatedAt }: Run, now: number): number {
-  const { least, most } = ASK_AGAIN_MILLISECONDS;
+function askAgain({ status, updatedAt }: Execution, now: number): number {
+  const { least, most } = RETRY_MILLISECONDS;
   return status === 'asking' ? Math.min(Math.max(least, (now - updatedAt) * 100), most) : least;
 }
 
 /** A message of a run, as an event for another request that waits for it. */
-function eventFor(as: RequestId, message: object, { open }: Run): string | undefined {
+function eventFor(as: RequestId, message: object, { open }: Execution): string | undefined {
   const { method } = message as { method?: string };
   if (method === undefined) return sseEvent({ ...message, id: as });
   // What it has asked and nobody has answered is asked once more; what it has reported belongs to the earlier request.
@@ -459,15 +466,16 @@ function questionIn(message: unknown): string | undefined {
 }
 
 /** The session whose client was asked, or any of the grant that waits for the same long tool. */
-const mayAnswer = (session: Session, run: Run) => run.kind === 'task' || run.session === session.id;
+const mayAnswer = (session: Session, run: Execution) => run.kind === 'task' || run.session === session.id;
 
 const ended = (id: RequestId, message: string) => ({ jsonrpc: '2.0', id, error: { code: -32603, message } });
 
 const isNotification = (message: unknown) => 'method' in (message as object) && !('id' in (message as object));
 
-const isAsked = (run: Run, question: string) => run.open.includes(question) || Object.hasOwn(run.answers, question);
+const isAsked = (run: Execution, question: string) =>
+  run.open.includes(question) || Object.hasOwn(run.answers, question);
 
-const read = (text: string | undefined): QuestionAnswer => {
+const read = (text: string | undefined): InputResponse => {
   if (text === undefined) throw new Error('An answer that was taken in is not in the store');
   return JSON.parse(text);
 };
@@ -475,7 +483,7 @@ const read = (text: string | undefined): QuestionAnswer => {
 const versionOf = ({ initialize }: Session) => initialize?.protocolVersion ?? '';
 
 /** What is wrong with a request, before anything of it is done (MCP 2025-11-25, Streamable HTTP, sending messages). */
-function wrongRequest({ headers }: Request, messages: JSONRPCMessage[]): Response | undefined {
+function wrongRequest({ headers }: McpRequest, messages: JSONRPCMessage[]): McpResponse | undefined {
   const accept = headers.get('accept') ?? '';
   if (!accept.includes('application/json') || !accept.includes('text/event-stream')) {
     return rpcError(406, -32000, 'Not Acceptable: Accept must list application/json and text/event-stream');
@@ -498,7 +506,7 @@ function wrongRequest({ headers }: Request, messages: JSONRPCMessage[]): Respons
   return undefined;
 }
 
-function notesOf({ method, params }: JSONRPCRequest): SessionNotes | undefined {
+function notesOf({ method, params }: JSONRPCRequest): SessionPreferences | undefined {
   switch (method) {
     case 'logging/setLevel':
       return { logLevel: String(params?.level) };
@@ -515,19 +523,19 @@ function notesOf({ method, params }: JSONRPCRequest): SessionNotes | undefined {
 const isShort = (uri: unknown): uri is string => typeof uri === 'string' && uri.length <= 1024;
 
 /** The SDK's own place for what is known of the caller. The client's token is not in it: no tool may pass that on. */
-export function authInfo({ caller: { client, scopes, expiresAt }, context }: Exchange): AuthInfo {
+export function authInfo({ caller: { client, scopes, expiresAt }, context }: McpExchange): AuthInfo {
   return { token: '', clientId: client, scopes, expiresAt, extra: { context } };
 }
 
 /** Whether the client knows events without data, and comes back for a stream that ends early. */
 const isPrimed = (session: Session) => versionOf(session) >= '2025-11-25';
 
-const streaming = (events: AsyncGenerator<Uint8Array<ArrayBuffer>>): Answer =>
-  settled(new Response(events, { headers: sseHeaders }));
+const streaming = (events: AsyncGenerator<Uint8Array<ArrayBuffer>>): PendingResponse =>
+  settled(new McpResponse(events, { headers: sseHeaders }));
 
-const settled = (response: Response): Answer => ({ response, done: Promise.resolve() });
+const settled = (response: McpResponse): PendingResponse => ({ response, done: Promise.resolve() });
 
-const accepted = (done: Promise<unknown> = Promise.resolve()): Answer => ({
-  response: new Response(null, { status: 202 }),
+const accepted = (done: Promise<unknown> = Promise.resolve()): PendingResponse => ({
+  response: new McpResponse(null, { status: 202 }),
   done,
 });

@@ -9,19 +9,19 @@ import type {
   Transport,
   TransportSendOptions,
 } from '@modelcontextprotocol/server';
-import { deliverRequest, remind } from '#sdk-shortcuts';
+import { deliverRequest, replayInitialize } from '#sdk-shortcuts';
 import type { Session } from '../../sessions/session.ts';
 import { jsonText } from '../json-text.ts';
 
 /** What a server says. `of` is the request that it says it about, where it says so. */
-export type Outgoing =
+export type ServerMessage =
   | { kind: 'response'; message: JSONRPCResponse }
   | { kind: 'notification'; message: JSONRPCNotification; of: RequestId | undefined }
   /** A request to the client. Its number counts from 0 in each run, so a run that starts over asks the same as before. */
   | { kind: 'question'; number: number; message: JSONRPCRequest; of: RequestId | undefined };
 
 /** The client's answer to a question, as far as it is not the question's id. */
-export type QuestionAnswer = Pick<JSONRPCResponse & { result?: unknown; error?: unknown }, 'result' | 'error'>;
+export type InputResponse = Pick<JSONRPCResponse & { result?: unknown; error?: unknown }, 'result' | 'error'>;
 
 const REPLAYED = 'holdfast-replay';
 
@@ -36,8 +36,8 @@ export class SessionTransport implements Transport {
   onmessage?: <T extends JSONRPCMessage>(message: T, extra?: MessageExtraInfo) => void;
   readonly sessionId: string;
   /** By the number of the question. */
-  readonly #answers: ReadonlyMap<number, QuestionAnswer>;
-  readonly #out: (outgoing: Outgoing) => void;
+  readonly #answers: ReadonlyMap<number, InputResponse>;
+  readonly #out: (outgoing: ServerMessage) => void;
   #replayed: (() => void) | undefined;
   #server: McpServer | undefined;
   /** Requests that the server has been given and has not answered. */
@@ -45,7 +45,7 @@ export class SessionTransport implements Transport {
   #hasAsked = false;
   #closed = false;
 
-  constructor(sessionId: string, answers: ReadonlyMap<number, QuestionAnswer>, out: (outgoing: Outgoing) => void) {
+  constructor(sessionId: string, answers: ReadonlyMap<number, InputResponse>, out: (outgoing: ServerMessage) => void) {
     this.sessionId = sessionId;
     this.#answers = answers;
     this.#out = out;
@@ -61,7 +61,7 @@ export class SessionTransport implements Transport {
   /** Tells a fresh server what the session's client has said before. */
   async replay({ initialize, logLevel }: Session): Promise<void> {
     if (!initialize) return;
-    if (!(this.#server && (await remind(this.#server, initialize)))) {
+    if (!(this.#server && (await replayInitialize(this.#server, initialize)))) {
       await this.#repeat('initialize', initialize);
       this.onmessage?.({ jsonrpc: '2.0', method: 'notifications/initialized' });
     }
@@ -87,7 +87,7 @@ export class SessionTransport implements Transport {
     }
   }
 
-  answer(number: number, answer: QuestionAnswer): void {
+  answer(number: number, answer: InputResponse): void {
     this.onmessage?.({ jsonrpc: '2.0', id: number, ...answer } as JSONRPCResponse);
   }
 

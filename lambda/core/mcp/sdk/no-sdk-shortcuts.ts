@@ -1,5 +1,5 @@
 import type * as shortcuts from './sdk-shortcuts.ts';
 
 /** `parts: 'stock'`: the SDK's server is sent the messages, whatever is known of them. */
-export const remind: typeof shortcuts.remind = async () => false;
+export const replayInitialize: typeof shortcuts.replayInitialize = async () => false;
 export const deliverRequest: typeof shortcuts.deliverRequest = () => false;

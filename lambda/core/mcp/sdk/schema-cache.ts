@@ -1,5 +1,5 @@
 import { McpServer } from '@modelcontextprotocol/server';
-import { frozen } from '../../support/deep-freeze.ts';
+import { deepFreeze } from '../../support/deep-freeze.ts';
 
 /**
  * Has each schema of a tool or a prompt converted to JSON Schema once in the life of a process.
@@ -48,7 +48,7 @@ function keepConversions(schema: unknown): void {
       const name = options.libraryOptions === undefined ? options.target : JSON.stringify(options);
       let converted = conversions.get(name);
       if (!converted) {
-        converted = frozen(convert(options));
+        converted = deepFreeze(convert(options));
         conversions.set(name, converted);
       }
       return converted;

@@ -6,7 +6,7 @@ import {
   specTypeSchemas,
 } from '@modelcontextprotocol/server';
 import type { Initialize } from '../../sessions/session.ts';
-import { frozen } from '../../support/deep-freeze.ts';
+import { deepFreeze } from '../../support/deep-freeze.ts';
 
 /**
  * Two shortcuts into the SDK's server, past what it does for messages of which nothing is known. They call what is no
@@ -26,7 +26,7 @@ const inner = ({ server }: McpServer) => server as unknown as Inner;
  *
  * @returns false when the server has to be sent the messages
  */
-export async function remind(server: McpServer, initialize: Initialize): Promise<boolean> {
+export async function replayInitialize(server: McpServer, initialize: Initialize): Promise<boolean> {
   const { _oninitialize } = inner(server);
   if (typeof _oninitialize !== 'function') return false;
   const request = requestOf(initialize);
@@ -54,7 +54,7 @@ function requestOf(params: Initialize): InitializeRequest | undefined {
   const read = specTypeSchemas.InitializeRequest['~standard'].validate({ method: 'initialize', params });
   if (read instanceof Promise || read.issues) return undefined;
   if (requests.size === MOST_REQUESTS) requests.clear();
-  requests.set(text, frozen(read.value));
+  requests.set(text, deepFreeze(read.value));
   return read.value;
 }
 

@@ -8,17 +8,17 @@ import {
   type ServerContext,
 } from '@modelcontextprotocol/server';
 import * as z from 'zod/v4';
-import type { Run } from '../execution.ts';
-import type { Exchange } from '../mcp-exchange.ts';
-import { guarding } from '../tool-failure.ts';
-import { handle, knowsTasks, needsTasks, requestOf, type Tasks } from './tasks.ts';
+import type { Execution } from '../execution.ts';
+import type { McpExchange } from '../mcp-exchange.ts';
+import { reportFailures } from '../tool-failure.ts';
+import { createTaskResult, missingTasksCapability, requestOf, supportsTasks, type Tasks } from './tasks.ts';
 
 /** A tool's callback, whatever its arguments are. */
 // biome-ignore lint/suspicious/noExplicitAny: the SDK's own callbacks differ in their arguments; any is what they share
 type Callback = (...args: any[]) => unknown;
 
 /** Makes a tool's callback one that takes long. */
-export type Long = <C extends Callback>(
+export type LongRunning = <C extends Callback>(
   callback: C,
   options?: {
     /** Refuses clients of 2026-07-28 that know no tasks, instead of doing the work while they wait. @default false */
@@ -35,19 +35,19 @@ const resultInput = z.object({ task: z.string() });
  * so: a client that knows tasks gets a handle; one of the 2025 era waits on its stream, and is told how to fetch the
  * result if that takes too long. In the worker the same callback does the work.
  */
-export class LongTools {
-  readonly #exchange: Exchange;
+export class LongRunningTools {
+  readonly #exchange: McpExchange;
   readonly #tasks: Tasks;
   readonly #guarded: <T>(request: Promise<T>) => Promise<T>;
   #any = false;
 
-  constructor(exchange: Exchange, tasks: Tasks, log: (event: string, details?: Record<string, unknown>) => void) {
+  constructor(exchange: McpExchange, tasks: Tasks, log: (event: string, details?: Record<string, unknown>) => void) {
     this.#exchange = exchange;
     this.#tasks = tasks;
-    this.#guarded = guarding(log);
+    this.#guarded = reportFailures(log);
   }
 
-  readonly long: Long = (callback, { required = false } = {}) => {
+  readonly longRunning: LongRunning = (callback, { required = false } = {}) => {
     this.#any = true;
     const taken = async (...args: unknown[]) =>
       this.#take(() => callback(...args), args.at(-1) as ServerContext, required);
@@ -69,11 +69,11 @@ export class LongTools {
     if (exchange.context.session.era === 'legacy') {
       return request && exchange.reserve?.() ? this.#hold(request) : this.#do(id, work);
     }
-    if (request && knowsTasks(ctx.mcpReq.envelope)) {
-      this.#answer(id, { result: handle(await this.#begin(request)) });
+    if (request && supportsTasks(ctx.mcpReq.envelope)) {
+      this.#answer(id, { result: createTaskResult(await this.#begin(request)) });
       return nothing;
     }
-    return this.#do(id, required ? () => Promise.reject(needsTasks()) : work);
+    return this.#do(id, required ? () => Promise.reject(missingTasksCapability()) : work);
   }
 
   /** Errors of the protocol's own are answered as such, which the SDK would make results of. */
@@ -94,14 +94,14 @@ export class LongTools {
     this.#exchange.instead.set(id, answer);
   }
 
-  #begin(request: JSONRPCRequest): Promise<Run> {
+  #begin(request: JSONRPCRequest): Promise<Execution> {
     return this.#guarded(this.#tasks.begin(this.#exchange, request));
   }
 
   async #hold(request: JSONRPCRequest): Promise<unknown> {
     const run = await this.#begin(request);
     this.#exchange.recording.leave(request.id);
-    return this.#exchange.hold!(run, request.id, tellHow(run.id));
+    return this.#exchange.hold!(run, request.id, pendingResult(run.id));
   }
 
   #registerResultTool(server: McpServer): void {
@@ -119,7 +119,7 @@ export class LongTools {
         if (run.status === 'cancelled') return failed('The task was cancelled');
         if (this.#exchange.reserve?.()) {
           this.#exchange.recording.leave(mcpReq.id);
-          return this.#exchange.hold!(run, mcpReq.id, tellHow(run.id)) as never;
+          return this.#exchange.hold!(run, mcpReq.id, pendingResult(run.id)) as never;
         }
         return failed('Call this tool by itself, not in a batch');
       },
@@ -128,7 +128,10 @@ export class LongTools {
 }
 
 /** The answer that a long tool gives in place of what the SDK has made of its call. */
-export function answerOf<M extends JSONRPCMessage>({ instead }: Exchange, message: M): M | JSONRPCResponse {
+export function overriddenResponse<M extends JSONRPCMessage>(
+  { instead }: McpExchange,
+  message: M,
+): M | JSONRPCResponse {
   if (!instead || !('result' in message)) return message;
   const { jsonrpc, id, result } = message;
   const answer = instead.get(id);
@@ -146,7 +149,7 @@ const failed = (text: string) => ({ content: [{ type: 'text' as const, text }], 
  * What a model is told whose tool takes longer than its client can wait. It is an error in the sense that it is not the
  * tool's result: clients would refuse a result that does not have the form which the tool has promised.
  */
-export const tellHow = (task: string) => ({
+export const pendingResult = (task: string) => ({
   isError: true,
   content: [
     {

@@ -1,30 +1,30 @@
 import type { JSONRPCRequest, JSONRPCResponse } from '@modelcontextprotocol/server';
-import { Recording, type RecordParts } from '../../audit/audit-recorder.ts';
+import { type AuditDependencies, AuditRecorder } from '../../audit/audit-recorder.ts';
 import type { Sessions } from '../../sessions/session.ts';
 import { randomId } from '../../support/crypto.ts';
-import { Outage } from '../../support/service-unavailable-error.ts';
-import { isLive, lease, next, type Run, type RunStore } from '../execution.ts';
-import type { Exchange } from '../mcp-exchange.ts';
-import { Request } from '../mcp-http.ts';
-import type { Server } from '../server-step.ts';
-import { messagesIn } from '../sse.ts';
-import { restore } from '../stored-request.ts';
-import type { ContextParts } from '../tool-context.ts';
-import { contextOf } from '../tool-context.ts';
+import { ServiceUnavailableError } from '../../support/service-unavailable-error.ts';
+import { type Execution, type ExecutionStore, isLiveExecution, lease, nextVersion } from '../execution.ts';
+import type { McpExchange } from '../mcp-exchange.ts';
+import { McpRequest } from '../mcp-http.ts';
+import type { ServerStep } from '../server-step.ts';
+import { readMessages } from '../sse.ts';
+import { restoreRequest } from '../stored-request.ts';
+import type { ToolContextDependencies } from '../tool-context.ts';
+import { createToolContext } from '../tool-context.ts';
 import { traceIdOf, traceOf } from '../trace.ts';
-import { type Job, MOST_ATTEMPTS } from './tasks.ts';
+import { MOST_ATTEMPTS, type TaskJob } from './tasks.ts';
 
 /** How often the run is saved, so that its lease holds and a cancellation is noticed. */
 const SAVE_MILLISECONDS = 2_000;
 /** What is left of the worker's time when it gives up, to say so. */
 const MARGIN_MILLISECONDS = 10_000;
 
-export type WorkerParts = {
-  runs: RunStore;
+export type TaskWorkerDependencies = {
+  runs: ExecutionStore;
   sessions: Sessions;
-  server: Server;
-  context: ContextParts;
-  record: RecordParts;
+  server: ServerStep;
+  context: ToolContextDependencies;
+  record: AuditDependencies;
   /** Told the trace that the request belongs to. */
   traced: (traceId: string) => void;
   /** Epoch seconds. */
@@ -33,28 +33,28 @@ export type WorkerParts = {
 };
 
 /** What a request has come to: a message as the client would have got it. */
-type Outcome = { result?: Record<string, unknown>; error?: object };
+type TaskOutcome = { result?: Record<string, unknown>; error?: object };
 
 /**
  * Does the runs of long tools, each once, however often it is told to: whoever has the lease works, and a run that has
  * ended is left alone. A run whose worker died is begun again, by the next attempt of AWS Lambda.
  */
-export class Worker {
-  readonly #parts: WorkerParts;
+export class TaskWorker {
+  readonly #parts: TaskWorkerDependencies;
 
-  constructor(parts: WorkerParts) {
+  constructor(parts: TaskWorkerDependencies) {
     this.#parts = parts;
   }
 
   /** @param remainingMilliseconds what is left of the time that this process has */
-  async work({ grant, run: id }: Job, remainingMilliseconds: number): Promise<void> {
+  async work({ grant, run: id }: TaskJob, remainingMilliseconds: number): Promise<void> {
     const { runs, server, log, now } = this.#parts;
-    const found = await runs.findRun(grant, id);
-    if (!isLive(found, now()) || found.status !== 'running' || (found.leaseUntil ?? 0) > now()) return;
-    const run = next(found, now(), { ...lease(randomId(), now()), attempts: found.attempts + 1 });
-    if (!(await runs.saveRun(run))) return;
+    const found = await runs.findExecution(grant, id);
+    if (!isLiveExecution(found, now()) || found.status !== 'running' || (found.leaseUntil ?? 0) > now()) return;
+    const run = nextVersion(found, now(), { ...lease(randomId(), now()), attempts: found.attempts + 1 });
+    if (!(await runs.saveExecution(run))) return;
 
-    const { request, answers } = await runs.recallRun(run);
+    const { request, answers } = await runs.loadRequest(run);
     const exchange = await this.#exchange(request, run);
     if (exchange?.session.era === 'legacy') {
       await server.work(exchange, run, remainingMilliseconds - MARGIN_MILLISECONDS);
@@ -68,8 +68,8 @@ export class Worker {
       if (outcome) await held.end(outcome);
     } catch (error) {
       // What is not the tool's fault may pass: AWS Lambda calls again.
-      if (error instanceof Outage && run.attempts < MOST_ATTEMPTS) throw error;
-      log('run_failed', { error: error instanceof Error ? (error.stack ?? error.message) : String(error) });
+      if (error instanceof ServiceUnavailableError && run.attempts < MOST_ATTEMPTS) throw error;
+      log('execution_failed', { error: error instanceof Error ? (error.stack ?? error.message) : String(error) });
       exchange?.recording.failed(exchange, { outcome: 'protocol-error', code: -32603 });
       await held.end({ error: { code: -32603, message: 'Internal server error' } });
     } finally {
@@ -79,44 +79,44 @@ export class Worker {
   }
 
   /** The request as it was made, if its grant still holds. */
-  async #exchange(kept: string, run: Run): Promise<Exchange | undefined> {
-    const { request, body, caller, session } = restore(kept);
+  async #exchange(kept: string, run: Execution): Promise<McpExchange | undefined> {
+    const { request, body, caller, session } = restoreRequest(kept);
     const grant = await this.#parts.sessions.granted(caller);
     if (!grant) return undefined;
     const trace = traceOf(request.headers, body);
     if (trace) this.#parts.traced(traceIdOf(trace));
-    const context = contextOf(this.#parts.context, caller, { grant, session }, trace);
+    const context = createToolContext(this.#parts.context, caller, { grant, session }, trace);
     return {
       request,
       body,
       caller,
       session,
       context,
-      recording: new Recording(this.#parts.record, run),
+      recording: new AuditRecorder(this.#parts.record, run),
       isWorker: true,
     };
   }
 
   /** @returns nothing when the run is no longer ours: it was cancelled */
   async #answer(
-    exchange: Exchange,
+    exchange: McpExchange,
     held: HeldRun,
     answers: ReadonlyMap<string, string>,
     milliseconds: number,
-  ): Promise<Outcome | undefined> {
+  ): Promise<TaskOutcome | undefined> {
     const { signal } = held;
     const late = setTimeout(() => held.abort('late'), milliseconds);
     try {
       const { url, method, headers } = exchange.request;
-      const request = new Request(url, { method, headers, signal });
+      const request = new McpRequest(url, { method, headers, signal });
       const body = withAnswers(exchange.body, held.run, answers, await this.#askedBefore(held.run));
       const { response } = await this.#parts.server.modern({ ...exchange, request, body });
-      for await (const message of messagesIn(response)) {
+      for await (const message of readMessages(response)) {
         if (!('method' in message)) {
           // What was turned away before a server was built for it names no id.
           const { id } = exchange.body as JSONRPCRequest;
           exchange.recording.answered(exchange, { ...message, id } as JSONRPCResponse);
-          return message as Outcome;
+          return message as TaskOutcome;
         }
         const { progress, total, message: text } = (message.params ?? {}) as Record<string, unknown>;
         if (progress !== undefined)
@@ -132,17 +132,17 @@ export class Worker {
   }
 
   /** The questions that the run stopped for, and what the tool gave to be brought back with the answers. */
-  async #askedBefore(run: Run): Promise<{ requestState?: unknown }> {
+  async #askedBefore(run: Execution): Promise<{ requestState?: unknown }> {
     if (run.events === 0) return {};
     const [event] = await this.#parts.runs.eventsAfter(run, run.events - 1);
-    return (event?.message as Outcome | undefined)?.result ?? {};
+    return (event?.message as TaskOutcome | undefined)?.result ?? {};
   }
 }
 
 /** The request as a client of 2026-07-28 would make it again, with the answers to the questions of the last round. */
 function withAnswers(
   body: unknown,
-  run: Run,
+  run: Execution,
   answers: ReadonlyMap<string, string>,
   { requestState }: { requestState?: unknown },
 ): unknown {
@@ -166,20 +166,20 @@ const ownName = (question: string) => question.slice(0, question.lastIndexOf('#'
 
 /** A run that this process works on. */
 class HeldRun {
-  readonly #parts: WorkerParts;
+  readonly #parts: TaskWorkerDependencies;
   readonly #abort = new AbortController();
   readonly #timer: ReturnType<typeof setInterval>;
-  #run: Run;
+  #run: Execution;
   #saving: Promise<void> = Promise.resolve();
 
-  constructor(parts: WorkerParts, run: Run) {
+  constructor(parts: TaskWorkerDependencies, run: Execution) {
     this.#parts = parts;
     this.#run = run;
-    const renew = () => this.#save({}).catch((error) => parts.log('run_not_saved', { error: String(error) }));
+    const renew = () => this.#save({}).catch((error) => parts.log('execution_save_failed', { error: String(error) }));
     this.#timer = setInterval(renew, SAVE_MILLISECONDS);
   }
 
-  get run(): Run {
+  get run(): Execution {
     return this.#run;
   }
 
@@ -197,7 +197,7 @@ class HeldRun {
   }
 
   /** Stores what the request has come to: an outcome, or questions, for which the run stops. */
-  async end({ result, error }: Outcome): Promise<void> {
+  async end({ result, error }: TaskOutcome): Promise<void> {
     const number = this.#run.events + 1;
     const answer = { jsonrpc: '2.0', id: this.#run.requests[0] };
     const free = { runner: undefined, leaseUntil: undefined, events: number };
@@ -217,17 +217,17 @@ class HeldRun {
     clearInterval(this.#timer);
   }
 
-  #save(change: Partial<Run>): Promise<void> {
+  #save(change: Partial<Execution>): Promise<void> {
     const saving = this.#saving.then(async () => {
       const { runs, now, log } = this.#parts;
-      const saved = next(this.#run, now(), { ...lease(this.#run.runner!, now()), ...change });
+      const saved = nextVersion(this.#run, now(), { ...lease(this.#run.runner!, now()), ...change });
       try {
-        if (await runs.saveRun(saved)) this.#run = { ...saved, message: this.#run.message };
+        if (await runs.saveExecution(saved)) this.#run = { ...saved, message: this.#run.message };
         else this.abort('cancelled');
       } catch (error) {
-        if (!(error instanceof Outage) || change.status !== undefined) throw error;
+        if (!(error instanceof ServiceUnavailableError) || change.status !== undefined) throw error;
         // The lease has time for some more.
-        log('outage', { message: error.message, cause: String(error.cause) });
+        log('service_unavailable', { message: error.message, cause: String(error.cause) });
       }
     });
     // One that fails does not keep the next from being tried.

@@ -10,38 +10,38 @@ import {
 } from '@modelcontextprotocol/server';
 import * as z from 'zod/mini';
 import { randomId } from '../../support/crypto.ts';
-import { Outage } from '../../support/service-unavailable-error.ts';
+import { ServiceUnavailableError } from '../../support/service-unavailable-error.ts';
 import {
-  answerQuestion,
+  acceptInput,
+  type Execution,
+  type ExecutionStore,
   interrupted,
   isAbandoned,
-  isLive,
-  newRun,
-  next,
-  type Run,
-  type RunStore,
+  isLiveExecution,
+  newExecution,
+  nextVersion,
   wantsWorker,
 } from '../execution.ts';
-import type { Exchange } from '../mcp-exchange.ts';
-import { keep } from '../stored-request.ts';
+import type { McpExchange } from '../mcp-exchange.ts';
+import { serializeRequest } from '../stored-request.ts';
 
 /**
  * Long work (extension `io.modelcontextprotocol/tasks`, SEP-2663): a worker does it, its client asks what has come of it.
  */
 
-export const TASKS = 'io.modelcontextprotocol/tasks';
+export const TASKS_EXTENSION = 'io.modelcontextprotocol/tasks';
 
 /** What the worker is told: whose run it has to do. */
-export type Job = { grant: string; run: string };
+export type TaskJob = { grant: string; run: string };
 
 /** Has a worker begin with a run, once or several times: the worker sees to it that the run is done once. */
 export interface WorkerStarter {
   /** Throws `Outage` when the worker did not answer, and then it may have begun all the same. */
-  start(job: Job): Promise<void>;
+  start(job: TaskJob): Promise<void>;
 }
 
-export type TaskParts = {
-  store: RunStore;
+export type TaskDependencies = {
+  store: ExecutionStore;
   starter: WorkerStarter;
   /** How long a task and its result can be asked for, from its beginning. */
   ttlSeconds: number;
@@ -58,18 +58,18 @@ const ATTEMPTS = 5;
 
 const idOnly = z.object({ taskId: z.string() });
 export class Tasks {
-  readonly #parts: TaskParts;
+  readonly #parts: TaskDependencies;
 
-  constructor(parts: TaskParts) {
+  constructor(parts: TaskDependencies) {
     this.#parts = parts;
   }
 
   /** Hands a request over to a worker. */
-  async begin(exchange: Exchange, request: JSONRPCRequest): Promise<Run> {
+  async begin(exchange: McpExchange, request: JSONRPCRequest): Promise<Execution> {
     const { store, starter, ttlSeconds, now } = this.#parts;
     const { caller, context } = exchange;
-    const run = newRun(caller.grant, context.session.id, 'task', [request.id], now(), ttlSeconds);
-    await store.createRun(run, keep(exchange, request));
+    const run = newExecution(caller.grant, context.session.id, 'task', [request.id], now(), ttlSeconds);
+    await store.createExecution(run, serializeRequest(exchange, request));
     try {
       await starter.start({ grant: run.grant, run: run.id });
     } catch (error) {
@@ -81,18 +81,18 @@ export class Tasks {
   }
 
   /** The task, if it is the caller's and has not expired. */
-  async find({ caller }: Exchange, id: string): Promise<Run | undefined> {
+  async find({ caller }: McpExchange, id: string): Promise<Execution | undefined> {
     const { store, now } = this.#parts;
-    const run = await store.findRun(caller.grant, id);
-    if (!isLive(run, now()) || run.kind !== 'task') return undefined;
+    const run = await store.findExecution(caller.grant, id);
+    if (!isLiveExecution(run, now()) || run.kind !== 'task') return undefined;
     return isLost(run, now()) ? this.#giveUp(run) : run;
   }
 
   /** Lets a server answer for tasks. Each method wants the extension of its client, before it looks for the task. */
-  register({ server }: McpServer, exchange: Exchange): void {
-    server.registerCapabilities({ extensions: { [TASKS]: {} } });
-    const found = async (taskId: string, { mcpReq }: ServerContext): Promise<Run> => {
-      if (!knowsTasks(mcpReq.envelope)) throw needsTasks();
+  register({ server }: McpServer, exchange: McpExchange): void {
+    server.registerCapabilities({ extensions: { [TASKS_EXTENSION]: {} } });
+    const found = async (taskId: string, { mcpReq }: ServerContext): Promise<Execution> => {
+      if (!supportsTasks(mcpReq.envelope)) throw missingTasksCapability();
       const run = await this.find(exchange, taskId);
       if (!run)
         throw new ProtocolError(ProtocolErrorCode.InvalidParams, 'Task not found: it is unknown, or has expired');
@@ -116,12 +116,12 @@ export class Tasks {
   }
 
   /** What `tasks/get` says of a task. */
-  async detail(run: Run): Promise<{ resultType: 'complete' } & Record<string, unknown>> {
+  async detail(run: Execution): Promise<{ resultType: 'complete' } & Record<string, unknown>> {
     return { resultType: 'complete', ...describe(run), ...(await this.outcome(run)) };
   }
 
   /** What a task has come to: its status, with the result, the error or the questions. */
-  async outcome(run: Run): Promise<Record<string, unknown>> {
+  async outcome(run: Execution): Promise<Record<string, unknown>> {
     switch (run.status) {
       case 'running':
         return { status: 'working' };
@@ -139,61 +139,64 @@ export class Tasks {
     }
   }
 
-  async #last(run: Run): Promise<{ result?: object; error?: object }> {
+  async #last(run: Execution): Promise<{ result?: object; error?: object }> {
     const [event] = await this.#parts.store.eventsAfter(run, run.events - 1);
     if (!event) throw new Error(`The outcome of run ${run.id} is not in the store`);
     return event.message as { result?: object; error?: object };
   }
 
-  async #takeAnswers(run: Run, given: Record<string, unknown>): Promise<void> {
+  async #takeAnswers(run: Execution, given: Record<string, unknown>): Promise<void> {
     const { store, starter, now } = this.#parts;
     for (const [question, answer] of Object.entries(given)) {
       if (!run.open.includes(question)) continue;
       const name = randomId();
       await store.addAnswer(run, name, JSON.stringify(answer));
-      const answered = await this.#change(run, (current) => answerQuestion(current, question, name, '', now()));
+      const answered = await this.#change(run, (current) => acceptInput(current, question, name, '', now()));
       run = answered ?? run;
     }
     // Also where an earlier request had brought the last answer, and could not start the worker.
     if (wantsWorker(run)) await starter.start({ grant: run.grant, run: run.id });
   }
 
-  async #cancel(run: Run): Promise<void> {
+  async #cancel(run: Execution): Promise<void> {
     const { now } = this.#parts;
     await this.#change(run, (current) =>
       current.status === 'running' || current.status === 'asking'
-        ? next(current, now(), { status: 'cancelled', open: [] })
+        ? nextVersion(current, now(), { status: 'cancelled', open: [] })
         : undefined,
     );
   }
 
   /** Changes the run as it stands. @returns nothing when the change does not fit it */
-  async #change(run: Run, change: (current: Run) => Run | undefined): Promise<Run | undefined> {
+  async #change(run: Execution, change: (current: Execution) => Execution | undefined): Promise<Execution | undefined> {
     const { store } = this.#parts;
-    let current: Run | undefined = run;
+    let current: Execution | undefined = run;
     for (let attempt = 0; attempt < ATTEMPTS && current; attempt++) {
       const changed = change(current);
       if (!changed) return undefined;
-      if (await store.saveRun(changed)) return changed;
-      current = await store.findRun(run.grant, run.id);
+      if (await store.saveExecution(changed)) return changed;
+      current = await store.findExecution(run.grant, run.id);
     }
     if (!current) return undefined;
-    throw new Outage('The session table', new Error(`the task changed ${ATTEMPTS} times during one write`));
+    throw new ServiceUnavailableError(
+      'The session table',
+      new Error(`the task changed ${ATTEMPTS} times during one write`),
+    );
   }
 
   /** Ends a task that no worker will do any more. */
-  async #giveUp(run: Run): Promise<Run> {
+  async #giveUp(run: Execution): Promise<Execution> {
     const { store, now } = this.#parts;
-    const ended = next(run, now(), { status: 'done', events: run.events + 1, open: [] });
+    const ended = nextVersion(run, now(), { status: 'done', events: run.events + 1, open: [] });
     await store.addEvents(run, [{ number: ended.events, message: interrupted(run.requests[0]!) }]);
-    return (await store.saveRun(ended)) ? ended : ((await store.findRun(run.grant, run.id)) ?? ended);
+    return (await store.saveExecution(ended)) ? ended : ((await store.findExecution(run.grant, run.id)) ?? ended);
   }
 }
 
 /** What `tools/call` answers when a worker has the request (CreateTaskResult). */
-export const handle = (run: Run) => ({ resultType: 'task', ...describe(run), status: 'working' });
+export const createTaskResult = (run: Execution) => ({ resultType: 'task', ...describe(run), status: 'working' });
 
-const describe = (run: Run) => ({
+const describe = (run: Execution) => ({
   taskId: run.id,
   createdAt: iso(run.createdAt),
   lastUpdatedAt: iso(run.updatedAt),
@@ -205,18 +208,18 @@ const describe = (run: Run) => ({
 const iso = (seconds: number) => new Date(seconds * 1000).toISOString();
 
 /** Whether nobody works on a task, nor will. */
-const isLost = (run: Run, now: number): boolean =>
+const isLost = (run: Execution, now: number): boolean =>
   isAbandoned(run, now) && (run.attempts >= MOST_ATTEMPTS || now - run.updatedAt > LOST_SECONDS);
 
 /** Whether the client of a request has declared that it knows tasks. */
-export function knowsTasks(envelope: Readonly<Record<string, unknown>> | undefined): boolean {
+export function supportsTasks(envelope: Readonly<Record<string, unknown>> | undefined): boolean {
   const capabilities = envelope?.[CLIENT_CAPABILITIES_META_KEY] as { extensions?: Record<string, unknown> } | undefined;
-  return capabilities?.extensions?.[TASKS] !== undefined;
+  return capabilities?.extensions?.[TASKS_EXTENSION] !== undefined;
 }
 
-export const needsTasks = () =>
-  new MissingRequiredClientCapabilityError({ requiredCapabilities: { extensions: { [TASKS]: {} } } });
+export const missingTasksCapability = () =>
+  new MissingRequiredClientCapabilityError({ requiredCapabilities: { extensions: { [TASKS_EXTENSION]: {} } } });
 
 /** The request of a batch or of its own that has this id. */
-export const requestOf = ({ body }: Exchange, id: RequestId): JSONRPCRequest | undefined =>
+export const requestOf = ({ body }: McpExchange, id: RequestId): JSONRPCRequest | undefined =>
   ([body].flat() as JSONRPCRequest[]).find((message) => message.id === id && 'method' in message);

@@ -4,7 +4,7 @@ import type { Facade } from '../facade.ts';
 import { OAuthError } from '../oauth-error.ts';
 import type { Parameters } from '../request-parameters.ts';
 import { readAssertion } from './client-assertion.ts';
-import { DocumentRefused } from './client-document.ts';
+import { ClientDocumentError } from './client-document.ts';
 import { registeredItself } from './client-registration.ts';
 import { findClient } from './find-client.ts';
 import type { Client } from './oauth-client.ts';
@@ -101,7 +101,7 @@ async function usable<T>(what: string, read: () => Promise<T>): Promise<T> {
   try {
     return await read();
   } catch (error) {
-    if (error instanceof DocumentRefused) throw invalid(`${what} cannot be used: ${error.message}`);
+    if (error instanceof ClientDocumentError) throw invalid(`${what} cannot be used: ${error.message}`);
     throw error;
   }
 }

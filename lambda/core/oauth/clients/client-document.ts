@@ -8,14 +8,14 @@ import { type ClientKeys, displayName } from './oauth-client.ts';
  */
 
 /** The address, or what was found there, cannot be used. The message goes to the user and to the client. */
-export class DocumentRefused extends Error {
+export class ClientDocumentError extends Error {
   override readonly name = 'DocumentRefused';
 }
 
 export type ClientMetadata = { name: string; redirectUris: string[]; keys?: ClientKeys };
 
 /** Which addresses may be fetched. */
-export type Reach = {
+export type FetchReach = {
   /** The host of this server, with its port: it must not be made to ask itself. */
   ownHost: string;
   /** Lifts what keeps requests to public hosts and port 443: for tests on one computer. */
@@ -32,7 +32,7 @@ const publicName = /^([a-z0-9_-]+\.)+[a-z][a-z0-9-]*$/;
  * spelled as it is fetched, which leaves out dot segments, user names, tabs and the many ways to write an IP address.
  * A query is refused in a client id (draft §3: SHOULD NOT), because ids that differ in it alone look the same.
  */
-export function mayFetch(address: string, kind: 'client-id' | 'keys', { ownHost, anywhere }: Reach): boolean {
+export function mayFetch(address: string, kind: 'client-id' | 'keys', { ownHost, anywhere }: FetchReach): boolean {
   if (address.length > LONGEST_URL || address.includes('#')) return false;
   const url = URL.parse(address);
   if (url?.href !== address || url.protocol !== 'https:' || url.username || url.password) return false;
@@ -67,17 +67,17 @@ const document = z.looseObject({
  *
  * @param clientId the address that the document was fetched from
  */
-export function readClientMetadata(text: string, clientId: string, reach: Reach): ClientMetadata {
+export function readClientMetadata(text: string, clientId: string, reach: FetchReach): ClientMetadata {
   const read = parsed(document, text);
-  if (read.client_id !== clientId) throw new DocumentRefused('client_id is not the address of the document');
+  if (read.client_id !== clientId) throw new ClientDocumentError('client_id is not the address of the document');
   const secret = Object.keys(read).find((member) => member.startsWith('client_secret'));
-  if (secret !== undefined) throw new DocumentRefused(`${secret} has no place in a public document`);
+  if (secret !== undefined) throw new ClientDocumentError(`${secret} has no place in a public document`);
   const client = { name: displayName(read.client_name), redirectUris: read.redirect_uris };
   if (read.token_endpoint_auth_method !== 'private_key_jwt') return client;
   const { jwks, jwks_uri } = read;
   if (jwks && !jwks_uri) return { ...client, keys: { jwks: jwks as JSONWebKeySet } };
-  if (!jwks_uri || jwks) throw new DocumentRefused('private_key_jwt needs either jwks or jwks_uri');
-  if (!mayFetch(jwks_uri, 'keys', reach)) throw new DocumentRefused('jwks_uri is not a public https address');
+  if (!jwks_uri || jwks) throw new ClientDocumentError('private_key_jwt needs either jwks or jwks_uri');
+  if (!mayFetch(jwks_uri, 'keys', reach)) throw new ClientDocumentError('jwks_uri is not a public https address');
   return { ...client, keys: { jwksUri: jwks_uri } };
 }
 
@@ -88,10 +88,10 @@ function parsed<T extends z.core.$ZodType>(schema: T, text: string): z.output<T>
   try {
     json = JSON.parse(text);
   } catch {
-    throw new DocumentRefused('it is not JSON');
+    throw new ClientDocumentError('it is not JSON');
   }
   const result = z.safeParse(schema, json);
   if (result.success) return result.data;
   const [issue] = result.error.issues;
-  throw new DocumentRefused(`${issue?.path.join('.') || 'it'}: ${issue?.message}`);
+  throw new ClientDocumentError(`${issue?.path.join('.') || 'it'}: ${issue?.message}`);
 }

@@ -1,11 +1,11 @@
 import type { JSONWebKeySet } from 'jose';
 import { randomId, sha256 } from '../../support/crypto.ts';
-import { Outage } from '../../support/service-unavailable-error.ts';
+import { ServiceUnavailableError } from '../../support/service-unavailable-error.ts';
 import {
+  ClientDocumentError,
   type ClientMetadata,
-  DocumentRefused,
+  type FetchReach,
   mayFetch,
-  type Reach,
   readClientMetadata,
   readKeySet,
 } from './client-document.ts';
@@ -13,11 +13,11 @@ import {
   afterFetch,
   type CachedDocument,
   decideDocument,
-  type Fetched,
+  type FetchedDocument,
   type KnownDocument,
   servesStale,
 } from './document-freshness.ts';
-import { admit, type Pace, type PaceStore } from './rate-limit.ts';
+import { admit, type RateLimit, type RateLimitStore } from './rate-limit.ts';
 
 /** Fetches what a stranger named, from public addresses alone and within limits of time and size. */
 export interface DocumentFetcher {
@@ -26,7 +26,7 @@ export interface DocumentFetcher {
    * @throws DocumentRefused when the answer is definite: an address that is not public, a redirect, 404, HTML, too large
    * @throws Outage when it may be another one soon: no connection, too slow, 5xx
    */
-  fetch(url: string, etag?: string): Promise<Fetched>;
+  fetch(url: string, etag?: string): Promise<FetchedDocument>;
 }
 
 /** Where fetched documents are kept, by the digest of their address. Throws `Outage` when the store does not answer. */
@@ -39,9 +39,9 @@ export interface DocumentStore {
 }
 
 /** The clock counts whole seconds: two of its seconds are at least one. */
-const EACH_HOST: Pace = { intervalSeconds: 2, burst: 1 };
+const EACH_HOST: RateLimit = { intervalSeconds: 2, burst: 1 };
 /** 14,400 documents an hour, of which 32 at once; a quarter of a second is exact in binary. */
-const ALL_HOSTS: Pace = { intervalSeconds: 0.25, burst: 32 };
+const ALL_HOSTS: RateLimit = { intervalSeconds: 0.25, burst: 32 };
 /** No host is called so. */
 const EVERYWHERE = '*';
 
@@ -55,9 +55,9 @@ const ATTEMPTS = 3;
 
 type Dependencies = {
   store: DocumentStore;
-  paces: PaceStore;
+  paces: RateLimitStore;
   fetcher: DocumentFetcher;
-  reach: Reach;
+  reach: FetchReach;
   /** Epoch seconds. */
   now: () => number;
   log: (event: string, details?: Record<string, unknown>) => void;
@@ -75,7 +75,9 @@ export class ClientDocuments {
   async metadata(clientId: string): Promise<ClientMetadata> {
     const { reach } = this.#d;
     if (!mayFetch(clientId, 'client-id', reach)) {
-      throw new DocumentRefused('a client id that is an address must be https, public, on port 443, and have a path');
+      throw new ClientDocumentError(
+        'a client id that is an address must be https, public, on port 443, and have a path',
+      );
     }
     return this.#load(clientId, (text) => readClientMetadata(text, clientId, reach));
   }
@@ -94,7 +96,7 @@ export class ClientDocuments {
     while (now() < giveUpAt) {
       const decision = decideDocument(await store.findDocument(urlHash), now(), newerThan);
       if (decision.kind === 'use') return read(decision.text);
-      if (decision.kind === 'refuse') throw new DocumentRefused(decision.reason);
+      if (decision.kind === 'refuse') throw new ClientDocumentError(decision.reason);
       if (decision.kind === 'unreachable') throw unreachable(url, 'it did not answer shortly before');
       if (decision.kind === 'fetch') {
         known = decision.known;
@@ -127,8 +129,8 @@ export class ClientDocuments {
       await store.saveDocument(urlHash, url, owner, cached);
       return document;
     } catch (error) {
-      if (!(error instanceof DocumentRefused || error instanceof Outage)) throw error;
-      const reason = error instanceof DocumentRefused ? error.message : undefined;
+      if (!(error instanceof ClientDocumentError || error instanceof ServiceUnavailableError)) throw error;
+      const reason = error instanceof ClientDocumentError ? error.message : undefined;
       log('client_document_failed', { url, reason: reason ?? String(error.cause) });
       const cached = afterFetch(known, { kind: 'failed', reason }, now());
       await store.saveDocument(urlHash, url, owner, cached);
@@ -145,7 +147,7 @@ export class ClientDocuments {
     return (await this.#isAdmitted(EVERYWHERE, ALL_HOSTS)) ? 'now' : 'not-soon';
   }
 
-  async #isAdmitted(name: string, pace: Pace): Promise<boolean> {
+  async #isAdmitted(name: string, pace: RateLimit): Promise<boolean> {
     const { paces, now } = this.#d;
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       const due = await paces.due(name);
@@ -157,4 +159,5 @@ export class ClientDocuments {
   }
 }
 
-const unreachable = (url: string, why: string) => new Outage('The client’s document', new Error(`${url}: ${why}`));
+const unreachable = (url: string, why: string) =>
+  new ServiceUnavailableError('The client’s document', new Error(`${url}: ${why}`));

@@ -1,7 +1,7 @@
 import * as z from 'zod/mini';
 import { sha256 } from '../../support/crypto.ts';
 import { OAuthError } from '../oauth-error.ts';
-import { type Admission, displayName } from './oauth-client.ts';
+import { type ClientAdmission, displayName } from './oauth-client.ts';
 import { isLoopback, mayRegister } from './redirect-uri.ts';
 
 /** A client that has registered itself. Times are epoch seconds. */
@@ -41,7 +41,7 @@ const metadata = z.object({
  *
  * @param body the parsed JSON
  */
-export async function registerClient(body: unknown, admission: Admission, clients: ClientStore, now: number) {
+export async function registerClient(body: unknown, admission: ClientAdmission, clients: ClientStore, now: number) {
   if (admission.mode === 'off') {
     throw new OAuthError('access_denied', 'clients do not register themselves at this server');
   }
@@ -88,7 +88,7 @@ export const registeredItself = (id: string): boolean => id.startsWith('dcr_');
 export const formOfRegisteredId = /^dcr_[A-Za-z0-9_-]{43}$/;
 
 /** Whether a client that comes of itself may be answered there: the list names hosts, and schemes of applications. */
-export function allowsRedirect({ mode, allowed }: Admission, uri: string): boolean {
+export function allowsRedirect({ mode, allowed }: ClientAdmission, uri: string): boolean {
   if (mode !== 'allow-list') return mode === 'open';
   const { protocol, hostname } = new URL(uri);
   return allowed.includes(protocol === 'https:' || isLoopback(uri) ? hostname : protocol.slice(0, -1));

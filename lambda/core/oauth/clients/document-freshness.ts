@@ -13,12 +13,12 @@ export type CachedDocument = {
 };
 
 /** What a server says about caching, as its headers have it. */
-export type Caching = { cacheControl?: string; age?: string };
+export type DocumentCaching = { cacheControl?: string; age?: string };
 
-export type Fetched =
-  | ({ kind: 'document'; text: string; etag?: string } & Caching)
+export type FetchedDocument =
+  | ({ kind: 'document'; text: string; etag?: string } & DocumentCaching)
   /** 304: the known copy still holds. */
-  | ({ kind: 'unchanged' } & Caching);
+  | ({ kind: 'unchanged' } & DocumentCaching);
 
 export type DocumentDecision =
   | { kind: 'use'; text: string }
@@ -36,7 +36,7 @@ const STALE_SECONDS = 24 * 3600;
 const BACK_OFF_SECONDS = 30;
 
 /** How long a document is fresh: what its server says, within a minute and a day. */
-export function freshSeconds({ cacheControl = '', age = '0' }: Caching): number {
+export function freshSeconds({ cacheControl = '', age = '0' }: DocumentCaching): number {
   const said = (name: string) => new RegExp(`(?:^|[,\\s])${name}\\s*=\\s*"?(\\d+)`, 'i').exec(cacheControl)?.[1];
   if (/(?:^|[,\s])no-(?:store|cache)(?:$|[,\s=])/i.test(cacheControl)) return LEAST_SECONDS;
   const lifetime = said('s-maxage') ?? said('max-age');
@@ -73,7 +73,7 @@ export function decideDocument(cached: CachedDocument | undefined, now: number, 
  */
 export function afterFetch(
   known: KnownDocument | undefined,
-  fetched: Fetched | { kind: 'failed'; reason: string | undefined },
+  fetched: FetchedDocument | { kind: 'failed'; reason: string | undefined },
   now: number,
 ): CachedDocument {
   if (fetched.kind === 'failed') {

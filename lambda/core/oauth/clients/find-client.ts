@@ -2,7 +2,7 @@ import * as z from 'zod/mini';
 import type { Facade } from '../facade.ts';
 import { type ClientMetadata, publicKeySet } from './client-document.ts';
 import { allowsRedirect, formOfRegisteredId } from './client-registration.ts';
-import type { Admission, Client, ConfiguredClient } from './oauth-client.ts';
+import type { Client, ClientAdmission, PreregisteredClient } from './oauth-client.ts';
 
 const configured = z.array(
   z.object({
@@ -14,7 +14,8 @@ const configured = z.array(
 );
 
 /** Reads the clients that the owner has set up. @throws ZodError for anything else */
-export const configuredClients = (json: unknown): ConfiguredClient[] => configured.parse(json) as ConfiguredClient[];
+export const readPreregisteredClients = (json: unknown): PreregisteredClient[] =>
+  configured.parse(json) as PreregisteredClient[];
 
 /**
  * The client of an id, unless it is unknown or not let in: set up by the owner, described at the address that the id is
@@ -27,7 +28,7 @@ export async function findClient(
   { clients, documents, now, rules }: Pick<Facade, 'clients' | 'documents' | 'now' | 'rules'>,
   id: string,
 ): Promise<Client | undefined> {
-  const setUp = rules.configuredClients.find((each) => each.id === id);
+  const setUp = rules.preregisteredClients.find((each) => each.id === id);
   if (setUp) {
     const { jwks, ...client } = setUp;
     return { ...client, identity: { kind: 'configured' }, ...(jwks && { keys: { jwks } }) };
@@ -46,7 +47,7 @@ export async function findClient(
   return { ...client, redirectUris, identity: { kind: 'self-registered' } };
 }
 
-const lets = ({ mode, allowed }: Admission, host: string) =>
+const lets = ({ mode, allowed }: ClientAdmission, host: string) =>
   mode === 'open' || (mode === 'allow-list' && allowed.includes(host));
 
 const described = (id: string, domain: string, { name, redirectUris, keys }: ClientMetadata): Client => ({

@@ -26,10 +26,10 @@ export type Client = {
 };
 
 /** Which clients come in of themselves. `allowed` counts in the mode `allow-list` alone. */
-export type Admission = { mode: 'open' | 'allow-list' | 'off'; allowed: string[] };
+export type ClientAdmission = { mode: 'open' | 'allow-list' | 'off'; allowed: string[] };
 
 /** A client that the owner has set up. */
-export type ConfiguredClient = { id: string; name: string; redirectUris: string[]; jwks?: JSONWebKeySet };
+export type PreregisteredClient = { id: string; name: string; redirectUris: string[]; jwks?: JSONWebKeySet };
 
 const LONGEST_NAME = 80;
 

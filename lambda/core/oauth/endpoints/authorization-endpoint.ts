@@ -1,8 +1,8 @@
 import { defaultScope, type ScopeSet } from '../../../shared/scope-set.ts';
 import { randomToken, sha256 } from '../../support/crypto.ts';
-import { type AuthorizationRequest, WAITING_SECONDS } from '../authorization-flow.ts';
+import { type AuthorizationRequest, PENDING_SECONDS } from '../authorization-flow.ts';
 import { redirectToClient } from '../client-redirect.ts';
-import { DocumentRefused } from '../clients/client-document.ts';
+import { ClientDocumentError } from '../clients/client-document.ts';
 import { findClient } from '../clients/find-client.ts';
 import type { Client } from '../clients/oauth-client.ts';
 import { matchesRegistered, mayUse } from '../clients/redirect-uri.ts';
@@ -11,7 +11,7 @@ import { OAuthError } from '../oauth-error.ts';
 import { browserCookie, clearOldest } from '../pages/oauth-cookies.ts';
 import { consentPage } from '../pages/oauth-pages.ts';
 import { formParameters, Parameters } from '../request-parameters.ts';
-import { ShownRefusal } from '../shown-error.ts';
+import { ShownError } from '../shown-error.ts';
 import { isOurResource } from './oauth-metadata.ts';
 
 const LONGEST_STATE = 2048;
@@ -21,7 +21,7 @@ const challengeForm = /^[A-Za-z0-9_-]{43}$/;
  * `/authorize` (RFC 6749 §4.1.1): checks the request and asks the user. Until client and redirect URI are known to be
  * right, an error is shown here; from then on it goes to the client (RFC 9700 §4.11).
  */
-export async function authorize(facade: Facade, request: Request): Promise<Response> {
+export async function authorizationEndpoint(facade: Facade, request: Request): Promise<Response> {
   const parameters =
     request.method === 'POST' ? await formParameters(request) : new Parameters(new URL(request.url).searchParams);
   const { client, redirectUri, state } = await trustedTarget(facade, parameters);
@@ -48,9 +48,9 @@ export async function authorize(facade: Facade, request: Request): Promise<Respo
   await flows.putRequest(handleHash, {
     ...asked,
     browser: await sha256(secret),
-    expiresAt: now() + WAITING_SECONDS,
+    expiresAt: now() + PENDING_SECONDS,
   });
-  const page = await consentPage(asked, rules, handle, cookie.set(secret, WAITING_SECONDS));
+  const page = await consentPage(asked, rules, handle, cookie.set(secret, PENDING_SECONDS));
   for (const cleared of clearOldest(request, rules.publicUrl)) page.headers.append('Set-Cookie', cleared);
   return page;
 }
@@ -64,7 +64,7 @@ async function trustedTarget(facade: Facade, parameters: Parameters) {
   const client = await asking(facade, parameters.require('client_id'));
   const redirectUri = parameters.require('redirect_uri');
   if (!matchesRegistered(redirectUri, client.redirectUris) || !mayUse(redirectUri, facade.rules.redirectSchemes)) {
-    throw new ShownRefusal(
+    throw new ShownError(
       'invalid_request',
       'foreign-target',
       'redirect_uri is not one that this application has registered',
@@ -79,14 +79,14 @@ async function asking(facade: Facade, clientId: string): Promise<Client> {
     const client = await findClient(facade, clientId);
     if (client) return client;
   } catch (error) {
-    if (!(error instanceof DocumentRefused)) throw error;
-    throw new ShownRefusal(
+    if (!(error instanceof ClientDocumentError)) throw error;
+    throw new ShownError(
       'invalid_request',
       'unusable-client',
       `the document at client_id cannot be used: ${error.message}`,
     );
   }
-  throw new ShownRefusal('invalid_request', 'unknown-client', 'client_id is not registered here');
+  throw new ShownError('invalid_request', 'unknown-client', 'client_id is not registered here');
 }
 
 /** The rest of the request. @throws OAuthError that goes to the client */

@@ -6,14 +6,14 @@ import { redirectToClient } from '../client-redirect.ts';
 import type { Facade } from '../facade.ts';
 import { browserCookie } from '../pages/oauth-cookies.ts';
 import { Parameters } from '../request-parameters.ts';
-import { refusalOf, ShownRefusal } from '../shown-error.ts';
+import { ShownError, shownErrorOf } from '../shown-error.ts';
 import { enterDashboard } from './dashboard-sign-in.ts';
 
 /**
  * `GET /callback`: the user is back from the identity provider. The answer counts only in the browser that consented
  * (CVE-2026-27124): in any other one the sign-in is ended and the provider's code is not redeemed.
  */
-export async function callback(facade: Facade, request: Request): Promise<Response> {
+export async function callbackEndpoint(facade: Facade, request: Request): Promise<Response> {
   const { flows, now, rules, sealer } = facade;
   const { searchParams } = new URL(request.url);
   const state = new Parameters(searchParams).require('state');
@@ -22,14 +22,14 @@ export async function callback(facade: Facade, request: Request): Promise<Respon
   const secret = signingIn.read(request);
   if (secret === undefined) {
     await flows.burnSignIn(stateHash);
-    throw new ShownRefusal('access_denied', 'signing-in-elsewhere', 'the cookie of this state is missing');
+    throw new ShownError('access_denied', 'signing-in-elsewhere', 'the cookie of this state is missing');
   }
 
   const grantId = randomId();
-  await facade.names?.load();
+  await facade.userNames?.load();
   const seal = await sealer.prepare({ purpose: 'upstream', grant: grantId });
   const signIn = await flows.takeSignIn(stateHash, await sha256(secret), now());
-  if (!signIn) throw new ShownRefusal('invalid_request', 'signed-in', 'the state was used or has expired');
+  if (!signIn) throw new ShownError('invalid_request', 'signed-in', 'the state was used or has expired');
   const headers = new Headers({ 'Set-Cookie': signingIn.clear() });
   const { nonce, verifier } = signIn;
   if ('dashboard' in signIn) return enterDashboard(facade, searchParams, { state, nonce, verifier }, signIn, headers);
@@ -38,14 +38,14 @@ export async function callback(facade: Facade, request: Request): Promise<Respon
     return redirectToClient(facade, signIn, { code }, headers);
   } catch (error) {
     // The sign-in is spent, so what went wrong goes to the client, which can start another.
-    const { code: refused, message } = refusalOf(error, facade.log);
+    const { code: refused, message } = shownErrorOf(error, facade.log);
     return redirectToClient(facade, signIn, { error: refused, error_description: message }, headers);
   }
 }
 
 /** Redeems the provider's answer and writes the grant. @returns the authorization code */
 async function completeSignIn(
-  { identityProvider, grants, names, now, rules }: Facade,
+  { upstreamProvider, grants, userNames, now, rules }: Facade,
   answer: URLSearchParams,
   state: string,
   signIn: SignIn & AuthorizationRequest,
@@ -53,9 +53,9 @@ async function completeSignIn(
   seal: (text: string) => Promise<string>,
 ): Promise<string> {
   const { client, clientName, redirectUri, challenge, scopes, nonce, verifier } = signIn;
-  const { identity, tokens } = await identityProvider.redeem(answer, { state, nonce, verifier });
+  const { identity, tokens } = await upstreamProvider.redeem(answer, { state, nonce, verifier });
   const user = await userKey(identity.issuer, identity.subject);
-  const sealedName = names && identity.name && (await names.seal(identity.name, user));
+  const sealedName = userNames && identity.name && (await userNames.seal(identity.name, user));
   const at = now();
   const grant: Grant = {
     id: grantId,

@@ -1,10 +1,10 @@
 import { userKey } from '../../access/user-key.ts';
-import { VISIT_SECONDS, visitCookie } from '../../dashboard/dashboard-session.ts';
+import { DASHBOARD_SESSION_SECONDS, dashboardCookie } from '../../dashboard/dashboard-session.ts';
 import { randomToken, sha256 } from '../../support/crypto.ts';
-import { type DashboardRequest, WAITING_SECONDS } from '../authorization-flow.ts';
+import { type DashboardRequest, PENDING_SECONDS } from '../authorization-flow.ts';
 import type { Facade } from '../facade.ts';
 import { browserCookie, clearOldest } from '../pages/oauth-cookies.ts';
-import { ShownRefusal } from '../shown-error.ts';
+import { ShownError } from '../shown-error.ts';
 
 const DASHBOARD = '/dashboard';
 const LONGEST_TARGET = 2048;
@@ -14,9 +14,9 @@ const LONGEST_TARGET = 2048;
  * to consent to, since the dashboard is this server's own and gets no grant; the answer counts only in this browser.
  */
 export async function signInAtDashboard(facade: Facade, request: Request): Promise<Response> {
-  const { flows, identityProvider, now, rules } = facade;
+  const { flows, upstreamProvider, now, rules } = facade;
   const secrets = { state: randomToken(), nonce: randomToken(), verifier: randomToken() };
-  const signInUrl = await identityProvider.signInUrl(secrets);
+  const signInUrl = await upstreamProvider.signInUrl(secrets);
   const stateHash = await sha256(secrets.state);
   const browser = randomToken();
   const { nonce, verifier } = secrets;
@@ -25,12 +25,12 @@ export async function signInAtDashboard(facade: Facade, request: Request): Promi
     nonce,
     verifier,
     browser: await sha256(browser),
-    expiresAt: now() + WAITING_SECONDS,
+    expiresAt: now() + PENDING_SECONDS,
   });
   const cookie = browserCookie('sign-in', stateHash, rules.publicUrl);
   const headers = new Headers({ Location: signInUrl, 'Cache-Control': 'no-store', 'Referrer-Policy': 'no-referrer' });
   for (const cleared of clearOldest(request, rules.publicUrl)) headers.append('Set-Cookie', cleared);
-  headers.append('Set-Cookie', cookie.set(browser, WAITING_SECONDS));
+  headers.append('Set-Cookie', cookie.set(browser, PENDING_SECONDS));
   return new Response(null, { status: 303, headers });
 }
 
@@ -40,29 +40,29 @@ function targetOf(request: Request): string {
   const to = here.searchParams.get('to') ?? DASHBOARD;
   const url = URL.parse(to, here.origin);
   if (url?.origin !== here.origin || url.pathname !== DASHBOARD || to.length > LONGEST_TARGET) {
-    throw new ShownRefusal('invalid_request', 'malformed', 'to is no address of the dashboard');
+    throw new ShownError('invalid_request', 'malformed', 'to is no address of the dashboard');
   }
   return `${url.pathname}${url.search}`;
 }
 
 /** The user is back, and the answer has been found to be this browser's. */
 export async function enterDashboard(
-  { identityProvider, names, now, rules, visits }: Facade,
+  { upstreamProvider, userNames, now, rules, dashboardSessions }: Facade,
   answer: URLSearchParams,
   secrets: { state: string; nonce: string; verifier: string },
   { dashboard }: DashboardRequest,
   headers: Headers,
 ): Promise<Response> {
-  const { identity } = await identityProvider.redeem(answer, secrets);
+  const { identity } = await upstreamProvider.redeem(answer, secrets);
   const user = await userKey(identity.issuer, identity.subject);
-  const sealedName = names && identity.name && (await names.seal(identity.name, user));
+  const sealedName = userNames && identity.name && (await userNames.seal(identity.name, user));
   const secret = randomToken();
-  await visits.startVisit(
+  await dashboardSessions.startDashboardSession(
     await sha256(secret),
-    { user, groups: identity.groups, ...(sealedName && { sealedName }), expiresAt: now() + VISIT_SECONDS },
+    { user, groups: identity.groups, ...(sealedName && { sealedName }), expiresAt: now() + DASHBOARD_SESSION_SECONDS },
     now(),
   );
-  headers.append('Set-Cookie', visitCookie(rules.publicUrl).set(secret, VISIT_SECONDS));
+  headers.append('Set-Cookie', dashboardCookie(rules.publicUrl).set(secret, DASHBOARD_SESSION_SECONDS));
   headers.set('Location', `${rules.publicUrl}${dashboard}`);
   headers.set('Cache-Control', 'no-store');
   headers.set('Referrer-Policy', 'no-referrer');

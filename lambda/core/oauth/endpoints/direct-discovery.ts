@@ -1,7 +1,7 @@
 import { resourceMetadata } from './oauth-metadata.ts';
 
 /** Direct mode: tells clients that the identity provider itself lets them in. */
-export function answerDiscovery(
+export function handleDiscoveryRequest(
   request: Request,
   { publicUrl, issuer, scopes }: { publicUrl: string; issuer: string; scopes: readonly string[] },
 ): Response {

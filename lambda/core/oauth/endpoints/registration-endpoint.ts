@@ -6,7 +6,7 @@ import { boundedText } from '../request-parameters.ts';
 const LARGEST_REGISTRATION = 8 * 1024;
 
 /** `POST /register` (RFC 7591 §3.1). */
-export async function register({ clients, now, rules }: Facade, request: Request): Promise<Response> {
+export async function registrationEndpoint({ clients, now, rules }: Facade, request: Request): Promise<Response> {
   const text = await boundedText(request, LARGEST_REGISTRATION, 'invalid_client_metadata');
   let body: unknown;
   try {

@@ -1,4 +1,4 @@
-import { isLive } from '../../access/grant.ts';
+import { isLiveGrant } from '../../access/grant.ts';
 import { authenticateClient } from '../clients/client-authentication.ts';
 import type { Facade } from '../facade.ts';
 import { formParameters } from '../request-parameters.ts';
@@ -8,8 +8,8 @@ import { readAccessToken, readRefreshToken } from '../tokens/facade-tokens.ts';
  * `POST /revoke` (RFC 7009): either token of a grant ends the whole grant, at once and for good. A token that is not
  * this client's, or is none at all, is answered the same and changes nothing (§2.2).
  */
-export async function revoke(facade: Facade, request: Request): Promise<Response> {
-  const { grants, macKey, signer, rules, now, identityTokens, log } = facade;
+export async function revocationEndpoint(facade: Facade, request: Request): Promise<Response> {
+  const { grants, macKey, signer, rules, now, upstreamTokens, log } = facade;
   const form = await formParameters(request);
   const client = await authenticateClient(facade, form, request);
   const token = form.require('token');
@@ -17,11 +17,11 @@ export async function revoke(facade: Facade, request: Request): Promise<Response
     (await readRefreshToken(token, macKey))?.grant ?? (await readAccessToken(token, rules.publicUrl, signer))?.grant;
   if (named !== undefined) {
     const { grant, tokens } = await grants.findGrant(named);
-    if (isLive(grant, now()) && grant.client === client.id) {
+    if (isLiveGrant(grant, now()) && grant.client === client.id) {
       await client.spend();
       await grants.revokeGrant(grant.id, now());
-      const untold = tokens && (await identityTokens.revoke(grant.id, tokens));
-      if (untold !== undefined) log('identity_provider_not_told', { grant: grant.id, reason: untold });
+      const untold = tokens && (await upstreamTokens.revoke(grant.id, tokens));
+      if (untold !== undefined) log('upstream_revocation_failed', { grant: grant.id, reason: untold });
     }
   }
   return new Response(null, { status: 200, headers: { 'Cache-Control': 'no-store' } });

@@ -1,7 +1,7 @@
-import { type Grant, isLive } from '../../access/grant.ts';
-import { SignInRefused } from '../../identity/upstream-provider.ts';
+import { type Grant, isLiveGrant } from '../../access/grant.ts';
+import { SignInRefusedError } from '../../identity/upstream-provider.ts';
 import { sha256 } from '../../support/crypto.ts';
-import { Outage } from '../../support/service-unavailable-error.ts';
+import { ServiceUnavailableError } from '../../support/service-unavailable-error.ts';
 import { authenticateClient, type RequestingClient } from '../clients/client-authentication.ts';
 import { noteUse } from '../clients/client-registration.ts';
 import { findClient } from '../clients/find-client.ts';
@@ -23,7 +23,7 @@ const verifierForm = /^[A-Za-z0-9\-._~]{43,128}$/;
  * `POST /token` (RFC 6749 §3.2). Whatever can fail comes before the write that consumes: an error or an outage leaves
  * the code or the refresh token as good as it was.
  */
-export async function token(facade: Facade, request: Request): Promise<Response> {
+export async function tokenEndpoint(facade: Facade, request: Request): Promise<Response> {
   const form = await formParameters(request);
   const client = await authenticateClient(facade, form, request);
   const grantType = form.require('grant_type');
@@ -75,13 +75,13 @@ async function redeemCode(facade: Facade, form: Parameters, requesting: Requesti
 }
 
 async function refresh(facade: Facade, form: Parameters, { id: clientId, spend }: RequestingClient) {
-  const { grants, identityTokens, macKey, now, rules, log } = facade;
+  const { grants, upstreamTokens, macKey, now, rules, log } = facade;
   const presented = await readRefreshToken(form.require('refresh_token'), macKey);
   const invalid = () => new OAuthError('invalid_grant', 'the refresh token is not valid: sign in again');
   if (!presented) throw invalid();
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     const { grant, tokens: sealed } = await grants.findGrant(presented.grant);
-    if (!isLive(grant, now()) || grant.client !== clientId) throw invalid();
+    if (!isLiveGrant(grant, now()) || grant.client !== clientId) throw invalid();
     const scopes = narrowed(form.get('scope'), grant.scopes);
     const decision = decideRefresh(grant.refresh, presented.generation, now(), rules.refreshWindowSeconds);
     if (decision.kind === 'unknown') throw invalid();
@@ -92,10 +92,10 @@ async function refresh(facade: Facade, form: Parameters, { id: clientId, spend }
       throw invalid();
     }
     try {
-      await identityTokens.ensure(grant.id, sealed);
+      await upstreamTokens.ensure(grant.id, sealed);
     } catch (error) {
-      if (!(error instanceof SignInRefused)) throw error;
-      log('identity_provider_ended_grant', { grant: grant.id, reason: error.reason });
+      if (!(error instanceof SignInRefusedError)) throw error;
+      log('upstream_ended_grant', { grant: grant.id, reason: error.reason });
       await grants.revokeGrant(grant.id, now());
       throw invalid();
     }
@@ -105,7 +105,10 @@ async function refresh(facade: Facade, form: Parameters, { id: clientId, spend }
     if (next === grant.refresh) return answer;
     if (await grants.rotate(grant.id, grant.refresh.head, next, now() + rules.grantIdleSeconds)) return answer;
   }
-  throw new Outage('The session table', new Error(`the grant changed ${ATTEMPTS} times during one refresh`));
+  throw new ServiceUnavailableError(
+    'The session table',
+    new Error(`the grant changed ${ATTEMPTS} times during one refresh`),
+  );
 }
 
 /** The scopes asked for, none of which may be more than was granted (RFC 6749 §6). */

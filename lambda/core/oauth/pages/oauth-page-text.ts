@@ -10,7 +10,7 @@ const kept = 'Where an answer takes time, what was asked and the answer are kept
  * Not here, because others say it: names of clients and hosts, the words of scopes, and below an error its technical
  * detail, which is in the language of the protocol.
  */
-export const texts = {
+export const oauthPageText = {
   /** For the pages' `lang` (BCP 47). */
   language: 'en',
 
@@ -126,7 +126,7 @@ export const texts = {
 };
 
 /** One of the ways in which something goes wrong before a person's eyes. */
-export type Problem = keyof typeof texts.problems;
+export type Problem = keyof typeof oauthPageText.problems;
 
 /** What a scope of the identity provider asks for (OpenID Connect Core §5.4, §11); one that only the owner knows, itself. */
 function askedWith(scope: string): string {

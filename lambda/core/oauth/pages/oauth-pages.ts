@@ -6,8 +6,8 @@ import { isLoopback } from '../clients/redirect-uri.ts';
 import { resourceOf } from '../endpoints/oauth-metadata.ts';
 import type { FacadeRules } from '../facade.ts';
 import { type OAuthError, statusOf } from '../oauth-error.ts';
-import { ShownRefusal } from '../shown-error.ts';
-import { type Problem, texts } from './oauth-page-text.ts';
+import { ShownError } from '../shown-error.ts';
+import { oauthPageText, type Problem } from './oauth-page-text.ts';
 
 /**
  * The facade's two pages: the question, and what went wrong. Plain HTML: no script, no image, nothing from elsewhere.
@@ -62,7 +62,7 @@ export function consentPage(
   handle: string,
   cookie: string,
 ): Promise<Response> {
-  const { consent } = texts;
+  const { consent } = oauthPageText;
   const back = whereBackTo(asked.redirectUri);
   const question = consent.question(asked.clientName);
   const warning =
@@ -78,12 +78,12 @@ export function consentPage(
 <p class="target"><span class="quiet">${escaped(consent.backTo)}</span><strong>${escaped(back.to)}</strong><code class="quiet">${escaped(asked.redirectUri)}</code><span class="quiet">${escaped(consent.place[back.place])}</span></p>
 ${warning}
 <dl>
-${item(consent.scopes, ...asked.scopes.map((scope) => rules.scopes.scopes[scope]?.words ?? scope))}
+${item(consent.scopes, ...asked.scopes.map((scope) => rules.scopes.scopes[scope]?.description ?? scope))}
 ${item(consent.server, resourceOf(rules.publicUrl))}
-${item(consent.identityProvider, rules.identityProviderName)}
-${item(consent.askedThere, consent.askedThereOf(rules.identityProviderScopes))}
+${item(consent.identityProvider, rules.upstreamProviderName)}
+${item(consent.askedThere, consent.askedThereOf(rules.upstreamScopes))}
 ${item(consent.lifetime, lifetime)}
-${item(consent.recorded, consent.recordedOf[rules.recordArguments], ...(rules.nameClaim ? [consent.seenAs[rules.nameClaim]] : []))}
+${item(consent.recorded, consent.recordedOf[rules.auditArguments], ...(rules.nameClaim ? [consent.seenAs[rules.nameClaim]] : []))}
 </dl>
 <form method="post" action="/consent">
 <input type="hidden" name="request" value="${escaped(handle)}">
@@ -99,7 +99,7 @@ const item = (term: string, ...descriptions: string[]) =>
   `<div><dt>${escaped(term)}</dt>${descriptions.map((each) => `<dd>${escaped(each)}</dd>`).join('')}</div>`;
 
 function whoVouches(identity: ClientIdentity): string {
-  const { domain, ...others } = texts.consent.identity;
+  const { domain, ...others } = oauthPageText.consent.identity;
   return identity.kind === 'domain' ? emphasised(domain, identity.domain) : escaped(others[identity.kind]);
 }
 
@@ -113,7 +113,7 @@ const emphasised = (sentence: (part: string) => string, part: string) =>
 const days = (seconds: number) => Math.round(seconds / 86400);
 
 /** Where the answer goes, as the person who has to decide should see it (MCP 2026-07-28, redirect host MUST be shown). */
-function whereBackTo(redirectUri: string): { to: string; place: keyof typeof texts.consent.place } {
+function whereBackTo(redirectUri: string): { to: string; place: keyof typeof oauthPageText.consent.place } {
   const { protocol, hostname, host } = new URL(redirectUri);
   if (isLoopback(redirectUri)) return { to: hostname, place: 'loopback' };
   if (protocol === 'https:') return { to: host, place: 'website' };
@@ -124,7 +124,7 @@ function whereBackTo(redirectUri: string): { to: string; place: keyof typeof tex
 export function errorPage(error: OAuthError): Promise<Response> {
   const { code, message } = error;
   const problem = problemOf(error);
-  const { heading, happened, next } = texts.problems[problem];
+  const { heading, happened, next } = oauthPageText.problems[problem];
   // The message of an outage or a fault is for programs, and tells a person what this page has told them already.
   const detail = problem === 'outage' || problem === 'fault' ? code : `${code}: ${message}`;
   return page(
@@ -132,7 +132,7 @@ export function errorPage(error: OAuthError): Promise<Response> {
     `<h1>${escaped(heading)}</h1>
 <p>${escaped(happened)}</p>
 <p>${escaped(next)}</p>
-<p class="detail quiet">${escaped(texts.detail)}<br><code lang="en">${escaped(detail)}</code></p>`,
+<p class="detail quiet">${escaped(oauthPageText.detail)}<br><code lang="en">${escaped(detail)}</code></p>`,
     {
       status: statusOf(code),
       headers: {
@@ -144,7 +144,7 @@ export function errorPage(error: OAuthError): Promise<Response> {
 }
 
 function problemOf(error: OAuthError): Problem {
-  if (error instanceof ShownRefusal) return error.problem;
+  if (error instanceof ShownError) return error.problem;
   switch (error.code) {
     case 'temporarily_unavailable':
       return 'outage';
@@ -157,7 +157,7 @@ function problemOf(error: OAuthError): Problem {
 
 async function page(title: string, body: string, init: { status: number; headers: Record<string, string> }) {
   const html = `<!doctype html>
-<html lang="${escaped(texts.language)}">
+<html lang="${escaped(oauthPageText.language)}">
 <head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><meta name="robots" content="noindex"><title>${escaped(title)}</title><style>${STYLE}</style></head>
 <body><main>
 ${body}
