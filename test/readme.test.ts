@@ -87,7 +87,7 @@ test('every setting that needs no code is in the README', () => {
 
 test('every kind of item is in the data model', () => {
   const model = read('docs/data-model.md');
-  const prefixes = all(read('lambda/shared/table-keys.ts'), /: '(\w+#)'/g);
+  const prefixes = all(read('lambda/shared/table-keys.ts').split('} as const')[0]!, /: '(\w+#)'/g);
   expect(prefixes.length).toBeGreaterThan(0);
   expect(prefixes.filter((prefix) => !model.includes(`\`${prefix}\``))).toEqual([]);
 });
