@@ -7,6 +7,7 @@ import { isLoopback } from '../oauth/clients/redirect-uri.ts';
 import { resourceMetadataUrl } from '../oauth/endpoints/oauth-metadata.ts';
 import type { Initialize, Session, SessionAccess, SessionRejection, Sessions } from '../sessions/session.ts';
 import { bytes } from '../support/crypto.ts';
+import type { Logger } from '../support/logger.ts';
 import { RETRY_AFTER_SECONDS, ServiceUnavailableError } from '../support/service-unavailable-error.ts';
 import { isLegacy } from './era.ts';
 import { rpcError } from './json-rpc-error.ts';
@@ -36,7 +37,7 @@ export type PipelineDependencies = {
   publicUrl: string;
   /** Origins of web pages whose scripts may call. @default - any https origin, and pages of the user's own computer */
   allowedOrigins: readonly string[] | undefined;
-  log: (event: string, details?: Record<string, unknown>) => void;
+  log: Logger;
   /** Told the trace that the request belongs to: what is logged from then on names it. */
   traced: (traceId: string) => void;
 };

@@ -9,6 +9,7 @@ import {
 } from '@modelcontextprotocol/server';
 import type { Session, SessionPreferences } from '../sessions/session.ts';
 import { bytes } from '../support/crypto.ts';
+import type { Logger } from '../support/logger.ts';
 import { ChangeNotifications, type ChangeStore, withoutChanges } from './change-notifications.ts';
 import type { Execution, ExecutionStore } from './execution.ts';
 import type { McpExchange, PendingResponse } from './mcp-exchange.ts';
@@ -47,7 +48,7 @@ export type ServerStepDependencies = {
   note: (session: Session, notes: SessionPreferences) => Promise<void>;
   /** Epoch seconds. */
   now: () => number;
-  log: (event: string, details?: Record<string, unknown>) => void;
+  log: Logger;
 };
 
 /**

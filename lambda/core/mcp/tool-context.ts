@@ -1,6 +1,7 @@
 import type { Caller } from '../access/caller.ts';
 import type { UpstreamTokenManager } from '../identity/upstream-tokens.ts';
 import type { SessionAccess } from '../sessions/session.ts';
+import type { Logger } from '../support/logger.ts';
 import type { LongRunning } from './tasks/long-running-tools.ts';
 import { reportFailures } from './tool-failure.ts';
 import { type StateStore, ToolState } from './tool-state.ts';
@@ -65,7 +66,7 @@ export type ToolContextDependencies = {
   /** Epoch seconds. */
   now: () => number;
   /** Told of what fails while a tool runs, which nobody but the assistant would hear of. */
-  log: (event: string, details?: Record<string, unknown>) => void;
+  log: Logger;
 };
 
 /** The context of one request. */

@@ -1,4 +1,5 @@
 import { SignInRefusedError } from '../identity/upstream-provider.ts';
+import type { Logger } from '../support/logger.ts';
 import { ServiceUnavailableError } from '../support/service-unavailable-error.ts';
 
 /**
@@ -8,7 +9,7 @@ import { ServiceUnavailableError } from '../support/service-unavailable-error.ts
  *
  * @returns a function that passes on the outcome of one request to a store or service
  */
-export function reportFailures(log: (event: string, details?: Record<string, unknown>) => void) {
+export function reportFailures(log: Logger) {
   return async <T>(request: Promise<T>): Promise<T> => {
     try {
       return await request;

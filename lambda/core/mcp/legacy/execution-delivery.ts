@@ -1,5 +1,6 @@
 import type { JSONRPCMessage, JSONRPCResponse, RequestId } from '@modelcontextprotocol/server';
 import { bytes, randomId } from '../../support/crypto.ts';
+import type { Logger } from '../../support/logger.ts';
 import { ServiceUnavailableError } from '../../support/service-unavailable-error.ts';
 import {
   type Execution,
@@ -31,7 +32,7 @@ export type DeliveryDependencies = {
   store: ExecutionStore;
   /** Epoch seconds. */
   now: () => number;
-  log: (event: string, details?: Record<string, unknown>) => void;
+  log: Logger;
 };
 
 /** The server's end, as far as it is told something on the way. */

@@ -8,6 +8,7 @@ import {
   type ServerContext,
 } from '@modelcontextprotocol/server';
 import * as z from 'zod/v4';
+import type { Logger } from '../../support/logger.ts';
 import type { Execution } from '../execution.ts';
 import type { McpExchange } from '../mcp-exchange.ts';
 import { reportFailures } from '../tool-failure.ts';
@@ -41,7 +42,7 @@ export class LongRunningTools {
   readonly #guarded: <T>(request: Promise<T>) => Promise<T>;
   #any = false;
 
-  constructor(exchange: McpExchange, tasks: Tasks, log: (event: string, details?: Record<string, unknown>) => void) {
+  constructor(exchange: McpExchange, tasks: Tasks, log: Logger) {
     this.#exchange = exchange;
     this.#tasks = tasks;
     this.#guarded = reportFailures(log);

@@ -2,6 +2,7 @@ import type { JSONRPCRequest, JSONRPCResponse } from '@modelcontextprotocol/serv
 import { type AuditDependencies, AuditRecorder } from '../../audit/audit-recorder.ts';
 import type { Sessions } from '../../sessions/session.ts';
 import { randomId } from '../../support/crypto.ts';
+import type { Logger } from '../../support/logger.ts';
 import { ServiceUnavailableError } from '../../support/service-unavailable-error.ts';
 import { type Execution, type ExecutionStore, isLiveExecution, lease, nextVersion } from '../execution.ts';
 import type { McpExchange } from '../mcp-exchange.ts';
@@ -29,7 +30,7 @@ export type TaskWorkerDependencies = {
   traced: (traceId: string) => void;
   /** Epoch seconds. */
   now: () => number;
-  log: (event: string, details?: Record<string, unknown>) => void;
+  log: Logger;
 };
 
 /** What a request has come to: a message as the client would have got it. */

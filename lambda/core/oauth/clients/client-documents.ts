@@ -1,5 +1,6 @@
 import type { JSONWebKeySet } from 'jose';
 import { randomId, sha256 } from '../../support/crypto.ts';
+import type { Logger } from '../../support/logger.ts';
 import { ServiceUnavailableError } from '../../support/service-unavailable-error.ts';
 import {
   ClientDocumentError,
@@ -60,7 +61,7 @@ type Dependencies = {
   reach: FetchReach;
   /** Epoch seconds. */
   now: () => number;
-  log: (event: string, details?: Record<string, unknown>) => void;
+  log: Logger;
 };
 
 /** The documents of clients, fetched by exactly one of all the processes that ask, and no faster than the paces allow. */
