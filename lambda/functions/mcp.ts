@@ -22,7 +22,7 @@ import { ServerStep } from '../core/mcp/server-step.ts';
 import { TaskWorker } from '../core/mcp/tasks/task-worker.ts';
 import type { TaskJob, WorkerStarter } from '../core/mcp/tasks/tasks.ts';
 import type { ToolContextDependencies } from '../core/mcp/tool-context.ts';
-import { Sessions } from '../core/sessions/session.ts';
+import { Sessions } from '../core/sessions/sessions.ts';
 import { epochMilliseconds, epochSeconds } from '../core/support/clock.ts';
 import { sealedKey } from '../core/support/sealed-key.ts';
 import { scopes } from '../scopes.ts';
@@ -61,7 +61,7 @@ const server = new ServerStep({
   listenSeconds: environment.LISTEN_SECONDS ?? 0,
   taskTtlSeconds: environment.TASK_TTL_HOURS * 3600,
   holdSeconds: environment.HOLD_SECONDS,
-  note: (session, notes) => sessions.note(session, notes),
+  note: (session, preferences) => sessions.savePreferences(session, preferences),
   now: epochSeconds,
   log,
 });

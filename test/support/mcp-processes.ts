@@ -11,7 +11,7 @@ import { ServerStep } from '../../lambda/core/mcp/server-step.ts';
 import { TaskWorker } from '../../lambda/core/mcp/tasks/task-worker.ts';
 import type { TaskJob } from '../../lambda/core/mcp/tasks/tasks.ts';
 import type { ToolContext } from '../../lambda/core/mcp/tool-context.ts';
-import { type SessionRules, Sessions } from '../../lambda/core/sessions/session.ts';
+import { type SessionRules, Sessions } from '../../lambda/core/sessions/sessions.ts';
 import { ServiceUnavailableError } from '../../lambda/core/support/service-unavailable-error.ts';
 import type { ScopeSet } from '../../lambda/shared/scope-set.ts';
 
@@ -224,7 +224,7 @@ export class Processes {
         listenSeconds: this.#options.listenSeconds ?? 0,
         taskTtlSeconds: this.#options.taskTtlSeconds ?? 3600,
         holdSeconds: this.#options.holdSeconds ?? 60,
-        note: (session, notes) => sessions.note(session, notes),
+        note: (session, preferences) => sessions.savePreferences(session, preferences),
         now,
         log,
       }),

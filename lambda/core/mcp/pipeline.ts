@@ -5,7 +5,8 @@ import { type AuditDependencies, AuditRecorder } from '../audit/audit-recorder.t
 import type { CallOutcome } from '../audit/tool-call.ts';
 import { isLoopback } from '../oauth/clients/redirect-uri.ts';
 import { resourceMetadataUrl } from '../oauth/endpoints/oauth-metadata.ts';
-import type { Initialize, Session, SessionAccess, SessionRejection, Sessions } from '../sessions/session.ts';
+import type { Initialize, Session } from '../sessions/session.ts';
+import type { SessionAccess, SessionRejection, Sessions } from '../sessions/sessions.ts';
 import { bytes } from '../support/crypto.ts';
 import type { Logger } from '../support/logger.ts';
 import { RETRY_AFTER_SECONDS, ServiceUnavailableError } from '../support/service-unavailable-error.ts';

@@ -1,6 +1,6 @@
 import type { JSONRPCRequest, JSONRPCResponse } from '@modelcontextprotocol/server';
 import { type AuditDependencies, AuditRecorder } from '../../audit/audit-recorder.ts';
-import type { Sessions } from '../../sessions/session.ts';
+import type { Sessions } from '../../sessions/sessions.ts';
 import { randomId } from '../../support/crypto.ts';
 import type { Logger } from '../../support/logger.ts';
 import { ServiceUnavailableError } from '../../support/service-unavailable-error.ts';
@@ -82,7 +82,7 @@ export class TaskWorker {
   /** The request as it was made, if its grant still holds. */
   async #exchange(kept: string, run: Execution): Promise<McpExchange | undefined> {
     const { request, body, caller, session } = restoreRequest(kept);
-    const grant = await this.#parts.sessions.granted(caller);
+    const grant = await this.#parts.sessions.grantOf(caller);
     if (!grant) return undefined;
     const trace = traceOf(request.headers, body);
     if (trace) this.#parts.traced(traceIdOf(trace));
