@@ -6,7 +6,7 @@ import type { Stack } from './priced-stack.ts';
 import { PRICES_OF, priceOf, REGION } from './prices.ts';
 import { published } from './published-prices.ts';
 
-/** The section "What it costs" of the README, from below its heading. */
+/** The body of `docs/cost.md`, below its heading. */
 export function asMarkdown(
   { traffic, budget, idle, calls, others, idleSum, callsSum, othersSum, perMillion }: Report,
   stack: Stack,
@@ -43,7 +43,7 @@ ${assumed(traffic)}
 
 Not in it: Cognito (free for 10,000 monthly users, then $${priceOf('users').dollars} each), the firewall if you switch it on ($9 a month and
 $0.60 a million), a client secret in Secrets Manager ($0.40 a month), cold starts, views of the dashboard
-([\`docs/data-model.md\`](docs/data-model.md#what-a-view-costs)), and what your tools do.
+([\`data-model.md\`](data-model.md#what-a-view-costs)), and what your tools do.
 
 What is published of others:
 
