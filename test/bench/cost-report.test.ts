@@ -73,7 +73,7 @@ describe('a bill', () => {
 
   test('has a second write for the first call of a burst: at most one for each call', () => {
     const recorded = (traffic: Partial<typeof usualTraffic>) =>
-      dollarsOf(line(report(stack, measured, { ...usualTraffic, ...traffic }).calls, 'DynamoDB, calls go on record'));
+      dollarsOf(line(report(stack, measured, { ...usualTraffic, ...traffic }).calls, 'DynamoDB, audit log'));
     expect(recorded({})).toBeCloseTo(1.1 * 0.625, 6);
     expect(recorded({ 'calls-per-burst': 1 })).toBeCloseTo(2 * 0.625, 6);
   });
@@ -115,7 +115,7 @@ describe('a bill', () => {
       ['dashboard of CloudWatch', 3],
       ['firewall', 9],
       ['client secret', 0.4],
-      ['looking for calls to count', 0.02],
+      ['schedule of the aggregation job', 0.02],
     ]);
     expect(prod.others.map(({ what }) => what)).toEqual(expect.arrayContaining(['firewall', 'data transfer']));
     expect(prod.others.map(({ what }) => what)).not.toContain('CloudFront');
