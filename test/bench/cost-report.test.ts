@@ -60,7 +60,7 @@ describe('the measurement that is kept', () => {
 test('docs/cost.md has the output of npm run bench:cost -- --markdown', () => {
   const usual = report(stack, measured, usualTraffic);
   const body = asMarkdown(usual, stack, report(stack, measured, usualTraffic, true));
-  expect(read('docs/cost.md')).toBe(`# What it costs\n\n${body}\n`);
+  expect(read('docs/cost.md')).toBe(`# Cost\n\n${body}\n`);
 });
 
 describe('a bill', () => {
