@@ -95,15 +95,21 @@ test('docs/settings.md has every context name, and no other', () => {
   expect([...new Set(documented)].sort()).toEqual([...new Set(names)].sort());
 });
 
-test('docs/settings.md has every property of the stack with its default, and no other', () => {
-  const sources = ['holdfast', 'client'].map((name) => read(`lib/settings/${name}-settings.ts`)).join('\n');
-  const body = (name: string) => new RegExp(`export interface ${name} [^{]*\\{\\n(.*?)^\\}`, 'ms').exec(sources)![1]!;
-  const properties = Array.from(
-    [body('HoldfastSettings'), body('ClientSettings')]
-      .join('\n')
-      .matchAll(/@default (.*)\n(?: {3}\*(?!\/).*\n)* {3}\*\/\n {2}readonly (\w+)\?:/g),
-    ([, value, name]) => ({ name: name!, value: value! }),
+/** The properties of the stack and their `@default`, from the interfaces `…Settings`. */
+function stackProperties(): { name: string; value: string }[] {
+  const sources = globSync('lib/settings/*-settings.ts', { cwd: root }).map(read).join('\n');
+  const nested = ['IdentityProviderSettings', 'PreregisteredClientSettings'];
+  const bodies = Array.from(sources.matchAll(/^export interface (\w+Settings)\b[^{]*\{\n(.*?)^\}/gms))
+    .filter(([, name]) => !nested.includes(name!))
+    .map(([, , body]) => body!);
+  const property = /@default (.*)\n(?: {3}\*(?!\/).*\n)* {3}\*\/\n {2}readonly (\w+)\?:/g;
+  return bodies.flatMap((body) =>
+    Array.from(body.matchAll(property), ([, value, name]) => ({ name: name!, value: value! })),
   );
+}
+
+test('docs/settings.md has every property of the stack with its default, and no other', () => {
+  const properties = stackProperties();
   const documented = new Map(rowsOf('docs/settings.md').map(([name = '', , value = '']) => [name, value]));
   expect([...documented.keys()].flatMap((name) => all(name, /^`(\w+)`$/g)).sort()).toEqual(
     properties.map(({ name }) => name).sort(),
@@ -163,7 +169,7 @@ test('docs/operate.md explains every event that the functions log', () => {
 });
 
 test('docs/operate.md names existing settings in its tables of limits', () => {
-  const settings = all(read('lib/settings/holdfast-settings.ts'), /^ {2}readonly (\w+)\?:/gm);
+  const settings = stackProperties().map(({ name }) => name);
   const tables = all(read('docs/operate.md'), /\| setting \|\n.*\n((?:\|.*\n)+)/g);
   const named = all(tables.join(''), /^.*\| (.*) \|$/gm).flatMap((cell) => all(cell, /`(\w+)`/g));
   expect(named).toContain('throttle');
