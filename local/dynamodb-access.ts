@@ -1,6 +1,7 @@
 import { arn } from './aws-service.ts';
+import { attributeOf, type Item } from './dynamodb/attribute-value.ts';
+import type { TableDefinition } from './dynamodb/table-definition.ts';
 import type { ParsedRequest } from './dynamodb-engine.ts';
-import type { Item, TableDefinition } from './dynamodb-store.ts';
 import type { Request } from './iam.ts';
 
 /**
@@ -17,7 +18,9 @@ export function accessOf(
   const access = (tableName: string, keys: (Item | undefined)[], indexName?: string): Request => {
     const keySchema = keySchemaOf(definitionOf(tableName), indexName);
     const partitionKey = keySchema?.find(({ KeyType }) => KeyType === 'HASH')?.AttributeName ?? '';
-    const values = new Set(keys.flatMap((key) => Object.values(key?.[partitionKey] ?? {}).map(String)));
+    const values = new Set(
+      keys.flatMap((key) => Object.values((key && attributeOf(key, partitionKey)) ?? {}).map(String)),
+    );
     return {
       action,
       resource: arn('dynamodb', `table/${tableName}${indexName === undefined ? '' : `/index/${indexName}`}`),
@@ -40,7 +43,7 @@ export function accessOf(
       );
     }
     case 'Query': {
-      const conditions = Object.entries(data.KeyConditions ?? {});
+      const conditions = Object.entries(data.KeyConditions!);
       const key = Object.fromEntries(
         conditions.map(([name, { AttributeValueList }]) => [name, AttributeValueList[0] ?? {}]),
       );

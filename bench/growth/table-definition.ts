@@ -1,4 +1,4 @@
-import { parseTable } from '../../local/dynamodb-engine.ts';
+import { tableDefinition } from '../../local/dynamodb/table-definition.ts';
 import { Store } from '../../local/dynamodb-store.ts';
 
 const keys = (hash: string, range: string) => [
@@ -25,6 +25,6 @@ export const definition = {
 /** An empty table in memory. */
 export async function emptyStore(TableName: string): Promise<Store> {
   const store = await Store.open(undefined);
-  store.define(parseTable(store, { TableName, ...definition }));
+  store.define(tableDefinition({ TableName, ...definition }));
   return store;
 }

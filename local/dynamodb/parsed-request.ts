@@ -1,0 +1,28 @@
+import type { Item } from './attribute-value.ts';
+import type { ItemStore } from './item-store.ts';
+import type { KeyCondition } from './key-condition.ts';
+
+/** What a request names, for IAM and for the bench. */
+export type RequestData = {
+  TableName: string;
+  IndexName?: string;
+  Key?: Item;
+  Item?: Item;
+  KeyConditions?: Record<string, KeyCondition>;
+  RequestItems?: Record<string, unknown>;
+  Limit?: number;
+  ScanIndexForward?: boolean;
+  ConsistentRead?: boolean;
+  ExclusiveStartKey?: Item;
+};
+
+/** A request that has passed every check that needs neither tables nor items; expressions are parsed. */
+export type Prepared = {
+  data: RequestData;
+  /**
+   * Carries it out, synchronously. What a request that fails has written is not taken back: see `Store.atomically`.
+   *
+   * @throws AwsError as DynamoDB answers it
+   */
+  perform(store: ItemStore): object;
+};
