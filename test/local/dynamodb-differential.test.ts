@@ -10,7 +10,7 @@ import { FunctionPrincipals, localCloud } from '../../local/principals.ts';
 /**
  * The local DynamoDB beside an independent implementation: generated requests have the same results and the same
  * errors in both. Where dynoxide deviates from the documentation of DynamoDB, the generators leave the case out, and
- * say why; the local engine's behaviour in these cases is in `dynamodb-expressions.test.ts`.
+ * say why; the local engine's behaviour in these cases is in `dynamodb-engine.test.ts`.
  */
 const dynoxide = join(__dirname, '..', '..', 'node_modules', '@dynoxide', 'linux-x64', 'dynoxide');
 const describeWhereInstalled = existsSync(dynoxide) ? describe : describe.skip;
