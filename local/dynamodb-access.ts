@@ -47,12 +47,12 @@ export function accessOf(
       const key = Object.fromEntries(
         conditions.map(([name, { AttributeValueList }]) => [name, AttributeValueList[0] ?? {}]),
       );
-      return [access(data.TableName, [key], data.IndexName)];
+      return [access(data.TableName!, [key], data.IndexName)];
     }
     case 'Scan':
-      return [access(data.TableName, [], data.IndexName)];
+      return [access(data.TableName!, [], data.IndexName)];
     default:
-      return [access(data.TableName, [data.Key ?? data.Item])];
+      return [access(data.TableName!, [data.Key ?? data.Item])];
   }
 }
 

@@ -1,9 +1,9 @@
 import type { Json } from './aws-service.ts';
-import { batchGetItem, batchWriteItem } from './dynamodb/batch-operations.ts';
-import { conditionCheck, deleteItem, getItem, putItem, updateItem } from './dynamodb/item-operations.ts';
-import type { Prepared } from './dynamodb/parsed-request.ts';
-import { query } from './dynamodb/query.ts';
-import { scan } from './dynamodb/scan.ts';
+import { batchGetItem, batchWriteItem } from './dynamodb/operations/batch-operations.ts';
+import { conditionCheck, deleteItem, getItem, putItem, updateItem } from './dynamodb/operations/item-operations.ts';
+import type { Prepared } from './dynamodb/operations/parsed-request.ts';
+import { query } from './dynamodb/operations/query.ts';
+import { scan } from './dynamodb/operations/scan.ts';
 import type { Store } from './dynamodb-store.ts';
 
 /** The operations on items, each with its parser. */

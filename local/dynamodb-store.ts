@@ -4,7 +4,7 @@ import { attributeOf, type Item } from './dynamodb/attribute-value.ts';
 import { checkItemKeys } from './dynamodb/item-keys.ts';
 import type { ItemStore } from './dynamodb/item-store.ts';
 import { indexStorageKey, type KeyRange, storageKey } from './dynamodb/key-encoding.ts';
-import { indexesOf, type KeyAttribute, type Keys, keysOf, type TableDefinition } from './dynamodb/table-definition.ts';
+import { indexesOf, type Keys, keysOf, type TableDefinition } from './dynamodb/table-definition.ts';
 import { SortedMap } from './sorted-map.ts';
 
 export type { Item } from './dynamodb/attribute-value.ts';
@@ -105,9 +105,9 @@ export class Store implements ItemStore {
 
   /** What an item is stored under, or nothing when it has no valid key or the table does not exist. */
   keyOf(tableName: string, item: Item): string | undefined {
-    const keys = this.#tables.get(tableName)?.defined?.keys as KeyAttribute[] | undefined;
+    const keys = this.#tables.get(tableName)?.defined?.keys;
     const isValid = keys?.every(({ name, type }) => attributeOf(item, name)?.[type] !== undefined);
-    return isValid ? storageKey(item, keys as Keys) : undefined;
+    return keys && isValid ? storageKey(item, keys) : undefined;
   }
 
   find(tableName: string, item: Item): Item | undefined {
@@ -218,9 +218,7 @@ function definedBy(definition: TableDefinition): Defined {
 function index({ keys: tableKeys, indexes }: Defined, previous: Item | undefined, item: Item | undefined): void {
   for (const { keys, items } of indexes.values()) {
     const keyOf = (each: Item | undefined) =>
-      each && (keys as KeyAttribute[]).every(({ name }) => attributeOf(each, name))
-        ? indexStorageKey(each, keys, tableKeys)
-        : undefined;
+      each && keys.every(({ name }) => attributeOf(each, name)) ? indexStorageKey(each, keys, tableKeys) : undefined;
     const [before, now] = [keyOf(previous), keyOf(item)];
     if (before !== undefined && before !== now) items.delete(before);
     if (now !== undefined) items.set(now, item!);

@@ -130,7 +130,7 @@ function reasonOf(error: unknown): Reason {
 function refuseDuplicates(store: Store, parts: ParsedRequest[]): void {
   const seen = new Set<string>();
   for (const { data } of parts) {
-    const key = store.keyOf(data.TableName, data.Key ?? data.Item!);
+    const key = store.keyOf(data.TableName!, data.Key ?? data.Item!);
     // A key that does not fit its table is one of the reasons of `performAll`.
     if (key === undefined) continue;
     const place = `${data.TableName}~${key}`;

@@ -15,8 +15,7 @@ export function attributeMap(input: unknown): Item {
 function mapAt(input: Json, depth: number): Item {
   const map = emptyMap();
   for (const name of Object.keys(input)) {
-    // A member that is null is a member that is not there.
-    if (input[name] !== null) map[name] = valueAt(input[name], depth);
+    map[name] = valueAt(input[name], depth);
   }
   return map;
 }
@@ -27,7 +26,7 @@ function valueAt(input: unknown, depth: number): AttributeValue {
       'Nesting Levels have exceeded supported limits: Attributes in the item have nested levels beyond supported limit',
     );
   }
-  const json = objectOf(input);
+  const json = objectOf(input ?? {});
   const value: AttributeValue = {};
   for (const type of Object.keys(json)) {
     if (isAttributeType(type) && json[type] !== null) Object.assign(value, memberAt(type, json[type], depth));

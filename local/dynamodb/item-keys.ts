@@ -1,5 +1,5 @@
 import { type AttributeValue, attributeOf, bytesOf, type Item, typeOf } from './attribute-value.ts';
-import type { DocumentPath } from './document-path.ts';
+import type { DocumentPath } from './expressions/document-path.ts';
 import { indexesOf, type KeyAttribute, type Keys, keysOf, type TableDefinition } from './table-definition.ts';
 import { invalidParameter, validationError } from './validation-error.ts';
 
@@ -11,7 +11,7 @@ const maxSortKeyBytes = 1024;
 /** @throws AwsError ValidationException unless `key` consists of the keys, and nothing else */
 export function checkKey(key: Item, keys: Keys): void {
   if (Object.keys(key).length !== keys.length) throw mismatch();
-  for (const attribute of keys) checkKeyAttribute(key, attribute!);
+  for (const attribute of keys) checkKeyAttribute(key, attribute);
   checkKeySizes(key, keys);
 }
 
@@ -27,7 +27,7 @@ const mismatch = () => validationError('The provided key element does not match 
 /** @throws AwsError ValidationException unless the item has valid keys for its table, and for each index that it is in */
 export function checkItemKeys(item: Item, table: TableDefinition): void {
   const keys = keysOf(table);
-  for (const { name, type } of keys as KeyAttribute[]) {
+  for (const { name, type } of keys) {
     const value = attributeOf(item, name);
     if (!value) throw invalidParameter(`Missing the key ${name} in the item`);
     if (value[type] === undefined) {
@@ -42,7 +42,7 @@ export function checkItemKeys(item: Item, table: TableDefinition): void {
 /** @throws AwsError ValidationException */
 export function checkIndexKeys(item: Item, table: TableDefinition): void {
   for (const { IndexName, KeySchema } of indexesOf(table)) {
-    for (const { name, type } of keysOf(table, KeySchema) as KeyAttribute[]) {
+    for (const { name, type } of keysOf(table, KeySchema)) {
       const value = attributeOf(item, name);
       if (!value) continue;
       if (value[type] === undefined) {

@@ -1,5 +1,6 @@
 import { type AttributeValue, bytesOf, type Item, typeOf } from './attribute-value.ts';
 import { digitsOf } from './decimal-number.ts';
+import { validationError } from './validation-error.ts';
 
 /** Sizes in bytes, as the DynamoDB Developer Guide gives them ("DynamoDB item sizes and formats"). */
 
@@ -10,6 +11,11 @@ export const pageBytes = 1024 * 1024;
 
 /** A list or map takes this much, and one byte more for each element. */
 const documentBytes = 3;
+
+/** @throws AwsError ValidationException when the item is too large */
+export function checkItemSize(item: Item): void {
+  if (itemSize(item) > maxItemBytes) throw validationError('Item size has exceeded the maximum allowed size');
+}
 
 export function itemSize(item: Item): number {
   let bytes = 0;

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { type AttributeValue, bytesOf, type Item } from './attribute-value.ts';
 import { digitsOf } from './decimal-number.ts';
 import type { KeyAttribute, Keys, KeyType } from './table-definition.ts';
@@ -7,6 +7,9 @@ import type { KeyAttribute, Keys, KeyType } from './table-definition.ts';
  * The text under which an item is stored: a hash of its partition key, the partition key and the sort key, each in a
  * notation that sorts as DynamoDB sorts the values. The data folder holds these texts, so they stay as they are.
  */
+
+/** dynalite's, which wrote the first data folders. */
+const salt = 'Outliers';
 
 /** Sorts behind every character of a key. */
 const behind = '~';
@@ -74,8 +77,8 @@ export const after = (key: string) => `${key}\0`;
 
 /** Spreads the partitions over the table, so that a scan shows no order. */
 function hashOf(value: AttributeValue, type: KeyType): string {
-  const bytes = type === 'B' ? bytesOf(value.B!) : value[type]!;
-  return createHash('md5').update('Outliers').update(bytes).digest('hex').slice(0, 6);
+  const text = type === 'B' ? Buffer.concat([Buffer.from(salt), bytesOf(value.B!)]) : `${salt}${value[type]}`;
+  return hash('md5', text, 'hex').slice(0, 6);
 }
 
 function ordered(value: AttributeValue, type: KeyType): string {

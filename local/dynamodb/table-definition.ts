@@ -23,7 +23,7 @@ export type KeyType = 'S' | 'N' | 'B';
 export type KeyAttribute = { name: string; type: KeyType };
 
 /** The partition key, and the sort key where there is one. */
-export type Keys = [KeyAttribute, KeyAttribute?];
+export type Keys = readonly [KeyAttribute, ...KeyAttribute[]];
 
 const maxLocalIndexes = 5;
 const maxGlobalIndexes = 20;
@@ -34,7 +34,7 @@ export function keysOf(table: TableDefinition, keySchema: KeySchema = table.KeyS
     name,
     type: table.AttributeDefinitions.find(({ AttributeName }) => AttributeName === name)!.AttributeType as KeyType,
   }));
-  return attributes as Keys;
+  return attributes as [KeyAttribute, ...KeyAttribute[]];
 }
 
 export function indexesOf(table: TableDefinition): Index[] {

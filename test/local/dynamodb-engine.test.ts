@@ -1,12 +1,12 @@
 import fc from 'fast-check';
 import { AwsError } from '../../local/aws-service.ts';
 import type { AttributeValue, Item } from '../../local/dynamodb/attribute-value.ts';
-import { parseCondition } from '../../local/dynamodb/condition-expression.ts';
-import { ExpressionError } from '../../local/dynamodb/expression-error.ts';
-import { ExpressionPlaceholders } from '../../local/dynamodb/expression-placeholders.ts';
-import { parseProjection } from '../../local/dynamodb/projection-expression.ts';
+import { parseCondition } from '../../local/dynamodb/expressions/condition-expression.ts';
+import { ExpressionError } from '../../local/dynamodb/expressions/expression-error.ts';
+import { ExpressionPlaceholders } from '../../local/dynamodb/expressions/expression-placeholders.ts';
+import { parseProjection } from '../../local/dynamodb/expressions/projection-expression.ts';
+import { parseUpdate } from '../../local/dynamodb/expressions/update-expression.ts';
 import { tableDefinition } from '../../local/dynamodb/table-definition.ts';
-import { parseUpdate } from '../../local/dynamodb/update-expression.ts';
 import { type DataOperation, parse, perform } from '../../local/dynamodb-engine.ts';
 import { Store } from '../../local/dynamodb-store.ts';
 
@@ -643,7 +643,16 @@ describe('a request', () => {
     expect(batchWrite([puts[0]!, { DeleteRequest: { Key: Keys[0] } }])).toBe(
       'Provided list of item keys contains duplicates',
     );
-    expect(batchWrite([{}])).toBeDefined();
+    expect(batchWrite([{}])).toMatch('must contain exactly one');
+    for (const operation of ['BatchGetItem', 'BatchWriteItem'] as const) {
+      expect(rejection(() => send(operation, { RequestItems: {} }))).toMatch('length greater than or equal to 1');
+      expect(rejection(() => send(operation, { RequestItems: { [TableName]: null } }))).toMatch('must not be null');
+    }
+  });
+
+  test('with null for an attribute value is rejected', () => {
+    expect(rejection(() => put({ a: null as never }))).toMatch('Supplied AttributeValue is empty');
+    expect(rejection(() => put({ a: L(null as never) }))).toMatch('Supplied AttributeValue is empty');
   });
 
   test('tells the capacity that it takes', () => {

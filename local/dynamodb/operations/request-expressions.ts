@@ -1,7 +1,7 @@
-import { ExpressionError } from './expression-error.ts';
-import { ExpressionPlaceholders } from './expression-placeholders.ts';
-import type { RequestReader } from './request-reader.ts';
-import { validationError } from './validation-error.ts';
+import { ExpressionError } from '../expressions/expression-error.ts';
+import { ExpressionPlaceholders } from '../expressions/expression-placeholders.ts';
+import type { RequestReader } from '../request-reader.ts';
+import { validationError } from '../validation-error.ts';
 
 export type ExpressionParameter =
   | 'ConditionExpression'

@@ -1,4 +1,4 @@
-import { type AttributeValue, attributeOf, type Item } from './attribute-value.ts';
+import { type AttributeValue, attributeOf, type Item } from '../attribute-value.ts';
 import { ExpressionError } from './expression-error.ts';
 
 /** Where a value is in an item: the name of the attribute, then names in maps and indexes in lists. */

@@ -1,8 +1,8 @@
-import { AwsError } from '../aws-service.ts';
-import type { AttributeValue, Item } from './attribute-value.ts';
-import { validateValue } from './attribute-value-reader.ts';
+import { AwsError } from '../../aws-service.ts';
+import type { AttributeValue, Item } from '../attribute-value.ts';
+import { validateValue } from '../attribute-value-reader.ts';
+import { validationError } from '../validation-error.ts';
 import { ExpressionError } from './expression-error.ts';
-import { validationError } from './validation-error.ts';
 
 /** What `ExpressionAttributeNames` and `ExpressionAttributeValues` of one request define, and what of it is used. */
 export class ExpressionPlaceholders {

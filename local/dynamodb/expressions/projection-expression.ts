@@ -1,4 +1,4 @@
-import { type AttributeValue, attributeOf, emptyMap, type Item } from './attribute-value.ts';
+import { type AttributeValue, attributeOf, emptyMap, type Item } from '../attribute-value.ts';
 import { checkDistinctPaths, type DocumentPath, memberOf } from './document-path.ts';
 import { ExpressionParser } from './expression-parser.ts';
 import type { ExpressionPlaceholders } from './expression-placeholders.ts';

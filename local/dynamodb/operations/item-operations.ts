@@ -1,25 +1,29 @@
-import { AwsError, type Json } from '../aws-service.ts';
-import type { Item } from './attribute-value.ts';
-import { validateItem } from './attribute-value-reader.ts';
-import { type Condition, fulfils, parseCondition } from './condition-expression.ts';
-import { consumedCapacity, itemReadUnits, itemWriteUnits, type ReturnConsumedCapacity } from './consumed-capacity.ts';
-import { checkIndexKeys, checkItemKeys, checkKey, checkKeyPaths } from './item-keys.ts';
-import { itemSize, maxItemBytes } from './item-size.ts';
+import { AwsError, type Json } from '../../aws-service.ts';
+import type { Item } from '../attribute-value.ts';
+import { validateItem } from '../attribute-value-reader.ts';
+import { fulfils } from '../expressions/condition-evaluation.ts';
+import { type Condition, parseCondition } from '../expressions/condition-expression.ts';
+import { parseProjection, project } from '../expressions/projection-expression.ts';
+import { applyUpdate } from '../expressions/update-application.ts';
+import { parseUpdate, typeSetBy, type UpdateAction } from '../expressions/update-expression.ts';
+import { checkIndexKeys, checkItemKeys, checkKey, checkKeyPaths } from '../item-keys.ts';
+import { checkItemSize, itemSize, maxItemBytes } from '../item-size.ts';
+import { RequestReader } from '../request-reader.ts';
+import { indexesOf, keysOf, type TableDefinition } from '../table-definition.ts';
+import { invalidParameter, validationError } from '../validation-error.ts';
+import {
+  capacityParameter,
+  consumedCapacity,
+  itemReadUnits,
+  itemWriteUnits,
+  type ReturnConsumedCapacity,
+} from './consumed-capacity.ts';
 import type { Prepared } from './parsed-request.ts';
-import { parseProjection, project } from './projection-expression.ts';
 import { RequestExpressions } from './request-expressions.ts';
-import { RequestReader } from './request-reader.ts';
-import { indexesOf, keysOf, type TableDefinition } from './table-definition.ts';
-import { applyUpdate, parseUpdate, typeSetBy, type UpdateAction } from './update-expression.ts';
-import { invalidParameter, validationError } from './validation-error.ts';
 
 /** The operations on one item. */
 
 const returnValues = ['ALL_NEW', 'UPDATED_OLD', 'ALL_OLD', 'NONE', 'UPDATED_NEW'];
-
-export function capacityParameter(reader: RequestReader): ReturnConsumedCapacity {
-  return reader.string('ReturnConsumedCapacity', { values: ['INDEXES', 'TOTAL', 'NONE'] }) as ReturnConsumedCapacity;
-}
 
 export function getItem(input: Json): Prepared {
   const reader = new RequestReader(input);
@@ -181,11 +185,6 @@ class ConditionalWrite {
   }
 }
 
-/** @throws AwsError ValidationException when the item is too large */
-export function checkItemSize(item: Item): void {
-  if (itemSize(item) > maxItemBytes) throw validationError('Item size has exceeded the maximum allowed size');
-}
-
 /** @throws AwsError ValidationException when an update changes a key of the table, or leads into a key */
 function checkUpdate(actions: UpdateAction[], table: TableDefinition): void {
   const paths = actions.map(({ path }) => path);
@@ -202,11 +201,11 @@ function checkUpdate(actions: UpdateAction[], table: TableDefinition): void {
 function checkTypesOfIndexKeys(actions: UpdateAction[], table: TableDefinition): void {
   for (const { IndexName, KeySchema } of indexesOf(table)) {
     for (const key of keysOf(table, KeySchema)) {
-      const action = actions.find(({ path }) => path[0] === key!.name);
+      const action = actions.find(({ path }) => path[0] === key.name);
       const type = action && typeSetBy(action);
-      if (!type || type === key!.type) continue;
+      if (!type || type === key.type) continue;
       throw invalidParameter(
-        `Type mismatch for Index Key ${key!.name} Expected: ${key!.type} Actual: ${type} IndexName: ${IndexName}`,
+        `Type mismatch for Index Key ${key.name} Expected: ${key.type} Actual: ${type} IndexName: ${IndexName}`,
       );
     }
   }

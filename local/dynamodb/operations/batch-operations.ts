@@ -1,19 +1,24 @@
-import type { Json } from '../aws-service.ts';
-import type { Item } from './attribute-value.ts';
-import { validateItem } from './attribute-value-reader.ts';
-import { consumedCapacity, itemReadUnits, itemWriteUnits, type ReturnConsumedCapacity } from './consumed-capacity.ts';
-import type { DocumentPath } from './document-path.ts';
-import { checkItemKeys, checkKey, checkKeyPaths } from './item-keys.ts';
-import { capacityParameter, checkItemSize } from './item-operations.ts';
-import { itemSize, pageBytes } from './item-size.ts';
-import type { ItemStore } from './item-store.ts';
-import { storageKey } from './key-encoding.ts';
+import type { Json } from '../../aws-service.ts';
+import type { Item } from '../attribute-value.ts';
+import { validateItem } from '../attribute-value-reader.ts';
+import type { DocumentPath } from '../expressions/document-path.ts';
+import { parseProjection, project } from '../expressions/projection-expression.ts';
+import { checkItemKeys, checkKey, checkKeyPaths } from '../item-keys.ts';
+import { checkItemSize, itemSize, pageBytes } from '../item-size.ts';
+import type { ItemStore } from '../item-store.ts';
+import { storageKey } from '../key-encoding.ts';
+import { RequestReader } from '../request-reader.ts';
+import { keysOf } from '../table-definition.ts';
+import { validationError } from '../validation-error.ts';
+import {
+  capacityParameter,
+  consumedCapacity,
+  itemReadUnits,
+  itemWriteUnits,
+  type ReturnConsumedCapacity,
+} from './consumed-capacity.ts';
 import type { Prepared } from './parsed-request.ts';
-import { parseProjection, project } from './projection-expression.ts';
 import { RequestExpressions } from './request-expressions.ts';
-import { RequestReader } from './request-reader.ts';
-import { keysOf } from './table-definition.ts';
-import { validationError } from './validation-error.ts';
 
 const maxGets = 100;
 const maxWrites = 25;
@@ -23,7 +28,7 @@ type Write = { PutRequest?: { Item: Item }; DeleteRequest?: { Key: Item } };
 
 export function batchGetItem(input: Json): Prepared {
   const reader = new RequestReader(input);
-  const read = reader.entries('RequestItems', (map, table) => map.structure(table, {}, getsOf)!);
+  const read = reader.entries('RequestItems', (map, table) => map.structure(table, { required: true }, getsOf)!);
   const capacity = capacityParameter(reader);
   reader.finish();
   const RequestItems = Object.fromEntries(
@@ -38,7 +43,7 @@ export function batchGetItem(input: Json): Prepared {
     throw validationError('Too many items requested for the BatchGetItem call');
   }
   return {
-    data: { TableName: '', RequestItems },
+    data: { RequestItems },
     perform: (store) => getAll(store, RequestItems, capacity),
   };
 }
@@ -93,7 +98,7 @@ export function batchWriteItem(input: Json): Prepared {
   const reader = new RequestReader(input);
   const read = reader.entries(
     'RequestItems',
-    (map, table) => map.list(table, { minLength: 1, maxLength: maxWrites }, writeOf)!,
+    (map, table) => map.list(table, { required: true, minLength: 1, maxLength: maxWrites }, writeOf)!,
   );
   const capacity = capacityParameter(reader);
   reader.finish();
@@ -103,7 +108,7 @@ export function batchWriteItem(input: Json): Prepared {
   }
   for (const write of Object.values(RequestItems).flat()) checkWrite(write);
   return {
-    data: { TableName: '', RequestItems },
+    data: { RequestItems },
     perform: (store) => writeAll(store, RequestItems, capacity),
   };
 }

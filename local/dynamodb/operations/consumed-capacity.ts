@@ -1,9 +1,14 @@
-import type { Item } from './attribute-value.ts';
-import { itemSize } from './item-size.ts';
+import type { Item } from '../attribute-value.ts';
+import { itemSize } from '../item-size.ts';
+import type { RequestReader } from '../request-reader.ts';
 
 /** Capacity of requests, without the part that writes to indexes take. */
 
 export type ReturnConsumedCapacity = 'INDEXES' | 'TOTAL' | 'NONE' | undefined;
+
+export function capacityParameter(reader: RequestReader): ReturnConsumedCapacity {
+  return reader.string('ReturnConsumedCapacity', { values: ['INDEXES', 'TOTAL', 'NONE'] }) as ReturnConsumedCapacity;
+}
 
 const readUnitBytes = 4096;
 const writeUnitBytes = 1024;

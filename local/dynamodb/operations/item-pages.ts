@@ -1,17 +1,15 @@
-import type { Json } from '../aws-service.ts';
-import { type AttributeValue, attributeOf, emptyMap, type Item } from './attribute-value.ts';
-import { validateItem } from './attribute-value-reader.ts';
-import { type Condition, fulfils, parseCondition, pathsIn } from './condition-expression.ts';
-import { type ReturnConsumedCapacity, readUnits } from './consumed-capacity.ts';
-import type { DocumentPath } from './document-path.ts';
-import { checkKey, checkKeyAttribute, checkKeyPaths } from './item-keys.ts';
-import { capacityParameter } from './item-operations.ts';
-import { itemSize, pageBytes } from './item-size.ts';
-import type { ItemStore } from './item-store.ts';
-import { after, indexStorageKey, type KeyRange, storageKey } from './key-encoding.ts';
-import { parseProjection, project } from './projection-expression.ts';
-import type { RequestExpressions } from './request-expressions.ts';
-import { type RequestReader, resourceName } from './request-reader.ts';
+import type { Json } from '../../aws-service.ts';
+import { type AttributeValue, attributeOf, emptyMap, type Item } from '../attribute-value.ts';
+import { validateItem } from '../attribute-value-reader.ts';
+import { fulfils } from '../expressions/condition-evaluation.ts';
+import { type Condition, parseCondition, pathsIn } from '../expressions/condition-expression.ts';
+import type { DocumentPath } from '../expressions/document-path.ts';
+import { parseProjection, project } from '../expressions/projection-expression.ts';
+import { checkKey, checkKeyAttribute, checkKeyPaths } from '../item-keys.ts';
+import { itemSize, pageBytes } from '../item-size.ts';
+import type { ItemStore } from '../item-store.ts';
+import { after, indexStorageKey, type KeyRange, storageKey } from '../key-encoding.ts';
+import { type RequestReader, resourceName } from '../request-reader.ts';
 import {
   type Index,
   indexesOf,
@@ -20,8 +18,10 @@ import {
   keysOf,
   projectedNames,
   type TableDefinition,
-} from './table-definition.ts';
-import { invalidParameter, validationError } from './validation-error.ts';
+} from '../table-definition.ts';
+import { invalidParameter, validationError } from '../validation-error.ts';
+import { capacityParameter, type ReturnConsumedCapacity, readUnits } from './consumed-capacity.ts';
+import type { RequestExpressions } from './request-expressions.ts';
 
 /** What queries and scans have in common: they read a page of a table or of an index, filter and project it. */
 export type PageRequest = {
@@ -84,14 +84,14 @@ export type Place = {
   isLocal: boolean;
   keys: Keys;
   /** Keys that tell where a page ends: those of the index and those of the table. */
-  startKeys: KeyAttribute[];
+  startKeys: readonly KeyAttribute[];
 };
 
 /** @throws AwsError ResourceNotFoundException, ValidationException */
 export function placeOf(store: ItemStore, request: PageRequest): Place {
   const { IndexName } = request;
   const table = store.table(request.TableName);
-  const tableKeys = keysOf(table) as KeyAttribute[];
+  const tableKeys = keysOf(table);
   if (IndexName === undefined) {
     return { table, index: undefined, isLocal: false, keys: keysOf(table), startKeys: tableKeys };
   }
@@ -99,7 +99,7 @@ export function placeOf(store: ItemStore, request: PageRequest): Place {
   if (!index) throw validationError(`The table does not have the specified index: ${IndexName}`);
   const isLocal = table.LocalSecondaryIndexes?.includes(index) ?? false;
   const keys = keysOf(table, index.KeySchema);
-  const further = (keys as KeyAttribute[]).filter(({ name }) => tableKeys.every((each) => each.name !== name));
+  const further = keys.filter(({ name }) => tableKeys.every((each) => each.name !== name));
   const place = { table, index, isLocal, keys, startKeys: [...tableKeys, ...further] };
   checkGlobalIndex(place, request);
   return place;
@@ -129,10 +129,10 @@ export function checkStartKey(startKey: Item, { table, index, keys, startKeys }:
   const invalid = (why: string) => validationError(`The provided starting key is invalid${why}`);
   if (Object.keys(startKey).length !== startKeys.length) throw invalid('');
   if (startKeys.some(({ name }) => !attributeOf(startKey, name))) throw invalid('');
-  if (index) for (const key of keys as KeyAttribute[]) checkKeyAttribute(startKey, key);
+  if (index) for (const key of keys) checkKeyAttribute(startKey, key);
   const tableKeys = keysOf(table);
   try {
-    checkKey(part(startKey, tableKeys as KeyAttribute[]), tableKeys);
+    checkKey(part(startKey, tableKeys), tableKeys);
   } catch (error) {
     throw invalid(`: ${(error as Error).message}`);
   }
@@ -194,7 +194,7 @@ function onlyThe(names: Set<string>, item: Item): Item {
   return visible;
 }
 
-function part(item: Item, keys: KeyAttribute[]): Item {
+function part(item: Item, keys: readonly KeyAttribute[]): Item {
   return Object.fromEntries(keys.map(({ name }): [string, AttributeValue] => [name, item[name]!]));
 }
 

@@ -1,5 +1,9 @@
-import type { Json } from '../aws-service.ts';
-import type { Item } from './attribute-value.ts';
+import type { Json } from '../../aws-service.ts';
+import type { Item } from '../attribute-value.ts';
+import { indexStorageKey, type KeyRange, segmentRange, storageKey } from '../key-encoding.ts';
+import { RequestReader } from '../request-reader.ts';
+import { keysOf } from '../table-definition.ts';
+import { validationError } from '../validation-error.ts';
 import {
   checkPagePaths,
   checkStartKey,
@@ -9,12 +13,8 @@ import {
   placeOf,
   readPage,
 } from './item-pages.ts';
-import { indexStorageKey, type KeyRange, segmentRange, storageKey } from './key-encoding.ts';
 import type { Prepared } from './parsed-request.ts';
 import { RequestExpressions } from './request-expressions.ts';
-import { RequestReader } from './request-reader.ts';
-import { keysOf } from './table-definition.ts';
-import { validationError } from './validation-error.ts';
 
 export function scan(input: Json): Prepared {
   const reader = new RequestReader(input);

@@ -1,6 +1,12 @@
-import type { Json } from '../aws-service.ts';
-import { attributeOf, compareValues, type Item, isEqual } from './attribute-value.ts';
-import { beginsWith, pathsIn } from './condition-expression.ts';
+import type { Json } from '../../aws-service.ts';
+import { attributeOf, compareValues, type Item, isEqual } from '../attribute-value.ts';
+import { beginsWith } from '../expressions/condition-evaluation.ts';
+import { pathsIn } from '../expressions/condition-expression.ts';
+import { type KeyCondition, parseKeyConditions } from '../expressions/key-condition.ts';
+import { everythingIn, type KeyRange, partitionPrefix, sortKeyRange } from '../key-encoding.ts';
+import { RequestReader } from '../request-reader.ts';
+import type { KeyAttribute } from '../table-definition.ts';
+import { invalidParameter, validationError } from '../validation-error.ts';
 import {
   checkPagePaths,
   checkStartKey,
@@ -11,13 +17,8 @@ import {
   placeOf,
   readPage,
 } from './item-pages.ts';
-import { type KeyCondition, parseKeyConditions } from './key-condition.ts';
-import { everythingIn, type KeyRange, partitionPrefix, sortKeyRange } from './key-encoding.ts';
 import type { Prepared } from './parsed-request.ts';
 import { RequestExpressions } from './request-expressions.ts';
-import { RequestReader } from './request-reader.ts';
-import type { KeyAttribute } from './table-definition.ts';
-import { invalidParameter, validationError } from './validation-error.ts';
 
 type KeyConditions = Record<string, KeyCondition>;
 
@@ -122,7 +123,7 @@ function isFulfilled({ ComparisonOperator, AttributeValueList }: KeyCondition, k
 function checkFilter({ filter }: PageRequest, { keys }: Place): void {
   if (!filter) return;
   const filtered = new Set(pathsIn(filter).map(([name]) => name));
-  const key = (keys as KeyAttribute[]).find(({ name }) => filtered.has(name));
+  const key = keys.find(({ name }) => filtered.has(name));
   if (!key) return;
   throw validationError(
     `Filter Expression can only contain non-primary key attributes: Primary key attribute: ${key.name}`,

@@ -1,4 +1,4 @@
-import type { AttributeValue } from './attribute-value.ts';
+import type { AttributeValue } from '../attribute-value.ts';
 import { type Comparator, type Condition, type Operand, parseCondition } from './condition-expression.ts';
 import { ExpressionError } from './expression-error.ts';
 import type { ExpressionPlaceholders } from './expression-placeholders.ts';

@@ -1,4 +1,4 @@
-import type { AttributeValue } from './attribute-value.ts';
+import type { AttributeValue } from '../attribute-value.ts';
 import type { DocumentPath } from './document-path.ts';
 import { ExpressionError } from './expression-error.ts';
 import { syntaxError, type Token, tokensOf } from './expression-lexer.ts';

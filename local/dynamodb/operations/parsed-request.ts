@@ -1,10 +1,11 @@
-import type { Item } from './attribute-value.ts';
-import type { ItemStore } from './item-store.ts';
-import type { KeyCondition } from './key-condition.ts';
+import type { Item } from '../attribute-value.ts';
+import type { KeyCondition } from '../expressions/key-condition.ts';
+import type { ItemStore } from '../item-store.ts';
 
 /** What a request names, for IAM and for the bench. */
 export type RequestData = {
-  TableName: string;
+  /** Missing in batches. */
+  TableName?: string;
   IndexName?: string;
   Key?: Item;
   Item?: Item;
