@@ -33,9 +33,10 @@ export function parse(operation: DataOperation, input: Json): ParsedRequest {
 }
 
 /**
- * Carries out one request against the store, synchronously.
+ * Performs one request against the store, synchronously. Does not roll back the writes of a request that fails: see
+ * `Store.atomically`.
  *
- * @throws AwsError as DynamoDB answers it. What was written by then is not taken back: see `Store.atomically`.
+ * @throws AwsError with DynamoDB's code and message
  */
 export function perform(store: Store, request: ParsedRequest): object {
   return request.perform(store);

@@ -9,7 +9,7 @@ import { SortedMap } from './sorted-map.ts';
 
 export type { Item } from './dynamodb/attribute-value.ts';
 
-/** A table with its keys. An index holds the whole items; what of them it shows is up to the reader. */
+/** A table with its keys. An index holds whole items; the reader applies the projection. */
 type Defined = {
   definition: TableDefinition;
   keys: Keys;
@@ -24,8 +24,8 @@ type Level = ClassicLevel<string, Item>;
 /**
  * The tables: synchronous and in memory, so that a whole request, or a whole transaction, happens between two turns of
  * the event loop and no other request sees half of it. With a folder, the items are also in a LevelDB, as JSON under
- * `<table>~<key>`: what one request wrote goes there in one batch, so a killed process leaves no half of it either.
- * Indexes are not written; they are made again from the items when the table is created.
+ * `<table>~<storage key>`: the writes of one request go there in one batch, so a killed process leaves no half of it
+ * either. Indexes are not written; they are built from the items when the table is created.
  */
 export class Store implements ItemStore {
   readonly #level: Level | undefined;
@@ -103,7 +103,7 @@ export class Store implements ItemStore {
     return [...this.#table(tableName).items.values()];
   }
 
-  /** What an item is stored under, or nothing when it has no valid key or the table does not exist. */
+  /** The storage key of an item; `undefined` when the item has no valid key or the table does not exist. */
   keyOf(tableName: string, item: Item): string | undefined {
     const keys = this.#tables.get(tableName)?.defined?.keys;
     const isValid = keys?.every(({ name, type }) => attributeOf(item, name)?.[type] !== undefined);
@@ -214,7 +214,7 @@ function definedBy(definition: TableDefinition): Defined {
   return { definition, keys: keysOf(definition), indexes: new Map(indexes) };
 }
 
-/** Moves an item in the indexes. It is in those of which it has every key. */
+/** Updates the indexes after a write. An item is in an index if it has every key of the index. */
 function index({ keys: tableKeys, indexes }: Defined, previous: Item | undefined, item: Item | undefined): void {
   for (const { keys, items } of indexes.values()) {
     const keyOf = (each: Item | undefined) =>

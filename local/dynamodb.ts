@@ -43,8 +43,8 @@ type Settings = {
  * DynamoDB on 127.0.0.1: items, queries, transactions and durability, with expiry that really deletes, and with IAM in
  * front of every operation.
  *
- * Not here: legacy parameters that expressions replace, PartiQL, streams, tags, backups, changing tables over the wire (the template does), consumed capacity of
- * transactions, the 4 MB limit of a transaction.
+ * Not here: legacy parameters that expressions replace, PartiQL, streams, tags, backups, changing tables over the wire
+ * (the template does), consumed capacity of transactions, the 4 MB limit of a transaction.
  */
 export async function startDynamoDb(options: DynamoDbOptions): Promise<DynamoDb> {
   const { folder, principals, now = Date.now, sweepMs = 1000 } = options;

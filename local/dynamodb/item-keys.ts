@@ -3,7 +3,7 @@ import type { DocumentPath } from './expressions/document-path.ts';
 import { indexesOf, type KeyAttribute, type Keys, keysOf, type TableDefinition } from './table-definition.ts';
 import { invalidParameter, validationError } from './validation-error.ts';
 
-/** What DynamoDB demands of the keys in items and requests. */
+/** DynamoDB's requirements for the keys in items and requests. */
 
 const maxPartitionKeyBytes = 2048;
 const maxSortKeyBytes = 1024;

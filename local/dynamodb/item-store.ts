@@ -2,7 +2,7 @@ import type { Item } from './attribute-value.ts';
 import type { KeyRange } from './key-encoding.ts';
 import type { TableDefinition } from './table-definition.ts';
 
-/** What the operations need of the store. Items are replaced, never changed, and indexes follow by themselves. */
+/** The store as the operations see it. An item is replaced, never changed; the store keeps the indexes up to date. */
 export interface ItemStore {
   /** @throws AwsError ResourceNotFoundException */
   table(tableName: string): TableDefinition;

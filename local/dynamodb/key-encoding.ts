@@ -4,17 +4,17 @@ import { digitsOf } from './decimal-number.ts';
 import type { KeyAttribute, Keys, KeyType } from './table-definition.ts';
 
 /**
- * The text under which an item is stored: a hash of its partition key, the partition key and the sort key, each in a
- * notation that sorts as DynamoDB sorts the values. The data folder holds these texts, so they stay as they are.
+ * Storage keys of items: a hash of the partition key, the partition key and the sort key, each in a notation that sorts
+ * as DynamoDB sorts the values. The data folder holds these keys, so the notation is stable.
  */
 
-/** dynalite's, which wrote the first data folders. */
+/** The salt of dynalite, which wrote the first data folders. */
 const salt = 'Outliers';
 
-/** Sorts behind every character of a key. */
-const behind = '~';
+/** Sorts after every character of a key. */
+const end = '~';
 
-/** What is stored from `from` on and before `to`. */
+/** The keys from `from` (inclusive) to `to` (exclusive). */
 export type KeyRange = { from: string; to: string };
 
 export function storageKey(item: Item, keys: Keys): string {
@@ -23,19 +23,19 @@ export function storageKey(item: Item, keys: Keys): string {
   return sort ? `${key}${ordered(item[sort.name]!, sort.type)}/` : key;
 }
 
-/** Items of an index may have one key there, so the key in the table follows. */
+/** Several items may have the same key in an index, so the key in the table follows. */
 export function indexStorageKey(item: Item, indexKeys: Keys, tableKeys: Keys): string {
   return `${storageKey(item, indexKeys)}${storageKey(item, tableKeys)}`;
 }
 
-/** What the keys of a whole partition begin with. */
+/** The common prefix of the keys of a partition. */
 export function partitionPrefix(value: AttributeValue, type: KeyType): string {
   return `${hashOf(value, type)}/${ordered(value, type)}/`;
 }
 
-export const everythingIn = (prefix: string): KeyRange => ({ from: prefix, to: `${prefix}${behind}` });
+export const everythingIn = (prefix: string): KeyRange => ({ from: prefix, to: `${prefix}${end}` });
 
-/** The keys of a partition whose sort keys fulfil a condition. */
+/** The keys in a partition whose sort key fulfils a condition. */
 export function sortKeyRange(
   partition: string,
   { type }: KeyAttribute,
@@ -69,13 +69,13 @@ export function segmentRange(segment: number, totalSegments: number): KeyRange {
   const bound = (index: number) => Math.ceil((4096 * index) / totalSegments);
   const isLast = segment === totalSegments - 1;
   const hex = (bound: number) => bound.toString(16).padStart(3, '0');
-  return { from: hex(bound(segment)), to: isLast ? behind : hex(bound(segment + 1)) };
+  return { from: hex(bound(segment)), to: isLast ? end : hex(bound(segment + 1)) };
 }
 
-/** The first text behind a key. */
+/** The smallest key greater than `key`. */
 export const after = (key: string) => `${key}\0`;
 
-/** Spreads the partitions over the table, so that a scan shows no order. */
+/** Distributes the partitions over the table, so that a scan has no order. */
 function hashOf(value: AttributeValue, type: KeyType): string {
   const text = type === 'B' ? Buffer.concat([Buffer.from(salt), bytesOf(value.B!)]) : `${salt}${value[type]}`;
   return hash('md5', text, 'hex').slice(0, 6);

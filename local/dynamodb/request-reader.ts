@@ -11,7 +11,7 @@ type StringRules = Required & Length & { pattern?: RegExp; values?: string[] };
 /** DynamoDB lists no more violations than these. */
 const maxViolations = 10;
 
-/** What is true of the name of a table or an index. */
+/** Constraints of the names of tables and indexes. */
 export const resourceName = { minLength: 3, maxLength: 255, pattern: /^[a-zA-Z0-9_.-]+$/ };
 
 /**

@@ -83,7 +83,7 @@ const session = {
   blobs: { BS: [Uint8Array.of(1), Uint8Array.of(2)] },
 };
 
-test('a data folder written with dynalite is read, with attributes of every type, indexes and expiry', async () => {
+test('reads attributes of every type, and builds the indexes, from a data folder written by dynalite', async () => {
   await start();
   const { pk, sk } = session;
   expect((await client.send(new GetItemCommand({ TableName: 'Sessions', Key: { pk, sk } }))).Item).toEqual(session);
@@ -103,7 +103,7 @@ test('a data folder written with dynalite is read, with attributes of every type
   await stop();
 });
 
-test('keys of type number and binary in a data folder written with dynalite keep their order', async () => {
+test('reads number and binary keys from a data folder written by dynalite in their order', async () => {
   await start();
   const readings = new QueryCommand({
     TableName: 'Readings',
@@ -123,7 +123,7 @@ test('keys of type number and binary in a data folder written with dynalite keep
   await stop();
 });
 
-test('what is written to a data folder from dynalite replaces what is there, and survives a restart', async () => {
+test('replaces items in a data folder written by dynalite, and reads the new ones after a restart', async () => {
   const before = await keysOnDisk();
   await start();
   const { pk, sk } = session;

@@ -10,7 +10,10 @@ import { tableDefinition } from '../../local/dynamodb/table-definition.ts';
 import { type DataOperation, parse, perform } from '../../local/dynamodb-engine.ts';
 import { Store } from '../../local/dynamodb-store.ts';
 
-/** What DynamoDB documents, where `dynamodb-differential.test.ts` has nothing to compare with; and its limits. */
+/**
+ * DynamoDB's limits, its error messages, and its documented behaviour where `dynamodb-differential.test.ts` excludes a
+ * case.
+ */
 
 const TableName = 'Items';
 const keySchema = (...names: string[]) =>
@@ -93,8 +96,8 @@ function holds(ConditionExpression: string, item: Item, ...used: AttributeValue[
   }
 }
 
-describe('a condition', () => {
-  test('binds NOT before AND, and AND before OR', () => {
+describe('a condition expression', () => {
+  test('gives NOT precedence over AND, and AND over OR', () => {
     const item = { t: N(1) };
     const [yes, no] = ['attribute_exists(t)', 'attribute_exists(f)'];
     expect(holds(`${yes} OR ${yes} AND ${no}`, item)).toBe(true);
@@ -105,7 +108,7 @@ describe('a condition', () => {
     expect(holds(`not ${no} And ${yes} oR ${no}`, item)).toBe(true);
   });
 
-  test('takes parentheses around operands, and rejects redundant ones', () => {
+  test('accepts parentheses around operands, and rejects redundant parentheses', () => {
     expect(holds('(a) = (:a)', { a: N(1) }, N(1))).toBe(true);
     expect(holds('((a = :a) AND (a = :a))', { a: N(1) }, N(1))).toBe(true);
     const redundant = 'Invalid ConditionExpression: The expression has redundant parentheses;';
@@ -113,7 +116,7 @@ describe('a condition', () => {
     expect(rejection(() => holds('((a)) = :a', {}, N(1)))).toBe(redundant);
   });
 
-  test('compares strings in the order of their UTF-8 bytes, and numbers beyond the precision of a double', () => {
+  test('compares strings by their UTF-8 bytes, and numbers beyond the precision of a double', () => {
     expect(holds('a < :a', { a: S('\uffff') }, S('𝄞'))).toBe(true);
     expect(
       holds('a < :a', { a: N('12345678901234567890123456789012345677') }, N('12345678901234567890123456789012345678')),
@@ -122,7 +125,7 @@ describe('a condition', () => {
     expect(holds('a = :a', { a: N('100') }, N('1e2'))).toBe(true);
   });
 
-  test('finds attributes whose names JavaScript objects have by themselves only where the item has them', () => {
+  test('finds attributes named constructor or __proto__ only in items that have them', () => {
     const names = { '#a': 'constructor', '#b': '__proto__' };
     const check = () =>
       send('ConditionCheckItem', {
@@ -204,20 +207,20 @@ describe('a condition', () => {
     ['a = b c', 'Syntax error; token: "c", near: "b c"'],
     ['a[-1] = b', 'Syntax error; token: "-", near: "[ - 1"'],
     ['a IN ()', 'Syntax error; token: ")", near: "( )"'],
-  ])('that is %p is rejected', (ConditionExpression, message) => {
+  ])('rejects %p', (ConditionExpression, message) => {
     const ExpressionAttributeValues = { ':bool': { BOOL: true }, ':list': L(), ':string': S('x'), ':number': N(1) };
     const attempt = () => send('DeleteItem', { Key, ConditionExpression, ExpressionAttributeValues });
     expect(rejection(attempt)).toBe(`Invalid ConditionExpression: ${message}`);
   });
 });
 
-describe('an update', () => {
-  test('reads every operand from the item as it was', () => {
+describe('an update expression', () => {
+  test('reads every operand from the item before the update', () => {
     expect(updated({ a: N(1), b: N(2) }, 'SET a = b, b = a + b')).toEqual({ a: N(2), b: N(3) });
     expect(updated({ a: N(1) }, 'SET b = if_not_exists(b, a) REMOVE a')).toEqual({ b: N(1) });
   });
 
-  test('counts list indexes as they were, and appends what is set behind the end in the order of the indexes', () => {
+  test('applies list indexes to the list before the update, and appends elements beyond its end in order', () => {
     const a = L(N(0), N(1), N(2));
     expect(updated({ a }, 'REMOVE a[0], a[1]')).toEqual({ a: L(N(2)) });
     expect(updated({ a }, 'REMOVE a[0] SET a[1] = :a', S('x'))).toEqual({ a: L(S('x'), N(2)) });
@@ -227,7 +230,7 @@ describe('an update', () => {
     expect(updated({ a }, 'REMOVE a[7]')).toEqual({ a });
   });
 
-  test('never changes what it was made from', () => {
+  test('leaves the previous version of the item unchanged', () => {
     const m = M({ l: L(N(1)), s: { SS: ['a'] } });
     put({ m });
     const before = store.find(TableName, Key)!;
@@ -240,12 +243,12 @@ describe('an update', () => {
     expect(get('m')).toEqual({ m: M({ l: L(N(2)), s: { SS: ['a', 'b'] }, x: L(N(1)) }) });
   });
 
-  test('removes a set with its last member, and ignores one that is not there', () => {
+  test('removes a set with its last member, and ignores a missing set', () => {
     expect(updated({ a: { NS: ['1', '2'] } }, 'DELETE a :a', { NS: ['2', '1.0'] })).toEqual({});
     expect(updated({}, 'DELETE a :a', { SS: ['x'] })).toEqual({});
   });
 
-  test('returns the updated parts alone, and nothing where there are none', () => {
+  test('returns only the updated parts, and no attributes when there are none', () => {
     const change = (ReturnValues: string, UpdateExpression: string) =>
       plain(
         send('UpdateItem', { Key, UpdateExpression, ExpressionAttributeValues: values(N(9)), ReturnValues }).Attributes,
@@ -258,11 +261,11 @@ describe('an update', () => {
     expect(change('ALL_OLD', 'SET further = :a')).toBeUndefined();
   });
 
-  test('takes an attribute that is called as a clause', () => {
+  test('accepts an attribute named remove', () => {
     expect(updated({ b: N(1) }, 'SET remove = :a REMOVE b', N(2))).toEqual({ remove: N(2) });
   });
 
-  test('calculates with 38 digits, and rejects what has more', () => {
+  test('calculates with 38 digits, and rejects a result with more digits', () => {
     const digits = '9'.repeat(37);
     expect(updated({ a: N(`${digits}8`) }, 'SET a = a + :a', N(1))).toEqual({ a: N(`${digits}9`) });
     expect(updated({ a: N('0.3') }, 'SET a = a - :a', N('0.1'))).toEqual({ a: N('0.2') });
@@ -339,7 +342,7 @@ describe('an update', () => {
     ['SET absent.a = :a', 'The document path provided in the update expression is invalid for update'],
     ['REMOVE absent.a', 'The document path provided in the update expression is invalid for update'],
     ['SET l.a = :a', 'The document path provided in the update expression is invalid for update'],
-  ])('that is %p is rejected, and changes nothing', (UpdateExpression, message) => {
+  ])('rejects %p, and changes nothing', (UpdateExpression, message) => {
     put({ n: N(1), t: S('x'), l: L() });
     const before = get();
     const used = Object.entries({ ':a': N(1), ':text': S('x') }).filter(([name]) => UpdateExpression.includes(name));
@@ -355,8 +358,8 @@ describe('an update', () => {
   });
 });
 
-describe('names and values', () => {
-  test('must be used, must be there for an expression, and must not be empty', () => {
+describe('the expression parameters', () => {
+  test('reject names and values that are unused, empty, invalid or without an expression', () => {
     const remove = (more: object) => rejection(() => send('DeleteItem', { Key, ...more }));
     const ConditionExpression = 'attribute_exists(pk)';
     expect(remove({ ConditionExpression, ExpressionAttributeNames: { '#a': 'a', '#b': 'b' } })).toBe(
@@ -382,7 +385,7 @@ describe('names and values', () => {
     );
   });
 
-  test('of all expressions of a request count together', () => {
+  test('share names and values between all expressions of a request', () => {
     put({ a: N(1) });
     const { Items } = send('Query', {
       KeyConditionExpression: '#pk = :pk',
@@ -403,17 +406,17 @@ describe('names and values', () => {
     ['Scan', { ScanFilter: {} }],
     ['DeleteItem', { Key, ConditionalOperator: 'AND' }],
     ['BatchGetItem', { RequestItems: { [TableName]: { Keys: [Key], AttributesToGet: ['pk'] } } }],
-  ] as [DataOperation, object][])('replace the legacy parameters of %s, which are rejected', (operation, input) => {
+  ] as [DataOperation, object][])('reject the legacy parameters of %s', (operation, input) => {
     expect(rejection(() => send(operation, input))).toMatch(
       /^[A-Z]\w+ is a legacy parameter, which is not supported locally\. Use an expression\.$/,
     );
   });
 });
 
-describe('limits', () => {
+describe('the engine', () => {
   const condition = (expression: string, ...used: AttributeValue[]) => rejection(() => holds(expression, {}, ...used));
 
-  test('end an expression of more than 4 KB', () => {
+  test('rejects an expression of more than 4 KB', () => {
     expect(condition(`attribute_exists(a)${' '.repeat(4096 - 19)}`)).toBeUndefined();
     expect(condition(`attribute_exists(a)${' '.repeat(4097 - 19)}`)).toBe(
       'Invalid ConditionExpression: Expression size has exceeded the maximum allowed size; expression size: 4097',
@@ -421,7 +424,7 @@ describe('limits', () => {
     expect(condition(`a = :a${'é'.repeat(2046)}`, N(1))).toMatch('expression size: 4098');
   });
 
-  test('end an expression of more than 300 operators, however it is nested', () => {
+  test('rejects an expression of more than 300 operators, nested or in sequence', () => {
     expect(condition(Array(150).fill('a=:a').join(' AND '), N(1))).toBeUndefined();
     const tooMany = 'Invalid ConditionExpression: The expression contains too many operators; operator count: 301';
     expect(condition(Array(151).fill('a=:a').join(' AND '), N(1))).toBe(tooMany);
@@ -432,7 +435,7 @@ describe('limits', () => {
     expect(rejection(() => updated({}, `SET a = ${'if_not_exists(a,'.repeat(250)}`))).toBeDefined();
   });
 
-  test('end a document path of more than 32 levels, IN of more than 100 operands, and deeper values than 32 levels', () => {
+  test('rejects paths and values of more than 32 levels, and more than 100 operands of IN', () => {
     expect(condition(`attribute_exists(a${'[0]'.repeat(31)})`)).toBeUndefined();
     expect(condition(`attribute_exists(a${'[0]'.repeat(32)})`)).toMatch('too many nesting elements');
     const candidates = (count: number) => `a IN (${Array(count).fill(':a').join(',')})`;
@@ -444,7 +447,7 @@ describe('limits', () => {
     expect(rejection(() => put({ a: nested(3000) }))).toMatch('Nesting Levels have exceeded supported limits');
   });
 
-  test('are 400 KB for an item, in UTF-8 and with the names of its attributes', () => {
+  test('rejects an item of more than 400 KB in UTF-8, attribute names included', () => {
     const room = 400 * 1024 - 'pk'.length - 'p'.length - 'sk'.length - 's'.length - 'a'.length;
     put({ a: S('x'.repeat(room)) });
     expect(rejection(() => put({ a: S('x'.repeat(room + 1)) }))).toBe(
@@ -455,7 +458,7 @@ describe('limits', () => {
     expect(rejection(() => send('UpdateItem', grow))).toBe('Item size to update has exceeded the maximum allowed size');
   });
 
-  test('are 2 KB for a partition key and 1 KB for a sort key, neither of them empty', () => {
+  test('rejects a partition key of more than 2 KB, a sort key of more than 1 KB, and empty keys', () => {
     const key = (pk: string, sk: string) => rejection(() => send('GetItem', { Key: { pk: S(pk), sk: S(sk) } }));
     expect(key('x'.repeat(2048), 'x'.repeat(1024))).toBeUndefined();
     expect(key('x'.repeat(2049), 's')).toBe(
@@ -468,7 +471,7 @@ describe('limits', () => {
     expect(rejection(() => put({ user: S('') }))).toMatch('cannot contain an empty string value. IndexName: byUser');
   });
 
-  test('hold for every text that is given as an expression: it is parsed or rejected', () => {
+  test('parses or rejects every string that is given as an expression', () => {
     const token = fc.constantFrom(
       ...['a', 'b', '#n', ':v', '0', '7', '(', ')', '[', ']', ',', '.', '+', '-', '=', '<', '>', '<>', '<='],
       ...[
@@ -507,12 +510,12 @@ describe('limits', () => {
   });
 });
 
-describe('pages', () => {
+describe('a query or scan', () => {
   const item = (sk: string, more: Item = {}) => ({ pk: S('p'), sk: S(sk), ...more });
   const query = (more: object) =>
     send('Query', { KeyConditionExpression: 'pk = :a', ExpressionAttributeValues: values(S('p')), ...more });
 
-  test('of a local index fetch from the table what the index does not project', () => {
+  test('of a local index fetches attributes from the table that the index does not project', () => {
     send('PutItem', { Item: item('1', { user: S('u'), a: N(1), b: N(2) }) });
     const Keys = { pk: S('p'), sk: S('1'), user: S('u') };
     const read = (more: object) => query({ IndexName: 'local', ...more }).Items!.map(plain);
@@ -529,7 +532,7 @@ describe('pages', () => {
     });
   });
 
-  test('end with the item that fills 1 MB, and go on behind it', () => {
+  test('ends a page with the item that fills 1 MB, and continues after it', () => {
     for (let index = 0; index < 5; index++) {
       send('PutItem', { Item: item(String(index), { a: S('x'.repeat(300_000)) }) });
     }
@@ -541,20 +544,7 @@ describe('pages', () => {
     expect(second.LastEvaluatedKey).toBeUndefined();
   });
 
-  test('of a batch leave the keys behind 1 MB, with all that was asked of them', () => {
-    const Keys = Array.from({ length: 5 }, (_, index) => ({ pk: S('p'), sk: S(String(index)) }));
-    for (const key of Keys) send('PutItem', { Item: { ...key, a: S('x'.repeat(300_000)), b: N(1) } });
-    const asked = { ProjectionExpression: '#b', ExpressionAttributeNames: { '#b': 'b' }, ConsistentRead: true };
-    const first = send('BatchGetItem', { RequestItems: { [TableName]: { Keys, ...asked } } });
-    expect((first.Responses as Record<string, Item[]>)[TableName]!.map(plain)).toEqual(Array(4).fill({ b: N(1) }));
-    const left = (first.UnprocessedKeys as Record<string, { Keys: Item[] }>)[TableName]!;
-    expect(left).toMatchObject(asked);
-    expect(left.Keys).toHaveLength(1);
-    const second = send('BatchGetItem', { RequestItems: first.UnprocessedKeys });
-    expect(second).toMatchObject({ Responses: { [TableName]: [{ b: N(1) }] }, UnprocessedKeys: {} });
-  });
-
-  test('of the segments of a scan are the table, each item once', () => {
+  test('in segments returns each item once', () => {
     for (let index = 0; index < 50; index++) send('PutItem', { Item: { pk: S(`p${index}`), sk: S('s') } });
     const segments = [0, 1, 2].map((Segment) => send('Scan', { Segment, TotalSegments: 3 }).Items!);
     expect(segments.every(({ length }) => length > 5)).toBe(true);
@@ -588,14 +578,14 @@ describe('pages', () => {
     ['sk = :a', 'Query condition missed key schema element: pk'],
     ['pk = :a AND further = :a', 'Query condition missed key schema element: sk'],
     ['pk = :number', 'One or more parameter values were invalid: Condition parameter type does not match schema type'],
-  ])('by the key condition %p are rejected', (KeyConditionExpression, message) => {
+  ])('rejects the key condition %p', (KeyConditionExpression, message) => {
     const all = Object.entries({ ':a': S('p'), ':number': N(1) });
     const used = Object.fromEntries(all.filter(([name]) => KeyConditionExpression.includes(name)));
     const attempt = () => send('Query', { KeyConditionExpression, ExpressionAttributeValues: used });
     expect(rejection(attempt)).toBe(message);
   });
 
-  test('begin behind a key that a page of the same query can end with', () => {
+  test('rejects a start key that no page of it can end with', () => {
     const start = (key: Item, more: object = {}) => rejection(() => query({ ExclusiveStartKey: key, ...more }));
     expect(start({ pk: S('p'), sk: S('not there') })).toBeUndefined();
     expect(start({ pk: S('p') })).toBe('The provided starting key is invalid');
@@ -615,7 +605,7 @@ describe('pages', () => {
 });
 
 describe('a request', () => {
-  test('with several violations names all of them', () => {
+  test('reports all constraint violations', () => {
     expect(
       rejection(() => parse('GetItem', { TableName: '?', ConsistentRead: true, ReturnConsumedCapacity: 'ALL' })),
     ).toBe(
@@ -628,7 +618,20 @@ describe('a request', () => {
     );
   });
 
-  test('for more items than a batch takes, or for one item twice, is rejected', () => {
+  test('in a batch returns the keys beyond 1 MB as unprocessed, with their parameters', () => {
+    const Keys = Array.from({ length: 5 }, (_, index) => ({ pk: S('p'), sk: S(String(index)) }));
+    for (const key of Keys) send('PutItem', { Item: { ...key, a: S('x'.repeat(300_000)), b: N(1) } });
+    const asked = { ProjectionExpression: '#b', ExpressionAttributeNames: { '#b': 'b' }, ConsistentRead: true };
+    const first = send('BatchGetItem', { RequestItems: { [TableName]: { Keys, ...asked } } });
+    expect((first.Responses as Record<string, Item[]>)[TableName]!.map(plain)).toEqual(Array(4).fill({ b: N(1) }));
+    const left = (first.UnprocessedKeys as Record<string, { Keys: Item[] }>)[TableName]!;
+    expect(left).toMatchObject(asked);
+    expect(left.Keys).toHaveLength(1);
+    const second = send('BatchGetItem', { RequestItems: first.UnprocessedKeys });
+    expect(second).toMatchObject({ Responses: { [TableName]: [{ b: N(1) }] }, UnprocessedKeys: {} });
+  });
+
+  test('with too many items, or with one item twice, is rejected', () => {
     const Keys = Array.from({ length: 101 }, (_, index) => ({ pk: S('p'), sk: S(String(index)) }));
     const puts = Keys.map((Item) => ({ PutRequest: { Item } }));
     const batchGet = (keys: object[]) =>
@@ -650,12 +653,12 @@ describe('a request', () => {
     }
   });
 
-  test('with null for an attribute value is rejected', () => {
+  test('with null as an attribute value is rejected', () => {
     expect(rejection(() => put({ a: null as never }))).toMatch('Supplied AttributeValue is empty');
     expect(rejection(() => put({ a: L(null as never) }))).toMatch('Supplied AttributeValue is empty');
   });
 
-  test('tells the capacity that it takes', () => {
+  test('returns its consumed capacity', () => {
     const capacity = (operation: DataOperation, input: object) =>
       send(operation, { ...input, ReturnConsumedCapacity: 'TOTAL' }).ConsumedCapacity;
     const Item = { ...Key, a: S('x'.repeat(5000)) };
@@ -670,7 +673,7 @@ describe('a request', () => {
   });
 });
 
-describe('a table', () => {
+describe('a table definition', () => {
   test.each([
     [
       { KeySchema: keySchema('pk', 'pk') },
@@ -701,7 +704,7 @@ describe('a table', () => {
       /Unknown ProjectionType: null/,
     ],
     [{ GlobalSecondaryIndexes: undefined, LocalSecondaryIndexes: undefined }, /Number of attributes in KeySchema/],
-  ])('that is %j is rejected', (change, message) => {
+  ])('with %j is rejected', (change, message) => {
     const attempt = () => tableDefinition({ ...definition, ...change });
     if (typeof message === 'string') expect(rejection(attempt)).toBe(message);
     else expect(rejection(attempt)).toMatch(message);

@@ -1,2 +1,2 @@
-/** What is wrong in an expression, in DynamoDB's words; without the name of the parameter, which the request's reader adds. */
+/** An invalid expression. `message` is DynamoDB's, without the name of the parameter, which `RequestExpressions` adds. */
 export class ExpressionError extends Error {}

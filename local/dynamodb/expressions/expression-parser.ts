@@ -5,12 +5,12 @@ import { syntaxError, type Token, tokensOf } from './expression-lexer.ts';
 import type { ExpressionPlaceholders } from './expression-placeholders.ts';
 import { isReservedWord } from './reserved-words.ts';
 
-/** DynamoDB's limit of operators and functions in an expression, which bounds the recursion of the parsers too. */
+/** DynamoDB's limit of operators and functions in an expression. It also bounds the recursion of the parsers. */
 const maxOperators = 300;
 
 const maxPathDepth = 32;
 
-/** What the parsers of all expressions have in common: a position in the tokens, document paths and values. */
+/** The base of the parsers of all expressions: a position in the tokens, document paths and values. */
 export class ExpressionParser {
   readonly #tokens: Token[];
   readonly #placeholders: ExpressionPlaceholders;
@@ -116,7 +116,7 @@ export class ExpressionParser {
     }
   }
 
-  /** That what follows here is not what can follow. */
+  /** An error about the next token. */
   syntaxError(): ExpressionError {
     const near = this.#tokens
       .slice(Math.max(0, this.#position - 1), this.#position + 2)

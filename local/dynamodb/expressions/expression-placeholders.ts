@@ -4,7 +4,7 @@ import { validateValue } from '../attribute-value-reader.ts';
 import { validationError } from '../validation-error.ts';
 import { ExpressionError } from './expression-error.ts';
 
-/** What `ExpressionAttributeNames` and `ExpressionAttributeValues` of one request define, and what of it is used. */
+/** The `ExpressionAttributeNames` and `ExpressionAttributeValues` of one request; keeps track of unused ones. */
 export class ExpressionPlaceholders {
   readonly #names: Map<string, string>;
   readonly #values: Map<string, AttributeValue>;

@@ -6,8 +6,8 @@ import { type DocumentPath, memberOf, valueAt } from './document-path.ts';
 import type { UpdateAction, UpdateOperand } from './update-expression.ts';
 
 /**
- * The item that an update makes of another one. Every operand is read from the item as it was, and every index in a
- * list counts as it was.
+ * Applies an update to an item, and returns the new item. Operands and list indexes refer to the item before the
+ * update.
  *
  * @throws AwsError ValidationException when the actions do not fit the item
  */
@@ -15,7 +15,7 @@ export function applyUpdate(item: Item, actions: UpdateAction[]): Item {
   const values = actions.map((action) => resultOf(item, action));
   const updated = Object.assign(emptyMap(), item);
   const lists = new ChangedLists();
-  // Documents are copied when the first action goes into them: items in the store never change.
+  // Items in the store never change: a document is copied before the first action on a path in it.
   const copied = new Set<string>();
   for (const [index, { path }] of actions.entries()) {
     if (path.length > 1 && !copied.has(path[0]) && updated[path[0]]) {
@@ -28,7 +28,7 @@ export function applyUpdate(item: Item, actions: UpdateAction[]): Item {
   return updated;
 }
 
-/** What an action leaves at its path; nothing when it removes. */
+/** The value at the path of an action after the action; `undefined` when the action removes it. */
 function resultOf(item: Item, action: UpdateAction): AttributeValue | undefined {
   switch (action.kind) {
     case 'set':
@@ -103,7 +103,7 @@ function place(item: Item, path: DocumentPath, value: AttributeValue | undefined
   }
 }
 
-/** Elements move only when all actions are done, so that indexes mean what they meant before. */
+/** Removes and appends elements after all actions, so that every index refers to the list before the update. */
 class ChangedLists {
   readonly #lists = new Map<AttributeValue[], { removed: Set<number>; appended: Map<number, AttributeValue> }>();
 
@@ -118,12 +118,13 @@ class ChangedLists {
     }
   }
 
-  /** Elements behind the end are appended in the order of their indexes. */
+  /** Appends elements beyond the end in the order of their indexes. */
   close(): void {
     for (const [list, { removed, appended }] of this.#lists) {
       const kept = list.filter((_, index) => !removed.has(index));
-      const behind = [...appended].sort(([a], [b]) => a - b).map(([, value]) => value);
-      list.splice(0, list.length, ...kept, ...behind);
+      const beyondEnd = [...appended].sort(([a], [b]) => a - b).map(([, value]) => value);
+      list.length = 0;
+      for (const element of kept.concat(beyondEnd)) list.push(element);
     }
   }
 }

@@ -141,7 +141,7 @@ function keyedWrite(input: Json) {
   return { data, request };
 }
 
-/** What all writes have in common: a condition, and the choice of what they answer. */
+/** The common part of all writes: the condition and the return values. */
 class ConditionalWrite {
   readonly expressions: RequestExpressions;
   readonly returns: string;
@@ -163,7 +163,7 @@ class ConditionalWrite {
     throw validationError('ReturnValues can only be ALL_OLD or NONE');
   }
 
-  /** The last of the expressions. */
+  /** To be called after the other expressions are parsed. */
   parseCondition(): void {
     this.#condition = this.expressions.parse('ConditionExpression', parseCondition);
     this.expressions.finish();
@@ -197,7 +197,7 @@ function checkUpdate(actions: UpdateAction[], table: TableDefinition): void {
   checkTypesOfIndexKeys(actions, table);
 }
 
-/** Before the condition is looked at, as far as the expression alone tells. */
+/** Rejects literals of the wrong type before the condition is evaluated, as DynamoDB does. */
 function checkTypesOfIndexKeys(actions: UpdateAction[], table: TableDefinition): void {
   for (const { IndexName, KeySchema } of indexesOf(table)) {
     for (const key of keysOf(table, KeySchema)) {

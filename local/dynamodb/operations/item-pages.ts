@@ -23,7 +23,7 @@ import { invalidParameter, validationError } from '../validation-error.ts';
 import { capacityParameter, type ReturnConsumedCapacity, readUnits } from './consumed-capacity.ts';
 import type { RequestExpressions } from './request-expressions.ts';
 
-/** What queries and scans have in common: they read a page of a table or of an index, filter and project it. */
+/** The common part of queries and scans: they read a page of a table or of an index, filter it and project it. */
 export type PageRequest = {
   TableName: string;
   IndexName: string | undefined;
@@ -38,7 +38,7 @@ export type PageRequest = {
 
 const selections = ['SPECIFIC_ATTRIBUTES', 'COUNT', 'ALL_ATTRIBUTES', 'ALL_PROJECTED_ATTRIBUTES'];
 
-/** The parameters of a page, without its expressions. */
+/** The parameters that queries and scans share, without the expressions. */
 export function pageParameters(reader: RequestReader): PageRequest {
   return {
     TableName: reader.tableName(),
@@ -51,7 +51,7 @@ export function pageParameters(reader: RequestReader): PageRequest {
   };
 }
 
-/** Adds the expressions that queries and scans share. @throws AwsError ValidationException */
+/** Parses the expressions that queries and scans share. @throws AwsError ValidationException */
 export function parsePageExpressions(request: PageRequest, expressions: RequestExpressions): PageRequest {
   if (request.ExclusiveStartKey) validateItem(request.ExclusiveStartKey);
   const filter = expressions.parse('FilterExpression', parseCondition);
@@ -77,13 +77,13 @@ function checkSelection({ select, IndexName }: PageRequest, projection: Document
   }
 }
 
-/** Where a page is read: in the table, or in one of its indexes. */
+/** The table, or the index of it, that a page is read from. */
 export type Place = {
   table: TableDefinition;
   index: Index | undefined;
   isLocal: boolean;
   keys: Keys;
-  /** Keys that tell where a page ends: those of the index and those of the table. */
+  /** The attributes of `LastEvaluatedKey`: the keys of the index and of the table. */
   startKeys: readonly KeyAttribute[];
 };
 
@@ -138,7 +138,7 @@ export function checkStartKey(startKey: Item, { table, index, keys, startKeys }:
   }
 }
 
-/** Reads what is in `range`, or what is left of it behind the start key, in either direction. */
+/** Reads the first page of `range`, or the first page after the start key, in either direction. */
 export function readPage(
   store: ItemStore,
   request: PageRequest,
@@ -183,7 +183,7 @@ function restOf({ from, to }: KeyRange, startKey: Item | undefined, place: Place
   return isReverse ? { from, to: key } : { from: after(key), to };
 }
 
-/** A local index fetches from its table what it does not hold itself. */
+/** Whether a local index has to fetch attributes from its table because it does not project them. */
 function needsMore({ select, projection }: PageRequest, projected: Set<string>): boolean {
   return select === 'ALL_ATTRIBUTES' || (projection?.some(([name]) => !projected.has(name)) ?? false);
 }

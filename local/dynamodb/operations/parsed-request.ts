@@ -2,7 +2,7 @@ import type { Item } from '../attribute-value.ts';
 import type { KeyCondition } from '../expressions/key-condition.ts';
 import type { ItemStore } from '../item-store.ts';
 
-/** What a request names, for IAM and for the bench. */
+/** The parameters of a request that IAM and the benchmarks read. */
 export type RequestData = {
   /** Missing in batches. */
   TableName?: string;
@@ -21,7 +21,7 @@ export type RequestData = {
 export type Prepared = {
   data: RequestData;
   /**
-   * Carries it out, synchronously. What a request that fails has written is not taken back: see `Store.atomically`.
+   * Performs the request synchronously. Does not roll back the writes of a request that fails: see `Store.atomically`.
    *
    * @throws AwsError as DynamoDB answers it
    */
