@@ -11,7 +11,7 @@ type StringRules = Required & Length & { pattern?: RegExp; values?: string[] };
 /** DynamoDB lists no more violations than these. */
 const maxViolations = 10;
 
-/** Constraints of the names of tables and indexes. */
+/** Constraints of the names of new tables and of indexes. */
 export const resourceName = { minLength: 3, maxLength: 255, pattern: /^[a-zA-Z0-9_.-]+$/ };
 
 /**
@@ -33,8 +33,9 @@ export class RequestReader {
     return this.#input[name] !== undefined && this.#input[name] !== null;
   }
 
+  /** The table of a request. These limits are for ARNs too, which are not supported locally. */
   tableName(): string {
-    return this.string('TableName', { required: true, ...resourceName })!;
+    return this.string('TableName', { required: true, ...resourceName, minLength: 1, maxLength: 1024 })!;
   }
 
   string(name: string, rules: StringRules = {}): string | undefined {

@@ -52,7 +52,7 @@ export function projectedNames(table: TableDefinition, { KeySchema, Projection }
 export function tableDefinition(input: Json): TableDefinition {
   const reader = new RequestReader(input);
   const definition = {
-    TableName: reader.tableName(),
+    TableName: reader.string('TableName', { required: true, ...resourceName })!,
     AttributeDefinitions: reader.list('AttributeDefinitions', { required: true }, (each) => ({
       AttributeName: each.string('AttributeName', { required: true })!,
       AttributeType: each.string('AttributeType', { required: true, values: ['B', 'N', 'S'] })!,

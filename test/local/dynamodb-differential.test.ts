@@ -210,6 +210,20 @@ describeWhereInstalled('the local DynamoDB and dynoxide', () => {
       },
     ));
 
+  test('agree on invalid keys, parameters and placeholders', () =>
+    check<[string, Json, Json]>(
+      500,
+      [fc.constantFrom(...keyedOperations), keyParameter, parameters],
+      async (operation, key, more) => {
+        // dynoxide looks for the table before it looks at expressions.
+        fc.pre(!['Other', 'x'].includes(String(more.TableName)) || more.ConditionExpression === undefined);
+        await given({ a: { N: '1' } });
+        const input = { TableName, ...more, [operation === 'PutItem' ? 'Item' : 'Key']: key };
+        await agree(operation, isRead(operation) ? onlyForReads(input) : input);
+        await stored();
+      },
+    ));
+
   describe('with items in the table and its indexes', () => {
     beforeAll(async () => {
       const partitions = ['q1', 'q2'];
@@ -691,6 +705,59 @@ function rendered(condition: Condition): Json & { text: string } {
 function renderedUpdate(actions: Update): Json & { text: string } {
   const writer = new ExpressionWriter();
   return { text: writer.update(actions), ...writer.placeholders() };
+}
+
+// Errors
+
+const keyedOperations = ['GetItem', 'PutItem', 'UpdateItem', 'DeleteItem'];
+const isRead = (operation: string) => operation === 'GetItem';
+
+const keyParameter = fc.constantFrom<Json[]>(
+  { pk: { S: 'p' }, sk: { S: 's' } },
+  { pk: { S: 'p' }, sk: { S: 's' }, further: { S: 'x' } },
+  { pk: { S: 'p' } },
+  {},
+  { pk: { N: '1' }, sk: { S: 's' } },
+  { pk: { S: 'p' }, sk: { B: 'AA==' } },
+  { pk: { S: '' }, sk: { S: 's' } },
+  { pk: { S: 'p' }, sk: { S: '' } },
+  { pk: { S: 'p'.repeat(2049) }, sk: { S: 's' } },
+  { pk: { S: 'p' }, sk: { S: 's'.repeat(1025) } },
+  { pk: { S: 'p' }, sk: { L: [] } },
+  { pk: { S: 'p' }, sk: {} },
+  { pk: { S: 'p' }, sk: { S: 's' }, user: { S: '' } },
+  { pk: { S: 'p' }, sk: { S: 's' }, user: { S: 'u' }, number: { S: '1' } },
+);
+
+const parameters: fc.Arbitrary<Json> = fc.record(
+  {
+    TableName: fc.constantFrom<unknown>('Items', 'Items', 'Items', 'Other', 'x', '??????', 1),
+    ReturnConsumedCapacity: fc.constantFrom('NONE', 'WRONG'),
+    ReturnValues: fc.constantFrom('NONE', 'ALL_OLD', 'ALL_NEW', 'WRONG'),
+    ConditionExpression: fc.constantFrom(
+      'a = :a',
+      '#a = :a',
+      'a = :undefined',
+      '#undefined = :a',
+      'name = :a',
+      'a =',
+      '',
+    ),
+    ExpressionAttributeNames: fc.constantFrom({ '#a': 'a' }, {}, { a: 'a' }, { '#': 'a' }),
+    ExpressionAttributeValues: fc.constantFrom<Json[]>(
+      { ':a': { N: '1' } },
+      {},
+      { a: { N: '1' } },
+      { ':a': { N: 'x' } },
+    ),
+  },
+  { requiredKeys: [] },
+);
+
+/** A read has a projection in place of a condition. */
+function onlyForReads({ ConditionExpression, ReturnValues: _, ExpressionAttributeValues: __, ...input }: Json): Json {
+  if (typeof ConditionExpression !== 'string') return input;
+  return { ...input, ProjectionExpression: ConditionExpression.split(' ')[0] };
 }
 
 // Queries

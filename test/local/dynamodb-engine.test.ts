@@ -609,8 +609,7 @@ describe('a request', () => {
     expect(
       rejection(() => parse('GetItem', { TableName: '?', ConsistentRead: true, ReturnConsumedCapacity: 'ALL' })),
     ).toBe(
-      "4 validation errors detected: Value '?' at 'tableName' failed to satisfy constraint: " +
-        "Member must have length greater than or equal to 3; Value '?' at 'tableName' failed to satisfy constraint: " +
+      "3 validation errors detected: Value '?' at 'tableName' failed to satisfy constraint: " +
         'Member must satisfy regular expression pattern: [a-zA-Z0-9_.-]+; ' +
         "Value null at 'key' failed to satisfy constraint: Member must not be null; " +
         "Value 'ALL' at 'returnConsumedCapacity' failed to satisfy constraint: " +
@@ -688,6 +687,7 @@ describe('a table definition', () => {
       'Invalid KeySchema: The first KeySchemaElement is not a HASH key type',
     ],
     [{ KeySchema: keySchema('pk') }, /Table KeySchema does not have a range key/],
+    [{ TableName: 'ab' }, /Member must have length greater than or equal to 3/],
     [{ KeySchema: [] }, /Member must have length greater than or equal to 1/],
     [{ GlobalSecondaryIndexes: [] }, /List of GlobalSecondaryIndexes is empty/],
     [{ GlobalSecondaryIndexes: Array(2).fill(definition.GlobalSecondaryIndexes[0]) }, /Duplicate index name: byUser/],
