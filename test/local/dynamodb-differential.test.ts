@@ -103,7 +103,7 @@ describeWhereInstalled('the local DynamoDB and dynoxide', () => {
     );
 
   test('accept and reject the same values, and return them alike', () =>
-    check<[Value]>(400, [anyValue], async (value) => {
+    check<[Value]>(250, [anyValue], async (value) => {
       await given(undefined);
       await agree('PutItem', { TableName, Item: { ...Key, value } });
       await stored();
@@ -128,7 +128,7 @@ describeWhereInstalled('the local DynamoDB and dynoxide', () => {
     ));
 
   test('agree on conditions', () =>
-    check<[Item, Condition]>(800, [item, condition], async (given_, tree) => {
+    check<[Item, Condition]>(500, [item, condition], async (given_, tree) => {
       await given(given_);
       const { text, ...placeholders } = rendered(tree);
       await agree('DeleteItem', {
@@ -144,7 +144,7 @@ describeWhereInstalled('the local DynamoDB and dynoxide', () => {
 
   test('agree on updates', () =>
     check<[Item | undefined, Update, string]>(
-      800,
+      500,
       [
         fc.option(item, { nil: undefined }),
         update,
@@ -164,7 +164,7 @@ describeWhereInstalled('the local DynamoDB and dynoxide', () => {
     ));
 
   test('agree on projections', () =>
-    check<[Item, Path[]]>(400, [item, fc.array(path, { minLength: 1, maxLength: 4 })], async (existing, paths) => {
+    check<[Item, Path[]]>(250, [item, fc.array(path, { minLength: 1, maxLength: 4 })], async (existing, paths) => {
       // dynoxide ignores that two paths take one value for a list and for a map.
       fc.pre(!areInConflict(paths));
       await given(existing);
@@ -175,7 +175,7 @@ describeWhereInstalled('the local DynamoDB and dynoxide', () => {
 
   test('agree on transactions', () =>
     check<[Item | undefined, Update, Condition, Condition]>(
-      300,
+      100,
       [fc.option(item, { nil: undefined }), update, condition, condition],
       async (existing, actions, first, second) => {
         fc.pre(!isUpdatedOtherwise(existing ?? {}, actions));
@@ -212,7 +212,7 @@ describeWhereInstalled('the local DynamoDB and dynoxide', () => {
 
   test('agree on invalid keys, parameters and placeholders', () =>
     check<[string, Json, Json]>(
-      500,
+      300,
       [fc.constantFrom(...keyedOperations), keyParameter, parameters],
       async (operation, key, more) => {
         // dynoxide looks for the table before it looks at expressions.
@@ -247,7 +247,7 @@ describeWhereInstalled('the local DynamoDB and dynoxide', () => {
     });
 
     test('agree on queries, page by page', () =>
-      check<[Query]>(500, [query], async ({ place, comparison, select, limit, isForward, filter, projection }) => {
+      check<[Query]>(300, [query], async ({ place, comparison, select, limit, isForward, filter, projection }) => {
         // dynoxide finds nothing by begins_with on a number, which DynamoDB rejects.
         fc.pre(comparison?.operator !== 'begins_with' || place.sort !== 'number');
         fc.pre(!areInConflict(projection ?? []));
@@ -271,7 +271,7 @@ describeWhereInstalled('the local DynamoDB and dynoxide', () => {
 
     test('agree on scans', () =>
       check<[Condition | undefined, string | undefined]>(
-        100,
+        60,
         [fc.option(filter, { nil: undefined }), fc.constantFrom(undefined, 'byNumber', 'byBinary', 'local')],
         async (tree, IndexName) => {
           await given(undefined);
