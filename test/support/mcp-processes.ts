@@ -1,5 +1,6 @@
 import type { McpServer } from '@modelcontextprotocol/server';
 import { type MemoryStores, memoryStores } from '../../lambda/adapters/memory/memory-stores.ts';
+import { systemClock } from '../../lambda/adapters/system-clock.ts';
 import type { Caller } from '../../lambda/core/access/caller.ts';
 import type { Grant } from '../../lambda/core/access/grant.ts';
 import type { AuditRules } from '../../lambda/core/audit/audit-recorder.ts';
@@ -232,7 +233,7 @@ export class Processes {
       record: {
         store: this.#options.calls ?? stores.calls,
         rules: { methods: 'tools', arguments: 'no', retentionDays: 30, deployment: 'test', ...this.#options.record },
-        now: () => clock.now * 1000,
+        clock: { now: () => clock.now * 1000, sleep: systemClock.sleep },
         log,
       },
       scopes: {
