@@ -7,7 +7,7 @@ import { dynamoErasureStore } from '../adapters/dynamodb/erasure-store.ts';
 import { dynamoRevocationStore } from '../adapters/dynamodb/revocation-store.ts';
 import { dynamoSealedKeyStore } from '../adapters/dynamodb/sealed-key-store.ts';
 import { openTable } from '../adapters/dynamodb/table-connection.ts';
-import { compressed } from '../adapters/gzip.ts';
+import { compressResponse } from '../adapters/gzip.ts';
 import { kmsSealerOnDemand } from '../adapters/kms/kms-on-demand.ts';
 import { log, withInvocation } from '../adapters/logging/structured-log.ts';
 import { pageFiles } from '../adapters/page-files.ts';
@@ -59,7 +59,7 @@ const dashboard: Dashboard = {
 export const handler = awslambda.streamifyResponse((event, stream) =>
   withInvocation(event.requestContext.requestId, async () => {
     const request = toRequest(event, PUBLIC_URL);
-    const response = await compressed(request, await handleDashboardRequest(dashboard, request));
+    const response = await compressResponse(request, await handleDashboardRequest(dashboard, request));
     await streamResponse(response, stream, awslambda, Promise.resolve());
   }),
 );

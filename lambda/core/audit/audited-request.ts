@@ -4,7 +4,7 @@ import { traceIdOf } from '../mcp/trace.ts';
 import type { Session } from '../sessions/session.ts';
 import { boundedText } from './bounded-text.ts';
 
-/** What the audit log needs of an HTTP request to `/mcp`: one message or a batch, its caller and its session. */
+/** The parts of an HTTP request to `/mcp` that the audit log needs: message or batch, caller, session, trace. */
 export type AuditedRequest = {
   request: { headers: Pick<Headers, 'get'> };
   body: unknown;

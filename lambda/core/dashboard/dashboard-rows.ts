@@ -7,7 +7,7 @@ import type { CallRow, GrantRow, IdSearchResult, SessionRow, UserRow } from './d
 import type { Dashboard } from './dashboard-dependencies.ts';
 import { requireVisible, type Visitor } from './dashboard-guard.ts';
 
-/** Looks up names of users. A name is absent when there is none or it cannot be unsealed. */
+/** Looks up names of users. Absent: not stored, or not possible to unseal. */
 export async function namesOf(
   { directory, userNames }: Pick<Dashboard, 'directory' | 'userNames'>,
   keys: string[],
@@ -78,7 +78,7 @@ export async function userRows(dependencies: RowDependencies, users: User[]): Pr
   }));
 }
 
-/** A call by session and `callName`: there is no index of call ids. */
+/** A call by session and `callName`: call ids have no index. */
 const callId = /^(?<session>.+)~(?<call>\d{15}#[\w-]+)$/;
 
 /** Finds the item of an id. @throws DashboardError for an unknown id and for another user's item */
