@@ -52,28 +52,28 @@ const sessions = new Sessions(
   now,
 );
 
-const runs = dynamoExecutionStore(table);
+const executions = dynamoExecutionStore(table);
 let opened: WorkerStarter | undefined;
 const server = new ServerStep({
   create: createServer,
-  runs,
+  executions,
   requestStates: new RequestStates(sealedKey(dynamoSealedKeyStore(table), sealer, 'request-state'), now),
   starter: { start: async (job) => (await openWorker()).start(job) },
   changes: dynamoChangeStore(table),
   listenSeconds: environment.LISTEN_SECONDS ?? 0,
   taskTtlSeconds: environment.TASK_TTL_HOURS * 3600,
   holdSeconds: environment.HOLD_SECONDS,
-  note: (session, preferences) => sessions.savePreferences(session, preferences),
-  now,
+  savePreferences: (session, preferences) => sessions.savePreferences(session, preferences),
+  clock: systemClock,
   log,
 });
 const context: ToolContextDependencies = {
   state: dynamoStateStore(table),
-  identity: openIdentity(),
-  now,
+  upstream: openUpstream(),
+  clock: systemClock,
   log,
 };
-const record: AuditDependencies = {
+const audit: AuditDependencies = {
   store: dynamoAuditLogWriter(table),
   rules: {
     methods: environment.AUDIT_METHODS,
@@ -84,18 +84,27 @@ const record: AuditDependencies = {
   clock: systemClock,
   log,
 };
-const endpoint: PipelineDependencies = {
+const pipeline: PipelineDependencies = {
   sessions,
   server,
   context,
-  record,
+  audit,
   scopes,
   publicUrl: PUBLIC_URL,
   allowedOrigins: environment.ALLOWED_ORIGINS,
   log,
-  traced: logTrace,
+  setTrace: logTrace,
 };
-const worker = new TaskWorker({ runs, sessions, server, context, record, traced: logTrace, now, log });
+const worker = new TaskWorker({
+  executions,
+  sessions,
+  server,
+  context,
+  audit,
+  setTrace: logTrace,
+  clock: systemClock,
+  log,
+});
 
 /** The client of AWS Lambda is loaded for the first long tool that is called. The worker itself starts nobody. */
 async function openWorker(): Promise<WorkerStarter> {
@@ -106,7 +115,7 @@ async function openWorker(): Promise<WorkerStarter> {
 }
 
 /** The identity provider's tokens, if the stack lets this function open them. */
-function openIdentity(): ToolContextDependencies['identity'] {
+function openUpstream(): ToolContextDependencies['upstream'] {
   const { IDP_ISSUER, IDP_CLIENT_ID, IDP_CLIENT_SECRET_ARN, IDP_AUTHENTICATION } = environment;
   if (!IDP_ISSUER || !IDP_CLIENT_ID || !IDP_AUTHENTICATION) return undefined;
   const tokens = new UpstreamTokenManager({
@@ -132,7 +141,7 @@ export const handler = awslambda.streamifyResponse((event, stream, { getRemainin
     const caller = readCallerContext(event.requestContext.authorizer);
     const request = toMcpRequest(event, PUBLIC_URL);
     const { response, done, afterwards } = await handleMcpRequest(
-      endpoint,
+      pipeline,
       request,
       caller,
       getRemainingTimeInMillis(),

@@ -15,6 +15,22 @@ const AFTER_EVENTS = 'F';
 /** Sorts after every part of the text whose name it follows. */
 const AFTER_PARTS = '~';
 
+/** Stored values stay as first written. */
+const storedStatus = {
+  running: 'running',
+  'input-required': 'asking',
+  done: 'done',
+  cancelled: 'cancelled',
+} as const satisfies Record<Execution['status'], string>;
+
+function executionIn(item: Record<string, unknown>): Execution {
+  const { status, ...rest } = toDomain<Omit<Execution, 'status'> & { status: string }>(item);
+  return {
+    ...rest,
+    status: status === storedStatus['input-required'] ? 'input-required' : (status as Execution['status']),
+  };
+}
+
 /** The mark admits a write that the client repeats because its response was lost. */
 const PREVIOUS_VERSION_OR_SAME_WRITE = 'version = :before OR mark = :mark';
 
@@ -26,6 +42,7 @@ export function dynamoExecutionStore({ client: dynamodb, name: TableName }: Tabl
     sk: execution.id,
     type: itemType.execution,
     ...execution,
+    status: storedStatus[execution.status],
     ttl: execution.expiresAt,
   });
 
@@ -88,11 +105,11 @@ export function dynamoExecutionStore({ client: dynamodb, name: TableName }: Tabl
     async findExecution(grant, id) {
       const Key = { pk: partition.executions(grant), sk: id };
       const { Item } = await callTable(dynamodb.get({ TableName, Key, ConsistentRead: true }));
-      return Item && toDomain<Execution>(Item);
+      return Item && executionIn(Item);
     },
 
     async executionsOf(grant) {
-      return (await query(partition.executions(grant))).map((item) => toDomain<Execution>(item));
+      return (await query(partition.executions(grant))).map(executionIn);
     },
 
     saveExecution: (execution) =>
