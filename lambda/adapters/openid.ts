@@ -7,6 +7,7 @@ import {
   type UpstreamTokens,
 } from '../core/identity/upstream-provider.ts';
 import { ServiceUnavailableError } from '../core/support/service-unavailable-error.ts';
+import { isLoopbackHost } from '../shared/loopback.ts';
 
 export type OpenIdClientOptions = {
   issuer: string;
@@ -52,7 +53,7 @@ type Connection = {
 function connect({ issuer, clientId, clientSecret, authentication, now }: OpenIdClientOptions): Connection {
   const options = () => ({
     signal: AbortSignal.timeout(TIMEOUT_MILLISECONDS),
-    [oauth.allowInsecureRequests]: isLoopback(new URL(issuer)),
+    [oauth.allowInsecureRequests]: isLoopbackHost(new URL(issuer)),
   });
   let known: Promise<Known> | undefined;
 
@@ -168,9 +169,6 @@ function refreshOver({ provider, options, tokensOf }: Connection): UpstreamProvi
       return tokensOf(await oauth.processRefreshTokenResponse(server, client, answer));
     });
 }
-
-/** Plain http is for the provider in the local emulator alone. */
-const isLoopback = ({ hostname }: URL) => hostname === 'localhost' || hostname === '127.0.0.1';
 
 /** Checks of an answer that did not hold, as against answers that did not come through. */
 const failedChecks: (string | undefined)[] = [

@@ -161,7 +161,7 @@ test.each([
   const back = await browser.open(failure.href, redirectUri);
   expect(answerAt(back)).toEqual({
     error: 'server_error',
-    error_description: 'The identity provider refused the sign-in.',
+    error_description: 'the identity provider rejected the sign-in',
     state: 'the-state',
     iss: target.origin,
   });
@@ -327,7 +327,7 @@ test('A54: so is the provider’s no', async () => {
   denial.searchParams.set('iss', `${provider.origin}/${provider.pathname.split('/')[1]}`);
   expect(answerAt(await browser.open(denial.href, redirectUri))).toEqual({
     error: 'access_denied',
-    error_description: 'The identity provider did not let the user in.',
+    error_description: 'the identity provider denied the sign-in',
     state: 'the-state',
     iss: target.origin,
   });

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { memoryStores } from '../../lambda/adapters/memory/memory-stores.ts';
 import { authenticateBearer, facadeCaller } from '../../lambda/core/access/access-token.ts';
 import { matchesRegistered, mayRegister, mayUse } from '../../lambda/core/oauth/clients/redirect-uri.ts';
-import { isOurResource } from '../../lambda/core/oauth/endpoints/oauth-metadata.ts';
+import { isOurResource } from '../../lambda/core/oauth/resource-indicator.ts';
 import type { Facade } from '../../lambda/core/oauth/facade.ts';
 import { OAuthError } from '../../lambda/core/oauth/oauth-error.ts';
 import { handleOAuthRequest } from '../../lambda/core/oauth/oauth-routes.ts';

@@ -142,7 +142,7 @@ describe('A110: an exception says nothing of itself', () => {
     expect(answer.headers.get('x-amzn-requestid')).toMatch(/^[\w-]{36}$/);
     expect([answer.status, await answer.json()]).toEqual([
       500,
-      { error: 'server_error', error_description: 'Something went wrong on this server. Its log has the details.' },
+      { error: 'server_error', error_description: 'internal server error; the operator finds it in the log' },
     ]);
     expect(target.cloud.log).toContain('unexpected_error');
   });

@@ -1,11 +1,16 @@
-import type { AuthorizationRequest, FlowStore, PendingItem, SignIn } from '../../core/oauth/authorization-flow.ts';
+import type {
+  AuthorizationRequest,
+  BrowserBinding,
+  FlowStore,
+  UpstreamState,
+} from '../../core/oauth/authorization-flow.ts';
 import { callTable, conditionFailed, partition, SINGLE, type TableConnection, toDomain } from './table-connection.ts';
 
-const WAITING_FOR_THIS_BROWSER = 'browser = :browser AND expiresAt > :now';
+const BOUND_TO_THIS_BROWSER = 'browser = :browser AND expiresAt > :now';
 
 export function dynamoFlowStore({ client: dynamodb, name: TableName }: TableConnection): FlowStore {
-  const put = async (pk: string, type: string, waiting: PendingItem) => {
-    const Item = { pk, sk: SINGLE, type, ...waiting, ttl: waiting.expiresAt };
+  const put = async (pk: string, type: string, content: BrowserBinding) => {
+    const Item = { pk, sk: SINGLE, type, ...content, ttl: content.expiresAt };
     await callTable(dynamodb.put({ TableName, Item, ConditionExpression: 'attribute_not_exists(pk)' }));
   };
 
@@ -15,7 +20,7 @@ export function dynamoFlowStore({ client: dynamodb, name: TableName }: TableConn
         dynamodb.delete({
           TableName,
           Key: { pk, sk: SINGLE },
-          ConditionExpression: WAITING_FOR_THIS_BROWSER,
+          ConditionExpression: BOUND_TO_THIS_BROWSER,
           ExpressionAttributeValues: { ':browser': browser, ':now': now },
           ReturnValues: 'ALL_OLD',
         }),
@@ -28,13 +33,13 @@ export function dynamoFlowStore({ client: dynamodb, name: TableName }: TableConn
   }
 
   return {
-    putRequest: (handleHash, request) =>
+    putAuthorizationRequest: (handleHash, request) =>
       put(partition.authorizationRequest(handleHash), 'authorization-request', request),
-    takeRequest: (handleHash, browser, now) =>
+    takeAuthorizationRequest: (handleHash, browser, now) =>
       take<AuthorizationRequest>(partition.authorizationRequest(handleHash), browser, now),
-    putSignIn: (stateHash, signIn) => put(partition.signIn(stateHash), 'sign-in', signIn),
-    takeSignIn: (stateHash, browser, now) => take<SignIn>(partition.signIn(stateHash), browser, now),
-    async burnSignIn(stateHash) {
+    putUpstreamState: (stateHash, state) => put(partition.signIn(stateHash), 'sign-in', state),
+    takeUpstreamState: (stateHash, browser, now) => take<UpstreamState>(partition.signIn(stateHash), browser, now),
+    async deleteUpstreamState(stateHash) {
       await callTable(dynamodb.delete({ TableName, Key: { pk: partition.signIn(stateHash), sk: SINGLE } }));
     },
   };

@@ -15,10 +15,10 @@ import type { StateEntry, StateStore } from '../../core/mcp/tool-state.ts';
 import type {
   AuthorizationCode,
   AuthorizationRequest,
+  BrowserBinding,
   FlowStore,
   GrantStore,
-  PendingItem,
-  SignIn,
+  UpstreamState,
 } from '../../core/oauth/authorization-flow.ts';
 import type { AssertionStore } from '../../core/oauth/clients/client-assertion.ts';
 import type { DocumentStore } from '../../core/oauth/clients/client-documents.ts';
@@ -47,7 +47,7 @@ export type MemoryStores = {
   calls: AuditLogStore;
   clients: ClientStore;
   documents: DocumentStore;
-  paces: RateLimitStore;
+  rateLimits: RateLimitStore;
   assertions: AssertionStore;
   flows: FlowStore;
   grants: GrantStore;
@@ -66,10 +66,10 @@ type Leased = SealedUpstreamTokens & { leaseOwner?: string; leaseUntil?: number 
 export function memoryStores(): MemoryStores {
   const clients = new Map<string, RegisteredClient>();
   const documents = new Map<string, CachedDocument & { leaseOwner?: string }>();
-  const paces = new Map<string, number>();
+  const dueTimes = new Map<string, number>();
   const assertions = new Map<string, number>();
-  const requests = new Map<string, AuthorizationRequest & PendingItem>();
-  const signIns = new Map<string, SignIn>();
+  const requests = new Map<string, AuthorizationRequest & BrowserBinding>();
+  const upstreamStates = new Map<string, UpstreamState>();
   const codes = new Map<string, AuthorizationCode>();
   const grants = new Map<string, Grant>();
   const tokens = new Map<string, Leased>();
@@ -93,7 +93,7 @@ export function memoryStores(): MemoryStores {
   const nameOf = (session: Session) => sessionName(session.grant, session.era === 'modern' ? CURRENT : session.id);
   const isFree = (name: string, now: number) => (sessions.get(name)?.expiresAt ?? 0) <= now;
 
-  function take<T extends PendingItem>(
+  function take<T extends BrowserBinding>(
     waiting: Map<string, T>,
     key: string,
     browser: string,
@@ -275,11 +275,11 @@ export function memoryStores(): MemoryStores {
         clients.set(client.id, copy(registered));
         return registered;
       },
-      async client(id, now) {
+      async find(id, now) {
         const found = clients.get(id);
         return found && found.expiresAt > now ? copy(found) : undefined;
       },
-      async keep(id, now, expiresAt) {
+      async extend(id, now, expiresAt) {
         const found = clients.get(id);
         if (!found || found.expiresAt <= now) return false;
         clients.set(id, { ...found, expiresAt });
@@ -307,13 +307,13 @@ export function memoryStores(): MemoryStores {
       },
     },
 
-    paces: {
+    rateLimits: {
       async due(name) {
-        return paces.get(name);
+        return dueTimes.get(name);
       },
       async advance(name, from, to) {
-        if (paces.get(name) !== from) return false;
-        paces.set(name, to);
+        if (dueTimes.get(name) !== from) return false;
+        dueTimes.set(name, to);
         return true;
       },
     },
@@ -327,20 +327,20 @@ export function memoryStores(): MemoryStores {
     },
 
     flows: {
-      async putRequest(handleHash, request) {
+      async putAuthorizationRequest(handleHash, request) {
         requests.set(handleHash, copy(request));
       },
-      async takeRequest(handleHash, browser, now) {
+      async takeAuthorizationRequest(handleHash, browser, now) {
         return take(requests, handleHash, browser, now);
       },
-      async putSignIn(stateHash, signIn) {
-        signIns.set(stateHash, copy(signIn));
+      async putUpstreamState(stateHash, state) {
+        upstreamStates.set(stateHash, copy(state));
       },
-      async takeSignIn(stateHash, browser, now) {
-        return take(signIns, stateHash, browser, now);
+      async takeUpstreamState(stateHash, browser, now) {
+        return take(upstreamStates, stateHash, browser, now);
       },
-      async burnSignIn(stateHash) {
-        signIns.delete(stateHash);
+      async deleteUpstreamState(stateHash) {
+        upstreamStates.delete(stateHash);
       },
     },
 

@@ -1,10 +1,10 @@
 import { isInitializeRequest } from '@modelcontextprotocol/server';
+import { isLoopbackUri } from '../../shared/loopback.ts';
 import { missingScopes, type ScopeSet, stepUpChallenge } from '../../shared/scope-set.ts';
 import type { Caller } from '../access/caller.ts';
 import { type AuditDependencies, AuditRecorder } from '../audit/audit-recorder.ts';
 import type { CallOutcome } from '../audit/tool-call.ts';
-import { isLoopback } from '../oauth/clients/redirect-uri.ts';
-import { resourceMetadataUrl } from '../oauth/endpoints/oauth-metadata.ts';
+import { resourceMetadataUrl } from '../oauth/endpoints/protected-resource-metadata.ts';
 import type { Initialize, Session, SessionAccess, SessionRejection, Sessions } from '../sessions/session.ts';
 import { bytes } from '../support/crypto.ts';
 import { RETRY_AFTER_SECONDS, ServiceUnavailableError } from '../support/service-unavailable-error.ts';
@@ -79,7 +79,7 @@ export async function handleMcpRequest(
 function isKnownOrigin(origin: string | null, allowed: readonly string[] | undefined): boolean {
   if (origin === null) return true;
   if (allowed) return allowed.includes(origin);
-  return origin.startsWith('https://') || isLoopback(origin);
+  return origin.startsWith('https://') || isLoopbackUri(origin);
 }
 
 async function post(

@@ -27,7 +27,7 @@ class Deployment {
   process(): ClientDocuments {
     return new ClientDocuments({
       store: this.#stores.documents,
-      paces: this.#stores.paces,
+      rateLimits: this.#stores.rateLimits,
       fetcher: {
         fetch: async (url, etag) => {
           this.asked.push([url, etag]);

@@ -51,7 +51,7 @@ test.each<[string, CachedDocument | undefined, number, string]>([
   ['it is no longer fresh', { document }, 60, 'fetch'],
   ['it is no longer fresh and somebody fetches it', { document, leaseUntil: now + 61 }, 60, 'wait'],
   ['whoever fetched it has died', { leaseUntil: now + 8 }, 8, 'fetch'],
-  ['it has been refused', { failure: { until: now + 30, reason: 'why' } }, 29, 'refuse'],
+  ['it has been refused', { failure: { until: now + 30, reason: 'why' } }, 29, 'reject'],
   ['it has been refused a while ago', { failure: { until: now + 30, reason: 'why' } }, 30, 'fetch'],
   ['its host was not reached', { failure: { until: now + 30 } }, 29, 'unreachable'],
   ['its host was not reached since', { document, failure: { until: now + 90 } }, 89, 'use'],
