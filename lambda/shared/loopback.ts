@@ -4,9 +4,8 @@
  * - `isLoopbackUri` is for URIs that clients and web pages name (RFC 8252 §7.3): every address of 127.0.0.0/8, `[::1]`
  *   and `localhost`, by http alone. It reads the text as it was sent, because a URL parser accepts spellings such as
  *   `http://2130706433` that another parser resolves differently.
- * - `isLoopbackHost` is for URLs that an operator configures or types, which loopback exempts from https. It knows the
- *   three usual hosts alone, because it reads a parsed URL: there is no spelling to distrust, and no need for the rest of
- *   127.0.0.0/8.
+ * - `isLoopbackHost` is for URLs that an operator configures, which loopback exempts from https. It reads a parsed URL and
+ *   knows the three usual hosts alone: the operator needs no other address of 127.0.0.0/8.
  */
 
 const loopbackUri = /^http:\/\/(localhost|127\.\d{1,3}\.\d{1,3}\.\d{1,3}|\[::1\])(:\d{1,5})?(?=[/?]|$)/;

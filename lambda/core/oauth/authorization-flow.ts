@@ -26,7 +26,7 @@ export type DashboardRequest = {
   dashboard: string;
 };
 
-/** What belongs to the `state` that the identity provider returns: the user has consented, or signs in to the dashboard. */
+/** The data of a `state` that the identity provider returns, after consent or for a sign-in to the dashboard. */
 export type UpstreamState = (AuthorizationRequest | DashboardRequest) & BrowserBinding & Omit<SignInSecrets, 'state'>;
 
 export type AuthorizationCode = Pick<AuthorizationRequest, 'client' | 'redirectUri' | 'challenge' | 'scopes'> & {

@@ -30,7 +30,7 @@ export type FacadeRules = {
   dynamicRegistration: ClientAdmission;
   /** The name of the identity provider on the consent page. */
   upstreamProviderName: string;
-  /** What the audit log holds of a tool's arguments; the consent page says so. */
+  /** The form in which the audit log stores a tool's arguments; the consent page states it. */
   auditArguments: AuditRules['arguments'];
   /** The claim that names users to the operator; absent where names are not kept. */
   nameClaim?: 'name' | 'email' | undefined;

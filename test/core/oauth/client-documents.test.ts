@@ -13,12 +13,12 @@ const documentOf = (clientId: string, change = {}) =>
     ...change,
   });
 
-/** Processes of one deployment over the same stores, whose hosts answer as they are told. */
+/** Processes of one deployment over the same stores, with scripted hosts. */
 class Deployment {
   time = 1_800_000_000;
   readonly #stores = memoryStores();
-  /** Addresses that were asked, with the tag of the known copy. */
-  readonly asked: [url: string, etag: string | undefined][] = [];
+  /** Requested URLs, each with the entity tag of the cached copy. */
+  readonly requests: [url: string, etag: string | undefined][] = [];
   answer: (url: string) => FetchedDocument | Promise<FetchedDocument> = (url) => ({
     kind: 'document',
     text: documentOf(url),
@@ -30,7 +30,7 @@ class Deployment {
       rateLimits: this.#stores.rateLimits,
       fetcher: {
         fetch: async (url, etag) => {
-          this.asked.push([url, etag]);
+          this.requests.push([url, etag]);
           return this.answer(url);
         },
       },
@@ -48,8 +48,8 @@ beforeEach(() => {
 });
 afterEach(() => jest.useRealTimers());
 
-/** Lets time pass, for those who wait and on the clock alike, until the work is done. */
-async function passing<T>(work: Promise<T>): Promise<T> {
+/** Advances timers and clock until the work is done. */
+async function advancing<T>(work: Promise<T>): Promise<T> {
   let done = false;
   const settled = work.finally(() => {
     done = true;
@@ -62,29 +62,29 @@ async function passing<T>(work: Promise<T>): Promise<T> {
   return settled;
 }
 
-test('a document is fetched once while it is fresh, whoever asks', async () => {
+test('a document is fetched once while it is fresh, by all processes together', async () => {
   deployment.answer = () => ({ kind: 'document', text: documentOf(id), etag: '"1"', cacheControl: 'max-age=600' });
   const [one, other] = [deployment.process(), deployment.process()];
   expect(await one.metadata(id)).toMatchObject({ name: 'Client' });
   deployment.time += 599;
   await other.metadata(id);
-  expect(deployment.asked).toEqual([[id, undefined]]);
+  expect(deployment.requests).toEqual([[id, undefined]]);
   deployment.time += 1;
   deployment.answer = () => ({ kind: 'unchanged' });
   expect(await other.metadata(id)).toMatchObject({ name: 'Client' });
-  expect(deployment.asked[1]).toEqual([id, '"1"']);
+  expect(deployment.requests[1]).toEqual([id, '"1"']);
 });
 
-test('of many that ask at once, one fetches and all are answered', async () => {
+test('of concurrent requests for a document, one fetches and all get it', async () => {
   deployment.answer = (url) =>
     new Promise((resolve) => setTimeout(() => resolve({ kind: 'document', text: documentOf(url) }), 3000));
-  const asking = Array.from({ length: 20 }, () => deployment.process().metadata(id));
-  const answers = await passing(Promise.all(asking));
+  const lookups = Array.from({ length: 20 }, () => deployment.process().metadata(id));
+  const answers = await advancing(Promise.all(lookups));
   expect(answers.every(({ name }) => name === 'Client')).toBe(true);
-  expect(deployment.asked).toHaveLength(1);
+  expect(deployment.requests).toHaveLength(1);
 });
 
-test('what a document no longer says counts no longer, once it has been fetched again', async () => {
+test('a changed document replaces the cached one after the next fetch', async () => {
   await deployment.process().metadata(id);
   deployment.answer = () => ({
     kind: 'document',
@@ -94,18 +94,18 @@ test('what a document no longer says counts no longer, once it has been fetched 
   expect((await deployment.process().metadata(id)).redirectUris).toEqual(['https://client.example/new']);
 });
 
-test('a document that is refused is not asked for again at once, nor kept as one', async () => {
+test('a rejected document is not cached, and not fetched again for 30 seconds', async () => {
   deployment.answer = () => ({ kind: 'document', text: '{}' });
   await expect(deployment.process().metadata(id)).rejects.toThrow(ClientDocumentError);
   deployment.answer = () => ({ kind: 'document', text: documentOf(id) });
   deployment.time += 29;
   await expect(deployment.process().metadata(id)).rejects.toThrow(ClientDocumentError);
-  expect(deployment.asked).toHaveLength(1);
+  expect(deployment.requests).toHaveLength(1);
   deployment.time += 1;
   expect(await deployment.process().metadata(id)).toMatchObject({ name: 'Client' });
 });
 
-test('a document that turned bad is forgotten; one whose host is out of reach serves for a day', async () => {
+test('a document serves for a day while its host is unreachable, and not after a rejection', async () => {
   await deployment.process().metadata(id);
   deployment.time += 3600;
   deployment.answer = () => {
@@ -121,46 +121,46 @@ test('a document that turned bad is forgotten; one whose host is out of reach se
   await expect(deployment.process().metadata(id)).rejects.toThrow(ClientDocumentError);
 });
 
-test('a host is asked no more than once a second', async () => {
+test('a host gets at most one request per second', async () => {
   const times: number[] = [];
   deployment.answer = (url) => {
     times.push(deployment.time);
     return { kind: 'document', text: documentOf(url) };
   };
   const ids = [1, 2, 3].map((each) => `https://client.example/${each}/client.json`);
-  await passing(Promise.all(ids.map((each) => deployment.process().metadata(each))));
+  await advancing(Promise.all(ids.map((each) => deployment.process().metadata(each))));
   expect(times).toHaveLength(3);
   for (const [index, time] of times.slice(1).entries()) expect(time - times[index]!).toBeGreaterThanOrEqual(1);
 });
 
-test('a thousand ids at a thousand hosts are asked no faster than the pace, and the rest is put off', async () => {
-  const asking = Array.from({ length: 1000 }, (_, index) =>
+test('a thousand ids at a thousand hosts stay within the rate limit, and the rest fails with ServiceUnavailableError', async () => {
+  const lookups = Array.from({ length: 1000 }, (_, index) =>
     deployment.process().metadata(`https://client-${index}.example/client.json`),
   );
   const began = deployment.time;
-  const outcomes = await passing(Promise.allSettled(asking));
-  // 32 at once, and 4 for each second that passed on the clock until the last had asked.
-  expect(deployment.asked.length).toBeGreaterThanOrEqual(32);
-  expect(deployment.asked.length).toBeLessThanOrEqual(32 + 4 * (deployment.time - began));
-  const refused = outcomes.filter((outcome) => outcome.status === 'rejected').map(({ reason }) => reason);
-  expect(refused).toHaveLength(1000 - deployment.asked.length);
-  expect(refused.every((reason) => reason instanceof ServiceUnavailableError)).toBe(true);
+  const outcomes = await advancing(Promise.allSettled(lookups));
+  // A burst of 32, and 4 for each second until the last request.
+  expect(deployment.requests.length).toBeGreaterThanOrEqual(32);
+  expect(deployment.requests.length).toBeLessThanOrEqual(32 + 4 * (deployment.time - began));
+  const rejected = outcomes.filter((outcome) => outcome.status === 'rejected').map(({ reason }) => reason);
+  expect(rejected).toHaveLength(1000 - deployment.requests.length);
+  expect(rejected.every((reason) => reason instanceof ServiceUnavailableError)).toBe(true);
 });
 
-test('a thousand ids at one host do not use up what the others need', async () => {
+test('a thousand ids at one host leave the limit of all hosts to the others', async () => {
   const flood = Array.from({ length: 1000 }, (_, index) =>
     deployment
       .process()
       .metadata(`https://flood.example/${index}.json`)
       .catch(() => undefined),
   );
-  await passing(deployment.process().metadata(id));
-  await passing(Promise.all(flood));
-  expect(deployment.asked.filter(([url]) => url.startsWith('https://flood.example')).length).toBeLessThanOrEqual(5);
-  expect(deployment.asked).toContainEqual([id, undefined]);
+  await advancing(deployment.process().metadata(id));
+  await advancing(Promise.all(flood));
+  expect(deployment.requests.filter(([url]) => url.startsWith('https://flood.example')).length).toBeLessThanOrEqual(5);
+  expect(deployment.requests).toContainEqual([id, undefined]);
 });
 
-test('a flood of ids at its own host, or at all, does not shut out a client that is known', async () => {
+test('a flood of ids, at its own host or at all, does not lock out a cached client', async () => {
   await deployment.process().metadata(id);
   deployment.time += 3600;
   const { host } = new URL(id);
@@ -171,12 +171,12 @@ test('a flood of ids at its own host, or at all, does not shut out a client that
         .metadata(`https://${floodAt(index)}/${index}.json`)
         .catch(() => undefined),
     );
-    expect(await passing(deployment.process().metadata(id))).toMatchObject({ name: 'Client' });
-    await passing(Promise.all(flood));
+    expect(await advancing(deployment.process().metadata(id))).toMatchObject({ name: 'Client' });
+    await advancing(Promise.all(flood));
   }
 });
 
-test('keys are fetched again for the sake of a missing one, but not time and again', async () => {
+test('a key set is fetched again for a missing key, at most once a minute', async () => {
   const url = 'https://client.example/jwks.json';
   let kid = 'old';
   deployment.answer = () => ({
@@ -192,10 +192,10 @@ test('keys are fetched again for the sake of a missing one, but not time and aga
   expect(await deployment.process().keys(url)).toMatchObject({ keys: [{ kid: 'old' }] });
   expect(await deployment.process().keys(url, true)).toMatchObject({ keys: [{ kid: 'new' }] });
   expect(await deployment.process().keys(url, true)).toMatchObject({ keys: [{ kid: 'new' }] });
-  expect(deployment.asked).toHaveLength(2);
+  expect(deployment.requests).toHaveLength(2);
 });
 
-test('an address that may not be fetched is not', async () => {
+test('a URL that may not be fetched is rejected without a request', async () => {
   await expect(deployment.process().metadata('https://127.0.0.1/client.json')).rejects.toThrow(ClientDocumentError);
-  expect(deployment.asked).toEqual([]);
+  expect(deployment.requests).toEqual([]);
 });

@@ -1,6 +1,6 @@
 import { everyPage, given } from '../../support/every-page.ts';
 
-/** Marks every text of the pages, so that a text from anywhere else is found by its missing marks. */
+/** Marks every text of the file, so that the test finds other text on a page by its missing marks. */
 jest.mock('../../../lambda/core/oauth/pages/oauth-page-text.ts', () => {
   const marked = (text: unknown): unknown => {
     if (typeof text === 'string') return `⟦${text}⟧`;

@@ -9,7 +9,7 @@ import { browserCookie } from '../pages/oauth-cookies.ts';
 import { Parameters } from '../request-parameters.ts';
 import { startDashboardSession } from './dashboard-sign-in-endpoint.ts';
 
-/** What the callback prepares before it takes the upstream state, because it may fail. */
+/** Prepared before the upstream state is taken, because the preparation may fail. */
 type PreparedGrant = { id: string; seal: (text: string) => Promise<string> };
 
 /**

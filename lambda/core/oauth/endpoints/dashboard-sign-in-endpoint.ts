@@ -12,7 +12,7 @@ const DASHBOARD = '/dashboard';
 const LONGEST_TARGET = 2048;
 
 /**
- * `GET /dashboard/sign-in`: redirects to the identity provider, which returns to `/callback`. There is no consent page,
+ * `GET /dashboard/sign-in`: redirects to the identity provider, which returns to `/callback`. It needs no consent page,
  * because the dashboard belongs to this server and gets no grant. The response counts only in this browser.
  */
 export async function dashboardSignInEndpoint(facade: Facade, request: Request): Promise<Response> {

@@ -62,7 +62,7 @@ async function redeemCode(facade: Facade, form: Parameters, requesting: Requesti
   return response;
 }
 
-/** The redirect URI and PKCE (RFC 7636 §4.6): whoever fails these does not get as far as ending a grant. */
+/** Redirect URI and PKCE (RFC 7636 §4.6). It precedes the check of reuse, so that only the client can revoke its grant. */
 async function verifyCodeBinding(code: AuthorizationCode, form: Parameters): Promise<void> {
   const redirectUri = form.get('redirect_uri');
   if (redirectUri !== undefined && redirectUri !== code.redirectUri) throw oauthError('code_redirect_mismatch');

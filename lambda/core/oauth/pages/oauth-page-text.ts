@@ -6,7 +6,7 @@ const stored =
 
 /**
  * Every text that a person reads on the facade's pages. To translate the pages, translate this file and nothing else.
- * The texts are plain: `oauth-pages.ts` escapes them and emphasises inserted values.
+ * They are plain text: `oauth-pages.ts` escapes them and emphasises inserted values.
  *
  * Not here, because they come from elsewhere: names of clients and hosts, the descriptions of scopes, and the technical
  * detail below an error, which is in the language of the protocol.
@@ -47,7 +47,7 @@ export const oauthPageText = {
     recordedOf: {
       no: `${recorded} The contents of requests and answers are not recorded. ${stored}`,
       digest: `${recorded} The contents of requests are recorded as a digest. It shows the operator whether a request is the same as an earlier one, or as one that the operator guesses. Answers are not recorded. ${stored}`,
-      redacted: `${recorded} Of each request the operator can see the form, such as the names of fields and the lengths of texts, but not the contents. Answers are not recorded. ${stored}`,
+      redacted: `${recorded} Of each request the operator can see the form, such as the names of fields and the lengths of values, but not the contents. Answers are not recorded. ${stored}`,
     },
     /** By the setting `showNames`, which lets the operator see who users are. */
     seenAs: {
@@ -129,7 +129,7 @@ export const oauthPageText = {
 /** An error page. */
 export type PageProblem = keyof typeof oauthPageText.problems;
 
-/** What a scope of the identity provider gives (OpenID Connect Core §5.4, §11); an unknown scope, by its name. */
+/** The description of a scope of the identity provider (OpenID Connect Core §5.4, §11); an unknown scope, by its name. */
 function upstreamScopeText(scope: string): string {
   switch (scope) {
     case 'openid':

@@ -107,7 +107,7 @@ function describedTarget(uri: string): { host: string; place: keyof typeof oauth
   return { host: `${protocol}//`, place: 'application' };
 }
 
-/** What the client gets, and what the operator sees. */
+/** The access that the client gets, and the data that the operator sees. */
 function consentDetails({ scopes }: AuthorizationRequest, rules: FacadeRules): string {
   const { consent } = oauthPageText;
   const lifetime = consent.lifetimeOf({
