@@ -13,6 +13,7 @@ import { kmsSealerOnDemand } from '../adapters/kms/kms-on-demand.ts';
 import { loggingSessions } from '../adapters/logging/session-failure-log.ts';
 import { log, logSession, logTrace, withInvocation } from '../adapters/logging/structured-log.ts';
 import { openIdRefresher } from '../adapters/openid.ts';
+import { systemClock } from '../adapters/system-clock.ts';
 import { readCallerContext } from '../core/access/caller.ts';
 import type { AuditDependencies } from '../core/audit/audit-recorder.ts';
 import { UpstreamTokenManager } from '../core/identity/upstream-tokens.ts';
@@ -50,28 +51,28 @@ const sessions = new Sessions(
   epochSeconds,
 );
 
-const runs = dynamoExecutionStore(table);
+const executions = dynamoExecutionStore(table);
 let opened: WorkerStarter | undefined;
 const server = new ServerStep({
   create: createServer,
-  runs,
+  executions,
   requestStates: new RequestStates(sealedKey(dynamoSealedKeyStore(table), sealer, 'request-state'), epochSeconds),
   starter: { start: async (job) => (await openWorker()).start(job) },
   changes: dynamoChangeStore(table),
   listenSeconds: environment.LISTEN_SECONDS ?? 0,
   taskTtlSeconds: environment.TASK_TTL_HOURS * 3600,
   holdSeconds: environment.HOLD_SECONDS,
-  note: (session, notes) => sessions.note(session, notes),
-  now: epochSeconds,
+  savePreferences: (session, preferences) => sessions.note(session, preferences),
+  clock: systemClock,
   log,
 });
 const context: ToolContextDependencies = {
   state: dynamoStateStore(table),
-  identity: openIdentity(),
-  now: epochSeconds,
+  upstream: openUpstream(),
+  clock: systemClock,
   log,
 };
-const record: AuditDependencies = {
+const audit: AuditDependencies = {
   store: dynamoAuditLogWriter(table),
   rules: {
     methods: environment.AUDIT_METHODS,
@@ -82,18 +83,27 @@ const record: AuditDependencies = {
   now: epochMilliseconds,
   log,
 };
-const endpoint: PipelineDependencies = {
+const pipeline: PipelineDependencies = {
   sessions,
   server,
   context,
-  record,
+  audit,
   scopes,
   publicUrl: PUBLIC_URL,
   allowedOrigins: environment.ALLOWED_ORIGINS,
   log,
-  traced: logTrace,
+  setTrace: logTrace,
 };
-const worker = new TaskWorker({ runs, sessions, server, context, record, traced: logTrace, now: epochSeconds, log });
+const worker = new TaskWorker({
+  executions,
+  sessions,
+  server,
+  context,
+  audit,
+  setTrace: logTrace,
+  clock: systemClock,
+  log,
+});
 
 /** The client of AWS Lambda is loaded for the first long tool that is called. The worker itself starts nobody. */
 async function openWorker(): Promise<WorkerStarter> {
@@ -104,7 +114,7 @@ async function openWorker(): Promise<WorkerStarter> {
 }
 
 /** The identity provider's tokens, if the stack lets this function open them. */
-function openIdentity(): ToolContextDependencies['identity'] {
+function openUpstream(): ToolContextDependencies['upstream'] {
   const { IDP_ISSUER, IDP_CLIENT_ID, IDP_CLIENT_SECRET_ARN, IDP_AUTHENTICATION } = environment;
   if (!IDP_ISSUER || !IDP_CLIENT_ID || !IDP_AUTHENTICATION) return undefined;
   const tokens = new UpstreamTokenManager({
@@ -129,7 +139,7 @@ export const handler = awslambda.streamifyResponse((event, stream, { getRemainin
     const caller = readCallerContext(event.requestContext.authorizer);
     const request = toMcpRequest(event, PUBLIC_URL);
     const { response, done, afterwards } = await handleMcpRequest(
-      endpoint,
+      pipeline,
       request,
       caller,
       getRemainingTimeInMillis(),

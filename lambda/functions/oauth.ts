@@ -16,6 +16,7 @@ import { kmsSealer } from '../adapters/kms/kms-sealer.ts';
 import { kmsSigner } from '../adapters/kms/kms-signer.ts';
 import { log, withInvocation } from '../adapters/logging/structured-log.ts';
 import { openIdProvider } from '../adapters/openid.ts';
+import { systemClock } from '../adapters/system-clock.ts';
 import { UpstreamTokenManager } from '../core/identity/upstream-tokens.ts';
 import { UserNames } from '../core/identity/user-names.ts';
 import { ClientDocuments } from '../core/oauth/clients/client-documents.ts';
@@ -78,7 +79,7 @@ const facade: Facade = {
     rateLimits: dynamoRateLimitStore(table),
     fetcher: httpsDocuments({ anywhere: fetchAnywhere }),
     reach: { ownHost: new URL(PUBLIC_URL).host, anywhere: fetchAnywhere },
-    now: epochSeconds,
+    clock: systemClock,
     log,
   }),
   assertions: dynamoAssertionStore(table),

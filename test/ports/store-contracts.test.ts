@@ -302,7 +302,7 @@ describe.each(adapters)('the stores in %s', (_name, open) => {
       const run = aRun();
       await stores.runs.createExecution(run, '');
       await stores.runs.createExecution(run, '');
-      const saved = nextVersion(run, now, { status: 'asking' });
+      const saved = nextVersion(run, now, { status: 'input-required' });
       expect(await stores.runs.saveExecution(saved)).toBe(true);
       expect(await stores.runs.saveExecution(saved)).toBe(true);
       const followed = nextVersion(saved, now, { status: 'done' });

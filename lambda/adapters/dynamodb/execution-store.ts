@@ -14,17 +14,34 @@ const AFTER_EVENTS = 'F';
 /** Sorts behind every part of the text before it. */
 const BEHIND_PARTS = '~';
 
+/** Stored values stay as first written. */
+const storedStatus = {
+  running: 'running',
+  'input-required': 'asking',
+  done: 'done',
+  cancelled: 'cancelled',
+} as const satisfies Record<Execution['status'], string>;
+
+function executionIn(item: Record<string, unknown>): Execution {
+  const { status, ...rest } = toDomain<Omit<Execution, 'status'> & { status: string }>(item);
+  return {
+    ...rest,
+    status: status === storedStatus['input-required'] ? 'input-required' : (status as Execution['status']),
+  };
+}
+
 const THE_VERSION_BEFORE_OR_THIS_WRITE = 'version = :before OR mark = :mark';
 
 type TextItem = { sk: string; text: Uint8Array; parts: number };
 
 export function dynamoExecutionStore({ client: dynamodb, name: TableName }: TableConnection): ExecutionStore {
-  const record = (run: Execution) => ({
-    pk: partition.executions(run.grant),
-    sk: run.id,
+  const itemOf = (execution: Execution) => ({
+    pk: partition.executions(execution.grant),
+    sk: execution.id,
     type: 'run',
-    ...run,
-    ttl: run.expiresAt,
+    ...execution,
+    status: storedStatus[execution.status],
+    ttl: execution.expiresAt,
   });
 
   /**
@@ -80,24 +97,24 @@ export function dynamoExecutionStore({ client: dynamodb, name: TableName }: Tabl
   return {
     async createExecution(run, request) {
       await putText(run, REQUEST, request);
-      await callTable(dynamodb.put({ TableName, Item: record(run) }));
+      await callTable(dynamodb.put({ TableName, Item: itemOf(run) }));
     },
 
     async findExecution(grant, id) {
       const Key = { pk: partition.executions(grant), sk: id };
       const { Item } = await callTable(dynamodb.get({ TableName, Key, ConsistentRead: true }));
-      return Item && toDomain<Execution>(Item);
+      return Item && executionIn(Item);
     },
 
     async executionsOf(grant) {
-      return (await query(partition.executions(grant))).map((item) => toDomain<Execution>(item));
+      return (await query(partition.executions(grant))).map(executionIn);
     },
 
     saveExecution: (run) =>
       succeeded(
         dynamodb.put({
           TableName,
-          Item: record(run),
+          Item: itemOf(run),
           ConditionExpression: THE_VERSION_BEFORE_OR_THIS_WRITE,
           ExpressionAttributeValues: { ':before': run.version - 1, ':mark': run.mark },
         }),

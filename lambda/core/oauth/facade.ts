@@ -4,7 +4,7 @@ import type { DashboardSessionStarter } from '../dashboard/dashboard-session.ts'
 import type { UpstreamProvider } from '../identity/upstream-provider.ts';
 import type { UpstreamTokenManager } from '../identity/upstream-tokens.ts';
 import type { UserNames } from '../identity/user-names.ts';
-import type { LogEvent } from '../support/failure-log.ts';
+import type { Logger } from '../support/logger.ts';
 import type { Sealer } from '../support/sealer.ts';
 import type { FlowStore, GrantStore } from './authorization-flow.ts';
 import type { AssertionStore } from './clients/client-assertion.ts';
@@ -56,5 +56,5 @@ export type Facade = {
   upstreamTokens: UpstreamTokenManager;
   /** Epoch seconds. */
   now: () => number;
-  log: LogEvent;
+  log: Logger;
 };

@@ -1,18 +1,14 @@
+import type { Logger } from './logger.ts';
 import { ServiceUnavailableError } from './service-unavailable-error.ts';
 
-/** Writes one event to the log for the operator; never a secret. */
-export type LogEvent = (event: string, details?: Record<string, unknown>) => void;
-
-/** `service_unavailable`: retrying helps, and nothing has changed. `unexpected_error`: a defect. */
+/** Events of the log, each with an alarm (`shared/metric-names.ts`). */
 export type FailureKind = 'service_unavailable' | 'unexpected_error';
 
 /**
- * Logs an error that no rule of the caller explains. The log keeps the cause and the stack; the caller maps the kind to
- * a response without either.
- *
- * @returns the event that was logged
+ * Logs an error that ends a request, for the operator. The response says only which kind it was, since messages and
+ * stacks may quote data.
  */
-export function logFailure(error: unknown, log: LogEvent): FailureKind {
+export function logFailure(log: Logger, error: unknown): FailureKind {
   if (error instanceof ServiceUnavailableError) {
     log('service_unavailable', { message: error.message, cause: String(error.cause) });
     return 'service_unavailable';

@@ -2,6 +2,7 @@ import { memoryStores } from '../../../lambda/adapters/memory/memory-stores.ts';
 import { ClientDocumentError } from '../../../lambda/core/oauth/clients/client-document.ts';
 import { ClientDocuments } from '../../../lambda/core/oauth/clients/client-documents.ts';
 import type { FetchedDocument } from '../../../lambda/core/oauth/clients/document-freshness.ts';
+import type { Clock } from '../../../lambda/core/support/clock.ts';
 import { ServiceUnavailableError } from '../../../lambda/core/support/service-unavailable-error.ts';
 
 const id = 'https://client.example/client.json';
@@ -15,7 +16,11 @@ const documentOf = (clientId: string, change = {}) =>
 
 /** Processes of one deployment over the same stores, with scripted hosts. */
 class Deployment {
-  time = 1_800_000_000;
+  /** Over the fake timers of jest, which end a thousand sleeps at once. */
+  readonly clock: Clock = {
+    now: () => Date.now(),
+    sleep: (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds)),
+  };
   readonly #stores = memoryStores();
   /** Requested URLs, each with the entity tag of the cached copy. */
   readonly requests: [url: string, etag: string | undefined][] = [];
@@ -35,7 +40,7 @@ class Deployment {
         },
       },
       reach: { ownHost: 'mcp.example.com', anywhere: false },
-      now: () => this.time,
+      clock: this.clock,
       log: () => undefined,
     });
   }
@@ -43,12 +48,15 @@ class Deployment {
 
 let deployment: Deployment;
 beforeEach(() => {
-  jest.useFakeTimers({ doNotFake: ['queueMicrotask', 'nextTick'] });
+  jest.useFakeTimers({ now: 1_800_000_000_000, doNotFake: ['queueMicrotask', 'nextTick'] });
   deployment = new Deployment();
 });
 afterEach(() => jest.useRealTimers());
 
-/** Advances timers and clock until the work is done. */
+const seconds = () => deployment.clock.now() / 1000;
+const pass = (passing: number) => jest.advanceTimersByTimeAsync(passing * 1000);
+
+/** Advances the clock until the work is done. */
 async function advancing<T>(work: Promise<T>): Promise<T> {
   let done = false;
   const settled = work.finally(() => {
@@ -56,8 +64,7 @@ async function advancing<T>(work: Promise<T>): Promise<T> {
   });
   settled.catch(() => undefined);
   while (!done) {
-    await jest.advanceTimersByTimeAsync(500);
-    deployment.time += 0.5;
+    await pass(0.5);
   }
   return settled;
 }
@@ -66,18 +73,17 @@ test('a document is fetched once while it is fresh, by all processes together', 
   deployment.answer = () => ({ kind: 'document', text: documentOf(id), etag: '"1"', cacheControl: 'max-age=600' });
   const [one, other] = [deployment.process(), deployment.process()];
   expect(await one.metadata(id)).toMatchObject({ name: 'Client' });
-  deployment.time += 599;
+  await pass(599);
   await other.metadata(id);
   expect(deployment.requests).toEqual([[id, undefined]]);
-  deployment.time += 1;
+  await pass(1);
   deployment.answer = () => ({ kind: 'unchanged' });
   expect(await other.metadata(id)).toMatchObject({ name: 'Client' });
   expect(deployment.requests[1]).toEqual([id, '"1"']);
 });
 
 test('of concurrent requests for a document, one fetches and all get it', async () => {
-  deployment.answer = (url) =>
-    new Promise((resolve) => setTimeout(() => resolve({ kind: 'document', text: documentOf(url) }), 3000));
+  deployment.answer = (url) => deployment.clock.sleep(3000).then(() => ({ kind: 'document', text: documentOf(url) }));
   const lookups = Array.from({ length: 20 }, () => deployment.process().metadata(id));
   const answers = await advancing(Promise.all(lookups));
   expect(answers.every(({ name }) => name === 'Client')).toBe(true);
@@ -90,7 +96,7 @@ test('a changed document replaces the cached one after the next fetch', async ()
     kind: 'document',
     text: documentOf(id, { redirect_uris: ['https://client.example/new'] }),
   });
-  deployment.time += 24 * 3600;
+  await pass(24 * 3600);
   expect((await deployment.process().metadata(id)).redirectUris).toEqual(['https://client.example/new']);
 });
 
@@ -98,23 +104,23 @@ test('a rejected document is not cached, and not fetched again for 30 seconds', 
   deployment.answer = () => ({ kind: 'document', text: '{}' });
   await expect(deployment.process().metadata(id)).rejects.toThrow(ClientDocumentError);
   deployment.answer = () => ({ kind: 'document', text: documentOf(id) });
-  deployment.time += 29;
+  await pass(29);
   await expect(deployment.process().metadata(id)).rejects.toThrow(ClientDocumentError);
   expect(deployment.requests).toHaveLength(1);
-  deployment.time += 1;
+  await pass(1);
   expect(await deployment.process().metadata(id)).toMatchObject({ name: 'Client' });
 });
 
 test('a document serves for a day while its host is unreachable, and not after a rejection', async () => {
   await deployment.process().metadata(id);
-  deployment.time += 3600;
+  await pass(3600);
   deployment.answer = () => {
     throw new ServiceUnavailableError('The client’s document', new Error('timeout'));
   };
   expect(await deployment.process().metadata(id)).toMatchObject({ name: 'Client' });
-  deployment.time += 25 * 3600;
+  await pass(25 * 3600);
   await expect(deployment.process().metadata(id)).rejects.toThrow(ServiceUnavailableError);
-  deployment.time += 3600;
+  await pass(3600);
   deployment.answer = () => {
     throw new ClientDocumentError('its host answered 404');
   };
@@ -124,7 +130,7 @@ test('a document serves for a day while its host is unreachable, and not after a
 test('a host gets at most one request per second', async () => {
   const times: number[] = [];
   deployment.answer = (url) => {
-    times.push(deployment.time);
+    times.push(seconds());
     return { kind: 'document', text: documentOf(url) };
   };
   const ids = [1, 2, 3].map((each) => `https://client.example/${each}/client.json`);
@@ -137,11 +143,11 @@ test('a thousand ids at a thousand hosts stay within the rate limit, and the res
   const lookups = Array.from({ length: 1000 }, (_, index) =>
     deployment.process().metadata(`https://client-${index}.example/client.json`),
   );
-  const began = deployment.time;
+  const began = seconds();
   const outcomes = await advancing(Promise.allSettled(lookups));
   // A burst of 32, and 4 for each second until the last request.
   expect(deployment.requests.length).toBeGreaterThanOrEqual(32);
-  expect(deployment.requests.length).toBeLessThanOrEqual(32 + 4 * (deployment.time - began));
+  expect(deployment.requests.length).toBeLessThanOrEqual(32 + 4 * (seconds() - began));
   const rejected = outcomes.filter((outcome) => outcome.status === 'rejected').map(({ reason }) => reason);
   expect(rejected).toHaveLength(1000 - deployment.requests.length);
   expect(rejected.every((reason) => reason instanceof ServiceUnavailableError)).toBe(true);
@@ -162,7 +168,7 @@ test('a thousand ids at one host leave the limit of all hosts to the others', as
 
 test('a flood of ids, at its own host or at all, does not lock out a cached client', async () => {
   await deployment.process().metadata(id);
-  deployment.time += 3600;
+  await pass(3600);
   const { host } = new URL(id);
   for (const floodAt of [(_: number) => host, (index: number) => `flood-${index}.example`]) {
     const flood = Array.from({ length: 200 }, (_, index) =>
@@ -186,9 +192,9 @@ test('a key set is fetched again for a missing key, at most once a minute', asyn
   });
   await deployment.process().keys(url);
   kid = 'new';
-  deployment.time += 59;
+  await pass(59);
   expect(await deployment.process().keys(url, true)).toMatchObject({ keys: [{ kid: 'old' }] });
-  deployment.time += 2;
+  await pass(2);
   expect(await deployment.process().keys(url)).toMatchObject({ keys: [{ kid: 'old' }] });
   expect(await deployment.process().keys(url, true)).toMatchObject({ keys: [{ kid: 'new' }] });
   expect(await deployment.process().keys(url, true)).toMatchObject({ keys: [{ kid: 'new' }] });

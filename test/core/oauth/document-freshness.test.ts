@@ -62,7 +62,7 @@ test.each<[string, CachedDocument | undefined, number, string]>([
 
 test('a fresh copy does not serve a request that needs a newer one', () => {
   expect(decideDocument({ document }, now + 30, now).kind).toBe('use');
-  expect(decideDocument({ document }, now + 30, now + 1)).toEqual({ kind: 'fetch', known: document });
+  expect(decideDocument({ document }, now + 30, now + 1)).toEqual({ kind: 'fetch', previous: document });
 });
 
 test('an unchanged document is fresh again', () => {

@@ -1,6 +1,7 @@
 import type { JSONWebKeySet } from 'jose';
-import { randomId, sha256 } from '../../support/crypto.ts';
-import type { LogEvent } from '../../support/failure-log.ts';
+import { type Clock, epochSeconds } from '../../support/clock.ts';
+import { randomFraction, randomId, sha256 } from '../../support/crypto.ts';
+import type { Logger } from '../../support/logger.ts';
 import { ServiceUnavailableError } from '../../support/service-unavailable-error.ts';
 import {
   ClientDocumentError,
@@ -15,8 +16,8 @@ import {
   type CachedDocument,
   decideDocument,
   type FetchedDocument,
-  type KnownDocument,
   servesStale,
+  type ValidDocument,
 } from './document-freshness.ts';
 import { admit, type RateLimit, type RateLimitStore } from './rate-limit.ts';
 
@@ -59,9 +60,8 @@ type Dependencies = {
   rateLimits: RateLimitStore;
   fetcher: DocumentFetcher;
   reach: FetchReach;
-  /** Epoch seconds. */
-  now: () => number;
-  log: LogEvent;
+  clock: Clock;
+  log: Logger;
 };
 
 type Reader<T> = (text: string) => T;
@@ -90,33 +90,33 @@ export class ClientDocuments {
    * @throws ClientDocumentError, ServiceUnavailableError
    */
   keys(url: string, refresh = false): Promise<JSONWebKeySet> {
-    return this.#load(url, readKeySet, refresh ? this.#dependencies.now() - KEYS_SETTLE_SECONDS : undefined);
+    return this.#load(url, readKeySet, refresh ? this.#now() - KEYS_SETTLE_SECONDS : undefined);
   }
 
   async #load<T>(url: string, read: Reader<T>, newerThan?: number): Promise<T> {
-    const { store, now } = this.#dependencies;
+    const { store, clock } = this.#dependencies;
     const urlHash = await sha256(url);
     const owner = randomId();
-    const deadline = now() + WAIT_SECONDS;
-    let known: KnownDocument | undefined;
-    while (now() < deadline) {
-      const decision = decideDocument(await store.findDocument(urlHash), now(), newerThan);
+    const deadline = this.#now() + WAIT_SECONDS;
+    let previous: ValidDocument | undefined;
+    while (this.#now() < deadline) {
+      const decision = decideDocument(await store.findDocument(urlHash), this.#now(), newerThan);
       if (decision.kind === 'use') return read(decision.text);
       if (decision.kind === 'reject') throw new ClientDocumentError(decision.reason);
       if (decision.kind === 'unreachable') throw unreachable(url, 'it did not respond shortly before');
       if (decision.kind === 'fetch') {
-        known = decision.known;
+        previous = decision.previous;
         const turn = await this.#turn(url);
-        if (turn === 'now' && (await store.leaseDocument(urlHash, owner, now(), now() + LEASE_SECONDS))) {
-          return this.#fetch(url, urlHash, owner, read, known);
+        if (turn === 'now' && (await this.#lease(urlHash, owner))) {
+          return this.#fetch(url, urlHash, owner, read, previous);
         }
         // The limit of all hosts is exhausted: waiting would only queue more requests behind it.
         if (turn === 'not-soon') break;
       }
-      await new Promise((resolve) => setTimeout(resolve, POLL_MILLISECONDS * (1 + Math.random())));
+      await clock.sleep(POLL_MILLISECONDS * (1 + randomFraction()));
     }
     // A flood of fetches does not lock out a client whose document is cached.
-    if (known && servesStale(known, now())) return read(known.text);
+    if (previous && servesStale(previous, this.#now())) return read(previous.text);
     throw unreachable(url, 'too many other documents are being fetched');
   }
 
@@ -125,12 +125,12 @@ export class ClientDocuments {
     urlHash: string,
     owner: string,
     read: Reader<T>,
-    known: KnownDocument | undefined,
+    previous: ValidDocument | undefined,
   ): Promise<T> {
-    const { store, fetcher, now, log } = this.#dependencies;
+    const { store, fetcher, log } = this.#dependencies;
     try {
-      const fetched = await fetcher.fetch(url, known?.etag);
-      const cached = afterFetch(known, fetched, now());
+      const fetched = await fetcher.fetch(url, previous?.etag);
+      const cached = afterFetch(previous, fetched, this.#now());
       const document = read(cached.document!.text);
       await store.saveDocument(urlHash, url, owner, cached);
       return document;
@@ -138,12 +138,21 @@ export class ClientDocuments {
       if (!(error instanceof ClientDocumentError || error instanceof ServiceUnavailableError)) throw error;
       const reason = error instanceof ClientDocumentError ? error.message : undefined;
       log('client_document_failed', { url, reason: reason ?? String(error.cause) });
-      const cached = afterFetch(known, { kind: 'failed', reason }, now());
+      const cached = afterFetch(previous, { kind: 'failed', reason }, this.#now());
       await store.saveDocument(urlHash, url, owner, cached);
-      const decision = decideDocument(cached, now());
+      const decision = decideDocument(cached, this.#now());
       if (decision.kind === 'use') return read(decision.text);
       throw error;
     }
+  }
+
+  #lease(urlHash: string, owner: string): Promise<boolean> {
+    const now = this.#now();
+    return this.#dependencies.store.leaseDocument(urlHash, owner, now, now + LEASE_SECONDS);
+  }
+
+  #now(): number {
+    return epochSeconds(this.#dependencies.clock);
   }
 
   /** When the rate limits admit a fetch: a host's own limit admits again in a moment, the limit of all hosts does not. */
@@ -154,10 +163,10 @@ export class ClientDocuments {
   }
 
   async #isAdmitted(name: string, limit: RateLimit): Promise<boolean> {
-    const { rateLimits, now } = this.#dependencies;
+    const { rateLimits } = this.#dependencies;
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       const due = await rateLimits.due(name);
-      const next = admit(due, now(), limit);
+      const next = admit(due, this.#now(), limit);
       if (next === undefined) return false;
       if (await rateLimits.advance(name, due, next)) return true;
     }

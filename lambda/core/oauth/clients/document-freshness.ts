@@ -1,11 +1,11 @@
 /** How long a fetched document is fresh (RFC 9111 §4.2), and when a stale one may still be used. */
 
 /** A document that was fetched and is valid. Times are epoch seconds. */
-export type KnownDocument = { text: string; etag?: string; fetchedAt: number; freshUntil: number };
+export type ValidDocument = { text: string; etag?: string; fetchedAt: number; freshUntil: number };
 
 /** The cache entry of a URL. Errors and invalid documents are only ever cached as a failure. */
 export type CachedDocument = {
-  document?: KnownDocument;
+  document?: ValidDocument;
   /** The URL is not fetched again before `until`. Without a reason, the host was not reached. */
   failure?: { until: number; reason?: string };
   /** A process is fetching it. */
@@ -25,7 +25,7 @@ export type DocumentDecision =
   | { kind: 'reject'; reason: string }
   | { kind: 'unreachable' }
   | { kind: 'wait' }
-  | { kind: 'fetch'; known: KnownDocument | undefined };
+  | { kind: 'fetch'; previous: ValidDocument | undefined };
 
 const LEAST_SECONDS = 60;
 const MOST_SECONDS = 24 * 3600;
@@ -46,7 +46,7 @@ export function freshSeconds({ cacheControl = '', age = '0' }: DocumentCaching):
 }
 
 /** Whether a document may still be used when it cannot be fetched again. */
-export const servesStale = (document: KnownDocument, now: number): boolean => document.freshUntil + STALE_SECONDS > now;
+export const servesStale = (document: ValidDocument, now: number): boolean => document.freshUntil + STALE_SECONDS > now;
 
 /**
  * Decides how a URL is served from its cache entry.
@@ -63,25 +63,26 @@ export function decideDocument(cached: CachedDocument | undefined, now: number, 
     if (failure.reason !== undefined) return { kind: 'reject', reason: failure.reason };
     return document && servesStale(document, now) ? { kind: 'use', text: document.text } : { kind: 'unreachable' };
   }
-  return leaseUntil > now ? { kind: 'wait' } : { kind: 'fetch', known: document };
+  return leaseUntil > now ? { kind: 'wait' } : { kind: 'fetch', previous: document };
 }
 
 /**
  * The cache entry after a fetch. A definite rejection drops the document; an unreachable host keeps it.
  *
+ * @param previous the cached copy, if any
  * @param fetched a failure without a reason means that the host was not reached
  */
 export function afterFetch(
-  known: KnownDocument | undefined,
+  previous: ValidDocument | undefined,
   fetched: FetchedDocument | { kind: 'failed'; reason: string | undefined },
   now: number,
 ): CachedDocument {
   if (fetched.kind === 'failed') {
     const until = now + BACK_OFF_SECONDS;
     if (fetched.reason !== undefined) return { failure: { until, reason: fetched.reason } };
-    return { ...(known && { document: known }), failure: { until } };
+    return { ...(previous && { document: previous }), failure: { until } };
   }
-  const { text, etag } = fetched.kind === 'document' ? fetched : known!;
+  const { text, etag } = fetched.kind === 'document' ? fetched : previous!;
   const freshUntil = now + freshSeconds(fetched);
   return { document: { text, ...(etag !== undefined && { etag }), fetchedAt: now, freshUntil } };
 }
