@@ -110,11 +110,11 @@ test('A92: no token of the identity provider is accepted as an access token', as
   const [browser, client] = [new Browser(), await target.client()];
   const consent = await browser.open(client.authorizationUrl());
   const { url } = await browser.submit(consent, { answer: 'approve' }, 'http://localhost:');
-  const asked = new URL(url);
-  const issuer = `${asked.origin}/${asked.pathname.split('/')[1]}`;
+  const request = new URL(url);
+  const issuer = `${request.origin}/${request.pathname.split('/')[1]}`;
   const verifier = 'v'.repeat(43);
-  asked.searchParams.set('code_challenge', createHash('sha256').update(verifier).digest('base64url'));
-  const signIn = await browser.open(asked.href);
+  request.searchParams.set('code_challenge', createHash('sha256').update(verifier).digest('base64url'));
+  const signIn = await browser.open(request.href);
   const back = await browser.submit(signIn, { username: 'ada', password: 'ada' }, `${target.origin}/callback`);
   const { token_endpoint } = await json(await fetch(`${issuer}/.well-known/openid-configuration`));
   const upstream = await json(
@@ -123,7 +123,7 @@ test('A92: no token of the identity provider is accepted as an access token', as
       body: new URLSearchParams({
         grant_type: 'authorization_code',
         code: new URL(back.url).searchParams.get('code')!,
-        client_id: asked.searchParams.get('client_id')!,
+        client_id: request.searchParams.get('client_id')!,
         redirect_uri: `${target.origin}/callback`,
         code_verifier: verifier,
       }),

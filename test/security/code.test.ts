@@ -47,8 +47,8 @@ test('A38: of twenty concurrent redemptions one gets tokens, which stay valid', 
   const answers = await Promise.all(Array.from({ length: 20 }, () => client.redeem(code)));
   const [good, ...more] = answers.filter(({ status }) => status === 200);
   expect(more).toEqual([]);
-  const refused = await Promise.all(answers.filter((each) => each !== good).map(refusal));
-  expect(new Set(refused.map(String))).toEqual(new Set(['400,invalid_grant']));
+  const rejections = await Promise.all(answers.filter((each) => each !== good).map(refusal));
+  expect(new Set(rejections.map(String))).toEqual(new Set(['400,invalid_grant']));
   const tokens = (await good!.json()) as Tokens;
   expect(await isAlive(tokens)).toBe(true);
   expect((await client.refresh(tokens.refresh_token)).status).toBe(200);

@@ -18,11 +18,11 @@ export type Behaviour = {
   /** The only client authentication that it accepts. */
   authentication: 'none' | 'client_secret_post' | 'client_secret_basic';
   /** Whether `resource` beside `scope` is an error. */
-  refusesResource: boolean;
+  rejectsResource: boolean;
   /** Whether it sends `iss` in authorization responses, and advertises it (RFC 9207). */
-  namesItself: boolean;
+  sendsIssuer: boolean;
   /** Whether its discovery document advertises PKCE. */
-  tellsOfPkce: boolean;
+  advertisesPkce: boolean;
   alg: 'RS256' | 'ES256' | 'EdDSA';
   /** Additional claims of id tokens. */
   claims: Record<string, unknown>;
@@ -37,7 +37,7 @@ type Request = { parameters: URLSearchParams; refreshable: boolean };
 export class ScriptedProvider {
   readonly behaviour: Behaviour;
   /** The last authorization request. */
-  asked = new URLSearchParams();
+  authorizationRequest = new URLSearchParams();
   /** While true, every request gets 503. */
   down = false;
   /** Revoked refresh tokens. */
@@ -70,9 +70,9 @@ export class ScriptedProvider {
       refreshTokenFor: {},
       rotates: false,
       authentication: 'none',
-      refusesResource: false,
-      namesItself: false,
-      tellsOfPkce: true,
+      rejectsResource: false,
+      sendsIssuer: false,
+      advertisesPkce: true,
       alg: 'RS256',
       claims: {},
       revocation: true,
@@ -145,7 +145,7 @@ export class ScriptedProvider {
   }
 
   #discovery(): object {
-    const { alg, authentication, namesItself, revocation, tellsOfPkce } = this.behaviour;
+    const { alg, authentication, sendsIssuer, revocation, advertisesPkce } = this.behaviour;
     return {
       issuer: this.issuer,
       authorization_endpoint: `${this.origin}/authorize`,
@@ -158,39 +158,39 @@ export class ScriptedProvider {
       subject_types_supported: ['public'],
       id_token_signing_alg_values_supported: [alg],
       token_endpoint_auth_methods_supported: [authentication],
-      ...(tellsOfPkce && { code_challenge_methods_supported: ['S256'] }),
-      ...(namesItself && { authorization_response_iss_parameter_supported: true }),
+      ...(advertisesPkce && { code_challenge_methods_supported: ['S256'] }),
+      ...(sendsIssuer && { authorization_response_iss_parameter_supported: true }),
     };
   }
 
-  #authorize(asked: URLSearchParams, response: ServerResponse): void {
-    this.asked = asked;
-    const back = new URL(asked.get('redirect_uri')!);
-    back.searchParams.set('state', asked.get('state')!);
-    if (this.behaviour.namesItself) back.searchParams.set('iss', this.issuer);
-    const error = this.#errorOf(asked);
+  #authorize(request: URLSearchParams, response: ServerResponse): void {
+    this.authorizationRequest = request;
+    const back = new URL(request.get('redirect_uri')!);
+    back.searchParams.set('state', request.get('state')!);
+    if (this.behaviour.sendsIssuer) back.searchParams.set('iss', this.issuer);
+    const error = this.#errorOf(request);
     if (error !== undefined) back.searchParams.set('error', error);
     else {
       const code = randomBytes(16).toString('hex');
-      this.#codes.set(code, { parameters: asked, refreshable: this.#isRefreshable(asked) });
+      this.#codes.set(code, { parameters: request, refreshable: this.#isRefreshable(request) });
       back.searchParams.set('code', code);
     }
     response.writeHead(303, { location: back.href }).end();
   }
 
   #errorOf(request: URLSearchParams): string | undefined {
-    const { scopes, refusesResource } = this.behaviour;
+    const { scopes, rejectsResource } = this.behaviour;
     const requested = request.get('scope')?.split(' ') ?? [];
     if (request.get('client_id') !== CLIENT.id) return 'unauthorized_client';
     if (scopes && !requested.every((scope) => scopes.includes(scope))) return 'invalid_scope';
-    if (refusesResource && request.has('resource')) return 'invalid_resource';
+    if (rejectsResource && request.has('resource')) return 'invalid_resource';
     return request.get('code_challenge_method') === 'S256' ? undefined : 'invalid_request';
   }
 
-  #isRefreshable(asked: URLSearchParams): boolean {
+  #isRefreshable(request: URLSearchParams): boolean {
     const { scope, parameters = {} } = this.behaviour.refreshTokenFor;
-    if (scope !== undefined && !asked.get('scope')?.split(' ').includes(scope)) return false;
-    return Object.entries(parameters).every(([name, value]) => asked.get(name) === value);
+    if (scope !== undefined && !request.get('scope')?.split(' ').includes(scope)) return false;
+    return Object.entries(parameters).every(([name, value]) => request.get(name) === value);
   }
 
   #authenticated({ headers }: IncomingMessage, form: URLSearchParams): boolean {
