@@ -23,8 +23,8 @@ import { ServerStep } from '../core/mcp/server-step.ts';
 import { TaskWorker } from '../core/mcp/tasks/task-worker.ts';
 import type { TaskJob, WorkerStarter } from '../core/mcp/tasks/tasks.ts';
 import type { ToolContextDependencies } from '../core/mcp/tool-context.ts';
-import { Sessions } from '../core/sessions/session.ts';
-import { epochMilliseconds, epochSeconds } from '../core/support/clock.ts';
+import { Sessions } from '../core/sessions/sessions.ts';
+import { epochSeconds } from '../core/support/clock.ts';
 import { sealedKey } from '../core/support/sealed-key.ts';
 import { scopes } from '../scopes.ts';
 import { createServer } from '../server.ts';
@@ -37,6 +37,7 @@ declare const awslambda: LambdaRuntime;
 const environment = readEnvironment(mcpVariables, process.env);
 const { PUBLIC_URL, TABLE_NAME } = environment;
 const table = openTable(TABLE_NAME);
+const now = () => epochSeconds(systemClock);
 
 const sealer = kmsSealerOnDemand(environment.SEAL_KEY_ID, TABLE_NAME);
 const sessions = new Sessions(
@@ -48,7 +49,7 @@ const sessions = new Sessions(
     ),
     stale: environment.STALE_SESSION,
   },
-  epochSeconds,
+  now,
 );
 
 const executions = dynamoExecutionStore(table);
@@ -56,13 +57,13 @@ let opened: WorkerStarter | undefined;
 const server = new ServerStep({
   create: createServer,
   executions,
-  requestStates: new RequestStates(sealedKey(dynamoSealedKeyStore(table), sealer, 'request-state'), epochSeconds),
+  requestStates: new RequestStates(sealedKey(dynamoSealedKeyStore(table), sealer, 'request-state'), now),
   starter: { start: async (job) => (await openWorker()).start(job) },
   changes: dynamoChangeStore(table),
   listenSeconds: environment.LISTEN_SECONDS ?? 0,
   taskTtlSeconds: environment.TASK_TTL_HOURS * 3600,
   holdSeconds: environment.HOLD_SECONDS,
-  savePreferences: (session, preferences) => sessions.note(session, preferences),
+  savePreferences: (session, preferences) => sessions.savePreferences(session, preferences),
   clock: systemClock,
   log,
 });
@@ -80,7 +81,7 @@ const audit: AuditDependencies = {
     retentionDays: environment.AUDIT_RETENTION_DAYS,
     deployment: TABLE_NAME,
   },
-  now: epochMilliseconds,
+  now: () => systemClock.now(),
   log,
 };
 const pipeline: PipelineDependencies = {
@@ -127,9 +128,10 @@ function openUpstream(): ToolContextDependencies['upstream'] {
         clientSecret: async () => (await import('../adapters/secret-reader.ts')).readSecret(IDP_CLIENT_SECRET_ARN),
       }),
       authentication: IDP_AUTHENTICATION,
-      now: epochSeconds,
+      now,
     }),
-    now: epochSeconds,
+    clock: systemClock,
+    random: Math.random,
   });
   return { issuer: IDP_ISSUER.replace(/\/$/, ''), tokens };
 }

@@ -33,6 +33,7 @@ import { oauthVariables, readEnvironment } from '../shared/environment.ts';
 const environment = readEnvironment(oauthVariables, process.env);
 const { PUBLIC_URL, TABLE_NAME, IDP_CLIENT_SECRET_ARN } = environment;
 const table = openTable(TABLE_NAME);
+const now = () => epochSeconds(systemClock);
 const kms = openKms();
 const sealer = kmsSealer(kms, environment.SEAL_KEY_ID, TABLE_NAME);
 const upstreamProvider = openIdProvider({
@@ -48,7 +49,7 @@ const upstreamProvider = openIdProvider({
   nameClaim: environment.NAME_CLAIM,
   revokes: environment.IDP_REVOKES === 'true',
   redirectUri: `${PUBLIC_URL}/callback`,
-  now: epochSeconds,
+  now,
 });
 const sealedKeys = dynamoSealedKeyStore(table);
 const fetchAnywhere = environment.UNSAFELY_FETCH_CLIENT_DOCUMENTS_FROM_ANYWHERE === 'true';
@@ -80,6 +81,7 @@ const facade: Facade = {
     fetcher: httpsDocuments({ anywhere: fetchAnywhere }),
     reach: { ownHost: new URL(PUBLIC_URL).host, anywhere: fetchAnywhere },
     clock: systemClock,
+    random: Math.random,
     log,
   }),
   assertions: dynamoAssertionStore(table),
@@ -95,9 +97,10 @@ const facade: Facade = {
     store: dynamoUpstreamTokenStore(table),
     sealer,
     upstreamProvider,
-    now: epochSeconds,
+    clock: systemClock,
+    random: Math.random,
   }),
-  now: epochSeconds,
+  now,
   log,
 };
 

@@ -12,7 +12,7 @@ import { ServerStep } from '../../lambda/core/mcp/server-step.ts';
 import { TaskWorker } from '../../lambda/core/mcp/tasks/task-worker.ts';
 import type { TaskJob } from '../../lambda/core/mcp/tasks/tasks.ts';
 import type { ToolContext } from '../../lambda/core/mcp/tool-context.ts';
-import { type SessionRules, Sessions } from '../../lambda/core/sessions/session.ts';
+import { type SessionRules, Sessions } from '../../lambda/core/sessions/sessions.ts';
 import type { Clock } from '../../lambda/core/support/clock.ts';
 import { ServiceUnavailableError } from '../../lambda/core/support/service-unavailable-error.ts';
 import type { ScopeSet } from '../../lambda/shared/scope-set.ts';
@@ -227,7 +227,7 @@ export class Processes {
         listenSeconds: this.#options.listenSeconds ?? 0,
         taskTtlSeconds: this.#options.taskTtlSeconds ?? 3600,
         holdSeconds: this.#options.holdSeconds ?? 60,
-        savePreferences: (session, preferences) => sessions.note(session, preferences),
+        savePreferences: (session, preferences) => sessions.savePreferences(session, preferences),
         clock: this.#clock,
         log,
       }),

@@ -4,13 +4,14 @@ import type {
   FlowStore,
   UpstreamState,
 } from '../../core/oauth/authorization-flow.ts';
+import { itemType } from '../../shared/table-keys.ts';
 import { callTable, conditionFailed, partition, SINGLE, type TableConnection, toDomain } from './table-connection.ts';
 
-const BOUND_TO_THIS_BROWSER = 'browser = :browser AND expiresAt > :now';
+const PENDING_FOR_BROWSER = 'browser = :browser AND expiresAt > :now';
 
 export function dynamoFlowStore({ client: dynamodb, name: TableName }: TableConnection): FlowStore {
-  const put = async (pk: string, type: string, content: BrowserBinding) => {
-    const Item = { pk, sk: SINGLE, type, ...content, ttl: content.expiresAt };
+  const put = async (pk: string, type: string, pending: BrowserBinding) => {
+    const Item = { pk, sk: SINGLE, type, ...pending, ttl: pending.expiresAt };
     await callTable(dynamodb.put({ TableName, Item, ConditionExpression: 'attribute_not_exists(pk)' }));
   };
 
@@ -20,7 +21,7 @@ export function dynamoFlowStore({ client: dynamodb, name: TableName }: TableConn
         dynamodb.delete({
           TableName,
           Key: { pk, sk: SINGLE },
-          ConditionExpression: BOUND_TO_THIS_BROWSER,
+          ConditionExpression: PENDING_FOR_BROWSER,
           ExpressionAttributeValues: { ':browser': browser, ':now': now },
           ReturnValues: 'ALL_OLD',
         }),
@@ -34,10 +35,10 @@ export function dynamoFlowStore({ client: dynamodb, name: TableName }: TableConn
 
   return {
     putAuthorizationRequest: (handleHash, request) =>
-      put(partition.authorizationRequest(handleHash), 'authorization-request', request),
+      put(partition.authorizationRequest(handleHash), itemType.authorizationRequest, request),
     takeAuthorizationRequest: (handleHash, browser, now) =>
       take<AuthorizationRequest>(partition.authorizationRequest(handleHash), browser, now),
-    putUpstreamState: (stateHash, state) => put(partition.signIn(stateHash), 'sign-in', state),
+    putUpstreamState: (stateHash, state) => put(partition.signIn(stateHash), itemType.signIn, state),
     takeUpstreamState: (stateHash, browser, now) => take<UpstreamState>(partition.signIn(stateHash), browser, now),
     async deleteUpstreamState(stateHash) {
       await callTable(dynamodb.delete({ TableName, Key: { pk: partition.signIn(stateHash), sk: SINGLE } }));

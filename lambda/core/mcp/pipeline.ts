@@ -2,7 +2,7 @@ import type { ScopeSet } from '../../shared/scope-set.ts';
 import type { Caller } from '../access/caller.ts';
 import { type AuditDependencies, AuditRecorder } from '../audit/audit-recorder.ts';
 import type { CallOutcome } from '../audit/tool-call.ts';
-import type { Sessions } from '../sessions/session.ts';
+import type { Sessions } from '../sessions/sessions.ts';
 import { logFailure } from '../support/failure-log.ts';
 import type { Logger } from '../support/logger.ts';
 import { RETRY_AFTER_SECONDS } from '../support/service-unavailable-error.ts';

@@ -1,6 +1,7 @@
 import { isInitializeRequest } from '@modelcontextprotocol/server';
 import type { Caller } from '../access/caller.ts';
-import type { Initialize, Session, SessionAccess, SessionRejection, Sessions } from '../sessions/session.ts';
+import type { Initialize, Session } from '../sessions/session.ts';
+import type { SessionAccess, SessionRejection, Sessions } from '../sessions/sessions.ts';
 import type { Logger } from '../support/logger.ts';
 import { jsonRpcError } from './json-rpc-error.ts';
 import { type McpRequest, McpResponse } from './mcp-http.ts';

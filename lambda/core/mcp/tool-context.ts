@@ -1,6 +1,6 @@
 import type { Caller } from '../access/caller.ts';
 import type { UpstreamTokenManager } from '../identity/upstream-tokens.ts';
-import type { SessionAccess } from '../sessions/session.ts';
+import type { SessionAccess } from '../sessions/sessions.ts';
 import { type Clock, epochSeconds } from '../support/clock.ts';
 import type { Logger } from '../support/logger.ts';
 import type { LongRunning } from './tasks/long-running-tools.ts';

@@ -28,9 +28,6 @@ export function randomToken(): string {
   return base64url(crypto.getRandomValues(new Uint8Array(32)));
 }
 
-/** A random number from 0 (included) to 1 (excluded), for jitter. */
-export const randomFraction = (): number => crypto.getRandomValues(new Uint32Array(1))[0]! / 2 ** 32;
-
 const ID_LENGTH = 22;
 /** For 64 of them: whole bytes, and whole groups of three of these, so every character is random to its last bit. */
 const stock = new Uint8Array((64 * ID_LENGTH * 6) / 8);

@@ -41,6 +41,7 @@ class Deployment {
       },
       reach: { ownHost: 'mcp.example.com', anywhere: false },
       clock: this.clock,
+      random: Math.random,
       log: () => undefined,
     });
   }

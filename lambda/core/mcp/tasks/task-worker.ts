@@ -1,6 +1,6 @@
 import type { JSONRPCRequest, JSONRPCResponse } from '@modelcontextprotocol/server';
 import { type AuditDependencies, AuditRecorder } from '../../audit/audit-recorder.ts';
-import type { Sessions } from '../../sessions/session.ts';
+import type { Sessions } from '../../sessions/sessions.ts';
 import { after, type Clock, epochSeconds } from '../../support/clock.ts';
 import { randomId } from '../../support/crypto.ts';
 import type { Logger } from '../../support/logger.ts';
@@ -95,7 +95,7 @@ export class TaskWorker {
   /** The stored request; undefined when its grant has ended. */
   async #exchange(stored: string, execution: Execution): Promise<McpExchange | undefined> {
     const { request, body, caller, session } = restoreRequest(stored);
-    const grant = await this.#dependencies.sessions.granted(caller);
+    const grant = await this.#dependencies.sessions.grantOf(caller);
     if (!grant) return undefined;
     const trace = traceOf(request.headers, body);
     if (trace) this.#dependencies.setTrace(traceIdOf(trace));

@@ -1,8 +1,10 @@
 import type { JSONWebKeySet } from 'jose';
 import { type Clock, epochSeconds } from '../../support/clock.ts';
-import { randomFraction, randomId, sha256 } from '../../support/crypto.ts';
+import { sha256 } from '../../support/crypto.ts';
 import type { Logger } from '../../support/logger.ts';
+import { attemptUpTo, retry } from '../../support/retry-on-conflict.ts';
 import { ServiceUnavailableError } from '../../support/service-unavailable-error.ts';
+import { LEASE_SECONDS, runSingleFlight } from '../../support/single-flight.ts';
 import {
   ClientDocumentError,
   type ClientMetadata,
@@ -47,9 +49,7 @@ const ALL_HOSTS: RateLimit = { intervalSeconds: 0.25, burst: 32 };
 /** The name of the limit of all hosts; no host can have it. */
 const EVERY_HOST = '*';
 
-/** A fetch takes five seconds at most: a lease that outlives it belongs to a process that died. */
-const LEASE_SECONDS = 8;
-const WAIT_SECONDS = 7;
+const PATIENCE_SECONDS = 7;
 const POLL_MILLISECONDS = 200;
 /** The age at which a key set is fetched again for a key that it lacks. */
 const KEYS_SETTLE_SECONDS = 60;
@@ -61,6 +61,8 @@ type Dependencies = {
   fetcher: DocumentFetcher;
   reach: FetchReach;
   clock: Clock;
+  /** From 0 to 1. */
+  random: () => number;
   log: Logger;
 };
 
@@ -94,27 +96,25 @@ export class ClientDocuments {
   }
 
   async #load<T>(url: string, read: Reader<T>, newerThan?: number): Promise<T> {
-    const { store, clock } = this.#dependencies;
+    const { store, clock, random } = this.#dependencies;
     const urlHash = await sha256(url);
-    const owner = randomId();
-    const deadline = this.#now() + WAIT_SECONDS;
     let previous: ValidDocument | undefined;
-    while (this.#now() < deadline) {
+    const flight = { clock, random, patienceSeconds: PATIENCE_SECONDS, pollMilliseconds: POLL_MILLISECONDS };
+    const result = await runSingleFlight<{ document: T } | 'not-soon'>(flight, async (owner) => {
       const decision = decideDocument(await store.findDocument(urlHash), this.#now(), newerThan);
-      if (decision.kind === 'use') return read(decision.text);
+      if (decision.kind === 'use') return { document: read(decision.text) };
       if (decision.kind === 'reject') throw new ClientDocumentError(decision.reason);
       if (decision.kind === 'unreachable') throw unreachable(url, 'it did not respond shortly before');
-      if (decision.kind === 'fetch') {
-        previous = decision.previous;
-        const turn = await this.#turn(url);
-        if (turn === 'now' && (await this.#lease(urlHash, owner))) {
-          return this.#fetch(url, urlHash, owner, read, previous);
-        }
-        // The limit of all hosts is exhausted: waiting would only queue more requests behind it.
-        if (turn === 'not-soon') break;
+      if (decision.kind !== 'fetch') return retry;
+      previous = decision.previous;
+      const turn = await this.#turn(url);
+      if (turn === 'now' && (await this.#lease(urlHash, owner))) {
+        return { document: await this.#fetch(url, urlHash, owner, read, previous) };
       }
-      await clock.sleep(POLL_MILLISECONDS * (1 + randomFraction()));
-    }
+      // The limit of all hosts is exhausted: waiting would only queue more requests behind it.
+      return turn === 'not-soon' ? turn : retry;
+    });
+    if (result !== retry && result !== 'not-soon') return result.document;
     // A flood of fetches does not lock out a client whose document is cached.
     if (previous && servesStale(previous, this.#now())) return read(previous.text);
     throw unreachable(url, 'too many other documents are being fetched');
@@ -164,13 +164,13 @@ export class ClientDocuments {
 
   async #isAdmitted(name: string, limit: RateLimit): Promise<boolean> {
     const { rateLimits } = this.#dependencies;
-    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+    const isAdmitted = await attemptUpTo(ATTEMPTS, async () => {
       const due = await rateLimits.due(name);
       const next = admit(due, this.#now(), limit);
       if (next === undefined) return false;
-      if (await rateLimits.advance(name, due, next)) return true;
-    }
-    return false;
+      return (await rateLimits.advance(name, due, next)) || retry;
+    });
+    return isAdmitted === true;
   }
 }
 

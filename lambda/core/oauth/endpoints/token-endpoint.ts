@@ -2,7 +2,7 @@ import { type Grant, isLiveGrant } from '../../access/grant.ts';
 import { SignInRefusedError } from '../../identity/upstream-provider.ts';
 import type { SealedUpstreamTokens } from '../../identity/upstream-tokens.ts';
 import { sha256 } from '../../support/crypto.ts';
-import { ServiceUnavailableError } from '../../support/service-unavailable-error.ts';
+import { retry, retryOnConflict } from '../../support/retry-on-conflict.ts';
 import type { AuthorizationCode } from '../authorization-flow.ts';
 import { authenticateClient, type RequestingClient } from '../clients/client-authentication.ts';
 import { extendRegistration } from '../clients/client-registration.ts';
@@ -16,8 +16,6 @@ import { decideRefresh } from '../tokens/refresh-decision.ts';
 
 /** A code that is presented again this soon is the client's own retry; later it is stolen (OAuth 2.1 §4.1.3). */
 const RETRY_SECONDS = 10;
-/** How often a refresh starts over because a concurrent one changed the grant. */
-const ATTEMPTS = 5;
 
 const verifierForm = /^[A-Za-z0-9\-._~]{43,128}$/;
 
@@ -87,12 +85,12 @@ async function rejectUsedCode(
   throw oauthError('code_used');
 }
 
-/** The refresh token grant (RFC 6749 §6). */
+/** The refresh token grant (RFC 6749 §6). It starts over when a concurrent refresh changed the grant. */
 async function refresh(facade: Facade, form: Parameters, { id: clientId, spendAssertion }: RequestingClient) {
   const { grants, macKey, now, rules, log } = facade;
   const presented = await readRefreshToken(form.require('refresh_token'), macKey);
   if (!presented) throw oauthError('refresh_token_invalid');
-  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+  return retryOnConflict({ service: 'The session table', item: `grant ${presented.grant}` }, async () => {
     const { grant, tokens: sealed } = await grants.findGrant(presented.grant);
     if (!isLiveGrant(grant, now()) || grant.client !== clientId) throw oauthError('refresh_token_invalid');
     const scopes = narrowedScopes(form.get('scope'), grant.scopes);
@@ -109,12 +107,9 @@ async function refresh(facade: Facade, form: Parameters, { id: clientId, spendAs
     const response = await tokenResponse(facade, grant, scopes, await mintRefreshToken(grant.id, next.head, macKey));
     await spendAssertion();
     if (next === grant.refresh) return response;
-    if (await grants.rotate(grant.id, grant.refresh.head, next, now() + rules.grantIdleSeconds)) return response;
-  }
-  throw new ServiceUnavailableError(
-    'The session table',
-    new Error(`the grant changed ${ATTEMPTS} times during one refresh`),
-  );
+    const hasRotated = await grants.rotate(grant.id, grant.refresh.head, next, now() + rules.grantIdleSeconds);
+    return hasRotated ? response : retry;
+  });
 }
 
 /** Refreshes the upstream tokens when they are due; a grant that the identity provider ended is revoked. */
