@@ -6,7 +6,7 @@ import { callTable, partition, SINGLE, succeeded, type TableConnection, toDomain
 /** In bytes: a partition key has at most 2048, and DynamoDB rejects a longer one. */
 const LONGEST_ID = 2048 - partition.client('').length;
 
-/** Also false when there is no item. */
+/** Also false without an item. */
 const NOT_EXPIRED = 'expiresAt > :now';
 
 export function dynamoClientStore({ client: dynamodb, name: TableName }: TableConnection): ClientStore {
