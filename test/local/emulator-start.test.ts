@@ -41,7 +41,7 @@ class Start {
   constructor({ folder = newFolder(), port = 0, options = ['--json'], project = root, throughNpm }: Setting = {}) {
     const [command, before] = throughNpm
       ? ['npm', ['start', '--silent', '--']]
-      : [process.execPath, ['cli/commands/dev.ts']];
+      : [process.execPath, ['bin/cli.ts', 'dev']];
     this.child = spawn(command, [...before, ...options], {
       cwd: project,
       env: { PATH: process.env.PATH, HOME: process.env.HOME, PORT: String(port), HOLDFAST_DATA: folder },
@@ -218,9 +218,9 @@ test('does not move the identity provider when its port is taken, because users 
 });
 
 test.each([
-  ['PORT=eighty', { port: 'eighty' }, /^PORT is "eighty", not a number/],
-  ['PORT=70000', { port: 70_000 }, /^PORT is "70000", not a number/],
-  ['an unknown option', { options: ['--jason'] }, /^Unknown option '--jason'[\s\S]*--json/],
+  ['PORT=eighty', { port: 'eighty' }, /^PORT is "eighty", not a port/],
+  ['PORT=70000', { port: 70_000 }, /^PORT is "70000", not a port/],
+  ['an unknown option', { options: ['--jason'] }, /^error: unknown option '--jason'[\s\S]*--json/],
 ])('refuses %s', async (_, setting, message) => {
   expectMistake(await new Start(setting).ended(), message);
 });

@@ -50,7 +50,7 @@ export class StartedEmulator {
   }
 
   async #start(): Promise<void> {
-    const child = spawn(process.execPath, ['cli/commands/dev.ts', '--json'], {
+    const child = spawn(process.execPath, ['bin/cli.ts', 'dev', '--json'], {
       cwd: this.#root,
       env: {
         PATH: process.env.PATH!,

@@ -38,7 +38,7 @@ export type Initialize = {
 /** What stands in the store under a session's name. */
 export type StoredSession = Session | { renewedAs: string; expiresAt: number };
 
-/** A session that another server kept, imported (`cli/commands/import.ts`). It waits here for its user to come with its id. */
+/** A session that another server kept, imported (`cli/import/session-import.ts`). It waits here for its user to come with its id. */
 export type ImportedSession = {
   id: string;
   user: string;
