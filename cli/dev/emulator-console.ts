@@ -24,7 +24,7 @@ export function consoleReport(json: boolean): Report & { started(): void } {
 export function welcome({ outputs, identityProvider }: Emulator, folder: string): string {
   const url = outputs.McpUrl!;
   const names = demoUsers.map(({ username }) => username);
-  const admins = demoUsers.filter(({ owner }) => owner).map(({ username }) => username);
+  const admins = demoUsers.filter(({ admin }) => admin).map(({ username }) => username);
   const relativeFolder = relative(process.cwd(), folder);
   const rows: [name: string, value: string | undefined][] = [
     ['MCP server', url],
@@ -50,7 +50,7 @@ export const readyDescription = ({ outputs, identityProvider }: Emulator) => ({
   mcpUrl: outputs.McpUrl,
   issuer: identityProvider?.issuer,
   identityProvider: identityProvider ? 'local' : 'external',
-  users: identityProvider ? demoUsers.map(({ username, owner }) => ({ username, password: username, owner })) : [],
+  users: identityProvider ? demoUsers.map(({ username, admin }) => ({ username, password: username, admin })) : [],
   outputs,
   pid: process.pid,
 });

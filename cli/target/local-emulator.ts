@@ -31,7 +31,7 @@ export type LocalEmulator = {
 /** @throws ConfigurationError when no emulator runs on the data folder */
 export function locateLocalEmulator(): LocalEmulator {
   const folder = localDataFolder();
-  const { dynamoDb, kms, table, issuer } = DataFolder.ownerAccessTo(folder);
+  const { dynamoDb, kms, table, issuer } = DataFolder.operatorAccessTo(folder);
   // The emulator does not verify signatures.
   const credentials = { accessKeyId: dynamoDb.accessKeyId, secretAccessKey: 'local' };
   const access = { region: 'us-east-1', credentials };
@@ -47,7 +47,7 @@ export function locateLocalEmulator(): LocalEmulator {
 
 export function isLocalEmulatorRunning(): boolean {
   try {
-    DataFolder.ownerAccessTo(localDataFolder());
+    DataFolder.operatorAccessTo(localDataFolder());
     return true;
   } catch {
     return false;

@@ -128,7 +128,7 @@ describe('an AWS error is one line with a remedy:', () => {
 
   test('missing credentials while a local emulator runs, with a hint to --local', async () => {
     const data = await DataFolder.claim(folder, false);
-    data.ownerAccess = {
+    data.operatorAccess = {
       dynamoDb: { endpoint: closedEndpoint, accessKeyId: 'x' },
       kms: { endpoint: closedEndpoint },
       outputs: {},

@@ -219,7 +219,7 @@ describe('a deployment on AWS', () => {
 
   /** CloudFormation is the fake; the table and the keys are those of the emulator. */
   function awsEnvironment(change: Record<string, string> = {}): Record<string, string> {
-    const { dynamoDb, kms } = JSON.parse(readFileSync(join(emulator.folder, 'owner.json'), 'utf8'));
+    const { dynamoDb, kms } = JSON.parse(readFileSync(join(emulator.folder, 'operator.json'), 'utf8'));
     return {
       AWS_REGION: 'us-east-1',
       AWS_ACCESS_KEY_ID: dynamoDb.accessKeyId,
