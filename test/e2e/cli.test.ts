@@ -308,7 +308,7 @@ test.each([
 
 test('--local reports that no emulator runs and how to start it', async () => {
   const { code, errors } = await runCli(['stats', '--local'], { HOLDFAST_DATA: folder });
-  expect([code, errors]).toEqual([1, expect.stringContaining('Start it with npm start')]);
+  expect([code, errors]).toEqual([1, expect.stringContaining('Start one with npm start')]);
 });
 
 /** Runs a command on a terminal with some input. */
