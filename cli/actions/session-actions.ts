@@ -108,7 +108,7 @@ export async function revokeSession(id: string, options: SessionRevokeOptions): 
   const revoked = Number(await deployment.revocation.revokeSession(session, deployment.seconds()));
   if (options.json) return write(`${printableJson({ revoked })}\n`);
   if (revoked === 0) {
-    report(`Nothing revoked: session ${id} is ${session.ended ?? 'no longer live'}.`, false);
+    report(`Nothing revoked: session ${id} has already ended (${session.ended ?? 'just now'}).`, false);
     return;
   }
   report(`Session ${id} revoked. Its client keeps its grant and can start another session; to prevent this:`, false);

@@ -47,7 +47,7 @@ export async function eraseUser(given: string, options: UserEraseOptions): Promi
     return;
   }
   const lines = [
-    `Deleted ${items} items of user ${user} and revoked ${revoked} grants.`,
+    `Deleted ${items} items of user ${user} and revoked ${revoked === 1 ? '1 grant' : `${revoked} grants`}.`,
     'Logs keep the user key until their retention ends; point-in-time backups keep all data for up to 35 days.',
     ...(deployment.isDirect ? ['In direct mode, end the access of the user at the identity provider too.'] : []),
   ];
