@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError } from 'commander';
-import type { HealthCheckOptions } from '../doctor/health-check.ts';
+import type { DoctorOptions } from '../doctor/doctor-run.ts';
 
 export function addDoctor(program: Command): void {
   program
@@ -26,8 +26,8 @@ Examples:
   $ npx holdfast doctor https://mcp.example.com/mcp --register --sign-in
   $ npx holdfast doctor http://127.0.0.1:8787/mcp --json | jq '.findings[] | select(.verdict == "fail")'`,
     )
-    .action(async (url: string, options: HealthCheckOptions) =>
-      (await import('../doctor/health-check.ts')).runHealthCheck(url, options),
+    .action(async (url: string, options: DoctorOptions) =>
+      (await import('../doctor/doctor-run.ts')).runDoctor(url, options),
     );
 }
 

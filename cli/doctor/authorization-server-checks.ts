@@ -1,6 +1,7 @@
+import { hasPrivateMembers } from '../../lambda/shared/jwk-members.ts';
+import { isLoopbackHost } from '../../lambda/shared/loopback.ts';
 import { type Facts, serverMetadataIn } from './deployment-facts.ts';
 import { isOwnServer } from './discovery-checks.ts';
-import { isLoopback } from './endpoint-checks.ts';
 import { type Finding, fail, ok, quoted, summaryOf, warn } from './finding.ts';
 import { isResponse, jsonObjectIn } from './http-probe.ts';
 
@@ -37,7 +38,9 @@ function* checkEndpoints(document: Metadata, url: string, mend: string): Generat
 /** Https, or loopback if the server is on loopback too. */
 function isSecure(endpoint: string, server: string): boolean {
   const parsed = URL.parse(endpoint);
-  return parsed !== null && (parsed.protocol === 'https:' || (isLoopback(parsed) && isLoopback(new URL(server))));
+  return (
+    parsed !== null && (parsed.protocol === 'https:' || (isLoopbackHost(parsed) && isLoopbackHost(new URL(server))))
+  );
 }
 
 function* checkCapabilities(document: Metadata, mend: string): Generator<Finding> {
@@ -102,9 +105,6 @@ function* checkClientAdmission(document: Metadata, isOwn: boolean): Generator<Fi
       });
 }
 
-/** The members of a private or symmetric key (RFC 7518 §6). */
-const privateMembers = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'k'];
-
 function checkKeys({ keys: result }: Facts): Finding {
   const mend = 'The authorizer fetches it too: check the log of the OAuth function, or the provider.';
   if (result === undefined) {
@@ -118,7 +118,7 @@ function checkKeys({ keys: result }: Facts): Finding {
       mend,
     });
   }
-  if (keys.some((key) => privateMembers.some((member) => member in Object(key)))) {
+  if (keys.some((key) => hasPrivateMembers(Object(key)))) {
     return fail('keys', `${result.url} contains a private key`, {
       why: 'Any reader can issue access tokens.',
       mend: 'Rotate the key now (docs/operate.md, signingKeys), and revoke every grant.',

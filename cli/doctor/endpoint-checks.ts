@@ -1,15 +1,14 @@
+import { isLoopbackHost } from '../../lambda/shared/loopback.ts';
 import type { Facts } from './deployment-facts.ts';
 import { type Finding, fail, ok, quoted, type Remedy, warn } from './finding.ts';
 import { isResponse } from './http-probe.ts';
-
-export const isLoopback = ({ hostname }: URL): boolean => ['127.0.0.1', '[::1]', 'localhost'].includes(hostname);
 
 const USE_MCP_URL = 'Use the URL of the stack output McpUrl.';
 
 /** The URL as an operator gives it to a client. */
 export function* checkUrl({ url }: Facts): Generator<Finding> {
   const parsed = new URL(url);
-  if (parsed.protocol !== 'https:' && !isLoopback(parsed)) {
+  if (parsed.protocol !== 'https:' && !isLoopbackHost(parsed)) {
     yield fail('url', `${quoted(url)} is not https`, {
       why: 'Clients reject it, and tokens would cross the network in clear text.',
       mend: USE_MCP_URL,

@@ -1,5 +1,5 @@
-import { fits } from '../../lambda/core/admin/call-search.ts';
 import type { ListedPage, ListOptions } from '../../lambda/core/admin/directory.ts';
+import { matchesFilter } from '../../lambda/core/audit/call-filter.ts';
 import { callName, type ToolCall } from '../../lambda/core/audit/tool-call.ts';
 import type { CallRow, Filter } from '../../lambda/core/dashboard/dashboard-api.ts';
 import { callRows } from '../../lambda/core/dashboard/dashboard-rows.ts';
@@ -59,7 +59,7 @@ async function pageOfSession(
     const batch = await calls.latestOf(session, { limit: BATCH, before, now: seconds() });
     for (const call of batch) {
       before = callName(call);
-      if (fits(call, filter) && items.push(call) === limit) return { items, next: before };
+      if (matchesFilter(call, filter) && items.push(call) === limit) return { items, next: before };
     }
     if (batch.length < BATCH) return { items };
   }

@@ -1,9 +1,9 @@
-import { fits } from '../../lambda/core/admin/call-search.ts';
-import { endOf } from '../../lambda/core/audit/aggregates.ts';
+import { matchesFilter } from '../../lambda/core/audit/call-filter.ts';
 import {
   type AuditLogReader,
   BUCKET_MILLISECONDS,
   callName,
+  endOf,
   type ToolCall,
 } from '../../lambda/core/audit/tool-call.ts';
 import type { Filter } from '../../lambda/core/dashboard/dashboard-api.ts';
@@ -43,7 +43,7 @@ export class CallWatch {
       if (isSettled) this.#returned.delete(bucket);
     }
     const filter = { ...this.#filter, to: Number.POSITIVE_INFINITY };
-    return calls.filter((call) => fits(call, filter)).toSorted((a, b) => endOf(a) - endOf(b));
+    return calls.filter((call) => matchesFilter(call, filter)).toSorted((a, b) => endOf(a) - endOf(b));
   }
 
   async #newCalls(bucket: number, returned: Set<string>, isSettled: boolean, now: number): Promise<ToolCall[]> {

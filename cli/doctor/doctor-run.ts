@@ -1,10 +1,10 @@
 import { printableJson, singleLine } from '../../lambda/core/support/untrusted-text.ts';
+import { checkDeployment } from './deployment-checks.ts';
 import { gatherFacts } from './deployment-facts.ts';
 import type { Finding } from './finding.ts';
-import { checkDeployment } from './health-checks.ts';
 import { createProbe } from './http-probe.ts';
 
-export type HealthCheckOptions = {
+export type DoctorOptions = {
   /** For each request, in seconds. */
   timeout: number;
   register?: boolean;
@@ -18,7 +18,7 @@ export type HealthCheckOptions = {
 const PATIENCE_MILLISECONDS = 5 * 60 * 1000;
 
 /** Checks a deployment and prints the findings. The exit code is 1 when a check fails. */
-export async function runHealthCheck(url: string, options: HealthCheckOptions): Promise<void> {
+export async function runDoctor(url: string, options: DoctorOptions): Promise<void> {
   const { timeout, json = false, signIn = false, clientId } = options;
   const print = (text: string) => void process.stdout.write(`${text}\n`);
   const timeoutMilliseconds = timeout * 1000;
