@@ -1,10 +1,8 @@
 import { declareScopes } from './shared/scope-set.ts';
 
-export { defaultScope, hasToolScopes, type ScopeSet } from './shared/scope-set.ts';
-
 /**
- * What assistants may be allowed to do. Every tool needs the first scope; name the tools that need more under `tools`,
- * and an assistant that lacks it is told to ask its user for it.
+ * The scopes that a client can request. Every tool requires the first scope. List the tools that require further scopes
+ * under `tools`: a client without them receives a step-up challenge and asks its user for consent.
  */
 export const scopes = declareScopes({
   scopes: {

@@ -86,7 +86,7 @@ function eventsOf(door: string): Set<string> {
   };
   visit(door);
   const sources = Array.from(files, (file) => readFileSync(join(root, file), 'utf8')).join('\n');
-  return new Set(Array.from(sources.matchAll(/\blog\('(\w+)'/g), ([, event]) => event!));
+  return new Set(Array.from(sources.matchAll(/\blog\(\s*'(\w+)'/g), ([, event]) => event!));
 }
 
 const fileOf = {
