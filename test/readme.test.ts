@@ -94,13 +94,14 @@ test('every kind of item is in the data model', () => {
 
 test('every event that the functions log is explained', () => {
   const sources = globSync('lambda/**/*.ts', { cwd: root }).map(read).join('\n');
-  const events = [...new Set(all(sources, /\blog\('(\w+)'/g))];
+  const events = [...new Set(all(sources, /\blog\(\s*'(\w+)'/g))];
   expect(events.length).toBeGreaterThan(0);
   expect(events.filter((event) => !read('docs/operate.md').includes(`\`${event}\``))).toEqual([]);
 });
 
 test('every setting in the tables of limits is one', () => {
-  const settings = all(read('lib/settings/holdfast-settings.ts'), /^ {2}readonly (\w+)\?:/gm);
+  const sources = globSync('lib/settings/*-settings.ts', { cwd: root }).map(read).join('\n');
+  const settings = all(sources, /^ {2}readonly (\w+)\?:/gm);
   const tables = all(read('docs/operate.md'), /\| setting \|\n.*\n((?:\|.*\n)+)/g);
   const named = all(tables.join(''), /^.*\| (.*) \|$/gm).flatMap((cell) => all(cell, /`(\w+)`/g));
   expect(named).toContain('throttle');
