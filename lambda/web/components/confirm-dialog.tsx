@@ -1,53 +1,62 @@
 import type { ComponentChildren } from 'preact';
 import { useEffect, useId, useRef, useState } from 'preact/hooks';
-import { Failure } from '../api-client.ts';
+import { ApiRequestError } from '../api-client.ts';
 import { dashboardText } from '../dashboard-text.ts';
 
 type Props = {
   question: string;
   consequence: string;
-  /** What the button that does it says. */
+  /** The label of the confirming button. */
   action: string;
-  /** Whether more is needed before it may be done. */
+  /** Whether the action can be confirmed. */
   isReady?: boolean;
-  /** Below the consequence. */
+  /** Content below the consequence. */
   children?: ComponentChildren;
-  /** Shown in place of the general words when the server does not answer midway. */
-  failed?: string;
-  act(): Promise<void>;
+  /** The message for an unavailable server, if the action is partly done. */
+  failureText?: string;
+  run(): Promise<void>;
   close(): void;
 };
 
-/** Asks before anything ends. Whoever presses Escape or Enter without looking has changed nothing. */
-export function Confirm({ question, consequence, action, isReady = true, children, failed, act, close }: Props) {
+/** Asks for confirmation of a destructive action. Escape and Enter cancel, because the focus is on the cancel button. */
+export function ConfirmDialog({
+  question,
+  consequence,
+  action,
+  isReady = true,
+  children,
+  failureText,
+  run,
+  close,
+}: Props) {
   const dialog = useRef<HTMLDialogElement>(null);
   const cancel = useRef<HTMLButtonElement>(null);
   const [isWorking, setWorking] = useState(false);
-  const [failure, setFailure] = useState<Failure>();
+  const [error, setError] = useState<ApiRequestError>();
   const isDone = useRef(false);
-  const name = useId();
-  const description = useId();
+  const questionId = useId();
+  const consequenceId = useId();
 
   useEffect(() => {
     const opener = document.activeElement;
     dialog.current?.showModal();
     cancel.current?.focus();
     return () => {
-      // What opened it goes with what has ended.
-      const back = !isDone.current && opener instanceof HTMLElement ? opener : document.querySelector('main');
-      back?.focus({ preventScroll: true });
+      // The button that opened the dialog disappears with the revoked item.
+      const target = !isDone.current && opener instanceof HTMLElement ? opener : document.querySelector('main');
+      target?.focus({ preventScroll: true });
     };
   }, []);
 
   const submit = async () => {
     setWorking(true);
-    setFailure(undefined);
+    setError(undefined);
     try {
-      await act();
+      await run();
       isDone.current = true;
       close();
-    } catch (error) {
-      setFailure(error instanceof Failure ? error : new Failure(500, String(error)));
+    } catch (cause) {
+      setError(cause instanceof ApiRequestError ? cause : new ApiRequestError(500, String(cause)));
       setWorking(false);
     }
   };
@@ -55,8 +64,8 @@ export function Confirm({ question, consequence, action, isReady = true, childre
   return (
     <dialog
       ref={dialog}
-      aria-labelledby={name}
-      aria-describedby={description}
+      aria-labelledby={questionId}
+      aria-describedby={consequenceId}
       onCancel={(event) => {
         event.preventDefault();
         if (!isWorking) close();
@@ -68,12 +77,12 @@ export function Confirm({ question, consequence, action, isReady = true, childre
           if (isReady && !isWorking) submit();
         }}
       >
-        <h2 id={name}>{question}</h2>
-        <p id={description}>{consequence}</p>
+        <h2 id={questionId}>{question}</h2>
+        <p id={consequenceId}>{consequence}</p>
         {children}
-        {failure && (
+        {error && (
           <p class="warning" role="alert">
-            {failure.isOutage ? (failed ?? dashboardText.dialog.failed) : dashboardText.dialog.refused}
+            {error.isRetryable ? (failureText ?? dashboardText.dialog.failed) : dashboardText.dialog.rejected}
           </p>
         )}
         <div class="buttons">
