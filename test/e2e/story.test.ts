@@ -11,6 +11,7 @@ import type {
   Overview,
   SessionRow,
 } from '../../lambda/core/dashboard/dashboard-api.ts';
+import { keyPrefix } from '../../lambda/shared/table-keys.ts';
 import { AttackedCloud } from '../support/attacked-cloud.ts';
 import { launchChromium, withChromium } from '../support/chromium.ts';
 import { DashboardClient } from '../support/dashboard-client.ts';
@@ -112,9 +113,9 @@ withChromium('three users of one server', () => {
     await adminPage.getByRole('button', { name: /^Revoke Assistant/ }).click();
     await adminPage.getByRole('dialog').getByRole('button', { name: 'Revoke' }).click();
     await adminPage.getByText('has been revoked.').waitFor();
-    const recordedBefore = await target.items('D#');
+    const recordedBefore = await target.items(keyPrefix.calls);
     await expect(alans.call('whoami')).rejects.toThrow();
-    expect(await target.items('D#')).toHaveLength(recordedBefore.length);
+    expect(await target.items(keyPrefix.calls)).toHaveLength(recordedBefore.length);
     await call(adas, adaKey, 'sdk-v2', 'whoami');
 
     const expected = tally(made);
@@ -123,7 +124,7 @@ withChromium('three users of one server', () => {
     const to = Date.now() + 60_000;
 
     // The audit log.
-    const recorded = (await target.items('D#')) as never[] as (CallRow & { clientName: string })[];
+    const recorded = (await target.items(keyPrefix.calls)) as never[] as (CallRow & { clientName: string })[];
     expect(tally(recorded.map((call) => ({ ...call, client: call.clientName, tool: call.tool! })))).toEqual(expected);
 
     // The dashboard, with each of its numbers.
@@ -187,7 +188,9 @@ withChromium('three users of one server', () => {
     expect((await cli('users', 'list')).items).toHaveLength(3);
 
     // The metrics: no call is missing, and the aggregation job counts all of them.
-    expect(target.cloud.log).not.toMatch(/"event":"(audit_write_failed|outage|unexpected_error|session_failed)"/);
+    expect(target.cloud.log).not.toMatch(
+      /"event":"(audit_write_failed|service_unavailable|unexpected_error|session_failed)"/,
+    );
     const counted: Record<string, number>[] = [];
     const dependencies = {
       calls: dynamoAuditLogReader(target.table),
