@@ -34,7 +34,7 @@ What a month of a deployment costs at list price, line by line, beside what othe
   --measured FILE     a measurement that was saved before, in place of bench/cost/measured.json
   --save FILE         measures, and keeps the measurement there
   --with-free-tier    takes off what an account has for nothing each month
-  --markdown          the section "What it costs" of the README
+  --markdown          the body of docs/cost.md
   --json              for programs
   --memory N          megabytes of the MCP function, in place of the template's
 

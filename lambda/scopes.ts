@@ -1,8 +1,8 @@
 import { declareScopes } from './shared/scope-set.ts';
 
 /**
- * The scopes that a client can request. Every tool requires the first scope. List the tools that require further scopes
- * under `tools`: a client without them receives a step-up challenge and asks its user for consent.
+ * The scopes that a client can be granted. Every tool needs the first one. List tools that need more under `tools`: a
+ * client that lacks a scope is answered 403 with the scope to request from its user.
  */
 export const scopes = declareScopes({
   scopes: {

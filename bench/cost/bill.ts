@@ -42,7 +42,7 @@ export function idleLines(stack: Stack, { works }: Measurement, traffic: Traffic
     },
     { what: 'client secret', uses: [{ price: 'secrets', quantity: stack.secrets }] },
     {
-      what: 'looking for calls to count',
+      what: 'schedule of the aggregation job',
       each: { count: rollups, unit: 'times' },
       uses: [
         ...runs(stack, 'Rollup', rollups, traffic['rollup-milliseconds']),
@@ -69,12 +69,12 @@ export function callLines(stack: Stack, { works }: Measurement, traffic: Traffic
     { what: 'Lambda, MCP function', uses: runs(stack, 'Mcp', calls, milliseconds, traffic.memory) },
     { what: 'Lambda, authorizer', uses: runs(stack, 'Authorizer', asked, traffic['authorizer-milliseconds']) },
     {
-      what: 'DynamoDB, session and grant are read',
+      what: 'DynamoDB, reads of session and grant',
       uses: [{ price: 'readUnits', quantity: calls * readUnitsOf(works.call) }],
     },
-    { what: 'DynamoDB, sessions slide', uses: [{ price: 'writeUnits', quantity: bursts * slideUnits(works) }] },
+    { what: 'DynamoDB, extensions of sessions', uses: [{ price: 'writeUnits', quantity: bursts * slideUnits(works) }] },
     {
-      what: 'DynamoDB, calls go on record',
+      what: 'DynamoDB, audit log',
       uses: [
         { price: 'writeUnits', quantity: calls * writeUnitsOf(works.call) },
         { price: 'writeUnits', quantity: bursts * markUnits(works) },
@@ -114,7 +114,7 @@ export function otherLines(stack: Stack, measurement: Measurement, traffic: Traf
   const all = calls + connecting + refreshes + signIns * (SIGN_IN_REQUESTS + 2) + views;
   return present([
     {
-      what: 'sessions begin',
+      what: 'new sessions',
       each: { count: sessions, unit: 'sessions' },
       uses: [
         ...request('Mcp', sessions, works.begin, plain),
@@ -127,7 +127,7 @@ export function otherLines(stack: Stack, measurement: Measurement, traffic: Traf
       uses: stack.functions.OAuth ? request('OAuth', refreshes, works.refresh, oauth) : [],
     },
     {
-      what: 'users sign in',
+      what: 'sign-ins',
       each: { count: signIns, unit: 'sign-ins' },
       uses: stack.functions.OAuth
         ? [
@@ -138,7 +138,7 @@ export function otherLines(stack: Stack, measurement: Measurement, traffic: Traf
         : [],
     },
     {
-      what: 'calls are counted',
+      what: 'aggregation of calls',
       uses: [
         { price: 'readUnits', quantity: countedReadUnits(works, traffic) },
         {
@@ -151,11 +151,11 @@ export function otherLines(stack: Stack, measurement: Measurement, traffic: Traf
       ],
     },
     {
-      what: `record of ${stack.auditRetentionDays} days is kept`,
+      what: `audit log, kept for ${stack.auditRetentionDays} days`,
       uses: storageUses(stack, (storedBytes(works, traffic) * stack.auditRetentionDays) / DAYS),
     },
     {
-      what: `logs of ${stack.logRetentionDays} days are kept`,
+      what: `logs, kept for ${stack.logRetentionDays} days`,
       uses: [
         {
           price: 'logStorage',
@@ -164,7 +164,7 @@ export function otherLines(stack: Stack, measurement: Measurement, traffic: Traf
       ],
     },
     {
-      what: 'dashboard is looked at',
+      what: 'views of the dashboard',
       each: { count: views, unit: 'views' },
       uses: stack.functions.Dashboard
         ? [

@@ -14,7 +14,7 @@ import { aggregateCalls } from '../../lambda/core/audit/call-aggregation.ts';
 import type { AuditLogWriter } from '../../lambda/core/audit/tool-call.ts';
 import type { Dashboard } from '../../lambda/core/dashboard/dashboard-dependencies.ts';
 import { handleDashboardRequest } from '../../lambda/core/dashboard/dashboard-routes.ts';
-import { Sessions } from '../../lambda/core/sessions/session.ts';
+import { Sessions } from '../../lambda/core/sessions/sessions.ts';
 import { callExpiry, recordedSessions, type Visitor } from './generated-items.ts';
 import { NOW, RARE_TOOL, RETENTION_DAYS, type World } from './generated-world.ts';
 

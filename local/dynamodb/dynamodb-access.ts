@@ -1,5 +1,5 @@
-import { arn } from '../aws-api/aws-service.ts';
-import type { Request } from '../iam/iam-policy.ts';
+import { arn } from '../aws-api/aws-account.ts';
+import type { AccessRequest } from '../iam/iam-policy.ts';
 import type { ParsedRequest } from './dynamodb-engine.ts';
 import type { Item, TableDefinition } from './dynamodb-store.ts';
 
@@ -12,9 +12,9 @@ import type { Item, TableDefinition } from './dynamodb-store.ts';
 export function accessOf(
   { operation, data }: ParsedRequest,
   definitionOf: (tableName: string) => TableDefinition | undefined,
-): Request[] {
+): AccessRequest[] {
   const action = `dynamodb:${operation}`;
-  const access = (tableName: string, keys: (Item | undefined)[], indexName?: string): Request => {
+  const access = (tableName: string, keys: (Item | undefined)[], indexName?: string): AccessRequest => {
     const keySchema = keySchemaOf(definitionOf(tableName), indexName);
     const partitionKey = keySchema?.find(({ KeyType }) => KeyType === 'HASH')?.AttributeName ?? '';
     const values = new Set(keys.flatMap((key) => Object.values(key?.[partitionKey] ?? {}).map(String)));

@@ -17,7 +17,7 @@ import putItemRules from 'dynalite/validations/putItem.js';
 import queryRules from 'dynalite/validations/query.js';
 import scanRules from 'dynalite/validations/scan.js';
 import updateItemRules from 'dynalite/validations/updateItem.js';
-import { AwsError, type Json } from '../aws-api/aws-service.ts';
+import { AwsError, type Json } from '../aws-api/aws-error.ts';
 import type { Item, Store, TableDefinition } from './dynamodb-store.ts';
 
 /** dynalite has no condition check; it is a delete that deletes nothing. */

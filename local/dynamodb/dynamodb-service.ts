@@ -1,5 +1,6 @@
-import { type AwsJsonService, type AwsRequest, serveAwsJson } from '../aws-api/aws-json.ts';
-import { AwsError, arn, type Json } from '../aws-api/aws-service.ts';
+import { arn } from '../aws-api/aws-account.ts';
+import { AwsError, type Json, unknownOperation } from '../aws-api/aws-error.ts';
+import { type AwsJsonProtocol, type AwsJsonService, type AwsRequest, serveAwsJson } from '../aws-api/aws-json.ts';
 import type { Principals } from '../iam/principals.ts';
 import { accessOf } from './dynamodb-access.ts';
 import { isDataOperation, parse, parseTable, perform } from './dynamodb-engine.ts';
@@ -38,6 +39,12 @@ type Settings = {
   createdAt: number;
 };
 
+const protocol: AwsJsonProtocol = {
+  target: 'DynamoDB_20120810',
+  version: '1.0',
+  namespace: 'com.amazonaws.dynamodb.v20120810',
+};
+
 /**
  * DynamoDB on 127.0.0.1: dynalite's validation, expressions and queries, over a store of our own that adds
  * transactions and durability, with expiry that really deletes, and with IAM in front of every operation.
@@ -67,11 +74,10 @@ export async function startDynamoDb(options: DynamoDbOptions): Promise<DynamoDb>
     return result;
   }
 
-  function decide({ accessKeyId, operation, input }: AwsRequest): object {
+  function decide({ caller, operation, input }: AwsRequest): object {
     const authorizeAll = (parts: Parameters<typeof accessOf>[0][]) => {
       for (const part of parts) {
-        for (const access of accessOf(part, (name) => store.definition(name)))
-          principals.authorize(accessKeyId, access);
+        for (const access of accessOf(part, (name) => store.definition(name))) caller.authorize(access);
       }
     };
 
@@ -94,10 +100,10 @@ export async function startDynamoDb(options: DynamoDbOptions): Promise<DynamoDb>
 
     const tableName = String(input.TableName);
     const resource = operation === 'ListTables' ? '*' : arn('dynamodb', `table/${tableName}`);
-    principals.authorize(accessKeyId, { action: `dynamodb:${operation}`, resource, context: {} });
+    caller.authorize({ action: `dynamodb:${operation}`, resource, context: {} });
     if (operation === 'ListTables') return { TableNames: [...settings.keys()].sort() };
     const administer = administration[operation];
-    if (!administer) throw new AwsError('UnknownOperationException', `${operation} does not exist locally.`);
+    if (!administer) throw unknownOperation(operation);
     const table = store.definition(tableName);
     const configured = settings.get(tableName);
     if (!table || !configured) {
@@ -106,7 +112,7 @@ export async function startDynamoDb(options: DynamoDbOptions): Promise<DynamoDb>
     return administer(table, configured, input, store);
   }
 
-  const service = await serveAwsJson('DynamoDB_20120810', '1.0', 'com.amazonaws.dynamodb.v20120810', answer);
+  const service = await serveAwsJson(protocol, principals, answer);
   const sweeper = setInterval(() => sweep().catch(console.error), sweepMs);
 
   return {

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import dynalite from 'dynalite/db/index.js';
-import { AwsError, type Json } from '../aws-api/aws-service.ts';
+import { AwsError, type Json } from '../aws-api/aws-error.ts';
 import { type DataOperation, type ParsedRequest, parse, perform } from './dynamodb-engine.ts';
 import type { Store } from './dynamodb-store.ts';
 

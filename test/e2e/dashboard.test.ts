@@ -272,7 +272,7 @@ withChromium('the dashboard in a real browser', () => {
   });
 
   test('names of users are stored sealed', async () => {
-    const { dynamoDb, table } = DataFolder.ownerAccessTo(emulator.folder);
+    const { dynamoDb, table } = DataFolder.operatorAccessTo(emulator.folder);
     const credentials = { accessKeyId: dynamoDb.accessKeyId, secretAccessKey: 'local' };
     const client = new DynamoDBClient({ endpoint: dynamoDb.endpoint, region: 'us-east-1', credentials });
     const { Items } = await client.send(new ScanCommand({ TableName: table }));

@@ -86,7 +86,7 @@ function eventsOf(entry: string): Set<string> {
   };
   visit(entry);
   const sources = Array.from(files, (file) => readFileSync(join(root, file), 'utf8')).join('\n');
-  return new Set(Array.from(sources.matchAll(/\blog\(\s*'(\w+)'/g), ([, event]) => event!));
+  return new Set(Array.from(sources.matchAll(/\blog(?:Failure)?\(\s*'(\w+)'/g), ([, event]) => event!));
 }
 
 const entryOf = {

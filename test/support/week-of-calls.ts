@@ -34,7 +34,7 @@ const failures: [CallOutcome, Partial<ToolCall>][] = [
  * @param folder the data folder of a running emulator
  */
 export async function writeWeekOfCalls(folder: string, clients: ConnectedApp[], now = Date.now()): Promise<ToolCall[]> {
-  const { dynamoDb, table: name } = DataFolder.ownerAccessTo(folder);
+  const { dynamoDb, table: name } = DataFolder.operatorAccessTo(folder);
   const dynamodb = new DynamoDBClient({
     endpoint: dynamoDb.endpoint,
     region: 'us-east-1',
