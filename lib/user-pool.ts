@@ -49,16 +49,7 @@ export class HoldfastUserPool extends Construct {
       deletionProtection: props.stage === 'prod',
       removalPolicy: removalPolicy(props.stage),
     });
-    Validations.of(pool).acknowledge(
-      {
-        id: 'AwsSolutions-COG2',
-        reason: 'MFA is optional for each user. Requiring it is a decision of the operator.',
-      },
-      {
-        id: 'AwsSolutions-COG8',
-        reason: 'The Plus plan is charged per user. Essentials includes managed login and refresh token rotation.',
-      },
-    );
+    acknowledgePoolFindings(pool);
     pool.addGroup('Owners', {
       groupName: 'admins',
       description: 'Sees and revokes the connected apps and sessions of all users',
@@ -94,6 +85,19 @@ export class HoldfastUserPool extends Construct {
       clientId: client.userPoolClientId,
     };
   }
+}
+
+function acknowledgePoolFindings(pool: UserPool): void {
+  Validations.of(pool).acknowledge(
+    {
+      id: 'AwsSolutions-COG2',
+      reason: 'MFA is optional for each user. Requiring it is a decision of the operator.',
+    },
+    {
+      id: 'AwsSolutions-COG8',
+      reason: 'The Plus plan is charged per user. Essentials includes managed login and refresh token rotation.',
+    },
+  );
 }
 
 /**

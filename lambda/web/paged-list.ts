@@ -93,9 +93,9 @@ export function usePagedList<T>(
 }
 
 /**
- * Loads the first page into `loaded`. If the user has loaded more, also loads the pages until the loaded items, and keeps these; after
- * too many pages it starts over.
- * @param loaded read and written without a wait between, because `loadMore` changes it meanwhile
+ * Loads the first page into `loaded`. If the user has loaded more pages, keeps their items, and loads the pages between;
+ * if there are too many, keeps only the new items.
+ * @param loaded read and written without `await` between, because `loadMore` changes it meanwhile
  */
 async function loadFirstPage<T>(
   load: (query: URLSearchParams) => Promise<ResultPage<T>>,

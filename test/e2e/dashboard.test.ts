@@ -25,7 +25,7 @@ const readmePictures = process.env.README_PICTURES;
 const widths: [string, ViewportSize][] = [
   ['phone', { width: 360, height: 740 }],
   ['tablet', { width: 820, height: 1180 }],
-  ['emulatortop', { width: 1280, height: 900 }],
+  ['desktop', { width: 1280, height: 900 }],
 ];
 
 const axe = readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');
@@ -140,7 +140,7 @@ withChromium('the dashboard in a real browser', () => {
         expect(await heading(page)).toMatch(title);
         const fits = await page.evaluate('document.documentElement.scrollWidth <= window.innerWidth');
         expect([name, width, fits]).toEqual([name, width, true]);
-        if (width === 'narrow' || width === 'emulatortop') {
+        if (width === 'narrow' || width === 'desktop') {
           expect([name, width, await axeViolations(page)]).toEqual([name, width, []]);
         }
         await screenshot(page, `${name}-${width}-${colorScheme}`);

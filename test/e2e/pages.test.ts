@@ -18,8 +18,8 @@ const screenshots = process.env.PICTURES;
 const screens: [string, BrowserContextOptions][] = [
   ['phone-light', { viewport: { width: 360, height: 740 }, colorScheme: 'light' }],
   ['phone-dark', { viewport: { width: 360, height: 740 }, colorScheme: 'dark' }],
-  ['emulatortop-light', { viewport: { width: 1280, height: 800 }, colorScheme: 'light' }],
-  ['emulatortop-dark', { viewport: { width: 1280, height: 800 }, colorScheme: 'dark' }],
+  ['desktop-light', { viewport: { width: 1280, height: 800 }, colorScheme: 'light' }],
+  ['desktop-dark', { viewport: { width: 1280, height: 800 }, colorScheme: 'dark' }],
 ];
 
 const axe = readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');

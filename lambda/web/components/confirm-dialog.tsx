@@ -37,16 +37,7 @@ export function ConfirmDialog({
   const questionId = useId();
   const consequenceId = useId();
 
-  useEffect(() => {
-    const opener = document.activeElement;
-    dialog.current?.showModal();
-    cancel.current?.focus();
-    return () => {
-      // The button that opened the dialog disappears with the revoked item.
-      const target = !isDone.current && opener instanceof HTMLElement ? opener : document.querySelector('main');
-      target?.focus({ preventScroll: true });
-    };
-  }, []);
+  useModal(dialog, cancel, isDone);
 
   const submit = async () => {
     setWorking(true);
@@ -96,4 +87,20 @@ export function ConfirmDialog({
       </form>
     </dialog>
   );
+}
+
+type Ref<T> = { readonly current: T };
+
+/** Opens the dialog with the focus on the cancel button. Restores the focus when the dialog is removed. */
+function useModal(dialog: Ref<HTMLDialogElement | null>, cancel: Ref<HTMLElement | null>, isDone: Ref<boolean>): void {
+  useEffect(() => {
+    const opener = document.activeElement;
+    dialog.current?.showModal();
+    cancel.current?.focus();
+    return () => {
+      // The button that opened the dialog disappears with the revoked item.
+      const target = !isDone.current && opener instanceof HTMLElement ? opener : document.querySelector('main');
+      target?.focus({ preventScroll: true });
+    };
+  }, []);
 }

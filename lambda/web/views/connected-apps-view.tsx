@@ -112,7 +112,6 @@ function GrantTableRow({
   withUsers,
   revoke,
 }: RowContext & { grant: GrantRow; isHighlighted: boolean }) {
-  const isActive = grant.status === 'active';
   return (
     <tr class={isHighlighted ? 'highlighted' : undefined}>
       <th scope="row" data-label={columns.app}>
@@ -130,7 +129,7 @@ function GrantTableRow({
       )}
       <td data-label={columns.state}>
         <span class="stacked-lines">
-          <StateBadge isActive={isActive}>{text.states[grant.status]}</StateBadge>
+          <StateBadge isActive={grant.status === 'active'}>{text.states[grant.status]}</StateBadge>
           {grant.revokedAt !== undefined && (
             <span class="note">
               {' '}
@@ -147,44 +146,54 @@ function GrantTableRow({
         </span>
       </td>
       <td data-label={columns.connectedAt}>
-        <span class="stacked-lines">
-          <Timestamp precision="day" at={grant.createdAt} />
-          <span class="note">
-            {text.renewed} <Timestamp precision="minute" at={grant.renewedAt} />
-          </span>
-          {isActive && (
-            <span class="note">
-              {text.expires} <Timestamp precision="day" at={grant.endsAt} />
-            </span>
-          )}
-        </span>
+        <GrantDates grant={grant} />
       </td>
       <td data-label={columns.actions}>
-        <span class="actions">
-          {(['calls', 'sessions'] as const).map((view) => (
-            <Link
-              key={view}
-              to={{ view, range: '30d', grant: grant.id, user: me.isAdmin ? grant.user : undefined }}
-              aria-label={`${text[view]}: ${grant.clientName}`}
-            >
-              {text[view]}
-            </Link>
-          ))}
-          {isActive && (
-            <button
-              type="button"
-              class="small danger outline"
-              aria-label={text.revokeNamed(grant.clientName)}
-              onClick={() => revoke(grant)}
-            >
-              {text.revoke}
-            </button>
-          )}
-        </span>
+        <GrantActions grant={grant} me={me} revoke={revoke} />
       </td>
     </tr>
   );
 }
+
+const GrantDates = ({ grant }: { grant: GrantRow }) => (
+  <span class="stacked-lines">
+    <Timestamp precision="day" at={grant.createdAt} />
+    <span class="note">
+      {text.renewed} <Timestamp precision="minute" at={grant.renewedAt} />
+    </span>
+    {grant.status === 'active' && (
+      <span class="note">
+        {text.expires} <Timestamp precision="day" at={grant.endsAt} />
+      </span>
+    )}
+  </span>
+);
+
+type GrantActionsProps = { grant: GrantRow; me: Me; revoke(grant: GrantRow): void };
+
+const GrantActions = ({ grant, me, revoke }: GrantActionsProps) => (
+  <span class="actions">
+    {(['calls', 'sessions'] as const).map((view) => (
+      <Link
+        key={view}
+        to={{ view, range: '30d', grant: grant.id, user: me.isAdmin ? grant.user : undefined }}
+        aria-label={`${text[view]}: ${grant.clientName}`}
+      >
+        {text[view]}
+      </Link>
+    ))}
+    {grant.status === 'active' && (
+      <button
+        type="button"
+        class="small danger outline"
+        aria-label={text.revokeNamed(grant.clientName)}
+        onClick={() => revoke(grant)}
+      >
+        {text.revoke}
+      </button>
+    )}
+  </span>
+);
 
 type RevokeDialogProps = {
   me: Me;
