@@ -92,14 +92,14 @@ export class CountingTable {
 
   async #perform(operation: string, input: Json): Promise<object> {
     if (operation === 'TransactWriteItems') {
-      const parts = transactionParts(this.#store, input, ['ConditionCheck', 'Delete', 'Put', 'Update']);
+      const parts = transactionParts(input, ['ConditionCheck', 'Delete', 'Put', 'Update']);
       return this.#write(parts, 2, () => {
         transactWrite(this.#store, parts);
         return {};
       });
     }
     if (!isDataOperation(operation)) throw new Error(`${operation} is not here`);
-    const request = parse(this.#store, operation, structuredClone(input));
+    const request = parse(operation, structuredClone(input));
     switch (operation) {
       case 'GetItem':
         return this.#get(request.data);
@@ -203,7 +203,7 @@ export class CountingTable {
 
   /** Without being asked to, and so without counting it. */
   #put(operation: 'PutItem' | 'DeleteItem', input: Json): void {
-    perform(this.#store, parse(this.#store, operation, { TableName: this.table.name, ...input }));
+    perform(this.#store, parse(operation, { TableName: this.table.name, ...input }));
   }
 
   async #find(key: Item): Promise<Item | undefined> {

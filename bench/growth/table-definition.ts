@@ -1,5 +1,5 @@
-import { parseTable } from '../../local/dynamodb/dynamodb-engine.ts';
 import { Store } from '../../local/dynamodb/dynamodb-store.ts';
+import { tableDefinition } from '../../local/dynamodb/table-definition.ts';
 
 const keys = (hash: string, range: string) => [
   { AttributeName: hash, KeyType: 'HASH' },
@@ -11,7 +11,7 @@ const index = (IndexName: string, hash: string, range: string) => ({
   Projection: { ProjectionType: 'ALL' },
 });
 
-/** The table as the stack describes it (`lib/session-table.ts`). */
+/** The table as the stack describes it (`lib/table.ts`). */
 export const definition = {
   AttributeDefinitions: ['pk', 'sk', 'gsi1pk', 'gsi1sk', 'gsi2pk', 'gsi2sk'].map((AttributeName) => ({
     AttributeName,
@@ -25,6 +25,6 @@ export const definition = {
 /** An empty table in memory. */
 export async function emptyStore(TableName: string): Promise<Store> {
   const store = await Store.open(undefined);
-  store.define(parseTable(store, { TableName, ...definition }));
+  store.define(tableDefinition({ TableName, ...definition }));
   return store;
 }

@@ -3,10 +3,11 @@ import { AwsError, type Json, unknownOperation } from '../aws-api/aws-error.ts';
 import { type AwsJsonProtocol, type AwsJsonService, type AwsRequest, serveAwsJson } from '../aws-api/aws-json.ts';
 import type { Principals } from '../iam/principals.ts';
 import { accessOf } from './dynamodb-access.ts';
-import { isDataOperation, parse, parseTable, perform } from './dynamodb-engine.ts';
+import { isDataOperation, parse, perform } from './dynamodb-engine.ts';
 import { removeExpired } from './dynamodb-expiry.ts';
-import { Store, type TableDefinition } from './dynamodb-store.ts';
+import { Store } from './dynamodb-store.ts';
 import { RequestTokens, transactGet, transactionParts, transactWrite } from './dynamodb-transactions.ts';
+import { type TableDefinition, tableDefinition } from './table-definition.ts';
 
 export type DynamoDbOptions = {
   /** Where the items are kept over restarts, a LevelDB; without it they are forgotten. */
@@ -46,11 +47,11 @@ const protocol: AwsJsonProtocol = {
 };
 
 /**
- * DynamoDB on 127.0.0.1: dynalite's validation, expressions and queries, over a store of our own that adds
- * transactions and durability, with expiry that really deletes, and with IAM in front of every operation.
+ * DynamoDB on 127.0.0.1: items, queries, transactions and durability, with expiry that really deletes, and with IAM in
+ * front of every operation.
  *
- * Not here: PartiQL, streams, tags, backups, changing tables over the wire (the template does), consumed capacity of
- * transactions, the 4 MB limit of a transaction.
+ * Not here: legacy parameters that expressions replace, PartiQL, streams, tags, backups, changing tables over the wire
+ * (the template does), consumed capacity of transactions, the 4 MB limit of a transaction.
  */
 export async function startDynamoDb(options: DynamoDbOptions): Promise<DynamoDb> {
   const { folder, principals, now = Date.now, sweepMs = 1000 } = options;
@@ -82,18 +83,18 @@ export async function startDynamoDb(options: DynamoDbOptions): Promise<DynamoDb>
     };
 
     if (isDataOperation(operation) && operation !== 'ConditionCheckItem') {
-      const request = parse(store, operation, input);
+      const request = parse(operation, input);
       authorizeAll([request]);
       return store.atomically(() => perform(store, request));
     }
     if (operation === 'TransactWriteItems') {
-      const parts = transactionParts(store, input, ['ConditionCheck', 'Delete', 'Put', 'Update']);
+      const parts = transactionParts(input, ['ConditionCheck', 'Delete', 'Put', 'Update']);
       authorizeAll(parts);
       tokens.once(input, () => transactWrite(store, parts));
       return {};
     }
     if (operation === 'TransactGetItems') {
-      const parts = transactionParts(store, input, ['Get']);
+      const parts = transactionParts(input, ['Get']);
       authorizeAll(parts);
       return { Responses: transactGet(store, parts) };
     }
@@ -119,7 +120,7 @@ export async function startDynamoDb(options: DynamoDbOptions): Promise<DynamoDb>
     ...service,
     sweep,
     async createTable(properties, tableName) {
-      store.define(definitionOf(store, properties, tableName));
+      store.define(definitionOf(properties, tableName));
       settings.set(tableName, settingsOf(properties, now()));
       await store.save();
     },
@@ -187,7 +188,7 @@ function describe(table: TableDefinition, settings: Settings, store: Store): obj
 }
 
 /** Throughput is not simulated, so every table is on demand here. */
-function definitionOf(store: Store, properties: Json, tableName: string): TableDefinition {
+function definitionOf(properties: Json, tableName: string): TableDefinition {
   const keysOnly = (indexes: unknown) =>
     (indexes as TableDefinition['GlobalSecondaryIndexes'])?.map(({ IndexName, KeySchema, Projection }) => ({
       IndexName,
@@ -195,13 +196,12 @@ function definitionOf(store: Store, properties: Json, tableName: string): TableD
       Projection,
     }));
   const { AttributeDefinitions, KeySchema } = properties;
-  return parseTable(store, {
+  return tableDefinition({
     TableName: tableName,
     AttributeDefinitions,
     KeySchema,
     GlobalSecondaryIndexes: keysOnly(properties.GlobalSecondaryIndexes),
     LocalSecondaryIndexes: keysOnly(properties.LocalSecondaryIndexes),
-    BillingMode: 'PAY_PER_REQUEST',
   });
 }
 
