@@ -1,3 +1,5 @@
+import { hasPrivateMembers } from '../../lambda/shared/jwk-members.ts';
+import { isLoopbackHost } from '../../lambda/shared/loopback.ts';
 import {
   challengeIn,
   type Facts,
@@ -33,11 +35,9 @@ export function judge(facts: Facts): Finding[] {
   ];
 }
 
-const isLoopback = ({ hostname }: URL) => ['127.0.0.1', '[::1]', 'localhost'].includes(hostname);
-
 function* address({ url }: Facts): Generator<Finding> {
   const parsed = new URL(url);
-  if (parsed.protocol !== 'https:' && !isLoopback(parsed)) {
+  if (parsed.protocol !== 'https:' && !isLoopbackHost(parsed)) {
     yield fail('url', `${quoted(url)} is not https`, {
       why: 'Assistants refuse it, and tokens would cross the network in the clear.',
       mend: 'Use the URL of the stack’s output McpUrl.',
@@ -445,11 +445,10 @@ function* admission(document: Record<string, unknown>, isOwn: boolean): Generato
 /** Https, or on this computer if the server is. */
 function isSafe(url: string, server: string): boolean {
   const parsed = URL.parse(url);
-  return parsed !== null && (parsed.protocol === 'https:' || (isLoopback(parsed) && isLoopback(new URL(server))));
+  return (
+    parsed !== null && (parsed.protocol === 'https:' || (isLoopbackHost(parsed) && isLoopbackHost(new URL(server))))
+  );
 }
-
-/** What makes a key private (RFC 7518 §6). */
-const privateMembers = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'k'];
 
 function* keys(facts: Facts): Generator<Finding> {
   if (serverIn(facts) === undefined) return;
@@ -463,7 +462,7 @@ function* keys(facts: Facts): Generator<Finding> {
   if (!isResponse(visited) || visited.status !== 200 || !Array.isArray(list) || list.length === 0) {
     const seen = isResponse(visited) ? `${visited.status}, without keys` : visited.problem;
     yield fail('keys', `${visited.url}: ${seen}`, { why: 'No access token can be verified: /mcp answers 503.', mend });
-  } else if (list.some((key) => privateMembers.some((member) => member in Object(key)))) {
+  } else if (list.some((key) => hasPrivateMembers(Object(key)))) {
     yield fail('keys', `${visited.url} has a private key`, {
       why: 'Anybody can make access tokens.',
       mend: 'Replace the key now (docs/operate.md, signingKeys), and end every grant.',

@@ -1,5 +1,5 @@
-import { fits } from '../../lambda/core/admin/call-search.ts';
 import type { ListedPage, ListOptions } from '../../lambda/core/admin/directory.ts';
+import { matchesFilter } from '../../lambda/core/audit/call-filter.ts';
 import { type CallOutcome, callName, type ToolCall } from '../../lambda/core/audit/tool-call.ts';
 import { type CallRow, ERRORS, type Filter } from '../../lambda/core/dashboard/dashboard-api.ts';
 import { callRows } from '../../lambda/core/dashboard/dashboard-rows.ts';
@@ -53,7 +53,7 @@ async function pageOfSession(
     const found = await calls.latestOf(session, { limit: AT_ONCE, before, now: seconds() });
     for (const call of found) {
       before = callName(call);
-      if (fits(call, filter) && items.push(call) === limit) return { items, next: before };
+      if (matchesFilter(call, filter) && items.push(call) === limit) return { items, next: before };
     }
     if (found.length < AT_ONCE) return { items };
   }

@@ -1,9 +1,9 @@
-import { fits } from '../../lambda/core/admin/call-search.ts';
-import { endOf } from '../../lambda/core/audit/aggregates.ts';
+import { matchesFilter } from '../../lambda/core/audit/call-filter.ts';
 import {
   type AuditLogReader,
   BUCKET_MILLISECONDS,
   callName,
+  endOf,
   type ToolCall,
 } from '../../lambda/core/audit/tool-call.ts';
 import type { Filter } from '../../lambda/core/dashboard/dashboard-api.ts';
@@ -40,7 +40,7 @@ export class CallWatch {
       if (isSettled) this.#seen.delete(bucket);
     }
     const filter = { ...this.#filter, to: Number.POSITIVE_INFINITY };
-    return found.filter((call) => fits(call, filter)).toSorted((a, b) => endOf(a) - endOf(b));
+    return found.filter((call) => matchesFilter(call, filter)).toSorted((a, b) => endOf(a) - endOf(b));
   }
 
   async #newIn(bucket: number, seen: Set<string>, whole: boolean, now: number): Promise<ToolCall[]> {

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { revokeAllOf } from '../../lambda/core/admin/revocation.ts';
+import { revokeGrantsOf } from '../../lambda/core/admin/revocation.ts';
 import type { Deployment } from './deployment.ts';
 
 /** Items that are deleted before one hears how far it has come. */
@@ -13,7 +13,7 @@ export async function eraseAll(
   user: string,
   progress: (items: number) => void,
 ): Promise<{ revoked: number; items: number }> {
-  const revoked = await revokeAllOf(user, deployment, deployment.seconds());
+  const revoked = await revokeGrantsOf(user, deployment, deployment.seconds());
   let items = 0;
   for (let timesNothing = 0; timesNothing < 2; ) {
     const erased = await deployment.erasure.erase(user, AT_ONCE, deployment.now());

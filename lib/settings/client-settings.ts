@@ -1,3 +1,5 @@
+import { hasPrivateMembers } from '../../lambda/shared/jwk-members.ts';
+import { isLoopbackUri } from '../../lambda/shared/loopback.ts';
 import { quoted, validateChoice, type WithDefaults } from './setting-validation.ts';
 import type { Stage } from './stage.ts';
 
@@ -91,10 +93,7 @@ const syntax = {
   id: /^(?!dcr_)[A-Za-z0-9._~-]{1,200}$/,
   host: /^(localhost|127\.0\.0\.1|\[::1\]|([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9])$/,
   publicHost: /^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]$/,
-  loopback: /^http:\/\/(localhost|127\.\d{1,3}\.\d{1,3}\.\d{1,3}|\[::1\])(:\d{1,5})?(?=[/?]|$)/,
 };
-
-const privateMembers = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k'];
 
 /** Yields an error message for each setting that is insecure or cannot work. */
 export function* validateClients(
@@ -162,7 +161,7 @@ function* validateRedirectUris(name: string, uris: string[], schemes: string[]):
     const url = URL.parse(String(uri));
     const scheme = url?.protocol.slice(0, -1) ?? '';
     const isPlain = url !== null && !/[#*\s\\]/.test(uri) && url.username === '' && url.password === '';
-    const isAllowedScheme = scheme === 'https' || syntax.loopback.test(uri) || schemes.includes(scheme);
+    const isAllowedScheme = scheme === 'https' || isLoopbackUri(uri) || schemes.includes(scheme);
     if (!isPlain || !isAllowedScheme) {
       yield `${name} has ${quoted(uri)}: use https, http on a loopback address, or one of redirectSchemes, without user, fragment or wildcard`;
     }
@@ -175,7 +174,7 @@ function* validateKeys(name: string, keys: PublicJwk[]): Generator<string> {
     return yield `${name}.keys is empty: remove jwks for a public client`;
   }
   for (const [index, key] of keys.entries()) {
-    if (privateMembers.some((member) => member in key)) {
+    if (hasPrivateMembers(key)) {
       yield `${name}.keys[${index}] contains a private key: replace the key pair and give the public key only`;
     } else {
       yield* validateChoice(`${name}.keys[${index}].kty`, key.kty, ['EC', 'RSA', 'OKP']);

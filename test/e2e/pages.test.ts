@@ -3,7 +3,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
-import { oauthPageText, type Problem } from '../../lambda/core/oauth/pages/oauth-page-text.ts';
+import { oauthPageText, type PageProblem } from '../../lambda/core/oauth/pages/oauth-page-text.ts';
 import { launchChromium, withChromium } from '../support/chromium.ts';
 import { everyPage } from '../support/every-page.ts';
 import * as plain from '../support/form-browser.ts';
@@ -123,7 +123,7 @@ withChromium('in a real browser', () => {
     const page = await browser.newPage();
     await page.goto(assistant.authorizationUrl({ redirect_uri: 'https://evil.example/' }));
     expect(await page.getByRole('heading', { level: 1 }).textContent()).toBe(
-      oauthPageText.problems['foreign-target'].heading,
+      oauthPageText.problems['redirect-mismatch'].heading,
     );
     expect(new URL(page.url()).origin).toBe(emulator.origin);
     await screenshot(page, 'error');
@@ -181,25 +181,25 @@ describe('an error page explains', () => {
   }
 
   /** How a user reaches each page. `outage.test.ts` and `surface.test.ts` cover the outage and the fault. */
-  const routes: Record<Exclude<Problem, 'outage' | 'fault'>, () => Promise<plain.Page>> = {
+  const routes: Record<Exclude<PageProblem, 'unavailable' | 'server-error'>, () => Promise<plain.Page>> = {
     'unknown-client': async () => new Browser().open((await client()).authorizationUrl({ client_id: 'dcr_unknown' })),
     'unusable-client': async () =>
       new Browser().open((await client()).authorizationUrl({ client_id: 'https://127.0.0.1/client.json' })),
-    'foreign-target': async () =>
+    'redirect-mismatch': async () =>
       new Browser().open((await client()).authorizationUrl({ redirect_uri: 'https://evil.example/' })),
     malformed: async () => new Browser().open((await client()).authorizationUrl({ client_id: undefined })),
-    'no-answer': async () => {
+    'answer-missing': async () => {
       const { browser, page } = await openConsentPage();
       return browser.submit(page, {});
     },
-    'foreign-answer': async () => repeat(...(await approvalRequest({ origin: 'https://evil.example' }))),
-    answered: async () => repeat(...(await approvalRequest()), 2),
-    'asked-elsewhere': async () => new Browser().submit((await openConsentPage()).page, { answer: 'approve' }),
-    'signed-in': async () => {
+    'cross-origin': async () => repeat(...(await approvalRequest({ origin: 'https://evil.example' }))),
+    'request-closed': async () => repeat(...(await approvalRequest()), 2),
+    'request-elsewhere': async () => new Browser().submit((await openConsentPage()).page, { answer: 'approve' }),
+    'sign-in-closed': async () => {
       const { browser, url } = await signInToCallback();
       return repeat(url, { headers: { cookie: browser.cookieHeader(emulator.origin) } }, 2);
     },
-    'signing-in-elsewhere': async () => new Browser().open((await signInToCallback()).url),
+    'sign-in-elsewhere': async () => new Browser().open((await signInToCallback()).url),
   };
 
   test.each(Object.keys(routes) as (keyof typeof routes)[])('%s', async (problem) => {

@@ -170,8 +170,8 @@ describe('metrics', () => {
   });
 
   test('are measured by the functions that measuredEvents declares', () => {
-    for (const [event, { doors, members }] of Object.entries(measuredEvents)) {
-      for (const name of doors) expect([...eventsOf(entryOf[name])]).toContain(event);
+    for (const [event, { functions, members }] of Object.entries(measuredEvents)) {
+      for (const name of functions) expect([...eventsOf(entryOf[name])]).toContain(event);
       expect(metricsFrom(event, 'F').map(({ name }) => name)).toEqual(members);
     }
   });

@@ -99,7 +99,7 @@ const challenge = 'Bearer resource_metadata="https://example.com/.well-known/oau
 const gatewayResponses: Record<string, GatewayResponseOptions> = {
   Unauthorized: {
     type: ResponseType.UNAUTHORIZED,
-    responseHeaders: { 'WWW-Authenticate': `'${challenge}'`, 'X-Asked-With': 'method.request.header.x-with' },
+    responseHeaders: { 'WWW-Authenticate': `'${challenge}'`, 'X-Request-With': 'method.request.header.x-with' },
     templates: { 'application/json': '{"error":"invalid_token","request":"$context.requestId"}' },
   },
   Denied: {
@@ -435,7 +435,7 @@ describe('the authorizer', () => {
     const response = await call('/mcp', { method: 'POST', headers: { 'X-With': 'browser' } });
     expect(response.status).toBe(401);
     expect(response.headers.get('www-authenticate')).toBe(challenge);
-    expect(response.headers.get('x-asked-with')).toBe('browser');
+    expect(response.headers.get('x-request-with')).toBe('browser');
     expect(await response.json()).toEqual({
       error: 'invalid_token',
       request: response.headers.get('x-amzn-requestid'),

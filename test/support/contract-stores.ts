@@ -50,7 +50,7 @@ const storesIn = (table: TableConnection): MemoryStores => ({
   calls: { ...dynamoAuditLogWriter(table), ...dynamoAuditLogReader(table) },
   clients: dynamoClientStore(table),
   documents: dynamoDocumentStore(table),
-  paces: dynamoRateLimitStore(table),
+  rateLimits: dynamoRateLimitStore(table),
   assertions: dynamoAssertionStore(table),
   flows: dynamoFlowStore(table),
   grants: dynamoGrantStore(table),

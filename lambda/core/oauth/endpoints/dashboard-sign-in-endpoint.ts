@@ -1,59 +1,60 @@
 import { userKey } from '../../access/user-key.ts';
 import { DASHBOARD_SESSION_SECONDS, dashboardCookie } from '../../dashboard/dashboard-session.ts';
+import type { SignInSecrets } from '../../identity/upstream-provider.ts';
 import { randomToken, sha256 } from '../../support/crypto.ts';
-import { type DashboardRequest, PENDING_SECONDS } from '../authorization-flow.ts';
+import { BROWSER_STEP_SECONDS, type DashboardRequest } from '../authorization-flow.ts';
+import { redirect } from '../client-redirect.ts';
 import type { Facade } from '../facade.ts';
+import { oauthError } from '../oauth-error.ts';
 import { browserCookie, clearOldest } from '../pages/oauth-cookies.ts';
-import { ShownError } from '../shown-error.ts';
 
 const DASHBOARD = '/dashboard';
 const LONGEST_TARGET = 2048;
 
 /**
- * `GET /dashboard/sign-in`: to the identity provider, and back by the same callback as everything else. There is nothing
- * to consent to, since the dashboard is this server's own and gets no grant; the answer counts only in this browser.
+ * `GET /dashboard/sign-in`: redirects to the identity provider, which returns to `/callback`. It needs no consent page,
+ * because the dashboard belongs to this server and gets no grant. The response counts only in this browser.
  */
-export async function signInAtDashboard(facade: Facade, request: Request): Promise<Response> {
+export async function dashboardSignInEndpoint(facade: Facade, request: Request): Promise<Response> {
   const { flows, upstreamProvider, now, rules } = facade;
   const secrets = { state: randomToken(), nonce: randomToken(), verifier: randomToken() };
   const signInUrl = await upstreamProvider.signInUrl(secrets);
   const stateHash = await sha256(secrets.state);
   const browser = randomToken();
-  const { nonce, verifier } = secrets;
-  await flows.putSignIn(stateHash, {
-    dashboard: targetOf(request),
-    nonce,
-    verifier,
+  await flows.putUpstreamState(stateHash, {
+    dashboard: dashboardTarget(request),
+    nonce: secrets.nonce,
+    verifier: secrets.verifier,
     browser: await sha256(browser),
-    expiresAt: now() + PENDING_SECONDS,
+    expiresAt: now() + BROWSER_STEP_SECONDS,
   });
-  const cookie = browserCookie('sign-in', stateHash, rules.publicUrl);
-  const headers = new Headers({ Location: signInUrl, 'Cache-Control': 'no-store', 'Referrer-Policy': 'no-referrer' });
+  const headers = new Headers();
   for (const cleared of clearOldest(request, rules.publicUrl)) headers.append('Set-Cookie', cleared);
-  headers.append('Set-Cookie', cookie.set(browser, PENDING_SECONDS));
-  return new Response(null, { status: 303, headers });
+  const cookie = browserCookie('sign-in', stateHash, rules.publicUrl);
+  headers.append('Set-Cookie', cookie.set(browser, BROWSER_STEP_SECONDS));
+  return redirect(signInUrl, headers);
 }
 
-/** Where the page was when it asked for a sign-in; never anything but the page. @throws ShownRefusal */
-function targetOf(request: Request): string {
+/** The view of the dashboard that the browser returns to. @throws OAuthError for an address outside the dashboard */
+function dashboardTarget(request: Request): string {
   const here = new URL(request.url);
   const to = here.searchParams.get('to') ?? DASHBOARD;
   const url = URL.parse(to, here.origin);
   if (url?.origin !== here.origin || url.pathname !== DASHBOARD || to.length > LONGEST_TARGET) {
-    throw new ShownError('invalid_request', 'malformed', 'to is no address of the dashboard');
+    throw oauthError('dashboard_target_invalid');
   }
   return `${url.pathname}${url.search}`;
 }
 
-/** The user is back, and the answer has been found to be this browser's. */
-export async function enterDashboard(
+/** Redeems the provider's response, starts the dashboard session and returns to the dashboard. */
+export async function startDashboardSession(
   { upstreamProvider, userNames, now, rules, dashboardSessions }: Facade,
-  answer: URLSearchParams,
-  secrets: { state: string; nonce: string; verifier: string },
+  response: URLSearchParams,
+  secrets: SignInSecrets,
   { dashboard }: DashboardRequest,
   headers: Headers,
 ): Promise<Response> {
-  const { identity } = await upstreamProvider.redeem(answer, secrets);
+  const { identity } = await upstreamProvider.redeem(response, secrets);
   const user = await userKey(identity.issuer, identity.subject);
   const sealedName = userNames && identity.name && (await userNames.seal(identity.name, user));
   const secret = randomToken();
@@ -63,8 +64,5 @@ export async function enterDashboard(
     now(),
   );
   headers.append('Set-Cookie', dashboardCookie(rules.publicUrl).set(secret, DASHBOARD_SESSION_SECONDS));
-  headers.set('Location', `${rules.publicUrl}${dashboard}`);
-  headers.set('Cache-Control', 'no-store');
-  headers.set('Referrer-Policy', 'no-referrer');
-  return new Response(null, { status: 303, headers });
+  return redirect(`${rules.publicUrl}${dashboard}`, headers);
 }

@@ -1,8 +1,8 @@
 import { memoryStores } from '../../../lambda/adapters/memory/memory-stores.ts';
-import { systemClock } from '../../../lambda/adapters/system-clock.ts';
 import { ClientDocumentError } from '../../../lambda/core/oauth/clients/client-document.ts';
 import { ClientDocuments } from '../../../lambda/core/oauth/clients/client-documents.ts';
 import type { FetchedDocument } from '../../../lambda/core/oauth/clients/document-freshness.ts';
+import type { Clock } from '../../../lambda/core/support/clock.ts';
 import { ServiceUnavailableError } from '../../../lambda/core/support/service-unavailable-error.ts';
 
 const id = 'https://client.example/client.json';
@@ -14,12 +14,16 @@ const documentOf = (clientId: string, change = {}) =>
     ...change,
   });
 
-/** Processes of one deployment over the same stores, whose hosts answer as they are told. */
+/** Processes of one deployment over the same stores, with scripted hosts. */
 class Deployment {
-  time = 1_800_000_000;
+  /** Over the fake timers of jest, which end a thousand sleeps at once. */
+  readonly clock: Clock = {
+    now: () => Date.now(),
+    sleep: (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds)),
+  };
   readonly #stores = memoryStores();
-  /** Addresses that were asked, with the tag of the known copy. */
-  readonly asked: [url: string, etag: string | undefined][] = [];
+  /** Requested URLs, each with the entity tag of the cached copy. */
+  readonly requests: [url: string, etag: string | undefined][] = [];
   answer: (url: string) => FetchedDocument | Promise<FetchedDocument> = (url) => ({
     kind: 'document',
     text: documentOf(url),
@@ -28,15 +32,15 @@ class Deployment {
   process(): ClientDocuments {
     return new ClientDocuments({
       store: this.#stores.documents,
-      paces: this.#stores.paces,
+      rateLimits: this.#stores.rateLimits,
       fetcher: {
         fetch: async (url, etag) => {
-          this.asked.push([url, etag]);
+          this.requests.push([url, etag]);
           return this.answer(url);
         },
       },
       reach: { ownHost: 'mcp.example.com', anywhere: false },
-      clock: { now: () => this.time * 1000, sleep: systemClock.sleep },
+      clock: this.clock,
       random: Math.random,
       log: () => undefined,
     });
@@ -45,126 +49,127 @@ class Deployment {
 
 let deployment: Deployment;
 beforeEach(() => {
-  jest.useFakeTimers({ doNotFake: ['queueMicrotask', 'nextTick'] });
+  jest.useFakeTimers({ now: 1_800_000_000_000, doNotFake: ['queueMicrotask', 'nextTick'] });
   deployment = new Deployment();
 });
 afterEach(() => jest.useRealTimers());
 
-/** Lets time pass, for those who wait and on the clock alike, until the work is done. */
-async function passing<T>(work: Promise<T>): Promise<T> {
+const seconds = () => deployment.clock.now() / 1000;
+const pass = (passing: number) => jest.advanceTimersByTimeAsync(passing * 1000);
+
+/** Advances the clock until the work is done. */
+async function advancing<T>(work: Promise<T>): Promise<T> {
   let done = false;
   const settled = work.finally(() => {
     done = true;
   });
   settled.catch(() => undefined);
   while (!done) {
-    await jest.advanceTimersByTimeAsync(500);
-    deployment.time += 0.5;
+    await pass(0.5);
   }
   return settled;
 }
 
-test('a document is fetched once while it is fresh, whoever asks', async () => {
+test('a document is fetched once while it is fresh, by all processes together', async () => {
   deployment.answer = () => ({ kind: 'document', text: documentOf(id), etag: '"1"', cacheControl: 'max-age=600' });
   const [one, other] = [deployment.process(), deployment.process()];
   expect(await one.metadata(id)).toMatchObject({ name: 'Client' });
-  deployment.time += 599;
+  await pass(599);
   await other.metadata(id);
-  expect(deployment.asked).toEqual([[id, undefined]]);
-  deployment.time += 1;
+  expect(deployment.requests).toEqual([[id, undefined]]);
+  await pass(1);
   deployment.answer = () => ({ kind: 'unchanged' });
   expect(await other.metadata(id)).toMatchObject({ name: 'Client' });
-  expect(deployment.asked[1]).toEqual([id, '"1"']);
+  expect(deployment.requests[1]).toEqual([id, '"1"']);
 });
 
-test('of many that ask at once, one fetches and all are answered', async () => {
-  deployment.answer = (url) =>
-    new Promise((resolve) => setTimeout(() => resolve({ kind: 'document', text: documentOf(url) }), 3000));
-  const asking = Array.from({ length: 20 }, () => deployment.process().metadata(id));
-  const answers = await passing(Promise.all(asking));
+test('of concurrent requests for a document, one fetches and all get it', async () => {
+  deployment.answer = (url) => deployment.clock.sleep(3000).then(() => ({ kind: 'document', text: documentOf(url) }));
+  const lookups = Array.from({ length: 20 }, () => deployment.process().metadata(id));
+  const answers = await advancing(Promise.all(lookups));
   expect(answers.every(({ name }) => name === 'Client')).toBe(true);
-  expect(deployment.asked).toHaveLength(1);
+  expect(deployment.requests).toHaveLength(1);
 });
 
-test('what a document no longer says counts no longer, once it has been fetched again', async () => {
+test('a changed document replaces the cached one after the next fetch', async () => {
   await deployment.process().metadata(id);
   deployment.answer = () => ({
     kind: 'document',
     text: documentOf(id, { redirect_uris: ['https://client.example/new'] }),
   });
-  deployment.time += 24 * 3600;
+  await pass(24 * 3600);
   expect((await deployment.process().metadata(id)).redirectUris).toEqual(['https://client.example/new']);
 });
 
-test('a document that is refused is not asked for again at once, nor kept as one', async () => {
+test('a rejected document is not cached, and not fetched again for 30 seconds', async () => {
   deployment.answer = () => ({ kind: 'document', text: '{}' });
   await expect(deployment.process().metadata(id)).rejects.toThrow(ClientDocumentError);
   deployment.answer = () => ({ kind: 'document', text: documentOf(id) });
-  deployment.time += 29;
+  await pass(29);
   await expect(deployment.process().metadata(id)).rejects.toThrow(ClientDocumentError);
-  expect(deployment.asked).toHaveLength(1);
-  deployment.time += 1;
+  expect(deployment.requests).toHaveLength(1);
+  await pass(1);
   expect(await deployment.process().metadata(id)).toMatchObject({ name: 'Client' });
 });
 
-test('a document that turned bad is forgotten; one whose host is out of reach serves for a day', async () => {
+test('a document serves for a day while its host is unreachable, and not after a rejection', async () => {
   await deployment.process().metadata(id);
-  deployment.time += 3600;
+  await pass(3600);
   deployment.answer = () => {
     throw new ServiceUnavailableError('The client’s document', new Error('timeout'));
   };
   expect(await deployment.process().metadata(id)).toMatchObject({ name: 'Client' });
-  deployment.time += 25 * 3600;
+  await pass(25 * 3600);
   await expect(deployment.process().metadata(id)).rejects.toThrow(ServiceUnavailableError);
-  deployment.time += 3600;
+  await pass(3600);
   deployment.answer = () => {
     throw new ClientDocumentError('its host answered 404');
   };
   await expect(deployment.process().metadata(id)).rejects.toThrow(ClientDocumentError);
 });
 
-test('a host is asked no more than once a second', async () => {
+test('a host gets at most one request per second', async () => {
   const times: number[] = [];
   deployment.answer = (url) => {
-    times.push(deployment.time);
+    times.push(seconds());
     return { kind: 'document', text: documentOf(url) };
   };
   const ids = [1, 2, 3].map((each) => `https://client.example/${each}/client.json`);
-  await passing(Promise.all(ids.map((each) => deployment.process().metadata(each))));
+  await advancing(Promise.all(ids.map((each) => deployment.process().metadata(each))));
   expect(times).toHaveLength(3);
   for (const [index, time] of times.slice(1).entries()) expect(time - times[index]!).toBeGreaterThanOrEqual(1);
 });
 
-test('a thousand ids at a thousand hosts are asked no faster than the pace, and the rest is put off', async () => {
-  const asking = Array.from({ length: 1000 }, (_, index) =>
+test('a thousand ids at a thousand hosts stay within the rate limit, and the rest fails with ServiceUnavailableError', async () => {
+  const lookups = Array.from({ length: 1000 }, (_, index) =>
     deployment.process().metadata(`https://client-${index}.example/client.json`),
   );
-  const began = deployment.time;
-  const outcomes = await passing(Promise.allSettled(asking));
-  // 32 at once, and 4 for each second that passed on the clock until the last had asked.
-  expect(deployment.asked.length).toBeGreaterThanOrEqual(32);
-  expect(deployment.asked.length).toBeLessThanOrEqual(32 + 4 * (deployment.time - began));
-  const refused = outcomes.filter((outcome) => outcome.status === 'rejected').map(({ reason }) => reason);
-  expect(refused).toHaveLength(1000 - deployment.asked.length);
-  expect(refused.every((reason) => reason instanceof ServiceUnavailableError)).toBe(true);
+  const began = seconds();
+  const outcomes = await advancing(Promise.allSettled(lookups));
+  // A burst of 32, and 4 for each second until the last request.
+  expect(deployment.requests.length).toBeGreaterThanOrEqual(32);
+  expect(deployment.requests.length).toBeLessThanOrEqual(32 + 4 * (seconds() - began));
+  const rejected = outcomes.filter((outcome) => outcome.status === 'rejected').map(({ reason }) => reason);
+  expect(rejected).toHaveLength(1000 - deployment.requests.length);
+  expect(rejected.every((reason) => reason instanceof ServiceUnavailableError)).toBe(true);
 });
 
-test('a thousand ids at one host do not use up what the others need', async () => {
+test('a thousand ids at one host leave the limit of all hosts to the others', async () => {
   const flood = Array.from({ length: 1000 }, (_, index) =>
     deployment
       .process()
       .metadata(`https://flood.example/${index}.json`)
       .catch(() => undefined),
   );
-  await passing(deployment.process().metadata(id));
-  await passing(Promise.all(flood));
-  expect(deployment.asked.filter(([url]) => url.startsWith('https://flood.example')).length).toBeLessThanOrEqual(5);
-  expect(deployment.asked).toContainEqual([id, undefined]);
+  await advancing(deployment.process().metadata(id));
+  await advancing(Promise.all(flood));
+  expect(deployment.requests.filter(([url]) => url.startsWith('https://flood.example')).length).toBeLessThanOrEqual(5);
+  expect(deployment.requests).toContainEqual([id, undefined]);
 });
 
-test('a flood of ids at its own host, or at all, does not shut out a client that is known', async () => {
+test('a flood of ids, at its own host or at all, does not lock out a cached client', async () => {
   await deployment.process().metadata(id);
-  deployment.time += 3600;
+  await pass(3600);
   const { host } = new URL(id);
   for (const floodAt of [(_: number) => host, (index: number) => `flood-${index}.example`]) {
     const flood = Array.from({ length: 200 }, (_, index) =>
@@ -173,12 +178,12 @@ test('a flood of ids at its own host, or at all, does not shut out a client that
         .metadata(`https://${floodAt(index)}/${index}.json`)
         .catch(() => undefined),
     );
-    expect(await passing(deployment.process().metadata(id))).toMatchObject({ name: 'Client' });
-    await passing(Promise.all(flood));
+    expect(await advancing(deployment.process().metadata(id))).toMatchObject({ name: 'Client' });
+    await advancing(Promise.all(flood));
   }
 });
 
-test('keys are fetched again for the sake of a missing one, but not time and again', async () => {
+test('a key set is fetched again for a missing key, at most once a minute', async () => {
   const url = 'https://client.example/jwks.json';
   let kid = 'old';
   deployment.answer = () => ({
@@ -188,16 +193,16 @@ test('keys are fetched again for the sake of a missing one, but not time and aga
   });
   await deployment.process().keys(url);
   kid = 'new';
-  deployment.time += 59;
+  await pass(59);
   expect(await deployment.process().keys(url, true)).toMatchObject({ keys: [{ kid: 'old' }] });
-  deployment.time += 2;
+  await pass(2);
   expect(await deployment.process().keys(url)).toMatchObject({ keys: [{ kid: 'old' }] });
   expect(await deployment.process().keys(url, true)).toMatchObject({ keys: [{ kid: 'new' }] });
   expect(await deployment.process().keys(url, true)).toMatchObject({ keys: [{ kid: 'new' }] });
-  expect(deployment.asked).toHaveLength(2);
+  expect(deployment.requests).toHaveLength(2);
 });
 
-test('an address that may not be fetched is not', async () => {
+test('a URL that may not be fetched is rejected without a request', async () => {
   await expect(deployment.process().metadata('https://127.0.0.1/client.json')).rejects.toThrow(ClientDocumentError);
-  expect(deployment.asked).toEqual([]);
+  expect(deployment.requests).toEqual([]);
 });
