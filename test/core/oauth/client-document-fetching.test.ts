@@ -5,6 +5,9 @@ import type { FetchedDocument } from '../../../lambda/core/oauth/clients/documen
 import type { Clock } from '../../../lambda/core/support/clock.ts';
 import { ServiceUnavailableError } from '../../../lambda/core/support/service-unavailable-error.ts';
 
+// A thousand processes with some twenty polls each take seconds on a busy machine, though none in real time.
+jest.setTimeout(30_000);
+
 const id = 'https://client.example/client.json';
 const documentOf = (clientId: string, change = {}) =>
   JSON.stringify({
