@@ -271,78 +271,78 @@ describe.each(adapters)('the stores in %s', (_name, open) => {
         runner: 'r',
         leaseUntil: 1,
       };
-      await stores.runs.createExecution(run, 'the request');
-      expect(await stores.runs.findExecution(run.grant, run.id)).toEqual(run);
-      expect(await stores.runs.findExecution(fresh('grant'), run.id)).toBeUndefined();
-      expect(await stores.runs.findExecution(run.grant, 'unknown')).toBeUndefined();
+      await stores.executions.createExecution(run, 'the request');
+      expect(await stores.executions.findExecution(run.grant, run.id)).toEqual(run);
+      expect(await stores.executions.findExecution(fresh('grant'), run.id)).toBeUndefined();
+      expect(await stores.executions.findExecution(run.grant, 'unknown')).toBeUndefined();
       const expired = { ...aRun(), expiresAt: 1 };
-      await stores.runs.createExecution(expired, 'the request');
-      expect(await stores.runs.findExecution(expired.grant, expired.id)).toEqual(expired);
+      await stores.executions.createExecution(expired, 'the request');
+      expect(await stores.executions.findExecution(expired.grant, expired.id)).toEqual(expired);
     });
 
     test('what is undefined in a run is not there when it is read again', async () => {
       const run: Execution = { ...aRun(), runner: 'r', leaseUntil: 1 };
-      await stores.runs.createExecution(run, '');
+      await stores.executions.createExecution(run, '');
       const free = nextVersion(run, now, { runner: undefined, leaseUntil: undefined });
-      expect(await stores.runs.saveExecution(free)).toBe(true);
-      expect(await stores.runs.findExecution(run.grant, run.id)).toEqual(free);
+      expect(await stores.executions.saveExecution(free)).toBe(true);
+      expect(await stores.executions.findExecution(run.grant, run.id)).toEqual(free);
     });
 
     test('of many that save at once, each having read the same version, one does', async () => {
       const run = aRun();
-      await stores.runs.createExecution(run, '');
+      await stores.executions.createExecution(run, '');
       const saves = Array.from({ length: 10 }, (_, index) => nextVersion(run, now, { message: `${index}` }));
-      const saved = await Promise.all(saves.map((each) => stores.runs.saveExecution(each)));
+      const saved = await Promise.all(saves.map((each) => stores.executions.saveExecution(each)));
       expect(saved.filter(Boolean)).toHaveLength(1);
-      expect(await stores.runs.findExecution(run.grant, run.id)).toEqual(saves[saved.indexOf(true)]);
-      expect(await stores.runs.saveExecution(nextVersion(run, now, { message: 'late' }))).toBe(false);
+      expect(await stores.executions.findExecution(run.grant, run.id)).toEqual(saves[saved.indexOf(true)]);
+      expect(await stores.executions.saveExecution(nextVersion(run, now, { message: 'late' }))).toBe(false);
     });
 
     test('a save whose answer was lost, and that is sent again, has been done', async () => {
       const run = aRun();
-      await stores.runs.createExecution(run, '');
-      await stores.runs.createExecution(run, '');
+      await stores.executions.createExecution(run, '');
+      await stores.executions.createExecution(run, '');
       const saved = nextVersion(run, now, { status: 'input-required' });
-      expect(await stores.runs.saveExecution(saved)).toBe(true);
-      expect(await stores.runs.saveExecution(saved)).toBe(true);
+      expect(await stores.executions.saveExecution(saved)).toBe(true);
+      expect(await stores.executions.saveExecution(saved)).toBe(true);
       const followed = nextVersion(saved, now, { status: 'done' });
-      expect(await stores.runs.saveExecution(followed)).toBe(true);
-      expect(await stores.runs.saveExecution(saved)).toBe(false);
-      expect(await stores.runs.findExecution(run.grant, run.id)).toEqual(followed);
+      expect(await stores.executions.saveExecution(followed)).toBe(true);
+      expect(await stores.executions.saveExecution(saved)).toBe(false);
+      expect(await stores.executions.findExecution(run.grant, run.id)).toEqual(followed);
     });
 
     test('an unknown run is not saved', async () => {
       const run = aRun();
-      expect(await stores.runs.saveExecution(nextVersion(run, now, {}))).toBe(false);
-      expect(await stores.runs.findExecution(run.grant, run.id)).toBeUndefined();
+      expect(await stores.executions.saveExecution(nextVersion(run, now, {}))).toBe(false);
+      expect(await stores.executions.findExecution(run.grant, run.id)).toBeUndefined();
     });
 
     test('all runs of a grant are found, and none of another', async () => {
       const grant = fresh('grant');
       const runs = Array.from({ length: 5 }, () => aRun(grant));
-      for (const run of [...runs, aRun()]) await stores.runs.createExecution(run, '');
-      const found = await stores.runs.executionsOf(grant);
+      for (const run of [...runs, aRun()]) await stores.executions.createExecution(run, '');
+      const found = await stores.executions.executionsOf(grant);
       expect(found.map(({ id }) => id).toSorted()).toEqual(runs.map(({ id }) => id).toSorted());
-      expect(await stores.runs.executionsOf(fresh('grant'))).toEqual([]);
+      expect(await stores.executions.executionsOf(fresh('grant'))).toEqual([]);
     });
 
     test('all runs of a grant are found where they are more than fit into one answer of the store', async () => {
       const grant = fresh('grant');
       const runs = Array.from({ length: 8 }, () => ({ ...aRun(grant), message: 'x'.repeat(200_000) }));
-      for (const run of runs) await stores.runs.createExecution(run, '');
-      expect(await stores.runs.executionsOf(grant)).toHaveLength(8);
+      for (const run of runs) await stores.executions.createExecution(run, '');
+      expect(await stores.executions.executionsOf(grant)).toHaveLength(8);
     });
 
     test.each([0, 1, 4])('a request and answers of %i MB come back as they were', async (megabytes) => {
       const [run, other] = [aRun(), aRun()];
       const text = textOf(megabytes);
-      await stores.runs.createExecution(run, text);
-      await stores.runs.createExecution(other, 'another request');
-      expect(await stores.runs.loadRequest(run)).toEqual({ request: text, answers: new Map() });
-      await stores.runs.addAnswer(run, 'first', `1${text}`);
-      await stores.runs.addAnswer(run, 'second', '{}');
-      await stores.runs.addAnswer(other, 'first', 'of another run');
-      const { request, answers } = await stores.runs.loadRequest(run);
+      await stores.executions.createExecution(run, text);
+      await stores.executions.createExecution(other, 'another request');
+      expect(await stores.executions.loadRequest(run)).toEqual({ request: text, answers: new Map() });
+      await stores.executions.addAnswer(run, 'first', `1${text}`);
+      await stores.executions.addAnswer(run, 'second', '{}');
+      await stores.executions.addAnswer(other, 'first', 'of another run');
+      const { request, answers } = await stores.executions.loadRequest(run);
       expect(request === text).toBe(true);
       expect([...answers.keys()].toSorted()).toEqual(['first', 'second']);
       expect(answers.get('first') === `1${text}`).toBe(true);
@@ -351,62 +351,62 @@ describe.each(adapters)('the stores in %s', (_name, open) => {
 
     test('events come in order, after any number, however they were added', async () => {
       const run = aRun();
-      await stores.runs.createExecution(run, '');
-      expect(await stores.runs.eventsAfter(run, 0)).toEqual([]);
+      await stores.executions.createExecution(run, '');
+      expect(await stores.executions.eventsAfter(run, 0)).toEqual([]);
       for (const [from, to] of [
         [1, 1],
         [2, 9],
         [10, 99],
         [100, 101],
       ] as const) {
-        await stores.runs.addEvents(run, events(from, to));
+        await stores.executions.addEvents(run, events(from, to));
       }
       for (const after of [0, 1, 2, 8, 9, 10, 50, 99, 100]) {
-        expect(await stores.runs.eventsAfter(run, after)).toEqual(events(after + 1, 101));
+        expect(await stores.executions.eventsAfter(run, after)).toEqual(events(after + 1, 101));
       }
-      expect(await stores.runs.eventsAfter(run, 101)).toEqual([]);
-      expect(await stores.runs.eventsAfter(aRun(run.grant), 0)).toEqual([]);
+      expect(await stores.executions.eventsAfter(run, 101)).toEqual([]);
+      expect(await stores.executions.eventsAfter(aRun(run.grant), 0)).toEqual([]);
     });
 
     test('events that are added again are there once', async () => {
       const run = aRun();
-      await stores.runs.createExecution(run, '');
-      await stores.runs.addEvents(run, events(1, 2));
-      await stores.runs.addEvents(run, events(1, 2));
-      await stores.runs.addEvents(run, events(5, 6));
-      await stores.runs.addEvents(run, events(2, 7));
-      expect(await stores.runs.eventsAfter(run, 0)).toEqual(events(1, 7));
-      expect(await stores.runs.eventsAfter(run, 1)).toEqual(events(2, 7));
+      await stores.executions.createExecution(run, '');
+      await stores.executions.addEvents(run, events(1, 2));
+      await stores.executions.addEvents(run, events(1, 2));
+      await stores.executions.addEvents(run, events(5, 6));
+      await stores.executions.addEvents(run, events(2, 7));
+      expect(await stores.executions.eventsAfter(run, 0)).toEqual(events(1, 7));
+      expect(await stores.executions.eventsAfter(run, 1)).toEqual(events(2, 7));
     });
 
     test.each([1, 5_000_000])('an event takes the place of one that was longer by %i', async (length) => {
       const run = aRun();
-      await stores.runs.createExecution(run, '');
-      await stores.runs.addEvents(run, [{ number: 1, message: { text: 'x'.repeat(length) } }]);
-      await stores.runs.addEvents(run, [{ number: 1, message: {} }]);
-      expect(await stores.runs.eventsAfter(run, 0)).toEqual([{ number: 1, message: {} }]);
+      await stores.executions.createExecution(run, '');
+      await stores.executions.addEvents(run, [{ number: 1, message: { text: 'x'.repeat(length) } }]);
+      await stores.executions.addEvents(run, [{ number: 1, message: {} }]);
+      expect(await stores.executions.eventsAfter(run, 0)).toEqual([{ number: 1, message: {} }]);
     });
 
     test.each([1, 4])('events of %i MB come back as they were, between small ones', async (megabytes) => {
       const run = aRun();
-      await stores.runs.createExecution(run, '');
+      await stores.executions.createExecution(run, '');
       const large = { number: 2, message: { text: textOf(megabytes) } };
       const all = [...events(1, 1), large, ...events(3, 3)];
-      await stores.runs.addEvents(run, all.slice(0, 2));
-      await stores.runs.addEvents(run, all.slice(2));
-      const found = await stores.runs.eventsAfter(run, 0);
+      await stores.executions.addEvents(run, all.slice(0, 2));
+      await stores.executions.addEvents(run, all.slice(2));
+      const found = await stores.executions.eventsAfter(run, 0);
       expect(found.map(({ number }) => number)).toEqual([1, 2, 3]);
       expect((found[1]!.message as { text: string }).text === large.message.text).toBe(true);
-      expect(await stores.runs.eventsAfter(run, 2)).toEqual(events(3, 3));
+      expect(await stores.executions.eventsAfter(run, 2)).toEqual(events(3, 3));
     });
 
     test('who reads events does not read the answers, nor the other way round', async () => {
       const run = aRun();
-      await stores.runs.createExecution(run, 'request');
-      await stores.runs.addEvents(run, events(1, 1));
-      await stores.runs.addAnswer(run, 'name', 'answer');
-      expect(await stores.runs.eventsAfter(run, 0)).toEqual(events(1, 1));
-      expect(await stores.runs.loadRequest(run)).toEqual({
+      await stores.executions.createExecution(run, 'request');
+      await stores.executions.addEvents(run, events(1, 1));
+      await stores.executions.addAnswer(run, 'name', 'answer');
+      expect(await stores.executions.eventsAfter(run, 0)).toEqual(events(1, 1));
+      expect(await stores.executions.loadRequest(run)).toEqual({
         request: 'request',
         answers: new Map([['name', 'answer']]),
       });
@@ -481,12 +481,13 @@ describe.each(adapters)('the stores in %s', (_name, open) => {
   describe('paces', () => {
     test('of many that move the due time on at once, one does', async () => {
       const name = fresh('host');
-      expect(await stores.paces.due(name)).toBeUndefined();
-      const advance = (from?: number) => [1, 2, 3].map(() => stores.paces.advance(name, from, (from ?? now) + 0.25));
+      expect(await stores.rateLimits.due(name)).toBeUndefined();
+      const advance = (from?: number) =>
+        [1, 2, 3].map(() => stores.rateLimits.advance(name, from, (from ?? now) + 0.25));
       expect((await Promise.all(advance())).filter(Boolean)).toHaveLength(1);
-      expect(await stores.paces.due(name)).toBe(now + 0.25);
+      expect(await stores.rateLimits.due(name)).toBe(now + 0.25);
       expect((await Promise.all(advance(now + 0.25))).filter(Boolean)).toHaveLength(1);
-      expect(await stores.paces.due(name)).toBe(now + 0.5);
+      expect(await stores.rateLimits.due(name)).toBe(now + 0.5);
     });
   });
 

@@ -45,12 +45,12 @@ export const adapters: [string, () => Promise<Opened>][] = [
 
 const storesIn = (table: TableConnection): MemoryStores => ({
   sessions: dynamoSessionStore(table),
-  runs: dynamoExecutionStore(table),
+  executions: dynamoExecutionStore(table),
   changes: dynamoChangeStore(table),
   calls: { ...dynamoAuditLogWriter(table), ...dynamoAuditLogReader(table) },
   clients: dynamoClientStore(table),
   documents: dynamoDocumentStore(table),
-  paces: dynamoRateLimitStore(table),
+  rateLimits: dynamoRateLimitStore(table),
   assertions: dynamoAssertionStore(table),
   flows: dynamoFlowStore(table),
   grants: dynamoGrantStore(table),

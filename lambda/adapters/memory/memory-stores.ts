@@ -35,12 +35,12 @@ import { memoryUpstreamTokenStore } from './memory-upstream-token-store.ts';
 
 export type MemoryStores = {
   sessions: SessionStore;
-  runs: ExecutionStore;
+  executions: ExecutionStore;
   changes: ChangeStore;
   calls: AuditLogStore;
   clients: ClientStore;
   documents: DocumentStore;
-  paces: RateLimitStore;
+  rateLimits: RateLimitStore;
   assertions: AssertionStore;
   flows: FlowStore;
   grants: GrantStore;
@@ -61,12 +61,12 @@ export function memoryStores(): MemoryStores {
   const tables = memoryTables();
   return {
     sessions: memorySessionStore(tables),
-    runs: memoryExecutionStore(),
+    executions: memoryExecutionStore(),
     changes: memoryChangeStore(),
     calls: memoryAuditLog(),
     clients: memoryClientStore(),
     documents: memoryDocumentStore(),
-    paces: memoryRateLimitStore(),
+    rateLimits: memoryRateLimitStore(),
     assertions: memoryAssertionStore(),
     flows: memoryFlowStore(),
     grants: memoryGrantStore(tables),

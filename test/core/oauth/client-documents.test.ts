@@ -28,7 +28,7 @@ class Deployment {
   process(): ClientDocuments {
     return new ClientDocuments({
       store: this.#stores.documents,
-      paces: this.#stores.paces,
+      paces: this.#stores.rateLimits,
       fetcher: {
         fetch: async (url, etag) => {
           this.asked.push([url, etag]);
