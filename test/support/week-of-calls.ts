@@ -28,10 +28,10 @@ const failures: [CallOutcome, Partial<ToolCall>][] = [
 ];
 
 /**
- * Puts a week of work on record, as if it had been done: sessions in working hours, more of them in the middle of the
- * week, calls that mostly succeed; and counts what is over. The same each time, but for the days that it ends on.
+ * Writes a week of calls into the audit log, and aggregates them: sessions in working hours, more of them in the middle of
+ * the week, calls that mostly succeed. The same each time, apart from the days.
  *
- * @param folder of a local cloud that is running
+ * @param folder of a running local emulator
  */
 export async function putAWeekOnRecord(folder: string, clients: Connected[], now = Date.now()): Promise<ToolCall[]> {
   const { dynamoDb, table: name } = DataFolder.operatorAccessTo(folder);

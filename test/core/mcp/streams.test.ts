@@ -448,7 +448,8 @@ describe('what a client wants from now on', () => {
 
   test('is said to be known also when it could not be kept, which the log tells', async () => {
     const { processes, session } = await world();
-    processes.around = (method, call) => (method === 'sessions.savePreferences' ? Promise.reject(new Error('denied')) : call());
+    processes.around = (method, call) =>
+      method === 'sessions.savePreferences' ? Promise.reject(new Error('denied')) : call();
     const [answer] = await messagesOf(await session.post(session.request('logging/setLevel', { level: 'error' })));
     expect(answer).toMatchObject({ result: {} });
     await processes.settle();
