@@ -4,6 +4,7 @@ import { SimpleFetcher } from 'aws-jwt-verify/https';
 import { SimpleJwksCache } from 'aws-jwt-verify/jwk';
 import type { AccessTokenVerifier } from '../core/access/access-token.ts';
 import { ServiceUnavailableError } from '../core/support/service-unavailable-error.ts';
+import { isLoopbackHost } from '../shared/loopback.ts';
 
 const TIMEOUT_MILLISECONDS = 3000;
 
@@ -28,7 +29,7 @@ export const trustInFacade = (publicUrl: string): TrustedIssuer => ({
 });
 
 /**
- * Access tokens of an identity provider. Some providers do not set the type of RFC 9068, so id tokens are told by claims
+ * Access tokens of an identity provider. Some providers do not set the type of RFC 9068, so id tokens are recognized by claims
  * that only they contain (OIDC Core §2, §3.1.3.6). Above all their audience differs.
  */
 export const trustInProvider = (provider: Pick<TrustedIssuer, 'issuer' | 'audience' | 'jwksUri'>): TrustedIssuer => ({
@@ -106,7 +107,7 @@ async function discoverKeys(issuer: string, fetchDocument: (uri: string) => Prom
 
 /** Plain http for the local emulator only: the fetcher of `aws-jwt-verify` requires https. */
 async function fetchFromLoopback(uri: string): Promise<ArrayBuffer> {
-  if (!['127.0.0.1', 'localhost'].includes(new URL(uri).hostname)) throw new Error(`${uri} must use https`);
+  if (!isLoopbackHost(new URL(uri))) throw new Error(`${uri} must use https`);
   const response = await fetch(uri, { signal: AbortSignal.timeout(TIMEOUT_MILLISECONDS) });
   if (!response.ok) throw new Error(`${uri} answered with status ${response.status}`);
   return response.arrayBuffer();

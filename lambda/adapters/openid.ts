@@ -7,6 +7,7 @@ import {
   type UpstreamTokens,
 } from '../core/identity/upstream-provider.ts';
 import { ServiceUnavailableError } from '../core/support/service-unavailable-error.ts';
+import { isLoopbackHost } from '../shared/loopback.ts';
 
 export type OpenIdClientOptions = {
   issuer: string;
@@ -51,7 +52,7 @@ type Connection = {
 function connect({ issuer, clientId, clientSecret, authentication, now }: OpenIdClientOptions): Connection {
   const options = () => ({
     signal: AbortSignal.timeout(TIMEOUT_MILLISECONDS),
-    [oauth.allowInsecureRequests]: isLoopback(new URL(issuer)),
+    [oauth.allowInsecureRequests]: isLoopbackHost(new URL(issuer)),
   });
   let discovered: Promise<DiscoveredProvider> | undefined;
 
@@ -173,9 +174,6 @@ function refreshOver({ provider, options, tokensOf }: Connection): UpstreamProvi
       return tokensOf(await oauth.processRefreshTokenResponse(server, client, response));
     });
 }
-
-/** Plain http is allowed for the provider of the local emulator only. */
-const isLoopback = ({ hostname }: URL) => hostname === 'localhost' || hostname === '127.0.0.1';
 
 /** Codes of failed checks of a response, as opposed to a missing response. */
 const failedChecks: (string | undefined)[] = [

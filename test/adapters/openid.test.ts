@@ -85,7 +85,7 @@ const cases: Record<ProviderProfileName, Case> = {
       path: '/eu-west-1_AbCdEfGhI',
       scopes: oidcScopes,
       rotates: true,
-      tellsOfPkce: false,
+      advertisesPkce: false,
       claims: { 'cognito:groups': ['admins'], groups: ['not these'] },
     },
     groups: ['admins'],
@@ -118,7 +118,7 @@ const cases: Record<ProviderProfileName, Case> = {
       scopes: [...oidcScopes, 'offline_access'],
       rotates: true,
       authentication: 'client_secret_basic',
-      namesItself: true,
+      sendsIssuer: true,
       claims: { groups: ['Everyone', 'staff'] },
     },
     groups: ['Everyone', 'staff'],
@@ -129,8 +129,8 @@ const cases: Record<ProviderProfileName, Case> = {
       ...offline,
       path: '/00000000-0000-0000-0000-000000000000/v2.0',
       authentication: 'client_secret_post',
-      refusesResource: true,
-      tellsOfPkce: false,
+      rejectsResource: true,
+      advertisesPkce: false,
       revocation: false,
       rotates: true,
       claims: { groups: ['6c2e…'], roles: ['Reader'] },
@@ -153,7 +153,7 @@ const cases: Record<ProviderProfileName, Case> = {
       ...offline,
       path: '/realms/example',
       authentication: 'client_secret_post',
-      namesItself: true,
+      sendsIssuer: true,
       alg: 'ES256',
       claims: { groups: ['/staff'] },
     },
@@ -174,8 +174,8 @@ describe.each(Object.entries(cases) as [ProviderProfileName, Case][])(
       const { provider, adapter } = await start();
       const { identity } = await signIn(adapter);
       expect(identity).toEqual({ issuer: provider.issuer, subject: 'ada', groups });
-      expect(provider.asked.get('code_challenge_method')).toBe('S256');
-      expect(Object.fromEntries(provider.asked)).toMatchObject(settings?.parameters ?? {});
+      expect(provider.authorizationRequest.get('code_challenge_method')).toBe('S256');
+      expect(Object.fromEntries(provider.authorizationRequest)).toMatchObject(settings?.parameters ?? {});
     });
 
     test('issues a refresh token that refreshes', async () => {
@@ -212,11 +212,11 @@ describe('a provider', () => {
   test('receives the resource parameter of the settings', async () => {
     const provider = await providerOf({});
     await signIn(adapterOf(provider, { parameters: { resource: 'https://api.example.com' } }));
-    expect(provider.asked.getAll('resource')).toEqual(['https://api.example.com']);
+    expect(provider.authorizationRequest.getAll('resource')).toEqual(['https://api.example.com']);
   });
 
   test('that rejects resource beside scope fails the sign-in with its error code', async () => {
-    const provider = await providerOf({ refusesResource: true });
+    const provider = await providerOf({ rejectsResource: true });
     const adapter = adapterOf(provider, { parameters: { resource: 'https://api.example.com' } });
     await expect(signIn(adapter)).rejects.toMatchObject({ reason: 'invalid_resource' });
   });
@@ -231,7 +231,7 @@ describe('a provider', () => {
     ['another names itself', (answer) => answer.set('iss', 'https://evil.example')],
     ['no issuer is named', (answer) => answer.delete('iss')],
   ])('that names itself in its answers is not believed when %s', async (_what, change) => {
-    const provider = await providerOf({ namesItself: true });
+    const provider = await providerOf({ sendsIssuer: true });
     await expect(signIn(adapterOf(provider, {}), change)).rejects.toThrow(SignInRefusedError);
     expect(provider.tokenRequests).toBe(0);
   });

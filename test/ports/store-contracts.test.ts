@@ -419,27 +419,27 @@ describe.each(adapters)('the stores in %s', (_name, open) => {
     test('register returns an existing registration with the later expiry', async () => {
       const id = fresh('client');
       await stores.clients.register({ id, ...client });
-      expect(await stores.clients.keep(id, now, now + 5000)).toBe(true);
+      expect(await stores.clients.extend(id, now, now + 5000)).toBe(true);
       const again = await stores.clients.register({ id, ...client, createdAt: now + 50, expiresAt: now + 150 });
       expect(again.createdAt).toBe(now);
-      expect(await stores.clients.client(id, now + 4999)).toMatchObject({ id, createdAt: now, expiresAt: now + 5000 });
+      expect(await stores.clients.find(id, now + 4999)).toMatchObject({ id, createdAt: now, expiresAt: now + 5000 });
     });
 
-    test('client returns no expired client until it registers again', async () => {
+    test('find returns no expired client until it registers again', async () => {
       const id = fresh('client');
       await stores.clients.register({ id, ...client });
-      expect(await stores.clients.client(id, now + 100)).toBeUndefined();
+      expect(await stores.clients.find(id, now + 100)).toBeUndefined();
       await stores.clients.register({ id, ...client, expiresAt: now + 200 });
-      expect(await stores.clients.client(id, now + 100)).toMatchObject({ id });
+      expect(await stores.clients.find(id, now + 100)).toMatchObject({ id });
     });
 
-    test('keep returns false for an unknown or expired client', async () => {
+    test('extend returns false for an unknown or expired client', async () => {
       const id = fresh('client');
-      expect(await stores.clients.keep(id, now, now + 100)).toBe(false);
-      expect(await stores.clients.client(id, now)).toBeUndefined();
+      expect(await stores.clients.extend(id, now, now + 100)).toBe(false);
+      expect(await stores.clients.find(id, now)).toBeUndefined();
       await stores.clients.register({ id, ...client });
-      expect(await stores.clients.keep(id, now + 100, now + 200)).toBe(false);
-      expect(await stores.clients.client(id, now + 100)).toBeUndefined();
+      expect(await stores.clients.extend(id, now + 100, now + 200)).toBe(false);
+      expect(await stores.clients.find(id, now + 100)).toBeUndefined();
     });
   });
 
@@ -515,30 +515,30 @@ describe.each(adapters)('the stores in %s', (_name, open) => {
     };
     const signIn = { ...request, nonce: 'n', verifier: 'v' };
 
-    test('takeRequest returns a request once, to its browser, before its expiry', async () => {
+    test('takeAuthorizationRequest returns a request once, to its browser, before its expiry', async () => {
       const handle = fresh('handle');
-      await stores.flows.putRequest(handle, request);
-      expect(await stores.flows.takeRequest(handle, 'another-browser', now)).toBeUndefined();
-      expect(await stores.flows.takeRequest(handle, 'this-browser', now + 600)).toBeUndefined();
-      expect(await stores.flows.takeRequest(handle, 'this-browser', now)).toMatchObject({
+      await stores.flows.putAuthorizationRequest(handle, request);
+      expect(await stores.flows.takeAuthorizationRequest(handle, 'another-browser', now)).toBeUndefined();
+      expect(await stores.flows.takeAuthorizationRequest(handle, 'this-browser', now + 600)).toBeUndefined();
+      expect(await stores.flows.takeAuthorizationRequest(handle, 'this-browser', now)).toMatchObject({
         state: 's',
         scopes: ['mcp'],
       });
-      expect(await stores.flows.takeRequest(handle, 'this-browser', now)).toBeUndefined();
+      expect(await stores.flows.takeAuthorizationRequest(handle, 'this-browser', now)).toBeUndefined();
     });
 
-    test('takeSignIn returns a sign-in to one of many concurrent requests', async () => {
+    test('takeUpstreamState returns a state to one of many concurrent requests', async () => {
       const state = fresh('state');
-      await stores.flows.putSignIn(state, signIn);
-      const takes = Array.from({ length: 10 }, () => stores.flows.takeSignIn(state, 'this-browser', now));
+      await stores.flows.putUpstreamState(state, signIn);
+      const takes = Array.from({ length: 10 }, () => stores.flows.takeUpstreamState(state, 'this-browser', now));
       expect((await Promise.all(takes)).filter(Boolean)).toHaveLength(1);
     });
 
-    test('burnSignIn deletes a sign-in', async () => {
+    test('deleteUpstreamState deletes a state', async () => {
       const state = fresh('state');
-      await stores.flows.putSignIn(state, signIn);
-      await stores.flows.burnSignIn(state);
-      expect(await stores.flows.takeSignIn(state, 'this-browser', now)).toBeUndefined();
+      await stores.flows.putUpstreamState(state, signIn);
+      await stores.flows.deleteUpstreamState(state);
+      expect(await stores.flows.takeUpstreamState(state, 'this-browser', now)).toBeUndefined();
     });
   });
 

@@ -43,7 +43,7 @@ export const adapters: [string, () => Promise<Opened>][] = [
   ...(existsSync(dynoxide) ? ([['dynoxide', overDynoxide]] as [string, () => Promise<Opened>][]) : []),
 ];
 
-const storesIn = (table: TableConnection): MemoryStores => ({
+export const storesIn = (table: TableConnection): MemoryStores => ({
   sessions: dynamoSessionStore(table),
   executions: dynamoExecutionStore(table),
   changes: dynamoChangeStore(table),
