@@ -34,7 +34,7 @@ type Options = Partial<SessionRules> & {
 
 type Fetch = (url: string | URL, init?: RequestInit) => Promise<Response>;
 
-/** Stands between the processes and their store. @param method as in `runs.saveRun` */
+/** Stands between the processes and their store. @param method as in `executions.saveRun` */
 type Around = <T>(method: string, call: () => Promise<T>, process: Process) => Promise<T>;
 
 /** One process. When it dies, neither its client nor its store hears from it again. */
@@ -180,7 +180,7 @@ export class Processes {
   /** A worker begins with a job. @returns whether it is done with it: AWS Lambda would begin again otherwise */
   work(job: TaskJob, { process = new Process(), milliseconds = 900_000 } = {}): Promise<boolean> {
     const { sessions, server, context, audit, setTrace, log } = this.#endpoint(process);
-    const executions = this.#storesOf(process).runs;
+    const executions = this.#storesOf(process).executions;
     const clock = this.#clock;
     const worker = new TaskWorker({ executions, sessions, server, context, audit, setTrace, clock, log });
     const done = process.heard(worker.work(job, milliseconds)).then(
@@ -220,7 +220,7 @@ export class Processes {
       sessions,
       server: new ServerStep({
         create,
-        executions: stores.runs,
+        executions: stores.executions,
         requestStates,
         starter: { start: async (job) => this.start(job) },
         changes: stores.changes,

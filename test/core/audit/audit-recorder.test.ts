@@ -19,7 +19,7 @@ import type { ToolContext } from '../../../lambda/core/mcp/tool-context.ts';
 import { ServiceUnavailableError } from '../../../lambda/core/support/service-unavailable-error.ts';
 import { Processes, start } from '../../support/mcp-processes.ts';
 
-/** What nobody is to find on record. */
+/** Must not occur in the audit log. */
 const SECRET = 'nobody-is-to-read-this';
 const TRACE = '0af7651916cd43dd8448eb211c80319c';
 const traceparent = `00-${TRACE}-b7ad6b7169203331-01`;
@@ -31,7 +31,7 @@ const requestedSchema = {
 
 type Options = { record?: Partial<AuditRules>; write?: () => Promise<void>; create?: () => void };
 
-/** Processes whose calls are written down here, each write of them. */
+/** Processes with an audit log in memory that contains every write. */
 function recorded({ record, write = async () => undefined, create = () => undefined }: Options = {}) {
   const calls: ToolCall[] = [];
   const expiries: number[] = [];
@@ -111,7 +111,7 @@ const eras = [
   ['2026-07-28', newClient, { era: 'modern', clientName: 'new', clientVersion: '3.4' }],
 ] as const;
 
-/** Bytes of an item as DynamoDB counts them: names and texts in UTF-8, a number as half its digits and one more. */
+/** Size of an item in DynamoDB: names and strings in UTF-8, a number as half its digits and one byte. */
 const itemSize = (item: Record<string, unknown>) =>
   Object.entries(item)
     .filter(([, value]) => value !== undefined)
@@ -121,11 +121,11 @@ const itemSize = (item: Record<string, unknown>) =>
     ])
     .reduce((sum, size) => sum + size);
 
-/** The outcome of a call, whatever it is. */
+/** The result or error of a call. */
 const call = (client: AnyClient, name: string, given?: Record<string, unknown>) =>
   client.callTool({ name, ...(given && { arguments: given }) }).catch((error) => error);
 
-/** A request as it stands, for what no client would send. */
+/** A raw request, as no client sends it. */
 async function post(processes: Processes, caller: Caller, body: unknown, headers: Record<string, string> = {}) {
   return processes.fetchAs(caller)(processes.url, {
     method: 'POST',
@@ -164,7 +164,7 @@ describe.each(eras)('a client of %s', (version, connect, who) => {
     return { processes, calls, client: (await connect(processes, ada)) as AnyClient, ...more };
   }
 
-  test('has its calls on record, each once: who, what, when, how large, and for how long it is kept', async () => {
+  test('has each call logged once with user, tool, time, size and expiry', async () => {
     const { processes, calls, expiries, client } = await connected();
     processes.clock.now += 5;
     await call(client, 'take', { seconds: 3 });
@@ -190,7 +190,7 @@ describe.each(eras)('a client of %s', (version, connect, who) => {
     expect(expiries).toEqual([start + 8 + 30 * 24 * 3600]);
   });
 
-  test('has the bytes of what it sends and gets on record', async () => {
+  test('has the bytes of requests and responses logged', async () => {
     const { processes, calls, client } = await connected();
     for (const text of ['', 'é'.repeat(100)]) await call(client, 'say', { text });
     await processes.settle();
@@ -199,7 +199,7 @@ describe.each(eras)('a client of %s', (version, connect, who) => {
     expect(calls[0]!.bytesIn).toBeGreaterThan(80);
   });
 
-  test('has on record what came of each call', async () => {
+  test('has the outcome of each call logged', async () => {
     const { processes, calls, client } = await connected();
     for (const name of ['trace', 'fail', 'no_such_tool', 'manage']) await call(client, name);
     await processes.settle();
@@ -212,7 +212,7 @@ describe.each(eras)('a client of %s', (version, connect, who) => {
     ]);
   });
 
-  test('has a call that asks its user on record once, when it is answered', async () => {
+  test('has a call with an input request logged once, when it is answered', async () => {
     const { processes, calls, client } = await connected();
     expect(JSON.stringify(await call(client, 'greet'))).toContain('Hello');
     await processes.settle();
@@ -220,7 +220,7 @@ describe.each(eras)('a client of %s', (version, connect, who) => {
     if (who.era === 'legacy') expect(calls[0]!.milliseconds).toBe(60_000);
   });
 
-  test('has a long call on record once, when it ends, with all the time it took', async () => {
+  test('has a long-running call logged once, at its end, with its whole duration', async () => {
     const { processes, calls, client } = await connected();
     await call(client, 'long', { seconds: 40 });
     await call(client, 'long', { seconds: 13 });
@@ -231,7 +231,7 @@ describe.each(eras)('a client of %s', (version, connect, who) => {
     ]);
   });
 
-  test('is answered where its call cannot be recorded, and that is logged without the call', async () => {
+  test('gets its response when the write of the call fails, which is logged without the call', async () => {
     const { processes, calls, client } = await connected({
       write: () => Promise.reject(new ServiceUnavailableError('The session table', new Error('unreachable'))),
     });
@@ -242,7 +242,7 @@ describe.each(eras)('a client of %s', (version, connect, who) => {
     ]);
   });
 
-  test('is not kept waiting for a store that says nothing', async () => {
+  test('does not wait for a store that does not answer', async () => {
     const { processes, client } = await connected({ write: () => new Promise(() => undefined) });
     const before = Date.now();
     await call(client, 'say', { text: '' });
@@ -252,7 +252,7 @@ describe.each(eras)('a client of %s', (version, connect, who) => {
     expect(processes.log).toMatchObject([{ event: 'audit_write_failed' }]);
   });
 
-  test('has other requests on record where the owner wants that', async () => {
+  test('has other requests logged with the setting all', async () => {
     const methods: string[][] = [];
     for (const record of [{}, { methods: 'all' as const }]) {
       const { processes, calls, client } = await connected({ record });
@@ -264,7 +264,7 @@ describe.each(eras)('a client of %s', (version, connect, who) => {
   });
 
   test.each(['no', 'digest', 'redacted'] as const)(
-    'leaves nothing of what it said and heard on record (arguments: %s)',
+    'has no value of its requests and responses logged (arguments: %s)',
     async (given) => {
       const { processes, calls, client } = await connected({ record: { arguments: given, methods: 'all' } });
       await call(client, 'say', { text: SECRET });
@@ -279,7 +279,7 @@ describe.each(eras)('a client of %s', (version, connect, who) => {
     },
   );
 
-  test('has nothing of its arguments on record, or a digest, or their shape', async () => {
+  test('has no arguments, a digest or their shape logged, as set', async () => {
     const described: (string | undefined)[][] = [];
     for (const given of ['no', 'digest', 'redacted'] as const) {
       const { processes, calls, client } = await connected({ record: { arguments: given } });
@@ -295,7 +295,7 @@ describe.each(eras)('a client of %s', (version, connect, who) => {
     expect(shapes).toEqual(Array(3).fill('{"text":"string(3)"}'));
   });
 
-  test('has what was not answered in time on record as timed out', async () => {
+  test('has requests without a response in time logged as timed out', async () => {
     const { processes, calls, client } = await connected();
     processes.milliseconds = 1_600;
     void call(client, 'hang');
@@ -306,7 +306,7 @@ describe.each(eras)('a client of %s', (version, connect, who) => {
   });
 });
 
-test('two users who say the same have different digests', async () => {
+test('digests of two users with the same arguments differ', async () => {
   const { processes, calls } = recorded({ record: { arguments: 'digest' } });
   for (const user of ['ada', 'alan']) {
     await call((await newClient(processes, await processes.callerOf(user))) as AnyClient, 'say', { text: 'the same' });
@@ -315,7 +315,7 @@ test('two users who say the same have different digests', async () => {
   expect(new Set(calls.map((each) => each.arguments)).size).toBe(2);
 });
 
-test('a task is recorded when it has been done, and its handle is not', async () => {
+test('a task is logged at its end, and its handle is not', async () => {
   const { processes, calls } = recorded();
   const ada = await processes.callerOf('ada');
   const { result } = await (await modernCall(processes, ada, 'long')).json();
@@ -326,7 +326,7 @@ test('a task is recorded when it has been done, and its handle is not', async ()
   ]);
 });
 
-test('a batch has a record for each of its calls, and a refused one too', async () => {
+test('each call of a batch is logged, and of a rejected batch too', async () => {
   const { processes, calls } = recorded();
   const ada = await processes.callerOf('ada');
   const batch = ['one', 'two'].map((text, id) => ({
@@ -349,7 +349,7 @@ test('a batch has a record for each of its calls, and a refused one too', async 
   ]);
 });
 
-test('a header that names another tool, or quotes an argument, is recorded without its words', async () => {
+test('a header mismatch is logged without the values of the header', async () => {
   const { processes, calls } = recorded();
   const ada = await processes.callerOf('ada');
   const { error } = await (await modernCall(processes, ada, 'take', { headers: { 'mcp-name': SECRET } })).json();
@@ -361,7 +361,7 @@ test('a header that names another tool, or quotes an argument, is recorded witho
   expect(JSON.stringify(calls)).not.toContain(SECRET);
 });
 
-test('however long everything is, a call fits into one write unit', async () => {
+test('a call with the longest values fits into one write unit', async () => {
   const { processes, calls } = recorded({ record: { arguments: 'redacted' } });
   const ada = await processes.callerOf('u'.repeat(43), {
     id: 'g'.repeat(22),
@@ -392,7 +392,7 @@ test('however long everything is, a call fits into one write unit', async () => 
   expect(calls[0]!.arguments!.length).toBeGreaterThan(300);
 });
 
-test('a request that brings back what it was not given is on record', async () => {
+test('a request with a forged request state is logged', async () => {
   const { processes, calls } = recorded();
   const ada = await processes.callerOf('ada');
   const answer = await modernCall(processes, ada, 'greet', { params: { requestState: SECRET } });
@@ -403,7 +403,7 @@ test('a request that brings back what it was not given is on record', async () =
   ]);
 });
 
-test('a call is on record where the owner’s server could not be built, here and in the worker', async () => {
+test('a call is logged when createServer throws, also in the worker', async () => {
   let built = 0;
   const { processes, calls } = recorded({
     create: () => {
@@ -430,7 +430,7 @@ describe('a trace', () => {
   }
   const other = traceparent.replace('0af', '1af');
 
-  test('is known to tools, on record, and in the log', async () => {
+  test('is available to tools, in the audit log and in the log', async () => {
     expect(await traced({ headers: { traceparent, tracestate: 'a=1' } })).toEqual([
       { traceparent, tracestate: 'a=1' },
       TRACE,
@@ -438,7 +438,7 @@ describe('a trace', () => {
     ]);
   });
 
-  test('of the message wins over that of its request', async () => {
+  test('of the message takes precedence over that of the HTTP request', async () => {
     expect(await traced({ meta: { traceparent }, headers: { traceparent: other, tracestate: 'a=1' } })).toEqual([
       { traceparent },
       TRACE,
@@ -453,7 +453,7 @@ describe('a trace', () => {
     `ff${traceparent.slice(2)}`,
     traceparent.replace(TRACE, '0'.repeat(32)),
     `01${traceparent.slice(2)}-${'x'.repeat(100)}`,
-  ])('that is none is dropped: %s', async (bad) => {
+  ])('that is invalid is ignored: %s', async (bad) => {
     expect(await traced({ meta: { traceparent: bad } })).toEqual([null, undefined, undefined]);
     expect(await traced({ meta: { traceparent: bad }, headers: { traceparent } })).toEqual([
       { traceparent },
@@ -463,7 +463,7 @@ describe('a trace', () => {
   });
 });
 
-test('a pause longer than a session divides the calls of 2026-07-28 into two, and both sessions can be found', async () => {
+test('a pause longer than the TTL divides modern calls into two sessions, and both can be found', async () => {
   const { processes, calls } = recorded();
   const ada = await processes.callerOf('ada');
   const client = (await newClient(processes, ada)) as AnyClient;
@@ -481,7 +481,7 @@ test('a pause longer than a session divides the calls of 2026-07-28 into two, an
   expect((await find(ada.grant, ' current')).stored).toMatchObject({ id: third });
 });
 
-describe('the record of a session', () => {
+describe('the summary of a session', () => {
   const one: ToolCall = {
     id: 'a',
     at: 1_000_000,
@@ -511,7 +511,7 @@ describe('the record of a session', () => {
     lastSeenAt: 1060,
     expiresAt: 5000,
   };
-  test('begins with its first call', () => {
+  test('starts with its first call', () => {
     expect(summarizeSession({ calls: [] }, session, undefined, 1100)).toBeUndefined();
     expect(summarizeSession({ calls, next: 'b' }, session, undefined, 1100)).toEqual({
       id: 'session-1',

@@ -285,7 +285,7 @@ describe('an answer', () => {
     expect(response.status).toBe(400);
     await processes.settle();
     expect(ran.after).toBe(1);
-    const run = (await processes.stores.runs.executionsOf('grant-of-ada'))[0]!;
+    const run = (await processes.stores.executions.executionsOf('grant-of-ada'))[0]!;
     expect(run.status).toBe('done');
     expect(await messagesOf(await session.resume(last))).toHaveLength(1);
   });
@@ -307,7 +307,7 @@ describe('an answer', () => {
     const [{ id }] = questions as [Message];
     const alan = await RawSession.begin(processes.url, processes.fetchAs(await processes.callerOf('alan')));
     const second = await RawSession.begin(processes.url, processes.fetchAs(ada));
-    const before = await processes.stores.runs.executionsOf('grant-of-ada');
+    const before = await processes.stores.executions.executionsOf('grant-of-ada');
     for (const other of [alan, second]) {
       expect((await other.answer(id, accept('Eve'))).status).toBe(400);
       alan.id = session.id;
@@ -317,7 +317,7 @@ describe('an answer', () => {
       expect((await session.answer(unknown, accept('Eve'))).status).toBe(400);
     }
     await processes.settle();
-    expect(await processes.stores.runs.executionsOf('grant-of-ada')).toEqual(before);
+    expect(await processes.stores.executions.executionsOf('grant-of-ada')).toEqual(before);
     expect(ran.after).toBe(0);
   });
 
@@ -410,7 +410,7 @@ describe('a batch', () => {
 
 test('what is said while a question is being stored comes after it, in the order of the events', async () => {
   const { processes, session } = await world();
-  const { runs } = processes.stores;
+  const { executions: runs } = processes.stores;
   const addEvents = runs.addEvents.bind(runs);
   runs.addEvents = async (run, events) => {
     await new Promise((resolve) => setTimeout(resolve, 20));
@@ -470,7 +470,7 @@ describe('when the store fails', () => {
     const { processes, session, ran } = await world();
     let calls = 0;
     processes.around = async (method, call) => {
-      if (!method.startsWith('runs.')) return call();
+      if (!method.startsWith('executions.')) return call();
       calls += 1;
       if (calls !== failsAt) return call();
       if (applied) await call();
@@ -508,7 +508,9 @@ describe('when the store fails', () => {
   test('for as long as it does, a client gets its answer all the same where it is not asked anything', async () => {
     const { processes, session } = await world();
     processes.around = (method, call) =>
-      method.startsWith('runs.') ? Promise.reject(new ServiceUnavailableError('The session table', 'gone')) : call();
+      method.startsWith('executions.')
+        ? Promise.reject(new ServiceUnavailableError('The session table', 'gone'))
+        : call();
     const messages = await messagesOf(await session.post(session.toolCall('push')));
     expect(messages.map(({ method }) => method)).toEqual(['notifications/message', undefined]);
     expect(messages.at(-1)!.result).toMatchObject({ isError: true });
@@ -523,7 +525,7 @@ describe('when a process dies', () => {
     let victim: Process | undefined;
     let uses = 0;
     processes.around = async (method, call, process) => {
-      if (process !== victim || !method.startsWith('runs.')) return call();
+      if (process !== victim || !method.startsWith('executions.')) return call();
       uses += 1;
       if (uses === atUse) process.die();
       return call();

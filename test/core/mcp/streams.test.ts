@@ -79,7 +79,7 @@ async function world({ version = '2025-11-25' } = {}) {
   const processes = new Processes({ createServer: () => serverOn(stage) });
   const ada = await processes.callerOf('ada');
   const session = await RawSession.begin(processes.url, processes.fetchAs(ada), { version });
-  const runs = () => processes.stores.runs.executionsOf(ada.grant);
+  const runs = () => processes.stores.executions.executionsOf(ada.grant);
   return { processes, ada, session, stage, runs };
 }
 
@@ -277,7 +277,7 @@ describe('a stream', () => {
     const { processes, session, stage } = await world();
     const first = reading(await session.post(session.toolCall('say-and-wait')));
     await first.until(2);
-    const { runs } = processes.stores;
+    const { executions: runs } = processes.stores;
     const findRun = runs.findExecution.bind(runs);
     // Its process lives: it renews its lease by a clock that does not race.
     runs.findExecution = async (...of) => ({ ...(await findRun(...of))!, leaseUntil: Number.POSITIVE_INFINITY });
@@ -309,7 +309,7 @@ describe('a stream', () => {
     stage.closeSSE = true;
     stage.gate.resolve();
     processes.around = (method, call) =>
-      method === 'runs.createExecution' ? Promise.reject(new Error('denied')) : call();
+      method === 'executions.createExecution' ? Promise.reject(new Error('denied')) : call();
     const events = await eventsOf(await session.post(session.toolCall('say-and-wait')));
     expect(dataOf(events)).toEqual(['waiting', 'going on', 'waited']);
     expect(events.every(({ id }) => id === undefined)).toBe(true);
@@ -348,7 +348,7 @@ describe('a stream', () => {
       if ((body as Message)?.method === 'tools/call') dying = process;
     };
     processes.around = async (method, call, process) => {
-      if (process !== dying || method !== 'runs.addEvents') return call();
+      if (process !== dying || method !== 'executions.addEvents') return call();
       process.die();
       throw new TypeError('terminated');
     };
@@ -368,7 +368,7 @@ describe('a stream', () => {
     await first.until(2);
     const isStored = async () => {
       const [run] = await runs();
-      return run !== undefined && (await processes.stores.runs.eventsAfter(run, 0)).length > 0;
+      return run !== undefined && (await processes.stores.executions.eventsAfter(run, 0)).length > 0;
     };
     while (!(await isStored())) await new Promise((resolve) => setTimeout(resolve, 20));
     processes.clock.now += LEASE_SECONDS;
@@ -448,7 +448,8 @@ describe('what a client wants from now on', () => {
 
   test('is said to be known also when it could not be kept, which the log tells', async () => {
     const { processes, session } = await world();
-    processes.around = (method, call) => (method === 'sessions.note' ? Promise.reject(new Error('denied')) : call());
+    processes.around = (method, call) =>
+      method === 'sessions.savePreferences' ? Promise.reject(new Error('denied')) : call();
     const [answer] = await messagesOf(await session.post(session.request('logging/setLevel', { level: 'error' })));
     expect(answer).toMatchObject({ result: {} });
     await processes.settle();

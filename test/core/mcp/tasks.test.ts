@@ -398,7 +398,7 @@ describe('a client that knows tasks', () => {
     await processes.stores.grants.revokeGrant(ada.grant, 0);
     expect(await processes.work(jobs[0]!)).toBe(true);
     expect(stage.ran).toBe(0);
-    const run = await processes.stores.runs.findExecution(ada.grant, result!.taskId as string);
+    const run = await processes.stores.executions.findExecution(ada.grant, result!.taskId as string);
     expect(run).toMatchObject({ status: 'done' });
   });
 
@@ -423,7 +423,7 @@ describe('a client that knows tasks', () => {
     const { result } = await send('tools/call', { name: 'slow' });
     let failures = 0;
     processes.around = (method, call) => {
-      const fails = stage.finished > 0 && method === 'runs.saveExecution' && failures++ === 0;
+      const fails = stage.finished > 0 && method === 'executions.saveExecution' && failures++ === 0;
       return fails ? Promise.reject(new Error('AccessDeniedException')) : call();
     };
     stage.gate.resolve();
@@ -444,7 +444,7 @@ describe('a client of 2026-07-28 that knows no tasks', () => {
     });
     expect(await send('tools/call', { name: 'must' })).toMatchObject({ status: 400, error: { code: -32021 } });
     await processes.settle();
-    expect(await processes.stores.runs.executionsOf('grant-of-ada')).toEqual([]);
+    expect(await processes.stores.executions.executionsOf('grant-of-ada')).toEqual([]);
   });
 });
 
@@ -517,7 +517,7 @@ describe.each(ofSessions)('%s', (_, connect) => {
     const silent = await RawSession.begin(processes.url, processes.fetchAs(ada));
     const messages = await messagesOf(await silent.post(silent.toolCall('two-questions', {}, 2)));
     const run = await until(async () =>
-      (await processes.stores.runs.executionsOf(ada.grant)).find(({ open }) => open.length > 0),
+      (await processes.stores.executions.executionsOf(ada.grant)).find(({ open }) => open.length > 0),
     );
     expect(messages).toHaveLength(2);
     const { processes: _, ...waiting } = await connectedTo(processes, ada);
@@ -544,7 +544,7 @@ describe('a session that waits for a long tool', () => {
   }
 
   const toolCallOf = async (processes: Processes, ada: Caller) =>
-    (await processes.stores.runs.executionsOf(ada.grant))[0]!;
+    (await processes.stores.executions.executionsOf(ada.grant))[0]!;
 
   test('may lose its stream before anything was said, and take it up again', async () => {
     const { stage, processes, session, response } = await waiting('slow');

@@ -1,5 +1,6 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { DynamoDBDocumentClient, paginateScan, UpdateCommand } from '@aws-sdk/lib-dynamodb';
+import { systemClock } from '../../../lambda/adapters/system-clock.ts';
 import { epochSeconds } from '../../../lambda/core/support/clock.ts';
 import { hold } from '../../load/load-claims.ts';
 import type { Cloud } from '../test-cloud.ts';
@@ -24,7 +25,7 @@ export class TableView {
         Key: { pk: `S#${owner.grant}`, sk: id },
         UpdateExpression: 'SET expiresAt = :past',
         ConditionExpression: 'attribute_exists(pk)',
-        ExpressionAttributeValues: { ':past': epochSeconds() - 1 },
+        ExpressionAttributeValues: { ':past': epochSeconds(systemClock) - 1 },
       }),
     );
   }
