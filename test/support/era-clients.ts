@@ -37,7 +37,7 @@ export type TestClient = {
   close(): Promise<void>;
 };
 
-type Connect = (endpoint: Endpoint, answers?: Answers) => Promise<TestClient>;
+export type Connect = (endpoint: Endpoint, answers?: Answers) => Promise<TestClient>;
 
 const info = { name: 'test', version: '1' };
 const capabilitiesOf = ({ elicit, sample, roots }: Answers) => ({

@@ -89,7 +89,7 @@ export class ExecutionFollower {
         yield HEARTBEAT;
         quietSince = clock.now();
       }
-      await clock.sleep(pause);
+      await clock.sleep(Math.min(pause, quietSince + HEARTBEAT_MILLISECONDS - clock.now()));
       pause = Math.min(pause * 1.5, PAUSE_MILLISECONDS.most);
     }
   }
