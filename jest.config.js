@@ -1,5 +1,5 @@
 /** Tests run as CommonJS: @swc/jest is the transformer that works with TypeScript 7, and these packages ship ESM alone. */
-const esmOnly = ['jose', 'oauth4webapi', 'request-filtering-agent'];
+const esmOnly = ['commander', 'jose', 'oauth4webapi', 'request-filtering-agent'];
 
 export default {
   testEnvironment: 'node',

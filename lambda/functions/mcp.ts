@@ -1,5 +1,7 @@
 import '../adapters/substitutes/zod-without-eval.ts';
 import type { Context as LambdaContext } from 'aws-lambda';
+import { scopes } from '#scopes';
+import { createServer } from '#server';
 import { type LambdaRuntime, streamResponse, toMcpRequest } from '../adapters/api-gateway.ts';
 import { dynamoAuditLogWriter } from '../adapters/dynamodb/audit-log-writer.ts';
 import { dynamoChangeStore } from '../adapters/dynamodb/change-store.ts';
@@ -26,11 +28,9 @@ import type { ToolContextDependencies } from '../core/mcp/tool-context.ts';
 import { Sessions } from '../core/sessions/sessions.ts';
 import { epochSeconds } from '../core/support/clock.ts';
 import { sealedKey } from '../core/support/sealed-key.ts';
-import { scopes } from '../scopes.ts';
-import { createServer } from '../server.ts';
 import { mcpVariables, readEnvironment } from '../shared/environment.ts';
 
-/** The MCP function: stations 2 to 4, around the owner's `createServer`; and the worker, which does what takes long. */
+/** The MCP function: steps 2 to 4 of the pipeline around the owner's `createServer`. Its worker runs long-running tools. */
 
 declare const awslambda: LambdaRuntime;
 
@@ -81,7 +81,7 @@ const audit: AuditDependencies = {
     retentionDays: environment.AUDIT_RETENTION_DAYS,
     deployment: TABLE_NAME,
   },
-  now: () => systemClock.now(),
+  clock: systemClock,
   log,
 };
 const pipeline: PipelineDependencies = {
@@ -106,7 +106,7 @@ const worker = new TaskWorker({
   log,
 });
 
-/** The client of AWS Lambda is loaded for the first long tool that is called. The worker itself starts nobody. */
+/** The client of AWS Lambda is loaded when the first long-running tool is called. The worker itself starts no worker. */
 async function openWorker(): Promise<WorkerStarter> {
   if (environment.WORKER_FUNCTION === undefined) throw new Error('WORKER_FUNCTION is not set');
   const { lambdaWorker } = await import('../adapters/lambda/worker-invoker.ts');
@@ -153,6 +153,6 @@ export const handler = awslambda.streamifyResponse((event, stream, { getRemainin
   }),
 );
 
-/** The worker function: the same server, in an invocation that nobody waits for. */
+/** The worker function: the same server, in an asynchronous invocation. */
 export const work = async (job: TaskJob, { awsRequestId, getRemainingTimeInMillis }: LambdaContext): Promise<void> =>
   withInvocation(awsRequestId, () => worker.work(job, getRemainingTimeInMillis()));

@@ -15,13 +15,13 @@ export type Item = Record<string, unknown> & { pk: string; sk: string };
 
 const TABLE = 'Holdfast-Table710B521B';
 
-/** The local emulator as an attacker meets it, by its front door, with the owner's view of the table beside it. */
+/** The local emulator as an attacker reaches it, with direct access to the table for the test. */
 export class AttackedCloud {
   readonly origin: string;
   readonly cloud: Cloud;
   readonly #assembly: string;
   readonly #table: DynamoDBDocumentClient;
-  /** As the adapters have it, for the owner. */
+  /** The table as the adapters take it. */
   readonly table: TableConnection;
 
   private constructor(cloud: Cloud, assembly: string) {
@@ -35,7 +35,7 @@ export class AttackedCloud {
     this.table = { client: sdkTableClient(client), name: TABLE };
   }
 
-  /** @param change to the template, besides the limits of rate, which would answer in place of what is under test */
+  /** Throttling is off: it would respond in place of the code under test. @param change a further change of the template */
   static async start(change: (resources: Resources) => void = () => undefined): Promise<AttackedCloud> {
     const assembly = changed(await assemblyOfSources(), (resources) => {
       withoutThrottling(resources);
@@ -59,22 +59,22 @@ export class AttackedCloud {
     return { client, tokens: await client.tokensFor(user) };
   }
 
-  /** A client and a code that it has not redeemed yet. */
+  /** A client with a code that it has not redeemed. */
   async withCode(): Promise<{ client: OAuthClient; code: string }> {
     const client = await this.client();
     return { client, code: await client.signIn('ada') };
   }
 
-  /** Items whose partition key begins so; all of them without a prefix. */
+  /** The items whose partition key has the prefix. */
   async items(prefix = ''): Promise<Item[]> {
     const { Items = [] } = await this.#table.send(new ScanCommand({ TableName: TABLE, ConsistentRead: true }));
     return (Items as Item[]).filter(({ pk }) => pk.startsWith(prefix));
   }
 
-  /** The one item whose partition key begins so. */
+  /** The only item whose partition key has the prefix. */
   async item(prefix: string): Promise<Item> {
     const found = await this.items(prefix);
-    if (found.length !== 1) throw new Error(`${found.length} items begin with ${prefix}`);
+    if (found.length !== 1) throw new Error(`${found.length} items have the prefix ${prefix}; expected one`);
     return found[0]!;
   }
 
@@ -88,21 +88,21 @@ export class AttackedCloud {
 }
 
 const root = join(__dirname, '..', '..');
-const kept = join(root, 'node_modules', '.cache', 'holdfast-assemblies');
+const assemblies = join(root, 'node_modules', '.cache', 'holdfast-assemblies');
 
-/** The cloud assembly of the sources as they are, made once for all the files of tests that want it. */
+/** The cloud assembly of the current sources, synthesized once for all test files. */
 export async function assemblyOfSources(): Promise<string> {
   const hash = createHash('sha256');
   for (const file of globSync(['{bin,lib,lambda}/**/*.ts', 'cdk.json', 'package-lock.json'], { cwd: root }).sort()) {
     hash.update(file).update(readFileSync(join(root, file)));
   }
-  const folder = join(kept, hash.digest('hex'));
+  const folder = join(assemblies, hash.digest('hex'));
   if (existsSync(folder)) return folder;
-  const made = await newAssembly();
+  const synthesized = await newAssembly();
   const complete = `${folder}-${process.pid}`;
-  cpSync(made, complete, { recursive: true });
-  rmSync(made, { recursive: true });
-  // Another worker may have been faster; then its folder is as good.
+  cpSync(synthesized, complete, { recursive: true });
+  rmSync(synthesized, { recursive: true });
+  // Another worker may have created the folder in the meantime; its content is the same.
   if (existsSync(folder)) rmSync(complete, { recursive: true });
   else renameSync(complete, folder);
   return folder;
@@ -110,27 +110,27 @@ export async function assemblyOfSources(): Promise<string> {
 
 export const json = async (answer: Response) => (await answer.json()) as Record<string, unknown>;
 
-/** Status and error code: what a client can tell refusals apart by. */
+/** Status and error code of a rejection. */
 export const refusal = async (answer: Response) => [answer.status, (await json(answer)).error];
 
-/** Opens the address in a browser of its own, as far as the client's redirect URI. */
+/** Opens the URL in a new browser, which stops at the client's redirect URI. */
 export const open = (url: string) => new Browser().open(url, redirectUri);
 
-/** What the client was answered at its redirect URI. */
+/** The parameters of the response at the client's redirect URI. */
 export const answerAt = ({ url }: Page) => Object.fromEntries(new URL(url).searchParams);
 
-/** An answer to the person who is sitting there: a page that leads nowhere. */
+/** Expects an error page without redirect. */
 export function expectPage(page: Page, status = 400): void {
   expect([page.status, page.headers.get('location')]).toEqual([status, null]);
   expect(page.headers.get('content-type')).toMatch(/^text\/html/);
 }
 
-/** A refresh token's grant, which stands in it for the table to be asked. */
+/** The id of the grant, which a refresh token contains. */
 export const grantOf = ({ refresh_token }: Tokens) => /^hrt1_([^.]+)/.exec(refresh_token)![1]!;
 
 export type RawAnswer = { status: number; headers: IncomingHttpHeaders; text: string };
 
-/** A request with exactly these headers, repeated ones too, which `fetch` would not send. */
+/** Sends a request with exactly these headers; unlike `fetch` also repeated and forbidden ones. */
 export function rawRequest(
   url: string,
   { method = 'GET', headers = [] as [string, string][], body = '' as string | Buffer } = {},

@@ -3,6 +3,8 @@ import type { Clock } from '../../lambda/core/support/clock.ts';
 export type FakeClock = Clock & {
   /** Moves the time; each sleep that ends by then ends at its own time, and what it resumes runs before the next. */
   advance(milliseconds: number): Promise<void>;
+  /** Waits until a sleep of this length begins, and moves the time to its end. */
+  expire(milliseconds: number): Promise<void>;
   /**
    * Moves the time from sleep to sleep, each time when nothing else is left to run, until the promise settles or the
    * condition returns a value other than false, undefined, null or 0.
@@ -17,7 +19,7 @@ export type FakeClock = Clock & {
   sleeping(): number;
 };
 
-type Sleep = { until: number; end: () => void };
+type Sleep = { length: number; until: number; end: () => void };
 
 const { setImmediate, setTimeout } = globalThis;
 
@@ -32,6 +34,7 @@ export function fakeClock(start = Date.UTC(2026, 0, 1)): FakeClock {
   let now = start;
   /** Counts sleeps that began and sleeps that ended. */
   let activity = 0;
+  let begun = Promise.withResolvers<void>();
   const sleeps = new Set<Sleep>();
 
   const nextUntil = (end: number): Sleep | undefined =>
@@ -52,6 +55,17 @@ export function fakeClock(start = Date.UTC(2026, 0, 1)): FakeClock {
       if (seen !== activity) quiet = -1;
       seen = activity;
     }
+  };
+
+  const advance = async (milliseconds: number) => {
+    const end = now + milliseconds;
+    await settle();
+    for (let next = nextUntil(end); next; next = nextUntil(end)) {
+      moveTo(next);
+      await settle();
+    }
+    now = Math.max(now, end);
+    await settle();
   };
 
   /** Repeats the attempt after each sleep, until it returns a result. */
@@ -92,6 +106,7 @@ export function fakeClock(start = Date.UTC(2026, 0, 1)): FakeClock {
       new Promise((resolve) => {
         if (signal?.aborted) return resolve();
         const sleep: Sleep = {
+          length: milliseconds,
           until: now + milliseconds,
           end: () => {
             if (!sleeps.delete(sleep)) return;
@@ -102,19 +117,20 @@ export function fakeClock(start = Date.UTC(2026, 0, 1)): FakeClock {
         };
         sleeps.add(sleep);
         activity += 1;
+        begun.resolve();
+        begun = Promise.withResolvers();
         signal?.addEventListener('abort', sleep.end);
         if (milliseconds <= 0) setImmediate(sleep.end);
       }),
 
-    async advance(milliseconds) {
-      const end = now + milliseconds;
-      await settle();
-      for (let next = nextUntil(end); next; next = nextUntil(end)) {
-        moveTo(next);
-        await settle();
+    advance,
+
+    async expire(milliseconds) {
+      for (;;) {
+        const sleep = [...sleeps].find(({ length }) => length === milliseconds);
+        if (sleep) return advance(Math.max(0, sleep.until - now));
+        await begun.promise;
       }
-      now = Math.max(now, end);
-      await settle();
     },
 
     until: (awaited, { limit = 120_000 } = {}) =>

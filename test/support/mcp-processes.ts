@@ -238,7 +238,7 @@ export class Processes {
       audit: {
         store: this.#options.calls ?? stores.calls,
         rules: { methods: 'tools', arguments: 'no', retentionDays: 30, deployment: 'test', ...this.#options.record },
-        now: clock.now,
+        clock,
         log,
       },
       scopes: {

@@ -6,14 +6,14 @@ import { freePort } from '../../local/free-port.ts';
 
 export const projectRoot = join(import.meta.dirname, '..', '..');
 
-/** The local emulator, started as a newcomer starts it, in a process and a data folder of its own. */
+/** The local emulator as `holdfast dev` starts it: a process with a temporary data folder. */
 export class StartedEmulator {
   readonly folder: string;
   readonly port: number;
   readonly #environment: Record<string, string>;
   readonly #root: string;
   #process: ChildProcess | undefined;
-  /** Everything the process has printed on standard error: its log. */
+  /** The standard error of the process: its log. */
   log = '';
 
   private constructor(folder: string, port: number, environment: Record<string, string>, root: string) {
@@ -23,11 +23,11 @@ export class StartedEmulator {
     this.#root = root;
   }
 
-  /** @param root where the sources are: the project's own, or a variant of them */
+  /** @param root folder of the sources: the project, or a changed copy */
   static async start(environment: Record<string, string> = {}, root = projectRoot): Promise<StartedEmulator> {
-    const desk = new StartedEmulator(mkdtempSync(join(tmpdir(), 'holdfast-')), await freePort(), environment, root);
-    await desk.#start();
-    return desk;
+    const emulator = new StartedEmulator(mkdtempSync(join(tmpdir(), 'holdfast-')), await freePort(), environment, root);
+    await emulator.#start();
+    return emulator;
   }
 
   get origin(): string {
@@ -50,7 +50,7 @@ export class StartedEmulator {
   }
 
   async #start(): Promise<void> {
-    const child = spawn(process.execPath, ['cli/commands/dev.ts', '--json'], {
+    const child = spawn(process.execPath, ['bin/cli.ts', 'dev', '--json'], {
       cwd: this.#root,
       env: {
         PATH: process.env.PATH!,
@@ -71,7 +71,7 @@ export class StartedEmulator {
         printed += text;
         if (printed.includes('\n')) resolve();
       });
-      child.on('exit', (code) => reject(new Error(`npm start ended with ${code}:\n${printed}\n${this.log}`)));
+      child.on('exit', (code) => reject(new Error(`holdfast dev exited with ${code}:\n${printed}\n${this.log}`)));
     });
   }
 
