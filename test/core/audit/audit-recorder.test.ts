@@ -1,6 +1,5 @@
-import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
-import { Client as OldClient } from '@modelcontextprotocol/sdk/client/index.js';
-import { StreamableHTTPClientTransport as OldTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
+import { Client } from '@modelcontextprotocol/client';
+import { Client as V1Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { ElicitRequestSchema } from '@modelcontextprotocol/sdk/types.js';
 import {
   acceptedContent,
@@ -17,6 +16,8 @@ import type { AuditRules } from '../../../lambda/core/audit/audit-recorder.ts';
 import type { ToolCall } from '../../../lambda/core/audit/tool-call.ts';
 import type { ToolContext } from '../../../lambda/core/mcp/tool-context.ts';
 import { ServiceUnavailableError } from '../../../lambda/core/support/service-unavailable-error.ts';
+import { v1Transport, v2Transport } from '../../support/era-clients.ts';
+import type { FakeClock } from '../../support/fake-clock.ts';
 import { Processes, start } from '../../support/mcp-processes.ts';
 
 /** Must not occur in the audit log. */
@@ -58,7 +59,7 @@ function createServer(context: ToolContext, processes: Processes): McpServer {
   const said = (text: string): CallToolResult => ({ content: [{ type: 'text', text }] });
   server.registerTool('say', { inputSchema: z.object({ text: z.string() }) }, async ({ text }) => said(text));
   server.registerTool('take', { inputSchema: z.object({ seconds: z.number() }) }, async ({ seconds }) => {
-    processes.clock.now += seconds;
+    processes.clock.skip(seconds * 1000);
     return said('done');
   });
   server.registerTool('fail', {}, async () => {
@@ -73,7 +74,7 @@ function createServer(context: ToolContext, processes: Processes): McpServer {
     return inputRequired({ inputRequests: { who: inputRequired.elicit({ message: 'Who?', requestedSchema }) } });
   });
   const long = context.longRunning(async ({ seconds }: { seconds: number }) => {
-    processes.clock.now += seconds;
+    processes.clock.skip(seconds * 1000);
     if (seconds === 13) throw new ProtocolError(-32602, SECRET);
     return said('at last');
   });
@@ -81,19 +82,26 @@ function createServer(context: ToolContext, processes: Processes): McpServer {
   return server;
 }
 
-type AnyClient = { callTool(call: { name: string; arguments?: Record<string, unknown> }): Promise<unknown> };
+type SdkClient = {
+  callTool(call: { name: string; arguments?: Record<string, unknown> }): Promise<unknown>;
+  listTools(): Promise<unknown>;
+  close(): Promise<void>;
+};
 
-async function oldClient(processes: Processes, caller: Caller): Promise<OldClient> {
-  const client = new OldClient({ name: 'old', version: '1.2' }, { capabilities: { elicitation: {} } });
+/** A client, and the clock on which its calls take time. */
+type TestClient = { client: SdkClient; clock: FakeClock };
+
+async function connectLegacy(processes: Processes, caller: Caller): Promise<TestClient> {
+  const client = new V1Client({ name: 'old', version: '1.2' }, { capabilities: { elicitation: {} } });
   client.setRequestHandler(ElicitRequestSchema, async () => {
-    processes.clock.now += 60;
+    processes.clock.skip(60_000);
     return { action: 'accept' as const, content: { name: SECRET } };
   });
-  await client.connect(new OldTransport(processes.url, { fetch: processes.fetchAs(caller) }));
-  return client;
+  await client.connect(v1Transport(processes.endpointOf(caller)));
+  return { client: client as SdkClient, clock: processes.clock };
 }
 
-async function newClient(processes: Processes, caller: Caller): Promise<Client> {
+async function connectModern(processes: Processes, caller: Caller): Promise<TestClient> {
   const client = new Client(
     { name: 'new', version: '3.4' },
     { capabilities: { elicitation: {} }, versionNegotiation: { mode: { pin: '2026-07-28' } } },
@@ -102,13 +110,13 @@ async function newClient(processes: Processes, caller: Caller): Promise<Client> 
     action: 'accept' as const,
     content: { name: SECRET },
   }));
-  await client.connect(new StreamableHTTPClientTransport(processes.url, { fetch: processes.fetchAs(caller) }));
-  return client;
+  await client.connect(v2Transport(processes.endpointOf(caller)));
+  return { client, clock: processes.clock };
 }
 
 const eras = [
-  ['2025-11-25', oldClient, { era: 'legacy', clientName: 'old', clientVersion: '1.2' }],
-  ['2026-07-28', newClient, { era: 'modern', clientName: 'new', clientVersion: '3.4' }],
+  ['2025-11-25', connectLegacy, { era: 'legacy', clientName: 'old', clientVersion: '1.2' }],
+  ['2026-07-28', connectModern, { era: 'modern', clientName: 'new', clientVersion: '3.4' }],
 ] as const;
 
 /** Size of an item in DynamoDB: names and strings in UTF-8, a number as half its digits and one byte. */
@@ -122,8 +130,8 @@ const itemSize = (item: Record<string, unknown>) =>
     .reduce((sum, size) => sum + size);
 
 /** The result or error of a call. */
-const call = (client: AnyClient, name: string, given?: Record<string, unknown>) =>
-  client.callTool({ name, ...(given && { arguments: given }) }).catch((error) => error);
+const call = ({ client, clock }: TestClient, name: string, given?: Record<string, unknown>) =>
+  clock.until(client.callTool({ name, ...(given && { arguments: given }) }).catch((error) => error));
 
 /** A raw request, as no client sends it. */
 async function post(processes: Processes, caller: Caller, body: unknown, headers: Record<string, string> = {}) {
@@ -161,12 +169,12 @@ describe.each(eras)('a client of %s', (version, connect, who) => {
   async function connected(options?: Options) {
     const { processes, calls, ...more } = recorded(options);
     const ada = await processes.callerOf('ada');
-    return { processes, calls, client: (await connect(processes, ada)) as AnyClient, ...more };
+    return { processes, calls, client: await connect(processes, ada), clock: processes.clock, ...more };
   }
 
   test('has each call logged once with user, tool, time, size and expiry', async () => {
     const { processes, calls, expiries, client } = await connected();
-    processes.clock.now += 5;
+    processes.clock.skip(5_000);
     await call(client, 'take', { seconds: 3 });
     await processes.settle();
     expect(calls).toEqual([
@@ -243,12 +251,12 @@ describe.each(eras)('a client of %s', (version, connect, who) => {
   });
 
   test('does not wait for a store that does not answer', async () => {
-    const { processes, client } = await connected({ write: () => new Promise(() => undefined) });
-    const before = Date.now();
+    const { processes, clock, client } = await connected({ write: () => new Promise(() => undefined) });
+    const began = clock.now();
     await call(client, 'say', { text: '' });
-    expect(Date.now() - before).toBeLessThan(900);
+    expect(clock.now()).toBe(began);
     await processes.settle();
-    expect(Date.now() - before).toBeLessThan(3000);
+    expect(clock.now() - began).toBe(1_000);
     expect(processes.log).toMatchObject([{ event: 'audit_write_failed' }]);
   });
 
@@ -256,7 +264,7 @@ describe.each(eras)('a client of %s', (version, connect, who) => {
     const methods: string[][] = [];
     for (const record of [{}, { methods: 'all' as const }]) {
       const { processes, calls, client } = await connected({ record });
-      await (client as unknown as Client).listTools();
+      await client.client.listTools();
       await processes.settle();
       methods.push(calls.map(({ method }) => method));
     }
@@ -296,20 +304,24 @@ describe.each(eras)('a client of %s', (version, connect, who) => {
   });
 
   test('has requests without a response in time logged as timed out', async () => {
-    const { processes, calls, client } = await connected();
-    processes.milliseconds = 1_600;
-    void call(client, 'hang');
-    await new Promise((resolve) => setTimeout(resolve, 300));
+    const { processes, clock, calls, client } = await connected();
+    processes.milliseconds = 60_000;
+    const began = clock.now();
+    const hanging = client.client.callTool({ name: 'hang' }).catch((error) => error);
+    await clock.until(() => calls.length > 0);
+    expect(clock.now() - began).toBe(58_500);
     expect(calls.map(({ tool, outcome, errorCode }) => [tool, outcome, errorCode])).toEqual([
       ['hang', 'timed-out', -32603],
     ]);
+    await client.client.close();
+    expect(await hanging).toBeInstanceOf(Error);
   });
 });
 
 test('digests of two users with the same arguments differ', async () => {
   const { processes, calls } = recorded({ record: { arguments: 'digest' } });
   for (const user of ['ada', 'alan']) {
-    await call((await newClient(processes, await processes.callerOf(user))) as AnyClient, 'say', { text: 'the same' });
+    await call(await connectModern(processes, await processes.callerOf(user)), 'say', { text: 'the same' });
   }
   await processes.settle();
   expect(new Set(calls.map((each) => each.arguments)).size).toBe(2);
@@ -466,10 +478,10 @@ describe('a trace', () => {
 test('a pause longer than the TTL divides modern calls into two sessions, and both can be found', async () => {
   const { processes, calls } = recorded();
   const ada = await processes.callerOf('ada');
-  const client = (await newClient(processes, ada)) as AnyClient;
+  const client = await connectModern(processes, ada);
   for (const hours of [1, 25]) {
     await call(client, 'say', { text: '' });
-    processes.clock.now += hours * 3600;
+    await processes.clock.advance(hours * 3_600_000);
   }
   await call(client, 'say', { text: '' });
   await processes.settle();
