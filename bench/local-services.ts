@@ -14,8 +14,8 @@ import { startDynamoDb } from '../local/dynamodb/dynamodb-service.ts';
 import { FunctionPrincipals, operatorPrincipal } from '../local/iam/principals.ts';
 import { readAssembly } from '../local/template/synthesis.ts';
 import { Template } from '../local/template/template.ts';
-import { type Certificate, newCertificate } from '../test/support/certificate.ts';
 import type { Caller } from './gateway-events.ts';
+import { type Certificate, newCertificate } from './harness/certificate.ts';
 
 /**
  * What the functions reach on the network, on this computer and over TLS: the table, the issuer's key set, and a key

@@ -1,7 +1,5 @@
 import { declareScopes } from './shared/scope-set.ts';
 
-export { defaultScope, hasToolScopes, type ScopeSet } from './shared/scope-set.ts';
-
 /**
  * What assistants may be allowed to do. Every tool needs the first scope; name the tools that need more under `tools`,
  * and an assistant that lacks it is told to ask its user for it.

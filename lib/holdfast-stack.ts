@@ -1,7 +1,7 @@
 import { CfnOutput, Duration, Stack, type StackProps, Token } from 'aws-cdk-lib';
 import { Grant, type IGrantable } from 'aws-cdk-lib/aws-iam';
 import type { Construct } from 'constructs';
-import { defaultScope, hasToolScopes, scopes } from '../lambda/scopes.ts';
+import { scopes } from '#scopes';
 import type {
   AggregationEnvironment,
   AuthorizerEnvironment,
@@ -10,6 +10,7 @@ import type {
   McpEnvironment,
   OAuthEnvironment,
 } from '../lambda/shared/environment.ts';
+import { defaultScope, hasToolScopes } from '../lambda/shared/scope-set.ts';
 import { SealKey, SigningKeys } from './encryption-keys.ts';
 import { Firewall } from './firewall.ts';
 import { GatewayResponses } from './gateway-responses.ts';

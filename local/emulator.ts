@@ -63,6 +63,8 @@ export type Emulator = {
   lambda: Lambda;
   functions: FunctionPool;
   schedules: Schedules;
+  /** Deploys the assembly as it is now, or the sources where there is none. `report.reloaded` has the outcome. */
+  reload(): Promise<void>;
   close(): Promise<void>;
 };
 
@@ -197,7 +199,7 @@ async function start(
   whenClosing(() => gateway.close());
 
   async function reload(): Promise<void> {
-    const next = await build(data.assembly);
+    const next = assembly === undefined ? await build(data.assembly) : readAssembly(assembly);
     if (next.text === current.stack.text) return report.reloaded('nothing to deploy: the stack is the same');
     const nextTemplate = templateOf(next);
     if (fixedParts(next) !== fixedParts(current.stack)) {
@@ -253,6 +255,7 @@ async function start(
     lambda,
     functions,
     schedules,
+    reload,
   };
 }
 

@@ -75,7 +75,7 @@ test('each technology has its own adapters, and they do not meet', () => {
 });
 
 test('the stack takes nothing of the functions but the types of their environment, and what is declared for both', () => {
-  const declared = ['lambda/scopes.ts', 'lambda/shared/metric-names.ts'];
+  const declared = ['lambda/shared/scope-set.ts', 'lambda/shared/metric-names.ts'];
   const taken = all.filter(({ from, to }) => within('lib', 'bin')(from) && within('lambda')(to));
   expect(
     shown(

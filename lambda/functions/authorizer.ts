@@ -5,7 +5,7 @@ import { authenticateBearer, directCaller, facadeCaller } from '../core/access/a
 import { type Caller, callerContext } from '../core/access/caller.ts';
 import { resourceMetadataUrl } from '../core/oauth/endpoints/oauth-metadata.ts';
 import { ServiceUnavailableError } from '../core/support/service-unavailable-error.ts';
-import { scopes } from '../scopes.ts';
+import { scopes } from '#scopes';
 import { authorizerVariables, readEnvironment } from '../shared/environment.ts';
 import { defaultScope, missingScopes, stepUpChallenge } from '../shared/scope-set.ts';
 

@@ -25,8 +25,8 @@ import type { ToolContextDependencies } from '../core/mcp/tool-context.ts';
 import { Sessions } from '../core/sessions/session.ts';
 import { epochMilliseconds, epochSeconds } from '../core/support/clock.ts';
 import { sealedKey } from '../core/support/sealed-key.ts';
-import { scopes } from '../scopes.ts';
-import { createServer } from '../server.ts';
+import { scopes } from '#scopes';
+import { createServer } from '#server';
 import { mcpVariables, readEnvironment } from '../shared/environment.ts';
 
 /** The MCP function: stations 2 to 4, around the owner's `createServer`; and the worker, which does what takes long. */

@@ -24,7 +24,7 @@ import type { Facade } from '../core/oauth/facade.ts';
 import { handleOAuthRequest } from '../core/oauth/oauth-routes.ts';
 import { epochSeconds } from '../core/support/clock.ts';
 import { sealedKey } from '../core/support/sealed-key.ts';
-import { scopes } from '../scopes.ts';
+import { scopes } from '#scopes';
 import { oauthVariables, readEnvironment } from '../shared/environment.ts';
 
 /** The OAuth function: registration, sign-in, consent, tokens, metadata. */

@@ -162,11 +162,20 @@ function build(entry: string, outfile: string, external: string[], optimizations
     target: 'node24',
     format: 'cjs',
     mainFields: ['module', 'main'],
-    // Who names conditions has to name esbuild's own as well.
-    ...(!optimizations && { conditions: ['no-optimizations', 'module'] }),
+    // `module` is esbuild's default, which the option replaces.
+    conditions: [...(optimizations ? [] : ['no-optimizations']), ...conditionsOfNode(), 'module'],
     alias: { ...substitutes, ...(optimizations && sdkWithoutUndici()) },
     external,
   }).mistakes;
+}
+
+/**
+ * The conditions of this process (`node --conditions`): `#server` and `#scopes` are the same files in the bundles as in the
+ * app that builds them.
+ */
+function conditionsOfNode(): string[] {
+  const options = [...process.execArgv, process.env.NODE_OPTIONS ?? ''].join(' ');
+  return Array.from(options.matchAll(/(?:^|\s)(?:--conditions|-C)[ =](\S+)/g), ([, condition]) => condition!);
 }
 
 /** @returns what is wrong with the source of the page */

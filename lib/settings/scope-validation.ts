@@ -1,4 +1,4 @@
-import type { ScopeSet } from '../../lambda/scopes.ts';
+import type { ScopeSet } from '../../lambda/shared/scope-set.ts';
 import { ConfigurationError } from './configuration-error.ts';
 
 /** RFC 6749 §3.3, less the apostrophe and the dollar sign, which mean something to API Gateway's header values. */

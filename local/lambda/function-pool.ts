@@ -143,6 +143,11 @@ export class FunctionPool {
     return this.#pool(logicalId).kill(count);
   }
 
+  /** Ends the idle execution environments: the next request of every function meets a cold start. */
+  recycle(): void {
+    for (const pool of this.#pools.values()) pool.recycle();
+  }
+
   /** Deploys another template: the next request runs its code, those under way finish with theirs. */
   replace(template: Template): void {
     const replaced = [...this.#pools.values()];
@@ -281,9 +286,13 @@ class Pool {
     else this.#idle.push(environment);
   }
 
+  recycle(): void {
+    for (const environment of this.#idle.splice(0)) void environment.end();
+  }
+
   retire(): void {
     this.#retired = true;
-    for (const environment of this.#idle.splice(0)) void environment.end();
+    this.recycle();
   }
 
   async close(): Promise<void> {

@@ -10,8 +10,8 @@ import { writeUnits } from '../../bench/cost/dynamodb-units.ts';
 import { comparable, type Measurement, savedText, works } from '../../bench/cost/measured-work.ts';
 import { readStack } from '../../bench/cost/priced-stack.ts';
 import { type PriceName, prices } from '../../bench/cost/prices.ts';
+import { assemblyOfSources } from '../../bench/harness/assembly.ts';
 import type { Item } from '../../local/dynamodb/dynamodb-store.ts';
-import { assemblyOfSources } from '../support/attacked-cloud.ts';
 import { deployments, synthesize } from '../support/synthesized-template.ts';
 
 jest.setTimeout(60_000);

@@ -5,13 +5,13 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { promisify } from 'node:util';
+import { newCertificate } from '../../bench/harness/certificate.ts';
+import { approveAndSignIn } from '../../bench/harness/form-browser.ts';
 import { judge } from '../../cli/doctor/deployment-checks.ts';
 import { type Facts, gather } from '../../cli/doctor/deployment-facts.ts';
 import type { Finding } from '../../cli/doctor/finding.ts';
 import { createProbe } from '../../cli/doctor/http-probe.ts';
 import { signIn } from '../../cli/doctor/test-sign-in.ts';
-import { newCertificate } from '../support/certificate.ts';
-import { approveAndSignIn } from '../support/form-browser.ts';
 import { projectRoot, StartedEmulator } from '../support/started-emulator.ts';
 
 jest.setTimeout(60_000);

@@ -9,14 +9,14 @@
  */
 
 import { spawn } from 'node:child_process';
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { EmulatorProcess } from '../../bench/harness/emulator-process.ts';
+import { ProjectCopy } from '../../bench/harness/project-copy.ts';
+import { OAuthClient } from '../../bench/harness/raw-oauth-client.ts';
 import { synthesize } from '../../local/template/synthesis.ts';
-import { ProjectCopy } from '../support/project-copy.ts';
-import { Cloud } from '../support/test-cloud.ts';
-import { OAuthClient } from '../support/test-oauth-client.ts';
 import { startFront } from './conformance-front.ts';
 
 const root = join(import.meta.dirname, '..', '..');
@@ -96,7 +96,7 @@ process.exit(failed ? 1 : 0);
 
 /** @returns whether anything has failed */
 async function prove(): Promise<boolean> {
-  const cloud = await startCloud();
+  const cloud = await startEmulator();
   const client = await OAuthClient.register(cloud.origin);
   const accessToken = (await client.tokensFor('ada')).access_token;
   const modes = [
@@ -126,21 +126,18 @@ async function prove(): Promise<boolean> {
   return report(outcomes.sort((a, b) => a.name.localeCompare(b.name)));
 }
 
-/** The stack with the suites' server in place of the owner's. */
-async function startCloud(): Promise<Cloud> {
-  const variant = new ProjectCopy();
-  cleanups.push(() => variant.remove());
-  cpSync(join(root, 'test/conformance'), join(variant.root, 'test/conformance'), { recursive: true });
-  writeFileSync(
-    join(variant.root, 'lambda/server.ts'),
-    `export { createServer } from '../test/conformance/conformance-server.ts';\n`,
-  );
+/** The stack with the server of the suites in place of the owner's. */
+async function startEmulator(): Promise<EmulatorProcess> {
+  const project = new ProjectCopy();
+  cleanups.push(() => project.remove());
+  project.add('test/conformance');
+  project.useServer('test/conformance/conformance-server.ts');
   const assembly = mkdtempSync(join(tmpdir(), 'holdfast-assembly-'));
   cleanups.push(() => rmSync(assembly, { recursive: true, force: true }));
-  await synthesize(variant.root, assembly);
-  const cloud = await Cloud.start({ assembly, freshPerRequest: true });
-  cleanups.push(() => cloud.stop());
-  return cloud;
+  await synthesize(project.root, assembly);
+  const emulator = await EmulatorProcess.run({ assembly, freshPerRequest: true });
+  cleanups.push(() => emulator.stop());
+  return emulator;
 }
 
 async function run({ program, choice, single }: Suite, name: string, mcpUrl: string): Promise<Outcome> {

@@ -1,21 +1,24 @@
 import { randomUUID } from 'node:crypto';
-import { assistants } from '../support/mcp-clients.ts';
-import { StartedEmulator } from '../support/started-emulator.ts';
-import { callTool, postMcp } from '../support/test-oauth-client.ts';
+import { assistants } from '../../bench/harness/mcp-clients.ts';
+import { callTool, postMcp } from '../../bench/harness/raw-oauth-client.ts';
+import { TestCloud } from '../support/test-cloud.ts';
 
 jest.setTimeout(120_000);
 
-const tools = ['forget_note', 'long_task', 'note', 'notes', 'session', 'slow_task', 'userinfo', 'whoami'];
+const tools = [
+  ...['forget_note', 'imported_session', 'long_task', 'note', 'notes', 'request_details', 'session', 'slow_task'],
+  ...['userinfo', 'whoami'],
+];
 
-let desk: StartedEmulator;
+let cloud: TestCloud;
 beforeAll(async () => {
-  desk = await StartedEmulator.start();
+  cloud = await TestCloud.start();
 });
-afterAll(() => desk.stop());
+afterAll(() => cloud?.stop());
 
 describe.each(assistants)('an assistant made with %s', (_name, connect) => {
   test('signs its user in and calls every tool', async () => {
-    const assistant = await connect(desk.mcpUrl, 'ada');
+    const assistant = await connect(cloud.mcpUrl, 'ada');
     const listed = await assistant.listTools();
 
     const whoami = JSON.parse((await assistant.call('whoami')).text);
@@ -46,7 +49,7 @@ describe.each(assistants)('an assistant made with %s', (_name, connect) => {
   });
 
   test('sees progress arrive before the result', async () => {
-    const assistant = await connect(desk.mcpUrl, 'ada');
+    const assistant = await connect(cloud.mcpUrl, 'ada');
     const seen: string[] = [];
     await assistant.call('slow_task', { steps: 3 }, (progress) => seen.push(`step ${progress}`));
     seen.push('result');
@@ -56,7 +59,7 @@ describe.each(assistants)('an assistant made with %s', (_name, connect) => {
 
   test('is asked by a tool, and the tool goes on with the answer', async () => {
     const asked: string[] = [];
-    const assistant = await connect(desk.mcpUrl, 'ada', undefined, async (message) => {
+    const assistant = await connect(cloud.mcpUrl, 'ada', undefined, async (message) => {
       asked.push(message);
       return { forget: asked.length === 2 };
     });
@@ -70,16 +73,16 @@ describe.each(assistants)('an assistant made with %s', (_name, connect) => {
   });
 
   test('gets what a long tool has done, in its own way', async () => {
-    const assistant = await connect(desk.mcpUrl, 'ada');
-    const { text, isError } = await assistant.call('long_task', { minutes: 0.03 });
-    expect({ isError, ...JSON.parse(text) }).toEqual({ isError: false, minutes: 0.03, done: true });
+    const assistant = await connect(cloud.mcpUrl, 'ada');
+    const { text, isError } = await assistant.call('long_task', { milliseconds: 200 });
+    expect({ isError, ...JSON.parse(text) }).toEqual({ isError: false, milliseconds: 200, done: true });
     await assistant.close();
   });
 
   test('goes on in the same session after a restart', async () => {
-    const assistant = await connect(desk.mcpUrl, 'ada');
+    const assistant = await connect(cloud.mcpUrl, 'ada');
     const before = JSON.parse((await assistant.call('session')).text);
-    await desk.restart();
+    await cloud.restart();
     const after = JSON.parse((await assistant.call('session')).text);
     expect(after.id).toBe(before.id);
     expect(after.startedAt).toBe(before.startedAt);
@@ -87,7 +90,7 @@ describe.each(assistants)('an assistant made with %s', (_name, connect) => {
   });
 
   test('sees nothing of another user', async () => {
-    const [ada, alan] = await Promise.all([connect(desk.mcpUrl, 'ada'), connect(desk.mcpUrl, 'alan')]);
+    const [ada, alan] = await Promise.all([connect(cloud.mcpUrl, 'ada'), connect(cloud.mcpUrl, 'alan')]);
     await Promise.all([
       ada.call('note', { name: 'secret', text: 'of ada' }),
       alan.call('note', { name: 'secret', text: 'of alan' }),
@@ -103,15 +106,15 @@ describe.each(assistants)('an assistant made with %s', (_name, connect) => {
   });
 
   test('is refused at its next request once its grant is revoked', async () => {
-    const assistant = await connect(desk.mcpUrl, 'ada');
+    const assistant = await connect(cloud.mcpUrl, 'ada');
     await assistant.call('whoami');
     const { access_token, refresh_token } = assistant.memory.tokens()!;
     const { client_id } = assistant.memory.clientInformation()!;
     const body = new URLSearchParams({ client_id, token: refresh_token! });
-    expect((await fetch(`${desk.origin}/revoke`, { method: 'POST', body })).status).toBe(200);
+    expect((await fetch(`${cloud.origin}/revoke`, { method: 'POST', body })).status).toBe(200);
     jest.spyOn(console, 'warn').mockImplementation(); // how the clients say that they have to start anew
     await expect(assistant.call('whoami')).rejects.toThrow(/unauthori[sz]ed/i);
-    expect((await postMcp(desk.origin, access_token, callTool('whoami'))).status).toBe(401);
+    expect((await postMcp(cloud.origin, access_token, callTool('whoami'))).status).toBe(401);
     await assistant.close();
   });
 });

@@ -1,6 +1,6 @@
+import { assistants } from '../../bench/harness/mcp-clients.ts';
+import { callTool, initialize, postMcp } from '../../bench/harness/raw-oauth-client.ts';
 import { AttackedCloud, type Item } from '../support/attacked-cloud.ts';
-import { assistants } from '../support/mcp-clients.ts';
-import { callTool, initialize, postMcp } from '../support/test-oauth-client.ts';
 
 /** The record of calls in the owner's table, as the functions write it. */
 
@@ -55,7 +55,7 @@ test('a call is answered though the function may not record it, and the log says
     const answer = await postMcp(forbidden.origin, tokens.access_token, callTool('whoami'), session);
     expect([answer.status, await answer.text()]).toEqual([200, expect.stringContaining('"result"')]);
     expect(await forbidden.items('D#')).toEqual([]);
-    expect(forbidden.cloud.log).toMatch(/"event":"audit_write_failed",.*"call":"[\w-]{22}","cause":"AccessDenied/);
+    expect(forbidden.log).toMatch(/"event":"audit_write_failed",.*"call":"[\w-]{22}","cause":"AccessDenied/);
   } finally {
     await forbidden.stop();
   }

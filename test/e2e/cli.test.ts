@@ -4,6 +4,8 @@ import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { type Assistant, assistants } from '../../bench/harness/mcp-clients.ts';
+import { ProjectCopy } from '../../bench/harness/project-copy.ts';
 import type {
   CallRow,
   GrantRow,
@@ -14,8 +16,6 @@ import type {
 } from '../../lambda/core/dashboard/dashboard-api.ts';
 import { begin, type Outcome, run } from '../support/cli-process.ts';
 import { FakeCloudFormation } from '../support/fake-cloudformation.ts';
-import { type Assistant, assistants } from '../support/mcp-clients.ts';
-import { ProjectCopy } from '../support/project-copy.ts';
 import { projectRoot, StartedEmulator } from '../support/started-emulator.ts';
 
 /** The owner's command line on a cloud that two users have used, as the owner runs it: in a process, by its words alone. */

@@ -1,15 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import { exportJWK, generateKeyPair, type JWK, type JWTPayload, SignJWT } from 'jose';
+import { approveAndSignIn, Browser, type Page } from '../../bench/harness/form-browser.ts';
+import { initialize, OAuthClient, postMcp, redirectUri, type Tokens } from '../../bench/harness/raw-oauth-client.ts';
 import { type DocumentServer, DocumentWorld, unsafely } from '../support/document-server.ts';
-import { approveAndSignIn, Browser, type Page } from '../support/form-browser.ts';
-import type { Cloud } from '../support/test-cloud.ts';
-import { initialize, OAuthClient, postMcp, redirectUri, type Tokens } from '../support/test-oauth-client.ts';
+import type { TestCloud } from '../support/test-cloud.ts';
 
 jest.setTimeout(60_000);
 
 let world: DocumentWorld;
-let cloud: Cloud;
-let safeCloud: Cloud;
+let cloud: TestCloud;
+let safeCloud: TestCloud;
 beforeAll(async () => {
   world = await DocumentWorld.create();
   [cloud, safeCloud] = await Promise.all([world.cloud(unsafely), world.cloud({})]);

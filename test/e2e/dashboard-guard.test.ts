@@ -1,3 +1,5 @@
+import { Browser } from '../../bench/harness/form-browser.ts';
+import { type Assistant, assistants } from '../../bench/harness/mcp-clients.ts';
 import type {
   CallRow,
   GrantRow,
@@ -8,8 +10,6 @@ import type {
 } from '../../lambda/core/dashboard/dashboard-api.ts';
 import { AttackedCloud, json, rawRequest } from '../support/attacked-cloud.ts';
 import { DashboardClient } from '../support/dashboard-client.ts';
-import { Browser } from '../support/form-browser.ts';
-import { type Assistant, assistants } from '../support/mcp-clients.ts';
 
 /** Whom the dashboard shows what, and who may end what: decided by the function, whatever a request says. */
 
@@ -272,7 +272,7 @@ describe('the sign-in', () => {
     expect(answer.headers.get('referrer-policy')).toBe('no-referrer');
     const secret = /=([\w-]{43})/.exec(cookie)![1]!;
     expect(JSON.stringify(await target.items())).not.toContain(secret);
-    expect(target.cloud.log).not.toContain(secret);
+    expect(target.log).not.toContain(secret);
   });
 
   test('makes no grant, and is no way to a token', async () => {
@@ -317,7 +317,7 @@ describe('the page', () => {
 });
 
 test('an outage of the table is one of the dashboard, and ends nobody’s sign-in', async () => {
-  await target.cloud.without('dynamodb', async () => {
+  await target.without('dynamodb', async () => {
     const answer = await ada.request('me');
     expect([answer.status, answer.headers.get('retry-after')]).toEqual([503, '2']);
     expect((await ada.post('revoke-all')).status).toBe(503);
@@ -353,7 +353,7 @@ describe('a revocation', () => {
     const assistant = await legacy(`${target.origin}/mcp`, 'ada');
     expect(await json(await grace.post('revoke-all', { user: ada.me.user }))).toEqual({ revoked: 2 });
     await expect(assistant.call('whoami')).rejects.toThrow();
-    expect(target.cloud.log).toContain(`"user":"${ada.me.user}","count":2,"by":"${grace.me.user}"`);
+    expect(target.log).toContain(`"user":"${ada.me.user}","count":2,"by":"${grace.me.user}"`);
   });
 });
 

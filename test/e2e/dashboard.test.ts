@@ -2,13 +2,13 @@ import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DynamoDBClient, ScanCommand } from '@aws-sdk/client-dynamodb';
 import type { Browser, Page, ViewportSize } from 'playwright-core';
+import { type Assistant, assistants } from '../../bench/harness/mcp-clients.ts';
+import { ProjectCopy } from '../../bench/harness/project-copy.ts';
 import type { GrantRow, ResultPage as Listed, SessionRow } from '../../lambda/core/dashboard/dashboard-api.ts';
 import { demoUsers } from '../../local/cognito/demo-users.ts';
 import { DataFolder } from '../../local/data-folder.ts';
 import { launchChromium, withChromium } from '../support/chromium.ts';
 import { DashboardClient } from '../support/dashboard-client.ts';
-import { type Assistant, assistants } from '../support/mcp-clients.ts';
-import { ProjectCopy } from '../support/project-copy.ts';
 import { StartedEmulator } from '../support/started-emulator.ts';
 import { type Connected, putAWeekOnRecord } from '../support/week-of-calls.ts';
 

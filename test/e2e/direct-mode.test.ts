@@ -1,17 +1,10 @@
 import { createHmac } from 'node:crypto';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import { DeleteCommand, DynamoDBDocumentClient, PutCommand } from '@aws-sdk/lib-dynamodb';
+import { assistants } from '../../bench/harness/mcp-clients.ts';
+import { callTool, initialize, messageOf, postMcp } from '../../bench/harness/raw-oauth-client.ts';
 import { userKey } from '../../lambda/core/access/user-key.ts';
 import { sha256 } from '../../lambda/core/support/crypto.ts';
-import { synthesize } from '../../local/template/synthesis.ts';
-import { assistants } from '../support/mcp-clients.ts';
-import { ProjectCopy } from '../support/project-copy.ts';
 import { CLIENT, ScriptedProvider } from '../support/scripted-provider.ts';
-import { Cloud } from '../support/test-cloud.ts';
-import { callTool, initialize, messageOf, postMcp } from '../support/test-oauth-client.ts';
+import { directMode, TestCloud } from '../support/test-cloud.ts';
 
 /** Direct mode: the identity provider is the authorization server, and Holdfast has the sessions alone. */
 
@@ -19,26 +12,15 @@ jest.setTimeout(60_000);
 
 let provider: ScriptedProvider;
 let stranger: ScriptedProvider;
-let assembly: string;
-let cloud: Cloud;
+let cloud: TestCloud;
 
 beforeAll(async () => {
   [provider, stranger] = await Promise.all([ScriptedProvider.start(), ScriptedProvider.start()]);
-  const variant = new ProjectCopy();
-  variant.edit(
-    'cdk.json',
-    '"context": {',
-    `"context": { "idpProfile": "workos", "idpMode": "direct", "idpIssuer": "${provider.issuer}",`,
-  );
-  assembly = mkdtempSync(join(tmpdir(), 'holdfast-assembly-'));
-  await synthesize(variant.root, assembly);
-  variant.remove();
-  cloud = await Cloud.start({ assembly });
+  cloud = await TestCloud.start(directMode(provider.issuer));
 });
 afterAll(async () => {
   await cloud?.stop();
   await Promise.all([provider.stop(), stranger.stop()]);
-  rmSync(assembly, { recursive: true, force: true });
 });
 
 const mcpUrl = () => `${cloud.origin}/mcp`;
@@ -185,37 +167,26 @@ describe('a session', () => {
     const call = (by: string) => postMcp(cloud.origin, by, callTool('whoami'), session);
     const grant = await sha256([provider.issuer, 'mallory', CLIENT.id].join('\n'));
     const Key = { pk: `G#${grant}`, sk: '-' };
-    await asOwner(new PutCommand({ TableName, Item: { ...Key, type: 'grant', status: 'revoked' } }));
+    await cloud.put({ ...Key, type: 'grant', status: 'revoked' });
     expect((await call(token)).status).toBe(401);
     expect((await call(await tokenOf({ sub: 'mallory', jti: 'fresh' }))).status).toBe(401);
     expect((await send(token)).status).toBe(401);
     expect((await send(await tokenOf())).status).toBe(200);
-    await asOwner(new DeleteCommand({ TableName, Key }));
+    await cloud.remove(Key);
     expect((await call(token)).status).toBe(200);
   });
 });
 
 test('while the provider’s keys cannot be had, a token is neither good nor bad', async () => {
-  const fresh = await Cloud.start({ assembly, freshPerRequest: true });
+  const token = await tokenOf({ jti: 'cold' });
+  await cloud.recycle();
+  provider.down = true;
   try {
-    const token = await provider.sign({ ...claims(), aud: `${fresh.origin}/mcp` });
-    provider.down = true;
-    const answer = await postMcp(fresh.origin, token, initialize);
+    const answer = await send(token);
     expect([answer.status, answer.headers.get('retry-after')]).toEqual([503, '2']);
-    provider.down = false;
-    expect((await postMcp(fresh.origin, token, initialize)).status).toBe(200);
   } finally {
     provider.down = false;
-    await fresh.stop();
   }
+  await cloud.recycle();
+  expect((await send(token)).status).toBe(200);
 });
-
-const TableName = 'Holdfast-Table710B521B';
-
-async function asOwner(command: PutCommand | DeleteCommand): Promise<void> {
-  const { endpoint, accessKeyId } = cloud.dynamoDb;
-  const credentials = { accessKeyId, secretAccessKey: 'unused' };
-  const client = new DynamoDBClient({ endpoint, credentials, region: 'us-east-1' });
-  await DynamoDBDocumentClient.from(client).send(command as PutCommand);
-  client.destroy();
-}

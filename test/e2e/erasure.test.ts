@@ -1,8 +1,8 @@
+import { assistants } from '../../bench/harness/mcp-clients.ts';
+import { callTool, initialize, OAuthClient, postMcp } from '../../bench/harness/raw-oauth-client.ts';
 import type { ErasedCount, ResultPage, SessionRow } from '../../lambda/core/dashboard/dashboard-api.ts';
 import { AttackedCloud, type Item } from '../support/attacked-cloud.ts';
 import { DashboardClient } from '../support/dashboard-client.ts';
-import { assistants } from '../support/mcp-clients.ts';
-import { callTool, initialize, OAuthClient, postMcp } from '../support/test-oauth-client.ts';
 
 /** A user erases everything about themselves; the table is searched for what is left. */
 

@@ -9,12 +9,12 @@ import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
 import { createClient } from '@redis/client';
 import pg from 'pg';
+import { approveAndSignIn } from '../../bench/harness/form-browser.ts';
+import { SignInMemory } from '../../bench/harness/mcp-clients.ts';
+import { ProjectCopy } from '../../bench/harness/project-copy.ts';
 import { demoUsers, subjectOf } from '../../local/cognito/demo-users.ts';
 import { freePort } from '../../local/free-port.ts';
 import { type Database, missing, startPostgres, startRedis } from '../support/databases.ts';
-import { approveAndSignIn } from '../support/form-browser.ts';
-import { SignInMemory } from '../support/mcp-clients.ts';
-import { ProjectCopy } from '../support/project-copy.ts';
 import { projectRoot, StartedEmulator } from '../support/started-emulator.ts';
 
 /** People come with sessions that another server has kept, and their clients go on as if nothing had happened. */
@@ -23,32 +23,12 @@ jest.setTimeout(60_000);
 
 const subjectOfUser = (username: string) => subjectOf(demoUsers.find((user) => user.username === username)!);
 
-/** Tells what a tool of the new server knows of the old session. */
-const oldLife = `server.registerTool('old_life', { description: 'Tells of the old session' }, async () => {
-    const kept = (field?: string) => context.state.get(\`imported/\${context.session.id}\${field ? \`/\${field}\` : ''}\`);
-    const { session } = context;
-    return json({
-      session: session.id,
-      startedAt: session.startedAt,
-      client: server.server.getClientVersion(),
-      capabilities: server.server.getClientCapabilities(),
-      cart: (await kept('cart'))?.value,
-      theme: (await kept('theme'))?.value,
-      token: (await kept('access_token'))?.value,
-      fields: ((await kept())?.value as { fields: string[] } | undefined)?.fields.toSorted(),
-    });
-  });
-
-  return server;
-}`;
-
 let variant: ProjectCopy;
 let desk: StartedEmulator;
 const folder = mkdtempSync(join(tmpdir(), 'holdfast-import-'));
 
 beforeAll(async () => {
   variant = new ProjectCopy();
-  variant.edit('lambda/server.ts', 'return server;\n}', oldLife);
   desk = await StartedEmulator.start({}, variant.root);
 });
 afterAll(async () => {
@@ -89,11 +69,11 @@ async function goOnAs(
     return { client, transport };
   };
   const first = await connect();
-  await expect(first.client.callTool({ name: 'old_life' })).rejects.toBeInstanceOf(UnauthorizedError);
+  await expect(first.client.callTool({ name: 'imported_session' })).rejects.toBeInstanceOf(UnauthorizedError);
   const back = await approveAndSignIn(memory.authorizationUrl!.href, username);
   await first.transport.finishAuth(back.searchParams.get('code')!);
   const { client, transport } = await connect();
-  const { content } = await client.callTool({ name: 'old_life' });
+  const { content } = await client.callTool({ name: 'imported_session' });
   await client.close();
   return { said: JSON.parse((content as { text: string }[])[0]!.text), sessionId: transport.sessionId };
 }

@@ -1,6 +1,5 @@
-import { rmSync } from 'node:fs';
-import { Browser, type Page } from '../support/form-browser.ts';
-import { Cloud, changed, newAssembly, type Service } from '../support/test-cloud.ts';
+import type { Service } from '../../bench/harness/emulator-process.ts';
+import { Browser, type Page } from '../../bench/harness/form-browser.ts';
 import {
   callTool,
   initialize,
@@ -9,34 +8,42 @@ import {
   redirectUri,
   register,
   type Tokens,
-} from '../support/test-oauth-client.ts';
+} from '../../bench/harness/raw-oauth-client.ts';
+import { TestCloud } from '../support/test-cloud.ts';
 
 /**
- * An outage is never "not found": whatever a request needs does not answer, the request is answered 503, and once the
- * outage is over the very same request succeeds, with the same code, token, form or session. Every request meets cold
- * functions, so that no cache hides what it needs.
+ * An outage is never "not found": while a service that a request needs does not answer, the response is 503, and after
+ * the outage the same request succeeds, with the same code, token, form or session. The request meets cold functions, so
+ * that no cache hides what it needs.
  */
 
 jest.setTimeout(60_000);
 
-let assembly: string;
-let cloud: Cloud;
+let cloud: TestCloud;
 
 beforeAll(async () => {
-  const synthesized = await newAssembly();
-  // Its access tokens are due from the start, so every refresh here has to ask the identity provider.
-  assembly = changed(synthesized, (resources) => {
-    const client = Object.values(resources).find(({ Type }) => Type === 'AWS::Cognito::UserPoolClient')!;
-    Object.assign(client.Properties, { AccessTokenValidity: 1 });
-    client.Properties.TokenValidityUnits.AccessToken = 'minutes';
+  cloud = await TestCloud.start({
+    // The provider's access tokens are due from the start, so that every refresh calls the identity provider.
+    change: (resources) => {
+      const client = Object.values(resources).find(({ Type }) => Type === 'AWS::Cognito::UserPoolClient')!;
+      Object.assign(client.Properties, { AccessTokenValidity: 1 });
+      client.Properties.TokenValidityUnits.AccessToken = 'minutes';
+    },
   });
-  rmSync(synthesized, { recursive: true });
-  cloud = await Cloud.start({ assembly, freshPerRequest: true });
 });
-afterAll(async () => {
-  await cloud?.stop();
-  if (assembly) rmSync(assembly, { recursive: true });
-});
+afterAll(() => cloud?.stop());
+
+/** Runs the work on cold functions while the service does not answer. */
+async function during<T>(service: Service, work: () => Promise<T>): Promise<T> {
+  await cloud.recycle();
+  return cloud.without(service, work);
+}
+
+/** Runs the work on cold functions. */
+async function afterwards<T>(work: () => Promise<T>): Promise<T> {
+  await cloud.recycle();
+  return work();
+}
 
 type Answer = { status: number; headers: Headers; text: string };
 
@@ -246,8 +253,8 @@ function expectUnavailable({ status, headers, text }: Answer, reader: Kind['read
 
 async function expectToWait(service: Service, { reader, prepare }: Kind): Promise<void> {
   const { send, works } = await prepare();
-  expectUnavailable(await cloud.without(service, send), reader);
-  await works(await send());
+  expectUnavailable(await during(service, send), reader);
+  await works(await afterwards(send));
 }
 
 describe('while the table does not answer', () => {
@@ -267,8 +274,8 @@ describe('while the key service does not answer', () => {
   test('a good token is not called a bad one: the key set that it is verified with cannot be had', async () => {
     const { access_token } = (await signedIn()).tokens;
     const send = async () => answerOf(await postMcp(cloud.origin, access_token, initialize));
-    expectUnavailable(await cloud.without('kms', send), 'client');
-    isOk(await send());
+    expectUnavailable(await during('kms', send), 'client');
+    isOk(await afterwards(send));
   });
 });
 
@@ -279,7 +286,7 @@ describe('while the identity provider does not answer', () => {
 
   test('a callback, whose sign-in is spent, sends the client an error that says to try again', async () => {
     const { browser, url } = await caughtCallback();
-    const back = await cloud.without('idp', () => browser.open(url, redirectUri));
+    const back = await during('idp', () => browser.open(url, redirectUri));
     expect(Object.fromEntries(new URL(back.url).searchParams)).toEqual({
       error: 'temporarily_unavailable',
       error_description: expect.any(String),
@@ -291,13 +298,13 @@ describe('while the identity provider does not answer', () => {
 
   test('a grant can be revoked all the same', async () => {
     const { send, works } = await requests['a revocation'].prepare();
-    await works(await cloud.without('idp', send));
+    await works(await during('idp', send));
   });
 });
 
 test('while nothing answers, clients still find out how to sign in', async () => {
   const documents = ['oauth-protected-resource', 'oauth-protected-resource/mcp', 'oauth-authorization-server'];
-  const answers = await cloud.without('dynamodb', () =>
+  const answers = await during('dynamodb', () =>
     cloud.without('kms', () =>
       cloud.without('idp', async () => [
         ...(await Promise.all(documents.map((name) => fetch(`${cloud.origin}/.well-known/${name}`)))),

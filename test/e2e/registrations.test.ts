@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
+import { approveAndSignIn } from '../../bench/harness/form-browser.ts';
+import { initialize, OAuthClient, postMcp, type Tokens } from '../../bench/harness/raw-oauth-client.ts';
 import { DocumentWorld, unsafely } from '../support/document-server.ts';
-import { approveAndSignIn } from '../support/form-browser.ts';
-import type { Cloud } from '../support/test-cloud.ts';
-import { initialize, OAuthClient, postMcp, type Tokens } from '../support/test-oauth-client.ts';
+import type { TestCloud } from '../support/test-cloud.ts';
 
 /**
  * What the clients of 2026 register and publish, as far as it is known, each through the whole flow. What they send is
@@ -13,7 +13,7 @@ import { initialize, OAuthClient, postMcp, type Tokens } from '../support/test-o
 jest.setTimeout(60_000);
 
 let world: DocumentWorld;
-let cloud: Cloud;
+let cloud: TestCloud;
 beforeAll(async () => {
   world = await DocumentWorld.create();
   cloud = await world.cloud(unsafely);

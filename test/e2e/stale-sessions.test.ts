@@ -1,6 +1,6 @@
+import { assistants } from '../../bench/harness/mcp-clients.ts';
+import { callTool, initialize, messageOf, postMcp } from '../../bench/harness/raw-oauth-client.ts';
 import { AttackedCloud, type Item } from '../support/attacked-cloud.ts';
-import { assistants } from '../support/mcp-clients.ts';
-import { callTool, initialize, messageOf, postMcp } from '../support/test-oauth-client.ts';
 
 /** Sessions that the table no longer knows, with the clients that meet them. */
 

@@ -1,6 +1,6 @@
+import { callTool, initialize, OAuthClient, postMcp, type Tokens } from '../../bench/harness/raw-oauth-client.ts';
 import { BUCKET_MILLISECONDS } from '../../lambda/core/audit/tool-call.ts';
 import { AttackedCloud, grantOf, type Item, json } from '../support/attacked-cloud.ts';
-import { callTool, initialize, OAuthClient, postMcp, type Tokens } from '../support/test-oauth-client.ts';
 
 /**
  * What things cost, counted where it is paid: the requests that the functions send to DynamoDB and KMS. The numbers are
@@ -59,7 +59,7 @@ async function modernCall({ access_token }: Tokens): Promise<void> {
 /** Does as if something had happened two minutes earlier. */
 const earlier = (item: Item, time: string) => target.put({ ...item, [time]: Number(item[time]) - 120 });
 
-const requestsOf = (work: () => Promise<unknown>) => target.cloud.requestsOf(work);
+const requestsOf = (work: () => Promise<unknown>) => target.requestsOf(work);
 
 /**
  * What a call asks for that is not the first one of its session in five minutes.

@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import type { Browser, Page } from 'playwright-core';
+import { type Assistant, assistants } from '../../bench/harness/mcp-clients.ts';
 import { dynamoAggregateStore } from '../../lambda/adapters/dynamodb/aggregate-store.ts';
 import { dynamoAuditLogReader } from '../../lambda/adapters/dynamodb/audit-log-reader.ts';
 import { aggregateCalls } from '../../lambda/core/audit/call-aggregation.ts';
@@ -14,7 +15,6 @@ import type {
 import { AttackedCloud } from '../support/attacked-cloud.ts';
 import { launchChromium, withChromium } from '../support/chromium.ts';
 import { DashboardClient } from '../support/dashboard-client.ts';
-import { type Assistant, assistants } from '../support/mcp-clients.ts';
 import { projectRoot } from '../support/started-emulator.ts';
 
 /** Three users, four clients of both eras: what they do, and what the record, the charts and the command line say of it. */
@@ -59,7 +59,7 @@ withChromium('a day with Holdfast', () => {
   const cli = async (...words: string[]) => {
     const { stdout } = await run(process.execPath, ['bin/cli.ts', ...words, '--local', '--json'], {
       cwd: projectRoot,
-      env: { ...process.env, HOLDFAST_DATA: target.cloud.folder },
+      env: { ...process.env, HOLDFAST_DATA: target.folder },
       maxBuffer: 50_000_000,
     });
     return JSON.parse(stdout);
@@ -187,7 +187,7 @@ withChromium('a day with Holdfast', () => {
     expect((await cli('users', 'list')).items).toHaveLength(3);
 
     // The metrics: nothing was lost, and when the five minutes are over, they are counted as they were.
-    expect(target.cloud.log).not.toMatch(/"event":"(audit_write_failed|outage|unexpected_error|session_failed)"/);
+    expect(target.log).not.toMatch(/"event":"(audit_write_failed|outage|unexpected_error|session_failed)"/);
     const counted: Record<string, number>[] = [];
     const parts = {
       calls: dynamoAuditLogReader(target.table),

@@ -15,6 +15,14 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import {
+  callTool,
+  initialize,
+  messageOf,
+  OAuthClient,
+  postMcp,
+  register,
+} from '../../bench/harness/raw-oauth-client.ts';
 import { addressBook, attributesOf } from '../../local/address-book.ts';
 import { startGatewayServer } from '../../local/api-gateway/gateway-server.ts';
 import { startOidcProvider } from '../../local/cognito/oidc-provider.ts';
@@ -26,7 +34,6 @@ import { startKms } from '../../local/kms/kms-service.ts';
 import { assetOf } from '../../local/lambda/function-pool.ts';
 import { readAssembly, synthesize } from '../../local/template/synthesis.ts';
 import { Template } from '../../local/template/template.ts';
-import { callTool, initialize, messageOf, OAuthClient, postMcp, register } from '../support/test-oauth-client.ts';
 import { RealFunction, RealFunctions } from './runtime-functions.ts';
 
 const RUNTIME_CLIENT = 'aws-lambda-ric@4.0.2';

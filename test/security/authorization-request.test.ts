@@ -1,6 +1,6 @@
+import { Browser } from '../../bench/harness/form-browser.ts';
+import { register } from '../../bench/harness/raw-oauth-client.ts';
 import { AttackedCloud, answerAt, expectPage, json, open, rawRequest } from '../support/attacked-cloud.ts';
-import { Browser } from '../support/form-browser.ts';
-import { register } from '../support/test-oauth-client.ts';
 
 jest.setTimeout(60_000);
 

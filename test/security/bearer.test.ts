@@ -1,8 +1,8 @@
 import { createHash, createPublicKey } from 'node:crypto';
 import { base64url, exportJWK, generateKeyPair, type JWK, SignJWT } from 'jose';
+import { Browser } from '../../bench/harness/form-browser.ts';
+import { callTool, initialize, postMcp, type Tokens } from '../../bench/harness/raw-oauth-client.ts';
 import { AttackedCloud, json, rawRequest } from '../support/attacked-cloud.ts';
-import { Browser } from '../support/form-browser.ts';
-import { callTool, initialize, postMcp, type Tokens } from '../support/test-oauth-client.ts';
 
 jest.setTimeout(60_000);
 
@@ -227,7 +227,7 @@ test('A95: a token in the address or the body is none, and not in the log', asyn
     await fetch(`${target.origin}/mcp`, { method: 'POST', headers: { cookie: `access_token=${access_token}` } }),
   ];
   expect(answers.map(({ status }) => status)).toEqual([401, 401, 401, 401]);
-  expect(target.cloud.log).not.toContain(access_token);
+  expect(target.log).not.toContain(access_token);
 });
 
 test('A96: a token whose grant is revoked is refused at the next request, in the protocol’s every verb', async () => {

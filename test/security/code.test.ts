@@ -1,5 +1,5 @@
+import { initialize, postMcp, redirectUri, type Tokens } from '../../bench/harness/raw-oauth-client.ts';
 import { AttackedCloud, grantOf, json, refusal } from '../support/attacked-cloud.ts';
-import { initialize, postMcp, redirectUri, type Tokens } from '../support/test-oauth-client.ts';
 
 jest.setTimeout(60_000);
 
@@ -26,7 +26,7 @@ test('A37: a code that comes back later has been stolen, and ends what it gave',
   expect(await refusal(await client.redeem(code))).toEqual([400, 'invalid_grant']);
   expect(await isAlive(tokens)).toBe(false);
   expect(await refusal(await client.refresh(tokens.refresh_token))).toEqual([400, 'invalid_grant']);
-  expect(target.cloud.log).toContain('code_reuse');
+  expect(target.log).toContain('code_reuse');
 });
 
 test.each<[string, Record<string, string | undefined>]>([

@@ -2,9 +2,9 @@ import { spawn } from 'node:child_process';
 import { globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { approveAndSignIn } from '../../bench/harness/form-browser.ts';
 import { freePort } from '../../local/free-port.ts';
 import { AttackedCloud } from '../support/attacked-cloud.ts';
-import { approveAndSignIn } from '../support/form-browser.ts';
 
 jest.setTimeout(60_000);
 

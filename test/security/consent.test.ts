@@ -1,6 +1,6 @@
+import { Browser, formOf, type Page } from '../../bench/harness/form-browser.ts';
+import { redirectUri } from '../../bench/harness/raw-oauth-client.ts';
 import { AttackedCloud, answerAt, expectPage, grantOf, open } from '../support/attacked-cloud.ts';
-import { Browser, formOf, type Page } from '../support/form-browser.ts';
-import { redirectUri } from '../support/test-oauth-client.ts';
 
 jest.setTimeout(60_000);
 

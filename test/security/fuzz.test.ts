@@ -1,4 +1,5 @@
 import fc from 'fast-check';
+import { initialize, postMcp } from '../../bench/harness/raw-oauth-client.ts';
 import { memoryStores } from '../../lambda/adapters/memory/memory-stores.ts';
 import { authenticateBearer, facadeCaller } from '../../lambda/core/access/access-token.ts';
 import { matchesRegistered, mayRegister, mayUse } from '../../lambda/core/oauth/clients/redirect-uri.ts';
@@ -10,7 +11,6 @@ import { browserCookie } from '../../lambda/core/oauth/pages/oauth-cookies.ts';
 import { formParameters } from '../../lambda/core/oauth/request-parameters.ts';
 import { type MacKey, mintRefreshToken, readRefreshToken } from '../../lambda/core/oauth/tokens/facade-tokens.ts';
 import { AttackedCloud, rawRequest } from '../support/attacked-cloud.ts';
-import { initialize, postMcp } from '../support/test-oauth-client.ts';
 
 /** Whatever comes in, what is promised holds: first of the rules themselves, then through the front door. */
 

@@ -1,6 +1,4 @@
-import { AttackedCloud, grantOf, type Item, json } from '../support/attacked-cloud.ts';
-import { Provider } from '../support/fake-token-provider.ts';
-import { Browser, formOf } from '../support/form-browser.ts';
+import { Browser, formOf } from '../../bench/harness/form-browser.ts';
 import {
   callTool,
   initialize,
@@ -8,7 +6,9 @@ import {
   postMcp,
   redirectUri,
   type Tokens,
-} from '../support/test-oauth-client.ts';
+} from '../../bench/harness/raw-oauth-client.ts';
+import { AttackedCloud, grantOf, type Item, json } from '../support/attacked-cloud.ts';
+import { Provider } from '../support/fake-token-provider.ts';
 
 /** A whole run, with failures of every kind, and then a search for whatever was secret in it. */
 
@@ -85,13 +85,13 @@ async function fail(client: OAuthClient, tokens: Tokens): Promise<void> {
     `${target.origin}/callback?code=${keep('stray code', 'stray-upstream-code')}&state=${keep('stray state', 'stray-upstream-state')}`,
   );
   for (const service of ['dynamodb', 'kms'] as const) {
-    await target.cloud.without(service, async () => {
+    await target.without(service, async () => {
       await client.refresh(tokens.refresh_token);
       await client.redeem('hac1_x');
       await postMcp(target.origin, tokens.access_token, initialize);
     });
   }
-  await target.cloud.without('dynamodb', () => client.revoke(tokens.refresh_token));
+  await target.without('dynamodb', () => client.revoke(tokens.refresh_token));
   const sealed = await target.item(`T#${grantOf(tokens)}`);
   await target.put({ ...sealed, sealed: 'damaged', expiresAt: 1 });
   await client.refresh(tokens.refresh_token);
@@ -157,7 +157,7 @@ test('A109: the run has had secrets of every kind', () => {
 });
 
 test('A109: no secret is in any log, nor what a tool was called with', () => {
-  const { log } = target.cloud;
+  const { log } = target;
   expect(log).toMatch(/outage/);
   expect(found(log)).toEqual([]);
   expect(log).not.toContain('nobody-is-to-read-this');

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { initialize, postMcp } from '../../bench/harness/raw-oauth-client.ts';
 import { AttackedCloud } from '../support/attacked-cloud.ts';
-import { initialize, postMcp } from '../support/test-oauth-client.ts';
 
 jest.setTimeout(60_000);
 

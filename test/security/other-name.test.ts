@@ -1,8 +1,8 @@
 import { createRemoteJWKSet, jwtVerify } from 'jose';
+import { formOf, type Page } from '../../bench/harness/form-browser.ts';
+import { initialize, OAuthClient, postMcp, redirectUri, type Tokens } from '../../bench/harness/raw-oauth-client.ts';
 import { AttackedCloud } from '../support/attacked-cloud.ts';
 import { Provider } from '../support/fake-token-provider.ts';
-import { formOf, type Page } from '../support/form-browser.ts';
-import { initialize, OAuthClient, postMcp, redirectUri, type Tokens } from '../support/test-oauth-client.ts';
 
 /**
  * A facade that goes by a name with https, as in AWS, before an MCP endpoint that goes by the name of the desk. So its

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
+import { approveAndSignIn } from '../../bench/harness/form-browser.ts';
 import { AttackedCloud, answerAt, open, refusal } from '../support/attacked-cloud.ts';
-import { approveAndSignIn } from '../support/form-browser.ts';
 
 jest.setTimeout(60_000);
 

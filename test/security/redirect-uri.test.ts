@@ -1,6 +1,6 @@
+import { Browser, formOf } from '../../bench/harness/form-browser.ts';
+import { type OAuthClient, redirectUri, register } from '../../bench/harness/raw-oauth-client.ts';
 import { AttackedCloud, answerAt, expectPage, open, refusal } from '../support/attacked-cloud.ts';
-import { Browser, formOf } from '../support/form-browser.ts';
-import { type OAuthClient, redirectUri, register } from '../support/test-oauth-client.ts';
 
 jest.setTimeout(60_000);
 

@@ -1,5 +1,5 @@
+import { initialize, type OAuthClient, postMcp, type Tokens } from '../../bench/harness/raw-oauth-client.ts';
 import { AttackedCloud, grantOf, json, refusal } from '../support/attacked-cloud.ts';
-import { initialize, type OAuthClient, postMcp, type Tokens } from '../support/test-oauth-client.ts';
 
 jest.setTimeout(60_000);
 
@@ -85,7 +85,7 @@ test('A86: a superseded token outside the window ends the grant, and the log say
   expect(await refusal(await client.refresh(tokens.refresh_token))).toEqual([400, 'invalid_grant']);
   expect(await refusal(await client.refresh(third.refresh_token))).toEqual([400, 'invalid_grant']);
   expect(await isAlive(third)).toBe(false);
-  expect(target.cloud.log).toContain('refresh_reuse');
+  expect(target.log).toContain('refresh_reuse');
 });
 
 test('A86: also when it comes right after a fresh rotation', async () => {
@@ -126,7 +126,7 @@ test.each<[string, (token: string) => string]>([
 test('A87: a forged refresh token never reaches the table', async () => {
   const { client } = await target.signedIn();
   const forged = `hrt1_${'A'.repeat(22)}.1.${'A'.repeat(43)}`;
-  await target.cloud.without('dynamodb', async () => {
+  await target.without('dynamodb', async () => {
     expect(await refusal(await client.refresh(forged))).toEqual([400, 'invalid_grant']);
   });
 });

@@ -1,6 +1,6 @@
+import { approveAndSignIn } from '../../bench/harness/form-browser.ts';
+import { initialize, OAuthClient, postMcp, register } from '../../bench/harness/raw-oauth-client.ts';
 import { AttackedCloud, json, open, refusal } from '../support/attacked-cloud.ts';
-import { approveAndSignIn } from '../support/form-browser.ts';
-import { initialize, OAuthClient, postMcp, register } from '../support/test-oauth-client.ts';
 
 jest.setTimeout(60_000);
 

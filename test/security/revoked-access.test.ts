@@ -1,5 +1,5 @@
+import { initialize, postMcp, type Tokens } from '../../bench/harness/raw-oauth-client.ts';
 import { AttackedCloud, grantOf, refusal } from '../support/attacked-cloud.ts';
-import { initialize, postMcp, type Tokens } from '../support/test-oauth-client.ts';
 
 jest.setTimeout(60_000);
 

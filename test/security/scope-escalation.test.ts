@@ -1,32 +1,20 @@
+import { approveAndSignIn } from '../../bench/harness/form-browser.ts';
+import { callTool, initialize, OAuthClient, postMcp, type Tokens } from '../../bench/harness/raw-oauth-client.ts';
 import { json, refusal } from '../support/attacked-cloud.ts';
-import { approveAndSignIn } from '../support/form-browser.ts';
-import { ProjectCopy } from '../support/project-copy.ts';
-import { StartedEmulator } from '../support/started-emulator.ts';
-import { callTool, initialize, OAuthClient, postMcp, type Tokens } from '../support/test-oauth-client.ts';
+import { TestCloud, toolScopes } from '../support/test-cloud.ts';
 
 /** A server with more than one scope, as an owner would declare them. */
 
 jest.setTimeout(60_000);
 
-let variant: ProjectCopy;
-let desk: StartedEmulator;
+let cloud: TestCloud;
 beforeAll(async () => {
-  variant = new ProjectCopy();
-  variant.edit(
-    'lambda/scopes.ts',
-    "mcp: { description: '",
-    "mcp: { description: 'Use the tools' }, notes: { description: 'Keep notes' }, admin: { description: '",
-  );
-  variant.edit('lambda/scopes.ts', 'tools: {}', "tools: { note: ['notes'] }");
-  desk = await StartedEmulator.start({}, variant.root);
+  cloud = await TestCloud.start({ edits: toolScopes });
 });
-afterAll(async () => {
-  await desk?.stop();
-  variant.remove();
-});
+afterAll(() => cloud?.stop());
 
 async function signedIn(scope: string): Promise<{ client: OAuthClient; tokens: Tokens }> {
-  const client = await OAuthClient.register(desk.origin);
+  const client = await OAuthClient.register(cloud.origin);
   const back = await approveAndSignIn(client.authorizationUrl({ scope }), 'ada');
   const tokens = (await (await client.redeem(back.searchParams.get('code')!)).json()) as Tokens;
   return { client, tokens };
@@ -37,9 +25,9 @@ const scopeOf = ({ access_token }: Tokens): unknown =>
 
 /** How a tool answers that needs a scope of its own. */
 async function noteWith({ access_token }: Tokens): Promise<number> {
-  const started = await postMcp(desk.origin, access_token, initialize);
+  const started = await postMcp(cloud.origin, access_token, initialize);
   const session = { 'mcp-session-id': started.headers.get('mcp-session-id')! };
-  return (await postMcp(desk.origin, access_token, callTool('note', { name: 'n' }), session)).status;
+  return (await postMcp(cloud.origin, access_token, callTool('note', { name: 'n' }), session)).status;
 }
 
 test('A88: a refresh with a narrower scope narrows that access token alone: the grant keeps what it has', async () => {
@@ -87,10 +75,10 @@ test.each(claims)(
   'A98: in the older era a tool does not run without its scope, whatever the headers name: %s',
   async (_what, headers) => {
     const { access_token } = (await signedIn('mcp')).tokens;
-    const started = await postMcp(desk.origin, access_token, initialize);
+    const started = await postMcp(cloud.origin, access_token, initialize);
     const session = { 'mcp-session-id': started.headers.get('mcp-session-id')! };
-    await expectNotRun(await postMcp(desk.origin, access_token, call, { ...session, ...headers }));
-    await expectNotRun(await postMcp(desk.origin, access_token, [call], { ...session, ...headers }));
+    await expectNotRun(await postMcp(cloud.origin, access_token, call, { ...session, ...headers }));
+    await expectNotRun(await postMcp(cloud.origin, access_token, [call], { ...session, ...headers }));
   },
 );
 
@@ -106,8 +94,8 @@ test.each(claims)(
     const body = { ...call, params: { ...call.params, _meta } };
     for (const version of ['2026-07-28', '2025-11-25']) {
       const all = { 'mcp-protocol-version': version, ...headers };
-      await expectNotRun(await postMcp(desk.origin, access_token, body, all));
+      await expectNotRun(await postMcp(cloud.origin, access_token, body, all));
     }
-    await expectNotRun(await postMcp(desk.origin, access_token, body, headers));
+    await expectNotRun(await postMcp(cloud.origin, access_token, body, headers));
   },
 );

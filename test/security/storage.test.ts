@@ -1,7 +1,7 @@
+import { Browser } from '../../bench/harness/form-browser.ts';
+import { callTool, initialize, postMcp, redirectUri, type Tokens } from '../../bench/harness/raw-oauth-client.ts';
 import { userKey } from '../../lambda/core/access/user-key.ts';
 import { AttackedCloud, expectPage, grantOf, type Item, open, refusal } from '../support/attacked-cloud.ts';
-import { Browser } from '../support/form-browser.ts';
-import { callTool, initialize, postMcp, redirectUri, type Tokens } from '../support/test-oauth-client.ts';
 
 /** Somebody who can write into the table, and a table that keeps what has expired. */
 

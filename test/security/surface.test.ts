@@ -1,7 +1,7 @@
-import { AttackedCloud, assemblyOfSources, grantOf, open, rawRequest, refusal } from '../support/attacked-cloud.ts';
-import { Browser } from '../support/form-browser.ts';
-import { Cloud } from '../support/test-cloud.ts';
-import { initialize, postMcp, redirectUri, register } from '../support/test-oauth-client.ts';
+import { Browser } from '../../bench/harness/form-browser.ts';
+import { initialize, postMcp, redirectUri, register } from '../../bench/harness/raw-oauth-client.ts';
+import { AttackedCloud, grantOf, open, rawRequest, refusal } from '../support/attacked-cloud.ts';
+import { TestCloud } from '../support/test-cloud.ts';
 
 jest.setTimeout(60_000);
 
@@ -12,7 +12,7 @@ beforeAll(async () => {
 afterAll(() => target?.stop());
 
 test('A78: a flood of registrations is answered 429, and the rest goes on working', async () => {
-  const cloud = await Cloud.start({ assembly: await assemblyOfSources() });
+  const cloud = await TestCloud.start({ throttled: true });
   try {
     const statuses: number[] = [];
     const sendSome = async (sender: number) => {
@@ -144,7 +144,7 @@ describe('A110: an exception says nothing of itself', () => {
       500,
       { error: 'server_error', error_description: 'Something went wrong on this server. Its log has the details.' },
     ]);
-    expect(target.cloud.log).toContain('unexpected_error');
+    expect(target.log).toContain('unexpected_error');
   });
 
   test('to a person', async () => {

@@ -1,26 +1,15 @@
-import { ProjectCopy } from '../support/project-copy.ts';
-import { StartedEmulator } from '../support/started-emulator.ts';
-import { callTool, initialize, OAuthClient, postMcp } from '../support/test-oauth-client.ts';
+import { callTool, initialize, OAuthClient, postMcp } from '../../bench/harness/raw-oauth-client.ts';
+import { TestCloud } from '../support/test-cloud.ts';
 
 /** A tool that tells everything the SDK and Holdfast let it know of its request. */
 
 jest.setTimeout(60_000);
 
-let variant: ProjectCopy;
-let desk: StartedEmulator;
+let cloud: TestCloud;
 beforeAll(async () => {
-  variant = new ProjectCopy();
-  variant.edit(
-    'lambda/server.ts',
-    'async () => json({ user: context.user,',
-    'async ({ http }) => json({ headers: Object.fromEntries(http!.req!.headers), info: http!.authInfo, user: context.user,',
-  );
-  desk = await StartedEmulator.start({}, variant.root);
+  cloud = await TestCloud.start();
 });
-afterAll(async () => {
-  await desk?.stop();
-  variant.remove();
-});
+afterAll(() => cloud?.stop());
 
 const modern = {
   'io.modelcontextprotocol/protocolVersion': '2026-07-28',
@@ -29,16 +18,16 @@ const modern = {
 };
 
 test('RS10: a tool that looks for the client’s token does not find it, in either era', async () => {
-  const { access_token } = await (await OAuthClient.register(desk.origin)).tokensFor('ada');
-  const started = await postMcp(desk.origin, access_token, initialize);
-  const call = callTool('whoami');
+  const { access_token } = await (await OAuthClient.register(cloud.origin)).tokensFor('ada');
+  const started = await postMcp(cloud.origin, access_token, initialize);
+  const call = callTool('request_details');
   const told = [
-    await postMcp(desk.origin, access_token, call, { 'mcp-session-id': started.headers.get('mcp-session-id')! }),
+    await postMcp(cloud.origin, access_token, call, { 'mcp-session-id': started.headers.get('mcp-session-id')! }),
     await postMcp(
-      desk.origin,
+      cloud.origin,
       access_token,
       { ...call, params: { ...call.params, _meta: modern } },
-      { 'mcp-protocol-version': '2026-07-28', 'mcp-method': 'tools/call', 'mcp-name': 'whoami' },
+      { 'mcp-protocol-version': '2026-07-28', 'mcp-method': 'tools/call', 'mcp-name': 'request_details' },
     ),
   ];
   for (const answer of told) {

@@ -1,5 +1,5 @@
+import { Browser } from '../../bench/harness/form-browser.ts';
 import { API_PATH, type Me } from '../../lambda/core/dashboard/dashboard-api.ts';
-import { Browser } from './form-browser.ts';
 
 /** Somebody who is signed in at the dashboard, and asks for what its page would ask for. */
 export class DashboardClient {

@@ -5,8 +5,9 @@ import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Certificate, newCertificate } from './certificate.ts';
-import { Cloud, changed, newAssembly, type Resources } from './test-cloud.ts';
+import { setVariables } from '../../bench/harness/assembly.ts';
+import { type Certificate, newCertificate } from '../../bench/harness/certificate.ts';
+import { TestCloud } from './test-cloud.ts';
 
 /** A host of documents by which clients describe themselves: on this computer, where none may be outside of tests. */
 export class DocumentServer {
@@ -57,33 +58,28 @@ export class DocumentServer {
   }
 }
 
-/** Clouds that trust the document servers of this computer, from one assembly. */
+/** Test clouds whose functions trust the document servers of the test. */
 export class DocumentWorld {
   readonly #certificate: Certificate;
-  readonly #assembly: string;
   readonly #folder = mkdtempSync(join(tmpdir(), 'holdfast-authority-'));
   readonly #running: { stop(): unknown }[] = [];
 
-  private constructor(certificate: Certificate, assembly: string) {
+  private constructor(certificate: Certificate) {
     this.#certificate = certificate;
-    this.#assembly = assembly;
     writeFileSync(join(this.#folder, 'authority.pem'), certificate.cert);
   }
 
   static async create(): Promise<DocumentWorld> {
-    return new DocumentWorld(await newCertificate(), await newAssembly());
+    return new DocumentWorld(await newCertificate());
   }
 
-  /** @param variables of the OAuth function to set otherwise */
-  async cloud(variables: Record<string, string>): Promise<Cloud> {
-    const assembly = changed(this.#assembly, (resources) => configure(resources, variables));
-    const cloud = await Cloud.start({ assembly, extraAuthority: join(this.#folder, 'authority.pem') });
-    this.#running.push({
-      async stop() {
-        await cloud.stop();
-        rmSync(assembly, { recursive: true });
-      },
+  /** @param variables to set in the environment of the OAuth function */
+  async cloud(variables: Record<string, string>): Promise<TestCloud> {
+    const cloud = await TestCloud.start({
+      change: (resources) => setVariables(resources, 'OAuth', variables),
+      extraAuthority: join(this.#folder, 'authority.pem'),
     });
+    this.#running.push(cloud);
     return cloud;
   }
 
@@ -95,16 +91,9 @@ export class DocumentWorld {
   }
 
   async end(): Promise<void> {
-    for (const each of this.#running) await each.stop();
-    for (const folder of [this.#assembly, this.#folder]) rmSync(folder, { recursive: true });
+    await Promise.all(this.#running.map((each) => each.stop()));
+    rmSync(this.#folder, { recursive: true });
   }
 }
 
 export const unsafely = { UNSAFELY_FETCH_CLIENT_DOCUMENTS_FROM_ANYWHERE: 'true' };
-
-function configure(resources: Resources, variables: Record<string, string>): void {
-  const [, oauth] = Object.entries(resources).find(
-    ([id, { Type }]) => id.startsWith('OAuth') && Type === 'AWS::Lambda::Function',
-  )!;
-  Object.assign(oauth.Properties.Environment.Variables, variables);
-}

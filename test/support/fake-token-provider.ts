@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { type CryptoKey, exportJWK, generateKeyPair, type JWK, SignJWT } from 'jose';
-import type { Resources } from './test-cloud.ts';
+import type { Resources } from '../../bench/harness/assembly.ts';
 
 /** What the provider is asked for a code with: its own words, to answer well or ill. */
 export type Asked = { nonce: string; sub: string };

@@ -1,4 +1,4 @@
-import { approveAndSignIn } from './form-browser.ts';
+import { approveAndSignIn } from '../../bench/harness/form-browser.ts';
 
 /** Stands where a desktop has its browser: opens the address, signs ada in, and follows her back to the client. */
 const [, , url = ''] = process.argv;

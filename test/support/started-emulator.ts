@@ -55,6 +55,7 @@ export class StartedEmulator {
       env: {
         PATH: process.env.PATH!,
         HOME: process.env.HOME!,
+        NODE_OPTIONS: process.env.NODE_OPTIONS!,
         PORT: String(this.port),
         HOLDFAST_DATA: this.folder,
         ...this.#environment,
