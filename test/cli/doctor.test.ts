@@ -7,12 +7,13 @@ import { text } from 'node:stream/consumers';
 import { promisify } from 'node:util';
 import { newCertificate } from '../../bench/harness/certificate.ts';
 import { approveAndSignIn } from '../../bench/harness/form-browser.ts';
+import { projectRoot } from '../../bench/harness/project-copy.ts';
 import { judge } from '../../cli/doctor/deployment-checks.ts';
 import { type Facts, gather } from '../../cli/doctor/deployment-facts.ts';
 import type { Finding } from '../../cli/doctor/finding.ts';
 import { createProbe } from '../../cli/doctor/http-probe.ts';
 import { signIn } from '../../cli/doctor/test-sign-in.ts';
-import { projectRoot, StartedEmulator } from '../support/started-emulator.ts';
+import { TestCloud } from '../support/test-cloud.ts';
 
 jest.setTimeout(60_000);
 
@@ -606,9 +607,9 @@ describe('the command', () => {
     }
   }
 
-  let desk: StartedEmulator;
+  let desk: TestCloud;
   beforeAll(async () => {
-    desk = await StartedEmulator.start();
+    desk = await TestCloud.start();
   });
   afterAll(() => desk?.stop());
 

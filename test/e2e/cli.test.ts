@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { type Assistant, assistants } from '../../bench/harness/mcp-clients.ts';
-import { ProjectCopy } from '../../bench/harness/project-copy.ts';
+import { projectRoot } from '../../bench/harness/project-copy.ts';
 import type {
   CallRow,
   GrantRow,
@@ -16,23 +16,20 @@ import type {
 } from '../../lambda/core/dashboard/dashboard-api.ts';
 import { begin, type Outcome, run } from '../support/cli-process.ts';
 import { FakeCloudFormation } from '../support/fake-cloudformation.ts';
-import { projectRoot, StartedEmulator } from '../support/started-emulator.ts';
+import { TestCloud } from '../support/test-cloud.ts';
 
 /** The owner's command line on a cloud that two users have used, as the owner runs it: in a process, by its words alone. */
 
 jest.setTimeout(120_000);
 
-let variant: ProjectCopy;
-let desk: StartedEmulator;
+let desk: TestCloud;
 let ada: Assistant;
 let alan: Assistant;
 const folder = mkdtempSync(join(tmpdir(), 'holdfast-cli-'));
 const [[, connectModern], , [, connectFirst]] = assistants as [(typeof assistants)[0], unknown, (typeof assistants)[0]];
 
 beforeAll(async () => {
-  variant = new ProjectCopy();
-  variant.edit('bin/holdfast.ts', '...settings,', "...settings, showNames: 'email',");
-  desk = await StartedEmulator.start({}, variant.root);
+  desk = await TestCloud.start({ edits: [['cdk.json', '"context": {', '"context": { "showNames": "email",']] });
   ada = await connectModern(desk.mcpUrl, 'ada');
   for (const name of ['one', 'two', 'three']) await ada.call('note', { name, text: 'nobody is to read this' });
   await ada.call('whoami');
@@ -44,7 +41,6 @@ afterAll(async () => {
   await ada?.close().catch(() => undefined);
   await alan?.close().catch(() => undefined);
   await desk?.stop();
-  variant?.remove();
   rmSync(folder, { recursive: true });
 });
 

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js';
-import { StartedEmulator } from '../support/started-emulator.ts';
+import { TestCloud } from '../support/test-cloud.ts';
 
 jest.setTimeout(120_000);
 
@@ -20,12 +20,12 @@ function desktop(): { home: string; environment: Record<string, string> } {
   return { home, environment: { PATH, HOME: home, BROWSER: browser, MCP_AUTO_OPEN_ENABLED: 'true' } };
 }
 
-let desk: StartedEmulator;
+let desk: TestCloud;
 let whenDone: (() => Promise<void>) | undefined;
 let client: ReturnType<typeof desktop>;
 
 beforeAll(async () => {
-  desk = await StartedEmulator.start();
+  desk = await TestCloud.start();
 });
 afterAll(() => desk.stop());
 beforeEach(() => {

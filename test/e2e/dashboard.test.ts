@@ -3,13 +3,12 @@ import { join } from 'node:path';
 import { DynamoDBClient, ScanCommand } from '@aws-sdk/client-dynamodb';
 import type { Browser, Page, ViewportSize } from 'playwright-core';
 import { type Assistant, assistants } from '../../bench/harness/mcp-clients.ts';
-import { ProjectCopy } from '../../bench/harness/project-copy.ts';
 import type { GrantRow, ResultPage as Listed, SessionRow } from '../../lambda/core/dashboard/dashboard-api.ts';
 import { demoUsers } from '../../local/cognito/demo-users.ts';
 import { DataFolder } from '../../local/data-folder.ts';
 import { launchChromium, withChromium } from '../support/chromium.ts';
 import { DashboardClient } from '../support/dashboard-client.ts';
-import { StartedEmulator } from '../support/started-emulator.ts';
+import { TestCloud } from '../support/test-cloud.ts';
 import { type Connected, putAWeekOnRecord } from '../support/week-of-calls.ts';
 
 /** The dashboard as people have it before them. */
@@ -39,8 +38,7 @@ async function findings(page: Page): Promise<string[]> {
   );
 }
 
-let variant: ProjectCopy;
-let desk: StartedEmulator;
+let desk: TestCloud;
 let browser: Browser;
 let adas: Assistant;
 let session: string;
@@ -48,9 +46,7 @@ let session: string;
 withChromium('the dashboard in a real browser', () => {
   beforeAll(async () => {
     // An owner who has chosen to see who users are.
-    variant = new ProjectCopy();
-    variant.edit('bin/holdfast.ts', "    description: '", "    showNames: 'name',\n    description: '");
-    desk = await StartedEmulator.start({}, variant.root);
+    desk = await TestCloud.start({ edits: [['cdk.json', '"context": {', '"context": { "showNames": "name",']] });
     browser = await launchChromium();
     const clients: Connected[] = [];
     const programs = [
@@ -82,7 +78,6 @@ withChromium('the dashboard in a real browser', () => {
   afterAll(async () => {
     await browser?.close();
     await desk?.stop();
-    variant?.remove();
   });
 
   async function signedIn(user: string, at = '/dashboard', options: Parameters<Browser['newContext']>[0] = {}) {

@@ -11,11 +11,11 @@ import { createClient } from '@redis/client';
 import pg from 'pg';
 import { approveAndSignIn } from '../../bench/harness/form-browser.ts';
 import { SignInMemory } from '../../bench/harness/mcp-clients.ts';
-import { ProjectCopy } from '../../bench/harness/project-copy.ts';
+import { projectRoot } from '../../bench/harness/project-copy.ts';
 import { demoUsers, subjectOf } from '../../local/cognito/demo-users.ts';
 import { freePort } from '../../local/free-port.ts';
 import { type Database, missing, startPostgres, startRedis } from '../support/databases.ts';
-import { projectRoot, StartedEmulator } from '../support/started-emulator.ts';
+import { TestCloud } from '../support/test-cloud.ts';
 
 /** People come with sessions that another server has kept, and their clients go on as if nothing had happened. */
 
@@ -23,17 +23,14 @@ jest.setTimeout(60_000);
 
 const subjectOfUser = (username: string) => subjectOf(demoUsers.find((user) => user.username === username)!);
 
-let variant: ProjectCopy;
-let desk: StartedEmulator;
+let desk: TestCloud;
 const folder = mkdtempSync(join(tmpdir(), 'holdfast-import-'));
 
 beforeAll(async () => {
-  variant = new ProjectCopy();
-  desk = await StartedEmulator.start({}, variant.root);
+  desk = await TestCloud.start();
 });
 afterAll(async () => {
   await desk?.stop();
-  variant.remove();
   rmSync(folder, { recursive: true });
 });
 

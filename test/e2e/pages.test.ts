@@ -8,7 +8,7 @@ import { OAuthClient, redirectUri as plainRedirectUri, type Tokens } from '../..
 import { oauthPageText, type Problem } from '../../lambda/core/oauth/pages/oauth-page-text.ts';
 import { launchChromium, withChromium } from '../support/chromium.ts';
 import { everyPage } from '../support/every-page.ts';
-import { StartedEmulator } from '../support/started-emulator.ts';
+import { TestCloud } from '../support/test-cloud.ts';
 
 jest.setTimeout(60_000);
 
@@ -32,9 +32,9 @@ async function findings(page: Page): Promise<string[]> {
   );
 }
 
-let desk: StartedEmulator;
+let desk: TestCloud;
 beforeAll(async () => {
-  desk = await StartedEmulator.start();
+  desk = await TestCloud.start();
 });
 afterAll(() => desk?.stop());
 

@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import type { Browser, Page } from 'playwright-core';
 import { type Assistant, assistants } from '../../bench/harness/mcp-clients.ts';
+import { projectRoot } from '../../bench/harness/project-copy.ts';
 import { dynamoAggregateStore } from '../../lambda/adapters/dynamodb/aggregate-store.ts';
 import { dynamoAuditLogReader } from '../../lambda/adapters/dynamodb/audit-log-reader.ts';
 import { aggregateCalls } from '../../lambda/core/audit/call-aggregation.ts';
@@ -15,7 +16,6 @@ import type {
 import { AttackedCloud } from '../support/attacked-cloud.ts';
 import { launchChromium, withChromium } from '../support/chromium.ts';
 import { DashboardClient } from '../support/dashboard-client.ts';
-import { projectRoot } from '../support/started-emulator.ts';
 
 /** Three users, four clients of both eras: what they do, and what the record, the charts and the command line say of it. */
 
