@@ -74,16 +74,11 @@ test('each technology has its own adapters, and they do not meet', () => {
   expect(shown(crossings)).toEqual([]);
 });
 
-test('the stack takes nothing of the functions but the types of their environment, and what is declared for both', () => {
-  const declared = ['lambda/shared/scope-set.ts', 'lambda/shared/metric-names.ts'];
-  const taken = all.filter(({ from, to }) => within('lib', 'bin')(from) && within('lambda')(to));
-  expect(
-    shown(
-      taken.filter(
-        ({ to, typeOnly }) => !declared.includes(to) && !(to === 'lambda/shared/environment.ts' && typeOnly),
-      ),
-    ),
-  ).toEqual([]);
+test('lib and bin import from lambda only shared/, and the environment only by type', () => {
+  const imported = all.filter(({ from, to }) => within('lib', 'bin')(from) && within('lambda')(to));
+  const isAllowed = ({ to, typeOnly }: Import) =>
+    within('lambda/shared')(to) && (typeOnly || to !== 'lambda/shared/environment.ts');
+  expect(shown(imported.filter((each) => !isAllowed(each)))).toEqual([]);
 });
 
 test('the page knows of the functions what both say to each other, and nothing else', () => {
@@ -111,4 +106,10 @@ test('nothing but bin imports the command line', () => {
 test('no file is named for having no name', () => {
   const vague = /(^|\/)(utils?|helpers?|common|misc|index)(\.ts|\/)/;
   expect(files('{bin,cli,lib,lambda,local}/**/*.ts').filter((file) => vague.test(file))).toEqual([]);
+});
+
+test('bench imports no test', () => {
+  const imported = files('bench/**/*.{ts,mjs,cjs}').flatMap(importsOf);
+  expect(imported.length).toBeGreaterThan(100);
+  expect(shown(imported.filter(({ to }) => within('test')(to)))).toEqual([]);
 });

@@ -1,4 +1,4 @@
-/** What others say that theirs costs, or is said of it: nothing of it is measured here. */
+/** Published prices of other implementations, by their makers or by third parties. None is measured here. */
 export type Published = { name: string; figure: string; source: string; date: string };
 
 export const published: readonly Published[] = [
@@ -29,7 +29,7 @@ export const published: readonly Published[] = [
     date: 'read in November 2026',
   },
   {
-    name: 'WorkOS AuthKit, sign-in alone, with a domain of your own',
+    name: 'WorkOS AuthKit, sign-in alone, with a custom domain',
     figure: '$99 a month',
     source: 'https://github.com/api-evangelist/workos',
     date: 'September 2026',

@@ -7,7 +7,7 @@ import type { BuildOptions, Metafile } from 'esbuild';
 import { deployed } from '../../bench/built-assembly.ts';
 import type { Requests } from '../../bench/function-process.ts';
 import { authorizerEvent, callTool, initialize, listTools, modern, proxyEvent } from '../../bench/gateway-events.ts';
-import { type Desk, openDesk } from '../../bench/local-services.ts';
+import { type LocalServices, startLocalServices } from '../../bench/local-services.ts';
 import { HoldfastStack } from '../../lib/holdfast-stack.ts';
 import { buildCounting } from '../support/counting-build.ts';
 import { type Loaded, runFresh } from '../support/fresh-process.ts';
@@ -39,7 +39,7 @@ jest.mock('esbuild', () => {
 });
 
 let folder: string;
-let desk: Desk;
+let services: LocalServices;
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'holdfast-guards-'));
@@ -52,14 +52,14 @@ beforeAll(async () => {
   // As `bin/holdfast.ts` has it by default.
   new HoldfastStack(app, 'Holdfast', { upstreamTokens: true });
   app.synth();
-  desk = await openDesk(folder);
+  services = await startLocalServices(folder);
 });
 afterAll(async () => {
-  await desk?.close();
+  await services?.close();
   rmSync(folder, { recursive: true, force: true });
 });
 
-const functionOf = (construct: string) => deployed(desk.template, folder, construct);
+const functionOf = (construct: string) => deployed(services.template, folder, construct);
 const buildOf = (source: string) =>
   mockBuilds.find(({ options }) => basename((options.entryPoints as string[])[0]!) === source)!;
 
@@ -134,11 +134,11 @@ describe('modules', () => {
 /** The function as it is deployed, in a fresh process. */
 const runDeployed = (construct: string, requests: Requests[]): Promise<Loaded> => {
   const { file, handler, environment } = functionOf(construct);
-  return runFresh({ file, handler, requests }, { ...desk.environment, ...environment });
+  return runFresh({ file, handler, requests }, { ...services.environment, ...environment });
 };
 
 const mcpRequest = (message: Parameters<typeof proxyEvent>[0], count = 1): Requests => ({
-  event: proxyEvent(message, desk.caller, desk.token),
+  event: proxyEvent(message, services.caller, services.token),
   segments: [count],
   expect: '"result"',
 });
@@ -161,7 +161,7 @@ const packagesAskedFor = ({ required }: Loaded) =>
 
 describe('before the first answer', () => {
   test('the authorizer has loaded nothing of the web, and nothing that is not in its bundle', async () => {
-    const event = authorizerEvent(desk.token);
+    const event = authorizerEvent(services.token);
     const loaded = await runDeployed('Authorizer', [{ event, segments: [1], expect: '"Allow"' }]);
     expect(dearIn(loaded)).toEqual([]);
     expect(packagesAskedFor(loaded)).toEqual([]);
@@ -202,7 +202,7 @@ describe('JSON schemas', () => {
 
   async function conversions(...requests: Requests[]): Promise<number> {
     const { handler, environment } = functionOf('Mcp');
-    return (await runFresh({ file, handler, requests }, { ...desk.environment, ...environment })).conversions;
+    return (await runFresh({ file, handler, requests }, { ...services.environment, ...environment })).conversions;
   }
 
   /** What each of ten requests converts after the first one of its kind. */

@@ -57,10 +57,10 @@ describe('the measurement that is kept', () => {
   test('is of the indexes that the table has', () => expect(now.indexes).toEqual(stack.indexes));
 });
 
-test('the README has what the program prints: npm run bench:cost -- --markdown', () => {
-  const section = /^## What it costs\n\n(.*?)\n\n## /ms.exec(read('README.md'))![1];
+test('docs/cost.md has the output of npm run bench:cost -- --markdown', () => {
   const usual = report(stack, measured, usualTraffic);
-  expect(section).toBe(asMarkdown(usual, stack, report(stack, measured, usualTraffic, true)));
+  const body = asMarkdown(usual, stack, report(stack, measured, usualTraffic, true));
+  expect(read('docs/cost.md')).toBe(`# Cost\n\n${body}\n`);
 });
 
 describe('a bill', () => {
@@ -73,7 +73,7 @@ describe('a bill', () => {
 
   test('has a second write for the first call of a burst: at most one for each call', () => {
     const recorded = (traffic: Partial<typeof usualTraffic>) =>
-      dollarsOf(line(report(stack, measured, { ...usualTraffic, ...traffic }).calls, 'DynamoDB, calls go on record'));
+      dollarsOf(line(report(stack, measured, { ...usualTraffic, ...traffic }).calls, 'DynamoDB, audit log'));
     expect(recorded({})).toBeCloseTo(1.1 * 0.625, 6);
     expect(recorded({ 'calls-per-burst': 1 })).toBeCloseTo(2 * 0.625, 6);
   });
@@ -115,7 +115,7 @@ describe('a bill', () => {
       ['dashboard of CloudWatch', 3],
       ['firewall', 9],
       ['client secret', 0.4],
-      ['looking for calls to count', 0.02],
+      ['schedule of the aggregation job', 0.02],
     ]);
     expect(prod.others.map(({ what }) => what)).toEqual(expect.arrayContaining(['firewall', 'data transfer']));
     expect(prod.others.map(({ what }) => what)).not.toContain('CloudFront');
@@ -166,8 +166,8 @@ describe('write units', () => {
 });
 
 test.each([
-  [['--calls-per-month', 'many'], /--calls-per-month is "many": write a number of 0 or more/],
-  [['--calls-per-token', '0'], /--calls-per-token is "0": write a number of 1 or more/],
+  [['--calls-per-month', 'many'], /--calls-per-month is "many": use a number of 0 or more/],
+  [['--calls-per-token', '0'], /--calls-per-token is "0": use a number of 1 or more/],
   [['--what'], /Unknown option '--what'/],
 ])('what cannot be computed is refused: %j', (options, message) => {
   const { status, stderr } = program(...(options as string[]));

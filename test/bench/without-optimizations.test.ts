@@ -5,7 +5,7 @@ import { App } from 'aws-cdk-lib';
 import type { BuildOptions, Metafile } from 'esbuild';
 import { deployed } from '../../bench/built-assembly.ts';
 import { callTool, initialize, listTools, modern, proxyEvent } from '../../bench/gateway-events.ts';
-import { openDesk } from '../../bench/local-services.ts';
+import { startLocalServices } from '../../bench/local-services.ts';
 import { HoldfastStack } from '../../lib/holdfast-stack.ts';
 import { runFresh } from '../support/fresh-process.ts';
 
@@ -63,18 +63,18 @@ test.each([
       expect(has('/.cache/holdfast/sdk-')).toBe(optimizations);
       expect(has('@modelcontextprotocol/server/dist/index.mjs')).toBe(!optimizations);
 
-      const desk = await openDesk(folder);
+      const services = await startLocalServices(folder);
       try {
-        const { file, handler, environment } = deployed(desk.template, folder, 'Mcp');
+        const { file, handler, environment } = deployed(services.template, folder, 'Mcp');
         const requests = [initialize, callTool('whoami'), listTools, modern(callTool('whoami'))].map((message) => ({
-          event: proxyEvent(message, desk.caller, desk.token),
+          event: proxyEvent(message, services.caller, services.token),
           segments: [1],
           expect: '"result"',
         }));
-        await runFresh({ file, handler, requests }, { ...desk.environment, ...environment });
-        expect(desk.count()).toMatchObject({ BatchGetItem: expect.any(Number), PutItem: expect.any(Number) });
+        await runFresh({ file, handler, requests }, { ...services.environment, ...environment });
+        expect(services.count()).toMatchObject({ BatchGetItem: expect.any(Number), PutItem: expect.any(Number) });
       } finally {
-        await desk.close();
+        await services.close();
       }
     } finally {
       rmSync(folder, { recursive: true, force: true });
