@@ -14,7 +14,7 @@ import { aggregateCalls } from '../../lambda/core/audit/call-aggregation.ts';
 import type { AuditLogWriter } from '../../lambda/core/audit/tool-call.ts';
 import type { Dashboard } from '../../lambda/core/dashboard/dashboard-dependencies.ts';
 import { handleDashboardRequest } from '../../lambda/core/dashboard/dashboard-routes.ts';
-import { Sessions } from '../../lambda/core/sessions/session.ts';
+import { Sessions } from '../../lambda/core/sessions/sessions.ts';
 import { type GeneratedData, NOW, RARE_TOOL, RETENTION_DAYS } from './generated-data.ts';
 import { callExpiry, type DashboardUser, sessionStore } from './generated-items.ts';
 

@@ -3,8 +3,8 @@ import { dynamoAggregateStore } from '../adapters/dynamodb/aggregate-store.ts';
 import { dynamoAuditLogReader } from '../adapters/dynamodb/audit-log-reader.ts';
 import { openTable } from '../adapters/dynamodb/table-connection.ts';
 import { log, withInvocation } from '../adapters/logging/structured-log.ts';
+import { systemClock } from '../adapters/system-clock.ts';
 import { aggregateCalls } from '../core/audit/call-aggregation.ts';
-import { epochMilliseconds } from '../core/support/clock.ts';
 import { aggregationVariables, readEnvironment } from '../shared/environment.ts';
 
 /** The rollup function: every five minutes it counts the calls of those that are over, for the charts. */
@@ -19,7 +19,7 @@ const RESERVE_MILLISECONDS = 10_000;
 
 export const handler = (_event: unknown, { awsRequestId, getRemainingTimeInMillis }: Context): Promise<void> =>
   withInvocation(awsRequestId, async () => {
-    const parts = { calls, aggregates, retentionDays: AUDIT_RETENTION_DAYS, now: epochMilliseconds, log };
+    const parts = { calls, aggregates, retentionDays: AUDIT_RETENTION_DAYS, now: () => systemClock.now(), log };
     try {
       await aggregateCalls(parts, () => getRemainingTimeInMillis() - RESERVE_MILLISECONDS);
     } catch (error) {

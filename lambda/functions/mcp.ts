@@ -15,6 +15,7 @@ import { kmsSealerOnDemand } from '../adapters/kms/kms-on-demand.ts';
 import { loggingSessions } from '../adapters/logging/session-failure-log.ts';
 import { log, logSession, logTrace, withInvocation } from '../adapters/logging/structured-log.ts';
 import { openIdRefresher } from '../adapters/openid.ts';
+import { systemClock } from '../adapters/system-clock.ts';
 import { readCallerContext } from '../core/access/caller.ts';
 import type { AuditDependencies } from '../core/audit/audit-recorder.ts';
 import { UpstreamTokenManager } from '../core/identity/upstream-tokens.ts';
@@ -24,8 +25,8 @@ import { ServerStep } from '../core/mcp/server-step.ts';
 import { TaskWorker } from '../core/mcp/tasks/task-worker.ts';
 import type { TaskJob, WorkerStarter } from '../core/mcp/tasks/tasks.ts';
 import type { ToolContextDependencies } from '../core/mcp/tool-context.ts';
-import { Sessions } from '../core/sessions/session.ts';
-import { epochMilliseconds, epochSeconds } from '../core/support/clock.ts';
+import { Sessions } from '../core/sessions/sessions.ts';
+import { epochSeconds } from '../core/support/clock.ts';
 import { sealedKey } from '../core/support/sealed-key.ts';
 import { mcpVariables, readEnvironment } from '../shared/environment.ts';
 
@@ -36,6 +37,7 @@ declare const awslambda: LambdaRuntime;
 const environment = readEnvironment(mcpVariables, process.env);
 const { PUBLIC_URL, TABLE_NAME } = environment;
 const table = openTable(TABLE_NAME);
+const now = () => epochSeconds(systemClock);
 
 const sealer = kmsSealerOnDemand(environment.SEAL_KEY_ID, TABLE_NAME);
 const sessions = new Sessions(
@@ -47,31 +49,31 @@ const sessions = new Sessions(
     ),
     stale: environment.STALE_SESSION,
   },
-  epochSeconds,
+  now,
 );
 
-const runs = dynamoExecutionStore(table);
+const executions = dynamoExecutionStore(table);
 let opened: WorkerStarter | undefined;
 const server = new ServerStep({
   create: createServer,
-  runs,
-  requestStates: new RequestStates(sealedKey(dynamoSealedKeyStore(table), sealer, 'request-state'), epochSeconds),
+  executions,
+  requestStates: new RequestStates(sealedKey(dynamoSealedKeyStore(table), sealer, 'request-state'), now),
   starter: { start: async (job) => (await openWorker()).start(job) },
   changes: dynamoChangeStore(table),
   listenSeconds: environment.LISTEN_SECONDS ?? 0,
   taskTtlSeconds: environment.TASK_TTL_HOURS * 3600,
   holdSeconds: environment.HOLD_SECONDS,
-  note: (session, notes) => sessions.note(session, notes),
-  now: epochSeconds,
+  savePreferences: (session, preferences) => sessions.savePreferences(session, preferences),
+  clock: systemClock,
   log,
 });
 const context: ToolContextDependencies = {
   state: dynamoStateStore(table),
-  identity: openIdentity(),
-  now: epochSeconds,
+  upstream: openUpstream(),
+  clock: systemClock,
   log,
 };
-const record: AuditDependencies = {
+const audit: AuditDependencies = {
   store: dynamoAuditLogWriter(table),
   rules: {
     methods: environment.AUDIT_METHODS,
@@ -79,21 +81,30 @@ const record: AuditDependencies = {
     retentionDays: environment.AUDIT_RETENTION_DAYS,
     deployment: TABLE_NAME,
   },
-  now: epochMilliseconds,
+  now: () => systemClock.now(),
   log,
 };
-const endpoint: PipelineDependencies = {
+const pipeline: PipelineDependencies = {
   sessions,
   server,
   context,
-  record,
+  audit,
   scopes,
   publicUrl: PUBLIC_URL,
   allowedOrigins: environment.ALLOWED_ORIGINS,
   log,
-  traced: logTrace,
+  setTrace: logTrace,
 };
-const worker = new TaskWorker({ runs, sessions, server, context, record, traced: logTrace, now: epochSeconds, log });
+const worker = new TaskWorker({
+  executions,
+  sessions,
+  server,
+  context,
+  audit,
+  setTrace: logTrace,
+  clock: systemClock,
+  log,
+});
 
 /** The client of AWS Lambda is loaded for the first long tool that is called. The worker itself starts nobody. */
 async function openWorker(): Promise<WorkerStarter> {
@@ -104,7 +115,7 @@ async function openWorker(): Promise<WorkerStarter> {
 }
 
 /** The identity provider's tokens, if the stack lets this function open them. */
-function openIdentity(): ToolContextDependencies['identity'] {
+function openUpstream(): ToolContextDependencies['upstream'] {
   const { IDP_ISSUER, IDP_CLIENT_ID, IDP_CLIENT_SECRET_ARN, IDP_AUTHENTICATION } = environment;
   if (!IDP_ISSUER || !IDP_CLIENT_ID || !IDP_AUTHENTICATION) return undefined;
   const tokens = new UpstreamTokenManager({
@@ -117,9 +128,10 @@ function openIdentity(): ToolContextDependencies['identity'] {
         clientSecret: async () => (await import('../adapters/secret-reader.ts')).readSecret(IDP_CLIENT_SECRET_ARN),
       }),
       authentication: IDP_AUTHENTICATION,
-      now: epochSeconds,
+      now,
     }),
-    now: epochSeconds,
+    clock: systemClock,
+    random: Math.random,
   });
   return { issuer: IDP_ISSUER.replace(/\/$/, ''), tokens };
 }
@@ -129,7 +141,7 @@ export const handler = awslambda.streamifyResponse((event, stream, { getRemainin
     const caller = readCallerContext(event.requestContext.authorizer);
     const request = toMcpRequest(event, PUBLIC_URL);
     const { response, done, afterwards } = await handleMcpRequest(
-      endpoint,
+      pipeline,
       request,
       caller,
       getRemainingTimeInMillis(),

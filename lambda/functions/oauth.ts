@@ -17,6 +17,7 @@ import { kmsSealer } from '../adapters/kms/kms-sealer.ts';
 import { kmsSigner } from '../adapters/kms/kms-signer.ts';
 import { log, withInvocation } from '../adapters/logging/structured-log.ts';
 import { openIdProvider } from '../adapters/openid.ts';
+import { systemClock } from '../adapters/system-clock.ts';
 import { UpstreamTokenManager } from '../core/identity/upstream-tokens.ts';
 import { UserNames } from '../core/identity/user-names.ts';
 import { ClientDocuments } from '../core/oauth/clients/client-documents.ts';
@@ -32,6 +33,7 @@ import { oauthVariables, readEnvironment } from '../shared/environment.ts';
 const environment = readEnvironment(oauthVariables, process.env);
 const { PUBLIC_URL, TABLE_NAME, IDP_CLIENT_SECRET_ARN } = environment;
 const table = openTable(TABLE_NAME);
+const now = () => epochSeconds(systemClock);
 const kms = openKms();
 const sealer = kmsSealer(kms, environment.SEAL_KEY_ID, TABLE_NAME);
 const upstreamProvider = openIdProvider({
@@ -47,7 +49,7 @@ const upstreamProvider = openIdProvider({
   nameClaim: environment.NAME_CLAIM,
   revokes: environment.IDP_REVOKES === 'true',
   redirectUri: `${PUBLIC_URL}/callback`,
-  now: epochSeconds,
+  now,
 });
 const sealedKeys = dynamoSealedKeyStore(table);
 const fetchAnywhere = environment.UNSAFELY_FETCH_CLIENT_DOCUMENTS_FROM_ANYWHERE === 'true';
@@ -78,7 +80,8 @@ const facade: Facade = {
     paces: dynamoRateLimitStore(table),
     fetcher: httpsDocuments({ anywhere: fetchAnywhere }),
     reach: { ownHost: new URL(PUBLIC_URL).host, anywhere: fetchAnywhere },
-    now: epochSeconds,
+    clock: systemClock,
+    random: Math.random,
     log,
   }),
   assertions: dynamoAssertionStore(table),
@@ -94,9 +97,10 @@ const facade: Facade = {
     store: dynamoUpstreamTokenStore(table),
     sealer,
     upstreamProvider,
-    now: epochSeconds,
+    clock: systemClock,
+    random: Math.random,
   }),
-  now: epochSeconds,
+  now,
   log,
 };
 

@@ -1,6 +1,6 @@
 /**
- * How items are keyed in the session table: the functions build keys from it, and the stack grants each role the prefixes
- * that its function needs (`dynamodb:LeadingKeys`). Everything here is stored, so a change of a value orphans data.
+ * Keys and types of the items in the session table. The functions build keys from it, and the stack grants each role the
+ * prefixes that its function needs (`dynamodb:LeadingKeys`). All values are stored, so a change of one orphans data.
  */
 
 /** First characters of the partition key, by kind of item. */
@@ -29,16 +29,45 @@ export const keyPrefix = {
 
 export type ItemKind = keyof typeof keyPrefix;
 
-/** Attributes of the table that no item's content uses. */
+/** Value of `type`, by kind of item: stored values stay as they were first written, whatever the code calls the item. */
+export const itemType = {
+  client: 'client',
+  clientDocument: 'client-document',
+  rateLimit: 'pace',
+  spentAssertion: 'spent-assertion',
+  authorizationRequest: 'authorization-request',
+  signIn: 'sign-in',
+  code: 'code',
+  grant: 'grant',
+  approval: 'approval',
+  upstreamTokens: 'identity-tokens',
+  session: 'session',
+  renewedSession: 'renewal',
+  importedSession: 'imported-session',
+  execution: 'run',
+  executionText: 'run-text',
+  change: 'change',
+  listener: 'listener',
+  call: 'call',
+  callMarker: 'call-marker',
+  user: 'user',
+  state: 'state',
+  sealedKey: 'sealed-key',
+  dashboardSession: 'visit',
+  aggregates: 'statistics',
+  aggregationProgress: 'statistics-progress',
+} as const;
+
+/** Reserved attributes of every item. */
 export const tableAttributes = { partitionKey: 'pk', sortKey: 'sk', timeToLive: 'ttl' } as const;
 
-/** Secondary indexes: `byUser` has the items of one user, `recent` the items of everyone by time. */
+/** Secondary indexes: `byUser` lists the items of one user, `recent` the items of all users by time. */
 export const indexes = {
   byUser: { name: 'byUser', partitionKey: 'gsi1pk', sortKey: 'gsi1sk' },
   recent: { name: 'recent', partitionKey: 'gsi2pk', sortKey: 'gsi2sk' },
 } as const;
 
-/** First characters of an index's partition key, by what is listed there. */
+/** First characters of an index's partition key, by the list. */
 export const indexPrefix = {
   byUser: 'U#',
   recentSessions: 'R#',
@@ -46,5 +75,8 @@ export const indexPrefix = {
   recentUsers: 'U#',
 } as const;
 
-/** How many partitions a list of everyone is spread over, so that none of them is hot. */
+/** First characters of the sort key in the index `byUser`, by kind of item. */
+export const byUserPrefix = { sessions: 'S#', grants: 'G#', codes: 'O#', dashboardSessions: 'B#' } as const;
+
+/** Partitions of each list of all users' items, so that no partition is hot. */
 export const shards = { sessions: 16, calls: 4, grants: 4, users: 4 } as const;

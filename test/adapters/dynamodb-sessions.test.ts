@@ -23,9 +23,9 @@ function cancelling(...reasons: string[]) {
   return dynamoSessionStore({ client: { transactWrite } as unknown as TableClient, name: 'Table' });
 }
 
-describe.each(['renew', 'takeUp'] as const)('of two requests that %s a session at the same moment', (verb) => {
+describe.each(['renew', 'adoptImported'] as const)('of two requests that %s a session at the same moment', (verb) => {
   const write = (store: ReturnType<typeof cancelling>) =>
-    verb === 'renew' ? store.renew(session, 'stale', 1) : store.takeUp(session, 1);
+    verb === 'renew' ? store.renew(session, 'stale', 1) : store.adoptImported(session, 1);
 
   test('the second is told to read again', async () => {
     expect(await write(cancelling('TransactionConflict', 'None'))).toBe(false);

@@ -79,7 +79,7 @@ test('what a tool has deleted does not come back, nor a session that has been ta
   const user = await userKey(issuer, 'ada');
   await state.delete(user, 'imported/old-1/cart');
   const session = { id: 'old-1', user, grant: 'g', era: 'legacy' as const, startedAt: now, lastSeenAt: now };
-  await store.takeUp({ ...session, expiresAt: now + 100 }, now);
+  await store.adoptImported({ ...session, expiresAt: now + 100 }, now);
   expect(await importSessions(sessions(1), options({ target }))).toMatchObject({ imported: 0, alreadyThere: 1 });
   expect(await state.get(user, 'imported/old-1/cart', now)).toBeUndefined();
   expect(await store.findImported(user, 'old-1')).toBeUndefined();

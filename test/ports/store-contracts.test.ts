@@ -183,17 +183,17 @@ describe.each(adapters)('the stores in %s', (_name, open) => {
       const imported = anImport();
       const session = goingOn(imported);
       await stores.sessions.addImported(imported, now);
-      expect(await stores.sessions.takeUp(session, now)).toBe(true);
+      expect(await stores.sessions.adoptImported(session, now)).toBe(true);
       expect((await stores.sessions.find(session.grant, session.id)).stored).toEqual(session);
       expect(await stores.sessions.findImported(imported.user, imported.id)).toBeUndefined();
-      expect(await stores.sessions.takeUp(goingOn(imported), now)).toBe(false);
+      expect(await stores.sessions.adoptImported(goingOn(imported), now)).toBe(false);
     });
 
     test('of many that take an imported session up at once, one does', async () => {
       const imported = anImport();
       await stores.sessions.addImported(imported, now);
       const sessions = Array.from({ length: 10 }, () => goingOn(imported));
-      const taken = await Promise.all(sessions.map((session) => stores.sessions.takeUp(session, now)));
+      const taken = await Promise.all(sessions.map((session) => stores.sessions.adoptImported(session, now)));
       expect(taken.filter(Boolean)).toHaveLength(1);
       const found = await Promise.all(sessions.map(({ grant, id }) => stores.sessions.find(grant, id)));
       expect(found.map(({ stored }) => stored !== undefined)).toEqual(taken);
@@ -206,7 +206,7 @@ describe.each(adapters)('the stores in %s', (_name, open) => {
       const session = goingOn(taken);
       await stores.sessions.start(session, now);
       const attempts = [goingOn(missing), goingOn(expired), { ...goingOn(taken), user: fresh('user') }, session];
-      for (const attempt of attempts) expect(await stores.sessions.takeUp(attempt, now)).toBe(false);
+      for (const attempt of attempts) expect(await stores.sessions.adoptImported(attempt, now)).toBe(false);
       expect(await stores.sessions.findImported(taken.user, taken.id)).toEqual(taken);
     });
 
@@ -214,17 +214,17 @@ describe.each(adapters)('the stores in %s', (_name, open) => {
       const session = aSession({ grant: fresh('grant') });
       await stores.sessions.start(session, now);
       const noted = async () => (await stores.sessions.find(session.grant, session.id)).stored;
-      await stores.sessions.note(session, { logLevel: 'error' }, now);
+      await stores.sessions.savePreferences(session, { logLevel: 'error' }, now);
       expect(await noted()).toEqual({ ...session, logLevel: 'error' });
-      await stores.sessions.note(session, { subscribed: 'a:1' }, now);
-      await stores.sessions.note(session, { subscribed: 'a:2' }, now);
-      await stores.sessions.note(session, { subscribed: 'a:2' }, now);
-      await stores.sessions.note(session, { logLevel: 'debug' }, now);
+      await stores.sessions.savePreferences(session, { subscribed: 'a:1' }, now);
+      await stores.sessions.savePreferences(session, { subscribed: 'a:2' }, now);
+      await stores.sessions.savePreferences(session, { subscribed: 'a:2' }, now);
+      await stores.sessions.savePreferences(session, { logLevel: 'debug' }, now);
       expect(await noted()).toEqual({ ...session, logLevel: 'debug', subscriptions: new Set(['a:1', 'a:2']) });
-      await stores.sessions.note(session, { unsubscribed: 'a:1' }, now);
-      await stores.sessions.note(session, { unsubscribed: 'a:3' }, now);
+      await stores.sessions.savePreferences(session, { unsubscribed: 'a:1' }, now);
+      await stores.sessions.savePreferences(session, { unsubscribed: 'a:3' }, now);
       expect(await noted()).toEqual({ ...session, logLevel: 'debug', subscriptions: new Set(['a:2']) });
-      await stores.sessions.note(session, { unsubscribed: 'a:2' }, now);
+      await stores.sessions.savePreferences(session, { unsubscribed: 'a:2' }, now);
       expect(await noted()).toEqual({ ...session, logLevel: 'debug' });
     });
 
@@ -232,20 +232,20 @@ describe.each(adapters)('the stores in %s', (_name, open) => {
       const session = aSession({ grant: fresh('grant') });
       await stores.sessions.start(session, now);
       const uris = Array.from({ length: 10 }, (_, index) => `a:${index}`);
-      await Promise.all(uris.map((subscribed) => stores.sessions.note(session, { subscribed }, now)));
+      await Promise.all(uris.map((subscribed) => stores.sessions.savePreferences(session, { subscribed }, now)));
       const { stored } = await stores.sessions.find(session.grant, session.id);
       expect(stored).toMatchObject({ subscriptions: new Set(uris) });
     });
 
     test('a session that has ended, has expired or is unknown keeps no wish', async () => {
       const session = aSession({ grant: fresh('grant') });
-      await stores.sessions.note(session, { logLevel: 'error' }, now);
+      await stores.sessions.savePreferences(session, { logLevel: 'error' }, now);
       expect((await stores.sessions.find(session.grant, session.id)).stored).toBeUndefined();
       await stores.sessions.start(session, now);
-      await stores.sessions.note(session, { logLevel: 'error' }, session.expiresAt);
+      await stores.sessions.savePreferences(session, { logLevel: 'error' }, session.expiresAt);
       expect((await stores.sessions.find(session.grant, session.id)).stored).toEqual(session);
       await stores.sessions.end(session.grant, session.id, now + 1);
-      await stores.sessions.note(session, { logLevel: 'error' }, now + 2);
+      await stores.sessions.savePreferences(session, { logLevel: 'error' }, now + 2);
       expect((await stores.sessions.find(session.grant, session.id)).stored).toEqual({ ...session, endedAt: now + 1 });
     });
 
@@ -253,7 +253,7 @@ describe.each(adapters)('the stores in %s', (_name, open) => {
       const session = aSession({ grant: fresh('grant') });
       await stores.sessions.start(session, now);
       for (let index = 0; index <= MOST_SUBSCRIPTIONS; index++) {
-        await stores.sessions.note(session, { subscribed: `a:${index}` }, now);
+        await stores.sessions.savePreferences(session, { subscribed: `a:${index}` }, now);
       }
       const { stored } = await stores.sessions.find(session.grant, session.id);
       expect((stored as Session).subscriptions?.size).toBe(MOST_SUBSCRIPTIONS);
@@ -302,7 +302,7 @@ describe.each(adapters)('the stores in %s', (_name, open) => {
       const run = aRun();
       await stores.runs.createExecution(run, '');
       await stores.runs.createExecution(run, '');
-      const saved = nextVersion(run, now, { status: 'asking' });
+      const saved = nextVersion(run, now, { status: 'input-required' });
       expect(await stores.runs.saveExecution(saved)).toBe(true);
       expect(await stores.runs.saveExecution(saved)).toBe(true);
       const followed = nextVersion(saved, now, { status: 'done' });

@@ -1,5 +1,6 @@
 import type { McpServer } from '@modelcontextprotocol/server';
 import { type MemoryStores, memoryStores } from '../../lambda/adapters/memory/memory-stores.ts';
+import { systemClock } from '../../lambda/adapters/system-clock.ts';
 import type { Caller } from '../../lambda/core/access/caller.ts';
 import type { Grant } from '../../lambda/core/access/grant.ts';
 import type { AuditRules } from '../../lambda/core/audit/audit-recorder.ts';
@@ -11,7 +12,8 @@ import { ServerStep } from '../../lambda/core/mcp/server-step.ts';
 import { TaskWorker } from '../../lambda/core/mcp/tasks/task-worker.ts';
 import type { TaskJob } from '../../lambda/core/mcp/tasks/tasks.ts';
 import type { ToolContext } from '../../lambda/core/mcp/tool-context.ts';
-import { type SessionRules, Sessions } from '../../lambda/core/sessions/session.ts';
+import { type SessionRules, Sessions } from '../../lambda/core/sessions/sessions.ts';
+import type { Clock } from '../../lambda/core/support/clock.ts';
 import { ServiceUnavailableError } from '../../lambda/core/support/service-unavailable-error.ts';
 import type { ScopeSet } from '../../lambda/shared/scope-set.ts';
 
@@ -96,6 +98,7 @@ export class Process {
 export class Processes {
   readonly stores: MemoryStores = memoryStores();
   readonly clock = { now: start };
+  readonly #clock: Clock = { now: () => this.clock.now * 1000, sleep: systemClock.sleep };
   /** Events in the log, oldest first. */
   readonly log: { event: string; details: Record<string, unknown> | undefined }[] = [];
   readonly requests: { method: string; status: number; type: string | null; body: unknown }[] = [];
@@ -176,10 +179,10 @@ export class Processes {
 
   /** A worker begins with a job. @returns whether it is done with it: AWS Lambda would begin again otherwise */
   work(job: TaskJob, { process = new Process(), milliseconds = 900_000 } = {}): Promise<boolean> {
-    const { sessions, server, context, record, traced, log } = this.#endpoint(process);
-    const now = () => this.clock.now;
-    const runs = this.#storesOf(process).runs;
-    const worker = new TaskWorker({ runs, sessions, server, context, record, traced, now, log });
+    const { sessions, server, context, audit, setTrace, log } = this.#endpoint(process);
+    const executions = this.#storesOf(process).runs;
+    const clock = this.#clock;
+    const worker = new TaskWorker({ executions, sessions, server, context, audit, setTrace, clock, log });
     const done = process.heard(worker.work(job, milliseconds)).then(
       () => true,
       (error) => {
@@ -217,19 +220,19 @@ export class Processes {
       sessions,
       server: new ServerStep({
         create,
-        runs: stores.runs,
+        executions: stores.runs,
         requestStates,
         starter: { start: async (job) => this.start(job) },
         changes: stores.changes,
         listenSeconds: this.#options.listenSeconds ?? 0,
         taskTtlSeconds: this.#options.taskTtlSeconds ?? 3600,
         holdSeconds: this.#options.holdSeconds ?? 60,
-        note: (session, notes) => sessions.note(session, notes),
-        now,
+        savePreferences: (session, preferences) => sessions.savePreferences(session, preferences),
+        clock: this.#clock,
         log,
       }),
-      context: { state: stores.state, identity: undefined, now, log },
-      record: {
+      context: { state: stores.state, upstream: undefined, clock: this.#clock, log },
+      audit: {
         store: this.#options.calls ?? stores.calls,
         rules: { methods: 'tools', arguments: 'no', retentionDays: 30, deployment: 'test', ...this.#options.record },
         now: () => clock.now * 1000,
@@ -242,7 +245,7 @@ export class Processes {
       publicUrl: origin,
       allowedOrigins: this.#options.allowedOrigins,
       log,
-      traced: (id) => {
+      setTrace: (id) => {
         trace = id;
       },
     };

@@ -8,10 +8,11 @@ import type {
   Step,
 } from '../../core/audit/aggregates.ts';
 import { steps } from '../../core/audit/aggregates.ts';
+import { itemType } from '../../shared/table-keys.ts';
 import { queryItems } from './paged-query.ts';
 import { callTable, partition, SINGLE, type TableConnection } from './table-connection.ts';
 
-/** How much stands in one partition, in milliseconds: what is read together stands together. */
+/** Time span of a partition, in milliseconds: about what one chart reads. */
 const partitionSpan: Record<Step, number> = { minutes: steps.day, hour: 32 * steps.day, day: 1024 * steps.day };
 
 const progressKey = { pk: partition.aggregates('progress'), sk: SINGLE };
@@ -39,7 +40,7 @@ export function dynamoAggregateReader(table: TableConnection): AggregateReader {
           },
         });
         for await (const { sk, statistics } of items)
-          periods.push({ at: Number(sk), aggregates: read(String(statistics)) });
+          periods.push({ at: Number(sk), aggregates: deserialize(String(statistics)) });
       }
       return periods;
     },
@@ -51,18 +52,21 @@ export function dynamoAggregateReader(table: TableConnection): AggregateReader {
   };
 }
 
-/** As an item, and back. */
 export const aggregateItem = (step: Step, { at, aggregates }: AggregatePeriod, ttl: number) => ({
   ...keyOf(step, at),
-  type: 'statistics',
-  statistics: written(aggregates),
+  type: itemType.aggregates,
+  statistics: serialize(aggregates),
   ttl,
 });
 
-export const progressItem = (countedUntil: number) => ({ ...progressKey, type: 'statistics-progress', countedUntil });
+export const progressItem = (countedUntil: number) => ({
+  ...progressKey,
+  type: itemType.aggregationProgress,
+  countedUntil,
+});
 
-/** As text, in which no name stands more often than it must: items are paid for by their size. */
-type Written = {
+/** Tuples instead of objects: DynamoDB bills by the size of an item. */
+type SerializedAggregates = {
   rows: [
     client: string,
     tool: string,
@@ -74,16 +78,16 @@ type Written = {
   sessions: Sample<CallSpan>;
 };
 
-function written({ rows, users, sessions }: Aggregates): string {
+function serialize({ rows, users, sessions }: Aggregates): string {
   return JSON.stringify({
     rows: rows.map(({ client, tool, outcome, calls, durations }) => [client, tool, outcome, calls, durations]),
     users: Object.keys(users),
     sessions,
-  } satisfies Written);
+  } satisfies SerializedAggregates);
 }
 
-function read(text: string): Aggregates {
-  const { rows, users, sessions } = JSON.parse(text) as Written;
+function deserialize(text: string): Aggregates {
+  const { rows, users, sessions } = JSON.parse(text) as SerializedAggregates;
   return {
     rows: rows.map(([client, tool, outcome, calls, durations]) => ({ client, tool, outcome, calls, durations })),
     users: Object.fromEntries(users.map((user) => [user, null])),

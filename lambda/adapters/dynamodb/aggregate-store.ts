@@ -2,8 +2,8 @@ import type { AggregateStore } from '../../core/audit/aggregates.ts';
 import { aggregateItem, dynamoAggregateReader, progressItem } from './aggregate-reader.ts';
 import { callTable, succeeded, type TableConnection } from './table-connection.ts';
 
-const AS_IT_WAS = 'countedUntil = :from';
-const NEVER = 'attribute_not_exists(pk)';
+const PROGRESS_UNCHANGED = 'countedUntil = :from';
+const NO_PROGRESS_YET = 'attribute_not_exists(pk)';
 
 export function dynamoAggregateStore(table: TableConnection): AggregateStore {
   const { client: dynamodb, name: TableName } = table;
@@ -19,7 +19,7 @@ export function dynamoAggregateStore(table: TableConnection): AggregateStore {
         dynamodb.put({
           TableName,
           Item: progressItem(to),
-          ConditionExpression: from === undefined ? NEVER : AS_IT_WAS,
+          ConditionExpression: from === undefined ? NO_PROGRESS_YET : PROGRESS_UNCHANGED,
           ...(from !== undefined && { ExpressionAttributeValues: { ':from': from } }),
         }),
       ),

@@ -1,4 +1,5 @@
 import type { AssertionStore } from '../../core/oauth/clients/client-assertion.ts';
+import { itemType } from '../../shared/table-keys.ts';
 import { ABSENT_OR_EXPIRED, partition, SINGLE, succeeded, type TableConnection } from './table-connection.ts';
 
 export function dynamoAssertionStore({ client: dynamodb, name: TableName }: TableConnection): AssertionStore {
@@ -10,7 +11,7 @@ export function dynamoAssertionStore({ client: dynamodb, name: TableName }: Tabl
           Item: {
             pk: partition.spentAssertion(assertionHash),
             sk: SINGLE,
-            type: 'spent-assertion',
+            type: itemType.spentAssertion,
             expiresAt,
             ttl: expiresAt,
           },

@@ -2,7 +2,7 @@ import type { AttributeValue } from '@aws-sdk/client-dynamodb';
 import { marshall, unmarshall } from '@aws-sdk/util-dynamodb';
 
 /**
- * Items as plain values, and as DynamoDB's JSON has them: `{ "S": "text" }`, with binary as base64 (API Reference,
+ * Converts items between plain values and DynamoDB's JSON: `{ "S": "text" }`, binary as base64 (API Reference,
  * AttributeValue).
  */
 
@@ -15,13 +15,13 @@ export function toWire(values: Values | undefined): Wire | undefined {
   const wire: Wire = {};
   for (const [name, value] of Object.entries(values)) {
     if (value === undefined || typeof value === 'function') continue;
-    // One object for a value of any type: what is at the top is then wrapped as what is inside.
+    // Top-level values then have the same form as nested ones.
     wire[name] = encoded(marshall(value, { removeUndefinedValues: true, convertTopLevelContainer: true }));
   }
-  return plain(wire);
+  return withoutPrototype(wire);
 }
 
-/** @throws when the answer has what DynamoDB's JSON has not */
+/** @throws Error for JSON that is not of DynamoDB's form */
 export function fromWire(wire: unknown): Values {
   const values: Values = {};
   for (const [name, value] of Object.entries(objectIn(wire))) {
@@ -30,26 +30,26 @@ export function fromWire(wire: unknown): Values {
   return values;
 }
 
-/** @throws when the answer has something else there */
+/** @throws Error when the value is not an object */
 export function objectIn(wire: unknown): Wire {
   if (typeof wire !== 'object' || wire === null || Array.isArray(wire))
-    throw new Error('The answer has no object there');
+    throw new Error('Malformed response: expected an object');
   return wire as Wire;
 }
 
-/** In place: these objects have just been made. */
+/** Changes the object in place: `marshall` has just made it. */
 function encoded(value: AttributeValue): AttributeValue {
   const wire: object & { B?: unknown; BS?: unknown } = value;
   if (value.B !== undefined) wire.B = base64(value.B);
   else if (value.BS !== undefined) wire.BS = value.BS.map(base64);
   else if (value.L !== undefined) value.L.forEach(encoded);
-  else if (value.M !== undefined) Object.values(plain(value.M)).forEach(encoded);
+  else if (value.M !== undefined) Object.values(withoutPrototype(value.M)).forEach(encoded);
   return value;
 }
 
-/** An attribute of this name would be gone without a word. */
-function plain<T extends object>(map: T): T {
-  if (Object.getPrototypeOf(map) !== Object.prototype) throw new Error('No attribute can be called __proto__');
+/** An attribute named `__proto__` would set the prototype and be lost. */
+function withoutPrototype<T extends object>(map: T): T {
+  if (Object.getPrototypeOf(map) !== Object.prototype) throw new Error('An attribute cannot be named __proto__');
   return map;
 }
 
@@ -69,7 +69,7 @@ function base64(binary: Binary): string {
 
 function bytes(text: unknown): Uint8Array {
   if (typeof text !== 'string' || text.length % 4 !== 0 || !/^[A-Za-z0-9+/]*={0,2}$/.test(text)) {
-    throw new Error('The answer has no base64 there');
+    throw new Error('Malformed response: expected base64');
   }
   const { buffer, byteOffset, byteLength } = Buffer.from(text, 'base64');
   return new Uint8Array(buffer, byteOffset, byteLength);

@@ -9,9 +9,9 @@ import { type Marker, markersOf } from './call-markers.ts';
 import { queryItems, type StoredItem, takeItems } from './paged-query.ts';
 import { partition, type TableConnection, toDomain } from './table-connection.ts';
 
-/** Sessions that are asked at once for what they had in some five minutes; there are 50 connections. */
+/** Sessions that are queried in parallel, of 50 connections. */
 const AT_ONCE = 32;
-/** What is read of one of them before it is known whether the rest is wanted. */
+/** Calls of a session that the first query reads; the rest only when the caller asks for it. */
 const PAGE = 50;
 
 export function dynamoAuditLogReader(table: TableConnection): AuditLogReader {
@@ -26,8 +26,8 @@ export function dynamoAuditLogReader(table: TableConnection): AuditLogReader {
       limit,
     );
 
-  /** What a marker leads to, those that began last first. */
-  async function* marked(
+  /** The calls of a marker, latest start first. */
+  async function* callsOfMarker(
     bucket: number,
     { session, call }: Marker,
     { before, limit }: { before?: string | undefined; limit?: number } = {},
@@ -46,7 +46,7 @@ export function dynamoAuditLogReader(table: TableConnection): AuditLogReader {
       limit,
     );
     for await (const item of items) {
-      // What ended later has a marker there.
+      // A call that ended in a later bucket has a marker there.
       if (item.sk !== before && bucketOf(callIn(item)) === bucket) yield item;
     }
   }
@@ -55,7 +55,7 @@ export function dynamoAuditLogReader(table: TableConnection): AuditLogReader {
 
   return {
     async callsOf(session, { limit, after, now }) {
-      // One more than asked for tells whether there are any.
+      // One more than the limit shows whether there is a next page.
       const stored = ofSession(session, 'sk > :name', after, true, limit + 1);
       const found = (await takeItems(stored, limit + 1, live(now))).map(callIn);
       const calls = found.slice(0, limit);
@@ -73,7 +73,7 @@ export function dynamoAuditLogReader(table: TableConnection): AuditLogReader {
         const found = await Promise.all(
           markers
             .slice(first, first + AT_ONCE)
-            .map((marker) => takeItems(marked(bucket, marker), Number.POSITIVE_INFINITY)),
+            .map((marker) => takeItems(callsOfMarker(bucket, marker), Number.POSITIVE_INFINITY)),
         );
         for (const items of found) for (const item of items) yield callIn(item);
       }
@@ -81,23 +81,23 @@ export function dynamoAuditLogReader(table: TableConnection): AuditLogReader {
 
     async *latestEndedIn(bucket, { before, now }) {
       const markers = await markersOf(table, bucket);
-      const sources = markers.map((marker) => marked(bucket, marker, { before, limit: PAGE }));
-      for await (const item of lastFirst(sources)) if (live(now)(item)) yield callIn(item);
+      const sources = markers.map((marker) => callsOfMarker(bucket, marker, { before, limit: PAGE }));
+      for await (const item of mergeLatestFirst(sources)) if (live(now)(item)) yield callIn(item);
     },
   };
 }
 
-/** Sorts before the names of all calls that began then, and behind those of all that began before. */
+/** Sorts before the names of all calls that began at this time, and after those of earlier ones. */
 const firstName = (at: number) => callName({ at, id: '' });
 
-/** Weaves together what is in order already. */
-async function* lastFirst(sources: AsyncGenerator<StoredItem>[]): AsyncGenerator<StoredItem> {
+/** Merges sources that are sorted, latest first. */
+async function* mergeLatestFirst(sources: AsyncGenerator<StoredItem>[]): AsyncGenerator<StoredItem> {
   type Head = { item: StoredItem; source: AsyncGenerator<StoredItem> };
   const headOf = async (source: AsyncGenerator<StoredItem>): Promise<Head[]> => {
     const { value, done } = await source.next();
     return done ? [] : [{ item: value, source }];
   };
-  /** The next one is at the end. */
+  /** In ascending order: the next item is the last. */
   const heads: Head[] = [];
   for (let first = 0; first < sources.length; first += AT_ONCE) {
     heads.push(...(await Promise.all(sources.slice(first, first + AT_ONCE).map(headOf))).flat());

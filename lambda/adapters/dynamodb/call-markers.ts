@@ -1,22 +1,22 @@
 import { BUCKET_MILLISECONDS, bucketOf, callName, type ToolCall } from '../../core/audit/tool-call.ts';
-import { shards } from '../../shared/table-keys.ts';
+import { itemType, shards } from '../../shared/table-keys.ts';
 import { queryItems, takeItems } from './paged-query.ts';
 import { partition, type TableConnection } from './table-connection.ts';
 
 /**
- * Calls that ended in some five minutes are found by the sessions that had some. Of each there is a marker, however many
- * calls it had, so that a call is written once and in no index: an index costs as much again as the call itself.
+ * Leads from a bucket (five minutes) to a session with calls that ended in it. There is one marker for all of them, so
+ * that each call is written once and without an index, which would double the cost of the call.
  *
- * A call that began before these five minutes has a marker of its own. So whatever a plain one leads to began and ended
- * within them, and nothing has to be known about how long calls take.
+ * A call that began before the bucket has a separate marker. All calls of a plain marker therefore began and ended within
+ * the bucket, whatever the longest duration of a call is.
  */
 export type Marker = {
   session: string;
-  /** `callName` of the one call that it is about; absent where it is about those that began within the five minutes. */
+  /** `callName` of a call that began before the bucket; absent for the calls that began within it. */
   call?: string;
 };
 
-/** Neither ids of sessions, which clients send in a header, nor names of calls have one in them. */
+/** Not part of any session id (visible ASCII) or call name. */
 const SEPARATOR = ' ';
 
 /** @param expiresAt of the call, in epoch seconds */
@@ -27,15 +27,15 @@ export function markerItem(call: ToolCall, expiresAt: number) {
   return {
     pk: partition.callMarkers(bucket, session),
     sk: beganBefore ? `${session}${SEPARATOR}${callName(call)}` : session,
-    type: 'call-marker',
-    // Those of the same five minutes that end after this one expire later.
+    type: itemType.callMarker,
+    // Later calls of the same bucket expire later.
     ttl: expiresAt + BUCKET_MILLISECONDS / 1000,
   };
 }
 
-/** All that there are of some five minutes. What one leads to may be gone: calls are erased, and their markers are not. */
+/** All markers of a bucket. Their calls may be gone: the erasure of a user deletes calls and not markers. */
 export async function markersOf(table: TableConnection, bucket: number): Promise<Marker[]> {
-  const parts = await Promise.all(
+  const found = await Promise.all(
     Array.from({ length: shards.calls }, (_, shard) => {
       const ExpressionAttributeValues = { ':pk': partition.callMarkersIn(bucket, shard) };
       return takeItems(
@@ -44,7 +44,7 @@ export async function markersOf(table: TableConnection, bucket: number): Promise
       );
     }),
   );
-  return parts.flat().map(({ sk }) => {
+  return found.flat().map(({ sk }) => {
     const [session, call] = sk.split(SEPARATOR) as [string, string?];
     return { session, ...(call !== undefined && { call }) };
   });

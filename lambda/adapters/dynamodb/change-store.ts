@@ -1,7 +1,8 @@
 import type { ChangeStore, PublishedChange } from '../../core/mcp/change-notifications.ts';
+import { itemType } from '../../shared/table-keys.ts';
 import { callTable, partition, type TableConnection, toDomain } from './table-connection.ts';
 
-/** Changes sort by their time and before listeners, so that one range holds the latest of the one and all of the other. */
+/** Changes sort by time and before listeners, so that one range holds the latest changes and all listeners. */
 const changeKey = (at: number, id: string) => `C#${String(at).padStart(11, '0')}#${id}`;
 const listenerKey = (session: string) => `L#${session}`;
 
@@ -9,7 +10,13 @@ export function dynamoChangeStore({ client: dynamodb, name: TableName }: TableCo
   return {
     async publishChange(user, published, expiresAt) {
       const { at, id } = published;
-      const Item = { pk: partition.changes(user), sk: changeKey(at, id), type: 'change', ...published, ttl: expiresAt };
+      const Item = {
+        pk: partition.changes(user),
+        sk: changeKey(at, id),
+        type: itemType.change,
+        ...published,
+        ttl: expiresAt,
+      };
       await callTable(dynamodb.put({ TableName, Item }));
     },
 
@@ -17,7 +24,7 @@ export function dynamoChangeStore({ client: dynamodb, name: TableName }: TableCo
       const Item = {
         pk: partition.changes(user),
         sk: listenerKey(session),
-        type: 'listener',
+        type: itemType.listener,
         listener,
         ttl: expiresAt,
       };
@@ -33,7 +40,9 @@ export function dynamoChangeStore({ client: dynamodb, name: TableName }: TableCo
           ConsistentRead: true,
         }),
       );
-      const changes = Items.filter(({ type }) => type === 'change').map((item) => toDomain<PublishedChange>(item));
+      const changes = Items.filter(({ type }) => type === itemType.change).map((item) =>
+        toDomain<PublishedChange>(item),
+      );
       const listener = Items.find(({ sk }) => sk === listenerKey(session))?.listener;
       return { changes, ...(listener !== undefined && { listener }) };
     },

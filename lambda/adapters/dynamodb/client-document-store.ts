@@ -1,12 +1,11 @@
 import type { DocumentStore } from '../../core/oauth/clients/client-documents.ts';
 import type { CachedDocument } from '../../core/oauth/clients/document-freshness.ts';
+import { itemType } from '../../shared/table-keys.ts';
+import { LEASE_FREE, LEASE_OWNED, leaseValues, SET_LEASE } from './lease-clauses.ts';
 import { callTable, partition, SINGLE, succeeded, type TableConnection, toDomain } from './table-connection.ts';
 
-/** What is kept after its freshness: the entity tag saves a transfer when the client comes back. */
-const KEPT_SECONDS = 7 * 24 * 3600;
-
-const NOBODY_FETCHES = 'attribute_not_exists(leaseUntil) OR leaseUntil <= :now';
-const LEASE_IS_OURS = 'leaseOwner = :owner';
+/** How long a stale document stays: its entity tag saves a transfer when the client returns. */
+const STALE_SECONDS = 7 * 24 * 3600;
 
 export function dynamoDocumentStore({ client: dynamodb, name: TableName }: TableConnection): DocumentStore {
   const keyOf = (urlHash: string) => ({ pk: partition.clientDocument(urlHash), sk: SINGLE });
@@ -24,23 +23,22 @@ export function dynamoDocumentStore({ client: dynamodb, name: TableName }: Table
         dynamodb.update({
           TableName,
           Key: keyOf(urlHash),
-          UpdateExpression:
-            'SET #type = :type, leaseOwner = :owner, leaseUntil = :until, #ttl = if_not_exists(#ttl, :until)',
-          ConditionExpression: NOBODY_FETCHES,
+          UpdateExpression: `SET #type = :type, ${SET_LEASE}, #ttl = if_not_exists(#ttl, :until)`,
+          ConditionExpression: LEASE_FREE,
           ExpressionAttributeNames: { '#type': 'type', '#ttl': 'ttl' },
-          ExpressionAttributeValues: { ':type': 'client-document', ':owner': owner, ':now': now, ':until': until },
+          ExpressionAttributeValues: { ':type': itemType.clientDocument, ...leaseValues(owner, now, until) },
         }),
       ),
 
     saveDocument(urlHash, url, owner, cached) {
       const { document, failure } = cached;
-      const ttl = Math.max(document ? document.freshUntil + KEPT_SECONDS : 0, failure?.until ?? 0);
-      const Item = { ...keyOf(urlHash), type: 'client-document', url, document, failure, ttl };
+      const ttl = Math.max(document ? document.freshUntil + STALE_SECONDS : 0, failure?.until ?? 0);
+      const Item = { ...keyOf(urlHash), type: itemType.clientDocument, url, document, failure, ttl };
       return succeeded(
         dynamodb.put({
           TableName,
           Item,
-          ConditionExpression: LEASE_IS_OURS,
+          ConditionExpression: LEASE_OWNED,
           ExpressionAttributeValues: { ':owner': owner },
         }),
       );

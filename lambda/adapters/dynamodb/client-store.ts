@@ -1,11 +1,12 @@
 import type { ClientStore, RegisteredClient } from '../../core/oauth/clients/client-registration.ts';
 import { bytes } from '../../core/support/crypto.ts';
+import { itemType } from '../../shared/table-keys.ts';
 import { callTable, partition, SINGLE, succeeded, type TableConnection, toDomain } from './table-connection.ts';
 
-/** Bytes of an id that can stand in the table: a partition key has 2048 at most, and DynamoDB fails a longer one. */
+/** In bytes: a partition key has at most 2048, and DynamoDB rejects a longer one. */
 const LONGEST_ID = 2048 - partition.client('').length;
 
-/** Also false where there is no item. */
+/** Also false when there is no item. */
 const NOT_EXPIRED = 'expiresAt > :now';
 
 export function dynamoClientStore({ client: dynamodb, name: TableName }: TableConnection): ClientStore {
@@ -27,8 +28,8 @@ export function dynamoClientStore({ client: dynamodb, name: TableName }: TableCo
 
   return {
     async register({ id, name, redirectUris, createdAt, expiresAt }) {
-      // One update makes the client or finds it as it was. An item that has expired but still stands is made anew by
-      // keeping nothing of it but its date, which nobody relies on.
+      // One update creates the client or returns the existing one. Of an expired item that is not yet deleted only
+      // `createdAt` stays.
       const { Attributes } = await callTable(
         dynamodb.update({
           TableName,
@@ -37,7 +38,7 @@ export function dynamoClientStore({ client: dynamodb, name: TableName }: TableCo
             'SET #type = :type, id = :id, #name = :name, redirectUris = :uris, createdAt = if_not_exists(createdAt, :at), expiresAt = if_not_exists(expiresAt, :expires), #ttl = if_not_exists(#ttl, :expires)',
           ExpressionAttributeNames: { '#type': 'type', '#name': 'name', '#ttl': 'ttl' },
           ExpressionAttributeValues: {
-            ':type': 'client',
+            ':type': itemType.client,
             ':id': id,
             ':name': name,
             ':uris': redirectUris,

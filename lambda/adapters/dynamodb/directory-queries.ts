@@ -2,27 +2,31 @@ import type { Grant } from '../../core/access/grant.ts';
 import type { Directory, ListedPage, ListOptions, User } from '../../core/admin/directory.ts';
 import { CURRENT, formerName, type Session } from '../../core/sessions/session.ts';
 import { ServiceUnavailableError } from '../../core/support/service-unavailable-error.ts';
-import { shards } from '../../shared/table-keys.ts';
+import { byUserPrefix, shards } from '../../shared/table-keys.ts';
 import { queryItems, type StoredItem, takeItems } from './paged-query.ts';
 import { callTable, partition, recentPartition, SINGLE, type TableConnection, toDomain } from './table-connection.ts';
 
 export function dynamoDirectory(table: TableConnection): Directory {
   const { client: dynamodb, name: TableName } = table;
 
-  /** Of one user, by the beginning of the sort key. `after` is the sort key of the last one. */
-  async function ofUser<T>(user: string, kind: 'G#' | 'S#', { limit, after }: ListOptions): Promise<ListedPage<T>> {
-    // Anybody may hand in anything: what is not the name of one of these has none after it.
-    if (after !== undefined && !after.startsWith(kind)) return { items: [] };
+  /** Items of one user by kind. `after` is the sort key of the last item of the page before. */
+  async function ofUser<T>(
+    user: string,
+    kind: 'grants' | 'sessions',
+    { limit, after }: ListOptions,
+  ): Promise<ListedPage<T>> {
+    const prefix = byUserPrefix[kind];
+    // `after` comes from the request: a sort key of another kind has no items of this kind after it.
+    if (after !== undefined && !after.startsWith(prefix)) return { items: [] };
     const items = queryItems(
       table,
       {
         IndexName: 'byUser',
         KeyConditionExpression: 'gsi1pk = :user AND gsi1sk BETWEEN :first AND :last',
-        // All that begin so; and of them what sorts before the last one.
         ExpressionAttributeValues: {
           ':user': partition.byUser(user),
-          ':first': kind,
-          ':last': after ?? `${kind}\uffff`,
+          ':first': prefix,
+          ':last': after ?? `${prefix}\uffff`,
         },
         ScanIndexForward: false,
       },
@@ -32,9 +36,9 @@ export function dynamoDirectory(table: TableConnection): Directory {
     return listed(found, limit, 'gsi1sk');
   }
 
-  /** Of everyone, from all partitions of a list, which are in order each. */
+  /** Items of all users, from every partition of a list. */
   async function recent<T>(list: keyof typeof recentPartition, { limit, after }: ListOptions): Promise<ListedPage<T>> {
-    const parts = await Promise.all(
+    const found = await Promise.all(
       Array.from({ length: shards[list] }, (_, shard) =>
         takeItems(
           queryItems(
@@ -55,31 +59,31 @@ export function dynamoDirectory(table: TableConnection): Directory {
       ),
     );
     return listed(
-      parts.flat().toSorted((a, b) => (String(a.gsi2sk) < String(b.gsi2sk) ? 1 : -1)),
+      found.flat().toSorted((a, b) => (String(a.gsi2sk) < String(b.gsi2sk) ? 1 : -1)),
       limit,
       'gsi2sk',
     );
   }
 
-  async function several<T>(keys: string[]): Promise<T[]> {
+  async function batch<T>(keys: string[]): Promise<T[]> {
     if (keys.length === 0) return [];
     const Keys = [...new Set(keys)].map((pk) => ({ pk, sk: SINGLE }));
     const { Responses, UnprocessedKeys } = await callTable(
       dynamodb.batchGet({ RequestItems: { [TableName]: { Keys } } }),
     );
     if (UnprocessedKeys?.[TableName])
-      throw new ServiceUnavailableError('The session table', new Error('it left keys unprocessed'));
+      throw new ServiceUnavailableError('The session table', new Error('keys were left unprocessed'));
     return (Responses?.[TableName] ?? []).map((item) => toDomain<T>(item));
   }
 
   return {
-    sessionsOf: (user, options) => ofUser<Session>(user, 'S#', options),
+    sessionsOf: (user, options) => ofUser<Session>(user, 'sessions', options),
     recentSessions: (options) => recent<Session>('sessions', options),
-    grantsOf: (user, options) => ofUser<Grant>(user, 'G#', options),
+    grantsOf: (user, options) => ofUser<Grant>(user, 'grants', options),
     recentGrants: (options) => recent<Grant>('grants', options),
     recentUsers: (options) => recent<User>('users', options),
-    grants: (ids) => several<Grant>(ids.map(partition.grant)),
-    users: (keys) => several<User>(keys.map(partition.user)),
+    grants: (ids) => batch<Grant>(ids.map(partition.grant)),
+    users: (keys) => batch<User>(keys.map(partition.user)),
 
     async session(grant, id, era) {
       const names = era === 'modern' ? [CURRENT, formerName({ id })] : [id];
@@ -94,9 +98,9 @@ export function dynamoDirectory(table: TableConnection): Directory {
 }
 
 function listed<T>(found: StoredItem[], limit: number, name: string): ListedPage<T> {
-  const shown = found.slice(0, limit);
+  const page = found.slice(0, limit);
   return {
-    items: shown.map((item) => toDomain<T>(item)),
-    ...(found.length > limit && { next: String(shown.at(-1)![name]) }),
+    items: page.map((item) => toDomain<T>(item)),
+    ...(found.length > limit && { next: String(page.at(-1)![name]) }),
   };
 }

@@ -1,4 +1,4 @@
-/** Domains of DynamoDB, and of it where it answers by IPv6 as well, by how a region's name begins; the last is the rest. */
+/** Domain of DynamoDB and its dual-stack domain, by prefix of the region; the last row is for all other regions. */
 const domains: [RegExp, string, string][] = [
   [/^cn-/, 'amazonaws.com.cn', 'api.amazonwebservices.com.cn'],
   [/^eusc-/, 'amazonaws.eu', 'api.amazonwebservices.eu'],
@@ -12,24 +12,24 @@ const domains: [RegExp, string, string][] = [
 export type ProcessEnvironment = Record<string, string | undefined>;
 
 /**
- * Where DynamoDB answers, as the SDKs of AWS read it off the environment (AWS SDKs and Tools Reference Guide: endpoints,
- * FIPS and dual-stack). Not here: endpoints of an account, which are asked for only by credentials that name one.
+ * DynamoDB's endpoint by the environment variables of the AWS SDKs (AWS SDKs and Tools Reference Guide: endpoints, FIPS and
+ * dual-stack). Account-based endpoints are not supported: only credentials that name an account request them.
  *
- * @throws when no region is set
+ * @throws Error when no region is set
  */
 export function resolveEndpoint(environment: ProcessEnvironment): { url: URL; region: string } {
   const region = environment.AWS_REGION;
   if (!region) throw new Error('AWS_REGION is not set');
-  const elsewhere = environment.AWS_ENDPOINT_URL_DYNAMODB || environment.AWS_ENDPOINT_URL;
-  if (elsewhere) {
-    const url = new URL(elsewhere);
+  const override = environment.AWS_ENDPOINT_URL_DYNAMODB || environment.AWS_ENDPOINT_URL;
+  if (override) {
+    const url = new URL(override);
     url.pathname = url.pathname.replace(/\/?$/, '/');
     return { url, region };
   }
   const isDualStack = environment.AWS_USE_DUALSTACK_ENDPOINT === 'true';
-  // The usual endpoints of GovCloud are FIPS endpoints.
-  const isUsual = environment.AWS_USE_FIPS_ENDPOINT !== 'true' || (region.startsWith('us-gov-') && !isDualStack);
+  // The standard endpoints of GovCloud are FIPS endpoints.
+  const isStandard = environment.AWS_USE_FIPS_ENDPOINT !== 'true' || (region.startsWith('us-gov-') && !isDualStack);
   const [, domain, dualStackDomain] = domains.find(([regions]) => regions.test(region))!;
-  const host = `${isUsual ? 'dynamodb' : 'dynamodb-fips'}.${region}.${isDualStack ? dualStackDomain : domain}`;
+  const host = `${isStandard ? 'dynamodb' : 'dynamodb-fips'}.${region}.${isDualStack ? dualStackDomain : domain}`;
   return { url: new URL(`https://${host}`), region };
 }

@@ -1,16 +1,17 @@
 import type { ErasureStore } from '../../core/admin/erasure.ts';
 import { BUCKET_MILLISECONDS } from '../../core/audit/tool-call.ts';
+import { byUserPrefix, itemType } from '../../shared/table-keys.ts';
 import { markersOf } from './call-markers.ts';
 import { queryItems, takeItems } from './paged-query.ts';
 import { callTable, partition, SINGLE, type TableConnection } from './table-connection.ts';
 
-/** Items that are deleted, and sessions that are looked up, at the same time. */
+/** Items that are deleted, and sessions that are looked up, in parallel. */
 const AT_ONCE = 20;
-/** A tool that was under way when its user's items went is on record when it has ended, and nothing leads there. */
-const STRAGGLERS_MILLISECONDS = 20 * 60_000;
+/** A call that was running during the erasure of its session is written later, and only its marker leads to it. */
+const LATE_CALLS_MILLISECONDS = 20 * 60_000;
 
-/** By these the others are found. */
-const leading = new Set<unknown>(['session', 'grant', 'run', 'visit']);
+/** Items by which other items are found. */
+const leading = new Set<unknown>([itemType.session, itemType.grant, itemType.execution, itemType.dashboardSession]);
 
 type Erasable = { pk: string; sk: string; type?: unknown };
 
@@ -22,16 +23,17 @@ export function dynamoErasureStore(table: TableConnection): ErasureStore {
   const inPartition = (pk: string, limit?: number) =>
     queryItems(table, { KeyConditionExpression: 'pk = :pk', ExpressionAttributeValues: { ':pk': pk } }, limit);
 
-  const inIndex = (user: string, kind: string) =>
+  const inIndex = (user: string, kind: keyof typeof byUserPrefix) =>
     queryItems(table, {
       IndexName: 'byUser',
       KeyConditionExpression: 'gsi1pk = :user AND begins_with(gsi1sk, :kind)',
-      ExpressionAttributeValues: { ':user': partition.byUser(user), ':kind': kind },
+      ExpressionAttributeValues: { ':user': partition.byUser(user), ':kind': byUserPrefix[kind] },
     });
 
-  async function* justRecorded(user: string, now: number) {
+  /** Calls that were written in the last minutes, of sessions that may be deleted by now. */
+  async function* lateCalls(user: string, now: number) {
     const last = Math.floor(now / BUCKET_MILLISECONDS);
-    const first = Math.floor((now - STRAGGLERS_MILLISECONDS) / BUCKET_MILLISECONDS);
+    const first = Math.floor((now - LATE_CALLS_MILLISECONDS) / BUCKET_MILLISECONDS);
     const sessions = new Set<string>();
     for (let bucket = last; bucket >= first; bucket--) {
       for (const { session } of await markersOf(table, bucket)) sessions.add(session);
@@ -46,41 +48,41 @@ export function dynamoErasureStore(table: TableConnection): ErasureStore {
     }
   }
 
-  /** Whose session it is, as any of its calls says. */
+  /** The user of a session, from any of its calls. */
   async function userOf(session: string): Promise<unknown> {
     const [call] = await takeItems(inPartition(partition.calls(session), 1), 1);
     return call?.user;
   }
 
-  /** Everything of a user, each before what leads to it. */
+  /** All items of a user, each before the item that leads to it. */
   async function* everythingOf(user: string, now: number): AsyncGenerator<Erasable> {
     const grants = new Set<string>();
-    for (const kind of ['S#', 'G#']) {
+    for (const kind of ['sessions', 'grants'] as const) {
       for await (const item of inIndex(user, kind)) {
-        const grant = String(kind === 'S#' ? item.grant : item.id);
+        const grant = String(kind === 'sessions' ? item.grant : item.id);
         if (!grants.has(grant)) yield* ofGrant(grant);
         grants.add(grant);
-        if (kind === 'S#') yield* inPartition(partition.calls(String(item.id)));
+        if (kind === 'sessions') yield* inPartition(partition.calls(String(item.id)));
         yield item;
       }
     }
     for (const pk of [partition.state(user), partition.changes(user), partition.importedSessions(user)]) {
       yield* inPartition(pk);
     }
-    yield* inIndex(user, 'O#');
+    yield* inIndex(user, 'codes');
     yield* inPartition(partition.user(user));
-    yield* justRecorded(user, now);
-    // Who erases themselves is signed in until there is nothing else.
-    yield* inIndex(user, 'B#');
+    yield* lateCalls(user, now);
+    // Last, so that users who erase themselves stay signed in until all else is deleted.
+    yield* inIndex(user, 'dashboardSessions');
   }
 
-  /** What stands under a grant, but for its sessions, which lead to their calls. */
+  /** The items under a grant without its sessions, which lead to their calls. */
   async function* ofGrant(grant: string): AsyncGenerator<Erasable> {
     yield { pk: partition.upstreamTokens(grant), sk: SINGLE };
-    for await (const item of inPartition(partition.sessions(grant))) if (item.type !== 'session') yield item;
-    for await (const run of inPartition(partition.executions(grant))) {
-      yield* inPartition(partition.executionTexts(grant, run.sk));
-      yield run;
+    for await (const item of inPartition(partition.sessions(grant))) if (item.type !== itemType.session) yield item;
+    for await (const execution of inPartition(partition.executions(grant))) {
+      yield* inPartition(partition.executionTexts(grant, execution.sk));
+      yield execution;
     }
   }
 
@@ -88,8 +90,8 @@ export function dynamoErasureStore(table: TableConnection): ErasureStore {
     async erase(user, most, now) {
       const everything = everythingOf(user, now);
       for (let items = 0; ; ) {
-        const batch = await takeItems(continued(everything), Math.min(AT_ONCE, most - items));
-        // If one cannot be deleted now, what leads to it is still there for the next time.
+        const batch = await takeItems(rest(everything), Math.min(AT_ONCE, most - items));
+        // After a failure the leading items are still there for the next attempt.
         await Promise.all(batch.filter(({ type }) => !leading.has(type)).map(remove));
         await Promise.all(batch.filter(({ type }) => leading.has(type)).map(remove));
         items += batch.length;
@@ -99,7 +101,7 @@ export function dynamoErasureStore(table: TableConnection): ErasureStore {
   };
 }
 
-/** The rest of what a generator has, which stays open when its reader stops. */
-async function* continued<T>(generator: AsyncGenerator<T>): AsyncGenerator<T> {
+/** The rest of a generator, which stays open when its reader stops. */
+async function* rest<T>(generator: AsyncGenerator<T>): AsyncGenerator<T> {
   for (let next = await generator.next(); !next.done; next = await generator.next()) yield next.value;
 }

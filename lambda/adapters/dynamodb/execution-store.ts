@@ -1,46 +1,65 @@
 import type { Execution, ExecutionEvent, ExecutionStore } from '../../core/mcp/execution.ts';
 import { bytes } from '../../core/support/crypto.ts';
+import { itemType } from '../../shared/table-keys.ts';
 import { callTable, partition, succeeded, type TableConnection, toDomain } from './table-connection.ts';
 
-/** Bytes of a text in one item: DynamoDB takes 400 KB, names and numbers included. Longer ones are cut into parts. */
+/** Bytes of a text in one item, of DynamoDB's 400 KB. A longer text is split into parts. */
 const LARGEST_PART = 350 * 1024;
 
-/** Each kind of text has a letter of its own, so that one range of sort keys holds all of a kind. */
+/** The first letter is the kind of text, so that one range of sort keys holds all texts of a kind. */
 const REQUEST = 'B';
 const answerKey = (name: string) => `A#${name}`;
-/** Events that are stored together are found by the last of them. */
+/** Events that are stored together are named by the last of them. */
 const eventsKey = (last: number) => `E#${String(last).padStart(9, '0')}`;
 const AFTER_EVENTS = 'F';
-/** Sorts behind every part of the text before it. */
-const BEHIND_PARTS = '~';
+/** Sorts after every part of the text whose name it follows. */
+const AFTER_PARTS = '~';
 
-const THE_VERSION_BEFORE_OR_THIS_WRITE = 'version = :before OR mark = :mark';
+/** Stored values stay as first written. */
+const storedStatus = {
+  running: 'running',
+  'input-required': 'asking',
+  done: 'done',
+  cancelled: 'cancelled',
+} as const satisfies Record<Execution['status'], string>;
+
+function executionIn(item: Record<string, unknown>): Execution {
+  const { status, ...rest } = toDomain<Omit<Execution, 'status'> & { status: string }>(item);
+  return {
+    ...rest,
+    status: status === storedStatus['input-required'] ? 'input-required' : (status as Execution['status']),
+  };
+}
+
+/** The mark admits a write that the client repeats because its response was lost. */
+const PREVIOUS_VERSION_OR_SAME_WRITE = 'version = :before OR mark = :mark';
 
 type TextItem = { sk: string; text: Uint8Array; parts: number };
 
 export function dynamoExecutionStore({ client: dynamodb, name: TableName }: TableConnection): ExecutionStore {
-  const record = (run: Execution) => ({
-    pk: partition.executions(run.grant),
-    sk: run.id,
-    type: 'run',
-    ...run,
-    ttl: run.expiresAt,
+  const executionItem = (execution: Execution) => ({
+    pk: partition.executions(execution.grant),
+    sk: execution.id,
+    type: itemType.execution,
+    ...execution,
+    status: storedStatus[execution.status],
+    ttl: execution.expiresAt,
   });
 
   /**
-   * The parts of a text are written in any order; a text whose parts are not all there is not there. What is left of a
-   * longer text under the same name is told by its number of parts.
+   * Writes the parts of a text in any order; a text counts as stored when all its parts are. Each part states the number
+   * of parts, which tells it from a leftover of a longer text of the same name.
    */
-  async function putText(run: Execution, name: string, text: string): Promise<void> {
+  async function putText(execution: Execution, name: string, text: string): Promise<void> {
     const data = bytes(text);
     const count = Math.max(1, Math.ceil(data.length / LARGEST_PART));
     const parts = Array.from({ length: count }, (_, part) => ({
-      pk: partition.executionTexts(run.grant, run.id),
+      pk: partition.executionTexts(execution.grant, execution.id),
       sk: `${name}#${String(part).padStart(3, '0')}`,
-      type: 'run-text',
+      type: itemType.executionText,
       text: data.subarray(part * LARGEST_PART, (part + 1) * LARGEST_PART),
       parts: count,
-      ttl: run.expiresAt,
+      ttl: execution.expiresAt,
     }));
     await Promise.all(parts.map((Item) => callTable(dynamodb.put({ TableName, Item }))));
   }
@@ -65,9 +84,9 @@ export function dynamoExecutionStore({ client: dynamodb, name: TableName }: Tabl
     return items;
   }
 
-  /** The texts whose names are in the range, by name. */
-  async function texts(run: Execution, from: string, to: string): Promise<Map<string, string>> {
-    const items = (await query(partition.executionTexts(run.grant, run.id), [from, to])) as TextItem[];
+  /** Complete texts whose names are in the range, by name. */
+  async function loadTexts(execution: Execution, from: string, to: string): Promise<Map<string, string>> {
+    const items = (await query(partition.executionTexts(execution.grant, execution.id), [from, to])) as TextItem[];
     const byName = Map.groupBy(items, ({ sk }) => sk.slice(0, sk.lastIndexOf('#')));
     return new Map(
       [...byName]
@@ -78,47 +97,47 @@ export function dynamoExecutionStore({ client: dynamodb, name: TableName }: Tabl
   }
 
   return {
-    async createExecution(run, request) {
-      await putText(run, REQUEST, request);
-      await callTable(dynamodb.put({ TableName, Item: record(run) }));
+    async createExecution(execution, request) {
+      await putText(execution, REQUEST, request);
+      await callTable(dynamodb.put({ TableName, Item: executionItem(execution) }));
     },
 
     async findExecution(grant, id) {
       const Key = { pk: partition.executions(grant), sk: id };
       const { Item } = await callTable(dynamodb.get({ TableName, Key, ConsistentRead: true }));
-      return Item && toDomain<Execution>(Item);
+      return Item && executionIn(Item);
     },
 
     async executionsOf(grant) {
-      return (await query(partition.executions(grant))).map((item) => toDomain<Execution>(item));
+      return (await query(partition.executions(grant))).map(executionIn);
     },
 
-    saveExecution: (run) =>
+    saveExecution: (execution) =>
       succeeded(
         dynamodb.put({
           TableName,
-          Item: record(run),
-          ConditionExpression: THE_VERSION_BEFORE_OR_THIS_WRITE,
-          ExpressionAttributeValues: { ':before': run.version - 1, ':mark': run.mark },
+          Item: executionItem(execution),
+          ConditionExpression: PREVIOUS_VERSION_OR_SAME_WRITE,
+          ExpressionAttributeValues: { ':before': execution.version - 1, ':mark': execution.mark },
         }),
       ),
 
-    async loadRequest(run) {
-      const found = await texts(run, 'A', `${REQUEST}${BEHIND_PARTS}`);
+    async loadRequest(execution) {
+      const found = await loadTexts(execution, 'A', `${REQUEST}${AFTER_PARTS}`);
       const request = found.get(REQUEST);
-      if (request === undefined) throw new Error(`The request of run ${run.id} is not in the table`);
+      if (request === undefined) throw new Error(`The request of execution ${execution.id} is not in the table`);
       found.delete(REQUEST);
       return { request, answers: new Map([...found].map(([name, text]) => [name.slice(answerKey('').length), text])) };
     },
 
-    addAnswer: (run, name, text) => putText(run, answerKey(name), text),
+    addAnswer: (execution, name, text) => putText(execution, answerKey(name), text),
 
-    async addEvents(run, events) {
-      await putText(run, eventsKey(events.at(-1)!.number), JSON.stringify(events));
+    async addEvents(execution, events) {
+      await putText(execution, eventsKey(events.at(-1)!.number), JSON.stringify(events));
     },
 
-    async eventsAfter(run, number) {
-      const found = await texts(run, eventsKey(number + 1), AFTER_EVENTS);
+    async eventsAfter(execution, number) {
+      const found = await loadTexts(execution, eventsKey(number + 1), AFTER_EVENTS);
       const events = [...found.values()].flatMap((text) => JSON.parse(text) as ExecutionEvent[]);
       const byNumber = new Map(events.map((event) => [event.number, event]));
       return [...byNumber.values()].filter((event) => event.number > number).toSorted((a, b) => a.number - b.number);

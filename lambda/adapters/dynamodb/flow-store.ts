@@ -1,11 +1,12 @@
 import type { AuthorizationRequest, FlowStore, PendingItem, SignIn } from '../../core/oauth/authorization-flow.ts';
+import { itemType } from '../../shared/table-keys.ts';
 import { callTable, conditionFailed, partition, SINGLE, type TableConnection, toDomain } from './table-connection.ts';
 
-const WAITING_FOR_THIS_BROWSER = 'browser = :browser AND expiresAt > :now';
+const PENDING_FOR_BROWSER = 'browser = :browser AND expiresAt > :now';
 
 export function dynamoFlowStore({ client: dynamodb, name: TableName }: TableConnection): FlowStore {
-  const put = async (pk: string, type: string, waiting: PendingItem) => {
-    const Item = { pk, sk: SINGLE, type, ...waiting, ttl: waiting.expiresAt };
+  const put = async (pk: string, type: string, pending: PendingItem) => {
+    const Item = { pk, sk: SINGLE, type, ...pending, ttl: pending.expiresAt };
     await callTable(dynamodb.put({ TableName, Item, ConditionExpression: 'attribute_not_exists(pk)' }));
   };
 
@@ -15,7 +16,7 @@ export function dynamoFlowStore({ client: dynamodb, name: TableName }: TableConn
         dynamodb.delete({
           TableName,
           Key: { pk, sk: SINGLE },
-          ConditionExpression: WAITING_FOR_THIS_BROWSER,
+          ConditionExpression: PENDING_FOR_BROWSER,
           ExpressionAttributeValues: { ':browser': browser, ':now': now },
           ReturnValues: 'ALL_OLD',
         }),
@@ -29,10 +30,10 @@ export function dynamoFlowStore({ client: dynamodb, name: TableName }: TableConn
 
   return {
     putRequest: (handleHash, request) =>
-      put(partition.authorizationRequest(handleHash), 'authorization-request', request),
+      put(partition.authorizationRequest(handleHash), itemType.authorizationRequest, request),
     takeRequest: (handleHash, browser, now) =>
       take<AuthorizationRequest>(partition.authorizationRequest(handleHash), browser, now),
-    putSignIn: (stateHash, signIn) => put(partition.signIn(stateHash), 'sign-in', signIn),
+    putSignIn: (stateHash, signIn) => put(partition.signIn(stateHash), itemType.signIn, signIn),
     takeSignIn: (stateHash, browser, now) => take<SignIn>(partition.signIn(stateHash), browser, now),
     async burnSignIn(stateHash) {
       await callTable(dynamodb.delete({ TableName, Key: { pk: partition.signIn(stateHash), sk: SINGLE } }));

@@ -1,17 +1,18 @@
+import { itemType } from '../../shared/table-keys.ts';
 import { queryItems, takeItems } from './paged-query.ts';
 import { partition, SINGLE, succeeded, type TableConnection } from './table-connection.ts';
 
 /**
- * Direct mode: grants are the identity provider's, and none stands in the table. One that is put there as revoked shuts
- * out its user's client, whatever token it comes with, until somebody deletes the item.
+ * Revocation in direct mode, where the identity provider owns the grants and the table holds none. A grant that is put
+ * there as revoked denies its client access, with any token, until the item is deleted.
  */
 export type GrantBlock = {
-  /** Whether the grant has had a session here that is still on record. Throws `Outage`. */
+  /** Whether the table holds a session of the grant. Throws `ServiceUnavailableError`. */
   isKnown(grant: string): Promise<boolean>;
   /**
-   * Throws `Outage`.
+   * Throws `ServiceUnavailableError`.
    * @param now epoch seconds
-   * @returns false when a grant stands there already, and then nothing has changed
+   * @returns false when the table holds the grant already; then nothing has changed
    */
   block(grant: string, now: number): Promise<boolean>;
 };
@@ -29,11 +30,11 @@ export function dynamoGrantBlock(table: TableConnection): GrantBlock {
     },
 
     block(grant, now) {
-      // It names no user, so that whoever erases a user does not let a client in again that had been shut out.
+      // Without a user, so that the erasure of a user does not admit a blocked client again.
       const Item = {
         pk: partition.grant(grant),
         sk: SINGLE,
-        type: 'grant',
+        type: itemType.grant,
         id: grant,
         status: 'revoked',
         revokedAt: now,

@@ -3,16 +3,25 @@ import type { SealedUpstreamTokens } from '../../core/identity/upstream-tokens.t
 import type { AuthorizationCode, GrantStore } from '../../core/oauth/authorization-flow.ts';
 import { sha256 } from '../../core/support/crypto.ts';
 import { ServiceUnavailableError } from '../../core/support/service-unavailable-error.ts';
+import { byUserPrefix, itemType } from '../../shared/table-keys.ts';
 import { dynamoRevocationStore } from './revocation-store.ts';
-import { callTable, partition, SINGLE, spread, succeeded, type TableConnection, toDomain } from './table-connection.ts';
+import {
+  callTable,
+  partition,
+  recentPartitionOf,
+  SINGLE,
+  succeeded,
+  type TableConnection,
+  toDomain,
+} from './table-connection.ts';
 import { signInWrite } from './user-writes.ts';
 
-/** A used code is kept this long, so that a replay is recognised. */
+/** How long a used code stays, so that its replay is detected. */
 const USED_CODE_SECONDS = 3600;
 const APPROVAL_SECONDS = 400 * 24 * 3600;
 
 const NOT_USED_NOR_EXPIRED = 'attribute_not_exists(usedAt) AND expiresAt > :now';
-const ACTIVE_AT_THIS_HEAD = '#status = :active AND refresh.head = :head';
+const ACTIVE_AT_HEAD = '#status = :active AND refresh.head = :head';
 
 export function dynamoGrantStore(table: TableConnection): GrantStore {
   const { client: dynamodb, name: TableName } = table;
@@ -32,22 +41,28 @@ export function dynamoGrantStore(table: TableConnection): GrantStore {
     async createGrant({ grant, tokens, codeHash, code, approval, sealedName }) {
       const gsi1pk = partition.byUser(grant.user);
       const time = `${grant.createdAt}#${grant.id}`;
-      const listed = { ...grant, gsi1pk, gsi1sk: `G#${time}`, gsi2pk: spread.grants(grant.id), gsi2sk: time };
-      // Not to be listed, but to be found when its user is erased.
-      const owned = { ...code, gsi1pk, gsi1sk: `O#${codeHash}` };
+      const listed = {
+        ...grant,
+        gsi1pk,
+        gsi1sk: `${byUserPrefix.grants}${time}`,
+        gsi2pk: recentPartitionOf.grants(grant.id),
+        gsi2sk: time,
+      };
+      // Not listed anywhere: for the erasure of its user.
+      const owned = { ...code, gsi1pk, gsi1sk: `${byUserPrefix.codes}${codeHash}` };
       const approvalItem = {
         pk: partition.user(approval.user),
         sk: `C#${await sha256(`${approval.client}\n${approval.redirectHost}`)}`,
-        type: 'approval',
+        type: itemType.approval,
         ...approval,
         ttl: approval.at + APPROVAL_SECONDS,
       };
       await callTable(
         dynamodb.transactWrite({
           TransactItems: [
-            putNew(partition.grant(grant.id), 'grant', listed, grant.absoluteExpiresAt),
-            putNew(partition.upstreamTokens(grant.id), 'identity-tokens', tokens, grant.absoluteExpiresAt),
-            putNew(partition.code(codeHash), 'code', owned, code.expiresAt + USED_CODE_SECONDS),
+            putNew(partition.grant(grant.id), itemType.grant, listed, grant.absoluteExpiresAt),
+            putNew(partition.upstreamTokens(grant.id), itemType.upstreamTokens, tokens, grant.absoluteExpiresAt),
+            putNew(partition.code(codeHash), itemType.code, owned, code.expiresAt + USED_CODE_SECONDS),
             { Put: { TableName, Item: approvalItem } },
             signInWrite(TableName, grant.user, sealedName, grant.createdAt),
           ],
@@ -78,9 +93,9 @@ export function dynamoGrantStore(table: TableConnection): GrantStore {
         dynamodb.batchGet({ RequestItems: { [TableName]: { Keys, ConsistentRead: true } } }),
       );
       if (UnprocessedKeys?.[TableName])
-        throw new ServiceUnavailableError('The session table', new Error('it left keys unprocessed'));
+        throw new ServiceUnavailableError('The session table', new Error('keys were left unprocessed'));
       const item = (type: string) => Responses?.[TableName]?.find((each) => each.type === type);
-      const [grant, tokens] = [item('grant'), item('identity-tokens')];
+      const [grant, tokens] = [item(itemType.grant), item(itemType.upstreamTokens)];
       return {
         ...(grant && { grant: toDomain<Grant>(grant) }),
         ...(tokens && { tokens: toDomain<SealedUpstreamTokens>(tokens) }),
@@ -93,7 +108,7 @@ export function dynamoGrantStore(table: TableConnection): GrantStore {
           TableName,
           Key: { pk: partition.grant(id), sk: SINGLE },
           UpdateExpression: 'SET refresh = :refresh, idleExpiresAt = :idle',
-          ConditionExpression: ACTIVE_AT_THIS_HEAD,
+          ConditionExpression: ACTIVE_AT_HEAD,
           ExpressionAttributeNames: { '#status': 'status' },
           ExpressionAttributeValues: {
             ':refresh': refresh,

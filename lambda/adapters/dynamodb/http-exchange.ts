@@ -3,23 +3,17 @@ import type { ClientRequest, IncomingMessage, RequestOptions } from 'node:http';
 export type HttpReply = { status: number; body: Buffer };
 
 const CONNECTION_MILLISECONDS = 1000;
-/** From the request's beginning to the answer's end. */
+/** From the start of the request to the end of the response. */
 const EXCHANGE_MILLISECONDS = 3000;
-/**
- * A page is 1 MB of items, of which numbers and nulls are up to seven times as long in JSON; a batch of 16 MB is of items
- * that are mostly text.
- */
+/** A page is 1 MB of items, in JSON up to seven times as long (numbers, nulls); a batch of 16 MB is mostly text. */
 const MOST_BYTES = 32 * 1024 * 1024;
 
-/** An error of the kind that is worth another attempt. */
+/** Named so that `request-retries` tries again. */
 const timeout = (what: string) => Object.assign(new Error(what), { name: 'TimeoutError' });
 
-/**
- * One request and its answer, whatever that says. Of what goes wrong on the way nothing is known but that the request may
- * have had its effect.
- */
+/** One request and its response of any status. After an error the request may still have had its effect. */
 export function sendHttpRequest(
-  request: (options: RequestOptions, respond: (answer: IncomingMessage) => void) => ClientRequest,
+  request: (options: RequestOptions, respond: (response: IncomingMessage) => void) => ClientRequest,
   options: RequestOptions,
   body: Uint8Array,
 ): Promise<HttpReply> {
@@ -37,19 +31,19 @@ export function sendHttpRequest(
       return timer;
     };
 
-    const sent = request(options, (answer) => {
+    const sent = request(options, (response) => {
       const chunks: Buffer[] = [];
       let bytes = 0;
-      answer.on('data', (chunk: Buffer) => {
+      response.on('data', (chunk: Buffer) => {
         bytes += chunk.length;
-        if (bytes > MOST_BYTES) fail(new Error(`The answer has more than ${MOST_BYTES} bytes`));
+        if (bytes > MOST_BYTES) fail(new Error(`The response has more than ${MOST_BYTES} bytes`));
         else chunks.push(chunk);
       });
-      // An answer that is cut off ends with an error.
-      answer.on('error', fail);
-      answer.on('end', () => {
+      // A truncated response ends with an error.
+      response.on('error', fail);
+      response.on('end', () => {
         stop();
-        resolve({ status: answer.statusCode!, body: Buffer.concat(chunks) });
+        resolve({ status: response.statusCode!, body: Buffer.concat(chunks) });
       });
     });
     sent.on('error', fail);

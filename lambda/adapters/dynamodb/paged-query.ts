@@ -2,23 +2,23 @@ import type { QueryInput } from './table-client.ts';
 import { callTable, type TableConnection } from './table-connection.ts';
 
 export type StoredItem = Record<string, unknown> & { pk: string; sk: string };
-type Question = Omit<QueryInput, 'TableName' | 'Limit' | 'ExclusiveStartKey'>;
+type ItemQuery = Omit<QueryInput, 'TableName' | 'Limit' | 'ExclusiveStartKey'>;
 
-/** The items that a query finds, page by page, as long as they are asked for. @param Limit of each page */
+/** The items of a query; a page is read when its first item is consumed. @param Limit of each page */
 export async function* queryItems(
   { client, name: TableName }: TableConnection,
-  question: Question,
+  query: ItemQuery,
   Limit?: number,
 ): AsyncGenerator<StoredItem> {
   let ExclusiveStartKey: QueryInput['ExclusiveStartKey'];
   do {
-    const page = await callTable(client.query({ TableName, ...question, Limit, ExclusiveStartKey }));
+    const page = await callTable(client.query({ TableName, ...query, Limit, ExclusiveStartKey }));
     yield* (page.Items ?? []) as StoredItem[];
     ExclusiveStartKey = page.LastEvaluatedKey;
   } while (ExclusiveStartKey);
 }
 
-/** As many of them as wanted, without those that are left out. */
+/** The first `limit` items that are wanted. */
 export async function takeItems<T>(
   items: AsyncIterable<T>,
   limit: number,

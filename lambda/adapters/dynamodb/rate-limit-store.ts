@@ -1,11 +1,12 @@
 import type { RateLimitStore } from '../../core/oauth/clients/rate-limit.ts';
+import { itemType } from '../../shared/table-keys.ts';
 import { callTable, partition, SINGLE, succeeded, type TableConnection } from './table-connection.ts';
 
-/** A due time that is past says nothing: it may go. */
+/** A due time in the past limits nothing and may be deleted. */
 const KEPT_SECONDS = 3600;
 
-const STILL_THERE = 'due = :from';
-const STILL_NONE = 'attribute_not_exists(pk)';
+const UNCHANGED = 'due = :from';
+const ABSENT = 'attribute_not_exists(pk)';
 
 export function dynamoRateLimitStore({ client: dynamodb, name: TableName }: TableConnection): RateLimitStore {
   const keyOf = (name: string) => ({ pk: partition.rateLimit(name), sk: SINGLE });
@@ -20,8 +21,8 @@ export function dynamoRateLimitStore({ client: dynamodb, name: TableName }: Tabl
       succeeded(
         dynamodb.put({
           TableName,
-          Item: { ...keyOf(name), type: 'pace', due: to, ttl: Math.ceil(to) + KEPT_SECONDS },
-          ConditionExpression: from === undefined ? STILL_NONE : STILL_THERE,
+          Item: { ...keyOf(name), type: itemType.rateLimit, due: to, ttl: Math.ceil(to) + KEPT_SECONDS },
+          ConditionExpression: from === undefined ? ABSENT : UNCHANGED,
           ...(from !== undefined && { ExpressionAttributeValues: { ':from': from } }),
         }),
       ),

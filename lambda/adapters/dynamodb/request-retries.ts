@@ -1,8 +1,8 @@
-/** As the SDKs of AWS do it in standard mode (AWS SDKs and Tools Reference Guide: retry behavior), with DynamoDB's delays. */
+/** Standard mode of the AWS SDKs (AWS SDKs and Tools Reference Guide: retry behavior), with DynamoDB's delays. */
 
 const MOST_ATTEMPTS = 3;
 
-/** What one function may spend on retries at a time, so that many requests at once do not add to an outage. */
+/** Bounds the retries of all concurrent requests, so that they do not add to an outage. */
 const BUDGET = 500;
 
 type Reason = 'throttling' | 'transient';
@@ -33,7 +33,7 @@ const transient = new Set([
   'ReplicatedWriteConflictException',
 ]);
 const transientStatus = new Set([500, 502, 503, 504]);
-/** Codes of Node's errors. */
+/** `code` of Node's errors. */
 const unreachable = new Set([
   'ECONNRESET',
   'ECONNREFUSED',
@@ -45,22 +45,28 @@ const unreachable = new Set([
   'EAI_AGAIN',
 ]);
 
-/** Why another attempt may go better; undefined when it will not. */
+/** Why another attempt may succeed; undefined when it cannot. */
 export function reasonToRetry(error: unknown): Reason | undefined {
   const { name, message, code, status } = error as Error & { code?: string; status?: number };
   if (status === 429 || throttling.has(name)) return 'throttling';
-  // Signed before the function was frozen, and sent after.
+  // Signed before the function was frozen, and sent after it.
   const isLate = name === 'InvalidSignatureException' && message.includes('Signature expired');
   if (isLate || transient.has(name) || unreachable.has(code!) || transientStatus.has(status!)) return 'transient';
   return undefined;
 }
 
-/** @param chance from 0 to 1 */
-export const delayBefore = (retry: number, reason: Reason, chance: number): number =>
-  Math.floor(chance * Math.min(firstDelayMilliseconds[reason] * 2 ** retry, LONGEST_DELAY_MILLISECONDS));
+/** @param share from 0 to 1 */
+export const delayBefore = (retry: number, reason: Reason, share: number): number =>
+  Math.floor(share * Math.min(firstDelayMilliseconds[reason] * 2 ** retry, LONGEST_DELAY_MILLISECONDS));
 
-/** Tries requests until they are answered, or it is of no use. All that share a budget go through one of these. */
-export function retryRequests(): <T>(attempt: () => Promise<T>) => Promise<T> {
+/**
+ * Repeats a request while another attempt may succeed. All requests through the returned function share a budget.
+ * @param random from 0 to 1, spreads the delays
+ */
+export function retryRequests(
+  sleep = sleepMilliseconds,
+  random = Math.random,
+): <T>(attempt: () => Promise<T>) => Promise<T> {
   let budget = BUDGET;
   return async (attempt) => {
     let spent = 1;
@@ -74,8 +80,10 @@ export function retryRequests(): <T>(attempt: () => Promise<T>) => Promise<T> {
         if (reason === undefined || retry === MOST_ATTEMPTS - 1 || budget < costs[reason]) throw error;
         spent = costs[reason];
         budget -= spent;
-        await new Promise((resolve) => setTimeout(resolve, delayBefore(retry, reason, Math.random())));
+        await sleep(delayBefore(retry, reason, random()));
       }
     }
   };
 }
+
+const sleepMilliseconds = (milliseconds: number) => new Promise<void>((resolve) => setTimeout(resolve, milliseconds));

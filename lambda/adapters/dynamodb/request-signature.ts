@@ -3,11 +3,11 @@ import { SignatureV4 } from '@smithy/signature-v4';
 
 export type Credentials = { accessKeyId: string; secretAccessKey: string; sessionToken?: string | undefined };
 
-/** The SDK's own way to Node's hashes takes longer to load than all else of a signature. */
+/** The SDK's adapter of Node's hashes takes longer to load than the rest of the signature. */
 class Sha256 {
   readonly #hash: Hash | Hmac;
   constructor(secret?: string | ArrayBuffer | ArrayBufferView) {
-    // The library gives it text or bytes.
+    // The signer passes text or bytes.
     this.#hash = secret === undefined ? createHash('sha256') : createHmac('sha256', secret as string | Uint8Array);
   }
   update(data: Uint8Array) {
@@ -17,15 +17,15 @@ class Sha256 {
     return this.#hash.digest();
   }
   reset() {
-    throw new Error('A hash is used once');
+    throw new Error('The hash cannot be reset');
   }
 }
 
 /**
  * Signs requests as the SDK's clients do (AWS Signature Version 4).
  *
- * @param endpoint has no query
- * @returns the headers to send: those that are given, by names in lower case and with `host`, and those of the signature
+ * @param endpoint without a query
+ * @returns a function from headers (names in lower case, `host` included) to these and the headers of the signature
  */
 export function requestSigner(endpoint: URL, region: string, credentials: Credentials) {
   const signer = new SignatureV4({

@@ -3,7 +3,7 @@ import { CURRENT } from '../../core/sessions/session.ts';
 import { partition, SINGLE, succeeded, type TableConnection } from './table-connection.ts';
 
 const NOT_REVOKED = 'attribute_exists(pk) AND #status <> :revoked';
-const THIS_AND_LIVE = 'id = :id AND expiresAt > :now AND attribute_not_exists(endedAt)';
+const SAME_AND_LIVE = 'id = :id AND expiresAt > :now AND attribute_not_exists(endedAt)';
 
 export function dynamoRevocationStore({ client: dynamodb, name: TableName }: TableConnection): RevocationStore {
   return {
@@ -27,14 +27,14 @@ export function dynamoRevocationStore({ client: dynamodb, name: TableName }: Tab
       ),
 
     revokeSession({ grant, id, era }, now) {
-      // In the newer era nothing but its own end keeps the next call of the grant from going on with it.
-      const over = era === 'modern' ? ', expiresAt = :now' : '';
+      // Only the expiry keeps the next modern call of the grant from continuing the session.
+      const expiry = era === 'modern' ? ', expiresAt = :now' : '';
       return succeeded(
         dynamodb.update({
           TableName,
           Key: { pk: partition.sessions(grant), sk: era === 'modern' ? CURRENT : id },
-          UpdateExpression: `SET endedAt = :now, endedBy = :revocation${over}`,
-          ConditionExpression: THIS_AND_LIVE,
+          UpdateExpression: `SET endedAt = :now, endedBy = :revocation${expiry}`,
+          ConditionExpression: SAME_AND_LIVE,
           ExpressionAttributeValues: { ':id': id, ':now': now, ':revocation': 'revocation' },
         }),
       );

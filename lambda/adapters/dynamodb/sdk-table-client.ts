@@ -16,22 +16,22 @@ import { type TableClient, TableError } from './table-client.ts';
 export const openTableClient = (): TableClient =>
   sdkTableClient(new DynamoDBClient({ maxAttempts: 3, requestHandler }));
 
-/** The AWS SDK's client, as it was configured by whoever made it. */
+/** Adapts a client of the AWS SDK. */
 export function sdkTableClient(dynamodb: DynamoDBClient): TableClient {
   const client = DynamoDBDocumentClient.from(dynamodb, { marshallOptions: { removeUndefinedValues: true } });
   return {
-    get: (input) => told(client.send(new GetCommand(input))),
-    put: (input) => told(client.send(new PutCommand(input))),
-    update: (input) => told(client.send(new UpdateCommand(input))),
-    delete: (input) => told(client.send(new DeleteCommand(input))),
-    query: (input) => told(client.send(new QueryCommand(input))),
-    batchGet: (input) => told(client.send(new BatchGetCommand(input))),
-    transactWrite: (input) => told(client.send(new TransactWriteCommand(input))),
+    get: (input) => mapErrors(client.send(new GetCommand(input))),
+    put: (input) => mapErrors(client.send(new PutCommand(input))),
+    update: (input) => mapErrors(client.send(new UpdateCommand(input))),
+    delete: (input) => mapErrors(client.send(new DeleteCommand(input))),
+    query: (input) => mapErrors(client.send(new QueryCommand(input))),
+    batchGet: (input) => mapErrors(client.send(new BatchGetCommand(input))),
+    transactWrite: (input) => mapErrors(client.send(new TransactWriteCommand(input))),
   };
 }
 
-/** Anything but an answer of DynamoDB's passes as it is. */
-async function told<T>(request: Promise<T>): Promise<T> {
+/** Errors that are no response of DynamoDB pass unchanged. */
+async function mapErrors<T>(request: Promise<T>): Promise<T> {
   try {
     return await request;
   } catch (error) {

@@ -1,4 +1,5 @@
 import type { SealedKeyStore } from '../../core/support/sealed-key.ts';
+import { itemType } from '../../shared/table-keys.ts';
 import { callTable, partition, SINGLE, succeeded, type TableConnection } from './table-connection.ts';
 
 export function dynamoSealedKeyStore({ client: dynamodb, name: TableName }: TableConnection): SealedKeyStore {
@@ -11,10 +12,10 @@ export function dynamoSealedKeyStore({ client: dynamodb, name: TableName }: Tabl
   return {
     loadKey: load,
     async createKey(name, sealed) {
-      const Item = { pk: partition.sealedKey(name), sk: SINGLE, type: 'sealed-key', sealed };
+      const Item = { pk: partition.sealedKey(name), sk: SINGLE, type: itemType.sealedKey, sealed };
       const ConditionExpression = 'attribute_not_exists(pk)';
-      const first = await succeeded(dynamodb.put({ TableName, Item, ConditionExpression }));
-      return first ? sealed : (await load(name))!;
+      const isFirst = await succeeded(dynamodb.put({ TableName, Item, ConditionExpression }));
+      return isFirst ? sealed : (await load(name))!;
     },
   };
 }

@@ -10,14 +10,15 @@ import {
   type StoredSession,
 } from '../../core/sessions/session.ts';
 import { ServiceUnavailableError } from '../../core/support/service-unavailable-error.ts';
+import { byUserPrefix, itemType } from '../../shared/table-keys.ts';
 import type { TransactWriteInput } from './table-client.ts';
 import {
   ABSENT_OR_EXPIRED,
   callTable,
   conflicted,
   partition,
+  recentPartitionOf,
   SINGLE,
-  spread,
   succeeded,
   type TableConnection,
   toDomain,
@@ -25,19 +26,19 @@ import {
 
 const LIVE_AND_THE_SAME = 'id = :id AND expiresAt > :now AND attribute_not_exists(endedAt)';
 const NOT_TOO_MANY_SUBSCRIPTIONS = '(attribute_not_exists(subscriptions) OR size(subscriptions) < :most)';
-const WAITING = 'expiresAt > :now';
+const NOT_EXPIRED = 'expiresAt > :now';
 const LIVE = 'expiresAt > :now AND attribute_not_exists(endedAt)';
 
-/** @param recordSeconds how long a session can be found after it has expired, because its calls are on record */
-export function dynamoSessionStore({ client, name: table }: TableConnection, recordSeconds = 0): SessionStore {
+/** @param retentionSeconds how long an expired session stays in the table, as long as its calls are in the audit log */
+export function dynamoSessionStore({ client, name: table }: TableConnection, retentionSeconds = 0): SessionStore {
   const sessionItem = (session: Session) => ({
     ...keyOf(session),
-    type: 'session',
+    type: itemType.session,
     ...session,
-    ttl: session.expiresAt + recordSeconds,
+    ttl: session.expiresAt + retentionSeconds,
     gsi1pk: partition.byUser(session.user),
-    gsi1sk: `S#${session.startedAt}#${session.id}`,
-    gsi2pk: spread.sessions(session.id),
+    gsi1sk: `${byUserPrefix.sessions}${session.startedAt}#${session.id}`,
+    gsi2pk: recentPartitionOf.sessions(session.id),
     gsi2sk: `${session.lastSeenAt}#${session.id}`,
   });
 
@@ -48,7 +49,7 @@ export function dynamoSessionStore({ client, name: table }: TableConnection, rec
     ExpressionAttributeValues: { ':now': now },
   });
 
-  /** False as well when somebody else is writing the same at this moment: whoever reads again finds what they wrote. */
+  /** Also false when another transaction is writing the same items: a new read finds its result. */
   const transact = (TransactItems: TransactWriteInput['TransactItems']) =>
     succeeded(client.transactWrite({ TransactItems })).catch((error) => {
       if (error instanceof ServiceUnavailableError && conflicted(error.cause)) return false;
@@ -65,7 +66,7 @@ export function dynamoSessionStore({ client, name: table }: TableConnection, rec
         client.batchGet({ RequestItems: { [table]: { Keys: keys, ConsistentRead: true } } }),
       );
       if (UnprocessedKeys?.[table])
-        throw new ServiceUnavailableError('The session table', new Error('it left keys unprocessed'));
+        throw new ServiceUnavailableError('The session table', new Error('keys were left unprocessed'));
       const items = Responses?.[table] ?? [];
       const at = (index: number) => items.find((item) => item.pk === keys[index]!.pk);
       const [grantItem, sessionItem] = [at(0), at(1)];
@@ -78,15 +79,15 @@ export function dynamoSessionStore({ client, name: table }: TableConnection, rec
     start: (session, now, former) => {
       const first = put(sessionItem(session), now);
       if (!former) return succeeded(client.put(first));
-      const aside = { ...sessionItem(former), sk: formerName(former) };
-      return transact([{ Put: first }, { Put: { TableName: table, Item: aside } }]);
+      const moved = { ...sessionItem(former), sk: formerName(former) };
+      return transact([{ Put: first }, { Put: { TableName: table, Item: moved } }]);
     },
 
     renew: (session, staleName, now) => {
       const pointer = {
         pk: partition.sessions(session.grant),
         sk: staleName,
-        type: 'renewal',
+        type: itemType.renewedSession,
         renewedAs: session.id,
         expiresAt: session.expiresAt,
         ttl: session.expiresAt,
@@ -107,15 +108,15 @@ export function dynamoSessionStore({ client, name: table }: TableConnection, rec
             ':seen': lastSeenAt,
             ':seenText': `${lastSeenAt}#${session.id}`,
             ':expires': expiresAt,
-            ':ttl': expiresAt + recordSeconds,
+            ':ttl': expiresAt + retentionSeconds,
             ':now': lastSeenAt,
           },
         }),
       );
     },
 
-    async note(session, notes, now) {
-      const { ExpressionAttributeValues, ...clauses } = noting(notes);
+    async savePreferences(session, preferences, now) {
+      const { ExpressionAttributeValues, ...clauses } = preferenceClauses(preferences);
       await succeeded(
         client.update({
           TableName: table,
@@ -139,29 +140,34 @@ export function dynamoSessionStore({ client, name: table }: TableConnection, rec
     },
 
     addImported: (imported, now) => {
-      const item = { ...waitingKey(imported), type: 'imported-session', ...imported, ttl: imported.expiresAt };
+      const item = {
+        ...importedKey(imported),
+        type: itemType.importedSession,
+        ...imported,
+        ttl: imported.expiresAt,
+      };
       return succeeded(client.put(put(item, now)));
     },
 
     async findImported(user, id) {
-      const Key = waitingKey({ user, id });
+      const Key = importedKey({ user, id });
       const { Item } = await callTable(client.get({ TableName: table, Key, ConsistentRead: true }));
       return Item && toDomain<ImportedSession>(Item);
     },
 
-    takeUp: (session, now) => {
-      const waiting = {
+    adoptImported: (session, now) => {
+      const imported = {
         TableName: table,
-        Key: waitingKey(session),
-        ConditionExpression: WAITING,
+        Key: importedKey(session),
+        ConditionExpression: NOT_EXPIRED,
         ExpressionAttributeValues: { ':now': now },
       };
-      return transact([{ Put: put(sessionItem(session), now) }, { Delete: waiting }]);
+      return transact([{ Put: put(sessionItem(session), now) }, { Delete: imported }]);
     },
   };
 }
 
-const waitingKey = ({ user, id }: Pick<ImportedSession, 'user' | 'id'>) => ({
+const importedKey = ({ user, id }: Pick<ImportedSession, 'user' | 'id'>) => ({
   pk: partition.importedSessions(user),
   sk: id,
 });
@@ -171,24 +177,24 @@ const keyOf = ({ grant, era, id }: Session) => ({
   sk: era === 'modern' ? CURRENT : id,
 });
 
-function noting(notes: SessionPreferences) {
-  if ('logLevel' in notes) {
+function preferenceClauses(preferences: SessionPreferences) {
+  if ('logLevel' in preferences) {
     return {
       UpdateExpression: 'SET logLevel = :level',
       ConditionExpression: LIVE_AND_THE_SAME,
-      ExpressionAttributeValues: { ':level': notes.logLevel },
+      ExpressionAttributeValues: { ':level': preferences.logLevel },
     };
   }
-  if ('subscribed' in notes) {
+  if ('subscribed' in preferences) {
     return {
       UpdateExpression: 'ADD subscriptions :uri',
       ConditionExpression: `${LIVE_AND_THE_SAME} AND ${NOT_TOO_MANY_SUBSCRIPTIONS}`,
-      ExpressionAttributeValues: { ':uri': new Set([notes.subscribed]), ':most': MOST_SUBSCRIPTIONS },
+      ExpressionAttributeValues: { ':uri': new Set([preferences.subscribed]), ':most': MOST_SUBSCRIPTIONS },
     };
   }
   return {
     UpdateExpression: 'DELETE subscriptions :uri',
     ConditionExpression: LIVE_AND_THE_SAME,
-    ExpressionAttributeValues: { ':uri': new Set([notes.unsubscribed]) },
+    ExpressionAttributeValues: { ':uri': new Set([preferences.unsubscribed]) },
   };
 }

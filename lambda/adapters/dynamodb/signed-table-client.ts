@@ -7,13 +7,13 @@ import { retryRequests } from './request-retries.ts';
 import { type Credentials, requestSigner } from './request-signature.ts';
 import { type TableClient, TableError } from './table-client.ts';
 
-/** As many as the SDK has at a time. */
+/** The SDK's default. */
 const MOST_CONNECTIONS = 50;
 
-/** With the function's own credentials. The environment is read now, and not again. */
+/** With the function's credentials, which are read from the environment once. */
 export function openTableClient(environment: ProcessEnvironment = process.env): TableClient {
   const { AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN } = environment;
-  if (!AWS_ACCESS_KEY_ID || !AWS_SECRET_ACCESS_KEY) throw new Error('The environment holds no AWS credentials');
+  if (!AWS_ACCESS_KEY_ID || !AWS_SECRET_ACCESS_KEY) throw new Error('The environment has no AWS credentials');
   const { url, region } = resolveEndpoint(environment);
   return signedTableClient(url, region, {
     accessKeyId: AWS_ACCESS_KEY_ID,
@@ -23,19 +23,19 @@ export function openTableClient(environment: ProcessEnvironment = process.env): 
 }
 
 /**
- * DynamoDB's JSON protocol (AWS JSON 1.0), by what Node has, in place of the SDK's client, which takes 25 ms more of a cold
- * start and nearly three times the CPU for each request. A request that hangs is an error after three seconds.
+ * DynamoDB's JSON protocol (AWS JSON 1.0) on Node's own modules. The SDK's client takes 25 ms more of a cold start and
+ * nearly three times the CPU for each request. A request without response fails after three seconds.
  *
- * The checksum of answers (`x-amz-crc32`) is not looked at, as the SDK does not: TLS has its own. Nor is a clock that is
- * wrong corrected: Lambda's is right.
+ * Like the SDK's client it does not check `x-amz-crc32`, since TLS has a checksum. It does not correct clock skew: Lambda
+ * synchronizes its clock.
  */
 export function signedTableClient(endpoint: URL, region: string, credentials: Credentials): TableClient {
-  // Only local ones are not encrypted; imported as an ES module, `node:http` costs whoever runs these sources 20 ms.
+  // Only local endpoints use http. An import of `node:http` costs processes that run these sources 20 ms.
   const { Agent, request } = endpoint.protocol === 'https:' ? https : process.getBuiltinModule('node:http');
   const target = {
     agent: new Agent({ keepAlive: true, maxSockets: MOST_CONNECTIONS }),
     method: 'POST',
-    // Brackets are the URL's, around an address of IPv6.
+    // A URL has an IPv6 address in brackets.
     host: endpoint.hostname.replace(/^\[|\]$/g, ''),
     port: endpoint.port || undefined,
     path: endpoint.pathname,
@@ -43,7 +43,7 @@ export function signedTableClient(endpoint: URL, region: string, credentials: Cr
   const sign = requestSigner(endpoint, region, credentials);
   const retry = retryRequests();
 
-  function ask(operation: string, input: object): Promise<Record<string, unknown>> {
+  function send(operation: string, input: object): Promise<Record<string, unknown>> {
     const body = Buffer.from(JSON.stringify(input));
     const headers = {
       'content-type': 'application/x-amz-json-1.0',
@@ -52,7 +52,7 @@ export function signedTableClient(endpoint: URL, region: string, credentials: Cr
       'x-amz-target': `DynamoDB_20120810.${operation}`,
     };
     return retry(async () => {
-      // Each attempt by its own time: signatures are good for minutes, and a function may have been frozen since.
+      // Signed anew for each attempt: a signature is valid for minutes, and the function may have been frozen since.
       const signed = await sign(headers, body);
       return outcomeOf(await sendHttpRequest(request, { ...target, headers: signed }, body));
     });
@@ -60,21 +60,21 @@ export function signedTableClient(endpoint: URL, region: string, credentials: Cr
 
   return {
     async get(input) {
-      const { Item } = await ask('GetItem', keyed(input));
+      const { Item } = await send('GetItem', keyed(input));
       return Item === undefined ? {} : { Item: fromWire(Item) };
     },
     async put(input) {
-      return ask('PutItem', written(input));
+      return send('PutItem', writeToWire(input));
     },
     async update(input) {
-      return attributesIn(await ask('UpdateItem', written(input)));
+      return attributesIn(await send('UpdateItem', writeToWire(input)));
     },
     async delete(input) {
-      return attributesIn(await ask('DeleteItem', written(input)));
+      return attributesIn(await send('DeleteItem', writeToWire(input)));
     },
     async query(input) {
       const { ExpressionAttributeValues, ExclusiveStartKey } = input;
-      const { Items, LastEvaluatedKey } = await ask('Query', {
+      const { Items, LastEvaluatedKey } = await send('Query', {
         ...input,
         ExpressionAttributeValues: toWire(ExpressionAttributeValues),
         ExclusiveStartKey: toWire(ExclusiveStartKey),
@@ -86,16 +86,16 @@ export function signedTableClient(endpoint: URL, region: string, credentials: Cr
     },
     async batchGet({ RequestItems }) {
       const requested = mapped(RequestItems!, (each) => ({ ...each, Keys: each.Keys!.map(toWire) }));
-      const { Responses, UnprocessedKeys } = await ask('BatchGetItem', { RequestItems: requested });
+      const { Responses, UnprocessedKeys } = await send('BatchGetItem', { RequestItems: requested });
       return {
         Responses: mapped(objectIn(Responses), itemsIn),
         ...(UnprocessedKeys !== undefined && { UnprocessedKeys: mapped(objectIn(UnprocessedKeys), unprocessed) }),
       };
     },
     async transactWrite({ TransactItems }) {
-      const parts = TransactItems!.map((part) => mapped(part as Record<string, object>, written));
-      // The same for each attempt: a transaction that was carried out, and whose answer was lost, is not carried out again.
-      return ask('TransactWriteItems', { TransactItems: parts, ClientRequestToken: randomUUID() });
+      const items = TransactItems!.map((part) => mapped(part as Record<string, object>, writeToWire));
+      // The same token for each attempt: a transaction whose response was lost is not executed again.
+      return send('TransactWriteItems', { TransactItems: items, ClientRequestToken: randomUUID() });
     },
   };
 }
@@ -107,8 +107,8 @@ const mapped = <T, U>(record: Record<string, T>, change: (value: T) => U): Recor
 
 const keyed = <T extends { Key?: Plain | undefined }>(input: T) => ({ ...input, Key: toWire(input.Key) });
 
-/** A write, alone or as a part of a transaction. */
-const written = (input: {
+/** A write, alone or in a transaction. */
+const writeToWire = (input: {
   Key?: Plain | undefined;
   Item?: Plain | undefined;
   ExpressionAttributeValues?: Plain | undefined;
@@ -121,7 +121,7 @@ const written = (input: {
 const attributesIn = ({ Attributes }: Plain) => (Attributes === undefined ? {} : { Attributes: fromWire(Attributes) });
 
 function itemsIn(wire: unknown): Plain[] {
-  if (!Array.isArray(wire)) throw new Error('The answer has no list there');
+  if (!Array.isArray(wire)) throw new Error('Malformed response: expected a list');
   return wire.map(fromWire);
 }
 
@@ -131,26 +131,26 @@ const unprocessed = (wire: unknown) => {
 };
 
 /**
- * @throws TableError when DynamoDB refuses; another error when the answer is none of DynamoDB's, such as that of something
- * between it and us, or an empty one, which must not be taken for one that found nothing
+ * @throws TableError for an error of DynamoDB; another error for a response that is not DynamoDB's, such as a proxy's or
+ * an empty one, which must not be read as "no item"
  */
 function outcomeOf({ status, body }: HttpReply): Plain {
   let content: Plain;
   try {
     content = objectIn(JSON.parse(body.toString()));
   } catch {
-    throw notDynamoDbs(status);
+    throw foreignResponse(status);
   }
   if (status === 200) return content;
   const { __type, CancellationReasons = [] } = content;
   const message = content.message || content.Message || 'UnknownError';
-  if (typeof __type !== 'string') throw notDynamoDbs(status);
+  if (typeof __type !== 'string') throw foreignResponse(status);
   // `com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException`
   const name = __type.replace(/[,:].*$/, '').replace(/^.*#/, '');
   const reasons = (CancellationReasons as { Code?: string }[]).map(({ Code = 'None' }) => Code);
   throw new TableError({ name, message: String(message), status, reasons });
 }
 
-/** Without a cause, which would quote the answer. */
-const notDynamoDbs = (status: number) =>
-  Object.assign(new Error(`The answer of status ${status} is not DynamoDB's`), { status });
+/** Without a cause, which would quote the response. */
+const foreignResponse = (status: number) =>
+  Object.assign(new Error(`The response of status ${status} is not from DynamoDB`), { status });

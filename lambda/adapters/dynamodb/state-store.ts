@@ -1,4 +1,5 @@
 import type { StateEntry, StateStore } from '../../core/mcp/tool-state.ts';
+import { itemType } from '../../shared/table-keys.ts';
 import {
   ABSENT_OR_EXPIRED,
   callTable,
@@ -8,7 +9,7 @@ import {
   toDomain,
 } from './table-connection.ts';
 
-const THIS_VERSION = 'version = :expected AND expiresAt > :now';
+const EXPECTED_VERSION = 'version = :expected AND expiresAt > :now';
 
 export function dynamoStateStore({ client: dynamodb, name: TableName }: TableConnection): StateStore {
   return {
@@ -22,8 +23,8 @@ export function dynamoStateStore({ client: dynamodb, name: TableName }: TableCon
       succeeded(
         dynamodb.put({
           TableName,
-          Item: { pk: partition.state(user), sk: entry.key, type: 'state', ...entry, ttl: entry.expiresAt },
-          ConditionExpression: expected === 0 ? ABSENT_OR_EXPIRED : THIS_VERSION,
+          Item: { pk: partition.state(user), sk: entry.key, type: itemType.state, ...entry, ttl: entry.expiresAt },
+          ConditionExpression: expected === 0 ? ABSENT_OR_EXPIRED : EXPECTED_VERSION,
           ExpressionAttributeValues: expected === 0 ? { ':now': now } : { ':now': now, ':expected': expected },
         }),
       ),
@@ -32,7 +33,7 @@ export function dynamoStateStore({ client: dynamodb, name: TableName }: TableCon
       const pk = partition.state(user);
       const live: StateEntry[] = [];
       let last = after === undefined ? undefined : { pk, sk: after };
-      // One more than asked for tells whether there are any.
+      // One more than the limit shows whether there is a next page.
       do {
         const { Items = [], LastEvaluatedKey } = await callTable(
           dynamodb.query({

@@ -38,12 +38,12 @@ export type BatchGetInput = Pick<BatchGetCommandInput, 'RequestItems'>;
 export type TransactWriteInput = Pick<TransactWriteCommandInput, 'TransactItems'>;
 
 /**
- * What the adapters ask of DynamoDB: an operation a method, items as plain values, and names as in the API (Amazon
- * DynamoDB API Reference, 2012-08-10). Attributes of items that are undefined are left out; numbers that a double cannot
- * hold exactly are refused in both directions.
+ * The operations of DynamoDB that the adapters use: items as plain values, names as in the API (Amazon DynamoDB API
+ * Reference, 2012-08-10). Undefined attributes are omitted; a number that a double cannot represent exactly is rejected in
+ * both directions.
  *
- * All throw `TableError` for what DynamoDB answers, and anything else when there is no answer. A request that may have
- * better luck the next time has been tried again, and a transaction has the same effect however often it is sent.
+ * All throw `TableError` for an error that DynamoDB returns, and another error when there is no response. Transient errors
+ * have been retried; a transaction takes effect once however often it is sent.
  */
 export type TableClient = {
   get(input: GetInput): Promise<Pick<GetCommandOutput, 'Item'>>;
@@ -55,13 +55,13 @@ export type TableClient = {
   transactWrite(input: TransactWriteInput): Promise<unknown>;
 };
 
-/** An error that DynamoDB has answered with. */
+/** An error that DynamoDB returns. */
 export class TableError extends Error {
-  /** As DynamoDB has it: `ConditionalCheckFailedException`. */
+  /** DynamoDB's name: `ConditionalCheckFailedException`. */
   override readonly name: string;
-  /** Of the HTTP answer. */
+  /** Of the HTTP response. */
   readonly status: number;
-  /** Of a transaction that was cancelled, a code for each of its parts: `None`, `ConditionalCheckFailed`. */
+  /** Of a cancelled transaction, a code for each of its items: `None`, `ConditionalCheckFailed`. */
   readonly reasons: readonly string[];
 
   constructor(

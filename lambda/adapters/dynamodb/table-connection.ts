@@ -3,13 +3,13 @@ import { ServiceUnavailableError } from '../../core/support/service-unavailable-
 import { indexPrefix, keyPrefix, shards } from '../../shared/table-keys.ts';
 import { type TableClient, TableError } from './table-client.ts';
 
-/** One table holds everything; `docs/data-model.md` lists its items. */
+/** The table that holds every item (`docs/data-model.md`). */
 export type TableConnection = { client: TableClient; name: string };
 
-/** Opens the table with the function's own credentials. A request that hangs is an outage after three seconds. */
+/** Opens the table with the function's credentials. A request without response fails after three seconds. */
 export const openTable = (name: string): TableConnection => ({ name, client: openTableClient() });
 
-/** Partition keys. */
+/** Partition keys, by kind of item. */
 export const partition = {
   client: (id: string) => `${keyPrefix.client}${id}`,
   clientDocument: (urlHash: string) => `${keyPrefix.clientDocument}${urlHash}`,
@@ -44,8 +44,8 @@ export const recentPartition = {
   users: (shard: number) => `${indexPrefix.recentUsers}${shard}`,
 };
 
-/** The partition of the index `recent` that lists an item. */
-export const spread = {
+/** The partition of the index `recent` that lists the item. */
+export const recentPartitionOf = {
   sessions: (id: string) => recentPartition.sessions(shardOf(id, shards.sessions)),
   grants: (id: string) => recentPartition.grants(shardOf(id, shards.grants)),
   users: (user: string) => recentPartition.users(shardOf(user, shards.users)),
@@ -53,12 +53,12 @@ export const spread = {
 
 const shardOf = (id: string, count: number) => id.charCodeAt(0) % count;
 
-/** Sort key of items that stand alone in their partition. */
+/** Sort key of an item that is alone in its partition. */
 export const SINGLE = '-';
 
-const outages = new Set(['InternalServerError', 'ServiceUnavailable', 'TimeoutError', 'RequestTimeout']);
+const unavailable = new Set(['InternalServerError', 'ServiceUnavailable', 'TimeoutError', 'RequestTimeout']);
 
-/** Errors of throttling and contention, which the client has already retried. */
+/** Throttling and contention, after the client's retries. */
 const busy = new Set([
   'ProvisionedThroughputExceededException',
   'RequestLimitExceeded',
@@ -68,8 +68,8 @@ const busy = new Set([
 ]);
 
 /**
- * Runs a request, turning a store that does not answer into `Outage`. Outcomes of conditions, and mistakes such as a
- * permission that is missing, pass through as they are.
+ * Runs a request. A store that does not answer becomes a `ServiceUnavailableError`; failed conditions, and errors of the
+ * configuration such as a missing permission, pass unchanged.
  */
 export async function callTable<T>(request: Promise<T>): Promise<T> {
   try {
@@ -77,25 +77,25 @@ export async function callTable<T>(request: Promise<T>): Promise<T> {
   } catch (error) {
     if (error instanceof TableError) {
       const contended = error.name === 'TransactionCanceledException' && !conditionFailed(error);
-      if (!contended && error.status < 500 && !busy.has(error.name) && !outages.has(error.name)) throw error;
+      if (!contended && error.status < 500 && !busy.has(error.name) && !unavailable.has(error.name)) throw error;
     }
     throw new ServiceUnavailableError('The session table', error);
   }
 }
 
-/** Whether a write was refused by its own condition, alone or as a part of a transaction. */
+/** Whether the condition of a write failed, alone or in a transaction. */
 export const conditionFailed = (error: unknown): boolean =>
   error instanceof TableError &&
   (error.name === 'ConditionalCheckFailedException' || error.reasons.includes('ConditionalCheckFailed'));
 
 /**
- * Whether a transaction was given up because another one, still under way, writes the same items. Unlike other contention
- * the client does not try it again.
+ * Whether a transaction was cancelled because another one is writing the same items. The client does not retry this kind
+ * of contention.
  */
 export const conflicted = (error: unknown): boolean =>
   error instanceof TableError && error.reasons.includes('TransactionConflict');
 
-/** Runs a conditional write: true when it happened, false when its condition refused it. */
+/** Runs a conditional write. @returns false when its condition failed */
 export async function succeeded(write: Promise<unknown>): Promise<boolean> {
   try {
     await callTable(write);
@@ -106,11 +106,11 @@ export async function succeeded(write: Promise<unknown>): Promise<boolean> {
   }
 }
 
-/** Items carry their type and the table's own attributes; the domain sees neither. */
+/** The item without its type and the attributes of table and indexes. */
 export function toDomain<T>(item: Record<string, unknown>): T {
   const { pk, sk, type, ttl, gsi1pk, gsi1sk, gsi2pk, gsi2sk, ...rest } = item;
   return rest as T;
 }
 
-/** Clause of a conditional put or delete: nothing stands here, or what stands here has expired but not yet been deleted. */
+/** Condition of a put: there is no item, or one that has expired and is not yet deleted. */
 export const ABSENT_OR_EXPIRED = 'attribute_not_exists(pk) OR expiresAt <= :now';

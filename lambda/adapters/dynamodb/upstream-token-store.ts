@@ -1,8 +1,8 @@
 import type { SealedUpstreamTokens, UpstreamTokenStore } from '../../core/identity/upstream-tokens.ts';
+import { LEASE_FREE, LEASE_OWNED, leaseValues, REMOVE_LEASE, SET_LEASE } from './lease-clauses.ts';
 import { callTable, partition, SINGLE, succeeded, type TableConnection, toDomain } from './table-connection.ts';
 
-const THIS_VERSION_AND_FREE = 'version = :version AND (attribute_not_exists(leaseUntil) OR leaseUntil <= :now)';
-const LEASE_IS_OURS = 'leaseOwner = :owner';
+const SAME_VERSION = 'version = :version';
 
 export function dynamoUpstreamTokenStore({ client: dynamodb, name: TableName }: TableConnection): UpstreamTokenStore {
   const keyOf = (grant: string) => ({ pk: partition.upstreamTokens(grant), sk: SINGLE });
@@ -18,9 +18,9 @@ export function dynamoUpstreamTokenStore({ client: dynamodb, name: TableName }: 
         dynamodb.update({
           TableName,
           Key: keyOf(grant),
-          UpdateExpression: 'SET leaseOwner = :owner, leaseUntil = :until',
-          ConditionExpression: THIS_VERSION_AND_FREE,
-          ExpressionAttributeValues: { ':version': version, ':owner': owner, ':now': now, ':until': until },
+          UpdateExpression: `SET ${SET_LEASE}`,
+          ConditionExpression: `${SAME_VERSION} AND ${LEASE_FREE}`,
+          ExpressionAttributeValues: { ':version': version, ...leaseValues(owner, now, until) },
         }),
       ),
 
@@ -29,9 +29,8 @@ export function dynamoUpstreamTokenStore({ client: dynamodb, name: TableName }: 
         dynamodb.update({
           TableName,
           Key: keyOf(grant),
-          UpdateExpression:
-            'SET sealed = :sealed, version = :version, expiresAt = :expires, refreshedAt = :refreshed REMOVE leaseOwner, leaseUntil',
-          ConditionExpression: LEASE_IS_OURS,
+          UpdateExpression: `SET sealed = :sealed, version = :version, expiresAt = :expires, refreshedAt = :refreshed ${REMOVE_LEASE}`,
+          ConditionExpression: LEASE_OWNED,
           ExpressionAttributeValues: {
             ':owner': owner,
             ':sealed': sealed,
@@ -47,8 +46,8 @@ export function dynamoUpstreamTokenStore({ client: dynamodb, name: TableName }: 
         dynamodb.update({
           TableName,
           Key: keyOf(grant),
-          UpdateExpression: 'REMOVE leaseOwner, leaseUntil',
-          ConditionExpression: LEASE_IS_OURS,
+          UpdateExpression: REMOVE_LEASE,
+          ConditionExpression: LEASE_OWNED,
           ExpressionAttributeValues: { ':owner': owner },
         }),
       );

@@ -1,10 +1,11 @@
 import type { DashboardSessionStarter } from '../../core/dashboard/dashboard-session.ts';
-import { callTable, partition, SINGLE, spread, type TableConnection } from './table-connection.ts';
+import { byUserPrefix, itemType } from '../../shared/table-keys.ts';
+import { callTable, partition, recentPartitionOf, SINGLE, type TableConnection } from './table-connection.ts';
 
-/** A user who has not signed in for so long is forgotten: longer than a grant may live, and its calls are on record. */
+/** Of a user after the last sign-in: longer than the lifetime of a grant and the retention of its calls. */
 const USER_SECONDS = 400 * 24 * 3600;
 
-/** The write that keeps when a user has signed in, as a part of whatever else a sign-in writes. */
+/** The write of a user's sign-in, for the transaction of what the sign-in creates. */
 export const signInWrite = (TableName: string, user: string, sealedName: string | undefined, now: number) => ({
   Update: {
     TableName,
@@ -12,11 +13,11 @@ export const signInWrite = (TableName: string, user: string, sealedName: string 
     UpdateExpression: `SET #type = :type, #user = :user, firstSignInAt = if_not_exists(firstSignInAt, :now), lastSignInAt = :now, #ttl = :ttl, gsi2pk = :list, gsi2sk = :time${sealedName ? ', sealedName = :name' : ' REMOVE sealedName'}`,
     ExpressionAttributeNames: { '#type': 'type', '#user': 'user', '#ttl': 'ttl' },
     ExpressionAttributeValues: {
-      ':type': 'user',
+      ':type': itemType.user,
       ':user': user,
       ':now': now,
       ':ttl': now + USER_SECONDS,
-      ':list': spread.users(user),
+      ':list': recentPartitionOf.users(user),
       ':time': `${now}#${user}`,
       ...(sealedName && { ':name': sealedName }),
     },
@@ -28,17 +29,20 @@ export function dynamoDashboardSessionStarter({
   name: TableName,
 }: TableConnection): DashboardSessionStarter {
   return {
-    async startDashboardSession(cookieHash, visit, now) {
+    async startDashboardSession(cookieHash, session, now) {
       const Item = {
         pk: partition.dashboardSession(cookieHash),
         sk: SINGLE,
-        type: 'visit',
-        ...visit,
-        ttl: visit.expiresAt,
-        gsi1pk: partition.byUser(visit.user),
-        gsi1sk: `B#${cookieHash}`,
+        type: itemType.dashboardSession,
+        ...session,
+        ttl: session.expiresAt,
+        gsi1pk: partition.byUser(session.user),
+        gsi1sk: `${byUserPrefix.dashboardSessions}${cookieHash}`,
       };
-      const TransactItems = [{ Put: { TableName, Item } }, signInWrite(TableName, visit.user, visit.sealedName, now)];
+      const TransactItems = [
+        { Put: { TableName, Item } },
+        signInWrite(TableName, session.user, session.sealedName, now),
+      ];
       await callTable(dynamodb.transactWrite({ TransactItems }));
     },
   };

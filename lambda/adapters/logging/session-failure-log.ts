@@ -23,6 +23,6 @@ export function loggingSessions(store: SessionStore): SessionStore {
     start: logging('start', store.start),
     renew: logging('renew', store.renew),
     findImported: logging('find imported', store.findImported),
-    takeUp: logging('take up', store.takeUp),
+    adoptImported: logging('adopt imported', store.adoptImported),
   };
 }

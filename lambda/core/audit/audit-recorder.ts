@@ -10,6 +10,7 @@ import type { McpExchange } from '../mcp/mcp-exchange.ts';
 import type { McpResponse } from '../mcp/mcp-http.ts';
 import { traceIdOf } from '../mcp/trace.ts';
 import { bytes, randomId, sha256 } from '../support/crypto.ts';
+import type { Logger } from '../support/logger.ts';
 import { ServiceUnavailableError } from '../support/service-unavailable-error.ts';
 import type { AuditLogWriter, CallOutcome, ToolCall } from './tool-call.ts';
 
@@ -28,7 +29,7 @@ export type AuditDependencies = {
   rules: AuditRules;
   /** Epoch milliseconds. */
   now: () => number;
-  log: (event: string, details?: Record<string, unknown>) => void;
+  log: Logger;
 };
 
 /** What a request has come to where no server has answered it. */

@@ -1,3 +1,4 @@
+import type { Logger } from '../support/logger.ts';
 import {
   AggregateBuilder,
   type AggregatePeriod,
@@ -17,7 +18,7 @@ export type AggregationDependencies = {
   retentionDays: number;
   /** Epoch milliseconds. */
   now: () => number;
-  log: (event: string, details?: Record<string, unknown>) => void;
+  log: Logger;
 };
 
 /** A call is written when it ends, by clocks that differ a little, and a read may be a moment behind. */

@@ -5,6 +5,7 @@ import type { RevocationStore } from '../admin/revocation.ts';
 import type { AggregateReader } from '../audit/aggregates.ts';
 import type { AuditLogReader } from '../audit/tool-call.ts';
 import type { UserNames } from '../identity/user-names.ts';
+import type { Logger } from '../support/logger.ts';
 import type { PageFiles } from './dashboard-page.ts';
 import type { DashboardSessionStore } from './dashboard-session.ts';
 
@@ -31,5 +32,5 @@ export type Dashboard = {
   now: () => number;
   /** Epoch seconds. */
   seconds: () => number;
-  log: (event: string, details?: Record<string, unknown>) => void;
+  log: Logger;
 };

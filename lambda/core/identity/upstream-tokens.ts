@@ -1,38 +1,39 @@
-import { randomId } from '../support/crypto.ts';
+import { type Clock, epochSeconds } from '../support/clock.ts';
+import { retry } from '../support/retry-on-conflict.ts';
 import type { Sealer } from '../support/sealer.ts';
 import { ServiceUnavailableError } from '../support/service-unavailable-error.ts';
+import { LEASE_SECONDS, runSingleFlight } from '../support/single-flight.ts';
 import { SignInRefusedError, type UpstreamProvider, type UpstreamTokens } from './upstream-provider.ts';
 
-/** The identity provider's tokens of one grant, as they stand in the store. Times are epoch seconds. */
+/** The upstream tokens of one grant, as they are stored. Times are epoch seconds. */
 export type SealedUpstreamTokens = {
   sealed: string;
-  /** Counts the writes: whoever stores must have read the version before. */
+  /** Increased by each write; a writer must have read the version before. */
   version: number;
-  /** When the access token inside expires, readable without opening the seal. */
+  /** Expiry of the sealed access token, readable without unsealing. */
   expiresAt: number;
-  /** When the provider last handed out tokens, and so still honoured the grant. */
+  /** When the provider last issued tokens, and so still honoured the grant. */
   refreshedAt: number;
 };
 
-/** Where sealed tokens live. Every method throws `Outage` when the store does not answer. */
+/** Storage of sealed tokens. Every method throws `ServiceUnavailableError` when the store does not answer. */
 export interface UpstreamTokenStore {
   loadTokens(grant: string): Promise<SealedUpstreamTokens | undefined>;
-  /** Takes the right to refresh this version until `until`; false while somebody else has it. */
+  /** Takes the lease for the refresh of this version until `until`; false while another process has it. */
   leaseTokens(grant: string, version: number, owner: string, now: number, until: number): Promise<boolean>;
-  /** Stores the next version and gives the lease back; false when the lease was lost. */
+  /** Stores the next version and releases the lease; false when the lease was lost. */
   saveTokens(grant: string, owner: string, tokens: SealedUpstreamTokens): Promise<boolean>;
-  /** Gives the lease back unused. */
+  /** Releases the lease without a write. */
   releaseTokens(grant: string, owner: string): Promise<void>;
 }
 
-/** A token this close to its end is refreshed, so that whoever gets it can still use it. */
+/** A token this close to its expiry is refreshed, so that its user can still use it. */
 const MARGIN_SECONDS = 60;
-/** Whoever makes sure of the grant within it takes the provider's last word for this one: clients refresh in parallel. */
-const MOMENT_SECONDS = 60;
-/** A refresh that takes longer has died with its process; somebody else may try. */
-const LEASE_SECONDS = 8;
-/** What the provider's answer may take of it: nobody may ask with a refresh token that somebody else asks with by then. */
-const ANSWER_SECONDS = 6;
+/** `ensure` accepts a refresh this recent: clients refresh in parallel. */
+const RECENT_SECONDS = 60;
+/** The share of the lease for the provider's response: no other process may use the refresh token before it arrives. */
+const RESPONSE_SECONDS = 6;
+const PATIENCE_SECONDS = LEASE_SECONDS + 2;
 const POLL_MILLISECONDS = 60;
 
 type Dependencies = {
@@ -40,82 +41,85 @@ type Dependencies = {
   sealer: Sealer;
   /** `revoke` only where grants are ended. */
   upstreamProvider: Pick<UpstreamProvider, 'refresh'> & Partial<Pick<UpstreamProvider, 'revoke'>>;
-  /** Epoch seconds. */
-  now: () => number;
+  clock: Clock;
+  /** From 0 to 1. */
+  random: () => number;
 };
 
-/** The identity provider's tokens, refreshed when due by exactly one of all the processes that ask. */
+/** Upstream tokens; when they are due, exactly one of all processes refreshes them. */
 export class UpstreamTokenManager {
-  readonly #d: Dependencies;
+  readonly #dependencies: Dependencies;
 
   constructor(dependencies: Dependencies) {
-    this.#d = dependencies;
+    this.#dependencies = dependencies;
   }
 
   /**
-   * A usable access token of the user who gave the grant.
-   * @throws SignInRefused when the provider no longer honours the grant
+   * A valid access token of the user who gave the grant.
+   * @throws SignInRefusedError when the provider no longer honours the grant
    */
   async accessToken(grant: string): Promise<string> {
-    const sealed = await this.#current(grant, (tokens) => this.#lasts(tokens));
+    const sealed = await this.#current(grant, (tokens) => this.#isFresh(tokens));
     return (await this.#open(grant, sealed)).accessToken;
   }
 
   /**
-   * Makes sure that the provider still honours the grant, by a refresh: tokens that last for long would let a user go on
-   * who has been disabled there.
-   * @throws SignInRefused when it does not
+   * Verifies by a refresh that the provider still honours the grant: with long-lived tokens a user who is disabled at the
+   * provider would keep access.
+   * @throws SignInRefusedError when it does not
    */
-  async ensure(grant: string, known?: SealedUpstreamTokens): Promise<void> {
-    const since = this.#d.now() - MOMENT_SECONDS;
-    await this.#current(grant, (tokens) => this.#lasts(tokens) && tokens.refreshedAt > since, known);
+  async ensure(grant: string, stored?: SealedUpstreamTokens): Promise<void> {
+    const since = this.#now() - RECENT_SECONDS;
+    await this.#current(grant, (tokens) => this.#isFresh(tokens) && tokens.refreshedAt > since, stored);
   }
 
   /**
-   * Ends the tokens of a revoked grant at the provider as well. The grant has ended here whatever comes of it, so a
-   * provider that does not answer, or refuses, is only reported.
-   * @returns why the provider could not be told, if so
+   * Revokes the tokens of an ended grant at the provider. The grant has ended here in any case, so a failure is only
+   * reported.
+   * @returns the reason of a failure
    */
   async revoke(grant: string, stored: SealedUpstreamTokens): Promise<string | undefined> {
     try {
       const { refreshToken } = await this.#open(grant, stored);
-      if (refreshToken !== undefined) await this.#d.upstreamProvider.revoke?.(refreshToken);
+      if (refreshToken !== undefined) await this.#dependencies.upstreamProvider.revoke?.(refreshToken);
       return undefined;
     } catch (error) {
       return error instanceof Error ? error.message : String(error);
     }
   }
 
-  #lasts({ expiresAt }: SealedUpstreamTokens): boolean {
-    return expiresAt > this.#d.now() + MARGIN_SECONDS;
+  #now(): number {
+    return epochSeconds(this.#dependencies.clock);
   }
 
-  /** The tokens as they are if that will do, else refreshed. */
+  #isFresh({ expiresAt }: SealedUpstreamTokens): boolean {
+    return expiresAt > this.#now() + MARGIN_SECONDS;
+  }
+
+  /** The stored tokens if they suffice, otherwise refreshed ones. */
   async #current(
     grant: string,
-    willDo: (tokens: SealedUpstreamTokens) => boolean,
-    known?: SealedUpstreamTokens,
+    suffices: (tokens: SealedUpstreamTokens) => boolean,
+    stored?: SealedUpstreamTokens,
   ): Promise<SealedUpstreamTokens> {
-    const { store, now } = this.#d;
-    const owner = randomId();
-    const giveUpAt = now() + LEASE_SECONDS + 2;
-    const found = known ?? (await store.loadTokens(grant));
-    let stored = found;
-    while (now() < giveUpAt) {
-      if (!stored) throw new SignInRefusedError('no_tokens');
-      // What has been refreshed while we waited will do in any case, however short its life is.
-      const refreshed = stored.version !== found?.version && stored.expiresAt > now();
-      if (refreshed || willDo(stored)) return stored;
-      const until = now() + LEASE_SECONDS;
-      if (await store.leaseTokens(grant, stored.version, owner, now(), until)) {
-        return this.#refresh(grant, stored, owner, until);
-      }
-      await new Promise((resolve) => setTimeout(resolve, POLL_MILLISECONDS * (1 + Math.random())));
-      stored = await store.loadTokens(grant);
-    }
+    const { store, clock, random } = this.#dependencies;
+    let first: SealedUpstreamTokens | undefined;
+    const flight = { clock, random, patienceSeconds: PATIENCE_SECONDS, pollMilliseconds: POLL_MILLISECONDS };
+    const result = await runSingleFlight(flight, async (owner) => {
+      const current = first === undefined && stored ? stored : await store.loadTokens(grant);
+      first ??= current;
+      if (!current) throw new SignInRefusedError('no_tokens');
+      // Tokens that another process has refreshed meanwhile suffice in any case, however short their lifetime is.
+      const isRefreshed = current.version !== first?.version && current.expiresAt > this.#now();
+      if (isRefreshed || suffices(current)) return current;
+      const until = this.#now() + LEASE_SECONDS;
+      const isLeased = await store.leaseTokens(grant, current.version, owner, this.#now(), until);
+      return isLeased ? this.#refresh(grant, current, owner, until) : retry;
+    });
+    if (result !== retry) return result;
     throw new ServiceUnavailableError(
       'The identity provider',
-      new Error('another process has been refreshing the tokens for too long'),
+      new Error(`another process has been refreshing the tokens for ${PATIENCE_SECONDS} seconds`),
     );
   }
 
@@ -125,18 +129,19 @@ export class UpstreamTokenManager {
     owner: string,
     until: number,
   ): Promise<SealedUpstreamTokens> {
-    const { store, sealer, upstreamProvider, now } = this.#d;
+    const { store, sealer, upstreamProvider } = this.#dependencies;
     try {
       const { refreshToken, ...rest } = await this.#open(grant, stored);
       if (refreshToken === undefined) {
-        if (rest.expiresAt <= now()) throw new SignInRefusedError('expired');
+        if (rest.expiresAt <= this.#now()) throw new SignInRefusedError('expired');
         await store.releaseTokens(grant, owner);
         return stored;
       }
-      // The provider may honour the refresh token only once: fetch the key first, so that its answer cannot be lost.
+      // The provider may honour the refresh token only once: with the key at hand its response cannot be lost.
       const seal = await sealer.prepare({ purpose: 'upstream', grant });
-      if (now() >= until - ANSWER_SECONDS) {
-        throw new ServiceUnavailableError('The key service', new Error('it left no time to ask the identity provider'));
+      if (this.#now() >= until - RESPONSE_SECONDS) {
+        const cause = new Error('it answered too late to ask the identity provider under the same lease');
+        throw new ServiceUnavailableError('The key service', cause);
       }
       const fresh = await upstreamProvider.refresh(refreshToken);
       const tokens = { refreshToken, ...fresh };
@@ -144,9 +149,9 @@ export class UpstreamTokenManager {
         sealed: await seal(JSON.stringify(tokens)),
         version: stored.version + 1,
         expiresAt: tokens.expiresAt,
-        refreshedAt: now(),
+        refreshedAt: this.#now(),
       };
-      // Should the lease be lost by now, these tokens are good all the same, for this once.
+      // If the lease is lost by now, these tokens still serve this request.
       await store.saveTokens(grant, owner, next);
       return next;
     } catch (error) {
@@ -156,6 +161,6 @@ export class UpstreamTokenManager {
   }
 
   async #open(grant: string, stored: SealedUpstreamTokens): Promise<UpstreamTokens> {
-    return JSON.parse(await this.#d.sealer.unseal(stored.sealed, { purpose: 'upstream', grant }));
+    return JSON.parse(await this.#dependencies.sealer.unseal(stored.sealed, { purpose: 'upstream', grant }));
   }
 }

@@ -1,7 +1,9 @@
 import type { JSONRPCNotification, ServerCapabilities } from '@modelcontextprotocol/server';
+import { type Clock, epochSeconds } from '../support/clock.ts';
 import { randomId } from '../support/crypto.ts';
+import { HEARTBEAT_MILLISECONDS } from './sse.ts';
 
-/** Something that a server has for a user is no longer what it was. */
+/** A change of what a server offers to a user. */
 export type ServerChange =
   | { kind: 'tools_list_changed' | 'prompts_list_changed' | 'resources_list_changed' }
   | { kind: 'resource_updated'; uri: string };
@@ -9,12 +11,12 @@ export type ServerChange =
 /** A change as it is stored. Times are epoch seconds. */
 export type PublishedChange = { id: string; at: number; change: ServerChange };
 
-/** Where changes are kept for as long as somebody may listen. Every method throws `Outage` when the store does not answer. */
+/** Stores changes while a client may listen. Each method throws `ServiceUnavailableError` when the store does not answer. */
 export interface ChangeStore {
   publishChange(user: string, published: PublishedChange, expiresAt: number): Promise<void>;
-  /** Makes this the one that listens for the session. */
+  /** Makes this the listener of the session, in place of an earlier one. */
   listen(user: string, session: string, listener: string, expiresAt: number): Promise<void>;
-  /** Changes of a user since then, and who listens for the session. */
+  /** Changes of a user since then, and the listener of the session. */
   changesSince(
     user: string,
     session: string,
@@ -24,65 +26,68 @@ export interface ChangeStore {
 
 export type ChangeNotificationDependencies = {
   store: ChangeStore;
-  /** How long a client that listens is held; 0: nobody listens, and no server says that it tells of changes. */
+  /** How long a listening client is held; 0 switches change notifications off, in the server's capabilities too. */
   seconds: number;
-  /** Epoch seconds. */
-  now: () => number;
+  clock: Clock;
 };
 
 const POLL_MILLISECONDS = 1_000;
-const QUIET_SECONDS = 15;
-/** Changes that another process published this long ago may still turn up: clocks differ, and so do writes. */
+/** Changes published by other processes appear up to this late: clocks differ, and writes take time. */
 const OVERLAP_SECONDS = 5;
 
 /**
- * Change notifications, for servers whose processes share no memory: what one publishes, the others find in the store.
- * A client that listens keeps a function running, so it is held for a while only, and once for each session.
+ * Change notifications between processes that share no memory: one process publishes a change, the others find it in the
+ * store. A listening client keeps a function running, so it is held for a limited time, and once for each session.
  */
 export class ChangeNotifications {
-  readonly #parts: ChangeNotificationDependencies;
+  readonly #dependencies: ChangeNotificationDependencies;
 
-  constructor(parts: ChangeNotificationDependencies) {
-    this.#parts = parts;
+  constructor(dependencies: ChangeNotificationDependencies) {
+    this.#dependencies = dependencies;
   }
 
   get isOn(): boolean {
-    return this.#parts.seconds > 0;
+    return this.#dependencies.seconds > 0;
   }
 
   async publish(user: string, change: ServerChange): Promise<void> {
-    const { store, seconds, now } = this.#parts;
+    const { store, seconds, clock } = this.#dependencies;
     if (!this.isOn) return;
-    const at = now();
+    const at = epochSeconds(clock);
     await store.publishChange(user, { id: randomId(), at, change }, at + seconds + 2 * OVERLAP_SECONDS);
   }
 
   /**
-   * The user's changes from now on, each once, until the time is up, or somebody else listens for the session; and nothing
-   * now and then, so that whoever passes them on can show that it is still there.
+   * The user's changes from now on, each once, until the time ends or another listener of the session begins; and
+   * undefined after 15 s without a change, for a heartbeat.
    */
   async *follow(
     user: string,
     session: string,
     signal?: AbortSignal,
   ): AsyncGenerator<ServerChange | undefined, undefined> {
-    const { store, seconds, now } = this.#parts;
-    const me = randomId();
-    const since = now();
+    const { store, seconds, clock } = this.#dependencies;
+    const listener = randomId();
+    const since = epochSeconds(clock);
     const until = since + seconds;
     const seen = new Set<string>();
     for (const { id } of (await store.changesSince(user, session, since - OVERLAP_SECONDS)).changes) seen.add(id);
-    await store.listen(user, session, me, until + OVERLAP_SECONDS);
-    while (now() < until && !signal?.aborted) {
-      await new Promise((resolve) => setTimeout(resolve, POLL_MILLISECONDS));
-      if ((now() - since) % QUIET_SECONDS === 0) yield undefined;
-      const { changes, listener } = await store.changesSince(user, session, since - OVERLAP_SECONDS);
-      for (const { id, change } of changes) {
+    await store.listen(user, session, listener, until + OVERLAP_SECONDS);
+    let quietSince = clock.now();
+    while (epochSeconds(clock) < until && !signal?.aborted) {
+      await clock.sleep(POLL_MILLISECONDS);
+      if (clock.now() - quietSince >= HEARTBEAT_MILLISECONDS) {
+        quietSince = clock.now();
+        yield undefined;
+      }
+      const found = await store.changesSince(user, session, since - OVERLAP_SECONDS);
+      for (const { id, change } of found.changes) {
         if (seen.has(id)) continue;
         seen.add(id);
+        quietSince = clock.now();
         yield change;
       }
-      if (listener !== me) return undefined;
+      if (found.listener !== listener) return undefined;
     }
     return undefined;
   }
@@ -95,8 +100,8 @@ const methods: Record<ServerChange['kind'], string> = {
   resource_updated: 'notifications/resources/updated',
 };
 
-/** The change that a notification tells of, if it is such a one. */
-export function changeIn({ method, params }: JSONRPCNotification): ServerChange | undefined {
+/** The change that a notification announces, if it announces one. */
+export function changeOf({ method, params }: JSONRPCNotification): ServerChange | undefined {
   const kind = (Object.keys(methods) as ServerChange['kind'][]).find((each) => methods[each] === method);
   if (kind === undefined) return undefined;
   if (kind !== 'resource_updated') return { kind };
@@ -109,7 +114,7 @@ export const notificationOf = (change: ServerChange): JSONRPCNotification => ({
   ...(change.kind === 'resource_updated' && { params: { uri: change.uri } }),
 });
 
-/** Whether a session of the 2025 era is to be told of a change: as its server has said, and it has asked. */
+/** Whether a session of the 2025 era receives a change: its server announces it, and its client subscribed to it. */
 export function isSubscribed(
   change: ServerChange,
   { tools, prompts, resources }: ServerCapabilities,
@@ -128,15 +133,20 @@ export function isSubscribed(
 }
 
 /**
- * What a server says of itself where nobody listens. Clients would hold a stream open to hear of changes, and a function
- * would run, and be paid for, as long as they do.
+ * Capabilities without change notifications. A client that sees them holds a stream open, and a function runs, and is
+ * billed, as long as it does.
  */
-export function withoutChanges({ tools, prompts, resources, ...rest }: ServerCapabilities): ServerCapabilities {
-  const { subscribe, ...silent } = resources ?? {};
+export function withoutChangeNotifications({
+  tools,
+  prompts,
+  resources,
+  ...rest
+}: ServerCapabilities): ServerCapabilities {
+  const { subscribe, ...withoutSubscribe } = resources ?? {};
   return {
     ...rest,
     ...(tools && { tools: { ...tools, listChanged: false } }),
     ...(prompts && { prompts: { ...prompts, listChanged: false } }),
-    ...(resources && { resources: { ...silent, listChanged: false } }),
+    ...(resources && { resources: { ...withoutSubscribe, listChanged: false } }),
   };
 }

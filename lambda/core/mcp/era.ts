@@ -4,12 +4,12 @@ import {
   type JSONRPCRequest,
   PROTOCOL_VERSION_META_KEY,
 } from '@modelcontextprotocol/server';
-import { type McpRequest, platformRequest } from './mcp-http.ts';
+import { type McpRequest, ToolRequest, toPlatformRequest } from './mcp-http.ts';
 
 /**
- * Whether a message is one of the 2025 era, by the rules of MCP 2026-07-28 for servers of both. It is the SDK that knows
- * them (`isLegacyRequest`); it tries every form that a message may have, and those that it has nearly always are told here
- * at once: a request that claims no version, and anything that claims one.
+ * Whether a message belongs to the 2025 era (MCP 2026-07-28, rules for servers of both eras). The SDK's `isLegacyRequest`
+ * decides by trying every form of a message; the two commonest forms are decided here: a request that claims no protocol
+ * version, and any message that claims one.
  */
 export async function isLegacy(request: McpRequest, body: unknown): Promise<boolean> {
   const { method, params } = body as { method?: unknown; params?: unknown };
@@ -18,12 +18,12 @@ export async function isLegacy(request: McpRequest, body: unknown): Promise<bool
   if (claims && isRecord(body) && typeof method === 'string' && method !== 'initialize') return false;
   const version = request.headers.get('mcp-protocol-version') ?? '';
   if (!claims && version < '2026' && isRequest(body)) return true;
-  return isLegacyRequest(platformRequest(request), body);
+  return isLegacyRequest(toPlatformRequest(new ToolRequest(request.url, request)), body);
 }
 
 const requests = new WeakSet<object>();
 
-/** As the SDK's `isJSONRPCRequest`, which is asked about few messages, and about none again. */
+/** As the SDK's `isJSONRPCRequest`, which is called for uncommon messages only, and once for each. */
 export function isRequest(message: unknown): message is JSONRPCRequest {
   if (typeof message !== 'object' || message === null) return false;
   if (isPlainRequest(message) || requests.has(message)) return true;
@@ -34,7 +34,7 @@ export function isRequest(message: unknown): message is JSONRPCRequest {
 
 const members = ['jsonrpc', 'id', 'method', 'params'];
 
-/** Whether it is a request that says nothing of itself (`_meta`). Of the others the SDK's schema tells. */
+/** Whether it is a request without `_meta`. The SDK's schema decides on the others. */
 function isPlainRequest(message: object): boolean {
   const { jsonrpc, id, method, params } = message as Partial<Record<string, unknown>>;
   return (

@@ -2,40 +2,40 @@ import type { JSONRPCErrorResponse, RequestId } from '@modelcontextprotocol/serv
 import { randomId } from '../support/crypto.ts';
 
 /**
- * One run of a request that outlives a process: its answer is a stream that the client may take up elsewhere, it waits
- * for the answer to a question, or it is long work that a worker does. Whatever another process needs to go on is here
- * and in the store; nothing of it has to stay in memory. Times are epoch seconds.
+ * One execution of a request that can outlive a process: its answer is a stream that the client may resume elsewhere, it
+ * waits for a response to an elicitation, or the task worker runs it. Another process continues it from this item and the
+ * texts stored beside it. Times are epoch seconds.
  */
 export type Execution = {
   id: string;
   grant: string;
-  /** The session whose client made the request. Nobody else may follow a stream or answer its questions. */
+  /** The session whose client made the request. Only this session follows a stream or answers its input requests. */
   session: string;
-  /** Who goes on when all questions are answered: `stream` whoever took in the last answer, `task` the worker. */
+  /** Who continues after the last input response: `stream` the process that received it, `task` the worker. */
   kind: 'stream' | 'task';
-  status: 'running' | 'asking' | 'done' | 'cancelled';
-  /** Counts the writes: whoever saves must have read the version before. */
+  status: 'running' | 'input-required' | 'done' | 'cancelled';
+  /** Counts writes. A write requires the version before it. */
   version: number;
-  /** Tells this write from others of the same version: the store may be sent it twice, when its first answer is lost. */
+  /** Identifies this write among others of its version: a store whose first answer is lost receives it twice. */
   mark: string;
-  /** Ids of the requests; several in a batch. */
+  /** JSON-RPC ids of the requests; several in a batch. */
   requests: RequestId[];
-  /** Those of them that have been answered. They are not made again. */
+  /** Requests with a stored response. They are not executed again. */
   answered: RequestId[];
-  /** Number of the newest event when the run was saved. */
+  /** Number of the newest event at the time of the write. */
   events: number;
-  /** How many notifications the client has been sent. A run that starts over sends as many again, which are dropped. */
+  /** Notifications sent to the client. A restarted execution repeats as many, which are dropped. */
   notified: number;
-  /** Names of the questions that wait for an answer. */
+  /** Names of the input requests without a response. */
   open: string[];
-  /** Names of the questions that have one, and the names under which the store has it. */
+  /** By name of the input request, the name under which its response is stored. */
   answers: Record<string, string>;
-  /** The process that is at work, and until when it is believed to be alive unless it says so again. */
+  /** The process that executes it, and the end of its lease. */
   runner?: string;
   leaseUntil?: number;
-  /** How often a process has begun to work on it since it last stopped to ask. */
+  /** Starts since it last waited for input. */
   attempts: number;
-  /** What it was doing when it last said so. */
+  /** Latest progress message. */
   message?: string;
   createdAt: number;
   updatedAt: number;
@@ -45,26 +45,26 @@ export type Execution = {
 /** One message to the client. Events are numbered from 1, without a gap. */
 export type ExecutionEvent = { number: number; message: object };
 
-/** Where runs live. Every method throws `Outage` when the store does not answer. */
+/** Stores executions. Each method throws `ServiceUnavailableError` when the store does not answer. */
 export interface ExecutionStore {
-  /** Writes a new run and the request it is of, which may be large. */
-  createExecution(run: Execution, request: string): Promise<void>;
+  /** Writes a new execution and its request, which may be large. */
+  createExecution(execution: Execution, request: string): Promise<void>;
   findExecution(grant: string, id: string): Promise<Execution | undefined>;
-  /** Runs of a grant that have not been deleted yet. */
+  /** Executions of a grant that have not been deleted yet. */
   executionsOf(grant: string): Promise<Execution[]>;
   /**
-   * Writes the run if the one before it (`version - 1`) still stands there, or it itself; else does nothing and answers
-   * false.
+   * Writes the execution if the stored version is the one before it, or this write itself.
+   * @returns false when another version is stored; nothing has changed then
    */
-  saveExecution(run: Execution): Promise<boolean>;
-  /** The request, and the answers to its questions by the names they were stored under. */
-  loadRequest(run: Execution): Promise<{ request: string; answers: Map<string, string> }>;
-  /** Stores an answer, which may be large, under a name of its own. */
-  addAnswer(run: Execution, name: string, text: string): Promise<void>;
-  /** Adds events, in place of those that have their numbers. Only the process at work does. */
-  addEvents(run: Execution, events: ExecutionEvent[]): Promise<void>;
-  /** The events with higher numbers, in order. */
-  eventsAfter(run: Execution, number: number): Promise<ExecutionEvent[]>;
+  saveExecution(execution: Execution): Promise<boolean>;
+  /** The request, and the input responses by the names under which they are stored. */
+  loadRequest(execution: Execution): Promise<{ request: string; answers: Map<string, string> }>;
+  /** Stores an input response, which may be large, under a new name. */
+  addAnswer(execution: Execution, name: string, text: string): Promise<void>;
+  /** Adds events and replaces those with the same numbers. Only the lease holder calls it. */
+  addEvents(execution: Execution, events: ExecutionEvent[]): Promise<void>;
+  /** Events with higher numbers, in order. */
+  eventsAfter(execution: Execution, number: number): Promise<ExecutionEvent[]>;
 }
 
 export function newExecution(
@@ -96,59 +96,69 @@ export function newExecution(
   };
 }
 
-/** A process that has not been heard of for so long is dead. It is heard of four times as often. */
+/** A process that has not renewed its lease for this long is considered dead. It renews four times as often. */
 export const LEASE_SECONDS = 20;
 
-export const isLiveExecution = (run: Execution | undefined, now: number): run is Execution =>
-  run !== undefined && run.expiresAt > now;
+export const isLiveExecution = (execution: Execution | undefined, now: number): execution is Execution =>
+  execution !== undefined && execution.expiresAt > now;
 
-/** Whether the process at work has died. */
+/** Whether the process that executes it is considered dead. */
 export const isAbandoned = ({ status, leaseUntil = 0 }: Execution, now: number): boolean =>
   status === 'running' && leaseUntil <= now;
 
-/** What a request is answered whose process has died. */
+/** Whether it can still be cancelled. */
+export const isUnfinished = ({ status }: Execution): boolean => status === 'running' || status === 'input-required';
+
+/** The response to a request whose process died. */
 export const interrupted = (id: RequestId): JSONRPCErrorResponse => ({
   jsonrpc: '2.0',
   id,
-  error: { code: -32603, message: 'The server stopped while it worked on this. It is not known how far it came' },
+  error: { code: -32603, message: 'The server stopped during this request; its effects are unknown' },
 });
 
-/** Whether a task waits for a worker to begin or go on with it. To start one more does no harm: one of them works. */
+/** Whether a task waits for a worker. A surplus worker does no harm: the lease admits one. */
 export const wantsWorker = ({ kind, status, runner }: Execution): boolean =>
   kind === 'task' && status === 'running' && runner === undefined;
 
-/** The run as it is written next. */
-export const nextVersion = (run: Execution, now: number, change: Partial<Execution>): Execution => ({
-  ...run,
+/** The next version, with the change. */
+export const nextVersion = (execution: Execution, now: number, change: Partial<Execution>): Execution => ({
+  ...execution,
   ...change,
-  version: run.version + 1,
+  version: execution.version + 1,
   mark: randomId(),
   updatedAt: now,
 });
 
-/** The right to work on the run, for as long as a lease lasts. */
+export const cancelled = (execution: Execution, now: number): Execution =>
+  nextVersion(execution, now, { status: 'cancelled', open: [] });
+
+/** The right to execute, until the lease ends. */
 export const lease = (runner: string, now: number): Pick<Execution, 'runner' | 'leaseUntil'> => ({
   runner,
   leaseUntil: now + LEASE_SECONDS,
 });
 
 /**
- * Takes in an answer. With the last one the run goes on: a stream with `runner`, a task with whichever worker takes it.
+ * Accepts an input response. The last one continues the execution: a stream by `runner`, a task by the next worker.
  *
- * @param name under which the answer is stored
- * @returns nothing when the question is not open
+ * @param name under which the response is stored
+ * @returns undefined when the input request is not open
  */
 export function acceptInput(
-  run: Execution,
-  question: string,
+  execution: Execution,
+  inputRequest: string,
   name: string,
   runner: string,
   now: number,
 ): Execution | undefined {
-  if (!run.open.includes(question)) return undefined;
-  const open = run.open.filter((each) => each !== question);
-  const answers = { ...run.answers, [question]: name };
-  const goesOn = run.status === 'asking' && open.length === 0;
-  const worker = run.kind === 'stream' ? lease(runner, now) : { runner: undefined, leaseUntil: undefined };
-  return nextVersion(run, now, { open, answers, ...(goesOn && { status: 'running', attempts: 0, ...worker }) });
+  if (!execution.open.includes(inputRequest)) return undefined;
+  const open = execution.open.filter((each) => each !== inputRequest);
+  const answers = { ...execution.answers, [inputRequest]: name };
+  const continues = execution.status === 'input-required' && open.length === 0;
+  const holder = execution.kind === 'stream' ? lease(runner, now) : { runner: undefined, leaseUntil: undefined };
+  return nextVersion(execution, now, {
+    open,
+    answers,
+    ...(continues && { status: 'running', attempts: 0, ...holder }),
+  });
 }

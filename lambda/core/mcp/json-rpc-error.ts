@@ -1,11 +1,11 @@
 import { McpResponse } from './mcp-http.ts';
 
 /**
- * An answer in the protocol's own form.
+ * A JSON-RPC error as an HTTP response.
  *
- * @param body the message it answers, if one could be read
+ * @param body the message it answers; its id is echoed
  */
-export function rpcError(
+export function jsonRpcError(
   status: number,
   code: number,
   message: string,

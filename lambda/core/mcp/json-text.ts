@@ -1,10 +1,10 @@
 const texts = new WeakMap<object, string>();
 
 /**
- * The message as JSON. An answer is looked at as text on its way: whether it can be written, for its size on record, and
- * to be sent. It is written once, so nobody may change a message whose text has been asked for.
+ * The message as JSON. A response is serialized once although it is checked, measured for the audit log and sent, so a
+ * message must not change after the first call.
  *
- * @throws TypeError for what JSON has no form for
+ * @throws TypeError for a value that JSON cannot express
  */
 export function jsonText(message: object): string {
   let text = texts.get(message);

@@ -1,9 +1,9 @@
 /**
- * The web's `Headers`, `Request` and `Response` (Fetch Standard) as far as `/mcp` has a use for them.
+ * The subset of the web's `Headers`, `Request` and `Response` (Fetch Standard) that `/mcp` uses.
  *
- * The platform's own are part of undici, which takes 20 ms to load and a fifth of what a warm request costs: they check
- * what API Gateway has checked, and make streams of texts that are there as a whole. What these do, they do as the
- * platform's do (`test/core/mcp/mcp-http.test.ts` compares them); what they do not have, nobody here asks for.
+ * The platform's classes are part of undici, which takes 20 ms to load and a fifth of a warm request: they repeat checks
+ * of API Gateway and wrap complete bodies in streams. The subset behaves as the platform does
+ * (`test/core/mcp/mcp-http.test.ts` compares both).
  */
 export class McpHeaders implements Iterable<[string, string]> {
   readonly #values: Map<string, string>;
@@ -23,12 +23,12 @@ export class McpHeaders implements Iterable<[string, string]> {
     return this.#values.has(name.toLowerCase());
   }
 
-  /** @throws TypeError for a value that would begin another line */
+  /** @throws TypeError for a value with a line break */
   set(name: string, value: string): void {
     this.#values.set(name.toLowerCase(), valid(value));
   }
 
-  /** Several values become one, with commas between them (RFC 9110 §5.3). There is no answer here with two cookies. */
+  /** Joins several values with commas (RFC 9110 §5.3). No response of `/mcp` has two cookies. */
   append(name: string, value: string): void {
     const key = name.toLowerCase();
     const before = this.#values.get(key);
@@ -56,6 +56,11 @@ export class McpHeaders implements Iterable<[string, string]> {
     return this.#values.entries();
   }
 
+  /** Requests carry no `Set-Cookie`. */
+  getSetCookie(): string[] {
+    return [];
+  }
+
   [Symbol.iterator](): MapIterator<[string, string]> {
     return this.#values.entries();
   }
@@ -64,7 +69,7 @@ export class McpHeaders implements Iterable<[string, string]> {
 const around = '\t\n\r ';
 const plain = /^(?:[!-~](?:[ -~]*[!-~])?)?$/;
 
-/** What surrounds a value is not a part of it (Fetch Standard, "normalize"). */
+/** Removes surrounding white space (Fetch Standard, "normalize"). */
 function valid(value: string): string {
   if (plain.test(value)) return value;
   let start = 0;
@@ -72,7 +77,7 @@ function valid(value: string): string {
   while (start < end && around.includes(value[start]!)) start++;
   while (end > start && around.includes(value[end - 1]!)) end--;
   const trimmed = value.slice(start, end);
-  if (/[\0\n\r]/.test(trimmed)) throw new TypeError('A header has a line break in its value');
+  if (/[\0\n\r]/.test(trimmed)) throw new TypeError('Header value contains a line break');
   return trimmed;
 }
 
@@ -83,42 +88,74 @@ export type McpRequestInit = {
   signal?: AbortSignal | undefined;
 };
 
+/** A request to `/mcp` as it arrives. */
 export class McpRequest {
   readonly url: string;
   readonly method: string;
   readonly headers: McpHeaders;
-  /** As it came; not a stream, as the platform's is. */
+  /** As it arrived; a platform request has a stream here. */
   readonly body: string | Uint8Array | null;
-  #signal: AbortSignal | undefined;
 
   /**
-   * @param url absolute, as the platform would write it
-   * @param init `Headers` are taken as they are, not copied: they are the request's from now on
+   * @param url absolute, in the platform's notation
+   * @param init `McpHeaders` become the request's own, without a copy
    */
-  constructor(url: string, { method = 'GET', headers, body, signal }: McpRequestInit = {}) {
+  constructor(url: string, { method = 'GET', headers, body }: McpRequestInit = {}) {
     this.url = url;
     this.method = method;
     this.headers = headers instanceof McpHeaders ? headers : new McpHeaders(headers);
     this.body = body ?? null;
+  }
+}
+
+/**
+ * The request as the SDK and tools see it (`ctx.http.req`): URL, method, headers and signal of a platform `Request`. The
+ * body has been read, and the rest of the interface throws.
+ */
+export class ToolRequest {
+  readonly url: string;
+  readonly method: string;
+  readonly headers: McpHeaders;
+  #signal: AbortSignal | undefined;
+
+  /** @param init `McpHeaders` become the request's own, without a copy */
+  constructor(url: string, { method = 'GET', headers, signal }: Omit<McpRequestInit, 'body'> = {}) {
+    this.url = url;
+    this.method = method;
+    this.headers = headers instanceof McpHeaders ? headers : new McpHeaders(headers);
     this.#signal = signal;
   }
 
-  /** Aborted by whoever made the request, if they have said that they may. */
   get signal(): AbortSignal {
     this.#signal ??= new AbortController().signal;
     return this.#signal;
   }
 }
 
-/** For the SDK, and through it for tools, which read method, URL, headers and signal of it. */
-export const platformRequest = (request: McpRequest): globalThis.Request => request as unknown as globalThis.Request;
+/** Members of the platform's `Request` that a `ToolRequest` lacks. */
+const absentMembers = [
+  ...['arrayBuffer', 'blob', 'body', 'bodyUsed', 'bytes', 'formData', 'json', 'text', 'clone', 'duplex'],
+  ...['cache', 'credentials', 'destination', 'integrity', 'isHistoryNavigation', 'isReloadNavigation', 'keepalive'],
+  ...['mode', 'redirect', 'referrer', 'referrerPolicy', 'attribute'],
+];
+
+for (const name of absentMembers) {
+  Object.defineProperty(ToolRequest.prototype, name, {
+    get() {
+      throw new TypeError(`ctx.http.req has no ${name}; it has url, method, headers and signal`);
+    },
+  });
+}
+
+/** The request under the platform's type, which the SDK's signatures name. */
+export const toPlatformRequest = (request: ToolRequest): globalThis.Request => request as unknown as globalThis.Request;
 
 export type McpResponseInit = { status?: number; headers?: ConstructorParameters<typeof McpHeaders>[0] };
 
 export class McpResponse {
   readonly status: number;
   readonly headers: McpHeaders;
-  /** A text that is there as a whole, or pieces that come. The platform's is a stream in any case. */
+  /** A complete body, or its pieces as they arrive. A platform response has a stream in both cases. */
   readonly body: string | AsyncIterable<Uint8Array> | null;
 
   constructor(body: McpResponse['body'] = null, { status = 200, headers }: McpResponseInit = {}) {
@@ -130,28 +167,28 @@ export class McpResponse {
     }
   }
 
-  /** @throws TypeError for what JSON has no form for */
+  /** @throws TypeError for a value that JSON cannot express */
   static json(data: unknown, { status, headers }: McpResponseInit = {}): McpResponse {
     const text = JSON.stringify(data);
-    if (text === undefined) throw new TypeError('The value has no form in JSON');
+    if (text === undefined) throw new TypeError('Value is not serializable as JSON');
     const all = new McpHeaders(headers);
     if (!all.has('content-type')) all.set('Content-Type', 'application/json');
     return new McpResponse(text, { ...(status !== undefined && { status }), headers: all });
   }
 
-  /** What the platform's has come to; of one that is here as a whole, the text. */
+  /** Converts a platform response; a body that is not an event stream is read completely. */
   static async from(response: globalThis.Response | McpResponse): Promise<McpResponse> {
     if (response instanceof McpResponse) return response;
     const { status, headers } = response;
-    const comes = headers.get('content-type')?.startsWith('text/event-stream');
-    return new McpResponse(response.body && (comes ? response.body : await response.text()), { status, headers });
+    const isStream = headers.get('content-type')?.startsWith('text/event-stream');
+    return new McpResponse(response.body && (isStream ? response.body : await response.text()), { status, headers });
   }
 
   get ok(): boolean {
     return this.status >= 200 && this.status <= 299;
   }
 
-  /** A text may be read any number of times; pieces only once. */
+  /** A complete body can be read repeatedly, a stream once. */
   async text(): Promise<string> {
     if (this.body === null || typeof this.body === 'string') return this.body ?? '';
     const decoder = new TextDecoder();

@@ -3,16 +3,16 @@ import type { McpResponse } from './mcp-http.ts';
 
 /** Server-sent events (HTML Living Standard §9.2) as MCP uses them (2025-11-25, Streamable HTTP, resumability). */
 
-/** A comment, which clients drop. CloudFront and API Gateway end a stream that is silent for some minutes. */
+/** A comment, which clients ignore. CloudFront and API Gateway close a stream that is silent for minutes. */
 export const HEARTBEAT = ': keep-alive\n\n';
 export const HEARTBEAT_MILLISECONDS = 15_000;
 
-/** A call that has said nothing for so long is answered as a stream, so that it has heartbeats. */
+/** A request without output for this long is answered as a stream, which can carry heartbeats. */
 export const STREAM_AFTER_MILLISECONDS = 10_000;
 
 /**
- * How soon a client asks again for what follows a question (the longer its user has thought, the less often), and for the
- * rest of a stream that broke off.
+ * Reconnection times (`retry`) of event streams. After an elicitation the client polls, less often the longer its user
+ * takes; `dropped` applies to a stream that broke off.
  */
 export const RETRY_MILLISECONDS = { least: 300, most: 5_000, dropped: 1_000 };
 
@@ -22,14 +22,15 @@ export const sseHeaders = {
   'X-Accel-Buffering': 'no',
 };
 
-/** Where an event stands: the id that a client gives back as `Last-Event-ID`. */
-export type EventPosition = { run: string; number: number };
+/** Position of an event in its execution. A client returns it as `Last-Event-ID`. */
+export type EventPosition = { execution: string; number: number };
 
-const eventId = ({ run, number }: EventPosition) => `${run}.${number}`;
+const eventId = ({ execution, number }: EventPosition) => `${execution}.${number}`;
 
+/** @returns undefined when this server did not issue an id of this form */
 export function readEventId(id: string): EventPosition | undefined {
-  const [, run, number] = /^([A-Za-z0-9_-]{22})\.(\d{1,9})$/.exec(id) ?? [];
-  return run === undefined ? undefined : { run, number: Number(number) };
+  const [, execution, number] = /^([A-Za-z0-9_-]{22})\.(\d{1,9})$/.exec(id) ?? [];
+  return execution === undefined ? undefined : { execution, number: Number(number) };
 }
 
 export function sseEvent(message: object, position?: EventPosition & { retryMilliseconds?: number }): string {
@@ -38,7 +39,11 @@ export function sseEvent(message: object, position?: EventPosition & { retryMill
   return `event: message\n${id}${retry}data: ${jsonText(message)}\n\n`;
 }
 
-/** The messages of an answer, whichever of its two forms it has. */
+/** An event without data, which gives the client a position before the first message (since 2025-11-25). */
+export const primingEvent = (position: EventPosition, retryMilliseconds: number): string =>
+  `id: ${eventId(position)}\nretry: ${retryMilliseconds}\ndata: \n\n`;
+
+/** The messages of a response, from a JSON body or from an event stream. */
 export async function* readMessages(response: McpResponse): AsyncGenerator<Record<string, unknown>> {
   const { body } = response;
   if (body === null || typeof body === 'string') {
@@ -56,7 +61,3 @@ export async function* readMessages(response: McpResponse): AsyncGenerator<Recor
     }
   }
 }
-
-/** An event without data, which tells the client where the stream stands before it says anything. */
-export const primingEvent = (run: string, number: number, retryMilliseconds?: number): string =>
-  `id: ${eventId({ run, number })}\n${retryMilliseconds === undefined ? '' : `retry: ${retryMilliseconds}\n`}data: \n\n`;

@@ -1,23 +1,23 @@
 import type { Caller } from '../access/caller.ts';
 import type { Session } from '../sessions/session.ts';
 import type { McpExchange } from './mcp-exchange.ts';
-import { McpRequest } from './mcp-http.ts';
+import { ToolRequest } from './mcp-http.ts';
 
-/** What another process needs to make a request once more. No token and no cookie is among it. */
+/** A request that another process can repeat. It contains no token and no cookie. */
 type StoredRequest = { url: string; headers: [string, string][]; body: unknown; caller: Caller; session: Session };
 
-const keptHeaders = /^(accept|content-type|mcp-.*|traceparent|tracestate|user-agent)$/;
+const storedHeaders = /^(accept|content-type|mcp-.*|traceparent|tracestate|user-agent)$/;
 
-/** @param body the part of a batch that is kept. @default all of it */
+/** @param part the stored part of a batch. @default the whole body */
 export function serializeRequest({ request, body, caller, session }: McpExchange, part: unknown = body): string {
-  const headers = [...request.headers].filter(([name]) => keptHeaders.test(name));
-  // Subscriptions concern only those who listen, and a set would not come back as one.
+  const headers = [...request.headers].filter(([name]) => storedHeaders.test(name));
+  // A repeated request does not listen, and JSON has no sets.
   const { subscriptions: _, ...rest } = session;
-  const kept: StoredRequest = { url: request.url, headers, body: part, caller, session: rest };
-  return JSON.stringify(kept);
+  const stored: StoredRequest = { url: request.url, headers, body: part, caller, session: rest };
+  return JSON.stringify(stored);
 }
 
-export function restoreRequest(text: string): { request: McpRequest; body: unknown; caller: Caller; session: Session } {
+export function restoreRequest(text: string): Pick<McpExchange, 'request' | 'body' | 'caller' | 'session'> {
   const { url, headers, ...rest }: StoredRequest = JSON.parse(text);
-  return { request: new McpRequest(url, { method: 'POST', headers }), ...rest };
+  return { request: new ToolRequest(url, { method: 'POST', headers }), ...rest };
 }

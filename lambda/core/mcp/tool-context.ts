@@ -1,81 +1,81 @@
 import type { Caller } from '../access/caller.ts';
 import type { UpstreamTokenManager } from '../identity/upstream-tokens.ts';
-import type { SessionAccess } from '../sessions/session.ts';
+import type { SessionAccess } from '../sessions/sessions.ts';
+import { type Clock, epochSeconds } from '../support/clock.ts';
+import type { Logger } from '../support/logger.ts';
 import type { LongRunning } from './tasks/long-running-tools.ts';
 import { reportFailures } from './tool-failure.ts';
 import { type StateStore, ToolState } from './tool-state.ts';
 import type { Trace } from './trace.ts';
 
-/** What a tool may know and do: the one thing of Holdfast's own that `lambda/server.ts` meets. */
+/** The argument of `createServer`: the user, the session and the services of Holdfast that a tool can use. */
 export type ToolContext = {
   user: {
-    /** Stable and opaque: what to file things under. Never an e-mail address. */
+    /** Stable and opaque: the key for a user's data. Never an e-mail address. */
     key: string;
     /** `iss` and `sub` at the identity provider. */
     issuer: string;
     subject: string;
-    /** Groups that the identity provider put the user in at sign-in. */
+    /** Groups that the identity provider named at sign-in. */
     groups: string[];
   };
   client: {
     /** `client_id`. */
     id: string;
-    /** The name it registered under. */
+    /** The registered name. */
     name: string;
   };
   session: {
     id: string;
-    /** `legacy`: named by `Mcp-Session-Id` (until 2025-11-25). `modern`: the calls of a grant until they pause (2026-07-28). */
+    /** `legacy`: identified by `Mcp-Session-Id` (until 2025-11-25). `modern`: the calls of a grant until they pause (2026-07-28). */
     era: 'legacy' | 'modern';
     startedAt: Date;
     /** Moves with each request. */
     expiresAt: Date;
   };
-  /** Scopes that the access token carries. */
+  /** Scopes of the access token. */
   scopes: string[];
   /**
-   * The client's trace (W3C Trace Context), from `_meta` or else from the headers of the request: pass both on with what
-   * you request elsewhere, as the headers `traceparent` and `tracestate`. Absent when the client names none.
+   * The client's trace (W3C Trace Context), from `_meta` or else from the headers of the request. Send both members as the
+   * headers `traceparent` and `tracestate` of your own requests. Absent when the client sends none.
    */
   trace: Trace | undefined;
-  /** A small store that belongs to this user alone. */
+  /** A small store of this user's data. */
   state: ToolState;
   /**
-   * An access token of this user at the identity provider, refreshed when due. Ask only when it is needed: it is
-   * unsealed for this call.
-   * @throws Error when the provider no longer honours the grant, or the stack does not let tools use these tokens
+   * An access token of this user at the identity provider, refreshed when due. It is unsealed for this call, so ask only
+   * when you need it.
+   * @throws Error when the provider no longer honours the grant, or the stack does not allow tools to use these tokens
    */
   upstreamToken(): Promise<string>;
   /**
-   * Makes a tool's callback one that takes long: `server.registerTool('report', config, context.long(async (args, ctx) => …))`.
-   * Its calls are done by a worker that has 15 minutes; clients that know tasks (`io.modelcontextprotocol/tasks`) get a
-   * handle at once, those of the 2025 era wait on their stream. A worker that dies is followed by another, so the callback
-   * must be fit to be begun again. Errors, questions (`inputRequired`) and progress work as in any tool.
+   * Makes a tool long-running: `server.registerTool('report', config, context.longRunning(async (args, ctx) => …))`. A
+   * worker with 15 minutes executes its calls. Clients that support tasks (`io.modelcontextprotocol/tasks`) receive a task
+   * at once, clients of the 2025 era wait on their stream. Another worker starts over when one dies, so the callback must
+   * tolerate a second start. Errors, `inputRequired` and progress work as in any tool.
    */
   longRunning: LongRunning;
-  /** Base URL of the identity provider's discovery document, without a slash at its end; if tools may use its tokens. */
+  /** Base URL of the identity provider's discovery document, without a final slash. Absent unless tools may use its tokens. */
   identityProviderIssuer: string | undefined;
 };
 
-/** What contexts are made with, the same for every request. */
+/** The same for every request. */
 export type ToolContextDependencies = {
   state: StateStore;
   /** Absent when tools may not use the identity provider's tokens. */
-  identity: { issuer: string; tokens: UpstreamTokenManager } | undefined;
-  /** Epoch seconds. */
-  now: () => number;
-  /** Told of what fails while a tool runs, which nobody but the assistant would hear of. */
-  log: (event: string, details?: Record<string, unknown>) => void;
+  upstream: { issuer: string; tokens: UpstreamTokenManager } | undefined;
+  clock: Clock;
+  /** Receives failures behind a tool, which only the model would see otherwise. */
+  log: Logger;
 };
 
-/** The context of one request. */
+/** The context of one request; the server builder adds `longRunning`. */
 export function createToolContext(
-  { state, identity, now, log }: ToolContextDependencies,
+  { state, upstream, clock, log }: ToolContextDependencies,
   caller: Caller,
-  admission: Pick<SessionAccess, 'grant' | 'session'>,
+  { grant, session }: Pick<SessionAccess, 'grant' | 'session'>,
   trace: Trace | undefined,
 ): Omit<ToolContext, 'longRunning'> {
-  const { grant, session } = admission;
   const guarded = reportFailures(log);
   const guardedState: StateStore = {
     get: (...request) => guarded(state.get(...request)),
@@ -94,12 +94,12 @@ export function createToolContext(
     },
     scopes: caller.scopes,
     trace,
-    state: new ToolState(guardedState, grant.user, now),
-    identityProviderIssuer: identity?.issuer,
+    state: new ToolState(guardedState, grant.user, () => epochSeconds(clock)),
+    identityProviderIssuer: upstream?.issuer,
     upstreamToken: async () => {
-      if (caller.identity) throw new Error('In direct mode the identity provider’s tokens never come here');
-      if (!identity) throw new Error('Set `upstreamTokens: true` on the stack to let tools use these tokens');
-      return guarded(identity.tokens.accessToken(grant.id));
+      if (caller.identity) throw new Error('Direct mode has no upstream tokens; the client holds them');
+      if (!upstream) throw new Error('Upstream tokens are off; set `upstreamTokens: true` on the stack');
+      return guarded(upstream.tokens.accessToken(grant.id));
     },
   };
 }

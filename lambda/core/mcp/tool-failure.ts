@@ -1,25 +1,21 @@
 import { SignInRefusedError } from '../identity/upstream-provider.ts';
-import { ServiceUnavailableError } from '../support/service-unavailable-error.ts';
+import { logFailure } from '../support/failure-log.ts';
+import type { Logger } from '../support/logger.ts';
 
 /**
- * Guards what a tool asks of Holdfast. Whatever a tool throws is read by the assistant, word for word, and by nobody
- * else: so what fails behind the tool is put into the log here, and of what nobody foresaw (a permission that is missing
- * names account, role and key) the assistant is told only that it happened.
+ * Guards the requests that a tool makes to Holdfast. The model reads what a tool throws, word for word, so the operator's
+ * part goes to the log here: an unexpected error (a missing permission names account, role and key) is replaced.
  *
- * @returns a function that passes on the outcome of one request to a store or service
+ * @returns a function that passes on the outcome of one request to a store or a service
  */
-export function reportFailures(log: (event: string, details?: Record<string, unknown>) => void) {
+export function reportFailures(log: Logger) {
   return async <T>(request: Promise<T>): Promise<T> => {
     try {
       return await request;
     } catch (error) {
       if (error instanceof SignInRefusedError) throw error;
-      if (error instanceof ServiceUnavailableError) {
-        log('service_unavailable', { message: error.message, cause: String(error.cause) });
-        throw error;
-      }
-      log('unexpected_error', { error: error instanceof Error ? (error.stack ?? error.message) : String(error) });
-      throw new Error('Something went wrong on this server. Its log has the details.');
+      if (logFailure(log, error) === 'service_unavailable') throw error;
+      throw new Error('Internal server error; the server log has the details');
     }
   };
 }

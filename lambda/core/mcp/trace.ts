@@ -1,17 +1,17 @@
-/** The client's trace that a request belongs to (W3C Trace Context), as it came. */
+/** The client's trace of a request (W3C Trace Context), as received. */
 export type Trace = {
   traceparent: string;
-  /** What the systems on the way say for themselves. */
+  /** Vendor-specific data of the systems in between. */
   tracestate?: string;
 };
 
-/** Later versions may append to it what nobody knows yet (§3.2.4). */
+/** Later versions may append fields (§3.2.4). */
 const form = /^(?!ff)(?<version>[0-9a-f]{2})-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(?<more>-.*)?$/;
 const LONGEST_PARENT = 128;
-/** What every system on the way must be able to carry (§3.3.1.5). */
+/** Every system must be able to propagate this much (§3.3.1.5). */
 const LONGEST_STATE = 512;
 
-/** The trace that a message names (MCP 2026-07-28, `_meta`), or else the one that its HTTP request names. */
+/** The trace of a message (MCP 2026-07-28, `_meta`), or else of its HTTP request. */
 export function traceOf(headers: Pick<Headers, 'get'>, body?: unknown): Trace | undefined {
   const { _meta: meta } = (body as { params?: { _meta?: Record<string, unknown> } } | undefined)?.params ?? {};
   return (

@@ -4,6 +4,7 @@ import type { DashboardSessionStarter } from '../dashboard/dashboard-session.ts'
 import type { UpstreamProvider } from '../identity/upstream-provider.ts';
 import type { UpstreamTokenManager } from '../identity/upstream-tokens.ts';
 import type { UserNames } from '../identity/user-names.ts';
+import type { Logger } from '../support/logger.ts';
 import type { Sealer } from '../support/sealer.ts';
 import type { FlowStore, GrantStore } from './authorization-flow.ts';
 import type { AssertionStore } from './clients/client-assertion.ts';
@@ -56,5 +57,5 @@ export type Facade = {
   /** Epoch seconds. */
   now: () => number;
   /** Something an operator should know; never a secret. */
-  log: (event: string, details?: Record<string, unknown>) => void;
+  log: Logger;
 };

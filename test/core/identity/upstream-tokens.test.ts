@@ -3,13 +3,14 @@ import { kmsSealer } from '../../../lambda/adapters/kms/kms-sealer.ts';
 import type { MemoryStores } from '../../../lambda/adapters/memory/memory-stores.ts';
 import { SignInRefusedError, type UpstreamTokens } from '../../../lambda/core/identity/upstream-provider.ts';
 import { UpstreamTokenManager } from '../../../lambda/core/identity/upstream-tokens.ts';
+import type { Clock } from '../../../lambda/core/support/clock.ts';
 import type { Sealer } from '../../../lambda/core/support/sealer.ts';
 import { ServiceUnavailableError } from '../../../lambda/core/support/service-unavailable-error.ts';
 import { emulatorPrincipal, FunctionPrincipals } from '../../../local/iam/principals.ts';
 import { startKms } from '../../../local/kms/kms-service.ts';
 import { adapters } from '../../support/contract-stores.ts';
 
-/** The identity provider's tokens at rest and in use, over the DynamoDB and the KMS of the desk. */
+/** Upstream tokens at rest and in use, over the local emulator's DynamoDB and KMS. */
 
 const start = 1_800_000_000;
 const TABLE = 'Holdfast';
@@ -39,43 +40,63 @@ beforeAll(async () => {
 });
 afterAll(() => close());
 
-/** A provider whose refresh tokens work once; what it answers next is for the test to say. */
+/** Time stands still until a test sets it; a sleep lasts a few real milliseconds, for the requests to the emulator. */
+class TestClock implements Clock {
+  seconds = start;
+  sleeps = 0;
+
+  now(): number {
+    return this.seconds * 1000;
+  }
+
+  sleep(): Promise<void> {
+    this.sleeps++;
+    return new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
+/** A provider whose refresh tokens work once, with a response that the test sets. */
 class Provider {
   calls = 0;
   lifetimeSeconds = 3600;
   honoured = 'rt-1';
   fails: unknown;
-  readonly #clock: { now: number };
+  readonly #clock: TestClock;
 
-  constructor(clock: { now: number }) {
+  constructor(clock: TestClock) {
     this.#clock = clock;
   }
 
   readonly refresh = async (refreshToken: string): Promise<UpstreamTokens> => {
     this.calls++;
-    // Long enough for everybody else to come meanwhile.
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    // Long enough for the other processes to poll meanwhile.
+    for (let sleep = 0; sleep < 4; sleep++) await this.#clock.sleep();
     if (this.fails !== undefined) throw this.fails;
     if (refreshToken !== this.honoured) throw new SignInRefusedError('invalid_grant');
     this.honoured = `rt-${this.calls + 1}`;
-    const expiresAt = this.#clock.now + this.lifetimeSeconds;
+    const expiresAt = this.#clock.seconds + this.lifetimeSeconds;
     return { accessToken: `at-${this.calls + 1}`, refreshToken: this.honoured, expiresAt };
   };
 }
 
 let grants = 0;
 
-/** A grant whose access token has expired, unless told otherwise, and a clock to move. */
+/** A grant whose access token has expired by default, and a clock to move. */
 async function world(tokens: Partial<UpstreamTokens> = {}) {
-  const clock = { now: start };
+  const clock = new TestClock();
   const provider = new Provider(clock);
   const grant = `grant-${++grants}`;
-  const now = () => clock.now;
-  /** As another process has it: nothing in common but the table and the key. */
-  const keeper = (sealer: Sealer = kmsSealer(kms, keyId, TABLE)) =>
-    new UpstreamTokenManager({ store: stores.upstreamTokens, sealer, upstreamProvider: provider, now });
+  /** The manager of another process: it shares the table and the key alone. */
+  const manager = (sealer: Sealer = kmsSealer(kms, keyId, TABLE)) =>
+    new UpstreamTokenManager({
+      store: stores.upstreamTokens,
+      sealer,
+      upstreamProvider: provider,
+      clock,
+      random: Math.random,
+    });
   await put(grant, { accessToken: 'at-1', refreshToken: 'rt-1', expiresAt: start, ...tokens });
-  return { clock, provider, grant, keeper };
+  return { clock, provider, grant, manager };
 }
 
 async function put(grant: string, tokens: UpstreamTokens): Promise<void> {
@@ -108,183 +129,183 @@ async function put(grant: string, tokens: UpstreamTokens): Promise<void> {
   });
 }
 
-describe('a refresh', () => {
-  test('is one, however many processes ask at once', async () => {
-    const { provider, grant, keeper } = await world();
-    const asked = await Promise.all(Array.from({ length: 40 }, () => keeper().accessToken(grant)));
+describe('a refresh of upstream tokens', () => {
+  test('is done once for any number of processes that ask at the same time', async () => {
+    const { provider, grant, manager } = await world();
+    const asked = await Promise.all(Array.from({ length: 40 }, () => manager().accessToken(grant)));
     expect(new Set(asked)).toEqual(new Set(['at-2']));
     expect(provider.calls).toBe(1);
   });
 
-  test('is one, though its token is due again at once', async () => {
-    const { provider, grant, keeper } = await world();
+  test('is done once even if the new token is due again at once', async () => {
+    const { provider, grant, manager } = await world();
     provider.lifetimeSeconds = 30;
-    const asked = await Promise.all(Array.from({ length: 40 }, () => keeper().accessToken(grant)));
+    const asked = await Promise.all(Array.from({ length: 40 }, () => manager().accessToken(grant)));
     expect(new Set(asked)).toEqual(new Set(['at-2']));
     expect(provider.calls).toBe(1);
   });
 
-  test('is not needed while the token lasts for another minute', async () => {
-    const { provider, grant, keeper } = await world({ expiresAt: start + 61 });
-    expect(await keeper().accessToken(grant)).toBe('at-1');
+  test('is not done while the token is valid for more than a minute', async () => {
+    const { provider, grant, manager } = await world({ expiresAt: start + 61 });
+    expect(await manager().accessToken(grant)).toBe('at-1');
     expect(provider.calls).toBe(0);
   });
 
-  test('keeps what the provider rotates to, time after time', async () => {
-    const { clock, provider, grant, keeper } = await world();
+  test('stores each rotated refresh token', async () => {
+    const { clock, provider, grant, manager } = await world();
     for (const expected of ['at-2', 'at-3', 'at-4']) {
-      expect(await keeper().accessToken(grant)).toBe(expected);
-      clock.now += 3600;
+      expect(await manager().accessToken(grant)).toBe(expected);
+      clock.seconds += 3600;
     }
     expect(provider.calls).toBe(3);
   });
 
-  test('keeps the refresh token of a provider that gives no new one', async () => {
-    const { clock, provider, grant, keeper } = await world();
+  test('keeps the refresh token of a provider that does not rotate it', async () => {
+    const { clock, provider, grant, manager } = await world();
     const seen: string[] = [];
     const upstreamProvider = {
       refresh: async (refreshToken: string) => {
         seen.push(refreshToken);
-        return { accessToken: 'fresh', expiresAt: clock.now + 3600 };
+        return { accessToken: 'fresh', expiresAt: clock.seconds + 3600 };
       },
     };
     const sealer = kmsSealer(kms, keyId, TABLE);
     const store = stores.upstreamTokens;
-    const own = new UpstreamTokenManager({ store, sealer, upstreamProvider, now: () => clock.now });
+    const own = new UpstreamTokenManager({ store, sealer, upstreamProvider, clock, random: Math.random });
     await own.accessToken(grant);
-    clock.now += 3600;
+    clock.seconds += 3600;
     await own.accessToken(grant);
     expect(seen).toEqual(['rt-1', 'rt-1']);
-    expect([provider.calls, await keeper().accessToken(grant)]).toEqual([0, 'fresh']);
+    expect([provider.calls, await manager().accessToken(grant)]).toEqual([0, 'fresh']);
   });
 
-  test('whose holder has died is taken over once the lease has ended, and not before', async () => {
-    const { clock, provider, grant, keeper } = await world();
-    expect(await stores.upstreamTokens.leaseTokens(grant, 1, 'dead', clock.now, clock.now + 8)).toBe(true);
-    const asked = keeper().accessToken(grant);
-    await new Promise((resolve) => setTimeout(resolve, 300));
+  test('of a process that died is done by another one when the lease has ended, and not before', async () => {
+    const { clock, provider, grant, manager } = await world();
+    expect(await stores.upstreamTokens.leaseTokens(grant, 1, 'dead', clock.seconds, clock.seconds + 8)).toBe(true);
+    const asked = manager().accessToken(grant);
+    while (clock.sleeps < 5) await clock.sleep();
     expect(provider.calls).toBe(0);
-    clock.now += 8;
+    clock.seconds += 8;
     expect(await asked).toBe('at-2');
     expect(provider.calls).toBe(1);
   });
 
-  test('that never ends is an outage to those who wait for it', async () => {
-    const { clock, grant, keeper } = await world();
-    await stores.upstreamTokens.leaseTokens(grant, 1, 'hanging', clock.now, clock.now + 60);
-    const asked = keeper().accessToken(grant);
-    clock.now += 10;
+  test('that never ends makes the waiting processes report the provider as unavailable', async () => {
+    const { clock, grant, manager } = await world();
+    await stores.upstreamTokens.leaseTokens(grant, 1, 'hanging', clock.seconds, clock.seconds + 60);
+    const asked = manager().accessToken(grant);
+    clock.seconds += 10;
     await expect(asked).rejects.toThrow(ServiceUnavailableError);
   });
 
-  test('is not begun when the key service has used up its time, since another may begin one by then', async () => {
-    const { clock, provider, grant, keeper } = await world();
+  test('does not start when the key service answers too late for the lease', async () => {
+    const { clock, provider, grant, manager } = await world();
     const sealer = kmsSealer(kms, keyId, TABLE);
     const slow: Sealer = {
       ...sealer,
       prepare(context) {
-        clock.now += 3;
+        clock.seconds += 3;
         return sealer.prepare(context);
       },
     };
-    await expect(keeper(slow).accessToken(grant)).rejects.toThrow(ServiceUnavailableError);
+    await expect(manager(slow).accessToken(grant)).rejects.toThrow(ServiceUnavailableError);
     expect(provider.calls).toBe(0);
-    expect(await keeper().accessToken(grant)).toBe('at-2');
+    expect(await manager().accessToken(grant)).toBe('at-2');
   });
 
-  test('that an outage stops has changed nothing, and the next one succeeds', async () => {
-    const { provider, grant, keeper } = await world();
+  test('that a service failure stops changes nothing, and the next one succeeds', async () => {
+    const { provider, grant, manager } = await world();
     provider.fails = new ServiceUnavailableError('The identity provider', new Error('503'));
-    await expect(keeper().accessToken(grant)).rejects.toThrow(ServiceUnavailableError);
+    await expect(manager().accessToken(grant)).rejects.toThrow(ServiceUnavailableError);
     provider.fails = undefined;
-    expect(await keeper().accessToken(grant)).toBe('at-3');
+    expect(await manager().accessToken(grant)).toBe('at-3');
   });
 
-  test('after a rotation that was lost is refused, each time by one question to the provider', async () => {
-    const { provider, grant, keeper } = await world();
-    provider.honoured = 'what the lost answer held';
-    for (const asks of [1, 2, 3]) {
-      await expect(keeper().accessToken(grant)).rejects.toMatchObject({ reason: 'invalid_grant' });
-      expect(provider.calls).toBe(asks);
+  test('after a lost rotation is rejected with invalid_grant, by one request to the provider each time', async () => {
+    const { provider, grant, manager } = await world();
+    provider.honoured = 'the refresh token of the lost response';
+    for (const requests of [1, 2, 3]) {
+      await expect(manager().accessToken(grant)).rejects.toMatchObject({ reason: 'invalid_grant' });
+      expect(provider.calls).toBe(requests);
     }
   });
 });
 
-describe('whether the provider still honours the grant', () => {
+describe('ensure', () => {
   const lasting = { expiresAt: start + 86_400 };
 
-  test('is asked, however long its token lasts', async () => {
-    const { clock, provider, grant, keeper } = await world(lasting);
-    clock.now += 60;
-    await keeper().ensure(grant);
+  test('asks the provider whether it honours the grant, however long the token is valid', async () => {
+    const { clock, provider, grant, manager } = await world(lasting);
+    clock.seconds += 60;
+    await manager().ensure(grant);
     expect(provider.calls).toBe(1);
-    clock.now += 60;
+    clock.seconds += 60;
     provider.fails = new SignInRefusedError('invalid_grant');
-    await expect(keeper().ensure(grant)).rejects.toThrow(SignInRefusedError);
+    await expect(manager().ensure(grant)).rejects.toThrow(SignInRefusedError);
   });
 
-  test('is asked once, however many ask, and not again for a moment', async () => {
-    const { clock, provider, grant, keeper } = await world(lasting);
-    await keeper().ensure(grant);
+  test('asks the provider once for any number of callers, and not again within a minute', async () => {
+    const { clock, provider, grant, manager } = await world(lasting);
+    await manager().ensure(grant);
     expect(provider.calls).toBe(0);
-    clock.now += 60;
-    await Promise.all(Array.from({ length: 40 }, () => keeper().ensure(grant)));
-    await keeper().ensure(grant);
+    clock.seconds += 60;
+    await Promise.all(Array.from({ length: 40 }, () => manager().ensure(grant)));
+    await manager().ensure(grant);
     expect(provider.calls).toBe(1);
   });
 
-  test('is not asked by a tool, whose token is good while it lasts', async () => {
-    const { clock, provider, grant, keeper } = await world(lasting);
-    clock.now += 3600;
-    expect(await keeper().accessToken(grant)).toBe('at-1');
+  test('is not part of accessToken, which returns a valid token unasked', async () => {
+    const { clock, provider, grant, manager } = await world(lasting);
+    clock.seconds += 3600;
+    expect(await manager().accessToken(grant)).toBe('at-1');
     expect(provider.calls).toBe(0);
   });
 
-  test('cannot be asked without a refresh token, and is taken for so until the token ends', async () => {
-    const { clock, provider, grant, keeper } = await world({ ...lasting, refreshToken: undefined });
-    clock.now += 3600;
-    await Promise.all(Array.from({ length: 5 }, () => keeper().ensure(grant)));
+  test('accepts a grant without a refresh token until its access token expires', async () => {
+    const { clock, provider, grant, manager } = await world({ ...lasting, refreshToken: undefined });
+    clock.seconds += 3600;
+    await Promise.all(Array.from({ length: 5 }, () => manager().ensure(grant)));
     expect(provider.calls).toBe(0);
   });
 });
 
-describe('a provider that gives no refresh token', () => {
-  test('is served until its token ends, and everybody at once', async () => {
-    const { provider, grant, keeper } = await world({ refreshToken: undefined, expiresAt: start + 30 });
-    const asked = await Promise.all(Array.from({ length: 10 }, () => keeper().accessToken(grant)));
+describe('a provider that issues no refresh token', () => {
+  test('has its access token returned to all callers until it expires', async () => {
+    const { provider, grant, manager } = await world({ refreshToken: undefined, expiresAt: start + 30 });
+    const asked = await Promise.all(Array.from({ length: 10 }, () => manager().accessToken(grant)));
     expect(new Set(asked)).toEqual(new Set(['at-1']));
     expect(provider.calls).toBe(0);
   });
 
-  test('has its users sign in again after that', async () => {
-    const { clock, grant, keeper } = await world({ refreshToken: undefined, expiresAt: start + 30 });
-    clock.now += 30;
-    await expect(keeper().ensure(grant)).rejects.toMatchObject({ reason: 'expired' });
+  test('has the grant rejected as expired after that', async () => {
+    const { clock, grant, manager } = await world({ refreshToken: undefined, expiresAt: start + 30 });
+    clock.seconds += 30;
+    await expect(manager().ensure(grant)).rejects.toMatchObject({ reason: 'expired' });
   });
 });
 
-test('tokens that are not there are those of a grant that has ended', async () => {
-  const { keeper } = await world();
-  await expect(keeper().accessToken('no-such-grant')).rejects.toMatchObject({ reason: 'no_tokens' });
+test('accessToken rejects a grant without stored tokens with no_tokens', async () => {
+  const { manager } = await world();
+  await expect(manager().accessToken('no-such-grant')).rejects.toMatchObject({ reason: 'no_tokens' });
 });
 
 describe('sealed tokens', () => {
-  test('do not open under another grant, and nobody is asked', async () => {
+  test('are not unsealed under another grant, and the provider is not asked', async () => {
     const [ada, alan] = [await world({ expiresAt: start + 1e5 }), await world({ expiresAt: start + 1e5 })];
     const stolen = (await stores.upstreamTokens.loadTokens(ada.grant))!;
     await stores.upstreamTokens.leaseTokens(alan.grant, 1, 'thief', start, start + 8);
     await stores.upstreamTokens.saveTokens(alan.grant, 'thief', stolen);
-    await expect(alan.keeper().accessToken(alan.grant)).rejects.toThrow(
+    await expect(alan.manager().accessToken(alan.grant)).rejects.toThrow(
       expect.objectContaining({ name: 'InvalidCiphertextException' }),
     );
-    expect(await ada.keeper().accessToken(ada.grant)).toBe('at-1');
+    expect(await ada.manager().accessToken(ada.grant)).toBe('at-1');
     expect(alan.provider.calls).toBe(0);
   });
 
   const sealed = async (grant: string) =>
     (await kmsSealer(kms, keyId, TABLE).prepare({ purpose: 'upstream', grant }))('the text');
 
-  test('do not open in another table, nor for another purpose', async () => {
+  test('are not unsealed in another table or for another purpose', async () => {
     const text = await sealed('a');
     const here = kmsSealer(kms, keyId, TABLE);
     expect(await here.unseal(text, { purpose: 'upstream', grant: 'a' })).toBe('the text');
@@ -293,7 +314,7 @@ describe('sealed tokens', () => {
     await expect(elsewhere.unseal(text, { purpose: 'upstream', grant: 'a' })).rejects.toThrow();
   });
 
-  test('do not open where a data key is known already, but the text under it is another owner’s', async () => {
+  test('are not unsealed with a cached data key when the text is of another grant', async () => {
     const [a, b] = [(await sealed('a')).split('.'), (await sealed('b')).split('.')];
     const sealer = kmsSealer(kms, keyId, TABLE);
     const context = { purpose: 'upstream', grant: 'a' } as const;
@@ -302,7 +323,7 @@ describe('sealed tokens', () => {
     await expect(sealer.unseal([b[0], a[1], a[2]].join('.'), context)).rejects.toThrow();
   });
 
-  test.each([0, 1, 2])('do not open when part %i has been changed', async (part) => {
+  test.each([0, 1, 2])('are not unsealed when part %i was changed', async (part) => {
     const parts = (await sealed('a')).split('.');
     const bytes = Buffer.from(parts[part]!, 'base64url');
     bytes[bytes.length - 1]! ^= 1;

@@ -1,7 +1,7 @@
 import { isJSONRPCRequest, isLegacyRequest } from '@modelcontextprotocol/server';
 import fc from 'fast-check';
 import { isLegacy, isRequest } from '../../../lambda/core/mcp/era.ts';
-import { McpRequest, platformRequest } from '../../../lambda/core/mcp/mcp-http.ts';
+import { McpRequest, ToolRequest, toPlatformRequest } from '../../../lambda/core/mcp/mcp-http.ts';
 
 /** The era of a message is the one that the SDK tells, for messages of every form and of none. */
 
@@ -73,7 +73,7 @@ test('is told as the SDK tells it', async () => {
         method: 'POST',
         headers: { 'Content-Type': 'application/json', ...fields },
       });
-      const expected = await isLegacyRequest(platformRequest(request), given);
+      const expected = await isLegacyRequest(toPlatformRequest(new ToolRequest(request.url, request)), given);
       told[expected ? 'legacy' : 'modern']++;
       expect(await isLegacy(request, given)).toBe(expected);
     }),

@@ -139,11 +139,29 @@ test('an answer of the platform that is no stream is here as a whole', async () 
   expect(await ours.McpResponse.from(mine)).toBe(mine);
 });
 
-test('the signal of a request is the one that it was given, or one that is never aborted', () => {
+test('a tool request has the signal it was created with, or one that is never aborted', () => {
   const { signal } = new AbortController();
-  expect(new ours.McpRequest('https://mcp.example/mcp', { signal }).signal).toBe(signal);
-  const request = new ours.McpRequest('https://mcp.example/mcp');
+  expect(new ours.ToolRequest('https://mcp.example/mcp', { signal }).signal).toBe(signal);
+  const request = new ours.ToolRequest('https://mcp.example/mcp');
   expect(request.signal).toBe(request.signal);
   expect(request.signal.aborted).toBe(false);
-  expect([request.method, request.body]).toEqual(['GET', null]);
+  expect(request.method).toBe('GET');
+  expect(new ours.McpRequest('https://mcp.example/mcp').body).toBeNull();
+});
+
+test('a tool request throws for each member of the platform’s Request that it lacks', () => {
+  const request = new ours.ToolRequest('https://mcp.example/mcp', { method: 'POST', headers: { a: 'b' } });
+  const members = Object.getOwnPropertyNames(Request.prototype).filter((name) => name !== 'constructor');
+  const present = members.filter((name) => Object.hasOwn(request, name) || name === 'signal');
+  expect(present.sort()).toEqual(['headers', 'method', 'signal', 'url']);
+  const platform = ours.toPlatformRequest(request) as unknown as Record<string, unknown>;
+  for (const name of members.filter((each) => !present.includes(each))) {
+    expect(() => platform[name]).toThrow(`ctx.http.req has no ${name}`);
+  }
+});
+
+test('the headers of a tool request have each member of the platform’s Headers', () => {
+  const members = Object.getOwnPropertyNames(Headers.prototype);
+  expect(members.filter((name) => !(name in ours.McpHeaders.prototype))).toEqual([]);
+  expect(new ours.McpHeaders({ a: 'b' }).getSetCookie()).toEqual(new Headers({ a: 'b' }).getSetCookie());
 });

@@ -22,7 +22,7 @@ test('a tool that asks the client something when its call is over is told so at 
   const { transport, said, late } = await answered();
   expect(said.length).toBe(1);
   await transport.close();
-  await expect(late()).rejects.toThrow('over');
+  await expect(late()).rejects.toThrow('already completed');
   expect(said.length).toBe(1);
 });
 

@@ -1,4 +1,5 @@
 import { memoryStores } from '../../../lambda/adapters/memory/memory-stores.ts';
+import { systemClock } from '../../../lambda/adapters/system-clock.ts';
 import { ClientDocumentError } from '../../../lambda/core/oauth/clients/client-document.ts';
 import { ClientDocuments } from '../../../lambda/core/oauth/clients/client-documents.ts';
 import type { FetchedDocument } from '../../../lambda/core/oauth/clients/document-freshness.ts';
@@ -35,7 +36,8 @@ class Deployment {
         },
       },
       reach: { ownHost: 'mcp.example.com', anywhere: false },
-      now: () => this.time,
+      clock: { now: () => this.time * 1000, sleep: systemClock.sleep },
+      random: Math.random,
       log: () => undefined,
     });
   }

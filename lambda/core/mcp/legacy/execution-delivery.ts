@@ -1,439 +1,329 @@
 import type { JSONRPCMessage, JSONRPCResponse, RequestId } from '@modelcontextprotocol/server';
-import { bytes, randomId } from '../../support/crypto.ts';
+import { after, type Timer } from '../../support/clock.ts';
 import { ServiceUnavailableError } from '../../support/service-unavailable-error.ts';
-import {
-  type Execution,
-  type ExecutionEvent,
-  type ExecutionStore,
-  interrupted,
-  lease,
-  nextVersion,
-} from '../execution.ts';
+import { type Execution, type ExecutionEvent, interrupted } from '../execution.ts';
 import { jsonText } from '../json-text.ts';
 import { McpResponse } from '../mcp-http.ts';
-import {
-  HEARTBEAT,
-  HEARTBEAT_MILLISECONDS,
-  primingEvent,
-  RETRY_MILLISECONDS,
-  STREAM_AFTER_MILLISECONDS,
-  sseEvent,
-  sseHeaders,
-} from '../sse.ts';
+import { primingEvent, RETRY_MILLISECONDS, STREAM_AFTER_MILLISECONDS, sseEvent, sseHeaders } from '../sse.ts';
+import { ClientStream } from './client-stream.ts';
+import { type ExecutionOwner, ExecutionWriter, type ExecutionWriterDependencies } from './execution-writer.ts';
+import { type InputRequest, PendingInputRequests } from './pending-input-requests.ts';
 import type { InputResponse, ServerMessage } from './session-transport.ts';
 
-/** Events wait so long for others to be stored with; the client has them already. */
-const GATHER_MILLISECONDS = 500;
-const RENEW_MILLISECONDS = 5_000;
-const ATTEMPTS = 5;
-
-export type DeliveryDependencies = {
-  store: ExecutionStore;
-  /** Epoch seconds. */
-  now: () => number;
-  log: (event: string, details?: Record<string, unknown>) => void;
-};
-
-/** The server's end, as far as it is told something on the way. */
-type Asker = {
-  answer(number: number, answer: InputResponse): void;
+/** The server, as far as it receives something during an execution. */
+export type ExecutingServer = {
+  respond(number: number, response: InputResponse): void;
   cancel(requests: Iterable<RequestId>): void;
   close(): Promise<void>;
 };
 
-type Question = { name: string; message: JSONRPCMessage; of: RequestId };
+type Phase =
+  /** The form of the response is open. A reserved response is kept for the events of another execution. */
+  | { kind: 'collecting'; responses: JSONRPCResponse[]; isReserved: boolean }
+  /** Each message is an event, stored and sent. */
+  | { kind: 'streaming' }
+  /** Stored with open input requests. The process that receives the last response repeats what is sent from now on. */
+  | { kind: 'suspended' }
+  | { kind: 'ended' };
+
+type Options = {
+  /** As it is stored, should it become a stream. */
+  execution: Execution;
+  /** The serialized request, from which a later process starts over. */
+  request: () => string;
+  /** Whether the client supports priming events. */
+  isPrimed: boolean;
+};
 
 /**
- * Brings what a server says in one run to the client: as one JSON body if it is the answer and nothing else, otherwise
- * as a stream of events, which are stored as well, so that the client can take the stream up again in any process.
+ * Delivers what a server sends in one execution: as one JSON body if it is only the responses, otherwise as a stream of
+ * events that are stored too, so that the client can resume the stream in any process.
  *
- * When the server asks the client something and all its requests wait for that, the run stops: it is stored with its
- * questions, the client's stream ends, and nothing waits in memory. Whoever takes in the answer starts the run over.
+ * When the server requests input and all of its requests wait for it, the execution is suspended: it is stored with its
+ * input requests, the client's stream ends, and no memory is held. The process that receives the response starts over.
  */
-export class Delivery {
-  /** Settled as soon as the form of the answer is known. */
-  readonly response: Promise<McpResponse>;
-  /** Resolves when all is stored that has to be, and the function may freeze. */
-  readonly done: Promise<void>;
-  readonly #parts: DeliveryDependencies;
-  readonly #request: () => string;
-  readonly #isPrimed: boolean;
-  readonly #runner = randomId();
+export class ExecutionDelivery implements ExecutionOwner {
+  readonly #dependencies: ExecutionWriterDependencies;
+  readonly #options: Options;
+  readonly #writer: ExecutionWriter;
+  readonly #inputRequests = new PendingInputRequests();
+  readonly #response = Promise.withResolvers<McpResponse>();
+  readonly #done = Promise.withResolvers<void>();
+  /** Requests of the client without a response. */
   readonly #waiting: Set<RequestId>;
-  readonly #early: JSONRPCResponse[] = [];
-  readonly #unasked = new Map<number, Question>();
-  readonly #asked = new Map<number, Question>();
-  #settle!: (response: McpResponse) => void;
-  #resolveDone!: () => void;
-  #asker: Asker | undefined;
-  #run: Execution;
-  /** Set once it is a stream: whether the store has it. */
-  #kept: Promise<boolean> | undefined;
-  #client: ReadableStreamDefaultController<Uint8Array> | undefined;
-  #events: number;
-  /** Notifications that the client has been sent, and how many of these a run that starts over has yet to repeat. */
+  /** Notifications sent, and those of an earlier process that this one still has to repeat. */
   #notified: number;
-  #known: number;
-  #unsaved: ExecutionEvent[] = [];
-  #saving: Promise<void> = Promise.resolve();
-  #writing: Promise<void> = Promise.resolve();
-  #gathering: ReturnType<typeof setTimeout> | undefined;
-  #asking: ReturnType<typeof setTimeout> | undefined;
-  readonly #timers: ReturnType<typeof setTimeout>[] = [];
-  #isReserved = false;
-  /** Set when the run has stopped for a question: what comes after that is said again by whoever goes on. */
-  #stopped = false;
-  #over = false;
+  #repeated: number;
+  #phase: Phase;
+  #stream: ClientStream | undefined;
+  #server: ExecutingServer | undefined;
+  #lateTimer: Timer | undefined;
+  #inputTimer: Timer | undefined;
 
-  /**
-   * @param run as it will be stored, should it become a stream
-   * @param request what a later process needs to start the run over
-   * @param isPrimed whether the client knows events without data (since 2025-11-25)
-   */
-  constructor(parts: DeliveryDependencies, run: Execution, request: () => string, isPrimed: boolean) {
-    this.#parts = parts;
-    this.#run = run;
-    this.#request = request;
-    this.#isPrimed = isPrimed;
-    this.#events = run.events;
-    this.#notified = run.notified;
-    this.#known = run.notified;
-    this.#waiting = new Set(run.requests.filter((id) => !run.answered.includes(id)));
-    this.response = new Promise((resolve) => {
-      this.#settle = resolve;
-    });
-    this.done = new Promise((resolve) => {
-      this.#resolveDone = resolve;
-    });
+  private constructor(dependencies: ExecutionWriterDependencies, options: Options, phase: Phase) {
+    const { execution } = options;
+    this.#dependencies = dependencies;
+    this.#options = options;
+    this.#writer = new ExecutionWriter(dependencies, execution, this);
+    this.#waiting = new Set(execution.requests.filter((id) => !execution.answered.includes(id)));
+    this.#notified = execution.notified;
+    this.#repeated = execution.notified;
+    this.#phase = phase;
   }
 
-  /** Begins a run whose client is there and waits. */
-  static begin(parts: DeliveryDependencies, run: Execution, request: () => string, isPrimed: boolean): Delivery {
-    const delivery = new Delivery(parts, run, request, isPrimed);
-    delivery.#timers.push(setTimeout(() => delivery.stream(), STREAM_AFTER_MILLISECONDS));
+  /** Begins an execution whose client waits. */
+  static begin(dependencies: ExecutionWriterDependencies, options: Options): ExecutionDelivery {
+    const phase: Phase = { kind: 'collecting', responses: [], isReserved: false };
+    const delivery = new ExecutionDelivery(dependencies, options, phase);
+    delivery.#lateTimer = after(dependencies.clock, STREAM_AFTER_MILLISECONDS, () => delivery.#startStream());
     return delivery;
   }
 
-  /** Goes on with a run that is stored, and leased to `run.runner`. Its client will ask for what comes. */
-  static goOn(parts: DeliveryDependencies, run: Execution): Delivery {
-    const delivery = new Delivery(parts, run, () => '', false);
-    delivery.#kept = Promise.resolve(true);
-    delivery.#renewLease();
+  /** Continues a stored execution that `execution.runner` leases. Its client resumes the stream elsewhere. */
+  static continue(dependencies: ExecutionWriterDependencies, execution: Execution): ExecutionDelivery {
+    const options = { execution, request: () => '', isPrimed: false };
+    const delivery = new ExecutionDelivery(dependencies, options, { kind: 'streaming' });
+    delivery.#writer.continue();
+    delivery.#writer.renewLease();
     return delivery;
   }
 
-  /** To be called before anything is taken. */
-  attach(asker: Asker): void {
-    this.#asker = asker;
+  /** Settles when the form of the response is known. */
+  get response(): Promise<McpResponse> {
+    return this.#response.promise;
   }
 
-  take(outgoing: ServerMessage): void {
-    if (this.#over) return;
-    switch (outgoing.kind) {
+  /** Resolves when everything is stored, and the execution environment may freeze. */
+  get done(): Promise<void> {
+    return this.#done.promise;
+  }
+
+  /** To be called before `take`. */
+  attach(server: ExecutingServer): void {
+    this.#server = server;
+  }
+
+  take(message: ServerMessage): void {
+    if (this.isOver) return;
+    switch (message.kind) {
       case 'response':
-        this.#respond(outgoing.message);
+        this.#takeResponse(message.message);
         break;
       case 'notification':
-        if (this.#known > 0) {
-          this.#known -= 1;
-        } else {
-          this.#notified += 1;
-          this.#emit(outgoing.message);
-        }
+        this.#takeNotification(message.message);
         break;
-      case 'question':
-        this.#ask(outgoing.number, outgoing.message, outgoing.of);
+      case 'input-request':
+        this.#takeInputRequest(message.number, message.message, message.of);
         break;
     }
   }
 
-  /** Answers as a stream from now on. */
-  stream(): void {
-    if (this.#kept || this.#over || this.#isReserved) return;
-    this.#kept = this.#keep();
-    const body = new ReadableStream<Uint8Array>({
-      start: (controller) => {
-        this.#client = controller;
-      },
-      cancel: () => {
-        this.#client = undefined;
-      },
-    });
-    this.#settle(new McpResponse(body, { headers: sseHeaders }));
-    this.#timers.push(setInterval(() => this.#enqueue(HEARTBEAT), HEARTBEAT_MILLISECONDS));
-    if (this.#isPrimed)
-      this.#write((isKept) => (isKept ? primingEvent(this.#run.id, 0, RETRY_MILLISECONDS.dropped) : ''));
-    this.#renewLease();
-    for (const message of this.#early.splice(0)) this.#emit(message);
+  /** Ends the client's stream while the execution continues: the client resumes it elsewhere. */
+  endStream(): void {
+    this.#startStream();
+    if (this.#phase.kind === 'streaming') {
+      void this.#writer.isStored().then((isStored) => isStored && this.#stream?.close());
+    }
   }
 
-  /** Ends the client's stream, though the run goes on: the client comes back for the rest. */
-  endClient(): void {
-    this.stream();
-    void this.#kept?.then((isKept) => isKept && this.#close());
-  }
-
-  /** Answers whatever has not been answered, for a server that cannot. */
+  /** Answers every open request with an error, for a server that cannot. */
   fail(message: string): void {
     for (const id of [...this.#waiting]) {
       this.take({ kind: 'response', message: { jsonrpc: '2.0', id, error: { code: -32603, message } } });
     }
   }
 
-  /** Lets go of a run that could not begin. */
+  /** Discards an execution that could not begin. */
   async drop(): Promise<void> {
     await this.#end();
   }
 
-  /** Keeps the answer for a run that the client will be given over to, if it has heard nothing yet. */
+  /** Keeps the response for the events of another execution. @returns false when it has begun */
   reserve(): boolean {
-    this.#isReserved ||= !this.#kept && !this.#over;
-    return this.#isReserved;
-  }
-
-  /** Gives the client over to another run. */
-  handOver(events: AsyncGenerator<Uint8Array<ArrayBuffer>>): void {
-    this.#over = true;
-    this.#settle(new McpResponse(events, { headers: sseHeaders }));
-    this.#save(() => this.#end());
-  }
-
-  #respond(message: JSONRPCResponse): void {
-    if (!this.#waiting.delete(message.id!)) return;
-    if (this.#kept) this.#emit(message);
-    else if (this.#waiting.size > 0) this.#early.push(message);
-    else this.#settle(jsonResponse([...this.#early, message]));
-    if (this.#waiting.size === 0) this.#finish();
-    else this.#considerQuestions();
-  }
-
-  #emit(message: JSONRPCMessage): void {
-    this.stream();
-    if (!this.#kept) return;
-    const event = { number: ++this.#events, message };
-    this.#unsaved.push(event);
-    this.#write((isKept) => sseEvent(message, isKept ? { run: this.#run.id, number: event.number } : undefined));
-    this.#gathering ??= setTimeout(() => this.#save(async () => void (await this.#flush())), GATHER_MILLISECONDS);
-  }
-
-  #ask(number: number, message: JSONRPCMessage, of: RequestId | undefined): void {
-    const [oldest] = this.#waiting;
-    this.stream();
-    const name = String(number);
-    const question = { name, message: { ...message, id: `${this.#run.id}.${name}` }, of: of ?? oldest! };
-    this.#unasked.set(number, question);
-    this.#considerQuestions();
-  }
-
-  /** What is asked at once is asked together. */
-  #considerQuestions(): void {
-    if (this.#unasked.size + this.#asked.size === 0) return;
-    this.#asking ??= setTimeout(() => {
-      this.#asking = undefined;
-      this.#save(() => this.#putQuestions());
-    });
-  }
-
-  async #putQuestions(): Promise<void> {
-    if (this.#over) return;
-    const fresh = [...this.#unasked];
-    this.#unasked.clear();
-    for (const [number, question] of fresh) this.#asked.set(number, question);
-    const events = fresh.map(([, { message }]) => ({ number: ++this.#events, message }));
-    this.#unsaved.push(...events);
-    const stored = this.#storeQuestions(fresh, events);
-    // The client hears of a question when an answer would be taken, and of what is said meanwhile after that.
-    this.#write(async () => ((await stored) ? events.map((event) => this.#questionEvent(event)).join('') : ''));
-    if (!(await stored) || !this.#stopped) return;
-    this.#close();
-    await this.#end();
-  }
-
-  #questionEvent({ number, message }: ExecutionEvent): string {
-    return sseEvent(message, { run: this.#run.id, number, retryMilliseconds: RETRY_MILLISECONDS.least });
-  }
-
-  /** @returns whether the questions may be asked. Those that cannot be stored fail. */
-  async #storeQuestions(fresh: [number, Question][], events: ExecutionEvent[]): Promise<boolean> {
-    try {
-      if (!(await this.#kept))
-        throw new ServiceUnavailableError('The session table', new Error('the stream could not be stored'));
-      if (!(await this.#flush())) return false;
-      const saved = await this.#update(() => ({
-        open: [...this.#asked.values()].map(({ name }) => name),
-        ...(this.#stops() && { status: 'asking', runner: undefined, leaseUntil: undefined }),
-      }));
-      this.#stopped = saved && this.#run.status === 'asking';
-      return saved;
-    } catch (error) {
-      this.#log('elicitation_failed', error);
-      this.#unsaved = this.#unsaved.filter((event) => !events.includes(event));
-      const message = error instanceof ServiceUnavailableError ? `: ${error.message}` : '';
-      for (const [number] of fresh) {
-        this.#asked.delete(number);
-        this.#asker?.answer(number, { error: { code: -32603, message: `The question could not be asked${message}` } });
-      }
-      return false;
-    }
-  }
-
-  /** Whether all requests wait for answers, but for those whose own answers are stored. */
-  #stops(): boolean {
-    const waited = new Set([...this.#asked.values()].map(({ of }) => of));
-    return this.#run.requests.every((id) => waited.has(id) || this.#run.answered.includes(id));
-  }
-
-  #finish(): void {
-    if (this.#kept) {
-      this.#close();
-      this.#save(async () => {
-        if (!this.#stopped && (await this.#flush()) && (await this.#kept)) {
-          await this.#update(() => ({ status: 'done', runner: undefined, leaseUntil: undefined }));
-        }
-      });
-    }
-    this.#over = true;
-    this.#save(() => this.#end());
-  }
-
-  /** Somebody else has the run: it was cancelled, or this process has been taken for dead, and the client told so. */
-  #lose(found: Execution | undefined): void {
-    this.#over = true;
-    this.#asker?.cancel(this.#waiting);
-    if (found?.status !== 'cancelled') {
-      for (const id of this.#waiting) this.#write(() => sseEvent(interrupted(id)));
-    }
-    this.#close();
-    this.#save(() => this.#end());
-  }
-
-  async #end(): Promise<void> {
-    this.#over = true;
-    for (const timer of this.#timers) clearTimeout(timer);
-    clearTimeout(this.#gathering);
-    clearTimeout(this.#asking);
-    try {
-      await this.#asker?.close();
-    } finally {
-      await this.#writing;
-      this.#resolveDone();
-    }
-  }
-
-  /** Whatever keeps the stream from being stored, its client is there and is told what it has asked for. */
-  async #keep(): Promise<boolean> {
-    const { store, now } = this.#parts;
-    this.#run = { ...this.#run, ...lease(this.#runner, now()) };
-    try {
-      await store.createExecution(this.#run, this.#request());
-      return true;
-    } catch (error) {
-      this.#log('stream_store_failed', error);
-      return false;
-    }
-  }
-
-  #renewLease(): void {
-    const renew = async () => {
-      if (!this.#over && (await this.#kept) && (await this.#flush())) await this.#update(() => ({}));
-    };
-    this.#timers.push(setInterval(() => this.#save(renew), RENEW_MILLISECONDS));
-  }
-
-  /** Does one thing after another with the store. What cannot be stored now, the client has been sent all the same. */
-  #save(work: () => Promise<void>): void {
-    this.#saving = this.#saving.then(work).catch((error) => this.#log('stream_store_failed', error));
-  }
-
-  #log(event: string, error: unknown): void {
-    const cause =
-      error instanceof ServiceUnavailableError ? error.cause : error instanceof Error ? error.stack : undefined;
-    this.#parts.log(event, { message: String(error), cause: String(cause) });
-  }
-
-  /**
-   * Stores what has been said since. Only then does the run say that it was: a process that goes on with it, or gives it
-   * up, finds each event that it counts.
-   *
-   * @returns false when the run is no longer ours
-   */
-  async #flush(): Promise<boolean> {
-    clearTimeout(this.#gathering);
-    this.#gathering = undefined;
-    if (this.#unsaved.length === 0 || !(await this.#kept)) return true;
-    // A lease that has run out may be another's by now.
-    const { leaseUntil = 0, requests } = this.#run;
-    if (leaseUntil <= this.#parts.now() && !(await this.#update(() => ({})))) return false;
-    const events = [...this.#unsaved];
-    const notified = this.#notified;
-    const answered = requests.filter((id) => !this.#waiting.has(id));
-    await this.#parts.store.addEvents(this.#run, events);
-    this.#unsaved = this.#unsaved.filter((event) => !events.includes(event));
-    this.#run = { ...this.#run, events: events.at(-1)!.number, notified, answered };
+    if (this.#phase.kind !== 'collecting') return false;
+    this.#phase.isReserved = true;
     return true;
   }
 
-  /**
-   * Saves the run as it is now. In between others may have answered a question of it, which it is told of, or cancelled it.
-   * @returns false when the run is no longer ours to go on with
-   */
-  async #update(change: () => Partial<Execution>): Promise<boolean> {
-    const { store, now } = this.#parts;
-    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-      const changed = nextVersion(this.#run, now(), {
-        ...lease(this.#run.runner ?? this.#runner, now()),
-        ...change(),
+  /** Answers with the events of another execution. */
+  handOver(events: AsyncGenerator<Uint8Array<ArrayBuffer>>): void {
+    this.#phase = { kind: 'ended' };
+    this.#response.resolve(new McpResponse(events, { headers: sseHeaders }));
+    this.#writer.enqueue(() => this.#end());
+  }
+
+  get isOver(): boolean {
+    return this.#phase.kind === 'ended' || this.#phase.kind === 'suspended';
+  }
+
+  progress(): Pick<Execution, 'notified' | 'answered'> {
+    const answered = this.#options.execution.requests.filter((id) => !this.#waiting.has(id));
+    return { notified: this.#notified, answered };
+  }
+
+  receiveInput(number: number, response: InputResponse): void {
+    if (this.#inputRequests.remove(number)) this.#server?.respond(number, response);
+  }
+
+  /** The execution was cancelled, or another process has answered its client in place of this one. */
+  lose(stored: Execution | undefined): void {
+    this.#phase = { kind: 'ended' };
+    this.#server?.cancel(this.#waiting);
+    if (stored?.status !== 'cancelled') {
+      for (const id of this.#waiting) this.#write(() => sseEvent(interrupted(id)));
+    }
+    this.#stream?.close();
+    this.#writer.enqueue(() => this.#end());
+  }
+
+  #startStream(): void {
+    if (this.#phase.kind !== 'collecting' || this.#phase.isReserved) return;
+    const { responses } = this.#phase;
+    this.#phase = { kind: 'streaming' };
+    this.#writer.create(this.#options.request());
+    this.#stream = new ClientStream(this.#dependencies.clock);
+    this.#response.resolve(this.#stream.response);
+    if (this.#options.isPrimed) {
+      const position = { execution: this.#options.execution.id, number: 0 };
+      this.#write((isStored) => (isStored ? primingEvent(position, RETRY_MILLISECONDS.dropped) : ''));
+    }
+    this.#writer.renewLease();
+    for (const response of responses) this.#emit(response);
+  }
+
+  #takeResponse(message: JSONRPCResponse): void {
+    if (!this.#waiting.delete(message.id!)) return;
+    if (this.#phase.kind !== 'collecting') this.#emit(message);
+    else if (this.#waiting.size > 0) this.#phase.responses.push(message);
+    else this.#response.resolve(jsonResponse([...this.#phase.responses, message]));
+    if (this.#waiting.size === 0) this.#finish();
+    else this.#scheduleInputRequests();
+  }
+
+  #takeNotification(message: JSONRPCMessage): void {
+    if (this.#repeated > 0) {
+      this.#repeated -= 1;
+      return;
+    }
+    this.#notified += 1;
+    this.#startStream();
+    if (this.#phase.kind === 'streaming') this.#emit(message);
+  }
+
+  #emit(message: JSONRPCMessage): void {
+    const { number } = this.#writer.append(message);
+    const { id: execution } = this.#options.execution;
+    this.#write((isStored) => sseEvent(message, isStored ? { execution, number } : undefined));
+  }
+
+  #takeInputRequest(number: number, message: JSONRPCMessage, of: RequestId | undefined): void {
+    const [oldest] = this.#waiting;
+    this.#startStream();
+    const name = String(number);
+    const id = `${this.#options.execution.id}.${name}`;
+    this.#inputRequests.add(number, { name, message: { ...message, id } as JSONRPCMessage, of: of ?? oldest! });
+    this.#scheduleInputRequests();
+  }
+
+  /** Sends together what the server requests at once. */
+  #scheduleInputRequests(): void {
+    if (this.#inputRequests.isEmpty) return;
+    this.#inputTimer ??= after(this.#dependencies.clock, 0, () => {
+      this.#inputTimer = undefined;
+      this.#writer.enqueue(() => this.#sendInputRequests());
+    });
+  }
+
+  async #sendInputRequests(): Promise<void> {
+    if (this.isOver) return;
+    const requests = this.#inputRequests.openCollected();
+    const events = requests.map(([, { message }]) => this.#writer.appendUnscheduled(message));
+    const stored = this.#storeInputRequests(requests, events);
+    // The client receives an input request once its response would be accepted, and later messages after it.
+    this.#write(async () => ((await stored) ? events.map((event) => this.#inputEvent(event)).join('') : ''));
+    await stored;
+    if (this.#phase.kind !== 'suspended') return;
+    this.#stream?.close();
+    await this.#end();
+  }
+
+  #inputEvent({ number, message }: ExecutionEvent): string {
+    const { id: execution } = this.#options.execution;
+    return sseEvent(message, { execution, number, retryMilliseconds: RETRY_MILLISECONDS.least });
+  }
+
+  /** @returns whether the input requests may be sent. Those that cannot be stored fail. */
+  async #storeInputRequests(requests: [number, InputRequest][], events: ExecutionEvent[]): Promise<boolean> {
+    try {
+      if (!(await this.#writer.isStored())) {
+        throw new ServiceUnavailableError('The session table', new Error('the stream could not be stored'));
+      }
+      if (!(await this.#writer.flush())) return false;
+      const isSaved = await this.#writer.update(() => ({
+        open: this.#inputRequests.openNames(),
+        ...(this.#mustSuspend() && { status: 'input-required', runner: undefined, leaseUntil: undefined }),
+      }));
+      if (isSaved && this.#writer.execution.status === 'input-required') this.#suspend();
+      return isSaved;
+    } catch (error) {
+      this.#writer.logFailure('elicitation_failed', error);
+      this.#writer.discard(events);
+      const reason = error instanceof ServiceUnavailableError ? `: ${error.message}` : '';
+      for (const [number] of requests) {
+        this.#inputRequests.remove(number);
+        this.#server?.respond(number, { error: { code: -32603, message: `Elicitation failed${reason}` } });
+      }
+      return false;
+    }
+  }
+
+  #mustSuspend(): boolean {
+    const { requests, answered } = this.#writer.execution;
+    return this.#inputRequests.blockAll(requests, answered);
+  }
+
+  /** The process that receives the last input response repeats what the server sends from now on. */
+  #suspend(): void {
+    this.#phase = { kind: 'suspended' };
+    this.#stream?.mute();
+  }
+
+  /** Every request has a response. */
+  #finish(): void {
+    if (this.#phase.kind === 'streaming') {
+      this.#stream?.close();
+      this.#writer.enqueue(async () => {
+        if (this.#phase.kind === 'suspended') return;
+        if ((await this.#writer.flush()) && (await this.#writer.isStored())) {
+          await this.#writer.update(() => ({ status: 'done', runner: undefined, leaseUntil: undefined }));
+        }
       });
-      if (await store.saveExecution(changed)) {
-        this.#run = changed;
-        return true;
-      }
-      const found = await store.findExecution(this.#run.grant, this.#run.id);
-      if (found?.status !== 'running' || found.runner !== this.#run.runner) {
-        this.#lose(found);
-        return false;
-      }
-      await this.#takeAnswers(found);
     }
-    throw new ServiceUnavailableError(
-      'The session table',
-      new Error(`the run changed ${ATTEMPTS} times during one write`),
-    );
+    this.#phase = { kind: 'ended' };
+    this.#writer.enqueue(() => this.#end());
   }
 
-  /** Passes on the answers to questions of a run that did not have to stop for them. */
-  async #takeAnswers(found: Execution): Promise<void> {
-    const fresh = Object.entries(found.answers).filter(([name]) => !Object.hasOwn(this.#run.answers, name));
-    const stored = fresh.length > 0 ? (await this.#parts.store.loadRequest(found)).answers : undefined;
-    const { version, open, answers } = found;
-    this.#run = { ...this.#run, version, open, answers };
-    for (const [name, key] of fresh) {
-      const text = stored?.get(key);
-      if (text !== undefined && this.#asked.delete(Number(name))) this.#asker?.answer(Number(name), JSON.parse(text));
+  async #end(): Promise<void> {
+    if (this.#phase.kind !== 'suspended') this.#phase = { kind: 'ended' };
+    this.#lateTimer?.cancel();
+    this.#inputTimer?.cancel();
+    this.#stream?.stopHeartbeats();
+    this.#writer.stop();
+    try {
+      await this.#server?.close();
+    } finally {
+      await this.#stream?.written;
+      this.#done.resolve();
     }
   }
 
-  /** @param text made when all before it has been written, and it is known whether the store has the stream */
-  #write(text: (isKept: boolean) => string | Promise<string>): void {
-    this.#writing = this.#writing.then(async () => {
-      if (!this.#stopped) this.#enqueue(await text((await this.#kept) ?? false));
-    });
-  }
-
-  /** Ends the client's stream behind what has been written. */
-  #close(): void {
-    this.#writing = this.#writing.then(() => {
-      this.#client?.close();
-      this.#client = undefined;
-    });
-  }
-
-  #enqueue(text: string): void {
-    if (text !== '') this.#client?.enqueue(bytes(text));
+  /** @param text called when everything before it is written, and it is known whether the store has the execution */
+  #write(text: (isStored: boolean) => string | Promise<string>): void {
+    this.#stream?.write(async () => text(await this.#writer.isStored()));
   }
 }
 
-/** One answer, or those of a batch. */
+/** The responses as one JSON body: an object, or an array for a batch. */
 function jsonResponse(messages: JSONRPCResponse[]): McpResponse {
   const texts = messages.map(jsonText);
   const text = texts.length === 1 ? texts[0]! : `[${texts.join()}]`;

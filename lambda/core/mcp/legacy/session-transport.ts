@@ -13,42 +13,47 @@ import { deliverRequest, replayInitialize } from '#sdk-shortcuts';
 import type { Session } from '../../sessions/session.ts';
 import { jsonText } from '../json-text.ts';
 
-/** What a server says. `of` is the request that it says it about, where it says so. */
+/** A message from the server. `of` is the request that it belongs to, where the server says so. */
 export type ServerMessage =
   | { kind: 'response'; message: JSONRPCResponse }
   | { kind: 'notification'; message: JSONRPCNotification; of: RequestId | undefined }
-  /** A request to the client. Its number counts from 0 in each run, so a run that starts over asks the same as before. */
-  | { kind: 'question'; number: number; message: JSONRPCRequest; of: RequestId | undefined };
+  /** A request to the client. Numbers count from 0 in each execution, so a restarted one sends the same requests. */
+  | { kind: 'input-request'; number: number; message: JSONRPCRequest; of: RequestId | undefined };
 
-/** The client's answer to a question, as far as it is not the question's id. */
+/** The client's response to a request of the server, without its id. */
 export type InputResponse = Pick<JSONRPCResponse & { result?: unknown; error?: unknown }, 'result' | 'error'>;
 
-const REPLAYED = 'holdfast-replay';
+const REPLAY_ID = 'holdfast-replay';
 
 /**
- * The SDK's end of a session of the 2025 era, for a server that is built for one run. What earlier processes were told
- * (`initialize`, the log level) is played to the server first, and questions that have been answered already are answered
- * at once, so the server cannot tell that it is not the one that the session began with.
+ * The SDK's end of a session of the 2025 era, for a server that is built for one execution. It first replays what earlier
+ * processes received (`initialize`, the log level) and answers input requests that have a response already, so the server
+ * behaves as if the session had begun with it.
  */
 export class SessionTransport implements Transport {
   onclose?: () => void;
   onerror?: (error: Error) => void;
   onmessage?: <T extends JSONRPCMessage>(message: T, extra?: MessageExtraInfo) => void;
   readonly sessionId: string;
-  /** By the number of the question. */
-  readonly #answers: ReadonlyMap<number, InputResponse>;
-  readonly #out: (outgoing: ServerMessage) => void;
+  /** By number of the input request. */
+  readonly #inputResponses: ReadonlyMap<number, InputResponse>;
+  readonly #receive: (message: ServerMessage) => void;
   #replayed: (() => void) | undefined;
   #server: McpServer | undefined;
-  /** Requests that the server has been given and has not answered. */
+  /** Requests delivered to the server and not answered yet. */
   readonly #open = new Set<RequestId>();
-  #hasAsked = false;
+  #hasRequestedInput = false;
   #closed = false;
 
-  constructor(sessionId: string, answers: ReadonlyMap<number, InputResponse>, out: (outgoing: ServerMessage) => void) {
+  /** @param receive receives each message of the server, but for responses to replayed requests */
+  constructor(
+    sessionId: string,
+    inputResponses: ReadonlyMap<number, InputResponse>,
+    receive: (message: ServerMessage) => void,
+  ) {
     this.sessionId = sessionId;
-    this.#answers = answers;
-    this.#out = out;
+    this.#inputResponses = inputResponses;
+    this.#receive = receive;
   }
 
   async connect(server: McpServer): Promise<void> {
@@ -58,7 +63,7 @@ export class SessionTransport implements Transport {
 
   async start(): Promise<void> {}
 
-  /** Tells a fresh server what the session's client has said before. */
+  /** Gives a new server what the session's client has sent before. */
   async replay({ initialize, logLevel }: Session): Promise<void> {
     if (!initialize) return;
     if (!(this.#server && (await replayInitialize(this.#server, initialize)))) {
@@ -72,7 +77,7 @@ export class SessionTransport implements Transport {
     const answered = new Promise<void>((resolve) => {
       this.#replayed = resolve;
     });
-    this.onmessage?.({ jsonrpc: '2.0', id: REPLAYED, method, params });
+    this.onmessage?.({ jsonrpc: '2.0', id: REPLAY_ID, method, params });
     await answered;
     this.#replayed = undefined;
   }
@@ -82,16 +87,17 @@ export class SessionTransport implements Transport {
       if ('method' in message && 'id' in message) this.#open.add(message.id);
     }
     for (const message of messages) {
-      const isTaken = this.#server && 'id' in message && deliverRequest(this.#server, message, extra);
-      if (!isTaken) this.onmessage?.(message, extra);
+      const isDelivered = this.#server !== undefined && deliverRequest(this.#server, message, extra);
+      if (!isDelivered) this.onmessage?.(message, extra);
     }
   }
 
-  answer(number: number, answer: InputResponse): void {
-    this.onmessage?.({ jsonrpc: '2.0', id: number, ...answer } as JSONRPCResponse);
+  /** Delivers the response to an input request that the server waits for. */
+  respond(number: number, response: InputResponse): void {
+    this.onmessage?.({ jsonrpc: '2.0', id: number, ...response } as JSONRPCResponse);
   }
 
-  /** Tells the server that nobody waits for these requests any more. */
+  /** Cancels requests whose client no longer waits. */
   cancel(requests: Iterable<RequestId>): void {
     for (const requestId of requests) {
       this.onmessage?.({ jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId } });
@@ -100,49 +106,46 @@ export class SessionTransport implements Transport {
 
   async send(message: JSONRPCMessage, { relatedRequestId: of }: TransportSendOptions = {}): Promise<void> {
     if (this.#closed) {
-      // The SDK does not know of every end (`close`), and would wait for an answer.
-      if ('method' in message && 'id' in message) throw new Error('The run is over: nobody is there to be asked');
+      // The SDK is not notified of every end (`close`), and would wait for a response.
+      if ('method' in message && 'id' in message) throw new Error('Request already completed; cannot elicit');
       return;
     }
-    if (!('method' in message)) {
-      if (message.id !== undefined) this.#open.delete(message.id);
-      if (message.id === REPLAYED && this.#replayed) this.#replayed();
-      else this.#out({ kind: 'response', message: writable(message) });
-      return;
-    }
-    // What cannot be written fails here, where the tool hears of it.
+    if (!('method' in message)) return this.#sendResponse(message);
+    // A message that JSON cannot express fails here, in the tool that sends it.
     jsonText(message);
-    if ('id' in message) {
-      this.#hasAsked = true;
-      const number = Number(message.id);
-      const answer = this.#answers.get(number);
-      if (answer) queueMicrotask(() => this.answer(number, answer));
-      else this.#out({ kind: 'question', number, message, of });
-    } else if (message.method !== 'notifications/cancelled') {
-      this.#out({ kind: 'notification', message, of });
-    }
+    if ('id' in message) this.#requestInput(message, of);
+    else if (message.method !== 'notifications/cancelled') this.#receive({ kind: 'notification', message, of });
+  }
+
+  #sendResponse(message: JSONRPCResponse): void {
+    if (message.id !== undefined) this.#open.delete(message.id);
+    if (message.id === REPLAY_ID && this.#replayed) this.#replayed();
+    else this.#receive({ kind: 'response', message: serializable(message) });
+  }
+
+  #requestInput(message: JSONRPCRequest, of: RequestId | undefined): void {
+    this.#hasRequestedInput = true;
+    const number = Number(message.id);
+    const response = this.#inputResponses.get(number);
+    if (response) queueMicrotask(() => this.respond(number, response));
+    else this.#receive({ kind: 'input-request', number, message, of });
   }
 
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    // A server that has answered everything and asked nothing has nobody to tell of the end, unless the owner wants to know:
-    // the SDK would make an error, with its stack, for every request there is.
-    if (this.#open.size > 0 || this.#hasAsked || this.#server?.server.onclose) this.onclose?.();
+    // The SDK creates an error with a stack for every close, so a server with nothing open is only notified if it asked.
+    if (this.#open.size > 0 || this.#hasRequestedInput || this.#server?.server.onclose) this.onclose?.();
   }
 }
 
-/** A result that is not JSON (it has a BigInt, or a circle) is an error: its client would wait for ever. */
-function writable(message: JSONRPCResponse): JSONRPCResponse {
+/** A result that JSON cannot express (a BigInt, a cycle) becomes an error; its client would wait forever. */
+function serializable(message: JSONRPCResponse): JSONRPCResponse {
   try {
     jsonText(message);
     return message;
   } catch (error) {
     const { jsonrpc, id } = message;
-    return {
-      jsonrpc,
-      id,
-      error: { code: -32603, message: `The result cannot be written: ${(error as Error).message}` },
-    };
+    return { jsonrpc, id, error: { code: -32603, message: `Result is not valid JSON: ${(error as Error).message}` } };
   }
 }

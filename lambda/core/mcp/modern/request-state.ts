@@ -2,17 +2,17 @@ import type { JSONRPCRequest } from '@modelcontextprotocol/server';
 import { base64url, bytes, fromBase64url } from '../../support/crypto.ts';
 import type { SharedKey } from '../../support/sealed-key.ts';
 
-/** How long a client may take to bring the state of a request back: its user may have been asked something. */
+/** How long a client may take to return the state: its user may have to answer an elicitation. */
 const LIFETIME_SECONDS = 3600;
-/** What a client brings back is taken into memory, decrypted and parsed. */
+/** Largest state that is decrypted and parsed, in characters. */
 const LONGEST = 256 * 1024;
 
 const form = /^hrs1\.([A-Za-z0-9_-]{16})\.([A-Za-z0-9_-]+)$/;
 
 /**
- * What a tool gives its client to bring back with the user's answers (`requestState`, MCP 2026-07-28, multi-round-trip
- * requests). The client must neither read nor change it, nor bring it back for another user, another tool or other
- * arguments, nor for ever: so it is encrypted and authenticated for all of these, under a key of the whole deployment.
+ * Seals the state that a tool hands to its client until the user has answered (`requestState`, MCP 2026-07-28,
+ * multi-round-trip requests). The client can neither read nor change it, nor return it for another user, tool or arguments
+ * or after an hour: it is encrypted and authenticated for all of these, under a key of the deployment.
  */
 export class RequestStates {
   readonly #key: SharedKey;
@@ -31,7 +31,7 @@ export class RequestStates {
     return `hrs1.${base64url(nonce)}.${base64url(new Uint8Array(sealed))}`;
   }
 
-  /** @returns nothing when it was sealed for something else, was changed, or has expired */
+  /** @returns undefined when it was sealed for another request or user, was changed, or has expired */
   async open(sealed: string, user: string, request: JSONRPCRequest): Promise<string | undefined> {
     const [, nonce, ciphertext] = sealed.length <= LONGEST ? (form.exec(sealed) ?? []) : [];
     if (nonce === undefined || ciphertext === undefined) return undefined;
@@ -53,7 +53,7 @@ function algorithm(iv: Uint8Array<ArrayBuffer>, user: string, { method, params }
   return { name: 'AES-GCM', iv, additionalData: bytes(canonical([user, method, name ?? uri ?? null, given ?? {}])) };
 }
 
-/** JSON whose members are sorted: a client that brings its arguments back may have written them in another order. */
+/** JSON with sorted members: a client may serialize its arguments in another order the second time. */
 function canonical(value: unknown): string {
   return JSON.stringify(value, (_, member: unknown) =>
     member !== null && typeof member === 'object' && !Array.isArray(member)

@@ -1,5 +1,5 @@
 import type * as shortcuts from './sdk-shortcuts.ts';
 
-/** `parts: 'stock'`: the SDK's server is sent the messages, whatever is known of them. */
+/** `optimizations: false`: the SDK's server receives every message. */
 export const replayInitialize: typeof shortcuts.replayInitialize = async () => false;
 export const deliverRequest: typeof shortcuts.deliverRequest = () => false;

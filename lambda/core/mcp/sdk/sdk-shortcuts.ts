@@ -7,65 +7,59 @@ import {
 } from '@modelcontextprotocol/server';
 import type { Initialize } from '../../sessions/session.ts';
 import { deepFreeze } from '../../support/deep-freeze.ts';
+import { initializeHandler, requestHandler } from './sdk-internals.ts';
 
 /**
- * Two shortcuts into the SDK's server, past what it does for messages of which nothing is known. They call what is no
- * public part of it, so each says whether it could be taken: a server without it is sent the messages. That both ways
- * come to the same is held by `test/core/mcp/sdk-shortcuts.test.ts`.
+ * Two shortcuts past the SDK's message parsing, for messages that are already known. Each returns false where the SDK does
+ * not allow it, and the caller then sends the message. `test/core/mcp/sdk-shortcuts.test.ts` compares both ways.
  */
-type Inner = {
-  _oninitialize?: (request: { method: string; params: object }) => Promise<unknown>;
-  _onrequest?: (request: JSONRPCMessage, extra: MessageExtraInfo) => void;
-};
-
-const inner = ({ server }: McpServer) => server as unknown as Inner;
 
 /**
- * Tells a server what its session's client said in `initialize`, without the messages: the SDK would look at them in every
- * form that a message can have, and make an answer that nobody reads.
+ * Gives a server the `initialize` parameters of its session, without the messages: the SDK would try them in every form of
+ * a message and build a response that is discarded.
  *
- * @returns false when the server has to be sent the messages
+ * @returns false when the server needs the messages
  */
 export async function replayInitialize(server: McpServer, initialize: Initialize): Promise<boolean> {
-  const { _oninitialize } = inner(server);
-  if (typeof _oninitialize !== 'function') return false;
-  const request = requestOf(initialize);
-  if (!request) return false;
-  await _oninitialize.call(server.server, request);
-  const { server: its } = server;
-  // As the SDK has it: what fails in there is told of, and nothing else comes of it.
-  if (its.oninitialized) {
+  const handle = initializeHandler(server);
+  const request = handle && parsedRequest(initialize);
+  if (!handle || !request) return false;
+  await handle(request);
+  const { server: inner } = server;
+  // As the SDK does it: an error of `oninitialized` is reported and has no other effect.
+  if (inner.oninitialized) {
     void Promise.resolve()
-      .then(() => its.oninitialized?.())
-      .catch((error) => its.onerror?.(error));
+      .then(() => inner.oninitialized?.())
+      .catch((error) => inner.onerror?.(error));
   }
   return true;
 }
 
-/** What clients have said in `initialize`, by its text: a client says the same in each of its sessions. */
-const requests = new Map<string, InitializeRequest>();
+/** Parsed `initialize` requests by their JSON: a client sends the same in each of its sessions. */
+const parsedRequests = new Map<string, InitializeRequest>();
 const MOST_REQUESTS = 100;
 
-/** As the SDK reads it. @returns nothing when it would refuse it */
-function requestOf(params: Initialize): InitializeRequest | undefined {
+/** As the SDK parses it. @returns undefined when the SDK would reject it */
+function parsedRequest(params: Initialize): InitializeRequest | undefined {
   const text = JSON.stringify(params);
-  const known = requests.get(text);
-  if (known) return known;
-  const read = specTypeSchemas.InitializeRequest['~standard'].validate({ method: 'initialize', params });
-  if (read instanceof Promise || read.issues) return undefined;
-  if (requests.size === MOST_REQUESTS) requests.clear();
-  requests.set(text, deepFreeze(read.value));
-  return read.value;
+  const parsed = parsedRequests.get(text);
+  if (parsed) return parsed;
+  const result = specTypeSchemas.InitializeRequest['~standard'].validate({ method: 'initialize', params });
+  if (result instanceof Promise || result.issues) return undefined;
+  if (parsedRequests.size === MOST_REQUESTS) parsedRequests.clear();
+  parsedRequests.set(text, deepFreeze(result.value));
+  return result.value;
 }
 
 /**
- * Hands a server a message that is known to be a request.
+ * Delivers a message that is known to be a request.
  *
- * @returns false when it is none, or the server has to be sent the message as any other
+ * @returns false when it is not a request, or the server needs the message
  */
 export function deliverRequest(server: McpServer, message: JSONRPCMessage, extra: MessageExtraInfo): boolean {
-  const { _onrequest } = inner(server);
-  if (!('method' in message) || typeof _onrequest !== 'function') return false;
-  _onrequest.call(server.server, message, extra);
+  if (!('method' in message) || !('id' in message)) return false;
+  const handle = requestHandler(server);
+  if (!handle) return false;
+  handle(message, extra);
   return true;
 }

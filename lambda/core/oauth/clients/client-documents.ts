@@ -1,6 +1,10 @@
 import type { JSONWebKeySet } from 'jose';
-import { randomId, sha256 } from '../../support/crypto.ts';
+import { type Clock, epochSeconds } from '../../support/clock.ts';
+import { sha256 } from '../../support/crypto.ts';
+import type { Logger } from '../../support/logger.ts';
+import { attemptUpTo, retry } from '../../support/retry-on-conflict.ts';
 import { ServiceUnavailableError } from '../../support/service-unavailable-error.ts';
+import { LEASE_SECONDS, runSingleFlight } from '../../support/single-flight.ts';
 import {
   ClientDocumentError,
   type ClientMetadata,
@@ -45,8 +49,6 @@ const ALL_HOSTS: RateLimit = { intervalSeconds: 0.25, burst: 32 };
 /** No host is called so. */
 const EVERYWHERE = '*';
 
-/** A fetch takes five seconds at most; whoever took longer has died. */
-const LEASE_SECONDS = 8;
 const PATIENCE_SECONDS = 7;
 const POLL_MILLISECONDS = 200;
 /** A copy this old is fetched again for the sake of a key that is not in it. */
@@ -58,9 +60,10 @@ type Dependencies = {
   paces: RateLimitStore;
   fetcher: DocumentFetcher;
   reach: FetchReach;
-  /** Epoch seconds. */
-  now: () => number;
-  log: (event: string, details?: Record<string, unknown>) => void;
+  clock: Clock;
+  /** From 0 to 1. */
+  random: () => number;
+  log: Logger;
 };
 
 /** The documents of clients, fetched by exactly one of all the processes that ask, and no faster than the paces allow. */
@@ -84,31 +87,30 @@ export class ClientDocuments {
 
   /** The keys of a client. @param again whether a key was missing in the copy at hand. @throws DocumentRefused, Outage */
   keys(url: string, again = false): Promise<JSONWebKeySet> {
-    return this.#load(url, readKeySet, again ? this.#d.now() - KEYS_SETTLE_SECONDS : undefined);
+    return this.#load(url, readKeySet, again ? epochSeconds(this.#d.clock) - KEYS_SETTLE_SECONDS : undefined);
   }
 
   async #load<T>(url: string, read: (text: string) => T, newerThan?: number): Promise<T> {
-    const { store, now } = this.#d;
+    const { store, clock, random } = this.#d;
+    const now = () => epochSeconds(clock);
     const urlHash = await sha256(url);
-    const owner = randomId();
-    const giveUpAt = now() + PATIENCE_SECONDS;
     let known: KnownDocument | undefined;
-    while (now() < giveUpAt) {
+    const flight = { clock, random, patienceSeconds: PATIENCE_SECONDS, pollMilliseconds: POLL_MILLISECONDS };
+    const result = await runSingleFlight<{ document: T } | 'not-soon'>(flight, async (owner) => {
       const decision = decideDocument(await store.findDocument(urlHash), now(), newerThan);
-      if (decision.kind === 'use') return read(decision.text);
+      if (decision.kind === 'use') return { document: read(decision.text) };
       if (decision.kind === 'refuse') throw new ClientDocumentError(decision.reason);
       if (decision.kind === 'unreachable') throw unreachable(url, 'it did not answer shortly before');
-      if (decision.kind === 'fetch') {
-        known = decision.known;
-        const turn = await this.#turn(url);
-        if (turn === 'now' && (await store.leaseDocument(urlHash, owner, now(), now() + LEASE_SECONDS))) {
-          return this.#fetch(url, urlHash, owner, read, known);
-        }
-        // To wait for that would only hold up more.
-        if (turn === 'not-soon') break;
+      if (decision.kind !== 'fetch') return retry;
+      known = decision.known;
+      const turn = await this.#turn(url);
+      if (turn === 'now' && (await store.leaseDocument(urlHash, owner, now(), now() + LEASE_SECONDS))) {
+        return { document: await this.#fetch(url, urlHash, owner, read, known) };
       }
-      await new Promise((resolve) => setTimeout(resolve, POLL_MILLISECONDS * (1 + Math.random())));
-    }
+      // To wait for that would only hold up more.
+      return turn === 'not-soon' ? turn : retry;
+    });
+    if (result !== retry && result !== 'not-soon') return result.document;
     // Whoever has others fetched without end does not shut out a client that is known.
     if (known && servesStale(known, now())) return read(known.text);
     throw unreachable(url, 'too many others are being fetched');
@@ -121,7 +123,8 @@ export class ClientDocuments {
     read: (text: string) => T,
     known: KnownDocument | undefined,
   ): Promise<T> {
-    const { store, fetcher, now, log } = this.#d;
+    const { store, fetcher, clock, log } = this.#d;
+    const now = () => epochSeconds(clock);
     try {
       const fetched = await fetcher.fetch(url, known?.etag);
       const cached = afterFetch(known, fetched, now());
@@ -148,14 +151,14 @@ export class ClientDocuments {
   }
 
   async #isAdmitted(name: string, pace: RateLimit): Promise<boolean> {
-    const { paces, now } = this.#d;
-    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+    const { paces, clock } = this.#d;
+    const isAdmitted = await attemptUpTo(ATTEMPTS, async () => {
       const due = await paces.due(name);
-      const next = admit(due, now(), pace);
+      const next = admit(due, epochSeconds(clock), pace);
       if (next === undefined) return false;
-      if (await paces.advance(name, due, next)) return true;
-    }
-    return false;
+      return (await paces.advance(name, due, next)) || retry;
+    });
+    return isAdmitted === true;
   }
 }
 

@@ -1,13 +1,8 @@
 import { memoryStores } from '../../../lambda/adapters/memory/memory-stores.ts';
 import type { Caller } from '../../../lambda/core/access/caller.ts';
 import type { Grant } from '../../../lambda/core/access/grant.ts';
-import {
-  type ImportedSession,
-  type Initialize,
-  type SessionAccess,
-  type SessionRules,
-  Sessions,
-} from '../../../lambda/core/sessions/session.ts';
+import type { ImportedSession, Initialize } from '../../../lambda/core/sessions/session.ts';
+import { type SessionAccess, type SessionRules, Sessions } from '../../../lambda/core/sessions/sessions.ts';
 
 const start = 1_800_000_000;
 const hour = 3600;

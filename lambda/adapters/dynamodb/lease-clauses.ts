@@ -1,0 +1,14 @@
+/** Lease of an item for the work of one process (`core/support/single-flight.ts`): `leaseOwner` until `leaseUntil`. */
+
+export const LEASE_FREE = '(attribute_not_exists(leaseUntil) OR leaseUntil <= :now)';
+export const LEASE_OWNED = 'leaseOwner = :owner';
+
+export const SET_LEASE = 'leaseOwner = :owner, leaseUntil = :until';
+export const REMOVE_LEASE = 'REMOVE leaseOwner, leaseUntil';
+
+/** Values of `LEASE_FREE` and `SET_LEASE`. */
+export const leaseValues = (owner: string, now: number, until: number) => ({
+  ':owner': owner,
+  ':now': now,
+  ':until': until,
+});

@@ -1,0 +1,24 @@
+import type { RevocationStore } from '../../core/admin/revocation.ts';
+import { CURRENT } from '../../core/sessions/session.ts';
+import { type MemoryTables, sessionKey } from './memory-tables.ts';
+
+export function memoryRevocationStore({ grants, upstreamTokens, sessions }: MemoryTables): RevocationStore {
+  return {
+    async revokeGrant(id, now) {
+      const grant = grants.get(id);
+      if (!grant || grant.status === 'revoked') return false;
+      grants.set(id, { ...grant, status: 'revoked', revokedAt: now });
+      upstreamTokens.delete(id);
+      return true;
+    },
+    async revokeSession({ grant, id, era }, now) {
+      const key = sessionKey(grant, era === 'modern' ? CURRENT : id);
+      const found = sessions.get(key);
+      if (!found || !('id' in found) || found.id !== id) return false;
+      if (found.expiresAt <= now || found.endedAt !== undefined) return false;
+      const expiry = era === 'modern' && { expiresAt: now };
+      sessions.set(key, { ...found, endedAt: now, endedBy: 'revocation', ...expiry });
+      return true;
+    },
+  };
+}

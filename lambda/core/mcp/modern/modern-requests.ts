@@ -1,0 +1,140 @@
+import {
+  createMcpHandler,
+  isJSONRPCRequest,
+  type JSONRPCMessage,
+  type JSONRPCRequest,
+  type McpHttpHandler,
+  type McpServer,
+  type ServerEventBus,
+} from '@modelcontextprotocol/server';
+import type { Clock } from '../../support/clock.ts';
+import type { Logger } from '../../support/logger.ts';
+import type { ChangeNotifications } from '../change-notifications.ts';
+import { type McpExchange, type PendingResponse, respond } from '../mcp-exchange.ts';
+import { McpResponse, toPlatformRequest } from '../mcp-http.ts';
+import type { OutboundMessages } from '../outbound-messages.ts';
+import { authInfo } from '../sdk/auth-info.ts';
+import { interceptMessages } from '../sdk/sdk-internals.ts';
+import type { ServerBuilder } from '../server-builder.ts';
+import { streamIfLate } from './late-stream.ts';
+import type { RequestStates } from './request-state.ts';
+
+type Dependencies = {
+  builder: ServerBuilder;
+  requestStates: RequestStates;
+  changes: ChangeNotifications;
+  clock: Clock;
+  log: Logger;
+};
+
+/** The requests of 2026-07-28, on the SDK's own handler. */
+export class ModernRequests {
+  readonly #dependencies: Dependencies;
+  readonly #handler: McpHttpHandler;
+
+  constructor(dependencies: Dependencies) {
+    this.#dependencies = dependencies;
+    this.#handler = this.#createHandler();
+  }
+
+  async answer(given: McpExchange): Promise<PendingResponse> {
+    const exchange = await this.#openState(given);
+    if (exchange instanceof McpResponse) return respond(exchange);
+    const { changes, clock } = this.#dependencies;
+    const { method } = exchange.body as { method?: unknown };
+    if (method === 'subscriptions/listen' && changes.isOn) return this.#listen(exchange);
+    return respond(await streamIfLate(exchange.request, this.#fetch(this.#handler, exchange), clock));
+  }
+
+  /** @param bus delivers changes to listening clients; without it there are none */
+  #createHandler(bus?: ServerEventBus): McpHttpHandler {
+    const { builder, log } = this.#dependencies;
+    return createMcpHandler(
+      async ({ authInfo: info }) => {
+        const exchange = info?.extra?.exchange as McpExchange;
+        const { server, outbound } = await builder.build(exchange);
+        this.#watch(server, outbound, exchange);
+        return server;
+      },
+      { legacy: 'reject', bus, onerror: (error) => log('mcp_request_rejected', { message: error.message }) },
+    );
+  }
+
+  async #fetch(handler: McpHttpHandler, exchange: McpExchange): Promise<McpResponse> {
+    const { extra, ...info } = authInfo(exchange);
+    const response = await handler.fetch(toPlatformRequest(exchange.request), {
+      parsedBody: exchange.body,
+      authInfo: { ...info, extra: { ...extra, exchange } },
+    });
+    return McpResponse.from(response);
+  }
+
+  /** Sends a client the changes of its user for a limited time; then the client listens again. */
+  async #listen(exchange: McpExchange): Promise<PendingResponse> {
+    const { changes, log } = this.#dependencies;
+    const { user, session } = exchange.context;
+    const abort = new AbortController();
+    let following = Promise.resolve();
+    const handler = this.#createHandler({
+      publish: () => undefined,
+      subscribe: (deliver) => {
+        following = (async () => {
+          for await (const change of changes.follow(user.key, session.id, abort.signal)) {
+            if (change) deliver(change);
+          }
+        })()
+          .catch((error) => log('listen_failed', { message: String(error) }))
+          .finally(() => handler.close());
+        return () => abort.abort();
+      },
+    });
+    return { response: await this.#fetch(handler, exchange), done: following };
+  }
+
+  /** Opens the `requestState` that a client returns, so that the tool receives what it handed out. */
+  async #openState(exchange: McpExchange): Promise<McpExchange | McpResponse> {
+    const { body, context, recorder } = exchange;
+    const sealed = (body as { params?: { requestState?: unknown } }).params?.requestState;
+    // The worker has the state from the store, where no client can change it.
+    if (sealed === undefined || !isJSONRPCRequest(body) || exchange.isWorker) return exchange;
+    const { requestStates } = this.#dependencies;
+    const state = typeof sealed === 'string' ? await requestStates.open(sealed, context.user.key, body) : undefined;
+    if (state !== undefined) return { ...exchange, body: { ...body, params: { ...body.params, requestState: state } } };
+    // As the SDK answers a state that does not verify: the request was understood, so the status is 200.
+    const error = {
+      code: -32602,
+      message: 'Invalid or expired requestState',
+      data: { reason: 'invalid_request_state' },
+    };
+    const rejected = { jsonrpc: '2.0' as const, id: body.id, error };
+    recorder.answered(exchange, rejected);
+    return McpResponse.json(rejected);
+  }
+
+  /** Seals a tool's `requestState`, and publishes the changes that a tool announces before its response is sent. */
+  #watch(server: McpServer, outbound: OutboundMessages, exchange: McpExchange): void {
+    interceptMessages(server, (given, options, send) => {
+      const message = outbound.prepare(given);
+      const isUnrelated = 'method' in message && !('id' in message) && options?.relatedRequestId === undefined;
+      if (isUnrelated && outbound.publish(message)) return Promise.resolve();
+      const state = exchange.isWorker ? undefined : requestStateOf(message);
+      const { published } = outbound;
+      if (state === undefined && !published) return send(message);
+      const sealed = state === undefined ? message : this.#seal(message, state, exchange);
+      return Promise.all([sealed, published]).then(([each]) => send(each));
+    });
+  }
+
+  async #seal(message: JSONRPCMessage, state: string, { body, context }: McpExchange): Promise<JSONRPCMessage> {
+    const { requestStates } = this.#dependencies;
+    const requestState = await requestStates.seal(state, context.user.key, body as JSONRPCRequest);
+    const { result } = message as { result: object };
+    return { ...message, result: { ...result, requestState } } as JSONRPCMessage;
+  }
+}
+
+function requestStateOf(message: JSONRPCMessage): string | undefined {
+  if (!('result' in message)) return undefined;
+  const { resultType, requestState } = message.result as { resultType?: unknown; requestState?: unknown };
+  return resultType === 'input_required' && typeof requestState === 'string' ? requestState : undefined;
+}

@@ -1,0 +1,96 @@
+import {
+  type JSONRPCMessage,
+  type JSONRPCRequest,
+  McpServer,
+  type MessageExtraInfo,
+  type ServerCapabilities,
+  type TransportSendOptions,
+} from '@modelcontextprotocol/server';
+
+/**
+ * Everything in Holdfast that depends on how the MCP SDK is built inside. An SDK update is checked against this list:
+ *
+ * | what | why | without it |
+ * | --- | --- | --- |
+ * | `Server._oninitialize` is called | tells a server what its client said in `initialize` | `initialize` is sent as a message |
+ * | `Server._onrequest` is called | delivers a message that is known to be a request | the message goes through `onmessage` |
+ * | `McpServer.registerTool`, `registerPrompt` are wrapped | sees the schemas that are registered | each schema is converted for each request |
+ * | `McpServer.connect` and `Transport.send` are wrapped | sees what a server sends through the SDK's own handler | – |
+ * | `Server.getCapabilities` is wrapped | leaves out change notifications that are switched off | – |
+ *
+ * The first three are optimizations. The last two wrap public methods.
+ */
+
+type PrivateServer = {
+  _oninitialize?: (request: { method: string; params: object }) => Promise<unknown>;
+  _onrequest?: (request: JSONRPCRequest, extra: MessageExtraInfo) => void;
+};
+
+const privateServer = ({ server }: McpServer) => server as unknown as PrivateServer;
+
+/** The server's handler of `initialize`; undefined in an SDK without it. */
+export function initializeHandler(server: McpServer): PrivateServer['_oninitialize'] {
+  const { _oninitialize } = privateServer(server);
+  return typeof _oninitialize === 'function' ? _oninitialize.bind(server.server) : undefined;
+}
+
+/** The server's handler of requests; undefined in an SDK without it. */
+export function requestHandler(server: McpServer): PrivateServer['_onrequest'] {
+  const { _onrequest } = privateServer(server);
+  return typeof _onrequest === 'function' ? _onrequest.bind(server.server) : undefined;
+}
+
+/**
+ * Has a function see each message that the server sends once it is connected, in place of the transport.
+ *
+ * @param intercept passes a message on by `send`. It must do so synchronously unless it has to wait: the SDK attributes
+ *   errors by the moment in which they are thrown.
+ */
+export function interceptMessages(
+  server: McpServer,
+  intercept: (
+    message: JSONRPCMessage,
+    options: TransportSendOptions | undefined,
+    send: (message: JSONRPCMessage) => Promise<void>,
+  ) => Promise<void>,
+): void {
+  const connect = server.connect.bind(server);
+  server.connect = (transport) => {
+    const send = transport.send.bind(transport);
+    transport.send = (message, options) => intercept(message, options, (each) => send(each, options));
+    return connect(transport);
+  };
+}
+
+/** Has the server announce other capabilities than it was built with. */
+export function replaceCapabilities(
+  { server }: McpServer,
+  replace: (capabilities: ServerCapabilities) => ServerCapabilities,
+): void {
+  const capabilities = server.getCapabilities.bind(server);
+  server.getCapabilities = () => replace(capabilities());
+}
+
+/** Has a function see each schema of a tool or a prompt when it is registered, in every server of this process. */
+export function observeSchemas(observe: (schema: unknown) => void): void {
+  const { registerTool, registerPrompt } = McpServer.prototype;
+  // Named one by one: collecting and spreading the arguments costs a tenth of a warm call with twenty tools.
+  type Tool = Parameters<typeof registerTool>;
+  type Prompt = Parameters<typeof registerPrompt>;
+
+  McpServer.prototype.registerTool = function (this: McpServer, name: Tool[0], config: Tool[1], callback: Tool[2]) {
+    observe(config.inputSchema);
+    observe(config.outputSchema);
+    return registerTool.call(this, name, config, callback as never);
+  } as typeof registerTool;
+
+  McpServer.prototype.registerPrompt = function (
+    this: McpServer,
+    name: Prompt[0],
+    config: Prompt[1],
+    callback: Prompt[2],
+  ) {
+    observe(config.argsSchema);
+    return registerPrompt.call(this, name, config, callback as never);
+  } as typeof registerPrompt;
+}

@@ -1,0 +1,36 @@
+import type { McpServer } from '@modelcontextprotocol/server';
+import type { Logger } from '../support/logger.ts';
+import { type ChangeNotifications, withoutChangeNotifications } from './change-notifications.ts';
+import type { McpExchange } from './mcp-exchange.ts';
+import { OutboundMessages } from './outbound-messages.ts';
+import { replaceCapabilities } from './sdk/sdk-internals.ts';
+import './sdk/schema-cache.ts';
+import { LongRunningTools, type WaitingClient } from './tasks/long-running-tools.ts';
+import type { Tasks } from './tasks/tasks.ts';
+import type { ToolContext } from './tool-context.ts';
+
+/** Builds the owner's server for one request: the export of `lambda/server.ts`. */
+export type CreateServer = (context: ToolContext) => McpServer | Promise<McpServer>;
+
+export type BuiltServer = { server: McpServer; outbound: OutboundMessages };
+
+type Dependencies = { create: CreateServer; tasks: Tasks; changes: ChangeNotifications; log: Logger };
+
+/** Builds the owner's server. Each request has a server of its own, so nothing of one user reaches another through it. */
+export class ServerBuilder {
+  readonly #dependencies: Dependencies;
+
+  constructor(dependencies: Dependencies) {
+    this.#dependencies = dependencies;
+  }
+
+  /** @param client the client of the 2025 era that waits for the response; a long-running tool can hold its stream */
+  async build(exchange: McpExchange, client?: WaitingClient): Promise<BuiltServer> {
+    const { create, tasks, changes, log } = this.#dependencies;
+    const longRunning = new LongRunningTools(exchange, { tasks, client, log });
+    const server = await create({ ...exchange.context, longRunning: longRunning.wrap });
+    longRunning.register(server);
+    if (!changes.isOn) replaceCapabilities(server, withoutChangeNotifications);
+    return { server, outbound: new OutboundMessages(exchange, longRunning, { changes, log }) };
+  }
+}

@@ -1,0 +1,217 @@
+import type { Caller } from '../access/caller.ts';
+import { directGrant, type Grant, type GrantSummary, isLiveGrant } from '../access/grant.ts';
+import { randomId } from '../support/crypto.ts';
+import { retry, retryOnConflict } from '../support/retry-on-conflict.ts';
+import {
+  CURRENT,
+  type ImportedSession,
+  type Initialize,
+  isSessionId,
+  type Session,
+  type SessionPreferences,
+  type SessionStore,
+} from './session.ts';
+
+export type SessionRules = {
+  ttlSeconds: number;
+  /**
+   * For users of these groups instead. A user in several of them has the shortest TTL, so that no group weakens the
+   * strict rule of another.
+   * @default - `ttlSeconds` for every user
+   */
+  ttlSecondsByGroup?: Readonly<Record<string, number>>;
+  /** The result of an expired or unknown id of an authenticated caller: a new session, or 404. */
+  stale: 'renew' | 'reject';
+};
+
+/** Why the session step rejects a request. */
+export type SessionRejection =
+  /** The token has expired or its grant has ended: sign in again. */
+  | 'unauthorized'
+  /** The session has ended, or (`stale: 'reject'`) is unknown. */
+  | 'session-not-found';
+
+export type SessionAccess = {
+  grant: GrantSummary;
+  session: Session;
+  /** Resolves when the slide of the session is stored; to be awaited before the function may freeze. */
+  slid: Promise<void>;
+};
+
+/** Bounds the writes of a busy session; a tenth of a short TTL, so that the session still slides in time. */
+const slideEverySeconds = (ttlSeconds: number) => Math.min(60, ttlSeconds / 10);
+
+/**
+ * Step 2 of a request: caller and session id → live session, slid, or a rejection.
+ *
+ * A session is looked up under its caller's own grant, so the id of another user's session behaves as an unknown one.
+ */
+export class Sessions {
+  readonly #store: SessionStore;
+  readonly #rules: SessionRules;
+  readonly #now: () => number;
+
+  /** @param now epoch seconds */
+  constructor(store: SessionStore, rules: SessionRules, now: () => number) {
+    this.#store = store;
+    this.#rules = rules;
+    this.#now = now;
+  }
+
+  /** Starts the session of an `initialize` request. */
+  async initialize(caller: Caller, initialize: Initialize): Promise<SessionAccess | SessionRejection> {
+    const id = randomId();
+    const grant = this.#validGrant(caller, (await this.#store.find(caller.grant, id)).grant);
+    if (!grant) return 'unauthorized';
+    const session = { ...this.#newSession(caller, grant, 'legacy', initialize), id };
+    await this.#store.start(session, this.#now());
+    return unslid(grant, session);
+  }
+
+  /** The session that a legacy request names. */
+  async resume(
+    caller: Caller,
+    id: string,
+    protocolVersion: string | undefined,
+  ): Promise<SessionAccess | SessionRejection> {
+    if (!isSessionId(id)) return 'session-not-found';
+    let name = id;
+    return retryOnConflict(contended(id), async () => {
+      const { grant: found, stored } = await this.#store.find(caller.grant, name);
+      const grant = this.#validGrant(caller, found);
+      if (!grant) return 'unauthorized';
+      const live = stored && stored.expiresAt > this.#now() ? stored : undefined;
+      if (live && 'renewedAs' in live) {
+        name = live.renewedAs;
+        return retry;
+      }
+      if (live) return live.endedAt === undefined ? this.#admit(grant, live) : 'session-not-found';
+      const imported = await this.#liveImported(caller, name);
+      if (imported) {
+        const session = this.#adopted(caller, grant, imported, protocolVersion);
+        return (await this.#store.adoptImported(session, this.#now())) ? unslid(grant, session) : retry;
+      }
+      if (this.#rules.stale === 'reject') return 'session-not-found';
+      const initialize = stored && 'initialize' in stored ? stored.initialize : undefined;
+      const session = this.#newSession(caller, grant, 'legacy', initialize ?? unknownClient(protocolVersion));
+      return (await this.#store.renew(session, name, this.#now())) ? unslid(grant, session) : retry;
+    });
+  }
+
+  /** The session that a modern request belongs to. */
+  async current(caller: Caller): Promise<SessionAccess | SessionRejection> {
+    return retryOnConflict(contended(caller.grant), async () => {
+      const { grant: found, stored } = await this.#store.find(caller.grant, CURRENT);
+      const grant = this.#validGrant(caller, found);
+      if (!grant) return 'unauthorized';
+      const former = stored && 'id' in stored ? stored : undefined;
+      if (former && former.expiresAt > this.#now()) return this.#admit(grant, former);
+      const session = this.#newSession(caller, grant, 'modern');
+      return (await this.#store.start(session, this.#now(), former)) ? unslid(grant, session) : retry;
+    });
+  }
+
+  /** Ends a legacy session at its client's request (DELETE). */
+  async end(caller: Caller, id: string): Promise<SessionRejection | undefined> {
+    if (!isSessionId(id)) return 'session-not-found';
+    const { grant: found, stored } = await this.#store.find(caller.grant, id);
+    const grant = this.#validGrant(caller, found);
+    if (!grant) return 'unauthorized';
+    if (!stored || stored.expiresAt <= this.#now()) {
+      const imported = await this.#liveImported(caller, id);
+      if (!imported) return 'session-not-found';
+      await this.#store.adoptImported(this.#adopted(caller, grant, imported), this.#now());
+      await this.#store.end(caller.grant, id, this.#now());
+      return undefined;
+    }
+    if ('renewedAs' in stored) return this.end(caller, stored.renewedAs);
+    if (stored.endedAt !== undefined) return 'session-not-found';
+    await this.#store.end(caller.grant, id, this.#now());
+    return undefined;
+  }
+
+  async savePreferences(session: Session, preferences: SessionPreferences): Promise<void> {
+    await this.#store.savePreferences(session, preferences, this.#now());
+  }
+
+  /** Whether the caller's grant is valid, for requests that name no session. */
+  async isAuthorized(caller: Caller): Promise<boolean> {
+    const { grant } = await this.#store.find(caller.grant, CURRENT);
+    return this.#validGrant(caller, grant) !== undefined;
+  }
+
+  /** The caller's grant if it is valid, for work that outlives the access token of its request. */
+  async grantOf(caller: Caller): Promise<GrantSummary | undefined> {
+    const { grant } = await this.#store.find(caller.grant, CURRENT);
+    return this.#validGrant({ ...caller, expiresAt: Number.POSITIVE_INFINITY }, grant);
+  }
+
+  /**
+   * The caller's grant if it is valid: the one in the table, or in direct mode the one that the identity provider's token
+   * states, unless the table holds a revoked one in its place.
+   */
+  #validGrant(caller: Caller, grant: Grant | undefined): GrantSummary | undefined {
+    const now = this.#now();
+    if (caller.expiresAt <= now) return undefined;
+    if (!grant && caller.identity) return directGrant(caller, caller.identity);
+    return isLiveGrant(grant, now) && grant.user === caller.user && grant.client === caller.client ? grant : undefined;
+  }
+
+  /** Imported sessions belong to users, since their grants did not exist at the import. Read only for unknown ids. */
+  async #liveImported({ user }: Caller, id: string): Promise<ImportedSession | undefined> {
+    const imported = await this.#store.findImported(user, id);
+    return imported && imported.expiresAt > this.#now() ? imported : undefined;
+  }
+
+  #adopted(
+    caller: Caller,
+    grant: GrantSummary,
+    { id, initialize, startedAt }: ImportedSession,
+    protocolVersion?: string,
+  ): Session {
+    return {
+      ...this.#newSession(caller, grant, 'legacy', initialize ?? unknownClient(protocolVersion)),
+      id,
+      startedAt,
+    };
+  }
+
+  #admit(grant: GrantSummary, session: Session): SessionAccess {
+    const now = this.#now();
+    const ttlSeconds = this.#ttlSeconds(grant);
+    if (now - session.lastSeenAt < slideEverySeconds(ttlSeconds)) return unslid(grant, session);
+    const slidden = { ...session, lastSeenAt: now, expiresAt: now + ttlSeconds };
+    return { grant, session: slidden, slid: this.#store.slide(session, slidden.lastSeenAt, slidden.expiresAt) };
+  }
+
+  #ttlSeconds({ groups }: GrantSummary): number {
+    const { ttlSeconds, ttlSecondsByGroup = {} } = this.#rules;
+    const ofGroups = groups
+      .filter((group) => Object.hasOwn(ttlSecondsByGroup, group))
+      .map((group) => ttlSecondsByGroup[group]!);
+    return ofGroups.length > 0 ? Math.min(...ofGroups) : ttlSeconds;
+  }
+
+  #newSession(caller: Caller, grant: GrantSummary, era: Session['era'], initialize?: Initialize): Session {
+    const now = this.#now();
+    return {
+      id: randomId(),
+      grant: caller.grant,
+      user: caller.user,
+      era,
+      startedAt: now,
+      lastSeenAt: now,
+      expiresAt: now + this.#ttlSeconds(grant),
+      ...(initialize && { initialize }),
+    };
+  }
+}
+
+const unslid = (grant: GrantSummary, session: Session): SessionAccess => ({ grant, session, slid: Promise.resolve() });
+
+/** Takes the place of `initialize` parameters that are no longer stored. */
+function unknownClient(protocolVersion = '2025-03-26'): Initialize {
+  return { protocolVersion, capabilities: {}, clientInfo: { name: 'unknown', version: '0' } };
+}
+
+const contended = (name: string) => ({ service: 'The session table', item: `session ${name}` });
