@@ -3,7 +3,7 @@ export type Figure = {
   what: string;
   unit: 'ms' | 'µs' | 'KB' | 's' | '$' | 'a call' | '';
   ours: number;
-  /** What Holdfast is compared with. */
+  /** The implementation to compare with. */
   reference?: { name: string; value: number };
   /** The current budget for the ratio to the reference, or for the measurement itself. */
   budget?: { atMost: number; of: 'ratio' | 'ours' };

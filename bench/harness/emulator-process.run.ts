@@ -1,5 +1,5 @@
 /**
- * The local emulator in a process of its own: its CPU time is not that of the client, and oidc-provider does not load
+ * The local emulator in a separate process: it does not share CPU time with its client, and oidc-provider does not load
  * under jest.
  *
  * The one argument is `EmulatorProcessOptions` as JSON. Prints `{"origin": "http://…", "dynamoDb": "http://…"}` when it is
@@ -85,7 +85,7 @@ const rolesOf = (construct: string) =>
 
 function roleOf(construct: string): Principal {
   const role = rolesOf(construct).at(-1);
-  if (role === undefined) throw new Error(`There is no function ${construct}`);
+  if (role === undefined) throw new Error(`The template has no function ${construct}`);
   return role;
 }
 

@@ -23,7 +23,7 @@ export type EmulatorProcessOptions = {
   extraAuthority?: string;
 };
 
-/** What `emulator-process.run.ts` performs. */
+/** The commands of `emulator-process.run.ts`. */
 export type Command =
   | { name: 'fail'; service: Service; fails: boolean }
   | { name: 'disable'; username: string }

@@ -41,7 +41,7 @@ async function untilAnswered(send: () => Promise<HttpResponse | typeof lost>): P
   }
 }
 
-/** What a client does in a session besides calls. */
+/** The actions of a client in a session besides calls. */
 export type SessionPlan = {
   increments?: boolean;
   /** Two calls at the same time. */

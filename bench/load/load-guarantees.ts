@@ -1,7 +1,7 @@
 /** The guarantees that the load test measures. */
 export const guarantees = {
   answers: 'every request received its correct response, except those whose process was killed',
-  isolation: 'every response had the user, client, session and data of its own request, and no other',
+  isolation: 'every response had the user, client, session and data of its request, and no other',
   updates: 'no versioned write was lost',
   sessions: 'every session survived the killed processes unchanged',
   once: 'every acknowledged call was stored exactly once',

@@ -10,7 +10,7 @@ export type LoadUser = { username: string; clientId: string; clientName: string;
 /** Calls a tool. */
 export type ToolCaller = (tool: string, input: { call: string }) => Promise<unknown | typeof lost>;
 
-/** What all clients of a user know of its counter. */
+/** The increments of a user's counter by all of its clients. */
 export class CounterLedger {
   attempted = 0;
   acknowledged = 0;
@@ -22,7 +22,7 @@ export const counters = new Map(demoUsers.map(({ username }) => [username, new C
 /** The key of each user in the first response. Later responses must agree, and no two users may share a key. */
 const keys = new Map<string, string>();
 
-/** What a client knows of one session. Every response in the session must agree with it. */
+/** A client's knowledge of one session. Every response in the session must agree with it. */
 export class SessionLedger {
   readonly owner: LoadUser;
   readonly era: 'legacy' | 'modern';

@@ -6,7 +6,7 @@ import * as z from 'zod/v4';
 import type { ToolContext } from '../../lambda/core/mcp/tool-context.ts';
 import { StateConflict } from '../../lambda/core/mcp/tool-state.ts';
 
-/** What every tool returns of its request. The clients compare it with what they know of themselves. */
+/** The context of a request, which every tool returns. The clients compare it with their own identity. */
 export type Observation = {
   user: { key: string; issuer: string; subject: string };
   client: { id: string; name: string };

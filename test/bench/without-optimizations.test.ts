@@ -9,7 +9,7 @@ import { startLocalServices } from '../../bench/local-services.ts';
 import { HoldfastStack } from '../../lib/holdfast-stack.ts';
 import { runFresh } from '../support/fresh-process.ts';
 
-/** `optimizations: false` builds with the libraries' parts, and works. */
+/** `optimizations: false` builds the functions with the unmodified libraries. */
 
 jest.setTimeout(60_000);
 
@@ -31,7 +31,7 @@ test.each([
   [true, 'signed'],
   [false, 'sdk'],
 ] as const)(
-  'with optimizations %s, every function that opens the table uses the %s client, and the MCP function works',
+  'with optimizations %s, every function with a table uses the %s client, and the MCP function answers requests',
   async (optimizations, client) => {
     const folder = mkdtempSync(join(tmpdir(), 'holdfast-switch-'));
     mockInputs.clear();

@@ -9,7 +9,7 @@ import { DataFolder } from '../../local/data-folder.ts';
 import { launchChromium, withChromium } from '../support/chromium.ts';
 import { DashboardClient } from '../support/dashboard-client.ts';
 import { TestCloud } from '../support/test-cloud.ts';
-import { type Connected, putAWeekOnRecord } from '../support/week-of-calls.ts';
+import { type Connected, writeWeekOfCalls } from '../support/week-of-calls.ts';
 
 /** The dashboard as people have it before them. */
 
@@ -71,7 +71,7 @@ withChromium('the dashboard in a real browser', () => {
         });
       }
     }
-    await putAWeekOnRecord(desk.folder, clients);
+    await writeWeekOfCalls(desk.folder, clients);
     const grace = await DashboardClient.signIn(desk.origin, 'grace');
     session = (await grace.get<Listed<SessionRow>>('sessions')).items.find(({ calls }) => calls > 5)!.id;
   });

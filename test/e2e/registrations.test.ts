@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
 import { approveAndSignIn } from '../../bench/harness/form-browser.ts';
 import { initialize, OAuthClient, postMcp, type Tokens } from '../../bench/harness/raw-oauth-client.ts';
-import { DocumentWorld, unsafely } from '../support/document-server.ts';
+import { DocumentClouds, unsafely } from '../support/document-server.ts';
 import type { TestCloud } from '../support/test-cloud.ts';
 
 /**
@@ -12,13 +12,13 @@ import type { TestCloud } from '../support/test-cloud.ts';
 
 jest.setTimeout(60_000);
 
-let world: DocumentWorld;
+let clouds: DocumentClouds;
 let cloud: TestCloud;
 beforeAll(async () => {
-  world = await DocumentWorld.create();
-  cloud = await world.cloud(unsafely);
+  clouds = await DocumentClouds.create();
+  cloud = await clouds.cloud(unsafely);
 });
-afterAll(() => world?.end());
+afterAll(() => clouds?.end());
 
 const grants = { grant_types: ['authorization_code', 'refresh_token'], response_types: ['code'] };
 
@@ -242,13 +242,13 @@ test.each(registering)('$name registers and connects', async ({ metadata, redire
 });
 
 test.each(publishing)('$name connects by its document', async ({ metadata, redirect_uri }) => {
-  const host = await world.documents();
+  const host = await clouds.documents();
   await wholeFlow(OAuthClient.known(cloud.origin, host.serveClient(metadata)), redirect_uri);
 });
 
 test('ChatGPT connects by its document and signs its requests', async () => {
   const { privateKey, publicKey } = await generateKeyPair('RS256', { extractable: true });
-  const [host, keyHost] = [await world.documents(), await world.documents()];
+  const [host, keyHost] = [await clouds.documents(), await clouds.documents()];
   const jwks_uri = keyHost.serve('/oauth/jwks.json', {
     keys: [{ ...(await exportJWK(publicKey)), kid: 'chatgpt-1', alg: 'RS256', use: 'sig' }],
   });

@@ -146,7 +146,7 @@ const within = (done: number, [from, to]: readonly [number, number]) => done >= 
 const isOneOf = (count: number, number: number, window: readonly [number, number]) =>
   within(number, window) && number % Math.max(1, Math.floor(((window[1] - window[0]) * total) / count)) === 0;
 
-/** 0 without samples, which is a violation of its own. */
+/** 0 without samples, which is another violation. */
 const medianOf = (numbers: number[]) => (numbers.length === 0 ? 0 : median(numbers));
 
 const megabytes = (bytes: number) => `${(bytes / 1024 / 1024).toFixed(2)} MB`;

@@ -14,27 +14,27 @@ export type AttackedCloud = TestCloud;
 
 export const json = async (answer: Response) => (await answer.json()) as Record<string, unknown>;
 
-/** Status and error code: what a client can tell refusals apart by. */
+/** Status and error code, by which a client distinguishes rejections. */
 export const refusal = async (answer: Response) => [answer.status, (await json(answer)).error];
 
-/** Opens the address in a browser of its own, as far as the client's redirect URI. */
+/** Opens the address in a new browser and follows redirects until the client's redirect URI. */
 export const open = (url: string) => new Browser().open(url, redirectUri);
 
-/** What the client was answered at its redirect URI. */
+/** The parameters of the response at the client's redirect URI. */
 export const answerAt = ({ url }: Page) => Object.fromEntries(new URL(url).searchParams);
 
-/** An answer to the person who is sitting there: a page that leads nowhere. */
+/** Expects a page for the user that does not redirect. */
 export function expectPage(page: Page, status = 400): void {
   expect([page.status, page.headers.get('location')]).toEqual([status, null]);
   expect(page.headers.get('content-type')).toMatch(/^text\/html/);
 }
 
-/** A refresh token's grant, which stands in it for the table to be asked. */
+/** The grant's id, which the refresh token contains. */
 export const grantOf = ({ refresh_token }: Tokens) => /^hrt1_([^.]+)/.exec(refresh_token)![1]!;
 
 export type RawAnswer = { status: number; headers: IncomingHttpHeaders; text: string };
 
-/** A request with exactly these headers, repeated ones too, which `fetch` would not send. */
+/** Sends a request with exactly these headers, including repeated ones, which `fetch` would merge. */
 export function rawRequest(
   url: string,
   { method = 'GET', headers = [] as [string, string][], body = '' as string | Buffer } = {},

@@ -9,11 +9,11 @@ import { setVariables } from '../../bench/harness/assembly.ts';
 import { type Certificate, newCertificate } from '../../bench/harness/certificate.ts';
 import { TestCloud } from './test-cloud.ts';
 
-/** A host of documents by which clients describe themselves: on this computer, where none may be outside of tests. */
+/** An HTTPS server of client ID metadata documents on the loopback interface, which only tests may use. */
 export class DocumentServer {
   readonly origin: string;
-  /** What has been asked for. */
-  readonly asked: string[] = [];
+  /** The paths of the requests. */
+  readonly requests: string[] = [];
   readonly #server: Server;
   readonly #answers = new Map<string, RequestListener>();
 
@@ -21,7 +21,7 @@ export class DocumentServer {
     this.#server = server;
     this.origin = `https://localhost:${(server.address() as AddressInfo).port}`;
     server.on('request', (request, response) => {
-      this.asked.push(request.url!);
+      this.requests.push(request.url!);
       const answer = this.#answers.get(request.url!);
       if (answer) answer(request, response);
       else response.writeHead(404).end();
@@ -34,13 +34,13 @@ export class DocumentServer {
     return new DocumentServer(server);
   }
 
-  /** @returns the address where the document is from now on */
+  /** @returns the URL of the document */
   serve(path: string, document: unknown, headers: Record<string, string> = {}): string {
     const all = { 'content-type': 'application/json', 'cache-control': 'max-age=3600', ...headers };
     return this.answer(path, (_, response) => response.writeHead(200, all).end(JSON.stringify(document)));
   }
 
-  /** Serves the document of a client, with what every such document has. @returns the client's id */
+  /** Serves the document of a client with its required members. @returns the client's id */
   serveClient(metadata: Record<string, unknown> = {}): string {
     const client_id = `${this.origin}/client.json`;
     const redirect_uris = ['http://127.0.0.1/callback'];
@@ -59,7 +59,7 @@ export class DocumentServer {
 }
 
 /** Test clouds whose functions trust the document servers of the test. */
-export class DocumentWorld {
+export class DocumentClouds {
   readonly #certificate: Certificate;
   readonly #folder = mkdtempSync(join(tmpdir(), 'holdfast-authority-'));
   readonly #running: { stop(): unknown }[] = [];
@@ -69,8 +69,8 @@ export class DocumentWorld {
     writeFileSync(join(this.#folder, 'authority.pem'), certificate.cert);
   }
 
-  static async create(): Promise<DocumentWorld> {
-    return new DocumentWorld(await newCertificate());
+  static async create(): Promise<DocumentClouds> {
+    return new DocumentClouds(await newCertificate());
   }
 
   /** @param variables to set in the environment of the OAuth function */
@@ -83,7 +83,7 @@ export class DocumentWorld {
     return cloud;
   }
 
-  /** A host of its own for each client: one is not asked twice within a second. */
+  /** A new host: documents of one host are fetched at most once a second. */
   async documents(): Promise<DocumentServer> {
     const server = await DocumentServer.start(this.#certificate);
     this.#running.push({ stop: () => server.close() });

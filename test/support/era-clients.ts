@@ -8,11 +8,11 @@ import {
   ListRootsRequestSchema,
 } from '@modelcontextprotocol/sdk/types.js';
 
-/** Real clients of both eras, each with the same few words. */
+/** Clients of both SDKs and eras behind one interface. */
 
 type Fetch = (url: string | URL, init?: RequestInit) => Promise<Response>;
 
-/** What a client's user, model and machine answer. */
+/** How a client answers elicitation, sampling and roots requests. */
 export type Answers = {
   elicit?: (message: string) => ElicitResult | Promise<ElicitResult>;
   sample?: (prompt: string) => string | Promise<string>;
@@ -24,9 +24,9 @@ type Result = { content: { type: string; text?: string }[]; isError?: boolean; s
 
 export type TestClient = {
   call(name: string, given?: Record<string, unknown>, options?: CallOptions): Promise<Result>;
-  /** What the server has logged, as it came. */
+  /** The log notifications of the server. */
   logs: unknown[];
-  /** What the client could make nothing of. */
+  /** The errors that the client reports. */
   errors: string[];
   listTools(): Promise<unknown>;
   setLevel(level: 'debug' | 'error'): Promise<unknown>;
@@ -108,7 +108,7 @@ export const ofToday: [string, Connect][] = [
   ['a v2 client of 2026-07-28 alone', connectNew({ pin: '2026-07-28' })],
 ];
 
-/** A gateway in between that hands on an answer when it has all of it. */
+/** A gateway that buffers responses. */
 export const buffering =
   (fetch: Fetch): Fetch =>
   async (url, init) => {
@@ -127,8 +127,8 @@ export type Message = {
 export type SseEvent = { id?: string; retry?: string; message?: Message };
 
 /**
- * The events of a stream, up to its end or until `enough` of them are there. Comments are none.
- * @param events takes what has come, also if the stream breaks off
+ * Reads the events of a stream until its end or until `enough` of them have arrived. Comments do not count.
+ * @param events receives the events, also if the stream breaks off
  */
 export async function eventsOf(
   response: Response,
@@ -163,7 +163,7 @@ export const messagesOf = async (response: Response): Promise<Message[]> => {
   return (await eventsOf(response)).flatMap(({ message }) => message ?? []);
 };
 
-/** A session of the 2025 era, told by the messages on the wire. */
+/** A session of the 2025 era by messages on the wire. */
 export class RawSession {
   readonly #url: URL;
   readonly #fetch: Fetch;

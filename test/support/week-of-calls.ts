@@ -28,12 +28,12 @@ const failures: [CallOutcome, Partial<ToolCall>][] = [
 ];
 
 /**
- * Puts a week of work on record, as if it had been done: sessions in working hours, more of them in the middle of the
- * week, calls that mostly succeed; and counts what is over. The same each time, but for the days that it ends on.
+ * Writes the audit log of a week: sessions in working hours, calls that mostly succeed; and aggregates the past days. The
+ * data are equal at each run except for the dates.
  *
- * @param folder of a local cloud that is running
+ * @param folder of a running local emulator
  */
-export async function putAWeekOnRecord(folder: string, clients: Connected[], now = Date.now()): Promise<ToolCall[]> {
+export async function writeWeekOfCalls(folder: string, clients: Connected[], now = Date.now()): Promise<ToolCall[]> {
   const { dynamoDb, table: name } = DataFolder.ownerAccessTo(folder);
   const dynamodb = new DynamoDBClient({
     endpoint: dynamoDb.endpoint,
@@ -126,7 +126,7 @@ async function putSession(
   return made;
 }
 
-/** Numbers from 0 to 1 that look random and are the same each time (mulberry32). */
+/** Pseudorandom numbers from 0 to 1, equal at each run (mulberry32). */
 function seeded(seed: number): () => number {
   let state = seed;
   return () => {

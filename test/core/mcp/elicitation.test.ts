@@ -525,7 +525,7 @@ describe('when a process dies', () => {
     processes.around = async (method, call, process) => {
       if (process !== victim || !method.startsWith('runs.')) return call();
       uses += 1;
-      if (uses === atUse) process.die();
+      if (uses === atUse) process.kill();
       return call();
     };
     processes.before = (_, process, body) => {
@@ -534,7 +534,7 @@ describe('when a process dies', () => {
       if (isIt) victim ??= process;
     };
     const outcome = await outcomeOf(processes, session);
-    victim?.bury();
+    victim?.discard();
     await processes.settle();
     return { use: atUse, outcome, uses, after: ran.after };
   }

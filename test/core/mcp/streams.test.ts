@@ -325,7 +325,7 @@ describe('a stream', () => {
     };
     const { events, ended, until } = reading(await session.post(session.toolCall('say-and-wait')));
     await until(2);
-    dying!.die();
+    dying!.kill();
     await expect(ended).rejects.toThrow('terminated');
     processes.clock.now += LEASE_SECONDS - 1;
     const resumed = reading(await session.resume(events.at(-1)!.id!));
@@ -337,7 +337,7 @@ describe('a stream', () => {
     const again = await eventsOf(await session.resume(events[0]!.id!));
     expect(again.at(-1)!.message).toMatchObject({ error: { code: -32603 } });
     stage.gate.resolve();
-    dying!.bury();
+    dying!.discard();
     await processes.settle();
   });
 
@@ -349,7 +349,7 @@ describe('a stream', () => {
     };
     processes.around = async (method, call, process) => {
       if (process !== dying || method !== 'runs.addEvents') return call();
-      process.die();
+      process.kill();
       throw new TypeError('terminated');
     };
     const { events, ended } = reading(await session.post(session.toolCall('say-and-wait')));
@@ -358,7 +358,7 @@ describe('a stream', () => {
     const rest = await eventsOf(await session.resume(events.at(-1)!.id!));
     expect(rest.map(({ message }) => message)).toMatchObject([{ error: { code: -32603 } }]);
     stage.gate.resolve();
-    dying!.bury();
+    dying!.discard();
     await processes.settle();
   });
 

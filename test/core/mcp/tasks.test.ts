@@ -331,7 +331,7 @@ describe('a client that knows tasks', () => {
       dead.push(process);
       const work = processes.work(jobs[0]!, { process });
       await until(() => stage.ran === attempt);
-      process.die();
+      process.kill();
       expect(await work).toBe(false);
       // Nobody begins again before the lease has ended.
       expect(await processes.work(jobs[0]!)).toBe(true);
@@ -342,7 +342,7 @@ describe('a client that knows tasks', () => {
     expect(await get()).toMatchObject({ status: 'failed', error: { code: -32603 } });
     expect(await processes.work(jobs[0]!)).toBe(true);
     expect(stage.ran).toBe(3);
-    for (const process of dead) process.bury();
+    for (const process of dead) process.discard();
     stage.gate.resolve();
     await processes.settle();
   });
@@ -356,14 +356,14 @@ describe('a client that knows tasks', () => {
     const process = new Process();
     const work = processes.work(jobs[0]!, { process });
     await until(() => stage.ran === 1);
-    process.die();
+    process.kill();
     await work;
     processes.clock.now += LEASE_SECONDS;
     stage.gate.resolve();
     await processes.work(jobs[0]!);
     const { result: task } = await send('tasks/get', { taskId: result!.taskId });
     expect(task).toMatchObject({ status: 'completed', result: { content: [{ text: 'slow' }] } });
-    process.bury();
+    process.discard();
     await processes.settle();
   });
 
@@ -644,7 +644,7 @@ describe('a session that waits for a long tool', () => {
     const events: SseEvent[] = [];
     const ended = eventsOf(await session.post(call), Number.POSITIVE_INFINITY, events);
     await until(() => events.length === 2);
-    first.die();
+    first.kill();
     processes.clock.now += LEASE_SECONDS;
     stage.gate.resolve();
     await processes.work(jobs[0]!);
@@ -653,7 +653,7 @@ describe('a session that waits for a long tool', () => {
       'notifications/progress',
       'slow',
     ]);
-    first.bury();
+    first.discard();
     await processes.settle();
   });
 
