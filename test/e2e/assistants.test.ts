@@ -27,7 +27,7 @@ describe.each(assistants)('an assistant made with %s', (_name, connect) => {
 
     const session = JSON.parse((await assistant.call('session')).text);
     expect(Date.parse(session.expiresAt)).toBeGreaterThan(Date.parse(session.startedAt));
-    // Clients of the 2025 era know no tasks, so they have a tool for what is not done yet.
+    // Clients of the 2025 era do not support tasks: they have a tool for unfinished results.
     expect(listed.sort()).toEqual([...tools, ...(session.era === 'legacy' ? ['task_result'] : [])].sort());
     if (session.era === 'legacy') expect(session.id).toBe(assistant.sessionId());
     else expect(assistant.sessionId()).toBeUndefined();
@@ -48,7 +48,7 @@ describe.each(assistants)('an assistant made with %s', (_name, connect) => {
     await assistant.close();
   });
 
-  test('sees progress arrive before the result', async () => {
+  test('receives progress before the result', async () => {
     const assistant = await connect(cloud.mcpUrl, 'ada');
     const seen: string[] = [];
     await assistant.call('slow_task', { steps: 3 }, (progress) => seen.push(`step ${progress}`));
@@ -57,29 +57,29 @@ describe.each(assistants)('an assistant made with %s', (_name, connect) => {
     await assistant.close();
   });
 
-  test('is asked by a tool, and the tool goes on with the answer', async () => {
-    const asked: string[] = [];
+  test('answers an elicitation, and the tool continues with the answer', async () => {
+    const messages: string[] = [];
     const assistant = await connect(cloud.mcpUrl, 'ada', undefined, async (message) => {
-      asked.push(message);
-      return { forget: asked.length === 2 };
+      messages.push(message);
+      return { forget: messages.length === 2 };
     });
     const name = `kept-${randomUUID()}`;
     await assistant.call('note', { name, text: 'buy milk' });
     expect(JSON.parse((await assistant.call('forget_note', { name })).text)).toEqual({ forgotten: false });
     expect(JSON.parse((await assistant.call('forget_note', { name })).text)).toEqual({ forgotten: true });
-    expect(asked).toEqual([`Forget the note ${name}?`, `Forget the note ${name}?`]);
+    expect(messages).toEqual([`Forget the note ${name}?`, `Forget the note ${name}?`]);
     expect((await assistant.call('note', { name })).isError).toBe(true);
     await assistant.close();
   });
 
-  test('gets what a long tool has done, in its own way', async () => {
+  test('receives the result of a long-running tool', async () => {
     const assistant = await connect(cloud.mcpUrl, 'ada');
     const { text, isError } = await assistant.call('long_task', { milliseconds: 200 });
     expect({ isError, ...JSON.parse(text) }).toEqual({ isError: false, milliseconds: 200, done: true });
     await assistant.close();
   });
 
-  test('goes on in the same session after a restart', async () => {
+  test('continues in the same session after a restart', async () => {
     const assistant = await connect(cloud.mcpUrl, 'ada');
     const before = JSON.parse((await assistant.call('session')).text);
     await cloud.restart();
@@ -89,30 +89,30 @@ describe.each(assistants)('an assistant made with %s', (_name, connect) => {
     await assistant.close();
   });
 
-  test('sees nothing of another user', async () => {
+  test('does not see the data of another user', async () => {
     const [ada, alan] = await Promise.all([connect(cloud.mcpUrl, 'ada'), connect(cloud.mcpUrl, 'alan')]);
     await Promise.all([
       ada.call('note', { name: 'secret', text: 'of ada' }),
       alan.call('note', { name: 'secret', text: 'of alan' }),
     ]);
-    const [hers, his] = await Promise.all([
+    const [ofAda, ofAlan] = await Promise.all([
       ada.call('note', { name: 'secret' }),
       alan.call('note', { name: 'secret' }),
     ]);
-    expect([JSON.parse(hers.text).value, JSON.parse(his.text).value]).toEqual(['of ada', 'of alan']);
+    expect([JSON.parse(ofAda.text).value, JSON.parse(ofAlan.text).value]).toEqual(['of ada', 'of alan']);
     const keys = await Promise.all([ada.call('whoami'), alan.call('whoami')]);
     expect(JSON.parse(keys[0].text).user.key).not.toBe(JSON.parse(keys[1].text).user.key);
     await Promise.all([ada.close(), alan.close()]);
   });
 
-  test('is refused at its next request once its grant is revoked', async () => {
+  test('is rejected at its next request after its grant was revoked', async () => {
     const assistant = await connect(cloud.mcpUrl, 'ada');
     await assistant.call('whoami');
     const { access_token, refresh_token } = assistant.memory.tokens()!;
     const { client_id } = assistant.memory.clientInformation()!;
     const body = new URLSearchParams({ client_id, token: refresh_token! });
     expect((await fetch(`${cloud.origin}/revoke`, { method: 'POST', body })).status).toBe(200);
-    jest.spyOn(console, 'warn').mockImplementation(); // how the clients say that they have to start anew
+    jest.spyOn(console, 'warn').mockImplementation(); // the clients report that they discard their tokens
     await expect(assistant.call('whoami')).rejects.toThrow(/unauthori[sz]ed/i);
     expect((await postMcp(cloud.origin, access_token, callTool('whoami'))).status).toBe(401);
     await assistant.close();

@@ -2,7 +2,7 @@ import { assistants } from '../../bench/harness/mcp-clients.ts';
 import { callTool, initialize, postMcp } from '../../bench/harness/raw-oauth-client.ts';
 import { AttackedCloud, type Item } from '../support/attacked-cloud.ts';
 
-/** The record of calls in the owner's table, as the functions write it. */
+/** The audit log in the table, as the functions write it. */
 
 jest.setTimeout(120_000);
 
@@ -18,7 +18,7 @@ async function recordOf(work: () => Promise<unknown>): Promise<Item[]> {
   return (await target.items('D#')).filter(({ sk }) => !before.has(sk));
 }
 
-test.each(assistants)('%s has each of its calls on record when it is answered', async (_name, connect) => {
+test.each(assistants)('each call of %s is in the audit log when its response arrives', async (_name, connect) => {
   const assistant = await connect(`${target.origin}/mcp`, 'ada');
   const calls = await recordOf(async () => {
     await assistant.call('whoami');
@@ -40,7 +40,7 @@ test.each(assistants)('%s has each of its calls on record when it is answered', 
   await assistant.close();
 });
 
-test('a call is answered though the function may not record it, and the log says so', async () => {
+test('a call succeeds without permission to write the audit log, and the failure is logged', async () => {
   const forbidden = await AttackedCloud.start((resources) => {
     for (const { Type, Properties } of Object.values(resources)) {
       if (Type !== 'AWS::IAM::Policy') continue;

@@ -30,18 +30,18 @@ describe('a request to /mcp', () => {
   test.each([
     ['malformed JSON', '{"jsonrpc"', {}, 400, -32700],
     ['a body that is not UTF-8', '\ud800', {}, 400, -32700],
-    ['no message', '42', {}, 400, -32600],
+    ['a number as its message', '42', {}, 400, -32600],
     ['an empty batch', '[]', {}, 400, -32600],
-    ['a message that is no JSON-RPC', '{"hello":"world"}', {}, 400, -32600],
+    ['a message that is not JSON-RPC', '{"hello":"world"}', {}, 400, -32600],
     ['a wrong content type', '{}', { 'content-type': 'text/plain' }, 415, -32000],
     ['no session', JSON.stringify(callTool('whoami')), { 'mcp-session-id': '' }, 400, -32000],
-  ])('with %s gets the protocol’s own error', async (_what, body, headers, status, code) => {
+  ])('with %s is rejected with a protocol error', async (_what, body, headers, status, code) => {
     const answer = await postMcp(cloud.origin, ada.access_token, body, { ...session(), ...headers });
     expect(answer.status).toBe(status);
     expect((await messageOf(answer)).error?.code).toBe(code);
   });
 
-  test('that begins with the mark of byte order is answered as any other', async () => {
+  test('that starts with a byte order mark is processed', async () => {
     const answer = await postMcp(
       cloud.origin,
       ada.access_token,
@@ -52,14 +52,14 @@ describe('a request to /mcp', () => {
     expect((await messageOf(answer)).result).toBeDefined();
   });
 
-  test('with a body over 4 MB gets 413', async () => {
+  test('with a body over 4 MB is rejected with 413', async () => {
     const body = JSON.stringify(callTool('note', { name: 'big', text: 'x'.repeat(4 * 1024 * 1024) }));
     expect((await postMcp(cloud.origin, ada.access_token, body, session())).status).toBe(413);
     const huge = 'x'.repeat(11 * 1024 * 1024);
     expect((await postMcp(cloud.origin, ada.access_token, huge, session())).status).toBe(413);
   });
 
-  test('with a batch is refused in a revision without batches, and nothing of it runs', async () => {
+  test('with a batch is rejected in a revision without batches, and no part of it runs', async () => {
     const batch = [callTool('note', { name: 'batched', text: 'hello' })];
     const answer = await postMcp(cloud.origin, ada.access_token, batch, session());
     expect(answer.status).toBe(400);
@@ -68,7 +68,7 @@ describe('a request to /mcp', () => {
     expect(await recalled.text()).toContain('There is no note named batched');
   });
 
-  test('for an unknown method or tool gets the protocol’s own error', async () => {
+  test('for an unknown method or tool is rejected with a protocol error', async () => {
     const unknown = { jsonrpc: '2.0', id: 7, method: 'no/such/method' };
     const answer = await postMcp(cloud.origin, ada.access_token, unknown, session());
     expect((await messageOf(answer)).error?.code).toBe(-32601);
@@ -76,14 +76,14 @@ describe('a request to /mcp', () => {
     expect(JSON.stringify(tool)).toContain('no_such_tool');
   });
 
-  test.each(['GET', 'PUT', 'PATCH'])('with %s and a good token gets 405', async (method) => {
+  test.each(['GET', 'PUT', 'PATCH'])('with %s and a valid token is rejected with 405', async (method) => {
     const headers = { authorization: `Bearer ${ada.access_token}`, accept: 'text/event-stream' };
     const answer = await fetch(cloud.mcpUrl, { method, headers });
     expect(answer.status).toBe(405);
     expect(answer.headers.get('allow')).toContain('POST');
   });
 
-  test('for an unknown session gets a fresh one, and for a malformed id 404', async () => {
+  test('with an unknown session id starts a fresh session, and with a malformed id is rejected with 404', async () => {
     const answer = await postMcp(cloud.origin, ada.access_token, callTool('whoami'), { 'mcp-session-id': 'stale' });
     expect(answer.status).toBe(200);
     expect(answer.headers.get('mcp-session-id')).not.toBe('stale');
@@ -91,7 +91,7 @@ describe('a request to /mcp', () => {
     expect((await postMcp(cloud.origin, ada.access_token, callTool('whoami'), malformed)).status).toBe(404);
   });
 
-  test('for the session of another user behaves as for an unknown one, and leaves it untouched', async () => {
+  test('with the session id of another user starts a fresh session, and does not change the other one', async () => {
     const answer = await postMcp(cloud.origin, alan.access_token, callTool('session'), session());
     expect(answer.status).toBe(200);
     expect(answer.headers.get('mcp-session-id')).not.toBe(sessionOfAda);
@@ -101,7 +101,7 @@ describe('a request to /mcp', () => {
     expect(await hers.text()).toContain(sessionOfAda);
   });
 
-  test('that ends its session makes the session unknown for good', async () => {
+  test('in a deleted session is rejected', async () => {
     const started = await postMcp(cloud.origin, ada.access_token, initialize);
     const named = { 'mcp-session-id': started.headers.get('mcp-session-id')! };
     const headers = { authorization: `Bearer ${ada.access_token}`, ...named };

@@ -39,16 +39,16 @@ const withoutValue = (construct: string, key: string, value: string): Removal =>
 
 type Answer = { status: number; error: string };
 
-/** Goes the whole way to what needs the permission. */
+/** Performs the flow that needs the permission. @returns its outcome */
 type Attempt = (origin: string) => Promise<Answer>;
 
-const openConsent: Attempt = async (origin) => {
+const requestAuthorization: Attempt = async (origin) => {
   const client = await OAuthClient.register(origin);
   const { status, html } = await new Browser().open(client.authorizationUrl(), redirectUri);
   return { status, error: /<code lang="en">(\w+)/.exec(html)?.[1] ?? 'none' };
 };
 
-const comeBack: Attempt = async (origin) => {
+const finishSignIn: Attempt = async (origin) => {
   const [browser, client] = [new Browser(), await OAuthClient.register(origin)];
   const consent = await browser.open(client.authorizationUrl(), redirectUri);
   const signIn = await browser.submit(consent, { answer: 'approve' });
@@ -69,7 +69,7 @@ const redeemCode: Attempt = async (origin) => {
   return { status: answer.status, error: ((await answer.json()) as { error?: string }).error ?? 'none' };
 };
 
-/** A request to `/mcp` with a new token, and one with the session that it began. */
+/** Sends `initialize` with a new token, and another request in its session. */
 async function inSession(origin: string, next?: { method: string; body?: object }): Promise<Answer> {
   const { access_token } = await (await OAuthClient.register(origin)).tokensFor('ada');
   let answer = await postMcp(origin, access_token, initialize);
@@ -92,18 +92,18 @@ async function inSession(origin: string, next?: { method: string; body?: object 
   return { status: answer.status, error: message.error?.message ?? ofTool ?? 'none' };
 }
 
-const workLong: Attempt = (origin) =>
+const callLongTask: Attempt = (origin) =>
   inSession(origin, { method: 'POST', body: callTool('long_task', { milliseconds: 60 }) });
 const startSession: Attempt = (origin) => inSession(origin);
-const bringForeignSession: Attempt = async (origin) => {
+const sendUnknownSession: Attempt = async (origin) => {
   const { access_token } = await (await OAuthClient.register(origin)).tokensFor('ada');
   const answer = await postMcp(origin, access_token, callTool('whoami'), { 'mcp-session-id': 'of-another-server' });
   const { error } = (await answer.json()) as { error?: { message: string } };
   return { status: answer.status, error: error?.message ?? 'none' };
 };
 const endSession: Attempt = (origin) => inSession(origin, { method: 'DELETE' });
-const askIdentityProvider: Attempt = (origin) => inSession(origin, { method: 'POST', body: callTool('userinfo') });
-const takeNote: Attempt = (origin) =>
+const callUserinfo: Attempt = (origin) => inSession(origin, { method: 'POST', body: callTool('userinfo') });
+const storeNote: Attempt = (origin) =>
   inSession(origin, { method: 'POST', body: callTool('note', { name: 'x', text: 'y' }) });
 
 /** The line of the log: the function that wrote it and was denied, the action, the resource, and the condition. */
@@ -140,18 +140,18 @@ const cases: {
     denied: denied('Mcp', 'dynamodb:BatchGetItem', 'table', 'dynamodb:LeadingKeys: G#'),
   },
   {
-    permission: 'the purpose for which the MCP function unseals',
+    permission: 'the purpose of decryption by the MCP function',
     removal: withoutValue('Mcp', 'kms:EncryptionContext:purpose', 'upstream'),
-    attempt: askIdentityProvider,
+    attempt: callUserinfo,
     status: 200,
-    // The assistant reads what a tool says, so this names nothing.
+    // The model reads the message of a tool: it names no resource.
     failure: { status: 200, error: 'Something went wrong on this server. Its log has the details.' },
     denied: denied('Mcp', 'kms:Decrypt', 'key', 'kms:EncryptionContext:purpose: upstream'),
   },
   {
     permission: 'the prefix of the users’ state in the role of the MCP function',
     removal: withoutValue('Mcp', 'dynamodb:LeadingKeys', 'N#*'),
-    attempt: takeNote,
+    attempt: storeNote,
     status: 200,
     failure: { status: 200, error: 'Something went wrong on this server. Its log has the details.' },
     denied: denied('Mcp', 'dynamodb:GetItem', 'table', 'dynamodb:LeadingKeys: N#'),
@@ -159,16 +159,16 @@ const cases: {
   {
     permission: 'the prefix of calls in the role of the MCP function',
     removal: withoutValue('Mcp', 'dynamodb:LeadingKeys', 'D#*'),
-    attempt: takeNote,
+    attempt: storeNote,
     status: 200,
-    // What is answered does not depend on the record.
+    // The response does not depend on the audit log.
     failure: { status: 200, error: 'none' },
     denied: denied('Mcp', 'dynamodb:PutItem', 'table', 'dynamodb:LeadingKeys: D#'),
   },
   {
-    permission: 'the prefix of what marks calls in the role of the MCP function',
+    permission: 'the prefix of call markers in the role of the MCP function',
     removal: withoutValue('Mcp', 'dynamodb:LeadingKeys', 'C#*'),
-    attempt: takeNote,
+    attempt: storeNote,
     status: 200,
     failure: { status: 200, error: 'none' },
     denied: denied('Mcp', 'dynamodb:PutItem', 'table', 'dynamodb:LeadingKeys: C#'),
@@ -176,15 +176,15 @@ const cases: {
   {
     permission: 'the prefix of imported sessions in the role of the MCP function',
     removal: withoutValue('Mcp', 'dynamodb:LeadingKeys', 'I#*'),
-    attempt: bringForeignSession,
+    attempt: sendUnknownSession,
     status: 200,
     failure: { status: 500, error: 'Internal server error' },
     denied: denied('Mcp', 'dynamodb:GetItem', 'table', 'dynamodb:LeadingKeys: I#'),
   },
   {
-    permission: 'the prefix of runs in the role of the MCP function',
+    permission: 'the prefix of executions in the role of the MCP function',
     removal: withoutValue('Mcp', 'dynamodb:LeadingKeys', 'E#*'),
-    attempt: workLong,
+    attempt: callLongTask,
     status: 200,
     failure: { status: 200, error: 'Something went wrong on this server. Its log has the details.' },
     denied: denied('Mcp', 'dynamodb:PutItem', 'table', 'dynamodb:LeadingKeys: E#'),
@@ -192,15 +192,15 @@ const cases: {
   {
     permission: 'the prefix of calls in the role of the worker',
     removal: withoutValue('Worker', 'dynamodb:LeadingKeys', 'D#*'),
-    attempt: workLong,
+    attempt: callLongTask,
     status: 200,
     failure: { status: 200, error: 'none' },
     denied: denied('Worker', 'dynamodb:PutItem', 'table', 'dynamodb:LeadingKeys: D#'),
   },
   {
-    permission: 'to let the MCP function start the worker',
+    permission: 'the invocation of the worker by the MCP function',
     removal: withoutAction('Mcp', 'lambda:InvokeFunction'),
-    attempt: workLong,
+    attempt: callLongTask,
     status: 200,
     failure: { status: 200, error: 'Something went wrong on this server. Its log has the details.' },
     denied: denied('Mcp', 'lambda:InvokeFunction', 'function', 'lambda:InvokeFunction action'),
@@ -208,13 +208,13 @@ const cases: {
   {
     permission: 'the prefix of authorization requests in the role of the OAuth function',
     removal: withoutValue('OAuth', 'dynamodb:LeadingKeys', 'AR#*'),
-    attempt: openConsent,
+    attempt: requestAuthorization,
     status: 200,
     failure: { status: 500, error: 'server_error' },
     denied: denied('OAuth', 'dynamodb:PutItem', 'table', 'dynamodb:LeadingKeys: AR#'),
   },
   {
-    permission: 'the prefix of sign-ins, needed after the question is spent',
+    permission: 'the prefix of sign-ins in the role of the OAuth function',
     removal: withoutValue('OAuth', 'dynamodb:LeadingKeys', 'UP#*'),
     attempt: approve,
     status: 303,
@@ -222,9 +222,9 @@ const cases: {
     denied: denied('OAuth', 'dynamodb:PutItem', 'table', 'dynamodb:LeadingKeys: UP#'),
   },
   {
-    permission: 'the prefix of one item in a transaction of four',
+    permission: 'the prefix of users in the role of the OAuth function',
     removal: withoutValue('OAuth', 'dynamodb:LeadingKeys', 'U#*'),
-    attempt: comeBack,
+    attempt: finishSignIn,
     status: 303,
     failure: { status: 303, error: 'server_error' },
     denied: denied('OAuth', 'dynamodb:PutItem', 'table', 'dynamodb:LeadingKeys: U#'),
@@ -264,7 +264,7 @@ describe('the stack', () => {
 describe('a role', () => {
   test.each(cases)('without $permission fails, and the log says so', async ({ removal, attempt, failure, denied }) => {
     const before = cloud.log.length;
-    // Nothing that a function has in memory may stand in for a request that its role does not allow.
+    // A cache of a function must not replace a request that its role denies.
     await cloud.recycle();
     await cloud.withPermissions(removal.construct, removal.change, async () => {
       expect(await attempt(cloud.origin)).toEqual(failure);

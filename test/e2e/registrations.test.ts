@@ -6,8 +6,8 @@ import { DocumentClouds, unsafely } from '../support/document-server.ts';
 import type { TestCloud } from '../support/test-cloud.ts';
 
 /**
- * What the clients of 2026 register and publish, as far as it is known, each through the whole flow. What they send is
- * theirs: members that nobody here understands, several redirect URIs of which one is used, ports of the moment.
+ * The known registrations and documents of the clients of 2026, each with a complete flow. Their metadata is unchanged:
+ * unknown members, several redirect URIs of which one is used, ephemeral ports.
  */
 
 jest.setTimeout(60_000);
@@ -221,7 +221,7 @@ const publishing: Known[] = [
   },
 ];
 
-/** Signs in, uses the token, refreshes it, and gives it up. @param proof what the client proves itself with, each time */
+/** Signs in, uses the token, refreshes it and revokes it. @param proof the client authentication of each request */
 async function wholeFlow(
   client: OAuthClient,
   redirect_uri: string,

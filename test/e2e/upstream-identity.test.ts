@@ -11,7 +11,7 @@ import { grantOf } from '../support/attacked-cloud.ts';
 import { ScriptedProvider } from '../support/scripted-provider.ts';
 import { TestCloud } from '../support/test-cloud.ts';
 
-/** What the identity provider does later on to a user who has signed in, as the user and their assistants see it. */
+/** The effects of later changes at the identity provider on a signed-in user. */
 
 jest.setTimeout(60_000);
 
@@ -31,20 +31,23 @@ describe('a user who is disabled at the identity provider', () => {
   });
   afterAll(() => cloud?.stop());
 
-  test('has no access any more once the access token is due, though the provider’s own tokens last', async () => {
+  test('has no access after the access token is due, although the upstream tokens have not expired', async () => {
     const client = await OAuthClient.register(cloud.origin);
     const tokens = await client.tokensFor('ada');
     await changeTokens(cloud, tokens, { refreshedAt: now() - 120 });
     await cloud.disable('ada');
     expect(await isAdmitted(cloud, tokens)).toBe(true);
 
-    const refused = await client.refresh(tokens.refresh_token);
-    expect([refused.status, await refused.json()]).toEqual([400, expect.objectContaining({ error: 'invalid_grant' })]);
+    const rejected = await client.refresh(tokens.refresh_token);
+    expect([rejected.status, await rejected.json()]).toEqual([
+      400,
+      expect.objectContaining({ error: 'invalid_grant' }),
+    ]);
     expect(await isAdmitted(cloud, tokens)).toBe(false);
     expect(cloud.log).toContain('upstream_ended_grant');
   });
 
-  test('does not take other users along', async () => {
+  test('does not affect other users', async () => {
     const client = await OAuthClient.register(cloud.origin);
     const tokens = await client.tokensFor('alan');
     await changeTokens(cloud, tokens, { refreshedAt: now() - 120 });
@@ -74,7 +77,7 @@ describe('tools in many processes at once', () => {
     await provider.stop();
   });
 
-  test('cost the provider one refresh, and all get the same token', async () => {
+  test('cause one refresh at the provider, and receive the same token', async () => {
     const client = await OAuthClient.register(cloud.origin);
     const tokens = await client.tokensFor('anybody');
     const started = await postMcp(cloud.origin, tokens.access_token, initialize);
