@@ -1,7 +1,7 @@
 import { cpSync, mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { assetOf } from '../local/lambda/function-pool.ts';
+import { assetOf } from '../local/lambda/function-asset.ts';
 import { synthesize } from '../local/template/synthesis.ts';
 import type { Template } from '../local/template/template.ts';
 import { ProjectCopy } from './harness/project-copy.ts';

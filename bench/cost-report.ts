@@ -32,7 +32,7 @@ Computes the monthly cost of a deployment at list prices by line item, and print
   --measured FILE     uses this saved measurement instead of bench/cost/measured.json
   --save FILE         measures and saves the measurement
   --with-free-tier    deducts the monthly free tier of an account
-  --markdown          prints the section "What it costs" of the README
+  --markdown          prints the body of docs/cost.md
   --json              prints JSON
   --memory N          memory of the MCP function in MB, instead of the template's
 

@@ -9,11 +9,11 @@ import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { DynamoDBDocumentClient, PutCommand } from '@aws-sdk/lib-dynamodb';
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
 import type { Grant } from '../lambda/core/access/grant.ts';
-import { addressBook, attributesOf } from '../local/address-book.ts';
 import { startDynamoDb } from '../local/dynamodb/dynamodb-service.ts';
 import { FunctionPrincipals, operatorPrincipal } from '../local/iam/principals.ts';
+import { stackTemplate } from '../local/template/stack-template.ts';
 import { readAssembly } from '../local/template/synthesis.ts';
-import { Template } from '../local/template/template.ts';
+import type { Template } from '../local/template/template.ts';
 import type { Caller } from './gateway-events.ts';
 import { type Certificate, newCertificate } from './harness/certificate.ts';
 
@@ -120,15 +120,11 @@ export async function startLocalServices(assembly: string): Promise<LocalService
 
 /** The template of an assembly, resolved with local addresses. */
 export function templateOf(assembly: string, publicUrl: string): Template {
-  const stack = readAssembly(assembly);
-  return new Template(stack.template, {
-    stackName: stack.stackName,
-    addressBook: addressBook(stack.template, { gateway: publicUrl, identityProvider: 'http://localhost:1' }),
-    attributes: (logicalId, type, properties) =>
-      type === 'AWS::KMS::Key'
-        ? { Ref: logicalId, KeyId: logicalId, Arn: `arn:aws:kms:us-east-1:000000000000:key/${logicalId}` }
-        : attributesOf(logicalId, type, properties),
-  });
+  const origins = { gateway: publicUrl, identityProvider: 'http://localhost:1' };
+  return stackTemplate(readAssembly(assembly), origins, (logicalId) => ({
+    keyId: logicalId,
+    arn: `arn:aws:kms:us-east-1:000000000000:key/${logicalId}`,
+  }));
 }
 
 /** Terminates TLS in front of an HTTP server. */

@@ -1,8 +1,8 @@
 import { declareScopes } from './shared/scope-set.ts';
 
 /**
- * What assistants may be allowed to do. Every tool needs the first scope; name the tools that need more under `tools`,
- * and an assistant that lacks it is told to ask its user for it.
+ * The scopes that a client can be granted. Every tool needs the first one. List tools that need more under `tools`: a
+ * client that lacks a scope is answered 403 with the scope to request from its user.
  */
 export const scopes = declareScopes({
   scopes: {

@@ -2,7 +2,7 @@ import { acceptedContent, inputRequired, McpServer } from '@modelcontextprotocol
 import * as z from 'zod/v4';
 import type { ToolContext } from './core/mcp/tool-context.ts';
 
-/** What the tools are given. Made once, not for each request: clients list tools often, and a schema takes its time. */
+/** Arguments of the tools. Created once, not for each request: clients list tools often, and schemas take time to convert. */
 const schemas = {
   note: z.object({
     name: z
@@ -10,7 +10,7 @@ const schemas = {
       .regex(/^[\w.-]{1,64}$/)
       .describe('Letters, digits, dot, dash, underscore'),
     text: z.string().max(10_000).optional(),
-    version: z.int().min(0).optional().describe('0: only if there is no such note yet'),
+    version: z.int().min(0).optional().describe('0: only if the note does not exist yet'),
     days: z.number().positive().max(365).optional(),
   }),
   forgetNote: z.object({ name: z.string().max(64) }),
@@ -20,15 +20,15 @@ const schemas = {
 };
 
 /**
- * Your MCP server. This is the one file to edit: register your own tools, and keep or delete these eight, which
- * show what the context is good for.
+ * Your MCP server. This is the one file to edit: register your tools, and keep or delete these eight examples of the
+ * context's use.
  *
- * It is called once for each request and must not keep anything in memory: the next request may reach another process.
+ * Called once for each request. It must keep nothing in memory: the next request may reach another process.
  */
 export function createServer(context: ToolContext): McpServer {
   const server = new McpServer(
     { name: 'holdfast', title: 'Holdfast', version: '0.1.0' },
-    // Nothing changes while it runs, and saying so keeps clients from holding a stream open to hear of it.
+    // The list of tools is constant; with `true`, clients would hold a stream open to wait for changes.
     { capabilities: { tools: { listChanged: false } } },
   );
 
@@ -36,7 +36,7 @@ export function createServer(context: ToolContext): McpServer {
     'whoami',
     {
       title: 'Who am I?',
-      description: 'Tells which user this assistant is acting for, through which client, and with which scopes.',
+      description: 'Returns the user that this assistant acts for, the client, and the scopes of the access token.',
       annotations: { readOnlyHint: true },
     },
     async () => json({ user: context.user, client: context.client, scopes: context.scopes }),
@@ -46,7 +46,7 @@ export function createServer(context: ToolContext): McpServer {
     'session',
     {
       title: 'This session',
-      description: 'Tells when this session started, when it will expire if nothing more happens, and its era.',
+      description: 'Returns the start of this session, its expiry if no request follows, and its protocol era.',
       annotations: { readOnlyHint: true },
     },
     async () => json(context.session),
@@ -55,9 +55,9 @@ export function createServer(context: ToolContext): McpServer {
   server.registerTool(
     'note',
     {
-      title: 'Remember and recall a note',
+      title: 'Write or read a note',
       description:
-        'Without text, recalls the note of that name. With text, remembers it for this user, for 30 days unless told otherwise. Pass the version that was recalled to be sure that nobody has changed the note since.',
+        'Without text, reads the note of that name. With text, writes it for this user, for 30 days unless days is given. Pass the version that was read to write only if the note has not changed since.',
       inputSchema: schemas.note,
     },
     async ({ name, text, version, days }) => {
@@ -75,7 +75,7 @@ export function createServer(context: ToolContext): McpServer {
     'notes',
     {
       title: 'List notes',
-      description: 'Lists the names of the notes that are remembered for this user.',
+      description: 'Lists the names of the notes of this user.',
       annotations: { readOnlyHint: true },
     },
     async () => {
@@ -87,12 +87,12 @@ export function createServer(context: ToolContext): McpServer {
   server.registerTool(
     'forget_note',
     {
-      title: 'Forget a note',
-      description: 'Forgets the note of that name, after asking the user.',
+      title: 'Delete a note',
+      description: 'Deletes the note of that name, after the user has confirmed.',
       inputSchema: schemas.forgetNote,
       annotations: { destructiveHint: true },
     },
-    // Until the user has answered, this is begun again from its first line, in whichever process the answer reaches.
+    // With the user's input, the tool starts again from its first line, in any process.
     async ({ name }, { mcpReq }) => {
       const answer = acceptedContent(mcpReq.inputResponses, 'confirm', schemas.yesOrNo);
       if (mcpReq.inputResponses === undefined) {
@@ -110,8 +110,8 @@ export function createServer(context: ToolContext): McpServer {
   server.registerTool(
     'userinfo',
     {
-      title: 'What the identity provider knows',
-      description: 'Asks the identity provider who the user is, with the user’s own token there.',
+      title: 'User info of the identity provider',
+      description: 'Returns the claims of the user at the identity provider, requested with the user’s upstream token.',
       annotations: { readOnlyHint: true, openWorldHint: true },
     },
     async () => {
@@ -126,7 +126,7 @@ export function createServer(context: ToolContext): McpServer {
   server.registerTool(
     'slow_task',
     {
-      title: 'A slow task',
+      title: 'Slow task',
       description: 'Works for some seconds and reports its progress.',
       inputSchema: schemas.slowTask,
       annotations: { readOnlyHint: true },
@@ -146,8 +146,8 @@ export function createServer(context: ToolContext): McpServer {
   server.registerTool(
     'long_task',
     {
-      title: 'A long task',
-      description: 'Works for some minutes, in a worker: longer than a request may take.',
+      title: 'Long-running task',
+      description: 'Works for some minutes, in the worker function: longer than a request may take.',
       inputSchema: schemas.longTask,
       annotations: { readOnlyHint: true },
     },

@@ -3,24 +3,24 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ConfigurationError } from '../lib/settings/configuration-error.ts';
 
-/** What is forgotten on request. `secrets.json` is not among them: its owner wrote it by hand. */
-const forgettable = ['dynamodb', 'kms.json', 'identity-provider.json', 'ports.json'];
+/** The entries that `fresh` deletes. `secrets.json` is not one of them: the operator wrote it. */
+const deletedWhenFresh = ['dynamodb', 'kms.json', 'identity-provider.json', 'ports.json'];
 
-/** How long a process may take to end. */
+/** How long to wait for a process that is ending. */
 const ENDING_MS = 3000;
 
-/** How the owner of a running cloud reaches its table, past the functions: on AWS, with the credentials of the account. */
-export type OwnerAccess = {
+/** The operator's direct access to the services of a running emulator; on AWS it needs the account's credentials. */
+export type OperatorAccess = {
   dynamoDb: { endpoint: string; accessKeyId: string };
   kms: { endpoint: string };
-  /** The stack's, with local addresses. */
+  /** The outputs of the stack, with local addresses. */
   outputs: Record<string, string>;
   table: string;
-  /** Of the local identity provider; absent when the users are at one of the owner's. */
+  /** Of the local identity provider; absent for a stack with an external one. */
   issuer?: string;
 };
 
-/** The folder in which the local emulator keeps everything, claimed by one process at a time. */
+/** The folder that stores the emulator's data, used by one process at a time. */
 export class DataFolder {
   readonly path: string;
   readonly #lock: string;
@@ -31,8 +31,8 @@ export class DataFolder {
   }
 
   /**
-   * @param fresh forgets tables, keys, tokens and ports, so that every client has to sign in again
-   * @throws Mistake when the folder cannot be written, or another process has it and does not end
+   * @param fresh deletes tables, keys, tokens and ports, so that every client must sign in again
+   * @throws ConfigurationError if the folder is not writable, or another process uses it and does not end
    */
   static async claim(path: string, fresh: boolean): Promise<DataFolder> {
     const folder = new DataFolder(path);
@@ -43,22 +43,22 @@ export class DataFolder {
       const { code, message } = error as NodeJS.ErrnoException;
       if (code === undefined) throw error;
       throw new ConfigurationError(
-        `The data folder ${path} cannot be written (${message}). HOLDFAST_DATA=<folder> chooses another.`,
+        `The data folder ${path} cannot be written (${message}). Choose another one with HOLDFAST_DATA=<folder>.`,
         { cause: error },
       );
     }
-    if (fresh) for (const name of forgettable) rmSync(join(path, name), { recursive: true, force: true });
-    // Built anew at each start; without this every build of the past would stay.
+    if (fresh) for (const name of deletedWhenFresh) rmSync(join(path, name), { recursive: true, force: true });
+    // Each start synthesizes the assembly again, and assets of earlier starts would accumulate.
     rmSync(folder.assembly, { recursive: true, force: true });
     return folder;
   }
 
-  /** Where the CDK app writes to. */
+  /** The output folder of the CDK app. */
   get assembly(): string {
     return join(this.path, 'cdk.out');
   }
 
-  /** The identity provider's port, part of the issuer and so of who the users are: chosen once. */
+  /** The identity provider's port: part of the issuer and so of the users' identities, so it never changes. */
   get identityProviderPort(): number | undefined {
     const file = join(this.path, 'ports.json');
     return existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')).identityProvider : undefined;
@@ -68,61 +68,57 @@ export class DataFolder {
     writeFileSync(join(this.path, 'ports.json'), JSON.stringify({ identityProvider: port }));
   }
 
-  /** Lets the owner in. Whoever can read the folder can read the whole table in it as well. */
-  set ownerAccess(access: OwnerAccess) {
-    writeFileSync(ownerFile(this.path), JSON.stringify(access), { mode: 0o600 });
+  /** A reader of the folder can read the table's files too, so the stored access grants nothing more. */
+  set operatorAccess(access: OperatorAccess) {
+    writeFileSync(operatorFile(this.path), JSON.stringify(access), { mode: 0o600 });
   }
 
   /**
-   * How to reach the cloud that runs on a folder.
+   * The access to the emulator that runs on a data folder.
    *
-   * @throws Mistake when none does
+   * @throws ConfigurationError if no emulator runs on it
    */
-  static ownerAccessTo(path: string): OwnerAccess {
-    const [lock, file] = [lockFile(path), ownerFile(path)];
+  static operatorAccessTo(path: string): OperatorAccess {
+    const [lock, file] = [lockFile(path), operatorFile(path)];
     if (!existsSync(file) || !existsSync(lock) || !isRunning(Number(readFileSync(lock, 'utf8')))) {
       throw new ConfigurationError(
-        `No cloud runs on the data folder ${path}. Start it with npm start; HOLDFAST_DATA=<folder> chooses another.`,
+        `No local emulator runs on the data folder ${path}. Start one with npm start; HOLDFAST_DATA=<folder> chooses another folder.`,
       );
     }
     return JSON.parse(readFileSync(file, 'utf8'));
   }
 
-  /** Lets another process have it. */
+  /** Releases the folder for other processes. */
   release(): void {
-    rmSync(ownerFile(this.path), { force: true });
+    rmSync(operatorFile(this.path), { force: true });
     rmSync(this.#lock, { force: true });
   }
 
-  /**
-   * A file with the number of the process. One that was left behind by a process that was killed counts for nothing, and
-   * one that is just ending, as at a restart, is given the time for it.
-   */
+  /** Writes the lock, a file with the process id. Ignores the lock of a killed process, and waits for one that is ending. */
   async #claim(): Promise<void> {
     const holder = existsSync(this.#lock) ? Number(readFileSync(this.#lock, 'utf8')) : undefined;
-    const inTheWay = () =>
-      holder !== undefined && holder !== process.pid && existsSync(this.#lock) && isRunning(holder);
-    for (let waited = 0; inTheWay() && waited < ENDING_MS; waited += 100) await sleep(100);
-    if (inTheWay()) {
+    const isHeld = () => holder !== undefined && holder !== process.pid && existsSync(this.#lock) && isRunning(holder);
+    for (let waited = 0; isHeld() && waited < ENDING_MS; waited += 100) await sleep(100);
+    if (isHeld()) {
       throw new ConfigurationError(
-        `Process ${holder} is using the data folder ${this.path} already. Stop it, or choose another folder with HOLDFAST_DATA=<folder>. (If that process is not Holdfast, delete ${this.#lock}.)`,
+        `Process ${holder} is using the data folder ${this.path}. Stop it, or choose another folder with HOLDFAST_DATA=<folder>. (If that process is not Holdfast, delete ${this.#lock}.)`,
       );
     }
-    rmSync(ownerFile(this.path), { force: true });
+    rmSync(operatorFile(this.path), { force: true });
     rmSync(this.#lock, { force: true });
     writeFileSync(this.#lock, String(process.pid), { flag: 'wx' });
   }
 }
 
 const lockFile = (path: string) => join(path, 'lock');
-const ownerFile = (path: string) => join(path, 'owner.json');
+const operatorFile = (path: string) => join(path, 'operator.json');
 
 function isRunning(pid: number): boolean {
   try {
     process.kill(pid, 0);
     return true;
   } catch (error) {
-    // It runs, as somebody else.
+    // The process runs under another user.
     return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
 }

@@ -1,61 +1,61 @@
-import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { ConfigurationError } from '../lib/settings/configuration-error.ts';
-import { addressBook, attributesOf } from './address-book.ts';
-import { type LogEntry, startGatewayServer } from './api-gateway/gateway-server.ts';
+import type { LogEntry } from './api-gateway/gateway-server.ts';
 import type { AwsService } from './aws-api/aws-service.ts';
+import { CleanupStack } from './cleanup-stack.ts';
 import type { OidcProvider, OidcProviderOptions } from './cognito/oidc-provider.ts';
 import { userPoolOf } from './cognito/user-pool-definition.ts';
-import { DataFolder } from './data-folder.ts';
-import { type DynamoDb, startDynamoDb } from './dynamodb/dynamodb-service.ts';
-import { freePort, isFree } from './free-port.ts';
-import { FunctionPrincipals, operatorPrincipal } from './iam/principals.ts';
-import { type Kms, startKms } from './kms/kms-service.ts';
-import { FunctionError, FunctionPool } from './lambda/function-pool.ts';
-import { type Lambda, startLambda } from './lambda/lambda-service.ts';
-import { type Schedules, startSchedules } from './lambda/schedules.ts';
-import { startSecrets } from './secrets-service.ts';
+import { DataFolder, type OperatorAccess } from './data-folder.ts';
+import type { DynamoDb } from './dynamodb/dynamodb-service.ts';
+import { createTables, type EmulatedServices, startServices, tablesOf } from './emulated-services.ts';
+import { assertGatewayPortFree, chooseIdentityProviderPort, portInUse } from './emulator-ports.ts';
+import type { Schedules } from './eventbridge/schedules.ts';
+import { freePort } from './free-port.ts';
+import type { Kms } from './kms/kms-service.ts';
+import type { FunctionPool } from './lambda/function-pool.ts';
+import type { Lambda } from './lambda/lambda-service.ts';
+import { StackDeployment } from './stack-deployment.ts';
 import { watchSources } from './template/source-watch.ts';
+import { stackTemplate } from './template/stack-template.ts';
 import { readAssembly, type SynthesizedStack, synthesize } from './template/synthesis.ts';
-import { Template } from './template/template.ts';
+import type { Template } from './template/template.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
 export type EmulatorOptions = {
-  /** Where everything is kept over restarts; created if missing. */
+  /** The data folder; created if missing. */
   folder: string;
-  /** Of the gateway; 0 for any free one. */
+  /** The gateway's port; 0 for any free port. */
   port: number;
-  /** @default the one used before with this folder, else the gateway's port + 1, else any free one */
+  /** @default the port of the previous start with this folder, else the gateway's port + 1, else any free port */
   identityProviderPort?: number;
-  /** Forgets what the folder keeps, except `secrets.json`. */
+  /** Deletes the data of earlier starts, except `secrets.json`. */
   fresh?: boolean;
-  /** A cloud assembly to run as it is. @default the CDK app is run, and run again whenever its sources change */
+  /** A cloud assembly to run unchanged. @default runs the CDK app, and again whenever its sources change */
   assembly?: string;
-  /** A new execution environment for every request, so that nothing survives in a module by accident. */
+  /** A new execution environment for every request, so that no module state survives by accident. */
   freshPerRequest?: boolean;
   report: Report;
 };
 
-/** What the cloud has to tell whoever started it. */
+/** Receives the events that the operator sees. */
 export type Report = {
-  /** What is going on until the cloud has started. */
+  /** A step of the start. */
   progress(step: string): void;
   request(entry: LogEntry): void;
   /** A line that a function wrote. */
   output(functionName: string, line: string): void;
-  /** The sources have changed, and what came of it. */
+  /** The outcome of a change of the sources. */
   reloaded(outcome: string): void;
 };
 
 export type Emulator = {
   /** `http://127.0.0.1:<port>` */
   origin: string;
-  /** The stack's outputs, with local addresses: `McpUrl` and whatever else a deployment would print. */
+  /** The outputs of the stack with local addresses, such as `McpUrl`. */
   outputs: Record<string, string>;
-  /** Absent when the stack's users are at an identity provider of the owner's. */
+  /** Absent if the stack has an external identity provider. */
   identityProvider: OidcProvider | undefined;
   dynamoDb: DynamoDb;
   kms: Kms;
@@ -63,8 +63,8 @@ export type Emulator = {
   lambda: Lambda;
   functions: FunctionPool;
   schedules: Schedules;
-  /** Deploys the assembly as it is now, or the sources where there is none. `report.reloaded` has the outcome. */
-  reload(): Promise<void>;
+  /** Deploys the current sources, or the current content of the assembly. @returns the outcome, for the operator */
+  redeploy(): Promise<string>;
   close(): Promise<void>;
 };
 
@@ -72,248 +72,122 @@ export type Emulator = {
  * Runs the stack on this computer: its API, functions with their roles, table, keys and user pool, all read from the
  * synthesized template.
  *
- * @throws Mistake for what the user can mend: a taken port, a folder in use, sources that do not build or load
+ * @throws ConfigurationError for a port or a data folder in use, and for sources that do not build or load
  */
 export async function startEmulator(options: EmulatorOptions): Promise<Emulator> {
-  const cleanups: (() => void | Promise<void>)[] = [];
-  const close = async () => {
-    for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
-  };
+  const cleanups = new CleanupStack();
   try {
-    return { ...(await start(options, (cleanup) => void cleanups.push(cleanup))), close };
+    return { ...(await start(options, cleanups)), close: () => cleanups.run() };
   } catch (error) {
-    await close();
+    await cleanups.run();
     throw error;
   }
 }
 
-async function start(
-  { folder, port, identityProviderPort, fresh = false, assembly, freshPerRequest, report }: EmulatorOptions,
-  whenClosing: (cleanup: () => void | Promise<void>) => void,
-): Promise<Omit<Emulator, 'close'>> {
-  const data = await DataFolder.claim(folder, fresh);
-  whenClosing(() => data.release());
-  if (port !== 0 && !(await isFree(port))) throw portTaken(port);
+async function start(options: EmulatorOptions, cleanups: CleanupStack): Promise<Omit<Emulator, 'close'>> {
+  const { folder, report } = options;
+  const data = await DataFolder.claim(folder, options.fresh ?? false);
+  cleanups.add(() => data.release());
+  await assertGatewayPortFree(options.port);
 
   report.progress('reading the stack');
-  const synthesized = assembly ?? data.assembly;
+  const assembly = options.assembly ?? data.assembly;
   const [stack] = await Promise.all([
-    assembly === undefined ? build(data.assembly) : readAssembly(assembly),
-    // Loaded meanwhile, because it takes long.
+    options.assembly === undefined ? buildStack(assembly) : readAssembly(assembly),
+    // Loads meanwhile, because it takes long.
     import('./cognito/oidc-provider.ts'),
   ]);
 
   report.progress('starting table, keys and functions');
-  const isNew = !existsSync(join(folder, 'dynamodb'));
-  const principals = new FunctionPrincipals();
-  const dynamoDb = await startDynamoDb({ folder: join(folder, 'dynamodb'), principals });
-  whenClosing(() => dynamoDb.close());
-  const kms = await startKms({ folder, principals });
-  whenClosing(() => kms.close());
-  const secrets = await startSecrets({ folder, principals });
-  whenClosing(() => secrets.close());
-  const lambda = await startLambda({ principals, log: (functionName, line) => report.output(functionName, line) });
-  whenClosing(() => lambda.close());
-
-  const gatewayPort = port === 0 ? await freePort() : port;
-  const poolPort = await portOfPool(data, identityProviderPort, gatewayPort + 1);
-  const origins = { gateway: `http://127.0.0.1:${gatewayPort}`, identityProvider: `http://localhost:${poolPort}` };
-  const templateOf = (synthesizedStack: SynthesizedStack) =>
-    new Template(synthesizedStack.template, {
-      stackName: synthesizedStack.stackName,
-      addressBook: addressBook(synthesizedStack.template, origins),
-      attributes(logicalId, type, properties) {
-        if (type !== 'AWS::KMS::Key') return attributesOf(logicalId, type, properties);
-        const { keyId, arn } = kms.createKey(logicalId, properties);
-        return { Ref: keyId, KeyId: keyId, Arn: arn };
-      },
-    });
-  const template = templateOf(stack);
-
-  for (const { logicalId, properties } of tablesOf(template)) {
-    await dynamoDb.createTable(properties, String(template.resolve({ Ref: logicalId })));
-  }
-
-  /** What a function finds in its environment: where the services are, and who it is to them. */
-  const environmentFrom = (deployed: Template) => (logicalId: string) => {
-    const { raw } = deployed.resource(logicalId);
-    const accessKeyId = newAccessKeyId();
-    const functionName = String(deployed.resolve({ Ref: logicalId }));
-    principals.add(accessKeyId, { functionName, statements: deployed.statementsOf(deployed.logicalIdOf(raw.Role)) });
-    return {
-      AWS_ACCESS_KEY_ID: accessKeyId,
-      AWS_SECRET_ACCESS_KEY: randomBytes(20).toString('hex'),
-      AWS_SESSION_TOKEN: 'local',
-      AWS_ENDPOINT_URL_DYNAMODB: dynamoDb.endpoint,
-      AWS_ENDPOINT_URL_KMS: kms.endpoint,
-      AWS_ENDPOINT_URL_SECRETS_MANAGER: secrets.endpoint,
-      AWS_ENDPOINT_URL_LAMBDA: lambda.endpoint,
-    };
-  };
-
-  let current = { stack, template };
-  const functions = new FunctionPool({
-    template,
-    assembly: synthesized,
-    freshPerRequest,
-    environment: (logicalId) => environmentFrom(current.template)(logicalId),
-    log(functionName, _, line) {
-      // How an authorizer says 401, and no failure: https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-use-lambda-authorizer.html
-      if (!line.startsWith('Error: Unauthorized\n')) report.output(functionName, line);
+  const isFirstStart = !existsSync(join(folder, 'dynamodb'));
+  const services = await startServices(folder, (functionName, line) => report.output(functionName, line), cleanups);
+  // Chosen late: another process may take a free port during the build.
+  const gatewayPort = options.port === 0 ? await freePort() : options.port;
+  const issuerPort = await chooseIdentityProviderPort(data, options.identityProviderPort, gatewayPort + 1);
+  const origins = { gateway: `http://127.0.0.1:${gatewayPort}`, identityProvider: `http://localhost:${issuerPort}` };
+  const resolve = (synthesized: SynthesizedStack) => ({
+    stack: synthesized,
+    template: stackTemplate(synthesized, origins, services.kms.createKey),
+  });
+  const resolved = resolve(stack);
+  await createTables(services.dynamoDb, resolved.template);
+  const identityProvider = await startUserPool(resolved.template, folder, issuerPort, cleanups);
+  const deployment = await StackDeployment.start(
+    {
+      resolved,
+      assembly,
+      services,
+      port: gatewayPort,
+      freshPerRequest: options.freshPerRequest ?? false,
+      runSchedules: !isFirstStart,
+      log: report,
     },
-  });
-  whenClosing(() => functions.close());
-  lambda.deploy(template, functions);
-  // First of the two, so that an event whose function ends with the cloud is not tried again.
-  whenClosing(() => lambda.undeploy());
-  await warmAll(functions, template);
-  const schedules = startSchedules(template, functions, {
-    atOnce: !isNew,
-    log: (functionName, line) => report.output(functionName, line),
-  });
-  whenClosing(() => schedules.close());
+    cleanups,
+  );
+  if (identityProvider !== undefined) data.identityProviderPort = issuerPort;
+  const outputs = outputsOf(stack, resolved.template);
+  data.operatorAccess = operatorAccess(services, resolved.template, outputs, identityProvider?.issuer);
 
-  const pool = userPoolOf(template);
-  const identityProvider = pool && (await startPool({ folder, port: poolPort, ...pool }));
-  if (identityProvider !== undefined) {
-    whenClosing(() => identityProvider.close());
-    data.identityProviderPort = poolPort;
+  const redeploy = async () =>
+    deployment.update(resolve(options.assembly === undefined ? await buildStack(assembly) : readAssembly(assembly)));
+  if (options.assembly === undefined) {
+    cleanups.add(redeployOnChange(async () => report.reloaded(await redeploy()), report));
   }
-
-  const ownersKeyId = newAccessKeyId();
-  principals.add(ownersKeyId, operatorPrincipal);
-  data.ownerAccess = {
-    dynamoDb: { endpoint: dynamoDb.endpoint, accessKeyId: ownersKeyId },
-    kms: { endpoint: kms.endpoint },
-    outputs: outputsOf(stack, template),
-    table: String(template.resolve({ Ref: tablesOf(template)[0]!.logicalId })),
-    issuer: identityProvider?.issuer,
-  };
-
-  const gateway = await startGatewayServer({
-    template,
-    functions,
-    port: gatewayPort,
-    log: (entry) => report.request(entry),
-  });
-  whenClosing(() => gateway.close());
-
-  async function reload(): Promise<void> {
-    const next = assembly === undefined ? await build(data.assembly) : readAssembly(assembly);
-    if (next.text === current.stack.text) return report.reloaded('nothing to deploy: the stack is the same');
-    const nextTemplate = templateOf(next);
-    if (fixedParts(next) !== fixedParts(current.stack)) {
-      return report.reloaded('tables or users have changed: start again to have them');
-    }
-    await tryOut(nextTemplate);
-    const previous = current;
-    current = { stack: next, template: nextTemplate };
-    try {
-      functions.replace(nextTemplate);
-      lambda.deploy(nextTemplate, functions);
-      schedules.replace(nextTemplate);
-      gateway.replace(nextTemplate);
-    } catch (error) {
-      current = previous;
-      functions.replace(previous.template);
-      lambda.deploy(previous.template, functions);
-      throw error;
-    }
-    report.reloaded('the change is live');
-  }
-
-  /** Loads every function of a template, so that one that cannot be loaded never replaces one that works. */
-  async function tryOut(candidate: Template): Promise<void> {
-    const trial = new FunctionPool({
-      template: candidate,
-      assembly: synthesized,
-      environment: environmentFrom(candidate),
-      log: () => undefined,
-    });
-    try {
-      await warmAll(trial, candidate);
-    } finally {
-      await trial.close();
-    }
-  }
-
-  if (assembly === undefined) {
-    const sources = ['bin', 'lib', 'lambda'].map((name) => join(root, name));
-    const unwatch = watchSources(sources, () =>
-      reload().catch((error: Error) => report.reloaded(`${error.message}\nWhat ran before goes on.`)),
-    );
-    whenClosing(unwatch);
-  }
-
-  return {
-    origin: gateway.origin,
-    outputs: outputsOf(stack, template),
-    identityProvider,
-    dynamoDb,
-    kms,
-    secrets,
-    lambda,
-    functions,
-    schedules,
-    reload,
-  };
+  const { origin, functions, schedules } = deployment;
+  const { dynamoDb, kms, secrets, lambda } = services;
+  return { origin, outputs, identityProvider, dynamoDb, kms, secrets, lambda, functions, schedules, redeploy };
 }
 
-const outputsOf = ({ template: { Outputs = {} } }: SynthesizedStack, template: Template): Record<string, string> =>
-  Object.fromEntries(Object.entries(Outputs).map(([name, { Value }]) => [name, String(template.resolve(Value, name))]));
-
-const newAccessKeyId = () => `ASIA${randomBytes(16).toString('hex').toUpperCase()}`;
-
-async function build(assembly: string): Promise<SynthesizedStack> {
+async function buildStack(assembly: string): Promise<SynthesizedStack> {
   await synthesize(root, assembly);
   return readAssembly(assembly);
 }
 
-/** @throws Mistake naming the function, with what its module threw */
-async function warmAll(functions: FunctionPool, template: Template): Promise<void> {
-  const load = async ({ logicalId }: { logicalId: string }) => {
-    try {
-      await functions.warm(logicalId);
-    } catch (error) {
-      if (!(error instanceof FunctionError)) throw error;
-      throw new ConfigurationError(`${logicalId} does not load: ${error.errorType}: ${error.message}`, {
-        cause: error,
-      });
-    }
-  };
-  await Promise.all(template.resources('AWS::Lambda::Function').map(load));
+/** @returns undefined for a stack with an external identity provider */
+async function startUserPool(
+  template: Template,
+  folder: string,
+  port: number,
+  cleanups: CleanupStack,
+): Promise<OidcProvider | undefined> {
+  const pool = userPoolOf(template);
+  if (pool === undefined) return undefined;
+  const identityProvider = await startIdentityProvider({ folder, port, ...pool });
+  cleanups.add(() => identityProvider.close());
+  return identityProvider;
 }
 
-const tableTypes = ['AWS::DynamoDB::Table', 'AWS::DynamoDB::GlobalTable'];
-
-const tablesOf = (template: Template) => tableTypes.flatMap((type) => template.resources(type));
-
-/** The parts of a stack that are set up once, when the cloud starts. */
-function fixedParts({ template }: SynthesizedStack): string {
-  const parts = Object.entries(template.Resources ?? {}).filter(
-    ([, { Type }]) => tableTypes.includes(Type) || Type.startsWith('AWS::Cognito::'),
-  );
-  return JSON.stringify(parts);
-}
-
-/** @throws Mistake when a port that must be this one is taken */
-async function portOfPool(data: DataFolder, wanted: number | undefined, preferred: number): Promise<number> {
-  const fixed = wanted ?? data.identityProviderPort;
-  if (fixed === undefined || fixed === 0) return (await isFree(preferred)) ? preferred : freePort();
-  if (await isFree(fixed)) return fixed;
-  throw new ConfigurationError(
-    `The port ${fixed} is taken. The identity provider was there before, and users are bound to its address: free the port, or forget all users and sessions with --fresh.`,
-  );
-}
-
-async function startPool(options: OidcProviderOptions): Promise<OidcProvider> {
+async function startIdentityProvider(options: OidcProviderOptions & { port: number }): Promise<OidcProvider> {
   const { startOidcProvider } = await import('./cognito/oidc-provider.ts');
   try {
     return await startOidcProvider(options);
   } catch (error) {
-    throw (error as NodeJS.ErrnoException).code === 'EADDRINUSE' ? portTaken(options.port!) : error;
+    throw (error as NodeJS.ErrnoException).code === 'EADDRINUSE' ? portInUse(options.port) : error;
   }
 }
 
-const portTaken = (port: number) =>
-  new ConfigurationError(`The port ${port} is taken by another program. Choose another with PORT=<number>.`);
+function operatorAccess(
+  { dynamoDb, kms, operatorAccessKeyId }: EmulatedServices,
+  template: Template,
+  outputs: Record<string, string>,
+  issuer: string | undefined,
+): OperatorAccess {
+  return {
+    dynamoDb: { endpoint: dynamoDb.endpoint, accessKeyId: operatorAccessKeyId() },
+    kms: { endpoint: kms.endpoint },
+    outputs,
+    table: template.ref(tablesOf(template)[0]!.logicalId),
+    issuer,
+  };
+}
+
+/** @returns stops watching the sources */
+function redeployOnChange(reload: () => Promise<void>, report: Report): () => void {
+  const folders = ['bin', 'lib', 'lambda'].map((name) => join(root, name));
+  return watchSources(folders, () =>
+    reload().catch((error: Error) => report.reloaded(`${error.message}\nThe previous version is still running.`)),
+  );
+}
+
+const outputsOf = ({ template: { Outputs = {} } }: SynthesizedStack, template: Template): Record<string, string> =>
+  Object.fromEntries(Object.entries(Outputs).map(([name, { Value }]) => [name, String(template.resolve(Value, name))]));

@@ -1,15 +1,15 @@
 import { createServer } from 'node:net';
 
-/** Whether nobody listens on the port, wherever `localhost` may lead. A port may be gone a moment later all the same. */
+/** Whether the port is free on all addresses of `localhost`. Another process may take it at any time afterwards. */
 export async function isFree(port: number): Promise<boolean> {
-  const taken = await Promise.all(['127.0.0.1', '::1'].map((host) => listenError(port, host)));
-  // A machine without IPv6 has no ::1 to be taken.
-  return !taken.some((code) => code === 'EADDRINUSE' || code === 'EACCES');
+  const codes = await Promise.all(['127.0.0.1', '::1'].map((host) => listenError(port, host)));
+  // A machine without IPv6 reports another error for ::1.
+  return !codes.some((code) => code === 'EADDRINUSE' || code === 'EACCES');
 }
 
 /**
- * A port that nobody listens on. Not one of those that systems give to outgoing connections (32768 and above, 49152 and
- * above), because such a one may be taken at any moment between being chosen and being listened on.
+ * A free port below the ranges that systems use for outgoing connections (32768 and above, 49152 and above), because a
+ * port of those may be taken at any moment before this process listens on it.
  */
 export async function freePort(): Promise<number> {
   for (;;) {

@@ -1,19 +1,24 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, globSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 
-/** What the documentation says must be there. */
+/** The documentation agrees with the sources: links, file names, commands, settings, items, events and examples. */
 
 jest.setTimeout(60_000);
 
 const root = join(__dirname, '..');
 const read = (file: string) => readFileSync(join(root, file), 'utf8');
-const pages = ['README.md', ...globSync('docs/**/*.md', { cwd: root }).sort()];
+const pages = [...globSync('*.md', { cwd: root }).sort(), ...globSync('docs/**/*.md', { cwd: root }).sort()];
+
+/** The commands of `npx holdfast`: one file each. */
+const programCommands = globSync('cli/commands/*.ts', { cwd: root }).map((file) =>
+  basename(file, '.ts').replace(/-command$/, ''),
+);
 
 const all = (text: string, pattern: RegExp) => Array.from(text.matchAll(pattern), ([, found]) => found!);
 
-/** As GitHub makes the address of a heading. */
+/** The anchors of a page's headings, as GitHub forms them. */
 const anchors = (text: string) =>
   all(text, /^#+ (.+)$/gm).map((heading) =>
     heading
@@ -25,7 +30,7 @@ const anchors = (text: string) =>
 describe.each(pages)('%s', (page) => {
   const text = read(page);
 
-  test('links to what exists', () => {
+  test('links to existing files and headings', () => {
     const links = [...all(text, /\]\(([^)\s]+)\)/g), ...all(text, /src="([^"]+)"/g)];
     const broken = links.filter((link) => {
       if (link.startsWith('https://')) return false;
@@ -36,22 +41,25 @@ describe.each(pages)('%s', (page) => {
     expect(broken).toEqual([]);
   });
 
-  test('names files that exist', () => {
-    const named = all(text, /`((?:bin|lib|lambda|local|migration|test|docs)\/[\w./-]*)`/g);
+  test('names existing files', () => {
+    const named = all(text, /`((?:bin|lib|lambda|local|cli|bench|test|docs)\/[\w./-]*)`/g);
     expect(named.filter((file) => !existsSync(join(root, file)))).toEqual([]);
   });
 
-  test('names scripts and settings that exist', () => {
+  test('names existing scripts, commands and settings', () => {
     const { scripts } = JSON.parse(read('package.json'));
     const run = all(text, /npm (?:run )?(start|test|(?<=run )[\w:-]+)/g);
     expect(run.filter((script) => !(script in scripts))).toEqual([]);
+
+    const commands = all(text, /(?:npx |`)holdfast ([a-z]+)/g);
+    expect(commands.filter((command) => !programCommands.includes(command))).toEqual([]);
 
     const context = all(text, /-c (\w+)=/g);
     expect(context.filter((name) => !read('lib/settings/settings-from-context.ts').includes(`'${name}'`))).toEqual([]);
   });
 });
 
-test('the examples compile where lambda/server.ts stands', () => {
+test('the examples compile in the folder of lambda/server.ts', () => {
   const folder = mkdtempSync(join(tmpdir(), 'holdfast-examples-'));
   symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'));
   const files = pages
@@ -71,36 +79,97 @@ test('the examples compile where lambda/server.ts stands', () => {
   writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify(config));
   const { stdout } = spawnSync(join(root, 'node_modules/.bin/tsc'), ['--project', folder], { encoding: 'utf8' });
   rmSync(folder, { recursive: true });
-  // What is wrong in the project's own sources is for `npm run check` to say.
-  const errors = stdout.split('\n').filter((line) => /\berror TS/.test(line) && !/\b(lambda|lib)\//.test(line));
+  // `npm run check` reports the errors of the project's own sources.
+  const errors = stdout.split('\n').filter((line) => /\berror TS/.test(line) && /^\S*\bexample-\d+\.ts/.test(line));
   expect(errors).toEqual([]);
 });
 
-test('every setting that needs no code is in the README', () => {
-  const names = all(
-    read('lib/settings/settings-from-context.ts'),
-    /(?:(?:text|flag|list)\('|'(?=(?:idp|domain|hosted|certificate)\w))(\w+)'/g,
+/** The rows of all tables of a page, as cells. */
+const rowsOf = (page: string) => all(read(page), /^\| (.+) \|$/gm).map((row) => row.split(' | '));
+
+test('docs/settings.md has every context name, and no other', () => {
+  const source = read('lib/settings/settings-from-context.ts');
+  const names = all(source, /(?:(?:text|flag|list|tryGetContext)\('|'(?=(?:idp|domain|hosted|certificate)\w))(\w+)'/g);
+  expect(names).toEqual(expect.arrayContaining(['stage', 'clients', 'clientDocuments', 'idpIssuer', 'domainName']));
+  const documented = rowsOf('docs/settings.md').flatMap(([, context = '']) => all(context, /`(\w+)`/g));
+  expect([...new Set(documented)].sort()).toEqual([...new Set(names)].sort());
+});
+
+/** The properties of the stack and their `@default`, from the interfaces `…Settings`. */
+function stackProperties(): { name: string; value: string }[] {
+  const sources = globSync('lib/settings/*-settings.ts', { cwd: root }).map(read).join('\n');
+  const nested = ['IdentityProviderSettings', 'PreregisteredClientSettings'];
+  const bodies = Array.from(sources.matchAll(/^export interface (\w+Settings)\b[^{]*\{\n(.*?)^\}/gms))
+    .filter(([, name]) => !nested.includes(name!))
+    .map(([, , body]) => body!);
+  const property = /@default (.*)\n(?: {3}\*(?!\/).*\n)* {3}\*\/\n {2}readonly (\w+)\?:/g;
+  return bodies.flatMap((body) =>
+    Array.from(body.matchAll(property), ([, value, name]) => ({ name: name!, value: value! })),
   );
-  expect(names).toEqual(expect.arrayContaining(['stage', 'clientDocuments', 'idpIssuer', 'domainName']));
-  expect(names.filter((name) => !read('README.md').includes(`\`${name}\``))).toEqual([]);
+}
+
+test('docs/settings.md has every property of the stack with its default, and no other', () => {
+  const properties = stackProperties();
+  const documented = new Map(rowsOf('docs/settings.md').map(([name = '', , value = '']) => [name, value]));
+  expect([...documented.keys()].flatMap((name) => all(name, /^`(\w+)`$/g)).sort()).toEqual(
+    properties.map(({ name }) => name).sort(),
+  );
+  const literal = properties.filter(({ value }) => !value.startsWith('- '));
+  expect(literal.length).toBeGreaterThan(20);
+  expect(literal.filter(({ name, value }) => documented.get(`\`${name}\``) !== `\`${value}\``)).toEqual([]);
 });
 
-test('every kind of item is in the data model', () => {
-  const model = read('docs/data-model.md');
-  const prefixes = all(read('lambda/shared/table-keys.ts').split('} as const')[0]!, /: '(\w+#)'/g);
-  expect(prefixes.length).toBeGreaterThan(0);
-  expect(prefixes.filter((prefix) => !model.includes(`\`${prefix}\``))).toEqual([]);
+test('docs/settings.md has every property of an identity provider', () => {
+  const [, body] = /interface IdentityProviderSettings \{\n(.*?)^\}/ms.exec(
+    read('lib/settings/identity-provider-settings.ts'),
+  )!;
+  const names = all(body!, /^ {2}readonly (\w+)\??:/gm);
+  expect(names).toContain('issuer');
+  const documented = rowsOf('docs/settings.md').flatMap(([name = '']) => all(name, /^`identityProvider\.(\w+)`$/g));
+  expect(documented.sort()).toEqual(names.sort());
 });
 
-test('every event that the functions log is explained', () => {
+test('docs/index.md has every page', () => {
+  const linked = all(read('docs/index.md'), /\]\(([\w./-]+)\)/g).map((link) => join('docs', link));
+  const unlisted = pages.filter((page) => !linked.includes(page) && !page.startsWith('docs/identity-providers/'));
+  expect(unlisted).toEqual(['docs/index.md']);
+});
+
+test('docs/identity-providers/index.md has every profile and its page', () => {
+  const profiles = all(read('lib/settings/provider-profiles.ts'), /^ {2}(\w+): \{$/gm);
+  expect(profiles).toContain('oidc');
+  const index = read('docs/identity-providers/index.md');
+  expect(profiles.filter((name) => !index.includes(`\`${name}\``) || !index.includes(`(${name}.md)`))).toEqual([]);
+});
+
+test('docs/data-model.md has every kind of item with its key prefix, and every stored type', () => {
+  const rows = rowsOf('docs/data-model.md');
+  const kinds = Array.from(
+    read('lambda/shared/table-keys.ts')
+      .split('} as const')[0]!
+      .matchAll(/(\w+): '(\w+#)'/g),
+    ([, kind, prefix]) => ({ kind: kind!, prefix: prefix! }),
+  );
+  expect(kinds.length).toBeGreaterThan(0);
+  const isDocumented = ({ kind, prefix }: (typeof kinds)[number]) =>
+    rows.some(([name, , key]) => name === `\`${kind}\`` && key?.startsWith(`\`${prefix}`));
+  expect(kinds.filter((kind) => !isDocumented(kind))).toEqual([]);
+
+  const adapters = globSync('lambda/adapters/dynamodb/*.ts', { cwd: root }).map(read).join('\n');
+  const types = all(adapters, /\btype: '([a-z-]+)'/g);
+  expect(types).toContain('session');
+  expect(types.filter((type) => !rows.some(([, documented]) => documented === `\`${type}\``))).toEqual([]);
+});
+
+test('docs/operate.md explains every event that the functions log', () => {
   const sources = globSync('lambda/**/*.ts', { cwd: root }).map(read).join('\n');
-  const events = [...new Set(all(sources, /\blog\('(\w+)'/g))];
+  const events = [...new Set(all(sources, /\blog\(\s*'(\w+)'/g))];
   expect(events.length).toBeGreaterThan(0);
   expect(events.filter((event) => !read('docs/operate.md').includes(`\`${event}\``))).toEqual([]);
 });
 
-test('every setting in the tables of limits is one', () => {
-  const settings = all(read('lib/settings/holdfast-settings.ts'), /^ {2}readonly (\w+)\?:/gm);
+test('docs/operate.md names existing settings in its tables of limits', () => {
+  const settings = stackProperties().map(({ name }) => name);
   const tables = all(read('docs/operate.md'), /\| setting \|\n.*\n((?:\|.*\n)+)/g);
   const named = all(tables.join(''), /^.*\| (.*) \|$/gm).flatMap((cell) => all(cell, /`(\w+)`/g));
   expect(named).toContain('throttle');

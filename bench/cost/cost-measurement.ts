@@ -154,7 +154,7 @@ type TableProperties = Record<string, unknown> & Parameters<typeof indexesOf>[0]
 
 /** The operator's view of the table. */
 function operatorOf(folder: string) {
-  const { dynamoDb, table: TableName } = DataFolder.ownerAccessTo(folder);
+  const { dynamoDb, table: TableName } = DataFolder.operatorAccessTo(folder);
   const credentials = { accessKeyId: dynamoDb.accessKeyId, secretAccessKey: 'local' };
   const client = new DynamoDBClient({ endpoint: dynamoDb.endpoint, region: 'us-east-1', credentials });
   const snapshot = async (): Promise<Snapshot> => {

@@ -2,7 +2,7 @@ import { Readable } from 'node:stream';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { sdkTableClient } from '../../lambda/adapters/dynamodb/sdk-table-client.ts';
 import type { TableConnection } from '../../lambda/adapters/dynamodb/table-connection.ts';
-import { AwsError } from '../../local/aws-api/aws-service.ts';
+import { AwsError } from '../../local/aws-api/aws-error.ts';
 import { isDataOperation, type ParsedRequest, parse, perform } from '../../local/dynamodb/dynamodb-engine.ts';
 import type { Item, Store } from '../../local/dynamodb/dynamodb-store.ts';
 import { transactionParts, transactWrite } from '../../local/dynamodb/dynamodb-transactions.ts';
@@ -91,14 +91,14 @@ export class CountingTable {
 
   async #perform(operation: string, input: Json): Promise<object> {
     if (operation === 'TransactWriteItems') {
-      const parts = transactionParts(this.#store, input, ['ConditionCheck', 'Delete', 'Put', 'Update']);
+      const parts = transactionParts(input, ['ConditionCheck', 'Delete', 'Put', 'Update']);
       return this.#write(parts, 2, () => {
         transactWrite(this.#store, parts);
         return {};
       });
     }
     if (!isDataOperation(operation)) throw new Error(`${operation} is not supported`);
-    const request = parse(this.#store, operation, structuredClone(input));
+    const request = parse(operation, structuredClone(input));
     switch (operation) {
       case 'GetItem':
         return this.#get(request.data);
@@ -202,7 +202,7 @@ export class CountingTable {
 
   /** A write that is not counted. */
   #put(operation: 'PutItem' | 'DeleteItem', input: Json): void {
-    perform(this.#store, parse(this.#store, operation, { TableName: this.table.name, ...input }));
+    perform(this.#store, parse(operation, { TableName: this.table.name, ...input }));
   }
 
   async #find(key: Item): Promise<Item | undefined> {

@@ -220,7 +220,7 @@ export class GeneratedItems {
       ExpressionAttributeValues: values,
     };
     const write = (TransactItems: object[]) =>
-      transactWrite(this.#scratch, transactionParts(this.#scratch, { TransactItems }, ['Put', 'Update', 'Delete']));
+      transactWrite(this.#scratch, transactionParts({ TransactItems }, ['Put', 'Update', 'Delete']));
     write([{ Put: { TableName, Item: before } }]);
     write([{ Update: update }]);
     const item = this.#scratch.find(TableName, marshalled(Key!))!;

@@ -1,5 +1,5 @@
-import { parseTable } from '../../local/dynamodb/dynamodb-engine.ts';
 import { Store } from '../../local/dynamodb/dynamodb-store.ts';
+import { tableDefinition } from '../../local/dynamodb/table-definition.ts';
 
 const keys = (hash: string, range: string) => [
   { AttributeName: hash, KeyType: 'HASH' },
@@ -25,6 +25,6 @@ export const definition = {
 /** An empty table in memory. */
 export async function emptyStore(TableName: string): Promise<Store> {
   const store = await Store.open(undefined);
-  store.define(parseTable(store, { TableName, ...definition }));
+  store.define(tableDefinition({ TableName, ...definition }));
   return store;
 }

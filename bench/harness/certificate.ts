@@ -1,6 +1,6 @@
 import { generate } from 'selfsigned';
 
-/** A certificate for a server on this computer, and the authority to trust for it: itself. */
+/** A self-signed certificate for a server on this computer. A client trusts `cert` as the authority. */
 export type Certificate = { key: string; cert: string };
 
 export async function newCertificate(...names: string[]): Promise<Certificate> {

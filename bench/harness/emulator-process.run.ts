@@ -29,7 +29,6 @@ FunctionPrincipals.prototype.authorize = function (accessKeyId, request) {
   if (accessKeyId !== options.operatorKeyId) authorize.call(this, accessKeyId, request);
 };
 
-let outcomeOfReload = '';
 const emulator = await startEmulator({
   port: 0,
   ...options,
@@ -37,9 +36,7 @@ const emulator = await startEmulator({
     progress: () => undefined,
     request: ({ method, path, status, error }) => log(`${method} ${path} ${status} ${error ?? ''}`),
     output: (functionName, line) => log(`${functionName}: ${line}`),
-    reloaded: (outcome) => {
-      outcomeOfReload = outcome;
-    },
+    reloaded: log,
   },
 });
 const outages = {
@@ -74,8 +71,7 @@ async function perform(command: Command): Promise<unknown> {
     case 'deploy':
       // Assets are named by their content: those of the running template stay.
       cpSync(command.assembly, options.assembly, { recursive: true });
-      await emulator.reload();
-      return outcomeOfReload;
+      return emulator.redeploy();
   }
 }
 

@@ -59,14 +59,14 @@ function reporter(json: boolean): Report & { started(): void } {
 function welcome({ outputs, identityProvider }: Emulator, folder: string): string {
   const url = outputs.McpUrl!;
   const names = demoUsers.map(({ username }) => username);
-  const owners = demoUsers.filter(({ owner }) => owner).map(({ username }) => username);
+  const admins = demoUsers.filter(({ admin }) => admin).map(({ username }) => username);
   const nearby = relative(process.cwd(), folder);
   const rows: [string, string | undefined][] = [
     ['MCP server', url],
     ['Dashboard', outputs.DashboardUrl],
     [
       'Sign in as',
-      identityProvider && `${names.join(', ')} (the password is the name); ${owners.join(', ')} is an owner`,
+      identityProvider && `${names.join(', ')} (the password is the name); ${admins.join(', ')} is an admin`,
     ],
     ['Sign out', identityProvider && `${identityProvider.issuer}/logout`],
     ['Callback', identityProvider ? undefined : outputs.CallbackUrl],
@@ -88,7 +88,7 @@ function description({ outputs, identityProvider }: Emulator) {
     mcpUrl: outputs.McpUrl,
     issuer: identityProvider?.issuer,
     identityProvider: identityProvider ? 'local' : 'external',
-    users: identityProvider ? demoUsers.map(({ username, owner }) => ({ username, password: username, owner })) : [],
+    users: identityProvider ? demoUsers.map(({ username, admin }) => ({ username, password: username, admin })) : [],
     outputs,
     pid: process.pid,
   };

@@ -104,7 +104,7 @@ async function targetOf(values: Values): Promise<{ target: ImportTarget; issuer:
     return { target: dry ? nowhere : await openTarget(table), issuer };
   }
   const folder = process.env.HOLDFAST_DATA ? resolve(process.env.HOLDFAST_DATA) : resolve(root, '.holdfast');
-  const access = DataFolder.ownerAccessTo(folder);
+  const access = DataFolder.operatorAccessTo(folder);
   const users = issuer ?? access.issuer;
   if (users === undefined)
     throw new ConfigurationError('The users are at an identity provider of your own: name it with --issuer');

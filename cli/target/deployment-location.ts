@@ -50,7 +50,7 @@ async function deployed(stack: string | undefined, region: string | undefined): 
 }
 
 function onTheDesk(folder: string): DeploymentLocation {
-  const { dynamoDb, kms, table } = DataFolder.ownerAccessTo(folder);
+  const { dynamoDb, kms, table } = DataFolder.operatorAccessTo(folder);
   const credentials = { accessKeyId: dynamoDb.accessKeyId, secretAccessKey: 'local' };
   const access = { region: 'us-east-1', credentials };
   const [template] = globSync(join(folder, 'cdk.out', '*.template.json'));
@@ -65,7 +65,7 @@ function onTheDesk(folder: string): DeploymentLocation {
 /** Whether a cloud runs here, for those who forgot to say that they mean it. */
 export function isLocalCloudRunning(): boolean {
   try {
-    DataFolder.ownerAccessTo(dataFolder());
+    DataFolder.operatorAccessTo(dataFolder());
     return true;
   } catch {
     return false;

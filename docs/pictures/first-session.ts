@@ -1,8 +1,8 @@
 /**
- * Makes the README's pictures from a real first session, so that they show what a newcomer gets: runs `npm start`, calls
- * a tool with the MCP Inspector, signs in as ada in Chromium on the way, and draws what was printed.
+ * Draws the README's pictures from a real first session, so that they show the actual output: runs `npm start`, calls a
+ * tool with the MCP Inspector, signs in as ada in Chromium on the way, and draws the printed lines.
  *
- * `npm run pictures`. Needs the default port to be free, Chromium, and jq, which the second command is piped into.
+ * `npm run pictures`. Requires the default port, Chromium, and jq, the target of the second command's pipe.
  */
 
 import { type ChildProcess, spawn } from 'node:child_process';
@@ -16,7 +16,7 @@ const root = fileURLToPath(new URL('../..', import.meta.url));
 const pictures = import.meta.dirname;
 const scratch = mkdtempSync(join(tmpdir(), 'holdfast-pictures-'));
 const data = join(scratch, 'data');
-/** As a newcomer has it, whatever npm puts into the environment of its scripts. */
+/** The environment of a new shell, without the variables that npm adds for its scripts. */
 const environment = { PATH: process.env.PATH!, HOME: scratch, HOLDFAST_DATA: data };
 
 const inspect = `npx @modelcontextprotocol/inspector@2.12.0 --cli http://127.0.0.1:8787/mcp \\
@@ -24,7 +24,7 @@ const inspect = `npx @modelcontextprotocol/inspector@2.12.0 --cli http://127.0.0
 
 type Line = { kind: 'prompt' | 'text' | 'quiet' | 'link'; text: string };
 
-/** Of the drawing: the terminals' width in characters, and the rest in pixels. */
+/** Dimensions of the drawing: the terminals' width in characters, the others in pixels. */
 const COLUMNS = 112;
 const CHARACTER = 7.8;
 const LINE = 19;
@@ -35,11 +35,11 @@ const WIDTH = Math.ceil(COLUMNS * CHARACTER + 2 * PADDING);
 const server = run('npm start', environment);
 try {
   await server.until(/^ready http.*$/m);
-  const client = run(inspect, { ...environment, ...quietDesktop() });
+  const client = run(inspect, { ...environment, ...environmentWithoutBrowser() });
   const { 1: url } = await client.until(/Please navigate to: (\S+)/);
   await signIn(url!);
   await client.ended();
-  // The request that ends the Inspector's session may come after its answer.
+  // The request that ends the Inspector's session may follow its output.
   await server.until(/(POST {4}\/mcp {2}200[\s\S]*){3}/);
   writeFileSync(join(pictures, 'first-session.svg'), draw(server.printed, client.printed));
 } finally {
@@ -48,7 +48,7 @@ try {
   rmSync(scratch, { recursive: true, force: true });
 }
 
-/** A command as typed into a shell, with all that it prints. In a process group of its own, to be ended as a whole. */
+/** Runs a shell command and collects its output. A separate process group lets the whole command be ended. */
 function run(command: string, env: NodeJS.ProcessEnv) {
   const child: ChildProcess = spawn('bash', ['-o', 'pipefail', '-c', command], {
     cwd: root,
@@ -59,7 +59,7 @@ function run(command: string, env: NodeJS.ProcessEnv) {
   const running = {
     child,
     printed: '',
-    /** @throws Error with what it printed, when it ends before printing this */
+    /** @throws Error with the output, if the command ends before it prints the pattern */
     async until(pattern: RegExp): Promise<RegExpExecArray> {
       for (;;) {
         const match = pattern.exec(running.printed);
@@ -68,7 +68,7 @@ function run(command: string, env: NodeJS.ProcessEnv) {
         await new Promise((resolve) => setTimeout(resolve, 50));
       }
     },
-    /** @throws Error with what it printed, when it fails */
+    /** @throws Error with the output, if the command fails */
     async ended(): Promise<void> {
       while (child.exitCode === null && child.signalCode === null) await new Promise((done) => setTimeout(done, 50));
       if (child.exitCode !== 0) throw new Error(`${command} ended with ${child.exitCode}:\n${running.printed}`);
@@ -82,8 +82,8 @@ function run(command: string, env: NodeJS.ProcessEnv) {
   return running;
 }
 
-/** A desktop on which nothing opens by itself, since `signIn` opens it; and without a terminal the Inspector must be told to go on. */
-function quietDesktop(): NodeJS.ProcessEnv {
+/** Replaces the browser openers, because `signIn` opens the URL, and lets the Inspector run without a terminal. */
+function environmentWithoutBrowser(): NodeJS.ProcessEnv {
   const programs = join(scratch, 'programs');
   mkdirSync(programs);
   for (const name of ['open', 'xdg-open']) {
@@ -94,10 +94,10 @@ function quietDesktop(): NodeJS.ProcessEnv {
   return { PATH, BROWSER: 'true', MCP_AUTO_OPEN_ENABLED: 'true', MCP_INSPECTOR_SECRET_STORE: 'memory' };
 }
 
-/** Approves, signs in as ada, and is sent back to the Inspector, taking a picture of each page on the way. */
+/** Approves, signs in as ada and follows the redirect to the Inspector; takes a picture of each page. */
 async function signIn(url: string): Promise<void> {
   const executable = [process.env.CHROMIUM ?? '', '/usr/bin/chromium', '/usr/bin/google-chrome'].find(existsSync);
-  if (!executable) throw new Error('There is no Chromium in its usual places: name it in CHROMIUM');
+  if (!executable) throw new Error('Chromium was not found: set CHROMIUM to the path of its executable');
   const browser = await chromium.launch({ executablePath: executable, args: ['--no-sandbox', '--disable-gpu'] });
   const page = await browser.newPage({ viewport: { width: 560, height: 560 }, colorScheme: 'light' });
   await page.goto(url);
@@ -111,16 +111,16 @@ async function signIn(url: string): Promise<void> {
   await browser.close();
 }
 
-/** Two terminals, one above the other: the server's, then the client's. */
+/** Draws two terminals, one above the other: the server's, then the client's. */
 function draw(serverPrinted: string, clientPrinted: string): string {
   const served = serverPrinted
-    // The one thing a newcomer sees otherwise: the data are in the project, not in our scratch folder.
+    // A reader's data folder is in the project, not in the scratch folder of this script.
     .replaceAll(data, '.holdfast')
     .replace(/^npm warn.*\n/gm, '')
     .replace(/^\n?> .*\n/gm, '')
     .replace(/^\n+/, '');
   const called = clientPrinted
-    // What the Inspector says of its key ring depends on the computer.
+    // The Inspector's lines about its key ring depend on the computer.
     .replace(/^(\[mcp-inspector\]|npm warn).*\n/gm, '');
   const terminals = [
     ['npm start', served],
@@ -137,7 +137,7 @@ function draw(serverPrinted: string, clientPrinted: string): string {
     return svg;
   });
   const height = top - PADDING;
-  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" height="${height}" role="img" aria-label="A terminal runs npm start; another one calls the tool whoami, and the answer names the user who signed in">
+  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" height="${height}" role="img" aria-label="A terminal runs npm start; another one calls the tool whoami, and the result names the signed-in user">
 <style>
   text { font: 13px ui-monospace, SFMono-Regular, Menlo, Consolas, 'DejaVu Sans Mono', monospace; white-space: pre; fill: #24292f }
   .prompt { font-weight: 600 } .quiet { fill: #59636e } .link { fill: #0550ae }
@@ -153,28 +153,28 @@ ${drawn.join('\n')}
 }
 
 function terminal(lines: Line[], height: number): string {
-  const texts = lines.map(({ kind, text }, index) => {
+  const drawnLines = lines.map(({ kind, text }, index) => {
     if (text === '') return '';
-    // A fixed length keeps the columns where they are, whatever the reader's font is.
+    // A fixed length keeps the columns aligned in every font.
     const length = `textLength="${(text.length * CHARACTER).toFixed(1)}" lengthAdjust="spacingAndGlyphs"`;
     return `<text class="${kind}" x="${PADDING}" y="${BAR + (index + 0.75) * LINE}" xml:space="preserve" ${length}>${escaped(text)}</text>`;
   });
   const dots = [0, 1, 2].map((index) => `<circle class="dot" cx="${PADDING + 5 + index * 16}" cy="15" r="5"/>`);
   const window = `<rect class="window" x=".5" y=".5" width="${WIDTH - 1}" height="${height - 1}" rx="9"/>`;
-  return [window, ...dots, ...texts.filter(Boolean)].join('\n');
+  return [window, ...dots, ...drawnLines.filter(Boolean)].join('\n');
 }
 
-/** The request lines and what passes by are quiet; addresses stand out. */
+/** Request lines and progress are dimmed; URLs are highlighted. */
 function asLine(text: string): Line {
   if (/^(GET|POST|DELETE|Starting:)/.test(text)) return { kind: 'quiet', text };
   return { kind: /^(ready|Please)/.test(text) ? 'link' : 'text', text };
 }
 
-/** As a terminal breaks it; but an authorization URL fills five lines and tells nothing, so it is cut. */
+/** Breaks a line as a terminal does. An authorization URL of five lines has no information for a reader and is cut. */
 function wrapped({ kind, text }: Line): Line[] {
   if (text.startsWith('Please')) return [{ kind, text: `${text.slice(0, COLUMNS - 1)}…` }];
-  const parts = text.match(new RegExp(`.{1,${COLUMNS}}`, 'g')) ?? [''];
-  return parts.map((part) => ({ kind, text: part }));
+  const rows = text.match(new RegExp(`.{1,${COLUMNS}}`, 'g')) ?? [''];
+  return rows.map((row) => ({ kind, text: row }));
 }
 
 function escaped(text: string): string {

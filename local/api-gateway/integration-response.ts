@@ -1,15 +1,16 @@
 import { validateHeaderName, validateHeaderValue } from 'node:http';
+import type { HeaderList } from './api-model.ts';
 
-/** What a function wants to be answered, without its body. */
-export type Head = { status: number; headers: [name: string, value: string][] };
+/** The status and headers of a response. */
+export type ResponseHead = { status: number; headers: HeaderList };
 
-/** Bytes within which the prelude of a stream must end. */
+/** The prelude of a stream must end within this number of bytes. */
 const PRELUDE_LIMIT = 16_384;
 
 const PRELUDE_END = Buffer.alloc(8);
 
-/** Headers of a function that API Gateway drops or renames ("important notes", column for Lambda responses). */
-const dropped = new Set([
+/** Response headers that API Gateway drops ("important notes", column for Lambda responses). */
+const droppedHeaders = new Set([
   'expect',
   'host',
   'proxy-authenticate',
@@ -19,7 +20,9 @@ const dropped = new Set([
   'upgrade',
   'via',
 ]);
-const remapped = new Set([
+
+/** Response headers that API Gateway renames to `x-amzn-Remapped-…` (same source). */
+const remappedHeaders = new Set([
   'authorization',
   'connection',
   'content-md5',
@@ -30,22 +33,19 @@ const remapped = new Set([
   'www-authenticate',
 ]);
 
-/** The function's answer is not one that API Gateway understands, which makes it a 502. */
-export class MalformedAnswer extends Error {}
+/** The function's response does not have the format that API Gateway requires. API Gateway answers 502. */
+export class MalformedResponse extends Error {}
 
 /**
- * The result of a buffered proxy integration. No field is required, and a field that is not known makes the whole result
+ * The response of a buffered proxy integration. No member is required, and an unknown member makes the whole response
  * malformed.
  *
- * @param acceptsBinary whether the client asked for a type that the API treats as bytes: only then is base64 decoded
+ * @param acceptsBinary whether the client accepts a type that the API treats as binary: only then is base64 decoded
  */
-export function bufferedAnswer(result: unknown, acceptsBinary: boolean): Head & { body: Buffer } {
-  const {
-    body = '',
-    isBase64Encoded,
-    ...head
-  } = fields(result, ['statusCode', 'headers', 'multiValueHeaders', 'body', 'isBase64Encoded']);
-  if (body !== null && typeof body !== 'string') throw new MalformedAnswer('its body is not a text');
+export function readBufferedResponse(result: unknown, acceptsBinary: boolean): ResponseHead & { body: Buffer } {
+  const members = ['statusCode', 'headers', 'multiValueHeaders', 'body', 'isBase64Encoded'];
+  const { body = '', isBase64Encoded, ...head } = assertMembers(result, members);
+  if (body !== null && typeof body !== 'string') throw new MalformedResponse('its body is not a string');
   return {
     ...readHead(head),
     body: Buffer.from(body ?? '', isBase64Encoded === true && acceptsBinary ? 'base64' : 'utf8'),
@@ -55,20 +55,23 @@ export function bufferedAnswer(result: unknown, acceptsBinary: boolean): Head & 
 /**
  * Reads a stream up to the end of its prelude.
  *
- * @returns the head, and the first bytes of the body, which may be none
- * @throws MalformedAnswer if it ends without a prelude: its handler never wrote, or did not use `HttpResponseStream`
+ * @returns the head, and the bytes of the body that have been read, possibly none
+ * @throws MalformedResponse if the stream ends without a prelude: its handler never wrote, or did not use
+ * `HttpResponseStream`
  */
-export async function readPrelude(chunks: AsyncIterator<Uint8Array>): Promise<Head & { rest: Buffer }> {
-  let read = Buffer.alloc(0);
+export async function readPrelude(chunks: AsyncIterator<Uint8Array>): Promise<ResponseHead & { rest: Buffer }> {
+  let bytes = Buffer.alloc(0);
   for (;;) {
-    const end = read.indexOf(PRELUDE_END);
+    const end = bytes.indexOf(PRELUDE_END);
     if (end >= 0) {
-      return { ...readHead(parsePrelude(read.subarray(0, end))), rest: read.subarray(end + PRELUDE_END.length) };
+      return { ...readHead(parsePrelude(bytes.subarray(0, end))), rest: bytes.subarray(end + PRELUDE_END.length) };
     }
-    if (read.length > PRELUDE_LIMIT) throw new MalformedAnswer(`it has no prelude in its first ${PRELUDE_LIMIT} bytes`);
+    if (bytes.length > PRELUDE_LIMIT) {
+      throw new MalformedResponse(`it has no prelude in its first ${PRELUDE_LIMIT} bytes`);
+    }
     const next = await chunks.next();
-    if (next.done) throw new MalformedAnswer('it ended without a prelude, so without status and headers');
-    read = Buffer.concat([read, next.value]);
+    if (next.done) throw new MalformedResponse('it ended without a prelude, so without status and headers');
+    bytes = Buffer.concat([bytes, next.value]);
   }
 }
 
@@ -77,23 +80,24 @@ function parsePrelude(bytes: Buffer): Record<string, unknown> {
   try {
     prelude = JSON.parse(bytes.toString());
   } catch {
-    throw new MalformedAnswer('its prelude is not JSON');
+    throw new MalformedResponse('its prelude is not JSON');
   }
-  return fields(prelude, ['statusCode', 'headers', 'multiValueHeaders', 'cookies']);
+  return assertMembers(prelude, ['statusCode', 'headers', 'multiValueHeaders', 'cookies']);
 }
 
-function fields(value: unknown, known: string[]): Record<string, unknown> {
-  if (typeof value !== 'object' || value === null || Array.isArray(value))
-    throw new MalformedAnswer('it is not an object');
-  const unknown = Object.keys(value).find((name) => !known.includes(name));
-  if (unknown !== undefined) throw new MalformedAnswer(`it has a field ${unknown}`);
+function assertMembers(value: unknown, allowed: string[]): Record<string, unknown> {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw new MalformedResponse('it is not an object');
+  }
+  const unknown = Object.keys(value).find((name) => !allowed.includes(name));
+  if (unknown !== undefined) throw new MalformedResponse(`it has an unknown member ${unknown}`);
   return value as Record<string, unknown>;
 }
 
-function readHead({ statusCode = 200, headers, multiValueHeaders, cookies }: Record<string, unknown>): Head {
+function readHead({ statusCode = 200, headers, multiValueHeaders, cookies }: Record<string, unknown>): ResponseHead {
   const status = Number(statusCode);
   if (!Number.isInteger(status) || status < 200 || status > 599) {
-    throw new MalformedAnswer(`its status ${statusCode} is not between 200 and 599`);
+    throw new MalformedResponse(`its status ${statusCode} is not between 200 and 599`);
   }
   const single = Object.entries((headers ?? {}) as Record<string, unknown>);
   const multiple = Object.entries((multiValueHeaders ?? {}) as Record<string, unknown>);
@@ -104,34 +108,36 @@ function readHead({ statusCode = 200, headers, multiValueHeaders, cookies }: Rec
     ),
     ...((cookies ?? []) as unknown[]).map((cookie): [string, unknown] => ['Set-Cookie', cookie]),
   ];
-  const checked = all.map(([name, value]): [string, string] => {
-    if (typeof value !== 'string' && typeof value !== 'boolean')
-      throw new MalformedAnswer(`its header ${name} is not a text`);
+  const strings = all.map(([name, value]): [string, string] => {
+    if (typeof value !== 'string' && typeof value !== 'boolean') {
+      throw new MalformedResponse(`its header ${name} is not a string`);
+    }
     return [name, String(value)];
   });
-  return { status, headers: renamed(checked) };
+  return { status, headers: sentHeaders(strings) };
 }
 
-function renamed(headers: [string, string][]): [string, string][] {
-  const kept = headers
-    .filter(([name]) => !dropped.has(name.toLowerCase()))
+/** The headers as API Gateway sends them to the client. */
+function sentHeaders(headers: HeaderList): HeaderList {
+  const sent = headers
+    .filter(([name]) => !droppedHeaders.has(name.toLowerCase()))
     .map(([name, value]): [string, string] => [
-      remapped.has(name.toLowerCase()) ? `x-amzn-Remapped-${name}` : name,
+      remappedHeaders.has(name.toLowerCase()) ? `x-amzn-Remapped-${name}` : name,
       value,
     ]);
-  for (const [name, value] of kept) {
+  for (const [name, value] of sent) {
     try {
       validateHeaderName(name);
       validateHeaderValue(name, value);
     } catch (error) {
-      throw new MalformedAnswer((error as Error).message);
+      throw new MalformedResponse((error as Error).message);
     }
   }
-  return withContentType(kept, 'application/json');
+  return withContentType(sent, 'application/json');
 }
 
-/** Every answer has a type, also one without a body. */
-export function withContentType(headers: [string, string][], type: string): [string, string][] {
+/** Every response has a content type, also one without a body. */
+export function withContentType(headers: HeaderList, type: string): HeaderList {
   return headers.some(([name]) => name.toLowerCase() === 'content-type')
     ? headers
     : [['Content-Type', type], ...headers];

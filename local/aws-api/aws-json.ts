@@ -1,31 +1,37 @@
 import type { IncomingMessage } from 'node:http';
 import { crc32 } from 'node:zlib';
-import { AwsError, type AwsService, accessKeyIdOf, type Json, serve } from './aws-service.ts';
+import type { Principals } from '../iam/principals.ts';
+import { AwsError, type Json } from './aws-error.ts';
+import { type AwsService, type Caller, callerOf, serve } from './aws-service.ts';
 
 /**
  * The protocol that DynamoDB (AWS JSON 1.0), KMS and Secrets Manager (1.1) share: POST / with the operation in
- * `X-Amz-Target: <service>.<operation>`, JSON both ways, and errors as `{"__type": "<namespace>#<code>", "message"}`.
+ * `X-Amz-Target: <target>.<operation>`, JSON both ways, and errors as `{"__type": "<namespace>#<code>", "message"}`.
  */
+export type AwsJsonProtocol = {
+  /** The part of `X-Amz-Target` before the dot, e.g. `TrentService`. */
+  target: string;
+  version: '1.0' | '1.1';
+  /** The part of `__type` before the `#`, e.g. `com.amazonaws.kms`. */
+  namespace: string;
+};
 
-/** A running service that tells its requests apart by operation. */
+/** A service that counts its requests by operation. */
 export type AwsJsonService = AwsService & {
-  /** How many requests of each operation there have been since this was last asked. */
+  /** The number of requests of each operation since the previous call. */
   count(): Record<string, number>;
 };
 
-export type AwsRequest = { accessKeyId: string; operation: string; input: Json };
+export type AwsRequest = { caller: Caller; operation: string; input: Json };
 
 /**
  * Serves one AWS service on an ephemeral port of 127.0.0.1.
  *
- * @param service the part of `X-Amz-Target` before the dot, e.g. `TrentService`
- * @param namespace the part of `__type` before the `#`, e.g. `com.amazonaws.kms`
- * @param answer throws what `Protocol.answer` may throw
+ * @param answer authorizes the caller, and throws as `Protocol.answer` does
  */
 export async function serveAwsJson(
-  service: string,
-  version: '1.0' | '1.1',
-  namespace: string,
+  { target, version, namespace }: AwsJsonProtocol,
+  principals: Principals,
   answer: (request: AwsRequest) => object | Promise<object>,
 ): Promise<AwsJsonService> {
   let counts: Record<string, number> = {};
@@ -37,17 +43,18 @@ export async function serveAwsJson(
       body,
     };
   };
-  const served = await serve({
+  const service = await serve({
     answer: async (message, body) => {
-      const operation = operationOf(message, service);
+      const operation = operationOf(message, target);
       counts[operation] = (counts[operation] ?? 0) + 1;
-      return respond(200, await answer({ operation, accessKeyId: accessKeyIdOf(message), input: parse(body) }));
+      const caller = callerOf(message, principals);
+      return respond(200, await answer({ caller, operation, input: parseInput(body) }));
     },
-    refuse: ({ status, code, message, details }) =>
+    errorResponse: ({ status, code, message, details }) =>
       respond(status, { __type: `${namespace}#${code}`, message, ...details }),
   });
   return {
-    ...served,
+    ...service,
     count() {
       const counted = counts;
       counts = {};
@@ -56,13 +63,13 @@ export async function serveAwsJson(
   };
 }
 
-function operationOf({ method, headers }: IncomingMessage, service: string): string {
-  const [target, operation] = String(headers['x-amz-target']).split('.');
-  if (method === 'POST' && target === service && operation) return operation;
+function operationOf({ method, headers }: IncomingMessage, target: string): string {
+  const [service, operation] = String(headers['x-amz-target']).split('.');
+  if (method === 'POST' && service === target && operation) return operation;
   throw new AwsError('UnknownOperationException', `${method} ${headers['x-amz-target']}`);
 }
 
-function parse(body: Buffer): Json {
+function parseInput(body: Buffer): Json {
   let input: unknown;
   try {
     input = JSON.parse(body.toString());

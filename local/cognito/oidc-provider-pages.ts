@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
+import type { ServerResponse } from 'node:http';
 import { demoUsers } from './demo-users.ts';
 
-/** The local identity provider's pages: ordinary forms, no script, nothing from elsewhere. */
+/** The pages of the local identity provider: plain forms without scripts and without external resources. */
 
 const STYLE = `
 :root { color-scheme: light dark; --ink: #1b1f24; --quiet: #57606a; --line: #8a939d; --paper: #fff; --ground: #eef1f4; --accent: #1f5fbf; --on-accent: #fff; --bad: #a40e26; --bad-ground: #ffecec; }
@@ -21,7 +22,7 @@ button { min-height: 2.9rem; margin-top: 1.25rem; padding: .6rem 1rem; border: 0
 code { font-family: ui-monospace, monospace; }
 `;
 
-/** `form-action` is absent on purpose: browsers apply it to where the form's answer redirects, which is the client. */
+/** Without `form-action`: browsers apply it to the redirect that follows the form, which leads to the client. */
 const policy = `default-src 'none'; style-src 'sha256-${createHash('sha256').update(STYLE).digest('base64')}'; frame-ancestors 'none'; base-uri 'none'`;
 
 export const pageHeaders = {
@@ -33,7 +34,11 @@ export const pageHeaders = {
   'Cache-Control': 'no-store',
 };
 
-/** @param rejected the user name that was just tried in vain */
+export function sendPage(response: ServerResponse, status: number, page: string): void {
+  response.writeHead(status, pageHeaders).end(page);
+}
+
+/** @param rejected the user name of the failed attempt */
 export function signInPage(rejected?: string): string {
   const retrying = rejected !== undefined;
   const invalid = retrying ? ' aria-invalid="true" aria-describedby="problem"' : '';
@@ -44,7 +49,7 @@ export function signInPage(rejected?: string): string {
   return page(
     'Sign in',
     `<h1>Sign in</h1>
-<p class="quiet">to go on to your MCP server</p>
+<p class="quiet">to continue to your MCP server</p>
 ${alert}
 <form method="post">
 <label for="username">User name</label>
@@ -58,22 +63,22 @@ ${alert}
 }
 
 export function signedOutPage(): string {
-  return page('Signed out', '<h1>You are signed out</h1>\n<p>The next sign-in asks for a user name again.</p>');
+  return page('Signed out', '<h1>You are signed out</h1>\n<p>The next sign-in asks for your user name again.</p>');
 }
 
 /** @param code a stable error code, e.g. `invalid_request` */
 export function errorPage(code: string, description = ''): string {
   return page(
     'Sign-in failed',
-    `<h1>This did not work</h1>
+    `<h1>Sign-in failed</h1>
 <p>${escaped(description)}</p>
-<p class="quiet">Error: ${escaped(code)}. Start again from your assistant.</p>`,
+<p class="quiet">Error: ${escaped(code)}. Start the sign-in again from your assistant.</p>`,
   );
 }
 
 const entities: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' };
 
-const escaped = (text: string) => text.replace(/[&<>"']/g, (character) => entities[character]!);
+const escaped = (value: string) => value.replace(/[&<>"']/g, (character) => entities[character]!);
 
 function page(title: string, body: string): string {
   return `<!doctype html>

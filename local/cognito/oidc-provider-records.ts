@@ -3,16 +3,16 @@ import { rename, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Adapter, AdapterPayload } from 'oidc-provider';
 
-/** What oidc-provider stores under one id of one model. */
+/** The record of one id of one oidc-provider model. */
 type Entry = { payload: AdapterPayload /** Epoch seconds. */; expiresAt?: number };
 
-type Written = { secrets?: Record<string, unknown>; records?: Record<string, Entry> };
+type StoredFile = { secrets?: Record<string, unknown>; records?: Record<string, Entry> };
 
 const now = () => Math.floor(Date.now() / 1000);
 
 /**
- * Everything the identity provider remembers: its keys, and oidc-provider's sessions, grants and tokens. A file keeps it
- * over restarts; it is for its owner's eyes alone, and written before the answer that depends on it is sent.
+ * The state of the identity provider: its keys, and oidc-provider's sessions, grants and tokens. A file that only its owner
+ * can read stores it; each change is written before the response that depends on it.
  */
 export class OidcProviderRecords {
   readonly #file: string | undefined;
@@ -21,19 +21,19 @@ export class OidcProviderRecords {
   #writing: Promise<void> = Promise.resolve();
   #next: Promise<void> | undefined;
 
-  /** @param file without it everything is forgotten with the process */
+  /** @param file without it the state lives as long as the process */
   constructor(file: string | undefined) {
     if (file !== undefined) mkdirSync(dirname(file), { recursive: true });
-    const written: Written = file !== undefined && existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : {};
+    const stored: StoredFile = file !== undefined && existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : {};
     this.#file = file;
-    this.#secrets = written.secrets ?? {};
-    this.#records = new Map(Object.entries(written.records ?? {}));
+    this.#secrets = stored.secrets ?? {};
+    this.#records = new Map(Object.entries(stored.records ?? {}));
   }
 
-  /** The secret of this name, made on first use. */
-  async secret<T>(name: string, make: () => T): Promise<T> {
+  /** The secret of this name, generated at its first use. */
+  async secret<T>(name: string, generate: () => T): Promise<T> {
     if (this.#secrets[name] === undefined) {
-      this.#secrets[name] = make();
+      this.#secrets[name] = generate();
       await this.#save();
     }
     return this.#secrets[name] as T;
@@ -42,13 +42,13 @@ export class OidcProviderRecords {
   /**
    * oidc-provider's storage for one of its models.
    *
-   * @param graceSeconds for how long a rotated refresh token of a client may be used once more, as Cognito's
-   * `RetryGracePeriodSeconds`. oidc-provider has no such notion, so until then the token does not look used.
+   * @param graceSeconds how long a rotated refresh token of a client remains valid, as Cognito's
+   * `RetryGracePeriodSeconds`. oidc-provider has no grace period, so during it the token appears unused.
    */
   adapter(model: string, graceSeconds: (clientId: string) => number): Adapter {
     const keyOf = (id: string) => `${model}:${id}`;
     const records = this.#records;
-    const live = (key: string) => {
+    const unexpired = (key: string) => {
       const entry = records.get(key);
       return entry === undefined || isExpired(entry) ? undefined : entry.payload;
     };
@@ -58,21 +58,21 @@ export class OidcProviderRecords {
         await this.#save();
       },
       find: async (id) => {
-        const payload = live(keyOf(id));
+        const payload = unexpired(keyOf(id));
         const { consumed, clientId } = payload ?? {};
-        const stillUsable = typeof consumed === 'number' && now() < consumed + graceSeconds(String(clientId));
-        return model === 'RefreshToken' && stillUsable ? { ...payload, consumed: undefined } : payload;
+        const inGracePeriod = typeof consumed === 'number' && now() < consumed + graceSeconds(String(clientId));
+        return model === 'RefreshToken' && inGracePeriod ? { ...payload, consumed: undefined } : payload;
       },
       findByUid: async (uid) => {
         for (const [key, { payload }] of records) {
-          if (key.startsWith(`${model}:`) && payload.uid === uid) return live(key);
+          if (key.startsWith(`${model}:`) && payload.uid === uid) return unexpired(key);
         }
         return undefined;
       },
-      // Codes for devices, which Cognito does not have.
+      // Of the device flow, which Cognito does not have.
       findByUserCode: async () => undefined,
       consume: async (id) => {
-        const payload = live(keyOf(id));
+        const payload = unexpired(keyOf(id));
         if (payload !== undefined) payload.consumed ??= now();
         await this.#save();
       },
@@ -87,10 +87,10 @@ export class OidcProviderRecords {
     };
   }
 
-  /** Resolves when everything said so far is in the file. What comes while one write is under way shares the next. */
+  /** Resolves when all changes so far are in the file. Changes during a write share the next one. */
   #save(): Promise<void> {
     this.#next ??= this.#writing
-      .catch(() => undefined) // Whoever waited for that write has been told.
+      .catch(() => undefined) // The callers that waited for that write received its error.
       .then(() => {
         this.#next = undefined;
         this.#writing = this.#write();
@@ -102,10 +102,10 @@ export class OidcProviderRecords {
   async #write(): Promise<void> {
     for (const [key, entry] of this.#records) if (isExpired(entry)) this.#records.delete(key);
     if (this.#file === undefined) return;
-    const written: Written = { secrets: this.#secrets, records: Object.fromEntries(this.#records) };
-    // Renamed into place, so that an interrupted write loses nothing that was there.
+    const stored: StoredFile = { secrets: this.#secrets, records: Object.fromEntries(this.#records) };
+    // Renamed into place, so that an interrupted write loses no existing record.
     const temporary = `${this.#file}.new`;
-    await writeFile(temporary, JSON.stringify(written), { mode: 0o600 });
+    await writeFile(temporary, JSON.stringify(stored), { mode: 0o600 });
     await rename(temporary, this.#file);
   }
 }

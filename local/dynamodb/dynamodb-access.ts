@@ -1,7 +1,8 @@
-import { arn } from '../aws-api/aws-service.ts';
-import type { Request } from '../iam/iam-policy.ts';
+import { arn } from '../aws-api/aws-account.ts';
+import type { AccessRequest } from '../iam/iam-policy.ts';
+import { attributeOf, type Item } from './attribute-value.ts';
 import type { ParsedRequest } from './dynamodb-engine.ts';
-import type { Item, TableDefinition } from './dynamodb-store.ts';
+import type { TableDefinition } from './table-definition.ts';
 
 /**
  * What IAM is asked before a request to DynamoDB: action, ARN of the table or index, and the partition keys that the
@@ -12,12 +13,14 @@ import type { Item, TableDefinition } from './dynamodb-store.ts';
 export function accessOf(
   { operation, data }: ParsedRequest,
   definitionOf: (tableName: string) => TableDefinition | undefined,
-): Request[] {
+): AccessRequest[] {
   const action = `dynamodb:${operation}`;
-  const access = (tableName: string, keys: (Item | undefined)[], indexName?: string): Request => {
+  const access = (tableName: string, keys: (Item | undefined)[], indexName?: string): AccessRequest => {
     const keySchema = keySchemaOf(definitionOf(tableName), indexName);
     const partitionKey = keySchema?.find(({ KeyType }) => KeyType === 'HASH')?.AttributeName ?? '';
-    const values = new Set(keys.flatMap((key) => Object.values(key?.[partitionKey] ?? {}).map(String)));
+    const values = new Set(
+      keys.flatMap((key) => Object.values((key && attributeOf(key, partitionKey)) ?? {}).map(String)),
+    );
     return {
       action,
       resource: arn('dynamodb', `table/${tableName}${indexName === undefined ? '' : `/index/${indexName}`}`),
@@ -40,16 +43,16 @@ export function accessOf(
       );
     }
     case 'Query': {
-      const conditions = Object.entries(data.KeyConditions ?? {});
+      const conditions = Object.entries(data.KeyConditions!);
       const key = Object.fromEntries(
         conditions.map(([name, { AttributeValueList }]) => [name, AttributeValueList[0] ?? {}]),
       );
-      return [access(data.TableName, [key], data.IndexName)];
+      return [access(data.TableName!, [key], data.IndexName)];
     }
     case 'Scan':
-      return [access(data.TableName, [], data.IndexName)];
+      return [access(data.TableName!, [], data.IndexName)];
     default:
-      return [access(data.TableName, [data.Key ?? data.Item])];
+      return [access(data.TableName!, [data.Key ?? data.Item])];
   }
 }
 

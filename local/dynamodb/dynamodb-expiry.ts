@@ -1,5 +1,6 @@
-import { remove } from './dynamodb-engine.ts';
-import type { Item, Store, TableDefinition } from './dynamodb-store.ts';
+import { attributeOf, type Item } from './attribute-value.ts';
+import type { Store } from './dynamodb-store.ts';
+import type { TableDefinition } from './table-definition.ts';
 
 /** DynamoDB leaves alone what claims to have expired longer ago: more likely a mistake than an expiry. */
 const oldestSeconds = 5 * 365 * 24 * 60 * 60;
@@ -13,12 +14,12 @@ const oldestSeconds = 5 * 365 * 24 * 60 * 60;
  */
 export function removeExpired(store: Store, table: TableDefinition, attribute: string, now: number): void {
   for (const item of store.items(table.TableName)) {
-    if (isExpired(item, attribute, now / 1000)) remove(store, table, item);
+    if (isExpired(item, attribute, now / 1000)) store.remove(table.TableName, item);
   }
 }
 
 function isExpired(item: Item, attribute: string, nowSeconds: number): boolean {
-  const expiry = item[attribute]?.N;
+  const expiry = attributeOf(item, attribute)?.N;
   if (expiry === undefined) return false;
   const seconds = Number(expiry);
   return seconds < nowSeconds && seconds > nowSeconds - oldestSeconds;

@@ -1,11 +1,13 @@
-import { type AwsJsonService, type AwsRequest, serveAwsJson } from '../aws-api/aws-json.ts';
-import { AwsError, arn, type Json } from '../aws-api/aws-service.ts';
+import { arn } from '../aws-api/aws-account.ts';
+import { AwsError, type Json, unknownOperation } from '../aws-api/aws-error.ts';
+import { type AwsJsonProtocol, type AwsJsonService, type AwsRequest, serveAwsJson } from '../aws-api/aws-json.ts';
 import type { Principals } from '../iam/principals.ts';
 import { accessOf } from './dynamodb-access.ts';
-import { isDataOperation, parse, parseTable, perform } from './dynamodb-engine.ts';
+import { isDataOperation, parse, perform } from './dynamodb-engine.ts';
 import { removeExpired } from './dynamodb-expiry.ts';
-import { Store, type TableDefinition } from './dynamodb-store.ts';
+import { Store } from './dynamodb-store.ts';
 import { RequestTokens, transactGet, transactionParts, transactWrite } from './dynamodb-transactions.ts';
+import { type TableDefinition, tableDefinition } from './table-definition.ts';
 
 export type DynamoDbOptions = {
   /** Where the items are kept over restarts, a LevelDB; without it they are forgotten. */
@@ -38,12 +40,18 @@ type Settings = {
   createdAt: number;
 };
 
+const protocol: AwsJsonProtocol = {
+  target: 'DynamoDB_20120810',
+  version: '1.0',
+  namespace: 'com.amazonaws.dynamodb.v20120810',
+};
+
 /**
- * DynamoDB on 127.0.0.1: dynalite's validation, expressions and queries, over a store of our own that adds
- * transactions and durability, with expiry that really deletes, and with IAM in front of every operation.
+ * DynamoDB on 127.0.0.1: items, queries, transactions and durability, with expiry that really deletes, and with IAM in
+ * front of every operation.
  *
- * Not here: PartiQL, streams, tags, backups, changing tables over the wire (the template does), consumed capacity of
- * transactions, the 4 MB limit of a transaction.
+ * Not here: legacy parameters that expressions replace, PartiQL, streams, tags, backups, changing tables over the wire
+ * (the template does), consumed capacity of transactions, the 4 MB limit of a transaction.
  */
 export async function startDynamoDb(options: DynamoDbOptions): Promise<DynamoDb> {
   const { folder, principals, now = Date.now, sweepMs = 1000 } = options;
@@ -67,37 +75,36 @@ export async function startDynamoDb(options: DynamoDbOptions): Promise<DynamoDb>
     return result;
   }
 
-  function decide({ accessKeyId, operation, input }: AwsRequest): object {
+  function decide({ caller, operation, input }: AwsRequest): object {
     const authorizeAll = (parts: Parameters<typeof accessOf>[0][]) => {
       for (const part of parts) {
-        for (const access of accessOf(part, (name) => store.definition(name)))
-          principals.authorize(accessKeyId, access);
+        for (const access of accessOf(part, (name) => store.definition(name))) caller.authorize(access);
       }
     };
 
     if (isDataOperation(operation) && operation !== 'ConditionCheckItem') {
-      const request = parse(store, operation, input);
+      const request = parse(operation, input);
       authorizeAll([request]);
       return store.atomically(() => perform(store, request));
     }
     if (operation === 'TransactWriteItems') {
-      const parts = transactionParts(store, input, ['ConditionCheck', 'Delete', 'Put', 'Update']);
+      const parts = transactionParts(input, ['ConditionCheck', 'Delete', 'Put', 'Update']);
       authorizeAll(parts);
       tokens.once(input, () => transactWrite(store, parts));
       return {};
     }
     if (operation === 'TransactGetItems') {
-      const parts = transactionParts(store, input, ['Get']);
+      const parts = transactionParts(input, ['Get']);
       authorizeAll(parts);
       return { Responses: transactGet(store, parts) };
     }
 
     const tableName = String(input.TableName);
     const resource = operation === 'ListTables' ? '*' : arn('dynamodb', `table/${tableName}`);
-    principals.authorize(accessKeyId, { action: `dynamodb:${operation}`, resource, context: {} });
+    caller.authorize({ action: `dynamodb:${operation}`, resource, context: {} });
     if (operation === 'ListTables') return { TableNames: [...settings.keys()].sort() };
     const administer = administration[operation];
-    if (!administer) throw new AwsError('UnknownOperationException', `${operation} does not exist locally.`);
+    if (!administer) throw unknownOperation(operation);
     const table = store.definition(tableName);
     const configured = settings.get(tableName);
     if (!table || !configured) {
@@ -106,14 +113,14 @@ export async function startDynamoDb(options: DynamoDbOptions): Promise<DynamoDb>
     return administer(table, configured, input, store);
   }
 
-  const service = await serveAwsJson('DynamoDB_20120810', '1.0', 'com.amazonaws.dynamodb.v20120810', answer);
+  const service = await serveAwsJson(protocol, principals, answer);
   const sweeper = setInterval(() => sweep().catch(console.error), sweepMs);
 
   return {
     ...service,
     sweep,
     async createTable(properties, tableName) {
-      store.define(definitionOf(store, properties, tableName));
+      store.define(definitionOf(properties, tableName));
       settings.set(tableName, settingsOf(properties, now()));
       await store.save();
     },
@@ -181,7 +188,7 @@ function describe(table: TableDefinition, settings: Settings, store: Store): obj
 }
 
 /** Throughput is not simulated, so every table is on demand here. */
-function definitionOf(store: Store, properties: Json, tableName: string): TableDefinition {
+function definitionOf(properties: Json, tableName: string): TableDefinition {
   const keysOnly = (indexes: unknown) =>
     (indexes as TableDefinition['GlobalSecondaryIndexes'])?.map(({ IndexName, KeySchema, Projection }) => ({
       IndexName,
@@ -189,13 +196,12 @@ function definitionOf(store: Store, properties: Json, tableName: string): TableD
       Projection,
     }));
   const { AttributeDefinitions, KeySchema } = properties;
-  return parseTable(store, {
+  return tableDefinition({
     TableName: tableName,
     AttributeDefinitions,
     KeySchema,
     GlobalSecondaryIndexes: keysOnly(properties.GlobalSecondaryIndexes),
     LocalSecondaryIndexes: keysOnly(properties.LocalSecondaryIndexes),
-    BillingMode: 'PAY_PER_REQUEST',
   });
 }
 

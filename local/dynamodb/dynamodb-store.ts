@@ -1,47 +1,35 @@
-import { Stream } from 'node:stream';
-import dynalite from 'dynalite/db/index.js';
-import { type Range, SortedMap } from './sorted-map.ts';
+import { ClassicLevel } from 'classic-level';
+import { AwsError } from '../aws-api/aws-error.ts';
+import { attributeOf, type Item } from './attribute-value.ts';
+import { checkItemKeys } from './item-keys.ts';
+import type { ItemStore } from './item-store.ts';
+import { indexStorageKey, type KeyRange, storageKey } from './key-encoding.ts';
+import { SortedMap } from './sorted-map.ts';
+import { indexesOf, type Keys, keysOf, type TableDefinition } from './table-definition.ts';
 
-/** Attribute values as the wire has them, e.g. `{ pk: { S: 'G#1' } }`. */
-export type Item = Record<string, Record<string, unknown>>;
+export type { Item } from './attribute-value.ts';
 
-type KeySchema = { AttributeName: string; KeyType: string }[];
-export type Index = {
-  IndexName: string;
-  KeySchema: KeySchema;
-  Projection: { ProjectionType?: string; NonKeyAttributes?: string[] };
+/** A table with its keys. An index holds whole items; the reader applies the projection. */
+type Defined = {
+  definition: TableDefinition;
+  keys: Keys;
+  indexes: Map<string, { keys: Keys; items: SortedMap<Item> }>;
 };
 
-/** The part of a table's description that decides where its items are. */
-export type TableDefinition = {
-  TableName: string;
-  AttributeDefinitions: { AttributeName: string; AttributeType: string }[];
-  KeySchema: KeySchema;
-  GlobalSecondaryIndexes?: Index[];
-  LocalSecondaryIndexes?: Index[];
-};
+/** The items of one table. `defined` is missing while the table is only known from the disk. */
+type Table = { defined?: Defined; items: SortedMap<Item> };
 
-/** The items of one table. `definition` is missing while the table is only known from the disk. */
-type Table = { definition?: TableDefinition; items: SortedMap<Item>; indexes: Map<string, SortedMap<Item>> };
-
-type Level = ReturnType<typeof dynalite.create>['db'];
-type Callback<T = void> = (error: Error | null, value?: T) => void;
+type Level = ClassicLevel<string, Item>;
 
 /**
- * What dynalite keeps its items in, in place of its own store: synchronous and in memory, so that a whole request, or
- * a whole transaction, happens between two turns of the event loop and nobody ever sees half of it. With a folder,
- * the items are also in a LevelDB: what one request wrote goes there in one batch, so a killed process leaves no half
- * of it either. Indexes are not written; they are made again from the items when the table is created.
- *
- * Items are replaced, never changed: dynalite's actions copy what they alter.
+ * The tables: synchronous and in memory, so that a whole request, or a whole transaction, happens between two turns of
+ * the event loop and no other request sees half of it. With a folder, the items are also in a LevelDB, as JSON under
+ * `<table>~<storage key>`: the writes of one request go there in one batch, so a killed process leaves no half of it
+ * either. Indexes are not written; they are built from the items when the table is created.
  */
-export class Store {
-  /** dynalite reads its limit here, in bytes. */
-  readonly options = { maxItemSize: 400 * 1024 };
-
+export class Store implements ItemStore {
   readonly #level: Level | undefined;
   readonly #tables = new Map<string, Table>();
-  readonly #streams: ValueStream[] = [];
   /** How to take back what the request under way has written. */
   #undo: (() => void)[] = [];
   /** Keys of the LevelDB whose values in memory are newer. */
@@ -59,7 +47,7 @@ export class Store {
    */
   static async open(folder: string | undefined): Promise<Store> {
     if (folder === undefined) return new Store(undefined);
-    const level = dynalite.create({ path: folder }).db;
+    const level: Level = new ClassicLevel(folder, { valueEncoding: 'json' });
     try {
       await level.open();
     } catch (cause) {
@@ -68,7 +56,7 @@ export class Store {
     const store = new Store(level);
     for await (const [key, item] of level.iterator()) {
       const separator = key.indexOf('~');
-      store.#table(key.slice(0, separator)).items.set(key.slice(separator + 1), item as Item);
+      store.#table(key.slice(0, separator)).items.set(key.slice(separator + 1), item);
     }
     return store;
   }
@@ -82,20 +70,19 @@ export class Store {
   define(definition: TableDefinition): void {
     const name = definition.TableName;
     const previous = this.#table(name);
-    const table: Table = { definition, items: new SortedMap(), indexes: new Map() };
+    const defined = definedBy(definition);
+    const table: Table = { defined, items: new SortedMap() };
     for (const item of previous.items.values()) {
-      const invalid = dynalite.validateItem(item, definition);
-      if (invalid) {
+      try {
+        checkItemKeys(item, definition);
+      } catch (error) {
         throw new Error(
           `Table ${name} holds items from before a change of its keys that do not fit the new ones ` +
-            `(${invalid.message}). Start with --fresh to forget them.`,
+            `(${(error as Error).message}). Start with --fresh to forget them.`,
         );
       }
-      table.items.set(dynalite.createKey(item, definition), item);
-      const indexes = [...(definition.GlobalSecondaryIndexes ?? []), ...(definition.LocalSecondaryIndexes ?? [])];
-      for (const put of dynalite.getIndexActions(indexes, null, item, definition).puts) {
-        this.#index(table, put.index).set(put.key, put.item);
-      }
+      table.items.set(storageKey(item, defined.keys), item);
+      index(defined, undefined, item);
     }
     for (const [key] of [...previous.items.entries(), ...table.items.entries()]) {
       if (previous.items.get(key) !== table.items.get(key)) this.#unsaved.set(`${name}~${key}`, { table: name, key });
@@ -104,7 +91,11 @@ export class Store {
   }
 
   definition(tableName: string): TableDefinition | undefined {
-    return this.#tables.get(tableName)?.definition;
+    return this.#tables.get(tableName)?.defined?.definition;
+  }
+
+  table(tableName: string): TableDefinition {
+    return this.#defined(tableName).definition;
   }
 
   /** All items of a table, in no order. */
@@ -112,10 +103,28 @@ export class Store {
     return [...this.#table(tableName).items.values()];
   }
 
-  /** The item with the key that `item` has, or that it consists of. */
+  /** The storage key of an item; `undefined` when the item has no valid key or the table does not exist. */
+  keyOf(tableName: string, item: Item): string | undefined {
+    const keys = this.#tables.get(tableName)?.defined?.keys;
+    const isValid = keys?.every(({ name, type }) => attributeOf(item, name)?.[type] !== undefined);
+    return keys && isValid ? storageKey(item, keys) : undefined;
+  }
+
   find(tableName: string, item: Item): Item | undefined {
-    const { definition, items } = this.#table(tableName);
-    return definition && items.get(dynalite.createKey(item, definition));
+    return this.#table(tableName).items.get(storageKey(item, this.#defined(tableName).keys));
+  }
+
+  put(tableName: string, item: Item): void {
+    this.#change(tableName, storageKey(item, this.#defined(tableName).keys), item);
+  }
+
+  remove(tableName: string, key: Item): void {
+    this.#change(tableName, storageKey(key, this.#defined(tableName).keys), undefined);
+  }
+
+  range(tableName: string, indexName: string | undefined, range: KeyRange, isReverse: boolean): Iterable<Item> {
+    const index = indexName === undefined ? undefined : this.#defined(tableName).indexes.get(indexName);
+    return (index ?? this.#table(tableName)).items.range(range, isReverse);
   }
 
   /** Runs `work`; when it throws, everything it wrote is taken back. */
@@ -150,57 +159,19 @@ export class Store {
     await this.#level?.close();
   }
 
-  // What follows is the interface that dynalite's actions expect of a store.
-
-  getTable(name: string, ...rest: [Callback<object>] | [boolean, Callback<object>]): void {
-    const callback = rest.at(-1) as Callback<object>;
-    const definition = this.definition(name);
-    if (definition) {
-      callback(null, definition);
-      return;
-    }
-    const body = {
-      __type: 'com.amazonaws.dynamodb.v20120810#ResourceNotFoundException',
-      message: 'Requested resource not found',
-    };
-    callback(Object.assign(new Error(body.message), { statusCode: 400, body }));
+  #change(tableName: string, key: string, item: Item | undefined): void {
+    const previous = this.#replace(tableName, key, item);
+    this.#undo.push(() => this.#replace(tableName, key, previous));
   }
 
-  getItemDb(tableName: string) {
+  #replace(tableName: string, key: string, item: Item | undefined): Item | undefined {
     const { items } = this.#table(tableName);
-    return this.#database(items, (key) => this.#unsaved.set(`${tableName}~${key}`, { table: tableName, key }));
-  }
-
-  getIndexDb(_type: string, tableName: string, indexName: string) {
-    return this.#database(this.#index(this.#table(tableName), indexName), () => undefined);
-  }
-
-  /** Lets the streams of the action under way flow; dynalite has attached its listeners by now. */
-  flow(): void {
-    for (const stream of this.#streams.splice(0)) stream.flow();
-  }
-
-  #database(map: SortedMap<Item>, written: (key: string) => void) {
-    const change = (key: string, item: Item | undefined, callback: Callback) => {
-      const previous = map.get(key);
-      this.#undo.push(() => (previous ? map.set(key, previous) : map.delete(key)));
-      if (item) map.set(key, item);
-      else map.delete(key);
-      written(key);
-      callback(null);
-    };
-    return {
-      get: (key: string, callback: Callback<Item>) => callback(null, map.get(key)),
-      put: (key: string, item: Item, callback: Callback) => change(key, item, callback),
-      del: (key: string, callback: Callback) => change(key, undefined, callback),
-      /** Nothing else runs in between, so there is nobody to lock out. */
-      lock: (_key: string, work: (release: (callback: Callback) => Callback) => void) => work((callback) => callback),
-      createValueStream: (range: Range) => {
-        const stream = new ValueStream(map.range(range));
-        this.#streams.push(stream);
-        return stream;
-      },
-    };
+    const previous = items.get(key);
+    if (item) items.set(key, item);
+    else items.delete(key);
+    index(this.#defined(tableName), previous, item);
+    this.#unsaved.set(`${tableName}~${key}`, { table: tableName, key });
+    return previous;
   }
 
   async #write(level: Level): Promise<void> {
@@ -222,42 +193,34 @@ export class Store {
   #table(name: string): Table {
     let table = this.#tables.get(name);
     if (!table) {
-      table = { items: new SortedMap(), indexes: new Map() };
+      table = { items: new SortedMap() };
       this.#tables.set(name, table);
     }
     return table;
   }
 
-  #index(table: Table, name: string): SortedMap<Item> {
-    let index = table.indexes.get(name);
-    if (!index) {
-      index = new SortedMap();
-      table.indexes.set(name, index);
-    }
-    return index;
+  #defined(name: string): Defined {
+    const defined = this.#tables.get(name)?.defined;
+    if (!defined) throw new AwsError('ResourceNotFoundException', 'Requested resource not found');
+    return defined;
   }
 }
 
-/** Values as dynalite wants to read them: it tells a stream from other emitters by this class. */
-class ValueStream extends Stream {
-  readonly #values: Item[];
-  #wanted = true;
+function definedBy(definition: TableDefinition): Defined {
+  const indexes = indexesOf(definition).map(
+    ({ IndexName, KeySchema }) =>
+      [IndexName, { keys: keysOf(definition, KeySchema), items: new SortedMap<Item>() }] as const,
+  );
+  return { definition, keys: keysOf(definition), indexes: new Map(indexes) };
+}
 
-  constructor(values: Item[]) {
-    super();
-    this.#values = values;
-  }
-
-  flow(): void {
-    for (const value of this.#values) {
-      if (!this.#wanted) return;
-      this.emit('data', value);
-    }
-    this.emit('end');
-  }
-
-  /** dynalite has enough. */
-  destroy(): void {
-    this.#wanted = false;
+/** Updates the indexes after a write. An item is in an index if it has every key of the index. */
+function index({ keys: tableKeys, indexes }: Defined, previous: Item | undefined, item: Item | undefined): void {
+  for (const { keys, items } of indexes.values()) {
+    const keyOf = (each: Item | undefined) =>
+      each && keys.every(({ name }) => attributeOf(each, name)) ? indexStorageKey(each, keys, tableKeys) : undefined;
+    const [before, now] = [keyOf(previous), keyOf(item)];
+    if (before !== undefined && before !== now) items.delete(before);
+    if (now !== undefined) items.set(now, item!);
   }
 }

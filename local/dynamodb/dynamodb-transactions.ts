@@ -1,6 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import dynalite from 'dynalite/db/index.js';
-import { AwsError, type Json } from '../aws-api/aws-service.ts';
+import { AwsError, type Json } from '../aws-api/aws-error.ts';
 import { type DataOperation, type ParsedRequest, parse, perform } from './dynamodb-engine.ts';
 import type { Store } from './dynamodb-store.ts';
 
@@ -27,7 +26,6 @@ type Reason = { Code: string; Message?: string; Item?: unknown };
  * @throws AwsError ValidationException
  */
 export function transactionParts(
-  store: Store,
   input: Json,
   kinds: ('ConditionCheck' | 'Delete' | 'Get' | 'Put' | 'Update')[],
 ): ParsedRequest[] {
@@ -49,7 +47,7 @@ export function transactionParts(
         'The expression can not be empty; ConditionCheck requires a ConditionExpression',
       );
     }
-    return parse(store, operationOf[kind]!, item[kind]!);
+    return parse(operationOf[kind]!, item[kind]!);
   });
 }
 
@@ -132,14 +130,13 @@ function reasonOf(error: unknown): Reason {
 function refuseDuplicates(store: Store, parts: ParsedRequest[]): void {
   const seen = new Set<string>();
   for (const { data } of parts) {
-    const table = store.definition(data.TableName);
-    const item = data.Key ?? data.Item!;
+    const key = store.keyOf(data.TableName!, data.Key ?? data.Item!);
     // A key that does not fit its table is one of the reasons of `performAll`.
-    if (!table || dynalite.validateItem(item, table)) continue;
-    const key = `${data.TableName}~${dynalite.createKey(item, table)}`;
-    if (seen.has(key)) {
+    if (key === undefined) continue;
+    const place = `${data.TableName}~${key}`;
+    if (seen.has(place)) {
       throw new AwsError('ValidationException', 'Transaction request cannot include multiple operations on one item');
     }
-    seen.add(key);
+    seen.add(place);
   }
 }

@@ -1,6 +1,3 @@
-/** The part of a sorted map that is wanted: `gte` or `gt` up to `lt` or `lte`, `limit` values (-1: all), from the end if `reverse`. */
-export type Range = { gte?: string; gt?: string; lt?: string; lte?: string; reverse?: boolean; limit?: number };
-
 /**
  * A map in the order of its keys. An insertion moves the keys after it, which is cheap up to some hundred thousand
  * entries: what a laptop's table holds.
@@ -22,13 +19,12 @@ export class SortedMap<V> {
     if (this.#values.delete(key)) this.#keys.splice(this.#firstFrom(key), 1);
   }
 
-  range({ gte, gt, lt, lte, reverse = false, limit = -1 }: Range): V[] {
-    const from = gte !== undefined ? this.#firstFrom(gte) : gt !== undefined ? this.#firstAfter(gt) : 0;
-    const to = lt !== undefined ? this.#firstFrom(lt) : lte !== undefined ? this.#firstAfter(lte) : this.#keys.length;
-    const end = reverse || limit < 0 ? to : Math.min(to, from + limit);
-    const start = reverse && limit >= 0 ? Math.max(from, to - limit) : from;
-    const values = this.#keys.slice(start, end).map((key) => this.#values.get(key)!);
-    return reverse ? values.reverse() : values;
+  /** The values from a key on and before another one, from the end if `isReverse`. The map must not change meanwhile. */
+  *range({ from, to }: { from: string; to: string }, isReverse: boolean): IterableIterator<V> {
+    const [first, end] = [this.#firstFrom(from), this.#firstFrom(to)];
+    for (let offset = 0; offset < end - first; offset++) {
+      yield this.#values.get(this.#keys[isReverse ? end - 1 - offset : first + offset]!)!;
+    }
   }
 
   values(): IterableIterator<V> {
@@ -49,10 +45,5 @@ export class SortedMap<V> {
       else high = middle;
     }
     return low;
-  }
-
-  #firstAfter(key: string): number {
-    const position = this.#firstFrom(key);
-    return this.#keys[position] === key ? position + 1 : position;
   }
 }

@@ -1,7 +1,7 @@
 /**
- * Whether a list of IAM statements allows a request: the part of IAM's evaluation that the policies of a CDK app use.
- * Pure, and strict about its own limits: an operator or a policy variable that it does not know throws, because a
- * statement that is silently skipped would allow on the laptop what AWS denies, or the reverse.
+ * Evaluates IAM statements: the part of IAM's evaluation that the policies of a CDK app use. Pure, and strict about its
+ * limits: an unsupported operator or policy variable throws, because a statement that is skipped silently would allow
+ * locally what AWS denies, or the reverse.
  *
  * Semantics: IAM User Guide, "Policy evaluation logic", "IAM JSON policy elements: Condition operators" and
  * "Multivalued context keys".
@@ -18,15 +18,15 @@ export type Statement = {
   Resource?: OneOrMany<string>;
   NotResource?: OneOrMany<string>;
   Condition?: Record<string, Record<string, OneOrMany<string | boolean>>>;
-  /** Of resource policies; read by whoever owns the resource, not here. */
+  /** In resource policies; the service that owns the resource evaluates it. */
   Principal?: '*' | Record<string, OneOrMany<string>>;
 };
 
 /**
- * What is asked for. `context` has a list per condition key, e.g. `'dynamodb:LeadingKeys': ['G#1']`; a key that the
+ * A request to authorize. `context` has a list per condition key, e.g. `'dynamodb:LeadingKeys': ['G#1']`; a key that the
  * request does not carry is absent, and an empty list counts as absent.
  */
-export type Request = { action: string; resource: string; context: Record<string, string[]> };
+export type AccessRequest = { action: string; resource: string; context: Record<string, string[]> };
 
 /** Compares a value of the request with a value of the policy. */
 type Comparison = (actual: string, expected: string) => boolean;
@@ -40,49 +40,50 @@ const comparisons: Record<string, Comparison> = {
   Bool: (actual, expected) => actual.toLowerCase() === expected.toLowerCase(),
 };
 
-/** Operators that are true when their positive form is not, a missing key included. */
+/** Operators that hold if their positive form does not, also for a missing key. */
 const negations: Record<string, string> = { StringNotEquals: 'StringEquals' };
 
 type Operator = { quantifier?: 'ForAllValues' | 'ForAnyValue'; name: string; ifExists: boolean };
 
 /**
- * Whether `statements` allow `request`: some statement allows it and none denies it.
+ * Whether `statements` allow `request`: at least one statement allows it and none denies it.
  *
- * @throws Error naming the condition operator or policy variable that this evaluator does not know, in any statement,
- * whether it applies to the request or not.
+ * @throws Error naming the unsupported condition operator or policy variable, in any statement, whether it applies to
+ * the request or not
  */
-export function isAllowed(statements: Statement[], request: Request): boolean {
+export function isAllowed(statements: Statement[], request: AccessRequest): boolean {
   for (const statement of statements) assertSupported(statement);
   const applying = statements.filter((statement) => applies(statement, request));
   return applying.length > 0 && applying.every((statement) => statement.Effect === 'Allow');
 }
 
-/** @throws Error naming what `isAllowed` would not understand in the statement. */
+/** @throws Error naming the condition operator or policy variable of the statement that `isAllowed` does not support */
 export function assertSupported(statement: Statement): void {
   for (const name of Object.keys(statement.Condition ?? {})) parseOperator(name);
-  const texts = [statement.Resource, statement.NotResource, Object.values(statement.Condition ?? {})];
-  if (JSON.stringify(texts).includes('${')) {
-    throw new Error(`IAM policy variables are not supported locally: ${JSON.stringify(texts)}`);
+  const values = [statement.Resource, statement.NotResource, Object.values(statement.Condition ?? {})];
+  if (JSON.stringify(values).includes('${')) {
+    throw new Error(`IAM policy variables are not supported by the local emulator: ${JSON.stringify(values)}`);
   }
 }
 
-/** IAM's wildcards over the whole text: `*` any run of characters, also none; `?` exactly one. */
-export function matchesPattern(text: string, pattern: string): boolean {
-  // Greedy with one point of return: linear in practice, where a regular expression made from a policy may explode.
-  let t = 0;
+/** Matches IAM's wildcards against the whole value: `*` any run of characters, also an empty one; `?` exactly one. */
+export function matchesPattern(value: string, pattern: string): boolean {
+  // Greedy with one point of return: linear in practice. A regular expression made from a policy may backtrack
+  // exponentially.
+  let v = 0;
   let p = 0;
   let star = -1;
   let resume = 0;
-  while (t < text.length) {
+  while (v < value.length) {
     if (pattern[p] === '*') {
       star = p++;
-      resume = t;
-    } else if (pattern[p] === '?' || pattern[p] === text[t]) {
+      resume = v;
+    } else if (pattern[p] === '?' || pattern[p] === value[v]) {
       p++;
-      t++;
+      v++;
     } else if (star >= 0) {
       p = star + 1;
-      t = ++resume;
+      v = ++resume;
     } else {
       return false;
     }
@@ -91,27 +92,24 @@ export function matchesPattern(text: string, pattern: string): boolean {
   return p === pattern.length;
 }
 
-function applies(statement: Statement, request: Request): boolean {
+function applies(statement: Statement, request: AccessRequest): boolean {
   const action = request.action.toLowerCase();
   const coversAction = (actions: OneOrMany<string>) =>
     many(actions).some((pattern) => matchesPattern(action, pattern.toLowerCase()));
   const coversResource = (resources: OneOrMany<string>) =>
     many(resources).some((pattern) => matchesPattern(request.resource, pattern));
 
-  if (statement.Action !== undefined ? !coversAction(statement.Action) : coversAction(statement.NotAction ?? '*')) {
-    return false;
-  }
-  if (
-    statement.NotResource !== undefined
-      ? coversResource(statement.NotResource)
-      : !coversResource(statement.Resource ?? [])
-  ) {
-    return false;
-  }
-  return Object.entries(statement.Condition ?? {}).every(([operator, keys]) =>
-    Object.entries(keys).every(([key, expected]) =>
-      holds(parseOperator(operator), valuesOf(request, key), many(expected).map(String)),
-    ),
+  const { Action, NotAction = '*', Resource = [], NotResource, Condition = {} } = statement;
+  const actionApplies = Action !== undefined ? coversAction(Action) : !coversAction(NotAction);
+  const resourceApplies = NotResource !== undefined ? !coversResource(NotResource) : coversResource(Resource);
+  return (
+    actionApplies &&
+    resourceApplies &&
+    Object.entries(Condition).every(([operator, keys]) =>
+      Object.entries(keys).every(([key, expected]) =>
+        holds(parseOperator(operator), valuesOf(request, key), many(expected).map(String)),
+      ),
+    )
   );
 }
 
@@ -124,24 +122,25 @@ function holds({ quantifier, name, ifExists }: Operator, actual: string[], expec
   if (actual.length === 0) return ifExists || quantifier === 'ForAllValues' || (negated && quantifier === undefined);
   if (quantifier === 'ForAllValues') return actual.every(satisfied);
   if (quantifier === 'ForAnyValue') return actual.some(satisfied);
-  // Without a set operator the key has one value. Were there more, a negation must hold for all of them.
+  // A key without a set operator has one value. If it has more, a negation must hold for all of them.
   return negated ? actual.every(satisfied) : actual.some(satisfied);
 }
 
-function parseOperator(text: string): Operator {
-  const [, quantifier, name = '', ifExists] = /^(?:(ForAllValues|ForAnyValue):)?(\w+?)(IfExists)?$/.exec(text) ?? [];
-  const known = Object.hasOwn(comparisons, name) || Object.hasOwn(negations, name);
-  if (!known && text !== 'Null') throw new Error(`IAM condition operator ${text} is not supported locally`);
+function parseOperator(operator: string): Operator {
+  const [, quantifier, name = '', ifExists] =
+    /^(?:(ForAllValues|ForAnyValue):)?(\w+?)(IfExists)?$/.exec(operator) ?? [];
+  const isSupported = Object.hasOwn(comparisons, name) || Object.hasOwn(negations, name) || operator === 'Null';
+  if (!isSupported) throw new Error(`IAM condition operator ${operator} is not supported by the local emulator`);
   return { quantifier: quantifier as Operator['quantifier'], name, ifExists: ifExists !== undefined };
 }
 
 /** Condition keys are not case-sensitive. */
-function valuesOf(request: Request, key: string): string[] {
+function valuesOf(request: AccessRequest, key: string): string[] {
   const wanted = key.toLowerCase();
   return Object.entries(request.context).find(([name]) => name.toLowerCase() === wanted)?.[1] ?? [];
 }
 
-/** Each of the six parts is matched for itself: a `*` does not reach across a colon, except in the last part. */
+/** Matches each of the six parts separately: a `*` does not match a colon, except in the last part. */
 function matchesArn(actual: string, pattern: string): boolean {
   const patterns = arnParts(pattern);
   const parts = arnParts(actual);

@@ -1,68 +1,75 @@
-import { assertSupported, isAllowed, type Request, type Statement } from './iam-policy.ts';
+import { account } from '../aws-api/aws-account.ts';
+import { AwsError } from '../aws-api/aws-error.ts';
+import { type AccessRequest, assertSupported, isAllowed, type Statement } from './iam-policy.ts';
 
-/** Who calls: a function of the stack, with the statements of its role. */
+/** A caller of the emulated services: a function with the statements of its role. */
 export type Principal = { functionName: string; statements: Statement[] };
 
-/** The local cloud itself, which sets up tables and reads what the terminal shows. */
+/** The local emulator itself, which creates the tables. */
 export const emulatorPrincipal: Principal = {
   functionName: 'local',
   statements: [{ Effect: 'Allow', Action: '*', Resource: '*' }],
 };
 
-/** The owner of the account, who is at the keyboard. */
-export const operatorPrincipal: Principal = { ...emulatorPrincipal, functionName: 'owner' };
+/** The operator, who has the permissions of the account. */
+export const operatorPrincipal: Principal = { ...emulatorPrincipal, functionName: 'operator' };
 
-/** The role does not allow the request. The message is AWS's, with the values of the condition keys at its end. */
-export class AccessDenied extends Error {
-  override readonly name = 'AccessDenied';
+/** The role does not allow the request. The message is AWS's, followed by the values of the condition keys. */
+export class AccessDenied extends AwsError {
+  constructor(message: string) {
+    super('AccessDeniedException', message);
+  }
 }
 
-/** The access key id belongs to nobody. */
-export class UnrecognizedClient extends Error {
-  override readonly name = 'UnrecognizedClient';
+/** The access key id belongs to no principal. */
+export class UnrecognizedClient extends AwsError {
+  constructor() {
+    super('UnrecognizedClientException', 'The security token included in the request is invalid.');
+  }
 }
 
-/** What a local service needs to know of the stack's roles. */
+/** The permissions of the callers, as the emulated services check them. */
 export interface Principals {
   /**
-   * Returns when the owner of the access key id may do what `request` says.
+   * Returns if the principal with this access key id may perform `request`.
    *
    * @throws AccessDenied
    * @throws UnrecognizedClient
    */
-  authorize(accessKeyId: string, request: Request): void;
+  authorize(accessKeyId: string, request: AccessRequest): void;
 }
 
 /**
  * The functions of the stack by access key id.
  *
- * Signatures are not verified: an id is random, 128 bits or more, and known only to the worker it was made for (the
- * owner's: to whoever can read the data folder), so on this machine knowing it is the proof. It must never be printed.
+ * Signatures are not verified: an id has 128 random bits or more and is known only to the execution environment that
+ * received it (the operator's: to every reader of the data folder), so the id itself is the proof. It must never be
+ * printed.
  */
 export class FunctionPrincipals implements Principals {
   readonly #byAccessKeyId = new Map<string, Principal>();
 
-  /** @throws Error when a statement uses what the local evaluator does not know: at start, not at the first request. */
+  /** @throws Error if a statement uses a feature that the evaluator does not support: at start, not at a request */
   add(accessKeyId: string, principal: Principal): void {
     for (const statement of principal.statements) assertSupported(statement);
     this.#byAccessKeyId.set(accessKeyId, principal);
   }
 
-  authorize(accessKeyId: string, request: Request): void {
+  authorize(accessKeyId: string, request: AccessRequest): void {
     const principal = this.#byAccessKeyId.get(accessKeyId);
-    if (!principal) throw new UnrecognizedClient('The security token included in the request is invalid.');
+    if (!principal) throw new UnrecognizedClient();
     if (!isAllowed(principal.statements, request)) {
       throw new AccessDenied(
-        `User: arn:aws:sts::000000000000:assumed-role/${principal.functionName}/local is not authorized to perform: ` +
+        `User: arn:aws:sts::${account}:assumed-role/${principal.functionName}/local is not authorized to perform: ` +
           `${request.action} on resource: ${request.resource} because no identity-based policy of ` +
-          `${principal.functionName} allows the ${request.action} action${describe(request.context)}`,
+          `${principal.functionName} allows the ${request.action} action${conditionValues(request.context)}`,
       );
     }
   }
 }
 
 /** E.g. ` (dynamodb:LeadingKeys: CO#abc)`. */
-function describe(context: Request['context']): string {
+function conditionValues(context: AccessRequest['context']): string {
   const keys = Object.entries(context).filter(([, values]) => values.length > 0);
   if (keys.length === 0) return '';
   return ` (${keys.map(([key, values]) => `${key}: ${values.join(', ')}`).join('; ')})`;

@@ -1,9 +1,9 @@
 import { createECDH, type KeyObject, randomBytes } from 'node:crypto';
 
 /**
- * ECDSA over P-256 for a digest that the caller has computed, which KMS offers as `MessageType: DIGEST` and
- * node:crypto does not: it always hashes. The curve arithmetic is node:crypto's; only the two equations of FIPS 186-5,
- * section 6.4, are here. Not constant time: for local keys alone.
+ * ECDSA over P-256 for a digest that the caller has computed: KMS's `MessageType: DIGEST`. node:crypto always hashes, so
+ * the two equations of FIPS 186-5, section 6.4, are here; the curve arithmetic is node:crypto's. Not constant time: for
+ * local keys only.
  */
 
 /** The order of P-256's group. */
@@ -21,7 +21,7 @@ export function signDigest(key: KeyObject, digest: Buffer): Buffer {
   }
 }
 
-/** Uses the private key, which this KMS has, where anyone else would add two points of the curve. */
+/** Uses the private key, which the emulated KMS has, in place of the addition of two points of the curve. */
 export function verifyDigest(key: KeyObject, digest: Buffer, signature: Buffer): boolean {
   const parsed = parseDer(signature);
   if (!parsed || parsed.some((value) => value <= 0n || value >= n)) return false;
@@ -79,7 +79,7 @@ function parseDer(signature: Buffer): [bigint, bigint] | undefined {
   const r = integerAt(2);
   const s = integerAt(r.end);
   if (s.end !== signature.length) return undefined;
-  // Written anew, it has to be the same: one encoding per signature.
+  // Encoding the values again must give the same bytes: DER has one encoding per signature.
   return r.value < n && s.value < n && der(r.value || 1n, s.value || 1n).equals(signature)
     ? [r.value, s.value]
     : undefined;

@@ -20,46 +20,47 @@ export type StoredKey = {
   material: KeyObject;
 };
 
-/** As it is in the file: the material in base64, PKCS #8 for a private key. */
-type Written = { keyId: string; spec: KeySpec; createdAt: number; material: string };
+/** The format of the file: the material in base64, PKCS #8 for a private key. */
+type KeyRecord = { keyId: string; spec: KeySpec; createdAt: number; material: string };
 
-/** Key material by logical id, kept in `<folder>/kms.json` for nobody but the owner of the file. */
+/** Key material by logical id, stored in `<folder>/kms.json`, which only the owner of the file can read. */
 export class KeyRing {
   readonly #path: string | undefined;
-  readonly #written: Record<string, Written>;
+  readonly #records: Record<string, KeyRecord>;
 
   /** @param folder created if missing; without it keys live as long as the process */
   constructor(folder: string | undefined) {
     if (folder !== undefined) mkdirSync(folder, { recursive: true });
     this.#path = folder === undefined ? undefined : join(folder, 'kms.json');
-    this.#written = this.#path && existsSync(this.#path) ? JSON.parse(readFileSync(this.#path, 'utf8')) : {};
+    this.#records = this.#path && existsSync(this.#path) ? JSON.parse(readFileSync(this.#path, 'utf8')) : {};
   }
 
   /**
-   * The key with this logical id; a new one when there is none or its spec has changed, which CloudFormation would
-   * replace too.
+   * The key with this logical id. Creates it if it does not exist or its spec has changed, as CloudFormation replaces it.
    *
-   * @throws Error for a spec that is not supported
+   * @throws Error for an unsupported spec
    */
   obtain(logicalId: string, spec: string): StoredKey {
     if (spec !== 'SYMMETRIC_DEFAULT' && spec !== 'ECC_NIST_P256') {
-      throw new Error(`KeySpec ${spec} of ${logicalId} is not supported locally: SYMMETRIC_DEFAULT or ECC_NIST_P256`);
+      throw new Error(
+        `KeySpec ${spec} of ${logicalId} is not supported by the local emulator: SYMMETRIC_DEFAULT or ECC_NIST_P256`,
+      );
     }
-    let written = this.#written[logicalId];
-    if (written?.spec !== spec) {
-      written = { keyId: randomUUID(), spec, createdAt: Date.now(), material: generate(spec).toString('base64') };
-      this.#written[logicalId] = written;
+    let record = this.#records[logicalId];
+    if (record?.spec !== spec) {
+      record = { keyId: randomUUID(), spec, createdAt: Date.now(), material: generate(spec).toString('base64') };
+      this.#records[logicalId] = record;
       this.#save();
     }
-    return { ...written, material: materialOf(spec, Buffer.from(written.material, 'base64')) };
+    return { ...record, material: materialOf(spec, Buffer.from(record.material, 'base64')) };
   }
 
   #save(): void {
     if (this.#path === undefined) return;
-    // Renamed into place, so that an interrupted write does not lose the keys that were there.
+    // Renamed into place, so that an interrupted write does not lose existing keys.
     const temporary = `${this.#path}.new`;
-    writeFileSync(temporary, JSON.stringify(this.#written, undefined, 2), { mode: 0o600 });
-    // The mode above holds for a new file only.
+    writeFileSync(temporary, JSON.stringify(this.#records, undefined, 2), { mode: 0o600 });
+    // The mode above applies to a new file only.
     chmodSync(temporary, 0o600);
     renameSync(temporary, this.#path);
   }

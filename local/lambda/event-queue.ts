@@ -1,22 +1,22 @@
-import { FunctionError, FunctionThrottled } from './function-pool.ts';
+import type { EmulatorClock } from '../emulator-clock.ts';
+import { FunctionError, FunctionThrottled } from './function-error.ts';
 
-/** A function as the queue of its events sees it. */
+/** A function as a target of events. */
 export type EventTarget = {
   arn: string;
   functionName: string;
-  /** After the first attempt has failed. */
+  /** Retries after the first attempt has failed. */
   retryAttempts: number;
-  /** How long an event may wait for an attempt, all its waiting included. */
+  /** How long an event may wait for an attempt, in total. */
   maximumAgeSeconds: number;
   /** @throws FunctionError, FunctionThrottled */
   invoke(event: unknown, requestId: string): Promise<unknown>;
 };
 
 export type EventQueueOptions = {
-  /** The function as it is deployed now: an event that is tried again meets the code of its time. */
+  /** The currently deployed function: a retry runs the current code. */
   target(arn: string): EventTarget | undefined;
-  /** How many seconds a minute of waiting takes. */
-  secondsPerMinute: number;
+  clock: EmulatorClock;
   log(functionName: string, line: string): void;
 };
 
@@ -29,26 +29,31 @@ type Delivery = Pick<EventTarget, 'arn' | 'functionName'> & {
   throttles: number;
 };
 
-/** Minutes that Lambda waits before the second attempt and before the third. */
+/**
+ * The time that stands for one minute of Lambda's delays. A developer does not wait for minutes, so a failed event is
+ * retried after one second and after two.
+ */
+const MINUTE_MS = 1000;
+
+/** Lambda's delays before the second and the third attempt, in minutes. */
 const retryMinutes = [1, 2];
 
-/** What a throttled event waits: a second, then twice as long each time, and five minutes at most. */
+/** The delay of a throttled event, in minutes: one second, then doubled each time, at most five minutes. */
 const throttledMinutes = (throttles: number) => Math.min(2 ** throttles / 60, 5);
 
 /**
- * The events that functions have been invoked with and nobody waits for (Lambda developer guide, "How Lambda handles
- * errors and retries with asynchronous invocation"): a function that fails is tried again after one minute and after
- * two, one that is throttled until the event is too old. An event that stays without success is dropped, with a line
- * in the log.
+ * The queue of asynchronous invocations (Lambda developer guide, "How Lambda handles errors and retries with asynchronous
+ * invocation"): a failed event is retried after one minute and after two, a throttled one until it is too old. An event
+ * whose last attempt fails is dropped, with a line in the log.
  *
- * Not here: what a queue in memory cannot do. Events that wait are gone when the process ends.
+ * Not emulated: durability. Waiting events are lost when the process ends.
  */
 export class EventQueue {
-  /** While on, every event is delivered twice: Lambda promises "at least once" and no more. */
+  /** While on, every event is delivered twice: Lambda guarantees "at least once". */
   deliverTwice = false;
   readonly #options: EventQueueOptions;
-  readonly #waiting = new Set<NodeJS.Timeout>();
-  /** Raised by `clear`: an attempt that ends under a later number has nobody to be tried again for. */
+  readonly #waiting = new Set<() => void>();
+  /** Incremented by `clear`: an attempt of an earlier generation is not retried. */
   #generation = 0;
 
   constructor(options: EventQueueOptions) {
@@ -56,43 +61,42 @@ export class EventQueue {
   }
 
   accept({ arn, functionName }: EventTarget, event: unknown, requestId: string): void {
-    const acceptedAt = Date.now();
+    const acceptedAt = this.#options.clock.now();
     for (let copies = this.deliverTwice ? 2 : 1; copies > 0; copies--) {
       this.#attemptIn(0, { arn, functionName, event, requestId, acceptedAt, failures: 0, throttles: 0 });
     }
   }
 
-  /** Forgets all events: those that wait, and those whose function fails after this. */
+  /** Discards all events: those that wait, and those whose current attempt fails. */
   clear(): void {
     this.#generation++;
-    for (const timer of this.#waiting) clearTimeout(timer);
+    for (const cancel of this.#waiting) cancel();
     this.#waiting.clear();
   }
 
   #attemptIn(minutes: number, delivery: Delivery): void {
-    const attempt = () => {
-      this.#waiting.delete(timer);
+    const cancel = this.#options.clock.schedule(minutes * MINUTE_MS, () => {
+      this.#waiting.delete(cancel);
       void this.#attempt(delivery);
-    };
-    const timer = setTimeout(attempt, minutes * this.#options.secondsPerMinute * 1000);
-    this.#waiting.add(timer);
+    });
+    this.#waiting.add(cancel);
   }
 
   async #attempt(delivery: Delivery): Promise<void> {
     const generation = this.#generation;
     const target = this.#options.target(delivery.arn);
-    if (target === undefined) return this.#drop(delivery, 'its function is no longer there');
-    if (Date.now() - delivery.acceptedAt > target.maximumAgeSeconds * 1000) {
+    if (target === undefined) return this.#drop(delivery, 'its function does not exist any more');
+    if (this.#options.clock.now() - delivery.acceptedAt > target.maximumAgeSeconds * 1000) {
       return this.#drop(delivery, `it is older than ${target.maximumAgeSeconds} seconds`);
     }
     try {
       await target.invoke(delivery.event, delivery.requestId);
     } catch (error) {
-      if (generation === this.#generation) this.#failed(delivery, target, error);
+      if (generation === this.#generation) this.#retryOrDrop(delivery, target, error);
     }
   }
 
-  #failed(delivery: Delivery, target: EventTarget, error: unknown): void {
+  #retryOrDrop(delivery: Delivery, target: EventTarget, error: unknown): void {
     if (error instanceof FunctionThrottled) {
       this.#attemptIn(throttledMinutes(delivery.throttles++), delivery);
     } else if (delivery.failures++ < target.retryAttempts) {

@@ -1,90 +1,83 @@
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
-import type { FromWorker, RemoteError, ToWorker, WorkerData } from './function-worker.ts';
+import type { EmulatorClock } from '../emulator-clock.ts';
+import type { FunctionDefinition } from './function-definition.ts';
+import { FunctionError } from './function-error.ts';
+import { InvocationResponse } from './invocation-response.ts';
+import type { FromWorker, RemoteError, ToWorker } from './worker-messages.ts';
 
-/** What Lambda allows a module to take until it has loaded. */
+/** Lambda's limit for the loading of a module. */
 const INITIALIZATION_SECONDS = 10;
 
-/** The function failed: its code threw, its module did not load, it ran out of time, or its process ended. */
-export class FunctionError extends Error {
-  /** As Lambda reports it: the name of the class that was thrown, or `Sandbox.Timedout`, `Runtime.ExitError` … */
-  readonly errorType: string;
-
-  /** @param trace the stack inside the function, which is the one that helps; without it there is none */
-  constructor(errorType: string, message: string, trace: string[] = []) {
-    super(message);
-    this.name = 'FunctionError';
-    this.errorType = errorType;
-    this.stack = trace.length > 0 ? trace.join('\n') : `${errorType}: ${message}`;
-  }
-}
-
-/** A function as the template describes it. */
-export type FunctionDescription = {
-  name: string;
-  timeoutSeconds: number;
-  concurrency: number;
-  worker: WorkerData;
-  environment: Record<string, string>;
+/** The pool that an execution environment belongs to. */
+type Pool = {
+  log(requestId: string | undefined, line: string): void;
+  /** The environment is idle: it can take the next invocation. */
+  idle(): void;
+  /** The environment has ended. */
+  ended(): void;
 };
-
-type Owner = { log(requestId: string | undefined, line: string): void; free(): void; ended(): void };
 
 const workerFile = fileURLToPath(new URL('./function-worker.ts', import.meta.url));
 
-/** One worker thread, and the request that it is answering. */
+/** A worker thread, and the invocation that it is processing. */
 export class ExecutionEnvironment {
-  /** Rejected with a FunctionError when the function's module cannot be loaded. */
+  /** Rejected with a FunctionError if the function's module cannot be loaded. */
   readonly ready: Promise<void>;
-  /** How many requests it has answered. */
-  answered = 0;
-  readonly #description: FunctionDescription;
-  readonly #owner: Owner;
+  /** The number of completed invocations. */
+  completed = 0;
+  readonly #definition: FunctionDefinition;
+  readonly #pool: Pool;
+  readonly #clock: EmulatorClock;
   readonly #worker: Worker;
-  #settleReady: { resolve(): void; reject(error: FunctionError): void };
-  #invocation: Invocation | undefined;
+  readonly #settleReady: { resolve(): void; reject(error: FunctionError): void };
+  #response: InvocationResponse | undefined;
+  #cancelTimeout: () => void = () => undefined;
 
-  constructor(description: FunctionDescription, owner: Owner) {
-    this.#description = description;
-    this.#owner = owner;
+  constructor(definition: FunctionDefinition, pool: Pool, clock: EmulatorClock) {
+    this.#definition = definition;
+    this.#pool = pool;
+    this.#clock = clock;
     this.#worker = new Worker(workerFile, {
-      workerData: description.worker,
-      env: description.environment,
+      workerData: definition.worker,
+      env: definition.environment,
       argv: [],
       execArgv: [],
     });
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     this.ready = promise;
     this.#settleReady = { resolve, reject };
-    // Whoever waits for it sees the rejection; nobody does when the environment ends before its first request.
+    // Handled here too, because an environment that ends before its first invocation has no other handler.
     promise.catch(() => undefined);
 
-    const limit = INITIALIZATION_SECONDS + description.timeoutSeconds;
-    const timer = setTimeout(() => this.#timeOut(limit), limit * 1000);
-    promise.finally(() => clearTimeout(timer)).catch(() => undefined);
+    const limit = INITIALIZATION_SECONDS + definition.timeoutSeconds;
+    const cancel = clock.schedule(limit * 1000, () => this.#timeOut(limit));
+    promise.finally(cancel).catch(() => undefined);
 
     this.#worker.on('message', (message: FromWorker) => this.#receive(message));
-    this.#worker.on('error', (error) => this.#fail(thrown(error)));
+    this.#worker.on('error', (error) => this.#fail(uncaught(error)));
     this.#worker.on('exit', (code) => {
       this.#fail(new FunctionError('Runtime.ExitError', `Runtime exited with exit status ${code}`));
     });
   }
 
   async *invoke(payload: string, requestId: string): AsyncGenerator<Uint8Array, void> {
-    const invocation = new Invocation(requestId, () => this.#post({ type: 'taken' }));
-    this.#invocation = invocation;
+    const response = new InvocationResponse(requestId, () => this.#post({ type: 'taken' }));
+    this.#response = response;
     await this.ready;
-    const milliseconds = this.#description.timeoutSeconds * 1000;
-    invocation.timer = setTimeout(() => this.#timeOut(this.#description.timeoutSeconds), milliseconds);
+    const { timeoutSeconds } = this.#definition;
+    const milliseconds = timeoutSeconds * 1000;
+    this.#cancelTimeout = this.#clock.schedule(milliseconds, () => this.#timeOut(timeoutSeconds));
+    // The worker compares the deadline with the clock of the machine.
     this.#post({ type: 'invoke', requestId, event: payload, deadline: Date.now() + milliseconds });
-    yield* invocation.chunks();
+    yield* response.chunks();
   }
 
   async end(): Promise<void> {
     await this.#worker.terminate();
   }
 
-  /** Ends it in the middle of what it is doing, as a crash of the process would. */
+  /** Ends the environment during its invocation, as a crash of the process does. */
   async kill(): Promise<void> {
     this.#fail(new FunctionError('Runtime.ExitError', 'Runtime exited with error: signal: killed'));
     await this.end();
@@ -104,13 +97,13 @@ export class ExecutionEnvironment {
         void this.end();
         break;
       case 'log':
-        this.#owner.log(this.#invocation?.requestId, message.line);
+        this.#pool.log(this.#response?.requestId, message.line);
         break;
       case 'chunk':
-        this.#invocation?.push(message.bytes);
+        this.#response?.push(message.bytes);
         break;
       case 'end':
-        this.#invocation?.end();
+        this.#response?.end();
         break;
       case 'done':
         this.#complete(message.error && fromRemote(message.error));
@@ -119,15 +112,12 @@ export class ExecutionEnvironment {
   }
 
   #complete(error: FunctionError | undefined): void {
-    const invocation = this.#invocation;
-    if (invocation === undefined) return;
-    clearTimeout(invocation.timer);
-    if (error !== undefined) this.#owner.log(invocation.requestId, error.stack ?? error.message);
-    this.#invocation = undefined;
-    this.answered++;
-    // Before the reader hears of the end: the request it makes next finds this environment free.
-    this.#owner.free();
-    invocation.end(error);
+    const response = this.#finish(error);
+    if (response === undefined) return;
+    this.completed++;
+    // Before the response ends: its reader's next request must find this environment idle.
+    this.#pool.idle();
+    response.end(error);
   }
 
   #timeOut(seconds: number): void {
@@ -135,69 +125,21 @@ export class ExecutionEnvironment {
     void this.end();
   }
 
-  /** The environment is of no more use: what it was doing has failed. */
+  /** Fails the current invocation, and ends the use of this environment. */
   #fail(error: FunctionError): void {
-    const invocation = this.#invocation;
-    this.#invocation = undefined;
     this.#settleReady.reject(error);
-    this.#owner.ended();
-    if (invocation === undefined) return;
-    clearTimeout(invocation.timer);
-    this.#owner.log(invocation.requestId, error.stack ?? error.message);
-    invocation.end(error);
-  }
-}
-
-/** What a function has written of one answer and nobody has read yet. */
-class Invocation {
-  readonly requestId: string;
-  timer: NodeJS.Timeout | undefined;
-  readonly #taken: () => void;
-  readonly #unread: Uint8Array[] = [];
-  #ended = false;
-  #failure: FunctionError | undefined;
-  #abandoned = false;
-  #wake: () => void = () => undefined;
-
-  /** @param taken tells the function that its last chunk has been read */
-  constructor(requestId: string, taken: () => void) {
-    this.requestId = requestId;
-    this.#taken = taken;
+    this.#pool.ended();
+    this.#finish(error)?.end(error);
   }
 
-  push(chunk: Uint8Array): void {
-    if (this.#abandoned) this.#taken();
-    else this.#unread.push(chunk);
-    this.#wake();
-  }
-
-  end(failure?: FunctionError): void {
-    this.#ended = true;
-    this.#failure ??= failure;
-    this.#wake();
-  }
-
-  async *chunks(): AsyncGenerator<Uint8Array, void> {
-    try {
-      for (;;) {
-        const chunk = this.#unread.shift();
-        if (chunk !== undefined) {
-          yield chunk;
-          this.#taken();
-        } else if (this.#failure !== undefined) {
-          throw this.#failure;
-        } else if (this.#ended) {
-          return;
-        } else {
-          await new Promise<void>((resolve) => {
-            this.#wake = resolve;
-          });
-        }
-      }
-    } finally {
-      this.#abandoned = true;
-      if (!this.#ended) this.#taken();
-    }
+  /** @returns the response of the invocation that finishes; undefined if the environment is idle */
+  #finish(error: FunctionError | undefined): InvocationResponse | undefined {
+    const response = this.#response;
+    this.#response = undefined;
+    if (response === undefined) return undefined;
+    this.#cancelTimeout();
+    if (error !== undefined) this.#pool.log(response.requestId, error.stack ?? error.message);
+    return response;
   }
 }
 
@@ -205,8 +147,8 @@ function fromRemote({ errorType, errorMessage, trace }: RemoteError): FunctionEr
   return new FunctionError(errorType, errorMessage, trace);
 }
 
-/** What a worker thread did not catch; usually an Error, which arrives as a copy. */
-function thrown(error: unknown): FunctionError {
+/** A value that a worker thread did not catch, usually a copy of an Error. */
+function uncaught(error: unknown): FunctionError {
   if (!(error instanceof Error)) return new FunctionError('Runtime.UserCodeError', String(error));
   return new FunctionError(error.name, error.message, error.stack?.split('\n'));
 }

@@ -1,109 +1,74 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
-import {
-  AwsError,
-  type AwsService,
-  accessKeyIdOf,
-  account,
-  region,
-  type ServiceResponse,
-  serve,
-} from '../aws-api/aws-service.ts';
+import { AwsError, unknownOperation } from '../aws-api/aws-error.ts';
+import { type AwsService, callerOf, type ServiceResponse, serve } from '../aws-api/aws-service.ts';
+import { type EmulatorClock, systemClock } from '../emulator-clock.ts';
 import type { Principals } from '../iam/principals.ts';
 import type { Template } from '../template/template.ts';
 import { EventQueue, type EventTarget } from './event-queue.ts';
-import { EventTooLarge, FunctionError, type FunctionPool, FunctionThrottled } from './function-pool.ts';
+import { readEventTargets } from './event-targets.ts';
+import { EventTooLarge, FunctionError, FunctionThrottled } from './function-error.ts';
+import type { FunctionInvoker } from './function-pool.ts';
+import { type FunctionReference, invalidParameter, parseFunctionReference } from './function-reference.ts';
 
 export type LambdaOptions = {
   principals: Principals;
-  /** An event that was dropped. */
+  /** Receives a line for each dropped event. */
   log(functionName: string, line: string): void;
-  /**
-   * How long a minute is for an event that waits to be tried again, in seconds. Nobody at a desk waits as long as Lambda
-   * does, so it is a second, and an event whose function fails is tried again after one second and after two.
-   *
-   * @default 1
-   */
-  secondsPerMinute?: number;
+  clock?: EmulatorClock;
 };
 
 export type Lambda = AwsService & {
   /**
-   * Makes the functions of a template invocable, in place of those of an earlier one.
+   * Makes the functions of a template invocable, in place of those of the previous one.
    *
-   * @throws Error naming the resource that sends failed events elsewhere, or that concerns a version or an alias
+   * @throws Error naming the resource with a failure destination, or with settings for a version or an alias
    */
-  deploy(template: Template, functions: FunctionPool): void;
-  /** Takes the functions away, and forgets the events that wait for them. */
+  deploy(template: Template, functions: FunctionInvoker): void;
+  /** Removes the functions, and discards the events that wait for them. */
   undeploy(): void;
-  /** While on, every event is delivered twice: how a test shows that "at least once" is all that Lambda promises. */
+  /** While on, every event is delivered twice, for tests of Lambda's "at least once". */
   deliverTwice(on: boolean): void;
 };
 
-/** Bytes of the payload of an event, as JSON: https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html */
+/** The limit for the payload of an event, as JSON, in bytes: https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html */
 const EVENT_LIMIT = 1_048_576;
 
-/** Headers with a meaning that is not given to them here. */
+/** Headers that change an invocation in ways the emulator does not support. */
 const unsupportedHeaders = ['x-amz-client-context', 'x-amz-durable-execution-name', 'x-amz-tenant-id'];
 
 /**
- * Lambda's Invoke on 127.0.0.1, by which one function of the stack starts another: refused when the caller's role does
- * not allow lambda:InvokeFunction, run by the same `Functions` that answer the gateway, so that both count together
- * towards the function's concurrency.
+ * Lambda's Invoke on 127.0.0.1, by which one function of the stack invokes another. It denies what the caller's role does
+ * not allow, and runs functions in the gateway's `FunctionPool`, so that both count towards the function's concurrency.
  *
- * Not here: every other operation of Lambda, versions and aliases, the end of the log in the answer (LogType Tail),
+ * Not emulated: all other operations of Lambda, versions and aliases, the end of the log in the response (LogType Tail),
  * dead-letter queues and destinations.
  */
-export async function startLambda({ principals, log, secondsPerMinute = 1 }: LambdaOptions): Promise<Lambda> {
-  let deployed = new Map<string, EventTarget>();
-  const events = new EventQueue({ target: (arn) => deployed.get(arn), secondsPerMinute, log });
+export async function startLambda(options: LambdaOptions): Promise<Lambda> {
+  const { principals, log, clock = systemClock } = options;
+  let targets = new Map<string, EventTarget>();
+  const events = new EventQueue({ target: (arn) => targets.get(arn), clock, log });
 
-  async function answer(message: IncomingMessage, body: Buffer): Promise<ServiceResponse> {
-    const { arn, qualifier } = addressee(message);
-    const resource = qualifier === undefined ? arn : `${arn}:${qualifier}`;
-    principals.authorize(accessKeyIdOf(message), { action: 'lambda:InvokeFunction', resource, context: {} });
-    const target = deployed.get(arn);
-    if (target === undefined || (qualifier ?? '$LATEST') !== '$LATEST') {
-      throw new AwsError('ResourceNotFoundException', `Function not found: ${resource}`, {
-        status: 404,
-        details: { Type: 'User' },
-      });
-    }
-    const unsupported = unsupportedHeaders.find((name) => message.headers[name] !== undefined);
-    if (unsupported !== undefined || message.headers['x-amz-log-type'] === 'Tail') {
-      throw invalid(`The header ${unsupported ?? 'x-amz-log-type'} is not supported locally.`);
-    }
-
-    const requestId = randomUUID();
-    const type = message.headers['x-amz-invocation-type'] ?? 'RequestResponse';
-    switch (type) {
-      case 'DryRun':
-        return { status: 204, headers: { 'x-amzn-RequestId': requestId }, body: '' };
-      case 'Event': {
-        if (body.length > EVENT_LIMIT) {
-          throw tooLarge(
-            `${body.length} byte payload is too large for the Event invocation type (limit ${EVENT_LIMIT} bytes)`,
-          );
-        }
-        events.accept(target, parse(body), requestId);
-        return { status: 202, headers: { 'x-amzn-RequestId': requestId }, body: '' };
-      }
-      case 'RequestResponse':
-        return answered(requestId, await outcomeOf(target, parse(body), requestId));
-      default:
-        throw invalid(`Value '${type}' at 'invocationType' is not one of Event, RequestResponse, DryRun`);
-    }
-  }
-
-  const service = await serve({ answer, refuse });
+  const service = await serve({
+    async answer(message, body) {
+      const reference = referenceOf(message);
+      const { arn, qualifier } = reference;
+      const resource = qualifier === undefined ? arn : `${arn}:${qualifier}`;
+      callerOf(message, principals).authorize({ action: 'lambda:InvokeFunction', resource, context: {} });
+      const target = findTarget(targets, reference, resource);
+      assertSupportedHeaders(message);
+      return invokeTarget(target, events, message.headers['x-amz-invocation-type'], body);
+    },
+    errorResponse,
+  });
   const undeploy = () => {
-    deployed = new Map();
+    targets = new Map();
     events.clear();
   };
   return {
     ...service,
     deploy(template, functions) {
-      deployed = functionsOf(template, functions);
+      targets = readEventTargets(template, functions);
     },
     undeploy,
     deliverTwice(on) {
@@ -116,10 +81,63 @@ export async function startLambda({ principals, log, secondsPerMinute = 1 }: Lam
   };
 }
 
-/** What a function returned, or how it failed. */
-type Outcome = { payload: unknown; failed: boolean };
+/** The function that a request names in its path. */
+function referenceOf({ method, url = '' }: IncomingMessage): FunctionReference {
+  const { pathname, searchParams } = new URL(url, 'http://lambda');
+  const path = /^\/2015-03-31\/functions\/([^/]+)\/invocations$/.exec(pathname);
+  if (method !== 'POST' || path === null) throw unknownOperation(`${method} ${pathname}`, 404);
+  return parseFunctionReference(decodeURIComponent(path[1]!), searchParams.get('Qualifier') ?? undefined);
+}
 
-async function outcomeOf(target: EventTarget, event: unknown, requestId: string): Promise<Outcome> {
+function findTarget(
+  targets: ReadonlyMap<string, EventTarget>,
+  { arn, qualifier = '$LATEST' }: FunctionReference,
+  resource: string,
+): EventTarget {
+  const target = targets.get(arn);
+  if (target !== undefined && qualifier === '$LATEST') return target;
+  const details = { Type: 'User' };
+  throw new AwsError('ResourceNotFoundException', `Function not found: ${resource}`, { status: 404, details });
+}
+
+function assertSupportedHeaders({ headers }: IncomingMessage): void {
+  const name =
+    unsupportedHeaders.find((each) => headers[each] !== undefined) ??
+    (headers['x-amz-log-type'] === 'Tail' ? 'x-amz-log-type' : undefined);
+  if (name !== undefined) throw invalidParameter(`The local emulator does not support the header ${name}.`);
+}
+
+async function invokeTarget(
+  target: EventTarget,
+  events: EventQueue,
+  invocationType: string | string[] = 'RequestResponse',
+  body: Buffer,
+): Promise<ServiceResponse> {
+  const requestId = randomUUID();
+  switch (invocationType) {
+    case 'DryRun':
+      return { status: 204, headers: { 'x-amzn-RequestId': requestId }, body: '' };
+    case 'Event':
+      if (body.length > EVENT_LIMIT) {
+        throw tooLarge(
+          `${body.length} byte payload is too large for the Event invocation type (limit ${EVENT_LIMIT} bytes)`,
+        );
+      }
+      events.accept(target, parsePayload(body), requestId);
+      return { status: 202, headers: { 'x-amzn-RequestId': requestId }, body: '' };
+    case 'RequestResponse':
+      return functionResponse(requestId, await resultOf(target, parsePayload(body), requestId));
+    default:
+      throw invalidParameter(
+        `Value '${invocationType}' at 'invocationType' is not one of Event, RequestResponse, DryRun`,
+      );
+  }
+}
+
+/** The result of a function, or the description of its failure. */
+type FunctionResult = { payload: unknown; failed: boolean };
+
+async function resultOf(target: EventTarget, event: unknown, requestId: string): Promise<FunctionResult> {
   try {
     return { payload: await target.invoke(event, requestId), failed: false };
   } catch (error) {
@@ -134,7 +152,7 @@ async function outcomeOf(target: EventTarget, event: unknown, requestId: string)
   }
 }
 
-function answered(requestId: string, { payload, failed }: Outcome): ServiceResponse {
+function functionResponse(requestId: string, { payload, failed }: FunctionResult): ServiceResponse {
   return {
     status: 200,
     headers: {
@@ -147,12 +165,12 @@ function answered(requestId: string, { payload, failed }: Outcome): ServiceRespo
   };
 }
 
-/** The errors that every AWS service has are 403 here, where DynamoDB and KMS say 400. */
-const notAllowed = ['AccessDeniedException', 'MissingAuthenticationTokenException', 'UnrecognizedClientException'];
+/** The errors common to all AWS services have the status 403 in Lambda, where DynamoDB and KMS have 400. */
+const forbiddenCodes = ['AccessDeniedException', 'MissingAuthenticationTokenException', 'UnrecognizedClientException'];
 
-function refuse({ code, message, status, details }: AwsError): ServiceResponse {
+function errorResponse({ code, message, status, details }: AwsError): ServiceResponse {
   return {
-    status: notAllowed.includes(code) ? 403 : status,
+    status: forbiddenCodes.includes(code) ? 403 : status,
     headers: {
       'Content-Type': 'application/json',
       'x-amzn-errortype': code === 'InternalServerError' ? 'ServiceException' : code,
@@ -161,44 +179,11 @@ function refuse({ code, message, status, details }: AwsError): ServiceResponse {
   };
 }
 
-const invalid = (message: string) =>
-  new AwsError('InvalidParameterValueException', message, { details: { Type: 'User' } });
 const tooLarge = (message: string) =>
   new AwsError('RequestTooLargeException', message, { status: 413, details: { Type: 'User' } });
 
-/** @throws Error naming the resource whose settings cannot be kept here */
-function functionsOf(template: Template, functions: FunctionPool): Map<string, EventTarget> {
-  const targets = new Map<string, EventTarget>();
-  for (const { logicalId, properties } of template.resources('AWS::Lambda::Function')) {
-    if (properties.DeadLetterConfig !== undefined) {
-      throw new Error(`${logicalId}: a dead-letter queue is not run locally`);
-    }
-    const arn = String(template.resolve({ 'Fn::GetAtt': [logicalId, 'Arn'] }, logicalId));
-    targets.set(arn, {
-      arn,
-      functionName: String(template.resolve({ Ref: logicalId }, logicalId)),
-      retryAttempts: 2,
-      maximumAgeSeconds: 6 * 3600,
-      invoke: (event, requestId) => functions.invoke(logicalId, event, requestId),
-    });
-  }
-  for (const { logicalId, properties } of template.resources('AWS::Lambda::EventInvokeConfig')) {
-    const { FunctionName, Qualifier, MaximumRetryAttempts, MaximumEventAgeInSeconds, DestinationConfig } = properties;
-    if (Object.keys(DestinationConfig ?? {}).length > 0) {
-      throw new Error(`${logicalId}: destinations of events are not run locally`);
-    }
-    const target = targets.get(parseReference(String(FunctionName), String(Qualifier)).arn);
-    if (target === undefined || Qualifier !== '$LATEST') {
-      throw new Error(`${logicalId}: the template has no function ${FunctionName}:${Qualifier}`);
-    }
-    if (MaximumRetryAttempts !== undefined) target.retryAttempts = Number(MaximumRetryAttempts);
-    if (MaximumEventAgeInSeconds !== undefined) target.maximumAgeSeconds = Number(MaximumEventAgeInSeconds);
-  }
-  return targets;
-}
-
-/** No payload at all is an empty object to the function. */
-function parse(body: Buffer): unknown {
+/** The function receives an empty object for a missing payload. */
+function parsePayload(body: Buffer): unknown {
   if (body.length === 0) return {};
   try {
     return JSON.parse(body.toString());
@@ -206,31 +191,4 @@ function parse(body: Buffer): unknown {
     const message = `Could not parse request body into json: ${(error as Error).message}`;
     throw new AwsError('InvalidRequestContentException', message, { details: { Type: 'User' } });
   }
-}
-
-/** `arn` is without the qualifier. */
-type Addressee = { arn: string; qualifier: string | undefined };
-
-/** Whom a request is for, by the function's name, its ARN, or the part of it that begins with the account. */
-function addressee({ method, url = '' }: IncomingMessage): Addressee {
-  const { pathname, searchParams } = new URL(url, 'http://lambda');
-  const path = /^\/2015-03-31\/functions\/([^/]+)\/invocations$/.exec(pathname);
-  if (method !== 'POST' || path === null) {
-    throw new AwsError('UnknownOperationException', `${method} ${pathname} does not exist locally.`, { status: 404 });
-  }
-  return parseReference(decodeURIComponent(path[1]!), searchParams.get('Qualifier') ?? undefined);
-}
-
-const reference =
-  /^(?:(?:arn:aws:lambda:(?<region>[\w-]+):)?(?<account>\d{12}):function:)?(?<name>[\w-]+)(?::(?<qualifier>\$LATEST|[\w-]+))?$/;
-
-function parseReference(text: string, given: string | undefined): Addressee {
-  const { groups } = reference.exec(text) ?? {};
-  if (groups === undefined) throw invalid(`Value '${text}' at 'functionName' failed to satisfy constraint`);
-  const qualifier = groups.qualifier ?? given;
-  if (given !== undefined && given !== qualifier) {
-    throw invalid('The derived qualifier from the function name does not match the specified qualifier.');
-  }
-  const arn = `arn:aws:lambda:${groups.region ?? region}:${groups.account ?? account}:function:${groups.name}`;
-  return { arn, qualifier };
 }

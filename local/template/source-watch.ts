@@ -1,29 +1,30 @@
 import { type FSWatcher, watch } from 'node:fs';
 
-/** Editors write a file in several steps, and a checkout writes many files. */
+/** An editor writes a file in several steps, and a checkout writes many files. */
 const QUIET_MS = 100;
 
 /**
- * Runs `react` whenever something in the folders has changed, once things have been quiet for a moment. While it runs,
- * changes are remembered and make it run once more.
+ * Calls `onChange` when the folders have changed and no further change has followed for `QUIET_MS`. A change while
+ * `onChange` runs makes it run once more.
  *
- * @returns what ends it
+ * @param onChange must not reject
+ * @returns stops watching
  */
-export function watchSources(folders: string[], react: () => Promise<void>): () => void {
+export function watchSources(folders: string[], onChange: () => Promise<void>): () => void {
   let timer: NodeJS.Timeout | undefined;
   let running = false;
-  let again = false;
+  let changedMeanwhile = false;
 
   async function run(): Promise<void> {
     if (running) {
-      again = true;
+      changedMeanwhile = true;
       return;
     }
     running = true;
-    await react();
+    await onChange();
     running = false;
-    if (again) {
-      again = false;
+    if (changedMeanwhile) {
+      changedMeanwhile = false;
       await run();
     }
   }

@@ -5,62 +5,65 @@ import { text } from 'node:stream/consumers';
 import { ConfigurationError } from '../../lib/settings/configuration-error.ts';
 import type { TemplateJson } from './template.ts';
 
-/** A stack as `cdk synth` wrote it. */
+/** A stack as `cdk synth` writes it. */
 export type SynthesizedStack = {
   stackName: string;
   template: TemplateJson & { Outputs?: Record<string, { Value: unknown }> };
-  /** The template's text: equal texts are equal deployments, because assets are named by their content. */
-  text: string;
+  /** The template as written: equal sources are equal deployments, because assets are named by their content. */
+  source: string;
 };
 
 /**
- * Runs the CDK app of `cdk.json` in a process of its own, as the `cdk` command does, without the second that the command
- * itself takes.
+ * Runs the CDK app of `cdk.json` in a child process, as the `cdk` command does, without the second that the command itself
+ * takes.
  *
  * @param root the folder of `cdk.json`
  * @param output the folder of the cloud assembly
- * @throws Mistake with what the app printed
+ * @throws ConfigurationError with the output of the app
  */
 export async function synthesize(root: string, output: string): Promise<void> {
-  const { app, context = {} } = JSON.parse(readFileSync(join(root, 'cdk.json'), 'utf8'));
-  const looked = join(root, 'cdk.context.json');
-  const lookedUp = existsSync(looked) ? JSON.parse(readFileSync(looked, 'utf8')) : {};
+  const { app, context = {} } = readJson(join(root, 'cdk.json'));
+  const contextFile = join(root, 'cdk.context.json');
+  const cachedContext = existsSync(contextFile) ? readJson(contextFile) : {};
   const child = spawn(String(app), {
     shell: true,
     cwd: root,
     stdio: ['ignore', 'pipe', 'pipe'],
     env: {
       ...process.env,
-      // The app's `node` is this one.
+      // The app runs on the same Node.js as this process.
       PATH: `${dirname(process.execPath)}${delimiter}${process.env.PATH ?? ''}`,
       CDK_OUTDIR: output,
-      CDK_CONTEXT_JSON: JSON.stringify({ ...lookedUp, ...context }),
+      CDK_CONTEXT_JSON: JSON.stringify({ ...cachedContext, ...context }),
     },
   });
   const exited = new Promise<number | null>((resolve, reject) => child.once('error', reject).once('close', resolve));
-  const [printed, problems, status] = await Promise.all([text(child.stdout), text(child.stderr), exited]);
+  const [stdout, stderr, status] = await Promise.all([text(child.stdout), text(child.stderr), exited]);
   if (status === 0) return;
-  const lines = `${printed}${problems}`.split('\n').filter((line) => !line.startsWith('Bundling asset '));
+  const lines = `${stdout}${stderr}`.split('\n').filter((line) => !line.startsWith('Bundling asset '));
   throw new ConfigurationError(`The stack cannot be built:\n${lines.join('\n').trim()}`);
 }
 
 /**
  * The one stack of a cloud assembly.
  *
- * @throws Mistake if there is none, or more than one
+ * @throws ConfigurationError if the assembly does not have exactly one stack
  */
 export function readAssembly(assembly: string): SynthesizedStack {
   const manifest = join(assembly, 'manifest.json');
-  if (!existsSync(manifest))
+  if (!existsSync(manifest)) {
     throw new ConfigurationError(`${assembly} is not a cloud assembly: it has no manifest.json`);
+  }
   type Artifact = { type: string; properties?: { templateFile: string; stackName?: string } };
-  const artifacts: Record<string, Artifact> = JSON.parse(readFileSync(manifest, 'utf8')).artifacts ?? {};
+  const artifacts: Record<string, Artifact> = readJson(manifest).artifacts ?? {};
   const stacks = Object.entries(artifacts).filter(([, { type }]) => type === 'aws:cloudformation:stack');
   const [stack] = stacks;
   if (stack === undefined || stacks.length > 1) {
-    throw new ConfigurationError(`The app has ${stacks.length} stacks, and exactly one can be run locally`);
+    throw new ConfigurationError(`The app has ${stacks.length} stacks; the local emulator runs exactly one`);
   }
   const [id, { properties }] = stack;
-  const template = readFileSync(join(assembly, properties!.templateFile), 'utf8');
-  return { stackName: properties!.stackName ?? id, template: JSON.parse(template), text: template };
+  const source = readFileSync(join(assembly, properties!.templateFile), 'utf8');
+  return { stackName: properties!.stackName ?? id, template: JSON.parse(source), source };
 }
+
+const readJson = (file: string) => JSON.parse(readFileSync(file, 'utf8'));

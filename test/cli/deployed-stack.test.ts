@@ -127,7 +127,7 @@ describe('what AWS refuses is one line with what to do:', () => {
 
   test('no credentials while a local cloud runs: then that may be meant', async () => {
     const data = await DataFolder.claim(folder, false);
-    data.ownerAccess = {
+    data.operatorAccess = {
       dynamoDb: { endpoint: nowhere, accessKeyId: 'x' },
       kms: { endpoint: nowhere },
       outputs: {},

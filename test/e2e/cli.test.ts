@@ -215,7 +215,7 @@ describe('a deployment on AWS', () => {
 
   /** The stack is found at one service, its table at another. */
   function away(change: Record<string, string> = {}): Record<string, string> {
-    const { dynamoDb, kms } = JSON.parse(readFileSync(join(desk.folder, 'owner.json'), 'utf8'));
+    const { dynamoDb, kms } = JSON.parse(readFileSync(join(desk.folder, 'operator.json'), 'utf8'));
     return {
       AWS_REGION: 'us-east-1',
       AWS_ACCESS_KEY_ID: dynamoDb.accessKeyId,

@@ -270,7 +270,7 @@ withChromium('the dashboard in a real browser', () => {
   });
 
   test('what users are called is sealed where it is kept', async () => {
-    const { dynamoDb, table } = DataFolder.ownerAccessTo(desk.folder);
+    const { dynamoDb, table } = DataFolder.operatorAccessTo(desk.folder);
     const credentials = { accessKeyId: dynamoDb.accessKeyId, secretAccessKey: 'local' };
     const client = new DynamoDBClient({ endpoint: dynamoDb.endpoint, region: 'us-east-1', credentials });
     const { Items } = await client.send(new ScanCommand({ TableName: table }));

@@ -23,7 +23,7 @@ import {
   TransactWriteCommand,
   UpdateCommand,
 } from '@aws-sdk/lib-dynamodb';
-import dynalite from 'dynalite/db/index.js';
+import { ClassicLevel } from 'classic-level';
 import { type DynamoDb, type DynamoDbOptions, startDynamoDb } from '../../local/dynamodb/dynamodb-service.ts';
 import type { Statement } from '../../local/iam/iam-policy.ts';
 import { emulatorPrincipal, FunctionPrincipals } from '../../local/iam/principals.ts';
@@ -801,24 +801,18 @@ describe('trouble', () => {
   });
 
   it('with the disk is answered with 500, and mended by the next write', async () => {
-    let full = true;
-    const { create } = dynalite;
-    jest.spyOn(dynalite, 'create').mockImplementationOnce((options) => {
-      const made = create(options);
-      const { batch } = made.db;
-      made.db.batch = (operations) => (full ? Promise.reject(new Error('disk full')) : batch(operations));
-      return made;
-    });
+    const batch = jest.spyOn(ClassicLevel.prototype, 'batch');
     const printed = jest.spyOn(console, 'error').mockImplementation(() => undefined);
 
     const folder = newFolder();
     const { db, store } = await start({ folder });
+    batch.mockImplementationOnce((() => Promise.reject(new Error('disk full'))) as never);
     await expect(db.send(new PutCommand({ TableName, Item: key('A') }))).rejects.toMatchObject({
       name: 'InternalServerError',
     });
     expect(printed).toHaveBeenCalledWith(expect.objectContaining({ message: 'disk full' }));
     printed.mockRestore();
-    full = false;
+    batch.mockRestore();
     await db.send(new PutCommand({ TableName, Item: key('B') }));
     await stop(store);
     const next = await start({ folder });

@@ -107,9 +107,9 @@ test('npm start says where everything is, and everything is there', async () => 
     identityProvider: 'local',
     pid: start.child.pid,
     users: [
-      { username: 'ada', password: 'ada', owner: false },
-      { username: 'alan', password: 'alan', owner: false },
-      { username: 'grace', password: 'grace', owner: true },
+      { username: 'ada', password: 'ada', admin: false },
+      { username: 'alan', password: 'alan', admin: false },
+      { username: 'grace', password: 'grace', admin: true },
     ],
   });
   const challenge = await fetch(said.mcpUrl, { method: 'POST' });
@@ -271,7 +271,7 @@ describe('a change of the sources', () => {
   test('that does not build is shown, and what ran before goes on', async () => {
     const said = await save('export const handler = async () => {');
     expect(said).toMatch(/^lambda\/functions\/oauth\.ts:1:\d+: /m);
-    expect(said).toContain('What ran before goes on.');
+    expect(said).toContain('The previous version is still running.');
     expect(await keys()).toBe('edited');
   });
 

@@ -1,27 +1,28 @@
-import { existsSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import {
-  EventTooLarge,
-  FunctionError,
-  type FunctionPool,
-  FunctionThrottled,
-} from '../../local/lambda/function-pool.ts';
-import { becomes } from '../support/becomes.ts';
-import { builtTemplate, run as start } from '../support/built-functions.ts';
+import { EventTooLarge, FunctionError, FunctionThrottled } from '../../local/lambda/function-error.ts';
+import { builtTemplate, startFunctions } from '../support/built-functions.ts';
+import { FunctionGate } from '../support/function-gate.ts';
+import { ManualClock } from '../support/manual-clock.ts';
 
-const running: FunctionPool[] = [];
-const run: typeof start = (...parameters) => {
-  const started = start(...parameters);
-  running.push(started.functions);
+const cleanups: (() => Promise<void>)[] = [];
+const run: typeof startFunctions = (...parameters) => {
+  const started = startFunctions(...parameters);
+  cleanups.push(() => started.functions.close());
   return started;
 };
+const closedGate = async () => {
+  const gate = await FunctionGate.closed();
+  cleanups.push(() => gate.close());
+  return gate;
+};
 afterEach(async () => {
-  await Promise.all(running.splice(0).map((functions) => functions.close()));
+  await Promise.all(cleanups.splice(0).map((cleanup) => cleanup()));
 });
 
 const counter = 'let count = 0; exports.handler = async () => ++count;';
-/** What the promise was rejected with. */
+/** The error of a rejected promise. */
 const failure = (promise: Promise<unknown>) =>
   promise.then(
     () => undefined,
@@ -34,35 +35,35 @@ describe('an execution environment', () => {
     expect([await functions.invoke('F', {}), await functions.invoke('F', {})]).toEqual([1, 2]);
   });
 
-  test('is new for each request when asked for', async () => {
+  test('is new for each request with freshPerRequest', async () => {
     const { functions } = run({ F: counter }, { freshPerRequest: true });
     await functions.warm('F');
     expect([await functions.invoke('F', {}), await functions.invoke('F', {})]).toEqual([1, 1]);
   });
 
-  test('shares nothing with that of another function', async () => {
+  test('shares no state with the environment of another function', async () => {
     const code = 'globalThis.count = (globalThis.count ?? 0) + 1; exports.handler = async () => globalThis.count;';
     const { functions } = run({ A: code, B: code });
     expect([await functions.invoke('A', {}), await functions.invoke('B', {})]).toEqual([1, 1]);
   });
 
-  test('answers one request at a time: a second one gets another environment', async () => {
-    const flag = join(mkdtempSync(join(tmpdir(), 'flag-')), 'go');
+  test('processes one request at a time: a second one gets another environment', async () => {
+    const gate = await closedGate();
     const { functions } = run({
       F: `let busy = 0;
           exports.handler = async ({ wait }) => {
             busy++;
-            while (wait && !require('fs').existsSync(wait)) await new Promise((r) => setTimeout(r, 5));
+            if (wait) { ${gate.statement} }
             return busy--;
           };`,
     });
-    const first = functions.invoke('F', { wait: flag });
+    const first = functions.invoke('F', { wait: true });
     expect(await functions.invoke('F', {})).toBe(1);
-    writeFileSync(flag, '');
+    gate.open();
     expect(await first).toBe(1);
   });
 
-  test('is refused when as many are busy as the function may have', async () => {
+  test('is not started beyond the reserved concurrency of the function', async () => {
     const { functions } = run({
       F: {
         code: 'exports.handler = () => new Promise(() => {})',
@@ -75,20 +76,18 @@ describe('an execution environment', () => {
     await pending;
   });
 
-  test('beyond the first ends when it has had nothing to do for a while', async () => {
-    const { functions } = run({ F: counter }, { idleSeconds: 0.01 });
+  test('beyond the first ends after five idle seconds', async () => {
+    const clock = new ManualClock();
+    const { functions } = run({ F: counter }, { clock });
     const both = () => Promise.all([functions.invoke('F', {}), functions.invoke('F', {})]);
-    await both();
-    let counts: unknown[] = [];
-    for (let attempt = 0; attempt < 20 && !counts.includes(1); attempt++) {
-      await new Promise((again) => setTimeout(again, 30));
-      counts = await both();
-    }
-    expect(counts).toContain(1);
-    expect(Math.max(...(counts as number[]))).toBeGreaterThan(1);
+    expect(await both()).toEqual([1, 1]);
+    clock.advance(4999);
+    expect(await both()).toEqual([2, 2]);
+    clock.advance(5000);
+    expect((await both()).sort()).toEqual([1, 3]);
   });
 
-  test('has the variables of the template, of Lambda and of the caller, and none of this process', async () => {
+  test('has the variables of the template, of Lambda and of the pool, and no others', async () => {
     process.env.LEAKED = 'yes';
     const { functions } = run(
       {
@@ -112,7 +111,7 @@ describe('an execution environment', () => {
     expect(environment).not.toHaveProperty('PATH');
   });
 
-  test('gives the handler its context', async () => {
+  test('passes its context to the handler', async () => {
     const { functions } = run({
       F: {
         code: 'exports.handler = async (event, context) => ({ ...context, left: context.getRemainingTimeInMillis() })',
@@ -138,20 +137,20 @@ describe('an execution environment', () => {
     expect(await functions.invoke('F', {})).toBe('esm');
   });
 
-  test('logs what the handler writes, with its request', async () => {
-    const { functions, lines } = run({
+  test('logs the lines of the handler with their request id', async () => {
+    const { functions, log } = run({
       F: 'console.log("at start"); exports.handler = async (e, c) => { console.log("a\\nb"); process.stdout.write("c"); console.error("d"); return c.awsRequestId; }',
     });
     await functions.warm('F');
     const requestId = await functions.invoke('F', {});
-    expect(lines.map(({ line }) => line).sort()).toEqual(['a', 'at start', 'b', 'c', 'd']);
-    expect(new Set(lines.map((each) => each.requestId))).toEqual(new Set([undefined, requestId]));
+    expect(log.items.map(({ line }) => line).sort()).toEqual(['a', 'at start', 'b', 'c', 'd']);
+    expect(new Set(log.items.map((each) => each.requestId))).toEqual(new Set([undefined, requestId]));
   });
 });
 
 describe('a function fails', () => {
-  test('with what its handler threw', async () => {
-    const { functions, lines } = run({ F: 'exports.handler = async () => { throw new RangeError("too far") }' });
+  test('with the error that its handler threw', async () => {
+    const { functions, log } = run({ F: 'exports.handler = async () => { throw new RangeError("too far") }' });
     const error = await failure(functions.invoke('F', {}));
     expect(error).toBeInstanceOf(FunctionError);
     expect(error).toMatchObject({
@@ -159,42 +158,44 @@ describe('a function fails', () => {
       message: 'too far',
       stack: expect.stringContaining('index.cjs'),
     });
-    expect(lines.at(-1)?.line).toContain('RangeError: too far');
+    expect(log.items.at(-1)?.line).toContain('RangeError: too far');
   });
 
-  test('when it takes longer than it may, and its environment ends', async () => {
-    const { functions } = run({
-      F: {
-        code: 'let n = 0; exports.handler = ({ hang }) => hang ? new Promise(() => {}) : Promise.resolve(++n)',
-        properties: { Timeout: 1 },
-      },
-    });
+  test('when it exceeds its timeout, and its environment ends', async () => {
+    const clock = new ManualClock();
+    const code = 'let n = 0; exports.handler = ({ hang }) => hang ? new Promise(() => {}) : Promise.resolve(++n)';
+    const { functions } = run({ F: { code, properties: { Timeout: 7 } } }, { clock });
     await functions.invoke('F', {});
-    await expect(functions.invoke('F', { hang: true })).rejects.toThrow('Task timed out after 1.00 seconds');
+    const timedOut = failure(functions.invoke('F', { hang: true }));
+    await clock.expire(7000);
+    expect((await timedOut)?.message).toBe('Task timed out after 7.00 seconds');
     expect(await functions.invoke('F', {})).toBe(1);
   });
 
-  test('when it blocks its thread', async () => {
-    const { functions } = run({
-      F: { code: 'exports.handler = async () => { for (;;); }', properties: { Timeout: 1 } },
-    });
-    await expect(functions.invoke('F', {})).rejects.toThrow('Task timed out');
+  test('when it blocks its thread beyond its timeout', async () => {
+    const clock = new ManualClock();
+    const code = 'exports.handler = async () => { console.log("blocks"); for (;;); }';
+    const { functions, log } = run({ F: { code, properties: { Timeout: 7 } } }, { clock });
+    const timedOut = failure(functions.invoke('F', {}));
+    await log.atLeast(1);
+    await clock.expire(7000);
+    expect((await timedOut)?.message).toContain('Task timed out');
   });
 
   test.each([
-    ['an exception nobody catches', 'setImmediate(() => { throw new Error("stray") })', 'stray'],
-    ['a rejection nobody catches', 'Promise.reject(new Error("stray"))', 'stray'],
+    ['an uncaught exception', 'setImmediate(() => { throw new Error("stray") })', 'stray'],
+    ['an unhandled rejection', 'Promise.reject(new Error("stray"))', 'stray'],
     ['process.exit', 'process.exit(3)', 'exit status 3'],
-  ])('by %s, and the next request has a new environment', async (_, deed, message) => {
+  ])('because of %s, and the next request has a new environment', async (_, statement, message) => {
     const { functions } = run({
-      F: `let n = 0; exports.handler = async ({ bad }) => { if (bad) { ${deed}; await new Promise(() => {}); } return ++n; }`,
+      F: `let n = 0; exports.handler = async ({ bad }) => { if (bad) { ${statement}; await new Promise(() => {}); } return ++n; }`,
     });
     await functions.invoke('F', {});
     await expect(functions.invoke('F', { bad: true })).rejects.toThrow(message);
     expect(await functions.invoke('F', {})).toBe(1);
   });
 
-  test('to load, and says so before any request', async () => {
+  test('to load, with the error of its module, before the first request', async () => {
     const { functions } = run({ F: 'function boot() { throw new TypeError("no table name") } boot();' });
     const error = await failure(functions.warm('F'));
     expect(error).toMatchObject({
@@ -212,12 +213,12 @@ describe('a function fails', () => {
     await expect(run({ F: code }).functions.warm('F')).rejects.toThrow(message);
   });
 
-  test('when its answer exceeds 6 MB', async () => {
+  test('when its response exceeds 6 MB', async () => {
     const { functions } = run({ F: 'exports.handler = async () => "x".repeat(6291556)' });
     await expect(functions.invoke('F', {})).rejects.toMatchObject({ errorType: 'Function.ResponseSizeTooLarge' });
   });
 
-  test('never, when the event exceeds 6 MB: it is not asked', async () => {
+  test('to receive an event above 6 MB', async () => {
     const { functions } = run({ F: counter });
     await expect(functions.invoke('F', 'x'.repeat(6291556))).rejects.toBeInstanceOf(EventTooLarge);
   });
@@ -241,46 +242,58 @@ describe('a streaming handler', () => {
   }
 
   test.each([
-    ['writes', 'stream.write("a"); stream.end("b")', { text: `{"statusCode":201}${NULS}ab` }],
-    ['ends without writing: no prelude', 'stream.end()', { text: '' }],
-    ['writes nothing, but writes', 'stream.write(""); stream.end()', { text: `{"statusCode":201}${NULS}` }],
-    ['ends with its only piece: no prelude', 'stream.end("body")', { text: 'body' }],
-    ['throws early', 'throw new Error("early")', { text: '', error: 'early' }],
     [
-      'throws late',
+      'that writes sends a prelude and its body',
+      'stream.write("a"); stream.end("b")',
+      { text: `{"statusCode":201}${NULS}ab` },
+    ],
+    ['that ends without writing sends no prelude', 'stream.end()', { text: '' }],
+    [
+      'that writes an empty chunk sends a prelude',
+      'stream.write(""); stream.end()',
+      { text: `{"statusCode":201}${NULS}` },
+    ],
+    ['that passes its only chunk to end() sends no prelude', 'stream.end("body")', { text: 'body' }],
+    [
+      'that throws before its first write fails without a prelude',
+      'throw new Error("early")',
+      { text: '', error: 'early' },
+    ],
+    [
+      'that throws after a write fails after its body',
       'stream.write("a"); throw new Error("late")',
       { text: `{"statusCode":201}${NULS}a`, error: 'late' },
     ],
-  ])('that %s', async (_, body, expected) => {
+  ])('%s', async (_, body, expected) => {
     expect(await read(handler(from + body))).toEqual(expected);
   });
 
-  test('that destroys its stream has failed', async () => {
+  test('that destroys its stream fails', async () => {
     expect(await read(handler('stream.destroy()'))).toEqual({ text: '', error: expect.stringContaining('destroyed') });
   });
 
-  test('without HttpResponseStream sends its bytes alone', async () => {
+  test('without HttpResponseStream sends only its bytes', async () => {
     expect(await read(handler('stream.write({ a: 1 }); stream.end()'))).toEqual({ text: '{"a":1}' });
   });
 
-  test('may set its type until it has written', async () => {
+  test('cannot set its content type after a write', async () => {
     const { error } = await read(handler('stream.write("a"); stream.setContentType("text/plain")'));
     expect(error).toContain('too late');
   });
 
-  test('must be async', async () => {
+  test('fails unless it is async', async () => {
     const { error } = await read('exports.handler = awslambda.streamifyResponse(() => undefined)');
     expect(error).toBe('Streaming does not support non-async handlers.');
   });
 
-  test('can be piped to', async () => {
+  test('can pipe into its stream', async () => {
     const code = handler(
       `${from} await require('stream/promises').pipeline(require('stream').Readable.from(['a', 'b', 'c']), stream)`,
     );
     expect(await read(code)).toEqual({ text: `{"statusCode":201}${NULS}abc` });
   });
 
-  test('waits for its reader', async () => {
+  test('waits until its reader takes a chunk', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'pace-'));
     const { functions } = run({
       F: handler(`const { writeFileSync } = require('fs');
@@ -292,7 +305,7 @@ describe('a streaming handler', () => {
     });
     const chunks = functions.invokeStreaming('F', {});
     await chunks.next();
-    // Another environment starts meanwhile: time enough for this one to go on, if it did.
+    // The start of another environment takes long enough for this one to continue, if it did not wait.
     await functions.warm('F');
     expect(existsSync(join(folder, '0'))).toBe(false);
     await chunks.next();
@@ -301,40 +314,39 @@ describe('a streaming handler', () => {
     expect((await chunks.next()).done).toBe(true);
   });
 
-  test('goes on when its reader leaves', async () => {
-    const flag = join(mkdtempSync(join(tmpdir(), 'flag-')), 'done');
-    const { functions } = run({
+  test('runs to its end when its reader stops', async () => {
+    const { functions, log } = run({
       F: handler(`for (let i = 0; i < 5; i++) if (!stream.write(Buffer.alloc(20_000))) await new Promise((r) => stream.once('drain', r));
-        stream.end(); require('fs').writeFileSync('${flag}', '');`),
+        stream.end(); console.log('finished');`),
     });
     for await (const _ of functions.invokeStreaming('F', {})) break;
-    await becomes(() => existsSync(flag));
+    await log.until((lines) => lines.some(({ line }) => line === 'finished'));
   });
 
-  test('invoked for a buffered answer is not JSON', async () => {
+  test('with a prelude fails a buffered invocation, because its response is not JSON', async () => {
     const { functions } = run({ F: handler(`${from} stream.write("a"); stream.end()`) });
     await expect(functions.invoke('F', {})).rejects.toThrow('not JSON');
   });
 });
 
-describe('deploying', () => {
+describe('a deployment', () => {
   test.each([
     ['a reserved variable', { AWS_REGION: 'eu-west-1' }, /F: Lambda reserves the variable AWS_REGION/],
     ['an environment above 4 KB', { LONG: 'x'.repeat(4100) }, /F: its environment is 4104 bytes/],
-  ])('refuses %s', (_, Variables, message) => {
+  ])('rejects %s', (_, Variables, message) => {
     expect(() => run({ F: { code: '', properties: { Environment: { Variables } } } })).toThrow(message);
   });
 
-  test('another template: the next request runs its code, those under way finish with theirs', async () => {
-    const flag = join(mkdtempSync(join(tmpdir(), 'flag-')), 'go');
-    const waiting = (version: number) =>
-      `exports.handler = async ({ wait }) => { while (wait && !require('fs').existsSync(wait)) await new Promise((r) => setTimeout(r, 5)); return ${version}; }`;
-    const old = builtTemplate({ F: waiting(1) });
+  test('of another template runs its code for the next request, while earlier requests finish with theirs', async () => {
+    const gate = await closedGate();
+    const version = (number: number) =>
+      `exports.handler = async ({ wait }) => { if (wait) { ${gate.statement} } return ${number}; }`;
+    const old = builtTemplate({ F: version(1) });
     const { functions } = run({}, old);
-    const first = functions.invoke('F', { wait: flag });
-    functions.replace(builtTemplate({ F: waiting(2) }, old.assembly).template);
+    const first = functions.invoke('F', { wait: true });
+    functions.replace(builtTemplate({ F: version(2) }, old.assembly).template);
     expect(await functions.invoke('F', {})).toBe(2);
-    writeFileSync(flag, '');
+    gate.open();
     expect(await first).toBe(1);
   });
 });

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { request as httpRequest } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -17,15 +17,17 @@ import { Code, Function as LambdaFunction, Runtime } from 'aws-cdk-lib/aws-lambd
 import { type GatewayServer, type LogEntry, startGatewayServer } from '../../local/api-gateway/gateway-server.ts';
 import { FunctionPool } from '../../local/lambda/function-pool.ts';
 import { Template, type TemplateJson } from '../../local/template/template.ts';
-import { becomes } from '../support/becomes.ts';
 import { attributes } from '../support/built-functions.ts';
+import { FunctionGate } from '../support/function-gate.ts';
+import { ManualClock } from '../support/manual-clock.ts';
+import { ObservedList } from '../support/observed-list.ts';
 
-/** Answers what the query string asks for; its cases are the keys of `answers`. */
+/** Returns the response that the query parameter `case` selects. */
 const buffered = `
-  const answers = {
+  const responses = {
     echo: (event) => ({ statusCode: 200, body: JSON.stringify(event) }),
     created: () => ({ statusCode: 201, headers: { 'X-One': '1' }, multiValueHeaders: { 'Set-Cookie': ['a=1', 'b=2'] }, body: 'made' }),
-    challenge: () => ({ statusCode: 401, headers: { 'WWW-Authenticate': 'Bearer', Server: 'mine', Via: 'me', 'X-Kept': 'yes' }, body: '' }),
+    challenge: () => ({ statusCode: 401, headers: { 'WWW-Authenticate': 'Bearer', Server: 'mine', Via: 'me', 'X-Own': 'yes' }, body: '' }),
     bytes: () => ({ statusCode: 200, headers: { 'Content-Type': 'image/png' }, isBase64Encoded: true, body: 'AP8=' }),
     empty: () => ({}),
     nothing: () => null,
@@ -37,29 +39,28 @@ const buffered = `
     hang: () => new Promise(() => {}),
     large: () => ({ statusCode: 200, body: 'x'.repeat(6291556) }),
   };
-  exports.handler = async (event) => answers[event.queryStringParameters?.case ?? 'echo'](event);`;
+  exports.handler = async (event) => responses[event.queryStringParameters?.case ?? 'echo'](event);`;
 
 const streaming = `
-  const { existsSync, writeFileSync } = require('node:fs');
-  const until = async (file) => { while (!existsSync(file)) await new Promise((again) => setTimeout(again, 5)); };
-  const answers = {
+  const opened = (gate) => new Promise((resolve) => require('node:http').get(gate, resolve));
+  const responses = {
     echo: (stream, event) => { stream.write(JSON.stringify(event)); stream.end(); },
     empty: (stream) => { stream.end(); },
     emptyWrite: (stream) => { stream.write(''); stream.end(); },
     endWithBody: (stream) => { stream.end('body'); },
     throwEarly: () => { throw new Error('early'); },
     throwLate: async (stream) => { stream.write('first'); await new Promise((later) => setImmediate(later)); throw new Error('late'); },
-    pause: async (stream, { queryStringParameters: { file } }) => { stream.write('first'); await until(file); stream.end('second'); },
-    headFirst: async (stream, { queryStringParameters: { file } }) => { stream.write(''); await until(file); stream.end('only'); },
-    abandoned: async (stream, { queryStringParameters: { file } }) => {
+    pause: async (stream, { queryStringParameters: { gate } }) => { stream.write('first'); await opened(gate); stream.end('second'); },
+    headFirst: async (stream, { queryStringParameters: { gate } }) => { stream.write(''); await opened(gate); stream.end('only'); },
+    abandoned: async (stream, { queryStringParameters: { gate } }) => {
       stream.write('first');
-      await until(file + '.gone');
+      await opened(gate);
       for (let i = 0; i < 50; i++) if (!stream.write(Buffer.alloc(20_000))) await new Promise((drained) => stream.once('drain', drained));
       stream.end();
-      writeFileSync(file, '');
+      console.log('finished');
     },
-    tooLate: (stream, { queryStringParameters: { file } }) => {
-      stream.once('finish', () => writeFileSync(file, '')).end(Buffer.alloc(100_000, 'x'));
+    tooLate: (stream) => {
+      stream.once('finish', () => console.log('finished')).end(Buffer.alloc(100_000, 'x'));
     },
     hang: () => new Promise(() => {}),
     hangLate: (stream) => { stream.write('first'); return new Promise(() => {}); },
@@ -70,26 +71,28 @@ const streaming = `
       headers: { 'X-Streamed': 'yes', 'WWW-Authenticate': 'Bearer', 'Transfer-Encoding': 'gzip' },
       cookies: ['a=1', 'b=2'],
     };
-    await answers[event.queryStringParameters?.case ?? 'echo'](awslambda.HttpResponseStream.from(stream, head), event);
+    await responses[event.queryStringParameters?.case ?? 'echo'](awslambda.HttpResponseStream.from(stream, head), event);
   });`;
 
-/** Says on its output when it is asked; what it answers is in the token. */
+/** Logs each invocation; the token selects the result. */
 const authorizing = `
-  const answers = {
+  const statements = {
     stage: (event) => ({ Effect: 'Allow', Resource: event.methodArn.replace(/\\/v1\\/.*/, '/v1/*') }),
     here: (event) => ({ Effect: 'Allow', Resource: event.methodArn }),
     deny: (event) => ({ Effect: 'Deny', Resource: '*' }),
   };
   exports.handler = async (event) => {
     const token = Object.entries(event.headers).find(([name]) => name.toLowerCase() === 'authorization')[1];
-    console.log('asked for ' + token);
+    console.log('invoked with ' + token);
     if (token === 'bad') throw new Error('Unauthorized');
     if (token === 'crash') throw new Error('no keys');
     if (token === 'nonsense') return { principalId: 'me' };
     const context = token === 'object' ? { a: {} } : { user: 'me', level: 3, challenge: 'Bearer error="insufficient_scope"' };
-    const statement = { Action: 'execute-api:Invoke', ...(answers[token] ?? answers.stage)(event) };
+    const statement = { Action: 'execute-api:Invoke', ...(statements[token] ?? statements.stage)(event) };
     return { principalId: 'me', policyDocument: { Version: '2012-10-17', Statement: [statement] }, context };
   };`;
+
+const integrationTimeout = 2000;
 
 const challenge = 'Bearer resource_metadata="https://example.com/.well-known/oauth-protected-resource/mcp"';
 
@@ -108,7 +111,7 @@ const gatewayResponses: Record<string, GatewayResponseOptions> = {
   Any4xx: { type: ResponseType.DEFAULT_4XX, responseHeaders: { 'Access-Control-Allow-Origin': "'*'" } },
 };
 
-/** The template and assets of an app as large as the tests need it. */
+/** The template and the assets of an app for these tests. */
 function synthesize(change: (api: RestApi) => void = () => undefined) {
   const assembly = mkdtempSync(join(tmpdir(), 'assembly-'));
   const context = { '@aws-cdk/aws-apigateway:disableCloudWatchRole': true };
@@ -137,12 +140,12 @@ function synthesize(change: (api: RestApi) => void = () => undefined) {
   const scopePermissionToMethod = false;
   const toBuffered = new LambdaIntegration(lambda('Buffered', buffered), {
     scopePermissionToMethod,
-    timeout: Duration.millis(2000),
+    timeout: Duration.millis(integrationTimeout),
   });
   const toStreaming = new LambdaIntegration(lambda('Streaming', streaming), {
     scopePermissionToMethod,
     responseTransferMode: ResponseTransferMode.STREAM,
-    timeout: Duration.millis(2000),
+    timeout: Duration.millis(integrationTimeout),
   });
   const authorizer = new RequestAuthorizer(stack, 'Authorizer', {
     handler: lambda('Authorizing', authorizing),
@@ -179,11 +182,11 @@ const idOf = (json: TemplateJson, prefix: string) =>
   )?.[0];
 
 const { assembly, json } = synthesize();
-const template = (from = json) => new Template(from, { attributes, addressBook: [] });
+const template = (from = json) => new Template(from, { attributes, origins: [] });
 
-let now = Date.now();
-const entries: LogEntry[] = [];
-const lines: string[] = [];
+const clock = new ManualClock();
+const entries = new ObservedList<LogEntry>();
+const lines = new ObservedList<string>();
 let functions: FunctionPool;
 let gateway: GatewayServer;
 
@@ -192,14 +195,14 @@ beforeAll(async () => {
     template: template(),
     assembly,
     environment: () => ({}),
-    log: (_name, _requestId, line) => void lines.push(line),
+    log: (_name, _requestId, line) => lines.push(line),
   });
   gateway = await startGatewayServer({
     template: template(),
     functions,
     port: 0,
     log: (entry) => entries.push(entry),
-    now: () => now,
+    clock,
   });
 });
 afterAll(async () => {
@@ -207,21 +210,28 @@ afterAll(async () => {
   await functions.close();
 });
 beforeEach(() => {
-  entries.length = 0;
-  lines.length = 0;
+  entries.clear();
+  lines.clear();
+});
+
+const gates: FunctionGate[] = [];
+const closedGate = async () => {
+  const gate = await FunctionGate.closed();
+  gates.push(gate);
+  return gate;
+};
+afterEach(async () => {
+  for (const gate of gates.splice(0)) await gate.close();
 });
 
 const call = (path: string, init?: RequestInit) => fetch(gateway.origin + path, init);
 const open = (which: string, init?: RequestInit) => call(`/open?case=${which}`, init);
 const stream = (which: string, init?: RequestInit) => call(`/stream?case=${which}`, init);
 const withToken = (token: string, path = '/guarded') => call(path, { headers: { Authorization: token } });
-const timesAsked = () => lines.filter((line) => line.startsWith('asked')).length;
+const invocations = () => lines.items.filter((line) => line.startsWith('invoked')).length;
 
-/** The entry of the log for the last request; it is written when the connection is done with it. */
-async function logged(): Promise<LogEntry> {
-  await becomes(() => entries.length > 0);
-  return entries.at(-1)!;
-}
+/** The log entry of the last request; written when its response has closed. */
+const logged = async () => (await entries.atLeast(1)).at(-1)!;
 
 describe('the event', () => {
   test('has the shape of a Lambda proxy integration', async () => {
@@ -257,7 +267,7 @@ describe('the event', () => {
     expect(event.headers.Host).toMatch(/\.execute-api\.us-east-1\.amazonaws\.com$/);
   });
 
-  test('has bytes as base64 when the API calls their type binary', async () => {
+  test('has a binary body as base64', async () => {
     const event = await (
       await call('/open', { method: 'POST', headers: { 'Content-Type': 'image/png' }, body: new Uint8Array([0, 255]) })
     ).json();
@@ -269,17 +279,17 @@ describe('the event', () => {
     ['/users/me', '/users/me', null],
     ['/users/', '/users', null],
     ['/users/1/files/x/y', '/users/{id}/files/{proxy+}', { id: '1', proxy: 'x/y' }],
-  ])('of %s is that of %s', async (path, resource, pathParameters) => {
+  ])('of a request to %s names the resource %s', async (path, resource, pathParameters) => {
     expect(await (await call(path)).json()).toMatchObject({ resource, pathParameters });
   });
 
-  test('is the same for a stream', async () => {
+  test('has the same shape for a streaming integration', async () => {
     const event = JSON.parse(await (await call('/stream', { method: 'PUT', body: 'b' })).text());
     expect(event).toMatchObject({ resource: '/stream', httpMethod: 'PUT', body: 'b' });
   });
 });
 
-describe('a buffered answer', () => {
+describe('a buffered response', () => {
   test('has its status, headers and body', async () => {
     const response = await open('created');
     expect(response.status).toBe(201);
@@ -296,28 +306,28 @@ describe('a buffered answer', () => {
     });
   });
 
-  test('loses or changes the headers that API Gateway reserves', async () => {
+  test('has no reserved headers, or has them renamed', async () => {
     const { headers } = await open('challenge');
     expect(headers.get('www-authenticate')).toBeNull();
     expect(headers.get('x-amzn-remapped-www-authenticate')).toBe('Bearer');
     expect(headers.get('x-amzn-remapped-server')).toBe('mine');
     expect(headers.get('via')).toBeNull();
-    expect(headers.get('x-kept')).toBe('yes');
+    expect(headers.get('x-own')).toBe('yes');
   });
 
-  test('is decoded from base64 only for who asks for a binary type', async () => {
-    const asked = await open('bytes', { headers: { Accept: 'image/png' } });
-    expect(new Uint8Array(await asked.arrayBuffer())).toEqual(new Uint8Array([0, 255]));
+  test('is decoded from base64 only if the client accepts a binary type', async () => {
+    const binary = await open('bytes', { headers: { Accept: 'image/png' } });
+    expect(new Uint8Array(await binary.arrayBuffer())).toEqual(new Uint8Array([0, 255]));
     expect(await (await open('bytes')).text()).toBe('AP8=');
   });
 
-  test('needs no field', async () => {
+  test('requires no member', async () => {
     const response = await open('empty');
     expect([response.status, await response.text()]).toEqual([200, '']);
   });
 
   test.each(['nothing', 'unknown', 'object', 'number', 'newline', 'throw', 'large'])(
-    'that is malformed (%s) is a 502',
+    'that is malformed (%s) results in 502',
     async (which) => {
       const response = await open(which);
       expect([response.status, await response.json()]).toEqual([502, { message: 'Internal server error' }]);
@@ -325,19 +335,21 @@ describe('a buffered answer', () => {
     },
   );
 
-  test('that does not come in time is a 504', async () => {
-    const response = await open('hang');
+  test('that exceeds the integration timeout results in 504', async () => {
+    const pending = open('hang');
+    await clock.expire(integrationTimeout);
+    const response = await pending;
     expect([response.status, await response.json()]).toEqual([504, { message: 'Endpoint request timed out' }]);
   });
 
-  test('to HEAD has no body', async () => {
+  test('to a HEAD request has no body', async () => {
     const response = await open('created', { method: 'HEAD' });
     expect([response.status, await response.text()]).toEqual([201, '']);
   });
 });
 
-describe('a stream', () => {
-  test('has the status, headers and cookies of its prelude, and reserved headers as any other answer', async () => {
+describe('a streaming response', () => {
+  test('has the status, headers and cookies of its prelude, without reserved headers', async () => {
     const response = await stream('echo');
     expect(response.status).toBe(202);
     expect(response.headers.get('x-streamed')).toBe('yes');
@@ -347,25 +359,25 @@ describe('a stream', () => {
     await response.text();
   });
 
-  test('is sent on as it is written', async () => {
-    const file = join(mkdtempSync(join(tmpdir(), 'flag-')), 'go');
-    const response = await stream(`pause&file=${file}`);
+  test('is forwarded as the function writes it', async () => {
+    const gate = await closedGate();
+    const response = await stream(`pause&gate=${gate.url}`);
     const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader();
     expect((await reader.read()).value).toBe('first');
-    writeFileSync(file, '');
+    gate.open();
     expect((await reader.read()).value).toBe('second');
     expect((await reader.read()).done).toBe(true);
   });
 
-  test('shows its head before it has a body', async () => {
-    const file = join(mkdtempSync(join(tmpdir(), 'flag-')), 'go');
-    const response = await stream(`headFirst&file=${file}`);
+  test('has its head sent before its body exists', async () => {
+    const gate = await closedGate();
+    const response = await stream(`headFirst&gate=${gate.url}`);
     expect(response.status).toBe(202);
-    writeFileSync(file, '');
+    gate.open();
     expect(await response.text()).toBe('only');
   });
 
-  test('with an empty write is an answer without a body', async () => {
+  test('with an empty write has no body', async () => {
     const response = await stream('emptyWrite');
     expect([response.status, await response.text()]).toEqual([202, '']);
   });
@@ -374,18 +386,17 @@ describe('a stream', () => {
     ['that ends without a write', 'empty'],
     ['that only ends with a body', 'endWithBody'],
     ['that throws before its first write', 'throwEarly'],
-  ])('%s is a 502', async (_, which) => {
+  ])('%s results in 502', async (_, which) => {
     const response = await stream(which);
     expect([response.status, await response.json()]).toEqual([502, { message: 'Internal server error' }]);
   });
 
-  test('without a prelude in its first 16 KB is a 502, and its function is not left waiting', async () => {
-    const file = join(mkdtempSync(join(tmpdir(), 'flag-')), 'end');
-    expect((await stream(`tooLate&file=${file}`)).status).toBe(502);
-    await becomes(() => existsSync(file));
+  test('without a prelude in its first 16 KB results in 502, and its function finishes', async () => {
+    expect((await stream('tooLate')).status).toBe(502);
+    await lines.until((all) => all.includes('finished'));
   });
 
-  test('that throws later breaks off', async () => {
+  test('that throws after a write is aborted', async () => {
     const response = await stream('throwLate');
     const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader();
     expect((await reader.read()).value).toBe('first');
@@ -393,31 +404,34 @@ describe('a stream', () => {
     expect(await logged()).toMatchObject({ status: 202, error: expect.stringContaining('late') });
   });
 
-  test('that does not begin in time is a 504', async () => {
-    expect((await stream('hang')).status).toBe(504);
+  test('that does not begin within the integration timeout results in 504', async () => {
+    const pending = stream('hang');
+    await clock.expire(integrationTimeout);
+    expect((await pending).status).toBe(504);
   });
 
-  test('that does not end in time breaks off', async () => {
+  test('that does not end within the integration timeout is aborted', async () => {
     const response = await stream('hangLate');
+    clock.advance(integrationTimeout);
     await expect(response.text()).rejects.toThrow();
     expect((await logged()).error).toMatch(/INTEGRATION_TIMEOUT/);
   });
 
-  test('whose client has gone is written to its end and dropped', async () => {
-    const file = join(mkdtempSync(join(tmpdir(), 'flag-')), 'end');
+  test('is read to its end and discarded after its client has disconnected', async () => {
+    const gate = await closedGate();
     const abort = new AbortController();
-    await stream(`abandoned&file=${file}`, { signal: abort.signal });
+    await stream(`abandoned&gate=${gate.url}`, { signal: abort.signal });
     abort.abort();
     expect((await logged()).error).toMatch(/closed/);
-    writeFileSync(`${file}.gone`, '');
-    await becomes(() => existsSync(file));
+    gate.open();
+    await lines.until((all) => all.includes('finished'));
   });
 });
 
 describe('the authorizer', () => {
   beforeEach(() => gateway.replace(template()));
 
-  test('is not asked without the identity source', async () => {
+  test('is not invoked without the identity source', async () => {
     const response = await call('/mcp', { method: 'POST', headers: { 'X-With': 'browser' } });
     expect(response.status).toBe(401);
     expect(response.headers.get('www-authenticate')).toBe(challenge);
@@ -426,68 +440,68 @@ describe('the authorizer', () => {
       error: 'invalid_token',
       request: response.headers.get('x-amzn-requestid'),
     });
-    expect(timesAsked()).toBe(0);
+    expect(invocations()).toBe(0);
     expect(await logged()).toMatchObject({ status: 401, function: undefined, error: 'UNAUTHORIZED' });
   });
 
-  test('hands its context to the function, as text', async () => {
+  test('passes its context to the function as strings', async () => {
     const { requestContext } = await (await withToken('good')).json();
     expect(requestContext.authorizer).toMatchObject({ principalId: 'me', user: 'me', level: '3' });
   });
 
-  test('that throws Unauthorized is asked again each time', async () => {
+  test('that throws Unauthorized is invoked for each request', async () => {
     expect([(await withToken('bad')).status, (await withToken('bad')).status]).toEqual([401, 401]);
-    expect(timesAsked()).toBe(2);
+    expect(invocations()).toBe(2);
   });
 
-  test('is asked once for all paths until its answer is too old', async () => {
+  test('is invoked once for all paths until its cached result expires', async () => {
     expect([(await withToken('stage')).status, (await withToken('stage', '/mcp')).status]).toEqual([200, 202]);
-    expect(timesAsked()).toBe(1);
-    now += 299_000;
+    expect(invocations()).toBe(1);
+    clock.advance(299_000);
     await withToken('stage');
-    expect(timesAsked()).toBe(1);
-    now += 1000;
+    expect(invocations()).toBe(1);
+    clock.advance(1000);
     await withToken('stage');
-    expect(timesAsked()).toBe(2);
+    expect(invocations()).toBe(2);
   });
 
-  test('whose policy is for one path refuses the next one from the cache', async () => {
+  test('whose cached policy covers one path denies another path', async () => {
     expect([(await withToken('here')).status, (await withToken('here', '/mcp')).status]).toEqual([200, 403]);
-    expect(timesAsked()).toBe(1);
+    expect(invocations()).toBe(1);
   });
 
-  test('that denies writes the challenge', async () => {
+  test('that denies sets the challenge of the 403', async () => {
     const response = await withToken('deny');
     expect(response.status).toBe(403);
     expect(response.headers.get('www-authenticate')).toBe('Bearer error="insufficient_scope"');
     expect(await response.json()).toEqual({ error: 'User is not authorized to access this resource', who: 'me' });
     await withToken('deny');
-    expect(timesAsked()).toBe(1);
+    expect(invocations()).toBe(1);
   });
 
   test.each([
     ['crash', 'AUTHORIZER_FAILURE: no keys'],
     ['nonsense', 'AUTHORIZER_CONFIGURATION_ERROR: '],
     ['object', 'AUTHORIZER_CONFIGURATION_ERROR: '],
-  ])('that is broken (%s) is a 500', async (token, error) => {
+  ])('with an invalid result (%s) results in 500', async (token, error) => {
     const response = await withToken(token);
     expect([response.status, await response.json()]).toEqual([500, { message: null }]);
     expect((await logged()).error).toContain(error);
   });
 });
 
-describe('the gateway itself', () => {
+describe('the gateway', () => {
   test.each([
     ['/nowhere', 'GET'],
     ['/users', 'POST'],
     ['/users/1/2', 'GET'],
     ['//open', 'GET'],
-  ])('has nothing at %s for %s', async (path, method) => {
+  ])('has no route for %s %s', async (path, method) => {
     const response = await call(path, { method });
     expect([response.status, await response.json()]).toEqual([404, { message: 'Missing Authentication Token' }]);
   });
 
-  test('answers a preflight as CDK writes it, without a function', async () => {
+  test('answers a preflight request of CDK without a function', async () => {
     const response = await call('/mcp', { method: 'OPTIONS' });
     expect(response.status).toBe(204);
     expect(Object.fromEntries(response.headers)).toMatchObject({
@@ -499,16 +513,16 @@ describe('the gateway itself', () => {
     expect((await logged()).function).toBeUndefined();
   });
 
-  test('throttles a method by its own setting, and lets the bucket fill again', async () => {
+  test('throttles a method by its own setting, and refills its bucket', async () => {
     const get = async () => (await call('/limited')).status;
     expect([await get(), await get(), await get()]).toEqual([200, 200, 429]);
     expect((await call('/limited', { method: 'POST' })).status).toBe(200);
-    now += 1000;
+    clock.advance(1000);
     expect([await get(), await get()]).toEqual([200, 429]);
   });
 
-  test('gives what is not customised the headers of the default response', async () => {
-    now += 10_000;
+  test('adds the headers of the default gateway response to a type that is not customized', async () => {
+    clock.advance(10_000);
     for (let i = 0; i < 2; i++) await call('/limited');
     const response = await call('/limited');
     expect([response.status, await response.json()]).toEqual([429, { message: 'Too Many Requests' }]);
@@ -516,9 +530,9 @@ describe('the gateway itself', () => {
   });
 
   test.each([
-    ['10 MB, its own limit', 10 * 1024 * 1024 + 1],
-    ['6 MB, the limit of functions', 6 * 1024 * 1024],
-  ])('refuses a body above %s', async (_, size) => {
+    ['10 MB, the limit of API Gateway', 10 * 1024 * 1024 + 1],
+    ['6 MB, the limit of Lambda', 6 * 1024 * 1024],
+  ])('rejects a body above %s', async (_, size) => {
     const response = await call('/open', { method: 'POST', body: 'x'.repeat(size) });
     expect([response.status, await response.json()]).toEqual([413, { message: 'Request Too Long' }]);
     expect(response.headers.get('access-control-allow-origin')).toBeNull();
@@ -530,7 +544,7 @@ describe('the gateway itself', () => {
     ['localhost', 200],
     ['LOCALHOST', 200],
     ['[::1]', 200],
-  ])('that is called %s answers %d', async (name, expected) => {
+  ])('answers a request for the host %s with %d', async (name, expected) => {
     const { port } = new URL(gateway.origin);
     const Host = name.includes('.') ? name : `${name}:${port}`;
     const status = await new Promise((resolve, reject) => {
@@ -543,12 +557,12 @@ describe('the gateway itself', () => {
     expect(status).toBe(expected);
   });
 
-  test('logs no query string', async () => {
+  test('does not log the query string', async () => {
     await (await call('/open?case=created&code=secret')).text();
     expect(JSON.stringify(await logged())).not.toContain('secret');
   });
 
-  test('says which port is taken', async () => {
+  test('names a port that is in use', async () => {
     const port = Number(new URL(gateway.origin).port);
     await expect(startGatewayServer({ template: template(), functions, port, log: () => undefined })).rejects.toThrow(
       `The port ${port} of 127.0.0.1 is already in use`,
@@ -556,13 +570,13 @@ describe('the gateway itself', () => {
   });
 });
 
-describe('an API with a policy', () => {
+describe('an API with a resource policy', () => {
   const everything = { Principal: '*', Action: 'execute-api:Invoke', Resource: 'execute-api:/*' };
   const unless = (secret: string) => [
     { Effect: 'Allow', ...everything },
     { Effect: 'Deny', ...everything, Condition: { StringNotEquals: { 'aws:Referer': secret } } },
   ];
-  /** Behind CloudFront, when it is to add a header. */
+  /** @param header a header that CloudFront adds */
   const startWith = async (Statement: unknown, header?: [HeaderName: string, HeaderValue: string]) => {
     const copy = structuredClone(json);
     const [apiId, api] = Object.entries(copy.Resources!).find(([, { Type }]) => Type === 'AWS::ApiGateway::RestApi')!;
@@ -573,7 +587,7 @@ describe('an API with a policy', () => {
       const DistributionConfig = { Origins: [{ DomainName, OriginCustomHeaders }] };
       copy.Resources!.Front = { Type: 'AWS::CloudFront::Distribution', Properties: { DistributionConfig } };
     }
-    const log = (entry: LogEntry) => void entries.push(entry);
+    const log = (entry: LogEntry) => entries.push(entry);
     const guarded = await startGatewayServer({ template: template(copy), functions, port: 0, log });
     started.push(guarded);
     return (path: string, headers: Record<string, string> = {}) => fetch(guarded.origin + path, { headers });
@@ -583,7 +597,7 @@ describe('an API with a policy', () => {
     for (const each of started.splice(0)) await each.close();
   });
 
-  test('refuses a request without the header, before it asks anybody', async () => {
+  test('rejects a request without the header before the authorizer runs', async () => {
     const get = await startWith(unless('secret'));
     const attempts: Record<string, string>[] = [{}, { Referer: 'guess' }, { Referer: 'guess', Authorization: 'stage' }];
     for (const headers of attempts) {
@@ -596,29 +610,29 @@ describe('an API with a policy', () => {
         });
       }
     }
-    expect([timesAsked(), (await logged()).function]).toEqual([0, undefined]);
+    expect([invocations(), (await logged()).function]).toEqual([0, undefined]);
     expect((await get('/open', { Referer: 'secret' })).status).toBe(200);
   });
 
-  test('has the header from CloudFront, whatever the client sent', async () => {
+  test('receives the header of CloudFront in place of the client’s', async () => {
     const get = await startWith(unless('secret'), ['Referer', 'secret']);
     const event = await (await get('/open?case=echo', { referer: 'guess' })).json();
     expect(event.multiValueHeaders).toMatchObject({ Referer: ['secret'] });
     expect(event.headers).not.toHaveProperty('referer');
   });
 
-  test('refuses everybody when it and CloudFront disagree', async () => {
+  test('rejects all requests if CloudFront adds another value', async () => {
     const get = await startWith(unless('secret'), ['Referer', 'another']);
     expect((await get('/open', { Referer: 'secret' })).status).toBe(403);
   });
 
-  test('that allows nothing leaves open what an authorizer guards', async () => {
+  test('without an Allow admits the requests that an authorizer allows', async () => {
     const get = await startWith(unless('secret').slice(1), ['Referer', 'secret']);
     expect((await get('/open')).status).toBe(403);
     expect((await get('/guarded', { Authorization: 'stage' })).status).toBe(200);
   });
 
-  test('that allows everything is not overruled by the silence of an authorizer', async () => {
+  test('that allows all requests is overridden by a Deny of the authorizer alone', async () => {
     const withPolicy = await startWith(unless('secret'), ['Referer', 'secret']);
     const headers = { Authorization: 'here' };
     expect((await withPolicy('/guarded', headers)).status).toBe(200);
@@ -627,19 +641,22 @@ describe('an API with a policy', () => {
   });
 
   test.each([
-    ['about somebody', { Effect: 'Allow', ...everything, Principal: { AWS: 'arn:aws:iam::000000000000:root' } }],
+    ['about a principal', { Effect: 'Allow', ...everything, Principal: { AWS: 'arn:aws:iam::000000000000:root' } }],
     [
       'about addresses',
       { Effect: 'Deny', ...everything, Condition: { IpAddress: { 'aws:SourceIp': '192.0.2.0/24' } } },
     ],
-    ['about another key', { Effect: 'Deny', ...everything, Condition: { StringEquals: { 'aws:UserAgent': 'x' } } }],
-    ['about all other actions', { Effect: 'Allow', ...everything, NotAction: 'execute-api:Manage' }],
-  ])('that speaks %s is not run', async (_, statement) => {
-    await expect(startWith([statement])).rejects.toThrow(/its policy has a statement that is not run locally/);
+    [
+      'about another condition key',
+      { Effect: 'Deny', ...everything, Condition: { StringEquals: { 'aws:UserAgent': 'x' } } },
+    ],
+    ['with NotAction', { Effect: 'Allow', ...everything, NotAction: 'execute-api:Manage' }],
+  ])('is not supported with a statement %s', async (_, statement) => {
+    await expect(startWith([statement])).rejects.toThrow(/does not support the policy statement/);
   });
 });
 
-describe('a template that would fail on AWS is refused', () => {
+describe('a template is rejected', () => {
   const startWith = (change: (resources: NonNullable<TemplateJson['Resources']>) => void) => {
     const copy = structuredClone(json);
     change(copy.Resources!);
@@ -648,14 +665,14 @@ describe('a template that would fail on AWS is refused', () => {
   const ofType = (resources: NonNullable<TemplateJson['Resources']>, type: string) =>
     Object.entries(resources).filter(([, { Type }]) => Type === type);
 
-  test('for want of a permission to invoke the function', async () => {
+  test('without a permission to invoke the function', async () => {
     const started = startWith((resources) => {
       for (const [id] of ofType(resources, 'AWS::Lambda::Permission')) delete resources[id];
     });
-    await expect(started).rejects.toThrow(/no AWS::Lambda::Permission lets API Gateway invoke/);
+    await expect(started).rejects.toThrow(/no AWS::Lambda::Permission allows API Gateway to invoke/);
   });
 
-  test('for a transfer mode that its URI contradicts', async () => {
+  test('with a transfer mode that contradicts its URI', async () => {
     const started = startWith((resources) => {
       for (const [, { Properties }] of ofType(resources, 'AWS::ApiGateway::Method')) {
         delete (Properties!.Integration as Record<string, unknown>).ResponseTransferMode;
@@ -664,11 +681,11 @@ describe('a template that would fail on AWS is refused', () => {
     await expect(started).rejects.toThrow(/disagree about streaming/);
   });
 
-  test('for a template language that nobody reads here', async () => {
+  test('with a mapping template that has directives', async () => {
     const { json: changed } = synthesize((api) =>
       api.root.getResource('open')?.addCorsPreflight({ allowOrigins: ['https://a.example', 'https://b.example'] }),
     );
     const started = startGatewayServer({ template: template(changed), functions, port: 0, log: () => undefined });
-    await expect(started).rejects.toThrow(/only templates without/);
+    await expect(started).rejects.toThrow(/does not support mapping templates/);
   });
 });

@@ -1,9 +1,9 @@
 import fc from 'fast-check';
-import { isAllowed, matchesPattern, type Request, type Statement } from '../../local/iam/iam-policy.ts';
+import { type AccessRequest, isAllowed, matchesPattern, type Statement } from '../../local/iam/iam-policy.ts';
 
 const table = 'arn:aws:dynamodb:us-east-1:000000000000:table/Sessions';
 
-const request = (changes: Partial<Request> = {}): Request => ({
+const request = (changes: Partial<AccessRequest> = {}): AccessRequest => ({
   action: 'dynamodb:GetItem',
   resource: table,
   context: {},
@@ -24,20 +24,20 @@ const holds = (operator: string, expected: string | string[], actual: string[] |
     request({ context: actual ? { 'aws:k': actual } : {} }),
   );
 
-describe('action and resource', () => {
-  it('allows what a statement names and nothing else', () => {
+describe('the evaluation of action and resource', () => {
+  it('allows only the action and the resource of a statement', () => {
     expect(isAllowed([allow()], request())).toBe(true);
     expect(isAllowed([allow()], request({ action: 'dynamodb:PutItem' }))).toBe(false);
     expect(isAllowed([allow()], request({ resource: `${table}2` }))).toBe(false);
     expect(isAllowed([], request())).toBe(false);
   });
 
-  it('ignores the case of actions and regards the case of resources', () => {
+  it('ignores the case of actions but not of resources', () => {
     expect(isAllowed([allow({ Action: 'DynamoDB:getitem' })], request())).toBe(true);
     expect(isAllowed([allow({ Resource: table.toLowerCase() })], request())).toBe(false);
   });
 
-  it('knows lists and the wildcards * and ?', () => {
+  it('supports lists and the wildcards * and ?', () => {
     expect(isAllowed([allow({ Action: ['kms:*', 'dynamodb:Get*'], Resource: ['x', '*'] })], request())).toBe(true);
     expect(isAllowed([allow({ Action: 'dynamodb:?etItem', Resource: 'arn:*:table/*' })], request())).toBe(true);
     expect(isAllowed([allow({ Action: 'dynamodb:Get' })], request())).toBe(false);
@@ -50,13 +50,13 @@ describe('action and resource', () => {
     expect(isAllowed([allow({ Resource: undefined, NotResource: table })], request())).toBe(false);
   });
 
-  it('covers nothing with a statement that has no action or no resource', () => {
+  it('does not apply a statement without action or resource', () => {
     expect(isAllowed([allow({ Action: undefined })], request())).toBe(false);
     expect(isAllowed([allow({ Resource: undefined })], request())).toBe(false);
   });
 });
 
-describe('conditions', () => {
+describe('the evaluation of conditions', () => {
   it.each([
     // operator, policy, request, holds
     ['StringEquals', 'a', ['a'], true],
@@ -94,13 +94,13 @@ describe('conditions', () => {
     ['ForAnyValue:StringNotEquals', 'a', undefined, false],
     ['ForAnyValue:StringEqualsIfExists', 'a', undefined, true],
   ] as [string, string | string[], string[] | undefined, boolean][])(
-    '%s %j against %j: %s',
+    'evaluates %s %j against %j to %s',
     (operator, expected, actual, result) => {
       expect(holds(operator, expected, actual)).toBe(result);
     },
   );
 
-  it('asks for every operator and every key', () => {
+  it('requires every operator and every key', () => {
     const Condition = { StringEquals: { 'aws:k': 'a', 'aws:l': 'b' }, Bool: { 'aws:m': true } };
     const context = { 'aws:k': ['a'], 'aws:l': ['b'], 'aws:m': ['true'] };
     expect(isAllowed([allow({ Condition })], request({ context }))).toBe(true);
@@ -109,27 +109,27 @@ describe('conditions', () => {
     }
   });
 
-  it('finds a condition key in any case', () => {
+  it('ignores the case of condition keys', () => {
     const Condition = { StringEquals: { 'KMS:encryptioncontext:Purpose': 'upstream' } };
     const context = { 'kms:EncryptionContext:purpose': ['upstream'] };
     expect(isAllowed([allow({ Condition })], request({ context }))).toBe(true);
   });
 
   it.each(['NumericEquals', 'ForAllValues:Null', 'NullIfExists', 'constructor', 'ForSomeValues:StringLike', ''])(
-    'refuses the operator it does not know, %s, in statements that do not apply too',
+    'rejects the unsupported operator %s, also in a statement that does not apply',
     (operator) => {
       const statements = [allow(), allow({ Action: 'kms:Sign', Condition: { [operator]: { k: '1' } } })];
       expect(() => isAllowed(statements, request())).toThrow(`operator ${operator} is not supported`);
     },
   );
 
-  it('refuses policy variables', () => {
+  it('rejects policy variables', () => {
     // biome-ignore lint/suspicious/noTemplateCurlyInString: a policy variable
     expect(() => isAllowed([allow({ Resource: 'a/${aws:username}' })], request())).toThrow('policy variables');
   });
 });
 
-describe('what holds for all policies', () => {
+describe('the evaluation of any policy', () => {
   const word = fc.constantFrom('a', 'b', 'a*', '?', '*', 'ab');
   const statements = fc.array(
     fc.record({
@@ -157,33 +157,31 @@ describe('what holds for all policies', () => {
     context: fc.dictionary(fc.constantFrom('k', 'l'), fc.array(fc.constantFrom('a', 'b', 'ab'), { maxLength: 3 })),
   });
 
-  it('denies when a statement denies everything', () => {
+  it('denies if a statement denies everything', () => {
     fc.assert(
-      fc.property(statements, requests, fc.nat(), (list, asked, position) => {
-        const denied = list.toSpliced(position % (list.length + 1), 0, {
-          ...allow({ Action: '*', Resource: '*' }),
-          Effect: 'Deny',
-        } as never);
-        expect(isAllowed(denied, asked)).toBe(false);
+      fc.property(statements, requests, fc.nat(), (list, accessRequest, position) => {
+        const denial: Statement = { Effect: 'Deny', Action: '*', Resource: '*' };
+        const denied = (list as Statement[]).toSpliced(position % (list.length + 1), 0, denial);
+        expect(isAllowed(denied, accessRequest)).toBe(false);
       }),
     );
   });
 
-  it('takes no permission away with a further Allow, and gives none with a further Deny', () => {
+  it('removes no permission because of another Allow, and adds none because of another Deny', () => {
     fc.assert(
-      fc.property(statements, statements, requests, (list, more, asked) => {
+      fc.property(statements, statements, requests, (list, more, accessRequest) => {
         const allows = more.map((each) => ({ ...each, Effect: 'Allow' as const }));
         const denies = more.map((each) => ({ ...each, Effect: 'Deny' as const }));
-        if (isAllowed(list, asked)) expect(isAllowed([...list, ...allows], asked)).toBe(true);
-        else expect(isAllowed([...list, ...denies], asked)).toBe(false);
+        if (isAllowed(list, accessRequest)) expect(isAllowed([...list, ...allows], accessRequest)).toBe(true);
+        else expect(isAllowed([...list, ...denies], accessRequest)).toBe(false);
       }),
     );
   });
 
   it('does not depend on the order of statements', () => {
     fc.assert(
-      fc.property(statements, requests, (list, asked) => {
-        expect(isAllowed(list.toReversed(), asked)).toBe(isAllowed(list, asked));
+      fc.property(statements, requests, (list, accessRequest) => {
+        expect(isAllowed(list.toReversed(), accessRequest)).toBe(isAllowed(list, accessRequest));
       }),
     );
   });
@@ -192,18 +190,18 @@ describe('what holds for all policies', () => {
     const text = fc.string({ unit: fc.constantFrom('a', 'b', '.', '\\', '#'), maxLength: 8 });
     const pattern = fc.string({ unit: fc.constantFrom('a', 'b', '.', '\\', '#', '*', '?'), maxLength: 8 });
     fc.assert(
-      fc.property(text, pattern, (actual, wanted) => {
-        const source = wanted
+      fc.property(text, pattern, (actual, glob) => {
+        const source = glob
           .replace(/[.\\#]/g, '\\$&')
           .replaceAll('*', '.*')
           .replaceAll('?', '.');
-        expect(matchesPattern(actual, wanted)).toBe(new RegExp(`^${source}$`, 's').test(actual));
+        expect(matchesPattern(actual, glob)).toBe(new RegExp(`^${source}$`, 's').test(actual));
       }),
       { numRuns: 2000 },
     );
   });
 
-  it('matches a hostile pattern in no time', () => {
+  it('matches a pattern with many wildcards in linear time', () => {
     expect(matchesPattern('a'.repeat(5000), `${'*a'.repeat(500)}b`)).toBe(false);
   });
 });

@@ -30,7 +30,7 @@ afterAll(() => rmSync(folder, { recursive: true }));
 const root = { AWS: 'arn:aws:iam::000000000000:root' };
 const signing = { KeySpec: 'ECC_NIST_P256', KeyUsage: 'SIGN_VERIFY' };
 
-/** KMS with a key for signing and one for sealing; `statements` are the role of the client `limited`. */
+/** KMS with a key for signing and one for encryption; `statements` are the role of the client `limited`. */
 async function start(options: { folder?: string; statements?: Statement[]; properties?: object } = {}) {
   const principals = new FunctionPrincipals();
   principals.add('LOCAL', emulatorPrincipal);
@@ -50,7 +50,7 @@ async function start(options: { folder?: string; statements?: Statement[]; prope
   return {
     service,
     signer: service.createKey('Signer', { ...signing, ...options.properties }),
-    sealer: service.createKey('Sealer', { ...options.properties }),
+    encrypter: service.createKey('Encrypter', { ...options.properties }),
     kms: clientOf('LOCAL'),
     limited: clientOf('LIMITED'),
   };
@@ -61,13 +61,13 @@ const sha256 = (message: Uint8Array) => createHash('sha256').update(message).dig
 const purpose = (name: string) => ({ EncryptionContext: { purpose: name } });
 const SigningAlgorithm = 'ECDSA_SHA_256' as const;
 
-describe('signing', () => {
-  it('verifies outside KMS with the public key, from the message and from its digest', async () => {
+describe('a signature', () => {
+  it('of a message or of its digest verifies with the public key outside KMS', async () => {
     const { kms, signer } = await start();
     const { PublicKey } = await kms.send(new GetPublicKeyCommand({ KeyId: signer.keyId }));
     const key = createPublicKey({ key: Buffer.from(PublicKey!), type: 'spki', format: 'der' });
     expect(key.asymmetricKeyDetails?.namedCurve).toBe('prime256v1');
-    // Many, because a leading zero or a high bit in r or s changes the DER encoding.
+    // Many messages, because a leading zero or a high bit in r or s changes the DER encoding.
     for (let i = 0; i < 100; i++) {
       const message = bytes(`message ${i}`);
       const raw = new SignCommand({ KeyId: signer.arn, Message: message, SigningAlgorithm });
@@ -85,7 +85,7 @@ describe('signing', () => {
     }
   });
 
-  it('is verified by KMS, whichever way message and signature came', async () => {
+  it('of a message or of its digest verifies in KMS for both', async () => {
     const { kms, signer } = await start();
     const message = bytes('message');
     const forms = [
@@ -109,8 +109,8 @@ describe('signing', () => {
     }
   });
 
-  it('refuses other algorithms, other digests and other keys', async () => {
-    const { kms, signer, sealer } = await start();
+  it('is rejected for other algorithms, invalid digests and other keys', async () => {
+    const { kms, signer, encrypter } = await start();
     const sign = (changes: object) =>
       kms.send(new SignCommand({ KeyId: signer.keyId, Message: bytes('m'), SigningAlgorithm, ...changes }));
     await expect(sign({ SigningAlgorithm: 'ECDSA_SHA_384' })).rejects.toMatchObject({
@@ -118,50 +118,54 @@ describe('signing', () => {
     });
     await expect(sign({ MessageType: 'DIGEST' })).rejects.toMatchObject({ name: 'ValidationException' });
     await expect(sign({ Message: new Uint8Array(4097) })).rejects.toMatchObject({ name: 'ValidationException' });
-    await expect(sign({ KeyId: sealer.keyId })).rejects.toMatchObject({ name: 'InvalidKeyUsageException' });
+    await expect(sign({ KeyId: encrypter.keyId })).rejects.toMatchObject({ name: 'InvalidKeyUsageException' });
     await expect(sign({ KeyId: 'unknown' })).rejects.toMatchObject({ name: 'NotFoundException' });
   });
 });
 
-describe('sealing', () => {
-  it('gives back what was encrypted, in the same context in any order', async () => {
-    const { kms, sealer } = await start();
+describe('encryption', () => {
+  it('restores the plaintext for the same context in any order', async () => {
+    const { kms, encrypter } = await start();
     const { CiphertextBlob } = await kms.send(
-      new EncryptCommand({ KeyId: sealer.keyId, Plaintext: bytes('secret'), EncryptionContext: { a: '1', b: '2' } }),
+      new EncryptCommand({ KeyId: encrypter.keyId, Plaintext: bytes('secret'), EncryptionContext: { a: '1', b: '2' } }),
     );
     const { Plaintext, KeyId } = await kms.send(
       new DecryptCommand({ CiphertextBlob, EncryptionContext: { b: '2', a: '1' } }),
     );
     expect(Buffer.from(Plaintext!).toString()).toBe('secret');
-    expect(KeyId).toBe(sealer.arn);
+    expect(KeyId).toBe(encrypter.arn);
   });
 
-  it('makes data keys of the wanted length, with and without plaintext', async () => {
-    const { kms, sealer } = await start();
+  it('generates data keys of the requested length, with and without plaintext', async () => {
+    const { kms, encrypter } = await start();
     const made = await kms.send(
-      new GenerateDataKeyCommand({ KeyId: sealer.arn, KeySpec: 'AES_256', ...purpose('upstream') }),
+      new GenerateDataKeyCommand({ KeyId: encrypter.arn, KeySpec: 'AES_256', ...purpose('upstream') }),
     );
     expect(made.Plaintext).toHaveLength(32);
     const opened = await kms.send(new DecryptCommand({ CiphertextBlob: made.CiphertextBlob, ...purpose('upstream') }));
     expect(opened.Plaintext).toEqual(made.Plaintext);
-    const sealed = await kms.send(new GenerateDataKeyWithoutPlaintextCommand({ KeyId: sealer.arn, NumberOfBytes: 24 }));
-    expect(sealed).not.toHaveProperty('Plaintext');
-    expect((await kms.send(new DecryptCommand({ CiphertextBlob: sealed.CiphertextBlob }))).Plaintext).toHaveLength(24);
+    const withoutPlaintext = await kms.send(
+      new GenerateDataKeyWithoutPlaintextCommand({ KeyId: encrypter.arn, NumberOfBytes: 24 }),
+    );
+    expect(withoutPlaintext).not.toHaveProperty('Plaintext');
+    expect(
+      (await kms.send(new DecryptCommand({ CiphertextBlob: withoutPlaintext.CiphertextBlob }))).Plaintext,
+    ).toHaveLength(24);
     for (const wrong of [{}, { KeySpec: 'AES_256', NumberOfBytes: 32 }, { NumberOfBytes: 1025 }] as const) {
-      await expect(kms.send(new GenerateDataKeyCommand({ KeyId: sealer.arn, ...wrong }))).rejects.toMatchObject({
+      await expect(kms.send(new GenerateDataKeyCommand({ KeyId: encrypter.arn, ...wrong }))).rejects.toMatchObject({
         name: 'ValidationException',
       });
     }
   });
 
-  it('refuses another context, an altered blob, another key', async () => {
-    const { kms, sealer, signer, service } = await start();
+  it('rejects another context, an altered blob and another key', async () => {
+    const { kms, encrypter, signer, service } = await start();
     const { CiphertextBlob } = await kms.send(
-      new EncryptCommand({ KeyId: sealer.keyId, Plaintext: bytes('secret'), ...purpose('upstream') }),
+      new EncryptCommand({ KeyId: encrypter.keyId, Plaintext: bytes('secret'), ...purpose('upstream') }),
     );
     const decrypt = (changes: object) =>
       kms.send(new DecryptCommand({ CiphertextBlob, ...purpose('upstream'), ...changes }));
-    await decrypt({ KeyId: sealer.arn });
+    await decrypt({ KeyId: encrypter.arn });
     const invalid = { name: 'InvalidCiphertextException' };
     await expect(decrypt(purpose('refresh-mac'))).rejects.toMatchObject(invalid);
     await expect(decrypt({ EncryptionContext: undefined })).rejects.toMatchObject(invalid);
@@ -179,7 +183,7 @@ describe('sealing', () => {
 });
 
 describe('permissions', () => {
-  const mayUnseal = (arn: string): Statement => ({
+  const mayDecrypt = (arn: string): Statement => ({
     Effect: 'Allow',
     Action: ['kms:Decrypt', 'kms:GenerateDataKey'],
     Resource: arn,
@@ -187,17 +191,17 @@ describe('permissions', () => {
   });
   const anyKey = 'arn:aws:kms:us-east-1:000000000000:key/*';
 
-  it('go by action, key and encryption context', async () => {
-    const { limited, sealer, signer } = await start({ statements: [mayUnseal(anyKey)] });
+  it('depend on action, key and encryption context', async () => {
+    const { limited, encrypter, signer } = await start({ statements: [mayDecrypt(anyKey)] });
     const generate = (name: string) =>
-      limited.send(new GenerateDataKeyCommand({ KeyId: sealer.keyId, KeySpec: 'AES_256', ...purpose(name) }));
+      limited.send(new GenerateDataKeyCommand({ KeyId: encrypter.keyId, KeySpec: 'AES_256', ...purpose(name) }));
     const { CiphertextBlob } = await generate('upstream');
     await limited.send(new DecryptCommand({ CiphertextBlob, ...purpose('upstream') }));
     await expect(generate('refresh-mac')).rejects.toMatchObject({
       name: 'AccessDeniedException',
       message:
         'User: arn:aws:sts::000000000000:assumed-role/OAuth/local is not authorized to perform: kms:GenerateDataKey ' +
-        `on resource: ${sealer.arn} because no identity-based policy of OAuth allows the kms:GenerateDataKey action ` +
+        `on resource: ${encrypter.arn} because no identity-based policy of OAuth allows the kms:GenerateDataKey action ` +
         '(kms:EncryptionContext:purpose: refresh-mac; kms:EncryptionContextKeys: purpose)',
     });
     await expect(limited.send(new DecryptCommand({ CiphertextBlob }))).rejects.toMatchObject({
@@ -236,35 +240,35 @@ describe('permissions', () => {
       ],
       false,
     ],
-  ] as [string, Statement[], boolean][])('need the key policy too: %s', async (_name, Statement, allowed) => {
+  ] as [string, Statement[], boolean][])('require the key policy too: %s', async (_name, Statement, allowed) => {
     const { kms, signer } = await start({ properties: { KeyPolicy: { Version: '2012-10-17', Statement } } });
-    const asked = kms.send(new GetPublicKeyCommand({ KeyId: signer.keyId }));
-    if (allowed) await asked;
+    const response = kms.send(new GetPublicKeyCommand({ KeyId: signer.keyId }));
+    if (allowed) await response;
     else
-      await expect(asked).rejects.toMatchObject({
+      await expect(response).rejects.toMatchObject({
         name: 'AccessDeniedException',
         message: expect.stringContaining('policy'),
       });
   });
 
-  it('cannot be guessed where a key policy denies something to one principal', async () => {
+  it('are not supported for a key policy that denies something to one principal', async () => {
     const { service } = await start();
     const KeyPolicy = { Statement: [{ Effect: 'Deny', Principal: { AWS: 'x' }, Action: '*', Resource: '*' }] };
-    expect(() => service.createKey('Denying', { KeyPolicy })).toThrow('not supported locally');
+    expect(() => service.createKey('Denying', { KeyPolicy })).toThrow('not supported by the local emulator');
   });
 });
 
 describe('keys', () => {
-  it('are the same after a restart, in a file for the owner alone', async () => {
+  it('survive a restart in a file that only its owner can read', async () => {
     const first = await start({ folder });
     const { CiphertextBlob } = await first.kms.send(
-      new EncryptCommand({ KeyId: first.sealer.keyId, Plaintext: bytes('x') }),
+      new EncryptCommand({ KeyId: first.encrypter.keyId, Plaintext: bytes('x') }),
     );
     const { PublicKey } = await first.kms.send(new GetPublicKeyCommand({ KeyId: first.signer.keyId }));
     expect(statSync(join(folder, 'kms.json')).mode & 0o777).toBe(0o600);
 
     const second = await start({ folder });
-    expect(second.sealer).toEqual(first.sealer);
+    expect(second.encrypter).toEqual(first.encrypter);
     expect(Buffer.from((await second.kms.send(new DecryptCommand({ CiphertextBlob }))).Plaintext!).toString()).toBe(
       'x',
     );
@@ -273,13 +277,13 @@ describe('keys', () => {
     );
   });
 
-  it('are others when their spec has changed', async () => {
-    const { service, sealer } = await start();
-    expect(service.createKey('Sealer', signing).keyId).not.toBe(sealer.keyId);
-    expect(() => service.createKey('Sealer', { KeySpec: 'RSA_2048' })).toThrow('RSA_2048');
+  it('are replaced if their spec has changed', async () => {
+    const { service, encrypter } = await start();
+    expect(service.createKey('Encrypter', signing).keyId).not.toBe(encrypter.keyId);
+    expect(() => service.createKey('Encrypter', { KeySpec: 'RSA_2048' })).toThrow('RSA_2048');
   });
 
-  it('are described, and do nothing while disabled', async () => {
+  it('can be described but not used while disabled', async () => {
     const { kms, signer } = await start({ properties: { Enabled: false } });
     const { KeyMetadata } = await kms.send(new DescribeKeyCommand({ KeyId: signer.keyId }));
     expect(KeyMetadata).toMatchObject({
@@ -294,7 +298,7 @@ describe('keys', () => {
   });
 });
 
-it('answers 500 while the failure switch is on, and does not know what the template should do', async () => {
+it('KMS answers 500 while the failure switch is on, and rejects CreateKey', async () => {
   const { kms, service } = await start();
   await expect(kms.send(new CreateKeyCommand({}))).rejects.toMatchObject({ name: 'UnknownOperationException' });
   service.fail(true);

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { JwtVerifier } from 'aws-jwt-verify';
 import type { OidcProviderOptions } from '../../local/cognito/oidc-provider.ts';
+import type { ProviderCommand } from '../support/oidc-provider.run.ts';
 
 const callback = 'http://127.0.0.1:8787/callback';
 const facade = { clientId: 'facade', redirectUris: [callback], scopes: ['openid', 'profile', 'email'] };
@@ -19,35 +20,32 @@ const options: OidcProviderOptions = {
   groups: ['admins'],
 };
 
-const running = new Set<ChildProcess>();
-
-afterAll(() => {
-  for (const child of running) child.kill();
+/** Runs all providers of this file. */
+let child: ChildProcess;
+beforeAll(() => {
+  child = fork(join(__dirname, '../support/oidc-provider.run.ts'));
+});
+afterAll(async () => {
+  child.kill();
+  await once(child, 'exit');
 });
 
-/** Starts the provider in a child process. */
-async function start(changes: Partial<OidcProviderOptions> = {}) {
-  const child = fork(join(__dirname, '../support/oidc-provider.run.ts'));
-  running.add(child);
-  const say = async (command: object) => {
-    child.send(command);
-    const [answer] = await once(child, 'message');
-    return answer;
-  };
-  const { issuer, error } = await say({ start: { ...options, ...changes } });
-  const stop = async () => {
-    running.delete(child);
-    child.kill();
-    await once(child, 'exit');
-  };
-  return { issuer: issuer as string, error, say, stop };
+async function send(command: ProviderCommand): Promise<{ issuer: string; error?: string }> {
+  child.send(command);
+  const [response] = await once(child, 'message');
+  return response;
 }
 
-/** A browser as far as sign-in needs one: cookies with their paths, no script. */
+async function start(changes: Partial<OidcProviderOptions> = {}) {
+  const { issuer, error } = await send({ start: { ...options, ...changes } });
+  return { issuer, error, stop: () => send({ issuer, stop: true }) };
+}
+
+/** The part of a browser that sign-in needs: cookies with their paths, without scripts. */
 class Browser {
   readonly #cookies = new Map<string, { path: string; pair: string }>();
 
-  async visit(url: string, form?: Record<string, string>): Promise<Response> {
+  async request(url: string, form?: Record<string, string>): Promise<Response> {
     const { pathname } = new URL(url);
     const cookies = [...this.#cookies.values()].filter(({ path }) => pathname.startsWith(path)).map(({ pair }) => pair);
     const response = await fetch(url, {
@@ -65,13 +63,13 @@ class Browser {
     return response;
   }
 
-  /** Follows redirects within the provider; ends at a page, or at the redirect to somewhere else. */
+  /** Follows redirects within the provider; ends at a page, or at the redirect to another origin. */
   async follow(
     issuer: string,
     url: string,
     form?: Record<string, string>,
   ): Promise<{ response: Response; url: string }> {
-    const response = await this.visit(url, form);
+    const response = await this.request(url, form);
     const location = response.headers.get('Location');
     if (location === null) return { response, url };
     const next = new URL(location, url).href;
@@ -110,7 +108,7 @@ function refresh(issuer: string, token: string, clientId = 'facade'): Promise<Re
   return post(`${issuer}/oauth2/token`, { grant_type: 'refresh_token', refresh_token: token, client_id: clientId });
 }
 
-/** Signs in by the form, or without it when the browser has a session, and returns the code. */
+/** Signs in, with the form unless the browser has a session, and returns the code. */
 async function signIn(issuer: string, username: string, browser = new Browser(), changes = {}): Promise<string> {
   const page = await browser.follow(issuer, authorizeUrl(issuer, changes));
   const { url } = await browser.follow(issuer, page.url, { username, password: username });
@@ -126,13 +124,12 @@ const claimsOf = (jwt: string) => JSON.parse(Buffer.from(jwt.split('.')[1]!, 'ba
 
 describe('the local identity provider', () => {
   let issuer: string;
-  let say: Awaited<ReturnType<typeof start>>['say'];
 
   beforeAll(async () => {
-    ({ issuer, say } = await start());
+    ({ issuer } = await start());
   });
 
-  test('is found by its issuer, with the endpoints that Cognito has and no word of PKCE', async () => {
+  test('publishes the discovery document of Cognito, without PKCE', async () => {
     const document = await (await fetch(`${issuer}/.well-known/openid-configuration`)).json();
     expect(document).toMatchObject({
       issuer,
@@ -148,7 +145,7 @@ describe('the local identity provider', () => {
     expect((await fetch(`${issuer}/.well-known/oauth-authorization-server`)).status).toBe(404);
   });
 
-  test('answers on both addresses that localhost may mean', async () => {
+  test('listens on both addresses of localhost', async () => {
     const { port, pathname } = new URL(issuer);
     for (const host of ['127.0.0.1', '[::1]']) {
       const response = await fetch(`http://${host}:${port}${pathname}/.well-known/openid-configuration`);
@@ -156,7 +153,7 @@ describe('the local identity provider', () => {
     }
   });
 
-  test('shows a sign-in page that needs no script and loads nothing', async () => {
+  test('shows a sign-in page without scripts and external resources', async () => {
     const { response } = await new Browser().follow(issuer, authorizeUrl(issuer));
     const html = await response.text();
     expect(response.status).toBe(200);
@@ -166,19 +163,19 @@ describe('the local identity provider', () => {
     expect(html).not.toMatch(/<script|https?:/);
   });
 
-  test('says so when the password is wrong, and lets the user try again', async () => {
+  test('reports a wrong password and accepts another attempt', async () => {
     const browser = new Browser();
     const { url } = await browser.follow(issuer, authorizeUrl(issuer));
-    const refused = await browser.visit(url, { username: '<ada>', password: 'wrong' });
-    const html = await refused.text();
-    expect(refused.status).toBe(401);
+    const rejected = await browser.request(url, { username: '<ada>', password: 'wrong' });
+    const html = await rejected.text();
+    expect(rejected.status).toBe(401);
     expect(html).toContain('role="alert"');
     expect(html).toContain('&lt;ada&gt;');
     const accepted = await browser.follow(issuer, url, { username: 'ada', password: 'ada' });
     expect(accepted.url).toContain(`${callback}?`);
   });
 
-  test('a code comes back with the state alone, as from Cognito', async () => {
+  test('redirects with a code and the state alone, as Cognito does', async () => {
     const browser = new Browser();
     const page = await browser.follow(issuer, authorizeUrl(issuer));
     const { url } = await browser.follow(issuer, page.url, { username: 'ada', password: 'ada' });
@@ -186,7 +183,7 @@ describe('the local identity provider', () => {
     expect(new URL(url).searchParams.get('state')).toBe('the-state');
   });
 
-  test('gives an id token with the claims of a Cognito user', async () => {
+  test('issues an id token with the claims of a Cognito user', async () => {
     const { id_token } = await tokensOf(issuer, 'ada');
     const claims = claimsOf(id_token);
     expect(claims).toMatchObject({
@@ -202,13 +199,13 @@ describe('the local identity provider', () => {
     expect(claims).not.toHaveProperty('cognito:groups');
   });
 
-  test('puts grace into the group of owners', async () => {
+  test('assigns grace to the group of admins', async () => {
     const { id_token, access_token } = await tokensOf(issuer, 'grace');
     expect(claimsOf(id_token)['cognito:groups']).toEqual(['admins']);
     expect(claimsOf(access_token)['cognito:groups']).toEqual(['admins']);
   });
 
-  test('gives a JWT access token without audience, which its own user-info endpoint accepts', async () => {
+  test('issues a JWT access token without audience that its user-info endpoint accepts', async () => {
     const { access_token, id_token, expires_in, refresh_token } = await tokensOf(issuer, 'alan');
     const claims = claimsOf(access_token);
     expect(claims).toMatchObject({
@@ -236,7 +233,7 @@ describe('the local identity provider', () => {
     expect((await userInfo(`${access_token.slice(0, -6)}AAAAAA`)).status).toBe(401);
   });
 
-  test('signs both tokens with the key that it publishes', async () => {
+  test('signs both tokens with its published key', async () => {
     const { access_token, id_token } = await tokensOf(issuer, 'ada');
     const jwks = await (await fetch(`${issuer}/.well-known/jwks.json`)).json();
     expect(jwks.keys[0]).not.toHaveProperty('d');
@@ -246,18 +243,18 @@ describe('the local identity provider', () => {
     await expect(jwtVerifier.verify(id_token)).resolves.toBeDefined();
   });
 
-  test('asks no second time within the hour, unless told to', async () => {
+  test('signs in without the form during the session, except with prompt=login', async () => {
     const browser = new Browser();
     await signIn(issuer, 'ada', browser);
     const silent = await browser.follow(issuer, authorizeUrl(issuer));
     expect(silent.url).toContain(`${callback}?code=`);
-    const asked = await browser.follow(issuer, authorizeUrl(issuer, { prompt: 'login' }));
-    expect(asked.url).toContain(`${issuer}/login/`);
+    const prompted = await browser.follow(issuer, authorizeUrl(issuer, { prompt: 'login' }));
+    expect(prompted.url).toContain(`${issuer}/login/`);
     const none = await new Browser().follow(issuer, authorizeUrl(issuer, { prompt: 'none' }));
     expect(new URL(none.url).searchParams.get('error')).toBe('login_required');
   });
 
-  test('lets a second user sign in in the same browser without ending what the first one granted', async () => {
+  test('signs in a second user in the same browser without revoking the grants of the first one', async () => {
     const browser = new Browser();
     const first = await (await redeem(issuer, await signIn(issuer, 'ada', browser))).json();
     const code = await signIn(issuer, 'alan', browser, { prompt: 'login' });
@@ -269,30 +266,30 @@ describe('the local identity provider', () => {
     expect((await refresh(issuer, first.refresh_token)).status).toBe(200);
   });
 
-  test('signs out at /logout, and the tokens live on', async () => {
+  test('ends the session at /logout and leaves tokens valid', async () => {
     const browser = new Browser();
     const tokens = await (await redeem(issuer, await signIn(issuer, 'ada', browser))).json();
-    expect((await browser.visit(`${issuer}/logout`)).status).toBe(200);
+    expect((await browser.request(`${issuer}/logout`)).status).toBe(200);
     const again = await browser.follow(issuer, authorizeUrl(issuer));
     expect(again.url).toContain(`${issuer}/login/`);
     expect((await refresh(issuer, tokens.refresh_token)).status).toBe(200);
   });
 
-  test('/logout leads to a registered address and to no other', async () => {
-    const leave = (clientId: string, target: string) =>
-      new Browser().visit(`${issuer}/logout?${new URLSearchParams({ client_id: clientId, logout_uri: target })}`);
-    const left = await leave('rotating', 'http://127.0.0.1:1/out');
-    expect(left.status).toBe(302);
-    expect(left.headers.get('Location')).toBe('http://127.0.0.1:1/out');
-    expect((await leave('rotating', 'http://evil.example/')).status).toBe(400);
-    expect((await leave('facade', 'http://127.0.0.1:1/out')).status).toBe(400);
+  test('redirects from /logout to a registered address alone', async () => {
+    const signOut = (clientId: string, target: string) =>
+      new Browser().request(`${issuer}/logout?${new URLSearchParams({ client_id: clientId, logout_uri: target })}`);
+    const signedOut = await signOut('rotating', 'http://127.0.0.1:1/out');
+    expect(signedOut.status).toBe(302);
+    expect(signedOut.headers.get('Location')).toBe('http://127.0.0.1:1/out');
+    expect((await signOut('rotating', 'http://evil.example/')).status).toBe(400);
+    expect((await signOut('facade', 'http://127.0.0.1:1/out')).status).toBe(400);
   });
 
   test.each([
     ['an unknown client', { client_id: 'nobody' }],
     ['another callback', { redirect_uri: `${callback}/` }],
     ['another port of the callback', { redirect_uri: callback.replace('8787', '8788') }],
-  ])('shows an error and redirects nowhere for %s', async (_, changes) => {
+  ])('shows an error page without a redirect for %s', async (_, changes) => {
     const { response, url } = await new Browser().follow(issuer, authorizeUrl(issuer, changes));
     expect(response.status).toBe(400);
     expect(url).toContain(issuer);
@@ -303,13 +300,13 @@ describe('the local identity provider', () => {
     ['no PKCE challenge', { code_challenge: undefined, code_challenge_method: undefined }, 'invalid_request'],
     ['the plain method', { code_challenge_method: 'plain' }, 'invalid_request'],
     ['a scope that the client does not have', { scope: 'openid offline_access' }, 'invalid_scope'],
-    ['a resource, which Cognito refuses too', { resource: 'https://mcp.example.com/mcp' }, 'invalid_target'],
-  ])('refuses %s', async (_, changes, error) => {
+    ['a resource, as Cognito does', { resource: 'https://mcp.example.com/mcp' }, 'invalid_target'],
+  ])('rejects %s', async (_, changes, error) => {
     const { url } = await new Browser().follow(issuer, authorizeUrl(issuer, changes));
     expect(new URL(url).searchParams.get('error')).toBe(error);
   });
 
-  test('redeems a code once, with its verifier, and for its own client', async () => {
+  test('redeems a code once, with its verifier, and for its client alone', async () => {
     const code = await signIn(issuer, 'ada');
     expect((await redeem(issuer, code, 'rotating')).status).toBe(400);
     expect((await redeem(issuer, code)).status).toBe(200);
@@ -323,7 +320,7 @@ describe('the local identity provider', () => {
     expect(stolen.status).toBe(400);
   });
 
-  test('refreshes with the same token as often as one likes where tokens are not rotated', async () => {
+  test('accepts a refresh token repeatedly if tokens are not rotated', async () => {
     const { refresh_token } = await tokensOf(issuer, 'ada');
     for (let time = 0; time < 2; time++) {
       const response = await refresh(issuer, refresh_token);
@@ -332,7 +329,7 @@ describe('the local identity provider', () => {
     }
   });
 
-  test('rotates refresh tokens where the pool says so, and ends the grant when one is used again', async () => {
+  test('rotates refresh tokens if the pool does, and revokes the grant when one is reused', async () => {
     const first = await tokensOf(issuer, 'ada', 'rotating');
     const second = await (await refresh(issuer, first.refresh_token, 'rotating')).json();
     expect(second.refresh_token).not.toBe(first.refresh_token);
@@ -342,7 +339,7 @@ describe('the local identity provider', () => {
     expect((await refresh(issuer, second.refresh_token, 'rotating')).status).toBe(400);
   });
 
-  test('revokes one grant and no other of the same user', async () => {
+  test('revokes one grant of a user without affecting the others', async () => {
     const browser = new Browser();
     const one = await (await redeem(issuer, await signIn(issuer, 'ada', browser))).json();
     const silent = await browser.follow(issuer, authorizeUrl(issuer));
@@ -353,38 +350,38 @@ describe('the local identity provider', () => {
     expect((await refresh(issuer, other.refresh_token)).status).toBe(200);
   });
 
-  test('a disabled user can neither refresh nor sign in, not even in an open session', async () => {
-    const { issuer, say, stop } = await start();
+  test('rejects refresh and sign-in of a disabled user, also in an existing session', async () => {
+    const { issuer, stop } = await start();
     const browser = new Browser();
     const { refresh_token } = await (await redeem(issuer, await signIn(issuer, 'ada', browser))).json();
-    await say({ disable: 'ada' });
+    await send({ issuer, disable: 'ada' });
     expect(await (await refresh(issuer, refresh_token)).json()).toMatchObject({ error: 'invalid_grant' });
     const { url } = await browser.follow(issuer, authorizeUrl(issuer));
     expect(url).toContain(`${issuer}/login/`);
-    expect((await browser.visit(url, { username: 'ada', password: 'ada' })).status).toBe(401);
+    expect((await browser.request(url, { username: 'ada', password: 'ada' })).status).toBe(401);
     const other = await browser.follow(issuer, url, { username: 'alan', password: 'alan' });
     expect(other.url).toContain(`${callback}?code=`);
     await stop();
   });
 
-  test('answers 503 while it is told to fail', async () => {
-    await say({ fail: true });
+  test('answers 503 while the failure switch is on', async () => {
+    await send({ issuer, fail: true });
     expect((await fetch(`${issuer}/.well-known/openid-configuration`)).status).toBe(503);
-    await say({ fail: false });
+    await send({ issuer, fail: false });
     expect((await fetch(`${issuer}/.well-known/openid-configuration`)).status).toBe(200);
   });
 
-  test('a used sign-in page says that it is over', async () => {
+  test('answers 400 at a completed or unknown sign-in page', async () => {
     const browser = new Browser();
     const page = await browser.follow(issuer, authorizeUrl(issuer));
     await browser.follow(issuer, page.url, { username: 'ada', password: 'ada' });
-    expect((await browser.visit(page.url)).status).toBe(400);
-    expect((await new Browser().visit(`${issuer}/login/none`)).status).toBe(400);
+    expect((await browser.request(page.url)).status).toBe(400);
+    expect((await new Browser().request(`${issuer}/login/none`)).status).toBe(400);
   });
 });
 
 describe('a restart of the local identity provider', () => {
-  test('keeps keys, users, tokens and the browser session, in a file of its owner alone', async () => {
+  test('preserves keys, users, tokens and the browser session in a file that only its owner can read', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'identity-provider-'));
     const before = await start({ folder });
     const browser = new Browser();
@@ -405,10 +402,10 @@ describe('a restart of the local identity provider', () => {
     rmSync(folder, { recursive: true });
   });
 
-  test('reports a port that is taken', async () => {
+  test('reports a port that is in use', async () => {
     const first = await start();
     const second = await start({ port: Number(new URL(first.issuer).port) });
     expect(second.error).toBe('EADDRINUSE');
-    await Promise.all([first.stop(), second.stop()]);
+    await first.stop();
   });
 });

@@ -1,8 +1,7 @@
-import type { FunctionPool } from '../../local/lambda/function-pool.ts';
-import { startSchedules } from '../../local/lambda/schedules.ts';
+import { startSchedules } from '../../local/eventbridge/schedules.ts';
+import type { FunctionInvoker } from '../../local/lambda/function-pool.ts';
 import { Template, type TemplateJson } from '../../local/template/template.ts';
-
-/** EventBridge's rules on a schedule, as the local cloud runs them. */
+import { ManualClock } from '../support/manual-clock.ts';
 
 const rule = (Properties: Record<string, unknown>) => ({
   Type: 'AWS::Events::Rule',
@@ -19,78 +18,85 @@ const permission = {
   },
 };
 
-function started(resources: NonNullable<TemplateJson['Resources']>, atOnce = false) {
-  const template = (Resources: TemplateJson['Resources']) =>
+function start(resources: NonNullable<TemplateJson['Resources']>, runAtStart = false) {
+  const templateOf = (Resources: TemplateJson['Resources']) =>
     new Template(
       { Resources: { Count: { Type: 'AWS::Lambda::Function', Properties: {} }, ...Resources } },
-      { addressBook: [], attributes: (id) => ({ Ref: id, Arn: `arn:${id}` }) },
+      { origins: [], attributes: (id) => ({ Ref: id, Arn: `arn:${id}` }) },
     );
-  const events: { logicalId: string; event: Record<string, unknown> }[] = [];
+  const clock = new ManualClock();
+  const invocations: { logicalId: string; event: unknown }[] = [];
   const lines: string[] = [];
-  const functions = {
-    async invoke(logicalId: string, event: Record<string, unknown>) {
-      events.push({ logicalId, event });
-      if (lines.length > 0) throw new Error('it fell');
+  let failure: Error | undefined;
+  const functions: FunctionInvoker = {
+    async invoke(logicalId, event) {
+      invocations.push({ logicalId, event });
+      if (failure !== undefined) throw failure;
+      return undefined;
     },
   };
-  const schedules = startSchedules(template(resources), functions as unknown as FunctionPool, {
-    atOnce,
+  const schedules = startSchedules(templateOf(resources), functions, {
+    runAtStart,
     log: (name, line) => lines.push(`${name}: ${line}`),
+    clock,
   });
-  return { schedules, events, lines, replace: (next: TemplateJson['Resources']) => schedules.replace(template(next)) };
+  return {
+    schedules,
+    clock,
+    invocations,
+    lines,
+    failWith(error: Error) {
+      failure = error;
+    },
+    replace: (next: TemplateJson['Resources']) => schedules.replace(templateOf(next)),
+  };
 }
 
 const everyFive = rule({ ScheduleExpression: 'rate(5 minutes)', State: 'ENABLED' });
 
-beforeEach(() => jest.useFakeTimers());
-afterEach(() => jest.useRealTimers());
-
-test('a rule starts its function again and again, the first time when its interval has passed', () => {
-  const { schedules, events } = started({ Schedule: everyFive, Permission: permission });
-  jest.advanceTimersByTime(299_999);
-  expect(events).toEqual([]);
-  jest.advanceTimersByTime(1);
-  jest.advanceTimersByTime(600_000);
-  expect(events.map(({ logicalId }) => logicalId)).toEqual(['Count', 'Count', 'Count']);
-  expect(events[0]!.event).toMatchObject({ source: 'aws.events', 'detail-type': 'Scheduled Event' });
+test('a rule invokes its function at its interval, for the first time after one interval', () => {
+  const { schedules, clock, invocations } = start({ Schedule: everyFive, Permission: permission });
+  clock.advance(299_999);
+  expect(invocations).toEqual([]);
+  clock.advance(1);
+  clock.advance(600_000);
+  expect(invocations.map(({ logicalId }) => logicalId)).toEqual(['Count', 'Count', 'Count']);
+  expect(invocations[0]!.event).toMatchObject({ source: 'aws.events', 'detail-type': 'Scheduled Event' });
   schedules.close();
-  jest.advanceTimersByTime(600_000);
-  expect(events).toHaveLength(3);
+  clock.advance(600_000);
+  expect(invocations).toHaveLength(3);
 });
 
-test('what was due while the desk was off is done at once', () => {
-  const { schedules, events } = started({ Schedule: everyFive, Permission: permission }, true);
-  expect(events).toHaveLength(1);
-  schedules.close();
+test('a rule also runs at the start with runAtStart', () => {
+  const { invocations } = start({ Schedule: everyFive, Permission: permission }, true);
+  expect(invocations).toHaveLength(1);
 });
 
-test('another template has its own rules', () => {
-  const { schedules, events, replace } = started({ Schedule: everyFive, Permission: permission });
+test('another template replaces the rules', () => {
+  const { clock, invocations, replace } = start({ Schedule: everyFive, Permission: permission });
   replace({ Schedule: rule({ ScheduleExpression: 'rate(1 hour)' }), Permission: permission });
-  jest.advanceTimersByTime(3_599_999);
-  expect(events).toEqual([]);
-  jest.advanceTimersByTime(1);
-  expect(events).toHaveLength(1);
+  clock.advance(3_599_999);
+  expect(invocations).toEqual([]);
+  clock.advance(1);
+  expect(invocations).toHaveLength(1);
   replace({ Schedule: rule({ ScheduleExpression: 'rate(1 hour)', State: 'DISABLED' }), Permission: permission });
-  jest.advanceTimersByTime(36_000_000);
-  expect(events).toHaveLength(1);
-  schedules.close();
+  clock.advance(36_000_000);
+  expect(invocations).toHaveLength(1);
 });
 
-test('a function that fails is a line in the log, and is started again', async () => {
-  const { schedules, events, lines } = started({ Schedule: everyFive, Permission: permission });
-  lines.push('begin');
+test('a function that fails is logged and invoked again', async () => {
+  const { schedules, invocations, lines, failWith } = start({ Schedule: everyFive, Permission: permission });
+  failWith(new Error('no table'));
   await schedules.runNow();
   await schedules.runNow();
-  expect(events).toHaveLength(2);
-  expect(lines.slice(1)).toEqual(Array(2).fill('Count: The schedule Schedule failed: it fell'));
-  schedules.close();
+  expect(invocations).toHaveLength(2);
+  expect(lines).toEqual(Array(2).fill('Count: The schedule Schedule failed: no table'));
 });
 
 test.each([
-  ['a calendar', rule({ ScheduleExpression: 'cron(0 12 * * ? *)' }), permission, 'only rules with a rate'],
-  ['a pattern', rule({ EventPattern: { source: ['aws.s3'] } }), permission, 'only rules with a rate'],
-  ['no permission', everyFive, undefined, 'no AWS::Lambda::Permission lets events.amazonaws.com start Count'],
-])('a rule with %s is refused when it starts', (_name, schedule, allowed, message) => {
-  expect(() => started({ Schedule: schedule, ...(allowed && { Permission: allowed }) })).toThrow(message);
+  ['a cron expression', rule({ ScheduleExpression: 'cron(0 12 * * ? *)' }), permission, 'rules without a rate'],
+  ['an event pattern', rule({ EventPattern: { source: ['aws.s3'] } }), permission, 'rules without a rate'],
+  ['no permission', everyFive, undefined, 'no AWS::Lambda::Permission allows events.amazonaws.com to invoke Count'],
+])('a rule with %s is rejected at the start', (_name, schedule, allowed, message) => {
+  expect(() => start({ Schedule: schedule, ...(allowed && { Permission: allowed }) })).toThrow(message);
 });

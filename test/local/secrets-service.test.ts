@@ -3,12 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { GetSecretValueCommand, ListSecretsCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { FunctionPrincipals } from '../../local/iam/principals.ts';
-import { startSecrets } from '../../local/secrets-service.ts';
+import { startSecrets } from '../../local/secrets-manager/secrets-service.ts';
 
 const arn = 'arn:aws:secretsmanager:us-east-1:000000000000:secret:idp-AbCdEf';
-const endings: (() => void | Promise<void>)[] = [];
+const cleanups: (() => void | Promise<void>)[] = [];
 afterEach(async () => {
-  for (const end of endings.splice(0)) await end();
+  for (const cleanup of cleanups.splice(0)) await cleanup();
 });
 
 /** A client whose role allows the secrets `idp` and, by name alone, `other`. */
@@ -27,7 +27,7 @@ async function start() {
     credentials: { accessKeyId: 'ID', secretAccessKey: 'x' },
     maxAttempts: 1,
   });
-  endings.push(
+  cleanups.push(
     () => service.close(),
     () => client.destroy(),
     () => rmSync(folder, { recursive: true }),
@@ -41,7 +41,7 @@ async function start() {
   };
 }
 
-it('gives a value by ARN and by name, as the file has it now', async () => {
+it('returns the current value of the file by ARN and by name', async () => {
   const { get, write } = await start();
   write({ [arn]: 'hush', other: 'psst' });
   expect(await get(arn)).toBe('hush');
@@ -50,7 +50,7 @@ it('gives a value by ARN and by name, as the file has it now', async () => {
   expect(await get(arn)).toBe('changed');
 });
 
-it('says where a missing value belongs', async () => {
+it('names the file for a missing value', async () => {
   const { get, file, write } = await start();
   const missing = { name: 'ResourceNotFoundException', message: expect.stringContaining(file) };
   await expect(get(arn)).rejects.toMatchObject(missing);
@@ -58,7 +58,7 @@ it('says where a missing value belongs', async () => {
   await expect(get(arn)).rejects.toMatchObject(missing);
 });
 
-it('refuses what the role does not allow, also to say whether it exists', async () => {
+it('denies a secret that the role does not allow, whether it exists or not', async () => {
   const { get, client } = await start();
   await expect(get('third')).rejects.toMatchObject({ name: 'AccessDeniedException' });
   await expect(client.send(new ListSecretsCommand({}))).rejects.toMatchObject({ name: 'UnknownOperationException' });

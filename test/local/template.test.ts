@@ -1,4 +1,5 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: CloudFormation writes its placeholders like that
+import { roleStatements } from '../../local/iam/role-statements.ts';
 import { Template, type TemplateJson } from '../../local/template/template.ts';
 
 const options = {
@@ -6,7 +7,7 @@ const options = {
     Arn: `arn:aws:test:us-east-1:000000000000:${logicalId}`,
     'Endpoint.Host': 'db',
   }),
-  addressBook: [['https://d1.cloudfront.net', 'http://127.0.0.1:8787'] as [string, string]],
+  origins: [['https://d1.cloudfront.net', 'http://127.0.0.1:8787'] as [string, string]],
 };
 
 function read(json: TemplateJson, more: Partial<ConstructorParameters<typeof Template>[1]> = {}) {
@@ -32,11 +33,11 @@ describe('an intrinsic function', () => {
     ['Fn::Join', { 'Fn::Join': ['-', ['a', { Ref: 'AWS::AccountId' }, 1]] }, 'a-000000000000-1'],
     [
       'Fn::Sub',
-      { 'Fn::Sub': '${AWS::Partition}:${Other}:${Other.Arn}:${!Kept}' },
-      'aws:Other:arn:aws:test:us-east-1:000000000000:Other:${Kept}',
+      { 'Fn::Sub': '${AWS::Partition}:${Other}:${Other.Arn}:${!Literal}' },
+      'aws:Other:arn:aws:test:us-east-1:000000000000:Other:${Literal}',
     ],
     [
-      'Fn::Sub with values of its own',
+      'Fn::Sub with variables',
       { 'Fn::Sub': ['${a}.${AWS::URLSuffix}', { a: { Ref: 'Other' } }] },
       'Other.amazonaws.com',
     ],
@@ -51,20 +52,20 @@ describe('an intrinsic function', () => {
     expect(resolved({ 'Fn::FindInMap': ['Sizes', { Ref: 'AWS::Region' }, 'memory'] }, { Mappings })).toBe(512);
   });
 
-  test('leaves a statement of IAM alone, although it has a key named Condition', () => {
+  test('is not an IAM statement with a key named Condition', () => {
     const statement = { Condition: { StringEquals: { a: 'b' } } };
     expect(resolved(statement)).toEqual(statement);
   });
 
-  test('that nobody knows is an error which names the resource', () => {
-    expect(() => resolved({ 'Fn::ImportValue': 'x' })).toThrow(/Thing: Fn::ImportValue/);
+  test('that is not supported is an error that names the resource', () => {
+    expect(() => resolved({ 'Fn::ImportValue': 'x' })).toThrow(/Thing: .* Fn::ImportValue/);
   });
 
-  test('for an attribute without a local value is an error which names both resources', () => {
+  test('for an attribute without a local value is an error that names both resources', () => {
     expect(() => resolved({ 'Fn::GetAtt': ['Other', 'Name'] })).toThrow(/Thing: .*Name of Other \(Test::Other\)/);
   });
 
-  test('that refers to what is not there is an error', () => {
+  test('that refers to a missing resource is an error', () => {
     expect(() => resolved({ Ref: 'Gone' })).toThrow(/Thing: the template has no resource Gone/);
   });
 });
@@ -78,7 +79,7 @@ describe('parameters and conditions', () => {
     Both: { 'Fn::And': [{ Condition: 'IsProd' }, { Condition: 'IsDev' }] },
   };
 
-  test('a parameter has its default', () => {
+  test('a parameter resolves to its default', () => {
     expect(resolved({ Ref: 'Stage' }, { Parameters })).toBe('dev');
   });
 
@@ -91,11 +92,11 @@ describe('parameters and conditions', () => {
     ['IsProd', 'no'],
     ['Either', 'yes'],
     ['Both', 'no'],
-  ])('Fn::If asks %s', (condition, expected) => {
+  ])('Fn::If evaluates the condition %s', (condition, expected) => {
     expect(resolved({ 'Fn::If': [condition, 'yes', 'no'] }, { Parameters, Conditions })).toBe(expected);
   });
 
-  test('the branch not taken may refer to what does not exist', () => {
+  test('the unused branch of Fn::If may refer to a resource that does not exist', () => {
     const Resources = { Never: { Type: 'Test::Never', Condition: 'IsProd' } };
     const value = { 'Fn::If': ['IsProd', { 'Fn::GetAtt': ['Never', 'Arn'] }, 'none'] };
     expect(resolved(value, { Parameters, Conditions, Resources })).toBe('none');
@@ -116,7 +117,7 @@ describe('parameters and conditions', () => {
   });
 });
 
-describe('the address book', () => {
+describe('the origin map', () => {
   const attributes = () => ({ DomainName: 'd1.cloudfront.net' });
   const Resources = {
     Front: { Type: 'AWS::CloudFront::Distribution' },
@@ -126,17 +127,17 @@ describe('the address book', () => {
         url: { 'Fn::Join': ['', ['https://', { 'Fn::GetAtt': ['Front', 'DomainName'] }, '/mcp']] },
         host: { 'Fn::GetAtt': ['Front', 'DomainName'] },
         longer: 'https://d1.cloudfront.net.evil.example',
-        inside: ['see https://d1.cloudfront.net, or else'],
+        inside: ['see https://d1.cloudfront.net, or call'],
       },
     },
   };
 
-  test('turns the deployed origin into the local one, in whatever a text is put together from', () => {
+  test('replaces the deployed origin in all strings, also in joined ones', () => {
     expect(read({ Resources }, { attributes }).resource('Thing').properties).toEqual({
       url: 'http://127.0.0.1:8787/mcp',
       host: 'd1.cloudfront.net',
       longer: 'https://d1.cloudfront.net.evil.example',
-      inside: ['see http://127.0.0.1:8787, or else'],
+      inside: ['see http://127.0.0.1:8787, or call'],
     });
   });
 });
@@ -169,8 +170,8 @@ describe('the statements of a role', () => {
     Other: { Type: 'AWS::IAM::Role', Properties: {} },
   };
 
-  test('are those of its inline, attached and managed policies, resolved', () => {
-    expect(read({ Resources }).statementsOf('Role')).toEqual(
+  test('are the resolved statements of its inline, attached and managed policies', () => {
+    expect(roleStatements(read({ Resources }), 'Role')).toEqual(
       ['a:Inline', 'a:One', 'a:Two', 'a:Managed'].map(resolvedAllow),
     );
   });
@@ -181,9 +182,9 @@ describe('the statements of a role', () => {
       { ManagedPolicyArns: [{ 'Fn::Sub': 'arn:${AWS::Partition}:iam::aws:policy/Admin' }] },
       /arn:aws:iam::aws:policy\/Admin/,
     ],
-    ['a permissions boundary', { PermissionsBoundary: 'arn:aws:iam::1:policy/x' }, /permissions boundary/],
-  ])('cannot be told for %s', (_, Properties, message) => {
+    ['a permissions boundary', { PermissionsBoundary: 'arn:aws:iam::1:policy/x' }, /permissions boundaries/],
+  ])('are an error for %s', (_, Properties, message) => {
     const role = { Type: 'AWS::IAM::Role', Properties };
-    expect(() => read({ Resources: { Role: role } }).statementsOf('Role')).toThrow(message);
+    expect(() => roleStatements(read({ Resources: { Role: role } }), 'Role')).toThrow(message);
   });
 });

@@ -4,7 +4,8 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
-import { FunctionError, FunctionPool } from '../../local/lambda/function-pool.ts';
+import { FunctionError } from '../../local/lambda/function-error.ts';
+import { FunctionPool } from '../../local/lambda/function-pool.ts';
 
 /** The response of one invocation while it arrives. */
 export type Sent = { request: IncomingMessage; chunks: Buffer[]; ended: boolean };

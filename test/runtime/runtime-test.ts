@@ -22,17 +22,17 @@ import {
   postMcp,
   register,
 } from '../../bench/harness/raw-oauth-client.ts';
-import { addressBook, attributesOf } from '../../local/address-book.ts';
 import { startGatewayServer } from '../../local/api-gateway/gateway-server.ts';
 import { startOidcProvider } from '../../local/cognito/oidc-provider.ts';
 import { userPoolOf } from '../../local/cognito/user-pool-definition.ts';
 import { startDynamoDb } from '../../local/dynamodb/dynamodb-service.ts';
 import { freePort } from '../../local/free-port.ts';
 import { FunctionPrincipals } from '../../local/iam/principals.ts';
+import { roleStatements } from '../../local/iam/role-statements.ts';
 import { startKms } from '../../local/kms/kms-service.ts';
-import { assetOf } from '../../local/lambda/function-pool.ts';
+import { assetOf } from '../../local/lambda/function-asset.ts';
+import { stackTemplate } from '../../local/template/stack-template.ts';
 import { readAssembly } from '../../local/template/synthesis.ts';
-import { Template } from '../../local/template/template.ts';
 import { RealFunction, RealFunctions } from './runtime-functions.ts';
 
 const RUNTIME_CLIENT = 'aws-lambda-ric@4.0.2';
@@ -97,15 +97,7 @@ async function startRuntime(): Promise<{ origin: string; functions: RealFunction
   cleanups.push(dynamoDb.close, kms.close);
   const [port, poolPort] = [await freePort(), await freePort()];
   const origins = { gateway: `http://127.0.0.1:${port}`, identityProvider: `http://localhost:${poolPort}` };
-  const template = new Template(stack.template, {
-    stackName: stack.stackName,
-    addressBook: addressBook(stack.template, origins),
-    attributes(logicalId, type, properties) {
-      if (type !== 'AWS::KMS::Key') return attributesOf(logicalId, type, properties);
-      const { keyId, arn } = kms.createKey(logicalId, properties);
-      return { Ref: keyId, KeyId: keyId, Arn: arn };
-    },
-  });
+  const template = stackTemplate(stack, origins, kms.createKey);
   for (const { logicalId, properties } of template.resources('AWS::DynamoDB::GlobalTable')) {
     await dynamoDb.createTable(properties, String(template.resolve({ Ref: logicalId })));
   }
@@ -117,7 +109,7 @@ async function startRuntime(): Promise<{ origin: string; functions: RealFunction
     const { logicalId, properties, raw } = resource;
     const { Variables } = properties.Environment as { Variables: Record<string, string> };
     const accessKeyId = `ASIA${randomBytes(16).toString('hex').toUpperCase()}`;
-    const statements = template.statementsOf(template.logicalIdOf(raw.Role));
+    const statements = roleStatements(template, template.logicalIdOf(raw.Role));
     principals.add(accessKeyId, { functionName: logicalId, statements });
     const real = new RealFunction();
     cleanups.push(() => real.stop());

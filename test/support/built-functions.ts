@@ -4,19 +4,20 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { FunctionPool, type FunctionPoolOptions } from '../../local/lambda/function-pool.ts';
 import { Template, type TemplateJson } from '../../local/template/template.ts';
+import { ObservedList } from './observed-list.ts';
 
-/** The realistic names that a template's references resolve to. */
+/** Plausible values for the references of a template. */
 export function attributes(logicalId: string, type: string): Record<string, string> {
   const kind =
     type === 'AWS::Lambda::Function' ? 'lambda:us-east-1:000000000000:function' : 'test:us-east-1:000000000000:thing';
   return { Arn: `arn:aws:${kind}:${logicalId}`, RootResourceId: 'root' };
 }
 
-type Source = { code: string; file?: string; properties?: Record<string, unknown> };
+export type FunctionSource = { code: string; file?: string; properties?: Record<string, unknown> };
 
-/** A cloud assembly with one function per source, and other resources as they are given. */
+/** A cloud assembly with one function per source, and further resources. */
 export function builtTemplate(
-  sources: Record<string, Source | string>,
+  sources: Record<string, FunctionSource | string>,
   assembly = mkdtempSync(join(tmpdir(), 'assembly-')),
   others: TemplateJson['Resources'] = {},
 ): { template: Template; assembly: string } {
@@ -31,18 +32,24 @@ export function builtTemplate(
     }),
   );
   return {
-    template: new Template({ Resources: { ...Resources, ...others } }, { attributes, addressBook: [] }),
+    template: new Template({ Resources: { ...Resources, ...others } }, { attributes, origins: [] }),
     assembly,
   };
 }
 
-export type Line = { functionName: string; requestId: string | undefined; line: string };
+export type LogLine = { functionName: string; requestId: string | undefined; line: string };
 
-/** Functions of these sources, and the lines that they wrote. */
-export function run(sources: Record<string, Source | string>, options: Partial<FunctionPoolOptions> = {}) {
-  const lines: Line[] = [];
-  const log = (functionName: string, requestId: string | undefined, line: string) =>
-    void lines.push({ functionName, requestId, line });
-  const functions = new FunctionPool({ ...builtTemplate(sources), environment: () => ({}), log, ...options });
-  return { functions, lines };
+/** A pool with functions of these sources, and their log. */
+export function startFunctions(
+  sources: Record<string, FunctionSource | string>,
+  options: Partial<FunctionPoolOptions> = {},
+) {
+  const log = new ObservedList<LogLine>();
+  const functions = new FunctionPool({
+    ...builtTemplate(sources),
+    environment: () => ({}),
+    log: (functionName, requestId, line) => log.push({ functionName, requestId, line }),
+    ...options,
+  });
+  return { functions, log };
 }

@@ -1,24 +1,34 @@
 /**
- * The identity provider in a process of its own, because oidc-provider is ESM alone and jest runs CommonJS. Speaks with
- * its parent over IPC: options in, `{ issuer }` or `{ error }` out, then `{ fail }` and `{ disable }`, each acknowledged.
+ * Runs identity providers in a child process, because oidc-provider is an ES module and jest runs CommonJS. Commands and
+ * responses are IPC messages: `start` is answered with `{ issuer }` or `{ error }`, all others with `{}`.
  */
 import { type OidcProvider, type OidcProviderOptions, startOidcProvider } from '../../local/cognito/oidc-provider.ts';
 
-type Command = { start?: OidcProviderOptions; fail?: boolean; disable?: string };
+export type ProviderCommand =
+  | { start: OidcProviderOptions }
+  | { issuer: string; fail: boolean }
+  | { issuer: string; disable: string }
+  | { issuer: string; stop: true };
 
-let provider: OidcProvider | undefined;
+const providers = new Map<string, OidcProvider>();
 
-process.on('message', async ({ start, fail, disable }: Command) => {
-  if (start !== undefined) {
-    try {
-      provider = await startOidcProvider(start);
-      process.send!({ issuer: provider.issuer });
-    } catch (error) {
-      process.send!({ error: (error as NodeJS.ErrnoException).code });
-    }
-    return;
+process.on('message', async (command: ProviderCommand) => process.send!(await run(command)));
+
+async function run(command: ProviderCommand): Promise<object> {
+  if ('start' in command) return start(command.start);
+  const provider = providers.get(command.issuer)!;
+  if ('fail' in command) provider.fail(command.fail);
+  else if ('disable' in command) provider.disable(command.disable);
+  else await provider.close();
+  return {};
+}
+
+async function start(options: OidcProviderOptions): Promise<object> {
+  try {
+    const provider = await startOidcProvider(options);
+    providers.set(provider.issuer, provider);
+    return { issuer: provider.issuer };
+  } catch (error) {
+    return { error: (error as NodeJS.ErrnoException).code };
   }
-  if (fail !== undefined) provider!.fail(fail);
-  if (disable !== undefined) provider!.disable(disable);
-  process.send!({});
-});
+}

@@ -34,7 +34,7 @@ const failures: [CallOutcome, Partial<ToolCall>][] = [
  * @param folder of a running local emulator
  */
 export async function writeWeekOfCalls(folder: string, clients: Connected[], now = Date.now()): Promise<ToolCall[]> {
-  const { dynamoDb, table: name } = DataFolder.ownerAccessTo(folder);
+  const { dynamoDb, table: name } = DataFolder.operatorAccessTo(folder);
   const dynamodb = new DynamoDBClient({
     endpoint: dynamoDb.endpoint,
     region: 'us-east-1',

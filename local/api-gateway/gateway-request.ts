@@ -1,0 +1,46 @@
+import type { IncomingMessage } from 'node:http';
+import type { HeaderList } from './api-model.ts';
+
+/** A request as API Gateway receives it. */
+export type GatewayRequest = {
+  requestId: string;
+  /** Epoch milliseconds. */
+  receivedAt: number;
+  httpMethod: string;
+  /** As sent, without the query string. */
+  path: string;
+  query: URLSearchParams;
+  headers: HeaderList;
+  sourceIp: string;
+};
+
+/** @param originHeaders replace the client's headers of the same name */
+export function readGatewayRequest(
+  message: IncomingMessage,
+  requestId: string,
+  receivedAt: number,
+  originHeaders: HeaderList,
+): GatewayRequest {
+  const target = message.url ?? '';
+  const queryStart = target.indexOf('?');
+  const replaced = new Set(originHeaders.map(([name]) => name.toLowerCase()));
+  const headers = [...originHeaders];
+  for (let i = 0; i + 1 < message.rawHeaders.length; i += 2) {
+    const name = message.rawHeaders[i]!;
+    if (!replaced.has(name.toLowerCase())) headers.push([name, message.rawHeaders[i + 1]!]);
+  }
+  return {
+    requestId,
+    receivedAt,
+    httpMethod: message.method ?? 'GET',
+    path: queryStart < 0 ? target : target.slice(0, queryStart),
+    query: new URLSearchParams(queryStart < 0 ? '' : target.slice(queryStart + 1)),
+    headers,
+    sourceIp: message.socket.remoteAddress ?? '',
+  };
+}
+
+export function headerOf(request: GatewayRequest, name: string): string | undefined {
+  const lowerCase = name.toLowerCase();
+  return request.headers.find(([each]) => each.toLowerCase() === lowerCase)?.[1];
+}

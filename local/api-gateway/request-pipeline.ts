@@ -1,0 +1,163 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { EmulatorClock } from '../emulator-clock.ts';
+import { EventTooLarge, FunctionThrottled } from '../lambda/function-error.ts';
+import type { FunctionPool } from '../lambda/function-pool.ts';
+import type { Api, LambdaIntegration, Route } from './api-model.ts';
+import { GatewayError } from './gateway-error.ts';
+import { type GatewayRequest, headerOf } from './gateway-request.ts';
+import { renderGatewayResponse } from './gateway-response.ts';
+import { readBufferedResponse, readPrelude, withContentType } from './integration-response.ts';
+import { invokeRequest, isBinaryType, proxyEvent, requestContext } from './proxy-event.ts';
+import type { RequestAuthorizers } from './request-authorizer.ts';
+import type { RequestThrottle } from './request-throttle.ts';
+import { policyAdmits } from './resource-policy.ts';
+import { sendResponse, sendStream } from './response-writer.ts';
+
+/** API Gateway's quota for the body of a request, in bytes. */
+const REQUEST_LIMIT = 10 * 1024 * 1024;
+
+/** A deployed API. */
+export type Deployment = {
+  api: Api;
+  functions: FunctionPool;
+  authorizers: RequestAuthorizers;
+  throttle: RequestThrottle;
+  clock: EmulatorClock;
+};
+
+/** A request in progress. */
+export type Exchange = {
+  message: IncomingMessage;
+  response: ServerResponse;
+  request: GatewayRequest;
+  route?: Route;
+  /** The logical id of the invoked function. */
+  function?: string;
+  /** For the log. */
+  error?: string;
+};
+
+/** Answers a request; a GatewayError becomes a gateway response. */
+export async function answerRequest(exchange: Exchange, deployment: Deployment): Promise<void> {
+  try {
+    await runPipeline(exchange, deployment);
+  } catch (error) {
+    const gatewayError = error instanceof GatewayError ? error : new GatewayError('DEFAULT_5XX', error);
+    exchange.error = gatewayError.message;
+    if (exchange.response.headersSent) exchange.response.destroy();
+    else sendGatewayResponse(exchange, deployment.api, gatewayError);
+  }
+}
+
+/** Route, resource policy, throttle, authorizer, integration. Each step may throw a GatewayError. */
+async function runPipeline(exchange: Exchange, deployment: Deployment): Promise<void> {
+  const { api, authorizers, throttle } = deployment;
+  const { request, message, response } = exchange;
+  const body = await readBody(message);
+  const route = api.route(request.httpMethod, request.path);
+  if (route === undefined) throw new GatewayError('MISSING_AUTHENTICATION_TOKEN');
+  exchange.route = route;
+  if (body === undefined) throw new GatewayError('REQUEST_TOO_LARGE');
+  const { limit, authorizer, integration } = route;
+  if (!policyAdmits(api.policy, invokeRequest(request, api), authorizer !== undefined)) {
+    throw new GatewayError('ACCESS_DENIED', 'the resource policy of the API denies the request');
+  }
+  if (limit !== undefined && !throttle.admits(limit, request.receivedAt)) throw new GatewayError('THROTTLED');
+  const context = authorizer && (await authorizers.authorize(authorizer, request, api, route));
+
+  if (integration.type === 'MOCK') {
+    const headers = withContentType(integration.headers, 'application/json');
+    sendResponse(response, { status: integration.status, headers }, integration.body);
+    return;
+  }
+  exchange.function = integration.function;
+  await invokeIntegration(exchange, deployment, integration, proxyEvent(request, api, route, body, context));
+}
+
+async function invokeIntegration(
+  exchange: Exchange,
+  deployment: Deployment,
+  integration: LambdaIntegration,
+  event: object,
+): Promise<void> {
+  const send = integration.stream ? sendStreamingResponse : sendBufferedResponse;
+  try {
+    await send(exchange, deployment, integration, event);
+  } catch (error) {
+    if (error instanceof EventTooLarge) throw new GatewayError('REQUEST_TOO_LARGE', error);
+    if (error instanceof FunctionThrottled) throw new GatewayError('API_CONFIGURATION_ERROR', error);
+    throw error;
+  }
+}
+
+async function sendBufferedResponse(
+  { request, response }: Exchange,
+  { api, functions, clock }: Deployment,
+  integration: LambdaIntegration,
+  event: object,
+): Promise<void> {
+  const result = await withinTimeout(integration, clock, functions.invoke(integration.function, event));
+  const acceptsBinary = isBinaryType(api.binaryMediaTypes, headerOf(request, 'accept'));
+  const { body, ...head } = readBufferedResponse(result, acceptsBinary);
+  sendResponse(response, head, body);
+}
+
+/**
+ * Forwards a stream as the function writes it. If the client disconnects, the rest is read and discarded: as on AWS, the
+ * function receives no notice.
+ */
+async function sendStreamingResponse(
+  exchange: Exchange,
+  { functions, clock }: Deployment,
+  integration: LambdaIntegration,
+  event: object,
+): Promise<void> {
+  const { response } = exchange;
+  const chunks = functions.invokeStreaming(integration.function, event);
+  const cancelTimeout = clock.schedule(integration.timeoutMilliseconds, () => {
+    if (!response.headersSent) return;
+    exchange.error = `INTEGRATION_TIMEOUT: the stream was cut after ${integration.timeoutMilliseconds} ms`;
+    response.destroy();
+  });
+  try {
+    const { rest, ...head } = await withinTimeout(integration, clock, readPrelude(chunks));
+    await sendStream(response, head, rest, chunks);
+  } catch (error) {
+    // Releases the function, which waits for its reader. Not awaited: the function may not write for a while.
+    void chunks.return();
+    throw error;
+  } finally {
+    cancelTimeout();
+  }
+}
+
+/** @throws GatewayError INTEGRATION_TIMEOUT; the function continues, as on AWS */
+async function withinTimeout<T>(
+  { timeoutMilliseconds }: LambdaIntegration,
+  clock: EmulatorClock,
+  work: Promise<T>,
+): Promise<T> {
+  const { promise: timeout, reject } = Promise.withResolvers<never>();
+  const cancel = clock.schedule(timeoutMilliseconds, () => reject(new GatewayError('INTEGRATION_TIMEOUT')));
+  return Promise.race([work, timeout]).finally(cancel);
+}
+
+/** @returns undefined for a body above the limit; reads it to its end, so that the client receives the response */
+async function readBody(message: IncomingMessage): Promise<Buffer | undefined> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of message as AsyncIterable<Buffer>) {
+    size += chunk.length;
+    if (size <= REQUEST_LIMIT) chunks.push(chunk);
+  }
+  return size <= REQUEST_LIMIT ? Buffer.concat(chunks) : undefined;
+}
+
+function sendGatewayResponse({ response, request, route }: Exchange, api: Api, error: GatewayError): void {
+  const { body, ...head } = renderGatewayResponse(error, api.responses, {
+    context: requestContext(request, api, route),
+    header: (name) => headerOf(request, name),
+    query: (name) => request.query.get(name) ?? undefined,
+  });
+  sendResponse(response, head, body);
+}

@@ -1,0 +1,78 @@
+import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
+import type { AwsService } from './aws-api/aws-service.ts';
+import type { CleanupStack } from './cleanup-stack.ts';
+import { type DynamoDb, startDynamoDb } from './dynamodb/dynamodb-service.ts';
+import { FunctionPrincipals, operatorPrincipal } from './iam/principals.ts';
+import { roleStatements } from './iam/role-statements.ts';
+import { type Kms, startKms } from './kms/kms-service.ts';
+import { type Lambda, startLambda } from './lambda/lambda-service.ts';
+import { startSecrets } from './secrets-manager/secrets-service.ts';
+import type { Resource, Template } from './template/template.ts';
+
+/** The emulated AWS services, with common principals. */
+export type EmulatedServices = {
+  dynamoDb: DynamoDb;
+  kms: Kms;
+  secrets: AwsService;
+  lambda: Lambda;
+  /** The endpoints and new credentials for a function, as environment variables. */
+  environmentOf(template: Template, logicalId: string): Record<string, string>;
+  /** New credentials of the operator. @returns the access key id */
+  operatorAccessKeyId(): string;
+};
+
+/** @param log receives lines about dropped events */
+export async function startServices(
+  folder: string,
+  log: (functionName: string, line: string) => void,
+  cleanups: CleanupStack,
+): Promise<EmulatedServices> {
+  const principals = new FunctionPrincipals();
+  const closed = <S extends AwsService>(service: S): S => {
+    cleanups.add(() => service.close());
+    return service;
+  };
+  const dynamoDb = closed(await startDynamoDb({ folder: join(folder, 'dynamodb'), principals }));
+  const kms = closed(await startKms({ folder, principals }));
+  const secrets = closed(await startSecrets({ folder, principals }));
+  const lambda = closed(await startLambda({ principals, log }));
+  return {
+    dynamoDb,
+    kms,
+    secrets,
+    lambda,
+    environmentOf(template, logicalId) {
+      const accessKeyId = newAccessKeyId();
+      const role = template.logicalIdOf(template.resource(logicalId).raw.Role);
+      const statements = roleStatements(template, role);
+      principals.add(accessKeyId, { functionName: template.ref(logicalId), statements });
+      return {
+        AWS_ACCESS_KEY_ID: accessKeyId,
+        AWS_SECRET_ACCESS_KEY: randomBytes(20).toString('hex'),
+        AWS_SESSION_TOKEN: 'local',
+        AWS_ENDPOINT_URL_DYNAMODB: dynamoDb.endpoint,
+        AWS_ENDPOINT_URL_KMS: kms.endpoint,
+        AWS_ENDPOINT_URL_SECRETS_MANAGER: secrets.endpoint,
+        AWS_ENDPOINT_URL_LAMBDA: lambda.endpoint,
+      };
+    },
+    operatorAccessKeyId() {
+      const accessKeyId = newAccessKeyId();
+      principals.add(accessKeyId, operatorPrincipal);
+      return accessKeyId;
+    },
+  };
+}
+
+const newAccessKeyId = () => `ASIA${randomBytes(16).toString('hex').toUpperCase()}`;
+
+export const tableTypes = ['AWS::DynamoDB::Table', 'AWS::DynamoDB::GlobalTable'];
+
+export const tablesOf = (template: Template): Resource[] => tableTypes.flatMap((type) => template.resources(type));
+
+export async function createTables(dynamoDb: DynamoDb, template: Template): Promise<void> {
+  for (const { logicalId, properties } of tablesOf(template)) {
+    await dynamoDb.createTable(properties, template.ref(logicalId));
+  }
+}

@@ -1,0 +1,108 @@
+import { randomInt } from 'node:crypto';
+import type { EmulatorClock } from '../emulator-clock.ts';
+import { ExecutionEnvironment } from './execution-environment.ts';
+import type { FunctionDefinition } from './function-definition.ts';
+import { FunctionThrottled } from './function-error.ts';
+
+export type EnvironmentPoolOptions = {
+  clock: EmulatorClock;
+  log(functionName: string, requestId: string | undefined, line: string): void;
+  /** A new execution environment for every request, so that no module state survives by accident. */
+  freshPerRequest: boolean;
+  /** How long an environment beyond the first may be idle before it ends. */
+  idleSeconds: number;
+};
+
+/** The execution environments of one version of one function. */
+export class EnvironmentPool {
+  readonly #definition: FunctionDefinition;
+  readonly #options: EnvironmentPoolOptions;
+  readonly #all = new Set<ExecutionEnvironment>();
+  /** A stack: the most recently used environment is used first, so that the others can expire. */
+  readonly #idle: ExecutionEnvironment[] = [];
+  #retired = false;
+
+  constructor(definition: FunctionDefinition, options: EnvironmentPoolOptions) {
+    this.#definition = definition;
+    this.#options = options;
+  }
+
+  async *invoke(payload: string, requestId: string): AsyncGenerator<Uint8Array, void> {
+    yield* this.#acquire().invoke(payload, requestId);
+  }
+
+  /** Ends busy environments. @returns their number, at most `count` */
+  async kill(count: number): Promise<number> {
+    const busy = [...this.#all].filter((environment) => !this.#idle.includes(environment));
+    const chosen = Array.from({ length: Math.min(count, busy.length) }, () => busy.splice(randomInt(busy.length), 1));
+    await Promise.all(chosen.flat().map((environment) => environment.kill()));
+    return chosen.length;
+  }
+
+  /** Loads the function's module. @throws FunctionError */
+  async warm(): Promise<void> {
+    const environment = this.#acquire();
+    await environment.ready;
+    if (this.#retired) void environment.end();
+    else this.#idle.push(environment);
+  }
+
+  /** Ends the idle environments. */
+  recycle(): void {
+    for (const environment of this.#idle.splice(0)) void environment.end();
+  }
+
+  /** Ends idle environments now and busy ones after their invocation. */
+  retire(): void {
+    this.#retired = true;
+    this.recycle();
+  }
+
+  /** Ends all environments, busy ones included. */
+  async close(): Promise<void> {
+    this.#retired = true;
+    await Promise.all([...this.#all].map((environment) => environment.end()));
+  }
+
+  #acquire(): ExecutionEnvironment {
+    const idle = this.#idle.pop();
+    if (idle !== undefined) return idle;
+    const { name, concurrency } = this.#definition;
+    if (this.#all.size >= concurrency) {
+      throw new FunctionThrottled(`Rate Exceeded: ${name} has ${this.#all.size} busy execution environments`);
+    }
+    const { clock, log } = this.#options;
+    const environment = new ExecutionEnvironment(
+      this.#definition,
+      {
+        log: (requestId, line) => log(name, requestId, line),
+        idle: () => this.#release(environment),
+        ended: () => this.#remove(environment),
+      },
+      clock,
+    );
+    this.#all.add(environment);
+    return environment;
+  }
+
+  #release(environment: ExecutionEnvironment): void {
+    if (this.#retired || this.#options.freshPerRequest) {
+      void environment.end();
+      return;
+    }
+    this.#idle.push(environment);
+    const { completed } = environment;
+    this.#options.clock.schedule(this.#options.idleSeconds * 1000, () => {
+      const unused = this.#idle.includes(environment) && environment.completed === completed;
+      if (!unused || this.#idle.length <= 1) return;
+      this.#remove(environment);
+      void environment.end();
+    });
+  }
+
+  #remove(environment: ExecutionEnvironment): void {
+    this.#all.delete(environment);
+    const position = this.#idle.indexOf(environment);
+    if (position >= 0) this.#idle.splice(position, 1);
+  }
+}

@@ -1,0 +1,103 @@
+import { fileURLToPath } from 'node:url';
+import { region } from '../aws-api/aws-account.ts';
+import type { Resource, Template } from '../template/template.ts';
+import { unsupported } from '../template/unsupported-feature.ts';
+import { assetOf } from './function-asset.ts';
+import type { WorkerData } from './worker-messages.ts';
+
+/** A function of the template, ready to run. */
+export type FunctionDefinition = {
+  name: string;
+  timeoutSeconds: number;
+  /** The maximum number of execution environments. */
+  concurrency: number;
+  worker: WorkerData;
+  environment: Record<string, string>;
+};
+
+export type FunctionDefinitionOptions = {
+  /** The folder of the cloud assembly, `cdk.out`. */
+  assembly: string;
+  /** Further variables, such as the function's credentials. */
+  environment(logicalId: string): Record<string, string>;
+  maximumConcurrency: number;
+};
+
+/** Lambda's limit for the environment variables of a function, names and values, in bytes. */
+const ENVIRONMENT_LIMIT = 4_096;
+
+/** Variables that Lambda sets and reserves (Lambda developer guide, "Defined runtime environment variables"). */
+const reservedVariables = [
+  '_HANDLER',
+  '_X_AMZN_TRACE_ID',
+  'AWS_ACCESS_KEY',
+  'AWS_ACCESS_KEY_ID',
+  'AWS_DEFAULT_REGION',
+  'AWS_EXECUTION_ENV',
+  'AWS_LAMBDA_FUNCTION_MEMORY_SIZE',
+  'AWS_LAMBDA_FUNCTION_NAME',
+  'AWS_LAMBDA_FUNCTION_VERSION',
+  'AWS_LAMBDA_INITIALIZATION_TYPE',
+  'AWS_LAMBDA_LOG_GROUP_NAME',
+  'AWS_LAMBDA_LOG_STREAM_NAME',
+  'AWS_LAMBDA_RUNTIME_API',
+  'AWS_REGION',
+  'AWS_SECRET_ACCESS_KEY',
+  'AWS_SESSION_TOKEN',
+  'LAMBDA_RUNTIME_DIR',
+  'LAMBDA_TASK_ROOT',
+];
+
+const sdkFolder = fileURLToPath(new URL('../../node_modules', import.meta.url));
+
+/** @throws Error naming the function whose settings Lambda would reject, or whose code does not exist */
+export function defineFunction(
+  resource: Resource,
+  template: Template,
+  options: FunctionDefinitionOptions,
+): FunctionDefinition {
+  const { logicalId, properties } = resource;
+  const runtime = String(properties.Runtime);
+  if (!runtime.startsWith('nodejs')) throw unsupported(logicalId, `the runtime ${runtime}`);
+  const name = template.ref(logicalId);
+  const handler = String(properties.Handler);
+  const taskRoot = assetOf(resource, options.assembly);
+  const reservedConcurrency = (properties.ReservedConcurrentExecutions as number | undefined) ?? Infinity;
+  return {
+    name,
+    timeoutSeconds: Number(properties.Timeout ?? 3),
+    concurrency: Math.min(reservedConcurrency, options.maximumConcurrency),
+    worker: { taskRoot, handler, functionArn: template.getAtt(logicalId, 'Arn') },
+    environment: {
+      ...variablesOf(resource),
+      ...options.environment(logicalId),
+      _HANDLER: handler,
+      LAMBDA_TASK_ROOT: taskRoot,
+      AWS_REGION: region,
+      AWS_DEFAULT_REGION: region,
+      AWS_EXECUTION_ENV: `AWS_Lambda_${runtime}`,
+      AWS_LAMBDA_FUNCTION_NAME: name,
+      AWS_LAMBDA_FUNCTION_VERSION: '$LATEST',
+      AWS_LAMBDA_FUNCTION_MEMORY_SIZE: String(properties.MemorySize ?? 128),
+      AWS_LAMBDA_INITIALIZATION_TYPE: 'on-demand',
+      AWS_LAMBDA_LOG_GROUP_NAME: `/aws/lambda/${name}`,
+      AWS_LAMBDA_LOG_STREAM_NAME: 'local',
+      // Stands in for the AWS SDK of Lambda's runtime.
+      NODE_PATH: sdkFolder,
+      TZ: ':UTC',
+    },
+  };
+}
+
+function variablesOf({ logicalId, properties }: Resource): Record<string, string> {
+  const { Variables: variables = {} } = (properties.Environment ?? {}) as { Variables?: Record<string, unknown> };
+  for (const [name, value] of Object.entries(variables)) {
+    if (reservedVariables.includes(name)) throw new Error(`${logicalId}: Lambda reserves the variable ${name}`);
+    if (typeof value !== 'string') throw new Error(`${logicalId}: the variable ${name} is not a string`);
+  }
+  const size = Buffer.byteLength(Object.entries(variables).flat().join(''));
+  if (size > ENVIRONMENT_LIMIT) {
+    throw new Error(`${logicalId}: its environment is ${size} bytes; Lambda's limit is ${ENVIRONMENT_LIMIT}`);
+  }
+  return variables as Record<string, string>;
+}

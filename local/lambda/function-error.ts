@@ -1,0 +1,19 @@
+/** The function failed: its code threw, its module did not load, it timed out, or its process ended. */
+export class FunctionError extends Error {
+  /** As Lambda reports it: the name of the thrown class, or `Sandbox.Timedout`, `Runtime.ExitError` … */
+  readonly errorType: string;
+
+  /** @param trace the stack inside the function; the stack of this process would not help */
+  constructor(errorType: string, message: string, trace: string[] = []) {
+    super(message);
+    this.name = 'FunctionError';
+    this.errorType = errorType;
+    this.stack = trace.length > 0 ? trace.join('\n') : `${errorType}: ${message}`;
+  }
+}
+
+/** All execution environments that the function may have are busy (Lambda's TooManyRequestsException). */
+export class FunctionThrottled extends Error {}
+
+/** The event exceeds Lambda's limit (its RequestTooLargeException). */
+export class EventTooLarge extends Error {}
