@@ -1,14 +1,14 @@
 import { assistants } from '../../bench/harness/mcp-clients.ts';
 import { callTool, initialize, postMcp } from '../../bench/harness/raw-oauth-client.ts';
-import { AttackedCloud, type Item } from '../support/attacked-cloud.ts';
+import { type Item, TestCloud } from '../support/test-cloud.ts';
 
 /** The audit log in the table, as the functions write it. */
 
 jest.setTimeout(120_000);
 
-let target: AttackedCloud;
+let target: TestCloud;
 beforeAll(async () => {
-  target = await AttackedCloud.start();
+  target = await TestCloud.start();
 });
 afterAll(() => target.stop());
 
@@ -41,12 +41,14 @@ test.each(assistants)('each call of %s is in the audit log when its response arr
 });
 
 test('a call succeeds without permission to write the audit log, and the failure is logged', async () => {
-  const forbidden = await AttackedCloud.start((resources) => {
-    for (const { Type, Properties } of Object.values(resources)) {
-      if (Type !== 'AWS::IAM::Policy') continue;
-      const { PolicyDocument: policy } = Properties;
-      policy.Statement = policy.Statement.filter((each: unknown) => !JSON.stringify(each).includes('"D#*"'));
-    }
+  const forbidden = await TestCloud.start({
+    change: (resources) => {
+      for (const { Type, Properties } of Object.values(resources)) {
+        if (Type !== 'AWS::IAM::Policy') continue;
+        const { PolicyDocument: policy } = Properties;
+        policy.Statement = policy.Statement.filter((each: unknown) => !JSON.stringify(each).includes('"D#*"'));
+      }
+    },
   });
   try {
     const { tokens } = await forbidden.signedIn();

@@ -8,8 +8,9 @@ import type {
   SessionDetail,
   SessionRow,
 } from '../../lambda/core/dashboard/dashboard-api.ts';
-import { AttackedCloud, json, rawRequest } from '../support/attacked-cloud.ts';
 import { DashboardClient } from '../support/dashboard-client.ts';
+import { TestCloud } from '../support/test-cloud.ts';
+import { json, rawRequest } from '../support/wire-checks.ts';
 
 /** Whom the dashboard shows what, and who may end what: decided by the function, whatever a request says. */
 
@@ -18,7 +19,7 @@ jest.setTimeout(120_000);
 const hour = 3_600_000;
 const lastHour = () => ({ from: Date.now() - hour, to: Date.now() + hour });
 
-let target: AttackedCloud;
+let target: TestCloud;
 let ada: DashboardClient;
 let alan: DashboardClient;
 let grace: DashboardClient;
@@ -33,7 +34,7 @@ const items = async <T>(visitor: DashboardClient, path: string, query = {}) =>
   (await visitor.get<ResultPage<T>>(path, query)).items;
 
 beforeAll(async () => {
-  target = await AttackedCloud.start();
+  target = await TestCloud.start();
   adas = await modern(`${target.origin}/mcp`, 'ada');
   alans = await legacy(`${target.origin}/mcp`, 'alan');
   await adas.call('whoami');

@@ -1,16 +1,16 @@
 import { assistants } from '../../bench/harness/mcp-clients.ts';
 import { callTool, initialize, OAuthClient, postMcp } from '../../bench/harness/raw-oauth-client.ts';
 import type { ErasedCount, ResultPage, SessionRow } from '../../lambda/core/dashboard/dashboard-api.ts';
-import { AttackedCloud, type Item } from '../support/attacked-cloud.ts';
 import { DashboardClient } from '../support/dashboard-client.ts';
+import { type Item, TestCloud } from '../support/test-cloud.ts';
 
 /** A user erases their data, and the test searches the table for the rest. */
 
 jest.setTimeout(120_000);
 
-let target: AttackedCloud;
+let target: TestCloud;
 beforeAll(async () => {
-  target = await AttackedCloud.start();
+  target = await TestCloud.start();
 });
 afterAll(() => target?.stop());
 

@@ -1,20 +1,22 @@
 import { assistants } from '../../bench/harness/mcp-clients.ts';
 import { callTool, initialize, messageOf, postMcp } from '../../bench/harness/raw-oauth-client.ts';
-import { AttackedCloud, type Item } from '../support/attacked-cloud.ts';
+import { type Item, TestCloud } from '../support/test-cloud.ts';
 
 /** Sessions that have been deleted from the table, and their clients. */
 
 jest.setTimeout(120_000);
 
-let target: AttackedCloud;
-let strict: AttackedCloud;
+let target: TestCloud;
+let strict: TestCloud;
 beforeAll(async () => {
-  target = await AttackedCloud.start();
-  strict = await AttackedCloud.start((resources) => {
-    for (const { Type, Properties } of Object.values(resources)) {
-      const variables = Type === 'AWS::Lambda::Function' ? Properties.Environment.Variables : {};
-      if (variables.STALE_SESSION !== undefined) variables.STALE_SESSION = 'reject';
-    }
+  target = await TestCloud.start();
+  strict = await TestCloud.start({
+    change: (resources) => {
+      for (const { Type, Properties } of Object.values(resources)) {
+        const variables = Type === 'AWS::Lambda::Function' ? Properties.Environment.Variables : {};
+        if (variables.STALE_SESSION !== undefined) variables.STALE_SESSION = 'reject';
+      }
+    },
   });
 });
 afterAll(async () => {
@@ -22,14 +24,14 @@ afterAll(async () => {
   await strict.stop();
 });
 
-const sessionItems = (from: AttackedCloud): Promise<Item[]> => from.items('S#');
+const sessionItems = (from: TestCloud): Promise<Item[]> => from.items('S#');
 
-async function deleteSessions(of: AttackedCloud): Promise<void> {
+async function deleteSessions(of: TestCloud): Promise<void> {
   for (const item of await sessionItems(of)) await of.remove(item);
 }
 
 /** A session of a client that does not send `initialize` again. */
-async function begin(of: AttackedCloud, token: string) {
+async function begin(of: TestCloud, token: string) {
   const started = await postMcp(of.origin, token, initialize);
   const id = started.headers.get('mcp-session-id')!;
   const call = (headers: Record<string, string> = { 'mcp-session-id': id }) =>

@@ -1,6 +1,7 @@
 import { callTool, initialize, OAuthClient, postMcp, type Tokens } from '../../bench/harness/raw-oauth-client.ts';
 import { BUCKET_MILLISECONDS } from '../../lambda/core/audit/tool-call.ts';
-import { AttackedCloud, grantOf, type Item, json } from '../support/attacked-cloud.ts';
+import { type Item, TestCloud } from '../support/test-cloud.ts';
+import { grantOf, json } from '../support/wire-checks.ts';
 
 /**
  * The requests of the functions to DynamoDB and KMS. `docs/data-model.md` has the same numbers.
@@ -12,7 +13,7 @@ import { AttackedCloud, grantOf, type Item, json } from '../support/attacked-clo
 
 jest.setTimeout(60_000);
 
-let target: AttackedCloud;
+let target: TestCloud;
 let client: OAuthClient;
 /** The tokens of a grant whose upstream tokens were refreshed within the last minute. */
 let tokens: Tokens;
@@ -20,7 +21,7 @@ let tokens: Tokens;
 let session: Record<string, string>;
 
 beforeAll(async () => {
-  target = await AttackedCloud.start();
+  target = await TestCloud.start();
   ({ client, tokens } = await target.signedIn());
   tokens = await refreshed(tokens);
   session = await newSession(tokens);

@@ -13,9 +13,9 @@ import type {
   Overview,
   SessionRow,
 } from '../../lambda/core/dashboard/dashboard-api.ts';
-import { AttackedCloud } from '../support/attacked-cloud.ts';
 import { launchChromium, withChromium } from '../support/chromium.ts';
 import { DashboardClient } from '../support/dashboard-client.ts';
+import { TestCloud } from '../support/test-cloud.ts';
 
 /** Three users, four clients of both eras: what they do, and what the record, the charts and the command line say of it. */
 
@@ -24,10 +24,10 @@ jest.setTimeout(240_000);
 const run = promisify(execFile);
 
 withChromium('a day with Holdfast', () => {
-  let target: AttackedCloud;
+  let target: TestCloud;
   let browser: Browser;
   beforeAll(async () => {
-    target = await AttackedCloud.start();
+    target = await TestCloud.start();
     browser = await launchChromium();
   });
   afterAll(async () => {

@@ -7,9 +7,9 @@ import {
   postMcp,
   type Tokens,
 } from '../../bench/harness/raw-oauth-client.ts';
-import { grantOf } from '../support/attacked-cloud.ts';
 import { ScriptedProvider } from '../support/scripted-provider.ts';
 import { TestCloud } from '../support/test-cloud.ts';
+import { grantOf } from '../support/wire-checks.ts';
 
 /** The effects of later changes at the identity provider on a signed-in user. */
 

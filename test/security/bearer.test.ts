@@ -2,18 +2,19 @@ import { createHash, createPublicKey } from 'node:crypto';
 import { base64url, exportJWK, generateKeyPair, type JWK, SignJWT } from 'jose';
 import { Browser } from '../../bench/harness/form-browser.ts';
 import { callTool, initialize, postMcp, type Tokens } from '../../bench/harness/raw-oauth-client.ts';
-import { AttackedCloud, json, rawRequest } from '../support/attacked-cloud.ts';
+import { TestCloud } from '../support/test-cloud.ts';
+import { json, rawRequest } from '../support/wire-checks.ts';
 
 jest.setTimeout(60_000);
 
-let target: AttackedCloud;
+let target: TestCloud;
 let tokens: Tokens;
 let publicKey: JWK;
 let header: Record<string, unknown>;
 let claims: Record<string, unknown>;
 let signature: string;
 beforeAll(async () => {
-  target = await AttackedCloud.start();
+  target = await TestCloud.start();
   tokens = (await target.signedIn()).tokens;
   publicKey = ((await json(await fetch(`${target.origin}/jwks.json`))).keys as JWK[])[0]!;
   const parts = tokens.access_token.split('.');

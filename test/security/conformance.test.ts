@@ -4,14 +4,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { approveAndSignIn } from '../../bench/harness/form-browser.ts';
 import { freePort } from '../../local/free-port.ts';
-import { AttackedCloud } from '../support/attacked-cloud.ts';
+import { TestCloud } from '../support/test-cloud.ts';
 
 jest.setTimeout(60_000);
 
-let target: AttackedCloud;
+let target: TestCloud;
 let folder: string;
 beforeAll(async () => {
-  target = await AttackedCloud.start();
+  target = await TestCloud.start();
   folder = mkdtempSync(join(tmpdir(), 'holdfast-conformance-'));
 });
 afterAll(async () => {

@@ -10,7 +10,8 @@ import { handleOAuthRequest } from '../../lambda/core/oauth/oauth-routes.ts';
 import { browserCookie } from '../../lambda/core/oauth/pages/oauth-cookies.ts';
 import { formParameters } from '../../lambda/core/oauth/request-parameters.ts';
 import { type MacKey, mintRefreshToken, readRefreshToken } from '../../lambda/core/oauth/tokens/facade-tokens.ts';
-import { AttackedCloud, rawRequest } from '../support/attacked-cloud.ts';
+import { TestCloud } from '../support/test-cloud.ts';
+import { rawRequest } from '../support/wire-checks.ts';
 
 /** Whatever comes in, what is promised holds: first of the rules themselves, then through the front door. */
 
@@ -292,11 +293,11 @@ test('F7: a cookie is read from exactly one pair of its own name', () => {
 });
 
 describe('F8: the front door', () => {
-  let target: AttackedCloud;
+  let target: TestCloud;
   let valid: Record<string, string>;
   let token: string;
   beforeAll(async () => {
-    target = await AttackedCloud.start();
+    target = await TestCloud.start();
     const { client, tokens } = await target.signedIn();
     token = tokens.access_token;
     const query = new URL(client.authorizationUrl()).searchParams;

@@ -7,8 +7,9 @@ import {
   redirectUri,
   type Tokens,
 } from '../../bench/harness/raw-oauth-client.ts';
-import { AttackedCloud, grantOf, type Item, json } from '../support/attacked-cloud.ts';
 import { Provider } from '../support/fake-token-provider.ts';
+import { type Item, TestCloud } from '../support/test-cloud.ts';
+import { grantOf, json } from '../support/wire-checks.ts';
 
 /** A whole run, with failures of every kind, and then a search for whatever was secret in it. */
 
@@ -17,7 +18,7 @@ jest.setTimeout(60_000);
 type Answered = { url: string; status: number; location: string | null; text: string };
 
 let provider: Provider;
-let target: AttackedCloud;
+let target: TestCloud;
 const answers: Answered[] = [];
 /** What only its owner may know: name and text. */
 const secrets = new Map<string, string>();
@@ -103,7 +104,7 @@ async function fail(client: OAuthClient, tokens: Tokens): Promise<void> {
 
 beforeAll(async () => {
   provider = await Provider.start();
-  target = await AttackedCloud.start(provider.use);
+  target = await TestCloud.start({ change: provider.use });
   const send = globalThis.fetch;
   globalThis.fetch = async (...request) => {
     const answer = await send(...request);

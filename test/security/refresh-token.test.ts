@@ -1,11 +1,12 @@
 import { initialize, type OAuthClient, postMcp, type Tokens } from '../../bench/harness/raw-oauth-client.ts';
-import { AttackedCloud, grantOf, json, refusal } from '../support/attacked-cloud.ts';
+import { TestCloud } from '../support/test-cloud.ts';
+import { grantOf, json, refusal } from '../support/wire-checks.ts';
 
 jest.setTimeout(60_000);
 
-let target: AttackedCloud;
+let target: TestCloud;
 beforeAll(async () => {
-  target = await AttackedCloud.start();
+  target = await TestCloud.start();
 });
 afterAll(() => target?.stop());
 

@@ -1,12 +1,13 @@
 import { approveAndSignIn } from '../../bench/harness/form-browser.ts';
 import { initialize, OAuthClient, postMcp, register } from '../../bench/harness/raw-oauth-client.ts';
-import { AttackedCloud, json, open, refusal } from '../support/attacked-cloud.ts';
+import { TestCloud } from '../support/test-cloud.ts';
+import { json, open, refusal } from '../support/wire-checks.ts';
 
 jest.setTimeout(60_000);
 
-let target: AttackedCloud;
+let target: TestCloud;
 beforeAll(async () => {
-  target = await AttackedCloud.start();
+  target = await TestCloud.start();
 });
 afterAll(() => target?.stop());
 

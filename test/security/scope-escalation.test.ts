@@ -1,7 +1,7 @@
 import { approveAndSignIn } from '../../bench/harness/form-browser.ts';
 import { callTool, initialize, OAuthClient, postMcp, type Tokens } from '../../bench/harness/raw-oauth-client.ts';
-import { json, refusal } from '../support/attacked-cloud.ts';
 import { TestCloud, toolScopes } from '../support/test-cloud.ts';
+import { json, refusal } from '../support/wire-checks.ts';
 
 /** A server with more than one scope, as an owner would declare them. */
 

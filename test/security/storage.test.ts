@@ -1,15 +1,16 @@
 import { Browser } from '../../bench/harness/form-browser.ts';
 import { callTool, initialize, postMcp, redirectUri, type Tokens } from '../../bench/harness/raw-oauth-client.ts';
 import { userKey } from '../../lambda/core/access/user-key.ts';
-import { AttackedCloud, expectPage, grantOf, type Item, open, refusal } from '../support/attacked-cloud.ts';
+import { type Item, TestCloud } from '../support/test-cloud.ts';
+import { expectPage, grantOf, open, refusal } from '../support/wire-checks.ts';
 
 /** Somebody who can write into the table, and a table that keeps what has expired. */
 
 jest.setTimeout(60_000);
 
-let target: AttackedCloud;
+let target: TestCloud;
 beforeAll(async () => {
-  target = await AttackedCloud.start();
+  target = await TestCloud.start();
 });
 afterAll(() => target?.stop());
 

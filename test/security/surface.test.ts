@@ -1,13 +1,13 @@
 import { Browser } from '../../bench/harness/form-browser.ts';
 import { initialize, postMcp, redirectUri, register } from '../../bench/harness/raw-oauth-client.ts';
-import { AttackedCloud, grantOf, open, rawRequest, refusal } from '../support/attacked-cloud.ts';
 import { TestCloud } from '../support/test-cloud.ts';
+import { grantOf, open, rawRequest, refusal } from '../support/wire-checks.ts';
 
 jest.setTimeout(60_000);
 
-let target: AttackedCloud;
+let target: TestCloud;
 beforeAll(async () => {
-  target = await AttackedCloud.start();
+  target = await TestCloud.start();
 });
 afterAll(() => target?.stop());
 

@@ -5,19 +5,20 @@ import { initialize, OAuthClient, postMcp, redirectUri, type Tokens } from '../.
 import { openIdProvider } from '../../lambda/adapters/openid.ts';
 import { SignInRefusedError } from '../../lambda/core/identity/upstream-provider.ts';
 import { randomToken } from '../../lambda/core/support/crypto.ts';
-import { AttackedCloud, answerAt, grantOf, refusal } from '../support/attacked-cloud.ts';
 import { becomes } from '../support/becomes.ts';
 import { type Asked, Provider, type TokenAnswer } from '../support/fake-token-provider.ts';
+import { TestCloud } from '../support/test-cloud.ts';
+import { answerAt, grantOf, refusal } from '../support/wire-checks.ts';
 
 /** An identity provider that lies, or is lied about. Its answers are believed only as far as they can be verified. */
 
 jest.setTimeout(60_000);
 
 let provider: Provider;
-let target: AttackedCloud;
+let target: TestCloud;
 beforeAll(async () => {
   provider = await Provider.start();
-  target = await AttackedCloud.start(provider.use);
+  target = await TestCloud.start({ change: provider.use });
 });
 afterAll(async () => {
   await target?.stop();

@@ -1,16 +1,7 @@
 import { type IncomingHttpHeaders, request } from 'node:http';
 import { text } from 'node:stream/consumers';
-import type { Resources } from '../../bench/harness/assembly.ts';
 import { Browser, type Page } from '../../bench/harness/form-browser.ts';
 import { redirectUri, type Tokens } from '../../bench/harness/raw-oauth-client.ts';
-import { TestCloud } from './test-cloud.ts';
-
-export type { Item } from './test-cloud.ts';
-
-export const AttackedCloud = {
-  start: (change?: (resources: Resources) => void): Promise<TestCloud> => TestCloud.start({ change }),
-};
-export type AttackedCloud = TestCloud;
 
 export const json = async (answer: Response) => (await answer.json()) as Record<string, unknown>;
 
