@@ -18,7 +18,7 @@ import { aggregateCalls } from '../../lambda/core/audit/call-aggregation.ts';
 import { startDynamoDb } from '../../local/dynamodb/dynamodb-service.ts';
 import { emulatorPrincipal, FunctionPrincipals } from '../../local/iam/principals.ts';
 
-const SIZE = { sessions: 160, users: 30, days: 0.9, longest: 260 };
+const SIZE = { sessions: 80, users: 30, days: 0.65, longest: 260 };
 const NEVER_EXPIRED = Number.MAX_SAFE_INTEGER;
 
 /** An empty table in the local DynamoDB. */
@@ -127,7 +127,7 @@ const longPartition: View = {
   async prepare(table) {
     const row = { client: 'x'.repeat(200_000), tool: '', outcome: 'success' as const, calls: 1, durations: {} };
     const aggregates = { rows: [row], users: {}, sessions: {} };
-    for (let at = 0; at < 12 * steps.minutes; at += steps.minutes) {
+    for (let at = 0; at < 6 * steps.minutes; at += steps.minutes) {
       await dynamoAggregateStore(table).save('minutes', { at, aggregates }, NEVER_EXPIRED);
     }
   },

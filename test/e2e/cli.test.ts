@@ -274,7 +274,7 @@ test.each([
 
 test('a cloud that does not run is not found, and one says how to start it', async () => {
   const { code, errors } = await run(['stats', '--local'], { HOLDFAST_DATA: folder });
-  expect([code, errors]).toEqual([1, expect.stringContaining('Start it with npm start')]);
+  expect([code, errors]).toEqual([1, expect.stringContaining('Start one with npm start')]);
 });
 
 /** At a terminal of its own, with what is typed there. */
