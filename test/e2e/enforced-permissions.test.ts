@@ -145,7 +145,7 @@ const cases: {
     attempt: callUserinfo,
     status: 200,
     // The model reads the message of a tool: it names no resource.
-    failure: { status: 200, error: 'Something went wrong on this server. Its log has the details.' },
+    failure: { status: 200, error: 'Internal server error; the server log has the details' },
     denied: denied('Mcp', 'kms:Decrypt', 'key', 'kms:EncryptionContext:purpose: upstream'),
   },
   {
@@ -153,7 +153,7 @@ const cases: {
     removal: withoutValue('Mcp', 'dynamodb:LeadingKeys', 'N#*'),
     attempt: storeNote,
     status: 200,
-    failure: { status: 200, error: 'Something went wrong on this server. Its log has the details.' },
+    failure: { status: 200, error: 'Internal server error; the server log has the details' },
     denied: denied('Mcp', 'dynamodb:GetItem', 'table', 'dynamodb:LeadingKeys: N#'),
   },
   {
@@ -186,7 +186,7 @@ const cases: {
     removal: withoutValue('Mcp', 'dynamodb:LeadingKeys', 'E#*'),
     attempt: callLongTask,
     status: 200,
-    failure: { status: 200, error: 'Something went wrong on this server. Its log has the details.' },
+    failure: { status: 200, error: 'Internal server error; the server log has the details' },
     denied: denied('Mcp', 'dynamodb:PutItem', 'table', 'dynamodb:LeadingKeys: E#'),
   },
   {
@@ -202,7 +202,7 @@ const cases: {
     removal: withoutAction('Mcp', 'lambda:InvokeFunction'),
     attempt: callLongTask,
     status: 200,
-    failure: { status: 200, error: 'Something went wrong on this server. Its log has the details.' },
+    failure: { status: 200, error: 'Internal server error; the server log has the details' },
     denied: denied('Mcp', 'lambda:InvokeFunction', 'function', 'lambda:InvokeFunction action'),
   },
   {

@@ -300,7 +300,7 @@ describe('a session in a file', () => {
   test('is not imported into a cloud that does not run, or a table that does not answer', async () => {
     const file = write(session('file-7'));
     const elsewhere = await run(['--file', file, '--local'], { HOLDFAST_DATA: folder });
-    expect([elsewhere.code, elsewhere.errors]).toEqual([1, expect.stringContaining('Start it with npm start')]);
+    expect([elsewhere.code, elsewhere.errors]).toEqual([1, expect.stringContaining('Start one with npm start')]);
     const away = await run(['--file', file, '--table', 'T', '--issuer', 'https://idp.example'], {
       AWS_ENDPOINT_URL_DYNAMODB: `http://127.0.0.1:${await freePort()}`,
       AWS_REGION: 'us-east-1',
