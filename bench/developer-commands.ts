@@ -61,7 +61,7 @@ async function untilExit(command: string, args: string[]): Promise<number> {
 async function untilReady(): Promise<number> {
   const folder = mkdtempSync(join(tmpdir(), 'holdfast-bench-start-'));
   const startedAt = performance.now();
-  const child = run(process.execPath, ['cli/commands/dev.ts', '--json'], { PORT: '0', HOLDFAST_DATA: folder });
+  const child = run(process.execPath, ['bin/cli.ts', 'dev', '--json'], { PORT: '0', HOLDFAST_DATA: folder });
   child.stderr.resume();
   const ended = new Promise((resolve) => child.once('close', resolve));
   try {

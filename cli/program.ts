@@ -1,67 +1,55 @@
-import { Command, CommanderError } from 'commander';
+import { Command } from 'commander';
+import { reportError } from './command-errors.ts';
 import { addCalls } from './commands/calls-command.ts';
 import { addClients } from './commands/clients-command.ts';
+import { idsAfterSeparator } from './commands/command-options.ts';
+import { addDev } from './commands/dev-command.ts';
+import { addDoctor } from './commands/doctor-command.ts';
+import { addImport } from './commands/import-command.ts';
 import { addSessions } from './commands/sessions-command.ts';
 import { addStats } from './commands/stats-command.ts';
 import { addUsers } from './commands/users-command.ts';
-import { withoutDashes } from './dashed-ids.ts';
-import { inWords } from './output/failure-message.ts';
-import { endWithReader, say } from './output/terminal.ts';
-
-/** What the command line has from elsewhere. @returns the exit code */
-export type Elsewhere = { doctor: (args: string[]) => Promise<number> };
+import { exitOnClosedPipe } from './output/terminal.ts';
 
 const after = `
-Exit codes: 0 when it is done, 1 when it could not be done or the thing does not exist, 2 when the command is not
-understood, or would need an answer and nobody is there to give it.
+Exit codes: 0 success, 1 failure or not found, 2 invalid usage or confirmation without a terminal.
+dev, doctor and import document their own.
 
 Examples:
+  $ npx holdfast dev
+  $ npx holdfast doctor https://mcp.example.com/mcp
   $ npx holdfast sessions list --since 24h
   $ npx holdfast calls list --outcome error --stack Holdfast-prod --region eu-central-1
   $ npx holdfast clients revoke --user ada@example.com
-  $ npx holdfast stats --since 7d --local
-  $ npx holdfast doctor https://mcp.example.com/mcp`;
+  $ npx holdfast stats --since 7d --local`;
 
-/** The owner's command line. Sets the exit code. @param args without those of Node.js */
-export async function runCli(args: string[], { doctor }: Elsewhere): Promise<void> {
-  endWithReader();
+/** The command line. Each command loads its work only when it runs, so that help does not load the AWS SDK. */
+export function createProgram(): Command {
   const program = new Command('holdfast')
-    .description('Sees who uses your deployment, and ends what should end: sessions, clients, users.')
+    .description('Runs, checks and administers a Holdfast deployment.')
     .usage('<command> [options]')
     .helpCommand(false)
-    .helpOption('--help', 'print this')
+    .helpOption('--help', 'print this help')
     .exitOverride()
-    .showHelpAfterError('(--help has examples)')
     .configureHelp({ helpWidth: 120 })
     .addHelpText('after', after);
-  addSessions(program);
-  addCalls(program);
-  addClients(program);
-  addUsers(program);
-  addStats(program);
-  program
-    .command('doctor')
-    .usage('URL [options]')
-    .description('checks a deployment from outside, the way MCP clients do')
-    // It has options and help of its own.
-    .helpOption(false)
-    .allowUnknownOption()
-    .argument('[args...]')
-    .action(async (own: string[]) => {
-      process.exitCode = await doctor(own);
-    });
-  for (const group of program.commands) group.helpCommand(false);
-  try {
-    await program.parseAsync(withoutDashes(args), { from: 'user' });
-  } catch (error) {
-    process.exitCode = exitCodeOf(error);
-  }
+  for (const add of [addDev, addDoctor, addImport, addSessions, addCalls, addClients, addUsers, addStats]) add(program);
+  for (const command of program.commands) command.helpCommand(false);
+  addUsageToErrors(program, 'holdfast');
+  return program;
 }
 
-function exitCodeOf(error: unknown): number {
-  // Commander has said already what is wrong; help that was asked for is none.
-  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
-  const { message, exitCode } = inWords(error);
-  say(message);
-  return exitCode;
+function addUsageToErrors(command: Command, path: string): void {
+  command.showHelpAfterError(`Usage: ${path} ${command.usage()}\n(--help describes the options, with examples)`);
+  for (const subcommand of command.commands) addUsageToErrors(subcommand, `${path} ${subcommand.name()}`);
+}
+
+/** Runs one command and sets the exit code. @param args without those of Node.js */
+export async function runCli(args: string[]): Promise<void> {
+  exitOnClosedPipe();
+  try {
+    await createProgram().parseAsync(idsAfterSeparator(args), { from: 'user' });
+  } catch (error) {
+    process.exitCode = reportError(error, args[0]);
+  }
 }

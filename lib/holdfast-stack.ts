@@ -341,7 +341,9 @@ export class HoldfastStack extends Stack {
 }
 
 const queryOf = (values: Readonly<Record<string, number>>) =>
-  new URLSearchParams(Object.entries(values).map(([name, value]) => [name, String(value)])).toString();
+  new URLSearchParams(
+    Object.entries(values).map(([name, value]): [string, string] => [name, String(value)]),
+  ).toString();
 
 const callbackOf = (publicUrl: string) => `${publicUrl}/callback`;
 

@@ -7,6 +7,12 @@ export async function assertGatewayPortFree(port: number): Promise<void> {
   if (port !== 0 && !(await isFree(port))) throw portInUse(port);
 }
 
+/** Checks a fixed port before the build. @throws ConfigurationError if the port is in use */
+export async function assertIdentityProviderPortFree(data: DataFolder, requested: number | undefined): Promise<void> {
+  const port = requested ?? data.identityProviderPort ?? 0;
+  if (port !== 0) await chooseIdentityProviderPort(data, port, port);
+}
+
 /**
  * The identity provider keeps its port, because the port is part of the users' identities.
  *

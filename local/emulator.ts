@@ -9,7 +9,12 @@ import { userPoolOf } from './cognito/user-pool-definition.ts';
 import { DataFolder, type OperatorAccess } from './data-folder.ts';
 import type { DynamoDb } from './dynamodb/dynamodb-service.ts';
 import { createTables, type EmulatedServices, startServices, tablesOf } from './emulated-services.ts';
-import { assertGatewayPortFree, chooseIdentityProviderPort, portInUse } from './emulator-ports.ts';
+import {
+  assertGatewayPortFree,
+  assertIdentityProviderPortFree,
+  chooseIdentityProviderPort,
+  portInUse,
+} from './emulator-ports.ts';
 import type { Schedules } from './eventbridge/schedules.ts';
 import { freePort } from './free-port.ts';
 import type { Kms } from './kms/kms-service.ts';
@@ -89,6 +94,7 @@ async function start(options: EmulatorOptions, cleanups: CleanupStack): Promise<
   const data = await DataFolder.claim(folder, options.fresh ?? false);
   cleanups.add(() => data.release());
   await assertGatewayPortFree(options.port);
+  await assertIdentityProviderPortFree(data, options.identityProviderPort);
 
   report.progress('reading the stack');
   const assembly = options.assembly ?? data.assembly;

@@ -92,7 +92,7 @@ export class StackDeployment {
    * @throws ConfigurationError naming a function that does not load; Error for an unsupported template
    */
   async update(next: ResolvedStack): Promise<string> {
-    if (next.stack.source === this.#current.stack.source) return 'nothing to deploy: the stack is the same';
+    if (next.stack.source === this.#current.stack.source) return 'nothing to deploy: the stack has not changed';
     if (fixedResources(next.stack) !== fixedResources(this.#current.stack)) {
       return 'tables or users have changed: restart the emulator to apply the change';
     }

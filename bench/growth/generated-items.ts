@@ -2,7 +2,7 @@ import { dynamoAuditLogWriter } from '../../lambda/adapters/dynamodb/audit-log-w
 import { dynamoGrantStore } from '../../lambda/adapters/dynamodb/grant-store.ts';
 import { dynamoSessionStore } from '../../lambda/adapters/dynamodb/session-store.ts';
 import { dynamoDashboardSessionStarter } from '../../lambda/adapters/dynamodb/user-writes.ts';
-import { endOf } from '../../lambda/core/audit/aggregates.ts';
+import { endOf, type ToolCall } from '../../lambda/core/audit/tool-call.ts';
 import type { DashboardSession } from '../../lambda/core/dashboard/dashboard-session.ts';
 import type { GrantStore } from '../../lambda/core/oauth/authorization-flow.ts';
 import type { Item, Store } from '../../local/dynamodb/dynamodb-store.ts';
@@ -165,7 +165,7 @@ export class GeneratedItems {
     );
   }
 
-  #call(call: Parameters<typeof callExpiry>[0]): Item {
+  #call(call: ToolCall): Item {
     const recorder = new WriteRecorder(this.#tableName);
     void dynamoAuditLogWriter(recorder.table).recordCall(call, callExpiry(call));
     return marshalled(recorder.take().find((each) => each.Item?.type === 'call')!.Item!);

@@ -1,36 +1,91 @@
-import type { Command } from 'commander';
-import type { ExitCode } from '../output/failure-message.ts';
-import type { Where } from '../target/deployment-location.ts';
-import { limit } from '../target/paging.ts';
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import type { DeploymentSelection } from '../target/deployment-location.ts';
 
-/** What several commands have in common. */
+/** Options and arguments that several commands share. */
 
-export type Common = Where & { json?: boolean };
+export type DeploymentOptions = DeploymentSelection & { json?: boolean };
 export type PagingOptions = { limit: number; all?: boolean; after?: string };
+export type CallFilterOptions = { user?: string; client?: string; tool?: string };
 
-/** Set by an action that did its work and came to another end than 0. */
-export const ended = (code: ExitCode): void => {
-  process.exitCode = code;
-};
-
-export function common(command: Command): Command {
-  return command
-    .optionsGroup('Which deployment:')
-    .option('--stack <name>', 'the CloudFormation stack (the only one that is called Holdfast-…)')
-    .option('--region <region>', 'its AWS region (as the AWS CLI finds it)')
-    .option('--local', 'the cloud that npm start runs, on the data folder HOLDFAST_DATA (.holdfast)')
+export const withDeployment = (command: Command): Command =>
+  command
+    .optionsGroup('Deployment:')
+    .option('--stack <name>', 'name of the CloudFormation stack (default: the only one named Holdfast-…)')
+    .option('--region <region>', 'AWS region of the stack (default: as for the AWS CLI)')
+    .addOption(
+      new Option('--local', 'the local emulator on the data folder HOLDFAST_DATA (.holdfast)').conflicts([
+        'stack',
+        'region',
+      ]),
+    )
     .optionsGroup('Output:')
-    .option('--json', 'for programs: JSON on stdout, everything else on stderr')
+    .option('--json', 'JSON on standard output, everything else on standard error')
     .optionsGroup('Options:');
+
+export const withPaging = (command: Command): Command =>
+  command
+    .option('--limit <n>', 'number of items', parseLimit, 50)
+    .option('--all', 'all items')
+    .option('--after <next>', 'continue after a previous page');
+
+export const withUser = (command: Command): Command =>
+  command.option('--user <user>', 'key, key prefix (6 or more characters) or name of a user');
+
+export const withCallFilter = (command: Command): Command =>
+  withUser(command)
+    .option('--client <name>', 'name that the client declares, or else its id')
+    .option('--tool <name>', 'tool, or method of another request');
+
+export const withConfirmation = (command: Command): Command => command.option('--yes', 'do not ask for confirmation');
+
+export const withExamples = (command: Command, ...lines: string[]): Command =>
+  command.addHelpText('after', `\nExamples:\n${lines.map((line) => `  $ npx holdfast ${line}`).join('\n')}`);
+
+/** @throws InvalidArgumentError unless it is a positive integer */
+export function parseLimit(text: string): number {
+  if (!/^0*[1-9]\d{0,6}$/.test(text)) {
+    throw new InvalidArgumentError('Pass a positive integer, or --all for all items.');
+  }
+  return Number(text);
 }
 
-export const paged = (command: Command): Command =>
-  command
-    .option('--limit <n>', 'how many to show', limit, 50)
-    .option('--all', 'show everything')
-    .option('--after <next>', 'go on where a list before has ended');
+const unitMilliseconds = { m: 60_000, h: 3_600_000, d: 86_400_000, w: 7 * 86_400_000 };
 
-export const withYes = (command: Command): Command => command.option('--yes', 'do it without asking');
+/**
+ * A time before now (`24h`), or a day or a time of the local calendar.
+ *
+ * @returns epoch milliseconds
+ * @throws InvalidArgumentError for any other text
+ */
+export function parseTime(text: string, now: number): number {
+  const ago = /^(?<count>\d{1,6})(?<unit>[mhdw])$/.exec(text)?.groups;
+  if (ago) return Math.max(0, now - Number(ago.count) * unitMilliseconds[ago.unit as keyof typeof unitMilliseconds]);
+  const date = /^(?<day>\d{4}-\d{2}-\d{2})(?<time>[T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:\d{2})?)?$/.exec(text);
+  // JavaScript reads a day without a time as UTC.
+  const at = date ? Date.parse(`${date.groups!.day}${date.groups!.time ?? 'T00:00'}`.replace(' ', 'T')) : Number.NaN;
+  if (!(at >= 0)) {
+    throw new InvalidArgumentError(
+      'Pass a duration before now (30m, 24h, 7d, 2w) or a local time (2026-11-01, 2026-11-01T09:30).',
+    );
+  }
+  return at;
+}
 
-export const examples = (command: Command, ...lines: string[]): Command =>
-  command.addHelpText('after', `\nExamples:\n${lines.map((line) => `  $ npx holdfast ${line}`).join('\n')}`);
+export const timeArgument = (text: string): number => parseTime(text, Date.now());
+
+/** One in 64 ids begins with a dash: random ids have 22 characters; keys of users, and of grants in direct mode, 43. */
+const dashedId = /^-(?:[\w-]{21}|[\w-]{42})$/;
+
+/** Options without a value, of the commands that take an id as argument. */
+const flags = new Set(['--local', '--json', '--all', '--yes']);
+
+/** Moves ids that begin with a dash behind `--`, where they are not read as options. Values of options stay. */
+export function idsAfterSeparator(args: string[]): string[] {
+  if (args.includes('--')) return args;
+  const isArgument = (arg: string, index: number) => {
+    const previous = args[index - 1] ?? '';
+    return dashedId.test(arg) && (!previous.startsWith('--') || previous.includes('=') || flags.has(previous));
+  };
+  const moved = args.filter(isArgument);
+  return moved.length === 0 ? args : [...args.filter((arg, index) => !isArgument(arg, index)), '--', ...moved];
+}

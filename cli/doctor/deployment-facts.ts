@@ -1,46 +1,46 @@
-import { isResponse, objectIn, type Probe, type ProbeResponse, type ProbeResult } from './http-probe.ts';
+import { isResponse, jsonObjectIn, type Probe, type ProbeResponse, type ProbeResult } from './http-probe.ts';
 
-/** What a deployment answers to somebody who has no token: the material of the checks. */
+/** The responses of a deployment to a client without a token: the input of the checks. */
 export type Facts = {
-  /** As it was given: clients compare it byte by byte. */
+  /** As given: clients compare it byte by byte. */
   url: string;
   /** `/mcp` without a token, by method: clients look for the challenge in each of these ways. */
-  challenges: Record<(typeof probes)[number], ProbeResult>;
-  /** Protected-resource metadata (RFC 9728 §3.1): below the path of the server, and at the root. */
+  challenges: Record<(typeof challengedMethods)[number], ProbeResult>;
+  /** Protected-resource metadata (RFC 9728 §3.1): with the path of the server inserted, and at the root. */
   metadata: { path: ProbeResult; root: ProbeResult };
-  /** What the challenge named, where that is neither of them. */
-  named?: ProbeResult;
+  /** The metadata document that the challenge names, if it is neither of them. */
+  namedMetadata?: ProbeResult;
   /** The first authorization server of the metadata. */
   issuer?: string;
-  /** Where its own metadata may be, in the order in which clients look. */
+  /** Its metadata at each location, in the order in which clients try them. */
   servers: ProbeResult[];
   keys?: ProbeResult;
   preflights: Partial<Record<'mcp' | 'token' | 'register', ProbeResult>>;
-  /** `/authorize` for a client that nobody has registered. */
-  stranger?: ProbeResult;
-  /** The registration of a client, if that was asked for. */
+  /** `/authorize` for an unregistered client. */
+  unknownClient?: ProbeResult;
+  /** The registration of a client, with `register`. */
   registration?: ProbeResult;
-  /** `/authorize` for that client, with a redirect URI that is not its own. */
-  foreign?: ProbeResult;
+  /** `/authorize` for that client, with a redirect URI that it did not register. */
+  foreignRedirect?: ProbeResult;
   /** The same URL by http. */
-  plain?: ProbeResult;
-  /** The API's own host, where it is known. */
-  raw?: ProbeResult;
+  plainHttp?: ProbeResult;
+  /** API Gateway's own host, if it is known. */
+  apiHost?: ProbeResult;
 };
 
-export const probes = ['POST', 'GET', 'HEAD', 'DELETE'] as const;
+export const challengedMethods = ['POST', 'GET', 'HEAD', 'DELETE'] as const;
 
-/** Where a page would be that calls the server from a browser. */
+/** The origin of a page that calls the server from a browser. */
 export const PAGE_ORIGIN = 'https://page.example';
 
-/** Where no client is: `.example` belongs to nobody (RFC 2606 §3). */
+/** A redirect URI of no client: `.example` is reserved (RFC 2606 §3). */
 export const FOREIGN_REDIRECT = 'https://foreign.example/callback';
 
-/** What a browser-based client sends to `/mcp`, beside what needs no leave. */
+/** Headers that a browser-based client sends to `/mcp` and that need a preflight. */
 export const mcpHeaders = ['authorization', 'content-type', 'mcp-session-id', 'mcp-protocol-version'];
 
-/** The client that `--register` registers: the server that it is for forgets it within a day. */
-export const throwAway = {
+/** The client that `--register` registers. An unused registration expires within a day. */
+const temporaryClient = {
   client_name: 'Holdfast doctor',
   redirect_uris: ['http://127.0.0.1/callback'],
   grant_types: ['authorization_code', 'refresh_token'],
@@ -55,86 +55,100 @@ const initialize = JSON.stringify({
   params: { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'holdfast-doctor', version: '1' } },
 });
 
-/**
- * Asks a deployment everything that a client asks before it has a token, and changes nothing there but for `register`.
- *
- * @param options.apiHost the API's own host, for a deployment whose answers do not give it away
- */
-export async function gather(
+const jsonRpcHeaders = { 'content-type': 'application/json', accept: 'application/json, text/event-stream' };
+
+export type FactOptions = {
+  /** Also registers a client: the only request that changes anything. */
+  register?: boolean | undefined;
+  /** API Gateway's own host, for a deployment whose responses do not contain it. */
+  apiHost?: string | undefined;
+};
+
+/** Sends every request that a client sends before it has a token. */
+export async function gatherFacts(
   url: string,
-  visit: Probe,
-  options: { register?: boolean; apiHost?: string } = {},
+  probe: Probe,
+  { register = false, apiHost }: FactOptions = {},
 ): Promise<Facts> {
   const { origin, pathname, protocol, hostname, port } = new URL(url);
   const wellKnown = `${origin}/.well-known/oauth-protected-resource`;
-  const headers = { 'content-type': 'application/json', accept: 'application/json, text/event-stream' };
-  const [asked, path, root, mcp, plain] = await Promise.all([
+  const [responses, path, root, mcp, plainHttp] = await Promise.all([
     Promise.all(
-      probes.map((method) => visit(url, { method, headers, ...(method === 'POST' && { body: initialize }) })),
+      challengedMethods.map((method) =>
+        probe(url, { method, headers: jsonRpcHeaders, ...(method === 'POST' && { body: initialize }) }),
+      ),
     ),
-    visit(`${wellKnown}${pathname === '/' ? '' : pathname}`),
-    visit(wellKnown),
-    preflight(visit, url, mcpHeaders),
-    protocol === 'https:' && port === '' ? visit(`http://${hostname}${pathname}`) : undefined,
+    probe(`${wellKnown}${pathname === '/' ? '' : pathname}`),
+    probe(wellKnown),
+    preflight(probe, url, mcpHeaders),
+    protocol === 'https:' && port === '' ? probe(`http://${hostname}${pathname}`) : undefined,
   ]);
-  const challenges = Object.fromEntries(probes.map((method, index) => [method, asked[index]])) as Facts['challenges'];
-  const named = resourceMetadataIn(challenges.POST);
-  const elsewhere = named !== undefined && named !== path.url && named !== root.url && isFetchable(named, protocol);
+  const challenges = Object.fromEntries(
+    challengedMethods.map((method, index) => [method, responses[index]]),
+  ) as Facts['challenges'];
+  const named = challengeIn(challenges.POST)?.resource_metadata;
+  const isNamedElsewhere =
+    named !== undefined && named !== path.url && named !== root.url && isFetchable(named, protocol);
   const facts: Facts = {
     url,
     challenges,
     metadata: { path, root },
-    ...(elsewhere && { named: await visit(named) }),
+    ...(isNamedElsewhere && { namedMetadata: await probe(named) }),
     servers: [],
     preflights: { mcp },
-    plain,
+    plainHttp,
   };
 
-  const servers = [path, facts.named, root].map((each) => objectIn(each)?.authorization_servers).find(Array.isArray);
+  const servers = [path, facts.namedMetadata, root]
+    .map((result) => jsonObjectIn(result)?.authorization_servers)
+    .find(Array.isArray);
   const issuer: unknown = servers?.[0];
   if (typeof issuer === 'string') {
     facts.issuer = issuer;
-    if (isFetchable(issuer, protocol)) await gatherServer(facts, issuer, visit, options.register === true);
+    if (isFetchable(issuer, protocol)) await gatherAuthorizationServer(facts, issuer, probe, register);
   }
-  const apiHost = options.apiHost ?? apiHostIn(facts);
-  if (apiHost !== undefined && apiHost !== hostname) {
-    facts.raw = await visit(`https://${apiHost}/v1/mcp`, { method: 'POST', headers, body: initialize });
+  const host = apiHost ?? apiHostIn(facts);
+  if (host !== undefined && host !== hostname) {
+    facts.apiHost = await probe(`https://${host}/v1/mcp`, {
+      method: 'POST',
+      headers: jsonRpcHeaders,
+      body: initialize,
+    });
   }
   return facts;
 }
 
-async function gatherServer(facts: Facts, issuer: string, visit: Probe, register: boolean): Promise<void> {
-  facts.servers = await Promise.all(wellKnownOf(issuer).map((each) => visit(each)));
-  const server = serverIn(facts);
-  const address = (name: string) => {
+async function gatherAuthorizationServer(facts: Facts, issuer: string, probe: Probe, register: boolean): Promise<void> {
+  facts.servers = await Promise.all(metadataLocations(issuer).map((location) => probe(location)));
+  const server = serverMetadataIn(facts);
+  const endpoint = (name: string) => {
     const value = server?.[name];
     return typeof value === 'string' && isFetchable(value, new URL(facts.url).protocol) ? value : undefined;
   };
-  const authorize = address('authorization_endpoint');
-  const token = address('token_endpoint');
-  const registration = address('registration_endpoint');
-  const jwks = address('jwks_uri');
-  const stranger = 'holdfast-doctor-is-not-registered';
-  [facts.keys, facts.preflights.token, facts.preflights.register, facts.stranger] = await Promise.all([
-    jwks && visit(jwks),
-    token && preflight(visit, token, ['content-type']),
-    registration && preflight(visit, registration, ['content-type']),
-    authorize && visit(authorizationUrl(authorize, stranger, facts.url)),
-  ]).then((all) => all.map((each) => each || undefined));
+  const authorize = endpoint('authorization_endpoint');
+  const token = endpoint('token_endpoint');
+  const registration = endpoint('registration_endpoint');
+  const jwks = endpoint('jwks_uri');
+  [facts.keys, facts.preflights.token, facts.preflights.register, facts.unknownClient] = await Promise.all([
+    jwks ? probe(jwks) : undefined,
+    token ? preflight(probe, token, ['content-type']) : undefined,
+    registration ? preflight(probe, registration, ['content-type']) : undefined,
+    authorize ? probe(authorizationUrl(authorize, 'holdfast-doctor-is-not-registered', facts.url)) : undefined,
+  ]);
   if (!register || registration === undefined) return;
-  facts.registration = await visit(registration, {
+  facts.registration = await probe(registration, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
-    body: JSON.stringify(throwAway),
+    body: JSON.stringify(temporaryClient),
   });
-  const client = objectIn(facts.registration)?.client_id;
+  const client = jsonObjectIn(facts.registration)?.client_id;
   if (authorize && typeof client === 'string') {
-    facts.foreign = await visit(authorizationUrl(authorize, client, facts.url));
+    facts.foreignRedirect = await probe(authorizationUrl(authorize, client, facts.url));
   }
 }
 
-const preflight = (visit: Probe, url: string, headers: string[]) =>
-  visit(url, {
+const preflight = (probe: Probe, url: string, headers: string[]) =>
+  probe(url, {
     method: 'OPTIONS',
     headers: {
       origin: PAGE_ORIGIN,
@@ -143,7 +157,7 @@ const preflight = (visit: Probe, url: string, headers: string[]) =>
     },
   });
 
-/** An authorization request that is right but for where the answer is to go. */
+/** An authorization request that is valid except for its redirect URI. */
 function authorizationUrl(endpoint: string, client: string, resource: string): string {
   const url = new URL(endpoint);
   const parameters = {
@@ -152,7 +166,7 @@ function authorizationUrl(endpoint: string, client: string, resource: string): s
     redirect_uri: FOREIGN_REDIRECT,
     state: 'doctor',
     resource,
-    // Of the example in RFC 7636, appendix B.
+    // The example of RFC 7636, appendix B.
     code_challenge: 'E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM',
     code_challenge_method: 'S256',
   };
@@ -160,8 +174,8 @@ function authorizationUrl(endpoint: string, client: string, resource: string): s
   return url.href;
 }
 
-/** Where clients look for the metadata of an issuer (RFC 8414 §3.1; MCP 2025-11-25, authorization server metadata). */
-export function wellKnownOf(issuer: string): string[] {
+/** Where clients look for an issuer's metadata (RFC 8414 §3.1; MCP 2025-11-25, authorization server metadata). */
+function metadataLocations(issuer: string): string[] {
   const { origin, pathname } = new URL(issuer);
   const path = pathname.replace(/\/$/, '');
   const inserted = ['oauth-authorization-server', 'openid-configuration'].map(
@@ -170,34 +184,32 @@ export function wellKnownOf(issuer: string): string[] {
   return path === '' ? inserted : [...inserted, `${origin}${path}/.well-known/openid-configuration`];
 }
 
-/** The metadata that a client goes by: the first that is there. */
-export const serverIn = ({ servers }: Facts): Record<string, unknown> | undefined =>
+/** The authorization server metadata that a client uses: the first document found. */
+export const serverMetadataIn = ({ servers }: Facts): Record<string, unknown> | undefined =>
   servers
-    .filter((each) => isResponse(each) && each.status === 200)
-    .map(objectIn)
-    .find((each) => each !== undefined);
+    .filter((result) => isResponse(result) && result.status === 200)
+    .map(jsonObjectIn)
+    .find((document) => document !== undefined);
 
-/** What a challenge says, by parameter (RFC 9110 §11.6.1); nothing where it is of another scheme. */
-export function challengeIn(visited: ProbeResult): Record<string, string> | undefined {
-  const header = isResponse(visited) ? visited.headers['www-authenticate'] : undefined;
+/** The parameters of a Bearer challenge (RFC 9110 §11.6.1); undefined for another scheme. */
+export function challengeIn(result: ProbeResult): Record<string, string> | undefined {
+  const header = isResponse(result) ? result.headers['www-authenticate'] : undefined;
   if (header === undefined || !/^bearer\b/i.test(header)) return undefined;
   return Object.fromEntries(
     Array.from(header.matchAll(/([a-z_]+)="([^"]*)"/gi), ([, name, value]) => [name!.toLowerCase(), value!]),
   );
 }
 
-const resourceMetadataIn = (visited: ProbeResult) => challengeIn(visited)?.resource_metadata;
-
-/** Whether to go there: http only from a server that is itself spoken to by http. */
+/** Http is fetched only for a server that is itself reached by http. */
 const isFetchable = (url: string, protocol: string) => ['https:', protocol].includes(URL.parse(url)?.protocol ?? '');
 
-/** API Gateway's name for the API, if it turns up in any answer. */
+/** API Gateway's host name of the API, if any response contains it. */
 function apiHostIn({ challenges, metadata, servers }: Facts): string | undefined {
-  const answers = [...Object.values(challenges), ...Object.values(metadata), ...servers].filter(isResponse);
-  return answers.map(apiHost).find((each) => each !== undefined);
+  const responses = [...Object.values(challenges), ...Object.values(metadata), ...servers].filter(isResponse);
+  return responses.map(apiHostInResponse).find((host) => host !== undefined);
 }
 
-const apiHost = ({ headers, body }: ProbeResponse) =>
+const apiHostInResponse = ({ headers, body }: ProbeResponse) =>
   /\b[a-z0-9]{10}\.execute-api\.[a-z0-9-]+\.amazonaws\.com(?:\.cn)?\b/.exec(
     `${Object.values(headers).join('\n')}\n${body}`,
   )?.[0];

@@ -1,16 +1,19 @@
-/** `note` is information and no verdict. */
+import { printableJson, shorten } from '../../lambda/core/support/untrusted-text.ts';
+import { isResponse, jsonObjectIn, type ProbeResult } from './http-probe.ts';
+
+/** `note` is information, not a verdict. */
 export type Verdict = 'ok' | 'note' | 'warn' | 'fail';
 
-/** One thing that was looked at. */
+/** The outcome of one check. */
 export type Finding = {
-  /** What was looked at, such as `challenge/POST`: the same in every version, for programs. */
+  /** Name of the check, such as `challenge/POST`. Stable across versions: programs read it. */
   check: string;
   verdict: Verdict;
-  /** What was seen. */
+  /** The observation. */
   found: string;
-  /** What it does to clients. */
+  /** Effect on clients. */
   why?: string;
-  /** How to mend it. */
+  /** How to fix it. */
   mend?: string;
 };
 
@@ -31,8 +34,12 @@ export const fail = (check: string, found: string, remedy: Remedy): Finding => (
   ...remedy,
 });
 
-/** What a server said, as it can be shown: short, and between quotation marks. */
-export const quoted = (value: unknown): string => {
-  const text = JSON.stringify(value) ?? 'nothing';
-  return text.length > 200 ? `${text.slice(0, 200)}…` : text;
-};
+const MOST_QUOTED_CHARACTERS = 200;
+
+/** A value that a server sent: as JSON, shortened. */
+export const quoted = (value: unknown): string =>
+  value === undefined ? 'missing' : shorten(printableJson(value), MOST_QUOTED_CHARACTERS);
+
+/** Status and body of a response, or the problem without one. */
+export const summaryOf = (result: ProbeResult): string =>
+  isResponse(result) ? `${result.status} ${quoted(jsonObjectIn(result) ?? result.body)}` : result.problem;

@@ -1,4 +1,4 @@
-/** An answer as it came: redirects are not followed, and no more than `LONGEST_BODY` bytes of it are read. */
+/** A response as received: redirects are not followed, and at most `LONGEST_BODY` characters of the body are read. */
 export type ProbeResponse = {
   method: string;
   url: string;
@@ -6,23 +6,23 @@ export type ProbeResponse = {
   /** Names in lower case. */
   headers: Readonly<Record<string, string>>;
   body: string;
-  /** Whether there was more, or the time was up before the end. */
+  /** Whether the body is cut off, by its length or by the timeout. */
   isPartial: boolean;
   /** Until the first byte, in milliseconds. */
   milliseconds: number;
-  /** When the first byte was there, in milliseconds since 1970 by this computer. */
+  /** When the first byte arrived by this computer's clock, in epoch milliseconds. */
   receivedAt: number;
 };
 
-/** No answer, and why. */
+/** No response, and the reason. */
 export type ProbeFailure = { method: string; url: string; problem: string };
 
 export type ProbeResult = ProbeResponse | ProbeFailure;
 
-export const isResponse = (visited: ProbeResult | undefined): visited is ProbeResponse =>
-  visited !== undefined && 'status' in visited;
+export const isResponse = (result: ProbeResult | undefined): result is ProbeResponse =>
+  result !== undefined && 'status' in result;
 
-/** Metadata and key sets have a few thousand bytes, and a list of tools seldom more than a hundred thousand. */
+/** Metadata and key sets have a few thousand bytes, lists of tools seldom more than a hundred thousand. */
 const LONGEST_BODY = 1024 * 1024;
 
 export type Probe = (
@@ -31,23 +31,23 @@ export type Probe = (
 ) => Promise<ProbeResult>;
 
 /**
- * @param timeoutMilliseconds for the whole of a request
- * @returns what makes one request and never throws
+ * @param timeoutMilliseconds for one whole request
+ * @returns a function that sends one request and never throws
  */
 export function createProbe(timeoutMilliseconds: number): Probe {
   return async (url, { method = 'GET', headers = {}, body } = {}) => {
-    const began = performance.now();
+    const startedAt = performance.now();
     const signal = AbortSignal.timeout(timeoutMilliseconds);
     try {
       const response = await fetch(url, { method, headers, body, redirect: 'manual', signal });
-      const milliseconds = performance.now() - began;
+      const milliseconds = performance.now() - startedAt;
       const receivedAt = Date.now();
       return {
         method,
         url,
         status: response.status,
         headers: Object.fromEntries(response.headers),
-        ...(await bounded(response)),
+        ...(await readBody(response)),
         milliseconds,
         receivedAt,
       };
@@ -57,8 +57,8 @@ export function createProbe(timeoutMilliseconds: number): Probe {
   };
 }
 
-/** A stream that stays open is read until the time is up: what has come by then is its body. */
-async function bounded(response: Response): Promise<Pick<ProbeResponse, 'body' | 'isPartial'>> {
+/** A stream that stays open is read until the timeout; its body is what arrived until then. */
+async function readBody(response: Response): Promise<Pick<ProbeResponse, 'body' | 'isPartial'>> {
   const decoder = new TextDecoder();
   let body = '';
   try {
@@ -72,22 +72,23 @@ async function bounded(response: Response): Promise<Pick<ProbeResponse, 'body' |
   return { body, isPartial: false };
 }
 
-/** In one word where there is one, such as `ENOTFOUND`: the code of the first cause that has one. */
+/** The code of the first cause that has one, such as `ENOTFOUND`. */
 function problemOf(error: unknown, timeoutMilliseconds: number): string {
-  if ((error as Error).name === 'TimeoutError') return `no answer within ${timeoutMilliseconds / 1000} seconds`;
-  for (let each = error; typeof each === 'object' && each !== null; each = (each as Error).cause) {
-    const { code, errors } = each as { code?: unknown; errors?: { code?: unknown }[] };
-    const known = errors?.[0]?.code ?? code;
-    if (typeof known === 'string') return known;
+  if ((error as Error).name === 'TimeoutError') return `no response within ${timeoutMilliseconds / 1000} seconds`;
+  for (let cause = error; typeof cause === 'object' && cause !== null; cause = (cause as Error).cause) {
+    // A host name with several addresses fails once for each.
+    const { code, errors } = cause as { code?: unknown; errors?: { code?: unknown }[] };
+    const firstCode = errors?.[0]?.code ?? code;
+    if (typeof firstCode === 'string') return firstCode;
   }
   return String((error as Error).cause ?? error);
 }
 
-/** The JSON object that an answer is, if it is one. */
-export function objectIn(visited: ProbeResult | undefined): Record<string, unknown> | undefined {
-  if (!isResponse(visited)) return undefined;
+/** The body as a JSON object; undefined when it is not one. */
+export function jsonObjectIn(result: ProbeResult | undefined): Record<string, unknown> | undefined {
+  if (!isResponse(result)) return undefined;
   try {
-    const value: unknown = JSON.parse(visited.body);
+    const value: unknown = JSON.parse(result.body);
     return typeof value === 'object' && value !== null && !Array.isArray(value)
       ? (value as Record<string, unknown>)
       : undefined;

@@ -4,15 +4,34 @@ import { dynamoSessionStore } from '../../lambda/adapters/dynamodb/session-store
 import { dynamoStateStore } from '../../lambda/adapters/dynamodb/state-store.ts';
 import { epochSeconds } from '../../lambda/core/support/clock.ts';
 import { ConfigurationError } from '../../lib/settings/configuration-error.ts';
-import type { ImportTarget } from './session-import.ts';
+import { UsageError } from '../command-errors.ts';
+import type { ImportOptions } from '../commands/import-command.ts';
+import { locateLocalEmulator } from '../target/local-emulator.ts';
+import { discardingTarget, type ImportTarget } from './session-import.ts';
 
-/**
- * Opens a table with the credentials of whoever runs this, as the AWS CLI finds them, or those that are given.
- *
- * @throws Mistake when it cannot be read: before the first session, not at it
- */
-export async function openTarget(name: string, access: DynamoDBClientConfig = {}): Promise<ImportTarget> {
-  // Patient with throttling: a table on demand grows with what it is asked for.
+/** The table to import to, and the issuer of the users. */
+export async function openImportTarget({
+  table,
+  local = false,
+  issuer,
+  dryRun = false,
+}: ImportOptions): Promise<{ target: ImportTarget; issuer: string }> {
+  if (local) {
+    const emulator = locateLocalEmulator();
+    const users = issuer ?? emulator.issuer;
+    if (users === undefined) throw new UsageError('The users are at an external identity provider; pass --issuer URL');
+    return { target: dryRun ? discardingTarget : await openTable(emulator.table, emulator.dynamoDb), issuer: users };
+  }
+  if (table === undefined) {
+    throw new UsageError('No import target; pass --table NAME of a deployment, or --local (--help has examples)');
+  }
+  if (issuer === undefined) throw new UsageError('--table needs --issuer URL, the issuer (iss) of the users’ tokens');
+  return { target: dryRun ? discardingTarget : await openTable(table, {}), issuer };
+}
+
+/** @throws ConfigurationError before the first session when the table is not readable */
+async function openTable(name: string, access: DynamoDBClientConfig): Promise<ImportTarget> {
+  // Many retries: an on-demand table throttles until it has grown with the load.
   const dynamodb = new DynamoDBClient({ maxAttempts: 10, ...access });
   const table = { client: sdkTableClient(dynamodb), name };
   const target = { sessions: dynamoSessionStore(table), state: dynamoStateStore(table) };
@@ -20,7 +39,7 @@ export async function openTarget(name: string, access: DynamoDBClientConfig = {}
     await target.state.get('nobody', 'nothing', epochSeconds());
   } catch (error) {
     const { message, cause } = error as Error;
-    throw new ConfigurationError(`The table ${name}: ${(cause as Error | undefined)?.message ?? message}`, {
+    throw new ConfigurationError(`Table ${name}: ${(cause as Error | undefined)?.message ?? message}`, {
       cause: error,
     });
   }

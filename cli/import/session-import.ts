@@ -5,20 +5,20 @@ import { ServiceUnavailableError } from '../../lambda/core/support/service-unava
 import { ConfigurationError } from '../../lib/settings/configuration-error.ts';
 import {
   type ExportedSession,
-  type Reading,
+  type ReadOptions,
+  type ReadResult,
   readExportedSession,
-  type Unreadable,
-  type Verdict,
+  type UnreadableEntry,
 } from './exported-session.ts';
 
-/** Where sessions are imported to. */
+/** The ports that an import writes to. */
 export type ImportTarget = {
   sessions: Pick<SessionStore, 'addImported'>;
   state: StateStore;
 };
 
-/** Takes everything and keeps nothing: for trying out. */
-export const nowhere: ImportTarget = {
+/** Accepts everything and stores nothing, for a dry run. */
+export const discardingTarget: ImportTarget = {
   sessions: { addImported: async () => true },
   state: {
     get: async () => undefined,
@@ -28,7 +28,7 @@ export const nowhere: ImportTarget = {
   },
 };
 
-/** What has come of the sessions so far. */
+/** Results so far. */
 export type Tally = {
   read: number;
   imported: number;
@@ -36,14 +36,14 @@ export type Tally = {
   expired: number;
   withoutUser: number;
   malformed: number;
-  /** Fields of the imported sessions' data. */
+  /** Data fields of the imported sessions. */
   fields: { imported: number; leftOut: number };
-  /** The first ones that something is wrong with, in words without values. */
+  /** The first problems, without values of sessions. */
   examples: { malformed: string[]; leftOut: string[] };
 };
 
-export type ImportOptions = Omit<Reading, 'now'> & {
-  /** The issuer of the users, as its tokens name it. */
+export type ImportOptions = Omit<ReadOptions, 'now'> & {
+  /** Issuer of the users (`iss` of their tokens). */
   issuer: string;
   target: ImportTarget;
   /** Epoch seconds. */
@@ -52,22 +52,23 @@ export type ImportOptions = Omit<Reading, 'now'> & {
   progress: (tally: Tally) => void;
 };
 
-const AT_ONCE = 32;
+/** Sessions imported in parallel. */
+const CONCURRENCY = 32;
 const MOST_EXAMPLES = 5;
 
-/** Where a session's data is in its user's state; without a field, which fields there are. */
+/** The key in the user's state of a data field; without a field, of the list of fields. */
 const stateKey = (session: string, field?: string) => `imported/${session}${field === undefined ? '' : `/${field}`}`;
 
 /**
- * Has the live sessions of another server wait here for their users.
+ * Stores the live sessions of another server under their users, until a client of the user sends the id.
  *
- * The entry that lists a session's fields is written last: where it stands, the session has been imported, even if it has
- * been taken up since, and stays as it is. So the import can be run again, whatever it was interrupted by.
+ * The list of a session's fields is written last. A session with a list is imported, even if its user has resumed it
+ * since, and is not written again. So an interrupted import can be repeated.
  *
- * @throws Mistake when the source or the table no longer answers
+ * @throws ConfigurationError when the source or the table stops answering
  */
 export async function importSessions(
-  source: AsyncIterable<ExportedSession | Unreadable>,
+  source: AsyncIterable<ExportedSession | UnreadableEntry>,
   options: ImportOptions,
 ): Promise<Tally> {
   const tally: Tally = {
@@ -81,46 +82,54 @@ export async function importSessions(
     examples: { malformed: [], leftOut: [] },
   };
   try {
-    await forEach(source, AT_ONCE, async (kept) => {
-      await importOne(kept, tally, options);
+    await forEach(source, CONCURRENCY, async (entry) => {
+      await importEntry(entry, tally, options);
       options.progress(tally);
     });
   } catch (error) {
     if (!(error instanceof ServiceUnavailableError || error instanceof ConfigurationError)) throw error;
     const reason = error instanceof ServiceUnavailableError ? `${error.message} (${error.cause})` : error.message;
-    const soFar = `Stopped after ${tally.read} sessions, ${tally.imported} of them imported`;
-    throw new ConfigurationError(`${soFar}: ${reason}\nIt can be run again: what has been imported stays.`, {
+    const soFar = `Stopped after ${tally.read} sessions, ${tally.imported} imported`;
+    throw new ConfigurationError(`${soFar}: ${reason}\nRun the import again: imported sessions are skipped.`, {
       cause: error,
     });
   }
   return tally;
 }
 
-/** Does the work for each item as it comes, for so many at once. The first failure ends it, when what is under way has. */
-async function forEach<T>(items: AsyncIterable<T>, atOnce: number, work: (item: T) => Promise<void>): Promise<void> {
-  const underWay = new Set<Promise<void>>();
+/** Processes items in parallel. The first failure ends it, after the pending items. */
+async function forEach<T>(
+  items: AsyncIterable<T>,
+  concurrency: number,
+  work: (item: T) => Promise<void>,
+): Promise<void> {
+  const pending = new Set<Promise<void>>();
   const failures: unknown[] = [];
   for await (const item of items) {
-    const begun: Promise<void> = work(item)
+    const task: Promise<void> = work(item)
       .catch((error) => void failures.push(error))
-      .finally(() => underWay.delete(begun));
-    underWay.add(begun);
-    if (underWay.size >= atOnce) await Promise.race(underWay);
+      .finally(() => pending.delete(task));
+    pending.add(task);
+    if (pending.size >= concurrency) await Promise.race(pending);
     if (failures.length > 0) break;
   }
-  await Promise.all(underWay);
+  await Promise.all(pending);
   if (failures.length > 0) throw failures[0];
 }
 
-async function importOne(kept: ExportedSession | Unreadable, tally: Tally, options: ImportOptions): Promise<void> {
+async function importEntry(
+  entry: ExportedSession | UnreadableEntry,
+  tally: Tally,
+  options: ImportOptions,
+): Promise<void> {
   tally.read += 1;
-  const verdict: Verdict =
-    'problem' in kept
-      ? { kind: 'malformed', problem: kept.problem }
-      : readExportedSession(kept, { ...options, now: options.now() });
-  switch (verdict.kind) {
+  const result: ReadResult =
+    'problem' in entry
+      ? { kind: 'malformed', problem: entry.problem }
+      : readExportedSession(entry, { ...options, now: options.now() });
+  switch (result.kind) {
     case 'live':
-      return importLive(verdict, tally, options);
+      return importLive(result, tally, options);
     case 'expired':
       tally.expired += 1;
       return;
@@ -129,12 +138,12 @@ async function importOne(kept: ExportedSession | Unreadable, tally: Tally, optio
       return;
     case 'malformed':
       tally.malformed += 1;
-      note(tally.examples.malformed, `${kept.name}: ${verdict.problem}`);
+      addExample(tally.examples.malformed, `${entry.name}: ${result.problem}`);
   }
 }
 
 async function importLive(
-  { subject, session, data, credentials }: Extract<Verdict, { kind: 'live' }>,
+  { subject, session, data, credentials }: Extract<ReadResult, { kind: 'live' }>,
   tally: Tally,
   { issuer, target, now }: ImportOptions,
 ): Promise<void> {
@@ -148,14 +157,14 @@ async function importLive(
     try {
       await state.put(key, value, { version: 0, ttlSeconds: session.expiresAt - now() });
     } catch (error) {
-      // It stands there since an earlier import, which was interrupted, or goes on beside this one.
+      // Written by an interrupted import, or by one that runs in parallel.
       if (!(error instanceof StateConflict)) throw error;
     }
   };
   const fields: string[] = [];
   const leaveOut = (field: string, why: string) => {
     tally.fields.leftOut += 1;
-    note(tally.examples.leftOut, `${field}: ${why}`);
+    addExample(tally.examples.leftOut, `${field}: ${why}`);
   };
   for (const field of credentials) leaveOut(field, 'named like a credential');
   for (const [field, value] of data) {
@@ -164,7 +173,7 @@ async function importLive(
       fields.push(field);
     } catch (error) {
       if (!(error instanceof RangeError)) throw error;
-      leaveOut(field, 'its name or its value is longer than state can keep, or the name is not of visible characters');
+      leaveOut(field, 'its name or value is too long for the state, or the name has invisible characters');
     }
   }
   await target.sessions.addImported({ ...session, user }, now());
@@ -173,7 +182,7 @@ async function importLive(
   tally.fields.imported += fields.length;
 }
 
-/** Keeps the first few that differ. */
-function note(examples: string[], example: string): void {
+/** Adds one of the first few distinct examples. */
+function addExample(examples: string[], example: string): void {
   if (examples.length < MOST_EXAMPLES && !examples.includes(example)) examples.push(example);
 }

@@ -1,12 +1,11 @@
 import type { CallRow } from '../../lambda/core/dashboard/dashboard-api.ts';
-import { csvLine } from './csv.ts';
-import { json } from './plain-text.ts';
+import { printableJson, withoutFormula } from '../../lambda/core/support/untrusted-text.ts';
+import type { ExportFormat } from '../commands/calls-command.ts';
 
-export const formats = ['csv', 'jsonl'] as const;
-export type Format = (typeof formats)[number];
+type Cell = string | number | undefined;
 
-/** As the columns stand, with what each holds. Times are UTC, so that the file means the same everywhere. */
-const columns: [string, (call: CallRow) => string | number | undefined][] = [
+/** The columns in order. Times are UTC, so that a file means the same in every time zone. */
+const columns: [string, (call: CallRow) => Cell][] = [
   ['at', ({ at }) => new Date(at).toISOString()],
   ['id', ({ id }) => id],
   ['user', ({ user }) => user],
@@ -30,8 +29,21 @@ const columns: [string, (call: CallRow) => string | number | undefined][] = [
   ['arguments', (call) => call.arguments],
 ];
 
-/** What stands before the first call. */
-export const head = (format: Format): string => (format === 'csv' ? csvLine(columns.map(([name]) => name)) : '');
+/** The header line of CSV; empty for JSON Lines. */
+export const exportHeader = (format: ExportFormat): string =>
+  format === 'csv' ? csvLine(columns.map(([name]) => name)) : '';
 
-export const exported = (format: Format, calls: readonly CallRow[]): string =>
-  calls.map((call) => (format === 'csv' ? csvLine(columns.map(([, cell]) => cell(call))) : `${json(call)}\n`)).join('');
+export const exportedCalls = (format: ExportFormat, calls: readonly CallRow[]): string =>
+  calls
+    .map((call) => (format === 'csv' ? csvLine(columns.map(([, cell]) => cell(call))) : `${printableJson(call)}\n`))
+    .join('');
+
+/** A line of comma-separated values (RFC 4180). Clients choose their names, so no string becomes a formula. */
+export const csvLine = (cells: readonly Cell[]): string => `${cells.map(csvCell).join(',')}\r\n`;
+
+function csvCell(cell: Cell): string {
+  if (cell === undefined) return '';
+  if (typeof cell === 'number') return String(cell);
+  const text = withoutFormula(cell);
+  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+}

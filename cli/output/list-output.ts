@@ -1,40 +1,40 @@
 import type { ListedPage } from '../../lambda/core/admin/directory.ts';
-import { json } from './plain-text.ts';
-import { say, write } from './terminal.ts';
-import { type Column, TableText } from './text-table.ts';
+import { printableJson } from '../../lambda/core/support/untrusted-text.ts';
+import { notify, write } from './terminal.ts';
+import { type Column, TextTable } from './text-table.ts';
 
-/** Shows a list as it comes, as a table or as one JSON object. @param none what a person reads when it is empty */
+/** Prints a list page by page, as a table or as one JSON object. @param ifEmpty message in place of an empty table */
 export async function showList<T>(
-  found: AsyncIterable<ListedPage<T>>,
+  pages: AsyncIterable<ListedPage<T>>,
   columns: Column<T>[],
-  { asJson, none }: { asJson?: boolean | undefined; none: string },
+  { asJson, ifEmpty }: { asJson?: boolean | undefined; ifEmpty: string },
 ): Promise<void> {
-  await (asJson ? showJson(found) : showTable(found, columns, none));
+  await (asJson ? showJson(pages) : showTable(pages, columns, ifEmpty));
 }
 
-async function showTable<T>(found: AsyncIterable<ListedPage<T>>, columns: Column<T>[], none: string): Promise<void> {
-  const table = new TableText(columns);
-  let shown = 0;
+async function showTable<T>(pages: AsyncIterable<ListedPage<T>>, columns: Column<T>[], ifEmpty: string): Promise<void> {
+  const table = new TextTable(columns);
+  let count = 0;
   let next: string | undefined;
-  for await (const page of found) {
+  for await (const page of pages) {
     if (page.items.length > 0) await write(table.lines(page.items));
-    shown += page.items.length;
+    count += page.items.length;
     next = page.next;
   }
-  if (shown === 0) say(none);
-  if (next !== undefined) say(`There may be more: --all shows everything, --after '${next}' goes on here.`);
+  if (count === 0) notify(ifEmpty);
+  if (next !== undefined) notify(`More items may follow: --after '${next}' continues here, --all lists everything.`);
 }
 
-async function showJson<T>(found: AsyncIterable<ListedPage<T>>): Promise<void> {
-  let before = '{"items":[';
+async function showJson<T>(pages: AsyncIterable<ListedPage<T>>): Promise<void> {
+  let prefix = '{"items":[';
   let next: string | undefined;
-  for await (const page of found) {
+  for await (const page of pages) {
     for (const item of page.items) {
-      await write(`${before}${json(item)}`);
-      before = ',';
+      await write(`${prefix}${printableJson(item)}`);
+      prefix = ',';
     }
     next = page.next;
   }
-  const begun = before === ',' ? '' : before;
-  await write(`${begun}]${next === undefined ? '' : `,"next":${json(next)}`}}\n`);
+  const start = prefix === ',' ? '' : prefix;
+  await write(`${start}]${next === undefined ? '' : `,"next":${printableJson(next)}`}}\n`);
 }

@@ -2,36 +2,38 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline/promises';
 import type { Writable } from 'node:stream';
 import { ConfigurationError } from '../../lib/settings/configuration-error.ts';
-import { UsageError } from '../usage-error.ts';
+import { UsageError } from '../command-errors.ts';
 
-/** What is asked for goes to stdout; whatever else there is to say goes to stderr, so that programs can read the one. */
+/** Results go to standard output, everything else to standard error, so that a program can read the results. */
 
-/** Resolves when there is room for more: what is read from a table need not wait in memory. */
+/** Resolves when the stream accepts more: results of a long list do not accumulate in memory. */
 export async function write(text: string, to: Writable = process.stdout): Promise<void> {
   if (!to.write(text)) await once(to, 'drain');
 }
 
-export const say = (line: string): void => void process.stderr.write(`${line}\n`);
+export const notify = (line: string): void => void process.stderr.write(`${line}\n`);
 
-/** What has been done, to a person; a program hears it as JSON, and this on the side. */
+/** Prints the outcome of a command. With `--json` it goes to standard error, because the result is the JSON. */
 export const report = (line: string, asJson: boolean | undefined): void =>
   void (asJson ? process.stderr : process.stdout).write(`${line}\n`);
 
-/** A reader that has seen enough, such as head, closes its end. That is no failure. */
-export function endWithReader(): void {
+/** A reader such as `head` that closes the pipe early is not an error. */
+export function exitOnClosedPipe(): void {
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code !== 'EPIPE') throw error;
     process.exit(0);
   });
 }
 
-/** A line that the next one replaces, where there is a terminal to do so. */
+const REFRESH_MILLISECONDS = 200;
+
+/** A line on a terminal that each update replaces. Prints nothing without a terminal. */
 export function progressLine(): { show(text: string): void; clear(): void } {
   const out = process.stderr;
   let shownAt = 0;
   return {
     show(text) {
-      if (!out.isTTY || Date.now() - shownAt < 200) return;
+      if (!out.isTTY || Date.now() - shownAt < REFRESH_MILLISECONDS) return;
       shownAt = Date.now();
       out.write(`\r\x1b[K${text} …`);
     },
@@ -39,32 +41,35 @@ export function progressLine(): { show(text: string): void; clear(): void } {
   };
 }
 
-export type Consent = {
-  /** Lines that say what will end. */ about: string[] /** What has to be typed. */;
-  answer: string;
+export type Confirmation = {
+  /** Lines that name what the command deletes or revokes. */
+  effect: string[];
+  /** The answer that confirms. */
+  expected: string;
 };
 
 /**
- * Asks before something is done that cannot be undone.
+ * Asks before a command that cannot be undone.
  *
- * @throws Misuse when nobody is there to be asked
- * @throws Mistake when the answer is another
+ * @param yes skips the question
+ * @throws UsageError without a terminal
+ * @throws ConfigurationError when the operator types anything else
  */
-export async function askFor({ about, answer }: Consent, yes: boolean | undefined): Promise<void> {
+export async function confirm({ effect, expected }: Confirmation, yes: boolean | undefined): Promise<void> {
   if (yes) return;
   if (!process.stdin.isTTY) {
     throw new UsageError(
-      'This cannot be undone, and there is no terminal to ask at: --yes does it without asking. Nothing has changed.',
+      'This cannot be undone and needs a terminal for confirmation; pass --yes to skip it. Nothing changed.',
     );
   }
-  for (const line of about) say(line);
+  for (const line of effect) notify(line);
   const reader = createInterface({ input: process.stdin, output: process.stderr });
-  const ended = new AbortController();
-  // Ctrl+C and the end of the input are answers as well.
-  reader.once('close', () => ended.abort());
+  const closed = new AbortController();
+  // Ctrl+C and the end of the input count as an answer.
+  reader.once('close', () => closed.abort());
   try {
-    const given = await reader.question(`Type ${answer} to go on: `, { signal: ended.signal }).catch(() => '');
-    if (given.trim() !== answer) throw new ConfigurationError('Nothing has changed.');
+    const answer = await reader.question(`Type ${expected} to continue: `, { signal: closed.signal }).catch(() => '');
+    if (answer.trim() !== expected) throw new ConfigurationError('Nothing changed.');
   } finally {
     reader.close();
   }

@@ -1,14 +1,17 @@
-import { plain } from './plain-text.ts';
+import { shorten, singleLine } from '../../lambda/core/support/untrusted-text.ts';
 
 export type Column<T> = {
   title: string;
   text: (row: T) => string;
-  /** Numbers stand at the right. */
+  /** Aligned right, for numbers. */
   right?: true;
 };
 
-/** Aligned lines for people. A list may be long, so it comes piece by piece; columns grow, and never shrink again. */
-export class TableText<T> {
+/** A cell of text that a client or user chose, shortened. */
+export const brief = (text: string, mostCharacters: number): string => shorten(singleLine(text), mostCharacters);
+
+/** A table of aligned columns. A long list arrives in pages, so columns grow from page to page and never shrink. */
+export class TextTable<T> {
   readonly #columns: Column<T>[];
   readonly #widths: number[];
   #hasTitles = false;
@@ -18,15 +21,15 @@ export class TableText<T> {
     this.#widths = columns.map(({ title }) => title.length);
   }
 
-  /** The lines of some rows, each with its line end; before the first ones the titles. */
+  /** The lines of some rows, each with its line end; the titles precede the first rows. */
   lines(rows: readonly T[]): string {
-    const cells = rows.map((row) => this.#columns.map(({ text }) => plain(text(row))));
+    const cells = rows.map((row) => this.#columns.map(({ text }) => singleLine(text(row))));
     for (const row of cells) {
       for (const [index, cell] of row.entries()) this.#widths[index] = Math.max(this.#widths[index]!, [...cell].length);
     }
-    const shown = this.#hasTitles ? cells : [this.#columns.map(({ title }) => title), ...cells];
+    const lines = this.#hasTitles ? cells : [this.#columns.map(({ title }) => title), ...cells];
     this.#hasTitles = true;
-    return shown.map((row) => `${this.#line(row)}\n`).join('');
+    return lines.map((row) => `${this.#line(row)}\n`).join('');
   }
 
   #line(cells: string[]): string {

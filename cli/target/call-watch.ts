@@ -1,61 +1,64 @@
-import { fits } from '../../lambda/core/admin/call-search.ts';
-import { endOf } from '../../lambda/core/audit/aggregates.ts';
+import { matchesFilter } from '../../lambda/core/audit/call-filter.ts';
 import {
   type AuditLogReader,
   BUCKET_MILLISECONDS,
   callName,
+  endOf,
   type ToolCall,
 } from '../../lambda/core/audit/tool-call.ts';
 import type { Filter } from '../../lambda/core/dashboard/dashboard-api.ts';
 
-/** After so many calls in a row that are known, those that began before are taken to be. */
+/** After so many known calls in a row, older ones are assumed to be known. */
 const KNOWN_IN_A_ROW = 100;
-/** A call is written when it ends, by clocks that differ a little, and a read may be a moment behind. */
+/** A call is stored when it ends, by clocks that differ a little, and an index read can be stale. */
 const SETTLED_AFTER_MILLISECONDS = 60_000;
 
 /**
- * Calls that are new since one has looked last. Those of five minutes are listed as they began, so the newest are
- * read until there is nothing new for a while; what took longer than that, at a busy server, is found when the five minutes are over.
+ * Finds calls that are new since the last poll. A bucket of five minutes lists its calls by their start, so each poll
+ * reads the newest calls until it meets a run of known ones. A call that started earlier, on a busy server, is found when
+ * its bucket is settled and read as a whole.
  */
 export class CallWatch {
   readonly #calls: Pick<AuditLogReader, 'latestEndedIn'>;
   readonly #filter: Omit<Filter, 'to'>;
-  /** Names of the calls that have been seen, by the five minutes that are not settled yet. */
-  readonly #seen = new Map<number, Set<string>>();
+  /** Names of the calls already returned, by unsettled bucket. */
+  readonly #returned = new Map<number, Set<string>>();
 
-  /** @param filter `from`: when watching began */
+  /** @param filter `from`: when watching started */
   constructor(calls: Pick<AuditLogReader, 'latestEndedIn'>, filter: Omit<Filter, 'to'>) {
     this.#calls = calls;
     this.#filter = filter;
-    this.#seen.set(bucketAt(filter.from), new Set());
+    this.#returned.set(bucketAt(filter.from), new Set());
   }
 
-  /** @param now epoch milliseconds @returns in the order they ended */
-  async look(now: number): Promise<ToolCall[]> {
-    const found: ToolCall[] = [];
-    for (let bucket = Math.max(...this.#seen.keys()); bucket < bucketAt(now); ) this.#seen.set(++bucket, new Set());
-    for (const [bucket, seen] of this.#seen) {
+  /** @param now epoch milliseconds @returns the new calls in the order they ended */
+  async poll(now: number): Promise<ToolCall[]> {
+    const calls: ToolCall[] = [];
+    for (let bucket = Math.max(...this.#returned.keys()); bucket < bucketAt(now); ) {
+      this.#returned.set(++bucket, new Set());
+    }
+    for (const [bucket, returned] of this.#returned) {
       const isSettled = (bucket + 1) * BUCKET_MILLISECONDS + SETTLED_AFTER_MILLISECONDS < now;
-      found.push(...(await this.#newIn(bucket, seen, isSettled, now)));
-      if (isSettled) this.#seen.delete(bucket);
+      calls.push(...(await this.#newCalls(bucket, returned, isSettled, now)));
+      if (isSettled) this.#returned.delete(bucket);
     }
     const filter = { ...this.#filter, to: Number.POSITIVE_INFINITY };
-    return found.filter((call) => fits(call, filter)).toSorted((a, b) => endOf(a) - endOf(b));
+    return calls.filter((call) => matchesFilter(call, filter)).toSorted((a, b) => endOf(a) - endOf(b));
   }
 
-  async #newIn(bucket: number, seen: Set<string>, whole: boolean, now: number): Promise<ToolCall[]> {
-    const found: ToolCall[] = [];
-    let known = 0;
+  async #newCalls(bucket: number, returned: Set<string>, isSettled: boolean, now: number): Promise<ToolCall[]> {
+    const calls: ToolCall[] = [];
+    let knownInARow = 0;
     for await (const call of this.#calls.latestEndedIn(bucket, { now: Math.floor(now / 1000) })) {
-      if (seen.has(callName(call))) {
-        if (++known === KNOWN_IN_A_ROW && !whole) break;
+      if (returned.has(callName(call))) {
+        if (++knownInARow === KNOWN_IN_A_ROW && !isSettled) break;
       } else {
-        known = 0;
-        seen.add(callName(call));
-        found.push(call);
+        knownInARow = 0;
+        returned.add(callName(call));
+        calls.push(call);
       }
     }
-    return found;
+    return calls;
   }
 }
 

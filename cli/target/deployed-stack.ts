@@ -7,22 +7,20 @@ import {
   type StackStatus,
 } from '@aws-sdk/client-cloudformation';
 import { ConfigurationError } from '../../lib/settings/configuration-error.ts';
-import { UsageError } from '../usage-error.ts';
+import { UsageError } from '../command-errors.ts';
 
 export type Stack = {
   name: string;
-  /** Absent when the region is left to the AWS configuration. */
-  region?: string | undefined;
   outputs: Record<string, string>;
-  /** The text of its template; absent when the credentials do not allow it. */
+  /** As JSON or YAML; absent without the permission to read it. */
   template?: string | undefined;
 };
 
-/** How the stacks of the project are called: `Holdfast-dev`, `Holdfast-prod` (`bin/holdfast.ts`). */
-const NAMES_BEGIN = 'Holdfast-';
+/** Prefix of the stack names of the project: `Holdfast-dev`, `Holdfast-prod` (`bin/holdfast.ts`). */
+const STACK_NAME_PREFIX = 'Holdfast-';
 
-/** Stacks that have something in them, whatever became of their last update. */
-const live: StackStatus[] = [
+/** Statuses of stacks that have resources, after a failed update too. */
+const liveStatuses: StackStatus[] = [
   'CREATE_COMPLETE',
   'UPDATE_IN_PROGRESS',
   'UPDATE_COMPLETE',
@@ -40,17 +38,18 @@ const live: StackStatus[] = [
 ];
 
 /**
- * A deployment, with the credentials that the AWS CLI finds.
+ * Finds a deployed stack, with the same credentials as the AWS CLI.
  *
- * @param name by default the only stack that is called as this project calls them
- * @throws Mistake when there is none, Misuse when there are several
+ * @param name by default the only stack with the prefix of the project
+ * @throws ConfigurationError when it does not exist
+ * @throws UsageError when several match
  */
 export async function findStack(name: string | undefined, region: string | undefined): Promise<Stack> {
   const client = new CloudFormationClient({ ...(region !== undefined && { region }) });
   try {
     const stackName = name ?? (await onlyStack(client));
     const outputs = await outputsOf(client, stackName);
-    return { name: stackName, region, outputs, template: await templateOf(client, stackName) };
+    return { name: stackName, outputs, template: await templateOf(client, stackName) };
   } finally {
     client.destroy();
   }
@@ -60,33 +59,32 @@ const regionOf = async (client: CloudFormationClient) => String(await client.con
 
 async function onlyStack(client: CloudFormationClient): Promise<string> {
   const names: string[] = [];
-  for await (const { StackSummaries = [] } of paginateListStacks({ client }, { StackStatusFilter: live })) {
-    names.push(...StackSummaries.map(({ StackName }) => StackName!).filter((each) => each.startsWith(NAMES_BEGIN)));
+  for await (const { StackSummaries = [] } of paginateListStacks({ client }, { StackStatusFilter: liveStatuses })) {
+    names.push(
+      ...StackSummaries.map(({ StackName }) => StackName!).filter((each) => each.startsWith(STACK_NAME_PREFIX)),
+    );
   }
   const [only, ...others] = names.sort();
-  const where = await regionOf(client);
+  const usedRegion = await regionOf(client);
   if (only === undefined) {
     throw new ConfigurationError(
-      `No stack in ${where} has a name that begins with ${NAMES_BEGIN}. Give its name with --stack, another region with --region, or --local for the cloud that npm start runs.`,
+      `No stack named ${STACK_NAME_PREFIX}… in ${usedRegion}; pass --stack, --region, or --local for the local emulator.`,
     );
   }
   if (others.length > 0) {
-    throw new UsageError(`Several stacks in ${where} may be meant: ${names.join(', ')}. Say which with --stack.`);
+    throw new UsageError(`Several stacks match in ${usedRegion}: ${names.join(', ')}. Pass one with --stack.`);
   }
   return only;
 }
 
 async function outputsOf(client: CloudFormationClient, StackName: string): Promise<Record<string, string>> {
-  const where = await regionOf(client);
+  const usedRegion = await regionOf(client);
   const { Stacks = [] } = await client.send(new DescribeStacksCommand({ StackName })).catch((error) => {
-    // CloudFormation has no error of its own for this one.
+    // CloudFormation has no specific error code for this.
     if (error instanceof CloudFormationServiceException && /does not exist/.test(error.message)) {
-      throw new ConfigurationError(
-        `There is no stack ${StackName} in ${where}. Another region is chosen with --region.`,
-        {
-          cause: error,
-        },
-      );
+      throw new ConfigurationError(`No stack ${StackName} in ${usedRegion}; check --stack and --region.`, {
+        cause: error,
+      });
     }
     throw error;
   });
@@ -95,7 +93,7 @@ async function outputsOf(client: CloudFormationClient, StackName: string): Promi
   );
   if (outputs.TableName === undefined) {
     throw new ConfigurationError(
-      `The stack ${StackName} in ${where} has no output TableName: it is none of Holdfast's, or was deployed before there was this command. Deploy it again (npx cdk deploy).`,
+      `Stack ${StackName} in ${usedRegion} has no output TableName. If it is a Holdfast stack, deploy it again (npx cdk deploy).`,
     );
   }
   return outputs;

@@ -1,73 +1,34 @@
-import { globSync, readFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { DataFolder } from '../../local/data-folder.ts';
-import { say } from '../output/terminal.ts';
-import { UsageError } from '../usage-error.ts';
-import { type Settings, settingsIn, unknownSettings } from './deployed-settings.ts';
+import { notify } from '../output/terminal.ts';
+import { type DeployedSettings, defaultSettings, settingsIn } from './deployed-settings.ts';
 import { findStack } from './deployed-stack.ts';
+import { type LocalAccess, locateLocalEmulator } from './local-emulator.ts';
 
-/** Which deployment is meant. */
-export type Where = { local?: boolean; stack?: string; region?: string };
-
-/** What its clients need beside what they find for themselves. */
-type Access = { region?: string; endpoint?: string; credentials?: { accessKeyId: string; secretAccessKey: string } };
+/** The options that select a deployment. Commander rejects `--local` with one of the others. */
+export type DeploymentSelection = { local?: boolean; stack?: string; region?: string };
 
 export type DeploymentLocation = {
   table: string;
-  dynamoDb: Access;
-  kms: Access;
-  settings: Settings;
+  /** Settings of the AWS SDK clients, beside those that the SDK finds by itself. */
+  dynamoDb: Partial<LocalAccess>;
+  kms: Partial<LocalAccess>;
+  settings: DeployedSettings;
 };
 
-const root = fileURLToPath(new URL('../..', import.meta.url));
-
-const dataFolder = () => (process.env.HOLDFAST_DATA ? resolve(process.env.HOLDFAST_DATA) : resolve(root, '.holdfast'));
-
-/** @throws Misuse, Mistake when it cannot be found */
-export async function locateDeployment({ local, stack, region }: Where): Promise<DeploymentLocation> {
-  if (!local) return deployed(stack, region);
-  if (stack !== undefined || region !== undefined) {
-    throw new UsageError('--local is the cloud on this computer: it has neither --stack nor --region');
+/**
+ * @throws ConfigurationError when it does not exist
+ * @throws UsageError when several stacks match
+ */
+export async function locateDeployment({ local, stack, region }: DeploymentSelection): Promise<DeploymentLocation> {
+  if (local) {
+    const { table, dynamoDb, kms, template } = locateLocalEmulator();
+    return { table, dynamoDb, kms, settings: settingsOf(template) };
   }
-  return onTheDesk(dataFolder());
-}
-
-async function deployed(stack: string | undefined, region: string | undefined): Promise<DeploymentLocation> {
   const { name, outputs, template } = await findStack(stack, region);
   if (template === undefined) {
-    say(
-      `The template of ${name} may not be read (cloudformation:GetTemplate), so the times at which things end are guessed.`,
-    );
+    notify(`No permission to read the template of ${name} (cloudformation:GetTemplate); using default lifetimes.`);
   }
   const access = region === undefined ? {} : { region };
-  return {
-    table: outputs.TableName!,
-    dynamoDb: access,
-    kms: access,
-    settings: template === undefined ? unknownSettings : settingsIn(template),
-  };
+  return { table: outputs.TableName!, dynamoDb: access, kms: access, settings: settingsOf(template) };
 }
 
-function onTheDesk(folder: string): DeploymentLocation {
-  const { dynamoDb, kms, table } = DataFolder.operatorAccessTo(folder);
-  const credentials = { accessKeyId: dynamoDb.accessKeyId, secretAccessKey: 'local' };
-  const access = { region: 'us-east-1', credentials };
-  const [template] = globSync(join(folder, 'cdk.out', '*.template.json'));
-  return {
-    table,
-    dynamoDb: { ...access, endpoint: dynamoDb.endpoint },
-    kms: { ...access, endpoint: kms.endpoint },
-    settings: template === undefined ? unknownSettings : settingsIn(readFileSync(template, 'utf8')),
-  };
-}
-
-/** Whether a cloud runs here, for those who forgot to say that they mean it. */
-export function isLocalCloudRunning(): boolean {
-  try {
-    DataFolder.operatorAccessTo(dataFolder());
-    return true;
-  } catch {
-    return false;
-  }
-}
+const settingsOf = (template: string | undefined) => (template === undefined ? defaultSettings : settingsIn(template));

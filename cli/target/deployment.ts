@@ -9,10 +9,10 @@ import { sdkTableClient } from '../../lambda/adapters/dynamodb/sdk-table-client.
 import { CallSearch } from '../../lambda/core/admin/call-search.ts';
 import type { Dashboard } from '../../lambda/core/dashboard/dashboard-dependencies.ts';
 import { epochMilliseconds, epochSeconds } from '../../lambda/core/support/clock.ts';
-import { locateDeployment, type Where } from './deployment-location.ts';
-import { openNames } from './user-name-reader.ts';
+import { type DeploymentSelection, locateDeployment } from './deployment-location.ts';
+import { readUserNames } from './user-name-reader.ts';
 
-/** A deployment as its owner works with it: what the dashboard has, past its door. */
+/** The ports of a deployment: those of the dashboard, with the credentials of the operator in place of a sign-in. */
 export type Deployment = Pick<
   Dashboard,
   | 'calls'
@@ -29,14 +29,14 @@ export type Deployment = Pick<
   | 'seconds'
 > & {
   grantBlock: GrantBlock;
-  /** Whether grants are the identity provider's; absent when it is not known. */
+  /** Whether the identity provider keeps the grants; absent when unknown. */
   isDirect?: boolean | undefined;
 };
 
-/** @throws Mistake when there is none */
-export async function openDeployment(where: Where): Promise<Deployment> {
-  const { table: name, dynamoDb, kms, settings } = await locateDeployment(where);
-  // Patient with throttling: a command may read more in a minute than all users do.
+/** @throws ConfigurationError when it does not exist */
+export async function openDeployment(selection: DeploymentSelection): Promise<Deployment> {
+  const { table: name, dynamoDb, kms, settings } = await locateDeployment(selection);
+  // Many retries: a command can read more per minute than all users together, and is then throttled.
   const requestHandler = { connectionTimeout: 5000, requestTimeout: 20_000, throwOnRequestTimeout: true };
   const client = sdkTableClient(new DynamoDBClient({ maxAttempts: 10, requestHandler, ...dynamoDb }));
   const table = { client, name };
@@ -53,7 +53,7 @@ export async function openDeployment(where: Where): Promise<Deployment> {
     revocation: dynamoRevocationStore(table),
     erasure: dynamoErasureStore(table),
     grantBlock: dynamoGrantBlock(table),
-    userNames: await openNames(table, kms),
+    userNames: await readUserNames(table, kms),
     now: epochMilliseconds,
     seconds: epochSeconds,
   };

@@ -3,47 +3,37 @@ import type { ListedPage, ListOptions } from '../../lambda/core/admin/directory.
 import { sessionList } from '../../lambda/core/admin/session-list.ts';
 import type { GrantRow } from '../../lambda/core/dashboard/dashboard-api.ts';
 import { grantRows } from '../../lambda/core/dashboard/dashboard-rows.ts';
+import { singleLine } from '../../lambda/core/support/untrusted-text.ts';
 import { ConfigurationError } from '../../lib/settings/configuration-error.ts';
-import { brief, plain } from '../output/plain-text.ts';
-import type { Column } from '../output/text-table.ts';
-import { shortDay, shortTime } from '../output/time-text.ts';
 import type { Deployment } from './deployment.ts';
-import { everyOf } from './paging.ts';
-import { userText } from './user-selection.ts';
+import { allItems } from './paging.ts';
+import { userLabel } from './user-selection.ts';
 
-/** Grants, of one user or of everyone, the latest first. */
-export const grantsOn =
+/** The grants of one user or of all users, newest first. */
+export const grantsOf =
   (deployment: Deployment, user: string | undefined) =>
-  async (options: ListOptions): Promise<ListedPage<GrantRow>> => {
+  async (paging: ListOptions): Promise<ListedPage<GrantRow>> => {
     const { directory, seconds } = deployment;
-    const found = await (user === undefined ? directory.recentGrants(options) : directory.grantsOf(user, options));
-    return { ...found, items: await grantRows(deployment, found.items, seconds()) };
+    const page = await (user === undefined ? directory.recentGrants(paging) : directory.grantsOf(user, paging));
+    return { ...page, items: await grantRows(deployment, page.items, seconds()) };
   };
 
-export const grantColumns: Column<GrantRow>[] = [
-  { title: 'GRANT', text: ({ id }) => id },
-  { title: 'CLIENT', text: ({ clientName }) => brief(clientName, 20) },
-  { title: 'USER', text: (grant) => brief(userText(grant), 24) },
-  { title: 'STATUS', text: ({ status }) => status },
-  { title: 'CONNECTED', text: ({ createdAt }) => shortDay(createdAt) },
-  { title: 'LAST RENEWED', text: ({ renewedAt }) => shortTime(renewedAt) },
-  { title: 'ENDS', text: ({ endsAt, revokedAt }) => shortDay(revokedAt ?? endsAt) },
-  // The longest comes last: it may be a URL.
-  { title: 'CLIENT ID', text: ({ client }) => client },
-];
+/** A grant that can be revoked, and what is known about it: in direct mode only its id may be. */
+export type RevocableGrant = { id: string; user?: string; userName?: string; client?: string; clientName?: string };
 
-/** Something that lets a client in, and can be taken back. */
-export type RevocationTarget = { id: string; user?: string; userName?: string; client?: string; clientName?: string };
-
-export const targetText = (target: RevocationTarget): string => {
-  const { id, user, client = 'a client', clientName = client } = target;
-  const of = user === undefined ? '' : ` of ${userText({ ...target, user })}`;
-  const also = clientName === client ? '' : ` (${client})`;
-  return plain(`${clientName}${also}${of}, grant ${id}`);
+export const grantLabel = (grant: RevocableGrant): string => {
+  const { id, user, client = 'unknown client', clientName = client } = grant;
+  const clientId = clientName === client ? '' : ` (${client})`;
+  const owner = user === undefined ? '' : ` of ${userLabel({ ...grant, user })}`;
+  return singleLine(`${clientName}${clientId}${owner}, grant ${id}`);
 };
 
-/** One grant that lets somebody in. @throws Mistake when it is not known, undefined when it has ended */
-export async function liveGrant(deployment: Deployment, id: string): Promise<RevocationTarget | undefined> {
+/**
+ * One live grant; undefined when it has ended.
+ *
+ * @throws ConfigurationError when it does not exist
+ */
+export async function liveGrant(deployment: Deployment, id: string): Promise<RevocableGrant | undefined> {
   const { directory, grantBlock, isDirect, seconds } = deployment;
   const [grant] = await directory.grants([id]);
   if (grant) {
@@ -53,42 +43,53 @@ export async function liveGrant(deployment: Deployment, id: string): Promise<Rev
   }
   if (isDirect !== false && (await grantBlock.isKnown(id))) return { id };
   throw new ConfigurationError(
-    plain(
-      `There is no grant ${JSON.stringify(id)}. npx holdfast clients list shows those that there are, and sessions show the one of a session.`,
+    singleLine(
+      `No grant ${JSON.stringify(id)}. npx holdfast clients list shows the grants, sessions show that of a session.`,
     ),
   );
 }
 
-/** All that let in a user, or a client of whomever. */
-export async function liveGrants(
-  deployment: Deployment,
-  wanted: { user?: string; client?: string },
-): Promise<RevocationTarget[]> {
-  const { user, client } = wanted;
-  const found = new Map<string, RevocationTarget>();
-  for await (const grant of everyOf(grantsOn(deployment, user))) {
-    if (grant.status === 'active' && (client === undefined || grant.client === client)) found.set(grant.id, grant);
+export type GrantFilter = { user?: string | undefined; client?: string | undefined };
+
+/** The live grants of a user, of a client, or of both. */
+export async function liveGrants(deployment: Deployment, { user, client }: GrantFilter): Promise<RevocableGrant[]> {
+  const grants = new Map<string, RevocableGrant>();
+  for await (const grant of allItems(grantsOf(deployment, user))) {
+    if (grant.status === 'active' && (client === undefined || grant.client === client)) grants.set(grant.id, grant);
   }
-  if (!deployment.isDirect) return [...found.values()];
-  // The identity provider has the grants: here are those that have had calls and have not been shut out.
-  const seen = new Map<string, RevocationTarget>();
-  for await (const session of everyOf((options) => sessionList(deployment, { user }, options))) {
-    if (client !== undefined && session.client !== client) continue;
-    const { grant: id, user: of, client: by, clientName } = session;
-    if (!found.has(id)) seen.set(id, { id, user: of, client: by, ...(clientName !== undefined && { clientName }) });
+  if (!deployment.isDirect) return [...grants.values()];
+  for (const grant of await directGrants(deployment, { user, client })) {
+    if (!grants.has(grant.id)) grants.set(grant.id, grant);
   }
-  const ids = [...seen.keys()];
-  for (let first = 0; first < ids.length; first += 100) {
-    for (const { id } of await deployment.directory.grants(ids.slice(first, first + 100))) seen.delete(id);
-  }
-  return [...found.values(), ...seen.values()];
+  return [...grants.values()];
 }
 
-/** @returns whether it let somebody in until now */
-export async function revokeTarget(
-  { revocation, grantBlock, isDirect, seconds }: Deployment,
-  { id }: RevocationTarget,
-) {
+/** The most ids of one lookup. */
+const LARGEST_LOOKUP = 100;
+
+/** In direct mode the identity provider keeps the grants: those with sessions, without those stored or blocked here. */
+async function directGrants(deployment: Deployment, { user, client }: GrantFilter): Promise<RevocableGrant[]> {
+  const grants = new Map<string, RevocableGrant>();
+  for await (const session of allItems((paging) => sessionList(deployment, { user }, paging))) {
+    if (client !== undefined && session.client !== client) continue;
+    const { grant: id, clientName } = session;
+    grants.set(id, {
+      id,
+      user: session.user,
+      client: session.client,
+      ...(clientName !== undefined && { clientName }),
+    });
+  }
+  const ids = [...grants.keys()];
+  for (let first = 0; first < ids.length; first += LARGEST_LOOKUP) {
+    const stored = await deployment.directory.grants(ids.slice(first, first + LARGEST_LOOKUP));
+    for (const { id } of stored) grants.delete(id);
+  }
+  return [...grants.values()];
+}
+
+/** @returns whether the grant was live */
+export async function revokeGrant({ revocation, grantBlock, isDirect, seconds }: Deployment, id: string) {
   if (await revocation.revokeGrant(id, seconds())) return true;
   return isDirect !== false && grantBlock.block(id, seconds());
 }

@@ -5,21 +5,21 @@ import { kmsSealer } from '../../lambda/adapters/kms/kms-sealer.ts';
 import { UserNames } from '../../lambda/core/identity/user-names.ts';
 import { fromBase64url } from '../../lambda/core/support/crypto.ts';
 import { sealedKey } from '../../lambda/core/support/sealed-key.ts';
-import { say } from '../output/terminal.ts';
+import { notify } from '../output/terminal.ts';
 
 const PURPOSE = 'user-names';
 
 /**
- * Opens the names of users, if the owner has chosen to keep them and these credentials may. Where they may not, one line
- * says so, and users are their keys.
+ * Opens the names of users, if the deployment stores them and the credentials may decrypt them. Otherwise one line on
+ * standard error says so, and lists show user keys.
  */
-export async function openNames(table: TableConnection, access: KMSClientConfig): Promise<UserNames | undefined> {
+export async function readUserNames(table: TableConnection, access: KMSClientConfig): Promise<UserNames | undefined> {
   const store = dynamoSealedKeyStore(table);
   const sealed = await store.loadKey(PURPOSE);
   if (sealed === undefined) return undefined;
   const kms = new KMSClient(access);
   try {
-    // KMS knows by the text itself which key has wrapped it, so the owner need not be asked.
+    // The ciphertext names its key, so the operator need not pass it.
     const { KeyId } = await kms.send(
       new DecryptCommand({
         CiphertextBlob: fromBase64url(sealed.split('.')[0]!),
@@ -30,9 +30,9 @@ export async function openNames(table: TableConnection, access: KMSClientConfig)
     await names.load();
     return names;
   } catch (error) {
-    // A list without names is better than none.
+    // A list without names is more useful than none.
     const { name } = error as Error;
-    say(`Users are shown by their keys: KMS does not open their names for these credentials (${name}).`);
+    notify(`User names are not available: KMS denied kms:Decrypt (${name}). Lists show user keys.`);
     return undefined;
   }
 }

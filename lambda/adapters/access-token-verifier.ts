@@ -4,18 +4,19 @@ import { SimpleFetcher } from 'aws-jwt-verify/https';
 import { SimpleJwksCache } from 'aws-jwt-verify/jwk';
 import type { AccessTokenVerifier } from '../core/access/access-token.ts';
 import { ServiceUnavailableError } from '../core/support/service-unavailable-error.ts';
+import { isLoopbackHost } from '../shared/loopback.ts';
 
 const TIMEOUT_MILLISECONDS = 3000;
 
 type Part = Readonly<Record<string, unknown>>;
 
-/** Whose tokens are trusted, and which of them. */
+/** An issuer and the tokens of it that are accepted. */
 export type TrustedIssuer = {
   issuer: string;
   audience: string;
-  /** @default what the issuer's discovery document says */
+  /** @default - from the issuer's discovery document */
   jwksUri: string | undefined;
-  /** Whether it is an access token, by what is peculiar to the issuer. */
+  /** Tells access tokens from the issuer's other tokens. */
   isAccessToken(header: Part, payload: Part): boolean;
 };
 
@@ -28,8 +29,8 @@ export const trustInFacade = (publicUrl: string): TrustedIssuer => ({
 });
 
 /**
- * Access tokens of an identity provider. Not all of them type theirs as RFC 9068 says, so id tokens have to be known by
- * what only they carry (OIDC Core §2, §3.1.3.6); most of all, their audience is another.
+ * Access tokens of an identity provider. Some providers do not set the type of RFC 9068, so id tokens are told by claims
+ * that only they contain (OIDC Core §2, §3.1.3.6). Above all their audience differs.
  */
 export const trustInProvider = (provider: Pick<TrustedIssuer, 'issuer' | 'audience' | 'jwksUri'>): TrustedIssuer => ({
   ...provider,
@@ -40,7 +41,7 @@ export const trustInProvider = (provider: Pick<TrustedIssuer, 'issuer' | 'audien
 
 /** Verifies access tokens with `aws-jwt-verify`, the issuer's keys fetched once and cached. */
 export function accessTokenVerifier({ issuer, audience, jwksUri, isAccessToken }: TrustedIssuer): AccessTokenVerifier {
-  const fetcher = issuer.startsWith('http://') ? { fetch: fetchFromDesk } : new SimpleFetcher();
+  const fetcher = issuer.startsWith('http://') ? { fetch: fetchFromLoopback } : new SimpleFetcher();
   let lastFetchFailed: unknown;
   const watched = {
     fetch: async (uri: string) => {
@@ -62,7 +63,7 @@ export function accessTokenVerifier({ issuer, audience, jwksUri, isAccessToken }
       audience,
       jwksUri: jwksUri ?? (await discoverKeys(issuer, watched.fetch)),
       customJwtCheck: ({ header, payload }: { header: Part; payload: Part }) => {
-        if ('crit' in header || !isAccessToken(header, payload)) throw new WrongType();
+        if ('crit' in header || !isAccessToken(header, payload)) throw new WrongTokenTypeError();
       },
     };
     return JwtVerifier.create(options, { jwksCache: new SimpleJwksCache({ fetcher: watched }) });
@@ -78,10 +79,10 @@ export function accessTokenVerifier({ issuer, audience, jwksUri, isAccessToken }
       try {
         return (await verifier.verify(token)) as Record<string, unknown>;
       } catch (error) {
-        // While the keys cannot be had, a token is neither good nor bad.
-        const waiting = error instanceof WaitPeriodNotYetEndedJwkError && lastFetchFailed !== undefined;
-        if (error === lastFetchFailed || waiting) throw new ServiceUnavailableError('The key set', lastFetchFailed);
-        if (error instanceof JwtBaseError || error instanceof WrongType || isMalformedSignature(error))
+        // Without the keys a token is neither valid nor invalid.
+        const isWaiting = error instanceof WaitPeriodNotYetEndedJwkError && lastFetchFailed !== undefined;
+        if (error === lastFetchFailed || isWaiting) throw new ServiceUnavailableError('The key set', lastFetchFailed);
+        if (error instanceof JwtBaseError || error instanceof WrongTokenTypeError || isMalformedSignature(error))
           return undefined;
         throw error;
       }
@@ -89,12 +90,12 @@ export function accessTokenVerifier({ issuer, audience, jwksUri, isAccessToken }
   };
 }
 
-class WrongType extends Error {}
+class WrongTokenTypeError extends Error {}
 
-/** Node's own word for an ES256 signature that has not 64 bytes, which `aws-jwt-verify` lets through. */
+/** Node's error for an ES256 signature of another length than 64 bytes, which `aws-jwt-verify` does not catch. */
 const isMalformedSignature = (error: unknown) => (error as { code?: unknown }).code === 'ERR_CRYPTO_OPERATION_FAILED';
 
-/** Where the issuer's keys are (OIDC Discovery §4). @throws Error when its document cannot be had, or is another's */
+/** URL of the issuer's keys (OIDC Discovery §4). @throws Error when the document is not available or names another issuer */
 async function discoverKeys(issuer: string, fetchDocument: (uri: string) => Promise<ArrayBuffer>): Promise<string> {
   const address = `${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`;
   const document = JSON.parse(new TextDecoder().decode(await fetchDocument(address)));
@@ -104,10 +105,10 @@ async function discoverKeys(issuer: string, fetchDocument: (uri: string) => Prom
   return document.jwks_uri;
 }
 
-/** Plain http is for the local emulator alone: `aws-jwt-verify` itself fetches by https only. */
-async function fetchFromDesk(uri: string): Promise<ArrayBuffer> {
-  if (!['127.0.0.1', 'localhost'].includes(new URL(uri).hostname)) throw new Error(`${uri} must be fetched by https`);
+/** Plain http for the local emulator only: the fetcher of `aws-jwt-verify` requires https. */
+async function fetchFromLoopback(uri: string): Promise<ArrayBuffer> {
+  if (!isLoopbackHost(new URL(uri))) throw new Error(`${uri} must use https`);
   const response = await fetch(uri, { signal: AbortSignal.timeout(TIMEOUT_MILLISECONDS) });
-  if (!response.ok) throw new Error(`${uri} answered ${response.status}`);
+  if (!response.ok) throw new Error(`${uri} answered with status ${response.status}`);
   return response.arrayBuffer();
 }

@@ -1,9 +1,9 @@
 import type { APIGatewayProxyEvent, APIGatewayProxyResult, Context } from 'aws-lambda';
 import { McpHeaders, McpRequest, type McpResponse } from '../core/mcp/mcp-http.ts';
 
-/** API Gateway's REST events and results on one side, the web's `Request` and `Response` on the other. */
+/** Converts between API Gateway's REST events and results and the web's `Request` and `Response`. */
 
-/** @param publicUrl the origin that clients know; the gateway's own host is nobody's business */
+/** @param publicUrl the public origin, in place of the gateway's host */
 export function toRequest(event: APIGatewayProxyEvent, publicUrl: string): Request {
   return new Request(urlOf(event, publicUrl), {
     method: event.httpMethod,
@@ -12,7 +12,7 @@ export function toRequest(event: APIGatewayProxyEvent, publicUrl: string): Reque
   });
 }
 
-/** The same for `/mcp`, where the platform's own `Request` is not loaded. */
+/** The same for `/mcp`, where the platform's `Request` is not loaded. */
 export function toMcpRequest(event: APIGatewayProxyEvent, publicUrl: string): McpRequest {
   return new McpRequest(urlOf(event, publicUrl), {
     method: event.httpMethod,
@@ -22,7 +22,7 @@ export function toMcpRequest(event: APIGatewayProxyEvent, publicUrl: string): Mc
 }
 
 function urlOf({ path, multiValueQueryStringParameters: query }: APIGatewayProxyEvent, publicUrl: string): string {
-  // Nearly every request: there is nothing in it that a URL would write otherwise.
+  // Nearly every request: a path that a URL does not change.
   if (!query && /^[\w/-]+$/.test(path)) return publicUrl + path;
   const url = new URL(publicUrl);
   url.pathname = path;
@@ -35,7 +35,7 @@ function urlOf({ path, multiValueQueryStringParameters: query }: APIGatewayProxy
 function headersOf({ multiValueHeaders }: APIGatewayProxyEvent): McpHeaders {
   const headers = new McpHeaders();
   for (const name in multiValueHeaders) for (const value of multiValueHeaders[name] ?? []) headers.append(name, value);
-  // CloudFront's word to the API (`originSecret`), and not for the tools.
+  // Contains CloudFront's `originSecret`, which is not for the tools.
   headers.delete('referer');
   return headers;
 }
@@ -45,7 +45,7 @@ const bodyOf = ({ body, isBase64Encoded }: APIGatewayProxyEvent) =>
 
 const isBodiless = ({ httpMethod }: APIGatewayProxyEvent) => httpMethod === 'GET' || httpMethod === 'HEAD';
 
-/** A whole response, as buffered integrations return it. */
+/** The result of a buffered integration. */
 export async function toResult(response: Response): Promise<APIGatewayProxyResult> {
   const multiValueHeaders: Record<string, string[]> = {};
   for (const [name, value] of response.headers) {
@@ -54,7 +54,7 @@ export async function toResult(response: Response): Promise<APIGatewayProxyResul
   return { statusCode: response.status, multiValueHeaders, body: await response.text() };
 }
 
-/** Lambda's response stream, as far as it is used here. */
+/** The part of Lambda's response stream that is used. */
 export type ResponseStream = NodeJS.WritableStream & {
   write(chunk: Uint8Array | string, done?: (error?: Error | null) => void): boolean;
 };
@@ -70,13 +70,12 @@ export type LambdaRuntime = {
 };
 
 /**
- * Streams the response, each chunk as it comes.
+ * Streams the response chunk by chunk.
  *
- * Status and headers go out with the first write, so a response without a body still writes: the runtime would drop
- * them otherwise.
+ * The runtime sends status and headers with the first write, so a response without a body writes an empty chunk.
  *
- * @param before what must be done before the stream ends: then the function may be frozen
- * @param afterwards begun when the body has been written, and done before the stream ends
+ * @param before to be settled before the stream ends, after which the function may be frozen
+ * @param afterwards called when the body is written; the stream ends when it is settled
  */
 export async function streamResponse(
   response: Response | McpResponse,

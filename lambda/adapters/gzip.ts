@@ -1,13 +1,13 @@
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 
-/** What is smaller gains nothing. It also keeps secrets that the page is told out of what is compressed. */
+/** Smaller responses gain nothing. They include `Me`, whose CSRF token must not be compressed (BREACH). */
 const LEAST_BYTES = 1400;
 
 const compress = promisify(gzip);
 
-/** The answer, compressed where that is worth it and the client can read it. */
-export async function compressed(request: Request, response: Response): Promise<Response> {
+/** The response, compressed when it is large enough and the client accepts gzip. */
+export async function compressResponse(request: Request, response: Response): Promise<Response> {
   const accepts = /\bgzip\b/.test(request.headers.get('accept-encoding') ?? '');
   if (!accepts || response.headers.has('content-encoding') || response.body === null) return response;
   const body = new Uint8Array(await response.arrayBuffer());

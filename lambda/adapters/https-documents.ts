@@ -8,13 +8,13 @@ import type { FetchedDocument } from '../core/oauth/clients/document-freshness.t
 import { ServiceUnavailableError } from '../core/support/service-unavailable-error.ts';
 
 export type HttpsOptions = {
-  /** Lifts the check of addresses: for tests on one computer. */
+  /** Skips the check of addresses, for tests on one computer. */
   anywhere: boolean;
-  /** Of the whole exchange. */
+  /** For the whole exchange. */
   timeoutMilliseconds?: number;
-  /** Finds addresses. @default `dns.lookup` */
+  /** @default `dns.lookup` */
   lookup?: LookupFunction;
-  /** Certificates of authorities to trust. @default those of Node */
+  /** Certificates of trusted authorities. @default - Node's */
   ca?: string;
 };
 
@@ -23,13 +23,13 @@ const TIMEOUT_MILLISECONDS = 5000;
 const LONGEST_ETAG = 256;
 
 /**
- * Fetches by `node:https`, which follows no redirect, through an agent that checks every address a name resolves to and
- * connects to the very addresses it has checked, so that a name cannot resolve otherwise a moment later (DNS rebinding).
+ * Fetches with `node:https`, which follows no redirect. The agent checks every address that a name resolves to and connects
+ * to a checked address, so that a second lookup cannot return another one (DNS rebinding).
  */
 export function httpsDocuments(options: HttpsOptions): DocumentFetcher {
   const { anywhere, timeoutMilliseconds = TIMEOUT_MILLISECONDS, lookup, ca } = options;
   const agent = new RequestFilteringHttpsAgent({
-    // Every fetch finds its addresses anew: a kept connection would outlive what was checked for it.
+    // Every fetch checks the addresses anew: a reused connection would outlive its check.
     keepAlive: false,
     allowPrivateIPAddress: anywhere,
     allowMetaIPAddress: anywhere,
@@ -37,7 +37,7 @@ export function httpsDocuments(options: HttpsOptions): DocumentFetcher {
     ...(ca !== undefined && { ca }),
   });
 
-  function answerOf(url: string, etag: string | undefined, signal: AbortSignal): Promise<IncomingMessage> {
+  function sendRequest(url: string, etag: string | undefined, signal: AbortSignal): Promise<IncomingMessage> {
     return new Promise((resolve, reject) => {
       const headers = {
         accept: 'application/json',
@@ -52,15 +52,15 @@ export function httpsDocuments(options: HttpsOptions): DocumentFetcher {
   return {
     async fetch(url, etag) {
       try {
-        const answer = await answerOf(url, etag, AbortSignal.timeout(timeoutMilliseconds));
+        const response = await sendRequest(url, etag, AbortSignal.timeout(timeoutMilliseconds));
         try {
-          return await read(answer, etag);
+          return await readDocument(response, etag);
         } finally {
-          answer.destroy();
+          response.destroy();
         }
       } catch (error) {
         if (error instanceof ClientDocumentError || error instanceof ServiceUnavailableError) throw error;
-        // The agent has no class for it; were the text to change, the address would still not be connected to.
+        // The agent has no error class. If its message changes, the address is still not connected to.
         if (/ is not allowed\. /.test((error as Error).message)) {
           throw new ClientDocumentError('it is not at a public address');
         }
@@ -70,8 +70,8 @@ export function httpsDocuments(options: HttpsOptions): DocumentFetcher {
   };
 }
 
-async function read(answer: IncomingMessage, etag: string | undefined): Promise<FetchedDocument> {
-  const { statusCode = 0, headers } = answer;
+async function readDocument(response: IncomingMessage, etag: string | undefined): Promise<FetchedDocument> {
+  const { statusCode = 0, headers } = response;
   const caching = { cacheControl: headers['cache-control'], age: headers.age };
   if (statusCode === 304 && etag !== undefined) return { kind: 'unchanged', ...caching };
   if (statusCode >= 500 || statusCode === 429) {
@@ -81,15 +81,15 @@ async function read(answer: IncomingMessage, etag: string | undefined): Promise<
   const type = headers['content-type']?.split(';')[0]?.trim().toLowerCase() ?? '';
   if (!/^application\/([a-z0-9.-]+\+)?json$/.test(type)) throw new ClientDocumentError('it is not sent as JSON');
   if ((headers['content-encoding'] ?? 'identity') !== 'identity') throw new ClientDocumentError('it is compressed');
-  const text = await boundedText(answer);
+  const text = await readBoundedText(response);
   const tag = headers.etag !== undefined && headers.etag.length <= LONGEST_ETAG ? { etag: headers.etag } : {};
   return { kind: 'document', text, ...tag, ...caching };
 }
 
-async function boundedText(answer: IncomingMessage): Promise<string> {
+async function readBoundedText(response: IncomingMessage): Promise<string> {
   const chunks: Buffer[] = [];
   let size = 0;
-  for await (const chunk of answer as AsyncIterable<Buffer>) {
+  for await (const chunk of response as AsyncIterable<Buffer>) {
     size += chunk.byteLength;
     if (size > LARGEST_BYTES) throw new ClientDocumentError(`it has more than ${LARGEST_BYTES} bytes`);
     chunks.push(chunk);

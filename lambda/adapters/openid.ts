@@ -7,13 +7,14 @@ import {
   type UpstreamTokens,
 } from '../core/identity/upstream-provider.ts';
 import { ServiceUnavailableError } from '../core/support/service-unavailable-error.ts';
+import { isLoopbackHost } from '../shared/loopback.ts';
 
 export type OpenIdClientOptions = {
   issuer: string;
   clientId: string;
-  /** Fetched when first needed; absent for a public client. */
+  /** Read at the first use; absent for a public client. */
   clientSecret?: () => Promise<string>;
-  /** How the secret is sent (OIDC Core §9). */
+  /** Client authentication method (OIDC Core §9). */
   authentication: 'client_secret_post' | 'client_secret_basic';
   /** Epoch seconds. */
   now: () => number;
@@ -21,44 +22,43 @@ export type OpenIdClientOptions = {
 
 export type OpenIdSignInOptions = OpenIdClientOptions & {
   scopes: string[];
-  /** What else the provider wants in the authorization request. */
+  /** Further parameters of the authorization request. */
   parameters: Record<string, string>;
   /** Claims of the id token that name the user's groups. */
   groupClaims: string[];
-  /** The claim that says what the user is called, where the owner wants to know. */
+  /** The claim with the user's name; only with the setting `showNames`. */
   nameClaim?: string | undefined;
-  /** Whether the provider is told of a grant that ends. */
+  /** Whether upstream tokens of an ended grant are revoked at the provider. */
   revokes: boolean;
-  /** Our one callback. */
   redirectUri: string;
 };
 
-/** Of one request, with whatever it needs first: less than the lease of a refresh. */
+/** Of one request, discovery included: less than the lease of a refresh. */
 const TIMEOUT_MILLISECONDS = 6000;
 const DEFAULT_LIFETIME_SECONDS = 3600;
 
-/** What is known of the provider once its discovery document has been read. */
-type Known = { server: oauth.AuthorizationServer; client: oauth.Client; authentication: oauth.ClientAuth };
+/** The provider after the discovery. */
+type DiscoveredProvider = { server: oauth.AuthorizationServer; client: oauth.Client; authentication: oauth.ClientAuth };
 
 type Connection = {
-  /** The provider's endpoints, fetched once in the life of the function. */
-  provider: () => Promise<Known>;
-  /** For one request: its time runs from here on. */
+  /** Discovered once in the life of the process. */
+  provider: () => Promise<DiscoveredProvider>;
+  /** For one request, whose timeout starts now. */
   options: () => { signal: AbortSignal; [oauth.allowInsecureRequests]: boolean };
-  tokensOf: (answer: oauth.TokenEndpointResponse) => UpstreamTokens;
+  tokensOf: (response: oauth.TokenEndpointResponse) => UpstreamTokens;
 };
 
-/** The identity provider by OpenID Connect, with `oauth4webapi`: certified, and the smallest that is. */
+/** OpenID Connect with `oauth4webapi`, the smallest certified client. */
 function connect({ issuer, clientId, clientSecret, authentication, now }: OpenIdClientOptions): Connection {
   const options = () => ({
     signal: AbortSignal.timeout(TIMEOUT_MILLISECONDS),
-    [oauth.allowInsecureRequests]: isLoopback(new URL(issuer)),
+    [oauth.allowInsecureRequests]: isLoopbackHost(new URL(issuer)),
   });
-  let known: Promise<Known> | undefined;
+  let discovered: Promise<DiscoveredProvider> | undefined;
 
-  async function discover(): Promise<Known> {
-    const answer = await oauth.discoveryRequest(new URL(issuer), { ...options(), algorithm: 'oidc' });
-    const server = await oauth.processDiscoveryResponse(new URL(issuer), answer);
+  async function discover(): Promise<DiscoveredProvider> {
+    const response = await oauth.discoveryRequest(new URL(issuer), { ...options(), algorithm: 'oidc' });
+    const server = await oauth.processDiscoveryResponse(new URL(issuer), response);
     return { server, client: { client_id: clientId }, authentication: authenticate(await clientSecret?.()) };
   }
 
@@ -70,21 +70,21 @@ function connect({ issuer, clientId, clientSecret, authentication, now }: OpenId
   return {
     options,
     provider() {
-      known ??= discover().catch((error) => {
-        known = undefined;
+      discovered ??= discover().catch((error) => {
+        discovered = undefined;
         throw new ServiceUnavailableError('The identity provider', error);
       });
-      return known;
+      return discovered;
     },
-    tokensOf: (answer) => ({
-      accessToken: answer.access_token,
-      expiresAt: now() + (answer.expires_in ?? DEFAULT_LIFETIME_SECONDS),
-      ...(answer.refresh_token !== undefined && { refreshToken: answer.refresh_token }),
+    tokensOf: (response) => ({
+      accessToken: response.access_token,
+      expiresAt: now() + (response.expires_in ?? DEFAULT_LIFETIME_SECONDS),
+      ...(response.refresh_token !== undefined && { refreshToken: response.refresh_token }),
     }),
   };
 }
 
-/** As much of the provider as the MCP function needs, whose bundle has no room for sign-in. */
+/** The part that the MCP function needs: its bundle excludes sign-in. */
 export function openIdRefresher(client: OpenIdClientOptions): Pick<UpstreamProvider, 'refresh'> {
   return { refresh: refreshOver(connect(client)) };
 }
@@ -120,15 +120,15 @@ export function openIdProvider({
       return url.href;
     },
 
-    async redeem(answer, { state, nonce, verifier }) {
+    async redeem(parameters, { state, nonce, verifier }) {
       const { server, client, authentication } = await provider();
-      return signingIn(async () => {
-        const parameters = oauth.validateAuthResponse(server, client, answer, state);
+      return mapSignInErrors(async () => {
+        const validated = oauth.validateAuthResponse(server, client, parameters, state);
         const response = await oauth.authorizationCodeGrantRequest(
           server,
           client,
           authentication,
-          parameters,
+          validated,
           redirectUri,
           verifier,
           options(),
@@ -139,9 +139,9 @@ export function openIdProvider({
         });
         await oauth.validateApplicationLevelSignature(server, response, options());
         const { iss, sub, ...claims } = oauth.getValidatedIdTokenClaims(tokens)!;
-        // Both are left to the caller (OIDC Core §2, §3.1.3.7).
-        const issuedToAnother = claims.azp !== undefined && claims.azp !== client.client_id;
-        if (sub === '' || issuedToAnother) throw new SignInRefusedError('invalid_id_token');
+        // The library leaves both checks to its caller (OIDC Core §2, §3.1.3.7).
+        const isForOtherClient = claims.azp !== undefined && claims.azp !== client.client_id;
+        if (sub === '' || isForOtherClient) throw new SignInRefusedError('invalid_id_token');
         return {
           identity: { issuer: iss, subject: sub, groups: groupsOf(claims, groupClaims), ...nameIn(claims, nameClaim) },
           tokens: tokensOf(tokens),
@@ -153,26 +153,29 @@ export function openIdProvider({
       if (!revokes) return;
       const { server, client, authentication } = await provider();
       if (!server.revocation_endpoint) return;
-      const answer = await oauth.revocationRequest(server, client, authentication, refreshToken, options());
-      await oauth.processRevocationResponse(answer);
+      const response = await oauth.revocationRequest(server, client, authentication, refreshToken, options());
+      await oauth.processRevocationResponse(response);
     },
   };
 }
 
 function refreshOver({ provider, options, tokensOf }: Connection): UpstreamProvider['refresh'] {
   return (refreshToken) =>
-    refreshing(async () => {
-      const inTime = options();
+    mapRefreshErrors(async () => {
+      const requestOptions = options();
       const { server, client, authentication } = await provider();
-      const answer = await oauth.refreshTokenGrantRequest(server, client, authentication, refreshToken, inTime);
-      return tokensOf(await oauth.processRefreshTokenResponse(server, client, answer));
+      const response = await oauth.refreshTokenGrantRequest(
+        server,
+        client,
+        authentication,
+        refreshToken,
+        requestOptions,
+      );
+      return tokensOf(await oauth.processRefreshTokenResponse(server, client, response));
     });
 }
 
-/** Plain http is for the provider in the local emulator alone. */
-const isLoopback = ({ hostname }: URL) => hostname === 'localhost' || hostname === '127.0.0.1';
-
-/** Checks of an answer that did not hold, as against answers that did not come through. */
+/** Codes of failed checks of a response, as opposed to a missing response. */
 const failedChecks: (string | undefined)[] = [
   oauth.INVALID_RESPONSE,
   oauth.JSON_ATTRIBUTE_COMPARISON,
@@ -181,8 +184,8 @@ const failedChecks: (string | undefined)[] = [
   oauth.KEY_SELECTION,
 ];
 
-/** Runs a sign-in: what the provider or a check refuses is `SignInRefused`, what does not answer is `Outage`. */
-async function signingIn<T>(request: () => Promise<T>): Promise<T> {
+/** Maps a rejection by the provider or a check to `SignInRefusedError`, a failure to `ServiceUnavailableError`. */
+async function mapSignInErrors<T>(request: () => Promise<T>): Promise<T> {
   try {
     return await request();
   } catch (error) {
@@ -199,8 +202,8 @@ async function signingIn<T>(request: () => Promise<T>): Promise<T> {
   }
 }
 
-/** Runs a refresh. Only `invalid_grant` means that it is over: a wrong client secret, say, must end nobody's grant. */
-async function refreshing<T>(request: () => Promise<T>): Promise<T> {
+/** Only `invalid_grant` ends the grant: a wrong client secret, for example, must not end the grants of all users. */
+async function mapRefreshErrors<T>(request: () => Promise<T>): Promise<T> {
   try {
     return await request();
   } catch (error) {

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { PageFile, PageFiles } from '../core/dashboard/dashboard-page.ts';
 
-/** The files of the page, as the stack has put them beside the function (`lib/bundle/function-bundle.ts`). */
+/** The files of the page, in the function's bundle (`lib/bundle/function-bundle.ts`). */
 export function pageFiles(folder: string): PageFiles {
   const file = (name: string, contentType: string): PageFile => {
     const gzip = new Uint8Array(readFileSync(join(folder, `${name}.gz`)));

@@ -7,23 +7,23 @@ import { systemClock } from '../adapters/system-clock.ts';
 import { aggregateCalls } from '../core/audit/call-aggregation.ts';
 import { aggregationVariables, readEnvironment } from '../shared/environment.ts';
 
-/** The rollup function: every five minutes it counts the calls of those that are over, for the charts. */
+/** The aggregation function: aggregates the calls of each complete period of five minutes, for the charts. */
 
 const { TABLE_NAME, AUDIT_RETENTION_DAYS } = readEnvironment(aggregationVariables, process.env);
 const table = openTable(TABLE_NAME);
 const calls = dynamoAuditLogReader(table);
 const aggregates = dynamoAggregateStore(table);
 
-/** Left for writing what has been counted. */
+/** Time for the last writes. */
 const RESERVE_MILLISECONDS = 10_000;
 
 export const handler = (_event: unknown, { awsRequestId, getRemainingTimeInMillis }: Context): Promise<void> =>
   withInvocation(awsRequestId, async () => {
-    const parts = { calls, aggregates, retentionDays: AUDIT_RETENTION_DAYS, now: () => systemClock.now(), log };
+    const dependencies = { calls, aggregates, retentionDays: AUDIT_RETENTION_DAYS, now: systemClock.now, log };
     try {
-      await aggregateCalls(parts, () => getRemainingTimeInMillis() - RESERVE_MILLISECONDS);
+      await aggregateCalls(dependencies, () => getRemainingTimeInMillis() - RESERVE_MILLISECONDS);
     } catch (error) {
-      // Nothing is lost by it: what has not been counted is counted next time.
+      // The next run aggregates the rest.
       log('aggregation_failed', { error: error instanceof Error ? (error.stack ?? error.message) : String(error) });
     }
   });

@@ -4,19 +4,19 @@ import { accessTokenVerifier, trustInFacade, trustInProvider } from '../adapters
 import { log, withInvocation } from '../adapters/logging/structured-log.ts';
 import { authenticateBearer, directCaller, facadeCaller } from '../core/access/access-token.ts';
 import { type Caller, callerContext } from '../core/access/caller.ts';
-import { resourceMetadataUrl } from '../core/oauth/endpoints/oauth-metadata.ts';
+import { resourceMetadataUrl } from '../core/oauth/endpoints/protected-resource-metadata.ts';
 import { ServiceUnavailableError } from '../core/support/service-unavailable-error.ts';
 import { authorizerVariables, readEnvironment } from '../shared/environment.ts';
 import { defaultScope, missingScopes, stepUpChallenge } from '../shared/scope-set.ts';
 
-/** The authorizer function: station 1. */
+/** The authorizer function: step 1 of the pipeline. */
 
 const { PUBLIC_URL, ...direct } = readEnvironment(authorizerVariables, process.env);
-const { trust, readCaller } = issuerOfTokens();
+const { trust, readCaller } = tokenIssuer();
 const verifier = accessTokenVerifier(trust);
 
 /** The facade or, in direct mode, the identity provider. */
-function issuerOfTokens() {
+function tokenIssuer() {
   const { DIRECT_ISSUER: issuer, DIRECT_AUDIENCE: audience, DIRECT_JWKS_URI: jwksUri } = direct;
   if (!issuer || !audience) return { trust: trustInFacade(PUBLIC_URL), readCaller: facadeCaller };
   const groupClaims = direct.DIRECT_GROUP_CLAIMS ?? [];
@@ -26,7 +26,7 @@ function issuerOfTokens() {
   };
 }
 
-/** @throws Error `Unauthorized`, which API Gateway answers with its 401 response and the challenge in it */
+/** @throws Error `Unauthorized`, which API Gateway maps to its 401 response with the challenge */
 export async function handler(event: APIGatewayRequestAuthorizerEvent): Promise<APIGatewayAuthorizerResult> {
   const caller = await withInvocation(event.requestContext.requestId, () => callerOf(event));
   if (!caller) throw new Error('Unauthorized');
@@ -36,8 +36,8 @@ export async function handler(event: APIGatewayRequestAuthorizerEvent): Promise<
     principalId: caller.user,
     policyDocument: {
       Version: '2012-10-17',
-      // The gateway caches the answer for the token, whatever it is used for (unless a tool has a scope of its own, and
-      // then not at all): so the answer is for the whole stage.
+      // API Gateway caches the policy per token for all routes, so it covers the whole stage. Where a tool has its own
+      // scope, caching is off.
       Statement: [
         { Effect: missing ? 'Deny' : 'Allow', Action: 'execute-api:Invoke', Resource: wholeStage(event.methodArn) },
       ],
@@ -46,7 +46,7 @@ export async function handler(event: APIGatewayRequestAuthorizerEvent): Promise<
   };
 }
 
-/** Lambda counts a refused token as an error too, so this says which were ours. */
+/** Lambda counts a rejected token as an error too, so failures are logged as an event with a metric. */
 async function callerOf(event: APIGatewayRequestAuthorizerEvent): Promise<Caller | undefined> {
   try {
     return await authenticateBearer(headers(event, 'authorization'), verifier, readCaller);

@@ -7,19 +7,20 @@ import { dynamoErasureStore } from '../adapters/dynamodb/erasure-store.ts';
 import { dynamoRevocationStore } from '../adapters/dynamodb/revocation-store.ts';
 import { dynamoSealedKeyStore } from '../adapters/dynamodb/sealed-key-store.ts';
 import { openTable } from '../adapters/dynamodb/table-connection.ts';
-import { compressed } from '../adapters/gzip.ts';
+import { compressResponse } from '../adapters/gzip.ts';
 import { kmsSealerOnDemand } from '../adapters/kms/kms-on-demand.ts';
 import { log, withInvocation } from '../adapters/logging/structured-log.ts';
 import { pageFiles } from '../adapters/page-files.ts';
+import { systemClock } from '../adapters/system-clock.ts';
 import { CallSearch } from '../core/admin/call-search.ts';
 import type { Dashboard } from '../core/dashboard/dashboard-dependencies.ts';
 import { handleDashboardRequest } from '../core/dashboard/dashboard-routes.ts';
 import { UserNames } from '../core/identity/user-names.ts';
-import { epochMilliseconds, epochSeconds } from '../core/support/clock.ts';
+import { epochSeconds } from '../core/support/clock.ts';
 import { sealedKey } from '../core/support/sealed-key.ts';
 import { dashboardVariables, readEnvironment } from '../shared/environment.ts';
 
-/** The dashboard function: its page, and what the page asks for. */
+/** The dashboard function: its page and the API of the page. */
 
 declare const awslambda: LambdaRuntime;
 
@@ -39,7 +40,7 @@ const dashboard: Dashboard = {
   sessionTtlSeconds: environment.MCP_SESSION_TTL_HOURS * 3600,
   dashboardSessions: dynamoDashboardSessionStore(table),
   calls,
-  search: new CallSearch({ calls, aggregates, directory, retentionDays, now: epochMilliseconds }),
+  search: new CallSearch({ calls, aggregates, directory, retentionDays, now: systemClock.now }),
   aggregates,
   directory,
   revocation: dynamoRevocationStore(table),
@@ -49,16 +50,16 @@ const dashboard: Dashboard = {
       ? undefined
       : new UserNames(sealedKey(dynamoSealedKeyStore(table), kmsSealerOnDemand(SEAL_KEY_ID, TABLE_NAME), 'user-names')),
   page: pageFiles(process.env.LAMBDA_TASK_ROOT ?? '.'),
-  now: epochMilliseconds,
-  seconds: epochSeconds,
+  now: systemClock.now,
+  seconds: () => epochSeconds(systemClock),
   log,
 };
 
-/** It streams, because only a stream may hold what is not text: the page's files are compressed. */
+/** Streams, because a buffered response is text, and the files of the page are compressed. */
 export const handler = awslambda.streamifyResponse((event, stream) =>
   withInvocation(event.requestContext.requestId, async () => {
     const request = toRequest(event, PUBLIC_URL);
-    const response = await compressed(request, await handleDashboardRequest(dashboard, request));
+    const response = await compressResponse(request, await handleDashboardRequest(dashboard, request));
     await streamResponse(response, stream, awslambda, Promise.resolve());
   }),
 );

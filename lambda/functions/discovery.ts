@@ -3,7 +3,7 @@ import { toRequest, toResult } from '../adapters/api-gateway.ts';
 import { handleDiscoveryRequest } from '../core/oauth/endpoints/direct-discovery.ts';
 import { discoveryVariables, readEnvironment } from '../shared/environment.ts';
 
-/** The discovery function: in direct mode, all that there is of OAuth here. */
+/** The discovery function: in direct mode, the only OAuth endpoint of this server. */
 
 const { PUBLIC_URL, AUTHORIZATION_SERVER, SCOPES } = readEnvironment(discoveryVariables, process.env);
 

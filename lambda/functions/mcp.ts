@@ -81,7 +81,7 @@ const audit: AuditDependencies = {
     retentionDays: environment.AUDIT_RETENTION_DAYS,
     deployment: TABLE_NAME,
   },
-  now: () => systemClock.now(),
+  clock: systemClock,
   log,
 };
 const pipeline: PipelineDependencies = {

@@ -77,7 +77,7 @@ const facade: Facade = {
   clients: dynamoClientStore(table),
   documents: new ClientDocuments({
     store: dynamoDocumentStore(table),
-    paces: dynamoRateLimitStore(table),
+    rateLimits: dynamoRateLimitStore(table),
     fetcher: httpsDocuments({ anywhere: fetchAnywhere }),
     reach: { ownHost: new URL(PUBLIC_URL).host, anywhere: fetchAnywhere },
     clock: systemClock,

@@ -1,12 +1,9 @@
-/**
- * How long clients of the AWS SDK wait, three times over: a service that does not answer is an outage, and one that is
- * asked again while the caller still waits.
- */
+/** Timeouts of each of three attempts of the AWS SDK's clients, short enough that the caller still waits for the last. */
 export const requestHandler = {
   connectionTimeout: 1000,
   requestTimeout: 3000,
-  // Otherwise a request that hangs is a warning in the log, and goes on hanging.
+  // Otherwise the SDK logs a warning and keeps waiting.
   throwOnRequestTimeout: true,
-  // For an answer that has begun.
+  // For a response that has begun.
   socketTimeout: 3000,
 };

@@ -1,18 +1,17 @@
 /**
- * The events of the log that are counted or measured: each is a metric in CloudWatch, by the function that logged it. The
- * functions and the stack both read this, so that no alarm waits for what nobody counts.
+ * Events of the log that are metrics in CloudWatch, by function. Functions and stack both import them, so that no alarm
+ * waits for a metric that is not written.
  */
 
-/** A function of the stack, by its construct's name. */
+/** Construct id of a function in the stack. */
 export type FunctionName = 'Authorizer' | 'Mcp' | 'Worker' | 'OAuth' | 'Dashboard' | 'Rollup';
 
-/** Where the metrics are. AWS's own are in `AWS/…`. */
 export const METRIC_NAMESPACE = 'Holdfast';
 
-/** As in AWS's own metrics of a function. */
+/** As in the metrics of AWS Lambda. */
 export const METRIC_DIMENSION = 'FunctionName';
 
-/** By event, the functions that may log it. */
+/** Events that count as 1, with the functions that log them. */
 export const countedEvents = {
   service_unavailable: ['Mcp', 'Worker', 'OAuth', 'Dashboard'],
   unexpected_error: ['Mcp', 'Worker', 'OAuth', 'Dashboard'],
@@ -31,7 +30,7 @@ export const countedEvents = {
 
 export type CountedEvent = keyof typeof countedEvents;
 
-/** Events that tell numbers, each of which is a metric: by event, who may log it and the members of its line. */
+/** Events with numbers: the functions that log them and the members of the line that are metrics. */
 export const measuredEvents = {
-  calls_aggregated: { doors: ['Rollup'], members: ['calls', 'errors'] },
-} as const satisfies Record<string, { doors: readonly FunctionName[]; members: readonly string[] }>;
+  calls_aggregated: { functions: ['Rollup'], members: ['calls', 'errors'] },
+} as const satisfies Record<string, { functions: readonly FunctionName[]; members: readonly string[] }>;

@@ -1,20 +1,20 @@
-/** A scope as its owner declares it. */
+/** Declaration of a scope. */
 export type Scope = {
-  /** What it lets an assistant do, said to the person who grants it: "Use this server’s tools on your behalf". */
+  /** Shown on the consent page: "Use this server’s tools on your behalf". */
   description: string;
-  /** Scopes that it contains: whoever has this one needs none of those. */
+  /** Scopes that this one implies. */
   includes?: readonly string[];
 };
 
-/** The scopes of a server and what they are needed for. */
+/** The scopes of a server and of its tools. */
 export type ScopeSet = {
-  /** By name. The first is the default: what is asked for when a client asks for nothing, and what every tool needs. */
+  /** By name. The first is the default: granted to a client that requests no scope, and required by every tool. */
   scopes: Readonly<Record<string, Scope>>;
-  /** Scopes that a tool needs beside the default, by the tool's name. */
+  /** Scopes that a tool requires beside the default, by the tool's name. */
   tools: Readonly<Record<string, readonly string[]>>;
 };
 
-/** The declaration as it stands, its names checked by the compiler; the stack checks the rest when it is synthesized. */
+/** Returns the declaration. The compiler checks its names, and the synthesis the rest. */
 export function declareScopes<const S extends string>(declared: {
   scopes: Record<S, { description: string; includes?: readonly NoInfer<S>[] }>;
   tools: Record<string, readonly NoInfer<S>[]>;
@@ -24,10 +24,10 @@ export function declareScopes<const S extends string>(declared: {
 
 export const defaultScope = ({ scopes }: ScopeSet): string => Object.keys(scopes)[0]!;
 
-/** Whether any tool needs more than the default: then no answer about a token holds for every tool. */
+/** Whether a tool requires more than the default: then an authorizer result is not valid for every tool. */
 export const hasToolScopes = ({ tools }: ScopeSet): boolean => Object.values(tools).some((needed) => needed.length > 0);
 
-/** The scopes that the granted ones amount to, with everything they include (MCP 2026-07-28: hierarchies MUST count). */
+/** The granted scopes with all that they imply (MCP 2026-07-28: servers MUST account for hierarchies). */
 export function effectiveScopes(granted: readonly string[], { scopes }: ScopeSet): Set<string> {
   const all = new Set<string>();
   const open = [...granted];
@@ -40,10 +40,10 @@ export function effectiveScopes(granted: readonly string[], { scopes }: ScopeSet
 }
 
 /**
- * The scopes to ask for so that the tool may be called, or nothing when the granted ones suffice.
+ * The scopes to request for the tool; undefined when the granted ones suffice.
  *
- * What was granted is asked for again beside what is missing: clients until 2025-11-25 replace their scopes by those of
- * the challenge, later ones form the union themselves.
+ * Granted scopes are requested again: clients until 2025-11-25 replace their scopes by those of the challenge, later ones
+ * form the union.
  */
 export function missingScopes(granted: readonly string[], tool: string, set: ScopeSet): string[] | undefined {
   const needed = [defaultScope(set), ...(Object.hasOwn(set.tools, tool) ? set.tools[tool]! : [])];
@@ -52,6 +52,6 @@ export function missingScopes(granted: readonly string[], tool: string, set: Sco
   return [...new Set([...granted.filter((scope) => Object.hasOwn(set.scopes, scope)), ...needed])];
 }
 
-/** The challenge that tells a client to step up (RFC 6750 §3.1; MCP 2026-07-28, runtime insufficient scope errors). */
+/** Step-up challenge (RFC 6750 §3.1; MCP 2026-07-28, runtime insufficient scope errors). */
 export const stepUpChallenge = (scopes: readonly string[], metadataUrl: string): string =>
   `Bearer error="insufficient_scope", scope="${scopes.join(' ')}", resource_metadata="${metadataUrl}"`;

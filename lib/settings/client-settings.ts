@@ -1,3 +1,5 @@
+import { hasPrivateMembers } from '../../lambda/shared/jwk-members.ts';
+import { isLoopbackUri } from '../../lambda/shared/loopback.ts';
 import type { Stage } from './stage.ts';
 
 /** A public key as a JWK (RFC 7517). */
@@ -88,10 +90,7 @@ const syntax = {
   id: /^(?!dcr_)[A-Za-z0-9._~-]{1,200}$/,
   host: /^(localhost|127\.0\.0\.1|\[::1\]|([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9])$/,
   publicHost: /^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]$/,
-  loopback: /^http:\/\/(localhost|127\.\d{1,3}\.\d{1,3}\.\d{1,3}|\[::1\])(:\d{1,5})?(?=[/?]|$)/,
 };
-
-const privateMembers = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k'];
 
 /** What is insecure or cannot work, as sentences for the owner. */
 export function* validateClients(
@@ -158,7 +157,7 @@ function* validateRedirectUris(name: string, uris: string[], schemes: string[]):
     const url = URL.parse(String(uri));
     const scheme = url?.protocol.slice(0, -1) ?? '';
     const isPlain = url !== null && !/[#*\s\\]/.test(uri) && url.username === '' && url.password === '';
-    const isKnown = scheme === 'https' || syntax.loopback.test(uri) || schemes.includes(scheme);
+    const isKnown = scheme === 'https' || isLoopbackUri(uri) || schemes.includes(scheme);
     if (!isPlain || !isKnown) {
       yield `${name} has ${quoted(uri)}: use https, http on a loopback address, or one of redirectSchemes, without user, fragment or wildcard`;
     }
@@ -169,7 +168,7 @@ function* validateKeys(name: string, keys: PublicJwk[]): Generator<string> {
   if (!Array.isArray(keys) || keys.length === 0)
     return yield `${name}.keys is empty: leave out jwks for a public client`;
   for (const [index, key] of keys.entries()) {
-    if (privateMembers.some((member) => member in key)) {
+    if (hasPrivateMembers(key)) {
       yield `${name}.keys[${index}] holds a private key: give the public one, and replace this one, since it has been shown`;
     } else if (!['EC', 'RSA', 'OKP'].includes(key.kty)) {
       yield `${name}.keys[${index}].kty is ${quoted(key.kty)}: choose EC, RSA or OKP`;

@@ -1,3 +1,4 @@
+import { isLoopbackHost } from '../../lambda/shared/loopback.ts';
 import { type ProviderProfile, type ProviderProfileName, providerProfiles } from './provider-profiles.ts';
 import { scopeSyntax } from './scope-validation.ts';
 
@@ -190,7 +191,6 @@ function* refusedDirect(provider: IdentityProviderSettings, profile: ProviderPro
 }
 
 /** Plain http is for a provider on the same computer, which only the local emulator can reach. */
-const isSecure = ({ protocol, hostname }: URL) =>
-  protocol === 'https:' || (protocol === 'http:' && ['localhost', '127.0.0.1'].includes(hostname));
+const isSecure = (url: URL) => url.protocol === 'https:' || (url.protocol === 'http:' && isLoopbackHost(url));
 
 const quoted = (value: unknown) => JSON.stringify(value);

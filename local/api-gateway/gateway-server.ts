@@ -2,7 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { type EmulatorClock, systemClock } from '../emulator-clock.ts';
+import { systemClock } from '../../lambda/adapters/system-clock.ts';
+import type { Clock } from '../../lambda/core/support/clock.ts';
 import type { FunctionPool } from '../lambda/function-pool.ts';
 import type { Template } from '../template/template.ts';
 import { readApi } from './api-definition.ts';
@@ -33,7 +34,7 @@ export type GatewayServerOptions = {
   host?: string;
   log(entry: LogEntry): void;
   /** For integration timeouts, the authorizers' cache and the throttle. */
-  clock?: EmulatorClock;
+  clock?: Clock;
 };
 
 export type GatewayServer = {

@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { EmulatorClock } from '../emulator-clock.ts';
+import { after, type Clock, timedOut, withinTime } from '../../lambda/core/support/clock.ts';
 import { EventTooLarge, FunctionThrottled } from '../lambda/function-error.ts';
 import type { FunctionPool } from '../lambda/function-pool.ts';
 import type { Api, LambdaIntegration, Route } from './api-model.ts';
@@ -22,7 +22,7 @@ export type Deployment = {
   functions: FunctionPool;
   authorizers: RequestAuthorizers;
   throttle: RequestThrottle;
-  clock: EmulatorClock;
+  clock: Clock;
 };
 
 /** A request in progress. */
@@ -96,7 +96,7 @@ async function sendBufferedResponse(
   integration: LambdaIntegration,
   event: object,
 ): Promise<void> {
-  const result = await withinTimeout(integration, clock, functions.invoke(integration.function, event));
+  const result = await withinIntegrationTimeout(integration, clock, functions.invoke(integration.function, event));
   const acceptsBinary = isBinaryType(api.binaryMediaTypes, headerOf(request, 'accept'));
   const { body, ...head } = readBufferedResponse(result, acceptsBinary);
   sendResponse(response, head, body);
@@ -114,32 +114,32 @@ async function sendStreamingResponse(
 ): Promise<void> {
   const { response } = exchange;
   const chunks = functions.invokeStreaming(integration.function, event);
-  const cancelTimeout = clock.schedule(integration.timeoutMilliseconds, () => {
+  const timeout = after(clock, integration.timeoutMilliseconds, () => {
     if (!response.headersSent) return;
     exchange.error = `INTEGRATION_TIMEOUT: the stream was cut after ${integration.timeoutMilliseconds} ms`;
     response.destroy();
   });
   try {
-    const { rest, ...head } = await withinTimeout(integration, clock, readPrelude(chunks));
+    const { rest, ...head } = await withinIntegrationTimeout(integration, clock, readPrelude(chunks));
     await sendStream(response, head, rest, chunks);
   } catch (error) {
     // Releases the function, which waits for its reader. Not awaited: the function may not write for a while.
     void chunks.return();
     throw error;
   } finally {
-    cancelTimeout();
+    timeout.cancel();
   }
 }
 
 /** @throws GatewayError INTEGRATION_TIMEOUT; the function continues, as on AWS */
-async function withinTimeout<T>(
+async function withinIntegrationTimeout<T>(
   { timeoutMilliseconds }: LambdaIntegration,
-  clock: EmulatorClock,
+  clock: Clock,
   work: Promise<T>,
 ): Promise<T> {
-  const { promise: timeout, reject } = Promise.withResolvers<never>();
-  const cancel = clock.schedule(timeoutMilliseconds, () => reject(new GatewayError('INTEGRATION_TIMEOUT')));
-  return Promise.race([work, timeout]).finally(cancel);
+  const result = await withinTime(clock, timeoutMilliseconds, work);
+  if (result === timedOut) throw new GatewayError('INTEGRATION_TIMEOUT');
+  return result;
 }
 
 /** @returns undefined for a body above the limit; reads it to its end, so that the client receives the response */

@@ -58,7 +58,7 @@ ${alert}
 <input id="password" name="password" type="password" autocomplete="current-password" required${retrying ? ' autofocus' : ''}${invalid}>
 <button>Sign in</button>
 </form>
-<p class="quiet">This is the demo identity provider on your computer. Its users are ${names.slice(0, -1).join(', ')} and ${names.at(-1)}; the password of each is the name.</p>`,
+<p class="quiet">This is the demo identity provider on your computer. Its users are ${names.slice(0, -1).join(', ')} and ${names.at(-1)}; each password is the user name.</p>`,
   );
 }
 

@@ -3,7 +3,7 @@ import { rename, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Adapter, AdapterPayload } from 'oidc-provider';
 
-/** The record of one id of one oidc-provider model. */
+/** A stored object of an oidc-provider model. */
 type Entry = { payload: AdapterPayload /** Epoch seconds. */; expiresAt?: number };
 
 type StoredFile = { secrets?: Record<string, unknown>; records?: Record<string, Entry> };

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
+import { systemClock } from '../../lambda/adapters/system-clock.ts';
+import { type Clock, every, type Timer } from '../../lambda/core/support/clock.ts';
 import { account, arn, region } from '../aws-api/aws-account.ts';
-import { type EmulatorClock, systemClock } from '../emulator-clock.ts';
 import type { FunctionInvoker } from '../lambda/function-pool.ts';
 import type { Template } from '../template/template.ts';
 import { unsupported } from '../template/unsupported-feature.ts';
@@ -9,7 +10,7 @@ export type SchedulesOptions = {
   /** Also runs all rules at the start, for the time in which the emulator did not run. */
   runAtStart: boolean;
   log(functionName: string, line: string): void;
-  clock?: EmulatorClock;
+  clock?: Clock;
 };
 
 export type Schedules = {
@@ -37,7 +38,7 @@ export function startSchedules(
   { runAtStart, log, clock = systemClock }: SchedulesOptions,
 ): Schedules {
   let targets = readTargets(template);
-  const cancels = new Map<ScheduledTarget, () => void>();
+  let timers: Timer[] = [];
 
   async function run({ rule, logicalId }: ScheduledTarget): Promise<void> {
     try {
@@ -47,26 +48,21 @@ export function startSchedules(
     }
   }
 
-  function schedule(target: ScheduledTarget): void {
-    const cancel = clock.schedule(target.intervalMilliseconds, () => {
-      schedule(target);
-      void run(target);
-    });
-    cancels.set(target, cancel);
+  function schedule(): void {
+    timers = targets.map((target) => every(clock, target.intervalMilliseconds, () => void run(target)));
   }
   function stop(): void {
-    for (const cancel of cancels.values()) cancel();
-    cancels.clear();
+    for (const timer of timers.splice(0)) timer.cancel();
   }
   const runNow = async () => void (await Promise.all(targets.map(run)));
 
-  targets.forEach(schedule);
+  schedule();
   if (runAtStart) void runNow();
   return {
     replace(next) {
       targets = readTargets(next);
       stop();
-      targets.forEach(schedule);
+      schedule();
     },
     runNow,
     close: stop,

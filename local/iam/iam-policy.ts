@@ -136,8 +136,8 @@ function parseOperator(operator: string): Operator {
 
 /** Condition keys are not case-sensitive. */
 function valuesOf(request: AccessRequest, key: string): string[] {
-  const wanted = key.toLowerCase();
-  return Object.entries(request.context).find(([name]) => name.toLowerCase() === wanted)?.[1] ?? [];
+  const lowerCase = key.toLowerCase();
+  return Object.entries(request.context).find(([name]) => name.toLowerCase() === lowerCase)?.[1] ?? [];
 }
 
 /** Matches each of the six parts separately: a `*` does not match a colon, except in the last part. */

@@ -1,11 +1,11 @@
 import { randomInt } from 'node:crypto';
-import type { EmulatorClock } from '../emulator-clock.ts';
+import { after, type Clock, type Timer } from '../../lambda/core/support/clock.ts';
 import { ExecutionEnvironment } from './execution-environment.ts';
 import type { FunctionDefinition } from './function-definition.ts';
 import { FunctionThrottled } from './function-error.ts';
 
 export type EnvironmentPoolOptions = {
-  clock: EmulatorClock;
+  clock: Clock;
   log(functionName: string, requestId: string | undefined, line: string): void;
   /** A new execution environment for every request, so that no module state survives by accident. */
   freshPerRequest: boolean;
@@ -20,6 +20,7 @@ export class EnvironmentPool {
   readonly #all = new Set<ExecutionEnvironment>();
   /** A stack: the most recently used environment is used first, so that the others can expire. */
   readonly #idle: ExecutionEnvironment[] = [];
+  readonly #expiries = new Set<Timer>();
   #retired = false;
 
   constructor(definition: FunctionDefinition, options: EnvironmentPoolOptions) {
@@ -55,12 +56,13 @@ export class EnvironmentPool {
   /** Ends idle environments now and busy ones after their invocation. */
   retire(): void {
     this.#retired = true;
+    for (const expiry of this.#expiries) expiry.cancel();
     this.recycle();
   }
 
   /** Ends all environments, busy ones included. */
   async close(): Promise<void> {
-    this.#retired = true;
+    this.retire();
     await Promise.all([...this.#all].map((environment) => environment.end()));
   }
 
@@ -92,12 +94,14 @@ export class EnvironmentPool {
     }
     this.#idle.push(environment);
     const { completed } = environment;
-    this.#options.clock.schedule(this.#options.idleSeconds * 1000, () => {
+    const expiry = after(this.#options.clock, this.#options.idleSeconds * 1000, () => {
+      this.#expiries.delete(expiry);
       const unused = this.#idle.includes(environment) && environment.completed === completed;
       if (!unused || this.#idle.length <= 1) return;
       this.#remove(environment);
       void environment.end();
     });
+    this.#expiries.add(expiry);
   }
 
   #remove(environment: ExecutionEnvironment): void {

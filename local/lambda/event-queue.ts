@@ -1,4 +1,4 @@
-import type { EmulatorClock } from '../emulator-clock.ts';
+import { after, type Clock, type Timer } from '../../lambda/core/support/clock.ts';
 import { FunctionError, FunctionThrottled } from './function-error.ts';
 
 /** A function as a target of events. */
@@ -16,7 +16,7 @@ export type EventTarget = {
 export type EventQueueOptions = {
   /** The currently deployed function: a retry runs the current code. */
   target(arn: string): EventTarget | undefined;
-  clock: EmulatorClock;
+  clock: Clock;
   log(functionName: string, line: string): void;
 };
 
@@ -52,7 +52,7 @@ export class EventQueue {
   /** While on, every event is delivered twice: Lambda guarantees "at least once". */
   deliverTwice = false;
   readonly #options: EventQueueOptions;
-  readonly #waiting = new Set<() => void>();
+  readonly #waiting = new Set<Timer>();
   /** Incremented by `clear`: an attempt of an earlier generation is not retried. */
   #generation = 0;
 
@@ -70,16 +70,16 @@ export class EventQueue {
   /** Discards all events: those that wait, and those whose current attempt fails. */
   clear(): void {
     this.#generation++;
-    for (const cancel of this.#waiting) cancel();
+    for (const timer of this.#waiting) timer.cancel();
     this.#waiting.clear();
   }
 
   #attemptIn(minutes: number, delivery: Delivery): void {
-    const cancel = this.#options.clock.schedule(minutes * MINUTE_MS, () => {
-      this.#waiting.delete(cancel);
+    const timer = after(this.#options.clock, minutes * MINUTE_MS, () => {
+      this.#waiting.delete(timer);
       void this.#attempt(delivery);
     });
-    this.#waiting.add(cancel);
+    this.#waiting.add(timer);
   }
 
   async #attempt(delivery: Delivery): Promise<void> {

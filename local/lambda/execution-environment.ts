@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
-import type { EmulatorClock } from '../emulator-clock.ts';
+import { after, type Clock, type Timer } from '../../lambda/core/support/clock.ts';
 import type { FunctionDefinition } from './function-definition.ts';
 import { FunctionError } from './function-error.ts';
 import { InvocationResponse } from './invocation-response.ts';
@@ -28,13 +28,13 @@ export class ExecutionEnvironment {
   completed = 0;
   readonly #definition: FunctionDefinition;
   readonly #pool: Pool;
-  readonly #clock: EmulatorClock;
+  readonly #clock: Clock;
   readonly #worker: Worker;
   readonly #settleReady: { resolve(): void; reject(error: FunctionError): void };
   #response: InvocationResponse | undefined;
-  #cancelTimeout: () => void = () => undefined;
+  #timeout: Timer | undefined;
 
-  constructor(definition: FunctionDefinition, pool: Pool, clock: EmulatorClock) {
+  constructor(definition: FunctionDefinition, pool: Pool, clock: Clock) {
     this.#definition = definition;
     this.#pool = pool;
     this.#clock = clock;
@@ -51,8 +51,8 @@ export class ExecutionEnvironment {
     promise.catch(() => undefined);
 
     const limit = INITIALIZATION_SECONDS + definition.timeoutSeconds;
-    const cancel = clock.schedule(limit * 1000, () => this.#timeOut(limit));
-    promise.finally(cancel).catch(() => undefined);
+    const timeout = after(clock, limit * 1000, () => this.#timeOut(limit));
+    promise.finally(timeout.cancel).catch(() => undefined);
 
     this.#worker.on('message', (message: FromWorker) => this.#receive(message));
     this.#worker.on('error', (error) => this.#fail(uncaught(error)));
@@ -67,7 +67,7 @@ export class ExecutionEnvironment {
     await this.ready;
     const { timeoutSeconds } = this.#definition;
     const milliseconds = timeoutSeconds * 1000;
-    this.#cancelTimeout = this.#clock.schedule(milliseconds, () => this.#timeOut(timeoutSeconds));
+    this.#timeout = after(this.#clock, milliseconds, () => this.#timeOut(timeoutSeconds));
     // The worker compares the deadline with the clock of the machine.
     this.#post({ type: 'invoke', requestId, event: payload, deadline: Date.now() + milliseconds });
     yield* response.chunks();
@@ -137,7 +137,7 @@ export class ExecutionEnvironment {
     const response = this.#response;
     this.#response = undefined;
     if (response === undefined) return undefined;
-    this.#cancelTimeout();
+    this.#timeout?.cancel();
     if (error !== undefined) this.#pool.log(response.requestId, error.stack ?? error.message);
     return response;
   }

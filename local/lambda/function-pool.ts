@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { type EmulatorClock, systemClock } from '../emulator-clock.ts';
+import { systemClock } from '../../lambda/adapters/system-clock.ts';
+import type { Clock } from '../../lambda/core/support/clock.ts';
 import type { Template } from '../template/template.ts';
 import { EnvironmentPool } from './environment-pool.ts';
 import { defineFunction } from './function-definition.ts';
@@ -25,7 +26,7 @@ export type FunctionPoolOptions = {
   maximumConcurrency?: number;
   /** How long an environment beyond the first may be idle before it ends. */
   idleSeconds?: number;
-  clock?: EmulatorClock;
+  clock?: Clock;
 };
 
 /** The part of the pool that invokes a function and waits for its response. */

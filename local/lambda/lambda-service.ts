@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
+import { systemClock } from '../../lambda/adapters/system-clock.ts';
+import type { Clock } from '../../lambda/core/support/clock.ts';
 import { AwsError, unknownOperation } from '../aws-api/aws-error.ts';
 import { type AwsService, callerOf, type ServiceResponse, serve } from '../aws-api/aws-service.ts';
-import { type EmulatorClock, systemClock } from '../emulator-clock.ts';
 import type { Principals } from '../iam/principals.ts';
 import type { Template } from '../template/template.ts';
 import { EventQueue, type EventTarget } from './event-queue.ts';
@@ -15,7 +16,7 @@ export type LambdaOptions = {
   principals: Principals;
   /** Receives a line for each dropped event. */
   log(functionName: string, line: string): void;
-  clock?: EmulatorClock;
+  clock?: Clock;
 };
 
 export type Lambda = AwsService & {

@@ -35,6 +35,7 @@ export function withLocalOrigins(value: unknown, origins: OriginMap): unknown {
     return origins.reduce((result, [deployed, local]) => replaceOrigin(result, deployed, local), value);
   }
   if (Array.isArray(value)) return value.map((entry) => withLocalOrigins(entry, origins));
+  // The value of AWS::NoValue, outside of a property or a list.
   if (typeof value === 'symbol') return undefined;
   if (typeof value !== 'object' || value === null) return value;
   return Object.fromEntries(Object.entries(value).map(([key, entry]) => [key, withLocalOrigins(entry, origins)]));

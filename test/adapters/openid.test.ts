@@ -86,7 +86,7 @@ const cases: Record<ProviderProfileName, Case> = {
       path: '/eu-west-1_AbCdEfGhI',
       scopes: oidcScopes,
       rotates: true,
-      tellsOfPkce: false,
+      advertisesPkce: false,
       claims: { 'cognito:groups': ['admins'], groups: ['not these'] },
     },
     groups: ['admins'],
@@ -119,7 +119,7 @@ const cases: Record<ProviderProfileName, Case> = {
       scopes: [...oidcScopes, 'offline_access'],
       rotates: true,
       authentication: 'client_secret_basic',
-      namesItself: true,
+      sendsIssuer: true,
       claims: { groups: ['Everyone', 'staff'] },
     },
     groups: ['Everyone', 'staff'],
@@ -130,8 +130,8 @@ const cases: Record<ProviderProfileName, Case> = {
       ...offline,
       path: '/00000000-0000-0000-0000-000000000000/v2.0',
       authentication: 'client_secret_post',
-      refusesResource: true,
-      tellsOfPkce: false,
+      rejectsResource: true,
+      advertisesPkce: false,
       revocation: false,
       rotates: true,
       claims: { groups: ['6c2e…'], roles: ['Reader'] },
@@ -154,7 +154,7 @@ const cases: Record<ProviderProfileName, Case> = {
       ...offline,
       path: '/realms/example',
       authentication: 'client_secret_post',
-      namesItself: true,
+      sendsIssuer: true,
       alg: 'ES256',
       claims: { groups: ['/staff'] },
     },
@@ -175,8 +175,8 @@ describe.each(Object.entries(cases) as [ProviderProfileName, Case][])(
       const { provider, adapter } = await start();
       const { identity } = await signIn(adapter);
       expect(identity).toEqual({ issuer: provider.issuer, subject: 'ada', groups });
-      expect(provider.asked.get('code_challenge_method')).toBe('S256');
-      expect(Object.fromEntries(provider.asked)).toMatchObject(settings?.parameters ?? {});
+      expect(provider.authorizationRequest.get('code_challenge_method')).toBe('S256');
+      expect(Object.fromEntries(provider.authorizationRequest)).toMatchObject(settings?.parameters ?? {});
     });
 
     test('gets a refresh token, and goes on with it', async () => {
@@ -213,11 +213,11 @@ describe('a provider', () => {
   test('gets a fixed resource where the owner names one', async () => {
     const provider = await providerOf({});
     await signIn(adapterOf(provider, { parameters: { resource: 'https://api.example.com' } }));
-    expect(provider.asked.getAll('resource')).toEqual(['https://api.example.com']);
+    expect(provider.authorizationRequest.getAll('resource')).toEqual(['https://api.example.com']);
   });
 
   test('that refuses resource beside scope is answered with what it says', async () => {
-    const provider = await providerOf({ refusesResource: true });
+    const provider = await providerOf({ rejectsResource: true });
     const adapter = adapterOf(provider, { parameters: { resource: 'https://api.example.com' } });
     await expect(signIn(adapter)).rejects.toMatchObject({ reason: 'invalid_resource' });
   });
@@ -232,7 +232,7 @@ describe('a provider', () => {
     ['another names itself', (answer) => answer.set('iss', 'https://evil.example')],
     ['nobody names itself', (answer) => answer.delete('iss')],
   ])('that names itself in its answers is not believed when %s', async (_what, change) => {
-    const provider = await providerOf({ namesItself: true });
+    const provider = await providerOf({ sendsIssuer: true });
     await expect(signIn(adapterOf(provider, {}), change)).rejects.toThrow(SignInRefusedError);
     expect(provider.tokenRequests).toBe(0);
   });

@@ -96,43 +96,63 @@ async function both<T>(fail: Failure, work: (watched: Watched) => Promise<T>): P
 const [THREE_TIMES, ONCE] = [3, 1];
 
 const failures: [string, Failure, { attempts: number; name: string }][] = [
-  ['never answers', () => undefined, { attempts: THREE_TIMES, name: 'Outage' }],
+  ['never answers', () => undefined, { attempts: THREE_TIMES, name: 'ServiceUnavailableError' }],
   [
     'begins an answer and says no more',
     (_request, response) => response.writeHead(200).write('{"Item":'),
-    { attempts: THREE_TIMES, name: 'Outage' },
+    { attempts: THREE_TIMES, name: 'ServiceUnavailableError' },
   ],
-  ['resets the connection', (request) => request.socket.resetAndDestroy(), { attempts: THREE_TIMES, name: 'Outage' }],
-  ['closes the connection', (request) => request.socket.destroy(), { attempts: THREE_TIMES, name: 'Outage' }],
+  [
+    'resets the connection',
+    (request) => request.socket.resetAndDestroy(),
+    { attempts: THREE_TIMES, name: 'ServiceUnavailableError' },
+  ],
+  [
+    'closes the connection',
+    (request) => request.socket.destroy(),
+    { attempts: THREE_TIMES, name: 'ServiceUnavailableError' },
+  ],
   [
     'closes the connection in the middle of an answer',
     (request, response) => {
       response.writeHead(200, { 'content-length': 100 }).write('{}', () => request.socket.destroy());
     },
-    { attempts: THREE_TIMES, name: 'Outage' },
+    { attempts: THREE_TIMES, name: 'ServiceUnavailableError' },
   ],
   [
     'closes the connection in the middle of an answer of unknown length',
     (request, response) => {
       response.writeHead(200).write('{}', () => request.socket.destroy());
     },
-    { attempts: THREE_TIMES, name: 'Outage' },
+    { attempts: THREE_TIMES, name: 'ServiceUnavailableError' },
   ],
-  ['answers 500', error(500, 'InternalServerError'), { attempts: THREE_TIMES, name: 'Outage' }],
-  ['answers 503', error(503, 'ServiceUnavailable'), { attempts: THREE_TIMES, name: 'Outage' }],
-  ['answers 502 with a page', answer(502, '<html>'), { attempts: THREE_TIMES, name: 'Outage' }],
-  ['answers 500 with nothing', answer(500, ''), { attempts: THREE_TIMES, name: 'Outage' }],
-  ['answers 501', error(501, 'NotImplemented'), { attempts: ONCE, name: 'Outage' }],
-  ['throttles', error(400, 'ProvisionedThroughputExceededException'), { attempts: THREE_TIMES, name: 'Outage' }],
-  ['throttles the account', error(400, 'ThrottlingException'), { attempts: THREE_TIMES, name: 'Outage' }],
+  ['answers 500', error(500, 'InternalServerError'), { attempts: THREE_TIMES, name: 'ServiceUnavailableError' }],
+  ['answers 503', error(503, 'ServiceUnavailable'), { attempts: THREE_TIMES, name: 'ServiceUnavailableError' }],
+  ['answers 502 with a page', answer(502, '<html>'), { attempts: THREE_TIMES, name: 'ServiceUnavailableError' }],
+  ['answers 500 with nothing', answer(500, ''), { attempts: THREE_TIMES, name: 'ServiceUnavailableError' }],
+  ['answers 501', error(501, 'NotImplemented'), { attempts: ONCE, name: 'ServiceUnavailableError' }],
+  [
+    'throttles',
+    error(400, 'ProvisionedThroughputExceededException'),
+    { attempts: THREE_TIMES, name: 'ServiceUnavailableError' },
+  ],
+  [
+    'throttles the account',
+    error(400, 'ThrottlingException'),
+    { attempts: THREE_TIMES, name: 'ServiceUnavailableError' },
+  ],
   ['answers 429', error(429, 'SlowDown'), { attempts: THREE_TIMES, name: 'SlowDown' }],
   [
     'has a transaction under way',
     error(400, 'TransactionInProgressException'),
-    { attempts: THREE_TIMES, name: 'Outage' },
+    { attempts: THREE_TIMES, name: 'ServiceUnavailableError' },
   ],
-  ['has another transaction under way', error(400, 'TransactionConflictException'), { attempts: ONCE, name: 'Outage' }],
-  ['cancels', error(400, 'TransactionCanceledException'), { attempts: ONCE, name: 'Outage' }],
+  [
+    'has another transaction under way',
+    error(400, 'TransactionConflictException'),
+    { attempts: ONCE, name: 'ServiceUnavailableError' },
+  ],
+  ['cancels', error(400, 'TransactionCanceledException'), { attempts: ONCE, name: 'ServiceUnavailableError' }],
   [
     'meets a write of another region',
     error(400, 'ReplicatedWriteConflictException'),
@@ -155,12 +175,12 @@ const failures: [string, Failure, { attempts: number; name: string }][] = [
     { attempts: ONCE, name: 'ConditionalCheckFailedException' },
   ],
   ['has no such table', error(400, 'ResourceNotFoundException'), { attempts: ONCE, name: 'ResourceNotFoundException' }],
-  ['answers with what is no JSON', answer(200, 'garbage'), { attempts: ONCE, name: 'Outage' }],
-  ['refuses with what is no JSON', answer(400, '<html>'), { attempts: ONCE, name: 'Outage' }],
+  ['answers with what is no JSON', answer(200, 'garbage'), { attempts: ONCE, name: 'ServiceUnavailableError' }],
+  ['refuses with what is no JSON', answer(400, '<html>'), { attempts: ONCE, name: 'ServiceUnavailableError' }],
   [
     'answers what is no HTTP',
     (request) => request.socket.end('SSH-2.0-OpenSSH\r\n'),
-    { attempts: ONCE, name: 'Outage' },
+    { attempts: ONCE, name: 'ServiceUnavailableError' },
   ],
 ];
 
@@ -205,7 +225,7 @@ test('who answers too much is an outage, before memory is full', async () => {
     go();
   });
   const { name, error, attempts } = await outcome(watched);
-  expect({ name, attempts }).toEqual({ name: 'Outage', attempts: 1 });
+  expect({ name, attempts }).toEqual({ name: 'ServiceUnavailableError', attempts: 1 });
   expect(String((error as Error).cause)).toContain('33554432 bytes');
   watched.close();
 });
@@ -215,7 +235,7 @@ test('nobody there is an outage', async () => {
     watched.close();
     return (await outcome(watched)).name;
   });
-  expect(outcomes).toEqual({ sdk: 'Outage', signed: 'Outage' });
+  expect(outcomes).toEqual({ sdk: 'ServiceUnavailableError', signed: 'ServiceUnavailableError' });
 });
 
 test('a failure that passes is not noticed', async () => {

@@ -1,12 +1,12 @@
 import { callTool, initialize, postMcp } from '../../bench/harness/raw-oauth-client.ts';
 import { userKey } from '../../lambda/core/access/user-key.ts';
 import { sha256 } from '../../lambda/core/support/crypto.ts';
-import { run } from '../support/cli-process.ts';
+import { runCli } from '../support/cli-process.ts';
 import { FakeCloudFormation } from '../support/fake-cloudformation.ts';
 import { CLIENT, ScriptedProvider } from '../support/scripted-provider.ts';
 import { directMode, TestCloud } from '../support/test-cloud.ts';
 
-/** Direct mode: grants are the identity provider's, and the owner shuts their clients out all the same. */
+/** Direct mode: the identity provider keeps the grants, and the operator can still block them. */
 
 jest.setTimeout(60_000);
 
@@ -29,7 +29,7 @@ afterAll(async () => {
 
 async function holdfast(...args: string[]) {
   const { endpoint, accessKeyId } = cloud.dynamoDb;
-  return run(args, {
+  return runCli(args, {
     AWS_REGION: 'us-east-1',
     AWS_ACCESS_KEY_ID: accessKeyId,
     AWS_SECRET_ACCESS_KEY: 'x',
@@ -38,8 +38,8 @@ async function holdfast(...args: string[]) {
   });
 }
 
-/** A client of a user that has called a tool, and goes on calling. */
-async function calling(sub: string, client = CLIENT.id) {
+/** Starts a session of a user and calls a tool. `call` calls it again. */
+async function startSession(sub: string, client = CLIENT.id) {
   const token = await provider.sign({ aud: `${cloud.origin}/mcp`, client_id: client, scope: 'openid', sub });
   const session = (await postMcp(cloud.origin, token, initialize)).headers.get('mcp-session-id')!;
   const call = async () =>
@@ -48,8 +48,8 @@ async function calling(sub: string, client = CLIENT.id) {
   return { session, call, grant: await sha256([provider.issuer, sub, client].join('\n')) };
 }
 
-test('the grant of a session is shut out, and no other', async () => {
-  const [mallory, eve] = await Promise.all([calling('mallory'), calling('eve')]);
+test('clients revoke blocks the grant of one session and no other', async () => {
+  const [mallory, eve] = await Promise.all([startSession('mallory'), startSession('eve')]);
   const shown = await holdfast('sessions', 'show', mallory.session);
   expect(shown.out).toMatch(new RegExp(`^grant +${mallory.grant}$`, 'm'));
   const { code, out } = await holdfast('clients', 'revoke', mallory.grant, '--yes', '--json');
@@ -60,16 +60,16 @@ test('the grant of a session is shut out, and no other', async () => {
   expect([again.code, again.out]).toEqual([0, '{"revoked":0}\n']);
 });
 
-test('a grant that nobody has come with is not known', async () => {
-  const { code, errors } = await holdfast('clients', 'revoke', await sha256('nobody'), '--yes');
-  expect([code, errors]).toEqual([1, expect.stringMatching(/^There is no grant/)]);
+test('clients revoke rejects a grant without a session', async () => {
+  const { code, errors } = await holdfast('clients', 'revoke', await sha256('unknown'), '--yes');
+  expect([code, errors]).toEqual([1, expect.stringMatching(/^No grant/)]);
 });
 
-test('all clients of a user, or one client of all users, are shut out', async () => {
+test('clients revoke blocks all clients of a user, or one client of all users', async () => {
   const [first, second, other] = await Promise.all([
-    calling('trudy', 'client-1'),
-    calling('trudy', 'client-2'),
-    calling('peggy', 'client-2'),
+    startSession('trudy', 'client-1'),
+    startSession('trudy', 'client-2'),
+    startSession('peggy', 'client-2'),
   ]);
   const trudy = await userKey(provider.issuer, 'trudy');
   const ofUser = await holdfast('clients', 'revoke', '--user', trudy.slice(0, 10), '--yes', '--json');
@@ -80,7 +80,7 @@ test('all clients of a user, or one client of all users, are shut out', async ()
   expect(await other.call()).toBe(401);
 });
 
-test('lists that are empty by nature say where to look', async () => {
+test('lists that are always empty name another command', async () => {
   const clients = await holdfast('clients', 'list');
   expect([clients.code, clients.out, clients.errors]).toEqual([0, '', expect.stringContaining('direct mode')]);
   const users = await holdfast('users', 'list');

@@ -8,29 +8,29 @@ import { promisify } from 'node:util';
 import { newCertificate } from '../../bench/harness/certificate.ts';
 import { approveAndSignIn } from '../../bench/harness/form-browser.ts';
 import { projectRoot } from '../../bench/harness/project-copy.ts';
-import { judge } from '../../cli/doctor/deployment-checks.ts';
-import { type Facts, gather } from '../../cli/doctor/deployment-facts.ts';
+import { checkDeployment } from '../../cli/doctor/deployment-checks.ts';
+import { type Facts, gatherFacts } from '../../cli/doctor/deployment-facts.ts';
 import type { Finding } from '../../cli/doctor/finding.ts';
 import { createProbe } from '../../cli/doctor/http-probe.ts';
-import { signIn } from '../../cli/doctor/test-sign-in.ts';
+import { testSignIn } from '../../cli/doctor/test-sign-in.ts';
 import { TestCloud } from '../support/test-cloud.ts';
 
 jest.setTimeout(60_000);
 
-/** What is not as it should be. */
-const complaints = (findings: Finding[]) =>
+/** Warnings and failures, as `verdict check`. */
+const problems = (findings: Finding[]) =>
   findings
     .filter(({ verdict }) => verdict === 'warn' || verdict === 'fail')
     .map(({ verdict, check }) => `${verdict} ${check}`);
 
-type Reply = { status: number; headers: Record<string, string>; body: string; hangs?: true; silent?: true };
+type Reply = { status: number; headers: Record<string, string>; body: string; staysOpen?: true; neverAnswers?: true };
 type Replies = Record<string, Reply>;
 
-describe('a deployment that is broken in one place', () => {
+describe('checkDeployment, on a deployment that is broken in one place', () => {
   let server: Server;
   let origin: string;
   let replies: Replies;
-  let forRegistered: Reply | undefined;
+  let authorizeReply: Reply | undefined;
 
   beforeAll(async () => {
     server = createServer((request, response) => {
@@ -38,11 +38,11 @@ describe('a deployment that is broken in one place', () => {
       const name = `${request.method} ${path}`;
       const isRegistered = request.method === 'GET' && request.url!.includes('client_id=dcr');
       const withToken = request.headers.authorization === undefined ? undefined : replies[`${name} with a token`];
-      const reply = (isRegistered && forRegistered) || withToken || replies[name];
-      const { status, headers, body, hangs, silent }: Reply = reply ?? { status: 404, headers: {}, body: '' };
-      if (silent) return;
+      const reply = (isRegistered && authorizeReply) || withToken || replies[name];
+      const { status, headers, body, staysOpen, neverAnswers }: Reply = reply ?? { status: 404, headers: {}, body: '' };
+      if (neverAnswers) return;
       response.writeHead(status, headers);
-      if (hangs) response.write(body);
+      if (staysOpen) response.write(body);
       else response.end(request.method === 'HEAD' ? undefined : body);
     });
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -54,11 +54,11 @@ describe('a deployment that is broken in one place', () => {
   });
   beforeEach(() => {
     replies = healthy(origin);
-    forRegistered = undefined;
+    authorizeReply = undefined;
   });
 
   const url = () => `${origin}/mcp`;
-  const facts = (options = { register: true }) => gather(url(), createProbe(500), options);
+  const facts = (options = { register: true }) => gatherFacts(url(), createProbe(500), options);
   const reply = (name: string) => replies[name]!;
   const document = (name: string, change: (json: Record<string, unknown>) => void) => {
     const json = JSON.parse(reply(name).body);
@@ -79,73 +79,73 @@ describe('a deployment that is broken in one place', () => {
     else headers['WWW-Authenticate'] = value;
   };
 
-  test('is sound where nothing is', async () => {
-    const findings = judge(await facts());
-    expect(complaints(findings)).toEqual([]);
+  test('reports no problem on a healthy deployment', async () => {
+    const findings = checkDeployment(await facts());
+    expect(problems(findings)).toEqual([]);
     expect(findings.map(({ check }) => check)).toEqual(
       expect.arrayContaining(['registration', 'authorize/foreign-redirect']),
     );
   });
 
-  const broken: [what: string, wreck: () => unknown, ...complaints: string[]][] = [
-    ['GET does not challenge', () => Object.assign(reply('GET /mcp'), { status: 405 }), 'fail challenge/GET'],
+  const broken: [what: string, breakIt: () => unknown, ...problems: string[]][] = [
+    ['GET has no challenge', () => Object.assign(reply('GET /mcp'), { status: 405 }), 'fail challenge/GET'],
     ['HEAD is not found', () => Object.assign(reply('HEAD /mcp'), { status: 404 }), 'fail challenge/HEAD'],
     ['DELETE needs no token', () => Object.assign(reply('DELETE /mcp'), { status: 204 }), 'fail challenge/DELETE'],
-    ['a firewall refuses POST', () => Object.assign(reply('POST /mcp'), { status: 403 }), 'fail challenge/POST'],
+    ['a firewall rejects POST', () => Object.assign(reply('POST /mcp'), { status: 403 }), 'fail challenge/POST'],
     ['GET is throttled', () => Object.assign(reply('GET /mcp'), { status: 429 }), 'fail challenge/GET'],
     ['the authorizer fails', () => Object.assign(reply('GET /mcp'), { status: 503 }), 'fail challenge/GET'],
     ['GET is a bad request', () => Object.assign(reply('GET /mcp'), { status: 400 }), 'fail challenge/GET'],
-    ['GET leads elsewhere', () => Object.assign(reply('GET /mcp'), { status: 308 }), 'fail challenge/GET'],
-    ['the 401 has no end', () => Object.assign(reply('GET /mcp'), { hangs: true }), 'fail challenge/GET'],
-    ['HEAD is never answered', () => Object.assign(reply('HEAD /mcp'), { silent: true }), 'fail challenge/HEAD'],
+    ['GET redirects', () => Object.assign(reply('GET /mcp'), { status: 308 }), 'fail challenge/GET'],
+    ['the 401 does not end', () => Object.assign(reply('GET /mcp'), { staysOpen: true }), 'fail challenge/GET'],
+    ['HEAD has no response', () => Object.assign(reply('HEAD /mcp'), { neverAnswers: true }), 'fail challenge/HEAD'],
     [
-      'a function sent the challenge, and the gateway renamed it',
+      'the gateway renamed the challenge of a function',
       () => {
         challenge(undefined, 'GET');
         reply('GET /mcp').headers['x-amzn-Remapped-WWW-Authenticate'] = 'Bearer';
       },
       'fail challenge/GET',
     ],
-    ['there is no challenge', () => challenge(undefined), 'fail challenge/POST'],
-    ['the challenge is of another scheme', () => challenge('Basic realm="x"'), 'fail challenge/POST'],
-    ['the challenge names no metadata', () => challenge('Bearer scope="mcp"'), 'fail challenge/POST'],
+    ['the challenge is missing', () => challenge(undefined), 'fail challenge/POST'],
+    ['the challenge has another scheme', () => challenge('Basic realm="x"'), 'fail challenge/POST'],
+    ['the challenge has no resource_metadata', () => challenge('Bearer scope="mcp"'), 'fail challenge/POST'],
     [
-      'the challenge names a path',
+      'resource_metadata is a path',
       () => challenge('Bearer resource_metadata="/x", scope="mcp"'),
       'fail challenge/POST',
     ],
     [
-      'the challenge names another document',
+      'resource_metadata names another document',
       () => challenge(`Bearer resource_metadata="${origin}/elsewhere", scope="mcp"`),
       'warn challenge/POST',
       'fail metadata/named',
     ],
     [
-      'the challenge names no scope',
+      'the challenge has no scope',
       () => challenge(`Bearer resource_metadata="${origin}/.well-known/oauth-protected-resource/mcp"`),
       'warn challenge/POST',
     ],
     [
-      'the challenge speaks of an error',
+      'the challenge has an error',
       () => challenge(`${reply('POST /mcp').headers['WWW-Authenticate']}, error="invalid_token"`),
       'warn challenge/POST',
     ],
-    ['the metadata is not below the path', () => delete replies[path], 'fail metadata/path'],
-    ['the metadata is not at the root', () => delete replies[root], 'warn metadata/root'],
+    ['the metadata with the path is missing', () => delete replies[path], 'fail metadata/path'],
+    ['the metadata at the root is missing', () => delete replies[root], 'warn metadata/root'],
     ['the metadata needs a token', () => Object.assign(reply(path), { status: 401 }), 'fail metadata/path'],
-    ['the metadata is a web page', () => Object.assign(reply(path), { body: '<html>' }), 'fail metadata/path'],
+    ['the metadata is an HTML page', () => Object.assign(reply(path), { body: '<html>' }), 'fail metadata/path'],
     [
-      'the metadata is another server’s',
+      'the metadata is of another resource',
       () => document(path, (json) => Object.assign(json, { resource: `${url()}/` })),
       'fail metadata/path',
     ],
     [
-      'nobody lets in',
+      'the metadata has no authorization server',
       () => document(path, (json) => Object.assign(json, { authorization_servers: [] })),
       'fail metadata/path',
     ],
     [
-      'the metadata is called text',
+      'the metadata has the type text/plain',
       () => Object.assign(reply(path).headers, { 'Content-Type': 'text/plain' }),
       'warn metadata/path',
     ],
@@ -155,19 +155,19 @@ describe('a deployment that is broken in one place', () => {
       'warn metadata/path',
     ],
     [
-      'the metadata may not be kept',
+      'the metadata is not cacheable',
       () => Object.assign(reply(path).headers, { 'Cache-Control': 'no-store' }),
       'warn metadata/path',
     ],
-    ['the issuer’s metadata is gone', () => [delete replies[oauth], delete replies[openid]], 'fail issuer'],
-    ['only OpenID discovery is there', () => delete replies[oauth], 'fail discovery/oauth'],
-    ['OpenID discovery is not there', () => delete replies[openid], 'fail discovery/openid'],
+    ['the metadata of the issuer is missing', () => [delete replies[oauth], delete replies[openid]], 'fail issuer'],
+    ['OAuth discovery is missing', () => delete replies[oauth], 'fail discovery/oauth'],
+    ['OpenID discovery is missing', () => delete replies[openid], 'fail discovery/openid'],
     [
-      'the issuer calls itself another',
+      'the metadata names another issuer',
       onMetadata((json) => Object.assign(json, { issuer: `${origin}/` })),
       'fail issuer',
     ],
-    ['there is no token endpoint', onMetadata((json) => delete json.token_endpoint), 'fail server/token'],
+    ['the token endpoint is missing', onMetadata((json) => delete json.token_endpoint), 'fail server/token'],
     [
       'the authorization endpoint is http',
       onMetadata((json) => Object.assign(json, { authorization_endpoint: 'http://login.example/authorize' })),
@@ -176,46 +176,50 @@ describe('a deployment that is broken in one place', () => {
       'fail authorize/foreign-redirect',
     ],
     [
-      'PKCE is not S256',
+      'PKCE lacks S256',
       onMetadata((json) => Object.assign(json, { code_challenge_methods_supported: ['plain'] })),
       'fail server/pkce',
     ],
     [
-      'clients need secrets',
+      'clients need a secret',
       onMetadata((json) => delete json.token_endpoint_auth_methods_supported),
       'warn server/public-clients',
     ],
     [
-      'there is no code flow',
+      'the code flow is missing',
       onMetadata((json) => Object.assign(json, { response_types_supported: ['token'] })),
       'fail server/code',
     ],
-    ['nothing is refreshed', onMetadata((json) => delete json.grant_types_supported), 'warn server/refresh'],
+    ['refresh tokens are missing', onMetadata((json) => delete json.grant_types_supported), 'warn server/refresh'],
     [
-      'answers do not say whose they are',
+      'authorization responses have no iss',
       onMetadata((json) => delete json.authorization_response_iss_parameter_supported),
       'warn server/iss',
     ],
     [
-      'clients bring no documents',
+      'client metadata documents are unsupported',
       onMetadata((json) => delete json.client_id_metadata_document_supported),
       'warn server/client-documents',
     ],
-    ['clients do not register', onMetadata((json) => delete json.registration_endpoint), 'warn server/registration'],
     [
-      'clients have no way in',
+      'registration is unsupported',
+      onMetadata((json) => delete json.registration_endpoint),
+      'warn server/registration',
+    ],
+    [
+      'neither documents nor registration are supported',
       onMetadata((json) => [delete json.registration_endpoint, delete json.client_id_metadata_document_supported]),
       'warn server/admission',
     ],
-    ['there is no key set', onMetadata((json) => delete json.jwks_uri), 'fail keys'],
+    ['the key set is missing', onMetadata((json) => delete json.jwks_uri), 'fail keys'],
     ['the key set is empty', () => Object.assign(reply('GET /jwks.json'), { body: '{"keys":[]}' }), 'fail keys'],
     [
-      'the key set is private',
+      'the key set has a private key',
       () => Object.assign(reply('GET /jwks.json'), { body: '{"keys":[{"kty":"EC","d":"x"}]}' }),
       'fail keys',
     ],
     [
-      'anybody is sent a code',
+      'an unknown client is redirected to a foreign URI',
       () =>
         Object.assign(reply('GET /authorize'), {
           status: 302,
@@ -228,45 +232,45 @@ describe('a deployment that is broken in one place', () => {
       'warn pages/cache',
     ],
     [
-      'a registered client’s code goes to anybody',
+      'a registered client is redirected to a foreign URI',
       () => {
-        forRegistered = { status: 302, headers: { Location: 'https://foreign.example/callback?code=x' }, body: '' };
+        authorizeReply = { status: 302, headers: { Location: 'https://foreign.example/callback?code=x' }, body: '' };
       },
       'fail authorize/foreign-redirect',
     ],
     [
-      'sign-in fails',
+      'the authorization endpoint fails',
       () => Object.assign(reply('GET /authorize'), { status: 500 }),
       'fail authorize/unknown-client',
       'fail authorize/foreign-redirect',
     ],
-    ['the page may be framed', () => policy("default-src 'none'"), 'fail pages/framing'],
-    ['the page may run things', () => policy("frame-ancestors 'none'"), 'warn pages/policy'],
-    ['the page is kept', () => delete reply('GET /authorize').headers['Cache-Control'], 'warn pages/cache'],
+    ['other pages can frame the page', () => policy("default-src 'none'"), 'fail pages/framing'],
+    ['the page can run scripts', () => policy("frame-ancestors 'none'"), 'warn pages/policy'],
+    ['the page is cacheable', () => delete reply('GET /authorize').headers['Cache-Control'], 'warn pages/cache'],
     ['registration fails', () => Object.assign(reply('POST /register'), { status: 400 }), 'fail registration'],
     [
-      'registration answers null',
+      'the registration response has a null member',
       () => document('POST /register', (json) => Object.assign(json, { client_uri: null })),
       'fail registration',
     ],
     [
-      'a secret has no end',
+      'a client secret has no expiry',
       () => document('POST /register', (json) => Object.assign(json, { client_secret: 'x' })),
       'fail registration',
     ],
-    ['there are no preflights', () => delete replies['OPTIONS /mcp'], 'warn cors/mcp'],
+    ['the preflight of /mcp is missing', () => delete replies['OPTIONS /mcp'], 'warn cors/mcp'],
     [
-      'pages may not come',
+      'other origins are not allowed',
       () => delete reply('OPTIONS /token').headers['Access-Control-Allow-Origin'],
       'warn cors/token',
     ],
     [
-      'pages may not send a token',
+      'the Authorization header is not allowed',
       () => Object.assign(reply('OPTIONS /mcp').headers, { 'Access-Control-Allow-Headers': '*' }),
       'warn cors/mcp',
     ],
     [
-      'pages come with cookies',
+      'other origins are allowed with cookies',
       () => Object.assign(reply('OPTIONS /register').headers, { 'Access-Control-Allow-Credentials': 'true' }),
       'fail cors/register',
     ],
@@ -276,7 +280,7 @@ describe('a deployment that is broken in one place', () => {
       'warn cors/challenge',
     ],
     [
-      'its clock is wrong',
+      'the clock of the server is wrong',
       () => Object.assign(reply(path).headers, { Date: new Date(Date.now() - 7200_000).toUTCString() }),
       'warn clock',
     ],
@@ -286,35 +290,43 @@ describe('a deployment that is broken in one place', () => {
     delete reply('GET /authorize').headers['X-Frame-Options'];
   };
 
-  test.each(broken)('%s', async (_what, wreck, ...expected) => {
-    wreck();
-    const findings = judge(await facts());
-    expect(complaints(findings)).toEqual(expected);
+  test.each(broken)('reports that %s', async (_what, breakIt, ...expected) => {
+    breakIt();
+    const findings = checkDeployment(await facts());
+    expect(problems(findings)).toEqual(expected);
     for (const { verdict, why, mend } of findings) {
       if (verdict === 'warn' || verdict === 'fail')
         expect([why, mend]).toEqual([expect.any(String), expect.any(String)]);
     }
   });
 
-  test('does not answer at all', async () => {
-    const nobody = await gather('http://127.0.0.1:9/mcp', createProbe(500));
-    expect(complaints(judge(nobody))).toEqual(['fail reachable']);
+  test('prints text of a server without control and bidirectional characters', async () => {
+    document(path, (json) => Object.assign(json, { resource: 'https://a.example/\u202egnp.mcp\u009b2J' }));
+    const command = promisify(execFile)(process.execPath, [join(projectRoot, 'bin/cli.ts'), 'doctor', url()]);
+    const { stdout } = await command.catch((error: { stdout: string }) => error);
+    expect(stdout).toContain('gnp.mcp');
+    expect(stdout).not.toMatch(/[\u0080-\u009f\u202a-\u202e\u2066-\u2069]/);
   });
 
-  test.each(['/mcp/', '/mcp?x=1'])('is not at %s', async (wrong) => {
+  test('reports a server that does not answer', async () => {
+    const unreachable = await gatherFacts('http://127.0.0.1:9/mcp', createProbe(500));
+    expect(problems(checkDeployment(unreachable))).toEqual(['fail reachable']);
+  });
+
+  test.each(['/mcp/', '/mcp?x=1'])('reports that %s is not the canonical URL', async (wrong) => {
     replies[`POST ${wrong.split('?')[0]}`] = reply('POST /mcp');
-    expect(complaints(judge(await gather(`${origin}${wrong}`, createProbe(500))))).toContain('fail url');
+    expect(problems(checkDeployment(await gatherFacts(`${origin}${wrong}`, createProbe(500))))).toContain('fail url');
   });
 
   describe('behind TLS', () => {
-    /** The same facts, as if they had been seen there. */
+    /** The same facts with the host of a deployment. */
     async function deployed(change: (facts: Facts) => void = () => undefined, address = 'https://mcp.example.com') {
       const seen = await facts();
       const hsts = { 'strict-transport-security': 'max-age=1' };
-      Object.assign(seen.stranger && 'headers' in seen.stranger ? seen.stranger.headers : {}, hsts);
+      Object.assign(seen.unknownClient && 'headers' in seen.unknownClient ? seen.unknownClient.headers : {}, hsts);
       const moved: Facts = JSON.parse(JSON.stringify(seen).replaceAll(origin, address));
       change(moved);
-      return complaints(judge(moved));
+      return problems(checkDeployment(moved));
     }
     const answered = (status: number) => ({
       method: 'GET',
@@ -327,14 +339,14 @@ describe('a deployment that is broken in one place', () => {
       receivedAt: 0,
     });
 
-    test('nothing is wrong with it', async () => {
+    test('reports no problem, with http rejected or closed', async () => {
       expect(await deployed()).toEqual([]);
       for (const plain of [
         answered(403),
         { method: 'GET', url: 'http://mcp.example.com/mcp', problem: 'ECONNREFUSED' },
       ]) {
-        expect(await deployed((each) => Object.assign(each, { plain }))).toEqual([]);
-        expect(await deployed((each) => Object.assign(each, { raw: plain }))).toEqual([]);
+        expect(await deployed((each) => Object.assign(each, { plainHttp: plain }))).toEqual([]);
+        expect(await deployed((each) => Object.assign(each, { apiHost: plain }))).toEqual([]);
       }
     });
 
@@ -342,61 +354,66 @@ describe('a deployment that is broken in one place', () => {
       [301, 'warn http'],
       [401, 'fail http'],
       [200, 'fail http'],
-    ])('http is answered with %d', async (status, complaint) => {
-      expect(await deployed((each) => Object.assign(each, { plain: answered(status) }))).toEqual([complaint]);
+    ])('reports that http answers %d', async (status, problem) => {
+      expect(await deployed((each) => Object.assign(each, { plainHttp: answered(status) }))).toEqual([problem]);
     });
 
-    test('the API’s own host lets callers in', async () => {
-      expect(await deployed((each) => Object.assign(each, { raw: answered(401) }))).toEqual(['fail api-host']);
+    test('reports that the API Gateway host admits callers', async () => {
+      expect(await deployed((each) => Object.assign(each, { apiHost: answered(401) }))).toEqual(['fail api-host']);
     });
 
-    test('the URL is the API’s own', async () => {
+    test('reports a URL of the API Gateway host', async () => {
       expect(await deployed(undefined, 'https://a1b2c3d4e5.execute-api.eu-west-1.amazonaws.com')).toEqual(['fail url']);
     });
 
-    test('the URL is http', async () => {
+    test('reports an http URL', async () => {
       expect(await deployed(undefined, 'http://mcp.example.com')).toEqual(expect.arrayContaining(['fail url']));
     });
 
-    test('browsers are not told to come back by https', async () => {
-      const without = (each: Facts) => Object.assign(each.stranger!, { headers: { ...plainHeaders(each) } });
+    test('reports a missing Strict-Transport-Security', async () => {
+      const without = (each: Facts) => Object.assign(each.unknownClient!, { headers: { ...plainHeaders(each) } });
       const plainHeaders = (each: Facts) => {
-        const { 'strict-transport-security': _, ...rest } = (each.stranger as { headers: Record<string, string> })
+        const { 'strict-transport-security': _, ...rest } = (each.unknownClient as { headers: Record<string, string> })
           .headers;
         return rest;
       };
       expect(await deployed(without)).toEqual(['warn pages/hsts']);
     });
 
-    test.each(['ENOTFOUND', 'CERT_HAS_EXPIRED', 'DEPTH_ZERO_SELF_SIGNED_CERT', 'no answer within 10 seconds', 'EODD'])(
-      'it cannot be reached: %s',
-      async (problem) => {
-        const POST = { method: 'POST', url: 'https://mcp.example.com/mcp', problem };
-        const seen = judge({
-          ...(await facts()),
-          url: POST.url,
-          challenges: { POST, GET: POST, HEAD: POST, DELETE: POST },
-        });
-        expect(complaints(seen)).toEqual(['fail reachable']);
-        expect(seen.at(-1)).toMatchObject({ found: problem, why: expect.any(String), mend: expect.any(String) });
-      },
-    );
+    test.each([
+      'ENOTFOUND',
+      'CERT_HAS_EXPIRED',
+      'DEPTH_ZERO_SELF_SIGNED_CERT',
+      'no response within 10 seconds',
+      'EODD',
+    ])('reports the connection error %s with a remedy', async (problem) => {
+      const POST = { method: 'POST', url: 'https://mcp.example.com/mcp', problem };
+      const seen = checkDeployment({
+        ...(await facts()),
+        url: POST.url,
+        challenges: { POST, GET: POST, HEAD: POST, DELETE: POST },
+      });
+      expect(problems(seen)).toEqual(['fail reachable']);
+      expect(seen.at(-1)).toMatchObject({ found: problem, why: expect.any(String), mend: expect.any(String) });
+    });
   });
 
-  test('has a certificate that nobody vouches for', async () => {
+  test('reports a self-signed certificate', async () => {
     const tls = createTlsServer(await newCertificate(), (_, response) => response.end());
     await new Promise<void>((resolve) => tls.listen(0, '127.0.0.1', resolve));
-    const seen = judge(await gather(`https://127.0.0.1:${(tls.address() as AddressInfo).port}/mcp`, createProbe(2000)));
+    const seen = checkDeployment(
+      await gatherFacts(`https://127.0.0.1:${(tls.address() as AddressInfo).port}/mcp`, createProbe(2000)),
+    );
     tls.close();
     expect(seen.at(-1)).toMatchObject({
       check: 'reachable',
       verdict: 'fail',
       found: expect.stringMatching(/CERT/),
-      why: 'Clients cannot verify who answers.',
+      why: 'Clients cannot verify the server.',
     });
   });
 
-  describe('once somebody signs in', () => {
+  describe('testSignIn', () => {
     const answer = (status: number, body: object = {}, headers: Record<string, string> = {}): Reply => ({
       status,
       headers: { 'Content-Type': 'application/json', ...headers },
@@ -418,9 +435,9 @@ describe('a deployment that is broken in one place', () => {
       onMetadata((json) => Object.assign(json, { revocation_endpoint: `${origin}/revoke` }))();
     });
 
-    /** The browser of somebody who approves, with changes to what it brings back. */
-    async function complain(change: Record<string, string> = {}): Promise<string[]> {
-      const findings = await signIn(await facts(), createProbe(500), {
+    /** Signs in with a browser that approves. @param change of the authorization response */
+    async function problemsOfSignIn(change: Record<string, string> = {}): Promise<string[]> {
+      const findings = await testSignIn(await facts(), createProbe(500), {
         announce(address) {
           const { redirect_uri, state } = Object.fromEntries(new URL(address).searchParams);
           const back = new URLSearchParams({ code: 'c', state: state!, iss: origin, ...change });
@@ -429,20 +446,20 @@ describe('a deployment that is broken in one place', () => {
         patienceMilliseconds: 500,
         timeoutMilliseconds: 500,
       });
-      return complaints(findings);
+      return problems(findings);
     }
-    const useless = ['fail 2025/initialize', 'fail 2026/discover'];
+    const bothErasFail = ['fail 2025/initialize', 'fail 2026/discover'];
 
-    test('neither era is answered, and a revoked token is not refused', async () => {
-      expect(await complain()).toEqual([...useless, 'warn sign-in/revocation']);
+    test('reports that both eras fail and that a revoked token is admitted', async () => {
+      expect(await problemsOfSignIn()).toEqual([...bothErasFail, 'warn sign-in/revocation']);
     });
 
-    test('a session is not begun, and there are no tools', async () => {
+    test('reports a missing session and missing tools', async () => {
       replies['POST /mcp with a token'] = answer(
         200,
         result(1, { protocolVersion: '2025-11-25', supportedVersions: ['2026-07-28'] }),
       );
-      expect(await complain()).toEqual([
+      expect(await problemsOfSignIn()).toEqual([
         'warn 2025/initialize',
         'fail 2025/tools',
         'fail 2026/tools',
@@ -450,46 +467,46 @@ describe('a deployment that is broken in one place', () => {
       ]);
     });
 
-    test('a session cannot be ended', async () => {
+    test('reports that a session cannot be terminated', async () => {
       const all = { protocolVersion: '2025-11-25', supportedVersions: ['2026-07-28'], tools: [] };
       replies['POST /mcp with a token'] = answer(200, result(1, all), { 'Mcp-Session-Id': 's' });
-      expect(await complain()).toEqual(['warn 2025/end', 'warn sign-in/revocation']);
+      expect(await problemsOfSignIn()).toEqual(['warn 2025/end', 'warn sign-in/revocation']);
     });
 
-    test('a GET is answered with a page', async () => {
+    test('reports a GET that returns a page', async () => {
       replies['GET /mcp with a token'] = answer(200);
-      expect(await complain()).toContain('fail 2025/listen');
+      expect(await problemsOfSignIn()).toContain('fail 2025/listen');
     });
 
-    test('revocation fails', async () => {
+    test('reports that revocation fails', async () => {
       replies['POST /revoke'] = answer(503);
-      expect(await complain()).toEqual([...useless, 'fail sign-in/revocation']);
+      expect(await problemsOfSignIn()).toEqual([...bothErasFail, 'fail sign-in/revocation']);
     });
 
     test.each<[string, () => void, Record<string, string>, string]>([
       [
-        'registration is refused',
+        'the registration is rejected',
         () => Object.assign(reply('POST /register'), { status: 400 }),
         {},
         'fail sign-in/registration',
       ],
-      ['the answer is another’s', () => undefined, { iss: 'https://evil.example' }, 'fail sign-in/answer'],
-      ['the state is another', () => undefined, { state: 'x' }, 'fail sign-in/answer'],
-      ['nobody comes back', () => undefined, { code: 'lost' }, 'fail sign-in/answer'],
+      ['the response has another issuer', () => undefined, { iss: 'https://evil.example' }, 'fail sign-in/answer'],
+      ['the response has another state', () => undefined, { state: 'x' }, 'fail sign-in/answer'],
+      ['the browser does not return', () => undefined, { code: 'lost' }, 'fail sign-in/answer'],
       [
-        'the code is refused',
+        'the code is rejected',
         () => Object.assign(replies, { 'POST /token': answer(400, { error: 'invalid_grant' }) }),
         {},
         'fail sign-in/token',
       ],
-    ])('it stops where %s', async (_what, wreck, change, complaint) => {
-      wreck();
-      expect(await complain(change)).toEqual([complaint]);
+    ])('stops when %s', async (_what, breakIt, change, problem) => {
+      breakIt();
+      expect(await problemsOfSignIn(change)).toEqual([problem]);
     });
 
-    test('nothing is refreshed', async () => {
+    test('reports a missing refresh token', async () => {
       replies['POST /token'] = answer(200, { access_token: 't', token_type: 'Bearer' });
-      expect(await complain()).toContain('warn sign-in/refresh');
+      expect(await problemsOfSignIn()).toContain('warn sign-in/refresh');
     });
   });
 
@@ -504,7 +521,7 @@ describe('a deployment that is broken in one place', () => {
       delete replies[oauth];
     });
 
-    test('finds the provider’s metadata wherever a path may put it', async () => {
+    test('finds the metadata of a provider with a path at every location', async () => {
       const elsewhere = await facts();
       expect(elsewhere.servers.map(({ url: each }) => new URL(each).pathname)).toEqual([
         '/.well-known/oauth-authorization-server/tenant',
@@ -517,18 +534,18 @@ describe('a deployment that is broken in one place', () => {
       moved.metadata = JSON.parse(
         JSON.stringify(moved.metadata).replaceAll(`${origin}/.well`, 'https://mcp.example.com/.well'),
       );
-      expect(complaints(judge(moved))).toContain('warn discovery/oauth');
-      expect(complaints(judge(moved))).not.toContain('fail issuer');
+      expect(problems(checkDeployment(moved))).toContain('warn discovery/oauth');
+      expect(problems(checkDeployment(moved))).not.toContain('fail issuer');
     });
 
-    test('does not sign in where there is no TLS', async () => {
+    test('reports an issuer without TLS', async () => {
       document(path, (json) => Object.assign(json, { authorization_servers: ['ftp://login.example'] }));
-      expect(complaints(judge(await facts()))).toEqual(['fail issuer']);
+      expect(problems(checkDeployment(await facts()))).toEqual(['fail issuer']);
     });
   });
 });
 
-/** A deployment as it should be, in the fewest words. */
+/** The responses of a healthy deployment. */
 function healthy(origin: string): Replies {
   const cors = { 'Access-Control-Allow-Origin': '*' };
   const json = (body: object, status = 200): Reply => ({
@@ -595,47 +612,47 @@ function healthy(origin: string): Replies {
   };
 }
 
-describe('the command', () => {
-  const script = join(projectRoot, 'cli/commands/doctor.ts');
+describe('holdfast doctor', () => {
+  const doctor = [join(projectRoot, 'bin/cli.ts'), 'doctor'];
   const run = promisify(execFile);
 
   async function ended(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
     try {
-      return { code: 0, ...(await run(process.execPath, [script, ...args])) };
+      return { code: 0, ...(await run(process.execPath, [...doctor, ...args])) };
     } catch (error) {
       return error as { code: number; stdout: string; stderr: string };
     }
   }
 
-  let desk: TestCloud;
+  let emulator: TestCloud;
   beforeAll(async () => {
-    desk = await TestCloud.start();
+    emulator = await TestCloud.start();
   });
-  afterAll(() => desk?.stop());
+  afterAll(() => emulator?.stop());
 
-  test('finds nothing wrong with the local emulator, and says what it saw, one line a check', async () => {
-    const { code, stdout } = await ended(desk.mcpUrl);
+  test('reports no problem on the local emulator, with one line per check', async () => {
+    const { code, stdout } = await ended(emulator.mcpUrl);
     expect(stdout).toMatch(/^ {2}ok {4}challenge\/POST +401/m);
-    expect(stdout).toMatch(/^\d+ ok, 0 to look at, 0 failed$/m);
+    expect(stdout).toMatch(/^\d+ ok, 0 warnings, 0 failed$/m);
     expect(code).toBe(0);
   });
 
-  test('signs in there, calls in both eras and leaves no token behind', async () => {
-    const child = spawn(process.execPath, [script, desk.mcpUrl, '--register', '--sign-in', '--json'], {
+  test('signs in, calls the server in both eras and revokes the token', async () => {
+    const child = spawn(process.execPath, [...doctor, emulator.mcpUrl, '--register', '--sign-in', '--json'], {
       stdio: 'pipe',
     });
-    const printed = text(child.stdout);
+    const output = text(child.stdout);
     const address = await new Promise<string>((resolve) => {
-      let said = '';
+      let printed = '';
       child.stderr.setEncoding('utf8').on('data', (more: string) => {
-        said += more;
-        const [, found] = /^ {2}(http\S+)\n/m.exec(said) ?? [];
+        printed += more;
+        const [, found] = /^ {2}(http\S+)\n/m.exec(printed) ?? [];
         if (found) resolve(found);
       });
     });
     await fetch(await approveAndSignIn(address, 'ada'));
-    const { ok, findings } = JSON.parse(await printed) as { ok: boolean; findings: Finding[] };
-    expect(complaints(findings)).toEqual([]);
+    const { ok, findings } = JSON.parse(await output) as { ok: boolean; findings: Finding[] };
+    expect(problems(findings)).toEqual([]);
     expect(ok).toBe(true);
     expect(findings.map(({ check }) => check)).toEqual(
       expect.arrayContaining([
@@ -654,9 +671,9 @@ describe('the command', () => {
     );
   });
 
-  test('says that a person turned back', async () => {
-    const child = spawn(process.execPath, [script, desk.mcpUrl, '--sign-in', '--json'], { stdio: 'pipe' });
-    const [printed, exit] = [text(child.stdout), new Promise((resolve) => child.once('exit', resolve))];
+  test('reports that the user declined', async () => {
+    const child = spawn(process.execPath, [...doctor, emulator.mcpUrl, '--sign-in', '--json'], { stdio: 'pipe' });
+    const [output, exit] = [text(child.stdout), new Promise((resolve) => child.once('exit', resolve))];
     const address = await new Promise<URL>((resolve) => {
       child.stderr.setEncoding('utf8').on('data', (more: string) => {
         const [, found] = /^ {2}(http\S+)\n/m.exec(more) ?? [];
@@ -665,14 +682,14 @@ describe('the command', () => {
     });
     const back = new URL(address.searchParams.get('redirect_uri')!);
     const { state } = Object.fromEntries(address.searchParams);
-    back.search = String(new URLSearchParams({ error: 'access_denied', state: state!, iss: desk.origin }));
+    back.search = String(new URLSearchParams({ error: 'access_denied', state: state!, iss: emulator.origin }));
     await fetch(back);
-    expect(complaints(JSON.parse(await printed).findings)).toEqual(['fail sign-in/answer']);
+    expect(problems(JSON.parse(await output).findings)).toEqual(['fail sign-in/answer']);
     expect(await exit).toBe(1);
   });
 
-  test('ends with 1 and a mend where something is wrong', async () => {
-    const { code, stdout } = await ended(`${desk.origin}/elsewhere`);
+  test('exits with 1 and prints a remedy when a check fails', async () => {
+    const { code, stdout } = await ended(`${emulator.origin}/elsewhere`);
     expect(code).toBe(1);
     expect(stdout).toMatch(/^ {2}FAIL {2}challenge\/POST .*\n {8}Why: .*\n {8}Do: {2}/m);
   });
@@ -684,13 +701,13 @@ describe('the command', () => {
     ['https://a.example/mcp --timeout soon'],
     ['https://a.example/mcp --api-host https://b.example'],
     ['https://a.example/mcp --fast'],
-  ])('ends with 2 and its usage when it is asked "%s"', async (line) => {
+  ])('exits with 2 and prints its usage for the arguments "%s"', async (line) => {
     const { code, stderr } = await ended(...line.split(' ').filter(Boolean));
     expect(code).toBe(2);
-    expect(stderr).toContain('npm run doctor -- URL');
+    expect(stderr).toContain('Usage: holdfast doctor [options] <url>');
   });
 
-  test('explains itself', async () => {
+  test('prints its options with --help', async () => {
     expect(await ended('--help')).toMatchObject({ code: 0, stdout: expect.stringContaining('--sign-in') });
   });
 });

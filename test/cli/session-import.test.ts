@@ -1,5 +1,5 @@
 import type { ExportedSession } from '../../cli/import/exported-session.ts';
-import { type ImportOptions, importSessions, nowhere } from '../../cli/import/session-import.ts';
+import { discardingTarget, type ImportOptions, importSessions } from '../../cli/import/session-import.ts';
 import { memoryStores } from '../../lambda/adapters/memory/memory-stores.ts';
 import { userKey } from '../../lambda/core/access/user-key.ts';
 import { ServiceUnavailableError } from '../../lambda/core/support/service-unavailable-error.ts';
@@ -9,7 +9,7 @@ const issuer = 'https://idp.example';
 
 const options = (change: Partial<ImportOptions> = {}): ImportOptions => ({
   issuer,
-  target: nowhere,
+  target: discardingTarget,
   places: {},
   ttlSeconds: 3600,
   now: () => now,
@@ -17,21 +17,21 @@ const options = (change: Partial<ImportOptions> = {}): ImportOptions => ({
   ...change,
 });
 
-const kept = (number: number): ExportedSession => ({
+const exported = (number: number): ExportedSession => ({
   name: `line ${number}`,
   fields: { id: `old-${number}`, user: 'ada', cart: number, theme: 'dark' },
 });
 
 async function* sessions(count: number) {
-  for (let number = 1; number <= count; number++) yield kept(number);
+  for (let number = 1; number <= count; number++) yield exported(number);
 }
 
-test('however many there are, few are in memory at once', async () => {
-  let [begun, ended, most] = [0, 0, 0];
+test('importSessions holds a bounded number of sessions in memory', async () => {
+  let [started, ended, most] = [0, 0, 0];
   async function* counted() {
     for await (const session of sessions(500)) {
-      begun += 1;
-      most = Math.max(most, begun - ended);
+      started += 1;
+      most = Math.max(most, started - ended);
       yield session;
     }
   }
@@ -40,13 +40,16 @@ test('however many there are, few are in memory at once', async () => {
     ended += 1;
     return true;
   };
-  const tally = await importSessions(counted(), options({ target: { ...nowhere, sessions: { addImported } } }));
+  const tally = await importSessions(
+    counted(),
+    options({ target: { ...discardingTarget, sessions: { addImported } } }),
+  );
   expect(tally).toMatchObject({ read: 500, imported: 500, fields: { imported: 1000 } });
   expect(most).toBeGreaterThan(8);
   expect(most).toBeLessThanOrEqual(33);
 });
 
-test('an import that an outage has ended goes on when it is run again, and overwrites nothing', async () => {
+test('importSessions continues after an outage when repeated, and overwrites nothing', async () => {
   const { sessions: store, state } = memoryStores();
   let left = 20;
   const failing: typeof state.put = (...put) => {
@@ -54,10 +57,12 @@ test('an import that an outage has ended goes on when it is run again, and overw
     return state.put(...put);
   };
   const broken = options({ target: { sessions: store, state: { ...state, put: failing } } });
-  await expect(importSessions(sessions(50), broken)).rejects.toThrow(/^Stopped after \d+ sessions.*run again/s);
+  await expect(importSessions(sessions(50), broken)).rejects.toThrow(
+    /^Stopped after \d+ sessions.*Run the import again/s,
+  );
 
   const user = await userKey(issuer, 'ada');
-  // Meanwhile its user has come, and a tool has changed what was there.
+  // Meanwhile the user has resumed the session, and a tool has changed its data.
   await state.put(user, { key: 'imported/old-1/cart', value: 'changed', version: 2, expiresAt: now + 100 }, 1, now);
   const target = { sessions: store, state };
   const again = await importSessions(sessions(50), options({ target }));
@@ -72,7 +77,7 @@ test('an import that an outage has ended goes on when it is run again, and overw
   expect(await importSessions(sessions(50), options({ target }))).toMatchObject({ imported: 0, alreadyThere: 50 });
 });
 
-test('what a tool has deleted does not come back, nor a session that has been taken up', async () => {
+test('importSessions restores neither data that a tool deleted nor a session that its user resumed', async () => {
   const { sessions: store, state } = memoryStores();
   const target = { sessions: store, state };
   await importSessions(sessions(1), options({ target }));

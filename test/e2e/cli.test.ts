@@ -14,40 +14,40 @@ import type {
   SessionRow,
   UserRow,
 } from '../../lambda/core/dashboard/dashboard-api.ts';
-import { begin, type Outcome, run } from '../support/cli-process.ts';
+import { type CliResult, runCli, startCli } from '../support/cli-process.ts';
 import { FakeCloudFormation } from '../support/fake-cloudformation.ts';
 import { TestCloud } from '../support/test-cloud.ts';
 
-/** The owner's command line on a cloud that two users have used, as the owner runs it: in a process, by its words alone. */
+/** The command line as a process, on an emulator with the sessions of two users. */
 
 jest.setTimeout(120_000);
 
-let desk: TestCloud;
+let emulator: TestCloud;
 let ada: Assistant;
 let alan: Assistant;
 const folder = mkdtempSync(join(tmpdir(), 'holdfast-cli-'));
 const [[, connectModern], , [, connectFirst]] = assistants as [(typeof assistants)[0], unknown, (typeof assistants)[0]];
 
 beforeAll(async () => {
-  desk = await TestCloud.start({ edits: [['cdk.json', '"context": {', '"context": { "showNames": "email",']] });
-  ada = await connectModern(desk.mcpUrl, 'ada');
-  for (const name of ['one', 'two', 'three']) await ada.call('note', { name, text: 'nobody is to read this' });
+  emulator = await TestCloud.start({ edits: [['cdk.json', '"context": {', '"context": { "showNames": "email",']] });
+  ada = await connectModern(emulator.mcpUrl, 'ada');
+  for (const name of ['one', 'two', 'three']) await ada.call('note', { name, text: 'private argument' });
   await ada.call('whoami');
-  alan = await connectFirst(desk.mcpUrl, 'alan');
+  alan = await connectFirst(emulator.mcpUrl, 'alan');
   await alan.call('whoami');
   await alan.call('no-such-tool').catch(() => undefined);
 });
 afterAll(async () => {
   await ada?.close().catch(() => undefined);
   await alan?.close().catch(() => undefined);
-  await desk?.stop();
+  await emulator?.stop();
   rmSync(folder, { recursive: true });
 });
 
-const here = () => ({ HOLDFAST_DATA: desk.folder });
-const holdfast = (...args: string[]): Promise<Outcome> => run([...args, '--local'], here());
+const localEnvironment = () => ({ HOLDFAST_DATA: emulator.folder });
+const holdfast = (...args: string[]): Promise<CliResult> => runCli([...args, '--local'], localEnvironment());
 
-/** What a command that goes well prints for programs. */
+/** The JSON output of a successful command. */
 async function answer<T>(...args: string[]): Promise<T> {
   const { code, out, errors } = await holdfast(...args, '--json');
   expect([code, errors]).toEqual([0, '']);
@@ -59,8 +59,8 @@ const sessionOf = async (user: string) =>
 const keyOf = async (user: string) =>
   (await answer<ResultPage<UserRow>>('users', 'list')).items.find(({ userName }) => userName === user)!.user;
 
-describe('sessions', () => {
-  test('are listed with their users, for programs and for people', async () => {
+describe('holdfast sessions', () => {
+  test('lists sessions with their users, as JSON and as a table', async () => {
     const { items, next } = await answer<ResultPage<SessionRow>>('sessions', 'list');
     expect(next).toBeUndefined();
     expect(
@@ -81,7 +81,7 @@ describe('sessions', () => {
     expect(Math.max(...lines.map(({ length }) => length))).toBeLessThanOrEqual(120);
   });
 
-  test('come page by page, and each page says how to go on', async () => {
+  test('pages through the list with --after', async () => {
     const first = await answer<ResultPage<SessionRow>>('sessions', 'list', '--limit', '1');
     const second = await answer<ResultPage<SessionRow>>('sessions', 'list', '--limit', '1', '--after', first.next!);
     expect(first.items[0]!.id).not.toBe(second.items[0]!.id);
@@ -90,7 +90,7 @@ describe('sessions', () => {
     expect(errors).toContain(`--after '${first.next}'`);
   });
 
-  test('are those of a time, and of a user by key, its beginning, or name', async () => {
+  test('filters by time, and by user key, key prefix or name', async () => {
     const key = await keyOf('ada@example.com');
     for (const user of [key, key.slice(0, 6), 'ada@example.com']) {
       const { items } = await answer<ResultPage<SessionRow>>('sessions', 'list', '--user', user, '--since', '1h');
@@ -98,7 +98,7 @@ describe('sessions', () => {
     }
   });
 
-  test('show what is known of one, and its calls in the order they began', async () => {
+  test('shows one session and its calls, oldest first, without arguments', async () => {
     const { id, grant } = await sessionOf('ada@example.com');
     const { session, calls } = await answer<{ session: SessionRow; calls: ResultPage<CallRow> }>(
       'sessions',
@@ -111,11 +111,11 @@ describe('sessions', () => {
     expect(out).toMatch(new RegExp(`^session +${id}\nuser +ada@example.com`));
     expect(out).toMatch(/grant +\S+\n/);
     expect(out.match(/ note +success /g)).toHaveLength(3);
-    expect(out).not.toContain('nobody is to read this');
+    expect(out).not.toContain('private argument');
   });
 
-  test('are watched: each call is a line as it is recorded, until Ctrl+C', async () => {
-    const child = begin(['sessions', 'watch', '--user', 'ada@example.com', '--local'], here());
+  test('watches calls, one line each, until Ctrl+C', async () => {
+    const child = startCli(['sessions', 'watch', '--user', 'ada@example.com', '--local'], localEnvironment());
     await once(child.stderr, 'data');
     const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
     await alan.call('whoami');
@@ -127,8 +127,8 @@ describe('sessions', () => {
   });
 });
 
-describe('calls', () => {
-  test('are found by client, tool, outcome, session and time', async () => {
+describe('holdfast calls', () => {
+  test('filters by client, tool, outcome, session and time', async () => {
     const tools = async (...args: string[]) =>
       (await answer<ResultPage<CallRow>>('calls', 'list', ...args)).items.map(({ tool }) => tool);
     expect(await tools('--outcome', 'error')).toEqual(['no-such-tool']);
@@ -139,21 +139,21 @@ describe('calls', () => {
     expect(await tools('--session', id, '--outcome', 'success')).toEqual(['whoami', 'whoami']);
   });
 
-  test('are a table for people', async () => {
+  test('prints a table', async () => {
     const { code, out } = await holdfast('calls', 'list', '--tool', 'note');
     expect(code).toBe(0);
     expect(out.trimEnd().split('\n')).toEqual([
-      expect.stringMatching(/^TIME +USER +CLIENT +TOOL +OUTCOME +TOOK +SESSION$/),
+      expect.stringMatching(/^TIME +USER +CLIENT +TOOL +OUTCOME +DURATION +SESSION$/),
       ...Array(4).fill(
         expect.stringMatching(/^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d {2}ada@example.com {2}sdk-v2 +note +success +\d/),
       ),
     ]);
   });
 
-  test('are exported whole, as CSV into a file that others cannot read', async () => {
+  test('exports all calls as CSV to a file that other users cannot read', async () => {
     const file = join(folder, 'calls.csv');
     const { code, out, errors } = await holdfast('calls', 'export', '--format', 'csv', '--output', file);
-    expect([code, out, errors]).toEqual([0, '', `8 calls are in ${file}.\n`]);
+    expect([code, out, errors]).toEqual([0, '', `Exported 8 calls to ${file}.\n`]);
     expect(statSync(file).mode & 0o077).toBe(0);
     const lines = readFileSync(file, 'utf8').split('\r\n');
     expect(lines[0]).toMatch(/^at,id,user,userName,client,clientName,.*,outcome,errorCode,message,/);
@@ -161,7 +161,7 @@ describe('calls', () => {
     expect(lines.filter((line) => line.includes(',alan@example.com,'))).toHaveLength(3);
   });
 
-  test('are exported as JSON, a line each, to stdout', async () => {
+  test('exports calls as JSON Lines to standard output', async () => {
     const { code, out, errors } = await holdfast('calls', 'export', '--format', 'jsonl', '--user', 'alan@example.com');
     expect([code, errors]).toEqual([0, '']);
     const calls = out
@@ -171,7 +171,7 @@ describe('calls', () => {
     expect(calls.map(({ tool }) => tool)).toEqual(['whoami', 'no-such-tool', 'whoami']);
   });
 
-  test('cannot be exported to where nothing can be written', async () => {
+  test('rejects an output file that cannot be written', async () => {
     const { code, errors } = await holdfast(
       'calls',
       'export',
@@ -184,8 +184,8 @@ describe('calls', () => {
   });
 });
 
-describe('statistics', () => {
-  test('count at once what has been called', async () => {
+describe('holdfast stats', () => {
+  test('counts the latest calls', async () => {
     const { totals, rows } = await answer<Overview>('stats');
     expect(totals).toMatchObject({ calls: 8, errors: 1, users: 2, sessions: 2 });
     expect(rows.tool[0]).toMatchObject({ name: 'note', calls: 4, errors: 0 });
@@ -193,10 +193,10 @@ describe('statistics', () => {
     expect(ofNotes.calls).toBe(4);
   });
 
-  test('are bars and tables for people', async () => {
+  test('prints charts and tables', async () => {
     const { code, out } = await holdfast('stats');
     expect(code).toBe(0);
-    expect(out).toMatch(/^calls +8, 1 of them without success \(12\.5 %\)$/m);
+    expect(out).toMatch(/^calls +8, 1 failed \(12\.5 %\)$/m);
     expect(out).toMatch(/^calls +│.*█.*│/m);
     expect(out).toMatch(/^note +4 +0 .*█{10}$/m);
     for (const title of ['TOOL', 'CLIENT', 'OUTCOME']) expect(out).toMatch(new RegExp(`^${title} +CALLS +ERRORS`, 'm'));
@@ -213,9 +213,9 @@ describe('a deployment on AWS', () => {
   });
   afterAll(() => cloudFormation.stop());
 
-  /** The stack is found at one service, its table at another. */
-  function away(change: Record<string, string> = {}): Record<string, string> {
-    const { dynamoDb, kms } = JSON.parse(readFileSync(join(desk.folder, 'operator.json'), 'utf8'));
+  /** CloudFormation is the fake; the table and the keys are those of the emulator. */
+  function awsEnvironment(change: Record<string, string> = {}): Record<string, string> {
+    const { dynamoDb, kms } = JSON.parse(readFileSync(join(emulator.folder, 'operator.json'), 'utf8'));
     return {
       AWS_REGION: 'us-east-1',
       AWS_ACCESS_KEY_ID: dynamoDb.accessKeyId,
@@ -227,128 +227,158 @@ describe('a deployment on AWS', () => {
     };
   }
 
-  test('is found by its stack, and its table and names are read with the credentials at hand', async () => {
-    const { code, out, errors } = await run(['sessions', 'list', '--json'], away());
+  test('is found by its stack and read with the credentials of the environment', async () => {
+    const { code, out, errors } = await runCli(['sessions', 'list', '--json'], awsEnvironment());
     expect([code, errors]).toEqual([0, '']);
     expect(JSON.parse(out).items).toHaveLength(2);
     expect(out).toContain('ada@example.com');
   });
 
-  test('shows users by their keys where KMS does not open their names, and says so', async () => {
-    const refusing = await FakeCloudFormation.start();
-    const { code, out, errors } = await run(['users', 'list'], away({ AWS_ENDPOINT_URL_KMS: refusing.endpoint }));
-    refusing.stop();
-    expect([code, errors]).toEqual([0, expect.stringMatching(/^Users are shown by their keys: .*\n$/)]);
+  test('shows user keys when KMS denies the decryption of names', async () => {
+    const denyingKms = await FakeCloudFormation.start();
+    const { code, out, errors } = await runCli(
+      ['users', 'list'],
+      awsEnvironment({ AWS_ENDPOINT_URL_KMS: denyingKms.endpoint }),
+    );
+    denyingKms.stop();
+    expect([code, errors]).toEqual([0, expect.stringMatching(/^User names are not available: .*\n$/)]);
     expect(out).not.toContain('example.com');
     expect(out).toMatch(/^USER +FIRST SIGN-IN +LAST SIGN-IN\n[\w-]{43} /);
   });
 
-  test('is not read with credentials that the table does not know, and one line says so', async () => {
-    const { code, out, errors } = await run(['sessions', 'list'], away({ AWS_ACCESS_KEY_ID: 'AKIASOMEBODYELSE' }));
+  test('reports credentials that the table rejects in one line', async () => {
+    const { code, out, errors } = await runCli(
+      ['sessions', 'list'],
+      awsEnvironment({ AWS_ACCESS_KEY_ID: 'AKIAUNKNOWN' }),
+    );
     expect([code, out]).toEqual([1, '']);
-    expect(errors).toMatch(/^AWS does not accept these credentials \(UnrecognizedClientException\).*\n$/);
+    expect(errors).toMatch(/^AWS rejected the credentials \(UnrecognizedClientException\).*\n$/);
   });
 });
 
 test.each([
-  [['calls', 'list', '--since', 'yesterday'], 2, /^--since is "yesterday": write how long ago/],
-  [['calls', 'list', '--since', '1h', '--until', '2h'], 2, /^--since is .* not before/],
-  [['calls', 'list', '--outcome', 'bad'], 2, /^--outcome is "bad": write one of success/],
-  [['sessions', 'list', '--limit', '0'], 2, /^--limit is "0"/],
+  [
+    ['calls', 'list', '--since', 'yesterday'],
+    2,
+    /^error: option '--since <time>' argument 'yesterday' is invalid\. Pass a duration/,
+  ],
+  [['calls', 'list', '--since', '1h', '--until', '2h'], 2, /^--since .* is not before/],
+  [
+    ['calls', 'list', '--outcome', 'bad'],
+    2,
+    /^error: option '--outcome <outcome>' argument 'bad' is invalid\. Allowed choices are success/,
+  ],
+  [
+    ['sessions', 'list', '--limit', '0'],
+    2,
+    /^error: option '--limit <n>' argument '0' is invalid\. Pass a positive integer/,
+  ],
   [['calls', 'export'], 2, /required option '--format/],
-  [['calls', 'export', '--format', 'xls'], 2, /^--format is "xls"/],
-  [['clients', 'revoke'], 2, /^Say what is to be revoked/],
-  [['sessions', 'list', '--region', 'eu-west-1'], 2, /^--local is the cloud on this computer/],
+  [
+    ['calls', 'export', '--format', 'xls'],
+    2,
+    /^error: option '--format <format>' argument 'xls' is invalid\. Allowed choices are csv, jsonl/,
+  ],
+  [['clients', 'revoke'], 2, /^Pass one of: a grant id, --user, --client/],
+  [
+    ['sessions', 'list', '--region', 'eu-west-1'],
+    2,
+    /^error: option '--local' cannot be used with option '--region <region>'/,
+  ],
   [['sessions', 'show'], 2, /missing required argument 'session'/],
   [['sessions', 'rewind'], 2, /unknown command 'rewind'/],
-  [['sessions', 'show', 'no-such-session'], 1, /^No session "no-such-session" is on record/],
-  [['sessions', 'revoke', 'no-such-session', '--yes'], 1, /^No session "no-such-session" is on record/],
-  [['clients', 'revoke', 'no-such-grant', '--yes'], 1, /^There is no grant "no-such-grant"/],
-  [['sessions', 'list', '--user', 'grace'], 1, /^No user is called so or has a key .* "grace"\. At least six/],
-  [['users', 'erase', 'grace@example.com', '--yes'], 1, /^No user is called so/],
-])('%j ends with %i, and one says what to do', async (args, exitCode, says) => {
+  [['sessions', 'show', 'no-such-session'], 1, /^No session "no-such-session"\. npx holdfast sessions list/],
+  [['sessions', 'revoke', 'no-such-session', '--yes'], 1, /^No session "no-such-session"\. npx holdfast sessions list/],
+  [['clients', 'revoke', 'no-such-grant', '--yes'], 1, /^No grant "no-such-grant"/],
+  [
+    ['sessions', 'list', '--user', 'grace'],
+    1,
+    /^No user with name or key prefix "grace"\. A key prefix has at least 6/,
+  ],
+  [['users', 'erase', 'grace@example.com', '--yes'], 1, /^No user with name or key prefix "grace@example\.com"/],
+])('%j exits with %i and a message', async (args, exitCode, message) => {
   const { code, out, errors } = await holdfast(...args);
-  expect([code, out, errors]).toEqual([exitCode, '', expect.stringMatching(says)]);
+  expect([code, out, errors]).toEqual([exitCode, '', expect.stringMatching(message)]);
   expect(errors).not.toMatch(/^ +at /m);
 });
 
-test('a cloud that does not run is not found, and one says how to start it', async () => {
-  const { code, errors } = await run(['stats', '--local'], { HOLDFAST_DATA: folder });
+test('--local reports that no emulator runs and how to start it', async () => {
+  const { code, errors } = await runCli(['stats', '--local'], { HOLDFAST_DATA: folder });
   expect([code, errors]).toEqual([1, expect.stringContaining('Start one with npm start')]);
 });
 
-/** At a terminal of its own, with what is typed there. */
-function atTerminal(typed: string, ...args: string[]): { code: number | null; seen: string } {
+/** Runs a command on a terminal with some input. */
+function runOnTerminal(typed: string, ...args: string[]): { code: number | null; output: string } {
   const command = [process.execPath, 'bin/cli.ts', ...args, '--local'].map((word) => `'${word}'`).join(' ');
   const { status, stdout } = spawnSync('script', ['-qec', command, '/dev/null'], {
     cwd: projectRoot,
-    env: { PATH: process.env.PATH!, HOME: process.env.HOME!, ...here() },
+    env: { PATH: process.env.PATH!, HOME: process.env.HOME!, ...localEnvironment() },
     input: typed,
     encoding: 'utf8',
   });
-  return { code: status, seen: stdout };
+  return { code: status, output: stdout };
 }
 
 const withTerminal = spawnSync('script', ['-qec', 'true', '/dev/null']).status === 0 ? describe : describe.skip;
 
-withTerminal('at a terminal', () => {
-  test('one is told what will end, and anything but yes ends nothing', async () => {
+withTerminal('a confirmation on a terminal', () => {
+  test('names the grants, and any answer but yes changes nothing', async () => {
     const { grant, user } = await sessionOf('alan@example.com');
-    const { code, seen } = atTerminal('y\n', 'clients', 'revoke', '--user', user);
-    expect(seen).toMatch(
-      /This ends 1 grant for good:\s+Assistant under test \(dcr_[\w-]+\) of alan@example\.com, grant /,
+    const { code, output } = runOnTerminal('y\n', 'clients', 'revoke', '--user', user);
+    expect(output).toMatch(
+      /Revokes 1 grant permanently:\s+Assistant under test \(dcr_[\w-]+\) of alan@example\.com, grant /,
     );
-    expect(seen).toContain(grant);
-    expect([code, seen]).toEqual([1, expect.stringContaining('Nothing has changed.')]);
+    expect(output).toContain(grant);
+    expect([code, output]).toEqual([1, expect.stringContaining('Nothing changed.')]);
     expect((await alan.call('whoami')).isError).toBe(false);
   });
 
-  test('a user is erased only by whoever types the beginning of the key', async () => {
+  test('of users erase requires the key prefix', async () => {
     const key = await keyOf('alan@example.com');
-    const { code, seen } = atTerminal('yes\n', 'users', 'erase', 'alan@example.com');
-    expect(seen).toContain(`This deletes everything about user ${key} (alan@example.com):`);
-    expect(seen).toContain(`Type ${key.slice(0, 8)} to go on:`);
-    expect([code, seen]).toEqual([1, expect.stringContaining('Nothing has changed.')]);
+    const { code, output } = runOnTerminal('yes\n', 'users', 'erase', 'alan@example.com');
+    expect(output).toContain(`Deletes all data of user ${key} (alan@example.com):`);
+    expect(output).toContain(`Type ${key.slice(0, 8)} to continue:`);
+    expect([code, output]).toEqual([1, expect.stringContaining('Nothing changed.')]);
   });
 
-  test('yes does it', async () => {
-    const another = await connectFirst(desk.mcpUrl, 'grace');
+  test('accepts yes', async () => {
+    const another = await connectFirst(emulator.mcpUrl, 'grace');
     await another.call('whoami');
     const { id } = await sessionOf('grace@example.com');
-    const { code, seen } = atTerminal('yes\n', 'sessions', 'revoke', id);
-    expect([code, seen]).toEqual([0, expect.stringContaining(`Session ${id} has ended.`)]);
+    const { code, output } = runOnTerminal('yes\n', 'sessions', 'revoke', id);
+    expect([code, output]).toEqual([0, expect.stringContaining(`Session ${id} revoked.`)]);
     await expect(another.call('whoami')).rejects.toThrow(/404|not found/i);
     await another.close();
     expect((await holdfast('users', 'erase', 'grace@example.com', '--yes')).code).toBe(0);
   });
 });
 
-describe('what cannot be undone', () => {
+describe('revocation and erasure', () => {
   test.each([
     ['sessions', 'revoke'],
     ['clients', 'revoke'],
     ['users', 'erase'],
-  ])('%s %s is not done where nobody can be asked', async (group, verb) => {
+  ])('%s %s changes nothing without a terminal and without --yes', async (group, verb) => {
     const { id, grant, user } = await sessionOf('alan@example.com');
     const target = { sessions: id, clients: grant, users: user }[group]!;
     const { code, out, errors } = await holdfast(group, verb, target);
-    expect([code, out, errors]).toEqual([2, '', expect.stringContaining('--yes does it without asking')]);
+    expect([code, out, errors]).toEqual([2, '', expect.stringContaining('pass --yes to skip it')]);
     expect((await alan.call('whoami')).isError).toBe(false);
   });
 
-  test('a session that is revoked is refused at its next request, while its client keeps its grant', async () => {
+  test('sessions revoke rejects the session at its next request and keeps the grant', async () => {
     const { id } = await sessionOf('alan@example.com');
     expect(await answer('sessions', 'revoke', id, '--yes')).toEqual({ revoked: 1 });
     await expect(alan.call('whoami')).rejects.toThrow(/404|not found/i);
     expect((await sessionOf('alan@example.com')).ended).toBe('revoked');
     const { code, out } = await holdfast('sessions', 'revoke', id, '--yes');
-    expect([code, out]).toEqual([0, expect.stringContaining('There was nothing to end')]);
+    expect([code, out]).toEqual([0, expect.stringContaining('Nothing revoked')]);
     await alan.close();
-    alan = await connectFirst(desk.mcpUrl, 'alan', alan.memory);
+    alan = await connectFirst(emulator.mcpUrl, 'alan', alan.memory);
     expect((await alan.call('whoami')).isError).toBe(false);
   });
 
-  test('grants are listed, and one that is revoked lets nobody in', async () => {
+  test('clients list shows the grants, and clients revoke ends one', async () => {
     const { items } = await answer<ResultPage<GrantRow>>('clients', 'list', '--user', 'alan@example.com');
     expect(items).toMatchObject([
       { clientName: 'Assistant under test', status: 'active', userName: 'alan@example.com' },
@@ -362,27 +392,27 @@ describe('what cannot be undone', () => {
     expect((await ada.call('whoami')).isError).toBe(false);
   });
 
-  test('all grants of a client, or of a user, end together', async () => {
+  test('clients revoke ends all grants of a client or of a user', async () => {
     const [{ client }] = (await answer<ResultPage<GrantRow>>('clients', 'list', '--user', 'ada@example.com')).items as [
       GrantRow,
     ];
     expect(await answer('clients', 'revoke', '--client', client, '--yes')).toEqual({ revoked: 1 });
     await expect(ada.call('whoami')).rejects.toThrow();
     await ada.close();
-    ada = await connectModern(desk.mcpUrl, 'ada');
+    ada = await connectModern(emulator.mcpUrl, 'ada');
     await ada.call('whoami');
     const { code, out } = await holdfast('clients', 'revoke', '--user', 'ada@example.com', '--yes');
-    expect([code, out]).toEqual([0, '1 grant revoked: refused from the next request on.\n']);
+    expect([code, out]).toEqual([0, '1 grant revoked: rejected from the next request on.\n']);
     expect(await answer('clients', 'revoke', '--user', 'ada@example.com', '--yes')).toEqual({ revoked: 0 });
   });
 
-  test('a user who is erased leaves nothing behind, and the others everything', async () => {
+  test('users erase deletes all data of one user and none of the others', async () => {
     const key = await keyOf('ada@example.com');
     const { code, out, errors } = await holdfast('users', 'erase', 'ada@example.com', '--yes', '--json');
     expect(code).toBe(0);
     expect(JSON.parse(out)).toMatchObject({ user: key, items: expect.any(Number) });
     expect(JSON.parse(out).items).toBeGreaterThan(10);
-    expect(errors).toMatch(/are gone.*\n.*35 days/);
+    expect(errors).toMatch(/^Deleted \d+ items of user .*\n.*35 days/);
     expect(await answer('sessions', 'list', '--user', key)).toEqual({ items: [] });
     expect(await answer('clients', 'list', '--user', key)).toEqual({ items: [] });
     expect((await answer<ResultPage<UserRow>>('users', 'list')).items.map(({ userName }) => userName)).toEqual([
@@ -394,30 +424,30 @@ describe('what cannot be undone', () => {
     const shown = await answer<ResultPage<SessionRow>>('sessions', 'list');
     expect(shown.items.every(({ userName }) => userName === 'alan@example.com')).toBe(true);
     const again = await holdfast('users', 'erase', key, '--yes');
-    expect([again.code, again.errors]).toEqual([1, `There is nothing about user ${key}.\n`]);
+    expect([again.code, again.errors]).toEqual([1, `No data of user ${key}.\n`]);
   });
 });
 
-test('whoever has read enough and goes leaves no error behind', () => {
+test('a reader that closes the pipe early causes no error', () => {
   const command = `"${process.execPath}" bin/cli.ts calls export --format jsonl --local | true; exit "\${PIPESTATUS[0]}"`;
   const { status, stderr } = spawnSync('bash', ['-c', command], {
     cwd: projectRoot,
-    env: { PATH: process.env.PATH!, HOME: process.env.HOME!, ...here() },
+    env: { PATH: process.env.PATH!, HOME: process.env.HOME!, ...localEnvironment() },
     encoding: 'utf8',
   });
   expect([status, stderr]).toEqual([0, '']);
 });
 
-test('the doctor is a command too, with options of its own', async () => {
-  const { code, out } = await run(['doctor', desk.mcpUrl, '--json'], {});
+test('holdfast doctor checks the emulator and prints JSON', async () => {
+  const { code, out } = await runCli(['doctor', emulator.mcpUrl, '--json'], {});
   const { url, ok, findings } = JSON.parse(out);
-  expect([url, findings.length > 10]).toEqual([desk.mcpUrl, true]);
+  expect([url, findings.length > 10]).toEqual([emulator.mcpUrl, true]);
   expect(code).toBe(ok ? 0 : 1);
-  expect((await run(['doctor', 'nowhere'], {})).code).toBe(2);
+  expect((await runCli(['doctor', 'nowhere'], {})).code).toBe(2);
 });
 
-test('npx finds it, by whichever Node.js, and its help has examples', () => {
-  // npx puts the Node.js of the project first on the path, which can read TypeScript.
+test('npx runs it with any Node.js, and its help has examples', () => {
+  // npx puts the Node.js of the project, which runs TypeScript, first on the path.
   const help = (...args: string[]) =>
     spawnSync('npx', ['holdfast', ...args, '--help'], { cwd: projectRoot, encoding: 'utf8' });
   expect(help()).toMatchObject({

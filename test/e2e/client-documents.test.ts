@@ -57,7 +57,7 @@ describe('a client that describes itself', () => {
     expect(page.html).toContain(`<strong>${new URL(host.origin).host}</strong>`);
     expect(page.html).toContain('&lt;b&gt;Bold');
     expect(page.html).toContain('>127.0.0.1<');
-    expect(page.html).not.toContain('Nobody has verified');
+    expect(page.html).not.toContain('has not been verified');
   });
 
   test.each([
@@ -70,13 +70,13 @@ describe('a client that describes itself', () => {
     'http://127.0.0.1@evil.example/callback',
   ])('is not answered at %s, which its document does not name', async (redirect_uri) => {
     const { client } = await described();
-    expectPage(await open(client.authorizationUrl({ redirect_uri })), 'redirect_uri is not one');
+    expectPage(await open(client.authorizationUrl({ redirect_uri })), 'redirect_uri is not registered');
   });
 
   test('is not answered by a scheme that runs or that nobody knows, though its document names it', async () => {
     const { client } = await described({ redirect_uris: ['javascript://x/%0aalert(1)', 'evil://cb'] });
     for (const redirect_uri of ['javascript://x/%0aalert(1)', 'evil://cb']) {
-      expectPage(await open(client.authorizationUrl({ redirect_uri })), 'redirect_uri is not one');
+      expectPage(await open(client.authorizationUrl({ redirect_uri })), 'redirect_uri is not registered');
     }
   });
 
@@ -87,9 +87,9 @@ describe('a client that describes itself', () => {
     ['a client that is answered nowhere', { redirect_uris: [] }],
   ])('is refused when its document describes %s, and not asked again at once', async (_what, metadata) => {
     const { client, host } = await described(metadata);
-    expectPage(await open(client.authorizationUrl()), 'cannot be used');
+    expectPage(await open(client.authorizationUrl()), 'is rejected');
     host.serveClient();
-    expectPage(await open(client.authorizationUrl()), 'cannot be used');
+    expectPage(await open(client.authorizationUrl()), 'is rejected');
     expect(host.requests).toHaveLength(1);
     expect(await refusal(await client.redeem('hac1_x'))).toEqual([401, 'invalid_client']);
   });
@@ -118,14 +118,17 @@ describe('a client that describes itself', () => {
     const host = await clouds.documents();
     const id = host.serveClient();
     for (const each of [id, id.replace('localhost', '127.0.0.1')]) {
-      expectPage(await open(OAuthClient.known(safeCloud.origin, each).authorizationUrl()), 'must be https, public');
+      expectPage(
+        await open(OAuthClient.known(safeCloud.origin, each).authorizationUrl()),
+        'must be a public https URL',
+      );
     }
     expect(host.requests).toEqual([]);
   });
 
   test('cannot be this server', async () => {
     const id = `${cloud.origin.replace('http:', 'https:')}/client.json`;
-    expectPage(await open(OAuthClient.known(cloud.origin, id).authorizationUrl()), 'must be https, public');
+    expectPage(await open(OAuthClient.known(cloud.origin, id).authorizationUrl()), 'must be a public https URL');
   });
 });
 

@@ -8,8 +8,8 @@ import { TestCloud } from '../support/test-cloud.ts';
 
 jest.setTimeout(120_000);
 
-/** A home for one client, on a desktop whose browser signs ada in by itself. */
-function desktop(): { home: string; environment: Record<string, string> } {
+/** A home folder for one client, with a browser that signs ada in. */
+function clientHome(): { home: string; environment: Record<string, string> } {
   const home = mkdtempSync(join(tmpdir(), 'holdfast-client-'));
   const programs = join(home, 'programs');
   mkdirSync(programs);
@@ -20,16 +20,16 @@ function desktop(): { home: string; environment: Record<string, string> } {
   return { home, environment: { PATH, HOME: home, BROWSER: browser, MCP_AUTO_OPEN_ENABLED: 'true' } };
 }
 
-let desk: TestCloud;
+let emulator: TestCloud;
 let whenDone: (() => Promise<void>) | undefined;
-let client: ReturnType<typeof desktop>;
+let client: ReturnType<typeof clientHome>;
 
 beforeAll(async () => {
-  desk = await TestCloud.start();
+  emulator = await TestCloud.start();
 });
-afterAll(() => desk.stop());
+afterAll(() => emulator.stop());
 beforeEach(() => {
-  client = desktop();
+  client = clientHome();
 });
 afterEach(async () => {
   await whenDone?.();
@@ -50,9 +50,18 @@ function run(command: string, options: string[]): Promise<{ code: number | null;
 }
 
 describe.each(['legacy', 'modern'])('the Inspector on the command line, in the %s era', (era) => {
-  test('signs in through the browser, lists the tools and calls one', async () => {
+  test('signs in with the browser, lists the tools and calls one', async () => {
     const inspect = (...method: string[]) =>
-      run('mcp-inspector', ['--cli', desk.mcpUrl, '--transport', 'http', '--protocol-era', era, '--method', ...method]);
+      run('mcp-inspector', [
+        '--cli',
+        emulator.mcpUrl,
+        '--transport',
+        'http',
+        '--protocol-era',
+        era,
+        '--method',
+        ...method,
+      ]);
     const listed = await inspect('tools/list');
     expect({ ...listed, stdout: JSON.parse(listed.stdout || '{}') }).toMatchObject({
       code: 0,
@@ -63,10 +72,10 @@ describe.each(['legacy', 'modern'])('the Inspector on the command line, in the %
   });
 });
 
-test('mcp-remote carries a client without HTTP, through sign-in and a restart', async () => {
+test('mcp-remote connects a stdio client through sign-in and a restart', async () => {
   const transport = new StdioClientTransport({
     command: 'mcp-remote',
-    args: [desk.mcpUrl],
+    args: [emulator.mcpUrl],
     env: client.environment,
     cwd: client.home,
     stderr: 'pipe',
@@ -79,12 +88,12 @@ test('mcp-remote carries a client without HTTP, through sign-in and a restart', 
     return JSON.parse((content as { text: string }[])[0]!.text).id;
   };
   const before = await sessionId();
-  await desk.restart();
+  await emulator.restart();
   expect(await sessionId()).toBe(before);
   const progress: number[] = [];
   await assistant.callTool({ name: 'slow_task', arguments: { steps: 3 } }, undefined, {
     onprogress: ({ progress: step }) => progress.push(step),
   });
-  // mcp-remote may let the result overtake the last step, which comes right before it.
+  // mcp-remote can deliver the result before the last progress notification.
   expect(progress.slice(0, 2)).toEqual([1, 2]);
 });

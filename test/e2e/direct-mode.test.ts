@@ -86,7 +86,7 @@ describe('discovery', () => {
 
 test.each(assistants)('%s signs in at the provider and calls tools', async (_name, connect) => {
   const assistant = await connect(mcpUrl(), 'anybody');
-  expect(provider.asked.get('resource')).toBe(mcpUrl());
+  expect(provider.authorizationRequest.get('resource')).toBe(mcpUrl());
   const who = JSON.parse((await assistant.call('whoami')).text);
   expect(who).toEqual({
     user: { key: await userKey(provider.issuer, 'ada'), issuer: provider.issuer, subject: 'ada', groups: [] },

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import * as plain from '../../bench/harness/form-browser.ts';
 import { OAuthClient, redirectUri as plainRedirectUri, type Tokens } from '../../bench/harness/raw-oauth-client.ts';
-import { oauthPageText, type Problem } from '../../lambda/core/oauth/pages/oauth-page-text.ts';
+import { oauthPageText, type PageProblem } from '../../lambda/core/oauth/pages/oauth-page-text.ts';
 import { launchChromium, withChromium } from '../support/chromium.ts';
 import { everyPage } from '../support/every-page.ts';
 import { TestCloud } from '../support/test-cloud.ts';
@@ -122,7 +122,7 @@ withChromium('in a real browser', () => {
     const page = await browser.newPage();
     await page.goto(assistant.authorizationUrl({ redirect_uri: 'https://evil.example/' }));
     expect(await page.getByRole('heading', { level: 1 }).textContent()).toBe(
-      oauthPageText.problems['foreign-target'].heading,
+      oauthPageText.problems['redirect-mismatch'].heading,
     );
     expect(new URL(page.url()).origin).toBe(desk.origin);
     await picture(page, 'error');
@@ -180,25 +180,25 @@ describe('what went wrong is said in words', () => {
   }
 
   /** How a person comes to each. An outage and a fault take a cloud that fails: `outage.test.ts`, `surface.test.ts`. */
-  const ways: Record<Exclude<Problem, 'outage' | 'fault'>, () => Promise<plain.Page>> = {
+  const ways: Record<Exclude<PageProblem, 'unavailable' | 'server-error'>, () => Promise<plain.Page>> = {
     'unknown-client': async () => new Browser().open((await client()).authorizationUrl({ client_id: 'dcr_unknown' })),
     'unusable-client': async () =>
       new Browser().open((await client()).authorizationUrl({ client_id: 'https://127.0.0.1/client.json' })),
-    'foreign-target': async () =>
+    'redirect-mismatch': async () =>
       new Browser().open((await client()).authorizationUrl({ redirect_uri: 'https://evil.example/' })),
     malformed: async () => new Browser().open((await client()).authorizationUrl({ client_id: undefined })),
-    'no-answer': async () => {
+    'answer-missing': async () => {
       const { browser, page } = await asked();
       return browser.submit(page, {});
     },
-    'foreign-answer': async () => answers(...(await approval({ origin: 'https://evil.example' }))),
-    answered: async () => answers(...(await approval()), 2),
-    'asked-elsewhere': async () => new Browser().submit((await asked()).page, { answer: 'approve' }),
-    'signed-in': async () => {
+    'cross-origin': async () => answers(...(await approval({ origin: 'https://evil.example' }))),
+    'request-closed': async () => answers(...(await approval()), 2),
+    'request-elsewhere': async () => new Browser().submit((await asked()).page, { answer: 'approve' }),
+    'sign-in-closed': async () => {
       const { browser, url } = await signingIn();
       return answers(url, { headers: { cookie: browser.cookieHeader(desk.origin) } }, 2);
     },
-    'signing-in-elsewhere': async () => new Browser().open((await signingIn()).url),
+    'sign-in-elsewhere': async () => new Browser().open((await signingIn()).url),
   };
 
   test.each(Object.keys(ways) as (keyof typeof ways)[])('%s', async (problem) => {

@@ -1,47 +1,59 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { ProjectCopy } from '../../bench/harness/project-copy.ts';
+import { projectRoot } from '../support/started-emulator.ts';
 
-const root = join(__dirname, '..', '..');
 const scratch = mkdtempSync(join(tmpdir(), 'holdfast-start-'));
 const running = new Set<ChildProcess>();
+const copies: ProjectCopy[] = [];
 
 jest.setTimeout(60_000);
 
 afterAll(async () => {
   await Promise.all([...running].map((child) => child.kill('SIGKILL') && once(child, 'exit')));
   rmSync(scratch, { recursive: true });
+  for (const copy of copies) copy.remove();
 });
 
 let folders = 0;
 const newFolder = () => join(scratch, `data-${++folders}`);
 
-/** A copy of the project, to be broken at will. */
-function copyOfProject(): string {
-  const copy = mkdtempSync(join(scratch, 'project-'));
-  for (const name of ['bin', 'cli', 'lib', 'lambda', 'local', 'cdk.json', 'package.json']) {
-    cpSync(join(root, name), join(copy, name), { recursive: true });
-  }
-  symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'));
+function copyProject(): ProjectCopy {
+  const copy = new ProjectCopy();
+  copies.push(copy);
   return copy;
 }
 
-type Setting = { folder?: string; port?: number | string; options?: string[]; project?: string; throughNpm?: boolean };
+type StartOptions = {
+  folder?: string;
+  port?: number | string;
+  options?: string[];
+  project?: string;
+  throughNpm?: boolean;
+};
 
-/** `npm start`, as far as it has come. */
+/** A process of `holdfast dev`, or of `npm start`, and its output. */
 class Start {
   readonly child: ChildProcess;
   stdout = '';
   stderr = '';
+  #change = Promise.withResolvers<void>();
 
-  constructor({ folder = newFolder(), port = 0, options = ['--json'], project = root, throughNpm }: Setting = {}) {
+  constructor({
+    folder = newFolder(),
+    port = 0,
+    options = ['--json'],
+    project = projectRoot,
+    throughNpm,
+  }: StartOptions = {}) {
     const [command, before] = throughNpm
       ? ['npm', ['start', '--silent', '--']]
-      : [process.execPath, ['cli/commands/dev.ts']];
+      : [process.execPath, ['bin/cli.ts', 'dev']];
     this.child = spawn(command, [...before, ...options], {
       cwd: project,
       env: { PATH: process.env.PATH, HOME: process.env.HOME, PORT: String(port), HOLDFAST_DATA: folder },
@@ -49,14 +61,25 @@ class Start {
     running.add(this.child);
     this.child.stdout!.setEncoding('utf8').on('data', (text: string) => {
       this.stdout += text;
+      this.#changed();
     });
     this.child.stderr!.setEncoding('utf8').on('data', (text: string) => {
       this.stderr += text;
+      this.#changed();
     });
-    this.child.once('exit', () => running.delete(this.child));
+    this.child.once('exit', () => {
+      running.delete(this.child);
+      this.#changed();
+    });
   }
 
-  /** What it says when it is ready. */
+  #changed(): void {
+    const { resolve } = this.#change;
+    this.#change = Promise.withResolvers();
+    resolve();
+  }
+
+  /** The object that `--json` prints when the emulator is ready. */
   async ready() {
     await this.until(() => this.stdout.endsWith('\n'));
     return JSON.parse(this.stdout);
@@ -64,16 +87,12 @@ class Start {
 
   async until(condition: () => boolean): Promise<void> {
     while (!condition()) {
-      if (this.child.exitCode !== null) throw new Error(`ended with ${this.child.exitCode}: ${this.stderr}`);
-      await Promise.race([
-        once(this.child.stdout!, 'data'),
-        once(this.child.stderr!, 'data'),
-        once(this.child, 'exit'),
-      ]);
+      if (this.child.exitCode !== null) throw new Error(`exited with ${this.child.exitCode}: ${this.stderr}`);
+      await this.#change.promise;
     }
   }
 
-  /** Resolves when it has ended by itself. */
+  /** Resolves when the process has ended by itself. */
   async ended(): Promise<{ status: number | null; stderr: string; stdout: string }> {
     if (this.child.exitCode === null) await once(this.child, 'close');
     return { status: this.child.exitCode, stderr: this.stderr, stdout: this.stdout };
@@ -85,182 +104,182 @@ class Start {
   }
 }
 
-/** One message and nothing that only a developer of Holdfast could read. */
-function expectMistake({ status, stderr, stdout }: Awaited<ReturnType<Start['ended']>>, message: RegExp): void {
+/** Expects one message for the operator, without a stack. */
+function expectFailure({ status, stderr, stdout }: Awaited<ReturnType<Start['ended']>>, message: RegExp): void {
   expect(stderr).toMatch(message);
   expect(stderr).not.toMatch(/^\s+at /m);
   expect(stdout).toBe('');
   expect(status).toBe(1);
 }
 
-async function occupied(): Promise<{ server: Server; port: number }> {
+const expectEnded = (pid: number) => expect(() => process.kill(pid, 0)).toThrow('ESRCH');
+
+async function occupyPort(): Promise<{ server: Server; port: number }> {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
   return { server, port: (server.address() as AddressInfo).port };
 }
 
-test('npm start says where everything is, and everything is there', async () => {
-  const start = new Start();
-  const said = await start.ready();
-  expect(said).toMatchObject({
-    ready: true,
-    identityProvider: 'local',
-    pid: start.child.pid,
-    users: [
-      { username: 'ada', password: 'ada', admin: false },
-      { username: 'alan', password: 'alan', admin: false },
-      { username: 'grace', password: 'grace', admin: true },
-    ],
+/** Four starts, one after the other, of which each tests how the one before has ended. */
+describe('starts on one data folder', () => {
+  const folder = newFolder();
+  const keyIdOf = async (issuer: string) => {
+    const response = await fetch(`${issuer}/.well-known/jwks.json`);
+    return (await response.json()).keys[0].kid;
+  };
+  let start: Start;
+  let description: { issuer: string; pid: number };
+  let keyId: string;
+
+  test('prints the URLs and users as JSON, and every URL answers', async () => {
+    start = new Start({ folder });
+    const ready = await start.ready();
+    expect(ready).toMatchObject({
+      ready: true,
+      identityProvider: 'local',
+      pid: start.child.pid,
+      users: [
+        { username: 'ada', password: 'ada', admin: false },
+        { username: 'alan', password: 'alan', admin: false },
+        { username: 'grace', password: 'grace', admin: true },
+      ],
+    });
+    const challenge = await fetch(ready.mcpUrl, { method: 'POST' });
+    expect(challenge.status).toBe(401);
+    const metadata = /resource_metadata="([^"]+)"/.exec(challenge.headers.get('WWW-Authenticate')!)![1]!;
+    expect(await (await fetch(metadata)).json()).toMatchObject({ resource: ready.mcpUrl });
+    const provider = await fetch(`${ready.issuer}/.well-known/openid-configuration`);
+    expect(await provider.json()).toMatchObject({ issuer: ready.issuer });
+    expect(statSync(folder).mode & 0o777).toBe(0o700);
+    description = ready;
+    keyId = await keyIdOf(ready.issuer);
   });
-  const challenge = await fetch(said.mcpUrl, { method: 'POST' });
-  expect(challenge.status).toBe(401);
-  const metadata = /resource_metadata="([^"]+)"/.exec(challenge.headers.get('WWW-Authenticate')!)![1]!;
-  expect(await (await fetch(metadata)).json()).toMatchObject({ resource: said.mcpUrl });
-  const provider = await fetch(`${said.issuer}/.well-known/openid-configuration`);
-  expect(await provider.json()).toMatchObject({ issuer: said.issuer });
-  expect((await start.stop()).status).toBe(0);
+
+  test('rejects a data folder that another process uses', async () => {
+    expectFailure(
+      await new Start({ folder }).ended(),
+      new RegExp(`^Process ${start.child.pid} is using the data folder`, 'm'),
+    );
+    await start.stop('SIGKILL');
+  });
+
+  test('rejects a port in use, then starts on it and keeps the identity provider after a kill', async () => {
+    writeFileSync(join(folder, 'secrets.json'), '{}');
+    const { server, port } = await occupyPort();
+    expectFailure(
+      await new Start({ folder, port }).ended(),
+      new RegExp(`^The port ${port} is taken .* PORT=<number>`, 'm'),
+    );
+    server.close();
+    start = new Start({ folder, port, throughNpm: true });
+    const ready = await start.ready();
+    expect(ready.mcpUrl).toBe(`http://127.0.0.1:${port}/mcp`);
+    expect(ready.issuer).toBe(description.issuer);
+    expect(await keyIdOf(ready.issuer)).toBe(keyId);
+    description = ready;
+  });
+
+  test('ends with the npm that SIGTERM ended, and --fresh deletes everything except secrets', async () => {
+    await start.stop('SIGTERM');
+    start = new Start({ folder, options: ['--json', '--fresh'], throughNpm: true });
+    const ready = await start.ready();
+    expect(ready.pid).not.toBe(description.pid);
+    expectEnded(description.pid);
+    expect(await keyIdOf(ready.issuer)).not.toBe(keyId);
+    expect(readFileSync(join(folder, 'secrets.json'), 'utf8')).toBe('{}');
+    description = ready;
+  });
+
+  test('ends with the npm that SIGKILL ended, and prints client commands and request lines for a person', async () => {
+    await start.stop('SIGKILL');
+    start = new Start({ folder, options: [] });
+    await start.until(() => /^ready http/m.test(start.stdout));
+    expect(start.child.pid).not.toBe(description.pid);
+    expectEnded(description.pid);
+    const [, mcpUrl] = /^ready (\S+)$/m.exec(start.stdout)!;
+    for (const command of [
+      `claude mcp add --transport http holdfast ${mcpUrl}`,
+      `codex mcp add holdfast --url ${mcpUrl}`,
+      `code --add-mcp '{"name":"holdfast","type":"http","url":"${mcpUrl}"}'`,
+      `npx @modelcontextprotocol/inspector@2.12.0 --cli ${mcpUrl}`,
+    ]) {
+      expect(start.stdout).toContain(command);
+    }
+    await fetch(`${new URL(mcpUrl!).origin}/.well-known/oauth-protected-resource?secret=1`);
+    await start.until(() => start.stdout.includes('oauth-protected-resource'));
+    expect(start.stdout).toMatch(/^GET {5}\/\.well-known\/oauth-protected-resource {2}200 {2}\d+ ms$/m);
+    expect((await start.stop('SIGINT')).status).toBe(0);
+  });
 });
 
-test('a person gets a table with the commands of the clients, and a line for each request', async () => {
-  const start = new Start({ options: [] });
-  await start.until(() => /^ready http/m.test(start.stdout));
-  const [, mcpUrl] = /^ready (\S+)$/m.exec(start.stdout)!;
-  for (const command of [
-    `claude mcp add --transport http holdfast ${mcpUrl}`,
-    `codex mcp add holdfast --url ${mcpUrl}`,
-    `code --add-mcp '{"name":"holdfast","type":"http","url":"${mcpUrl}"}'`,
-    `npx @modelcontextprotocol/inspector@2.12.0 --cli ${mcpUrl}`,
-  ]) {
-    expect(start.stdout).toContain(command);
-  }
-  await fetch(`${new URL(mcpUrl!).origin}/.well-known/oauth-protected-resource?secret=1`);
-  await start.until(() => start.stdout.includes('oauth-protected-resource'));
-  expect(start.stdout).toMatch(/^GET {5}\/\.well-known\/oauth-protected-resource {2}200 {2}\d+ ms$/m);
-  expect((await start.stop('SIGINT')).status).toBe(0);
-});
-
-test('a restart keeps the identity provider where it was; --fresh forgets all but the secrets', async () => {
-  const folder = newFolder();
-  const keyId = async (issuer: string) => (await (await fetch(`${issuer}/.well-known/jwks.json`)).json()).keys[0].kid;
-
-  const first = new Start({ folder });
-  const { issuer } = await first.ready();
-  const kid = await keyId(issuer);
-  await first.stop();
-  expect(statSync(folder).mode & 0o777).toBe(0o700);
-
-  writeFileSync(join(folder, 'secrets.json'), '{}');
-  const second = new Start({ folder });
-  expect((await second.ready()).issuer).toBe(issuer);
-  expect(await keyId(issuer)).toBe(kid);
-  await second.stop('SIGKILL');
-
-  const third = new Start({ folder, options: ['--json', '--fresh'] });
-  expect(await keyId((await third.ready()).issuer)).not.toBe(kid);
-  await third.stop();
-  expect(readFileSync(join(folder, 'secrets.json'), 'utf8')).toBe('{}');
-});
-
-test.each(['SIGTERM', 'SIGKILL'] as const)(
-  'ends with the npm that %s ended, and the next start waits for that',
-  async (signal) => {
-    const setting = { folder: newFolder(), throughNpm: true };
-    const first = new Start(setting);
-    const { pid } = await first.ready();
-    await first.stop(signal);
-    const second = new Start(setting);
-    expect((await second.ready()).pid).not.toBe(pid);
-    expect(() => process.kill(pid, 0)).toThrow('ESRCH');
-    await second.stop();
-  },
-);
-
-test('refuses a data folder that another process uses', async () => {
-  const folder = newFolder();
-  const first = new Start({ folder });
-  await first.ready();
-  expectMistake(
-    await new Start({ folder }).ended(),
-    new RegExp(`^Process ${first.child.pid} is using the data folder`, 'm'),
-  );
-  await first.stop();
-});
-
-test('refuses a data folder that cannot be written', async () => {
+test('rejects a data folder that cannot be written', async () => {
   const file = newFolder();
   writeFileSync(file, '');
-  expectMistake(
+  expectFailure(
     await new Start({ folder: join(file, 'data') }).ended(),
     /cannot be written \(.*HOLDFAST_DATA=<folder>/,
   );
 });
 
-test('refuses a port that is taken, and says how to choose another', async () => {
-  const { server, port } = await occupied();
-  const folder = newFolder();
-  expectMistake(
-    await new Start({ folder, port }).ended(),
-    new RegExp(`^The port ${port} is taken .* PORT=<number>`, 'm'),
-  );
-  server.close();
-  const again = new Start({ folder, port });
-  expect((await again.ready()).mcpUrl).toBe(`http://127.0.0.1:${port}/mcp`);
-  await again.stop();
-});
-
-test('does not move the identity provider when its port is taken, because users are bound to it', async () => {
-  const { server, port } = await occupied();
+test('rejects an identity provider port in use, because the port is part of the users’ identities', async () => {
+  const { server, port } = await occupyPort();
   const folder = newFolder();
   mkdirSync(folder);
   writeFileSync(join(folder, 'ports.json'), JSON.stringify({ identityProvider: port }));
-  expectMistake(await new Start({ folder }).ended(), new RegExp(`^The port ${port} is taken.*--fresh`, 'm'));
+  expectFailure(await new Start({ folder }).ended(), new RegExp(`^The port ${port} is taken.*--fresh`, 'm'));
   server.close();
 });
 
 test.each([
-  ['PORT=eighty', { port: 'eighty' }, /^PORT is "eighty", not a number/],
-  ['PORT=70000', { port: 70_000 }, /^PORT is "70000", not a number/],
-  ['an unknown option', { options: ['--jason'] }, /^Unknown option '--jason'[\s\S]*--json/],
-])('refuses %s', async (_, setting, message) => {
-  expectMistake(await new Start(setting).ended(), message);
+  ['PORT=eighty', { port: 'eighty' }, /^PORT is "eighty", not a port/],
+  ['PORT=70000', { port: 70_000 }, /^PORT is "70000", not a port/],
+  ['an unknown option', { options: ['--jason'] }, /^error: unknown option '--jason'[\s\S]*--json/],
+])('rejects %s', async (_, options, message) => {
+  expectFailure(await new Start(options).ended(), message);
 });
 
-test('--help explains the options and starts nothing', async () => {
+test('--help prints the options and starts nothing', async () => {
   const { status, stdout } = await new Start({ options: ['--help'] }).ended();
   expect(status).toBe(0);
   expect(stdout).toMatch(/--fresh[\s\S]*--json[\s\S]*PORT[\s\S]*HOLDFAST_DATA/);
 });
 
-test('shows the place of a mistake in lambda/server.ts', async () => {
-  const project = copyOfProject();
-  writeFileSync(join(project, 'lambda', 'server.ts'), 'export function createServer( {\n');
-  expectMistake(await new Start({ project }).ended(), /^lambda\/server\.ts:2:1: /m);
+test('shows the position of a syntax error in lambda/server.ts', async () => {
+  const { root } = copyProject();
+  writeFileSync(join(root, 'lambda', 'server.ts'), 'export function createServer( {\n');
+  expectFailure(await new Start({ project: root }).ended(), /^lambda\/server\.ts:2:1: /m);
 });
 
-test('shows what lambda/server.ts throws when it is loaded', async () => {
-  const project = copyOfProject();
-  const server = join(project, 'lambda', 'server.ts');
+test('shows the error that lambda/server.ts throws when it is loaded', async () => {
+  const { root } = copyProject();
+  const server = join(root, 'lambda', 'server.ts');
   writeFileSync(server, `${readFileSync(server, 'utf8')}\nthrow new RangeError('not today');\n`);
-  expectMistake(await new Start({ project }).ended(), /^(Mcp|Worker)\w+ does not load: RangeError: not today$/m);
+  expectFailure(await new Start({ project: root }).ended(), /^(Mcp|Worker)\w+ does not load: RangeError: not today$/m);
 });
 
 describe('a change of the sources', () => {
-  const project = copyOfProject();
-  const door = join(project, 'lambda', 'functions', 'oauth.ts');
-  const original = readFileSync(door, 'utf8');
-  const start = new Start({ project });
+  let source: string;
+  let original: string;
+  let start: Start;
   const keys = async () => (await fetch(`${new URL((await start.ready()).mcpUrl).origin}/jwks.json`)).text();
 
-  const save = async (source: string) => {
+  /** @returns the report of the reload */
+  const save = async (code: string) => {
     const before = start.stderr.length;
-    writeFileSync(door, source);
+    writeFileSync(source, code);
     await start.until(() => start.stderr.slice(before).includes('Sources changed: '));
     return start.stderr.slice(before);
   };
 
-  beforeAll(() => start.ready());
+  beforeAll(async () => {
+    const { root } = copyProject();
+    source = join(root, 'lambda', 'functions', 'oauth.ts');
+    original = readFileSync(source, 'utf8');
+    start = new Start({ project: root });
+    await start.ready();
+  });
 
-  test('is live without a restart', async () => {
+  test('takes effect without a restart', async () => {
     expect(JSON.parse(await keys())).toHaveProperty('keys');
     expect(await save('export const handler = async () => ({ statusCode: 200, body: "edited" });')).toContain(
       'the change is live',
@@ -268,23 +287,23 @@ describe('a change of the sources', () => {
     expect(await keys()).toBe('edited');
   });
 
-  test('that does not build is shown, and what ran before goes on', async () => {
-    const said = await save('export const handler = async () => {');
-    expect(said).toMatch(/^lambda\/functions\/oauth\.ts:1:\d+: /m);
-    expect(said).toContain('The previous version is still running.');
+  test('that does not build is reported, and the previous version keeps running', async () => {
+    const report = await save('export const handler = async () => {');
+    expect(report).toMatch(/^lambda\/functions\/oauth\.ts:1:\d+: /m);
+    expect(report).toContain('The previous version is still running.');
     expect(await keys()).toBe('edited');
   });
 
-  test('that cannot be loaded is shown, and what ran before goes on', async () => {
+  test('that cannot be loaded is reported, and the previous version keeps running', async () => {
     expect(await save('throw new Error("broken at import");')).toMatch(
       /OAuth\w+ does not load: Error: broken at import/,
     );
     expect(await keys()).toBe('edited');
   });
 
-  test('may be taken back', async () => {
+  test('can be reverted, and SIGTERM then ends the process with 0', async () => {
     expect(await save(original)).toContain('the change is live');
     expect(JSON.parse(await keys())).toHaveProperty('keys');
-    await start.stop();
+    expect((await start.stop()).status).toBe(0);
   });
 });

@@ -18,8 +18,8 @@ import { type GatewayServer, type LogEntry, startGatewayServer } from '../../loc
 import { FunctionPool } from '../../local/lambda/function-pool.ts';
 import { Template, type TemplateJson } from '../../local/template/template.ts';
 import { attributes } from '../support/built-functions.ts';
+import { fakeClock } from '../support/fake-clock.ts';
 import { FunctionGate } from '../support/function-gate.ts';
-import { ManualClock } from '../support/manual-clock.ts';
 import { ObservedList } from '../support/observed-list.ts';
 
 /** Returns the response that the query parameter `case` selects. */
@@ -99,7 +99,7 @@ const challenge = 'Bearer resource_metadata="https://example.com/.well-known/oau
 const gatewayResponses: Record<string, GatewayResponseOptions> = {
   Unauthorized: {
     type: ResponseType.UNAUTHORIZED,
-    responseHeaders: { 'WWW-Authenticate': `'${challenge}'`, 'X-Asked-With': 'method.request.header.x-with' },
+    responseHeaders: { 'WWW-Authenticate': `'${challenge}'`, 'X-Request-With': 'method.request.header.x-with' },
     templates: { 'application/json': '{"error":"invalid_token","request":"$context.requestId"}' },
   },
   Denied: {
@@ -184,7 +184,7 @@ const idOf = (json: TemplateJson, prefix: string) =>
 const { assembly, json } = synthesize();
 const template = (from = json) => new Template(from, { attributes, origins: [] });
 
-const clock = new ManualClock();
+const clock = fakeClock();
 const entries = new ObservedList<LogEntry>();
 const lines = new ObservedList<string>();
 let functions: FunctionPool;
@@ -412,7 +412,7 @@ describe('a streaming response', () => {
 
   test('that does not end within the integration timeout is aborted', async () => {
     const response = await stream('hangLate');
-    clock.advance(integrationTimeout);
+    await clock.advance(integrationTimeout);
     await expect(response.text()).rejects.toThrow();
     expect((await logged()).error).toMatch(/INTEGRATION_TIMEOUT/);
   });
@@ -435,7 +435,7 @@ describe('the authorizer', () => {
     const response = await call('/mcp', { method: 'POST', headers: { 'X-With': 'browser' } });
     expect(response.status).toBe(401);
     expect(response.headers.get('www-authenticate')).toBe(challenge);
-    expect(response.headers.get('x-asked-with')).toBe('browser');
+    expect(response.headers.get('x-request-with')).toBe('browser');
     expect(await response.json()).toEqual({
       error: 'invalid_token',
       request: response.headers.get('x-amzn-requestid'),
@@ -457,10 +457,10 @@ describe('the authorizer', () => {
   test('is invoked once for all paths until its cached result expires', async () => {
     expect([(await withToken('stage')).status, (await withToken('stage', '/mcp')).status]).toEqual([200, 202]);
     expect(invocations()).toBe(1);
-    clock.advance(299_000);
+    await clock.advance(299_000);
     await withToken('stage');
     expect(invocations()).toBe(1);
-    clock.advance(1000);
+    await clock.advance(1000);
     await withToken('stage');
     expect(invocations()).toBe(2);
   });
@@ -517,12 +517,12 @@ describe('the gateway', () => {
     const get = async () => (await call('/limited')).status;
     expect([await get(), await get(), await get()]).toEqual([200, 200, 429]);
     expect((await call('/limited', { method: 'POST' })).status).toBe(200);
-    clock.advance(1000);
+    await clock.advance(1000);
     expect([await get(), await get()]).toEqual([200, 429]);
   });
 
   test('adds the headers of the default gateway response to a type that is not customized', async () => {
-    clock.advance(10_000);
+    await clock.advance(10_000);
     for (let i = 0; i < 2; i++) await call('/limited');
     const response = await call('/limited');
     expect([response.status, await response.json()]).toEqual([429, { message: 'Too Many Requests' }]);

@@ -1,14 +1,14 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { InvokeCommand, type InvokeCommandInput, LambdaClient } from '@aws-sdk/client-lambda';
-import type { EmulatorClock } from '../../local/emulator-clock.ts';
+import type { Clock } from '../../lambda/core/support/clock.ts';
 import type { Statement } from '../../local/iam/iam-policy.ts';
 import { FunctionPrincipals } from '../../local/iam/principals.ts';
 import { type FunctionInvoker, FunctionPool } from '../../local/lambda/function-pool.ts';
 import { startLambda } from '../../local/lambda/lambda-service.ts';
 import type { TemplateJson } from '../../local/template/template.ts';
 import { builtTemplate, type FunctionSource } from '../support/built-functions.ts';
+import { fakeClock } from '../support/fake-clock.ts';
 import { FunctionGate } from '../support/function-gate.ts';
-import { ManualClock } from '../support/manual-clock.ts';
 import { ObservedList } from '../support/observed-list.ts';
 
 const cleanups: (() => void | Promise<void>)[] = [];
@@ -21,18 +21,17 @@ const mayInvoke: Statement = { Effect: 'Allow', Action: 'lambda:InvokeFunction',
 
 /** The delays of the emulator's retries, in milliseconds. */
 const [firstRetry, secondRetry] = [1000, 2000];
-const throttledDelay = (throttles: number) => (2 ** throttles / 60) * 1000;
 /** The longest delay of a throttled event. */
 const fiveMinutes = 5000;
 
-type Options = { others?: TemplateJson['Resources']; functionClock?: EmulatorClock };
+type Options = { others?: TemplateJson['Resources']; functionClock?: Clock };
 
 /** A function `F`, and a client whose role may invoke it. */
 async function start(F: FunctionSource | string, { others = {}, functionClock }: Options = {}) {
   const built = builtTemplate({ F }, undefined, others);
   const principals = new FunctionPrincipals();
   principals.add('ID', { functionName: 'Caller', statements: [mayInvoke] });
-  const clock = new ManualClock();
+  const clock = fakeClock();
   const dropped = new ObservedList<string>();
   const lambda = await startLambda({ principals, clock, log: (_, line) => dropped.push(line) });
   cleanups.push(() => lambda.close());
@@ -87,7 +86,7 @@ async function start(F: FunctionSource | string, { others = {}, functionClock }:
     /** Sends an event and starts its first attempt. */
     async send(event: unknown) {
       const response = await accept(event);
-      clock.advance(0);
+      await clock.advance(0);
       return response;
     },
     deploy(sources: Record<string, string>) {
@@ -204,7 +203,7 @@ describe('an event', () => {
     const { accept, clock, entries } = await start(handler(enter('event.n')));
     expect(await accept({ n: 1 })).toMatchObject({ StatusCode: 202, text: '' });
     expect(entries.items).toEqual([]);
-    clock.advance(0);
+    await clock.advance(0);
     expect(await entries.atLeast(1)).toEqual(['1']);
   });
 
@@ -222,12 +221,12 @@ describe('an event', () => {
         `The event ${$metadata.requestId} is dropped: ${errorType} at attempt 3, the last`,
       ]);
       expect(entries.items).toEqual(Array(3).fill($metadata.requestId));
-      expect(clock.pending).toEqual([]);
+      expect(clock.sleeping()).toBe(0);
     },
   );
 
   test('whose function times out is retried', async () => {
-    const functionClock = new ManualClock();
+    const functionClock = fakeClock();
     const { send, clock, dropped, entries } = await start(
       { code: handler(`${enter('1')} if (event.slow) ${never}`), properties: { Timeout: 7 } },
       { others: { Config: configFor({ MaximumRetryAttempts: 1 }) }, functionClock },
@@ -250,7 +249,7 @@ describe('an event', () => {
     await clock.expire(firstRetry);
     expect(await outcomes.atLeast(2)).toEqual(['failed', 'succeeded']);
     await nextTurn();
-    expect([clock.pending, entries.items.length, dropped.items]).toEqual([[], 2, []]);
+    expect([clock.sleeping(), entries.items.length, dropped.items]).toEqual([0, 2, []]);
   });
 
   test('that is throttled is retried until it succeeds', async () => {
@@ -261,7 +260,7 @@ describe('an event', () => {
     const numbers = Array.from({ length: 8 }, (_, n) => n);
     await Promise.all(numbers.map((n) => accept({ n })));
     for (const n of numbers) {
-      clock.advance(fiveMinutes);
+      await clock.advance(fiveMinutes);
       await outcomes.until((all) => all.filter((outcome) => outcome === 'succeeded').length > n);
     }
     expect(entries.items.map(Number).sort()).toEqual(numbers);
@@ -275,9 +274,9 @@ describe('an event', () => {
       { others: { Config: configFor({ MaximumEventAgeInSeconds: 1 }) } },
     );
     await send({});
-    await clock.expire(throttledDelay(0));
-    clock.advance(1000);
-    await clock.expire(throttledDelay(1));
+    await clock.advance(1000);
+    expect(dropped.items).toEqual([]);
+    await clock.advance(1000);
     expect((await dropped.atLeast(1))[0]).toContain('older than 1 seconds');
   });
 
@@ -340,12 +339,12 @@ describe('an event', () => {
     await entries.atLeast(2);
     await outcomes.atLeast(1);
     await nextTurn();
-    expect(clock.pending).toEqual([firstRetry]);
+    expect(clock.sleeping()).toBe(1);
     lambda.undeploy();
     await functions.close();
     await outcomes.atLeast(2);
     await nextTurn();
-    expect([clock.pending, entries.items.length, dropped.items]).toEqual([[], 2, []]);
+    expect([clock.sleeping(), entries.items.length, dropped.items]).toEqual([0, 2, []]);
   });
 });
 

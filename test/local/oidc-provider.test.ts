@@ -378,6 +378,13 @@ describe('the local identity provider', () => {
     expect((await browser.request(page.url)).status).toBe(400);
     expect((await new Browser().request(`${issuer}/login/none`)).status).toBe(400);
   });
+
+  test('reports a port that is in use', async () => {
+    const first = await start();
+    const second = await start({ port: Number(new URL(first.issuer).port) });
+    expect(second.error).toBe('EADDRINUSE');
+    await first.stop();
+  });
 });
 
 describe('a restart of the local identity provider', () => {
@@ -400,12 +407,5 @@ describe('a restart of the local identity provider', () => {
     expect(JSON.parse(Buffer.from(tokens.id_token.split('.')[0], 'base64url').toString()).kid).toBe(keys[0].kid);
     await stop();
     rmSync(folder, { recursive: true });
-  });
-
-  test('reports a port that is in use', async () => {
-    const first = await start();
-    const second = await start({ port: Number(new URL(first.issuer).port) });
-    expect(second.error).toBe('EADDRINUSE');
-    await first.stop();
   });
 });

@@ -1,7 +1,7 @@
 import { startSchedules } from '../../local/eventbridge/schedules.ts';
 import type { FunctionInvoker } from '../../local/lambda/function-pool.ts';
 import { Template, type TemplateJson } from '../../local/template/template.ts';
-import { ManualClock } from '../support/manual-clock.ts';
+import { fakeClock } from '../support/fake-clock.ts';
 
 const rule = (Properties: Record<string, unknown>) => ({
   Type: 'AWS::Events::Rule',
@@ -24,7 +24,7 @@ function start(resources: NonNullable<TemplateJson['Resources']>, runAtStart = f
       { Resources: { Count: { Type: 'AWS::Lambda::Function', Properties: {} }, ...Resources } },
       { origins: [], attributes: (id) => ({ Ref: id, Arn: `arn:${id}` }) },
     );
-  const clock = new ManualClock();
+  const clock = fakeClock();
   const invocations: { logicalId: string; event: unknown }[] = [];
   const lines: string[] = [];
   let failure: Error | undefined;
@@ -54,16 +54,16 @@ function start(resources: NonNullable<TemplateJson['Resources']>, runAtStart = f
 
 const everyFive = rule({ ScheduleExpression: 'rate(5 minutes)', State: 'ENABLED' });
 
-test('a rule invokes its function at its interval, for the first time after one interval', () => {
+test('a rule invokes its function at its interval, for the first time after one interval', async () => {
   const { schedules, clock, invocations } = start({ Schedule: everyFive, Permission: permission });
-  clock.advance(299_999);
+  await clock.advance(299_999);
   expect(invocations).toEqual([]);
-  clock.advance(1);
-  clock.advance(600_000);
+  await clock.advance(1);
+  await clock.advance(600_000);
   expect(invocations.map(({ logicalId }) => logicalId)).toEqual(['Count', 'Count', 'Count']);
   expect(invocations[0]!.event).toMatchObject({ source: 'aws.events', 'detail-type': 'Scheduled Event' });
   schedules.close();
-  clock.advance(600_000);
+  await clock.advance(600_000);
   expect(invocations).toHaveLength(3);
 });
 
@@ -72,15 +72,15 @@ test('a rule also runs at the start with runAtStart', () => {
   expect(invocations).toHaveLength(1);
 });
 
-test('another template replaces the rules', () => {
+test('another template replaces the rules', async () => {
   const { clock, invocations, replace } = start({ Schedule: everyFive, Permission: permission });
   replace({ Schedule: rule({ ScheduleExpression: 'rate(1 hour)' }), Permission: permission });
-  clock.advance(3_599_999);
+  await clock.advance(3_599_999);
   expect(invocations).toEqual([]);
-  clock.advance(1);
+  await clock.advance(1);
   expect(invocations).toHaveLength(1);
   replace({ Schedule: rule({ ScheduleExpression: 'rate(1 hour)', State: 'DISABLED' }), Permission: permission });
-  clock.advance(36_000_000);
+  await clock.advance(36_000_000);
   expect(invocations).toHaveLength(1);
 });
 

@@ -110,8 +110,8 @@ describe('parameters and conditions', () => {
 
   test('AWS::NoValue removes the property or the entry', () => {
     const none = { 'Fn::If': ['IsProd', 'x', { Ref: 'AWS::NoValue' }] };
-    expect(resolved({ kept: 1, dropped: none, list: [none, 2] }, { Parameters, Conditions })).toEqual({
-      kept: 1,
+    expect(resolved({ other: 1, removed: none, list: [none, 2] }, { Parameters, Conditions })).toEqual({
+      other: 1,
       list: [2],
     });
   });

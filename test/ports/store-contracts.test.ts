@@ -419,27 +419,27 @@ describe.each(adapters)('the stores in %s', (_name, open) => {
     test('registering again finds the first registration and keeps the later end', async () => {
       const id = fresh('client');
       await stores.clients.register({ id, ...client });
-      expect(await stores.clients.keep(id, now, now + 5000)).toBe(true);
+      expect(await stores.clients.extend(id, now, now + 5000)).toBe(true);
       const again = await stores.clients.register({ id, ...client, createdAt: now + 50, expiresAt: now + 150 });
       expect(again.createdAt).toBe(now);
-      expect(await stores.clients.client(id, now + 4999)).toMatchObject({ id, createdAt: now, expiresAt: now + 5000 });
+      expect(await stores.clients.find(id, now + 4999)).toMatchObject({ id, createdAt: now, expiresAt: now + 5000 });
     });
 
     test('an expired client is unknown, until it registers again', async () => {
       const id = fresh('client');
       await stores.clients.register({ id, ...client });
-      expect(await stores.clients.client(id, now + 100)).toBeUndefined();
+      expect(await stores.clients.find(id, now + 100)).toBeUndefined();
       await stores.clients.register({ id, ...client, expiresAt: now + 200 });
-      expect(await stores.clients.client(id, now + 100)).toMatchObject({ id });
+      expect(await stores.clients.find(id, now + 100)).toMatchObject({ id });
     });
 
     test('a client that is unknown or has expired is not kept', async () => {
       const id = fresh('client');
-      expect(await stores.clients.keep(id, now, now + 100)).toBe(false);
-      expect(await stores.clients.client(id, now)).toBeUndefined();
+      expect(await stores.clients.extend(id, now, now + 100)).toBe(false);
+      expect(await stores.clients.find(id, now)).toBeUndefined();
       await stores.clients.register({ id, ...client });
-      expect(await stores.clients.keep(id, now + 100, now + 200)).toBe(false);
-      expect(await stores.clients.client(id, now + 100)).toBeUndefined();
+      expect(await stores.clients.extend(id, now + 100, now + 200)).toBe(false);
+      expect(await stores.clients.find(id, now + 100)).toBeUndefined();
     });
   });
 
@@ -478,15 +478,16 @@ describe.each(adapters)('the stores in %s', (_name, open) => {
     });
   });
 
-  describe('paces', () => {
+  describe('rate limits', () => {
     test('of many that move the due time on at once, one does', async () => {
       const name = fresh('host');
-      expect(await stores.paces.due(name)).toBeUndefined();
-      const advance = (from?: number) => [1, 2, 3].map(() => stores.paces.advance(name, from, (from ?? now) + 0.25));
+      expect(await stores.rateLimits.due(name)).toBeUndefined();
+      const advance = (from?: number) =>
+        [1, 2, 3].map(() => stores.rateLimits.advance(name, from, (from ?? now) + 0.25));
       expect((await Promise.all(advance())).filter(Boolean)).toHaveLength(1);
-      expect(await stores.paces.due(name)).toBe(now + 0.25);
+      expect(await stores.rateLimits.due(name)).toBe(now + 0.25);
       expect((await Promise.all(advance(now + 0.25))).filter(Boolean)).toHaveLength(1);
-      expect(await stores.paces.due(name)).toBe(now + 0.5);
+      expect(await stores.rateLimits.due(name)).toBe(now + 0.5);
     });
   });
 
@@ -516,28 +517,28 @@ describe.each(adapters)('the stores in %s', (_name, open) => {
 
     test('a question is answered once, in its own browser, in time', async () => {
       const handle = fresh('handle');
-      await stores.flows.putRequest(handle, request);
-      expect(await stores.flows.takeRequest(handle, 'another-browser', now)).toBeUndefined();
-      expect(await stores.flows.takeRequest(handle, 'this-browser', now + 600)).toBeUndefined();
-      expect(await stores.flows.takeRequest(handle, 'this-browser', now)).toMatchObject({
+      await stores.flows.putAuthorizationRequest(handle, request);
+      expect(await stores.flows.takeAuthorizationRequest(handle, 'another-browser', now)).toBeUndefined();
+      expect(await stores.flows.takeAuthorizationRequest(handle, 'this-browser', now + 600)).toBeUndefined();
+      expect(await stores.flows.takeAuthorizationRequest(handle, 'this-browser', now)).toMatchObject({
         state: 's',
         scopes: ['mcp'],
       });
-      expect(await stores.flows.takeRequest(handle, 'this-browser', now)).toBeUndefined();
+      expect(await stores.flows.takeAuthorizationRequest(handle, 'this-browser', now)).toBeUndefined();
     });
 
     test('of many that take a sign-in at once, one gets it', async () => {
       const state = fresh('state');
-      await stores.flows.putSignIn(state, signIn);
-      const takes = Array.from({ length: 10 }, () => stores.flows.takeSignIn(state, 'this-browser', now));
+      await stores.flows.putUpstreamState(state, signIn);
+      const takes = Array.from({ length: 10 }, () => stores.flows.takeUpstreamState(state, 'this-browser', now));
       expect((await Promise.all(takes)).filter(Boolean)).toHaveLength(1);
     });
 
     test('a burnt sign-in is gone', async () => {
       const state = fresh('state');
-      await stores.flows.putSignIn(state, signIn);
-      await stores.flows.burnSignIn(state);
-      expect(await stores.flows.takeSignIn(state, 'this-browser', now)).toBeUndefined();
+      await stores.flows.putUpstreamState(state, signIn);
+      await stores.flows.deleteUpstreamState(state);
+      expect(await stores.flows.takeUpstreamState(state, 'this-browser', now)).toBeUndefined();
     });
   });
 

@@ -11,7 +11,7 @@ beforeAll(async () => {
 });
 afterAll(() => target?.stop());
 
-/** The facade's own client id at the identity provider, which is no client here. */
+/** The client id of the facade at the identity provider, which is unknown here. */
 async function upstreamClientId(): Promise<string> {
   const client = await target.client();
   const browser = new Browser();
@@ -26,14 +26,14 @@ test.each<[string, () => string | undefined | Promise<string>]>([
   ['omitted', () => undefined],
   ['empty', () => ''],
   ['a key of the table', () => 'CL#dcr_unknown'],
-  ['a URL of ours', () => `${target.origin}/client.json`],
-  ['a name that every object has', () => '__proto__'],
+  ['a URL of this server', () => `${target.origin}/client.json`],
+  ['the name of an object property', () => '__proto__'],
   ['very long', () => 'x'.repeat(4000)],
-])('A27: a client id that is %s leads nowhere', async (_what, id) => {
+])('A27: a client_id that is %s is rejected without redirect', async (_what, id) => {
   expectPage(await open((await target.client()).authorizationUrl({ client_id: await id() })));
 });
 
-test('A27: a client id sent twice leads nowhere', async () => {
+test('A27: a repeated client_id is rejected without redirect', async () => {
   const client = await target.client();
   expectPage(await open(`${client.authorizationUrl()}&client_id=${client.id}`));
 });
@@ -57,7 +57,7 @@ test.each<[Record<string, string | undefined>, string]>([
   [{ resource: 'mcp' }, 'invalid_target'],
   [{ scope: 'admin' }, 'invalid_scope'],
   [{ scope: 'MCP' }, 'invalid_scope'],
-])('A28: %j is answered to the client, as an error and without a token', async (change, error) => {
+])('A28: %j redirects to the client with an error and no token', async (change, error) => {
   const page = await open((await target.client()).authorizationUrl(change));
   const answer = answerAt(page);
   expect(answer).toMatchObject({ error, state: 'the-state', iss: target.origin });
@@ -65,7 +65,7 @@ test.each<[Record<string, string | undefined>, string]>([
   expect(new URL(page.url).hash).toBe('');
 });
 
-test('A28: no request for something else starts a sign-in', async () => {
+test('A28: an unsupported request stores no authorization request', async () => {
   const client = await target.client();
   const before = await target.items('AR#');
   await open(client.authorizationUrl({ response_type: 'token' }));
@@ -79,15 +79,15 @@ test.each<[string, Record<string, string | undefined>]>([
   ['the resource by its origin with a slash', { resource: '/' }],
   ['the resource with a slash', { resource: '/mcp/' }],
   ['the resource with a query', { resource: '/mcp?x=1' }],
-  ['more scopes than there are', { scope: 'mcp offline_access openid' }],
+  ['unknown scopes', { scope: 'mcp offline_access openid' }],
   ['no scope', { scope: undefined }],
-])('A28: what clients are known to send is asked about: %s', async (_what, change) => {
+])('A28: a request with %s, as clients send it, shows the consent page', async (_what, change) => {
   const resource = change.resource === undefined ? {} : { resource: `${target.origin}${change.resource}` };
   const page = await open((await target.client()).authorizationUrl({ ...change, ...resource }));
   expect(page.html).toContain('Connect By hand?');
 });
 
-test('RS17: the resource is the same with its scheme in capitals, and another with a fragment', async () => {
+test('RS17: a resource with an upper-case scheme is accepted, and one with a fragment rejected', async () => {
   const client = await target.client();
   const capitals = `${target.origin.replace('http:', 'HTTP:')}/mcp`;
   expect((await open(client.authorizationUrl({ resource: capitals }))).html).toContain('Connect By hand?');
@@ -104,7 +104,7 @@ test.each<[string, string | undefined, string | Buffer]>([
   ['a multipart form', 'multipart/form-data; boundary=x', '--x--'],
   ['a multipart form without a boundary', 'multipart/form-data; boundary', 'x'],
   ['a content type of semicolons', ';;;', 'x'],
-  ['a content type that is none', '\u00ff/\u00fe', 'x'],
+  ['an invalid content type', '\u00ff/\u00fe', 'x'],
   ['a content type with a list', `${form}, application/json`, 'x=1'],
   ['no body', form, ''],
   ['a body over 16 KB', form, `client_id=${'x'.repeat(20_000)}`],
@@ -114,8 +114,8 @@ test.each<[string, string | undefined, string | Buffer]>([
   ['a NUL', form, 'client_id=%00'],
   ['a parameter twice', form, 'client_id=a&client_id=a'],
   ['thousands of parameters', form, 'a&'.repeat(8000)],
-  ['percent signs that mean nothing', form, 'client_id=%&grant_type=%zz'],
-])('A29: /token is not confused by %s', async (_what, type, body) => {
+  ['invalid percent-encoding', form, 'client_id=%&grant_type=%zz'],
+])('A29: the endpoints reject %s', async (_what, type, body) => {
   const headers: [string, string][] = type === undefined ? [] : [['Content-Type', type]];
   for (const path of ['/token', '/revoke', '/consent', '/authorize']) {
     const answer = await rawRequest(target.origin + path, { method: 'POST', headers, body });
@@ -129,14 +129,14 @@ test.each<[string, string]>([
   ['a state over 2 KB', `state=${'x'.repeat(2049)}`],
   ['a NUL in the state', 'state=%00'],
   ['a state twice', 'state=x'],
-])('A29: an authorization request with %s leads nowhere', async (_what, parameter) => {
+])('A29: an authorization request with %s is rejected without redirect', async (_what, parameter) => {
   const client = await target.client();
   const url = client.authorizationUrl({ state: parameter === 'state=x' ? 'x' : undefined });
   expectPage(await open(`${url}&${parameter}`));
 });
 
 test.each(['scope=%00', 'code_challenge_method=S256&code_challenge_method=S256', 'resource=a&resource=b'])(
-  'A29: an authorization request with %s is answered to the client',
+  'A29: an authorization request with %s redirects to the client with an error',
   async (parameters) => {
     expect(answerAt(await open(`${(await target.client()).authorizationUrl()}&${parameters}`))).toMatchObject({
       error: 'invalid_request',
@@ -144,20 +144,20 @@ test.each(['scope=%00', 'code_challenge_method=S256&code_challenge_method=S256',
   },
 );
 
-test('A29: a state of any characters comes back as it was', async () => {
+test('A29: a state of any characters is returned unchanged', async () => {
   const state = ' +%20&=#?/\\"\'<>\u00e9\u{1f600}\r\n{}[]';
   const page = await open((await target.client()).authorizationUrl({ state, scope: 'admin' }));
   expect(answerAt(page).state).toBe(state);
 });
 
-test('A29: a state that holds parameters adds none', async () => {
+test('A29: a state that contains parameters adds none', async () => {
   const page = await open(
     (await target.client()).authorizationUrl({ state: 'x&code=stolen&iss=evil', scope: 'admin' }),
   );
   expect(Object.keys(answerAt(page)).sort()).toEqual(['error', 'error_description', 'iss', 'state']);
 });
 
-test('A29: percent signs that mean nothing are not a failure of ours', async () => {
+test('A29: invalid percent-encoding causes no server error', async () => {
   const answers = await Promise.all(
     ['?%', '?client_id=%ff', '?=', '?&&&', `?${'a&'.repeat(2000)}`].map((query) =>
       rawRequest(`${target.origin}/authorize${query}`),
@@ -166,7 +166,7 @@ test('A29: percent signs that mean nothing are not a failure of ours', async () 
   for (const { status } of answers) expect(status).toBe(400);
 });
 
-test('A29: registration is not confused by bytes that are not UTF-8', async () => {
+test('A29: registration rejects bytes that are not UTF-8', async () => {
   const body = Buffer.from([0x7b, 0x22, 0xff, 0x22, 0x7d]);
   const answer = await rawRequest(`${target.origin}/register`, {
     method: 'POST',

@@ -30,7 +30,7 @@ const encoded = (part: object) => base64url.encode(JSON.stringify(part));
 const challenge = () =>
   `Bearer resource_metadata="${target.origin}/.well-known/oauth-protected-resource/mcp", scope="mcp"`;
 
-/** 401 with the challenge, which names no error (RFC 6750 §3.1) and is the same for everybody. */
+/** 401 with the challenge, without an error code (RFC 6750 §3.1) and the same for every request. */
 async function expectChallenge(authorization: string | undefined, method = 'POST'): Promise<void> {
   const headers = { 'content-type': 'application/json', ...(authorization !== undefined && { authorization }) };
   const answer = await fetch(`${target.origin}/mcp`, {
@@ -45,17 +45,17 @@ async function expectChallenge(authorization: string | undefined, method = 'POST
 const isAccepted = async (token: string) => (await postMcp(target.origin, token, initialize)).status === 200;
 
 test.each(['POST', 'GET', 'DELETE', 'PUT', 'PATCH', 'HEAD'])(
-  'A90: %s without a token is challenged',
+  'A90: a %s request without token is challenged',
   async (method) => {
     await expectChallenge(undefined, method);
   },
 );
 
 test.each<[string, () => string]>([
-  ['an empty header', () => ''],
+  ['no value', () => ''],
   ['Bearer alone', () => 'Bearer'],
   ['Bearer and a space', () => 'Bearer '],
-  ['Basic', () => `Basic ${btoa('ada:ada')}`],
+  ['Basic credentials', () => `Basic ${btoa('ada:ada')}`],
   ['the token in Basic', () => `Basic ${tokens.access_token}`],
   ['the token alone', () => tokens.access_token],
   ['two tokens', () => `Bearer ${tokens.access_token} ${tokens.access_token}`],
@@ -63,10 +63,12 @@ test.each<[string, () => string]>([
   ['a token in quotes', () => `Bearer "${tokens.access_token}"`],
   ['another scheme', () => `DPoP ${tokens.access_token}`],
   ['a token of 10 KB', () => `Bearer ${'x'.repeat(10_240)}`],
-  ['the token with something behind', () => `Bearer ${tokens.access_token}${'.x'.repeat(5)}`],
-])('A91: %s is challenged', async (_what, authorization) => expectChallenge(authorization()));
+  ['characters after the token', () => `Bearer ${tokens.access_token}${'.x'.repeat(5)}`],
+])('A91: an Authorization header with %s is challenged', async (_what, authorization) =>
+  expectChallenge(authorization()),
+);
 
-test('A91: two headers are refused, though both were right', async () => {
+test('A91: two Authorization headers are rejected, even if both are valid', async () => {
   const bearer: [string, string] = ['Authorization', `Bearer ${tokens.access_token}`];
   const headers: [string, string][] = [bearer, bearer, ['Content-Type', 'application/json']];
   const answer = await rawRequest(`${target.origin}/mcp`, {
@@ -77,14 +79,14 @@ test('A91: two headers are refused, though both were right', async () => {
   expect(answer.status).toBe(401);
 });
 
-test.each(['bearer', 'BEARER', 'Bearer '])('A91: the scheme is the same in any case: %s', async (scheme) => {
+test.each(['bearer', 'BEARER', 'Bearer '])('A91: the scheme is case-insensitive: %s', async (scheme) => {
   const answer = await postMcp(target.origin, undefined, initialize, {
     authorization: `${scheme} ${tokens.access_token}`,
   });
   expect(answer.status).toBe(200);
 });
 
-/** What a client proves to the token endpoint that it holds its key with. */
+/** A client assertion, as the token endpoint accepts it. */
 async function assertionOf(client: string): Promise<string> {
   const { privateKey } = await generateKeyPair('ES256');
   return new SignJWT({ iss: client, sub: client, aud: target.origin, jti: 'x' })
@@ -93,7 +95,7 @@ async function assertionOf(client: string): Promise<string> {
     .sign(privateKey);
 }
 
-test('A92: nothing but an access token of ours is one', async () => {
+test('A92: no other credential of the flow is accepted as an access token', async () => {
   const { code, client } = await target.withCode();
   const foreign: [string, string][] = [
     ['a refresh token', tokens.refresh_token],
@@ -105,15 +107,15 @@ test('A92: nothing but an access token of ours is one', async () => {
   for (const [what, token] of foreign) expect([what, await isAccepted(token)]).toEqual([what, false]);
 });
 
-test('A92: nor is a token of the identity provider', async () => {
+test('A92: no token of the identity provider is accepted as an access token', async () => {
   const [browser, client] = [new Browser(), await target.client()];
   const consent = await browser.open(client.authorizationUrl());
   const { url } = await browser.submit(consent, { answer: 'approve' }, 'http://localhost:');
-  const asked = new URL(url);
-  const issuer = `${asked.origin}/${asked.pathname.split('/')[1]}`;
+  const request = new URL(url);
+  const issuer = `${request.origin}/${request.pathname.split('/')[1]}`;
   const verifier = 'v'.repeat(43);
-  asked.searchParams.set('code_challenge', createHash('sha256').update(verifier).digest('base64url'));
-  const signIn = await browser.open(asked.href);
+  request.searchParams.set('code_challenge', createHash('sha256').update(verifier).digest('base64url'));
+  const signIn = await browser.open(request.href);
   const back = await browser.submit(signIn, { username: 'ada', password: 'ada' }, `${target.origin}/callback`);
   const { token_endpoint } = await json(await fetch(`${issuer}/.well-known/openid-configuration`));
   const upstream = await json(
@@ -122,7 +124,7 @@ test('A92: nor is a token of the identity provider', async () => {
       body: new URLSearchParams({
         grant_type: 'authorization_code',
         code: new URL(back.url).searchParams.get('code')!,
-        client_id: asked.searchParams.get('client_id')!,
+        client_id: request.searchParams.get('client_id')!,
         redirect_uri: `${target.origin}/callback`,
         code_verifier: verifier,
       }),
@@ -133,7 +135,7 @@ test('A92: nor is a token of the identity provider', async () => {
   }
 });
 
-/** The same claims, signed by a key that is not ours. */
+/** The same claims, signed by a foreign key. */
 async function forged(changedHeader: object, changedClaims: object = {}): Promise<string> {
   const { privateKey } = await generateKeyPair('ES256');
   return new SignJWT({ ...claims, ...changedClaims })
@@ -167,13 +169,13 @@ const forgeries: [string, () => string | Promise<string>][] = [
       return new SignJWT(claims).setProtectedHeader({ ...header, alg: 'HS256' }).sign(Buffer.from(pem));
     },
   ],
-  ['the key of somebody else', () => forged({})],
+  ['a foreign signing key', () => forged({})],
   ['an unknown kid', () => forged({ kid: 'unknown' })],
   ['no kid', () => forged({ kid: undefined })],
   ['a kid that is a path', () => forged({ kid: '../../dev/null' })],
-  ['a kid that every object has', () => forged({ kid: '__proto__' })],
+  ['the kid __proto__', () => forged({ kid: '__proto__' })],
   [
-    'its own key beside it',
+    'an embedded jwk',
     async () => {
       const { privateKey, publicKey: own } = await generateKeyPair('ES256', { extractable: true });
       return new SignJWT(claims)
@@ -181,13 +183,13 @@ const forgeries: [string, () => string | Promise<string>][] = [
         .sign(privateKey);
     },
   ],
-  ['its own key set named', () => forged({ jku: 'https://evil.example/jwks.json', x5u: 'https://evil.example/x' })],
+  ['jku and x5u headers', () => forged({ jku: 'https://evil.example/jwks.json', x5u: 'https://evil.example/x' })],
   ['a critical extension', () => `${encoded({ ...header, crit: ['exp'] })}.${encoded(claims)}.${signature}`],
   ['typ JWT', () => forged({ typ: 'JWT' })],
   ['no typ', () => forged({ typ: undefined })],
-  ['another header', () => `${encoded({ ...header, x: 1 })}.${encoded(claims)}.${signature}`],
-  ['another user', () => `${encoded(header)}.${encoded({ ...claims, sub: 'x'.repeat(43) })}.${signature}`],
-  ['a later end', () => `${encoded(header)}.${encoded({ ...claims, exp: 9_999_999_999 })}.${signature}`],
+  ['a changed header', () => `${encoded({ ...header, x: 1 })}.${encoded(claims)}.${signature}`],
+  ['a changed sub', () => `${encoded(header)}.${encoded({ ...claims, sub: 'x'.repeat(43) })}.${signature}`],
+  ['a later exp', () => `${encoded(header)}.${encoded({ ...claims, exp: 9_999_999_999 })}.${signature}`],
   ['another audience', () => forged({}, { aud: 'https://evil.example/mcp' })],
   [
     'a DER signature',
@@ -206,7 +208,7 @@ const forgeries: [string, () => string | Promise<string>][] = [
   ['one bit changed', () => withSignature(Buffer.concat([r(), s()]).fill(r()[0]! ^ 1, 0, 1))],
   ['four parts', () => `${tokens.access_token}.x`],
   ['two parts', () => tokens.access_token.split('.').slice(0, 2).join('.')],
-  ['a header that is no JSON', () => `e30x.${encoded(claims)}.${signature}`],
+  ['a header that is not JSON', () => `e30x.${encoded(claims)}.${signature}`],
   ['claims that are a list', () => `${encoded(header)}.${base64url.encode('[]')}.${signature}`],
 ];
 
@@ -214,11 +216,11 @@ test.each(forgeries)('A93: a token with %s is challenged', async (_what, forge) 
   await expectChallenge(`Bearer ${await forge()}`);
 });
 
-test('A93: the genuine one is accepted beside all these', async () => {
+test('A93: the genuine token is accepted', async () => {
   expect(await isAccepted(tokens.access_token)).toBe(true);
 });
 
-test('A95: a token in the address or the body is none, and not in the log', async () => {
+test('A95: a token in the query, body or cookie is ignored and does not reach the log', async () => {
   const { access_token } = tokens;
   const form = new URLSearchParams({ access_token });
   const answers = [
@@ -231,7 +233,7 @@ test('A95: a token in the address or the body is none, and not in the log', asyn
   expect(target.log).not.toContain(access_token);
 });
 
-test('A96: a token whose grant is revoked is refused at the next request, in the protocol’s every verb', async () => {
+test('A96: a token of a revoked grant is rejected at the next request, for every method', async () => {
   const { client, tokens: own } = await target.signedIn();
   const started = await postMcp(target.origin, own.access_token, initialize);
   const session = { 'mcp-session-id': started.headers.get('mcp-session-id')! };
@@ -247,7 +249,7 @@ test('A96: a token whose grant is revoked is refused at the next request, in the
   }
 });
 
-test('A97: what the authorizer decided of one request serves the token’s others, and no other token’s', async () => {
+test('A97: a cached authorizer decision serves the requests of its token alone', async () => {
   const [ada, alan] = await Promise.all([target.signedIn('ada'), target.signedIn('alan')]);
   const who = async ({ access_token }: Tokens) => {
     const started = await postMcp(target.origin, access_token, initialize);

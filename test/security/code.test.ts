@@ -13,14 +13,14 @@ afterAll(() => target?.stop());
 const isAlive = async ({ access_token }: Tokens) =>
   (await postMcp(target.origin, access_token, initialize)).status === 200;
 
-/** Moves the redemption of every code so far into the past. */
+/** Moves every redemption so far into the past. */
 async function afterRedemption(seconds: number): Promise<void> {
   for (const code of await target.items('CO#')) {
     if (typeof code.usedAt === 'number') await target.put({ ...code, usedAt: code.usedAt - seconds });
   }
 }
 
-test('A37: a code that comes back later has been stolen, and ends what it gave', async () => {
+test('A37: a code that is presented again later ends its grant', async () => {
   const { client, code } = await target.withCode();
   const tokens = (await (await client.redeem(code)).json()) as Tokens;
   await afterRedemption(11);
@@ -35,7 +35,7 @@ test.each<[string, Record<string, string | undefined>]>([
   ['no verifier', { code_verifier: undefined }],
   ['a wrong verifier', { code_verifier: 'x'.repeat(43) }],
   ['another redirect URI', { redirect_uri: `${redirectUri}/x` }],
-])('A37: a code that comes back with %s ends nothing, or anybody could', async (_what, change) => {
+])('A37: a used code that is presented with %s ends nothing', async (_what, change) => {
   const { client, code } = await target.withCode();
   const tokens = (await (await client.redeem(code)).json()) as Tokens;
   await afterRedemption(11);
@@ -43,19 +43,19 @@ test.each<[string, Record<string, string | undefined>]>([
   expect(await isAlive(tokens)).toBe(true);
 });
 
-test('A38: of twenty at once one gets the tokens, and they go on working', async () => {
+test('A38: of twenty concurrent redemptions one gets tokens, which stay valid', async () => {
   const { client, code } = await target.withCode();
   const answers = await Promise.all(Array.from({ length: 20 }, () => client.redeem(code)));
   const [good, ...more] = answers.filter(({ status }) => status === 200);
   expect(more).toEqual([]);
-  const refused = await Promise.all(answers.filter((each) => each !== good).map(refusal));
-  expect(new Set(refused.map(String))).toEqual(new Set(['400,invalid_grant']));
+  const rejections = await Promise.all(answers.filter((each) => each !== good).map(refusal));
+  expect(new Set(rejections.map(String))).toEqual(new Set(['400,invalid_grant']));
   const tokens = (await good!.json()) as Tokens;
   expect(await isAlive(tokens)).toBe(true);
   expect((await client.refresh(tokens.refresh_token)).status).toBe(200);
 });
 
-test('A38: a code gives tokens that are never for a cache, and only of its own grant', async () => {
+test('A38: a token response is not cacheable and has the claims of its grant', async () => {
   const { client, code } = await target.withCode();
   const answer = await client.redeem(code);
   expect(answer.headers.get('cache-control')).toBe('no-store');
@@ -80,7 +80,7 @@ test('A38: a code gives tokens that are never for a cache, and only of its own g
 });
 
 test.each(['https://evil.example/', 'http://127.0.0.1:1/mcp', '/mcp', `x`])(
-  'A39: a code with another resource is refused, and still good: %s',
+  'A39: a redemption with another resource is rejected and leaves the code valid: %s',
   async (resource) => {
     const { client, code } = await target.withCode();
     expect(await refusal(await client.redeem(code, { resource }))).toEqual([400, 'invalid_target']);
@@ -93,15 +93,15 @@ test.each<[string, Record<string, string | undefined>, string]>([
   ['another grant type', { grant_type: 'password' }, 'unsupported_grant_type'],
   ['no grant type', { grant_type: undefined }, 'invalid_request'],
   ['no code', { code: undefined }, 'invalid_request'],
-  ['a code that is none', { code: 'hac1_x' }, 'invalid_grant'],
+  ['a malformed code', { code: 'hac1_x' }, 'invalid_grant'],
   ['the code as a refresh token', { grant_type: 'refresh_token' }, 'invalid_request'],
-])('A39: a request with %s leaves the code as it was', async (_what, change, error) => {
+])('A39: a request with %s leaves the code valid', async (_what, change, error) => {
   const { client, code } = await target.withCode();
   expect((await json(await client.redeem(code, change))).error).toBe(error);
   expect((await client.redeem(code)).status).toBe(200);
 });
 
-test('A41: a code that is made up, whatever of it is right, is refused and ends nothing', async () => {
+test('A41: a made-up code is rejected and ends nothing', async () => {
   const { client, tokens } = await target.signedIn();
   const grant = grantOf(tokens);
   for (const code of [
@@ -117,7 +117,7 @@ test('A41: a code that is made up, whatever of it is right, is refused and ends 
   expect(await isAlive(tokens)).toBe(true);
 });
 
-test('A41: a code of another client is refused, and still good for its own', async () => {
+test('A41: a code of another client is rejected and stays valid for its client', async () => {
   const { client, code } = await target.withCode();
   const other = await target.client({ client_name: 'Other' });
   expect(await refusal(await other.redeem(code, { code_verifier: client.verifier }))).toEqual([400, 'invalid_grant']);

@@ -21,7 +21,7 @@ afterAll(async () => {
 
 const program = join(__dirname, '..', '..', 'node_modules', '@modelcontextprotocol', 'conformance', 'dist', 'index.js');
 
-/** Runs the suite, which prints an authorization URL for its user to open, and waits for the answer. */
+/** Runs the suite. It prints an authorization URL, and waits for the redirect of a user who opens it. */
 async function conformance(parameters: string[]): Promise<{ status: number | null; printed: string }> {
   const child = spawn(process.execPath, [program, 'authorization', ...parameters, '-o', folder]);
   let printed = '';
@@ -40,7 +40,7 @@ async function conformance(parameters: string[]): Promise<{ status: number | nul
 
 type Check = { id: string; status: string; errorMessage?: string };
 
-test('K1: the authorization server passes the protocol’s own conformance suite', async () => {
+test('K1: the authorization server passes the conformance suite of the protocol', async () => {
   const port = await freePort();
   const { id } = await target.client({ redirect_uris: [`http://127.0.0.1:${port}/callback`] });
   const resource = `${target.origin}/mcp`;
@@ -57,7 +57,7 @@ test('K1: the authorization server passes the protocol’s own conformance suite
   const checks = globSync('**/checks.json', { cwd: folder }).flatMap(
     (file) => JSON.parse(readFileSync(join(folder, file), 'utf8')) as Check[],
   );
-  // A warning is what the protocol recommends and does not require.
+  // A warning is a recommendation of the protocol, not a requirement.
   const failed = checks.filter((check) => check.status !== 'SUCCESS' && check.status !== 'WARNING');
   expect([status, failed, printed]).toEqual([0, [], expect.stringContaining('2 passed, 0 failed')]);
 });

@@ -11,30 +11,30 @@ beforeAll(async () => {
 });
 afterAll(() => target?.stop());
 
-/** A browser that has been asked. */
-async function asked(browser = new Browser()): Promise<{ browser: Browser; page: Page }> {
+/** A browser that shows the consent page. */
+async function atConsent(browser = new Browser()): Promise<{ browser: Browser; page: Page }> {
   const page = await browser.open((await target.client()).authorizationUrl(), redirectUri);
   return { browser, page };
 }
 
-/** Goes as far as the provider's answer, and catches it before the callback has it. */
-async function caught(browser: Browser): Promise<string> {
-  const { page } = await asked(browser);
+/** Signs in at the provider, and intercepts the callback. */
+async function interceptCallback(browser: Browser): Promise<string> {
+  const { page } = await atConsent(browser);
   const signIn = await browser.submit(page, { answer: 'approve' }, `${target.origin}/callback`);
   if (signIn.url.startsWith(target.origin)) return signIn.url;
   return (await browser.submit(signIn, { username: 'ada', password: 'ada' }, `${target.origin}/callback`)).url;
 }
 
-/** Sends the page's form as another page would. */
+/** Submits the form of the page as another page would. */
 function forge(page: Page, headers: Record<string, string>, fields: Record<string, string> = {}): Promise<Response> {
   const form = formOf(page);
   const body = new URLSearchParams({ ...form.fields, answer: 'approve', ...fields });
   return fetch(form.action, { method: 'POST', headers, body, redirect: 'manual' });
 }
 
-test('A42: a user who is signed in at the provider is asked about every client, every time', async () => {
+test('A42: the consent page is shown for every client and every request, despite a session at the provider', async () => {
   const browser = new Browser();
-  await browser.open(await caught(browser), redirectUri);
+  await browser.open(await interceptCallback(browser), redirectUri);
   for (const name of ['By hand', 'Another']) {
     const client = await target.client({ client_name: name });
     for (const change of [{}, { prompt: 'login' }, { approval_prompt: 'auto' }]) {
@@ -44,24 +44,24 @@ test('A42: a user who is signed in at the provider is asked about every client, 
   }
 });
 
-test('A43: the callback counts only in the browser that consented, and elsewhere ends the sign-in', async () => {
+test('A43: the callback in another browser than the one that consented is rejected and ends the sign-in', async () => {
   const [attacker, victim] = [new Browser(), new Browser()];
-  const url = await caught(attacker);
+  const url = await interceptCallback(attacker);
   const before = await target.items('G#');
   expectPage(await victim.open(url, redirectUri), 403);
   expect((await attacker.open(url, redirectUri)).html).toContain('has been completed already');
   expect(await target.items('G#')).toEqual(before);
 });
 
-test('A43: nor does it count in a browser that has consented to something else', async () => {
+test('A43: the callback in a browser with another open sign-in is rejected', async () => {
   const [attacker, victim] = [new Browser(), new Browser()];
-  await caught(victim);
-  expectPage(await victim.open(await caught(attacker), redirectUri), 403);
+  await interceptCallback(victim);
+  expectPage(await victim.open(await interceptCallback(attacker), redirectUri), 403);
 });
 
-test('A44: a consent counts only from the page that asked', async () => {
-  const { browser, page } = await asked();
-  const [other, before] = [await asked(), await target.items('UP#')];
+test('A44: a forged consent is rejected and leaves the request open', async () => {
+  const { browser, page } = await atConsent();
+  const [other, before] = [await atConsent(), await target.items('UP#')];
   const cookie = browser.cookieHeader(target.origin);
   const [name] = cookie.split('=');
   const forgeries: [string, Record<string, string>, Record<string, string>?][] = [
@@ -70,14 +70,14 @@ test('A44: a consent counts only from the page that asked', async () => {
     ['another value in the cookie', { cookie: `${name}=${'x'.repeat(43)}` }],
     ['an empty cookie', { cookie: `${name}=` }],
     ['the cookie twice', { cookie: `${cookie}; ${name}=planted` }],
-    ['the question of another flow', { cookie }, formOf(other.page).fields],
-    ['a question that is none', { cookie }, { request: 'x'.repeat(43) }],
+    ['the request of another flow', { cookie }, formOf(other.page).fields],
+    ['an unknown request', { cookie }, { request: 'x'.repeat(43) }],
     ['another site as its origin', { cookie, origin: 'https://evil.example' }],
     ['a sandboxed page as its origin', { cookie, origin: 'null' }],
-    ['our name by another scheme', { cookie, origin: target.origin.replace('http:', 'https:') }],
+    ['the own origin by another scheme', { cookie, origin: target.origin.replace('http:', 'https:') }],
     ['another port as its origin', { cookie, origin: 'http://127.0.0.1:1' }],
     ['another site by fetch metadata', { cookie, 'sec-fetch-site': 'cross-site' }],
-    ['a neighbour by fetch metadata', { cookie, 'sec-fetch-site': 'same-site' }],
+    ['a sibling site by fetch metadata', { cookie, 'sec-fetch-site': 'same-site' }],
   ];
   for (const [what, headers, fields] of forgeries) {
     const answer = await forge(page, headers, fields);
@@ -89,22 +89,25 @@ test('A44: a consent counts only from the page that asked', async () => {
   expect((await browser.submit(page, { answer: 'approve' }, redirectUri)).html).toContain('name="password"');
 });
 
-test.each(['', 'yes', 'Approve', 'approve '])('A44: the answer %j is none, and the question stays', async (answer) => {
-  const { browser, page } = await asked();
-  expectPage(await browser.submit(page, { answer }, redirectUri));
-  expect((await browser.submit(page, { answer: 'approve' }, redirectUri)).html).toContain('name="password"');
-});
+test.each(['', 'yes', 'Approve', 'approve '])(
+  'A44: the answer %j is rejected and leaves the request open',
+  async (answer) => {
+    const { browser, page } = await atConsent();
+    expectPage(await browser.submit(page, { answer }, redirectUri));
+    expect((await browser.submit(page, { answer: 'approve' }, redirectUri)).html).toContain('name="password"');
+  },
+);
 
-test('A44: a consent cannot be given by a link', async () => {
-  const { browser, page } = await asked();
+test('A44: a consent by GET is rejected', async () => {
+  const { browser, page } = await atConsent();
   const answer = await browser.open(
     `${formOf(page).action}?${new URLSearchParams({ ...formOf(page).fields, answer: 'approve' })}`,
   );
   expect([answer.status, answer.headers.get('allow')]).toEqual([405, 'POST']);
 });
 
-test('A45: no page of ours can be framed', async () => {
-  const { browser, page } = await asked();
+test('A45: every page forbids framing', async () => {
+  const { browser, page } = await atConsent();
   const pages = [
     page,
     await open((await target.client()).authorizationUrl({ client_id: 'dcr_unknown' })),
@@ -117,9 +120,9 @@ test('A45: no page of ours can be framed', async () => {
   }
 });
 
-test('A46: two tabs at once both come to their end', async () => {
+test('A46: two tabs of one browser both complete the sign-in', async () => {
   const browser = new Browser();
-  const tabs = await Promise.all([asked(browser), asked(browser)]);
+  const tabs = await Promise.all([atConsent(browser), atConsent(browser)]);
   for (const { page } of tabs) {
     const next = await browser.submit(page, { answer: 'approve' }, redirectUri);
     const back = next.url.startsWith(redirectUri)
@@ -129,7 +132,7 @@ test('A46: two tabs at once both come to their end', async () => {
   }
 });
 
-test('A46: tabs that nobody comes back to do not fill the browser’s cookies up', async () => {
+test('A46: abandoned tabs do not exceed the header limit with cookies', async () => {
   const browser = new Browser();
   const client = await target.client();
   let last = await browser.open(client.authorizationUrl(), redirectUri);
@@ -145,9 +148,9 @@ test.each([
   'javascript:alert(1)',
   '\u202eevil',
   'x'.repeat(3000),
-])('A49: what the provider says of a failure is not passed on: %j', async (text) => {
+])('A49: the error description of the provider does not reach the client: %j', async (text) => {
   const browser = new Browser();
-  const { page } = await asked(browser);
+  const { page } = await atConsent(browser);
   const provider = new URL((await browser.submit(page, { answer: 'approve' }, 'http://localhost:')).url);
   const failure = new URL(`${target.origin}/callback`);
   failure.search = String(
@@ -162,13 +165,13 @@ test.each([
   const back = await browser.open(failure.href, redirectUri);
   expect(answerAt(back)).toEqual({
     error: 'server_error',
-    error_description: 'The identity provider refused the sign-in.',
+    error_description: 'the identity provider rejected the sign-in',
     state: 'the-state',
     iss: target.origin,
   });
 });
 
-test('A49: what is in the address of a page is not in the page', async () => {
+test('A49: a page does not contain the parameters of its URL', async () => {
   const markup = '<script>alert(1)</script>';
   const pages = await Promise.all(
     [
@@ -194,22 +197,22 @@ test.each<[string, string, string]>([
   ['invisible letters', '\u3164\u115f\u1160\uffa0\u034f\u2800', 'Connect Unnamed client?'],
   ['tags and variation selectors', 'Claude\u{e0041}\ufe0f\u{e0100}', 'Connect Claude?'],
   ['control characters and lines', 'Cla\u0000u\u001bde\r\n\u2028\u2029', 'Connect Claude?'],
-  ['nothing but space', ' \u00a0\u2003 ', 'Connect Unnamed client?'],
-  ['nothing', '', 'Connect Unnamed client?'],
-])('A50: of a client’s name %s is shown as mere text, or not at all', async (_what, name, shown) => {
+  ['only spaces', ' \u00a0\u2003 ', 'Connect Unnamed client?'],
+  ['no characters', '', 'Connect Unnamed client?'],
+])('A50: a client name with %s is escaped or cleaned', async (_what, name, shown) => {
   const { html } = await open((await target.client({ client_name: name })).authorizationUrl());
   expect(html).toContain(`<h1>${shown}</h1>`);
   expect(html).not.toMatch(/<script|<img|<b /);
 });
 
-test('A50: a long name is cut, and never in the middle of a character', async () => {
+test('A50: a long client name is shortened between characters', async () => {
   const { html } = await open((await target.client({ client_name: '\u{1f600}'.repeat(200) })).authorizationUrl());
   const [, name = ''] = /<h1>Connect (.*)\?<\/h1>/.exec(html)!;
   expect(name).toMatch(/^(\u{1f600})+…$/u);
   expect(Array.from(name).length).toBeLessThanOrEqual(80);
 });
 
-test('A50: nothing of what a client says of itself is loaded or linked', async () => {
+test('A50: the consent page neither loads nor links a URL of the client metadata', async () => {
   const hostile = 'https://evil.example/x';
   const client = await target.client({
     client_uri: hostile,
@@ -224,20 +227,20 @@ test('A50: nothing of what a client says of itself is loaded or linked', async (
   expect(headers.get('content-security-policy')).toMatch(/^default-src 'none'; style-src 'sha256-[\w+/]+=*';/);
 });
 
-test('A50: who asks, where the answer goes and what for are shown', async () => {
+test('A50: the consent page shows the client, the redirect host and the resource', async () => {
   const { html } = await open((await target.client()).authorizationUrl());
-  for (const text of ['Nobody has verified', '>127.0.0.1<', `${target.origin}/mcp`, 'Deny'])
+  for (const text of ['has not been verified', '>127.0.0.1<', `${target.origin}/mcp`, 'Deny'])
     expect(html).toContain(text);
   const hosted = await target.client({ redirect_uris: ['https://c.example/cb'] });
   const page = await open(hosted.authorizationUrl({ redirect_uri: 'https://c.example/cb' }));
   expect(page.html).toContain('>c.example<');
 });
 
-test('P3: the page names the client, the whole redirect URI, and what the identity provider is asked for', async () => {
+test('P3: the consent page shows the client, the whole redirect URI and the scopes at the identity provider', async () => {
   const { html } = await open((await target.client({ client_name: 'Claude Code' })).authorizationUrl());
   expect(html).toContain('<h1>Connect Claude Code?</h1>');
   expect(html).toContain(`>${redirectUri}<`);
-  expect(html).toContain('asks for who you are, your name and profile, your e-mail address. The application gets no');
+  expect(html).toContain('asks for who you are, your name and profile, your e-mail address. The app gets no');
   const markup = `https://c.example/${'x'.repeat(500)}?<script>alert(1)</script>&a="'`;
   const hosted = await target.client({ redirect_uris: [markup] });
   const page = await open(hosted.authorizationUrl({ redirect_uri: markup }));
@@ -245,26 +248,26 @@ test('P3: the page names the client, the whole redirect URI, and what the identi
   expect(page.html).toContain(`>${shown.replace('"', '&quot;').replace("'", '&#39;')}<`);
 });
 
-test('C10: where the answer goes to a program on this computer the page warns, and nowhere else', async () => {
+test('C10: the consent page warns of loopback redirects, and of no others', async () => {
   const hosted = await target.client({ redirect_uris: ['https://c.example/cb'] });
-  const warning = 'The answer goes to a program on the computer you are using now';
+  const warning = 'Access goes to a program on the computer that you are using now';
   expect((await open((await target.client()).authorizationUrl())).html).toContain(warning);
   expect((await open(hosted.authorizationUrl({ redirect_uri: 'https://c.example/cb' }))).html).not.toContain(warning);
 });
 
-test('P2: what a user has approved is on record, by user, client, redirect host and scopes', async () => {
-  const client = await target.client({ client_name: 'On record' });
+test('P2: an approval is stored with user, client, redirect host and scopes', async () => {
+  const client = await target.client({ client_name: 'Audited' });
   const tokens = await client.tokensFor('grace');
   const { user } = await target.item(`G#${grantOf(tokens)}`);
   const ofClient = (await target.items(`U#${user}`)).filter((item) => item.client === client.id);
   expect(ofClient).toEqual([
-    expect.objectContaining({ clientName: 'On record', redirectHost: '127.0.0.1:33418', scopes: ['mcp'] }),
+    expect.objectContaining({ clientName: 'Audited', redirectHost: '127.0.0.1:33418', scopes: ['mcp'] }),
   ]);
 });
 
-test('P6: nothing to come back to the provider with is there before the user has consented', async () => {
+test('P6: no upstream state exists before the user has consented', async () => {
   const before = await target.items('UP#');
-  const { browser, page } = await asked();
+  const { browser, page } = await atConsent();
   expect(await target.items('UP#')).toEqual(before);
   expect(browser.cookieHeader(target.origin)).toMatch(/^consent-[\w-]{16}=[\w-]{43}$/);
   await browser.submit(page, { answer: 'approve' }, 'http://localhost:');
@@ -272,9 +275,9 @@ test('P6: nothing to come back to the provider with is there before the user has
   expect((await target.items('UP#')).length).toBe(before.length + 1);
 });
 
-test('A51: a callback that nobody waits for leads nowhere', async () => {
+test('A51: a callback with an unknown, malformed or used state is rejected', async () => {
   const browser = new Browser();
-  const url = await caught(browser);
+  const url = await interceptCallback(browser);
   for (const callback of ['', '?', '?code=x', '?code=x&state=', '?state=a&state=b']) {
     expectPage(await browser.open(`${target.origin}/callback${callback}`));
   }
@@ -285,50 +288,50 @@ test('A51: a callback that nobody waits for leads nowhere', async () => {
   expectPage(await browser.open(url, redirectUri), 403);
 });
 
-test('A51: a callback counts once, also when it comes twice at once', async () => {
+test('A51: of concurrent callbacks with one state, one succeeds', async () => {
   const browser = new Browser();
-  const url = await caught(browser);
+  const url = await interceptCallback(browser);
   const headers = { cookie: browser.cookieHeader(target.origin) };
   const answers = await Promise.all(Array.from({ length: 10 }, () => fetch(url, { headers, redirect: 'manual' })));
   const codes = answers.map((each) => each.headers.get('location')).filter((location) => location?.includes('code='));
   expect(codes).toHaveLength(1);
 });
 
-test('A51: a consent counts once, also when it comes twice at once', async () => {
-  const { browser, page } = await asked();
+test('A51: of concurrent consents to one request, one succeeds', async () => {
+  const { browser, page } = await atConsent();
   const cookie = browser.cookieHeader(target.origin);
   const answers = await Promise.all(Array.from({ length: 10 }, () => forge(page, { cookie })));
   expect(answers.filter(({ status }) => status === 303)).toHaveLength(1);
 });
 
-test('A53: the code and state of an attacker do not sign a victim in', async () => {
+test('A53: the code and state of an attacker do not sign in a victim', async () => {
   const [attacker, victim] = [new Browser(), new Browser()];
-  const hers = new URL(await caught(victim));
-  const his = new URL(await caught(attacker));
+  const hers = new URL(await interceptCallback(victim));
+  const his = new URL(await interceptCallback(attacker));
   expectPage(await victim.open(his.href, redirectUri), 403);
   hers.searchParams.set('code', his.searchParams.get('code')!);
   expect(answerAt(await victim.open(hers.href, redirectUri))).toMatchObject({ error: 'server_error' });
 });
 
-test('A54: no is passed on to the client, and leaves nothing behind', async () => {
+test('A54: a denial reaches the client as access_denied and creates no grant', async () => {
   const before = await target.items('G#');
-  const { browser, page } = await asked();
+  const { browser, page } = await atConsent();
   const back = await browser.submit(page, { answer: 'deny' }, redirectUri);
   expect(answerAt(back)).toEqual({ error: 'access_denied', state: 'the-state', iss: target.origin });
-  expect((await browser.submit(page, { answer: 'approve' })).html).toContain('has been answered already');
+  expect((await browser.submit(page, { answer: 'approve' })).html).toContain('has been approved or denied already');
   expect(await target.items('G#')).toEqual(before);
 });
 
-test('A54: so is the provider’s no', async () => {
+test('A54: a denial at the provider reaches the client as access_denied and creates no grant', async () => {
   const [before, browser] = [await target.items('G#'), new Browser()];
-  const { page } = await asked(browser);
+  const { page } = await atConsent(browser);
   const provider = new URL((await browser.submit(page, { answer: 'approve' }, 'http://localhost:')).url);
   const denial = new URL(`${target.origin}/callback?error=access_denied`);
   denial.searchParams.set('state', provider.searchParams.get('state')!);
   denial.searchParams.set('iss', `${provider.origin}/${provider.pathname.split('/')[1]}`);
   expect(answerAt(await browser.open(denial.href, redirectUri))).toEqual({
     error: 'access_denied',
-    error_description: 'The identity provider did not let the user in.',
+    error_description: 'the identity provider denied the sign-in',
     state: 'the-state',
     iss: target.origin,
   });

@@ -32,7 +32,7 @@ test.each<[string, [string, string][]]>([
       ['Referer', 'https://evil.example/'],
     ],
   ],
-])('A1: metadata is made of configuration, whatever %s says', async (_what, headers) => {
+])('A1: metadata comes from configuration and ignores %s', async (_what, headers) => {
   for (const name of authorizationServer) {
     const { text } = await rawRequest(wellKnown(name), { headers });
     expect(JSON.parse(text)).toMatchObject({ issuer: target.origin, token_endpoint: `${target.origin}/token` });
@@ -40,7 +40,7 @@ test.each<[string, [string, string][]]>([
   }
 });
 
-test('A1: metadata is made of configuration, whatever Host says', async () => {
+test('A1: metadata comes from configuration and ignores Host', async () => {
   const { port } = new URL(target.origin);
   const byOtherName = await rawRequest(wellKnown(authorizationServer[0]!), {
     headers: [['Host', `localhost:${port}`]],
@@ -51,7 +51,7 @@ test('A1: metadata is made of configuration, whatever Host says', async () => {
   expect(misdirected.text).not.toMatch(/issuer|evil/);
 });
 
-test('A2: the authorization server is described alike under both well-known names', async () => {
+test('A2: both well-known names serve the same authorization server metadata', async () => {
   const [oauth, openid] = await Promise.all(
     authorizationServer.map(async (name) => json(await fetch(wellKnown(name)))),
   );
@@ -65,13 +65,13 @@ test.each([
   'oauth-protected-resource/other',
   'oauth-protected-resource/mcp/',
   '../mcp/.well-known/openid-configuration',
-])('A3: no document is there for another issuer or resource: %s', async (name) => {
+])('A3: metadata of another issuer or resource does not exist: %s', async (name) => {
   const answer = await rawRequest(wellKnown(name));
   expect(answer.status).toBe(404);
   expect(JSON.parse(answer.text)).toHaveProperty('error');
 });
 
-test('A4: the resource is described at both well-known paths', async () => {
+test('A4: both well-known paths serve the protected resource metadata', async () => {
   for (const name of resource) {
     const answer = await fetch(wellKnown(name));
     expect([answer.status, answer.headers.get('content-type')]).toEqual([200, 'application/json']);
@@ -84,21 +84,21 @@ test('A4: the resource is described at both well-known paths', async () => {
   }
 });
 
-test.each(['POST', 'PUT', 'PATCH', 'DELETE'])('A5: a document cannot be changed by %s', async (method) => {
+test.each(['POST', 'PUT', 'PATCH', 'DELETE'])('A5: metadata rejects %s', async (method) => {
   for (const name of [...documents.map(wellKnown), `${target.origin}/jwks.json`]) {
     const answer = await fetch(name, { method });
     expect([answer.status, answer.headers.get('allow')]).toEqual([405, 'GET, HEAD']);
   }
 });
 
-test('A5: a document answers HEAD', async () => {
+test('A5: metadata answers HEAD', async () => {
   for (const name of documents) {
     const answer = await fetch(wellKnown(name), { method: 'HEAD' });
     expect([answer.status, await answer.text()]).toEqual([200, '']);
   }
 });
 
-test('A6: added query parameters change nothing, and documents can be cached', async () => {
+test('A6: metadata ignores query parameters and is cacheable', async () => {
   for (const name of documents) {
     const [plain, added] = await Promise.all(
       ['', '?issuer=https://evil.example&x=1&x=2'].map((q) => fetch(wellKnown(name) + q)),
@@ -108,7 +108,7 @@ test('A6: added query parameters change nothing, and documents can be cached', a
   }
 });
 
-test('A7: any site may read the documents, and none with credentials', async () => {
+test('A7: any site may read metadata, and none with credentials', async () => {
   const headers = { origin: 'https://evil.example', 'access-control-request-method': 'GET' };
   for (const name of documents) {
     const preflight = await fetch(wellKnown(name), { method: 'OPTIONS', headers });
@@ -120,7 +120,7 @@ test('A7: any site may read the documents, and none with credentials', async () 
   }
 });
 
-test('A10: nothing is advertised that is not implemented', async () => {
+test('A10: metadata advertises only what is implemented', async () => {
   const document = await json(await fetch(wellKnown('oauth-authorization-server')));
   expect(document).toMatchObject({
     response_types_supported: ['code'],
@@ -135,7 +135,7 @@ test('A10: nothing is advertised that is not implemented', async () => {
   );
 });
 
-test('A10: everything that is advertised answers', async () => {
+test('A10: every advertised endpoint exists', async () => {
   const document = await json(await fetch(wellKnown('oauth-authorization-server')));
   const endpoints = Object.entries(document).filter(([name]) => /_endpoint$|_uri$/.test(name));
   expect(endpoints.length).toBeGreaterThanOrEqual(5);

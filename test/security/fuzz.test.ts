@@ -3,23 +3,23 @@ import { initialize, postMcp } from '../../bench/harness/raw-oauth-client.ts';
 import { memoryStores } from '../../lambda/adapters/memory/memory-stores.ts';
 import { authenticateBearer, facadeCaller } from '../../lambda/core/access/access-token.ts';
 import { matchesRegistered, mayRegister, mayUse } from '../../lambda/core/oauth/clients/redirect-uri.ts';
-import { isOurResource } from '../../lambda/core/oauth/endpoints/oauth-metadata.ts';
 import type { Facade } from '../../lambda/core/oauth/facade.ts';
 import { OAuthError } from '../../lambda/core/oauth/oauth-error.ts';
 import { handleOAuthRequest } from '../../lambda/core/oauth/oauth-routes.ts';
 import { browserCookie } from '../../lambda/core/oauth/pages/oauth-cookies.ts';
 import { formParameters } from '../../lambda/core/oauth/request-parameters.ts';
+import { isOurResource } from '../../lambda/core/oauth/resource-indicator.ts';
 import { type MacKey, mintRefreshToken, readRefreshToken } from '../../lambda/core/oauth/tokens/facade-tokens.ts';
 import { TestCloud } from '../support/test-cloud.ts';
 import { rawRequest } from '../support/wire-checks.ts';
 
-/** Whatever comes in, what is promised holds: first of the rules themselves, then through the front door. */
+/** Properties that hold for generated input: first of the rules, then of the deployed API. */
 
 jest.setTimeout(60_000);
 
 const MANY = { numRuns: 3000 };
 
-/** Texts made of what URLs are made of, and of what parsers disagree about. */
+/** Strings of URL components, and of characters that parsers treat differently. */
 const pieces = [
   ...[
     'https:',
@@ -66,8 +66,8 @@ const urlLike = fc.oneof(
   fc.string({ unit: 'grapheme' }),
 );
 
-/** A registered URI with one piece put in, taken out or exchanged somewhere. */
-const nearly = (uri: string) =>
+/** The URI with one piece inserted, removed or replaced. */
+const mutated = (uri: string) =>
   fc
     .tuple(fc.nat({ max: uri.length }), fc.nat({ max: 3 }), fc.constantFrom('', ...pieces))
     .map(([at, length, piece]) => uri.slice(0, at) + piece + uri.slice(at + length));
@@ -79,7 +79,7 @@ const withoutPort = (uri: string) => {
   return url.href;
 };
 
-test('F1: a redirect URI that may be registered is https, loopback or an application’s, and reads as browsers read it', () => {
+test('F1: a registrable redirect URI is https, loopback or private-use, and parses as in a browser', () => {
   fc.assert(
     fc.property(urlLike, (uri) => {
       if (!mayRegister(uri)) return;
@@ -101,9 +101,9 @@ test.each([
   'http://localhost/cb',
   'http://[::1]/cb',
   'cursor://x/cb',
-])('F1: of what is nearly %s nothing is used but itself, and on loopback its ports', (registered) => {
+])('F1: of the URIs close to %s only itself matches, and on loopback its other ports', (registered) => {
   fc.assert(
-    fc.property(fc.oneof(nearly(registered), urlLike), (requested) => {
+    fc.property(fc.oneof(mutated(registered), urlLike), (requested) => {
       if (!matchesRegistered(requested, [registered]) || !mayUse(requested, ['cursor'])) return;
       if (requested === registered) return;
       expect(new URL(registered).hostname).toMatch(loopbackHosts);
@@ -113,9 +113,9 @@ test.each([
   );
 });
 
-test('F2: a resource that is taken for ours is at our origin', () => {
+test('F2: an accepted resource is at the origin of this server', () => {
   fc.assert(
-    fc.property(fc.oneof(urlLike, nearly('https://c.example/mcp')), (resource) => {
+    fc.property(fc.oneof(urlLike, mutated('https://c.example/mcp')), (resource) => {
       if (!isOurResource(resource, 'https://c.example')) return;
       const url = new URL(resource);
       expect([url.origin, url.username, url.hash]).toEqual(['https://c.example', '', '']);
@@ -125,7 +125,7 @@ test('F2: a resource that is taken for ours is at our origin', () => {
   );
 });
 
-test('F3: a form is read, or refused in OAuth’s own words', async () => {
+test('F3: a form is parsed or rejected with an OAuth error', async () => {
   const body = fc.oneof(
     fc.uint8Array({ maxLength: 200 }),
     urlLike.map((text) => new TextEncoder().encode(text)),
@@ -148,7 +148,7 @@ test('F3: a form is read, or refused in OAuth’s own words', async () => {
   );
 });
 
-test('F4: a registration is accepted or refused, and stores nothing that may not be registered', async () => {
+test('F4: a registration is accepted or rejected, and stores only registrable redirect URIs', async () => {
   const { clients } = memoryStores();
   const rules = { publicUrl: 'https://h', redirectSchemes: [], dynamicRegistration: { mode: 'open', allowed: [] } };
   const facade = { clients, rules, now: () => 1_800_000_000, log: () => undefined } as unknown as Facade;
@@ -176,19 +176,19 @@ test('F4: a registration is accepted or refused, and stores nothing that may not
         facade,
         new Request('https://h/register', { method: 'POST', headers: { 'content-type': 'application/json' }, body }),
       );
-      const said = (await answer.json()) as {
+      const registered = (await answer.json()) as {
         error?: string;
         client_id: string;
         redirect_uris: string[];
         client_name: string;
       };
       if (answer.status === 201) {
-        expect(said.client_id).toMatch(/^dcr_[\w-]{43}$/);
-        expect(said.redirect_uris.every(mayRegister)).toBe(true);
-        expect(said.client_name).not.toMatch(/[\p{C}\p{Zl}\p{Zp}]/u);
-        expect(Array.from(said.client_name).length).toBeLessThanOrEqual(80);
+        expect(registered.client_id).toMatch(/^dcr_[\w-]{43}$/);
+        expect(registered.redirect_uris.every(mayRegister)).toBe(true);
+        expect(registered.client_name).not.toMatch(/[\p{C}\p{Zl}\p{Zp}]/u);
+        expect(Array.from(registered.client_name).length).toBeLessThanOrEqual(80);
       } else {
-        expect([answer.status, said.error]).toEqual([
+        expect([answer.status, registered.error]).toEqual([
           400,
           expect.stringMatching(/^invalid_(client_metadata|redirect_uri)$/),
         ]);
@@ -205,7 +205,7 @@ describe('F5: a refresh token', () => {
   };
   const grant = 'g'.repeat(22);
 
-  test('is read as what it was minted for', async () => {
+  test('has the grant and generation that it was minted with', async () => {
     await fc.assert(
       fc.asyncProperty(fc.integer({ min: 1, max: 999_999_999 }), async (generation) => {
         expect(await readRefreshToken(await mintRefreshToken(grant, generation, key), key)).toEqual({
@@ -216,9 +216,9 @@ describe('F5: a refresh token', () => {
     );
   });
 
-  test('that was changed anywhere is none', async () => {
+  test('that was modified anywhere is rejected', async () => {
     const genuine = await mintRefreshToken(grant, 7, key);
-    // Of the last character two bits mean nothing, so it may be spelt in four ways.
+    // Two bits of the last character are unused, so it has four equivalent spellings.
     const at = fc.nat({ max: genuine.length - 2 });
     await fc.assert(
       fc.asyncProperty(at, fc.nat({ max: 3 }), fc.string({ maxLength: 3 }), async (start, length, piece) => {
@@ -229,7 +229,7 @@ describe('F5: a refresh token', () => {
     );
   });
 
-  test('that was made up is none', async () => {
+  test('that was made up is rejected', async () => {
     const madeUp = fc.oneof(
       fc.string({ unit: 'binary' }),
       fc.stringMatching(/^hrt1_[\w-]{22}\.[1-9]\d{0,8}\.[\w-]{43}$/),
@@ -241,18 +241,18 @@ describe('F5: a refresh token', () => {
   });
 });
 
-test('F6: an Authorization header that names no single token never reaches the verifier', async () => {
-  const asked: string[] = [];
-  const verifier = { verify: async (token: string) => void asked.push(token) };
+test('F6: an Authorization header without a single token never reaches the verifier', async () => {
+  const verified: string[] = [];
+  const verifier = { verify: async (token: string) => void verified.push(token) };
   const header = fc.oneof(
     fc.string({ unit: 'binary' }),
     fc.tuple(fc.constantFrom('Bearer ', 'bearer  ', 'Basic ', ''), fc.string()).map((parts) => parts.join('')),
   );
   await fc.assert(
     fc.asyncProperty(fc.array(header, { maxLength: 3 }), async (headers) => {
-      asked.length = 0;
+      verified.length = 0;
       expect(await authenticateBearer(headers, verifier, facadeCaller)).toBeUndefined();
-      for (const token of asked) {
+      for (const token of verified) {
         expect([headers.length, token]).toEqual([1, expect.stringMatching(/^[\w\-.~+/]+=*$/)]);
         expect(headers[0]).toMatch(/^bearer +/i);
       }
@@ -261,7 +261,7 @@ test('F6: an Authorization header that names no single token never reaches the v
   );
 });
 
-test('F7: a cookie is read from exactly one pair of its own name', () => {
+test('F7: a cookie is read from exactly one pair of its name', () => {
   const cookie = browserCookie('consent', 'h'.repeat(43), 'https://h');
   const name = `__Host-consent-${'h'.repeat(16)}`;
   const pair = fc.oneof(
@@ -292,7 +292,7 @@ test('F7: a cookie is read from exactly one pair of its own name', () => {
   );
 });
 
-describe('F8: the front door', () => {
+describe('F8: the API', () => {
   let target: TestCloud;
   let valid: Record<string, string>;
   let token: string;
@@ -362,9 +362,9 @@ describe('F8: the front door', () => {
     raw: fc.option(fc.string({ unit: 'binary', maxLength: 200 })),
   });
 
-  test('never fails, never redirects but to a registered URI, and writes only what it has agreed to', async () => {
+  test('never fails, redirects to registered URIs alone, and stores at most one item per success', async () => {
     const before = await target.items();
-    let agreed = 0;
+    let succeeded = 0;
     await fc.assert(
       fc.asyncProperty(request, async ({ method, path, changes, added, type, cookie, raw }) => {
         const parameters = new URLSearchParams({ ...valid, ...changes }).toString() + added;
@@ -384,18 +384,18 @@ describe('F8: the front door', () => {
           expect(answer.headers.location).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/callback\?/);
           expect(new URL(answer.headers.location).searchParams.has('code')).toBe(false);
         }
-        if (answer.status === 200 || answer.status === 201) agreed++;
+        if (answer.status === 200 || answer.status === 201) succeeded++;
       }),
       { numRuns: 400 },
     );
     const after = await target.items();
-    expect(after.length - before.length).toBeLessThanOrEqual(agreed);
+    expect(after.length - before.length).toBeLessThanOrEqual(succeeded);
     expect(after.filter(({ pk }) => /^(G|T|CO|UP|S|N)#/.test(pk)).length).toBe(
       before.filter(({ pk }) => /^(G|T|CO|UP|S|N)#/.test(pk)).length,
     );
   });
 
-  test('answers any message to /mcp in the protocol’s own words', async () => {
+  test('answers any message to /mcp without a server error', async () => {
     const started = await postMcp(target.origin, token, initialize);
     const session = { 'mcp-session-id': started.headers.get('mcp-session-id')! };
     const member = fc.oneof(

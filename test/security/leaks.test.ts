@@ -11,54 +11,54 @@ import { Provider } from '../support/fake-token-provider.ts';
 import { type Item, TestCloud } from '../support/test-cloud.ts';
 import { grantOf, json } from '../support/wire-checks.ts';
 
-/** A whole run, with failures of every kind, and then a search for whatever was secret in it. */
+/** One run with sign-in, calls and failures of every kind, followed by a search for its secrets. */
 
 jest.setTimeout(60_000);
 
-type Answered = { url: string; status: number; location: string | null; text: string };
+type RecordedResponse = { url: string; status: number; location: string | null; text: string };
 
 let provider: Provider;
 let target: TestCloud;
-const answers: Answered[] = [];
-/** What only its owner may know: name and text. */
+const responses: RecordedResponse[] = [];
+/** Secrets of one party each, by name. */
 const secrets = new Map<string, string>();
-let whileUnderway: Item[];
-let atTheEnd: Item[];
+let itemsDuringSignIn: Item[];
+let itemsAtTheEnd: Item[];
 
-const keep = <T extends string>(name: string, secret: T): T => {
+const recordSecret = <T extends string>(name: string, secret: T): T => {
   secrets.set(name, secret);
   return secret;
 };
 
-function keepCookies(step: string, browser: Browser): void {
+function recordCookies(step: string, browser: Browser): void {
   for (const [i, pair] of browser.cookieHeader(target.origin).split('; ').filter(Boolean).entries()) {
-    keep(`cookie ${i} of ${step}`, pair.split(/=(.*)/s)[1]!);
+    recordSecret(`cookie ${i} of ${step}`, pair.split(/=(.*)/s)[1]!);
   }
 }
 
-/** Signs in by hand, keeping every secret that comes by. */
+/** Signs in step by step and records every secret. */
 async function signIn(client: OAuthClient): Promise<Tokens> {
   const browser = new Browser();
   const consent = await browser.open(client.authorizationUrl(), redirectUri);
-  keep('consent handle', formOf(consent).fields.request!);
-  keepCookies('consent', browser);
+  recordSecret('consent handle', formOf(consent).fields.request!);
+  recordCookies('consent', browser);
   const callback = await browser.submit(consent, { answer: 'approve' }, `${target.origin}/callback`);
-  keepCookies('sign-in', browser);
-  keep('state at the provider', new URL(callback.url).searchParams.get('state')!);
-  keep('code of the provider', new URL(callback.url).searchParams.get('code')!);
-  whileUnderway = await target.items();
+  recordCookies('sign-in', browser);
+  recordSecret('state at the provider', new URL(callback.url).searchParams.get('state')!);
+  recordSecret('code of the provider', new URL(callback.url).searchParams.get('code')!);
+  itemsDuringSignIn = await target.items();
   const back = await browser.open(callback.url, redirectUri);
-  const code = keep('code', new URL(back.url).searchParams.get('code')!);
-  keep('verifier', client.verifier);
-  await client.redeem(code, { code_verifier: keep('wrong verifier', 'w'.repeat(43)) });
+  const code = recordSecret('code', new URL(back.url).searchParams.get('code')!);
+  recordSecret('verifier', client.verifier);
+  await client.redeem(code, { code_verifier: recordSecret('wrong verifier', 'w'.repeat(43)) });
   const tokens = (await json(await client.redeem(code))) as unknown as Tokens;
   await client.redeem(code);
-  keep('access token', tokens.access_token);
-  keep('refresh token', tokens.refresh_token);
+  recordSecret('access token', tokens.access_token);
+  recordSecret('refresh token', tokens.refresh_token);
   return tokens;
 }
 
-/** Calls every tool there is, with an argument that nobody else is to see. */
+/** Calls every tool with a confidential argument. */
 async function callEveryTool({ access_token }: Tokens): Promise<void> {
   const started = await postMcp(target.origin, access_token, initialize);
   const session = { 'mcp-session-id': started.headers.get('mcp-session-id')! };
@@ -66,24 +66,26 @@ async function callEveryTool({ access_token }: Tokens): Promise<void> {
   const listed = await send({ jsonrpc: '2.0', id: 1, method: 'tools/list' });
   const names = Array.from(listed.matchAll(/"name":"(\w+)"/g), ([, name]) => name!);
   expect(names.length).toBeGreaterThanOrEqual(5);
-  const input = { name: 'diary', text: 'nobody-is-to-read-this', steps: 1, minutes: 0.01 };
+  const input = { name: 'diary', text: 'confidential-argument', steps: 1, minutes: 0.01 };
   for (const name of new Set(names)) await send(callTool(name, input));
-  for (const name of ['no_such_tool', 'note']) await send(callTool(name, { wrong: 'nobody-is-to-read-this' }));
+  for (const name of ['no_such_tool', 'note']) await send(callTool(name, { wrong: 'confidential-argument' }));
 }
 
-async function fail(client: OAuthClient, tokens: Tokens): Promise<void> {
-  const forged = keep('forged refresh token', tokens.refresh_token.replace(/[^.]+$/, 'F'.repeat(43)));
+async function provokeFailures(client: OAuthClient, tokens: Tokens): Promise<void> {
+  const forged = recordSecret('forged refresh token', tokens.refresh_token.replace(/[^.]+$/, 'F'.repeat(43)));
   await client.refresh(forged);
   await client.refresh(tokens.refresh_token, { client_id: 'dcr_other' });
-  await client.refresh(tokens.refresh_token, { client_secret: keep('guessed secret', 'guessed-client-secret') });
+  await client.refresh(tokens.refresh_token, {
+    client_secret: recordSecret('guessed secret', 'guessed-client-secret'),
+  });
   await postMcp(
     target.origin,
-    keep('forged access token', `${tokens.access_token.slice(0, -20)}${'A'.repeat(20)}`),
+    recordSecret('forged access token', `${tokens.access_token.slice(0, -20)}${'A'.repeat(20)}`),
     initialize,
   );
-  await postMcp(target.origin, keep('bearer of another kind', 'some-other-secret-bearer'), initialize);
+  await postMcp(target.origin, recordSecret('bearer of another kind', 'some-other-secret-bearer'), initialize);
   await fetch(
-    `${target.origin}/callback?code=${keep('stray code', 'stray-upstream-code')}&state=${keep('stray state', 'stray-upstream-state')}`,
+    `${target.origin}/callback?code=${recordSecret('stray code', 'stray-upstream-code')}&state=${recordSecret('stray state', 'stray-upstream-state')}`,
   );
   for (const service of ['dynamodb', 'kms'] as const) {
     await target.without(service, async () => {
@@ -98,7 +100,7 @@ async function fail(client: OAuthClient, tokens: Tokens): Promise<void> {
   await client.refresh(tokens.refresh_token);
   await callEveryTool(tokens);
   await target.put({ ...sealed, expiresAt: 1 });
-  provider.onRefresh = async () => ({ status: 500, body: { error: 'x', echo: 'something-of-the-providers' } });
+  provider.onRefresh = async () => ({ status: 500, body: { error: 'x', echo: 'a-secret-of-the-provider' } });
   await client.refresh(tokens.refresh_token);
 }
 
@@ -109,7 +111,7 @@ beforeAll(async () => {
   globalThis.fetch = async (...request) => {
     const answer = await send(...request);
     const { status, headers } = answer;
-    answers.push({
+    responses.push({
       url: String(request[0]),
       status,
       location: headers.get('location'),
@@ -118,27 +120,27 @@ beforeAll(async () => {
     return answer;
   };
   let issued = 0;
-  const keepAll = (answer: Awaited<ReturnType<Provider['tokens']>>) => {
+  const recordTokens = (answer: Awaited<ReturnType<Provider['tokens']>>) => {
     issued++;
     const { access_token, refresh_token, id_token } = answer.body as Record<string, string>;
     for (const [name, token] of Object.entries({ access_token, refresh_token, id_token }))
-      keep(`${name} ${issued} of the provider`, token!);
+      recordSecret(`${name} ${issued} of the provider`, token!);
     return answer;
   };
-  provider.onCode = async (asked) => {
-    keep('nonce', asked.nonce);
-    return keepAll(await provider.tokens(asked));
+  provider.onCode = async (signIn) => {
+    recordSecret('nonce', signIn.nonce);
+    return recordTokens(await provider.tokens(signIn));
   };
-  provider.onRefresh = async () => keepAll(await provider.tokens({ nonce: '', sub: provider.sub }));
+  provider.onRefresh = async () => recordTokens(await provider.tokens({ nonce: '', sub: provider.sub }));
 
   const client = await target.client();
   const tokens = await signIn(client);
   await callEveryTool(tokens);
   const next = (await json(await client.refresh(tokens.refresh_token))) as unknown as Tokens;
-  keep('next access token', next.access_token);
-  keep('next refresh token', next.refresh_token);
-  await fail(client, next);
-  atTheEnd = await target.items();
+  recordSecret('next access token', next.access_token);
+  recordSecret('next refresh token', next.refresh_token);
+  await provokeFailures(client, next);
+  itemsAtTheEnd = await target.items();
   await client.revoke(next.access_token);
   await postMcp(target.origin, next.access_token, initialize);
 });
@@ -147,56 +149,56 @@ afterAll(async () => {
   await provider.stop();
 });
 
-/** The names of the secrets that are found in the text. */
+/** The names of the secrets that the text contains. */
 const found = (text: string, except: string[] = []) =>
   Array.from(secrets).flatMap(([name, secret]) => (!except.includes(name) && text.includes(secret) ? [name] : []));
 
-test('A109: the run has had secrets of every kind', () => {
+test('A109: the run collects secrets of every kind', () => {
   expect(secrets.size).toBeGreaterThan(20);
   for (const secret of secrets.values()) expect(secret.length).toBeGreaterThan(10);
-  expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200, 201, 303, 400, 401, 403, 500, 503]));
+  expect(new Set(responses.map(({ status }) => status))).toEqual(new Set([200, 201, 303, 400, 401, 403, 500, 503]));
 });
 
-test('A109: no secret is in any log, nor what a tool was called with', () => {
+test('A109: the logs contain no secret and no tool argument', () => {
   const { log } = target;
-  expect(log).toMatch(/outage/);
+  expect(log).toMatch(/service_unavailable/);
   expect(found(log)).toEqual([]);
-  expect(log).not.toContain('nobody-is-to-read-this');
+  expect(log).not.toContain('confidential-argument');
 });
 
-test('A109: no secret is in the table, at the end of the run', () => {
-  expect(atTheEnd.map(({ pk }) => pk.split('#')[0])).toEqual(
+test('A109: the table contains no secret at the end of the run', () => {
+  expect(itemsAtTheEnd.map(({ pk }) => pk.split('#')[0])).toEqual(
     expect.arrayContaining(['CL', 'CO', 'D', 'G', 'K', 'N', 'S', 'T', 'U']),
   );
-  expect(found(JSON.stringify(atTheEnd))).toEqual([]);
+  expect(found(JSON.stringify(itemsAtTheEnd))).toEqual([]);
 });
 
-test('A109: what a tool was called with, and what it answered, is not in the record of its calls', () => {
-  const calls = atTheEnd.filter(({ pk }) => pk.startsWith('D#'));
+test('A109: the audit log contains neither arguments nor results of tools', () => {
+  const calls = itemsAtTheEnd.filter(({ pk }) => pk.startsWith('D#'));
   expect(calls.length).toBeGreaterThan(10);
-  expect(JSON.stringify(calls)).not.toContain('nobody-is-to-read-this');
+  expect(JSON.stringify(calls)).not.toContain('confidential-argument');
 });
 
-test('A109: while a sign-in is under way the table has what has to come back, and nothing that lets one go on with it', () => {
-  expect(whileUnderway.map(({ pk }) => pk.split('#')[0])).toContain('UP');
-  expect(found(JSON.stringify(whileUnderway))).toEqual(['nonce']);
+test('A109: during a sign-in the table contains the nonce and no other secret', () => {
+  expect(itemsDuringSignIn.map(({ pk }) => pk.split('#')[0])).toContain('UP');
+  expect(found(JSON.stringify(itemsDuringSignIn))).toEqual(['nonce']);
 });
 
-test('A109: no secret is in the answer to a request that failed', () => {
-  const failed = answers.filter(({ status }) => status >= 400);
+test('A109: error responses contain no secret', () => {
+  const failed = responses.filter(({ status }) => status >= 400);
   expect(failed.length).toBeGreaterThan(10);
   for (const { url, text } of failed) expect([new URL(url).pathname, found(text)]).toEqual([new URL(url).pathname, []]);
 });
 
-test('A109: no token, verifier or cookie is in any address, and codes only where they go', () => {
-  const locations = answers.flatMap(({ location }) => location ?? []);
+test('A109: redirects contain no token, verifier or cookie, and a code only for its redirect URI', () => {
+  const locations = responses.flatMap(({ location }) => location ?? []);
   const oneWay = ['state at the provider', 'code of the provider', 'code', 'nonce'];
   expect(found(locations.join('\n'), oneWay)).toEqual([]);
   const withCode = locations.filter((location) => location.includes(secrets.get('code')!));
   expect(withCode.map((location) => location.split('?')[0])).toEqual([redirectUri]);
 });
 
-test('A109: no tool is handed the client’s token', () => {
-  const called = answers.filter(({ url, status }) => url.endsWith('/mcp') && status === 200);
+test('A109: no tool result contains the token of the client', () => {
+  const called = responses.filter(({ url, status }) => url.endsWith('/mcp') && status === 200);
   for (const { text } of called) expect(found(text)).toEqual([]);
 });

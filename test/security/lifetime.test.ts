@@ -20,7 +20,7 @@ beforeAll(async () => {
 });
 afterAll(() => target?.stop());
 
-test('RS6: a token that has expired is refused, also where the gateway remembers that it was good', async () => {
+test('RS6: an expired token is rejected, even while the gateway caches its decision', async () => {
   const { client, tokens } = await target.signedIn();
   const { access_token: used } = tokens;
   const { access_token: unused } = (await (await client.refresh(tokens.refresh_token)).json()) as typeof tokens;

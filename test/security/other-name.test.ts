@@ -5,8 +5,8 @@ import { Provider } from '../support/fake-token-provider.ts';
 import { TestCloud } from '../support/test-cloud.ts';
 
 /**
- * A facade that goes by a name with https, as in AWS, before an MCP endpoint that goes by the name of the desk. So its
- * cookies are those of production, and its tokens are genuine and meant for somebody else.
+ * A facade with an https name, as in AWS, in front of an MCP endpoint with the name of the emulator. Its cookies are those
+ * of production, and its tokens are genuine but have another audience.
  */
 
 jest.setTimeout(60_000);
@@ -32,7 +32,7 @@ afterAll(async () => {
   await provider.stop();
 });
 
-/** What a browser at the facade's own name would send and get. */
+/** Sends the request that a browser would send to the https name. */
 async function at(url: string | URL, init: RequestInit = {}) {
   const { pathname, search } = new URL(url, facade);
   const answer = await fetch(target.origin + pathname + search, { ...init, redirect: 'manual' });
@@ -43,23 +43,23 @@ const pair = (cookies: string[]) => cookies.at(-1)!.split(';')[0]!;
 
 /** Consents and signs in, step by step. */
 async function signIn(client: OAuthClient) {
-  const asked = await at(client.authorizationUrl({ resource: `${facade}/mcp` }));
-  const page: Page = { url: facade, status: 200, headers: asked.answer.headers, html: await asked.answer.text() };
+  const consent = await at(client.authorizationUrl({ resource: `${facade}/mcp` }));
+  const page: Page = { url: facade, status: 200, headers: consent.answer.headers, html: await consent.answer.text() };
   const approved = await at('/consent', {
     method: 'POST',
-    headers: { cookie: pair(asked.cookies), origin: facade },
+    headers: { cookie: pair(consent.cookies), origin: facade },
     body: new URLSearchParams({ ...formOf(page).fields, answer: 'approve' }),
   });
   const { headers } = await fetch(approved.location, { redirect: 'manual' });
   const back = await at(headers.get('location')!, { headers: { cookie: pair(approved.cookies) } });
-  return { asked, approved, back };
+  return { consent, approved, back };
 }
 
-test('P4: over https a cookie belongs to this host, this step and no script', async () => {
-  const { asked, approved, back } = await signIn(await OAuthClient.register(target.origin));
+test('P4: over https, cookies are bound to the host and the step, and hidden from scripts', async () => {
+  const { consent, approved, back } = await signIn(await OAuthClient.register(target.origin));
   const form = (step: string) =>
     new RegExp(`^__Host-${step}-[\\w-]{16}=[\\w-]{43}; Path=/; HttpOnly; SameSite=Lax; Secure; Max-Age=600$`);
-  expect(asked.cookies).toEqual([expect.stringMatching(form('consent'))]);
+  expect(consent.cookies).toEqual([expect.stringMatching(form('consent'))]);
   expect(approved.cookies).toEqual([
     expect.stringMatching(/^__Host-consent-[\w-]{16}=; .*; Secure; Max-Age=0$/),
     expect.stringMatching(form('sign-in')),
@@ -67,7 +67,7 @@ test('P4: over https a cookie belongs to this host, this step and no script', as
   expect(back.cookies).toEqual([expect.stringMatching(/^__Host-sign-in-[\w-]{16}=; .*; Secure; Max-Age=0$/)]);
 });
 
-test('RS9: a token that is genuine, and meant for another resource, is refused', async () => {
+test('RS9: a genuine token for another resource is rejected', async () => {
   const client = await OAuthClient.register(target.origin);
   const { back } = await signIn(client);
   expect(back.location).toMatch(`${redirectUri}?`);

@@ -11,35 +11,35 @@ beforeAll(async () => {
 });
 afterAll(() => target?.stop());
 
-async function expectRefused(change: Record<string, string | undefined>): Promise<void> {
+async function expectRejected(change: Record<string, string | undefined>): Promise<void> {
   const page = await open((await target.client()).authorizationUrl(change));
   expect(answerAt(page)).toMatchObject({ error: 'invalid_request', state: 'the-state', iss: target.origin });
 }
 
 test.each<[string, Record<string, string | undefined>]>([
   ['no challenge', { code_challenge: undefined }],
-  ['a method alone', { code_challenge: '', code_challenge_method: 'S256' }],
+  ['a method without challenge', { code_challenge: '', code_challenge_method: 'S256' }],
   ['neither challenge nor method', { code_challenge: undefined, code_challenge_method: undefined }],
-])('A31: a request with %s is refused', async (_what, change) => expectRefused(change));
+])('A31: a request with %s is rejected', async (_what, change) => expectRejected(change));
 
-test('A32: plain is refused', async () => expectRefused({ code_challenge_method: 'plain' }));
+test('A32: the method plain is rejected', async () => expectRejected({ code_challenge_method: 'plain' }));
 
 test.each<[string, Record<string, string | undefined>]>([
-  ['no method, which would mean plain', { code_challenge_method: undefined }],
+  ['no method, which means plain', { code_challenge_method: undefined }],
   ['an unknown method', { code_challenge_method: 'S512' }],
   ['a method in lower case', { code_challenge_method: 's256' }],
   ['two methods in one', { code_challenge_method: 'S256 plain' }],
-  ['a challenge that is no SHA-256', { code_challenge: 'x'.repeat(42) }],
+  ['a challenge that is too short', { code_challenge: 'x'.repeat(42) }],
   ['a challenge that is too long', { code_challenge: 'x'.repeat(44) }],
   ['a challenge with padding', { code_challenge: `${'x'.repeat(42)}=` }],
-])('A33: a request with %s is refused', async (_what, change) => expectRefused(change));
+])('A33: a request with %s is rejected', async (_what, change) => expectRejected(change));
 
-test('A33: a challenge sent twice is refused', async () => {
+test('A33: a repeated challenge is rejected', async () => {
   const page = await open(`${(await target.client()).authorizationUrl()}&code_challenge=${'x'.repeat(43)}`);
   expect(answerAt(page)).toMatchObject({ error: 'invalid_request' });
 });
 
-async function expectStillGood(verifierFrom: (verifier: string) => string | undefined): Promise<void> {
+async function expectCodeStaysValid(verifierFrom: (verifier: string) => string | undefined): Promise<void> {
   const { client, code } = await target.withCode();
   const change = { code_verifier: verifierFrom(client.verifier) };
   expect(await refusal(await client.redeem(code, change))).toEqual([400, 'invalid_grant']);
@@ -49,7 +49,9 @@ async function expectStillGood(verifierFrom: (verifier: string) => string | unde
 test.each([
   ['no verifier', undefined],
   ['an empty verifier', ''],
-])('A34: a code with %s is refused, and still good', async (_what, verifier) => expectStillGood(() => verifier));
+])('A34: a redemption with %s is rejected and leaves the code valid', async (_what, verifier) =>
+  expectCodeStaysValid(() => verifier),
+);
 
 test.each<[string, (verifier: string) => string]>([
   ['a wrong verifier', () => 'x'.repeat(43)],
@@ -59,9 +61,11 @@ test.each<[string, (verifier: string) => string]>([
   ['a long verifier', () => 'x'.repeat(129)],
   ['a verifier of other characters', () => `${'x'.repeat(42)}+`],
   ['a verifier with white space around', (verifier) => ` ${verifier}\n`],
-])('A35: a code with %s is refused, and still good', async (_what, verifierFrom) => expectStillGood(verifierFrom));
+])('A35: a redemption with %s is rejected and leaves the code valid', async (_what, verifierFrom) =>
+  expectCodeStaysValid(verifierFrom),
+);
 
-test('A35: a short verifier is refused even where its digest is the challenge', async () => {
+test('A35: a short verifier is rejected even if its digest is the challenge', async () => {
   const client = await target.client();
   const short = 'too-short';
   const challenge = createHash('sha256').update(short).digest('base64url');

@@ -15,8 +15,9 @@ beforeAll(async () => {
 });
 afterAll(() => target?.stop());
 
-const asking = (client: OAuthClient, uri: string | undefined) => open(client.authorizationUrl({ redirect_uri: uri }));
-const isAsked = /<h1>Connect /;
+const authorize = (client: OAuthClient, uri: string | undefined) =>
+  open(client.authorizationUrl({ redirect_uri: uri }));
+const isConsentPage = /<h1>Connect /;
 
 test.each([
   'https://evil.example/cb',
@@ -26,7 +27,7 @@ test.each([
   '/cb',
   'cb',
   '*',
-])('A11: an unregistered redirect URI leads nowhere: %s', async (uri) => expectPage(await asking(hosted, uri)));
+])('A11: an unregistered redirect URI is rejected: %s', async (uri) => expectPage(await authorize(hosted, uri)));
 
 test.each([
   'https://c.example/cb/',
@@ -57,12 +58,12 @@ test.each([
   'https://c.example/cb ',
   'https://c.example/c\tb',
   'https://sub.c.example/cb',
-])('A12: what is not the very string that was registered leads nowhere: %j', async (uri) => {
-  expectPage(await asking(hosted, uri));
+])('A12: a redirect URI that differs from the registered string is rejected: %j', async (uri) => {
+  expectPage(await authorize(hosted, uri));
 });
 
-test('A12: the very string is accepted', async () => {
-  expect((await asking(hosted, 'https://c.example/cb')).html).toMatch(isAsked);
+test('A12: the registered string is accepted', async () => {
+  expect((await authorize(hosted, 'https://c.example/cb')).html).toMatch(isConsentPage);
 });
 
 test.each([
@@ -72,19 +73,19 @@ test.each([
   'http://127.0.0.1@evil.example/cb',
   'http://127.0.0.1:80@evil.example/cb',
   'cursor://c.example@evil.example/cb',
-])('A14: a user before the host is refused: %s', async (uri) => {
+])('A14: userinfo in a redirect URI is rejected: %s', async (uri) => {
   expect(await refusal(await register(target.origin, { redirect_uris: [uri] }))).toEqual([400, 'invalid_redirect_uri']);
-  for (const client of [hosted, native]) expectPage(await asking(client, uri));
+  for (const client of [hosted, native]) expectPage(await authorize(client, uri));
 });
 
 test.each(['https://c.example/cb#x', 'https://c.example/cb#', 'http://127.0.0.1/cb#x', 'cursor://x/cb#x'])(
-  'A16: a fragment is refused: %s',
+  'A16: a fragment in a redirect URI is rejected: %s',
   async (uri) => {
     expect(await refusal(await register(target.origin, { redirect_uris: [uri] }))).toEqual([
       400,
       'invalid_redirect_uri',
     ]);
-    for (const client of [hosted, native]) expectPage(await asking(client, uri));
+    for (const client of [hosted, native]) expectPage(await authorize(client, uri));
   },
 );
 
@@ -120,20 +121,20 @@ test.each([
   '//c.example/cb',
   'c.example/cb',
   '',
-])('A17: a scheme that does something else is refused: %j', async (uri) => {
+])('A17: a scheme that does not reach an application is rejected: %j', async (uri) => {
   expect(await refusal(await register(target.origin, { redirect_uris: [uri] }))).toEqual([400, 'invalid_redirect_uri']);
   expect(await refusal(await register(target.origin, { redirect_uris: ['https://c.example/cb', uri] }))).toEqual([
     400,
     'invalid_redirect_uri',
   ]);
-  expectPage(await asking(hosted, uri));
+  expectPage(await authorize(hosted, uri));
 });
 
-test('A17: a scheme of an application may be registered beside others, and used only if the owner allows it', async () => {
+test('A17: a private-use scheme may be registered, and used only if the operator allows it', async () => {
   const uris = ['cursor://anysphere.cursor-mcp/oauth/callback', 'unheard-of://x/callback'];
   const client = await target.client({ redirect_uris: uris });
-  expect((await asking(client, uris[0])).html).toMatch(isAsked);
-  expectPage(await asking(client, uris[1]));
+  expect((await authorize(client, uris[0])).html).toMatch(isConsentPage);
+  expectPage(await authorize(client, uris[1]));
 });
 
 test.each([
@@ -163,14 +164,14 @@ test.each([
   'http:/localhost/cb',
   'http:localhost/cb',
   'http://ⓛocalhost/cb',
-])('A18: plain http is for this computer alone: %s', async (uri) => {
+])('A18: http is rejected except on loopback: %s', async (uri) => {
   expect(await refusal(await register(target.origin, { redirect_uris: [uri] }))).toEqual([400, 'invalid_redirect_uri']);
-  expectPage(await asking(native, uri));
+  expectPage(await authorize(native, uri));
 });
 
 test.each(['http://127.0.0.1/cb', 'http://127.0.0.1:51234/cb', 'http://127.0.0.1:1/cb'])(
-  'A19: a native client may listen on any port: %s',
-  async (uri) => expect((await asking(native, uri)).html).toMatch(isAsked),
+  'A19: a loopback redirect URI matches on any port: %s',
+  async (uri) => expect((await authorize(native, uri)).html).toMatch(isConsentPage),
 );
 
 test.each([
@@ -185,14 +186,16 @@ test.each([
   'http://127.0.0.1:51234@evil.example/cb',
   'http://127.0.0.1:51234.evil.example/cb',
   'http://127.0.0.1:512345/cb',
-])('A19: of a native client only the port is free: %s', async (uri) => expectPage(await asking(native, uri)));
+])('A19: a loopback redirect URI that differs in more than the port is rejected: %s', async (uri) =>
+  expectPage(await authorize(native, uri)),
+);
 
-test('A19: the port of a client that is not on this computer is not free', async () => {
+test('A19: an https redirect URI with another port is rejected', async () => {
   const client = await target.client({ redirect_uris: ['https://c.example:8443/cb'] });
-  expectPage(await asking(client, 'https://c.example:8444/cb'));
+  expectPage(await authorize(client, 'https://c.example:8444/cb'));
 });
 
-test('A20: iss is in the answer exactly once, also where the registered URI holds one', async () => {
+test('A20: iss occurs exactly once in the response, even if the registered URI contains one', async () => {
   const client = await target.client({
     redirect_uris: ['http://127.0.0.1/callback?iss=https://evil.example&code=x&keep=1'],
   });
@@ -206,11 +209,11 @@ test('A20: iss is in the answer exactly once, also where the registered URI hold
 test.each([
   ['omitted', undefined],
   ['empty', ''],
-])('A21: a redirect URI that is %s leads nowhere', async (_what, uri) => {
-  for (const client of [hosted, native]) expectPage(await asking(client, uri));
+])('A21: a redirect URI that is %s is rejected without redirect', async (_what, uri) => {
+  for (const client of [hosted, native]) expectPage(await authorize(client, uri));
 });
 
-test('A22: a redirect URI sent twice leads nowhere, whichever of the two is right', async () => {
+test('A22: a repeated redirect URI is rejected, in any order', async () => {
   const [right, wrong] = ['https://c.example/cb', 'https://evil.example/cb'].map(encodeURIComponent);
   for (const pair of [
     [right, wrong],
@@ -227,18 +230,18 @@ test.each([
   'http://127.0.0.1:33418/callback/',
   'http://localhost:33418/callback',
   'https://evil.example/',
-])('A23: a code with another redirect URI is refused, and still good: %s', async (uri) => {
+])('A23: a redemption with another redirect URI is rejected and leaves the code valid: %s', async (uri) => {
   const { client, code } = await target.withCode();
   expect(await refusal(await client.redeem(code, { redirect_uri: uri }))).toEqual([400, 'invalid_grant']);
   expect((await client.redeem(code)).status).toBe(200);
 });
 
-test('A23: a code without a redirect URI is bound by PKCE alone', async () => {
+test('A23: a redemption without redirect URI is bound by PKCE alone', async () => {
   const { client, code } = await target.withCode();
   expect((await client.redeem(code, { redirect_uri: undefined })).status).toBe(200);
 });
 
-test('A25: an error goes to the client only once client and redirect URI are known to be right', async () => {
+test('A25: an error redirects only after client and redirect URI are validated', async () => {
   const client = await target.client();
   const trusted = await open(client.authorizationUrl({ scope: 'admin' }));
   expect(trusted.status).toBe(303);
@@ -249,10 +252,10 @@ test('A25: an error goes to the client only once client and redirect URI are kno
 
 test('A26: every redirect after a POST is 303', async () => {
   const client = await target.client();
-  const asked = new URL(client.authorizationUrl({ scope: 'admin' }));
+  const request = new URL(client.authorizationUrl({ scope: 'admin' }));
   const posted = await fetch(`${target.origin}/authorize`, {
     method: 'POST',
-    body: asked.searchParams,
+    body: request.searchParams,
     redirect: 'manual',
   });
   expect(posted.status).toBe(303);

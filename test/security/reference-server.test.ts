@@ -5,8 +5,8 @@ import { TestCloud } from '../support/test-cloud.ts';
 import { rawRequest } from '../support/wire-checks.ts';
 
 /**
- * The same requests, most of them malformed, to the facade and to oidc-provider: two implementations that know nothing
- * of each other. Where they disagree, the reason stands here; a disagreement without one is a mistake of somebody's.
+ * The same requests, most of them malformed, to the facade and to oidc-provider, an independent implementation. A
+ * difference needs a reason here; a difference without one is a defect of either.
  */
 
 jest.setTimeout(60_000);
@@ -54,17 +54,17 @@ function parametersOf(change: Change): URLSearchParams {
   return new URLSearchParams(pairs);
 }
 
-/** `asked` when the user is asked, `error to client`, or `error here`. */
+/** `consent` for a consent or sign-in page, `<error> to the client`, or `<error> here`. */
 async function authorize(server: Server, change: Change): Promise<string> {
   const parameters = parametersOf({ ...good(server), ...change });
   const { status, headers, text } = await rawRequest(`${server.origin}/authorize?${parameters}`);
   const { location } = headers;
   if (location !== undefined && /^(http:\/\/127\.0\.0\.1:\d+\/callback|https:\/\/c\.example\/cb)/.test(location)) {
-    // Answers that would hold a token are in the fragment, errors too.
+    // A response that would carry a token is in the fragment, and so is its error.
     const { searchParams, hash } = new URL(location);
     return `${searchParams.get('error') ?? new URLSearchParams(hash.slice(1)).get('error')} to the client`;
   }
-  if (status < 400) return 'asked';
+  if (status < 400) return 'consent';
   return `${/<code lang="en">(\w+)/.exec(text)?.[1]} here`;
 }
 
@@ -81,18 +81,18 @@ async function token(server: Server, change: Change, headers: Record<string, str
   return `${answer.status} ${((await answer.json()) as { error: string }).error}`;
 }
 
-/** An answer of ours that is another than theirs, and why it stays. */
+/** A response that differs from the one of oidc-provider, and the reason. */
 type Disagreement = { ours: string; theirs: string; because: string };
 
 const notRegistered: Disagreement = {
   ours: 'invalid_request here',
   theirs: 'invalid_redirect_uri here',
-  because: 'a person reads it; invalid_redirect_uri is a code of registration (RFC 7591 §3.2.2)',
+  because: 'it is shown as a page; invalid_redirect_uri is a code of registration (RFC 7591 §3.2.2)',
 };
 const onlyByQuery: Disagreement = {
   ours: 'invalid_request to the client',
-  theirs: 'asked',
-  because: 'codes go by query alone, as the metadata says',
+  theirs: 'consent',
+  because: 'the metadata advertises the query alone',
 };
 
 const authorizations: [string, Change, Disagreement?][] = [
@@ -104,7 +104,7 @@ const authorizations: [string, Change, Disagreement?][] = [
     {
       ours: 'invalid_request here',
       theirs: 'invalid_client here',
-      because: 'a person reads it; invalid_client is a code of the token endpoint (RFC 6749 §5.2)',
+      because: 'it is shown as a page; invalid_client is a code of the token endpoint (RFC 6749 §5.2)',
     },
   ],
   ['a client twice', { client_id: ['oracle', 'oracle'] }],
@@ -113,29 +113,29 @@ const authorizations: [string, Change, Disagreement?][] = [
   ['another port', { redirect_uri: 'http://127.0.0.1:1/callback' }],
   ['another path', { redirect_uri: 'http://127.0.0.1:33418/other' }, notRegistered],
   ['localhost in place of 127.0.0.1', { redirect_uri: 'http://localhost:33418/callback' }, notRegistered],
-  ['a slash more', { redirect_uri: 'https://c.example/cb/' }, notRegistered],
-  ['a query more', { redirect_uri: 'https://c.example/cb?x=1' }, notRegistered],
+  ['a trailing slash', { redirect_uri: 'https://c.example/cb/' }, notRegistered],
+  ['an added query', { redirect_uri: 'https://c.example/cb?x=1' }, notRegistered],
   ['an upper-case host', { redirect_uri: 'https://C.example/cb' }, notRegistered],
   ['the default port', { redirect_uri: 'https://c.example:443/cb' }, notRegistered],
   ['a fragment', { redirect_uri: 'https://c.example/cb#x' }, notRegistered],
-  ['a user', { redirect_uri: 'https://x@c.example/cb' }, notRegistered],
+  ['userinfo', { redirect_uri: 'https://x@c.example/cb' }, notRegistered],
   ['no response type', { response_type: undefined }],
-  ['a token', { response_type: 'token' }],
-  ['an id token', { response_type: 'id_token' }],
-  ['code and token', { response_type: 'code token' }],
+  ['the response type token', { response_type: 'token' }],
+  ['the response type id_token', { response_type: 'id_token' }],
+  ['the response type code token', { response_type: 'code token' }],
   ['an unknown response type', { response_type: 'x' }],
-  ['a fragment answer', { response_mode: 'fragment' }, onlyByQuery],
-  ['a form answer', { response_mode: 'form_post' }, onlyByQuery],
+  ['the response mode fragment', { response_mode: 'fragment' }, onlyByQuery],
+  ['the response mode form_post', { response_mode: 'form_post' }, onlyByQuery],
   [
-    'an unknown answer mode',
+    'an unknown response mode',
     { response_mode: 'x' },
     {
       ours: 'invalid_request to the client',
       theirs: 'unsupported_response_mode to the client',
-      because: 'that code is an extension of theirs',
+      because: 'unsupported_response_mode is an extension of oidc-provider',
     },
   ],
-  ['a query answer', { response_mode: 'query' }],
+  ['the response mode query', { response_mode: 'query' }],
   ['no challenge', { code_challenge: undefined, code_challenge_method: undefined }],
   ['a method without a challenge', { code_challenge: undefined }],
   ['a challenge without a method', { code_challenge_method: undefined }],
@@ -144,7 +144,7 @@ const authorizations: [string, Change, Disagreement?][] = [
   ['a short challenge', { code_challenge: 'x' }],
   ['a challenge of other characters', { code_challenge: '!'.repeat(43) }],
   ['another resource', { resource: 'https://evil.example/mcp' }],
-  ['a resource that is no URL', { resource: 'mcp' }],
+  ['a resource that is not a URL', { resource: 'mcp' }],
   ['a resource with a fragment', { resource: 'https://evil.example/mcp#x' }],
   ['no resource', { resource: undefined }],
   [
@@ -152,8 +152,8 @@ const authorizations: [string, Change, Disagreement?][] = [
     { scope: 'admin' },
     {
       ours: 'invalid_scope to the client',
-      theirs: 'asked',
-      because: 'a grant of nothing would serve nobody (RFC 6749 §4.1.2.1)',
+      theirs: 'consent',
+      because: 'a grant without scopes has no use (RFC 6749 §4.1.2.1)',
     },
   ],
   ['a known and an unknown scope', { scope: 'mcp admin' }],
@@ -161,21 +161,21 @@ const authorizations: [string, Change, Disagreement?][] = [
   ['a request object', { request: 'e30.e30.' }],
   ['a request by reference', { request_uri: 'https://evil.example/' }],
   [
-    'no prompt',
+    'prompt none',
     { prompt: 'none' },
     {
       ours: 'interaction_required to the client',
       theirs: 'login_required to the client',
-      because: 'consent is asked for every time, whoever is signed in',
+      because: 'every request needs consent, also of a user who is signed in',
     },
   ],
   [
     'an unknown prompt',
     { prompt: 'x' },
     {
-      ours: 'asked',
+      ours: 'consent',
       theirs: 'invalid_request to the client',
-      because: 'unknown parameters are ignored (RFC 6749 §3.1), and prompt is OpenID Connect’s',
+      because: 'unknown parameters are ignored (RFC 6749 §3.1), and prompt belongs to OpenID Connect',
     },
   ],
   ['no state', { state: undefined }],
@@ -185,11 +185,11 @@ const authorizations: [string, Change, Disagreement?][] = [
     {
       ours: 'invalid_request here',
       theirs: 'invalid_request to the client',
-      because: 'an answer that cannot bring the state back is of no use to the client',
+      because: 'a response that cannot return the state is of no use to the client',
     },
   ],
   ['a challenge twice', { code_challenge: ['x'.repeat(43), 'x'.repeat(43)] }],
-  ['a parameter that nobody knows twice', { nobody_knows: ['a', 'b'] }],
+  ['an unknown parameter twice', { unknown_parameter: ['a', 'b'] }],
 ];
 
 const tokenRequests: [string, Change, Disagreement?, Record<string, string>?][] = [
@@ -203,7 +203,7 @@ const tokenRequests: [string, Change, Disagreement?, Record<string, string>?][] 
     {
       ours: '401 invalid_client',
       theirs: '400 invalid_request',
-      because: 'RFC 6749 §5.2 calls it invalid_client when no authentication is included',
+      because: 'RFC 6749 §5.2: invalid_client if no client authentication is included',
     },
   ],
   ['an unknown client', { client_id: 'unknown' }],
@@ -212,9 +212,9 @@ const tokenRequests: [string, Change, Disagreement?, Record<string, string>?][] 
   ['a secret in the header', {}, undefined, { authorization: `Basic ${btoa('oracle:x')}` }],
   ['no grant type', { grant_type: undefined }],
   ['an unknown grant type', { grant_type: 'x' }],
-  ['a password', { grant_type: 'password', username: 'ada', password: 'ada' }],
-  ['client credentials', { grant_type: 'client_credentials' }],
-  ['a refresh without its token', { grant_type: 'refresh_token' }],
+  ['the grant type password', { grant_type: 'password', username: 'ada', password: 'ada' }],
+  ['the grant type client_credentials', { grant_type: 'client_credentials' }],
+  ['a refresh without token', { grant_type: 'refresh_token' }],
   ['an unknown refresh token', { grant_type: 'refresh_token', refresh_token: 'x' }],
   ['a code twice', { code: ['a', 'b'] }],
   [
@@ -223,7 +223,7 @@ const tokenRequests: [string, Change, Disagreement?, Record<string, string>?][] 
     {
       ours: '400 invalid_grant',
       theirs: '400 invalid_request',
-      because: 'the verifier of a code that is unknown is not looked at',
+      because: 'the verifier of an unknown code is not read',
     },
   ],
   ['JSON', {}, undefined, { 'content-type': 'application/json' }],
@@ -234,9 +234,9 @@ function expectAgreement(ours: string, theirs: string, disagreement: Disagreemen
   expect({ ours, theirs }).toEqual({ ours: disagreement?.ours ?? theirs, theirs: disagreement?.theirs ?? theirs });
 }
 
-// Rest parameters, because jest takes a third one that a row leaves out for its own `done`.
+// Rest parameters, because jest passes its `done` callback for a third one that a row omits.
 test.each(authorizations)(
-  'O1: an authorization request with %s is answered as oidc-provider answers it, or for a reason',
+  'O1: an authorization request with %s gets the response of oidc-provider, or a justified other one',
   async (...[_what, change, disagreement]) => {
     const [ours, theirs] = await Promise.all([authorize(facade, change), authorize(oracle, change)]);
     expectAgreement(ours, theirs, disagreement);
@@ -244,7 +244,7 @@ test.each(authorizations)(
 );
 
 test.each(tokenRequests)(
-  'O2: a token request with %s is answered as oidc-provider answers it, or for a reason',
+  'O2: a token request with %s gets the response of oidc-provider, or a justified other one',
   async (...[_what, change, disagreement, headers]) => {
     const [ours, theirs] = await Promise.all([token(facade, change, headers), token(oracle, change, headers)]);
     expectAgreement(ours, theirs, disagreement);

@@ -20,15 +20,15 @@ const refreshed = async (client: OAuthClient, token: string) => {
 const isAlive = async ({ access_token }: Tokens) =>
   (await postMcp(target.origin, access_token, initialize)).status === 200;
 
-/** Lets so much time go by for the family of refresh tokens. */
-async function later(tokens: Tokens, seconds: number): Promise<void> {
+/** Moves the refresh-token family of the grant into the past. */
+async function age(tokens: Tokens, seconds: number): Promise<void> {
   const grant = await target.item(`G#${grantOf(tokens)}`);
   const refresh = grant.refresh as { superseded: Record<string, number> };
   const superseded = Object.fromEntries(Object.entries(refresh.superseded).map(([one, at]) => [one, at - seconds]));
   await target.put({ ...grant, refresh: { ...refresh, superseded } });
 }
 
-test('A84: twenty-five at once get the same successor, which works', async () => {
+test('A84: twenty-five concurrent refreshes get the same successor, which works', async () => {
   const { client, tokens } = await target.signedIn();
   const answers = await Promise.all(Array.from({ length: 25 }, () => refreshed(client, tokens.refresh_token)));
   const successors = new Set(answers.map(({ refresh_token }) => refresh_token));
@@ -37,7 +37,7 @@ test('A84: twenty-five at once get the same successor, which works', async () =>
   await refreshed(client, [...successors][0]!);
 });
 
-test('A84: of two holders at once, one a generation behind, both get the same successor', async () => {
+test('A84: two concurrent holders, one a generation behind, both keep the grant', async () => {
   const { client, tokens } = await target.signedIn();
   const next = await refreshed(client, tokens.refresh_token);
   const [a, b] = await Promise.all([tokens, next].map((each) => refreshed(client, each.refresh_token)));
@@ -46,53 +46,53 @@ test('A84: of two holders at once, one a generation behind, both get the same su
   expect(a!.refresh_token).toMatch(/^hrt1_/);
 });
 
-test('A85: whose answer got lost may ask again, also after an hour', async () => {
+test('A85: a refresh token works again after its response was lost, even an hour later', async () => {
   const { client, tokens } = await target.signedIn();
   const lost = await refreshed(client, tokens.refresh_token);
-  await later(tokens, HOUR);
+  await age(tokens, HOUR);
   const found = await refreshed(client, tokens.refresh_token);
   expect(found.refresh_token).not.toBe(lost.refresh_token);
   await refreshed(client, found.refresh_token);
 });
 
-test('A85: an answer that was lost and turns up elsewhere ends the grant', async () => {
+test('A85: a lost response that is used later ends the grant', async () => {
   const { client, tokens } = await target.signedIn();
   const lost = await refreshed(client, tokens.refresh_token);
-  await later(tokens, HOUR);
+  await age(tokens, HOUR);
   const found = await refreshed(client, tokens.refresh_token);
   expect(await refusal(await client.refresh(lost.refresh_token))).toEqual([400, 'invalid_grant']);
   expect(await refusal(await client.refresh(found.refresh_token))).toEqual([400, 'invalid_grant']);
   expect(await isAlive(found)).toBe(false);
 });
 
-test('A85: three hundred refreshes of which every other answer gets lost lose nothing', async () => {
+test('A85: three hundred refreshes with 40 % lost responses keep the grant', async () => {
   const { client, tokens } = await target.signedIn();
   let held = tokens.refresh_token;
-  // 40 % are lost, in runs of up to three, some of them for longer than the window.
+  // 40 % are lost, up to three in a row, some of them for longer than the window.
   const isLost = (i: number) => [1, 2, 6, 8].includes(i % 10) || [31, 32, 33].includes(i % 100);
   for (let i = 0; i < 300; i++) {
-    if (i % 25 === 0) await later(tokens, HOUR);
+    if (i % 25 === 0) await age(tokens, HOUR);
     const { refresh_token } = await refreshed(client, held);
     if (!isLost(i)) held = refresh_token;
   }
   expect(await isAlive(await refreshed(client, held))).toBe(true);
 });
 
-test('A86: a superseded token outside the window ends the grant, and the log says so', async () => {
+test('A86: a superseded token outside the window ends the grant and logs refresh_reuse', async () => {
   const { client, tokens } = await target.signedIn();
   const second = await refreshed(client, tokens.refresh_token);
   const third = await refreshed(client, second.refresh_token);
-  await later(tokens, HOUR);
+  await age(tokens, HOUR);
   expect(await refusal(await client.refresh(tokens.refresh_token))).toEqual([400, 'invalid_grant']);
   expect(await refusal(await client.refresh(third.refresh_token))).toEqual([400, 'invalid_grant']);
   expect(await isAlive(third)).toBe(false);
   expect(target.log).toContain('refresh_reuse');
 });
 
-test('A86: also when it comes right after a fresh rotation', async () => {
+test('A86: a superseded token ends the grant even right after a rotation', async () => {
   const { client, tokens } = await target.signedIn();
   const second = await refreshed(client, tokens.refresh_token);
-  await later(tokens, HOUR);
+  await age(tokens, HOUR);
   const third = await refreshed(client, second.refresh_token);
   const fourth = await refreshed(client, third.refresh_token);
   expect(await refusal(await client.refresh(tokens.refresh_token))).toEqual([400, 'invalid_grant']);
@@ -100,23 +100,23 @@ test('A86: also when it comes right after a fresh rotation', async () => {
 });
 
 test.each<[string, (token: string) => string]>([
-  ['with a MAC of nothing', (token) => token.replace(/[^.]+$/, 'A'.repeat(43))],
+  ['with a MAC of zeros', (token) => token.replace(/[^.]+$/, 'A'.repeat(43))],
   ['with a changed MAC', (token) => token.replace(/.(.)$/, (end) => (end[0] === 'A' ? `B${end[1]}` : `A${end[1]}`))],
   ['with no MAC', (token) => token.replace(/\.[^.]+$/, '')],
   ['with an empty MAC', (token) => token.replace(/[^.]+$/, '')],
-  ['of a coming generation', (token) => token.replace('.1.', '.2.')],
+  ['of a future generation', (token) => token.replace('.1.', '.2.')],
   ['of generation 0', (token) => token.replace('.1.', '.0.')],
   ['of a generation below 0', (token) => token.replace('.1.', '.-1.')],
-  ['of a generation spelt otherwise', (token) => token.replace('.1.', '.01.')],
-  ['of a generation beyond all', (token) => token.replace('.1.', '.99999999999999999999.')],
+  ['of a generation with a leading zero', (token) => token.replace('.1.', '.01.')],
+  ['of an overflowing generation', (token) => token.replace('.1.', '.99999999999999999999.')],
   ['of another grant', (token) => token.replace(/^hrt1_[^.]+/, `hrt1_${'A'.repeat(22)}`)],
   ['of another kind', (token) => token.replace('hrt1_', 'hrt2_')],
   ['with white space around', (token) => ` ${token}`],
-  ['twice in one', (token) => `${token}${token}`],
+  ['that is repeated', (token) => `${token}${token}`],
   ['that is very long', (token) => token + 'A'.repeat(9000)],
   ['of another deployment', () => `hrt1_${'B'.repeat(22)}.1.${'C'.repeat(43)}`],
   ['that is empty', () => ' '],
-])('A87: a refresh token %s is refused, and changes nothing', async (_what, forge) => {
+])('A87: a refresh token %s is rejected and changes nothing', async (_what, forge) => {
   const { client, tokens } = await target.signedIn();
   const before = await target.items('G#');
   expect(await refusal(await client.refresh(forge(tokens.refresh_token)))).toEqual([400, 'invalid_grant']);
@@ -124,7 +124,7 @@ test.each<[string, (token: string) => string]>([
   await refreshed(client, tokens.refresh_token);
 });
 
-test('A87: a forged refresh token never reaches the table', async () => {
+test('A87: a forged refresh token is rejected without reading the table', async () => {
   const { client } = await target.signedIn();
   const forged = `hrt1_${'A'.repeat(22)}.1.${'A'.repeat(43)}`;
   await target.without('dynamodb', async () => {
@@ -132,7 +132,7 @@ test('A87: a forged refresh token never reaches the table', async () => {
   });
 });
 
-test('A87: another client’s refresh token is refused, and changes nothing', async () => {
+test('A87: the refresh token of another client is rejected and changes nothing', async () => {
   const { client, tokens } = await target.signedIn();
   const other = await target.client({ client_name: 'Other' });
   for (const id of [other.id, 'dcr_unknown']) {
@@ -144,10 +144,10 @@ test('A87: another client’s refresh token is refused, and changes nothing', as
   await refreshed(client, tokens.refresh_token);
 });
 
-test('A87: a superseded token in another client’s hands does not end the grant', async () => {
+test('A87: a superseded token from another client does not end the grant', async () => {
   const { client, tokens } = await target.signedIn();
   const next = await refreshed(client, (await refreshed(client, tokens.refresh_token)).refresh_token);
-  await later(tokens, HOUR);
+  await age(tokens, HOUR);
   const change = { client_id: 'dcr_other' };
   expect(await refusal(await client.refresh(tokens.refresh_token, change))).toEqual([400, 'invalid_grant']);
   await refreshed(client, next.refresh_token);
@@ -155,18 +155,18 @@ test('A87: a superseded token in another client’s hands does not end the grant
 
 test.each<[string, Record<string, string>, string]>([
   ['another resource', { resource: 'https://evil.example/' }, 'invalid_target'],
-  ['a resource that is none', { resource: 'mcp' }, 'invalid_target'],
+  ['a malformed resource', { resource: 'mcp' }, 'invalid_target'],
   ['a wider scope', { scope: 'mcp admin' }, 'invalid_scope'],
   ['another scope', { scope: 'admin' }, 'invalid_scope'],
   ['a scope in other case', { scope: 'MCP' }, 'invalid_scope'],
-])('A88: a refresh with %s is refused, and rotates nothing', async (_what, change, error) => {
+])('A88: a refresh with %s is rejected and rotates nothing', async (_what, change, error) => {
   const { client, tokens } = await target.signedIn();
   const before = await target.items('G#');
   expect(await refusal(await client.refresh(tokens.refresh_token, change))).toEqual([400, error]);
   expect(await target.items('G#')).toEqual(before);
 });
 
-test('A88: the same or no scope gives what was granted', async () => {
+test('A88: a refresh with the same or no scope returns the granted scope', async () => {
   const { client, tokens } = await target.signedIn();
   for (const scope of [undefined, 'mcp', 'mcp offline_access', 'offline_access', ' mcp  mcp ']) {
     const answer = await json(await client.refresh(tokens.refresh_token, { scope }));

@@ -18,16 +18,16 @@ test.each<[string, Record<string, string>]>([
   ['a secret', { client_secret: 'guess' }],
   ['an empty id and a secret', { client_id: '', client_secret: 'guess' }],
   ['an assertion', { client_assertion: 'e30.e30.', client_assertion_type: assertion }],
-  ['an assertion of no type', { client_assertion: 'e30.e30.' }],
+  ['an assertion without type', { client_assertion: 'e30.e30.' }],
   ['no id', { client_id: '' }],
-])('A72: a public client that sends %s is refused, and its code still good', async (_what, change) => {
+])('A72: a public client that sends %s is rejected and its code stays valid', async (_what, change) => {
   const { client, code } = await target.withCode();
   expect(await refusal(await client.redeem(code, change))).toEqual([401, 'invalid_client']);
   expect((await client.redeem(code)).status).toBe(200);
 });
 
 test.each(['Basic Y2xpZW50OnNlY3JldA==', 'Bearer x', 'Basic', ''])(
-  'A72: a public client that authenticates by header is refused: %j',
+  'A72: a public client that authenticates by header is rejected: %j',
   async (authorization) => {
     const { client, code } = await target.withCode();
     const body = new URLSearchParams({ client_id: client.id, grant_type: 'authorization_code', code });
@@ -36,7 +36,7 @@ test.each(['Basic Y2xpZW50OnNlY3JldA==', 'Bearer x', 'Basic', ''])(
   },
 );
 
-test('A78: the same metadata gives the same id and one item, in any order and however often', async () => {
+test('A78: repeated registrations of the same metadata get one id and one item', async () => {
   const uris = ['http://127.0.0.1/a', 'https://client.example/cb'];
   const before = (await target.items('CL#')).length;
   const spellings = [
@@ -53,7 +53,7 @@ test('A78: the same metadata gives the same id and one item, in any order and ho
   expect(other.client_id).not.toBe(ids[0]);
 });
 
-test('A78: a client that nobody signs in with is gone after a day; one in use, 90 days after its last sign-in', async () => {
+test('A78: an unused client expires after a day, a used one 90 days after its last sign-in', async () => {
   const client = await target.client({ client_name: 'Rarely used', redirect_uris: ['http://127.0.0.1/callback'] });
   const unused = await target.item(`CL#${client.id}`);
   expect(unused).toMatchObject({ expiresAt: Number(unused.createdAt) + 86_400, ttl: unused.expiresAt });
@@ -65,13 +65,13 @@ test('A78: a client that nobody signs in with is gone after a day; one in use, 9
 const nested = (depth: number) => `${'{"a":'.repeat(depth)}1${'}'.repeat(depth)}`;
 
 test.each<[string, unknown]>([
-  ['no JSON', '{'],
-  ['nothing', ''],
-  ['a form', 'redirect_uris=https://c.example/cb'],
-  ['JSON in UTF-16', Buffer.from('{}', 'utf16le').toString('latin1')],
-  ['a list', '[]'],
-  ['null', 'null'],
-  ['a number', '1'],
+  ['a body that is not JSON', '{'],
+  ['an empty body', ''],
+  ['a form body', 'redirect_uris=https://c.example/cb'],
+  ['a body in UTF-16', Buffer.from('{}', 'utf16le').toString('latin1')],
+  ['a list as body', '[]'],
+  ['null as body', 'null'],
+  ['a number as body', '1'],
   ['a body of 9 KB', { ...someUri, client_name: 'x'.repeat(9000) }],
   ['brackets a thousand deep', `${'['.repeat(1000)}`],
   ['objects a thousand deep in place of URIs', `{"redirect_uris":${nested(1000)}}`],
@@ -80,19 +80,19 @@ test.each<[string, unknown]>([
   ['no redirect URI', { redirect_uris: [] }],
   ['no redirect URIs', {}],
   ['null for redirect URIs', { redirect_uris: null }],
-  ['one text for redirect URIs', { redirect_uris: 'https://c.example/cb' }],
+  ['a string for redirect URIs', { redirect_uris: 'https://c.example/cb' }],
   ['numbers for redirect URIs', { redirect_uris: [1] }],
   ['lists for redirect URIs', { redirect_uris: [['https://c.example/cb']] }],
   ['a hundred redirect URIs', { redirect_uris: Array.from({ length: 100 }, (_, i) => `https://c.example/${i}`) }],
   ['an object for a name', { ...someUri, client_name: { toString: 'x' } }],
   ['a list for an application type', { ...someUri, application_type: ['web'] }],
-])('A79: %s is refused, and writes nothing', async (_what, body) => {
+])('A79: a registration with %s is rejected and stores nothing', async (_what, body) => {
   const before = await target.items('CL#');
   expect(await refusal(await register(target.origin, body))).toEqual([400, 'invalid_client_metadata']);
   expect(await target.items('CL#')).toEqual(before);
 });
 
-test('A79: a prototype beside the members does no harm', async () => {
+test('A79: a __proto__ member is ignored', async () => {
   const body = '{"__proto__":{"polluted":true},"constructor":1,"redirect_uris":["https://c.example/cb"]}';
   const answer = await register(target.origin, body);
   expect(answer.status).toBe(201);
@@ -100,7 +100,7 @@ test('A79: a prototype beside the members does no harm', async () => {
 });
 
 test.each(['client_secret_basic', 'client_secret_post', 'client_secret_jwt', 'tls_client_auth', null, 'none'])(
-  'A80: a client that asks for %j is registered as public, without a secret and without nulls',
+  'A80: a client with the authentication method %j is registered as public, without secret and nulls',
   async (token_endpoint_auth_method) => {
     const answer = await register(target.origin, {
       ...someUri,
@@ -121,7 +121,7 @@ test.each(['client_secret_basic', 'client_secret_post', 'client_secret_jwt', 'tl
 const common = { grant_types: ['authorization_code', 'refresh_token'], response_types: ['code'] };
 const publicClient = { ...common, token_endpoint_auth_method: 'none' };
 
-/** What clients are known to register, and where each then asks to be sent back to. */
+/** The metadata that real clients register, and the redirect URI that each then requests. */
 const realClients: Record<string, [metadata: Record<string, unknown>, redirectUri: string]> = {
   Claude: [
     {
@@ -226,7 +226,7 @@ const realClients: Record<string, [metadata: Record<string, unknown>, redirectUr
 };
 
 test.each(Object.entries(realClients))(
-  'A81: what %s registers is accepted, and leads to a call',
+  'A81: the metadata of %s registers and leads to a call',
   async (_name, [metadata, redirect_uri]) => {
     const client = await OAuthClient.register(target.origin, metadata);
     const back = await approveAndSignIn(client.authorizationUrl({ redirect_uri }), 'ada');
@@ -246,7 +246,7 @@ test.each(['dcr_chosen', 'https://evil.example/client.json', '', null, 7])(
   },
 );
 
-test('A82: a client id that is a URL is never one of ours', async () => {
+test('A82: a registration cannot choose a URL as its client_id', async () => {
   const url = 'http://evil.example/client.json';
   await register(target.origin, { ...someUri, client_id: url });
   const client = await target.client(someUri);

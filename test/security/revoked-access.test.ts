@@ -14,7 +14,7 @@ const isAlive = async ({ access_token }: Tokens) =>
   (await postMcp(target.origin, access_token, initialize)).status === 200;
 
 test.each(['access_token', 'refresh_token'] as const)(
-  'A100: another client cannot revoke a client’s %s',
+  'A100: a client cannot revoke the %s of another client',
   async (kind) => {
     const { client, tokens } = await target.signedIn();
     const other = await target.client({ client_name: 'Other' });
@@ -27,24 +27,24 @@ test.each(['access_token', 'refresh_token'] as const)(
 );
 
 test.each<[string, (tokens: Tokens) => string]>([
-  ['nothing', () => 'nothing'],
+  ['a random string', () => 'nothing'],
   ['the id of the grant', grantOf],
   ['a forged refresh token', ({ refresh_token }) => refresh_token.replace(/[^.]+$/, 'A'.repeat(43))],
-  ['a coming generation', ({ refresh_token }) => refresh_token.replace('.1.', '.2.')],
+  ['a future generation', ({ refresh_token }) => refresh_token.replace('.1.', '.2.')],
   ['an access token without its signature', ({ access_token }) => access_token.replace(/[^.]+$/, '')],
   ['an access token with another signature', ({ access_token }) => access_token.replace(/[^.]+$/, 'A'.repeat(86))],
   [
     'an unsigned access token',
     ({ access_token }) => `${btoa('{"alg":"none","typ":"at+jwt"}')}.${access_token.split('.')[1]}.`,
   ],
-])('A100: to revoke %s is answered alike, and ends nothing', async (_what, forge) => {
+])('A100: revoking %s gets the same response and ends nothing', async (_what, forge) => {
   const { client, tokens } = await target.signedIn();
   expect((await client.revoke(forge(tokens))).status).toBe(200);
   expect(await isAlive(tokens)).toBe(true);
 });
 
 test.each(['access_token', 'refresh_token'] as const)(
-  'A102: a client’s own %s ends the whole grant at the next request',
+  'A102: revoking the %s ends the whole grant at the next request',
   async (kind) => {
     const { client, tokens } = await target.signedIn();
     const next = (await (await client.refresh(tokens.refresh_token)).json()) as Tokens;
@@ -58,21 +58,21 @@ test.each(['access_token', 'refresh_token'] as const)(
   },
 );
 
-test('A102: a superseded refresh token ends its grant too, and a second time changes nothing', async () => {
+test('A102: revoking a superseded refresh token ends its grant, and repeating it changes nothing', async () => {
   const { client, tokens } = await target.signedIn();
   const next = (await (await client.refresh(tokens.refresh_token)).json()) as Tokens;
   for (let i = 0; i < 2; i++) expect((await client.revoke(tokens.refresh_token)).status).toBe(200);
   expect(await isAlive(next)).toBe(false);
 });
 
-test('A102: it ends this grant alone', async () => {
+test('A102: a revocation leaves the other grants of the client alive', async () => {
   const { client, tokens } = await target.signedIn();
   const other = await client.tokensFor('ada');
   await client.revoke(tokens.refresh_token);
   expect(await isAlive(other)).toBe(true);
 });
 
-test('A102: a hint does not lead astray', async () => {
+test('A102: a wrong token_type_hint is ignored', async () => {
   const { client, tokens } = await target.signedIn();
   await client.revoke(tokens.refresh_token, { token_type_hint: 'access_token' });
   expect(await isAlive(tokens)).toBe(false);
@@ -83,7 +83,7 @@ test.each<[string, Record<string, string | undefined>]>([
   ['an empty client id', { client_id: '' }],
   ['a secret', { client_secret: 'guess' }],
   ['an assertion', { client_assertion: 'e30.e30.' }],
-])('A103: with %s the client is not known', async (_what, change) => {
+])('A103: a revocation with %s is rejected with invalid_client', async (_what, change) => {
   const { client, tokens } = await target.signedIn();
   expect(await refusal(await client.revoke(tokens.refresh_token, change))).toEqual([401, 'invalid_client']);
   expect(await isAlive(tokens)).toBe(true);

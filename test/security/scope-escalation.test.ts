@@ -3,18 +3,18 @@ import { callTool, initialize, OAuthClient, postMcp, type Tokens } from '../../b
 import { TestCloud, toolScopes } from '../support/test-cloud.ts';
 import { json, refusal } from '../support/wire-checks.ts';
 
-/** A server with more than one scope, as an owner would declare them. */
+/** A server with several scopes. */
 
 jest.setTimeout(60_000);
 
-let cloud: TestCloud;
+let emulator: TestCloud;
 beforeAll(async () => {
-  cloud = await TestCloud.start({ edits: toolScopes });
+  emulator = await TestCloud.start({ edits: toolScopes });
 });
-afterAll(() => cloud?.stop());
+afterAll(() => emulator?.stop());
 
 async function signedIn(scope: string): Promise<{ client: OAuthClient; tokens: Tokens }> {
-  const client = await OAuthClient.register(cloud.origin);
+  const client = await OAuthClient.register(emulator.origin);
   const back = await approveAndSignIn(client.authorizationUrl({ scope }), 'ada');
   const tokens = (await (await client.redeem(back.searchParams.get('code')!)).json()) as Tokens;
   return { client, tokens };
@@ -23,14 +23,14 @@ async function signedIn(scope: string): Promise<{ client: OAuthClient; tokens: T
 const scopeOf = ({ access_token }: Tokens): unknown =>
   JSON.parse(Buffer.from(access_token.split('.')[1]!, 'base64url').toString()).scope;
 
-/** How a tool answers that needs a scope of its own. */
+/** The status of a call to the tool that needs the scope `notes`. */
 async function noteWith({ access_token }: Tokens): Promise<number> {
-  const started = await postMcp(cloud.origin, access_token, initialize);
+  const started = await postMcp(emulator.origin, access_token, initialize);
   const session = { 'mcp-session-id': started.headers.get('mcp-session-id')! };
-  return (await postMcp(cloud.origin, access_token, callTool('note', { name: 'n' }), session)).status;
+  return (await postMcp(emulator.origin, access_token, callTool('note', { name: 'n' }), session)).status;
 }
 
-test('A88: a refresh with a narrower scope narrows that access token alone: the grant keeps what it has', async () => {
+test('A88: a refresh with a narrower scope narrows its access token and not the grant', async () => {
   const { client, tokens } = await signedIn('mcp notes');
   const refresh = async (token: string, scope?: string) =>
     (await json(await client.refresh(token, { scope }))) as unknown as Tokens;
@@ -43,7 +43,7 @@ test('A88: a refresh with a narrower scope narrows that access token alone: the 
   expect([await noteWith(tokens), await noteWith(narrow), await noteWith(whole)]).toEqual([200, 403, 200]);
 });
 
-test('A88: a scope that the server has and the grant has not is refused, and the token still good', async () => {
+test('A88: a refresh with an ungranted scope is rejected and leaves the token valid', async () => {
   const { client, tokens } = await signedIn('mcp');
   for (const scope of ['mcp notes', 'notes', 'admin']) {
     expect(await refusal(await client.refresh(tokens.refresh_token, { scope }))).toEqual([400, 'invalid_scope']);
@@ -51,7 +51,7 @@ test('A88: a scope that the server has and the grant has not is refused, and the
   expect(await json(await client.refresh(tokens.refresh_token))).toMatchObject({ scope: 'mcp' });
 });
 
-/** What the headers of a call say of it, while its body names the tool `note`. */
+/** Headers of a call whose body names the tool `note`, by what they claim. */
 const claims: [string, Record<string, string>][] = [
   ['nothing', {}],
   ['the tool', { 'mcp-method': 'tools/call', 'mcp-name': 'note' }],
@@ -64,38 +64,38 @@ const claims: [string, Record<string, string>][] = [
   ['two tools', { 'mcp-method': 'tools/call', 'mcp-name': 'whoami, note' }],
 ];
 
-const call = callTool('note', { name: 'n', text: 'kept without leave' });
+const call = callTool('note', { name: 'n', text: 'stored without permission' });
 
-async function expectNotRun(answer: Response): Promise<void> {
+async function expectRejectedCall(answer: Response): Promise<void> {
   expect([400, 403]).toContain(answer.status);
   expect(await answer.text()).not.toContain('"result"');
 }
 
 test.each(claims)(
-  'A98: in the older era a tool does not run without its scope, whatever the headers name: %s',
+  'A98: a legacy call without the scope of its tool is rejected, with headers that name %s',
   async (_what, headers) => {
     const { access_token } = (await signedIn('mcp')).tokens;
-    const started = await postMcp(cloud.origin, access_token, initialize);
+    const started = await postMcp(emulator.origin, access_token, initialize);
     const session = { 'mcp-session-id': started.headers.get('mcp-session-id')! };
-    await expectNotRun(await postMcp(cloud.origin, access_token, call, { ...session, ...headers }));
-    await expectNotRun(await postMcp(cloud.origin, access_token, [call], { ...session, ...headers }));
+    await expectRejectedCall(await postMcp(emulator.origin, access_token, call, { ...session, ...headers }));
+    await expectRejectedCall(await postMcp(emulator.origin, access_token, [call], { ...session, ...headers }));
   },
 );
 
 test.each(claims)(
-  'A98: in the 2026 era a tool does not run without its scope, whatever the headers name: %s',
+  'A98: a 2026 call without the scope of its tool is rejected, with headers that name %s',
   async (_what, headers) => {
     const { access_token } = (await signedIn('mcp')).tokens;
     const _meta = {
       'io.modelcontextprotocol/protocolVersion': '2026-07-28',
-      'io.modelcontextprotocol/clientInfo': { name: 'by-hand', version: '1' },
+      'io.modelcontextprotocol/clientInfo': { name: 'test-client', version: '1' },
       'io.modelcontextprotocol/clientCapabilities': {},
     };
     const body = { ...call, params: { ...call.params, _meta } };
     for (const version of ['2026-07-28', '2025-11-25']) {
       const all = { 'mcp-protocol-version': version, ...headers };
-      await expectNotRun(await postMcp(cloud.origin, access_token, body, all));
+      await expectRejectedCall(await postMcp(emulator.origin, access_token, body, all));
     }
-    await expectNotRun(await postMcp(cloud.origin, access_token, body, headers));
+    await expectRejectedCall(await postMcp(emulator.origin, access_token, body, headers));
   },
 );

@@ -2,13 +2,13 @@ import { existsSync, globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseSync } from '@swc/core';
 
-/** `docs/security.md` says what is required, where it is done and which test proves it. Here it is held to that. */
+/** Checks `docs/security.md`: each requirement names the code that enforces it and the test that proves it. */
 
 const root = join(__dirname, '..', '..');
 const read = (file: string) => readFileSync(join(root, file), 'utf8');
 
-/** Of the requirements of the authorization server these are the client's; the page says so in a table of their own. */
-const clients = ['AS3', 'AS8', 'AS9', 'AS11', 'AS19'];
+/** Requirements of the authorization server that the client fulfils; the page lists them in a separate table. */
+const clientRequirements = ['AS3', 'AS8', 'AS9', 'AS11', 'AS19'];
 
 const numbered = (prefix: string, last: number) => Array.from({ length: last }, (_, i) => `${prefix}${i + 1}`);
 const attacks = [1, 2, 3, 4, 5, 6, 7, 9, 10, 11, 12, 14, 16, 17, 18, 19, 20, 21, 22, 23, 25, 26, 27, 28, 29, 31, 32, 33]
@@ -37,11 +37,11 @@ const rows: Row[] = Array.from(read('docs/security.md').matchAll(/^\| ([A-Z]+\d+
   const unlinked = [...enforced.split(', '), ...proved.split('<br>')].filter((each) => links(each).length !== 1);
   return { id: id!, sources: links(enforced), tests: links(proved), unlinked: unlinked.join() };
 });
-const enforcing = rows.filter(({ id }) => !clients.includes(id));
+const enforcing = rows.filter(({ id }) => !clientRequirements.includes(id));
 
 type Node = { type: string; [member: string]: unknown };
 
-/** The titles of a file's tests as jest prints them, after those of what they stand in; `…` is what a table fills in. */
+/** The titles of a file's tests, prefixed by those of their `describe` blocks; `…` stands for a value of a table. */
 function titlesOf(file: string): string[] {
   const titles: string[] = [];
   visit(parseSync(read(file), { syntax: 'typescript' }).body, []);
@@ -58,7 +58,7 @@ function titlesOf(file: string): string[] {
   }
 }
 
-/** `test` or `describe` when this is what a title is handed to: itself, `.each(…)` of it, or `.skip` and the like. */
+/** `test` or `describe` when the callee takes a title: the function itself, its `.each(…)`, or a member such as `.skip`. */
 function titled(callee: Node | undefined): string | undefined {
   if (callee?.type === 'Identifier') return ['test', 'describe'].find((name) => name === callee.value);
   if (callee?.type === 'CallExpression') return titled((callee.callee as Node).object as Node | undefined);
@@ -68,7 +68,7 @@ function titled(callee: Node | undefined): string | undefined {
 const textOf = (node: Node | undefined): string | undefined =>
   node?.type === 'StringLiteral' ? String(node.value).replaceAll(/%[a-z]|\$[\w.]+/g, '…') : undefined;
 
-/** Whether the file declares it: a function, a class or a constant, or a member of one. */
+/** Whether the file declares the name: as a function, class, constant or type, or as a member of one. */
 const declares = (file: string, name: string) =>
   new RegExp(`^ *(export )?(async )?(function|class|const|let|type) ${name}\\b|^ +(async )?#?${name}[(:<]`, 'm').test(
     read(file),
@@ -78,13 +78,13 @@ test('every requirement has one row, and every row a requirement', () => {
   expect(rows.map(({ id }) => id).sort()).toEqual(required.toSorted());
 });
 
-test('what a row names, it links to', () => {
+test('every source and every test of a row is a link', () => {
   expect(enforcing.filter(({ unlinked }) => unlinked !== '').map(({ id, unlinked }) => `${id}: ${unlinked}`)).toEqual(
     [],
   );
 });
 
-test('every row is enforced somewhere, by something that is there', () => {
+test('every row names an existing declaration that enforces it', () => {
   expect(enforcing.filter(({ sources }) => sources.length === 0).map(({ id }) => id)).toEqual([]);
   const missing = enforcing.flatMap(({ id, sources }) =>
     sources
@@ -94,7 +94,7 @@ test('every row is enforced somewhere, by something that is there', () => {
   expect(missing).toEqual([]);
 });
 
-test('every row is proved by a test, and the test is there', () => {
+test('every row names an existing test that proves it', () => {
   const titles = new Map<string, string[]>();
   const has = ({ text, file }: Link) => {
     if (!existsSync(join(root, file))) return false;
@@ -108,7 +108,7 @@ test('every row is proved by a test, and the test is there', () => {
   expect(missing).toEqual([]);
 });
 
-test('every test of security begins with the id of a row, and is counted where it is written', () => {
+test('every security test begins with the id of a row', () => {
   const files = globSync('test/security/*.test.ts', { cwd: root }).filter(
     (file) => !file.endsWith('/security-map.test.ts'),
   );

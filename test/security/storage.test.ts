@@ -4,7 +4,7 @@ import { userKey } from '../../lambda/core/access/user-key.ts';
 import { type Item, TestCloud } from '../support/test-cloud.ts';
 import { expectPage, grantOf, open, refusal } from '../support/wire-checks.ts';
 
-/** Somebody who can write into the table, and a table that keeps what has expired. */
+/** An attacker with write access to the table, and expired items that are not deleted yet. */
 
 jest.setTimeout(60_000);
 
@@ -19,7 +19,7 @@ const sealedOf = ({ sealed }: Item) => String(sealed);
 
 const upstreamTokens = (tokens: Tokens) => target.item(`T#${grantOf(tokens)}`);
 
-/** Asks for the tool that has to open the seal. */
+/** Calls the tool that unseals the upstream tokens. */
 async function userinfo({ access_token }: Tokens): Promise<string> {
   const started = await postMcp(target.origin, access_token, initialize);
   const session = { 'mcp-session-id': started.headers.get('mcp-session-id')! };
@@ -33,7 +33,7 @@ const mixtures: [string, (own: string[], other: string[]) => string[]][] = [
   ['with another nonce', (own, other) => [own[0]!, other[1]!, own[2]!]],
 ];
 
-test.each(mixtures)('A112: tokens sealed for another grant do not open here: %s', async (_what, mix) => {
+test.each(mixtures)('A112: upstream tokens sealed for another grant do not open: %s', async (_what, mix) => {
   const [ada, alan] = await Promise.all([target.signedIn('ada'), target.signedIn('alan')]);
   const [hers, his] = await Promise.all([upstreamTokens(ada.tokens), upstreamTokens(alan.tokens)]);
   expect(await userinfo(alan.tokens)).toContain('alan');
@@ -51,14 +51,14 @@ test.each([
   ['the end of the ciphertext', (sealed: string) => sealed.slice(0, -24)],
   ['all but the key', (sealed: string) => sealed.split('.')[0]!],
   ['everything', () => 'x'],
-])('A112: sealed tokens that lack %s do not open', async (_what, damage) => {
+])('A112: sealed upstream tokens that lack %s do not open', async (_what, damage) => {
   const { client, tokens } = await target.signedIn();
   const item = await upstreamTokens(tokens);
   await target.put({ ...item, sealed: damage(sealedOf(item)), expiresAt: now() - 1 });
   expect(await refusal(await client.refresh(tokens.refresh_token))).toEqual([500, 'server_error']);
 });
 
-test('A112: the key of our refresh tokens does not open as anybody’s tokens, nor the other way about', async () => {
+test('A112: the sealed key of refresh tokens does not open as upstream tokens', async () => {
   const { client, tokens } = await target.signedIn();
   const [item, key] = [await upstreamTokens(tokens), await target.item('K#')];
   await target.put({
@@ -69,55 +69,55 @@ test('A112: the key of our refresh tokens does not open as anybody’s tokens, n
   expect(await refusal(await client.refresh(tokens.refresh_token))).toEqual([500, 'server_error']);
 });
 
-/** Leaves an item where it is, past its end, as DynamoDB does for up to two days. */
-async function expired(item: Item): Promise<void> {
+/** Expires an item without deleting it, as DynamoDB does for up to two days. */
+async function expire(item: Item): Promise<void> {
   const { ttl: _, ...rest } = item;
   const past = now() - 1;
   const times = ['expiresAt', 'idleExpiresAt', 'absoluteExpiresAt'].filter((name) => name in rest);
   await target.put({ ...rest, ...Object.fromEntries(times.map((name) => [name, past])) });
 }
 
-const onlyNew = async (prefix: string, work: () => Promise<unknown>): Promise<Item> => {
+const itemCreatedBy = async (prefix: string, work: () => Promise<unknown>): Promise<Item> => {
   const before = new Set((await target.items(prefix)).map(({ pk }) => pk));
   await work();
   return (await target.items(prefix)).find(({ pk }) => !before.has(pk))!;
 };
 
-test('A113: a client that has expired is unknown, at both ends', async () => {
+test('A113: an expired client is unknown at /authorize and /token', async () => {
   const client = await target.client({ client_name: 'Expired' });
   const code = await client.signIn('ada');
-  await expired(await target.item(`CL#${client.id}`));
+  await expire(await target.item(`CL#${client.id}`));
   expectPage(await open(client.authorizationUrl()));
   expect(await refusal(await client.redeem(code))).toEqual([401, 'invalid_client']);
 });
 
-test('A113: a question that has expired cannot be answered', async () => {
+test('A113: an expired authorization request cannot be approved', async () => {
   const [browser, client] = [new Browser(), await target.client()];
   const page = await browser.open(client.authorizationUrl(), redirectUri);
-  for (const item of await target.items('AR#')) await expired(item);
+  for (const item of await target.items('AR#')) await expire(item);
   expectPage(await browser.submit(page, { answer: 'approve' }, redirectUri));
 });
 
-test('A113: a sign-in that has expired leads nowhere', async () => {
+test('A113: an expired upstream state is rejected', async () => {
   const [browser, client] = [new Browser(), await target.client()];
   const consent = await browser.open(client.authorizationUrl(), redirectUri);
   const signIn = await browser.submit(consent, { answer: 'approve' });
   const back = await browser.submit(signIn, { username: 'ada', password: 'ada' }, `${target.origin}/callback`);
-  for (const item of await target.items('UP#')) await expired(item);
+  for (const item of await target.items('UP#')) await expire(item);
   expectPage(await browser.open(back.url, redirectUri));
 });
 
-test('A113: a code that has expired is refused', async () => {
+test('A113: an expired code is rejected', async () => {
   const client = await target.client();
   let code = '';
-  const item = await onlyNew('CO#', async () => {
+  const item = await itemCreatedBy('CO#', async () => {
     code = await client.signIn('ada');
   });
-  await expired(item);
+  await expire(item);
   expect(await refusal(await client.redeem(code))).toEqual([400, 'invalid_grant']);
 });
 
-test.each(['idleExpiresAt', 'absoluteExpiresAt'])('A113: a grant whose %s is past is over', async (name) => {
+test.each(['idleExpiresAt', 'absoluteExpiresAt'])('A113: a grant with a past %s is over', async (name) => {
   const { client, tokens } = await target.signedIn();
   const { ttl: _, ...grant } = await target.item(`G#${grantOf(tokens)}`);
   await target.put({ ...grant, [name]: now() - 1 } as Item);
@@ -125,34 +125,34 @@ test.each(['idleExpiresAt', 'absoluteExpiresAt'])('A113: a grant whose %s is pas
   expect((await postMcp(target.origin, tokens.access_token, initialize)).status).toBe(401);
 });
 
-test('A113: a session that has expired is not gone on with', async () => {
+test('A113: an expired session is replaced by a new one', async () => {
   const { tokens } = await target.signedIn();
   const started = await postMcp(target.origin, tokens.access_token, initialize);
   const id = started.headers.get('mcp-session-id')!;
-  await expired(await target.item(`S#${grantOf(tokens)}`));
+  await expire(await target.item(`S#${grantOf(tokens)}`));
   const answer = await postMcp(target.origin, tokens.access_token, callTool('session'), { 'mcp-session-id': id });
   expect([answer.status, answer.headers.get('mcp-session-id') === id]).toEqual([200, false]);
 });
 
-test('A113: what a user has remembered is forgotten in time', async () => {
+test('A113: expired state of a tool is not returned', async () => {
   const { tokens } = await target.signedIn('grace');
   const started = await postMcp(target.origin, tokens.access_token, initialize);
   const session = { 'mcp-session-id': started.headers.get('mcp-session-id')! };
   const call = async (input: object) =>
     (await postMcp(target.origin, tokens.access_token, callTool('note', { name: 'short', ...input }), session)).text();
   await call({ text: 'remember me' });
-  for (const item of await target.items('N#')) await expired(item);
+  for (const item of await target.items('N#')) await expire(item);
   expect(await call({})).toContain('There is no note named short');
 });
 
-test('A113: a grant that was deleted early gives nothing', async () => {
+test('A113: a grant that was deleted early gives no access', async () => {
   const { client, tokens } = await target.signedIn();
   await target.remove(await target.item(`G#${grantOf(tokens)}`));
   expect(await refusal(await client.refresh(tokens.refresh_token))).toEqual([400, 'invalid_grant']);
   expect((await postMcp(target.origin, tokens.access_token, initialize)).status).toBe(401);
 });
 
-test('A117: the same subject of two providers is two users, however the two are run together', async () => {
+test('A117: the same subject of two providers is two users, however issuer and subject are concatenated', async () => {
   const keys = await Promise.all([
     userKey('https://a.example', 'ada'),
     userKey('https://b.example', 'ada'),

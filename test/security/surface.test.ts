@@ -11,7 +11,7 @@ beforeAll(async () => {
 });
 afterAll(() => target?.stop());
 
-test('A78: a flood of registrations is answered 429, and the rest goes on working', async () => {
+test('A78: a flood of registrations gets 429 and leaves the other endpoints available', async () => {
   const cloud = await TestCloud.start({ throttled: true });
   try {
     const statuses: number[] = [];
@@ -30,7 +30,7 @@ test('A78: a flood of registrations is answered 429, and the rest goes on workin
   }
 });
 
-test('A104: nothing that holds a secret, or says what went wrong, is for a cache', async () => {
+test('A104: responses with secrets or errors are not cacheable', async () => {
   const [browser, client] = [new Browser(), await target.client()];
   const consent = await browser.open(client.authorizationUrl(), redirectUri);
   const signIn = await browser.submit(consent, { answer: 'approve' });
@@ -42,15 +42,15 @@ test('A104: nothing that holds a secret, or says what went wrong, is for a cache
     ['the redirect with an error', (await open(client.authorizationUrl({ scope: 'admin' }))).headers],
     ['an error page', (await open(client.authorizationUrl({ client_id: 'dcr_unknown' }))).headers],
     ['tokens', (await client.redeem(code)).headers],
-    ['no tokens', (await client.redeem(code)).headers],
+    ['a token error', (await client.redeem(code)).headers],
     ['a registration', (await register(target.origin, { redirect_uris: ['https://c.example/'] })).headers],
-    ['no registration', (await register(target.origin, '{')).headers],
+    ['a registration error', (await register(target.origin, '{')).headers],
     ['a revocation', (await client.revoke('x')).headers],
   ];
   for (const [what, headers] of answers) expect([what, headers.get('cache-control')]).toEqual([what, 'no-store']);
 });
 
-test('A104: the redirect to the identity provider is not for a cache, and names nobody', async () => {
+test('A104: the redirect to the identity provider is not cacheable and sends no referrer', async () => {
   const browser = new Browser();
   const page = await browser.open((await target.client()).authorizationUrl());
   const redirect = await browser.submit(page, { answer: 'approve' }, 'http://localhost:');
@@ -59,7 +59,7 @@ test('A104: the redirect to the identity provider is not for a cache, and names 
   for (const cookie of redirect.headers.getSetCookie()) expect(cookie).toMatch(/; HttpOnly; SameSite=Lax/);
 });
 
-test('A106: the challenge keeps its name through the gateway, on the laptop as in AWS', async () => {
+test('A106: the challenge header keeps its name from the gateway and is renamed from a function, as in AWS', async () => {
   const missing = await rawRequest(`${target.origin}/mcp`, { method: 'POST' });
   expect(missing.headers['www-authenticate']).toContain('resource_metadata=');
   const { client, tokens } = await target.signedIn();
@@ -70,7 +70,7 @@ test('A106: the challenge keeps its name through the gateway, on the laptop as i
 });
 
 test.each(['/mcp', '/token', '/register', '/revoke', '/jwks.json', '/.well-known/oauth-protected-resource/mcp'])(
-  'A107: the preflight of %s needs no token, and lets no credentials through',
+  'A107: the preflight of %s needs no token and allows no credentials',
   async (path) => {
     const headers = {
       origin: 'https://inspector.example',
@@ -88,7 +88,7 @@ test.each(['/mcp', '/token', '/register', '/revoke', '/jwks.json', '/.well-known
 );
 
 test.each(['/authorize', '/consent', '/callback'])(
-  'A107: %s, where cookies count, cannot be read by another site',
+  'A107: another site cannot read %s, where cookies count',
   async (path) => {
     const answer = await fetch(target.origin + path, {
       method: path === '/consent' ? 'POST' : 'GET',
@@ -98,7 +98,7 @@ test.each(['/authorize', '/consent', '/callback'])(
   },
 );
 
-test('A108: pages load, run, frame and tell nothing', async () => {
+test('A108: pages forbid scripts, resources and framing, and send no referrer to other sites', async () => {
   const client = await target.client();
   const consent = await open(client.authorizationUrl());
   const error = await open(client.authorizationUrl({ client_id: 'dcr_unknown' }));
@@ -109,17 +109,17 @@ test('A108: pages load, run, frame and tell nothing', async () => {
     expect(headers.get('x-content-type-options')).toBe('nosniff');
     expect(headers.get('strict-transport-security')).toMatch(/^max-age=\d{8}/);
     expect(html).not.toMatch(/<script|<img|<iframe|<link|<object|javascript:|\son\w+=|url\(|@import/i);
-    // Addresses are there as text alone, and none but ours and the one that the answer goes to.
+    // URLs occur as text alone: those of this server, and the redirect URI.
     expect(html).not.toMatch(/="[^"]*https?:/);
     const addresses = html.match(/https?:\/\/[^\s<"]+/g) ?? [];
     expect(addresses.filter((url) => url !== redirectUri && !url.startsWith(target.origin))).toEqual([]);
   }
-  // `no-referrer` would make browsers send `Origin: null` with the form, which is checked.
+  // `no-referrer` would make browsers send `Origin: null` with the form, and the consent endpoint checks the origin.
   expect(consent.headers.get('referrer-policy')).toBe('same-origin');
   expect(error.headers.get('referrer-policy')).toBe('no-referrer');
 });
 
-test('A108: no redirect that carries a code or a state lets a Referer carry it on', async () => {
+test('A108: a redirect with a code sends no referrer', async () => {
   const [browser, client] = [new Browser(), await target.client()];
   const signIn = await browser.submit(await browser.open(client.authorizationUrl()), { answer: 'approve' });
   const back = await browser.submit(signIn, { username: 'ada', password: 'ada' }, redirectUri);
@@ -127,8 +127,8 @@ test('A108: no redirect that carries a code or a state lets a Referer carry it o
   expect(back.headers.get('referrer-policy')).toBe('no-referrer');
 });
 
-describe('A110: an exception says nothing of itself', () => {
-  /** Damages what is stored of a grant, so that reading it fails in a way that nobody has foreseen. */
+describe('A110: an exception reveals no internals', () => {
+  /** Damages the stored grant, so that reading it throws an unexpected error. */
   async function damaged() {
     const { client, tokens } = await target.signedIn();
     const { refresh: _, ...rest } = await target.item(`G#${grantOf(tokens)}`);
@@ -142,12 +142,12 @@ describe('A110: an exception says nothing of itself', () => {
     expect(answer.headers.get('x-amzn-requestid')).toMatch(/^[\w-]{36}$/);
     expect([answer.status, await answer.json()]).toEqual([
       500,
-      { error: 'server_error', error_description: 'Something went wrong on this server. Its log has the details.' },
+      { error: 'server_error', error_description: 'internal server error; the operator finds it in the log' },
     ]);
     expect(target.log).toContain('unexpected_error');
   });
 
-  test('to a person', async () => {
+  test('to a user', async () => {
     const client = await target.client({ client_name: 'Damaged' });
     const { redirectUris: _, ...rest } = await target.item(`CL#${client.id}`);
     await target.put(rest as never);
@@ -170,7 +170,7 @@ test.each([
   '/.well-known',
   '/.git/config',
   '/authorize;x',
-])('A110: there is nothing at %s', async (path) => {
+])('A110: the path %s does not exist', async (path) => {
   const answer = await rawRequest(target.origin + path, { method: 'POST' });
   expect([401, 404]).toContain(answer.status);
   expect(await refusal(new Response(answer.text, { status: answer.status }))).toEqual([
@@ -179,7 +179,7 @@ test.each([
   ]);
 });
 
-test.each(['TRACE', 'CONNECTED', 'PROPFIND'])('A110: the verb %s is no failure of ours', async (method) => {
+test.each(['TRACE', 'CONNECTED', 'PROPFIND'])('A110: the method %s causes no server error', async (method) => {
   for (const path of ['/mcp', '/token', '/authorize']) {
     const answer = await rawRequest(target.origin + path, { method }).catch(() => undefined);
     expect([path, (answer?.status ?? 400) < 500]).toEqual([path, true]);

@@ -1,36 +1,36 @@
 import { callTool, initialize, OAuthClient, postMcp } from '../../bench/harness/raw-oauth-client.ts';
 import { TestCloud } from '../support/test-cloud.ts';
 
-/** A tool that tells everything the SDK and Holdfast let it know of its request. */
+/** A tool that returns all request data that the SDK and Holdfast give it. */
 
 jest.setTimeout(60_000);
 
-let cloud: TestCloud;
+let emulator: TestCloud;
 beforeAll(async () => {
-  cloud = await TestCloud.start();
+  emulator = await TestCloud.start();
 });
-afterAll(() => cloud?.stop());
+afterAll(() => emulator?.stop());
 
 const modern = {
   'io.modelcontextprotocol/protocolVersion': '2026-07-28',
-  'io.modelcontextprotocol/clientInfo': { name: 'by-hand', version: '1' },
+  'io.modelcontextprotocol/clientInfo': { name: 'test-client', version: '1' },
   'io.modelcontextprotocol/clientCapabilities': {},
 };
 
-test('RS10: a tool that looks for the client’s token does not find it, in either era', async () => {
-  const { access_token } = await (await OAuthClient.register(cloud.origin)).tokensFor('ada');
-  const started = await postMcp(cloud.origin, access_token, initialize);
+test('RS10: a tool cannot read the token of the client, in either era', async () => {
+  const { access_token } = await (await OAuthClient.register(emulator.origin)).tokensFor('ada');
+  const started = await postMcp(emulator.origin, access_token, initialize);
   const call = callTool('request_details');
-  const told = [
-    await postMcp(cloud.origin, access_token, call, { 'mcp-session-id': started.headers.get('mcp-session-id')! }),
+  const responses = [
+    await postMcp(emulator.origin, access_token, call, { 'mcp-session-id': started.headers.get('mcp-session-id')! }),
     await postMcp(
-      cloud.origin,
+      emulator.origin,
       access_token,
       { ...call, params: { ...call.params, _meta: modern } },
       { 'mcp-protocol-version': '2026-07-28', 'mcp-method': 'tools/call', 'mcp-name': 'request_details' },
     ),
   ];
-  for (const answer of told) {
+  for (const answer of responses) {
     const text = await answer.text();
     expect(text).toContain('user-agent');
     expect(text).not.toContain(access_token);

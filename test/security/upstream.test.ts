@@ -6,11 +6,11 @@ import { openIdProvider } from '../../lambda/adapters/openid.ts';
 import { SignInRefusedError } from '../../lambda/core/identity/upstream-provider.ts';
 import { randomToken } from '../../lambda/core/support/crypto.ts';
 import { becomes } from '../support/becomes.ts';
-import { type Asked, Provider, type TokenAnswer } from '../support/fake-token-provider.ts';
+import { Provider, type TokenAnswer, type UpstreamSignIn } from '../support/fake-token-provider.ts';
 import { TestCloud } from '../support/test-cloud.ts';
 import { answerAt, grantOf, refusal } from '../support/wire-checks.ts';
 
-/** An identity provider that lies, or is lied about. Its answers are believed only as far as they can be verified. */
+/** An identity provider that sends forged or malformed responses: they count only as far as they can be verified. */
 
 jest.setTimeout(60_000);
 
@@ -25,13 +25,13 @@ afterAll(async () => {
   await provider.stop();
 });
 beforeEach(() => {
-  provider.onCode = (asked) => provider.tokens(asked);
+  provider.onCode = (signIn) => provider.tokens(signIn);
   provider.onRefresh = () => provider.tokens({ nonce: '', sub: provider.sub });
   provider.onRevoke = () => ({ body: {} });
   provider.sub = 'user-1';
 });
 
-/** Signs in; @returns what the client was answered */
+/** Signs in. @returns the parameters of the redirect to the client */
 async function signIn(): Promise<Record<string, string>> {
   const browser = new Browser();
   const consent = await browser.open((await target.client()).authorizationUrl(), redirectUri);
@@ -40,7 +40,7 @@ async function signIn(): Promise<Record<string, string>> {
 
 const signedIn = async () => {
   const client = await OAuthClient.register(target.origin);
-  const back = await approveAndSignIn(client.authorizationUrl(), 'nobody');
+  const back = await approveAndSignIn(client.authorizationUrl(), 'any-user');
   const tokens = (await (await client.redeem(back.searchParams.get('code')!)).json()) as Tokens;
   return { client, tokens };
 };
@@ -48,37 +48,37 @@ const signedIn = async () => {
 const isAlive = async ({ access_token }: Tokens) =>
   (await postMcp(target.origin, access_token, initialize)).status === 200;
 
-test('A55: an honest provider signs its users in', async () => {
+test('A55: an honest provider signs in its users', async () => {
   expect(await signIn()).toMatchObject({ code: expect.stringMatching(/^hac1_/), iss: target.origin });
 });
 
-type Lie = (asked: Asked) => Promise<Record<string, unknown>>;
+type Lie = (signIn: UpstreamSignIn) => Promise<Record<string, unknown>>;
 const idToken =
   (change: (claims: Record<string, unknown>) => Record<string, unknown>, header?: Record<string, unknown>): Lie =>
-  async (asked) => ({ id_token: await provider.sign(change(provider.claims(asked)), header) });
+  async (signIn) => ({ id_token: await provider.sign(change(provider.claims(signIn)), header) });
 
 const unsigned =
   (alg: string): Lie =>
-  async (asked) => {
-    const parts = [{ alg, kid: provider.publicJwk.kid }, provider.claims(asked)];
+  async (signIn) => {
+    const parts = [{ alg, kid: provider.publicJwk.kid }, provider.claims(signIn)];
     return { id_token: `${parts.map((part) => Buffer.from(JSON.stringify(part)).toString('base64url')).join('.')}.` };
   };
 
 const symmetric =
   (key: () => Buffer): Lie =>
-  async (asked) => ({
-    id_token: await new SignJWT(provider.claims(asked))
+  async (signIn) => ({
+    id_token: await new SignJWT(provider.claims(signIn))
       .setProtectedHeader({ alg: 'HS256', kid: provider.publicJwk.kid })
       .sign(key()),
   });
 
-const bySomebodyElse =
+const signedByForeignKey =
   (header: (own: object) => Record<string, unknown>): Lie =>
-  async (asked) => {
+  async (signIn) => {
     const { privateKey, publicKey } = await generateKeyPair('RS256', { extractable: true });
     const own = await exportJWK(publicKey);
     return {
-      id_token: await new SignJWT(provider.claims(asked))
+      id_token: await new SignJWT(provider.claims(signIn))
         .setProtectedHeader({ alg: 'RS256', ...header(own) })
         .sign(privateKey),
     };
@@ -96,23 +96,20 @@ const otherLies: [string, Lie][] = [
   ['another issuer', idToken((claims) => ({ ...claims, iss: 'https://evil.example' }))],
   ['the issuer with a slash', idToken((claims) => ({ ...claims, iss: `${claims.iss}/` }))],
   ['no issuer', idToken(({ iss, ...rest }) => rest)],
-  ['another audience', idToken((claims) => ({ ...claims, aud: 'somebody-else' }))],
-  ['other audiences', idToken((claims) => ({ ...claims, aud: ['somebody', 'else'] }))],
+  ['another audience', idToken((claims) => ({ ...claims, aud: 'another-client' }))],
+  ['other audiences', idToken((claims) => ({ ...claims, aud: ['another', 'client'] }))],
   ['no audience', idToken(({ aud, ...rest }) => rest)],
-  ['several audiences, and no party named', idToken((claims) => ({ ...claims, aud: [claims.aud, 'else'] }))],
-  [
-    'several audiences, and another party named',
-    idToken((claims) => ({ ...claims, aud: [claims.aud, 'else'], azp: 'else' })),
-  ],
-  ['another party named', idToken((claims) => ({ ...claims, azp: 'somebody-else' }))],
-  ['an end that is past', idToken((claims) => ({ ...claims, exp: now() - 120 }))],
-  ['no end', idToken(({ exp, ...rest }) => rest)],
-  ['a beginning to come', idToken((claims) => ({ ...claims, nbf: now() + 600 }))],
+  ['several audiences and no azp', idToken((claims) => ({ ...claims, aud: [claims.aud, 'else'] }))],
+  ['several audiences and a foreign azp', idToken((claims) => ({ ...claims, aud: [claims.aud, 'else'], azp: 'else' }))],
+  ['a foreign azp', idToken((claims) => ({ ...claims, azp: 'another-client' }))],
+  ['an exp in the past', idToken((claims) => ({ ...claims, exp: now() - 120 }))],
+  ['no exp', idToken(({ exp, ...rest }) => rest)],
+  ['an nbf in the future', idToken((claims) => ({ ...claims, nbf: now() + 600 }))],
   ['no subject', idToken(({ sub, ...rest }) => rest)],
   ['an empty subject', idToken((claims) => ({ ...claims, sub: '' }))],
   ['a subject that is a list', idToken((claims) => ({ ...claims, sub: ['user-1'] }))],
   ['no signature', unsigned('none')],
-  ['no signature, said otherwise', unsigned('RS256')],
+  ['no signature and alg RS256', unsigned('RS256')],
   ['the public key as a secret', symmetric(() => Buffer.from(JSON.stringify(provider.publicJwk)))],
   [
     'the public key as PEM as a secret',
@@ -123,18 +120,18 @@ const otherLies: [string, Lie][] = [
     ),
   ],
   ['the client id as a secret', symmetric(() => Buffer.from(provider.clientId))],
-  ['somebody else’s key under our kid', bySomebodyElse(() => ({ kid: provider.publicJwk.kid }))],
-  ['somebody else’s key beside it', bySomebodyElse((jwk) => ({ jwk }))],
+  ['a foreign key under the known kid', signedByForeignKey(() => ({ kid: provider.publicJwk.kid }))],
+  ['an embedded jwk', signedByForeignKey((jwk) => ({ jwk }))],
   ['an unknown kid', idToken((claims) => claims, { kid: 'unknown' })],
   ['a critical extension', idToken((claims) => claims, { crit: ['x'], x: 1 })],
   ['no id token', async () => ({ id_token: undefined })],
-  ['an id token that is none', async () => ({ id_token: 'x.y.z' })],
+  ['a malformed id token', async () => ({ id_token: 'x.y.z' })],
   ['no access token', async () => ({ access_token: undefined })],
   ['another type of token', async () => ({ token_type: 'mac' })],
 ];
 
 async function expectNoGrant(lie: Lie): Promise<void> {
-  provider.onCode = async (asked) => provider.tokens(asked, await lie(asked));
+  provider.onCode = async (signIn) => provider.tokens(signIn, await lie(signIn));
   const before = await target.items('G#');
   const answer = await signIn();
   expect(answer).toMatchObject({
@@ -146,22 +143,24 @@ async function expectNoGrant(lie: Lie): Promise<void> {
   expect(await target.items('G#')).toEqual(before);
 }
 
-test.each(nonceLies)('A55: an id token with %s ends the sign-in, and makes no grant', (_what, lie) =>
+test.each(nonceLies)('A55: an id token with %s ends the sign-in and creates no grant', (_what, lie) =>
   expectNoGrant(lie),
 );
 
-test.each(otherLies)('A56: an answer with %s ends the sign-in, and makes no grant', (_what, lie) => expectNoGrant(lie));
+test.each(otherLies)('A56: a token response with %s ends the sign-in and creates no grant', (_what, lie) =>
+  expectNoGrant(lie),
+);
 
-test('A56: keys that are made up do not have the key set fetched time and again', async () => {
+test('A56: unknown key ids do not cause repeated fetches of the key set', async () => {
   await signIn();
-  provider.onCode = async (asked) =>
-    provider.tokens(asked, { id_token: await provider.sign(provider.claims(asked), { kid: 'unknown' }) });
-  const before = provider.asked['/jwks']!;
+  provider.onCode = async (signIn) =>
+    provider.tokens(signIn, { id_token: await provider.sign(provider.claims(signIn), { kid: 'unknown' }) });
+  const before = provider.requests['/jwks']!;
   for (let i = 0; i < 5; i++) expect(await signIn()).not.toHaveProperty('code');
-  expect(provider.asked['/jwks']! - before).toBeLessThanOrEqual(1);
+  expect(provider.requests['/jwks']! - before).toBeLessThanOrEqual(1);
 });
 
-test('A56: a key that the provider has changed to counts once the copy at hand is a minute old', async () => {
+test('A56: a rotated key of the provider is accepted once the cached key set is a minute old', async () => {
   const changing = await Provider.start();
   const clock = jest.spyOn(Date, 'now');
   const adapter = openIdProvider({
@@ -184,11 +183,11 @@ test('A56: a key that the provider has changed to counts once the copy at hand i
     await signInThere();
     await changing.newKey();
     await expect(signInThere()).rejects.toThrow(SignInRefusedError);
-    expect(changing.asked['/jwks']).toBe(1);
+    expect(changing.requests['/jwks']).toBe(1);
     const later = Date.now() + 61_000;
     clock.mockImplementation(() => later);
     expect((await signInThere()).identity).toMatchObject({ issuer: changing.issuer, subject: 'user-1' });
-    expect(changing.asked['/jwks']).toBe(2);
+    expect(changing.requests['/jwks']).toBe(2);
   } finally {
     clock.mockRestore();
     await changing.stop();
@@ -196,26 +195,26 @@ test('A56: a key that the provider has changed to counts once the copy at hand i
 });
 
 test.each<[string, () => TokenAnswer]>([
-  ['an answer that is no JSON', () => ({ body: '<html>' })],
-  ['an answer that is a list', () => ({ body: [] as never })],
-  ['a refusal', () => ({ status: 400, body: { error: 'invalid_grant', error_description: '<script>' } })],
-  ['a wrong client', () => ({ status: 401, body: { error: 'invalid_client' } })],
-  ['a failure', () => ({ status: 500, body: '<html>' })],
-])('A49: of %s the client hears a code and words of ours', async (_what, answer) => {
+  ['a response that is not JSON', () => ({ body: '<html>' })],
+  ['a response that is a list', () => ({ body: [] as never })],
+  ['an error response', () => ({ status: 400, body: { error: 'invalid_grant', error_description: '<script>' } })],
+  ['an invalid_client error', () => ({ status: 401, body: { error: 'invalid_client' } })],
+  ['a 500 response', () => ({ status: 500, body: '<html>' })],
+])('A49: %s of the provider reaches the client as an error of this server alone', async (_what, answer) => {
   provider.onCode = async () => answer();
-  const heard = await signIn();
-  expect(heard.error).toMatch(/^(server_error|temporarily_unavailable)$/);
-  expect(JSON.stringify(heard)).not.toMatch(/<|invalid_/);
+  const parameters = await signIn();
+  expect(parameters.error).toMatch(/^(server_error|temporarily_unavailable)$/);
+  expect(JSON.stringify(parameters)).not.toMatch(/<|invalid_/);
 });
 
-/** Makes the provider's access token due, so that the next refresh has to ask the provider. */
-async function due(tokens: Tokens): Promise<void> {
+/** Expires the upstream access token, so that the next refresh sends a request to the provider. */
+async function expireUpstreamToken(tokens: Tokens): Promise<void> {
   await target.put({ ...(await target.item(`T#${grantOf(tokens)}`)), expiresAt: now() - 1 });
 }
 
-test('A89: a user whom the provider has let go is let go here too', async () => {
+test('A89: invalid_grant from the provider ends the grant', async () => {
   const { client, tokens } = await signedIn();
-  await due(tokens);
+  await expireUpstreamToken(tokens);
   provider.onRefresh = async () => ({ status: 400, body: { error: 'invalid_grant' } });
   expect(await refusal(await client.refresh(tokens.refresh_token))).toEqual([400, 'invalid_grant']);
   expect(await isAlive(tokens)).toBe(false);
@@ -224,11 +223,11 @@ test('A89: a user whom the provider has let go is let go here too', async () => 
 test.each<[string, () => TokenAnswer]>([
   ['5xx', () => ({ status: 503, body: '<html>' })],
   ['429', () => ({ status: 429, body: { error: 'slow_down' } })],
-  ['no JSON', () => ({ body: '<html>' })],
-  ['that our own client is wrong', () => ({ status: 401, body: { error: 'invalid_client' } })],
-])('A89: a provider that answers %s ends nobody’s grant', async (_what, answer) => {
+  ['a body that is not JSON', () => ({ body: '<html>' })],
+  ['invalid_client', () => ({ status: 401, body: { error: 'invalid_client' } })],
+])('A89: a provider that responds with %s ends no grant', async (_what, answer) => {
   const { client, tokens } = await signedIn();
-  await due(tokens);
+  await expireUpstreamToken(tokens);
   provider.onRefresh = async () => answer();
   const waiting = await client.refresh(tokens.refresh_token);
   expect(waiting.headers.get('retry-after')).toMatch(/^\d+$/);
@@ -237,9 +236,9 @@ test.each<[string, () => TokenAnswer]>([
   expect((await client.refresh(tokens.refresh_token)).status).toBe(200);
 });
 
-test('A89: ten who ask at once cost the provider one refresh', async () => {
+test('A89: ten concurrent refreshes cause one refresh at the provider', async () => {
   const { client, tokens } = await signedIn();
-  await due(tokens);
+  await expireUpstreamToken(tokens);
   let refreshes = 0;
   provider.onRefresh = async () => {
     refreshes++;
@@ -250,24 +249,24 @@ test('A89: ten who ask at once cost the provider one refresh', async () => {
   expect(refreshes).toBe(1);
 });
 
-test('A102: the provider is told of a grant that ends', async () => {
+test('A102: revoking a grant revokes the token at the provider', async () => {
   const { client, tokens } = await signedIn();
-  const before = provider.asked['/revoke'] ?? 0;
+  const before = provider.requests['/revoke'] ?? 0;
   expect((await client.revoke(tokens.refresh_token)).status).toBe(200);
-  expect(provider.asked['/revoke']).toBe(before + 1);
+  expect(provider.requests['/revoke']).toBe(before + 1);
 });
 
 test.each<[string, () => TokenAnswer | undefined]>([
   ['fails', () => ({ status: 500, body: '<html>' })],
-  ['refuses', () => ({ status: 401, body: { error: 'invalid_client' } })],
-  ['does not answer', () => undefined],
-])('A102: a provider that %s when it is told keeps no grant alive', async (_what, answer) => {
+  ['rejects the client', () => ({ status: 401, body: { error: 'invalid_client' } })],
+  ['does not respond', () => undefined],
+])('A102: a provider that %s on revocation keeps no grant alive', async (_what, answer) => {
   const { client, tokens } = await signedIn();
   const next = (await (await client.refresh(tokens.refresh_token)).json()) as Tokens;
   provider.onRevoke = answer;
-  const [asked, logged] = [provider.asked['/revoke'] ?? 0, target.log.length];
+  const [revocations, logged] = [provider.requests['/revoke'] ?? 0, target.log.length];
   expect((await client.revoke(next.refresh_token)).status).toBe(200);
-  expect(provider.asked['/revoke']).toBe(asked + 1);
+  expect(provider.requests['/revoke']).toBe(revocations + 1);
   for (const each of [tokens, next]) {
     expect(await isAlive(each)).toBe(false);
     expect(await refusal(await client.refresh(each.refresh_token))).toEqual([400, 'invalid_grant']);
@@ -276,18 +275,18 @@ test.each<[string, () => TokenAnswer | undefined]>([
   await becomes(() => target.log.slice(logged).includes('upstream_revocation_failed'));
 });
 
-test('A115: a lease whose holder has died is taken over', async () => {
+test('A115: the lease of a process that died is taken over', async () => {
   const { client, tokens } = await signedIn();
-  await due(tokens);
+  await expireUpstreamToken(tokens);
   const item = await target.item(`T#${grantOf(tokens)}`);
   await target.put({ ...item, leaseOwner: 'dead', leaseUntil: now() + 1 });
   expect((await client.refresh(tokens.refresh_token)).status).toBe(200);
   expect(await target.item(`T#${grantOf(tokens)}`)).not.toHaveProperty('leaseOwner');
 });
 
-test('A115: a rotation whose answer was lost ends in a new sign-in, not in a loop', async () => {
+test('A115: a lost rotation at the provider ends the grant after one attempt', async () => {
   const { client, tokens } = await signedIn();
-  await due(tokens);
+  await expireUpstreamToken(tokens);
   let refreshes = 0;
   provider.onRefresh = async () => {
     refreshes++;
@@ -299,7 +298,7 @@ test('A115: a rotation whose answer was lost ends in a new sign-in, not in a loo
   expect(refreshes).toBe(1);
 });
 
-test('A117: one e-mail address is not one user', async () => {
+test('A117: two subjects with one e-mail address are two users', async () => {
   const users = [];
   for (const sub of ['user-1', 'user-2', 'user-1']) {
     provider.sub = sub;
@@ -309,10 +308,10 @@ test('A117: one e-mail address is not one user', async () => {
   expect([users[0] === users[2], users[0] === users[1]]).toEqual([true, false]);
 });
 
-test('A92: the provider’s access token is none of ours', async () => {
+test('A92: an access token of the provider is rejected', async () => {
   let upstream = '';
-  provider.onCode = async (asked) => {
-    const answer = await provider.tokens(asked);
+  provider.onCode = async (signIn) => {
+    const answer = await provider.tokens(signIn);
     upstream = (answer.body as Record<string, string>).access_token!;
     return answer;
   };

@@ -6,10 +6,10 @@ import { text } from 'node:stream/consumers';
 
 const root = join(__dirname, '..', '..');
 
-export type Outcome = { code: number | null; out: string; errors: string };
+export type CliResult = { code: number | null; out: string; errors: string };
 
-/** The owner's command line as a process, without a terminal. */
-export function begin(
+/** Starts the command line as a process without a terminal. */
+export function startCli(
   args: string[],
   environment: Record<string, string | undefined>,
 ): ChildProcessByStdio<null, Readable, Readable> {
@@ -20,8 +20,8 @@ export function begin(
   });
 }
 
-export async function run(args: string[], environment: Record<string, string | undefined>): Promise<Outcome> {
-  const child = begin(args, environment);
+export async function runCli(args: string[], environment: Record<string, string | undefined>): Promise<CliResult> {
+  const child = startCli(args, environment);
   const [out, errors] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'exit')]);
   return { code: child.exitCode, out, errors };
 }

@@ -43,14 +43,14 @@ export const adapters: [string, () => Promise<Opened>][] = [
   ...(existsSync(dynoxide) ? ([['dynoxide', overDynoxide]] as [string, () => Promise<Opened>][]) : []),
 ];
 
-const storesIn = (table: TableConnection): MemoryStores => ({
+export const storesIn = (table: TableConnection): MemoryStores => ({
   sessions: dynamoSessionStore(table),
   runs: dynamoExecutionStore(table),
   changes: dynamoChangeStore(table),
   calls: { ...dynamoAuditLogWriter(table), ...dynamoAuditLogReader(table) },
   clients: dynamoClientStore(table),
   documents: dynamoDocumentStore(table),
-  paces: dynamoRateLimitStore(table),
+  rateLimits: dynamoRateLimitStore(table),
   assertions: dynamoAssertionStore(table),
   flows: dynamoFlowStore(table),
   grants: dynamoGrantStore(table),

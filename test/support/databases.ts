@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { freePort } from '../../local/free-port.ts';
 
-/** The stores of other servers: real ones, each with a password, in a folder that goes with it. */
+/** Real databases with a password, each in a temporary folder that `stop` removes. */
 
 export type Database = { url: string; password: string; stop(): Promise<void> };
 
@@ -17,16 +17,16 @@ const inPath = (program: string) =>
     .find(existsSync);
 
 const redisServer = inPath('redis-server');
-/** Debian does not put these into the path. */
+/** Debian does not add these to the path. */
 const postgresPrograms = inPath('initdb')?.replace(/\/initdb$/, '') ?? globSync('/usr/lib/postgresql/*/bin').at(-1);
 
-/** What has to be installed for a test with this database, if it is not. */
+/** Why a database is not available; undefined when it is installed. */
 export const missing = {
   redis: redisServer ? undefined : 'redis-server is not installed (apt-get install redis-server)',
   postgres: postgresPrograms ? undefined : 'PostgreSQL is not installed (apt-get install postgresql)',
 };
 
-const password = 'a password of the test’s';
+const password = 'a password for tests';
 
 export async function startRedis(): Promise<Database> {
   const port = await freePort();
@@ -34,7 +34,7 @@ export async function startRedis(): Promise<Database> {
   const config = join(folder, 'redis.conf');
   writeFileSync(config, `port ${port}\nbind 127.0.0.1\nsave ""\ndir ${folder}\nrequirepass "${password}"\n`);
   const server = spawn(redisServer!, [config]);
-  await said(server, 'stdout', 'Ready to accept connections');
+  await printed(server, 'stdout', 'Ready to accept connections');
   return { url: `redis://127.0.0.1:${port}`, password, stop: () => stop(server, 'SIGTERM', folder) };
 }
 
@@ -44,7 +44,7 @@ export async function startPostgres(): Promise<Database> {
   const data = join(folder, 'data');
   const passwordFile = join(folder, 'password');
   writeFileSync(passwordFile, password);
-  // It refuses to run as root, and its package brings a user for it.
+  // PostgreSQL does not run as root; its package creates a user.
   const isRoot = process.getuid?.() === 0;
   if (isRoot) execFileSync('chown', ['-R', 'postgres', folder]);
   const asUser = (program: string, ...options: string[]): [string, string[]] => {
@@ -59,15 +59,15 @@ export async function startPostgres(): Promise<Database> {
   );
   const settings = ['listen_addresses=127.0.0.1', `port=${port}`, `unix_socket_directories=${folder}`, 'fsync=off'];
   const server = spawn(...asUser('postgres', '-D', data, ...settings.flatMap((each) => ['-c', each])), { cwd: folder });
-  await said(server, 'stderr', 'ready to accept connections');
+  await printed(server, 'stderr', 'ready to accept connections');
   return { url: `postgres://me@127.0.0.1:${port}/postgres`, password, stop: () => stop(server, 'SIGINT', folder) };
 }
 
-async function said(server: ChildProcess, where: 'stdout' | 'stderr', words: string): Promise<void> {
+async function printed(server: ChildProcess, where: 'stdout' | 'stderr', message: string): Promise<void> {
   let all = '';
   for await (const line of createInterface(server[where]!)) {
     all += `${line}\n`;
-    if (!line.includes(words)) continue;
+    if (!line.includes(message)) continue;
     server[where]!.resume();
     return;
   }

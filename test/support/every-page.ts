@@ -1,11 +1,11 @@
+import type { AuthorizationRequest } from '../../lambda/core/oauth/authorization-flow.ts';
 import type { ClientIdentity } from '../../lambda/core/oauth/clients/oauth-client.ts';
 import type { FacadeRules } from '../../lambda/core/oauth/facade.ts';
-import { OAuthError } from '../../lambda/core/oauth/oauth-error.ts';
-import { oauthPageText, type Problem } from '../../lambda/core/oauth/pages/oauth-page-text.ts';
+import { oauthError } from '../../lambda/core/oauth/oauth-error.ts';
+import { oauthPageText, type PageProblem } from '../../lambda/core/oauth/pages/oauth-page-text.ts';
 import { consentPage, errorPage } from '../../lambda/core/oauth/pages/oauth-pages.ts';
-import { ShownError } from '../../lambda/core/oauth/shown-error.ts';
 
-/** What the pages are given; all of it may be seen on them. */
+/** The inserted values of the pages, each of which may occur on one. */
 export const given = {
   client: `Zebra <Client> of the ${'z'.repeat(50)}oo`,
   domain: 'zebra.example',
@@ -18,6 +18,7 @@ export const given = {
     'https://app.zebra.example/callback': 'app.zebra.example',
     [`zebra://callback/${'z'.repeat(50)}?a=<b>&c=d`]: 'zebra://',
   },
+  errorDescription: 'zebra_uri is striped',
 };
 
 const rules: FacadeRules = {
@@ -45,47 +46,47 @@ const identities: ClientIdentity[] = [
   { kind: 'self-registered' },
 ];
 
-const problems = Object.keys(oauthPageText.problems) as Problem[];
+const problems = Object.keys(oauthPageText.problems) as PageProblem[];
 
-/** Those that can happen to programs as well. */
-const byCode: { [problem in Problem]?: OAuthError } = {
-  malformed: new OAuthError('invalid_request', 'zebra_uri is striped'),
-  fault: new OAuthError('server_error', 'said to programs'),
-  outage: new OAuthError('temporarily_unavailable', 'said to programs'),
-};
+function consent(change: Partial<AuthorizationRequest> = {}, changedRules: Partial<FacadeRules> = {}) {
+  const request: AuthorizationRequest = {
+    client: 'id',
+    clientName: given.client,
+    clientIdentity: identities[0]!,
+    redirectUri: Object.keys(given.targets)[0]!,
+    scopes: [],
+    challenge: 'x',
+    ...change,
+  };
+  return consentPage(request, { ...rules, ...changedRules }, 'the-handle', 'cookie=x');
+}
 
-/** Every page that the facade has, by a name for it. */
+/** The error page of a problem. The pages of a failure are those of the errors that fail. */
+function errorOf(problem: PageProblem): Promise<Response> {
+  if (problem === 'unavailable') return errorPage(oauthError('service_unavailable'));
+  if (problem === 'server-error') return errorPage(oauthError('unexpected_error'));
+  return errorPage({ code: 'invalid_request', message: given.errorDescription, page: problem });
+}
+
+/** Every page of the facade, by a name for it. */
 export async function everyPage(): Promise<[string, Response][]> {
-  const consents = identities.flatMap((clientIdentity) =>
-    Object.keys(given.targets).map((redirectUri): [string, Promise<Response>] => {
-      const scopes = Object.keys(rules.scopes.scopes);
-      const asked = { client: 'id', clientName: given.client, clientIdentity, redirectUri, scopes, challenge: 'x' };
-      return [`consent ${clientIdentity.kind} ${redirectUri}`, consentPage(asked, rules, 'the-handle', 'cookie=x')];
-    }),
-  );
-  const recording = (['digest', 'redacted'] as const).map((auditArguments): [string, Promise<Response>] => {
-    const clientIdentity = identities[0]!;
-    const redirectUri = Object.keys(given.targets)[0]!;
-    const asked = { client: 'id', clientName: given.client, clientIdentity, redirectUri, scopes: [], challenge: 'x' };
-    const page = consentPage(asked, { ...rules, auditArguments }, 'the-handle', 'cookie=x');
-    return [`consent where arguments are recorded: ${auditArguments}`, page];
-  });
-  const naming = (['name', 'email'] as const).map((nameClaim): [string, Promise<Response>] => {
-    const clientIdentity = identities[0]!;
-    const redirectUri = Object.keys(given.targets)[0]!;
-    const asked = { client: 'id', clientName: given.client, clientIdentity, redirectUri, scopes: [], challenge: 'x' };
-    return [
-      `consent where users are shown: ${nameClaim}`,
-      consentPage(asked, { ...rules, nameClaim }, 'the-handle', 'cookie=x'),
-    ];
-  });
-  const errors = problems.map((problem): [string, Promise<Response>] => {
-    const error = byCode[problem] ?? new ShownError('invalid_request', problem, 'zebra_uri is striped');
-    return [`error ${problem}`, errorPage(error)];
-  });
-  return Promise.all(
-    [...consents, ...recording, ...naming, ...errors].map(
-      async ([name, page]): Promise<[string, Response]> => [name, await page],
+  const scopes = Object.keys(rules.scopes.scopes);
+  const pages: [string, Promise<Response>][] = [
+    ...identities.flatMap((clientIdentity) =>
+      Object.keys(given.targets).map((redirectUri): [string, Promise<Response>] => [
+        `consent ${clientIdentity.kind} ${redirectUri}`,
+        consent({ clientIdentity, redirectUri, scopes }),
+      ]),
     ),
-  );
+    ...(['digest', 'redacted'] as const).map((auditArguments): [string, Promise<Response>] => [
+      `consent where arguments are recorded: ${auditArguments}`,
+      consent({}, { auditArguments }),
+    ]),
+    ...(['name', 'email'] as const).map((nameClaim): [string, Promise<Response>] => [
+      `consent where users are shown: ${nameClaim}`,
+      consent({}, { nameClaim }),
+    ]),
+    ...problems.map((problem): [string, Promise<Response>] => [`error ${problem}`, errorOf(problem)]),
+  ];
+  return Promise.all(pages.map(async ([name, page]): Promise<[string, Response]> => [name, await page]));
 }

@@ -6,14 +6,14 @@ export type FakeStack = { name: string; status?: string; outputs?: Record<string
 
 const escaped = (value: string) => value.replace(/[&<>"]/g, (character) => `&#${character.charCodeAt(0)};`);
 
-/** CloudFormation as far as its clients see it: the query protocol, and XML. One stack a page, so that pages are read. */
+/** CloudFormation's query protocol with XML responses. ListStacks returns one stack per page, to test paging. */
 export class FakeCloudFormation {
   readonly endpoint: string;
   readonly #server: Server;
   stacks: FakeStack[] = [];
-  /** Answers every request of the action with this error. */
-  refused: Record<string, { status: number; code: string; message: string }> = {};
-  readonly asked: URLSearchParams[] = [];
+  /** Errors by action, returned for every request of the action. */
+  errors: Record<string, { status: number; code: string; message: string }> = {};
+  readonly requests: URLSearchParams[] = [];
 
   private constructor(server: Server) {
     this.#server = server;
@@ -36,19 +36,19 @@ export class FakeCloudFormation {
     this.#server.close();
   }
 
-  #answer(asked: URLSearchParams): [status: number, body: string] {
-    this.asked.push(asked);
-    const action = asked.get('Action')!;
-    const refused = this.refused[action];
-    if (refused) return failure(refused.status, refused.code, refused.message);
-    const name = asked.get('StackName');
+  #answer(request: URLSearchParams): [status: number, body: string] {
+    this.requests.push(request);
+    const action = request.get('Action')!;
+    const error = this.errors[action];
+    if (error) return failure(error.status, error.code, error.message);
+    const name = request.get('StackName');
     const stack = this.stacks.find((each) => each.name === name);
     if (name !== null && !stack) return failure(400, 'ValidationError', `Stack with id ${name} does not exist`);
     switch (action) {
       case 'ListStacks': {
-        const wanted = [...asked].filter(([key]) => key.startsWith('StackStatusFilter.')).map(([, value]) => value);
-        const listed = this.stacks.filter(({ status = 'CREATE_COMPLETE' }) => wanted.includes(status));
-        const page = Number(asked.get('NextToken') ?? 0);
+        const statuses = [...request].filter(([key]) => key.startsWith('StackStatusFilter.')).map(([, value]) => value);
+        const listed = this.stacks.filter(({ status = 'CREATE_COMPLETE' }) => statuses.includes(status));
+        const page = Number(request.get('NextToken') ?? 0);
         const more = page + 1 < listed.length ? `<NextToken>${page + 1}</NextToken>` : '';
         const members = listed
           .slice(page, page + 1)
@@ -67,7 +67,7 @@ export class FakeCloudFormation {
       case 'GetTemplate':
         return success(action, `<TemplateBody>${escaped(stack!.template ?? '{"Resources":{}}')}</TemplateBody>`);
       default:
-        return failure(400, 'InvalidAction', `Nobody asks for ${action} here`);
+        return failure(400, 'InvalidAction', `Unexpected action ${action}`);
     }
   }
 }

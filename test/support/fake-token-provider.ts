@@ -5,30 +5,30 @@ import { text } from 'node:stream/consumers';
 import { type CryptoKey, exportJWK, generateKeyPair, type JWK, SignJWT } from 'jose';
 import type { Resources } from '../../bench/harness/assembly.ts';
 
-/** What the provider is asked for a code with: its own words, to answer well or ill. */
-export type Asked = { nonce: string; sub: string };
+/** The sign-in that a code belongs to. */
+export type UpstreamSignIn = { nonce: string; sub: string };
 
 export type TokenAnswer = { status?: number; body: Record<string, unknown> | string };
 
 /**
- * An identity provider that can be made to misbehave. It signs everybody in without asking; what it answers at its
- * token endpoint is for the test to say.
+ * An identity provider that a test can make misbehave. It signs in every user without a page; the test sets the responses
+ * of its token endpoint.
  */
 export class Provider {
   readonly clientId = 'holdfast-at-the-provider';
   readonly #server: Server;
-  readonly #codes = new Map<string, Asked>();
+  readonly #codes = new Map<string, UpstreamSignIn>();
   #keys: { kid: string; privateKey: CryptoKey; jwk: JWK }[] = [];
-  /** The answer to a code. */
-  onCode: (asked: Asked) => Promise<TokenAnswer> = async (asked) => this.tokens(asked);
-  /** The answer to a refresh token. */
+  /** The response to a code. */
+  onCode: (signIn: UpstreamSignIn) => Promise<TokenAnswer> = async (signIn) => this.tokens(signIn);
+  /** The response to a refresh token. */
   onRefresh: () => Promise<TokenAnswer> = async () => this.tokens({ nonce: '', sub: 'refreshed' });
-  /** The answer to a token that is to be revoked. Nothing is no answer at all. */
+  /** The response to a revocation; undefined leaves the request unanswered. */
   onRevoke: () => TokenAnswer | undefined = () => ({ body: {} });
-  /** Who signs in next. */
+  /** The subject of the next sign-in. */
   sub = 'user-1';
-  /** How often each path was asked for. */
-  readonly asked: Record<string, number> = {};
+  /** The number of requests by path. */
+  readonly requests: Record<string, number> = {};
 
   private constructor(server: Server) {
     this.#server = server;
@@ -51,7 +51,7 @@ export class Provider {
     return new Promise((resolve) => this.#server.close(() => resolve()));
   }
 
-  /** Has the functions of a template sign their users in here, and tell of grants that end. */
+  /** Makes the functions of a template use this provider, and revoke its tokens. */
   use = (resources: Resources): void => {
     for (const { Type, Properties } of Object.values(resources)) {
       const variables = Type === 'AWS::Lambda::Function' ? Properties.Environment.Variables : {};
@@ -60,7 +60,7 @@ export class Provider {
     }
   };
 
-  /** Rotates the signing key; the former one is no longer published. */
+  /** Replaces the signing key; only the new one is published. */
   async newKey(): Promise<void> {
     const { privateKey, publicKey } = await generateKeyPair('RS256', { extractable: true });
     const kid = randomBytes(8).toString('hex');
@@ -71,7 +71,7 @@ export class Provider {
     return this.#keys[0]!.jwk;
   }
 
-  claims({ nonce, sub }: Asked): Record<string, unknown> {
+  claims({ nonce, sub }: UpstreamSignIn): Record<string, unknown> {
     const now = Math.floor(Date.now() / 1000);
     return { iss: this.issuer, aud: this.clientId, sub, nonce, iat: now, exp: now + 300, email: 'shared@example.com' };
   }
@@ -83,9 +83,9 @@ export class Provider {
       .sign(privateKey, { crit: { x: true } });
   }
 
-  /** The honest answer. */
-  async tokens(asked: Asked, change: Record<string, unknown> = {}): Promise<TokenAnswer> {
-    const id_token = await this.sign(this.claims(asked));
+  /** The honest token response. */
+  async tokens(signIn: UpstreamSignIn, change: Record<string, unknown> = {}): Promise<TokenAnswer> {
+    const id_token = await this.sign(this.claims(signIn));
     const access_token = `at-${randomBytes(16).toString('hex')}`;
     const refresh_token = `rt-${randomBytes(16).toString('hex')}`;
     return { body: { access_token, refresh_token, token_type: 'Bearer', expires_in: 3600, id_token, ...change } };
@@ -93,7 +93,7 @@ export class Provider {
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const url = new URL(request.url!, this.issuer);
-    this.asked[url.pathname] = (this.asked[url.pathname] ?? 0) + 1;
+    this.requests[url.pathname] = (this.requests[url.pathname] ?? 0) + 1;
     const send = ({ status = 200, body }: TokenAnswer) => {
       response.writeHead(status, { 'content-type': typeof body === 'string' ? 'text/html' : 'application/json' });
       response.end(typeof body === 'string' ? body : JSON.stringify(body));
@@ -125,8 +125,8 @@ export class Provider {
       case '/token': {
         const form = new URLSearchParams(await text(request));
         if (form.get('grant_type') === 'refresh_token') return send(await this.onRefresh());
-        const asked = this.#codes.get(form.get('code') ?? '');
-        return send(asked ? await this.onCode(asked) : { status: 400, body: { error: 'invalid_grant' } });
+        const signIn = this.#codes.get(form.get('code') ?? '');
+        return send(signIn ? await this.onCode(signIn) : { status: 400, body: { error: 'invalid_grant' } });
       }
       case '/userinfo':
         return send({ body: { sub: this.sub } });

@@ -232,7 +232,7 @@ export class Processes {
       audit: {
         store: this.#options.calls ?? stores.calls,
         rules: { methods: 'tools', arguments: 'no', retentionDays: 30, deployment: 'test', ...this.#options.record },
-        now: () => clock.now * 1000,
+        clock: { now: () => clock.now * 1000, sleep: systemClock.sleep },
         log,
       },
       scopes: {

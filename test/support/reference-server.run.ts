@@ -1,6 +1,7 @@
 /**
- * oidc-provider as an authorization server for MCP clients, configured to be as strict as the facade, in a process of its
- * own because it does not load under jest. Prints its origin when ready; the end of its input ends it.
+ * Runs oidc-provider as an authorization server for MCP clients, configured to be as strict as the facade. It is a
+ * separate process because oidc-provider does not load under jest. Prints the origin when ready; exits at the end of
+ * standard input.
  */
 import { once } from 'node:events';
 import { createServer } from 'node:http';
@@ -34,8 +35,8 @@ const provider = new Provider(origin, {
       enabled: true,
       defaultResource: () => resource,
       useGrantedResource: () => true,
-      getResourceServerInfo(_, asked) {
-        if (asked !== resource) throw new errors.InvalidTarget();
+      getResourceServerInfo(_, requested) {
+        if (requested !== resource) throw new errors.InvalidTarget();
         return { scope: 'mcp', audience: resource, accessTokenFormat: 'jwt' };
       },
     },
@@ -43,7 +44,7 @@ const provider = new Provider(origin, {
   routes: { authorization: '/authorize', token: '/token' },
   renderError(ctx, { error }) {
     ctx.type = 'text/html';
-    // As our error page has it.
+    // The form of the facade's error page.
     ctx.body = `<code lang="en">${error}</code>`;
   },
 });

@@ -5,26 +5,26 @@ import type { AddressInfo } from 'node:net';
 import { json, text } from 'node:stream/consumers';
 import { type CryptoKey, exportJWK, generateKeyPair, type JWK, SignJWT } from 'jose';
 
-/** What tells one identity provider from another, as far as a client of it notices. */
+/** The differences between identity providers that a client notices. */
 export type Behaviour = {
   /** The path of the issuer; some end in a slash. */
   path: string;
-  /** Anything else asked for is `invalid_scope`. @default anything goes */
+  /** The scopes it accepts; any other one is `invalid_scope`. @default - accepts every scope */
   scopes?: readonly string[];
-  /** What has to be in the authorization request for a refresh token to come. */
+  /** The part of an authorization request that it issues a refresh token for. */
   refreshTokenFor: { scope?: string; parameters?: Record<string, string> };
-  /** Whether a refresh token works once. */
+  /** Whether a refresh token is valid once. */
   rotates: boolean;
-  /** How the client has to authenticate: these ways and no other. */
+  /** The only client authentication that it accepts. */
   authentication: 'none' | 'client_secret_post' | 'client_secret_basic';
   /** Whether `resource` beside `scope` is an error. */
-  refusesResource: boolean;
-  /** Whether it names itself in its answers, and says so (RFC 9207). */
-  namesItself: boolean;
-  /** Whether its discovery document says that PKCE is supported. */
-  tellsOfPkce: boolean;
+  rejectsResource: boolean;
+  /** Whether it sends `iss` in authorization responses, and advertises it (RFC 9207). */
+  sendsIssuer: boolean;
+  /** Whether its discovery document advertises PKCE. */
+  advertisesPkce: boolean;
   alg: 'RS256' | 'ES256' | 'EdDSA';
-  /** What stands in id tokens beside the usual. */
+  /** Additional claims of id tokens. */
   claims: Record<string, unknown>;
   revocation: boolean;
 };
@@ -33,21 +33,21 @@ export const CLIENT = { id: 'holdfast at the provider', secret: 'secret: with % 
 
 type Request = { parameters: URLSearchParams; refreshable: boolean };
 
-/** An identity provider as strict as its behaviour says, which signs everybody in without asking. */
+/** An identity provider with the given behaviour, which signs in every user without a page. */
 export class ScriptedProvider {
   readonly behaviour: Behaviour;
   /** The last authorization request. */
-  asked = new URLSearchParams();
-  /** While on, every request is answered with 503. */
+  authorizationRequest = new URLSearchParams();
+  /** While true, every request gets 503. */
   down = false;
-  /** Refresh tokens that it was told to revoke. */
+  /** Revoked refresh tokens. */
   readonly revoked: string[] = [];
-  /** Answers the token endpoint in place of the provider. */
+  /** Responds at the token endpoint in place of the provider. */
   interfere: ((response: ServerResponse) => void) | undefined;
-  /** Access tokens that the user-info endpoint was asked with. */
+  /** `Authorization` headers of requests to the user-info endpoint. */
   readonly userInfoTokens: string[] = [];
   readonly clientId = CLIENT.id;
-  /** How often the token endpoint was asked. */
+  /** The number of requests to the token endpoint. */
   tokenRequests = 0;
   readonly #server: Server;
   readonly #codes = new Map<string, Request>();
@@ -70,9 +70,9 @@ export class ScriptedProvider {
       refreshTokenFor: {},
       rotates: false,
       authentication: 'none',
-      refusesResource: false,
-      namesItself: false,
-      tellsOfPkce: true,
+      rejectsResource: false,
+      sendsIssuer: false,
+      advertisesPkce: true,
       alg: 'RS256',
       claims: {},
       revocation: true,
@@ -99,7 +99,7 @@ export class ScriptedProvider {
     await once(this.#server, 'close');
   }
 
-  /** A token of this provider's, signed with its key. */
+  /** A token signed with the key of this provider. */
   sign(claims: Record<string, unknown>, header: Record<string, unknown> = {}): Promise<string> {
     const now = Math.floor(Date.now() / 1000);
     return new SignJWT({ iss: this.issuer, sub: 'ada', iat: now, exp: now + 300, ...claims })
@@ -145,7 +145,7 @@ export class ScriptedProvider {
   }
 
   #discovery(): object {
-    const { alg, authentication, namesItself, revocation, tellsOfPkce } = this.behaviour;
+    const { alg, authentication, sendsIssuer, revocation, advertisesPkce } = this.behaviour;
     return {
       issuer: this.issuer,
       authorization_endpoint: `${this.origin}/authorize`,
@@ -158,45 +158,45 @@ export class ScriptedProvider {
       subject_types_supported: ['public'],
       id_token_signing_alg_values_supported: [alg],
       token_endpoint_auth_methods_supported: [authentication],
-      ...(tellsOfPkce && { code_challenge_methods_supported: ['S256'] }),
-      ...(namesItself && { authorization_response_iss_parameter_supported: true }),
+      ...(advertisesPkce && { code_challenge_methods_supported: ['S256'] }),
+      ...(sendsIssuer && { authorization_response_iss_parameter_supported: true }),
     };
   }
 
-  #authorize(asked: URLSearchParams, response: ServerResponse): void {
-    this.asked = asked;
-    const back = new URL(asked.get('redirect_uri')!);
-    back.searchParams.set('state', asked.get('state')!);
-    if (this.behaviour.namesItself) back.searchParams.set('iss', this.issuer);
-    const error = this.#refusal(asked);
+  #authorize(request: URLSearchParams, response: ServerResponse): void {
+    this.authorizationRequest = request;
+    const back = new URL(request.get('redirect_uri')!);
+    back.searchParams.set('state', request.get('state')!);
+    if (this.behaviour.sendsIssuer) back.searchParams.set('iss', this.issuer);
+    const error = this.#errorOf(request);
     if (error !== undefined) back.searchParams.set('error', error);
     else {
       const code = randomBytes(16).toString('hex');
-      this.#codes.set(code, { parameters: asked, refreshable: this.#isRefreshable(asked) });
+      this.#codes.set(code, { parameters: request, refreshable: this.#isRefreshable(request) });
       back.searchParams.set('code', code);
     }
     response.writeHead(303, { location: back.href }).end();
   }
 
-  #refusal(asked: URLSearchParams): string | undefined {
-    const { scopes, refusesResource } = this.behaviour;
-    const words = asked.get('scope')?.split(' ') ?? [];
-    if (asked.get('client_id') !== CLIENT.id) return 'unauthorized_client';
-    if (scopes && !words.every((scope) => scopes.includes(scope))) return 'invalid_scope';
-    if (refusesResource && asked.has('resource')) return 'invalid_resource';
-    return asked.get('code_challenge_method') === 'S256' ? undefined : 'invalid_request';
+  #errorOf(request: URLSearchParams): string | undefined {
+    const { scopes, rejectsResource } = this.behaviour;
+    const requested = request.get('scope')?.split(' ') ?? [];
+    if (request.get('client_id') !== CLIENT.id) return 'unauthorized_client';
+    if (scopes && !requested.every((scope) => scopes.includes(scope))) return 'invalid_scope';
+    if (rejectsResource && request.has('resource')) return 'invalid_resource';
+    return request.get('code_challenge_method') === 'S256' ? undefined : 'invalid_request';
   }
 
-  #isRefreshable(asked: URLSearchParams): boolean {
+  #isRefreshable(request: URLSearchParams): boolean {
     const { scope, parameters = {} } = this.behaviour.refreshTokenFor;
-    if (scope !== undefined && !asked.get('scope')?.split(' ').includes(scope)) return false;
-    return Object.entries(parameters).every(([name, value]) => asked.get(name) === value);
+    if (scope !== undefined && !request.get('scope')?.split(' ').includes(scope)) return false;
+    return Object.entries(parameters).every(([name, value]) => request.get(name) === value);
   }
 
   #authenticated({ headers }: IncomingMessage, form: URLSearchParams): boolean {
     switch (this.behaviour.authentication) {
       case 'client_secret_basic': {
-        // RFC 6749 §2.3.1: both are form-encoded first.
+        // RFC 6749 §2.3.1: id and secret are form-encoded before they are joined.
         const pair = [CLIENT.id, CLIENT.secret]
           .map((part) => new URLSearchParams({ part }).toString().slice(5))
           .join(':');

@@ -4,9 +4,9 @@ import { dynamoAuditLogReader } from '../../lambda/adapters/dynamodb/audit-log-r
 import { dynamoAuditLogWriter } from '../../lambda/adapters/dynamodb/audit-log-writer.ts';
 import { sdkTableClient } from '../../lambda/adapters/dynamodb/sdk-table-client.ts';
 import { dynamoSessionStore } from '../../lambda/adapters/dynamodb/session-store.ts';
-import { endOf, startOf, steps } from '../../lambda/core/audit/aggregates.ts';
+import { startOf, steps } from '../../lambda/core/audit/aggregates.ts';
 import { aggregateCalls } from '../../lambda/core/audit/call-aggregation.ts';
-import type { CallOutcome, ToolCall } from '../../lambda/core/audit/tool-call.ts';
+import { type CallOutcome, endOf, type ToolCall } from '../../lambda/core/audit/tool-call.ts';
 import type { Session } from '../../lambda/core/sessions/session.ts';
 import { DataFolder } from '../../local/data-folder.ts';
 

@@ -6,11 +6,11 @@ import { callTable, partition, SINGLE, succeeded, type TableConnection, toDomain
 /** In bytes: a partition key has at most 2048, and DynamoDB rejects a longer one. */
 const LONGEST_ID = 2048 - partition.client('').length;
 
-/** Also false when there is no item. */
+/** Also false without an item. */
 const NOT_EXPIRED = 'expiresAt > :now';
 
 export function dynamoClientStore({ client: dynamodb, name: TableName }: TableConnection): ClientStore {
-  const prolong = (
+  const extend = (
     id: string,
     expiresAt: number,
     { condition, values }: { condition: string; values?: Record<string, number> },
@@ -50,16 +50,16 @@ export function dynamoClientStore({ client: dynamodb, name: TableName }: TableCo
       );
       const registered = toDomain<RegisteredClient>(Attributes!);
       if (registered.expiresAt >= expiresAt) return registered;
-      await prolong(id, expiresAt, { condition: 'expiresAt < :expires' });
+      await extend(id, expiresAt, { condition: 'expiresAt < :expires' });
       return { ...registered, expiresAt };
     },
 
-    async client(id, now) {
+    async find(id, now) {
       if (bytes(id).length > LONGEST_ID) return undefined;
       const { Item } = await callTable(dynamodb.get({ TableName, Key: { pk: partition.client(id), sk: SINGLE } }));
       return Item && Item.expiresAt > now ? toDomain<RegisteredClient>(Item) : undefined;
     },
 
-    keep: (id, now, expiresAt) => prolong(id, expiresAt, { condition: NOT_EXPIRED, values: { ':now': now } }),
+    extend: (id, now, expiresAt) => extend(id, expiresAt, { condition: NOT_EXPIRED, values: { ':now': now } }),
   };
 }

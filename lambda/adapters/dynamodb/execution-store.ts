@@ -3,10 +3,10 @@ import { bytes } from '../../core/support/crypto.ts';
 import { itemType } from '../../shared/table-keys.ts';
 import { callTable, partition, succeeded, type TableConnection, toDomain } from './table-connection.ts';
 
-/** Bytes of a text in one item, of DynamoDB's 400 KB. A longer text is split into parts. */
+/** Bytes of one item, of DynamoDB's 400 KB. Longer requests, answers and events are split into parts. */
 const LARGEST_PART = 350 * 1024;
 
-/** The first letter is the kind of text, so that one range of sort keys holds all texts of a kind. */
+/** The first letter is the kind, so that one range of sort keys holds all of a kind. */
 const REQUEST = 'B';
 const answerKey = (name: string) => `A#${name}`;
 /** Events that are stored together are named by the last of them. */
@@ -47,8 +47,8 @@ export function dynamoExecutionStore({ client: dynamodb, name: TableName }: Tabl
   });
 
   /**
-   * Writes the parts of a text in any order; a text counts as stored when all its parts are. Each part states the number
-   * of parts, which tells it from a leftover of a longer text of the same name.
+   * Writes the parts in any order; the text is stored when all parts are. Each part states the number of parts, which
+   * tells it from a leftover of a longer text of the same name.
    */
   async function putText(execution: Execution, name: string, text: string): Promise<void> {
     const data = bytes(text);
@@ -84,7 +84,7 @@ export function dynamoExecutionStore({ client: dynamodb, name: TableName }: Tabl
     return items;
   }
 
-  /** Complete texts whose names are in the range, by name. */
+  /** Complete entries whose names are in the range, by name. */
   async function loadTexts(execution: Execution, from: string, to: string): Promise<Map<string, string>> {
     const items = (await query(partition.executionTexts(execution.grant, execution.id), [from, to])) as TextItem[];
     const byName = Map.groupBy(items, ({ sk }) => sk.slice(0, sk.lastIndexOf('#')));

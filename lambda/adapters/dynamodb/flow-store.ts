@@ -1,11 +1,16 @@
-import type { AuthorizationRequest, FlowStore, PendingItem, SignIn } from '../../core/oauth/authorization-flow.ts';
+import type {
+  AuthorizationRequest,
+  BrowserBinding,
+  FlowStore,
+  UpstreamState,
+} from '../../core/oauth/authorization-flow.ts';
 import { itemType } from '../../shared/table-keys.ts';
 import { callTable, conditionFailed, partition, SINGLE, type TableConnection, toDomain } from './table-connection.ts';
 
 const PENDING_FOR_BROWSER = 'browser = :browser AND expiresAt > :now';
 
 export function dynamoFlowStore({ client: dynamodb, name: TableName }: TableConnection): FlowStore {
-  const put = async (pk: string, type: string, pending: PendingItem) => {
+  const put = async (pk: string, type: string, pending: BrowserBinding) => {
     const Item = { pk, sk: SINGLE, type, ...pending, ttl: pending.expiresAt };
     await callTable(dynamodb.put({ TableName, Item, ConditionExpression: 'attribute_not_exists(pk)' }));
   };
@@ -29,13 +34,13 @@ export function dynamoFlowStore({ client: dynamodb, name: TableName }: TableConn
   }
 
   return {
-    putRequest: (handleHash, request) =>
+    putAuthorizationRequest: (handleHash, request) =>
       put(partition.authorizationRequest(handleHash), itemType.authorizationRequest, request),
-    takeRequest: (handleHash, browser, now) =>
+    takeAuthorizationRequest: (handleHash, browser, now) =>
       take<AuthorizationRequest>(partition.authorizationRequest(handleHash), browser, now),
-    putSignIn: (stateHash, signIn) => put(partition.signIn(stateHash), itemType.signIn, signIn),
-    takeSignIn: (stateHash, browser, now) => take<SignIn>(partition.signIn(stateHash), browser, now),
-    async burnSignIn(stateHash) {
+    putUpstreamState: (stateHash, state) => put(partition.signIn(stateHash), itemType.signIn, state),
+    takeUpstreamState: (stateHash, browser, now) => take<UpstreamState>(partition.signIn(stateHash), browser, now),
+    async deleteUpstreamState(stateHash) {
       await callTable(dynamodb.delete({ TableName, Key: { pk: partition.signIn(stateHash), sk: SINGLE } }));
     },
   };

@@ -42,7 +42,7 @@ export type TransactWriteInput = Pick<TransactWriteCommandInput, 'TransactItems'
  * Reference, 2012-08-10). Undefined attributes are omitted; a number that a double cannot represent exactly is rejected in
  * both directions.
  *
- * All throw `TableError` for an error that DynamoDB returns, and another error when there is no response. Transient errors
+ * All throw `TableError` for an error that DynamoDB returns, and another error without a response. Transient errors
  * have been retried; a transaction takes effect once however often it is sent.
  */
 export type TableClient = {

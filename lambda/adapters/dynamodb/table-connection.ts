@@ -112,5 +112,5 @@ export function toDomain<T>(item: Record<string, unknown>): T {
   return rest as T;
 }
 
-/** Condition of a put: there is no item, or one that has expired and is not yet deleted. */
+/** Condition of a put: no item, or one that has expired and is not deleted yet. */
 export const ABSENT_OR_EXPIRED = 'attribute_not_exists(pk) OR expiresAt <= :now';

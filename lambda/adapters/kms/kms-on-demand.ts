@@ -1,9 +1,6 @@
 import type { Sealer } from '../../core/support/sealer.ts';
 
-/**
- * A sealer for a function that seldom needs one: the client of the key service is loaded when there is something to seal
- * or to open, and not with the function.
- */
+/** A sealer that loads the client of KMS at its first use, for functions that rarely seal. */
 export function kmsSealerOnDemand(keyId: string, table: string): Sealer {
   let opened: Promise<Sealer> | undefined;
   const open = () => {

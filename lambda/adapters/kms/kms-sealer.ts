@@ -3,44 +3,54 @@ import { base64url, bytes, fromBase64url } from '../../core/support/crypto.ts';
 import type { SealContext, Sealer } from '../../core/support/sealer.ts';
 import { callKms } from './kms-client.ts';
 
-/** How many data keys a function keeps open, and for how long: enough that a busy user costs one `Decrypt`. */
-const OPEN_KEYS = 500;
-const OPEN_MILLISECONDS = 5 * 60 * 1000;
+/** Cache of data keys, so that an active user costs one `Decrypt`. */
+const CACHED_KEYS = 500;
+const CACHED_MILLISECONDS = 5 * 60 * 1000;
 
 /**
- * Envelope encryption: each text has a data key of its own, wrapped by KMS under its owner's names. A text moved to
- * another owner fails twice: at KMS, whose encryption context differs, and at GCM, which authenticates the names.
+ * Envelope encryption: each sealed text has a data key, wrapped by KMS under the encryption context of its owner. In the
+ * place of another owner it fails twice: at KMS, and at GCM, which authenticates the context.
  *
- * A sealed text is `wrapped key . nonce . ciphertext`, each base64url. A key seals once, so no nonce meets it twice.
+ * The result is `wrapped key . nonce . ciphertext`, each base64url. A key seals once, so a nonce is never reused.
  */
 export function kmsSealer(kms: KMSClient, keyId: string, table: string): Sealer {
-  const opened = new Map<string, { key: CryptoKey; until: number }>();
-  const names = ({ purpose, grant }: SealContext) => ({ table, purpose, ...(grant !== undefined && { grant }) });
+  const cache = new Map<string, { key: CryptoKey; until: number }>();
+  const encryptionContext = ({ purpose, grant }: SealContext) => ({
+    table,
+    purpose,
+    ...(grant !== undefined && { grant }),
+  });
   const algorithm = (nonce: Uint8Array<ArrayBuffer>, context: SealContext) => ({
     name: 'AES-GCM',
     iv: nonce,
-    additionalData: bytes(JSON.stringify(names(context))),
+    additionalData: bytes(JSON.stringify(encryptionContext(context))),
   });
 
-  /** The data key, from memory if this owner's was opened lately. */
+  /** The data key, from the cache if it was unwrapped for this owner. */
   async function open(wrapped: string, context: SealContext): Promise<CryptoKey> {
-    const name = JSON.stringify([wrapped, names(context)]);
-    const hit = opened.get(name);
+    const name = JSON.stringify([wrapped, encryptionContext(context)]);
+    const hit = cache.get(name);
     if (hit && hit.until > Date.now()) return hit.key;
     const CiphertextBlob = fromBase64url(wrapped);
     const { Plaintext } = await callKms(
-      kms.send(new DecryptCommand({ KeyId: keyId, CiphertextBlob, EncryptionContext: names(context) })),
+      kms.send(new DecryptCommand({ KeyId: keyId, CiphertextBlob, EncryptionContext: encryptionContext(context) })),
     );
     const key = await importKey(Plaintext!);
-    if (opened.size >= OPEN_KEYS) opened.delete(opened.keys().next().value!);
-    opened.set(name, { key, until: Date.now() + OPEN_MILLISECONDS });
+    if (cache.size >= CACHED_KEYS) cache.delete(cache.keys().next().value!);
+    cache.set(name, { key, until: Date.now() + CACHED_MILLISECONDS });
     return key;
   }
 
   return {
     async prepare(context) {
       const { Plaintext, CiphertextBlob } = await callKms(
-        kms.send(new GenerateDataKeyCommand({ KeyId: keyId, KeySpec: 'AES_256', EncryptionContext: names(context) })),
+        kms.send(
+          new GenerateDataKeyCommand({
+            KeyId: keyId,
+            KeySpec: 'AES_256',
+            EncryptionContext: encryptionContext(context),
+          }),
+        ),
       );
       const key = await importKey(Plaintext!);
       return async (text) => {
@@ -52,7 +62,7 @@ export function kmsSealer(kms: KMSClient, keyId: string, table: string): Sealer 
 
     async unseal(sealed, context) {
       const [wrapped, nonce, ciphertext] = sealed.split('.');
-      if (!wrapped || !nonce || !ciphertext) throw new Error('The sealed text is damaged');
+      if (!wrapped || !nonce || !ciphertext) throw new Error('Malformed sealed text');
       const key = await open(wrapped, context);
       const text = await crypto.subtle.decrypt(
         algorithm(fromBase64url(nonce), context),
@@ -64,7 +74,7 @@ export function kmsSealer(kms: KMSClient, keyId: string, table: string): Sealer 
   };
 }
 
-/** Takes the raw key into the web's own keeping, and wipes it. */
+/** Imports the raw key and wipes it. */
 async function importKey(raw: Uint8Array): Promise<CryptoKey> {
   const key = await crypto.subtle.importKey('raw', new Uint8Array(raw), 'AES-GCM', false, ['encrypt', 'decrypt']);
   raw.fill(0);

@@ -4,11 +4,11 @@ import type { Signer } from '../../core/oauth/tokens/facade-tokens.ts';
 import { callKms } from './kms-client.ts';
 
 /**
- * Signs with the first of the `ECC_NIST_P256` keys, the private half of which never leaves KMS. The others are published
- * only: one that is about to sign, or has signed until lately.
+ * Signs with the first of the `ECC_NIST_P256` keys. The other keys are only published: the next signing key, and former
+ * ones while their signatures are valid.
  */
 export function kmsSigner(kms: KMSClient, keyIds: readonly string[]): Signer {
-  let known: Promise<JWK[]> | undefined;
+  let published: Promise<JWK[]> | undefined;
 
   async function fetchKey(keyId: string): Promise<JWK> {
     const { PublicKey } = await callKms(kms.send(new GetPublicKeyCommand({ KeyId: keyId })));
@@ -27,16 +27,16 @@ export function kmsSigner(kms: KMSClient, keyIds: readonly string[]): Signer {
       return rawSignature(Signature!);
     },
     publicKeys() {
-      known ??= Promise.all(keyIds.map(fetchKey)).catch((error) => {
-        known = undefined;
+      published ??= Promise.all(keyIds.map(fetchKey)).catch((error) => {
+        published = undefined;
         throw error;
       });
-      return known;
+      return published;
     },
   };
 }
 
-/** KMS answers `SEQUENCE { r INTEGER, s INTEGER }` (RFC 3279 §2.2.3); JWS wants r and s, 32 bytes each. */
+/** From KMS's `SEQUENCE { r INTEGER, s INTEGER }` (RFC 3279 §2.2.3) to the r and s of JWS, 32 bytes each. */
 function rawSignature(der: Uint8Array): Uint8Array {
   const raw = new Uint8Array(64);
   let at = 2;

@@ -3,7 +3,7 @@ import type { WorkerStarter } from '../../core/mcp/tasks/tasks.ts';
 import { ServiceUnavailableError } from '../../core/support/service-unavailable-error.ts';
 import { requestHandler } from '../../shared/aws-client-timeouts.ts';
 
-/** Has AWS Lambda run the worker: it takes the job at once, does it later, and does it again when the worker fails. */
+/** Invokes the worker asynchronously: Lambda queues the job and repeats it when the worker fails. */
 export function lambdaWorker(functionName: string): WorkerStarter {
   const client = new LambdaClient({ maxAttempts: 3, requestHandler });
   return {
@@ -12,7 +12,7 @@ export function lambdaWorker(functionName: string): WorkerStarter {
       try {
         await client.send(new InvokeCommand({ FunctionName: functionName, InvocationType: 'Event', Payload }));
       } catch (error) {
-        // A permission or a function that is missing is our mistake, and no outage.
+        // A missing permission or function is an error of the configuration, which waiting does not cure.
         if (['AccessDeniedException', 'ResourceNotFoundException'].includes((error as Error).name)) throw error;
         throw new ServiceUnavailableError('The worker', error);
       }

@@ -3,8 +3,8 @@ import { ServiceUnavailableError } from '../../core/support/service-unavailable-
 import { log } from './structured-log.ts';
 
 /**
- * The store, and a line in the log for each request whose session can be neither read nor begun. The request is answered
- * as an outage; this says that it was the session which it wanted for.
+ * Logs `session_failed` for each request whose session cannot be read or started, for an alarm apart from other
+ * unavailable services. The error passes unchanged.
  */
 export function loggingSessions(store: SessionStore): SessionStore {
   const logging =

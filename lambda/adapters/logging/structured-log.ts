@@ -1,23 +1,23 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
+import { printableJson } from '../../core/support/untrusted-text.ts';
 import { countedEvents, METRIC_DIMENSION, METRIC_NAMESPACE, measuredEvents } from '../../shared/metric-names.ts';
 
-/** What every line of an invocation has in common. */
+/** Members of every line of an invocation. */
 type Fields = {
-  /** The id that the access log has too; of work that no request waits for, the one that Lambda gave it. */
+  /** The request id of the access log; for an invocation without an HTTP request, Lambda's. */
   requestId: string;
-  /** Once it is known. */
   session?: string;
-  /** Of the client's trace, if it names one. */
+  /** Trace id of the client's trace, if there is one. */
   trace?: string;
 };
 
 const invocation = new AsyncLocalStorage<Fields>();
 
 /**
- * One JSON object a line, as CloudWatch Logs Insights reads it. Never a token, code, verifier, cookie or argument.
+ * Writes a JSON object as one line, for CloudWatch Logs Insights. Never a token, code, verifier, cookie or argument.
  *
- * Not by `console.log`, which on Lambda puts words before the object, or the object into another one: CloudWatch takes
- * metrics from lines that are such an object from the first character on.
+ * `console.log` on Lambda prefixes the object or wraps it in another one, and CloudWatch extracts metrics only from lines
+ * that are the object itself.
  */
 export function log(event: string, details: Record<string, unknown> = {}): void {
   const line = {
@@ -27,27 +27,27 @@ export function log(event: string, details: Record<string, unknown> = {}): void 
     ...(Object.hasOwn(countedEvents, event) && metrics([event], { [event]: 1 })),
     ...(Object.hasOwn(measuredEvents, event) && metrics(measuredEvents[event as keyof typeof measuredEvents].members)),
   };
-  process.stdout.write(`${JSON.stringify(line)}\n`);
+  process.stdout.write(`${printableJson(line)}\n`);
 }
 
-/** Does the work of one invocation. */
+/** Runs the work of one invocation. */
 export const withInvocation = <T>(requestId: string, work: () => Promise<T>): Promise<T> =>
   invocation.run({ requestId }, work);
 
-/** Has what the invocation logs from now on name its session. */
+/** Adds the session to the further lines of the invocation. */
 export function logSession(session: string | null): void {
   const fields = invocation.getStore();
   if (fields && session !== null) fields.session = session;
 }
 
-/** Has what the invocation logs from now on name its trace. */
+/** Adds the trace to the further lines of the invocation. */
 export function logTrace(trace: string): void {
   const fields = invocation.getStore();
   if (fields) fields.trace = trace;
 }
 
 /**
- * What makes a line count: CloudWatch embedded metric format, which costs the function nothing.
+ * CloudWatch embedded metric format: CloudWatch counts the line without a request of the function.
  * @see https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
  */
 const metrics = (names: readonly string[], values: Record<string, number> = {}) => ({

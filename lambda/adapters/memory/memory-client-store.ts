@@ -14,11 +14,11 @@ export function memoryClientStore(): ClientStore {
       clients.set(client.id, copy(registered));
       return registered;
     },
-    async client(id, now) {
+    async find(id, now) {
       const found = clients.get(id);
       return found && found.expiresAt > now ? copy(found) : undefined;
     },
-    async keep(id, now, expiresAt) {
+    async extend(id, now, expiresAt) {
       const found = clients.get(id);
       if (!found || found.expiresAt <= now) return false;
       clients.set(id, { ...found, expiresAt });

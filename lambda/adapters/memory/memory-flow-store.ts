@@ -1,29 +1,34 @@
-import type { AuthorizationRequest, FlowStore, PendingItem, SignIn } from '../../core/oauth/authorization-flow.ts';
+import type {
+  AuthorizationRequest,
+  BrowserBinding,
+  FlowStore,
+  UpstreamState,
+} from '../../core/oauth/authorization-flow.ts';
 import { copy } from './memory-tables.ts';
 
 export function memoryFlowStore(): FlowStore {
-  const requests = new Map<string, AuthorizationRequest & PendingItem>();
-  const signIns = new Map<string, SignIn>();
+  const requests = new Map<string, AuthorizationRequest & BrowserBinding>();
+  const upstreamStates = new Map<string, UpstreamState>();
   return {
-    async putRequest(handleHash, request) {
+    async putAuthorizationRequest(handleHash, request) {
       requests.set(handleHash, copy(request));
     },
-    async takeRequest(handleHash, browser, now) {
+    async takeAuthorizationRequest(handleHash, browser, now) {
       return take(requests, handleHash, browser, now);
     },
-    async putSignIn(stateHash, signIn) {
-      signIns.set(stateHash, copy(signIn));
+    async putUpstreamState(stateHash, state) {
+      upstreamStates.set(stateHash, copy(state));
     },
-    async takeSignIn(stateHash, browser, now) {
-      return take(signIns, stateHash, browser, now);
+    async takeUpstreamState(stateHash, browser, now) {
+      return take(upstreamStates, stateHash, browser, now);
     },
-    async burnSignIn(stateHash) {
-      signIns.delete(stateHash);
+    async deleteUpstreamState(stateHash) {
+      upstreamStates.delete(stateHash);
     },
   };
 }
 
-function take<T extends PendingItem>(
+function take<T extends BrowserBinding>(
   pending: Map<string, T>,
   key: string,
   browser: string,

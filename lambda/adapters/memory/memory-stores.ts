@@ -40,7 +40,7 @@ export type MemoryStores = {
   calls: AuditLogStore;
   clients: ClientStore;
   documents: DocumentStore;
-  paces: RateLimitStore;
+  rateLimits: RateLimitStore;
   assertions: AssertionStore;
   flows: FlowStore;
   grants: GrantStore;
@@ -66,7 +66,7 @@ export function memoryStores(): MemoryStores {
     calls: memoryAuditLog(),
     clients: memoryClientStore(),
     documents: memoryDocumentStore(),
-    paces: memoryRateLimitStore(),
+    rateLimits: memoryRateLimitStore(),
     assertions: memoryAssertionStore(),
     flows: memoryFlowStore(),
     grants: memoryGrantStore(tables),

@@ -1,6 +1,6 @@
 /**
- * Stands in for `@aws-sdk/credential-provider-node` in the bundles: on Lambda credentials only ever come from the
- * environment, and the providers for profiles, SSO and the rest cost 150 KB and 10 ms of every cold start.
+ * Replaces `@aws-sdk/credential-provider-node` in the bundles: on Lambda credentials come from the environment, and the
+ * providers of profiles, SSO and others cost 150 KB and 10 ms of every cold start.
  */
 export const defaultProvider = () => async () => {
   const { AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN } = process.env;

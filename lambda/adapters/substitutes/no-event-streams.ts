@@ -1,10 +1,10 @@
 /**
- * Stands in for `@smithy/core/event-streams` in the bundles: the clients load it for operations whose answers are event
- * streams, and the functions ask for none.
+ * Replaces `@smithy/core/event-streams` in the bundles: the AWS clients load it for operations with event streams, which
+ * the functions do not use.
  */
 export class EventStreamSerde {
   constructor() {
-    throw new Error('The bundles have no event streams: take the substitute out of lib/bundle/function-bundle.ts');
+    throw new Error('Event streams are not bundled: remove the substitute from lib/bundle/function-bundle.ts');
   }
 }
 

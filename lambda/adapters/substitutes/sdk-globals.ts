@@ -1,2 +1,2 @@
-/** What the MCP SDK finds in place of the platform's, in the bundles (`lib/bundle/function-bundle.ts`). */
+/** Replaces the platform's globals for the MCP SDK in the bundles (`lib/bundle/function-bundle.ts`). */
 export { McpResponse as Response } from '../../core/mcp/mcp-http.ts';

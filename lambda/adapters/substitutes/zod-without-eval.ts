@@ -1,8 +1,8 @@
 import { config } from 'zod/v4/core';
 
 /**
- * To be imported before anything that makes schemas: the SDK makes hundreds when it is loaded. Zod would compile each
- * object's parser with `new Function` when it is first used, which costs more than it saves in the few hundred requests
- * that an environment lives for; and there is no code from text in the function.
+ * To be imported before any module that creates schemas: the SDK creates hundreds at load time. Zod would compile the
+ * parser of each object with `new Function` at its first use, which costs more than it saves in the few hundred requests
+ * of an execution environment. The function then evaluates no generated code.
  */
 config({ jitless: true });

@@ -7,24 +7,27 @@ type Claims = Readonly<Record<string, unknown>>;
 
 /** Verifies an access token: signature, issuer, audience, type and lifetime. */
 export interface AccessTokenVerifier {
-  /** @returns the claims, or nothing when the token is not to be trusted. Throws `Outage` when the keys cannot be had */
+  /**
+   * @returns the claims, or undefined for a token that is not valid
+   * @throws ServiceUnavailableError when the keys cannot be fetched
+   */
   verify(token: string): Promise<Claims | undefined>;
 }
 
-/** Whom the claims of a verified token name, if they name anybody. */
+/** The caller that the claims of a verified token identify; undefined when a claim is missing. */
 export type CallerReader = (claims: Claims) => Promise<Caller | undefined>;
 
-/** A well-formed token of ours has about 700 characters, and a provider's with many groups a few thousand. */
+/** In characters. An access token of the facade has about 700, one of a provider with many groups a few thousand. */
 const LONGEST_TOKEN = 8192;
 
 const bearer = /^Bearer +([A-Za-z0-9\-._~+/]+=*)$/i;
 
 /**
- * Station 1: access token → caller, or `undefined` when the request must be challenged (RFC 6750 §3).
+ * Step 1: access token → caller, or `undefined` when the request must be challenged (RFC 6750 §3).
  *
- * Reads no storage: a revoked grant is refused by the session station, which reads the grant on every request.
+ * Reads no storage: the session step reads the grant on every request and rejects a revoked one.
  *
- * @param authorization every `Authorization` header value of the request; more than one is refused
+ * @param authorization every `Authorization` header value of the request; more than one is rejected
  */
 export async function authenticateBearer(
   authorization: readonly string[],
@@ -37,18 +40,18 @@ export async function authenticateBearer(
   return claims && readCaller(claims);
 }
 
-/** The facade's own tokens name everything. */
+/** The caller of an access token that the facade issued. */
 export const facadeCaller: CallerReader = async ({ sub, client_id, scope, grant, exp }) => {
   if (typeof sub !== 'string' || typeof client_id !== 'string' || typeof grant !== 'string') return undefined;
   if (typeof scope !== 'string' || typeof exp !== 'number') return undefined;
-  return { user: sub, client: client_id, grant, scopes: words(scope), expiresAt: exp };
+  return { user: sub, client: client_id, grant, scopes: scopesIn(scope), expiresAt: exp };
 };
 
 /**
- * Direct mode: a token of the identity provider, which names its own user and client. The grant has the same id as often
- * as the user comes with that client, so what is revoked stays revoked, whatever tokens the provider goes on to issue.
+ * Direct mode: the caller of an access token that the identity provider issued. The id of the grant is derived from user
+ * and client, so a revoked grant stays revoked, whatever tokens the provider issues later.
  *
- * @param defaultScope what every tool needs: whoever brings a token for this server has it, called so there or not
+ * @param defaultScope the scope that every tool needs: a token for this audience implies it, under any name at the provider
  */
 export function directCaller({
   issuer,
@@ -67,13 +70,13 @@ export function directCaller({
       user: await userKey(issuer, sub),
       client,
       grant: await sha256([issuer, sub, client].join('\n')),
-      scopes: [...new Set([defaultScope, ...words(claims.scope ?? claims.scp)])],
+      scopes: [...new Set([defaultScope, ...scopesIn(claims.scope ?? claims.scp)])],
       expiresAt: exp,
       identity: { issuer, subject: sub, groups: groupsOf(claims, groupClaims) },
     };
   };
 }
 
-/** Scopes as providers write them: words in a text (RFC 9068 §2.2.3), or a list. */
-const words = (scope: unknown): string[] =>
+/** The scopes of a claim: separated by spaces (RFC 9068 §2.2.3), or a list, as some providers send them. */
+const scopesIn = (scope: unknown): string[] =>
   [scope].flat().flatMap((each) => (typeof each === 'string' ? each.split(' ').filter(Boolean) : []));

@@ -1,6 +1,6 @@
 import type { UpstreamIdentity } from '../identity/upstream-provider.ts';
 
-/** Who is calling, as the authorizer (station 1) read it from a verified access token. All the later stations trust it. */
+/** The caller of a request, as the authorizer read it from a verified access token. Every later step trusts it. */
 export type Caller = {
   /** Key of the user: `base64url(sha256(issuer + "\n" + subject))`. */
   user: string;
@@ -9,16 +9,16 @@ export type Caller = {
   /** `client_id` of the OAuth client. */
   client: string;
   scopes: string[];
-  /** Epoch seconds. A cached authorizer answer may outlive the token, so the session station looks again. */
+  /** Epoch seconds. A cached authorizer response may outlive the token, so the session step checks it again. */
   expiresAt: number;
   /**
-   * Direct mode: the user as the identity provider's own token says, there being no grant in the table that says it.
-   * @default - a grant in the table
+   * Direct mode: the user as the identity provider's token identifies them, because the table has no grant.
+   * @default - the identity of the grant in the table
    */
   identity?: UpstreamIdentity;
 };
 
-/** The caller as API Gateway carries it in the authorizer's context, where every value is text. */
+/** The caller in the authorizer's context of API Gateway, where every value is a string. */
 export type CallerContext = {
   user: string;
   grant: string;
@@ -44,7 +44,7 @@ export function callerContext(caller: Caller): CallerContext {
 export function readCallerContext(context: Partial<CallerContext> | null | undefined): Caller {
   const { user, grant, client, scope, expiresAt, identity } = context ?? {};
   if (!user || !grant || !client || scope === undefined || !expiresAt) {
-    throw new Error('The request came past the authorizer: its context names no caller');
+    throw new Error('The authorizer context has no caller: check that the route has the authorizer');
   }
   return {
     user,

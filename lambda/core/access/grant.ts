@@ -2,8 +2,8 @@ import type { UpstreamIdentity } from '../identity/upstream-provider.ts';
 import type { Caller } from './caller.ts';
 
 /**
- * One user's authorisation of one client. It carries the refresh-token family; the identity provider's tokens are
- * sealed beside it. Times are epoch seconds.
+ * One user's authorization of one client. It holds the refresh-token family; the upstream tokens are sealed in an item
+ * beside it. Times are epoch seconds.
  */
 export type Grant = {
   id: string;
@@ -11,41 +11,41 @@ export type Grant = {
   revokedAt?: number;
   /** Key of the user. */
   user: string;
-  /** The identity provider's `iss` and `sub`, from which the user's key is made. */
+  /** The identity provider's `iss` and `sub`, from which the key of the user is derived. */
   issuer: string;
   subject: string;
   client: string;
   clientName: string;
   scopes: string[];
-  /** Groups the identity provider put the user in at sign-in. */
+  /** The user's groups at the identity provider, as of sign-in. */
   groups: string[];
   createdAt: number;
-  /** Ends here however much it is used. */
+  /** Expires here regardless of use. */
   absoluteExpiresAt: number;
-  /** Ends here unless a refresh moves it. */
+  /** Expires here unless a refresh extends it. */
   idleExpiresAt: number;
   refresh: RefreshState;
 };
 
-/** Where the refresh-token family stands (see `oauth/refresh.ts`). */
+/** The state of the refresh-token family (see `oauth/tokens/refresh-decision.ts`). */
 export type RefreshState = {
   /** The newest generation. */
   head: number;
-  /** The generation whose holder was given `head`. */
+  /** The generation whose holder received `head`. */
   predecessor: number;
-  /** Generations lately superseded, and when. */
+  /** Recently superseded generations, and when. */
   superseded: Record<string, number>;
 };
 
-/** DynamoDB deletes late, so a grant that has ended may still be found: every reader asks this. */
+/** DynamoDB deletes expired items late, so every reader checks the grant that it found. */
 export function isLiveGrant(grant: Grant | undefined, now: number): grant is Grant {
   return grant?.status === 'active' && grant.absoluteExpiresAt > now && grant.idleExpiresAt > now;
 }
 
-/** What everything behind station 2 knows of a grant. */
+/** The part of a grant that the steps after the session step get. */
 export type GrantSummary = Pick<Grant, 'id' | 'user' | 'issuer' | 'subject' | 'groups' | 'client' | 'clientName'>;
 
-/** Direct mode: the grant as the identity provider's token has it. The client is known there alone, so by its id here. */
+/** Direct mode: the grant that the provider's token implies. Only the provider knows the client's name, so its id stands for it. */
 export const directGrant = ({ grant, user, client }: Caller, identity: UpstreamIdentity): GrantSummary => ({
   id: grant,
   user,

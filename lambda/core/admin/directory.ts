@@ -4,36 +4,39 @@ import type { Session } from '../sessions/session.ts';
 /** A user who has signed in. Times are epoch seconds. */
 export type User = {
   user: string;
-  /** What the identity provider calls the user, sealed (`names.ts`); absent unless the owner has chosen to keep it. */
+  /** The user's name at the identity provider, sealed (`identity/user-names.ts`); only with the setting `showNames`. */
   sealedName?: string;
   firstSignInAt: number;
   lastSignInAt: number;
 };
 
-/** Some of a list, and where the next ones are. */
+/** A page of a list. */
 export type ListedPage<T> = {
   items: T[];
-  /** To be handed in for the next page; absent on the last. */
+  /** `after` of the next page; absent on the last. */
   next?: string;
 };
 
 export type ListOptions = { limit: number; after?: string | undefined };
 
-/** What there is, for those who show it. It may be a moment behind. Every method throws `Outage`. */
+/**
+ * Lists of users, grants and sessions for dashboard and command line, eventually consistent. Every method throws
+ * `ServiceUnavailableError`.
+ */
 export interface Directory {
-  /** Sessions of a user, those that began last come first; what has expired is among them as long as its calls are kept. */
+  /** Sessions of a user, latest start first; expired ones are included for the retention of their calls. */
   sessionsOf(user: string, options: ListOptions): Promise<ListedPage<Session>>;
-  /** Sessions of everyone, those that were seen last come first. */
+  /** Sessions of all users, latest `lastSeenAt` first. */
   recentSessions(options: ListOptions): Promise<ListedPage<Session>>;
-  /** Grants of a user, ended ones too, the latest first. */
+  /** Grants of a user, ended ones included, latest first. */
   grantsOf(user: string, options: ListOptions): Promise<ListedPage<Grant>>;
   recentGrants(options: ListOptions): Promise<ListedPage<Grant>>;
-  /** Users by their last sign-in. */
+  /** Users, latest sign-in first. */
   recentUsers(options: ListOptions): Promise<ListedPage<User>>;
-  /** A session under its own name, `CURRENT` or `formerName`; absent when it has gone. */
+  /** A session under its id, `CURRENT` or `formerName`; undefined when it is deleted. */
   session(grant: string, id: string, era: Session['era']): Promise<Session | undefined>;
-  /** Those of the grants that are there, at most 100. */
+  /** The grants of these ids, at most 100, that exist. */
   grants(ids: string[]): Promise<Grant[]>;
-  /** Those of the users that are there, at most 100. */
+  /** The users of these keys, at most 100, that exist. */
   users(keys: string[]): Promise<User[]>;
 }

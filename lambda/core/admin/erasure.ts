@@ -1,10 +1,10 @@
-/** Where everything about a user is taken away. Throws `Outage`; what is gone by then stays gone. */
+/** Erasure of a user. Throws `ServiceUnavailableError`; items that are deleted by then stay deleted. */
 export interface ErasureStore {
   /**
-   * Deletes items that are about the user, so that what leads to the others goes last. To be called again until nothing
-   * is left: it finds what a call before has not come to.
+   * Deletes items of the user, those that lead to others last, so that a repeated call continues after a failure. To be
+   * called until it is done.
    *
-   * @param most how many items this call may delete, about
+   * @param most about how many items this call may delete
    * @param now epoch milliseconds
    */
   erase(user: string, most: number, now: number): Promise<{ items: number; done: boolean }>;

@@ -2,23 +2,23 @@ import { isLiveGrant } from '../access/grant.ts';
 import type { Session } from '../sessions/session.ts';
 import type { Directory } from './directory.ts';
 
-/** Where access ends. Every method throws `Outage`, and then nothing has changed. */
+/** Revocation. Every method throws `ServiceUnavailableError`, and then nothing has changed. */
 export interface RevocationStore {
   /**
-   * Ends the grant for good and forgets the identity provider's tokens.
+   * Revokes the grant for good and deletes its upstream tokens.
    * @param now epoch seconds
-   * @returns false when it has been revoked before, or is unknown
+   * @returns false when it was revoked before or is unknown
    */
   revokeGrant(id: string, now: number): Promise<boolean>;
   /**
-   * Ends the session: its id is refused. A client that still has its grant may begin another.
-   * @returns false when it has ended before, or is unknown
+   * Ends the session, whose id is rejected from now on. Its client may start another one under its grant.
+   * @returns false when it had ended before or is unknown
    */
   revokeSession(session: Pick<Session, 'grant' | 'id' | 'era'>, now: number): Promise<boolean>;
 }
 
-/** Ends every grant of a user. @returns how many there were */
-export async function revokeAllOf(
+/** Revokes every grant of a user. @returns how many were active */
+export async function revokeGrantsOf(
   user: string,
   { directory, revocation }: { directory: Pick<Directory, 'grantsOf'>; revocation: RevocationStore },
   now: number,

@@ -1,7 +1,6 @@
 import type { Grant } from '../access/grant.ts';
-import { endOf } from '../audit/aggregates.ts';
-import type { AuditLogReader } from '../audit/tool-call.ts';
-import { clientOf, type Filter } from '../dashboard/dashboard-api.ts';
+import type { CallFilter } from '../audit/call-filter.ts';
+import { type AuditLogReader, clientOf, endOf } from '../audit/tool-call.ts';
 import type { Session } from '../sessions/session.ts';
 import type { Directory, ListedPage, ListOptions } from './directory.ts';
 import { type SessionSummary, summarizeSession } from './session-summary.ts';
@@ -13,55 +12,53 @@ export type SessionListDependencies = {
   now: () => number;
 };
 
-/** Calls that are counted of one session; one with more says so. */
+/** Calls of one session that are read and counted; `isPartial` for one with more. */
 const MOST_COUNTED = 200;
-/** Sessions without calls are not on record, so a page may have to look at more than it shows. */
-const MOST_LOOKED_AT = 200;
+/** Sessions that a page reads: those without calls are not listed. */
+const MOST_READ = 200;
 
-/** What is looked for. An absent member excludes nothing; the time is one in which a session had calls. */
-export type SessionFilter = Partial<Pick<Filter, 'user' | 'grant' | 'client' | 'from' | 'to'>>;
+/** An absent member excludes nothing. Sessions match that had calls between `from` and `to`. */
+export type SessionFilter = Partial<Pick<CallFilter, 'user' | 'grant' | 'client' | 'from' | 'to'>>;
 
 /**
- * The record of sessions, of a user or of everyone: those that began last, or of everyone were seen last, come first. A
- * page may have fewer than asked for, even none, and still not be the last.
+ * Sessions of one user, latest start first, or of all users, latest request first. A page that is not the last may have
+ * fewer items than its limit, even none.
  */
 export async function sessionList(
-  parts: SessionListDependencies,
+  dependencies: SessionListDependencies,
   filter: SessionFilter,
   { limit, after }: ListOptions,
 ): Promise<ListedPage<SessionSummary>> {
-  const { directory } = parts;
+  const { directory } = dependencies;
   const { user, from = 0 } = filter;
   const items: SessionSummary[] = [];
   let next = after;
-  let lookedAt = 0;
+  let read = 0;
   do {
     const options = { limit: limit - items.length, after: next };
     const page = await (user === undefined ? directory.recentSessions(options) : directory.sessionsOf(user, options));
-    const records = await recordsOf(
-      parts,
-      page.items.filter((session) => mayFit(session, filter)),
-    );
-    items.push(...records.filter((record) => fits(record, filter)));
-    // Of everyone they come by when they were seen: what comes now was not seen since.
+    const candidates = page.items.filter((session) => mayMatch(session, filter));
+    const summaries = await summariesOf(dependencies, candidates);
+    items.push(...summaries.filter((summary) => matches(summary, filter)));
+    // The list of all users is sorted by the last request: the remaining sessions are older.
     const isOver = user === undefined && page.items.some((session) => seenUntil(session) < from);
     next = isOver ? undefined : page.next;
-    lookedAt += page.items.length;
-  } while (next !== undefined && items.length < limit && lookedAt < MOST_LOOKED_AT);
+    read += page.items.length;
+  } while (next !== undefined && items.length < limit && read < MOST_READ);
   return { items, ...(next !== undefined && { next }) };
 }
 
-/** A session is written once a minute at most. */
+/** `lastSeenAt` is written once a minute at most. */
 const seenUntil = ({ lastSeenAt }: Session) => lastSeenAt * 1000 + 61_000;
 
-/** What can be told without its calls. */
-const mayFit = (session: Session, { grant, from = 0, to = Number.POSITIVE_INFINITY }: SessionFilter) =>
+/** As far as the session shows it without its calls. */
+const mayMatch = (session: Session, { grant, from = 0, to = Number.POSITIVE_INFINITY }: SessionFilter) =>
   (grant === undefined || session.grant === grant) && seenUntil(session) >= from && session.startedAt * 1000 < to;
 
-const fits = (record: SessionSummary, { client, from = 0, to = Number.POSITIVE_INFINITY }: SessionFilter) =>
-  (client === undefined || clientOf(record) === client) && record.lastCallAt >= from && record.firstCallAt < to;
+const matches = (summary: SessionSummary, { client, from = 0, to = Number.POSITIVE_INFINITY }: SessionFilter) =>
+  (client === undefined || clientOf(summary) === client) && summary.lastCallAt >= from && summary.firstCallAt < to;
 
-async function recordsOf(
+async function summariesOf(
   { calls, directory, now }: SessionListDependencies,
   sessions: Session[],
 ): Promise<SessionSummary[]> {
@@ -71,22 +68,22 @@ async function recordsOf(
   for (let first = 0; first < ids.length; first += 100) {
     for (const grant of await directory.grants(ids.slice(first, first + 100))) grants.set(grant.id, grant);
   }
-  const records = await Promise.all(
+  const summaries = await Promise.all(
     sessions.map(async (session) => {
       const page = await calls.callsOf(session.id, { limit: MOST_COUNTED, now: seconds });
-      const record = summarizeSession(page, session, grants.get(session.grant), seconds);
-      return record && withLastCall(record, calls, seconds);
+      const summary = summarizeSession(page, session, grants.get(session.grant), seconds);
+      return summary && withLastCall(summary, calls, seconds);
     }),
   );
-  return records.filter((record) => record !== undefined);
+  return summaries.filter((summary) => summary !== undefined);
 }
 
-/** One session on record, by its id alone. */
+/** Finds a session by its id, through its first call. */
 export async function sessionSummaryById(
-  parts: SessionListDependencies,
+  dependencies: SessionListDependencies,
   id: string,
 ): Promise<SessionSummary | undefined> {
-  const { calls, directory, now } = parts;
+  const { calls, directory, now } = dependencies;
   const seconds = Math.floor(now() / 1000);
   const page = await calls.callsOf(id, { limit: MOST_COUNTED, now: seconds });
   const [first] = page.calls;
@@ -95,13 +92,13 @@ export async function sessionSummaryById(
     directory.session(first.grant, id, first.era),
     directory.grants([first.grant]),
   ]);
-  const record = summarizeSession(page, session, grants[0], seconds);
-  return record && withLastCall(record, calls, seconds);
+  const summary = summarizeSession(page, session, grants[0], seconds);
+  return summary && withLastCall(summary, calls, seconds);
 }
 
-/** One with very many calls has been counted from the first ones on, which would say that it went quiet long ago. */
-async function withLastCall(record: SessionSummary, calls: Pick<AuditLogReader, 'latestOf'>, now: number) {
-  if (!record.isPartial) return record;
-  const [last] = await calls.latestOf(record.id, { limit: 1, now });
-  return { ...record, ...(last && { lastCallAt: endOf(last) }) };
+/** A partial summary contains the first calls only: its last call has to be read. */
+async function withLastCall(summary: SessionSummary, calls: Pick<AuditLogReader, 'latestOf'>, now: number) {
+  if (!summary.isPartial) return summary;
+  const [last] = await calls.latestOf(summary.id, { limit: 1, now });
+  return { ...summary, ...(last && { lastCallAt: endOf(last) }) };
 }

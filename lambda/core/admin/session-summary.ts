@@ -1,34 +1,33 @@
 import { type Grant, isLiveGrant } from '../access/grant.ts';
-import type { ToolCallPage } from '../audit/tool-call.ts';
+import { endOf, type ToolCallPage } from '../audit/tool-call.ts';
 import type { Session } from '../sessions/session.ts';
 
-/** What a session looks like on record. Times are epoch milliseconds. */
+/** A session as its calls in the audit log show it. Times are epoch milliseconds. */
 export type SessionSummary = {
   id: string;
   grant: string;
   user: string;
   client: string;
-  /** As the client called itself last. */
+  /** From the latest `clientInfo`. */
   clientName?: string;
   era: Session['era'];
   firstCallAt: number;
   lastCallAt: number;
   calls: number;
-  /** Those of them that did not succeed. */
+  /** Calls that did not succeed. */
   errors: number;
-  /** Whether there were more calls than were looked at: then the counts are of the first ones. */
+  /** Whether the session has more calls than were read: then the counts are of the first ones. */
   isPartial: boolean;
-  /** How it ended; absent while it goes on. */
+  /** Absent while the session is live. */
   ended?: 'closed by the client' | 'expired' | 'revoked';
 };
 
 /**
- * A session as its calls tell of it, so that no call costs a second write: it begins with the first of them, and one
- * without calls is not on record.
+ * Derives the summary from the calls, so that a call costs no second write. A session without calls has none.
  *
- * @param page its calls in the order they began, from the first one on
- * @param session as it stands in the store, under its own name, `CURRENT` or `formerName`; absent when it has gone
- * @param grant absent when it has gone
+ * @param page the first calls of the session in the order of their start
+ * @param session the stored session; undefined when it is deleted
+ * @param grant undefined when it is deleted
  * @param now epoch seconds
  */
 export function summarizeSession(
@@ -40,7 +39,7 @@ export function summarizeSession(
   const [first] = calls;
   const last = calls.at(-1);
   if (!first || !last) return undefined;
-  const ended = endOf(session?.id === first.session ? session : undefined, grant, now);
+  const ended = endingOf(session?.id === first.session ? session : undefined, grant, now);
   return {
     id: first.session,
     grant: first.grant,
@@ -49,7 +48,7 @@ export function summarizeSession(
     ...(last.clientName !== undefined && { clientName: last.clientName }),
     era: first.era,
     firstCallAt: first.at,
-    lastCallAt: Math.max(...calls.map(({ at, milliseconds }) => at + milliseconds)),
+    lastCallAt: Math.max(...calls.map(endOf)),
     calls: calls.length,
     errors: calls.filter(({ outcome }) => outcome !== 'success').length,
     isPartial: next !== undefined,
@@ -57,11 +56,11 @@ export function summarizeSession(
   };
 }
 
-function endOf(session: Session | undefined, grant: Grant | undefined, now: number): SessionSummary['ended'] {
+function endingOf(session: Session | undefined, grant: Grant | undefined, now: number): SessionSummary['ended'] {
   if (session?.endedAt !== undefined) return session.endedBy === 'revocation' ? 'revoked' : 'closed by the client';
-  // What has run out before its grant was revoked had expired.
-  const revoked = grant?.status === 'revoked' && (grant.revokedAt ?? 0) < (session?.expiresAt ?? 0);
-  if (revoked) return 'revoked';
+  // A session that expired before the revocation of its grant is expired.
+  const isRevoked = grant?.status === 'revoked' && (grant.revokedAt ?? 0) < (session?.expiresAt ?? 0);
+  if (isRevoked) return 'revoked';
   if (!session || session.expiresAt <= now) return 'expired';
   return grant && !isLiveGrant(grant, now) ? 'expired' : undefined;
 }

@@ -1,55 +1,48 @@
-import { clientOf, OTHERS } from '../dashboard/dashboard-api.ts';
 import { bytes } from '../support/crypto.ts';
-import type { CallOutcome, ToolCall } from './tool-call.ts';
+import { type CallOutcome, clientOf, endOf, OTHERS, type ToolCall, toolOf } from './tool-call.ts';
 
 /**
- * What calls of some time amount to: how many there were of each client, tool and outcome, how long they took, and who
- * was there. Statistics of two times can be put together, so that those of an hour come from its five minutes, and those
- * of a month from its days, and no call is read twice.
+ * Aggregates of the calls of a period: counts by client, tool and outcome, durations, users and sessions. They can be
+ * merged, so that an hour is made of its five-minute periods and a month of its days, and no call is read twice.
  *
- * It fits into one item however many calls there were: what is rare is counted together, durations are counted by
- * size, and of users and sessions a sample is kept that is complete as long as they are few.
+ * They fit into one item however many calls there were: rare rows are counted together, durations are a histogram, and
+ * users and sessions are samples, complete while they are few.
  */
 export type Aggregates = { rows: AggregateRow[]; users: Sample<null>; sessions: Sample<CallSpan> };
 
-/** Calls that have client, tool and outcome in common. */
+/** Calls of one client, tool and outcome. */
 export type AggregateRow = {
   /** As `clientOf` names it, or `OTHERS`. */
   client: string;
-  /** The tool or, of other requests than `tools/call`, the method; or `OTHERS`. */
+  /** As `toolOf` names it, or `OTHERS`. */
   tool: string;
   outcome: CallOutcome;
   calls: number;
   durations: Histogram;
 };
 
-/** How many calls were of which size: number of calls by class of duration. */
+/** Number of calls by class of duration. */
 export type Histogram = Record<number, number>;
 
 /**
- * The ones with the smallest hashes, each with what is known of it: a random sample that does not depend on how often
- * somebody was seen, and of which that of a longer time can be made ("bottom-k sketch").
+ * The entries with the smallest hashes: a random sample that does not depend on how often an entry occurs, and that can be
+ * merged ("bottom-k sketch").
  */
 export type Sample<T> = Record<string, T>;
 
-/** From when to when a session had calls, in epoch milliseconds. */
+/** First start and last end of a session's calls, in epoch milliseconds. */
 export type CallSpan = [first: number, last: number];
 
-/** Rows beyond these are counted together, by outcome. Tools are what clients ask for, so anybody can make more. */
+/** Further rows are counted together, by outcome. Clients choose the names of tools, so their number is not bounded. */
 const MOST_ROWS = 300;
-const SAMPLE = 256;
-/** Durations in one class differ by a fifth, so what is said of them is within a tenth. */
+const SAMPLE_SIZE = 256;
+/** Durations of one class differ by a fifth, so a percentile is within a tenth. */
 const CLASS_RATIO = 1.2;
 const HASH_BYTES = 6;
 
 export const emptyAggregates: Aggregates = { rows: [], users: {}, sessions: {} };
 
-export const endOf = ({ at, milliseconds }: ToolCall): number => at + milliseconds;
-
-/** What charts and filters name the call by, where it is about tools. */
-export const toolOf = ({ tool, method }: Pick<ToolCall, 'tool' | 'method'>): string => tool ?? method;
-
-/** Counts calls one after another. */
+/** Aggregates calls one by one. */
 export class AggregateBuilder {
   readonly #rows = new Map<string, AggregateRow>();
   readonly #users = new Set<string>();
@@ -65,20 +58,18 @@ export class AggregateBuilder {
       durations: { [classOf(milliseconds)]: 1 },
     });
     this.#users.add(user);
-    const known = this.#sessions.get(session);
-    this.#sessions.set(session, joined(known, [call.at, endOf(call)]));
+    this.#sessions.set(session, joinSpans(this.#sessions.get(session), [call.at, endOf(call)]));
   }
 
   async aggregates(): Promise<Aggregates> {
     return bounded({
       rows: [...this.#rows.values()],
-      users: await hashed([...this.#users].map((user) => [user, null])),
-      sessions: await hashed([...this.#sessions]),
+      users: await hashNames([...this.#users].map((user) => [user, null])),
+      sessions: await hashNames([...this.#sessions]),
     });
   }
 }
 
-/** Those of all the times together. */
 export function mergeAggregates(all: readonly Aggregates[]): Aggregates {
   const rows = new Map<string, AggregateRow>();
   const users: Sample<null> = {};
@@ -86,24 +77,24 @@ export function mergeAggregates(all: readonly Aggregates[]): Aggregates {
   for (const aggregates of all) {
     for (const row of aggregates.rows) addRow(rows, row);
     Object.assign(users, aggregates.users);
-    for (const [hash, stretch] of Object.entries(aggregates.sessions)) {
-      sessions[hash] = joined(sessions[hash], stretch);
+    for (const [hash, span] of Object.entries(aggregates.sessions)) {
+      sessions[hash] = joinSpans(sessions[hash], span);
     }
   }
   return bounded({ rows: [...rows.values()], users, sessions });
 }
 
-/** How many there were: exactly if the sample is complete, else within a tenth or so. */
+/** Number of sampled entries: exact for a complete sample, otherwise an estimate within about a tenth. */
 export function sizeOf(sample: Sample<unknown>): number {
   const hashes = Object.keys(sample).sort();
-  if (hashes.length < SAMPLE) return hashes.length;
+  if (hashes.length < SAMPLE_SIZE) return hashes.length;
   const share = Number.parseInt(hashes.at(-1)!, 16) / 256 ** HASH_BYTES;
-  return Math.max(SAMPLE, Math.round((SAMPLE - 1) / share));
+  return Math.max(SAMPLE_SIZE, Math.round((SAMPLE_SIZE - 1) / share));
 }
 
-export const isComplete = (sample: Sample<unknown>): boolean => Object.keys(sample).length < SAMPLE;
+export const isComplete = (sample: Sample<unknown>): boolean => Object.keys(sample).length < SAMPLE_SIZE;
 
-/** The duration that so many of a hundred calls did not exceed, in milliseconds; 0 without calls. */
+/** In milliseconds; 0 without calls. */
 export function percentile(durations: Histogram, percent: number): number {
   const classes = Object.entries(durations).map(([index, calls]) => [Number(index), calls] as const);
   const all = classes.reduce((sum, [, calls]) => sum + calls, 0);
@@ -115,7 +106,7 @@ export function percentile(durations: Histogram, percent: number): number {
   return 0;
 }
 
-/** Class `i` reaches from `CLASS_RATIO ** (i - 1)` to `CLASS_RATIO ** i`; in class 0 is what took no time to speak of. */
+/** Class `i` is from `CLASS_RATIO ** (i - 1)` to `CLASS_RATIO ** i`, and class 0 less than a millisecond. */
 const classOf = (milliseconds: number) =>
   milliseconds < 1 ? 0 : Math.max(1, Math.ceil(Math.log(milliseconds) / Math.log(CLASS_RATIO)));
 
@@ -123,35 +114,34 @@ export function addDurations(to: Histogram, more: Histogram): void {
   for (const [index, calls] of Object.entries(more)) to[Number(index)] = (to[Number(index)] ?? 0) + calls;
 }
 
+const keyOfRow = ({ client, tool, outcome }: AggregateRow) => JSON.stringify([client, tool, outcome]);
+
 function addRow(rows: Map<string, AggregateRow>, row: AggregateRow): void {
-  const name = JSON.stringify([row.client, row.tool, row.outcome]);
-  const known = rows.get(name);
-  if (known === undefined) {
-    rows.set(name, { ...row, durations: { ...row.durations } });
+  const found = rows.get(keyOfRow(row));
+  if (found === undefined) {
+    rows.set(keyOfRow(row), { ...row, durations: { ...row.durations } });
     return;
   }
-  known.calls += row.calls;
-  addDurations(known.durations, row.durations);
+  found.calls += row.calls;
+  addDurations(found.durations, row.durations);
 }
 
 function bounded({ rows, users, sessions }: Aggregates): Aggregates {
   if (rows.length <= MOST_ROWS) return { rows, users: smallest(users), sessions: smallest(sessions) };
-  // Equal counts are told apart by name, so that whoever counts the same calls again gets the same.
+  // Equal counts are sorted by name, so that a repeated aggregation of the same calls has the same result.
   const sorted = rows.toSorted((a, b) => b.calls - a.calls || (nameOf(a) < nameOf(b) ? -1 : 1));
-  const kept = new Map(
-    sorted.slice(0, MOST_ROWS).map((row) => [JSON.stringify([row.client, row.tool, row.outcome]), row]),
-  );
-  for (const row of sorted.slice(MOST_ROWS)) addRow(kept, { ...row, client: OTHERS, tool: OTHERS });
-  return { rows: [...kept.values()], users: smallest(users), sessions: smallest(sessions) };
+  const most = new Map(sorted.slice(0, MOST_ROWS).map((row) => [keyOfRow(row), row]));
+  for (const row of sorted.slice(MOST_ROWS)) addRow(most, { ...row, client: OTHERS, tool: OTHERS });
+  return { rows: [...most.values()], users: smallest(users), sessions: smallest(sessions) };
 }
 
 const nameOf = ({ client, tool, outcome }: AggregateRow) => `${client}\n${tool}\n${outcome}`;
 
-const joined = (known: CallSpan | undefined, [first, last]: CallSpan): CallSpan =>
-  known ? [Math.min(known[0], first), Math.max(known[1], last)] : [first, last];
+const joinSpans = (span: CallSpan | undefined, [first, last]: CallSpan): CallSpan =>
+  span ? [Math.min(span[0], first), Math.max(span[1], last)] : [first, last];
 
-/** Hexadecimal, so that what sorts first as text is the smallest number. */
-async function hashed<T>(entries: [name: string, value: T][]): Promise<Sample<T>> {
+/** Hexadecimal, so that hashes sort as text in the order of their numbers. */
+async function hashNames<T>(entries: [name: string, value: T][]): Promise<Sample<T>> {
   const hashes = await Promise.all(
     entries.map(async ([name, value]) => {
       const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', bytes(name)));
@@ -164,40 +154,43 @@ async function hashed<T>(entries: [name: string, value: T][]): Promise<Sample<T>
 
 function smallest<T>(sample: Sample<T>): Sample<T> {
   const entries = Object.entries(sample);
-  if (entries.length <= SAMPLE) return sample;
-  return Object.fromEntries(entries.toSorted(([a], [b]) => (a < b ? -1 : 1)).slice(0, SAMPLE));
+  if (entries.length <= SAMPLE_SIZE) return sample;
+  return Object.fromEntries(entries.toSorted(([a], [b]) => (a < b ? -1 : 1)).slice(0, SAMPLE_SIZE));
 }
 
-/** How long a time is that aggregates are kept of, in milliseconds. Days are those of UTC. */
+/** Durations of the periods that have aggregates, in milliseconds. Days are in UTC. */
 export const steps = { minutes: 300_000, hour: 3_600_000, day: 86_400_000 } as const;
 export type Step = keyof typeof steps;
 
 export const startOf = (step: Step, at: number): number => at - (at % steps[step]);
 
 /**
- * Until when everything is counted, as far as that matters to whoever reads: before the first time, which is minutes after
- * a deployment, all that there can be is read call by call.
+ * Until when calls are aggregated, in epoch milliseconds. Before the first run of the aggregation job, minutes after the
+ * deployment, readers read the calls of the last hour one by one.
  */
 export const countedUntil = async (aggregates: AggregateReader, now: number): Promise<number> =>
   (await aggregates.countedUntil()) ?? startOf('hour', now - steps.hour);
 
-/** Statistics name nobody, so that those of days are kept for longer than calls. */
+/** Retention of daily aggregates: longer than that of calls, since they identify no user. */
 export const DAYS_KEPT = 400;
 
-export type AggregatePeriod = { /** Epoch milliseconds, a multiple of its step. */ at: number; aggregates: Aggregates };
+export type AggregatePeriod = {
+  /** Start in epoch milliseconds, a multiple of the step. */
+  at: number;
+  aggregates: Aggregates;
+};
 
-/** Where aggregates are found. Every method throws `Outage` when the store does not answer. */
+/** Read access to aggregates. Every method throws `ServiceUnavailableError` when the store does not answer. */
 export interface AggregateReader {
-  /** Those of the times that begin from `from` and before `to`, in order; none of times without calls. */
+  /** Periods that start from `from` and before `to`, in order; periods without calls are absent. */
   load(step: Step, from: number, to: number): Promise<AggregatePeriod[]>;
-  /** Until when everything is counted, in epoch milliseconds; absent before the first time. */
+  /** Until when calls are aggregated, in epoch milliseconds; absent before the first run of the aggregation job. */
   countedUntil(): Promise<number | undefined>;
 }
 
-/** Where they are kept. */
 export interface AggregateStore extends AggregateReader {
-  /** Replaces those of the same time. @param expiresAt epoch seconds */
+  /** Replaces the aggregates of the period. @param expiresAt epoch seconds */
   save(step: Step, period: AggregatePeriod, expiresAt: number): Promise<void>;
-  /** Moves on until when everything is counted; false when it is no longer where it was. */
+  /** Sets `countedUntil`; false when it is not `from`, because another run of the job has set it. */
   moveOn(from: number | undefined, to: number): Promise<boolean>;
 }

@@ -21,40 +21,33 @@ export type AggregationDependencies = {
   log: Logger;
 };
 
-/** A call is written when it ends, by clocks that differ a little, and a read may be a moment behind. */
+/** A call is written when it ends, by clocks that differ, and an index or replica may be behind. */
 const SETTLED_AFTER_MILLISECONDS = 60_000;
+
 /**
- * Counts the calls of each five minutes that are over, and puts hours and days together from them. Each is counted from
- * what is on record and nothing else, so whoever counts it again, at the same time even, comes to the same.
+ * Aggregates the calls of each complete period of five minutes, and merges these into hours and days. The result depends
+ * on the audit log alone, so repeated and concurrent runs store the same.
  *
- * @param remainingMilliseconds how long there is left; what is not counted by then is counted next time
- * @returns until when everything is counted, in epoch milliseconds
+ * @param remainingMilliseconds time left for this run; the next run continues
+ * @returns until when calls are aggregated, in epoch milliseconds
  */
 export async function aggregateCalls(
-  parts: AggregationDependencies,
+  dependencies: AggregationDependencies,
   remainingMilliseconds: () => number,
 ): Promise<number> {
-  const { aggregates, now, retentionDays, log } = parts;
+  const { aggregates, now, retentionDays, log } = dependencies;
   const until = startOf('minutes', now() - SETTLED_AFTER_MILLISECONDS);
-  // What is older than the record is not there to be counted.
+  // Older calls have expired.
   const oldest = startOf('day', now() - retentionDays * steps.day);
   let stored = await aggregates.countedUntil();
   let at = Math.max(stored ?? startOf('day', now() - steps.day), oldest);
   while (at < until && remainingMilliseconds() > 0) {
-    // To the end of the hour at most: then the hour is put together from what is stored by then.
+    // Up to the end of the hour, which is then merged from stored periods.
     const end = Math.min(until, startOf('hour', at) + steps.hour);
-    const starts = Array.from({ length: (end - at) / steps.minutes }, (_, index) => at + index * steps.minutes);
-    const counts = { calls: 0, errors: 0 };
-    // One after another: each asks for many sessions at once.
-    for (const start of starts) {
-      for (const { outcome, calls } of await countMinutes(parts, start)) {
-        counts.calls += calls;
-        if (outcome !== 'success') counts.errors += calls;
-      }
-    }
-    if (startOf('hour', end) === end) await putTogether(parts, 'minutes', 'hour', end - steps.hour);
-    if (startOf('day', end) === end) await putTogether(parts, 'hour', 'day', end - steps.day);
-    // Somebody else has been here: they have done the same, and go on.
+    const counts = await aggregateMinutes(dependencies, at, end);
+    if (startOf('hour', end) === end) await mergePeriods(dependencies, 'minutes', 'hour', end - steps.hour);
+    if (startOf('day', end) === end) await mergePeriods(dependencies, 'hour', 'day', end - steps.day);
+    // A concurrent run has stored the same and continues.
     if (!(await aggregates.moveOn(stored, end))) return end;
     if (counts.calls > 0) log('calls_aggregated', { from: new Date(at).toISOString(), ...counts });
     stored = end;
@@ -63,21 +56,38 @@ export async function aggregateCalls(
   return at;
 }
 
-async function countMinutes(
-  { calls, aggregates, retentionDays }: AggregationDependencies,
-  at: number,
-): Promise<AggregateRow[]> {
-  const counting = new AggregateBuilder();
-  for await (const call of calls.callsEndedIn(at / steps.minutes)) counting.add(call);
-  const counted = await counting.aggregates();
-  await save(aggregates, 'minutes', { at, aggregates: counted }, retentionDays);
-  return counted.rows;
+/** One period after the other: each reads many sessions in parallel. */
+async function aggregateMinutes(dependencies: AggregationDependencies, from: number, to: number) {
+  const counts = { calls: 0, errors: 0 };
+  for (let at = from; at < to; at += steps.minutes) {
+    for (const { outcome, calls } of await aggregatePeriod(dependencies, at)) {
+      counts.calls += calls;
+      if (outcome !== 'success') counts.errors += calls;
+    }
+  }
+  return counts;
 }
 
-async function putTogether({ aggregates, retentionDays }: AggregationDependencies, of: Step, step: Step, at: number) {
-  const parts = await aggregates.load(of, at, at + steps[step]);
-  const whole = mergeAggregates(parts.map((each) => each.aggregates));
-  await save(aggregates, step, { at, aggregates: whole }, step === 'day' ? DAYS_KEPT : retentionDays);
+async function aggregatePeriod(
+  { calls, aggregates: store, retentionDays }: AggregationDependencies,
+  at: number,
+): Promise<AggregateRow[]> {
+  const builder = new AggregateBuilder();
+  for await (const call of calls.callsEndedIn(at / steps.minutes)) builder.add(call);
+  const aggregates = await builder.aggregates();
+  await save(store, 'minutes', { at, aggregates }, retentionDays);
+  return aggregates.rows;
+}
+
+async function mergePeriods(
+  { aggregates: store, retentionDays }: AggregationDependencies,
+  from: Step,
+  to: Step,
+  at: number,
+): Promise<void> {
+  const periods = await store.load(from, at, at + steps[to]);
+  const aggregates = mergeAggregates(periods.map((period) => period.aggregates));
+  await save(store, to, { at, aggregates }, to === 'day' ? DAYS_KEPT : retentionDays);
 }
 
 async function save(store: AggregateStore, step: Step, period: AggregatePeriod, days: number): Promise<void> {

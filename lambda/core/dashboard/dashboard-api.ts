@@ -1,29 +1,32 @@
 import type { SessionSummary } from '../admin/session-summary.ts';
-import type { CallOutcome, ToolCall } from '../audit/tool-call.ts';
+import type { ToolCall } from '../audit/tool-call.ts';
+
+export type { CallFilter as Filter } from '../audit/call-filter.ts';
+export { ERRORS, OTHERS } from '../audit/tool-call.ts';
 
 /**
- * What the dashboard's page and its function say to each other: JSON at `/dashboard/api/…`, times in epoch milliseconds.
- * Users are their keys. Who may see whom is decided by the function alone (`guard.ts`): whoever is no owner has every
- * answer about themselves, whatever `user` they ask for.
+ * The API between the dashboard's page and its function: JSON at `/dashboard/api/…`, times in epoch milliseconds, users
+ * by their keys. The function alone decides on access (`dashboard-guard.ts`): a user who is not an admin gets every
+ * response about themselves, whatever `user` the request names.
  *
- * | request                          | answer             |                                                            |
+ * | request                          | response           |                                                            |
  * | -------------------------------- | ------------------ | ---------------------------------------------------------- |
  * | `GET  me`                        | `Me`               |                                                            |
  * | `GET  overview?…Filter`          | `Overview`         |                                                            |
  * | `GET  calls?…Filter&…Paging`     | `Page<CallRow>`    | newest first                                               |
- * | `GET  sessions?…Filter&…Paging`  | `Page<SessionRow>` | newest first; no tool, no outcome; the time is optional    |
- * | `GET  sessions/{id}?…Paging`     | `SessionDetail`    | its calls in the order they began                          |
+ * | `GET  sessions?…Filter&…Paging`  | `Page<SessionRow>` | newest first; no tool, no outcome; `from`, `to` optional   |
+ * | `GET  sessions/{id}?…Paging`     | `SessionDetail`    | its calls in the order of their start                      |
  * | `GET  grants?user&…Paging`       | `Page<GrantRow>`   | newest first                                               |
- * | `GET  users?…Paging`             | `Page<UserRow>`    | owners only; who signed in last comes first                |
- * | `GET  find?id`                   | `Found`            | 404 for what is unknown, and for what is another's         |
+ * | `GET  users?…Paging`             | `Page<UserRow>`    | admins only; latest sign-in first                          |
+ * | `GET  find?id`                   | `Found`            | 404 for an unknown id and for another user's               |
  * | `POST grants/{id}/revoke`        | `Revoked`          |                                                            |
  * | `POST sessions/{id}/revoke`      | `Revoked`          |                                                            |
- * | `POST revoke-all` `{user}`       | `Revoked`          | every grant of a user; absent: one's own                   |
- * | `POST erase` `{user}`            | `Erased`           | everything about a user; absent: oneself. Again until done |
+ * | `POST revoke-all` `{user}`       | `Revoked`          | every grant of a user; absent: the caller's                |
+ * | `POST erase` `{user}`            | `Erased`           | all data of a user; absent: the caller's. Until `done`     |
  * | `POST sign-out`                  | `{}`               |                                                            |
  *
- * Each `POST` has a JSON body and the header `X-CSRF-Token` with `Me.csrf`. Errors are `ApiError` under a fitting status:
- * 400, 401 (sign in again), 403, 404, 405, 503 (try again: nothing has changed).
+ * Each `POST` has a JSON body and the header `X-CSRF-Token` with `Me.csrf`. Errors are `ApiError` with a status: 400, 401
+ * (sign in again), 403, 404, 405, 500, 503 (nothing has changed; try again).
  */
 export const API_PATH = '/dashboard/api/';
 
@@ -32,50 +35,31 @@ export type ApiError = { error: { code: string; message: string } };
 export type Me = {
   /** Key of the user. */
   user: string;
-  /** As the identity provider has it, where the owner has chosen to show names. */
+  /** The name at the identity provider; only with the setting `showNames`. */
   name?: string;
-  /** Sees everyone. */
+  /** Sees all users. */
   isAdmin: boolean;
   csrf: string;
-  /** When this sign-in ends. */
+  /** Expiry of the dashboard session. */
   expiresAt: number;
-  /** How long calls stay on record. */
+  /** Retention of the audit log. */
   retentionDays: number;
 };
-
-/** What is looked at. An absent member excludes nothing. */
-export type Filter = {
-  from: number;
-  to: number;
-  user?: string;
-  /** Id of a grant. */
-  grant?: string;
-  /** As `clientOf` names it. */
-  client?: string;
-  tool?: string;
-  outcome?: CallOutcome | typeof ERRORS;
-};
-
-/** In place of an outcome: each but `success`. */
-export const ERRORS = 'error';
 
 /** `after`: `next` of the page before. `limit`: 50 by default, 1 to 200. */
 export type Paging = { after?: string; limit?: number };
 
 export type ResultPage<T> = {
   items: T[];
-  /** Absent on the last page. A page that has one may have fewer items than asked for, even none. */
+  /** Absent on the last page. Another page may have fewer items than its limit, even none. */
   next?: string;
-  /** How far back the page has looked, where it looks through time. */
+  /** Set when the page ended at its limit of work: the calls until then are searched. */
   searchedTo?: number;
 };
 
-/** How calls are counted apart. Each list is the most frequent first, and at its end `OTHERS` if there are more. */
+/** Properties by which calls are grouped. Groups are listed most frequent first, then `OTHERS` for the rest. */
 export const breakdowns = ['outcome', 'tool', 'client'] as const;
 export type Breakdown = (typeof breakdowns)[number];
-
-/** Stands for all that are not told apart. No tool is named so: it has no visible character. */
-export const OTHERS = ' ';
 
 export type Durations = { p50: number; p95: number; p99: number };
 
@@ -84,13 +68,13 @@ export type Bar = {
   at: number;
   calls: number;
   errors: number;
-  /** In milliseconds, within a tenth; absent without calls. */
+  /** In milliseconds, within 10 percent; absent without calls. */
   durations?: Durations;
-  /** How many were there; absent while calls are filtered by anything but user. */
+  /** Users and sessions with calls; absent when the filter has more than a user. */
   users?: number;
   sessions?: number;
 } & {
-  /** Calls by what `Overview.groups` lists. */
+  /** Calls of each group in `Overview.groups`. */
   [B in Breakdown]: number[];
 };
 
@@ -101,7 +85,7 @@ export type Overview = {
   groups: Record<Breakdown, string[]>;
   bars: Bar[];
   totals: Omit<Bar, 'at' | Breakdown>;
-  /** Of those that had calls in the time; absent while calls are filtered by anything but user. */
+  /** Sessions with calls in the time; absent when the filter has more than a user. */
   sessions?: {
     total: number;
     /** Their last call is less than a session's TTL ago. */
@@ -109,17 +93,17 @@ export type Overview = {
     expired: number;
     /** From the first call to the last. */
     averageMilliseconds: number;
-    /** Whether these are estimates from a random sample, since they are too many to be counted. */
+    /** Whether the numbers are estimates from a random sample, because there are many sessions. */
     isEstimate: boolean;
   };
-  /** The most frequent ones with their errors and durations, at most 50 of each. */
+  /** The most frequent groups, at most 50 of each breakdown. */
   rows: Record<Breakdown, { name: string; calls: number; errors: number; durations?: Durations }[]>;
-  /** Set when not all calls could be looked at: those since then are counted. */
+  /** Set at the limit of work: only calls since then are counted. */
   completeSince?: number;
 };
 
 export type CallRow = ToolCall & {
-  /** The client as charts and filters name it. */
+  /** The client's name in charts and filters. */
   clientLabel: string;
   userName?: string;
 };
@@ -136,12 +120,12 @@ export type GrantRow = {
   client: string;
   clientName: string;
   scopes: string[];
-  /** `expired`: not used for too long, or older than a grant may be. */
+  /** `expired`: idle for too long, or past its absolute lifetime. */
   status: 'active' | 'revoked' | 'expired';
   createdAt: number;
-  /** When its client was last given a token. */
+  /** The last token refresh. */
   renewedAt: number;
-  /** When it ends at the latest. */
+  /** The latest expiry. */
   endsAt: number;
   revokedAt?: number;
 };
@@ -154,12 +138,8 @@ export type IdSearchResult =
   | { kind: 'user'; user: string }
   | { kind: 'call'; session: string; call: string };
 
-/** How many grants or sessions have ended that had not before. */
+/** Number of grants or sessions that the request has ended. */
 export type RevokedCount = { revoked: number };
 
-/** `done`: nothing is left. Otherwise ask again. */
+/** `done`: nothing is left. Otherwise repeat the request. */
 export type ErasedCount = { items: number; done: boolean };
-
-/** The client as people know it: the name it gives itself, or else its id. One program has many ids, one for each copy. */
-export const clientOf = ({ clientName, client }: Pick<ToolCall, 'clientName' | 'client'>): string =>
-  clientName ?? client;

@@ -9,11 +9,10 @@ import type { Logger } from '../support/logger.ts';
 import type { PageFiles } from './dashboard-page.ts';
 import type { DashboardSessionStore } from './dashboard-session.ts';
 
-/** Everything the dashboard works with. */
 export type Dashboard = {
-  /** The origin that browsers know. */
+  /** The public origin. */
   publicUrl: string;
-  /** The group whose members see everyone. */
+  /** The group whose members see all users. */
   adminsGroup: string;
   retentionDays: number;
   grantIdleSeconds: number;
@@ -25,7 +24,7 @@ export type Dashboard = {
   directory: Directory;
   revocation: RevocationStore;
   erasure: ErasureStore;
-  /** Absent unless the owner wants to see what users are called. */
+  /** Only with the setting `showNames`. */
   userNames?: UserNames | undefined;
   page: PageFiles;
   /** Epoch milliseconds. */

@@ -1,7 +1,7 @@
 import { sha256 } from '../support/crypto.ts';
 import { type DashboardSessionStore, dashboardCookie } from './dashboard-session.ts';
 
-/** A request that the dashboard refuses. The message goes to whoever asked. */
+/** A rejected request. The client reads the message. */
 export class DashboardError extends Error {
   override readonly name = 'DashboardError';
   readonly code: DashboardRejection;
@@ -22,14 +22,14 @@ export const statusOf: Record<DashboardRejection, number> = {
   method_not_allowed: 405,
 };
 
-/** Who is looking. */
+/** The user of a dashboard request. */
 export type Visitor = {
   user: string;
-  /** In the group whose members see everyone. */
+  /** Member of the group that sees all users. */
   isAdmin: boolean;
   sealedName?: string;
   cookieHash: string;
-  /** What a request has to bring that changes something, and only the page can know. */
+  /** Token that every changing request has to contain; only the page can read it. */
   csrf: string;
   expiresAt: number;
 };
@@ -43,9 +43,8 @@ export type GuardDependencies = {
 };
 
 /**
- * Who a request is from. One that changes something must also come from the dashboard's own page: it names this origin,
- * which browsers do not let another site do, and brings what the page has been told (OWASP, cross-site request forgery
- * prevention: the cookie is SameSite=Strict as well).
+ * The user of a request. A changing request must also come from the dashboard's page: it has this origin, which browsers
+ * set, and the CSRF token (OWASP, cross-site request forgery prevention; the cookie is SameSite=Strict as well).
  *
  * @throws DashboardError
  */
@@ -55,33 +54,32 @@ export async function visitorOf(
 ): Promise<Visitor> {
   const secret = dashboardCookie(publicUrl).read(request);
   const cookieHash = secret === undefined ? undefined : await sha256(secret);
-  const visit = cookieHash && (await dashboardSessions.findDashboardSession(cookieHash));
-  if (!secret || !cookieHash || !visit || visit.expiresAt * 1000 <= now()) {
+  const session = cookieHash && (await dashboardSessions.findDashboardSession(cookieHash));
+  if (!secret || !cookieHash || !session || session.expiresAt * 1000 <= now()) {
     throw new DashboardError('signed_out', 'Sign in at /dashboard/sign-in');
   }
   const csrf = await sha256(`csrf\n${secret}`);
-  if (request.method !== 'GET') refuseForeign(request, publicUrl, csrf);
-  const { user, groups, sealedName, expiresAt } = visit;
+  if (request.method !== 'GET') rejectForeignRequest(request, publicUrl, csrf);
+  const { user, groups, sealedName, expiresAt } = session;
   const isAdmin = groups.includes(adminsGroup);
   return { user, isAdmin, ...(sealedName && { sealedName }), cookieHash, csrf, expiresAt };
 }
 
-function refuseForeign({ headers }: Request, publicUrl: string, csrf: string): void {
+function rejectForeignRequest({ headers }: Request, publicUrl: string, csrf: string): void {
   const site = headers.get('sec-fetch-site') ?? 'same-origin';
-  const isOurs = headers.get('origin') === publicUrl && site === 'same-origin' && headers.get('x-csrf-token') === csrf;
-  if (!isOurs) throw new DashboardError('forbidden', `The request was not sent by the dashboard of ${publicUrl}`);
+  const isFromPage =
+    headers.get('origin') === publicUrl && site === 'same-origin' && headers.get('x-csrf-token') === csrf;
+  if (!isFromPage) throw new DashboardError('forbidden', `The request must come from the dashboard at ${publicUrl}`);
 }
 
-/**
- * Whom the visitor is shown: owners whomever they ask for, or everyone; anybody else themselves, whatever they ask for.
- */
-export const shownTo = ({ user, isAdmin }: Visitor, asked: string | undefined): string | undefined =>
-  isAdmin ? asked : user;
+/** The user whose data the visitor may see: for admins the requested one, or all; for others themselves. */
+export const visibleUser = ({ user, isAdmin }: Visitor, requested: string | undefined): string | undefined =>
+  isAdmin ? requested : user;
 
-/** What is another's is as if it were not there. @throws DashboardError */
-export function mustBeShown<T extends { user: string }>({ user, isAdmin }: Visitor, found: T | undefined): T {
+/** Another user's item behaves as an unknown one. @throws DashboardError */
+export function requireVisible<T extends { user: string }>({ user, isAdmin }: Visitor, found: T | undefined): T {
   if (found === undefined || (!isAdmin && found.user !== user)) {
-    throw new DashboardError('not_found', 'There is nothing of that id');
+    throw new DashboardError('not_found', 'Unknown id');
   }
   return found;
 }

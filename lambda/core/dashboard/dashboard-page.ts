@@ -1,6 +1,6 @@
-/** A file beside the page, compressed with gzip, as it is sent. */
+/** A file of the page, compressed with gzip. */
 export type PageFile = {
-  /** With a digest of its content, so that it can be kept for ever, and another one is asked for as soon as there is one. */
+  /** Contains a digest of the content, so that browsers can cache the file without expiry. */
   path: string;
   contentType: string;
   gzip: Uint8Array<ArrayBuffer>;
@@ -8,7 +8,7 @@ export type PageFile = {
 
 export type PageFiles = { script: PageFile; style: PageFile };
 
-/** Nothing but our own script and style, and no place for either in the page itself. */
+/** Scripts and styles of this origin only, none inline. */
 const POLICY = [
   "default-src 'none'",
   "script-src 'self'",
@@ -19,7 +19,7 @@ const POLICY = [
   "frame-ancestors 'none'",
 ].join('; ');
 
-const secured = {
+const securityHeaders = {
   'X-Content-Type-Options': 'nosniff',
   'Strict-Transport-Security': 'max-age=31536000; includeSubDomains',
   'Referrer-Policy': 'same-origin',
@@ -27,13 +27,13 @@ const secured = {
   'Cross-Origin-Resource-Policy': 'same-origin',
 };
 
-/** The page is the same for everybody and says nothing about anybody: what it shows, it asks for. */
+/** The page is the same for all users and contains no data: it requests them from the API. */
 export function page({ script, style }: PageFiles): Response {
   const html = `<!doctype html>
 <html lang="en">
 <head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><meta name="robots" content="noindex"><title>Holdfast</title>
 <link rel="stylesheet" href="${style.path}"><script type="module" src="${script.path}"></script></head>
-<body><div id="app"></div><noscript>This page shows what assistants have done here, and needs JavaScript for it.</noscript></body>
+<body><div id="app"></div><noscript>This dashboard requires JavaScript.</noscript></body>
 </html>
 `;
   return new Response(html, {
@@ -42,12 +42,12 @@ export function page({ script, style }: PageFiles): Response {
       'Content-Security-Policy': POLICY,
       'X-Frame-Options': 'DENY',
       'Cache-Control': 'no-cache',
-      ...secured,
+      ...securityHeaders,
     },
   });
 }
 
-/** The file at the path, if there is one. */
+/** The file of the path, if there is one. */
 export function pageFile(path: string, files: PageFiles): Response | undefined {
   const file = Object.values(files).find((each) => each.path === path);
   return (
@@ -57,7 +57,7 @@ export function pageFile(path: string, files: PageFiles): Response | undefined {
         'Content-Type': file.contentType,
         'Content-Encoding': 'gzip',
         'Cache-Control': 'public, max-age=31536000, immutable',
-        ...secured,
+        ...securityHeaders,
       },
     })
   );

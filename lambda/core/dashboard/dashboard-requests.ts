@@ -1,7 +1,8 @@
 import * as z from 'zod/v4';
+import { quote } from '../support/untrusted-text.ts';
 import { DashboardError } from './dashboard-guard.ts';
 
-/** What the page may ask for, by schema. */
+/** Schemas of the parameters in `dashboard-api.ts`. */
 
 const id = z.string().min(1).max(512);
 const time = z.coerce.number().int().min(0).max(8_640_000_000_000);
@@ -31,35 +32,33 @@ export const idSchema = z.object({ id });
 
 const LARGEST_BODY = 4096;
 
-/** @throws DashboardError that names what is wrong */
-export function parsed<T>(schema: z.ZodType<T>, value: unknown): T {
+/** @throws DashboardError that names the invalid member */
+export function parse<T>(schema: z.ZodType<T>, value: unknown): T {
   const { success, data, error } = schema.safeParse(value);
   if (success) return data;
   const [issue] = error.issues;
-  throw new DashboardError('invalid_request', `${issue?.path.join('.') || 'The request'}: ${issue?.message}`);
+  throw new DashboardError('invalid_request', `${issue?.path.join('.') || 'request'}: ${issue?.message}`);
 }
 
-/** @throws DashboardError for a parameter that is there twice, of which nobody could tell which one counts */
-export function queryOf(request: Request): Record<string, string> {
+/** @throws DashboardError for a repeated parameter, which is ambiguous */
+export function readQuery(request: Request): Record<string, string> {
   const { searchParams } = new URL(request.url);
   const names = [...searchParams.keys()];
-  const twice = names.find((name, index) => names.indexOf(name) !== index);
-  if (twice !== undefined) throw new DashboardError('invalid_request', `${twice.slice(0, 80)} was sent twice`);
+  const repeated = names.find((name, index) => names.indexOf(name) !== index);
+  if (repeated !== undefined)
+    throw new DashboardError('invalid_request', `${quote(repeated)} is repeated: send it once`);
   return Object.fromEntries(searchParams);
 }
 
 /** @throws DashboardError */
-export async function bodyOf(request: Request): Promise<unknown> {
+export async function readBody(request: Request): Promise<unknown> {
   const body = new Uint8Array(await request.arrayBuffer());
   if (body.byteLength > LARGEST_BODY) {
-    throw new DashboardError(
-      'invalid_request',
-      `The body has ${body.byteLength} bytes; at most ${LARGEST_BODY} are read`,
-    );
+    throw new DashboardError('invalid_request', `The body has ${body.byteLength} bytes: send at most ${LARGEST_BODY}`);
   }
   try {
     return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body));
   } catch {
-    throw new DashboardError('invalid_request', 'The body is no JSON');
+    throw new DashboardError('invalid_request', 'The body is not JSON in UTF-8');
   }
 }

@@ -1,6 +1,8 @@
-import { revokeAllOf } from '../admin/revocation.ts';
+import { revokeGrantsOf } from '../admin/revocation.ts';
 import { sessionList, sessionSummaryById } from '../admin/session-list.ts';
-import { RETRY_AFTER_SECONDS, ServiceUnavailableError } from '../support/service-unavailable-error.ts';
+import { logFailure } from '../support/failure-log.ts';
+import type { Logger } from '../support/logger.ts';
+import { RETRY_AFTER_SECONDS } from '../support/service-unavailable-error.ts';
 import {
   API_PATH,
   type ApiError,
@@ -11,59 +13,60 @@ import {
   type SessionDetail,
 } from './dashboard-api.ts';
 import type { Dashboard } from './dashboard-dependencies.ts';
-import { DashboardError, mustBeShown, shownTo, statusOf, type Visitor, visitorOf } from './dashboard-guard.ts';
+import { DashboardError, requireVisible, statusOf, type Visitor, visibleUser, visitorOf } from './dashboard-guard.ts';
 import { overview } from './dashboard-overview.ts';
 import { page, pageFile } from './dashboard-page.ts';
 import {
-  bodyOf,
   filterSchema,
   idSchema,
   pagingSchema,
-  parsed,
-  queryOf,
+  parse,
+  readBody,
+  readQuery,
   sessionFilterSchema,
   userSchema,
 } from './dashboard-requests.ts';
-import { callRows, find, grantRows, sessionRows, userRows } from './dashboard-rows.ts';
+import { callRows, findById, grantRows, sessionRows, userRows } from './dashboard-rows.ts';
 import { dashboardCookie } from './dashboard-session.ts';
 
 type Endpoint = {
   method: 'GET' | 'POST';
   path: RegExp;
-  answer: (dashboard: Dashboard, visitor: Visitor, request: Request, id: string) => Promise<object>;
+  respond: (dashboard: Dashboard, visitor: Visitor, request: Request, id: string) => Promise<object>;
 };
 
-/** Items that are deleted before the page hears how far it has come. */
-const ERASED_AT_ONCE = 500;
+/** Items that one request deletes; the page shows the progress in between. */
+const ERASED_PER_REQUEST = 500;
 
-/** All that the page can ask for. */
+/** As documented in `dashboard-api.ts`; `sign-out` is apart, since it sets a cookie. */
 const endpoints: Endpoint[] = [
-  { method: 'GET', path: /^me$/, answer: me },
+  { method: 'GET', path: /^me$/, respond: me },
   {
     method: 'GET',
     path: /^overview$/,
-    answer: async (dashboard, visitor, request) => overview(dashboard, await filterOf(dashboard, visitor, request)),
+    respond: async (dashboard, visitor, request) =>
+      overview(dashboard, await callFilterOf(dashboard, visitor, request)),
   },
-  { method: 'GET', path: /^calls$/, answer: calls },
-  { method: 'GET', path: /^sessions$/, answer: sessions },
-  { method: 'GET', path: /^sessions\/([^/]+)$/, answer: session },
-  { method: 'GET', path: /^grants$/, answer: grants },
-  { method: 'GET', path: /^users$/, answer: users },
+  { method: 'GET', path: /^calls$/, respond: calls },
+  { method: 'GET', path: /^sessions$/, respond: sessions },
+  { method: 'GET', path: /^sessions\/([^/]+)$/, respond: session },
+  { method: 'GET', path: /^grants$/, respond: grants },
+  { method: 'GET', path: /^users$/, respond: users },
   {
     method: 'GET',
     path: /^find$/,
-    answer: (dashboard, visitor, request) => find(dashboard, visitor, parsed(idSchema, queryOf(request)).id),
+    respond: (dashboard, visitor, request) => findById(dashboard, visitor, parse(idSchema, readQuery(request)).id),
   },
-  { method: 'POST', path: /^grants\/([^/]+)\/revoke$/, answer: revokeGrant },
-  { method: 'POST', path: /^sessions\/([^/]+)\/revoke$/, answer: revokeSession },
-  { method: 'POST', path: /^revoke-all$/, answer: revokeAll },
-  { method: 'POST', path: /^erase$/, answer: erase },
+  { method: 'POST', path: /^grants\/([^/]+)\/revoke$/, respond: revokeGrant },
+  { method: 'POST', path: /^sessions\/([^/]+)\/revoke$/, respond: revokeSession },
+  { method: 'POST', path: /^revoke-all$/, respond: revokeAll },
+  { method: 'POST', path: /^erase$/, respond: erase },
 ];
 
-/** Answers one request below /dashboard. Never throws: an outage is 503, anything unforeseen 500 and in the log. */
+/** Handles one request below /dashboard. Never throws: an unavailable service is 503, an unexpected error 500. */
 export async function handleDashboardRequest(dashboard: Dashboard, request: Request): Promise<Response> {
   const { pathname } = new URL(request.url);
-  if (pathname.startsWith(API_PATH)) return answerApi(dashboard, request, pathname.slice(API_PATH.length));
+  if (pathname.startsWith(API_PATH)) return handleApiRequest(dashboard, request, pathname.slice(API_PATH.length));
   if (request.method === 'GET' || request.method === 'HEAD') {
     const found = pathname === '/dashboard' ? page(dashboard.page) : pageFile(pathname, dashboard.page);
     if (found) return found;
@@ -71,26 +74,27 @@ export async function handleDashboardRequest(dashboard: Dashboard, request: Requ
   return new Response('Not found', { status: 404, headers: { 'Content-Type': 'text/plain' } });
 }
 
-async function answerApi(dashboard: Dashboard, request: Request, path: string): Promise<Response> {
+async function handleApiRequest(dashboard: Dashboard, request: Request, path: string): Promise<Response> {
   try {
-    const here = endpoints.filter((endpoint) => endpoint.path.test(path));
+    const atPath = endpoints.filter((endpoint) => endpoint.path.test(path));
     if (path === 'sign-out' && request.method === 'POST') return await signOut(dashboard, request);
-    // Who asks is found out first: nobody else learns what there is to ask for.
+    // First, so that only signed-in users can tell which endpoints exist.
     const visitor = await visitorOf(request, dashboard);
-    if (here.length === 0) throw new DashboardError('not_found', 'There is no such thing to ask for');
-    const endpoint = here.find(({ method }) => method === request.method);
-    if (!endpoint) throw new DashboardError('method_not_allowed', `Use ${here.map(({ method }) => method).join(', ')}`);
-    const id = decoded(endpoint.path.exec(path)?.[1] ?? '');
-    return answered(await endpoint.answer(dashboard, visitor, request, id));
+    if (atPath.length === 0) throw new DashboardError('not_found', 'Unknown endpoint');
+    const endpoint = atPath.find(({ method }) => method === request.method);
+    if (!endpoint)
+      throw new DashboardError('method_not_allowed', `Use ${atPath.map(({ method }) => method).join(', ')}`);
+    const id = decodePathSegment(endpoint.path.exec(path)?.[1] ?? '');
+    return jsonResponse(await endpoint.respond(dashboard, visitor, request, id));
   } catch (error) {
-    return refused(error, dashboard.log);
+    return errorResponse(error, dashboard.log);
   }
 }
 
 async function signOut(dashboard: Dashboard, request: Request): Promise<Response> {
   const { cookieHash } = await visitorOf(request, dashboard);
   await dashboard.dashboardSessions.endDashboardSession(cookieHash);
-  return answered({}, { headers: { 'Set-Cookie': dashboardCookie(dashboard.publicUrl).clear() } });
+  return jsonResponse({}, { headers: { 'Set-Cookie': dashboardCookie(dashboard.publicUrl).clear() } });
 }
 
 async function me({ userNames, retentionDays }: Dashboard, visitor: Visitor): Promise<Me> {
@@ -99,66 +103,66 @@ async function me({ userNames, retentionDays }: Dashboard, visitor: Visitor): Pr
   return { user, ...(name && { name }), isAdmin, csrf, expiresAt: expiresAt * 1000, retentionDays };
 }
 
-type Wanted = {
+type RequestedFilter = {
   from?: number | undefined;
   to?: number | undefined;
   user?: string | undefined;
   grant?: string | undefined;
 };
 
-/** What is asked for, of what the visitor is shown. A grant names its user. @throws DashboardError */
-async function shown<F extends Wanted>(dashboard: Dashboard, visitor: Visitor, filter: F): Promise<F> {
+/** The filter, restricted to what the visitor may see. The user of a grant is looked up. @throws DashboardError */
+async function restricted<F extends RequestedFilter>(dashboard: Dashboard, visitor: Visitor, filter: F): Promise<F> {
   const { from = 0, to = Number.POSITIVE_INFINITY, grant } = filter;
-  if (to <= from) throw new DashboardError('invalid_request', 'to has to be after from');
-  if (grant === undefined) return { ...filter, user: shownTo(visitor, filter.user) };
+  if (to <= from) throw new DashboardError('invalid_request', 'to must be after from');
+  if (grant === undefined) return { ...filter, user: visibleUser(visitor, filter.user) };
   const [found] = await dashboard.directory.grants([grant]);
-  return { ...filter, user: mustBeShown(visitor, found).user };
+  return { ...filter, user: requireVisible(visitor, found).user };
 }
 
-const filterOf = (dashboard: Dashboard, visitor: Visitor, request: Request) =>
-  shown(dashboard, visitor, parsed(filterSchema, queryOf(request)));
+const callFilterOf = (dashboard: Dashboard, visitor: Visitor, request: Request) =>
+  restricted(dashboard, visitor, parse(filterSchema, readQuery(request)));
 
 async function calls(dashboard: Dashboard, visitor: Visitor, request: Request) {
-  const filter = await filterOf(dashboard, visitor, request);
-  const found = await dashboard.search.page(filter, parsed(pagingSchema, queryOf(request)));
+  const filter = await callFilterOf(dashboard, visitor, request);
+  const found = await dashboard.search.page(filter, parse(pagingSchema, readQuery(request)));
   return { ...found, items: await callRows(dashboard, found.items) };
 }
 
 async function sessions(dashboard: Dashboard, visitor: Visitor, request: Request) {
-  const query = queryOf(request);
-  const filter = await shown(dashboard, visitor, parsed(sessionFilterSchema, query));
-  const found = await sessionList(dashboard, filter, parsed(pagingSchema, query));
+  const query = readQuery(request);
+  const filter = await restricted(dashboard, visitor, parse(sessionFilterSchema, query));
+  const found = await sessionList(dashboard, filter, parse(pagingSchema, query));
   return { ...found, items: await sessionRows(dashboard, found.items) };
 }
 
 async function session(dashboard: Dashboard, visitor: Visitor, request: Request, id: string): Promise<SessionDetail> {
-  const { limit, after } = parsed(pagingSchema, queryOf(request));
-  const record = mustBeShown(visitor, await sessionSummaryById(dashboard, id));
+  const { limit, after } = parse(pagingSchema, readQuery(request));
+  const summary = requireVisible(visitor, await sessionSummaryById(dashboard, id));
   const { calls: found, next } = await dashboard.calls.callsOf(id, { limit, after, now: dashboard.seconds() });
   const items = await callRows(dashboard, found);
-  const [row] = await sessionRows(dashboard, [record]);
+  const [row] = await sessionRows(dashboard, [summary]);
   return { session: row!, calls: { items, ...(next !== undefined && { next }) } };
 }
 
 async function grants(dashboard: Dashboard, visitor: Visitor, request: Request) {
   const { directory, seconds } = dashboard;
-  const query = queryOf(request);
-  const user = shownTo(visitor, parsed(userSchema, query).user);
-  const paging = parsed(pagingSchema, query);
+  const query = readQuery(request);
+  const user = visibleUser(visitor, parse(userSchema, query).user);
+  const paging = parse(pagingSchema, query);
   const found = await (user === undefined ? directory.recentGrants(paging) : directory.grantsOf(user, paging));
   return { ...found, items: await grantRows(dashboard, found.items, seconds()) };
 }
 
 async function users(dashboard: Dashboard, { isAdmin }: Visitor, request: Request): Promise<ResultPage<object>> {
-  if (!isAdmin) throw new DashboardError('forbidden', 'Only owners see who else is here');
-  const found = await dashboard.directory.recentUsers(parsed(pagingSchema, queryOf(request)));
+  if (!isAdmin) throw new DashboardError('forbidden', 'Only admins may list users');
+  const found = await dashboard.directory.recentUsers(parse(pagingSchema, readQuery(request)));
   return { ...found, items: await userRows(dashboard, found.items) };
 }
 
 async function revokeGrant(dashboard: Dashboard, visitor: Visitor, _: Request, id: string): Promise<RevokedCount> {
   const { directory, revocation, seconds, log } = dashboard;
   const [found] = await directory.grants([id]);
-  const grant = mustBeShown(visitor, found);
+  const grant = requireVisible(visitor, found);
   const changed = await revocation.revokeGrant(grant.id, seconds());
   if (changed) log('grant_revoked', { grant: grant.id, user: grant.user, by: visitor.user });
   return { revoked: Number(changed) };
@@ -166,60 +170,56 @@ async function revokeGrant(dashboard: Dashboard, visitor: Visitor, _: Request, i
 
 async function revokeSession(dashboard: Dashboard, visitor: Visitor, _: Request, id: string): Promise<RevokedCount> {
   const { revocation, seconds, log } = dashboard;
-  const record = mustBeShown(visitor, await sessionSummaryById(dashboard, id));
-  const changed = await revocation.revokeSession(record, seconds());
-  if (changed) log('session_revoked', { session: id, user: record.user, by: visitor.user });
+  const summary = requireVisible(visitor, await sessionSummaryById(dashboard, id));
+  const changed = await revocation.revokeSession(summary, seconds());
+  if (changed) log('session_revoked', { session: id, user: summary.user, by: visitor.user });
   return { revoked: Number(changed) };
 }
 
 async function revokeAll(dashboard: Dashboard, visitor: Visitor, request: Request): Promise<RevokedCount> {
-  const user = shownTo(visitor, parsed(userSchema, await bodyOf(request)).user) ?? visitor.user;
-  const revoked = await revokeAllOf(user, dashboard, dashboard.seconds());
+  const user = visibleUser(visitor, parse(userSchema, await readBody(request)).user) ?? visitor.user;
+  const revoked = await revokeGrantsOf(user, dashboard, dashboard.seconds());
   dashboard.log('grants_revoked', { user, count: revoked, by: visitor.user });
   return { revoked };
 }
 
-/** Access ends first, so that nothing is added while the rest goes. This visit goes with it. */
+/** Revokes first, so that no items are added meanwhile. The dashboard session of the user is erased as well. */
 async function erase(dashboard: Dashboard, visitor: Visitor, request: Request): Promise<ErasedCount> {
-  const user = shownTo(visitor, parsed(userSchema, await bodyOf(request)).user) ?? visitor.user;
-  await revokeAllOf(user, dashboard, dashboard.seconds());
-  const erased = await dashboard.erasure.erase(user, ERASED_AT_ONCE, dashboard.now());
+  const user = visibleUser(visitor, parse(userSchema, await readBody(request)).user) ?? visitor.user;
+  await revokeGrantsOf(user, dashboard, dashboard.seconds());
+  const erased = await dashboard.erasure.erase(user, ERASED_PER_REQUEST, dashboard.now());
   if (erased.done) dashboard.log('user_erased', { byOwner: user !== visitor.user });
   return erased;
 }
 
-function decoded(text: string): string {
+function decodePathSegment(text: string): string {
   try {
     return decodeURIComponent(text);
   } catch {
-    throw new DashboardError('invalid_request', 'The path is not as URLs are written');
+    throw new DashboardError('invalid_request', 'The path is not percent-encoded UTF-8');
   }
 }
 
-const secured = {
+const securityHeaders = {
   'Content-Type': 'application/json',
   'Cache-Control': 'no-store',
   'X-Content-Type-Options': 'nosniff',
   'Cross-Origin-Resource-Policy': 'same-origin',
 };
 
-function answered(body: object, init: { status?: number; headers?: Record<string, string> } = {}): Response {
-  return Response.json(body, { ...init, headers: { ...secured, ...init.headers } });
+function jsonResponse(body: object, init: { status?: number; headers?: Record<string, string> } = {}): Response {
+  return Response.json(body, { ...init, headers: { ...securityHeaders, ...init.headers } });
 }
 
-function refused(error: unknown, log: Dashboard['log']): Response {
+function errorResponse(error: unknown, log: Logger): Response {
   if (error instanceof DashboardError) {
     const { code, message } = error;
-    return answered({ error: { code, message } } satisfies ApiError, { status: statusOf[code] });
+    return jsonResponse({ error: { code, message } } satisfies ApiError, { status: statusOf[code] });
   }
-  if (error instanceof ServiceUnavailableError) {
-    log('service_unavailable', { message: error.message, cause: String(error.cause) });
-    const body = {
-      error: { code: 'service_unavailable', message: 'The server does not answer at the moment. Nothing has changed.' },
-    };
-    return answered(body, { status: 503, headers: { 'Retry-After': String(RETRY_AFTER_SECONDS) } });
+  if (logFailure(log, error) === 'service_unavailable') {
+    const body = { error: { code: 'service_unavailable', message: 'Nothing has changed: try again shortly.' } };
+    return jsonResponse(body, { status: 503, headers: { 'Retry-After': String(RETRY_AFTER_SECONDS) } });
   }
-  log('unexpected_error', { error: error instanceof Error ? (error.stack ?? error.message) : String(error) });
-  const body = { error: { code: 'fault', message: 'Something went wrong on this server. Its log has the details.' } };
-  return answered(body, { status: 500 });
+  const body = { error: { code: 'fault', message: 'Internal error: the log of the dashboard function has details.' } };
+  return jsonResponse(body, { status: 500 });
 }

@@ -2,26 +2,17 @@ import { type Grant, isLiveGrant } from '../access/grant.ts';
 import type { User } from '../admin/directory.ts';
 import { sessionSummaryById } from '../admin/session-list.ts';
 import type { SessionSummary } from '../admin/session-summary.ts';
-import { callName, type ToolCall } from '../audit/tool-call.ts';
-import {
-  type CallRow,
-  clientOf,
-  type GrantRow,
-  type IdSearchResult,
-  type SessionRow,
-  type UserRow,
-} from './dashboard-api.ts';
+import { callName, clientOf, type ToolCall } from '../audit/tool-call.ts';
+import type { CallRow, GrantRow, IdSearchResult, SessionRow, UserRow } from './dashboard-api.ts';
 import type { Dashboard } from './dashboard-dependencies.ts';
-import { mustBeShown, type Visitor } from './dashboard-guard.ts';
+import { requireVisible, type Visitor } from './dashboard-guard.ts';
 
-/** What is on record as the page shows it. */
-
-/** Users' names, for those that have one that can be read. */
+/** Looks up names of users. Absent: not stored, or not possible to unseal. */
 export async function namesOf(
   { directory, userNames }: Pick<Dashboard, 'directory' | 'userNames'>,
   keys: string[],
 ): Promise<(user: string) => { userName?: string }> {
-  const known = new Map<string, string>();
+  const names = new Map<string, string>();
   if (userNames) {
     const distinct = [...new Set(keys)];
     for (let first = 0; first < distinct.length; first += 100) {
@@ -29,38 +20,38 @@ export async function namesOf(
       await Promise.all(
         users.map(async ({ user, sealedName }) => {
           const name = sealedName && (await userNames.open(sealedName, user));
-          if (name) known.set(user, name);
+          if (name) names.set(user, name);
         }),
       );
     }
   }
   return (user) => {
-    const userName = known.get(user);
+    const userName = names.get(user);
     return userName === undefined ? {} : { userName };
   };
 }
 
-type Parts = Pick<Dashboard, 'directory' | 'userNames'>;
+type RowDependencies = Pick<Dashboard, 'directory' | 'userNames'>;
 
 const usersOf = (items: { user: string }[]) => items.map(({ user }) => user);
 
-export async function callRows(parts: Parts, calls: ToolCall[]): Promise<CallRow[]> {
-  const name = await namesOf(parts, usersOf(calls));
+export async function callRows(dependencies: RowDependencies, calls: ToolCall[]): Promise<CallRow[]> {
+  const name = await namesOf(dependencies, usersOf(calls));
   return calls.map((call) => ({ ...call, clientLabel: clientOf(call), ...name(call.user) }));
 }
 
-export async function sessionRows(parts: Parts, records: SessionSummary[]): Promise<SessionRow[]> {
-  const name = await namesOf(parts, usersOf(records));
-  return records.map((record) => ({ ...record, clientLabel: clientOf(record), ...name(record.user) }));
+export async function sessionRows(dependencies: RowDependencies, summaries: SessionSummary[]): Promise<SessionRow[]> {
+  const name = await namesOf(dependencies, usersOf(summaries));
+  return summaries.map((summary) => ({ ...summary, clientLabel: clientOf(summary), ...name(summary.user) }));
 }
 
 /** @param now epoch seconds */
 export async function grantRows(
-  { grantIdleSeconds, ...parts }: Parts & { grantIdleSeconds: number },
+  { grantIdleSeconds, ...dependencies }: RowDependencies & { grantIdleSeconds: number },
   grants: Grant[],
   now: number,
 ): Promise<GrantRow[]> {
-  const name = await namesOf(parts, usersOf(grants));
+  const name = await namesOf(dependencies, usersOf(grants));
   return grants.map((grant) => ({
     id: grant.id,
     user: grant.user,
@@ -70,15 +61,15 @@ export async function grantRows(
     scopes: grant.scopes,
     status: grant.status === 'revoked' ? 'revoked' : isLiveGrant(grant, now) ? 'active' : 'expired',
     createdAt: grant.createdAt * 1000,
-    // Each renewal moves the idle end on.
+    // Each refresh sets the idle expiry anew.
     renewedAt: Math.max(grant.createdAt, grant.idleExpiresAt - grantIdleSeconds) * 1000,
     endsAt: Math.min(grant.idleExpiresAt, grant.absoluteExpiresAt) * 1000,
     ...(grant.revokedAt !== undefined && { revokedAt: grant.revokedAt * 1000 }),
   }));
 }
 
-export async function userRows(parts: Parts, users: User[]): Promise<UserRow[]> {
-  const name = await namesOf(parts, usersOf(users));
+export async function userRows(dependencies: RowDependencies, users: User[]): Promise<UserRow[]> {
+  const name = await namesOf(dependencies, usersOf(users));
   return users.map(({ user, firstSignInAt, lastSignInAt }) => ({
     user,
     ...name(user),
@@ -87,17 +78,17 @@ export async function userRows(parts: Parts, users: User[]): Promise<UserRow[]> 
   }));
 }
 
-/** A call by its whole name: no index is kept for ids that are seldom looked for. */
+/** A call by session and `callName`: call ids have no index. */
 const callId = /^(?<session>.+)~(?<call>\d{15}#[\w-]+)$/;
 
-/** What an id stands for. @throws DashboardError for what there is not, or is not the visitor's to see */
-export async function find(dashboard: Dashboard, visitor: Visitor, id: string): Promise<IdSearchResult> {
+/** Finds the item of an id. @throws DashboardError for an unknown id and for another user's item */
+export async function findById(dashboard: Dashboard, visitor: Visitor, id: string): Promise<IdSearchResult> {
   const { directory } = dashboard;
   const { session: ofSession, call } = callId.exec(id)?.groups ?? {};
   if (ofSession !== undefined && call !== undefined) {
     const [found] =
       (await dashboard.calls.latestOf(ofSession, { limit: 1, before: `${call}~`, now: dashboard.seconds() })) ?? [];
-    mustBeShown(visitor, found && callName(found) === call ? found : undefined);
+    requireVisible(visitor, found && callName(found) === call ? found : undefined);
     return { kind: 'call', session: ofSession, call };
   }
   const [session, [grant], [user]] = await Promise.all([
@@ -106,13 +97,13 @@ export async function find(dashboard: Dashboard, visitor: Visitor, id: string): 
     directory.users([id]),
   ]);
   if (session) {
-    mustBeShown(visitor, session);
+    requireVisible(visitor, session);
     return { kind: 'session', session: id };
   }
   if (grant) {
-    mustBeShown(visitor, grant);
+    requireVisible(visitor, grant);
     return { kind: 'grant', grant: id, user: grant.user };
   }
-  mustBeShown(visitor, user);
+  requireVisible(visitor, user);
   return { kind: 'user', user: id };
 }

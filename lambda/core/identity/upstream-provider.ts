@@ -1,56 +1,59 @@
-/** Tokens of the identity provider, sealed while at rest. Times are epoch seconds. */
+import { shorten, visibleText } from '../support/untrusted-text.ts';
+
+/** Tokens of the identity provider, stored sealed. Times are epoch seconds. */
 export type UpstreamTokens = { accessToken: string; expiresAt: number; refreshToken?: string };
 
-/** Who signed in, as the validated id token says. */
+/** The signed-in user, from the validated id token. */
 export type UpstreamIdentity = {
   issuer: string;
   subject: string;
   groups: string[];
-  /** The claim that the owner wants to know users by; absent unless there is one, and the provider sends it. */
+  /** The name claim; only with the setting `showNames`, and when the provider sends it. */
   name?: string;
 };
 
-/** One sign-in at the identity provider: what must come back unchanged. */
+/** Secrets that bind the authorization response to one sign-in (RFC 6749 §10.12, OIDC Core §15.5.2, RFC 7636). */
 export type SignInSecrets = { state: string; nonce: string; verifier: string };
 
-/** The identity provider, to which Holdfast is one ordinary OIDC client. Every method throws `Outage`. */
+/** The identity provider, of which Holdfast is an OIDC client. Every method throws `ServiceUnavailableError`. */
 export interface UpstreamProvider {
-  /** Where the browser goes to sign in (authorization code flow, PKCE S256, nonce). */
+  /** URL of the authorization request (authorization code flow, PKCE S256, nonce). */
   signInUrl(secrets: SignInSecrets): Promise<string>;
   /**
-   * Redeems the answer: checks state, nonce, `iss` and the id token's signature, audience and lifetime.
-   * @throws SignInRefused when the provider or one of the checks says no
+   * Redeems the authorization response: checks state, nonce, `iss` and the id token's signature, audience and lifetime.
+   * @throws SignInRefusedError when the provider rejects it or a check fails
    */
   redeem(
-    answer: URLSearchParams,
+    response: URLSearchParams,
     secrets: SignInSecrets,
   ): Promise<{ identity: UpstreamIdentity; tokens: UpstreamTokens }>;
-  /** @throws SignInRefused when the provider no longer honours the refresh token */
+  /** @throws SignInRefusedError when the provider no longer honours the refresh token */
   refresh(refreshToken: string): Promise<UpstreamTokens>;
-  /** Ends the tokens at the provider; one that cannot or does not answer is no failure of ours. */
+  /** Revokes the tokens at the provider, if it supports revocation (RFC 7009). */
   revoke(refreshToken: string): Promise<void>;
 }
 
-/** The provider said no, or its answer does not hold. `reason` is an error code, fit for a log. */
+/** The provider rejected the sign-in, or its response is invalid. `reason` is an error code, safe to log. */
 export class SignInRefusedError extends Error {
-  override readonly name = 'SignInRefused';
+  override readonly name = 'SignInRefusedError';
   readonly reason: string;
 
   constructor(reason: string, cause?: unknown) {
-    super(`The identity provider's answer was refused: ${reason}`, { cause });
+    super(`Sign-in at the identity provider failed: ${reason}`, { cause });
     this.reason = reason;
   }
 }
 
-/** Groups under the given claims. Some providers write a single one as text. */
+/** Groups in the given claims, each an array or, at some providers, a single string. */
 export const groupsOf = (claims: Readonly<Record<string, unknown>>, names: readonly string[]): string[] => [
   ...new Set(names.flatMap((name) => claims[name]).filter((group) => typeof group === 'string')),
 ];
 
 const LONGEST_NAME = 100;
 
-/** The claim as a name, shortened; nothing if it is none. */
+/** The name in the claim. Users can choose it at some providers, so it is shortened and made visible. */
 export function nameIn(claims: Readonly<Record<string, unknown>>, claim: string | undefined): { name?: string } {
   const value = claim === undefined ? undefined : claims[claim];
-  return typeof value === 'string' && value !== '' ? { name: Array.from(value).slice(0, LONGEST_NAME).join('') } : {};
+  const name = typeof value === 'string' ? shorten(visibleText(value), LONGEST_NAME) : '';
+  return name === '' ? {} : { name };
 }

@@ -2,8 +2,8 @@ import { base64url, bytes, fromBase64url } from '../support/crypto.ts';
 import type { SharedKey } from '../support/sealed-key.ts';
 
 /**
- * What the identity provider calls a user, for the owner to read on the dashboard. It is there only where the owner has
- * chosen so (`showNames`), and sealed: whoever reads the table alone learns nobody's name.
+ * Names of users at the identity provider, for the dashboard. Stored only with the setting `showNames`, and sealed, so that
+ * access to the table alone discloses no name.
  */
 export class UserNames {
   readonly #key: SharedKey;
@@ -12,7 +12,7 @@ export class UserNames {
     this.#key = key;
   }
 
-  /** Fetches the key, so that sealing itself cannot fail. Throws `Outage`. */
+  /** Fetches the key in advance, so that `seal` cannot fail. Throws `ServiceUnavailableError`. */
   async load(): Promise<void> {
     await this.#key.load();
   }
@@ -23,7 +23,7 @@ export class UserNames {
     return `${base64url(iv)}.${base64url(new Uint8Array(sealed))}`;
   }
 
-  /** @returns nothing for what was sealed for another user, or has been changed */
+  /** @returns undefined for a name that was sealed for another user or changed */
   async open(sealed: string, user: string): Promise<string | undefined> {
     const [iv = '', text = ''] = sealed.split('.');
     const key = await this.#key.load();

@@ -1,4 +1,4 @@
-import { isLoopback } from '../oauth/clients/redirect-uri.ts';
+import { isLoopbackUri } from '../../shared/loopback.ts';
 import { jsonRpcError } from './json-rpc-error.ts';
 import type { McpRequest, McpResponse } from './mcp-http.ts';
 
@@ -13,6 +13,6 @@ import type { McpRequest, McpResponse } from './mcp-http.ts';
 export function checkOrigin({ headers }: McpRequest, allowed: readonly string[] | undefined): McpResponse | undefined {
   const origin = headers.get('origin');
   if (origin === null) return undefined;
-  const isAllowed = allowed ? allowed.includes(origin) : origin.startsWith('https://') || isLoopback(origin);
+  const isAllowed = allowed ? allowed.includes(origin) : origin.startsWith('https://') || isLoopbackUri(origin);
   return isAllowed ? undefined : jsonRpcError(403, -32000, 'Forbidden: Origin is not allowed');
 }

@@ -1,6 +1,6 @@
 import { missingScopes, type ScopeSet, stepUpChallenge } from '../../shared/scope-set.ts';
 import type { Caller } from '../access/caller.ts';
-import { resourceMetadataUrl } from '../oauth/endpoints/oauth-metadata.ts';
+import { resourceMetadataUrl } from '../oauth/endpoints/protected-resource-metadata.ts';
 import { jsonRpcError } from './json-rpc-error.ts';
 import type { McpRequest, McpResponse } from './mcp-http.ts';
 import { hasMethod } from './message-reader.ts';

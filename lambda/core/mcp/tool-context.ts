@@ -3,7 +3,6 @@ import type { UpstreamTokenManager } from '../identity/upstream-tokens.ts';
 import type { SessionAccess } from '../sessions/sessions.ts';
 import { type Clock, epochSeconds } from '../support/clock.ts';
 import type { Logger } from '../support/logger.ts';
-import type { LongRunning } from './tasks/long-running-tools.ts';
 import { reportFailures } from './tool-failure.ts';
 import { type StateStore, ToolState } from './tool-state.ts';
 import type { Trace } from './trace.ts';
@@ -58,6 +57,18 @@ export type ToolContext = {
   /** Base URL of the identity provider's discovery document, without a final slash. Absent unless tools may use its tokens. */
   identityProviderIssuer: string | undefined;
 };
+
+// biome-ignore lint/suspicious/noExplicitAny: the SDK's callbacks differ in their arguments, and share no narrower type
+type Callback = (...args: any[]) => unknown;
+
+/** Makes a tool's callback long-running. */
+export type LongRunning = <C extends Callback>(
+  callback: C,
+  options?: {
+    /** Rejects clients of 2026-07-28 without the tasks extension, instead of executing while they wait. @default false */
+    required?: boolean;
+  },
+) => C;
 
 /** The same for every request. */
 export type ToolContextDependencies = {

@@ -4,30 +4,30 @@ import type { SignInSecrets } from '../identity/upstream-provider.ts';
 import type { SealedUpstreamTokens } from '../identity/upstream-tokens.ts';
 import type { ClientIdentity } from './clients/oauth-client.ts';
 
-/** What a client asked for at `/authorize`, once it has been checked. Times are epoch seconds. */
+/** An authorization request that has been validated. Times are epoch seconds. */
 export type AuthorizationRequest = {
   client: string;
   clientName: string;
   clientIdentity: ClientIdentity;
   redirectUri: string;
-  /** The client's own, given back unchanged. */
+  /** The client's `state`, returned unchanged. */
   state?: string;
   scopes: string[];
   /** PKCE S256 challenge. */
   challenge: string;
 };
 
-/** A step that waits for the browser: `browser` is the digest of the cookie that this very browser holds. */
-export type PendingItem = { browser: string; expiresAt: number };
+/** Binds a step of the flow to one browser: `browser` is the digest of the cookie that only this browser holds. */
+export type BrowserBinding = { browser: string; expiresAt: number };
 
-/** Somebody wants to see the dashboard. */
+/** A sign-in to the dashboard, which issues no grant. */
 export type DashboardRequest = {
-  /** Where the browser goes then: path and query, below /dashboard. */
+  /** Path and query below /dashboard that the browser returns to. */
   dashboard: string;
 };
 
-/** The user has consented, or wants to see the dashboard, and is at the identity provider. */
-export type SignIn = (AuthorizationRequest | DashboardRequest) & PendingItem & Omit<SignInSecrets, 'state'>;
+/** The data of a `state` that the identity provider returns, after consent or for a sign-in to the dashboard. */
+export type UpstreamState = (AuthorizationRequest | DashboardRequest) & BrowserBinding & Omit<SignInSecrets, 'state'>;
 
 export type AuthorizationCode = Pick<AuthorizationRequest, 'client' | 'redirectUri' | 'challenge' | 'scopes'> & {
   grant: string;
@@ -36,7 +36,7 @@ export type AuthorizationCode = Pick<AuthorizationRequest, 'client' | 'redirectU
   usedAt?: number;
 };
 
-/** That a user has let a client in, kept for whoever audits. */
+/** A user's consent to a client, kept for audits. */
 export type Approval = {
   user: string;
   client: string;
@@ -47,23 +47,24 @@ export type Approval = {
 };
 
 /**
- * Where sign-ins wait, under digests of what the browser carries. `take` is atomic: of two that take, one gets it.
- * Every method throws `Outage` when the store does not answer, and then nothing has been taken.
+ * Authorization requests and upstream states, under digests of what the browser carries. `take…` reads and deletes
+ * atomically: of two calls, one gets the item. Every method throws `ServiceUnavailableError` when the store does not
+ * respond, and then nothing has been taken.
  */
 export interface FlowStore {
-  putRequest(handleHash: string, request: AuthorizationRequest & PendingItem): Promise<void>;
-  /** @returns nothing when it is unknown, expired, taken, or waits for another browser (and then it stays) */
-  takeRequest(handleHash: string, browser: string, now: number): Promise<AuthorizationRequest | undefined>;
-  putSignIn(stateHash: string, signIn: SignIn): Promise<void>;
-  /** As `takeRequest`. */
-  takeSignIn(stateHash: string, browser: string, now: number): Promise<SignIn | undefined>;
-  /** Ends a sign-in whose answer arrived in a browser that did not consent. */
-  burnSignIn(stateHash: string): Promise<void>;
+  putAuthorizationRequest(handleHash: string, request: AuthorizationRequest & BrowserBinding): Promise<void>;
+  /** @returns undefined when it is unknown, expired, taken, or bound to another browser (and then it stays) */
+  takeAuthorizationRequest(handleHash: string, browser: string, now: number): Promise<AuthorizationRequest | undefined>;
+  putUpstreamState(stateHash: string, state: UpstreamState): Promise<void>;
+  /** As `takeAuthorizationRequest`. */
+  takeUpstreamState(stateHash: string, browser: string, now: number): Promise<UpstreamState | undefined>;
+  /** Ends a sign-in whose callback arrived in a browser that did not consent. */
+  deleteUpstreamState(stateHash: string): Promise<void>;
 }
 
-/** Where grants and codes live. Every method throws `Outage` when the store does not answer. */
+/** Grants and authorization codes. Every method throws `ServiceUnavailableError` when the store does not respond. */
 export interface GrantStore extends Pick<RevocationStore, 'revokeGrant'> {
-  /** Writes the grant, its sealed tokens, the code, the approval, and that the user has signed in: all or none. */
+  /** Writes the grant, its sealed tokens, the code, the approval and the user's sign-in time: all or none. */
   createGrant(created: {
     grant: Grant;
     /** As `User.sealedName`. */
@@ -74,14 +75,14 @@ export interface GrantStore extends Pick<RevocationStore, 'revokeGrant'> {
     approval: Approval;
   }): Promise<void>;
   findCode(codeHash: string): Promise<AuthorizationCode | undefined>;
-  /** Marks the code as used; false when it has been used or has expired. */
+  /** Marks the code as used; false when it is already used or expired. */
   redeemCode(codeHash: string, now: number): Promise<boolean>;
   /** The grant and its sealed tokens in one round trip. */
   findGrant(id: string): Promise<{ grant?: Grant; tokens?: SealedUpstreamTokens }>;
-  /** Moves the refresh family on, if the head is still `head` and the grant is active. */
+  /** Advances the refresh-token family if its head is still `head` and the grant is active. */
   rotate(id: string, head: number, refresh: Grant['refresh'], idleExpiresAt: number): Promise<boolean>;
 }
 
-/** How long a consent page or a sign-in may take. */
-export const PENDING_SECONDS = 600;
+/** Lifetime of an authorization request, and of an upstream state. */
+export const BROWSER_STEP_SECONDS = 600;
 export const CODE_SECONDS = 60;

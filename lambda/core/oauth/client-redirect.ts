@@ -1,25 +1,44 @@
 import type { AuthorizationRequest } from './authorization-flow.ts';
 import type { Facade } from './facade.ts';
+import { toOAuthError } from './oauth-failure.ts';
+
+type RedirectTarget = Pick<AuthorizationRequest, 'redirectUri' | 'state'>;
 
 /**
  * Sends the browser back to the client: 303, so that a POST is never repeated there (RFC 9700 §4.12), and with `iss`
- * exactly once (RFC 9207), whatever the registered URI holds.
+ * exactly once (RFC 9207), whatever query the registered URI has.
  */
 export function redirectToClient(
   { rules }: Pick<Facade, 'rules'>,
-  { redirectUri, state }: Pick<AuthorizationRequest, 'redirectUri' | 'state'>,
-  answer: Record<string, string>,
+  { redirectUri, state }: RedirectTarget,
+  parameters: Record<string, string>,
   headers: Headers = new Headers(),
 ): Response {
   const location = new URL(redirectUri);
   for (const [name, value] of Object.entries({
-    ...answer,
+    ...parameters,
     ...(state !== undefined && { state }),
     iss: rules.publicUrl,
   })) {
     location.searchParams.set(name, value);
   }
-  headers.set('Location', location.href);
+  return redirect(location.href, headers);
+}
+
+/** The authorization error response (RFC 6749 §4.1.2.1) for anything that was thrown. */
+export function redirectErrorToClient(
+  facade: Pick<Facade, 'rules' | 'log'>,
+  target: RedirectTarget,
+  error: unknown,
+  headers?: Headers,
+): Response {
+  const { code, message } = toOAuthError(error, facade.log);
+  return redirectToClient(facade, target, { error: code, error_description: message }, headers);
+}
+
+/** A redirect whose address no cache keeps and no `Referer` carries on: it holds a code or a state. */
+export function redirect(location: string, headers: Headers): Response {
+  headers.set('Location', location);
   headers.set('Cache-Control', 'no-store');
   headers.set('Referrer-Policy', 'no-referrer');
   return new Response(null, { status: 303, headers });

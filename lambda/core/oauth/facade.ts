@@ -13,9 +13,9 @@ import type { ClientStore } from './clients/client-registration.ts';
 import type { ClientAdmission, PreregisteredClient } from './clients/oauth-client.ts';
 import type { MacKey, Signer } from './tokens/facade-tokens.ts';
 
-/** What an owner decides about sign-in. */
+/** The operator's settings of the authorization server. */
 export type FacadeRules = {
-  /** The origin that clients know: issuer of tokens, and prefix of every endpoint. */
+  /** The origin of every endpoint, and the issuer of tokens. */
   publicUrl: string;
   scopes: ScopeSet;
   accessTokenSeconds: number;
@@ -24,21 +24,21 @@ export type FacadeRules = {
   refreshWindowSeconds: number;
   redirectSchemes: string[];
   preregisteredClients: PreregisteredClient[];
-  /** Clients whose id is the address of their own document; the list names hosts. */
+  /** Clients with an ID metadata document; the list names hosts of documents. */
   clientDocuments: ClientAdmission;
-  /** Clients that register; the list names redirect hosts and schemes. */
+  /** Clients that register dynamically; the list names redirect hosts and schemes. */
   dynamicRegistration: ClientAdmission;
-  /** What the consent page calls the identity provider. */
+  /** The name of the identity provider on the consent page. */
   upstreamProviderName: string;
-  /** What the consent page says is recorded of a tool's arguments. */
+  /** The form in which the audit log stores a tool's arguments; the consent page states it. */
   auditArguments: AuditRules['arguments'];
-  /** The claim that owners know users by; absent: they do not. */
+  /** The claim that names users to the operator; absent where names are not kept. */
   nameClaim?: 'name' | 'email' | undefined;
-  /** What the identity provider is asked for. */
+  /** The scopes that are requested from the identity provider. */
   upstreamScopes: string[];
 };
 
-/** Everything the facade works with. */
+/** The ports and settings of the authorization server. */
 export type Facade = {
   rules: FacadeRules;
   clients: ClientStore;
@@ -47,7 +47,7 @@ export type Facade = {
   flows: FlowStore;
   grants: GrantStore;
   dashboardSessions: DashboardSessionStarter;
-  /** Absent unless the owner wants to see what users are called. */
+  /** Absent where names are not kept. */
   userNames?: UserNames | undefined;
   signer: Signer;
   macKey: MacKey;
@@ -56,6 +56,5 @@ export type Facade = {
   upstreamTokens: UpstreamTokenManager;
   /** Epoch seconds. */
   now: () => number;
-  /** Something an operator should know; never a secret. */
   log: Logger;
 };

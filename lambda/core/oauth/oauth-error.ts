@@ -1,3 +1,5 @@
+import type { PageProblem } from './pages/oauth-page-text.ts';
+
 /** Error codes as they go over the wire (RFC 6749 §4.1.2.1 and §5.2, RFC 7591 §3.2.2, RFC 8707 §2, OIDC Core §3.1.2.6). */
 export type OAuthErrorCode =
   | 'access_denied'
@@ -13,25 +15,200 @@ export type OAuthErrorCode =
   | 'request_uri_not_supported'
   | 'server_error'
   | 'temporarily_unavailable'
-  | 'unauthorized_client'
   | 'unsupported_grant_type'
   | 'unsupported_response_type';
 
+const LONGEST_DESCRIPTION = 100;
+const LONGEST_VALUE = 40;
+
+/** The wire form of a reason: code, description and, where a person sees it, the text of the page. */
+type WireError<Details extends unknown[]> = {
+  code: OAuthErrorCode;
+  describe: (...details: Details) => string;
+  page?: PageProblem | undefined;
+};
+
+function wire(code: OAuthErrorCode, description: string, page?: PageProblem): WireError<[]>;
+function wire<Details extends unknown[]>(
+  code: OAuthErrorCode,
+  description: (...details: Details) => string,
+  page?: PageProblem,
+): WireError<Details>;
+function wire(code: OAuthErrorCode, description: string | (() => string), page?: PageProblem): WireError<[]> {
+  return { code, describe: typeof description === 'string' ? () => description : description, page };
+}
+
+/** A value that a client or a stranger chose, quoted and shortened. */
+const quoted = (value: string) => `'${shortened(value, LONGEST_VALUE)}'`;
+
+const shortened = (text: string, longest: number) =>
+  text.length > longest ? `${text.slice(0, longest - 3)}...` : text;
+
+/** Characters that RFC 6749 §5.2 does not permit in `error_description`: quotation marks, backslashes, non-ASCII. */
+const unpermitted = /[^ !#-[\]-~]/g;
+
 /**
- * A request that the facade refuses. The description goes to the client or the user: it says what is wrong and what
- * to do, and never holds a code, token, verifier or anything else that is secret.
+ * The one mapping from the reason of a rejection to the wire. A description says what failed, the value, and what to do;
+ * it never holds a code, token, verifier or another secret.
  */
+const wireErrors = {
+  // Reading a request
+  method_not_allowed: wire('invalid_request', (allow: string) => `method is not allowed; use ${allow}`),
+  parameter_missing: wire('invalid_request', (name: string) => `${name} is missing`),
+  parameter_repeated: wire(
+    'invalid_request',
+    (name: string, count: number) => `${name} occurs ${count} times; send it once`,
+  ),
+  parameter_has_nul: wire('invalid_request', (name: string) => `${name} contains a NUL character; remove it`),
+  form_expected: wire('invalid_request', 'Content-Type must be application/x-www-form-urlencoded'),
+  form_too_large: wire(
+    'invalid_request',
+    (size: number, limit: number) => `body has ${size} bytes; the limit is ${limit}`,
+  ),
+  form_not_utf8: wire('invalid_request', 'body is not UTF-8'),
+  resource_unknown: wire('invalid_target', (resource: string) => `resource must be ${resource}`),
+
+  // Authorization endpoint
+  state_too_long: wire(
+    'invalid_request',
+    (size: number, limit: number) => `state has ${size} characters; the limit is ${limit}`,
+  ),
+  client_id_unknown: wire(
+    'invalid_request',
+    'client_id is not registered; register the client again',
+    'unknown-client',
+  ),
+  client_id_document_rejected: wire(
+    'invalid_request',
+    (reason: string) => `document at client_id is rejected: ${reason}`,
+    'unusable-client',
+  ),
+  redirect_uri_unregistered: wire(
+    'invalid_request',
+    'redirect_uri is not registered for this client, or its scheme is not allowed',
+    'redirect-mismatch',
+  ),
+  request_object_unsupported: wire('request_not_supported', 'request objects are not supported; send the parameters'),
+  request_uri_unsupported: wire('request_uri_not_supported', 'request_uri is not supported; send the parameters'),
+  response_type_unsupported: wire('unsupported_response_type', 'response_type must be code'),
+  response_mode_unsupported: wire('invalid_request', 'response_mode must be query'),
+  consent_required: wire('interaction_required', 'prompt=none is not supported; every request needs consent'),
+  pkce_required: wire('invalid_request', 'PKCE is required: send code_challenge with code_challenge_method=S256'),
+  scope_unknown: wire('invalid_scope', (known: string) => `no requested scope exists; known scopes: ${known}`),
+
+  // Consent, callback and dashboard sign-in
+  consent_answer_missing: wire('invalid_request', 'answer must be approve or deny', 'answer-missing'),
+  consent_cross_origin: wire(
+    'access_denied',
+    (origin: string) => `form was not sent by a page of ${origin}`,
+    'cross-origin',
+  ),
+  consent_cookie_missing: wire('access_denied', 'cookie of this authorization request is missing', 'request-elsewhere'),
+  authorization_request_closed: wire(
+    'invalid_request',
+    'authorization request is completed or expired',
+    'request-closed',
+  ),
+  sign_in_cookie_missing: wire('access_denied', 'cookie of this state is missing', 'sign-in-elsewhere'),
+  upstream_state_closed: wire('invalid_request', 'state is used or expired', 'sign-in-closed'),
+  dashboard_target_invalid: wire('invalid_request', 'to is not an address of the dashboard', 'malformed'),
+
+  // Client registration
+  registration_disabled: wire('access_denied', 'dynamic client registration is disabled on this server'),
+  registration_too_large: wire(
+    'invalid_client_metadata',
+    (size: number, limit: number) => `body has ${size} bytes; the limit is ${limit}`,
+  ),
+  registration_not_utf8: wire('invalid_client_metadata', 'body is not UTF-8'),
+  registration_not_json: wire('invalid_client_metadata', 'body is not JSON'),
+  registration_invalid: wire('invalid_client_metadata', (member: string, issue: string) => `${member}: ${issue}`),
+  redirect_uri_invalid: wire(
+    'invalid_redirect_uri',
+    (uri: string) => `${quoted(uri)} is not allowed; use https, loopback http or an app scheme`,
+  ),
+  redirect_uri_not_listed: wire(
+    'invalid_redirect_uri',
+    (uri: string) => `redirect_uri ${quoted(uri)} is not on the allow-list`,
+  ),
+
+  // Client authentication
+  client_secret_unsupported: wire(
+    'invalid_client',
+    'client secrets are not supported; send client_id alone or client_assertion',
+  ),
+  client_id_missing: wire('invalid_client', 'client_id is missing'),
+  client_unknown: wire('invalid_client', 'client_id is unknown; register the client'),
+  client_unregistered: wire('invalid_client', 'client is not registered, or its registration expired; register again'),
+  client_document_rejected: wire('invalid_client', (reason: string) => `document at client_id is rejected: ${reason}`),
+  client_keys_rejected: wire('invalid_client', (reason: string) => `key set at jwks_uri is rejected: ${reason}`),
+  assertion_unexpected: wire('invalid_client', 'client is public; send client_id without client_assertion'),
+  assertion_required: wire('invalid_client', 'client_assertion is required (private_key_jwt)'),
+  assertion_missing: wire('invalid_client', 'client_assertion is missing'),
+  assertion_type_unsupported: wire('invalid_client', (type: string) => `client_assertion_type must be ${type}`),
+  assertion_unverified: wire('invalid_client', (reason: string) => `client_assertion is not valid: ${reason}`),
+  assertion_audience: wire('invalid_client', (audience: string) => `client_assertion: aud must be ${audience} alone`),
+  assertion_expired: wire('invalid_client', 'client_assertion: exp is missing or in the past'),
+  assertion_too_long: wire('invalid_client', 'client_assertion: exp is more than an hour ahead'),
+  assertion_from_future: wire('invalid_client', 'client_assertion: iat is in the future'),
+  assertion_without_id: wire(
+    'invalid_client',
+    (longest: number) => `client_assertion: jti is missing or over ${longest} characters`,
+  ),
+  assertion_replayed: wire('invalid_client', 'client_assertion is already used; sign a new one'),
+
+  // Token endpoint
+  grant_type_unsupported: wire('unsupported_grant_type', 'grant_type must be authorization_code or refresh_token'),
+  code_unknown: wire('invalid_grant', 'code is unknown or issued to another client'),
+  code_redirect_mismatch: wire('invalid_grant', 'redirect_uri differs from the authorization request'),
+  code_verifier_mismatch: wire('invalid_grant', 'code_verifier does not match code_challenge'),
+  code_used: wire('invalid_grant', 'code is already used'),
+  code_expired: wire('invalid_grant', 'code is expired'),
+  refresh_token_invalid: wire('invalid_grant', 'refresh token is invalid or expired; sign in again'),
+  scope_not_granted: wire(
+    'invalid_scope',
+    (scope: string) => `scope ${quoted(scope)} is not granted; authorize again to add it`,
+  ),
+
+  // Failures outside the request
+  upstream_denied: wire('access_denied', 'the identity provider denied the sign-in'),
+  upstream_rejected: wire('server_error', 'the identity provider rejected the sign-in', 'server-error'),
+  service_unavailable: wire(
+    'temporarily_unavailable',
+    'a service that this server needs does not respond; nothing has changed, retry shortly',
+    'unavailable',
+  ),
+  unexpected_error: wire('server_error', 'internal server error; the operator finds it in the log', 'server-error'),
+} satisfies Record<string, WireError<never>>;
+
+/** Why the facade rejects a request. */
+export type OAuthErrorReason = keyof typeof wireErrors;
+
+type DetailsOf<Reason extends OAuthErrorReason> = Parameters<(typeof wireErrors)[Reason]['describe']>;
+
+/** A request that the facade rejects. The message is the `error_description`. */
 export class OAuthError extends Error {
   override readonly name = 'OAuthError';
+  readonly reason: OAuthErrorReason;
   readonly code: OAuthErrorCode;
+  /** The text that a person reads instead of the description. */
+  readonly page: PageProblem;
 
-  constructor(code: OAuthErrorCode, description: string) {
-    super(description);
+  constructor(reason: OAuthErrorReason, description: string) {
+    super(shortened(description.replaceAll('"', "'").replaceAll(unpermitted, '?'), LONGEST_DESCRIPTION));
+    const { code, page = 'malformed' } = wireErrors[reason];
+    this.reason = reason;
     this.code = code;
+    this.page = page;
   }
 }
 
-/** HTTP status of an error that is answered as JSON (RFC 6749 §5.2). */
+/** The error of a reason, described with the details that the reason needs. */
+export function oauthError<Reason extends OAuthErrorReason>(reason: Reason, ...details: DetailsOf<Reason>): OAuthError {
+  const describe = wireErrors[reason].describe as (...details: DetailsOf<Reason>) => string;
+  return new OAuthError(reason, describe(...details));
+}
+
+/** HTTP status of an error that is sent as JSON (RFC 6749 §5.2) or shown as a page. */
 export function statusOf(code: OAuthErrorCode): number {
   switch (code) {
     case 'invalid_client':

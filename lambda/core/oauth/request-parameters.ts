@@ -1,8 +1,8 @@
-import { OAuthError } from './oauth-error.ts';
+import { oauthError } from './oauth-error.ts';
 
 const LARGEST_FORM = 16 * 1024;
 
-/** Request parameters of which none may be sent twice (RFC 6749 §3.1). */
+/** Request parameters, each of which occurs at most once (RFC 6749 §3.1). */
 export class Parameters {
   readonly #all: URLSearchParams;
 
@@ -10,45 +10,42 @@ export class Parameters {
     this.#all = all;
   }
 
-  /** @throws OAuthError when the parameter was sent more than once or holds a NUL; empty counts as absent */
+  /** An empty value counts as absent. @throws OAuthError when the parameter occurs more than once or contains a NUL */
   get(name: string): string | undefined {
     const values = this.#all.getAll(name);
-    if (values.length > 1) throw new OAuthError('invalid_request', `${name} was sent ${values.length} times`);
+    if (values.length > 1) throw oauthError('parameter_repeated', name, values.length);
     const [value] = values;
-    if (value?.includes('\0')) throw new OAuthError('invalid_request', `${name} holds a NUL character`);
+    if (value?.includes('\0')) throw oauthError('parameter_has_nul', name);
     return value || undefined;
   }
 
   /** @throws OAuthError when the parameter is absent */
   require(name: string): string {
     const value = this.get(name);
-    if (value === undefined) throw new OAuthError('invalid_request', `${name} is missing`);
+    if (value === undefined) throw oauthError('parameter_missing', name);
     return value;
   }
 }
 
-/** The parameters of a form body. @throws OAuthError when it is not a form, too large, or not UTF-8 */
+/** The parameters of a form body. @throws OAuthError when the body is not a form, too large, or not UTF-8 */
 export async function formParameters(request: Request): Promise<Parameters> {
   const type = request.headers.get('content-type')?.split(';')[0]?.trim().toLowerCase();
-  if (type !== 'application/x-www-form-urlencoded') {
-    throw new OAuthError('invalid_request', 'Content-Type must be application/x-www-form-urlencoded');
-  }
-  return new Parameters(new URLSearchParams(await boundedText(request, LARGEST_FORM, 'invalid_request')));
+  if (type !== 'application/x-www-form-urlencoded') throw oauthError('form_expected');
+  return new Parameters(new URLSearchParams(await boundedText(request, LARGEST_FORM, 'form')));
 }
 
-/** The body as text. @throws OAuthError when it is larger than the limit, in bytes, or not UTF-8 */
-export async function boundedText(
-  request: Request,
-  limit: number,
-  code: 'invalid_request' | 'invalid_client_metadata',
-): Promise<string> {
+/**
+ * The body as text.
+ *
+ * @param limit in bytes
+ * @throws OAuthError when the body exceeds the limit or is not UTF-8
+ */
+export async function boundedText(request: Request, limit: number, kind: 'form' | 'registration'): Promise<string> {
   const body = new Uint8Array(await request.arrayBuffer());
-  if (body.byteLength > limit) {
-    throw new OAuthError(code, `the body has ${body.byteLength} bytes; at most ${limit} are read`);
-  }
+  if (body.byteLength > limit) throw oauthError(`${kind}_too_large`, body.byteLength, limit);
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(body);
   } catch {
-    throw new OAuthError(code, 'the body is not UTF-8');
+    throw oauthError(`${kind}_not_utf8`);
   }
 }

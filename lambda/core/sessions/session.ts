@@ -35,7 +35,7 @@ export type Initialize = {
 /** The item under a session's name: the session, or a pointer to the session that has replaced it. */
 export type StoredSession = Session | { renewedAs: string; expiresAt: number };
 
-/** A session of another server (`cli/commands/import.ts`), stored until its user sends a request with its id. */
+/** A session of another server (`cli/import/session-import.ts`), stored until its user sends a request with its id. */
 export type ImportedSession = {
   id: string;
   user: string;

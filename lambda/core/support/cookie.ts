@@ -1,30 +1,30 @@
 export type Cookie = {
   set(value: string, maxAgeSeconds: number): string;
   clear(): string;
-  /** The value that this browser sent, unless it sent several: then somebody has planted one. */
+  /** The value in the request; undefined for several values, one of which another site may have set. */
   read(request: Request): string | undefined;
 };
 
 /**
- * A cookie of this host alone, which no script reads.
+ * A cookie for this host only, not readable by scripts.
  *
- * `__Host-` (RFC 6265bis §4.1.3.2) keeps other hosts of the domain from setting it. It needs https, so the cloud on the
- * desk, which is reached by plain http, does without the prefix.
+ * With `__Host-` (RFC 6265bis §4.1.3.2) other hosts of the domain cannot set it. The prefix requires https, so the local
+ * emulator omits it on plain http.
  *
- * @param sameSite `Lax`: also sent when a link or a redirect of another site leads here; `Strict`: not even then
+ * @param sameSite `Lax`: also sent with a top-level navigation from another site; `Strict`: never from another site
  */
 export function hostCookie(name: string, publicUrl: string, sameSite: 'Lax' | 'Strict'): Cookie {
   const secure = publicUrl.startsWith('https:');
-  const full = `${secure ? '__Host-' : ''}${name}`;
+  const fullName = `${secure ? '__Host-' : ''}${name}`;
   const attributes = `Path=/; HttpOnly; SameSite=${sameSite}${secure ? '; Secure' : ''}`;
   return {
-    set: (value, maxAgeSeconds) => `${full}=${value}; ${attributes}; Max-Age=${maxAgeSeconds}`,
-    clear: () => `${full}=; ${attributes}; Max-Age=0`,
+    set: (value, maxAgeSeconds) => `${fullName}=${value}; ${attributes}; Max-Age=${maxAgeSeconds}`,
+    clear: () => `${fullName}=; ${attributes}; Max-Age=0`,
     read(request) {
       const values = (request.headers.get('cookie') ?? '')
         .split(/; */)
-        .filter((pair) => pair.startsWith(`${full}=`))
-        .map((pair) => pair.slice(full.length + 1));
+        .filter((pair) => pair.startsWith(`${fullName}=`))
+        .map((pair) => pair.slice(fullName.length + 1));
       return values.length === 1 ? values[0] : undefined;
     },
   };

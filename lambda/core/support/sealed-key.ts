@@ -1,24 +1,24 @@
 import { fromBase64url, randomToken } from './crypto.ts';
 import type { SealContext, Sealer } from './sealer.ts';
 
-/** Where sealed keys live. Throws `Outage` when the store does not answer. */
+/** Storage of sealed keys. Throws `ServiceUnavailableError` when the store does not answer. */
 export interface SealedKeyStore {
   loadKey(name: string): Promise<string | undefined>;
-  /** Stores the first key of the name; @returns the one that stands there, which may be another's */
+  /** Stores the key unless one of the name exists. @returns the stored key, which another process may have created */
   createKey(name: string, sealed: string): Promise<string>;
 }
 
-/** A key that all processes of the deployment share. */
+/** A key that all processes of a deployment share. */
 export interface SharedKey {
-  /** Throws `Outage`. */
+  /** Throws `ServiceUnavailableError`. */
   load(): Promise<CryptoKey>;
 }
 
 /**
- * A key of the whole deployment: 256 random bits that are made when first needed, sealed in the table, and kept open for
- * the life of the function. (A KMS key would do the same for a dollar a month and a call each time.)
+ * A key of the deployment: 256 random bits, generated at the first use, stored sealed and cached for the life of the
+ * process. A KMS key would cost a dollar a month and a request for each use.
  *
- * @param purpose what it is sealed for, and its name in the store
+ * @param purpose its seal context, and its name in the store
  */
 export function sealedKey(
   store: SealedKeyStore,

@@ -1,15 +1,15 @@
 /**
- * The store, the key service or the identity provider did not answer. Never "not found": whoever catches this answers
- * 503 with `Retry-After` and has changed nothing.
+ * The store, the key service or the identity provider did not answer. Never used for "not found". The response is 503 with
+ * `Retry-After`, and nothing has changed.
  */
 export class ServiceUnavailableError extends Error {
-  override readonly name = 'Outage';
+  override readonly name = 'ServiceUnavailableError';
 
-  /** @param service what did not answer, as an operator would call it */
+  /** @param service its name for the operator, such as "The session table" */
   constructor(service: string, cause: unknown) {
     super(`${service} did not answer`, { cause });
   }
 }
 
-/** How long clients are asked to wait after an outage. */
+/** Value of `Retry-After` of a 503 response. */
 export const RETRY_AFTER_SECONDS = 2;

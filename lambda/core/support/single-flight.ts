@@ -4,7 +4,7 @@ import { retry } from './retry-on-conflict.ts';
 
 /**
  * Work that one process does for all that ask at the same time: it takes a lease in the store, works and stores the
- * result; the others poll the store for it. A lease ends by itself, so a process that died holds nobody up for long.
+ * result; the others poll the store for it. A lease expires, so that the death of a process delays the others only shortly.
  */
 export type SingleFlight = {
   clock: Clock;

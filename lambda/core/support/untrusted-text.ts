@@ -1,22 +1,22 @@
 /**
- * Text that clients, users and other servers chose: names, URIs, members of documents, headers. It may hold what a
- * terminal obeys, what reverses a line (CVE-2021-42574), what makes one name look like another, or a formula. Every
- * output for people passes it through here: pages, logs, error messages, terminals, CSV.
+ * Text that clients, users and other servers chose: names, URIs, members of documents, headers. It may contain terminal
+ * controls, bidirectional controls (CVE-2021-42574), invisible characters that imitate another name, or a formula. Pages,
+ * logs, error messages, terminals and CSV files contain such text only through this module.
  */
 
 /** Control characters, format characters (the bidirectional ones are some of them), and ends of lines. */
 const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
 
-/** Beside these: what has no glyph, so that a name cannot differ from another invisibly. U+2800 is the empty Braille cell. */
+/** Also characters without a glyph, by which a name could differ invisibly. U+2800 is the empty Braille cell. */
 const INVISIBLE = /[\p{C}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\u2800]/gu;
 
-/** What a spreadsheet reads as a formula at the start of a cell (OWASP, CSV injection). */
+/** Start of a cell that a spreadsheet reads as a formula (OWASP, CSV injection). */
 const FORMULA = /^[=+\-@\t\r]/;
 
 /** One line for a terminal or a message, in which U+FFFD stands for each unprintable character. */
 export const singleLine = (text: string): string => text.toWellFormed().replace(UNPRINTABLE, '\u{fffd}');
 
-/** A name without what is invisible; empty when nothing else is there. */
+/** A name without invisible characters, composed and trimmed; may be empty. */
 export const visibleText = (text: string): string => text.normalize('NFC').replace(INVISIBLE, '').trim();
 
 /** At most so many characters, the last of which is then an ellipsis. No character is cut in half. */

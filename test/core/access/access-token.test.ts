@@ -2,7 +2,7 @@ import { authenticateBearer, directCaller, facadeCaller } from '../../../lambda/
 import { callerContext, readCallerContext } from '../../../lambda/core/access/caller.ts';
 import { userKey } from '../../../lambda/core/access/user-key.ts';
 
-/** Whom a verified token names. That it is verified, and how, is for the verifier's own tests. */
+/** The caller of a verified token. The tests of the verifier cover the verification. */
 
 const issuer = 'https://login.example.com';
 const claims = { iss: issuer, sub: 'ada', client_id: 'client-1', exp: 2_000_000_000 };
@@ -10,7 +10,7 @@ const read = directCaller({ issuer, groupClaims: ['roles', 'role'], defaultScope
 
 const callerOf = (change: object = {}) => read({ ...claims, ...change });
 
-test('in direct mode the user is the same as behind the facade', async () => {
+test('direct mode derives the same user key as the facade', async () => {
   expect(await callerOf()).toMatchObject({
     user: await userKey(issuer, 'ada'),
     client: 'client-1',
@@ -19,7 +19,7 @@ test('in direct mode the user is the same as behind the facade', async () => {
   });
 });
 
-test('the grant is one for each user and client, however often they come', async () => {
+test('direct mode derives one grant id per user and client', async () => {
   const grantOf = async (change?: object) => (await callerOf(change))!.grant;
   expect(await grantOf({ exp: 2_100_000_000, scope: 'other' })).toBe(await grantOf());
   expect(await grantOf({ sub: 'alan' })).not.toBe(await grantOf());
@@ -27,33 +27,33 @@ test('the grant is one for each user and client, however often they come', async
 });
 
 test.each<[string, object, string[]]>([
-  ['as words', { scope: 'notes openid' }, ['mcp', 'notes', 'openid']],
-  ['under scp, as words', { scp: 'notes' }, ['mcp', 'notes']],
-  ['under scp, as a list', { scp: ['notes', 'all'] }, ['mcp', 'notes', 'all']],
-  ['not at all', {}, ['mcp']],
-  ['with the default among them', { scope: 'mcp' }, ['mcp']],
-  ['as what is none', { scope: 7 }, ['mcp']],
-])('scopes are read where they are written %s', async (_how, change, expected) => {
+  ['of a scope string', { scope: 'notes openid' }, ['mcp', 'notes', 'openid']],
+  ['of an scp string', { scp: 'notes' }, ['mcp', 'notes']],
+  ['of an scp list', { scp: ['notes', 'all'] }, ['mcp', 'notes', 'all']],
+  ['of a token without scopes', {}, ['mcp']],
+  ['of a token with the default scope', { scope: 'mcp' }, ['mcp']],
+  ['of an invalid claim', { scope: 7 }, ['mcp']],
+])('direct mode reads the scopes %s', async (_how, change, expected) => {
   expect((await callerOf(change))?.scopes).toEqual(expected);
 });
 
-test('groups are read from every claim that names them', async () => {
+test('direct mode reads groups from every configured claim', async () => {
   const { identity } = (await callerOf({ roles: ['admin', 7], role: 'member' }))!;
   expect(identity?.groups).toEqual(['admin', 'member']);
 });
 
-test('the client may be named by azp', async () => {
+test('direct mode reads the client from azp', async () => {
   expect(await read({ iss: issuer, sub: 'ada', azp: 'client-1', exp: 1 })).toEqual({
     ...(await callerOf()),
     expiresAt: 1,
   });
 });
 
-test.each(['sub', 'client_id', 'exp'])('a token without %s names nobody', async (claim) => {
+test.each(['sub', 'client_id', 'exp'])('a token without %s has no caller', async (claim) => {
   expect(await callerOf({ [claim]: undefined })).toBeUndefined();
 });
 
-test('the facade’s token names no identity of a provider, whatever it says', async () => {
+test('a facade token has no upstream identity, whatever its claims are', async () => {
   const token = { ...claims, scope: 'mcp', grant: 'g', identity: { issuer, subject: 'eve', groups: [] } };
   expect(await facadeCaller(token)).toEqual({
     user: 'ada',
@@ -64,7 +64,7 @@ test('the facade’s token names no identity of a provider, whatever it says', a
   });
 });
 
-test('callers pass through the gateway’s context, which holds text alone', async () => {
+test('a caller passes through the authorizer context, which holds strings alone', async () => {
   for (const caller of [
     (await callerOf({ roles: ['a "b"', 'ü'] }))!,
     (await facadeCaller({ ...claims, scope: '', grant: 'g' }))!,
@@ -75,7 +75,7 @@ test('callers pass through the gateway’s context, which holds text alone', asy
   }
 });
 
-test('a token of which the verifier knows nothing names nobody', async () => {
+test('a token that the verifier rejects has no caller', async () => {
   expect(await authenticateBearer(['Bearer x'], { verify: async () => undefined }, read)).toBeUndefined();
   expect(await authenticateBearer(['Bearer x'], { verify: async () => claims }, read)).toEqual(await callerOf());
 });

@@ -28,11 +28,11 @@ test.each([
   [['forgotten', 'mcp'], 'save', ['mcp', 'write']],
   [['mcp'], 'constructor', undefined],
   [['__proto__'], 'read', ['mcp']],
-])('with %j the tool %s lacks %j', (granted, tool, missing) => {
+])('with the scopes %j the tool %s lacks %j', (granted, tool, missing) => {
   expect(missingScopes(granted, tool, set)).toEqual(missing);
 });
 
-test('granting what the challenge asks for is always enough', () => {
+test('the scopes of a challenge are always sufficient', () => {
   const scope = fc.constantFrom('mcp', 'write', 'admin', 'root', 'unknown');
   fc.assert(
     fc.property(fc.array(scope), fc.constantFrom('read', 'save', 'wipe'), (granted, tool) => {
@@ -42,7 +42,7 @@ test('granting what the challenge asks for is always enough', () => {
   );
 });
 
-test('a scope that is granted stays, whatever else is', () => {
+test('granting another scope removes none', () => {
   const scope = fc.constantFrom('mcp', 'write', 'admin', 'root');
   fc.assert(
     fc.property(fc.array(scope), scope, (granted, more) => {
@@ -52,12 +52,12 @@ test('a scope that is granted stays, whatever else is', () => {
   );
 });
 
-test('only tools that need more make the answer about a token depend on the tool', () => {
+test('hasToolScopes is true exactly if a tool needs more than the default scope', () => {
   expect(hasToolScopes(set)).toBe(true);
   expect(hasToolScopes(declareScopes({ scopes: { mcp: { description: '' } }, tools: { read: [] } }))).toBe(false);
 });
 
-test('the challenge names the scopes and where to ask for them', () => {
+test('the challenge contains the scopes and the metadata URL', () => {
   expect(stepUpChallenge(['mcp', 'write'], 'https://h/.well-known/oauth-protected-resource/mcp')).toBe(
     'Bearer error="insufficient_scope", scope="mcp write", resource_metadata="https://h/.well-known/oauth-protected-resource/mcp"',
   );

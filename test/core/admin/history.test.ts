@@ -1,9 +1,8 @@
 import fc from 'fast-check';
 import { memoryStores } from '../../../lambda/adapters/memory/memory-stores.ts';
 import { CallSearch } from '../../../lambda/core/admin/call-search.ts';
-import { endOf } from '../../../lambda/core/audit/aggregates.ts';
 import { aggregateCalls } from '../../../lambda/core/audit/call-aggregation.ts';
-import { callName, type ToolCall } from '../../../lambda/core/audit/tool-call.ts';
+import { callName, endOf, type ToolCall } from '../../../lambda/core/audit/tool-call.ts';
 import type { Filter } from '../../../lambda/core/dashboard/dashboard-api.ts';
 import { overview } from '../../../lambda/core/dashboard/dashboard-overview.ts';
 

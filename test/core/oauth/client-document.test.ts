@@ -9,7 +9,7 @@ import {
 const reach = { ownHost: 'mcp.example.com', anywhere: false };
 const id = 'https://client.example/client.json';
 
-describe('an address that a client names', () => {
+describe('a URL that a client chooses', () => {
   test.each([
     id,
     'https://claude.ai/oauth/mcp-oauth-client-metadata',
@@ -18,7 +18,7 @@ describe('an address that a client names', () => {
     'https://vscode.dev/.well-known/client.json',
     'https://xn--bcher-kva.example/client.json',
     'https://client.example/a%20b',
-  ])('may be its id: %s', (address) => {
+  ])('is accepted as its id: %s', (address) => {
     expect(mayFetch(address, 'client-id', reach)).toBe(true);
   });
 
@@ -66,18 +66,18 @@ describe('an address that a client names', () => {
     'https://',
     'file:///etc/passwd',
     'javascript:alert(1)',
-  ])('may not be its id: %j', (address) => {
+  ])('is rejected as its id: %j', (address) => {
     expect(mayFetch(address, 'client-id', reach)).toBe(false);
   });
 
-  test('of its keys may have a query and no path', () => {
+  test('of a key set may have a query and no path', () => {
     expect(mayFetch('https://client.example/keys?v=2', 'keys', reach)).toBe(true);
     expect(mayFetch('https://client.example/', 'keys', reach)).toBe(true);
     expect(mayFetch('https://client.example:8443/keys', 'keys', reach)).toBe(false);
     expect(mayFetch('https://mcp.example.com/jwks.json', 'keys', reach)).toBe(false);
   });
 
-  test('is fetched as it is spelled, whatever it is', () => {
+  test('is in normalized form if it is accepted', () => {
     fc.assert(
       fc.property(fc.webUrl({ validSchemes: ['https'], withQueryParameters: true, withFragments: true }), (address) => {
         if (!mayFetch(address, 'client-id', reach)) return;
@@ -89,7 +89,7 @@ describe('an address that a client names', () => {
     );
   });
 
-  test('may be on this computer where the owner has said so, and still not be this server', () => {
+  test('may be local with the unsafe setting, but never this server', () => {
     const anywhere = { ownHost: '127.0.0.1:8787', anywhere: true };
     expect(mayFetch('https://127.0.0.1:4443/client.json', 'client-id', anywhere)).toBe(true);
     expect(mayFetch('https://localhost:4443/client.json', 'client-id', anywhere)).toBe(true);
@@ -98,17 +98,17 @@ describe('an address that a client names', () => {
   });
 });
 
-describe('a document', () => {
+describe('a client document', () => {
   const document = { client_id: id, client_name: 'Client', redirect_uris: ['https://client.example/cb'] };
   const publicKey = { kty: 'EC', crv: 'P-256', x: 'x', y: 'y', kid: '1' };
   const read = (content: unknown) =>
     readClientMetadata(typeof content === 'string' ? content : JSON.stringify(content), id, reach);
 
-  test('says who the client is and where it is answered', () => {
+  test('yields name and redirect URIs', () => {
     expect(read(document)).toEqual({ name: 'Client', redirectUris: ['https://client.example/cb'] });
   });
 
-  test('may say more than anybody here understands', () => {
+  test('may have members that are not used', () => {
     const chatGpt = {
       ...document,
       application_type: null,
@@ -127,7 +127,7 @@ describe('a document', () => {
     });
   });
 
-  test('may hold the keys itself', () => {
+  test('may contain the keys', () => {
     const jwks = { keys: [publicKey] };
     expect(read({ ...document, token_endpoint_auth_method: 'private_key_jwt', jwks })).toMatchObject({
       keys: { jwks },
@@ -135,17 +135,17 @@ describe('a document', () => {
     expect(read({ ...document, jwks })).not.toHaveProperty('keys');
   });
 
-  test('is shown by a name that deceives nobody’s eyes', () => {
+  test('yields a name without invisible characters, shortened', () => {
     expect(read({ ...document, client_name: '\u202eevil\u200b\u0000' }).name).toBe('evil');
     expect(read({ ...document, client_name: 'x'.repeat(300) }).name).toHaveLength(80);
   });
 
   const signing = { ...document, token_endpoint_auth_method: 'private_key_jwt' };
   test.each<[string, unknown]>([
-    ['no JSON', '{'],
-    ['an array', [document]],
-    ['null', null],
-    ['a number', 1],
+    ['that is not JSON', '{'],
+    ['that is an array', [document]],
+    ['that is null', null],
+    ['that is a number', 1],
     ['without client_id', { ...document, client_id: undefined }],
     ['for another address', { ...document, client_id: `${id}/` }],
     ['for the address in capitals', { ...document, client_id: id.replace('client', 'CLIENT') }],
@@ -155,11 +155,11 @@ describe('a document', () => {
     ['without redirect URIs', { ...document, redirect_uris: undefined }],
     ['with an empty list of redirect URIs', { ...document, redirect_uris: [] }],
     ['with 51 redirect URIs', { ...document, redirect_uris: Array(51).fill('https://client.example/cb') }],
-    ['with a redirect URI that is none', { ...document, redirect_uris: [1] }],
+    ['with a redirect URI that is a number', { ...document, redirect_uris: [1] }],
     ['with redirect URIs in one string', { ...document, redirect_uris: 'https://client.example/cb' }],
     ['with a secret', { ...document, client_secret: 's' }],
     ['with an empty secret', { ...document, client_secret: null }],
-    ['with the end of a secret', { ...document, client_secret_expires_at: 0 }],
+    ['with the expiry of a secret', { ...document, client_secret_expires_at: 0 }],
     ['that authenticates by a secret', { ...document, token_endpoint_auth_method: 'client_secret_post' }],
     ['that authenticates by a secret in a header', { ...document, token_endpoint_auth_method: 'client_secret_basic' }],
     ['with a private key', { ...document, jwks: { keys: [{ ...publicKey, d: 'secret' }] } }],
@@ -167,14 +167,14 @@ describe('a document', () => {
     ['that signs without keys', signing],
     ['that signs with no keys', { ...signing, jwks: { keys: [] } }],
     ['that signs with two sets of keys', { ...signing, jwks: { keys: [publicKey] }, jwks_uri: 'https://c.example/k' }],
-    ['whose keys are in the clear', { ...signing, jwks_uri: 'http://client.example/jwks.json' }],
-    ['whose keys are at a private address', { ...signing, jwks_uri: 'https://169.254.169.254/latest' }],
-    ['whose keys are here', { ...signing, jwks_uri: 'https://mcp.example.com/jwks.json' }],
-  ])('%s is refused', (_what, content) => {
+    ['with a key set at an http URL', { ...signing, jwks_uri: 'http://client.example/jwks.json' }],
+    ['with a key set at a private address', { ...signing, jwks_uri: 'https://169.254.169.254/latest' }],
+    ['with a key set at this server', { ...signing, jwks_uri: 'https://mcp.example.com/jwks.json' }],
+  ])('%s is rejected', (_what, content) => {
     expect(() => read(content)).toThrow(ClientDocumentError);
   });
 
-  test('is read or refused, and nothing else, whatever it holds', () => {
+  test('is rejected with ClientDocumentError, whatever the text is', () => {
     fc.assert(
       fc.property(fc.oneof(fc.string(), fc.json()), (content) => {
         expect(() => read(content)).toThrow(ClientDocumentError);

@@ -32,7 +32,7 @@ test.each<[string | undefined, string | undefined, number]>([
   expect(freshSeconds({ cacheControl, age })).toBe(seconds);
 });
 
-test('no header keeps a document for less than a minute or more than a day', () => {
+test('every header keeps a document between a minute and a day', () => {
   fc.assert(
     fc.property(fc.string(), fc.string(), (cacheControl, age) => {
       const seconds = freshSeconds({ cacheControl, age });
@@ -45,24 +45,24 @@ test('no header keeps a document for less than a minute or more than a day', () 
 const document = { text: '{}', etag: '"1"', fetchedAt: now, freshUntil: now + 60 };
 
 test.each<[string, CachedDocument | undefined, number, string]>([
-  ['nothing is known', undefined, 0, 'fetch'],
-  ['it is fresh', { document }, 59, 'use'],
-  ['it is fresh though somebody fetches it', { document, leaseUntil: now + 99 }, 59, 'use'],
-  ['it is no longer fresh', { document }, 60, 'fetch'],
-  ['it is no longer fresh and somebody fetches it', { document, leaseUntil: now + 61 }, 60, 'wait'],
-  ['whoever fetched it has died', { leaseUntil: now + 8 }, 8, 'fetch'],
-  ['it has been refused', { failure: { until: now + 30, reason: 'why' } }, 29, 'refuse'],
-  ['it has been refused a while ago', { failure: { until: now + 30, reason: 'why' } }, 30, 'fetch'],
-  ['its host was not reached', { failure: { until: now + 30 } }, 29, 'unreachable'],
-  ['its host was not reached since', { document, failure: { until: now + 90 } }, 89, 'use'],
-  ['its host was not reached for a day', { document, failure: { until: now + 9 * DAY } }, 60 + DAY, 'unreachable'],
-])('when %s', (_what, cached, seconds, kind) => {
+  ['nothing is cached', undefined, 0, 'fetch'],
+  ['the document is fresh', { document }, 59, 'use'],
+  ['the document is fresh and leased', { document, leaseUntil: now + 99 }, 59, 'use'],
+  ['the document is stale', { document }, 60, 'fetch'],
+  ['the document is stale and leased', { document, leaseUntil: now + 61 }, 60, 'wait'],
+  ['the lease has expired', { leaseUntil: now + 8 }, 8, 'fetch'],
+  ['the document was rejected', { failure: { until: now + 30, reason: 'why' } }, 29, 'reject'],
+  ['the back-off of a rejection is over', { failure: { until: now + 30, reason: 'why' } }, 30, 'fetch'],
+  ['the host was unreachable', { failure: { until: now + 30 } }, 29, 'unreachable'],
+  ['the host was unreachable and a document is cached', { document, failure: { until: now + 90 } }, 89, 'use'],
+  ['the host was unreachable for a day', { document, failure: { until: now + 9 * DAY } }, 60 + DAY, 'unreachable'],
+])('the decision on a URL is as expected when %s', (_what, cached, seconds, kind) => {
   expect(decideDocument(cached, now + seconds).kind).toBe(kind);
 });
 
-test('a fresh copy does not count for those who need a newer one', () => {
+test('a fresh copy does not serve a request that needs a newer one', () => {
   expect(decideDocument({ document }, now + 30, now).kind).toBe('use');
-  expect(decideDocument({ document }, now + 30, now + 1)).toEqual({ kind: 'fetch', known: document });
+  expect(decideDocument({ document }, now + 30, now + 1)).toEqual({ kind: 'fetch', previous: document });
 });
 
 test('an unchanged document is fresh again', () => {
@@ -71,13 +71,13 @@ test('an unchanged document is fresh again', () => {
   });
 });
 
-test('a new document takes the place of the old one, tag and all', () => {
+test('a new document replaces the old one and its entity tag', () => {
   expect(afterFetch(document, { kind: 'document', text: '{"a":1}' }, now + 60)).toEqual({
     document: { text: '{"a":1}', fetchedAt: now + 60, freshUntil: now + 360 },
   });
 });
 
-test('a refusal forgets the document; a host out of reach does not', () => {
+test('a rejection drops the cached document, and an unreachable host keeps it', () => {
   const later = now + 60;
   expect(afterFetch(document, { kind: 'failed', reason: 'why' }, later)).toEqual({
     failure: { until: later + 30, reason: 'why' },

@@ -1,10 +1,10 @@
 import { everyPage, given } from '../../support/every-page.ts';
 
-/** The pages in a language in which every text stands between marks, so that a word from anywhere else stands out. */
+/** Marks every text of the file, so that the test finds other text on a page by its missing marks. */
 jest.mock('../../../lambda/core/oauth/pages/oauth-page-text.ts', () => {
   const marked = (text: unknown): unknown => {
     if (typeof text === 'string') return `⟦${text}⟧`;
-    if (typeof text === 'function') return (...filledIn: unknown[]) => marked(text(...filledIn));
+    if (typeof text === 'function') return (...inserted: unknown[]) => marked(text(...inserted));
     return Object.fromEntries(Object.entries(text as object).map(([name, each]) => [name, marked(each)]));
   };
   const { oauthPageText } = jest.requireActual('../../../lambda/core/oauth/pages/oauth-page-text.ts');
@@ -19,9 +19,9 @@ const unescaped = (html: string) =>
     .replaceAll('&#39;', "'")
     .replaceAll('&amp;', '&');
 
-const technical = ['invalid_request: zebra_uri is striped', 'server_error', 'temporarily_unavailable'];
+const technical = [`invalid_request: ${given.errorDescription}`, 'server_error', 'temporarily_unavailable'];
 
-const theirs = [
+const inserted = [
   given.identityProvider,
   `${given.publicUrl}/mcp`,
   ...given.scopes,
@@ -29,12 +29,12 @@ const theirs = [
   ...technical,
 ];
 
-/** What is read or read out: text between tags, and attributes that are shown or spoken. */
+/** The readable content: text between tags, and attributes that are shown or spoken. */
 function readable(html: string): string[] {
   const body = html.replace(/<style>.*?<\/style>/s, '');
   const attributes = body.matchAll(/\s(?:title|alt|placeholder|aria-[a-z]+|label|summary)="([^"]*)"/g);
   return [
-    // An emphasised word does not interrupt its sentence.
+    // An emphasised value does not end its sentence.
     ...body.replaceAll(/(?<=⟦[^⟧]*)<\/?strong>/g, '').split(/<[^>]*>/),
     ...Array.from(attributes, ([, value = '']) => value),
   ]
@@ -42,20 +42,20 @@ function readable(html: string): string[] {
     .filter(Boolean);
 }
 
-const read = async () =>
+const readPages = async () =>
   Promise.all((await everyPage()).map(async ([name, page]) => ({ name, html: await page.text() })));
 
-test('every word on every page is one of the texts, or was said by somebody else', async () => {
-  const pages = await read();
-  const strange = pages.flatMap(({ name, html }) =>
+test('every readable text of every page is in the text file, or is an inserted value', async () => {
+  const pages = await readPages();
+  const strays = pages.flatMap(({ name, html }) =>
     readable(html)
-      .filter((text) => !/^⟦[^⟦⟧]*⟧$/.test(text) && !theirs.includes(text))
+      .filter((text) => !/^⟦[^⟦⟧]*⟧$/.test(text) && !inserted.includes(text))
       .map((text) => `${name}: ${text}`),
   );
-  expect(strange).toEqual([]);
+  expect(strays).toEqual([]);
   expect(pages.map(({ html }) => /<html lang="([^"]*)"/.exec(html)?.[1])).toEqual(pages.map(() => 'zz-Marked'));
 });
 
-test('nothing that is filled in becomes markup', async () => {
-  for (const { html } of await read()) expect(html).not.toMatch(/<Client>|& zoos/);
+test('inserted values never become markup', async () => {
+  for (const { html } of await readPages()) expect(html).not.toMatch(/<Client>|& zoos/);
 });

@@ -1,34 +1,34 @@
 import { everyPage } from '../../support/every-page.ts';
 
-/** What the consent page tells users of the record, by what the owner has chosen to record. */
+/** The notice of the consent page about the audit log, by the operator's settings. */
 
-const pages = async () =>
-  new Map(await Promise.all((await everyPage()).map(async ([name, page]) => [name, await page.text()] as const)));
+async function consentPages(): Promise<[string, string][]> {
+  const pages = await Promise.all((await everyPage()).map(async ([name, page]) => [name, await page.text()] as const));
+  return pages.filter(([name]) => name.startsWith('consent')).map(([name, html]) => [name, html]);
+}
 
-test('every user is told that calls are on record, and that answers are not', async () => {
-  const consents = [...(await pages())].filter(([name]) => name.startsWith('consent'));
-  expect(consents.length).toBeGreaterThan(3);
-  for (const [, html] of consents) {
+test('every consent page says that tool calls are recorded and answers are not', async () => {
+  const pages = await consentPages();
+  expect(pages.length).toBeGreaterThan(3);
+  for (const [, html] of pages) {
     expect(html).toMatch(/which of the server’s tools it calls, when, and with what outcome/);
-    expect(html).toMatch(/what it is answered is not recorded/i);
+    expect(html).toMatch(/answers are not recorded/i);
   }
 });
 
-test('a user is told when something of the arguments is recorded, and only then', async () => {
-  for (const [name, html] of await pages()) {
-    if (!name.startsWith('consent')) continue;
-    const chosen = /recorded: (\w+)$/.exec(name)?.[1];
-    expect([name, html.includes('What it asks and what it is answered is not recorded')]).toEqual([name, !chosen]);
-    expect([name, html.includes('as a digest')]).toEqual([name, chosen === 'digest']);
-    expect([name, html.includes('the owner can see the form')]).toEqual([name, chosen === 'redacted']);
+test('the consent page says what is recorded of arguments, exactly where something is', async () => {
+  for (const [name, html] of await consentPages()) {
+    const setting = /recorded: (\w+)$/.exec(name)?.[1];
+    expect([name, html.includes('The contents of requests and answers are not recorded')]).toEqual([name, !setting]);
+    expect([name, html.includes('as a digest')]).toEqual([name, setting === 'digest']);
+    expect([name, html.includes('the operator can see the form')]).toEqual([name, setting === 'redacted']);
   }
 });
 
-test('a user is told when the owner sees who they are, and only then', async () => {
-  for (const [name, html] of await pages()) {
-    if (!name.startsWith('consent')) continue;
-    const shown = /users are shown: (\w+)$/.exec(name)?.[1];
-    expect([name, html.includes('also sees your name')]).toEqual([name, shown === 'name']);
-    expect([name, html.includes('also sees your e-mail address')]).toEqual([name, shown === 'email']);
+test('the consent page says that the operator sees names, exactly where they are shown', async () => {
+  for (const [name, html] of await consentPages()) {
+    const setting = /users are shown: (\w+)$/.exec(name)?.[1];
+    expect([name, html.includes('also sees your name')]).toEqual([name, setting === 'name']);
+    expect([name, html.includes('also sees your e-mail address')]).toEqual([name, setting === 'email']);
   }
 });

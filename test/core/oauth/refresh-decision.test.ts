@@ -4,12 +4,12 @@ import { decideRefresh } from '../../../lambda/core/oauth/tokens/refresh-decisio
 
 const WINDOW = 120;
 
-/** A grant as the token endpoint keeps it. */
+/** The refresh-token family of a grant, as the token endpoint updates it. */
 class Family {
   state: RefreshState = { head: 1, predecessor: 0, superseded: {} };
   revoked = false;
 
-  /** @returns the generation given out, or nothing when refused */
+  /** @returns the issued generation, or undefined when the presented one is rejected */
   present(generation: number, now: number): number | undefined {
     if (this.revoked) return undefined;
     const decision = decideRefresh(this.state, generation, now, WINDOW);
@@ -23,28 +23,28 @@ class Family {
   }
 }
 
-/** One refresh of one of the owner's processes: it takes the token from the file they share, and puts the next one there. */
-type Refresh = { pause: number; onItsWay: number; onItsWayBack: number; lost: boolean; skew: number };
+/** One refresh by one of the client's processes: it reads the token from a shared file and writes the next one there. */
+type Refresh = { pause: number; requestDelay: number; responseDelay: number; lost: boolean; skew: number };
 
-/** From file to file in less than a quarter of the window, by clocks of servers that differ by some seconds. */
+/** Each refresh takes less than a quarter of the window, and the clocks of the servers differ by some seconds. */
 const honest: fc.Arbitrary<Refresh> = fc.record({
   pause: fc.oneof(fc.integer({ min: 0, max: 10 }), fc.integer({ min: 0, max: 4 * WINDOW }), fc.constant(30 * 86_400)),
-  onItsWay: fc.integer({ min: 0, max: 13 }),
-  onItsWayBack: fc.integer({ min: 0, max: 13 }),
+  requestDelay: fc.integer({ min: 0, max: 13 }),
+  responseDelay: fc.integer({ min: 0, max: 13 }),
   lost: fc.boolean(),
   skew: fc.integer({ min: -2, max: 2 }),
 });
 
-/** Lets the refreshes run as they overlap. @returns the newest generation that the file has seen */
+/** Runs the overlapping refreshes. @returns the newest generation in the file */
 function play(family: Family, refreshes: Refresh[]): number {
   const file = { generation: 1 };
   const steps: { at: number; take: () => void }[] = [];
   let now = 0;
-  for (const { pause, onItsWay, onItsWayBack, lost, skew } of refreshes) {
+  for (const { pause, requestDelay, responseDelay, lost, skew } of refreshes) {
     now += pause;
-    const [read, presented] = [now, now + onItsWay];
+    const [read, presented] = [now, now + requestDelay];
     let held = 0;
-    let given: number | undefined;
+    let issued: number | undefined;
     steps.push(
       {
         at: read,
@@ -56,15 +56,15 @@ function play(family: Family, refreshes: Refresh[]): number {
         at: presented,
         take() {
           const head = family.state.head;
-          given = family.present(held, presented + skew);
-          expect({ given, revoked: family.revoked }).toEqual({ given: family.state.head, revoked: false });
-          expect([head, head + 1]).toContain(given);
+          issued = family.present(held, presented + skew);
+          expect({ issued, revoked: family.revoked }).toEqual({ issued: family.state.head, revoked: false });
+          expect([head, head + 1]).toContain(issued);
         },
       },
       {
-        at: presented + onItsWayBack,
+        at: presented + responseDelay,
         take() {
-          if (!lost) file.generation = Math.max(file.generation, given!);
+          if (!lost) file.generation = Math.max(file.generation, issued!);
         },
       },
     );
@@ -73,7 +73,7 @@ function play(family: Family, refreshes: Refresh[]): number {
   return file.generation;
 }
 
-test('an owner with several processes keeps the grant, however they overlap and whatever gets lost', () => {
+test('a client with several processes keeps the grant, whatever overlaps or is lost', () => {
   fc.assert(
     fc.property(fc.array(honest, { maxLength: 120 }), (refreshes) => {
       play(new Family(), refreshes);
@@ -82,7 +82,7 @@ test('an owner with several processes keeps the grant, however they overlap and 
   );
 });
 
-test('only one generation at a time is the head, and what is given out is nothing else', () => {
+test('a family has one head at a time, and issues no other generation', () => {
   const presented = fc.tuple(fc.nat({ max: 12 }), fc.integer({ min: 0, max: 3 * WINDOW }));
   fc.assert(
     fc.property(fc.array(presented, { maxLength: 60 }), (presentations) => {
@@ -91,17 +91,17 @@ test('only one generation at a time is the head, and what is given out is nothin
       for (const [generation, pause] of presentations) {
         now += pause;
         const { head } = family.state;
-        const given = family.present(generation, now);
+        const issued = family.present(generation, now);
         expect([head, head + 1]).toContain(family.state.head);
-        if (given !== undefined) expect([given, family.revoked]).toEqual([family.state.head, false]);
-        if (generation > head) expect([given, family.state.head]).toEqual([undefined, head]);
+        if (issued !== undefined) expect([issued, family.revoked]).toEqual([family.state.head, false]);
+        if (generation > head) expect([issued, family.state.head]).toEqual([undefined, head]);
       }
     }),
     { numRuns: 500 },
   );
 });
 
-test('a thief who takes part at any time, at any pace, is found out once both go on', () => {
+test('a second holder is detected once both holders continue, at any time and rate', () => {
   const turn = fc.record({ thief: fc.boolean(), pause: fc.integer({ min: 0, max: 3 * WINDOW }), lost: fc.boolean() });
   fc.assert(
     fc.property(fc.array(honest, { maxLength: 30 }), fc.array(turn, { maxLength: 40 }), (before, turns) => {
@@ -109,13 +109,13 @@ test('a thief who takes part at any time, at any pace, is found out once both go
       const held = { owner: play(family, before), thief: 0 };
       held.thief = held.owner;
       let now = 40 * 86_400 * (before.length + 1);
-      // In the end both go on at the pace of access tokens, and hear what they are answered.
+      // In the end both continue at the rate of access tokens, and receive every response.
       const both = [true, false, true, false, true, false].map((thief) => ({ thief, pause: 3600, lost: false }));
       for (const { thief, pause, lost } of [...turns, ...both]) {
         now += pause;
         const who = thief ? 'thief' : 'owner';
-        const given = family.present(held[who], now);
-        if (given !== undefined && !lost) held[who] = given;
+        const issued = family.present(held[who], now);
+        if (issued !== undefined && !lost) held[who] = issued;
       }
       expect(family.revoked).toBe(true);
     }),
@@ -127,20 +127,20 @@ test('tabs that present the same token within the window all get the same succes
   fc.assert(
     fc.property(fc.array(fc.integer({ min: 0, max: WINDOW }), { minLength: 1, maxLength: 25 }), (delays) => {
       const family = new Family();
-      const given = delays.toSorted((a, b) => a - b).map((delay) => family.present(1, delay));
-      expect(new Set(given)).toEqual(new Set([2]));
+      const issued = delays.toSorted((a, b) => a - b).map((delay) => family.present(1, delay));
+      expect(new Set(issued)).toEqual(new Set([2]));
     }),
   );
 });
 
-test('an answer that was repeated at the end of the window is not outdated by whoever asks a moment after it', () => {
+test('a response repeated at the end of the window stays valid when the token is presented just after it', () => {
   const family = new Family();
   const [lost, late, laterStill] = [family.present(1, 0), family.present(1, WINDOW - 1), family.present(1, WINDOW + 1)];
   expect([lost, late, laterStill]).toEqual([2, 2, 2]);
   expect(family.present(2, 3600)).toBe(3);
 });
 
-test('who repeats a token again and again is found out all the same, once its owner has gone on', () => {
+test('a holder that repeats a token is detected once the client continues', () => {
   const family = new Family();
   let now = 0;
   family.present(1, now);
@@ -150,7 +150,7 @@ test('who repeats a token again and again is found out all the same, once its ow
   expect(family.revoked).toBe(true);
 });
 
-test('a superseded token outside the window ends the grant, also seconds after a fresh rotation', () => {
+test('a superseded token outside the window is reuse, even seconds after a rotation', () => {
   const family = new Family();
   family.present(1, 0);
   family.present(2, 1000);
@@ -159,7 +159,7 @@ test('a superseded token outside the window ends the grant, also seconds after a
   expect(family.revoked).toBe(true);
 });
 
-test('the head that a lost answer carried is dead once its predecessor was presented again', () => {
+test('the head of a lost response is reuse after its predecessor was presented again', () => {
   const family = new Family();
   expect(family.present(1, 0)).toBe(2);
   expect(family.present(1, 3600)).toBe(3);
@@ -167,7 +167,7 @@ test('the head that a lost answer carried is dead once its predecessor was prese
   expect(family.revoked).toBe(true);
 });
 
-test('a generation that was never given out is refused and changes nothing', () => {
+test('a generation that was never issued is rejected and changes nothing', () => {
   const family = new Family();
   expect(family.present(2, 0)).toBeUndefined();
   expect(family).toMatchObject({ revoked: false, state: { head: 1 } });

@@ -59,38 +59,24 @@ export class ExecutionFollower {
   async *#texts(begun: Execution, follow: Follow): AsyncGenerator<string, undefined> {
     const { clock } = this.#dependencies;
     const view = viewOf(begun, follow.waiting);
+    const silence = new Silence(clock);
     let last = follow.after;
-    let quietSince = clock.now();
-    let pause = PAUSE_MILLISECONDS.least;
-    if (follow.waiting && view.isOwn && last === 0 && supportsPriming(follow.waiting.session)) {
-      yield primingEvent({ execution: begun.id, number: 0 }, RETRY_MILLISECONDS.dropped);
-    }
+    yield* view.opening(begun, last);
     for (;;) {
       const reading = await this.#read(begun, last);
-      if (!reading) {
-        yield* view.failed('Task expired');
-        return undefined;
-      }
+      if (!reading) return yield* view.failed('Task expired');
       for (const { number, message } of sendable(reading)) {
         last = number;
         const text = view.textOf(reading.execution, number, message);
         if (text === undefined) continue;
-        quietSince = clock.now();
-        pause = PAUSE_MILLISECONDS.least;
+        silence.end();
         yield text;
       }
       if (reading.wasAbandoned) continue;
       const ending = view.ending(reading.execution, last, epochSeconds(clock), follow.until);
-      if (ending) {
-        yield* ending;
-        return undefined;
-      }
-      if (clock.now() - quietSince >= HEARTBEAT_MILLISECONDS) {
-        yield HEARTBEAT;
-        quietSince = clock.now();
-      }
-      await clock.sleep(pause);
-      pause = Math.min(pause * 1.5, PAUSE_MILLISECONDS.most);
+      if (ending) return yield* ending;
+      if (silence.wantsHeartbeat()) yield HEARTBEAT;
+      await silence.pause();
     }
   }
 
@@ -126,6 +112,35 @@ export class ExecutionFollower {
   }
 }
 
+/** The time since the last output: the longer it is, the less often the store is read. */
+class Silence {
+  readonly #clock: Clock;
+  #since: number;
+  #pause = PAUSE_MILLISECONDS.least;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+    this.#since = clock.now();
+  }
+
+  end(): void {
+    this.#since = this.#clock.now();
+    this.#pause = PAUSE_MILLISECONDS.least;
+  }
+
+  /** Whether a heartbeat is due; then the silence begins anew. */
+  wantsHeartbeat(): boolean {
+    if (this.#clock.now() - this.#since < HEARTBEAT_MILLISECONDS) return false;
+    this.#since = this.#clock.now();
+    return true;
+  }
+
+  async pause(): Promise<void> {
+    await this.#clock.sleep(this.#pause);
+    this.#pause = Math.min(this.#pause * 1.5, PAUSE_MILLISECONDS.most);
+  }
+}
+
 /** Events up to an input request that is being stored: a response to it would arrive too early. */
 function* sendable({ execution, events }: Reading): Generator<ExecutionEvent> {
   for (const event of events) {
@@ -136,8 +151,8 @@ function* sendable({ execution, events }: Reading): Generator<ExecutionEvent> {
 
 /** How one client sees an execution. */
 type View = {
-  /** Whether the client can resume it by its event ids. */
-  isOwn: boolean;
+  /** What the client receives before the first event. */
+  opening(execution: Execution, after: number): string[];
   /** An event for this client; undefined when the event is not for it. */
   textOf(execution: Execution, number: number, message: object): string | undefined;
   /** The last events for this client, when the execution has none left for it now. */
@@ -153,7 +168,10 @@ const viewOf = (begun: Execution, waiting: WaitingRequest | undefined): View =>
 
 function ownView(waiting: WaitingRequest | undefined): View {
   return {
-    isOwn: true,
+    opening({ id }, after) {
+      const isPrimed = waiting && after === 0 && supportsPriming(waiting.session);
+      return isPrimed ? [primingEvent({ execution: id, number: 0 }, RETRY_MILLISECONDS.dropped)] : [];
+    },
     textOf({ id, open, answers }, number, message) {
       const name = inputRequestIn(message);
       const wasSent = name === undefined || open.includes(name) || Object.hasOwn(answers, name);
@@ -172,7 +190,7 @@ function ownView(waiting: WaitingRequest | undefined): View {
 
 function viewOfOther(waiting: WaitingRequest): View {
   return {
-    isOwn: false,
+    opening: () => [],
     textOf({ open }, _, message) {
       if (!('method' in message)) return sseEvent({ ...message, id: waiting.id });
       // An open input request is sent once more; progress belongs to the earlier request.

@@ -10,20 +10,9 @@ import * as z from 'zod/v4';
 import type { Logger } from '../../support/logger.ts';
 import type { Execution } from '../execution.ts';
 import type { McpExchange } from '../mcp-exchange.ts';
+import type { LongRunning } from '../tool-context.ts';
 import { reportFailures } from '../tool-failure.ts';
 import { createTaskResult, missingTasksCapability, supportsTasks, type Tasks } from './tasks.ts';
-
-// biome-ignore lint/suspicious/noExplicitAny: the SDK's callbacks differ in their arguments, and share no narrower type
-type Callback = (...args: any[]) => unknown;
-
-/** Makes a tool's callback long-running. */
-export type LongRunning = <C extends Callback>(
-  callback: C,
-  options?: {
-    /** Rejects clients of 2026-07-28 without the tasks extension, instead of executing while they wait. @default false */
-    required?: boolean;
-  },
-) => C;
 
 /** A client of the 2025 era whose stream can carry the events of another execution. */
 export type WaitingClient = {

@@ -1,33 +1,33 @@
 import { decodeJwt } from 'jose';
 import { sha256 } from '../../support/crypto.ts';
 import type { Facade } from '../facade.ts';
-import { OAuthError } from '../oauth-error.ts';
+import { oauthError } from '../oauth-error.ts';
 import type { Parameters } from '../request-parameters.ts';
 import { readAssertion } from './client-assertion.ts';
 import { ClientDocumentError } from './client-document.ts';
-import { registeredItself } from './client-registration.ts';
+import { isDynamicClientId } from './client-registration.ts';
 import { findClient } from './find-client.ts';
-import type { Client } from './oauth-client.ts';
+import type { Client, ClientKeys } from './oauth-client.ts';
 
-/** Who makes a request to the token or the revocation endpoint. */
+/** The client of a request to the token or the revocation endpoint. */
 export type RequestingClient = {
   id: string;
-  /** Absent for a client that registered itself: whether it is still registered matters to some requests alone. */
+  /** Absent for a dynamically registered client: only some requests need its registration to be alive. */
   client?: Client;
   /**
-   * Makes the client's assertion useless from now on, at the first call. To be called when nothing else can refuse the
-   * request and before anything is consumed or revoked, so that a request that failed can be sent again as it was, and
-   * one that was overheard has no effect.
-   * @throws OAuthError when the assertion has been used
+   * Marks the client's assertion as used, at the first call. The endpoint calls it after every check of the request and
+   * before it consumes or revokes anything: a request that failed can then be repeated as it was, and a replayed one has
+   * no effect.
+   * @throws OAuthError when the assertion is already used
    */
-  spend(): Promise<void>;
+  spendAssertion(): Promise<void>;
 };
 
 const ASSERTION_TYPE = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
 
 /**
- * Client authentication (RFC 6749 §2.3): a public client names itself; one whose keys are known signs an assertion, and
- * neither may do as the other.
+ * Client authentication (RFC 6749 §2.3). A public client sends its id; a client whose keys are known signs an assertion.
+ * Neither may authenticate as the other kind.
  *
  * @throws OAuthError `invalid_client`
  */
@@ -37,51 +37,52 @@ export async function authenticateClient(
   request: Request,
 ): Promise<RequestingClient> {
   if (request.headers.has('authorization') || form.get('client_secret') !== undefined) {
-    throw invalid('no client has a secret here: send client_id alone, or client_assertion');
+    throw oauthError('client_secret_unsupported');
   }
   const assertion = assertionIn(form);
   const id = form.get('client_id') ?? (assertion && subjectOf(assertion));
-  if (id === undefined) throw invalid('client_id is missing');
-  const isRegistered = registeredItself(id) && facade.rules.dynamicRegistration.mode !== 'off';
-  const client = isRegistered ? undefined : await known(facade, id);
+  if (id === undefined) throw oauthError('client_id_missing');
+  const isRegistered = isDynamicClientId(id) && facade.rules.dynamicRegistration.mode !== 'off';
+  const client = isRegistered ? undefined : await identifyClient(facade, id);
   if (!client?.keys) {
-    if (assertion !== undefined) throw invalid('this client is public: send client_id alone');
-    return { id, client, spend: async () => undefined };
+    if (assertion !== undefined) throw oauthError('assertion_unexpected');
+    return { id, client, spendAssertion: async () => undefined };
   }
-  if (assertion === undefined) throw invalid('this client must send client_assertion (private_key_jwt)');
-
-  const { documents, assertions, now, rules } = facade;
-  const { keys } = client;
-  const keysOf = async (again: boolean) => ('jwks' in keys ? keys.jwks : documents.keys(keys.jwksUri, again));
-  const audiences = [rules.publicUrl, `${rules.publicUrl}/token`];
-  const { jti, expiresAt } = await usable('the keys at its jwks_uri', () =>
-    readAssertion(assertion, id, keysOf, audiences, now()),
-  );
-  let spent = false;
-  return {
-    id,
-    client,
-    async spend() {
-      if (spent) return;
-      const hash = await sha256(JSON.stringify([id, jti]));
-      if (!(await assertions.spendAssertion(hash, now(), expiresAt))) throw invalid('client_assertion has been used');
-      spent = true;
-    },
-  };
+  if (assertion === undefined) throw oauthError('assertion_required');
+  return { id, client, spendAssertion: await verifyAssertion(facade, assertion, id, client.keys) };
 }
 
-const invalid = (why: string) => new OAuthError('invalid_client', why);
+/** Verifies the assertion. @returns the function that marks it as used */
+async function verifyAssertion(
+  { documents, assertions, now, rules }: Facade,
+  assertion: string,
+  id: string,
+  keys: ClientKeys,
+): Promise<() => Promise<void>> {
+  const keysOf = async (refresh: boolean) => ('jwks' in keys ? keys.jwks : documents.keys(keys.jwksUri, refresh));
+  const audiences = [rules.publicUrl, `${rules.publicUrl}/token`];
+  const { jti, expiresAt } = await rejectingDocument('client_keys_rejected', () =>
+    readAssertion(assertion, id, keysOf, audiences, now()),
+  );
+  let isSpent = false;
+  return async () => {
+    if (isSpent) return;
+    const hash = await sha256(JSON.stringify([id, jti]));
+    if (!(await assertions.spendAssertion(hash, now(), expiresAt))) throw oauthError('assertion_replayed');
+    isSpent = true;
+  };
+}
 
 function assertionIn(form: Parameters): string | undefined {
   const type = form.get('client_assertion_type');
   const assertion = form.get('client_assertion');
   if (type === undefined && assertion === undefined) return undefined;
-  if (type !== ASSERTION_TYPE) throw invalid(`client_assertion_type must be ${ASSERTION_TYPE}`);
-  if (assertion === undefined) throw invalid('client_assertion is missing');
+  if (type !== ASSERTION_TYPE) throw oauthError('assertion_type_unsupported', ASSERTION_TYPE);
+  if (assertion === undefined) throw oauthError('assertion_missing');
   return assertion;
 }
 
-/** Whom an assertion speaks of, before anything of it has been checked (`client_id` is optional, RFC 7521 §4.2). */
+/** The `sub` of an assertion that is not verified yet, because `client_id` is optional beside one (RFC 7521 §4.2). */
 function subjectOf(assertion: string): string | undefined {
   try {
     return decodeJwt(assertion).sub;
@@ -90,18 +91,21 @@ function subjectOf(assertion: string): string | undefined {
   }
 }
 
-async function known(facade: Facade, id: string): Promise<Client> {
-  const client = await usable('the document at its client_id', () => findClient(facade, id));
-  if (!client) throw invalid('this client is not known here');
+async function identifyClient(facade: Facade, id: string): Promise<Client> {
+  const client = await rejectingDocument('client_document_rejected', () => findClient(facade, id));
+  if (!client) throw oauthError('client_unknown');
   return client;
 }
 
-/** Does what reads a document of the client's, whose faults are the client's. */
-async function usable<T>(what: string, read: () => Promise<T>): Promise<T> {
+/** Reads a document of the client: a fault of the document is a failed authentication, not a failure of this server. */
+async function rejectingDocument<T>(
+  reason: 'client_document_rejected' | 'client_keys_rejected',
+  read: () => Promise<T>,
+): Promise<T> {
   try {
     return await read();
   } catch (error) {
-    if (error instanceof ClientDocumentError) throw invalid(`${what} cannot be used: ${error.message}`);
+    if (error instanceof ClientDocumentError) throw oauthError(reason, error.message);
     throw error;
   }
 }

@@ -18,46 +18,46 @@ import {
   type CachedDocument,
   decideDocument,
   type FetchedDocument,
-  type KnownDocument,
   servesStale,
+  type ValidDocument,
 } from './document-freshness.ts';
 import { admit, type RateLimit, type RateLimitStore } from './rate-limit.ts';
 
-/** Fetches what a stranger named, from public addresses alone and within limits of time and size. */
+/** Fetches URLs that strangers chose, from public addresses alone and within limits of time and size. */
 export interface DocumentFetcher {
   /**
-   * @param etag of the copy that is known
-   * @throws DocumentRefused when the answer is definite: an address that is not public, a redirect, 404, HTML, too large
-   * @throws Outage when it may be another one soon: no connection, too slow, 5xx
+   * @param etag of the cached copy
+   * @throws ClientDocumentError for a definite result: an address that is not public, a redirect, 404, HTML, too large
+   * @throws ServiceUnavailableError for a result that may change soon: no connection, timeout, 5xx
    */
   fetch(url: string, etag?: string): Promise<FetchedDocument>;
 }
 
-/** Where fetched documents are kept, by the digest of their address. Throws `Outage` when the store does not answer. */
+/** Fetched documents, by the digest of their URL. Throws `ServiceUnavailableError` when the store does not respond. */
 export interface DocumentStore {
   findDocument(urlHash: string): Promise<CachedDocument | undefined>;
-  /** Takes the right to fetch the document until `until`; false while somebody else has it. */
+  /** Takes the lease to fetch the document until `until`; false while another process holds it. */
   leaseDocument(urlHash: string, owner: string, now: number, until: number): Promise<boolean>;
-  /** Stores what came of the fetch and gives the lease back; false when it was lost. */
+  /** Stores the result of the fetch and releases the lease; false when the lease was lost. */
   saveDocument(urlHash: string, url: string, owner: string, cached: CachedDocument): Promise<boolean>;
 }
 
 /** The clock counts whole seconds: two of its seconds are at least one. */
 const EACH_HOST: RateLimit = { intervalSeconds: 2, burst: 1 };
-/** 14,400 documents an hour, of which 32 at once; a quarter of a second is exact in binary. */
+/** 14,400 documents an hour, 32 of them at once; a quarter of a second is exact in binary. */
 const ALL_HOSTS: RateLimit = { intervalSeconds: 0.25, burst: 32 };
-/** No host is called so. */
-const EVERYWHERE = '*';
+/** The name of the limit of all hosts; no host can have it. */
+const EVERY_HOST = '*';
 
 const PATIENCE_SECONDS = 7;
 const POLL_MILLISECONDS = 200;
-/** A copy this old is fetched again for the sake of a key that is not in it. */
+/** The age at which a key set is fetched again for a key that it lacks. */
 const KEYS_SETTLE_SECONDS = 60;
 const ATTEMPTS = 3;
 
 type Dependencies = {
   store: DocumentStore;
-  paces: RateLimitStore;
+  rateLimits: RateLimitStore;
   fetcher: DocumentFetcher;
   reach: FetchReach;
   clock: Clock;
@@ -66,68 +66,71 @@ type Dependencies = {
   log: Logger;
 };
 
-/** The documents of clients, fetched by exactly one of all the processes that ask, and no faster than the paces allow. */
+type Reader<T> = (text: string) => T;
+
+/** Clients' documents: each is fetched by one process of the deployment at a time, within the rate limits. */
 export class ClientDocuments {
-  readonly #d: Dependencies;
+  readonly #dependencies: Dependencies;
 
   constructor(dependencies: Dependencies) {
-    this.#d = dependencies;
+    this.#dependencies = dependencies;
   }
 
-  /** What a client says of itself. @throws DocumentRefused, Outage */
+  /** The metadata at a client id. @throws ClientDocumentError, ServiceUnavailableError */
   async metadata(clientId: string): Promise<ClientMetadata> {
-    const { reach } = this.#d;
+    const { reach } = this.#dependencies;
     if (!mayFetch(clientId, 'client-id', reach)) {
-      throw new ClientDocumentError(
-        'a client id that is an address must be https, public, on port 443, and have a path',
-      );
+      throw new ClientDocumentError('client_id must be a public https URL on port 443 with a path');
     }
     return this.#load(clientId, (text) => readClientMetadata(text, clientId, reach));
   }
 
-  /** The keys of a client. @param again whether a key was missing in the copy at hand. @throws DocumentRefused, Outage */
-  keys(url: string, again = false): Promise<JSONWebKeySet> {
-    return this.#load(url, readKeySet, again ? epochSeconds(this.#d.clock) - KEYS_SETTLE_SECONDS : undefined);
+  /**
+   * The keys of a client.
+   *
+   * @param refresh whether the cached set lacks the key that is needed
+   * @throws ClientDocumentError, ServiceUnavailableError
+   */
+  keys(url: string, refresh = false): Promise<JSONWebKeySet> {
+    return this.#load(url, readKeySet, refresh ? this.#now() - KEYS_SETTLE_SECONDS : undefined);
   }
 
-  async #load<T>(url: string, read: (text: string) => T, newerThan?: number): Promise<T> {
-    const { store, clock, random } = this.#d;
-    const now = () => epochSeconds(clock);
+  async #load<T>(url: string, read: Reader<T>, newerThan?: number): Promise<T> {
+    const { store, clock, random } = this.#dependencies;
     const urlHash = await sha256(url);
-    let known: KnownDocument | undefined;
+    let previous: ValidDocument | undefined;
     const flight = { clock, random, patienceSeconds: PATIENCE_SECONDS, pollMilliseconds: POLL_MILLISECONDS };
     const result = await runSingleFlight<{ document: T } | 'not-soon'>(flight, async (owner) => {
-      const decision = decideDocument(await store.findDocument(urlHash), now(), newerThan);
+      const decision = decideDocument(await store.findDocument(urlHash), this.#now(), newerThan);
       if (decision.kind === 'use') return { document: read(decision.text) };
-      if (decision.kind === 'refuse') throw new ClientDocumentError(decision.reason);
-      if (decision.kind === 'unreachable') throw unreachable(url, 'it did not answer shortly before');
+      if (decision.kind === 'reject') throw new ClientDocumentError(decision.reason);
+      if (decision.kind === 'unreachable') throw unreachable(url, 'it did not respond shortly before');
       if (decision.kind !== 'fetch') return retry;
-      known = decision.known;
+      previous = decision.previous;
       const turn = await this.#turn(url);
-      if (turn === 'now' && (await store.leaseDocument(urlHash, owner, now(), now() + LEASE_SECONDS))) {
-        return { document: await this.#fetch(url, urlHash, owner, read, known) };
+      if (turn === 'now' && (await this.#lease(urlHash, owner))) {
+        return { document: await this.#fetch(url, urlHash, owner, read, previous) };
       }
-      // To wait for that would only hold up more.
+      // The limit of all hosts is exhausted: waiting would only queue more requests behind it.
       return turn === 'not-soon' ? turn : retry;
     });
     if (result !== retry && result !== 'not-soon') return result.document;
-    // Whoever has others fetched without end does not shut out a client that is known.
-    if (known && servesStale(known, now())) return read(known.text);
-    throw unreachable(url, 'too many others are being fetched');
+    // A flood of fetches does not lock out a client whose document is cached.
+    if (previous && servesStale(previous, this.#now())) return read(previous.text);
+    throw unreachable(url, 'too many other documents are being fetched');
   }
 
   async #fetch<T>(
     url: string,
     urlHash: string,
     owner: string,
-    read: (text: string) => T,
-    known: KnownDocument | undefined,
+    read: Reader<T>,
+    previous: ValidDocument | undefined,
   ): Promise<T> {
-    const { store, fetcher, clock, log } = this.#d;
-    const now = () => epochSeconds(clock);
+    const { store, fetcher, log } = this.#dependencies;
     try {
-      const fetched = await fetcher.fetch(url, known?.etag);
-      const cached = afterFetch(known, fetched, now());
+      const fetched = await fetcher.fetch(url, previous?.etag);
+      const cached = afterFetch(previous, fetched, this.#now());
       const document = read(cached.document!.text);
       await store.saveDocument(urlHash, url, owner, cached);
       return document;
@@ -135,28 +138,37 @@ export class ClientDocuments {
       if (!(error instanceof ClientDocumentError || error instanceof ServiceUnavailableError)) throw error;
       const reason = error instanceof ClientDocumentError ? error.message : undefined;
       log('client_document_failed', { url, reason: reason ?? String(error.cause) });
-      const cached = afterFetch(known, { kind: 'failed', reason }, now());
+      const cached = afterFetch(previous, { kind: 'failed', reason }, this.#now());
       await store.saveDocument(urlHash, url, owner, cached);
-      const decision = decideDocument(cached, now());
+      const decision = decideDocument(cached, this.#now());
       if (decision.kind === 'use') return read(decision.text);
       throw error;
     }
   }
 
-  /** Whether the document's turn has come: its host may be asked again in a moment, all hosts together not so soon. */
-  async #turn(url: string): Promise<'now' | 'soon' | 'not-soon'> {
-    // The host comes first, so that no single one can use up what all share.
-    if (!(await this.#isAdmitted(new URL(url).host, EACH_HOST))) return 'soon';
-    return (await this.#isAdmitted(EVERYWHERE, ALL_HOSTS)) ? 'now' : 'not-soon';
+  #lease(urlHash: string, owner: string): Promise<boolean> {
+    const now = this.#now();
+    return this.#dependencies.store.leaseDocument(urlHash, owner, now, now + LEASE_SECONDS);
   }
 
-  async #isAdmitted(name: string, pace: RateLimit): Promise<boolean> {
-    const { paces, clock } = this.#d;
+  #now(): number {
+    return epochSeconds(this.#dependencies.clock);
+  }
+
+  /** When the rate limits admit a fetch: a host's own limit admits again in a moment, the limit of all hosts does not. */
+  async #turn(url: string): Promise<'now' | 'soon' | 'not-soon'> {
+    // The host's limit is charged first, so that one host cannot exhaust the limit of all hosts.
+    if (!(await this.#isAdmitted(new URL(url).host, EACH_HOST))) return 'soon';
+    return (await this.#isAdmitted(EVERY_HOST, ALL_HOSTS)) ? 'now' : 'not-soon';
+  }
+
+  async #isAdmitted(name: string, limit: RateLimit): Promise<boolean> {
+    const { rateLimits } = this.#dependencies;
     const isAdmitted = await attemptUpTo(ATTEMPTS, async () => {
-      const due = await paces.due(name);
-      const next = admit(due, epochSeconds(clock), pace);
+      const due = await rateLimits.due(name);
+      const next = admit(due, this.#now(), limit);
       if (next === undefined) return false;
-      return (await paces.advance(name, due, next)) || retry;
+      return (await rateLimits.advance(name, due, next)) || retry;
     });
     return isAdmitted === true;
   }

@@ -1,30 +1,31 @@
 import * as z from 'zod/mini';
+import { isLoopbackUri } from '../../../shared/loopback.ts';
 import { sha256 } from '../../support/crypto.ts';
-import { OAuthError } from '../oauth-error.ts';
+import { oauthError } from '../oauth-error.ts';
 import { type ClientAdmission, displayName } from './oauth-client.ts';
-import { isLoopback, mayRegister } from './redirect-uri.ts';
+import { mayRegister } from './redirect-uri.ts';
 
-/** A client that has registered itself. Times are epoch seconds. */
+/** A client that registered dynamically. Times are epoch seconds. */
 export type RegisteredClient = {
   id: string;
-  /** What the client calls itself: nobody has checked it. */
+  /** The name that the client chose; unverified. */
   name: string;
   redirectUris: string[];
   createdAt: number;
   expiresAt: number;
 };
 
-/** Where registered clients live. Throws `Outage` when the store does not answer. */
+/** Registered clients. Throws `ServiceUnavailableError` when the store does not respond. */
 export interface ClientStore {
-  /** Puts the client; one that is there already keeps its date and its later expiry. */
+  /** Stores the client; an existing one keeps its creation date and its later expiry. */
   register(client: RegisteredClient): Promise<RegisteredClient>;
-  /** @returns the client unless it is unknown or has expired */
-  client(id: string, now: number): Promise<RegisteredClient | undefined>;
-  /** Moves the expiry of a client that is in use; false when the client is unknown or has expired. */
-  keep(id: string, now: number, expiresAt: number): Promise<boolean>;
+  /** @returns the client unless it is unknown or expired */
+  find(id: string, now: number): Promise<RegisteredClient | undefined>;
+  /** Extends the expiry of a client; false when it is unknown or expired. */
+  extend(id: string, now: number, expiresAt: number): Promise<boolean>;
 }
 
-/** A client that nobody signs in with is forgotten after a day; one in use, 90 days after its last sign-in. */
+/** A registration without sign-in expires after a day; each sign-in extends it to 90 days. */
 const UNUSED_SECONDS = 24 * 3600;
 const USED_SECONDS = 90 * 24 * 3600;
 
@@ -35,34 +36,24 @@ const metadata = z.object({
 });
 
 /**
- * Dynamic client registration (RFC 7591 §3). The id is a digest of what was registered, so a client that registers
- * again gets the same id and the table holds one item for it. Every client is public: other authentication methods and
- * unknown metadata are answered with what was registered instead (§3.2.1).
+ * Dynamic client registration (RFC 7591 §3). The id is a digest of the registered metadata, so a client that registers
+ * again gets the same id and the table holds one item for it. Every client is public: a request for another
+ * authentication method or with unknown metadata is answered with the registered values instead (§3.2.1).
  *
  * @param body the parsed JSON
  */
 export async function registerClient(body: unknown, admission: ClientAdmission, clients: ClientStore, now: number) {
-  if (admission.mode === 'off') {
-    throw new OAuthError('access_denied', 'clients do not register themselves at this server');
-  }
+  if (admission.mode === 'off') throw oauthError('registration_disabled');
   const parsed = metadata.safeParse(body);
   if (!parsed.success) {
     const issue = parsed.error.issues[0];
-    const where = issue?.path.join('.') || 'the body';
-    throw new OAuthError('invalid_client_metadata', `${where}: ${issue?.message ?? 'is not client metadata'}`);
+    throw oauthError('registration_invalid', issue?.path.join('.') || 'body', issue?.message ?? 'not client metadata');
   }
   const redirectUris = [...new Set(parsed.data.redirect_uris)];
-  const refused = redirectUris.find((uri) => !mayRegister(uri));
-  if (refused !== undefined) {
-    throw new OAuthError(
-      'invalid_redirect_uri',
-      `${shown(refused)} cannot be registered: use https, http on a loopback address, or an application's own scheme, without user, fragment or wildcard`,
-    );
-  }
-  const uninvited = redirectUris.find((uri) => !allowsRedirect(admission, uri));
-  if (uninvited !== undefined) {
-    throw new OAuthError('invalid_redirect_uri', `${shown(uninvited)} is not among those that this server lets in`);
-  }
+  const invalid = redirectUris.find((uri) => !mayRegister(uri));
+  if (invalid !== undefined) throw oauthError('redirect_uri_invalid', invalid);
+  const unlisted = redirectUris.find((uri) => !allowsRedirect(admission, uri));
+  if (unlisted !== undefined) throw oauthError('redirect_uri_not_listed', unlisted);
   const name = displayName(parsed.data.client_name ?? undefined);
   const application = parsed.data.application_type ?? undefined;
   const id = `dcr_${await sha256(JSON.stringify([redirectUris.toSorted(), name, application ?? null]))}`;
@@ -79,21 +70,19 @@ export async function registerClient(body: unknown, admission: ClientAdmission, 
   };
 }
 
-const shown = (uri: string) => JSON.stringify(uri.slice(0, 200));
+/** Whether the id has the prefix of registered clients. Such a client is public, whether its registration is alive or not. */
+export const isDynamicClientId = (id: string): boolean => id.startsWith('dcr_');
 
-/** Whether the id is of the kind that registration gives out: whoever has it is a public client, known or not. */
-export const registeredItself = (id: string): boolean => id.startsWith('dcr_');
+/** A registered client's id in full: prefix and digest. Only such ids are looked up in the store. */
+export const dynamicClientId = /^dcr_[A-Za-z0-9_-]{43}$/;
 
-/** A digest in full. The store is not asked for anything else. */
-export const formOfRegisteredId = /^dcr_[A-Za-z0-9_-]{43}$/;
-
-/** Whether a client that comes of itself may be answered there: the list names hosts, and schemes of applications. */
+/** Whether the allow-list permits the redirect URI: by its host, or by its scheme for a native application. */
 export function allowsRedirect({ mode, allowed }: ClientAdmission, uri: string): boolean {
   if (mode !== 'allow-list') return mode === 'open';
   const { protocol, hostname } = new URL(uri);
-  return allowed.includes(protocol === 'https:' || isLoopback(uri) ? hostname : protocol.slice(0, -1));
+  return allowed.includes(protocol === 'https:' || isLoopbackUri(uri) ? hostname : protocol.slice(0, -1));
 }
 
-/** Notes that a registered client was signed in with; false when it is no longer known. */
-export const noteUse = (id: string, clients: ClientStore, now: number): Promise<boolean> =>
-  clients.keep(id, now, now + USED_SECONDS);
+/** Extends the registration of a client after a sign-in; false when it is unknown or expired. */
+export const extendRegistration = (id: string, clients: ClientStore, now: number): Promise<boolean> =>
+  clients.extend(id, now, now + USED_SECONDS);

@@ -1,58 +1,58 @@
-/** How long a fetched document counts (RFC 9111 §4.2), and what becomes of it when it cannot be fetched again. */
+/** How long a fetched document is fresh (RFC 9111 §4.2), and when a stale one may still be used. */
 
-/** A document that was fetched and found valid. Times are epoch seconds. */
-export type KnownDocument = { text: string; etag?: string; fetchedAt: number; freshUntil: number };
+/** A document that was fetched and is valid. Times are epoch seconds. */
+export type ValidDocument = { text: string; etag?: string; fetchedAt: number; freshUntil: number };
 
-/** What is kept of an address. Errors and invalid documents are only ever kept as a failure. */
+/** The cache entry of a URL. Errors and invalid documents are only ever cached as a failure. */
 export type CachedDocument = {
-  document?: KnownDocument;
-  /** Nobody asks again before `until`. Without a reason, the host was not reached. */
+  document?: ValidDocument;
+  /** The URL is not fetched again before `until`. Without a reason, the host was not reached. */
   failure?: { until: number; reason?: string };
-  /** Somebody is fetching it. */
+  /** A process is fetching it. */
   leaseUntil?: number;
 };
 
-/** What a server says about caching, as its headers have it. */
+/** The response headers that control caching. */
 export type DocumentCaching = { cacheControl?: string; age?: string };
 
 export type FetchedDocument =
   | ({ kind: 'document'; text: string; etag?: string } & DocumentCaching)
-  /** 304: the known copy still holds. */
+  /** 304: the cached copy is still valid. */
   | ({ kind: 'unchanged' } & DocumentCaching);
 
 export type DocumentDecision =
   | { kind: 'use'; text: string }
-  | { kind: 'refuse'; reason: string }
+  | { kind: 'reject'; reason: string }
   | { kind: 'unreachable' }
   | { kind: 'wait' }
-  | { kind: 'fetch'; known: KnownDocument | undefined };
+  | { kind: 'fetch'; previous: ValidDocument | undefined };
 
 const LEAST_SECONDS = 60;
 const MOST_SECONDS = 24 * 3600;
-/** For a document whose server says nothing. */
+/** For a response without caching headers. */
 const DEFAULT_SECONDS = 5 * 60;
-/** How long a document outlives its freshness while its host cannot be reached, so that one outage is not two. */
+/** How long a stale document serves while its host is unreachable, so that an outage of the host is not one of ours. */
 const STALE_SECONDS = 24 * 3600;
 const BACK_OFF_SECONDS = 30;
 
-/** How long a document is fresh: what its server says, within a minute and a day. */
+/** The freshness lifetime that the response declares, between a minute and a day. */
 export function freshSeconds({ cacheControl = '', age = '0' }: DocumentCaching): number {
-  const said = (name: string) => new RegExp(`(?:^|[,\\s])${name}\\s*=\\s*"?(\\d+)`, 'i').exec(cacheControl)?.[1];
+  const directive = (name: string) => new RegExp(`(?:^|[,\\s])${name}\\s*=\\s*"?(\\d+)`, 'i').exec(cacheControl)?.[1];
   if (/(?:^|[,\s])no-(?:store|cache)(?:$|[,\s=])/i.test(cacheControl)) return LEAST_SECONDS;
-  const lifetime = said('s-maxage') ?? said('max-age');
-  const aged = /^\d+$/.test(age) ? Number(age) : 0;
-  const seconds = lifetime === undefined ? DEFAULT_SECONDS : Number(lifetime) - aged;
+  const lifetime = directive('s-maxage') ?? directive('max-age');
+  const ageSeconds = /^\d+$/.test(age) ? Number(age) : 0;
+  const seconds = lifetime === undefined ? DEFAULT_SECONDS : Number(lifetime) - ageSeconds;
   return Math.min(Math.max(seconds, LEAST_SECONDS), MOST_SECONDS);
 }
 
 /** Whether a document may still be used when it cannot be fetched again. */
-export const servesStale = (document: KnownDocument, now: number): boolean => document.freshUntil + STALE_SECONDS > now;
+export const servesStale = (document: ValidDocument, now: number): boolean => document.freshUntil + STALE_SECONDS > now;
 
 /**
- * What to do about an address.
+ * Decides how a URL is served from its cache entry.
  *
  * @param now epoch seconds
- * @param newerThan a copy fetched before that does not count, however fresh
+ * @param newerThan a copy fetched before this time does not count, even if it is fresh
  */
 export function decideDocument(cached: CachedDocument | undefined, now: number, newerThan = 0): DocumentDecision {
   const { document, failure, leaseUntil = 0 } = cached ?? {};
@@ -60,28 +60,29 @@ export function decideDocument(cached: CachedDocument | undefined, now: number, 
     return { kind: 'use', text: document.text };
   }
   if (failure && failure.until > now) {
-    if (failure.reason !== undefined) return { kind: 'refuse', reason: failure.reason };
+    if (failure.reason !== undefined) return { kind: 'reject', reason: failure.reason };
     return document && servesStale(document, now) ? { kind: 'use', text: document.text } : { kind: 'unreachable' };
   }
-  return leaseUntil > now ? { kind: 'wait' } : { kind: 'fetch', known: document };
+  return leaseUntil > now ? { kind: 'wait' } : { kind: 'fetch', previous: document };
 }
 
 /**
- * What to keep after a fetch. A definite refusal forgets the document; a host that was not reached leaves it.
+ * The cache entry after a fetch. A definite rejection drops the document; an unreachable host keeps it.
  *
- * @param reason why it was refused; absent when the host was not reached
+ * @param previous the cached copy, if any
+ * @param fetched a failure without a reason means that the host was not reached
  */
 export function afterFetch(
-  known: KnownDocument | undefined,
+  previous: ValidDocument | undefined,
   fetched: FetchedDocument | { kind: 'failed'; reason: string | undefined },
   now: number,
 ): CachedDocument {
   if (fetched.kind === 'failed') {
     const until = now + BACK_OFF_SECONDS;
     if (fetched.reason !== undefined) return { failure: { until, reason: fetched.reason } };
-    return { ...(known && { document: known }), failure: { until } };
+    return { ...(previous && { document: previous }), failure: { until } };
   }
-  const { text, etag } = fetched.kind === 'document' ? fetched : known!;
+  const { text, etag } = fetched.kind === 'document' ? fetched : previous!;
   const freshUntil = now + freshSeconds(fetched);
   return { document: { text, ...(etag !== undefined && { etag }), fetchedAt: now, freshUntil } };
 }

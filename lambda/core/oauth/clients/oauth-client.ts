@@ -1,39 +1,39 @@
 import type { JSONWebKeySet } from 'jose';
 
-/** Who stands behind a client, as far as that is known. */
+/** How far the identity of a client is verified. */
 export type ClientIdentity =
-  /** The client describes itself at an address of this domain, so whoever holds the domain vouches for it. */
+  /** The client's document is at a URL of this domain, so the holder of the domain vouches for it. */
   | { kind: 'domain'; domain: string }
-  /** The owner of the deployment has set it up. */
+  /** The operator registered it. */
   | { kind: 'configured' }
-  /** Nobody: it came and gave itself a name. */
+  /** Unverified: it registered dynamically and chose its name. */
   | { kind: 'self-registered' };
 
-/** The public keys of a client that signs its requests (`private_key_jwt`), or where they are. */
+/** The public keys of a client that authenticates by `private_key_jwt`, or the URL of its key set. */
 export type ClientKeys = { jwks: JSONWebKeySet } | { jwksUri: string };
 
-/** An MCP client as OAuth knows it, however it came to be known. */
+/** An OAuth client, whichever way it was registered. */
 export type Client = {
   id: string;
-  /** Fit to be shown. Who answers for it is another matter: see `identity`. */
+  /** Safe to show. `identity` says how far it is verified. */
   name: string;
   redirectUris: string[];
   identity: ClientIdentity;
   /** Absent for a public client. */
   keys?: ClientKeys;
-  /** When a client that registered itself will be forgotten, in epoch seconds. */
+  /** When a dynamic registration expires, in epoch seconds. */
   expiresAt?: number;
 };
 
-/** Which clients come in of themselves. `allowed` counts in the mode `allow-list` alone. */
+/** Which clients are admitted without the operator registering them. `allowed` counts in mode `allow-list` alone. */
 export type ClientAdmission = { mode: 'open' | 'allow-list' | 'off'; allowed: string[] };
 
-/** A client that the owner has set up. */
+/** A client that the operator registered. */
 export type PreregisteredClient = { id: string; name: string; redirectUris: string[]; jwks?: JSONWebKeySet };
 
 const LONGEST_NAME = 80;
 
-/** A name fit to be shown: invisible and direction-changing characters removed, shortened. */
+/** A name that is safe to show: invisible and direction-changing characters removed, shortened. */
 export function displayName(name = ''): string {
   const visible = name
     .normalize('NFC')

@@ -1,37 +1,19 @@
+import { isLoopbackUri, withoutLoopbackPort } from '../../../shared/loopback.ts';
+
 /**
  * Which redirect URIs may be registered and used (OAuth 2.1 §2.3.1, RFC 8252 §7, RFC 9700 §4.1). The rules are an
- * allow-list: what is not named here is refused, whatever its spelling.
+ * allow-list: a form that they do not name is rejected, in any spelling.
  */
 
 const LONGEST = 2048;
 
-/** Spellings that a URL parser would silently change: white space, control characters, back-slashes, non-ASCII. */
-const plain = /^[!-[\]-~]+$/;
+/** Printable ASCII without back-slash: a URL parser would silently change any other character. */
+const printable = /^[!-[\]-~]+$/;
 
-const loopback = /^http:\/\/(localhost|127\.\d{1,3}\.\d{1,3}\.\d{1,3}|\[::1\])(:\d{1,5})?(?=[/?]|$)/;
-
-/** `https://trusted@evil/`: what stands before the @ is no host, though it reads like one. */
+/** `https://trusted@evil/`: the part before the @ looks like a host and is not one. */
 const userinfo = /^[^/]*\/\/[^/?]*@/;
 
-/** Private-use schemes (RFC 8252 §7.1), which only a few known applications own. */
 const schemeOf = (uri: string) => /^([a-z][a-z0-9+.-]*):/.exec(uri)?.[1];
-
-/** Whether the URI goes back to the user's own machine, where any program may listen: the consent page warns. */
-export const isLoopback = (uri: string): boolean => loopback.test(uri);
-
-/**
- * Whether a client may register the URI: https, loopback http, or a private-use scheme. A private-use scheme is
- * accepted here, because clients register several URIs at once and give up when one is refused; `mayUse` is stricter.
- */
-export function mayRegister(uri: string): boolean {
-  if (uri.length > LONGEST || !plain.test(uri) || uri.includes('#')) return false;
-  const url = URL.parse(uri);
-  if (!url || userinfo.test(uri)) return false;
-  if (url.protocol === 'https:') return uri.startsWith('https://') && url.hostname.includes('.');
-  if (url.protocol === 'http:') return isLoopback(uri);
-  const scheme = schemeOf(uri);
-  return scheme !== undefined && !reserved.has(scheme) && uri.startsWith(`${scheme}://`);
-}
 
 /** Schemes that act inside a browser or an operating system instead of reaching an application. */
 const reserved = new Set(
@@ -40,7 +22,22 @@ const reserved = new Set(
   ),
 );
 
-/** Whether a registered URI may be used. @param schemes the private-use schemes that the owner allows */
+/**
+ * Whether a client may register the URI: https, loopback http, or a private-use scheme (RFC 8252 §7.1). Any private-use
+ * scheme is accepted, because clients register several URIs at once and give up when one is rejected; `mayUse` is
+ * stricter.
+ */
+export function mayRegister(uri: string): boolean {
+  if (uri.length > LONGEST || !printable.test(uri) || uri.includes('#')) return false;
+  const url = URL.parse(uri);
+  if (!url || userinfo.test(uri)) return false;
+  if (url.protocol === 'https:') return uri.startsWith('https://') && url.hostname.includes('.');
+  if (url.protocol === 'http:') return isLoopbackUri(uri);
+  const scheme = schemeOf(uri);
+  return scheme !== undefined && !reserved.has(scheme) && uri.startsWith(`${scheme}://`);
+}
+
+/** Whether a registered URI may be used. @param schemes the private-use schemes that the operator allows */
 export function mayUse(uri: string, schemes: readonly string[]): boolean {
   if (!mayRegister(uri)) return false;
   const scheme = schemeOf(uri)!;
@@ -48,14 +45,12 @@ export function mayUse(uri: string, schemes: readonly string[]): boolean {
 }
 
 /**
- * The registered URI that the requested one matches: the same string, or for loopback the same but for the port, which
- * native applications only know at run time (RFC 8252 §7.3).
+ * Whether the requested URI matches a registered one: the same string, or for loopback the same apart from the port,
+ * which a native application chooses at run time (RFC 8252 §7.3).
  */
 export function matchesRegistered(requested: string, registered: readonly string[]): boolean {
   if (registered.includes(requested)) return true;
-  if (!isLoopback(requested)) return false;
-  const portless = withoutPort(requested);
-  return registered.some((each) => isLoopback(each) && withoutPort(each) === portless);
+  if (!isLoopbackUri(requested)) return false;
+  const portless = withoutLoopbackPort(requested);
+  return registered.some((each) => isLoopbackUri(each) && withoutLoopbackPort(each) === portless);
 }
-
-const withoutPort = (uri: string) => uri.replace(loopback, 'http://$1');

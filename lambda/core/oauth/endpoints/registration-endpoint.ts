@@ -1,18 +1,18 @@
 import { registerClient } from '../clients/client-registration.ts';
 import type { Facade } from '../facade.ts';
-import { OAuthError } from '../oauth-error.ts';
+import { oauthError } from '../oauth-error.ts';
 import { boundedText } from '../request-parameters.ts';
 
 const LARGEST_REGISTRATION = 8 * 1024;
 
 /** `POST /register` (RFC 7591 §3.1). */
 export async function registrationEndpoint({ clients, now, rules }: Facade, request: Request): Promise<Response> {
-  const text = await boundedText(request, LARGEST_REGISTRATION, 'invalid_client_metadata');
+  const text = await boundedText(request, LARGEST_REGISTRATION, 'registration');
   let body: unknown;
   try {
     body = JSON.parse(text);
   } catch {
-    throw new OAuthError('invalid_client_metadata', 'the body is not JSON');
+    throw oauthError('registration_not_json');
   }
   const registered = await registerClient(body, rules.dynamicRegistration, clients, now());
   return Response.json(registered, { status: 201, headers: { 'Cache-Control': 'no-store' } });

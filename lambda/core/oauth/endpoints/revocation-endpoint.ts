@@ -5,23 +5,23 @@ import { formParameters } from '../request-parameters.ts';
 import { readAccessToken, readRefreshToken } from '../tokens/facade-tokens.ts';
 
 /**
- * `POST /revoke` (RFC 7009): either token of a grant ends the whole grant, at once and for good. A token that is not
- * this client's, or is none at all, is answered the same and changes nothing (§2.2).
+ * `POST /revoke` (RFC 7009): either token of a grant revokes the whole grant at once. A token of another client, or an
+ * invalid one, gets the same response and changes nothing (§2.2).
  */
 export async function revocationEndpoint(facade: Facade, request: Request): Promise<Response> {
   const { grants, macKey, signer, rules, now, upstreamTokens, log } = facade;
   const form = await formParameters(request);
   const client = await authenticateClient(facade, form, request);
   const token = form.require('token');
-  const named =
+  const grantId =
     (await readRefreshToken(token, macKey))?.grant ?? (await readAccessToken(token, rules.publicUrl, signer))?.grant;
-  if (named !== undefined) {
-    const { grant, tokens } = await grants.findGrant(named);
+  if (grantId !== undefined) {
+    const { grant, tokens } = await grants.findGrant(grantId);
     if (isLiveGrant(grant, now()) && grant.client === client.id) {
-      await client.spend();
+      await client.spendAssertion();
       await grants.revokeGrant(grant.id, now());
-      const untold = tokens && (await upstreamTokens.revoke(grant.id, tokens));
-      if (untold !== undefined) log('upstream_revocation_failed', { grant: grant.id, reason: untold });
+      const failure = tokens && (await upstreamTokens.revoke(grant.id, tokens));
+      if (failure !== undefined) log('upstream_revocation_failed', { grant: grant.id, reason: failure });
     }
   }
   return new Response(null, { status: 200, headers: { 'Cache-Control': 'no-store' } });

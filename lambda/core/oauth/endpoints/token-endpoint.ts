@@ -1,127 +1,144 @@
 import { type Grant, isLiveGrant } from '../../access/grant.ts';
 import { SignInRefusedError } from '../../identity/upstream-provider.ts';
+import type { SealedUpstreamTokens } from '../../identity/upstream-tokens.ts';
 import { sha256 } from '../../support/crypto.ts';
-import { ServiceUnavailableError } from '../../support/service-unavailable-error.ts';
+import { retry, retryOnConflict } from '../../support/retry-on-conflict.ts';
+import type { AuthorizationCode } from '../authorization-flow.ts';
 import { authenticateClient, type RequestingClient } from '../clients/client-authentication.ts';
-import { noteUse } from '../clients/client-registration.ts';
+import { extendRegistration } from '../clients/client-registration.ts';
 import { findClient } from '../clients/find-client.ts';
 import type { Facade } from '../facade.ts';
-import { OAuthError } from '../oauth-error.ts';
+import { oauthError } from '../oauth-error.ts';
 import { formParameters, type Parameters } from '../request-parameters.ts';
+import { isOurResource, resourceOf } from '../resource-indicator.ts';
 import { mintRefreshToken, readRefreshToken, signAccessToken } from '../tokens/facade-tokens.ts';
 import { decideRefresh } from '../tokens/refresh-decision.ts';
-import { isOurResource, resourceOf } from './oauth-metadata.ts';
 
-/** A code that comes back this soon is a client's own retry; later it has been stolen (OAuth 2.1 §4.1.3). */
+/** A code that is presented again this soon is the client's own retry; later it is stolen (OAuth 2.1 §4.1.3). */
 const RETRY_SECONDS = 10;
-/** How often a refresh reads again when another one was faster. */
-const ATTEMPTS = 5;
 
 const verifierForm = /^[A-Za-z0-9\-._~]{43,128}$/;
 
 /**
- * `POST /token` (RFC 6749 §3.2). Whatever can fail comes before the write that consumes: an error or an outage leaves
- * the code or the refresh token as good as it was.
+ * `POST /token` (RFC 6749 §3.2). Every step that can fail precedes the write that consumes, so that an error or an outage
+ * leaves the code or the refresh token valid.
  */
 export async function tokenEndpoint(facade: Facade, request: Request): Promise<Response> {
   const form = await formParameters(request);
   const client = await authenticateClient(facade, form, request);
   const grantType = form.require('grant_type');
-  if (grantType !== 'authorization_code' && grantType !== 'refresh_token') {
-    throw new OAuthError('unsupported_grant_type', 'grant_type must be authorization_code or refresh_token');
-  }
+  if (grantType !== 'authorization_code' && grantType !== 'refresh_token') throw oauthError('grant_type_unsupported');
   if (!isOurResource(form.get('resource'), facade.rules.publicUrl)) {
-    throw new OAuthError('invalid_target', `resource must be ${resourceOf(facade.rules.publicUrl)}`);
+    throw oauthError('resource_unknown', resourceOf(facade.rules.publicUrl));
   }
-  const answer =
+  const response =
     grantType === 'authorization_code' ? await redeemCode(facade, form, client) : await refresh(facade, form, client);
-  return Response.json(answer, { headers: { 'Cache-Control': 'no-store' } });
+  return Response.json(response, { headers: { 'Cache-Control': 'no-store' } });
 }
 
+/** The authorization code grant (RFC 6749 §4.1.3). */
 async function redeemCode(facade: Facade, form: Parameters, requesting: RequestingClient) {
-  const { id: clientId, spend } = requesting;
+  const { id: clientId } = requesting;
   const { clients, grants, macKey, now } = facade;
   const codeHash = await sha256(form.require('code'));
   const code = await grants.findCode(codeHash);
-  const wrong = (what: string) => new OAuthError('invalid_grant', what);
-  const unregistered = () => new OAuthError('invalid_client', 'this client is not registered here: register again');
   if (!code || code.client !== clientId) {
-    if (!requesting.client && !(await findClient(facade, clientId))) throw unregistered();
-    throw wrong('the code is unknown, or another client’s');
+    if (!requesting.client && !(await findClient(facade, clientId))) throw oauthError('client_unregistered');
+    throw oauthError('code_unknown');
   }
-  const redirectUri = form.get('redirect_uri');
-  if (redirectUri !== undefined && redirectUri !== code.redirectUri)
-    throw wrong('redirect_uri differs from the request');
-  const verifier = form.get('code_verifier');
-  if (!verifier || !verifierForm.test(verifier) || (await sha256(verifier)) !== code.challenge) {
-    throw wrong('code_verifier does not match the challenge');
-  }
-  if (code.usedAt !== undefined) {
-    if (now() - code.usedAt > RETRY_SECONDS) {
-      await spend();
-      facade.log('code_reuse', { client: clientId, grant: code.grant });
-      await grants.revokeGrant(code.grant, now());
-    }
-    throw wrong('the code has been used');
-  }
-  if (code.expiresAt <= now()) throw wrong('the code has expired');
+  await verifyCodeBinding(code, form);
+  if (code.usedAt !== undefined) return rejectUsedCode(facade, code, code.usedAt, requesting);
+  if (code.expiresAt <= now()) throw oauthError('code_expired');
 
   const grant = { id: code.grant, user: code.user, client: clientId };
-  const answer = await tokens(facade, grant, code.scopes, await mintRefreshToken(code.grant, 1, macKey));
-  if (!requesting.client && !(await noteUse(clientId, clients, now()))) throw unregistered();
-  await spend();
-  if (!(await grants.redeemCode(codeHash, now()))) throw wrong('the code has been used');
-  return answer;
+  const response = await tokenResponse(facade, grant, code.scopes, await mintRefreshToken(code.grant, 1, macKey));
+  if (!requesting.client && !(await extendRegistration(clientId, clients, now()))) {
+    throw oauthError('client_unregistered');
+  }
+  await requesting.spendAssertion();
+  if (!(await grants.redeemCode(codeHash, now()))) throw oauthError('code_used');
+  return response;
 }
 
-async function refresh(facade: Facade, form: Parameters, { id: clientId, spend }: RequestingClient) {
-  const { grants, upstreamTokens, macKey, now, rules, log } = facade;
+/** Redirect URI and PKCE (RFC 7636 §4.6). It precedes the check of reuse, so that only the client can revoke its grant. */
+async function verifyCodeBinding(code: AuthorizationCode, form: Parameters): Promise<void> {
+  const redirectUri = form.get('redirect_uri');
+  if (redirectUri !== undefined && redirectUri !== code.redirectUri) throw oauthError('code_redirect_mismatch');
+  const verifier = form.get('code_verifier');
+  if (!verifier || !verifierForm.test(verifier) || (await sha256(verifier)) !== code.challenge) {
+    throw oauthError('code_verifier_mismatch');
+  }
+}
+
+/** Code reuse: after the time of a retry, it revokes the grant that the code gave. */
+async function rejectUsedCode(
+  { grants, now, log }: Facade,
+  code: AuthorizationCode,
+  usedAt: number,
+  { spendAssertion }: RequestingClient,
+): Promise<never> {
+  if (now() - usedAt > RETRY_SECONDS) {
+    await spendAssertion();
+    log('code_reuse', { client: code.client, grant: code.grant });
+    await grants.revokeGrant(code.grant, now());
+  }
+  throw oauthError('code_used');
+}
+
+/** The refresh token grant (RFC 6749 §6). It starts over when a concurrent refresh changed the grant. */
+async function refresh(facade: Facade, form: Parameters, { id: clientId, spendAssertion }: RequestingClient) {
+  const { grants, macKey, now, rules, log } = facade;
   const presented = await readRefreshToken(form.require('refresh_token'), macKey);
-  const invalid = () => new OAuthError('invalid_grant', 'the refresh token is not valid: sign in again');
-  if (!presented) throw invalid();
-  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+  if (!presented) throw oauthError('refresh_token_invalid');
+  return retryOnConflict({ service: 'The session table', item: `grant ${presented.grant}` }, async () => {
     const { grant, tokens: sealed } = await grants.findGrant(presented.grant);
-    if (!isLiveGrant(grant, now()) || grant.client !== clientId) throw invalid();
-    const scopes = narrowed(form.get('scope'), grant.scopes);
+    if (!isLiveGrant(grant, now()) || grant.client !== clientId) throw oauthError('refresh_token_invalid');
+    const scopes = narrowedScopes(form.get('scope'), grant.scopes);
     const decision = decideRefresh(grant.refresh, presented.generation, now(), rules.refreshWindowSeconds);
-    if (decision.kind === 'unknown') throw invalid();
+    if (decision.kind === 'unknown') throw oauthError('refresh_token_invalid');
     if (decision.kind === 'reuse') {
-      await spend();
+      await spendAssertion();
       log('refresh_reuse', { client: clientId, grant: grant.id });
       await grants.revokeGrant(grant.id, now());
-      throw invalid();
+      throw oauthError('refresh_token_invalid');
     }
-    try {
-      await upstreamTokens.ensure(grant.id, sealed);
-    } catch (error) {
-      if (!(error instanceof SignInRefusedError)) throw error;
-      log('upstream_ended_grant', { grant: grant.id, reason: error.reason });
-      await grants.revokeGrant(grant.id, now());
-      throw invalid();
-    }
+    await verifyUpstreamAccess(facade, grant.id, sealed);
     const next = decision.state;
-    const answer = await tokens(facade, grant, scopes, await mintRefreshToken(grant.id, next.head, macKey));
-    await spend();
-    if (next === grant.refresh) return answer;
-    if (await grants.rotate(grant.id, grant.refresh.head, next, now() + rules.grantIdleSeconds)) return answer;
-  }
-  throw new ServiceUnavailableError(
-    'The session table',
-    new Error(`the grant changed ${ATTEMPTS} times during one refresh`),
-  );
+    const response = await tokenResponse(facade, grant, scopes, await mintRefreshToken(grant.id, next.head, macKey));
+    await spendAssertion();
+    if (next === grant.refresh) return response;
+    const hasRotated = await grants.rotate(grant.id, grant.refresh.head, next, now() + rules.grantIdleSeconds);
+    return hasRotated ? response : retry;
+  });
 }
 
-/** The scopes asked for, none of which may be more than was granted (RFC 6749 §6). */
-function narrowed(asked: string | undefined, granted: readonly string[]): readonly string[] {
-  if (asked === undefined) return granted;
-  const words = asked.split(' ').filter((word) => word !== '' && word !== 'offline_access');
-  const more = words.find((word) => !granted.includes(word));
-  if (more !== undefined) throw new OAuthError('invalid_scope', `${more.slice(0, 100)} was not granted`);
-  return words.length > 0 ? [...new Set(words)] : granted;
+/** Refreshes the upstream tokens when they are due; a grant that the identity provider ended is revoked. */
+async function verifyUpstreamAccess(
+  { upstreamTokens, grants, now, log }: Facade,
+  grantId: string,
+  sealed: SealedUpstreamTokens | undefined,
+): Promise<void> {
+  try {
+    await upstreamTokens.ensure(grantId, sealed);
+  } catch (error) {
+    if (!(error instanceof SignInRefusedError)) throw error;
+    log('upstream_ended_grant', { grant: grantId, reason: error.reason });
+    await grants.revokeGrant(grantId, now());
+    throw oauthError('refresh_token_invalid');
+  }
+}
+
+/** The requested scopes, all of which must be granted (RFC 6749 §6). */
+function narrowedScopes(requested: string | undefined, granted: readonly string[]): readonly string[] {
+  if (requested === undefined) return granted;
+  const names = requested.split(' ').filter((name) => name !== '' && name !== 'offline_access');
+  const ungranted = names.find((name) => !granted.includes(name));
+  if (ungranted !== undefined) throw oauthError('scope_not_granted', ungranted);
+  return names.length > 0 ? [...new Set(names)] : granted;
 }
 
 /** The token response (RFC 6749 §5.1). */
-async function tokens(
+async function tokenResponse(
   { rules, signer, now }: Facade,
   grant: Pick<Grant, 'id' | 'user' | 'client'>,
   scopes: readonly string[],

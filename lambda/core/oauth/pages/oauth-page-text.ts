@@ -1,135 +1,136 @@
 const recorded =
-  'The owner of this server can see when you connected this application, with which permissions, when and from which network address it makes requests, and which of the server’s tools it calls, when, and with what outcome.';
-/** Of requests that are not answered at once (`lambda/core/mcp/execution.ts`). */
-const kept = 'Where an answer takes time, what was asked and the answer are kept for a while, so that it is not lost.';
+  'The operator of this server can see when you connected this app, with which permissions, when and from which network address it sends requests, and which of the server’s tools it calls, when, and with what outcome.';
+/** True of executions, which outlive a request (`lambda/core/mcp/execution.ts`). */
+const stored =
+  'A request that takes longer is stored for a while together with its answer, so that the answer is not lost.';
 
 /**
- * Every word that a person reads on the facade's pages. To have them in another language, translate this file and
- * nothing else. Texts are plain: `pages.ts` escapes them and sets off what is filled in.
+ * Every text that a person reads on the facade's pages. To translate the pages, translate this file and nothing else.
+ * They are plain text: `oauth-pages.ts` escapes them and emphasises inserted values.
  *
- * Not here, because others say it: names of clients and hosts, the words of scopes, and below an error its technical
- * detail, which is in the language of the protocol.
+ * Not here, because they come from elsewhere: names of clients and hosts, the descriptions of scopes, and the technical
+ * detail below an error, which is in the language of the protocol.
  */
 export const oauthPageText = {
   /** For the pages' `lang` (BCP 47). */
   language: 'en',
 
   consent: {
-    question: (client: string) => `Connect ${client}?`,
-    /** Who stands behind that name. */
+    heading: (client: string) => `Connect ${client}?`,
+    /** How far the client's name is verified. */
     identity: {
       domain: (domain: string) => `Its description comes from ${domain}.`,
-      configured: 'This application was set up by the owner of this server.',
-      'self-registered': 'This application registered itself. Nobody has verified its name.',
+      configured: 'This app was set up by the operator of this server.',
+      'self-registered': 'This app registered itself. Its name has not been verified.',
     },
-    backTo: 'After sign-in you are sent back to',
-    place: {
+    returnTo: 'After sign-in you return to',
+    returnPlace: {
       loopback: 'a program on this computer',
       website: 'a website',
       application: 'an application on this device',
     },
     loopbackWarning:
-      'The answer goes to a program on the computer you are using now. Approve only if you have just started connecting it yourself.',
-    scopes: 'It may',
+      'Access goes to a program on the computer that you are using now. Approve only if you have just started to connect it yourself.',
+    scopes: 'The app may',
     server: 'On this server',
     identityProvider: 'You sign in with',
-    askedThere: 'What is asked there',
-    /** True while the provider's tokens stay sealed here (`callback.ts`). */
-    askedThereOf: (scopes: string[]) =>
-      `This server asks for ${scopes.map(askedWith).join(', ')}. The application gets no access there.`,
+    upstreamScopes: 'What this server asks for there',
+    /** True while the provider's tokens stay sealed on this server (`callback-endpoint.ts`). */
+    upstreamScopesOf: (scopes: string[]) =>
+      `This server asks for ${scopes.map(upstreamScopeText).join(', ')}. The app gets no access there.`,
     lifetime: 'It stays connected',
     lifetimeOf: (grant: { idleDays: number; absoluteDays: number }) =>
       `Until it is revoked, or not used for ${days(grant.idleDays)}; ${days(grant.absoluteDays)} at most.`,
-    /** True of the access log, the grant, the record of the approval, that of calls, and runs: change it with what is kept there. */
+    /** True of the access log, the grant, the approval, the audit log and executions: change it with what they store. */
     recorded: 'What is recorded',
-    /** By what is recorded of a tool's arguments. */
+    /** By the setting `auditArguments`. */
     recordedOf: {
-      no: `${recorded} What it asks and what it is answered is not recorded. ${kept}`,
-      digest: `${recorded} What it asks is recorded as a digest, from which the owner can tell whether it asked the same before, or a question that they guess. What it is answered is not recorded. ${kept}`,
-      redacted: `${recorded} Of what it asks, the owner can see the form, such as the names of the fields and how long the texts in them are, but not the contents. What it is answered is not recorded. ${kept}`,
+      no: `${recorded} The contents of requests and answers are not recorded. ${stored}`,
+      digest: `${recorded} The contents of requests are recorded as a digest. It shows the operator whether a request is the same as an earlier one, or as one that the operator guesses. Answers are not recorded. ${stored}`,
+      redacted: `${recorded} Of each request the operator can see the form, such as the names of fields and the lengths of values, but not the contents. Answers are not recorded. ${stored}`,
     },
-    /** Said besides, where the owner has chosen to see who users are. */
+    /** By the setting `showNames`, which lets the operator see who users are. */
     seenAs: {
-      name: 'The owner also sees your name, as you have it where you sign in.',
-      email: 'The owner also sees your e-mail address, as you have it where you sign in.',
+      name: 'The operator also sees your name, as your sign-in provider has it.',
+      email: 'The operator also sees your e-mail address, as your sign-in provider has it.',
     },
     approve: 'Approve',
     deny: 'Deny',
   },
 
-  /** What went wrong: what happened, and what to do next. */
+  /** The error pages: what happened, and what to do next. */
   problems: {
     'unknown-client': {
-      heading: 'This application is not known here',
-      happened: 'The application that sent you is not registered with this server, or its registration has expired.',
-      next: 'Remove this server in your assistant and add it again. If that does not help, ask the owner of this server whether the application is let in.',
+      heading: 'This app is not registered here',
+      happened: 'The app that sent you is not registered with this server, or its registration has expired.',
+      next: 'Remove this server in your app and add it again. If that does not help, ask the operator of this server whether the app is allowed.',
     },
     'unusable-client': {
-      heading: 'This application cannot be connected',
-      happened: 'The description that the application gives of itself is not one that this server accepts.',
-      next: 'Tell the people who make the application, and pass on the detail below.',
+      heading: 'This app cannot be connected',
+      happened: 'This server does not accept the description that the app publishes about itself.',
+      next: 'Report this to the makers of the app, together with the detail below.',
     },
-    'foreign-target': {
+    'redirect-mismatch': {
       heading: 'The connection was stopped',
       happened:
-        'The application wants you to be sent to an address that this server does not accept for it. That may be a mistake, or somebody may be after your account; so nothing was connected.',
-      next: 'If you were connecting your assistant, remove this server there and add it again. If you came by a link from somewhere else, close this page.',
+        'The app wants you to return to an address that this server does not accept for it. That may be an error in the app, or an attempt to get into your account. Nothing was connected.',
+      next: 'If you were connecting your app, remove this server there and add it again. If you followed a link from somewhere else, close this page.',
     },
     malformed: {
       heading: 'This did not work',
-      happened: 'The request that brought you here is incomplete, or has a mistake in it.',
-      next: 'Go back to your assistant and connect again. If you see this page again, tell the people who make the assistant, and pass on the detail below.',
+      happened: 'The request that brought you here is incomplete or invalid.',
+      next: 'Go back to your app and connect again. If you see this page again, report it to the makers of the app, together with the detail below.',
     },
-    'no-answer': {
+    'answer-missing': {
       heading: 'Approve or deny?',
-      happened: 'This server did not learn which of the two buttons you pressed.',
-      next: 'Go back one page and answer again.',
+      happened: 'This server did not receive which of the two buttons you pressed.',
+      next: 'Go back one page and choose again.',
     },
-    'foreign-answer': {
-      heading: 'This answer does not count',
-      happened: 'It did not come from this server’s own page. Nothing was connected.',
-      next: 'If you were connecting your assistant, go back to it and connect again. If you were not, close this page.',
+    'cross-origin': {
+      heading: 'Your choice was not accepted',
+      happened: 'It was not sent from a page of this server. Nothing was connected.',
+      next: 'If you were connecting your app, go back to it and connect again. If you were not, close this page.',
     },
-    answered: {
-      heading: 'This question is closed',
+    'request-closed': {
+      heading: 'This request is closed',
       happened:
-        'It has been answered already, which also happens when a button is pressed twice, or it was left open for too long.',
-      next: 'Go back to your assistant. If it is not connected, connect again.',
+        'You have already approved or denied it, which also happens when a button is pressed twice, or it was open for too long.',
+      next: 'Go back to your app. If it is not connected, connect again.',
     },
-    'asked-elsewhere': {
-      heading: 'This question is closed',
-      happened: 'It has been answered already, was left open for too long, or was asked in another browser.',
-      next: 'Go back to your assistant. If it is not connected, connect again, and stay in the browser that opens.',
+    'request-elsewhere': {
+      heading: 'This request is closed',
+      happened: 'It has been approved or denied already, was open for too long, or was started in another browser.',
+      next: 'Go back to your app. If it is not connected, connect again, and stay in the browser that opens.',
     },
-    'signed-in': {
+    'sign-in-closed': {
       heading: 'This sign-in is over',
       happened: 'It has been completed already, or took too long.',
-      next: 'Go back to your assistant. If it is not connected, connect again.',
+      next: 'Go back to your app. If it is not connected, connect again.',
     },
-    'signing-in-elsewhere': {
+    'sign-in-elsewhere': {
       heading: 'This sign-in is over',
       happened: 'It has been completed already, took too long, or was started in another browser.',
-      next: 'Go back to your assistant. If it is not connected, connect again, and stay in the browser that opens. If you were not connecting one, close this page.',
+      next: 'Go back to your app. If it is not connected, connect again, and stay in the browser that opens. If you were not connecting an app, close this page.',
     },
-    outage: {
+    unavailable: {
       heading: 'One moment, please',
-      happened: 'Something that this server needs does not answer at the moment. Nothing has changed.',
-      next: 'Wait a little and load this page again. If that does not help, go back to your assistant and connect again later.',
+      happened: 'A service that this server needs does not respond at the moment. Nothing has changed.',
+      next: 'Wait a little and load this page again. If that does not help, go back to your app and connect again later.',
     },
-    fault: {
+    'server-error': {
       heading: 'This did not work',
-      happened: 'Something went wrong on this server. You have done nothing wrong.',
-      next: 'Go back to your assistant and connect again. If you see this page again, tell the owner of this server, whose log has the details.',
+      happened: 'An error occurred on this server. You did nothing wrong.',
+      next: 'Go back to your app and connect again. If you see this page again, report it to the operator of this server, who finds the details in the log.',
     },
   },
   detail: 'Technical detail',
 };
 
-/** One of the ways in which something goes wrong before a person's eyes. */
-export type Problem = keyof typeof oauthPageText.problems;
+/** An error page. */
+export type PageProblem = keyof typeof oauthPageText.problems;
 
-/** What a scope of the identity provider asks for (OpenID Connect Core §5.4, §11); one that only the owner knows, itself. */
-function askedWith(scope: string): string {
+/** The description of a scope of the identity provider (OpenID Connect Core §5.4, §11); an unknown scope, by its name. */
+function upstreamScopeText(scope: string): string {
   switch (scope) {
     case 'openid':
       return 'who you are';

@@ -1,17 +1,16 @@
+import { isLoopbackUri } from '../../../shared/loopback.ts';
 import { bytes } from '../../support/crypto.ts';
 import { RETRY_AFTER_SECONDS } from '../../support/service-unavailable-error.ts';
 import type { AuthorizationRequest } from '../authorization-flow.ts';
 import type { ClientIdentity } from '../clients/oauth-client.ts';
-import { isLoopback } from '../clients/redirect-uri.ts';
-import { resourceOf } from '../endpoints/oauth-metadata.ts';
 import type { FacadeRules } from '../facade.ts';
 import { type OAuthError, statusOf } from '../oauth-error.ts';
-import { ShownError } from '../shown-error.ts';
-import { oauthPageText, type Problem } from './oauth-page-text.ts';
+import { resourceOf } from '../resource-indicator.ts';
+import { oauthPageText } from './oauth-page-text.ts';
 
 /**
- * The facade's two pages: the question, and what went wrong. Plain HTML: no script, no image, nothing from elsewhere.
- * What they say is in `texts.ts`.
+ * The facade's two pages, consent and error. Plain HTML: no script, no image, no resource of another host. Their text is
+ * in `oauth-page-text.ts`.
  */
 
 const STYLE = `
@@ -43,8 +42,8 @@ button:focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; }
 `;
 
 /**
- * Nothing may run, load or frame. `form-action` is absent on purpose: browsers apply it to where the form's answer
- * redirects, which is the identity provider.
+ * Forbids scripts, resources and framing. `form-action` is absent on purpose: browsers apply it to the redirect that
+ * answers the form, which leads to the identity provider.
  */
 const policy = crypto.subtle
   .digest('SHA-256', bytes(STYLE))
@@ -55,78 +54,91 @@ const entities: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;
 
 const escaped = (text: string) => text.replace(/[&<>"']/g, (character) => entities[character]!);
 
-/** Asks the user whether the client may act for them. Everything the client says of itself is shown as mere text. */
+/** The consent page. Every value that the client chose is escaped text. */
 export function consentPage(
-  asked: AuthorizationRequest,
+  request: AuthorizationRequest,
   rules: FacadeRules,
   handle: string,
   cookie: string,
 ): Promise<Response> {
   const { consent } = oauthPageText;
-  const back = whereBackTo(asked.redirectUri);
-  const question = consent.question(asked.clientName);
-  const warning =
-    back.place === 'loopback' ? `<p class="warning" role="note">${escaped(consent.loopbackWarning)}</p>` : '';
-  const lifetime = consent.lifetimeOf({
-    idleDays: days(rules.grantIdleSeconds),
-    absoluteDays: days(rules.grantAbsoluteSeconds),
-  });
+  const heading = consent.heading(request.clientName);
   return page(
-    question,
-    `<h1>${escaped(question)}</h1>
-<p class="quiet">${whoVouches(asked.clientIdentity)}</p>
-<p class="target"><span class="quiet">${escaped(consent.backTo)}</span><strong>${escaped(back.to)}</strong><code class="quiet">${escaped(asked.redirectUri)}</code><span class="quiet">${escaped(consent.place[back.place])}</span></p>
-${warning}
-<dl>
-${item(consent.scopes, ...asked.scopes.map((scope) => rules.scopes.scopes[scope]?.description ?? scope))}
-${item(consent.server, resourceOf(rules.publicUrl))}
-${item(consent.identityProvider, rules.upstreamProviderName)}
-${item(consent.askedThere, consent.askedThereOf(rules.upstreamScopes))}
-${item(consent.lifetime, lifetime)}
-${item(consent.recorded, consent.recordedOf[rules.auditArguments], ...(rules.nameClaim ? [consent.seenAs[rules.nameClaim]] : []))}
-</dl>
+    heading,
+    `<h1>${escaped(heading)}</h1>
+<p class="quiet">${identityText(request.clientIdentity)}</p>
+${redirectTarget(request.redirectUri)}
+${consentDetails(request, rules)}
 <form method="post" action="/consent">
 <input type="hidden" name="request" value="${escaped(handle)}">
 <button class="approve" name="answer" value="approve">${escaped(consent.approve)}</button>
 <button name="answer" value="deny">${escaped(consent.deny)}</button>
 </form>`,
-    // `no-referrer` would make browsers send `Origin: null` with the form, which is checked.
+    // `no-referrer` would make browsers send `Origin: null` with the form, and the consent endpoint checks the origin.
     { status: 200, headers: { 'Set-Cookie': cookie, 'Referrer-Policy': 'same-origin' } },
   );
+}
+
+function identityText(identity: ClientIdentity): string {
+  const { domain, ...others } = oauthPageText.consent.identity;
+  return identity.kind === 'domain' ? emphasised(domain, identity.domain) : escaped(others[identity.kind]);
+}
+
+/** The sentence with the inserted value emphasised, wherever the language puts it. */
+const emphasised = (sentence: (value: string) => string, value: string) =>
+  sentence('\0')
+    .split('\0')
+    .map(escaped)
+    .join(`<strong>${escaped(value)}</strong>`);
+
+/** The redirect URI with its host in large type (MCP 2026-07-28: the redirect host MUST be shown), and a loopback warning. */
+function redirectTarget(redirectUri: string): string {
+  const { consent } = oauthPageText;
+  const { host, place } = describedTarget(redirectUri);
+  const warning = place === 'loopback' ? `<p class="warning" role="note">${escaped(consent.loopbackWarning)}</p>` : '';
+  return `<p class="target"><span class="quiet">${escaped(consent.returnTo)}</span><strong>${escaped(host)}</strong><code class="quiet">${escaped(redirectUri)}</code><span class="quiet">${escaped(consent.returnPlace[place])}</span></p>
+${warning}`;
+}
+
+function describedTarget(uri: string): { host: string; place: keyof typeof oauthPageText.consent.returnPlace } {
+  const { protocol, hostname, host } = new URL(uri);
+  if (isLoopbackUri(uri)) return { host: hostname, place: 'loopback' };
+  if (protocol === 'https:') return { host, place: 'website' };
+  return { host: `${protocol}//`, place: 'application' };
+}
+
+/** The access that the client gets, and the data that the operator sees. */
+function consentDetails({ scopes }: AuthorizationRequest, rules: FacadeRules): string {
+  const { consent } = oauthPageText;
+  const lifetime = consent.lifetimeOf({
+    idleDays: days(rules.grantIdleSeconds),
+    absoluteDays: days(rules.grantAbsoluteSeconds),
+  });
+  const seenAs = rules.nameClaim ? [consent.seenAs[rules.nameClaim]] : [];
+  return `<dl>
+${item(consent.scopes, ...scopes.map((scope) => rules.scopes.scopes[scope]?.description ?? scope))}
+${item(consent.server, resourceOf(rules.publicUrl))}
+${item(consent.identityProvider, rules.upstreamProviderName)}
+${item(consent.upstreamScopes, consent.upstreamScopesOf(rules.upstreamScopes))}
+${item(consent.lifetime, lifetime)}
+${item(consent.recorded, consent.recordedOf[rules.auditArguments], ...seenAs)}
+</dl>`;
 }
 
 const item = (term: string, ...descriptions: string[]) =>
   `<div><dt>${escaped(term)}</dt>${descriptions.map((each) => `<dd>${escaped(each)}</dd>`).join('')}</div>`;
 
-function whoVouches(identity: ClientIdentity): string {
-  const { domain, ...others } = oauthPageText.consent.identity;
-  return identity.kind === 'domain' ? emphasised(domain, identity.domain) : escaped(others[identity.kind]);
-}
-
-/** The sentence, with what is filled in set off, wherever the language has it. */
-const emphasised = (sentence: (part: string) => string, part: string) =>
-  sentence('\0')
-    .split('\0')
-    .map(escaped)
-    .join(`<strong>${escaped(part)}</strong>`);
-
 const days = (seconds: number) => Math.round(seconds / 86400);
 
-/** Where the answer goes, as the person who has to decide should see it (MCP 2026-07-28, redirect host MUST be shown). */
-function whereBackTo(redirectUri: string): { to: string; place: keyof typeof oauthPageText.consent.place } {
-  const { protocol, hostname, host } = new URL(redirectUri);
-  if (isLoopback(redirectUri)) return { to: hostname, place: 'loopback' };
-  if (protocol === 'https:') return { to: host, place: 'website' };
-  return { to: `${protocol}//`, place: 'application' };
-}
-
-/** Says what went wrong and what to do; below it, in the protocol's own words, what a developer would ask for. */
-export function errorPage(error: OAuthError): Promise<Response> {
-  const { code, message } = error;
-  const problem = problemOf(error);
+/** The error page: what happened and what to do, and below it the protocol's own description for a developer. */
+export function errorPage({
+  code,
+  message,
+  page: problem,
+}: Pick<OAuthError, 'code' | 'message' | 'page'>): Promise<Response> {
   const { heading, happened, next } = oauthPageText.problems[problem];
-  // The message of an outage or a fault is for programs, and tells a person what this page has told them already.
-  const detail = problem === 'outage' || problem === 'fault' ? code : `${code}: ${message}`;
+  // The description of a failure addresses programs, and repeats what the page says.
+  const detail = problem === 'unavailable' || problem === 'server-error' ? code : `${code}: ${message}`;
   return page(
     heading,
     `<h1>${escaped(heading)}</h1>
@@ -137,22 +149,10 @@ export function errorPage(error: OAuthError): Promise<Response> {
       status: statusOf(code),
       headers: {
         'Referrer-Policy': 'no-referrer',
-        ...(problem === 'outage' && { 'Retry-After': String(RETRY_AFTER_SECONDS) }),
+        ...(problem === 'unavailable' && { 'Retry-After': String(RETRY_AFTER_SECONDS) }),
       },
     },
   );
-}
-
-function problemOf(error: OAuthError): Problem {
-  if (error instanceof ShownError) return error.problem;
-  switch (error.code) {
-    case 'temporarily_unavailable':
-      return 'outage';
-    case 'server_error':
-      return 'fault';
-    default:
-      return 'malformed';
-  }
 }
 
 async function page(title: string, body: string, init: { status: number; headers: Record<string, string> }) {

@@ -3,22 +3,22 @@ import type { Grant } from '../../access/grant.ts';
 import { base64url, bytes, fromBase64url, randomId } from '../../support/crypto.ts';
 import type { SharedKey } from '../../support/sealed-key.ts';
 
-/** Signs with a private key that never leaves the key service. */
+/** Signs with a private key that never leaves the key service. Throws `ServiceUnavailableError` when it does not respond. */
 export interface Signer {
-  /** The ES256 signature over the bytes, as `r ‖ s` (RFC 7518 §3.4). Throws `Outage`. */
+  /** The ES256 signature over the bytes, as `r ‖ s` (RFC 7518 §3.4). */
   sign(data: Uint8Array): Promise<Uint8Array>;
-  /** The public keys that verify signatures now, the signing one first, each with its `kid`. Throws `Outage`. */
+  /** The public keys that verify signatures, each with its `kid`; the first one signs. */
   publicKeys(): Promise<JWK[]>;
 }
 
-/** The key that refresh tokens are authenticated with: HMAC-SHA-256. */
+/** The HMAC-SHA-256 key that authenticates refresh tokens. */
 export type MacKey = SharedKey;
 
 const encode = (part: object) => base64url(bytes(JSON.stringify(part)));
 
 export type AccessTokenOptions = { issuer: string; audience: string; lifetimeSeconds: number; now: number };
 
-/** An access token as RFC 9068 has it. It names the user by key alone: no e-mail, nothing of the identity provider's. */
+/** An access token (RFC 9068). It identifies the user by key alone: no e-mail address, no claim of the identity provider. */
 export async function signAccessToken(
   grant: Pick<Grant, 'id' | 'user' | 'client'>,
   scopes: readonly string[],
@@ -45,8 +45,8 @@ export async function signAccessToken(
 const refreshToken = /^hrt1_([A-Za-z0-9_-]{22})\.([1-9][0-9]{0,8})\.([A-Za-z0-9_-]{43})$/;
 
 /**
- * The refresh token of a generation. It is computed, not stored: the table holds nothing that could be presented, and
- * asking twice for a generation gives the same token.
+ * The refresh token of a generation. It is computed, not stored: the table holds no token that could be presented, and
+ * each generation has exactly one token.
  */
 export async function mintRefreshToken(grant: string, generation: number, key: MacKey): Promise<string> {
   const body = `hrt1_${grant}.${generation}`;
@@ -54,7 +54,7 @@ export async function mintRefreshToken(grant: string, generation: number, key: M
   return `${body}.${base64url(new Uint8Array(mac))}`;
 }
 
-/** Reads a refresh token of ours. A forged one is refused here, before the store is asked anything. */
+/** Verifies a refresh token. A forged one is rejected before any read of the store. */
 export async function readRefreshToken(
   token: string,
   key: MacKey,
@@ -62,11 +62,11 @@ export async function readRefreshToken(
   const [, grant, generation, mac] = refreshToken.exec(token) ?? [];
   if (!grant || !generation || !mac) return undefined;
   const body = bytes(`hrt1_${grant}.${generation}`);
-  const genuine = await crypto.subtle.verify('HMAC', await key.load(), fromBase64url(mac), body);
-  return genuine ? { grant, generation: Number(generation) } : undefined;
+  const isGenuine = await crypto.subtle.verify('HMAC', await key.load(), fromBase64url(mac), body);
+  return isGenuine ? { grant, generation: Number(generation) } : undefined;
 }
 
-/** Reads an access token of ours, so that its grant can be revoked; expired ones too, since they still name it. */
+/** Verifies an access token for revocation. An expired one counts, because it still identifies its grant. */
 export async function readAccessToken(
   token: string,
   issuer: string,

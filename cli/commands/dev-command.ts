@@ -1,0 +1,26 @@
+import type { Command } from 'commander';
+
+export type DevOptions = { fresh?: boolean; json?: boolean };
+
+export function addDev(program: Command): void {
+  program
+    .command('dev')
+    .description('run the stack on this computer (npm start)')
+    .option('--fresh', 'delete the users, sessions, keys and ports of earlier runs')
+    .option('--json', 'one JSON object on standard output when ready, everything else on standard error')
+    .addHelpText(
+      'after',
+      `
+Environment:
+  PORT           port of the server (8787); 0 selects a free port
+  HOLDFAST_DATA  data folder, kept between runs (.holdfast)
+
+Prints "ready <MCP URL>" on standard output when it is ready. Exit codes: 0 after Ctrl+C or SIGTERM, 1 failure.
+
+Examples:
+  $ npm start
+  $ npm start -- --fresh
+  $ PORT=9000 npx holdfast dev --json`,
+    )
+    .action(async (options: DevOptions) => (await import('../dev/emulator-run.ts')).runEmulator(options));
+}

@@ -1,0 +1,50 @@
+import { type Command, InvalidArgumentError } from 'commander';
+import type { DoctorOptions } from '../doctor/doctor-run.ts';
+
+export function addDoctor(program: Command): void {
+  program
+    .command('doctor')
+    .description('check a deployment as MCP clients see it, and say how to fix each finding')
+    .argument('<url>', 'URL of the MCP server: the stack output McpUrl, or the URL that npm start prints', parseUrl)
+    .option('--register', 'also register a client, as most clients do; it expires within a day')
+    .option('--sign-in', 'also sign in with a browser, call the server in both eras, and revoke the token')
+    .option('--client-id <id>', 'for --sign-in: a pre-registered client instead of a newly registered one')
+    .option(
+      '--api-host <host>',
+      'also check that <api id>.execute-api.<region>.amazonaws.com rejects callers',
+      parseHost,
+    )
+    .option('--timeout <seconds>', 'for each request', parseTimeout, 10)
+    .option('--json', 'one JSON object on standard output, everything else on standard error')
+    .addHelpText(
+      'after',
+      `
+Exit codes: 0 no check failed (warnings are possible), 1 a check failed, 2 the checks could not run.
+
+Examples:
+  $ npx holdfast doctor https://d111111abcdef8.cloudfront.net/mcp
+  $ npx holdfast doctor https://mcp.example.com/mcp --register --sign-in
+  $ npx holdfast doctor http://127.0.0.1:8787/mcp --json | jq '.findings[] | select(.verdict == "fail")'`,
+    )
+    .action(async (url: string, options: DoctorOptions) =>
+      (await import('../doctor/doctor-run.ts')).runDoctor(url, options),
+    );
+}
+
+function parseUrl(text: string): string {
+  if (['http:', 'https:'].includes(URL.parse(text)?.protocol ?? '')) return text;
+  throw new InvalidArgumentError('Pass an absolute URL, such as https://mcp.example.com/mcp.');
+}
+
+function parseHost(text: string): string {
+  if (URL.parse(`https://${text}`)?.host === text) return text;
+  throw new InvalidArgumentError('Pass the host alone, without scheme and path.');
+}
+
+const LONGEST_TIMEOUT_SECONDS = 600;
+
+function parseTimeout(text: string): number {
+  const seconds = Number(text);
+  if (seconds > 0 && seconds <= LONGEST_TIMEOUT_SECONDS) return seconds;
+  throw new InvalidArgumentError(`Pass seconds above 0 and up to ${LONGEST_TIMEOUT_SECONDS}.`);
+}

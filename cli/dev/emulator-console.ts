@@ -1,0 +1,56 @@
+import { relative } from 'node:path';
+import { demoUsers } from '../../local/cognito/demo-users.ts';
+import type { Emulator, Report } from '../../local/emulator.ts';
+
+/** Prints what the emulator does: for a person on standard output, with `--json` on standard error. */
+export function consoleReport(json: boolean): Report & { started(): void } {
+  const out = json ? process.stderr : process.stdout;
+  const print = (line: string) => void out.write(`${line}\n`);
+  /** On a terminal, the next line replaces it. */
+  const printTransient = (line: string) => void out.write(out.isTTY ? `\r\x1b[K${line}` : `${line}\n`);
+  return {
+    progress: (step) => printTransient(`Starting: ${step} …`),
+    started: () => void (out.isTTY && out.write('\r\x1b[K')),
+    request({ method, path, status, durationMs, error }) {
+      const cells = [method.padEnd(6), path, status || 'gone', `${Math.round(durationMs)} ms`, error];
+      print(cells.filter((cell) => cell !== undefined).join('  '));
+    },
+    output: (_, line) => print(line.replace(/^/gm, '    ')),
+    reloaded: (outcome) => print(`Sources changed: ${outcome}`),
+  };
+}
+
+/** The URLs, users and commands of a started emulator. */
+export function welcome({ outputs, identityProvider }: Emulator, folder: string): string {
+  const url = outputs.McpUrl!;
+  const names = demoUsers.map(({ username }) => username);
+  const admins = demoUsers.filter(({ admin }) => admin).map(({ username }) => username);
+  const relativeFolder = relative(process.cwd(), folder);
+  const rows: [name: string, value: string | undefined][] = [
+    ['MCP server', url],
+    ['Dashboard', outputs.DashboardUrl],
+    ['Sign in as', identityProvider && `${names.join(', ')} (password = user name); ${admins.join(', ')} is an admin`],
+    ['Sign out', identityProvider && `${identityProvider.issuer}/logout`],
+    ['Callback', identityProvider ? undefined : outputs.CallbackUrl],
+    ['Data', `${relativeFolder.startsWith('..') ? folder : relativeFolder} (npm start -- --fresh deletes it)`],
+    ['', ''],
+    ['Claude Code', `claude mcp add --transport http holdfast ${url} && claude mcp login holdfast`],
+    ['Codex', `codex mcp add holdfast --url ${url}`],
+    ['Gemini CLI', `gemini mcp add --scope user --transport http holdfast ${url}`],
+    ['VS Code', `code --add-mcp '${JSON.stringify({ name: 'holdfast', type: 'http', url })}'`],
+    ['Inspector', `npx @modelcontextprotocol/inspector@2.12.0 --cli ${url} --method tools/list`],
+  ];
+  const lines = rows.filter(([, value]) => value !== undefined).map(([name, value]) => `  ${name.padEnd(13)}${value}`);
+  return `\n${lines.map((line) => line.trimEnd()).join('\n')}\n`;
+}
+
+/** The object that `--json` prints when the emulator is ready. */
+export const readyDescription = ({ outputs, identityProvider }: Emulator) => ({
+  ready: true,
+  mcpUrl: outputs.McpUrl,
+  issuer: identityProvider?.issuer,
+  identityProvider: identityProvider ? 'local' : 'external',
+  users: identityProvider ? demoUsers.map(({ username, admin }) => ({ username, password: username, admin })) : [],
+  outputs,
+  pid: process.pid,
+});

@@ -1,0 +1,65 @@
+import { readFileSync } from 'node:fs';
+import { ConfigurationError } from '../../lib/settings/configuration-error.ts';
+import { startEmulator } from '../../local/emulator.ts';
+import type { DevOptions } from '../commands/dev-command.ts';
+import { localDataFolder } from '../target/local-emulator.ts';
+import { consoleReport, readyDescription, welcome } from './emulator-console.ts';
+
+/** Runs the local emulator until a signal ends it. */
+export async function runEmulator({ fresh, json = false }: DevOptions): Promise<void> {
+  const folder = localDataFolder();
+  const report = consoleReport(json);
+  const starting = startEmulator({ port: portOf(process.env.PORT), folder, fresh, report });
+  let isStopping = false;
+  const stop = async () => {
+    isStopping = true;
+    const emulator = await starting.catch(() => undefined);
+    await emulator?.close();
+    process.exit(0);
+  };
+  process.once('SIGINT', stop).once('SIGTERM', stop);
+  if (process.env.npm_lifecycle_event) onOrphaned(stop);
+  const emulator = await starting.catch((error) => {
+    // Ctrl+C ends the CDK app too, and its failure is then expected.
+    if (isStopping) process.exit(0);
+    throw error;
+  });
+  report.started();
+  if (json) process.stdout.write(`${JSON.stringify(readyDescription(emulator))}\n`);
+  else process.stdout.write(`${welcome(emulator, folder)}\nready ${emulator.outputs.McpUrl}\n`);
+}
+
+/** The port above is used too, if it is free: by the identity provider. */
+const LARGEST_PORT = 65_534;
+
+/** @throws ConfigurationError for any other value than a port */
+function portOf(value = '8787'): number {
+  const port = Number(value);
+  if (value.trim() !== '' && Number.isInteger(port) && port >= 0 && port <= LARGEST_PORT) return port;
+  throw new ConfigurationError(
+    `PORT is ${JSON.stringify(value)}, not a port; set it to a number up to ${LARGEST_PORT} (0: any free port)`,
+  );
+}
+
+const POLL_MILLISECONDS = 250;
+
+/** npm forwards no signal when it is killed, so its script detects the end of its parents. */
+function onOrphaned(react: () => void): void {
+  const shell = process.ppid;
+  const npm = parentOf(shell);
+  const timer = setInterval(() => {
+    if (process.ppid === shell && parentOf(shell) === npm) return;
+    clearInterval(timer);
+    react();
+  }, POLL_MILLISECONDS);
+  timer.unref();
+}
+
+/** The parent of a process by `/proc`, where it exists: npm runs a script in a shell, which can outlive npm. */
+function parentOf(pid: number): string | undefined {
+  try {
+    return /^PPid:\s*(\d+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,124 @@
+import { type Finding, fail, ok, summaryOf, warn } from './finding.ts';
+import { isResponse, type Probe, type ProbeResponse, type ProbeResult } from './http-probe.ts';
+
+const CHECK_MCP_LOG = 'Check the log of the MCP function (docs/operate.md).';
+
+const clientInfo = { name: 'holdfast-doctor', version: '1' };
+
+export const postMcp = (
+  url: string,
+  token: string,
+  probe: Probe,
+  message: object,
+  headers: Record<string, string> = {},
+): Promise<ProbeResult> =>
+  probe(url, {
+    method: 'POST',
+    headers: {
+      authorization: `Bearer ${token}`,
+      'content-type': 'application/json',
+      accept: 'application/json, text/event-stream',
+      ...headers,
+    },
+    body: JSON.stringify({ jsonrpc: '2.0', ...message }),
+  });
+
+/** The legacy era: `initialize` and a session (MCP 2025-11-25). */
+export async function* checkLegacyEra(url: string, token: string, probe: Probe): AsyncGenerator<Finding> {
+  const params = { protocolVersion: '2025-11-25', capabilities: {}, clientInfo };
+  const initialized = await postMcp(url, token, probe, { id: 1, method: 'initialize', params });
+  const version = resultIn(initialized)?.protocolVersion;
+  if (typeof version !== 'string') {
+    yield fail('2025/initialize', summaryOf(initialized), {
+      why: 'Most clients send this request first.',
+      mend: CHECK_MCP_LOG,
+    });
+    return;
+  }
+  const session = (initialized as ProbeResponse).headers['mcp-session-id'];
+  yield session === undefined
+    ? warn('2025/initialize', `${version}, without a session`, {
+        why: 'The server keeps no state between requests.',
+        mend: 'Check whether a proxy in front of the API removes Mcp-Session-Id.',
+      })
+    : ok('2025/initialize', `${version}, with a session`);
+  const headers = { 'mcp-protocol-version': version, ...(session !== undefined && { 'mcp-session-id': session }) };
+  await postMcp(url, token, probe, { method: 'notifications/initialized' }, headers);
+  yield toolsFinding('2025/tools', await postMcp(url, token, probe, { id: 2, method: 'tools/list' }, headers));
+  if (session === undefined) return;
+  const ended = await probe(url, { method: 'DELETE', headers: { authorization: `Bearer ${token}`, ...headers } });
+  yield isResponse(ended) && ended.status < 300
+    ? ok('2025/end', 'the session is terminated')
+    : warn('2025/end', summaryOf(ended), { why: 'Sessions stay until they expire.', mend: CHECK_MCP_LOG });
+}
+
+/** The modern era: `server/discover` and no session (MCP 2026-07-28). */
+export async function* checkModernEra(url: string, token: string, probe: Probe): AsyncGenerator<Finding> {
+  const version = '2026-07-28';
+  const _meta = {
+    'io.modelcontextprotocol/protocolVersion': version,
+    'io.modelcontextprotocol/clientInfo': clientInfo,
+    'io.modelcontextprotocol/clientCapabilities': {},
+  };
+  const request = (id: number, method: string) =>
+    postMcp(
+      url,
+      token,
+      probe,
+      { id, method, params: { _meta } },
+      { 'mcp-protocol-version': version, 'mcp-method': method },
+    );
+  const discovered = await request(3, 'server/discover');
+  const versions = resultIn(discovered)?.supportedVersions;
+  if (!Array.isArray(versions)) {
+    yield fail('2026/discover', summaryOf(discovered), {
+      why: 'Modern clients send this request first, and fall back to the legacy era or fail.',
+      mend: `Check whether a proxy in front of the API removes MCP-Protocol-Version or Mcp-Method. ${CHECK_MCP_LOG}`,
+    });
+    return;
+  }
+  yield ok('2026/discover', versions.join(', '));
+  yield toolsFinding('2026/tools', await request(4, 'tools/list'));
+}
+
+/** A GET, by which legacy clients listen: an immediate 405, or a stream. */
+export async function* checkListening(url: string, token: string, probe: Probe): AsyncGenerator<Finding> {
+  const headers = { authorization: `Bearer ${token}`, accept: 'text/event-stream' };
+  const result = await probe(url, { headers });
+  if (isResponse(result) && result.status === 405) {
+    yield ok('2025/listen', 'rejected at once (405), so clients do not reconnect');
+  } else if (isResponse(result) && result.status === 200 && isEventStream(result)) {
+    yield ok('2025/listen', 'a stream');
+  } else {
+    yield fail('2025/listen', summaryOf(result), {
+      why: 'Clients reconnect again and again, or wait (405 is the response they understand).',
+      mend: 'Check the proxy in front of the API.',
+    });
+  }
+}
+
+const isEventStream = ({ headers }: ProbeResponse) => headers['content-type']?.startsWith('text/event-stream') === true;
+
+/** The result of a JSON-RPC response, from a JSON body or from an event of a stream. */
+function resultIn(response: ProbeResult): Record<string, unknown> | undefined {
+  if (!isResponse(response) || response.status !== 200) return undefined;
+  const messages = isEventStream(response)
+    ? Array.from(response.body.matchAll(/^data: ?(.+)$/gm), ([, data]) => data!)
+    : [response.body];
+  for (const message of messages) {
+    try {
+      const { result } = JSON.parse(message) as { result?: Record<string, unknown> };
+      if (result !== undefined) return result;
+    } catch {
+      // A truncated event, or not JSON: it has no result.
+    }
+  }
+  return undefined;
+}
+
+function toolsFinding(check: string, response: ProbeResult): Finding {
+  const tools = resultIn(response)?.tools;
+  return Array.isArray(tools)
+    ? ok(check, `${tools.length} tools`)
+    : fail(check, summaryOf(response), { why: 'A client finds no tools.', mend: CHECK_MCP_LOG });
+}

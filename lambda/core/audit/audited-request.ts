@@ -1,0 +1,56 @@
+import { CLIENT_INFO_META_KEY, type JSONRPCRequest } from '@modelcontextprotocol/server';
+import type { Caller } from '../access/caller.ts';
+import { traceIdOf } from '../mcp/trace.ts';
+import type { Session } from '../sessions/session.ts';
+import { boundedText } from './bounded-text.ts';
+
+/** The parts of an HTTP request to `/mcp` that the audit log needs: message or batch, caller, session, trace. */
+export type AuditedRequest = {
+  request: { headers: Pick<Headers, 'get'> };
+  body: unknown;
+  caller: Caller;
+  session: Session;
+  context: { trace?: { traceparent: string } };
+};
+
+/** Most bytes: a call has to fit into one write unit (1 KB). */
+export const largest = {
+  clientName: 48,
+  clientVersion: 24,
+  protocolVersion: 16,
+  method: 40,
+  tool: 128,
+  message: 200,
+};
+
+/** The messages that have a response. Whether they are valid requests is checked elsewhere. */
+export const requestsIn = ({ body }: AuditedRequest): JSONRPCRequest[] =>
+  ([body].flat() as Partial<JSONRPCRequest>[]).filter(
+    (each): each is JSONRPCRequest => typeof each?.method === 'string' && each.id !== undefined,
+  );
+
+/** The part of a call that is known before its end. Names come from the client, so their types are not certain. */
+export function callFactsOf({ request, caller, session, context }: AuditedRequest, { method, params }: JSONRPCRequest) {
+  const { initialize } = session;
+  const info = initialize?.clientInfo ?? params?._meta?.[CLIENT_INFO_META_KEY] ?? {};
+  const { name, version } = info as Record<string, unknown>;
+  return {
+    user: caller.user,
+    client: caller.client,
+    clientName: boundedText(name, largest.clientName),
+    clientVersion: boundedText(version, largest.clientVersion),
+    grant: caller.grant,
+    session: session.id,
+    era: session.era,
+    protocolVersion: boundedText(
+      request.headers.get('mcp-protocol-version') ?? initialize?.protocolVersion,
+      largest.protocolVersion,
+    ),
+    method: boundedText(method, largest.method)!,
+    tool: method === 'tools/call' ? boundedText(params?.name, largest.tool) : undefined,
+    traceId: context.trace && traceIdOf(context.trace),
+  };
+}
+
+export const argumentsIn = ({ params }: JSONRPCRequest): unknown =>
+  (params as { arguments?: unknown } | undefined)?.arguments;

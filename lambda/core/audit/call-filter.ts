@@ -1,0 +1,44 @@
+import type { AggregateRow, Aggregates } from './aggregates.ts';
+import { type CallOutcome, clientOf, ERRORS, endOf, OTHERS, type ToolCall, toolOf } from './tool-call.ts';
+
+/** Selects calls by their end and their properties. An absent member excludes nothing. Times are epoch milliseconds. */
+export type CallFilter = {
+  from: number;
+  to: number;
+  user?: string;
+  /** Id of a grant. */
+  grant?: string;
+  /** As `clientOf` names it. */
+  client?: string;
+  /** As `toolOf` names it. */
+  tool?: string;
+  outcome?: CallOutcome | typeof ERRORS;
+};
+
+export function matchesFilter(call: ToolCall, { from, to, user, grant, client, tool, outcome }: CallFilter): boolean {
+  const end = endOf(call);
+  return (
+    end >= from &&
+    end < to &&
+    (user === undefined || call.user === user) &&
+    (grant === undefined || call.grant === grant) &&
+    (client === undefined || clientOf(call) === client) &&
+    (tool === undefined || toolOf(call) === tool) &&
+    matchesOutcome(call.outcome, outcome)
+  );
+}
+
+/** By client, tool and outcome: a row states no user and no grant. */
+export const rowMatchesFilter = (row: AggregateRow, { client, tool, outcome }: Partial<CallFilter>): boolean =>
+  (client === undefined || row.client === client) &&
+  (tool === undefined || row.tool === tool) &&
+  matchesOutcome(row.outcome, outcome);
+
+/** Whether the aggregated calls may contain one that matches. The row `OTHERS` may contain any client and tool. */
+export const mayContainMatch = ({ rows }: Aggregates, filter: CallFilter): boolean =>
+  rows.some(
+    (row) => rowMatchesFilter(row, filter) || (row.client === OTHERS && matchesOutcome(row.outcome, filter.outcome)),
+  );
+
+const matchesOutcome = (outcome: CallOutcome, wanted: CallFilter['outcome']) =>
+  wanted === undefined || (wanted === ERRORS ? outcome !== 'success' : outcome === wanted);

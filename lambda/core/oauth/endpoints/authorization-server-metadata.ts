@@ -1,0 +1,34 @@
+import type { ScopeSet } from '../../../shared/scope-set.ts';
+import { assertionAlgorithms } from '../clients/client-assertion.ts';
+import type { FacadeRules } from '../facade.ts';
+
+/**
+ * Authorization server metadata (RFC 8414 §2), served under both well-known names. It is built from configuration, never
+ * from the request, and advertises only what is implemented.
+ */
+export function authorizationServerMetadata(
+  publicUrl: string,
+  { scopes }: ScopeSet,
+  { clientDocuments, dynamicRegistration }: Pick<FacadeRules, 'clientDocuments' | 'dynamicRegistration'>,
+) {
+  const authentication = ['none', 'private_key_jwt'];
+  return {
+    issuer: publicUrl,
+    authorization_endpoint: `${publicUrl}/authorize`,
+    token_endpoint: `${publicUrl}/token`,
+    ...(dynamicRegistration.mode !== 'off' && { registration_endpoint: `${publicUrl}/register` }),
+    revocation_endpoint: `${publicUrl}/revoke`,
+    jwks_uri: `${publicUrl}/jwks.json`,
+    response_types_supported: ['code'],
+    response_modes_supported: ['query'],
+    grant_types_supported: ['authorization_code', 'refresh_token'],
+    code_challenge_methods_supported: ['S256'],
+    token_endpoint_auth_methods_supported: authentication,
+    token_endpoint_auth_signing_alg_values_supported: assertionAlgorithms,
+    revocation_endpoint_auth_methods_supported: authentication,
+    revocation_endpoint_auth_signing_alg_values_supported: assertionAlgorithms,
+    ...(clientDocuments.mode !== 'off' && { client_id_metadata_document_supported: true }),
+    scopes_supported: [...Object.keys(scopes), 'offline_access'],
+    authorization_response_iss_parameter_supported: true,
+  };
+}

@@ -1,0 +1,2 @@
+/** The web platform's type that `@types/node` declares as a value alone. */
+type CryptoKey = import('node:crypto').webcrypto.CryptoKey;

@@ -1,0 +1,211 @@
+import { memoryStores } from '../../../lambda/adapters/memory/memory-stores.ts';
+import { ClientDocumentError } from '../../../lambda/core/oauth/clients/client-document.ts';
+import { ClientDocuments } from '../../../lambda/core/oauth/clients/client-documents.ts';
+import type { FetchedDocument } from '../../../lambda/core/oauth/clients/document-freshness.ts';
+import type { Clock } from '../../../lambda/core/support/clock.ts';
+import { ServiceUnavailableError } from '../../../lambda/core/support/service-unavailable-error.ts';
+
+// A thousand processes with some twenty polls each take seconds on a busy machine, though none in real time.
+jest.setTimeout(30_000);
+
+const id = 'https://client.example/client.json';
+const documentOf = (clientId: string, change = {}) =>
+  JSON.stringify({
+    client_id: clientId,
+    client_name: 'Client',
+    redirect_uris: ['https://client.example/cb'],
+    ...change,
+  });
+
+/** Processes of one deployment over the same stores, with scripted hosts. */
+class Deployment {
+  /** Over the fake timers of jest, which end a thousand sleeps at once. */
+  readonly clock: Clock = {
+    now: () => Date.now(),
+    sleep: (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds)),
+  };
+  readonly #stores = memoryStores();
+  /** Requested URLs, each with the entity tag of the cached copy. */
+  readonly requests: [url: string, etag: string | undefined][] = [];
+  answer: (url: string) => FetchedDocument | Promise<FetchedDocument> = (url) => ({
+    kind: 'document',
+    text: documentOf(url),
+  });
+
+  process(): ClientDocuments {
+    return new ClientDocuments({
+      store: this.#stores.documents,
+      rateLimits: this.#stores.rateLimits,
+      fetcher: {
+        fetch: async (url, etag) => {
+          this.requests.push([url, etag]);
+          return this.answer(url);
+        },
+      },
+      reach: { ownHost: 'mcp.example.com', anywhere: false },
+      clock: this.clock,
+      random: Math.random,
+      log: () => undefined,
+    });
+  }
+}
+
+let deployment: Deployment;
+beforeEach(() => {
+  jest.useFakeTimers({ now: 1_800_000_000_000, doNotFake: ['queueMicrotask', 'nextTick'] });
+  deployment = new Deployment();
+});
+afterEach(() => jest.useRealTimers());
+
+const seconds = () => deployment.clock.now() / 1000;
+const pass = (passing: number) => jest.advanceTimersByTimeAsync(passing * 1000);
+
+/** Advances the clock until the work is done. */
+async function advancing<T>(work: Promise<T>): Promise<T> {
+  let done = false;
+  const settled = work.finally(() => {
+    done = true;
+  });
+  settled.catch(() => undefined);
+  while (!done) {
+    await pass(0.5);
+  }
+  return settled;
+}
+
+test('a document is fetched once while it is fresh, by all processes together', async () => {
+  deployment.answer = () => ({ kind: 'document', text: documentOf(id), etag: '"1"', cacheControl: 'max-age=600' });
+  const [one, other] = [deployment.process(), deployment.process()];
+  expect(await one.metadata(id)).toMatchObject({ name: 'Client' });
+  await pass(599);
+  await other.metadata(id);
+  expect(deployment.requests).toEqual([[id, undefined]]);
+  await pass(1);
+  deployment.answer = () => ({ kind: 'unchanged' });
+  expect(await other.metadata(id)).toMatchObject({ name: 'Client' });
+  expect(deployment.requests[1]).toEqual([id, '"1"']);
+});
+
+test('of concurrent requests for a document, one fetches and all get it', async () => {
+  deployment.answer = (url) => deployment.clock.sleep(3000).then(() => ({ kind: 'document', text: documentOf(url) }));
+  const lookups = Array.from({ length: 20 }, () => deployment.process().metadata(id));
+  const answers = await advancing(Promise.all(lookups));
+  expect(answers.every(({ name }) => name === 'Client')).toBe(true);
+  expect(deployment.requests).toHaveLength(1);
+});
+
+test('a changed document replaces the cached one after the next fetch', async () => {
+  await deployment.process().metadata(id);
+  deployment.answer = () => ({
+    kind: 'document',
+    text: documentOf(id, { redirect_uris: ['https://client.example/new'] }),
+  });
+  await pass(24 * 3600);
+  expect((await deployment.process().metadata(id)).redirectUris).toEqual(['https://client.example/new']);
+});
+
+test('a rejected document is not cached, and not fetched again for 30 seconds', async () => {
+  deployment.answer = () => ({ kind: 'document', text: '{}' });
+  await expect(deployment.process().metadata(id)).rejects.toThrow(ClientDocumentError);
+  deployment.answer = () => ({ kind: 'document', text: documentOf(id) });
+  await pass(29);
+  await expect(deployment.process().metadata(id)).rejects.toThrow(ClientDocumentError);
+  expect(deployment.requests).toHaveLength(1);
+  await pass(1);
+  expect(await deployment.process().metadata(id)).toMatchObject({ name: 'Client' });
+});
+
+test('a document serves for a day while its host is unreachable, and not after a rejection', async () => {
+  await deployment.process().metadata(id);
+  await pass(3600);
+  deployment.answer = () => {
+    throw new ServiceUnavailableError('The client’s document', new Error('timeout'));
+  };
+  expect(await deployment.process().metadata(id)).toMatchObject({ name: 'Client' });
+  await pass(25 * 3600);
+  await expect(deployment.process().metadata(id)).rejects.toThrow(ServiceUnavailableError);
+  await pass(3600);
+  deployment.answer = () => {
+    throw new ClientDocumentError('its host answered 404');
+  };
+  await expect(deployment.process().metadata(id)).rejects.toThrow(ClientDocumentError);
+});
+
+test('a host gets at most one request per second', async () => {
+  const times: number[] = [];
+  deployment.answer = (url) => {
+    times.push(seconds());
+    return { kind: 'document', text: documentOf(url) };
+  };
+  const ids = [1, 2, 3].map((each) => `https://client.example/${each}/client.json`);
+  await advancing(Promise.all(ids.map((each) => deployment.process().metadata(each))));
+  expect(times).toHaveLength(3);
+  for (const [index, time] of times.slice(1).entries()) expect(time - times[index]!).toBeGreaterThanOrEqual(1);
+});
+
+test('a thousand ids at a thousand hosts stay within the rate limit, and the rest fails with ServiceUnavailableError', async () => {
+  const lookups = Array.from({ length: 1000 }, (_, index) =>
+    deployment.process().metadata(`https://client-${index}.example/client.json`),
+  );
+  const began = seconds();
+  const outcomes = await advancing(Promise.allSettled(lookups));
+  // A burst of 32, and 4 for each second until the last request.
+  expect(deployment.requests.length).toBeGreaterThanOrEqual(32);
+  expect(deployment.requests.length).toBeLessThanOrEqual(32 + 4 * (seconds() - began));
+  const rejected = outcomes.filter((outcome) => outcome.status === 'rejected').map(({ reason }) => reason);
+  expect(rejected).toHaveLength(1000 - deployment.requests.length);
+  expect(rejected.every((reason) => reason instanceof ServiceUnavailableError)).toBe(true);
+});
+
+test('a thousand ids at one host leave the limit of all hosts to the others', async () => {
+  const flood = Array.from({ length: 1000 }, (_, index) =>
+    deployment
+      .process()
+      .metadata(`https://flood.example/${index}.json`)
+      .catch(() => undefined),
+  );
+  await advancing(deployment.process().metadata(id));
+  await advancing(Promise.all(flood));
+  expect(deployment.requests.filter(([url]) => url.startsWith('https://flood.example')).length).toBeLessThanOrEqual(5);
+  expect(deployment.requests).toContainEqual([id, undefined]);
+});
+
+test('a flood of ids, at its own host or at all, does not lock out a cached client', async () => {
+  await deployment.process().metadata(id);
+  await pass(3600);
+  const { host } = new URL(id);
+  for (const floodAt of [(_: number) => host, (index: number) => `flood-${index}.example`]) {
+    const flood = Array.from({ length: 200 }, (_, index) =>
+      deployment
+        .process()
+        .metadata(`https://${floodAt(index)}/${index}.json`)
+        .catch(() => undefined),
+    );
+    expect(await advancing(deployment.process().metadata(id))).toMatchObject({ name: 'Client' });
+    await advancing(Promise.all(flood));
+  }
+});
+
+test('a key set is fetched again for a missing key, at most once a minute', async () => {
+  const url = 'https://client.example/jwks.json';
+  let kid = 'old';
+  deployment.answer = () => ({
+    kind: 'document',
+    text: JSON.stringify({ keys: [{ kty: 'EC', kid }] }),
+    cacheControl: 'max-age=86400',
+  });
+  await deployment.process().keys(url);
+  kid = 'new';
+  await pass(59);
+  expect(await deployment.process().keys(url, true)).toMatchObject({ keys: [{ kid: 'old' }] });
+  await pass(2);
+  expect(await deployment.process().keys(url)).toMatchObject({ keys: [{ kid: 'old' }] });
+  expect(await deployment.process().keys(url, true)).toMatchObject({ keys: [{ kid: 'new' }] });
+  expect(await deployment.process().keys(url, true)).toMatchObject({ keys: [{ kid: 'new' }] });
+  expect(deployment.requests).toHaveLength(2);
+});
+
+test('a URL that may not be fetched is rejected without a request', async () => {
+  await expect(deployment.process().metadata('https://127.0.0.1/client.json')).rejects.toThrow(ClientDocumentError);
+  expect(deployment.requests).toEqual([]);
+});
