@@ -36,7 +36,7 @@ export class ProjectCopy {
   /** Replaces the owner's server by another file of the project, whose imports of the project are in the copy. */
   useServer(path: string): void {
     this.add(path);
-    writeFileSync(join(this.root, 'lambda/server.ts'), `export { createServer } from '../../test/${path}';\n`);
+    writeFileSync(join(this.root, 'lambda/server.ts'), `export { createServer } from '../${path}';\n`);
   }
 
   /** Replaces a passage of a file. @throws Error when the file does not contain the passage */
