@@ -3,7 +3,7 @@ import { type SessionField, sessionFields } from '../import/exported-session.ts'
 
 type SessionFieldPlaces = Partial<Record<SessionField, string>>;
 
-export type ImportOptions = {
+export type ImportCommandOptions = {
   redis?: string;
   match: string;
   postgres?: string;
@@ -72,7 +72,7 @@ Examples:
   $ npx holdfast import --postgres postgres://me@db.example.com/app --table "$TABLE" \\
       --issuer https://login.example.com --user-field auth_user_id`,
     )
-    .action(async (options: ImportOptions) => (await import('../import/import-run.ts')).runImport(options));
+    .action(async (options: ImportCommandOptions) => (await import('../import/import-run.ts')).runImport(options));
 }
 
 function parseIssuer(text: string): string {

@@ -1,14 +1,14 @@
 import { epochSeconds } from '../../lambda/core/support/clock.ts';
 import { printableJson, singleLine } from '../../lambda/core/support/untrusted-text.ts';
 import { UsageError } from '../command-errors.ts';
-import type { ImportOptions } from '../commands/import-command.ts';
+import type { ImportCommandOptions } from '../commands/import-command.ts';
 import { progressLine } from '../output/terminal.ts';
 import { openImportTarget } from './import-target.ts';
 import { importSessions, type Tally } from './session-import.ts';
 import { fileSessions, postgresSessions, redisSessions, type SessionSource } from './session-sources.ts';
 
 /** Imports sessions and prints the tally. The exit code is 2 when malformed sessions were omitted. */
-export async function runImport(options: ImportOptions): Promise<void> {
+export async function runImport(options: ImportCommandOptions): Promise<void> {
   const { map, userField, dataFields, ttlHours, dryRun = false, json = false } = options;
   const source = sourceOf(options);
   const { target, issuer } = await openImportTarget(options);
@@ -32,7 +32,7 @@ export async function runImport(options: ImportOptions): Promise<void> {
   }
 }
 
-function sourceOf({ redis, match, postgres, fromTable, file }: ImportOptions): SessionSource {
+function sourceOf({ redis, match, postgres, fromTable, file }: ImportCommandOptions): SessionSource {
   if (redis !== undefined) return redisSessions(redis, match);
   if (postgres !== undefined) return postgresSessions(postgres, fromTable);
   if (file !== undefined) return fileSessions(file);

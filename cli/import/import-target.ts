@@ -5,7 +5,7 @@ import { dynamoStateStore } from '../../lambda/adapters/dynamodb/state-store.ts'
 import { epochSeconds } from '../../lambda/core/support/clock.ts';
 import { ConfigurationError } from '../../lib/settings/configuration-error.ts';
 import { UsageError } from '../command-errors.ts';
-import type { ImportOptions } from '../commands/import-command.ts';
+import type { ImportCommandOptions } from '../commands/import-command.ts';
 import { locateLocalEmulator } from '../target/local-emulator.ts';
 import { discardingTarget, type ImportTarget } from './session-import.ts';
 
@@ -15,7 +15,7 @@ export async function openImportTarget({
   local = false,
   issuer,
   dryRun = false,
-}: ImportOptions): Promise<{ target: ImportTarget; issuer: string }> {
+}: ImportCommandOptions): Promise<{ target: ImportTarget; issuer: string }> {
   if (local) {
     const emulator = locateLocalEmulator();
     const users = issuer ?? emulator.issuer;

@@ -29,7 +29,7 @@ export const trustInFacade = (publicUrl: string): TrustedIssuer => ({
 });
 
 /**
- * Access tokens of an identity provider. Some providers do not set the type of RFC 9068, so id tokens are told by claims
+ * Access tokens of an identity provider. Some providers do not set the type of RFC 9068, so id tokens are recognized by claims
  * that only they contain (OIDC Core §2, §3.1.3.6). Above all their audience differs.
  */
 export const trustInProvider = (provider: Pick<TrustedIssuer, 'issuer' | 'audience' | 'jwksUri'>): TrustedIssuer => ({

@@ -30,7 +30,7 @@ import { epochSeconds } from '../core/support/clock.ts';
 import { sealedKey } from '../core/support/sealed-key.ts';
 import { mcpVariables, readEnvironment } from '../shared/environment.ts';
 
-/** The MCP function: stations 2 to 4, around the owner's `createServer`; and the worker, which does what takes long. */
+/** The MCP function: steps 2 to 4 of the pipeline around the owner's `createServer`. Its worker runs long-running tools. */
 
 declare const awslambda: LambdaRuntime;
 
@@ -106,7 +106,7 @@ const worker = new TaskWorker({
   log,
 });
 
-/** The client of AWS Lambda is loaded for the first long tool that is called. The worker itself starts nobody. */
+/** The client of AWS Lambda is loaded when the first long-running tool is called. The worker itself starts no worker. */
 async function openWorker(): Promise<WorkerStarter> {
   if (environment.WORKER_FUNCTION === undefined) throw new Error('WORKER_FUNCTION is not set');
   const { lambdaWorker } = await import('../adapters/lambda/worker-invoker.ts');
@@ -153,6 +153,6 @@ export const handler = awslambda.streamifyResponse((event, stream, { getRemainin
   }),
 );
 
-/** The worker function: the same server, in an invocation that nobody waits for. */
+/** The worker function: the same server, in an asynchronous invocation. */
 export const work = async (job: TaskJob, { awsRequestId, getRemainingTimeInMillis }: LambdaContext): Promise<void> =>
   withInvocation(awsRequestId, () => worker.work(job, getRemainingTimeInMillis()));

@@ -348,7 +348,7 @@ describe('which clients come in', () => {
     expect(host.requests).toEqual([]);
 
     const studio = OAuthClient.known(closed.origin, 'studio');
-    expect((await open(studio.authorizationUrl())).html).toContain('set up by the owner');
+    expect((await open(studio.authorizationUrl())).html).toContain('set up by the operator');
     const { access_token } = await studio.tokensFor('ada');
     expect((await postMcp(closed.origin, access_token, initialize)).status).toBe(200);
   });

@@ -1,7 +1,7 @@
 import { Browser } from '../../bench/harness/form-browser.ts';
 import { API_PATH, type Me } from '../../lambda/core/dashboard/dashboard-api.ts';
 
-/** A user who is signed in at the dashboard, with the requests of its page. */
+/** A user signed in to the dashboard, with the requests of its page. */
 export class DashboardClient {
   readonly origin: string;
   readonly cookie: string;
@@ -24,16 +24,16 @@ export class DashboardClient {
     return fetch(`${this.origin}${API_PATH}${path}`, { ...init, headers: { cookie: this.cookie, ...init.headers } });
   }
 
-  /** @throws Error if the response is not successful */
+  /** @throws Error for a response other than 2xx */
   async get<T>(path: string, query: Record<string, string | number | undefined> = {}): Promise<T> {
     const given = Object.entries(query).filter(([, value]) => value !== undefined);
     const parameters = new URLSearchParams(given.map(([name, value]) => [name, String(value)]));
-    const answer = await this.request(`${path}?${parameters}`);
-    if (!answer.ok) throw new Error(`${path} answered ${answer.status}: ${await answer.text()}`);
-    return (await answer.json()) as T;
+    const response = await this.request(`${path}?${parameters}`);
+    if (!response.ok) throw new Error(`GET ${path} failed with ${response.status}: ${await response.text()}`);
+    return (await response.json()) as T;
   }
 
-  /** Sends a request of the page that changes data. @param headers to send otherwise; `undefined` omits one */
+  /** Sends a POST as the page does. @param headers override the page's; `undefined` omits a header */
   post(path: string, body: unknown = {}, headers: Record<string, string | undefined> = {}): Promise<Response> {
     const all = {
       origin: this.origin,

@@ -11,7 +11,7 @@ export type Execution = {
   grant: string;
   /** The session whose client made the request. Only this session follows a stream or answers its input requests. */
   session: string;
-  /** Who continues after the last input response: `stream` the process that received it, `task` the worker. */
+  /** The process that continues after the last input response: the one that received it (`stream`), or the worker (`task`). */
   kind: 'stream' | 'task';
   status: 'running' | 'input-required' | 'done' | 'cancelled';
   /** Counts writes. A write requires the version before it. */

@@ -6,7 +6,7 @@ import type { LongRunningTools } from './tasks/long-running-tools.ts';
 
 type Dependencies = { changes: ChangeNotifications; log: Logger };
 
-/** What happens to the messages of one server on their way to the client, in both eras. */
+/** Processes the messages of one server on their way to the client, in both eras. */
 export class OutboundMessages {
   readonly #exchange: McpExchange;
   readonly #longRunning: LongRunningTools;

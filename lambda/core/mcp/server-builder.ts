@@ -16,7 +16,7 @@ export type BuiltServer = { server: McpServer; outbound: OutboundMessages };
 
 type Dependencies = { create: CreateServer; tasks: Tasks; changes: ChangeNotifications; log: Logger };
 
-/** Builds the owner's server. Each request has a server of its own, so nothing of one user reaches another through it. */
+/** Builds the owner's server, a new one for each request: nothing of one user reaches another through it. */
 export class ServerBuilder {
   readonly #dependencies: Dependencies;
 

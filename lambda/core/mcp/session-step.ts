@@ -24,7 +24,7 @@ export const sessionIdOf = ({ headers }: McpRequest): string | undefined =>
  * Step 2 of the pipeline: caller and session id → live session. In the 2025 era `initialize` begins a session and every
  * other request names one; a request of 2026-07-28 belongs to the grant's current session.
  *
- * @returns the rejection when there is none
+ * @returns the rejection when no session is available
  */
 export async function findSession(
   sessions: Sessions,

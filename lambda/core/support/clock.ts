@@ -1,9 +1,16 @@
+/** The part of an `AbortSignal` that a sleep uses. */
+export type SleepSignal = {
+  readonly aborted: boolean;
+  addEventListener(type: 'abort', listener: () => void): void;
+  removeEventListener(type: 'abort', listener: () => void): void;
+};
+
 /** The time and the passing of it. Core has no other timer, so a test moves both. */
 export interface Clock {
   /** Epoch milliseconds. */
   now(): number;
   /** Resolves after the given time, or at once when the signal is aborted: the caller then reads the signal. */
-  sleep(milliseconds: number, signal?: AbortSignal): Promise<void>;
+  sleep(milliseconds: number, signal?: SleepSignal): Promise<void>;
 }
 
 /** A pending action of `after` or `every`. */
@@ -12,27 +19,47 @@ export type Timer = { cancel(): void };
 /** Result of `withinTime` when the time ends first. */
 export const timedOut: unique symbol = Symbol('timed out');
 
+/** Cancels one sleep. A request starts several, and an `AbortController` costs ten times as much (7 µs). */
+class Cancellation implements SleepSignal, Timer {
+  #listener: (() => void) | undefined;
+  aborted = false;
+
+  addEventListener(_: 'abort', listener: () => void): void {
+    this.#listener = listener;
+  }
+
+  removeEventListener(): void {
+    this.#listener = undefined;
+  }
+
+  cancel(): void {
+    if (this.aborted) return;
+    this.aborted = true;
+    this.#listener?.();
+  }
+}
+
 /** Runs the action once, unless it is cancelled before. */
 export function after(clock: Clock, milliseconds: number, action: () => void): Timer {
-  const cancelled = new AbortController();
-  void clock.sleep(milliseconds, cancelled.signal).then(() => {
-    if (!cancelled.signal.aborted) action();
+  const timer = new Cancellation();
+  void clock.sleep(milliseconds, timer).then(() => {
+    if (!timer.aborted) action();
   });
-  return { cancel: () => cancelled.abort() };
+  return timer;
 }
 
 /** Runs the action each time the interval has passed, until it is cancelled. */
 export function every(clock: Clock, milliseconds: number, action: () => void): Timer {
-  const cancelled = new AbortController();
+  const timer = new Cancellation();
   const repeat = async () => {
     for (;;) {
-      await clock.sleep(milliseconds, cancelled.signal);
-      if (cancelled.signal.aborted) return;
+      await clock.sleep(milliseconds, timer);
+      if (timer.aborted) return;
       action();
     }
   };
   void repeat();
-  return { cancel: () => cancelled.abort() };
+  return timer;
 }
 
 /** The promise's result, or `timedOut` when it takes longer. Its work continues and may still take effect. */
@@ -41,12 +68,12 @@ export async function withinTime<T>(
   milliseconds: number,
   promise: Promise<T>,
 ): Promise<T | typeof timedOut> {
-  const settled = new AbortController();
-  const limit = clock.sleep(milliseconds, settled.signal).then((): typeof timedOut => timedOut);
+  const timer = new Cancellation();
+  const limit = clock.sleep(milliseconds, timer).then((): typeof timedOut => timedOut);
   try {
     return await Promise.race([promise, limit]);
   } finally {
-    settled.abort();
+    timer.cancel();
   }
 }
 

@@ -151,7 +151,7 @@ function* sendable({ execution, events }: Reading): Generator<ExecutionEvent> {
 
 /** How one client sees an execution. */
 type View = {
-  /** What the client receives before the first event. */
+  /** Sent before the first event. */
   opening(execution: Execution, after: number): string[];
   /** An event for this client; undefined when the event is not for it. */
   textOf(execution: Execution, number: number, message: object): string | undefined;

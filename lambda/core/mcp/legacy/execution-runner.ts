@@ -35,7 +35,7 @@ export type ExecutionRunnerDependencies = {
   log: Logger;
 };
 
-/** Runs requests of the 2025 era, each on a server of its own that knows what its session's client sent before. */
+/** Runs requests of the 2025 era, each on a new server that knows what the session's client sent before. */
 export class ExecutionRunner {
   readonly #dependencies: ExecutionRunnerDependencies;
 

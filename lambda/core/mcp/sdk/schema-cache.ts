@@ -10,7 +10,7 @@ import { observeSchemas } from './sdk-internals.ts';
  */
 observeSchemas(cacheConversions);
 
-/** What a schema is converted with (Standard JSON Schema, `StandardJSONSchemaV1`). */
+/** The conversion of a schema (Standard JSON Schema, `StandardJSONSchemaV1`). */
 type Converter = Record<'input' | 'output', (options: Options) => Record<string, unknown>>;
 type Options = { target: string; libraryOptions?: unknown };
 

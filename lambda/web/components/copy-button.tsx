@@ -1,12 +1,14 @@
 import { useEffect, useState } from 'preact/hooks';
 import { dashboardText } from '../dashboard-text.ts';
 
-/** @param what completes the button's name for those who do not see what it stands beside */
-export function Copy({ text, what }: { text: string; what: string }) {
+const CONFIRMATION_MS = 2000;
+
+/** @param label completes the accessible name, which has no visual context */
+export function CopyButton({ text, label }: { text: string; label: string }) {
   const [isCopied, setCopied] = useState(false);
   useEffect(() => {
     if (!isCopied) return;
-    const timer = setTimeout(() => setCopied(false), 2000);
+    const timer = setTimeout(() => setCopied(false), CONFIRMATION_MS);
     return () => clearTimeout(timer);
   }, [isCopied]);
   return (
@@ -21,14 +23,14 @@ export function Copy({ text, what }: { text: string; what: string }) {
       }
     >
       <span aria-live="polite">{isCopied ? dashboardText.copy.copied : dashboardText.copy.copy}</span>
-      <span class="unseen"> {dashboardText.copy.of(what)}</span>
+      <span class="visually-hidden"> {dashboardText.copy.label(label)}</span>
     </button>
   );
 }
 
-/** An id in full, to be read and taken along. */
-export const Id = ({ id, what }: { id: string; what: string }) => (
-  <span class="id">
-    <code>{id}</code> <Copy text={id} what={what} />
+/** A complete id with a button to copy it. */
+export const CopyableId = ({ id, label }: { id: string; label: string }) => (
+  <span class="copyable-id">
+    <code>{id}</code> <CopyButton text={id} label={label} />
   </span>
 );
