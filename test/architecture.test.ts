@@ -107,3 +107,9 @@ test('no file is named for having no name', () => {
   const vague = /(^|\/)(utils?|helpers?|common|misc|index)(\.ts|\/)/;
   expect(files('{bin,cli,lib,lambda,local}/**/*.ts').filter((file) => vague.test(file))).toEqual([]);
 });
+
+test('bench imports no test', () => {
+  const imported = files('bench/**/*.{ts,mjs,cjs}').flatMap(importsOf);
+  expect(imported.length).toBeGreaterThan(100);
+  expect(shown(imported.filter(({ to }) => within('test')(to)))).toEqual([]);
+});

@@ -3,10 +3,10 @@ import { once } from 'node:events';
 import type { RequestListener } from 'node:http';
 import { createServer, type Server } from 'node:https';
 import type { AddressInfo, LookupFunction } from 'node:net';
+import { type Certificate, newCertificate } from '../../bench/harness/certificate.ts';
 import { httpsDocuments } from '../../lambda/adapters/https-documents.ts';
 import { ClientDocumentError } from '../../lambda/core/oauth/clients/client-document.ts';
 import { ServiceUnavailableError } from '../../lambda/core/support/service-unavailable-error.ts';
-import { type Certificate, newCertificate } from '../support/certificate.ts';
 
 /** The fetcher against real servers: responses of unknown servers, and addresses of unknown names. */
 
