@@ -4,7 +4,7 @@ import { type DataSize, GeneratedData } from './generated-data.ts';
 import { GeneratedItems } from './generated-items.ts';
 import { adminOf, type View, views } from './growth-views.ts';
 import { type Cost, requestsIn } from './table-cost.ts';
-import { emptyStore } from './table-definition.ts';
+import { emptyStore } from './session-table-definition.ts';
 
 /** A view at one size. */
 export type Measured = { view: View; size: DataSize; cost: Cost };

@@ -184,7 +184,7 @@ describe('the address of a name', () => {
     '2001::1',
     '2001:db8::1',
     '::127.0.0.1',
-  ])('a name at %s is refused before anything is sent', async (address) => {
+  ])('at %s is rejected before a request is sent', async (address) => {
     const { lookup, questions } = resolvingTo([address]);
     await expect(fetcher({ anywhere: false, lookup }).fetch(url())).rejects.toThrow(/not at a public address/);
     expect([questions(), asked.length]).toEqual([1, 0]);

@@ -5,7 +5,7 @@ import { type GeneratedData, RETENTION_DAYS } from '../../bench/growth/generated
 import { callExpiry, sessionStore, signInOf } from '../../bench/growth/generated-items.ts';
 import { adminOf, type Group, type View, views } from '../../bench/growth/growth-views.ts';
 import { generatedTable } from '../../bench/growth/measured-view.ts';
-import { definition } from '../../bench/growth/table-definition.ts';
+import { definition } from '../../bench/growth/session-table-definition.ts';
 import { dynamoAggregateStore } from '../../lambda/adapters/dynamodb/aggregate-store.ts';
 import { dynamoAuditLogReader } from '../../lambda/adapters/dynamodb/audit-log-reader.ts';
 import { dynamoAuditLogWriter } from '../../lambda/adapters/dynamodb/audit-log-writer.ts';

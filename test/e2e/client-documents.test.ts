@@ -25,7 +25,7 @@ function expectPage(page: Page, text: string | RegExp, status = 400): void {
   expect(page.html).toMatch(text);
 }
 
-/** A client that describes itself, at a host of its own. */
+/** A client that describes itself, on a separate host. */
 async function described(
   metadata: Record<string, unknown> = {},
 ): Promise<{ client: OAuthClient; host: DocumentServer }> {
@@ -73,7 +73,7 @@ describe('a client that describes itself', () => {
     expectPage(await open(client.authorizationUrl({ redirect_uri })), 'redirect_uri is not registered');
   });
 
-  test('is not answered by a scheme that runs or that nobody knows, though its document names it', async () => {
+  test('is not redirected to an executable or unknown scheme, although its document names it', async () => {
     const { client } = await described({ redirect_uris: ['javascript://x/%0aalert(1)', 'evil://cb'] });
     for (const redirect_uri of ['javascript://x/%0aalert(1)', 'evil://cb']) {
       expectPage(await open(client.authorizationUrl({ redirect_uri })), 'redirect_uri is not registered');
@@ -94,7 +94,7 @@ describe('a client that describes itself', () => {
     expect(await refusal(await client.redeem('hac1_x'))).toEqual([401, 'invalid_client']);
   });
 
-  test('is refused when its document is elsewhere, and nobody looks there', async () => {
+  test('is rejected when its document redirects, and the target is not fetched', async () => {
     const host = await clouds.documents();
     const id = host.answer('/client.json', (_, response) => {
       response.writeHead(302, { location: '/moved.json' }).end();
@@ -228,7 +228,7 @@ describe('a client that signs its requests', () => {
     ['for the issuer with a slash', () => ({ aud: `${cloud.origin}/` })],
     ['for this server and others', () => ({ aud: [cloud.origin, 'https://other.example'] })],
     ['for both names of this server', () => ({ aud: [cloud.origin, `${cloud.origin}/token`] })],
-    ['for nobody', () => ({ aud: undefined })],
+    ['for none', () => ({ aud: undefined })],
     ['for an empty list', () => ({ aud: [] })],
     ['that does not end', () => ({ exp: undefined })],
     ['that has ended', () => ({ exp: seconds() - 1 })],

@@ -4,7 +4,7 @@ import type { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import type { Specification } from '../../bench/function-process.ts';
 
-/** What a process has loaded until its last response (`loaded-modules.cjs`). */
+/** Modules that a process has loaded until its last response (`loaded-modules.cjs`). */
 export type Loaded = { loaded: string[]; required: string[]; conversions: number };
 
 /**

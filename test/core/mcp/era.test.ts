@@ -65,7 +65,7 @@ const body = fc.oneof(
 );
 const headers = fc.record({ 'MCP-Protocol-Version': version, 'Mcp-Method': method }, { requiredKeys: [] });
 
-test('is told as the SDK tells it', async () => {
+test('is decided as the SDK decides it', async () => {
   const told = { legacy: 0, modern: 0 };
   await fc.assert(
     fc.asyncProperty(body, headers, async (given, fields) => {

@@ -79,7 +79,7 @@ const init = fc.record({
   headers: fc.dictionary(name, fc.constantFrom('a', 'text/event-stream'), { maxKeys: 3 }),
 });
 
-test('an answer with a text has its status, its headers and its text', async () => {
+test('a response with a string body has its status, its headers and its body', async () => {
   await fc.assert(
     fc.asyncProperty(fc.option(fc.string({ unit: 'grapheme' }), { nil: null }), init, async (text, given) => {
       const [mine, platform] = [new ours.McpResponse(text, given), new Response(text, given)];
@@ -94,7 +94,7 @@ test('an answer with a text has its status, its headers and its text', async () 
   );
 });
 
-test('an answer with JSON is the same text', async () => {
+test('a JSON response has the same body', async () => {
   await fc.assert(
     fc.asyncProperty(fc.jsonValue(), init, async (data, given) => {
       const [mine, platform] = [ours.McpResponse.json(data, given), Response.json(data, given)];
@@ -107,7 +107,7 @@ test('an answer with JSON is the same text', async () => {
   expect(() => Response.json(undefined)).toThrow('not JSON');
 });
 
-test('an answer of pieces is their text, wherever they are cut', async () => {
+test('a streamed response is the same text wherever it is cut', async () => {
   await fc.assert(
     fc.asyncProperty(fc.string({ unit: 'grapheme' }), fc.array(fc.nat(40), { maxLength: 6 }), async (text, cuts) => {
       const encoded = new TextEncoder().encode(text);
@@ -131,7 +131,7 @@ test('an answer of pieces is their text, wherever they are cut', async () => {
   );
 });
 
-test('an answer of the platform that is no stream is here as a whole', async () => {
+test('a platform response that is not an event stream is read completely', async () => {
   const { body, status, headers } = await ours.McpResponse.from(Response.json({ a: 1 }, { status: 400 }));
   expect([body, status, headers.get('content-type')]).toEqual(['{"a":1}', 400, 'application/json']);
   expect((await ours.McpResponse.from(new Response(null, { status: 202 }))).body).toBeNull();

@@ -2,7 +2,7 @@ import '../../../lambda/core/mcp/sdk/schema-cache.ts';
 import { InMemoryTransport, type JSONRPCMessage, McpServer } from '@modelcontextprotocol/server';
 import * as z from 'zod/v4';
 
-/** What servers list, which are built for each request, of schemas that are not. */
+/** Servers are built for each request; their schemas can be shared. */
 
 type Converter = Record<'input' | 'output', (options: { target: string }) => Record<string, unknown>>;
 
@@ -76,7 +76,7 @@ test('a schema that is made for a request is converted for it, and is no otherâ€
   expect(await listed('yours')).not.toContain('"mine"');
 });
 
-test('nobody can change what others will be given', async () => {
+test('a cached conversion cannot be changed', async () => {
   const { schema } = counting();
   build(schema);
   const converted = schema['~standard'].jsonSchema.input({ target: 'draft-2020-12' });

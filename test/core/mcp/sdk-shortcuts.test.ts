@@ -120,7 +120,7 @@ test.each([
       throw new Error('Not today');
     },
   ],
-])('an owner’s oninitialized that %s is told of to onerror, and harms no request', async (_how, oninitialized) => {
+])('an oninitialized of the owner that %s is reported to onerror and harms no request', async (_how, oninitialized) => {
   const { server } = await connected();
   const told: Error[] = [];
   const alone = await connected();
@@ -129,7 +129,7 @@ test.each([
   server.server.oninitialized = oninitialized as () => void;
   const params = { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'a', version: '1' } };
   expect(await replayInitialize(server, params)).toBe(true);
-  // Where nobody wants to hear of it, nobody does: a rejection that nobody handles would end the process.
+  // Without `onerror` the error is dropped: an unhandled rejection would end the process.
   expect(await replayInitialize(alone.server, params)).toBe(true);
   await quiet();
   expect(told.map(({ message }) => message)).toEqual([expect.stringContaining('Not today')]);

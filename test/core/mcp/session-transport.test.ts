@@ -18,7 +18,7 @@ async function answered() {
   return { server, transport, said, late: () => late!() };
 }
 
-test('a tool that asks the client something when its call is over is told so at once', async () => {
+test('an elicitation after the end of its call fails at once', async () => {
   const { transport, said, late } = await answered();
   expect(said.length).toBe(1);
   await transport.close();
@@ -26,7 +26,7 @@ test('a tool that asks the client something when its call is over is told so at 
   expect(said.length).toBe(1);
 });
 
-test('what a server tells when the run is over is told nobody, and harms nothing', async () => {
+test('a notification after the end of the execution is dropped', async () => {
   const { server, transport, said } = await answered();
   await transport.close();
   server.sendToolListChanged();
@@ -34,7 +34,7 @@ test('what a server tells when the run is over is told nobody, and harms nothing
   expect(said.length).toBe(1);
 });
 
-test('an owner who wants to know of the end is told', async () => {
+test('onclose of the owner is called once at the end', async () => {
   const { server, transport } = await answered();
   let ends = 0;
   server.server.onclose = () => {

@@ -243,7 +243,7 @@ describe('a stream', () => {
     );
   });
 
-  test('is resumed only after one of its own events and only by its session', async () => {
+  test('is resumed only after one of its events and only by its session', async () => {
     const { processes, ada, session } = await setUp();
     const [first] = await eventsOf(await session.post(session.toolCall('log', { times: 1 })));
     await processes.settle();
