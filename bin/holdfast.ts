@@ -11,10 +11,10 @@ try {
   const settings = settingsFromContext(app.node);
   new HoldfastStack(app, 'Holdfast', {
     ...settings,
-    // A stack for each stage, so that a deployment without `-c stage=prod` cannot weaken the one that matters.
+    // One stack per stage, so that a deployment without `-c stage=prod` cannot weaken the prod stack.
     stackName: `Holdfast-${settings.stage ?? 'dev'}`,
-    description: 'Holdfast: a remote MCP server, its sign-in and its sessions',
-    // The example tools in lambda/server.ts ask the identity provider who the user is. In direct mode they cannot.
+    description: 'Holdfast: a remote MCP server with OAuth sign-in and persistent sessions',
+    // The example tools in lambda/server.ts call the identity provider's userinfo endpoint, except in direct mode.
     upstreamTokens: settings.identityProvider?.mode !== 'direct',
   });
 } catch (error) {

@@ -4,25 +4,25 @@ import { Key, KeySpec, KeyUsage } from 'aws-cdk-lib/aws-kms';
 import { Construct } from 'constructs';
 import { removalPolicy, type Stage } from './settings/stage.ts';
 
-/** What is sealed: the identity provider's tokens, and the keys of refresh tokens, of what clients bring back and of names. */
+/** The kinds of sealed data: upstream tokens, the MAC key of refresh tokens, the key of request states, user names. */
 export type SealPurpose = 'upstream' | 'refresh-mac' | 'request-state' | 'user-names';
 
-/** A deleted key takes with it everything it sealed, so prod keeps both and dev waits as short as KMS permits. */
+/** Data sealed under a deleted key is lost, so prod retains the keys. In dev, the waiting period is the shortest of KMS. */
 const keyProps = (stage: Stage) => ({
   removalPolicy: removalPolicy(stage),
   ...(stage === 'dev' && { pendingWindow: Duration.days(7) }),
 });
 
 /**
- * The keys of access tokens (ES256): the first signs, the others are published beside it, so that tokens verify while
- * one key takes over from another. KMS rotates no asymmetric key by itself.
+ * The keys of access tokens (ES256). The first signs; the key set publishes all of them, so that tokens stay valid while
+ * keys are rotated. KMS does not rotate asymmetric keys.
  */
 export class SigningKeys {
-  /** Key ids with spaces between them, the signing one first. */
+  /** Key ids, separated by spaces, the signing key first. */
   readonly ids: string;
   readonly #keys: Key[];
 
-  /** @param names the first key of all is `1`; another name is another key */
+  /** @param names one key for each name; the initial key has the name `1` */
   constructor(scope: Construct, names: string[], props: { stage: Stage }) {
     this.#keys = names.map(
       (name) =>
@@ -36,7 +36,7 @@ export class SigningKeys {
     this.ids = this.#keys.map(({ keyId }) => keyId).join(' ');
   }
 
-  /** Sign with the first, and publish all in the JWKS. */
+  /** Grants the principal to sign with the first key and to read the public keys of all. */
   grantSign(grantee: IGrantable): void {
     for (const [index, key] of this.#keys.entries()) {
       key.grant(grantee, ...(index === 0 ? ['kms:Sign'] : []), 'kms:GetPublicKey');
@@ -44,7 +44,7 @@ export class SigningKeys {
   }
 }
 
-/** Wraps the data keys that seal what is stored (envelope encryption). Rotates yearly; old ciphertexts stay readable. */
+/** Encrypts the data keys of sealed items (envelope encryption). Rotates yearly; existing ciphertexts stay readable. */
 export class SealKey extends Construct {
   readonly id: string;
   readonly #key: Key;
@@ -52,14 +52,17 @@ export class SealKey extends Construct {
   constructor(scope: Construct, id: string, props: { stage: Stage }) {
     super(scope, id);
     this.#key = new Key(this, 'Key', {
-      description: 'Seals what Holdfast stores and nobody else may read',
+      description: 'Encrypts the data keys of the sealed items in the table of Holdfast',
       enableKeyRotation: true,
       ...keyProps(props.stage),
     });
     this.id = this.#key.keyId;
   }
 
-  /** Seal and unseal what is sealed for these purposes; anything else KMS refuses, whoever hands over the ciphertext. */
+  /**
+   * Grants the principal to seal and unseal data of the given purposes. The purpose is part of the encryption context,
+   * so KMS denies any other ciphertext.
+   */
   grantSeal(grantee: IGrantable, ...purposes: SealPurpose[]): void {
     Grant.addToPrincipal({
       grantee,

@@ -2,28 +2,28 @@ import type { RestApi } from 'aws-cdk-lib/aws-apigateway';
 import { CfnWebACL, CfnWebACLAssociation } from 'aws-cdk-lib/aws-wafv2';
 import { Construct } from 'constructs';
 
-/** Requests that one address may make in five minutes: an office behind one address gets by, a flood does not. */
+/** The rate limit of an IP address in requests per five minutes: sufficient for an office behind one address. */
 const REQUESTS_PER_FIVE_MINUTES = 2000;
 
 /**
- * Rules of the common set that would refuse what MCP and OAuth are made of. They count instead of blocking.
+ * Rules of the common rule set that would block MCP and OAuth requests. They count instead of blocking.
  * @see https://docs.aws.amazon.com/waf/latest/developerguide/aws-managed-rule-groups-baseline.html
  */
-const countedOnly = [
-  // Tool arguments: over 8 KB, and with URLs, paths and markup in them.
+const countedRules = [
+  // Tool arguments exceed 8 KB, and contain URLs, paths and markup.
   'SizeRestrictions_BODY',
   'EC2MetaDataSSRF_BODY',
   'GenericLFI_BODY',
   'GenericRFI_BODY',
   'CrossSiteScripting_BODY',
-  // Programs are clients too.
+  // MCP clients are programs, and some send no User-Agent.
   'NoUserAgent_HEADER',
-  // `redirect_uri=http://127.0.0.1:…`, and the long codes of some identity providers.
+  // `redirect_uri=http://127.0.0.1:…`, and the long authorization codes of some identity providers.
   'GenericRFI_QUERYARGUMENTS',
   'SizeRestrictions_QUERYSTRING',
 ];
 
-/** AWS WAF in front of the API: a limit for each address, addresses of ill repute, known exploits, the common rules. */
+/** AWS WAF in front of the API: a rate limit per IP address, and the managed rules for reputation, exploits and the web. */
 export class Firewall extends Construct {
   constructor(scope: Construct, id: string, props: { api: RestApi }) {
     super(scope, id);
@@ -36,7 +36,7 @@ export class Firewall extends Construct {
       }),
       rule('Reputation', managed('AWSManagedRulesAmazonIpReputationList')),
       rule('KnownBadInputs', managed('AWSManagedRulesKnownBadInputsRuleSet')),
-      rule('Common', managed('AWSManagedRulesCommonRuleSet', countedOnly)),
+      rule('Common', managed('AWSManagedRulesCommonRuleSet', countedRules)),
     ];
     const acl = new CfnWebACL(this, 'WebAcl', {
       scope: 'REGIONAL',
@@ -70,7 +70,7 @@ function managed(name: string, counted: string[] = []): Omit<Rule, 'name' | 'vis
   };
 }
 
-/** Metrics yes; samples no, because a sampled request is kept with its headers, and those hold tokens. */
+/** No sampled requests: WAF stores them with their headers, which contain tokens. */
 function visibility(metricName: string): CfnWebACL.VisibilityConfigProperty {
   return { metricName, cloudWatchMetricsEnabled: true, sampledRequestsEnabled: false };
 }

@@ -3,47 +3,47 @@ import { Construct } from 'constructs';
 
 export interface GatewayResponsesProps {
   readonly api: RestApi;
-  /** The origin that clients know. */
+  /** The public origin, such as `https://mcp.example.com`. */
   readonly publicUrl: string;
-  /** The scope to ask for first. */
+  /** The scope in the 401 challenge. */
   readonly scope: string;
 }
 
-/** How soon a client may try again, in seconds: long enough for a burst to pass, short enough for a person to wait. */
+/** In seconds: long enough for a burst to pass, short enough for a person to wait. */
 const RETRY_AFTER = "'2'";
 
-/** API Gateway's own words for what happened, as a JSON string with its quotes. */
-const GATEWAYS_WORDS = '$context.error.messageString';
+/** API Gateway's message about the error, a JSON string including its quotes. */
+const GATEWAY_MESSAGE = '$context.error.messageString';
 
 /**
- * What the gateway itself answers: JSON, readable by browsers, and the challenges. Those must come from here, because
- * API Gateway renames the `WWW-Authenticate` of a function to `x-amzn-Remapped-WWW-Authenticate`.
+ * The error responses of API Gateway: JSON with CORS headers, and the 401 and 403 challenges. A function cannot send
+ * the challenges, because API Gateway renames its `WWW-Authenticate` to `x-amzn-Remapped-WWW-Authenticate`.
  */
 export class GatewayResponses extends Construct {
   constructor(scope: Construct, id: string, props: GatewayResponsesProps) {
     super(scope, id);
     const metadata = `${props.publicUrl}/.well-known/oauth-protected-resource/mcp`;
 
-    // RFC 9728 §5.1. No `error`: the answer is the same for a token that is missing, and RFC 6750 §3.1 forbids it there.
+    // RFC 9728 §5.1. Without `error`, which RFC 6750 §3.1 forbids when the token is absent: the response is the same then.
     this.#respond(props.api, ResponseType.UNAUTHORIZED, {
       status: 401,
       error: 'invalid_token',
       description: 'Sign in to use this server',
       headers: { 'WWW-Authenticate': `'Bearer resource_metadata="${metadata}", scope="${props.scope}"'` },
     });
-    // The authorizer wrote the challenge, since only it knows the scope that is missing (RFC 6750 §3.1). A request that
-    // went around CloudFront is refused before it is asked, with the same words and no challenge: no client does that.
+    // The authorizer supplies the challenge, because it determines the missing scope (RFC 6750 §3.1). The resource policy
+    // denies a request that bypasses CloudFront before the authorizer runs, so that response has no challenge.
     this.#respond(props.api, ResponseType.ACCESS_DENIED, {
       status: 403,
       error: 'insufficient_scope',
-      description: 'This needs a permission that was not granted',
+      description: 'The access token does not permit this request',
       headers: { 'WWW-Authenticate': 'context.authorizer.challenge' },
     });
-    // API Gateway's name for a path that does not exist.
+    // API Gateway's response type for a path that does not exist.
     this.#respond(props.api, ResponseType.MISSING_AUTHENTICATION_TOKEN, {
       status: 404,
       error: 'not_found',
-      description: 'There is nothing at this path',
+      description: 'No resource exists at this path',
     });
     this.#respond(props.api, ResponseType.THROTTLED, {
       status: 429,
@@ -51,7 +51,7 @@ export class GatewayResponses extends Construct {
       description: 'Too many requests',
       headers: { 'Retry-After': RETRY_AFTER },
     });
-    // The issuer's keys could not be had: the token is neither good nor bad, so the client must not sign in anew.
+    // The key set is unavailable, so the token is neither valid nor invalid. A 401 would make the client sign in again.
     this.#respond(props.api, ResponseType.AUTHORIZER_FAILURE, {
       status: 503,
       error: 'temporarily_unavailable',
@@ -68,19 +68,19 @@ export class GatewayResponses extends Construct {
   #respond(
     restApi: RestApi,
     type: ResponseType,
-    answer: { status?: number; error: string; description?: string; headers?: Record<string, string> },
+    response: { status?: number; error: string; description?: string; headers?: Record<string, string> },
   ): void {
-    const description = answer.description === undefined ? GATEWAYS_WORDS : JSON.stringify(answer.description);
+    const description = response.description === undefined ? GATEWAY_MESSAGE : JSON.stringify(response.description);
     new GatewayResponse(this, type.responseType, {
       restApi,
       type,
-      statusCode: answer.status?.toString(),
+      statusCode: response.status?.toString(),
       responseHeaders: {
         'Access-Control-Allow-Origin': "'*'",
         'Access-Control-Expose-Headers': "'WWW-Authenticate, Mcp-Session-Id'",
-        ...answer.headers,
+        ...response.headers,
       },
-      templates: { 'application/json': `{"error":"${answer.error}","error_description":${description}}` },
+      templates: { 'application/json': `{"error":"${response.error}","error_description":${description}}` },
     });
   }
 }

@@ -18,41 +18,42 @@ import type { HoldfastSettings } from './settings/holdfast-settings.ts';
 import { removalPolicy, type Stage } from './settings/stage.ts';
 
 export interface HoldfastFunctionProps {
-  /** The file in `lambda/`. */
+  /** The file in `lambda/functions/`. */
   readonly entry: string;
   /**
-   * What of the file is called.
+   * The exported function to invoke.
    * @default 'handler'
    */
   readonly handler?: string;
-  /** What the door reads at start; an absent variable is left out. */
+  /** Environment variables; an `undefined` variable is omitted. */
   readonly environment: Record<string, string | undefined>;
   /**
-   * AWS SDK clients that this door loads late and seldom: Lambda's own copies are used.
-   * @default - all that is imported is in the bundle
+   * AWS SDK clients that the function loads lazily and rarely, from the copies of the Lambda runtime.
+   * @default - the bundle contains every imported package, except those of FunctionBundle
    */
   readonly providedByLambda?: readonly string[];
   /**
-   * The script in `lambda/web` of a page that this door serves.
-   * @default - none
+   * The script in `lambda/web` of a page that the function serves.
+   * @default - no page
    */
   readonly page?: string;
   /**
-   * Ours, or those of libraries.
+   * Whether to bundle Holdfast's own DynamoDB client and SDK shortcuts, or the libraries.
    * @default true
    */
   readonly optimizations?: HoldfastSettings['optimizations'];
+  /** Memory size in MB. */
   readonly memoryMegabytes: number;
   readonly timeout: Duration;
   readonly logRetention: RetentionDays;
-  /** Whether Lambda writes lines of its own for every invocation. */
+  /** Whether Lambda logs `START`, `END` and `REPORT` of every invocation. */
   readonly systemLogs: boolean;
   readonly stage: Stage;
 }
 
 /**
- * A function with a role of its own. The role starts with one permission, to write to its own log group, and gains what
- * the other constructs grant it; AWS's managed policy for Lambda would let it write to every log group of the account.
+ * A Lambda function with its own role and log group. The role initially permits writing to this log group only, instead
+ * of the AWS managed policy, which permits writing to every log group of the account; other constructs grant the rest.
  */
 export class HoldfastFunction extends Construct implements IGrantable {
   readonly handler: LambdaFunction;
@@ -71,7 +72,7 @@ export class HoldfastFunction extends Construct implements IGrantable {
     this.handler = new LambdaFunction(this, 'Function', {
       runtime: Runtime.NODEJS_24_X,
       architecture: Architecture.ARM_64,
-      code: new FunctionBundle(source(props.entry), {
+      code: new FunctionBundle(entryPath(props.entry), {
         ...props,
         page: props.page && fileURLToPath(new URL(`../lambda/web/${props.page}`, import.meta.url)),
       }),
@@ -87,26 +88,29 @@ export class HoldfastFunction extends Construct implements IGrantable {
     });
   }
 
-  /** Has EventBridge start this one again and again. */
-  startEvery(interval: Duration): void {
+  /** Invokes the function at an interval, with an EventBridge rule. */
+  scheduleEvery(interval: Duration): void {
     new Rule(this, 'Schedule', { schedule: Schedule.rate(interval), targets: [new LambdaTarget(this.handler)] });
   }
 
   /**
-   * Lets another function start this one and not wait for it. AWS Lambda does so up to three times until it succeeds, and
-   * drops what it could not begin with within the hour.
+   * Grants another function to invoke this one asynchronously. Lambda attempts an event up to three times, and discards
+   * an event that it could not start within one hour.
    */
-  grantStart(grantee: IGrantable): void {
+  grantAsyncInvoke(grantee: IGrantable): void {
     this.handler.configureAsyncInvoke({ retryAttempts: 2, maxEventAge: Duration.hours(1) });
-    const start = { actions: ['lambda:InvokeFunction'], resourceArns: [this.handler.functionArn] };
-    Grant.addToPrincipal({ grantee, ...start }).assertSuccess();
+    Grant.addToPrincipal({
+      grantee,
+      actions: ['lambda:InvokeFunction'],
+      resourceArns: [this.handler.functionArn],
+    }).assertSuccess();
   }
 }
 
 /**
- * Lambda leaves out its own lines only where logs are JSON. Ours stay as they are: the runtime makes JSON of what goes
- * through `console`, and what is written to the standard output is taken as it comes. Those of a tool's `console.debug`
- * would be left out by default.
+ * Lambda can omit its system logs only in the JSON log format. In this format the runtime converts the output of
+ * `console` to JSON, and passes lines on the standard output through, as Holdfast writes them. The level `TRACE` keeps a
+ * tool's `console.debug`, which the default level would omit.
  * @see https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-log-level.html
  */
 const withoutSystemLogs = {
@@ -115,4 +119,4 @@ const withoutSystemLogs = {
   applicationLogLevelV2: ApplicationLogLevel.TRACE,
 };
 
-const source = (file: string) => fileURLToPath(new URL(`../lambda/functions/${file}`, import.meta.url));
+const entryPath = (file: string) => fileURLToPath(new URL(`../lambda/functions/${file}`, import.meta.url));

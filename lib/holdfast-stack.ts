@@ -1,7 +1,7 @@
 import { CfnOutput, Duration, Stack, type StackProps, Token } from 'aws-cdk-lib';
 import { Grant, type IGrantable } from 'aws-cdk-lib/aws-iam';
 import type { Construct } from 'constructs';
-import { defaultScope, hasToolScopes, scopes } from '../lambda/scopes.ts';
+import { scopes } from '#scopes';
 import type {
   AggregationEnvironment,
   AuthorizerEnvironment,
@@ -10,10 +10,11 @@ import type {
   McpEnvironment,
   OAuthEnvironment,
 } from '../lambda/shared/environment.ts';
+import { defaultScope, hasToolScopes } from '../lambda/shared/scope-set.ts';
 import { SealKey, SigningKeys } from './encryption-keys.ts';
 import { Firewall } from './firewall.ts';
 import { GatewayResponses } from './gateway-responses.ts';
-import { HoldfastFunction } from './holdfast-function.ts';
+import { HoldfastFunction, type HoldfastFunctionProps } from './holdfast-function.ts';
 import { CloudFrontHostname, CustomHostname, originSecret } from './hostname.ts';
 import { Operations } from './operations/operations.ts';
 import { McpRestApi } from './rest-api.ts';
@@ -26,240 +27,235 @@ import {
   refreshEnvironment,
   withProfile,
 } from './settings/identity-provider-settings.ts';
-import { checkScopes } from './settings/scope-validation.ts';
+import { validateScopes } from './settings/scope-validation.ts';
 import { HoldfastUserPool } from './user-pool.ts';
 
-/** What sign-in is built into. */
-type Surroundings = { gateway: McpRestApi; publicUrl: string; settings: ResolvedSettings };
-type FacadeSurroundings = Surroundings & { table: SessionTable; sealKey: SealKey };
-
-/** What the rest of the stack needs to know of it. */
+/** How users sign in, as far as the rest of the stack depends on it. */
 type SignIn = {
-  /** Whose tokens the authorizer trusts, if not the facade's. */
+  /** The authorizer's variables about the issuer, in direct mode. */
   issuer: Omit<AuthorizerEnvironment, 'PUBLIC_URL'>;
-  /** The function of Holdfast's own authorization server, if there is one. */
+  /** The OAuth function; `undefined` in direct mode. */
   oauth: HoldfastFunction | undefined;
-  /** What clients are to ask for first. */
+  /** The scope in the 401 challenge. */
   scope: string;
-  /** What the MCP function needs to use the identity provider's tokens, where it may. */
+  /** Access to upstream tokens; `undefined` unless the setting `upstreamTokens` enables it. */
   upstreamTokens: { environment: Partial<McpEnvironment>; grantUse(grantee: IGrantable): void } | undefined;
 };
 
+/** The function of your server, and the worker that continues its long-running tools. */
+type ServerFunctions = { mcp: HoldfastFunction; worker: HoldfastFunction };
+
 export interface HoldfastStackProps extends StackProps, HoldfastSettings {}
 
-/** An MCP server on the internet, with the sign-in, the sessions and the limits it needs there. */
+/** A remote MCP server: API, functions, table, keys, sign-in, and operations. */
 export class HoldfastStack extends Stack {
+  readonly #settings: ResolvedSettings;
+  readonly #table: SessionTable;
+  readonly #api: McpRestApi;
+  readonly #publicUrl: string;
+  readonly #sealKey: SealKey;
+
   constructor(scope: Construct, id: string, props: HoldfastStackProps = {}) {
     super(scope, id, { terminationProtection: props.stage === 'prod', ...props });
     const settings = resolveSettings(props, Token.isUnresolved(this.region) ? undefined : this.region);
-    checkScopes(scopes);
-    const { stage, logRetention, lambdaSystemLogs: systemLogs, optimizations, identityProvider } = settings;
-    const direct = identityProvider?.mode === 'direct' ? identityProvider : undefined;
+    validateScopes(scopes);
+    const { stage, identityProvider, domain } = settings;
+    const directProvider = identityProvider?.mode === 'direct' ? identityProvider : undefined;
 
-    const table = new SessionTable(this, 'Table', { stage });
-    const gateway = new McpRestApi(this, 'Gateway', {
+    this.#settings = settings;
+    this.#table = new SessionTable(this, 'Table', { stage });
+    this.#api = new McpRestApi(this, 'Gateway', {
       ...settings,
-      oauthThrottle: direct ? undefined : settings.oauthThrottle,
-      originSecret: settings.domain === undefined ? originSecret : undefined,
+      oauthThrottle: directProvider ? undefined : settings.oauthThrottle,
+      originSecret: domain === undefined ? originSecret : undefined,
     });
-    const publicUrl = this.#hostname(gateway, settings);
-    const sealKey = new SealKey(this, 'SealKey', { stage });
-    const signIn = direct
-      ? this.#signInAtProvider(direct, { gateway, publicUrl, settings })
-      : this.#signInAtFacade({ gateway, publicUrl, settings, table, sealKey });
+    this.#publicUrl = this.#createHostname();
+    this.#sealKey = new SealKey(this, 'SealKey', { stage });
 
-    const authorizer = new HoldfastFunction(this, 'Authorizer', {
+    const signIn = directProvider ? this.#createDirectSignIn(directProvider) : this.#createFacadeSignIn();
+    const authorizer = this.#createAuthorizer(signIn);
+    const server = this.#createServer(signIn, authorizer);
+    const { oauth } = signIn;
+    const dashboard = oauth && settings.dashboard ? this.#createDashboard(oauth) : undefined;
+    const aggregation = this.#createAggregation();
+    new GatewayResponses(this, 'Responses', {
+      api: this.#api.api,
+      publicUrl: this.#publicUrl,
+      scope: signIn.scope,
+    });
+    if (settings.firewall) new Firewall(this, 'Firewall', { api: this.#api.api });
+    if (settings.operations) {
+      new Operations(this, 'Operations', {
+        ...settings,
+        api: this.#api.api,
+        accessLog: this.#api.accessLog,
+        functions: {
+          Authorizer: authorizer,
+          Mcp: server.mcp,
+          Worker: server.worker,
+          OAuth: oauth,
+          Dashboard: dashboard,
+          Rollup: aggregation,
+        },
+        tableName: this.#table.name,
+      });
+    }
+
+    this.#output('McpUrl', `${this.#publicUrl}/mcp`, 'The MCP endpoint: add it to an MCP client');
+    if (dashboard) {
+      this.#output('DashboardUrl', `${this.#publicUrl}/dashboard`, 'The dashboard of tool calls and connected apps');
+    }
+    this.#output('TableName', this.#table.name, 'The table, which `npx holdfast` reads');
+  }
+
+  /** Creates a function with the settings that all functions have in common. */
+  #createFunction(
+    id: string,
+    props: Omit<HoldfastFunctionProps, 'stage' | 'logRetention' | 'systemLogs' | 'optimizations'>,
+  ): HoldfastFunction {
+    const { stage, logRetention, lambdaSystemLogs: systemLogs, optimizations } = this.#settings;
+    return new HoldfastFunction(this, id, { stage, logRetention, systemLogs, optimizations, ...props });
+  }
+
+  #createAuthorizer({ issuer }: SignIn): HoldfastFunction {
+    return this.#createFunction('Authorizer', {
       entry: 'authorizer.ts',
-      environment: { PUBLIC_URL: publicUrl, ...signIn.issuer } satisfies AuthorizerEnvironment,
+      environment: { PUBLIC_URL: this.#publicUrl, ...issuer } satisfies AuthorizerEnvironment,
       memoryMegabytes: 256,
       timeout: Duration.seconds(10),
-      stage,
-      logRetention,
-      systemLogs,
     });
+  }
 
-    const toolTimeout = Duration.seconds(Math.round(settings.toolTimeoutMinutes * 60));
-    const server = {
+  /** Your server: the MCP function, and its worker for long-running tools. */
+  #createServer({ upstreamTokens }: SignIn, authorizer: HoldfastFunction): ServerFunctions {
+    const { toolTimeoutMinutes, authorizerCacheSeconds } = this.#settings;
+    const timeout = Duration.seconds(Math.round(toolTimeoutMinutes * 60));
+    const environment = {
+      ...this.#serverEnvironment(timeout),
+      ...upstreamTokens?.environment,
+    } satisfies McpEnvironment;
+    const shared = {
       entry: 'mcp.ts',
       providedByLambda: ['@aws-sdk/client-kms', '@aws-sdk/client-lambda'],
-      optimizations,
       memoryMegabytes: 512,
-      stage,
-      logRetention,
-      systemLogs,
     };
-    const environment = {
-      PUBLIC_URL: publicUrl,
-      TABLE_NAME: table.name,
+    const worker = this.#createFunction('Worker', {
+      ...shared,
+      handler: 'work',
+      environment,
+      // The maximum of Lambda.
+      timeout: Duration.minutes(15),
+    });
+    const mcp = this.#createFunction('Mcp', {
+      ...shared,
+      environment: { ...environment, WORKER_FUNCTION: worker.handler.functionName } satisfies McpEnvironment,
+      timeout,
+    });
+    worker.grantAsyncInvoke(mcp);
+    for (const grantee of [mcp, worker]) {
+      this.#table.grantSessions(grantee);
+      this.#sealKey.grantSeal(grantee, 'request-state');
+      upstreamTokens?.grantUse(grantee);
+    }
+    this.#api.addMcp({
+      mcp: mcp.handler,
+      authorizer: authorizer.handler,
+      authorizerCache: Duration.seconds(hasToolScopes(scopes) ? 0 : authorizerCacheSeconds),
+      timeout,
+    });
+    return { mcp, worker };
+  }
+
+  #serverEnvironment(timeout: Duration): McpEnvironment {
+    const settings = this.#settings;
+    return {
+      PUBLIC_URL: this.#publicUrl,
+      TABLE_NAME: this.#table.name,
       MCP_SESSION_TTL_HOURS: `${settings.sessionTtlHours}`,
       STALE_SESSION: settings.staleSession,
       MCP_SESSION_TTL_HOURS_BY_GROUP: settings.sessionTtlHoursByGroup && queryOf(settings.sessionTtlHoursByGroup),
       ALLOWED_ORIGINS: settings.allowedOrigins?.join(' '),
       LISTEN_SECONDS: settings.listenSeconds > 0 ? `${settings.listenSeconds}` : undefined,
       TASK_TTL_HOURS: `${settings.taskTtlHours}`,
-      // Until then a client of the 2025 era waits for a long tool: the rest is for telling it that it takes longer.
-      HOLD_SECONDS: `${Math.floor(toolTimeout.toSeconds() * 0.9)}`,
+      // A legacy client waits this long for a long-running tool. The rest of the timeout is for ending its request.
+      HOLD_SECONDS: `${Math.floor(timeout.toSeconds() * 0.9)}`,
       AUDIT_METHODS: settings.auditMethods,
       AUDIT_ARGUMENTS: settings.auditArguments,
       AUDIT_RETENTION_DAYS: `${settings.auditRetentionDays}`,
-      SEAL_KEY_ID: sealKey.id,
-      ...signIn.upstreamTokens?.environment,
-    } satisfies McpEnvironment;
-    const worker = new HoldfastFunction(this, 'Worker', {
-      ...server,
-      handler: 'work',
-      environment,
-      // The longest that AWS Lambda has.
-      timeout: Duration.minutes(15),
-    });
-    const mcp = new HoldfastFunction(this, 'Mcp', {
-      ...server,
-      environment: { ...environment, WORKER_FUNCTION: worker.handler.functionName } satisfies McpEnvironment,
-      timeout: toolTimeout,
-    });
-    worker.grantStart(mcp);
-    for (const door of [mcp, worker]) {
-      table.grantSessions(door);
-      sealKey.grantSeal(door, 'request-state');
-      signIn.upstreamTokens?.grantUse(door);
-    }
-
-    gateway.addMcp({
-      mcp: mcp.handler,
-      authorizer: authorizer.handler,
-      authorizerCache: Duration.seconds(hasToolScopes(scopes) ? 0 : settings.authorizerCacheSeconds),
-      timeout: toolTimeout,
-    });
-    const { oauth } = signIn;
-    const dashboard =
-      oauth && settings.dashboard
-        ? this.#dashboard(oauth, { gateway, publicUrl, settings, table, sealKey })
-        : undefined;
-    const rollup = this.#rollup(table, settings);
-    new GatewayResponses(this, 'Responses', { api: gateway.api, publicUrl, scope: signIn.scope });
-    if (settings.firewall) new Firewall(this, 'Firewall', { api: gateway.api });
-    if (settings.operations) {
-      new Operations(this, 'Operations', {
-        ...settings,
-        api: gateway.api,
-        accessLog: gateway.accessLog,
-        doors: {
-          Authorizer: authorizer,
-          Mcp: mcp,
-          Worker: worker,
-          OAuth: oauth,
-          Dashboard: dashboard,
-          Rollup: rollup,
-        },
-        tableName: table.name,
-      });
-    }
-
-    this.#output('McpUrl', `${publicUrl}/mcp`, 'Paste this into an assistant');
-    if (dashboard) this.#output('DashboardUrl', `${publicUrl}/dashboard`, 'Who has called what, and how to end it');
-    this.#output('TableName', table.name, 'Holds everything: for `npx holdfast`');
+      SEAL_KEY_ID: this.#sealKey.id,
+    };
   }
 
-  /** Where users see what they have connected, and owners see everyone; and where both end it. */
-  #dashboard(
-    oauth: HoldfastFunction,
-    { gateway, publicUrl, settings, table, sealKey }: FacadeSurroundings,
-  ): HoldfastFunction {
-    const { stage, logRetention, lambdaSystemLogs: systemLogs, optimizations, showNames } = settings;
-    const dashboard = new HoldfastFunction(this, 'Dashboard', {
+  /** The dashboard function, on which users see and revoke their connected apps, and admins those of everyone. */
+  #createDashboard(oauth: HoldfastFunction): HoldfastFunction {
+    const settings = this.#settings;
+    const hasNames = settings.showNames !== 'no';
+    const dashboard = this.#createFunction('Dashboard', {
       entry: 'dashboard.ts',
       page: 'main.tsx',
       providedByLambda: ['@aws-sdk/client-kms'],
-      optimizations,
       environment: {
-        PUBLIC_URL: publicUrl,
-        TABLE_NAME: table.name,
+        PUBLIC_URL: this.#publicUrl,
+        TABLE_NAME: this.#table.name,
         ADMINS_GROUP: settings.adminsGroup,
         AUDIT_RETENTION_DAYS: `${settings.auditRetentionDays}`,
         GRANT_IDLE_DAYS: `${settings.grantIdleDays}`,
         MCP_SESSION_TTL_HOURS: `${settings.sessionTtlHours}`,
-        SEAL_KEY_ID: showNames === 'no' ? undefined : sealKey.id,
+        SEAL_KEY_ID: hasNames ? this.#sealKey.id : undefined,
       } satisfies DashboardEnvironment,
       memoryMegabytes: 512,
       timeout: Duration.seconds(28),
-      stage,
-      logRetention,
-      systemLogs,
     });
-    table.grantDashboard(dashboard);
-    if (showNames !== 'no') {
-      table.grantNames(dashboard);
-      sealKey.grantSeal(dashboard, 'user-names');
+    this.#table.grantDashboard(dashboard);
+    if (hasNames) {
+      this.#table.grantNames(dashboard);
+      this.#sealKey.grantSeal(dashboard, 'user-names');
     }
-    gateway.addDashboard({ dashboard: dashboard.handler, oauth: oauth.handler });
+    this.#api.addDashboard({ dashboard: dashboard.handler, oauth: oauth.handler });
     return dashboard;
   }
 
-  /** Counts calls for the charts, of the dashboard and of the command line. */
-  #rollup(
-    table: SessionTable,
-    { auditRetentionDays, stage, logRetention, lambdaSystemLogs: systemLogs, optimizations }: ResolvedSettings,
-  ): HoldfastFunction {
-    const rollup = new HoldfastFunction(this, 'Rollup', {
+  /** The aggregation job, whose aggregates the charts and the CLI read. */
+  #createAggregation(): HoldfastFunction {
+    const aggregation = this.#createFunction('Rollup', {
       entry: 'aggregation.ts',
-      optimizations,
       environment: {
-        TABLE_NAME: table.name,
-        AUDIT_RETENTION_DAYS: `${auditRetentionDays}`,
+        TABLE_NAME: this.#table.name,
+        AUDIT_RETENTION_DAYS: `${this.#settings.auditRetentionDays}`,
       } satisfies AggregationEnvironment,
       memoryMegabytes: 512,
       timeout: Duration.minutes(4),
-      stage,
-      logRetention,
-      systemLogs,
     });
-    rollup.startEvery(Duration.minutes(5));
-    table.grantAggregation(rollup);
-    return rollup;
+    aggregation.scheduleEvery(Duration.minutes(5));
+    this.#table.grantAggregation(aggregation);
+    return aggregation;
   }
 
-  /** Holdfast's own authorization server, and the users or the provider behind it. */
-  #signInAtFacade({ gateway, publicUrl, settings, table, sealKey }: FacadeSurroundings): SignIn {
-    const { stage, logRetention, lambdaSystemLogs: systemLogs, optimizations } = settings;
-    const signingKeys = new SigningKeys(this, settings.signingKeys, { stage });
-    const identityProvider = settings.identityProvider ?? this.#users(publicUrl, settings);
-    const oauth = new HoldfastFunction(this, 'OAuth', {
+  /** Facade mode: Holdfast is the authorization server, and users sign in at a provider or the stack's user pool. */
+  #createFacadeSignIn(): SignIn {
+    const settings = this.#settings;
+    const signingKeys = new SigningKeys(this, settings.signingKeys, { stage: settings.stage });
+    const identityProvider = settings.identityProvider ?? this.#createUserPool();
+    const oauth = this.#createFunction('OAuth', {
       entry: 'oauth.ts',
-      optimizations,
-      environment: {
-        PUBLIC_URL: publicUrl,
-        TABLE_NAME: table.name,
-        SIGN_KEY_IDS: signingKeys.ids,
-        SEAL_KEY_ID: sealKey.id,
-        ...identityEnvironment(identityProvider),
-        AUDIT_ARGUMENTS: settings.auditArguments,
-        NAME_CLAIM: settings.showNames === 'no' ? undefined : settings.showNames,
-        ACCESS_TOKEN_MINUTES: `${settings.accessTokenMinutes}`,
-        GRANT_IDLE_DAYS: `${settings.grantIdleDays}`,
-        GRANT_ABSOLUTE_DAYS: `${settings.grantAbsoluteDays}`,
-        REFRESH_WINDOW_SECONDS: `${settings.refreshWindowSeconds}`,
-        REDIRECT_SCHEMES: settings.redirectSchemes.join(' '),
-        ...admissionEnvironment(settings),
-      } satisfies OAuthEnvironment,
+      environment: this.#oauthEnvironment(signingKeys, identityProvider),
       memoryMegabytes: 512,
-      // Just inside the 29 seconds after which API Gateway gives up on a buffered answer.
+      // API Gateway ends a buffered request after 29 seconds.
       timeout: Duration.seconds(28),
-      stage,
-      logRetention,
-      systemLogs,
     });
-    table.grantSignIn(oauth);
+    this.#table.grantSignIn(oauth);
     signingKeys.grantSign(oauth);
-    sealKey.grantSeal(
+    this.#sealKey.grantSeal(
       oauth,
       'upstream',
       'refresh-mac',
       ...(settings.showNames === 'no' ? [] : ['user-names' as const]),
     );
-    grantSecret(identityProvider, oauth);
-    gateway.addOAuth(oauth.handler);
+    grantReadSecret(identityProvider, oauth);
+    this.#api.addOAuth(oauth.handler);
     if (settings.identityProvider !== undefined) {
-      this.#output('CallbackUrl', callbackOf(publicUrl), 'The redirect URI to register at the identity provider');
+      const callbackUrl = callbackUrlOf(this.#publicUrl);
+      this.#output('CallbackUrl', callbackUrl, 'The redirect URI to register at the identity provider');
     }
     return {
       issuer: {},
@@ -268,70 +264,89 @@ export class HoldfastStack extends Stack {
       upstreamTokens: settings.upstreamTokens
         ? {
             environment: refreshEnvironment(identityProvider),
-            grantUse(grantee) {
-              table.grantUpstreamTokens(grantee);
-              sealKey.grantSeal(grantee, 'upstream');
-              grantSecret(identityProvider, grantee);
+            grantUse: (grantee) => {
+              this.#table.grantUpstreamTokens(grantee);
+              this.#sealKey.grantSeal(grantee, 'upstream');
+              grantReadSecret(identityProvider, grantee);
             },
           }
         : undefined,
     };
   }
 
-  /** Direct mode: the identity provider issues the tokens, and all there is to do here is to say so. */
-  #signInAtProvider(provider: IdentityProviderSettings, { gateway, publicUrl, settings }: Surroundings): SignIn {
-    const { stage, logRetention, lambdaSystemLogs: systemLogs } = settings;
-    const { issuer, scopes: asked, groupClaims, audience, jwksUri } = withProfile(provider);
-    const discovery = new HoldfastFunction(this, 'Discovery', {
+  #oauthEnvironment(signingKeys: SigningKeys, identityProvider: IdentityProviderSettings): OAuthEnvironment {
+    const settings = this.#settings;
+    return {
+      PUBLIC_URL: this.#publicUrl,
+      TABLE_NAME: this.#table.name,
+      SIGN_KEY_IDS: signingKeys.ids,
+      SEAL_KEY_ID: this.#sealKey.id,
+      ...identityEnvironment(identityProvider),
+      AUDIT_ARGUMENTS: settings.auditArguments,
+      NAME_CLAIM: settings.showNames === 'no' ? undefined : settings.showNames,
+      ACCESS_TOKEN_MINUTES: `${settings.accessTokenMinutes}`,
+      GRANT_IDLE_DAYS: `${settings.grantIdleDays}`,
+      GRANT_ABSOLUTE_DAYS: `${settings.grantAbsoluteDays}`,
+      REFRESH_WINDOW_SECONDS: `${settings.refreshWindowSeconds}`,
+      REDIRECT_SCHEMES: settings.redirectSchemes.join(' '),
+      ...admissionEnvironment(settings),
+    };
+  }
+
+  /** Direct mode: the provider is the authorization server, and Holdfast serves the protected resource metadata only. */
+  #createDirectSignIn(provider: IdentityProviderSettings): SignIn {
+    const { issuer, scopes: requestedScopes, groupClaims, audience, jwksUri } = withProfile(provider);
+    const discovery = this.#createFunction('Discovery', {
       entry: 'discovery.ts',
       environment: {
-        PUBLIC_URL: publicUrl,
+        PUBLIC_URL: this.#publicUrl,
         AUTHORIZATION_SERVER: issuer,
-        SCOPES: asked.join(' '),
+        SCOPES: requestedScopes.join(' '),
       } satisfies DiscoveryEnvironment,
       memoryMegabytes: 256,
       timeout: Duration.seconds(10),
-      stage,
-      logRetention,
-      systemLogs,
     });
-    gateway.addDiscovery(discovery.handler);
+    this.#api.addDiscovery(discovery.handler);
     return {
       issuer: {
         DIRECT_ISSUER: issuer,
-        DIRECT_AUDIENCE: audience ?? `${publicUrl}/mcp`,
+        DIRECT_AUDIENCE: audience ?? `${this.#publicUrl}/mcp`,
         DIRECT_GROUP_CLAIMS: groupClaims.join(' '),
         DIRECT_JWKS_URI: jwksUri,
       },
       oauth: undefined,
-      scope: asked.join(' '),
+      scope: requestedScopes.join(' '),
       upstreamTokens: undefined,
     };
   }
 
-  #hostname(gateway: McpRestApi, { domain }: ResolvedSettings): string {
-    if (domain === undefined) return new CloudFrontHostname(this, 'Hostname', { api: gateway.api, originSecret }).url;
-    const hostname = new CustomHostname(this, 'Hostname', { api: gateway.api, domain });
+  /** @returns the public origin */
+  #createHostname(): string {
+    const { domain } = this.#settings;
+    const { api } = this.#api;
+    if (domain === undefined) return new CloudFrontHostname(this, 'Hostname', { api, originSecret }).url;
+    const hostname = new CustomHostname(this, 'Hostname', { api, domain });
     if (domain.hostedZone === undefined) {
-      this.#output('DnsTarget', hostname.dnsTarget, `Where ${domain.domainName} has to point (CNAME)`);
+      this.#output('DnsTarget', hostname.dnsTarget, `The target of the CNAME record of ${domain.domainName}`);
     }
     return hostname.url;
   }
 
-  #users(publicUrl: string, { stage, grantAbsoluteDays }: ResolvedSettings): IdentityProviderSettings {
-    const users = new HoldfastUserPool(this, 'Users', {
+  #createUserPool(): IdentityProviderSettings {
+    const { stage, grantAbsoluteDays } = this.#settings;
+    const { userPoolId, identityProvider } = new HoldfastUserPool(this, 'Users', {
       stage,
-      callbackUrl: callbackOf(publicUrl),
+      callbackUrl: callbackUrlOf(this.#publicUrl),
       refreshTokenValidity: Duration.days(grantAbsoluteDays),
     });
-    this.#output('UserPoolId', users.userPoolId, 'Holds the users');
+    this.#output('UserPoolId', userPoolId, 'The Cognito user pool');
     this.#output(
       'AddUser',
-      `aws cognito-idp admin-create-user --user-pool-id ${users.userPoolId} --username you@example.com ` +
+      `aws cognito-idp admin-create-user --user-pool-id ${userPoolId} --username you@example.com ` +
         '--user-attributes Name=email,Value=you@example.com Name=email_verified,Value=true',
-      'Adds a user, who gets an e-mail with a first password',
+      'Adds a user, who receives an e-mail with a temporary password',
     );
-    return users.identityProvider;
+    return identityProvider;
   }
 
   #output(id: string, value: string, description: string): void {
@@ -344,11 +359,14 @@ const queryOf = (values: Readonly<Record<string, number>>) =>
     Object.entries(values).map(([name, value]): [string, string] => [name, String(value)]),
   ).toString();
 
-const callbackOf = (publicUrl: string) => `${publicUrl}/callback`;
+const callbackUrlOf = (publicUrl: string) => `${publicUrl}/callback`;
 
-/** Lets a function read the client secret, if there is one; not by `grantRead` of a Secret, which also lets it describe it. */
-function grantSecret({ clientSecretArn }: IdentityProviderSettings, grantee: IGrantable): void {
+/** Grants reading the client secret, if there is one. `Secret.grantRead` would permit describing it as well. */
+function grantReadSecret({ clientSecretArn }: IdentityProviderSettings, grantee: IGrantable): void {
   if (clientSecretArn === undefined) return;
-  const read = { actions: ['secretsmanager:GetSecretValue'], resourceArns: [clientSecretArn] };
-  Grant.addToPrincipal({ grantee, ...read }).assertSuccess();
+  Grant.addToPrincipal({
+    grantee,
+    actions: ['secretsmanager:GetSecretValue'],
+    resourceArns: [clientSecretArn],
+  }).assertSuccess();
 }

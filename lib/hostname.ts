@@ -14,27 +14,16 @@ import { ARecord, HostedZone, RecordTarget } from 'aws-cdk-lib/aws-route53';
 import { ApiGatewayDomain } from 'aws-cdk-lib/aws-route53-targets';
 import { Construct } from 'constructs';
 import { STAGE_NAME } from './rest-api.ts';
-
-/** A host name of the owner's own. */
-export interface CustomDomain {
-  /** Such as `mcp.example.com`. */
-  readonly domainName: string;
-  /** ARN of a certificate for it in Certificate Manager, in the region of the stack. */
-  readonly certificateArn: string;
-  /**
-   * The Route 53 zone to write the address into.
-   * @default - the owner writes the CNAME; the stack's output `DnsTarget` says where to
-   */
-  readonly hostedZone?: { readonly id: string; readonly name: string };
-}
+import type { CustomDomain } from './settings/api-settings.ts';
 
 /**
- * Leads the owner's domain to the API. The origin is the root of the host, where OAuth discovery must be
- * (RFC 9728 §3.1, RFC 8414 §3.1), and the API's own address is switched off, so that nothing goes around the domain.
+ * A custom domain name, mapped to the API at the root path, where OAuth discovery must be (RFC 9728 §3.1, RFC 8414 §3.1).
+ * The API's default endpoint is disabled, so that requests cannot bypass the domain.
  */
 export class CustomHostname extends Construct {
+  /** The public origin. */
   readonly url: string;
-  /** Where the domain has to point. */
+  /** The target of the domain's DNS record. */
   readonly dnsTarget: string;
 
   constructor(scope: Construct, id: string, props: { api: RestApi; domain: CustomDomain }) {
@@ -64,31 +53,31 @@ export class CustomHostname extends Construct {
 }
 
 /**
- * How the API knows CloudFront: CloudFront sends this as `Referer`, and the API refuses whoever does not.
+ * The secret that CloudFront sends to the API as `Referer`; the API denies requests without it.
  *
- * It is the UUID at the end of the stack's id, because that costs nothing and stays the same over every deployment.
- * Nobody outside can guess it, and only those can read it who may describe the stack or see what a deployment printed.
- * It guards no data, which is what tokens do: it keeps callers from going around CloudFront, and around what the owner
- * puts there, limits or logs.
+ * It is the UUID at the end of the stack id: free of charge, and the same in every deployment. It cannot be guessed, and
+ * is readable only with permission to describe the stack or access to the output of a deployment. It does not protect
+ * data, which tokens do. It prevents requests from bypassing CloudFront and the limits or logs that you configure there.
  */
 export const originSecret = Fn.select(2, Fn.split('/', Aws.STACK_ID));
 
-/** Errors that CloudFront would otherwise serve to everybody for ten seconds, whoever they were meant for. */
-const cachedErrors = [404, 405, 414, 500, 501, 502, 503, 504];
+/** Errors that CloudFront caches by default, and would serve to other callers for ten seconds. */
+const cachedErrorStatuses = [404, 405, 414, 500, 501, 502, 503, 504];
 
 /**
- * A host name without a domain: CloudFront's own, in front of the API, because the API's path begins with its stage and
- * OAuth discovery must be at the root. Nothing is cached.
+ * The host name of a CloudFront distribution, in front of the API, because the API's paths begin with its stage and OAuth
+ * discovery must be at the root. Caching is disabled.
  *
- * A stream that is silent for two minutes is cut here (the most that CloudFront permits without asking for more), so a
- * tool that takes longer has to report progress.
+ * CloudFront ends a stream that is silent for two minutes, its maximum without a quota increase, so a tool that takes
+ * longer has to report progress.
  */
 export class CloudFrontHostname extends Construct {
+  /** The public origin. */
   readonly url: string;
 
   constructor(scope: Construct, id: string, props: { api: RestApi; originSecret: string }) {
     super(scope, id);
-    // By the API's id, not by its stage: the stage depends on the functions, and they on this address.
+    // From the API id and not from its stage: the stage depends on the functions, and these depend on this host name.
     const host = `${props.api.restApiId}.execute-api.${Aws.REGION}.${Aws.URL_SUFFIX}`;
     const distribution = new Distribution(this, 'Distribution', {
       comment: 'Holdfast: puts the API at the root of a host name',
@@ -97,7 +86,7 @@ export class CloudFrontHostname extends Construct {
         origin: new HttpOrigin(host, {
           originPath: `/${STAGE_NAME}`,
           readTimeout: Duration.seconds(120),
-          // In place of what the client sent under this name.
+          // Replaces a `Referer` of the client.
           customHeaders: { Referer: props.originSecret },
         }),
         cachePolicy: CachePolicy.CACHING_DISABLED,
@@ -106,25 +95,25 @@ export class CloudFrontHostname extends Construct {
         compress: false,
         viewerProtocolPolicy: ViewerProtocolPolicy.HTTPS_ONLY,
       },
-      errorResponses: cachedErrors.map((httpStatus) => ({ httpStatus, ttl: Duration.seconds(0) })),
+      errorResponses: cachedErrorStatuses.map((httpStatus) => ({ httpStatus, ttl: Duration.seconds(0) })),
     });
     this.url = `https://${distribution.distributionDomainName}`;
     Validations.of(distribution).acknowledge(
       {
         id: 'AwsSolutions-CFR1',
-        reason: 'Where the users are is for the owner to know; assistants call from anywhere.',
+        reason: 'A geographic restriction is a decision of the operator. MCP clients call from any country.',
       },
       {
         id: 'AwsSolutions-CFR2',
-        reason: 'A firewall costs about $10 a month when idle, so it is the setting `firewall`, which needs a domain.',
+        reason: 'AWS WAF costs about $10 a month when idle. The setting `firewall` enables it, with a custom domain.',
       },
       {
         id: 'AwsSolutions-CFR3',
-        reason: 'API Gateway logs every request, and CloudFront would log query strings too.',
+        reason: 'API Gateway logs every request. CloudFront would log query strings, which contain codes.',
       },
       {
         id: 'AwsSolutions-CFR4',
-        reason: 'The minimum TLS version can only be set for a domain of the owner (`domain`).',
+        reason: 'The minimum TLS version can be set only for a custom domain (the setting `domain`).',
       },
     );
   }

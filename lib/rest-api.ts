@@ -14,38 +14,37 @@ import {
   RequestAuthorizer,
   ResponseTransferMode,
   RestApi,
+  type StageOptions,
 } from 'aws-cdk-lib/aws-apigateway';
 import { Effect, PolicyDocument, PolicyStatement, Role, ServicePrincipal, StarPrincipal } from 'aws-cdk-lib/aws-iam';
 import type { Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda';
 import { LogGroup, type RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
+import type { Throttle } from './settings/api-settings.ts';
 import { removalPolicy, type Stage } from './settings/stage.ts';
-
-/** Requests per second, and how many may come at once. Beyond it API Gateway answers 429 to everybody. */
-export interface Throttle {
-  readonly rate: number;
-  readonly burst: number;
-}
 
 export interface McpRestApiProps {
   readonly stage: Stage;
+  /** The throttle of the stage. */
   readonly throttle: Throttle;
-  /** For each of the paths by which anyone may have a client or a user signed in or out, if they are there. */
+  /** The throttle of each method that signs in or revokes without a token; `undefined` without the OAuth function. */
   readonly oauthThrottle: Throttle | undefined;
+  /** Whether the dashboard's sign-in has that throttle too. */
   readonly dashboard: boolean;
   readonly logRetention: RetentionDays;
+  /** Whether to set the account's role for access logs. */
   readonly manageApiGatewayAccount: boolean;
   /**
-   * What a request to the API's own address has to have in `Referer`, so that nothing goes around CloudFront. Undefined
-   * when a domain of the owner's leads here: then the API has no address of its own.
+   * The `Referer` that a request to the API's default endpoint must have, so that no request bypasses CloudFront.
+   * `undefined` with a custom domain: the default endpoint is disabled then.
    */
   readonly originSecret: string | undefined;
 }
 
-/** The stage's name, and so the first segment of the path at the API's own host. */
+/** The stage's name, which is the first path segment at the API's default endpoint. */
 export const STAGE_NAME = 'v1';
 
-/** What a browser-based client may send to any path. */
+/** Request headers that a browser-based client may send. */
 const corsHeaders = [
   'Authorization',
   'Content-Type',
@@ -57,12 +56,12 @@ const corsHeaders = [
   'Mcp-Name',
   'Last-Event-ID',
   'traceparent',
-  // `Mcp-Param-*` of tools, for browsers that know the wildcard. It does not stand for `Authorization`.
+  // For `Mcp-Param-*` of tools, in browsers that support the wildcard, which does not include `Authorization`.
   '*',
 ];
 
-/** The methods of sign-in that cost a read, a write or a signature before it is known who asks. */
-const limitedMethods = [
+/** The methods that read, write or sign before the caller is authenticated. */
+const throttledMethods = [
   '/authorize/GET',
   '/authorize/POST',
   '/consent/POST',
@@ -71,9 +70,8 @@ const limitedMethods = [
   '/token/POST',
   '/revoke/POST',
 ];
-const dashboardSignIn = '/dashboard/sign-in/GET';
+const dashboardSignInMethod = '/dashboard/sign-in/GET';
 
-/** Where clients find out who lets them in. */
 const discoveryPaths = ['.well-known/oauth-protected-resource', '.well-known/oauth-protected-resource/mcp'];
 
 const oauthPaths = [
@@ -90,8 +88,8 @@ const oauthPaths = [
 ];
 
 /**
- * The REST API: its routes, limits and access log. REST because only it can stream a function's answer and send a
- * `WWW-Authenticate` of its own; regional because an edge-optimised API ends a silent stream after 30 seconds.
+ * The REST API with its routes, throttles and access log. Only a REST API supports response streaming and gateway
+ * responses with `WWW-Authenticate`. It is regional, because an edge-optimized API ends a silent stream after 30 seconds.
  */
 export class McpRestApi extends Construct {
   readonly api: RestApi;
@@ -103,57 +101,29 @@ export class McpRestApi extends Construct {
       retention: props.logRetention,
       removalPolicy: removalPolicy(props.stage),
     });
-    const limit = ({ rate, burst }: Throttle) => ({ throttlingRateLimit: rate, throttlingBurstLimit: burst });
     this.api = new RestApi(this, 'Api', {
       restApiName: Stack.of(this).stackName,
-      description: 'Holdfast: MCP and the OAuth that guards it',
+      description: 'Holdfast: the MCP endpoint and its OAuth authorization server',
       endpointConfiguration: { types: [EndpointType.REGIONAL], ipAddressType: IpAddressType.DUAL_STACK },
       disableExecuteApiEndpoint: props.originSecret === undefined,
-      policy: props.originSecret === undefined ? undefined : onlyWith(props.originSecret),
+      policy: props.originSecret === undefined ? undefined : refererPolicy(props.originSecret),
       deployOptions: {
         stageName: STAGE_NAME,
-        ...limit(props.throttle),
-        // By the verbs that do the work: a limit is kept for the verb that is called, and ANY is none.
-        methodOptions:
-          props.oauthThrottle &&
-          Object.fromEntries(
-            [...limitedMethods, ...(props.dashboard ? [dashboardSignIn] : [])].map((method) => [
-              method,
-              limit(props.oauthThrottle!),
-            ]),
-          ),
+        ...throttling(props.throttle),
+        methodOptions: methodThrottles(props),
         accessLogDestination: new LogGroupLogDestination(this.accessLog),
         accessLogFormat: accessLogFormat(),
       },
     });
-    // The API's own address is of no use to anybody: OAuth discovery does not work below a stage's path.
+    // The output of the default endpoint would be misleading: OAuth discovery does not work below a stage's path.
     this.api.node.tryRemoveChild('Endpoint');
     if (props.manageApiGatewayAccount) {
       this.api.deploymentStage.node.addDependency(new ApiGatewayAccount(this, 'Account'));
     }
-    Validations.of(this.api).acknowledge(
-      {
-        id: 'AwsSolutions-APIG2',
-        reason:
-          'The functions validate: API Gateway models know neither JSON-RPC nor forms, and cannot check a stream.',
-      },
-      {
-        id: 'AwsSolutions-APIG6',
-        reason: 'Execution logs can contain tokens and codes. The access log has no query strings and no headers.',
-      },
-      {
-        id: 'AwsSolutions-COG4',
-        reason:
-          'Assistants bring access tokens of Holdfast, or of a provider that is not Cognito; a Lambda authorizer verifies them.',
-      },
-    );
-    Validations.of(this.api.deploymentStage).acknowledge({
-      id: 'AwsSolutions-APIG3',
-      reason: 'A firewall costs about $10 a month when idle, so it is the setting `firewall`. Throttling is always on.',
-    });
+    acknowledgeApiFindings(this.api);
   }
 
-  /** `/mcp`: every verb behind the authorizer, because clients probe with GET and need the challenge; answers stream. */
+  /** Routes every method of `/mcp` through the authorizer, because clients probe with GET for the challenge. Streams. */
   addMcp(props: {
     mcp: LambdaFunction;
     authorizer: LambdaFunction;
@@ -162,23 +132,23 @@ export class McpRestApi extends Construct {
   }): void {
     const authorizer = new RequestAuthorizer(this, 'Authorizer', {
       handler: props.authorizer,
-      // The only identity source: an absent one is answered 401 without asking, and no other header is always there.
+      // The only identity source: API Gateway answers 401 if one is absent, and no other header is always present.
       identitySources: [IdentitySource.header('Authorization')],
       resultsCacheTtl: props.authorizerCache,
     });
-    this.#route(
+    this.#addRoute(
       'mcp',
       integration(props.mcp, { responseTransferMode: ResponseTransferMode.STREAM, timeout: props.timeout }),
       { authorizer, authorizationType: AuthorizationType.CUSTOM },
     );
   }
 
-  /** Discovery and the OAuth endpoints, open to everybody: they are how one gets in. */
+  /** Routes discovery and the OAuth endpoints, without an authorizer. */
   addOAuth(oauth: LambdaFunction): void {
-    this.#open(oauthPaths, oauth);
+    this.#addOpenRoutes(oauthPaths, oauth);
   }
 
-  /** The dashboard: its sign-in is the OAuth function's, and who may see what is the dashboard function's own to decide. */
+  /** Routes the dashboard, whose function authorizes requests itself. Its sign-in belongs to the OAuth function. */
   addDashboard({ dashboard, oauth }: { dashboard: LambdaFunction; oauth: LambdaFunction }): void {
     const streaming = integration(dashboard, { responseTransferMode: ResponseTransferMode.STREAM });
     const targets = {
@@ -187,21 +157,21 @@ export class McpRestApi extends Construct {
       'dashboard/sign-in': integration(oauth),
     };
     for (const [path, target] of Object.entries(targets)) {
-      // No other site's page has any business here, so browsers are told nothing of CORS.
+      // Without CORS: only the dashboard's own page calls these routes.
       const resource = this.api.root.resourceForPath(path);
       this.#acknowledgeOpen(resource.addMethod('ANY', target, { authorizationType: AuthorizationType.NONE }));
     }
   }
 
-  /** Discovery alone, where the identity provider lets clients in itself. */
+  /** Routes discovery only, for direct mode. */
   addDiscovery(discovery: LambdaFunction): void {
-    this.#open(discoveryPaths, discovery);
+    this.#addOpenRoutes(discoveryPaths, discovery);
   }
 
-  #open(paths: string[], handler: LambdaFunction): void {
+  #addOpenRoutes(paths: string[], handler: LambdaFunction): void {
     const target = integration(handler);
     for (const path of paths) {
-      this.#acknowledgeOpen(this.#route(path, target, { authorizationType: AuthorizationType.NONE }));
+      this.#acknowledgeOpen(this.#addRoute(path, target, { authorizationType: AuthorizationType.NONE }));
     }
   }
 
@@ -209,11 +179,11 @@ export class McpRestApi extends Construct {
     Validations.of(method).acknowledge({
       id: 'AwsSolutions-APIG4',
       reason:
-        'Discovery and sign-in come before there is a token; the functions check clients, codes and PKCE, and the dashboard the cookie of its sign-in.',
+        'Discovery and sign-in precede the access token. The functions verify clients, codes and PKCE, and the dashboard its session cookie.',
     });
   }
 
-  #route(path: string, target: Integration, options: MethodOptions): Method {
+  #addRoute(path: string, target: Integration, options: MethodOptions): Method {
     const resource = this.api.root.resourceForPath(path);
     const method = resource.addMethod('ANY', target, options);
     resource.addCorsPreflight({
@@ -227,12 +197,45 @@ export class McpRestApi extends Construct {
   }
 }
 
+/** By the methods that do the work: API Gateway applies a throttle to the method that is called, not to ANY. */
+function methodThrottles({ oauthThrottle, dashboard }: McpRestApiProps): StageOptions['methodOptions'] {
+  if (oauthThrottle === undefined) return undefined;
+  const methods = [...throttledMethods, ...(dashboard ? [dashboardSignInMethod] : [])];
+  return Object.fromEntries(methods.map((method) => [method, throttling(oauthThrottle)]));
+}
+
+const throttling = ({ rate, burst }: Throttle) => ({ throttlingRateLimit: rate, throttlingBurstLimit: burst });
+
+function acknowledgeApiFindings(api: RestApi): void {
+  Validations.of(api).acknowledge(
+    {
+      id: 'AwsSolutions-APIG2',
+      reason:
+        'The functions validate requests. API Gateway models support neither JSON-RPC nor forms, and cannot validate a stream.',
+    },
+    {
+      id: 'AwsSolutions-APIG6',
+      reason: 'Execution logs can contain tokens and codes. The access log has no query strings and no headers.',
+    },
+    {
+      id: 'AwsSolutions-COG4',
+      reason:
+        'Access tokens are issued by Holdfast, or by a provider other than Cognito. A Lambda authorizer verifies them.',
+    },
+  );
+  Validations.of(api.deploymentStage).acknowledge({
+    id: 'AwsSolutions-APIG3',
+    reason:
+      'AWS WAF costs about $10 a month when idle. The setting `firewall` enables it. Throttling is always enabled.',
+  });
+}
+
 /**
- * Lets everybody in who knows the secret. Both statements are needed: without an Allow API Gateway refuses the methods
- * that have no authorizer, and without a Deny it leaves the others to theirs. Beside the Allow an authorizer has to say
- * Deny to refuse, for its silence is none ("How API Gateway resource policies affect authorization workflow", table A).
+ * The resource policy that permits requests with the secret only. Without the Allow, API Gateway denies methods that have
+ * no authorizer; without the Deny, it leaves the other methods to their authorizer. Beside the Allow, an authorizer has
+ * to return Deny to reject a request ("How API Gateway resource policies affect authorization workflow", table A).
  */
-function onlyWith(secret: string): PolicyDocument {
+function refererPolicy(secret: string): PolicyDocument {
   const everything = {
     principals: [new StarPrincipal()],
     actions: ['execute-api:Invoke'],
@@ -250,12 +253,12 @@ function onlyWith(secret: string): PolicyDocument {
   });
 }
 
-/** One permission for the API instead of two for each method. */
+/** With one Lambda permission for the API, instead of two for each method. */
 function integration(handler: LambdaFunction, options: ConstructorParameters<typeof LambdaIntegration>[1] = {}) {
   return new LambdaIntegration(handler, { scopePermissionToMethod: false, ...options });
 }
 
-/** One JSON line a request. `path` has no query string, which may hold codes; no header is written. */
+/** One line of JSON per request, without headers. `path` excludes the query string, which can contain codes. */
 function accessLogFormat(): AccessLogFormat {
   return AccessLogFormat.custom(
     JSON.stringify({
@@ -275,8 +278,8 @@ function accessLogFormat(): AccessLogFormat {
 }
 
 /**
- * The role with which API Gateway writes access logs: one for all APIs of the account in this region, and without it a
- * stage with an access log cannot be created. It stays when the stack goes, because other APIs may depend on it by then.
+ * The role with which API Gateway writes access logs: one for all APIs of the account in a region, required to create a
+ * stage with an access log. It is retained when the stack is deleted, because other APIs may use it.
  */
 class ApiGatewayAccount extends Construct {
   constructor(scope: Construct, id: string) {
@@ -308,7 +311,7 @@ class ApiGatewayAccount extends Construct {
     account.applyRemovalPolicy(RemovalPolicy.RETAIN);
     Validations.of(role).acknowledge({
       id: 'AwsSolutions-IAM5[Resource::*]',
-      reason: 'API Gateway accepts the role only with these permissions on every log group of the account.',
+      reason: 'API Gateway requires these permissions on every log group of the account.',
     });
   }
 }

@@ -5,10 +5,11 @@ import { type ItemKind, indexes, indexPrefix, keyPrefix, tableAttributes } from 
 import { removalPolicy, type Stage } from './settings/stage.ts';
 
 /**
- * The one table. Encryption at rest is with DynamoDB's own key: what is worth more (the identity provider's tokens) is
- * sealed before it is stored, and a key of our own would cost a dollar a month and protect nothing further.
+ * The DynamoDB table. Encryption at rest uses DynamoDB's key: upstream tokens are sealed before they are stored, and a
+ * customer managed key would cost a dollar a month without protecting more.
  *
- * A function is granted items by the prefix of their keys, so that a fault in one function does not open another's.
+ * Grants are restricted to key prefixes (`dynamodb:LeadingKeys`), so that a fault in one function does not expose the
+ * items of another.
  */
 export class SessionTable extends Construct {
   readonly name: string;
@@ -35,7 +36,7 @@ export class SessionTable extends Construct {
     this.#arn = table.tableArn;
   }
 
-  /** What stations 2 to 4 need: sessions, the grant they belong to, their runs, the users' own state, and to record calls. */
+  /** Grants the MCP and worker functions sessions, their grant, executions, changes, tool state, and writing the audit log. */
   grantSessions(grantee: IGrantable): void {
     this.#grant(grantee, ['BatchGetItem'], ['grant', 'sessions']);
     this.#grant(grantee, ['PutItem', 'UpdateItem'], ['sessions']);
@@ -44,16 +45,16 @@ export class SessionTable extends Construct {
     this.#grant(grantee, ['PutItem', 'Query'], ['changes']);
     this.#grant(grantee, ['PutItem'], ['calls', 'callMarkers']);
     this.#grant(grantee, ['GetItem', 'PutItem', 'DeleteItem', 'Query'], ['state']);
-    // This one key, not the one of refresh tokens.
+    // Not the key of refresh tokens.
     this.#grantKeys(grantee, ['GetItem', 'PutItem'], [`${keyPrefix.sealedKey}request-state`]);
   }
 
-  /** The sealed tokens of the identity provider, for tools that act for the user there: read, and stored when refreshed. */
+  /** Grants reading and updating the sealed upstream tokens, for tools that call APIs on behalf of the user. */
   grantUpstreamTokens(grantee: IGrantable): void {
     this.#grant(grantee, ['GetItem', 'UpdateItem'], ['upstreamTokens']);
   }
 
-  /** Everything of sign-in and grants; neither sessions nor the users' state. */
+  /** Grants the OAuth function clients, sign-in, grants and dashboard sessions; neither MCP sessions nor tool state. */
   grantSignIn(grantee: IGrantable): void {
     this.#grant(
       grantee,
@@ -76,28 +77,32 @@ export class SessionTable extends Construct {
   }
 
   /**
-   * Everything that is on record; to end grants and sessions; and to delete what is about a user. Not how clients and
-   * users sign in: of that it deletes a user's codes, and reads nothing.
+   * Grants the dashboard function to read the audit log, grants and sessions, to revoke, and to erase a user. Of the
+   * sign-in data it deletes a user's codes and reads nothing.
    */
   grantDashboard(grantee: IGrantable): void {
-    const recorded: ItemKind[] = ['grant', 'sessions', 'calls', 'aggregates', 'dashboardSessions', 'user'];
-    this.#grant(grantee, ['GetItem', 'BatchGetItem', 'Query'], recorded);
+    const readable: ItemKind[] = ['grant', 'sessions', 'calls', 'aggregates', 'dashboardSessions', 'user'];
+    this.#grant(grantee, ['GetItem', 'BatchGetItem', 'Query'], readable);
     this.#grant(grantee, ['Query'], ['callMarkers']);
     this.#grant(grantee, ['UpdateItem'], ['grant', 'sessions']);
-    const kept: ItemKind[] = ['upstreamTokens', 'importedSessions', 'executions', 'changes', 'state'];
-    this.#grant(grantee, ['Query'], kept);
-    this.#grant(grantee, ['DeleteItem'], ['grant', 'sessions', 'calls', 'dashboardSessions', 'user', 'code', ...kept]);
-    this.#grantLists(grantee, indexes.byUser.name, [indexPrefix.byUser]);
+    const erasable: ItemKind[] = ['upstreamTokens', 'importedSessions', 'executions', 'changes', 'state'];
+    this.#grant(grantee, ['Query'], erasable);
+    this.#grant(
+      grantee,
+      ['DeleteItem'],
+      ['grant', 'sessions', 'calls', 'dashboardSessions', 'user', 'code', ...erasable],
+    );
+    this.#grantIndex(grantee, indexes.byUser.name, [indexPrefix.byUser]);
     const { recentSessions, recentGrants, recentUsers } = indexPrefix;
-    this.#grantLists(grantee, indexes.recent.name, [recentSessions, recentGrants, recentUsers]);
+    this.#grantIndex(grantee, indexes.recent.name, [recentSessions, recentGrants, recentUsers]);
   }
 
-  /** The key that users' names are sealed with. */
+  /** Grants the key that seals user names. */
   grantNames(grantee: IGrantable): void {
     this.#grantKeys(grantee, ['GetItem', 'PutItem'], [`${keyPrefix.sealedKey}user-names`]);
   }
 
-  /** The calls of everyone, and to keep what they amount to. */
+  /** Grants the aggregation function to read the audit log and to maintain the aggregates. */
   grantAggregation(grantee: IGrantable): void {
     this.#grant(grantee, ['Query'], ['calls', 'callMarkers']);
     this.#grant(grantee, ['GetItem', 'PutItem', 'Query'], ['aggregates']);
@@ -111,8 +116,8 @@ export class SessionTable extends Construct {
     );
   }
 
-  /** To query an index, by the beginning of its own partition key. */
-  #grantLists(grantee: IGrantable, index: string, prefixes: string[]): void {
+  /** Grants queries of an index. */
+  #grantIndex(grantee: IGrantable, index: string, prefixes: string[]): void {
     this.#grantKeys(
       grantee,
       ['Query'],

@@ -15,15 +15,15 @@ import { removalPolicy, type Stage } from './settings/stage.ts';
 
 export interface HoldfastUserPoolProps {
   readonly stage: Stage;
-  /** The one address that Cognito may send a signed-in user back to. */
+  /** The only redirect URI of the app client. */
   readonly callbackUrl: string;
-  /** How long Cognito's refresh token lasts: as long as a grant may, or the grant would end before its time. */
+  /** Lifetime of Cognito's refresh token: the maximum lifetime of a grant, which would otherwise end earlier. */
   readonly refreshTokenValidity: Duration;
 }
 
 /**
- * The identity provider for owners who bring none: a Cognito user pool that nobody can join by themselves, with its
- * hosted login page. The facade is its only client, a public one (PKCE), so there is no secret to keep.
+ * The default identity provider: a Cognito user pool without self-registration, with managed login. Its only app client
+ * is the facade, a public client with PKCE, so there is no client secret to protect.
  */
 export class HoldfastUserPool extends Construct {
   readonly identityProvider: IdentityProviderSettings;
@@ -49,19 +49,13 @@ export class HoldfastUserPool extends Construct {
       deletionProtection: props.stage === 'prod',
       removalPolicy: removalPolicy(props.stage),
     });
-    Validations.of(pool).acknowledge(
-      {
-        id: 'AwsSolutions-COG2',
-        reason: 'Each user may set up a second factor; to require one is for the owner to say.',
-      },
-      {
-        id: 'AwsSolutions-COG8',
-        reason: 'The Plus plan costs by the user; Essentials has the login page and the rotation.',
-      },
-    );
-    pool.addGroup('Owners', { groupName: 'admins', description: 'May see every session and revoke it' });
+    acknowledgePoolFindings(pool);
+    pool.addGroup('Owners', {
+      groupName: 'admins',
+      description: 'Sees and revokes the connected apps and sessions of all users',
+    });
     pool.addDomain('Domain', {
-      cognitoDomain: { domainPrefix: `holdfast-${suffixOfStack()}` },
+      cognitoDomain: { domainPrefix: `holdfast-${stackSuffix()}` },
       managedLoginVersion: ManagedLoginVersion.NEWER_MANAGED_LOGIN,
     });
     const client = pool.addClient('Facade', {
@@ -75,10 +69,10 @@ export class HoldfastUserPool extends Construct {
       supportedIdentityProviders: [UserPoolClientIdentityProvider.COGNITO],
       preventUserExistenceErrors: true,
       refreshTokenValidity: props.refreshTokenValidity,
-      // A public client's refresh tokens must rotate (RFC 9700 §2.2.2); the longest grace covers an answer that got lost.
+      // Refresh tokens of a public client must rotate (RFC 9700 §2.2.2). The longest grace period covers a lost response.
       refreshTokenRotationGracePeriod: Duration.seconds(60),
     });
-    // Without a branding the new login page does not render. It has no higher-level construct yet.
+    // Managed login does not render without a branding, which has no L2 construct yet.
     new CfnManagedLoginBranding(this, 'LoginPage', {
       userPoolId: pool.userPoolId,
       clientId: client.userPoolClientId,
@@ -93,10 +87,23 @@ export class HoldfastUserPool extends Construct {
   }
 }
 
+function acknowledgePoolFindings(pool: UserPool): void {
+  Validations.of(pool).acknowledge(
+    {
+      id: 'AwsSolutions-COG2',
+      reason: 'MFA is optional for each user. Requiring it is a decision of the operator.',
+    },
+    {
+      id: 'AwsSolutions-COG8',
+      reason: 'The Plus plan is charged per user. Essentials includes managed login and refresh token rotation.',
+    },
+  );
+}
+
 /**
- * Domain prefixes are unique in a region, across all accounts. The end of the stack's own id is as unique, stays the
- * same through updates, and differs when the stack is made again.
+ * A domain prefix must be unique in its region, across all accounts. The end of the stack id is unique, the same in
+ * every update, and different when the stack is created again.
  */
-function suffixOfStack(): string {
+function stackSuffix(): string {
   return Fn.select(4, Fn.split('-', Fn.select(2, Fn.split('/', Aws.STACK_ID))));
 }

@@ -74,11 +74,11 @@ test('each technology has its own adapters, and they do not meet', () => {
   expect(shown(crossings)).toEqual([]);
 });
 
-test('lib imports from lambda the scopes and shared modules alone, and of the environment its types', () => {
-  const imports = all.filter(({ from, to }) => within('lib', 'bin')(from) && within('lambda')(to));
-  const isAllowed = ({ to, typeOnly }: (typeof imports)[number]) =>
-    to === 'lambda/shared/environment.ts' ? typeOnly : to === 'lambda/scopes.ts' || within('lambda/shared')(to);
-  expect(shown(imports.filter((each) => !isAllowed(each)))).toEqual([]);
+test('lib and bin import from lambda only shared/, and the environment only by type', () => {
+  const imported = all.filter(({ from, to }) => within('lib', 'bin')(from) && within('lambda')(to));
+  const isAllowed = ({ to, typeOnly }: Import) =>
+    within('lambda/shared')(to) && (typeOnly || to !== 'lambda/shared/environment.ts');
+  expect(shown(imported.filter((each) => !isAllowed(each)))).toEqual([]);
 });
 
 test('the page knows of the functions what both say to each other, and nothing else', () => {
@@ -106,4 +106,10 @@ test('nothing but bin imports the command line', () => {
 test('no file is named for having no name', () => {
   const vague = /(^|\/)(utils?|helpers?|common|misc|index)(\.ts|\/)/;
   expect(files('{bin,cli,lib,lambda,local}/**/*.ts').filter((file) => vague.test(file))).toEqual([]);
+});
+
+test('bench imports no test', () => {
+  const imported = files('bench/**/*.{ts,mjs,cjs}').flatMap(importsOf);
+  expect(imported.length).toBeGreaterThan(100);
+  expect(shown(imported.filter(({ to }) => within('test')(to)))).toEqual([]);
 });

@@ -1,3 +1,4 @@
+import { systemClock } from '../../lambda/adapters/system-clock.ts';
 import { epochSeconds } from '../../lambda/core/support/clock.ts';
 import { printableJson, singleLine } from '../../lambda/core/support/untrusted-text.ts';
 import { UsageError } from '../command-errors.ts';
@@ -20,7 +21,7 @@ export async function runImport(options: ImportCommandOptions): Promise<void> {
       ttlSeconds: ttlHours * 3600,
       issuer,
       target,
-      now: () => epochSeconds(),
+      now: () => epochSeconds(systemClock),
       progress: ({ read, imported, alreadyThere }) =>
         progress.show(`${read} read, ${imported} imported, ${alreadyThere} already imported`),
     });

@@ -2,6 +2,7 @@ import { DynamoDBClient, type DynamoDBClientConfig } from '@aws-sdk/client-dynam
 import { sdkTableClient } from '../../lambda/adapters/dynamodb/sdk-table-client.ts';
 import { dynamoSessionStore } from '../../lambda/adapters/dynamodb/session-store.ts';
 import { dynamoStateStore } from '../../lambda/adapters/dynamodb/state-store.ts';
+import { systemClock } from '../../lambda/adapters/system-clock.ts';
 import { epochSeconds } from '../../lambda/core/support/clock.ts';
 import { ConfigurationError } from '../../lib/settings/configuration-error.ts';
 import { UsageError } from '../command-errors.ts';
@@ -36,7 +37,7 @@ async function openTable(name: string, access: DynamoDBClientConfig): Promise<Im
   const table = { client: sdkTableClient(dynamodb), name };
   const target = { sessions: dynamoSessionStore(table), state: dynamoStateStore(table) };
   try {
-    await target.state.get('nobody', 'nothing', epochSeconds());
+    await target.state.get('nobody', 'nothing', epochSeconds(systemClock));
   } catch (error) {
     const { message, cause } = error as Error;
     throw new ConfigurationError(`Table ${name}: ${(cause as Error | undefined)?.message ?? message}`, {

@@ -6,9 +6,10 @@ import { dynamoErasureStore } from '../../lambda/adapters/dynamodb/erasure-store
 import { dynamoGrantBlock, type GrantBlock } from '../../lambda/adapters/dynamodb/grant-block.ts';
 import { dynamoRevocationStore } from '../../lambda/adapters/dynamodb/revocation-store.ts';
 import { sdkTableClient } from '../../lambda/adapters/dynamodb/sdk-table-client.ts';
+import { systemClock } from '../../lambda/adapters/system-clock.ts';
 import { CallSearch } from '../../lambda/core/admin/call-search.ts';
 import type { Dashboard } from '../../lambda/core/dashboard/dashboard-dependencies.ts';
-import { epochMilliseconds, epochSeconds } from '../../lambda/core/support/clock.ts';
+import { epochSeconds } from '../../lambda/core/support/clock.ts';
 import { type DeploymentSelection, locateDeployment } from './deployment-location.ts';
 import { readUserNames } from './user-name-reader.ts';
 
@@ -49,12 +50,12 @@ export async function openDeployment(selection: DeploymentSelection): Promise<De
     calls,
     directory,
     aggregates,
-    search: new CallSearch({ calls, aggregates, directory, retentionDays, now: epochMilliseconds }),
+    search: new CallSearch({ calls, aggregates, directory, retentionDays, now: systemClock.now }),
     revocation: dynamoRevocationStore(table),
     erasure: dynamoErasureStore(table),
     grantBlock: dynamoGrantBlock(table),
     userNames: await readUserNames(table, kms),
-    now: epochMilliseconds,
-    seconds: epochSeconds,
+    now: systemClock.now,
+    seconds: () => epochSeconds(systemClock),
   };
 }

@@ -1,11 +1,11 @@
 import type { APIGatewayAuthorizerResult, APIGatewayRequestAuthorizerEvent } from 'aws-lambda';
+import { scopes } from '#scopes';
 import { accessTokenVerifier, trustInFacade, trustInProvider } from '../adapters/access-token-verifier.ts';
 import { log, withInvocation } from '../adapters/logging/structured-log.ts';
 import { authenticateBearer, directCaller, facadeCaller } from '../core/access/access-token.ts';
 import { type Caller, callerContext } from '../core/access/caller.ts';
 import { resourceMetadataUrl } from '../core/oauth/endpoints/protected-resource-metadata.ts';
 import { ServiceUnavailableError } from '../core/support/service-unavailable-error.ts';
-import { scopes } from '../scopes.ts';
 import { authorizerVariables, readEnvironment } from '../shared/environment.ts';
 import { defaultScope, missingScopes, stepUpChallenge } from '../shared/scope-set.ts';
 

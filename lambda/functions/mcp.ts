@@ -1,5 +1,7 @@
 import '../adapters/substitutes/zod-without-eval.ts';
 import type { Context as LambdaContext } from 'aws-lambda';
+import { scopes } from '#scopes';
+import { createServer } from '#server';
 import { type LambdaRuntime, streamResponse, toMcpRequest } from '../adapters/api-gateway.ts';
 import { dynamoAuditLogWriter } from '../adapters/dynamodb/audit-log-writer.ts';
 import { dynamoChangeStore } from '../adapters/dynamodb/change-store.ts';
@@ -26,8 +28,6 @@ import type { ToolContextDependencies } from '../core/mcp/tool-context.ts';
 import { Sessions } from '../core/sessions/sessions.ts';
 import { epochSeconds } from '../core/support/clock.ts';
 import { sealedKey } from '../core/support/sealed-key.ts';
-import { scopes } from '../scopes.ts';
-import { createServer } from '../server.ts';
 import { mcpVariables, readEnvironment } from '../shared/environment.ts';
 
 /** The MCP function: steps 2 to 4 of the pipeline around the owner's `createServer`. Its worker runs long-running tools. */

@@ -1,4 +1,5 @@
 import type { APIGatewayProxyEvent, APIGatewayProxyResult } from 'aws-lambda';
+import { scopes } from '#scopes';
 import { toRequest, toResult } from '../adapters/api-gateway.ts';
 import { dynamoAssertionStore } from '../adapters/dynamodb/assertion-store.ts';
 import { dynamoDocumentStore } from '../adapters/dynamodb/client-document-store.ts';
@@ -25,7 +26,6 @@ import type { Facade } from '../core/oauth/facade.ts';
 import { handleOAuthRequest } from '../core/oauth/oauth-routes.ts';
 import { epochSeconds } from '../core/support/clock.ts';
 import { sealedKey } from '../core/support/sealed-key.ts';
-import { scopes } from '../scopes.ts';
 import { oauthVariables, readEnvironment } from '../shared/environment.ts';
 
 /** The OAuth function: registration, sign-in, consent, tokens, metadata. */

@@ -1,5 +1,5 @@
 /**
- * Keys and types of the items in the session table. The functions build keys from it, and the stack grants each role the
+ * Keys of the items in the session table. The functions build keys from it, and the stack grants each role the
  * prefixes that its function needs (`dynamodb:LeadingKeys`). All values are stored, so a change of one orphans data.
  */
 
@@ -28,35 +28,6 @@ export const keyPrefix = {
 } as const;
 
 export type ItemKind = keyof typeof keyPrefix;
-
-/** Value of `type`, by kind of item: stored values stay as they were first written, whatever the code calls the item. */
-export const itemType = {
-  client: 'client',
-  clientDocument: 'client-document',
-  rateLimit: 'pace',
-  spentAssertion: 'spent-assertion',
-  authorizationRequest: 'authorization-request',
-  signIn: 'sign-in',
-  code: 'code',
-  grant: 'grant',
-  approval: 'approval',
-  upstreamTokens: 'identity-tokens',
-  session: 'session',
-  renewedSession: 'renewal',
-  importedSession: 'imported-session',
-  execution: 'run',
-  executionText: 'run-text',
-  change: 'change',
-  listener: 'listener',
-  call: 'call',
-  callMarker: 'call-marker',
-  user: 'user',
-  state: 'state',
-  sealedKey: 'sealed-key',
-  dashboardSession: 'visit',
-  aggregates: 'statistics',
-  aggregationProgress: 'statistics-progress',
-} as const;
 
 /** Reserved attributes of every item. */
 export const tableAttributes = { partitionKey: 'pk', sortKey: 'sk', timeToLive: 'ttl' } as const;

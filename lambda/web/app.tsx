@@ -1,17 +1,17 @@
 import type { FunctionComponent } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
 import type { Me } from '../core/dashboard/dashboard-api.ts';
-import { get, signedOut } from './api-client.ts';
-import { Header } from './components/page-header.tsx';
+import { get, signOutReason } from './api-client.ts';
+import { PageHeader } from './components/page-header.tsx';
 import { ErrorMessage } from './components/placeholders.tsx';
-import { announce, Status } from './components/status-line.tsx';
+import { announce, StatusLine } from './components/status-line.tsx';
 import { dashboardText } from './dashboard-text.ts';
-import { learn } from './known-values.ts';
-import { useLive } from './live-data.ts';
+import { useLiveQuery } from './live-query.ts';
 import { useRoute, type View } from './page-router.ts';
 import { useStore } from './page-store.ts';
+import { addSuggestions } from './suggestions.ts';
 import { CallsView } from './views/calls-view.tsx';
-import { ConnectedAppsView } from './views/grants-view.tsx';
+import { ConnectedAppsView } from './views/connected-apps-view.tsx';
 import { MyDataView } from './views/my-data-view.tsx';
 import { OverviewView } from './views/overview-view.tsx';
 import { SessionView } from './views/session-view.tsx';
@@ -32,44 +32,44 @@ const views: Record<View, FunctionComponent<ViewProps>> = {
 
 export function App() {
   const route = useRoute();
-  const why = useStore(signedOut);
+  const signedOut = useStore(signOutReason);
   const {
     data: me,
-    failure,
+    error,
     retrySeconds,
-  } = useLive('me', (signal) => get<Me>('me', new URLSearchParams(), signal), {
+  } = useLiveQuery('me', (signal) => get<Me>('me', new URLSearchParams(), signal), {
     isLive: false,
   });
-  useEffect(() => me && learn({ users: [{ user: me.user, ...(me.name && { userName: me.name }) }] }), [me]);
+  useEffect(() => me && addSuggestions({ users: [{ user: me.user, ...(me.name && { userName: me.name }) }] }), [me]);
 
   const main = useRef<HTMLElement>(null);
-  // A session is a page of its own; filters are not.
-  const page = why ?? (route.view === 'session' ? `session ${route.id}` : route.view);
-  const shown = useRef(page);
+  // Each session is a separate page; a change of filters stays on the page.
+  const page = signedOut ?? (route.view === 'session' ? `session ${route.id}` : route.view);
+  const shownPage = useRef(page);
   useEffect(() => {
-    document.title = `${why ? dashboardText.signedOut[why].heading : dashboardText.views[route.view]} · ${dashboardText.product}`;
-    if (shown.current === page) return;
-    shown.current = page;
+    document.title = `${signedOut ? dashboardText.signedOut[signedOut].heading : dashboardText.views[route.view]} · ${dashboardText.product}`;
+    if (shownPage.current === page) return;
+    shownPage.current = page;
     announce('');
     scrollTo(0, 0);
     main.current?.focus({ preventScroll: true });
-  }, [page, why, route.view]);
+  }, [page, signedOut, route.view]);
 
-  const Shown = views[route.view];
+  const CurrentView = views[route.view];
   return (
     <>
-      <a class="skip" href="#main">
+      <a class="skip-link" href="#main">
         {dashboardText.skip}
       </a>
-      <Header route={route} me={me} isSignedOut={why !== undefined} />
+      <PageHeader route={route} me={me} isSignedOut={signedOut !== undefined} />
       <main id="main" ref={main} tabIndex={-1}>
-        {why ? (
-          <SignedOutView why={why === 'ended' && !me ? 'first' : why} />
+        {signedOut ? (
+          <SignedOutView reason={signedOut === 'ended' && !me ? 'first' : signedOut} />
         ) : (
           <>
-            <Status />
-            <ErrorMessage failure={failure} retrySeconds={retrySeconds} />
-            <Shown key={page} route={route} me={me} />
+            <StatusLine />
+            <ErrorMessage error={error} retrySeconds={retrySeconds} />
+            <CurrentView key={page} route={route} me={me} />
           </>
         )}
       </main>

@@ -1,2 +1,2 @@
-/** Stylesheets are the bundler's to resolve: it puts them beside the script. */
+/** esbuild resolves stylesheet imports, and writes the stylesheet next to the script. */
 declare module '*.css';

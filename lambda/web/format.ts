@@ -2,37 +2,37 @@ import { dashboardText } from './dashboard-text.ts';
 
 const { units } = dashboardText;
 
-/** The page is in English, so are its dates; whoever reads it in another language gets the 24 hours of the day. */
+/** The user's English locale, because the page is in English, or else British English for its 24-hour clock. */
 const locale = navigator.languages.find((each) => each.startsWith('en')) ?? 'en-GB';
 
-const whole = new Intl.NumberFormat(locale, { maximumFractionDigits: 0 });
-const short = new Intl.NumberFormat(locale, { maximumFractionDigits: 1 });
+const integer = new Intl.NumberFormat(locale, { maximumFractionDigits: 0 });
+const decimal = new Intl.NumberFormat(locale, { maximumFractionDigits: 1 });
 const compact = new Intl.NumberFormat(locale, { notation: 'compact', maximumFractionDigits: 1 });
 const percent = new Intl.NumberFormat(locale, { style: 'percent', maximumFractionDigits: 1 });
 
-export const count = (n: number): string => whole.format(n);
-/** Where there is little room. */
-export const briefCount = (n: number): string => (n < 100_000 ? whole : compact).format(n);
-export const share = (part: number, all: number): string => percent.format(all ? part / all : 0);
+export const count = (n: number): string => integer.format(n);
+/** For narrow elements. */
+export const compactCount = (n: number): string => (n < 100_000 ? integer : compact).format(n);
+export const percentage = (part: number, all: number): string => percent.format(all ? part / all : 0);
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 
-/** @param ms milliseconds */
+/** @param ms the duration in milliseconds */
 export function duration(ms: number | undefined): string {
   if (ms === undefined) return dashboardText.none;
-  if (ms < 999.5) return units.milliseconds(whole.format(ms));
-  if (ms < 59_950) return units.seconds(short.format(ms / 1000));
-  if (ms < 59.5 * MINUTE) return units.minutes(whole.format(ms / MINUTE));
-  if (ms < 2 * DAY) return units.hours(short.format(ms / HOUR));
-  return units.days(whole.format(ms / DAY));
+  if (ms < 999.5) return units.milliseconds(integer.format(ms));
+  if (ms < 59_950) return units.seconds(decimal.format(ms / 1000));
+  if (ms < 59.5 * MINUTE) return units.minutes(integer.format(ms / MINUTE));
+  if (ms < 2 * DAY) return units.hours(decimal.format(ms / HOUR));
+  return units.days(integer.format(ms / DAY));
 }
 
-export function size(bytes: number): string {
-  if (bytes < 1000) return units.bytes(whole.format(bytes));
-  if (bytes < 999_950) return units.kilobytes(short.format(bytes / 1000));
-  return units.megabytes(short.format(bytes / 1_000_000));
+export function byteSize(bytes: number): string {
+  if (bytes < 1000) return units.bytes(integer.format(bytes));
+  if (bytes < 999_950) return units.kilobytes(decimal.format(bytes / 1000));
+  return units.megabytes(decimal.format(bytes / 1_000_000));
 }
 
 const clock = { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' } as const;
@@ -49,36 +49,36 @@ const formats = {
 
 export const date = (at: number): string => formats.day.format(at);
 
-/** A day and its time, where seconds say nothing. */
-export const minute = (at: number): string => formats.dayMinute.format(at);
+/** Date and time without seconds. */
+export const dateAndMinute = (at: number): string => formats.dayMinute.format(at);
 
-/** As short as it is clear: today without the date, this year without the year. */
-export function moment(at: number, now = Date.now()): string {
+/** A time with its date unless it is today, and with its year unless it is the current one. */
+export function time(at: number, now = Date.now()): string {
   const date = new Date(at);
   const today = new Date(now);
   if (date.toDateString() === today.toDateString()) return formats.clock.format(at);
   return (date.getFullYear() === today.getFullYear() ? formats.dayClock : formats.yearClock).format(at);
 }
 
-/** For the title beside a local time. */
+/** The UTC time, for the title of a local time. */
 export const utc = (at: number): string => units.utc(new Date(at).toISOString().slice(0, 19).replace('T', ' '));
 
-export const isDays = (stepMilliseconds: number): boolean => stepMilliseconds >= DAY;
+export const isDaily = (stepMilliseconds: number): boolean => stepMilliseconds >= DAY;
 
-/** Beneath a bar. A day's bar begins at midnight UTC, which is another day in half of the world. */
+/** The label of a bar. A daily bar starts at midnight UTC, so its label is the date in UTC. */
 export function barLabel(at: number, stepMilliseconds: number, spanMilliseconds: number): string {
-  if (isDays(stepMilliseconds)) return formats.utcDay.format(at);
+  if (isDaily(stepMilliseconds)) return formats.utcDay.format(at);
   return (spanMilliseconds > DAY ? formats.dayMinute : formats.minute).format(at);
 }
 
-export function span(from: number, to: number): string {
-  return units.span(moment(from), moment(to));
+export function timeSpan(from: number, to: number): string {
+  return units.timeSpan(time(from), time(to));
 }
 
-/** For `<input type="datetime-local">`, which knows no time zone: the reader's. */
-export function localInput(at: number): string {
+/** The value of `<input type="datetime-local">`, which is in the local time zone. */
+export function datetimeLocal(at: number): string {
   return new Date(at - new Date(at).getTimezoneOffset() * MINUTE).toISOString().slice(0, 16);
 }
 
-/** The first characters of an id: enough to tell apart what is on one screen. */
-export const brief = (id: string): string => (id.length > 10 ? `${id.slice(0, 8)}…` : id);
+/** The first characters of an id, which distinguish the ids on one screen. */
+export const shortId = (id: string): string => (id.length > 10 ? `${id.slice(0, 8)}…` : id);

@@ -2,15 +2,15 @@ import type { CallOutcome } from '../core/audit/tool-call.ts';
 import { type Breakdown, breakdowns, ERRORS } from '../core/dashboard/dashboard-api.ts';
 import { createStore, useStore } from './page-store.ts';
 
-/** The page's state is its address: a reload, a bookmark and a new tab show the same. */
+/** The state of the page is its URL, so that a reload, a bookmark and a new tab show the same view. */
 
 const views = ['overview', 'calls', 'sessions', 'session', 'grants', 'users', 'me'] as const;
 export type View = (typeof views)[number];
 
 const HOUR = 3_600_000;
 export const ranges = { '1h': HOUR, '24h': 24 * HOUR, '7d': 7 * 24 * HOUR, '30d': 30 * 24 * HOUR };
-/** The server counts by these: what begins with one of them has as many rows as its numbers say. */
-const bars = { '1h': HOUR / 12, '24h': HOUR, '7d': HOUR, '30d': 24 * HOUR };
+/** The server's aggregation steps. A period that starts with a step has as many rows as its totals count. */
+const steps = { '1h': HOUR / 12, '24h': HOUR, '7d': HOUR, '30d': 24 * HOUR };
 export type RangeName = keyof typeof ranges;
 
 export const outcomes = [
@@ -29,18 +29,18 @@ export type Route = {
   tool?: string;
   outcome?: CallOutcome | typeof ERRORS;
   range: RangeName;
-  /** Both or none, in epoch milliseconds; they go before `range`. */
+  /** With `to`, a fixed period in epoch milliseconds, which takes precedence over `range`. */
   from?: number;
   to?: number;
-  /** How the bars are divided. */
+  /** The breakdown of the bars. */
   by: Breakdown;
-  /** Of a session, or of the grant that was looked for. */
+  /** The id of the session, or of the grant to highlight. */
   id?: string;
-  /** The call that is opened. */
+  /** The id of the selected call. */
   call?: string;
 };
 
-/** What may be left out where one links to. */
+/** A link target; absent members have their defaults. */
 export type RouteTarget = Partial<Route> & Pick<Route, 'view'>;
 
 const DEFAULTS = { view: 'overview', range: '24h', by: 'outcome' } as const;
@@ -69,7 +69,7 @@ const oneOf = <T extends string>(all: readonly T[], value: string | null) => all
 
 function time(value: string | null): number | undefined {
   const number = Number(value);
-  // Beyond this no `Date` can go.
+  // The range of `Date`.
   return value && Number.isFinite(number) && Math.abs(number) < 8.64e15 ? number : undefined;
 }
 
@@ -91,31 +91,31 @@ addEventListener('popstate', () => current.set(routeOf(location.search)));
 
 export const useRoute = (): Route => useStore(current);
 
-export function go(target: RouteTarget, { replace = false } = {}): void {
+export function navigate(target: RouteTarget, { replace = false } = {}): void {
   const href = hrefOf(target);
   if (replace || href === location.pathname + location.search) history.replaceState(null, '', href);
   else history.pushState(null, '', href);
   current.set(routeOf(location.search));
 }
 
-/** What stays when one goes from one view to another. */
-export const kept = ({ user, range, from, to }: Route) => ({ user, range, from, to });
+/** The members of a route that apply to all views. */
+export const sharedFilters = ({ user, range, from, to }: Route) => ({ user, range, from, to });
 
-/** The time that is looked at. */
-export function windowOf({ range, from, to }: Route, now: number): { from: number; to: number } {
+/** The period of the route. */
+export function periodOf({ range, from, to }: Route, now: number): { from: number; to: number } {
   if (from !== undefined && to !== undefined) return { from, to };
   const since = now - ranges[range];
-  // To the end of this second, in which there may be a call yet.
-  return { from: since - (since % bars[range]), to: now + 1000 };
+  // To the end of this second, which can still have calls.
+  return { from: since - (since % steps[range]), to: now + 1000 };
 }
 
-/** Whether what is looked at still grows. */
+/** Whether the period ends now, and so can have new calls. */
 export const endsNow = ({ from }: Route): boolean => from === undefined;
 
-/** The `Filter` of a request. */
+/** The `Filter` of a request, as query parameters. */
 export function filterOf(route: Route, now = Date.now()): URLSearchParams {
   const { user, grant, client, tool, outcome } = route;
-  const { from, to } = windowOf(route, now);
+  const { from, to } = periodOf(route, now);
   return queryOf({ from, to, user, grant, client, tool, outcome });
 }
 

@@ -1,6 +1,6 @@
 import { useEffect, useState } from 'preact/hooks';
 
-/** A value that several parts of the page show and few change. */
+/** A value that several components share. */
 export type Store<T> = {
   get(): T;
   set(value: T): void;
@@ -27,7 +27,7 @@ export function useStore<T>(store: Store<T>): T {
   const [value, setValue] = useState(store.get);
   useEffect(() => {
     const read = () => setValue(() => store.get());
-    // It may have changed between rendering and this effect.
+    // The value can change between the rendering and this effect.
     read();
     return store.subscribe(read);
   }, [store]);

@@ -1,123 +1,138 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import type { ResultPage } from '../core/dashboard/dashboard-api.ts';
-import { type Failure, get } from './api-client.ts';
-import { type Live, useLive } from './live-data.ts';
+import { type ApiRequestError, get } from './api-client.ts';
+import { type LiveQuery, useLiveQuery } from './live-query.ts';
 
-const FIRST = 50;
-const MORE = 200;
-/** After so many pages without meeting what is on the screen, that is given up. */
-const BRIDGES = 5;
+const FIRST_PAGE_SIZE = 50;
+const NEXT_PAGE_SIZE = 200;
+/** How many pages to load between the first page and the loaded items before discarding these. */
+const MAX_GAP_PAGES = 5;
 
-type Known<T> = {
+type LoadedItems<T> = {
   key: string;
   items: T[];
-  /** Where the next page is, and of which question. */
+  /** The next page, and the query that it belongs to. */
   cursor?: { query: URLSearchParams; after: string };
   searchedTo?: number;
-  /** Whether the reader has asked for more than the first page. */
+  /** Whether the user has loaded more than the first page. */
   isExtended: boolean;
 };
 
-export type Pages<T> = Omit<Live<unknown>, 'data'> & {
+export type PagedList<T> = Omit<LiveQuery<unknown>, 'data'> & {
   items: T[] | undefined;
   searchedTo: number | undefined;
   hasMore: boolean;
   isLoadingMore: boolean;
-  moreFailure: Failure | undefined;
-  more(): void;
+  loadMoreError: ApiRequestError | undefined;
+  loadMore(): void;
 };
 
 /**
- * A list that grows at its top by itself and at its end when asked. Only the first page is asked for again: what comes
- * new is put before what was there, which stays.
- * @param query is called for each first page, since the time that is looked at moves on
+ * A list that grows at the start while live, and at the end on request. A refresh loads the first page only: new items
+ * are added before the loaded ones.
+ * @param query the query of a first page, called for each one because its period moves on
  */
-export function usePages<T>(
+export function usePagedList<T>(
   path: string,
   key: string,
   query: () => URLSearchParams,
   idOf: (item: T) => string,
   { isLive }: { isLive: boolean },
-): Pages<T> {
-  const known = useRef<Known<T>>({ key, items: [], isExtended: false });
-  const leaving = useRef(new AbortController());
-  const [loading, setLoading] = useState<{ isLoadingMore: boolean; failure?: Failure }>({ isLoadingMore: false });
+): PagedList<T> {
+  const loaded = useRef<LoadedItems<T>>({ key, items: [], isExtended: false });
+  const abort = useRef(new AbortController());
+  const [loading, setLoading] = useState<{ isLoadingMore: boolean; error?: ApiRequestError }>({ isLoadingMore: false });
 
   useEffect(() => {
-    leaving.current = new AbortController();
+    abort.current = new AbortController();
     setLoading({ isLoadingMore: false });
-    return () => leaving.current.abort();
+    return () => abort.current.abort();
   }, [key]);
 
-  const live = useLive<Known<T>>(
+  const live = useLiveQuery<LoadedItems<T>>(
     key,
-    async (signal) => {
-      const asked = query();
-      asked.set('limit', String(FIRST));
-      let page = await get<ResultPage<T>>(path, asked, signal);
-      const fresh = [...page.items];
-      if (known.current.key === key && known.current.isExtended) {
-        const ids = new Set(known.current.items.map(idOf));
-        const meets = () => fresh.some((item) => ids.has(idOf(item)));
-        for (let bridge = 0; page.next !== undefined && !meets() && bridge < BRIDGES; bridge++) {
-          page = await get<ResultPage<T>>(path, following(asked, page.next), signal);
-          fresh.push(...page.items);
-        }
-        if (page.next === undefined || meets()) {
-          known.current = { ...known.current, items: union(fresh, known.current.items, idOf) };
-          return known.current;
-        }
-      }
-      known.current = {
-        key,
-        items: fresh,
-        ...(page.next !== undefined && { cursor: { query: asked, after: page.next } }),
-        ...(page.searchedTo !== undefined && { searchedTo: page.searchedTo }),
-        isExtended: false,
-      };
-      return known.current;
+    (signal) => {
+      const load = (parameters: URLSearchParams) => get<ResultPage<T>>(path, parameters, signal);
+      return loadFirstPage(load, query(), loaded, key, idOf);
     },
     { isLive },
   );
 
-  const more = async () => {
-    const { cursor } = known.current;
+  const loadMore = async () => {
+    const { cursor } = loaded.current;
     if (!cursor || loading.isLoadingMore) return;
-    const { signal } = leaving.current;
-    // From now on a refresh must not drop what falls off the first page.
-    known.current = { ...known.current, isExtended: true };
+    const { signal } = abort.current;
+    // From now on, a refresh must keep the items that move out of the first page.
+    loaded.current = { ...loaded.current, isExtended: true };
     setLoading({ isLoadingMore: true });
     try {
-      const page = await get<ResultPage<T>>(path, following(cursor.query, cursor.after), signal);
-      known.current = {
+      const page = await get<ResultPage<T>>(path, nextPageOf(cursor.query, cursor.after), signal);
+      loaded.current = {
         key,
-        items: union(known.current.items, page.items, idOf),
+        items: union(loaded.current.items, page.items, idOf),
         ...(page.next !== undefined && { cursor: { query: cursor.query, after: page.next } }),
-        searchedTo: page.searchedTo ?? known.current.searchedTo,
+        searchedTo: page.searchedTo ?? loaded.current.searchedTo,
         isExtended: true,
       };
       setLoading({ isLoadingMore: false });
     } catch (error) {
-      if (!signal.aborted) setLoading({ isLoadingMore: false, failure: error as Failure });
+      if (!signal.aborted) setLoading({ isLoadingMore: false, error: error as ApiRequestError });
     }
   };
 
-  const shown = live.data && (known.current.key === key ? known.current : live.data);
+  const shown = live.data && (loaded.current.key === key ? loaded.current : live.data);
   return {
     ...live,
     items: shown?.items,
     searchedTo: shown?.searchedTo,
     hasMore: shown?.cursor !== undefined,
     isLoadingMore: loading.isLoadingMore,
-    moreFailure: loading.failure,
-    more,
+    loadMoreError: loading.error,
+    loadMore,
   };
 }
 
-function following(query: URLSearchParams, after: string): URLSearchParams {
+/**
+ * Loads the first page into `loaded`. If the user has loaded more pages, keeps their items, and loads the pages between;
+ * if there are too many, keeps only the new items.
+ * @param loaded read and written without `await` between, because `loadMore` changes it meanwhile
+ */
+async function loadFirstPage<T>(
+  load: (query: URLSearchParams) => Promise<ResultPage<T>>,
+  query: URLSearchParams,
+  loaded: { current: LoadedItems<T> },
+  key: string,
+  idOf: (item: T) => string,
+): Promise<LoadedItems<T>> {
+  query.set('limit', String(FIRST_PAGE_SIZE));
+  let page = await load(query);
+  const items = [...page.items];
+  if (loaded.current.key === key && loaded.current.isExtended) {
+    const ids = new Set(loaded.current.items.map(idOf));
+    const overlaps = () => items.some((item) => ids.has(idOf(item)));
+    for (let count = 0; page.next !== undefined && !overlaps() && count < MAX_GAP_PAGES; count++) {
+      page = await load(nextPageOf(query, page.next));
+      items.push(...page.items);
+    }
+    if (page.next === undefined || overlaps()) {
+      loaded.current = { ...loaded.current, items: union(items, loaded.current.items, idOf) };
+      return loaded.current;
+    }
+  }
+  loaded.current = {
+    key,
+    items,
+    ...(page.next !== undefined && { cursor: { query, after: page.next } }),
+    ...(page.searchedTo !== undefined && { searchedTo: page.searchedTo }),
+    isExtended: false,
+  };
+  return loaded.current;
+}
+
+function nextPageOf(query: URLSearchParams, after: string): URLSearchParams {
   const next = new URLSearchParams(query);
   next.set('after', after);
-  next.set('limit', String(MORE));
+  next.set('limit', String(NEXT_PAGE_SIZE));
   return next;
 }
 

@@ -2,14 +2,14 @@ import type { Breakdown } from '../core/dashboard/dashboard-api.ts';
 import { OTHERS } from '../core/dashboard/dashboard-api.ts';
 import { createStore } from './page-store.ts';
 
-/** Colours are the stylesheet's, so that both themes are in one place; what a canvas needs of them is read here. */
+/** Reads the colours of the stylesheet, which defines both themes, for use in a canvas. */
 
-const SERIES = 8;
+const SERIES_COUNT = 8;
 
-/** Names a custom property of the stylesheet, and a class of the legend's swatches. */
+/** @returns the name of a custom property in the stylesheet, and of the class of a legend swatch */
 export function colourOf(by: Breakdown, group: string, index: number): string {
   if (group === OTHERS) return 'others';
-  return by === 'outcome' ? group : `series-${(index % SERIES) + 1}`;
+  return by === 'outcome' ? group : `series-${(index % SERIES_COUNT) + 1}`;
 }
 
 export const readColour = (name: string): string =>

@@ -15,10 +15,10 @@ const root = fileURLToPath(new URL('../..', import.meta.url));
 const sdk = join(dirname(createRequire(import.meta.url).resolve('@modelcontextprotocol/server')), '..');
 
 /**
- * Modules that a function on Lambda has no use for, and what stands in for them:
- * - the SDK's shims for Node load ajv eagerly; those for browsers validate JSON schemas without it;
- * - the clients have event streams, which no operation that is asked for has;
- * - the default credential chain carries profiles, SSO and instance metadata; on Lambda the environment has the answer.
+ * Replacements of modules that a function on Lambda does not need:
+ * - the MCP SDK's shims for Node load ajv eagerly; those for browsers validate JSON schemas without it;
+ * - the AWS SDK clients include event streams, which none of the operations in use has;
+ * - the default credential chain includes profiles, SSO and instance metadata; Lambda sets the environment.
  */
 const substitutes = {
   '@modelcontextprotocol/server/_shims': join(sdk, 'dist/shimsBrowser.mjs'),
@@ -26,16 +26,16 @@ const substitutes = {
   '@aws-sdk/credential-provider-node': join(root, 'lambda/adapters/substitutes/environment-credentials.ts'),
 };
 
-let sdkBuilt: Record<string, string> | undefined;
+let sdkModules: Record<string, string> | undefined;
 
 /**
- * The SDK, built once more so that it answers with our own `Response` (`lambda/core/mcp/mcp-http.ts`): the platform's would load
- * undici for it, which is 20 ms of a cold start. It alone is built so: a tool that fetches has the platform's classes.
+ * Rebuilds the MCP SDK to use the `Response` of `lambda/core/mcp/mcp-http.ts`, because the platform's class loads undici,
+ * which takes 20 ms of a cold start. Only the SDK is rebuilt: a tool that calls `fetch` has the platform's classes.
  *
- * @returns where each of its parts is found
+ * @returns the path of each of its modules, by import name
  */
 function sdkWithoutUndici(): Record<string, string> {
-  if (sdkBuilt) return sdkBuilt;
+  if (sdkModules) return sdkModules;
   const { exports } = JSON.parse(readFileSync(join(sdk, 'package.json'), 'utf8')) as {
     exports: Record<string, { import: { default: string } }>;
   };
@@ -64,114 +64,132 @@ function sdkWithoutUndici(): Record<string, string> {
     logLevel: 'silent',
     write: false,
   });
-  // Named by what is in it, and there as a whole or not at all: others may be building at the same time.
-  const hash = createHash('sha256');
-  for (const { contents } of outputFiles) hash.update(contents);
-  const folder = join(cache, `sdk-${hash.digest('hex').slice(0, 16)}`);
-  if (!existsSync(folder)) {
-    mkdirSync(cache, { recursive: true });
-    const unfinished = mkdtempSync(join(cache, 'sdk-'));
-    for (const { path, contents } of outputFiles) {
-      const file = join(unfinished, relative(outdir, path));
-      mkdirSync(dirname(file), { recursive: true });
-      writeFileSync(file, contents);
-    }
-    try {
-      renameSync(unfinished, folder);
-    } catch (error) {
-      rmSync(unfinished, { recursive: true });
-      if (!existsSync(folder)) throw error;
-    }
-  }
-  sdkBuilt = Object.fromEntries(sources.map(({ name, source }) => [name, join(folder, source)]));
-  return sdkBuilt;
+  const folder = storeByContent(outputFiles, outdir, cache);
+  sdkModules = Object.fromEntries(sources.map(({ name, source }) => [name, join(folder, source)]));
+  return sdkModules;
 }
 
 /**
- * Loaded only to fetch the client secret of an external identity provider, and then once in the life of a function:
- * Lambda's own copy will do.
+ * Writes the files to a folder named by their content. The folder is renamed into place as a whole, because builds can
+ * run concurrently.
+ * @param outdir the folder that the files' paths are below
+ * @returns the path of the folder
  */
-const seldomNeeded = ['@aws-sdk/client-secrets-manager'];
+function storeByContent(files: OutputFile[], outdir: string, cache: string): string {
+  const hash = createHash('sha256');
+  for (const { contents } of files) hash.update(contents);
+  const folder = join(cache, `sdk-${hash.digest('hex').slice(0, 16)}`);
+  if (existsSync(folder)) return folder;
+  mkdirSync(cache, { recursive: true });
+  const temporary = mkdtempSync(join(cache, 'sdk-'));
+  for (const { path, contents } of files) {
+    const file = join(temporary, relative(outdir, path));
+    mkdirSync(dirname(file), { recursive: true });
+    writeFileSync(file, contents);
+  }
+  try {
+    renameSync(temporary, folder);
+  } catch (error) {
+    rmSync(temporary, { recursive: true });
+    if (!existsSync(folder)) throw error;
+  }
+  return folder;
+}
+
+/**
+ * Loaded only to fetch the client secret of an external identity provider, once per execution environment, so the copy
+ * in the Lambda runtime suffices.
+ */
+const runtimePackages = ['@aws-sdk/client-secrets-manager'];
 
 export interface FunctionBundleOptions {
   /**
-   * Packages that this door loads late and seldom, and for which Lambda's own copy will do.
-   * @default - all that is imported is in the bundle
+   * Packages that the function loads lazily and rarely, from the copies of the Lambda runtime.
+   * @default - the Secrets Manager client only
    */
   readonly providedByLambda?: readonly string[];
   /**
-   * Absolute path of the script of a page that this door serves: its files are put beside it, compressed.
-   * @default - none
+   * Absolute path of the script of a page that the function serves. The asset contains its files, compressed.
+   * @default - no page
    */
   readonly page?: string;
   /**
-   * What `#table-client` and `#sdk-shortcuts` are (`imports` in package.json), and which `Response` the MCP SDK has.
+   * Selects `#table-client` and `#sdk-shortcuts` (`imports` in package.json), and the `Response` of the MCP SDK.
    * @default true
    */
   readonly optimizations?: HoldfastSettings['optimizations'];
 }
 
 /**
- * A door as one CommonJS file, `index.cjs`. CommonJS because it starts faster than ESM, and the packages' ESM sources
- * (`mainFields`) because they leave out what is not used. The AWS SDK is bundled: Lambda's own copy takes twice as long
- * to load. The asset is named by its content, so that a deployment without changes changes nothing.
+ * The code of a function, bundled into one CommonJS file, `index.cjs`. CommonJS starts faster than ESM; the packages' ESM
+ * sources (`mainFields`) permit tree shaking. The AWS SDK is bundled, because the copy in the Lambda runtime takes twice
+ * as long to load. The asset hash is that of the output, so that a deployment without changes updates no function.
  */
 export class FunctionBundle extends AssetCode {
-  readonly #mistakes: string[];
+  readonly #errors: string[];
 
   /** @param entry absolute path of the file that exports `handler` */
   constructor(entry: string, { providedByLambda = [], page, optimizations = true }: FunctionBundleOptions = {}) {
-    const mistakes: string[] = [];
+    const errors: string[] = [];
     super(dirname(entry), {
       assetHashType: AssetHashType.OUTPUT,
       bundling: {
         image: DockerImage.fromRegistry('unused'),
-        // CDK builds once for equal options, and a function does not count among them: this tells the doors apart.
+        // CDK bundles once for equal options and ignores `local` in the comparison, so the command identifies the entry.
         command: [relative(root, entry), `optimizations=${optimizations}`],
         local: {
           tryBundle(outputDirectory) {
             const outfile = join(outputDirectory, 'index.cjs');
-            mistakes.push(...build(entry, outfile, [...seldomNeeded, ...providedByLambda], optimizations));
-            if (page !== undefined) mistakes.push(...buildPage(page, outputDirectory));
-            if (mistakes.length > 0) throw new ConfigurationError(mistakes.join('\n'));
+            errors.push(...bundleFunction(entry, outfile, [...runtimePackages, ...providedByLambda], optimizations));
+            if (page !== undefined) errors.push(...bundlePage(page, outputDirectory));
+            if (errors.length > 0) throw new ConfigurationError(errors.join('\n'));
             return true;
           },
         },
       },
     });
-    this.#mistakes = mistakes;
+    this.#errors = errors;
   }
 
-  /** @throws Mistake with a line for each error in the source, without what CDK says about its temporary folders */
+  /** @throws ConfigurationError with a line for each build error, without CDK's message about its temporary folders */
   override bind(scope: Construct): CodeConfig {
     try {
       return super.bind(scope);
     } catch (error) {
-      if (this.#mistakes.length === 0) throw error;
-      throw new ConfigurationError(this.#mistakes.join('\n'), { cause: error });
+      if (this.#errors.length === 0) throw error;
+      throw new ConfigurationError(this.#errors.join('\n'), { cause: error });
     }
   }
 }
 
-/** @returns what is wrong with the source, as `file:line:column: text` */
-function build(entry: string, outfile: string, external: string[], optimizations: boolean): string[] {
-  return attempt({
+/** @returns the build errors, as `file:line:column: text` */
+function bundleFunction(entry: string, outfile: string, external: string[], optimizations: boolean): string[] {
+  return runBuild({
     entryPoints: [entry],
     outfile,
     platform: 'node',
     target: 'node24',
     format: 'cjs',
     mainFields: ['module', 'main'],
-    // Who names conditions has to name esbuild's own as well.
-    ...(!optimizations && { conditions: ['no-optimizations', 'module'] }),
+    // `module` is esbuild's default, which the option replaces.
+    conditions: [...(optimizations ? [] : ['no-optimizations']), ...conditionsOfNode(), 'module'],
     alias: { ...substitutes, ...(optimizations && sdkWithoutUndici()) },
     external,
-  }).mistakes;
+  }).errors;
 }
 
-/** @returns what is wrong with the source of the page */
-function buildPage(entry: string, outdir: string): string[] {
-  const { files, mistakes } = attempt({
+/**
+ * The conditions of this process (`node --conditions`): `#server` and `#scopes` are the same files in the bundles as in the
+ * app that builds them.
+ */
+function conditionsOfNode(): string[] {
+  const options = [...process.execArgv, process.env.NODE_OPTIONS ?? ''].join(' ');
+  return Array.from(options.matchAll(/(?:^|\s)(?:--conditions|-C)[ =](\S+)/g), ([, condition]) => condition!);
+}
+
+/** @returns the build errors of the page */
+function bundlePage(entry: string, outdir: string): string[] {
+  const { files, errors } = runBuild({
     entryPoints: [entry],
     outdir,
     platform: 'browser',
@@ -183,10 +201,10 @@ function buildPage(entry: string, outdir: string): string[] {
     write: false,
   });
   for (const { path, contents } of files) writeFileSync(`${path}.gz`, gzipSync(contents, { level: 9 }));
-  return mistakes;
+  return errors;
 }
 
-function attempt(options: BuildOptions): { files: OutputFile[]; mistakes: string[] } {
+function runBuild(options: BuildOptions): { files: OutputFile[]; errors: string[] } {
   try {
     const result = buildSync({
       absWorkingDir: root,
@@ -195,13 +213,13 @@ function attempt(options: BuildOptions): { files: OutputFile[]; mistakes: string
       logLevel: 'silent',
       ...options,
     });
-    return { files: result.outputFiles ?? [], mistakes: [] };
+    return { files: result.outputFiles ?? [], errors: [] };
   } catch (error) {
-    const { errors } = error as Partial<BuildFailure>;
-    if (errors === undefined) throw error;
-    const mistakes = errors.map(({ location, text }) =>
+    const { errors: messages } = error as Partial<BuildFailure>;
+    if (messages === undefined) throw error;
+    const errors = messages.map(({ location, text }) =>
       location === null ? text : `${location.file}:${location.line}:${location.column + 1}: ${text}`,
     );
-    return { files: [], mistakes };
+    return { files: [], errors };
   }
 }

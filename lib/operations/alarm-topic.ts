@@ -4,19 +4,25 @@ import { type ITopic, Topic } from 'aws-cdk-lib/aws-sns';
 import { EmailSubscription } from 'aws-cdk-lib/aws-sns-subscriptions';
 import { Construct } from 'constructs';
 
-/** Where alarms go: to a topic of the owner's, or to one of the stack's own that sends them by e-mail. */
+export interface AlarmTopicProps {
+  /** The address to subscribe to a new topic. */
+  readonly email: string | undefined;
+  /** ARN of an existing topic; a new topic is created without it. */
+  readonly topicArn: string | undefined;
+}
+
+/** The SNS topic that receives the alarms: an existing one, or a new one with an e-mail subscription. */
 export class AlarmTopic extends Construct {
   readonly topic: ITopic;
 
-  constructor(scope: Construct, id: string, props: { email: string | undefined; topicArn: string | undefined }) {
+  constructor(scope: Construct, id: string, { email, topicArn }: AlarmTopicProps) {
     super(scope, id);
-    this.topic =
-      props.topicArn === undefined ? this.#ownTopic(props.email) : Topic.fromTopicArn(this, 'Topic', props.topicArn);
+    this.topic = topicArn === undefined ? this.#createTopic(email) : Topic.fromTopicArn(this, 'Topic', topicArn);
   }
 
-  #ownTopic(email: string | undefined): Topic {
+  #createTopic(email: string | undefined): Topic {
     const topic = new Topic(this, 'Topic', { displayName: `Alarms of ${Stack.of(this).stackName}`, enforceSSL: true });
-    // A topic with a policy has lost the one that let everything of the account publish.
+    // A topic policy replaces the default one, which permits every principal of the account to publish.
     topic.addToResourcePolicy(
       new PolicyStatement({
         principals: [new ServicePrincipal('cloudwatch.amazonaws.com')],
@@ -29,7 +35,7 @@ export class AlarmTopic extends Construct {
     Validations.of(topic).acknowledge({
       id: 'AwsSolutions-SNS2',
       reason:
-        'A message has the name of an alarm. The one free key cannot be used by CloudWatch, and another costs $1.',
+        'A message contains the name of an alarm. CloudWatch cannot use the AWS managed key, and a customer managed key costs $1 a month.',
     });
     return topic;
   }

@@ -1,116 +1,145 @@
-/** When an alarm goes off: so many periods of five minutes one after another, each at the threshold or above. */
+import { quoted } from './setting-validation.ts';
+
+/** The threshold of an alarm: it goes off after so many consecutive periods of five minutes at or above it. */
 export type AlarmRule = { readonly threshold: number; readonly evaluationPeriods: number };
 
 export type AlarmDefault = AlarmRule & {
-  /** For the owner who is told. */
+  /** The alarm's description, for the operator. */
   readonly description: string;
-  /** `false` for an alarm that has to be asked for. */
-  readonly unlessSet?: false;
+  /** `true` for an alarm that exists only when it is set. */
+  readonly optIn?: true;
 };
 
 /**
- * The alarms, and when each goes off. Those that are there by default watch one metric each and are no more than ten, which
- * is what CloudWatch has for nothing in an account.
+ * The alarms and their default thresholds. The alarms that exist by default watch one metric each and are at most ten,
+ * which CloudWatch does not charge for.
  */
 export const alarmDefaults = {
   sessionFailures: {
     threshold: 5,
     evaluationPeriods: 1,
-    description: 'Requests fail because their sessions can be neither read nor begun: the table does not answer.',
+    description: 'Requests fail because DynamoDB does not answer when a session is read or started.',
   },
   refreshReuse: {
     threshold: 1,
     evaluationPeriods: 1,
-    description: 'A superseded refresh token turned up: somebody may have copied it. Its grant has ended.',
+    description: 'A client sent a superseded refresh token, which may be stolen. Its grant was revoked.',
   },
   codeReuse: {
     threshold: 1,
     evaluationPeriods: 1,
-    description: 'An authorization code turned up that had been used. Its grant has ended.',
+    description: 'A client sent an authorization code a second time. Its grant was revoked.',
   },
   authorizerFailures: {
     threshold: 5,
     evaluationPeriods: 1,
-    description: 'Access tokens cannot be verified: the keys of whoever issues them cannot be had.',
+    description: "Access tokens cannot be verified because the issuer's key set is unavailable.",
   },
   signInOutages: {
     threshold: 5,
     evaluationPeriods: 1,
-    description:
-      'Users cannot sign in, or clients not refresh: the table, KMS or the identity provider does not answer.',
+    description: 'Sign-in or token refresh fails because DynamoDB, KMS or the identity provider does not answer.',
   },
   serverErrors: {
     threshold: 0.05,
     evaluationPeriods: 2,
-    description: 'The share of requests that are answered with 5xx is high.',
+    description: 'The share of 5xx responses is high.',
   },
   latency: {
     threshold: 30_000,
     evaluationPeriods: 3,
-    description:
-      'One request in a hundred takes long. The threshold is in milliseconds; a stream may count to its end.',
+    description: 'The p99 latency, in milliseconds, is high. The latency of a stream can include its whole duration.',
   },
   throttling: {
     threshold: 1,
     evaluationPeriods: 2,
-    description: 'Lambda refuses to run the MCP function: the account has too many functions running at once.',
+    description: 'Lambda throttles the MCP function because the account has reached its concurrency limit.',
   },
   workerErrors: {
     threshold: 1,
     evaluationPeriods: 1,
-    description: 'The worker, which does what takes long, has died or run out of time.',
+    description: 'The worker function, which runs long-running tools, failed or timed out.',
   },
   auditFailures: {
     threshold: 1,
     evaluationPeriods: 1,
-    description: 'Tool calls were answered that are not on record: the table did not take them.',
+    description: 'Tool calls are missing from the audit log because DynamoDB did not accept the write.',
   },
   tableThrottles: {
     threshold: 1,
     evaluationPeriods: 2,
-    description: 'The table refuses reads or writes. It watches two metrics, and CloudWatch charges for both.',
-    unlessSet: false,
+    description: 'DynamoDB throttles reads or writes. This alarm watches two metrics, and CloudWatch charges for both.',
+    optIn: true,
   },
 } as const satisfies Record<string, AlarmDefault>;
 
 export type AlarmName = keyof typeof alarmDefaults;
 
-/** What differs from the defaults, by alarm: other numbers, or `false` for none. */
-export type AlarmSettings = { readonly [Name in AlarmName]?: Partial<AlarmRule> | false };
+/** Changes to the default alarms, by name: other thresholds, or `false` for no alarm. */
+export type AlarmRules = { readonly [Name in AlarmName]?: Partial<AlarmRule> | false };
 
-/** CloudWatch looks back a day at most. */
-const MOST_PERIODS = 288;
+/** The CloudWatch dashboard and the alarms. */
+export interface AlarmSettings {
+  /**
+   * Whether the stack has a CloudWatch dashboard and alarms. They are free of charge if the account has no others: ten
+   * alarms and three dashboards are.
+   * @default - true in `prod`; an account has many `dev` stacks, which would use up the free alarms
+   */
+  readonly operations?: boolean;
+  /**
+   * Changes to the alarms of `alarmDefaults`.
+   * @default - all alarms except `tableThrottles`
+   */
+  readonly alarms?: AlarmRules;
+  /**
+   * The e-mail address that receives the alarms. SNS asks the address to confirm the subscription first.
+   * @default - no notifications; alarms show in CloudWatch
+   */
+  readonly alarmEmail?: string;
+  /**
+   * ARN of an SNS topic in the stack's region that receives the alarms, instead of an e-mail address.
+   * @default - no topic
+   */
+  readonly alarmTopicArn?: string;
+}
 
-/** What is to be refused about the settings, each with its value and what to do. */
-export function* validateAlarms(settings: {
-  operations: boolean;
-  alarms?: AlarmSettings;
-  alarmEmail?: string;
-  alarmTopicArn?: string;
-}): Generator<string> {
-  const { operations, alarms = {}, alarmEmail, alarmTopicArn } = settings;
+/** CloudWatch evaluates at most one day. */
+const MAX_EVALUATION_PERIODS = 288;
+
+const emailSyntax = /^[^\s@]+@[^\s@]+\.[^\s@]+$/;
+const topicArnSyntax = /^arn:aws[a-z-]*:sns:[a-z0-9-]+:\d{12}:\S+$/;
+
+/** Yields an error message for each invalid setting. */
+export function* validateAlarms(settings: AlarmSettings): Generator<string> {
+  const { operations, alarms, alarmEmail, alarmTopicArn } = settings;
+  yield* validateAlarmRules(alarms ?? {});
+  const given = Object.entries({ alarms, alarmEmail, alarmTopicArn }).filter(([, value]) => value);
+  if (!operations && given.length > 0) {
+    yield `${given.map(([name]) => name).join(' and ')} without operations: set operations to true to create the alarms`;
+  }
+  if (alarmEmail !== undefined && !emailSyntax.test(alarmEmail)) {
+    yield `alarmEmail is ${quoted(alarmEmail)}: write one e-mail address`;
+  }
+  if (alarmTopicArn !== undefined && !topicArnSyntax.test(alarmTopicArn)) {
+    yield `alarmTopicArn is ${quoted(alarmTopicArn)}: write the ARN of an SNS topic`;
+  }
+  if (alarmEmail !== undefined && alarmTopicArn !== undefined) {
+    yield 'alarmEmail and alarmTopicArn are both set: subscribe the address to your topic, or remove one of them';
+  }
+}
+
+function* validateAlarmRules(alarms: AlarmRules): Generator<string> {
   for (const [name, rule] of Object.entries(alarms)) {
     if (!Object.hasOwn(alarmDefaults, name)) {
-      yield `alarms has ${JSON.stringify(name)}: there are ${Object.keys(alarmDefaults).join(', ')}`;
+      yield `alarms has ${quoted(name)}: choose from ${Object.keys(alarmDefaults).join(', ')}`;
     } else if (rule !== false) {
       const { threshold = 1, evaluationPeriods = 1 } = rule;
       if (!(threshold > 0)) yield `alarms.${name}.threshold is ${threshold}: choose a number above 0`;
-      if (!(Number.isInteger(evaluationPeriods) && evaluationPeriods >= 1 && evaluationPeriods <= MOST_PERIODS)) {
-        yield `alarms.${name}.evaluationPeriods is ${evaluationPeriods}: choose 1 to ${MOST_PERIODS}, because CloudWatch looks back a day at most`;
+      if (
+        !(Number.isInteger(evaluationPeriods) && evaluationPeriods >= 1 && evaluationPeriods <= MAX_EVALUATION_PERIODS)
+      ) {
+        yield `alarms.${name}.evaluationPeriods is ${evaluationPeriods}: choose a whole number from 1 to ${MAX_EVALUATION_PERIODS}`;
       }
     }
-  }
-  const given = Object.entries({ alarms: settings.alarms, alarmEmail, alarmTopicArn }).filter(([, value]) => value);
-  if (!operations && given.length > 0) {
-    yield `${given.map(([name]) => name).join(' and ')} without operations, of which the alarms are a part: set operations to true`;
-  }
-  if (alarmEmail !== undefined && !/^[^\s@]+@[^\s@]+\.[^\s@]+$/.test(alarmEmail)) {
-    yield `alarmEmail is ${JSON.stringify(alarmEmail)}: write one address`;
-  }
-  if (alarmTopicArn !== undefined && !/^arn:aws[a-z-]*:sns:[a-z0-9-]+:\d{12}:\S+$/.test(alarmTopicArn)) {
-    yield `alarmTopicArn is ${JSON.stringify(alarmTopicArn)}: write the ARN of an SNS topic`;
-  }
-  if (alarmEmail !== undefined && alarmTopicArn !== undefined) {
-    yield 'alarmEmail and alarmTopicArn are both set: subscribe the address to your topic, or leave one out';
   }
 }

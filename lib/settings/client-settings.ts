@@ -1,20 +1,21 @@
 import { hasPrivateMembers } from '../../lambda/shared/jwk-members.ts';
 import { isLoopbackUri } from '../../lambda/shared/loopback.ts';
+import { quoted, validateChoice, type WithDefaults } from './setting-validation.ts';
 import type { Stage } from './stage.ts';
 
 /** A public key as a JWK (RFC 7517). */
 export type PublicJwk = { readonly kty: string; readonly kid?: string; readonly [member: string]: unknown };
 
-/** A client that the owner sets up by hand: one that cannot register itself, or that nobody else shall be. */
+/** A client that you register in the configuration, because it cannot register itself or must be the only one. */
 export interface PreregisteredClientSettings {
-  /** What the client sends as its `client_id`. */
+  /** The `client_id` that the client sends. */
   readonly id: string;
-  /** What users are shown. */
+  /** The name that the consent page shows. */
   readonly name: string;
-  /** Where users are sent back to: the same string, or for loopback addresses the same but for the port. */
+  /** The redirect URIs, compared as strings; the port of a loopback URI may differ (RFC 8252 §7.3). */
   readonly redirectUris: string[];
   /**
-   * The client's public keys: it then has to sign its requests (`private_key_jwt`, RFC 7523).
+   * The client's public keys. The client then has to authenticate with `private_key_jwt` (RFC 7523).
    * @default - a public client
    */
   readonly jwks?: { readonly keys: PublicJwk[] };
@@ -22,27 +23,27 @@ export interface PreregisteredClientSettings {
 
 export type AdmissionMode = 'open' | 'allow-list' | 'off';
 
-/** Which clients may ask users to let them in. */
+/** The clients that may request authorization from users. */
 export interface ClientSettings {
   /**
-   * Clients that are known beforehand.
+   * Pre-registered clients.
    * @default []
    */
   readonly clients?: PreregisteredClientSettings[];
   /**
-   * Clients whose id is the https address of a document that describes them (MCP's client ID metadata documents):
-   * `open` lets in all, `allow-list` those of `clientDocumentHosts`, `off` none.
+   * Clients whose id is the https URL of a client ID metadata document: `open` admits all, `allow-list` those of
+   * `clientDocumentHosts`, `off` none.
    * @default 'open'
    */
   readonly clientDocuments?: AdmissionMode;
   /**
-   * Hosts whose documents are let in, such as claude.ai.
+   * Hosts whose client ID metadata documents are admitted, such as claude.ai.
    * @default []
    */
   readonly clientDocumentHosts?: string[];
   /**
-   * Clients that register themselves (RFC 7591): `open` lets in all, `allow-list` those that are answered at
-   * `dynamicRegistrationRedirects` alone, `off` none, including those that had registered before.
+   * Clients that register dynamically (RFC 7591): `open` admits all, `allow-list` those whose redirect URIs are all in
+   * `dynamicRegistrationRedirects`, `off` none, including those already registered.
    * @default 'open'
    */
   readonly dynamicRegistration?: AdmissionMode;
@@ -52,8 +53,8 @@ export interface ClientSettings {
    */
   readonly dynamicRegistrationRedirects?: string[];
   /**
-   * Fetches client documents from private addresses and other ports as well: whoever names such an address makes the
-   * function send a request there. For tests on one computer; refused in prod.
+   * Fetches client ID metadata documents from private addresses and other ports as well, which lets any caller make the
+   * function send a request there (SSRF). For tests on one computer; rejected in prod.
    * @default false
    */
   readonly unsafelyFetchClientDocumentsFromAnywhere?: boolean;
@@ -68,8 +69,10 @@ export const clientDefaults = {
   unsafelyFetchClientDocumentsFromAnywhere: false,
 } satisfies ClientSettings;
 
-/** What the OAuth function is told of them. */
-export function admissionEnvironment(settings: Required<ClientSettings>) {
+type ResolvedClientSettings = WithDefaults<ClientSettings, typeof clientDefaults>;
+
+/** The settings as environment variables of the OAuth function. */
+export function admissionEnvironment(settings: ResolvedClientSettings) {
   return {
     CLIENTS: JSON.stringify(settings.clients),
     CLIENT_DOCUMENTS: settings.clientDocuments,
@@ -82,19 +85,19 @@ export function admissionEnvironment(settings: Required<ClientSettings>) {
   };
 }
 
-/** Lambda holds 4096 bytes of environment in all; the other variables have their share, and ARNs and hosts grow. */
-const LARGEST_ENVIRONMENT = 2560;
+/** Lambda limits all environment variables to 4096 bytes; the rest is for the other variables, with long ARNs and hosts. */
+const MAX_ENVIRONMENT_BYTES = 2560;
 
 const syntax = {
-  /** Neither an address, which would name a document, nor an id that registration gives out. */
+  /** Neither a URL, which names a metadata document, nor an id that dynamic registration issues. */
   id: /^(?!dcr_)[A-Za-z0-9._~-]{1,200}$/,
   host: /^(localhost|127\.0\.0\.1|\[::1\]|([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9])$/,
   publicHost: /^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]$/,
 };
 
-/** What is insecure or cannot work, as sentences for the owner. */
+/** Yields an error message for each setting that is insecure or cannot work. */
 export function* validateClients(
-  settings: Required<ClientSettings> & { stage: Stage; redirectSchemes: string[] },
+  settings: ResolvedClientSettings & { stage: Stage; redirectSchemes: string[] },
 ): Generator<string> {
   const { clients, redirectSchemes } = settings;
   yield* validateAdmission(settings, 'clientDocuments', 'clientDocumentHosts', (host) => syntax.publicHost.test(host));
@@ -102,78 +105,87 @@ export function* validateClients(
     return syntax.host.test(entry) || redirectSchemes.includes(entry);
   });
   if (clients.length === 0 && settings.clientDocuments === 'off' && settings.dynamicRegistration === 'off') {
-    yield 'clientDocuments and dynamicRegistration are off and clients is empty: no client could connect';
+    yield 'clientDocuments and dynamicRegistration are off and clients is empty: admit at least one client';
   }
   if (settings.unsafelyFetchClientDocumentsFromAnywhere && settings.stage === 'prod') {
-    yield 'unsafelyFetchClientDocumentsFromAnywhere is true in prod: it is for tests on one computer';
+    yield 'unsafelyFetchClientDocumentsFromAnywhere is true in prod: use it for tests on one computer only';
   }
   const ids = clients.map(({ id }) => id);
   for (const [index, client] of clients.entries()) {
-    const name = `clients[${index}]`;
-    if (typeof client.id !== 'string' || !syntax.id.test(client.id)) {
-      yield `${name}.id is ${quoted(client.id)}: use letters, digits and ._~- and do not begin with dcr_`;
-    }
-    if (ids.indexOf(client.id) < index) yield `${name}.id is ${quoted(client.id)}: another client has it`;
-    if (typeof client.name !== 'string' || client.name.trim() === '')
-      yield `${name}.name is empty: users are asked whether they trust it`;
-    yield* validateRedirectUris(`${name}.redirectUris`, client.redirectUris, redirectSchemes);
-    if (client.jwks !== undefined) yield* validateKeys(`${name}.jwks`, client.jwks?.keys);
+    if (ids.indexOf(client.id) < index) yield `clients[${index}].id is ${quoted(client.id)}: another client has it`;
+    yield* validateClient(`clients[${index}]`, client, redirectSchemes);
   }
-  const { length } = Buffer.from(
-    [clients, settings.clientDocumentHosts, settings.dynamicRegistrationRedirects].map(quoted).join(''),
-  );
-  if (length > LARGEST_ENVIRONMENT) {
-    yield `clients and the allow-lists have ${length} bytes as JSON: at most ${LARGEST_ENVIRONMENT} fit into the function's environment. Leave out clients that describe or register themselves, and members of keys that are not needed`;
-  }
+  yield* validateEnvironmentSize(settings);
 }
 
 function* validateAdmission(
-  settings: Required<ClientSettings>,
+  settings: ResolvedClientSettings,
   mode: 'clientDocuments' | 'dynamicRegistration',
   list: 'clientDocumentHosts' | 'dynamicRegistrationRedirects',
-  isEntry: (entry: string) => boolean,
+  isValidEntry: (entry: string) => boolean,
 ): Generator<string> {
   const entries = settings[list];
-  if (!['open', 'allow-list', 'off'].includes(settings[mode])) {
-    yield `${mode} is ${quoted(settings[mode])}: choose open, allow-list or off`;
-  }
+  yield* validateChoice(mode, settings[mode], ['open', 'allow-list', 'off']);
   if (settings[mode] === 'allow-list' && entries.length === 0) {
-    yield `${mode} is allow-list, and ${list} is empty: name who is let in, or choose off`;
+    yield `${mode} is allow-list and ${list} is empty: list the clients to admit, or choose off`;
   }
   if (settings[mode] !== 'allow-list' && entries.length > 0) {
-    yield `${list} is given, and ${mode} is ${quoted(settings[mode])}: the list counts with allow-list alone`;
+    yield `${list} is set and ${mode} is ${quoted(settings[mode])}: the list applies to allow-list only`;
   }
   for (const entry of entries) {
-    if (!isEntry(entry)) {
+    if (!isValidEntry(entry)) {
       const scheme = list === 'dynamicRegistrationRedirects' ? ', or one of redirectSchemes' : '';
       yield `${list} has ${quoted(entry)}: write a host name in lower case, without wildcards${scheme}`;
     }
   }
 }
 
+function* validateClient(
+  name: string,
+  client: PreregisteredClientSettings,
+  redirectSchemes: string[],
+): Generator<string> {
+  if (typeof client.id !== 'string' || !syntax.id.test(client.id)) {
+    yield `${name}.id is ${quoted(client.id)}: use letters, digits and ._~- and do not begin with dcr_`;
+  }
+  if (typeof client.name !== 'string' || client.name.trim() === '') {
+    yield `${name}.name is ${quoted(client.name)}: write the name that the consent page shows`;
+  }
+  yield* validateRedirectUris(`${name}.redirectUris`, client.redirectUris, redirectSchemes);
+  if (client.jwks !== undefined) yield* validateKeys(`${name}.jwks`, client.jwks?.keys);
+}
+
 function* validateRedirectUris(name: string, uris: string[], schemes: string[]): Generator<string> {
-  if (!Array.isArray(uris) || uris.length === 0) return yield `${name} is empty: users are sent back there`;
+  if (!Array.isArray(uris) || uris.length === 0) return yield `${name} is empty: list at least one redirect URI`;
   for (const uri of uris) {
     const url = URL.parse(String(uri));
     const scheme = url?.protocol.slice(0, -1) ?? '';
     const isPlain = url !== null && !/[#*\s\\]/.test(uri) && url.username === '' && url.password === '';
-    const isKnown = scheme === 'https' || isLoopbackUri(uri) || schemes.includes(scheme);
-    if (!isPlain || !isKnown) {
+    const isAllowedScheme = scheme === 'https' || isLoopbackUri(uri) || schemes.includes(scheme);
+    if (!isPlain || !isAllowedScheme) {
       yield `${name} has ${quoted(uri)}: use https, http on a loopback address, or one of redirectSchemes, without user, fragment or wildcard`;
     }
   }
 }
 
+/** Does not repeat a private key in its message. */
 function* validateKeys(name: string, keys: PublicJwk[]): Generator<string> {
-  if (!Array.isArray(keys) || keys.length === 0)
-    return yield `${name}.keys is empty: leave out jwks for a public client`;
+  if (!Array.isArray(keys) || keys.length === 0) {
+    return yield `${name}.keys is empty: remove jwks for a public client`;
+  }
   for (const [index, key] of keys.entries()) {
     if (hasPrivateMembers(key)) {
-      yield `${name}.keys[${index}] holds a private key: give the public one, and replace this one, since it has been shown`;
-    } else if (!['EC', 'RSA', 'OKP'].includes(key.kty)) {
-      yield `${name}.keys[${index}].kty is ${quoted(key.kty)}: choose EC, RSA or OKP`;
+      yield `${name}.keys[${index}] contains a private key: replace the key pair and give the public key only`;
+    } else {
+      yield* validateChoice(`${name}.keys[${index}].kty`, key.kty, ['EC', 'RSA', 'OKP']);
     }
   }
 }
 
-const quoted = (value: unknown) => JSON.stringify(value);
+function* validateEnvironmentSize(settings: ResolvedClientSettings): Generator<string> {
+  const { clients, clientDocumentHosts, dynamicRegistrationRedirects } = settings;
+  const { length } = Buffer.from([clients, clientDocumentHosts, dynamicRegistrationRedirects].map(quoted).join(''));
+  if (length > MAX_ENVIRONMENT_BYTES) {
+    yield `clients and the allow-lists have ${length} bytes as JSON: at most ${MAX_ENVIRONMENT_BYTES} fit into the function's environment. Remove clients that describe or register themselves, and key members that are not needed`;
+  }
+}

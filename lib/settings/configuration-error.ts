@@ -1,4 +1,4 @@
-/** Something that the owner has to mend. The message says where and how, so the program prints it alone. */
+/** An error in the configuration. The message states what is wrong and what to change, so programs print it alone. */
 export class ConfigurationError extends Error {
-  override readonly name = 'Mistake';
+  override readonly name = 'ConfigurationError';
 }

@@ -1,61 +1,62 @@
 import { isLoopbackHost } from '../../lambda/shared/loopback.ts';
 import { type ProviderProfile, type ProviderProfileName, providerProfiles } from './provider-profiles.ts';
 import { scopeSyntax } from './scope-validation.ts';
+import { quoted } from './setting-validation.ts';
 
-/** The identity provider that users sign in with, as an OIDC client of it needs to know it. */
+/** The identity provider that users sign in with. Holdfast is an OIDC client of it. */
 export interface IdentityProviderSettings {
   /**
-   * Which provider it is: says what has to be asked for, and how (lib/settings/provider-profiles.ts).
+   * The product. Determines scopes, parameters and client authentication (lib/settings/provider-profiles.ts).
    * @default 'oidc'
    */
   readonly profile?: ProviderProfileName;
   /**
-   * Who issues access tokens. `facade`: Holdfast, after users have signed in at the provider; works with any provider and
-   * any assistant. `direct`: the provider, where it is an authorization server for MCP itself; assistants register there,
-   * the provider asks for consent, and tools cannot have its tokens.
+   * The issuer of access tokens. `facade`: Holdfast, after users have signed in at the provider; works with any provider
+   * and any MCP client. `direct`: the provider, if it is an authorization server for MCP itself; clients register with
+   * it, it asks for consent, and tools cannot use its tokens.
    * @default 'facade'
    */
   readonly mode?: 'facade' | 'direct';
-  /** The `iss` of its tokens. Its discovery document is found below it. */
+  /** The `iss` of the provider's tokens, and the base URL of its discovery document. */
   readonly issuer: string;
   /**
-   * The application that Holdfast is there.
-   * @default - none, which is right in `direct` mode alone
+   * The client id of Holdfast at the provider.
+   * @default - none; required unless the mode is `direct`
    */
   readonly clientId?: string;
   /**
-   * ARN of the Secrets Manager secret that holds the client secret as plain text.
-   * @default - a public client, which proves itself by PKCE alone
+   * ARN of the Secrets Manager secret that contains the client secret as plain text.
+   * @default - a public client, with PKCE only
    */
   readonly clientSecretArn?: string;
   /**
-   * What to ask the provider for. Some providers hand out a refresh token only for `offline_access`.
-   * @default - what the profile says
+   * Scopes of the authorization request. Some providers issue a refresh token only for `offline_access`.
+   * @default - the scopes of the profile
    */
   readonly scopes?: string[];
   /**
    * Further parameters of the authorization request, such as Auth0's `audience` or a fixed `resource`.
-   * @default - what the profile says
+   * @default - the parameters of the profile
    */
   readonly parameters?: Record<string, string>;
   /**
-   * Claims that hold the user's groups, in the id token or, in `direct` mode, the access token.
-   * @default - what the profile says
+   * Claims that contain the user's groups, in the id token or, in `direct` mode, the access token.
+   * @default - the claims of the profile
    */
   readonly groupClaims?: string[];
   /**
-   * How the consent page names the provider.
-   * @default - what the profile says, or the host of the issuer
+   * The provider's name on the consent page.
+   * @default - the name of the profile, or the host of the issuer
    */
   readonly name?: string;
   /**
-   * `direct` mode: the `aud` that its access tokens have to carry.
+   * `direct` mode: the `aud` that access tokens must have.
    * @default - the URL of the MCP endpoint
    */
   readonly audience?: string;
   /**
-   * `direct` mode: where its keys are.
-   * @default - what its discovery document says
+   * `direct` mode: the URL of the provider's key set.
+   * @default - the `jwks_uri` of its discovery document
    */
   readonly jwksUri?: string;
 }
@@ -63,7 +64,7 @@ export interface IdentityProviderSettings {
 export const profileOf = ({ profile = 'oidc' }: Pick<IdentityProviderSettings, 'profile'>): ProviderProfile =>
   providerProfiles[profile];
 
-/** The provider with the profile's word wherever the owner says nothing. */
+/** The settings, with those of the profile where they are absent. */
 export function withProfile(provider: IdentityProviderSettings) {
   const profile = profileOf(provider);
   return {
@@ -75,7 +76,7 @@ export function withProfile(provider: IdentityProviderSettings) {
   };
 }
 
-/** What the OAuth function needs to be a client of the provider. */
+/** Environment variables of the OAuth function, which signs users in at the provider. */
 export function identityEnvironment(provider: IdentityProviderSettings) {
   const { scopes, parameters, groupClaims, name } = withProfile(provider);
   return {
@@ -88,10 +89,10 @@ export function identityEnvironment(provider: IdentityProviderSettings) {
   };
 }
 
-/** What a function needs to refresh the provider's tokens. */
+/** Environment variables of a function that refreshes upstream tokens. */
 export function refreshEnvironment(provider: IdentityProviderSettings) {
   const { issuer, clientId, clientSecretArn } = provider;
-  if (clientId === undefined) throw new Error('Only in direct mode is there no client');
+  if (clientId === undefined) throw new Error('identityProvider.clientId is required outside direct mode');
   return {
     IDP_ISSUER: issuer,
     IDP_CLIENT_ID: clientId,
@@ -100,10 +101,10 @@ export function refreshEnvironment(provider: IdentityProviderSettings) {
   };
 }
 
-const secretArn = /^arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:\d{12}:secret:\S+-[A-Za-z0-9]{6}$/;
+const secretArnSyntax = /^arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:\d{12}:secret:\S+-[A-Za-z0-9]{6}$/;
 
-/** Parameters of the authorization request that are Holdfast's own. */
-const ownParameters = [
+/** Parameters of the authorization request that Holdfast sets. */
+const reservedParameters = [
   'client_id',
   'code_challenge',
   'code_challenge_method',
@@ -117,11 +118,12 @@ const ownParameters = [
   'state',
 ];
 
-/** What is insecure or cannot work, as sentences for the owner. */
+/** Yields an error message for each setting that is insecure or cannot work. */
 export function* validateIdentityProvider(provider: IdentityProviderSettings): Generator<string> {
-  const { profile: name = 'oidc', mode = 'facade', issuer } = provider;
-  if (!Object.hasOwn(providerProfiles, name)) {
-    return yield `identityProvider.profile is ${quoted(name)}: choose ${Object.keys(providerProfiles).join(', ')}`;
+  const { profile: profileName = 'oidc', mode = 'facade', issuer } = provider;
+  if (!Object.hasOwn(providerProfiles, profileName)) {
+    const choices = Object.keys(providerProfiles).join(', ');
+    return yield `identityProvider.profile is ${quoted(profileName)}: choose one of ${choices}`;
   }
   if (mode !== 'facade' && mode !== 'direct') {
     return yield `identityProvider.mode is ${quoted(mode)}: choose facade or direct`;
@@ -130,67 +132,74 @@ export function* validateIdentityProvider(provider: IdentityProviderSettings): G
   const url = URL.parse(issuer);
   if (url === null || !isSecure(url) || url.search !== '' || url.hash !== '') {
     yield `identityProvider.issuer is ${quoted(issuer)}: write the https URL that is the iss of its tokens`;
-  } else if (profile.issuer?.form.test(issuer) === false) {
-    yield `identityProvider.issuer is ${quoted(issuer)}: for ${name} it looks like ${profile.issuer.example}`;
+  } else if (profile.issuer?.syntax.test(issuer) === false) {
+    yield `identityProvider.issuer is ${quoted(issuer)}: an issuer of ${profileName} is like ${profile.issuer.example}`;
   }
   for (const claim of provider.groupClaims ?? []) {
-    if (!/^\S+$/.test(claim)) yield `identityProvider.groupClaims has ${quoted(claim)}: a name has no spaces`;
+    if (!/^\S+$/.test(claim))
+      yield `identityProvider.groupClaims has ${quoted(claim)}: use a claim name without spaces`;
   }
   for (const scope of provider.scopes ?? []) {
-    if (!scopeSyntax.test(scope))
-      yield `identityProvider.scopes has ${quoted(scope)}: a scope has no spaces, quotes, $ or \\`;
+    if (!scopeSyntax.test(scope)) {
+      yield `identityProvider.scopes has ${quoted(scope)}: use no spaces, quotes, $ or \\ in a scope`;
+    }
   }
-  yield* mode === 'direct' ? refusedDirect(provider, profile) : refusedClient(provider, profile);
+  yield* mode === 'direct' ? validateDirectMode(provider, profile) : validateFacadeMode(provider, profile);
 }
 
-function* refusedClient(provider: IdentityProviderSettings, profile: ProviderProfile): Generator<string> {
-  const { profile: name, clientId, clientSecretArn, scopes, parameters = {} } = provider;
+function* validateFacadeMode(provider: IdentityProviderSettings, profile: ProviderProfile): Generator<string> {
+  const { profile: profileName, clientId, clientSecretArn, scopes } = provider;
   if (!clientId) {
-    yield 'identityProvider.clientId is empty: register Holdfast there, with the callback the stack prints';
+    yield "identityProvider.clientId is empty: register Holdfast there with the stack's output CallbackUrl";
   }
   if (clientSecretArn === undefined && profile.needsSecret) {
-    yield `identityProvider.clientSecretArn is missing: ${name} lets no web application in without a secret`;
+    yield `identityProvider.clientSecretArn is missing: ${profileName} requires a secret of web applications`;
   }
-  if (clientSecretArn !== undefined && !secretArn.test(clientSecretArn)) {
-    yield 'identityProvider.clientSecretArn is no complete ARN of a secret: put the client secret into Secrets Manager and name it here';
+  // The value may be the secret itself, so the message does not repeat it.
+  if (clientSecretArn !== undefined && !secretArnSyntax.test(clientSecretArn)) {
+    yield 'identityProvider.clientSecretArn is not a complete ARN: store the secret in Secrets Manager and give its ARN';
   }
   if (scopes !== undefined && !scopes.includes('openid')) {
-    yield `identityProvider.scopes is ${quoted(scopes)}: without openid there is no id token to know the user by`;
+    yield `identityProvider.scopes is ${quoted(scopes)}: add openid, which yields the id token that identifies the user`;
   }
-  for (const parameter of Object.keys(parameters)) {
-    if (ownParameters.includes(parameter)) {
-      yield `identityProvider.parameters has ${quoted(parameter)}: Holdfast sets this one itself`;
-    }
-    const reason = profile.refusedParameters?.[parameter];
-    if (reason !== undefined)
-      yield `identityProvider.parameters has ${quoted(parameter)}, which ${name} does not take: ${reason}`;
-  }
+  yield* validateParameters(provider, profile);
   for (const member of ['audience', 'jwksUri'] as const) {
     if (provider[member] !== undefined) {
-      yield `identityProvider.${member} is given without mode: 'direct'. Auth0's audience, if you mean that, belongs into parameters`;
+      yield `identityProvider.${member} applies to mode: 'direct' only: remove it, or add Auth0's audience to parameters`;
     }
   }
 }
 
-function* refusedDirect(provider: IdentityProviderSettings, profile: ProviderProfile): Generator<string> {
-  const { profile: name, audience, jwksUri } = provider;
-  if (profile.notDirect !== undefined)
-    yield `identityProvider.mode is direct, which ${name} cannot: ${profile.notDirect}`;
+function* validateParameters(
+  { profile: profileName, parameters = {} }: IdentityProviderSettings,
+  { rejectedParameters }: ProviderProfile,
+): Generator<string> {
+  for (const parameter of Object.keys(parameters)) {
+    const name = `identityProvider.parameters has ${quoted(parameter)}`;
+    if (reservedParameters.includes(parameter)) yield `${name}, which Holdfast sets: remove it`;
+    const reason = rejectedParameters?.[parameter];
+    if (reason !== undefined) yield `${name}, which ${profileName} rejects: ${reason}`;
+  }
+}
+
+function* validateDirectMode(provider: IdentityProviderSettings, profile: ProviderProfile): Generator<string> {
+  const { profile: profileName, audience, jwksUri } = provider;
+  if (profile.notDirect !== undefined) {
+    yield `identityProvider.mode is direct, which ${profileName} does not support: ${profile.notDirect}`;
+  }
   for (const member of ['clientId', 'clientSecretArn', 'parameters', 'name'] as const) {
     if (provider[member] !== undefined) {
-      yield `identityProvider.${member} is given with mode: 'direct', where Holdfast is no client of the provider: leave it out`;
+      yield `identityProvider.${member} does not apply to mode: 'direct', in which Holdfast is not a client: remove it`;
     }
   }
-  if (provider.scopes?.length === 0) yield 'identityProvider.scopes is empty: name what assistants are to ask for';
+  if (provider.scopes?.length === 0) yield 'identityProvider.scopes is empty: name the scopes that clients request';
   if (audience === '')
-    yield 'identityProvider.audience is empty: any token of the provider would be good for this server';
-  const keys = jwksUri === undefined ? undefined : URL.parse(jwksUri);
-  if (keys === null || (keys !== undefined && !isSecure(keys))) {
+    yield 'identityProvider.audience is "": any token of the provider would be valid for this server';
+  const keySetUrl = jwksUri === undefined ? undefined : URL.parse(jwksUri);
+  if (keySetUrl === null || (keySetUrl !== undefined && !isSecure(keySetUrl))) {
     yield `identityProvider.jwksUri is ${quoted(jwksUri)}: write an https URL`;
   }
 }
 
-/** Plain http is for a provider on the same computer, which only the local emulator can reach. */
+/** Permits plain http for a provider on the same computer, which only the local emulator can reach. */
 const isSecure = (url: URL) => url.protocol === 'https:' || (url.protocol === 'http:' && isLoopbackHost(url));
-
-const quoted = (value: unknown) => JSON.stringify(value);

@@ -1,36 +1,37 @@
-/** What one identity provider does otherwise than the next. */
+/** The differences of one identity provider from others. */
 export type ProviderProfile = {
-  /** How the consent page names it; without a name, by the host of its issuer. */
+  /** The provider's name on the consent page. Without it, the page shows the host of the issuer. */
   name?: string;
-  /** What has to be asked for so that it answers with an id token and, where it can, a refresh token. */
+  /** Scopes that yield an id token and, where the provider issues one, a refresh token. */
   scopes: readonly string[];
-  /** What else goes into the authorization request. */
+  /** Further parameters of the authorization request. */
   parameters?: Readonly<Record<string, string>>;
-  /** Parameters that it does not take, and why. */
-  refusedParameters?: Readonly<Record<string, string>>;
-  /** How the client secret is sent (OIDC Core §9). */
+  /** Parameters of the authorization request that the provider rejects, with the reason. */
+  rejectedParameters?: Readonly<Record<string, string>>;
+  /** How the token request carries the client secret (OIDC Core §9). */
   authentication: 'client_secret_post' | 'client_secret_basic';
-  /** Whether it refuses a web application that has no secret. */
+  /** `true` if the provider requires a client secret of web applications. */
   needsSecret?: true;
-  /** The shape of its issuer, and an example. */
-  issuer?: { form: RegExp; example: string };
-  /** Claims of the id token that name the user's groups. */
+  /** The syntax of its issuer, and an example. */
+  issuer?: { syntax: RegExp; example: string };
+  /** Claims of the id token that contain the user's groups. */
   groupClaims: readonly string[];
   /**
-   * Whether the refresh token of a revoked grant is revoked there as well. Not where that ends the user's other grants
-   * too: the provider knows all the assistants as one client, Holdfast. Without it the token is only forgotten.
+   * Whether Holdfast revokes the refresh token of a revoked grant at the provider as well. `false` where that would end
+   * the user's other grants too: the provider knows all clients as one, Holdfast. Holdfast then only deletes the token.
    */
   revokes: boolean;
-  /** Why it cannot be asked by assistants themselves (`mode: 'direct'`); absent where it can. */
+  /** Why the provider does not support `mode: 'direct'`; absent if it does. */
   notDirect?: string;
 };
 
 const withRefreshToken = ['openid', 'profile', 'email', 'offline_access'];
-const withoutAudience = 'its access tokens are not made out to an MCP server, and assistants cannot register there';
+const withoutAudience =
+  'its access tokens cannot have an MCP server as their audience, and MCP clients cannot register with it';
 
 /**
- * The identity providers by what their documentation says of them, in November 2026. Contract tests hold Holdfast
- * against providers that behave like this (test/adapters/openid.test.ts); nothing has been run against the real ones.
+ * The identity providers, from their documentation as of November 2026. Contract tests run Holdfast against simulated
+ * providers with this behaviour (test/adapters/openid.test.ts), not against the real ones.
  */
 export const providerProfiles = {
   /** Any provider with an OpenID Connect discovery document. */
@@ -40,13 +41,13 @@ export const providerProfiles = {
     groupClaims: ['groups'],
     revokes: true,
   },
-  /** A user pool. It hands out a refresh token unasked, and refuses scopes it does not know, `offline_access` included. */
+  /** A user pool. It issues a refresh token without `offline_access`, and rejects unknown scopes, that one included. */
   cognito: {
     name: 'Amazon Cognito',
     scopes: ['openid', 'profile', 'email'],
     authentication: 'client_secret_post',
     issuer: {
-      form: /^https:\/\/cognito-idp\.[a-z0-9-]+\.amazonaws\.com(\.cn)?\/[\w-]+$/,
+      syntax: /^https:\/\/cognito-idp\.[a-z0-9-]+\.amazonaws\.com(\.cn)?\/[\w-]+$/,
       example: 'https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_AbCdEfGhI',
     },
     groupClaims: ['cognito:groups'],
@@ -60,14 +61,14 @@ export const providerProfiles = {
     groupClaims: ['roles', 'role'],
     revokes: true,
   },
-  /** Its issuer ends in a slash. Groups come in a claim that an Action adds: name it in `groupClaims`. */
+  /** Its issuer ends in a slash. An Action has to add groups to the tokens: name its claim in `groupClaims`. */
   auth0: {
     name: 'Auth0',
     scopes: withRefreshToken,
     authentication: 'client_secret_post',
-    issuer: { form: /\/$/, example: 'https://example.eu.auth0.com/' },
+    issuer: { syntax: /\/$/, example: 'https://example.eu.auth0.com/' },
     groupClaims: ['groups'],
-    // By default, revoking one refresh token there deletes the user's whole grant to the application.
+    // By default, revoking one refresh token deletes the user's whole grant to the application.
     revokes: false,
   },
   okta: {
@@ -78,16 +79,16 @@ export const providerProfiles = {
     revokes: true,
     notDirect: withoutAudience,
   },
-  /** Groups come by their object ids, and not at all for users with more than 200; application roles come by name. */
+  /** The groups claim contains object ids, and is absent for users in more than 200 groups; roles contains names. */
   entra: {
     name: 'Microsoft',
     scopes: withRefreshToken,
-    refusedParameters: { resource: 'beside scopes it is answered with the error AADSTS9010010' },
+    rejectedParameters: { resource: 'together with scopes it causes the error AADSTS9010010' },
     authentication: 'client_secret_post',
     needsSecret: true,
     issuer: {
-      // With `common` or a domain in place of the tenant's id, the document names another issuer than the tokens do.
-      form: /^https:\/\/[^/]+\/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\/v2\.0$/,
+      // With `common` or a domain instead of the tenant id, the discovery document and the tokens have different issuers.
+      syntax: /^https:\/\/[^/]+\/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\/v2\.0$/,
       example:
         'https://login.microsoftonline.com/00000000-0000-0000-0000-000000000000/v2.0, with the id of your tenant',
     },
@@ -95,25 +96,25 @@ export const providerProfiles = {
     revokes: true,
     notDirect: withoutAudience,
   },
-  /** It knows no `offline_access`: `access_type` asks for the refresh token, which comes with a consent alone. */
+  /** `access_type` requests the refresh token, instead of `offline_access`. Google issues it only after a consent. */
   google: {
     name: 'Google',
     scopes: ['openid', 'profile', 'email'],
     parameters: { access_type: 'offline', prompt: 'consent' },
     authentication: 'client_secret_post',
     needsSecret: true,
-    issuer: { form: /^https:\/\/accounts\.google\.com$/, example: 'https://accounts.google.com' },
+    issuer: { syntax: /^https:\/\/accounts\.google\.com$/, example: 'https://accounts.google.com' },
     groupClaims: [],
-    // Revoking one token there takes the user's whole consent back.
+    // Revoking one token withdraws the user's whole consent.
     revokes: false,
     notDirect: withoutAudience,
   },
-  /** Without `offline_access` its refresh tokens end with the user's session at Keycloak, by default in half an hour. */
+  /** Without `offline_access`, its refresh tokens expire with the user's session at Keycloak, by default in 30 minutes. */
   keycloak: {
     name: 'Keycloak',
     scopes: withRefreshToken,
     authentication: 'client_secret_post',
-    issuer: { form: /\/realms\/[^/]+$/, example: 'https://login.example.com/realms/example' },
+    issuer: { syntax: /\/realms\/[^/]+$/, example: 'https://login.example.com/realms/example' },
     groupClaims: ['groups'],
     revokes: true,
   },

@@ -4,6 +4,7 @@ import { ConfigurationError } from './configuration-error.ts';
 import type { HoldfastSettings } from './holdfast-settings.ts';
 import type { IdentityProviderSettings } from './identity-provider-settings.ts';
 import type { ProviderProfileName } from './provider-profiles.ts';
+import { quoted } from './setting-validation.ts';
 
 type ContextSettings = Pick<
   HoldfastSettings,
@@ -23,52 +24,13 @@ type ContextSettings = Pick<
   ClientSettings;
 
 /**
- * The settings that can be given without touching code, as `cdk deploy -c stage=prod -c domainName=…` or in `cdk.json`.
+ * Reads settings from the CDK context: `cdk deploy -c stage=prod -c domainName=…`, or `cdk.json`. `resolveSettings`
+ * validates their values.
  *
- * @throws Mistake when a setting is given without the others that it needs
+ * @throws ConfigurationError when a key is present without the keys that it requires
  */
 export function settingsFromContext(node: Node): ContextSettings {
-  const text = (key: string): string | undefined => {
-    const value: unknown = node.tryGetContext(key);
-    return value === undefined || value === '' ? undefined : String(value);
-  };
-  /** All of `needed` or, when none of `optional` is there either, nothing. */
-  const group = <const K extends string>(needed: K[], optional: string[]): Record<K, string> | undefined => {
-    const given = [...needed, ...optional].filter((key) => text(key) !== undefined);
-    if (given.length === 0) return undefined;
-    for (const key of needed) {
-      if (text(key) === undefined) {
-        throw new ConfigurationError(`The context has ${given.join(', ')} without ${key}: add -c ${key}=…`);
-      }
-    }
-    return Object.fromEntries(needed.map((key) => [key, text(key)])) as Record<K, string>;
-  };
-
-  const flag = (key: string): boolean | undefined => {
-    const value = text(key);
-    if (value !== undefined && value !== 'true' && value !== 'false') {
-      throw new ConfigurationError(`The context's ${key} is ${JSON.stringify(value)}: choose true or false`);
-    }
-    return value === undefined ? undefined : value === 'true';
-  };
-  const list = (key: string) => text(key)?.split(/[ ,]+/).filter(Boolean);
-  const idpMode = text('idpMode');
-  const idp = group(
-    ['idpIssuer', ...(idpMode === 'direct' ? [] : ['idpClientId'])],
-    [
-      'idpProfile',
-      'idpMode',
-      'idpClientSecretArn',
-      'idpScopes',
-      'idpName',
-      'idpParameters',
-      'idpGroupClaims',
-      'idpAudience',
-    ],
-  );
-  const parameters = text('idpParameters');
-  const domain = group(['domainName', 'certificateArn'], ['hostedZoneId', 'hostedZoneName']);
-  const zone = group(['hostedZoneId', 'hostedZoneName'], []);
+  const { text, flag, list } = contextReader(node);
   return {
     stage: text('stage') as HoldfastSettings['stage'],
     firewall: flag('firewall'),
@@ -80,38 +42,98 @@ export function settingsFromContext(node: Node): ContextSettings {
     adminsGroup: text('adminsGroup'),
     showNames: text('showNames') as HoldfastSettings['showNames'],
     optimizations: flag('optimizations'),
-    clients: configuredClients(node.tryGetContext('clients')),
+    clients: clientsFromContext(node.tryGetContext('clients')),
     clientDocuments: text('clientDocuments') as ClientSettings['clientDocuments'],
     clientDocumentHosts: list('clientDocumentHosts'),
     dynamicRegistration: text('dynamicRegistration') as ClientSettings['dynamicRegistration'],
     dynamicRegistrationRedirects: list('dynamicRegistrationRedirects'),
     unsafelyFetchClientDocumentsFromAnywhere: flag('unsafelyFetchClientDocumentsFromAnywhere'),
-    identityProvider: idp && {
-      profile: text('idpProfile') as ProviderProfileName | undefined,
-      mode: idpMode as IdentityProviderSettings['mode'],
-      issuer: idp.idpIssuer!,
-      clientId: text('idpClientId'),
-      clientSecretArn: text('idpClientSecretArn'),
-      scopes: list('idpScopes'),
-      parameters: parameters === undefined ? undefined : Object.fromEntries(new URLSearchParams(parameters)),
-      groupClaims: list('idpGroupClaims'),
-      name: text('idpName'),
-      audience: text('idpAudience'),
-    },
-    domain: domain && { ...domain, hostedZone: zone && { id: zone.hostedZoneId, name: zone.hostedZoneName } },
+    identityProvider: identityProviderFromContext(node),
+    domain: domainFromContext(node),
   };
 }
 
-/** Written as JSON in `cdk.json`, or as the text of it on the command line. What is in it, the stack checks. */
-function configuredClients(value: unknown): PreregisteredClientSettings[] | undefined {
+function identityProviderFromContext(node: Node): IdentityProviderSettings | undefined {
+  const { text, list, group } = contextReader(node);
+  const mode = text('idpMode');
+  const required = ['idpIssuer', ...(mode === 'direct' ? [] : ['idpClientId'])];
+  const optional = [
+    'idpProfile',
+    'idpMode',
+    'idpClientSecretArn',
+    'idpScopes',
+    'idpName',
+    'idpParameters',
+    'idpGroupClaims',
+    'idpAudience',
+  ];
+  const provider = group(required, optional);
+  if (provider === undefined) return undefined;
+  const parameters = text('idpParameters');
+  return {
+    profile: text('idpProfile') as ProviderProfileName | undefined,
+    mode: mode as IdentityProviderSettings['mode'],
+    issuer: provider.idpIssuer!,
+    clientId: text('idpClientId'),
+    clientSecretArn: text('idpClientSecretArn'),
+    scopes: list('idpScopes'),
+    parameters: parameters === undefined ? undefined : Object.fromEntries(new URLSearchParams(parameters)),
+    groupClaims: list('idpGroupClaims'),
+    name: text('idpName'),
+    audience: text('idpAudience'),
+  };
+}
+
+function domainFromContext(node: Node): HoldfastSettings['domain'] {
+  const { group } = contextReader(node);
+  const domain = group(['domainName', 'certificateArn'], ['hostedZoneId', 'hostedZoneName']);
+  const zone = group(['hostedZoneId', 'hostedZoneName'], []);
+  return domain && { ...domain, hostedZone: zone && { id: zone.hostedZoneId, name: zone.hostedZoneName } };
+}
+
+/** A JSON array in `cdk.json`, or its serialization on the command line. `resolveSettings` validates its members. */
+function clientsFromContext(value: unknown): PreregisteredClientSettings[] | undefined {
   if (value === undefined || value === '') return undefined;
   try {
     const clients: unknown = typeof value === 'string' ? JSON.parse(value) : value;
     if (Array.isArray(clients)) return clients as PreregisteredClientSettings[];
   } catch (error) {
-    throw new ConfigurationError(`The context's clients is no JSON: ${(error as Error).message}`);
+    throw new ConfigurationError(`The context key clients is not valid JSON: ${(error as Error).message}`);
   }
   throw new ConfigurationError(
-    'The context has clients that are no list: write [{ "id": …, "name": …, "redirectUris": […] }]',
+    'The context key clients is not a JSON array: write [{ "id": …, "name": …, "redirectUris": […] }]',
   );
+}
+
+/** Typed access to the context. An empty string counts as absent, so that `-c key=` unsets a value of `cdk.json`. */
+function contextReader(node: Node) {
+  const text = (key: string): string | undefined => {
+    const value: unknown = node.tryGetContext(key);
+    return value === undefined || value === '' ? undefined : String(value);
+  };
+
+  const flag = (key: string): boolean | undefined => {
+    const value = text(key);
+    if (value !== undefined && value !== 'true' && value !== 'false') {
+      throw new ConfigurationError(`The context key ${key} is ${quoted(value)}: choose true or false`);
+    }
+    return value === undefined ? undefined : value === 'true';
+  };
+
+  /** Separated by spaces or commas. */
+  const list = (key: string): string[] | undefined => text(key)?.split(/[ ,]+/).filter(Boolean);
+
+  /** The values of the required keys, or `undefined` when neither they nor an optional key is present. */
+  const group = <const K extends string>(required: K[], optional: string[]): Record<K, string> | undefined => {
+    const present = [...required, ...optional].filter((key) => text(key) !== undefined);
+    if (present.length === 0) return undefined;
+    for (const key of required) {
+      if (text(key) === undefined) {
+        throw new ConfigurationError(`The context has ${present.join(', ')} without ${key}: add -c ${key}=…`);
+      }
+    }
+    return Object.fromEntries(required.map((key) => [key, text(key)])) as Record<K, string>;
+  };
+
+  return { text, flag, list, group };
 }

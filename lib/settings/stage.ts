@@ -1,9 +1,9 @@
 import { RemovalPolicy } from 'aws-cdk-lib';
 
-/** `dev` deletes itself with its stack; `prod` keeps what cannot be had again: the table, the keys, the users. */
+/** The deployment stage: `dev` is deleted with its stack, `prod` retains the table, the KMS keys and the user pool. */
 export type Stage = 'dev' | 'prod';
 
-/** What becomes of a resource with data when it leaves the stack. */
+/** The removal policy of a resource that holds data. */
 export function removalPolicy(stage: Stage): RemovalPolicy {
   return stage === 'prod' ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY;
 }

@@ -4,7 +4,7 @@ import { type CryptoKey, exportJWK, generateKeyPair, type JWK, SignJWT } from 'j
 import { accessTokenVerifier, trustInFacade } from '../../lambda/adapters/access-token-verifier.ts';
 import type { AccessTokenVerifier } from '../../lambda/core/access/access-token.ts';
 
-/** Tokens that are signed as they should be. What else there is to check is checked here, one thing at a time. */
+/** Correctly signed tokens, with one invalid property each. */
 
 type Signer = { alg: string; privateKey: CryptoKey; jwk: JWK };
 
@@ -15,7 +15,7 @@ async function newSigner(alg: string, kid: string): Promise<Signer> {
 
 let server: Server;
 let origin: string;
-/** Every address that was asked for. */
+/** Requested URLs. */
 const asked: string[] = [];
 let published: Signer[];
 let own: Signer;
@@ -40,7 +40,7 @@ beforeEach(() => {
 
 const now = () => Math.floor(Date.now() / 1000);
 
-/** A good token, but for what is changed; `undefined` leaves something out. */
+/** A valid token with changes; `undefined` removes a member. */
 function token(claims: object = {}, header: object = {}, signer = own): Promise<string> {
   const all = { iss: origin, aud: `${origin}/mcp`, sub: 'u', iat: now(), exp: now() + 300, ...claims };
   return new SignJWT(JSON.parse(JSON.stringify(all)))
@@ -48,7 +48,7 @@ function token(claims: object = {}, header: object = {}, signer = own): Promise<
     .sign(signer.privateKey, { crit: { x: true } });
 }
 
-test('a good token is good', async () => {
+test('accepts a valid token', async () => {
   expect(await verifier.verify(await token())).toMatchObject({ sub: 'u' });
 });
 
@@ -56,7 +56,7 @@ test.each<[string, () => Promise<string>]>([
   ['for another resource', () => token({ aud: 'https://evil.example/mcp' })],
   ['for the host, but not for /mcp', () => token({ aud: origin })],
   ['for the resource with a slash', () => token({ aud: `${origin}/mcp/` })],
-  ['for nobody in particular', () => token({ aud: undefined })],
+  ['without an audience', () => token({ aud: undefined })],
   ['of another issuer', () => token({ iss: 'https://evil.example' })],
   ['of the issuer with a slash', () => token({ iss: `${origin}/` })],
   ['of no issuer', () => token({ iss: undefined })],
@@ -71,9 +71,9 @@ test.each<[string, () => Promise<string>]>([
   expect(await verifier.verify(await make())).toBeUndefined();
 });
 
-test('the keys are fetched once, however many tokens are verified, good and bad', async () => {
+test('fetches the keys once for any number of valid and invalid tokens', async () => {
   const [good, bad] = [await token(), await token({ aud: 'https://evil.example/mcp' })];
-  // The first ones may come together, before the keys are there.
+  // The first tokens may be verified in parallel, before the keys are fetched.
   await Promise.all(Array.from({ length: 20 }, () => verifier.verify(good)));
   expect(asked).toEqual(['/jwks.json']);
   for (let i = 0; i < 200; i++) {
@@ -85,7 +85,7 @@ test('the keys are fetched once, however many tokens are verified, good and bad'
   expect(asked).toEqual(['/jwks.json']);
 });
 
-test('a key that is not known has them fetched again, and made-up ones not time and again', async () => {
+test('fetches the keys again for an unknown key id, and not for each invented one', async () => {
   expect(await verifier.verify(await token())).toBeDefined();
   const next = await newSigner('ES256', 'next');
   published = [next, own];

@@ -1,7 +1,7 @@
 import type { APIGatewayProxyEvent } from 'aws-lambda';
 import { toRequest } from '../../lambda/adapters/api-gateway.ts';
 
-test('what CloudFront tells the API reaches nobody behind it', () => {
+test('toRequest removes the header that contains CloudFront’s secret', () => {
   const multiValueHeaders = { Referer: ['secret'], Accept: ['application/json', 'text/event-stream'] };
   const event = { httpMethod: 'GET', path: '/mcp', body: null, multiValueHeaders } as unknown as APIGatewayProxyEvent;
   const { url, headers } = toRequest(event, 'https://mcp.example.com');

@@ -9,7 +9,7 @@ import { BUCKET_MILLISECONDS, type ToolCall } from '../../lambda/core/audit/tool
 import { ServiceUnavailableError } from '../../lambda/core/support/service-unavailable-error.ts';
 import { localTable } from '../support/contract-stores.ts';
 
-/** Calls, and the markers by which those of everyone are found: who writes them, and what comes of it where writing fails. */
+/** Calls and the markers of buckets: which process writes them, and the result of failed writes. */
 
 const EXPIRY = 2_000_000_000;
 
@@ -44,7 +44,7 @@ const aCall = (session: string, change: Partial<ToolCall> = {}): ToolCall => ({
   ...change,
 });
 
-/** A process that records calls: what it has put, and how often putting an item whose key begins so fails. */
+/** A process that writes calls: the items that it has put, and how many puts with a key prefix fail. */
 function aProcess(prefix = '', times = 0) {
   const written: string[] = [];
   const put = async (input: PutInput) => {
@@ -67,7 +67,7 @@ async function found(at = bucket): Promise<string[]> {
 
 const idsOf = (...calls: ToolCall[]) => calls.map(({ id }) => id).sort();
 
-test('a process marks a session once in five minutes, and writes each call once', async () => {
+test('a process writes one marker for a session and bucket, and each call once', async () => {
   const { record, takeWritten } = aProcess();
   const next = { at: (bucket + 1) * BUCKET_MILLISECONDS };
   const calls = [aCall('one'), aCall('one'), aCall('another'), aCall('one'), aCall('one', next)];
@@ -81,7 +81,7 @@ test('a process marks a session once in five minutes, and writes each call once'
   expect(await found(bucket + 1)).toEqual(idsOf(calls[4]!));
 });
 
-test('a call that began before the five minutes in which it ended is marked by itself', async () => {
+test('a call that began before its bucket has a separate marker', async () => {
   const { record, takeWritten } = aProcess();
   const [usual, late, later] = [
     aCall('one'),
@@ -93,14 +93,14 @@ test('a call that began before the five minutes in which it ended is marked by i
   expect(await found(bucket - 1)).toEqual([]);
 });
 
-test('however many processes mark a session, each of its calls is there once', async () => {
+test('markers of several processes lead to each call once', async () => {
   const calls = Array.from({ length: 9 }, () => aCall('shared'));
   const processes = [aProcess(), aProcess(), aProcess()];
   await Promise.all(calls.map((call, index) => processes[index % processes.length]!.record(call)));
   expect(await found()).toEqual(idsOf(...calls));
 });
 
-test('where the marker cannot be written, the call is not taken for recorded, and the next one marks the session', async () => {
+test('a failed write of the marker rejects the call, and the next call writes the marker', async () => {
   const { record, takeWritten } = aProcess('C#', 1);
   const [first, second] = [aCall('one'), aCall('one')];
   await expect(record(first)).rejects.toThrow(ServiceUnavailableError);
@@ -111,7 +111,7 @@ test('where the marker cannot be written, the call is not taken for recorded, an
   expect(await found()).toEqual(idsOf(first, second));
 });
 
-test('where the call cannot be written, its marker leads to nothing; recorded again, it is there once', async () => {
+test('a failed write of the call leaves a marker without a call, and a repeated write stores it once', async () => {
   const { record } = aProcess('D#', 1);
   const call = aCall('one');
   await expect(record(call)).rejects.toThrow(ServiceUnavailableError);
@@ -121,7 +121,7 @@ test('where the call cannot be written, its marker leads to nothing; recorded ag
   expect(await found()).toEqual(idsOf(call));
 });
 
-test('of very many sessions a process forgets, and marks again', async () => {
+test('a process forgets markers after many sessions and writes them again', async () => {
   const written: string[] = [];
   const put = async ({ Item }: PutInput) => void written.push(`${Item!.type} ${Item!.sk}`);
   const { recordCall } = dynamoAuditLogWriter({ ...table, client: { ...table.client, put } });
@@ -131,7 +131,7 @@ test('of very many sessions a process forgets, and marks again', async () => {
   expect(written.filter((each) => each === 'call-marker first')).toHaveLength(2);
 });
 
-test('a marker stays below one write unit with the longest id that a client may bring, and expires after its calls', async () => {
+test('a marker with the longest session id fits into one write unit and expires after its calls', async () => {
   const session = '#'.repeat(128);
   const { record } = aProcess();
   const call = aCall(session, { at: bucket * BUCKET_MILLISECONDS - 50, milliseconds: 60 });

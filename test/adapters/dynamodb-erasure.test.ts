@@ -7,7 +7,7 @@ import type { TableConnection } from '../../lambda/adapters/dynamodb/table-conne
 import { ServiceUnavailableError } from '../../lambda/core/support/service-unavailable-error.ts';
 import { localTable } from '../support/contract-stores.ts';
 
-/** Erasing where the table fails in the middle of it. */
+/** Erasure with a table that fails in between. */
 
 const HOUR = 3_600_000;
 
@@ -19,7 +19,7 @@ beforeAll(async () => {
 });
 afterAll(() => close());
 
-/** The table, of which the deletion of an item whose key begins so fails, as often as said. */
+/** The table, in which the given number of deletions with a key prefix fail. */
 function failing(prefix: string, times: number): TableConnection {
   const remove = async (input: DeleteInput) => {
     if (input.Key!.pk.startsWith(prefix) && times-- > 0) {
@@ -71,7 +71,7 @@ test.each([
   expect(await left()).toEqual(['N#alan diary']);
 });
 
-test('a bound is kept to, and what is left is said to be', async () => {
+test('erase deletes at most the given number of items and reports that it is not done', async () => {
   for (let index = 0; index < 50; index++) {
     const Item = { pk: 'N#grace', sk: `entry ${index}`, type: 'state' };
     await table.client.put({ TableName: table.name, Item });
@@ -81,7 +81,7 @@ test('a bound is kept to, and what is left is said to be', async () => {
   expect(await store.erase('grace', 30, Date.now())).toEqual({ items: 20, done: true });
 });
 
-test('a call that was recorded when nothing led there any more is found by who was there lately', async () => {
+test('erase finds a call that was written after the erasure of its session through its marker', async () => {
   const now = Date.now();
   const calls = { ada: dynamoAuditLogWriter(table), alan: dynamoAuditLogWriter(table) };
   const recorded = (user: 'ada' | 'alan', session: string, minutesAgo: number, milliseconds = 10) =>

@@ -3,7 +3,7 @@ import { type TableClient, TableError } from '../../lambda/adapters/dynamodb/tab
 import type { Session } from '../../lambda/core/sessions/session.ts';
 import { ServiceUnavailableError } from '../../lambda/core/support/service-unavailable-error.ts';
 
-/** What DynamoDB answers under contention, which no local one does. */
+/** Errors of DynamoDB under contention, which no local DynamoDB returns. */
 
 const session: Session = {
   id: 'a-session',
@@ -23,16 +23,16 @@ function cancelling(...reasons: string[]) {
   return dynamoSessionStore({ client: { transactWrite } as unknown as TableClient, name: 'Table' });
 }
 
-describe.each(['renew', 'adoptImported'] as const)('of two requests that %s a session at the same moment', (verb) => {
+describe.each(['renew', 'adoptImported'] as const)('%s of a session by two concurrent requests', (verb) => {
   const write = (store: ReturnType<typeof cancelling>) =>
     verb === 'renew' ? store.renew(session, 'stale', 1) : store.adoptImported(session, 1);
 
-  test('the second is told to read again', async () => {
+  test('returns false to the second', async () => {
     expect(await write(cancelling('TransactionConflict', 'None'))).toBe(false);
     expect(await write(cancelling('ConditionalCheckFailed', 'None'))).toBe(false);
   });
 
-  test('the second is told of an outage if there is one', async () => {
+  test('reports an unavailable table to the second', async () => {
     await expect(write(cancelling('ThrottlingError', 'None'))).rejects.toBeInstanceOf(ServiceUnavailableError);
   });
 });

@@ -5,7 +5,7 @@ import { kmsSigner } from '../../lambda/adapters/kms/kms-signer.ts';
 import { lambdaWorker } from '../../lambda/adapters/lambda/worker-invoker.ts';
 import { ServiceUnavailableError } from '../../lambda/core/support/service-unavailable-error.ts';
 
-/** Services that take a request and never answer. The table's clients have a test of their own. */
+/** Services that accept a request and never answer. `table-client-failures.test.ts` tests the table's clients. */
 
 jest.setTimeout(30_000);
 
@@ -14,7 +14,7 @@ afterEach(() => {
   for (const name of Object.keys(process.env)) if (!Object.hasOwn(before, name)) delete process.env[name];
 });
 
-test('a service that hangs is asked three times, and is an outage', async () => {
+test('a service without a response is asked three times and reported as unavailable', async () => {
   const asked: string[] = [];
   const server = createServer(({ headers, url }) => asked.push(String(headers['x-amz-target'] ?? url)));
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));

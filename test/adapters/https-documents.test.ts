@@ -3,12 +3,12 @@ import { once } from 'node:events';
 import type { RequestListener } from 'node:http';
 import { createServer, type Server } from 'node:https';
 import type { AddressInfo, LookupFunction } from 'node:net';
+import { type Certificate, newCertificate } from '../../bench/harness/certificate.ts';
 import { httpsDocuments } from '../../lambda/adapters/https-documents.ts';
 import { ClientDocumentError } from '../../lambda/core/oauth/clients/client-document.ts';
 import { ServiceUnavailableError } from '../../lambda/core/support/service-unavailable-error.ts';
-import { type Certificate, newCertificate } from '../support/certificate.ts';
 
-/** The fetcher against real servers: what a stranger's server may answer, and where a stranger's name may lead. */
+/** The fetcher against real servers: responses of unknown servers, and addresses of unknown names. */
 
 const HOST = 'client.example';
 
@@ -36,7 +36,7 @@ afterAll(() => {
 const port = () => (server.address() as AddressInfo).port;
 const url = (path = '/client.json') => `https://${HOST}:${port()}${path}`;
 
-/** A name server of our own, which answers each question with the next of the answers. */
+/** A lookup that returns the next of the given addresses for each query. */
 function resolvingTo(...answers: string[][]): { lookup: LookupFunction; questions: () => number } {
   let question = 0;
   return {
@@ -57,7 +57,7 @@ const fetcher = (change: Partial<Parameters<typeof httpsDocuments>[0]> = {}) =>
 
 const json = { 'content-type': 'application/json' };
 
-test('a document arrives with what its server says about keeping it', async () => {
+test('fetch returns a document with its caching headers', async () => {
   answer = (_, response) => {
     response.writeHead(200, { ...json, etag: '"1"', 'cache-control': 'max-age=600', age: '30' }).end('{"a":1}');
   };
@@ -72,7 +72,7 @@ test('a document arrives with what its server says about keeping it', async () =
   expect(asked[0]!.headers).not.toHaveProperty('if-none-match');
 });
 
-test('a known copy is asked after by its tag, and 304 keeps it', async () => {
+test('fetch sends the entity tag of a known copy and returns unchanged for 304', async () => {
   answer = (_, response) => {
     response.writeHead(304, { 'cache-control': 'max-age=60' }).end();
   };
@@ -81,13 +81,16 @@ test('a known copy is asked after by its tag, and 304 keeps it', async () => {
   await expect(fetcher().fetch(url())).rejects.toThrow(ClientDocumentError);
 });
 
-test.each([301, 302, 303, 307, 308])('a redirect with %i is refused and not followed', async (status) => {
-  answer = (_, response) => {
-    response.writeHead(status, { location: url('/elsewhere.json') }).end();
-  };
-  await expect(fetcher().fetch(url())).rejects.toThrow(ClientDocumentError);
-  expect(asked.map((each) => each.url)).toEqual(['/client.json']);
-});
+test.each([301, 302, 303, 307, 308])(
+  'fetch rejects a redirect with status %i and does not follow it',
+  async (status) => {
+    answer = (_, response) => {
+      response.writeHead(status, { location: url('/elsewhere.json') }).end();
+    };
+    await expect(fetcher().fetch(url())).rejects.toThrow(ClientDocumentError);
+    expect(asked.map((each) => each.url)).toEqual(['/client.json']);
+  },
+);
 
 test.each<[string, RequestListener]>([
   ['of 6 KB', (_, response) => response.writeHead(200, json).end(`"${'x'.repeat(6 * 1024)}"`)],
@@ -110,12 +113,12 @@ test.each<[string, RequestListener]>([
   ['that is HTML', (_, response) => response.writeHead(200, { 'content-type': 'text/html' }).end('{}')],
   ['of no type', (_, response) => response.writeHead(200).end('{}')],
   [
-    'that is compressed though nobody asked for it',
+    'that is compressed against the request',
     (_, response) => response.writeHead(200, { ...json, 'content-encoding': 'gzip' }).end('x'),
   ],
   ['that is not UTF-8', (_, response) => response.writeHead(200, json).end(Buffer.from([0xff, 0xfe]))],
   ['that is not there', (_, response) => response.writeHead(404, json).end('{}')],
-  ['for which somebody has to sign in', (_, response) => response.writeHead(401, json).end('{}')],
+  ['that requires authentication', (_, response) => response.writeHead(401, json).end('{}')],
 ])('a document %s is refused', async (_what, listener) => {
   answer = listener;
   await expect(fetcher().fetch(url())).rejects.toThrow(ClientDocumentError);
@@ -124,7 +127,7 @@ test.each<[string, RequestListener]>([
 test.each<[string, RequestListener]>([
   ['does not answer', () => undefined],
   [
-    'does not come to an end',
+    'does not end',
     (_, response) => {
       response.writeHead(200, json);
       response.write('{');
@@ -146,13 +149,13 @@ test.each<[string, RequestListener]>([
   await expect(fetcher({ timeoutMilliseconds: 200 }).fetch(url())).rejects.toThrow(ServiceUnavailableError);
 });
 
-test('a certificate that nobody vouches for is not accepted', async () => {
+test('fetch rejects a certificate of an unknown authority', async () => {
   answer = (_, response) => response.writeHead(200, json).end('{}');
   await expect(fetcher({ ca: undefined }).fetch(url())).rejects.toThrow(ServiceUnavailableError);
   expect(asked).toEqual([]);
 });
 
-describe('where a name leads', () => {
+describe('the address of a name', () => {
   test.each([
     '127.0.0.1',
     '10.1.2.3',
@@ -187,13 +190,13 @@ describe('where a name leads', () => {
     expect([questions(), asked.length]).toEqual([1, 0]);
   });
 
-  test('an address in the place of a name is refused as well', async () => {
+  test('is checked for a URL with an address as its host', async () => {
     const direct = `https://127.0.0.1:${port()}/client.json`;
     await expect(fetcher({ anywhere: false, lookup: undefined }).fetch(direct)).rejects.toThrow(ClientDocumentError);
     expect(asked).toEqual([]);
   });
 
-  test('one private address among public ones is enough to refuse', async () => {
+  test('is rejected when one of several is private', async () => {
     for (const addresses of [
       ['93.184.215.14', '127.0.0.1'],
       ['127.0.0.1', '93.184.215.14'],
@@ -204,7 +207,7 @@ describe('where a name leads', () => {
     expect(asked).toEqual([]);
   });
 
-  test('a name that leads elsewhere a moment later is asked once, and connected to as it was', async () => {
+  test('is looked up once, and the connection uses the checked result', async () => {
     const connectedTo: (string | undefined)[] = [];
     answer = (request, response) => {
       connectedTo.push(request.socket.localAddress);
@@ -215,7 +218,7 @@ describe('where a name leads', () => {
     expect([questions(), connectedTo]).toEqual([1, ['127.0.0.1']]);
   });
 
-  test('every fetch asks anew', async () => {
+  test('is looked up by every fetch', async () => {
     answer = (_, response) => response.writeHead(200, json).end('{}');
     const { lookup, questions } = resolvingTo(['127.0.0.1']);
     const same = fetcher({ lookup });

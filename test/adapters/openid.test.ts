@@ -9,8 +9,7 @@ import type { ProviderProfileName } from '../../lib/settings/provider-profiles.t
 import { type Behaviour, CLIENT, ScriptedProvider } from '../support/scripted-provider.ts';
 
 /**
- * The profiles, each against a provider that behaves as the documentation of the real one says. That the real ones do
- * is not tested here.
+ * The profiles, each against a provider that behaves as documented. The behaviour of the real providers is not tested.
  */
 
 const now = () => Math.floor(Date.now() / 1000);
@@ -32,7 +31,7 @@ const variables = {
   ...{ IDP_SCOPES, IDP_PARAMETERS, IDP_GROUP_CLAIMS, IDP_REVOKES },
 };
 
-/** The adapter as the OAuth function has it, by the environment that the stack would give it. */
+/** The adapter of the OAuth function, with the environment that the stack sets. */
 function adapterOf({ issuer, behaviour }: ScriptedProvider, settings: Partial<IdentityProviderSettings>) {
   const environment = readEnvironment(
     variables,
@@ -59,7 +58,7 @@ function adapterOf({ issuer, behaviour }: ScriptedProvider, settings: Partial<Id
 
 type Adapter = ReturnType<typeof adapterOf>;
 
-/** The way to the provider and back. @param change to what comes back, on the way */
+/** The sign-in at the provider. @param change modifies the authorization response */
 async function signIn(adapter: Adapter, change: (answer: URLSearchParams) => void = () => undefined) {
   const secrets = { state: randomToken(), nonce: randomToken(), verifier: randomToken() };
   const answered = await fetch(await adapter.signInUrl(secrets), { redirect: 'manual' });
@@ -75,7 +74,7 @@ type Case = {
   behaviour: Partial<Behaviour>;
   settings?: Partial<IdentityProviderSettings>;
   groups: string[];
-  /** Whether the provider hears of a revocation. */
+  /** Whether the provider receives a revocation. */
   revokes: boolean;
 };
 
@@ -171,7 +170,7 @@ describe.each(Object.entries(cases) as [ProviderProfileName, Case][])(
       return { provider, adapter: adapterOf(provider, { profile, ...settings }) };
     };
 
-    test('signs a user in, with groups, by PKCE', async () => {
+    test('signs a user in with groups and PKCE', async () => {
       const { provider, adapter } = await start();
       const { identity } = await signIn(adapter);
       expect(identity).toEqual({ issuer: provider.issuer, subject: 'ada', groups });
@@ -179,7 +178,7 @@ describe.each(Object.entries(cases) as [ProviderProfileName, Case][])(
       expect(Object.fromEntries(provider.authorizationRequest)).toMatchObject(settings?.parameters ?? {});
     });
 
-    test('gets a refresh token, and goes on with it', async () => {
+    test('issues a refresh token that refreshes', async () => {
       const { provider, adapter } = await start();
       const { tokens } = await signIn(adapter);
       const fresh = await adapter.refresh(tokens.refreshToken!);
@@ -203,26 +202,26 @@ describe.each(Object.entries(cases) as [ProviderProfileName, Case][])(
 );
 
 describe('a provider', () => {
-  test('that has a refresh token only for offline_access gives none to who does not ask for it', async () => {
+  test('that requires offline_access issues no refresh token without it', async () => {
     const provider = await providerOf(offline);
     expect((await signIn(adapterOf(provider, {}))).tokens.refreshToken).toBeUndefined();
     const scopes = ['openid', 'offline_access'];
     expect((await signIn(adapterOf(provider, { scopes }))).tokens.refreshToken).toBeDefined();
   });
 
-  test('gets a fixed resource where the owner names one', async () => {
+  test('receives the resource parameter of the settings', async () => {
     const provider = await providerOf({});
     await signIn(adapterOf(provider, { parameters: { resource: 'https://api.example.com' } }));
     expect(provider.authorizationRequest.getAll('resource')).toEqual(['https://api.example.com']);
   });
 
-  test('that refuses resource beside scope is answered with what it says', async () => {
+  test('that rejects resource beside scope fails the sign-in with its error code', async () => {
     const provider = await providerOf({ rejectsResource: true });
     const adapter = adapterOf(provider, { parameters: { resource: 'https://api.example.com' } });
     await expect(signIn(adapter)).rejects.toMatchObject({ reason: 'invalid_resource' });
   });
 
-  test('that is asked for a scope it does not know is answered with what it says', async () => {
+  test('that rejects an unknown scope fails the sign-in with its error code', async () => {
     const provider = await providerOf({ scopes: oidcScopes });
     const adapter = adapterOf(provider, { scopes: ['openid', 'offline_access'] });
     await expect(signIn(adapter)).rejects.toMatchObject({ reason: 'invalid_scope' });
@@ -230,33 +229,33 @@ describe('a provider', () => {
 
   test.each<[string, (answer: URLSearchParams) => void]>([
     ['another names itself', (answer) => answer.set('iss', 'https://evil.example')],
-    ['nobody names itself', (answer) => answer.delete('iss')],
+    ['no issuer is named', (answer) => answer.delete('iss')],
   ])('that names itself in its answers is not believed when %s', async (_what, change) => {
     const provider = await providerOf({ sendsIssuer: true });
     await expect(signIn(adapterOf(provider, {}), change)).rejects.toThrow(SignInRefusedError);
     expect(provider.tokenRequests).toBe(0);
   });
 
-  test('whose answer names another is not believed, though it never says that it names itself', async () => {
+  test('whose response names another issuer fails the sign-in, even if it does not announce iss', async () => {
     const adapter = adapterOf(await providerOf({}), {});
     await expect(signIn(adapter, (answer) => answer.set('iss', 'https://evil.example'))).rejects.toThrow(
       SignInRefusedError,
     );
   });
 
-  test.each(['RS256', 'ES256', 'EdDSA'] as const)('may sign with %s', async (alg) => {
+  test.each(['RS256', 'ES256', 'EdDSA'] as const)('may sign id tokens with %s', async (alg) => {
     const { identity } = await signIn(adapterOf(await providerOf({ alg }), {}));
     expect(identity.subject).toBe('ada');
   });
 
-  test('that gets the secret another way than it wants ends no grant by saying so', async () => {
+  test('that rejects the client authentication method ends no grant', async () => {
     const provider = await providerOf({ authentication: 'client_secret_basic' });
     const adapter = adapterOf(provider, { profile: 'oidc' });
     await expect(signIn(adapter)).rejects.toMatchObject({ reason: 'invalid_client' });
     await expect(adapter.refresh('any')).rejects.toThrow(ServiceUnavailableError);
   });
 
-  test('whose document names another issuer is not used', async () => {
+  test('whose discovery document names another issuer is rejected', async () => {
     const provider = await providerOf({ path: '/tenant' });
     const adapter = openIdRefresher({
       issuer: `${provider.origin}/common`,
@@ -268,7 +267,7 @@ describe('a provider', () => {
   });
 });
 
-describe('a refresh', () => {
+describe('a refresh at the provider', () => {
   const body = (status: number, content: string, type = 'application/json') => ({
     [`${status} ${content}`]: (response: ServerResponse) => {
       response.writeHead(status, { 'content-type': type }).end(content);
@@ -303,19 +302,19 @@ describe('a refresh', () => {
     20_000,
   );
 
-  test('that is answered with invalid_grant is over', async () => {
+  test('that fails with invalid_grant ends the grant', async () => {
     await expect(adapterOf(await providerOf({}), {}).refresh('unknown')).rejects.toMatchObject({
       reason: 'invalid_grant',
     });
   });
 
-  test('at a host that no name server knows is an outage', async () => {
+  test('at an unknown host reports the provider as unavailable', async () => {
     const issuer = 'https://identity.invalid';
     const adapter = openIdRefresher({ issuer, clientId: 'c', authentication: 'client_secret_post', now });
     await expect(adapter.refresh('any')).rejects.toThrow(ServiceUnavailableError);
   });
 
-  test('whose client secret cannot be had is an outage, and the next one tries again', async () => {
+  test('without its client secret reports the provider as unavailable, and the next one reads the secret again', async () => {
     const provider = await providerOf({ authentication: 'client_secret_post' });
     let secrets = 0;
     const adapter = openIdRefresher({

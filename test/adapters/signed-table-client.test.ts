@@ -6,11 +6,11 @@ import { reasonToRetry } from '../../lambda/adapters/dynamodb/request-retries.ts
 import { openTableClient } from '../../lambda/adapters/dynamodb/signed-table-client.ts';
 import { TableError } from '../../lambda/adapters/dynamodb/table-client.ts';
 
-/** The rules of the signed client, held to those of the SDK. */
+/** Endpoint and retries of the signed client, compared with the SDK's. */
 
 const sdk = new DynamoDBClient({ region: 'us-east-1' });
 
-describe('the endpoint', () => {
+describe('the endpoint of DynamoDB', () => {
   const regions = [
     ...['us-east-1', 'eu-central-1', 'ap-southeast-7', 'mx-central-1', 'cn-north-1', 'cn-northwest-1'],
     ...['us-gov-west-1', 'us-gov-east-1', 'eusc-de-east-1', 'us-iso-east-1', 'us-isob-east-1'],
@@ -18,7 +18,7 @@ describe('the endpoint', () => {
   ];
   const ways = [true, false].flatMap((UseFIPS) => [true, false].map((UseDualStack) => ({ UseFIPS, UseDualStack })));
 
-  test.each(regions)('in %s is where the SDK finds it', (Region) => {
+  test.each(regions)('in %s is that of the SDK', (Region) => {
     for (const way of ways) {
       const expected = sdk.config.endpointProvider({ Region, ...way } as never).url;
       const environment = {
@@ -30,7 +30,7 @@ describe('the endpoint', () => {
     }
   });
 
-  test('may be another, and its path ends with a slash', () => {
+  test('may be set by the environment, and its path ends with a slash', () => {
     const at = (variables: Record<string, string>) =>
       resolveEndpoint({ AWS_REGION: 'eu-west-1', ...variables }).url.href;
     const AWS_ENDPOINT_URL = 'https://all.example';
@@ -39,14 +39,17 @@ describe('the endpoint', () => {
     expect(at({ AWS_ENDPOINT_URL_DYNAMODB: '' })).toBe('https://dynamodb.eu-west-1.amazonaws.com/');
   });
 
-  test.each(['AWS_REGION', 'AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY'])('is not opened without %s', (missing) => {
-    const environment = { AWS_REGION: 'eu-west-1', AWS_ACCESS_KEY_ID: 'ID', AWS_SECRET_ACCESS_KEY: 'secret' };
-    expect(() => openTableClient(environment)).not.toThrow();
-    expect(() => openTableClient({ ...environment, [missing]: undefined })).toThrow();
-  });
+  test.each(['AWS_REGION', 'AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY'])(
+    'is not opened without %s in the environment',
+    (missing) => {
+      const environment = { AWS_REGION: 'eu-west-1', AWS_ACCESS_KEY_ID: 'ID', AWS_SECRET_ACCESS_KEY: 'secret' };
+      expect(() => openTableClient(environment)).not.toThrow();
+      expect(() => openTableClient({ ...environment, [missing]: undefined })).toThrow();
+    },
+  );
 });
 
-describe('another attempt', () => {
+describe('a retry', () => {
   const name = fc.constantFrom(
     ...[
       'ThrottlingException',
@@ -75,14 +78,14 @@ describe('another attempt', () => {
   const bySdk = (error: Error) =>
     isThrottlingError(error as never) ? 'throttling' : isTransientError(error as never) ? 'transient' : undefined;
 
-  test('is made for what the SDK makes one for', () => {
+  test('is made for the same errors as by the SDK', () => {
     const met = new Set<unknown>();
     fc.assert(
       fc.property(name, message, status, (name, message, status) => {
         const answered = Object.assign(new Error(message), { name, $metadata: { httpStatusCode: status } });
         const reason = reasonToRetry(new TableError({ name, message, status }));
         met.add(reason);
-        // Node's name for what somebody gave up, which nobody does here.
+        // Node's name for an aborted request, which does not occur here.
         if (name !== 'AbortError') expect(reason).toBe(bySdk(answered));
       }),
       { numRuns: 2000 },

@@ -1,6 +1,6 @@
 import { log, logSession, withInvocation } from '../../lambda/adapters/logging/structured-log.ts';
 
-/** What a line has beside what is logged. That counted events are metrics, `test/lib/operations.test.ts` shows. */
+/** Common members of log lines. `test/lib/operations.test.ts` tests the metrics of counted events. */
 
 let lines: Record<string, unknown>[];
 beforeEach(() => {
@@ -9,7 +9,7 @@ beforeEach(() => {
 });
 afterEach(() => jest.restoreAllMocks());
 
-test('a line is of its request, and of its session once that is known', async () => {
+test('a line contains the request id, and the session id once it is set', async () => {
   await withInvocation('request-1', async () => {
     log('mcp_request_rejected', { message: 'before' });
     logSession('session-1');
@@ -21,7 +21,7 @@ test('a line is of its request, and of its session once that is known', async ()
   ]);
 });
 
-test('requests that are under way together do not take each other’s lines', async () => {
+test('lines of concurrent requests contain the ids of their own request', async () => {
   const [first, second] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
   const one = withInvocation('request-1', async () => {
     logSession('session-1');
@@ -42,7 +42,7 @@ test('requests that are under way together do not take each other’s lines', as
   ]);
 });
 
-test('a line may be of no request', () => {
+test('a line outside an invocation contains no request id', () => {
   log('mcp_request_rejected');
   expect(lines).toEqual([{ event: 'mcp_request_rejected' }]);
 });

@@ -7,8 +7,8 @@ import type { TableClient } from '../../lambda/adapters/dynamodb/table-client.ts
 import { callTable } from '../../lambda/adapters/dynamodb/table-connection.ts';
 
 /**
- * How both clients, opened as the functions open them, take a server that fails: it is asked as often, and it is the same
- * to the caller.
+ * Both clients, opened as the functions open them, react to a failing server alike: the same number of attempts and the
+ * same outcome for the caller.
  */
 
 jest.setTimeout(60_000);
@@ -43,7 +43,7 @@ const key = { TableName: 'Holdfast', Key: { pk: 'A', sk: '1' } };
 
 type Watched = { client: TableClient; bodies: string[]; close(): void };
 
-/** A client of a server that fails like this, once the server has answered it as it should. */
+/** A client of a server that fails like this after one regular response. */
 async function open(who: Who, fail: Failure): Promise<Watched> {
   const bodies: string[] = [];
   let isFailing = false;
@@ -69,7 +69,7 @@ async function open(who: Who, fail: Failure): Promise<Watched> {
 type Get = (client: TableClient) => Promise<unknown>;
 const get: Get = (client) => client.get(key);
 
-/** What a request comes to for whoever asked, and how often it was made. */
+/** The outcome of a request for its caller, and the number of attempts. */
 async function outcome(
   { client, bodies }: Watched,
   ask = get,
@@ -81,7 +81,7 @@ async function outcome(
   return { name: error?.name ?? 'answered', error, attempts: bodies.length };
 }
 
-/** Of both clients, each of its own server. */
+/** Of both clients, each with a separate server. */
 async function both<T>(fail: Failure, work: (watched: Watched) => Promise<T>): Promise<Record<Who, T>> {
   const opened = { sdk: await open('sdk', fail), signed: await open('signed', fail) };
   try {
@@ -92,7 +92,7 @@ async function both<T>(fail: Failure, work: (watched: Watched) => Promise<T>): P
   }
 }
 
-/** As often, for transient failures and those that are none. */
+/** Attempts for transient and permanent failures. */
 const [THREE_TIMES, ONCE] = [3, 1];
 
 const failures: [string, Failure, { attempts: number; name: string }][] = [
@@ -175,10 +175,10 @@ const failures: [string, Failure, { attempts: number; name: string }][] = [
     { attempts: ONCE, name: 'ConditionalCheckFailedException' },
   ],
   ['has no such table', error(400, 'ResourceNotFoundException'), { attempts: ONCE, name: 'ResourceNotFoundException' }],
-  ['answers with what is no JSON', answer(200, 'garbage'), { attempts: ONCE, name: 'ServiceUnavailableError' }],
-  ['refuses with what is no JSON', answer(400, '<html>'), { attempts: ONCE, name: 'ServiceUnavailableError' }],
+  ['answers 200 with garbage', answer(200, 'garbage'), { attempts: ONCE, name: 'ServiceUnavailableError' }],
+  ['answers 400 with a page', answer(400, '<html>'), { attempts: ONCE, name: 'ServiceUnavailableError' }],
   [
-    'answers what is no HTTP',
+    'answers with bytes that are not HTTP',
     (request) => request.socket.end('SSH-2.0-OpenSSH\r\n'),
     { attempts: ONCE, name: 'ServiceUnavailableError' },
   ],
@@ -191,7 +191,7 @@ describe('a server that', () => {
     for (const [what, fail] of failures) {
       for (const who of ['sdk', 'signed'] as const) opened.push({ what, who, watched: await open(who, fail) });
     }
-    // All at once: most of the time nothing happens.
+    // All in parallel: most of the time passes in waits.
     await Promise.all(
       opened.map(async ({ what, who, watched }) => {
         const result = await outcome(watched);
@@ -201,13 +201,13 @@ describe('a server that', () => {
     );
   }, 60_000);
 
-  test.each(failures)('%s is asked as often by both, and is the same to the caller', (what, _fail, expected) => {
+  test.each(failures)('%s gets as many attempts from both clients, with the same outcome', (what, _fail, expected) => {
     const { sdk, signed } = outcomes.get(what)!;
     expect(sdk).toMatchObject(expected);
     expect(signed).toMatchObject(expected);
   });
 
-  test.each(failures)('%s learns no secret from the error', (what) => {
+  test.each(failures)('%s causes an error without a secret', (what) => {
     const { error } = outcomes.get(what)!.signed;
     const said = inspect(error, { depth: 10, showHidden: true });
     for (const secret of [variables.AWS_SECRET_ACCESS_KEY, variables.AWS_SESSION_TOKEN])
@@ -215,7 +215,7 @@ describe('a server that', () => {
   });
 });
 
-test('who answers too much is an outage, before memory is full', async () => {
+test('a response that is too large is reported as unavailable before memory is full', async () => {
   const piece = Buffer.alloc(1024 * 1024, 'x');
   const watched = await open('signed', (_request, response) => {
     const go = () => {
@@ -230,7 +230,7 @@ test('who answers too much is an outage, before memory is full', async () => {
   watched.close();
 });
 
-test('nobody there is an outage', async () => {
+test('a refused connection is reported as unavailable', async () => {
   const outcomes = await both(fine, async (watched) => {
     watched.close();
     return (await outcome(watched)).name;
@@ -238,7 +238,7 @@ test('nobody there is an outage', async () => {
   expect(outcomes).toEqual({ sdk: 'ServiceUnavailableError', signed: 'ServiceUnavailableError' });
 });
 
-test('a failure that passes is not noticed', async () => {
+test('a transient failure is hidden from the caller', async () => {
   const fail: Failure = (request, response, attempt) => {
     if (attempt === 1) return request.socket.destroy();
     return (attempt === 2 ? error(500, 'InternalServerError') : answer(200, { Item: { pk: { S: 'A' } } }))(
@@ -255,9 +255,9 @@ test('a failure that passes is not noticed', async () => {
   expect(answered).toMatchObject({ sdk: { answer: found, attempts: 3 }, signed: { answer: found, attempts: 3 } });
 });
 
-test('a connection that has been closed meanwhile is opened again', async () => {
+test('a connection that was closed while idle is opened again', async () => {
   const fail: Failure = (request, response, attempt) => {
-    // As if it had been closed while nobody looked: the next request on it is reset.
+    // As if it had been closed while idle: the next request on it is reset.
     if (attempt > 1 && firstSockets.has(request.socket)) return request.socket.resetAndDestroy();
     firstSockets.add(request.socket);
     fine(request, response, attempt);
@@ -271,7 +271,7 @@ test('a connection that has been closed meanwhile is opened again', async () => 
   expect(attempts).toEqual({ sdk: 3, signed: 3 });
 });
 
-test('a transaction says with each attempt that it is the same, and the next one that it is another', async () => {
+test('all attempts of a transaction have one token, and the next transaction another', async () => {
   const Put = { TableName: 'Holdfast', Item: { pk: 'A', sk: '1' } };
   const transact: Get = (client) => client.transactWrite({ TransactItems: [{ Put }] });
   const tokens = await both(error(500, 'InternalServerError'), async (watched) => {
@@ -288,7 +288,7 @@ test('a transaction says with each attempt that it is the same, and the next one
   expect(tokens.signed.length).toBe(6);
 });
 
-test('what may be spent on retries comes to an end, and comes back', async () => {
+test('the budget of retries is exhausted and refilled', async () => {
   let isUp = false;
   const fail: Failure = (request, response, attempt) =>
     (isUp ? fine : error(500, 'InternalServerError'))(request, response, attempt);

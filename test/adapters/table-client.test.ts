@@ -20,15 +20,15 @@ import { definition } from '../support/contract-stores.ts';
 import { askedBy, clientsOf, credentials, region, startWitness, type Witness } from '../support/recording-server.ts';
 
 /**
- * The signed client and the SDK's are the same to whoever uses them: what is asked for is the same on the wire, and what
- * is answered is the same in the program, errors included. The SDK is the measure.
+ * The signed client and the SDK's client send the same requests and return the same results, errors included. The SDK is
+ * the reference.
  */
 
 jest.setTimeout(120_000);
 
 type Asked = { [K in keyof TableClient]: { operation: K; input: Parameters<TableClient[K]>[0] } }[keyof TableClient];
 
-/** What a request comes to: a value, an answer of DynamoDB's that is an error, or an error of the client's own. */
+/** The outcome of a request: a value, an error of DynamoDB, or an error of the client. */
 async function outcomeOf(who: 'sdk' | 'signed', { operation, input }: Asked): Promise<Record<string, unknown>> {
   try {
     const answer = (await clients[who][operation](input as never)) as Record<string, unknown>;
@@ -37,12 +37,12 @@ async function outcomeOf(who: 'sdk' | 'signed', { operation, input }: Asked): Pr
   } catch (error) {
     const { name, message } = error as Error;
     if (error instanceof TableError) return { name, message, status: error.status, reasons: error.reasons };
-    // What is wrong with an answer, each says in its own words.
+    // The messages about malformed responses differ.
     return witnesses[who].received.length > 0 ? { isUnreadable: true } : { name, message, isRefused: true };
   }
 }
 
-/** A batch is answered in any order, and locally in another each time. */
+/** The response of a batch has any order, and the local one another each time. */
 const inOrder = (responses: unknown) =>
   responses &&
   Object.entries(responses).map(([table, items]) => [
@@ -50,7 +50,7 @@ const inOrder = (responses: unknown) =>
     items.toSorted((a: PutInput['Item'], b: PutInput['Item']) => (`${a!.pk}${a!.sk}` < `${b!.pk}${b!.sk}` ? -1 : 1)),
   ]);
 
-/** What the generators have come across: a property that meets nothing proves nothing. */
+/** Cases that the generators have produced: a property without them proves nothing. */
 const met = new Map<string, number>();
 const meet = (...what: string[]) => {
   for (const each of what) met.set(each, (met.get(each) ?? 0) + 1);
@@ -72,11 +72,11 @@ afterAll(async () => {
   await Promise.all(Object.values(witnesses).map((each) => each.close()));
 });
 
-/** Sends the same by both clients, holds them to each other, and returns what it has come to. */
+/** Sends the same request by both clients, compares them, and returns the outcome. */
 async function askBoth(asked: Asked): Promise<Record<string, unknown>> {
   const [bySdk, bySigned] = await Promise.all([outcomeOf('sdk', asked), outcomeOf('signed', asked)]);
   if (!isDeepStrictEqual(bySigned, bySdk)) expect(bySigned).toEqual(bySdk);
-  // Where `toEqual` is not as strict.
+  // `toEqual` is less strict.
   expect(isDeepStrictEqual(bySigned, bySdk)).toBe(true);
   const [sentBySdk, sentBySigned] = [witnesses.sdk, witnesses.signed].map(({ received }) => received.splice(0));
   expect(sentBySigned!.map(askedBy)).toEqual(sentBySdk!.map(askedBy));
@@ -107,7 +107,7 @@ const set = fc.oneof(
   setOf(fc.integer()),
   setOf(fc.uint8Array({ minLength: 1, maxLength: 4 })),
 );
-/** Of these, some are refused by the clients, some by DynamoDB. */
+/** Some of these are rejected by the clients, some by DynamoDB. */
 const refused = fc.constantFrom(
   Number.NaN,
   Number.POSITIVE_INFINITY,
@@ -285,7 +285,7 @@ const asked: fc.Arbitrary<Asked> = fc.oneof(
   },
 );
 
-/** A local DynamoDB for each client, of which the one must come to be as the other. */
+/** A local DynamoDB for each client; both must end in the same state. */
 async function startEngines() {
   const principals = new FunctionPrincipals();
   principals.add(credentials.accessKeyId, emulatorPrincipal);
@@ -304,7 +304,7 @@ async function startEngines() {
   return () => Promise.all(engines.map((engine) => engine.close()));
 }
 
-test('a table that is used by the one comes to be as the other’s, and answers alike', async () => {
+test('both clients leave the same table and return the same results', async () => {
   const stop = await startEngines();
   try {
     await fc.assert(
@@ -313,9 +313,9 @@ test('a table that is used by the one comes to be as the other’s, and answers 
           const { operation, input } = each;
           const outcome = await askBoth(each);
           meet(operation, String(outcome.name ?? `${operation} answered`));
-          if (outcome.isRefused) meet('a value that is none');
+          if (outcome.isRefused) meet('an invalid value');
           if (operation === 'put' && outcome.name === undefined) meet(...kindsIn(input.Item));
-          if ((outcome.reasons as string[] | undefined)?.includes('None')) meet('a reason that is none');
+          if ((outcome.reasons as string[] | undefined)?.includes('None')) meet('a reason None');
           if (Array.isArray(outcome.Items) && outcome.Items.length > 0) meet('items found');
           if (outcome.Attributes) meet('attributes returned');
           if (outcome.Item) meet('an item found');
@@ -349,8 +349,8 @@ test('a table that is used by the one comes to be as the other’s, and answers 
     'ValidationException',
     'ResourceNotFoundException',
     'TransactionCanceledException',
-    'a reason that is none',
-    'a value that is none',
+    'a reason None',
+    'an invalid value',
   ];
   const answered = ['put', 'get', 'update', 'delete', 'query', 'batchGet', 'transactWrite'].map(
     (each) => `${each} answered`,
@@ -380,7 +380,7 @@ const { wire } = fc.letrec((tie) => ({
 }));
 const wireItem = fc.dictionary(name, wire, { maxKeys: 3, noNullPrototype: true });
 const wireItems = fc.array(wireItem, { maxLength: 3 });
-/** What is no item, and said to be one. */
+/** Malformed items. */
 const broken = fc.constantFrom(
   { a: {} },
   { a: { X: '1' } },
@@ -400,7 +400,7 @@ const questions = {
   transactWrite: { operation: 'transactWrite', input: { TransactItems: [{ Put: { TableName, Item: Key } }] } },
 } satisfies { [K in keyof TableClient]: Asked };
 
-/** @param what is meant for the one operation that it is an answer to */
+/** @param what a response of that operation */
 const answering = (operation: keyof TableClient, content: fc.Arbitrary<object>) =>
   content.map((body) => ({ asked: questions[operation] as Asked, status: 200, body }));
 
@@ -476,7 +476,7 @@ const refusals = fc
     body: { __type: `${prefix}${name}${suffix}`, ...message, ...rest },
   }));
 
-test('what is answered is read alike, whatever it is', async () => {
+test('both clients read any response alike', async () => {
   await fc.assert(
     fc.asyncProperty(fc.oneof({ weight: 3, arbitrary: answers }, refusals), async ({ asked, status, body }) => {
       for (const witness of Object.values(witnesses)) witness.answer = () => ({ status, body: JSON.stringify(body) });
@@ -496,7 +496,7 @@ test('what is answered is read alike, whatever it is', async () => {
   );
 });
 
-test('what is no answer of DynamoDB’s is not taken for one that found nothing', async () => {
+test('a response that is not DynamoDB’s is not read as an empty result', async () => {
   const empty = [
     ['get', 200, ''],
     ['get', 200, '[]'],
@@ -507,7 +507,7 @@ test('what is no answer of DynamoDB’s is not taken for one that found nothing'
     ['query', 200, '{"Items":{}}'],
     ['batchGet', 200, '{}'],
     ['update', 200, '<html>'],
-    // Of something between, such as a gateway.
+    // Of a proxy or gateway in between.
     ['get', 403, '{"message":"Forbidden"}'],
     ['get', 302, ''],
   ] as const;
@@ -519,7 +519,7 @@ test('what is no answer of DynamoDB’s is not taken for one that found nothing'
   witnesses.signed.received.length = 0;
 });
 
-test('an attribute that would be lost on the way is refused', async () => {
+test('an attribute that would be lost is rejected', async () => {
   witnesses.signed.answer = () => ({ status: 200, body: '{}' });
   for (const lost of [JSON.parse('{"__proto__":1}'), { inside: JSON.parse('[{"__proto__":{}}]') }]) {
     await expect(clients.signed.put({ TableName, Item: { ...Key, lost } })).rejects.toThrow('__proto__');
@@ -528,7 +528,7 @@ test('an attribute that would be lost on the way is refused', async () => {
   expect(witnesses.signed.received).toEqual([]);
 });
 
-test('who signs with another key is found out: the witness does look', async () => {
+test('the recording server detects a signature with another key', async () => {
   witnesses.signed.answer = () => ({ status: 200, body: '{}' });
   const stranger = signedTableClient(new URL(witnesses.signed.endpoint), region, {
     ...credentials,

@@ -1,3 +1,5 @@
+import { Browser } from '../../bench/harness/form-browser.ts';
+import { type Assistant, assistants } from '../../bench/harness/mcp-clients.ts';
 import type {
   CallRow,
   GrantRow,
@@ -6,19 +8,19 @@ import type {
   SessionDetail,
   SessionRow,
 } from '../../lambda/core/dashboard/dashboard-api.ts';
-import { AttackedCloud, json, rawRequest } from '../support/attacked-cloud.ts';
+import { keyPrefix } from '../../lambda/shared/table-keys.ts';
 import { DashboardClient } from '../support/dashboard-client.ts';
-import { Browser } from '../support/form-browser.ts';
-import { type Assistant, assistants } from '../support/mcp-clients.ts';
+import { TestCloud } from '../support/test-cloud.ts';
+import { json, rawRequest } from '../support/wire-checks.ts';
 
-/** Whom the dashboard shows what, and who may end what: decided by the function, whatever a request says. */
+/** The authorization of the dashboard function: what each user can read, revoke and erase, for any request. */
 
 jest.setTimeout(120_000);
 
 const hour = 3_600_000;
 const lastHour = () => ({ from: Date.now() - hour, to: Date.now() + hour });
 
-let target: AttackedCloud;
+let target: TestCloud;
 let ada: DashboardClient;
 let alan: DashboardClient;
 let grace: DashboardClient;
@@ -29,11 +31,11 @@ let adasSession: SessionRow;
 let adasCall: CallRow;
 
 const [[, modern], [, legacy]] = assistants as [(typeof assistants)[0], (typeof assistants)[0]];
-const items = async <T>(visitor: DashboardClient, path: string, query = {}) =>
-  (await visitor.get<ResultPage<T>>(path, query)).items;
+const items = async <T>(client: DashboardClient, path: string, query = {}) =>
+  (await client.get<ResultPage<T>>(path, query)).items;
 
 beforeAll(async () => {
-  target = await AttackedCloud.start();
+  target = await TestCloud.start();
   adas = await modern(`${target.origin}/mcp`, 'ada');
   alans = await legacy(`${target.origin}/mcp`, 'alan');
   await adas.call('whoami');
@@ -48,14 +50,14 @@ beforeAll(async () => {
 afterAll(() => target?.stop());
 
 describe('a user', () => {
-  test('is known by the sign-in, with nothing of anybody else', () => {
+  test('has the identity of the sign-in, and a CSRF token that differs from others', () => {
     expect(ada.me).toMatchObject({ isAdmin: false, retentionDays: 30 });
     expect(alan.me.user).not.toBe(ada.me.user);
     expect(alan.me.csrf).not.toBe(ada.me.csrf);
     expect(grace.me.isAdmin).toBe(true);
   });
 
-  test.each(['calls', 'sessions', 'grants'])('sees their own %s, whomever they ask for', async (path) => {
+  test.each(['calls', 'sessions', 'grants'])('sees only their own %s, for any user parameter', async (path) => {
     for (const user of [undefined, alan.me.user, grace.me.user, 'nobody']) {
       const seen = await items<{ user: string }>(ada, path, { ...lastHour(), user });
       expect(seen.length).toBeGreaterThan(0);
@@ -63,7 +65,7 @@ describe('a user', () => {
     }
   });
 
-  test('has charts of their own calls, whomever they ask for', async () => {
+  test('has charts of only their own calls, for any user parameter', async () => {
     for (const user of [undefined, alan.me.user]) {
       const { totals } = await ada.get<Overview>('overview', { ...lastHour(), user });
       expect(totals).toMatchObject({ calls: 1, users: 1, sessions: 1 });
@@ -71,32 +73,32 @@ describe('a user', () => {
     expect((await grace.get<Overview>('overview', lastHour())).totals).toMatchObject({ calls: 2, users: 2 });
   });
 
-  test('cannot tell what is another’s from what there is not', async () => {
-    const name = `${adasCall.session}~${String(adasCall.at).padStart(15, '0')}#${adasCall.id}`;
-    const ids = [adasSession.id, adasGrant.id, ada.me.user, name, 'unknown'];
+  test('receives the same 404 for ids of others and unknown ids', async () => {
+    const callId = `${adasCall.session}~${String(adasCall.at).padStart(15, '0')}#${adasCall.id}`;
+    const ids = [adasSession.id, adasGrant.id, ada.me.user, callId, 'unknown'];
     for (const id of ids) {
-      expect(await refused(await alan.request(`find?id=${encodeURIComponent(id)}`))).toEqual([404, 'not_found']);
-      expect(await refused(await alan.request(`sessions/${encodeURIComponent(id)}`))).toEqual([404, 'not_found']);
+      expect(await statusAndCode(await alan.request(`find?id=${encodeURIComponent(id)}`))).toEqual([404, 'not_found']);
+      expect(await statusAndCode(await alan.request(`sessions/${encodeURIComponent(id)}`))).toEqual([404, 'not_found']);
       for (const path of [`grants/${encodeURIComponent(id)}/revoke`, `sessions/${encodeURIComponent(id)}/revoke`]) {
-        expect(await refused(await alan.post(path))).toEqual([404, 'not_found']);
+        expect(await statusAndCode(await alan.post(path))).toEqual([404, 'not_found']);
       }
     }
     expect((await adas.call('whoami')).isError).toBe(false);
   });
 
-  test('finds what is theirs by its id, and an owner what is anybody’s', async () => {
-    const name = `${adasCall.session}~${String(adasCall.at).padStart(15, '0')}#${adasCall.id}`;
-    for (const visitor of [ada, grace]) {
-      expect(await visitor.get('find', { id: adasSession.id })).toEqual({ kind: 'session', session: adasSession.id });
-      expect(await visitor.get('find', { id: adasGrant.id })).toMatchObject({ kind: 'grant', user: ada.me.user });
-      expect(await visitor.get('find', { id: ada.me.user })).toEqual({ kind: 'user', user: ada.me.user });
-      expect(await visitor.get('find', { id: name })).toMatchObject({ kind: 'call', session: adasCall.session });
-      const detail = await visitor.get<SessionDetail>(`sessions/${adasSession.id}`);
+  test('finds their own ids, and an admin finds those of everyone', async () => {
+    const callId = `${adasCall.session}~${String(adasCall.at).padStart(15, '0')}#${adasCall.id}`;
+    for (const client of [ada, grace]) {
+      expect(await client.get('find', { id: adasSession.id })).toEqual({ kind: 'session', session: adasSession.id });
+      expect(await client.get('find', { id: adasGrant.id })).toMatchObject({ kind: 'grant', user: ada.me.user });
+      expect(await client.get('find', { id: ada.me.user })).toEqual({ kind: 'user', user: ada.me.user });
+      expect(await client.get('find', { id: callId })).toMatchObject({ kind: 'call', session: adasCall.session });
+      const detail = await client.get<SessionDetail>(`sessions/${adasSession.id}`);
       expect(detail.session).toMatchObject({ id: adasSession.id, user: ada.me.user, era: 'modern' });
     }
   });
 
-  test('ends and erases nobody but themselves, whomever they name', async () => {
+  test('can revoke and erase only their own data, for any user in the body', async () => {
     const before = await items<GrantRow>(ada, 'grants');
     const user = ada.me.user;
     const other = await legacy(`${target.origin}/mcp`, 'alan');
@@ -109,7 +111,7 @@ describe('a user', () => {
     expect(await items<GrantRow>(alan, 'grants')).toEqual([]);
   });
 
-  test('has charts that are no longer than what is kept, whatever time they ask for', async () => {
+  test('has charts of at most the retention period, for any requested period', async () => {
     const { bars, totals } = await ada.get<Overview>('overview', { from: 0, to: 8_640_000_000_000 });
     expect(bars.length).toBeLessThanOrEqual(402);
     expect(totals.calls).toBeGreaterThan(0);
@@ -117,23 +119,23 @@ describe('a user', () => {
     expect(none).toEqual([]);
   });
 
-  test('is not told who else is here', async () => {
-    expect(await refused(await ada.request('users'))).toEqual([403, 'forbidden']);
+  test('cannot list users, and an admin can', async () => {
+    expect(await statusAndCode(await ada.request('users'))).toEqual([403, 'forbidden']);
     expect((await items<{ user: string }>(grace, 'users')).map(({ user }) => user)).toContain(ada.me.user);
   });
 });
 
-describe('a request is refused', () => {
+describe('a request is rejected', () => {
   const paths = ['me', 'overview', 'calls', 'sessions', 'sessions/x', 'grants', 'users', 'find', 'nothing'];
 
-  test.each(paths)('to %s without a sign-in, or with one that is made up', async (path) => {
+  test.each(paths)('to %s without a session cookie, or with an invalid one', async (path) => {
     for (const cookie of ['', 'dashboard=', 'dashboard=guess', `${ada.cookie}x`, ada.cookie.toUpperCase()]) {
       const answer = await fetch(`${target.origin}/dashboard/api/${path}`, { headers: { cookie } });
-      expect(await refused(answer)).toEqual([401, 'signed_out']);
+      expect(await statusAndCode(answer)).toEqual([401, 'signed_out']);
     }
   });
 
-  test('with two cookies, of which somebody has planted one', async () => {
+  test('with two session cookies, of which an attacker may have set one', async () => {
     const secret = /dashboard=[^;]+/.exec(ada.cookie)![0];
     const { status } = await rawRequest(`${target.origin}/dashboard/api/me`, {
       headers: [['Cookie', `dashboard=planted; ${secret}`]],
@@ -141,81 +143,83 @@ describe('a request is refused', () => {
     expect(status).toBe(401);
   });
 
-  test('after the visit has ended by itself, and after signing out', async () => {
-    const visitor = await DashboardClient.signIn(target.origin, 'ada');
-    const [visit] = (await target.items('B#')).filter(({ user }) => user === ada.me.user).slice(-1);
-    for (const item of await target.items('B#')) {
+  test('after the dashboard session has expired, and after signing out', async () => {
+    const client = await DashboardClient.signIn(target.origin, 'ada');
+    const [session] = (await target.items(keyPrefix.dashboardSessions))
+      .filter(({ user }) => user === ada.me.user)
+      .slice(-1);
+    for (const item of await target.items(keyPrefix.dashboardSessions)) {
       if (item.user === ada.me.user) await target.put({ ...item, expiresAt: Math.floor(Date.now() / 1000) });
     }
-    expect(await refused(await visitor.request('me'))).toEqual([401, 'signed_out']);
-    await target.put({ ...visit!, expiresAt: Math.floor(Date.now() / 1000) + 60 });
+    expect(await statusAndCode(await client.request('me'))).toEqual([401, 'signed_out']);
+    await target.put({ ...session!, expiresAt: Math.floor(Date.now() / 1000) + 60 });
     ada = await DashboardClient.signIn(target.origin, 'ada');
     const leaving = await DashboardClient.signIn(target.origin, 'ada');
-    const left = await leaving.post('sign-out');
-    expect([left.status, left.headers.getSetCookie()]).toEqual([
+    const response = await leaving.post('sign-out');
+    expect([response.status, response.headers.getSetCookie()]).toEqual([
       200,
       ['dashboard=; Path=/; HttpOnly; SameSite=Strict; Max-Age=0'],
     ]);
-    expect(await refused(await leaving.request('me'))).toEqual([401, 'signed_out']);
+    expect(await statusAndCode(await leaving.request('me'))).toEqual([401, 'signed_out']);
     expect((await ada.request('me')).status).toBe(200);
   });
 
   const foreign: [string, Record<string, string | undefined>][] = [
     ['another site', { origin: 'https://evil.example', 'sec-fetch-site': 'cross-site' }],
     ['another port', { origin: 'http://127.0.0.1:1', 'sec-fetch-site': 'same-site' }],
-    ['nowhere', { origin: undefined }],
-    ['a page without origin', { origin: 'null' }],
-    ['a link', { 'sec-fetch-site': 'none' }],
-    ['a page that does not know the token', { 'x-csrf-token': undefined }],
-    ['a page with another’s token', { 'x-csrf-token': 'A'.repeat(43) }],
+    ['no origin', { origin: undefined }],
+    ['an opaque origin', { origin: 'null' }],
+    ['a direct navigation', { 'sec-fetch-site': 'none' }],
+    ['a page without the CSRF token', { 'x-csrf-token': undefined }],
+    ['a page with another CSRF token', { 'x-csrf-token': 'A'.repeat(43) }],
   ];
-  test.each(foreign)('that would change something and comes from %s', async (_name, headers) => {
+  test.each(foreign)('that changes data and comes from %s', async (_name, headers) => {
     const changes = [`grants/${adasGrant.id}/revoke`, `sessions/${adasSession.id}/revoke`];
     for (const path of [...changes, 'revoke-all', 'erase', 'sign-out']) {
-      expect(await refused(await ada.post(path, {}, headers))).toEqual([403, 'forbidden']);
+      expect(await statusAndCode(await ada.post(path, {}, headers))).toEqual([403, 'forbidden']);
     }
     expect((await adas.call('whoami')).isError).toBe(false);
     expect((await ada.request('me')).status).toBe(200);
   });
 
-  test('that brings the token of another visit of the same user', async () => {
+  test('with the CSRF token of another session of the same user', async () => {
     const other = await DashboardClient.signIn(target.origin, 'ada');
     const answer = await ada.post('revoke-all', {}, { 'x-csrf-token': other.me.csrf });
-    expect(await refused(answer)).toEqual([403, 'forbidden']);
+    expect(await statusAndCode(answer)).toEqual([403, 'forbidden']);
   });
 
-  test('that would change something by a verb that links and forms have', async () => {
+  test('that changes data with GET', async () => {
     for (const path of [`grants/${adasGrant.id}/revoke`, 'revoke-all', 'erase']) {
-      expect(await refused(await ada.request(path))).toEqual([405, 'method_not_allowed']);
+      expect(await statusAndCode(await ada.request(path))).toEqual([405, 'method_not_allowed']);
     }
     expect((await ada.request('sign-out')).status).toBe(404);
   });
 
   const malformed: [string, string][] = [
     ['calls', 'calls'],
-    ['from is no time', 'calls?from=x&to=5'],
+    ['from is not a number', 'calls?from=x&to=5'],
     ['from is after to', 'calls?from=9&to=5'],
-    ['a time beyond time', 'overview?from=0&to=99999999999999999'],
+    ['a time out of range', 'overview?from=0&to=99999999999999999'],
     ['an unknown outcome', 'calls?from=1&to=2&outcome=great'],
-    ['a page that is too large', 'calls?from=1&to=2&limit=100000'],
-    ['a parameter twice', 'calls?from=1&to=2&user=a&user=b'],
+    ['a limit that is too large', 'calls?from=1&to=2&limit=100000'],
+    ['a repeated parameter', 'calls?from=1&to=2&user=a&user=b'],
     ['an id that is too long', `find?id=${'x'.repeat(600)}`],
-    ['no id', 'find'],
-    ['a path that is no UTF-8', 'sessions/%ff'],
+    ['a missing id', 'find'],
+    ['a path that is not valid UTF-8', 'sessions/%ff'],
   ];
   test.each(malformed)('as malformed: %s', async (_name, path) => {
-    expect(await refused(await grace.request(path))).toEqual([400, 'invalid_request']);
+    expect(await statusAndCode(await grace.request(path))).toEqual([400, 'invalid_request']);
   });
 
   test.each([
-    ['no JSON', 'revoke'],
-    ['another shape', '{"user":5}'],
-    ['too much', JSON.stringify({ user: 'x'.repeat(5000) })],
+    ['not JSON', 'revoke'],
+    ['of another shape', '{"user":5}'],
+    ['too large', JSON.stringify({ user: 'x'.repeat(5000) })],
   ])('whose body is %s', async (_name, body) => {
-    expect(await refused(await ada.post('revoke-all', body))).toEqual([400, 'invalid_request']);
+    expect(await statusAndCode(await ada.post('revoke-all', body))).toEqual([400, 'invalid_request']);
   });
 
-  test('with a cursor that is made up, or answered with less, but never with another’s', async () => {
+  test('with an invalid cursor, or answered without items of others', async () => {
     for (const after of ['x', '~', 'S#', 'G#', '\uffff', '99999999999999~9', '-1~x', 'NaN', `U#${alan.me.user}`]) {
       for (const path of ['calls', 'sessions', 'grants']) {
         const query = new URLSearchParams({ from: '1', to: String(Date.now()), after });
@@ -228,8 +232,8 @@ describe('a request is refused', () => {
   });
 });
 
-describe('the sign-in', () => {
-  test('leads back to the dashboard, and nowhere else', async () => {
+describe('the dashboard sign-in', () => {
+  test('redirects to a view of the dashboard, and to no other URL', async () => {
     const browser = new Browser();
     const page = await browser.open(
       `${target.origin}/dashboard/sign-in?to=${encodeURIComponent('/dashboard?view=calls')}`,
@@ -244,12 +248,12 @@ describe('the sign-in', () => {
       'x',
     ];
     for (const to of [...elsewhere, '/dashboard/../callback', `/dashboard?${'x'.repeat(3000)}`]) {
-      const refused = await new Browser().open(`${target.origin}/dashboard/sign-in?to=${encodeURIComponent(to)}`);
-      expect([to.slice(0, 40), refused.status]).toEqual([to.slice(0, 40), 400]);
+      const rejected = await new Browser().open(`${target.origin}/dashboard/sign-in?to=${encodeURIComponent(to)}`);
+      expect([to.slice(0, 40), rejected.status]).toEqual([to.slice(0, 40), 400]);
     }
   });
 
-  test('counts in the browser that began it alone, once, and ends a stolen answer', async () => {
+  test('is bound to the browser that started it, and a stolen callback ends it', async () => {
     const victim = new Browser();
     const attacker = new Browser();
     const page = await attacker.open(`${target.origin}/dashboard/sign-in`);
@@ -261,7 +265,7 @@ describe('the sign-in', () => {
     expect(attacker.cookieHeader(target.origin)).not.toMatch(/dashboard=/);
   });
 
-  test('gives a cookie that scripts, other sites and the table know nothing of', async () => {
+  test('sets an HttpOnly, SameSite cookie whose value is neither stored nor logged', async () => {
     const browser = new Browser();
     const page = await browser.open(`${target.origin}/dashboard/sign-in`);
     const callback = `${target.origin}/callback`;
@@ -272,14 +276,14 @@ describe('the sign-in', () => {
     expect(answer.headers.get('referrer-policy')).toBe('no-referrer');
     const secret = /=([\w-]{43})/.exec(cookie)![1]!;
     expect(JSON.stringify(await target.items())).not.toContain(secret);
-    expect(target.cloud.log).not.toContain(secret);
+    expect(target.log).not.toContain(secret);
   });
 
-  test('makes no grant, and is no way to a token', async () => {
-    const before = (await target.items('G#')).length;
-    const visitor = await DashboardClient.signIn(target.origin, 'ada');
-    expect(await target.items('G#')).toHaveLength(before);
-    const secret = /dashboard=([^;]+)/.exec(visitor.cookie)![1]!;
+  test('creates no grant, and its cookie is not an access token', async () => {
+    const before = (await target.items(keyPrefix.grant)).length;
+    const client = await DashboardClient.signIn(target.origin, 'ada');
+    expect(await target.items(keyPrefix.grant)).toHaveLength(before);
+    const secret = /dashboard=([^;]+)/.exec(client.cookie)![1]!;
     const answer = await fetch(`${target.origin}/mcp`, {
       method: 'POST',
       headers: { authorization: `Bearer ${secret}` },
@@ -288,8 +292,8 @@ describe('the sign-in', () => {
   });
 });
 
-describe('the page', () => {
-  test('runs nothing but its own, is framed by nobody, and says nothing about anybody', async () => {
+describe('the dashboard page', () => {
+  test('has a strict Content Security Policy, cannot be framed, and contains no data', async () => {
     const answer = await fetch(`${target.origin}/dashboard`);
     expect(answer.headers.get('content-security-policy')).toBe(
       "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
@@ -304,7 +308,7 @@ describe('the page', () => {
     expect((await fetch(`${target.origin}/dashboard/main.js`)).status).toBe(404);
   });
 
-  test('may be asked by no other site', async () => {
+  test('does not permit requests of other origins (CORS)', async () => {
     const preflight = await fetch(`${target.origin}/dashboard/api/me`, {
       method: 'OPTIONS',
       headers: { origin: 'https://evil.example', 'access-control-request-method': 'POST' },
@@ -316,8 +320,8 @@ describe('the page', () => {
   });
 });
 
-test('an outage of the table is one of the dashboard, and ends nobody’s sign-in', async () => {
-  await target.cloud.without('dynamodb', async () => {
+test('an outage of the table answers 503, and keeps the dashboard session', async () => {
+  await target.without('dynamodb', async () => {
     const answer = await ada.request('me');
     expect([answer.status, answer.headers.get('retry-after')]).toEqual([503, '2']);
     expect((await ada.post('revoke-all')).status).toBe(503);
@@ -327,7 +331,7 @@ test('an outage of the table is one of the dashboard, and ends nobody’s sign-i
 });
 
 describe('a revocation', () => {
-  test('of a session is felt at its next request, and leaves the grant', async () => {
+  test('of a session applies to its next request, and keeps the grant', async () => {
     const assistant = await legacy(`${target.origin}/mcp`, 'ada');
     await assistant.call('whoami');
     const session = assistant.sessionId()!;
@@ -337,7 +341,7 @@ describe('a revocation', () => {
     expect((await ada.get<SessionDetail>(`sessions/${session}`)).session.ended).toBe('revoked');
   });
 
-  test('of a grant by its user is felt at the next request', async () => {
+  test('of a grant by its user applies to the next request', async () => {
     expect(await json(await ada.post(`grants/${adasGrant.id}/revoke`))).toEqual({ revoked: 1 });
     await expect(adas.call('whoami')).rejects.toThrow();
     expect((await ada.get<SessionDetail>(`sessions/${adasSession.id}`)).session.ended).toBe('revoked');
@@ -346,19 +350,19 @@ describe('a revocation', () => {
       status: 'revoked',
       revokedAt: expect.any(Number),
     });
-    expect(await target.items(`T#${adasGrant.id}`)).toEqual([]);
+    expect(await target.items(`${keyPrefix.upstreamTokens}${adasGrant.id}`)).toEqual([]);
   });
 
-  test('of all by an owner ends what is the user’s, and who did it is logged', async () => {
+  test('of all grants by an admin ends those of the user, and logs the admin', async () => {
     const assistant = await legacy(`${target.origin}/mcp`, 'ada');
     expect(await json(await grace.post('revoke-all', { user: ada.me.user }))).toEqual({ revoked: 2 });
     await expect(assistant.call('whoami')).rejects.toThrow();
-    expect(target.cloud.log).toContain(`"user":"${ada.me.user}","count":2,"by":"${grace.me.user}"`);
+    expect(target.log).toContain(`"user":"${ada.me.user}","count":2,"by":"${grace.me.user}"`);
   });
 });
 
-/** Status and code, as the dashboard refuses. */
-async function refused(answer: Response): Promise<[number, unknown]> {
+/** The status and the error code of a response. */
+async function statusAndCode(answer: Response): Promise<[number, unknown]> {
   const body = (await answer.json()) as { error?: { code?: string } };
   return [answer.status, body.error?.code];
 }

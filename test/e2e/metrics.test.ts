@@ -1,30 +1,20 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { synthesize } from '../../local/template/synthesis.ts';
-import { ProjectCopy } from '../support/project-copy.ts';
-import { Cloud } from '../support/test-cloud.ts';
-import { initialize, OAuthClient, postMcp } from '../support/test-oauth-client.ts';
+import { initialize, OAuthClient, postMcp } from '../../bench/harness/raw-oauth-client.ts';
+import { TestCloud } from '../support/test-cloud.ts';
 
-/** What an owner's alarms would see of a bad hour: the built functions, and an assembly that has the alarms in it. */
+/** The metrics of the alarms during outages, from the bundled functions of an assembly with alarms. */
 
 jest.setTimeout(60_000);
 
-let assembly: string;
-let cloud: Cloud;
+let cloud: TestCloud;
 
 beforeAll(async () => {
-  const variant = new ProjectCopy();
-  variant.edit('cdk.json', '"context": {', '"context": { "operations": "true", "alarmEmail": "ops@example.com",');
-  assembly = mkdtempSync(join(tmpdir(), 'holdfast-assembly-'));
-  await synthesize(variant.root, assembly);
-  variant.remove();
-  cloud = await Cloud.start({ assembly, freshPerRequest: true });
+  const context = '"operations": "true", "alarmEmail": "ops@example.com",';
+  cloud = await TestCloud.start({
+    edits: [['cdk.json', '"context": {', `"context": { ${context}`]],
+    freshPerRequest: true,
+  });
 });
-afterAll(async () => {
-  await cloud?.stop();
-  if (assembly) rmSync(assembly, { recursive: true });
-});
+afterAll(() => cloud?.stop());
 
 type Line = {
   event: string;
@@ -33,11 +23,11 @@ type Line = {
   _aws?: { Timestamp: number; CloudWatchMetrics: object[] };
 };
 
-/** What has been logged since the text. */
+/** The lines logged after the given log. */
 const linesAfter = (before: string): Line[] =>
   Array.from(cloud.log.slice(before.length).matchAll(/^[\w-]+: (\{.*\})$/gm), ([, line]) => JSON.parse(line!));
 
-/** The lines that the work has logged, once the first of an event is there. */
+/** The lines logged during the work, as soon as they contain the event. */
 async function loggedBy(event: string, work: () => Promise<unknown>): Promise<Line[]> {
   const before = cloud.log;
   await work();
@@ -46,19 +36,16 @@ async function loggedBy(event: string, work: () => Promise<unknown>): Promise<Li
     if (lines.some((line) => line.event === event)) return lines;
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
-  throw new Error(`Nobody has logged ${event}:\n${cloud.log.slice(before.length)}`);
+  throw new Error(`The event ${event} was not logged:\n${cloud.log.slice(before.length)}`);
 }
 
-const alarmsIn = (file: string) =>
+const alarmsIn = (template: string) =>
   Object.values(
-    JSON.parse(readFileSync(file, 'utf8')).Resources as Record<
-      string,
-      { Type: string; Properties: { MetricName: string } }
-    >,
+    JSON.parse(template).Resources as Record<string, { Type: string; Properties: { MetricName: string } }>,
   ).filter(({ Type }) => Type === 'AWS::CloudWatch::Alarm');
 
 test('the local emulator runs a stack that has alarms', () => {
-  expect(alarmsIn(join(assembly, 'Holdfast.template.json')).length).toBeGreaterThan(5);
+  expect(alarmsIn(cloud.template).length).toBeGreaterThan(5);
   expect(cloud.origin).toMatch(/^http/);
 });
 
@@ -84,7 +71,7 @@ describe('with a signed-in client', () => {
       },
     });
 
-  test('a session that the table does not let begin is counted, and so is the outage', async () => {
+  test('a failed session start counts as a session failure and an outage', async () => {
     const lines = await loggedBy('service_unavailable', () =>
       cloud.without('dynamodb', async () => {
         expect((await postMcp(cloud.origin, token, initialize)).status).toBe(503);
@@ -95,8 +82,8 @@ describe('with a signed-in client', () => {
     expect(first!.requestId).toBe(second!.requestId);
   });
 
-  test('a token that the authorizer cannot judge is counted; one that it refuses is not', async () => {
-    // API Gateway remembers its answer to the other one.
+  test('a token that cannot be verified counts as an authorizer failure; an invalid one does not', async () => {
+    // A second token, because API Gateway caches the result for the first.
     const { access_token } = await client.tokensFor('ada');
     const lines = await loggedBy('authorizer_failed', () =>
       cloud.without('kms', async () => {
@@ -109,7 +96,7 @@ describe('with a signed-in client', () => {
     expect(linesAfter(before)).toEqual([]);
   });
 
-  test('a client that cannot refresh is counted', async () => {
+  test('a failed token refresh counts as an outage', async () => {
     const { refresh_token } = await client.tokensFor('ada');
     const lines = await loggedBy('service_unavailable', () =>
       cloud.without('dynamodb', async () => {

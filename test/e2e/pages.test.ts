@@ -3,17 +3,17 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
+import * as plain from '../../bench/harness/form-browser.ts';
+import { OAuthClient, redirectUri as plainRedirectUri, type Tokens } from '../../bench/harness/raw-oauth-client.ts';
 import { oauthPageText, type PageProblem } from '../../lambda/core/oauth/pages/oauth-page-text.ts';
 import { launchChromium, withChromium } from '../support/chromium.ts';
 import { everyPage } from '../support/every-page.ts';
-import * as plain from '../support/form-browser.ts';
-import { StartedEmulator } from '../support/started-emulator.ts';
-import { OAuthClient, redirectUri as plainRedirectUri, type Tokens } from '../support/test-oauth-client.ts';
+import { TestCloud } from '../support/test-cloud.ts';
 
 jest.setTimeout(60_000);
 
-/** Where the pictures go, for whoever wants to look: PICTURES names the folder. */
-const pictures = process.env.PICTURES;
+/** The folder for screenshots, if the variable PICTURES is set. */
+const screenshots = process.env.PICTURES;
 
 const screens: [string, BrowserContextOptions][] = [
   ['phone-light', { viewport: { width: 360, height: 740 }, colorScheme: 'light' }],
@@ -24,19 +24,19 @@ const screens: [string, BrowserContextOptions][] = [
 
 const axe = readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');
 
-/** What axe finds to mend (WCAG 2.2 AA, and its best practices), each with the elements that it is about. */
-async function findings(page: Page): Promise<string[]> {
+/** The violations that axe reports (WCAG 2.2 AA and its best practices), with their elements. */
+async function axeViolations(page: Page): Promise<string[]> {
   await page.evaluate(axe);
   return page.evaluate(
     'axe.run().then(({ violations, incomplete }) => [...violations, ...incomplete].flatMap(({ id, nodes }) => nodes.map(({ html }) => id + ": " + html)))',
   );
 }
 
-let desk: StartedEmulator;
+let emulator: TestCloud;
 beforeAll(async () => {
-  desk = await StartedEmulator.start();
+  emulator = await TestCloud.start();
 });
-afterAll(() => desk?.stop());
+afterAll(() => emulator?.stop());
 
 withChromium('in a real browser', () => {
   let browser: Browser;
@@ -58,34 +58,34 @@ withChromium('in a real browser', () => {
     client.close();
   });
 
-  async function picture(page: Page, name: string): Promise<void> {
-    if (!pictures) return;
-    mkdirSync(pictures, { recursive: true });
-    await page.screenshot({ path: join(pictures, `${name}.png`), fullPage: true });
+  async function screenshot(page: Page, name: string): Promise<void> {
+    if (!screenshots) return;
+    mkdirSync(screenshots, { recursive: true });
+    await page.screenshot({ path: join(screenshots, `${name}.png`), fullPage: true });
   }
 
-  test.each(screens)('a person signs in, with nothing loaded from elsewhere (%s)', async (name, screen) => {
-    const assistant = await OAuthClient.register(desk.origin, { client_name: 'Claude Code' });
+  test.each(screens)('a user signs in, with no resources of other origins (%s)', async (name, screen) => {
+    const assistant = await OAuthClient.register(emulator.origin, { client_name: 'Claude Code' });
     const context = await browser.newContext(screen);
     const page = await context.newPage();
     const requested = new Set<string>();
-    const complaints: string[] = [];
+    const messages: string[] = [];
     page.on('request', (request) => requested.add(new URL(request.url()).hostname));
-    page.on('console', (message) => complaints.push(message.text()));
+    page.on('console', (message) => messages.push(message.text()));
 
     await page.goto(assistant.authorizationUrl({ redirect_uri: redirectUri }));
     expect(await page.getByRole('heading', { level: 1 }).textContent()).toBe('Connect Claude Code?');
     expect(await page.getByText(redirectUri, { exact: true }).isVisible()).toBe(true);
     expect(await page.getByText('This server asks for who you are').isVisible()).toBe(true);
     expect(await page.evaluate('document.documentElement.scrollWidth <= window.innerWidth')).toBe(true);
-    await picture(page, `consent-${name}`);
+    await screenshot(page, `consent-${name}`);
     await page.getByRole('button', { name: 'Approve' }).click();
 
     await page.getByLabel(/user/i).fill('ada');
     await page.getByLabel(/password/i).fill('wrong');
     await page.keyboard.press('Enter');
     await page.getByLabel(/password/i).waitFor();
-    await picture(page, `sign-in-refused-${name}`);
+    await screenshot(page, `sign-in-refused-${name}`);
     await page.getByLabel(/user/i).fill('ada');
     await page.getByLabel(/password/i).fill('ada');
     const back = new Promise<URL>((resolve) => {
@@ -93,17 +93,18 @@ withChromium('in a real browser', () => {
     });
     await page.keyboard.press('Enter');
     const answer = (await back).searchParams;
-    expect([answer.get('state'), answer.get('iss')]).toEqual(['the-state', desk.origin]);
+    expect([answer.get('state'), answer.get('iss')]).toEqual(['the-state', emulator.origin]);
 
     const redeemed = await assistant.redeem(answer.get('code')!, { redirect_uri: redirectUri });
     expect(((await redeemed.json()) as Tokens).scope).toBe('mcp');
     expect(Array.from(requested).sort()).toEqual(['127.0.0.1', 'localhost']);
-    expect(complaints).toEqual([expect.stringContaining('401')]); // the wrong password, and nothing of the policy's
+    // For the wrong password. The Content Security Policy causes no message.
+    expect(messages).toEqual([expect.stringContaining('401')]);
     await context.close();
   });
 
-  test('the question is answered with the keyboard alone', async () => {
-    const assistant = await OAuthClient.register(desk.origin, { client_name: 'Codex' });
+  test('the consent page works by keyboard', async () => {
+    const assistant = await OAuthClient.register(emulator.origin, { client_name: 'Codex' });
     const page = await browser.newPage();
     await page.goto(assistant.authorizationUrl({ redirect_uri: redirectUri }));
     await page.keyboard.press('Tab');
@@ -117,70 +118,70 @@ withChromium('in a real browser', () => {
     await page.close();
   });
 
-  test('a request that cannot be trusted is explained, and goes nowhere', async () => {
-    const assistant = await OAuthClient.register(desk.origin);
+  test('a foreign redirect URI shows an error page without a redirect', async () => {
+    const assistant = await OAuthClient.register(emulator.origin);
     const page = await browser.newPage();
     await page.goto(assistant.authorizationUrl({ redirect_uri: 'https://evil.example/' }));
     expect(await page.getByRole('heading', { level: 1 }).textContent()).toBe(
       oauthPageText.problems['redirect-mismatch'].heading,
     );
-    expect(new URL(page.url()).origin).toBe(desk.origin);
-    await picture(page, 'error');
+    expect(new URL(page.url()).origin).toBe(emulator.origin);
+    await screenshot(page, 'error');
     await page.close();
   });
 
-  test.each(['light', 'dark'] as const)('every page can be used by everybody (%s)', async (colorScheme) => {
-    // The narrowest that WCAG 2.2 asks for (1.4.10): 1280 pixels at 400 %.
+  test.each(['light', 'dark'] as const)('every page is accessible and fits 320 pixels (%s)', async (colorScheme) => {
+    // The narrowest width of WCAG 2.2 (1.4.10): 1280 pixels at 400 %.
     const page = await browser.newPage({ viewport: { width: 320, height: 640 }, colorScheme });
     for (const [name, answer] of await everyPage()) {
       const { status, headers } = answer;
       const served = { status, headers: Object.fromEntries(headers), body: await answer.text() };
       await page.route('https://mcp.zebra.example/**', (route) => route.fulfill(served));
       await page.goto('https://mcp.zebra.example/');
-      expect([name, await findings(page)]).toEqual([name, []]);
+      expect([name, await axeViolations(page)]).toEqual([name, []]);
       const fits = await page.evaluate('document.documentElement.scrollWidth <= window.innerWidth');
       expect([name, fits]).toEqual([name, true]);
-      await picture(page, `${name.replaceAll(/\W+/g, '-')}-320-${colorScheme}`);
+      await screenshot(page, `${name.replaceAll(/\W+/g, '-')}-320-${colorScheme}`);
       await page.unroute('https://mcp.zebra.example/**');
     }
     await page.close();
   });
 });
 
-describe('what went wrong is said in words', () => {
+describe('an error page explains', () => {
   const { Browser, formOf } = plain;
-  const client = () => OAuthClient.register(desk.origin);
+  const client = () => OAuthClient.register(emulator.origin);
 
-  async function asked() {
+  async function openConsentPage() {
     const browser = new Browser();
     return { browser, page: await browser.open((await client()).authorizationUrl(), plainRedirectUri) };
   }
 
-  /** A browser that has approved and is signing in, and the address that it will be sent back to. */
-  async function signingIn() {
-    const { browser, page } = await asked();
+  /** A browser that has approved and signed in, and the callback URL that it is redirected to. */
+  async function signInToCallback() {
+    const { browser, page } = await openConsentPage();
     const signIn = await browser.submit(page, { answer: 'approve' });
-    const callback = `${desk.origin}/callback`;
+    const callback = `${emulator.origin}/callback`;
     const { url } = await browser.submit(signIn, { username: 'ada', password: 'ada' }, callback);
     return { browser, url };
   }
 
-  /** Sends a request with the cookies of one moment, as often as asked. */
-  async function answers(url: string, init: RequestInit, times = 1): Promise<plain.Page> {
+  /** Sends the same request several times. @returns the last response */
+  async function repeat(url: string, init: RequestInit, times = 1): Promise<plain.Page> {
     let last: Response | undefined;
     for (let i = 0; i < times; i++) last = await fetch(url, { ...init, redirect: 'manual' });
     return { url, status: last!.status, headers: last!.headers, html: await last!.text() };
   }
 
-  async function approval(headers: Record<string, string> = {}) {
-    const { browser, page } = await asked();
+  async function approvalRequest(headers: Record<string, string> = {}) {
+    const { browser, page } = await openConsentPage();
     const body = new URLSearchParams({ ...formOf(page).fields, answer: 'approve' });
-    const cookie = browser.cookieHeader(desk.origin);
+    const cookie = browser.cookieHeader(emulator.origin);
     return [formOf(page).action, { method: 'POST', headers: { cookie, ...headers }, body }] as const;
   }
 
-  /** How a person comes to each. An outage and a fault take a cloud that fails: `outage.test.ts`, `surface.test.ts`. */
-  const ways: Record<Exclude<PageProblem, 'unavailable' | 'server-error'>, () => Promise<plain.Page>> = {
+  /** How a user reaches each page. `outage.test.ts` and `surface.test.ts` cover the outage and the fault. */
+  const routes: Record<Exclude<PageProblem, 'unavailable' | 'server-error'>, () => Promise<plain.Page>> = {
     'unknown-client': async () => new Browser().open((await client()).authorizationUrl({ client_id: 'dcr_unknown' })),
     'unusable-client': async () =>
       new Browser().open((await client()).authorizationUrl({ client_id: 'https://127.0.0.1/client.json' })),
@@ -188,28 +189,28 @@ describe('what went wrong is said in words', () => {
       new Browser().open((await client()).authorizationUrl({ redirect_uri: 'https://evil.example/' })),
     malformed: async () => new Browser().open((await client()).authorizationUrl({ client_id: undefined })),
     'answer-missing': async () => {
-      const { browser, page } = await asked();
+      const { browser, page } = await openConsentPage();
       return browser.submit(page, {});
     },
-    'cross-origin': async () => answers(...(await approval({ origin: 'https://evil.example' }))),
-    'request-closed': async () => answers(...(await approval()), 2),
-    'request-elsewhere': async () => new Browser().submit((await asked()).page, { answer: 'approve' }),
+    'cross-origin': async () => repeat(...(await approvalRequest({ origin: 'https://evil.example' }))),
+    'request-closed': async () => repeat(...(await approvalRequest()), 2),
+    'request-elsewhere': async () => new Browser().submit((await openConsentPage()).page, { answer: 'approve' }),
     'sign-in-closed': async () => {
-      const { browser, url } = await signingIn();
-      return answers(url, { headers: { cookie: browser.cookieHeader(desk.origin) } }, 2);
+      const { browser, url } = await signInToCallback();
+      return repeat(url, { headers: { cookie: browser.cookieHeader(emulator.origin) } }, 2);
     },
-    'sign-in-elsewhere': async () => new Browser().open((await signingIn()).url),
+    'sign-in-elsewhere': async () => new Browser().open((await signInToCallback()).url),
   };
 
-  test.each(Object.keys(ways) as (keyof typeof ways)[])('%s', async (problem) => {
-    const { status, html } = await ways[problem]();
+  test.each(Object.keys(routes) as (keyof typeof routes)[])('%s', async (problem) => {
+    const { status, html } = await routes[problem]();
     const { heading, happened, next } = oauthPageText.problems[problem];
     expect([400, 403]).toContain(status);
     for (const text of [heading, happened, next]) expect(html).toContain(text);
   });
 
-  test('a person who opens the address of a form', async () => {
-    const { status, headers, html } = await new Browser().open(`${desk.origin}/consent`);
+  test('a form URL that is opened with GET', async () => {
+    const { status, headers, html } = await new Browser().open(`${emulator.origin}/consent`);
     expect([status, headers.get('allow')]).toEqual([405, 'POST']);
     expect(html).toContain(oauthPageText.problems.malformed.next);
   });

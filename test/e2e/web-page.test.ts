@@ -2,14 +2,14 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { buildSync } from 'esbuild';
 import type { Browser, Page } from 'playwright-core';
-import { AttackedCloud } from '../support/attacked-cloud.ts';
 import { launchChromium, withChromium } from '../support/chromium.ts';
+import { TestCloud } from '../support/test-cloud.ts';
 
-/** A client that is a web page of another origin, as the Inspector's is: what browsers let its script send and read. */
+/** A client that is a web page of another origin, as the MCP Inspector is, and the limits of CORS on it. */
 
 jest.setTimeout(120_000);
 
-/** The official client, with which the page connects. What the page is told by the server is put into its result. */
+/** Connects with the official client, and returns what it received from the server. */
 const script = `
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
 globalThis.use = async ({ url, token, mode }) => {
@@ -33,12 +33,12 @@ globalThis.challenge = async (url) => {
 `;
 
 withChromium('a web page of another origin', () => {
-  let target: AttackedCloud;
+  let target: TestCloud;
   let site: Server;
   let browser: Browser;
   let page: Page;
   beforeAll(async () => {
-    target = await AttackedCloud.start();
+    target = await TestCloud.start();
     const bundled = buildSync({
       stdin: { contents: script, resolveDir: __dirname, loader: 'js' },
       bundle: true,
@@ -65,7 +65,7 @@ withChromium('a web page of another origin', () => {
     await target?.stop();
   });
 
-  test.each(['legacy', 'auto'])('a page connects, calls tools and hears of their progress (%s)', async (mode) => {
+  test.each(['legacy', 'auto'])('a page connects, calls tools and receives their progress (%s)', async (mode) => {
     const { tokens } = await target.signedIn();
     const given = { url: `${target.origin}/mcp`, token: tokens.access_token, mode };
     const { tools, text, progress, sessionId } = await page.evaluate(
@@ -78,7 +78,7 @@ withChromium('a web page of another origin', () => {
     expect(typeof sessionId).toBe(mode === 'legacy' ? 'string' : 'undefined');
   });
 
-  test('a page reads the challenge that tells it where to sign in, also with a header that a tool has named', async () => {
+  test('a page reads the 401 challenge, also after a request with an Mcp-Param header', async () => {
     const answer = await page.evaluate(
       (url) => (globalThis as unknown as { challenge(u: string): Promise<object> }).challenge(url),
       `${target.origin}/mcp`,

@@ -10,7 +10,7 @@ const client: PreregisteredClientSettings = {
   redirectUris: ['https://studio.example/cb'],
 };
 const key = { kty: 'EC', crv: 'P-256', x: 'x', y: 'y' };
-const with_ = (change: object): HoldfastSettings => ({
+const withClient = (change: object): HoldfastSettings => ({
   clients: [{ ...client, ...change } as PreregisteredClientSettings],
 });
 
@@ -28,32 +28,32 @@ test.each<[string, HoldfastSettings]>([
   ['dynamicRegistrationRedirects', { dynamicRegistration: 'allow-list', dynamicRegistrationRedirects: ['javascript'] }],
   ['clientDocuments', { clientDocuments: 'off', dynamicRegistration: 'off' }],
   ['unsafelyFetchClientDocumentsFromAnywhere', { stage: 'prod', unsafelyFetchClientDocumentsFromAnywhere: true }],
-  ['clients[0].id', with_({ id: '' })],
-  ['clients[0].id', with_({ id: undefined })],
-  ['clients[0].id', with_({ id: 'dcr_mine' })],
-  ['clients[0].id', with_({ id: 'https://studio.example/client.json' })],
+  ['clients[0].id', withClient({ id: '' })],
+  ['clients[0].id', withClient({ id: undefined })],
+  ['clients[0].id', withClient({ id: 'dcr_mine' })],
+  ['clients[0].id', withClient({ id: 'https://studio.example/client.json' })],
   ['clients[1].id', { clients: [client, client] }],
-  ['clients[0].name', with_({ name: ' ' })],
-  ['clients[0].redirectUris', with_({ redirectUris: undefined })],
-  ['clients[0].redirectUris', with_({ redirectUris: [] })],
-  ['clients[0].redirectUris', with_({ redirectUris: ['http://studio.example/cb'] })],
-  ['clients[0].redirectUris', with_({ redirectUris: ['http://localhost.evil.example/cb'] })],
-  ['clients[0].redirectUris', with_({ redirectUris: ['https://studio.example/*'] })],
-  ['clients[0].redirectUris', with_({ redirectUris: ['https://studio.example/cb#x'] })],
-  ['clients[0].redirectUris', with_({ redirectUris: ['https://user@studio.example/cb'] })],
-  ['clients[0].redirectUris', with_({ redirectUris: ['javascript:alert(1)'] })],
-  ['clients[0].redirectUris', with_({ redirectUris: ['studio://cb'] })],
-  ['clients[0].jwks.keys', with_({ jwks: { keys: [] } })],
-  ['clients[0].jwks.keys', with_({ jwks: null })],
-  ['clients[0].jwks.keys[0]', with_({ jwks: { keys: [{ ...key, d: 'private' }] } })],
-  ['clients[0].jwks.keys[0]', with_({ jwks: { keys: [{ kty: 'oct', k: 'secret' }] } })],
-  ['clients[0].jwks.keys[0].kty', with_({ jwks: { keys: [{ ...key, kty: 'ec' }] } })],
-])('%s is refused: %j', (setting, settings) => {
-  const lines = refusalsOf(settings);
+  ['clients[0].name', withClient({ name: ' ' })],
+  ['clients[0].redirectUris', withClient({ redirectUris: undefined })],
+  ['clients[0].redirectUris', withClient({ redirectUris: [] })],
+  ['clients[0].redirectUris', withClient({ redirectUris: ['http://studio.example/cb'] })],
+  ['clients[0].redirectUris', withClient({ redirectUris: ['http://localhost.evil.example/cb'] })],
+  ['clients[0].redirectUris', withClient({ redirectUris: ['https://studio.example/*'] })],
+  ['clients[0].redirectUris', withClient({ redirectUris: ['https://studio.example/cb#x'] })],
+  ['clients[0].redirectUris', withClient({ redirectUris: ['https://user@studio.example/cb'] })],
+  ['clients[0].redirectUris', withClient({ redirectUris: ['javascript:alert(1)'] })],
+  ['clients[0].redirectUris', withClient({ redirectUris: ['studio://cb'] })],
+  ['clients[0].jwks.keys', withClient({ jwks: { keys: [] } })],
+  ['clients[0].jwks.keys', withClient({ jwks: null })],
+  ['clients[0].jwks.keys[0]', withClient({ jwks: { keys: [{ ...key, d: 'private' }] } })],
+  ['clients[0].jwks.keys[0]', withClient({ jwks: { keys: [{ kty: 'oct', k: 'secret' }] } })],
+  ['clients[0].jwks.keys[0].kty', withClient({ jwks: { keys: [{ ...key, kty: 'ec' }] } })],
+])('%s is invalid in %j', (setting, settings) => {
+  const lines = errorsOf(settings);
   expect(lines.some((line) => line.startsWith(`${setting} `) || line.startsWith(`${setting}.`))).toBe(true);
 });
 
-function refusalsOf(settings: HoldfastSettings): string[] {
+function errorsOf(settings: HoldfastSettings): string[] {
   try {
     resolveSettings(settings);
     return [];
@@ -62,11 +62,11 @@ function refusalsOf(settings: HoldfastSettings): string[] {
   }
 }
 
-test('a private key is not repeated', () => {
-  expect(refusalsOf(with_({ jwks: { keys: [{ ...key, d: 'hunter2' }] } })).join()).not.toContain('hunter2');
+test('the error about a private key does not contain the key', () => {
+  expect(errorsOf(withClient({ jwks: { keys: [{ ...key, d: 'hunter2' }] } })).join()).not.toContain('hunter2');
 });
 
-test('more clients than the environment holds are refused with their size', () => {
+test('clients that exceed the size of the environment are rejected with their size', () => {
   const clients = Array.from({ length: 40 }, (_, index) => ({ ...client, id: `studio-${index}` }));
   expect(() => resolveSettings({ clients })).toThrow(
     /clients and the allow-lists have \d{4} bytes as JSON: at most 2560/,
@@ -75,22 +75,31 @@ test('more clients than the environment holds are refused with their size', () =
 });
 
 test.each<[string, HoldfastSettings]>([
-  ['a client with keys', with_({ jwks: { keys: [key] } })],
-  ['a client of this computer', with_({ redirectUris: ['http://127.0.0.1/cb', 'http://localhost:8080/cb'] })],
-  ['an application of its own', with_({ redirectUris: ['cursor://anysphere.cursor-mcp/oauth/callback'] })],
-  ['nobody but it', { ...with_({}), clientDocuments: 'off', dynamicRegistration: 'off' }],
-  ['some hosts', { clientDocuments: 'allow-list', clientDocumentHosts: ['claude.ai', 'chatgpt.com'] }],
+  ['a client with keys', withClient({ jwks: { keys: [key] } })],
   [
-    'some redirects',
+    'a client with loopback redirect URIs',
+    withClient({ redirectUris: ['http://127.0.0.1/cb', 'http://localhost:8080/cb'] }),
+  ],
+  [
+    'a client with a private-use scheme',
+    withClient({ redirectUris: ['cursor://anysphere.cursor-mcp/oauth/callback'] }),
+  ],
+  ['a client as the only one', { ...withClient({}), clientDocuments: 'off', dynamicRegistration: 'off' }],
+  [
+    'an allow-list of document hosts',
+    { clientDocuments: 'allow-list', clientDocumentHosts: ['claude.ai', 'chatgpt.com'] },
+  ],
+  [
+    'an allow-list of redirects',
     { dynamicRegistration: 'allow-list', dynamicRegistrationRedirects: ['claude.ai', 'localhost', 'cursor'] },
   ],
-])('%s may be let in', (_what, settings) => {
+])('%s is valid', (_what, settings) => {
   expect(() => resolveSettings(settings)).not.toThrow();
 });
 
-test('the OAuth function is told, and no other', () => {
+test('the client settings are environment variables of the OAuth function only', () => {
   const template = synthesize({
-    ...with_({ jwks: { keys: [key] } }),
+    ...withClient({ jwks: { keys: [key] } }),
     clientDocuments: 'allow-list',
     clientDocumentHosts: ['claude.ai', 'chatgpt.com'],
     dynamicRegistration: 'off',
@@ -109,7 +118,7 @@ test('the OAuth function is told, and no other', () => {
   expect(variables).not.toHaveProperty('UNSAFELY_FETCH_CLIENT_DOCUMENTS_FROM_ANYWHERE');
 });
 
-test('all of it can be said without touching code', () => {
+test('the context provides every client setting', () => {
   const settingsOf = (context: Record<string, unknown>) => settingsFromContext(new App({ context }).node);
   const expected = {
     clients: [client],

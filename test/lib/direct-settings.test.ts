@@ -14,7 +14,7 @@ import {
   synthesize,
 } from '../support/synthesized-template.ts';
 
-/** Direct mode: what is left of the stack when the identity provider issues the tokens. */
+/** Direct mode: the stack without the facade, because the identity provider issues the tokens. */
 
 const props: HoldfastStackProps = {
   identityProvider: { profile: 'workos', mode: 'direct', issuer: 'https://example.authkit.app' },
@@ -29,8 +29,8 @@ const functionNamed = (name: string, { Resources }: SynthesizedTemplate = templa
 const environmentOf = (name: string, from?: SynthesizedTemplate) =>
   resolve(functionNamed(name, from).Environment.Variables) as Record<string, string>;
 
-test('there is no signing key, there are no users and no OAuth function', () => {
-  // What it seals is what tools give clients to bring back.
+test('the stack has no signing key, no user pool and no OAuth function', () => {
+  // The remaining key seals the request states of elicitation.
   expect(resourcesOf(template, 'AWS::KMS::Key').map(([id]) => id)).toEqual(['SealKeyC5072D71']);
   expect(resourcesOf(template, 'AWS::Cognito::UserPool')).toEqual([]);
   const functions = resourcesOf(template, 'AWS::Lambda::Function').map(([id]) => id.replace(/Function\w+$/, ''));
@@ -43,39 +43,39 @@ test.each([
   ['Mcp', mcpVariables],
   ['Worker', mcpVariables],
   ['Rollup', aggregationVariables],
-])('%s finds the environment it reads, and nothing else', (name, variables) => {
+])('the environment of %s has all variables that its function reads, and no others', (name, variables) => {
   const environment = environmentOf(name);
   expect(() => readEnvironment(variables, environment)).not.toThrow();
   expect(Object.keys(variables)).toEqual(expect.arrayContaining(Object.keys(environment)));
 });
 
-test('the authorizer trusts the provider’s tokens for this server, or for the audience the owner names', () => {
+test('the authorizer accepts the provider’s tokens with the MCP URL or the configured audience', () => {
   const { PUBLIC_URL, ...rest } = environmentOf('Authorizer');
   expect(rest).toEqual({
     DIRECT_ISSUER: 'https://example.authkit.app',
     DIRECT_AUDIENCE: `${PUBLIC_URL}/mcp`,
     DIRECT_GROUP_CLAIMS: 'roles role',
   });
-  const own = { audience: 'https://mcp.example.com', jwksUri: 'https://example.authkit.app/oauth2/jwks' };
-  const identityProvider = { ...props.identityProvider!, ...own };
+  const configured = { audience: 'https://mcp.example.com', jwksUri: 'https://example.authkit.app/oauth2/jwks' };
+  const identityProvider = { ...props.identityProvider!, ...configured };
   expect(environmentOf('Authorizer', synthesize({ identityProvider }))).toMatchObject({
-    DIRECT_AUDIENCE: own.audience,
-    DIRECT_JWKS_URI: own.jwksUri,
+    DIRECT_AUDIENCE: configured.audience,
+    DIRECT_JWKS_URI: configured.jwksUri,
   });
 });
 
-test('behind the facade it trusts nobody else', () => {
+test('the authorizer accepts only the facade’s tokens in facade mode', () => {
   expect(Object.keys(environmentOf('Authorizer', synthesize()))).toEqual(['PUBLIC_URL']);
 });
 
-test('only discovery is open, and nothing has limits of its own that is not there', () => {
+test('discovery is the only open route, and no absent method has a throttle', () => {
   const paths = resourcesOf(template, 'AWS::ApiGateway::Resource').map(([, { Properties }]) => Properties.PathPart);
   expect(paths.sort()).toEqual(['.well-known', 'mcp', 'mcp', 'oauth-protected-resource']);
   const { MethodSettings } = onlyOne(template, 'AWS::ApiGateway::Stage').Properties;
   expect(MethodSettings.map(({ ResourcePath }: { ResourcePath: string }) => ResourcePath)).toEqual(['/*']);
 });
 
-test('no function may do more than behind the facade, and the discovery function may only log', () => {
+test('no function has more permissions than in facade mode, and the discovery function can only log', () => {
   const actionsOf = (from: SynthesizedTemplate, name: string) =>
     resourcesOf(from, 'AWS::IAM::Policy')
       .filter(([, { Properties }]) =>
@@ -89,6 +89,6 @@ test('no function may do more than behind the facade, and the discovery function
   expect(actionsOf(template, 'Discovery').join()).not.toMatch(/dynamodb|kms|secretsmanager/);
 });
 
-test('no callback is there to be registered', () => {
+test('the stack has no output for a callback URL', () => {
   expect(Object.keys(template.Outputs)).toEqual(['McpUrl', 'TableName']);
 });

@@ -6,7 +6,7 @@ const domain = {
 };
 const identityProvider = { issuer: 'https://login.example.com', clientId: 'holdfast' };
 
-const refused: [setting: string, settings: object][] = [
+const invalid: [setting: string, settings: object][] = [
   ['stage', { stage: 'production' }],
   ['staleSession', { staleSession: 'ignore' }],
   ['sessionTtlHours', { sessionTtlHours: 0 }],
@@ -40,34 +40,34 @@ const refused: [setting: string, settings: object][] = [
   ['identityProvider.scopes', { identityProvider: { ...identityProvider, scopes: ['profile'] } }],
 ];
 
-test.each(refused)('%s is refused: %j', (setting, settings) => {
+test.each(invalid)('%s is invalid in %j', (setting, settings) => {
   expect(() => resolveSettings(settings as HoldfastSettings)).toThrow(
     new RegExp(`^${setting.replace('.', '\\.')}[ .]`, 'm'),
   );
 });
 
-test('what looks like a client secret is not repeated', () => {
+test('the error about a client secret does not contain the secret', () => {
   const settings = { identityProvider: { ...identityProvider, clientSecretArn: 'hunter2' } };
   expect(() => resolveSettings(settings)).toThrow(
     expect.not.objectContaining({ message: expect.stringContaining('hunter2') }),
   );
 });
 
-test('a certificate of another region is refused once the region is known', () => {
+test('a certificate of another region is rejected when the region is known', () => {
   expect(() => resolveSettings({ domain }, 'us-east-1')).toThrow(/certificateArn is in eu-west-1/);
   expect(() => resolveSettings({ domain }, 'eu-west-1')).not.toThrow();
   expect(() => resolveSettings({ domain })).not.toThrow();
 });
 
-test('all refusals come at once', () => {
+test('the error lists every invalid setting', () => {
   expect(() => resolveSettings({ signingKeys: [], sessionTtlHours: -1 })).toThrow(/sessionTtlHours.*\n.*signingKeys/);
 });
 
-test('a setting that is undefined has its default', () => {
+test('an undefined setting has its default', () => {
   expect(resolveSettings({ stage: undefined, sessionTtlHours: undefined })).toEqual(resolveSettings({}));
 });
 
-test('zones may be the domain itself or above it', () => {
+test('a hosted zone can be the domain or a parent of it', () => {
   for (const name of ['example.com', 'mcp.example.com']) {
     expect(() => resolveSettings({ domain: { ...domain, hostedZone: { id: 'Z1', name } } })).not.toThrow();
   }

@@ -6,6 +6,7 @@ import {
   oauthVariables,
   readEnvironment,
 } from '../../lambda/shared/environment.ts';
+import { type ItemKind, indexes, indexPrefix, keyPrefix, tableAttributes } from '../../lambda/shared/table-keys.ts';
 import {
   deployments,
   onlyOne,
@@ -14,6 +15,9 @@ import {
   type SynthesizedTemplate,
   synthesize,
 } from '../support/synthesized-template.ts';
+
+/** The `dynamodb:LeadingKeys` of all items of the kinds. */
+const leadingKeys = (...kinds: ItemKind[]) => kinds.map((kind) => `${keyPrefix[kind]}*`);
 
 type Statement = { Effect: string; Action: string | string[]; Resource: unknown; Condition?: unknown };
 
@@ -31,19 +35,19 @@ function statementsOf(template: SynthesizedTemplate): Record<string, Statement[]
   return statements;
 }
 
-const functionNamed = (template: SynthesizedTemplate, door: string) =>
-  resourcesOf(template, 'AWS::Lambda::Function').find(([id]) => id.startsWith(`${door}Function`))![1].Properties;
+const functionNamed = (template: SynthesizedTemplate, name: string) =>
+  resourcesOf(template, 'AWS::Lambda::Function').find(([id]) => id.startsWith(`${name}Function`))![1].Properties;
 
-const roleStatements = (template: SynthesizedTemplate, door: string) =>
-  Object.entries(statementsOf(template)).find(([id]) => id.startsWith(`${door}Role`))![1];
+const roleStatements = (template: SynthesizedTemplate, name: string) =>
+  Object.entries(statementsOf(template)).find(([id]) => id.startsWith(`${name}Role`))![1];
 
-const doors = ['Authorizer', 'OAuth', 'Mcp', 'Worker', 'Dashboard', 'Rollup'];
+const functionNames = ['Authorizer', 'OAuth', 'Mcp', 'Worker', 'Dashboard', 'Rollup'];
 
-/** The MCP function and its worker have one bundle, and do the same work. */
+/** The MCP function and its worker share one bundle. */
 const servers = ['Mcp', 'Worker'];
 
-/** Every action the stack may ask for. IAM takes any word for an action, so a misspelt one would only fail at run time. */
-const knownActions = [
+/** Every action in the template. IAM accepts any string as an action, so a typo would fail at run time only. */
+const validActions = [
   ...['BatchGetItem', 'ConditionCheckItem', 'DeleteItem', 'GetItem', 'PutItem', 'Query', 'UpdateItem'].map(
     (each) => `dynamodb:${each}`,
   ),
@@ -60,7 +64,7 @@ describe.each(deployments)('%s', (_name, props) => {
   describe('functions', () => {
     const functions = resourcesOf(template, 'AWS::Lambda::Function');
 
-    test('are the doors, the worker behind one of them and what counts calls, on Node 24 and arm64', () => {
+    test('are one for each entry, the worker and the aggregation job, on Node 24 and arm64', () => {
       const handlers = functions.map(([id, { Properties }]) => [id.replace(/Function\w+$/, ''), Properties.Handler]);
       expect(Object.fromEntries(handlers)).toEqual({
         Authorizer: 'index.handler',
@@ -76,14 +80,14 @@ describe.each(deployments)('%s', (_name, props) => {
       }
     });
 
-    test('are started by another one only where it is the worker, which has all the time there is and is tried thrice', () => {
-      const starting = Object.entries(statementsOf(template)).flatMap(([role, statements]) =>
+    test('include only the worker as one that another invokes, with the maximum timeout and two retries', () => {
+      const invocations = Object.entries(statementsOf(template)).flatMap(([role, statements]) =>
         statements
           .filter(({ Action }) => listOf(Action).some((action) => action.startsWith('lambda:')))
           .map(({ Action, Resource }) => ({ role, Action, Resource })),
       );
       const [worker] = functions.find(([id]) => id.startsWith('WorkerFunction'))!;
-      expect(starting).toEqual([
+      expect(invocations).toEqual([
         {
           role: expect.stringMatching(/^McpRole/),
           Action: 'lambda:InvokeFunction',
@@ -101,14 +105,14 @@ describe.each(deployments)('%s', (_name, props) => {
       });
     });
 
-    test('each have a role and a log group of their own', () => {
-      const own = (path: (properties: Record<string, never>) => unknown) =>
+    test('have one role and one log group each', () => {
+      const distinct = (path: (properties: Record<string, never>) => unknown) =>
         new Set(functions.map(([, { Properties }]) => JSON.stringify(path(Properties)))).size;
-      expect(own(({ Role }) => Role)).toBe(doors.length);
-      expect(own(({ LoggingConfig }) => LoggingConfig)).toBe(doors.length);
+      expect(distinct(({ Role }) => Role)).toBe(functionNames.length);
+      expect(distinct(({ LoggingConfig }) => LoggingConfig)).toBe(functionNames.length);
     });
 
-    test('keep to the limits of Lambda for variables', () => {
+    test('stay within the limits of Lambda for environment variables', () => {
       for (const [, { Properties }] of functions) {
         const variables = resolve(Properties.Environment.Variables) as Record<string, string>;
         expect(Buffer.byteLength(JSON.stringify(variables))).toBeLessThan(4096);
@@ -123,8 +127,8 @@ describe.each(deployments)('%s', (_name, props) => {
       ['Worker', mcpVariables],
       ['Dashboard', dashboardVariables],
       ['Rollup', aggregationVariables],
-    ])('%s finds the environment it reads, and nothing else', (door, variables) => {
-      const environment = resolve(functionNamed(template, door).Environment.Variables) as Record<string, string>;
+    ])('include %s with all environment variables that it reads, and no others', (name, variables) => {
+      const environment = resolve(functionNamed(template, name).Environment.Variables) as Record<string, string>;
       expect(() => readEnvironment(variables, environment)).not.toThrow();
       expect(Object.keys(variables)).toEqual(expect.arrayContaining(Object.keys(environment)));
     });
@@ -133,30 +137,30 @@ describe.each(deployments)('%s', (_name, props) => {
   describe('permissions', () => {
     const statements = statementsOf(template);
 
-    test('come from no policy of AWS', () => {
+    test('use no AWS managed policy', () => {
       expect(JSON.stringify(template)).not.toContain('ManagedPolicyArns');
     });
 
-    test('of the functions name their actions and resources', () => {
-      for (const door of doors) {
-        for (const { Effect, Action, Resource } of roleStatements(template, door)) {
+    test('of the functions list actions and resources without wildcards', () => {
+      for (const name of functionNames) {
+        for (const { Effect, Action, Resource } of roleStatements(template, name)) {
           expect(Effect).toBe('Allow');
-          expect(knownActions).toEqual(expect.arrayContaining(listOf(Action)));
+          expect(validActions).toEqual(expect.arrayContaining(listOf(Action)));
           for (const resource of listOf(Resource)) expect(resource).not.toBe('*');
         }
       }
     });
 
-    test('on every resource are given to API Gateway alone, for the access logs of the account', () => {
-      const everywhere = Object.entries(statements).filter(([, all]) => all.some(({ Resource }) => Resource === '*'));
-      expect(everywhere.map(([id]) => id)).toEqual(
+    test('on all resources exist only for API Gateway, to write the access logs of the account', () => {
+      const unrestricted = Object.entries(statements).filter(([, all]) => all.some(({ Resource }) => Resource === '*'));
+      expect(unrestricted.map(([id]) => id)).toEqual(
         props.manageApiGatewayAccount === false ? [] : [expect.stringMatching(/^GatewayAccountRole/)],
       );
     });
 
-    test('on the table are bound to prefixes of its keys', () => {
-      const prefixes = (door: string) =>
-        roleStatements(template, door)
+    test('on the table are restricted to key prefixes', () => {
+      const prefixes = (name: string) =>
+        roleStatements(template, name)
           .filter(({ Action }) => listOf(Action).some((action) => action.startsWith('dynamodb:')))
           .flatMap(({ Condition }) => {
             const { 'dynamodb:LeadingKeys': keys } = (
@@ -167,59 +171,69 @@ describe.each(deployments)('%s', (_name, props) => {
       expect(prefixes('Authorizer')).toEqual([]);
       for (const server of servers) {
         expect(new Set(prefixes(server))).toEqual(
-          // Of the sealed keys this one alone, to the letter.
+          // Of the sealed keys only this one, without a wildcard.
           new Set([
-            ...['G#*', 'S#*', 'I#*', 'E#*', 'X#*', 'D#*', 'C#*', 'N#*', 'K#request-state'],
-            ...(props.upstreamTokens ? ['T#*'] : []),
+            ...leadingKeys('grant', 'sessions', 'importedSessions', 'executions', 'changes'),
+            ...leadingKeys('calls', 'callMarkers', 'state'),
+            `${keyPrefix.sealedKey}request-state`,
+            ...(props.upstreamTokens ? leadingKeys('upstreamTokens') : []),
           ]),
         );
       }
       expect(new Set(prefixes('OAuth'))).toEqual(
-        new Set(['CL#*', 'CM#*', 'RL#*', 'JT#*', 'AR#*', 'UP#*', 'CO#*', 'G#*', 'T#*', 'U#*', 'K#*', 'B#*']),
-      );
-      // What somebody could sign in with is not among them, but for a user's codes, which it may delete.
-      expect(new Set(prefixes('Dashboard'))).toEqual(
         new Set([
-          ...['G#*', 'S#*', 'D#*', 'A#*', 'B#*', 'U#*', 'T#*', 'I#*', 'E#*', 'X#*', 'N#*', 'CO#*'],
-          ...['C#*', 'R#*'],
-          ...(props.showNames ? ['K#user-names'] : []),
+          ...leadingKeys('client', 'clientDocument', 'rateLimit', 'spentAssertion'),
+          ...leadingKeys('authorizationRequest', 'signIn', 'code', 'grant', 'upstreamTokens', 'user'),
+          ...leadingKeys('sealedKey', 'dashboardSessions'),
         ]),
       );
-      expect(new Set(prefixes('Rollup'))).toEqual(new Set(['C#*', 'D#*', 'A#*']));
+      // No sign-in data, except a user's codes, which the function can delete.
+      expect(new Set(prefixes('Dashboard'))).toEqual(
+        new Set([
+          ...leadingKeys('grant', 'sessions', 'calls', 'callMarkers', 'aggregates', 'dashboardSessions', 'user'),
+          ...leadingKeys('upstreamTokens', 'importedSessions', 'executions', 'changes', 'state', 'code'),
+          // Partition keys of the indexes.
+          ...Object.values(indexPrefix).map((prefix) => `${prefix}*`),
+          ...(props.showNames ? [`${keyPrefix.sealedKey}user-names`] : []),
+        ]),
+      );
+      expect(new Set(prefixes('Rollup'))).toEqual(new Set(leadingKeys('callMarkers', 'calls', 'aggregates')));
     });
 
-    test.each(['Mcp', 'Worker', 'Rollup'])('of %s do not reach to an index', (door) => {
-      const resources = roleStatements(template, door).map(({ Resource }) => JSON.stringify(Resource));
+    test.each(['Mcp', 'Worker', 'Rollup'])('of %s do not include an index', (name) => {
+      const resources = roleStatements(template, name).map(({ Resource }) => JSON.stringify(Resource));
       expect(resources.filter((each) => each.includes('/index/'))).toEqual([]);
     });
 
-    test.each(servers)('of %s do not reach to deleting what is on record', (server) => {
+    test.each(servers)('of %s do not include deleting from the audit log', (server) => {
       const actions = roleStatements(template, server)
-        .filter(({ Condition }) => /"[CD]#/.test(JSON.stringify(Condition ?? {})))
+        .filter(({ Condition }) =>
+          leadingKeys('calls', 'callMarkers').some((key) => JSON.stringify(Condition ?? {}).includes(`"${key}"`)),
+        )
         .flatMap(({ Action }) => Action);
       expect(actions).toEqual(['dynamodb:PutItem']);
     });
 
-    test.each(servers)('of %s do not reach to changing a grant, nor to more than one of the sealed keys', (server) => {
+    test.each(servers)('of %s do not include changing a grant, or more than one sealed key', (server) => {
       const on = (prefix: string) =>
         roleStatements(template, server)
           .filter(({ Condition }) => JSON.stringify(Condition ?? {}).includes(`"${prefix}`))
           .flatMap(({ Action }) => Action);
-      expect(['dynamodb:BatchGetItem', 'dynamodb:GetItem']).toEqual(expect.arrayContaining(on('G#')));
-      expect(on('K#')).toEqual(['dynamodb:GetItem', 'dynamodb:PutItem']);
+      expect(['dynamodb:BatchGetItem', 'dynamodb:GetItem']).toEqual(expect.arrayContaining(on(keyPrefix.grant)));
+      expect(on(keyPrefix.sealedKey)).toEqual(['dynamodb:GetItem', 'dynamodb:PutItem']);
     });
 
-    test('of the worker are those of the MCP function, but for starting it', () => {
-      const shared = (door: string) =>
-        roleStatements(template, door)
+    test('of the worker are those of the MCP function, except invoking the worker', () => {
+      const shared = (name: string) =>
+        roleStatements(template, name)
           .filter(({ Action }) => !/^(logs|lambda):/.test(listOf(Action)[0]!))
           .map((statement) => JSON.stringify(statement));
       expect(shared('Worker')).toEqual(shared('Mcp'));
     });
 
-    test('to seal are bound to a purpose', () => {
-      const purposes = (door: string) =>
-        roleStatements(template, door)
+    test('to seal are restricted to purposes', () => {
+      const purposes = (name: string) =>
+        roleStatements(template, name)
           .filter(({ Action }) => listOf(Action).includes('kms:Decrypt'))
           .map(({ Condition }) => Condition);
       const forPurposes = (...names: string[]) => ({ StringEquals: { 'kms:EncryptionContext:purpose': names } });
@@ -235,26 +249,26 @@ describe.each(deployments)('%s', (_name, props) => {
       }
     });
 
-    test('to sign belong to the OAuth function', () => {
+    test('to sign exist for the OAuth function only', () => {
       const signers = Object.entries(statements).filter(([, all]) =>
         all.some(({ Action }) => listOf(Action).includes('kms:Sign')),
       );
       expect(signers.map(([id]) => id)).toEqual([expect.stringMatching(/^OAuthRole/)]);
     });
 
-    test('of the dashboard to change anything are to end and to erase', () => {
+    test('of the dashboard to write are those to revoke and to erase', () => {
       const on = (prefix: string) =>
         roleStatements(template, 'Dashboard')
           .filter(({ Condition }) => JSON.stringify(Condition ?? {}).includes(`"${prefix}`))
           .flatMap(({ Action }) => Action);
       const all = roleStatements(template, 'Dashboard').flatMap(({ Action }) => Action);
       expect(all.includes('dynamodb:PutItem')).toBe(props.showNames !== undefined);
-      expect(new Set(on('T#'))).toEqual(new Set(['dynamodb:Query', 'dynamodb:DeleteItem']));
-      expect(on('CO#')).toEqual(['dynamodb:DeleteItem']);
+      expect(new Set(on(keyPrefix.upstreamTokens))).toEqual(new Set(['dynamodb:Query', 'dynamodb:DeleteItem']));
+      expect(on(keyPrefix.code)).toEqual(['dynamodb:DeleteItem']);
     });
 
-    test('to invoke are given to API Gateway for every function that it calls, and to the schedule for its own', () => {
-      const callable = resourcesOf(template, 'AWS::Lambda::Permission').map(([, { Properties }]) => {
+    test('to invoke exist for API Gateway on the functions of its routes, and for the schedule on the aggregation job', () => {
+      const invokable = resourcesOf(template, 'AWS::Lambda::Permission').map(([, { Properties }]) => {
         const { Action, Principal, SourceArn, FunctionName } = Properties;
         const [id] = FunctionName['Fn::GetAtt'];
         const isScheduled = id.startsWith('Rollup');
@@ -265,8 +279,8 @@ describe.each(deployments)('%s', (_name, props) => {
         expect(JSON.stringify(SourceArn)).toContain(isScheduled ? 'RollupSchedule' : 'GatewayApi');
         return id;
       });
-      // Two of the OAuth function's paths may be one permission or more.
-      expect([...new Set(callable)].sort()).toEqual(
+      // Several permissions can refer to one function.
+      expect([...new Set(invokable)].sort()).toEqual(
         resourcesOf(template, 'AWS::Lambda::Function')
           .map(([id]) => id)
           .filter((id) => !id.startsWith('WorkerFunction'))
@@ -302,14 +316,14 @@ describe.each(deployments)('%s', (_name, props) => {
 
     const dashboard = ['/dashboard', '/dashboard/sign-in', '/dashboard/{proxy+}'];
 
-    test('without an authorizer are those of OAuth and of the dashboard, which has its own sign-in', () => {
+    test('without an authorizer are those of OAuth and of the dashboard, which authenticates by cookie', () => {
       const calls = methods.filter(({ verb }) => verb !== 'OPTIONS');
       expect(calls.map(({ path, verb, authorization }) => `${verb} ${path} ${authorization}`).sort()).toEqual(
         [...[...open, ...dashboard].map((path) => `ANY ${path} NONE`), 'ANY /mcp CUSTOM'].sort(),
       );
     });
 
-    test('stream to /mcp, in time', () => {
+    test('stream on /mcp, within the maximum timeout', () => {
       const { integration } = methods.find(({ path, verb }) => path === '/mcp' && verb === 'ANY')!;
       expect(integration).toMatchObject({ Type: 'AWS_PROXY', ResponseTransferMode: 'STREAM' });
       expect(integration.TimeoutInMillis).toBeLessThanOrEqual(900_000);
@@ -318,11 +332,11 @@ describe.each(deployments)('%s', (_name, props) => {
       );
     });
 
-    test('buffer everywhere else, within 29 seconds', () => {
+    test('buffer on all other paths, within 29 seconds', () => {
       for (const { path, verb, integration } of methods) {
         if (verb === 'OPTIONS' || path === '/mcp') continue;
         expect(integration).toMatchObject({ Type: 'AWS_PROXY', IntegrationHttpMethod: 'POST' });
-        // What is compressed is no text, and only a stream carries that.
+        // The dashboard's compressed files are binary, which requires streaming.
         if (['/dashboard', '/dashboard/{proxy+}'].includes(path)) continue;
         expect(integration.ResponseTransferMode ?? 'BUFFERED').toBe('BUFFERED');
         expect(integration.TimeoutInMillis ?? 29_000).toBeLessThanOrEqual(29_000);
@@ -331,7 +345,7 @@ describe.each(deployments)('%s', (_name, props) => {
       expect(functionNamed(template, 'OAuth').Timeout).toBeLessThan(29);
     });
 
-    test('answer preflights from any origin and never with credentials', () => {
+    test('answer preflights from any origin, without credentials', () => {
       const preflights = methods.filter(({ verb }) => verb === 'OPTIONS');
       expect(preflights.map(({ path }) => path).sort()).toEqual([...open, '/mcp'].sort());
       for (const { integration } of preflights) {
@@ -343,7 +357,7 @@ describe.each(deployments)('%s', (_name, props) => {
       expect(JSON.stringify(template)).not.toContain('Allow-Credentials');
     });
 
-    test('are limited', () => {
+    test('are throttled', () => {
       const Properties = onlyOne(template, 'AWS::ApiGateway::Stage').Properties;
       const settings = Properties.MethodSettings as {
         HttpMethod: string;
@@ -366,23 +380,23 @@ describe.each(deployments)('%s', (_name, props) => {
       });
     });
 
-    test('ask the authorizer about the Authorization header alone, and remember for five minutes at most', () => {
+    test('have the Authorization header as the only identity source, cached for at most five minutes', () => {
       const Properties = onlyOne(template, 'AWS::ApiGateway::Authorizer').Properties;
       expect(Properties).toMatchObject({ Type: 'REQUEST', IdentitySource: 'method.request.header.Authorization' });
       expect(Properties.AuthorizerResultTtlInSeconds).toBe(props.authorizerCacheSeconds ?? 300);
     });
   });
 
-  describe('the gateway', () => {
+  describe('the API', () => {
     const api = onlyOne(template, 'AWS::ApiGateway::RestApi').Properties;
     const stageResource = onlyOne(template, 'AWS::ApiGateway::Stage');
 
-    test('is regional, and open at its own address only where CloudFront needs it', () => {
+    test('is regional, and has a default endpoint only behind CloudFront', () => {
       expect(api.EndpointConfiguration.Types).toEqual(['REGIONAL']);
       expect(api.DisableExecuteApiEndpoint).toBe(props.domain !== undefined);
     });
 
-    test('has a stage whose name can stand in a path', () => {
+    test('has a stage name that is a valid path segment', () => {
       expect(stageResource.Properties.StageName).toMatch(/^[A-Za-z0-9_]+$/);
     });
 
@@ -395,17 +409,17 @@ describe.each(deployments)('%s', (_name, props) => {
       );
     });
 
-    test('gets the role to log with before it logs', () => {
+    test('is deployed after the role that writes its access log', () => {
       const accounts = resourcesOf(template, 'AWS::ApiGateway::Account').map(([id]) => id);
       expect(accounts).toHaveLength(props.manageApiGatewayAccount === false ? 0 : 1);
       expect(stageResource.DependsOn ?? []).toEqual(expect.arrayContaining(accounts));
     });
 
-    test('has responses that API Gateway knows, readable by browsers', () => {
-      const known =
+    test('has gateway responses of valid types, with CORS headers', () => {
+      const responseTypes =
         /^(ACCESS_DENIED|API_CONFIGURATION_ERROR|AUTHORIZER_(CONFIGURATION_ERROR|FAILURE)|BAD_REQUEST_(BODY|PARAMETERS)|DEFAULT_[45]XX|EXPIRED_TOKEN|INTEGRATION_(FAILURE|TIMEOUT)|INVALID_(API_KEY|SIGNATURE)|MISSING_AUTHENTICATION_TOKEN|QUOTA_EXCEEDED|REQUEST_TOO_LARGE|RESOURCE_NOT_FOUND|THROTTLED|UNAUTHORIZED|UNSUPPORTED_MEDIA_TYPE|WAF_FILTERED)$/;
       for (const [, { Properties }] of resourcesOf(template, 'AWS::ApiGateway::GatewayResponse')) {
-        expect(Properties.ResponseType).toMatch(known);
+        expect(Properties.ResponseType).toMatch(responseTypes);
         expect(Properties.ResponseParameters).toMatchObject({
           'gatewayresponse.header.Access-Control-Allow-Origin': "'*'",
           'gatewayresponse.header.Access-Control-Expose-Headers': "'WWW-Authenticate, Mcp-Session-Id'",
@@ -415,7 +429,7 @@ describe.each(deployments)('%s', (_name, props) => {
       }
     });
 
-    test('challenges, and nothing else in the stack does', () => {
+    test('sends the challenges, and no other resource does', () => {
       const responses = resourcesOf(template, 'AWS::ApiGateway::GatewayResponse');
       const challengeOf = (type: string) =>
         resolve(
@@ -434,7 +448,7 @@ describe.each(deployments)('%s', (_name, props) => {
       expect(JSON.stringify(others)).not.toMatch(/www-authenticate/i);
     });
 
-    test('stands at the root of its host name', () => {
+    test('is at the root of its host name', () => {
       if (props.domain === undefined) {
         const Properties = onlyOne(template, 'AWS::CloudFront::Distribution').Properties;
         const { Origins, DefaultCacheBehavior, CustomErrorResponses } = Properties.DistributionConfig;
@@ -450,43 +464,46 @@ describe.each(deployments)('%s', (_name, props) => {
 
   describe('data', () => {
     const table = onlyOne(template, 'AWS::DynamoDB::GlobalTable');
-    const kept = [
+    const retained = [
       ...resourcesOf(template, 'AWS::DynamoDB::GlobalTable'),
       ...resourcesOf(template, 'AWS::KMS::Key'),
       ...resourcesOf(template, 'AWS::Cognito::UserPool'),
     ];
 
-    test('have a table whose keys are all defined', () => {
+    test('have a table with the keys and indexes of table-keys.ts', () => {
       const { AttributeDefinitions, KeySchema, GlobalSecondaryIndexes, TimeToLiveSpecification } = table.Properties;
       const keys = (schema: { AttributeName: string; KeyType: string }[]) =>
         schema.map(({ AttributeName, KeyType }) => `${KeyType} ${AttributeName}`);
-      expect(keys(KeySchema)).toEqual(['HASH pk', 'RANGE sk']);
-      const indexes = GlobalSecondaryIndexes as { IndexName: string; KeySchema: typeof KeySchema }[];
-      expect(Object.fromEntries(indexes.map((index) => [index.IndexName, keys(index.KeySchema)]))).toEqual({
-        byUser: ['HASH gsi1pk', 'RANGE gsi1sk'],
-        recent: ['HASH gsi2pk', 'RANGE gsi2sk'],
-      });
-      expect(AttributeDefinitions.map(({ AttributeName }: { AttributeName: string }) => AttributeName).sort()).toEqual([
-        'gsi1pk',
-        'gsi1sk',
-        'gsi2pk',
-        'gsi2sk',
-        'pk',
-        'sk',
-      ]);
-      expect(TimeToLiveSpecification).toEqual({ AttributeName: 'ttl', Enabled: true });
+      expect(keys(KeySchema)).toEqual([`HASH ${tableAttributes.partitionKey}`, `RANGE ${tableAttributes.sortKey}`]);
+      const secondary = GlobalSecondaryIndexes as { IndexName: string; KeySchema: typeof KeySchema }[];
+      expect(Object.fromEntries(secondary.map((index) => [index.IndexName, keys(index.KeySchema)]))).toEqual(
+        Object.fromEntries(
+          Object.values(indexes).map(({ name, partitionKey, sortKey }) => [
+            name,
+            [`HASH ${partitionKey}`, `RANGE ${sortKey}`],
+          ]),
+        ),
+      );
+      expect(AttributeDefinitions.map(({ AttributeName }: { AttributeName: string }) => AttributeName).sort()).toEqual(
+        [tableAttributes, ...Object.values(indexes)]
+          .flatMap(({ partitionKey, sortKey }) => [partitionKey, sortKey])
+          .sort(),
+      );
+      expect(TimeToLiveSpecification).toEqual({ AttributeName: tableAttributes.timeToLive, Enabled: true });
     });
 
-    test(stage === 'prod' ? 'outlive the stack' : 'go with the stack', () => {
+    test(stage === 'prod' ? 'are retained with the stack deleted' : 'are deleted with the stack', () => {
       const policy = stage === 'prod' ? 'Retain' : 'Delete';
-      expect(kept.map(([id, { DeletionPolicy }]) => [id, DeletionPolicy])).toEqual(kept.map(([id]) => [id, policy]));
+      expect(retained.map(([id, { DeletionPolicy }]) => [id, DeletionPolicy])).toEqual(
+        retained.map(([id]) => [id, policy]),
+      );
       const [replica] = table.Properties.Replicas;
       expect(replica.DeletionProtectionEnabled).toBe(stage === 'prod');
       expect(replica.PointInTimeRecoverySpecification.PointInTimeRecoveryEnabled).toBe(stage === 'prod');
     });
 
-    test('are in resources whose names do not change, because a new name is a new, empty resource', () => {
-      expect(kept.map(([id]) => id)).toEqual([
+    test('are in resources with fixed logical ids, because CloudFormation replaces a renamed resource', () => {
+      expect(retained.map(([id]) => id)).toEqual([
         'Table710B521B',
         'SealKeyC5072D71',
         'SigningKey49B95470',
@@ -494,13 +511,13 @@ describe.each(deployments)('%s', (_name, props) => {
       ]);
     });
 
-    test('have no names that a second deployment would collide with', () => {
+    test('have no physical names that would collide in a second deployment', () => {
       const names = Object.values(template.Resources).flatMap(({ Type, Properties }) =>
         Object.keys(Properties)
           .filter((property) => property.endsWith('Name'))
           .map((property) => `${Type} ${property}`),
       );
-      const namedWithinTheirParent = [
+      const uniqueWithinParent = [
         'AWS::ApiGateway::Authorizer Name',
         'AWS::ApiGateway::Stage StageName',
         'AWS::Cognito::UserPoolGroup GroupName',
@@ -508,30 +525,25 @@ describe.each(deployments)('%s', (_name, props) => {
         'AWS::Lambda::EventInvokeConfig FunctionName',
         'AWS::Lambda::Permission FunctionName',
       ];
-      const namedByTheOwner = [
+      const namesOfSettings = [
         'AWS::ApiGateway::BasePathMapping DomainName',
         'AWS::ApiGateway::DomainName DomainName',
         'AWS::Route53::RecordSet Name',
       ];
-      const namesOfOthers = ['AWS::CloudWatch::Alarm MetricName', 'AWS::SNS::Topic DisplayName'];
-      // API Gateway is content with two APIs of one name.
-      const harmless = [
-        ...namedWithinTheirParent,
-        ...namedByTheOwner,
-        ...namesOfOthers,
-        'AWS::ApiGateway::RestApi Name',
-      ];
-      expect(harmless).toEqual(expect.arrayContaining(names));
+      const otherNames = ['AWS::CloudWatch::Alarm MetricName', 'AWS::SNS::Topic DisplayName'];
+      // API Gateway permits several APIs with the same name.
+      const allowed = [...uniqueWithinParent, ...namesOfSettings, ...otherNames, 'AWS::ApiGateway::RestApi Name'];
+      expect(allowed).toEqual(expect.arrayContaining(names));
     });
   });
 
-  test('logs are kept for a time, not for ever', () => {
+  test('every log group has a retention', () => {
     const groups = resourcesOf(template, 'AWS::Logs::LogGroup');
     expect(groups).toHaveLength(7);
     for (const [, { Properties }] of groups) expect(Properties.RetentionInDays).toBe(30);
   });
 
-  test('Lambda writes no lines of its own where nothing has failed, and leaves out none of a tool’s', () => {
+  test('Lambda logs warnings only, and every line of a tool', () => {
     const functions = resourcesOf(template, 'AWS::Lambda::Function');
     expect(functions).toHaveLength(6);
     for (const [, { Properties }] of functions) {
@@ -543,31 +555,31 @@ describe.each(deployments)('%s', (_name, props) => {
     }
   });
 
-  test('keys sign with ES256 and rotate where they can', () => {
+  test('the signing key is for ES256, and the seal key rotates', () => {
     const [seal, signing] = resourcesOf(template, 'AWS::KMS::Key').map(([, { Properties }]) => Properties);
     expect(signing).toMatchObject({ KeySpec: 'ECC_NIST_P256', KeyUsage: 'SIGN_VERIFY' });
     expect(seal).toMatchObject({ EnableKeyRotation: true });
   });
 
-  test('a firewall stands before the stage of the API', () => {
+  test('the firewall is associated with the stage of the API', () => {
     const acls = resourcesOf(template, 'AWS::WAFv2::WebACL').map(([, { Properties }]) => Properties.Scope);
     expect(acls).toEqual(props.firewall ? ['REGIONAL'] : []);
     expect(resourcesOf(template, 'AWS::WAFv2::WebACLAssociation')).toHaveLength(acls.length);
   });
 });
 
-describe('users', () => {
+describe('the user pool', () => {
   const template = synthesize();
   const only = (type: string) => onlyOne(template, type).Properties;
 
-  test('are added by the owner alone', () => {
+  test('permits only administrators to add users', () => {
     expect(only('AWS::Cognito::UserPool')).toMatchObject({
       AdminCreateUserConfig: { AllowAdminCreateUserOnly: true },
       UserPoolTier: 'ESSENTIALS',
     });
   });
 
-  test('come back from the login page to one address, to a client without a secret', () => {
+  test('has a public app client with one redirect URI', () => {
     const client = resolve(only('AWS::Cognito::UserPoolClient'));
     expect(client).toMatchObject({
       CallbackURLs: ['https://d111111abcdef8.cloudfront.net/callback'],
@@ -577,16 +589,16 @@ describe('users', () => {
     });
   });
 
-  test('find a login page: the new version needs a branding', () => {
+  test('has managed login with a branding', () => {
     expect(only('AWS::Cognito::UserPoolDomain').ManagedLoginVersion).toBe(2);
     expect(only('AWS::Cognito::ManagedLoginBranding').UseCognitoProvidedValues).toBe(true);
   });
 
-  test('find it under a prefix that Cognito permits', () => {
+  test('has a domain prefix that Cognito permits', () => {
     expect(JSON.stringify(only('AWS::Cognito::UserPoolDomain').Domain)).not.toMatch(/cognito|amazon|aws(?!::)/i);
   });
 
-  test('of an identity provider need no user pool', () => {
+  test('does not exist with an identity provider', () => {
     const [, props] = deployments[3]!;
     const external = synthesize(props);
     expect(Object.values(external.Resources).filter(({ Type }) => Type.startsWith('AWS::Cognito'))).toEqual([]);
@@ -594,7 +606,7 @@ describe('users', () => {
   });
 });
 
-test('every setting of a function reaches it', () => {
+test('settings reach their function', () => {
   const template = synthesize({
     sessionTtlHours: 8,
     staleSession: 'reject',
@@ -626,10 +638,50 @@ test('every setting of a function reaches it', () => {
   }
 });
 
-test('the template changes only when somebody means it', () => {
+test('the template is the reviewed one', () => {
   const text = JSON.stringify(synthesize({ upstreamTokens: true }), null, 1);
   const masked = text
     .replaceAll(/[0-9a-f]{64}/g, '<asset>')
     .replaceAll(/(GatewayApiDeployment[0-9A-F]{8})[0-9a-f]{32}/g, '$1');
   expect(JSON.parse(masked)).toMatchSnapshot();
+});
+
+describe('logical ids', () => {
+  // CloudFormation replaces a resource whose logical id changes. Literal values, so that `jest -u` cannot update them.
+  const facadeIds = {
+    'AWS::DynamoDB::GlobalTable': ['Table710B521B'],
+    'AWS::KMS::Key': ['SealKeyC5072D71', 'SigningKey49B95470'],
+    'AWS::Cognito::UserPool': ['UsersPoolBFC35D3B'],
+    'AWS::Cognito::UserPoolClient': ['UsersPoolFacadeEB0659B6'],
+    'AWS::Cognito::UserPoolDomain': ['UsersPoolDomainEEA57DAC'],
+    'AWS::Cognito::UserPoolGroup': ['UsersPoolOwners14A1235B'],
+    'AWS::ApiGateway::RestApi': ['GatewayApi4EDF2151'],
+    'AWS::ApiGateway::Stage': ['GatewayApiDeploymentStagev14B045721'],
+    'AWS::ApiGateway::Authorizer': ['GatewayAuthorizerB1F38BA7'],
+    'AWS::CloudFront::Distribution': ['HostnameDistributionB3057CCA'],
+    'AWS::Lambda::Function': [
+      'AuthorizerFunctionEB19F618',
+      'DashboardFunction117EF421',
+      'McpFunctionD30E3E93',
+      'OAuthFunction48EC2749',
+      'RollupFunction0AD43BE6',
+      'WorkerFunctionAF8A26AF',
+    ],
+  };
+  const idsOf = (template: SynthesizedTemplate, type: string) => resourcesOf(template, type).map(([id]) => id);
+
+  test.each(Object.entries(facadeIds))('of %s are fixed in facade mode', (type, ids) => {
+    expect(idsOf(synthesize(), type).sort()).toEqual(ids);
+  });
+
+  test('of functions are fixed in direct mode', () => {
+    const identityProvider = { profile: 'workos', mode: 'direct', issuer: 'https://example.authkit.app' } as const;
+    expect(idsOf(synthesize({ identityProvider }), 'AWS::Lambda::Function').sort()).toEqual([
+      'AuthorizerFunctionEB19F618',
+      'DiscoveryFunctionEB86AD59',
+      'McpFunctionD30E3E93',
+      'RollupFunction0AD43BE6',
+      'WorkerFunctionAF8A26AF',
+    ]);
+  });
 });

@@ -7,7 +7,7 @@ import { settingsFromContext } from '../../lib/settings/settings-from-context.ts
 const clientSecretArn = 'arn:aws:secretsmanager:eu-west-1:111122223333:secret:holdfast-AbCdEf';
 const tenant = '6f0c8d5e-1111-2222-3333-0123456789ab';
 
-/** What an owner writes who has followed docs/identity-providers. */
+/** The settings of each provider that docs/identity-providers describes. */
 const complete: Record<ProviderProfileName, IdentityProviderSettings> = {
   oidc: { issuer: 'https://login.example.com', clientId: 'holdfast' },
   cognito: { issuer: 'https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_AbCdEfGhI', clientId: 'holdfast' },
@@ -21,61 +21,73 @@ const complete: Record<ProviderProfileName, IdentityProviderSettings> = {
 
 const profiles = Object.keys(providerProfiles) as ProviderProfileName[];
 
-const settled = (identityProvider: IdentityProviderSettings) => resolveSettings({ identityProvider }).identityProvider;
+const resolved = (identityProvider: IdentityProviderSettings) => resolveSettings({ identityProvider }).identityProvider;
 
-test.each(profiles)('the profile %s takes what its owner has to say', (profile) => {
+test.each(profiles)('the profile %s accepts its documented settings', (profile) => {
   const identityProvider = { ...complete[profile], profile };
-  expect(settled(identityProvider)).toEqual(identityProvider);
+  expect(resolved(identityProvider)).toEqual(identityProvider);
 });
 
-test.each(profiles)('the profile %s asks for an id token', (profile) => {
+test.each(profiles)('the profile %s requests an id token', (profile) => {
   expect(providerProfiles[profile].scopes).toContain('openid');
 });
 
 const direct = { profile: 'workos', mode: 'direct', issuer: 'https://example.authkit.app' };
 
-const refused: [what: string, provider: object, setting: string][] = [
-  ['what is no scope', { ...complete.oidc, scopes: ['openid', "o'clock"] }, 'scopes'],
+const invalid: [what: string, provider: object, setting: string][] = [
+  ['an invalid scope', { ...complete.oidc, scopes: ['openid', "o'clock"] }, 'scopes'],
   ['no scopes in direct mode', { ...direct, scopes: [] }, 'scopes'],
   ['an unknown profile', { ...complete.oidc, profile: 'facebook' }, 'profile'],
-  ['what every object has, for a profile', { ...complete.oidc, profile: 'constructor' }, 'profile'],
+  ['a profile named like a member of Object.prototype', { ...complete.oidc, profile: 'constructor' }, 'profile'],
   ['an unknown mode', { ...complete.oidc, mode: 'proxy' }, 'mode'],
-  ['plain http', { ...complete.oidc, issuer: 'http://login.example.com' }, 'issuer'],
-  ['no client', { issuer: complete.oidc.issuer }, 'clientId'],
+  ['an issuer with plain http', { ...complete.oidc, issuer: 'http://login.example.com' }, 'issuer'],
+  ['no client id', { issuer: complete.oidc.issuer }, 'clientId'],
   ...['common', 'organizations', 'consumers', 'example.onmicrosoft.com'].map((name): [string, object, string] => [
-    `${name} for a tenant of Entra`,
+    `the tenant ${name} of Entra`,
     { ...complete.entra, profile: 'entra', issuer: `https://login.microsoftonline.com/${name}/v2.0` },
     'issuer',
   ]),
   [
-    'version 1 of Entra',
+    'an Entra issuer of version 1',
     { ...complete.entra, profile: 'entra', issuer: `https://sts.windows.net/${tenant}/` },
     'issuer',
   ],
   [
-    'a resource for Entra',
+    'the parameter resource with Entra',
     { ...complete.entra, profile: 'entra', parameters: { resource: 'https://a' } },
     'parameters',
   ],
   ['Entra without a secret', { ...complete.entra, profile: 'entra', clientSecretArn: undefined }, 'clientSecretArn'],
   ['Google without a secret', { ...complete.google, profile: 'google', clientSecretArn: undefined }, 'clientSecretArn'],
-  ['another issuer for Google', { ...complete.google, profile: 'google', issuer: 'https://google.com' }, 'issuer'],
-  ['Auth0 without the slash', { ...complete.auth0, profile: 'auth0', issuer: 'https://example.auth0.com' }, 'issuer'],
-  ['Keycloak without a realm', { ...complete.keycloak, profile: 'keycloak', issuer: 'https://a.example' }, 'issuer'],
-  ['the domain of a user pool', { ...complete.cognito, profile: 'cognito', issuer: 'https://a.example' }, 'issuer'],
-  ['a parameter that is Holdfast’s own', { ...complete.oidc, parameters: { redirect_uri: 'https://a' } }, 'parameters'],
-  ['a claim with a space in it', { ...complete.oidc, groupClaims: ['my groups'] }, 'groupClaims'],
   [
-    'an audience of tokens outside direct mode',
-    { ...complete.auth0, profile: 'auth0', audience: 'https://a' },
-    'audience',
+    'an issuer with Google that is not Google’s',
+    { ...complete.google, profile: 'google', issuer: 'https://google.com' },
+    'issuer',
   ],
-  ['a key set outside direct mode', { ...complete.oidc, jwksUri: 'https://a.example/jwks' }, 'jwksUri'],
-  ['a client in direct mode', { ...direct, clientId: 'holdfast' }, 'clientId'],
-  ['a secret in direct mode', { ...direct, clientSecretArn }, 'clientSecretArn'],
+  [
+    'an Auth0 issuer without the trailing slash',
+    { ...complete.auth0, profile: 'auth0', issuer: 'https://example.auth0.com' },
+    'issuer',
+  ],
+  [
+    'a Keycloak issuer without a realm',
+    { ...complete.keycloak, profile: 'keycloak', issuer: 'https://a.example' },
+    'issuer',
+  ],
+  [
+    'a user pool domain as the issuer',
+    { ...complete.cognito, profile: 'cognito', issuer: 'https://a.example' },
+    'issuer',
+  ],
+  ['a parameter that Holdfast sets', { ...complete.oidc, parameters: { redirect_uri: 'https://a' } }, 'parameters'],
+  ['a claim name with a space', { ...complete.oidc, groupClaims: ['my groups'] }, 'groupClaims'],
+  ['an audience outside direct mode', { ...complete.auth0, profile: 'auth0', audience: 'https://a' }, 'audience'],
+  ['a key set URL outside direct mode', { ...complete.oidc, jwksUri: 'https://a.example/jwks' }, 'jwksUri'],
+  ['a client id in direct mode', { ...direct, clientId: 'holdfast' }, 'clientId'],
+  ['a client secret in direct mode', { ...direct, clientSecretArn }, 'clientSecretArn'],
   ['parameters in direct mode', { ...direct, parameters: { prompt: 'login' } }, 'parameters'],
-  ['no audience at all in direct mode', { ...direct, audience: '' }, 'audience'],
-  ['a key set over plain http', { ...direct, jwksUri: 'http://a.example/jwks' }, 'jwksUri'],
+  ['an empty audience in direct mode', { ...direct, audience: '' }, 'audience'],
+  ['a key set URL with plain http', { ...direct, jwksUri: 'http://a.example/jwks' }, 'jwksUri'],
   ...(['cognito', 'okta', 'entra', 'google'] as const).map((profile): [string, object, string] => [
     `direct mode with ${profile}`,
     { ...direct, profile, issuer: complete[profile].issuer },
@@ -83,32 +95,32 @@ const refused: [what: string, provider: object, setting: string][] = [
   ]),
 ];
 
-test.each(refused)('%s is refused', (_what, identityProvider, setting) => {
-  expect(() => settled(identityProvider as IdentityProviderSettings)).toThrow(
+test.each(invalid)('%s is rejected', (_what, identityProvider, setting) => {
+  expect(() => resolved(identityProvider as IdentityProviderSettings)).toThrow(
     new RegExp(`^identityProvider\\.${setting} `, 'm'),
   );
 });
 
-test('tokens of the provider cannot be had in direct mode', () => {
+test('upstream tokens are rejected in direct mode', () => {
   const settings = { identityProvider: direct as IdentityProviderSettings, upstreamTokens: true };
   expect(() => resolveSettings(settings)).toThrow(/^upstreamTokens is true/m);
   expect(() => resolveSettings({ ...settings, upstreamTokens: false })).not.toThrow();
 });
 
-test('a provider on the same computer may do without https', () => {
+test('a loopback issuer can use plain http', () => {
   for (const host of ['localhost', '127.0.0.1']) {
-    expect(() => settled({ ...complete.oidc, issuer: `http://${host}:9000/pool` })).not.toThrow();
+    expect(() => resolved({ ...complete.oidc, issuer: `http://${host}:9000/pool` })).not.toThrow();
   }
 });
 
-test('what the owner says comes before the profile', () => {
-  const own = {
+test('settings override those of the profile', () => {
+  const overrides = {
     scopes: ['openid', 'groups'],
     groupClaims: ['teams'],
     name: 'Example Login',
     parameters: { prompt: 'select_account consent', hd: 'example.com' },
   };
-  expect(identityEnvironment({ ...complete.google, profile: 'google', ...own })).toMatchObject({
+  expect(identityEnvironment({ ...complete.google, profile: 'google', ...overrides })).toMatchObject({
     IDP_SCOPES: 'openid groups',
     IDP_GROUP_CLAIMS: 'teams',
     IDP_NAME: 'Example Login',
@@ -116,11 +128,11 @@ test('what the owner says comes before the profile', () => {
   });
 });
 
-test('a provider without a profile is named by its host', () => {
+test('a provider without a profile has the name of its host', () => {
   expect(identityEnvironment(complete.oidc).IDP_NAME).toBe('login.example.com');
 });
 
-test('the context chooses profile, mode and the rest', () => {
+test('the context provides profile, mode and the other settings', () => {
   const fromContext = (context: Record<string, string>) =>
     settingsFromContext(new App({ context }).node).identityProvider;
   expect(

@@ -3,41 +3,41 @@ import { dirname, join, normalize } from 'node:path';
 import { log } from '../../lambda/adapters/logging/structured-log.ts';
 import { countedEvents, measuredEvents } from '../../lambda/shared/metric-names.ts';
 import type { HoldfastStackProps } from '../../lib/holdfast-stack.ts';
-import { type AlarmSettings, alarmDefaults } from '../../lib/settings/alarm-settings.ts';
+import { type AlarmRules, alarmDefaults } from '../../lib/settings/alarm-settings.ts';
 import { resourcesOf, type SynthesizedTemplate, synthesize } from '../support/synthesized-template.ts';
 
-/** The dashboard and the alarms, and that they look at what is there. */
+/** The CloudWatch dashboard and the alarms: their metrics exist, and functions count them. */
 
 const root = join(__dirname, '../..');
 
-/** What a reference stands for is its logical id, so that what a function logs can be found again. */
-function plain(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(plain);
+/** Resolves every reference to its logical id, so that it can be compared with the function name in a log line. */
+function withLogicalIds(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withLogicalIds);
   if (typeof value !== 'object' || value === null) return value;
   if ('Ref' in value) return value.Ref;
   if ('Fn::GetAtt' in value) return (value['Fn::GetAtt'] as string[]).join('.');
   if ('Fn::Join' in value) {
-    const [separator, parts] = value['Fn::Join'] as [string, unknown[]];
-    return parts.map(plain).join(separator);
+    const [separator, members] = value['Fn::Join'] as [string, unknown[]];
+    return members.map(withLogicalIds).join(separator);
   }
-  return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, plain(each)]));
+  return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, withLogicalIds(each)]));
 }
 
 type Widget = {
   type: string;
   properties: { title?: string; metrics?: unknown[][]; query?: string; alarms?: string[] };
 };
-type Watched = { namespace: string; name: string; dimensions: Record<string, string> };
+type MetricId = { namespace: string; name: string; dimensions: Record<string, string> };
 
 const prod = (props: HoldfastStackProps = {}) => synthesize({ stage: 'prod', ...props });
 
 function widgetsOf(template: SynthesizedTemplate): Widget[] {
   const [, { Properties }] = resourcesOf(template, 'AWS::CloudWatch::Dashboard')[0]!;
-  return JSON.parse(plain(Properties.DashboardBody) as string).widgets;
+  return JSON.parse(withLogicalIds(Properties.DashboardBody) as string).widgets;
 }
 
-/** Every metric of every widget. A widget writes `.` for what is as in the line above. */
-function shownIn(template: SynthesizedTemplate): Watched[] {
+/** Every metric of every widget. A widget writes `.` for a value that repeats the line above. */
+function dashboardMetrics(template: SynthesizedTemplate): MetricId[] {
   return widgetsOf(template).flatMap(({ properties: { metrics = [] } }) => {
     let above: unknown[] = [];
     return metrics.map((metric) => {
@@ -56,7 +56,7 @@ function shownIn(template: SynthesizedTemplate): Watched[] {
 
 const alarmsOf = (template: SynthesizedTemplate) => resourcesOf(template, 'AWS::CloudWatch::Alarm');
 
-function watchedBy(template: SynthesizedTemplate): Watched[] {
+function alarmMetrics(template: SynthesizedTemplate): MetricId[] {
   return alarmsOf(template).flatMap(([, { Properties }]) => {
     const metrics = Properties.Metrics?.flatMap(
       ({ MetricStat }: { MetricStat?: { Metric: object } }) => MetricStat?.Metric ?? [],
@@ -65,17 +65,17 @@ function watchedBy(template: SynthesizedTemplate): Watched[] {
       namespace: Namespace,
       name: MetricName,
       dimensions: Object.fromEntries(
-        Dimensions.map(({ Name, Value }: { Name: string; Value: unknown }) => [Name, plain(Value)]),
+        Dimensions.map(({ Name, Value }: { Name: string; Value: unknown }) => [Name, withLogicalIds(Value)]),
       ),
     }));
   });
 }
 
-/** An import of ours that is more than types. */
+/** An import of a relative path that is not type-only. */
 const IMPORT = /^(?:import|export) (?!type )[^;]*?from '(\.[^']+)'|import\('(\.[^']+)'\)/gm;
 
-/** The files that a door is made of, and what they log. */
-function eventsOf(door: string): Set<string> {
+/** The events that the function's source files log. */
+function eventsOf(entry: string): Set<string> {
   const files = new Set<string>();
   const visit = (file: string) => {
     if (files.has(file)) return;
@@ -84,12 +84,12 @@ function eventsOf(door: string): Set<string> {
       visit(normalize(join(dirname(file), (first ?? lazy)!)));
     }
   };
-  visit(door);
+  visit(entry);
   const sources = Array.from(files, (file) => readFileSync(join(root, file), 'utf8')).join('\n');
-  return new Set(Array.from(sources.matchAll(/\blog\('(\w+)'/g), ([, event]) => event!));
+  return new Set(Array.from(sources.matchAll(/\blog(?:Failure)?\(\s*'(\w+)'/g), ([, event]) => event!));
 }
 
-const fileOf = {
+const entryOf = {
   Authorizer: 'lambda/functions/authorizer.ts',
   Mcp: 'lambda/functions/mcp.ts',
   Worker: 'lambda/functions/mcp.ts',
@@ -97,10 +97,10 @@ const fileOf = {
   Dashboard: 'lambda/functions/dashboard.ts',
   Rollup: 'lambda/functions/aggregation.ts',
 };
-type DoorName = keyof typeof fileOf;
+type EntryName = keyof typeof entryOf;
 
-/** What CloudWatch makes of the lines that a function writes when it logs the event. */
-function metricsFrom(event: string, functionName: string): Watched[] {
+/** The metrics that CloudWatch extracts from the lines that a function writes when it logs the event. */
+function metricsFrom(event: string, functionName: string): MetricId[] {
   const lines: string[] = [];
   const write = jest.spyOn(process.stdout, 'write').mockImplementation((line) => lines.push(String(line)) > 0);
   process.env.AWS_LAMBDA_FUNCTION_NAME = functionName;
@@ -132,54 +132,55 @@ function metricsFrom(event: string, functionName: string): Watched[] {
   });
 }
 
-/** Everything that the functions of the template count. */
-function counted(template: SynthesizedTemplate): Watched[] {
+/** Every metric that the functions of the template count. */
+function emittedMetrics(template: SynthesizedTemplate): MetricId[] {
   return resourcesOf(template, 'AWS::Lambda::Function').flatMap(([id]) => {
-    const door = /^(.*)Function[0-9A-F]{8}$/.exec(id)![1]! as DoorName;
-    return Array.from(eventsOf(fileOf[door]), (event) => metricsFrom(event, id)).flat();
+    const name = /^(.*)Function[0-9A-F]{8}$/.exec(id)![1]! as EntryName;
+    return Array.from(eventsOf(entryOf[name]), (event) => metricsFrom(event, id)).flat();
   });
 }
 
-const own = (watched: Watched[]) => watched.filter(({ namespace }) => namespace === 'Holdfast');
+const ofHoldfast = (metrics: MetricId[]) => metrics.filter(({ namespace }) => namespace === 'Holdfast');
 
 describe('metrics', () => {
   test.each([
     ['prod', {}],
     ['prod with every alarm', { alarms: { tableThrottles: {} } }],
-  ])('that widgets and alarms of %s look at are counted by the functions', (_name, props) => {
+  ])('of widgets and alarms in %s are counted by the functions', (_name, props) => {
     const template = prod(props);
-    const emitted = counted(template);
-    expect(own(watchedBy(template)).length).toBeGreaterThan(3);
-    expect(own(shownIn(template)).length).toBeGreaterThan(10);
-    for (const each of [...own(watchedBy(template)), ...own(shownIn(template))]) expect(emitted).toContainEqual(each);
+    const emitted = emittedMetrics(template);
+    expect(ofHoldfast(alarmMetrics(template)).length).toBeGreaterThan(3);
+    expect(ofHoldfast(dashboardMetrics(template)).length).toBeGreaterThan(10);
+    for (const each of [...ofHoldfast(alarmMetrics(template)), ...ofHoldfast(dashboardMetrics(template))])
+      expect(emitted).toContainEqual(each);
   });
 
-  test('that the functions count are all on the dashboard', () => {
+  test('of the functions are all on the dashboard', () => {
     const template = prod();
-    expect(own(shownIn(template))).toEqual(expect.arrayContaining(counted(template)));
+    expect(ofHoldfast(dashboardMetrics(template))).toEqual(expect.arrayContaining(emittedMetrics(template)));
   });
 
-  test('are counted by the functions that are said to', () => {
-    for (const [event, doors] of Object.entries(countedEvents)) {
-      for (const door of doors) expect([...eventsOf(fileOf[door])]).toContain(event);
+  test('are counted by the functions that countedEvents declares', () => {
+    for (const [event, names] of Object.entries(countedEvents)) {
+      for (const name of names) expect([...eventsOf(entryOf[name])]).toContain(event);
       expect(metricsFrom(event, 'F')).toEqual([
         { namespace: 'Holdfast', name: event, dimensions: { FunctionName: 'F' } },
       ]);
     }
   });
 
-  test('are measured by the functions that are said to', () => {
+  test('are measured by the functions that measuredEvents declares', () => {
     for (const [event, { functions, members }] of Object.entries(measuredEvents)) {
-      for (const door of functions) expect([...eventsOf(fileOf[door])]).toContain(event);
+      for (const name of functions) expect([...eventsOf(entryOf[name])]).toContain(event);
       expect(metricsFrom(event, 'F').map(({ name }) => name)).toEqual(members);
     }
   });
 
-  test('are not made of what is merely logged', () => {
+  test('do not include events that are only logged', () => {
     expect(metricsFrom('mcp_request_rejected', 'F')).toEqual([]);
   });
 
-  test('of AWS are by dimensions that it has', () => {
+  test('of AWS have the dimensions that AWS publishes', () => {
     const template = prod();
     const dimensionsOf: Record<string, string[]> = {
       'AWS/Lambda': ['FunctionName'],
@@ -187,12 +188,12 @@ describe('metrics', () => {
       'AWS/ApiGateway': ['ApiName'],
       Holdfast: ['FunctionName'],
     };
-    for (const { namespace, dimensions } of [...watchedBy(template), ...shownIn(template)]) {
+    for (const { namespace, dimensions } of [...alarmMetrics(template), ...dashboardMetrics(template)]) {
       expect(Object.keys(dimensions)).toEqual(dimensionsOf[namespace]);
     }
   });
 
-  test('and alarms are explained to the owner', () => {
+  test('and alarms are documented in docs/operate.md', () => {
     const page = readFileSync(join(root, 'docs/operate.md'), 'utf8');
     const section = page.slice(page.indexOf('## Metrics'), page.indexOf('## Limits'));
     for (const name of [...Object.keys(countedEvents), ...Object.keys(alarmDefaults)])
@@ -203,15 +204,15 @@ describe('metrics', () => {
   });
 });
 
-describe('what is free', () => {
-  test('is enough: ten metrics with an alarm, one dashboard, and fifty metrics on it', () => {
+describe('the free tier of CloudWatch', () => {
+  test('covers ten metrics with alarms, and one dashboard of fifty metrics', () => {
     const template = prod();
-    expect(watchedBy(template).length).toBeLessThanOrEqual(10);
+    expect(alarmMetrics(template).length).toBeLessThanOrEqual(10);
     expect(resourcesOf(template, 'AWS::CloudWatch::Dashboard')).toHaveLength(1);
-    expect(shownIn(template).length).toBeLessThanOrEqual(50);
+    expect(dashboardMetrics(template).length).toBeLessThanOrEqual(50);
   });
 
-  test('is not used up by stacks that are being worked on', () => {
+  test('is not used by dev stacks', () => {
     const template = synthesize();
     expect(alarmsOf(template)).toEqual([]);
     expect(resourcesOf(template, 'AWS::CloudWatch::Dashboard')).toEqual([]);
@@ -219,28 +220,28 @@ describe('what is free', () => {
   });
 });
 
-describe('the dashboard', () => {
-  test('has nothing of one account, region or stack in it but by reference', () => {
+describe('the CloudWatch dashboard', () => {
+  test('contains accounts, regions and stacks only as references', () => {
     const body = JSON.stringify(resourcesOf(prod(), 'AWS::CloudWatch::Dashboard')[0]![1].Properties);
     expect(body).not.toMatch(/\d{12}|(us|eu|ap)-[a-z]+-\d|https?:/);
   });
 
-  test('asks the access log for what it has', () => {
+  test('queries only fields of the access log', () => {
     const [, { Properties }] = resourcesOf(prod(), 'AWS::ApiGateway::Stage')[0]!;
     const fields = Object.keys(JSON.parse(Properties.AccessLogSetting.Format));
     const queries = widgetsOf(prod()).flatMap(({ properties: { query } }) => query ?? []);
     expect(queries).toHaveLength(4);
-    const ofAccessLog = queries.filter((query) => query.includes("SOURCE 'GatewayAccessLog"));
-    expect(ofAccessLog).toHaveLength(3);
-    for (const query of ofAccessLog) {
-      const known = [...fields, '@timestamp', 'requests', 'refused', 'last', 'users', 'clients'];
+    const accessLogQueries = queries.filter((query) => query.includes("SOURCE 'GatewayAccessLog"));
+    expect(accessLogQueries).toHaveLength(3);
+    for (const query of accessLogQueries) {
+      const available = [...fields, '@timestamp', 'requests', 'errors', 'last', 'users', 'clients'];
       const named = Array.from(
         query
           .replace(/SOURCE '[^']+'/g, '')
           .matchAll(/(?:by|filter|sort|ispresent\(|count_distinct\(|max\(|sum\() *([@\w]+(?:, \w+)*)/g),
         ([, names]) => names!.split(', '),
       ).flat();
-      expect(named.filter((each) => !known.includes(each) && !['ispresent', 'bin'].includes(each))).toEqual([]);
+      expect(named.filter((each) => !available.includes(each) && !['ispresent', 'bin'].includes(each))).toEqual([]);
     }
   });
 });
@@ -249,8 +250,8 @@ describe('alarms', () => {
   const alarm = (template: SynthesizedTemplate, name: string) =>
     alarmsOf(template).find(([id]) => id.startsWith(`Operations${name}`))?.[1].Properties;
 
-  test('can be set, each to its own numbers, or left out', () => {
-    const alarms: AlarmSettings = { refreshReuse: { threshold: 3, evaluationPeriods: 2 }, latency: false };
+  test('can have other thresholds, or be omitted', () => {
+    const alarms: AlarmRules = { refreshReuse: { threshold: 3, evaluationPeriods: 2 }, latency: false };
     const template = prod({ alarms });
     expect(alarm(template, 'RefreshReuse')).toMatchObject({ Threshold: 3, EvaluationPeriods: 2 });
     expect(alarm(template, 'Latency')).toBeUndefined();
@@ -259,17 +260,17 @@ describe('alarms', () => {
     expect(alarm(prod({ alarms: { tableThrottles: {} } }), 'TableThrottles')).toBeDefined();
   });
 
-  test('stay quiet where nothing happens', () => {
+  test('do not go off without data', () => {
     for (const [, { Properties }] of alarmsOf(prod())) expect(Properties.TreatMissingData).toBe('notBreaching');
   });
 
-  test('tell nobody unless they are told whom', () => {
+  test('send no notifications by default', () => {
     const template = prod();
     expect(resourcesOf(template, 'AWS::SNS::Topic')).toEqual([]);
     for (const [, { Properties }] of alarmsOf(template)) expect(Properties.AlarmActions).toBeUndefined();
   });
 
-  test('go to an address, by a topic that CloudWatch of this account may write to', () => {
+  test('go to an e-mail address, through a topic to which only CloudWatch of this account publishes', () => {
     const template = prod({ alarmEmail: 'ops@example.com' });
     const [[topic] = []] = resourcesOf(template, 'AWS::SNS::Topic');
     expect(resourcesOf(template, 'AWS::SNS::Subscription')[0]![1].Properties).toMatchObject({
@@ -290,14 +291,14 @@ describe('alarms', () => {
     });
   });
 
-  test('go to a topic of the owner’s', () => {
+  test('go to an existing topic', () => {
     const alarmTopicArn = 'arn:aws:sns:eu-west-1:111122223333:pager';
     const template = prod({ alarmTopicArn });
     expect(resourcesOf(template, 'AWS::SNS::Topic')).toEqual([]);
     expect(alarm(template, 'ServerErrors').AlarmActions).toEqual([alarmTopicArn]);
   });
 
-  test('of what is not there in direct mode are not there', () => {
+  test('of absent functions do not exist in direct mode', () => {
     const identityProvider = { mode: 'direct', issuer: 'https://login.example.com', profile: 'workos' } as const;
     const template = prod({ identityProvider });
     const ids = alarmsOf(template).map(([id]) => id);
@@ -308,12 +309,12 @@ describe('alarms', () => {
   test.each<[string, HoldfastStackProps]>([
     ['alarms.latency.threshold', { alarms: { latency: { threshold: 0 } } }],
     ['alarms.latency.evaluationPeriods', { alarms: { latency: { evaluationPeriods: 1.5 } } }],
-    ['alarms has "pager"', { alarms: { pager: false } as AlarmSettings }],
+    ['alarms has "pager"', { alarms: { pager: false } as AlarmRules }],
     ['alarmEmail is', { alarmEmail: 'ops' }],
     ['alarmTopicArn is', { alarmTopicArn: 'pager' }],
     ['both', { alarmEmail: 'ops@example.com', alarmTopicArn: 'arn:aws:sns:eu-west-1:111122223333:pager' }],
     ['without operations', { operations: false, alarmEmail: 'ops@example.com' }],
-  ])('are refused where they cannot work: %s', (message, props) => {
+  ])('are rejected when they cannot work: %s', (message, props) => {
     expect(() => prod(props)).toThrow(message);
   });
 });

@@ -4,11 +4,11 @@ import { build } from 'esbuild';
 import type { TableClient } from '../../lambda/adapters/dynamodb/table-client.ts';
 import { deployments, resourcesOf, type SynthesizedTemplate, synthesize } from '../support/synthesized-template.ts';
 
-/** Least privilege, computed: a function's role has the actions that its code can ask for, and no others. */
+/** Least privilege, computed: a function's role permits the actions that its code calls, and no others. */
 
 const root = join(__dirname, '../..');
 
-/** What stands behind the port of the table can do all that anybody asks for. */
+/** The implementations of the table client contain every operation, so they do not count as a use. */
 const tableClient = /\/dynamodb\/[a-z]+-table-client\.ts$/;
 
 /** IAM's prefix of a service, by the package of its client. */
@@ -18,25 +18,25 @@ const services: Record<string, string> = {
   'client-secrets-manager': 'secretsmanager',
 };
 
-/** What is authorised by another name than the command's. */
+/** Commands whose IAM action has another name. */
 const operations: Record<string, string> = { Invoke: 'InvokeFunction' };
 
-/** IAM's names for what the port of the table has. */
-const tableActions: Record<keyof TableClient, string[] | 'its parts'> = {
+/** The IAM actions of the table client's operations. */
+const tableActions: Record<keyof TableClient, string[] | 'of its members'> = {
   get: ['GetItem'],
   put: ['PutItem'],
   update: ['UpdateItem'],
   delete: ['DeleteItem'],
   query: ['Query'],
   batchGet: ['BatchGetItem'],
-  transactWrite: 'its parts',
+  transactWrite: 'of its members',
 };
-const parts = ['Put', 'Update', 'Delete', 'ConditionCheck'];
+const transactionMembers = ['Put', 'Update', 'Delete', 'ConditionCheck'];
 
-/** Our own source files that the bundle of a door is made of. */
-async function sourcesOf(door: string): Promise<string[]> {
+/** The project's source files in the bundle of a function. */
+async function sourcesOf(entry: string): Promise<string[]> {
   const { metafile } = await build({
-    entryPoints: [`lambda/functions/${door}.ts`],
+    entryPoints: [`lambda/functions/${entry}.ts`],
     absWorkingDir: root,
     bundle: true,
     packages: 'external',
@@ -57,7 +57,7 @@ function actionsOf(source: string): string[] {
   );
   return Array.from(imports).flatMap(([, names = '', library = '']) => {
     const service = services[library];
-    if (service === undefined) throw new Error(`Which actions does @aws-sdk/${library} need? Name its service here`);
+    if (service === undefined) throw new Error(`Which actions does @aws-sdk/${library} need? Add its service here`);
     const commands = Array.from(names.matchAll(/\b(\w+)Command\b/g), ([, name]) => name!).filter((name) =>
       source.includes(`new ${name}Command(`),
     );
@@ -65,26 +65,26 @@ function actionsOf(source: string): string[] {
   });
 }
 
-/** IAM actions of the table's operations that a source file asks for. */
+/** IAM actions of the table operations that a source file calls. */
 function tableActionsOf(source: string): string[] {
   if (!source.includes("from './table-connection.ts'")) return [];
   return Object.entries(tableActions).flatMap(([operation, actions]) => {
     if (!new RegExp(`\\b(?:client|dynamodb)\\.${operation}\\(`).test(source)) return [];
-    return (actions === 'its parts' ? partsOf(source) : actions).map((name) => `dynamodb:${name}`);
+    return (actions === 'of its members' ? memberActionsOf(source) : actions).map((name) => `dynamodb:${name}`);
   });
 }
 
-/** A transaction is authorised by its parts. Whatever stands in its file under the name of a part is taken for one. */
-function partsOf(source: string): string[] {
-  const found = parts.filter((part) => new RegExp(`\\b${part}: `).test(source));
-  if (found.length === 0) throw new Error('The parts of a transaction are not to be seen in its file');
+/** IAM authorizes a transaction by its members. Any property of a member's name in the file counts as one. */
+function memberActionsOf(source: string): string[] {
+  const found = transactionMembers.filter((part) => new RegExp(`\\b${part}: `).test(source));
+  if (found.length === 0) throw new Error('The file of a transaction contains none of its members');
   return found.map((part) => `${part}Item`);
 }
 
-/** Actions on data, keys and other functions that a function's role has. */
-function grantedTo(door: string, template: SynthesizedTemplate): string[] {
+/** Actions on data, keys and other functions that a function's role permits. */
+function grantedTo(name: string, template: SynthesizedTemplate): string[] {
   const policies = resourcesOf(template, 'AWS::IAM::Policy').filter(([, { Properties }]) =>
-    Properties.Roles.some(({ Ref }: { Ref: string }) => Ref.startsWith(`${door}Role`)),
+    Properties.Roles.some(({ Ref }: { Ref: string }) => Ref.startsWith(`${name}Role`)),
   );
   const actions: string[] = policies.flatMap(([, { Properties }]) =>
     Properties.PolicyDocument.Statement.flatMap(({ Action }: { Action: string | string[] }) => Action),
@@ -94,7 +94,7 @@ function grantedTo(door: string, template: SynthesizedTemplate): string[] {
 
 const distinct = (all: string[]) => [...new Set(all)].sort();
 
-const doors = [
+const functions = [
   ['Authorizer', 'authorizer'],
   ['OAuth', 'oauth'],
   ['Mcp', 'mcp'],
@@ -103,31 +103,31 @@ const doors = [
   ['Rollup', 'aggregation'],
 ] as const;
 
-/** The worker's code is the MCP function's, and starts the worker only where it knows of one. */
-const leftToOthers: Record<string, string[]> = { Worker: ['lambda:InvokeFunction'] };
+/** The worker has the code of the MCP function, which invokes the worker only if it has a `WORKER_FUNCTION`. */
+const unusedActions: Record<string, string[]> = { Worker: ['lambda:InvokeFunction'] };
 
-describe.each(doors)('the %s function', (name, door) => {
+describe.each(functions)('the role of the %s function', (name, entry) => {
   let used: string[];
   beforeAll(async () => {
-    const asked = distinct(
-      (await sourcesOf(door)).flatMap((source) => [...actionsOf(source), ...tableActionsOf(source)]),
+    const called = distinct(
+      (await sourcesOf(entry)).flatMap((source) => [...actionsOf(source), ...tableActionsOf(source)]),
     );
-    used = asked.filter((action) => !leftToOthers[name]?.includes(action));
+    used = called.filter((action) => !unusedActions[name]?.includes(action));
   });
 
-  test('may do what its code does, and nothing else, where the stack has everything', () => {
+  test('permits exactly the actions of its code when every feature is enabled', () => {
     const [, everything] = deployments.find(([, { identityProvider, upstreamTokens }]) => {
       return identityProvider?.clientSecretArn !== undefined && upstreamTokens;
     })!;
     expect(grantedTo(name, synthesize(everything))).toEqual(used);
   });
 
-  test.each(deployments)('may do nothing that its code does not do in %s', (_deployment, props) => {
+  test.each(deployments)('permits no action beyond its code in %s', (_deployment, props) => {
     expect(used).toEqual(expect.arrayContaining(grantedTo(name, synthesize(props))));
   });
 });
 
-test('the code of the functions is read right', () => {
+test('actions are found in source code', () => {
   const source = `
     import { reaching, type Table } from './table-connection.ts';
     await reaching(dynamodb.get({}));

@@ -1,19 +1,19 @@
-import { checkScopes } from '../../lib/settings/scope-validation.ts';
+import { validateScopes } from '../../lib/settings/scope-validation.ts';
 
-const said = { description: 'Do something' };
+const scope = { description: 'Do something' };
 
 test.each([
-  ['there is no scope', { scopes: {}, tools: {} }],
-  ['offline_access', { scopes: { offline_access: said }, tools: {} }],
-  ['"two words" is no scope', { scopes: { 'two words': said }, tools: {} }],
-  ['is no scope', { scopes: { 'mcp" error="x': said }, tools: {} }],
-  ['the scope a names b', { scopes: { a: { ...said, includes: ['b'] } }, tools: {} }],
-  ['the tool t names c', { scopes: { a: said }, tools: { t: ['c'] } }],
-])('a declaration is refused at synth with what is wrong: %s', (wrong, declared) => {
-  expect(() => checkScopes(declared)).toThrow(wrong);
+  ['scopes is empty', { scopes: {}, tools: {} }],
+  ['offline_access', { scopes: { offline_access: scope }, tools: {} }],
+  ['"two words" is not a valid scope', { scopes: { 'two words': scope }, tools: {} }],
+  ['is not a valid scope', { scopes: { 'mcp" error="x': scope }, tools: {} }],
+  ['the scope a names b', { scopes: { a: { ...scope, includes: ['b'] } }, tools: {} }],
+  ['the tool t names c', { scopes: { a: scope }, tools: { t: ['c'] } }],
+])('an invalid declaration is rejected with its error: %s', (error, declared) => {
+  expect(() => validateScopes(declared)).toThrow(error);
 });
 
-test('a declaration that holds is taken', () => {
-  const declared = { scopes: { a: said, 'b:write': { ...said, includes: ['a'] } }, tools: { t: ['b:write'] } };
-  expect(() => checkScopes(declared)).not.toThrow();
+test('a valid declaration is accepted', () => {
+  const declared = { scopes: { a: scope, 'b:write': { ...scope, includes: ['a'] } }, tools: { t: ['b:write'] } };
+  expect(() => validateScopes(declared)).not.toThrow();
 });

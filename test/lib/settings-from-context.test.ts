@@ -4,11 +4,11 @@ import { settingsFromContext } from '../../lib/settings/settings-from-context.ts
 
 const settingsOf = (context: Record<string, string>) => settingsFromContext(new App({ context }).node);
 
-test('without context everything has its default', () => {
+test('an empty context yields the defaults', () => {
   expect(resolveSettings(settingsOf({}))).toEqual(resolveSettings({}));
 });
 
-test('an identity provider needs no code', () => {
+test('the context provides an identity provider', () => {
   expect(
     settingsOf({
       idpIssuer: 'https://login.example.com',
@@ -26,7 +26,7 @@ test('an identity provider needs no code', () => {
   });
 });
 
-test('a domain, its zone and a firewall need no code', () => {
+test('the context provides a domain, its hosted zone and a firewall', () => {
   const certificateArn = 'arn:aws:acm:eu-west-1:111122223333:certificate/0a1b';
   const context = { domainName: 'mcp.example.com', certificateArn, hostedZoneId: 'Z1', hostedZoneName: 'example.com' };
   expect(settingsOf({ ...context, firewall: 'true', stage: 'prod' })).toEqual({
@@ -43,10 +43,10 @@ test.each([
   [{ domainName: 'mcp.example.com', certificateArn: 'arn:…', hostedZoneId: 'Z1' }, 'hostedZoneName'],
   [{ idpScopes: 'openid' }, 'idpIssuer'],
   [{ hostedZoneId: 'Z1', hostedZoneName: 'example.com' }, 'domainName'],
-] as [Record<string, string>, string][])('%j is refused without %s', (context, missing) => {
+] as [Record<string, string>, string][])('%j is rejected without %s', (context, missing) => {
   expect(() => settingsOf(context)).toThrow(missing);
 });
 
-test('a firewall is on or off, nothing else', () => {
+test('a flag must be true or false', () => {
   expect(() => settingsOf({ firewall: 'yes' })).toThrow(/firewall/);
 });

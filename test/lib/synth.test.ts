@@ -32,17 +32,17 @@ describe('CloudFormation and AWS Solutions', () => {
     return jsonOf('validation-report.json').pluginReports;
   }
 
-  test.each(deployments)('find nothing in %s', (_name, props) => {
+  test.each(deployments)('report no findings in %s', (_name, props) => {
     expect(inspect((app) => new HoldfastStack(app, 'Holdfast', props))).toEqual([]);
   });
 
-  test('do look: a bucket as it comes does not pass', () => {
+  test('report a bucket with default settings', () => {
     expect(() => inspect((app) => new Bucket(new Stack(app, 'Careless'), 'Bucket'))).toThrow(/AwsSolutions-S10/);
   });
 });
 
-describe('a bundle', () => {
-  test('is made for each door, and small enough to start fast', () => {
+describe('a function bundle', () => {
+  test('exists for each function, and is small enough for a fast cold start', () => {
     const app = new App({
       outdir: folder,
       context: { ...context, 'aws:cdk:enable-asset-metadata': true },
@@ -51,8 +51,8 @@ describe('a bundle', () => {
     new HoldfastStack(app, 'Holdfast', { upstreamTokens: true });
     app.synth();
     const resources = Object.entries<Resource>(jsonOf('Holdfast.template.json').Resources);
-    const kilobytesOf = (door: string) => {
-      const [, { Metadata }] = resources.find(([id]) => id.startsWith(`${door}Function`))!;
+    const kilobytesOf = (name: string) => {
+      const [, { Metadata }] = resources.find(([id]) => id.startsWith(`${name}Function`))!;
       return statSync(inFolder(Metadata!['aws:asset:path']!, 'index.cjs')).size / 1024;
     };
     expect(kilobytesOf('Authorizer')).toBeLessThanOrEqual(40);
@@ -60,21 +60,21 @@ describe('a bundle', () => {
     expect(new Set(['Authorizer', 'OAuth', 'Mcp'].map(kilobytesOf)).size).toBe(3);
   });
 
-  test('that cannot be made says where, and no more', () => {
-    const entry = inFolder('door.ts');
+  test('reports a build error with its location only', () => {
+    const entry = inFolder('entry.ts');
     writeFileSync(entry, `export const handler = 1;\nimport { gone } from './gone.ts';\nexport { gone };\n`);
     const bind = () => new FunctionBundle(entry).bind(new Stack(new App(), 'Broken'));
     expect(bind).toThrow(ConfigurationError);
-    expect(bind).toThrow(/^\S+door\.ts:2:22: Could not resolve ".\/gone.ts"$/);
+    expect(bind).toThrow(/^\S+entry\.ts:2:22: Could not resolve ".\/gone.ts"$/);
   });
 });
 
-test('a mistake of the owner is printed alone, without a stack', () => {
+test('a configuration error is printed without a stack trace', () => {
   const program = spawnSync(process.execPath, ['bin/holdfast.ts'], {
     cwd: root,
     env: { ...process.env, CDK_CONTEXT_JSON: JSON.stringify({ ...context, stage: 'staging' }) },
     encoding: 'utf8',
   });
   expect(program.status).toBe(1);
-  expect(program.stderr).toBe('Holdfast cannot be deployed like this:\nstage is "staging": choose dev or prod\n');
+  expect(program.stderr).toBe('Invalid Holdfast settings:\nstage is "staging": choose dev or prod\n');
 });

@@ -89,13 +89,13 @@ test('sessions of the first version continue, with the preferences of their clie
 });
 
 test('executions of the first version keep their input requests, events and outcomes', async () => {
-  const [stream, task] = (await stores.runs.executionsOf(grant)).toSorted((a, b) => (a.kind < b.kind ? -1 : 1));
+  const [stream, task] = (await stores.executions.executionsOf(grant)).toSorted((a, b) => (a.kind < b.kind ? -1 : 1));
   expect(stream).toMatchObject({ kind: 'stream', status: 'input-required', open: ['0'], events: 1, version: 2 });
   expect(task).toMatchObject({ kind: 'task', status: 'done', events: 1, answers: { 'who#1': 'answer' } });
-  expect(await stores.runs.eventsAfter(stream!, 0)).toEqual([
+  expect(await stores.executions.eventsAfter(stream!, 0)).toEqual([
     { number: 1, message: { jsonrpc: '2.0', method: 'elicitation/create', id: 'x.0' } },
   ]);
-  expect(await stores.runs.loadRequest(task!)).toEqual({
+  expect(await stores.executions.loadRequest(task!)).toEqual({
     request: '{"request":"task"}',
     answers: new Map([['answer', '{"action":"accept"}']]),
   });

@@ -55,7 +55,7 @@ const anImport = (change: Partial<ImportedSession> = {}): ImportedSession => ({
   ...change,
 });
 
-/** The session that an imported one goes on as. */
+/** The session that continues an imported one. */
 const goingOn = ({ id, user, startedAt, initialize }: ImportedSession) =>
   aSession({ id, user, startedAt, initialize, grant: fresh('grant') });
 
@@ -65,7 +65,7 @@ const aRun = (grant = fresh('grant')): Execution =>
 const events = (from: number, to: number): ExecutionEvent[] =>
   Array.from({ length: to - from + 1 }, (_, index) => ({ number: from + index, message: { event: from + index } }));
 
-/** Characters of one to four bytes, so that any cut of the bytes falls into one of them. */
+/** Characters of one to four bytes, so that every cut of the bytes falls into one. */
 const textOf = (megabytes: number) => 'aé€𝄞'.repeat((megabytes * 1024 * 1024) / 10);
 
 const created = (grant: Grant) => ({
@@ -100,7 +100,7 @@ describe.each(adapters)('the stores in %s', (_name, open) => {
   afterAll(() => close());
 
   describe('sessions', () => {
-    test('a session is found with its grant, and neither is found where there is none', async () => {
+    test('find returns a session with its grant, and nothing for unknown ones', async () => {
       const grant = aGrant();
       await stores.grants.createGrant(created(grant));
       const session = aSession({ grant: grant.id });
@@ -109,7 +109,7 @@ describe.each(adapters)('the stores in %s', (_name, open) => {
       expect(await stores.sessions.find('no-such-grant', session.id)).toEqual({});
     });
 
-    test('a session does not take a name that another one holds, until that one has expired', async () => {
+    test('start does not replace an unexpired session under the same name', async () => {
       const first = aSession({ grant: fresh('grant'), era: 'modern' });
       const second = { ...first, id: fresh('session') };
       expect(await stores.sessions.start(first, now)).toBe(true);
@@ -119,7 +119,7 @@ describe.each(adapters)('the stores in %s', (_name, open) => {
       expect((await stores.sessions.find(first.grant, CURRENT)).stored).toMatchObject({ id: second.id });
     });
 
-    test('a session that another follows is put aside, as it was', async () => {
+    test('start moves the expired session to its former name unchanged', async () => {
       const first = aSession({ grant: fresh('grant'), era: 'modern' });
       const second = { ...first, id: fresh('session'), expiresAt: first.expiresAt + 600 };
       await stores.sessions.start(first, now);
@@ -130,13 +130,13 @@ describe.each(adapters)('the stores in %s', (_name, open) => {
       expect((await stores.sessions.find(first.grant, CURRENT)).stored).toEqual(second);
     });
 
-    test('of many that start at once, one does', async () => {
+    test('start succeeds for one of many concurrent sessions', async () => {
       const grant = fresh('grant');
       const starts = Array.from({ length: 10 }, () => stores.sessions.start(aSession({ grant, era: 'modern' }), now));
       expect((await Promise.all(starts)).filter(Boolean)).toHaveLength(1);
     });
 
-    test('a renewed session is found under its own id, and the stale name points to it', async () => {
+    test('renew puts the session under its id and a pointer under the stale name', async () => {
       const session = aSession({ grant: fresh('grant') });
       expect(await stores.sessions.renew(session, 'stale', now)).toBe(true);
       const stale = await stores.sessions.find(session.grant, 'stale');
@@ -144,14 +144,14 @@ describe.each(adapters)('the stores in %s', (_name, open) => {
       expect((await stores.sessions.find(session.grant, session.id)).stored).toEqual(session);
     });
 
-    test('a renewal that comes second changes nothing', async () => {
+    test('renew changes nothing when an unexpired item is under the stale name', async () => {
       const [first, second] = [aSession({ grant: fresh('grant') }), aSession()];
       await stores.sessions.renew(first, 'stale', now);
       expect(await stores.sessions.renew({ ...second, grant: first.grant }, 'stale', now)).toBe(false);
       expect((await stores.sessions.find(first.grant, second.id)).stored).toBeUndefined();
     });
 
-    test('a slide moves the end, and never brings an ended or expired session back', async () => {
+    test('slide moves the expiry, and does not revive an ended or expired session', async () => {
       const session = aSession({ grant: fresh('grant') });
       await stores.sessions.start(session, now);
       await stores.sessions.slide(session, now + 100, now + 700);
@@ -165,12 +165,12 @@ describe.each(adapters)('the stores in %s', (_name, open) => {
       expect((await stores.sessions.find(session.grant, session.id)).stored).toEqual(ended);
     });
 
-    test('ending an unknown session makes none', async () => {
+    test('end creates no item for an unknown session', async () => {
       await stores.sessions.end('some-grant', 'unknown', now);
       expect((await stores.sessions.find('some-grant', 'unknown')).stored).toBeUndefined();
     });
 
-    test('an imported session waits for its own user, as it was when it was first imported', async () => {
+    test('findImported returns an imported session to its user alone, as first imported', async () => {
       const imported = anImport();
       expect(await stores.sessions.addImported(imported, now)).toBe(true);
       expect(await stores.sessions.addImported({ ...imported, startedAt: now }, now)).toBe(false);
@@ -179,7 +179,7 @@ describe.each(adapters)('the stores in %s', (_name, open) => {
       expect(await stores.sessions.addImported({ ...imported, startedAt: now }, imported.expiresAt)).toBe(true);
     });
 
-    test('an imported session that is taken up is a session, and waits no longer', async () => {
+    test('adoptImported turns an imported session into a session', async () => {
       const imported = anImport();
       const session = goingOn(imported);
       await stores.sessions.addImported(imported, now);
@@ -189,7 +189,7 @@ describe.each(adapters)('the stores in %s', (_name, open) => {
       expect(await stores.sessions.adoptImported(goingOn(imported), now)).toBe(false);
     });
 
-    test('of many that take an imported session up at once, one does', async () => {
+    test('adoptImported succeeds for one of many concurrent requests', async () => {
       const imported = anImport();
       await stores.sessions.addImported(imported, now);
       const sessions = Array.from({ length: 10 }, () => goingOn(imported));
@@ -199,7 +199,7 @@ describe.each(adapters)('the stores in %s', (_name, open) => {
       expect(found.map(({ stored }) => stored !== undefined)).toEqual(taken);
     });
 
-    test('what does not wait, waits for somebody else, has expired, or has its id taken is not taken up', async () => {
+    test('adoptImported rejects an unknown, foreign or expired imported session, and a used id', async () => {
       const [missing, expired, taken] = [anImport(), anImport({ expiresAt: now }), anImport()];
       await stores.sessions.addImported(expired, now - 10);
       await stores.sessions.addImported(taken, now);
@@ -210,7 +210,7 @@ describe.each(adapters)('the stores in %s', (_name, open) => {
       expect(await stores.sessions.findImported(taken.user, taken.id)).toEqual(taken);
     });
 
-    test('what its client wants is kept with a session, and nothing else of it changes', async () => {
+    test('savePreferences stores log level and subscriptions and changes nothing else', async () => {
       const session = aSession({ grant: fresh('grant') });
       await stores.sessions.start(session, now);
       const noted = async () => (await stores.sessions.find(session.grant, session.id)).stored;
@@ -228,7 +228,7 @@ describe.each(adapters)('the stores in %s', (_name, open) => {
       expect(await noted()).toEqual({ ...session, logLevel: 'debug' });
     });
 
-    test('two wishes at once are both kept', async () => {
+    test('savePreferences stores concurrent subscriptions', async () => {
       const session = aSession({ grant: fresh('grant') });
       await stores.sessions.start(session, now);
       const uris = Array.from({ length: 10 }, (_, index) => `a:${index}`);
@@ -237,7 +237,7 @@ describe.each(adapters)('the stores in %s', (_name, open) => {
       expect(stored).toMatchObject({ subscriptions: new Set(uris) });
     });
 
-    test('a session that has ended, has expired or is unknown keeps no wish', async () => {
+    test('savePreferences does nothing for an ended, expired or unknown session', async () => {
       const session = aSession({ grant: fresh('grant') });
       await stores.sessions.savePreferences(session, { logLevel: 'error' }, now);
       expect((await stores.sessions.find(session.grant, session.id)).stored).toBeUndefined();
@@ -249,7 +249,7 @@ describe.each(adapters)('the stores in %s', (_name, open) => {
       expect((await stores.sessions.find(session.grant, session.id)).stored).toEqual({ ...session, endedAt: now + 1 });
     });
 
-    test('a session keeps no more subscriptions than fit into it', async () => {
+    test('savePreferences stores at most as many subscriptions as allowed', async () => {
       const session = aSession({ grant: fresh('grant') });
       await stores.sessions.start(session, now);
       for (let index = 0; index <= MOST_SUBSCRIPTIONS; index++) {
@@ -261,8 +261,8 @@ describe.each(adapters)('the stores in %s', (_name, open) => {
     });
   });
 
-  describe('runs', () => {
-    test('a run is found in its grant alone, as it was written, whether or not it has expired', async () => {
+  describe('executions', () => {
+    test('findExecution returns an execution in its grant alone, unchanged, expired or not', async () => {
       const run: Execution = {
         ...aRun(),
         open: ['0'],
@@ -271,142 +271,142 @@ describe.each(adapters)('the stores in %s', (_name, open) => {
         runner: 'r',
         leaseUntil: 1,
       };
-      await stores.runs.createExecution(run, 'the request');
-      expect(await stores.runs.findExecution(run.grant, run.id)).toEqual(run);
-      expect(await stores.runs.findExecution(fresh('grant'), run.id)).toBeUndefined();
-      expect(await stores.runs.findExecution(run.grant, 'unknown')).toBeUndefined();
+      await stores.executions.createExecution(run, 'the request');
+      expect(await stores.executions.findExecution(run.grant, run.id)).toEqual(run);
+      expect(await stores.executions.findExecution(fresh('grant'), run.id)).toBeUndefined();
+      expect(await stores.executions.findExecution(run.grant, 'unknown')).toBeUndefined();
       const expired = { ...aRun(), expiresAt: 1 };
-      await stores.runs.createExecution(expired, 'the request');
-      expect(await stores.runs.findExecution(expired.grant, expired.id)).toEqual(expired);
+      await stores.executions.createExecution(expired, 'the request');
+      expect(await stores.executions.findExecution(expired.grant, expired.id)).toEqual(expired);
     });
 
-    test('what is undefined in a run is not there when it is read again', async () => {
+    test('saveExecution removes undefined members', async () => {
       const run: Execution = { ...aRun(), runner: 'r', leaseUntil: 1 };
-      await stores.runs.createExecution(run, '');
+      await stores.executions.createExecution(run, '');
       const free = nextVersion(run, now, { runner: undefined, leaseUntil: undefined });
-      expect(await stores.runs.saveExecution(free)).toBe(true);
-      expect(await stores.runs.findExecution(run.grant, run.id)).toEqual(free);
+      expect(await stores.executions.saveExecution(free)).toBe(true);
+      expect(await stores.executions.findExecution(run.grant, run.id)).toEqual(free);
     });
 
-    test('of many that save at once, each having read the same version, one does', async () => {
+    test('saveExecution succeeds for one of many concurrent writes of a version', async () => {
       const run = aRun();
-      await stores.runs.createExecution(run, '');
+      await stores.executions.createExecution(run, '');
       const saves = Array.from({ length: 10 }, (_, index) => nextVersion(run, now, { message: `${index}` }));
-      const saved = await Promise.all(saves.map((each) => stores.runs.saveExecution(each)));
+      const saved = await Promise.all(saves.map((each) => stores.executions.saveExecution(each)));
       expect(saved.filter(Boolean)).toHaveLength(1);
-      expect(await stores.runs.findExecution(run.grant, run.id)).toEqual(saves[saved.indexOf(true)]);
-      expect(await stores.runs.saveExecution(nextVersion(run, now, { message: 'late' }))).toBe(false);
+      expect(await stores.executions.findExecution(run.grant, run.id)).toEqual(saves[saved.indexOf(true)]);
+      expect(await stores.executions.saveExecution(nextVersion(run, now, { message: 'late' }))).toBe(false);
     });
 
-    test('a save whose answer was lost, and that is sent again, has been done', async () => {
+    test('saveExecution succeeds for a repeated write whose response was lost', async () => {
       const run = aRun();
-      await stores.runs.createExecution(run, '');
-      await stores.runs.createExecution(run, '');
+      await stores.executions.createExecution(run, '');
+      await stores.executions.createExecution(run, '');
       const saved = nextVersion(run, now, { status: 'input-required' });
-      expect(await stores.runs.saveExecution(saved)).toBe(true);
-      expect(await stores.runs.saveExecution(saved)).toBe(true);
+      expect(await stores.executions.saveExecution(saved)).toBe(true);
+      expect(await stores.executions.saveExecution(saved)).toBe(true);
       const followed = nextVersion(saved, now, { status: 'done' });
-      expect(await stores.runs.saveExecution(followed)).toBe(true);
-      expect(await stores.runs.saveExecution(saved)).toBe(false);
-      expect(await stores.runs.findExecution(run.grant, run.id)).toEqual(followed);
+      expect(await stores.executions.saveExecution(followed)).toBe(true);
+      expect(await stores.executions.saveExecution(saved)).toBe(false);
+      expect(await stores.executions.findExecution(run.grant, run.id)).toEqual(followed);
     });
 
-    test('an unknown run is not saved', async () => {
+    test('saveExecution rejects an unknown execution', async () => {
       const run = aRun();
-      expect(await stores.runs.saveExecution(nextVersion(run, now, {}))).toBe(false);
-      expect(await stores.runs.findExecution(run.grant, run.id)).toBeUndefined();
+      expect(await stores.executions.saveExecution(nextVersion(run, now, {}))).toBe(false);
+      expect(await stores.executions.findExecution(run.grant, run.id)).toBeUndefined();
     });
 
-    test('all runs of a grant are found, and none of another', async () => {
+    test('executionsOf returns all executions of the grant and none of another', async () => {
       const grant = fresh('grant');
       const runs = Array.from({ length: 5 }, () => aRun(grant));
-      for (const run of [...runs, aRun()]) await stores.runs.createExecution(run, '');
-      const found = await stores.runs.executionsOf(grant);
+      for (const run of [...runs, aRun()]) await stores.executions.createExecution(run, '');
+      const found = await stores.executions.executionsOf(grant);
       expect(found.map(({ id }) => id).toSorted()).toEqual(runs.map(({ id }) => id).toSorted());
-      expect(await stores.runs.executionsOf(fresh('grant'))).toEqual([]);
+      expect(await stores.executions.executionsOf(fresh('grant'))).toEqual([]);
     });
 
-    test('all runs of a grant are found where they are more than fit into one answer of the store', async () => {
+    test('executionsOf reads every page of the store', async () => {
       const grant = fresh('grant');
       const runs = Array.from({ length: 8 }, () => ({ ...aRun(grant), message: 'x'.repeat(200_000) }));
-      for (const run of runs) await stores.runs.createExecution(run, '');
-      expect(await stores.runs.executionsOf(grant)).toHaveLength(8);
+      for (const run of runs) await stores.executions.createExecution(run, '');
+      expect(await stores.executions.executionsOf(grant)).toHaveLength(8);
     });
 
-    test.each([0, 1, 4])('a request and answers of %i MB come back as they were', async (megabytes) => {
+    test.each([0, 1, 4])('loadRequest returns a request and answers of %i MB unchanged', async (megabytes) => {
       const [run, other] = [aRun(), aRun()];
       const text = textOf(megabytes);
-      await stores.runs.createExecution(run, text);
-      await stores.runs.createExecution(other, 'another request');
-      expect(await stores.runs.loadRequest(run)).toEqual({ request: text, answers: new Map() });
-      await stores.runs.addAnswer(run, 'first', `1${text}`);
-      await stores.runs.addAnswer(run, 'second', '{}');
-      await stores.runs.addAnswer(other, 'first', 'of another run');
-      const { request, answers } = await stores.runs.loadRequest(run);
+      await stores.executions.createExecution(run, text);
+      await stores.executions.createExecution(other, 'another request');
+      expect(await stores.executions.loadRequest(run)).toEqual({ request: text, answers: new Map() });
+      await stores.executions.addAnswer(run, 'first', `1${text}`);
+      await stores.executions.addAnswer(run, 'second', '{}');
+      await stores.executions.addAnswer(other, 'first', 'of another run');
+      const { request, answers } = await stores.executions.loadRequest(run);
       expect(request === text).toBe(true);
       expect([...answers.keys()].toSorted()).toEqual(['first', 'second']);
       expect(answers.get('first') === `1${text}`).toBe(true);
       expect(answers.get('second')).toBe('{}');
     });
 
-    test('events come in order, after any number, however they were added', async () => {
+    test('eventsAfter returns events in order after any number, however they were added', async () => {
       const run = aRun();
-      await stores.runs.createExecution(run, '');
-      expect(await stores.runs.eventsAfter(run, 0)).toEqual([]);
+      await stores.executions.createExecution(run, '');
+      expect(await stores.executions.eventsAfter(run, 0)).toEqual([]);
       for (const [from, to] of [
         [1, 1],
         [2, 9],
         [10, 99],
         [100, 101],
       ] as const) {
-        await stores.runs.addEvents(run, events(from, to));
+        await stores.executions.addEvents(run, events(from, to));
       }
       for (const after of [0, 1, 2, 8, 9, 10, 50, 99, 100]) {
-        expect(await stores.runs.eventsAfter(run, after)).toEqual(events(after + 1, 101));
+        expect(await stores.executions.eventsAfter(run, after)).toEqual(events(after + 1, 101));
       }
-      expect(await stores.runs.eventsAfter(run, 101)).toEqual([]);
-      expect(await stores.runs.eventsAfter(aRun(run.grant), 0)).toEqual([]);
+      expect(await stores.executions.eventsAfter(run, 101)).toEqual([]);
+      expect(await stores.executions.eventsAfter(aRun(run.grant), 0)).toEqual([]);
     });
 
-    test('events that are added again are there once', async () => {
+    test('eventsAfter returns events once that were added twice', async () => {
       const run = aRun();
-      await stores.runs.createExecution(run, '');
-      await stores.runs.addEvents(run, events(1, 2));
-      await stores.runs.addEvents(run, events(1, 2));
-      await stores.runs.addEvents(run, events(5, 6));
-      await stores.runs.addEvents(run, events(2, 7));
-      expect(await stores.runs.eventsAfter(run, 0)).toEqual(events(1, 7));
-      expect(await stores.runs.eventsAfter(run, 1)).toEqual(events(2, 7));
+      await stores.executions.createExecution(run, '');
+      await stores.executions.addEvents(run, events(1, 2));
+      await stores.executions.addEvents(run, events(1, 2));
+      await stores.executions.addEvents(run, events(5, 6));
+      await stores.executions.addEvents(run, events(2, 7));
+      expect(await stores.executions.eventsAfter(run, 0)).toEqual(events(1, 7));
+      expect(await stores.executions.eventsAfter(run, 1)).toEqual(events(2, 7));
     });
 
-    test.each([1, 5_000_000])('an event takes the place of one that was longer by %i', async (length) => {
+    test.each([1, 5_000_000])('addEvents replaces an event that was longer by %i', async (length) => {
       const run = aRun();
-      await stores.runs.createExecution(run, '');
-      await stores.runs.addEvents(run, [{ number: 1, message: { text: 'x'.repeat(length) } }]);
-      await stores.runs.addEvents(run, [{ number: 1, message: {} }]);
-      expect(await stores.runs.eventsAfter(run, 0)).toEqual([{ number: 1, message: {} }]);
+      await stores.executions.createExecution(run, '');
+      await stores.executions.addEvents(run, [{ number: 1, message: { text: 'x'.repeat(length) } }]);
+      await stores.executions.addEvents(run, [{ number: 1, message: {} }]);
+      expect(await stores.executions.eventsAfter(run, 0)).toEqual([{ number: 1, message: {} }]);
     });
 
-    test.each([1, 4])('events of %i MB come back as they were, between small ones', async (megabytes) => {
+    test.each([1, 4])('eventsAfter returns events of %i MB unchanged between small ones', async (megabytes) => {
       const run = aRun();
-      await stores.runs.createExecution(run, '');
+      await stores.executions.createExecution(run, '');
       const large = { number: 2, message: { text: textOf(megabytes) } };
       const all = [...events(1, 1), large, ...events(3, 3)];
-      await stores.runs.addEvents(run, all.slice(0, 2));
-      await stores.runs.addEvents(run, all.slice(2));
-      const found = await stores.runs.eventsAfter(run, 0);
+      await stores.executions.addEvents(run, all.slice(0, 2));
+      await stores.executions.addEvents(run, all.slice(2));
+      const found = await stores.executions.eventsAfter(run, 0);
       expect(found.map(({ number }) => number)).toEqual([1, 2, 3]);
       expect((found[1]!.message as { text: string }).text === large.message.text).toBe(true);
-      expect(await stores.runs.eventsAfter(run, 2)).toEqual(events(3, 3));
+      expect(await stores.executions.eventsAfter(run, 2)).toEqual(events(3, 3));
     });
 
-    test('who reads events does not read the answers, nor the other way round', async () => {
+    test('eventsAfter reads no answers, and loadRequest no events', async () => {
       const run = aRun();
-      await stores.runs.createExecution(run, 'request');
-      await stores.runs.addEvents(run, events(1, 1));
-      await stores.runs.addAnswer(run, 'name', 'answer');
-      expect(await stores.runs.eventsAfter(run, 0)).toEqual(events(1, 1));
-      expect(await stores.runs.loadRequest(run)).toEqual({
+      await stores.executions.createExecution(run, 'request');
+      await stores.executions.addEvents(run, events(1, 1));
+      await stores.executions.addAnswer(run, 'name', 'answer');
+      expect(await stores.executions.eventsAfter(run, 0)).toEqual(events(1, 1));
+      expect(await stores.executions.loadRequest(run)).toEqual({
         request: 'request',
         answers: new Map([['name', 'answer']]),
       });
@@ -416,7 +416,7 @@ describe.each(adapters)('the stores in %s', (_name, open) => {
   describe('clients', () => {
     const client = { name: 'Test', redirectUris: ['http://127.0.0.1/cb'], createdAt: now, expiresAt: now + 100 };
 
-    test('registering again finds the first registration and keeps the later end', async () => {
+    test('register returns an existing registration with the later expiry', async () => {
       const id = fresh('client');
       await stores.clients.register({ id, ...client });
       expect(await stores.clients.extend(id, now, now + 5000)).toBe(true);
@@ -425,7 +425,7 @@ describe.each(adapters)('the stores in %s', (_name, open) => {
       expect(await stores.clients.find(id, now + 4999)).toMatchObject({ id, createdAt: now, expiresAt: now + 5000 });
     });
 
-    test('an expired client is unknown, until it registers again', async () => {
+    test('find returns no expired client until it registers again', async () => {
       const id = fresh('client');
       await stores.clients.register({ id, ...client });
       expect(await stores.clients.find(id, now + 100)).toBeUndefined();
@@ -433,7 +433,7 @@ describe.each(adapters)('the stores in %s', (_name, open) => {
       expect(await stores.clients.find(id, now + 100)).toMatchObject({ id });
     });
 
-    test('a client that is unknown or has expired is not kept', async () => {
+    test('extend returns false for an unknown or expired client', async () => {
       const id = fresh('client');
       expect(await stores.clients.extend(id, now, now + 100)).toBe(false);
       expect(await stores.clients.find(id, now)).toBeUndefined();
@@ -447,7 +447,7 @@ describe.each(adapters)('the stores in %s', (_name, open) => {
     const document = { text: '{}', etag: '"1"', fetchedAt: now, freshUntil: now + 60 };
     const url = 'https://client.example/client.json';
 
-    test('an address is fetched by one at a time, until the lease ends', async () => {
+    test('leaseDocument gives the lease to one process until it expires', async () => {
       const hash = fresh('url');
       expect(await stores.documents.findDocument(hash)).toBeUndefined();
       const leases = ['a', 'b', 'c'].map((owner) => stores.documents.leaseDocument(hash, owner, now, now + 8));
@@ -457,7 +457,7 @@ describe.each(adapters)('the stores in %s', (_name, open) => {
       expect(await stores.documents.leaseDocument(hash, 'd', now + 8, now + 16)).toBe(true);
     });
 
-    test('what came of a fetch is stored by whoever has the lease, who gives it back so', async () => {
+    test('saveDocument stores the document of the lease owner alone and releases the lease', async () => {
       const hash = fresh('url');
       await stores.documents.leaseDocument(hash, 'a', now, now + 8);
       expect(await stores.documents.saveDocument(hash, url, 'b', { failure: { until: now } })).toBe(false);
@@ -467,7 +467,7 @@ describe.each(adapters)('the stores in %s', (_name, open) => {
       expect(await stores.documents.leaseDocument(hash, 'c', now, now + 8)).toBe(true);
     });
 
-    test('a failure takes the place of what was there, or stands beside it', async () => {
+    test('saveDocument stores a failure with or without the former document', async () => {
       const hash = fresh('url');
       const failure = { until: now + 30, reason: 'it is not JSON' };
       for (const cached of [{ document }, { document, failure: { until: now + 30 } }, { failure }]) {
@@ -479,7 +479,7 @@ describe.each(adapters)('the stores in %s', (_name, open) => {
   });
 
   describe('rate limits', () => {
-    test('of many that move the due time on at once, one does', async () => {
+    test('advance succeeds for one of many concurrent requests', async () => {
       const name = fresh('host');
       expect(await stores.rateLimits.due(name)).toBeUndefined();
       const advance = (from?: number) =>
@@ -492,7 +492,7 @@ describe.each(adapters)('the stores in %s', (_name, open) => {
   });
 
   describe('assertions', () => {
-    test('an assertion is spent once, until it would be refused anyway', async () => {
+    test('spendAssertion accepts an assertion once until its expiry', async () => {
       const hash = fresh('assertion');
       const spends = [1, 2, 3].map(() => stores.assertions.spendAssertion(hash, now, now + 60));
       expect((await Promise.all(spends)).filter(Boolean)).toHaveLength(1);
@@ -515,7 +515,7 @@ describe.each(adapters)('the stores in %s', (_name, open) => {
     };
     const signIn = { ...request, nonce: 'n', verifier: 'v' };
 
-    test('a question is answered once, in its own browser, in time', async () => {
+    test('takeAuthorizationRequest returns a request once, to its browser, before its expiry', async () => {
       const handle = fresh('handle');
       await stores.flows.putAuthorizationRequest(handle, request);
       expect(await stores.flows.takeAuthorizationRequest(handle, 'another-browser', now)).toBeUndefined();
@@ -527,14 +527,14 @@ describe.each(adapters)('the stores in %s', (_name, open) => {
       expect(await stores.flows.takeAuthorizationRequest(handle, 'this-browser', now)).toBeUndefined();
     });
 
-    test('of many that take a sign-in at once, one gets it', async () => {
+    test('takeUpstreamState returns a state to one of many concurrent requests', async () => {
       const state = fresh('state');
       await stores.flows.putUpstreamState(state, signIn);
       const takes = Array.from({ length: 10 }, () => stores.flows.takeUpstreamState(state, 'this-browser', now));
       expect((await Promise.all(takes)).filter(Boolean)).toHaveLength(1);
     });
 
-    test('a burnt sign-in is gone', async () => {
+    test('deleteUpstreamState deletes a state', async () => {
       const state = fresh('state');
       await stores.flows.putUpstreamState(state, signIn);
       await stores.flows.deleteUpstreamState(state);
@@ -543,14 +543,14 @@ describe.each(adapters)('the stores in %s', (_name, open) => {
   });
 
   describe('grants', () => {
-    test('grant, tokens and code are there together', async () => {
+    test('createGrant stores grant, tokens and code together', async () => {
       const all = created(aGrant());
       await stores.grants.createGrant(all);
       expect(await stores.grants.findGrant(all.grant.id)).toEqual({ grant: all.grant, tokens: all.tokens });
       expect(await stores.grants.findCode(all.codeHash)).toEqual(all.code);
     });
 
-    test('of many that redeem a code at once, one does, and none after its end', async () => {
+    test('redeemCode succeeds for one of many concurrent requests, and not after the expiry', async () => {
       const [used, late] = [created(aGrant()), created(aGrant())];
       await stores.grants.createGrant(used);
       await stores.grants.createGrant(late);
@@ -560,7 +560,7 @@ describe.each(adapters)('the stores in %s', (_name, open) => {
       expect(await stores.grants.redeemCode(late.codeHash, now + 60)).toBe(false);
     });
 
-    test('the refresh family moves on from the head it was at, once', async () => {
+    test('rotate succeeds once for a head', async () => {
       const all = created(aGrant());
       await stores.grants.createGrant(all);
       const next = { head: 2, predecessor: 1, superseded: { 1: now } };
@@ -572,7 +572,7 @@ describe.each(adapters)('the stores in %s', (_name, open) => {
       });
     });
 
-    test('a revoked grant keeps its record, loses its tokens and moves no more', async () => {
+    test('revokeGrant keeps the grant, deletes its tokens and ends its rotation', async () => {
       const all = created(aGrant());
       await stores.grants.createGrant(all);
       await stores.grants.revokeGrant(all.grant.id, now);
@@ -583,14 +583,14 @@ describe.each(adapters)('the stores in %s', (_name, open) => {
       expect(await stores.grants.rotate(all.grant.id, 1, { ...all.grant.refresh, head: 2 }, now)).toBe(false);
     });
 
-    test('revoking an unknown grant makes none', async () => {
+    test('revokeGrant creates no item for an unknown grant', async () => {
       await stores.grants.revokeGrant('unknown', now);
       expect(await stores.grants.findGrant('unknown')).toEqual({});
     });
   });
 
-  describe('the identity provider’s tokens', () => {
-    test('one of many gets the lease; only its owner stores, and gives it back by storing', async () => {
+  describe('upstream tokens', () => {
+    test('leaseTokens gives the lease to one of many; only its owner can save, which releases it', async () => {
       const { grant, ...rest } = created(aGrant());
       await stores.grants.createGrant({ grant, ...rest });
       const owners = Array.from({ length: 10 }, (_, index) => `owner-${index}`);
@@ -607,7 +607,7 @@ describe.each(adapters)('the stores in %s', (_name, open) => {
       expect(await stores.upstreamTokens.leaseTokens(grant.id, 2, 'next', now, now + 8)).toBe(true);
     });
 
-    test('a lease ends by itself, or when its owner gives it back', async () => {
+    test('leaseTokens succeeds again when the lease has expired or was released', async () => {
       const { grant, ...rest } = created(aGrant());
       await stores.grants.createGrant({ grant, ...rest });
       expect(await stores.upstreamTokens.leaseTokens(grant.id, 1, 'dead', now, now + 8)).toBe(true);
@@ -619,13 +619,13 @@ describe.each(adapters)('the stores in %s', (_name, open) => {
       expect(await stores.upstreamTokens.leaseTokens(grant.id, 1, 'third', now + 9, now + 17)).toBe(true);
     });
 
-    test('a lease makes no tokens where there are none', async () => {
+    test('leaseTokens creates no item for an unknown grant', async () => {
       expect(await stores.upstreamTokens.leaseTokens('unknown', 1, 'owner', now, now + 8)).toBe(false);
       expect(await stores.upstreamTokens.loadTokens('unknown')).toBeUndefined();
     });
   });
 
-  test('of many that create the sealed key at once, all get the same', async () => {
+  test('createKey returns the same sealed key to all concurrent requests', async () => {
     const name = fresh('key');
     const made = await Promise.all(['a', 'b', 'c'].map((sealed) => stores.sealedKeys.createKey(name, sealed)));
     expect(new Set(made).size).toBe(1);
@@ -636,7 +636,7 @@ describe.each(adapters)('the stores in %s', (_name, open) => {
   describe('state', () => {
     const entry = { key: 'note', value: { text: 'hello', tags: ['a'] }, version: 1, expiresAt: now + 100 };
 
-    test('a value is its user’s alone, until it expires or is deleted', async () => {
+    test('get returns a value to its user alone until it expires or is deleted', async () => {
       const [ada, alan] = [fresh('user'), fresh('user')];
       expect(await stores.state.put(ada, entry, 0, now)).toBe(true);
       expect(await stores.state.get(ada, 'note', now)).toEqual(entry);
@@ -646,7 +646,7 @@ describe.each(adapters)('the stores in %s', (_name, open) => {
       expect(await stores.state.get(ada, 'note', now)).toBeUndefined();
     });
 
-    test('a write that builds on another version than stands there is refused', async () => {
+    test('put rejects a write with another expected version', async () => {
       const user = fresh('user');
       expect(await stores.state.put(user, { ...entry, version: 2 }, 1, now)).toBe(false);
       expect(await stores.state.put(user, entry, 0, now)).toBe(true);
@@ -657,7 +657,7 @@ describe.each(adapters)('the stores in %s', (_name, open) => {
       expect(await stores.state.put(user, entry, 0, entry.expiresAt)).toBe(true);
     });
 
-    test('entries are listed by the beginning of their keys, page by page, without those that have expired', async () => {
+    test('list returns unexpired entries by prefix, page by page', async () => {
       const [user, other] = [fresh('user'), fresh('user')];
       const keys = ['a/1', 'a/2', 'a/3', 'a/4', 'b/1'];
       for (const key of keys) await stores.state.put(user, { ...entry, key }, 0, now);
@@ -677,7 +677,7 @@ describe.each(adapters)('the stores in %s', (_name, open) => {
   });
 
   describe('changes', () => {
-    test('are found by their user from a time on, with whoever listens for the session', async () => {
+    test('are returned to their user from a time on, with the listener of the session', async () => {
       const [ada, alan] = [fresh('user'), fresh('user')];
       const change = { kind: 'tools_list_changed' as const };
       await stores.changes.publishChange(ada, { id: 'one', at: now, change }, now + 100);
@@ -714,7 +714,7 @@ describe.each(adapters)('the stores in %s', (_name, open) => {
     });
     const page = { limit: 10, now };
 
-    test('are found by their session, as they were recorded, in the order they began', async () => {
+    test('are returned by session, unchanged, in the order of their start', async () => {
       const [session, other] = [fresh('session'), fresh('session')];
       const late = aCall(session, { at: now * 1000 + 5, clientName: 'test', clientVersion: '1', traceId: 'ab' });
       const early = aCall(session, { outcome: 'protocol-error', errorCode: -32602, message: 'Invalid params' });
@@ -724,7 +724,7 @@ describe.each(adapters)('the stores in %s', (_name, open) => {
       expect(await stores.calls.callsOf(fresh('session'), page)).toEqual({ calls: [] });
     });
 
-    test('are there once, however often the same one is recorded', async () => {
+    test('are stored once when the same call is recorded repeatedly', async () => {
       const session = fresh('session');
       const call = aCall(session);
       await stores.calls.recordCall(call, now + 1);
@@ -732,7 +732,7 @@ describe.each(adapters)('the stores in %s', (_name, open) => {
       expect(await stores.calls.callsOf(session, page)).toEqual({ calls: [{ ...call, outcome: 'tool-error' }] });
     });
 
-    test('come page by page, without those that have expired', async () => {
+    test('are returned page by page without expired ones', async () => {
       const session = fresh('session');
       const recorded = [0, 1, 2, 3, 4].map((after) => aCall(session, { at: now * 1000 + after }));
       for (const [index, call] of recorded.entries()) await stores.calls.recordCall(call, now + (index === 1 ? 0 : 1));
@@ -743,7 +743,7 @@ describe.each(adapters)('the stores in %s', (_name, open) => {
       });
     });
 
-    test('come from the end as well', async () => {
+    test('are returned latest first as well', async () => {
       const session = fresh('session');
       const recorded = [0, 1, 2, 3, 4].map((after) => aCall(session, { at: now * 1000 + after }));
       for (const [index, call] of recorded.entries()) await stores.calls.recordCall(call, now + (index === 3 ? 0 : 1));
@@ -753,7 +753,7 @@ describe.each(adapters)('the stores in %s', (_name, open) => {
       expect(await stores.calls.latestOf(session, { limit: 9, before, now })).toEqual([recorded[1], recorded[0]]);
     });
 
-    test('are found by the five minutes in which they ended, whichever session they are of', async () => {
+    test('are returned by the bucket in which they ended, across sessions', async () => {
       const bucket = 6_000_000 + ++serial;
       const first = bucket * BUCKET_MILLISECONDS;
       const recorded = [
@@ -773,7 +773,7 @@ describe.each(adapters)('the stores in %s', (_name, open) => {
       expect(await collected(stores.calls.latestEndedIn(bucket, { now: now + 1 }))).toEqual([]);
     });
 
-    test('are found where they ended, though their session had others that began or ended elsewhere', async () => {
+    test('are returned in the bucket of their end when other calls of the session began or ended in another', async () => {
       const bucket = 7_000_000 + ++serial;
       const first = bucket * BUCKET_MILLISECONDS;
       const session = fresh('session');
@@ -800,7 +800,7 @@ describe.each(adapters)('the stores in %s', (_name, open) => {
       }
     });
 
-    test('are found, however many sessions and calls of a session there were', async () => {
+    test('are returned for any number of sessions and calls', async () => {
       const bucket = 8_000_000 + ++serial;
       const first = bucket * BUCKET_MILLISECONDS;
       const [busy, ...others] = Array.from({ length: 70 }, () => fresh('session'));
@@ -814,26 +814,29 @@ describe.each(adapters)('the stores in %s', (_name, open) => {
     });
   });
 
-  describe('statistics', () => {
+  describe('aggregates', () => {
     const some = (calls: number): Aggregates => ({
       rows: [{ client: 'Codex', tool: 'note', outcome: 'success', calls, durations: { 3: calls } }],
       users: { '00ff00ff00ff': null },
       sessions: { '00ff00ff00fe': [1, 2] },
     });
 
-    test.each(['minutes', 'hour', 'day'] as const)('of each %s are found by its beginning', async (step) => {
-      const length = steps[step];
-      // Where one partition ends and another begins.
-      const first = 2 * 1024 * steps.day - 2 * length;
-      const periods = [0, 1, 2, 3].map((index) => ({ at: first + index * length, aggregates: some(index + 1) }));
-      for (const period of periods) await stores.aggregates.save(step, period, now);
-      expect(await stores.aggregates.load(step, first, first + 4 * length)).toEqual(periods);
-      expect(await stores.aggregates.load(step, first + 1, first + 3 * length)).toEqual(periods.slice(1, 3));
-      await stores.aggregates.save(step, { at: first, aggregates: some(9) }, now);
-      expect(await stores.aggregates.load(step, first, first + 1)).toEqual([{ at: first, aggregates: some(9) }]);
-    });
+    test.each(['minutes', 'hour', 'day'] as const)(
+      'of each %s are returned by the start of the period',
+      async (step) => {
+        const length = steps[step];
+        // The boundary of two partitions.
+        const first = 2 * 1024 * steps.day - 2 * length;
+        const periods = [0, 1, 2, 3].map((index) => ({ at: first + index * length, aggregates: some(index + 1) }));
+        for (const period of periods) await stores.aggregates.save(step, period, now);
+        expect(await stores.aggregates.load(step, first, first + 4 * length)).toEqual(periods);
+        expect(await stores.aggregates.load(step, first + 1, first + 3 * length)).toEqual(periods.slice(1, 3));
+        await stores.aggregates.save(step, { at: first, aggregates: some(9) }, now);
+        expect(await stores.aggregates.load(step, first, first + 1)).toEqual([{ at: first, aggregates: some(9) }]);
+      },
+    );
 
-    test('of many that move the count on at once, one does', async () => {
+    test('moveOn succeeds for one of many concurrent runs', async () => {
       const moves = (from: number | undefined, to: number) =>
         Promise.all(Array.from({ length: 10 }, () => stores.aggregates.moveOn(from, to)));
       expect(await stores.aggregates.countedUntil()).toBeUndefined();
@@ -844,8 +847,8 @@ describe.each(adapters)('the stores in %s', (_name, open) => {
     });
   });
 
-  describe('visits', () => {
-    test('begin with a sign-in that is noted, and end', async () => {
+  describe('dashboard sessions', () => {
+    test('start with a stored sign-in, and end', async () => {
       const [cookie, user] = [fresh('cookie'), fresh('user')];
       const visit = { user, groups: ['admins'], sealedName: 'sealed', expiresAt: now + 5 };
       await stores.dashboardSessions.startDashboardSession(cookie, visit, now);
@@ -876,7 +879,7 @@ describe.each(adapters)('the stores in %s', (_name, open) => {
       return items;
     };
 
-    test.each([1, 2, 50])('lists the sessions and grants of a user, the latest first, by %i', async (limit) => {
+    test.each([1, 2, 50])('lists sessions and grants of a user, latest first, %i a page', async (limit) => {
       const user = fresh('user');
       const sessions = [5, 1, 3].map((later) => aSession({ user, startedAt: now + later }));
       for (const session of [...sessions, aSession()]) await stores.sessions.start(session, now);
@@ -888,7 +891,7 @@ describe.each(adapters)('the stores in %s', (_name, open) => {
       expect(connected).toEqual(grants.toSorted((a, b) => b.createdAt - a.createdAt));
     });
 
-    test.each([3, 100])('lists everyone’s sessions, grants and users, the latest first, by %i', async (limit) => {
+    test.each([3, 100])('lists sessions, grants and users of all users, latest first, %i a page', async (limit) => {
       const ids = Array.from({ length: 12 }, () => `${String.fromCharCode(97 + (serial % 26))}-${++serial}`);
       const later = 100_000 + serial * 1000;
       for (const [index, id] of ids.entries()) {
@@ -913,7 +916,7 @@ describe.each(adapters)('the stores in %s', (_name, open) => {
       expect(users.filter((user) => ids.includes(user))).toEqual(latest);
     });
 
-    test('finds a session under each of its names, and grants that are there', async () => {
+    test('returns a session under each of its names, and existing grants', async () => {
       const grant = aGrant();
       await stores.grants.createGrant(created(grant));
       const legacy = aSession({ grant: grant.id });
@@ -932,7 +935,7 @@ describe.each(adapters)('the stores in %s', (_name, open) => {
   });
 
   describe('revocation', () => {
-    test('of a grant happens once, and says when', async () => {
+    test('of a grant succeeds once and stores its time', async () => {
       const all = created(aGrant());
       await stores.grants.createGrant(all);
       const revoked = await Promise.all([0, 1, 2].map(() => stores.revocation.revokeGrant(all.grant.id, now + 3)));
@@ -944,7 +947,7 @@ describe.each(adapters)('the stores in %s', (_name, open) => {
       });
     });
 
-    test('of a session ends it, and no other one of its grant', async () => {
+    test('of a session ends no other session of its grant', async () => {
       const grant = fresh('grant');
       const [ended, other] = [aSession({ grant }), aSession({ grant })];
       for (const session of [ended, other]) await stores.sessions.start(session, now);
@@ -959,7 +962,7 @@ describe.each(adapters)('the stores in %s', (_name, open) => {
       expect(await stores.directory.session(grant, other.id, 'legacy')).toEqual(other);
     });
 
-    test('of a session of the newer era makes room for the next', async () => {
+    test('of a modern session lets the next one start', async () => {
       const session = aSession({ grant: fresh('grant'), era: 'modern' });
       await stores.sessions.start(session, now);
       expect(await stores.revocation.revokeSession({ ...session, id: fresh('session') }, now + 1)).toBe(false);

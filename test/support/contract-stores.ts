@@ -32,10 +32,10 @@ import { emulatorPrincipal, FunctionPrincipals } from '../../local/iam/principal
 
 type Opened = { stores: MemoryStores; close(): Promise<void> };
 
-/** An independent implementation of DynamoDB, where its package could be installed: what the local one gets wrong, it may not. */
+/** An independent implementation of DynamoDB, where its package is installed, to detect errors of the local one. */
 const dynoxide = join(__dirname, '..', '..', 'node_modules', '@dynoxide', 'linux-x64', 'dynoxide');
 
-/** Every adapter of the stores, each fresh for one suite. */
+/** Every adapter of the stores, opened anew for each suite. */
 export const adapters: [string, () => Promise<Opened>][] = [
   ['memory', async () => ({ stores: memoryStores(), close: async () => {} })],
   ['the local DynamoDB', () => overLocalDynamoDb(({ table }) => table)],
@@ -45,7 +45,7 @@ export const adapters: [string, () => Promise<Opened>][] = [
 
 export const storesIn = (table: TableConnection): MemoryStores => ({
   sessions: dynamoSessionStore(table),
-  runs: dynamoExecutionStore(table),
+  executions: dynamoExecutionStore(table),
   changes: dynamoChangeStore(table),
   calls: { ...dynamoAuditLogWriter(table), ...dynamoAuditLogReader(table) },
   clients: dynamoClientStore(table),
@@ -68,11 +68,11 @@ async function overLocalDynamoDb(by: (opened: Connected) => TableConnection): Pr
   return { stores: storesIn(by(opened)), close: opened.close };
 }
 
-/** An empty table as the stack describes it, in the local DynamoDB. */
+/** An empty table as in the template, in the local DynamoDB. */
 export async function localTable(): Promise<Connected & { close(): Promise<void> }> {
   const principals = new FunctionPrincipals();
   principals.add('TEST', emulatorPrincipal);
-  // The clock stands at zero, so that nothing in it expires by itself.
+  // The clock is at zero, so that no item expires by TTL.
   const database = await startDynamoDb({ folder: undefined, principals, now: () => 0 });
   await database.createTable(definition, 'Holdfast');
   const connected = connect(database.endpoint);
@@ -97,7 +97,7 @@ async function overDynoxide(): Promise<Opened> {
   return { stores: storesIn(table), close };
 }
 
-/** A table by our own client and by that of the AWS SDK, which can do more. */
+/** A table by the signed client, and by the AWS SDK's client, which has all operations. */
 type Connected = { table: TableConnection; sdkTable: TableConnection; dynamodb: DynamoDBClient };
 
 function connect(endpoint: string): Connected {
@@ -120,7 +120,7 @@ const index = (IndexName: string, hash: string, range: string) => ({
   Projection: { ProjectionType: 'ALL' as const },
 });
 
-/** The table as the stack describes it. */
+/** The table as in the template. */
 export const definition = {
   AttributeDefinitions: ['pk', 'sk', 'gsi1pk', 'gsi1sk', 'gsi2pk', 'gsi2sk'].map((AttributeName) => ({
     AttributeName,

@@ -1,7 +1,7 @@
+import { Browser } from '../../bench/harness/form-browser.ts';
 import { API_PATH, type Me } from '../../lambda/core/dashboard/dashboard-api.ts';
-import { Browser } from './form-browser.ts';
 
-/** Somebody who is signed in at the dashboard, and asks for what its page would ask for. */
+/** A user signed in to the dashboard, with the requests of its page. */
 export class DashboardClient {
   readonly origin: string;
   readonly cookie: string;
@@ -15,25 +15,25 @@ export class DashboardClient {
   static async signIn(origin: string, username: string, browser = new Browser()): Promise<DashboardClient> {
     const page = await browser.open(`${origin}/dashboard/sign-in`);
     if (new URL(page.url).pathname !== '/dashboard') await browser.submit(page, { username, password: username });
-    const visitor = new DashboardClient(origin, browser.cookieHeader(origin));
-    visitor.me = await visitor.get<Me>('me');
-    return visitor;
+    const client = new DashboardClient(origin, browser.cookieHeader(origin));
+    client.me = await client.get<Me>('me');
+    return client;
   }
 
   request(path: string, init: RequestInit = {}): Promise<Response> {
     return fetch(`${this.origin}${API_PATH}${path}`, { ...init, headers: { cookie: this.cookie, ...init.headers } });
   }
 
-  /** @throws Error when it is not answered as the page would want it */
+  /** @throws Error for a response other than 2xx */
   async get<T>(path: string, query: Record<string, string | number | undefined> = {}): Promise<T> {
     const given = Object.entries(query).filter(([, value]) => value !== undefined);
     const parameters = new URLSearchParams(given.map(([name, value]) => [name, String(value)]));
-    const answer = await this.request(`${path}?${parameters}`);
-    if (!answer.ok) throw new Error(`${path} is answered ${answer.status}: ${await answer.text()}`);
-    return (await answer.json()) as T;
+    const response = await this.request(`${path}?${parameters}`);
+    if (!response.ok) throw new Error(`GET ${path} failed with ${response.status}: ${await response.text()}`);
+    return (await response.json()) as T;
   }
 
-  /** What the page sends to have something changed. @param headers other ones; `undefined` leaves one out */
+  /** Sends a POST as the page does. @param headers override the page's; `undefined` omits a header */
   post(path: string, body: unknown = {}, headers: Record<string, string | undefined> = {}): Promise<Response> {
     const all = {
       origin: this.origin,

@@ -1,18 +1,22 @@
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
-import { Client as OldClient } from '@modelcontextprotocol/sdk/client/index.js';
-import { StreamableHTTPClientTransport as OldTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
+import { Client as V1Client } from '@modelcontextprotocol/sdk/client/index.js';
+import { StreamableHTTPClientTransport as V1Transport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
 import {
   CreateMessageRequestSchema,
   ElicitRequestSchema,
   type ElicitResult,
   ListRootsRequestSchema,
 } from '@modelcontextprotocol/sdk/types.js';
+import { after, type Clock, type Timer } from '../../lambda/core/support/clock.ts';
 
-/** Real clients of both eras, each with the same few words. */
+/** Clients of both SDKs and eras behind one interface. */
 
 type Fetch = (url: string | URL, init?: RequestInit) => Promise<Response>;
 
-/** What a client's user, model and machine answer. */
+/** The server as its clients reach it. Their delays before a reconnection pass on its clock. */
+export type Endpoint = { url: URL; fetch: Fetch; clock: Clock };
+
+/** How a client answers elicitation, sampling and roots requests. */
 export type Answers = {
   elicit?: (message: string) => ElicitResult | Promise<ElicitResult>;
   sample?: (prompt: string) => string | Promise<string>;
@@ -24,16 +28,16 @@ type Result = { content: { type: string; text?: string }[]; isError?: boolean; s
 
 export type TestClient = {
   call(name: string, given?: Record<string, unknown>, options?: CallOptions): Promise<Result>;
-  /** What the server has logged, as it came. */
+  /** The log notifications of the server. */
   logs: unknown[];
-  /** What the client could make nothing of. */
+  /** The errors that the client reports. */
   errors: string[];
   listTools(): Promise<unknown>;
   setLevel(level: 'debug' | 'error'): Promise<unknown>;
   close(): Promise<void>;
 };
 
-type Connect = (url: URL, fetch: Fetch, answers?: Answers) => Promise<TestClient>;
+export type Connect = (endpoint: Endpoint, answers?: Answers) => Promise<TestClient>;
 
 const info = { name: 'test', version: '1' };
 const capabilitiesOf = ({ elicit, sample, roots }: Answers) => ({
@@ -51,8 +55,45 @@ const promptOf = ({ messages }: { messages: { content: unknown }[] }) =>
   String((messages[0]!.content as { text?: unknown }).text);
 const listed = (uris: string[]) => ({ roots: uris.map((uri) => ({ uri })) });
 
-export const connectOld: Connect = async (url, fetch, answers = {}) => {
-  const client = new OldClient(info, { capabilities: capabilitiesOf(answers) });
+type V1Reconnection = { _scheduleReconnection(...options: unknown[]): void };
+
+/** The transport of SDK v1. It has no option for its timer, which it starts with the `setTimeout` of that moment. */
+export function v1Transport({ url, fetch, clock }: Endpoint): V1Transport {
+  const transport = new V1Transport(url, { fetch });
+  const internals = transport as unknown as V1Reconnection;
+  const schedule = internals._scheduleReconnection.bind(transport);
+  const close = transport.close.bind(transport);
+  let reconnection: Timer | undefined;
+  internals._scheduleReconnection = (...options) => {
+    const { setTimeout } = globalThis;
+    const startTimer = (reconnect: () => void, delay = 0) => {
+      reconnection = after(clock, delay, reconnect);
+    };
+    globalThis.setTimeout = startTimer as unknown as typeof setTimeout;
+    try {
+      schedule(...options);
+    } finally {
+      globalThis.setTimeout = setTimeout;
+    }
+  };
+  transport.close = async () => {
+    reconnection?.cancel();
+    await close();
+  };
+  return transport;
+}
+
+export const v2Transport = ({ url, fetch, clock }: Endpoint): StreamableHTTPClientTransport =>
+  new StreamableHTTPClientTransport(url, {
+    fetch,
+    reconnectionScheduler: (reconnect, delay) => {
+      const timer = after(clock, delay, reconnect);
+      return () => timer.cancel();
+    },
+  });
+
+const connectV1: Connect = async (endpoint, answers = {}) => {
+  const client = new V1Client(info, { capabilities: capabilitiesOf(answers) });
   const { elicit, sample, roots } = answers;
   if (elicit) client.setRequestHandler(ElicitRequestSchema, async ({ params }) => elicit(params.message));
   if (sample)
@@ -61,7 +102,7 @@ export const connectOld: Connect = async (url, fetch, answers = {}) => {
   const [logs, errors]: [unknown[], string[]] = [[], []];
   client.fallbackNotificationHandler = async ({ params }) => void logs.push(params?.data);
   client.onerror = (error) => void errors.push(error.message);
-  await client.connect(new OldTransport(url, { fetch }));
+  await client.connect(v1Transport(endpoint));
   return {
     call: async (name, given = {}, options = {}) =>
       (await client.callTool({ name, arguments: given }, undefined, options as never)) as Result,
@@ -73,9 +114,9 @@ export const connectOld: Connect = async (url, fetch, answers = {}) => {
   };
 };
 
-const connectNew =
+const connectV2 =
   (mode: 'legacy' | 'auto' | { pin: string }): Connect =>
-  async (url, fetch, answers = {}) => {
+  async (endpoint, answers = {}) => {
     const client = new Client(info, { capabilities: capabilitiesOf(answers), versionNegotiation: { mode } });
     const { elicit, sample, roots } = answers;
     if (elicit)
@@ -86,7 +127,7 @@ const connectNew =
     const [logs, errors]: [unknown[], string[]] = [[], []];
     client.setNotificationHandler('notifications/message', async ({ params }) => void logs.push(params.data));
     client.onerror = (error) => void errors.push(error.message);
-    await client.connect(new StreamableHTTPClientTransport(url, { fetch }));
+    await client.connect(v2Transport(endpoint));
     return {
       call: async (name, given = {}, options = {}) =>
         (await client.callTool({ name, arguments: given }, options as never)) as Result,
@@ -99,16 +140,16 @@ const connectNew =
   };
 
 export const ofSessions: [string, Connect][] = [
-  ['a v1 client', connectOld],
-  ['a v2 client of the 2025 era', connectNew('legacy')],
+  ['a v1 client', connectV1],
+  ['a v2 client of the 2025 era', connectV2('legacy')],
 ];
 
 export const ofToday: [string, Connect][] = [
-  ['a v2 client that finds out', connectNew('auto')],
-  ['a v2 client of 2026-07-28 alone', connectNew({ pin: '2026-07-28' })],
+  ['a v2 client that negotiates its era', connectV2('auto')],
+  ['a v2 client that is pinned to 2026-07-28', connectV2({ pin: '2026-07-28' })],
 ];
 
-/** A gateway in between that hands on an answer when it has all of it. */
+/** A gateway that buffers responses. */
 export const buffering =
   (fetch: Fetch): Fetch =>
   async (url, init) => {
@@ -127,8 +168,8 @@ export type Message = {
 export type SseEvent = { id?: string; retry?: string; message?: Message };
 
 /**
- * The events of a stream, up to its end or until `enough` of them are there. Comments are none.
- * @param events takes what has come, also if the stream breaks off
+ * Reads the events of a stream until its end or until `enough` of them have arrived. Comments do not count.
+ * @param events receives the events, also if the stream breaks off
  */
 export async function eventsOf(
   response: Response,
@@ -157,13 +198,24 @@ export async function eventsOf(
   return events.slice(0, enough);
 }
 
+/** The chunks of a stream, each with the time of its arrival in epoch milliseconds. */
+export async function arrivalsOf(response: Response, clock: Clock): Promise<{ at: number; text: string }[]> {
+  const arrivals: { at: number; text: string }[] = [];
+  const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader();
+  for (;;) {
+    const { value, done } = await reader.read();
+    if (done) return arrivals;
+    arrivals.push({ at: clock.now(), text: value });
+  }
+}
+
 export const messagesOf = async (response: Response): Promise<Message[]> => {
   if (!response.headers.get('content-type')?.includes('event-stream'))
     return [(await response.json()) as Message].flat();
   return (await eventsOf(response)).flatMap(({ message }) => message ?? []);
 };
 
-/** A session of the 2025 era, told by the messages on the wire. */
+/** A session of the 2025 era by messages on the wire. */
 export class RawSession {
   readonly #url: URL;
   readonly #fetch: Fetch;
@@ -171,18 +223,17 @@ export class RawSession {
   id = '';
   #last = 0;
 
-  private constructor(url: URL, fetch: Fetch, version: string) {
+  private constructor({ url, fetch }: Omit<Endpoint, 'clock'>, version: string) {
     this.#url = url;
     this.#fetch = fetch;
     this.#version = version;
   }
 
   static async begin(
-    url: URL,
-    fetch: Fetch,
+    endpoint: Omit<Endpoint, 'clock'>,
     { version = '2025-11-25', capabilities = { elicitation: {}, sampling: {}, roots: {} } as object } = {},
   ): Promise<RawSession> {
-    const session = new RawSession(url, fetch, version);
+    const session = new RawSession(endpoint, version);
     const response = await session.post({
       jsonrpc: '2.0',
       id: 'initialize',
@@ -223,14 +274,23 @@ export class RawSession {
     return this.post({ jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId } });
   }
 
+  /** Listens for change notifications. */
+  listen(): Promise<Response> {
+    return this.#get({});
+  }
+
   resume(lastEventId: string): Promise<Response> {
+    return this.#get({ 'last-event-id': lastEventId });
+  }
+
+  #get(headers: Record<string, string>): Promise<Response> {
     return this.#fetch(this.#url, {
       method: 'GET',
       headers: {
         accept: 'text/event-stream',
         'mcp-protocol-version': this.#version,
         'mcp-session-id': this.id,
-        'last-event-id': lastEventId,
+        ...headers,
       },
     });
   }

@@ -5,39 +5,99 @@ export type FakeClock = Clock & {
   advance(milliseconds: number): Promise<void>;
   /** Waits until a sleep of this length begins, and moves the time to its end. */
   expire(milliseconds: number): Promise<void>;
+  /**
+   * Moves the time from sleep to sleep, each time when nothing else is left to run, until the promise settles or the
+   * condition returns a value other than false, undefined, null or 0.
+   *
+   * @param limit simulated milliseconds. @default 2 minutes
+   * @throws Error when the limit passes, or no sleep is left to wait for
+   */
+  until<T>(awaited: Promise<T> | (() => T | Promise<T>), options?: { limit?: number }): Promise<T>;
+  /** Moves the time without ending a sleep, as for a process that was suspended. Overdue sleeps end when the clock moves next. */
+  skip(milliseconds: number): void;
   /** Sleeps that have not ended. */
   sleeping(): number;
 };
 
 type Sleep = { length: number; until: number; end: () => void };
 
-const { setImmediate } = globalThis;
+const { setImmediate, setTimeout } = globalThis;
 
-/** Lets work that waits for no time run on: microtasks, and results of the thread pool such as digests. */
-async function settle(): Promise<void> {
-  for (let turn = 0; turn < 5; turn++) await new Promise<void>((resolve) => setImmediate(resolve));
-}
+const QUIET_TURNS = 5;
+/** Real time for work outside the event loop, such as a digest, when no sleep is left. */
+const PATIENCE_MILLISECONDS = 2_000;
+
+const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
 
 /** A clock that stands still until it is advanced. @param start epoch milliseconds */
 export function fakeClock(start = Date.UTC(2026, 0, 1)): FakeClock {
   let now = start;
+  /** Counts sleeps that began and sleeps that ended. */
+  let activity = 0;
   let begun = Promise.withResolvers<void>();
   const sleeps = new Set<Sleep>();
 
   const nextUntil = (end: number): Sleep | undefined =>
     [...sleeps].filter(({ until }) => until <= end).toSorted((a, b) => a.until - b.until)[0];
 
-  async function advance(milliseconds: number): Promise<void> {
+  const moveTo = (sleep: Sleep) => {
+    now = Math.max(now, sleep.until);
+    sleep.end();
+  };
+
+  /** Runs work that waits for no time: microtasks, sleeps of 0 ms, and jobs of the thread pool such as digests. */
+  const settle = async () => {
+    await turn();
+    await crypto.subtle.digest('SHA-1', new Uint8Array());
+    let seen = activity;
+    for (let quiet = 0; quiet < QUIET_TURNS; quiet++) {
+      await turn();
+      if (seen !== activity) quiet = -1;
+      seen = activity;
+    }
+  };
+
+  const advance = async (milliseconds: number) => {
     const end = now + milliseconds;
     await settle();
     for (let next = nextUntil(end); next; next = nextUntil(end)) {
-      now = Math.max(now, next.until);
-      next.end();
+      moveTo(next);
       await settle();
     }
-    now = end;
+    now = Math.max(now, end);
     await settle();
-  }
+  };
+
+  /** Repeats the attempt after each sleep, until it returns a result. */
+  const step = async <T>(attempt: () => Promise<{ value: T } | undefined>, limit: number): Promise<T> => {
+    const end = now + limit;
+    let patience = performance.now() + PATIENCE_MILLISECONDS;
+    for (;;) {
+      await settle();
+      const result = await attempt();
+      if (result) return result.value;
+      const next = nextUntil(end);
+      if (next) {
+        moveTo(next);
+        patience = performance.now() + PATIENCE_MILLISECONDS;
+      } else if (sleeps.size > 0) {
+        throw new Error(`Nothing has settled after ${limit} ms of simulated time`);
+      } else if (performance.now() > patience) {
+        throw new Error('Nothing has settled, and no sleep is left to wait for');
+      } else {
+        await new Promise((resolve) => setTimeout(resolve, 1));
+      }
+    }
+  };
+
+  const untilSettled = async <T>(promise: Promise<T>, limit: number): Promise<T> => {
+    let isSettled = false;
+    const settled = () => {
+      isSettled = true;
+    };
+    promise.then(settled, settled);
+    return step(async () => (isSettled ? { value: await promise } : undefined), limit);
+  };
 
   return {
     now: () => now,
@@ -49,15 +109,18 @@ export function fakeClock(start = Date.UTC(2026, 0, 1)): FakeClock {
           length: milliseconds,
           until: now + milliseconds,
           end: () => {
-            sleeps.delete(sleep);
+            if (!sleeps.delete(sleep)) return;
+            activity += 1;
             signal?.removeEventListener('abort', sleep.end);
             resolve();
           },
         };
         sleeps.add(sleep);
+        activity += 1;
         begun.resolve();
         begun = Promise.withResolvers();
         signal?.addEventListener('abort', sleep.end);
+        if (milliseconds <= 0) setImmediate(sleep.end);
       }),
 
     advance,
@@ -68,6 +131,18 @@ export function fakeClock(start = Date.UTC(2026, 0, 1)): FakeClock {
         if (sleep) return advance(Math.max(0, sleep.until - now));
         await begun.promise;
       }
+    },
+
+    until: (awaited, { limit = 120_000 } = {}) =>
+      typeof awaited !== 'function'
+        ? untilSettled(awaited, limit)
+        : step(async () => {
+            const value = await untilSettled(Promise.resolve(awaited()), limit);
+            return value ? { value } : undefined;
+          }, limit),
+
+    skip: (milliseconds) => {
+      now += milliseconds;
     },
 
     sleeping: () => sleeps.size,

@@ -1,6 +1,5 @@
 import type { McpServer } from '@modelcontextprotocol/server';
 import { type MemoryStores, memoryStores } from '../../lambda/adapters/memory/memory-stores.ts';
-import { systemClock } from '../../lambda/adapters/system-clock.ts';
 import type { Caller } from '../../lambda/core/access/caller.ts';
 import type { Grant } from '../../lambda/core/access/grant.ts';
 import type { AuditRules } from '../../lambda/core/audit/audit-recorder.ts';
@@ -13,10 +12,13 @@ import { TaskWorker } from '../../lambda/core/mcp/tasks/task-worker.ts';
 import type { TaskJob } from '../../lambda/core/mcp/tasks/tasks.ts';
 import type { ToolContext } from '../../lambda/core/mcp/tool-context.ts';
 import { type SessionRules, Sessions } from '../../lambda/core/sessions/sessions.ts';
-import type { Clock } from '../../lambda/core/support/clock.ts';
+import { epochSeconds } from '../../lambda/core/support/clock.ts';
 import { ServiceUnavailableError } from '../../lambda/core/support/service-unavailable-error.ts';
 import type { ScopeSet } from '../../lambda/shared/scope-set.ts';
+import type { Endpoint } from './era-clients.ts';
+import { type FakeClock, fakeClock } from './fake-clock.ts';
 
+/** The time at which a test begins, in epoch seconds. */
 export const start = 1_800_000_000;
 const origin = 'https://mcp.example';
 
@@ -25,7 +27,7 @@ type Options = Partial<SessionRules> & {
   listenSeconds?: number;
   allowedOrigins?: string[];
   record?: Partial<AuditRules>;
-  /** Where calls are kept, if not in the stores. */
+  /** The audit log. @default that of the stores */
   calls?: AuditLogWriter;
   toolScopes?: ScopeSet['tools'];
   taskTtlSeconds?: number;
@@ -34,54 +36,54 @@ type Options = Partial<SessionRules> & {
 
 type Fetch = (url: string | URL, init?: RequestInit) => Promise<Response>;
 
-/** Stands between the processes and their store. @param method as in `runs.saveRun` */
+/** Wraps the calls of a process to its stores. @param method such as `executions.saveExecution` */
 type Around = <T>(method: string, call: () => Promise<T>, process: Process) => Promise<T>;
 
-/** One process. When it dies, neither its client nor its store hears from it again. */
+/** One process. After `kill`, neither its clients nor its stores receive anything from it. */
 export class Process {
-  readonly #mourners = new Set<(error: Error) => void>();
-  readonly #burial = Promise.withResolvers<never>();
-  #isDead = false;
+  readonly #pending = new Set<(error: Error) => void>();
+  readonly #discarded = Promise.withResolvers<never>();
+  #isKilled = false;
 
   constructor() {
-    this.#burial.promise.catch(() => undefined);
+    this.#discarded.promise.catch(() => undefined);
   }
 
-  die(): void {
-    this.#isDead = true;
-    for (const mourn of this.#mourners) mourn(new TypeError('terminated'));
+  kill(): void {
+    this.#isKilled = true;
+    for (const reject of this.#pending) reject(new TypeError('terminated'));
   }
 
-  /** Lets what a dead process still waits for fail, so that nothing of it is left in the process of the test. */
-  bury(): void {
-    this.die();
-    this.#burial.reject(new ServiceUnavailableError('The session table', new Error('this process is dead')));
+  /** Rejects everything that a killed process awaits, so that the test leaves no pending work. */
+  discard(): void {
+    this.kill();
+    this.#discarded.reject(new ServiceUnavailableError('The session table', new Error('the process was killed')));
   }
 
-  /** What a store answers a process. */
-  async hear<T>(call: () => Promise<T>): Promise<T> {
-    if (this.#isDead) return this.#burial.promise;
-    const answer = await call();
-    return this.#isDead ? this.#burial.promise : answer;
+  /** Delivers the result of a store to the process. */
+  async receive<T>(call: () => Promise<T>): Promise<T> {
+    if (this.#isKilled) return this.#discarded.promise;
+    const result = await call();
+    return this.#isKilled ? this.#discarded.promise : result;
   }
 
-  /** What others hear of a process: an error once it is dead. */
-  heard<T>(promise: Promise<T>): Promise<T> {
-    if (this.#isDead) return Promise.reject(new TypeError('terminated'));
+  /** Delivers a result of the process to others: an error after it was killed. */
+  deliver<T>(promise: Promise<T>): Promise<T> {
+    if (this.#isKilled) return Promise.reject(new TypeError('terminated'));
     return new Promise((resolve, reject) => {
-      this.#mourners.add(reject);
-      promise.then(resolve, reject).finally(() => this.#mourners.delete(reject));
+      this.#pending.add(reject);
+      promise.then(resolve, reject).finally(() => this.#pending.delete(reject));
     });
   }
 
-  /** An answer that breaks off when the process dies. */
-  cutOff({ status, headers: given, body: pieces }: http.McpResponse): Response {
+  /** Converts a response, whose body breaks off when the process is killed. */
+  toResponse({ status, headers: given, body: chunks }: http.McpResponse): Response {
     const headers = [...given];
-    if (pieces === null || typeof pieces === 'string') return new Response(pieces, { status, headers });
-    const reader = pieces[Symbol.asyncIterator]();
+    if (chunks === null || typeof chunks === 'string') return new Response(chunks, { status, headers });
+    const reader = chunks[Symbol.asyncIterator]();
     const body = new ReadableStream<Uint8Array>({
       pull: async (controller) => {
-        const { value, done } = await this.heard(reader.next());
+        const { value, done } = await this.deliver(reader.next());
         if (done) controller.close();
         else controller.enqueue(value);
       },
@@ -91,14 +93,10 @@ export class Process {
   }
 }
 
-/**
- * Processes that share nothing but a store: each request is answered by an endpoint of its own. `fetch` is what a client
- * has of them.
- */
+/** Processes that share only their stores: each request has its own pipeline. Clients reach them by `fetchAs`. */
 export class Processes {
   readonly stores: MemoryStores = memoryStores();
-  readonly clock = { now: start };
-  readonly #clock: Clock = { now: () => this.clock.now * 1000, sleep: systemClock.sleep };
+  readonly clock: FakeClock = fakeClock(start * 1000);
   /** Events in the log, oldest first. */
   readonly log: { event: string; details: Record<string, unknown> | undefined }[] = [];
   readonly requests: { method: string; status: number; type: string | null; body: unknown }[] = [];
@@ -106,13 +104,13 @@ export class Processes {
   readonly #done: Promise<unknown>[] = [];
   readonly #afterwards: (() => Promise<unknown>)[] = [];
   readonly #key = crypto.subtle.importKey('raw', new Uint8Array(32), 'AES-GCM', false, ['encrypt', 'decrypt']);
-  /** Called with each request before it is answered: a test may keep it waiting, or remember its process. */
+  /** Runs before each request is handled: a test may delay the request, or obtain its process. */
   before: (request: Request, process: Process, body: unknown) => void | Promise<void> = () => undefined;
   around: Around = (_, call) => call();
-  /** What is done with a job. */
+  /** Starts the worker with a job. */
   start: (job: TaskJob) => void | Promise<void> = (job) => void this.work(job);
 
-  /** What is left of its time when a process gets a request. */
+  /** The remaining time of the invocation when a process receives a request. */
   milliseconds: number | undefined;
 
   constructor(options: Options) {
@@ -144,11 +142,11 @@ export class Processes {
   }
 
   /**
-   * What a client of this caller fetches with.
-   * @param one the process that answers each call. @default each call another
+   * The `fetch` of a client of this caller.
+   * @param one the process that handles every request. @default a new process for each request
    */
   fetchAs(caller: Caller, one?: Process): Fetch {
-    const kept = one && this.#endpoint(one);
+    const pipeline = one && this.#pipeline(one);
     return async (url, init) => {
       const process = one ?? new Process();
       const request = new Request(url, init);
@@ -157,13 +155,13 @@ export class Processes {
       await this.before(request, process, body);
       const { method, headers } = request;
       const received = new http.McpRequest(request.url, { method, headers: [...headers], body: text });
-      const answer = handleMcpRequest(kept ?? this.#endpoint(process), received, caller, this.milliseconds);
-      const { response, done, afterwards } = await process.heard(answer);
-      if (afterwards) this.#afterwards.push(() => process.heard(afterwards()).catch(ignoreDeath));
-      this.#done.push(process.heard(done).catch(ignoreDeath));
+      const outcome = handleMcpRequest(pipeline ?? this.#pipeline(process), received, caller, this.milliseconds);
+      const { response, done, afterwards } = await process.deliver(outcome);
+      if (afterwards) this.#afterwards.push(() => process.deliver(afterwards()).catch(ignoreTermination));
+      this.#done.push(process.deliver(done).catch(ignoreTermination));
       const type = response.headers.get('content-type');
       this.requests.push({ method: request.method, status: response.status, type, body });
-      return process.cutOff(response);
+      return process.toResponse(response);
     };
   }
 
@@ -171,19 +169,24 @@ export class Processes {
     return new URL(`${origin}/mcp`);
   }
 
-  /** Resolves when no process has anything left to do. */
-  async settle(): Promise<void> {
-    while (this.#done.length > 0) await Promise.all(this.#done.splice(0));
-    await Promise.all(this.#afterwards.splice(0).map((each) => each()));
+  /** The server as a client of this caller reaches it. */
+  endpointOf(caller: Caller): Endpoint {
+    return { url: this.url, fetch: this.fetchAs(caller), clock: this.clock };
   }
 
-  /** A worker begins with a job. @returns whether it is done with it: AWS Lambda would begin again otherwise */
+  /** Resolves when all processes are idle. The clock moves as far as their work takes. */
+  async settle(): Promise<void> {
+    while (this.#done.length > 0) await this.clock.until(Promise.all(this.#done.splice(0)));
+    await this.clock.until(Promise.all(this.#afterwards.splice(0).map((each) => each())));
+  }
+
+  /** Runs a job in a worker. @returns whether it has completed; otherwise AWS Lambda would retry */
   work(job: TaskJob, { process = new Process(), milliseconds = 900_000 } = {}): Promise<boolean> {
-    const { sessions, server, context, audit, setTrace, log } = this.#endpoint(process);
-    const executions = this.#storesOf(process).runs;
-    const clock = this.#clock;
+    const { sessions, server, context, audit, setTrace, log } = this.#pipeline(process);
+    const executions = this.#storesOf(process).executions;
+    const { clock } = this;
     const worker = new TaskWorker({ executions, sessions, server, context, audit, setTrace, clock, log });
-    const done = process.heard(worker.work(job, milliseconds)).then(
+    const done = process.deliver(worker.work(job, milliseconds)).then(
       () => true,
       (error) => {
         this.log.push({ event: 'worker_failed', details: { error: String(error) } });
@@ -195,21 +198,21 @@ export class Processes {
   }
 
   #storesOf(process: Process): MemoryStores {
-    const hearing = (name: string, store: object) =>
+    const storeOf = (name: string, store: object) =>
       new Proxy(store as Record<string, (...given: unknown[]) => Promise<unknown>>, {
         get:
           (methods, method: string) =>
           (...given: unknown[]) =>
-            process.hear(() => this.around(`${name}.${method}`, () => methods[method]!(...given), process)),
+            process.receive(() => this.around(`${name}.${method}`, () => methods[method]!(...given), process)),
       });
-    const stores = Object.entries(this.stores).map(([name, store]) => [name, hearing(name, store)]);
+    const stores = Object.entries(this.stores).map(([name, store]) => [name, storeOf(name, store)]);
     return Object.fromEntries(stores) as MemoryStores;
   }
 
-  #endpoint(process: Process): PipelineDependencies {
+  #pipeline(process: Process): PipelineDependencies {
     const { clock } = this;
     const stores = this.#storesOf(process);
-    const now = () => clock.now;
+    const now = () => epochSeconds(clock);
     let trace: string | undefined;
     const log = (event: string, details?: Record<string, unknown>) =>
       void this.log.push({ event, details: trace === undefined ? details : { trace, ...details } });
@@ -220,7 +223,7 @@ export class Processes {
       sessions,
       server: new ServerStep({
         create,
-        executions: stores.runs,
+        executions: stores.executions,
         requestStates,
         starter: { start: async (job) => this.start(job) },
         changes: stores.changes,
@@ -228,14 +231,14 @@ export class Processes {
         taskTtlSeconds: this.#options.taskTtlSeconds ?? 3600,
         holdSeconds: this.#options.holdSeconds ?? 60,
         savePreferences: (session, preferences) => sessions.savePreferences(session, preferences),
-        clock: this.#clock,
+        clock,
         log,
       }),
-      context: { state: stores.state, upstream: undefined, clock: this.#clock, log },
+      context: { state: stores.state, upstream: undefined, clock, log },
       audit: {
         store: this.#options.calls ?? stores.calls,
         rules: { methods: 'tools', arguments: 'no', retentionDays: 30, deployment: 'test', ...this.#options.record },
-        clock: { now: () => clock.now * 1000, sleep: systemClock.sleep },
+        clock,
         log,
       },
       scopes: {
@@ -252,6 +255,6 @@ export class Processes {
   }
 }
 
-function ignoreDeath(error: unknown): void {
+function ignoreTermination(error: unknown): void {
   if (!(error instanceof TypeError) || error.message !== 'terminated') throw error;
 }

@@ -12,7 +12,7 @@ import type { TableClient } from '../../lambda/adapters/dynamodb/table-client.ts
 export type Received = { headers: IncomingHttpHeaders; path: string; body: string };
 export type Reply = { status: number; body: string };
 
-/** A server that writes down what it is asked, answers as it is told, and checks signatures as AWS does. */
+/** A server that records requests, returns the given responses, and verifies signatures as AWS does. */
 export type Witness = {
   endpoint: string;
   received: Received[];
@@ -75,7 +75,7 @@ async function isSigned({ headers, path, body }: Received): Promise<boolean> {
   );
 }
 
-/** What a request asks for, whoever sends it: the operation, the input, and the headers that DynamoDB reads. */
+/** The parts of a request that DynamoDB reads: operation, input and headers. */
 export function askedBy({ headers, path, body }: Received): Record<string, unknown> {
   const { 'x-amz-target': target, 'content-type': type, 'content-length': length } = headers;
   if (Number(length) !== Buffer.byteLength(body)) throw new Error('The length is wrong');
@@ -85,7 +85,7 @@ export function askedBy({ headers, path, body }: Received): Record<string, unkno
   return { target, type, path, input, token: ClientRequestToken === undefined ? undefined : 'a token' };
 }
 
-/** The two clients, each of its own server. */
+/** Both clients, each with a separate server. */
 export const clientsOf = (sdkEndpoint: string, signedEndpoint: string) => {
   const dynamodb = new DynamoDBClient({ endpoint: sdkEndpoint, region, credentials, maxAttempts: 3 });
   const clients: Record<'sdk' | 'signed', TableClient> = {

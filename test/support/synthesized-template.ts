@@ -18,7 +18,7 @@ export type Resource = {
 
 export type SynthesizedTemplate = { Resources: Record<string, Resource>; Outputs: Record<string, { Value: unknown }> };
 
-/** The template as it would be deployed, less the bundles: those take a second and have a test of their own. */
+/** The template without function bundles, which take a second to build and have a separate test. */
 export function synthesize(props: HoldfastStackProps = {}): SynthesizedTemplate {
   const app = new App({
     context: { ...context, 'aws:cdk:bundling-stacks': [] },
@@ -33,11 +33,11 @@ export function resourcesOf(template: SynthesizedTemplate, type: string): [id: s
 
 export function onlyOne(template: SynthesizedTemplate, type: string): Resource {
   const all = resourcesOf(template, type);
-  if (all.length !== 1) throw new Error(`The template has ${all.length} of ${type}, not one`);
+  if (all.length !== 1) throw new Error(`The template has ${all.length} resources of type ${type}, expected one`);
   return all[0]![1];
 }
 
-/** The deployments that the tests look at: both identity providers, both host names, both stages. */
+/** The deployments that the tests synthesize: both identity providers, both host names, both stages. */
 export const deployments: [name: string, props: HoldfastStackProps][] = [
   ['dev with Cognito behind CloudFront', {}],
   ['prod with Cognito behind CloudFront', { stage: 'prod', upstreamTokens: true, authorizerCacheSeconds: 0 }],
@@ -69,7 +69,7 @@ export const deployments: [name: string, props: HoldfastStackProps][] = [
   ],
 ];
 
-/** Stands in for CloudFormation: every reference becomes a plausible value of its own. */
+/** Replaces CloudFormation's resolution: every reference becomes a distinct, plausible value. */
 export function resolve(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(resolve);
   if (typeof value !== 'object' || value === null) return value;
@@ -83,8 +83,8 @@ export function resolve(value: unknown): unknown {
     return attribute === 'DomainName' ? 'd111111abcdef8.cloudfront.net' : `${id}.${attribute}`;
   }
   if (key === 'Fn::Join') {
-    const [separator, parts] = argument as [string, unknown[]];
-    return parts.map(resolve).join(separator);
+    const [separator, members] = argument as [string, unknown[]];
+    return members.map(resolve).join(separator);
   }
   return { [key]: resolve(argument) };
 }

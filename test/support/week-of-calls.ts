@@ -10,8 +10,8 @@ import { type CallOutcome, endOf, type ToolCall } from '../../lambda/core/audit/
 import type { Session } from '../../lambda/core/sessions/session.ts';
 import { DataFolder } from '../../local/data-folder.ts';
 
-/** A client that a user has connected. */
-export type Connected = { user: string; grant: string; client: string; clientName: string; clientVersion: string };
+/** An app that a user has connected. */
+export type ConnectedApp = { user: string; grant: string; client: string; clientName: string; clientVersion: string };
 
 const tools: [name: string, typicalMilliseconds: number, errors: number][] = [
   ['search_documents', 320, 0.02],
@@ -28,12 +28,12 @@ const failures: [CallOutcome, Partial<ToolCall>][] = [
 ];
 
 /**
- * Puts a week of work on record, as if it had been done: sessions in working hours, more of them in the middle of the
- * week, calls that mostly succeed; and counts what is over. The same each time, but for the days that it ends on.
+ * Writes a week of sessions and calls to the audit log, and aggregates it: sessions in working hours, calls that mostly
+ * succeed. Deterministic, except for the days, which end today.
  *
- * @param folder of a local cloud that is running
+ * @param folder the data folder of a running emulator
  */
-export async function putAWeekOnRecord(folder: string, clients: Connected[], now = Date.now()): Promise<ToolCall[]> {
+export async function writeWeekOfCalls(folder: string, clients: ConnectedApp[], now = Date.now()): Promise<ToolCall[]> {
   const { dynamoDb, table: name } = DataFolder.operatorAccessTo(folder);
   const dynamodb = new DynamoDBClient({
     endpoint: dynamoDb.endpoint,
@@ -41,46 +41,46 @@ export async function putAWeekOnRecord(folder: string, clients: Connected[], now
     credentials: { accessKeyId: dynamoDb.accessKeyId, secretAccessKey: 'local' },
   });
   const table = { client: sdkTableClient(dynamodb), name };
-  const recording = { sessions: dynamoSessionStore(table, 30 * 86_400), calls: dynamoAuditLogWriter(table) };
+  const stores = { sessions: dynamoSessionStore(table, 30 * 86_400), calls: dynamoAuditLogWriter(table) };
   const random = seeded(7);
-  const recorded: ToolCall[] = [];
+  const written: ToolCall[] = [];
   const today = startOf('day', now);
   for (let day = today - 6 * steps.day; day <= today; day += steps.day) {
     for (const [index, each] of clients.entries()) {
-      const begun = day + (8 + random() * 9) * steps.hour;
-      if (begun > now - 2 * steps.hour || random() < 0.15) continue;
-      recorded.push(...(await putSession(recording, each, begun, 6 + random() * 22, random, `${day}-${index}`)));
+      const startedAt = day + (8 + random() * 9) * steps.hour;
+      if (startedAt > now - 2 * steps.hour || random() < 0.15) continue;
+      written.push(...(await writeSession(stores, each, startedAt, 6 + random() * 22, random, `${day}-${index}`)));
     }
   }
   const aggregates = dynamoAggregateStore(table);
   await aggregates.moveOn(await aggregates.countedUntil(), today - 6 * steps.day);
-  const parts = {
+  const dependencies = {
     calls: dynamoAuditLogReader(table),
     aggregates,
     retentionDays: 30,
     now: () => now,
     log: () => undefined,
   };
-  await aggregateCalls(parts, () => 1);
+  await aggregateCalls(dependencies, () => 1);
   dynamodb.destroy();
-  return recorded;
+  return written;
 }
 
-type Recording = {
+type Stores = {
   sessions: ReturnType<typeof dynamoSessionStore>;
   calls: ReturnType<typeof dynamoAuditLogWriter>;
 };
 
-async function putSession(
-  { sessions, calls }: Recording,
-  { user, grant, client, clientName, clientVersion }: Connected,
-  begun: number,
+async function writeSession(
+  { sessions, calls }: Stores,
+  { user, grant, client, clientName, clientVersion }: ConnectedApp,
+  startedAt: number,
   count: number,
   random: () => number,
   id: string,
 ): Promise<ToolCall[]> {
-  const made: ToolCall[] = [];
-  let at = Math.floor(begun);
+  const written: ToolCall[] = [];
+  let at = Math.floor(startedAt);
   for (let index = 0; index < count; index++) {
     const [tool, typical, errors] = tools[Math.floor(random() ** 1.6 * tools.length)]!;
     const failure = random() < errors ? failures[Math.floor(random() ** 2 * failures.length)] : undefined;
@@ -103,18 +103,18 @@ async function putSession(
       bytesIn: 120 + Math.floor(random() * 400),
       bytesOut: 300 + Math.floor(random() * 9000),
     };
-    made.push(call);
+    written.push(call);
     at += call.milliseconds + Math.floor(random() ** 2 * 240_000);
   }
-  const last = Math.max(...made.map(endOf));
+  const lastEnd = Math.max(...written.map(endOf));
   const session: Session = {
     id: `session-${id}`,
     grant,
     user,
     era: 'legacy',
-    startedAt: Math.floor(begun / 1000),
-    lastSeenAt: Math.floor(last / 1000),
-    expiresAt: Math.floor(last / 1000) + 86_400,
+    startedAt: Math.floor(startedAt / 1000),
+    lastSeenAt: Math.floor(lastEnd / 1000),
+    expiresAt: Math.floor(lastEnd / 1000) + 86_400,
     initialize: {
       protocolVersion: '2025-11-25',
       capabilities: {},
@@ -122,11 +122,11 @@ async function putSession(
     },
   };
   await sessions.start(session, session.startedAt);
-  await Promise.all(made.map((call) => calls.recordCall(call, Math.floor(endOf(call) / 1000) + 30 * 86_400)));
-  return made;
+  await Promise.all(written.map((call) => calls.recordCall(call, Math.floor(endOf(call) / 1000) + 30 * 86_400)));
+  return written;
 }
 
-/** Numbers from 0 to 1 that look random and are the same each time (mulberry32). */
+/** A deterministic pseudo-random number generator from 0 to 1 (mulberry32). */
 function seeded(seed: number): () => number {
   let state = seed;
   return () => {

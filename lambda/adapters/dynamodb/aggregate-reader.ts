@@ -8,7 +8,7 @@ import type {
   Step,
 } from '../../core/audit/aggregates.ts';
 import { steps } from '../../core/audit/aggregates.ts';
-import { itemType } from '../../shared/table-keys.ts';
+import * as itemType from '../../shared/item-types.ts';
 import { queryItems } from './paged-query.ts';
 import { callTable, partition, SINGLE, type TableConnection } from './table-connection.ts';
 

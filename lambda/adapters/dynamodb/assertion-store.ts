@@ -1,5 +1,5 @@
 import type { AssertionStore } from '../../core/oauth/clients/client-assertion.ts';
-import { itemType } from '../../shared/table-keys.ts';
+import * as itemType from '../../shared/item-types.ts';
 import { ABSENT_OR_EXPIRED, partition, SINGLE, succeeded, type TableConnection } from './table-connection.ts';
 
 export function dynamoAssertionStore({ client: dynamodb, name: TableName }: TableConnection): AssertionStore {

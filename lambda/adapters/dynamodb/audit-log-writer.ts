@@ -1,5 +1,5 @@
 import { type AuditLogWriter, callName } from '../../core/audit/tool-call.ts';
-import { itemType } from '../../shared/table-keys.ts';
+import * as itemType from '../../shared/item-types.ts';
 import { markerItem } from './call-markers.ts';
 import { callTable, partition, type TableConnection } from './table-connection.ts';
 

@@ -1,5 +1,6 @@
 import { BUCKET_MILLISECONDS, bucketOf, callName, type ToolCall } from '../../core/audit/tool-call.ts';
-import { itemType, shards } from '../../shared/table-keys.ts';
+import * as itemType from '../../shared/item-types.ts';
+import { shards } from '../../shared/table-keys.ts';
 import { queryItems, takeItems } from './paged-query.ts';
 import { partition, type TableConnection } from './table-connection.ts';
 

@@ -1,5 +1,5 @@
 import type { ChangeStore, PublishedChange } from '../../core/mcp/change-notifications.ts';
-import { itemType } from '../../shared/table-keys.ts';
+import * as itemType from '../../shared/item-types.ts';
 import { callTable, partition, type TableConnection, toDomain } from './table-connection.ts';
 
 /** Changes sort by time and before listeners, so that one range holds the latest changes and all listeners. */

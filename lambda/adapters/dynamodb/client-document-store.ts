@@ -1,6 +1,6 @@
 import type { DocumentStore } from '../../core/oauth/clients/client-documents.ts';
 import type { CachedDocument } from '../../core/oauth/clients/document-freshness.ts';
-import { itemType } from '../../shared/table-keys.ts';
+import * as itemType from '../../shared/item-types.ts';
 import { LEASE_FREE, LEASE_OWNED, leaseValues, SET_LEASE } from './lease-clauses.ts';
 import { callTable, partition, SINGLE, succeeded, type TableConnection, toDomain } from './table-connection.ts';
 

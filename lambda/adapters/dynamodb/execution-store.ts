@@ -1,6 +1,6 @@
 import type { Execution, ExecutionEvent, ExecutionStore } from '../../core/mcp/execution.ts';
 import { bytes } from '../../core/support/crypto.ts';
-import { itemType } from '../../shared/table-keys.ts';
+import * as itemType from '../../shared/item-types.ts';
 import { callTable, partition, succeeded, type TableConnection, toDomain } from './table-connection.ts';
 
 /** Bytes of one item, of DynamoDB's 400 KB. Longer requests, answers and events are split into parts. */

@@ -4,7 +4,7 @@ import type {
   FlowStore,
   UpstreamState,
 } from '../../core/oauth/authorization-flow.ts';
-import { itemType } from '../../shared/table-keys.ts';
+import * as itemType from '../../shared/item-types.ts';
 import { callTable, conditionFailed, partition, SINGLE, type TableConnection, toDomain } from './table-connection.ts';
 
 const PENDING_FOR_BROWSER = 'browser = :browser AND expiresAt > :now';

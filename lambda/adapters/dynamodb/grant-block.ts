@@ -1,4 +1,4 @@
-import { itemType } from '../../shared/table-keys.ts';
+import * as itemType from '../../shared/item-types.ts';
 import { queryItems, takeItems } from './paged-query.ts';
 import { partition, SINGLE, succeeded, type TableConnection } from './table-connection.ts';
 

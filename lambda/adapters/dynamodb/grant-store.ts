@@ -3,7 +3,8 @@ import type { SealedUpstreamTokens } from '../../core/identity/upstream-tokens.t
 import type { AuthorizationCode, GrantStore } from '../../core/oauth/authorization-flow.ts';
 import { sha256 } from '../../core/support/crypto.ts';
 import { ServiceUnavailableError } from '../../core/support/service-unavailable-error.ts';
-import { byUserPrefix, itemType } from '../../shared/table-keys.ts';
+import * as itemType from '../../shared/item-types.ts';
+import { byUserPrefix } from '../../shared/table-keys.ts';
 import { dynamoRevocationStore } from './revocation-store.ts';
 import {
   callTable,

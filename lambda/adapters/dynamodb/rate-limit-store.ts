@@ -1,5 +1,5 @@
 import type { RateLimitStore } from '../../core/oauth/clients/rate-limit.ts';
-import { itemType } from '../../shared/table-keys.ts';
+import * as itemType from '../../shared/item-types.ts';
 import { callTable, partition, SINGLE, succeeded, type TableConnection } from './table-connection.ts';
 
 /** A due time in the past limits nothing and may be deleted. */

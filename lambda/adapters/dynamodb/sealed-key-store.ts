@@ -1,5 +1,5 @@
 import type { SealedKeyStore } from '../../core/support/sealed-key.ts';
-import { itemType } from '../../shared/table-keys.ts';
+import * as itemType from '../../shared/item-types.ts';
 import { callTable, partition, SINGLE, succeeded, type TableConnection } from './table-connection.ts';
 
 export function dynamoSealedKeyStore({ client: dynamodb, name: TableName }: TableConnection): SealedKeyStore {

@@ -10,7 +10,8 @@ import {
   type StoredSession,
 } from '../../core/sessions/session.ts';
 import { ServiceUnavailableError } from '../../core/support/service-unavailable-error.ts';
-import { byUserPrefix, itemType } from '../../shared/table-keys.ts';
+import * as itemType from '../../shared/item-types.ts';
+import { byUserPrefix } from '../../shared/table-keys.ts';
 import type { TransactWriteInput } from './table-client.ts';
 import {
   ABSENT_OR_EXPIRED,

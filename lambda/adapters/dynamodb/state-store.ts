@@ -1,5 +1,5 @@
 import type { StateEntry, StateStore } from '../../core/mcp/tool-state.ts';
-import { itemType } from '../../shared/table-keys.ts';
+import * as itemType from '../../shared/item-types.ts';
 import {
   ABSENT_OR_EXPIRED,
   callTable,

@@ -1,5 +1,6 @@
 import type { DashboardSessionStarter } from '../../core/dashboard/dashboard-session.ts';
-import { byUserPrefix, itemType } from '../../shared/table-keys.ts';
+import * as itemType from '../../shared/item-types.ts';
+import { byUserPrefix } from '../../shared/table-keys.ts';
 import { callTable, partition, recentPartitionOf, SINGLE, type TableConnection } from './table-connection.ts';
 
 /** Of a user after the last sign-in: longer than the lifetime of a grant and the retention of its calls. */

@@ -35,7 +35,7 @@ import { memoryUpstreamTokenStore } from './memory-upstream-token-store.ts';
 
 export type MemoryStores = {
   sessions: SessionStore;
-  runs: ExecutionStore;
+  executions: ExecutionStore;
   changes: ChangeStore;
   calls: AuditLogStore;
   clients: ClientStore;
@@ -61,7 +61,7 @@ export function memoryStores(): MemoryStores {
   const tables = memoryTables();
   return {
     sessions: memorySessionStore(tables),
-    runs: memoryExecutionStore(),
+    executions: memoryExecutionStore(),
     changes: memoryChangeStore(),
     calls: memoryAuditLog(),
     clients: memoryClientStore(),

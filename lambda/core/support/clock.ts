@@ -78,7 +78,4 @@ export async function withinTime<T>(
 }
 
 /** Epoch seconds, the unit of JWTs (RFC 7519 §2, NumericDate) and of DynamoDB's TTL. */
-export const epochSeconds = (clock: Pick<Clock, 'now'> = { now: epochMilliseconds }): number =>
-  Math.floor(clock.now() / 1000);
-
-export const epochMilliseconds = (): number => Date.now();
+export const epochSeconds = (clock: Pick<Clock, 'now'>): number => Math.floor(clock.now() / 1000);

@@ -1,54 +1,38 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import type { CallRow } from '../../core/dashboard/dashboard-api.ts';
 import { dashboardText } from '../dashboard-text.ts';
-import { brief, duration, moment, size } from '../format.ts';
-import { Id } from './copy.tsx';
+import { byteSize, duration, shortId, time } from '../format.ts';
+import { CopyableId } from './copy-button.tsx';
 import { Link } from './link.tsx';
-import { Moment } from './moment.tsx';
 import { OutcomeBadge } from './outcome-badge.tsx';
+import { PropertyList } from './property-list.tsx';
+import { Timestamp } from './timestamp.tsx';
 import { UserName } from './user-name.tsx';
 
-const { columns, calls: words } = dashboardText;
+const { columns, calls: text } = dashboardText;
 
-/** What was called: the tool, or else the method. */
-export const whatOf = ({ tool, method }: CallRow): string => tool ?? method;
+/** The called tool, or the method of another request. */
+export const callName = ({ tool, method }: CallRow): string => tool ?? method;
 
 type Props = {
   calls: CallRow[];
   caption: string;
   showsUsers: boolean;
   showsSessions?: boolean;
-  /** The call that the address points to. */
-  pointedAt?: string | undefined;
+  /** The id of the call to expand and scroll to. */
+  selectedCall?: string | undefined;
 };
 
-export function CallsTable({ calls, caption, showsUsers, showsSessions = true, pointedAt }: Props) {
-  const [open, setOpen] = useState<ReadonlySet<string>>(new Set());
-  const table = useRef<HTMLTableElement>(null);
-  const isThere = calls.some(({ id }) => id === pointedAt);
-  useEffect(() => {
-    if (!pointedAt || !isThere) return;
-    setOpen((before) => new Set([...before, pointedAt]));
-    const button = table.current?.querySelector<HTMLElement>(`[data-call="${CSS.escape(pointedAt)}"]`);
-    button?.focus({ preventScroll: true });
-    button?.closest('tr')?.scrollIntoView({ block: 'center' });
-  }, [pointedAt, isThere]);
-
-  const toggle = (id: string) =>
-    setOpen((before) => {
-      const after = new Set(before);
-      if (!after.delete(id)) after.add(id);
-      return after;
-    });
-  const width = 6 + Number(showsUsers) + Number(showsSessions);
-
+export function CallsTable({ calls, caption, showsUsers, showsSessions = true, selectedCall }: Props) {
+  const { table, expanded, toggle } = useExpandedCalls(calls, selectedCall);
+  const columnCount = 7 + Number(showsUsers) + Number(showsSessions);
   return (
-    <table class="cards calls" ref={table}>
-      <caption class="unseen">{caption}</caption>
+    <table class="responsive-table calls" ref={table}>
+      <caption class="visually-hidden">{caption}</caption>
       <thead>
         <tr>
           <th scope="col">
-            <span class="unseen">{columns.open}</span>
+            <span class="visually-hidden">{columns.details}</span>
           </th>
           <th scope="col">{columns.time}</th>
           {showsUsers && <th scope="col">{columns.user}</th>}
@@ -58,19 +42,19 @@ export function CallsTable({ calls, caption, showsUsers, showsSessions = true, p
           <th scope="col" class="number">
             {columns.duration}
           </th>
-          <th scope="col" class="number wide">
+          <th scope="col" class="number wide-only">
             {columns.bytes}
           </th>
           {showsSessions && <th scope="col">{columns.session}</th>}
         </tr>
       </thead>
       {calls.map((call) => (
-        <Row
+        <CallRows
           key={call.id}
           call={call}
-          isOpen={open.has(call.id)}
+          isExpanded={expanded.has(call.id)}
           toggle={() => toggle(call.id)}
-          width={width + 1}
+          columnCount={columnCount}
           showsUsers={showsUsers}
           showsSessions={showsSessions}
         />
@@ -79,29 +63,51 @@ export function CallsTable({ calls, caption, showsUsers, showsSessions = true, p
   );
 }
 
-type RowProps = {
+/** The ids of the expanded calls. Expands, focuses and scrolls to the selected call as soon as it is loaded. */
+function useExpandedCalls(calls: CallRow[], selectedCall: string | undefined) {
+  const [expanded, setExpanded] = useState<ReadonlySet<string>>(new Set());
+  const table = useRef<HTMLTableElement>(null);
+  const isLoaded = calls.some(({ id }) => id === selectedCall);
+  useEffect(() => {
+    if (!selectedCall || !isLoaded) return;
+    setExpanded((before) => new Set([...before, selectedCall]));
+    const button = table.current?.querySelector<HTMLElement>(`[data-call="${CSS.escape(selectedCall)}"]`);
+    button?.focus({ preventScroll: true });
+    button?.closest('tr')?.scrollIntoView({ block: 'center' });
+  }, [selectedCall, isLoaded]);
+
+  const toggle = (id: string) =>
+    setExpanded((before) => {
+      const after = new Set(before);
+      if (!after.delete(id)) after.add(id);
+      return after;
+    });
+  return { table, expanded, toggle };
+}
+
+type CallRowsProps = {
   call: CallRow;
-  isOpen: boolean;
+  isExpanded: boolean;
   toggle(): void;
-  width: number;
+  columnCount: number;
   showsUsers: boolean;
   showsSessions: boolean;
 };
 
-function Row({ call, isOpen, toggle, width, showsUsers, showsSessions }: RowProps) {
-  const details = `call-${call.id}`;
-  const what = whatOf(call);
+function CallRows({ call, isExpanded, toggle, columnCount, showsUsers, showsSessions }: CallRowsProps) {
+  const detailsId = `call-${call.id}`;
+  const name = callName(call);
   return (
-    <tbody class={isOpen ? 'open' : undefined}>
+    <tbody class={isExpanded ? 'expanded' : undefined}>
       <tr>
-        <td class="opener">
+        <td class="disclosure">
           <button
             type="button"
             class="icon"
             data-call={call.id}
-            aria-expanded={isOpen}
-            aria-controls={isOpen ? details : undefined}
-            aria-label={words.showDetails(`${what}, ${moment(call.at)}`)}
+            aria-expanded={isExpanded}
+            aria-controls={isExpanded ? detailsId : undefined}
+            aria-label={text.showDetails(`${name}, ${time(call.at)}`)}
             onClick={toggle}
           >
             <svg viewBox="0 0 12 12" width="12" height="12" aria-hidden="true" focusable="false">
@@ -110,7 +116,7 @@ function Row({ call, isOpen, toggle, width, showsUsers, showsSessions }: RowProp
           </button>
         </td>
         <td data-label={columns.time} class="nowrap">
-          <Moment at={call.at} />
+          <Timestamp at={call.at} />
         </td>
         {showsUsers && (
           <td data-label={columns.user}>
@@ -120,8 +126,8 @@ function Row({ call, isOpen, toggle, width, showsUsers, showsSessions }: RowProp
         <td data-label={columns.client} title={call.clientVersion}>
           {call.clientLabel}
         </td>
-        <td data-label={columns.tool} class={call.tool ? 'tool' : 'tool quiet'}>
-          <code>{what}</code>
+        <td data-label={columns.tool} class={call.tool ? undefined : 'muted'}>
+          <code>{name}</code>
         </td>
         <td data-label={columns.outcome}>
           <OutcomeBadge outcome={call.outcome} />
@@ -129,21 +135,21 @@ function Row({ call, isOpen, toggle, width, showsUsers, showsSessions }: RowProp
         <td data-label={columns.duration} class="number">
           {duration(call.milliseconds)}
         </td>
-        <td data-label={columns.bytes} class="number wide">
-          {size(call.bytesIn)} / {size(call.bytesOut)}
+        <td data-label={columns.bytes} class="number wide-only">
+          {byteSize(call.bytesIn)} / {byteSize(call.bytesOut)}
         </td>
         {showsSessions && (
           <td data-label={columns.session}>
             <Link to={{ view: 'session', id: call.session, call: call.id }} title={call.session}>
-              <code>{brief(call.session)}</code>
+              <code>{shortId(call.session)}</code>
             </Link>
           </td>
         )}
       </tr>
-      {isOpen && (
-        <tr id={details} class="details">
-          <td colSpan={width}>
-            <Details call={call} />
+      {isExpanded && (
+        <tr id={detailsId} class="details">
+          <td colSpan={columnCount}>
+            <CallDetails call={call} />
           </td>
         </tr>
       )}
@@ -151,82 +157,41 @@ function Row({ call, isOpen, toggle, width, showsUsers, showsSessions }: RowProp
   );
 }
 
-function Details({ call }: { call: CallRow }) {
-  const { fields } = words;
+function CallDetails({ call }: { call: CallRow }) {
+  const { fields } = text;
   const protocol = [dashboardText.eras[call.era], call.protocolVersion].filter(Boolean).join(', ');
   const error = [call.errorCode, call.message].filter((each) => each !== undefined).join(': ');
   return (
-    <dl class="facts">
-      <div>
-        <dt>{fields.id}</dt>
-        <dd>
-          <Id id={call.id} what={fields.id} />
-        </dd>
-      </div>
-      {error && (
-        <div>
-          <dt>{fields.error}</dt>
-          <dd>{error}</dd>
-        </div>
-      )}
-      <div>
-        <dt>{fields.method}</dt>
-        <dd>
-          <code>{call.method}</code>
-        </dd>
-      </div>
-      <div>
-        <dt>{fields.bytes}</dt>
-        <dd>
-          {size(call.bytesIn)} / {size(call.bytesOut)}
-        </dd>
-      </div>
-      <div>
-        <dt>{fields.protocol}</dt>
-        <dd>{protocol}</dd>
-      </div>
-      <div>
-        <dt>{fields.client}</dt>
-        <dd>
-          {[call.clientLabel, call.clientVersion].filter(Boolean).join(' ')}
-          {call.client !== call.clientLabel && (
-            <>
-              <br />
-              <code class="quiet">{call.client}</code>
-            </>
-          )}
-        </dd>
-      </div>
-      <div>
-        <dt>{fields.user}</dt>
-        <dd>
-          <Id id={call.user} what={fields.user} />
-        </dd>
-      </div>
-      <div>
-        <dt>{fields.grant}</dt>
-        <dd>
-          <Link to={{ view: 'grants', user: call.user, id: call.grant }}>
+    <PropertyList
+      properties={[
+        [fields.id, <CopyableId key="id" id={call.id} label={fields.id} />],
+        [fields.error, error || undefined],
+        [fields.method, <code key="method">{call.method}</code>],
+        [fields.bytes, `${byteSize(call.bytesIn)} / ${byteSize(call.bytesOut)}`],
+        [fields.protocol, protocol],
+        [fields.client, <ClientDescription key="client" call={call} />],
+        [fields.user, <CopyableId key="user" id={call.user} label={fields.user} />],
+        [
+          fields.grant,
+          <Link key="grant" to={{ view: 'grants', user: call.user, id: call.grant }}>
             <code>{call.grant}</code>
-          </Link>
-        </dd>
-      </div>
-      {call.traceId && (
-        <div>
-          <dt>{fields.trace}</dt>
-          <dd>
-            <Id id={call.traceId} what={fields.trace} />
-          </dd>
-        </div>
-      )}
-      {call.arguments !== undefined && (
-        <div>
-          <dt>{fields.arguments}</dt>
-          <dd>
-            <code>{call.arguments}</code>
-          </dd>
-        </div>
-      )}
-    </dl>
+          </Link>,
+        ],
+        [fields.trace, call.traceId && <CopyableId id={call.traceId} label={fields.trace} />],
+        [fields.arguments, call.arguments === undefined ? undefined : <code>{call.arguments}</code>],
+      ]}
+    />
   );
 }
+
+const ClientDescription = ({ call: { client, clientLabel, clientVersion } }: { call: CallRow }) => (
+  <>
+    {[clientLabel, clientVersion].filter(Boolean).join(' ')}
+    {client !== clientLabel && (
+      <>
+        <br />
+        <code class="muted">{client}</code>
+      </>
+    )}
+  </>
+);

@@ -29,7 +29,7 @@ Chart.defaults.font.family = 'system-ui, -apple-system, "Segoe UI", sans-serif';
 
 export type Series = {
   name: string;
-  /** A custom property of the stylesheet. */
+  /** The name of a custom property in the stylesheet. */
   colour: string;
   values: (number | null)[];
   dash?: number[];
@@ -37,17 +37,17 @@ export type Series = {
 
 type Props = {
   kind: 'bar' | 'line';
-  /** What it shows, in one sentence: the table beside it has the rest. */
+  /** The accessible description of the chart; the table below it has the data. */
   summary: string;
   labels: string[];
   series: Series[];
   format(value: number): string;
-  /** @param series absent when no single one was hit */
-  pick?: ((bar: number, series: number | undefined) => void) | undefined;
+  /** Called for a click. @param series `undefined` if the click is not on a single series */
+  select?: ((bar: number, series: number | undefined) => void) | undefined;
 };
 
-/** Draws anew in place whatever it is given, without a flicker. */
-export function Canvas(props: Props) {
+/** A chart that updates in place, without flicker. */
+export function ChartCanvas(props: Props) {
   const canvas = useRef<HTMLCanvasElement>(null);
   const chart = useRef<Chart<'bar' | 'line', (number | null)[]>>(undefined);
   const latest = useRef(props);
@@ -61,11 +61,11 @@ export function Canvas(props: Props) {
   }, [props.kind]);
 
   useEffect(() => {
-    if (chart.current) draw(chart.current, props);
+    if (chart.current) updateChart(chart.current, props);
   }, [props, theme]);
 
   return (
-    <div class="canvas">
+    <div class="chart-canvas">
       <canvas ref={canvas} role="img" aria-label={props.summary} />
     </div>
   );
@@ -101,22 +101,22 @@ function configurationOf(
       onHover: (event, elements) => {
         const target = event.native?.target;
         if (target instanceof HTMLElement)
-          target.classList.toggle('pickable', Boolean(latest.current.pick && elements.length));
+          target.classList.toggle('clickable', Boolean(latest.current.select && elements.length));
       },
       onClick: ({ native }, [bar], chart) => {
-        const { pick } = latest.current;
-        if (!pick || !bar || !native) return;
+        const { select } = latest.current;
+        if (!select || !bar || !native) return;
         const [hit] = chart.getElementsAtEventForMode(native, 'nearest', { intersect: true }, false);
-        pick(bar.index, hit?.datasetIndex);
+        select(bar.index, hit?.datasetIndex);
       },
     },
   };
 }
 
-function draw(chart: Chart<'bar' | 'line', (number | null)[]>, { kind, labels, series }: Props): void {
+function updateChart(chart: Chart<'bar' | 'line', (number | null)[]>, { kind, labels, series }: Props): void {
   const { scales } = chart.options;
   for (const scale of [scales?.x, scales?.y]) {
-    if (scale?.ticks) scale.ticks.color = readColour('quiet');
+    if (scale?.ticks) scale.ticks.color = readColour('muted');
     if (scale?.grid) scale.grid.color = readColour('line');
     if (scale?.border) scale.border.color = readColour('line');
   }
@@ -127,14 +127,14 @@ function draw(chart: Chart<'bar' | 'line', (number | null)[]>, { kind, labels, s
   }
   chart.data.labels = labels;
   chart.data.datasets = series.map(({ name, colour, values, dash = [] }) => {
-    const paint = readColour(colour);
+    const colourValue = readColour(colour);
     return kind === 'bar'
-      ? { label: name, data: values, backgroundColor: paint, maxBarThickness: 40 }
+      ? { label: name, data: values, backgroundColor: colourValue, maxBarThickness: 40 }
       : {
           label: name,
           data: values,
-          borderColor: paint,
-          backgroundColor: paint,
+          borderColor: colourValue,
+          backgroundColor: colourValue,
           borderWidth: 2,
           borderDash: dash,
           pointRadius: labels.length > 40 ? 0 : 2.5,

@@ -1,182 +1,213 @@
 import type { Me } from '../../core/dashboard/dashboard-api.ts';
 import { ERRORS } from '../../core/dashboard/dashboard-api.ts';
 import { dashboardText } from '../dashboard-text.ts';
-import { brief, localInput, span } from '../format.ts';
-import { known } from '../known-values.ts';
-import { go, outcomes, type RangeName, type Route, ranges, windowOf } from '../page-router.ts';
+import { datetimeLocal, shortId, timeSpan } from '../format.ts';
+import { navigate, outcomes, periodOf, type RangeName, type Route, ranges } from '../page-router.ts';
 import { useStore } from '../page-store.ts';
+import { suggestions } from '../suggestions.ts';
 import { Link } from './link.tsx';
 import { useNameOf } from './user-name.tsx';
 
-const words = dashboardText.filters;
+const text = dashboardText.filters;
 const CUSTOM = 'custom';
 
-/**
- * Every change goes to the address, from where the view takes it.
- * @param ofCalls whether single calls are looked for, which have a tool and an outcome
- */
-export function Filters({ route, me, ofCalls = true }: { route: Route; me: Me | undefined; ofCalls?: boolean }) {
-  const { users, tools, clients } = useStore(known);
-  const isCustom = route.from !== undefined;
-  const set = (changes: Partial<Route>) => go({ ...route, call: undefined, ...changes });
-  const keyOf = (typed: string | undefined) => [...users].find(([, name]) => name === typed)?.[0] ?? typed;
+type FiltersProps = {
+  route: Route;
+  me: Me | undefined;
+  /** Whether the view lists calls, which have a tool and an outcome. */
+  ofCalls?: boolean;
+};
 
-  const setTime = (form: HTMLFormElement) => {
-    const at = (name: string) => new Date((form.elements.namedItem(name) as HTMLInputElement).value).getTime();
-    const [from, to] = [at('from'), at('to')];
-    if (from < to) set({ from, to });
-  };
-
+/** The filters of a view. Each change navigates to a new URL, which the view reads. */
+export function Filters({ route, me, ofCalls = true }: FiltersProps) {
+  const set = (changes: Partial<Route>) => navigate({ ...route, call: undefined, ...changes });
   return (
-    <search class="filters" aria-label={words.label}>
+    <search class="filters" aria-label={text.label}>
       <form onSubmit={(event) => event.preventDefault()}>
-        <label>
-          {words.range}
-          <select
-            value={isCustom ? CUSTOM : route.range}
-            onChange={({ currentTarget: { value } }) =>
-              value === CUSTOM
-                ? set(windowOf(route, Date.now()))
-                : set({ range: value as RangeName, from: undefined, to: undefined })
-            }
-          >
-            {(Object.keys(ranges) as RangeName[]).map((range) => (
-              <option key={range} value={range}>
-                {words.ranges[range]}
-              </option>
-            ))}
-            <option value={CUSTOM}>{words.custom}</option>
-          </select>
-        </label>
-        {route.from !== undefined &&
-          route.to !== undefined &&
-          (['from', 'to'] as const).map((end) => (
-            <label key={`${end} ${route[end]}`}>
-              {words[end]}
-              <input
-                type="datetime-local"
-                name={end}
-                required
-                defaultValue={localInput(route[end]!)}
-                onChange={({ currentTarget: { form } }) => form && setTime(form)}
-              />
-            </label>
-          ))}
-        {me?.isAdmin && (
-          <label>
-            {words.user}
-            <input
-              // A key, so that what is being typed outlives a refresh and not a change of the address.
-              key={route.user}
-              name="user"
-              list="known-users"
-              autocomplete="off"
-              placeholder={words.userHint}
-              defaultValue={route.user ? (users.get(route.user) ?? route.user) : ''}
-              onChange={(event) => set({ user: keyOf(text(event)) })}
-            />
-          </label>
-        )}
-        <Named by="client" route={route} set={set} />
+        <PeriodFilter route={route} set={set} />
+        {me?.isAdmin && <UserFilter route={route} set={set} />}
+        <NameFilter by="client" route={route} set={set} />
         {ofCalls && (
           <>
-            <Named by="tool" route={route} set={set} />
-            <label>
-              {words.outcome}
-              <select
-                value={route.outcome ?? ''}
-                onChange={({ currentTarget: { value } }) => set({ outcome: (value || undefined) as Route['outcome'] })}
-              >
-                <option value="">{words.any}</option>
-                <option value={ERRORS}>{dashboardText.anyError}</option>
-                {outcomes.map((outcome) => (
-                  <option key={outcome} value={outcome}>
-                    {dashboardText.outcomes[outcome]}
-                  </option>
-                ))}
-              </select>
-            </label>
+            <NameFilter by="tool" route={route} set={set} />
+            <OutcomeFilter route={route} set={set} />
           </>
         )}
-        <button type="submit" class="unseen">
-          {words.apply}
+        <button type="submit" class="visually-hidden">
+          {text.apply}
         </button>
       </form>
-      <datalist id="known-users">
-        {[...users].map(([user, name]) => (
-          <option key={user} value={name} />
-        ))}
-      </datalist>
-      <datalist id="known-clients">
-        {[...clients].map((client) => (
-          <option key={client} value={client} />
-        ))}
-      </datalist>
-      <datalist id="known-tools">
-        {[...tools].map((tool) => (
-          <option key={tool} value={tool} />
-        ))}
-      </datalist>
-      <Chips route={route} me={me} />
+      <SuggestionLists />
+      <ActiveFilters route={route} me={me} />
     </search>
   );
 }
 
-const text = (event: Event) => (event.currentTarget as HTMLInputElement).value.trim() || undefined;
+type FilterProps = { route: Route; set(changes: Partial<Route>): void };
 
-type NamedProps = { by: 'client' | 'tool'; route: Route; set(changes: Partial<Route>): void };
+/** A range that ends now, or a custom period. */
+function PeriodFilter({ route, set }: FilterProps) {
+  const { from, to } = route;
+  const setPeriod = (form: HTMLFormElement) => {
+    const timeOf = (name: string) => new Date((form.elements.namedItem(name) as HTMLInputElement).value).getTime();
+    const period = { from: timeOf('from'), to: timeOf('to') };
+    if (period.from < period.to) set(period);
+  };
+  return (
+    <>
+      <label>
+        {text.range}
+        <select
+          value={from === undefined ? route.range : CUSTOM}
+          onChange={({ currentTarget: { value } }) =>
+            value === CUSTOM
+              ? set(periodOf(route, Date.now()))
+              : set({ range: value as RangeName, from: undefined, to: undefined })
+          }
+        >
+          {(Object.keys(ranges) as RangeName[]).map((range) => (
+            <option key={range} value={range}>
+              {text.ranges[range]}
+            </option>
+          ))}
+          <option value={CUSTOM}>{text.custom}</option>
+        </select>
+      </label>
+      {from !== undefined &&
+        to !== undefined &&
+        (['from', 'to'] as const).map((end) => (
+          <label key={`${end} ${route[end]}`}>
+            {text[end]}
+            <input
+              type="datetime-local"
+              name={end}
+              required
+              defaultValue={datetimeLocal(route[end]!)}
+              onChange={({ currentTarget: { form } }) => form && setPeriod(form)}
+            />
+          </label>
+        ))}
+    </>
+  );
+}
 
-/** A field for a name, of which those that are known are offered. */
-const Named = ({ by, route, set }: NamedProps) => (
+function UserFilter({ route, set }: FilterProps) {
+  const { users } = useStore(suggestions);
+  const keyOf = (input: string | undefined) => [...users].find(([, name]) => name === input)?.[0] ?? input;
+  return (
+    <label>
+      {text.user}
+      <input
+        // The key keeps the input during a refresh, and resets it when the route changes.
+        key={route.user}
+        name="user"
+        list="user-suggestions"
+        autocomplete="off"
+        placeholder={text.userHint}
+        defaultValue={route.user ? (users.get(route.user) ?? route.user) : ''}
+        onChange={(event) => set({ user: keyOf(inputValue(event)) })}
+      />
+    </label>
+  );
+}
+
+/** Filters by client or tool name, with suggestions. */
+const NameFilter = ({ by, route, set }: FilterProps & { by: 'client' | 'tool' }) => (
   <label>
-    {words[by]}
+    {text[by]}
     <input
       key={route[by]}
       name={by}
-      list={`known-${by}s`}
+      list={`${by}-suggestions`}
       autocomplete="off"
-      placeholder={words.any}
+      placeholder={text.any}
       defaultValue={route[by] ?? ''}
-      onChange={(event) => set({ [by]: text(event) })}
+      onChange={(event) => set({ [by]: inputValue(event) })}
     />
   </label>
 );
 
-/** What is left out of sight, each with the way to have it back. */
-export function Chips({ route, me }: { route: Route; me: Me | undefined }) {
-  const nameOf = useNameOf();
-  const { user, grant, client, tool, outcome, from, to } = route;
-  const chips: { what: string; without: Partial<Route> }[] = [];
-  if (from !== undefined && to !== undefined)
-    chips.push({ what: span(from, to), without: { from: undefined, to: undefined } });
-  // One's own name is in the switch above already.
-  if (user && me?.isAdmin && user !== me.user)
-    chips.push({ what: `${words.user} ${nameOf(user)}`, without: { user: undefined } });
-  if (grant) chips.push({ what: `${words.grant} ${brief(grant)}`, without: { grant: undefined } });
-  if (client) chips.push({ what: `${words.client} ${client}`, without: { client: undefined } });
-  if (tool) chips.push({ what: `${words.tool} ${tool}`, without: { tool: undefined } });
-  if (outcome)
-    chips.push({
-      what: outcome === ERRORS ? dashboardText.anyError : dashboardText.outcomes[outcome],
-      without: { outcome: undefined },
-    });
-  if (!chips.length) return null;
+const OutcomeFilter = ({ route, set }: FilterProps) => (
+  <label>
+    {text.outcome}
+    <select
+      value={route.outcome ?? ''}
+      onChange={({ currentTarget: { value } }) => set({ outcome: (value || undefined) as Route['outcome'] })}
+    >
+      <option value="">{text.any}</option>
+      <option value={ERRORS}>{dashboardText.anyError}</option>
+      {outcomes.map((outcome) => (
+        <option key={outcome} value={outcome}>
+          {dashboardText.outcomes[outcome]}
+        </option>
+      ))}
+    </select>
+  </label>
+);
+
+function SuggestionLists() {
+  const { users, tools, clients } = useStore(suggestions);
+  const lists = { user: users.values(), client: clients, tool: tools };
   return (
-    <ul class="chips" aria-label={words.chips}>
-      {chips.map(({ what, without }) => (
-        <li key={what}>
-          <Link class="chip" to={{ ...route, ...without }} aria-label={words.remove(what)}>
-            <span>{what}</span> <span aria-hidden="true">✕</span>
+    <>
+      {Object.entries(lists).map(([kind, names]) => (
+        <datalist key={kind} id={`${kind}-suggestions`}>
+          {[...names].map((name) => (
+            <option key={name} value={name} />
+          ))}
+        </datalist>
+      ))}
+    </>
+  );
+}
+
+const inputValue = (event: Event) => (event.currentTarget as HTMLInputElement).value.trim() || undefined;
+
+/** The active filters, each a link that removes it. */
+export function ActiveFilters({ route, me }: { route: Route; me: Me | undefined }) {
+  const filters = useActiveFilters(route, me);
+  if (!filters.length) return null;
+  return (
+    <ul class="active-filters" aria-label={text.active}>
+      {filters.map(({ label, without }) => (
+        <li key={label}>
+          <Link class="filter-chip" to={{ ...route, ...without }} aria-label={text.remove(label)}>
+            <span>{label}</span> <span aria-hidden="true">✕</span>
           </Link>
         </li>
       ))}
-      {chips.length > 1 && (
+      {filters.length > 1 && (
         <li>
-          <Link to={{ view: route.view, range: route.range, by: route.by, user: user === me?.user ? user : undefined }}>
-            {words.clear}
+          <Link to={{ view: route.view, range: route.range, by: route.by, user: ownKeyIn(route, me) }}>
+            {text.clear}
           </Link>
         </li>
       )}
     </ul>
   );
+}
+
+/** The user's own key is not a filter but the choice "Only me" of the page header. */
+const ownKeyIn = (route: Route, me: Me | undefined) => (route.user === me?.user ? route.user : undefined);
+
+type ActiveFilter = { label: string; without: Partial<Route> };
+
+function useActiveFilters(route: Route, me: Me | undefined): ActiveFilter[] {
+  const nameOf = useNameOf();
+  const filters: ActiveFilter[] = [];
+  const { from, to, outcome } = route;
+  if (from !== undefined && to !== undefined) {
+    filters.push({ label: timeSpan(from, to), without: { from: undefined, to: undefined } });
+  }
+  if (route.user && me?.isAdmin && route.user !== me.user) {
+    filters.push({ label: `${text.user} ${nameOf(route.user)}`, without: { user: undefined } });
+  }
+  if (route.grant) filters.push({ label: `${text.grant} ${shortId(route.grant)}`, without: { grant: undefined } });
+  if (route.client) filters.push({ label: `${text.client} ${route.client}`, without: { client: undefined } });
+  if (route.tool) filters.push({ label: `${text.tool} ${route.tool}`, without: { tool: undefined } });
+  if (outcome) {
+    const label = outcome === ERRORS ? dashboardText.anyError : dashboardText.outcomes[outcome];
+    filters.push({ label, without: { outcome: undefined } });
+  }
+  return filters;
 }

@@ -1,10 +1,10 @@
 import type { ComponentChildren } from 'preact';
-import { go, hrefOf, type RouteTarget } from '../page-router.ts';
+import { hrefOf, navigate, type RouteTarget } from '../page-router.ts';
 
 type Props = {
   to: RouteTarget;
   children: ComponentChildren;
-  /** Takes the place of the page before in the history. */
+  /** Whether to replace the current history entry. */
   replace?: boolean;
   class?: string;
   title?: string;
@@ -12,7 +12,7 @@ type Props = {
   'aria-current'?: 'page' | 'true';
 };
 
-/** A real link, so that it can be copied and opened in a new tab; a plain click stays on the page. */
+/** A link that can be copied and opened in a new tab. A click without modifiers navigates within the page. */
 export function Link({ to, replace = false, children, ...attributes }: Props) {
   return (
     <a
@@ -21,7 +21,7 @@ export function Link({ to, replace = false, children, ...attributes }: Props) {
       onClick={(event) => {
         if (event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
         event.preventDefault();
-        go(to, { replace });
+        navigate(to, { replace });
       }}
     >
       {children}

@@ -1,23 +1,23 @@
 import { dashboardText } from '../dashboard-text.ts';
-import { moment } from '../format.ts';
-import type { Pages } from '../paged-list.ts';
+import { time } from '../format.ts';
+import type { PagedList } from '../paged-list.ts';
 
-/** At the end of a list that goes on, and of one that has found nothing yet. */
-export function More<T>({ pages }: { pages: Pages<T> }) {
-  const { items, hasMore, isLoadingMore, moreFailure, searchedTo, more } = pages;
+/** The end of a list that has further pages, including one whose first pages are empty. */
+export function LoadMore<T>({ list }: { list: PagedList<T> }) {
+  const { items, hasMore, isLoadingMore, loadMoreError, searchedTo, loadMore } = list;
   if (!hasMore) return null;
-  const words = dashboardText.calls;
+  const text = dashboardText.calls;
   const isEmpty = items?.length === 0;
   return (
-    <div class="more">
-      {isEmpty && searchedTo !== undefined && <p>{words.searchedTo(moment(searchedTo))}</p>}
-      {moreFailure && (
+    <div class="load-more">
+      {isEmpty && searchedTo !== undefined && <p>{text.searchedTo(time(searchedTo))}</p>}
+      {loadMoreError && (
         <p class="warning" role="alert">
-          {words.moreFailed}
+          {text.loadFailed}
         </p>
       )}
-      <button type="button" onClick={more} aria-disabled={isLoadingMore} aria-busy={isLoadingMore}>
-        {isLoadingMore ? words.loadingMore : isEmpty ? words.further : words.more}
+      <button type="button" onClick={loadMore} aria-disabled={isLoadingMore} aria-busy={isLoadingMore}>
+        {isLoadingMore ? text.loading : isEmpty ? text.searchFurther : text.loadMore}
       </button>
     </div>
   );

@@ -1,8 +1,8 @@
 import type { CallOutcome } from '../../core/audit/tool-call.ts';
 import { dashboardText } from '../dashboard-text.ts';
 
-/** A form for each outcome beside its colour, for those who do not tell colours apart. */
-const forms: Record<CallOutcome, string> = {
+/** A shape for each outcome, so that outcomes are distinguishable without colour (WCAG 2.2, 1.4.1). */
+const shapes: Record<CallOutcome, string> = {
   success: 'M6 1.5a4.5 4.5 0 1 0 0 9a4.5 4.5 0 1 0 0-9Z',
   'tool-error': 'M6 1.2 11 10.5H1Z',
   'protocol-error': 'M1.8 1.8h8.4v8.4H1.8Z',
@@ -10,14 +10,21 @@ const forms: Record<CallOutcome, string> = {
   'timed-out': 'M1.5 1.2h9L7.2 6l3.3 4.8h-9L4.8 6Z',
 };
 
-export const Mark = ({ outcome }: { outcome: CallOutcome }) => (
-  <svg class={`mark ${outcome}`} viewBox="0 0 12 12" width="12" height="12" aria-hidden="true" focusable="false">
-    <path d={forms[outcome]} />
+export const OutcomeIcon = ({ outcome }: { outcome: CallOutcome }) => (
+  <svg
+    class={`outcome-icon ${outcome}`}
+    viewBox="0 0 12 12"
+    width="12"
+    height="12"
+    aria-hidden="true"
+    focusable="false"
+  >
+    <path d={shapes[outcome]} />
   </svg>
 );
 
 export const OutcomeBadge = ({ outcome }: { outcome: CallOutcome }) => (
   <span class="badge">
-    <Mark outcome={outcome} /> <span>{dashboardText.outcomes[outcome]}</span>
+    <OutcomeIcon outcome={outcome} /> <span>{dashboardText.outcomes[outcome]}</span>
   </span>
 );

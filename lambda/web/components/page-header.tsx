@@ -1,48 +1,48 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import type { IdSearchResult, Me } from '../../core/dashboard/dashboard-api.ts';
-import { Failure, get, post, signedOut } from '../api-client.ts';
+import { ApiRequestError, get, post, signOutReason } from '../api-client.ts';
 import { dashboardText } from '../dashboard-text.ts';
-import { brief } from '../format.ts';
-import { paused } from '../live-data.ts';
-import { endsNow, go, kept, queryOf, type Route, type RouteTarget, type View } from '../page-router.ts';
+import { shortId } from '../format.ts';
+import { paused } from '../live-query.ts';
+import { endsNow, navigate, queryOf, type Route, type RouteTarget, sharedFilters, type View } from '../page-router.ts';
 import { useStore } from '../page-store.ts';
 import { Link } from './link.tsx';
 
 type Props = { route: Route; me: Me | undefined; isSignedOut: boolean };
 
-export function Header({ route, me, isSignedOut }: Props) {
+export function PageHeader({ route, me, isSignedOut }: Props) {
   return (
-    <header class="top">
-      <div class="row">
+    <header class="page-header">
+      <div class="header-row">
         <Link to={{ view: 'overview' }} class="brand">
           {dashboardText.product}
         </Link>
         {me && !isSignedOut && (
           <>
-            <Search me={me} />
-            <span class="who" title={me.user}>
-              {me.name ?? brief(me.user)}
+            <IdSearch me={me} />
+            <span class="signed-in-user" title={me.user}>
+              {me.name ?? shortId(me.user)}
             </span>
-            <SignOut me={me} />
+            <SignOutButton me={me} />
           </>
         )}
       </div>
       {!isSignedOut && (
-        <div class="row second">
-          <Views route={route} me={me} />
-          {me?.isAdmin && <Scope route={route} me={me} />}
-          <LiveSwitch route={route} />
+        <div class="header-row secondary">
+          <ViewNavigation route={route} me={me} />
+          {me?.isAdmin && <UserScopeSwitch route={route} me={me} />}
+          <LiveToggle route={route} />
         </div>
       )}
     </header>
   );
 }
 
-function Views({ route, me }: { route: Route; me: Me | undefined }) {
+function ViewNavigation({ route, me }: { route: Route; me: Me | undefined }) {
   const views: View[] = ['overview', 'calls', 'sessions', 'grants', ...(me?.isAdmin ? ['users' as const] : []), 'me'];
   const current = route.view === 'session' ? 'sessions' : route.view;
   const nav = useRef<HTMLElement>(null);
-  // On a phone there is not room for all of them.
+  // Scrolls the current view's link into sight on narrow screens.
   useEffect(() => {
     const link = nav.current?.querySelector<HTMLElement>('[aria-current]');
     if (link && nav.current) nav.current.scrollLeft = link.offsetLeft - nav.current.offsetLeft - 16;
@@ -62,57 +62,61 @@ function Views({ route, me }: { route: Route; me: Me | undefined }) {
   );
 }
 
-/** Overview and calls look at the same; the others know of no tool or outcome. */
+/** Overview and calls share all filters; the other views have neither tool nor outcome. */
 function targetOf(route: Route, view: View): RouteTarget {
   const { client, grant, tool, outcome, by } = route;
-  const isSame = view === 'overview' || view === 'calls';
-  return { ...kept(route), view, ...(isSame && { client, grant, tool, outcome, by }) };
+  const hasAllFilters = view === 'overview' || view === 'calls';
+  return { ...sharedFilters(route), view, ...(hasAllFilters && { client, grant, tool, outcome, by }) };
 }
 
-function Scope({ route, me }: { route: Route; me: Me }) {
-  // These are nobody's in particular.
+function UserScopeSwitch({ route, me }: { route: Route; me: Me }) {
+  // These views do not depend on the choice.
   if (route.view === 'users' || route.view === 'me' || route.view === 'session') return null;
-  const { scope } = dashboardText;
+  const { userScope: text } = dashboardText;
   const isMine = route.user === me.user;
   return (
-    <nav class="switch" aria-label={scope.label}>
+    <nav class="segmented" aria-label={text.label}>
       <Link to={{ ...route, id: undefined, user: undefined }} {...(!route.user && { 'aria-current': 'true' as const })}>
-        {scope.everyone}
+        {text.everyone}
       </Link>
       <Link to={{ ...route, id: undefined, user: me.user }} {...(isMine && { 'aria-current': 'true' as const })}>
-        {scope.onlyMe}
+        {text.onlyMe}
       </Link>
     </nav>
   );
 }
 
-function LiveSwitch({ route }: { route: Route }) {
+function LiveToggle({ route }: { route: Route }) {
   const isPaused = useStore(paused);
   const { live } = dashboardText;
-  const hasTime = route.view === 'overview' || route.view === 'calls' || route.view === 'sessions';
-  const isFixed = hasTime && !endsNow(route);
+  const hasPeriod = route.view === 'overview' || route.view === 'calls' || route.view === 'sessions';
+  const isFixed = hasPeriod && !endsNow(route);
   if (isFixed || route.view === 'me') return null;
   return (
-    <button type="button" class={isPaused ? 'small live off' : 'small live'} onClick={() => paused.set(!isPaused)}>
-      <span class="dot" /> {isPaused ? live.off : live.on}
-      <span class="unseen">: {isPaused ? live.resume : live.pause}</span>
+    <button
+      type="button"
+      class={isPaused ? 'small live-toggle paused' : 'small live-toggle'}
+      onClick={() => paused.set(!isPaused)}
+    >
+      <span class="dot" /> {isPaused ? live.paused : live.on}
+      <span class="visually-hidden">: {isPaused ? live.resume : live.pause}</span>
     </button>
   );
 }
 
-function Search({ me }: { me: Me }) {
-  const [problem, setProblem] = useState<string>();
-  const words = dashboardText.search;
+function IdSearch({ me }: { me: Me }) {
+  const [message, setMessage] = useState<string>();
+  const text = dashboardText.search;
   const find = async (form: HTMLFormElement) => {
     const id = String(new FormData(form).get('id') ?? '').trim();
     if (!id) return;
-    setProblem(undefined);
+    setMessage(undefined);
     try {
       const found = await get<IdSearchResult>('find', queryOf({ id }), new AbortController().signal);
       form.reset();
-      go(placeOf(found, me));
+      navigate(targetOfResult(found, me));
     } catch (error) {
-      setProblem(error instanceof Failure && error.status === 404 ? words.nothing : words.failed);
+      setMessage(error instanceof ApiRequestError && error.status === 404 ? text.notFound : text.failed);
     }
   };
   return (
@@ -127,22 +131,22 @@ function Search({ me }: { me: Me }) {
         <input
           type="search"
           name="id"
-          aria-label={words.label}
-          placeholder={words.label}
+          aria-label={text.label}
+          placeholder={text.label}
           autocomplete="off"
           spellcheck={false}
-          onInput={() => setProblem(undefined)}
+          onInput={() => setMessage(undefined)}
         />
-        <button type="submit">{words.go}</button>
-        <p class="problem" role="status">
-          {problem}
+        <button type="submit">{text.submit}</button>
+        <p class="search-message" role="status">
+          {message}
         </p>
       </form>
     </search>
   );
 }
 
-function placeOf(found: IdSearchResult, me: Me): RouteTarget {
+function targetOfResult(found: IdSearchResult, me: Me): RouteTarget {
   const user = (key: string) => (me.isAdmin ? { user: key } : {});
   switch (found.kind) {
     case 'session':
@@ -156,20 +160,20 @@ function placeOf(found: IdSearchResult, me: Me): RouteTarget {
   }
 }
 
-function SignOut({ me }: { me: Me }) {
-  const [isLeaving, setLeaving] = useState(false);
-  const leave = async () => {
-    setLeaving(true);
+function SignOutButton({ me }: { me: Me }) {
+  const [isSigningOut, setSigningOut] = useState(false);
+  const signOut = async () => {
+    setSigningOut(true);
     try {
       await post(me, 'sign-out');
-      signedOut.set('signed-out');
+      signOutReason.set('signed-out');
     } catch (error) {
-      // Who is not signed in is signed out.
-      if (!(error instanceof Failure && error.status === 401)) setLeaving(false);
+      // A 401 means that the user is signed out already.
+      if (!(error instanceof ApiRequestError && error.status === 401)) setSigningOut(false);
     }
   };
   return (
-    <button type="button" disabled={isLeaving} onClick={leave}>
+    <button type="button" disabled={isSigningOut} onClick={signOut}>
       {dashboardText.signOut}
     </button>
   );

@@ -7,33 +7,32 @@ import type { Route, RouteTarget } from '../page-router.ts';
 import { Link } from './link.tsx';
 import { OutcomeBadge } from './outcome-badge.tsx';
 
-/** How a group is called. */
+/** The display name of a group. */
 export function groupName(by: Breakdown, group: string): string {
   if (group === OTHERS) return dashboardText.others;
   return by === 'outcome' ? (dashboardText.outcomes[group as CallOutcome] ?? group) : group;
 }
 
-/** The rows behind a group; those of all the others cannot be asked for at once. */
-export const narrowed = (target: RouteTarget, by: Breakdown, group: string): RouteTarget =>
+/** The target filtered by the group. `OTHERS` is not a filter, so it leaves the target as it is. */
+export const filteredBy = (target: RouteTarget, by: Breakdown, group: string): RouteTarget =>
   group === OTHERS ? target : { ...target, [by]: group };
 
-/** So many are shown before one asks for all. */
-const SHORT = 8;
+/** The number of rows before "Show all". */
+const INITIAL_ROWS = 8;
 
 type Props = { by: Breakdown; route: Route; rows: Overview['rows'][Breakdown] };
 
 export function Ranking({ by, route, rows }: Props) {
   const { columns } = dashboardText;
-  const calls: RouteTarget = { ...route, view: 'calls' };
   const isOutcome = by === 'outcome';
-  const [isAll, setAll] = useState(false);
-  const shown = isAll ? rows : rows.slice(0, SHORT);
+  const [showsAll, setShowsAll] = useState(false);
+  const shown = showsAll ? rows : rows.slice(0, INITIAL_ROWS);
   return (
     <section class="panel" aria-labelledby={`ranking-${by}`}>
       <h2 id={`ranking-${by}`}>{dashboardText.overview.tables[by]}</h2>
       <div class="scroller">
         <table class="ranking">
-          <caption class="unseen">{dashboardText.overview.tables[by]}</caption>
+          <caption class="visually-hidden">{dashboardText.overview.tables[by]}</caption>
           <thead>
             <tr>
               <th scope="col">{dashboardText.overview.breakdowns[by]}</th>
@@ -54,42 +53,44 @@ export function Ranking({ by, route, rows }: Props) {
             </tr>
           </thead>
           <tbody>
-            {shown.map(({ name, calls: number, errors, durations }) => (
-              <tr key={name}>
-                <th scope="row">
-                  <Link to={narrowed(calls, by, name)}>
-                    {isOutcome && name !== OTHERS ? (
-                      <OutcomeBadge outcome={name as CallOutcome} />
-                    ) : (
-                      groupName(by, name)
-                    )}
-                  </Link>
-                </th>
-                <td class="number">{count(number)}</td>
-                {!isOutcome && (
-                  <td class="number">
-                    {errors ? (
-                      <Link to={{ ...narrowed(calls, by, name), outcome: ERRORS }}>{count(errors)}</Link>
-                    ) : (
-                      count(errors)
-                    )}
-                  </td>
-                )}
-                <td class="number nowrap">{duration(durations?.p50)}</td>
-                <td class="number nowrap">{duration(durations?.p95)}</td>
-              </tr>
+            {shown.map((row) => (
+              <RankingRow key={row.name} by={by} route={route} row={row} />
             ))}
           </tbody>
         </table>
       </div>
-      {rows.length > SHORT && (
-        <div class="more">
-          <button type="button" class="small" aria-expanded={isAll} onClick={() => setAll(!isAll)}>
-            {isAll ? dashboardText.overview.fewer : dashboardText.overview.all(count(rows.length))}
-            <span class="unseen">: {dashboardText.overview.tables[by]}</span>
+      {rows.length > INITIAL_ROWS && (
+        <div class="load-more">
+          <button type="button" class="small" aria-expanded={showsAll} onClick={() => setShowsAll(!showsAll)}>
+            {showsAll ? dashboardText.overview.showFewer : dashboardText.overview.showAll(count(rows.length))}
+            <span class="visually-hidden">: {dashboardText.overview.tables[by]}</span>
           </button>
         </div>
       )}
     </section>
+  );
+}
+
+type RankingRowProps = { by: Breakdown; route: Route; row: Overview['rows'][Breakdown][number] };
+
+function RankingRow({ by, route, row: { name, calls, errors, durations } }: RankingRowProps) {
+  const isOutcome = by === 'outcome';
+  const target = filteredBy({ ...route, view: 'calls' }, by, name);
+  return (
+    <tr>
+      <th scope="row">
+        <Link to={target}>
+          {isOutcome && name !== OTHERS ? <OutcomeBadge outcome={name as CallOutcome} /> : groupName(by, name)}
+        </Link>
+      </th>
+      <td class="number">{count(calls)}</td>
+      {!isOutcome && (
+        <td class="number">
+          {errors ? <Link to={{ ...target, outcome: ERRORS }}>{count(errors)}</Link> : count(errors)}
+        </td>
+      )}
+      <td class="number nowrap">{duration(durations?.p50)}</td>
+      <td class="number nowrap">{duration(durations?.p95)}</td>
+    </tr>
   );
 }

@@ -1,19 +1,19 @@
 import { dashboardText } from '../dashboard-text.ts';
 import { createStore, useStore } from '../page-store.ts';
 
-const said = createStore('');
+const statusMessage = createStore('');
 
-/** Says what came of an action, to eyes and to screen readers. */
-export const announce = (words: string): void => said.set(words);
+/** Shows the result of an action, and announces it to screen readers. */
+export const announce = (message: string): void => statusMessage.set(message);
 
-export function Status() {
-  const words = useStore(said);
+export function StatusLine() {
+  const message = useStore(statusMessage);
   return (
     <div class="status" role="status">
-      {words && (
+      {message && (
         <p>
-          {words}{' '}
-          <button type="button" class="small" onClick={() => said.set('')}>
+          {message}{' '}
+          <button type="button" class="small" onClick={() => announce('')}>
             {dashboardText.status.dismiss}
           </button>
         </p>

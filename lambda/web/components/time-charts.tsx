@@ -2,18 +2,18 @@ import type { ComponentChildren } from 'preact';
 import { useState } from 'preact/hooks';
 import { type Bar, breakdowns, ERRORS, OTHERS, type Overview } from '../../core/dashboard/dashboard-api.ts';
 import { dashboardText } from '../dashboard-text.ts';
-import { barLabel, briefCount, count, duration, isDays, span } from '../format.ts';
-import { go, type Route, type RouteTarget } from '../page-router.ts';
+import { barLabel, compactCount, count, duration, isDaily, timeSpan } from '../format.ts';
+import { navigate, type Route, type RouteTarget } from '../page-router.ts';
 import { colourOf } from '../palette.ts';
-import { Canvas, type Series } from './chart-canvas.tsx';
+import { ChartCanvas, type Series } from './chart-canvas.tsx';
 import { Link } from './link.tsx';
-import { groupName, narrowed } from './ranking.tsx';
+import { filteredBy, groupName } from './ranking.tsx';
 
-const words = dashboardText.overview;
+const text = dashboardText.overview;
 
 type Props = { route: Route; numbers: Overview };
 
-/** The calls of one bar. */
+/** The calls in the period of a bar. */
 const callsOf = (route: Route, { at }: Bar, { stepMilliseconds }: Overview): RouteTarget => ({
   ...route,
   view: 'calls',
@@ -32,18 +32,18 @@ export function CallsChart({ route, numbers }: Props) {
   return (
     <TimeChart
       id="calls-over-time"
-      heading={words.callsOverTime}
+      heading={text.callsOverTime}
       kind="bar"
       numbers={numbers}
       series={series}
-      summary={words.callsChart(count(totals.calls), count(totals.errors), span(from, to))}
-      format={briefCount}
-      pick={(bar, hit) => {
-        const group = hit === undefined ? OTHERS : (groups[by][hit] ?? OTHERS);
-        go(narrowed(callsOf(route, bars[bar]!, numbers), by, group));
+      summary={text.callsChart(count(totals.calls), count(totals.errors), timeSpan(from, to))}
+      format={compactCount}
+      select={(bar, seriesIndex) => {
+        const group = seriesIndex === undefined ? OTHERS : (groups[by][seriesIndex] ?? OTHERS);
+        navigate(filteredBy(callsOf(route, bars[bar]!, numbers), by, group));
       }}
       controls={
-        <nav class="switch" aria-label={words.by}>
+        <nav class="segmented" aria-label={text.groupBy}>
           {breakdowns.map((each) => (
             <Link
               key={each}
@@ -51,27 +51,29 @@ export function CallsChart({ route, numbers }: Props) {
               to={{ ...route, by: each }}
               {...(each === by && { 'aria-current': 'true' as const })}
             >
-              {words.breakdowns[each]}
+              {text.breakdowns[each]}
             </Link>
           ))}
         </nav>
       }
       columns={[
-        { name: dashboardText.columns.calls, cell: (bar) => linked(bar.calls, callsOf(route, bar, numbers)) },
+        { name: dashboardText.columns.calls, cell: (bar) => linkedCount(bar.calls, callsOf(route, bar, numbers)) },
         {
           name: dashboardText.columns.errors,
-          cell: (bar) => linked(bar.errors, { ...callsOf(route, bar, numbers), outcome: ERRORS }),
+          cell: (bar) => linkedCount(bar.errors, { ...callsOf(route, bar, numbers), outcome: ERRORS }),
         },
         ...groups[by].map((group, index) => ({
           name: groupName(by, group),
-          cell: (bar: Bar) => linked(bar[by][index] ?? 0, narrowed(callsOf(route, bar, numbers), by, group)),
+          cell: (bar: Bar) => linkedCount(bar[by][index] ?? 0, filteredBy(callsOf(route, bar, numbers), by, group)),
         })),
       ]}
     />
   );
 }
 
-const linked = (number: number, to: RouteTarget) => (number ? <Link to={to}>{count(number)}</Link> : count(number));
+/** A count, with a link to its rows unless it is zero. */
+const linkedCount = (number: number, to: RouteTarget) =>
+  number ? <Link to={to}>{count(number)}</Link> : count(number);
 
 const percentiles = [
   ['p50', 'series-1', []],
@@ -85,7 +87,7 @@ export function DurationsChart({ route, numbers }: Props) {
   return (
     <TimeChart
       id="durations-over-time"
-      heading={words.durationsOverTime}
+      heading={text.durationsOverTime}
       kind="line"
       numbers={numbers}
       series={percentiles.map(([name, colour, dash]) => ({
@@ -94,9 +96,9 @@ export function DurationsChart({ route, numbers }: Props) {
         dash: [...dash],
         values: bars.map((bar) => bar.durations?.[name] ?? null),
       }))}
-      summary={words.durationsChart(duration(durations?.p50), duration(durations?.p95), duration(durations?.p99))}
+      summary={text.durationsChart(duration(durations?.p50), duration(durations?.p95), duration(durations?.p99))}
       format={duration}
-      pick={(bar) => go(callsOf(route, bars[bar]!, numbers))}
+      select={(bar) => navigate(callsOf(route, bars[bar]!, numbers))}
       columns={percentiles.map(([name]) => ({
         name,
         cell: (bar) =>
@@ -110,12 +112,12 @@ export function DurationsChart({ route, numbers }: Props) {
   );
 }
 
-export function PeopleChart({ route, numbers }: Props) {
+export function UsersChart({ route, numbers }: Props) {
   const { bars, totals } = numbers;
   return (
     <TimeChart
-      id="people-over-time"
-      heading={words.peopleOverTime}
+      id="users-over-time"
+      heading={text.usersOverTime}
       kind="line"
       numbers={numbers}
       series={[
@@ -127,14 +129,14 @@ export function PeopleChart({ route, numbers }: Props) {
           values: bars.map(({ sessions }) => sessions ?? 0),
         },
       ]}
-      summary={words.peopleChart(count(totals.users ?? 0), count(totals.sessions ?? 0))}
-      format={briefCount}
-      pick={(bar) => go(callsOf(route, bars[bar]!, numbers))}
+      summary={text.usersChart(count(totals.users ?? 0), count(totals.sessions ?? 0))}
+      format={compactCount}
+      select={(bar) => navigate(callsOf(route, bars[bar]!, numbers))}
       columns={[
-        { name: dashboardText.columns.users, cell: (bar) => linked(bar.users ?? 0, callsOf(route, bar, numbers)) },
+        { name: dashboardText.columns.users, cell: (bar) => linkedCount(bar.users ?? 0, callsOf(route, bar, numbers)) },
         {
           name: dashboardText.columns.sessions,
-          cell: (bar) => linked(bar.sessions ?? 0, callsOf(route, bar, numbers)),
+          cell: (bar) => linkedCount(bar.sessions ?? 0, callsOf(route, bar, numbers)),
         },
       ]}
     />
@@ -149,12 +151,14 @@ type TimeChartProps = {
   series: Series[];
   summary: string;
   format(value: number): string;
-  pick(bar: number, series: number | undefined): void;
+  select(bar: number, series: number | undefined): void;
   controls?: ComponentChildren;
-  columns: { name: string; cell(bar: Bar): ComponentChildren }[];
+  columns: BarColumn[];
 };
 
-/** A picture, and the same as a table: for the keyboard, for screen readers, and for who wants the number. */
+type BarColumn = { name: string; cell(bar: Bar): ComponentChildren };
+
+/** A chart, and its data as a table for keyboard and screen reader users. */
 function TimeChart({ id, heading, numbers, controls, columns, ...chart }: TimeChartProps) {
   const [isOpen, setOpen] = useState(false);
   const { bars, stepMilliseconds, from, to } = numbers;
@@ -165,7 +169,7 @@ function TimeChart({ id, heading, numbers, controls, columns, ...chart }: TimeCh
         <h2 id={id}>{heading}</h2>
         {controls}
       </header>
-      <Canvas {...chart} labels={labels} />
+      <ChartCanvas {...chart} labels={labels} />
       <ul class="legend" aria-hidden="true">
         {chart.series.map(({ name, colour, dash }) => (
           <li key={name}>
@@ -173,45 +177,50 @@ function TimeChart({ id, heading, numbers, controls, columns, ...chart }: TimeCh
           </li>
         ))}
       </ul>
-      {isDays(stepMilliseconds) && <p class="note">{words.utcDays}</p>}
+      {isDaily(stepMilliseconds) && <p class="note">{text.utcDays}</p>}
       <details onToggle={({ currentTarget }) => setOpen(currentTarget.open)}>
         <summary>
-          {words.asTable}
-          <span class="unseen">: {heading}</span>
+          {text.asTable}
+          <span class="visually-hidden">: {heading}</span>
         </summary>
-        {isOpen && (
-          // biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls, so the keyboard must get at it
-          <section class="scroller tall" tabIndex={0} aria-label={`${heading}, ${words.asTable}`}>
-            <table>
-              <caption class="unseen">{heading}</caption>
-              <thead>
-                <tr>
-                  <th scope="col">{dashboardText.columns.time}</th>
-                  {columns.map(({ name }) => (
-                    <th key={name} scope="col" class="number">
-                      {name}
-                    </th>
-                  ))}
-                </tr>
-              </thead>
-              <tbody>
-                {bars.map((bar, index) => (
-                  <tr key={bar.at}>
-                    <th scope="row" class="nowrap">
-                      <time dateTime={new Date(bar.at).toISOString()}>{labels[index]}</time>
-                    </th>
-                    {columns.map(({ name, cell }) => (
-                      <td key={name} class="number">
-                        {cell(bar)}
-                      </td>
-                    ))}
-                  </tr>
-                ))}
-              </tbody>
-            </table>
-          </section>
-        )}
+        {isOpen && <BarTable heading={heading} bars={bars} labels={labels} columns={columns} />}
       </details>
     </section>
   );
 }
+
+type BarTableProps = { heading: string; bars: Bar[]; labels: string[]; columns: BarColumn[] };
+
+/** The data of a chart, one row per bar. */
+const BarTable = ({ heading, bars, labels, columns }: BarTableProps) => (
+  // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrollable region must be focusable by keyboard
+  <section class="scroller tall" tabIndex={0} aria-label={`${heading}, ${text.asTable}`}>
+    <table>
+      <caption class="visually-hidden">{heading}</caption>
+      <thead>
+        <tr>
+          <th scope="col">{dashboardText.columns.time}</th>
+          {columns.map(({ name }) => (
+            <th key={name} scope="col" class="number">
+              {name}
+            </th>
+          ))}
+        </tr>
+      </thead>
+      <tbody>
+        {bars.map((bar, index) => (
+          <tr key={bar.at}>
+            <th scope="row" class="nowrap">
+              <time dateTime={new Date(bar.at).toISOString()}>{labels[index]}</time>
+            </th>
+            {columns.map(({ name, cell }) => (
+              <td key={name} class="number">
+                {cell(bar)}
+              </td>
+            ))}
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  </section>
+);

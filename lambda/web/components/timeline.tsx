@@ -1,26 +1,26 @@
 import type { CallRow } from '../../core/dashboard/dashboard-api.ts';
 import { dashboardText } from '../dashboard-text.ts';
-import { duration, moment } from '../format.ts';
-import { whatOf } from './calls-table.tsx';
+import { duration, time } from '../format.ts';
+import { callName } from './calls-table.tsx';
 import { Link } from './link.tsx';
-import { Moment } from './moment.tsx';
-import { Mark } from './outcome-badge.tsx';
+import { OutcomeIcon } from './outcome-badge.tsx';
+import { Timestamp } from './timestamp.tsx';
 
-/** Percent of the line that a mark takes at least, so that a finger hits it. */
-const NARROWEST = 2.6;
-const MOST_LANES = 8;
+/** In percent of the timeline, so that a bar is large enough to tap. */
+const MIN_BAR_WIDTH = 2.6;
+const MAX_LANES = 8;
 
-type Props = { calls: CallRow[]; session: string; from: number; to: number; pointedAt: string | undefined };
+type Props = { calls: CallRow[]; session: string; from: number; to: number; selectedCall: string | undefined };
 
-/** Where each call was in time. Those that would cover each other go below each other, as far as there is room. */
-export function Timeline({ calls, session, from, to, pointedAt }: Props) {
+/** The calls of a session as bars over time. Bars that overlap are in separate lanes, up to the maximum. */
+export function Timeline({ calls, session, from, to, selectedCall }: Props) {
   const length = Math.max(1, to - from);
   const lanes: number[] = [];
-  const marks = calls.map((call) => {
-    const width = Math.min(100, Math.max(NARROWEST, (call.milliseconds / length) * 100));
+  const bars = calls.map((call) => {
+    const width = Math.min(100, Math.max(MIN_BAR_WIDTH, (call.milliseconds / length) * 100));
     const left = Math.max(0, Math.min(100 - width, ((call.at - from) / length) * 100));
     let lane = lanes.findIndex((end) => end <= left);
-    if (lane < 0) lane = lanes.length < MOST_LANES ? lanes.length : lanes.indexOf(Math.min(...lanes));
+    if (lane < 0) lane = lanes.length < MAX_LANES ? lanes.length : lanes.indexOf(Math.min(...lanes));
     lanes[lane] = left + width + 0.2;
     return { call, left, width, lane };
   });
@@ -28,30 +28,30 @@ export function Timeline({ calls, session, from, to, pointedAt }: Props) {
     <div class="scroller">
       <div class="timeline" style={{ '--lanes': lanes.length }}>
         <ol>
-          {marks.map(({ call, left, width, lane }) => (
+          {bars.map(({ call, left, width, lane }) => (
             <li key={call.id} style={{ left: `${left}%`, width: `${width}%`, '--lane': lane }}>
               <Link
                 replace
                 class={`bar ${call.outcome}`}
                 to={{ view: 'session', id: session, call: call.id }}
-                aria-label={dashboardText.sessions.mark(
-                  moment(call.at),
-                  whatOf(call),
+                aria-label={dashboardText.sessions.timelineCall(
+                  time(call.at),
+                  callName(call),
                   dashboardText.outcomes[call.outcome],
                   duration(call.milliseconds),
                 )}
-                title={`${moment(call.at)} ${whatOf(call)}`}
-                {...(call.id === pointedAt && { 'aria-current': 'true' as const })}
+                title={`${time(call.at)} ${callName(call)}`}
+                {...(call.id === selectedCall && { 'aria-current': 'true' as const })}
               >
-                <Mark outcome={call.outcome} />
+                <OutcomeIcon outcome={call.outcome} />
               </Link>
             </li>
           ))}
         </ol>
-        <p class="ends note">
-          <Moment at={from} />
+        <p class="timeline-ends note">
+          <Timestamp at={from} />
           <span>{duration(to - from)}</span>
-          <Moment at={to} />
+          <Timestamp at={to} />
         </p>
       </div>
     </div>

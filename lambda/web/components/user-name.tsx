@@ -1,17 +1,17 @@
-import { brief } from '../format.ts';
-import { known } from '../known-values.ts';
+import { shortId } from '../format.ts';
 import { useStore } from '../page-store.ts';
+import { suggestions } from '../suggestions.ts';
 
-/** By name where names are shown, and else by the beginning of the key. */
+/** @returns a function for the name of a user: the name if names are shown, else the start of the key */
 export function useNameOf(): (user: string, userName?: string) => string {
-  const { users } = useStore(known);
-  return (user, userName) => userName ?? users.get(user) ?? brief(user);
+  const { users } = useStore(suggestions);
+  return (user, userName) => userName ?? users.get(user) ?? shortId(user);
 }
 
 export function UserName({ user, userName }: { user: string; userName?: string | undefined }) {
   const name = useNameOf()(user, userName);
   return (
-    <span class={name === brief(user) ? 'key' : 'name'} title={user}>
+    <span class={name === shortId(user) ? 'user-key' : 'name'} title={user}>
       {name}
     </span>
   );

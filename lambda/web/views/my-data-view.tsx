@@ -1,109 +1,96 @@
 import { useState } from 'preact/hooks';
-import type { ErasedCount } from '../../core/dashboard/dashboard-api.ts';
-import { post, signedOut } from '../api-client.ts';
-import { Confirm } from '../components/confirm.tsx';
-import { Id } from '../components/copy.tsx';
-import { Moment } from '../components/moment.tsx';
+import type { ErasedCount, Me } from '../../core/dashboard/dashboard-api.ts';
+import { post, signOutReason } from '../api-client.ts';
+import { ConfirmDialog } from '../components/confirm-dialog.tsx';
+import { CopyableId } from '../components/copy-button.tsx';
 import { Skeleton } from '../components/placeholders.tsx';
+import { PropertyList } from '../components/property-list.tsx';
+import { Timestamp } from '../components/timestamp.tsx';
 import { dashboardText } from '../dashboard-text.ts';
 import { count } from '../format.ts';
 import type { ViewProps } from './view-props.ts';
 
-const words = dashboardText.me;
+const text = dashboardText.me;
 
 export function MyDataView({ me }: ViewProps) {
-  const [isAsking, setAsking] = useState(false);
-  const [typed, setTyped] = useState('');
-  const [gone, setGone] = useState(0);
-  if (!me)
-    return (
-      <>
-        <h1>{dashboardText.views.me}</h1>
+  const [isConfirming, setConfirming] = useState(false);
+  return (
+    <>
+      <h1>{dashboardText.views.me}</h1>
+      {!me ? (
         <Skeleton kind="row" count={4} />
-      </>
-    );
+      ) : (
+        <>
+          <AccountPanel me={me} />
+          <section class="panel" aria-labelledby="erase">
+            <h2 id="erase">{text.erase}</h2>
+            <p>{text.eraseText}</p>
+            <button type="button" class="danger outline" onClick={() => setConfirming(true)}>
+              {text.erase}
+            </button>
+          </section>
+          {isConfirming && <EraseDialog me={me} close={() => setConfirming(false)} />}
+        </>
+      )}
+    </>
+  );
+}
 
+const AccountPanel = ({ me }: { me: Me }) => (
+  <section class="panel" aria-labelledby="account">
+    <h2 id="account">{text.account}</h2>
+    <PropertyList
+      isSingleColumn
+      properties={[
+        [text.name, me.name],
+        [
+          text.id,
+          <>
+            <CopyableId id={me.user} label={text.id} />
+            <p class="note">{text.idHint}</p>
+          </>,
+        ],
+        [text.role, me.isAdmin ? text.admin : text.user],
+        [text.signInExpires, <Timestamp key="expires" precision="minute" at={me.expiresAt} />],
+        [text.retention, dashboardText.units.days(String(me.retentionDays))],
+      ]}
+    />
+  </section>
+);
+
+function EraseDialog({ me, close }: { me: Me; close(): void }) {
+  const [input, setInput] = useState('');
+  const [erasedItems, setErasedItems] = useState(0);
   const erase = async () => {
     for (let items = 0; ; ) {
       const erased = await post<ErasedCount>(me, 'erase');
       items += erased.items;
-      setGone(items);
+      setErasedItems(items);
       if (erased.done) break;
     }
-    signedOut.set('erased');
+    signOutReason.set('erased');
   };
   return (
-    <>
-      <h1>{dashboardText.views.me}</h1>
-      <section class="panel" aria-labelledby="you">
-        <h2 id="you">{words.you}</h2>
-        <dl class="facts single">
-          {me.name && (
-            <div>
-              <dt>{words.name}</dt>
-              <dd>{me.name}</dd>
-            </div>
-          )}
-          <div>
-            <dt>{words.key}</dt>
-            <dd>
-              <Id id={me.user} what={words.key} />
-              <p class="note">{words.keyHint}</p>
-            </dd>
-          </div>
-          <div>
-            <dt>{words.role}</dt>
-            <dd>{me.isAdmin ? words.owner : words.user}</dd>
-          </div>
-          <div>
-            <dt>{words.signInEnds}</dt>
-            <dd>
-              <Moment to="minute" at={me.expiresAt} />
-            </dd>
-          </div>
-          <div>
-            <dt>{words.kept}</dt>
-            <dd>{dashboardText.units.days(String(me.retentionDays))}</dd>
-          </div>
-        </dl>
-      </section>
-      <section class="panel" aria-labelledby="erase">
-        <h2 id="erase">{words.erase}</h2>
-        <p>{words.eraseText}</p>
-        <button
-          type="button"
-          class="danger outline"
-          onClick={() => {
-            setTyped('');
-            setAsking(true);
-          }}
-        >
-          {words.erase}
-        </button>
-      </section>
-      {isAsking && (
-        <Confirm
-          question={words.eraseQuestion}
-          consequence={words.eraseText}
-          action={words.erase}
-          isReady={typed.trim().toLowerCase() === words.eraseWord}
-          {...(gone > 0 && { failed: words.eraseFailed })}
-          act={erase}
-          close={() => setAsking(false)}
-        >
-          <label>
-            {words.eraseType(words.eraseWord)}
-            <input
-              name="word"
-              autocomplete="off"
-              autocapitalize="none"
-              spellcheck={false}
-              onInput={({ currentTarget }) => setTyped(currentTarget.value)}
-            />
-          </label>
-          <p role="status">{gone > 0 && words.erasing(count(gone))}</p>
-        </Confirm>
-      )}
-    </>
+    <ConfirmDialog
+      question={text.eraseQuestion}
+      consequence={text.eraseText}
+      action={text.erase}
+      isReady={input.trim().toLowerCase() === text.eraseWord}
+      {...(erasedItems > 0 && { failureText: text.eraseFailed })}
+      run={erase}
+      close={close}
+    >
+      <label>
+        {text.eraseConfirm(text.eraseWord)}
+        <input
+          name="word"
+          autocomplete="off"
+          autocapitalize="none"
+          spellcheck={false}
+          onInput={({ currentTarget }) => setInput(currentTarget.value)}
+        />
+      </label>
+      <p role="status">{erasedItems > 0 && text.eraseProgress(count(erasedItems))}</p>
+    </ConfirmDialog>
   );
 }

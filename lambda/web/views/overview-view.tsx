@@ -1,99 +1,52 @@
 import { useEffect } from 'preact/hooks';
-import { type CallRow, ERRORS, type Overview as Numbers, type ResultPage } from '../../core/dashboard/dashboard-api.ts';
+import { type CallRow, ERRORS, type Me, type Overview, type ResultPage } from '../../core/dashboard/dashboard-api.ts';
 import { get } from '../api-client.ts';
 import { Filters } from '../components/filters.tsx';
 import { LatestCalls } from '../components/latest-calls.tsx';
 import { Link } from '../components/link.tsx';
-import { Empty, ErrorMessage, Skeleton } from '../components/placeholders.tsx';
+import { EmptyState, ErrorMessage, Skeleton } from '../components/placeholders.tsx';
 import { Ranking } from '../components/ranking.tsx';
-import { CallsChart, DurationsChart, PeopleChart } from '../components/time-charts.tsx';
+import { CallsChart, DurationsChart, UsersChart } from '../components/time-charts.tsx';
 import { useNameOf } from '../components/user-name.tsx';
 import { dashboardText } from '../dashboard-text.ts';
-import { briefCount, duration, moment, share } from '../format.ts';
-import { learn } from '../known-values.ts';
-import { useLive } from '../live-data.ts';
-import { endsNow, filterOf, hrefOf, kept, type Route, type RouteTarget } from '../page-router.ts';
+import { compactCount, duration, percentage, time } from '../format.ts';
+import { type LiveQuery, useLiveQuery } from '../live-query.ts';
+import { endsNow, filterOf, hrefOf, type Route, type RouteTarget, sharedFilters } from '../page-router.ts';
+import { addSuggestions } from '../suggestions.ts';
 import { showsUsers, type ViewProps } from './view-props.ts';
 
-const words = dashboardText.overview;
+const text = dashboardText.overview;
+const LATEST_CALLS = 10;
 
 export function OverviewView({ route, me }: ViewProps) {
-  const nameOf = useNameOf();
-  // How the bars are divided is told by the same answer.
-  const key = hrefOf({ ...route, by: 'outcome' });
-  const numbers = useLive(key, (signal) => get<Numbers>('overview', filterOf(route), signal), {
-    isLive: endsNow(route),
-  });
-  const latest = useLive(
-    key,
-    (signal) => {
-      const filter = filterOf(route);
-      filter.set('limit', '10');
-      return get<ResultPage<CallRow>>('calls', filter, signal);
-    },
-    { isLive: endsNow(route) },
-  );
-  useEffect(() => {
-    const { rows } = numbers.data ?? {};
-    if (rows) learn({ tools: rows.tool.map(({ name }) => name), clients: rows.client.map(({ name }) => name) });
-  }, [numbers.data]);
-  useEffect(() => learn({ users: latest.data?.items ?? [] }), [latest.data]);
-
-  const { data } = numbers;
-  const isEveryone = me?.isAdmin && !route.user;
-  const isMine = me && (!me.isAdmin || route.user === me.user);
-  const isFiltered = Boolean(route.client || route.tool || route.outcome);
-  const { headings } = dashboardText;
+  const { overview, latest } = useOverview(route);
+  const { data, error, retrySeconds, isStale } = overview;
   return (
     <>
-      <h1>
-        {isMine
-          ? headings.yourActivity
-          : route.user && me
-            ? headings.activityOf(nameOf(route.user))
-            : headings.activity}
-      </h1>
+      <OverviewHeading route={route} me={me} />
       <Filters route={route} me={me} />
-      <ErrorMessage failure={numbers.failure} retrySeconds={numbers.retrySeconds} />
+      <ErrorMessage error={error} retrySeconds={retrySeconds} />
       {!data || !me ? (
-        !numbers.failure && (
+        !error && (
           <>
             <Skeleton kind="tile" count={4} />
             <Skeleton kind="chart" count={2} />
           </>
         )
       ) : (
-        <div class="stack" aria-busy={numbers.isStale}>
+        <div class="stack" aria-busy={isStale}>
           {data.completeSince !== undefined && (
             <p class="warning" role="note">
-              {words.completeSince(moment(data.completeSince))}
+              {text.completeSince(time(data.completeSince))}
             </p>
           )}
-          <Tiles route={route} numbers={data} showsPeople={Boolean(me.isAdmin && !route.user)} />
+          <Tiles route={route} numbers={data} showsUserCount={me.isAdmin && !route.user} />
           {data.totals.calls === 0 && !latest.data?.items.length ? (
             <section class="panel">
-              <Empty heading={dashboardText.calls.empty}>
-                {isFiltered || (me.isAdmin && !isMine && route.user)
-                  ? dashboardText.calls.emptyFiltered
-                  : dashboardText.calls.emptyNew(`${location.origin}/mcp`)}
-              </Empty>
+              <NoCalls route={route} me={me} />
             </section>
           ) : (
-            <>
-              <CallsChart route={route} numbers={data} />
-              <div class="columns">
-                <div class="stack">
-                  <DurationsChart route={route} numbers={data} />
-                  <Ranking by="tool" route={route} rows={data.rows.tool} />
-                  <Ranking by="client" route={route} rows={data.rows.client} />
-                </div>
-                <div class="stack">
-                  {isEveryone && data.totals.users !== undefined && <PeopleChart route={route} numbers={data} />}
-                  <LatestCalls route={route} latest={latest} showsUsers={showsUsers({ route, me })} />
-                  <Ranking by="outcome" route={route} rows={data.rows.outcome} />
-                </div>
-              </div>
-            </>
+            <Charts route={route} me={me} numbers={data} latest={latest} />
           )}
         </div>
       )}
@@ -101,39 +54,104 @@ export function OverviewView({ route, me }: ViewProps) {
   );
 }
 
-type TilesProps = { route: Route; numbers: Numbers; showsPeople: boolean };
+function useOverview(route: Route) {
+  // Without `by`: the response has every breakdown.
+  const key = hrefOf({ ...route, by: 'outcome' });
+  const isLive = endsNow(route);
+  const overview = useLiveQuery(key, (signal) => get<Overview>('overview', filterOf(route), signal), { isLive });
+  const latest = useLiveQuery(
+    key,
+    (signal) => {
+      const filter = filterOf(route);
+      filter.set('limit', String(LATEST_CALLS));
+      return get<ResultPage<CallRow>>('calls', filter, signal);
+    },
+    { isLive },
+  );
+  useEffect(() => {
+    const { rows } = overview.data ?? {};
+    if (!rows) return;
+    addSuggestions({ tools: rows.tool.map(({ name }) => name), clients: rows.client.map(({ name }) => name) });
+  }, [overview.data]);
+  useEffect(() => addSuggestions({ users: latest.data?.items ?? [] }), [latest.data]);
+  return { overview, latest };
+}
 
-function Tiles({ route, numbers: { totals, sessions }, showsPeople }: TilesProps) {
+const isOwnActivity = (route: Route, me: Me) => !me.isAdmin || route.user === me.user;
+
+function OverviewHeading({ route, me }: ViewProps) {
+  const nameOf = useNameOf();
+  const { headings } = dashboardText;
+  if (me && isOwnActivity(route, me)) return <h1>{headings.yourActivity}</h1>;
+  return <h1>{route.user && me ? headings.activityOf(nameOf(route.user)) : headings.activity}</h1>;
+}
+
+function NoCalls({ route, me }: { route: Route; me: Me }) {
+  const { calls } = dashboardText;
+  const isFiltered = Boolean(route.client || route.tool || route.outcome);
+  const isOtherUser = Boolean(route.user) && !isOwnActivity(route, me);
+  return (
+    <EmptyState heading={calls.empty}>
+      {isFiltered || isOtherUser ? calls.emptyFiltered : calls.emptyNew(`${location.origin}/mcp`)}
+    </EmptyState>
+  );
+}
+
+type ChartsProps = { route: Route; me: Me; numbers: Overview; latest: LiveQuery<ResultPage<CallRow>> };
+
+const Charts = ({ route, me, numbers, latest }: ChartsProps) => (
+  <>
+    <CallsChart route={route} numbers={numbers} />
+    <div class="columns">
+      <div class="stack">
+        <DurationsChart route={route} numbers={numbers} />
+        <Ranking by="tool" route={route} rows={numbers.rows.tool} />
+        <Ranking by="client" route={route} rows={numbers.rows.client} />
+      </div>
+      <div class="stack">
+        {me.isAdmin && !route.user && numbers.totals.users !== undefined && (
+          <UsersChart route={route} numbers={numbers} />
+        )}
+        <LatestCalls route={route} latest={latest} showsUsers={showsUsers({ route, me })} />
+        <Ranking by="outcome" route={route} rows={numbers.rows.outcome} />
+      </div>
+    </div>
+  </>
+);
+
+type TilesProps = { route: Route; numbers: Overview; showsUserCount: boolean };
+
+function Tiles({ route, numbers: { totals, sessions }, showsUserCount }: TilesProps) {
   const { durations } = totals;
   const calls: RouteTarget = { ...route, view: 'calls' };
-  const about = (value: string) => (sessions?.isEstimate ? words.about(value) : value);
+  const about = (value: string) => (sessions?.isEstimate ? text.about(value) : value);
   return (
-    <section aria-label={words.tiles}>
+    <section aria-label={text.tiles}>
       <ul class="tiles">
-        <Tile to={calls} name={words.calls} value={briefCount(totals.calls)} />
+        <Tile to={calls} name={text.calls} value={compactCount(totals.calls)} />
         <Tile
           to={{ ...calls, outcome: ERRORS }}
-          name={words.errors}
-          value={briefCount(totals.errors)}
-          notes={[words.errorRate(share(totals.errors, totals.calls))]}
+          name={text.errors}
+          value={compactCount(totals.errors)}
+          notes={[text.errorRate(percentage(totals.errors, totals.calls))]}
         />
         <Tile
           to={calls}
-          name={words.durations}
+          name={text.durations}
           value={duration(durations?.p50)}
-          notes={durations && [words.percentiles(duration(durations.p95), duration(durations.p99))]}
+          notes={durations && [text.percentiles(duration(durations.p95), duration(durations.p99))]}
         />
-        {showsPeople && totals.users !== undefined && (
-          <Tile to={{ view: 'users' }} name={words.users} value={briefCount(totals.users)} notes={[words.usersNote]} />
+        {showsUserCount && totals.users !== undefined && (
+          <Tile to={{ view: 'users' }} name={text.users} value={compactCount(totals.users)} notes={[text.usersNote]} />
         )}
         {sessions && (
           <Tile
-            to={{ ...kept(route), view: 'sessions' }}
-            name={words.sessions}
-            value={about(briefCount(sessions.total))}
+            to={{ ...sharedFilters(route), view: 'sessions' }}
+            name={text.sessions}
+            value={about(compactCount(sessions.total))}
             notes={[
-              words.sessionStates(about(briefCount(sessions.active)), about(briefCount(sessions.expired))),
-              words.sessionLength(about(duration(sessions.averageMilliseconds))),
+              text.sessionStates(about(compactCount(sessions.active)), about(compactCount(sessions.expired))),
+              text.sessionLength(about(duration(sessions.averageMilliseconds))),
             ]}
           />
         )}

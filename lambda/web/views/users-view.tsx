@@ -1,83 +1,87 @@
 import { useEffect } from 'preact/hooks';
 import type { UserRow } from '../../core/dashboard/dashboard-api.ts';
 import { Link } from '../components/link.tsx';
-import { More } from '../components/load-more.tsx';
-import { Moment } from '../components/moment.tsx';
-import { Empty, ErrorMessage, Skeleton } from '../components/placeholders.tsx';
+import { LoadMore } from '../components/load-more.tsx';
+import { EmptyState, ErrorMessage, Skeleton } from '../components/placeholders.tsx';
+import { Timestamp } from '../components/timestamp.tsx';
 import { UserName, useNameOf } from '../components/user-name.tsx';
 import { dashboardText } from '../dashboard-text.ts';
-import { learn } from '../known-values.ts';
-import { kept } from '../page-router.ts';
-import { usePages } from '../paged-list.ts';
+import { type Route, sharedFilters } from '../page-router.ts';
+import { usePagedList } from '../paged-list.ts';
+import { addSuggestions } from '../suggestions.ts';
 import type { ViewProps } from './view-props.ts';
 
-const { columns, users: words } = dashboardText;
+const { columns, users: text } = dashboardText;
 
 export function UsersView({ route }: ViewProps) {
-  const nameOf = useNameOf();
-  const pages = usePages<UserRow>(
+  const list = usePagedList<UserRow>(
     'users',
     'users',
     () => new URLSearchParams(),
     ({ user }) => user,
     { isLive: true },
   );
-  const { items, failure, retrySeconds, hasMore } = pages;
-  useEffect(() => learn({ users: items ?? [] }), [items]);
+  const { items, error, retrySeconds, hasMore } = list;
+  useEffect(() => addSuggestions({ users: items ?? [] }), [items]);
   return (
     <>
       <h1>{dashboardText.views.users}</h1>
-      <ErrorMessage failure={failure} retrySeconds={retrySeconds} />
+      <ErrorMessage error={error} retrySeconds={retrySeconds} />
       {!items ? (
-        !failure && <Skeleton kind="row" count={8} />
+        !error && <Skeleton kind="row" count={8} />
       ) : (
-        <section class="panel" aria-label={words.caption}>
-          {items.length === 0 && !hasMore && <Empty heading={words.empty} />}
+        <section class="panel" aria-label={text.caption}>
+          {items.length === 0 && !hasMore && <EmptyState heading={text.empty} />}
           {items.length > 0 && (
-            <table class="cards">
-              <caption class="unseen">{words.caption}</caption>
+            <table class="responsive-table">
+              <caption class="visually-hidden">{text.caption}</caption>
               <thead>
                 <tr>
                   <th scope="col">{columns.user}</th>
                   <th scope="col">{columns.firstSignIn}</th>
                   <th scope="col">{columns.lastSignIn}</th>
-                  <th scope="col">{columns.look}</th>
+                  <th scope="col">{columns.views}</th>
                 </tr>
               </thead>
               <tbody>
-                {items.map(({ user, userName, firstSignInAt, lastSignInAt }) => {
-                  const name = nameOf(user, userName);
-                  return (
-                    <tr key={user}>
-                      <th scope="row" data-label={columns.user}>
-                        <Link to={{ ...kept(route), view: 'overview', user }}>
-                          <UserName user={user} userName={userName} />
-                        </Link>
-                      </th>
-                      <td data-label={columns.firstSignIn}>
-                        <Moment to="minute" at={firstSignInAt} />
-                      </td>
-                      <td data-label={columns.lastSignIn}>
-                        <Moment to="minute" at={lastSignInAt} />
-                      </td>
-                      <td data-label={columns.look}>
-                        <span class="actions">
-                          {(['calls', 'sessions', 'grants'] as const).map((view) => (
-                            <Link key={view} to={{ ...kept(route), view, user }} aria-label={`${words[view]}: ${name}`}>
-                              {words[view]}
-                            </Link>
-                          ))}
-                        </span>
-                      </td>
-                    </tr>
-                  );
-                })}
+                {items.map((row) => (
+                  <UserTableRow key={row.user} route={route} row={row} />
+                ))}
               </tbody>
             </table>
           )}
-          <More pages={pages} />
+          <LoadMore list={list} />
         </section>
       )}
     </>
+  );
+}
+
+function UserTableRow({ route, row }: { route: Route; row: UserRow }) {
+  const { user, userName, firstSignInAt, lastSignInAt } = row;
+  const name = useNameOf()(user, userName);
+  return (
+    <tr>
+      <th scope="row" data-label={columns.user}>
+        <Link to={{ ...sharedFilters(route), view: 'overview', user }}>
+          <UserName user={user} userName={userName} />
+        </Link>
+      </th>
+      <td data-label={columns.firstSignIn}>
+        <Timestamp precision="minute" at={firstSignInAt} />
+      </td>
+      <td data-label={columns.lastSignIn}>
+        <Timestamp precision="minute" at={lastSignInAt} />
+      </td>
+      <td data-label={columns.views}>
+        <span class="actions">
+          {(['calls', 'sessions', 'grants'] as const).map((view) => (
+            <Link key={view} to={{ ...sharedFilters(route), view, user }} aria-label={`${text[view]}: ${name}`}>
+              {text[view]}
+            </Link>
+          ))}
+        </span>
+      </td>
+    </tr>
   );
 }

@@ -3,9 +3,9 @@ import type { Route } from '../page-router.ts';
 
 export type ViewProps = {
   route: Route;
-  /** Absent until the server has told. */
+  /** `undefined` until it is loaded. */
   me: Me | undefined;
 };
 
-/** Whether rows may be several people's, so that they have to be named. */
+/** Whether the rows can be of several users, and so need a user column. */
 export const showsUsers = ({ route, me }: ViewProps): boolean => Boolean(me?.isAdmin && route.user !== me.user);

@@ -6,7 +6,7 @@ import { callName, endOf, type ToolCall } from '../../../lambda/core/audit/tool-
 import type { Filter } from '../../../lambda/core/dashboard/dashboard-api.ts';
 import { overview } from '../../../lambda/core/dashboard/dashboard-overview.ts';
 
-/** Charts and searches say what is on record, whatever of it has been counted before and whatever has not. */
+/** Charts and searches return the contents of the audit log, whether it is aggregated or not. */
 
 jest.setTimeout(60_000);
 
@@ -29,7 +29,7 @@ const someCall = fc.record({
   at: fc.integer({ min: start, max: start + 3 * day }),
 });
 
-/** Mostly nothing, so that there is something to be found. */
+/** Mostly empty filters, so that calls match. */
 const seldom = <T>(value: fc.Arbitrary<T>) =>
   fc.oneof({ weight: 4, arbitrary: fc.constant(undefined) }, { weight: 1, arbitrary: value });
 
@@ -40,10 +40,10 @@ const filter = fc.record({
   outcome: seldom(fc.constantFrom<NonNullable<Filter['outcome']>[]>('success', 'error')),
 });
 
-/** A part of the whole, evenly. */
+/** Uniformly distributed. */
 const part = fc.noBias(fc.integer({ min: 0, max: 1000 })).map((thousandths) => thousandths / 1000);
 
-/** From the beginning to now, or a part of it. */
+/** The whole time or a part of it. */
 const time = fc.tuple(part, part, fc.boolean()).map(([a, b, isWhole]) => (now: number) => {
   const at = (each: number) => Math.floor(start + each * (now - start));
   return isWhole ? { from: start, to: now } : { from: at(Math.min(a, b)), to: at(Math.max(a, b)) + 1 };
@@ -51,7 +51,7 @@ const time = fc.tuple(part, part, fc.boolean()).map(([a, b, isWhole]) => (now: n
 
 type Story = { calls: ToolCall[]; now: number; countedAt: number[] };
 
-/** Calls that have ended, and times at which what is over was counted. */
+/** Calls that have ended, and the times of aggregation runs. */
 const story: fc.Arbitrary<Story> = fc
   .record({
     calls: fc.noBias(fc.array(someCall, { minLength: 10, maxLength: 60 })),
@@ -63,7 +63,7 @@ const story: fc.Arbitrary<Story> = fc
       .map(
         (call, index): ToolCall => ({
           ...call,
-          // The more of them have ended.
+          // Most of them have ended.
           at: start + Math.floor(((call.at - start) * (now - start)) / (3 * day)),
           id: `call-${index}`,
           session: `${call.user}-${call.session}`,
@@ -83,7 +83,7 @@ const story: fc.Arbitrary<Story> = fc
 async function told({ calls, now, countedAt }: Story) {
   const stores = memoryStores();
   const retentionDays = 30;
-  // All that was before is counted: there was nothing.
+  // There are no calls before.
   await stores.aggregates.moveOn(undefined, start);
   for (const at of countedAt) {
     for (const call of calls.filter((each) => endOf(each) <= at)) await stores.calls.recordCall(call, now + 999_999);
@@ -123,7 +123,7 @@ const fitting = (calls: ToolCall[], { from, to, user, client, tool, outcome }: F
 
 const names = (calls: ToolCall[]) => calls.map(callName).sort();
 
-test('charts say how many calls there were, how many failed and who was there, in each of their bars', async () => {
+test('overview counts calls, errors, users and sessions of each bar', async () => {
   await fc.assert(
     fc.asyncProperty(story, filter, fc.constantFrom(hour, 12 * hour, 3 * day, 20 * day), async (one, partial, span) => {
       const { stores, search, now } = await told(one);
@@ -152,7 +152,7 @@ test('charts say how many calls there were, how many failed and who was there, i
   );
 });
 
-test('a search finds the calls that fit, all of them, each once, page by page', async () => {
+test('a search returns every matching call once, page by page', async () => {
   await fc.assert(
     fc.asyncProperty(story, filter, fc.integer({ min: 1, max: 7 }), time, async (one, partial, limit, times) => {
       const { search, now } = await told(one);
@@ -172,7 +172,7 @@ test('a search finds the calls that fit, all of them, each once, page by page', 
   );
 });
 
-test('counting again, by two at once too, changes nothing', async () => {
+test('repeated and concurrent aggregation changes nothing', async () => {
   await fc.assert(
     fc.asyncProperty(story, async (one) => {
       const { stores, now } = await told({ ...one, countedAt: [] });
@@ -189,7 +189,7 @@ test('counting again, by two at once too, changes nothing', async () => {
   );
 });
 
-test('what is not counted in time is counted next time', async () => {
+test('the next run aggregates the calls that a run did not reach', async () => {
   const calls = [0, 5, 61, 130].map((minutes) => ({ at: start + minutes * minute, milliseconds: 1 }));
   const { stores, now } = await told({
     calls: calls.map((call, index) => ({
@@ -217,7 +217,7 @@ test('what is not counted in time is counted next time', async () => {
   expect(hours.map(({ aggregates }) => aggregates.rows[0]!.calls)).toEqual([2, 1]);
 });
 
-describe('sessions that have to be looked up count where the work of one answer ends', () => {
+describe('lookups of sessions count towards the limit of work', () => {
   const now = start + 10 * hour;
   const minutesAgo = (minutes: number) => now - minutes * minute;
   const one = (session: string, at: number): ToolCall => ({
@@ -238,7 +238,7 @@ describe('sessions that have to be looked up count where the work of one answer 
   const crowd = (sessions: number, at: number) =>
     Array.from({ length: sessions }, (_, index) => one(`session-${at}-${index}`, at + index));
 
-  test('of a search, which says how far it has come and goes on from there', async () => {
+  test('of a search page, which states how far it has searched and continues from there', async () => {
     const calls = [...crowd(2_000, minutesAgo(2)), one('earlier', minutesAgo(12))];
     const { search } = await told({ calls, now, countedAt: [] });
     const wanted = { from: minutesAgo(60), to: now, tool: 'none' };
@@ -247,7 +247,7 @@ describe('sessions that have to be looked up count where the work of one answer 
     expect(await search.page(wanted, { limit: 50, after: page.next })).toEqual({ items: [] });
   });
 
-  test('of charts, which say since when they are complete', async () => {
+  test('of an overview, which states since when it is complete', async () => {
     const calls = [...crowd(4_000, minutesAgo(2)), one('earlier', minutesAgo(12))];
     const { stores, search } = await told({ calls, now, countedAt: [] });
     const parts = { ...stores, search, sessionTtlSeconds: 3600, now: () => now };

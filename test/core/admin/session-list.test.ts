@@ -3,7 +3,7 @@ import { type SessionFilter, sessionList, sessionSummaryById } from '../../../la
 import type { ToolCall } from '../../../lambda/core/audit/tool-call.ts';
 import type { Session } from '../../../lambda/core/sessions/session.ts';
 
-/** Sessions on record, as lists have them. */
+/** Summaries of sessions in lists. */
 
 const now = 1_800_000_000;
 
@@ -52,7 +52,7 @@ const all = async (stores: MemoryStores, filter: SessionFilter, limit = 50) => {
   return ids;
 };
 
-test('are those with calls, of whom and of when they are looked for, page by page', async () => {
+test('contain the sessions with calls that match the filter, page by page', async () => {
   const stores = memoryStores();
   await put(stores, 'old', { startedAt: now - 9000, lastSeenAt: now - 8000, expiresAt: now - 1 });
   await put(stores, 'codex-1', { startedAt: now - 200, lastSeenAt: now - 200 });
@@ -70,7 +70,7 @@ test('are those with calls, of whom and of when they are looked for, page by pag
   }
 });
 
-test('with very many calls are counted in part, and say so, but not when they went quiet', async () => {
+test('are partial for a session with many calls, with the time of its last call', async () => {
   const stores = memoryStores();
   await put(stores, 'busy', {}, 250);
   expect(await sessionSummaryById({ ...stores, now: () => now * 1000 }, 'busy')).toMatchObject({
@@ -82,7 +82,7 @@ test('with very many calls are counted in part, and say so, but not when they we
   });
 });
 
-test('ended as their item or their grant says', async () => {
+test('state the end from the session or its grant', async () => {
   const stores = memoryStores();
   const grant = (id: string, change: object = {}) => ({
     grant: {

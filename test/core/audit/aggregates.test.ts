@@ -48,13 +48,13 @@ const someCall = fc
 
 const calls = (aggregates: Aggregates) => aggregates.rows.reduce((sum, row) => sum + row.calls, 0);
 
-/** Rows come in the order in which they were first seen. */
+/** Rows are in the order of their first call. */
 const sorted = ({ rows, ...rest }: Aggregates) => ({
   rows: rows.toSorted((a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1)),
   ...rest,
 });
 
-test('however calls are divided, what they amount to together is the same', async () => {
+test('merged aggregates do not depend on how calls are divided into periods', async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(someCall, { maxLength: 60 }), fc.nat(60), fc.nat(60), async (all, first, second) => {
       const [a, b] = [Math.min(first, second), Math.max(first, second)];
@@ -67,7 +67,7 @@ test('however calls are divided, what they amount to together is the same', asyn
   );
 });
 
-test('every call is counted once, under its client, tool and outcome', async () => {
+test('every call is counted once under its client, tool and outcome', async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(someCall, { maxLength: 60 }), async (all) => {
       const aggregates = await statisticsOf(all);
@@ -88,7 +88,7 @@ test('every call is counted once, under its client, tool and outcome', async () 
   );
 });
 
-test('a percentile is within a tenth of what it stands for', async () => {
+test('a percentile is within a tenth of the exact value', async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.array(fc.integer({ min: 1, max: 900_000 }), { minLength: 1, maxLength: 200 }),
@@ -103,13 +103,13 @@ test('a percentile is within a tenth of what it stands for', async () => {
   );
 });
 
-test('a percentile of nothing, and of what took no time, is 0', async () => {
+test('a percentile of no calls and of calls without duration is 0', async () => {
   expect(percentile({}, 50)).toBe(0);
   const { rows } = await statisticsOf([aCall({ milliseconds: 0 })]);
   expect(percentile(rows[0]!.durations, 99)).toBe(0);
 });
 
-test('a session reaches from its first call to the end of its last', async () => {
+test('the span of a session is from the start of its first call to the end of its last', async () => {
   const { sessions } = await statisticsOf([
     aCall({ at: 5000, milliseconds: 10 }),
     aCall({ at: 1000, milliseconds: 9000 }),
@@ -118,12 +118,12 @@ test('a session reaches from its first call to the end of its last', async () =>
   expect(Object.values(sessions)).toEqual([[1000, 10_000]]);
 });
 
-test('many users are estimated, within a fifth, and no more than a sample of them is kept', async () => {
+test('many users are estimated within a fifth from a bounded sample', async () => {
   const parts = await Promise.all(
     [0, 1, 2].map((part) =>
       statisticsOf(
         Array.from({ length: 4000 }, (_, index) =>
-          // Half of them are in the next part again.
+          // Half of them recur in the next part.
           aCall({ user: `user ${part * 2000 + index}`, session: `session ${part * 2000 + index}` }),
         ),
       ),
@@ -138,7 +138,7 @@ test('many users are estimated, within a fifth, and no more than a sample of the
   }
 });
 
-test('names that anybody can make up do not make it grow: the rare ones are counted together, by outcome', async () => {
+test('rare names are counted together by outcome, so that invented names do not make the item grow', async () => {
   const attack = Array.from({ length: 5000 }, (_, index) =>
     aCall({ tool: `tool ${index}`, outcome: 'protocol-error' }),
   );

@@ -1,6 +1,5 @@
-import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
-import { Client as OldClient } from '@modelcontextprotocol/sdk/client/index.js';
-import { StreamableHTTPClientTransport as OldTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
+import { Client } from '@modelcontextprotocol/client';
+import { Client as V1Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { ElicitRequestSchema } from '@modelcontextprotocol/sdk/types.js';
 import {
   acceptedContent,
@@ -17,9 +16,11 @@ import type { AuditRules } from '../../../lambda/core/audit/audit-recorder.ts';
 import type { ToolCall } from '../../../lambda/core/audit/tool-call.ts';
 import type { ToolContext } from '../../../lambda/core/mcp/tool-context.ts';
 import { ServiceUnavailableError } from '../../../lambda/core/support/service-unavailable-error.ts';
+import { v1Transport, v2Transport } from '../../support/era-clients.ts';
+import type { FakeClock } from '../../support/fake-clock.ts';
 import { Processes, start } from '../../support/mcp-processes.ts';
 
-/** What nobody is to find on record. */
+/** Must not occur in the audit log. */
 const SECRET = 'nobody-is-to-read-this';
 const TRACE = '0af7651916cd43dd8448eb211c80319c';
 const traceparent = `00-${TRACE}-b7ad6b7169203331-01`;
@@ -31,7 +32,7 @@ const requestedSchema = {
 
 type Options = { record?: Partial<AuditRules>; write?: () => Promise<void>; create?: () => void };
 
-/** Processes whose calls are written down here, each write of them. */
+/** Processes with an audit log in memory that contains every write. */
 function recorded({ record, write = async () => undefined, create = () => undefined }: Options = {}) {
   const calls: ToolCall[] = [];
   const expiries: number[] = [];
@@ -58,7 +59,7 @@ function createServer(context: ToolContext, processes: Processes): McpServer {
   const said = (text: string): CallToolResult => ({ content: [{ type: 'text', text }] });
   server.registerTool('say', { inputSchema: z.object({ text: z.string() }) }, async ({ text }) => said(text));
   server.registerTool('take', { inputSchema: z.object({ seconds: z.number() }) }, async ({ seconds }) => {
-    processes.clock.now += seconds;
+    processes.clock.skip(seconds * 1000);
     return said('done');
   });
   server.registerTool('fail', {}, async () => {
@@ -73,7 +74,7 @@ function createServer(context: ToolContext, processes: Processes): McpServer {
     return inputRequired({ inputRequests: { who: inputRequired.elicit({ message: 'Who?', requestedSchema }) } });
   });
   const long = context.longRunning(async ({ seconds }: { seconds: number }) => {
-    processes.clock.now += seconds;
+    processes.clock.skip(seconds * 1000);
     if (seconds === 13) throw new ProtocolError(-32602, SECRET);
     return said('at last');
   });
@@ -81,19 +82,26 @@ function createServer(context: ToolContext, processes: Processes): McpServer {
   return server;
 }
 
-type AnyClient = { callTool(call: { name: string; arguments?: Record<string, unknown> }): Promise<unknown> };
+type SdkClient = {
+  callTool(call: { name: string; arguments?: Record<string, unknown> }): Promise<unknown>;
+  listTools(): Promise<unknown>;
+  close(): Promise<void>;
+};
 
-async function oldClient(processes: Processes, caller: Caller): Promise<OldClient> {
-  const client = new OldClient({ name: 'old', version: '1.2' }, { capabilities: { elicitation: {} } });
+/** A client, and the clock on which its calls take time. */
+type TestClient = { client: SdkClient; clock: FakeClock };
+
+async function connectLegacy(processes: Processes, caller: Caller): Promise<TestClient> {
+  const client = new V1Client({ name: 'old', version: '1.2' }, { capabilities: { elicitation: {} } });
   client.setRequestHandler(ElicitRequestSchema, async () => {
-    processes.clock.now += 60;
+    processes.clock.skip(60_000);
     return { action: 'accept' as const, content: { name: SECRET } };
   });
-  await client.connect(new OldTransport(processes.url, { fetch: processes.fetchAs(caller) }));
-  return client;
+  await client.connect(v1Transport(processes.endpointOf(caller)));
+  return { client: client as SdkClient, clock: processes.clock };
 }
 
-async function newClient(processes: Processes, caller: Caller): Promise<Client> {
+async function connectModern(processes: Processes, caller: Caller): Promise<TestClient> {
   const client = new Client(
     { name: 'new', version: '3.4' },
     { capabilities: { elicitation: {} }, versionNegotiation: { mode: { pin: '2026-07-28' } } },
@@ -102,16 +110,16 @@ async function newClient(processes: Processes, caller: Caller): Promise<Client> 
     action: 'accept' as const,
     content: { name: SECRET },
   }));
-  await client.connect(new StreamableHTTPClientTransport(processes.url, { fetch: processes.fetchAs(caller) }));
-  return client;
+  await client.connect(v2Transport(processes.endpointOf(caller)));
+  return { client, clock: processes.clock };
 }
 
 const eras = [
-  ['2025-11-25', oldClient, { era: 'legacy', clientName: 'old', clientVersion: '1.2' }],
-  ['2026-07-28', newClient, { era: 'modern', clientName: 'new', clientVersion: '3.4' }],
+  ['2025-11-25', connectLegacy, { era: 'legacy', clientName: 'old', clientVersion: '1.2' }],
+  ['2026-07-28', connectModern, { era: 'modern', clientName: 'new', clientVersion: '3.4' }],
 ] as const;
 
-/** Bytes of an item as DynamoDB counts them: names and texts in UTF-8, a number as half its digits and one more. */
+/** Size of an item in DynamoDB: names and strings in UTF-8, a number as half its digits and one byte. */
 const itemSize = (item: Record<string, unknown>) =>
   Object.entries(item)
     .filter(([, value]) => value !== undefined)
@@ -121,11 +129,11 @@ const itemSize = (item: Record<string, unknown>) =>
     ])
     .reduce((sum, size) => sum + size);
 
-/** The outcome of a call, whatever it is. */
-const call = (client: AnyClient, name: string, given?: Record<string, unknown>) =>
-  client.callTool({ name, ...(given && { arguments: given }) }).catch((error) => error);
+/** The result or error of a call. */
+const call = ({ client, clock }: TestClient, name: string, given?: Record<string, unknown>) =>
+  clock.until(client.callTool({ name, ...(given && { arguments: given }) }).catch((error) => error));
 
-/** A request as it stands, for what no client would send. */
+/** A raw request, as no client sends it. */
 async function post(processes: Processes, caller: Caller, body: unknown, headers: Record<string, string> = {}) {
   return processes.fetchAs(caller)(processes.url, {
     method: 'POST',
@@ -161,12 +169,12 @@ describe.each(eras)('a client of %s', (version, connect, who) => {
   async function connected(options?: Options) {
     const { processes, calls, ...more } = recorded(options);
     const ada = await processes.callerOf('ada');
-    return { processes, calls, client: (await connect(processes, ada)) as AnyClient, ...more };
+    return { processes, calls, client: await connect(processes, ada), clock: processes.clock, ...more };
   }
 
-  test('has its calls on record, each once: who, what, when, how large, and for how long it is kept', async () => {
+  test('has each call logged once with user, tool, time, size and expiry', async () => {
     const { processes, calls, expiries, client } = await connected();
-    processes.clock.now += 5;
+    processes.clock.skip(5_000);
     await call(client, 'take', { seconds: 3 });
     await processes.settle();
     expect(calls).toEqual([
@@ -190,7 +198,7 @@ describe.each(eras)('a client of %s', (version, connect, who) => {
     expect(expiries).toEqual([start + 8 + 30 * 24 * 3600]);
   });
 
-  test('has the bytes of what it sends and gets on record', async () => {
+  test('has the bytes of requests and responses logged', async () => {
     const { processes, calls, client } = await connected();
     for (const text of ['', 'é'.repeat(100)]) await call(client, 'say', { text });
     await processes.settle();
@@ -199,7 +207,7 @@ describe.each(eras)('a client of %s', (version, connect, who) => {
     expect(calls[0]!.bytesIn).toBeGreaterThan(80);
   });
 
-  test('has on record what came of each call', async () => {
+  test('has the outcome of each call logged', async () => {
     const { processes, calls, client } = await connected();
     for (const name of ['trace', 'fail', 'no_such_tool', 'manage']) await call(client, name);
     await processes.settle();
@@ -212,7 +220,7 @@ describe.each(eras)('a client of %s', (version, connect, who) => {
     ]);
   });
 
-  test('has a call that asks its user on record once, when it is answered', async () => {
+  test('has a call with an input request logged once, when it is answered', async () => {
     const { processes, calls, client } = await connected();
     expect(JSON.stringify(await call(client, 'greet'))).toContain('Hello');
     await processes.settle();
@@ -220,7 +228,7 @@ describe.each(eras)('a client of %s', (version, connect, who) => {
     if (who.era === 'legacy') expect(calls[0]!.milliseconds).toBe(60_000);
   });
 
-  test('has a long call on record once, when it ends, with all the time it took', async () => {
+  test('has a long-running call logged once, at its end, with its whole duration', async () => {
     const { processes, calls, client } = await connected();
     await call(client, 'long', { seconds: 40 });
     await call(client, 'long', { seconds: 13 });
@@ -231,7 +239,7 @@ describe.each(eras)('a client of %s', (version, connect, who) => {
     ]);
   });
 
-  test('is answered where its call cannot be recorded, and that is logged without the call', async () => {
+  test('gets its response when the write of the call fails, which is logged without the call', async () => {
     const { processes, calls, client } = await connected({
       write: () => Promise.reject(new ServiceUnavailableError('The session table', new Error('unreachable'))),
     });
@@ -242,21 +250,21 @@ describe.each(eras)('a client of %s', (version, connect, who) => {
     ]);
   });
 
-  test('is not kept waiting for a store that says nothing', async () => {
-    const { processes, client } = await connected({ write: () => new Promise(() => undefined) });
-    const before = Date.now();
+  test('does not wait for a store that does not answer', async () => {
+    const { processes, clock, client } = await connected({ write: () => new Promise(() => undefined) });
+    const began = clock.now();
     await call(client, 'say', { text: '' });
-    expect(Date.now() - before).toBeLessThan(900);
+    expect(clock.now()).toBe(began);
     await processes.settle();
-    expect(Date.now() - before).toBeLessThan(3000);
+    expect(clock.now() - began).toBe(1_000);
     expect(processes.log).toMatchObject([{ event: 'audit_write_failed' }]);
   });
 
-  test('has other requests on record where the owner wants that', async () => {
+  test('has other requests logged with the setting all', async () => {
     const methods: string[][] = [];
     for (const record of [{}, { methods: 'all' as const }]) {
       const { processes, calls, client } = await connected({ record });
-      await (client as unknown as Client).listTools();
+      await client.client.listTools();
       await processes.settle();
       methods.push(calls.map(({ method }) => method));
     }
@@ -264,7 +272,7 @@ describe.each(eras)('a client of %s', (version, connect, who) => {
   });
 
   test.each(['no', 'digest', 'redacted'] as const)(
-    'leaves nothing of what it said and heard on record (arguments: %s)',
+    'has no value of its requests and responses logged (arguments: %s)',
     async (given) => {
       const { processes, calls, client } = await connected({ record: { arguments: given, methods: 'all' } });
       await call(client, 'say', { text: SECRET });
@@ -279,7 +287,7 @@ describe.each(eras)('a client of %s', (version, connect, who) => {
     },
   );
 
-  test('has nothing of its arguments on record, or a digest, or their shape', async () => {
+  test('has no arguments, a digest or their shape logged, as set', async () => {
     const described: (string | undefined)[][] = [];
     for (const given of ['no', 'digest', 'redacted'] as const) {
       const { processes, calls, client } = await connected({ record: { arguments: given } });
@@ -295,27 +303,31 @@ describe.each(eras)('a client of %s', (version, connect, who) => {
     expect(shapes).toEqual(Array(3).fill('{"text":"string(3)"}'));
   });
 
-  test('has what was not answered in time on record as timed out', async () => {
-    const { processes, calls, client } = await connected();
-    processes.milliseconds = 1_600;
-    void call(client, 'hang');
-    await new Promise((resolve) => setTimeout(resolve, 300));
+  test('has requests without a response in time logged as timed out', async () => {
+    const { processes, clock, calls, client } = await connected();
+    processes.milliseconds = 60_000;
+    const began = clock.now();
+    const hanging = client.client.callTool({ name: 'hang' }).catch((error) => error);
+    await clock.until(() => calls.length > 0);
+    expect(clock.now() - began).toBe(58_500);
     expect(calls.map(({ tool, outcome, errorCode }) => [tool, outcome, errorCode])).toEqual([
       ['hang', 'timed-out', -32603],
     ]);
+    await client.client.close();
+    expect(await hanging).toBeInstanceOf(Error);
   });
 });
 
-test('two users who say the same have different digests', async () => {
+test('digests of two users with the same arguments differ', async () => {
   const { processes, calls } = recorded({ record: { arguments: 'digest' } });
   for (const user of ['ada', 'alan']) {
-    await call((await newClient(processes, await processes.callerOf(user))) as AnyClient, 'say', { text: 'the same' });
+    await call(await connectModern(processes, await processes.callerOf(user)), 'say', { text: 'the same' });
   }
   await processes.settle();
   expect(new Set(calls.map((each) => each.arguments)).size).toBe(2);
 });
 
-test('a task is recorded when it has been done, and its handle is not', async () => {
+test('a task is logged at its end, and its handle is not', async () => {
   const { processes, calls } = recorded();
   const ada = await processes.callerOf('ada');
   const { result } = await (await modernCall(processes, ada, 'long')).json();
@@ -326,7 +338,7 @@ test('a task is recorded when it has been done, and its handle is not', async ()
   ]);
 });
 
-test('a batch has a record for each of its calls, and a refused one too', async () => {
+test('each call of a batch is logged, and of a rejected batch too', async () => {
   const { processes, calls } = recorded();
   const ada = await processes.callerOf('ada');
   const batch = ['one', 'two'].map((text, id) => ({
@@ -349,7 +361,7 @@ test('a batch has a record for each of its calls, and a refused one too', async 
   ]);
 });
 
-test('a header that names another tool, or quotes an argument, is recorded without its words', async () => {
+test('a header mismatch is logged without the values of the header', async () => {
   const { processes, calls } = recorded();
   const ada = await processes.callerOf('ada');
   const { error } = await (await modernCall(processes, ada, 'take', { headers: { 'mcp-name': SECRET } })).json();
@@ -361,7 +373,7 @@ test('a header that names another tool, or quotes an argument, is recorded witho
   expect(JSON.stringify(calls)).not.toContain(SECRET);
 });
 
-test('however long everything is, a call fits into one write unit', async () => {
+test('a call with the longest values fits into one write unit', async () => {
   const { processes, calls } = recorded({ record: { arguments: 'redacted' } });
   const ada = await processes.callerOf('u'.repeat(43), {
     id: 'g'.repeat(22),
@@ -392,7 +404,7 @@ test('however long everything is, a call fits into one write unit', async () => 
   expect(calls[0]!.arguments!.length).toBeGreaterThan(300);
 });
 
-test('a request that brings back what it was not given is on record', async () => {
+test('a request with a forged request state is logged', async () => {
   const { processes, calls } = recorded();
   const ada = await processes.callerOf('ada');
   const answer = await modernCall(processes, ada, 'greet', { params: { requestState: SECRET } });
@@ -403,7 +415,7 @@ test('a request that brings back what it was not given is on record', async () =
   ]);
 });
 
-test('a call is on record where the owner’s server could not be built, here and in the worker', async () => {
+test('a call is logged when createServer throws, also in the worker', async () => {
   let built = 0;
   const { processes, calls } = recorded({
     create: () => {
@@ -430,7 +442,7 @@ describe('a trace', () => {
   }
   const other = traceparent.replace('0af', '1af');
 
-  test('is known to tools, on record, and in the log', async () => {
+  test('is available to tools, in the audit log and in the log', async () => {
     expect(await traced({ headers: { traceparent, tracestate: 'a=1' } })).toEqual([
       { traceparent, tracestate: 'a=1' },
       TRACE,
@@ -438,7 +450,7 @@ describe('a trace', () => {
     ]);
   });
 
-  test('of the message wins over that of its request', async () => {
+  test('of the message takes precedence over that of the HTTP request', async () => {
     expect(await traced({ meta: { traceparent }, headers: { traceparent: other, tracestate: 'a=1' } })).toEqual([
       { traceparent },
       TRACE,
@@ -453,7 +465,7 @@ describe('a trace', () => {
     `ff${traceparent.slice(2)}`,
     traceparent.replace(TRACE, '0'.repeat(32)),
     `01${traceparent.slice(2)}-${'x'.repeat(100)}`,
-  ])('that is none is dropped: %s', async (bad) => {
+  ])('that is invalid is ignored: %s', async (bad) => {
     expect(await traced({ meta: { traceparent: bad } })).toEqual([null, undefined, undefined]);
     expect(await traced({ meta: { traceparent: bad }, headers: { traceparent } })).toEqual([
       { traceparent },
@@ -463,13 +475,13 @@ describe('a trace', () => {
   });
 });
 
-test('a pause longer than a session divides the calls of 2026-07-28 into two, and both sessions can be found', async () => {
+test('a pause longer than the TTL divides modern calls into two sessions, and both can be found', async () => {
   const { processes, calls } = recorded();
   const ada = await processes.callerOf('ada');
-  const client = (await newClient(processes, ada)) as AnyClient;
+  const client = await connectModern(processes, ada);
   for (const hours of [1, 25]) {
     await call(client, 'say', { text: '' });
-    processes.clock.now += hours * 3600;
+    await processes.clock.advance(hours * 3_600_000);
   }
   await call(client, 'say', { text: '' });
   await processes.settle();
@@ -481,7 +493,7 @@ test('a pause longer than a session divides the calls of 2026-07-28 into two, an
   expect((await find(ada.grant, ' current')).stored).toMatchObject({ id: third });
 });
 
-describe('the record of a session', () => {
+describe('the summary of a session', () => {
   const one: ToolCall = {
     id: 'a',
     at: 1_000_000,
@@ -511,7 +523,7 @@ describe('the record of a session', () => {
     lastSeenAt: 1060,
     expiresAt: 5000,
   };
-  test('begins with its first call', () => {
+  test('starts with its first call', () => {
     expect(summarizeSession({ calls: [] }, session, undefined, 1100)).toBeUndefined();
     expect(summarizeSession({ calls, next: 'b' }, session, undefined, 1100)).toEqual({
       id: 'session-1',

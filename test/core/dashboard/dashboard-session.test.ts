@@ -1,20 +1,20 @@
 import { dashboardCookie } from '../../../lambda/core/dashboard/dashboard-session.ts';
 
-/** The cookie of the dashboard, as browsers are told of it. */
+/** The attributes of the dashboard cookie. */
 
-test('is bound to this very host, sent over https alone, to no other site’s requests, and read by no script', () => {
+test('the dashboard cookie is bound to its host, Secure, SameSite=Strict and HttpOnly', () => {
   expect(dashboardCookie('https://mcp.example.com').set('secret', 60)).toBe(
     '__Host-dashboard=secret; Path=/; HttpOnly; SameSite=Strict; Secure; Max-Age=60',
   );
 });
 
-test('goes without prefix where there is no https: in the local emulator', () => {
+test('the dashboard cookie has no prefix on plain http, as in the local emulator', () => {
   expect(dashboardCookie('http://127.0.0.1:8787').clear()).toBe(
     'dashboard=; Path=/; HttpOnly; SameSite=Strict; Max-Age=0',
   );
 });
 
-test('is not read under another name, nor where there are two', () => {
+test('the dashboard cookie is not read under another name or when it occurs twice', () => {
   const read = (cookie: string) =>
     dashboardCookie('https://mcp.example.com').read(new Request('https://mcp.example.com/', { headers: { cookie } }));
   expect(read('a=b; __Host-dashboard=secret')).toBe('secret');

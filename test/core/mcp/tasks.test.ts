@@ -7,11 +7,13 @@ import {
 } from '@modelcontextprotocol/server';
 import * as z from 'zod/v4';
 import type { Caller } from '../../../lambda/core/access/caller.ts';
+import type { AuditLogWriter, ToolCall } from '../../../lambda/core/audit/tool-call.ts';
 import { LEASE_SECONDS } from '../../../lambda/core/mcp/execution.ts';
 import type { TaskJob } from '../../../lambda/core/mcp/tasks/tasks.ts';
 import type { ToolContext } from '../../../lambda/core/mcp/tool-context.ts';
 import { ServiceUnavailableError } from '../../../lambda/core/support/service-unavailable-error.ts';
 import {
+  arrivalsOf,
   eventsOf,
   type Message,
   messagesOf,
@@ -23,101 +25,115 @@ import { Process, Processes } from '../../support/mcp-processes.ts';
 
 const TASKS = 'io.modelcontextprotocol/tasks';
 
-/** What tools wait for, and what has become of them. */
-type Stage = { gate: PromiseWithResolvers<void>; ran: number; finished: number; aborted: number };
+/** `gate` holds the tools that wait; the counters say how many began, completed and were aborted. */
+type ToolControl = { gate: PromiseWithResolvers<void>; begun: number; completed: number; aborted: number };
 
 const text = (value: string): CallToolResult => ({ content: [{ type: 'text', text: value }] });
 const name = z.object({ name: z.string() });
 const requestedSchema = { type: 'object' as const, properties: { name: { type: 'string' as const } } };
-const ask = (message: string) => inputRequired.elicit({ message, requestedSchema });
+const elicit = (message: string) => inputRequired.elicit({ message, requestedSchema });
 const accept = (value: string) => ({ action: 'accept' as const, content: { name: value } });
 
-function serverOn(stage: Stage, context: ToolContext): McpServer {
+function createServer(control: ToolControl, context: ToolContext): McpServer {
   const server = new McpServer({ name: 'long', version: '1' }, { capabilities: { logging: {} } });
   const { longRunning } = context;
   server.registerTool(
     'add',
     { inputSchema: z.object({ a: z.number(), b: z.number() }), outputSchema: z.object({ sum: z.number() }) },
     longRunning(async ({ a, b }): Promise<CallToolResult> => {
-      stage.ran += 1;
-      await stage.gate.promise;
+      control.begun += 1;
+      await control.gate.promise;
       return { content: [], structuredContent: { sum: a + b } };
     }),
   );
   server.registerTool(
     'fail',
     {},
-    longRunning(async () => Promise.reject(new Error('no luck'))),
+    longRunning(async () => Promise.reject(new Error('failed'))),
   );
   server.registerTool(
-    'refuse',
+    'reject',
     {},
-    longRunning(async () => Promise.reject(new ProtocolError(-32602, 'not these', { why: 1 }))),
+    longRunning(async () => Promise.reject(new ProtocolError(-32602, 'Invalid numbers', { why: 1 }))),
   );
   server.registerTool(
     'slow',
     {},
     longRunning(async ({ mcpReq }) => {
-      stage.ran += 1;
+      control.begun += 1;
       mcpReq.signal.addEventListener('abort', () => {
-        stage.aborted += 1;
+        control.aborted += 1;
       });
       const progressToken = mcpReq._meta?.progressToken;
       if (progressToken !== undefined) {
         await mcpReq.notify({ method: 'notifications/progress', params: { progressToken, progress: 1, total: 2 } });
       }
-      await stage.gate.promise;
-      stage.finished += 1;
+      await control.gate.promise;
+      control.completed += 1;
       return text('slow');
     }),
   );
   server.registerTool(
-    'must',
+    'task-only',
     {},
-    longRunning(async () => text('must'), { required: true }),
+    longRunning(async () => text('task-only'), { required: true }),
   );
   server.registerTool('quick', {}, async () => text('quick'));
   server.registerTool(
-    'two-questions',
+    'elicit-two',
     {},
     longRunning(async ({ mcpReq }) => {
-      stage.ran += 1;
+      control.begun += 1;
       const [first, second] = ['first', 'second'].map((key) => acceptedContent(mcpReq.inputResponses, key, name)?.name);
       if (first === undefined || second === undefined) {
-        return inputRequired({ inputRequests: { first: ask('1?'), second: ask('2?') } });
+        return inputRequired({ inputRequests: { first: elicit('1?'), second: elicit('2?') } });
       }
-      stage.finished += 1;
+      control.completed += 1;
       return text(`${first} and ${second}`);
     }),
   );
   server.registerTool(
-    'in-turn',
+    'elicit-in-turn',
     {},
     longRunning(async ({ mcpReq }) => {
-      stage.ran += 1;
+      control.begun += 1;
       const names = [...JSON.parse(mcpReq.requestState<string>() ?? '[]')];
       const answer = acceptedContent(mcpReq.inputResponses, 'who', name);
       if (answer) names.push(answer.name);
       if (names.length < 2) {
-        return inputRequired({ inputRequests: { who: ask(`${names.length}?`) }, requestState: JSON.stringify(names) });
+        return inputRequired({
+          inputRequests: { who: elicit(`${names.length}?`) },
+          requestState: JSON.stringify(names),
+        });
       }
-      stage.finished += 1;
+      control.completed += 1;
       return text(names.join());
     }),
   );
   return server;
 }
 
-function world({ holdSeconds = 60, taskTtlSeconds = 3600 } = {}) {
-  const stage: Stage = { gate: Promise.withResolvers(), ran: 0, finished: 0, aborted: 0 };
-  const processes = new Processes({ createServer: (context) => serverOn(stage, context), holdSeconds, taskTtlSeconds });
-  return { stage, processes };
+type Options = { holdSeconds?: number; taskTtlSeconds?: number; calls?: AuditLogWriter };
+
+function setUp({ holdSeconds = 60, taskTtlSeconds = 3600, calls }: Options = {}) {
+  const control: ToolControl = { gate: Promise.withResolvers(), begun: 0, completed: 0, aborted: 0 };
+  const processes = new Processes({
+    createServer: (context) => createServer(control, context),
+    holdSeconds,
+    taskTtlSeconds,
+    calls,
+  });
+  return { control, processes, clock: processes.clock };
 }
 
 type Send = (method: string, params?: Record<string, unknown>) => Promise<Message & { status: number }>;
 
-/** Sends requests of 2026-07-28 as they stand. */
-function modern(processes: Processes, caller: Caller, extensions: Record<string, object> = { [TASKS]: {} }): Send {
+/** Sends requests of 2026-07-28. @returns the last message of the response, with the HTTP status */
+function modernSender(
+  processes: Processes,
+  caller: Caller,
+  extensions: Record<string, object> = { [TASKS]: {} },
+): Send {
   let id = 0;
   const fetch = processes.fetchAs(caller);
   return async (method, params = {}) => {
@@ -139,27 +155,17 @@ function modern(processes: Processes, caller: Caller, extensions: Record<string,
       },
       body: JSON.stringify({ jsonrpc: '2.0', id: ++id, method, params: { ...params, _meta } }),
     });
-    const messages = await messagesOf(response);
+    const messages = await processes.clock.until(messagesOf(response));
     return { ...messages.at(-1)!, status: response.status };
   };
 }
 
-const pause = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds));
-
-async function until<T>(look: () => T | Promise<T>): Promise<NonNullable<T>> {
-  for (;;) {
-    const seen = await look();
-    if (seen) return seen;
-    await pause(20);
-  }
-}
-
-describe('a client that knows tasks', () => {
-  async function begun(tool: string, given: object = {}, options: { taskTtlSeconds?: number } = {}) {
-    const { stage, processes } = world(options);
+describe('a client of 2026-07-28 with the tasks extension', () => {
+  async function callTask(tool: string, given: object = {}, options: Options = {}) {
+    const { control, processes, clock } = setUp(options);
     const jobs: TaskJob[] = [];
     const ada = await processes.callerOf('ada');
-    const send = modern(processes, ada);
+    const send = modernSender(processes, ada);
     const begin = processes.start;
     processes.start = (job) => {
       jobs.push(job);
@@ -168,41 +174,44 @@ describe('a client that knows tasks', () => {
     const { result } = await send('tools/call', { name: tool, arguments: given });
     const taskId = result?.taskId as string;
     const get = async () => (await send('tasks/get', { taskId })).result!;
-    const status = async (wanted: string) => until(async () => ((await get()).status === wanted ? get() : undefined));
+    const reach = async (status: string) => {
+      await clock.until(async () => (await get()).status === status);
+      return get();
+    };
     const update = (inputResponses: object) => send('tasks/update', { taskId, inputResponses });
-    return { stage, processes, ada, send, jobs, result, taskId, get, status, update };
+    return { control, processes, clock, ada, send, jobs, result, taskId, get, reach, update };
   }
 
-  test('gets a handle at once, and the result when it is there', async () => {
-    const { stage, processes, result, get } = await begun('add', { a: 1, b: 2 });
+  test('receives a task at once and the result when it is available', async () => {
+    const { control, processes, result, get } = await callTask('add', { a: 1, b: 2 });
     expect(result).toMatchObject({ resultType: 'task', status: 'working', ttlMs: 3_600_000, pollIntervalMs: 1000 });
     expect(await get()).toMatchObject({ resultType: 'complete', status: 'working' });
-    stage.gate.resolve();
+    control.gate.resolve();
     await processes.settle();
     expect(await get()).toMatchObject({ status: 'completed', result: { structuredContent: { sum: 3 } } });
-    expect(stage.ran).toBe(1);
+    expect(control.begun).toBe(1);
   });
 
-  test('gets what a tool failed with as the result, and what the protocol refuses as the error', async () => {
-    const failed = await begun('fail');
+  test('receives the error of a tool as a result and a protocol error as an error', async () => {
+    const failed = await callTask('fail');
     await failed.processes.settle();
     expect(await failed.get()).toMatchObject({ status: 'completed', result: { isError: true } });
-    const refused = await begun('refuse');
-    await refused.processes.settle();
-    expect(await refused.get()).toMatchObject({ status: 'failed', error: { code: -32602, data: { why: 1 } } });
+    const rejected = await callTask('reject');
+    await rejected.processes.settle();
+    expect(await rejected.get()).toMatchObject({ status: 'failed', error: { code: -32602, data: { why: 1 } } });
   });
 
-  test('sees how far it has come', async () => {
-    const { stage, processes, get } = await begun('slow');
-    await until(async () => (await get()).statusMessage === '1 of 2');
-    stage.gate.resolve();
+  test('receives the latest progress message', async () => {
+    const { control, processes, clock, get } = await callTask('slow');
+    await clock.until(async () => (await get()).statusMessage === '1 of 2');
+    control.gate.resolve();
     await processes.settle();
     expect(await get()).toMatchObject({ status: 'completed', result: { content: [{ text: 'slow' }] } });
-  }, 10_000);
+  });
 
-  test('answers questions one by one, each once', async () => {
-    const { stage, processes, get, status, update } = await begun('two-questions');
-    const { inputRequests } = await status('input_required');
+  test('responds to each input request once, one at a time or together', async () => {
+    const { control, processes, get, reach, update } = await callTask('elicit-two');
+    const { inputRequests } = await reach('input_required');
     const [first, second] = Object.keys(inputRequests as object) as [string, string];
     expect(inputRequests).toMatchObject({ [first]: { method: 'elicitation/create', params: { message: '1?' } } });
     expect(await update({ unknown: accept('Eve'), first: accept('Eve') })).toMatchObject({ result: {} });
@@ -214,39 +223,43 @@ describe('a client that knows tasks', () => {
     ]);
     await processes.settle();
     expect(await get()).toMatchObject({ status: 'completed', result: { content: [{ text: /^(Ada|Eve) and Alan$/ }] } });
-    expect(stage).toMatchObject({ ran: 2, finished: 1 });
+    expect(control).toMatchObject({ begun: 2, completed: 1 });
     await update({ [first]: accept('late') });
     await processes.settle();
-    expect(stage.ran).toBe(2);
+    expect(control.begun).toBe(2);
   });
 
-  test('answers in rounds, and an answer to an earlier round is none to a later one', async () => {
-    const { stage, processes, get, status, update } = await begun('in-turn', {}, { taskTtlSeconds: 7200 });
-    const [first] = Object.keys((await status('input_required')).inputRequests as object) as [string];
+  test('responds in rounds, and a response to an earlier round does not answer a later one', async () => {
+    const { control, processes, clock, get, reach, update } = await callTask(
+      'elicit-in-turn',
+      {},
+      { taskTtlSeconds: 7200 },
+    );
+    const [first] = Object.keys((await reach('input_required')).inputRequests as object) as [string];
     await update({ [first]: accept('Ada') });
     await processes.settle();
-    const [second] = Object.keys((await status('input_required')).inputRequests as object) as [string];
+    const [second] = Object.keys((await reach('input_required')).inputRequests as object) as [string];
     expect(second).not.toBe(first);
     await update({ [first]: accept('Eve') });
     await processes.settle();
-    expect(stage.ran).toBe(2);
-    // Its user has taken longer than a request's state would last.
-    processes.clock.now += 7000;
+    expect(control.begun).toBe(2);
+    // Longer than the state of a request without a task is valid.
+    await clock.advance(7_000_000);
     await update({ [second]: accept('Alan') });
     await processes.settle();
     expect(await get()).toMatchObject({ status: 'completed', result: { content: [{ text: 'Ada,Alan' }] } });
   });
 
-  test('must say what it answers', async () => {
-    const { processes, status, send, taskId } = await begun('two-questions');
-    await status('input_required');
+  test('receives an error for an update without input responses', async () => {
+    const { processes, reach, send, taskId } = await callTask('elicit-two');
+    await reach('input_required');
     expect(await send('tasks/update', { taskId })).toMatchObject({ error: { code: -32602 } });
     await processes.settle();
   });
 
-  test('is not left waiting where the worker could not be started with its answer: it answers again', async () => {
-    const { processes, status, update, get } = await begun('in-turn');
-    const [first] = Object.keys((await status('input_required')).inputRequests as object) as [string];
+  test('continues its task by a repeated input response when the worker could not start after the first', async () => {
+    const { processes, reach, update, get } = await callTask('elicit-in-turn');
+    const [first] = Object.keys((await reach('input_required')).inputRequests as object) as [string];
     const { start } = processes;
     processes.start = () => Promise.reject(new ServiceUnavailableError('The worker', 'gone'));
     expect((await update({ [first]: accept('Ada') })).result).toBeUndefined();
@@ -256,177 +269,180 @@ describe('a client that knows tasks', () => {
     expect(await get()).toMatchObject({ status: 'input_required' });
   });
 
-  test('cancels while the tool works, which hears of it soon', async () => {
-    const { stage, processes, send, taskId, get } = await begun('slow');
-    await until(() => stage.ran);
+  test('cancels a running task, whose signal is aborted within 3 seconds', async () => {
+    const { control, processes, clock, send, taskId, get } = await callTask('slow');
+    await clock.until(() => control.begun);
     expect(await send('tasks/cancel', { taskId })).toMatchObject({ result: { resultType: 'complete' } });
     expect((await get()).status).toBe('cancelled');
-    const began = Date.now();
-    await until(() => stage.aborted);
-    expect(Date.now() - began).toBeLessThan(3_000);
-    stage.gate.resolve();
+    const began = clock.now();
+    await clock.until(() => control.aborted);
+    expect(clock.now() - began).toBeLessThan(3_000);
+    control.gate.resolve();
     await processes.settle();
     expect((await get()).status).toBe('cancelled');
-  }, 10_000);
+  });
 
-  test('cancels while it is asked, and after the end', async () => {
-    const asking = await begun('two-questions');
-    const [first] = Object.keys((await asking.status('input_required')).inputRequests as object) as [string];
-    await asking.send('tasks/cancel', { taskId: asking.taskId });
-    await asking.update({ [first]: accept('late') });
-    await asking.processes.settle();
-    expect(await asking.get()).toMatchObject({ status: 'cancelled' });
-    const done = await begun('fail');
+  test('cancels a task that waits for input, but not a completed one', async () => {
+    const eliciting = await callTask('elicit-two');
+    const [first] = Object.keys((await eliciting.reach('input_required')).inputRequests as object) as [string];
+    await eliciting.send('tasks/cancel', { taskId: eliciting.taskId });
+    await eliciting.update({ [first]: accept('late') });
+    await eliciting.processes.settle();
+    expect(await eliciting.get()).toMatchObject({ status: 'cancelled' });
+    const done = await callTask('fail');
     await done.processes.settle();
     await done.send('tasks/cancel', { taskId: done.taskId });
     expect(await done.get()).toMatchObject({ status: 'completed' });
   });
 
-  test('finds no task that has expired, is another user’s or nobody’s', async () => {
-    const { processes, send, taskId, stage } = await begun('fail');
+  test('does not find a task that has expired, belongs to another user or does not exist', async () => {
+    const { processes, clock, send, taskId, control } = await callTask('fail');
     await processes.settle();
-    const alan = modern(processes, await processes.callerOf('alan'));
+    const alan = modernSender(processes, await processes.callerOf('alan'));
     for (const method of ['tasks/get', 'tasks/cancel', 'tasks/update']) {
       const params = { taskId, inputResponses: {} };
       expect(await alan(method, params)).toMatchObject({ error: { code: -32602 } });
       expect(await send(method, { ...params, taskId: 'unknown' })).toMatchObject({ error: { code: -32602 } });
     }
-    processes.clock.now += 3600;
+    await clock.advance(3_600_000);
     expect(await send('tasks/get', { taskId })).toMatchObject({ error: { code: -32602 } });
-    stage.gate.resolve();
+    control.gate.resolve();
   });
 
-  test('has to say so with each request', async () => {
-    const { processes, ada, taskId } = await begun('fail');
+  test('must declare the extension in each request', async () => {
+    const { processes, ada, taskId } = await callTask('fail');
     await processes.settle();
-    const ignorant = modern(processes, ada, {});
+    const withoutExtension = modernSender(processes, ada, {});
     for (const method of ['tasks/get', 'tasks/cancel', 'tasks/update']) {
-      const answer = await ignorant(method, { taskId, inputResponses: {} });
-      expect(answer).toMatchObject({ status: 400, error: { code: -32021 } });
+      const response = await withoutExtension(method, { taskId, inputResponses: {} });
+      expect(response).toMatchObject({ status: 400, error: { code: -32021 } });
     }
   });
 
-  test('has its tool run once, however often the worker is told to', async () => {
-    const { stage, processes, jobs, get } = await begun('slow');
+  test('has its tool run once, however often the worker is started', async () => {
+    const { control, processes, clock, jobs, get } = await callTask('slow');
     const [job] = jobs as [TaskJob];
-    await until(() => stage.ran);
+    await clock.until(() => control.begun);
     await Promise.all([processes.work(job), processes.work(job)]);
-    stage.gate.resolve();
+    control.gate.resolve();
     await processes.settle();
     await processes.work(job);
     expect(await get()).toMatchObject({ status: 'completed' });
-    expect(stage.ran).toBe(1);
+    expect(control.begun).toBe(1);
   });
 
-  test('is told of a failure when three workers have died', async () => {
-    const { stage, processes, ada } = await begun('fail');
+  test('receives a failure after three workers were killed', async () => {
+    const { control, processes, clock, ada } = await callTask('fail');
     const jobs: TaskJob[] = [];
     processes.start = (job) => void jobs.push(job);
-    const send = modern(processes, ada);
+    const send = modernSender(processes, ada);
     const { result } = await send('tools/call', { name: 'slow' });
     const get = async () => (await send('tasks/get', { taskId: result!.taskId })).result;
-    const dead: Process[] = [];
+    const killed: Process[] = [];
     for (let attempt = 1; attempt <= 3; attempt++) {
       const process = new Process();
-      dead.push(process);
+      killed.push(process);
       const work = processes.work(jobs[0]!, { process });
-      await until(() => stage.ran === attempt);
-      process.die();
+      await clock.until(() => control.begun === attempt);
+      process.kill();
       expect(await work).toBe(false);
-      // Nobody begins again before the lease has ended.
+      // No worker begins before the lease has ended.
       expect(await processes.work(jobs[0]!)).toBe(true);
-      expect(stage.ran).toBe(attempt);
+      expect(control.begun).toBe(attempt);
       expect(await get()).toMatchObject({ status: 'working' });
-      processes.clock.now += LEASE_SECONDS;
+      await clock.advance(LEASE_SECONDS * 1000);
     }
     expect(await get()).toMatchObject({ status: 'failed', error: { code: -32603 } });
     expect(await processes.work(jobs[0]!)).toBe(true);
-    expect(stage.ran).toBe(3);
-    for (const process of dead) process.bury();
-    stage.gate.resolve();
+    expect(control.begun).toBe(3);
+    for (const process of killed) process.discard();
+    control.gate.resolve();
     await processes.settle();
   });
 
-  test('gets the result from the second worker where the first has died', async () => {
-    const { stage, processes, ada } = await begun('fail');
+  test('receives the result of a second worker after the first was killed', async () => {
+    const { control, processes, clock, ada } = await callTask('fail');
     const jobs: TaskJob[] = [];
     processes.start = (job) => void jobs.push(job);
-    const send = modern(processes, ada);
+    const send = modernSender(processes, ada);
     const { result } = await send('tools/call', { name: 'slow' });
     const process = new Process();
     const work = processes.work(jobs[0]!, { process });
-    await until(() => stage.ran === 1);
-    process.die();
+    await clock.until(() => control.begun === 1);
+    process.kill();
     await work;
-    processes.clock.now += LEASE_SECONDS;
-    stage.gate.resolve();
+    await clock.advance(LEASE_SECONDS * 1000);
+    control.gate.resolve();
     await processes.work(jobs[0]!);
     const { result: task } = await send('tasks/get', { taskId: result!.taskId });
     expect(task).toMatchObject({ status: 'completed', result: { content: [{ text: 'slow' }] } });
-    process.bury();
+    process.discard();
     await processes.settle();
   });
 
-  test('is told of a failure when no worker has begun for long', async () => {
-    const { processes, ada } = await begun('fail');
+  test('receives a failure when no worker has begun within ten minutes', async () => {
+    const { processes, clock, ada } = await callTask('fail');
+    await processes.settle();
     processes.start = () => undefined;
-    const send = modern(processes, ada);
+    const send = modernSender(processes, ada);
     const { result } = await send('tools/call', { name: 'slow' });
     const get = async () => (await send('tasks/get', { taskId: result!.taskId })).result;
-    processes.clock.now += 600;
+    await clock.advance(600_000);
     expect(await get()).toMatchObject({ status: 'working' });
-    processes.clock.now += 1;
+    await clock.advance(1_000);
     expect(await get()).toMatchObject({ status: 'failed' });
   });
 
-  test('is told of a failure where the tool takes longer than it may, though the tool never ends', async () => {
-    const { processes, ada } = await begun('fail');
+  test('receives a failure when the time of the worker ends, although the tool never completes', async () => {
+    const { processes, clock, ada } = await callTask('fail');
     const jobs: TaskJob[] = [];
     processes.start = (job) => void jobs.push(job);
-    const send = modern(processes, ada);
+    const send = modernSender(processes, ada);
     const { result } = await send('tools/call', { name: 'slow' });
-    expect(await processes.work(jobs[0]!, { milliseconds: 10_050 })).toBe(true);
+    const began = clock.now();
+    expect(await clock.until(processes.work(jobs[0]!, { milliseconds: 70_000 }))).toBe(true);
+    expect(clock.now() - began).toBe(60_000);
     const { result: task } = await send('tasks/get', { taskId: result!.taskId });
     expect(task).toMatchObject({ status: 'failed', error: { message: 'Request timed out' } });
   });
 
-  test('has no work done for it once its grant has ended', async () => {
-    const { stage, processes, ada } = await begun('fail');
+  test('has no tool executed after its grant has ended', async () => {
+    const { control, processes, ada } = await callTask('fail');
     const jobs: TaskJob[] = [];
     processes.start = (job) => void jobs.push(job);
-    const { result } = await modern(processes, ada)('tools/call', { name: 'slow' });
+    const { result } = await modernSender(processes, ada)('tools/call', { name: 'slow' });
     await processes.stores.grants.revokeGrant(ada.grant, 0);
     expect(await processes.work(jobs[0]!)).toBe(true);
-    expect(stage.ran).toBe(0);
-    const run = await processes.stores.runs.findExecution(ada.grant, result!.taskId as string);
-    expect(run).toMatchObject({ status: 'done' });
+    expect(control.begun).toBe(0);
+    const execution = await processes.stores.executions.findExecution(ada.grant, result!.taskId as string);
+    expect(execution).toMatchObject({ status: 'done' });
   });
 
-  test('is told where the worker cannot be started, and the work is not done behind its back', async () => {
-    const { stage, processes, ada } = await begun('fail');
+  test('receives an error when the worker cannot be started, and a worker that starts later does nothing', async () => {
+    const { control, processes, ada } = await callTask('fail');
     const jobs: TaskJob[] = [];
     processes.start = (job) => {
       jobs.push(job);
       throw new ServiceUnavailableError('The worker', 'no answer');
     };
-    const { result } = await modern(processes, ada)('tools/call', { name: 'slow' });
+    const { result } = await modernSender(processes, ada)('tools/call', { name: 'slow' });
     expect(result).toMatchObject({ isError: true });
     await processes.work(jobs[0]!);
-    expect(stage.ran).toBe(0);
+    expect(control.begun).toBe(0);
   });
 
-  test('is not left waiting by an error that nobody foresaw', async () => {
-    const { stage, processes, ada } = await begun('fail');
+  test('receives a failure when the outcome could not be stored because of an unexpected error', async () => {
+    const { control, processes, ada } = await callTask('fail');
     const jobs: TaskJob[] = [];
     processes.start = (job) => void jobs.push(job);
-    const send = modern(processes, ada);
+    const send = modernSender(processes, ada);
     const { result } = await send('tools/call', { name: 'slow' });
     let failures = 0;
     processes.around = (method, call) => {
-      const fails = stage.finished > 0 && method === 'runs.saveExecution' && failures++ === 0;
+      const fails = control.completed > 0 && method === 'executions.saveExecution' && failures++ === 0;
       return fails ? Promise.reject(new Error('AccessDeniedException')) : call();
     };
-    stage.gate.resolve();
+    control.gate.resolve();
     await processes.work(jobs[0]!);
     expect(failures).toBeGreaterThan(0);
     const { result: task } = await send('tasks/get', { taskId: result!.taskId });
@@ -434,203 +450,251 @@ describe('a client that knows tasks', () => {
   });
 });
 
-describe('a client of 2026-07-28 that knows no tasks', () => {
-  test('waits for a long tool, and is refused one that it may not wait for', async () => {
-    const { stage, processes } = world();
-    stage.gate.resolve();
-    const send = modern(processes, await processes.callerOf('ada'), {});
+describe('a client of 2026-07-28 without the tasks extension', () => {
+  test('waits for a long-running tool, and is rejected by one that requires the extension', async () => {
+    const { control, processes } = setUp();
+    control.gate.resolve();
+    const send = modernSender(processes, await processes.callerOf('ada'), {});
     expect(await send('tools/call', { name: 'add', arguments: { a: 1, b: 2 } })).toMatchObject({
       result: { structuredContent: { sum: 3 } },
     });
-    expect(await send('tools/call', { name: 'must' })).toMatchObject({ status: 400, error: { code: -32021 } });
+    expect(await send('tools/call', { name: 'task-only' })).toMatchObject({ status: 400, error: { code: -32021 } });
     await processes.settle();
-    expect(await processes.stores.runs.executionsOf('grant-of-ada')).toEqual([]);
+    expect(await processes.stores.executions.executionsOf('grant-of-ada')).toEqual([]);
   });
 });
 
 describe.each(ofSessions)('%s', (_, connect) => {
-  const connected = async (holdSeconds?: number) => {
-    const { stage, processes } = world(holdSeconds === undefined ? {} : { holdSeconds });
-    const ada = await processes.callerOf('ada');
-    const questions: string[] = [];
+  const connectTo = async (processes: Processes, caller: Caller) => {
+    const elicitations: string[] = [];
     const elicit = (message: string) => {
-      questions.push(message);
+      elicitations.push(message);
       return accept(`to ${message}`);
     };
-    const client = await connect(processes.url, processes.fetchAs(ada), { elicit });
-    return { stage, processes, ada, client, questions };
+    const client = await connect(processes.endpointOf(caller), { elicit });
+    const call: typeof client.call = (...request) => processes.clock.until(client.call(...request));
+    return { client, call, elicitations };
   };
+
+  const setUpClient = async (holdSeconds?: number) => {
+    const { control, processes, clock } = setUp(holdSeconds === undefined ? {} : { holdSeconds });
+    const ada = await processes.callerOf('ada');
+    return { control, processes, clock, ada, ...(await connectTo(processes, ada)) };
+  };
+
   const taskIn = (value: string) => /"task": "([^"]+)"/.exec(value)![1]!;
 
-  test('waits for a long tool, and sees how far it has come', async () => {
-    const { stage, processes, client } = await connected();
+  test('waits for a long-running tool and receives its progress', async () => {
+    const { control, processes, clock, client, call } = await setUpClient();
     const progress: number[] = [];
-    const heard = Promise.withResolvers<void>();
+    const progressed = Promise.withResolvers<void>();
     const onprogress = ({ progress: value }: { progress: number }) => {
       progress.push(value);
-      heard.resolve();
+      progressed.resolve();
     };
-    const call = client.call('slow', {}, { onprogress });
-    await heard.promise;
-    stage.gate.resolve();
-    expect((await call).content[0]!.text).toBe('slow');
+    const slow = client.call('slow', {}, { onprogress });
+    await clock.until(progressed.promise);
+    control.gate.resolve();
+    expect((await clock.until(slow)).content[0]!.text).toBe('slow');
     expect(progress).toEqual([1]);
     await client.listTools();
-    expect((await client.call('add', { a: 1, b: 2 })).structuredContent).toEqual({ sum: 3 });
-    expect((await client.call('fail')).isError).toBe(true);
-    await expect(client.call('refuse')).rejects.toMatchObject({ code: -32602 });
+    expect((await call('add', { a: 1, b: 2 })).structuredContent).toEqual({ sum: 3 });
+    expect((await call('fail')).isError).toBe(true);
+    await expect(call('reject')).rejects.toMatchObject({ code: -32602 });
     await client.close();
     await processes.settle();
     expect([processes.log, client.errors]).toEqual([[], []]);
   });
 
-  test('is asked by a long tool while it waits', async () => {
-    const { processes, client, questions } = await connected();
-    expect((await client.call('two-questions')).content[0]!.text).toBe('to 1? and to 2?');
-    expect((await client.call('in-turn')).content[0]!.text).toBe('to 0?,to 1?');
-    expect(questions.toSorted()).toEqual(['0?', '1?', '1?', '2?']);
+  test('answers the elicitations of a long-running tool while it waits', async () => {
+    const { processes, client, call, elicitations } = await setUpClient();
+    expect((await call('elicit-two')).content[0]!.text).toBe('to 1? and to 2?');
+    expect((await call('elicit-in-turn')).content[0]!.text).toBe('to 0?,to 1?');
+    expect(elicitations.toSorted()).toEqual(['0?', '1?', '1?', '2?']);
     await client.close();
     await processes.settle();
     expect([processes.log, client.errors]).toEqual([[], []]);
   });
 
-  test.each(['slow', 'add'])('is told how to fetch the result of %s, where that takes too long', async (tool) => {
-    const { stage, processes, client } = await connected(0);
-    await client.listTools();
-    const late = await client.call(tool, { a: 1, b: 2 });
-    const task = taskIn(late.content[0]!.text!);
-    const still = await client.call('task_result', { task });
-    expect(taskIn(still.content[0]!.text!)).toBe(task);
-    stage.gate.resolve();
-    await processes.settle();
-    const fetched = await client.call('task_result', { task });
-    expect(fetched).toMatchObject(
-      tool === 'slow' ? { content: [{ text: 'slow' }] } : { structuredContent: { sum: 3 } },
+  test.each(['slow', 'add'])(
+    'fetches the result of %s by task_result when the tool takes longer than the hold',
+    async (tool) => {
+      const { control, processes, client, call } = await setUpClient(0);
+      await client.listTools();
+      const late = await call(tool, { a: 1, b: 2 });
+      const task = taskIn(late.content[0]!.text!);
+      const still = await call('task_result', { task });
+      expect(taskIn(still.content[0]!.text!)).toBe(task);
+      control.gate.resolve();
+      await processes.settle();
+      const fetched = await call('task_result', { task });
+      expect(fetched).toMatchObject(
+        tool === 'slow' ? { content: [{ text: 'slow' }] } : { structuredContent: { sum: 3 } },
+      );
+      expect((await call('task_result', { task: 'unknown' })).isError).toBe(true);
+      await client.close();
+      await processes.settle();
+    },
+  );
+
+  test('fetches the result of another session of its user and answers its elicitations; another user cannot', async () => {
+    const { processes, clock, ada, client } = await setUpClient();
+    const silent = await RawSession.begin(processes.endpointOf(ada));
+    const response = await silent.post(silent.toolCall('elicit-two', {}, 2));
+    expect(await clock.until(messagesOf(response))).toHaveLength(2);
+    const [execution] = (await processes.stores.executions.executionsOf(ada.grant)).filter(
+      ({ open }) => open.length > 0,
     );
-    expect((await client.call('task_result', { task: 'unknown' })).isError).toBe(true);
-    await client.close();
+    const task = execution!.id;
+    const other = await connectTo(processes, ada);
+    expect((await other.call('task_result', { task })).content[0]!.text).toBe('to 1? and to 2?');
+    const stranger = await connectTo(processes, await processes.callerOf('alan'));
+    expect((await stranger.call('task_result', { task })).isError).toBe(true);
+    for (const each of [client, other.client, stranger.client]) await each.close();
     await processes.settle();
   });
-
-  test('fetches the result of another session of its user, is asked what that was asked, and nobody else is', async () => {
-    const { processes, ada, client } = await connected();
-    const silent = await RawSession.begin(processes.url, processes.fetchAs(ada));
-    const messages = await messagesOf(await silent.post(silent.toolCall('two-questions', {}, 2)));
-    const run = await until(async () =>
-      (await processes.stores.runs.executionsOf(ada.grant)).find(({ open }) => open.length > 0),
-    );
-    expect(messages).toHaveLength(2);
-    const { processes: _, ...waiting } = await connectedTo(processes, ada);
-    expect((await waiting.client.call('task_result', { task: run.id })).content[0]!.text).toBe('to 1? and to 2?');
-    const stranger = await connectedTo(processes, await processes.callerOf('alan'));
-    expect((await stranger.client.call('task_result', { task: run.id })).isError).toBe(true);
-    for (const each of [client, waiting.client, stranger.client]) await each.close();
-    await processes.settle();
-  });
-
-  const connectedTo = async (processes: Processes, caller: Caller) => {
-    const elicit = (message: string) => accept(`to ${message}`);
-    return { processes, client: await connect(processes.url, processes.fetchAs(caller), { elicit }) };
-  };
 });
 
-describe('a session that waits for a long tool', () => {
-  async function waiting(tool: string, options: { holdSeconds?: number } = {}) {
-    const { stage, processes } = world(options);
+describe('a session that waits for a long-running tool', () => {
+  async function callAndWait(tool: string, given: object = {}, options: Options = {}) {
+    const { control, processes, clock } = setUp(options);
     const ada = await processes.callerOf('ada');
-    const session = await RawSession.begin(processes.url, processes.fetchAs(ada));
-    const response = await session.post(session.toolCall(tool));
-    return { stage, processes, ada, session, response };
+    const session = await RawSession.begin(processes.endpointOf(ada));
+    const response = await session.post(session.toolCall(tool, given));
+    return { control, processes, clock, ada, session, response };
   }
 
-  const toolCallOf = async (processes: Processes, ada: Caller) =>
-    (await processes.stores.runs.executionsOf(ada.grant))[0]!;
+  const executionOf = async (processes: Processes, ada: Caller) =>
+    (await processes.stores.executions.executionsOf(ada.grant))[0]!;
 
-  test('may lose its stream before anything was said, and take it up again', async () => {
-    const { stage, processes, session, response } = await waiting('slow');
+  test('resumes a stream that broke off before its first message', async () => {
+    const { control, processes, clock, session, response } = await callAndWait('slow');
     const [first] = await eventsOf(response, 1);
     expect(first).toMatchObject({ id: expect.stringMatching(/\.0$/) });
-    stage.gate.resolve();
-    const rest = await messagesOf(await session.resume(first!.id!));
+    control.gate.resolve();
+    const rest = await clock.until(messagesOf(await session.resume(first!.id!)));
     expect(rest).toMatchObject([{ id: 1, result: { content: [{ text: 'slow' }] } }]);
     await processes.settle();
   });
 
-  test('is told how to fetch the result also where it has taken up its stream again', async () => {
-    const { stage, processes, session, response } = await waiting('slow', { holdSeconds: 45 });
+  test('receives the task on a resumed stream when the hold ends', async () => {
+    const { control, processes, clock, session, response } = await callAndWait('slow', {}, { holdSeconds: 45 });
+    const began = clock.now();
     const [first] = await eventsOf(response, 1);
-    processes.clock.now += 44;
-    const resumed = session.resume(first!.id!).then(messagesOf);
-    await pause(200);
-    processes.clock.now += 1;
-    expect(await resumed).toMatchObject([
+    await clock.advance(44_000);
+    const resumed = await session.resume(first!.id!);
+    expect(await clock.until(messagesOf(resumed))).toMatchObject([
       { id: 1, result: { content: [{ text: expect.stringContaining('task_result') }] } },
     ]);
-    stage.gate.resolve();
+    expect(clock.now() - began).toBeGreaterThanOrEqual(45_000);
+    expect(clock.now() - began).toBeLessThan(47_000);
+    control.gate.resolve();
     await processes.settle();
   });
 
-  test('cancels it, and the tool hears of it', async () => {
-    const { stage, processes, session, response, ada } = await waiting('slow');
+  test('receives a heartbeat by elapsed time, however long the store takes', async () => {
+    const { control, processes, clock } = setUp();
+    const session = await RawSession.begin(processes.endpointOf(await processes.callerOf('ada')));
+    processes.around = async (method, call) => {
+      if (method.startsWith('executions.')) await clock.sleep(200);
+      return call();
+    };
+    const response = await clock.until(session.post(session.toolCall('slow')));
+    const began = clock.now();
+    const arrivals = await clock.until(arrivalsOf(response, clock));
+    const times = [began, ...arrivals.map(({ at }) => at)];
+    expect(arrivals.filter(({ text }) => text === ': keep-alive\n\n')).toHaveLength(3);
+    expect(times.at(-1)! - began).toBeGreaterThanOrEqual(59_000);
+    for (const [index, time] of times.slice(1).entries()) expect(time - times[index]!).toBeLessThanOrEqual(16_000);
+    control.gate.resolve();
+    await processes.settle();
+  });
+
+  test.each([
+    ['valid output', { a: 1, b: 2 }, 60, { result: { structuredContent: { sum: 3 } } }, 'success'],
+    ['invalid output', { a: Number.MAX_VALUE, b: Number.MAX_VALUE }, 60, { result: { isError: true } }, 'tool-error'],
+    ['an output after the hold', { a: 1, b: 2 }, 0, { result: { isError: true } }, 'success'],
+  ])(
+    'receives one response of a tool with an output schema, which leaves one entry in the audit log: %s',
+    async (_, given, holdSeconds, response, outcome) => {
+      const entries: ToolCall[] = [];
+      const calls = { recordCall: async (entry: ToolCall) => void entries.push(entry) };
+      const waiting = await callAndWait('add', given, { holdSeconds, calls });
+      const { control, processes, clock } = waiting;
+      const messages = messagesOf(waiting.response);
+      await clock.until(() => control.begun);
+      await clock.advance(12_000);
+      expect(entries).toEqual([]);
+      control.gate.resolve();
+      expect(await clock.until(messages)).toMatchObject([{ id: 1, ...response }]);
+      await processes.settle();
+      expect(entries).toMatchObject([{ tool: 'add', outcome }]);
+      expect(processes.log).toEqual([]);
+    },
+  );
+
+  test('cancels the call, and the signal of the tool is aborted', async () => {
+    const { control, processes, clock, session, response, ada } = await callAndWait('slow');
     const events: SseEvent[] = [];
     const ended = eventsOf(response, Number.POSITIVE_INFINITY, events);
-    await until(() => stage.ran);
+    await clock.until(() => control.begun);
     await session.cancel(1);
-    await ended;
+    await clock.until(ended);
     expect(events.filter(({ message }) => message?.id === 1)).toEqual([]);
-    await until(() => stage.aborted);
-    stage.gate.resolve();
+    await clock.until(() => control.aborted);
+    control.gate.resolve();
     await processes.settle();
-    const { id, status } = await toolCallOf(processes, ada);
+    const { id, status } = await executionOf(processes, ada);
     expect(status).toBe('cancelled');
     const [fetched] = await messagesOf(await session.post(session.toolCall('task_result', { task: id })));
     expect(fetched).toMatchObject({ result: { isError: true } });
-  }, 15_000);
+  });
 
-  test('is told where the worker cannot be started, and the work is not done behind its back', async () => {
-    const { stage, processes } = world();
-    const session = await RawSession.begin(processes.url, processes.fetchAs(await processes.callerOf('ada')));
+  test('receives an error when the worker cannot be started, and a worker that starts later does nothing', async () => {
+    const { control, processes } = setUp();
+    const session = await RawSession.begin(processes.endpointOf(await processes.callerOf('ada')));
     const jobs: TaskJob[] = [];
     processes.start = (job) => {
       jobs.push(job);
       throw new ServiceUnavailableError('The worker', 'no answer');
     };
-    const [answer] = await messagesOf(await session.post(session.toolCall('slow')));
-    expect(answer).toMatchObject({ result: { isError: true } });
+    const [response] = await messagesOf(await session.post(session.toolCall('slow')));
+    expect(response).toMatchObject({ result: { isError: true } });
     await processes.work(jobs[0]!);
     await processes.settle();
-    expect(stage.ran).toBe(0);
+    expect(control.begun).toBe(0);
   });
 
-  test('is told where its grant has ended before the work began', async () => {
-    const { processes } = world();
+  test('receives an error when its grant ends before the worker begins', async () => {
+    const { processes, clock } = setUp();
     const ada = await processes.callerOf('ada');
-    const session = await RawSession.begin(processes.url, processes.fetchAs(ada));
+    const session = await RawSession.begin(processes.endpointOf(ada));
     processes.start = async (job) => {
       await processes.stores.grants.revokeGrant(ada.grant, 0);
       void processes.work(job);
     };
-    const messages = await messagesOf(await session.post(session.toolCall('slow')));
+    const messages = await clock.until(messagesOf(await session.post(session.toolCall('slow'))));
     expect(messages).toMatchObject([{ jsonrpc: '2.0', id: 1, error: { code: -32603 } }]);
     await processes.settle();
   });
 
-  test('is told when all workers have died', async () => {
-    const { stage, processes } = world({ holdSeconds: 0 });
+  test('receives an error by task_result when no worker has begun within ten minutes', async () => {
+    const { control, processes, clock } = setUp({ holdSeconds: 0 });
     const ada = await processes.callerOf('ada');
-    const session = await RawSession.begin(processes.url, processes.fetchAs(ada));
+    const session = await RawSession.begin(processes.endpointOf(ada));
     processes.start = () => undefined;
     await messagesOf(await session.post(session.toolCall('slow')));
-    processes.clock.now += 601;
-    const { id } = await toolCallOf(processes, ada);
-    const messages = await messagesOf(await session.post(session.toolCall('task_result', { task: id }, 'later')));
+    await clock.advance(601_000);
+    const { id } = await executionOf(processes, ada);
+    const response = await session.post(session.toolCall('task_result', { task: id }, 'later'));
+    const messages = await clock.until(messagesOf(response));
     expect(messages).toMatchObject([{ jsonrpc: '2.0', id: 'later', error: { code: -32603 } }]);
-    expect(stage.ran).toBe(0);
+    expect(control.begun).toBe(0);
   });
 
-  test('gets what the second worker comes to where the first died, and hears nothing twice', async () => {
-    const { stage, processes } = world();
-    const session = await RawSession.begin(processes.url, processes.fetchAs(await processes.callerOf('ada')));
+  test('receives the result of a second worker after the first was killed, and each message once', async () => {
+    const { control, processes, clock } = setUp();
+    const session = await RawSession.begin(processes.endpointOf(await processes.callerOf('ada')));
     const first = new Process();
     const jobs: TaskJob[] = [];
     processes.start = (job) => {
@@ -643,26 +707,26 @@ describe('a session that waits for a long tool', () => {
     };
     const events: SseEvent[] = [];
     const ended = eventsOf(await session.post(call), Number.POSITIVE_INFINITY, events);
-    await until(() => events.length === 2);
-    first.die();
-    processes.clock.now += LEASE_SECONDS;
-    stage.gate.resolve();
-    await processes.work(jobs[0]!);
-    await ended;
+    await clock.until(() => events.length === 2);
+    first.kill();
+    await clock.advance(LEASE_SECONDS * 1000);
+    control.gate.resolve();
+    await clock.until(processes.work(jobs[0]!));
+    await clock.until(ended);
     expect(events.flatMap(({ message }) => message?.method ?? message?.result?.content?.[0]?.text ?? [])).toEqual([
       'notifications/progress',
       'slow',
     ]);
-    first.bury();
+    first.discard();
     await processes.settle();
   });
 
-  test('of 2025-03-26 may ask for it in a batch, and then waits for it there', async () => {
-    const { stage, processes } = world();
-    stage.gate.resolve();
+  test('of 2025-03-26 waits for it in a batch without a worker', async () => {
+    const { control, processes } = setUp();
+    control.gate.resolve();
     const ada = await processes.callerOf('ada');
-    const session = await RawSession.begin(processes.url, processes.fetchAs(ada), { version: '2025-03-26' });
-    const calls = [session.toolCall('refuse'), session.toolCall('slow'), session.toolCall('quick')];
+    const session = await RawSession.begin(processes.endpointOf(ada), { version: '2025-03-26' });
+    const calls = [session.toolCall('reject'), session.toolCall('slow'), session.toolCall('quick')];
     const messages = await messagesOf(await session.post(calls));
     const byId = Object.fromEntries(messages.map(({ id, ...rest }) => [String(id), rest]));
     expect(byId).toMatchObject({

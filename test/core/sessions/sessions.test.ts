@@ -12,7 +12,7 @@ const initialize: Initialize = {
   clientInfo: { name: 'test', version: '1' },
 };
 
-/** A world with one grant of ada and one of alan, and a clock to move. */
+/** One grant of ada and one of alan, and a clock to move. */
 async function world(rules: Partial<SessionRules> = {}) {
   const stores = memoryStores();
   const clock = { now: start };
@@ -49,13 +49,13 @@ function admitted(result: SessionAccess | string): SessionAccess {
 }
 
 describe('a legacy session', () => {
-  test('is found again under its id, with what initialize said', async () => {
+  test('is resumed under its id with its initialize parameters', async () => {
     const { sessions, ada } = await world();
     const { session } = admitted(await sessions.initialize(ada, initialize));
     expect(admitted(await sessions.resume(ada, session.id, undefined)).session).toEqual(session);
   });
 
-  test('lives for the TTL after its last request, not after its first', async () => {
+  test('expires a TTL after its last request', async () => {
     const { sessions, ada, clock } = await world();
     const { session } = admitted(await sessions.initialize(ada, initialize));
     for (let day = 0; day < 5; day++) {
@@ -79,7 +79,7 @@ describe('a legacy session', () => {
     expect(slide).toHaveBeenCalledTimes(1);
   });
 
-  test('costs one store round trip a request', async () => {
+  test('costs one round trip to the store for each request', async () => {
     const { sessions, ada, stores } = await world();
     const { session } = admitted(await sessions.initialize(ada, initialize));
     const find = jest.spyOn(stores.sessions, 'find');
@@ -87,7 +87,7 @@ describe('a legacy session', () => {
     expect(find).toHaveBeenCalledTimes(1);
   });
 
-  test('is renewed under a new id once it has expired, and still knows its client', async () => {
+  test('is renewed under a new id when it has expired, with its initialize parameters', async () => {
     const { sessions, ada, clock } = await world();
     const { session } = admitted(await sessions.initialize(ada, initialize));
     clock.now += 24 * hour;
@@ -96,14 +96,14 @@ describe('a legacy session', () => {
     expect(renewed.initialize).toEqual(initialize);
   });
 
-  test('that a client keeps calling by its stale id stays one session', async () => {
+  test('that is renewed stays one session for all requests with the stale id', async () => {
     const { sessions, ada } = await world();
-    const all = await Promise.all(Array.from({ length: 10 }, () => sessions.resume(ada, 'never-heard-of', undefined)));
-    all.push(await sessions.resume(ada, 'never-heard-of', undefined));
+    const all = await Promise.all(Array.from({ length: 10 }, () => sessions.resume(ada, 'unknown-id', undefined)));
+    all.push(await sessions.resume(ada, 'unknown-id', undefined));
     expect(new Set(all.map((each) => admitted(each).session.id)).size).toBe(1);
   });
 
-  test('of someone else is as unknown as any: the caller gets his own, and the owner keeps hers', async () => {
+  test('of another user behaves as an unknown one and stays unchanged', async () => {
     const { sessions, ada, alan } = await world();
     const { session } = admitted(await sessions.initialize(ada, initialize));
     const his = admitted(await sessions.resume(alan, session.id, '2025-06-18')).session;
@@ -114,7 +114,7 @@ describe('a legacy session', () => {
     expect(admitted(await sessions.resume(ada, session.id, undefined)).session).toEqual(session);
   });
 
-  test('that was ended is not found, and is not renewed', async () => {
+  test('that was ended is rejected and not renewed', async () => {
     const { sessions, ada } = await world();
     const { session } = admitted(await sessions.initialize(ada, initialize));
     expect(await sessions.end(ada, session.id)).toBeUndefined();
@@ -122,7 +122,7 @@ describe('a legacy session', () => {
     expect(await sessions.end(ada, session.id)).toBe('session-not-found');
   });
 
-  test('that is unknown is not found where the owner wants it strict', async () => {
+  test('that is unknown or expired is rejected with the setting reject', async () => {
     const { sessions, ada, clock } = await world({ stale: 'reject' });
     const { session } = admitted(await sessions.initialize(ada, initialize));
     expect(await sessions.resume(ada, 'unknown', undefined)).toBe('session-not-found');
@@ -130,13 +130,13 @@ describe('a legacy session', () => {
     expect(await sessions.resume(ada, session.id, undefined)).toBe('session-not-found');
   });
 
-  test.each(['', ' current', 'a b', 'é', 'x'.repeat(129), 'a\nb'])('cannot have the id %j', async (id) => {
+  test.each(['', ' current', 'a b', 'é', 'x'.repeat(129), 'a\nb'])('is rejected for the invalid id %j', async (id) => {
     const { sessions, ada } = await world();
     expect(await sessions.resume(ada, id, undefined)).toBe('session-not-found');
   });
 });
 
-describe('a session that another server kept', () => {
+describe('an imported session', () => {
   const old = {
     id: 'old-session',
     user: 'ada',
@@ -152,20 +152,20 @@ describe('a session that another server kept', () => {
   }
 
   test.each(['renew', 'reject'] as const)(
-    'goes on under its id, with what it knew of its client (%s)',
+    'is resumed under its id with its initialize parameters (%s)',
     async (stale) => {
       const { sessions, ada, clock } = await importing({ stale });
       const { session } = admitted(await sessions.resume(ada, old.id, undefined));
       const { id, startedAt } = old;
       expect(session).toMatchObject({ id, startedAt, grant: ada.grant, user: 'ada', initialize: old.initialize });
-      // From here on it is a session like any other: its life no longer depends on what the other server had said.
+      // Its lifetime no longer depends on the other server.
       expect(session.expiresAt).toBe(start + 24 * hour);
       clock.now += 23 * hour;
       expect(admitted(await sessions.resume(ada, old.id, undefined)).session.id).toBe(old.id);
     },
   );
 
-  test('lives as long as its user’s groups let it, like any other', async () => {
+  test('has the TTL of its user’s groups', async () => {
     const { sessions, ada, stores } = await importing({ ttlSecondsByGroup: { staff: hour } });
     const { grant } = await stores.grants.findGrant(ada.grant);
     const find = stores.sessions.find;
@@ -173,19 +173,19 @@ describe('a session that another server kept', () => {
     expect(admitted(await sessions.resume(ada, old.id, undefined)).session.expiresAt).toBe(start + hour);
   });
 
-  test('is one session, however many requests come with its id at once', async () => {
+  test('is one session for concurrent requests with its id', async () => {
     const { sessions, ada } = await importing();
     const all = await Promise.all(Array.from({ length: 10 }, () => sessions.resume(ada, old.id, undefined)));
     expect(new Set(all.map((each) => admitted(each).session.id))).toEqual(new Set([old.id]));
   });
 
-  test('goes on though nobody kept what initialize had said', async () => {
+  test('is resumed without stored initialize parameters', async () => {
     const { sessions, ada } = await importing({}, { initialize: undefined });
     const { session } = admitted(await sessions.resume(ada, old.id, '2025-06-18'));
     expect(session.initialize).toMatchObject({ protocolVersion: '2025-06-18', clientInfo: { name: 'unknown' } });
   });
 
-  test('is unknown to everybody else, and keeps waiting for its user', async () => {
+  test('is unknown to other users and stays available to its user', async () => {
     const { sessions, alan, ada } = await importing();
     const his = admitted(await sessions.resume(alan, old.id, undefined)).session;
     expect(his.id).not.toBe(old.id);
@@ -196,26 +196,26 @@ describe('a session that another server kept', () => {
     expect(admitted(await sessions.resume(ada, old.id, undefined)).session.id).toBe(old.id);
   });
 
-  test('is unknown once the time has passed that the other server had given it', async () => {
+  test('is unknown after its expiry at the other server', async () => {
     const { sessions, ada, clock } = await importing({ stale: 'reject' });
     clock.now = old.expiresAt;
     expect(await sessions.resume(ada, old.id, undefined)).toBe('session-not-found');
   });
 
-  test('that its client ends is not found again', async () => {
+  test('that its client ends is rejected', async () => {
     const { sessions, ada } = await importing();
     expect(await sessions.end(ada, old.id)).toBeUndefined();
     expect(await sessions.resume(ada, old.id, undefined)).toBe('session-not-found');
   });
 
-  test('has ended for good when it has been taken up and has expired', async () => {
+  test('is rejected when it was adopted and has expired', async () => {
     const { sessions, ada, clock } = await importing({ stale: 'reject' }, { expiresAt: start + 1000 * hour });
     await sessions.resume(ada, old.id, undefined);
     clock.now += 24 * hour;
     expect(await sessions.resume(ada, old.id, undefined)).toBe('session-not-found');
   });
 
-  test('is looked for only where an id is unknown', async () => {
+  test('is read only for unknown ids', async () => {
     const { sessions, ada, stores } = await importing();
     const { session } = admitted(await sessions.initialize(ada, initialize));
     const look = jest.spyOn(stores.sessions, 'findImported');
@@ -226,7 +226,7 @@ describe('a session that another server kept', () => {
 });
 
 describe('a modern session', () => {
-  test('is the calls of a grant until they pause for longer than the TTL', async () => {
+  test('contains the calls of a grant until they pause for longer than the TTL', async () => {
     const { sessions, ada, clock } = await world();
     const first = admitted(await sessions.current(ada));
     clock.now += 24 * hour - 1;
@@ -240,13 +240,13 @@ describe('a modern session', () => {
     expect(admitted(await sessions.current(ada)).session.id).not.toBe(first.session.id);
   });
 
-  test('is one, however many calls begin it at once', async () => {
+  test('is one session for concurrent first calls', async () => {
     const { sessions, ada } = await world();
     const all = await Promise.all(Array.from({ length: 20 }, () => sessions.current(ada)));
     expect(new Set(all.map((each) => admitted(each).session.id)).size).toBe(1);
   });
 
-  test('belongs to its grant', async () => {
+  test('belongs to one grant', async () => {
     const { sessions, ada, alan } = await world();
     const [hers, his] = [admitted(await sessions.current(ada)), admitted(await sessions.current(alan))];
     expect(hers.session.id).not.toBe(his.session.id);
@@ -257,28 +257,28 @@ describe.each(['legacy', 'modern'])('a %s request', (era) => {
   const request = async (sessions: Sessions, caller: Caller, id: string) =>
     era === 'legacy' ? sessions.resume(caller, id, undefined) : sessions.current(caller);
 
-  test('is refused as soon as its grant is revoked', async () => {
+  test('is rejected as soon as its grant is revoked', async () => {
     const { sessions, ada, stores } = await world();
     const { session } = admitted(await sessions.initialize(ada, initialize));
     await stores.grants.revokeGrant(ada.grant, 0);
     expect(await request(sessions, ada, session.id)).toBe('unauthorized');
   });
 
-  test('is refused once the token has expired, whatever the gateway has cached', async () => {
+  test('is rejected when its token has expired, whatever the gateway has cached', async () => {
     const { sessions, ada, clock } = await world();
     const { session } = admitted(await sessions.initialize(ada, initialize));
     clock.now = ada.expiresAt;
     expect(await request(sessions, ada, session.id)).toBe('unauthorized');
   });
 
-  test('is refused once the grant has been idle, or has lived, for too long', async () => {
+  test('is rejected when its grant has been idle for too long', async () => {
     const { sessions, ada, clock } = await world();
     const { session } = admitted(await sessions.initialize(ada, initialize));
     clock.now += 30 * 24 * hour;
     expect(await request(sessions, ada, session.id)).toBe('unauthorized');
   });
 
-  test('is refused when the token names another user or client than the grant', async () => {
+  test('is rejected when the token names another user or client than the grant', async () => {
     const { sessions, ada } = await world();
     expect(await request(sessions, { ...ada, user: 'alan' }, 'some-id')).toBe('unauthorized');
     expect(await request(sessions, { ...ada, client: 'dcr_2' }, 'some-id')).toBe('unauthorized');
@@ -289,14 +289,14 @@ describe('in direct mode', () => {
   const identity = { issuer: 'https://idp.example', subject: 'grace', groups: ['navy'] };
   const grace: Caller = {
     user: 'grace',
-    grant: 'grant-that-nobody-wrote',
+    grant: 'grant-outside-the-table',
     client: 'https://client.example/client.json',
     scopes: ['mcp'],
     expiresAt: start + hour,
     identity,
   };
 
-  test('a caller needs no grant in the table, and has sessions like any other', async () => {
+  test('a caller has sessions without a grant in the table', async () => {
     const { sessions } = await world();
     const { grant, session } = admitted(await sessions.initialize(grace, initialize));
     expect(grant).toEqual({
@@ -312,13 +312,13 @@ describe('in direct mode', () => {
     expect(await sessions.resume(grace, session.id, undefined)).toBe('session-not-found');
   });
 
-  test('a token that has expired is refused, though the gateway remembered it', async () => {
+  test('an expired token is rejected, though the gateway has cached its result', async () => {
     const { sessions, clock } = await world();
     clock.now = grace.expiresAt;
     expect(await sessions.current(grace)).toBe('unauthorized');
   });
 
-  test('whatever stands in the grant’s place and is no live grant of the caller takes it back', async () => {
+  test('a revoked grant, or one of another caller, in the place of the grant revokes it', async () => {
     const { sessions, stores, ada } = await world();
     await stores.grants.revokeGrant(ada.grant, 0);
     const revoked = { ...grace, grant: ada.grant };
@@ -329,14 +329,14 @@ describe('in direct mode', () => {
     expect(await others.current({ ...grace, grant: alan.grant })).toBe('unauthorized');
   });
 
-  test('a caller whom the facade let in still needs the grant', async () => {
+  test('a caller with a token of the facade needs a grant in the table', async () => {
     const { sessions } = await world();
     const { identity: _, ...facades } = grace;
     expect(await sessions.current(facades)).toBe('unauthorized');
   });
 });
 
-describe('the TTL of a group', () => {
+describe('the TTL by group', () => {
   const rules = { ttlSecondsByGroup: { guests: hour, staff: 72 * hour } };
   const inGroups = async (groups: string[]) => {
     const started = await world(rules);

@@ -135,8 +135,10 @@ class Silence {
     return true;
   }
 
+  /** Not beyond the next heartbeat, which reading the store delays already. */
   async pause(): Promise<void> {
-    await this.#clock.sleep(this.#pause);
+    const untilHeartbeat = this.#since + HEARTBEAT_MILLISECONDS - this.#clock.now();
+    await this.#clock.sleep(Math.min(this.#pause, untilHeartbeat));
     this.#pause = Math.min(this.#pause * 1.5, PAUSE_MILLISECONDS.most);
   }
 }

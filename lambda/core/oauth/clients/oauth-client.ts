@@ -1,4 +1,5 @@
 import type { JSONWebKeySet } from 'jose';
+import { shorten, visibleText } from '../../support/untrusted-text.ts';
 
 /** How far the identity of a client is verified. */
 export type ClientIdentity =
@@ -34,12 +35,4 @@ export type PreregisteredClient = { id: string; name: string; redirectUris: stri
 const LONGEST_NAME = 80;
 
 /** A name that is safe to show: invisible and direction-changing characters removed, shortened. */
-export function displayName(name = ''): string {
-  const visible = name
-    .normalize('NFC')
-    .replace(/[\p{C}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\u2800]/gu, '')
-    .trim();
-  const characters = Array.from(visible);
-  if (characters.length > LONGEST_NAME) return `${characters.slice(0, LONGEST_NAME - 1).join('')}…`;
-  return visible || 'Unnamed client';
-}
+export const displayName = (name = ''): string => shorten(visibleText(name), LONGEST_NAME) || 'Unnamed client';

@@ -1,0 +1,30 @@
+/**
+ * Value of `type`, by kind of item; imported as the namespace `itemType`, so that a bundle contains only the values it uses.
+ * Stored values stay as they were first written, whatever the code calls the item.
+ */
+
+export const client = 'client';
+export const clientDocument = 'client-document';
+export const rateLimit = 'pace';
+export const spentAssertion = 'spent-assertion';
+export const authorizationRequest = 'authorization-request';
+export const signIn = 'sign-in';
+export const code = 'code';
+export const grant = 'grant';
+export const approval = 'approval';
+export const upstreamTokens = 'identity-tokens';
+export const session = 'session';
+export const renewedSession = 'renewal';
+export const importedSession = 'imported-session';
+export const execution = 'run';
+export const executionText = 'run-text';
+export const change = 'change';
+export const listener = 'listener';
+export const call = 'call';
+export const callMarker = 'call-marker';
+export const user = 'user';
+export const state = 'state';
+export const sealedKey = 'sealed-key';
+export const dashboardSession = 'visit';
+export const aggregates = 'statistics';
+export const aggregationProgress = 'statistics-progress';

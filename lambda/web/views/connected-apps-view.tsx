@@ -1,0 +1,239 @@
+import { useEffect, useState } from 'preact/hooks';
+import type { GrantRow, Me, RevokedCount } from '../../core/dashboard/dashboard-api.ts';
+import { post } from '../api-client.ts';
+import { ConfirmDialog } from '../components/confirm-dialog.tsx';
+import { ActiveFilters } from '../components/filters.tsx';
+import { Link } from '../components/link.tsx';
+import { LoadMore } from '../components/load-more.tsx';
+import { EmptyState, ErrorMessage, Skeleton } from '../components/placeholders.tsx';
+import { StateBadge } from '../components/state-badge.tsx';
+import { announce } from '../components/status-line.tsx';
+import { Timestamp } from '../components/timestamp.tsx';
+import { UserName, useNameOf } from '../components/user-name.tsx';
+import { dashboardText } from '../dashboard-text.ts';
+import { queryOf } from '../page-router.ts';
+import { usePagedList } from '../paged-list.ts';
+import { addSuggestions } from '../suggestions.ts';
+import { showsUsers, type ViewProps } from './view-props.ts';
+
+const { columns, grants: text } = dashboardText;
+
+export function ConnectedAppsView({ route, me }: ViewProps) {
+  const { user } = route;
+  const nameOf = useNameOf();
+  const [revoking, setRevoking] = useState<GrantRow | 'all'>();
+  const list = usePagedList<GrantRow>(
+    'grants',
+    `grants ${user}`,
+    () => queryOf({ user }),
+    ({ id }) => id,
+    { isLive: true },
+  );
+  const { items, error, retrySeconds, isStale, hasMore, refresh } = list;
+  useEffect(() => addSuggestions({ users: items ?? [] }), [items]);
+
+  const withUsers = showsUsers({ route, me });
+  const otherUser = me?.isAdmin && user && user !== me.user ? user : undefined;
+  const revocableUser = otherUser ?? me?.user;
+  const hasActive = items?.some((grant) => grant.status === 'active' && grant.user === revocableUser);
+  return (
+    <>
+      <div class="view-title">
+        <h1>{dashboardText.views.grants}</h1>
+        {hasActive && (
+          <button type="button" class="danger outline" onClick={() => setRevoking('all')}>
+            {otherUser ? text.revokeAllOf(nameOf(otherUser)) : text.revokeAllMine}
+          </button>
+        )}
+      </div>
+      <p class="muted">{withUsers ? text.introEveryone : text.intro}</p>
+      <ActiveFilters route={{ view: 'grants', range: route.range, by: route.by, user }} me={me} />
+      <ErrorMessage error={error} retrySeconds={retrySeconds} />
+      {!items || !me ? (
+        !error && <Skeleton kind="row" count={6} />
+      ) : (
+        <section class="panel" aria-label={text.caption} aria-busy={isStale}>
+          {items.length === 0 && !hasMore && (
+            <EmptyState heading={text.empty}>{dashboardText.calls.emptyNew(`${location.origin}/mcp`)}</EmptyState>
+          )}
+          {items.length > 0 && (
+            <GrantsTable grants={items} me={me} withUsers={withUsers} highlighted={route.id} revoke={setRevoking} />
+          )}
+          <LoadMore list={list} />
+        </section>
+      )}
+      {me && revoking && (
+        <RevokeDialog
+          me={me}
+          revoking={revoking}
+          otherUser={otherUser}
+          refresh={refresh}
+          close={() => setRevoking(undefined)}
+        />
+      )}
+    </>
+  );
+}
+
+type RowContext = { me: Me; withUsers: boolean; revoke(grant: GrantRow): void };
+
+/** @param highlighted the id of the grant that a search found */
+function GrantsTable({
+  grants,
+  highlighted,
+  ...context
+}: RowContext & { grants: GrantRow[]; highlighted: string | undefined }) {
+  return (
+    <table class="responsive-table grants">
+      <caption class="visually-hidden">{text.caption}</caption>
+      <thead>
+        <tr>
+          <th scope="col">{columns.app}</th>
+          {context.withUsers && <th scope="col">{columns.user}</th>}
+          <th scope="col">{columns.state}</th>
+          <th scope="col">{columns.scopes}</th>
+          <th scope="col">{columns.connectedAt}</th>
+          <th scope="col">{columns.actions}</th>
+        </tr>
+      </thead>
+      <tbody>
+        {grants.map((grant) => (
+          <GrantTableRow key={grant.id} grant={grant} isHighlighted={grant.id === highlighted} {...context} />
+        ))}
+      </tbody>
+    </table>
+  );
+}
+
+function GrantTableRow({
+  grant,
+  isHighlighted,
+  me,
+  withUsers,
+  revoke,
+}: RowContext & { grant: GrantRow; isHighlighted: boolean }) {
+  return (
+    <tr class={isHighlighted ? 'highlighted' : undefined}>
+      <th scope="row" data-label={columns.app}>
+        <span>
+          {grant.clientName}
+          <code class="muted" title={grant.client}>
+            {grant.client.replace('https://', '')}
+          </code>
+        </span>
+      </th>
+      {withUsers && (
+        <td data-label={columns.user}>
+          <UserName user={grant.user} userName={grant.userName} />
+        </td>
+      )}
+      <td data-label={columns.state}>
+        <span class="stacked-lines">
+          <StateBadge isActive={grant.status === 'active'}>{text.states[grant.status]}</StateBadge>
+          {grant.revokedAt !== undefined && (
+            <span class="note">
+              {' '}
+              <Timestamp precision="day" at={grant.revokedAt} />
+            </span>
+          )}
+        </span>
+      </td>
+      <td data-label={columns.scopes}>
+        <span class="stacked-lines">
+          {grant.scopes.map((scope) => (
+            <code key={scope}>{scope}</code>
+          ))}
+        </span>
+      </td>
+      <td data-label={columns.connectedAt}>
+        <GrantDates grant={grant} />
+      </td>
+      <td data-label={columns.actions}>
+        <GrantActions grant={grant} me={me} revoke={revoke} />
+      </td>
+    </tr>
+  );
+}
+
+const GrantDates = ({ grant }: { grant: GrantRow }) => (
+  <span class="stacked-lines">
+    <Timestamp precision="day" at={grant.createdAt} />
+    <span class="note">
+      {text.renewed} <Timestamp precision="minute" at={grant.renewedAt} />
+    </span>
+    {grant.status === 'active' && (
+      <span class="note">
+        {text.expires} <Timestamp precision="day" at={grant.endsAt} />
+      </span>
+    )}
+  </span>
+);
+
+type GrantActionsProps = { grant: GrantRow; me: Me; revoke(grant: GrantRow): void };
+
+const GrantActions = ({ grant, me, revoke }: GrantActionsProps) => (
+  <span class="actions">
+    {(['calls', 'sessions'] as const).map((view) => (
+      <Link
+        key={view}
+        to={{ view, range: '30d', grant: grant.id, user: me.isAdmin ? grant.user : undefined }}
+        aria-label={`${text[view]}: ${grant.clientName}`}
+      >
+        {text[view]}
+      </Link>
+    ))}
+    {grant.status === 'active' && (
+      <button
+        type="button"
+        class="small danger outline"
+        aria-label={text.revokeNamed(grant.clientName)}
+        onClick={() => revoke(grant)}
+      >
+        {text.revoke}
+      </button>
+    )}
+  </span>
+);
+
+type RevokeDialogProps = {
+  me: Me;
+  /** One grant, or all grants of a user. */
+  revoking: GrantRow | 'all';
+  /** The user whose grants an admin revokes; `undefined` for the admin's own. */
+  otherUser: string | undefined;
+  refresh(): void;
+  close(): void;
+};
+
+function RevokeDialog({ me, revoking, otherUser, refresh, close }: RevokeDialogProps) {
+  const nameOf = useNameOf();
+  if (revoking === 'all') {
+    return (
+      <ConfirmDialog
+        question={text.revokeAllQuestion}
+        consequence={text.revokeAllConsequence(otherUser && nameOf(otherUser))}
+        action={otherUser ? text.revokeAllOf(nameOf(otherUser)) : text.revokeAllMine}
+        run={async () => {
+          const { revoked } = await post<RevokedCount>(me, 'revoke-all', otherUser ? { user: otherUser } : {});
+          announce(text.allRevoked(revoked));
+          refresh();
+        }}
+        close={close}
+      />
+    );
+  }
+  const { id, user, userName, clientName } = revoking;
+  return (
+    <ConfirmDialog
+      question={text.revokeQuestion(clientName)}
+      consequence={text.revokeConsequence(clientName, user === me.user ? undefined : nameOf(user, userName))}
+      action={text.revoke}
+      run={async () => {
+        const { revoked } = await post<RevokedCount>(me, `grants/${encodeURIComponent(id)}/revoke`);
+        announce(text.revoked(clientName, revoked));
+        refresh();
+      }}
+      close={close}
+    />
+  );
+}

@@ -1,0 +1,85 @@
+import {
+  Alarm,
+  ComparisonOperator,
+  type IMetric,
+  MathExpression,
+  Stats,
+  TreatMissingData,
+} from 'aws-cdk-lib/aws-cloudwatch';
+import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions';
+import type { ITopic } from 'aws-cdk-lib/aws-sns';
+import type { Construct } from 'constructs';
+import { type AlarmDefault, type AlarmName, type AlarmRules, alarmDefaults } from '../settings/alarm-settings.ts';
+import { eventMetric, METRIC_PERIOD, type MonitoredResources, tableMetric } from './stack-metrics.ts';
+
+/**
+ * Creates the alarms that are enabled and whose metric the stack has.
+ * @param topic receives the alarms; `undefined` for no notifications
+ */
+export function createAlarms(
+  scope: Construct,
+  resources: MonitoredResources,
+  rules: AlarmRules,
+  topic: ITopic | undefined,
+): Alarm[] {
+  const metrics = alarmMetrics(resources);
+  return (Object.keys(metrics) as AlarmName[]).flatMap((name) => {
+    const metric = metrics[name];
+    const defaults: AlarmDefault = alarmDefaults[name];
+    const rule = rules[name] ?? (defaults.optIn ? false : {});
+    if (metric === undefined || rule === false) return [];
+    return [createAlarm(scope, name, metric, { ...defaults, ...rule }, topic)];
+  });
+}
+
+function createAlarm(
+  scope: Construct,
+  name: AlarmName,
+  metric: IMetric,
+  { description, threshold, evaluationPeriods }: AlarmDefault,
+  topic: ITopic | undefined,
+): Alarm {
+  const alarm = new Alarm(scope, name.charAt(0).toUpperCase() + name.slice(1), {
+    alarmDescription: `${description} See "Alarms" in docs/operate.md.`,
+    metric,
+    threshold,
+    evaluationPeriods,
+    comparisonOperator: ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+    // A metric has no data points while nothing happens.
+    treatMissingData: TreatMissingData.NOT_BREACHING,
+  });
+  if (topic) {
+    alarm.addAlarmAction(new SnsAction(topic));
+    alarm.addOkAction(new SnsAction(topic));
+  }
+  return alarm;
+}
+
+/**
+ * The metric of each alarm; `undefined` when the stack does not have the function. One metric for each, because
+ * CloudWatch charges for every metric of an alarm.
+ */
+function alarmMetrics(resources: MonitoredResources): Record<AlarmName, IMetric | undefined> {
+  const { api, functions } = resources;
+  return {
+    sessionFailures: eventMetric(resources, 'session_failed', 'Mcp'),
+    refreshReuse: eventMetric(resources, 'refresh_reuse', 'OAuth'),
+    codeReuse: eventMetric(resources, 'code_reuse', 'OAuth'),
+    authorizerFailures: eventMetric(resources, 'authorizer_failed', 'Authorizer'),
+    signInOutages: eventMetric(resources, 'service_unavailable', 'OAuth'),
+    serverErrors: api.metricServerError({ period: METRIC_PERIOD, statistic: Stats.AVERAGE }),
+    latency: api.metricLatency({ period: METRIC_PERIOD, statistic: Stats.p(99) }),
+    throttling: functions.Mcp?.handler.metricThrottles({ period: METRIC_PERIOD }),
+    workerErrors: functions.Worker?.handler.metricErrors({ period: METRIC_PERIOD }),
+    auditFailures: eventMetric(resources, 'audit_write_failed', 'Mcp'),
+    tableThrottles: new MathExpression({
+      expression: 'reads + writes',
+      usingMetrics: {
+        reads: tableMetric(resources, 'ReadThrottleEvents'),
+        writes: tableMetric(resources, 'WriteThrottleEvents'),
+      },
+      label: 'throttled',
+      period: METRIC_PERIOD,
+    }),
+  };
+}

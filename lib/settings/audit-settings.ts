@@ -1,0 +1,35 @@
+import { type Limits, validateChoice, validateNumber, type WithDefaults } from './setting-validation.ts';
+
+export interface AuditSettings {
+  /**
+   * The requests in the audit log: `tools` logs tool calls, `all` every other request of a client as well.
+   * @default 'tools'
+   */
+  readonly auditMethods?: 'tools' | 'all';
+  /**
+   * How the audit log stores the arguments of a tool call: not at all, as a salted `digest`, or `redacted`, with every
+   * value replaced by its type and length. Results are never stored. The consent page states the choice.
+   * @default 'no'
+   */
+  readonly auditArguments?: 'no' | 'digest' | 'redacted';
+  /**
+   * Retention of the audit log in days.
+   * @default 30
+   */
+  readonly auditRetentionDays?: number;
+}
+
+export const auditDefaults = {
+  auditMethods: 'tools',
+  auditArguments: 'no',
+  auditRetentionDays: 30,
+} satisfies AuditSettings;
+
+const retentionLimits: Limits = { min: 1, max: 3650, reason: 'an audit log must expire' };
+
+/** Yields an error message for each invalid setting. */
+export function* validateAudit(settings: WithDefaults<AuditSettings, typeof auditDefaults>): Generator<string> {
+  yield* validateChoice('auditMethods', settings.auditMethods, ['tools', 'all']);
+  yield* validateChoice('auditArguments', settings.auditArguments, ['no', 'digest', 'redacted']);
+  yield* validateNumber('auditRetentionDays', settings.auditRetentionDays, retentionLimits);
+}

@@ -1,0 +1,113 @@
+import { type IdentityProviderSettings, validateIdentityProvider } from './identity-provider-settings.ts';
+import { type Limits, quoted, validateNumber, type WithDefaults } from './setting-validation.ts';
+
+/** How users sign in, and the lifetimes of the tokens and grants that clients receive. */
+export interface SignInSettings {
+  /**
+   * The OIDC provider that your users sign in with.
+   * @default - a Cognito user pool in the stack, to which only an administrator adds users
+   */
+  readonly identityProvider?: IdentityProviderSettings;
+  /**
+   * Lifetime of an access token in minutes. It does not delay revocation: every request reads the grant.
+   * @default 60
+   */
+  readonly accessTokenMinutes?: number;
+  /**
+   * Names of the KMS keys for access tokens. The first key signs; all keys verify. To rotate keys without rejecting a
+   * token, deploy three times: with the new name last, then first, then alone (docs/operate.md).
+   * @default ['1']
+   */
+  readonly signingKeys?: string[];
+  /**
+   * Time after its last use at which a grant expires, in days.
+   * @default 30
+   */
+  readonly grantIdleDays?: number;
+  /**
+   * Maximum lifetime of a grant in days. The user has to sign in again afterwards.
+   * @default 90
+   */
+  readonly grantAbsoluteDays?: number;
+  /**
+   * Time in seconds during which a superseded refresh token still returns its successor, for clients that refresh in
+   * parallel. Use of the token after this time counts as reuse and ends the grant.
+   * @default 120
+   */
+  readonly refreshWindowSeconds?: number;
+  /**
+   * Redirect URI schemes of native applications, in addition to https and loopback http.
+   * @default ['cursor', 'vscode', 'vscode-insiders']
+   */
+  readonly redirectSchemes?: string[];
+  /**
+   * Whether tools can use the user's token at the identity provider. Grants the MCP function access to the sealed token.
+   * @default false
+   */
+  readonly upstreamTokens?: boolean;
+}
+
+export const signInDefaults = {
+  accessTokenMinutes: 60,
+  signingKeys: ['1'],
+  grantIdleDays: 30,
+  grantAbsoluteDays: 90,
+  refreshWindowSeconds: 120,
+  redirectSchemes: ['cursor', 'vscode', 'vscode-insiders'],
+  upstreamTokens: false,
+} satisfies SignInSettings;
+
+const lifetimeLimits = {
+  accessTokenMinutes: {
+    min: 5,
+    max: 24 * 60,
+    reason: 'shorter tokens keep clients refreshing, and longer ones can be stolen',
+  },
+  grantIdleDays: { min: 1, max: 365, reason: 'an unused grant must expire' },
+  grantAbsoluteDays: { min: 1, max: 3650, reason: 'Cognito keeps a refresh token for ten years at most' },
+  refreshWindowSeconds: { min: 1, max: 3600, reason: 'a stolen refresh token is not detected within the window' },
+} satisfies Partial<Record<keyof SignInSettings, Limits>>;
+
+/** A key name becomes part of a logical id. */
+const keyNameSyntax = /^[A-Za-z0-9]{1,32}$/;
+
+/** RFC 3986 §3.1, in lower case, as browsers normalise it. */
+const schemeSyntax = /^[a-z][a-z0-9+.-]*$/;
+
+/** Schemes that a browser runs, opens or sends in the clear, instead of passing the code to one application. */
+const browserSchemes = ['about', 'blob', 'data', 'file', 'ftp', 'http', 'https', 'javascript', 'vbscript', 'ws', 'wss'];
+
+/** Yields an error message for each invalid setting. */
+export function* validateSignIn(settings: WithDefaults<SignInSettings, typeof signInDefaults>): Generator<string> {
+  const { identityProvider, grantIdleDays, grantAbsoluteDays } = settings;
+  for (const name of Object.keys(lifetimeLimits) as (keyof typeof lifetimeLimits)[]) {
+    yield* validateNumber(name, settings[name], lifetimeLimits[name]);
+  }
+  if (grantIdleDays > grantAbsoluteDays) {
+    yield `grantIdleDays is ${grantIdleDays}: choose at most grantAbsoluteDays, which is ${grantAbsoluteDays}`;
+  }
+  yield* validateSigningKeys(settings.signingKeys);
+  yield* validateRedirectSchemes(settings.redirectSchemes);
+  if (identityProvider !== undefined) yield* validateIdentityProvider(identityProvider);
+  if (identityProvider?.mode === 'direct' && settings.upstreamTokens) {
+    yield "upstreamTokens is true, but Holdfast does not receive the provider's tokens in direct mode: remove it";
+  }
+}
+
+function* validateSigningKeys(names: string[]): Generator<string> {
+  if (names.length === 0) yield 'signingKeys is empty: name at least one key';
+  if (new Set(names).size < names.length) yield `signingKeys has a name twice: ${quoted(names)}`;
+  for (const name of names) {
+    if (!keyNameSyntax.test(name)) yield `signingKeys has ${quoted(name)}: use 1 to 32 letters and digits`;
+  }
+}
+
+function* validateRedirectSchemes(schemes: string[]): Generator<string> {
+  for (const scheme of schemes) {
+    if (browserSchemes.includes(scheme.toLowerCase())) {
+      yield `redirectSchemes has ${quoted(scheme)}, which a browser handles itself: use the scheme of one application`;
+    } else if (!schemeSyntax.test(scheme)) {
+      yield `redirectSchemes has ${quoted(scheme)}: write the scheme alone, in lower case, such as cursor`;
+    }
+  }
+}
