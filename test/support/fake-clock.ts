@@ -1,7 +1,7 @@
 import type { Clock } from '../../lambda/core/support/clock.ts';
 
 export type FakeClock = Clock & {
-  /** Moves the time; each sleep that ends by then ends at its own time, and what it resumes runs before the next. */
+  /** Moves the time; each sleep that is due ends in order, and the work that it resumes runs before the next. */
   advance(milliseconds: number): Promise<void>;
   /** Waits until a sleep of this length begins, and moves the time to its end. */
   expire(milliseconds: number): Promise<void>;

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { isLegacy, isRequest } from '../../../lambda/core/mcp/era.ts';
 import { McpRequest, ToolRequest, toPlatformRequest } from '../../../lambda/core/mcp/mcp-http.ts';
 
-/** The era of a message is the one that the SDK tells, for messages of every form and of none. */
+/** `era.ts` beside the SDK's own checks, for valid and invalid messages of every form. */
 
 const VERSION = 'io.modelcontextprotocol/protocolVersion';
 const envelope = {
@@ -65,8 +65,8 @@ const body = fc.oneof(
 );
 const headers = fc.record({ 'MCP-Protocol-Version': version, 'Mcp-Method': method }, { requiredKeys: [] });
 
-test('is decided as the SDK decides it', async () => {
-  const told = { legacy: 0, modern: 0 };
+test('isLegacy agrees with isLegacyRequest of the SDK for any message', async () => {
+  const counts = { legacy: 0, modern: 0 };
   await fc.assert(
     fc.asyncProperty(body, headers, async (given, fields) => {
       const request = new McpRequest('https://mcp.example/mcp', {
@@ -74,26 +74,26 @@ test('is decided as the SDK decides it', async () => {
         headers: { 'Content-Type': 'application/json', ...fields },
       });
       const expected = await isLegacyRequest(toPlatformRequest(new ToolRequest(request.url, request)), given);
-      told[expected ? 'legacy' : 'modern']++;
+      counts[expected ? 'legacy' : 'modern']++;
       expect(await isLegacy(request, given)).toBe(expected);
     }),
     { numRuns: 3_000 },
   );
-  expect(told.legacy).toBeGreaterThan(300);
-  expect(told.modern).toBeGreaterThan(300);
+  expect(counts.legacy).toBeGreaterThan(300);
+  expect(counts.modern).toBeGreaterThan(300);
 });
 
-test('a request is one by its form, as the SDK tells it, also when it is asked about again', () => {
-  const told = { yes: 0, no: 0 };
+test('isRequest agrees with isJSONRPCRequest of the SDK for any value, also on a repeated check', () => {
+  const counts = { yes: 0, no: 0 };
   fc.assert(
     fc.property(fc.oneof({ weight: 20, arbitrary: message }, { weight: 1, arbitrary: fc.anything() }), (given) => {
       const expected = isJSONRPCRequest(given);
-      told[expected ? 'yes' : 'no']++;
+      counts[expected ? 'yes' : 'no']++;
       expect(isRequest(given)).toBe(expected);
       expect(isRequest(given)).toBe(expected);
     }),
     { numRuns: 3_000 },
   );
-  expect(told.yes).toBeGreaterThan(100);
-  expect(told.no).toBeGreaterThan(300);
+  expect(counts.yes).toBeGreaterThan(100);
+  expect(counts.no).toBeGreaterThan(300);
 });

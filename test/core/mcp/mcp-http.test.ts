@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import * as ours from '../../../lambda/core/mcp/mcp-http.ts';
 
-/** `lambda/core/mcp/mcp-http.ts` beside the platform's classes of the same names: what both can do, both do alike. */
+/** `lambda/core/mcp/mcp-http.ts` beside the platform's classes: members of both behave alike. */
 
 const name = fc.constantFrom(
   'Accept',
@@ -12,7 +12,7 @@ const name = fc.constantFrom(
   'X-Other',
   'x-other',
 );
-/** Values that a header may have, and some that it may not. */
+/** Valid and invalid values of a header. */
 const value = fc.oneof(
   fc.constantFrom('', ' ', 'text/plain', ' text/event-stream ', 'a\tb', '\tx', 'é', 'a\r\nSet-Cookie: b', 'a\0b', '\n'),
   fc.string({ unit: fc.constantFrom('a', 'B', ' ', '\t', ',', ';', '=', '"', 'ÿ', '\r', '\n', '\0'), maxLength: 8 }),
@@ -24,8 +24,8 @@ const step = fc.oneof(
 type Step = typeof step extends fc.Arbitrary<infer S> ? S : never;
 type SomeHeaders = Headers | ours.McpHeaders;
 
-/** Whether it was done: what must not be in a header is an error. */
-function done(headers: SomeHeaders, each: Step): boolean {
+/** @returns false when the value is rejected with a TypeError */
+function isApplied(headers: SomeHeaders, each: Step): boolean {
   try {
     if (each.do === 'delete') headers.delete(each.name);
     else headers[each.do](each.name, each.value);
@@ -38,39 +38,39 @@ function done(headers: SomeHeaders, each: Step): boolean {
 
 const sorted = (entries: Iterable<[string, string]>) => [...entries].sort(([a], [b]) => (a < b ? -1 : 1));
 
-test('headers have what was set and appended, are deleted by any spelling, and refuse what would begin another line', () => {
-  let refused = 0;
+test('headers set, append, delete and reject values like those of the platform, in any case of their names', () => {
+  let rejected = 0;
   let appended = 0;
   fc.assert(
     fc.property(fc.array(step, { maxLength: 12 }), (steps) => {
-      const [mine, platform] = [new ours.McpHeaders(), new Headers()];
+      const [headers, platform] = [new ours.McpHeaders(), new Headers()];
       for (const each of steps) {
-        const was = mine.get(each.name);
-        const isDone = done(platform, each);
-        expect(done(mine, each)).toBe(isDone);
-        if (!isDone) refused++;
-        else if (each.do === 'append' && was !== null) appended++;
+        const before = headers.get(each.name);
+        const isValid = isApplied(platform, each);
+        expect(isApplied(headers, each)).toBe(isValid);
+        if (!isValid) rejected++;
+        else if (each.do === 'append' && before !== null) appended++;
       }
-      expect(sorted(mine)).toEqual(sorted(platform));
+      expect(sorted(headers)).toEqual(sorted(platform));
       for (const spelling of ['ACCEPT', 'content-type', 'X-Other', 'absent']) {
-        expect(mine.get(spelling)).toBe(platform.get(spelling));
-        expect(mine.has(spelling)).toBe(platform.has(spelling));
+        expect(headers.get(spelling)).toBe(platform.get(spelling));
+        expect(headers.has(spelling)).toBe(platform.has(spelling));
       }
-      const copy = new ours.McpHeaders(mine);
+      const copy = new ours.McpHeaders(headers);
       copy.set('accept', 'changed');
-      expect(sorted(mine)).toEqual(sorted(platform));
+      expect(sorted(headers)).toEqual(sorted(platform));
       const record = Object.fromEntries(platform);
       expect(sorted(new ours.McpHeaders(record))).toEqual(sorted(new Headers(record)));
-      const told: [string, string][] = [];
-      mine.forEach((each, of) => {
-        told.push([of, each]);
+      const visited: [string, string][] = [];
+      headers.forEach((each, of) => {
+        visited.push([of, each]);
       });
-      expect(told).toEqual([...mine.entries()]);
-      expect([...mine.keys()].map((of, index) => [of, [...mine.values()][index]])).toEqual(told);
+      expect(visited).toEqual([...headers.entries()]);
+      expect([...headers.keys()].map((of, index) => [of, [...headers.values()][index]])).toEqual(visited);
     }),
     { numRuns: 500 },
   );
-  expect(refused).toBeGreaterThan(50);
+  expect(rejected).toBeGreaterThan(50);
   expect(appended).toBeGreaterThan(50);
 });
 
@@ -79,50 +79,50 @@ const init = fc.record({
   headers: fc.dictionary(name, fc.constantFrom('a', 'text/event-stream'), { maxKeys: 3 }),
 });
 
-test('a response with a string body has its status, its headers and its body', async () => {
+test('a buffered response has the status, headers and text of the platform’s', async () => {
   await fc.assert(
     fc.asyncProperty(fc.option(fc.string({ unit: 'grapheme' }), { nil: null }), init, async (text, given) => {
-      const [mine, platform] = [new ours.McpResponse(text, given), new Response(text, given)];
-      expect([mine.status, mine.ok, sorted(mine.headers)]).toEqual([
+      const [response, platform] = [new ours.McpResponse(text, given), new Response(text, given)];
+      expect([response.status, response.ok, sorted(response.headers)]).toEqual([
         platform.status,
         platform.ok,
         sorted(platform.headers),
       ]);
-      expect(await mine.text()).toBe(await platform.text());
-      expect(await mine.text()).toBe(text ?? '');
+      expect(await response.text()).toBe(await platform.text());
+      expect(await response.text()).toBe(text ?? '');
     }),
   );
 });
 
-test('a JSON response has the same body', async () => {
+test('a JSON response has the headers and text of the platform’s', async () => {
   await fc.assert(
     fc.asyncProperty(fc.jsonValue(), init, async (data, given) => {
-      const [mine, platform] = [ours.McpResponse.json(data, given), Response.json(data, given)];
-      expect(sorted(mine.headers)).toEqual(sorted(platform.headers));
-      expect(await mine.text()).toBe(await platform.clone().text());
-      expect(await mine.json()).toEqual(await platform.json());
+      const [response, platform] = [ours.McpResponse.json(data, given), Response.json(data, given)];
+      expect(sorted(response.headers)).toEqual(sorted(platform.headers));
+      expect(await response.text()).toBe(await platform.clone().text());
+      expect(await response.json()).toEqual(await platform.json());
     }),
   );
   expect(() => ours.McpResponse.json(undefined)).toThrow(TypeError);
   expect(() => Response.json(undefined)).toThrow('not JSON');
 });
 
-test('a streamed response is the same text wherever it is cut', async () => {
+test('a streamed response has the text of its chunks, wherever they are divided', async () => {
   await fc.assert(
     fc.asyncProperty(fc.string({ unit: 'grapheme' }), fc.array(fc.nat(40), { maxLength: 6 }), async (text, cuts) => {
       const encoded = new TextEncoder().encode(text);
       const ends = [...new Set([...cuts.filter((cut) => cut < encoded.length), encoded.length])].sort((a, b) => a - b);
-      async function* pieces() {
+      async function* chunks() {
         let from = 0;
         for (const end of ends) {
           yield encoded.subarray(from, end);
           from = end;
         }
       }
-      expect(await new ours.McpResponse(pieces()).text()).toBe(text);
+      expect(await new ours.McpResponse(chunks()).text()).toBe(text);
       const stream = new Response(encoded, { status: 201, headers: { 'Content-Type': 'text/event-stream' } });
-      const taken = await ours.McpResponse.from(stream);
-      expect([taken.status, taken.headers.get('content-type'), await taken.text()]).toEqual([
+      const converted = await ours.McpResponse.from(stream);
+      expect([converted.status, converted.headers.get('content-type'), await converted.text()]).toEqual([
         201,
         'text/event-stream',
         text,
@@ -131,12 +131,12 @@ test('a streamed response is the same text wherever it is cut', async () => {
   );
 });
 
-test('a platform response that is not an event stream is read completely', async () => {
+test('a response that is converted from the platform’s is buffered unless it is an event stream', async () => {
   const { body, status, headers } = await ours.McpResponse.from(Response.json({ a: 1 }, { status: 400 }));
   expect([body, status, headers.get('content-type')]).toEqual(['{"a":1}', 400, 'application/json']);
   expect((await ours.McpResponse.from(new Response(null, { status: 202 }))).body).toBeNull();
-  const mine = new ours.McpResponse('x');
-  expect(await ours.McpResponse.from(mine)).toBe(mine);
+  const response = new ours.McpResponse('x');
+  expect(await ours.McpResponse.from(response)).toBe(response);
 });
 
 test('a tool request has the signal it was created with, or one that is never aborted', () => {

@@ -1,7 +1,7 @@
 import { McpServer } from '@modelcontextprotocol/server';
 import { Processes } from '../../support/mcp-processes.ts';
 
-/** Which web pages may call (MCP 2025-11-25 and 2026-07-28, Streamable HTTP, security). */
+/** The `Origin` header (MCP 2025-11-25 and 2026-07-28, Streamable HTTP, security). */
 
 const createServer = () => new McpServer({ name: 'any', version: '1' }, { capabilities: { tools: {} } });
 
@@ -9,10 +9,10 @@ const initialize = JSON.stringify({
   jsonrpc: '2.0',
   id: 0,
   method: 'initialize',
-  params: { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'page', version: '1' } },
+  params: { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'test', version: '1' } },
 });
 
-async function from(origin: string | undefined, allowedOrigins?: string[]): Promise<number> {
+async function statusFrom(origin: string | undefined, allowedOrigins?: string[]): Promise<number> {
   const processes = new Processes({ createServer, allowedOrigins });
   const fetch = processes.fetchAs(await processes.callerOf('ada'));
   const headers = {
@@ -24,8 +24,8 @@ async function from(origin: string | undefined, allowedOrigins?: string[]): Prom
 }
 
 test.each([undefined, 'https://claude.ai', 'http://localhost:6274', 'http://127.0.0.1:6274', 'http://[::1]:80'])(
-  'a request from %s is answered',
-  async (origin) => expect(await from(origin)).toBe(200),
+  'a request from the origin %s is accepted',
+  async (origin) => expect(await statusFrom(origin)).toBe(200),
 );
 
 test.each([
@@ -38,18 +38,18 @@ test.each([
   'chrome-extension://abc',
   'https:evil',
   '',
-])('a request from %j is refused', async (origin) => expect(await from(origin)).toBe(403));
+])('a request from the origin %j is rejected', async (origin) => expect(await statusFrom(origin)).toBe(403));
 
-test('where origins are named, only these are answered, and programs that have none', async () => {
-  const allowed = ['https://inspector.example.com'];
-  expect(await from('https://inspector.example.com', allowed)).toBe(200);
-  expect(await from(undefined, allowed)).toBe(200);
+test('with allowed origins, only requests from these and requests without an origin are accepted', async () => {
+  const allowedOrigins = ['https://inspector.example.com'];
+  expect(await statusFrom('https://inspector.example.com', allowedOrigins)).toBe(200);
+  expect(await statusFrom(undefined, allowedOrigins)).toBe(200);
   for (const origin of ['https://claude.ai', 'http://localhost:6274', 'https://inspector.example.com.evil.example']) {
-    expect(await from(origin, allowed)).toBe(403);
+    expect(await statusFrom(origin, allowedOrigins)).toBe(403);
   }
 });
 
-test.each(['GET', 'DELETE'])('%s is refused as well', async (method) => {
+test.each(['GET', 'DELETE'])('%s from a rejected origin is rejected too', async (method) => {
   const processes = new Processes({ createServer });
   const fetch = processes.fetchAs(await processes.callerOf('ada'));
   expect((await fetch(processes.url, { method, headers: { origin: 'http://evil.example' } })).status).toBe(403);

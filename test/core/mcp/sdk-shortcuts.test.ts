@@ -10,45 +10,46 @@ import * as z from 'zod/v4';
 import { deliverRequest, replayInitialize } from '../../../lambda/core/mcp/sdk/sdk-shortcuts.ts';
 import type { Initialize } from '../../../lambda/core/sessions/session.ts';
 
-/** The shortcuts of `lambda/core/mcp/sdk/sdk-shortcuts.ts` beside what they are shortcuts of: the messages, sent to the SDK. */
+/** The shortcuts of `lambda/core/mcp/sdk/sdk-shortcuts.ts` beside the messages that they replace. */
 
-/** The SDK's end of a connection, which takes down what its server says. */
-class End implements Transport {
+/** The transport of a server, which collects the messages that the server sends. */
+class CollectingTransport implements Transport {
   onclose?: () => void;
   onmessage?: (message: JSONRPCMessage, extra?: MessageExtraInfo) => void;
-  readonly said: JSONRPCMessage[] = [];
+  readonly messages: JSONRPCMessage[] = [];
   async start() {}
   async close() {}
   async send(message: JSONRPCMessage) {
-    this.said.push(message);
+    this.messages.push(message);
   }
 }
 
-const quiet = () => new Promise((resolve) => setTimeout(resolve));
+/** Lets the SDK deliver its messages, in microtasks. */
+const messagesDelivered = () => new Promise((resolve) => setImmediate(resolve));
 
-function aServer() {
+function createServer() {
   const server = new McpServer(
     { name: 'test', version: '1' },
-    { instructions: 'Be kind', capabilities: { logging: {}, tools: { listChanged: false } } },
+    { instructions: 'Use the tools', capabilities: { logging: {}, tools: { listChanged: false } } },
   );
   const inputSchema = z.object({ text: z.string().max(5), times: z.int().min(1).optional() });
   server.registerTool('echo', { inputSchema }, async ({ text, times = 1 }) => ({
     content: [{ type: 'text', text: text.repeat(times) }],
   }));
   server.registerTool('broken', {}, async () => {
-    throw new Error('It is broken');
+    throw new Error('The tool failed');
   });
-  server.registerTool('asks', {}, async (ctx) => ({
+  server.registerTool('describe-request', {}, async (ctx) => ({
     content: [{ type: 'text', text: JSON.stringify([server.server.getClientCapabilities(), ctx.mcpReq._meta]) }],
   }));
   return server;
 }
 
-async function connected() {
-  const server = aServer();
-  const end = new End();
-  await server.connect(end);
-  return { server, end };
+async function connect() {
+  const server = createServer();
+  const transport = new CollectingTransport();
+  await server.connect(transport);
+  return { server, transport };
 }
 
 const initialize = fc.record({
@@ -63,7 +64,7 @@ const initialize = fc.record({
         experimental: fc.constant({ x: { y: 1 } }),
         extensions: fc.constant({ 'io.modelcontextprotocol/ui': {} }),
         tasks: fc.constantFrom({}, { list: {} }),
-        unheardOf: fc.constant({ a: 1 }),
+        unknownCapability: fc.constant({ a: 1 }),
       },
       { requiredKeys: [] },
     ),
@@ -76,63 +77,63 @@ const initialize = fc.record({
   ),
 }) as unknown as fc.Arbitrary<Initialize>;
 
-const known = ({ server }: McpServer) => [
+const clientOf = ({ server }: McpServer) => [
   server.getClientCapabilities(),
   server.getClientVersion(),
   server.getNegotiatedProtocolVersion(),
 ];
 
-test('a server that is reminded of initialize knows what one knows that was sent it', async () => {
-  const reminded = { yes: 0, no: 0 };
+test('a server to which initialize is replayed knows the same as one that received the message', async () => {
+  const counts = { replayed: 0, rejected: 0 };
   await fc.assert(
     fc.asyncProperty(initialize, async (params) => {
-      const [sent, told] = await Promise.all([connected(), connected()]);
+      const [sent, replayed] = await Promise.all([connect(), connect()]);
       let initialized = 0;
-      told.server.server.oninitialized = () => {
+      replayed.server.server.oninitialized = () => {
         initialized++;
       };
-      sent.end.onmessage?.({ jsonrpc: '2.0', id: 1, method: 'initialize', params });
-      sent.end.onmessage?.({ jsonrpc: '2.0', method: 'notifications/initialized' });
-      await quiet();
-      const wasTold = await replayInitialize(told.server, params);
-      reminded[wasTold ? 'yes' : 'no']++;
-      expect(wasTold).toBe('result' in sent.end.said[0]!);
-      expect(initialized).toBe(wasTold ? 1 : 0);
-      expect(known(told.server)).toEqual(known(sent.server));
-      expect(told.end.said).toEqual([]);
+      sent.transport.onmessage?.({ jsonrpc: '2.0', id: 1, method: 'initialize', params });
+      sent.transport.onmessage?.({ jsonrpc: '2.0', method: 'notifications/initialized' });
+      await messagesDelivered();
+      const wasReplayed = await replayInitialize(replayed.server, params);
+      counts[wasReplayed ? 'replayed' : 'rejected']++;
+      expect(wasReplayed).toBe('result' in sent.transport.messages[0]!);
+      expect(initialized).toBe(wasReplayed ? 1 : 0);
+      expect(clientOf(replayed.server)).toEqual(clientOf(sent.server));
+      expect(replayed.transport.messages).toEqual([]);
     }),
     { numRuns: 300 },
   );
-  expect(reminded.yes).toBeGreaterThan(5);
-  expect(reminded.no).toBeGreaterThan(5);
+  expect(counts.replayed).toBeGreaterThan(5);
+  expect(counts.rejected).toBeGreaterThan(5);
 });
 
 test.each([
   [
     'throws',
     () => {
-      throw new Error('Not today');
+      throw new Error('Initialization failed');
     },
   ],
   [
     'rejects',
     async () => {
-      throw new Error('Not today');
+      throw new Error('Initialization failed');
     },
   ],
-])('an oninitialized of the owner that %s is reported to onerror and harms no request', async (_how, oninitialized) => {
-  const { server } = await connected();
-  const told: Error[] = [];
-  const alone = await connected();
-  alone.server.server.oninitialized = oninitialized as () => void;
-  server.server.onerror = (error) => told.push(error);
+])('a failure of oninitialized that %s is passed to onerror and fails no request', async (_failure, oninitialized) => {
+  const { server } = await connect();
+  const errors: Error[] = [];
+  const withoutOnError = await connect();
+  withoutOnError.server.server.oninitialized = oninitialized as () => void;
+  server.server.onerror = (error) => errors.push(error);
   server.server.oninitialized = oninitialized as () => void;
   const params = { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'a', version: '1' } };
   expect(await replayInitialize(server, params)).toBe(true);
-  // Without `onerror` the error is dropped: an unhandled rejection would end the process.
-  expect(await replayInitialize(alone.server, params)).toBe(true);
-  await quiet();
-  expect(told.map(({ message }) => message)).toEqual([expect.stringContaining('Not today')]);
+  // Without onerror the failure is dropped: an unhandled rejection would end the process.
+  expect(await replayInitialize(withoutOnError.server, params)).toBe(true);
+  await messagesDelivered();
+  expect(errors.map(({ message }) => message)).toEqual([expect.stringContaining('Initialization failed')]);
 });
 
 const request = fc.record({
@@ -150,17 +151,23 @@ const request = fc.record({
   ),
   params: fc.oneof(
     fc.record({
-      name: fc.constantFrom('echo', 'broken', 'asks', 'absent'),
+      name: fc.constantFrom('echo', 'broken', 'describe-request', 'absent'),
       arguments: fc.oneof(
         fc.record({ text: fc.string({ maxLength: 8 }), times: fc.integer({ min: -1, max: 3 }) }, { requiredKeys: [] }),
         fc.constantFrom({}, { text: 7 }),
       ),
     }),
-    fc.constantFrom({ name: 'asks', _meta: { progressToken: 1 } }, { level: 'debug' }, { level: 'x' }, {}, undefined),
+    fc.constantFrom(
+      { name: 'describe-request', _meta: { progressToken: 1 } },
+      { level: 'debug' },
+      { level: 'x' },
+      {},
+      undefined,
+    ),
   ),
 }) as unknown as fc.Arbitrary<JSONRPCRequest>;
 
-test('a server that is handed a request answers as one that was sent it', async () => {
+test('a server to which a request is delivered answers like one that received the message', async () => {
   const outcomes = { result: 0, error: 0, failed: 0 };
   await fc.assert(
     fc.asyncProperty(request, fc.boolean(), async (message, isInitialized) => {
@@ -169,23 +176,23 @@ test('a server that is handed a request answers as one that was sent it', async 
         capabilities: { roots: {} },
         clientInfo: { name: 'a', version: '1' },
       };
-      const [sent, handed] = await Promise.all([connected(), connected()]);
-      if (isInitialized) await Promise.all([sent, handed].map(({ server }) => replayInitialize(server, params)));
+      const [sent, delivered] = await Promise.all([connect(), connect()]);
+      if (isInitialized) await Promise.all([sent, delivered].map(({ server }) => replayInitialize(server, params)));
       const extra = { authInfo: { token: '', clientId: 'a', scopes: [] } };
-      sent.end.onmessage?.(message, extra);
-      expect(deliverRequest(handed.server, message, extra)).toBe(true);
-      await quiet();
-      expect(handed.end.said).toEqual(sent.end.said);
-      const [answer] = handed.end.said as { error?: object; result?: { isError?: boolean } }[];
-      outcomes[answer?.error ? 'error' : answer?.result?.isError ? 'failed' : 'result']++;
+      sent.transport.onmessage?.(message, extra);
+      expect(deliverRequest(delivered.server, message, extra)).toBe(true);
+      await messagesDelivered();
+      expect(delivered.transport.messages).toEqual(sent.transport.messages);
+      const [response] = delivered.transport.messages as { error?: object; result?: { isError?: boolean } }[];
+      outcomes[response?.error ? 'error' : response?.result?.isError ? 'failed' : 'result']++;
     }),
     { numRuns: 500 },
   );
   for (const count of Object.values(outcomes)) expect(count).toBeGreaterThan(5);
 });
 
-test('what is no request, and a server that has not the parts, is sent the messages', async () => {
-  const { server } = await connected();
+test('the shortcuts decline a message that is not a request and a server without the internals', async () => {
+  const { server } = await connect();
   expect(deliverRequest(server, { jsonrpc: '2.0', id: 1, result: {} }, {})).toBe(false);
   Object.assign(server.server, { _onrequest: undefined, _oninitialize: undefined });
   expect(deliverRequest(server, { jsonrpc: '2.0', id: 1, method: 'ping' }, {})).toBe(false);

@@ -1,46 +1,45 @@
 import { McpServer } from '@modelcontextprotocol/server';
 import { SessionTransport } from '../../../lambda/core/mcp/legacy/session-transport.ts';
 
-/** The SDK's end of a session, when its run is over. */
-
-async function answered() {
+/** A transport whose execution has completed. */
+async function completeExecution() {
   const server = new McpServer({ name: 'test', version: '1' });
-  let late: (() => Promise<unknown>) | undefined;
-  server.registerTool('leaves', {}, async ({ mcpReq }) => {
-    late = () => mcpReq.send({ method: 'ping' });
+  let sendLate: (() => Promise<unknown>) | undefined;
+  server.registerTool('complete', {}, async ({ mcpReq }) => {
+    sendLate = () => mcpReq.send({ method: 'ping' });
     return { content: [] };
   });
-  const said: object[] = [];
-  const transport = new SessionTransport('session', new Map(), (outgoing) => said.push(outgoing));
+  const sent: object[] = [];
+  const transport = new SessionTransport('session', new Map(), (outgoing) => sent.push(outgoing));
   await transport.connect(server);
-  transport.deliver([{ jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name: 'leaves' } }], {});
+  transport.deliver([{ jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name: 'complete' } }], {});
   await new Promise((resolve) => setTimeout(resolve));
-  return { server, transport, said, late: () => late!() };
+  return { server, transport, sent, sendLate: () => sendLate!() };
 }
 
-test('an elicitation after the end of its call fails at once', async () => {
-  const { transport, said, late } = await answered();
-  expect(said.length).toBe(1);
+test('a request that a tool sends after its call has completed is rejected at once', async () => {
+  const { transport, sent, sendLate } = await completeExecution();
+  expect(sent.length).toBe(1);
   await transport.close();
-  await expect(late()).rejects.toThrow('already completed');
-  expect(said.length).toBe(1);
+  await expect(sendLate()).rejects.toThrow('already completed');
+  expect(sent.length).toBe(1);
 });
 
-test('a notification after the end of the execution is dropped', async () => {
-  const { server, transport, said } = await answered();
+test('a notification that a server sends after its execution has completed is dropped', async () => {
+  const { server, transport, sent } = await completeExecution();
   await transport.close();
   server.sendToolListChanged();
   await new Promise((resolve) => setTimeout(resolve));
-  expect(said.length).toBe(1);
+  expect(sent.length).toBe(1);
 });
 
-test('onclose of the owner is called once at the end', async () => {
-  const { server, transport } = await answered();
-  let ends = 0;
+test('onclose of the server is called once', async () => {
+  const { server, transport } = await completeExecution();
+  let closes = 0;
   server.server.onclose = () => {
-    ends++;
+    closes++;
   };
   await transport.close();
   await transport.close();
-  expect(ends).toBe(1);
+  expect(closes).toBe(1);
 });

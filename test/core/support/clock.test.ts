@@ -45,6 +45,76 @@ describe('sleep of the fake clock', () => {
   });
 });
 
+describe('a sleep of 0 ms of the fake clock', () => {
+  test('ends without an advance, after the microtasks', async () => {
+    const clock = fakeClock(0);
+    const order: string[] = [];
+    const sleep = clock.sleep(0).then(() => order.push('sleep'));
+    void Promise.resolve().then(() => order.push('microtask'));
+    await sleep;
+    expect(order).toEqual(['microtask', 'sleep']);
+    expect([clock.now(), clock.sleeping()]).toEqual([0, 0]);
+  });
+});
+
+describe('until of the fake clock', () => {
+  test('moves the time from sleep to sleep until the promise settles, and no further', async () => {
+    const clock = fakeClock(0);
+    const times: number[] = [];
+    const work = async () => {
+      for (let count = 0; count < 3; count++) {
+        await clock.sleep(100);
+        times.push(clock.now());
+      }
+      return 'done';
+    };
+    void clock.sleep(1_000);
+    await expect(clock.until(work())).resolves.toBe('done');
+    expect(times).toEqual([100, 200, 300]);
+    expect([clock.now(), clock.sleeping()]).toEqual([300, 1]);
+  });
+
+  test('passes on a rejection', async () => {
+    const clock = fakeClock();
+    const failing = clock.sleep(100).then(() => Promise.reject(new Error('rejected')));
+    await expect(clock.until(failing)).rejects.toThrow('rejected');
+  });
+
+  test('waits for a condition and returns its value', async () => {
+    const clock = fakeClock(0);
+    void clock.sleep(20);
+    void clock.sleep(40);
+    await expect(clock.until(() => clock.now())).resolves.toBe(20);
+  });
+
+  test('waits for work of the thread pool before it moves the time', async () => {
+    const clock = fakeClock(0);
+    void clock.sleep(1_000);
+    await clock.until(crypto.subtle.digest('SHA-256', new Uint8Array(1024)));
+    expect(clock.now()).toBe(0);
+  });
+
+  test('throws after its limit of simulated time', async () => {
+    const clock = fakeClock(0);
+    every(clock, 100, () => undefined);
+    await expect(clock.until(never, { limit: 1_000 })).rejects.toThrow('1000 ms of simulated time');
+    expect(clock.now()).toBe(1_000);
+  });
+});
+
+test('skip of the fake clock moves the time without ending a sleep, which ends when the clock moves next', async () => {
+  const clock = fakeClock(0);
+  let isAwake = false;
+  void clock.sleep(100).then(() => {
+    isAwake = true;
+  });
+  clock.skip(500);
+  await Promise.resolve();
+  expect([clock.now(), isAwake]).toEqual([500, false]);
+  await clock.advance(0);
+  expect([clock.now(), isAwake]).toEqual([500, true]);
+});
+
 describe('after', () => {
   test('runs its action once', async () => {
     const clock = fakeClock();
