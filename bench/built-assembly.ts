@@ -33,7 +33,7 @@ export async function assemblyWithTwentyTools(): Promise<string> {
     project.useServer('bench/peers/twenty-tools-server.ts');
     cpSync(
       join(import.meta.dirname, 'store-in-memory.ts'),
-      join(project.root, 'lambda/adapters/dynamodb/signed-table-client.ts'),
+      join(project.root, 'lambda/adapters/dynamodb/client/signed-table-client.ts'),
     );
     const folder = mkdtempSync(join(tmpdir(), 'holdfast-bench-assembly-'));
     await synthesize(project.root, folder);

@@ -1,4 +1,4 @@
-import type { TableClient } from '../lambda/adapters/dynamodb/table-client.ts';
+import type { TableClient } from '../lambda/adapters/dynamodb/client/table-client.ts';
 
 type Item = Record<string, unknown>;
 

@@ -1,5 +1,5 @@
 import { CommanderError } from 'commander';
-import { TableError } from '../lambda/adapters/dynamodb/table-client.ts';
+import { TableError } from '../lambda/adapters/dynamodb/client/table-client.ts';
 import { ServiceUnavailableError } from '../lambda/core/support/service-unavailable-error.ts';
 import { singleLine } from '../lambda/core/support/untrusted-text.ts';
 import { ConfigurationError } from '../lib/settings/configuration-error.ts';

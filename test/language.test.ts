@@ -113,6 +113,8 @@ test('a message that a client or a model reads has at most 100 characters', () =
   const isList = (file: string) => file.endsWith('/redirect-uri.ts');
   const long = read
     .flatMap(messagesOf)
-    .filter(({ file, text }) => text.length > 100 && !isList(file) && !text.startsWith('Waits for a tool that still runs'));
+    .filter(
+      ({ file, text }) => text.length > 100 && !isList(file) && !text.startsWith('Waits for a tool that still runs'),
+    );
   expect(long.map(({ file, line, text }) => `${file}:${line}: ${text}`)).toEqual([]);
 });

@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import { sdkTableClient } from '../../lambda/adapters/dynamodb/sdk-table-client.ts';
+import { sdkTableClient } from '../../lambda/adapters/dynamodb/client/sdk-table-client.ts';
 import type { TableConnection } from '../../lambda/adapters/dynamodb/table-connection.ts';
 import { AwsError } from '../../local/aws-api/aws-error.ts';
 import { isDataOperation, type ParsedRequest, parse, perform } from '../../local/dynamodb/dynamodb-engine.ts';

@@ -1,4 +1,4 @@
-import { aggregateItem, progressItem } from '../../lambda/adapters/dynamodb/aggregate-reader.ts';
+import { aggregateItem, progressItem } from '../../lambda/adapters/dynamodb/audit/aggregate-reader.ts';
 import {
   AggregateBuilder,
   type AggregatePeriod,

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
-import { dynamoAggregateReader } from '../../lambda/adapters/dynamodb/aggregate-reader.ts';
-import { dynamoAggregateStore } from '../../lambda/adapters/dynamodb/aggregate-store.ts';
-import { dynamoAuditLogReader } from '../../lambda/adapters/dynamodb/audit-log-reader.ts';
-import { dynamoAuditLogWriter } from '../../lambda/adapters/dynamodb/audit-log-writer.ts';
+import { dynamoAggregateReader } from '../../lambda/adapters/dynamodb/audit/aggregate-reader.ts';
+import { dynamoAggregateStore } from '../../lambda/adapters/dynamodb/audit/aggregate-store.ts';
+import { dynamoAuditLogReader } from '../../lambda/adapters/dynamodb/audit/audit-log-reader.ts';
+import { dynamoAuditLogWriter } from '../../lambda/adapters/dynamodb/audit/audit-log-writer.ts';
 import { dynamoDashboardSessionStore } from '../../lambda/adapters/dynamodb/dashboard-session-store.ts';
 import { dynamoDirectory } from '../../lambda/adapters/dynamodb/directory-queries.ts';
 import { dynamoErasureStore } from '../../lambda/adapters/dynamodb/erasure-store.ts';

@@ -3,8 +3,8 @@ import { GeneratedAggregates } from './generated-aggregates.ts';
 import { type DataSize, GeneratedData } from './generated-data.ts';
 import { GeneratedItems } from './generated-items.ts';
 import { adminOf, type View, views } from './growth-views.ts';
-import { type Cost, requestsIn } from './table-cost.ts';
 import { emptyStore } from './session-table-definition.ts';
+import { type Cost, requestsIn } from './table-cost.ts';
 
 /** A view at one size. */
 export type Measured = { view: View; size: DataSize; cost: Cost };

@@ -1,4 +1,4 @@
-import type { TableClient, TransactWriteInput } from '../../lambda/adapters/dynamodb/table-client.ts';
+import type { TableClient, TransactWriteInput } from '../../lambda/adapters/dynamodb/client/table-client.ts';
 import type { TableConnection } from '../../lambda/adapters/dynamodb/table-connection.ts';
 
 /** The input of a write, or of one action of a transaction. */

@@ -1,5 +1,5 @@
 import { DynamoDBClient, type DynamoDBClientConfig } from '@aws-sdk/client-dynamodb';
-import { sdkTableClient } from '../../lambda/adapters/dynamodb/sdk-table-client.ts';
+import { sdkTableClient } from '../../lambda/adapters/dynamodb/client/sdk-table-client.ts';
 import { dynamoSessionStore } from '../../lambda/adapters/dynamodb/session-store.ts';
 import { dynamoStateStore } from '../../lambda/adapters/dynamodb/state-store.ts';
 import { systemClock } from '../../lambda/adapters/system-clock.ts';

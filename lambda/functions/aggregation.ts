@@ -1,6 +1,6 @@
 import type { Context } from 'aws-lambda';
-import { dynamoAggregateStore } from '../adapters/dynamodb/aggregate-store.ts';
-import { dynamoAuditLogReader } from '../adapters/dynamodb/audit-log-reader.ts';
+import { dynamoAggregateStore } from '../adapters/dynamodb/audit/aggregate-store.ts';
+import { dynamoAuditLogReader } from '../adapters/dynamodb/audit/audit-log-reader.ts';
 import { openTable } from '../adapters/dynamodb/table-connection.ts';
 import { log, withInvocation } from '../adapters/logging/structured-log.ts';
 import { systemClock } from '../adapters/system-clock.ts';

@@ -1,6 +1,6 @@
 import { type LambdaRuntime, streamResponse, toRequest } from '../adapters/api-gateway.ts';
-import { dynamoAggregateReader } from '../adapters/dynamodb/aggregate-reader.ts';
-import { dynamoAuditLogReader } from '../adapters/dynamodb/audit-log-reader.ts';
+import { dynamoAggregateReader } from '../adapters/dynamodb/audit/aggregate-reader.ts';
+import { dynamoAuditLogReader } from '../adapters/dynamodb/audit/audit-log-reader.ts';
 import { dynamoDashboardSessionStore } from '../adapters/dynamodb/dashboard-session-store.ts';
 import { dynamoDirectory } from '../adapters/dynamodb/directory-queries.ts';
 import { dynamoErasureStore } from '../adapters/dynamodb/erasure-store.ts';

@@ -3,7 +3,7 @@ import type { Context as LambdaContext } from 'aws-lambda';
 import { scopes } from '#scopes';
 import { createServer } from '#server';
 import { type LambdaRuntime, streamResponse, toMcpRequest } from '../adapters/api-gateway.ts';
-import { dynamoAuditLogWriter } from '../adapters/dynamodb/audit-log-writer.ts';
+import { dynamoAuditLogWriter } from '../adapters/dynamodb/audit/audit-log-writer.ts';
 import { dynamoChangeStore } from '../adapters/dynamodb/change-store.ts';
 import { dynamoExecutionStore } from '../adapters/dynamodb/execution-store.ts';
 import { dynamoSealedKeyStore } from '../adapters/dynamodb/sealed-key-store.ts';

@@ -1,9 +1,9 @@
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { ScanCommand } from '@aws-sdk/lib-dynamodb';
 import { marshalled, sizeOf } from '../../bench/growth/wire-items.ts';
-import { dynamoAuditLogReader } from '../../lambda/adapters/dynamodb/audit-log-reader.ts';
-import { dynamoAuditLogWriter } from '../../lambda/adapters/dynamodb/audit-log-writer.ts';
-import { type PutInput, TableError } from '../../lambda/adapters/dynamodb/table-client.ts';
+import { dynamoAuditLogReader } from '../../lambda/adapters/dynamodb/audit/audit-log-reader.ts';
+import { dynamoAuditLogWriter } from '../../lambda/adapters/dynamodb/audit/audit-log-writer.ts';
+import { type PutInput, TableError } from '../../lambda/adapters/dynamodb/client/table-client.ts';
 import type { TableConnection } from '../../lambda/adapters/dynamodb/table-connection.ts';
 import { BUCKET_MILLISECONDS, type ToolCall } from '../../lambda/core/audit/tool-call.ts';
 import { ServiceUnavailableError } from '../../lambda/core/support/service-unavailable-error.ts';

@@ -1,5 +1,5 @@
+import { type TableClient, TableError } from '../../lambda/adapters/dynamodb/client/table-client.ts';
 import { dynamoSessionStore } from '../../lambda/adapters/dynamodb/session-store.ts';
-import { type TableClient, TableError } from '../../lambda/adapters/dynamodb/table-client.ts';
 import type { Session } from '../../lambda/core/sessions/session.ts';
 import { ServiceUnavailableError } from '../../lambda/core/support/service-unavailable-error.ts';
 

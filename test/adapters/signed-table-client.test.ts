@@ -1,10 +1,10 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { isThrottlingError, isTransientError } from '@smithy/core/retry';
 import fc from 'fast-check';
-import { resolveEndpoint } from '../../lambda/adapters/dynamodb/dynamodb-endpoint.ts';
-import { reasonToRetry } from '../../lambda/adapters/dynamodb/request-retries.ts';
-import { openTableClient } from '../../lambda/adapters/dynamodb/signed-table-client.ts';
-import { TableError } from '../../lambda/adapters/dynamodb/table-client.ts';
+import { resolveEndpoint } from '../../lambda/adapters/dynamodb/client/dynamodb-endpoint.ts';
+import { reasonToRetry } from '../../lambda/adapters/dynamodb/client/request-retries.ts';
+import { openTableClient } from '../../lambda/adapters/dynamodb/client/signed-table-client.ts';
+import { TableError } from '../../lambda/adapters/dynamodb/client/table-client.ts';
 
 /** Endpoint and retries of the signed client, compared with the SDK's. */
 

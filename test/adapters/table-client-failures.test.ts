@@ -1,9 +1,9 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { inspect } from 'node:util';
-import * as sdk from '../../lambda/adapters/dynamodb/sdk-table-client.ts';
-import * as signed from '../../lambda/adapters/dynamodb/signed-table-client.ts';
-import type { TableClient } from '../../lambda/adapters/dynamodb/table-client.ts';
+import * as sdk from '../../lambda/adapters/dynamodb/client/sdk-table-client.ts';
+import * as signed from '../../lambda/adapters/dynamodb/client/signed-table-client.ts';
+import type { TableClient } from '../../lambda/adapters/dynamodb/client/table-client.ts';
 import { callTable } from '../../lambda/adapters/dynamodb/table-connection.ts';
 
 /**

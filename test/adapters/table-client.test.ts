@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
-import { signedTableClient } from '../../lambda/adapters/dynamodb/signed-table-client.ts';
+import { signedTableClient } from '../../lambda/adapters/dynamodb/client/signed-table-client.ts';
 import {
   type BatchGetInput,
   type DeleteInput,
@@ -11,7 +11,7 @@ import {
   TableError,
   type TransactWriteInput,
   type UpdateInput,
-} from '../../lambda/adapters/dynamodb/table-client.ts';
+} from '../../lambda/adapters/dynamodb/client/table-client.ts';
 import { callTable } from '../../lambda/adapters/dynamodb/table-connection.ts';
 import { ServiceUnavailableError } from '../../lambda/core/support/service-unavailable-error.ts';
 import { startDynamoDb } from '../../local/dynamodb/dynamodb-service.ts';

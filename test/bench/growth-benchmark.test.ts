@@ -6,11 +6,11 @@ import { callExpiry, sessionStore, signInOf } from '../../bench/growth/generated
 import { adminOf, type Group, type View, views } from '../../bench/growth/growth-views.ts';
 import { generatedTable } from '../../bench/growth/measured-view.ts';
 import { definition } from '../../bench/growth/session-table-definition.ts';
-import { dynamoAggregateStore } from '../../lambda/adapters/dynamodb/aggregate-store.ts';
-import { dynamoAuditLogReader } from '../../lambda/adapters/dynamodb/audit-log-reader.ts';
-import { dynamoAuditLogWriter } from '../../lambda/adapters/dynamodb/audit-log-writer.ts';
+import { dynamoAggregateStore } from '../../lambda/adapters/dynamodb/audit/aggregate-store.ts';
+import { dynamoAuditLogReader } from '../../lambda/adapters/dynamodb/audit/audit-log-reader.ts';
+import { dynamoAuditLogWriter } from '../../lambda/adapters/dynamodb/audit/audit-log-writer.ts';
+import { sdkTableClient } from '../../lambda/adapters/dynamodb/client/sdk-table-client.ts';
 import { dynamoGrantStore } from '../../lambda/adapters/dynamodb/grant-store.ts';
-import { sdkTableClient } from '../../lambda/adapters/dynamodb/sdk-table-client.ts';
 import { partition, SINGLE, type TableConnection } from '../../lambda/adapters/dynamodb/table-connection.ts';
 import { dynamoDashboardSessionStarter } from '../../lambda/adapters/dynamodb/user-writes.ts';
 import { steps } from '../../lambda/core/audit/aggregates.ts';

@@ -3,8 +3,8 @@ import { promisify } from 'node:util';
 import type { Browser, Page } from 'playwright-core';
 import { type Assistant, assistants } from '../../bench/harness/mcp-clients.ts';
 import { projectRoot } from '../../bench/harness/project-copy.ts';
-import { dynamoAggregateStore } from '../../lambda/adapters/dynamodb/aggregate-store.ts';
-import { dynamoAuditLogReader } from '../../lambda/adapters/dynamodb/audit-log-reader.ts';
+import { dynamoAggregateStore } from '../../lambda/adapters/dynamodb/audit/aggregate-store.ts';
+import { dynamoAuditLogReader } from '../../lambda/adapters/dynamodb/audit/audit-log-reader.ts';
 import { aggregateCalls } from '../../lambda/core/audit/call-aggregation.ts';
 import type {
   CallRow,

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { build } from 'esbuild';
-import type { TableClient } from '../../lambda/adapters/dynamodb/table-client.ts';
+import type { TableClient } from '../../lambda/adapters/dynamodb/client/table-client.ts';
 import { deployments, resourcesOf, type SynthesizedTemplate, synthesize } from '../support/synthesized-template.ts';
 
 /** Least privilege, computed: a function's role permits the actions that its code calls, and no others. */
@@ -67,7 +67,7 @@ function actionsOf(source: string): string[] {
 
 /** IAM actions of the table operations that a source file calls. */
 function tableActionsOf(source: string): string[] {
-  if (!source.includes("from './table-connection.ts'")) return [];
+  if (!source.includes("table-connection.ts'")) return [];
   return Object.entries(tableActions).flatMap(([operation, actions]) => {
     if (!new RegExp(`\\b(?:client|dynamodb)\\.${operation}\\(`).test(source)) return [];
     return (actions === 'of its members' ? memberActionsOf(source) : actions).map((name) => `dynamodb:${name}`);

@@ -1,7 +1,7 @@
 import { cpSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { signedTableClient } from '../../lambda/adapters/dynamodb/signed-table-client.ts';
+import { signedTableClient } from '../../lambda/adapters/dynamodb/client/signed-table-client.ts';
 import type { MemoryStores } from '../../lambda/adapters/memory/memory-stores.ts';
 import { CURRENT, type Session } from '../../lambda/core/sessions/session.ts';
 import { type DynamoDb, startDynamoDb } from '../../local/dynamodb/dynamodb-service.ts';

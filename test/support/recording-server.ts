@@ -4,9 +4,9 @@ import type { AddressInfo } from 'node:net';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { Sha256 } from '@smithy/core/checksum';
 import { SignatureV4 } from '@smithy/signature-v4';
-import { sdkTableClient } from '../../lambda/adapters/dynamodb/sdk-table-client.ts';
-import { signedTableClient } from '../../lambda/adapters/dynamodb/signed-table-client.ts';
-import type { TableClient } from '../../lambda/adapters/dynamodb/table-client.ts';
+import { sdkTableClient } from '../../lambda/adapters/dynamodb/client/sdk-table-client.ts';
+import { signedTableClient } from '../../lambda/adapters/dynamodb/client/signed-table-client.ts';
+import type { TableClient } from '../../lambda/adapters/dynamodb/client/table-client.ts';
 
 /** A request as it was received. */
 export type Received = { headers: IncomingHttpHeaders; path: string; body: string };

@@ -12,7 +12,7 @@ import {
 } from '../../bench/harness/assembly.ts';
 import { EmulatorProcess, type EmulatorProcessOptions } from '../../bench/harness/emulator-process.ts';
 import { OAuthClient, type Tokens } from '../../bench/harness/raw-oauth-client.ts';
-import { sdkTableClient } from '../../lambda/adapters/dynamodb/sdk-table-client.ts';
+import { sdkTableClient } from '../../lambda/adapters/dynamodb/client/sdk-table-client.ts';
 import type { TableConnection } from '../../lambda/adapters/dynamodb/table-connection.ts';
 
 export type Item = Record<string, unknown> & { pk: string; sk: string };

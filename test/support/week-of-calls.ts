@@ -1,8 +1,8 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import { dynamoAggregateStore } from '../../lambda/adapters/dynamodb/aggregate-store.ts';
-import { dynamoAuditLogReader } from '../../lambda/adapters/dynamodb/audit-log-reader.ts';
-import { dynamoAuditLogWriter } from '../../lambda/adapters/dynamodb/audit-log-writer.ts';
-import { sdkTableClient } from '../../lambda/adapters/dynamodb/sdk-table-client.ts';
+import { dynamoAggregateStore } from '../../lambda/adapters/dynamodb/audit/aggregate-store.ts';
+import { dynamoAuditLogReader } from '../../lambda/adapters/dynamodb/audit/audit-log-reader.ts';
+import { dynamoAuditLogWriter } from '../../lambda/adapters/dynamodb/audit/audit-log-writer.ts';
+import { sdkTableClient } from '../../lambda/adapters/dynamodb/client/sdk-table-client.ts';
 import { dynamoSessionStore } from '../../lambda/adapters/dynamodb/session-store.ts';
 import { startOf, steps } from '../../lambda/core/audit/aggregates.ts';
 import { aggregateCalls } from '../../lambda/core/audit/call-aggregation.ts';

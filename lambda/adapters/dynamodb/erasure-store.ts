@@ -2,7 +2,7 @@ import type { ErasureStore } from '../../core/admin/erasure.ts';
 import { BUCKET_MILLISECONDS } from '../../core/audit/tool-call.ts';
 import * as itemType from '../../shared/item-types.ts';
 import { byUserPrefix } from '../../shared/table-keys.ts';
-import { markersOf } from './call-markers.ts';
+import { markersOf } from './audit/call-markers.ts';
 import { queryItems, takeItems } from './paged-query.ts';
 import { callTable, partition, SINGLE, type TableConnection } from './table-connection.ts';
 

@@ -1,4 +1,4 @@
-import type { QueryInput } from './table-client.ts';
+import type { QueryInput } from './client/table-client.ts';
 import { callTable, type TableConnection } from './table-connection.ts';
 
 export type StoredItem = Record<string, unknown> & { pk: string; sk: string };

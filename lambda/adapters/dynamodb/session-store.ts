@@ -12,7 +12,7 @@ import {
 import { ServiceUnavailableError } from '../../core/support/service-unavailable-error.ts';
 import * as itemType from '../../shared/item-types.ts';
 import { byUserPrefix } from '../../shared/table-keys.ts';
-import type { TransactWriteInput } from './table-client.ts';
+import type { TransactWriteInput } from './client/table-client.ts';
 import {
   ABSENT_OR_EXPIRED,
   callTable,

@@ -1,7 +1,7 @@
 import { openTableClient } from '#table-client';
 import { ServiceUnavailableError } from '../../core/support/service-unavailable-error.ts';
 import { indexPrefix, keyPrefix, shards } from '../../shared/table-keys.ts';
-import { type TableClient, TableError } from './table-client.ts';
+import { type TableClient, TableError } from './client/table-client.ts';
 
 /** The table that holds every item (`docs/data-model.md`). */
 export type TableConnection = { client: TableClient; name: string };

@@ -9,7 +9,7 @@ import {
   ProtocolError,
 } from '@modelcontextprotocol/server';
 import * as z from 'zod/v4';
-import { dynamoAuditLogWriter } from '../../../lambda/adapters/dynamodb/audit-log-writer.ts';
+import { dynamoAuditLogWriter } from '../../../lambda/adapters/dynamodb/audit/audit-log-writer.ts';
 import type { Caller } from '../../../lambda/core/access/caller.ts';
 import { summarizeSession } from '../../../lambda/core/admin/session-summary.ts';
 import type { AuditRules } from '../../../lambda/core/audit/audit-recorder.ts';

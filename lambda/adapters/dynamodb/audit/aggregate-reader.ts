@@ -6,11 +6,11 @@ import type {
   CallSpan,
   Sample,
   Step,
-} from '../../core/audit/aggregates.ts';
-import { steps } from '../../core/audit/aggregates.ts';
-import * as itemType from '../../shared/item-types.ts';
-import { queryItems } from './paged-query.ts';
-import { callTable, partition, SINGLE, type TableConnection } from './table-connection.ts';
+} from '../../../core/audit/aggregates.ts';
+import { steps } from '../../../core/audit/aggregates.ts';
+import * as itemType from '../../../shared/item-types.ts';
+import { queryItems } from '../paged-query.ts';
+import { callTable, partition, SINGLE, type TableConnection } from '../table-connection.ts';
 
 /** Time span of a partition, in milliseconds: about what one chart reads. */
 const partitionSpan: Record<Step, number> = { minutes: steps.day, hour: 32 * steps.day, day: 1024 * steps.day };

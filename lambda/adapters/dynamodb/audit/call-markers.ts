@@ -1,8 +1,8 @@
-import { BUCKET_MILLISECONDS, bucketOf, callName, type ToolCall } from '../../core/audit/tool-call.ts';
-import * as itemType from '../../shared/item-types.ts';
-import { shards } from '../../shared/table-keys.ts';
-import { queryItems, takeItems } from './paged-query.ts';
-import { partition, type TableConnection } from './table-connection.ts';
+import { BUCKET_MILLISECONDS, bucketOf, callName, type ToolCall } from '../../../core/audit/tool-call.ts';
+import * as itemType from '../../../shared/item-types.ts';
+import { shards } from '../../../shared/table-keys.ts';
+import { queryItems, takeItems } from '../paged-query.ts';
+import { partition, type TableConnection } from '../table-connection.ts';
 
 /**
  * Leads from a bucket (five minutes) to a session with calls that ended in it. There is one marker for all of them, so

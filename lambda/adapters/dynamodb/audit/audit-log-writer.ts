@@ -1,7 +1,7 @@
-import { type AuditLogWriter, callName } from '../../core/audit/tool-call.ts';
-import * as itemType from '../../shared/item-types.ts';
+import { type AuditLogWriter, callName } from '../../../core/audit/tool-call.ts';
+import * as itemType from '../../../shared/item-types.ts';
+import { callTable, partition, type TableConnection } from '../table-connection.ts';
 import { markerItem } from './call-markers.ts';
-import { callTable, partition, type TableConnection } from './table-connection.ts';
 
 /** Most markers that a process remembers. */
 const MOST_REMEMBERED = 1_000;

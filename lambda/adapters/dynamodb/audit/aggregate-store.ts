@@ -1,6 +1,6 @@
-import type { AggregateStore } from '../../core/audit/aggregates.ts';
+import type { AggregateStore } from '../../../core/audit/aggregates.ts';
+import { callTable, succeeded, type TableConnection } from '../table-connection.ts';
 import { aggregateItem, dynamoAggregateReader, progressItem } from './aggregate-reader.ts';
-import { callTable, succeeded, type TableConnection } from './table-connection.ts';
 
 const PROGRESS_UNCHANGED = 'countedUntil = :from';
 const NO_PROGRESS_YET = 'attribute_not_exists(pk)';

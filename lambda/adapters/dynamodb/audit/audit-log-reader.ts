@@ -4,10 +4,10 @@ import {
   bucketOf,
   callName,
   type ToolCall,
-} from '../../core/audit/tool-call.ts';
+} from '../../../core/audit/tool-call.ts';
+import { queryItems, type StoredItem, takeItems } from '../paged-query.ts';
+import { partition, type TableConnection, toDomain } from '../table-connection.ts';
 import { type Marker, markersOf } from './call-markers.ts';
-import { queryItems, type StoredItem, takeItems } from './paged-query.ts';
-import { partition, type TableConnection, toDomain } from './table-connection.ts';
 
 /** Sessions that are queried in parallel, of 50 connections. */
 const AT_ONCE = 32;

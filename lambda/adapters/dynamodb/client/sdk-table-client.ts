@@ -9,7 +9,7 @@ import {
   TransactWriteCommand,
   UpdateCommand,
 } from '@aws-sdk/lib-dynamodb';
-import { requestHandler } from '../../shared/aws-client-timeouts.ts';
+import { requestHandler } from '../../../shared/aws-client-timeouts.ts';
 import { type TableClient, TableError } from './table-client.ts';
 
 /** With the function's own credentials. */
