@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
 import { finished } from 'node:stream/promises';
 import { ConfigurationError } from '../../lib/settings/configuration-error.ts';
-import type { CallExportOptions, CallListOptions } from '../commands/calls-command.ts';
+import type { CallExportOptions, CallListOptions } from '../commands/parsed-options.ts';
 import { exportedCalls, exportHeader } from '../output/call-export.ts';
 import { callColumns } from '../output/list-columns.ts';
 import { showList } from '../output/list-output.ts';

@@ -1,6 +1,6 @@
 import { printableJson } from '../../lambda/core/support/untrusted-text.ts';
 import { UsageError } from '../command-errors.ts';
-import type { ClientListOptions, ClientRevokeOptions } from '../commands/clients-command.ts';
+import type { ClientListOptions, ClientRevokeOptions } from '../commands/parsed-options.ts';
 import { grantColumns } from '../output/list-columns.ts';
 import { showList } from '../output/list-output.ts';
 import { confirm, progressLine, report, write } from '../output/terminal.ts';

@@ -10,7 +10,7 @@ import type {
   SessionRevokeOptions,
   SessionShowOptions,
   SessionWatchOptions,
-} from '../commands/sessions-command.ts';
+} from '../commands/parsed-options.ts';
 import { sessionCallColumns, sessionColumns, sessionDetails } from '../output/list-columns.ts';
 import { showList } from '../output/list-output.ts';
 import { confirm, notify, report, write } from '../output/terminal.ts';

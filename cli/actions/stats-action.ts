@@ -1,6 +1,6 @@
 import { overview } from '../../lambda/core/dashboard/dashboard-overview.ts';
 import { printableJson } from '../../lambda/core/support/untrusted-text.ts';
-import type { StatsOptions } from '../commands/stats-command.ts';
+import type { StatsOptions } from '../commands/parsed-options.ts';
 import { metricsText } from '../output/metrics-text.ts';
 import { write } from '../output/terminal.ts';
 import { timeRange } from '../target/call-selection.ts';

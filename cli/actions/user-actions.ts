@@ -3,7 +3,7 @@ import type { ListOptions } from '../../lambda/core/admin/directory.ts';
 import { revokeGrantsOf } from '../../lambda/core/admin/revocation.ts';
 import { userRows } from '../../lambda/core/dashboard/dashboard-rows.ts';
 import { printableJson, singleLine } from '../../lambda/core/support/untrusted-text.ts';
-import type { UserEraseOptions, UserListOptions } from '../commands/users-command.ts';
+import type { UserEraseOptions, UserListOptions } from '../commands/parsed-options.ts';
 import { userColumns } from '../output/list-columns.ts';
 import { showList } from '../output/list-output.ts';
 import { confirm, notify, progressLine, report, write } from '../output/terminal.ts';

@@ -1,33 +1,6 @@
 import { type Command, Option } from 'commander';
-import type { CallOutcome } from '../../lambda/core/audit/tool-call.ts';
-import type { ERRORS } from '../../lambda/core/dashboard/dashboard-api.ts';
-import {
-  type CallFilterOptions,
-  type DeploymentOptions,
-  type PagingOptions,
-  timeArgument,
-  withCallFilter,
-  withDeployment,
-  withExamples,
-  withPaging,
-} from './command-options.ts';
-
-const outcomes = ['success', 'tool-error', 'protocol-error', 'refused', 'timed-out', 'error'] as const satisfies (
-  | CallOutcome
-  | typeof ERRORS
-)[];
-const exportFormats = ['csv', 'jsonl'] as const;
-export type ExportFormat = (typeof exportFormats)[number];
-
-export type CallSelectionOptions = DeploymentOptions &
-  CallFilterOptions & {
-    outcome?: (typeof outcomes)[number];
-    session?: string;
-    since?: number;
-    until?: number;
-  };
-export type CallListOptions = CallSelectionOptions & PagingOptions;
-export type CallExportOptions = CallSelectionOptions & { format: ExportFormat; output?: string };
+import { timeArgument, withCallFilter, withDeployment, withExamples, withPaging } from './command-options.ts';
+import { type CallExportOptions, type CallListOptions, exportFormats, outcomes } from './parsed-options.ts';
 
 const actions = () => import('../actions/call-actions.ts');
 

@@ -1,19 +1,6 @@
 import { type Command, Option } from 'commander';
-import {
-  type DeploymentOptions,
-  type PagingOptions,
-  withConfirmation,
-  withDeployment,
-  withExamples,
-  withPaging,
-  withUser,
-} from './command-options.ts';
-
-const grantStatuses = ['active', 'revoked', 'expired'] as const;
-
-export type ClientListOptions = DeploymentOptions &
-  PagingOptions & { user?: string; status?: (typeof grantStatuses)[number] };
-export type ClientRevokeOptions = DeploymentOptions & { user?: string; client?: string; yes?: boolean };
+import { withConfirmation, withDeployment, withExamples, withPaging, withUser } from './command-options.ts';
+import { type ClientListOptions, type ClientRevokeOptions, grantStatuses } from './parsed-options.ts';
 
 const actions = () => import('../actions/client-actions.ts');
 

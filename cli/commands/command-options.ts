@@ -1,11 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import type { DeploymentSelection } from '../target/deployment-location.ts';
 
 /** Options and arguments that several commands share. */
-
-export type DeploymentOptions = DeploymentSelection & { json?: boolean };
-export type PagingOptions = { limit: number; all?: boolean; after?: string };
-export type CallFilterOptions = { user?: string; client?: string; tool?: string };
 
 export const withDeployment = (command: Command): Command =>
   command

@@ -1,6 +1,5 @@
 import type { Command } from 'commander';
-
-export type DevOptions = { fresh?: boolean; json?: boolean };
+import type { DevOptions } from './parsed-options.ts';
 
 export function addDev(program: Command): void {
   program

@@ -1,24 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { type SessionField, sessionFields } from '../import/exported-session.ts';
-
-type SessionFieldPlaces = Partial<Record<SessionField, string>>;
-
-export type ImportCommandOptions = {
-  redis?: string;
-  match: string;
-  postgres?: string;
-  fromTable: string;
-  file?: string;
-  table?: string;
-  local?: boolean;
-  issuer?: string;
-  userField?: string;
-  map?: SessionFieldPlaces;
-  dataFields?: string[];
-  ttlHours: number;
-  dryRun?: boolean;
-  json?: boolean;
-};
+import type { ImportCommandOptions } from './parsed-options.ts';
 
 export function addImport(program: Command): void {
   program
@@ -80,7 +62,10 @@ function parseIssuer(text: string): string {
   throw new InvalidArgumentError('Pass a URL, exactly as in the tokens of the users.');
 }
 
-function parseMapping(pair: string, previous: SessionFieldPlaces | undefined): SessionFieldPlaces {
+function parseMapping(
+  pair: string,
+  previous: NonNullable<ImportCommandOptions['map']> | undefined,
+): NonNullable<ImportCommandOptions['map']> {
   const [field = '', ...rest] = pair.split('=');
   const place = rest.join('=');
   if (place !== '' && sessionFields.includes(field as SessionField)) return { ...previous, [field]: place };

@@ -1,8 +1,5 @@
 import type { Command } from 'commander';
 import {
-  type CallFilterOptions,
-  type DeploymentOptions,
-  type PagingOptions,
   timeArgument,
   withCallFilter,
   withConfirmation,
@@ -11,11 +8,12 @@ import {
   withPaging,
   withUser,
 } from './command-options.ts';
-
-export type SessionListOptions = DeploymentOptions & PagingOptions & { user?: string; since?: number };
-export type SessionShowOptions = DeploymentOptions & PagingOptions;
-export type SessionWatchOptions = DeploymentOptions & CallFilterOptions;
-export type SessionRevokeOptions = DeploymentOptions & { yes?: boolean };
+import type {
+  SessionListOptions,
+  SessionRevokeOptions,
+  SessionShowOptions,
+  SessionWatchOptions,
+} from './parsed-options.ts';
 
 const actions = () => import('../actions/session-actions.ts');
 

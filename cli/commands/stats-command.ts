@@ -1,14 +1,6 @@
 import type { Command } from 'commander';
-import {
-  type CallFilterOptions,
-  type DeploymentOptions,
-  timeArgument,
-  withCallFilter,
-  withDeployment,
-  withExamples,
-} from './command-options.ts';
-
-export type StatsOptions = DeploymentOptions & CallFilterOptions & { since?: number; until?: number };
+import { timeArgument, withCallFilter, withDeployment, withExamples } from './command-options.ts';
+import type { StatsOptions } from './parsed-options.ts';
 
 export function addStats(program: Command): void {
   withExamples(

@@ -1,15 +1,6 @@
 import type { Command } from 'commander';
-import {
-  type DeploymentOptions,
-  type PagingOptions,
-  withConfirmation,
-  withDeployment,
-  withExamples,
-  withPaging,
-} from './command-options.ts';
-
-export type UserListOptions = DeploymentOptions & PagingOptions;
-export type UserEraseOptions = DeploymentOptions & { yes?: boolean };
+import { withConfirmation, withDeployment, withExamples, withPaging } from './command-options.ts';
+import type { UserEraseOptions, UserListOptions } from './parsed-options.ts';
 
 const actions = () => import('../actions/user-actions.ts');
 

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { ConfigurationError } from '../../lib/settings/configuration-error.ts';
 import { startEmulator } from '../../local/emulator.ts';
-import type { DevOptions } from '../commands/dev-command.ts';
+import type { DevOptions } from '../commands/parsed-options.ts';
 import { localDataFolder } from '../target/local-emulator.ts';
 import { consoleReport, readyDescription, welcome } from './emulator-console.ts';
 

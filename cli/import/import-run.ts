@@ -2,7 +2,7 @@ import { systemClock } from '../../lambda/adapters/system-clock.ts';
 import { epochSeconds } from '../../lambda/core/support/clock.ts';
 import { printableJson, singleLine } from '../../lambda/core/support/untrusted-text.ts';
 import { UsageError } from '../command-errors.ts';
-import type { ImportCommandOptions } from '../commands/import-command.ts';
+import type { ImportCommandOptions } from '../commands/parsed-options.ts';
 import { progressLine } from '../output/terminal.ts';
 import { openImportTarget } from './import-target.ts';
 import { importSessions, type Tally } from './session-import.ts';

@@ -6,7 +6,7 @@ import { systemClock } from '../../lambda/adapters/system-clock.ts';
 import { epochSeconds } from '../../lambda/core/support/clock.ts';
 import { ConfigurationError } from '../../lib/settings/configuration-error.ts';
 import { UsageError } from '../command-errors.ts';
-import type { ImportCommandOptions } from '../commands/import-command.ts';
+import type { ImportCommandOptions } from '../commands/parsed-options.ts';
 import { locateLocalEmulator } from '../target/local-emulator.ts';
 import { discardingTarget, type ImportTarget } from './session-import.ts';
 

@@ -1,6 +1,6 @@
 import type { CallRow } from '../../lambda/core/dashboard/dashboard-api.ts';
 import { printableJson, withoutFormula } from '../../lambda/core/support/untrusted-text.ts';
-import type { ExportFormat } from '../commands/calls-command.ts';
+import type { ExportFormat } from '../commands/parsed-options.ts';
 
 type Cell = string | number | undefined;
 

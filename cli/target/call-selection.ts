@@ -4,7 +4,7 @@ import { callName, type ToolCall } from '../../lambda/core/audit/tool-call.ts';
 import type { CallRow, Filter } from '../../lambda/core/dashboard/dashboard-api.ts';
 import { callRows } from '../../lambda/core/dashboard/dashboard-rows.ts';
 import { UsageError } from '../command-errors.ts';
-import type { CallSelectionOptions } from '../commands/calls-command.ts';
+import type { CallSelectionOptions } from '../commands/parsed-options.ts';
 import { timeToMinute } from '../output/time-text.ts';
 import { type Deployment, openDeployment } from './deployment.ts';
 import { resolveUserIfGiven } from './user-selection.ts';

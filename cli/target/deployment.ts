@@ -1,11 +1,11 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { dynamoAggregateReader } from '../../lambda/adapters/dynamodb/audit/aggregate-reader.ts';
 import { dynamoAuditLogReader } from '../../lambda/adapters/dynamodb/audit/audit-log-reader.ts';
+import { sdkTableClient } from '../../lambda/adapters/dynamodb/client/sdk-table-client.ts';
 import { dynamoDirectory } from '../../lambda/adapters/dynamodb/directory-queries.ts';
 import { dynamoErasureStore } from '../../lambda/adapters/dynamodb/erasure-store.ts';
 import { dynamoGrantBlock, type GrantBlock } from '../../lambda/adapters/dynamodb/grant-block.ts';
 import { dynamoRevocationStore } from '../../lambda/adapters/dynamodb/revocation-store.ts';
-import { sdkTableClient } from '../../lambda/adapters/dynamodb/client/sdk-table-client.ts';
 import { systemClock } from '../../lambda/adapters/system-clock.ts';
 import { CallSearch } from '../../lambda/core/admin/call-search.ts';
 import type { Dashboard } from '../../lambda/core/dashboard/dashboard-dependencies.ts';

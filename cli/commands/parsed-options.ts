@@ -1,0 +1,63 @@
+import type { CallOutcome } from '../../lambda/core/audit/tool-call.ts';
+import type { ERRORS } from '../../lambda/core/dashboard/dashboard-api.ts';
+import type { SessionField } from '../import/exported-session.ts';
+import type { DeploymentSelection } from '../target/deployment-location.ts';
+
+/** Options of the commands, parsed: the commands declare them, and their actions receive them. */
+
+export type DeploymentOptions = DeploymentSelection & { json?: boolean };
+export type PagingOptions = { limit: number; all?: boolean; after?: string };
+export type CallFilterOptions = { user?: string; client?: string; tool?: string };
+
+export const outcomes = [
+  ...(['success', 'tool-error', 'protocol-error', 'refused', 'timed-out'] as const satisfies CallOutcome[]),
+  'error' satisfies typeof ERRORS,
+] as const;
+export const exportFormats = ['csv', 'jsonl'] as const;
+export type ExportFormat = (typeof exportFormats)[number];
+
+/** Times in epoch milliseconds. */
+export type CallSelectionOptions = DeploymentOptions &
+  CallFilterOptions & {
+    outcome?: (typeof outcomes)[number];
+    session?: string;
+    since?: number;
+    until?: number;
+  };
+export type CallListOptions = CallSelectionOptions & PagingOptions;
+export type CallExportOptions = CallSelectionOptions & { format: ExportFormat; output?: string };
+
+export const grantStatuses = ['active', 'revoked', 'expired'] as const;
+
+export type ClientListOptions = DeploymentOptions &
+  PagingOptions & { user?: string; status?: (typeof grantStatuses)[number] };
+export type ClientRevokeOptions = DeploymentOptions & { user?: string; client?: string; yes?: boolean };
+
+export type SessionListOptions = DeploymentOptions & PagingOptions & { user?: string; since?: number };
+export type SessionShowOptions = DeploymentOptions & PagingOptions;
+export type SessionWatchOptions = DeploymentOptions & CallFilterOptions;
+export type SessionRevokeOptions = DeploymentOptions & { yes?: boolean };
+
+export type StatsOptions = DeploymentOptions & CallFilterOptions & { since?: number; until?: number };
+
+export type UserListOptions = DeploymentOptions & PagingOptions;
+export type UserEraseOptions = DeploymentOptions & { yes?: boolean };
+
+export type DevOptions = { fresh?: boolean; json?: boolean };
+
+export type ImportCommandOptions = {
+  redis?: string;
+  match: string;
+  postgres?: string;
+  fromTable: string;
+  file?: string;
+  table?: string;
+  local?: boolean;
+  issuer?: string;
+  userField?: string;
+  map?: Partial<Record<SessionField, string>>;
+  dataFields?: string[];
+  ttlHours: number;
+  dryRun?: boolean;
+  json?: boolean;
+};
