@@ -1,9 +1,14 @@
-/** Tests run as CommonJS: @swc/jest is the transformer that works with TypeScript 7, and these packages ship ESM alone. */
+/** Tests run as CommonJS, because @swc/jest is the transformer that supports TypeScript 7. These packages are ESM only. */
 const esmOnly = ['commander', 'jose', 'oauth4webapi', 'request-filtering-agent'];
+
+// `imports` of package.json resolve `#server` and `#scopes` to the tests' own (test/support/fixture-server.ts), in jest
+// and in every process that a test starts.
+process.env.NODE_OPTIONS = `${process.env.NODE_OPTIONS ?? ''} --conditions=fixture`.trim();
 
 export default {
   testEnvironment: 'node',
-  // Most tests wait for other processes, so one worker leaves half of a small machine idle.
+  testEnvironmentOptions: { customExportConditions: ['node', 'node-addons', 'fixture'] },
+  // Most tests wait for other processes: one worker would leave half of a small machine idle.
   maxWorkers: '100%',
   testMatch: ['<rootDir>/test/**/*.test.ts'],
   transform: {

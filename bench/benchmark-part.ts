@@ -1,22 +1,22 @@
 import type { Built, Missing } from './candidates.ts';
 import type { Figure } from './figure.ts';
-import type { Desk } from './local-services.ts';
+import type { LocalServices } from './local-services.ts';
 
-/** What every part of the benchmark is given. */
+/** The input of every part of the benchmark. */
 export type Bench = {
-  /** The folder of the synthesized stack, which is what is measured. */
+  /** The cloud assembly under measurement. */
   assembly: string;
-  desk: Desk;
-  /** How many fresh processes each cold figure is the median of. */
+  services: LocalServices;
+  /** The number of fresh processes for each cold figure, which is their median. */
   rounds: number;
   short: boolean;
-  /** What is to be measured beside ours. */
+  /** The implementations to compare with. */
   built: Built[];
   environmentOf(candidate: Built): Record<string, string>;
   progress(text: string): void;
 };
 
-/** Candidates beside each other, in columns of their own. */
+/** A table of candidates. */
 export type Comparison = { title: string; columns: string[]; rows: { name: string; values: (number | undefined)[] }[] };
 
 export type Outcome = { figures: Figure[]; comparisons?: Comparison[]; missing?: Missing[] };

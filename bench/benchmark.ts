@@ -1,10 +1,8 @@
 #!/usr/bin/env node
-import { rmSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { ConfigurationError } from '../lib/settings/configuration-error.ts';
 import { freePort } from '../local/free-port.ts';
 import type { Bench, Comparison, Outcome } from './benchmark-part.ts';
-import { newAssembly } from './built-assembly.ts';
 import {
   authorizerCandidates,
   type Built,
@@ -16,7 +14,8 @@ import {
 import { cold } from './cold.ts';
 import { start, synth, tests } from './developer-commands.ts';
 import { type Figure, isMet, ratioOf } from './figure.ts';
-import { openDesk } from './local-services.ts';
+import { assemblyOfSources } from './harness/assembly.ts';
+import { startLocalServices } from './local-services.ts';
 import { price } from './price.ts';
 import { startRedis } from './redis-server.ts';
 import { sizes } from './sizes.ts';
@@ -24,18 +23,18 @@ import { store } from './table-requests.ts';
 import { aligned, figuresTable, shown } from './text-columns.ts';
 import { warm } from './warm.ts';
 
-const usage = `Measures the functions as they are deployed, beside the obvious build of the same job and beside peers:
+const usage = `Measures the deployed functions, a straightforward implementation of the same task (G), and peers:
 npm run bench [-- options]
 
-  --part <name>    only this part; may be repeated: sizes, cold, warm, store, price,
+  --part <name>    measures this part only; may be repeated: sizes, cold, warm, store, price,
                    synth, start, tests;
-                   peers: cold and warm with all peers. Without it: all but tests
-  --short          fewer rounds and fewer peers, in less than two minutes; without synth and start unless asked for
-  --rounds <n>     fresh processes for each cold figure (15; 5 when short)
-  --json           print one JSON object
-  --help           print this
+                   peers: cold and warm with all peers. Default: all except tests
+  --short          fewer rounds and peers, in less than two minutes; synth and start only on request
+  --rounds <n>     fresh processes for each cold figure (15; 5 with --short)
+  --json           prints one JSON object
+  --help           prints this text
 
-It ends with 1 if a budget is missed. What is measured, and how: docs/performance.md
+The program ends with 1 if a budget is missed. docs/performance.md describes the measurements.
 `;
 
 const parts: Record<string, (bench: Bench) => Promise<Outcome>> = {
@@ -49,10 +48,10 @@ const parts: Record<string, (bench: Bench) => Promise<Outcome>> = {
   tests,
 };
 
-/** Peers of the short mode. */
-const few = ['empty', 'raw', 'G', 'stock', 'redis-2'];
+/** The candidates of the short mode. */
+const shortCandidates = ['empty', 'raw', 'G', 'stock', 'redis-2'];
 
-/** @throws Mistake for an option or a value that is not one */
+/** @throws ConfigurationError for an unknown option or an invalid value */
 function readOptions() {
   try {
     const { values } = parseArgs({
@@ -67,12 +66,14 @@ function readOptions() {
     const { short, part } = values;
     const chosen = part?.flatMap((name) => (name === 'peers' ? ['cold', 'warm'] : [name]));
     const unknown = chosen?.find((name) => !Object.hasOwn(parts, name));
-    if (unknown !== undefined) throw new Error(`there is no part ${unknown}`);
+    if (unknown !== undefined)
+      throw new Error(`--part is ${unknown}: use one of ${Object.keys(parts).join(', ')}, peers`);
     const usual = short
       ? ['sizes', 'cold', 'warm', 'store', 'price']
       : Object.keys(parts).filter((name) => name !== 'tests');
     const rounds = Number(values.rounds ?? (short ? 5 : 15));
-    if (!(Number.isInteger(rounds) && rounds > 0)) throw new Error(`--rounds is ${values.rounds}, not a number from 1`);
+    if (!(Number.isInteger(rounds) && rounds > 0))
+      throw new Error(`--rounds is ${values.rounds}: use a positive integer`);
     return { ...values, rounds, chosen: [...new Set(chosen ?? usual)], withPeers: !short || part?.includes('peers') };
   } catch (error) {
     throw new ConfigurationError(`${(error as Error).message}\n\n${usage}`, { cause: error });
@@ -87,7 +88,7 @@ const progress = (text: string) => {
 async function main(): Promise<void> {
   const { chosen, short, rounds, json, help, withPeers } = readOptions();
   if (help) return void process.stdout.write(usage);
-  const begun = performance.now();
+  const startedAt = performance.now();
   const cleanups: (() => unknown)[] = [];
   try {
     const { bench, missing } = await prepare({ chosen, short, rounds, withPeers: withPeers === true }, cleanups);
@@ -96,7 +97,7 @@ async function main(): Promise<void> {
     const figures = outcomes.flatMap((outcome) => outcome.figures);
     const comparisons = outcomes.flatMap((outcome) => outcome.comparisons ?? []);
     missing.push(...outcomes.flatMap((outcome) => outcome.missing ?? []));
-    const seconds = (performance.now() - begun) / 1000;
+    const seconds = (performance.now() - startedAt) / 1000;
     if (process.stderr.isTTY) process.stderr.write('\r\x1b[K');
     process.stdout.write(
       json ? asJson(figures, comparisons, missing, seconds) : asText(figures, comparisons, missing, seconds),
@@ -107,19 +108,18 @@ async function main(): Promise<void> {
   }
 }
 
-/** Synthesizes, builds and starts what the parts need. */
+/** Synthesizes the stack, builds the candidates and starts the services for the parts. */
 async function prepare(
   { chosen, short, rounds, withPeers }: { chosen: string[]; short: boolean; rounds: number; withPeers: boolean },
   cleanups: (() => unknown)[],
 ): Promise<{ bench: Bench; missing: Missing[] }> {
   progress('synthesizing the stack');
-  const assembly = await newAssembly();
-  cleanups.push(() => rmSync(assembly, { recursive: true, force: true }));
-  const desk = await openDesk(assembly);
-  cleanups.push(() => desk.close());
+  const assembly = await assemblyOfSources();
+  const services = await startLocalServices(assembly);
+  cleanups.push(() => services.close());
 
   const needsBuilds = chosen.some((name) => ['sizes', 'cold', 'warm'].includes(name));
-  const wanted = needsBuilds ? candidates.filter(({ id }) => withPeers || few.includes(id)) : [];
+  const wanted = needsBuilds ? candidates.filter(({ id }) => withPeers || shortCandidates.includes(id)) : [];
   const redis = wanted.some(({ needsRedis }) => needsRedis) ? await startRedis() : undefined;
   cleanups.push(() => redis?.close());
   const without = wanted.filter(({ needsRedis }) => needsRedis && !redis);
@@ -128,21 +128,21 @@ async function prepare(
     ...wanted.filter((each) => !without.includes(each)),
     ...authorizerCandidates,
   ]);
-  missing.push(...without.map(({ name }) => ({ name, reason: 'there is no redis-server on the PATH' })));
+  missing.push(...without.map(({ name }) => ({ name, reason: 'the PATH has no redis-server' })));
   const stdioServer = built.some(({ id }) => id === 'stdio') ? await buildStdioServer() : '';
   const loopbackPort = String(await freePort());
   const environmentOf = ({ environment }: Built) => ({
-    ...desk.environment,
-    PUBLIC_URL: desk.publicUrl,
-    TABLE_NAME: desk.tableName,
-    KEY_SET: desk.keySet,
+    ...services.environment,
+    PUBLIC_URL: services.publicUrl,
+    TABLE_NAME: services.tableName,
+    KEY_SET: services.keySet,
     REDIS_URL: redis?.url ?? '',
     STDIO_SERVER: stdioServer,
     LOOPBACK_PORT: loopbackPort,
     PATH: process.env.PATH ?? '',
     ...environment,
   });
-  return { bench: { assembly, desk, rounds, short, built, environmentOf, progress }, missing };
+  return { bench: { assembly, services, rounds, short, built, environmentOf, progress }, missing };
 }
 
 function asText(figures: Figure[], comparisons: Comparison[], missing: Missing[], seconds: number): string {
@@ -160,8 +160,8 @@ function asText(figures: Figure[], comparisons: Comparison[], missing: Missing[]
     figuresTable(figures),
     ...(absent.length > 0 ? [`Not measured\n${absent.join('\n')}`] : []),
     missed.length === 0
-      ? 'Every budget that was measured is met.'
-      : `Missed: ${missed.map(({ what }) => what).join('; ')}.`,
+      ? 'All measured budgets are met.'
+      : `Missed budgets: ${missed.map(({ what }) => what).join('; ')}.`,
     `Node ${process.version}, ${process.platform} ${process.arch}, ${seconds.toFixed(0)} s\n`,
   ].join('\n\n');
 }

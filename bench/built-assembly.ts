@@ -1,23 +1,15 @@
-import { cpSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { assetOf } from '../local/lambda/function-asset.ts';
 import { synthesize } from '../local/template/synthesis.ts';
 import type { Template } from '../local/template/template.ts';
+import { ProjectCopy } from './harness/project-copy.ts';
 
-const root = join(import.meta.dirname, '..');
-
-/** A function as it is deployed: its file, the name of its handler and its variables. */
+/** A deployed function: its file, the name of its handler and its environment variables. */
 export type Deployed = { file: string; handler: string; environment: Record<string, string> };
 
-/** Synthesizes the stack as it is, into a folder that the caller removes. */
-export async function newAssembly(): Promise<string> {
-  const folder = mkdtempSync(join(tmpdir(), 'holdfast-bench-assembly-'));
-  await synthesize(root, folder);
-  return folder;
-}
-
-/** @param construct how its logical id begins: `Mcp`, `Authorizer` */
+/** @param construct the beginning of its logical id: `Mcp`, `Authorizer` */
 export function deployed(template: Template, assembly: string, construct: string): Deployed {
   const resource = template
     .resources('AWS::Lambda::Function')
@@ -29,28 +21,24 @@ export function deployed(template: Template, assembly: string, construct: string
 }
 
 /**
- * Synthesizes a copy of the sources whose server has the twenty tools of the peers and whose DynamoDB answers at once, in
- * the process: what is left is all that ours does before the store, built by the very code that builds deployments.
+ * Synthesizes a copy of the sources with the twenty tools of the peers and a table client that answers in the process
+ * (`store-in-memory.ts`): the bundle, built as for a deployment, does everything that Holdfast does before the store.
  *
- * What is replaced is the client of the table, by `store-in-memory.ts`.
+ * @returns a folder that the caller removes
  */
 export async function assemblyWithTwentyTools(): Promise<string> {
-  const copy = mkdtempSync(join(tmpdir(), 'holdfast-bench-sources-'));
+  const project = new ProjectCopy();
   try {
-    for (const part of ['bin', 'lib', 'lambda', 'bench/peers', 'cdk.json', 'package.json', 'tsconfig.json']) {
-      cpSync(join(root, part), join(copy, part), { recursive: true });
-    }
-    const server = `export { createServer } from './peers/twenty-tools-server.ts';\n`;
-    writeFileSync(join(copy, 'lambda/server.ts'), server);
+    project.add('bench/peers/tools.ts');
+    project.useServer('bench/peers/twenty-tools-server.ts');
     cpSync(
       join(import.meta.dirname, 'store-in-memory.ts'),
-      join(copy, 'lambda/adapters/dynamodb/signed-table-client.ts'),
+      join(project.root, 'lambda/adapters/dynamodb/signed-table-client.ts'),
     );
-    symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'));
     const folder = mkdtempSync(join(tmpdir(), 'holdfast-bench-assembly-'));
-    await synthesize(copy, folder);
+    await synthesize(project.root, folder);
     return folder;
   } finally {
-    rmSync(copy, { recursive: true, force: true });
+    project.remove();
   }
 }

@@ -6,10 +6,10 @@ import { build } from 'esbuild';
 
 const root = join(import.meta.dirname, '..');
 
-/** Kept between runs, so that peers are installed once. */
+/** Kept between runs: the peers are installed once. */
 const scratch = join(root, 'node_modules/.cache/holdfast-bench');
 
-/** What the peers need, and the project does not. */
+/** The packages of the peers, which the project does not depend on. */
 const packages = {
   '@aws/run-mcp-servers-with-aws-lambda': '0.5.21',
   '@codegenie/serverless-express': '5.0.0',
@@ -22,25 +22,25 @@ const packages = {
   zod: '4.6.7',
 };
 
-/** Something to measure beside ours. */
+/** An implementation to compare Holdfast with. */
 export type Candidate = {
   id: string;
-  /** As the table names it. */
+  /** In the tables. */
   name: string;
   /** In `bench/peers`. */
   source: string;
-  /** Of the bundle; the handler is `handler` unless it says otherwise. */
+  /** The export of the bundle. @default `handler` */
   handler?: string;
-  /** Built with the peers' packages, not with ours. */
+  /** Built with the packages of the peers. */
   isPeer?: true;
-  /** Needs a server of Redis. */
+  /** Needs a Redis server. */
   needsRedis?: true;
   environment?: Record<string, string>;
 };
 
 export const candidates: Candidate[] = [
   { id: 'empty', name: 'empty function (limit)', source: 'empty.ts' },
-  { id: 'raw', name: 'JSON-RPC by hand (limit of the logic)', source: 'raw.ts' },
+  { id: 'raw', name: 'JSON-RPC without an SDK (limit)', source: 'raw.ts' },
   { id: 'G', name: 'G: SDK v2 + DocumentClient + aws-jwt-verify', source: 'obvious.ts' },
   { id: 'stock', name: 'SDK v2 createMcpHandler', source: 'stock.ts' },
   { id: 'v1', name: 'SDK v1', source: 'sdk-v1.mjs', isPeer: true },
@@ -60,23 +60,23 @@ export const candidates: Candidate[] = [
   },
 ];
 
-/** The authorizer's own, which answer no MCP. */
+/** Candidates for the authorizer: they do not speak MCP. */
 export const authorizerCandidates: Candidate[] = [
   { id: 'empty-authorizer', name: 'empty function', source: 'empty.ts', handler: 'authorize' },
-  { id: 'key-set', name: 'the fetch of the key set alone', source: 'key-set.ts', handler: 'authorize' },
+  { id: 'key-set', name: 'fetch of the key set', source: 'key-set.ts', handler: 'authorize' },
 ];
 
-/** Not a candidate: what one of them starts. */
+/** The server that the candidate `stdio` starts. */
 const stdioServer: Candidate = { id: 'stdio-server', name: '', source: 'stdio-server.mjs', isPeer: true };
 
 export type Built = Candidate & { file: string; bytes: number };
 
-/** A candidate that could not be made, and why. */
+/** A candidate that could not be built or run, and the reason. */
 export type Missing = { name: string; reason: string };
 
 /**
- * Builds what is to be measured, each as one minified ESM bundle by esbuild's defaults for Node. The banner gives packages
- * that are CommonJS inside the `require` that ESM has not.
+ * Builds each candidate as one minified ESM bundle with esbuild's defaults for Node. The banner defines `require`, which
+ * ESM lacks and bundled CommonJS packages need.
  */
 export async function buildAll(wanted: readonly Candidate[]): Promise<{ built: Built[]; missing: Missing[] }> {
   const built: Built[] = [];
@@ -95,7 +95,7 @@ export async function buildAll(wanted: readonly Candidate[]): Promise<{ built: B
   return { built, missing };
 }
 
-/** Absolute path of the server on stdio that `stdio.mjs` starts. */
+/** Builds the stdio server that `stdio.mjs` starts. @returns its absolute path */
 export const buildStdioServer = async (): Promise<string> => (await buildOne(stdioServer)).file;
 
 async function buildOne(candidate: Candidate): Promise<Built> {
@@ -109,7 +109,9 @@ async function buildOne(candidate: Candidate): Promise<Built> {
     platform: 'node',
     format: 'esm',
     logLevel: 'silent',
-    // Libraries of schemas that a peer asks for where they are installed, and here they are not.
+    // `#server` is the server of the tests: Holdfast is measured with the same one (bench/harness/assembly.ts).
+    conditions: ['fixture', 'module'],
+    // Optional schema libraries of a peer, which are not installed.
     external: ['effect', 'sury', '@valibot/to-json-schema'],
     banner: {
       js: "import { createRequire as requireOfBundle } from 'node:module'; const require = requireOfBundle(import.meta.url);",
@@ -118,7 +120,7 @@ async function buildOne(candidate: Candidate): Promise<Built> {
   return { ...candidate, file, bytes: readFileSync(file).byteLength };
 }
 
-/** @returns why the peers cannot be had, if they cannot */
+/** @returns the reason if the peers cannot be installed */
 async function installPeers(): Promise<string | undefined> {
   mkdirSync(scratch, { recursive: true });
   const description = JSON.stringify({ private: true, type: 'module', dependencies: packages }, undefined, 2);

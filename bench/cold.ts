@@ -6,7 +6,7 @@ import { type Run, runFresh, type Specification } from './function-process.ts';
 import { authorizerEvent, callTool, initialize, modern, proxyEvent } from './gateway-events.ts';
 import { median, shuffled } from './median.ts';
 
-/** The cold start of one candidate: medians, in milliseconds and bytes. */
+/** The cold start of one candidate: medians in milliseconds, and bytes. */
 type Cold = {
   name: string;
   bytes: number | undefined;
@@ -26,12 +26,12 @@ type Starter = {
 };
 
 /**
- * Cold starts: import, first `initialize`, first `tools/call`, each in a process of its own, every round in another
- * order. The boot of the process is not in it, being nobody's merit.
+ * Cold starts: import, first `initialize`, first `tools/call`. Every measurement has a fresh process, every round another
+ * order. The start of the process is excluded: it is equal for all.
  */
 export async function cold(bench: Bench): Promise<Outcome> {
-  const { assembly, desk, built } = bench;
-  const { token, caller } = desk;
+  const { assembly, services, built } = bench;
+  const { token, caller } = services;
   const conversation = (tool: string, parameters = {}) =>
     [initialize, callTool(tool, parameters)].map((message) => ({
       event: proxyEvent(message, caller, token),
@@ -45,8 +45,8 @@ export async function cold(bench: Bench): Promise<Outcome> {
   }));
   const authorization = [{ event: authorizerEvent(token), segments: [1], expect: 'Allow' }];
 
-  const mcp = deployed(desk.template, assembly, 'Mcp');
-  const authorizer = deployed(desk.template, assembly, 'Authorizer');
+  const mcp = deployed(services.template, assembly, 'Mcp');
+  const authorizer = deployed(services.template, assembly, 'Authorizer');
   const ours = (
     id: string,
     name: string,
@@ -56,9 +56,9 @@ export async function cold(bench: Bench): Promise<Outcome> {
     id,
     name,
     specification: { file, handler, requests },
-    environment: { ...desk.environment, ...environment },
+    environment: { ...services.environment, ...environment },
   });
-  const theirs = (candidate: Built): Starter => ({
+  const peer = (candidate: Built): Starter => ({
     ...candidate,
     specification: {
       file: candidate.file,
@@ -73,10 +73,10 @@ export async function cold(bench: Bench): Promise<Outcome> {
     environment: bench.environmentOf(candidate),
   });
   const starters = [
-    ours('ours', 'ours: the MCP function', mcp, conversation('whoami')),
-    ours('modern', 'ours: the MCP function, 2026 era', mcp, modernConversation),
-    ours('authorizer', 'ours: the authorizer', authorizer, authorization),
-    ...built.map(theirs),
+    ours('ours', 'Holdfast: MCP function', mcp, conversation('whoami')),
+    ours('modern', 'Holdfast: MCP function, 2026 era', mcp, modernConversation),
+    ours('authorizer', 'Holdfast: authorizer', authorizer, authorization),
+    ...built.map(peer),
   ];
   const { runs, missing } = await inRounds(starters, bench);
   const cold = new Map(
@@ -97,7 +97,7 @@ async function inRounds(
 ): Promise<{ runs: Map<string, Run[]>; missing: Missing[] }> {
   const runs = new Map<string, Run[]>();
   const failed = new Map<string, Missing>();
-  // The first round warms the caches of the disk and the code of the store, and is not counted.
+  // The first round does not count: it warms the disk caches and the emulated table.
   for (let round = 0; round <= rounds; round++) {
     progress(`cold starts, round ${round} of ${rounds}`);
     for (const { id, name, specification, environment } of shuffled(starters)) {
@@ -142,15 +142,15 @@ function figuresOf(cold: Map<string, Cold>): Figure[] {
       ours: ours.totalMs,
       reference: G,
       budget: { atMost: 0.62, of: 'ratio' },
-      end: '0.41 x',
-      note: 'import, first initialize, first tools/call, session written and read over TLS. G verifies the token itself, with a key set that it is given; ours has had it verified by the authorizer, and puts the call on record.',
+      target: '0.41 x',
+      note: 'import, first initialize, first tools/call; the session is written and read over TLS. G verifies the token itself, with a key set from its environment. The MCP function writes the audit log; its token is verified by the authorizer.',
     },
     {
       what: 'cold start, MCP function, 2026 era',
       unit: 'ms',
       ours: cold.get('modern')!.totalMs,
       reference: G,
-      note: 'import and two calls as 2026-07-28 has them, where there is nothing to initialize.',
+      note: 'import and two calls of 2026-07-28, which has no initialize.',
     },
     {
       what: 'cold start, CPU of the MCP function',
@@ -163,19 +163,19 @@ function figuresOf(cold: Map<string, Cold>): Figure[] {
       unit: 'ms',
       ours: ours.totalMs + authorizer.totalMs,
       reference: G,
-      note: 'the two one after the other, as the very first request of a stack meets them; the authorizer fetches the key set, G does not.',
+      note: 'sequential, as the first request of a deployment; the authorizer fetches the key set, G does not.',
     },
     {
-      what: 'authorizer: import, over an empty function',
+      what: 'authorizer: import, beyond an empty function',
       unit: 'ms',
       ours: authorizer.loadMs - empty.loadMs,
     },
     {
-      what: 'authorizer: cold start over an empty function',
+      what: 'authorizer: cold start, beyond an empty function',
       unit: 'ms',
       ours: authorizer.totalMs - keySet.firstMs - empty.totalMs,
       budget: { atMost: 12, of: 'ours' },
-      note: `import and first token, without the fetch of the key set, which alone takes ${keySet.firstMs.toFixed(1)} ms once node:https is loaded; with it ${(authorizer.totalMs - empty.totalMs).toFixed(1)} ms.`,
+      note: `import and first token, without the fetch of the key set (${keySet.firstMs.toFixed(1)} ms after node:https is loaded); with it ${(authorizer.totalMs - empty.totalMs).toFixed(1)} ms.`,
     },
   ];
 }

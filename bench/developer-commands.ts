@@ -8,7 +8,7 @@ import { median } from './median.ts';
 
 const root = join(import.meta.dirname, '..');
 
-/** What developers wait for, in seconds. */
+/** The commands of a developer, in seconds. */
 
 export async function synth({ short, progress }: Bench): Promise<Outcome> {
   const seconds: number[] = [];
@@ -46,27 +46,27 @@ function run(command: string, args: string[], environment: Record<string, string
 }
 
 async function untilExit(command: string, args: string[]): Promise<number> {
-  const begun = performance.now();
+  const startedAt = performance.now();
   const child = run(command, args);
   child.stdout.resume();
-  let problems = '';
+  let errors = '';
   child.stderr.on('data', (text) => {
-    problems = `${problems}${text}`.slice(-2000);
+    errors = `${errors}${text}`.slice(-2000);
   });
   const status = await new Promise((resolve, reject) => child.once('error', reject).once('close', resolve));
-  if (status !== 0) throw new Error(`${command} ${args.join(' ')} failed:\n${problems}`);
-  return (performance.now() - begun) / 1000;
+  if (status !== 0) throw new Error(`${command} ${args.join(' ')} failed:\n${errors}`);
+  return (performance.now() - startedAt) / 1000;
 }
 
 async function untilReady(): Promise<number> {
   const folder = mkdtempSync(join(tmpdir(), 'holdfast-bench-start-'));
-  const begun = performance.now();
+  const startedAt = performance.now();
   const child = run(process.execPath, ['bin/cli.ts', 'dev', '--json'], { PORT: '0', HOLDFAST_DATA: folder });
   child.stderr.resume();
   const ended = new Promise((resolve) => child.once('close', resolve));
   try {
     for await (const line of createInterface(child.stdout)) {
-      if (JSON.parse(line).ready) return (performance.now() - begun) / 1000;
+      if (JSON.parse(line).ready) return (performance.now() - startedAt) / 1000;
     }
     throw new Error('npm start ended before it was ready');
   } finally {

@@ -1,21 +1,21 @@
-/** One line of the table: what was measured of ours, beside what it is compared to. */
+/** One row of the table: a measurement of Holdfast and its reference. */
 export type Figure = {
   what: string;
   unit: 'ms' | 'µs' | 'KB' | 's' | '$' | 'a call' | '';
   ours: number;
-  /** What ours is compared to, and its own figure. */
+  /** The implementation to compare with. */
   reference?: { name: string; value: number };
-  /** The budget of today, of the ratio to the reference or of the figure itself. */
+  /** The current budget for the ratio to the reference, or for the measurement itself. */
   budget?: { atMost: number; of: 'ratio' | 'ours' };
-  /** Where it is meant to end, as text. */
-  end?: string;
+  /** The target. */
+  target?: string;
   note?: string;
 };
 
 export const ratioOf = ({ ours, reference }: Figure): number | undefined =>
   reference && reference.value !== 0 ? ours / reference.value : undefined;
 
-/** @returns nothing for a figure without a budget */
+/** @returns `undefined` for a figure without a budget */
 export function isMet(figure: Figure): boolean | undefined {
   const { budget, ours } = figure;
   if (!budget) return undefined;

@@ -1,8 +1,8 @@
 /**
- * One fresh execution environment: loads a function as Lambda's runtime client does, sends it events, and writes what
- * each took, as JSON, to file descriptor 3. What happens before the import (the boot of the process) does not count.
+ * A fresh execution environment: loads a function as Lambda's runtime client does, sends events to it, and writes the
+ * durations as JSON to file descriptor 3. The start of the process, before the import, is not measured.
  *
- * The specification is `Specification` of `harness.ts`, in the variable BENCH.
+ * The environment variable BENCH has the `Specification` of `function-process.ts`.
  */
 const { pathToFileURL } = require('node:url');
 const { writeSync } = require('node:fs');
@@ -27,7 +27,7 @@ globalThis.awslambda = {
 
 const context = { awsRequestId: 'bench', getRemainingTimeInMillis: () => 29_000 };
 
-/** Milliseconds since the process began. */
+/** Milliseconds since the start of the process. */
 const now = () => performance.now();
 
 async function invoke(handler, event) {
@@ -65,26 +65,27 @@ async function main() {
   let session;
   const answers = [];
   for (const { event, segments, expect } of requests) {
-    const parts = [];
+    const figures = [];
     for (const count of segments) {
       const times = new Float64Array(count);
       const cpu = process.cpuUsage();
       for (let i = 0; i < count; i++) {
         const sent = JSON.parse(event);
         if (session !== undefined) sent.multiValueHeaders['Mcp-Session-Id'] = [session];
-        const begun = now();
+        const sentAt = now();
         const { headers, text } = await invoke(handler, sent);
-        times[i] = now() - begun;
+        times[i] = now() - sentAt;
         if (i === 0) {
-          if (!text.includes(expect) || text.includes('"isError":true')) throw new Error(`Unexpected answer: ${text}`);
+          if (!text.includes(expect) || text.includes('"isError":true'))
+            throw new Error(`Unexpected response: ${text}`);
           session = sessionOf(headers) ?? session;
         }
       }
       const { user, system } = process.cpuUsage(cpu);
       times.sort();
-      parts.push({ p50Us: times[count >> 1] * 1000, cpuUs: (user + system) / count });
+      figures.push({ p50Us: times[count >> 1] * 1000, cpuUs: (user + system) / count });
     }
-    answers.push(parts);
+    answers.push(figures);
   }
   const totalMs = now() - start;
   const { user, system } = process.cpuUsage(cpuStart);

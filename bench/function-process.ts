@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 
-/** What `function-process.cjs` is to load and to send. */
+/** The function that `function-process.cjs` loads, and the requests that it sends. */
 export type Specification = {
   /** Absolute path of the bundle. */
   file: string;
@@ -12,31 +12,31 @@ export type Specification = {
   requests: Requests[];
 };
 
-/** The same event several times. Every event names the session that an earlier answer began. */
+/** One event, sent repeatedly. Every event carries the session id of an earlier response. */
 export type Requests = {
   /** JSON. */
   event: string;
-  /** How many to send, one after the other; each segment has a figure of its own. */
+  /** The number of sequential requests in each segment. Each segment has its own figures. */
   segments: number[];
-  /** What the first answer of each segment must contain. */
+  /** The first response of each segment must contain this text. */
   expect: string;
 };
 
-/** One run in a fresh process. Times are wall clock, and `cpu` is user and system of the process. */
+/** One run in a fresh process. Times are wall-clock times; `cpu` is the user and system time of the process. */
 export type Run = {
-  /** The import alone. */
+  /** The duration of the import. */
   loadMs: number;
-  /** From the import to the last answer. */
+  /** From the import to the last response. */
   totalMs: number;
   cpuMs: number;
   rssMb: number;
-  /** By request and segment: the median and the CPU of one request, in microseconds. */
+  /** By request and segment: the median and the CPU time of one request, in microseconds. */
   answers: { p50Us: number; cpuUs: number }[][];
 };
 
 /**
- * @param environment all of the environment that the function has
- * @throws Error with what the process printed, if it failed
+ * @param environment the complete environment of the function
+ * @throws Error with the output of the process if it fails
  */
 export async function runFresh(specification: Specification, environment: Record<string, string>): Promise<Run> {
   const child = spawn(process.execPath, [join(import.meta.dirname, 'function-process.cjs')], {
@@ -44,8 +44,8 @@ export async function runFresh(specification: Specification, environment: Record
     stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
   });
   const ended = new Promise<void>((resolve, reject) => child.once('error', reject).once('close', resolve));
-  const [problems, result] = await Promise.all([text(child.stderr!), text(child.stdio[3] as Readable), ended]);
+  const [errors, result] = await Promise.all([text(child.stderr!), text(child.stdio[3] as Readable), ended]);
   if (child.exitCode !== 0)
-    throw new Error(`${specification.file}: ${problems.trim().split('\n').slice(0, 6).join('\n')}`);
+    throw new Error(`${specification.file}: ${errors.trim().split('\n').slice(0, 6).join('\n')}`);
   return JSON.parse(result);
 }

@@ -1,4 +1,4 @@
-/** Whom the authorizer has let in, as its context says it; `expiresAt` in epoch seconds. */
+/** The caller in the authorizer's context. `expiresAt` is in epoch seconds. */
 export type Caller = { user: string; grant: string; client: string; scope: string; expiresAt: number };
 
 type Message = { method: string; params?: Record<string, unknown> };
@@ -15,7 +15,7 @@ export const callTool = (name: string, parameters: Record<string, unknown> = {})
   params: { name, arguments: parameters },
 });
 
-/** The same message as clients of the 2026 era send it: it carries all there is to know. */
+/** The same message in the 2026 era, in which every message has its envelope. */
 export const modern = ({ method, params }: Message): Message => ({
   method,
   params: {
@@ -29,9 +29,8 @@ export const modern = ({ method, params }: Message): Message => ({
 });
 
 /**
- * The event of API Gateway's proxy integration for a POST to `/mcp`, with what the authorizer said.
+ * The event of API Gateway's proxy integration for a POST to `/mcp`, with the authorizer's context.
  *
- * @param token the access token; without one the caller came without
  * @returns JSON
  */
 export function proxyEvent(message: Message, caller: Caller, token: string): string {
@@ -49,7 +48,7 @@ export function proxyEvent(message: Message, caller: Caller, token: string): str
   };
   if (method === 'initialize') delete headers['MCP-Protocol-Version'];
   return JSON.stringify({
-    ...arrival(headers),
+    ...httpMembers(headers),
     requestContext: { ...requestContext, authorizer: { ...caller, expiresAt: String(caller.expiresAt) } },
     body: JSON.stringify({ jsonrpc: '2.0', id: 1, method, params }),
     isBase64Encoded: false,
@@ -61,7 +60,7 @@ export function authorizerEvent(token: string): string {
   return JSON.stringify({
     type: 'REQUEST',
     methodArn: 'arn:aws:execute-api:us-east-1:000000000000:bench/v1/POST/mcp',
-    ...arrival({ Authorization: `Bearer ${token}`, 'Content-Type': 'application/json', Host: 'localhost' }),
+    ...httpMembers({ Authorization: `Bearer ${token}`, 'Content-Type': 'application/json', Host: 'localhost' }),
     requestContext,
   });
 }
@@ -77,7 +76,7 @@ const requestContext = {
   identity: { sourceIp: '127.0.0.1', userAgent: 'bench' },
 };
 
-const arrival = (headers: Record<string, string>) => ({
+const httpMembers = (headers: Record<string, string>) => ({
   resource: '/mcp',
   path: '/mcp',
   httpMethod: 'POST',

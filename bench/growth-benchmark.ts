@@ -1,14 +1,14 @@
 /**
- * What a request, a view of the dashboard and a revocation cost, in requests to the table and bytes read, while sessions
- * grow from a thousand to a million and calls to ten million. The data are generated (`growth/world.ts`), so nothing here
- * depends on how fast the machine is.
+ * The cost of a request, of a dashboard view and of a revocation in requests to the table and bytes read, as sessions grow
+ * from a thousand to a million and calls to ten million. The data are generated (`growth/generated-data.ts`): the figures
+ * do not depend on the speed of the machine.
  *
  * `npm run bench:growth -- [--sessions N] [--json] [--svg]`
  */
 import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import type { WorldSize } from './growth/generated-world.ts';
+import type { DataSize } from './growth/generated-data.ts';
 import { pictureOf } from './growth/growth-picture.ts';
 import { type Group, groups, views } from './growth/growth-views.ts';
 import { growthOf, type Measured, measure } from './growth/measured-view.ts';
@@ -16,11 +16,11 @@ import { requestsIn } from './growth/table-cost.ts';
 
 const help = `npm run bench:growth -- [--sessions N | --busy] [--json] [--svg]
 
-What requests, views and revocations cost, in requests to the table and bytes read, by how much is on record.
+Measures the cost of requests, views and revocations in requests to the table and bytes read, by the amount of data.
 
   --sessions N  the largest number of sessions: 1000, 10000, 100000 or 1000000 (default). Each has ten calls.
-  --busy        a million calls a day instead, for 29 days; takes several minutes
-  --json        for programs
+  --busy        measures a million calls a day for 29 days; takes several minutes
+  --json        prints JSON
   --svg         draws the curves into docs/pictures
 `;
 
@@ -38,7 +38,7 @@ if (values.help) {
   process.exit();
 }
 
-const all: WorldSize[] = [
+const all: DataSize[] = [
   { sessions: 1_000, users: 1_000 },
   { sessions: 10_000, users: 4_000 },
   { sessions: 100_000, users: 15_000 },
@@ -46,15 +46,15 @@ const all: WorldSize[] = [
 ].map((each) => ({ ...each, days: 29, longest: 500 }));
 const busy = { sessions: 2_900_000, users: 50_000, days: 29, longest: 500 };
 const sizes = values.busy ? [busy] : all.filter(({ sessions }) => sessions <= Number(values.sessions));
-if (sizes.length === 0) throw new Error('--sessions takes a number of 1000 or more');
+if (sizes.length === 0) throw new Error(`--sessions is ${values.sessions}: use a number of 1000 or more`);
 
 const measured: Measured[] = [];
 for (const size of sizes) {
-  let told = 0;
+  let reported = 0;
   const progress = (share: number) => {
-    if (share < told + 0.1 && share < 1) return;
-    told = share;
-    console.error(`${size.sessions} sessions: ${Math.round(share * 100)} % of their calls are counted`);
+    if (share < reported + 0.1 && share < 1) return;
+    reported = share;
+    console.error(`${size.sessions} sessions: ${Math.round(share * 100)} % of the calls are aggregated`);
   };
   measured.push(...(await measure(size, progress)));
 }

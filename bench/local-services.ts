@@ -14,27 +14,27 @@ import { FunctionPrincipals, operatorPrincipal } from '../local/iam/principals.t
 import { stackTemplate } from '../local/template/stack-template.ts';
 import { readAssembly } from '../local/template/synthesis.ts';
 import type { Template } from '../local/template/template.ts';
-import { type Certificate, newCertificate } from '../test/support/certificate.ts';
 import type { Caller } from './gateway-events.ts';
+import { type Certificate, newCertificate } from './harness/certificate.ts';
 
 /**
- * What the functions reach on the network, on this computer and over TLS: the table, the issuer's key set, and a key
- * service that counts who asks it.
+ * The services that the functions call, on this machine and over TLS: the table, the issuer's key set, and a KMS endpoint
+ * that counts its requests.
  */
-export type Desk = {
+export type LocalServices = {
   template: Template;
   tableName: string;
   publicUrl: string;
   caller: Caller;
-  /** An access token of the caller's, as the facade issues it. */
+  /** The caller's access token, as the facade issues it. */
   token: string;
   /** The issuer's key set, as JSON. */
   keySet: string;
-  /** What a function's environment has besides the template's variables. */
+  /** The environment variables besides those of the template. */
   environment: Record<string, string>;
-  /** Operations of DynamoDB since this was last asked. */
+  /** DynamoDB requests by operation since the last call. */
   count(): Record<string, number>;
-  /** Requests to the key service since the beginning. */
+  /** KMS requests since the start. */
   keyServiceRequests(): number;
   close(): Promise<void>;
 };
@@ -42,8 +42,8 @@ export type Desk = {
 const CLIENT = 'https://client.example/metadata.json';
 
 /** @param assembly the folder that `cdk synth` wrote */
-export async function openDesk(assembly: string): Promise<Desk> {
-  const folder = mkdtempSync(join(tmpdir(), 'holdfast-bench-desk-'));
+export async function startLocalServices(assembly: string): Promise<LocalServices> {
+  const folder = mkdtempSync(join(tmpdir(), 'holdfast-bench-'));
   const certificate = await newCertificate();
   const authority = join(folder, 'authority.pem');
   writeFileSync(authority, certificate.cert);
@@ -118,7 +118,7 @@ export async function openDesk(assembly: string): Promise<Desk> {
   };
 }
 
-/** The template of an assembly, whose functions find everything at these addresses. */
+/** The template of an assembly, resolved with local addresses. */
 export function templateOf(assembly: string, publicUrl: string): Template {
   const origins = { gateway: publicUrl, identityProvider: 'http://localhost:1' };
   return stackTemplate(readAssembly(assembly), origins, (logicalId) => ({
@@ -127,18 +127,18 @@ export function templateOf(assembly: string, publicUrl: string): Template {
   }));
 }
 
-/** TLS before a server that speaks HTTP without it. */
+/** Terminates TLS in front of an HTTP server. */
 function tlsFront(certificate: Certificate, port: number): Server {
   return createTlsServer(certificate, (socket) => {
-    const behind = connect({ host: '127.0.0.1', port, noDelay: true });
+    const upstream = connect({ host: '127.0.0.1', port, noDelay: true });
     socket.setNoDelay(true);
-    socket.pipe(behind).pipe(socket);
-    socket.on('error', () => behind.destroy());
-    behind.on('error', () => socket.destroy());
+    socket.pipe(upstream).pipe(socket);
+    socket.on('error', () => upstream.destroy());
+    upstream.on('error', () => socket.destroy());
   });
 }
 
-/** @returns the origin it is found at */
+/** @returns the origin of the server */
 function listen(server: Server): Promise<string> {
   return new Promise((resolve, reject) => {
     server.once('error', reject).listen(0, '127.0.0.1', () => {
@@ -147,7 +147,7 @@ function listen(server: Server): Promise<string> {
   });
 }
 
-/** The grant that every request of the caller's is admitted by. */
+/** Stores the grant of the caller. */
 async function putGrant(endpoint: string, accessKeyId: string, TableName: string, caller: Caller): Promise<void> {
   const credentials = { accessKeyId, secretAccessKey: 'unused' };
   const client = DynamoDBDocumentClient.from(new DynamoDBClient({ endpoint, credentials, region: 'us-east-1' }));

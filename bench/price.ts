@@ -6,7 +6,7 @@ import { usualTraffic } from './cost/assumed-traffic.ts';
 import { BUDGET_DOLLARS, report } from './cost/cost-report-data.ts';
 import { readStack, type TemplateJson } from './cost/priced-stack.ts';
 
-/** What a million calls cost at list price, by the template and by what was counted; `npm run bench:cost` has the lines. */
+/** The list price of a million calls, from the template and the counted requests. `npm run bench:cost` has the line items. */
 export async function price({ assembly }: Bench): Promise<Outcome> {
   const stack = readStack(readAssembly(assembly).template as unknown as TemplateJson);
   const measured = JSON.parse(readFileSync(join(import.meta.dirname, 'cost/measured.json'), 'utf8'));
@@ -18,9 +18,9 @@ export async function price({ assembly }: Bench): Promise<Outcome> {
         unit: '$',
         ours: budget.ours,
         budget: { atMost: BUDGET_DOLLARS, of: 'ours' },
-        note: 'computed, not billed: npm run bench:cost has the lines.',
+        note: 'computed; npm run bench:cost prints the line items.',
       },
-      { what: 'a month without a call', unit: '$', ours: idleSum, end: 'the keys' },
+      { what: 'a month without calls', unit: '$', ours: idleSum, target: 'the KMS keys' },
     ],
   };
 }

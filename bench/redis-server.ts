@@ -5,7 +5,7 @@ import { freePort } from '../local/free-port.ts';
 
 export type RedisServer = { url: string; close(): void };
 
-/** A real Redis that keeps nothing, or nothing where there is no `redis-server` on the PATH. */
+/** Starts a Redis server without persistence. @returns `undefined` if the PATH has no `redis-server` */
 export async function startRedis(): Promise<RedisServer | undefined> {
   const port = await freePort();
   const child = spawn(

@@ -3,14 +3,14 @@ import type { TableClient } from '../lambda/adapters/dynamodb/table-client.ts';
 type Item = Record<string, unknown>;
 
 /**
- * A client of the table that answers at once, in the process: as much of DynamoDB as the way of a tool call asks for.
- * Conditions are not evaluated. The caller's grant is there from the beginning.
+ * A table client that answers in the process, with the operations that a tool call uses. It does not evaluate conditions.
+ * It has the caller's grant from the start.
  */
 export function openTableClient(): TableClient {
   const items = new Map<string, Item>();
   const keyOf = ({ pk, sk }: Item) => `${pk}|${sk}`;
   const put = (item: Item) => {
-    // The record of calls is written, and would fill the memory of a long run.
+    // The audit log would fill the memory of a long run.
     if (!String(item.pk).startsWith('D#')) items.set(keyOf(item), item);
   };
   put(JSON.parse(process.env.BENCH_GRANT ?? '{}'));

@@ -3,27 +3,27 @@ import { deployed } from './built-assembly.ts';
 import { runFresh } from './function-process.ts';
 import { callTool, initialize, listTools, modern, proxyEvent } from './gateway-events.ts';
 
-/** Nothing of a session is needed for either, so there could be none. */
-const revocation = 'one, because whoever was revoked is refused at the next request, whatever it asks for';
+/** The note of requests that need no session and read the grant nevertheless. */
+const revocation = 'one, because a revoked grant is rejected at the next request of any kind';
 const CALLS = 20;
 const reads = ['BatchGetItem', 'GetItem', 'Query', 'TransactGetItems'];
 
-/** How often a warm request goes to the table and to the key service, counted by the services themselves. */
-export async function store({ desk, assembly, progress }: Bench): Promise<Outcome> {
-  progress('counting requests to the store');
-  const { file, handler, environment } = deployed(desk.template, assembly, 'Mcp');
+/** The requests of a warm call to the table and to KMS, counted by the emulated services. */
+export async function store({ services, assembly, progress }: Bench): Promise<Outcome> {
+  progress('counting table requests');
+  const { file, handler, environment } = deployed(services.template, assembly, 'Mcp');
   const countOf = async (message: typeof initialize) => {
     const counts: Record<string, number>[] = [];
-    // The first run begins the session. The third has as many requests more than the second, and all the rest alike.
+    // The first run starts the session. The third run differs from the second by its additional requests only.
     for (const segments of [[1], [1], [1, CALLS]]) {
-      desk.count();
+      services.count();
       const requests = [initialize, message].map((each, index) => ({
-        event: proxyEvent(each, desk.caller, desk.token),
+        event: proxyEvent(each, services.caller, services.token),
         segments: index === 0 ? [1] : segments,
         expect: '"result"',
       }));
-      await runFresh({ file, handler, requests }, { ...desk.environment, ...environment });
-      counts.push(desk.count());
+      await runFresh({ file, handler, requests }, { ...services.environment, ...environment });
+      counts.push(services.count());
     }
     const [, few = {}, many = {}] = counts;
     const perCall = (operations: (name: string) => boolean) =>
@@ -36,7 +36,7 @@ export async function store({ desk, assembly, progress }: Bench): Promise<Outcom
   const list = await countOf(listTools);
   const modernList = await countOf(modern(listTools));
   const discover = await countOf(modern({ method: 'server/discover', params: {} }));
-  const a = (what: string, ours: number, atMost: number, note?: string) => ({
+  const figure = (what: string, ours: number, atMost: number, note?: string) => ({
     what,
     unit: '' as const,
     ours,
@@ -45,17 +45,17 @@ export async function store({ desk, assembly, progress }: Bench): Promise<Outcom
   });
   return {
     figures: [
-      a(
-        'store round trips before the answer, tools/call',
+      figure(
+        'table round trips before the response, tools/call',
         call.reads,
         1,
-        'the record is written after the body, and before the stream ends',
+        'the audit log is written after the body and before the end of the stream',
       ),
-      a('store round trips, tools/list of a session', list.reads + list.writes, 1),
-      a('store round trips, tools/list, 2026 era', modernList.reads + modernList.writes, 1, revocation),
-      a('store round trips, server/discover', discover.reads + discover.writes, 1, revocation),
-      a('store writes, tools/call', call.writes, 1, 'the call record; the session slides once a minute at most'),
-      a('key-service calls of warm requests', desk.keyServiceRequests(), 0),
+      figure('table round trips, tools/list in a session', list.reads + list.writes, 1),
+      figure('table round trips, tools/list, 2026 era', modernList.reads + modernList.writes, 1, revocation),
+      figure('table round trips, server/discover', discover.reads + discover.writes, 1, revocation),
+      figure('table writes, tools/call', call.writes, 1, 'the audit log; the session is updated once a minute at most'),
+      figure('KMS requests of warm requests', services.keyServiceRequests(), 0),
     ],
   };
 }

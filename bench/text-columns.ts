@@ -1,6 +1,6 @@
 import { type Figure, isMet, ratioOf } from './figure.ts';
 
-/** Columns as wide as what is in them; the first to the left, the others to the right. */
+/** Aligns columns: the first to the left, the others to the right. */
 export function aligned(rows: readonly (readonly string[])[]): string {
   const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => [...(row[column] ?? '')].length)));
   return rows
@@ -9,13 +9,13 @@ export function aligned(rows: readonly (readonly string[])[]): string {
     .join('\n');
 }
 
-/** Three significant digits at most after the point. */
+/** Formats a number with two to three significant digits. */
 export const shown = (value: number): string =>
   value === 0 ? '0' : value >= 100 ? value.toFixed(0) : value >= 10 ? value.toFixed(1) : value.toFixed(2);
 
 export function figuresTable(figures: readonly Figure[]): string {
   const rows = figures.map((figure) => {
-    const { what, unit, ours, reference, budget, end } = figure;
+    const { what, unit, ours, reference, budget, target } = figure;
     const ratio = ratioOf(figure);
     const met = isMet(figure);
     const limit = budget && (budget.of === 'ratio' ? `<= ${budget.atMost} x` : `<= ${shown(budget.atMost)} ${unit}`);
@@ -25,11 +25,11 @@ export function figuresTable(figures: readonly Figure[]): string {
       reference ? `${shown(reference.value)} ${unit} (${reference.name})` : '',
       ratio === undefined ? '' : ratio.toFixed(2),
       limit ?? '',
-      end ?? '',
+      target ?? '',
       met === undefined ? '' : met ? 'met' : 'MISSED',
     ];
   });
   const notes = figures.flatMap(({ what, note }) => (note ? [`  ${what}: ${note}`] : []));
-  const head = ['', 'ours', 'beside', 'ratio', 'budget', 'to end at', ''];
+  const head = ['', 'Holdfast', 'reference', 'ratio', 'budget', 'target', ''];
   return [aligned([head, ...rows]), ...(notes.length > 0 ? ['', ...notes] : [])].join('\n');
 }

@@ -8,7 +8,10 @@ import { callTool, initialize, listTools, modern, proxyEvent } from './gateway-e
 import { templateOf } from './local-services.ts';
 import { median, shuffled } from './median.ts';
 
-/** Requests that are not counted, those a function on Lambda mostly sees, those on the way, and those of its old age. */
+/**
+ * Requests by segment: the first ones, which do not count; those of a typical life of a function on Lambda; those until
+ * the code is compiled; and those afterwards.
+ */
 const SEGMENTS = { full: [20, 50, 1930, 200], short: [20, 50, 430, 100] };
 const EARLY = 1;
 const STEADY = 3;
@@ -19,9 +22,9 @@ const scenarios = [
     name: 'tools/call',
     message: callTool('tool_7', { query: 'bench', limit: 10, tags: ['a', 'b'] }),
     budget: 0.5,
-    end: '0.13 x',
+    target: '0.13 x',
   },
-  { id: 'list', name: 'tools/list', message: listTools, budget: 0.25, end: 'cached bytes' },
+  { id: 'list', name: 'tools/list', message: listTools, budget: 0.25, target: 'cached bytes' },
   {
     id: 'modern-call',
     name: 'tools/call, 2026 era',
@@ -30,18 +33,18 @@ const scenarios = [
   { id: 'modern-list', name: 'tools/list, 2026 era', message: modern(listTools) },
 ];
 
-/** What is measured warm: ours, the stock handler, and peers that stand for others. */
-const beside = ['stock', 'raw', 'v1', 'mcp-handler', 'fastmcp-edge'];
+/** The candidates of the warm measurements. */
+const warmCandidates = ['stock', 'raw', 'v1', 'mcp-handler', 'fastmcp-edge'];
 
-/** Those that do not speak the 2026 era. */
+/** The candidates that do not speak the 2026 era. */
 const legacyOnly = ['v1', 'raw', 'fastmcp-edge'];
 
 /**
- * Warm requests with twenty tools, in one process and before the store: ours has its DynamoDB client replaced by one that
- * answers at once, and the stock handler has no store at all. Each scenario has a process of its own.
+ * Warm requests with twenty tools, in one process and without a store: Holdfast's table client answers in the process, and
+ * the stock handler has no store. Each scenario has a fresh process.
  */
 export async function warm(bench: Bench): Promise<Outcome> {
-  bench.progress('building ours with twenty tools');
+  bench.progress('building Holdfast with twenty tools');
   const assembly = await assemblyWithTwentyTools();
   try {
     return await measure(bench, assembly);
@@ -51,18 +54,18 @@ export async function warm(bench: Bench): Promise<Outcome> {
 }
 
 async function measure(bench: Bench, assembly: string): Promise<Outcome> {
-  const { desk, built, short, progress } = bench;
-  const mcp = deployed(templateOf(assembly, desk.publicUrl), assembly, 'Mcp');
-  const item = { pk: `G#${desk.caller.grant}`, sk: '-', ...grantOf(desk.caller) };
+  const { services, built, short, progress } = bench;
+  const mcp = deployed(templateOf(assembly, services.publicUrl), assembly, 'Mcp');
+  const item = { pk: `G#${services.caller.grant}`, sk: '-', ...grantOf(services.caller) };
   const ours = {
     id: 'ours',
-    name: 'ours',
+    name: 'Holdfast',
     file: mcp.file,
     handler: mcp.handler,
-    environment: { ...desk.environment, ...mcp.environment, BENCH_GRANT: JSON.stringify(item) },
+    environment: { ...services.environment, ...mcp.environment, BENCH_GRANT: JSON.stringify(item) },
   };
   const others = built
-    .filter(({ id }) => beside.includes(id))
+    .filter(({ id }) => warmCandidates.includes(id))
     .map((candidate) => ({ ...candidate, handler: 'handler', environment: bench.environmentOf(candidate) }));
   const segments = short ? SEGMENTS.short : SEGMENTS.full;
   const rounds = 3;
@@ -78,7 +81,7 @@ async function measure(bench: Bench, assembly: string): Promise<Outcome> {
     progress(`warm requests, round ${round} of ${rounds}`);
     for (const { each, scenario, key } of shuffled(pairs)) {
       if (failed.has(key)) continue;
-      const event = (message: typeof initialize) => proxyEvent(message, desk.caller, desk.token);
+      const event = (message: typeof initialize) => proxyEvent(message, services.caller, services.token);
       const requests = [
         { event: event(initialize), segments: [1], expect: '"result"' },
         { event: event(scenario.message), segments, expect: '"result"' },
@@ -104,17 +107,17 @@ async function measure(bench: Bench, assembly: string): Promise<Outcome> {
 type Lookup = (id: string, scenario: string, segment: number, value: 'p50Us' | 'cpuUs') => number | undefined;
 
 const figuresOf = (figure: Lookup): Figure[] =>
-  scenarios.map(({ id, name, budget, end }) => ({
-    what: `warm ${name}, 20 tools, CPU of requests 21–70`,
+  scenarios.map(({ id, name, budget, target }) => ({
+    what: `warm ${name}, 20 tools, CPU time of requests 21–70`,
     unit: 'µs',
     ours: figure('ours', id, EARLY, 'cpuUs')!,
     reference: { name: 'stock', value: figure('stock', id, EARLY, 'cpuUs')! },
-    ...(budget !== undefined && { budget: { atMost: budget, of: 'ratio' as const }, end }),
+    ...(budget !== undefined && { budget: { atMost: budget, of: 'ratio' as const }, target }),
   }));
 
 const comparisons = (all: { id: string; name: string }[], figure: Lookup): Comparison[] =>
   scenarios.map((scenario) => ({
-    title: `Warm ${scenario.name}, 20 tools, before the store (µs a request)`,
+    title: `Warm ${scenario.name}, 20 tools, without a store (µs per request)`,
     columns: ['early p50', 'early CPU', 'steady p50', 'steady CPU'],
     rows: all
       .filter(({ id }) => figure(id, scenario.id, EARLY, 'cpuUs') !== undefined)
@@ -129,8 +132,8 @@ const comparisons = (all: { id: string; name: string }[], figure: Lookup): Compa
       })),
   }));
 
-/** As far as a request asks for it. */
-const grantOf = ({ grant, user, client, expiresAt }: Bench['desk']['caller']) => ({
+/** The attributes of the grant that a request reads. */
+const grantOf = ({ grant, user, client, expiresAt }: Bench['services']['caller']) => ({
   type: 'grant',
   id: grant,
   status: 'active',

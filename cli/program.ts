@@ -51,5 +51,7 @@ export async function runCli(args: string[]): Promise<void> {
     await createProgram().parseAsync(idsAfterSeparator(args), { from: 'user' });
   } catch (error) {
     process.exitCode = reportError(error, args[0]);
+    // A failed start of the emulator can leave timers that would keep the process alive.
+    if (args[0] === 'dev') process.exit();
   }
 }

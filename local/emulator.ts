@@ -68,6 +68,8 @@ export type Emulator = {
   lambda: Lambda;
   functions: FunctionPool;
   schedules: Schedules;
+  /** Deploys the current sources, or the current content of the assembly. @returns the outcome, for the operator */
+  redeploy(): Promise<string>;
   close(): Promise<void>;
 };
 
@@ -132,13 +134,14 @@ async function start(options: EmulatorOptions, cleanups: CleanupStack): Promise<
   const outputs = outputsOf(stack, resolved.template);
   data.operatorAccess = operatorAccess(services, resolved.template, outputs, identityProvider?.issuer);
 
+  const redeploy = async () =>
+    deployment.update(resolve(options.assembly === undefined ? await buildStack(assembly) : readAssembly(assembly)));
   if (options.assembly === undefined) {
-    const reload = async () => report.reloaded(await deployment.update(resolve(await buildStack(assembly))));
-    cleanups.add(redeployOnChange(reload, report));
+    cleanups.add(redeployOnChange(async () => report.reloaded(await redeploy()), report));
   }
   const { origin, functions, schedules } = deployment;
   const { dynamoDb, kms, secrets, lambda } = services;
-  return { origin, outputs, identityProvider, dynamoDb, kms, secrets, lambda, functions, schedules };
+  return { origin, outputs, identityProvider, dynamoDb, kms, secrets, lambda, functions, schedules, redeploy };
 }
 
 async function buildStack(assembly: string): Promise<SynthesizedStack> {

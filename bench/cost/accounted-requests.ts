@@ -12,8 +12,8 @@ export const nameOf = ({ pk, sk }: Item): string => `${pk!.S} ${sk!.S}`;
 const kindOf = ({ pk }: Item): string => /^\w+#/.exec(String(pk!.S))![0];
 
 /**
- * What the requests are paid for. A request does not tell what it has written over, so that is followed from the table as
- * it was before; what an update has made of an item is taken from the table as it is after all of them.
+ * The capacity units of the requests. A request does not contain the item that it overwrites: that is tracked from the
+ * snapshot before the requests. The result of an update is taken from the snapshot after them.
  */
 export function accounted(
   exchanges: readonly Exchange[],
@@ -21,14 +21,14 @@ export function accounted(
 ): Omit<Work, 'logBytes'> {
   const toTable = exchanges.filter(({ service }) => service === 'dynamodb');
   const state = new Map(before);
-  const writes = toTable.flatMap(writesIn).map(({ operation, key, makes, factor }): Write => {
+  const writes = toTable.flatMap(writesIn).map(({ operation, key, result, factor }): Write => {
     const name = nameOf(key);
-    const was = state.get(name);
-    const is = makes === 'update' ? after.get(name) : makes;
-    if (is) state.set(name, is);
+    const overwritten = state.get(name);
+    const written = result === 'update' ? after.get(name) : result;
+    if (written) state.set(name, written);
     else state.delete(name);
-    const bytes = Math.max(...[was, is].map((item) => (item ? sizeOf(item) : 0)));
-    return { operation, item: kindOf(key), bytes, units: writeUnits(was, is, indexes, factor) };
+    const bytes = Math.max(...[overwritten, written].map((item) => (item ? sizeOf(item) : 0)));
+    return { operation, item: kindOf(key), bytes, units: writeUnits(overwritten, written, indexes, factor) };
   });
   return {
     dynamodb: counted(toTable),
@@ -43,7 +43,7 @@ function counted(exchanges: readonly Exchange[]): Record<string, number> {
   return Object.fromEntries([...new Set(names)].map((name) => [name, names.filter((each) => each === name).length]));
 }
 
-/** What is asked at the same time comes in any order. */
+/** In a fixed order: concurrent requests arrive in any order. */
 const sorted = <T extends Read | Write>(all: T[]): T[] =>
   all.toSorted((a, b) => (JSON.stringify({ ...a, bytes: 0 }) < JSON.stringify({ ...b, bytes: 0 }) ? -1 : 1));
 
@@ -62,7 +62,7 @@ function readsIn({ operation, input, output }: Exchange): Read[] {
     case 'BatchGetItem':
       return Object.entries<Json>(input.RequestItems).flatMap(([table, { Keys, ConsistentRead }]) => {
         const found: Item[] = output.Responses?.[table] ?? [];
-        // Each is rounded up by itself, and paid for if there is nothing.
+        // Each read is rounded up separately, and charged even if the item does not exist.
         const byName = new Map(found.map((item) => [nameOf(item), item]));
         return (Keys as Item[]).map((key) => {
           const item = byName.get(nameOf(key));
@@ -74,19 +74,19 @@ function readsIn({ operation, input, output }: Exchange): Read[] {
   }
 }
 
-/** What is written where. `makes` is the item that is there then, if the request says it. */
-type Written = { operation: string; key: Item; makes: Item | 'update' | undefined; factor: 1 | 2 };
+/** A write. `result` is the item after it, if the request contains it. */
+type Written = { operation: string; key: Item; result: Item | 'update' | undefined; factor: 1 | 2 };
 
 function writesIn({ operation, input }: Exchange): Written[] {
   const written = (name: string, { Item, Key }: Json, factor: 1 | 2): Written => ({
     operation,
     key: Item ?? Key,
-    makes: name.startsWith('Update') ? 'update' : Item,
+    result: name.startsWith('Update') ? 'update' : Item,
     factor,
   });
   if (operation === 'TransactWriteItems') {
-    return (input.TransactItems as Json[]).flatMap((part) =>
-      Object.entries<Json>(part).map(([name, content]) => written(name, content, 2)),
+    return (input.TransactItems as Json[]).flatMap((action) =>
+      Object.entries<Json>(action).map(([name, content]) => written(name, content, 2)),
     );
   }
   return ['PutItem', 'UpdateItem', 'DeleteItem'].includes(operation) ? [written(operation, input, 1)] : [];

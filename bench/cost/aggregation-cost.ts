@@ -12,25 +12,27 @@ import { FunctionPrincipals, operatorPrincipal } from '../../local/iam/principal
 import { accounted, nameOf, type Snapshot } from './accounted-requests.ts';
 import { indexesOf } from './dynamodb-units.ts';
 import type { Work } from './measured-work.ts';
-import type { Tap } from './request-tap.ts';
+import type { RequestTap } from './request-tap.ts';
 
-/** A million calls in thirty days are 116 in five minutes: of twelve sessions, and of five tools. */
+/** A million calls in thirty days are 116 in five minutes: of twelve sessions and five tools. */
 export const CALLS = 116;
 const SESSIONS = 12;
 const TOOLS = 5;
 
-/** The beginning of an hour. */
+/** The start of an hour. */
 const HOUR = Date.UTC(2026, 10, 21, 10);
 const TableName = 'Holdfast';
 
 /**
- * What counting calls costs, by the rollup itself on an own table. The clock is handed to it, because what it does
- * differs by the hour.
+ * Measures the aggregation job on a separate table. The clock is a parameter, because the work differs by the hour.
  */
-export async function measureCounting(tap: Tap, table: Parameters<typeof indexesOf>[0] & Record<string, unknown>) {
+export async function measureAggregation(
+  tap: RequestTap,
+  table: Parameters<typeof indexesOf>[0] & Record<string, unknown>,
+) {
   const principals = new FunctionPrincipals();
   principals.add('OWNER', operatorPrincipal);
-  // A clock that stands still, so that nothing in it expires.
+  // The clock stands still: nothing expires.
   const database = await startDynamoDb({ folder: undefined, principals, now: () => HOUR });
   await database.createTable(table, TableName);
   const credentials = { accessKeyId: 'OWNER', secretAccessKey: 'unused' };
@@ -43,12 +45,12 @@ export async function measureCounting(tap: Tap, table: Parameters<typeof indexes
     const { Items = [] } = await dynamodb.send(new ScanCommand({ TableName, ConsistentRead: true }));
     return new Map((Items as unknown as Item[]).map((item) => [nameOf(item), item]));
   };
-  /** Counts the five minutes that were over at this time. */
-  const count = async (until: number): Promise<Work> => {
+  /** Aggregates the five minutes that end at this time. */
+  const aggregate = async (until: number): Promise<Work> => {
     await aggregates.moveOn(await aggregates.countedUntil(), until - steps.minutes);
     const before = await snapshot();
-    const parts = { calls: dynamoAuditLogReader(store), aggregates, retentionDays: 30, log: () => undefined };
-    const exchanges = await tap.during(() => aggregateCalls({ ...parts, now: () => until + 60_000 }, () => 1));
+    const dependencies = { calls: dynamoAuditLogReader(store), aggregates, retentionDays: 30, log: () => undefined };
+    const exchanges = await tap.during(() => aggregateCalls({ ...dependencies, now: () => until + 60_000 }, () => 1));
     return { ...accounted(exchanges, { before, after: await snapshot(), indexes }), logBytes: 0 };
   };
 
@@ -60,9 +62,9 @@ export async function measureCounting(tap: Tap, table: Parameters<typeof indexes
       }
     }
     return {
-      idleMinutes: await count(HOUR + steps.minutes),
-      busyMinutes: await count(HOUR + 2 * steps.minutes),
-      hour: await count(HOUR + 12 * steps.minutes),
+      idleMinutes: await aggregate(HOUR + steps.minutes),
+      busyMinutes: await aggregate(HOUR + 2 * steps.minutes),
+      hour: await aggregate(HOUR + 12 * steps.minutes),
     };
   } finally {
     dynamodb.destroy();
@@ -70,12 +72,12 @@ export async function measureCounting(tap: Tap, table: Parameters<typeof indexes
   }
 }
 
-/** As long as real ones: ids are UUIDs, and users' keys are digests. */
+/** A call with members of realistic length: ids are UUIDs, and the keys of users are digests. */
 function callOf(index: number, start: number): ToolCall {
   const session = index % SESSIONS;
   const name = (kind: string, number: number) => `${String(number).padStart(8, '0')}-${kind}-4b7a-ac58-fc914c95aaaa`;
   return {
-    // Begins as evenly as ids of chance do: by that, calls are spread over the index.
+    // The first characters are distributed evenly, as those of random ids: they spread calls over the index.
     id: `${((index * 2654435761) % 2 ** 32).toString(16).padStart(8, '0')}-4697-4b7a-ac58-fc914c95aaaa`,
     at: start + index * 1000,
     user: `user-${session}`.padEnd(43, 'x'),

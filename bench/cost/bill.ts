@@ -3,22 +3,19 @@ import { type Measurement, readUnitsOf, type Work, type WorkName, writeUnitsOf }
 import type { FunctionName, Stack } from './priced-stack.ts';
 import { type PriceName, priceOf } from './prices.ts';
 
-/** So much of something that has a price. */
+/** A quantity of a priced unit. */
 export type Use = { price: PriceName; quantity: number };
 
-/**
- * Something that a month costs, and what it is made of.
- * `each` says how often something happens that takes several things which have a price.
- */
+/** A line item of a month. `each` is the number of events that cause its uses, if it has more than one use. */
 export type Line = { what: string; uses: Use[]; each?: { count: number; unit: string } };
 
 const DAYS = 30;
-/** The question, its answer, and the way back from the identity provider. */
+/** The authorization request, the consent and the callback. */
 const SIGN_IN_REQUESTS = 3;
 const GIGABYTE = 1e9;
-/** What DynamoDB adds to an item wherever it is stored (Developer Guide, "DynamoDB item sizes and formats"). */
-const STORED_BESIDES_BYTES = 100;
-/** `START`, `END` and `REPORT`, which Lambda writes for each invocation, as its documentation shows them. */
+/** The overhead of an item in the table and in each index (Developer Guide, "DynamoDB item sizes and formats"). */
+const ITEM_OVERHEAD_BYTES = 100;
+/** The lines `START`, `END` and `REPORT` of each invocation, of the length in Lambda's documentation. */
 const PLATFORM_LINES_BYTES = 75 + 53 + 170;
 
 export const dollarsOf = ({ uses }: Line): number =>
@@ -26,9 +23,9 @@ export const dollarsOf = ({ uses }: Line): number =>
 
 export const sumOf = (lines: readonly Line[]): number => lines.reduce((sum, line) => sum + dollarsOf(line), 0);
 
-/** What is there whether anybody calls or not, in a month. */
+/** The costs of a month without calls. */
 export function idleLines(stack: Stack, { works }: Measurement, traffic: Traffic): Line[] {
-  const rollups = stack.rollupsPerDay * DAYS;
+  const aggregations = stack.rollupsPerDay * DAYS;
   return present([
     { what: 'KMS keys', uses: [{ price: 'keys', quantity: stack.keys }] },
     { what: 'alarms', uses: [{ price: 'alarms', quantity: stack.alarmedMetrics }] },
@@ -43,41 +40,44 @@ export function idleLines(stack: Stack, { works }: Measurement, traffic: Traffic
     { what: 'client secret', uses: [{ price: 'secrets', quantity: stack.secrets }] },
     {
       what: 'schedule of the aggregation job',
-      each: { count: rollups, unit: 'times' },
+      each: { count: aggregations, unit: 'times' },
       uses: [
-        ...runs(stack, 'Rollup', rollups, traffic['rollup-milliseconds']),
-        ...storeUses(works.idleMinutes, rollups),
-        ...logUses(stack, 'Rollup', rollups, works.idleMinutes),
+        ...runs(stack, 'Rollup', aggregations, traffic['rollup-milliseconds']),
+        ...storeUses(works.idleMinutes, aggregations),
+        ...logUses(stack, 'Rollup', aggregations, works.idleMinutes),
       ],
     },
   ]);
 }
 
 /**
- * What the calls of a month cost.
+ * The costs of the calls of a month.
  *
- * @param traffic see `assumptions`: a session slides, the authorizer is asked, and a session is marked to have had calls,
- *   once in a burst
+ * @param traffic see `assumptions`: once in a burst, the session is extended, the authorizer is invoked, and a marker of
+ *   the session's calls is written
  */
 export function callLines(stack: Stack, { works }: Measurement, traffic: Traffic): Line[] {
   const calls = traffic['calls-per-month'];
   const bursts = calls / traffic['calls-per-burst'];
-  const asked = stack.authorizerCacheSeconds === 0 ? calls : bursts;
+  const authorizations = stack.authorizerCacheSeconds === 0 ? calls : bursts;
   const milliseconds = traffic['request-milliseconds'] + traffic['tool-milliseconds'];
   return present([
     { what: 'API Gateway', uses: [{ price: 'apiRequests', quantity: calls }] },
     { what: 'Lambda, MCP function', uses: runs(stack, 'Mcp', calls, milliseconds, traffic.memory) },
-    { what: 'Lambda, authorizer', uses: runs(stack, 'Authorizer', asked, traffic['authorizer-milliseconds']) },
+    { what: 'Lambda, authorizer', uses: runs(stack, 'Authorizer', authorizations, traffic['authorizer-milliseconds']) },
     {
       what: 'DynamoDB, reads of session and grant',
       uses: [{ price: 'readUnits', quantity: calls * readUnitsOf(works.call) }],
     },
-    { what: 'DynamoDB, extensions of sessions', uses: [{ price: 'writeUnits', quantity: bursts * slideUnits(works) }] },
+    {
+      what: 'DynamoDB, extensions of sessions',
+      uses: [{ price: 'writeUnits', quantity: bursts * extensionUnits(works) }],
+    },
     {
       what: 'DynamoDB, audit log',
       uses: [
         { price: 'writeUnits', quantity: calls * writeUnitsOf(works.call) },
-        { price: 'writeUnits', quantity: bursts * markUnits(works) },
+        { price: 'writeUnits', quantity: bursts * markerUnits(works) },
       ],
     },
     {
@@ -85,40 +85,40 @@ export function callLines(stack: Stack, { works }: Measurement, traffic: Traffic
       uses: [
         { price: 'logs', quantity: (calls * stack.accessLogBytes) / GIGABYTE },
         ...logUses(stack, 'Mcp', calls, works.call),
-        ...logUses(stack, 'Authorizer', asked),
+        ...logUses(stack, 'Authorizer', authorizations),
       ],
     },
   ]);
 }
 
-/** What comes with them: sessions, tokens, users, counting, and what leads to the API. */
+/** The related costs of the calls: sessions, tokens, users, aggregation, and the way to the API. */
 export function otherLines(stack: Stack, measurement: Measurement, traffic: Traffic): Line[] {
   const { works } = measurement;
   const calls = traffic['calls-per-month'];
   const sessions = calls / traffic['calls-per-session'];
-  const connecting = sessions * traffic['requests-to-connect'];
+  const connectionRequests = sessions * traffic['requests-to-connect'];
   const refreshes = calls / traffic['calls-per-token'];
   const signIns = traffic['sign-ins-per-month'];
   const views = traffic['views-per-month'];
-  const rollups = stack.rollupsPerDay * DAYS;
-  /** Work that takes so many requests each time. */
-  const request = (door: FunctionName, count: number, work: Work, milliseconds: number, each = 1): Use[] => [
+  const aggregations = stack.rollupsPerDay * DAYS;
+  /** @param each the number of requests for each unit of work */
+  const request = (name: FunctionName, count: number, work: Work, milliseconds: number, each = 1): Use[] => [
     { price: 'apiRequests', quantity: count * each },
-    ...runs(stack, door, count * each, milliseconds, door === 'Mcp' ? traffic.memory : undefined),
+    ...runs(stack, name, count * each, milliseconds, name === 'Mcp' ? traffic.memory : undefined),
     ...storeUses(work, count),
-    ...logUses(stack, door, count * each, work),
+    ...logUses(stack, name, count * each, work),
     { price: 'logs', quantity: (count * each * stack.accessLogBytes) / GIGABYTE },
   ];
-  const plain = traffic['request-milliseconds'];
+  const mcp = traffic['request-milliseconds'];
   const oauth = traffic['oauth-milliseconds'];
-  const all = calls + connecting + refreshes + signIns * (SIGN_IN_REQUESTS + 2) + views;
+  const all = calls + connectionRequests + refreshes + signIns * (SIGN_IN_REQUESTS + 2) + views;
   return present([
     {
       what: 'new sessions',
       each: { count: sessions, unit: 'sessions' },
       uses: [
-        ...request('Mcp', sessions, works.begin, plain),
-        ...request('Mcp', connecting - sessions, works.list, plain),
+        ...request('Mcp', sessions, works.begin, mcp),
+        ...request('Mcp', connectionRequests - sessions, works.list, mcp),
       ],
     },
     {
@@ -140,10 +140,10 @@ export function otherLines(stack: Stack, measurement: Measurement, traffic: Traf
     {
       what: 'aggregation of calls',
       uses: [
-        { price: 'readUnits', quantity: countedReadUnits(works, traffic) },
+        { price: 'readUnits', quantity: aggregationReadUnits(works, traffic) },
         {
           price: 'writeUnits',
-          quantity: rollups * (writeUnitsOf(works.busyMinutes) - writeUnitsOf(works.idleMinutes)),
+          quantity: aggregations * (writeUnitsOf(works.busyMinutes) - writeUnitsOf(works.idleMinutes)),
         },
         { price: 'writeUnits', quantity: 24 * DAYS * (writeUnitsOf(works.hour) - writeUnitsOf(works.busyMinutes)) },
         { price: 'readUnits', quantity: 24 * DAYS * (readUnitsOf(works.hour) - readUnitsOf(works.busyMinutes)) },
@@ -191,7 +191,7 @@ export function otherLines(stack: Stack, measurement: Measurement, traffic: Traf
   ]);
 }
 
-/** What of all this an account has for nothing, as what it takes off. Others in the account may have used it up. */
+/** The free tier of the account as negative line items. Other workloads in the account may have used it up. */
 export function freeLines(lines: readonly Line[]): Line[] {
   const uses = lines.flatMap((line) => line.uses);
   const names = [...new Set(uses.map(({ price }) => price))];
@@ -201,7 +201,7 @@ export function freeLines(lines: readonly Line[]): Line[] {
     if (free === 0 || used === 0) return [];
     return [
       {
-        what: `free at ${serviceOf(source)}: ${free.toLocaleString('en')} ${unit}`,
+        what: `free tier of ${serviceOf(source)}: ${free.toLocaleString('en')} ${unit}`,
         uses: [{ price, quantity: -Math.min(free, used) }],
       },
     ];
@@ -211,7 +211,7 @@ export function freeLines(lines: readonly Line[]): Line[] {
 /** `https://aws.amazon.com/lambda/pricing/` → `lambda`. */
 const serviceOf = (source: string): string => new URL(source).pathname.split('/')[1]!;
 
-/** Without what is not there. */
+/** Omits line items without uses. */
 const present = (lines: Line[]): Line[] =>
   lines
     .map(({ uses, ...line }) => ({ ...line, uses: merged(uses.filter(({ quantity }) => quantity > 0)) }))
@@ -224,22 +224,22 @@ function merged(uses: readonly Use[]): Use[] {
 }
 
 function runs(stack: Stack, name: FunctionName, count: number, milliseconds: number, memory?: number): Use[] {
-  const part = stack.functions[name];
-  if (!part) return [];
-  const gigabytes = memory === undefined ? part.gigabytes : memory / 1024;
+  const priced = stack.functions[name];
+  if (!priced) return [];
+  const gigabytes = memory === undefined ? priced.gigabytes : memory / 1024;
   return [
     { price: 'functionRequests', quantity: count },
     {
-      price: part.isArm ? 'armGigabyteSeconds' : 'x86GigabyteSeconds',
+      price: priced.isArm ? 'armGigabyteSeconds' : 'x86GigabyteSeconds',
       quantity: (count * gigabytes * Math.ceil(milliseconds)) / 1000,
     },
   ];
 }
 
 function logUses(stack: Stack, name: FunctionName, count: number, work?: Work): Use[] {
-  const part = stack.functions[name];
-  if (!part) return [];
-  const bytes = (part.writesPlatformLines ? PLATFORM_LINES_BYTES : 0) + (work?.logBytes ?? 0);
+  const priced = stack.functions[name];
+  if (!priced) return [];
+  const bytes = (priced.writesPlatformLines ? PLATFORM_LINES_BYTES : 0) + (work?.logBytes ?? 0);
   return [{ price: 'logs', quantity: (count * bytes) / GIGABYTE }];
 }
 
@@ -255,22 +255,22 @@ const storeUses = (work: Work, count: number): Use[] => [
 
 type Works = Record<WorkName, Work>;
 
-const slideUnits = (works: Works): number => writeUnitsOf(works.slidingCall) - writeUnitsOf(works.call);
+const extensionUnits = (works: Works): number => writeUnitsOf(works.slidingCall) - writeUnitsOf(works.call);
 
-/** What a burst takes once: its first call is marked. */
-const markUnits = (works: Works): number => writeUnitsOf(works.firstCall) - writeUnitsOf(works.call);
+/** The write units of a marker, once in a burst. */
+const markerUnits = (works: Works): number => writeUnitsOf(works.firstCall) - writeUnitsOf(works.call);
 
-/** The rollup asks for the calls of a burst by themselves, which is rounded up, and for what marks many of them together. */
-function countedReadUnits(works: Works, traffic: Traffic): number {
+/** The aggregation job queries the calls of each burst, rounded up, and the markers of many bursts at once. */
+function aggregationReadUnits(works: Works, traffic: Traffic): number {
   const bytesOf = (kind: string) => works.firstCall.writes.find(({ item }) => item === kind)?.bytes ?? 0;
   const ofBurst = Math.ceil((traffic['calls-per-burst'] * bytesOf('D#')) / 4096) / 2;
   return (traffic['calls-per-month'] / traffic['calls-per-burst']) * (ofBurst + bytesOf('C#') / (2 * 4096));
 }
 
-/** Of what calls put on record, in the table and in the indexes. */
+/** The bytes of the audit log, in the table and in the indexes. */
 function storedBytes({ call, firstCall }: Works, traffic: Traffic): number {
   const bytesOf = ({ writes }: Work) =>
-    writes.reduce((sum, { bytes, units }) => sum + Object.keys(units).length * (bytes + STORED_BESIDES_BYTES), 0);
+    writes.reduce((sum, { bytes, units }) => sum + Object.keys(units).length * (bytes + ITEM_OVERHEAD_BYTES), 0);
   const calls = traffic['calls-per-month'];
   return calls * bytesOf(call) + (calls / traffic['calls-per-burst']) * (bytesOf(firstCall) - bytesOf(call));
 }

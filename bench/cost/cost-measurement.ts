@@ -6,13 +6,13 @@ import { DataFolder } from '../../local/data-folder.ts';
 import type { Item } from '../../local/dynamodb/dynamodb-store.ts';
 import { startEmulator } from '../../local/emulator.ts';
 import { readAssembly } from '../../local/template/synthesis.ts';
-import { changed, withoutThrottling } from '../../test/support/test-cloud.ts';
-import { callTool, initialize, OAuthClient, postMcp, type Tokens } from '../../test/support/test-oauth-client.ts';
+import { changed, withoutThrottling } from '../harness/assembly.ts';
+import { callTool, initialize, OAuthClient, postMcp, type Tokens } from '../harness/raw-oauth-client.ts';
 import { accounted, nameOf, type Snapshot } from './accounted-requests.ts';
-import { measureCounting } from './aggregation-cost.ts';
+import { measureAggregation } from './aggregation-cost.ts';
 import { indexesOf } from './dynamodb-units.ts';
 import type { Measurement, Work } from './measured-work.ts';
-import { Tap } from './request-tap.ts';
+import { RequestTap } from './request-tap.ts';
 
 const ENVELOPE = {
   'io.modelcontextprotocol/protocolVersion': '2026-07-28',
@@ -22,20 +22,20 @@ const ENVELOPE = {
 const listTools = { jsonrpc: '2.0', id: 1, method: 'tools/list' };
 
 /**
- * Runs the stack in the local emulator, has a client do each kind of work, and counts what goes over the wire. Everything has been
- * done once before, because a fresh process fetches some things first (`test/e2e/store-requests.test.ts`).
+ * Runs the stack in the local emulator, performs each kind of work, and counts the requests to the services. Each kind of
+ * work has run before: a fresh process loads keys first (`test/e2e/store-requests.test.ts`).
  *
  * @param assembly the folder that `cdk synth` wrote
  */
 export async function measure(assembly: string): Promise<Measurement> {
   const folder = mkdtempSync(join(tmpdir(), 'holdfast-cost-'));
-  const open = changed(assembly, withoutThrottling);
-  const tap = new Tap();
+  const unthrottled = changed(assembly, withoutThrottling);
+  const tap = new RequestTap();
   let logBytes = 0;
-  const cloud = await startEmulator({
+  const emulator = await startEmulator({
     folder,
     port: 0,
-    assembly: open,
+    assembly: unthrottled,
     report: {
       progress: () => undefined,
       request: () => undefined,
@@ -45,40 +45,40 @@ export async function measure(assembly: string): Promise<Measurement> {
       reloaded: () => undefined,
     },
   });
-  const owner = ownerOf(folder);
+  const operator = operatorOf(folder);
   const indexes = indexesOf(tableOf(assembly));
   try {
     const measured = async (work: () => Promise<unknown>): Promise<Work> => {
-      const before = await owner.snapshot();
+      const before = await operator.snapshot();
       logBytes = 0;
       const exchanges = await tap.during(work);
-      return { ...accounted(exchanges, { before, after: await owner.snapshot(), indexes }), logBytes };
+      return { ...accounted(exchanges, { before, after: await operator.snapshot(), indexes }), logBytes };
     };
     return {
       measuredOn: new Date().toISOString().slice(0, 10),
       indexes: indexes.map(({ name }) => name),
       works: {
-        ...(await measureRequests(cloud.origin, owner, measured)),
-        ...(await measureCounting(tap, tableOf(assembly))),
+        ...(await measureRequests(emulator.origin, operator, measured)),
+        ...(await measureAggregation(tap, tableOf(assembly))),
       },
     };
   } finally {
-    owner.close();
-    await cloud.close();
-    for (const each of [folder, open]) rmSync(each, { recursive: true, force: true });
+    operator.close();
+    await emulator.close();
+    for (const each of [folder, unthrottled]) rmSync(each, { recursive: true, force: true });
   }
 }
 
-type Owner = ReturnType<typeof ownerOf>;
+type Operator = ReturnType<typeof operatorOf>;
 
 async function measureRequests(
   origin: string,
-  owner: Owner,
+  operator: Operator,
   measured: (work: () => Promise<unknown>) => Promise<Work>,
 ) {
   const post = async ({ access_token }: Tokens, body: unknown, headers = {}) => {
     const answer = await postMcp(origin, access_token, body, headers);
-    if (!answer.ok) throw new Error(`The MCP endpoint answered ${answer.status}: ${await answer.text()}`);
+    if (!answer.ok) throw new Error(`/mcp answered ${answer.status}: ${await answer.text()}`);
     await answer.text();
     return answer;
   };
@@ -103,34 +103,36 @@ async function measureRequests(
   const call = () => post(tokens, callTool('whoami'), session);
   await call();
 
-  /** The work, unless five minutes have just begun, in which a session is marked anew by its first call. */
-  const amongOthers = async (work: () => Promise<unknown>, prepare = async () => {}): Promise<Work> => {
+  /** Measures the work, again if it was the first call in a period of five minutes, which writes a marker besides. */
+  const withoutMarker = async (work: () => Promise<unknown>, prepare = async () => {}): Promise<Work> => {
     await prepare();
-    const done = await measured(work);
-    return done.writes.some(({ item }) => item === 'C#') ? amongOthers(work, prepare) : done;
+    const result = await measured(work);
+    return result.writes.some(({ item }) => item === 'C#') ? withoutMarker(work, prepare) : result;
   };
 
   const grant = /^hrt1_([^.]+)/.exec(tokens.refresh_token)![1]!;
-  const user = String((await owner.snapshot()).get(`G#${grant} -`)!.user!.S);
+  const user = String((await operator.snapshot()).get(`G#${grant} -`)!.user!.S);
   const fresh = await begin(tokens);
   let code = '';
   return {
-    call: await amongOthers(call),
+    call: await withoutMarker(call),
     firstCall: await measured(() => post(tokens, callTool('whoami'), fresh)),
-    modernCall: await amongOthers(() => modernCall(tokens)),
-    slidingCall: await amongOthers(call, () => owner.setBack(`S#${grant} ${session['mcp-session-id']}`, 'lastSeenAt')),
+    modernCall: await withoutMarker(() => modernCall(tokens)),
+    slidingCall: await withoutMarker(call, () =>
+      operator.setBack(`S#${grant} ${session['mcp-session-id']}`, 'lastSeenAt'),
+    ),
     begin: await measured(() => begin(tokens)),
     list: await measured(() => post(tokens, listTools, session)),
     register: await measured(register),
     signIn: await (async () => {
-      await owner.setBack(`U#${user} -`, 'lastSignInAt');
+      await operator.setBack(`U#${user} -`, 'lastSignInAt');
       return measured(async () => {
         code = await client.signIn('ada');
       });
     })(),
     redeem: await measured(() => client.redeem(code)),
     refresh: await (async () => {
-      await owner.setBack(`T#${grant} -`, 'refreshedAt');
+      await operator.setBack(`T#${grant} -`, 'refreshedAt');
       return measured(async () => {
         tokens = await refreshed(tokens);
       });
@@ -138,7 +140,7 @@ async function measureRequests(
   };
 }
 
-/** The one table, as the template describes it. */
+/** The properties of the table in the template. */
 export function tableOf(assembly: string) {
   const { Resources } = readAssembly(assembly).template as unknown as {
     Resources: Record<string, { Type: string; Properties: TableProperties }>;
@@ -150,8 +152,8 @@ export function tableOf(assembly: string) {
 
 type TableProperties = Record<string, unknown> & Parameters<typeof indexesOf>[0];
 
-/** The owner's view of the table. */
-function ownerOf(folder: string) {
+/** The operator's view of the table. */
+function operatorOf(folder: string) {
   const { dynamoDb, table: TableName } = DataFolder.operatorAccessTo(folder);
   const credentials = { accessKeyId: dynamoDb.accessKeyId, secretAccessKey: 'local' };
   const client = new DynamoDBClient({ endpoint: dynamoDb.endpoint, region: 'us-east-1', credentials });
@@ -161,7 +163,7 @@ function ownerOf(folder: string) {
   };
   return {
     snapshot,
-    /** Does as if something had happened two minutes earlier, in the index that lists it by its time as well. */
+    /** Moves a time two minutes back, in the item and in the index that sorts by it. */
     async setBack(name: string, time: string) {
       const item = (await snapshot()).get(name);
       if (!item) throw new Error(`The table has no ${name}`);

@@ -4,8 +4,8 @@ import type { Measurement } from './measured-work.ts';
 import type { Stack } from './priced-stack.ts';
 
 /**
- * What a million calls of tools may cost at list price, for what each of them does: answers that stream through a REST
- * API, 512 MB on ARM, 20 ms, the authorizer remembered for nine in ten.
+ * The budget for a million tool calls at list price: responses that stream through a REST API, 512 MB on ARM, 20 ms, a
+ * cached authorizer for nine of ten calls.
  */
 export const BUDGET_DOLLARS = 5.2;
 const MILLION = 1_000_000;
@@ -21,7 +21,7 @@ const budgetTraffic: Traffic = {
 
 export type Report = {
   traffic: Traffic;
-  /** Dollars of the budget's own assumptions, whatever the traffic. */
+  /** In dollars, at the assumptions of the budget. */
   budget: { atMost: number; ours: number; met: boolean };
   idle: Line[];
   calls: Line[];
@@ -33,15 +33,15 @@ export type Report = {
   othersSum: number;
   freeSum: number;
   monthSum: number;
-  /** Of a million calls, with all that comes with them and without what is there anyway. */
+  /** Of a million calls with their related costs, without idle costs. */
   perMillion: number;
 };
 
 /** @throws Error for a measurement of a table with other indexes */
 export function report(stack: Stack, measurement: Measurement, traffic: Traffic, withFreeTier = false): Report {
-  const [measured, has] = [measurement.indexes, stack.indexes].map((names) => names.join(', '));
-  if (measured !== has)
-    throw new Error(`The table has the indexes ${has}, and ${measured} were measured: measure again`);
+  const [measured, expected] = [measurement.indexes, stack.indexes].map((names) => names.join(', '));
+  if (measured !== expected)
+    throw new Error(`The table has the indexes ${expected}, the measurement ${measured}: measure again`);
   const idle = idleLines(stack, measurement, traffic);
   const calls = callLines(stack, measurement, traffic);
   const others = otherLines(stack, measurement, traffic);

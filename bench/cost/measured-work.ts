@@ -1,25 +1,25 @@
-/** Kinds of work that are paid for, and what is done in each. */
+/** The kinds of work that are charged. */
 export const works = {
-  call: 'a call of a tool in a session of the 2025 era',
-  firstCall: 'a call of a tool that is the first of its session in five minutes',
-  modernCall: 'a call of a tool as 2026-07-28 has it',
-  slidingCall: 'a call of a tool by which the session slides',
-  begin: 'a request that begins a session',
-  list: 'a list of tools in a session',
+  call: 'a tool call in a session of the 2025 era',
+  firstCall: 'the first tool call of a session in five minutes',
+  modernCall: 'a tool call of 2026-07-28',
+  slidingCall: 'a tool call that extends its session',
+  begin: 'a request that starts a session',
+  list: 'a tools/list in a session',
   register: 'a registration',
-  signIn: 'a sign-in, from the question to the code',
-  redeem: 'a code is exchanged',
-  refresh: 'a refresh that asks the identity provider',
-  idleMinutes: 'five minutes without calls are over',
-  busyMinutes: 'five minutes with 116 calls are over, as a million a month come',
-  hour: 'the same, at the end of an hour',
+  signIn: 'a sign-in, from the authorization request to the code',
+  redeem: 'the redemption of a code',
+  refresh: 'a refresh that calls the identity provider',
+  idleMinutes: 'the aggregation of five minutes without calls',
+  busyMinutes: 'the aggregation of five minutes with 116 calls, at a million calls a month',
+  hour: 'the same at the end of an hour',
 } as const;
 
 export type WorkName = keyof typeof works;
 
-/** Items are named by the beginning of their partition key, as in `docs/data-model.md`. */
+/** Items are named by the prefix of their partition key, as in `docs/data-model.md`. */
 export type Read = { operation: string; items: string[]; bytes: number; units: number };
-/** `units` for the table, and for each index that the write has to do with. */
+/** `units` of the table and of each index that the write affects. */
 export type Write = { operation: string; item: string; bytes: number; units: Record<string, number> };
 
 export type Work = {
@@ -27,14 +27,14 @@ export type Work = {
   kms: Record<string, number>;
   reads: Read[];
   writes: Write[];
-  /** What the functions have written to their logs of their own accord. */
+  /** The log lines of the functions. */
   logBytes: number;
 };
 
 export type Measurement = {
   /** Date. */
   measuredOn: string;
-  /** The indexes of the table that was written to. */
+  /** The indexes of the measured table. */
   indexes: string[];
   works: Record<WorkName, Work>;
 };
@@ -44,7 +44,7 @@ export const readUnitsOf = ({ reads }: Work): number => reads.reduce((sum, { uni
 export const writeUnitsOf = ({ writes }: Work): number =>
   writes.flatMap(({ units }) => Object.values(units)).reduce((sum, units) => sum + units, 0);
 
-/** What is the same whenever it is measured: sizes differ by some digits, and units with them only at a limit. */
+/** The reproducible part of a measurement: sizes differ by some digits. */
 export const comparable = ({ dynamodb, kms, reads, writes }: Work) => ({
   dynamodb,
   kms,
@@ -52,6 +52,6 @@ export const comparable = ({ dynamodb, kms, reads, writes }: Work) => ({
   writes: writes.map(({ bytes: _, ...rest }) => rest),
 });
 
-/** As it is kept: lists of names on one line, as the formatter of the sources has them. */
+/** The text of the saved file, with lists of names on one line as the formatter writes them. */
 export const savedText = (measurement: Measurement): string =>
   `${JSON.stringify(measurement, null, 2).replace(/\[\s+("[^[\]{}]*")\s+\]/g, (_, names: string) => `[${names.replace(/\s+/g, ' ')}]`)}\n`;

@@ -1,11 +1,11 @@
 import { dollarsOf, type Line, type Use } from './bill.ts';
 import { priceOf } from './prices.ts';
 
-/** How numbers and sums of money are written. */
+/** Formats numbers and amounts of money. */
 
 const LARGE = 1_000_000;
 
-/** `1 M`, `100,000`, `0.35`: as many digits as tell something. */
+/** Formats `1 M`, `100,000`, `0.35` with significant digits only. */
 export function quantityText(quantity: number): string {
   const size = Math.abs(quantity);
   if (size >= LARGE) return `${Number((quantity / LARGE).toFixed(2)).toLocaleString('en')} M`;
@@ -28,7 +28,7 @@ export function useText({ price, quantity }: Use): string {
 
 export const computation = ({ uses }: Line): string => uses.map(useText).join(' + ');
 
-/** For people at a terminal. */
+/** A table for a terminal. */
 export function textTable(lines: readonly Line[], sumName: string, sum: number): string {
   const rows = lines.map((line) => [line.what, money(dollarsOf(line)), computation(line)]);
   const all = [...rows, [sumName, money(sum), '']];
@@ -38,7 +38,7 @@ export function textTable(lines: readonly Line[], sumName: string, sum: number):
     .join('\n');
 }
 
-/** For the README, where what happens so often is one number. */
+/** A table for the README, with one price for each kind of event. */
 export function markdownTable(lines: readonly Line[], sumName: string, sum: number): string {
   const rows = [
     ['', 'computation', '$'],

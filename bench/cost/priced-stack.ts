@@ -1,43 +1,43 @@
 import { measuredEvents } from '../../lambda/shared/metric-names.ts';
 
-/** A template, as far as it is looked at. */
+/** The parts of a template that are read. */
 export type TemplateJson = {
   // biome-ignore lint/suspicious/noExplicitAny: a template is JSON whose shape differs by type
   Resources: Record<string, { Type: string; Properties?: any }>;
 };
 
-export type FunctionPart = { gigabytes: number; isArm: boolean; writesPlatformLines: boolean };
+export type PricedFunction = { gigabytes: number; isArm: boolean; writesPlatformLines: boolean };
 export type FunctionName = 'Mcp' | 'Authorizer' | 'OAuth' | 'Dashboard' | 'Rollup';
 
-/** What of a stack has a price. */
+/** The priced parts of a stack. */
 export type Stack = {
-  functions: Partial<Record<FunctionName, FunctionPart>>;
+  functions: Partial<Record<FunctionName, PricedFunction>>;
   keys: number;
   rotatingKeys: number;
-  /** CloudWatch charges for each metric that an alarm looks at. */
+  /** CloudWatch charges for each metric of an alarm. */
   alarmedMetrics: number;
   dashboards: number;
-  /** Metrics of our own that are sent whenever there are calls; those of faults are sent when there are any. */
+  /** Custom metrics that are sent whenever there are calls. Those of failures are sent only when there are any. */
   metricsOfCalls: number;
   hasCloudFront: boolean;
   hasCognito: boolean;
   firewalls: number;
   firewallRules: number;
   secrets: number;
-  /** How long the gateway remembers the authorizer's answer; 0: it asks each time. */
+  /** How long the gateway caches the authorizer's result; 0: no cache. */
   authorizerCacheSeconds: number;
   indexes: string[];
   hasHistory: boolean;
   auditRetentionDays: number;
   logRetentionDays: number;
-  /** A usual line of the access log. */
+  /** A typical line of the access log. */
   accessLogBytes: number;
   rollupsPerDay: number;
 };
 
 const MINUTES: Record<string, number> = { minute: 1, minutes: 1, hour: 60, hours: 60, day: 1440, days: 1440 };
 
-/** As long as such values are. Addresses of version 4 are shorter than those of 6, and users' keys are digests. */
+/** Values of typical length. IPv6 addresses are longer; the keys of users are digests. */
 const usualValues: Record<string, string> = {
   'context.requestId': '8f507cfc-4697-4b7a-ac58-fc914c95aaaa',
   'context.requestTimeEpoch': '1763971200000',
@@ -88,7 +88,7 @@ export function readStack({ Resources }: TemplateJson): Stack {
 
 function functionsIn(resources: TemplateJson['Resources']): Stack['functions'] {
   const names: FunctionName[] = ['Mcp', 'Authorizer', 'OAuth', 'Dashboard', 'Rollup'];
-  const found = names.flatMap((name): [FunctionName, FunctionPart][] => {
+  const found = names.flatMap((name): [FunctionName, PricedFunction][] => {
     const [, resource] =
       Object.entries(resources).find(
         ([id, { Type }]) => Type === 'AWS::Lambda::Function' && id.startsWith(`${name}Function`),
@@ -106,7 +106,7 @@ function functionsIn(resources: TemplateJson['Resources']): Stack['functions'] {
 function minutesOf(expression: string): number {
   const [, count, unit = ''] = /^rate\((\d+) (\w+)\)$/.exec(expression) ?? [];
   const minutes = MINUTES[unit];
-  if (minutes === undefined) throw new Error(`The schedule is ${expression}, not a rate`);
+  if (minutes === undefined) throw new Error(`The schedule is ${expression}: only rates are supported`);
   return Number(count) * minutes;
 }
 

@@ -1,17 +1,17 @@
-/** List prices of AWS in us-east-1, in the first tier of each, without free tiers and without taxes. */
+/** List prices of AWS in us-east-1, first tier of each, before free tiers and taxes. */
 
-/** When they were read. Who changes a price changes this. */
+/** The date of the prices. A changed price needs a new date. */
 export const PRICES_OF = '2026-11-21';
 export const REGION = 'us-east-1';
 
 export type Price = {
-  /** Of `per` units, in US dollars. */
+  /** US dollars for `per` units. */
   dollars: number;
   per: number;
   unit: string;
-  /** The page that has it. */
+  /** The page of the price. */
   source: string;
-  /** What an account has of it for nothing in each month, for as long as it exists. */
+  /** The monthly free tier of an account that does not expire. */
   free?: number;
 };
 
@@ -28,7 +28,7 @@ export const prices = {
   tableStorage: { dollars: 0.25, per: 1, unit: 'GB', source: page('dynamodb/on-demand'), free: 25 },
   tableHistory: { dollars: 0.2, per: 1, unit: 'GB', source: page('dynamodb/on-demand') },
   keys: { dollars: 1, per: 1, unit: 'keys', source: page('kms') },
-  /** The free tier does not count what asymmetric keys do. */
+  /** The free tier excludes requests with asymmetric keys. */
   signatures: { dollars: 0.15, per: 10_000, unit: 'signatures', source: page('kms') },
   keyRequests: { dollars: 0.03, per: 10_000, unit: 'key requests', source: page('kms'), free: 20_000 },
   logs: { dollars: 0.5, per: 1, unit: 'GB', source: page('cloudwatch'), free: 5 },

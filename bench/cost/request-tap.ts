@@ -1,7 +1,7 @@
 import { channel } from 'node:diagnostics_channel';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
-/** A request to one of AWS's services and what it was answered. */
+/** A request to an AWS service and its response. */
 export type Exchange = { service: string; operation: string; input: Json; output: Json };
 // biome-ignore lint/suspicious/noExplicitAny: what goes over the wire differs by operation
 export type Json = Record<string, any>;
@@ -9,10 +9,10 @@ export type Json = Record<string, any>;
 const services: Record<string, string> = { DynamoDB_20120810: 'dynamodb', TrentService: 'kms' };
 
 /**
- * Listens in on what the services in the local emulator, which run in this process, are asked. They are not touched: Node itself
- * tells of every request that a server of the process gets.
+ * Records the requests to the emulated services of this process, by the diagnostics channel in which Node publishes every
+ * HTTP request that a server of the process receives.
  */
-export class Tap {
+export class RequestTap {
   #exchanges: Exchange[] | undefined;
 
   constructor() {
@@ -32,7 +32,7 @@ export class Tap {
     });
   }
 
-  /** All that the work has asked for. */
+  /** The requests that the work causes. */
   async during(work: () => Promise<unknown>): Promise<Exchange[]> {
     const exchanges: Exchange[] = [];
     this.#exchanges = exchanges;

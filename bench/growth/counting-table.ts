@@ -11,13 +11,13 @@ import { type KeyRange, positionsIn } from './item-sequence.ts';
 import { type Cost, noCost } from './table-cost.ts';
 import { sizeOf } from './wire-items.ts';
 
-/** A query ends its page when it has read so much. */
+/** The size of a page of a query. */
 const PAGE_BYTES = 1024 * 1024;
 
 const sortKeys: Record<string, string> = { table: 'sk', byUser: 'gsi1sk', recent: 'gsi2sk' };
 const partitionKeys: Record<string, string> = { table: 'pk', byUser: 'gsi1pk', recent: 'gsi2pk' };
 
-/** As the SDK hands it over. */
+/** A request as the SDK sends it. */
 type Sent = { headers: Record<string, string>; body: Uint8Array };
 type Json = Record<string, unknown>;
 type Conditions = Record<string, { ComparisonOperator: string; AttributeValueList: { S: string }[] }>;
@@ -29,21 +29,20 @@ type Parsed = ParsedRequest['data'] & {
 };
 
 /**
- * A table of generated items that answers the AWS SDK, and counts what it is asked. Requests are checked, and writes
- * carried out, by the local DynamoDB's engine, on the few items that they are about; what has been written stands in
- * place of what would be generated.
+ * A table of generated items that answers the AWS SDK and counts its requests. The engine of the local DynamoDB validates
+ * requests and performs writes on the items that they affect. Written items replace generated ones.
  *
- * Not here: filters, projections, scans and batches of writes, which the adapters do not send.
+ * Not supported: filters, projections, scans and batch writes, which the adapters do not send.
  */
 export class CountingTable {
   readonly table: TableConnection;
   readonly #items: GeneratedItems;
-  /** What has been written, and what a write has looked at. */
+  /** The written items, and the items that a write has read. */
   readonly #store: Store;
   readonly #touched = new Set<string>();
   #cost: Cost = noCost();
 
-  /** @param store defines the table, and holds no items */
+  /** @param store with the table and without items */
   constructor(items: GeneratedItems, store: Store, name: string) {
     this.#items = items;
     this.#store = store;
@@ -60,8 +59,8 @@ export class CountingTable {
   }
 
   /**
-   * What the work costs. What it writes is forgotten then.
-   * @param prepare what is done before, and not counted
+   * Measures the work, and then discards its writes.
+   * @param prepare runs before the work and is not measured
    */
   async costOf(work: () => Promise<unknown>, prepare: () => Promise<unknown> = async () => undefined): Promise<Cost> {
     try {
@@ -98,7 +97,7 @@ export class CountingTable {
         return {};
       });
     }
-    if (!isDataOperation(operation)) throw new Error(`${operation} is not here`);
+    if (!isDataOperation(operation)) throw new Error(`${operation} is not supported`);
     const request = parse(operation, structuredClone(input));
     switch (operation) {
       case 'GetItem':
@@ -112,7 +111,7 @@ export class CountingTable {
       case 'DeleteItem':
         return this.#write([request], 1, () => this.#store.atomically(() => perform(this.#store, request)));
       default:
-        throw new Error(`${operation} is not here`);
+        throw new Error(`${operation} is not supported`);
     }
   }
 
@@ -128,7 +127,7 @@ export class CountingTable {
     const found: Item[] = [];
     for (const key of Keys) {
       const item = await this.#find(key);
-      // Each is a read of its own.
+      // Each item is a separate read.
       this.#read(item ? [item] : [], ConsistentRead);
       if (item) found.push(item);
     }
@@ -201,7 +200,7 @@ export class CountingTable {
     return result;
   }
 
-  /** Without being asked to, and so without counting it. */
+  /** A write that is not counted. */
   #put(operation: 'PutItem' | 'DeleteItem', input: Json): void {
     perform(this.#store, parse(operation, { TableName: this.table.name, ...input }));
   }
@@ -218,7 +217,7 @@ export class CountingTable {
     const bytes = items.reduce((sum, item) => sum + sizeOf(item), 0);
     this.#cost.items += items.length;
     this.#cost.bytes += bytes;
-    // What finds nothing is paid for as well.
+    // A read without a result is charged as well.
     this.#cost.readUnits += Math.max(1, Math.ceil(bytes / 4096)) * (isConsistent ? 1 : 0.5);
   }
 }
@@ -232,7 +231,7 @@ const answerOf = (statusCode: number, body: object) => ({
 const keyOf = ({ pk, sk }: Item): Item => ({ pk: pk!, sk: sk! });
 const nameOf = ({ pk, sk }: Item) => `${pk!.S} ${sk!.S}`;
 
-/** Sorts behind every text that begins as another one does. */
+/** Sorts after every string with the same prefix. */
 const BEHIND = '\uffff';
 
 function rangeOf(condition: Conditions[string] | undefined): KeyRange {
@@ -255,7 +254,7 @@ function rangeOf(condition: Conditions[string] | undefined): KeyRange {
     case 'LT':
       return { to: first!, isOpen: true };
     default:
-      throw new Error(`${condition?.ComparisonOperator} is not here`);
+      throw new Error(`${condition?.ComparisonOperator} is not supported`);
   }
 }
 

@@ -11,49 +11,52 @@ import { aggregateCalls } from '../../lambda/core/audit/call-aggregation.ts';
 import type { ToolCall } from '../../lambda/core/audit/tool-call.ts';
 import { BUCKET_MILLISECONDS, bucketOf } from '../../lambda/core/audit/tool-call.ts';
 import type { Item } from '../../local/dynamodb/dynamodb-store.ts';
-import { NOW, RETENTION_DAYS, type World } from './generated-world.ts';
+import { type GeneratedData, NOW, RETENTION_DAYS } from './generated-data.ts';
 import { type Sequence, sequenceOf } from './item-sequence.ts';
 import { marshalled } from './wire-items.ts';
 
-/** All calls of the five minutes, in no order. */
-export function* callsEndedIn(world: World, bucket: number): Generator<ToolCall> {
+/** All calls of a period of five minutes, in no particular order. */
+export function* callsEndedIn(data: GeneratedData, bucket: number): Generator<ToolCall> {
   const from = bucket * BUCKET_MILLISECONDS;
-  for (const call of world.callsAround(from, from + BUCKET_MILLISECONDS)) {
+  for (const call of data.callsAround(from, from + BUCKET_MILLISECONDS)) {
     if (bucketOf(call) === bucket) yield call;
   }
 }
 
-/** Since when the calls of a world are counted, and until when they were at its last rollup. */
-export const countedSince = (world: World) => startOf('hour', world.begin) - steps.hour;
-/** The run before took place a minute and more after these five minutes were over, and the next one is due. */
+/** The start of the aggregation. */
+export const aggregatedSince = (data: GeneratedData) => startOf('hour', data.start) - steps.hour;
+/** The time of the last run of the aggregation job. The next one is due. */
 export const LAST_RUN = NOW - 60_000;
 
 /**
- * The aggregates of a world, made by the rollup itself. Those of hours and days are kept; those of five minutes are
- * counted again when they are asked for.
+ * The aggregates of the generated data, written by the aggregation job. Those of hours and days are stored; those of five
+ * minutes are computed again at each read.
  */
-export class Counted {
-  readonly #world: World;
-  readonly #whole = new Map<string, Item>();
+export class GeneratedAggregates {
+  readonly #data: GeneratedData;
+  readonly #hoursAndDays = new Map<string, Item>();
   readonly #minutes = new Map<number, number>();
   #countedUntil = 0;
 
-  private constructor(world: World) {
-    this.#world = world;
+  private constructor(data: GeneratedData) {
+    this.#data = data;
   }
 
-  /** @param progress hears how far it has come, from 0 to 1 */
-  static async of(world: World, progress: (share: number) => void = () => undefined): Promise<Counted> {
-    const counted = new Counted(world);
-    const since = countedSince(world);
+  /** @param progress receives the completed share, from 0 to 1 */
+  static async of(
+    data: GeneratedData,
+    progress: (share: number) => void = () => undefined,
+  ): Promise<GeneratedAggregates> {
+    const counted = new GeneratedAggregates(data);
+    const since = aggregatedSince(data);
     let until: number | undefined = since;
-    // Hours are put together from their five minutes, and days from their hours: nothing older is loaded.
+    // An hour is merged from its five minutes, a day from its hours: older aggregates are not loaded.
     const loaded: Record<Step, Map<number, AggregatePeriod>> = { minutes: new Map(), hour: new Map(), day: new Map() };
     const aggregates: AggregateStore = {
       async save(step, period, expiresAt) {
         loaded[step].set(period.at, period);
         if (step === 'minutes') counted.#minutes.set(period.at, expiresAt);
-        else counted.#keep(aggregateItem(step, period, expiresAt));
+        else counted.#store(aggregateItem(step, period, expiresAt));
       },
       async load(step, from, to) {
         const found = [...loaded[step].values()].filter(({ at }) => at >= from && at < to);
@@ -69,11 +72,17 @@ export class Counted {
     };
     const calls = {
       async *callsEndedIn(bucket: number) {
-        yield* callsEndedIn(world, bucket);
+        yield* callsEndedIn(data, bucket);
       },
     };
-    const parts = { calls, aggregates, retentionDays: RETENTION_DAYS + 1, now: () => LAST_RUN, log: () => undefined };
-    counted.#countedUntil = await aggregateCalls(parts, () => 1);
+    const dependencies = {
+      calls,
+      aggregates,
+      retentionDays: RETENTION_DAYS + 1,
+      now: () => LAST_RUN,
+      log: () => undefined,
+    };
+    counted.#countedUntil = await aggregateCalls(dependencies, () => 1);
     return counted;
   }
 
@@ -81,31 +90,31 @@ export class Counted {
     const [, step] = pk.split('#');
     if (step === 'progress') return sequenceOf([marshalled(progressItem(this.#countedUntil))], 'sk');
     if (step === 'minutes') return this.#minutesIn(pk);
-    const items = [...this.#whole.values()].filter((item) => item.pk!.S === pk);
+    const items = [...this.#hoursAndDays.values()].filter((item) => item.pk!.S === pk);
     return sequenceOf(items, 'sk');
   }
 
-  /** Where the aggregates stand, and in which order, as the adapter has it. */
+  /** The keys and the order are those of the adapter. */
   #minutesIn(pk: string): Sequence {
-    const here = [...this.#minutes]
+    const periods = [...this.#minutes]
       .map(([at, expiresAt]) => ({ at, expiresAt, ...keyOfMinutes(at) }))
       .filter((each) => each.pk === pk)
       .toSorted((a, b) => a.at - b.at);
     return {
-      length: here.length,
-      key: (position) => here[position]!.sk,
+      length: periods.length,
+      key: (position) => periods[position]!.sk,
       item: async (position) => {
-        const { at, expiresAt } = here[position]!;
-        const counting = new AggregateBuilder();
-        for (const call of callsEndedIn(this.#world, at / BUCKET_MILLISECONDS)) counting.add(call);
-        return marshalled(aggregateItem('minutes', { at, aggregates: await counting.aggregates() }, expiresAt));
+        const { at, expiresAt } = periods[position]!;
+        const builder = new AggregateBuilder();
+        for (const call of callsEndedIn(this.#data, at / BUCKET_MILLISECONDS)) builder.add(call);
+        return marshalled(aggregateItem('minutes', { at, aggregates: await builder.aggregates() }, expiresAt));
       },
     };
   }
 
-  #keep(item: object): void {
-    const kept = marshalled(item);
-    this.#whole.set(`${kept.pk!.S} ${kept.sk!.S}`, kept);
+  #store(item: object): void {
+    const stored = marshalled(item);
+    this.#hoursAndDays.set(`${stored.pk!.S} ${stored.sk!.S}`, stored);
   }
 }
 

@@ -7,24 +7,24 @@ import type { DashboardSession } from '../../lambda/core/dashboard/dashboard-ses
 import type { GrantStore } from '../../lambda/core/oauth/authorization-flow.ts';
 import type { Item, Store } from '../../local/dynamodb/dynamodb-store.ts';
 import { transactionParts, transactWrite } from '../../local/dynamodb/dynamodb-transactions.ts';
-import { type Counted, callsEndedIn } from './generated-aggregates.ts';
-import { RETENTION_DAYS, type World } from './generated-world.ts';
+import { callsEndedIn, type GeneratedAggregates } from './generated-aggregates.ts';
+import { type GeneratedData, RETENTION_DAYS } from './generated-data.ts';
 import { type Sequence, sequenceOf } from './item-sequence.ts';
 import { marshalled } from './wire-items.ts';
-import { Draft, type Written } from './written-items.ts';
+import { WriteRecorder, type Written } from './write-recorder.ts';
 
-const RECORD_SECONDS = RETENTION_DAYS * 86_400;
+const RETENTION_SECONDS = RETENTION_DAYS * 86_400;
 const none: Sequence = sequenceOf([], 'sk');
 
-/** The partitions of the list of sessions, of grants and of users, of which every so manieth item is in each. */
+/** The number of partitions of the lists of sessions, grants and users. Items are distributed in turn. */
 const lists = { R: 16, G: 4, U: 4 };
 
-/** Who looks, signed in at the dashboard. */
-export type Visitor = { cookieHash: string; visit: DashboardSession };
+/** A user who is signed in at the dashboard. */
+export type DashboardUser = { cookieHash: string; session: DashboardSession };
 
-/** A grant as a sign-in writes it. What goes within the hour is not there any more. */
-export function signInOf(world: World, grant: number): Parameters<GrantStore['createGrant']>[0] {
-  const { id, user, client, clientName, createdAt, scopes, ...rest } = world.grant(grant);
+/** The input of a sign-in, which writes the grant. Its short-lived items have expired. */
+export function signInOf(data: GeneratedData, grant: number): Parameters<GrantStore['createGrant']>[0] {
+  const { id, user, client, clientName, createdAt, scopes, ...rest } = data.grant(grant);
   const redirectUri = 'http://127.0.0.1:33418/callback';
   return {
     grant: { id, user, client, clientName, createdAt, scopes, ...rest },
@@ -35,30 +35,36 @@ export function signInOf(world: World, grant: number): Parameters<GrantStore['cr
   };
 }
 
-/** When the record of a call ends, in epoch seconds. */
-export const callExpiry = (call: Parameters<typeof endOf>[0]) => Math.floor(endOf(call) / 1000) + RECORD_SECONDS;
+/** The expiry of a call in the audit log, in epoch seconds. */
+export const callExpiry = (call: Parameters<typeof endOf>[0]) => Math.floor(endOf(call) / 1000) + RETENTION_SECONDS;
 
-/** The session store of the functions that the world's sessions come from. */
-export const recordedSessions = (table: Draft['table']) => dynamoSessionStore(table, RECORD_SECONDS);
+/** The session store that writes the generated sessions. */
+export const sessionStore = (table: WriteRecorder['table']) => dynamoSessionStore(table, RETENTION_SECONDS);
 
 /**
- * The items of a world, in the partitions of the table and of its indexes, as the adapters write them. None is kept: they
- * are written into a draft whenever they are asked for.
+ * The items of the generated data in the partitions of the table and its indexes, as the adapters write them. They are not
+ * stored: each read makes the adapters write them into a recorder.
  */
 export class GeneratedItems {
-  readonly #world: World;
-  readonly #counted: Counted;
-  readonly #visitors: Visitor[];
+  readonly #data: GeneratedData;
+  readonly #aggregates: GeneratedAggregates;
+  readonly #dashboardUsers: DashboardUser[];
   readonly #tableName: string;
-  /** To carry out what the adapters write as updates. */
+  /** Performs the updates that the adapters write. */
   readonly #scratch: Store;
 
-  constructor(parts: { world: World; counted: Counted; visitors: Visitor[]; tableName: string; scratch: Store }) {
-    this.#world = parts.world;
-    this.#counted = parts.counted;
-    this.#visitors = parts.visitors;
-    this.#tableName = parts.tableName;
-    this.#scratch = parts.scratch;
+  constructor(given: {
+    data: GeneratedData;
+    aggregates: GeneratedAggregates;
+    dashboardUsers: DashboardUser[];
+    tableName: string;
+    scratch: Store;
+  }) {
+    this.#data = given.data;
+    this.#aggregates = given.aggregates;
+    this.#dashboardUsers = given.dashboardUsers;
+    this.#tableName = given.tableName;
+    this.#scratch = given.scratch;
   }
 
   /** @param index absent for the table itself */
@@ -69,41 +75,41 @@ export class GeneratedItems {
   }
 
   async #inTable(pk: string): Promise<Sequence> {
-    const world = this.#world;
+    const data = this.#data;
     const [kind, id = ''] = [pk.slice(0, pk.indexOf('#')), pk.slice(pk.indexOf('#') + 1)];
-    const grant = world.grantNumber(id);
-    const session = world.sessionNumber(id);
-    const user = world.userNumber(id);
-    if (kind === 'A') return this.#counted.partition(pk);
+    const grant = data.grantNumber(id);
+    const session = data.sessionNumber(id);
+    const user = data.userNumber(id);
+    if (kind === 'A') return this.#aggregates.partition(pk);
     if (kind === 'C') return this.#markersOf(Number(id.split('#')[0]), pk);
     if (kind === 'B') return sequenceOf(await this.#dashboardSessions(({ cookieHash }) => cookieHash === id), 'sk');
     if (kind === 'D' && session !== undefined) return this.#callsOf(session);
     if (kind === 'S' && grant !== undefined) {
       return sequenceOf(
-        world.sessionsUnder(grant).map((each) => this.#session(each)),
+        data.sessionsUnder(grant).map((each) => this.#session(each)),
         'sk',
       );
     }
     if ((kind === 'G' || kind === 'T') && grant !== undefined) return this.#only(await this.#signIn(grant), pk);
-    if (kind === 'U' && user !== undefined) return this.#only(await this.#signIns(world.grantsOf(user)), pk);
+    if (kind === 'U' && user !== undefined) return this.#only(await this.#signIns(data.grantsOf(user)), pk);
     return none;
   }
 
   async #ofUser(name: string): Promise<Sequence> {
-    const user = this.#world.userNumber(name.slice('U#'.length));
+    const user = this.#data.userNumber(name.slice('U#'.length));
     if (user === undefined) return none;
-    const grants = (await this.#signIns(this.#world.grantsOf(user))).filter(({ type }) => type!.S === 'grant');
-    const sessions = this.#world.sessionsOf(user).map((each) => this.#session(each));
-    const dashboardSessions = await this.#dashboardSessions(({ visit }) => visit.user === this.#world.userKey(user));
+    const grants = (await this.#signIns(this.#data.grantsOf(user))).filter(({ type }) => type!.S === 'grant');
+    const sessions = this.#data.sessionsOf(user).map((each) => this.#session(each));
+    const dashboardSessions = await this.#dashboardSessions(({ session }) => session.user === this.#data.userKey(user));
     return sequenceOf([...grants, ...sessions, ...dashboardSessions], 'gsi1sk');
   }
 
   async #listed(name: string): Promise<Sequence> {
     const [kind, shard] = name.split('#') as [string, string];
     if (kind !== 'R' && kind !== 'G' && kind !== 'U') return none;
-    const { size, grants } = this.#world;
+    const { size, grants } = this.#data;
     const count = lists[kind];
-    // Letters of ids begin with A, whose code is 65, and codes are what items are spread by.
+    // Items are distributed by the code of the first letter of their ids. The first letter is A, code 65.
     const first = (Number(shard) - 65 + 65 * count) % count;
     const all = { R: size.sessions, G: grants, U: size.users }[kind];
     const numberAt = (position: number) => first + position * count;
@@ -117,37 +123,37 @@ export class GeneratedItems {
         (await this.#signIn(numberAt(position))).find(({ type }) => type!.S === 'grant')!;
       const key = (position: number) => {
         const grant = numberAt(position);
-        return `${this.#world.grantedAt(grant)}#${this.#world.grantId(grant)}`;
+        return `${this.#data.grantedAt(grant)}#${this.#data.grantId(grant)}`;
       };
       return { length, item, key };
     }
     const item = async (position: number) => {
-      const grant = this.#world.grantsOf(numberAt(position)).at(-1)!;
+      const grant = this.#data.grantsOf(numberAt(position)).at(-1)!;
       return (await this.#signIn(grant)).find(({ type }) => type!.S === 'user')!;
     };
     const key = (position: number) => {
       const user = numberAt(position);
-      return `${this.#world.grantedAt(this.#world.grantsOf(user).at(-1)!)}#${this.#world.userKey(user)}`;
+      return `${this.#data.grantedAt(this.#data.grantsOf(user).at(-1)!)}#${this.#data.userKey(user)}`;
     };
     return { length, item, key };
   }
 
   #callsOf(session: number): Sequence {
-    const item = (position: number) => this.#call(this.#world.call(session, position));
-    const length = this.#world.callCount(session);
+    const item = (position: number) => this.#call(this.#data.call(session, position));
+    const length = this.#data.callCount(session);
     return { length, item, key: (position) => String(item(position).sk!.S) };
   }
 
   #bucket: { number: number; markers: Item[] } | undefined;
 
-  /** What marks the sessions that had calls in some five minutes. */
+  /** The markers of the sessions with calls in a period of five minutes. */
   #markersOf(bucket: number, name: string): Sequence {
     if (this.#bucket?.number !== bucket) {
-      const draft = new Draft(this.#tableName);
-      const writer = dynamoAuditLogWriter(draft.table);
-      for (const call of callsEndedIn(this.#world, bucket)) void writer.recordCall(call, callExpiry(call));
-      const written = draft.take().map(({ Item }) => marshalled(Item!));
-      // The first one is written as often as there are calls under way.
+      const recorder = new WriteRecorder(this.#tableName);
+      const writer = dynamoAuditLogWriter(recorder.table);
+      for (const call of callsEndedIn(this.#data, bucket)) void writer.recordCall(call, callExpiry(call));
+      const written = recorder.take().map(({ Item }) => marshalled(Item!));
+      // Concurrent calls write the first marker several times.
       const markers = new Map(
         written.filter(({ type }) => type!.S === 'call-marker').map((item) => [`${item.pk!.S} ${item.sk!.S}`, item]),
       );
@@ -160,52 +166,51 @@ export class GeneratedItems {
   }
 
   #call(call: ToolCall): Item {
-    const draft = new Draft(this.#tableName);
-    void dynamoAuditLogWriter(draft.table).recordCall(call, callExpiry(call));
-    return marshalled(draft.take().find((each) => each.Item?.type === 'call')!.Item!);
+    const recorder = new WriteRecorder(this.#tableName);
+    void dynamoAuditLogWriter(recorder.table).recordCall(call, callExpiry(call));
+    return marshalled(recorder.take().find((each) => each.Item?.type === 'call')!.Item!);
   }
 
   #session(number: number): Item {
-    const draft = new Draft(this.#tableName);
-    const session = this.#world.session(number);
-    const store = recordedSessions(draft.table);
-    const isFormer =
-      session.era === 'modern' && this.#world.sessionsUnder(this.#world.grantOf(number)).at(-1) !== number;
+    const recorder = new WriteRecorder(this.#tableName);
+    const session = this.#data.session(number);
+    const store = sessionStore(recorder.table);
+    const isFormer = session.era === 'modern' && this.#data.sessionsUnder(this.#data.grantOf(number)).at(-1) !== number;
     void (isFormer ? store.start(session, 0, session) : store.start(session, 0));
-    return marshalled(draft.take().at(-1)!.Item!);
+    return marshalled(recorder.take().at(-1)!.Item!);
   }
 
-  async #dashboardSessions(isWanted: (visitor: Visitor) => boolean): Promise<Item[]> {
-    const draft = new Draft(this.#tableName);
-    for (const { cookieHash, visit } of this.#visitors.filter(isWanted)) {
-      await dynamoDashboardSessionStarter(draft.table).startDashboardSession(cookieHash, visit, 0);
+  async #dashboardSessions(isWanted: (user: DashboardUser) => boolean): Promise<Item[]> {
+    const recorder = new WriteRecorder(this.#tableName);
+    for (const { cookieHash, session } of this.#dashboardUsers.filter(isWanted)) {
+      await dynamoDashboardSessionStarter(recorder.table).startDashboardSession(cookieHash, session, 0);
     }
-    return draft.take().flatMap(({ Item }) => (Item ? [marshalled(Item)] : []));
+    return recorder.take().flatMap(({ Item }) => (Item ? [marshalled(Item)] : []));
   }
 
   async #signIns(grants: number[]): Promise<Item[]> {
     const items = new Map<string, Item>();
     for (const grant of grants) {
-      // The user's own item is the one that the last sign-in wrote.
+      // The last sign-in has written the user's item.
       for (const item of await this.#signIn(grant)) items.set(`${item.pk!.S} ${item.sk!.S}`, item);
     }
     return [...items.values()];
   }
 
   async #signIn(grant: number): Promise<Item[]> {
-    const draft = new Draft(this.#tableName);
-    await dynamoGrantStore(draft.table).createGrant(signInOf(this.#world, grant));
-    return draft
+    const recorder = new WriteRecorder(this.#tableName);
+    await dynamoGrantStore(recorder.table).createGrant(signInOf(this.#data, grant));
+    return recorder
       .take()
       .map((written) => (written.Item ? marshalled(written.Item) : this.#updated(written, grant)))
       .filter(({ type }) => type!.S !== 'code');
   }
 
-  /** The item of a user, whose first sign-in was the one of the first grant. */
+  /** The user's item after an update. The first sign-in is that of the first grant. */
   #updated({ Key, UpdateExpression, ExpressionAttributeNames, ExpressionAttributeValues }: Written, grant: number) {
     const TableName = this.#tableName;
     const values = marshalled(ExpressionAttributeValues!);
-    const firstAt = String(this.#world.grantedAt(this.#world.grantsOf(grant % this.#world.size.users)[0]!));
+    const firstAt = String(this.#data.grantedAt(this.#data.grantsOf(grant % this.#data.size.users)[0]!));
     const before = { ...marshalled(Key!), firstSignInAt: { N: firstAt } };
     const update = {
       TableName,

@@ -1,4 +1,4 @@
-/** One curve: what a view costs by how many sessions are on record. */
+/** The cost of a view by the number of sessions. */
 export type Curve = { name: string; points: { sessions: number; requests: number; kilobytes: number }[] };
 
 const WIDTH = 820;
@@ -8,7 +8,7 @@ const strokes = ['', '7 3', '2 3', '10 3 2 3', '4 4', '12 4'];
 const ticks = [0, 1, 2, 3, 4, 5];
 const powers = [1_000, 10_000, 100_000, 1_000_000];
 
-/** A picture of some curves: requests on the left, kilobytes read on the right. Both axes are logarithmic. */
+/** Draws curves as SVG: requests on the left, kilobytes read on the right. Both axes are logarithmic. */
 export function pictureOf(title: string, curves: Curve[]): string {
   const height = PLOT.top + PLOT.height + 52 + curves.length * ROW_HEIGHT;
   const described = curves.map(({ name, points }) => {
@@ -41,7 +41,7 @@ function plot(column: number, label: string, curves: Curve[], valueAt: (point: C
   const left = PLOT.left + column * PLOT.gap;
   const bottom = PLOT.top + PLOT.height;
   const x = (sessions: number) => left + ((Math.log10(sessions) - 3) / 3) * PLOT.width;
-  // Below one there is nothing to tell apart.
+  // Values below one are drawn at one.
   const y = (value: number) => bottom - (Math.log10(Math.max(1, value)) / ticks.at(-1)!) * PLOT.height;
   const rows = ticks.map(
     (power) =>
@@ -56,7 +56,7 @@ function plot(column: number, label: string, curves: Curve[], valueAt: (point: C
     return `<path class="curve c${index}" stroke-dasharray="${strokes[index]}" d="M${path}"/>`;
   });
   return [
-    `<text class="quiet" x="${left}" y="${PLOT.top - 10}">${label}, by sessions on record</text>`,
+    `<text class="quiet" x="${left}" y="${PLOT.top - 10}">${label}, by stored sessions</text>`,
     ...rows,
     ...marks,
     ...lines,

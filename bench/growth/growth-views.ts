@@ -15,33 +15,33 @@ import type { AuditLogWriter } from '../../lambda/core/audit/tool-call.ts';
 import type { Dashboard } from '../../lambda/core/dashboard/dashboard-dependencies.ts';
 import { handleDashboardRequest } from '../../lambda/core/dashboard/dashboard-routes.ts';
 import { Sessions } from '../../lambda/core/sessions/sessions.ts';
-import { callExpiry, recordedSessions, type Visitor } from './generated-items.ts';
-import { NOW, RARE_TOOL, RETENTION_DAYS, type World } from './generated-world.ts';
+import { type GeneratedData, NOW, RARE_TOOL, RETENTION_DAYS } from './generated-data.ts';
+import { callExpiry, type DashboardUser, sessionStore } from './generated-items.ts';
 
 const ORIGIN = 'https://holdfast.example';
 const COOKIE = 'c'.repeat(43);
 const SESSION_SECONDS = 24 * 3600;
 const csrf = createHash('sha256').update(`csrf\n${COOKIE}`).digest('base64url');
 
-/** The owner whose dashboard it is: the second user of the world. */
-export const ownerOf = (world: World): Visitor => ({
+/** The administrator whose dashboard is measured: the second user. */
+export const adminOf = (data: GeneratedData): DashboardUser => ({
   cookieHash: createHash('sha256').update(COOKIE).digest('base64url'),
-  visit: { user: world.userKey(1), groups: ['admins'], expiresAt: Math.floor(NOW / 1000) + 3600 },
+  session: { user: data.userKey(1), groups: ['admins'], expiresAt: Math.floor(NOW / 1000) + 3600 },
 });
 
-/** Something whose cost is looked at. */
+/** A request or job whose cost is measured. */
 export type View = {
   name: string;
   group: Group;
-  /** @returns what was answered, to be held against what another table answers */
-  work: (table: TableConnection, world: World) => Promise<unknown>;
-  /** What has to be so before. */
-  prepare?: (table: TableConnection, world: World) => Promise<unknown>;
+  /** @returns the result, which tests compare with that of another table */
+  work: (table: TableConnection, data: GeneratedData) => Promise<unknown>;
+  /** Establishes the precondition. It is not measured. */
+  prepare?: (table: TableConnection, data: GeneratedData) => Promise<unknown>;
 };
 
-/** What is shown in one picture. */
+/** The views of one picture. */
 export const groups = {
-  requests: 'A request to /mcp, its record, and the rollup',
+  requests: 'A request to /mcp, its audit log entry, and the aggregation job',
   charts: 'The charts of the dashboard',
   calls: 'Calls',
   lists: 'Sessions, grants, users',
@@ -49,74 +49,74 @@ export const groups = {
 } as const;
 export type Group = keyof typeof groups;
 
-/** Everything, each at the time when the world is looked at. */
+/** All views, at the time of the measurement (`NOW`). */
 export const views: View[] = [
-  { name: 'request in a session (station 2)', group: 'requests', work: resume },
-  { name: 'recording a call', group: 'requests', prepare: record, work: record },
-  { name: 'recording a session’s first in 5 minutes', group: 'requests', work: recordFirst },
-  { name: 'rollup of five minutes', group: 'requests', work: (table) => rollup(table, NOW + 15_000) },
+  { name: 'request in a session', group: 'requests', work: resume },
+  { name: 'audit log entry of a call', group: 'requests', prepare: recordCall, work: recordCall },
+  { name: '… the first of its session in five minutes', group: 'requests', work: recordFirstCall },
+  { name: 'aggregation of five minutes', group: 'requests', work: (table) => aggregate(table, NOW + 15_000) },
   {
-    name: 'rollup at the end of a day',
+    name: 'aggregation at the end of a day',
     group: 'requests',
     prepare: beforeMidnight,
-    work: (table) => rollup(table, midnight + 75_000),
+    work: (table) => aggregate(table, midnight + 75_000),
   },
   ...([1, 24, 7 * 24, 30 * 24] as const).map((hours) => ({
-    name: `charts of everyone, ${hours < 48 ? `${hours} h` : `${hours / 24} d`}`,
+    name: `charts of all users, ${hours < 48 ? `${hours} h` : `${hours / 24} d`}`,
     group: 'charts' as const,
-    work: (table: TableConnection) => asked(table, `overview?${last(hours)}`),
+    work: (table: TableConnection) => request(table, `overview?${last(hours)}`),
   })),
   {
     name: 'charts of one user, 30 d',
     group: 'charts',
-    work: (table, world) => asked(table, `overview?${last(720)}&user=${world.watchedUser}`),
+    work: (table, data) => request(table, `overview?${last(720)}&user=${data.measuredUser}`),
   },
-  { name: 'calls of everyone, a page', group: 'calls', work: (table) => asked(table, `calls?${last(720)}`) },
+  { name: 'calls of all users, a page', group: 'calls', work: (table) => request(table, `calls?${last(720)}`) },
   {
-    name: 'calls of everyone of a rare tool, a page',
+    name: 'calls of a rare tool, a page',
     group: 'calls',
-    work: (table) => asked(table, `calls?${last(720)}&tool=${RARE_TOOL}`),
+    work: (table) => request(table, `calls?${last(720)}&tool=${RARE_TOOL}`),
   },
   {
-    name: 'calls of everyone of a tool never called',
+    name: 'calls of a tool never called',
     group: 'calls',
-    work: (table) => asked(table, `calls?${last(720)}&tool=unknown`),
+    work: (table) => request(table, `calls?${last(720)}&tool=unknown`),
   },
   {
     name: 'calls of one user, a page',
     group: 'calls',
-    work: (table, world) => asked(table, `calls?${last(720)}&user=${world.watchedUser}`),
+    work: (table, data) => request(table, `calls?${last(720)}&user=${data.measuredUser}`),
   },
-  { name: 'sessions of everyone, a page', group: 'lists', work: (table) => asked(table, 'sessions') },
+  { name: 'sessions of all users, a page', group: 'lists', work: (table) => request(table, 'sessions') },
   {
-    name: 'one session, of very many calls',
+    name: 'one session of 500 calls',
     group: 'lists',
-    work: (table, world) => asked(table, `sessions/${world.sessionId(world.longSession)}`),
+    work: (table, data) => request(table, `sessions/${data.sessionId(data.longSession)}`),
   },
-  { name: 'grants of everyone, a page', group: 'lists', work: (table) => asked(table, 'grants') },
-  { name: 'users, a page', group: 'lists', work: (table) => asked(table, 'users') },
+  { name: 'grants, a page', group: 'lists', work: (table) => request(table, 'grants') },
+  { name: 'users, a page', group: 'lists', work: (table) => request(table, 'users') },
   {
-    name: 'find by id',
+    name: 'search by id',
     group: 'lists',
-    work: (table, world) => asked(table, `find?id=${world.sessionId(world.sessionsOf(0).at(-1)!)}`),
+    work: (table, data) => request(table, `find?id=${data.sessionId(data.sessionsOf(0).at(-1)!)}`),
   },
   {
-    name: 'revoke one grant',
+    name: 'revocation of one grant',
     group: 'endings',
-    work: (table, world) => asked(table, `grants/${world.grantId(world.grantsOf(0)[0]!)}/revoke`, {}),
+    work: (table, data) => request(table, `grants/${data.grantId(data.grantsOf(0)[0]!)}/revoke`, {}),
   },
   {
-    name: 'revoke all of a user',
+    name: 'revocation of all grants of a user',
     group: 'endings',
-    work: (table, world) => asked(table, 'revoke-all', { user: world.watchedUser }),
+    work: (table, data) => request(table, 'revoke-all', { user: data.measuredUser }),
   },
-  { name: 'erase a user', group: 'endings', work: erase },
+  { name: 'erasure of a user', group: 'endings', work: erase },
 ];
 
 const last = (hours: number) => `from=${NOW - hours * steps.hour}&to=${NOW}`;
 
-/** An answer of the dashboard to its owner. @param body of what changes something */
-async function asked(table: TableConnection, path: string, body?: object): Promise<unknown> {
+/** A response of the dashboard's API. @param body of a request that changes data */
+async function request(table: TableConnection, path: string, body?: object): Promise<unknown> {
   const headers = {
     Cookie: `__Host-dashboard=${COOKIE}`,
     ...(body && { Origin: ORIGIN, 'Content-Type': 'application/json', 'X-CSRF-Token': csrf }),
@@ -126,9 +126,9 @@ async function asked(table: TableConnection, path: string, body?: object): Promi
     dashboardOver(table),
     new Request(`${ORIGIN}/dashboard/api/${path}`, init),
   );
-  const answer = await response.json();
-  if (!response.ok) throw new Error(`${path} was answered ${response.status}: ${JSON.stringify(answer)}`);
-  return answer;
+  const result = await response.json();
+  if (!response.ok) throw new Error(`${path} answered ${response.status}: ${JSON.stringify(result)}`);
+  return result;
 }
 
 function dashboardOver(table: TableConnection): Dashboard {
@@ -159,14 +159,14 @@ function dashboardOver(table: TableConnection): Dashboard {
   };
 }
 
-/** The newest session of the user that is looked at has been idle for less than its time to live. */
-async function resume(table: TableConnection, world: World): Promise<unknown> {
+/** Resumes the newest session of the measured user, which has not expired. */
+async function resume(table: TableConnection, data: GeneratedData): Promise<unknown> {
   const seconds = Math.floor(NOW / 1000);
-  const session = world.session(world.sessionsOf(0).at(-1)!);
-  const { id: grant, user, client, scopes } = world.grant(world.grantOf(world.sessionNumber(session.id)!));
+  const session = data.session(data.sessionsOf(0).at(-1)!);
+  const { id: grant, user, client, scopes } = data.grant(data.grantOf(data.sessionNumber(session.id)!));
   const rules = { ttlSeconds: SESSION_SECONDS, stale: 'renew' as const };
-  // Seen this minute, as all requests but the first one of a minute are.
-  const sessions = new Sessions(recordedSessions(table), rules, () => session.lastSeenAt + 1);
+  // The session was used in this minute, as with all requests but the first of a minute.
+  const sessions = new Sessions(sessionStore(table), rules, () => session.lastSeenAt + 1);
   const caller = { user, grant, client, scopes, expiresAt: seconds + 600 };
   const admission =
     session.era === 'legacy' ? await sessions.resume(caller, session.id, '2025-11-25') : await sessions.current(caller);
@@ -175,45 +175,46 @@ async function resume(table: TableConnection, world: World): Promise<unknown> {
   return admission.session;
 }
 
-const processes = new WeakMap<TableConnection, AuditLogWriter>();
+const writers = new WeakMap<TableConnection, AuditLogWriter>();
 
-/** In a process that has recorded the session before, if it was asked to. */
-async function record(table: TableConnection, world: World): Promise<void> {
-  const writer = processes.get(table) ?? dynamoAuditLogWriter(table);
-  processes.set(table, writer);
-  await recordIn(writer, world);
+/** Writes a call in a process that has written one of the session before, if `prepare` has run. */
+async function recordCall(table: TableConnection, data: GeneratedData): Promise<void> {
+  const writer = writers.get(table) ?? dynamoAuditLogWriter(table);
+  writers.set(table, writer);
+  await recordIn(writer, data);
 }
 
-async function recordFirst(table: TableConnection, world: World): Promise<void> {
-  await recordIn(dynamoAuditLogWriter(table), world);
+/** Writes a call in a process that has not written one of the session. */
+async function recordFirstCall(table: TableConnection, data: GeneratedData): Promise<void> {
+  await recordIn(dynamoAuditLogWriter(table), data);
 }
 
-async function recordIn(writer: AuditLogWriter, world: World): Promise<void> {
-  const session = world.sessionsOf(0).at(-1)!;
-  const call = { ...world.call(session, 0), id: 'new', at: NOW };
+async function recordIn(writer: AuditLogWriter, data: GeneratedData): Promise<void> {
+  const session = data.sessionsOf(0).at(-1)!;
+  const call = { ...data.call(session, 0), id: 'new', at: NOW };
   await writer.recordCall(call, callExpiry(call));
 }
 
-async function rollup(table: TableConnection, at: number): Promise<unknown> {
+async function aggregate(table: TableConnection, at: number): Promise<unknown> {
   const aggregates = dynamoAggregateStore(table);
-  const parts = { calls: dynamoAuditLogReader(table), aggregates, retentionDays: RETENTION_DAYS, now: () => at };
-  return aggregateCalls({ ...parts, log: () => undefined }, () => 1);
+  const dependencies = { calls: dynamoAuditLogReader(table), aggregates, retentionDays: RETENTION_DAYS, now: () => at };
+  return aggregateCalls({ ...dependencies, log: () => undefined }, () => 1);
 }
 
 const midnight = startOf('day', NOW);
 
-/** As it was before the last five minutes of yesterday were counted, with which an hour and a day are over. */
+/** Sets the aggregation back before the last five minutes of a day, which complete an hour and a day. */
 async function beforeMidnight(table: TableConnection): Promise<void> {
   const aggregates = dynamoAggregateStore(table);
   await aggregates.moveOn(await aggregates.countedUntil(), midnight - steps.minutes);
 }
 
-/** Again until nothing is left, as the page does. */
-async function erase(table: TableConnection, world: World): Promise<unknown> {
+/** Repeats the request until nothing is left, as the page does. */
+async function erase(table: TableConnection, data: GeneratedData): Promise<unknown> {
   let items = 0;
   for (;;) {
-    const answer = (await asked(table, 'erase', { user: world.watchedUser })) as { items: number; done: boolean };
-    items += answer.items;
-    if (answer.done) return { items };
+    const erased = (await request(table, 'erase', { user: data.measuredUser })) as { items: number; done: boolean };
+    items += erased.items;
+    if (erased.done) return { items };
   }
 }

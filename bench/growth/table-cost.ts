@@ -1,13 +1,13 @@
-/** What some work asks of the table. */
+/** The requests to the table. */
 export type Cost = {
   /** Requests by operation. */
   requests: Record<string, number>;
-  /** Items that were read, and their bytes as DynamoDB counts them. */
+  /** Items read, and their bytes as DynamoDB counts them. */
   items: number;
   bytes: number;
-  /** A read unit is 4 KB of a consistent read, 8 KB of one that may be a moment behind. */
+  /** A read unit is 4 KB of a strongly consistent read, 8 KB of an eventually consistent one. */
   readUnits: number;
-  /** A write unit is 1 KB of an item, once for the table and once for each index that the item is in. */
+  /** A write unit is 1 KB of an item, for the table and for each index that contains the item. */
   writeUnits: number;
 };
 

@@ -1,6 +1,6 @@
 import type { Item } from '../../local/dynamodb/dynamodb-store.ts';
 
-/** An item as the wire has it. @param item of text, numbers, truth values, lists and members */
+/** An item as on the wire. @param item of strings, numbers, booleans, lists and objects */
 export const marshalled = (item: object): Item =>
   Object.fromEntries(
     Object.entries(item)
@@ -14,12 +14,12 @@ function attribute(value: unknown): Item[string] {
   if (typeof value === 'boolean') return { BOOL: value };
   if (Array.isArray(value)) return { L: value.map(attribute) };
   if (typeof value === 'object' && value !== null) return { M: marshalled(value) };
-  throw new Error(`No item here has a ${typeof value}`);
+  throw new Error(`An attribute cannot be a ${typeof value}`);
 }
 
 /**
- * What an item is paid for by, in bytes: names and text as UTF-8, numbers by their digits, and one or three for what
- * holds others (DynamoDB Developer Guide, "DynamoDB item sizes and formats").
+ * The size of an item in bytes: names and strings as UTF-8, numbers by their digits, and an overhead of one or three bytes
+ * for lists and maps (DynamoDB Developer Guide, "DynamoDB item sizes and formats").
  */
 export const sizeOf = (item: Item): number =>
   Object.entries(item).reduce((sum, [name, value]) => sum + utf8(name) + sizeOfAttribute(value), 0);
@@ -42,7 +42,7 @@ function sizeOfAttribute(value: Item[string]): number {
         3,
       );
     default:
-      throw new Error(`No item here has a ${type}`);
+      throw new Error(`The attribute type ${type} is not supported`);
   }
 }
 

@@ -1,7 +1,7 @@
-/** @param part from 0 to 1 */
-export function percentile(numbers: number[], part: number): number {
+/** @param fraction from 0 to 1 */
+export function percentile(numbers: number[], fraction: number): number {
   const sorted = numbers.toSorted((a, b) => a - b);
-  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))] ?? 0;
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * fraction))] ?? 0;
 }
 
 export const mean = (numbers: number[]): number => numbers.reduce((sum, each) => sum + each, 0) / numbers.length;
@@ -9,8 +9,8 @@ export const mean = (numbers: number[]): number => numbers.reduce((sum, each) =>
 export type Point = { x: number; y: number };
 
 /**
- * How much y grows with each x, by least squares, and how far off that may be: the standard error of the slope.
- * Both are absent where all points have the same x, or there are fewer than three.
+ * The slope of y over x by least squares, and its standard error. Absent if all points have the same x, or if there are
+ * fewer than three.
  */
 export function slopeOf(points: Point[]): { slope: number; error: number } | undefined {
   const [x, y] = [mean(points.map((point) => point.x)), mean(points.map((point) => point.y))];

@@ -1,58 +1,58 @@
-import type { Memory } from './load-bench-server.ts';
 import { mean, type Point, slopeOf } from './load-figures.ts';
+import type { Memory } from './load-server.ts';
 
 /**
- * How much the live heap of an environment may grow with each of its requests. A server that is kept after its request
- * has 15 KB. Less than this is not told from the noise of a hundred thousand requests.
+ * The bound for the growth of an environment's live heap per request. A server that leaks after its request has 15 KB.
+ * Smaller growth cannot be distinguished from noise with a hundred thousand requests.
  */
-export const MOST_GROWTH_BYTES = 1024;
+export const GROWTH_BOUND_BYTES = 1024;
 /**
- * Until then code is still being compiled; and once, between the 500th request and the 1500th, V8 throws away what has not
- * run for a while, which is 5 MB and would hide what grows slowly.
+ * Earlier samples do not count: code is still being compiled, and once, between the 500th and the 1500th request, V8
+ * discards 5 MB of compiled code that has not run for a while, which would hide slow growth.
  */
 const WARM_REQUESTS = 1_500;
-/** The slope is known to so many standard errors: it is above or below the bound even if it is off by that much. */
-const ERRORS = 2;
+/** The slope is above or below the bound only if it is so by this many standard errors. */
+const STANDARD_ERRORS = 2;
 
-export type Sample = Memory & {
-  /** Since the beginning. */
+export type Sample = Pick<Memory, 'environment' | 'requests' | 'heapBytes' | 'rssBytes'> & {
+  /** Since the start of the load. */
   seconds: number;
-  /** Requests that had been answered by then, by all environments. */
+  /** Requests answered by all environments until then. */
   answered: number;
 };
 
 export type Growth = {
-  /** Samples of the second half, of environments that were warm. */
+  /** Samples of the second half, of warm environments. */
   samples: number;
-  /** Bytes with each request of an environment, and the standard error of that; absent where there were too few. */
+  /** Bytes per request of an environment, and the standard error. Absent if there are too few samples. */
   slopeBytes?: number;
   errorBytes?: number;
   boundBytes: number;
-  verdict: 'no growth' | 'growth' | 'too few requests to tell';
+  verdict: 'no growth' | 'growth' | 'too few requests to decide';
 };
 
 /**
- * Whether the heap grows with the requests of an environment, by the samples of the second half. Each environment is held
- * against itself, since some have more code compiled than others.
+ * Decides whether the heap grows with the requests of an environment, by the samples of the second half. Each environment
+ * is compared with itself, because the amount of compiled code differs.
  */
 export function growthOf(samples: Sample[], answered: number): Growth {
   const late = samples.filter((each) => each.answered >= answered / 2 && each.requests >= WARM_REQUESTS);
   const line = slopeOf([...Map.groupBy(late, ({ environment }) => environment).values()].flatMap(centred));
-  const boundBytes = MOST_GROWTH_BYTES;
-  if (!line) return { samples: late.length, boundBytes, verdict: 'too few requests to tell' };
+  const boundBytes = GROWTH_BOUND_BYTES;
+  if (!line) return { samples: late.length, boundBytes, verdict: 'too few requests to decide' };
   const { slope, error } = line;
-  const isBelow = slope + ERRORS * error <= boundBytes;
-  const isAbove = slope - ERRORS * error > boundBytes;
+  const isBelow = slope + STANDARD_ERRORS * error <= boundBytes;
+  const isAbove = slope - STANDARD_ERRORS * error > boundBytes;
   return {
     samples: late.length,
     slopeBytes: Math.round(slope),
     errorBytes: Math.round(error),
     boundBytes,
-    verdict: isBelow ? 'no growth' : isAbove ? 'growth' : 'too few requests to tell',
+    verdict: isBelow ? 'no growth' : isAbove ? 'growth' : 'too few requests to decide',
   };
 }
 
-/** By how much each sample differs from the mean of all. */
+/** The differences of the samples from their mean. */
 function centred(samples: Sample[]): Point[] {
   const [requests, heap] = [mean(samples.map((each) => each.requests)), mean(samples.map((each) => each.heapBytes))];
   return samples.map((each) => ({ x: each.requests - requests, y: each.heapBytes - heap }));

@@ -1,29 +1,30 @@
-import { lost } from '../../test/support/load/killed-processes.ts';
-import { NamedSessions, type Plan, Stateless } from '../../test/support/load/load-clients.ts';
-import type { LedgerUser } from '../../test/support/load/load-ledger.ts';
-import type { Cloud } from '../../test/support/test-cloud.ts';
-import { callTool } from '../../test/support/test-oauth-client.ts';
-import type { Memory } from './load-bench-server.ts';
-import { libraries, users } from './loaded-emulator.ts';
-import { pause, type ThinkingWire } from './thinking-connection.ts';
+import { randomUUID } from 'node:crypto';
+import type { EmulatorProcess } from '../harness/emulator-process.ts';
+import { assistants } from '../harness/mcp-clients.ts';
+import { LegacyClient, ModernClient, type SessionPlan } from './load-clients.ts';
+import type { LoadUser } from './load-ledger.ts';
+import { users } from './loaded-emulator.ts';
+import { type PacedConnections, pause } from './paced-connections.ts';
 
-/** A program that asks until it is told that it is enough. */
-export type Client = (goesOn: () => boolean) => Promise<void>;
+/** Sends requests for as long as the traffic continues. */
+export type TrafficClient = (continues: () => boolean) => Promise<void>;
 
 /**
- * Half of the clients speak 2025-11-25: one session after another, with `initialize`, some calls and sometimes `DELETE`;
- * they come back to sessions of before, and to ids that nobody knows. The others speak 2026-07-28.
+ * Half of the clients speak 2025-11-25: one session after another, with `initialize`, calls and sometimes `DELETE`. They
+ * return to earlier sessions and send unknown ids. The others speak 2026-07-28.
  */
-export function rawClients(owners: LedgerUser[], wire: ThinkingWire): Client[] {
+export function rawClients(owners: LoadUser[], connections: PacedConnections): TrafficClient[] {
   return owners.map((owner, number) =>
-    number % 2 === 0 ? namedSessions(new NamedSessions(owner, wire)) : stateless(new Stateless(owner, wire, number)),
+    number % 2 === 0
+      ? legacyTraffic(new LegacyClient(owner, connections))
+      : modernTraffic(new ModernClient(owner, connections, number)),
   );
 }
 
-function namedSessions(client: NamedSessions): Client {
-  return async (goesOn) => {
-    for (let session = 0; goesOn(); session++) {
-      const plan: Plan = {
+function legacyTraffic(client: LegacyClient): TrafficClient {
+  return async (continues) => {
+    for (let session = 0; continues(); session++) {
+      const plan: SessionPlan = {
         increments: session % 25 === 3,
         pairs: session % 20 === 4,
         returns: session % 2 === 1,
@@ -35,58 +36,38 @@ function namedSessions(client: NamedSessions): Client {
   };
 }
 
-function stateless(client: Stateless): Client {
-  return async (goesOn) => {
-    for (let turn = 0; goesOn(); turn++) await client.turn({ increments: turn % 25 === 3, pairs: turn % 20 === 4 });
+function modernTraffic(client: ModernClient): TrafficClient {
+  return async (continues) => {
+    for (let turn = 0; continues(); turn++) await client.turn({ increments: turn % 25 === 3, pairs: turn % 20 === 4 });
   };
 }
 
-/** Turns between two connections of one sign-in. */
-const TURNS_OF_A_CONNECTION = 20;
+/** Calls on one connection of an SDK's client. */
+const CALLS_PER_CONNECTION = 20;
 
-/** Clients as the two SDKs make them, which connect anew now and then. @param asked hears of each request */
-export function libraryClients(cloud: Cloud, wire: ThinkingWire, asked: () => void): Client[] {
-  return libraries.flatMap(([, connect]) =>
+/** Clients of both SDKs, in both eras, which connect anew now and then. @param answered runs after each response */
+export function sdkClients(
+  emulator: EmulatorProcess,
+  connections: PacedConnections,
+  answered: () => void,
+): TrafficClient[] {
+  return assistants.flatMap(([, connect]) =>
     users.slice(0, 2).map(
-      (user): Client =>
-        async (goesOn) => {
-          let assistant = await connect(`${cloud.origin}/mcp`, user);
-          for (let turn = 1; goesOn(); turn++) {
-            await pause(wire.thinking);
-            const { isError, text } = await assistant.call('append', { call: `${turn}` });
+      (user): TrafficClient =>
+        async (continues) => {
+          let assistant = await connect(emulator.mcpUrl, user);
+          for (let turn = 1; continues(); turn++) {
+            await pause(connections.pauseMilliseconds);
+            const { isError, text } = await assistant.call('append', { call: randomUUID() });
             if (isError) throw new Error(`A tool failed: ${text}`);
-            asked();
-            if (turn % TURNS_OF_A_CONNECTION !== 0) continue;
+            answered();
+            if (turn % CALLS_PER_CONNECTION !== 0) continue;
             const { memory } = assistant;
             await assistant.close();
-            assistant = await connect(`${cloud.origin}/mcp`, user, memory);
+            assistant = await connect(emulator.mcpUrl, user, memory);
           }
           await assistant.close();
         },
     ),
   );
-}
-
-/** What the environment that happens to answer has in memory. */
-export async function askMemory({ token }: LedgerUser, wire: ThinkingWire): Promise<Memory> {
-  const { params, ...call } = callTool('memory');
-  const _meta = {
-    'io.modelcontextprotocol/protocolVersion': '2026-07-28',
-    'io.modelcontextprotocol/clientCapabilities': {},
-    'io.modelcontextprotocol/clientInfo': { name: 'memory', version: '1' },
-  };
-  const headers = {
-    authorization: `Bearer ${token}`,
-    'content-type': 'application/json',
-    accept: 'application/json, text/event-stream',
-    'mcp-protocol-version': '2026-07-28',
-    'mcp-method': call.method,
-    'mcp-name': params.name,
-  };
-  const answer = await wire.send('POST', headers, JSON.stringify({ ...call, params: { ...params, _meta } }));
-  if (answer === lost || answer.status !== 200) {
-    throw new Error(`memory was answered ${answer === lost ? 'not at all' : answer.text}`);
-  }
-  const message = JSON.parse(/^data: (.+)$/m.exec(answer.text)?.[1] ?? answer.text);
-  return JSON.parse(message.result.content[0].text);
 }

@@ -2,7 +2,7 @@ import { FastMCP } from 'fastmcp';
 import { serve } from './gateway.ts';
 import { tools } from './tools.ts';
 
-/** It has no handler of its own, so it listens inside the function, and requests are passed on to it. */
+/** fastmcp has no request handler: it listens on a port inside the function, to which the handler forwards requests. */
 const server = new FastMCP({ name: 'fastmcp', version: '1.0.0' });
 for (const { name, description, inputSchema, answer } of tools) {
   server.addTool({ name, description, parameters: inputSchema, execute: answer });

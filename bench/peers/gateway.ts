@@ -1,7 +1,7 @@
 import type { APIGatewayProxyEvent } from 'aws-lambda';
 import type { LambdaRuntime, ResponseStream } from '../../lambda/adapters/api-gateway.ts';
 
-/** What stands between API Gateway and a handler of web requests, in as few lines as it can be done. */
+/** The shortest adapter from API Gateway's events to a handler of web requests. */
 
 declare const awslambda: LambdaRuntime;
 

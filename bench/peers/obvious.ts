@@ -3,15 +3,15 @@ import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { DynamoDBDocumentClient, GetCommand, PutCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import { createMcpHandler } from '@modelcontextprotocol/server';
 import { JwtVerifier } from 'aws-jwt-verify';
+import { createServer } from '#server';
 import type { ToolContext } from '../../lambda/core/mcp/tool-context.ts';
-import { createServer } from '../../lambda/server.ts';
 import { serve } from './gateway.ts';
 
 /**
- * G, the obvious build of the same job: the same tools on the stock handler, a token that is verified, and a session that
- * is written by `initialize`, and read and touched by every later request.
+ * G, the straightforward implementation of the same task: the same tools on the stock handler, a verified token, and a
+ * session that `initialize` writes and every later request reads and updates.
  *
- * The key set is given to it: G is the faster for a fetch that the first token of a real one would wait for.
+ * The key set comes from the environment: G saves the fetch for which the first token of a real deployment would wait.
  */
 const { PUBLIC_URL = '', TABLE_NAME, KEY_SET = '' } = process.env;
 const table = DynamoDBDocumentClient.from(new DynamoDBClient({}));
@@ -25,10 +25,10 @@ verifier.cacheJwks(JSON.parse(KEY_SET));
 type Extra = { user: string; session: Record<string, unknown> };
 
 const mcp = createMcpHandler(({ authInfo }) => {
-  if (!authInfo) throw new Error('There is no caller');
+  if (!authInfo) throw new Error('The request has no authInfo');
   const { user, session } = authInfo.extra as Extra;
   const { clientId: client, scopes } = authInfo;
-  const context = { user: { key: user }, client, scopes, session, long: (run: unknown) => run };
+  const context = { user: { key: user }, client, scopes, session, longRunning: (run: unknown) => run };
   return createServer(context as unknown as ToolContext);
 });
 

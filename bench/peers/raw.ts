@@ -1,6 +1,6 @@
 import type { LambdaRuntime } from '../../lambda/adapters/api-gateway.ts';
 
-/** What the protocol itself costs: JSON-RPC by hand, without session, token or checks. */
+/** The lower limit of the protocol: JSON-RPC without an SDK, session, token or validation. */
 
 declare const awslambda: LambdaRuntime;
 

@@ -4,8 +4,8 @@ import { serve } from './gateway.ts';
 import { mcp } from './stock.ts';
 
 /**
- * The design that this project grew out of: a session is a hash in Redis, and a request reads it, writes when it was last
- * seen and moves its end. REDIS_AWAITS=3 waits for each of the three; otherwise the last two go together.
+ * Sessions as hashes in Redis: each request reads the session, writes its last use and extends its expiry.
+ * REDIS_AWAITS=3 awaits each of the three commands; otherwise the last two are sent together.
  */
 const client = createClient({ url: process.env.REDIS_URL });
 const connected = client.connect();

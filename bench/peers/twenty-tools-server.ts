@@ -1,7 +1,7 @@
 import { McpServer } from '@modelcontextprotocol/server';
 import { tools } from './tools.ts';
 
-/** Stands in place of `lambda/server.ts` where warm figures are taken: the tools that the peers have. */
+/** The server of the warm measurements, with the tools of the peers. */
 export function createServer(): McpServer {
   const server = new McpServer({ name: 'holdfast', version: '1.0.0' });
   for (const { name, title, description, inputSchema, answer } of tools) {

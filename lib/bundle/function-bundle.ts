@@ -171,11 +171,20 @@ function bundleFunction(entry: string, outfile: string, external: string[], opti
     target: 'node24',
     format: 'cjs',
     mainFields: ['module', 'main'],
-    // Explicit conditions replace esbuild's default condition, so it is listed as well.
-    ...(!optimizations && { conditions: ['no-optimizations', 'module'] }),
+    // `module` is esbuild's default, which the option replaces.
+    conditions: [...(optimizations ? [] : ['no-optimizations']), ...conditionsOfNode(), 'module'],
     alias: { ...substitutes, ...(optimizations && sdkWithoutUndici()) },
     external,
   }).errors;
+}
+
+/**
+ * The conditions of this process (`node --conditions`): `#server` and `#scopes` are the same files in the bundles as in the
+ * app that builds them.
+ */
+function conditionsOfNode(): string[] {
+  const options = [...process.execArgv, process.env.NODE_OPTIONS ?? ''].join(' ');
+  return Array.from(options.matchAll(/(?:^|\s)(?:--conditions|-C)[ =](\S+)/g), ([, condition]) => condition!);
 }
 
 /** @returns the build errors of the page */

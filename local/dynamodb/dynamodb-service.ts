@@ -70,7 +70,7 @@ export async function startDynamoDb(options: DynamoDbOptions): Promise<DynamoDb>
 
   async function answer(request: AwsRequest): Promise<object> {
     const result = await decide(request);
-    // Before the answer, so that what a client has been told is never lost.
+    // Before the response, so that an acknowledged write is never lost.
     await store.save();
     return result;
   }

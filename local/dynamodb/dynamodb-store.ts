@@ -127,7 +127,7 @@ export class Store implements ItemStore {
     return (index ?? this.#table(tableName)).items.range(range, isReverse);
   }
 
-  /** Runs `work`; when it throws, everything it wrote is taken back. */
+  /** Runs `work`; when it throws, everything it wrote is undone. */
   atomically<T>(work: () => T): T {
     this.#undo = [];
     try {

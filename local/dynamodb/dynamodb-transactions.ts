@@ -95,7 +95,7 @@ export class RequestTokens {
   }
 }
 
-/** Every part is tried even after one has failed: the client is told all reasons. */
+/** Every part is tried even after one has failed: the client receives all reasons. */
 function performAll(store: Store, parts: ParsedRequest[]): object[] {
   const answers: object[] = [];
   const reasons = parts.map((part): Reason => {

@@ -48,11 +48,16 @@ export class EnvironmentPool {
     else this.#idle.push(environment);
   }
 
+  /** Ends the idle environments. */
+  recycle(): void {
+    for (const environment of this.#idle.splice(0)) void environment.end();
+  }
+
   /** Ends idle environments now and busy ones after their invocation. */
   retire(): void {
     this.#retired = true;
     for (const expiry of this.#expiries) expiry.cancel();
-    for (const environment of this.#idle.splice(0)) void environment.end();
+    this.recycle();
   }
 
   /** Ends all environments, busy ones included. */

@@ -115,6 +115,11 @@ export class FunctionPool {
     return this.#pool(logicalId).kill(count);
   }
 
+  /** Ends the idle execution environments: the next request of every function meets a cold start. */
+  recycle(): void {
+    for (const pool of this.#pools.values()) pool.recycle();
+  }
+
   /** Deploys another template: the next request runs its code, requests in progress finish with theirs. */
   replace(template: Template): void {
     const replaced = [...this.#pools.values()];

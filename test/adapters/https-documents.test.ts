@@ -3,10 +3,10 @@ import { once } from 'node:events';
 import type { RequestListener } from 'node:http';
 import { createServer, type Server } from 'node:https';
 import type { AddressInfo, LookupFunction } from 'node:net';
+import { type Certificate, newCertificate } from '../../bench/harness/certificate.ts';
 import { httpsDocuments } from '../../lambda/adapters/https-documents.ts';
 import { ClientDocumentError } from '../../lambda/core/oauth/clients/client-document.ts';
 import { ServiceUnavailableError } from '../../lambda/core/support/service-unavailable-error.ts';
-import { type Certificate, newCertificate } from '../support/certificate.ts';
 
 /** The fetcher against real servers: responses of unknown servers, and addresses of unknown names. */
 
@@ -184,7 +184,7 @@ describe('the address of a name', () => {
     '2001::1',
     '2001:db8::1',
     '::127.0.0.1',
-  ])('a name at %s is refused before anything is sent', async (address) => {
+  ])('at %s is rejected before a request is sent', async (address) => {
     const { lookup, questions } = resolvingTo([address]);
     await expect(fetcher({ anywhere: false, lookup }).fetch(url())).rejects.toThrow(/not at a public address/);
     expect([questions(), asked.length]).toEqual([1, 0]);

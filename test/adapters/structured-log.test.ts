@@ -21,7 +21,7 @@ test('a line contains the request id, and the session id once it is set', async 
   ]);
 });
 
-test('lines of concurrent requests contain the ids of their own request', async () => {
+test('lines of concurrent requests contain the id of their request', async () => {
   const [first, second] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
   const one = withInvocation('request-1', async () => {
     logSession('session-1');

@@ -7,23 +7,23 @@ import type { BuildOptions, Metafile } from 'esbuild';
 import { deployed } from '../../bench/built-assembly.ts';
 import type { Requests } from '../../bench/function-process.ts';
 import { authorizerEvent, callTool, initialize, listTools, modern, proxyEvent } from '../../bench/gateway-events.ts';
-import { type Desk, openDesk } from '../../bench/local-services.ts';
+import { type LocalServices, startLocalServices } from '../../bench/local-services.ts';
 import { HoldfastStack } from '../../lib/holdfast-stack.ts';
 import { buildCounting } from '../support/counting-build.ts';
 import { type Loaded, runFresh } from '../support/fresh-process.ts';
 
 /**
- * What makes functions slow and dear, held without a clock: how large they are, of how many modules, what of it is loaded
- * before the first answer, and how often schemas are converted. What requests ask of the table and the key service is
- * held by `test/e2e/store-requests.test.ts`, and what that costs by `cost.test.ts`.
+ * Limits of the causes of slow and expensive functions, which do not depend on the speed of the machine: the size and the
+ * modules of the bundles, the modules that are loaded before the first response, and schema conversions.
+ * `test/e2e/store-requests.test.ts` limits the requests to the table and to KMS, `cost-report.test.ts` their costs.
  *
- * Limits stand a little above what is. Who needs more raises one in the same commit, and says there what it buys; the two
- * of the MCP function and the authorizer are budgets (`docs/performance.md`), and are for the owner to raise.
+ * A limit is a little above the current value. A commit that raises one says what it gains. The limits of the MCP function
+ * and the authorizer are budgets (`docs/performance.md`).
  */
 
 jest.setTimeout(60_000);
 
-/** What esbuild was asked for by `lib/bundle/function-bundle.ts`, and what it says that it has built. */
+/** The builds of `lib/bundle/function-bundle.ts`: options and metafile. */
 type Build = { options: BuildOptions; metafile: Metafile };
 const mockBuilds: Build[] = [];
 jest.mock('esbuild', () => {
@@ -39,7 +39,7 @@ jest.mock('esbuild', () => {
 });
 
 let folder: string;
-let desk: Desk;
+let services: LocalServices;
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'holdfast-guards-'));
@@ -49,21 +49,21 @@ beforeAll(async () => {
     context: { ...context, 'aws:cdk:enable-asset-metadata': true },
     builtinCloudFormationValidation: false,
   });
-  // As `bin/holdfast.ts` has it by default.
+  // The default of `bin/holdfast.ts`.
   new HoldfastStack(app, 'Holdfast', { upstreamTokens: true });
   app.synth();
-  desk = await openDesk(folder);
+  services = await startLocalServices(folder);
 });
 afterAll(async () => {
-  await desk?.close();
+  await services?.close();
   rmSync(folder, { recursive: true, force: true });
 });
 
-const functionOf = (construct: string) => deployed(desk.template, folder, construct);
+const functionOf = (construct: string) => deployed(services.template, folder, construct);
 const buildOf = (source: string) =>
   mockBuilds.find(({ options }) => basename((options.entryPoints as string[])[0]!) === source)!;
 
-/** How many modules of each package are in the bundle, after what is not used has been left out. */
+/** The number of modules of each package in the bundle, after tree shaking. */
 function packagesIn(source: string): Map<string, number> {
   const [output] = Object.values(buildOf(source).metafile.outputs);
   const packages = new Map<string, number>();
@@ -80,20 +80,20 @@ describe('sizes', () => {
   test.each([
     ['Mcp', 453_000, '2 % above 443,888; the budget is 614,400'],
     ['Authorizer', 40_960, 'a budget: every connection waits for it first'],
-    // Sign-in and dashboard wait for a person; each more tenth of a megabyte is 5 to 10 ms of a cold start.
+    // Sign-in and dashboard are interactive: each additional 100 KB adds 5 to 10 ms to a cold start.
     ['OAuth', 332_500, '2 % above 325,916'],
     ['Dashboard', 161_900, '2 % above 158,700'],
-    // Nobody waits for it, but it is paid for by the millisecond, 8,640 times a month.
+    // The aggregation job runs 8,640 times a month and is charged by the millisecond.
     ['Rollup', 39_600, '2 % above 38,839'],
-  ])('the function %s has %d bytes at most: %s', (construct, most) => {
+  ])('the bundle of %s has at most %d bytes: %s', (construct, most) => {
     expect(statSync(functionOf(construct).file).size).toBeLessThanOrEqual(most);
   });
 
-  test('the worker is the MCP function', () => {
+  test('the worker has the bundle of the MCP function', () => {
     expect(functionOf('Worker').file).toBe(functionOf('Mcp').file);
   });
 
-  test('script and style of the page have 110 KB at most as they are sent', () => {
+  test('the compressed script and style of the dashboard have less than 110 KB', () => {
     const beside = dirname(functionOf('Dashboard').file);
     const sizes = ['main.js.gz', 'main.css.gz'].map((name) => statSync(join(beside, name)).size);
     expect(sizes[0]! + sizes[1]!).toBeLessThan(110 * 1024);
@@ -101,9 +101,9 @@ describe('sizes', () => {
 });
 
 describe('modules', () => {
-  test('the MCP function is made of these packages, and of 146 modules at most', () => {
+  test('the MCP function contains these packages and at most 146 modules', () => {
     const packages = packagesIn('mcp.ts');
-    // A package more is written down here, after a look at what it takes to load: npm run bench -- --part cold.
+    // Before another package is added here, measure its load time: npm run bench -- --part cold.
     expect([...packages.keys()].sort()).toEqual([
       '@aws-sdk/util-dynamodb',
       '@modelcontextprotocol/core',
@@ -117,13 +117,13 @@ describe('modules', () => {
     expect(sum(packages.values())).toBeLessThanOrEqual(146);
   });
 
-  test('the authorizer is made of one package, and of 27 modules at most', () => {
+  test('the authorizer contains one package and at most 27 modules', () => {
     const packages = packagesIn('authorizer.ts');
     expect([...packages.keys()].sort()).toEqual(['aws-jwt-verify', 'our own']);
     expect(sum(packages.values())).toBeLessThanOrEqual(27);
   });
 
-  test('no function has ajv, which the SDK would load and compile schemas with', () => {
+  test('no function contains ajv, with which the SDK would compile schemas', () => {
     const doors = mockBuilds.filter(({ options }) => options.format === 'cjs');
     const inputs = doors.flatMap(({ metafile }) => Object.values(metafile.outputs).map((each) => each.inputs));
     expect(inputs.length).toBe(5);
@@ -131,20 +131,20 @@ describe('modules', () => {
   });
 });
 
-/** The function as it is deployed, in a fresh process. */
+/** Runs the deployed function in a fresh process. */
 const runDeployed = (construct: string, requests: Requests[]): Promise<Loaded> => {
   const { file, handler, environment } = functionOf(construct);
-  return runFresh({ file, handler, requests }, { ...desk.environment, ...environment });
+  return runFresh({ file, handler, requests }, { ...services.environment, ...environment });
 };
 
 const mcpRequest = (message: Parameters<typeof proxyEvent>[0], count = 1): Requests => ({
-  event: proxyEvent(message, desk.caller, desk.token),
+  event: proxyEvent(message, services.caller, services.token),
   segments: [count],
   expect: '"result"',
 });
 
-/** Node's own modules that take milliseconds, by how Node names them in `process.moduleLoadList`. */
-const dear = {
+/** The modules of Node that take milliseconds to load, by their names in `process.moduleLoadList`. */
+const expensive = {
   undici: 'NativeModule internal/deps/undici/undici',
   http2: 'NativeModule http2',
   webstreams: 'NativeModule internal/webstreams/readablestream',
@@ -152,28 +152,28 @@ const dear = {
   zlib: 'NativeModule zlib',
   child_process: 'NativeModule child_process',
 };
-const dearIn = ({ loaded }: Loaded) =>
-  Object.entries(dear)
+const expensiveIn = ({ loaded }: Loaded) =>
+  Object.entries(expensive)
     .filter(([, name]) => loaded.includes(name))
     .map(([name]) => name);
-const packagesAskedFor = ({ required }: Loaded) =>
+const requiredPackages = ({ required }: Loaded) =>
   required.filter((name) => /^@|^[a-z]/.test(name) && !isBuiltin(name));
 
-describe('before the first answer', () => {
-  test('the authorizer has loaded nothing of the web, and nothing that is not in its bundle', async () => {
-    const event = authorizerEvent(desk.token);
+describe('until the first response', () => {
+  test('the authorizer loads no web platform modules and nothing outside its bundle', async () => {
+    const event = authorizerEvent(services.token);
     const loaded = await runDeployed('Authorizer', [{ event, segments: [1], expect: '"Allow"' }]);
-    expect(dearIn(loaded)).toEqual([]);
-    expect(packagesAskedFor(loaded)).toEqual([]);
+    expect(expensiveIn(loaded)).toEqual([]);
+    expect(requiredPackages(loaded)).toEqual([]);
   });
 
   test.each<[string, () => Requests[]]>([
-    ['with a session', () => [mcpRequest(initialize), mcpRequest(callTool('whoami'))]],
-    ['as 2026-07-28 has it', () => [mcpRequest(modern(callTool('whoami')))]],
-  ])('the MCP function, %s, has loaded no client of the AWS SDK', async (_what, requests) => {
+    ['in a session', () => [mcpRequest(initialize), mcpRequest(callTool('whoami'))]],
+    ['with 2026-07-28', () => [mcpRequest(modern(callTool('whoami')))]],
+  ])('the MCP function %s loads no client of the AWS SDK', async (_what, requests) => {
     const loaded = await runDeployed('Mcp', requests());
-    // Lambda's own copies: of the key service, the secrets and the worker, when a tool first needs them.
-    expect(packagesAskedFor(loaded)).toEqual([]);
+    // The clients of KMS, Secrets Manager and Lambda are those of the runtime, loaded when a tool needs them.
+    expect(requiredPackages(loaded)).toEqual([]);
     expect(loaded.required.filter((name) => name.startsWith('node:')).sort()).toEqual([
       'node:async_hooks',
       'node:crypto',
@@ -182,15 +182,15 @@ describe('before the first answer', () => {
       'node:stream',
       'node:url',
     ]);
-    expect(dearIn(loaded).sort()).toEqual(['webcrypto']);
+    expect(expensiveIn(loaded).sort()).toEqual(['webcrypto']);
   });
 
-  test('importing the MCP function loads neither undici nor what comes with it', async () => {
-    expect(dearIn(await runDeployed('Mcp', []))).toEqual(['webcrypto']);
+  test('the import of the MCP function does not load undici and its dependencies', async () => {
+    expect(expensiveIn(await runDeployed('Mcp', []))).toEqual(['webcrypto']);
   });
 });
 
-/** A tool whose arguments have a schema. */
+/** A tool with an input schema. */
 const note = callTool('note', { name: 'guard', text: 'kept' });
 
 describe('JSON schemas', () => {
@@ -202,16 +202,16 @@ describe('JSON schemas', () => {
 
   async function conversions(...requests: Requests[]): Promise<number> {
     const { handler, environment } = functionOf('Mcp');
-    return (await runFresh({ file, handler, requests }, { ...desk.environment, ...environment })).conversions;
+    return (await runFresh({ file, handler, requests }, { ...services.environment, ...environment })).conversions;
   }
 
-  /** What each of ten requests converts after the first one of its kind. */
+  /** The conversions of each of ten requests after the first one of its kind. */
   async function perWarmRequest(message: Parameters<typeof proxyEvent>[0], ...before: Requests[]): Promise<number> {
     const [one, eleven] = await Promise.all([1, 11].map((count) => conversions(...before, mcpRequest(message, count))));
     return (eleven! - one!) / 10;
   }
 
-  test('are made of tools at all: this count counts', async () => {
+  test('of tools are converted for the first list of tools, and counted', async () => {
     expect(await conversions(mcpRequest(initialize), mcpRequest(listTools))).toBeGreaterThan(0);
   });
 
@@ -219,10 +219,10 @@ describe('JSON schemas', () => {
     ['a call', () => perWarmRequest(callTool('whoami'), mcpRequest(initialize))],
     ['a call with arguments', () => perWarmRequest(note, mcpRequest(initialize))],
     ['a list of tools', () => perWarmRequest(listTools, mcpRequest(initialize))],
-    ['a call as 2026-07-28 has it', () => perWarmRequest(modern(callTool('whoami')))],
-    ['a call with arguments as 2026-07-28 has it', () => perWarmRequest(modern(note))],
-    ['a list of tools as 2026-07-28 has it', () => perWarmRequest(modern(listTools))],
-  ])('are not made again for %s', async (_what, work) => {
+    ['a call of 2026-07-28', () => perWarmRequest(modern(callTool('whoami')))],
+    ['a call with arguments of 2026-07-28', () => perWarmRequest(modern(note))],
+    ['a list of tools of 2026-07-28', () => perWarmRequest(modern(listTools))],
+  ])('of tools are not converted again for %s', async (_what, work) => {
     expect(await work()).toBe(0);
   });
 });

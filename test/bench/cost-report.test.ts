@@ -10,8 +10,8 @@ import { writeUnits } from '../../bench/cost/dynamodb-units.ts';
 import { comparable, type Measurement, savedText, works } from '../../bench/cost/measured-work.ts';
 import { readStack } from '../../bench/cost/priced-stack.ts';
 import { type PriceName, prices } from '../../bench/cost/prices.ts';
+import { assemblyOfSources } from '../../bench/harness/assembly.ts';
 import type { Item } from '../../local/dynamodb/dynamodb-store.ts';
-import { assemblyOfSources } from '../support/attacked-cloud.ts';
 import { deployments, synthesize } from '../support/synthesized-template.ts';
 
 jest.setTimeout(60_000);
@@ -19,7 +19,7 @@ jest.setTimeout(60_000);
 const root = join(__dirname, '../..');
 const read = (file: string) => readFileSync(join(root, file), 'utf8');
 const measured: Measurement = JSON.parse(read('bench/cost/measured.json'));
-/** As `bin/holdfast.ts` has it by default. */
+/** The default of `bin/holdfast.ts`. */
 const stack = readStack(synthesize({ upstreamTokens: true }));
 const program = (...options: string[]) =>
   spawnSync(process.execPath, ['bench/cost-report.ts', ...options], { cwd: root, encoding: 'utf8' });
@@ -27,7 +27,7 @@ const program = (...options: string[]) =>
 const within = (value: number, share: number) => ({ from: value * (1 - share), to: value * (1 + share) });
 const line = (lines: Line[], what: string) => lines.find((each) => each.what === what)!;
 
-describe('the measurement that is kept', () => {
+describe('the saved measurement', () => {
   let folder: string;
   let now: Measurement;
   beforeAll(async () => {
@@ -39,22 +39,23 @@ describe('the measurement that is kept', () => {
   });
   afterAll(() => rmSync(folder, { recursive: true }));
 
-  // What has changed on purpose is measured anew: npm run bench:cost -- --save bench/cost/measured.json
-  test.each(Object.keys(works) as (keyof typeof works)[])('still is what the cloud does: %s', (name) => {
+  // After an intended change, measure again: npm run bench:cost -- --save bench/cost/measured.json
+  test.each(Object.keys(works) as (keyof typeof works)[])('equals the requests of the local emulator: %s', (name) => {
     expect(comparable(now.works[name])).toEqual(comparable(measured.works[name]));
     const sizes = ({ reads, writes }: Measurement['works'][typeof name]) =>
       [...reads, ...writes].map(({ bytes }) => bytes);
-    const kept = sizes(measured.works[name]);
+    const saved = sizes(measured.works[name]);
     for (const [index, bytes] of sizes(now.works[name]).entries()) {
-      const { from, to } = within(kept[index]!, 0.05);
+      const { from, to } = within(saved[index]!, 0.05);
       expect(bytes).toBeGreaterThanOrEqual(from);
       expect(bytes).toBeLessThanOrEqual(to);
     }
   });
 
-  test('is kept as the program saves it', () => expect(read('bench/cost/measured.json')).toBe(savedText(measured)));
+  test('has the format in which the program saves it', () =>
+    expect(read('bench/cost/measured.json')).toBe(savedText(measured)));
 
-  test('is of the indexes that the table has', () => expect(now.indexes).toEqual(stack.indexes));
+  test('has the indexes of the table', () => expect(now.indexes).toEqual(stack.indexes));
 });
 
 test('docs/cost.md has the output of npm run bench:cost -- --markdown', () => {
@@ -63,28 +64,28 @@ test('docs/cost.md has the output of npm run bench:cost -- --markdown', () => {
   expect(read('docs/cost.md')).toBe(`# Cost\n\n${body}\n`);
 });
 
-describe('a bill', () => {
+describe('a cost report', () => {
   const usual = report(stack, measured, usualTraffic);
 
-  test('says that the budget of a million calls is met, and by how little', () => {
+  test('meets the budget of a million calls', () => {
     expect(usual.budget.met).toBe(true);
     expect(usual.budget.ours).toBeCloseTo(5.2, 2);
   });
 
-  test('has a second write for the first call of a burst: at most one for each call', () => {
+  test('charges a second write for the first call of a burst, at most one for each call', () => {
     const recorded = (traffic: Partial<typeof usualTraffic>) =>
       dollarsOf(line(report(stack, measured, { ...usualTraffic, ...traffic }).calls, 'DynamoDB, audit log'));
     expect(recorded({})).toBeCloseTo(1.1 * 0.625, 6);
     expect(recorded({ 'calls-per-burst': 1 })).toBeCloseTo(2 * 0.625, 6);
   });
 
-  test('has Lambda’s own lines only where they are asked for', () => {
+  test('charges the platform log lines of Lambda only where they are enabled', () => {
     const verbose = readStack(synthesize({ upstreamTokens: true, lambdaSystemLogs: true }));
     const logs = (each: typeof stack) => dollarsOf(line(report(each, measured, usualTraffic).calls, 'logs'));
     expect(logs(verbose) - logs(stack)).toBeCloseTo(0.16, 2);
   });
 
-  test('grows with what is called, and what is idle does not', () => {
+  test('increases with calls, except for idle costs', () => {
     const twice = report(stack, measured, { ...usualTraffic, 'calls-per-month': 2_000_000 });
     expect(twice.callsSum).toBeCloseTo(2 * usual.callsSum, 6);
     expect(twice.idleSum).toBe(usual.idleSum);
@@ -92,13 +93,13 @@ describe('a bill', () => {
     expect(none.callsSum).toBe(0);
   });
 
-  test('has what tools take, and the memory that is asked for', () => {
+  test('includes the duration of tools and the given memory', () => {
     const slow = report(stack, measured, { ...usualTraffic, 'tool-milliseconds': 980, memory: 1024 });
     // 1 M × 1 s × 1 GB.
     expect(dollarsOf(line(slow.calls, 'Lambda, MCP function'))).toBeCloseTo(0.2 + 13.33, 2);
   });
 
-  test('asks the authorizer each time where its answer is not remembered', () => {
+  test('charges the authorizer for each call if its result is not cached', () => {
     const forgetful = { ...stack, authorizerCacheSeconds: 0 };
     expect(line(report(forgetful, measured, usualTraffic).calls, 'Lambda, authorizer').uses).toContainEqual({
       price: 'functionRequests',
@@ -106,7 +107,7 @@ describe('a bill', () => {
     });
   });
 
-  test('has what a stack has: alarms and dashboard of prod, the firewall, no CloudFront before a domain', () => {
+  test('contains the resources of the stack: alarms and dashboard of prod, the firewall, no CloudFront with a domain', () => {
     const [, , [, props]] = deployments as [unknown, unknown, [string, object]];
     const prod = report(readStack(synthesize(props)), measured, usualTraffic);
     expect(prod.idle.map((each) => [each.what, Number(dollarsOf(each).toFixed(2))])).toEqual([
@@ -121,7 +122,7 @@ describe('a bill', () => {
     expect(prod.others.map(({ what }) => what)).not.toContain('CloudFront');
   });
 
-  test('takes off no more than is used, and no more than is free', () => {
+  test('deducts at most the used and at most the free quantity', () => {
     const lines: Line[] = [
       { what: 'much', uses: [{ price: 'functionRequests', quantity: 3_000_000 }] },
       { what: 'little', uses: [{ price: 'logs', quantity: 1 }] },
@@ -131,12 +132,12 @@ describe('a bill', () => {
     expect(sumOf([...lines, ...free])).toBeCloseTo(0.4, 6);
   });
 
-  test('is not made of a measurement of another table', () => {
+  test('rejects a measurement of another table', () => {
     expect(() => report({ ...stack, indexes: ['byUser'] }, measured, usualTraffic)).toThrow(/measure again/);
   });
 });
 
-test('every price has a page of AWS that says it', () => {
+test('every price names its page of AWS', () => {
   for (const name of Object.keys(prices) as PriceName[]) {
     expect(prices[name].source).toMatch(/^https:\/\/aws\.amazon\.com\/[\w/-]+\/$/);
   }
@@ -166,10 +167,10 @@ describe('write units', () => {
 });
 
 test.each([
-  [['--calls-per-month', 'many'], /--calls-per-month is "many": write a number of 0 or more/],
-  [['--calls-per-token', '0'], /--calls-per-token is "0": write a number of 1 or more/],
+  [['--calls-per-month', 'many'], /--calls-per-month is "many": use a number of 0 or more/],
+  [['--calls-per-token', '0'], /--calls-per-token is "0": use a number of 1 or more/],
   [['--what'], /Unknown option '--what'/],
-])('what cannot be computed is refused: %j', (options, message) => {
+])('rejects invalid options: %j', (options, message) => {
   const { status, stderr } = program(...(options as string[]));
   expect(status).toBe(1);
   expect(stderr).toMatch(message as RegExp);

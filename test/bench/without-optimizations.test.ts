@@ -5,11 +5,11 @@ import { App } from 'aws-cdk-lib';
 import type { BuildOptions, Metafile } from 'esbuild';
 import { deployed } from '../../bench/built-assembly.ts';
 import { callTool, initialize, listTools, modern, proxyEvent } from '../../bench/gateway-events.ts';
-import { openDesk } from '../../bench/local-services.ts';
+import { startLocalServices } from '../../bench/local-services.ts';
 import { HoldfastStack } from '../../lib/holdfast-stack.ts';
 import { runFresh } from '../support/fresh-process.ts';
 
-/** `optimizations: false` builds with the libraries' parts, and works. */
+/** `optimizations: false` builds the functions with the unmodified libraries. */
 
 jest.setTimeout(60_000);
 
@@ -31,7 +31,7 @@ test.each([
   [true, 'signed'],
   [false, 'sdk'],
 ] as const)(
-  'with optimizations %s, every function that opens the table uses the %s client, and the MCP function works',
+  'with optimizations %s, every function with a table uses the %s client, and the MCP function answers requests',
   async (optimizations, client) => {
     const folder = mkdtempSync(join(tmpdir(), 'holdfast-switch-'));
     mockInputs.clear();
@@ -63,18 +63,18 @@ test.each([
       expect(has('/.cache/holdfast/sdk-')).toBe(optimizations);
       expect(has('@modelcontextprotocol/server/dist/index.mjs')).toBe(!optimizations);
 
-      const desk = await openDesk(folder);
+      const services = await startLocalServices(folder);
       try {
-        const { file, handler, environment } = deployed(desk.template, folder, 'Mcp');
+        const { file, handler, environment } = deployed(services.template, folder, 'Mcp');
         const requests = [initialize, callTool('whoami'), listTools, modern(callTool('whoami'))].map((message) => ({
-          event: proxyEvent(message, desk.caller, desk.token),
+          event: proxyEvent(message, services.caller, services.token),
           segments: [1],
           expect: '"result"',
         }));
-        await runFresh({ file, handler, requests }, { ...desk.environment, ...environment });
-        expect(desk.count()).toMatchObject({ BatchGetItem: expect.any(Number), PutItem: expect.any(Number) });
+        await runFresh({ file, handler, requests }, { ...services.environment, ...environment });
+        expect(services.count()).toMatchObject({ BatchGetItem: expect.any(Number), PutItem: expect.any(Number) });
       } finally {
-        await desk.close();
+        await services.close();
       }
     } finally {
       rmSync(folder, { recursive: true, force: true });

@@ -3,12 +3,12 @@ import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { newCertificate } from '../../bench/harness/certificate.ts';
+import { projectRoot } from '../../bench/harness/project-copy.ts';
 import { checkDeployment } from '../../cli/doctor/deployment-checks.ts';
 import { type Facts, gatherFacts } from '../../cli/doctor/deployment-facts.ts';
 import { createProbe } from '../../cli/doctor/http-probe.ts';
-import { newCertificate } from '../support/certificate.ts';
 import { paths, problems, ScriptedDeployment } from '../support/scripted-deployment.ts';
-import { projectRoot } from '../support/started-emulator.ts';
 
 const deployment = new ScriptedDeployment();
 const { url, facts, reply, document, onMetadata, challenge } = deployment;

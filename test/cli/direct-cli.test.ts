@@ -1,43 +1,30 @@
-import { globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { callTool, initialize, postMcp } from '../../bench/harness/raw-oauth-client.ts';
 import { userKey } from '../../lambda/core/access/user-key.ts';
 import { sha256 } from '../../lambda/core/support/crypto.ts';
-import { synthesize } from '../../local/template/synthesis.ts';
 import { runCli } from '../support/cli-process.ts';
 import { FakeCloudFormation } from '../support/fake-cloudformation.ts';
-import { ProjectCopy } from '../support/project-copy.ts';
 import { CLIENT, ScriptedProvider } from '../support/scripted-provider.ts';
-import { Cloud } from '../support/test-cloud.ts';
-import { callTool, initialize, postMcp } from '../support/test-oauth-client.ts';
+import { directMode, TestCloud } from '../support/test-cloud.ts';
 
 /** Direct mode: the identity provider keeps the grants, and the operator can still block them. */
 
 jest.setTimeout(60_000);
 
 let provider: ScriptedProvider;
-let assembly: string;
-let cloud: Cloud;
+let cloud: TestCloud;
 let cloudFormation: FakeCloudFormation;
 
 beforeAll(async () => {
   provider = await ScriptedProvider.start();
-  const variant = new ProjectCopy();
-  const context = `"idpProfile": "workos", "idpMode": "direct", "idpIssuer": "${provider.issuer}"`;
-  variant.edit('cdk.json', '"context": {', `"context": { ${context},`);
-  assembly = mkdtempSync(join(tmpdir(), 'holdfast-assembly-'));
-  await synthesize(variant.root, assembly);
-  variant.remove();
-  cloud = await Cloud.start({ assembly });
+  cloud = await TestCloud.start(directMode(provider.issuer));
   cloudFormation = await FakeCloudFormation.start();
-  const template = readFileSync(join(assembly, globSync('*.template.json', { cwd: assembly })[0]!), 'utf8');
-  cloudFormation.stacks = [{ name: 'Holdfast-dev', outputs: { TableName: 'Holdfast-Table710B521B' }, template }];
+  const { template, table } = cloud;
+  cloudFormation.stacks = [{ name: 'Holdfast-dev', outputs: { TableName: table.name }, template }];
 });
 afterAll(async () => {
   cloudFormation?.stop();
   await cloud?.stop();
   await provider?.stop();
-  rmSync(assembly, { recursive: true, force: true });
 });
 
 async function holdfast(...args: string[]) {

@@ -2,10 +2,11 @@ import { execFile, spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { promisify } from 'node:util';
+import { approveAndSignIn } from '../../bench/harness/form-browser.ts';
+import { projectRoot } from '../../bench/harness/project-copy.ts';
 import type { Finding } from '../../cli/doctor/finding.ts';
-import { approveAndSignIn } from '../support/form-browser.ts';
 import { problems } from '../support/scripted-deployment.ts';
-import { projectRoot, StartedEmulator } from '../support/started-emulator.ts';
+import { TestCloud } from '../support/test-cloud.ts';
 
 jest.setTimeout(60_000);
 
@@ -21,9 +22,9 @@ describe('holdfast doctor', () => {
     }
   }
 
-  let emulator: StartedEmulator;
+  let emulator: TestCloud;
   beforeAll(async () => {
-    emulator = await StartedEmulator.start();
+    emulator = await TestCloud.start();
   });
   afterAll(() => emulator?.stop());
 

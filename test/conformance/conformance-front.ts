@@ -2,23 +2,23 @@ import { Agent, createServer, type IncomingMessage, request, type ServerResponse
 import type { AddressInfo } from 'node:net';
 import { buffer } from 'node:stream/consumers';
 
-/** What the suites connect to, because they cannot sign in. */
+/** The server that the suites connect to, because they cannot sign in. */
 export type Front = {
   mcpUrl: string;
   close(): Promise<void>;
 };
 
 export type FrontOptions = {
-  /** Where the gateway is. */
+  /** The origin of the gateway. */
   origin: string;
   accessToken: string;
-  /** Hands an answer on only when it is complete, as a gateway does that knows no streaming. */
+  /** Forwards a response when it is complete, as a gateway without streaming. */
   buffering: boolean;
 };
 
 /**
- * Passes every request on to the gateway with an access token, and is a client's own host otherwise: a foreign `Host`
- * stays foreign and any `Origin` stays as it is, so that what refuses them is the gateway or what is behind it.
+ * Forwards every request to the gateway with an access token. A foreign `Host` and any `Origin` are unchanged, so that the
+ * gateway or the function rejects them.
  */
 export async function startFront({ origin, accessToken, buffering }: FrontOptions): Promise<Front> {
   const gateway = new URL(origin);
@@ -34,7 +34,7 @@ export async function startFront({ origin, accessToken, buffering }: FrontOption
     };
     const { method, url } = incoming;
     const onward = request({ hostname, port, agent, method, path: url, headers, setHost: false });
-    // A client that leaves is gone for the gateway, too.
+    // A client that disconnects also disconnects from the gateway.
     outgoing.once('close', () => onward.destroy());
     const answered = new Promise<IncomingMessage>((resolve, reject) => {
       onward.once('response', resolve).once('error', reject);
@@ -53,7 +53,7 @@ export async function startFront({ origin, accessToken, buffering }: FrontOption
 
   const server = createServer((incoming, outgoing) => {
     answer(incoming, outgoing).catch((error: Error) => {
-      // Either the client has left, or the gateway has: then the client must see a broken connection, not an answer.
+      // The client or the gateway has disconnected. In the latter case the client must see a broken connection.
       if (outgoing.destroyed) return;
       console.error(`${incoming.method} ${incoming.url}: ${error.message}`);
       outgoing.destroy();
@@ -72,8 +72,8 @@ export async function startFront({ origin, accessToken, buffering }: FrontOption
   };
 }
 
-/** How the answer is divided on the wire is between each two neighbours (RFC 9112 §6.1). */
+/** `Transfer-Encoding` is hop-by-hop (RFC 9112 §6.1). */
 function withoutTransferEncoding({ headers }: IncomingMessage) {
-  const { 'transfer-encoding': _, connection: __, ...kept } = headers;
-  return kept;
+  const { 'transfer-encoding': _, connection: __, ...endToEnd } = headers;
+  return endToEnd;
 }

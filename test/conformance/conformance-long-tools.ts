@@ -13,10 +13,10 @@ import * as z from 'zod/v4';
 
 type Answer = CallToolResult | InputRequiredResult;
 
-/** Makes of a handler one whose work may last longer than a request: `long` of the context. */
+/** `longRunning` of the context: makes a handler that may take longer than a request. */
 export type Long = <Input>(
   handler: (input: Input, context: ServerContext) => Answer | Promise<Answer>,
-  /** `required`: a client without the Tasks extension is refused, not made to wait. */
+  /** `required`: a client without the Tasks extension is rejected instead of waiting. */
   options?: { required?: boolean },
 ) => (input: Input, context: ServerContext) => Answer | Promise<Answer>;
 
@@ -25,7 +25,7 @@ const confirmForm = z.object({ confirm: z.boolean() });
 
 const text = (value: string): CallToolResult => ({ content: [{ type: 'text', text: value }] });
 
-/** Tools of the scenarios named `tasks-*`: what becomes a task when the client knows the Tasks extension (SEP-2663). */
+/** Tools of the scenarios `tasks-*`: they become tasks for clients with the Tasks extension (SEP-2663). */
 export function registerLongTools(server: McpServer, long: Long): void {
   server.registerTool(
     'slow_compute',
@@ -55,7 +55,7 @@ export function registerLongTools(server: McpServer, long: Long): void {
     'protocol_error_job',
     { description: 'Ends with an error of the protocol', inputSchema: z.object({}) },
     long(() => {
-      throw new ProtocolError(ProtocolErrorCode.InternalError, 'This job always ends with an error of the protocol');
+      throw new ProtocolError(ProtocolErrorCode.InternalError, 'This job always fails with a protocol error');
     }),
   );
 
@@ -88,7 +88,7 @@ export function registerLongTools(server: McpServer, long: Long): void {
     }),
   );
 
-  // Asks within the request, and only then becomes a task.
+  // The elicitation is part of the request; the tool becomes a task afterwards.
   server.registerTool(
     'test_tool_with_task',
     { description: 'Asks for a name and then takes its time', inputSchema: z.object({}) },

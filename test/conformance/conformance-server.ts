@@ -13,11 +13,11 @@ import type { ToolContext } from '../../lambda/core/mcp/tool-context.ts';
 import { registerLongTools } from './conformance-long-tools.ts';
 
 /**
- * The server that the protocol’s conformance suites ask for, written once for both eras: names, texts and schemas are
- * theirs. It stands in for `lambda/server.ts` in a variant of the sources (`run.ts`) and is never deployed.
+ * The server that the conformance suites of the protocol require, for both eras. The suites define its names, strings and
+ * schemas. `conformance-test.ts` runs it in place of the owner's server.
  *
- * Its lists do not change while it runs, so it declares no `listChanged` and has none of the suites' tools that change
- * a list.
+ * Its lists do not change while it runs: it does not declare `listChanged`, and lacks the tools of the suites that change a
+ * list.
  */
 export function createServer(context: ToolContext): McpServer {
   const legacy = context.session.era === 'legacy';
@@ -27,7 +27,7 @@ export function createServer(context: ToolContext): McpServer {
       capabilities: {
         tools: { listChanged: false },
         prompts: { listChanged: false },
-        // Subscriptions of the old era; in the new one a client listens instead.
+        // Subscriptions exist in the legacy era only.
         resources: { listChanged: false, ...(legacy && { subscribe: true }) },
         completions: {},
         logging: {},
@@ -36,8 +36,8 @@ export function createServer(context: ToolContext): McpServer {
   );
   registerContentTools(server);
   registerSchemaTools(server);
-  registerOldEraQuestions(server);
-  registerQuestions(server);
+  registerLegacyElicitations(server);
+  registerInputRequests(server);
   registerPrompts(server);
   registerResources(server);
   if (legacy) registerSubscriptions(server);
@@ -51,15 +51,15 @@ const userMessage = (value: string) => ({ role: 'user' as const, content: { type
 
 const pause = () => new Promise((resolve) => setTimeout(resolve, 50));
 
-/** A red pixel. */
+/** A PNG image of one red pixel. */
 const png = 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8DwHwAFBQIAX8jx0gAAAABJRU5ErkJggg==';
 
-/** A header and no sample. */
+/** A WAV file without samples. */
 const wav = 'UklGRiQAAABXQVZFZm10IBAAAAABAAEAQB8AAEAfAAABAAgAZGF0YQAAAAA=';
 
 function registerContentTools(server: McpServer): void {
-  // The first of the list must work without arguments: the checks of headers call whatever comes first.
-  server.registerTool('test_simple_text', { description: 'Answers with a text' }, async () =>
+  // The first tool must work without arguments: the header checks call it.
+  server.registerTool('test_simple_text', { description: 'Returns a string' }, async () =>
     text('This is a simple text response for testing.'),
   );
 
@@ -86,7 +86,7 @@ function registerContentTools(server: McpServer): void {
 
   server.registerTool(
     'test_multiple_content_types',
-    { description: 'Answers with a text, an image and a resource' },
+    { description: 'Returns a string, an image and a resource' },
     async () => ({
       content: [
         { type: 'text', text: 'Multiple content types test:' },
@@ -120,7 +120,7 @@ function registerContentTools(server: McpServer): void {
     },
   );
 
-  // Without a level in the request nothing may be sent: the SDK sees to it.
+  // The SDK sends nothing if the request has no log level.
   server.registerTool('test_logging_tool', { description: 'Logs once' }, async ({ mcpReq }) => {
     await mcpReq.log('info', 'Tool execution started');
     return text('Logged once, if that was asked for');
@@ -187,7 +187,7 @@ function registerSchemaTools(server: McpServer): void {
     async (input) => text(JSON.stringify(input)),
   );
 
-  // The client repeats the argument in the header `Mcp-Param-Region`, and the two must agree.
+  // The client repeats the argument in the header `Mcp-Param-Region`. The values must be equal.
   server.registerTool(
     'test_x_mcp_header',
     {
@@ -198,8 +198,8 @@ function registerSchemaTools(server: McpServer): void {
   );
 }
 
-/** Tools of the old era's scenarios, where the question is a request of the server's own. */
-function registerOldEraQuestions(server: McpServer): void {
+/** Tools of the legacy scenarios, in which an elicitation is a request of the server. */
+function registerLegacyElicitations(server: McpServer): void {
   server.registerTool(
     'test_sampling',
     { description: 'Asks the client’s model', inputSchema: z.object({ prompt: z.string() }) },
@@ -272,7 +272,7 @@ function registerOldEraQuestions(server: McpServer): void {
 
 type Form = Parameters<typeof inputRequired.elicit>[0]['requestedSchema'];
 
-/** Asks once, and tells what came back, be it an answer or a refusal. */
+/** Sends one elicitation and returns its result. */
 function elicited(mcpReq: ServerContext['mcpReq'], title: string, message: string, requestedSchema: Form) {
   const answer = inputResponse(mcpReq.inputResponses, 'form');
   return answer.kind === 'elicit'
@@ -286,8 +286,8 @@ const okForm = z.object({ ok: z.boolean() });
 
 const askName = (message = 'What is your name?') => inputRequired.elicit({ message, requestedSchema: nameForm });
 
-/** Tools of the scenarios named `input-required-result-*`. */
-function registerQuestions(server: McpServer): void {
+/** Tools of the scenarios `input-required-result-*`. */
+function registerInputRequests(server: McpServer): void {
   server.registerTool(
     'test_input_required_result_elicitation',
     { description: 'Asks for a name' },
@@ -389,11 +389,13 @@ function registerQuestions(server: McpServer): void {
         ...(sampling && { greeting: inputRequired.createMessage({ messages, maxTokens: 50 }) }),
       };
       if (Object.keys(mcpReq.inputResponses ?? {}).length > 0) return text('Answered');
-      return Object.keys(inputRequests).length > 0 ? inputRequired({ inputRequests }) : text('There is nobody to ask');
+      return Object.keys(inputRequests).length > 0
+        ? inputRequired({ inputRequests })
+        : text('The client has no capability for input requests');
     },
   );
 
-  // Asks for what the client has not declared; the SDK refuses that with -32021.
+  // Requests an input that the client has not declared; the SDK rejects it with -32021.
   server.registerTool(
     'test_missing_capability',
     { description: 'Asks without regard to what the client can answer' },
@@ -406,7 +408,7 @@ function registerQuestions(server: McpServer): void {
   );
 }
 
-/** Asks for a confirmation, and goes on only with the state that it gave out for this very tool. */
+/** Requests a confirmation, and continues only with the state that it issued for this tool. */
 function confirmed(mcpReq: ServerContext['mcpReq'], tool: string) {
   const answer = acceptedContent(mcpReq.inputResponses, 'confirm', okForm);
   const state = stateOf<{ tool: string }>(mcpReq);
@@ -417,7 +419,7 @@ function confirmed(mcpReq: ServerContext['mcpReq'], tool: string) {
   });
 }
 
-/** The state of this round as the tool gave it out. That nobody has changed it since is for the core to see to. */
+/** The state that the tool issued in this round. The core verifies its integrity. */
 function stateOf<State>(mcpReq: ServerContext['mcpReq']): State | undefined {
   const state = mcpReq.requestState<string>();
   return state === undefined ? undefined : (JSON.parse(state) as State);
@@ -491,7 +493,7 @@ function registerResources(server: McpServer): void {
   server.registerResource(
     'static-text',
     'test://static-text',
-    { description: 'A text', mimeType: 'text/plain' },
+    { description: 'A string', mimeType: 'text/plain' },
     async ({ href }) => ({
       contents: [{ uri: href, mimeType: 'text/plain', text: 'This is the content of the static text resource.' }],
     }),
@@ -531,7 +533,7 @@ function registerResources(server: McpServer): void {
   );
 }
 
-/** Nothing ever changes, so there is nothing to remember of a subscription. */
+/** Accepts subscriptions without storing them: resources do not change. */
 function registerSubscriptions({ server }: McpServer): void {
   server.setRequestHandler('resources/subscribe', async () => ({}));
   server.setRequestHandler('resources/unsubscribe', async () => ({}));

@@ -1,42 +1,42 @@
 /**
- * Holds both eras of the protocol against its own conformance suites, as a client meets them: through the gateway, behind
- * the authorizer, with a token that a user has signed in for, and in a new execution environment for every request. Each
- * suite runs twice, once streamed and once as through a gateway that buffers answers.
+ * Runs the conformance suites of the protocol in both eras as a client does: through the gateway and the authorizer, with
+ * the token of a signed-in user, and with a new execution environment for every request. Each suite runs twice: with
+ * streamed responses, and with a gateway that buffers them.
  *
- * `npm run test:conformance`. `-- --only 2026-07-28` runs a part: the suites whose line in the table contains the text.
- * `-- --scenario ping` runs that scenario alone; `-- --verbose` prints all that the suites and the functions say. There is
- * no list of expected failures.
+ * `npm run test:conformance`. `-- --only 2026-07-28` runs the suites whose names contain the string. `-- --scenario ping`
+ * runs one scenario; `-- --verbose` prints the output of the suites and the functions. There is no list of expected
+ * failures.
  */
 
 import { spawn } from 'node:child_process';
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { EmulatorProcess } from '../../bench/harness/emulator-process.ts';
+import { ProjectCopy } from '../../bench/harness/project-copy.ts';
+import { OAuthClient } from '../../bench/harness/raw-oauth-client.ts';
 import { synthesize } from '../../local/template/synthesis.ts';
-import { ProjectCopy } from '../support/project-copy.ts';
-import { Cloud } from '../support/test-cloud.ts';
-import { OAuthClient } from '../support/test-oauth-client.ts';
 import { startFront } from './conformance-front.ts';
 
 const root = join(import.meta.dirname, '..', '..');
 const stable = join(root, 'node_modules/conformance-0.1/dist/index.js');
 const next = join(root, 'node_modules/@modelcontextprotocol/conformance/dist/index.js');
 
-/** How many suites run at the same time, but for those that give a request half a second. */
-const AT_ONCE = 2;
+/** The number of concurrent suites, except those with a timeout of 500 ms. */
+const CONCURRENT_SUITES = 2;
 
-/** A suite that hangs is ended after this time, in seconds: longer than four questions that nobody answers, a minute each. */
-const LONGEST_SUITE = 300;
+/** The timeout of a suite, longer than four unanswered elicitations of a minute each. */
+const SUITE_TIMEOUT_SECONDS = 300;
 
 type Suite = {
   name: string;
   program: string;
-  /** What chooses the scenarios. */
-  choice: string[];
-  /** What goes with a single scenario instead. */
+  /** The options that select all scenarios. */
+  all: string[];
+  /** The options for a single scenario. */
   single: string[];
-  /** Whether it must have the machine to itself: `server-stateless` hangs up after 500 ms. */
+  /** Runs without concurrent suites: `server-stateless` disconnects after 500 ms. */
   alone: boolean;
 };
 
@@ -46,20 +46,20 @@ const suites: Suite[] = [
   {
     name: '0.2.0-alpha.12 all of 2025-06-18',
     program: next,
-    choice: ['--suite', 'all', '--spec-version', '2025-06-18'],
+    all: ['--suite', 'all', '--spec-version', '2025-06-18'],
     single: ['--spec-version', '2025-06-18', '--force'],
     alone: false,
   },
-  { name: '0.1.16 all', program: stable, choice: ['--suite', 'all'], single: [], alone: false },
+  { name: '0.1.16 all', program: stable, all: ['--suite', 'all'], single: [], alone: false },
 ];
 
-/** What a revision requires, and what the suite runs besides without counting it; here everything counts. */
+/** The requirements of a revision, and the scenarios that the suite itself does not count. Here all of them count. */
 function required(revision: string): Suite {
   return {
     name: `0.2.0-alpha.12 required of ${revision}`,
     program: next,
-    choice: ['--requirements', revision],
-    // Extensions belong to no revision: without force they would be left out.
+    all: ['--requirements', revision],
+    // Extensions do not belong to a revision: without --force they are skipped.
     single: ['--spec-version', revision, '--force'],
     alone: revision === '2026-07-28',
   };
@@ -71,14 +71,14 @@ type Check = {
   errorMessage?: string;
 };
 
-/** What a suite has found in one mode. */
+/** The outcome of a suite in one mode. */
 type Outcome = {
   name: string;
   seconds: number;
   scenarios: number;
   checks: (Check & { scenario: string })[];
-  /** What went wrong besides the checks. */
-  trouble: string[];
+  /** Failures besides those of checks. */
+  errors: string[];
 };
 
 const { values } = parseArgs({
@@ -88,68 +88,65 @@ const { values } = parseArgs({
 const cleanups: (() => unknown)[] = [];
 let failed = true;
 try {
-  failed = await prove();
+  failed = await runSuites();
 } finally {
   for (const cleanup of cleanups.reverse()) await cleanup();
 }
 process.exit(failed ? 1 : 0);
 
 /** @returns whether anything has failed */
-async function prove(): Promise<boolean> {
-  const cloud = await startCloud();
-  const client = await OAuthClient.register(cloud.origin);
+async function runSuites(): Promise<boolean> {
+  const emulator = await startEmulator();
+  const client = await OAuthClient.register(emulator.origin);
   const accessToken = (await client.tokensFor('ada')).access_token;
   const modes = [
     { mode: 'streamed', buffering: false },
     { mode: 'buffered', buffering: true },
   ];
-  const parts = modes
+  const runs = modes
     .flatMap(({ mode, buffering }) => suites.map((suite) => ({ suite, buffering, name: `${suite.name}, ${mode}` })))
     .filter(({ name }) => name.includes(values.only));
-  if (parts.length === 0) throw new Error(`There is no suite with ${JSON.stringify(values.only)} in its name`);
+  if (runs.length === 0) throw new Error(`--only is ${JSON.stringify(values.only)}: no suite has it in its name`);
 
   const outcomes: Outcome[] = [];
-  const work = async (waiting: typeof parts) => {
+  const work = async (waiting: typeof runs) => {
     for (let part = waiting.shift(); part; part = waiting.shift()) {
       const { suite, buffering, name } = part;
-      const front = await startFront({ origin: cloud.origin, accessToken, buffering });
+      const front = await startFront({ origin: emulator.origin, accessToken, buffering });
       const outcome = await run(suite, name, front.mcpUrl);
       await front.close();
       outcomes.push(outcome);
       console.log(`${name}: ${outcome.seconds.toFixed(0)} s`);
     }
   };
-  await work(parts.filter(({ suite }) => suite.alone));
-  const others = parts.filter(({ suite }) => !suite.alone);
-  await Promise.all(Array.from({ length: AT_ONCE }, () => work(others)));
-  if (values.verbose) console.error(cloud.log);
+  await work(runs.filter(({ suite }) => suite.alone));
+  const others = runs.filter(({ suite }) => !suite.alone);
+  await Promise.all(Array.from({ length: CONCURRENT_SUITES }, () => work(others)));
+  if (values.verbose) console.error(emulator.log);
   return report(outcomes.sort((a, b) => a.name.localeCompare(b.name)));
 }
 
-/** The stack with the suites' server in place of the owner's. */
-async function startCloud(): Promise<Cloud> {
-  const variant = new ProjectCopy();
-  cleanups.push(() => variant.remove());
-  cpSync(join(root, 'test/conformance'), join(variant.root, 'test/conformance'), { recursive: true });
-  writeFileSync(
-    join(variant.root, 'lambda/server.ts'),
-    `export { createServer } from '../test/conformance/conformance-server.ts';\n`,
-  );
+/** The stack with the server of the suites in place of the owner's. */
+async function startEmulator(): Promise<EmulatorProcess> {
+  const project = new ProjectCopy();
+  cleanups.push(() => project.remove());
+  project.add('test/conformance');
+  project.useServer('test/conformance/conformance-server.ts');
   const assembly = mkdtempSync(join(tmpdir(), 'holdfast-assembly-'));
   cleanups.push(() => rmSync(assembly, { recursive: true, force: true }));
-  await synthesize(variant.root, assembly);
-  const cloud = await Cloud.start({ assembly, freshPerRequest: true });
-  cleanups.push(() => cloud.stop());
-  return cloud;
+  await synthesize(project.root, assembly);
+  const emulator = await EmulatorProcess.run({ assembly, freshPerRequest: true });
+  cleanups.push(() => emulator.stop());
+  return emulator;
 }
 
-async function run({ program, choice, single }: Suite, name: string, mcpUrl: string): Promise<Outcome> {
+async function run({ program, all, single }: Suite, name: string, mcpUrl: string): Promise<Outcome> {
   const folder = mkdtempSync(join(tmpdir(), 'holdfast-conformance-'));
   cleanups.push(() => rmSync(folder, { recursive: true, force: true }));
   const started = performance.now();
-  const parameters = values.scenario === undefined ? choice : ['--scenario', values.scenario, ...single];
+  const parameters = values.scenario === undefined ? all : ['--scenario', values.scenario, ...single];
   const child = spawn(process.execPath, [program, 'server', '--url', mcpUrl, ...parameters, '-o', folder], {
-    timeout: LONGEST_SUITE * 1000,
+    timeout: SUITE_TIMEOUT_SECONDS * 1000,
   });
   let printed = '';
   for (const stream of [child.stdout, child.stderr]) {
@@ -164,15 +161,15 @@ async function run({ program, choice, single }: Suite, name: string, mcpUrl: str
   });
   if (values.verbose) console.error(printed);
   const outcome = { ...found(folder), name, seconds: (performance.now() - started) / 1000 };
-  const explained = outcome.trouble.length > 0 || outcome.checks.some(({ status }) => status === 'FAILURE');
-  if (ended !== undefined && !explained) outcome.trouble.push(`It ended with ${ended}:\n${printed.slice(-2000)}`);
+  const explained = outcome.errors.length > 0 || outcome.checks.some(({ status }) => status === 'FAILURE');
+  if (ended !== undefined && !explained) outcome.errors.push(`It ended with ${ended}:\n${printed.slice(-2000)}`);
   return outcome;
 }
 
-/** Reads what a suite has left: a folder for each scenario, `server-<scenario>-<time>`, with `checks.json` in it. */
-function found(folder: string): Pick<Outcome, 'scenarios' | 'checks' | 'trouble'> {
+/** Reads the results of a suite: a folder for each scenario, `server-<scenario>-<time>`, with `checks.json` in it. */
+function found(folder: string): Pick<Outcome, 'scenarios' | 'checks' | 'errors'> {
   const checks: Outcome['checks'] = [];
-  const trouble: string[] = [];
+  const errors: string[] = [];
   const scenarios = readdirSync(folder);
   for (const name of scenarios) {
     const scenario = name.replace(/^server-/, '').replace(/-\d{4}-\d\d-\d\dT.*$/, '');
@@ -180,37 +177,35 @@ function found(folder: string): Pick<Outcome, 'scenarios' | 'checks' | 'trouble'
       const all = JSON.parse(readFileSync(join(folder, name, 'checks.json'), 'utf8')) as Check[];
       checks.push(...all.map((check) => ({ ...check, scenario })));
     } catch (error) {
-      trouble.push(`${scenario} has left no checks: ${(error as Error).message}`);
+      errors.push(`${scenario} has left no checks: ${(error as Error).message}`);
     }
   }
-  if (scenarios.length === 0) trouble.push('No scenario ran');
-  return { scenarios: scenarios.length, checks, trouble };
+  if (scenarios.length === 0) errors.push('No scenario ran');
+  return { scenarios: scenarios.length, checks, errors };
 }
 
 /** @returns whether anything has failed */
 function report(outcomes: Outcome[]): boolean {
   console.table(
-    outcomes.map(({ name, scenarios, checks, trouble, seconds }) => {
+    outcomes.map(({ name, scenarios, checks, errors, seconds }) => {
       const number = (wanted: Check['status']) => checks.filter(({ status }) => status === wanted).length;
       return {
         suite: name,
         scenarios,
         passed: number('SUCCESS'),
-        failed: number('FAILURE') + trouble.length,
+        failed: number('FAILURE') + errors.length,
         warnings: number('WARNING'),
         skipped: number('SKIPPED'),
         seconds: Math.round(seconds),
       };
     }),
   );
-  for (const { name, checks, trouble } of outcomes) {
+  for (const { name, checks, errors } of outcomes) {
     for (const { scenario, id, status, errorMessage = '' } of checks) {
       if (status !== 'FAILURE' && status !== 'WARNING') continue;
       console.log(`${status === 'FAILURE' ? 'FAILED ' : 'warning'} ${name}: ${scenario}, ${id}: ${errorMessage}`);
     }
-    for (const line of trouble) console.log(`FAILED  ${name}: ${line}`);
+    for (const line of errors) console.log(`FAILED  ${name}: ${line}`);
   }
-  return outcomes.some(
-    ({ checks, trouble }) => trouble.length > 0 || checks.some(({ status }) => status === 'FAILURE'),
-  );
+  return outcomes.some(({ checks, errors }) => errors.length > 0 || checks.some(({ status }) => status === 'FAILURE'));
 }

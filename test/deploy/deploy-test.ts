@@ -1,10 +1,10 @@
 /**
- * Deploys the stack with the real CDK into an emulated AWS account: `cdk bootstrap`, `cdk deploy`, and once more from a
- * fresh synthesis, which must find nothing to change. Proves that CloudFormation can order and create the resources and
- * that synthesis repeats itself. It proves nothing about how AWS behaves afterwards: the local cloud is for that.
+ * Deploys the stack with the CDK into an emulated AWS account: `cdk bootstrap`, `cdk deploy`, and a second `cdk deploy` of a
+ * fresh synthesis, which must find no changes. Proves that CloudFormation can order and create the resources, and that
+ * synthesis is reproducible. The behavior of the deployment is tested with the local emulator.
  *
- * `npm run test:deploy`. Needs ministack (`requirements.txt`), which no other part of the project does, so this is no
- * part of `npm test`. Without ministack it fails: a proof that was not made must not look like one.
+ * `npm run test:deploy`. Needs ministack (`requirements.txt`), and is therefore not part of `npm test`. Without ministack
+ * this program fails.
  */
 
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
@@ -17,10 +17,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
-/** What ministack 1.4.21 cannot create, and is left out of the templates here. None of it has dependents. */
+/** Resource types that ministack 1.4.21 does not support. They are removed from the templates. They have no dependents. */
 const unsupported: Record<string, string> = {
-  'AWS::Cognito::ManagedLoginBranding': 'it has no managed login, the look of which this is',
-  'AWS::WAFv2::WebACLAssociation': 'it has web ACLs, but nothing that they stand before',
+  'AWS::Cognito::ManagedLoginBranding': 'it has no managed login',
+  'AWS::WAFv2::WebACLAssociation': 'it has web ACLs without associations',
 };
 
 const deployments: { name: string; stack: string; context: string[] }[] = [
@@ -46,7 +46,7 @@ const folder = mkdtempSync(join(tmpdir(), 'holdfast-deploy-'));
 const port = await freePort();
 const endpoint = `http://127.0.0.1:${port}`;
 
-/** Nothing of the machine's own configuration: these commands must not be able to reach a real account. */
+/** Excludes the configuration of the machine: these commands must not reach a real account. */
 const environment = {
   PATH: `${join(root, 'node_modules/.bin')}${delimiter}${process.env.PATH}`,
   HOME: folder,
@@ -74,7 +74,7 @@ try {
       if (!output.includes('(no changes)')) throw new Error(output);
     });
   }
-  console.log(`\nNot deployed, because ministack lacks them: ${Object.keys(unsupported).join(', ')}`);
+  console.log(`\nNot deployed, because ministack does not support them: ${Object.keys(unsupported).join(', ')}`);
 } catch (error) {
   console.error(`\n${(error as Error).message}`);
   process.exitCode = 1;
@@ -104,7 +104,7 @@ function startEmulator(): ChildProcess {
   child.on('error', () => {
     console.error(
       [
-        '\n\nThere is no `ministack`, the emulated AWS account that this test deploys into. It needs Python 3.10 or later:',
+        '\n\n`ministack`, the emulated AWS account of this test, is not installed. It needs Python 3.10 or later:',
         '  python3 -m venv .holdfast/python',
         '  .holdfast/python/bin/pip install -r test/deploy/requirements.txt',
         '  PATH="$PWD/.holdfast/python/bin:$PATH" npm run test:deploy',
@@ -123,10 +123,10 @@ async function isHealthy(): Promise<void> {
     if (emulator.exitCode !== null) throw new Error(`ministack ended with code ${emulator.exitCode}`);
     await sleep(200);
   }
-  throw new Error('ministack has not answered for 30 seconds');
+  throw new Error('ministack did not answer within 30 seconds');
 }
 
-/** @throws Error with everything the command printed */
+/** @throws Error with the output of the command */
 async function cdk(...command: string[]): Promise<string> {
   const cli = join(root, 'node_modules/aws-cdk/bin/cdk');
   const { stdout, stderr } = await promisify(execFile)(process.execPath, [cli, '--no-notices', ...command], {
@@ -138,7 +138,7 @@ async function cdk(...command: string[]): Promise<string> {
   return stdout + stderr;
 }
 
-/** A cloud assembly of its own, and the ids of the resources that are left in its template. */
+/** Synthesizes a new cloud assembly. @returns its folder and the ids of the resources in its template */
 async function synthesize(context: string[]): Promise<{ assembly: string; resources: string[] }> {
   const assembly = mkdtempSync(join(folder, 'assembly-'));
   await cdk('synth', '--strict', '--quiet', '--output', assembly, ...context.flatMap((each) => ['--context', each]));
@@ -146,7 +146,7 @@ async function synthesize(context: string[]): Promise<{ assembly: string; resour
   const template: { Resources: Record<string, { Type: string }> } = JSON.parse(readFileSync(file, 'utf8'));
   const supported = Object.entries(template.Resources).filter(([, { Type }]) => !(Type in unsupported));
   writeFileSync(file, JSON.stringify({ ...template, Resources: Object.fromEntries(supported) }));
-  // Nor can ministack protect a stack from termination.
+  // ministack does not support termination protection.
   const manifest = join(assembly, 'manifest.json');
   writeFileSync(
     manifest,
@@ -159,14 +159,14 @@ function deploy(assembly: string): Promise<string> {
   return cdk('deploy', '--app', assembly, '--require-approval', 'never');
 }
 
-/** @throws Error naming every resource that CloudFormation does not report as created */
+/** @throws Error with every resource that CloudFormation does not report as created */
 async function allCreated(stack: string, resources: string[]): Promise<void> {
   const states = await resourceStates(stack);
   const wrong = resources.filter((id) => states.get(id) !== 'CREATE_COMPLETE');
   if (wrong.length > 0) throw new Error(wrong.map((id) => `${id} is ${states.get(id) ?? 'missing'}`).join('\n'));
 }
 
-/** CloudFormation's `DescribeStackResources`, in its query protocol: one call is not worth another SDK client. */
+/** `DescribeStackResources` of CloudFormation in its query protocol: one call does not justify another SDK client. */
 async function resourceStates(stack: string): Promise<Map<string, string>> {
   const answer = await fetch(endpoint, {
     method: 'POST',
@@ -185,6 +185,6 @@ async function freePort(): Promise<number> {
   await once(server, 'listening');
   const address = server.address();
   server.close();
-  if (address === null || typeof address === 'string') throw new Error('The machine gave no port');
+  if (address === null || typeof address === 'string') throw new Error('There is no free port');
   return address.port;
 }

@@ -1,21 +1,24 @@
 import { randomUUID } from 'node:crypto';
-import { assistants } from '../support/mcp-clients.ts';
-import { StartedEmulator } from '../support/started-emulator.ts';
-import { callTool, postMcp } from '../support/test-oauth-client.ts';
+import { assistants } from '../../bench/harness/mcp-clients.ts';
+import { callTool, postMcp } from '../../bench/harness/raw-oauth-client.ts';
+import { TestCloud } from '../support/test-cloud.ts';
 
 jest.setTimeout(120_000);
 
-const tools = ['forget_note', 'long_task', 'note', 'notes', 'session', 'slow_task', 'userinfo', 'whoami'];
+const tools = [
+  ...['forget_note', 'imported_session', 'long_task', 'note', 'notes', 'request_details', 'session', 'slow_task'],
+  ...['userinfo', 'whoami'],
+];
 
-let desk: StartedEmulator;
+let cloud: TestCloud;
 beforeAll(async () => {
-  desk = await StartedEmulator.start();
+  cloud = await TestCloud.start();
 });
-afterAll(() => desk.stop());
+afterAll(() => cloud?.stop());
 
 describe.each(assistants)('an assistant made with %s', (_name, connect) => {
   test('signs its user in and calls every tool', async () => {
-    const assistant = await connect(desk.mcpUrl, 'ada');
+    const assistant = await connect(cloud.mcpUrl, 'ada');
     const listed = await assistant.listTools();
 
     const whoami = JSON.parse((await assistant.call('whoami')).text);
@@ -24,7 +27,7 @@ describe.each(assistants)('an assistant made with %s', (_name, connect) => {
 
     const session = JSON.parse((await assistant.call('session')).text);
     expect(Date.parse(session.expiresAt)).toBeGreaterThan(Date.parse(session.startedAt));
-    // Clients of the 2025 era know no tasks, so they have a tool for what is not done yet.
+    // Clients of the 2025 era do not support tasks: they have a tool for unfinished results.
     expect(listed.sort()).toEqual([...tools, ...(session.era === 'legacy' ? ['task_result'] : [])].sort());
     if (session.era === 'legacy') expect(session.id).toBe(assistant.sessionId());
     else expect(assistant.sessionId()).toBeUndefined();
@@ -45,8 +48,8 @@ describe.each(assistants)('an assistant made with %s', (_name, connect) => {
     await assistant.close();
   });
 
-  test('sees progress arrive before the result', async () => {
-    const assistant = await connect(desk.mcpUrl, 'ada');
+  test('receives progress before the result', async () => {
+    const assistant = await connect(cloud.mcpUrl, 'ada');
     const seen: string[] = [];
     await assistant.call('slow_task', { steps: 3 }, (progress) => seen.push(`step ${progress}`));
     seen.push('result');
@@ -54,64 +57,64 @@ describe.each(assistants)('an assistant made with %s', (_name, connect) => {
     await assistant.close();
   });
 
-  test('is asked by a tool, and the tool goes on with the answer', async () => {
-    const asked: string[] = [];
-    const assistant = await connect(desk.mcpUrl, 'ada', undefined, async (message) => {
-      asked.push(message);
-      return { forget: asked.length === 2 };
+  test('answers an elicitation, and the tool continues with the answer', async () => {
+    const messages: string[] = [];
+    const assistant = await connect(cloud.mcpUrl, 'ada', undefined, async (message) => {
+      messages.push(message);
+      return { forget: messages.length === 2 };
     });
     const name = `kept-${randomUUID()}`;
     await assistant.call('note', { name, text: 'buy milk' });
     expect(JSON.parse((await assistant.call('forget_note', { name })).text)).toEqual({ forgotten: false });
     expect(JSON.parse((await assistant.call('forget_note', { name })).text)).toEqual({ forgotten: true });
-    expect(asked).toEqual([`Forget the note ${name}?`, `Forget the note ${name}?`]);
+    expect(messages).toEqual([`Forget the note ${name}?`, `Forget the note ${name}?`]);
     expect((await assistant.call('note', { name })).isError).toBe(true);
     await assistant.close();
   });
 
-  test('gets what a long tool has done, in its own way', async () => {
-    const assistant = await connect(desk.mcpUrl, 'ada');
-    const { text, isError } = await assistant.call('long_task', { minutes: 0.03 });
-    expect({ isError, ...JSON.parse(text) }).toEqual({ isError: false, minutes: 0.03, done: true });
+  test('receives the result of a long-running tool', async () => {
+    const assistant = await connect(cloud.mcpUrl, 'ada');
+    const { text, isError } = await assistant.call('long_task', { milliseconds: 200 });
+    expect({ isError, ...JSON.parse(text) }).toEqual({ isError: false, milliseconds: 200, done: true });
     await assistant.close();
   });
 
-  test('goes on in the same session after a restart', async () => {
-    const assistant = await connect(desk.mcpUrl, 'ada');
+  test('continues in the same session after a restart', async () => {
+    const assistant = await connect(cloud.mcpUrl, 'ada');
     const before = JSON.parse((await assistant.call('session')).text);
-    await desk.restart();
+    await cloud.restart();
     const after = JSON.parse((await assistant.call('session')).text);
     expect(after.id).toBe(before.id);
     expect(after.startedAt).toBe(before.startedAt);
     await assistant.close();
   });
 
-  test('sees nothing of another user', async () => {
-    const [ada, alan] = await Promise.all([connect(desk.mcpUrl, 'ada'), connect(desk.mcpUrl, 'alan')]);
+  test('does not see the data of another user', async () => {
+    const [ada, alan] = await Promise.all([connect(cloud.mcpUrl, 'ada'), connect(cloud.mcpUrl, 'alan')]);
     await Promise.all([
       ada.call('note', { name: 'secret', text: 'of ada' }),
       alan.call('note', { name: 'secret', text: 'of alan' }),
     ]);
-    const [hers, his] = await Promise.all([
+    const [ofAda, ofAlan] = await Promise.all([
       ada.call('note', { name: 'secret' }),
       alan.call('note', { name: 'secret' }),
     ]);
-    expect([JSON.parse(hers.text).value, JSON.parse(his.text).value]).toEqual(['of ada', 'of alan']);
+    expect([JSON.parse(ofAda.text).value, JSON.parse(ofAlan.text).value]).toEqual(['of ada', 'of alan']);
     const keys = await Promise.all([ada.call('whoami'), alan.call('whoami')]);
     expect(JSON.parse(keys[0].text).user.key).not.toBe(JSON.parse(keys[1].text).user.key);
     await Promise.all([ada.close(), alan.close()]);
   });
 
-  test('is refused at its next request once its grant is revoked', async () => {
-    const assistant = await connect(desk.mcpUrl, 'ada');
+  test('is rejected at its next request after its grant was revoked', async () => {
+    const assistant = await connect(cloud.mcpUrl, 'ada');
     await assistant.call('whoami');
     const { access_token, refresh_token } = assistant.memory.tokens()!;
     const { client_id } = assistant.memory.clientInformation()!;
     const body = new URLSearchParams({ client_id, token: refresh_token! });
-    expect((await fetch(`${desk.origin}/revoke`, { method: 'POST', body })).status).toBe(200);
-    jest.spyOn(console, 'warn').mockImplementation(); // how the clients say that they have to start anew
+    expect((await fetch(`${cloud.origin}/revoke`, { method: 'POST', body })).status).toBe(200);
+    jest.spyOn(console, 'warn').mockImplementation(); // the clients report that they discard their tokens
     await expect(assistant.call('whoami')).rejects.toThrow(/unauthori[sz]ed/i);
-    expect((await postMcp(desk.origin, access_token, callTool('whoami'))).status).toBe(401);
+    expect((await postMcp(cloud.origin, access_token, callTool('whoami'))).status).toBe(401);
     await assistant.close();
   });
 });

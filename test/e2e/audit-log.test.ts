@@ -1,14 +1,14 @@
-import { AttackedCloud, type Item } from '../support/attacked-cloud.ts';
-import { assistants } from '../support/mcp-clients.ts';
-import { callTool, initialize, postMcp } from '../support/test-oauth-client.ts';
+import { assistants } from '../../bench/harness/mcp-clients.ts';
+import { callTool, initialize, postMcp } from '../../bench/harness/raw-oauth-client.ts';
+import { type Item, TestCloud } from '../support/test-cloud.ts';
 
-/** The record of calls in the owner's table, as the functions write it. */
+/** The audit log in the table, as the functions write it. */
 
 jest.setTimeout(120_000);
 
-let target: AttackedCloud;
+let target: TestCloud;
 beforeAll(async () => {
-  target = await AttackedCloud.start();
+  target = await TestCloud.start();
 });
 afterAll(() => target.stop());
 
@@ -18,7 +18,7 @@ async function recordOf(work: () => Promise<unknown>): Promise<Item[]> {
   return (await target.items('D#')).filter(({ sk }) => !before.has(sk));
 }
 
-test.each(assistants)('%s has each of its calls on record when it is answered', async (_name, connect) => {
+test.each(assistants)('each call of %s is in the audit log when its response arrives', async (_name, connect) => {
   const assistant = await connect(`${target.origin}/mcp`, 'ada');
   const calls = await recordOf(async () => {
     await assistant.call('whoami');
@@ -40,13 +40,15 @@ test.each(assistants)('%s has each of its calls on record when it is answered', 
   await assistant.close();
 });
 
-test('a call is answered though the function may not record it, and the log says so', async () => {
-  const forbidden = await AttackedCloud.start((resources) => {
-    for (const { Type, Properties } of Object.values(resources)) {
-      if (Type !== 'AWS::IAM::Policy') continue;
-      const { PolicyDocument: policy } = Properties;
-      policy.Statement = policy.Statement.filter((each: unknown) => !JSON.stringify(each).includes('"D#*"'));
-    }
+test('a call succeeds without permission to write the audit log, and the failure is logged', async () => {
+  const forbidden = await TestCloud.start({
+    change: (resources) => {
+      for (const { Type, Properties } of Object.values(resources)) {
+        if (Type !== 'AWS::IAM::Policy') continue;
+        const { PolicyDocument: policy } = Properties;
+        policy.Statement = policy.Statement.filter((each: unknown) => !JSON.stringify(each).includes('"D#*"'));
+      }
+    },
   });
   try {
     const { tokens } = await forbidden.signedIn();
@@ -55,7 +57,7 @@ test('a call is answered though the function may not record it, and the log says
     const answer = await postMcp(forbidden.origin, tokens.access_token, callTool('whoami'), session);
     expect([answer.status, await answer.text()]).toEqual([200, expect.stringContaining('"result"')]);
     expect(await forbidden.items('D#')).toEqual([]);
-    expect(forbidden.cloud.log).toMatch(/"event":"audit_write_failed",.*"call":"[\w-]{22}","cause":"AccessDenied/);
+    expect(forbidden.log).toMatch(/"event":"audit_write_failed",.*"call":"[\w-]{22}","cause":"AccessDenied/);
   } finally {
     await forbidden.stop();
   }

@@ -4,6 +4,8 @@ import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { type Assistant, assistants } from '../../bench/harness/mcp-clients.ts';
+import { projectRoot } from '../../bench/harness/project-copy.ts';
 import type {
   CallRow,
   GrantRow,
@@ -14,25 +16,20 @@ import type {
 } from '../../lambda/core/dashboard/dashboard-api.ts';
 import { type CliResult, runCli, startCli } from '../support/cli-process.ts';
 import { FakeCloudFormation } from '../support/fake-cloudformation.ts';
-import { type Assistant, assistants } from '../support/mcp-clients.ts';
-import { ProjectCopy } from '../support/project-copy.ts';
-import { projectRoot, StartedEmulator } from '../support/started-emulator.ts';
+import { TestCloud } from '../support/test-cloud.ts';
 
 /** The command line as a process, on an emulator with the sessions of two users. */
 
 jest.setTimeout(120_000);
 
-let variant: ProjectCopy;
-let emulator: StartedEmulator;
+let emulator: TestCloud;
 let ada: Assistant;
 let alan: Assistant;
 const folder = mkdtempSync(join(tmpdir(), 'holdfast-cli-'));
 const [[, connectModern], , [, connectFirst]] = assistants as [(typeof assistants)[0], unknown, (typeof assistants)[0]];
 
 beforeAll(async () => {
-  variant = new ProjectCopy();
-  variant.edit('bin/holdfast.ts', '...settings,', "...settings, showNames: 'email',");
-  emulator = await StartedEmulator.start({}, variant.root);
+  emulator = await TestCloud.start({ edits: [['cdk.json', '"context": {', '"context": { "showNames": "email",']] });
   ada = await connectModern(emulator.mcpUrl, 'ada');
   for (const name of ['one', 'two', 'three']) await ada.call('note', { name, text: 'private argument' });
   await ada.call('whoami');
@@ -44,7 +41,6 @@ afterAll(async () => {
   await ada?.close().catch(() => undefined);
   await alan?.close().catch(() => undefined);
   await emulator?.stop();
-  variant?.remove();
   rmSync(folder, { recursive: true });
 });
 

@@ -1,20 +1,20 @@
 import { randomUUID } from 'node:crypto';
 import { exportJWK, generateKeyPair, type JWK, type JWTPayload, SignJWT } from 'jose';
-import { type DocumentServer, DocumentWorld, unsafely } from '../support/document-server.ts';
-import { approveAndSignIn, Browser, type Page } from '../support/form-browser.ts';
-import type { Cloud } from '../support/test-cloud.ts';
-import { initialize, OAuthClient, postMcp, redirectUri, type Tokens } from '../support/test-oauth-client.ts';
+import { approveAndSignIn, Browser, type Page } from '../../bench/harness/form-browser.ts';
+import { initialize, OAuthClient, postMcp, redirectUri, type Tokens } from '../../bench/harness/raw-oauth-client.ts';
+import { DocumentClouds, type DocumentServer, unsafely } from '../support/document-server.ts';
+import type { TestCloud } from '../support/test-cloud.ts';
 
 jest.setTimeout(60_000);
 
-let world: DocumentWorld;
-let cloud: Cloud;
-let safeCloud: Cloud;
+let clouds: DocumentClouds;
+let cloud: TestCloud;
+let safeCloud: TestCloud;
 beforeAll(async () => {
-  world = await DocumentWorld.create();
-  [cloud, safeCloud] = await Promise.all([world.cloud(unsafely), world.cloud({})]);
+  clouds = await DocumentClouds.create();
+  [cloud, safeCloud] = await Promise.all([clouds.cloud(unsafely), clouds.cloud({})]);
 });
-afterAll(() => world?.end());
+afterAll(() => clouds?.end());
 
 const json = async (answer: Response) => (await answer.json()) as Record<string, unknown>;
 const refusal = async (answer: Response) => [answer.status, (await json(answer)).error];
@@ -25,11 +25,11 @@ function expectPage(page: Page, text: string | RegExp, status = 400): void {
   expect(page.html).toMatch(text);
 }
 
-/** A client that describes itself, at a host of its own. */
+/** A client that describes itself, on a separate host. */
 async function described(
   metadata: Record<string, unknown> = {},
 ): Promise<{ client: OAuthClient; host: DocumentServer }> {
-  const host = await world.documents();
+  const host = await clouds.documents();
   return { host, client: OAuthClient.known(cloud.origin, host.serveClient(metadata)) };
 }
 
@@ -47,7 +47,7 @@ describe('a client that describes itself', () => {
     const refreshed = (await json(await client.refresh(tokens.refresh_token))) as Tokens;
     expect((await client.revoke(refreshed.refresh_token)).status).toBe(200);
     expect(await refusal(await client.refresh(refreshed.refresh_token))).toEqual([400, 'invalid_grant']);
-    expect(host.asked).toEqual(['/client.json']);
+    expect(host.requests).toEqual(['/client.json']);
   });
 
   test('is shown by its domain, and by where one is sent back to', async () => {
@@ -73,7 +73,7 @@ describe('a client that describes itself', () => {
     expectPage(await open(client.authorizationUrl({ redirect_uri })), 'redirect_uri is not registered');
   });
 
-  test('is not answered by a scheme that runs or that nobody knows, though its document names it', async () => {
+  test('is not redirected to an executable or unknown scheme, although its document names it', async () => {
     const { client } = await described({ redirect_uris: ['javascript://x/%0aalert(1)', 'evil://cb'] });
     for (const redirect_uri of ['javascript://x/%0aalert(1)', 'evil://cb']) {
       expectPage(await open(client.authorizationUrl({ redirect_uri })), 'redirect_uri is not registered');
@@ -90,32 +90,32 @@ describe('a client that describes itself', () => {
     expectPage(await open(client.authorizationUrl()), 'is rejected');
     host.serveClient();
     expectPage(await open(client.authorizationUrl()), 'is rejected');
-    expect(host.asked).toHaveLength(1);
+    expect(host.requests).toHaveLength(1);
     expect(await refusal(await client.redeem('hac1_x'))).toEqual([401, 'invalid_client']);
   });
 
-  test('is refused when its document is elsewhere, and nobody looks there', async () => {
-    const host = await world.documents();
+  test('is rejected when its document redirects, and the target is not fetched', async () => {
+    const host = await clouds.documents();
     const id = host.answer('/client.json', (_, response) => {
       response.writeHead(302, { location: '/moved.json' }).end();
     });
     expectPage(await open(OAuthClient.known(cloud.origin, id).authorizationUrl()), 'answered 302');
-    expect(host.asked).toEqual(['/client.json']);
+    expect(host.requests).toEqual(['/client.json']);
   });
 
   test('is asked to come again when its host is out of reach', async () => {
-    const host = await world.documents();
+    const host = await clouds.documents();
     const id = host.answer('/client.json', (_, response) => response.writeHead(503).end());
     const client = OAuthClient.known(cloud.origin, id);
     const page = await open(client.authorizationUrl());
     expectPage(page, 'One moment', 503);
     expect(page.headers.get('retry-after')).toBe('2');
     expect(await refusal(await client.redeem('hac1_x'))).toEqual([503, 'temporarily_unavailable']);
-    expect(host.asked).toHaveLength(1);
+    expect(host.requests).toHaveLength(1);
   });
 
   test('has to be at a public address, unless the owner has said otherwise', async () => {
-    const host = await world.documents();
+    const host = await clouds.documents();
     const id = host.serveClient();
     for (const each of [id, id.replace('localhost', '127.0.0.1')]) {
       expectPage(
@@ -123,7 +123,7 @@ describe('a client that describes itself', () => {
         'must be a public https URL',
       );
     }
-    expect(host.asked).toEqual([]);
+    expect(host.requests).toEqual([]);
   });
 
   test('cannot be this server', async () => {
@@ -187,8 +187,8 @@ describe('a client that signs its requests', () => {
   });
 
   test('may keep its keys elsewhere, and change them', async () => {
-    const host = await world.documents();
-    const keyHost = await world.documents();
+    const host = await clouds.documents();
+    const keyHost = await clouds.documents();
     const [old, fresh] = [await signer('RS256', 'old'), await signer('RS256', 'fresh')];
     const jwks_uri = keyHost.serve('/jwks.json', { keys: [old.publicKey] });
     const client = OAuthClient.known(cloud.origin, host.serveClient({ ...signing, jwks_uri }));
@@ -200,7 +200,7 @@ describe('a client that signs its requests', () => {
       401,
       'invalid_client',
     ]);
-    expect(keyHost.asked).toEqual(['/jwks.json']);
+    expect(keyHost.requests).toEqual(['/jwks.json']);
   });
 
   test('proves itself every time: without its assertion, with a secret or a header it is refused', async () => {
@@ -228,7 +228,7 @@ describe('a client that signs its requests', () => {
     ['for the issuer with a slash', () => ({ aud: `${cloud.origin}/` })],
     ['for this server and others', () => ({ aud: [cloud.origin, 'https://other.example'] })],
     ['for both names of this server', () => ({ aud: [cloud.origin, `${cloud.origin}/token`] })],
-    ['for nobody', () => ({ aud: undefined })],
+    ['for none', () => ({ aud: undefined })],
     ['for an empty list', () => ({ aud: [] })],
     ['that does not end', () => ({ exp: undefined })],
     ['that has ended', () => ({ exp: seconds() - 1 })],
@@ -332,9 +332,9 @@ describe('which clients come in', () => {
     });
 
   test('with everything off, only those that the owner has set up', async () => {
-    const host = await world.documents();
+    const host = await clouds.documents();
     const clients = [{ id: 'studio', name: 'Studio', redirectUris: ['http://127.0.0.1/callback'] }];
-    const closed = await world.cloud({
+    const closed = await clouds.cloud({
       ...unsafely,
       CLIENT_DOCUMENTS: 'off',
       DYNAMIC_REGISTRATION: 'off',
@@ -345,7 +345,7 @@ describe('which clients come in', () => {
     expect(metadata).not.toHaveProperty('client_id_metadata_document_supported');
     expect(await refusal(await register(closed.origin, ['http://127.0.0.1/callback']))).toEqual([403, 'access_denied']);
     expectPage(await open(OAuthClient.known(closed.origin, host.serveClient()).authorizationUrl()), 'not registered');
-    expect(host.asked).toEqual([]);
+    expect(host.requests).toEqual([]);
 
     const studio = OAuthClient.known(closed.origin, 'studio');
     expect((await open(studio.authorizationUrl())).html).toContain('set up by the operator');
@@ -354,8 +354,8 @@ describe('which clients come in', () => {
   });
 
   test('with allow-lists, those that they name', async () => {
-    const [listed, other] = [await world.documents(), await world.documents()];
-    const limited = await world.cloud({
+    const [listed, other] = [await clouds.documents(), await clouds.documents()];
+    const limited = await clouds.cloud({
       ...unsafely,
       CLIENT_DOCUMENTS: 'allow-list',
       CLIENT_DOCUMENT_HOSTS: `claude.ai ${new URL(listed.origin).host}`,
@@ -365,7 +365,7 @@ describe('which clients come in', () => {
     expect(await metadataOf(limited.origin)).toHaveProperty('registration_endpoint');
     expect((await open(OAuthClient.known(limited.origin, listed.serveClient()).authorizationUrl())).status).toBe(200);
     expectPage(await open(OAuthClient.known(limited.origin, other.serveClient()).authorizationUrl()), 'not registered');
-    expect(other.asked).toEqual([]);
+    expect(other.requests).toEqual([]);
 
     for (const uri of ['https://claude.ai/cb', 'http://localhost:1/cb', 'cursor://x/cb']) {
       expect((await register(limited.origin, [uri])).status).toBe(201);
@@ -388,7 +388,7 @@ describe('which clients come in', () => {
     const { privateKey, publicKey } = await generateKeyPair('ES256', { extractable: true });
     const jwks = { keys: [{ ...(await exportJWK(publicKey)), kid: 'one' }] };
     const clients = [{ id: 'machine', name: 'Machine', redirectUris: ['http://127.0.0.1/callback'], jwks }];
-    const { origin } = await world.cloud({ CLIENTS: JSON.stringify(clients) });
+    const { origin } = await clouds.cloud({ CLIENTS: JSON.stringify(clients) });
     const machine = OAuthClient.known(origin, 'machine');
     const code = (await approveAndSignIn(machine.authorizationUrl(), 'ada')).searchParams.get('code')!;
     expect(await refusal(await machine.redeem(code))).toEqual([401, 'invalid_client']);

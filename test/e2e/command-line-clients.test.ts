@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js';
-import { StartedEmulator } from '../support/started-emulator.ts';
+import { TestCloud } from '../support/test-cloud.ts';
 
 jest.setTimeout(120_000);
 
@@ -20,12 +20,12 @@ function clientHome(): { home: string; environment: Record<string, string> } {
   return { home, environment: { PATH, HOME: home, BROWSER: browser, MCP_AUTO_OPEN_ENABLED: 'true' } };
 }
 
-let emulator: StartedEmulator;
+let emulator: TestCloud;
 let whenDone: (() => Promise<void>) | undefined;
 let client: ReturnType<typeof clientHome>;
 
 beforeAll(async () => {
-  emulator = await StartedEmulator.start();
+  emulator = await TestCloud.start();
 });
 afterAll(() => emulator.stop());
 beforeEach(() => {

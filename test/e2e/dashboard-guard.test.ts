@@ -1,3 +1,5 @@
+import { Browser } from '../../bench/harness/form-browser.ts';
+import { type Assistant, assistants } from '../../bench/harness/mcp-clients.ts';
 import type {
   CallRow,
   GrantRow,
@@ -7,10 +9,9 @@ import type {
   SessionRow,
 } from '../../lambda/core/dashboard/dashboard-api.ts';
 import { keyPrefix } from '../../lambda/shared/table-keys.ts';
-import { AttackedCloud, json, rawRequest } from '../support/attacked-cloud.ts';
 import { DashboardClient } from '../support/dashboard-client.ts';
-import { Browser } from '../support/form-browser.ts';
-import { type Assistant, assistants } from '../support/mcp-clients.ts';
+import { TestCloud } from '../support/test-cloud.ts';
+import { json, rawRequest } from '../support/wire-checks.ts';
 
 /** The authorization of the dashboard function: what each user can read, revoke and erase, for any request. */
 
@@ -19,7 +20,7 @@ jest.setTimeout(120_000);
 const hour = 3_600_000;
 const lastHour = () => ({ from: Date.now() - hour, to: Date.now() + hour });
 
-let target: AttackedCloud;
+let target: TestCloud;
 let ada: DashboardClient;
 let alan: DashboardClient;
 let grace: DashboardClient;
@@ -34,7 +35,7 @@ const items = async <T>(client: DashboardClient, path: string, query = {}) =>
   (await client.get<ResultPage<T>>(path, query)).items;
 
 beforeAll(async () => {
-  target = await AttackedCloud.start();
+  target = await TestCloud.start();
   adas = await modern(`${target.origin}/mcp`, 'ada');
   alans = await legacy(`${target.origin}/mcp`, 'alan');
   await adas.call('whoami');
@@ -275,7 +276,7 @@ describe('the dashboard sign-in', () => {
     expect(answer.headers.get('referrer-policy')).toBe('no-referrer');
     const secret = /=([\w-]{43})/.exec(cookie)![1]!;
     expect(JSON.stringify(await target.items())).not.toContain(secret);
-    expect(target.cloud.log).not.toContain(secret);
+    expect(target.log).not.toContain(secret);
   });
 
   test('creates no grant, and its cookie is not an access token', async () => {
@@ -320,7 +321,7 @@ describe('the dashboard page', () => {
 });
 
 test('an outage of the table answers 503, and keeps the dashboard session', async () => {
-  await target.cloud.without('dynamodb', async () => {
+  await target.without('dynamodb', async () => {
     const answer = await ada.request('me');
     expect([answer.status, answer.headers.get('retry-after')]).toEqual([503, '2']);
     expect((await ada.post('revoke-all')).status).toBe(503);
@@ -356,7 +357,7 @@ describe('a revocation', () => {
     const assistant = await legacy(`${target.origin}/mcp`, 'ada');
     expect(await json(await grace.post('revoke-all', { user: ada.me.user }))).toEqual({ revoked: 2 });
     await expect(assistant.call('whoami')).rejects.toThrow();
-    expect(target.cloud.log).toContain(`"user":"${ada.me.user}","count":2,"by":"${grace.me.user}"`);
+    expect(target.log).toContain(`"user":"${ada.me.user}","count":2,"by":"${grace.me.user}"`);
   });
 });
 

@@ -2,14 +2,13 @@ import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DynamoDBClient, ScanCommand } from '@aws-sdk/client-dynamodb';
 import type { Browser, Page, ViewportSize } from 'playwright-core';
+import { type Assistant, assistants } from '../../bench/harness/mcp-clients.ts';
 import type { GrantRow, ResultPage as Listed, SessionRow } from '../../lambda/core/dashboard/dashboard-api.ts';
 import { demoUsers } from '../../local/cognito/demo-users.ts';
 import { DataFolder } from '../../local/data-folder.ts';
 import { launchChromium, withChromium } from '../support/chromium.ts';
 import { DashboardClient } from '../support/dashboard-client.ts';
-import { type Assistant, assistants } from '../support/mcp-clients.ts';
-import { ProjectCopy } from '../support/project-copy.ts';
-import { StartedEmulator } from '../support/started-emulator.ts';
+import { TestCloud } from '../support/test-cloud.ts';
 import { type ConnectedApp, writeWeekOfCalls } from '../support/week-of-calls.ts';
 
 /** The dashboard page in a browser. */
@@ -39,8 +38,7 @@ async function axeViolations(page: Page): Promise<string[]> {
   );
 }
 
-let variant: ProjectCopy;
-let emulator: StartedEmulator;
+let emulator: TestCloud;
 let browser: Browser;
 let adasClient: Assistant;
 let session: string;
@@ -48,9 +46,7 @@ let session: string;
 withChromium('the dashboard in a real browser', () => {
   beforeAll(async () => {
     // With names of users.
-    variant = new ProjectCopy();
-    variant.edit('bin/holdfast.ts', "    description: '", "    showNames: 'name',\n    description: '");
-    emulator = await StartedEmulator.start({}, variant.root);
+    emulator = await TestCloud.start({ edits: [['cdk.json', '"context": {', '"context": { "showNames": "name",']] });
     browser = await launchChromium();
     const apps: ConnectedApp[] = [];
     const programs = [
@@ -82,7 +78,6 @@ withChromium('the dashboard in a real browser', () => {
   afterAll(async () => {
     await browser?.close();
     await emulator?.stop();
-    variant?.remove();
   });
 
   async function signedIn(user: string, at = '/dashboard', options: Parameters<Browser['newContext']>[0] = {}) {

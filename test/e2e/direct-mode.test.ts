@@ -1,50 +1,32 @@
 import { createHmac } from 'node:crypto';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import { DeleteCommand, DynamoDBDocumentClient, PutCommand } from '@aws-sdk/lib-dynamodb';
+import { assistants } from '../../bench/harness/mcp-clients.ts';
+import { callTool, initialize, messageOf, postMcp } from '../../bench/harness/raw-oauth-client.ts';
 import { userKey } from '../../lambda/core/access/user-key.ts';
 import { sha256 } from '../../lambda/core/support/crypto.ts';
-import { synthesize } from '../../local/template/synthesis.ts';
-import { assistants } from '../support/mcp-clients.ts';
-import { ProjectCopy } from '../support/project-copy.ts';
 import { CLIENT, ScriptedProvider } from '../support/scripted-provider.ts';
-import { Cloud } from '../support/test-cloud.ts';
-import { callTool, initialize, messageOf, postMcp } from '../support/test-oauth-client.ts';
+import { directMode, TestCloud } from '../support/test-cloud.ts';
 
-/** Direct mode: the identity provider is the authorization server, and Holdfast has the sessions alone. */
+/** Direct mode: the identity provider is the authorization server, and Holdfast keeps only the sessions. */
 
 jest.setTimeout(60_000);
 
 let provider: ScriptedProvider;
 let stranger: ScriptedProvider;
-let assembly: string;
-let cloud: Cloud;
+let cloud: TestCloud;
 
 beforeAll(async () => {
   [provider, stranger] = await Promise.all([ScriptedProvider.start(), ScriptedProvider.start()]);
-  const variant = new ProjectCopy();
-  variant.edit(
-    'cdk.json',
-    '"context": {',
-    `"context": { "idpProfile": "workos", "idpMode": "direct", "idpIssuer": "${provider.issuer}",`,
-  );
-  assembly = mkdtempSync(join(tmpdir(), 'holdfast-assembly-'));
-  await synthesize(variant.root, assembly);
-  variant.remove();
-  cloud = await Cloud.start({ assembly });
+  cloud = await TestCloud.start(directMode(provider.issuer));
 });
 afterAll(async () => {
   await cloud?.stop();
   await Promise.all([provider.stop(), stranger.stop()]);
-  rmSync(assembly, { recursive: true, force: true });
 });
 
 const mcpUrl = () => `${cloud.origin}/mcp`;
 const now = () => Math.floor(Date.now() / 1000);
 
-/** What an access token of the provider holds for this server, with changes. */
+/** The claims of an access token of the provider for this server, with changes. */
 const claims = (change: Record<string, unknown> = {}) => ({
   aud: mcpUrl(),
   client_id: CLIENT.id,
@@ -76,7 +58,7 @@ describe('discovery', () => {
     },
   );
 
-  test('begins with a challenge that names the document and the provider’s scopes', async () => {
+  test('starts with a challenge that names the metadata document and the provider’s scopes', async () => {
     const { status, headers } = await send(undefined);
     const metadata = `${cloud.origin}/.well-known/oauth-protected-resource/mcp`;
     expect(status).toBe(401);
@@ -85,7 +67,7 @@ describe('discovery', () => {
     );
   });
 
-  test('cannot be written to', async () => {
+  test('rejects POST with 405', async () => {
     const answer = await fetch(`${cloud.origin}/.well-known/oauth-protected-resource`, { method: 'POST' });
     expect([answer.status, answer.headers.get('allow')]).toEqual([405, 'GET, HEAD']);
   });
@@ -94,7 +76,7 @@ describe('discovery', () => {
     ...['authorize', 'consent', 'callback', 'token', 'register', 'revoke', 'jwks.json'],
     '.well-known/oauth-authorization-server',
     '.well-known/openid-configuration',
-  ])('finds nothing at /%s', async (path) => {
+  ])('has no endpoint /%s', async (path) => {
     for (const method of ['GET', 'POST']) {
       const answer = await fetch(`${cloud.origin}/${path}`, { method });
       expect([answer.status, await answer.json()]).toEqual([404, expect.objectContaining({ error: 'not_found' })]);
@@ -111,15 +93,15 @@ test.each(assistants)('%s signs in at the provider and calls tools', async (_nam
     client: { id: CLIENT.id, name: CLIENT.id },
     scopes: expect.arrayContaining(['mcp', 'openid']),
   });
-  const kept = await assistant.call('note', { name: 'n', text: 'kept' });
-  expect(kept.isError).toBe(false);
-  const refused = await assistant.call('userinfo');
-  expect(refused).toEqual({ isError: true, text: expect.stringMatching(/direct mode/i) });
+  const stored = await assistant.call('note', { name: 'n', text: 'stored' });
+  expect(stored.isError).toBe(false);
+  const userinfo = await assistant.call('userinfo');
+  expect(userinfo).toEqual({ isError: true, text: expect.stringMatching(/direct mode/i) });
   await assistant.close();
 });
 
 describe('a token', () => {
-  test('of the provider for this server is good', async () => {
+  test('of the provider for this server is accepted', async () => {
     expect((await send(await tokenOf())).status).toBe(200);
   });
 
@@ -130,27 +112,27 @@ describe('a token', () => {
     expect(JSON.parse(await textOf(answer))).toMatchObject({ user: { groups: ['staff'] }, client: { id: 'by-azp' } });
   });
 
-  const refused: [string, () => Promise<string> | string][] = [
+  const rejected: [string, () => Promise<string> | string][] = [
     ['for another server', () => tokenOf({ aud: 'https://other.example/mcp' })],
     ['for the host, but not for /mcp', () => tokenOf({ aud: cloud.origin })],
-    ['for nobody in particular', () => tokenOf({ aud: undefined })],
+    ['without an audience', () => tokenOf({ aud: undefined })],
     ['of another issuer, by the provider’s key', () => tokenOf({ iss: 'https://evil.example' })],
     ['of another issuer, by its own key', () => stranger.sign(claims())],
     ['by another’s key, in the provider’s name', () => stranger.sign(claims({ iss: provider.issuer }))],
     ['that has expired', () => tokenOf({ exp: now() - 1 })],
-    ['that is not good yet', () => tokenOf({ nbf: now() + 300 })],
-    ['that names no user', () => tokenOf({ sub: undefined })],
-    ['that names no client', () => tokenOf({ client_id: undefined })],
+    ['that is not valid yet', () => tokenOf({ nbf: now() + 300 })],
+    ['without a subject', () => tokenOf({ sub: undefined })],
+    ['without a client', () => tokenOf({ client_id: undefined })],
     ['that is an id token', () => tokenOf({ nonce: 'n' })],
-    ['that is an id token with the digest of an access token', () => tokenOf({ at_hash: 'h' })],
-    ['that says it is something else', () => provider.sign(claims(), { typ: 'logout+jwt' })],
+    ['that is an id token with at_hash', () => tokenOf({ at_hash: 'h' })],
+    ['of another type', () => provider.sign(claims(), { typ: 'logout+jwt' })],
     [
       'without a signature',
       async () =>
         `${part({ alg: 'none' })}.${part({ ...claims(), iss: provider.issuer, sub: 'ada', exp: now() + 300 })}.`,
     ],
     [
-      'signed with the public key as if it were a secret',
+      'signed with the public key as an HMAC secret',
       async () => {
         const keys = await (await fetch(`${provider.origin}/jwks`)).text();
         const signed = `${part({ alg: 'HS256', kid: 'key-1' })}.${part({ ...claims(), iss: provider.issuer, sub: 'ada', exp: now() + 300 })}`;
@@ -161,14 +143,14 @@ describe('a token', () => {
   ];
   const part = (content: object) => Buffer.from(JSON.stringify(content)).toString('base64url');
 
-  test.each(refused)('%s is refused', async (_what, token) => {
+  test.each(rejected)('%s is rejected with 401', async (_what, token) => {
     const { status, headers } = await send(await token());
     expect([status, headers.get('www-authenticate')]).toEqual([401, expect.stringContaining('resource_metadata=')]);
   });
 });
 
 describe('a session', () => {
-  test('belongs to the user and the client it was started by, whatever the token', async () => {
+  test('belongs to the user and the client that started it, with any token of them', async () => {
     const id = (await send(await tokenOf())).headers.get('mcp-session-id')!;
     const sessionSeenBy = async (token: string) => {
       const answer = await postMcp(cloud.origin, token, callTool('session'), { 'mcp-session-id': id });
@@ -179,43 +161,32 @@ describe('a session', () => {
     expect(await sessionSeenBy(await tokenOf({ client_id: 'another' }))).not.toBe(id);
   });
 
-  test('ends for good with a revocation, which the owner can take back', async () => {
+  test('is rejected after a revocation, until the operator deletes the revocation', async () => {
     const token = await tokenOf({ sub: 'mallory' });
     const session = { 'mcp-session-id': (await send(token)).headers.get('mcp-session-id')! };
     const call = (by: string) => postMcp(cloud.origin, by, callTool('whoami'), session);
     const grant = await sha256([provider.issuer, 'mallory', CLIENT.id].join('\n'));
     const Key = { pk: `G#${grant}`, sk: '-' };
-    await asOwner(new PutCommand({ TableName, Item: { ...Key, type: 'grant', status: 'revoked' } }));
+    await cloud.put({ ...Key, type: 'grant', status: 'revoked' });
     expect((await call(token)).status).toBe(401);
     expect((await call(await tokenOf({ sub: 'mallory', jti: 'fresh' }))).status).toBe(401);
     expect((await send(token)).status).toBe(401);
     expect((await send(await tokenOf())).status).toBe(200);
-    await asOwner(new DeleteCommand({ TableName, Key }));
+    await cloud.remove(Key);
     expect((await call(token)).status).toBe(200);
   });
 });
 
-test('while the provider’s keys cannot be had, a token is neither good nor bad', async () => {
-  const fresh = await Cloud.start({ assembly, freshPerRequest: true });
+test('an outage of the provider’s key set answers 503 to a valid token', async () => {
+  const token = await tokenOf({ jti: 'cold' });
+  await cloud.recycle();
+  provider.down = true;
   try {
-    const token = await provider.sign({ ...claims(), aud: `${fresh.origin}/mcp` });
-    provider.down = true;
-    const answer = await postMcp(fresh.origin, token, initialize);
+    const answer = await send(token);
     expect([answer.status, answer.headers.get('retry-after')]).toEqual([503, '2']);
-    provider.down = false;
-    expect((await postMcp(fresh.origin, token, initialize)).status).toBe(200);
   } finally {
     provider.down = false;
-    await fresh.stop();
   }
+  await cloud.recycle();
+  expect((await send(token)).status).toBe(200);
 });
-
-const TableName = 'Holdfast-Table710B521B';
-
-async function asOwner(command: PutCommand | DeleteCommand): Promise<void> {
-  const { endpoint, accessKeyId } = cloud.dynamoDb;
-  const credentials = { accessKeyId, secretAccessKey: 'unused' };
-  const client = new DynamoDBClient({ endpoint, credentials, region: 'us-east-1' });
-  await DynamoDBDocumentClient.from(client).send(command as PutCommand);
-  client.destroy();
-}

@@ -1,76 +1,75 @@
-import { rmSync } from 'node:fs';
+import { Browser } from '../../bench/harness/form-browser.ts';
+import { callTool, initialize, OAuthClient, postMcp, redirectUri } from '../../bench/harness/raw-oauth-client.ts';
+import type { Statement } from '../../local/iam/iam-policy.ts';
 import { becomes } from '../support/becomes.ts';
-import { Browser } from '../support/form-browser.ts';
-import { Cloud, changed, newAssembly, type Resources } from '../support/test-cloud.ts';
-import { callTool, initialize, OAuthClient, postMcp, redirectUri } from '../support/test-oauth-client.ts';
+import { TestCloud } from '../support/test-cloud.ts';
 
 /**
- * A permission that the stack forgot fails in the local emulator as it would in AWS, and the log says which: the cloud is run from
- * a template with one permission less.
+ * A permission that the stack lacks fails in the local emulator as it does in AWS, and the log names it. The roles of the
+ * functions are those of the template, less one permission.
  */
 
 jest.setTimeout(60_000);
 
-type Statement = { Action: string | string[]; Condition?: Record<string, Record<string, string | string[]>> };
+/** A permission to remove from the role of a function. */
+type Removal = { construct: string; change: (statements: Statement[]) => Statement[] };
 
 const listOf = <T>(value: T | T[]): T[] => [value].flat() as T[];
 
-/** The policy of a function's role. */
-function policyOf(resources: Resources, door: string): { Statement: Statement[] } {
-  const policies = Object.entries(resources).filter(([, { Type }]) => Type === 'AWS::IAM::Policy');
-  return policies.find(([id]) => id.startsWith(`${door}Role`))![1].Properties.PolicyDocument;
-}
+/** Removes an action from every statement of a function's role. */
+const withoutAction = (construct: string, action: string): Removal => ({
+  construct,
+  change: (statements) =>
+    statements
+      .map((each) => ({ ...each, Action: listOf(each.Action!).filter((allowed) => allowed !== action) }))
+      .filter(({ Action }) => Action.length > 0),
+});
 
-/** Takes an action from every statement of a function's role. */
-const withoutAction = (door: string, action: string) => (resources: Resources) => {
-  const policy = policyOf(resources, door);
-  for (const statement of policy.Statement) {
-    statement.Action = listOf(statement.Action).filter((each) => each !== action);
-  }
-  policy.Statement = policy.Statement.filter(({ Action }) => Action.length > 0);
-};
+/** Removes a value, such as a prefix of keys, from the conditions of a function's role. */
+const withoutValue = (construct: string, key: string, value: string): Removal => ({
+  construct,
+  change: (statements) => {
+    const conditions = statements.flatMap(({ Condition }) => Object.values(Condition ?? {}));
+    for (const condition of conditions.filter((each) => key in each)) {
+      condition[key] = listOf(condition[key]!).filter((each) => each !== value);
+    }
+    return statements;
+  },
+});
 
-/** Takes a value, such as a prefix of keys, from the conditions of a function's role. */
-const withoutValue = (door: string, key: string, value: string) => (resources: Resources) => {
-  const conditions = policyOf(resources, door).Statement.flatMap(({ Condition }) => Object.values(Condition ?? {}));
-  for (const condition of conditions.filter((each) => key in each)) {
-    condition[key] = listOf(condition[key]!).filter((each) => each !== value);
-  }
-};
+type Answer = { status: number; error: string };
 
-type Answer = { status: number; said: string };
-
-/** Goes the whole way to what needs the permission. */
+/** Performs the flow that needs the permission. @returns its outcome */
 type Attempt = (origin: string) => Promise<Answer>;
 
-const openConsent: Attempt = async (origin) => {
+const requestAuthorization: Attempt = async (origin) => {
   const client = await OAuthClient.register(origin);
   const { status, html } = await new Browser().open(client.authorizationUrl(), redirectUri);
-  return { status, said: /<code lang="en">(\w+)/.exec(html)?.[1] ?? 'fine' };
+  return { status, error: /<code lang="en">(\w+)/.exec(html)?.[1] ?? 'none' };
 };
 
-const comeBack: Attempt = async (origin) => {
+const finishSignIn: Attempt = async (origin) => {
   const [browser, client] = [new Browser(), await OAuthClient.register(origin)];
   const consent = await browser.open(client.authorizationUrl(), redirectUri);
   const signIn = await browser.submit(consent, { answer: 'approve' });
   const { status, url } = await browser.submit(signIn, { username: 'ada', password: 'ada' }, redirectUri);
-  return { status, said: new URL(url).searchParams.get('error') ?? 'fine' };
+  return { status, error: new URL(url).searchParams.get('error') ?? 'none' };
 };
 
 const approve: Attempt = async (origin) => {
   const [browser, client] = [new Browser(), await OAuthClient.register(origin)];
   const consent = await browser.open(client.authorizationUrl(), redirectUri);
   const { status, headers } = await browser.submit(consent, { answer: 'approve' }, 'http://');
-  return { status, said: new URL(headers.get('location')!).searchParams.get('error') ?? 'fine' };
+  return { status, error: new URL(headers.get('location')!).searchParams.get('error') ?? 'none' };
 };
 
 const redeemCode: Attempt = async (origin) => {
   const client = await OAuthClient.register(origin);
   const answer = await client.redeem(await client.signIn('ada'));
-  return { status: answer.status, said: ((await answer.json()) as { error?: string }).error ?? 'fine' };
+  return { status: answer.status, error: ((await answer.json()) as { error?: string }).error ?? 'none' };
 };
 
-/** A request to `/mcp` with a new token, and one with the session that it began. */
+/** Sends `initialize` with a new token, and another request in its session. */
 async function inSession(origin: string, next?: { method: string; body?: object }): Promise<Answer> {
   const { access_token } = await (await OAuthClient.register(origin)).tokensFor('ada');
   let answer = await postMcp(origin, access_token, initialize);
@@ -90,195 +89,188 @@ async function inSession(origin: string, next?: { method: string; body?: object 
   const text = await answer.text();
   const message = text === '' ? {} : JSON.parse(/^data: (.+)$/m.exec(text)?.[1] ?? text);
   const ofTool = message.result?.isError ? message.result.content[0].text : undefined;
-  return { status: answer.status, said: message.error?.message ?? ofTool ?? 'fine' };
+  return { status: answer.status, error: message.error?.message ?? ofTool ?? 'none' };
 }
 
-const workLong: Attempt = (origin) =>
-  inSession(origin, { method: 'POST', body: callTool('long_task', { minutes: 0.001 }) });
+const callLongTask: Attempt = (origin) =>
+  inSession(origin, { method: 'POST', body: callTool('long_task', { milliseconds: 60 }) });
 const startSession: Attempt = (origin) => inSession(origin);
-const bringForeignSession: Attempt = async (origin) => {
+const sendUnknownSession: Attempt = async (origin) => {
   const { access_token } = await (await OAuthClient.register(origin)).tokensFor('ada');
   const answer = await postMcp(origin, access_token, callTool('whoami'), { 'mcp-session-id': 'of-another-server' });
   const { error } = (await answer.json()) as { error?: { message: string } };
-  return { status: answer.status, said: error?.message ?? 'fine' };
+  return { status: answer.status, error: error?.message ?? 'none' };
 };
 const endSession: Attempt = (origin) => inSession(origin, { method: 'DELETE' });
-const askIdentityProvider: Attempt = (origin) => inSession(origin, { method: 'POST', body: callTool('userinfo') });
-const takeNote: Attempt = (origin) =>
+const callUserinfo: Attempt = (origin) => inSession(origin, { method: 'POST', body: callTool('userinfo') });
+const storeNote: Attempt = (origin) =>
   inSession(origin, { method: 'POST', body: callTool('note', { name: 'x', text: 'y' }) });
 
-/** What the log has to name: the function that wrote it and was refused, the action, the resource, and the condition. */
-const denied = (door: string, action: string, resource: string, condition: string) =>
+/** The line of the log: the function that wrote it and was denied, the action, the resource, and the condition. */
+const denied = (construct: string, action: string, resource: string, condition: string) =>
   new RegExp(
-    `^\\S*${door}\\S*: .*/\\S*${door}\\S*/local is not authorized to perform: ${action} ` +
+    `^\\S*${construct}\\S*: .*/\\S*${construct}\\S*/local is not authorized to perform: ${action} ` +
       `on resource: arn:aws:\\w+:us-east-1:\\d{12}:${resource}[/:]\\S+ because .*${condition}`,
     'm',
   );
 
 const cases: {
-  forgotten: string;
-  change: (resources: Resources) => void;
+  permission: string;
+  removal: Removal;
   attempt: Attempt;
-  /** The status when nothing is forgotten. */
+  /** The status with the permission. */
   status: number;
   failure: Answer;
   denied: RegExp;
 }[] = [
   {
-    forgotten: 'dynamodb:UpdateItem of the MCP function',
-    change: withoutAction('Mcp', 'dynamodb:UpdateItem'),
+    permission: 'dynamodb:UpdateItem of the MCP function',
+    removal: withoutAction('Mcp', 'dynamodb:UpdateItem'),
     attempt: endSession,
     status: 200,
-    failure: { status: 500, said: 'Internal server error' },
+    failure: { status: 500, error: 'Internal server error' },
     denied: denied('Mcp', 'dynamodb:UpdateItem', 'table', 'dynamodb:LeadingKeys: S#'),
   },
   {
-    forgotten: 'the prefix of grants in the role of the MCP function',
-    change: withoutValue('Mcp', 'dynamodb:LeadingKeys', 'G#*'),
+    permission: 'the prefix of grants in the role of the MCP function',
+    removal: withoutValue('Mcp', 'dynamodb:LeadingKeys', 'G#*'),
     attempt: startSession,
     status: 200,
-    failure: { status: 500, said: 'Internal server error' },
+    failure: { status: 500, error: 'Internal server error' },
     denied: denied('Mcp', 'dynamodb:BatchGetItem', 'table', 'dynamodb:LeadingKeys: G#'),
   },
   {
-    forgotten: 'the purpose for which the MCP function unseals',
-    change: withoutValue('Mcp', 'kms:EncryptionContext:purpose', 'upstream'),
-    attempt: askIdentityProvider,
+    permission: 'the purpose of decryption by the MCP function',
+    removal: withoutValue('Mcp', 'kms:EncryptionContext:purpose', 'upstream'),
+    attempt: callUserinfo,
     status: 200,
-    // The assistant reads what a tool says, so this names nothing.
-    failure: { status: 200, said: 'Something went wrong on this server. Its log has the details.' },
+    // The model reads the message of a tool: it names no resource.
+    failure: { status: 200, error: 'Internal server error; the server log has the details' },
     denied: denied('Mcp', 'kms:Decrypt', 'key', 'kms:EncryptionContext:purpose: upstream'),
   },
   {
-    forgotten: 'the prefix of the users’ state in the role of the MCP function',
-    change: withoutValue('Mcp', 'dynamodb:LeadingKeys', 'N#*'),
-    attempt: takeNote,
+    permission: 'the prefix of the users’ state in the role of the MCP function',
+    removal: withoutValue('Mcp', 'dynamodb:LeadingKeys', 'N#*'),
+    attempt: storeNote,
     status: 200,
-    failure: { status: 200, said: 'Something went wrong on this server. Its log has the details.' },
+    failure: { status: 200, error: 'Internal server error; the server log has the details' },
     denied: denied('Mcp', 'dynamodb:GetItem', 'table', 'dynamodb:LeadingKeys: N#'),
   },
   {
-    forgotten: 'the prefix of calls in the role of the MCP function',
-    change: withoutValue('Mcp', 'dynamodb:LeadingKeys', 'D#*'),
-    attempt: takeNote,
+    permission: 'the prefix of calls in the role of the MCP function',
+    removal: withoutValue('Mcp', 'dynamodb:LeadingKeys', 'D#*'),
+    attempt: storeNote,
     status: 200,
-    // What is answered does not depend on the record.
-    failure: { status: 200, said: 'fine' },
+    // The response does not depend on the audit log.
+    failure: { status: 200, error: 'none' },
     denied: denied('Mcp', 'dynamodb:PutItem', 'table', 'dynamodb:LeadingKeys: D#'),
   },
   {
-    forgotten: 'the prefix of what marks calls in the role of the MCP function',
-    change: withoutValue('Mcp', 'dynamodb:LeadingKeys', 'C#*'),
-    attempt: takeNote,
+    permission: 'the prefix of call markers in the role of the MCP function',
+    removal: withoutValue('Mcp', 'dynamodb:LeadingKeys', 'C#*'),
+    attempt: storeNote,
     status: 200,
-    failure: { status: 200, said: 'fine' },
+    failure: { status: 200, error: 'none' },
     denied: denied('Mcp', 'dynamodb:PutItem', 'table', 'dynamodb:LeadingKeys: C#'),
   },
   {
-    forgotten: 'the prefix of imported sessions in the role of the MCP function',
-    change: withoutValue('Mcp', 'dynamodb:LeadingKeys', 'I#*'),
-    attempt: bringForeignSession,
+    permission: 'the prefix of imported sessions in the role of the MCP function',
+    removal: withoutValue('Mcp', 'dynamodb:LeadingKeys', 'I#*'),
+    attempt: sendUnknownSession,
     status: 200,
-    failure: { status: 500, said: 'Internal server error' },
+    failure: { status: 500, error: 'Internal server error' },
     denied: denied('Mcp', 'dynamodb:GetItem', 'table', 'dynamodb:LeadingKeys: I#'),
   },
   {
-    forgotten: 'the prefix of runs in the role of the MCP function',
-    change: withoutValue('Mcp', 'dynamodb:LeadingKeys', 'E#*'),
-    attempt: workLong,
+    permission: 'the prefix of executions in the role of the MCP function',
+    removal: withoutValue('Mcp', 'dynamodb:LeadingKeys', 'E#*'),
+    attempt: callLongTask,
     status: 200,
-    failure: { status: 200, said: 'Something went wrong on this server. Its log has the details.' },
+    failure: { status: 200, error: 'Internal server error; the server log has the details' },
     denied: denied('Mcp', 'dynamodb:PutItem', 'table', 'dynamodb:LeadingKeys: E#'),
   },
   {
-    forgotten: 'the prefix of calls in the role of the worker',
-    change: withoutValue('Worker', 'dynamodb:LeadingKeys', 'D#*'),
-    attempt: workLong,
+    permission: 'the prefix of calls in the role of the worker',
+    removal: withoutValue('Worker', 'dynamodb:LeadingKeys', 'D#*'),
+    attempt: callLongTask,
     status: 200,
-    failure: { status: 200, said: 'fine' },
+    failure: { status: 200, error: 'none' },
     denied: denied('Worker', 'dynamodb:PutItem', 'table', 'dynamodb:LeadingKeys: D#'),
   },
   {
-    forgotten: 'to let the MCP function start the worker',
-    change: withoutAction('Mcp', 'lambda:InvokeFunction'),
-    attempt: workLong,
+    permission: 'the invocation of the worker by the MCP function',
+    removal: withoutAction('Mcp', 'lambda:InvokeFunction'),
+    attempt: callLongTask,
     status: 200,
-    failure: { status: 200, said: 'Something went wrong on this server. Its log has the details.' },
+    failure: { status: 200, error: 'Internal server error; the server log has the details' },
     denied: denied('Mcp', 'lambda:InvokeFunction', 'function', 'lambda:InvokeFunction action'),
   },
   {
-    forgotten: 'the prefix of authorization requests in the role of the OAuth function',
-    change: withoutValue('OAuth', 'dynamodb:LeadingKeys', 'AR#*'),
-    attempt: openConsent,
+    permission: 'the prefix of authorization requests in the role of the OAuth function',
+    removal: withoutValue('OAuth', 'dynamodb:LeadingKeys', 'AR#*'),
+    attempt: requestAuthorization,
     status: 200,
-    failure: { status: 500, said: 'server_error' },
+    failure: { status: 500, error: 'server_error' },
     denied: denied('OAuth', 'dynamodb:PutItem', 'table', 'dynamodb:LeadingKeys: AR#'),
   },
   {
-    forgotten: 'the prefix of sign-ins, needed after the question is spent',
-    change: withoutValue('OAuth', 'dynamodb:LeadingKeys', 'UP#*'),
+    permission: 'the prefix of sign-ins in the role of the OAuth function',
+    removal: withoutValue('OAuth', 'dynamodb:LeadingKeys', 'UP#*'),
     attempt: approve,
     status: 303,
-    failure: { status: 303, said: 'server_error' },
+    failure: { status: 303, error: 'server_error' },
     denied: denied('OAuth', 'dynamodb:PutItem', 'table', 'dynamodb:LeadingKeys: UP#'),
   },
   {
-    forgotten: 'the prefix of one item in a transaction of four',
-    change: withoutValue('OAuth', 'dynamodb:LeadingKeys', 'U#*'),
-    attempt: comeBack,
+    permission: 'the prefix of users in the role of the OAuth function',
+    removal: withoutValue('OAuth', 'dynamodb:LeadingKeys', 'U#*'),
+    attempt: finishSignIn,
     status: 303,
-    failure: { status: 303, said: 'server_error' },
+    failure: { status: 303, error: 'server_error' },
     denied: denied('OAuth', 'dynamodb:PutItem', 'table', 'dynamodb:LeadingKeys: U#'),
   },
   {
-    forgotten: 'kms:Decrypt of the OAuth function',
-    change: withoutAction('OAuth', 'kms:Decrypt'),
+    permission: 'kms:Decrypt of the OAuth function',
+    removal: withoutAction('OAuth', 'kms:Decrypt'),
     attempt: redeemCode,
     status: 200,
-    failure: { status: 500, said: 'server_error' },
+    failure: { status: 500, error: 'server_error' },
     denied: denied('OAuth', 'kms:Decrypt', 'key', 'kms:EncryptionContext:purpose: refresh-mac'),
   },
   {
-    forgotten: 'kms:Sign of the OAuth function',
-    change: withoutAction('OAuth', 'kms:Sign'),
+    permission: 'kms:Sign of the OAuth function',
+    removal: withoutAction('OAuth', 'kms:Sign'),
     attempt: redeemCode,
     status: 200,
-    failure: { status: 500, said: 'server_error' },
+    failure: { status: 500, error: 'server_error' },
     denied: denied('OAuth', 'kms:Sign', 'key', ''),
   },
 ];
 
-let assembly: string;
+let cloud: TestCloud;
 beforeAll(async () => {
-  assembly = await newAssembly();
+  cloud = await TestCloud.start();
 });
-afterAll(() => assembly && rmSync(assembly, { recursive: true }));
-
-describe('the stack as it is', () => {
-  let cloud: Cloud;
-  beforeAll(async () => {
-    cloud = await Cloud.start({ assembly });
-  });
-  afterAll(() => cloud?.stop());
-
-  test.each(cases)('does not forget $forgotten', async ({ attempt, status }) => {
-    expect(await attempt(cloud.origin)).toEqual({ status, said: 'fine' });
-    expect(cloud.log).not.toContain('not authorized');
-  });
-});
+afterAll(() => cloud?.stop());
 
 describe('the stack', () => {
-  test.each(cases)('without $forgotten says so in its log', async (each) => {
-    const less = changed(assembly, each.change);
-    const cloud = await Cloud.start({ assembly: less });
-    try {
-      expect(await each.attempt(cloud.origin)).toEqual(each.failure);
-      // The log comes by another pipe than the answer.
-      await becomes(() => /not authorized.*\n/.test(cloud.log));
-      expect(cloud.log).toMatch(each.denied);
-    } finally {
-      await cloud.stop();
-      rmSync(less, { recursive: true });
-    }
+  test.each(cases)('grants $permission', async ({ attempt, status }) => {
+    const before = cloud.log.length;
+    expect(await attempt(cloud.origin)).toEqual({ status, error: 'none' });
+    expect(cloud.log.slice(before)).not.toContain('not authorized');
+  });
+});
+
+describe('a role', () => {
+  test.each(cases)('without $permission fails, and the log says so', async ({ removal, attempt, failure, denied }) => {
+    const before = cloud.log.length;
+    // A cache of a function must not replace a request that its role denies.
+    await cloud.recycle();
+    await cloud.withPermissions(removal.construct, removal.change, async () => {
+      expect(await attempt(cloud.origin)).toEqual(failure);
+      // The log arrives by another pipe than the response.
+      await becomes(() => /not authorized.*\n/.test(cloud.log.slice(before)));
+    });
+    expect(cloud.log.slice(before)).toMatch(denied);
   });
 });

@@ -1,30 +1,30 @@
+import { assistants } from '../../bench/harness/mcp-clients.ts';
+import { callTool, initialize, OAuthClient, postMcp } from '../../bench/harness/raw-oauth-client.ts';
 import type { ErasedCount, ResultPage, SessionRow } from '../../lambda/core/dashboard/dashboard-api.ts';
-import { AttackedCloud, type Item } from '../support/attacked-cloud.ts';
 import { DashboardClient } from '../support/dashboard-client.ts';
-import { assistants } from '../support/mcp-clients.ts';
-import { callTool, initialize, OAuthClient, postMcp } from '../support/test-oauth-client.ts';
+import { type Item, TestCloud } from '../support/test-cloud.ts';
 
-/** A user erases everything about themselves; the table is searched for what is left. */
+/** A user erases their data, and the test searches the table for the rest. */
 
 jest.setTimeout(120_000);
 
-let target: AttackedCloud;
+let target: TestCloud;
 beforeAll(async () => {
-  target = await AttackedCloud.start();
+  target = await TestCloud.start();
 });
 afterAll(() => target?.stop());
 
-/** Whether the item says anything about the user: by key, by who they are at the provider, or by what they have written. */
+/** Whether the item contains data of the user: their key, their subject at the provider, or their state. */
 const about = (item: Item, marks: string[]) => marks.some((mark) => JSON.stringify(item).includes(mark));
 
-test('nothing about a user is left in the table, and everything about another is', async () => {
+test('erases all data of a user and no data of another user', async () => {
   for (const user of ['ada', 'alan']) {
     for (const [, connect] of assistants) {
       const assistant = await connect(`${target.origin}/mcp`, user);
       await assistant.call('note', { name: 'diary', text: `written by ${user}` });
       await assistant.call('whoami');
     }
-    // One that has begun and not come back for its token, and one whose tool takes long.
+    // One client that has not redeemed its code, and one that has called a tool.
     const client = await OAuthClient.register(target.origin);
     await client.signIn(user);
     const { access_token } = await client.tokensFor(user);
@@ -61,13 +61,13 @@ test('nothing about a user is left in the table, and everything about another is
   expect((await ada.request('me')).status).toBe(401);
   expect((await alan.get<ResultPage<SessionRow>>('sessions')).items.length).toBeGreaterThan(0);
 
-  // Whoever comes again begins anew.
+  // A later sign-in of the user starts without data.
   const again = await DashboardClient.signIn(target.origin, 'ada');
   expect(again.me.user).toBe(ada.me.user);
   expect((await again.get<ResultPage<SessionRow>>('sessions')).items).toEqual([]);
 });
 
-test('a call that was under way meanwhile is found by the next erasure, though nothing leads to it', async () => {
+test('a call that ended during an erasure is erased by the next one', async () => {
   const grace = await DashboardClient.signIn(target.origin, 'grace');
   const now = Date.now();
   await target.put({

@@ -6,14 +6,13 @@ import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
 import { createClient } from '@redis/client';
 import pg from 'pg';
+import { approveAndSignIn } from '../../bench/harness/form-browser.ts';
+import { SignInMemory } from '../../bench/harness/mcp-clients.ts';
 import { demoUsers, subjectOf } from '../../local/cognito/demo-users.ts';
 import { freePort } from '../../local/free-port.ts';
 import { type CliResult, runCli } from '../support/cli-process.ts';
 import { type Database, missing, startPostgres, startRedis } from '../support/databases.ts';
-import { approveAndSignIn } from '../support/form-browser.ts';
-import { SignInMemory } from '../support/mcp-clients.ts';
-import { ProjectCopy } from '../support/project-copy.ts';
-import { StartedEmulator } from '../support/started-emulator.ts';
+import { TestCloud } from '../support/test-cloud.ts';
 
 /** Users return with sessions of another server, and their clients continue them. */
 
@@ -21,37 +20,14 @@ jest.setTimeout(60_000);
 
 const subjectOfUser = (username: string) => subjectOf(demoUsers.find((user) => user.username === username)!);
 
-/** A tool that returns what a tool of the new server can read of the imported session. */
-const importedSessionTool = `server.registerTool('imported_session', { description: 'Imported session' }, async () => {
-    const imported = (field?: string) => context.state.get(\`imported/\${context.session.id}\${field ? \`/\${field}\` : ''}\`);
-    const { session } = context;
-    return json({
-      session: session.id,
-      startedAt: session.startedAt,
-      client: server.server.getClientVersion(),
-      capabilities: server.server.getClientCapabilities(),
-      cart: (await imported('cart'))?.value,
-      theme: (await imported('theme'))?.value,
-      token: (await imported('access_token'))?.value,
-      fields: ((await imported())?.value as { fields: string[] } | undefined)?.fields.toSorted(),
-    });
-  });
-
-  return server;
-}`;
-
-let variant: ProjectCopy;
-let emulator: StartedEmulator;
+let emulator: TestCloud;
 const folder = mkdtempSync(join(tmpdir(), 'holdfast-import-'));
 
 beforeAll(async () => {
-  variant = new ProjectCopy();
-  variant.edit('lambda/server.ts', 'return server;\n}', importedSessionTool);
-  emulator = await StartedEmulator.start({}, variant.root);
+  emulator = await TestCloud.start();
 });
 afterAll(async () => {
   await emulator?.stop();
-  variant.remove();
   rmSync(folder, { recursive: true });
 });
 

@@ -1,65 +1,59 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { decodeProtectedHeader } from 'jose';
-import { ProjectCopy } from '../support/project-copy.ts';
-import { StartedEmulator } from '../support/started-emulator.ts';
-import { initialize, OAuthClient, postMcp, type Tokens } from '../support/test-oauth-client.ts';
+import { assemblyOfSources } from '../../bench/harness/assembly.ts';
+import { initialize, OAuthClient, postMcp, type Tokens } from '../../bench/harness/raw-oauth-client.ts';
+import { TestCloud } from '../support/test-cloud.ts';
 
 jest.setTimeout(120_000);
 
-let variant: ProjectCopy;
-let desk: StartedEmulator;
+let cloud: TestCloud;
+/** By the value of `signingKeys`. */
+let assemblies: Record<string, string>;
 beforeAll(async () => {
-  variant = new ProjectCopy();
-  desk = await StartedEmulator.start({}, variant.root);
-});
-afterAll(async () => {
-  await desk.stop();
-  variant.remove();
-});
-
-/** Deploys, as an owner would, and waits until it is live. */
-async function deploy(from: string, to: string): Promise<void> {
-  const before = desk.log.length;
-  variant.edit('bin/holdfast.ts', from, to);
-  while (!desk.log.slice(before).includes('the change is live')) {
-    if (desk.log.slice(before).includes('goes on')) throw new Error(desk.log.slice(before));
-    await sleep(50);
+  assemblies = {};
+  for (const keys of ["['1', '2']", "['2', '1']", "['2']"]) {
+    const settings = `signingKeys: ${keys},\n    upstreamTokens: settings`;
+    assemblies[keys] = await assemblyOfSources([['bin/holdfast.ts', 'upstreamTokens: settings', settings]]);
   }
-}
+  cloud = await TestCloud.start();
+});
+afterAll(() => cloud?.stop());
+
+const deploy = async (keys: string) => expect(await cloud.deploy(assemblies[keys]!)).toBe('the change is live');
 
 const keyOf = (token: string) => decodeProtectedHeader(token).kid;
 
-test('the signing key is changed while clients work, and nobody is refused', async () => {
-  const client = await OAuthClient.register(desk.origin);
+test('rotates the signing key during requests, and rejects none of them', async () => {
+  const client = await OAuthClient.register(cloud.origin);
   let tokens = await client.tokensFor('ada');
   const oldest = tokens.access_token;
-  const refused: string[] = [];
+  const rejected: string[] = [];
   let working = true;
   const work = (async () => {
     for (let turn = 0; working; turn++) {
       for (const token of [oldest, tokens.access_token]) {
-        const { status } = await postMcp(desk.origin, token, initialize);
-        if (status !== 200) refused.push(`request ${turn} was answered ${status}`);
+        const { status } = await postMcp(cloud.origin, token, initialize);
+        if (status !== 200) rejected.push(`request ${turn}: status ${status}`);
       }
       const refreshed = await client.refresh(tokens.refresh_token);
       if (refreshed.status === 200) tokens = (await refreshed.json()) as Tokens;
-      else refused.push(`refresh ${turn} was answered ${refreshed.status}`);
+      else rejected.push(`refresh ${turn}: status ${refreshed.status}`);
     }
   })();
 
   const first = keyOf(tokens.access_token);
-  await deploy('upstreamTokens: settings', "signingKeys: ['1', '2'],\n    upstreamTokens: settings");
-  await deploy("['1', '2']", "['2', '1']");
+  await deploy("['1', '2']");
+  await deploy("['2', '1']");
   while (keyOf(tokens.access_token) === first) await sleep(50);
   const { access_token } = tokens;
   const second = keyOf(access_token);
-  expect((await postMcp(desk.origin, oldest, initialize)).status).toBe(200);
+  expect((await postMcp(cloud.origin, oldest, initialize)).status).toBe(200);
   working = false;
   await work;
-  expect(refused).toEqual([]);
+  expect(rejected).toEqual([]);
 
-  await deploy("['2', '1']", "['2']");
-  expect((await postMcp(desk.origin, access_token, initialize)).status).toBe(200);
-  const { keys } = (await (await fetch(`${desk.origin}/jwks.json`)).json()) as { keys: { kid: string }[] };
+  await deploy("['2']");
+  expect((await postMcp(cloud.origin, access_token, initialize)).status).toBe(200);
+  const { keys } = (await (await fetch(`${cloud.origin}/jwks.json`)).json()) as { keys: { kid: string }[] };
   expect(keys.map(({ kid }) => kid)).toEqual([second]);
 });

@@ -2,82 +2,69 @@ import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/cli
 import { Client as OldClient } from '@modelcontextprotocol/sdk/client/index.js';
 import { StreamableHTTPClientTransport as OldTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
 import { ToolListChangedNotificationSchema } from '@modelcontextprotocol/sdk/types.js';
+import { setVariables } from '../../bench/harness/assembly.ts';
+import { OAuthClient } from '../../bench/harness/raw-oauth-client.ts';
 import { becomes } from '../support/becomes.ts';
-import { ProjectCopy } from '../support/project-copy.ts';
-import { StartedEmulator } from '../support/started-emulator.ts';
-import { OAuthClient } from '../support/test-oauth-client.ts';
+import { TestCloud } from '../support/test-cloud.ts';
 
-/** Change notifications as an owner has them who has switched them on: through the gateway, the table and the roles. */
+/** Change notifications with `listenSeconds`: through the gateway, the table and the roles. */
 
 jest.setTimeout(60_000);
 
-const changing = `server.registerTool('change', {}, async () => {
-    server.sendToolListChanged();
-    return json('changed');
-  });
-  return server;
-}`;
-
-let variant: ProjectCopy;
-let desk: StartedEmulator;
+let cloud: TestCloud;
 beforeAll(async () => {
-  variant = new ProjectCopy();
-  variant.edit('bin/holdfast.ts', '...settings,', '...settings, listenSeconds: 20,');
-  variant.edit('lambda/server.ts', 'listChanged: false', 'listChanged: true');
-  variant.edit('lambda/server.ts', 'return server;\n}', changing);
-  desk = await StartedEmulator.start({}, variant.root);
+  cloud = await TestCloud.start({
+    change: (resources) => setVariables(resources, 'Mcp', { LISTEN_SECONDS: '20', FIXTURE_LIST_CHANGED: 'true' }),
+  });
 });
-afterAll(async () => {
-  await desk?.stop();
-  variant?.remove();
-});
+afterAll(() => cloud?.stop());
 
-type Listener = { change(): Promise<unknown>; heard(): number; close(): Promise<void> };
+type Listener = { change(): Promise<unknown>; received(): number; close(): Promise<void> };
 type Connect = (options: { requestInit: RequestInit }) => Promise<Listener>;
 
 /** `@modelcontextprotocol/sdk`, which listens with GET. */
 const older: Connect = async (options) => {
   const client = new OldClient({ name: 'older', version: '1' });
-  let heard = 0;
-  client.setNotificationHandler(ToolListChangedNotificationSchema, () => void heard++);
-  await client.connect(new OldTransport(new URL(desk.mcpUrl), options));
-  return { change: () => client.callTool({ name: 'change' }), heard: () => heard, close: () => client.close() };
+  let received = 0;
+  client.setNotificationHandler(ToolListChangedNotificationSchema, () => void received++);
+  await client.connect(new OldTransport(new URL(cloud.mcpUrl), options));
+  return { change: () => client.callTool({ name: 'change' }), received: () => received, close: () => client.close() };
 };
 
 /** `@modelcontextprotocol/client`, which listens with `subscriptions/listen`. */
 const newer: Connect = async (options) => {
-  let heard = 0;
+  let received = 0;
   const client = new Client(
     { name: 'newer', version: '1' },
     {
       versionNegotiation: { mode: { pin: '2026-07-28' } },
-      listChanged: { tools: { autoRefresh: false, onChanged: () => void heard++ } },
+      listChanged: { tools: { autoRefresh: false, onChanged: () => void received++ } },
     },
   );
-  await client.connect(new StreamableHTTPClientTransport(new URL(desk.mcpUrl), options));
-  return { change: () => client.callTool({ name: 'change' }), heard: () => heard, close: () => client.close() };
+  await client.connect(new StreamableHTTPClientTransport(new URL(cloud.mcpUrl), options));
+  return { change: () => client.callTool({ name: 'change' }), received: () => received, close: () => client.close() };
 };
 
 async function connected(connect: Connect, user: string): Promise<Listener> {
-  const { access_token } = await (await OAuthClient.register(desk.origin)).tokensFor(user);
+  const { access_token } = await (await OAuthClient.register(cloud.origin)).tokensFor(user);
   return connect({ requestInit: { headers: { Authorization: `Bearer ${access_token}` } } });
 }
 
-test('who listens hears of what another client of the same user changes, in both eras; another user does not', async () => {
+test('a client receives the changes of another client of its user, in both eras, and not those of another user', async () => {
   const listeners = [await connected(older, 'ada'), await connected(newer, 'ada')];
   const alan = await connected(older, 'alan');
   const another = await connected(newer, 'ada');
   try {
-    // A stream begins beside the client's other requests: what happened before it began is not told.
-    for (let tries = 0; tries < 10 && listeners.some(({ heard }) => heard() === 0); tries++) {
+    // The client opens its stream concurrently with other requests. Earlier changes are not sent.
+    for (let tries = 0; tries < 10 && listeners.some(({ received }) => received() === 0); tries++) {
       await another.change();
       await new Promise((resolve) => setTimeout(resolve, 1500));
     }
-    await becomes(() => listeners.every(({ heard }) => heard() > 0));
-    expect(alan.heard()).toBe(0);
+    await becomes(() => listeners.every(({ received }) => received() > 0));
+    expect(alan.received()).toBe(0);
     await alan.change();
-    await becomes(() => alan.heard() > 0);
-    expect(desk.log).not.toContain('not authorized');
+    await becomes(() => alan.received() > 0);
+    expect(cloud.log).not.toContain('not authorized');
   } finally {
     await Promise.all([...listeners, alan, another].map(({ close }) => close()));
   }

@@ -1,30 +1,20 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { synthesize } from '../../local/template/synthesis.ts';
-import { ProjectCopy } from '../support/project-copy.ts';
-import { Cloud } from '../support/test-cloud.ts';
-import { initialize, OAuthClient, postMcp } from '../support/test-oauth-client.ts';
+import { initialize, OAuthClient, postMcp } from '../../bench/harness/raw-oauth-client.ts';
+import { TestCloud } from '../support/test-cloud.ts';
 
 /** The metrics of the alarms during outages, from the bundled functions of an assembly with alarms. */
 
 jest.setTimeout(60_000);
 
-let assembly: string;
-let cloud: Cloud;
+let cloud: TestCloud;
 
 beforeAll(async () => {
-  const variant = new ProjectCopy();
-  variant.edit('cdk.json', '"context": {', '"context": { "operations": "true", "alarmEmail": "ops@example.com",');
-  assembly = mkdtempSync(join(tmpdir(), 'holdfast-assembly-'));
-  await synthesize(variant.root, assembly);
-  variant.remove();
-  cloud = await Cloud.start({ assembly, freshPerRequest: true });
+  const context = '"operations": "true", "alarmEmail": "ops@example.com",';
+  cloud = await TestCloud.start({
+    edits: [['cdk.json', '"context": {', `"context": { ${context}`]],
+    freshPerRequest: true,
+  });
 });
-afterAll(async () => {
-  await cloud?.stop();
-  if (assembly) rmSync(assembly, { recursive: true });
-});
+afterAll(() => cloud?.stop());
 
 type Line = {
   event: string;
@@ -49,16 +39,13 @@ async function loggedBy(event: string, work: () => Promise<unknown>): Promise<Li
   throw new Error(`The event ${event} was not logged:\n${cloud.log.slice(before.length)}`);
 }
 
-const alarmsIn = (file: string) =>
+const alarmsIn = (template: string) =>
   Object.values(
-    JSON.parse(readFileSync(file, 'utf8')).Resources as Record<
-      string,
-      { Type: string; Properties: { MetricName: string } }
-    >,
+    JSON.parse(template).Resources as Record<string, { Type: string; Properties: { MetricName: string } }>,
   ).filter(({ Type }) => Type === 'AWS::CloudWatch::Alarm');
 
 test('the local emulator runs a stack that has alarms', () => {
-  expect(alarmsIn(join(assembly, 'Holdfast.template.json')).length).toBeGreaterThan(5);
+  expect(alarmsIn(cloud.template).length).toBeGreaterThan(5);
   expect(cloud.origin).toMatch(/^http/);
 });
 

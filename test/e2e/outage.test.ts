@@ -1,6 +1,5 @@
-import { rmSync } from 'node:fs';
-import { Browser, type Page } from '../support/form-browser.ts';
-import { Cloud, changed, newAssembly, type Service } from '../support/test-cloud.ts';
+import type { Service } from '../../bench/harness/emulator-process.ts';
+import { Browser, type Page } from '../../bench/harness/form-browser.ts';
 import {
   callTool,
   initialize,
@@ -9,34 +8,42 @@ import {
   redirectUri,
   register,
   type Tokens,
-} from '../support/test-oauth-client.ts';
+} from '../../bench/harness/raw-oauth-client.ts';
+import { TestCloud } from '../support/test-cloud.ts';
 
 /**
- * An outage is never "not found": whatever a request needs does not answer, the request is answered 503, and once the
- * outage is over the very same request succeeds, with the same code, token, form or session. Every request meets cold
- * functions, so that no cache hides what it needs.
+ * An outage is never "not found": while a service that a request needs does not answer, the response is 503, and after
+ * the outage the same request succeeds, with the same code, token, form or session. The request meets cold functions, so
+ * that no cache hides what it needs.
  */
 
 jest.setTimeout(60_000);
 
-let assembly: string;
-let cloud: Cloud;
+let cloud: TestCloud;
 
 beforeAll(async () => {
-  const synthesized = await newAssembly();
-  // Its access tokens are due from the start, so every refresh here has to ask the identity provider.
-  assembly = changed(synthesized, (resources) => {
-    const client = Object.values(resources).find(({ Type }) => Type === 'AWS::Cognito::UserPoolClient')!;
-    Object.assign(client.Properties, { AccessTokenValidity: 1 });
-    client.Properties.TokenValidityUnits.AccessToken = 'minutes';
+  cloud = await TestCloud.start({
+    // The provider's access tokens are due from the start, so that every refresh calls the identity provider.
+    change: (resources) => {
+      const client = Object.values(resources).find(({ Type }) => Type === 'AWS::Cognito::UserPoolClient')!;
+      Object.assign(client.Properties, { AccessTokenValidity: 1 });
+      client.Properties.TokenValidityUnits.AccessToken = 'minutes';
+    },
   });
-  rmSync(synthesized, { recursive: true });
-  cloud = await Cloud.start({ assembly, freshPerRequest: true });
 });
-afterAll(async () => {
-  await cloud?.stop();
-  if (assembly) rmSync(assembly, { recursive: true });
-});
+afterAll(() => cloud?.stop());
+
+/** Runs the work on cold functions while the service does not answer. */
+async function during<T>(service: Service, work: () => Promise<T>): Promise<T> {
+  await cloud.recycle();
+  return cloud.without(service, work);
+}
+
+/** Runs the work on cold functions. */
+async function afterwards<T>(work: () => Promise<T>): Promise<T> {
+  await cloud.recycle();
+  return work();
+}
 
 type Answer = { status: number; headers: Headers; text: string };
 
@@ -49,13 +56,13 @@ const ofPage = ({ status, headers, html }: Page): Answer => ({ status, headers, 
 
 const aClient = () => OAuthClient.register(cloud.origin);
 
-/** A client and its user's tokens. */
+/** A registered client and the tokens of its user. */
 async function signedIn(): Promise<{ client: OAuthClient; tokens: Tokens }> {
   const client = await aClient();
   return { client, tokens: await client.tokensFor('ada') };
 }
 
-/** A session of the older era, and the requests that go on in it. */
+/** A legacy session and its requests. */
 async function aSession() {
   const { access_token } = (await signedIn()).tokens;
   const id = (await postMcp(cloud.origin, access_token, initialize)).headers.get('mcp-session-id')!;
@@ -71,7 +78,7 @@ async function aSession() {
   };
 }
 
-/** A tool call as 2026-07-28 has it. */
+/** A tool call of 2026-07-28. */
 function modernCall(token: string, name: string): Promise<Response> {
   const call = callTool(name);
   const envelope = {
@@ -86,8 +93,8 @@ function modernCall(token: string, name: string): Promise<Response> {
 /** The id of the session that the tool `session` reports. */
 const reportedSession = ({ text }: Answer) => /\\"id\\": \\"([^\\]+)\\"/.exec(text)?.[1];
 
-/** Goes as far as the provider's answer, and catches it before the callback has it. */
-async function caughtCallback(): Promise<{ browser: Browser; url: string }> {
+/** Signs in at the provider, and returns the URL of the callback without opening it. */
+async function pendingCallback(): Promise<{ browser: Browser; url: string }> {
   const browser = new Browser();
   const consent = await browser.open((await aClient()).authorizationUrl(), redirectUri);
   const signIn = await browser.submit(consent, { answer: 'approve' });
@@ -95,13 +102,13 @@ async function caughtCallback(): Promise<{ browser: Browser; url: string }> {
   return { browser, url: back.url };
 }
 
-/** A request that can be sent again and again, unchanged, and what its answer is when nothing is wrong. */
+/** A request that can be repeated unchanged, and the expectation for its response without an outage. */
 type Attempt = { send: () => Promise<Answer>; works: (answer: Answer) => unknown };
 
 type Kind = {
-  /** Who is told of a failure: a program that speaks OAuth, a person, or an assistant. */
-  reader: 'client' | 'person' | 'assistant';
-  /** Goes as far as the request. */
+  /** The recipient of an error: an OAuth client, a user, or an assistant. */
+  reader: 'client' | 'user' | 'assistant';
+  /** Performs the flow up to the request. */
   prepare: () => Promise<Attempt>;
 };
 
@@ -116,7 +123,7 @@ const requests = {
     }),
   },
   'an authorization request': {
-    reader: 'person',
+    reader: 'user',
     prepare: async () => {
       const client = await aClient();
       return {
@@ -126,7 +133,7 @@ const requests = {
     },
   },
   'a consent': {
-    reader: 'person',
+    reader: 'user',
     prepare: async () => {
       const browser = new Browser();
       const page = await browser.open((await aClient()).authorizationUrl(), redirectUri);
@@ -137,9 +144,9 @@ const requests = {
     },
   },
   'a callback': {
-    reader: 'person',
+    reader: 'user',
     prepare: async () => {
-      const { browser, url } = await caughtCallback();
+      const { browser, url } = await pendingCallback();
       return {
         send: async () => ofPage(await browser.open(url, redirectUri)),
         works: ({ headers }) => expect(headers.get('location')).toMatch(/[?&]code=hac1_/),
@@ -226,7 +233,7 @@ const requests = {
 
 type Request = keyof typeof requests;
 
-/** 503 in the reader's own terms, with the time after which to try again. */
+/** Expects 503 in the format of the recipient, with `Retry-After`. */
 function expectUnavailable({ status, headers, text }: Answer, reader: Kind['reader']): void {
   expect(status).toBe(503);
   expect(headers.get('retry-after')).toMatch(/^[1-9]\d*$/);
@@ -234,7 +241,7 @@ function expectUnavailable({ status, headers, text }: Answer, reader: Kind['read
     case 'client':
       expect(JSON.parse(text)).toMatchObject({ error: 'temporarily_unavailable' });
       break;
-    case 'person':
+    case 'user':
       expect(headers.get('content-type')).toMatch(/^text\/html/);
       expect(text).toContain('One moment, please');
       break;
@@ -244,42 +251,45 @@ function expectUnavailable({ status, headers, text }: Answer, reader: Kind['read
   }
 }
 
-async function expectToWait(service: Service, { reader, prepare }: Kind): Promise<void> {
+async function expectRetry(service: Service, { reader, prepare }: Kind): Promise<void> {
   const { send, works } = await prepare();
-  expectUnavailable(await cloud.without(service, send), reader);
-  await works(await send());
+  expectUnavailable(await during(service, send), reader);
+  await works(await afterwards(send));
 }
 
-describe('while the table does not answer', () => {
-  test.each(Object.keys(requests) as Request[])('%s has to wait, and then succeeds', async (request) => {
-    await expectToWait('dynamodb', requests[request]);
+describe('during an outage of the table', () => {
+  test.each(Object.keys(requests) as Request[])('%s is answered 503, and succeeds afterwards', async (request) => {
+    await expectRetry('dynamodb', requests[request]);
   });
 });
 
-describe('while the key service does not answer', () => {
+describe('during an outage of KMS', () => {
   test.each<Request>(['a callback', 'a code', 'a refresh token', 'a revocation'])(
-    '%s has to wait, and then succeeds',
+    '%s is answered 503, and succeeds afterwards',
     async (request) => {
-      await expectToWait('kms', requests[request]);
+      await expectRetry('kms', requests[request]);
     },
   );
 
-  test('a good token is not called a bad one: the key set that it is verified with cannot be had', async () => {
+  test('a valid token is not rejected: the key set for its verification is unavailable', async () => {
     const { access_token } = (await signedIn()).tokens;
     const send = async () => answerOf(await postMcp(cloud.origin, access_token, initialize));
-    expectUnavailable(await cloud.without('kms', send), 'client');
-    isOk(await send());
+    expectUnavailable(await during('kms', send), 'client');
+    isOk(await afterwards(send));
   });
 });
 
-describe('while the identity provider does not answer', () => {
-  test.each<Request>(['a consent', 'a refresh token'])('%s has to wait, and then succeeds', async (request) => {
-    await expectToWait('idp', requests[request]);
-  });
+describe('during an outage of the identity provider', () => {
+  test.each<Request>(['a consent', 'a refresh token'])(
+    '%s is answered 503, and succeeds afterwards',
+    async (request) => {
+      await expectRetry('idp', requests[request]);
+    },
+  );
 
-  test('a callback, whose sign-in is spent, sends the client an error that says to try again', async () => {
-    const { browser, url } = await caughtCallback();
-    const back = await cloud.without('idp', () => browser.open(url, redirectUri));
+  test('a callback redirects to the client with temporarily_unavailable, because its sign-in is used', async () => {
+    const { browser, url } = await pendingCallback();
+    const back = await during('idp', () => browser.open(url, redirectUri));
     expect(Object.fromEntries(new URL(back.url).searchParams)).toEqual({
       error: 'temporarily_unavailable',
       error_description: expect.any(String),
@@ -289,15 +299,15 @@ describe('while the identity provider does not answer', () => {
     await (await aClient()).tokensFor('ada');
   });
 
-  test('a grant can be revoked all the same', async () => {
+  test('a revocation succeeds', async () => {
     const { send, works } = await requests['a revocation'].prepare();
-    await works(await cloud.without('idp', send));
+    await works(await during('idp', send));
   });
 });
 
-test('while nothing answers, clients still find out how to sign in', async () => {
+test('during an outage of all services, clients discover how to sign in', async () => {
   const documents = ['oauth-protected-resource', 'oauth-protected-resource/mcp', 'oauth-authorization-server'];
-  const answers = await cloud.without('dynamodb', () =>
+  const answers = await during('dynamodb', () =>
     cloud.without('kms', () =>
       cloud.without('idp', async () => [
         ...(await Promise.all(documents.map((name) => fetch(`${cloud.origin}/.well-known/${name}`)))),

@@ -3,12 +3,12 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
+import * as plain from '../../bench/harness/form-browser.ts';
+import { OAuthClient, redirectUri as plainRedirectUri, type Tokens } from '../../bench/harness/raw-oauth-client.ts';
 import { oauthPageText, type PageProblem } from '../../lambda/core/oauth/pages/oauth-page-text.ts';
 import { launchChromium, withChromium } from '../support/chromium.ts';
 import { everyPage } from '../support/every-page.ts';
-import * as plain from '../support/form-browser.ts';
-import { StartedEmulator } from '../support/started-emulator.ts';
-import { OAuthClient, redirectUri as plainRedirectUri, type Tokens } from '../support/test-oauth-client.ts';
+import { TestCloud } from '../support/test-cloud.ts';
 
 jest.setTimeout(60_000);
 
@@ -32,9 +32,9 @@ async function axeViolations(page: Page): Promise<string[]> {
   );
 }
 
-let emulator: StartedEmulator;
+let emulator: TestCloud;
 beforeAll(async () => {
-  emulator = await StartedEmulator.start();
+  emulator = await TestCloud.start();
 });
 afterAll(() => emulator?.stop());
 

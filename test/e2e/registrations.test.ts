@@ -1,24 +1,24 @@
 import { randomUUID } from 'node:crypto';
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
-import { DocumentWorld, unsafely } from '../support/document-server.ts';
-import { approveAndSignIn } from '../support/form-browser.ts';
-import type { Cloud } from '../support/test-cloud.ts';
-import { initialize, OAuthClient, postMcp, type Tokens } from '../support/test-oauth-client.ts';
+import { approveAndSignIn } from '../../bench/harness/form-browser.ts';
+import { initialize, OAuthClient, postMcp, type Tokens } from '../../bench/harness/raw-oauth-client.ts';
+import { DocumentClouds, unsafely } from '../support/document-server.ts';
+import type { TestCloud } from '../support/test-cloud.ts';
 
 /**
- * What the clients of 2026 register and publish, as far as it is known, each through the whole flow. What they send is
- * theirs: members that nobody here understands, several redirect URIs of which one is used, ports of the moment.
+ * The known registrations and documents of the clients of 2026, each with a complete flow. Their metadata is unchanged:
+ * unknown members, several redirect URIs of which one is used, ephemeral ports.
  */
 
 jest.setTimeout(60_000);
 
-let world: DocumentWorld;
-let cloud: Cloud;
+let clouds: DocumentClouds;
+let cloud: TestCloud;
 beforeAll(async () => {
-  world = await DocumentWorld.create();
-  cloud = await world.cloud(unsafely);
+  clouds = await DocumentClouds.create();
+  cloud = await clouds.cloud(unsafely);
 });
-afterAll(() => world?.end());
+afterAll(() => clouds?.end());
 
 const grants = { grant_types: ['authorization_code', 'refresh_token'], response_types: ['code'] };
 
@@ -221,7 +221,7 @@ const publishing: Known[] = [
   },
 ];
 
-/** Signs in, uses the token, refreshes it, and gives it up. @param proof what the client proves itself with, each time */
+/** Signs in, uses the token, refreshes it and revokes it. @param proof the client authentication of each request */
 async function wholeFlow(
   client: OAuthClient,
   redirect_uri: string,
@@ -242,13 +242,13 @@ test.each(registering)('$name registers and connects', async ({ metadata, redire
 });
 
 test.each(publishing)('$name connects by its document', async ({ metadata, redirect_uri }) => {
-  const host = await world.documents();
+  const host = await clouds.documents();
   await wholeFlow(OAuthClient.known(cloud.origin, host.serveClient(metadata)), redirect_uri);
 });
 
 test('ChatGPT connects by its document and signs its requests', async () => {
   const { privateKey, publicKey } = await generateKeyPair('RS256', { extractable: true });
-  const [host, keyHost] = [await world.documents(), await world.documents()];
+  const [host, keyHost] = [await clouds.documents(), await clouds.documents()];
   const jwks_uri = keyHost.serve('/oauth/jwks.json', {
     keys: [{ ...(await exportJWK(publicKey)), kid: 'chatgpt-1', alg: 'RS256', use: 'sig' }],
   });

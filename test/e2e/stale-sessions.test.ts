@@ -1,20 +1,22 @@
-import { AttackedCloud, type Item } from '../support/attacked-cloud.ts';
-import { assistants } from '../support/mcp-clients.ts';
-import { callTool, initialize, messageOf, postMcp } from '../support/test-oauth-client.ts';
+import { assistants } from '../../bench/harness/mcp-clients.ts';
+import { callTool, initialize, messageOf, postMcp } from '../../bench/harness/raw-oauth-client.ts';
+import { type Item, TestCloud } from '../support/test-cloud.ts';
 
-/** Sessions that the table no longer knows, with the clients that meet them. */
+/** Sessions that have been deleted from the table, and their clients. */
 
 jest.setTimeout(120_000);
 
-let target: AttackedCloud;
-let strict: AttackedCloud;
+let target: TestCloud;
+let strict: TestCloud;
 beforeAll(async () => {
-  target = await AttackedCloud.start();
-  strict = await AttackedCloud.start((resources) => {
-    for (const { Type, Properties } of Object.values(resources)) {
-      const variables = Type === 'AWS::Lambda::Function' ? Properties.Environment.Variables : {};
-      if (variables.STALE_SESSION !== undefined) variables.STALE_SESSION = 'reject';
-    }
+  target = await TestCloud.start();
+  strict = await TestCloud.start({
+    change: (resources) => {
+      for (const { Type, Properties } of Object.values(resources)) {
+        const variables = Type === 'AWS::Lambda::Function' ? Properties.Environment.Variables : {};
+        if (variables.STALE_SESSION !== undefined) variables.STALE_SESSION = 'reject';
+      }
+    },
   });
 });
 afterAll(async () => {
@@ -22,14 +24,14 @@ afterAll(async () => {
   await strict.stop();
 });
 
-const sessionItems = (from: AttackedCloud): Promise<Item[]> => from.items('S#');
+const sessionItems = (from: TestCloud): Promise<Item[]> => from.items('S#');
 
-async function forgetSessions(of: AttackedCloud): Promise<void> {
+async function deleteSessions(of: TestCloud): Promise<void> {
   for (const item of await sessionItems(of)) await of.remove(item);
 }
 
-/** A session by hand, as a client has it that sends no `initialize` a second time. */
-async function begin(of: AttackedCloud, token: string) {
+/** A session of a client that does not send `initialize` again. */
+async function begin(of: TestCloud, token: string) {
   const started = await postMcp(of.origin, token, initialize);
   const id = started.headers.get('mcp-session-id')!;
   const call = (headers: Record<string, string> = { 'mcp-session-id': id }) =>
@@ -42,11 +44,11 @@ const sessionIn = async (answer: Response): Promise<{ id: string }> => {
   return JSON.parse(result.content[0]!.text);
 };
 
-describe('a session that is gone from the table', () => {
-  test.each(assistants)('does not stop %s', async (_name, connect) => {
+describe('a session that is not in the table', () => {
+  test.each(assistants)('is renewed for %s', async (_name, connect) => {
     const assistant = await connect(`${target.origin}/mcp`, 'ada');
     expect((await assistant.call('session')).isError).toBe(false);
-    await forgetSessions(target);
+    await deleteSessions(target);
     const { text, isError } = await assistant.call('session');
     expect(isError).toBe(false);
     expect(JSON.parse(text)).toMatchObject({ era: expect.stringMatching(/^(legacy|modern)$/) });
@@ -54,10 +56,10 @@ describe('a session that is gone from the table', () => {
     await assistant.close();
   });
 
-  test('gives a client that never initializes again a fresh one, whose id is in the answer, and the old id leads there', async () => {
+  test('is replaced by a fresh session, whose id is in the response and which the old id means from then on', async () => {
     const { tokens } = await target.signedIn();
     const { id, call } = await begin(target, tokens.access_token);
-    await forgetSessions(target);
+    await deleteSessions(target);
     const renewed = await call();
     const fresh = renewed.headers.get('mcp-session-id')!;
     expect(fresh).not.toBe(id);
@@ -69,27 +71,27 @@ describe('a session that is gone from the table', () => {
     }
   });
 
-  test('is opened once, by as many requests at once as there may be', async () => {
+  test('is replaced once by concurrent requests', async () => {
     const { tokens } = await target.signedIn();
     const { call } = await begin(target, tokens.access_token);
-    await forgetSessions(target);
+    await deleteSessions(target);
     const answers = await Promise.all(Array.from({ length: 8 }, () => call()));
     expect(new Set(answers.map(({ headers }) => headers.get('mcp-session-id'))).size).toBe(1);
   });
 
-  test('is not opened for a client that may not go on: a revoked grant is refused first', async () => {
+  test('is not replaced for a revoked grant', async () => {
     const { client, tokens } = await target.signedIn();
     const { call } = await begin(target, tokens.access_token);
-    await forgetSessions(target);
+    await deleteSessions(target);
     await client.revoke(tokens.refresh_token);
     expect((await call()).status).toBe(401);
   });
 
-  test('is answered 404 where the owner wants it so, and a client that initializes again goes on', async () => {
+  test('is answered 404 with staleSession reject, and the client continues after initialize', async () => {
     const { tokens } = await strict.signedIn();
     const { call } = await begin(strict, tokens.access_token);
     expect((await call()).status).toBe(200);
-    await forgetSessions(strict);
+    await deleteSessions(strict);
     const refused = await call();
     expect(refused.status).toBe(404);
     expect((await messageOf(refused)).error).toMatchObject({ code: -32001 });
@@ -97,11 +99,11 @@ describe('a session that is gone from the table', () => {
   });
 });
 
-describe('a session that its client has ended', () => {
+describe('a deleted session', () => {
   test.each([
     ['renewing', () => target],
     ['strict', () => strict],
-  ])('answers 404 ever after (%s)', async (_mode, of) => {
+  ])('is answered 404 at every request (%s)', async (_mode, of) => {
     const { tokens } = await of().signedIn();
     const { id, call } = await begin(of(), tokens.access_token);
     const headers = { authorization: `Bearer ${tokens.access_token}`, 'mcp-session-id': id };
@@ -112,7 +114,7 @@ describe('a session that its client has ended', () => {
 });
 
 describe('the id of a session', () => {
-  test('arrives in the header, the older header or the cookie, in this order', async () => {
+  test('is read from the header, the older header or the cookie, in this order', async () => {
     const { tokens } = await target.signedIn();
     const [one, two, three] = [
       await begin(target, tokens.access_token),
@@ -127,7 +129,7 @@ describe('the id of a session', () => {
     expect((await sessionIn(await one.call({ cookie }))).id).toBe(three.id);
   });
 
-  test('is set as a cookie that no script reads, once', async () => {
+  test('is set once as an HttpOnly cookie', async () => {
     const { tokens } = await target.signedIn();
     const { id, started, call } = await begin(target, tokens.access_token);
     const cookie = started.headers.get('set-cookie');
@@ -137,7 +139,7 @@ describe('the id of a session', () => {
     expect((await call()).headers.get('set-cookie')).toBeNull();
   });
 
-  test('of somebody else behaves as an unknown one, and stays its owner’s', async () => {
+  test('of another user behaves as an unknown one, and remains valid for its user', async () => {
     const ada = await begin(target, (await target.signedIn('ada')).tokens.access_token);
     const alan = await begin(target, (await target.signedIn('alan')).tokens.access_token);
     const taken = await alan.call({ 'mcp-session-id': ada.id });

@@ -1,27 +1,27 @@
+import { callTool, initialize, OAuthClient, postMcp, type Tokens } from '../../bench/harness/raw-oauth-client.ts';
 import { BUCKET_MILLISECONDS } from '../../lambda/core/audit/tool-call.ts';
-import { AttackedCloud, grantOf, type Item, json } from '../support/attacked-cloud.ts';
-import { callTool, initialize, OAuthClient, postMcp, type Tokens } from '../support/test-oauth-client.ts';
+import { type Item, TestCloud } from '../support/test-cloud.ts';
+import { grantOf, json } from '../support/wire-checks.ts';
 
 /**
- * What things cost, counted where it is paid: the requests that the functions send to DynamoDB and KMS. The numbers are
- * those of `docs/data-model.md`.
+ * The requests of the functions to DynamoDB and KMS. `docs/data-model.md` has the same numbers.
  *
- * Everything has been done once before anything is counted, because a fresh process has to fetch some things first: the
- * key of refresh tokens (GetItem and Decrypt) and the public keys (GetPublicKey, once for each signing key). The very first
- * process of a deployment makes that key as well (GenerateDataKey and PutItem).
+ * Each request has run once before it is counted: a fresh process loads the key of refresh tokens (GetItem and Decrypt)
+ * and the public keys (GetPublicKey, once for each signing key). The first process of a deployment also creates that key
+ * (GenerateDataKey and PutItem).
  */
 
 jest.setTimeout(60_000);
 
-let target: AttackedCloud;
+let target: TestCloud;
 let client: OAuthClient;
-/** Of a grant whose tokens the provider has renewed within the last minute. */
+/** The tokens of a grant whose upstream tokens were refreshed within the last minute. */
 let tokens: Tokens;
-/** Of a legacy session that was seen within the last minute. */
+/** A legacy session that was used within the last minute. */
 let session: Record<string, string>;
 
 beforeAll(async () => {
-  target = await AttackedCloud.start();
+  target = await TestCloud.start();
   ({ client, tokens } = await target.signedIn());
   tokens = await refreshed(tokens);
   session = await newSession(tokens);
@@ -36,7 +36,7 @@ async function newSession({ access_token }: Tokens): Promise<Record<string, stri
   return { 'mcp-session-id': answer.headers.get('mcp-session-id')! };
 }
 
-/** A request of the legacy session that succeeds. */
+/** A successful request in the legacy session. */
 async function inSession(body: unknown, { access_token } = tokens): Promise<void> {
   const answer = await postMcp(target.origin, access_token, body, session);
   expect(answer.ok).toBe(true);
@@ -56,14 +56,14 @@ async function modernCall({ access_token }: Tokens): Promise<void> {
   await answer.text();
 }
 
-/** Does as if something had happened two minutes earlier. */
+/** Moves a time two minutes back. */
 const earlier = (item: Item, time: string) => target.put({ ...item, [time]: Number(item[time]) - 120 });
 
-const requestsOf = (work: () => Promise<unknown>) => target.cloud.requestsOf(work);
+const requestsOf = (work: () => Promise<unknown>) => target.requestsOf(work);
 
 /**
- * What a call asks for that is not the first one of its session in five minutes.
- * @param prepare is done before the call, and not counted
+ * The requests of a call that is not the first of its session in five minutes.
+ * @param prepare runs before the call and is not counted
  */
 async function requestsOfAnother(call: () => Promise<void>, prepare = async () => {}) {
   for (;;) {
@@ -82,14 +82,14 @@ test('a registration: one write', async () => {
   });
 });
 
-test('a sign-in, from the question to the code: six, in three requests, and one data key', async () => {
+test('a sign-in, from the authorization request to the code: six, in three requests, and one data key', async () => {
   expect(await requestsOf(() => client.signIn('ada'))).toEqual({
     dynamodb: { GetItem: 1, PutItem: 2, DeleteItem: 2, TransactWriteItems: 1 },
     kms: { GenerateDataKey: 1 },
   });
 });
 
-test('a code is exchanged: three, and one signature', async () => {
+test('the redemption of a code: three, and one signature', async () => {
   const code = await client.signIn('ada');
   expect(await requestsOf(() => client.redeem(code))).toEqual({
     dynamodb: { GetItem: 1, UpdateItem: 2 },
@@ -97,14 +97,14 @@ test('a code is exchanged: three, and one signature', async () => {
   });
 });
 
-test('a refresh, where the provider was asked within the last minute: two, and one signature', async () => {
+test('a refresh within a minute of the last upstream refresh: two, and one signature', async () => {
   const counted = await requestsOf(async () => {
     tokens = await refreshed(tokens);
   });
   expect(counted).toEqual({ dynamodb: { BatchGetItem: 1, UpdateItem: 1 }, kms: { Sign: 1 } });
 });
 
-test('a refresh that asks the provider: two more, and a data key to open and one to seal', async () => {
+test('a refresh with an upstream refresh: two more, one decryption and one data key', async () => {
   await earlier(await target.item(`T#${grantOf(tokens)}`), 'refreshedAt');
   const counted = await requestsOf(async () => {
     tokens = await refreshed(tokens);
@@ -115,7 +115,7 @@ test('a refresh that asks the provider: two more, and a data key to open and one
   });
 });
 
-test('a revocation: two, and one data key to tell the provider', async () => {
+test('a revocation: two, and one decryption for the upstream revocation', async () => {
   const other = await client.tokensFor('ada');
   expect(await requestsOf(() => client.revoke(other.refresh_token))).toEqual({
     dynamodb: { BatchGetItem: 1, TransactWriteItems: 1 },
@@ -123,12 +123,12 @@ test('a revocation: two, and one data key to tell the provider', async () => {
   });
 });
 
-test('the authorizer: nothing, be it that it refuses or lets in', async () => {
+test('the authorizer: no requests, for allowed and denied tokens', async () => {
   const refused = await requestsOf(async () => {
     expect((await postMcp(target.origin, 'forged', initialize)).status).toBe(401);
   });
   expect(refused).toEqual({ dynamodb: {}, kms: {} });
-  // The gateway does not know the new token yet. What is read is the session, and what is written the call.
+  // The gateway has not cached the new token. The call reads the session and writes the audit log.
   let known = tokens;
   const call = () => inSession(callTool('whoami'), known);
   const renew = async () => {
@@ -146,13 +146,13 @@ test.each<[string, () => Promise<void>]>([
 });
 
 test.each<[string, () => Promise<void>]>([
-  ['a call of a tool', () => inSession(callTool('whoami'))],
-  ['a call as 2026-07-28 has it', () => modernCall(tokens)],
-])('%s in a session: one read, and one write that records it', async (_what, request) => {
+  ['a tool call', () => inSession(callTool('whoami'))],
+  ['a tool call of 2026-07-28', () => modernCall(tokens)],
+])('%s in a session: one read, and one write to the audit log', async (_what, request) => {
   expect(await requestsOfAnother(request)).toEqual({ dynamodb: { BatchGetItem: 1, PutItem: 1 }, kms: {} });
 });
 
-test('the first call of a session in five minutes: one write more, by which its calls are found', async () => {
+test('the first call of a session in five minutes: one more write, of its marker', async () => {
   session = await newSession(tokens);
   expect(await requestsOf(() => inSession(callTool('whoami')))).toEqual({
     dynamodb: { BatchGetItem: 1, PutItem: 2 },
@@ -160,7 +160,7 @@ test('the first call of a session in five minutes: one write more, by which its 
   });
 });
 
-test('once a minute, one write more, by which the session slides', async () => {
+test('once a minute: one more write, which extends the session', async () => {
   const asIfIdle = async () => {
     const [item] = (await target.items(`S#${grantOf(tokens)}`)).filter(({ sk }) => sk === session['mcp-session-id']);
     await earlier(item!, 'lastSeenAt');
@@ -175,7 +175,7 @@ test('a new session: one read and one write', async () => {
   expect(await requestsOf(() => newSession(tokens))).toEqual({ dynamodb: { BatchGetItem: 1, PutItem: 1 }, kms: {} });
 });
 
-test('an id that is unknown: one read more, and the transaction that renews it', async () => {
+test('an unknown session id: one more read, and the transaction that renews it', async () => {
   const headers = { 'mcp-session-id': 'never-heard-of' };
   const counted = await requestsOf(async () => {
     const answer = await postMcp(target.origin, tokens.access_token, callTool('whoami'), headers);

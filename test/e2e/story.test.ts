@@ -1,6 +1,8 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import type { Browser, Page } from 'playwright-core';
+import { type Assistant, assistants } from '../../bench/harness/mcp-clients.ts';
+import { projectRoot } from '../../bench/harness/project-copy.ts';
 import { dynamoAggregateStore } from '../../lambda/adapters/dynamodb/aggregate-store.ts';
 import { dynamoAuditLogReader } from '../../lambda/adapters/dynamodb/audit-log-reader.ts';
 import { aggregateCalls } from '../../lambda/core/audit/call-aggregation.ts';
@@ -12,11 +14,9 @@ import type {
   SessionRow,
 } from '../../lambda/core/dashboard/dashboard-api.ts';
 import { keyPrefix } from '../../lambda/shared/table-keys.ts';
-import { AttackedCloud } from '../support/attacked-cloud.ts';
 import { launchChromium, withChromium } from '../support/chromium.ts';
 import { DashboardClient } from '../support/dashboard-client.ts';
-import { type Assistant, assistants } from '../support/mcp-clients.ts';
-import { projectRoot } from '../support/started-emulator.ts';
+import { TestCloud } from '../support/test-cloud.ts';
 
 /** Three users, four clients of both eras: their calls in the audit log, the charts, the CLI and the metrics. */
 
@@ -25,10 +25,10 @@ jest.setTimeout(240_000);
 const run = promisify(execFile);
 
 withChromium('three users of one server', () => {
-  let target: AttackedCloud;
+  let target: TestCloud;
   let browser: Browser;
   beforeAll(async () => {
-    target = await AttackedCloud.start();
+    target = await TestCloud.start();
     browser = await launchChromium();
   });
   afterAll(async () => {
@@ -60,7 +60,7 @@ withChromium('three users of one server', () => {
   const cli = async (...words: string[]) => {
     const { stdout } = await run(process.execPath, ['bin/cli.ts', ...words, '--local', '--json'], {
       cwd: projectRoot,
-      env: { ...process.env, HOLDFAST_DATA: target.cloud.folder },
+      env: { ...process.env, HOLDFAST_DATA: target.folder },
       maxBuffer: 50_000_000,
     });
     return JSON.parse(stdout);
@@ -188,7 +188,7 @@ withChromium('three users of one server', () => {
     expect((await cli('users', 'list')).items).toHaveLength(3);
 
     // The metrics: no call is missing, and the aggregation job counts all of them.
-    expect(target.cloud.log).not.toMatch(
+    expect(target.log).not.toMatch(
       /"event":"(audit_write_failed|service_unavailable|unexpected_error|session_failed)"/,
     );
     const counted: Record<string, number>[] = [];

@@ -4,10 +4,8 @@ import {
   StreamableHTTPClientTransport,
   UnauthorizedError,
 } from '@modelcontextprotocol/client';
-import { approveAndSignIn, Browser } from '../support/form-browser.ts';
-import { SignInMemory } from '../support/mcp-clients.ts';
-import { ProjectCopy } from '../support/project-copy.ts';
-import { StartedEmulator } from '../support/started-emulator.ts';
+import { approveAndSignIn, Browser } from '../../bench/harness/form-browser.ts';
+import { SignInMemory } from '../../bench/harness/mcp-clients.ts';
 import {
   callTool,
   initialize,
@@ -16,37 +14,27 @@ import {
   postMcp,
   redirectUri,
   type Tokens,
-} from '../support/test-oauth-client.ts';
+} from '../../bench/harness/raw-oauth-client.ts';
+import { TestCloud, toolScopes } from '../support/test-cloud.ts';
 
 jest.setTimeout(60_000);
 
-let variant: ProjectCopy;
-let desk: StartedEmulator;
+let cloud: TestCloud;
 beforeAll(async () => {
-  variant = new ProjectCopy();
-  variant.edit(
-    'lambda/scopes.ts',
-    "mcp: { description: 'Use this server’s tools on your behalf' },",
-    "mcp: { description: 'Use the tools' }, notes: { description: 'Keep notes' }, all: { description: 'Do anything', includes: ['mcp', 'notes'] },",
-  );
-  variant.edit('lambda/scopes.ts', 'tools: {}', "tools: { note: ['notes'] }");
-  desk = await StartedEmulator.start({}, variant.root);
+  cloud = await TestCloud.start({ edits: toolScopes });
 });
-afterAll(async () => {
-  await desk.stop();
-  variant.remove();
-});
+afterAll(() => cloud?.stop());
 
-const metadataUrl = () => `${desk.origin}/.well-known/oauth-protected-resource/mcp`;
+const metadataUrl = () => `${cloud.origin}/.well-known/oauth-protected-resource/mcp`;
 const challenge = () => `Bearer error="insufficient_scope", scope="mcp notes", resource_metadata="${metadataUrl()}"`;
 
 async function tokensWith(scope: string | undefined): Promise<Tokens> {
-  const client = await OAuthClient.register(desk.origin);
+  const client = await OAuthClient.register(cloud.origin);
   const back = await approveAndSignIn(client.authorizationUrl({ scope }), 'ada');
   return (await (await client.redeem(back.searchParams.get('code')!)).json()) as Tokens;
 }
 
-/** A 2026-07-28 call by hand, whose headers may lie. */
+/** A 2026-07-28 call whose headers may contradict its body. */
 function modernCall(token: string, tool: string, headerTool = tool): Promise<Response> {
   const protocolVersion = '2026-07-28';
   const message = callTool(tool, { name: 'n' });
@@ -56,59 +44,59 @@ function modernCall(token: string, tool: string, headerTool = tool): Promise<Res
     'io.modelcontextprotocol/clientCapabilities': {},
   };
   const headers = { 'mcp-protocol-version': protocolVersion, 'mcp-method': 'tools/call', 'mcp-name': headerTool };
-  return postMcp(desk.origin, token, { ...message, params: { ...message.params, _meta } }, headers);
+  return postMcp(cloud.origin, token, { ...message, params: { ...message.params, _meta } }, headers);
 }
 
-test('the metadata and the challenge ask for the least; all scopes can be asked for', async () => {
+test('the metadata and the challenge name the default scope; the server metadata names all scopes', async () => {
   const resource = (await (await fetch(metadataUrl())).json()) as { scopes_supported: string[] };
   expect(resource.scopes_supported).toEqual(['mcp']);
-  const server = await fetch(`${desk.origin}/.well-known/oauth-authorization-server`);
+  const server = await fetch(`${cloud.origin}/.well-known/oauth-authorization-server`);
   const { scopes_supported } = (await server.json()) as { scopes_supported: string[] };
-  expect(scopes_supported).toEqual(['mcp', 'notes', 'all', 'offline_access']);
-  expect((await postMcp(desk.origin, undefined, initialize)).headers.get('www-authenticate')).toContain('scope="mcp"');
+  expect(scopes_supported).toEqual(['mcp', 'notes', 'admin', 'offline_access']);
+  expect((await postMcp(cloud.origin, undefined, initialize)).headers.get('www-authenticate')).toContain('scope="mcp"');
 });
 
-test('the consent page says in words what each scope means', async () => {
-  const client = await OAuthClient.register(desk.origin);
+test('the consent page shows the description of each scope', async () => {
+  const client = await OAuthClient.register(cloud.origin);
   const page = await new Browser().open(client.authorizationUrl({ scope: 'mcp notes' }), redirectUri);
   expect(page.html).toContain('<dd>Use the tools</dd><dd>Keep notes</dd>');
 });
 
-test('a 2026 call without its scope is refused by the gateway, with the challenge; with it, it is answered', async () => {
+test('the gateway rejects a 2026 call without its scope with a challenge, and admits it with the scope', async () => {
   const { access_token } = await tokensWith(undefined);
-  const refused = await modernCall(access_token, 'note');
-  expect([refused.status, refused.headers.get('www-authenticate')]).toEqual([403, challenge()]);
+  const rejected = await modernCall(access_token, 'note');
+  expect([rejected.status, rejected.headers.get('www-authenticate')]).toEqual([403, challenge()]);
   expect((await modernCall(access_token, 'whoami')).status).toBe(200);
   expect((await modernCall((await tokensWith('mcp notes')).access_token, 'note')).status).toBe(200);
 });
 
-test('a scope that includes the needed one is enough', async () => {
-  expect((await modernCall((await tokensWith('all')).access_token, 'note')).status).toBe(200);
+test('a scope that includes the required one is sufficient', async () => {
+  expect((await modernCall((await tokensWith('admin')).access_token, 'note')).status).toBe(200);
 });
 
-test('a header that names a harmless tool does not let the other one through', async () => {
+test('a header that names another tool does not admit the call', async () => {
   const { access_token } = await tokensWith(undefined);
   const answer = await modernCall(access_token, 'note', 'whoami');
   expect(answer.status).toBe(400);
   expect((await messageOf(answer)).error?.code).toBe(-32020);
 });
 
-test('an older call without its scope is refused by the server, which says what is needed', async () => {
+test('the server rejects a legacy call without its scope and names the scope', async () => {
   const { access_token } = await tokensWith(undefined);
-  const started = await postMcp(desk.origin, access_token, initialize);
+  const started = await postMcp(cloud.origin, access_token, initialize);
   const session = { 'mcp-session-id': started.headers.get('mcp-session-id')! };
-  const refused = await postMcp(desk.origin, access_token, callTool('note', { name: 'n' }), session);
-  expect(refused.status).toBe(403);
-  expect(await messageOf(refused)).toMatchObject({
+  const rejected = await postMcp(cloud.origin, access_token, callTool('note', { name: 'n' }), session);
+  expect(rejected.status).toBe(403);
+  expect(await messageOf(rejected)).toMatchObject({
     error: { data: { error: 'insufficient_scope', scope: 'mcp notes' } },
   });
 });
 
-test('the official client steps up and goes on', async () => {
+test('the SDK client requests the missing scope and continues', async () => {
   const memory = new SignInMemory();
   const authProvider = memory as OAuthClientProvider;
   const open = async () => {
-    const transport = new StreamableHTTPClientTransport(new URL(desk.mcpUrl), { authProvider });
+    const transport = new StreamableHTTPClientTransport(new URL(cloud.mcpUrl), { authProvider });
     const client = new Client(
       { name: 'sdk-v2', version: '1' },
       { versionNegotiation: { mode: { pin: '2026-07-28' } } },
@@ -116,10 +104,10 @@ test('the official client steps up and goes on', async () => {
     await client.connect(transport);
     return client;
   };
-  /** Signs in with whatever scope the client asks for by now. */
+  /** Signs in with the scope that the client requests. */
   const signIn = async () => {
     const back = await approveAndSignIn(memory.authorizationUrl!.href, 'ada');
-    const transport = new StreamableHTTPClientTransport(new URL(desk.mcpUrl), { authProvider });
+    const transport = new StreamableHTTPClientTransport(new URL(cloud.mcpUrl), { authProvider });
     await transport.finishAuth(back.searchParams);
   };
   await expect(open()).rejects.toThrow(UnauthorizedError);
@@ -132,7 +120,7 @@ test('the official client steps up and goes on', async () => {
   );
   await signIn();
   const again = await open();
-  const kept = await again.callTool({ name: 'note', arguments: { name: 'n', text: 'stepped up' } });
-  expect(kept.isError).toBeFalsy();
+  const stored = await again.callTool({ name: 'note', arguments: { name: 'n', text: 'stepped up' } });
+  expect(stored.isError).toBeFalsy();
   await Promise.all([client.close(), again.close()]);
 });

@@ -1,96 +1,83 @@
-import { rmSync } from 'node:fs';
-import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import { DynamoDBDocumentClient, UpdateCommand } from '@aws-sdk/lib-dynamodb';
+import type { Resources } from '../../bench/harness/assembly.ts';
+import {
+  callTool,
+  initialize,
+  messageOf,
+  OAuthClient,
+  postMcp,
+  type Tokens,
+} from '../../bench/harness/raw-oauth-client.ts';
 import { ScriptedProvider } from '../support/scripted-provider.ts';
-import { Cloud, changed, newAssembly } from '../support/test-cloud.ts';
-import { callTool, initialize, messageOf, OAuthClient, postMcp, type Tokens } from '../support/test-oauth-client.ts';
+import { TestCloud } from '../support/test-cloud.ts';
+import { grantOf } from '../support/wire-checks.ts';
 
-/** What the identity provider does later on to a user who has signed in, as the user and their assistants see it. */
+/** The effects of later changes at the identity provider on a signed-in user. */
 
 jest.setTimeout(60_000);
 
 const now = () => Math.floor(Date.now() / 1000);
 
-let assembly: string;
-beforeAll(async () => {
-  assembly = await newAssembly();
-});
-afterAll(() => rmSync(assembly, { recursive: true }));
+/** Sets the times of the upstream tokens in the table: how a test moves time. */
+const changeTokens = (cloud: TestCloud, tokens: Tokens, change: { expiresAt?: number; refreshedAt: number }) =>
+  cloud.set({ pk: `T#${grantOf(tokens)}`, sk: '-' }, change);
 
-/** Changes what the table says of the provider's tokens: how a test makes time pass. */
-async function changeTokens({ dynamoDb }: Cloud, tokens: Tokens, change: { expiresAt?: number; refreshedAt: number }) {
-  const credentials = { accessKeyId: dynamoDb.accessKeyId, secretAccessKey: 'unused' };
-  const client = new DynamoDBClient({ endpoint: dynamoDb.endpoint, credentials, region: 'us-east-1' });
-  const [, grant] = /^hrt1_([^.]+)/.exec(tokens.refresh_token)!;
-  await DynamoDBDocumentClient.from(client).send(
-    new UpdateCommand({
-      TableName: 'Holdfast-Table710B521B',
-      Key: { pk: `T#${grant}`, sk: '-' },
-      UpdateExpression: `SET ${Object.keys(change)
-        .map((name) => `${name} = :${name}`)
-        .join(', ')}`,
-      ExpressionAttributeValues: Object.fromEntries(Object.entries(change).map(([name, at]) => [`:${name}`, at])),
-    }),
-  );
-  client.destroy();
-}
-
-const isLetIn = async ({ origin }: Cloud, { access_token }: Tokens) =>
+const isAdmitted = async ({ origin }: TestCloud, { access_token }: Tokens) =>
   (await postMcp(origin, access_token, initialize)).status === 200;
 
 describe('a user who is disabled at the identity provider', () => {
-  let cloud: Cloud;
+  let cloud: TestCloud;
   beforeAll(async () => {
-    cloud = await Cloud.start({ assembly });
+    cloud = await TestCloud.start();
   });
   afterAll(() => cloud?.stop());
 
-  test('has no access any more once the access token is due, though the provider’s own tokens last', async () => {
+  test('has no access after the access token is due, although the upstream tokens have not expired', async () => {
     const client = await OAuthClient.register(cloud.origin);
     const tokens = await client.tokensFor('ada');
     await changeTokens(cloud, tokens, { refreshedAt: now() - 120 });
     await cloud.disable('ada');
-    expect(await isLetIn(cloud, tokens)).toBe(true);
+    expect(await isAdmitted(cloud, tokens)).toBe(true);
 
-    const refused = await client.refresh(tokens.refresh_token);
-    expect([refused.status, await refused.json()]).toEqual([400, expect.objectContaining({ error: 'invalid_grant' })]);
-    expect(await isLetIn(cloud, tokens)).toBe(false);
+    const rejected = await client.refresh(tokens.refresh_token);
+    expect([rejected.status, await rejected.json()]).toEqual([
+      400,
+      expect.objectContaining({ error: 'invalid_grant' }),
+    ]);
+    expect(await isAdmitted(cloud, tokens)).toBe(false);
     expect(cloud.log).toContain('upstream_ended_grant');
   });
 
-  test('does not take other users along', async () => {
+  test('does not affect other users', async () => {
     const client = await OAuthClient.register(cloud.origin);
     const tokens = await client.tokensFor('alan');
     await changeTokens(cloud, tokens, { refreshedAt: now() - 120 });
     await cloud.disable('ada');
     expect((await client.refresh(tokens.refresh_token)).status).toBe(200);
-    expect(await isLetIn(cloud, tokens)).toBe(true);
+    expect(await isAdmitted(cloud, tokens)).toBe(true);
   });
 });
 
 describe('tools in many processes at once', () => {
   let provider: ScriptedProvider;
-  let cloud: Cloud;
-  let ownAssembly: string;
+  let cloud: TestCloud;
   beforeAll(async () => {
     provider = await ScriptedProvider.start({ rotates: true });
-    ownAssembly = changed(assembly, (resources) => {
+    const change = (resources: Resources) => {
       for (const { Type, Properties } of Object.values(resources)) {
         const variables = Type === 'AWS::Lambda::Function' ? Properties.Environment.Variables : {};
         if ('IDP_ISSUER' in variables) {
           Object.assign(variables, { IDP_ISSUER: provider.issuer, IDP_CLIENT_ID: provider.clientId });
         }
       }
-    });
-    cloud = await Cloud.start({ assembly: ownAssembly, freshPerRequest: true });
+    };
+    cloud = await TestCloud.start({ change, freshPerRequest: true });
   });
   afterAll(async () => {
     await cloud?.stop();
     await provider.stop();
-    rmSync(ownAssembly, { recursive: true, force: true });
   });
 
-  test('cost the provider one refresh, and all get the same token', async () => {
+  test('cause one refresh at the provider, and receive the same token', async () => {
     const client = await OAuthClient.register(cloud.origin);
     const tokens = await client.tokensFor('anybody');
     const started = await postMcp(cloud.origin, tokens.access_token, initialize);

@@ -2,8 +2,8 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { buildSync } from 'esbuild';
 import type { Browser, Page } from 'playwright-core';
-import { AttackedCloud } from '../support/attacked-cloud.ts';
 import { launchChromium, withChromium } from '../support/chromium.ts';
+import { TestCloud } from '../support/test-cloud.ts';
 
 /** A client that is a web page of another origin, as the MCP Inspector is, and the limits of CORS on it. */
 
@@ -33,12 +33,12 @@ globalThis.challenge = async (url) => {
 `;
 
 withChromium('a web page of another origin', () => {
-  let target: AttackedCloud;
+  let target: TestCloud;
   let site: Server;
   let browser: Browser;
   let page: Page;
   beforeAll(async () => {
-    target = await AttackedCloud.start();
+    target = await TestCloud.start();
     const bundled = buildSync({
       stdin: { contents: script, resolveDir: __dirname, loader: 'js' },
       bundle: true,

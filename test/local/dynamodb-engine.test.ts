@@ -52,7 +52,7 @@ function send(operation: DataOperation, input: object): Answer {
   return store.atomically(() => perform(store, parse(operation, { TableName, ...input }))) as Answer;
 }
 
-/** The message of the ValidationException, or nothing when there is none. */
+/** The message of the ValidationException; undefined without one. */
 function rejection(attempt: () => unknown): string | undefined {
   try {
     attempt();

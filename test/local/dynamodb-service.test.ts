@@ -124,7 +124,7 @@ describe('single items', () => {
     });
   });
 
-  it('shows the item in the way of an update and of a delete, and none where there is none', async () => {
+  it('returns the item that fails the condition of an update or a delete, if there is one', async () => {
     const { db } = await start();
     await db.send(new PutCommand({ TableName, Item: { ...key('G#1'), n: 1 } }));
     const failing = {
@@ -780,7 +780,7 @@ describe('permissions', () => {
     await expect(limited.send(new ListTablesCommand({}))).rejects.toMatchObject({ name: 'AccessDeniedException' });
   });
 
-  it('are nobody’s for an unknown access key', async () => {
+  it('are rejected for an unknown access key', async () => {
     const { stranger } = await start();
     await expect(stranger.send(new GetCommand({ TableName, Key: key('G#1') }))).rejects.toMatchObject({
       name: 'UnrecognizedClientException',

@@ -5,8 +5,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ProjectCopy } from '../support/project-copy.ts';
-import { projectRoot } from '../support/started-emulator.ts';
+import { ProjectCopy, projectRoot } from '../../bench/harness/project-copy.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'holdfast-start-'));
 const running = new Set<ChildProcess>();

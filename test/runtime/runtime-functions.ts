@@ -7,17 +7,17 @@ import { text } from 'node:stream/consumers';
 import { FunctionError } from '../../local/lambda/function-error.ts';
 import { FunctionPool } from '../../local/lambda/function-pool.ts';
 
-/** What the client sent for one invocation, as it comes. */
+/** The response of one invocation while it arrives. */
 export type Sent = { request: IncomingMessage; chunks: Buffer[]; ended: boolean };
 
 /**
  * Lambda's Runtime API for one function (Lambda developer guide, "Using the Lambda runtime API"), and the client that
- * takes invocations from it and runs the function.
+ * receives invocations from it and runs the function.
  */
 export class RealFunction {
-  /** Everything that was sent, the newest last. */
+  /** All responses, the newest last. */
   readonly sent: Sent[] = [];
-  /** What client and function wrote. */
+  /** The output of client and function. */
   #log = '';
   readonly #invocations: {
     event: string;
@@ -27,8 +27,8 @@ export class RealFunction {
   readonly #server = createServer((request, response) => void this.#serve(request, response));
   #client: ChildProcess | undefined;
   #waiting: ServerResponse | undefined;
-  /** Why there will be no more answers. */
-  #broken: Error | undefined;
+  /** The reason if the client has ended. */
+  #failure: Error | undefined;
 
   async start(client: string, environment: Record<string, string>): Promise<void> {
     this.#server.listen(0, '127.0.0.1');
@@ -48,12 +48,12 @@ export class RealFunction {
     this.#client = child;
   }
 
-  /** Yields what the function answers, as it comes. @throws FunctionError when it fails */
+  /** Yields the response while it arrives. @throws FunctionError if the function fails */
   async *invoke(event: string): AsyncGenerator<Uint8Array, void> {
     const request = await new Promise<IncomingMessage>((answered, failed) => {
       this.#invocations.push({ event, answered, failed });
-      if (this.#broken) failed(this.#broken);
-      this.#handOut();
+      if (this.#failure) failed(this.#failure);
+      this.#dispatch();
     });
     if (request.url!.endsWith('/error')) throw functionError(await text(request));
     const sent: Sent = { request, chunks: [], ended: false };
@@ -77,7 +77,7 @@ export class RealFunction {
     const path = request.url!.replace('/2018-06-01/runtime/', '');
     if (path === 'invocation/next') {
       this.#waiting = response;
-      this.#handOut();
+      this.#dispatch();
     } else if (path === 'init/error') {
       text(request).then((why) => this.#fail(functionError(why)));
     } else {
@@ -86,12 +86,12 @@ export class RealFunction {
     }
   }
 
-  /** Gives the first invocation that waits to a client that waits. */
-  #handOut(): void {
+  /** Passes the first waiting invocation to a waiting client. */
+  #dispatch(): void {
     const [invocation] = this.#invocations;
     if (invocation === undefined || this.#waiting === undefined) return;
     this.#waiting.writeHead(200, {
-      // Without it the client crashes.
+      // The client crashes without it.
       'Content-Type': 'application/json',
       'Lambda-Runtime-Aws-Request-Id': randomUUID(),
       'Lambda-Runtime-Deadline-Ms': String(Date.now() + 30_000),
@@ -102,7 +102,7 @@ export class RealFunction {
   }
 
   #fail(why: Error): void {
-    this.#broken = why;
+    this.#failure = why;
     for (const { failed } of this.#invocations.splice(0)) failed(why);
   }
 }
@@ -112,7 +112,7 @@ function functionError(body: string): FunctionError {
   return new FunctionError(errorType, errorMessage, trace);
 }
 
-/** The functions of a template, each under a runtime client of its own. */
+/** The functions of a template, each with its own runtime client. */
 export class RealFunctions extends FunctionPool {
   readonly #byId = new Map<string, RealFunction>();
 
@@ -124,8 +124,8 @@ export class RealFunctions extends FunctionPool {
     yield* this.#byId.get(logicalId)!.invoke(JSON.stringify(event));
   }
 
-  /** @param door such as `Mcp` */
-  of(door: string): RealFunction {
-    return Array.from(this.#byId).find(([logicalId]) => logicalId.startsWith(door))![1];
+  /** @param construct such as `Mcp` */
+  of(construct: string): RealFunction {
+    return Array.from(this.#byId).find(([logicalId]) => logicalId.startsWith(construct))![1];
   }
 }

@@ -1,20 +1,27 @@
 /**
- * Runs the built functions under AWS's own runtime client, the code that calls handlers on Lambda, behind the local
- * gateway: proves that the functions are such as the real runtime takes, above all that their streams begin with a
- * prelude. The local workers imitate that client; this is what they are held against.
+ * Runs the built functions with AWS's runtime client, which calls the handlers on Lambda, behind the local gateway. Proves
+ * that the real runtime accepts the functions, above all that their streams start with a prelude. The local execution
+ * environments imitate that client.
  *
- * `npm run test:runtime`. The client is installed into a temporary folder, where a part of it is compiled: it needs Linux,
- * cmake, make, a C++ compiler and xz, which no other part of the project does, so this is no part of `npm test`. Where it
- * cannot be had this fails: a proof that was not made must not look like one.
+ * `npm run test:runtime`. The client is installed into a temporary folder, where a part of it is compiled. That needs
+ * Linux, cmake, make, a C++ compiler and xz, and is therefore not part of `npm test`. Without them this program fails.
  */
 
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { assemblyOfSources } from '../../bench/harness/assembly.ts';
+import {
+  callTool,
+  initialize,
+  messageOf,
+  OAuthClient,
+  postMcp,
+  register,
+} from '../../bench/harness/raw-oauth-client.ts';
 import { startGatewayServer } from '../../local/api-gateway/gateway-server.ts';
 import { startOidcProvider } from '../../local/cognito/oidc-provider.ts';
 import { userPoolOf } from '../../local/cognito/user-pool-definition.ts';
@@ -25,16 +32,14 @@ import { roleStatements } from '../../local/iam/role-statements.ts';
 import { startKms } from '../../local/kms/kms-service.ts';
 import { assetOf } from '../../local/lambda/function-asset.ts';
 import { stackTemplate } from '../../local/template/stack-template.ts';
-import { readAssembly, synthesize } from '../../local/template/synthesis.ts';
-import { callTool, initialize, messageOf, OAuthClient, postMcp, register } from '../support/test-oauth-client.ts';
+import { readAssembly } from '../../local/template/synthesis.ts';
 import { RealFunction, RealFunctions } from './runtime-functions.ts';
 
 const RUNTIME_CLIENT = 'aws-lambda-ric@4.0.2';
 
-/** What separates the prelude of a stream from its body (API Gateway developer guide, "response streaming"). */
+/** The separator of the prelude and the body of a stream (API Gateway developer guide, "response streaming"). */
 const PRELUDE_END = Buffer.alloc(8);
 
-const root = fileURLToPath(new URL('../..', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'holdfast-runtime-'));
 
 let [passed, failed] = [0, 0];
@@ -51,8 +56,8 @@ async function check(what: string, proof: () => void | Promise<void>): Promise<v
 }
 
 /**
- * @returns the program to run a function with
- * @throws Error with what npm printed, where the client cannot be built
+ * @returns the program that runs a function
+ * @throws Error with the output of npm if the client cannot be built
  */
 function installRuntimeClient(): string {
   const needs = `${RUNTIME_CLIENT} needs Linux, cmake, make, a C++ compiler and xz.`;
@@ -63,12 +68,12 @@ function installRuntimeClient(): string {
   const installed = join(folder, 'node_modules/aws-lambda-ric');
   if (existsSync(join(installed, 'rapid-client.node'))) return join(installed, 'index.mjs');
   const printed = `${npm.error ?? ''}${npm.stdout ?? ''}${npm.stderr ?? ''}`;
-  throw new Error(`${needs} It could not be installed here:\n${printed.slice(-3000)}`);
+  throw new Error(`${needs} The installation failed:\n${printed.slice(-3000)}`);
 }
 
 const cleanups: (() => unknown)[] = [() => rmSync(folder, { recursive: true, force: true })];
 try {
-  await prove();
+  await runChecks();
 } catch (error) {
   failed++;
   console.error((error as Error).stack);
@@ -78,12 +83,12 @@ try {
 console.log(`${passed} passed, ${failed} failed`);
 process.exit(failed === 0 ? 0 : 1);
 
-/** Everything but the functions is the local emulator. */
-async function startCloud(): Promise<{ origin: string; functions: RealFunctions }> {
+/** The local emulator with the runtime client in place of its execution environments. */
+async function startRuntime(): Promise<{ origin: string; functions: RealFunctions }> {
   console.log(`Building ${RUNTIME_CLIENT}, which takes about a minute …`);
   const client = installRuntimeClient();
   const assembly = join(folder, 'cdk.out');
-  await synthesize(root, assembly);
+  cpSync(await assemblyOfSources(), assembly, { recursive: true });
   const stack = readAssembly(assembly);
 
   const principals = new FunctionPrincipals();
@@ -136,11 +141,11 @@ async function startCloud(): Promise<{ origin: string; functions: RealFunctions 
   return { origin: gateway.origin, functions };
 }
 
-async function prove(): Promise<void> {
-  const { origin, functions } = await startCloud();
-  const lastOf = (door: string) => functions.of(door).sent.at(-1)!;
+async function runChecks(): Promise<void> {
+  const { origin, functions } = await startRuntime();
+  const lastOf = (construct: string) => functions.of(construct).sent.at(-1)!;
 
-  /** The newest stream of the MCP function, taken apart. */
+  /** The newest stream of the MCP function, parsed. */
   function stream(): { statusCode: number; headers: Record<string, string>; body: string } {
     const { request, chunks } = lastOf('Mcp');
     assert.equal(request.headers['lambda-runtime-function-response-mode'], 'streaming');
@@ -148,11 +153,11 @@ async function prove(): Promise<void> {
     assert.equal(request.headers['transfer-encoding'], 'chunked');
     const bytes = Buffer.concat(chunks);
     const end = bytes.indexOf(PRELUDE_END);
-    assert.notEqual(end, -1, 'there is no prelude');
+    assert.notEqual(end, -1, 'the stream has no prelude');
     return { ...JSON.parse(bytes.subarray(0, end).toString()), body: bytes.subarray(end + 8).toString() };
   }
 
-  await check('OAuth metadata is answered, buffered', async () => {
+  await check('the OAuth function answers metadata, buffered', async () => {
     const answer = await fetch(`${origin}/.well-known/oauth-authorization-server`);
     assert.equal(((await answer.json()) as { issuer: string }).issuer, origin);
     assert.equal(lastOf('OAuth').request.headers['lambda-runtime-function-response-mode'], undefined);
@@ -161,14 +166,14 @@ async function prove(): Promise<void> {
     const answer = await register(origin, { redirect_uris: ['http://127.0.0.1/callback'] });
     assert.equal(answer.status, 201);
   });
-  await check('the authorizer refuses a forged token: 401 and the challenge', async () => {
+  await check('the authorizer rejects a forged token with 401 and the challenge', async () => {
     const answer = await postMcp(origin, 'forged', initialize);
     assert.equal(answer.status, 401);
     assert.match(answer.headers.get('www-authenticate')!, /resource_metadata=/);
   });
 
   let token = '';
-  await check('a user signs in, and a code becomes tokens', async () => {
+  await check('a user signs in, and the client redeems the code', async () => {
     token = (await (await OAuthClient.register(origin)).tokensFor('ada')).access_token;
   });
   let session: Record<string, string> = {};
@@ -183,7 +188,7 @@ async function prove(): Promise<void> {
     assert.match(body, /protocolVersion/);
     assert.match(JSON.stringify(JSON.parse(String(lastOf('Authorizer').chunks))), /execute-api:Invoke/);
   });
-  await check('progress of a tool is sent before its end', async () => {
+  await check('the progress of a tool arrives before its result', async () => {
     const call = callTool('slow_task', { steps: 2 });
     const body = { ...call, params: { ...call.params, _meta: { progressToken: 'p' } } };
     const answer = await postMcp(origin, token, body, session);
@@ -200,19 +205,19 @@ async function prove(): Promise<void> {
     assert.match(read, /"progress":2.*"result"/s);
     assert.equal(stream().body, read);
   });
-  await check('a 202 without a body has its prelude all the same', async () => {
+  await check('a 202 without a body has a prelude', async () => {
     const answer = await postMcp(origin, token, { jsonrpc: '2.0', method: 'notifications/initialized' }, session);
     assert.deepEqual([answer.status, await answer.text()], [202, '']);
     const { statusCode, body } = stream();
     assert.deepEqual([statusCode, body], [202, '']);
   });
   const bearer = { ...session, authorization: `Bearer ${token}` };
-  await check('a 405 streams as well', async () => {
+  await check('a 405 is streamed', async () => {
     const answer = await fetch(`${origin}/mcp`, { headers: bearer });
     assert.deepEqual([answer.status, answer.headers.get('allow')], [405, 'POST, DELETE']);
     assert.equal(stream().statusCode, 405);
   });
-  await check('so does the end of a session, without a body', async () => {
+  await check('the deletion of a session is streamed without a body', async () => {
     const answer = await fetch(`${origin}/mcp`, { method: 'DELETE', headers: bearer });
     assert.deepEqual([answer.status, stream().body], [200, '']);
   });

@@ -1,12 +1,13 @@
-import { AttackedCloud, answerAt, expectPage, json, open, rawRequest } from '../support/attacked-cloud.ts';
-import { Browser } from '../support/form-browser.ts';
-import { register } from '../support/test-oauth-client.ts';
+import { Browser } from '../../bench/harness/form-browser.ts';
+import { register } from '../../bench/harness/raw-oauth-client.ts';
+import { TestCloud } from '../support/test-cloud.ts';
+import { answerAt, expectPage, json, open, rawRequest } from '../support/wire-checks.ts';
 
 jest.setTimeout(60_000);
 
-let target: AttackedCloud;
+let target: TestCloud;
 beforeAll(async () => {
-  target = await AttackedCloud.start();
+  target = await TestCloud.start();
 });
 afterAll(() => target?.stop());
 

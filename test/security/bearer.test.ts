@@ -1,19 +1,20 @@
 import { createHash, createPublicKey } from 'node:crypto';
 import { base64url, exportJWK, generateKeyPair, type JWK, SignJWT } from 'jose';
-import { AttackedCloud, json, rawRequest } from '../support/attacked-cloud.ts';
-import { Browser } from '../support/form-browser.ts';
-import { callTool, initialize, postMcp, type Tokens } from '../support/test-oauth-client.ts';
+import { Browser } from '../../bench/harness/form-browser.ts';
+import { callTool, initialize, postMcp, type Tokens } from '../../bench/harness/raw-oauth-client.ts';
+import { TestCloud } from '../support/test-cloud.ts';
+import { json, rawRequest } from '../support/wire-checks.ts';
 
 jest.setTimeout(60_000);
 
-let target: AttackedCloud;
+let target: TestCloud;
 let tokens: Tokens;
 let publicKey: JWK;
 let header: Record<string, unknown>;
 let claims: Record<string, unknown>;
 let signature: string;
 beforeAll(async () => {
-  target = await AttackedCloud.start();
+  target = await TestCloud.start();
   tokens = (await target.signedIn()).tokens;
   publicKey = ((await json(await fetch(`${target.origin}/jwks.json`))).keys as JWK[])[0]!;
   const parts = tokens.access_token.split('.');
@@ -229,7 +230,7 @@ test('A95: a token in the query, body or cookie is ignored and does not reach th
     await fetch(`${target.origin}/mcp`, { method: 'POST', headers: { cookie: `access_token=${access_token}` } }),
   ];
   expect(answers.map(({ status }) => status)).toEqual([401, 401, 401, 401]);
-  expect(target.cloud.log).not.toContain(access_token);
+  expect(target.log).not.toContain(access_token);
 });
 
 test('A96: a token of a revoked grant is rejected at the next request, for every method', async () => {

@@ -1,11 +1,12 @@
-import { AttackedCloud, grantOf, json, refusal } from '../support/attacked-cloud.ts';
-import { initialize, postMcp, redirectUri, type Tokens } from '../support/test-oauth-client.ts';
+import { initialize, postMcp, redirectUri, type Tokens } from '../../bench/harness/raw-oauth-client.ts';
+import { TestCloud } from '../support/test-cloud.ts';
+import { grantOf, json, refusal } from '../support/wire-checks.ts';
 
 jest.setTimeout(60_000);
 
-let target: AttackedCloud;
+let target: TestCloud;
 beforeAll(async () => {
-  target = await AttackedCloud.start();
+  target = await TestCloud.start();
 });
 afterAll(() => target?.stop());
 
@@ -26,7 +27,7 @@ test('A37: a code that is presented again later ends its grant', async () => {
   expect(await refusal(await client.redeem(code))).toEqual([400, 'invalid_grant']);
   expect(await isAlive(tokens)).toBe(false);
   expect(await refusal(await client.refresh(tokens.refresh_token))).toEqual([400, 'invalid_grant']);
-  expect(target.cloud.log).toContain('code_reuse');
+  expect(target.log).toContain('code_reuse');
 });
 
 test.each<[string, Record<string, string | undefined>]>([

@@ -2,16 +2,16 @@ import { spawn } from 'node:child_process';
 import { globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { approveAndSignIn } from '../../bench/harness/form-browser.ts';
 import { freePort } from '../../local/free-port.ts';
-import { AttackedCloud } from '../support/attacked-cloud.ts';
-import { approveAndSignIn } from '../support/form-browser.ts';
+import { TestCloud } from '../support/test-cloud.ts';
 
 jest.setTimeout(60_000);
 
-let target: AttackedCloud;
+let target: TestCloud;
 let folder: string;
 beforeAll(async () => {
-  target = await AttackedCloud.start();
+  target = await TestCloud.start();
   folder = mkdtempSync(join(tmpdir(), 'holdfast-conformance-'));
 });
 afterAll(async () => {

@@ -1,10 +1,11 @@
-import { AttackedCloud, json, rawRequest } from '../support/attacked-cloud.ts';
+import { TestCloud } from '../support/test-cloud.ts';
+import { json, rawRequest } from '../support/wire-checks.ts';
 
 jest.setTimeout(60_000);
 
-let target: AttackedCloud;
+let target: TestCloud;
 beforeAll(async () => {
-  target = await AttackedCloud.start();
+  target = await TestCloud.start();
 });
 afterAll(() => target?.stop());
 

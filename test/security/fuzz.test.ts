@@ -1,4 +1,5 @@
 import fc from 'fast-check';
+import { initialize, postMcp } from '../../bench/harness/raw-oauth-client.ts';
 import { memoryStores } from '../../lambda/adapters/memory/memory-stores.ts';
 import { authenticateBearer, facadeCaller } from '../../lambda/core/access/access-token.ts';
 import { matchesRegistered, mayRegister, mayUse } from '../../lambda/core/oauth/clients/redirect-uri.ts';
@@ -9,8 +10,8 @@ import { browserCookie } from '../../lambda/core/oauth/pages/oauth-cookies.ts';
 import { formParameters } from '../../lambda/core/oauth/request-parameters.ts';
 import { isOurResource } from '../../lambda/core/oauth/resource-indicator.ts';
 import { type MacKey, mintRefreshToken, readRefreshToken } from '../../lambda/core/oauth/tokens/facade-tokens.ts';
-import { AttackedCloud, rawRequest } from '../support/attacked-cloud.ts';
-import { initialize, postMcp } from '../support/test-oauth-client.ts';
+import { TestCloud } from '../support/test-cloud.ts';
+import { rawRequest } from '../support/wire-checks.ts';
 
 /** Properties that hold for generated input: first of the rules, then of the deployed API. */
 
@@ -292,11 +293,11 @@ test('F7: a cookie is read from exactly one pair of its name', () => {
 });
 
 describe('F8: the API', () => {
-  let target: AttackedCloud;
+  let target: TestCloud;
   let valid: Record<string, string>;
   let token: string;
   beforeAll(async () => {
-    target = await AttackedCloud.start();
+    target = await TestCloud.start();
     const { client, tokens } = await target.signedIn();
     token = tokens.access_token;
     const query = new URL(client.authorizationUrl()).searchParams;

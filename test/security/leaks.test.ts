@@ -1,6 +1,4 @@
-import { AttackedCloud, grantOf, type Item, json } from '../support/attacked-cloud.ts';
-import { Provider } from '../support/fake-token-provider.ts';
-import { Browser, formOf } from '../support/form-browser.ts';
+import { Browser, formOf } from '../../bench/harness/form-browser.ts';
 import {
   callTool,
   initialize,
@@ -8,7 +6,10 @@ import {
   postMcp,
   redirectUri,
   type Tokens,
-} from '../support/test-oauth-client.ts';
+} from '../../bench/harness/raw-oauth-client.ts';
+import { Provider } from '../support/fake-token-provider.ts';
+import { type Item, TestCloud } from '../support/test-cloud.ts';
+import { grantOf, json } from '../support/wire-checks.ts';
 
 /** One run with sign-in, calls and failures of every kind, followed by a search for its secrets. */
 
@@ -17,7 +18,7 @@ jest.setTimeout(60_000);
 type RecordedResponse = { url: string; status: number; location: string | null; text: string };
 
 let provider: Provider;
-let target: AttackedCloud;
+let target: TestCloud;
 const responses: RecordedResponse[] = [];
 /** Secrets of one party each, by name. */
 const secrets = new Map<string, string>();
@@ -87,13 +88,13 @@ async function provokeFailures(client: OAuthClient, tokens: Tokens): Promise<voi
     `${target.origin}/callback?code=${recordSecret('stray code', 'stray-upstream-code')}&state=${recordSecret('stray state', 'stray-upstream-state')}`,
   );
   for (const service of ['dynamodb', 'kms'] as const) {
-    await target.cloud.without(service, async () => {
+    await target.without(service, async () => {
       await client.refresh(tokens.refresh_token);
       await client.redeem('hac1_x');
       await postMcp(target.origin, tokens.access_token, initialize);
     });
   }
-  await target.cloud.without('dynamodb', () => client.revoke(tokens.refresh_token));
+  await target.without('dynamodb', () => client.revoke(tokens.refresh_token));
   const sealed = await target.item(`T#${grantOf(tokens)}`);
   await target.put({ ...sealed, sealed: 'damaged', expiresAt: 1 });
   await client.refresh(tokens.refresh_token);
@@ -105,7 +106,7 @@ async function provokeFailures(client: OAuthClient, tokens: Tokens): Promise<voi
 
 beforeAll(async () => {
   provider = await Provider.start();
-  target = await AttackedCloud.start(provider.use);
+  target = await TestCloud.start({ change: provider.use });
   const send = globalThis.fetch;
   globalThis.fetch = async (...request) => {
     const answer = await send(...request);
@@ -159,7 +160,7 @@ test('A109: the run collects secrets of every kind', () => {
 });
 
 test('A109: the logs contain no secret and no tool argument', () => {
-  const { log } = target.cloud;
+  const { log } = target;
   expect(log).toMatch(/service_unavailable/);
   expect(found(log)).toEqual([]);
   expect(log).not.toContain('confidential-argument');

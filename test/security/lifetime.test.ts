@@ -1,19 +1,21 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { AttackedCloud } from '../support/attacked-cloud.ts';
-import { initialize, postMcp } from '../support/test-oauth-client.ts';
+import { initialize, postMcp } from '../../bench/harness/raw-oauth-client.ts';
+import { TestCloud } from '../support/test-cloud.ts';
 
 jest.setTimeout(60_000);
 
 /** Seconds. */
 const LIFETIME = 3;
 
-let target: AttackedCloud;
+let target: TestCloud;
 beforeAll(async () => {
-  target = await AttackedCloud.start((resources) => {
-    for (const { Type, Properties } of Object.values(resources)) {
-      const variables = Type === 'AWS::Lambda::Function' ? Properties.Environment.Variables : {};
-      if ('ACCESS_TOKEN_MINUTES' in variables) variables.ACCESS_TOKEN_MINUTES = `${LIFETIME / 60}`;
-    }
+  target = await TestCloud.start({
+    change: (resources) => {
+      for (const { Type, Properties } of Object.values(resources)) {
+        const variables = Type === 'AWS::Lambda::Function' ? Properties.Environment.Variables : {};
+        if ('ACCESS_TOKEN_MINUTES' in variables) variables.ACCESS_TOKEN_MINUTES = `${LIFETIME / 60}`;
+      }
+    },
   });
 });
 afterAll(() => target?.stop());

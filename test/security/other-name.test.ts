@@ -1,8 +1,8 @@
 import { createRemoteJWKSet, jwtVerify } from 'jose';
-import { AttackedCloud } from '../support/attacked-cloud.ts';
+import { formOf, type Page } from '../../bench/harness/form-browser.ts';
+import { initialize, OAuthClient, postMcp, redirectUri, type Tokens } from '../../bench/harness/raw-oauth-client.ts';
 import { Provider } from '../support/fake-token-provider.ts';
-import { formOf, type Page } from '../support/form-browser.ts';
-import { initialize, OAuthClient, postMcp, redirectUri, type Tokens } from '../support/test-oauth-client.ts';
+import { TestCloud } from '../support/test-cloud.ts';
 
 /**
  * A facade with an https name, as in AWS, in front of an MCP endpoint with the name of the emulator. Its cookies are those
@@ -14,15 +14,17 @@ jest.setTimeout(60_000);
 const facade = 'https://mcp.example.com';
 
 let provider: Provider;
-let target: AttackedCloud;
+let target: TestCloud;
 beforeAll(async () => {
   provider = await Provider.start();
-  target = await AttackedCloud.start((resources) => {
-    provider.use(resources);
-    for (const { Type, Properties } of Object.values(resources)) {
-      const variables = Type === 'AWS::Lambda::Function' ? Properties.Environment.Variables : {};
-      if ('SIGN_KEY_IDS' in variables) variables.PUBLIC_URL = facade;
-    }
+  target = await TestCloud.start({
+    change: (resources) => {
+      provider.use(resources);
+      for (const { Type, Properties } of Object.values(resources)) {
+        const variables = Type === 'AWS::Lambda::Function' ? Properties.Environment.Variables : {};
+        if ('SIGN_KEY_IDS' in variables) variables.PUBLIC_URL = facade;
+      }
+    },
   });
 });
 afterAll(async () => {

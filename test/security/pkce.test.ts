@@ -1,12 +1,13 @@
 import { createHash } from 'node:crypto';
-import { AttackedCloud, answerAt, open, refusal } from '../support/attacked-cloud.ts';
-import { approveAndSignIn } from '../support/form-browser.ts';
+import { approveAndSignIn } from '../../bench/harness/form-browser.ts';
+import { TestCloud } from '../support/test-cloud.ts';
+import { answerAt, open, refusal } from '../support/wire-checks.ts';
 
 jest.setTimeout(60_000);
 
-let target: AttackedCloud;
+let target: TestCloud;
 beforeAll(async () => {
-  target = await AttackedCloud.start();
+  target = await TestCloud.start();
 });
 afterAll(() => target?.stop());
 

@@ -1,14 +1,15 @@
-import { AttackedCloud, answerAt, expectPage, open, refusal } from '../support/attacked-cloud.ts';
-import { Browser, formOf } from '../support/form-browser.ts';
-import { type OAuthClient, redirectUri, register } from '../support/test-oauth-client.ts';
+import { Browser, formOf } from '../../bench/harness/form-browser.ts';
+import { type OAuthClient, redirectUri, register } from '../../bench/harness/raw-oauth-client.ts';
+import { TestCloud } from '../support/test-cloud.ts';
+import { answerAt, expectPage, open, refusal } from '../support/wire-checks.ts';
 
 jest.setTimeout(60_000);
 
-let target: AttackedCloud;
+let target: TestCloud;
 let hosted: OAuthClient;
 let native: OAuthClient;
 beforeAll(async () => {
-  target = await AttackedCloud.start();
+  target = await TestCloud.start();
   hosted = await target.client({ redirect_uris: ['https://c.example/cb'] });
   native = await target.client({ redirect_uris: ['http://127.0.0.1/cb'] });
 });

@@ -1,7 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
-import { AttackedCloud, rawRequest } from '../support/attacked-cloud.ts';
+import { TestCloud } from '../support/test-cloud.ts';
+import { rawRequest } from '../support/wire-checks.ts';
 
 /**
  * The same requests, most of them malformed, to the facade and to oidc-provider, an independent implementation. A
@@ -12,7 +13,7 @@ jest.setTimeout(60_000);
 
 type Server = { origin: string; clientId: string };
 
-let target: AttackedCloud;
+let target: TestCloud;
 let facade: Server;
 let oracle: Server;
 let child: ChildProcess;
@@ -22,7 +23,7 @@ beforeAll(async () => {
   });
   const [[printed]] = await Promise.all([
     once(child.stdout!, 'data'),
-    AttackedCloud.start().then((started) => {
+    TestCloud.start().then((started) => {
       target = started;
     }),
   ]);

@@ -1,11 +1,12 @@
-import { AttackedCloud, grantOf, json, refusal } from '../support/attacked-cloud.ts';
-import { initialize, type OAuthClient, postMcp, type Tokens } from '../support/test-oauth-client.ts';
+import { initialize, type OAuthClient, postMcp, type Tokens } from '../../bench/harness/raw-oauth-client.ts';
+import { TestCloud } from '../support/test-cloud.ts';
+import { grantOf, json, refusal } from '../support/wire-checks.ts';
 
 jest.setTimeout(60_000);
 
-let target: AttackedCloud;
+let target: TestCloud;
 beforeAll(async () => {
-  target = await AttackedCloud.start();
+  target = await TestCloud.start();
 });
 afterAll(() => target?.stop());
 
@@ -85,7 +86,7 @@ test('A86: a superseded token outside the window ends the grant and logs refresh
   expect(await refusal(await client.refresh(tokens.refresh_token))).toEqual([400, 'invalid_grant']);
   expect(await refusal(await client.refresh(third.refresh_token))).toEqual([400, 'invalid_grant']);
   expect(await isAlive(third)).toBe(false);
-  expect(target.cloud.log).toContain('refresh_reuse');
+  expect(target.log).toContain('refresh_reuse');
 });
 
 test('A86: a superseded token ends the grant even right after a rotation', async () => {
@@ -126,7 +127,7 @@ test.each<[string, (token: string) => string]>([
 test('A87: a forged refresh token is rejected without reading the table', async () => {
   const { client } = await target.signedIn();
   const forged = `hrt1_${'A'.repeat(22)}.1.${'A'.repeat(43)}`;
-  await target.cloud.without('dynamodb', async () => {
+  await target.without('dynamodb', async () => {
     expect(await refusal(await client.refresh(forged))).toEqual([400, 'invalid_grant']);
   });
 });

@@ -1,11 +1,12 @@
-import { AttackedCloud, grantOf, refusal } from '../support/attacked-cloud.ts';
-import { initialize, postMcp, type Tokens } from '../support/test-oauth-client.ts';
+import { initialize, postMcp, type Tokens } from '../../bench/harness/raw-oauth-client.ts';
+import { TestCloud } from '../support/test-cloud.ts';
+import { grantOf, refusal } from '../support/wire-checks.ts';
 
 jest.setTimeout(60_000);
 
-let target: AttackedCloud;
+let target: TestCloud;
 beforeAll(async () => {
-  target = await AttackedCloud.start();
+  target = await TestCloud.start();
 });
 afterAll(() => target?.stop());
 

@@ -1,29 +1,17 @@
-import { json, refusal } from '../support/attacked-cloud.ts';
-import { approveAndSignIn } from '../support/form-browser.ts';
-import { ProjectCopy } from '../support/project-copy.ts';
-import { StartedEmulator } from '../support/started-emulator.ts';
-import { callTool, initialize, OAuthClient, postMcp, type Tokens } from '../support/test-oauth-client.ts';
+import { approveAndSignIn } from '../../bench/harness/form-browser.ts';
+import { callTool, initialize, OAuthClient, postMcp, type Tokens } from '../../bench/harness/raw-oauth-client.ts';
+import { TestCloud, toolScopes } from '../support/test-cloud.ts';
+import { json, refusal } from '../support/wire-checks.ts';
 
 /** A server with several scopes. */
 
 jest.setTimeout(60_000);
 
-let variant: ProjectCopy;
-let emulator: StartedEmulator;
+let emulator: TestCloud;
 beforeAll(async () => {
-  variant = new ProjectCopy();
-  variant.edit(
-    'lambda/scopes.ts',
-    "mcp: { description: '",
-    "mcp: { description: 'Use the tools' }, notes: { description: 'Keep notes' }, admin: { description: '",
-  );
-  variant.edit('lambda/scopes.ts', 'tools: {}', "tools: { note: ['notes'] }");
-  emulator = await StartedEmulator.start({}, variant.root);
+  emulator = await TestCloud.start({ edits: toolScopes });
 });
-afterAll(async () => {
-  await emulator?.stop();
-  variant.remove();
-});
+afterAll(() => emulator?.stop());
 
 async function signedIn(scope: string): Promise<{ client: OAuthClient; tokens: Tokens }> {
   const client = await OAuthClient.register(emulator.origin);

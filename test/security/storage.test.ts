@@ -1,15 +1,16 @@
+import { Browser } from '../../bench/harness/form-browser.ts';
+import { callTool, initialize, postMcp, redirectUri, type Tokens } from '../../bench/harness/raw-oauth-client.ts';
 import { userKey } from '../../lambda/core/access/user-key.ts';
-import { AttackedCloud, expectPage, grantOf, type Item, open, refusal } from '../support/attacked-cloud.ts';
-import { Browser } from '../support/form-browser.ts';
-import { callTool, initialize, postMcp, redirectUri, type Tokens } from '../support/test-oauth-client.ts';
+import { type Item, TestCloud } from '../support/test-cloud.ts';
+import { expectPage, grantOf, open, refusal } from '../support/wire-checks.ts';
 
 /** An attacker with write access to the table, and expired items that are not deleted yet. */
 
 jest.setTimeout(60_000);
 
-let target: AttackedCloud;
+let target: TestCloud;
 beforeAll(async () => {
-  target = await AttackedCloud.start();
+  target = await TestCloud.start();
 });
 afterAll(() => target?.stop());
 

@@ -1,18 +1,18 @@
-import { AttackedCloud, assemblyOfSources, grantOf, open, rawRequest, refusal } from '../support/attacked-cloud.ts';
-import { Browser } from '../support/form-browser.ts';
-import { Cloud } from '../support/test-cloud.ts';
-import { initialize, postMcp, redirectUri, register } from '../support/test-oauth-client.ts';
+import { Browser } from '../../bench/harness/form-browser.ts';
+import { initialize, postMcp, redirectUri, register } from '../../bench/harness/raw-oauth-client.ts';
+import { TestCloud } from '../support/test-cloud.ts';
+import { grantOf, open, rawRequest, refusal } from '../support/wire-checks.ts';
 
 jest.setTimeout(60_000);
 
-let target: AttackedCloud;
+let target: TestCloud;
 beforeAll(async () => {
-  target = await AttackedCloud.start();
+  target = await TestCloud.start();
 });
 afterAll(() => target?.stop());
 
 test('A78: a flood of registrations gets 429 and leaves the other endpoints available', async () => {
-  const cloud = await Cloud.start({ assembly: await assemblyOfSources() });
+  const cloud = await TestCloud.start({ throttled: true });
   try {
     const statuses: number[] = [];
     const sendSome = async (sender: number) => {
@@ -144,7 +144,7 @@ describe('A110: an exception reveals no internals', () => {
       500,
       { error: 'server_error', error_description: 'internal server error; the operator finds it in the log' },
     ]);
-    expect(target.cloud.log).toContain('unexpected_error');
+    expect(target.log).toContain('unexpected_error');
   });
 
   test('to a user', async () => {

@@ -1,26 +1,15 @@
-import { ProjectCopy } from '../support/project-copy.ts';
-import { StartedEmulator } from '../support/started-emulator.ts';
-import { callTool, initialize, OAuthClient, postMcp } from '../support/test-oauth-client.ts';
+import { callTool, initialize, OAuthClient, postMcp } from '../../bench/harness/raw-oauth-client.ts';
+import { TestCloud } from '../support/test-cloud.ts';
 
 /** A tool that returns all request data that the SDK and Holdfast give it. */
 
 jest.setTimeout(60_000);
 
-let variant: ProjectCopy;
-let emulator: StartedEmulator;
+let emulator: TestCloud;
 beforeAll(async () => {
-  variant = new ProjectCopy();
-  variant.edit(
-    'lambda/server.ts',
-    'async () => json({ user: context.user,',
-    'async ({ http }) => json({ headers: Object.fromEntries(http!.req!.headers), info: http!.authInfo, user: context.user,',
-  );
-  emulator = await StartedEmulator.start({}, variant.root);
+  emulator = await TestCloud.start();
 });
-afterAll(async () => {
-  await emulator?.stop();
-  variant.remove();
-});
+afterAll(() => emulator?.stop());
 
 const modern = {
   'io.modelcontextprotocol/protocolVersion': '2026-07-28',
@@ -31,14 +20,14 @@ const modern = {
 test('RS10: a tool cannot read the token of the client, in either era', async () => {
   const { access_token } = await (await OAuthClient.register(emulator.origin)).tokensFor('ada');
   const started = await postMcp(emulator.origin, access_token, initialize);
-  const call = callTool('whoami');
+  const call = callTool('request_details');
   const responses = [
     await postMcp(emulator.origin, access_token, call, { 'mcp-session-id': started.headers.get('mcp-session-id')! }),
     await postMcp(
       emulator.origin,
       access_token,
       { ...call, params: { ...call.params, _meta: modern } },
-      { 'mcp-protocol-version': '2026-07-28', 'mcp-method': 'tools/call', 'mcp-name': 'whoami' },
+      { 'mcp-protocol-version': '2026-07-28', 'mcp-method': 'tools/call', 'mcp-name': 'request_details' },
     ),
   ];
   for (const answer of responses) {

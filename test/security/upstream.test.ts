@@ -1,23 +1,24 @@
 import { createPublicKey } from 'node:crypto';
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
+import { approveAndSignIn, Browser } from '../../bench/harness/form-browser.ts';
+import { initialize, OAuthClient, postMcp, redirectUri, type Tokens } from '../../bench/harness/raw-oauth-client.ts';
 import { openIdProvider } from '../../lambda/adapters/openid.ts';
 import { SignInRefusedError } from '../../lambda/core/identity/upstream-provider.ts';
 import { randomToken } from '../../lambda/core/support/crypto.ts';
-import { AttackedCloud, answerAt, grantOf, refusal } from '../support/attacked-cloud.ts';
 import { becomes } from '../support/becomes.ts';
 import { Provider, type TokenAnswer, type UpstreamSignIn } from '../support/fake-token-provider.ts';
-import { approveAndSignIn, Browser } from '../support/form-browser.ts';
-import { initialize, OAuthClient, postMcp, redirectUri, type Tokens } from '../support/test-oauth-client.ts';
+import { TestCloud } from '../support/test-cloud.ts';
+import { answerAt, grantOf, refusal } from '../support/wire-checks.ts';
 
 /** An identity provider that sends forged or malformed responses: they count only as far as they can be verified. */
 
 jest.setTimeout(60_000);
 
 let provider: Provider;
-let target: AttackedCloud;
+let target: TestCloud;
 beforeAll(async () => {
   provider = await Provider.start();
-  target = await AttackedCloud.start(provider.use);
+  target = await TestCloud.start({ change: provider.use });
 });
 afterAll(async () => {
   await target?.stop();
@@ -263,7 +264,7 @@ test.each<[string, () => TokenAnswer | undefined]>([
   const { client, tokens } = await signedIn();
   const next = (await (await client.refresh(tokens.refresh_token)).json()) as Tokens;
   provider.onRevoke = answer;
-  const [revocations, logged] = [provider.requests['/revoke'] ?? 0, target.cloud.log.length];
+  const [revocations, logged] = [provider.requests['/revoke'] ?? 0, target.log.length];
   expect((await client.revoke(next.refresh_token)).status).toBe(200);
   expect(provider.requests['/revoke']).toBe(revocations + 1);
   for (const each of [tokens, next]) {
@@ -271,7 +272,7 @@ test.each<[string, () => TokenAnswer | undefined]>([
     expect(await refusal(await client.refresh(each.refresh_token))).toEqual([400, 'invalid_grant']);
   }
   expect(await target.items(`T#${grantOf(tokens)}`)).toEqual([]);
-  await becomes(() => target.cloud.log.slice(logged).includes('upstream_revocation_failed'));
+  await becomes(() => target.log.slice(logged).includes('upstream_revocation_failed'));
 });
 
 test('A115: the lease of a process that died is taken over', async () => {

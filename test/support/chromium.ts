@@ -1,10 +1,10 @@
 import { existsSync } from 'node:fs';
 import { type Browser, chromium } from 'playwright-core';
 
-/** Chromium is found where Debian and most others put it; name another place in CHROMIUM. CI must have it. */
+/** The usual paths of Chromium. The environment variable CHROMIUM names another one. CI must have it. */
 const executable = [process.env.CHROMIUM ?? '', '/usr/bin/chromium', '/usr/bin/google-chrome'].find(existsSync);
 
-/** Describes tests that need a real browser. */
+/** `describe` for tests that need a browser. */
 export const withChromium = executable || process.env.CI ? describe : describe.skip;
 
 export const launchChromium = (): Promise<Browser> =>

@@ -5,14 +5,15 @@ import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Certificate, newCertificate } from './certificate.ts';
-import { Cloud, changed, newAssembly, type Resources } from './test-cloud.ts';
+import { setVariables } from '../../bench/harness/assembly.ts';
+import { type Certificate, newCertificate } from '../../bench/harness/certificate.ts';
+import { TestCloud } from './test-cloud.ts';
 
-/** A host of documents by which clients describe themselves: on this computer, where none may be outside of tests. */
+/** An HTTPS server of client ID metadata documents on the loopback interface, which only tests may use. */
 export class DocumentServer {
   readonly origin: string;
-  /** What has been asked for. */
-  readonly asked: string[] = [];
+  /** The paths of the requests. */
+  readonly requests: string[] = [];
   readonly #server: Server;
   readonly #answers = new Map<string, RequestListener>();
 
@@ -20,7 +21,7 @@ export class DocumentServer {
     this.#server = server;
     this.origin = `https://localhost:${(server.address() as AddressInfo).port}`;
     server.on('request', (request, response) => {
-      this.asked.push(request.url!);
+      this.requests.push(request.url!);
       const answer = this.#answers.get(request.url!);
       if (answer) answer(request, response);
       else response.writeHead(404).end();
@@ -33,13 +34,13 @@ export class DocumentServer {
     return new DocumentServer(server);
   }
 
-  /** @returns the address where the document is from now on */
+  /** @returns the URL of the document */
   serve(path: string, document: unknown, headers: Record<string, string> = {}): string {
     const all = { 'content-type': 'application/json', 'cache-control': 'max-age=3600', ...headers };
     return this.answer(path, (_, response) => response.writeHead(200, all).end(JSON.stringify(document)));
   }
 
-  /** Serves the document of a client, with what every such document has. @returns the client's id */
+  /** Serves the document of a client with its required members. @returns the client's id */
   serveClient(metadata: Record<string, unknown> = {}): string {
     const client_id = `${this.origin}/client.json`;
     const redirect_uris = ['http://127.0.0.1/callback'];
@@ -57,37 +58,32 @@ export class DocumentServer {
   }
 }
 
-/** Clouds that trust the document servers of this computer, from one assembly. */
-export class DocumentWorld {
+/** Test clouds whose functions trust the document servers of the test. */
+export class DocumentClouds {
   readonly #certificate: Certificate;
-  readonly #assembly: string;
   readonly #folder = mkdtempSync(join(tmpdir(), 'holdfast-authority-'));
   readonly #running: { stop(): unknown }[] = [];
 
-  private constructor(certificate: Certificate, assembly: string) {
+  private constructor(certificate: Certificate) {
     this.#certificate = certificate;
-    this.#assembly = assembly;
     writeFileSync(join(this.#folder, 'authority.pem'), certificate.cert);
   }
 
-  static async create(): Promise<DocumentWorld> {
-    return new DocumentWorld(await newCertificate(), await newAssembly());
+  static async create(): Promise<DocumentClouds> {
+    return new DocumentClouds(await newCertificate());
   }
 
-  /** @param variables of the OAuth function to set otherwise */
-  async cloud(variables: Record<string, string>): Promise<Cloud> {
-    const assembly = changed(this.#assembly, (resources) => configure(resources, variables));
-    const cloud = await Cloud.start({ assembly, extraAuthority: join(this.#folder, 'authority.pem') });
-    this.#running.push({
-      async stop() {
-        await cloud.stop();
-        rmSync(assembly, { recursive: true });
-      },
+  /** @param variables to set in the environment of the OAuth function */
+  async cloud(variables: Record<string, string>): Promise<TestCloud> {
+    const cloud = await TestCloud.start({
+      change: (resources) => setVariables(resources, 'OAuth', variables),
+      extraAuthority: join(this.#folder, 'authority.pem'),
     });
+    this.#running.push(cloud);
     return cloud;
   }
 
-  /** A host of its own for each client: one is not asked twice within a second. */
+  /** A new host: documents of one host are fetched at most once a second. */
   async documents(): Promise<DocumentServer> {
     const server = await DocumentServer.start(this.#certificate);
     this.#running.push({ stop: () => server.close() });
@@ -95,16 +91,9 @@ export class DocumentWorld {
   }
 
   async end(): Promise<void> {
-    for (const each of this.#running) await each.stop();
-    for (const folder of [this.#assembly, this.#folder]) rmSync(folder, { recursive: true });
+    await Promise.all(this.#running.map((each) => each.stop()));
+    rmSync(this.#folder, { recursive: true });
   }
 }
 
 export const unsafely = { UNSAFELY_FETCH_CLIENT_DOCUMENTS_FROM_ANYWHERE: 'true' };
-
-function configure(resources: Resources, variables: Record<string, string>): void {
-  const [, oauth] = Object.entries(resources).find(
-    ([id, { Type }]) => id.startsWith('OAuth') && Type === 'AWS::Lambda::Function',
-  )!;
-  Object.assign(oauth.Properties.Environment.Variables, variables);
-}

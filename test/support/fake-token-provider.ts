@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { type CryptoKey, exportJWK, generateKeyPair, type JWK, SignJWT } from 'jose';
-import type { Resources } from './test-cloud.ts';
+import type { Resources } from '../../bench/harness/assembly.ts';
 
 /** The sign-in that a code belongs to. */
 export type UpstreamSignIn = { nonce: string; sub: string };

@@ -4,13 +4,13 @@ import type { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import type { Specification } from '../../bench/function-process.ts';
 
-/** What a process has come to when it has answered (`loaded.cjs`). */
+/** Modules that a process has loaded until its last response (`loaded-modules.cjs`). */
 export type Loaded = { loaded: string[]; required: string[]; conversions: number };
 
 /**
- * Runs a function as it is deployed, in a process of its own, as the benchmark does.
+ * Runs a deployed function in a fresh process, as the benchmark does.
  *
- * @param environment all of the environment that the function has
+ * @param environment the complete environment of the function
  */
 export async function runFresh(specification: Specification, environment: Record<string, string>): Promise<Loaded> {
   const root = join(__dirname, '../..');
@@ -23,12 +23,12 @@ export async function runFresh(specification: Specification, environment: Record
     },
   );
   const ended = new Promise<void>((resolve, reject) => child.once('error', reject).once('close', resolve));
-  const [problems, , loaded] = await Promise.all([
+  const [errors, , loaded] = await Promise.all([
     text(child.stderr!),
     text(child.stdio[3] as Readable),
     text(child.stdio[4] as Readable),
     ended,
   ]);
-  if (child.exitCode !== 0) throw new Error(problems);
+  if (child.exitCode !== 0) throw new Error(errors);
   return JSON.parse(loaded);
 }

@@ -1,6 +1,6 @@
 /**
- * Loaded before `bench/function-process.cjs`: when that ends, it writes to file descriptor 4, as JSON, which of Node's modules have
- * been loaded since, what was asked for by `require`, and how often a counting build has converted a schema.
+ * Loaded before `bench/function-process.cjs`. When the process ends, it writes to file descriptor 4 as JSON the modules of
+ * Node that were loaded since, the arguments of `require`, and the schema conversions of a counting build.
  */
 const Module = require('node:module');
 const { writeSync } = require('node:fs');

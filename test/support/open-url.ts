@@ -1,6 +1,6 @@
-import { approveAndSignIn } from './form-browser.ts';
+import { approveAndSignIn } from '../../bench/harness/form-browser.ts';
 
-/** Stands where a desktop has its browser: opens the address, signs ada in, and follows her back to the client. */
+/** Replaces the browser of a desktop: opens the URL, signs ada in, and follows the redirect to the client. */
 const [, , url = ''] = process.argv;
 const back = await approveAndSignIn(url, 'ada');
 const answer = await fetch(back);

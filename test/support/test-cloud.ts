@@ -1,159 +1,156 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { randomUUID } from 'node:crypto';
-import { once } from 'node:events';
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
-import { synthesize } from '../../local/template/synthesis.ts';
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { DeleteCommand, DynamoDBDocumentClient, PutCommand, ScanCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
+import {
+  assemblyOfSources,
+  changed,
+  type Edit,
+  type Resources,
+  replaceText,
+  withoutThrottling,
+} from '../../bench/harness/assembly.ts';
+import { EmulatorProcess, type EmulatorProcessOptions } from '../../bench/harness/emulator-process.ts';
+import { OAuthClient, type Tokens } from '../../bench/harness/raw-oauth-client.ts';
+import { sdkTableClient } from '../../lambda/adapters/dynamodb/sdk-table-client.ts';
+import type { TableConnection } from '../../lambda/adapters/dynamodb/table-connection.ts';
 
-const root = join(import.meta.dirname, '..', '..');
+export type Item = Record<string, unknown> & { pk: string; sk: string };
 
-export type Service = 'dynamodb' | 'kms' | 'lambda' | 'idp';
-
-/** How many requests of each operation a service has had. */
-export type Requests = Record<string, number>;
-
-export type CloudOptions = {
-  /** The cloud assembly to run. */
-  assembly: string;
-  /** Every request meets functions that have nothing in memory. */
-  freshPerRequest?: boolean;
-  /** PEM file of an authority that the functions trust besides those of Node. */
-  extraAuthority?: string;
+export type TestCloudOptions = Omit<EmulatorProcessOptions, 'assembly'> & {
+  /** Edits of the sources. Each combination of edits is synthesized once: prefer `change`. */
+  edits?: readonly Edit[];
+  /** Changes the template. */
+  change?: (resources: Resources) => void;
+  /** Keeps the rate limits of the gateway, which would otherwise reject requests under test. */
+  throttled?: boolean;
 };
 
-/** The cloud of one assembly, whose services can be made to fail (`cloud.run.ts`). */
-export class Cloud {
-  readonly origin: string;
-  /** Where the table is, for the owner of the account. */
-  readonly dynamoDb: { endpoint: string; accessKeyId: string };
-  /** What the functions have written, each line after the function's name. */
-  log = '';
-  /** Where it keeps everything. */
-  readonly folder: string;
-  readonly #process: ChildProcess;
-  readonly #answers: AsyncIterator<string>;
+/** The project with the fixture server in the local emulator, and the operator's view of its table. */
+export class TestCloud extends EmulatorProcess {
+  /** As the adapters have it, with the operator's permissions. */
+  readonly table: TableConnection;
+  readonly #assembly: string;
+  readonly #documents: DynamoDBDocumentClient;
 
-  private constructor(
-    folder: string,
-    process: ChildProcess,
-    answers: AsyncIterator<string>,
-    ready: Pick<Cloud, 'origin' | 'dynamoDb'>,
-  ) {
-    this.folder = folder;
-    this.#process = process;
-    this.#answers = answers;
-    this.origin = ready.origin;
-    this.dynamoDb = ready.dynamoDb;
-    process.stderr!.setEncoding('utf8').on('data', (text: string) => {
-      this.log += text;
+  private constructor(options: EmulatorProcessOptions, tableName: string) {
+    super(options);
+    this.#assembly = options.assembly;
+    const client = new DynamoDBClient({
+      endpoint: async () => {
+        const { protocol, hostname, port } = new URL(this.dynamoDb.endpoint);
+        return { protocol, hostname, port: Number(port), path: '/' };
+      },
+      credentials: async () => ({ accessKeyId: this.dynamoDb.accessKeyId, secretAccessKey: 'unused' }),
+      region: 'us-east-1',
     });
+    this.#documents = DynamoDBDocumentClient.from(client, { marshallOptions: { removeUndefinedValues: true } });
+    this.table = { client: sdkTableClient(client), name: tableName };
   }
 
-  static async start({ extraAuthority, ...options }: CloudOptions): Promise<Cloud> {
-    const folder = mkdtempSync(join(tmpdir(), 'holdfast-cloud-'));
-    const accessKeyId = `AKIA${randomUUID()}`;
-    const argument = JSON.stringify({ ...options, folder, ownerKeyId: accessKeyId });
-    const child = spawn(process.execPath, [join(import.meta.dirname, 'test-cloud.run.ts'), argument], {
-      cwd: root,
-      env: { ...process.env, ...(extraAuthority !== undefined && { NODE_EXTRA_CA_CERTS: extraAuthority }) },
+  static async start(options: TestCloudOptions = {}): Promise<TestCloud> {
+    const { edits, change = () => undefined, throttled = false, ...emulator } = options;
+    let tableName = '';
+    const assembly = changed(await assemblyOfSources(edits), (resources) => {
+      if (!throttled) withoutThrottling(resources);
+      change(resources);
+      tableName = tableNameIn(resources);
     });
-    const answers = createInterface(child.stdout)[Symbol.asyncIterator]();
-    const ready = await answers.next();
-    if (ready.done) throw new Error(`The cloud did not start: ${child.stderr.read()}`);
-    const { origin, dynamoDb: endpoint } = JSON.parse(ready.value);
-    return new Cloud(folder, child, answers, { origin, dynamoDb: { endpoint, accessKeyId } });
+    const cloud = new TestCloud({ ...emulator, assembly }, tableName);
+    await cloud.launch();
+    return cloud;
   }
 
-  /** Runs the work while a service answers every request with an error of its own. */
-  async without<T>(service: Service, work: () => Promise<T>): Promise<T> {
-    await this.#command(`fail ${service}`);
-    try {
-      return await work();
-    } finally {
-      await this.#command(`mend ${service}`);
-    }
+  /** The template that the emulator runs, as JSON. */
+  get template(): string {
+    return readFileSync(join(this.#assembly, 'Holdfast.template.json'), 'utf8');
   }
 
-  /** Disables a user at the identity provider, as its administrator would. */
-  async disable(username: string): Promise<void> {
-    await this.#command(`disable ${username}`);
+  override async stop(): Promise<void> {
+    this.#documents.destroy();
+    await super.stop();
+    rmSync(this.#assembly, { recursive: true, force: true });
   }
 
-  /** Runs the work while Lambda delivers every event twice, as it may. */
-  async withEventsTwice<T>(work: () => Promise<T>): Promise<T> {
-    await this.#command('deliver twice');
-    try {
-      return await work();
-    } finally {
-      await this.#command('deliver once');
-    }
+  /** Registers a client. */
+  client(metadata?: Record<string, unknown>): Promise<OAuthClient> {
+    return OAuthClient.register(this.origin, metadata);
   }
 
-  /** Does what is due on a schedule, now. */
-  async runSchedules(): Promise<void> {
-    await this.#command('schedules');
+  /** Registers a client and signs a user in. */
+  async signedIn(user = 'ada'): Promise<{ client: OAuthClient; tokens: Tokens }> {
+    const client = await this.client();
+    return { client, tokens: await client.tokensFor(user) };
   }
 
-  /**
-   * Ends execution environments of a function in the middle of their requests, chosen at random.
-   *
-   * @returns how many were busy and have ended, at most `count`
-   */
-  async kill(logicalId: string, count: number): Promise<number> {
-    return Number(await this.#command(`kill ${logicalId} ${count}`));
+  /** A client and a code that it has not redeemed. */
+  async withCode(): Promise<{ client: OAuthClient; code: string }> {
+    const client = await this.client();
+    return { client, code: await client.signIn('ada') };
   }
 
-  /** What the work asks of the table and of the key service. */
-  async requestsOf(work: () => Promise<unknown>): Promise<{ dynamodb: Requests; kms: Requests }> {
-    await this.#command('count');
-    await work();
-    return JSON.parse(await this.#command('count'));
+  /** The items whose partition key has the prefix. */
+  async items(prefix = ''): Promise<Item[]> {
+    const { Items = [] } = await this.#documents.send(
+      new ScanCommand({ TableName: this.table.name, ConsistentRead: true }),
+    );
+    return (Items as Item[]).filter(({ pk }) => pk.startsWith(prefix));
   }
 
-  async stop(): Promise<void> {
-    const ended = once(this.#process, 'exit');
-    this.#process.stdin!.end();
-    await ended;
-    rmSync(this.folder, { recursive: true, force: true });
+  /** The only item whose partition key has the prefix. */
+  async item(prefix: string): Promise<Item> {
+    const found = await this.items(prefix);
+    if (found.length !== 1) throw new Error(`${found.length} items have the prefix ${prefix}`);
+    return found[0]!;
   }
 
-  /** @returns what the answer says after `done` */
-  async #command(line: string): Promise<string> {
-    this.#process.stdin!.write(`${line}\n`);
-    const answer = String((await this.#answers.next()).value);
-    if (!answer.startsWith('done')) throw new Error(`The cloud did not take "${line}": ${answer}\n${this.log}`);
-    return answer.slice('done '.length);
+  async put(item: Item): Promise<void> {
+    await this.#documents.send(new PutCommand({ TableName: this.table.name, Item: item }));
   }
-}
 
-/** The resources of a template. */
-// biome-ignore lint/suspicious/noExplicitAny: a template is JSON whose shape differs by type
-export type Resources = Record<string, { Type: string; Properties: any }>;
+  /** Sets attributes of an item: tests move time by what they write. */
+  async set({ pk, sk }: Pick<Item, 'pk' | 'sk'>, attributes: Record<string, unknown>): Promise<void> {
+    const names = Object.keys(attributes);
+    await this.#documents.send(
+      new UpdateCommand({
+        TableName: this.table.name,
+        Key: { pk, sk },
+        UpdateExpression: `SET ${names.map((name) => `#${name} = :${name}`).join(', ')}`,
+        ConditionExpression: 'attribute_exists(pk)',
+        ExpressionAttributeNames: Object.fromEntries(names.map((name) => [`#${name}`, name])),
+        ExpressionAttributeValues: Object.fromEntries(names.map((name) => [`:${name}`, attributes[name]])),
+      }),
+    );
+  }
 
-/** The cloud assembly of the stack as it is, in a folder of its own. */
-export async function newAssembly(): Promise<string> {
-  const folder = mkdtempSync(join(tmpdir(), 'holdfast-assembly-'));
-  await synthesize(root, folder);
-  return folder;
-}
-
-/** A copy of the assembly whose template has been changed. */
-export function changed(assembly: string, change: (resources: Resources) => void): string {
-  const folder = mkdtempSync(join(tmpdir(), 'holdfast-assembly-'));
-  cpSync(assembly, folder, { recursive: true });
-  const file = join(folder, 'Holdfast.template.json');
-  const template: { Resources: Resources } = JSON.parse(readFileSync(file, 'utf8'));
-  change(template.Resources);
-  writeFileSync(file, JSON.stringify(template));
-  return folder;
-}
-
-/** Lets through whatever comes: for tests whose subject the limits of rate would answer in place of. */
-export function withoutThrottling(resources: Resources): void {
-  const stage = Object.values(resources).find(({ Type }) => Type === 'AWS::ApiGateway::Stage')!;
-  for (const setting of stage.Properties.MethodSettings) {
-    Object.assign(setting, { ThrottlingRateLimit: 10_000, ThrottlingBurstLimit: 10_000 });
+  async remove({ pk, sk }: Pick<Item, 'pk' | 'sk'>): Promise<void> {
+    await this.#documents.send(new DeleteCommand({ TableName: this.table.name, Key: { pk, sk } }));
   }
 }
+
+function tableNameIn(resources: Resources): string {
+  const [logicalId] = Object.entries(resources).find(([, { Type }]) => Type === 'AWS::DynamoDB::GlobalTable')!;
+  return `Holdfast-${logicalId}`;
+}
+
+/** Direct mode: the identity provider is the authorization server. @param issuer of the provider */
+export function directMode(issuer: string): Pick<TestCloudOptions, 'edits' | 'change'> {
+  const placeholder = 'http://127.0.0.1:1';
+  const context = `"idpProfile": "workos", "idpMode": "direct", "idpIssuer": "${placeholder}"`;
+  return {
+    edits: [['cdk.json', '"context": {', `"context": { ${context},`]],
+    change: (resources) => replaceText(resources, placeholder, issuer),
+  };
+}
+
+/** A server whose tool `note` needs the scope `notes`, which `admin` includes. */
+export const toolScopes: readonly Edit[] = [
+  [
+    'test/support/fixture-scopes.ts',
+    "mcp: { description: 'Use this server’s tools on your behalf' },",
+    `mcp: { description: 'Use the tools' },
+     notes: { description: 'Keep notes' },
+     admin: { description: 'Do anything', includes: ['mcp', 'notes'] },`,
+  ],
+  ['test/support/fixture-scopes.ts', 'tools: {}', "tools: { note: ['notes'] }"],
+];

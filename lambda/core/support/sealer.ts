@@ -17,6 +17,6 @@ export interface Sealer {
    * @returns a function that seals one text
    */
   prepare(context: SealContext): Promise<(text: string) => Promise<string>>;
-  /** @throws Error for a text that was sealed in another context or changed */
+  /** @throws Error when the text was sealed in another context or was changed */
   unseal(sealed: string, context: SealContext): Promise<string>;
 }

@@ -76,7 +76,7 @@ describe('visibleText', () => {
 });
 
 describe('shorten', () => {
-  test('keeps a text of the greatest length and cuts a longer one by characters', () => {
+  test('keeps text of the greatest length and cuts longer text by characters', () => {
     expect([shorten('abcde', 5), shorten('abcdef', 5), shorten('😀😀😀', 2)]).toEqual(['abcde', 'abcd…', '😀…']);
   });
 

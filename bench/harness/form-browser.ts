@@ -1,4 +1,4 @@
-/** A browser as far as sign-in needs one: cookies, redirects and forms, over real HTTP. No script runs in it. */
+/** A browser without scripts: cookies, redirects and forms over HTTP. */
 
 export type Page = { url: string; status: number; headers: Headers; html: string };
 
@@ -7,18 +7,18 @@ type Form = { action: string; method: string; fields: Record<string, string> };
 const REDIRECTS = 15;
 
 export class Browser {
-  /** Cookies by host: ports do not separate them, as in any browser. */
+  /** Cookies by host. They do not depend on the port, as in browsers. */
   readonly #cookies = new Map<string, Map<string, string>>();
 
   /**
    * Opens the address and follows redirects.
-   * @param stopAt where the client listens: a redirect there is not followed but handed back
+   * @param stopAt the client's redirect URI: a redirect to it is returned, not followed
    */
   open(url: string, stopAt?: string): Promise<Page> {
     return this.#request(url, { method: 'GET' }, stopAt);
   }
 
-  /** Fills in the page's form and submits it, as pressing the button `fields` names would. */
+  /** Fills in and submits the page's form. `fields` may contain the submit button. */
   submit(page: Page, fields: Record<string, string>, stopAt?: string): Promise<Page> {
     const form = formOf(page);
     const body = new URLSearchParams({ ...form.fields, ...fields });
@@ -26,7 +26,7 @@ export class Browser {
     return this.#request(form.action, { method: form.method, headers, body }, stopAt);
   }
 
-  /** What this browser would send to the address. */
+  /** The `Cookie` header for the URL. */
   cookieHeader(url: string): string {
     const jar = this.#cookies.get(new URL(url).hostname) ?? new Map();
     return Array.from(jar, ([name, value]) => `${name}=${value}`).join('; ');
@@ -66,10 +66,10 @@ export class Browser {
   }
 }
 
-/** The page's one form, with the values that it came with. */
+/** The page's only form with its values. */
 export function formOf(page: Page): Form {
   const [, attributes = '', content = ''] = /<form([^>]*)>(.*?)<\/form>/s.exec(page.html) ?? [];
-  if (!attributes) throw new Error(`There is no form on ${page.url} (${page.status}): ${page.html.slice(0, 2000)}`);
+  if (!attributes) throw new Error(`${page.url} (${page.status}) has no form: ${page.html.slice(0, 2000)}`);
   const fields: Record<string, string> = {};
   for (const [input] of content.matchAll(/<input[^>]*>/g)) {
     const name = attribute(input, 'name');
@@ -87,7 +87,7 @@ function attribute(tag: string, name: string): string | undefined {
   return value?.replaceAll('&quot;', '"').replaceAll('&#39;', "'").replaceAll('&lt;', '<').replaceAll('&amp;', '&');
 }
 
-/** Goes the whole way from an authorization URL, as a person would: consent, sign-in, and back to the client. */
+/** Completes an authorization request as a user does: consent, sign-in, redirect to the client. */
 export async function approveAndSignIn(authorizationUrl: string, user: string, browser = new Browser()): Promise<URL> {
   const stopAt = new URL(authorizationUrl).searchParams.get('redirect_uri')!;
   const consent = await browser.open(authorizationUrl, stopAt);
@@ -99,6 +99,6 @@ export async function approveAndSignIn(authorizationUrl: string, user: string, b
     : await browser.submit(signIn, { username: user, password: user }, stopAt);
   if (!back.url.startsWith(stopAt)) throw new Error(`Sign-in ended at ${back.url} (${back.status}): ${back.html}`);
   const answer = new URL(back.url);
-  if (!answer.searchParams.has('code')) throw new Error(`The client was answered ${answer.search}`);
+  if (!answer.searchParams.has('code')) throw new Error(`The authorization response is ${answer.search}`);
   return answer;
 }

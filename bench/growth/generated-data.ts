@@ -4,20 +4,20 @@ import type { CallOutcome, ToolCall } from '../../lambda/core/audit/tool-call.ts
 import type { Session } from '../../lambda/core/sessions/session.ts';
 import { mixed, numbered, numberOf, share } from './mixed-numbers.ts';
 
-/** How much there is on record. */
-export type WorldSize = {
+/** The amount of generated data. */
+export type DataSize = {
   sessions: number;
   users: number;
-  /** Over how many days the sessions are spread, up to now. */
+  /** The sessions are spread over so many days until now. */
   days: number;
-  /** Calls of the one session that has very many. */
+  /** The number of calls in the longest session. */
   longest: number;
 };
 
-/** When all of it is looked at: ten minutes and fifty seconds after the five minutes that are counted last began. */
+/** The time of the measurement: ten minutes and fifty seconds after the start of the last aggregated five minutes. */
 export const NOW = Date.UTC(2026, 9, 20, 14, 40, 50);
 
-/** One of 16 letters for each partition of the list of sessions, and one of 4 for those of grants and of users. */
+/** One of 16 letters for each partition of the list of sessions, one of 4 for each of those of grants and users. */
 const sessionShape = { letters: 16, length: 22 };
 const grantShape = { letters: 4, length: 22 };
 const userShape = { letters: 4, length: 43 };
@@ -26,18 +26,18 @@ const GRANTS_OF_A_USER = 2;
 const SESSION_SECONDS = 24 * 3600;
 export const RETENTION_DAYS = 30;
 
-/** The user that is looked at has as many sessions in every world, and so do its two grants. */
-const WATCHED = 0;
-const WATCHED_SESSIONS = 20;
-/** Which of them has very many calls. */
+/** The measured user and its two grants have the same number of sessions at every size. */
+const MEASURED = 0;
+const MEASURED_SESSIONS = 20;
+/** The index of the longest session among them. */
 const LONG = 10;
-/** How many calls of the rare tool there are in every world. */
+/** The number of calls of the rare tool, at every size. */
 const RARE_CALLS = 40;
 
 const MOST_CALLS = 19;
 const LONG_GAP_MILLISECONDS = 5_000;
 const LONGEST_CALL_MILLISECONDS = 20_000;
-/** Assistants call several tools in a row. */
+/** Assistants call several tools in succession. */
 const SHORTEST_GAP_MILLISECONDS = 2_000;
 const LONGEST_GAP_MILLISECONDS = 14_000;
 
@@ -52,24 +52,24 @@ const tools: [name: string, typicalMilliseconds: number][] = [
 export const RARE_TOOL = 'export_archive';
 
 /**
- * Users, grants, sessions and calls, each computed from its number, so that ten million calls take no memory. Sessions
- * end one after another, evenly spread over the time, and belong to the users in turn.
+ * Users, grants, sessions and calls, each computed from its number, so that ten million calls need no memory. Sessions end
+ * at equal intervals, and belong to the users in turn.
  */
-export class World {
-  readonly size: WorldSize;
-  /** When the first session ended, in epoch milliseconds. */
-  readonly begin: number;
+export class GeneratedData {
+  readonly size: DataSize;
+  /** The end of the first session, in epoch milliseconds. */
+  readonly start: number;
   readonly grants: number;
   readonly #stride: number;
 
-  constructor(size: WorldSize) {
+  constructor(size: DataSize) {
     this.size = size;
-    this.begin = NOW - size.days * steps.day;
+    this.start = NOW - size.days * steps.day;
     this.grants = size.users * GRANTS_OF_A_USER;
-    this.#stride = Math.floor(size.sessions / WATCHED_SESSIONS);
+    this.#stride = Math.floor(size.sessions / MEASURED_SESSIONS);
   }
 
-  // Users and their grants. A user's second grant is its last sign-in.
+  // Users and their grants. The second grant of a user is its last sign-in.
 
   readonly userKey = (user: number): string => numbered(user, userShape);
   readonly userNumber = (key: string): number | undefined => this.#within(numberOf(key, userShape), this.size.users);
@@ -77,11 +77,11 @@ export class World {
   readonly grantNumber = (id: string): number | undefined => this.#within(numberOf(id, grantShape), this.grants);
   readonly grantsOf = (user: number): number[] => [user, this.size.users + user];
 
-  get watchedUser(): string {
-    return this.userKey(WATCHED);
+  get measuredUser(): string {
+    return this.userKey(MEASURED);
   }
 
-  /** Epoch seconds. All are made before the first session, in the order of their numbers. */
+  /** Epoch seconds. All grants precede the first session, in the order of their numbers. */
   grantedAt(grant: number): number {
     return Math.floor((NOW - 75 * steps.day + (grant * 40 * steps.day) / this.grants) / 1000);
   }
@@ -111,22 +111,22 @@ export class World {
   readonly sessionId = (session: number): string => numbered(session, sessionShape);
   readonly sessionNumber = (id: string) => this.#within(numberOf(id, sessionShape), this.size.sessions);
 
-  /** Numbers of a user's sessions, the oldest first. */
+  /** The numbers of a user's sessions, the oldest first. */
   sessionsOf(user: number): number[] {
     const { sessions, users } = this.size;
-    if (user === WATCHED) return Array.from({ length: WATCHED_SESSIONS }, (_, index) => this.#watched(index));
+    if (user === MEASURED) return Array.from({ length: MEASURED_SESSIONS }, (_, index) => this.#measured(index));
     const own: number[] = [];
     for (let session = user - 1; session < sessions; session += users - 1) {
-      if (this.#watchedIndex(session) === undefined) own.push(session);
+      if (this.#measuredIndex(session) === undefined) own.push(session);
     }
     return own;
   }
 
   grantOf(session: number): number {
     const { users } = this.size;
-    const watched = this.#watchedIndex(session);
-    const turn = watched ?? Math.floor(session / (users - 1));
-    const user = watched === undefined ? 1 + (session % (users - 1)) : WATCHED;
+    const measured = this.#measuredIndex(session);
+    const turn = measured ?? Math.floor(session / (users - 1));
+    const user = measured === undefined ? 1 + (session % (users - 1)) : MEASURED;
     return this.grantsOf(user)[turn % GRANTS_OF_A_USER]!;
   }
 
@@ -135,7 +135,7 @@ export class World {
     return this.sessionsOf(grant % this.size.users).filter((session) => this.grantOf(session) === grant);
   }
 
-  /** First grants are of clients of the older era, second ones of the newer. */
+  /** The first grant of a user belongs to a client of the legacy era, the second to one of the modern era. */
   eraOf = (session: number): Session['era'] => (this.grantOf(session) < this.size.users ? 'legacy' : 'modern');
 
   session(number: number): Session {
@@ -161,7 +161,7 @@ export class World {
   }
 
   get longSession(): number {
-    return this.#watched(LONG);
+    return this.#measured(LONG);
   }
 
   // Calls.
@@ -172,7 +172,7 @@ export class World {
   /** Epoch milliseconds. */
   lastCallAt(session: number): number {
     const { sessions, days } = this.size;
-    return this.begin + Math.floor(((session + 1) * days * steps.day) / sessions) - LONGEST_CALL_MILLISECONDS;
+    return this.start + Math.floor(((session + 1) * days * steps.day) / sessions) - LONGEST_CALL_MILLISECONDS;
   }
 
   callAt(session: number, index: number): number {
@@ -208,7 +208,7 @@ export class World {
     };
   }
 
-  /** Calls that may have ended in a time, in epoch milliseconds: all that have, and some that ended soon after. */
+  /** The calls that ended in a period, in epoch milliseconds, and some that ended soon after it. */
   *callsAround(from: number, to: number): Generator<ToolCall> {
     const earliest = from - LONGEST_CALL_MILLISECONDS;
     const longest = MOST_CALLS * LONGEST_GAP_MILLISECONDS;
@@ -228,10 +228,10 @@ export class World {
     }
   }
 
-  /** A session from which on the last calls began then or later; one or two before it may have as well. */
+  /** The first session whose last call started at this time or later, approximately: one or two sessions too early. */
   #firstSeenFrom(time: number): number {
     const { sessions, days } = this.size;
-    const about = Math.floor(((time - this.begin + LONGEST_CALL_MILLISECONDS) * sessions) / (days * steps.day)) - 2;
+    const about = Math.floor(((time - this.start + LONGEST_CALL_MILLISECONDS) * sessions) / (days * steps.day)) - 2;
     return Math.max(0, about);
   }
 
@@ -240,11 +240,11 @@ export class World {
       ? LONG_GAP_MILLISECONDS
       : SHORTEST_GAP_MILLISECONDS + (mixed(session, 2) % (LONGEST_GAP_MILLISECONDS - SHORTEST_GAP_MILLISECONDS));
 
-  #watched = (index: number): number => index * this.#stride + this.#stride - 1;
+  #measured = (index: number): number => index * this.#stride + this.#stride - 1;
 
-  #watchedIndex(session: number): number | undefined {
+  #measuredIndex(session: number): number | undefined {
     const index = (session + 1) / this.#stride - 1;
-    return Number.isInteger(index) && index < WATCHED_SESSIONS ? index : undefined;
+    return Number.isInteger(index) && index < MEASURED_SESSIONS ? index : undefined;
   }
 
   #isRare(session: number, index: number): boolean {
@@ -256,7 +256,7 @@ export class World {
     number !== undefined && number < end ? number : undefined;
 }
 
-/** Each copy of a program has registered by itself. */
+/** Each installation of a client has its own registration. */
 const clientId = (grant: number) => `client_${String(grant).padStart(22, '0')}`;
 
 function outcomeOf(chance: number): CallOutcome {

@@ -10,7 +10,7 @@ import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/
 import { ElicitRequestSchema } from '@modelcontextprotocol/sdk/types.js';
 import { approveAndSignIn } from './form-browser.ts';
 
-/** What an assistant remembers of its sign-in: the memory of both SDKs' clients. */
+/** The stored sign-in of an assistant, for the clients of both SDKs. */
 export class SignInMemory {
   readonly redirectUrl = 'http://127.0.0.1:33418/callback';
   readonly clientMetadata = {
@@ -52,7 +52,7 @@ export class SignInMemory {
 
 export type ToolAnswer = { text: string; isError: boolean };
 
-/** A connected assistant, whichever client library it is made with. */
+/** A connected assistant, independent of its SDK. */
 export type Assistant = {
   memory: SignInMemory;
   listTools(): Promise<string[]>;
@@ -61,7 +61,7 @@ export type Assistant = {
   close(): Promise<void>;
 };
 
-/** What the user answers when a tool asks: the form, filled in. */
+/** The user's response to an elicitation: the content of the form. */
 export type Answers = (message: string) => Promise<Record<string, boolean>>;
 
 export type Connect = (mcpUrl: string, user: string, memory?: SignInMemory, answers?: Answers) => Promise<Assistant>;
@@ -75,7 +75,7 @@ const answerOf = ({ content, isError }: Content): ToolAnswer => ({
   isError: isError === true,
 });
 
-/** `@modelcontextprotocol/client`, speaking 2026-07-28 or 2025-11-25. */
+/** `@modelcontextprotocol/client` with 2026-07-28 or 2025-11-25. */
 const withModernSdk =
   (mode: 'legacy' | { pin: string }): Connect =>
   async (mcpUrl, user, memory = new SignInMemory(), answers) => {
@@ -113,7 +113,7 @@ const withModernSdk =
     };
   };
 
-/** `@modelcontextprotocol/sdk`, the client of the older era. */
+/** `@modelcontextprotocol/sdk`, which supports the legacy era only. */
 const withFirstSdk: Connect = async (mcpUrl, user, memory = new SignInMemory(), answers) => {
   const attempt = async () => {
     const transport = new StreamableHTTPClientTransport(new URL(mcpUrl), { authProvider: memory });

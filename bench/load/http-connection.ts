@@ -1,42 +1,42 @@
 import { Agent, type IncomingHttpHeaders, request } from 'node:http';
-import type { Deaths, lost } from './killed-processes.ts';
+import type { KilledProcesses, lost } from './killed-processes.ts';
 
-export type Answer = { status: number; headers: IncomingHttpHeaders; text: string };
+export type HttpResponse = { status: number; headers: IncomingHttpHeaders; text: string };
 
 /**
- * Raw HTTP to one server, because two hundred clients of an SDK would be slower than what they measure.
+ * Raw HTTP to one server: two hundred clients of an SDK would need more CPU time than the server under measurement.
  *
- * Connections are kept, and there are no more of them than requests may be in flight: the others wait for one, in order.
+ * Connections are kept alive. Their number limits the requests in flight: further requests wait for one, in order.
  */
-export class Wire {
-  /** How long each answer took, from the first byte sent, without the wait for a connection. */
+export class HttpConnections {
+  /** The duration of each exchange from its first byte sent, without the wait for a connection. */
   readonly milliseconds: number[] = [];
   readonly #url: string;
-  readonly #deaths: Deaths;
+  readonly #killed: KilledProcesses;
   readonly #agent: Agent;
 
-  constructor(url: string, inFlight: number, deaths: Deaths) {
+  constructor(url: string, inFlight: number, killed: KilledProcesses) {
     this.#url = url;
-    this.#deaths = deaths;
+    this.#killed = killed;
     this.#agent = new Agent({ keepAlive: true, maxSockets: inFlight });
   }
 
-  async send(method: string, headers: Record<string, string>, body = ''): Promise<Answer | typeof lost> {
+  async send(method: string, headers: Record<string, string>, body = ''): Promise<HttpResponse | typeof lost> {
     try {
-      const answer = await this.#exchange(method, headers, body);
-      // What API Gateway makes of a function that failed without an answer.
-      if (answer.status !== 502) return answer;
+      const response = await this.#exchange(method, headers, body);
+      // API Gateway answers 502 for a function that failed without a response.
+      if (response.status !== 502) return response;
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'ECONNRESET') throw error;
     }
-    return this.#deaths.lose();
+    return this.#killed.lose();
   }
 
   close(): void {
     this.#agent.destroy();
   }
 
-  #exchange(method: string, headers: Record<string, string>, body: string): Promise<Answer> {
+  #exchange(method: string, headers: Record<string, string>, body: string): Promise<HttpResponse> {
     return new Promise((resolve, reject) => {
       let startedAt = 0;
       const sent = request(this.#url, { method, agent: this.#agent, headers }, (response) => {

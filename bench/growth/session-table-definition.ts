@@ -11,7 +11,7 @@ const index = (IndexName: string, hash: string, range: string) => ({
   Projection: { ProjectionType: 'ALL' },
 });
 
-/** The table as the stack describes it (`lib/table.ts`). */
+/** The table of the stack (`lib/session-table.ts`). */
 export const definition = {
   AttributeDefinitions: ['pk', 'sk', 'gsi1pk', 'gsi1sk', 'gsi2pk', 'gsi2sk'].map((AttributeName) => ({
     AttributeName,

@@ -1,7 +1,7 @@
 import type { TableClient, TransactWriteInput } from '../../lambda/adapters/dynamodb/table-client.ts';
 import type { TableConnection } from '../../lambda/adapters/dynamodb/table-connection.ts';
 
-/** What a write of one item says, or a part of a transaction. */
+/** The input of a write, or of one action of a transaction. */
 export type Written = {
   Item?: Record<string, unknown>;
   Key?: Record<string, unknown>;
@@ -10,8 +10,8 @@ export type Written = {
   ExpressionAttributeValues?: Record<string, unknown>;
 };
 
-/** A table that takes every write down and keeps nothing: what the adapters write is what items look like. */
-export class Draft {
+/** A table that records writes: the adapters define the items. */
+export class WriteRecorder {
   readonly table: TableConnection;
   #written: Written[] = [];
 
@@ -26,7 +26,7 @@ export class Draft {
     this.table = { name, client: { put: write, update: write, transactWrite } as Partial<TableClient> as TableClient };
   }
 
-  /** What has been written since the last time, in order. */
+  /** The writes since the last call, in order. */
   take(): Written[] {
     const written = this.#written;
     this.#written = [];

@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { approveAndSignIn, Browser } from './form-browser.ts';
 
-/** An OAuth client by hand, for requests that no well-behaved library would send. */
+/** An OAuth client without a library, for requests that a conforming library does not send. */
 
 export type Tokens = { access_token: string; refresh_token: string; scope: string; expires_in: number };
 
@@ -17,7 +17,7 @@ export class OAuthClient {
     this.id = id;
   }
 
-  /** A client that need not register. */
+  /** A client that is already registered. */
   static known(origin: string, id: string): OAuthClient {
     return new OAuthClient(origin, id);
   }
@@ -32,7 +32,7 @@ export class OAuthClient {
     return new OAuthClient(origin, ((await answer.json()) as { client_id: string }).client_id);
   }
 
-  /** @param change parameters to send otherwise; `undefined` leaves one out */
+  /** @param change parameters to send otherwise; `undefined` omits one */
   authorizationUrl(change: Record<string, string | undefined> = {}): string {
     const parameters = {
       response_type: 'code',
@@ -76,7 +76,7 @@ export class OAuthClient {
     return fetch(`${this.origin}/revoke`, { method: 'POST', body: formOf({ client_id: this.id, token, ...change }) });
   }
 
-  /** The whole way to tokens. */
+  /** Signs the user in and redeems the code. */
   async tokensFor(user: string): Promise<Tokens> {
     const answer = await this.redeem(await this.signIn(user));
     if (answer.status !== 200) throw new Error(`the token endpoint answered ${answer.status}: ${await answer.text()}`);
@@ -98,7 +98,7 @@ function formOf(parameters: Record<string, string | undefined>): URLSearchParams
   );
 }
 
-/** A request to `/mcp` by hand. */
+/** Sends a request to `/mcp`. */
 export function postMcp(
   origin: string,
   token: string | undefined,
@@ -131,7 +131,7 @@ export const callTool = (name: string, input: Record<string, unknown> = {}) => (
   params: { name, arguments: input },
 });
 
-/** The JSON-RPC message in an answer, be it JSON or one event of a stream. */
+/** The JSON-RPC message in a response: JSON, or one event of a stream. */
 export async function messageOf(
   response: Response,
 ): Promise<{ result?: never; error?: { code: number; message: string } }> {
