@@ -417,31 +417,41 @@ test('messages that a tool sends while its input request is stored follow it in 
   await processes.settle();
 });
 
+/** Reads a stream into `events` until it ends or breaks off. @returns the outcome when the response is not a stream */
+async function readStream(open: () => Promise<Response>, events: SseEvent[]): Promise<string | undefined> {
+  const response = await open();
+  if (!response.ok) return `HTTP ${response.status}`;
+  if (response.headers.get('content-type')?.includes('json')) return textOf((await response.json()) as Message);
+  await eventsOf(response, Number.POSITIVE_INFINITY, events);
+  return undefined;
+}
+
+/** Responds to the input requests among the events. @returns the outcome, if the events contain it */
+async function respondTo(session: RawSession, events: SseEvent[]): Promise<string | undefined> {
+  for (const { message } of events) {
+    if (message && !message.method) return textOf(message);
+    if (message?.method !== 'elicitation/create') continue;
+    // A client whose response failed repeats it.
+    const respond = () => session.answer(message.id, accept('Ada'));
+    const { status } = await respond().catch(respond);
+    if (status !== 202) return `rejected: HTTP ${status}`;
+  }
+  return undefined;
+}
+
 /** Calls a tool that elicits, responds and resumes the stream, as a client does. @returns the outcome for the client */
 async function outcomeOf(session: RawSession): Promise<string> {
   let open = () => session.post(session.toolCall('await'));
   let last: string | undefined;
   for (let attempt = 0; attempt < 8; attempt++) {
     const events: SseEvent[] = [];
-    try {
-      const response = await open();
-      if (!response.ok) return `HTTP ${response.status}`;
-      if (response.headers.get('content-type')?.includes('json')) return textOf((await response.json()) as Message);
-      await eventsOf(response, Number.POSITIVE_INFINITY, events);
-    } catch (error) {
-      if (last === undefined && events.length === 0) return `broken off: ${error}`;
-    }
-    for (const { id, message } of events) {
-      last = id ?? last;
-      if (message?.method === 'elicitation/create') {
-        // A client whose response failed repeats it.
-        const respond = () => session.answer(message.id, accept('Ada'));
-        const { status } = await respond().catch(respond);
-        if (status !== 202) return `rejected: HTTP ${status}`;
-      } else if (message && !message.method) return textOf(message);
-    }
-    if (last === undefined) return 'the stream ended and cannot be resumed';
-    const from = last;
+    const brokenOff = (error: unknown) =>
+      last === undefined && events.length === 0 ? `broken off: ${error}` : undefined;
+    const outcome = (await readStream(open, events).catch(brokenOff)) ?? (await respondTo(session, events));
+    if (outcome !== undefined) return outcome;
+    const from = events.findLast(({ id }) => id !== undefined)?.id ?? last;
+    if (from === undefined) return 'the stream ended and cannot be resumed';
+    last = from;
     open = () => session.resume(from);
   }
   return 'nothing';
