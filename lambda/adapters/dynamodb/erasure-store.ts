@@ -55,18 +55,27 @@ export function dynamoErasureStore(table: TableConnection): ErasureStore {
     return call?.user;
   }
 
+  /** The sessions and grants of a user, each after the items under it. */
+  async function* sessionsAndGrantsOf(user: string): AsyncGenerator<Erasable> {
+    const grants = new Set<string>();
+    const underGrant = async function* (grant: string): AsyncGenerator<Erasable> {
+      if (!grants.has(grant)) yield* ofGrant(grant);
+      grants.add(grant);
+    };
+    for await (const session of inIndex(user, 'sessions')) {
+      yield* underGrant(String(session.grant));
+      yield* inPartition(partition.calls(String(session.id)));
+      yield session;
+    }
+    for await (const grant of inIndex(user, 'grants')) {
+      yield* underGrant(String(grant.id));
+      yield grant;
+    }
+  }
+
   /** All items of a user, each before the item that leads to it. */
   async function* everythingOf(user: string, now: number): AsyncGenerator<Erasable> {
-    const grants = new Set<string>();
-    for (const kind of ['sessions', 'grants'] as const) {
-      for await (const item of inIndex(user, kind)) {
-        const grant = String(kind === 'sessions' ? item.grant : item.id);
-        if (!grants.has(grant)) yield* ofGrant(grant);
-        grants.add(grant);
-        if (kind === 'sessions') yield* inPartition(partition.calls(String(item.id)));
-        yield item;
-      }
-    }
+    yield* sessionsAndGrantsOf(user);
     for (const pk of [partition.state(user), partition.changes(user), partition.importedSessions(user)]) {
       yield* inPartition(pk);
     }

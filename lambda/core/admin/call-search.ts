@@ -56,6 +56,7 @@ export class CallSearch {
   }
 
   /** @param after `bucket` or `bucket~callName` */
+  // biome-ignore lint/complexity/noExcessiveCognitiveComplexity: two nested loops, each with its bounds; parts would share all state
   async #pageOfAllUsers(filter: CallFilter, limit: number, after: string | undefined): Promise<CallSearchPage> {
     const { calls, now } = this.#dependencies;
     const [from = '', name] = after?.split('~') ?? [];

@@ -10,6 +10,7 @@ import {
   type Session,
   type SessionPreferences,
   type SessionStore,
+  type StoredSession,
 } from './session.ts';
 
 export type SessionRules = {
@@ -86,16 +87,29 @@ export class Sessions {
         return retry;
       }
       if (live) return live.endedAt === undefined ? this.#admit(grant, live) : 'session-not-found';
-      const imported = await this.#liveImported(caller, name);
-      if (imported) {
-        const session = this.#adopted(caller, grant, imported, protocolVersion);
-        return (await this.#store.adoptImported(session, this.#now())) ? unslid(grant, session) : retry;
-      }
-      if (this.#rules.stale === 'reject') return 'session-not-found';
-      const initialize = stored && 'initialize' in stored ? stored.initialize : undefined;
-      const session = this.#newSession(caller, grant, 'legacy', initialize ?? unknownClient(protocolVersion));
-      return (await this.#store.renew(session, name, this.#now())) ? unslid(grant, session) : retry;
+      return this.#replaceStale(caller, grant, { name, stored, protocolVersion });
     });
+  }
+
+  /** An id without a live session: an imported session takes its place, or a new one if the rules allow. */
+  async #replaceStale(
+    caller: Caller,
+    grant: GrantSummary,
+    {
+      name,
+      stored,
+      protocolVersion,
+    }: { name: string; stored: StoredSession | undefined; protocolVersion: string | undefined },
+  ): Promise<SessionAccess | SessionRejection | typeof retry> {
+    const imported = await this.#liveImported(caller, name);
+    if (imported) {
+      const session = this.#adopted(caller, grant, imported, protocolVersion);
+      return (await this.#store.adoptImported(session, this.#now())) ? unslid(grant, session) : retry;
+    }
+    if (this.#rules.stale === 'reject') return 'session-not-found';
+    const initialize = stored && 'initialize' in stored ? stored.initialize : undefined;
+    const session = this.#newSession(caller, grant, 'legacy', initialize ?? unknownClient(protocolVersion));
+    return (await this.#store.renew(session, name, this.#now())) ? unslid(grant, session) : retry;
   }
 
   /** The session that a modern request belongs to. */
