@@ -39,9 +39,9 @@ for (const name of operations) {
   const operation = subtle[name]!;
   subtle[name] = (...parameters) => {
     const result = operation.apply(subtle, parameters);
-    const settled = result.then(
-      () => pendingOperations.delete(settled),
-      () => pendingOperations.delete(settled),
+    const settled: Promise<void> = result.then(
+      () => void pendingOperations.delete(settled),
+      () => void pendingOperations.delete(settled),
     );
     pendingOperations.add(settled);
     return result;
