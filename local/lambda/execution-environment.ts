@@ -52,7 +52,7 @@ export class ExecutionEnvironment {
 
     const limit = INITIALIZATION_SECONDS + definition.timeoutSeconds;
     const timeout = after(clock, limit * 1000, () => this.#timeOut(limit));
-    promise.finally(timeout.cancel).catch(() => undefined);
+    promise.finally(() => timeout.cancel()).catch(() => undefined);
 
     this.#worker.on('message', (message: FromWorker) => this.#receive(message));
     this.#worker.on('error', (error) => this.#fail(uncaught(error)));

@@ -76,6 +76,14 @@ describe('an execution environment', () => {
     await pending;
   });
 
+  test('keeps no timer of its initialization', async () => {
+    const clock = fakeClock();
+    const { functions } = run({ F: counter }, { clock });
+    await functions.warm('F');
+    await clock.advance(0);
+    expect(clock.sleeping()).toBe(0);
+  });
+
   test('beyond the first ends after five idle seconds', async () => {
     const clock = fakeClock();
     const { functions } = run({ F: counter }, { clock });
