@@ -5,7 +5,7 @@ import type { ParsedRequest } from './dynamodb-engine.ts';
 import type { TableDefinition } from './table-definition.ts';
 
 /**
- * What IAM is asked before a request to DynamoDB: action, ARN of the table or index, and the partition keys that the
+ * The checks of IAM before a request to DynamoDB: action, ARN of the table or index, and the partition keys that the
  * request names, as `dynamodb:LeadingKeys`. A scan names none, so a policy that limits keys by `ForAllValues` does not
  * stop a scan that it allows: as on AWS. The other condition keys of DynamoDB (`Attributes`, `Select`, …) are not
  * derived.

@@ -99,6 +99,10 @@ export async function startDynamoDb(options: DynamoDbOptions): Promise<DynamoDb>
       return { Responses: transactGet(store, parts) };
     }
 
+    return decideAdministration({ caller, operation, input });
+  }
+
+  function decideAdministration({ caller, operation, input }: AwsRequest): object {
     const tableName = String(input.TableName);
     const resource = operation === 'ListTables' ? '*' : arn('dynamodb', `table/${tableName}`);
     caller.authorize({ action: `dynamodb:${operation}`, resource, context: {} });

@@ -153,7 +153,7 @@ export function readPage(
 
   const found: Item[] = [];
   let [count, bytes, fetchedBytes] = [0, 0, 0];
-  let last: Item | undefined;
+  let lastKey: Item | undefined;
   for (const item of store.range(TableName, IndexName, rest, isReverse)) {
     const visible = projected ? onlyThe(projected, item) : item;
     count++;
@@ -161,19 +161,24 @@ export function readPage(
     if (fetches) fetchedBytes += itemSize(item);
     const read = fetches ? item : visible;
     if (!request.filter || fulfils(read, request.filter)) found.push(read);
-    last = item;
-    if (count >= Limit || bytes >= pageBytes) break;
+    if (count >= Limit || bytes >= pageBytes) {
+      lastKey = part(item, place.startKeys);
+      break;
+    }
   }
 
-  const isFull = last && (count >= Limit || bytes >= pageBytes);
-  const { projection } = request;
   return {
-    Items: request.select === 'COUNT' ? undefined : projection ? found.map((each) => project(each, projection)) : found,
+    Items: selectedItems(request, found),
     Count: found.length,
     ScannedCount: count,
-    LastEvaluatedKey: isFull ? part(last!, place.startKeys) : undefined,
+    LastEvaluatedKey: lastKey,
     ConsumedCapacity: pageCapacity(request, place, bytes, fetchedBytes),
   };
+}
+
+function selectedItems({ select, projection }: PageRequest, found: Item[]): Item[] | undefined {
+  if (select === 'COUNT') return undefined;
+  return projection ? found.map((item) => project(item, projection)) : found;
 }
 
 function restOf({ from, to }: KeyRange, startKey: Item | undefined, place: Place, isReverse: boolean): KeyRange {
