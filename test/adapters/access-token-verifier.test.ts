@@ -67,7 +67,7 @@ test.each<[string, () => Promise<string>]>([
   ['that is an id token', () => token({}, { typ: 'id_token+jwt' })],
   ['by another algorithm, though its key is published', () => token({}, {}, rsa)],
   ['with a critical extension', () => token({}, { crit: ['x'], x: 1 })],
-])('a token %s is refused', async (_what, make) => {
+])('a token %s is rejected', async (_what, make) => {
   expect(await verifier.verify(await make())).toBeUndefined();
 });
 

@@ -119,7 +119,7 @@ test.each<[string, RequestListener]>([
   ['that is not UTF-8', (_, response) => response.writeHead(200, json).end(Buffer.from([0xff, 0xfe]))],
   ['that is not there', (_, response) => response.writeHead(404, json).end('{}')],
   ['that requires authentication', (_, response) => response.writeHead(401, json).end('{}')],
-])('a document %s is refused', async (_what, listener) => {
+])('a document %s is rejected', async (_what, listener) => {
   answer = listener;
   await expect(fetcher().fetch(url())).rejects.toThrow(ClientDocumentError);
 });
@@ -144,7 +144,7 @@ test.each<[string, RequestListener]>([
   ['hangs up', (request) => request.socket.destroy()],
   ['fails', (_, response) => response.writeHead(503).end()],
   ['has had too many requests', (_, response) => response.writeHead(429).end()],
-])('a server that %s is out of reach, and not for good', async (_what, listener) => {
+])('a server that %s is unreachable, and a retry is allowed', async (_what, listener) => {
   answer = listener;
   await expect(fetcher({ timeoutMilliseconds: 200 }).fetch(url())).rejects.toThrow(ServiceUnavailableError);
 });

@@ -33,8 +33,8 @@ async function described(
   return { host, client: OAuthClient.known(cloud.origin, host.serveClient(metadata)) };
 }
 
-describe('a client that describes itself', () => {
-  test('is advertised for, and goes the whole way', async () => {
+describe('a client with a client ID metadata document', () => {
+  test('is announced in the server metadata, signs in and calls a tool', async () => {
     const metadata = await json(await fetch(`${cloud.origin}/.well-known/oauth-authorization-server`));
     expect(metadata).toMatchObject({
       client_id_metadata_document_supported: true,
@@ -50,7 +50,7 @@ describe('a client that describes itself', () => {
     expect(host.requests).toEqual(['/client.json']);
   });
 
-  test('is shown by its domain, and by where one is sent back to', async () => {
+  test('is shown on the consent page by its domain and its redirect host', async () => {
     const { client, host } = await described({ client_name: '<b>Bold</b>' });
     const page = await open(client.authorizationUrl());
     expect(page.status).toBe(200);
@@ -68,12 +68,12 @@ describe('a client that describes itself', () => {
     'http://localhost:33418/callback',
     'https://127.0.0.1/callback',
     'http://127.0.0.1@evil.example/callback',
-  ])('is not answered at %s, which its document does not name', async (redirect_uri) => {
+  ])('is not redirected to %s, which its document does not list', async (redirect_uri) => {
     const { client } = await described();
     expectPage(await open(client.authorizationUrl({ redirect_uri })), 'redirect_uri is not registered');
   });
 
-  test('is not redirected to an executable or unknown scheme, although its document names it', async () => {
+  test('is not redirected to an executable or unknown scheme, although its document lists it', async () => {
     const { client } = await described({ redirect_uris: ['javascript://x/%0aalert(1)', 'evil://cb'] });
     for (const redirect_uri of ['javascript://x/%0aalert(1)', 'evil://cb']) {
       expectPage(await open(client.authorizationUrl({ redirect_uri })), 'redirect_uri is not registered');
@@ -84,15 +84,18 @@ describe('a client that describes itself', () => {
     ['another client', { client_id: 'https://other.example/client.json' }],
     ['a client with a secret', { client_secret: 'secret' }],
     ['a client without a name', { client_name: undefined }],
-    ['a client that is answered nowhere', { redirect_uris: [] }],
-  ])('is refused when its document describes %s, and not asked again at once', async (_what, metadata) => {
-    const { client, host } = await described(metadata);
-    expectPage(await open(client.authorizationUrl()), 'is rejected');
-    host.serveClient();
-    expectPage(await open(client.authorizationUrl()), 'is rejected');
-    expect(host.requests).toHaveLength(1);
-    expect(await refusal(await client.redeem('hac1_x'))).toEqual([401, 'invalid_client']);
-  });
+    ['a client without redirect URIs', { redirect_uris: [] }],
+  ])(
+    'is rejected when its document describes %s, and the document is not fetched again at once',
+    async (_what, metadata) => {
+      const { client, host } = await described(metadata);
+      expectPage(await open(client.authorizationUrl()), 'is rejected');
+      host.serveClient();
+      expectPage(await open(client.authorizationUrl()), 'is rejected');
+      expect(host.requests).toHaveLength(1);
+      expect(await refusal(await client.redeem('hac1_x'))).toEqual([401, 'invalid_client']);
+    },
+  );
 
   test('is rejected when its document redirects, and the target is not fetched', async () => {
     const host = await clouds.documents();
@@ -103,7 +106,7 @@ describe('a client that describes itself', () => {
     expect(host.requests).toEqual(['/client.json']);
   });
 
-  test('is asked to come again when its host is out of reach', async () => {
+  test('receives 503 with Retry-After when its host is unreachable', async () => {
     const host = await clouds.documents();
     const id = host.answer('/client.json', (_, response) => response.writeHead(503).end());
     const client = OAuthClient.known(cloud.origin, id);
@@ -114,7 +117,7 @@ describe('a client that describes itself', () => {
     expect(host.requests).toHaveLength(1);
   });
 
-  test('has to be at a public address, unless the owner has said otherwise', async () => {
+  test('must have a public address, unless the settings allow its host', async () => {
     const host = await clouds.documents();
     const id = host.serveClient();
     for (const each of [id, id.replace('localhost', '127.0.0.1')]) {
@@ -126,13 +129,13 @@ describe('a client that describes itself', () => {
     expect(host.requests).toEqual([]);
   });
 
-  test('cannot be this server', async () => {
+  test('is rejected when its document is on this server', async () => {
     const id = `${cloud.origin.replace('http:', 'https:')}/client.json`;
     expectPage(await open(OAuthClient.known(cloud.origin, id).authorizationUrl()), 'must be a public https URL');
   });
 });
 
-describe('a client that signs its requests', () => {
+describe('a client with private_key_jwt', () => {
   type Signer = { alg: string; privateKey: CryptoKey; publicKey: JWK };
 
   async function signer(alg = 'ES256', kid = 'one'): Promise<Signer> {
@@ -169,7 +172,7 @@ describe('a client that signs its requests', () => {
     return { key, ...(await described({ ...signing, jwks: { keys: [key.publicKey] } })) };
   }
 
-  test.each(['ES256', 'RS256', 'PS256', 'EdDSA'])('goes the whole way with %s', async (alg) => {
+  test.each(['ES256', 'RS256', 'PS256', 'EdDSA'])('signs in and calls a tool with %s', async (alg) => {
     const { client, key } = await signingClient(alg);
     const code = await client.signIn('ada');
     const redeemed = await client.redeem(code, await assertion(client, key));
@@ -186,7 +189,7 @@ describe('a client that signs its requests', () => {
     expect(await refusal(await client.refresh(next, await assertion(client, key)))).toEqual([400, 'invalid_grant']);
   });
 
-  test('may keep its keys elsewhere, and change them', async () => {
+  test('can have its keys at jwks_uri, and rotate them', async () => {
     const host = await clouds.documents();
     const keyHost = await clouds.documents();
     const [old, fresh] = [await signer('RS256', 'old'), await signer('RS256', 'fresh')];
@@ -203,7 +206,7 @@ describe('a client that signs its requests', () => {
     expect(keyHost.requests).toEqual(['/jwks.json']);
   });
 
-  test('proves itself every time: without its assertion, with a secret or a header it is refused', async () => {
+  test('is rejected without an assertion, with a secret, and with an Authorization header', async () => {
     const { client, key } = await signingClient();
     const code = await client.signIn('ada');
     const proof = await assertion(client, key);
@@ -228,21 +231,21 @@ describe('a client that signs its requests', () => {
     ['for the issuer with a slash', () => ({ aud: `${cloud.origin}/` })],
     ['for this server and others', () => ({ aud: [cloud.origin, 'https://other.example'] })],
     ['for both names of this server', () => ({ aud: [cloud.origin, `${cloud.origin}/token`] })],
-    ['for none', () => ({ aud: undefined })],
-    ['for an empty list', () => ({ aud: [] })],
-    ['that does not end', () => ({ exp: undefined })],
-    ['that has ended', () => ({ exp: seconds() - 1 })],
+    ['without an audience', () => ({ aud: undefined })],
+    ['for an empty list of audiences', () => ({ aud: [] })],
+    ['that does not expire', () => ({ exp: undefined })],
+    ['that has expired', () => ({ exp: seconds() - 1 })],
     ['that lasts for more than an hour', () => ({ exp: seconds() + 3700 })],
     ['that is not valid yet', () => ({ nbf: seconds() + 120 })],
     ['from the future', () => ({ iat: seconds() + 120 })],
     ['without a jti', () => ({ jti: undefined })],
     ['with an empty jti', () => ({ jti: '' })],
-    ['with an endless jti', () => ({ jti: 'x'.repeat(300) })],
+    ['with a jti of 300 characters', () => ({ jti: 'x'.repeat(300) })],
     ['of another issuer', () => ({ iss: 'https://other.example/client.json' })],
     ['of another subject', () => ({ sub: 'https://other.example/client.json' })],
     ['without an issuer', () => ({ iss: undefined })],
     ['without a subject', () => ({ sub: undefined })],
-  ])('is refused with an assertion %s', async (_what, change) => {
+  ])('is rejected with an assertion %s', async (_what, change) => {
     const { client, key } = await signingClientOnce();
     const answer = await client.token({
       grant_type: 'authorization_code',
@@ -253,13 +256,13 @@ describe('a client that signs its requests', () => {
   });
 
   let once: ReturnType<typeof signingClient> | undefined;
-  /** For requests that are refused: they leave the client as it was. */
+  /** Rejected requests do not change the client. */
   const signingClientOnce = () => {
     once ??= signingClient();
     return once;
   };
 
-  test('is refused with an assertion by another key, by none, or by a public one as if it were secret', async () => {
+  test('is rejected with an assertion of another key, without a signature, or with a public key as HMAC secret', async () => {
     const { client, key } = await signingClientOnce();
     const stranger = { ...(await signer()), publicKey: key.publicKey };
     const unsigned = [
@@ -280,7 +283,7 @@ describe('a client that signs its requests', () => {
     }
   });
 
-  test('uses an assertion once: the second time it has no effect, not even that of a stolen code', async () => {
+  test('can use an assertion once: a replay has no effect, not even that of a stolen code', async () => {
     const { client, key } = await signingClient();
     const proof = await assertion(client, key);
     const code = await client.signIn('ada');
@@ -290,7 +293,7 @@ describe('a client that signs its requests', () => {
     expect((await client.refresh(refresh_token, await assertion(client, key))).status).toBe(200);
   });
 
-  test('of one assertion sent many times at once, one request succeeds', async () => {
+  test('has one success when concurrent requests carry the same assertion', async () => {
     const { client, key } = await signingClient();
     const { refresh_token } = (await json(
       await client.redeem(await client.signIn('ada'), await assertion(client, key)),
@@ -300,7 +303,7 @@ describe('a client that signs its requests', () => {
     expect(answers.map(({ status }) => status).sort()).toEqual([200, 401, 401, 401, 401]);
   });
 
-  test('keeps the assertion of a request that failed for another reason', async () => {
+  test('can use an assertion again when its request failed for another reason', async () => {
     const { client, key } = await signingClient();
     const code = await client.signIn('ada');
     const proof = await assertion(client, key);
@@ -309,7 +312,7 @@ describe('a client that signs its requests', () => {
     expect((await client.redeem(code, proof)).status).toBe(200);
   });
 
-  test('is the only one: a public client that sends an assertion is refused', async () => {
+  test('must be registered for it: a public client that sends an assertion is rejected', async () => {
     const key = await signer();
     const registered = await OAuthClient.register(cloud.origin);
     const { client } = await described({ jwks: { keys: [key.publicKey] } });
@@ -321,7 +324,7 @@ describe('a client that signs its requests', () => {
   });
 });
 
-describe('which clients come in', () => {
+describe('the allowed clients', () => {
   const metadataOf = async (origin: string) => json(await fetch(`${origin}/.well-known/oauth-authorization-server`));
   const registration = (redirect_uris: string[]) => ({ client_name: 'Test', redirect_uris });
   const register = (origin: string, redirect_uris: string[]) =>
@@ -331,7 +334,7 @@ describe('which clients come in', () => {
       body: JSON.stringify(registration(redirect_uris)),
     });
 
-  test('with everything off, only those that the owner has set up', async () => {
+  test('are the configured ones when registration and metadata documents are off', async () => {
     const host = await clouds.documents();
     const clients = [{ id: 'studio', name: 'Studio', redirectUris: ['http://127.0.0.1/callback'] }];
     const closed = await clouds.cloud({
@@ -353,7 +356,7 @@ describe('which clients come in', () => {
     expect((await postMcp(closed.origin, access_token, initialize)).status).toBe(200);
   });
 
-  test('with allow-lists, those that they name', async () => {
+  test('are those of the allow-lists', async () => {
     const [listed, other] = [await clouds.documents(), await clouds.documents()];
     const limited = await clouds.cloud({
       ...unsafely,
@@ -384,7 +387,7 @@ describe('which clients come in', () => {
     ]);
   });
 
-  test('a client that the owner has given keys has to use them', async () => {
+  test('must use private_key_jwt when they are configured with keys', async () => {
     const { privateKey, publicKey } = await generateKeyPair('ES256', { extractable: true });
     const jwks = { keys: [{ ...(await exportJWK(publicKey)), kid: 'one' }] };
     const clients = [{ id: 'machine', name: 'Machine', redirectUris: ['http://127.0.0.1/callback'], jwks }];

@@ -141,7 +141,7 @@ test('dashboard sessions, state, changes, keys and clients of the first version 
   expect(await stores.clients.find('dcr_1', now)).toMatchObject({ name: 'Claude' });
 });
 
-test('what waits in a sign-in of the first version is found, and what was used stays used', async () => {
+test('pending sign-ins of the first version are found, and used codes stay used', async () => {
   expect(await stores.assertions.spendAssertion('assertion-hash', now, now + 60)).toBe(false);
   expect(await stores.documents.findDocument('url-hash')).toMatchObject({ document: { text: '{}', etag: '"1"' } });
   expect(await stores.flows.takeAuthorizationRequest('request-hash', 'browser-hash', now)).toMatchObject({

@@ -117,7 +117,7 @@ test('A113: an expired code is rejected', async () => {
   expect(await refusal(await client.redeem(code))).toEqual([400, 'invalid_grant']);
 });
 
-test.each(['idleExpiresAt', 'absoluteExpiresAt'])('A113: a grant with a past %s is over', async (name) => {
+test.each(['idleExpiresAt', 'absoluteExpiresAt'])('A113: a grant with a past %s has expired', async (name) => {
   const { client, tokens } = await target.signedIn();
   const { ttl: _, ...grant } = await target.item(`G#${grantOf(tokens)}`);
   await target.put({ ...grant, [name]: now() - 1 } as Item);
