@@ -8,6 +8,7 @@ import type { TableConnection } from '../../lambda/adapters/dynamodb/table-conne
 import { BUCKET_MILLISECONDS, type ToolCall } from '../../lambda/core/audit/tool-call.ts';
 import { ServiceUnavailableError } from '../../lambda/core/support/service-unavailable-error.ts';
 import { localTable } from '../support/contract-stores.ts';
+import { toolCall } from '../support/tool-call-builder.ts';
 
 /** Calls and the markers of buckets: which process writes them, and the result of failed writes. */
 
@@ -27,22 +28,8 @@ beforeEach(() => {
   bucket += 10;
 });
 
-const aCall = (session: string, change: Partial<ToolCall> = {}): ToolCall => ({
-  id: `call-${++serial}`,
-  at: bucket * BUCKET_MILLISECONDS + serial,
-  user: 'ada',
-  client: 'dcr_1',
-  grant: 'grant',
-  session,
-  era: 'legacy',
-  method: 'tools/call',
-  tool: 'note',
-  outcome: 'success',
-  milliseconds: 12,
-  bytesIn: 100,
-  bytesOut: 200,
-  ...change,
-});
+const aCall = (session: string, change: Partial<ToolCall> = {}): ToolCall =>
+  toolCall({ id: `call-${++serial}`, at: bucket * BUCKET_MILLISECONDS + serial, session, ...change });
 
 /** A process that writes calls: the items that it has put, and how many puts with a key prefix fail. */
 function aProcess(prefix = '', times = 0) {

@@ -1,25 +1,12 @@
 import { CallWatch } from '../../cli/target/call-watch.ts';
 import { memoryStores } from '../../lambda/adapters/memory/memory-stores.ts';
 import { BUCKET_MILLISECONDS, type ToolCall } from '../../lambda/core/audit/tool-call.ts';
+import { toolCall } from '../support/tool-call-builder.ts';
 
 const start = 1_000 * BUCKET_MILLISECONDS;
 let count = 0;
-const call = (change: Partial<ToolCall>): ToolCall => ({
-  id: `c${String(count++).padStart(6, '0')}`,
-  at: start,
-  user: 'ada',
-  client: 'client',
-  grant: 'g',
-  session: 's',
-  era: 'modern',
-  method: 'tools/call',
-  tool: 'note',
-  outcome: 'success',
-  milliseconds: 10,
-  bytesIn: 1,
-  bytesOut: 1,
-  ...change,
-});
+const call = (change: Partial<ToolCall>): ToolCall =>
+  toolCall({ id: `c${String(count++).padStart(6, '0')}`, at: start, ...change });
 
 function watched(filter: { user?: string; tool?: string } = {}) {
   const { calls } = memoryStores();

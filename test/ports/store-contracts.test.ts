@@ -12,6 +12,7 @@ import {
   type Session,
 } from '../../lambda/core/sessions/session.ts';
 import { adapters } from '../support/contract-stores.ts';
+import { toolCall } from '../support/tool-call-builder.ts';
 
 const now = 1_800_000_000;
 let serial = 0;
@@ -696,22 +697,16 @@ describe.each(adapters)('the stores in %s', (_name, open) => {
   });
 
   describe('calls', () => {
-    const aCall = (session: string, change: Partial<ToolCall> = {}): ToolCall => ({
-      id: fresh('call'),
-      at: now * 1000,
-      user: 'user-of-ada',
-      client: 'dcr_1',
-      grant: 'grant-of-ada',
-      session,
-      era: 'legacy',
-      method: 'tools/call',
-      tool: 'note',
-      outcome: 'success',
-      milliseconds: 12,
-      bytesIn: 100,
-      bytesOut: 200,
-      ...change,
-    });
+    const aCall = (session: string, change: Partial<ToolCall> = {}): ToolCall =>
+      toolCall({
+        id: fresh('call'),
+        at: now * 1000,
+        user: 'user-of-ada',
+        grant: 'grant-of-ada',
+        session,
+        milliseconds: 12,
+        ...change,
+      });
     const page = { limit: 10, now };
 
     test('are returned by session, unchanged, in the order of their start', async () => {

@@ -17,6 +17,7 @@ import { ServiceUnavailableError } from '../../lambda/core/support/service-unava
 import type { ScopeSet } from '../../lambda/shared/scope-set.ts';
 import type { Endpoint } from './era-clients.ts';
 import { type FakeClock, fakeClock } from './fake-clock.ts';
+import { signedInCaller } from './signed-in-caller.ts';
 
 /** The time at which a test begins, in epoch seconds. */
 export const start = 1_800_000_000;
@@ -117,28 +118,8 @@ export class Processes {
     this.#options = options;
   }
 
-  async callerOf(user: string, more: Partial<Grant> = {}): Promise<Caller> {
-    const grant: Grant = {
-      id: `grant-of-${user}`,
-      status: 'active',
-      user,
-      issuer: 'https://idp.example',
-      subject: user,
-      client: 'dcr_1',
-      clientName: 'Test',
-      scopes: ['mcp'],
-      groups: [],
-      createdAt: start,
-      absoluteExpiresAt: start + 90 * 24 * 3600,
-      idleExpiresAt: start + 30 * 24 * 3600,
-      refresh: { head: 1, predecessor: 0, superseded: {} },
-      ...more,
-    };
-    const code = { grant: grant.id, user, client: 'dcr_1', redirectUri: '', challenge: '', scopes: [], expiresAt: 0 };
-    const approval = { user, client: 'dcr_1', clientName: 'Test', redirectHost: '', scopes: [], at: start };
-    const tokens = { sealed: '', version: 1, expiresAt: 0, refreshedAt: 0 };
-    await this.stores.grants.createGrant({ grant, tokens, codeHash: user, code, approval });
-    return { user, grant: grant.id, client: 'dcr_1', scopes: ['mcp'], expiresAt: start + 1000 * 3600 };
+  callerOf(user: string, more: Partial<Grant> = {}): Promise<Caller> {
+    return signedInCaller(this.stores.grants, user, start, more);
   }
 
   /**

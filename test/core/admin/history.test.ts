@@ -5,6 +5,7 @@ import { aggregateCalls } from '../../../lambda/core/audit/call-aggregation.ts';
 import { callName, endOf, type ToolCall } from '../../../lambda/core/audit/tool-call.ts';
 import type { Filter } from '../../../lambda/core/dashboard/dashboard-api.ts';
 import { overview } from '../../../lambda/core/dashboard/dashboard-overview.ts';
+import { toolCall } from '../../support/tool-call-builder.ts';
 
 /** Charts and searches return the contents of the audit log, whether it is aggregated or not. */
 
@@ -220,21 +221,7 @@ test('the next run aggregates the calls that a run did not reach', async () => {
 describe('lookups of sessions count towards the limit of work', () => {
   const now = start + 10 * hour;
   const minutesAgo = (minutes: number) => now - minutes * minute;
-  const one = (session: string, at: number): ToolCall => ({
-    id: `call-of-${session}`,
-    at,
-    user: 'ada',
-    client: 'dcr_1',
-    grant: 'grant',
-    session,
-    era: 'legacy',
-    method: 'tools/call',
-    tool: 'note',
-    outcome: 'success',
-    milliseconds: 1,
-    bytesIn: 1,
-    bytesOut: 1,
-  });
+  const one = (session: string, at: number): ToolCall => toolCall({ id: `call-of-${session}`, at, session });
   const crowd = (sessions: number, at: number) =>
     Array.from({ length: sessions }, (_, index) => one(`session-${at}-${index}`, at + index));
 

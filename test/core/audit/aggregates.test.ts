@@ -9,24 +9,10 @@ import {
 } from '../../../lambda/core/audit/aggregates.ts';
 import type { ToolCall } from '../../../lambda/core/audit/tool-call.ts';
 import { OTHERS } from '../../../lambda/core/dashboard/dashboard-api.ts';
+import { toolCall } from '../../support/tool-call-builder.ts';
 
-const aCall = (change: Partial<ToolCall>): ToolCall => ({
-  id: 'call',
-  at: 1_800_000_000_000,
-  user: 'ada',
-  client: 'dcr_1',
-  clientName: 'Claude Code',
-  grant: 'grant',
-  session: 'session',
-  era: 'modern',
-  method: 'tools/call',
-  tool: 'note',
-  outcome: 'success',
-  milliseconds: 10,
-  bytesIn: 1,
-  bytesOut: 1,
-  ...change,
-});
+const aCall = (change: Partial<ToolCall>): ToolCall =>
+  toolCall({ id: 'call', at: 1_800_000_000_000, clientName: 'Claude Code', era: 'modern', ...change });
 
 const statisticsOf = (calls: ToolCall[]): Promise<Aggregates> => {
   const counting = new AggregateBuilder();

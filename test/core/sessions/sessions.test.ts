@@ -1,8 +1,8 @@
 import { memoryStores } from '../../../lambda/adapters/memory/memory-stores.ts';
 import type { Caller } from '../../../lambda/core/access/caller.ts';
-import type { Grant } from '../../../lambda/core/access/grant.ts';
 import type { ImportedSession, Initialize } from '../../../lambda/core/sessions/session.ts';
 import { type SessionAccess, type SessionRules, Sessions } from '../../../lambda/core/sessions/sessions.ts';
+import { signedInCaller } from '../../support/signed-in-caller.ts';
 
 const start = 1_800_000_000;
 const hour = 3600;
@@ -16,29 +16,10 @@ const initialize: Initialize = {
 async function world(rules: Partial<SessionRules> = {}) {
   const stores = memoryStores();
   const clock = { now: start };
-  const callerOf = async (user: string): Promise<Caller> => {
-    const grant: Grant = {
-      id: `grant-of-${user}`,
-      status: 'active',
-      user,
-      issuer: 'https://idp.example',
-      subject: user,
-      client: 'dcr_1',
-      clientName: 'Test',
-      scopes: ['mcp'],
-      groups: [],
-      createdAt: start,
-      absoluteExpiresAt: start + 90 * 24 * hour,
-      idleExpiresAt: start + 30 * 24 * hour,
-      refresh: { head: 1, predecessor: 0, superseded: {} },
-    };
-    const code = { grant: grant.id, user, client: 'dcr_1', redirectUri: '', challenge: '', scopes: [], expiresAt: 0 };
-    const approval = { user, client: 'dcr_1', clientName: 'Test', redirectHost: '', scopes: [], at: start };
-    const tokens = { sealed: '', version: 1, expiresAt: 0, refreshedAt: 0 };
-    await stores.grants.createGrant({ grant, tokens, codeHash: user, code, approval });
-    return { user, grant: grant.id, client: 'dcr_1', scopes: ['mcp'], expiresAt: start + 1000 * hour };
-  };
-  const [ada, alan] = [await callerOf('ada'), await callerOf('alan')];
+  const [ada, alan] = [
+    await signedInCaller(stores.grants, 'ada', start),
+    await signedInCaller(stores.grants, 'alan', start),
+  ];
   const sessions = new Sessions(stores.sessions, { ttlSeconds: 24 * hour, stale: 'renew', ...rules }, () => clock.now);
   return { stores, clock, ada, alan, sessions };
 }
