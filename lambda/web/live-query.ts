@@ -21,7 +21,7 @@ export type LiveQuery<T> = {
   refresh(): void;
 };
 
-type QueryState<T> = { key: string; data?: T; error?: ApiRequestError; retrySeconds?: number };
+type QueryState<T> = { key: string; data?: T | undefined; error?: ApiRequestError; retrySeconds?: number | undefined };
 
 /**
  * Loads data immediately and when `key` changes, and every few seconds while it is live. Aborts the requests of a

@@ -23,25 +23,25 @@ export const outcomes = [
 
 export type Route = {
   view: View;
-  user?: string;
-  grant?: string;
-  client?: string;
-  tool?: string;
-  outcome?: CallOutcome | typeof ERRORS;
+  user?: string | undefined;
+  grant?: string | undefined;
+  client?: string | undefined;
+  tool?: string | undefined;
+  outcome?: CallOutcome | typeof ERRORS | undefined;
   range: RangeName;
   /** With `to`, a fixed period in epoch milliseconds, which takes precedence over `range`. */
-  from?: number;
-  to?: number;
+  from?: number | undefined;
+  to?: number | undefined;
   /** The breakdown of the bars. */
   by: Breakdown;
   /** The id of the session, or of the grant to highlight. */
-  id?: string;
+  id?: string | undefined;
   /** The id of the selected call. */
-  call?: string;
+  call?: string | undefined;
 };
 
-/** A link target; absent members have their defaults. */
-export type RouteTarget = Partial<Route> & Pick<Route, 'view'>;
+/** A link target; absent and undefined members have their defaults. */
+export type RouteTarget = { [Member in keyof Route]?: Route[Member] | undefined } & Pick<Route, 'view'>;
 
 const DEFAULTS = { view: 'overview', range: '24h', by: 'outcome' } as const;
 

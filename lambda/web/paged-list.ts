@@ -13,7 +13,7 @@ type LoadedItems<T> = {
   items: T[];
   /** The next page, and the query that it belongs to. */
   cursor?: { query: URLSearchParams; after: string };
-  searchedTo?: number;
+  searchedTo?: number | undefined;
   /** Whether the user has loaded more than the first page. */
   isExtended: boolean;
 };

@@ -48,7 +48,7 @@ export function memorySessionStore({ grants, sessions }: MemoryTables): SessionS
       sessions.set(keyOfSession(session), {
         ...found,
         ...(logLevel !== undefined && { logLevel }),
-        ...(subscriptions.size > 0 ? { subscriptions } : { subscriptions: undefined }),
+        subscriptions: subscriptions.size > 0 ? subscriptions : undefined,
       });
     },
     async end(grant, id, now) {

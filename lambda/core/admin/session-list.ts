@@ -17,8 +17,11 @@ const MOST_COUNTED = 200;
 /** Sessions that a page reads: those without calls are not listed. */
 const MOST_READ = 200;
 
-/** An absent member excludes nothing. Sessions match that had calls between `from` and `to`. */
-export type SessionFilter = Partial<Pick<CallFilter, 'user' | 'grant' | 'client' | 'from' | 'to'>>;
+/** An absent or undefined member excludes nothing. Sessions match that had calls between `from` and `to`. */
+export type SessionFilter = Pick<CallFilter, 'user' | 'grant' | 'client'> & {
+  from?: number | undefined;
+  to?: number | undefined;
+};
 
 /**
  * Sessions of one user, latest start first, or of all users, latest request first. A page that is not the last may have

@@ -10,7 +10,7 @@ export type AuditedRequest = {
   body: unknown;
   caller: Caller;
   session: Session;
-  context: { trace?: { traceparent: string } };
+  context: { trace?: { traceparent: string } | undefined };
 };
 
 /** Most bytes: a call has to fit into one write unit (1 KB). */

@@ -1,18 +1,21 @@
 import type { AggregateRow, Aggregates } from './aggregates.ts';
 import { type CallOutcome, clientOf, ERRORS, endOf, OTHERS, type ToolCall, toolOf } from './tool-call.ts';
 
-/** Selects calls by their end and their properties. An absent member excludes nothing. Times are epoch milliseconds. */
+/**
+ * Selects calls by their end and their properties. An absent or undefined member excludes nothing. Times are epoch
+ * milliseconds.
+ */
 export type CallFilter = {
   from: number;
   to: number;
-  user?: string;
+  user?: string | undefined;
   /** Id of a grant. */
-  grant?: string;
+  grant?: string | undefined;
   /** As `clientOf` names it. */
-  client?: string;
+  client?: string | undefined;
   /** As `toolOf` names it. */
-  tool?: string;
-  outcome?: CallOutcome | typeof ERRORS;
+  tool?: string | undefined;
+  outcome?: CallOutcome | typeof ERRORS | undefined;
 };
 
 export function matchesFilter(call: ToolCall, { from, to, user, grant, client, tool, outcome }: CallFilter): boolean {

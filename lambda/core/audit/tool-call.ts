@@ -11,27 +11,27 @@ export type ToolCall = {
   /** `client_id`. */
   client: string;
   /** From the client's `clientInfo`. */
-  clientName?: string;
-  clientVersion?: string;
+  clientName?: string | undefined;
+  clientVersion?: string | undefined;
   grant: string;
   session: string;
   era: 'legacy' | 'modern';
-  protocolVersion?: string;
+  protocolVersion?: string | undefined;
   method: string;
   /** Of `tools/call`. */
-  tool?: string;
+  tool?: string | undefined;
   outcome: CallOutcome;
   /** Code of the JSON-RPC error. */
-  errorCode?: number;
+  errorCode?: number | undefined;
   /** Why the request was rejected, or the meaning of its error code. Never the text of a handler's error. */
-  message?: string;
+  message?: string | undefined;
   /** Duration. */
   milliseconds: number;
   /** Bytes of the request and of its response, as JSON. */
   bytesIn: number;
   bytesOut: number;
   /** Of the client's trace (W3C Trace Context), in hexadecimal. */
-  traceId?: string;
+  traceId?: string | undefined;
   /** Only with the setting `auditArguments`: a digest of the arguments, or their shape. */
   arguments?: string;
 };

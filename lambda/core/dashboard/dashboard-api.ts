@@ -97,7 +97,7 @@ export type Overview = {
     isEstimate: boolean;
   };
   /** The most frequent groups, at most 50 of each breakdown. */
-  rows: Record<Breakdown, { name: string; calls: number; errors: number; durations?: Durations }[]>;
+  rows: Record<Breakdown, { name: string; calls: number; errors: number; durations?: Durations | undefined }[]>;
   /** Set at the limit of work: only calls since then are counted. */
   completeSince?: number;
 };

@@ -31,16 +31,19 @@ export type Execution = {
   /** By name of the input request, the name under which its response is stored. */
   answers: Record<string, string>;
   /** The process that executes it, and the end of its lease. */
-  runner?: string;
-  leaseUntil?: number;
+  runner?: string | undefined;
+  leaseUntil?: number | undefined;
   /** Starts since it last waited for input. */
   attempts: number;
   /** Latest progress message. */
-  message?: string;
+  message?: string | undefined;
   createdAt: number;
   updatedAt: number;
   expiresAt: number;
 };
+
+/** A change to an execution: an undefined member is removed. */
+export type ExecutionChange = Partial<Execution>;
 
 /** One message to the client. Events are numbered from 1, without a gap. */
 export type ExecutionEvent = { number: number; message: object };
@@ -121,7 +124,7 @@ export const wantsWorker = ({ kind, status, runner }: Execution): boolean =>
   kind === 'task' && status === 'running' && runner === undefined;
 
 /** The next version, with the change. */
-export const nextVersion = (execution: Execution, now: number, change: Partial<Execution>): Execution => ({
+export const nextVersion = (execution: Execution, now: number, change: ExecutionChange): Execution => ({
   ...execution,
   ...change,
   version: execution.version + 1,

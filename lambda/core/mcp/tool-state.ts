@@ -66,7 +66,11 @@ export class ToolState {
    * @param options.ttlSeconds lifetime of the value. @default 30 days
    * @throws StateConflict when another version is stored
    */
-  async put<T>(key: string, value: T, options: { version?: number; ttlSeconds?: number } = {}): Promise<StateEntry<T>> {
+  async put<T>(
+    key: string,
+    value: T,
+    options: { version?: number | undefined; ttlSeconds?: number | undefined } = {},
+  ): Promise<StateEntry<T>> {
     checkedKey(key);
     const json = JSON.stringify(value);
     if (json === undefined) throw new RangeError(`The value of ${JSON.stringify(key)} is not serializable as JSON`);

@@ -78,7 +78,7 @@ export interface GrantStore extends Pick<RevocationStore, 'revokeGrant'> {
   /** Marks the code as used; false when it is already used or expired. */
   redeemCode(codeHash: string, now: number): Promise<boolean>;
   /** The grant and its sealed tokens in one round trip. */
-  findGrant(id: string): Promise<{ grant?: Grant; tokens?: SealedUpstreamTokens }>;
+  findGrant(id: string): Promise<{ grant?: Grant | undefined; tokens?: SealedUpstreamTokens | undefined }>;
   /** Advances the refresh-token family if its head is still `head` and the grant is active. */
   rotate(id: string, head: number, refresh: Grant['refresh'], idleExpiresAt: number): Promise<boolean>;
 }

@@ -1,8 +1,7 @@
-import type { AuthorizationRequest } from './authorization-flow.ts';
 import type { Facade } from './facade.ts';
 import { toOAuthError } from './oauth-failure.ts';
 
-type RedirectTarget = Pick<AuthorizationRequest, 'redirectUri' | 'state'>;
+type RedirectTarget = { redirectUri: string; state?: string | undefined };
 
 /**
  * Sends the browser back to the client: 303, so that a POST is never repeated there (RFC 9700 §4.12), and with `iss`

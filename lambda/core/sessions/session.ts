@@ -19,7 +19,7 @@ export type Session = {
   /** Legacy: the least severe log message that the client requests (`logging/setLevel`). */
   logLevel?: string;
   /** Legacy: the resources whose updates the client requests (`resources/subscribe`). */
-  subscriptions?: Set<string>;
+  subscriptions?: Set<string> | undefined;
 };
 
 /** One change of what a legacy client requests for the rest of its session. */
@@ -54,7 +54,7 @@ export interface SessionStore {
    * The grant and the item under the name, in one consistent round trip.
    * @param name a legacy session id, or `CURRENT`
    */
-  find(grant: string, name: string): Promise<{ grant?: Grant; stored?: StoredSession }>;
+  find(grant: string, name: string): Promise<{ grant?: Grant | undefined; stored?: StoredSession | undefined }>;
   /**
    * Puts the session under its name (modern: `CURRENT`) unless an unexpired item is there.
    * @param former the expired session under that name: moved to `formerName`, so that its calls can be found

@@ -27,11 +27,11 @@ class Sha256 {
  * @param endpoint without a query
  * @returns a function from headers (names in lower case, `host` included) to these and the headers of the signature
  */
-export function requestSigner(endpoint: URL, region: string, credentials: Credentials) {
+export function requestSigner(endpoint: URL, region: string, { sessionToken, ...keys }: Credentials) {
   const signer = new SignatureV4({
     service: 'dynamodb',
     region,
-    credentials: credentials as Required<Credentials>,
+    credentials: { ...keys, ...(sessionToken !== undefined && { sessionToken }) },
     sha256: Sha256,
   });
   const request = {

@@ -3,7 +3,14 @@ import { randomId } from '../../support/crypto.ts';
 import type { Logger } from '../../support/logger.ts';
 import { retry, retryOnConflict } from '../../support/retry-on-conflict.ts';
 import { ServiceUnavailableError } from '../../support/service-unavailable-error.ts';
-import { type Execution, type ExecutionEvent, type ExecutionStore, lease, nextVersion } from '../execution.ts';
+import {
+  type Execution,
+  type ExecutionChange,
+  type ExecutionEvent,
+  type ExecutionStore,
+  lease,
+  nextVersion,
+} from '../execution.ts';
 import type { InputResponse } from './session-transport.ts';
 
 /** How long events wait to be stored together; the client has them already. */
@@ -142,7 +149,7 @@ export class ExecutionWriter {
    *
    * @returns false when the execution is no longer this process's
    */
-  async update(change: () => Partial<Execution>): Promise<boolean> {
+  async update(change: () => ExecutionChange): Promise<boolean> {
     const { store, clock } = this.#dependencies;
     return retryOnConflict({ service: 'The session table', item: `execution ${this.#execution.id}` }, async () => {
       const now = epochSeconds(clock);

@@ -56,7 +56,11 @@ export class ModernRequests {
         this.#watch(server, outbound, exchange);
         return server;
       },
-      { legacy: 'reject', bus, onerror: (error) => log('mcp_request_rejected', { message: error.message }) },
+      {
+        legacy: 'reject',
+        ...(bus && { bus }),
+        onerror: (error) => log('mcp_request_rejected', { message: error.message }),
+      },
     );
   }
 

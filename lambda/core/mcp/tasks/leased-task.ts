@@ -2,7 +2,7 @@ import { type Clock, epochSeconds, every, type Timer } from '../../support/clock
 import { logFailure } from '../../support/failure-log.ts';
 import type { Logger } from '../../support/logger.ts';
 import { ServiceUnavailableError } from '../../support/service-unavailable-error.ts';
-import { type Execution, type ExecutionStore, lease, nextVersion } from '../execution.ts';
+import { type Execution, type ExecutionChange, type ExecutionStore, lease, nextVersion } from '../execution.ts';
 
 /** How often the task is saved: its lease is renewed, and a cancellation is noticed. */
 const SAVE_MILLISECONDS = 2_000;
@@ -70,7 +70,7 @@ export class LeasedTask {
     this.#renewal.cancel();
   }
 
-  #save(change: Partial<Execution>): Promise<void> {
+  #save(change: ExecutionChange): Promise<void> {
     const saving = this.#saving.then(async () => {
       const now = epochSeconds(this.#clock);
       const saved = nextVersion(this.#execution, now, { ...lease(this.#execution.runner!, now), ...change });

@@ -13,7 +13,7 @@ import type { Client, ClientKeys } from './oauth-client.ts';
 export type RequestingClient = {
   id: string;
   /** Absent for a dynamically registered client: only some requests need its registration to be alive. */
-  client?: Client;
+  client?: Client | undefined;
   /**
    * Marks the client's assertion as used, at the first call. The endpoint calls it after every check of the request and
    * before it consumes or revokes anything: a request that failed can then be repeated as it was, and a replayed one has

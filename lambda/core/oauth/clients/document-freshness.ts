@@ -13,7 +13,7 @@ export type CachedDocument = {
 };
 
 /** The response headers that control caching. */
-export type DocumentCaching = { cacheControl?: string; age?: string };
+export type DocumentCaching = { cacheControl?: string | undefined; age?: string | undefined };
 
 export type FetchedDocument =
   | ({ kind: 'document'; text: string; etag?: string } & DocumentCaching)
