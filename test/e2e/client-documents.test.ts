@@ -85,17 +85,14 @@ describe('a client with a client ID metadata document', () => {
     ['a client with a secret', { client_secret: 'secret' }],
     ['a client without a name', { client_name: undefined }],
     ['a client without redirect URIs', { redirect_uris: [] }],
-  ])(
-    'is rejected when its document describes %s, and the document is not fetched again at once',
-    async (_what, metadata) => {
-      const { client, host } = await described(metadata);
-      expectPage(await open(client.authorizationUrl()), 'is rejected');
-      host.serveClient();
-      expectPage(await open(client.authorizationUrl()), 'is rejected');
-      expect(host.requests).toHaveLength(1);
-      expect(await refusal(await client.redeem('hac1_x'))).toEqual([401, 'invalid_client']);
-    },
-  );
+  ])('is rejected when its document describes %s, and it is not fetched again', async (_what, metadata) => {
+    const { client, host } = await described(metadata);
+    expectPage(await open(client.authorizationUrl()), 'is rejected');
+    host.serveClient();
+    expectPage(await open(client.authorizationUrl()), 'is rejected');
+    expect(host.requests).toHaveLength(1);
+    expect(await refusal(await client.redeem('hac1_x'))).toEqual([401, 'invalid_client']);
+  });
 
   test('is rejected when its document redirects, and the target is not fetched', async () => {
     const host = await clouds.documents();
