@@ -240,7 +240,7 @@ test('P3: the consent page shows the client, the whole redirect URI and the scop
   const { html } = await open((await target.client({ client_name: 'Claude Code' })).authorizationUrl());
   expect(html).toContain('<h1>Connect Claude Code?</h1>');
   expect(html).toContain(`>${redirectUri}<`);
-  expect(html).toContain('asks for who you are, your name and profile, your e-mail address. The app gets no');
+  expect(html).toContain('requests your user ID, your name and profile, your e-mail address. The app gets no');
   const markup = `https://c.example/${'x'.repeat(500)}?<script>alert(1)</script>&a="'`;
   const hosted = await target.client({ redirect_uris: [markup] });
   const page = await open(hosted.authorizationUrl({ redirect_uri: markup }));

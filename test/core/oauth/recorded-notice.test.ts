@@ -7,19 +7,19 @@ async function consentPages(): Promise<[string, string][]> {
   return pages.filter(([name]) => name.startsWith('consent')).map(([name, html]) => [name, html]);
 }
 
-test('every consent page says that tool calls are recorded and answers are not', async () => {
+test('every consent page says that tool calls are recorded and responses are not', async () => {
   const pages = await consentPages();
   expect(pages.length).toBeGreaterThan(3);
   for (const [, html] of pages) {
     expect(html).toMatch(/which of the server’s tools it calls, when, and with what outcome/);
-    expect(html).toMatch(/answers are not recorded/i);
+    expect(html).toMatch(/responses are not recorded/i);
   }
 });
 
 test('the consent page says what is recorded of arguments, exactly where something is', async () => {
   for (const [name, html] of await consentPages()) {
     const setting = /recorded: (\w+)$/.exec(name)?.[1];
-    expect([name, html.includes('The contents of requests and answers are not recorded')]).toEqual([name, !setting]);
+    expect([name, html.includes('The contents of requests and responses are not recorded')]).toEqual([name, !setting]);
     expect([name, html.includes('as a digest')]).toEqual([name, setting === 'digest']);
     expect([name, html.includes('the operator can see the form')]).toEqual([name, setting === 'redacted']);
   }

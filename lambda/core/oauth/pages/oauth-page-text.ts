@@ -1,8 +1,7 @@
 const recorded =
   'The operator of this server can see when you connected this app, with which permissions, when and from which network address it sends requests, and which of the server’s tools it calls, when, and with what outcome.';
 /** True of executions, which outlive a request (`lambda/core/mcp/execution.ts`). */
-const stored =
-  'A request that takes longer is stored for a while together with its answer, so that the answer is not lost.';
+const stored = 'A request that takes longer is stored for a while with its response, so that the response is not lost.';
 
 /**
  * Every text that a person reads on the facade's pages. To translate the pages, translate this file and nothing else.
@@ -34,20 +33,20 @@ export const oauthPageText = {
     scopes: 'The app may',
     server: 'On this server',
     identityProvider: 'You sign in with',
-    upstreamScopes: 'What this server asks for there',
+    upstreamScopes: 'Requested there',
     /** True while the provider's tokens stay sealed on this server (`callback-endpoint.ts`). */
     upstreamScopesOf: (scopes: string[]) =>
-      `This server asks for ${scopes.map(upstreamScopeText).join(', ')}. The app gets no access there.`,
-    lifetime: 'It stays connected',
+      `This server requests ${scopes.map(upstreamScopeText).join(', ')}. The app gets no access there.`,
+    lifetime: 'Stays connected',
     lifetimeOf: (grant: { idleDays: number; absoluteDays: number }) =>
       `Until it is revoked, or not used for ${days(grant.idleDays)}; ${days(grant.absoluteDays)} at most.`,
     /** True of the access log, the grant, the approval, the audit log and executions: change it with what they store. */
-    recorded: 'What is recorded',
+    recorded: 'Recorded',
     /** By the setting `auditArguments`. */
     recordedOf: {
-      no: `${recorded} The contents of requests and answers are not recorded. ${stored}`,
-      digest: `${recorded} The contents of requests are recorded as a digest. It shows the operator whether a request is the same as an earlier one, or as one that the operator guesses. Answers are not recorded. ${stored}`,
-      redacted: `${recorded} Of each request the operator can see the form, such as the names of fields and the lengths of values, but not the contents. Answers are not recorded. ${stored}`,
+      no: `${recorded} The contents of requests and responses are not recorded. ${stored}`,
+      digest: `${recorded} The contents of requests are recorded as a digest. It shows the operator whether a request is the same as an earlier one, or as one that the operator guesses. Responses are not recorded. ${stored}`,
+      redacted: `${recorded} Of each request the operator can see the form, such as the names of fields and the lengths of values, but not the contents. Responses are not recorded. ${stored}`,
     },
     /** By the setting `showNames`, which lets the operator see who users are. */
     seenAs: {
@@ -103,12 +102,12 @@ export const oauthPageText = {
       next: 'Go back to your app. If it is not connected, connect again, and stay in the browser that opens.',
     },
     'sign-in-closed': {
-      heading: 'This sign-in is over',
+      heading: 'This sign-in has ended',
       happened: 'It has been completed already, or took too long.',
       next: 'Go back to your app. If it is not connected, connect again.',
     },
     'sign-in-elsewhere': {
-      heading: 'This sign-in is over',
+      heading: 'This sign-in has ended',
       happened: 'It has been completed already, took too long, or was started in another browser.',
       next: 'Go back to your app. If it is not connected, connect again, and stay in the browser that opens. If you were not connecting an app, close this page.',
     },
@@ -133,7 +132,7 @@ export type PageProblem = keyof typeof oauthPageText.problems;
 function upstreamScopeText(scope: string): string {
   switch (scope) {
     case 'openid':
-      return 'who you are';
+      return 'your user ID';
     case 'profile':
       return 'your name and profile';
     case 'email':
