@@ -37,7 +37,7 @@ async function openTable(name: string, access: DynamoDBClientConfig): Promise<Im
   const table = { client: sdkTableClient(dynamodb), name };
   const target = { sessions: dynamoSessionStore(table), state: dynamoStateStore(table) };
   try {
-    await target.state.get('nobody', 'nothing', epochSeconds(systemClock));
+    await target.state.get('no-user', 'no-key', epochSeconds(systemClock));
   } catch (error) {
     const { message, cause } = error as Error;
     throw new ConfigurationError(`Table ${name}: ${(cause as Error | undefined)?.message ?? message}`, {

@@ -42,7 +42,7 @@ async function outcomeOf(who: 'sdk' | 'signed', { operation, input }: Asked): Pr
   }
 }
 
-/** The response of a batch has any order, and the local one another each time. */
+/** Items of a batch, sorted: DynamoDB returns them in any order, and the emulator in a new order each time. */
 const inOrder = (responses: unknown) =>
   responses &&
   Object.entries(responses).map(([table, items]) => [

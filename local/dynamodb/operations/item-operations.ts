@@ -8,6 +8,7 @@ import { applyUpdate } from '../expressions/update-application.ts';
 import { parseUpdate, typeSetBy, type UpdateAction } from '../expressions/update-expression.ts';
 import { checkIndexKeys, checkItemKeys, checkKey, checkKeyPaths } from '../item-keys.ts';
 import { checkItemSize, itemSize, maxItemBytes } from '../item-size.ts';
+import type { ItemStore } from '../item-store.ts';
 import { RequestReader } from '../request-reader.ts';
 import { indexesOf, keysOf, type TableDefinition } from '../table-definition.ts';
 import { invalidParameter, validationError } from '../validation-error.ts';
@@ -74,14 +75,12 @@ export function putItem(input: Json): Prepared {
 }
 
 export function deleteItem(input: Json): Prepared {
-  const { data, request } = keyedWrite(input);
+  const { data, request, readChecked } = keyedWrite(input);
   const { TableName, Key } = data;
   return {
     data,
     perform(store) {
-      checkKey(Key, keysOf(store.table(TableName)));
-      const before = store.find(TableName, Key);
-      request.check(before);
+      const before = readChecked(store);
       store.remove(TableName, Key);
       return request.answer(TableName, before, before, undefined);
     },
@@ -90,13 +89,11 @@ export function deleteItem(input: Json): Prepared {
 
 /** A part of a transaction that only checks. */
 export function conditionCheck(input: Json): Prepared {
-  const { data, request } = keyedWrite(input);
-  const { TableName, Key } = data;
+  const { data, readChecked } = keyedWrite(input);
   return {
     data,
     perform(store) {
-      checkKey(Key, keysOf(store.table(TableName)));
-      request.check(store.find(TableName, Key));
+      readChecked(store);
       return {};
     },
   };
@@ -138,7 +135,14 @@ function keyedWrite(input: Json) {
   validateItem(data.Key);
   request.checkReturnsOldOrNothing();
   request.parseCondition();
-  return { data, request };
+  /** Reads the item, and throws unless it fulfils the condition. */
+  const readChecked = (store: ItemStore) => {
+    checkKey(data.Key, keysOf(store.table(data.TableName)));
+    const before = store.find(data.TableName, data.Key);
+    request.check(before);
+    return before;
+  };
+  return { data, request, readChecked };
 }
 
 /** The common part of all writes: the condition and the return values. */

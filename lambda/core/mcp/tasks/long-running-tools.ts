@@ -56,7 +56,7 @@ export class LongRunningTools {
     return wrapped as typeof callback;
   };
 
-  /** Adds to a server what clients need for its long-running tools, if it has any. */
+  /** Registers the task methods, or the result tool of the 2025 era, on a server with long-running tools. */
   register(server: McpServer): void {
     if (!this.#hasTools) return;
     if (this.#exchange.context.session.era === 'modern') this.#tasks.register(server, this.#exchange);
