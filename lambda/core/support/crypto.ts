@@ -9,7 +9,8 @@ const CHUNK = 8192;
 export function base64url(data: Uint8Array): string {
   let text = '';
   for (let from = 0; from < data.length; from += CHUNK) {
-    text += String.fromCharCode(...data.subarray(from, from + CHUNK));
+    // A spread would iterate over the bytes, at twice the memory.
+    text += Reflect.apply(String.fromCharCode, undefined, data.subarray(from, from + CHUNK));
   }
   return btoa(text).replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '');
 }
