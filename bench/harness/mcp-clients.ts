@@ -68,87 +68,98 @@ export type Connect = (mcpUrl: string, user: string, memory?: SignInMemory, answ
 
 const declared = (answers: Answers | undefined) => ({ capabilities: answers ? { elicitation: {} } : {} });
 
-type Content = { content?: unknown; isError?: unknown };
+const answerOf = (result: unknown): ToolAnswer => {
+  const { content, isError } = result as { content: [{ text: string }]; isError?: boolean };
+  return { text: content[0].text, isError: isError === true };
+};
 
-const answerOf = ({ content, isError }: Content): ToolAnswer => ({
-  text: (content as { text: string }[])[0]!.text,
-  isError: isError === true,
-});
+type ProgressOptions = { onprogress: (progress: { progress: number }) => void } | undefined;
 
-/** `@modelcontextprotocol/client` with 2026-07-28 or 2025-11-25. */
-const withModernSdk =
-  (mode: 'legacy' | { pin: string }): Connect =>
+/** Differences of the two SDKs. */
+type Sdk = {
+  /** Connects, or throws an error that `isUnauthorized` recognizes. */
+  attempt(mcpUrl: URL, memory: SignInMemory, answers: Answers | undefined): Promise<Connection>;
+  isUnauthorized(error: unknown): boolean;
+  finishSignIn(mcpUrl: URL, memory: SignInMemory, callback: URLSearchParams): Promise<void>;
+};
+
+type Connection = {
+  client: { listTools(): Promise<{ tools: { name: string }[] }>; close(): Promise<void> };
+  transport: { sessionId?: string | undefined };
+  callTool(params: { name: string; arguments: Record<string, unknown> }, options: ProgressOptions): Promise<unknown>;
+};
+
+/** Connects an assistant; signs the user in if the server asks for it. */
+const withSdk =
+  ({ attempt, isUnauthorized, finishSignIn }: Sdk): Connect =>
   async (mcpUrl, user, memory = new SignInMemory(), answers) => {
-    const attempt = async () => {
-      const transport = new ModernTransport(new URL(mcpUrl), { authProvider: memory as ModernProvider });
-      const client = new ModernClient(
-        { name: 'sdk-v2', version: '2.4.0' },
-        { versionNegotiation: { mode }, ...declared(answers) },
-      );
-      if (answers) {
-        client.setRequestHandler('elicitation/create', async ({ params }) => ({
-          action: 'accept' as const,
-          content: await answers(params.message),
-        }));
-      }
-      await client.connect(transport);
-      return { client, transport };
-    };
-    const { client, transport } = await attempt().catch(async (error) => {
-      if (!(error instanceof ModernUnauthorized)) throw error;
-      const back = await approveAndSignIn(memory.authorizationUrl!.href, user);
-      const transport = new ModernTransport(new URL(mcpUrl), { authProvider: memory as ModernProvider });
-      await transport.finishAuth(back.searchParams);
-      return attempt();
+    const url = new URL(mcpUrl);
+    const { client, transport, callTool } = await attempt(url, memory, answers).catch(async (error) => {
+      if (!isUnauthorized(error)) throw error;
+      const callback = await approveAndSignIn(memory.authorizationUrl!.href, user);
+      await finishSignIn(url, memory, callback.searchParams);
+      return attempt(url, memory, answers);
     });
     return {
       memory,
       listTools: async () => (await client.listTools()).tools.map(({ name }) => name),
-      call: async (name, input = {}, onProgress) => {
-        const options = onProgress && { onprogress: ({ progress }: { progress: number }) => onProgress(progress) };
-        return answerOf((await client.callTool({ name, arguments: input }, options)) as Content);
-      },
+      call: async (name, input = {}, onProgress) =>
+        answerOf(
+          await callTool(
+            { name, arguments: input },
+            onProgress && { onprogress: ({ progress }) => onProgress(progress) },
+          ),
+        ),
       sessionId: () => transport.sessionId,
       close: () => client.close(),
     };
   };
 
-/** `@modelcontextprotocol/sdk`, which supports the legacy era only. */
-const withFirstSdk: Connect = async (mcpUrl, user, memory = new SignInMemory(), answers) => {
-  const attempt = async () => {
-    const transport = new StreamableHTTPClientTransport(new URL(mcpUrl), { authProvider: memory });
-    const client = new Client({ name: 'sdk-v1', version: '1.32.2' }, declared(answers));
-    if (answers) {
-      client.setRequestHandler(ElicitRequestSchema, async ({ params }) => ({
-        action: 'accept' as const,
-        content: await answers(params.message),
-      }));
-    }
-    await client.connect(transport);
-    return { client, transport };
-  };
-  const { client, transport } = await attempt().catch(async (error) => {
-    if (!(error instanceof UnauthorizedError)) throw error;
-    const back = await approveAndSignIn(memory.authorizationUrl!.href, user);
-    await new StreamableHTTPClientTransport(new URL(mcpUrl), { authProvider: memory }).finishAuth(
-      back.searchParams.get('code')!,
-    );
-    return attempt();
-  });
+const acceptedWith = async (answers: Answers, message: string) => ({
+  action: 'accept' as const,
+  content: await answers(message),
+});
+
+/** `@modelcontextprotocol/client` with 2026-07-28 or 2025-11-25. */
+const secondSdk = (mode: 'legacy' | { pin: string }): Sdk => {
+  const transportTo = (url: URL, memory: SignInMemory) =>
+    new ModernTransport(url, { authProvider: memory as ModernProvider });
   return {
-    memory,
-    listTools: async () => (await client.listTools()).tools.map(({ name }) => name),
-    call: async (name, input = {}, onProgress) => {
-      const options = onProgress && { onprogress: ({ progress }: { progress: number }) => onProgress(progress) };
-      return answerOf((await client.callTool({ name, arguments: input }, undefined, options)) as Content);
+    attempt: async (url, memory, answers) => {
+      const transport = transportTo(url, memory);
+      const client = new ModernClient(
+        { name: 'sdk-v2', version: '2.4.0' },
+        { versionNegotiation: { mode }, ...declared(answers) },
+      );
+      if (answers) {
+        client.setRequestHandler('elicitation/create', ({ params }) => acceptedWith(answers, params.message));
+      }
+      await client.connect(transport);
+      return { client, transport, callTool: (params, options) => client.callTool(params, options) };
     },
-    sessionId: () => transport.sessionId,
-    close: () => client.close(),
+    isUnauthorized: (error) => error instanceof ModernUnauthorized,
+    finishSignIn: (url, memory, callback) => transportTo(url, memory).finishAuth(callback),
   };
 };
 
+/** `@modelcontextprotocol/sdk`, which supports the legacy era only. */
+const firstSdk: Sdk = {
+  attempt: async (url, memory, answers) => {
+    const transport = new StreamableHTTPClientTransport(url, { authProvider: memory });
+    const client = new Client({ name: 'sdk-v1', version: '1.32.2' }, declared(answers));
+    if (answers) {
+      client.setRequestHandler(ElicitRequestSchema, ({ params }) => acceptedWith(answers, params.message));
+    }
+    await client.connect(transport);
+    return { client, transport, callTool: (params, options) => client.callTool(params, undefined, options) };
+  },
+  isUnauthorized: (error) => error instanceof UnauthorizedError,
+  finishSignIn: (url, memory, callback) =>
+    new StreamableHTTPClientTransport(url, { authProvider: memory }).finishAuth(callback.get('code')!),
+};
+
 export const assistants: [string, Connect][] = [
-  ['@modelcontextprotocol/client, 2026-07-28', withModernSdk({ pin: '2026-07-28' })],
-  ['@modelcontextprotocol/client, 2025-11-25', withModernSdk('legacy')],
-  ['@modelcontextprotocol/sdk', withFirstSdk],
+  ['@modelcontextprotocol/client, 2026-07-28', withSdk(secondSdk({ pin: '2026-07-28' }))],
+  ['@modelcontextprotocol/client, 2025-11-25', withSdk(secondSdk('legacy'))],
+  ['@modelcontextprotocol/sdk', withSdk(firstSdk)],
 ];

@@ -143,7 +143,7 @@ export class Store implements ItemStore {
   /** Resolves when everything written before the call is on disk. After an error the next call tries again. */
   async save(): Promise<void> {
     if (!this.#level || this.#unsaved.size === 0) return this.#writing;
-    // One batch at a time, because two may overtake one another; who comes meanwhile shares the next.
+    // One batch at a time, because two may overtake one another; a call in between shares the next batch.
     this.#queued ??= this.#writing
       .catch(() => undefined)
       .then(() => {

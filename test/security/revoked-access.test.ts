@@ -1,4 +1,4 @@
-import { initialize, postMcp, type Tokens } from '../../bench/harness/raw-oauth-client.ts';
+import type { Tokens } from '../../bench/harness/raw-oauth-client.ts';
 import { TestCloud } from '../support/test-cloud.ts';
 import { grantOf, refusal } from '../support/wire-checks.ts';
 
@@ -10,9 +10,6 @@ beforeAll(async () => {
 });
 afterAll(() => target?.stop());
 
-const isAlive = async ({ access_token }: Tokens) =>
-  (await postMcp(target.origin, access_token, initialize)).status === 200;
-
 test.each(['access_token', 'refresh_token'] as const)(
   'A100: a client cannot revoke the %s of another client',
   async (kind) => {
@@ -21,7 +18,7 @@ test.each(['access_token', 'refresh_token'] as const)(
     for (const id of [other.id, 'dcr_unknown']) {
       expect((await client.revoke(tokens[kind], { client_id: id })).status).toBe(200);
     }
-    expect(await isAlive(tokens)).toBe(true);
+    expect(await target.acceptsToken(tokens)).toBe(true);
     expect((await client.refresh(tokens.refresh_token)).status).toBe(200);
   },
 );
@@ -40,7 +37,7 @@ test.each<[string, (tokens: Tokens) => string]>([
 ])('A100: revoking %s gets the same response and ends nothing', async (_what, forge) => {
   const { client, tokens } = await target.signedIn();
   expect((await client.revoke(forge(tokens))).status).toBe(200);
-  expect(await isAlive(tokens)).toBe(true);
+  expect(await target.acceptsToken(tokens)).toBe(true);
 });
 
 test.each(['access_token', 'refresh_token'] as const)(
@@ -48,10 +45,10 @@ test.each(['access_token', 'refresh_token'] as const)(
   async (kind) => {
     const { client, tokens } = await target.signedIn();
     const next = (await (await client.refresh(tokens.refresh_token)).json()) as Tokens;
-    expect(await isAlive(next)).toBe(true);
+    expect(await target.acceptsToken(next)).toBe(true);
     expect((await client.revoke(tokens[kind])).status).toBe(200);
     for (const each of [tokens, next]) {
-      expect(await isAlive(each)).toBe(false);
+      expect(await target.acceptsToken(each)).toBe(false);
       expect(await refusal(await client.refresh(each.refresh_token))).toEqual([400, 'invalid_grant']);
     }
     expect(await target.items(`T#${grantOf(tokens)}`)).toEqual([]);
@@ -62,20 +59,20 @@ test('A102: revoking a superseded refresh token ends its grant, and repeating it
   const { client, tokens } = await target.signedIn();
   const next = (await (await client.refresh(tokens.refresh_token)).json()) as Tokens;
   for (let i = 0; i < 2; i++) expect((await client.revoke(tokens.refresh_token)).status).toBe(200);
-  expect(await isAlive(next)).toBe(false);
+  expect(await target.acceptsToken(next)).toBe(false);
 });
 
 test('A102: a revocation leaves the other grants of the client alive', async () => {
   const { client, tokens } = await target.signedIn();
   const other = await client.tokensFor('ada');
   await client.revoke(tokens.refresh_token);
-  expect(await isAlive(other)).toBe(true);
+  expect(await target.acceptsToken(other)).toBe(true);
 });
 
 test('A102: a wrong token_type_hint is ignored', async () => {
   const { client, tokens } = await target.signedIn();
   await client.revoke(tokens.refresh_token, { token_type_hint: 'access_token' });
-  expect(await isAlive(tokens)).toBe(false);
+  expect(await target.acceptsToken(tokens)).toBe(false);
 });
 
 test.each<[string, Record<string, string | undefined>]>([
@@ -86,5 +83,5 @@ test.each<[string, Record<string, string | undefined>]>([
 ])('A103: a revocation with %s is rejected with invalid_client', async (_what, change) => {
   const { client, tokens } = await target.signedIn();
   expect(await refusal(await client.revoke(tokens.refresh_token, change))).toEqual([401, 'invalid_client']);
-  expect(await isAlive(tokens)).toBe(true);
+  expect(await target.acceptsToken(tokens)).toBe(true);
 });

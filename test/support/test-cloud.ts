@@ -11,7 +11,7 @@ import {
   withoutThrottling,
 } from '../../bench/harness/assembly.ts';
 import { EmulatorProcess, type EmulatorProcessOptions } from '../../bench/harness/emulator-process.ts';
-import { OAuthClient, type Tokens } from '../../bench/harness/raw-oauth-client.ts';
+import { initialize, OAuthClient, postMcp, type Tokens } from '../../bench/harness/raw-oauth-client.ts';
 import { sdkTableClient } from '../../lambda/adapters/dynamodb/client/sdk-table-client.ts';
 import type { TableConnection } from '../../lambda/adapters/dynamodb/table-connection.ts';
 
@@ -75,6 +75,11 @@ export class TestCloud extends EmulatorProcess {
   /** Registers a client. */
   client(metadata?: Record<string, unknown>): Promise<OAuthClient> {
     return OAuthClient.register(this.origin, metadata);
+  }
+
+  /** Whether the server accepts the access token. */
+  async acceptsToken({ access_token }: Tokens): Promise<boolean> {
+    return (await postMcp(this.origin, access_token, initialize)).status === 200;
   }
 
   /** Registers a client and signs a user in. */
