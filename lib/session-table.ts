@@ -44,7 +44,7 @@ export class SessionTable extends Construct {
     this.#grant(grantee, ['GetItem', 'PutItem', 'Query'], ['executions']);
     this.#grant(grantee, ['PutItem', 'Query'], ['changes']);
     this.#grant(grantee, ['PutItem'], ['calls', 'callMarkers']);
-    this.#grant(grantee, ['GetItem', 'PutItem', 'DeleteItem', 'Query'], ['state']);
+    this.#grant(grantee, ['GetItem', 'PutItem', 'UpdateItem', 'DeleteItem', 'Query'], ['state']);
     // Not the key of refresh tokens.
     this.#grantKeys(grantee, ['GetItem', 'PutItem'], [`${keyPrefix.sealedKey}request-state`]);
   }

@@ -10,7 +10,14 @@ export type PagingOptions = { limit: number; all?: boolean; after?: string };
 export type CallFilterOptions = { user?: string; client?: string; tool?: string };
 
 export const outcomes = [
-  ...(['success', 'tool-error', 'protocol-error', 'refused', 'timed-out'] as const satisfies CallOutcome[]),
+  ...([
+    'success',
+    'tool-error',
+    'protocol-error',
+    'refused',
+    'timed-out',
+    'unavailable',
+  ] as const satisfies CallOutcome[]),
   'error' satisfies typeof ERRORS,
 ] as const;
 export const exportFormats = ['csv', 'jsonl'] as const;

@@ -23,6 +23,7 @@ export const discardingTarget: ImportTarget = {
   state: {
     get: async () => undefined,
     put: async () => true,
+    overwrite: async () => 1,
     delete: async () => undefined,
     list: async () => ({ entries: [] }),
   },

@@ -100,6 +100,7 @@ const facade: Facade = {
     clock: systemClock,
     random: Math.random,
   }),
+  clock: systemClock,
   now,
   log,
 };

@@ -65,6 +65,7 @@ export const dashboardText = {
     'protocol-error': 'Protocol error',
     refused: 'Refused',
     'timed-out': 'Timed out',
+    unavailable: 'Unavailable',
   } satisfies Record<CallOutcome, string>,
   anyError: 'Any error',
   others: 'All others',
@@ -290,7 +291,7 @@ export const dashboardText = {
   dialog: {
     cancel: 'Cancel',
     working: 'Please wait…',
-    failed: 'The server is unavailable. Nothing has changed. Try again in a moment.',
+    failed: 'The server is unavailable. Try again in a moment: what has been done is not done twice.',
     rejected: 'The server rejected the request. Reload the page and try again.',
   },
   status: { dismiss: 'Dismiss' },

@@ -19,6 +19,7 @@ export const outcomes = [
   'protocol-error',
   'refused',
   'timed-out',
+  'unavailable',
 ] as const satisfies CallOutcome[];
 
 export type Route = {

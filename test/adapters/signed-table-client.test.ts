@@ -78,7 +78,19 @@ describe('a retry', () => {
   const bySdk = (error: Error) =>
     isThrottlingError(error as never) ? 'throttling' : isTransientError(error as never) ? 'transient' : undefined;
 
-  test('is made for the same errors as by the SDK', () => {
+  // The SDK leaves conflicts with transactions to its caller.
+  const expectedFor = (name: string, error: Error) =>
+    bySdk(error) ?? (name === 'TransactionConflictException' ? 'conflict' : undefined);
+
+  test('is made for a transaction that met another one, unless a condition failed too', () => {
+    const cancelled = (...reasons: string[]) =>
+      reasonToRetry(new TableError({ name: 'TransactionCanceledException', message: '', status: 400, reasons }));
+    expect(cancelled('None', 'TransactionConflict')).toBe('conflict');
+    expect(cancelled('ConditionalCheckFailed', 'TransactionConflict')).toBeUndefined();
+    expect(cancelled('ConditionalCheckFailed')).toBeUndefined();
+  });
+
+  test('is made for the same errors as by the SDK, and for conflicts', () => {
     const met = new Set<unknown>();
     fc.assert(
       fc.property(name, message, status, (name, message, status) => {
@@ -86,17 +98,17 @@ describe('a retry', () => {
         const reason = reasonToRetry(new TableError({ name, message, status }));
         met.add(reason);
         // Node's name for an aborted request, which does not occur here.
-        if (name !== 'AbortError') expect(reason).toBe(bySdk(answered));
+        if (name !== 'AbortError') expect(reason).toBe(expectedFor(name, answered));
       }),
       { numRuns: 2000 },
     );
     fc.assert(
       fc.property(name, code, (name, code) => {
         const error = Object.assign(new Error('x'), { name, code });
-        if (name !== 'AbortError') expect(reasonToRetry(error)).toBe(bySdk(error));
+        if (name !== 'AbortError') expect(reasonToRetry(error)).toBe(expectedFor(name, error));
       }),
       { numRuns: 1000 },
     );
-    expect(met).toEqual(new Set(['throttling', 'transient', undefined]));
+    expect(met).toEqual(new Set(['throttling', 'transient', 'conflict', undefined]));
   });
 });

@@ -93,7 +93,7 @@ async function both<T>(fail: Failure, work: (watched: Watched) => Promise<T>): P
 }
 
 /** Attempts for transient and permanent failures. */
-const [THREE_TIMES, ONCE] = [3, 1];
+const [EIGHT_TIMES, THREE_TIMES, ONCE] = [8, 3, 1];
 
 const failures: [string, Failure, { attempts: number; name: string }][] = [
   ['never answers', () => undefined, { attempts: THREE_TIMES, name: 'ServiceUnavailableError' }],
@@ -150,7 +150,7 @@ const failures: [string, Failure, { attempts: number; name: string }][] = [
   [
     'has another transaction under way',
     error(400, 'TransactionConflictException'),
-    { attempts: ONCE, name: 'ServiceUnavailableError' },
+    { attempts: EIGHT_TIMES, name: 'ServiceUnavailableError' },
   ],
   ['cancels', error(400, 'TransactionCanceledException'), { attempts: ONCE, name: 'ServiceUnavailableError' }],
   [

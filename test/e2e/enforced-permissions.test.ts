@@ -154,7 +154,7 @@ const cases: {
     attempt: storeNote,
     status: 200,
     failure: { status: 200, error: 'Internal server error; the server log has the details' },
-    denied: denied('Mcp', 'dynamodb:GetItem', 'table', 'dynamodb:LeadingKeys: N#'),
+    denied: denied('Mcp', 'dynamodb:UpdateItem', 'table', 'dynamodb:LeadingKeys: N#'),
   },
   {
     permission: 'the prefix of calls in the role of the MCP function',

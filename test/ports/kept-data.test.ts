@@ -69,8 +69,8 @@ test('a grant of the first version keeps its refresh state and its upstream toke
 
 test('an authorization code of the first version is redeemed once', async () => {
   expect(await stores.grants.findCode('code-hash')).toMatchObject({ grant, user, challenge: 'challenge' });
-  expect(await stores.grants.redeemCode('code-hash', now + 1)).toBe(true);
-  expect(await stores.grants.redeemCode('code-hash', now + 1)).toBe(false);
+  expect(await stores.grants.redeemCode('code-hash', now + 1)).toBe('written');
+  expect(await stores.grants.redeemCode('code-hash', now + 1)).toBe('conflict');
 });
 
 test('sessions of the first version continue, with the preferences of their clients', async () => {
@@ -144,8 +144,8 @@ test('dashboard sessions, state, changes, keys and clients of the first version 
 test('pending sign-ins of the first version are found, and used codes stay used', async () => {
   expect(await stores.assertions.spendAssertion('assertion-hash', now, now + 60)).toBe(false);
   expect(await stores.documents.findDocument('url-hash')).toMatchObject({ document: { text: '{}', etag: '"1"' } });
-  expect(await stores.flows.takeAuthorizationRequest('request-hash', 'browser-hash', now)).toMatchObject({
+  expect(await stores.flows.findAuthorizationRequest('request-hash')).toMatchObject({
     state: 'state',
   });
-  expect(await stores.flows.takeUpstreamState('state-hash', 'browser-hash', now)).toMatchObject({ nonce: 'nonce' });
+  expect(await stores.flows.findUpstreamState('state-hash')).toMatchObject({ browser: 'browser-hash' });
 });

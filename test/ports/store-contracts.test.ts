@@ -514,32 +514,78 @@ describe.each(adapters)('the stores in %s', (_name, open) => {
       browser: 'this-browser',
       expiresAt: now + 600,
     };
-    const signIn = { ...request, nonce: 'n', verifier: 'v' };
 
-    test('takeAuthorizationRequest returns a request once, to its browser, before its expiry', async () => {
+    test('answerAuthorizationRequest records one answer before the expiry', async () => {
       const handle = fresh('handle');
       await stores.flows.putAuthorizationRequest(handle, request);
-      expect(await stores.flows.takeAuthorizationRequest(handle, 'another-browser', now)).toBeUndefined();
-      expect(await stores.flows.takeAuthorizationRequest(handle, 'this-browser', now + 600)).toBeUndefined();
-      expect(await stores.flows.takeAuthorizationRequest(handle, 'this-browser', now)).toMatchObject({
-        state: 's',
-        scopes: ['mcp'],
+      expect(await stores.flows.findAuthorizationRequest(handle)).toEqual(request);
+      const late = { answer: 'deny' as const, at: now + 600 };
+      expect(await stores.flows.answerAuthorizationRequest(handle, late)).toBe(false);
+      const answers = ['approve' as const, 'deny' as const].map((answer) =>
+        stores.flows.answerAuthorizationRequest(handle, { answer, at: now }),
+      );
+      const recorded = await Promise.all(answers);
+      expect(recorded.filter(Boolean)).toHaveLength(1);
+      expect(await stores.flows.findAuthorizationRequest(handle)).toEqual({
+        ...request,
+        answer: recorded[0] ? 'approve' : 'deny',
+        answeredAt: now,
       });
-      expect(await stores.flows.takeAuthorizationRequest(handle, 'this-browser', now)).toBeUndefined();
+      expect(await stores.flows.answerAuthorizationRequest(fresh('handle'), { answer: 'deny', at: now })).toBe(false);
     });
 
-    test('takeUpstreamState returns a state to one of many concurrent requests', async () => {
+    test('answerAuthorizationRequest stores the upstream state with the first answer alone', async () => {
+      const [handle, state, second] = [fresh('handle'), fresh('state'), fresh('state')];
+      await stores.flows.putAuthorizationRequest(handle, request);
+      const approval = { answer: 'approve' as const, at: now };
+      const following = (stateHash: string) => ({ stateHash, state: request });
+      expect(await stores.flows.answerAuthorizationRequest(handle, approval, following(state))).toBe(true);
+      expect(await stores.flows.answerAuthorizationRequest(handle, approval, following(second))).toBe(false);
+      expect(await stores.flows.findUpstreamState(state)).toEqual(request);
+      expect(await stores.flows.findUpstreamState(second)).toBeUndefined();
+    });
+
+    test('beginRedemption succeeds for one of many concurrent requests with a code of the provider', async () => {
       const state = fresh('state');
-      await stores.flows.putUpstreamState(state, signIn);
-      const takes = Array.from({ length: 10 }, () => stores.flows.takeUpstreamState(state, 'this-browser', now));
-      expect((await Promise.all(takes)).filter(Boolean)).toHaveLength(1);
+      await stores.flows.putUpstreamState(state, request);
+      const begin = (code: string, at = now) => stores.flows.beginRedemption(state, code, at);
+      const begun = await Promise.all(Array.from({ length: 10 }, () => begin('code-1')));
+      expect(begun.filter(Boolean)).toHaveLength(1);
+      expect(await begin('code-2')).toBe(true);
+      expect(await begin('code-1')).toBe(false);
+      expect(await begin('code-3', now + 600)).toBe(false);
+      expect(await stores.flows.beginRedemption(fresh('state'), 'code-1', now)).toBe(false);
+      expect(await stores.flows.findUpstreamState(state)).toEqual(request);
+    });
+
+    test('createGrant completes its sign-in once', async () => {
+      const state = fresh('state');
+      await stores.flows.putUpstreamState(state, request);
+      const [first, second, late] = [created(aGrant()), created(aGrant()), created(aGrant())];
+      expect(await stores.grants.createGrant(first, state)).toBe(true);
+      expect(await stores.grants.createGrant(second, state)).toBe(false);
+      expect(await stores.grants.createGrant(late, fresh('state'))).toBe(false);
+      expect((await stores.flows.findUpstreamState(state))?.completedAt).toBe(first.grant.createdAt);
+      expect(await stores.grants.findGrant(second.grant.id)).toEqual({});
+      expect(await stores.grants.findCode(second.codeHash)).toBeUndefined();
+    });
+
+    test('startDashboardSession completes its sign-in once', async () => {
+      const state = fresh('state');
+      await stores.flows.putUpstreamState(state, { ...request, dashboard: '/dashboard' });
+      const session = { user: fresh('user'), groups: [], expiresAt: now + 600 };
+      const start = (cookie: string) => stores.dashboardSessions.startDashboardSession(cookie, session, now, state);
+      const [first, second] = [fresh('cookie'), fresh('cookie')];
+      expect([await start(first), await start(second)]).toEqual([true, false]);
+      expect(await stores.dashboardSessions.findDashboardSession(first)).toMatchObject({ user: session.user });
+      expect(await stores.dashboardSessions.findDashboardSession(second)).toBeUndefined();
     });
 
     test('deleteUpstreamState deletes a state', async () => {
       const state = fresh('state');
-      await stores.flows.putUpstreamState(state, signIn);
+      await stores.flows.putUpstreamState(state, request);
       await stores.flows.deleteUpstreamState(state);
-      expect(await stores.flows.takeUpstreamState(state, 'this-browser', now)).toBeUndefined();
+      expect(await stores.flows.findUpstreamState(state)).toBeUndefined();
     });
   });
 
@@ -556,9 +602,27 @@ describe.each(adapters)('the stores in %s', (_name, open) => {
       await stores.grants.createGrant(used);
       await stores.grants.createGrant(late);
       const redeems = Array.from({ length: 20 }, () => stores.grants.redeemCode(used.codeHash, now));
-      expect((await Promise.all(redeems)).filter(Boolean)).toHaveLength(1);
+      expect((await Promise.all(redeems)).filter((outcome) => outcome === 'written')).toHaveLength(1);
       expect((await stores.grants.findCode(used.codeHash))?.usedAt).toBe(now);
-      expect(await stores.grants.redeemCode(late.codeHash, now + 60)).toBe(false);
+      expect(await stores.grants.redeemCode(late.codeHash, now + 60)).toBe('conflict');
+    });
+
+    test('redeemCode, rotate and revokeGrant mark the assertion as used with their own effect, or neither', async () => {
+      const all = created(aGrant());
+      await stores.grants.createGrant(all);
+      const [first, second] = ['a', 'b'].map((name) => ({ hash: fresh(name), now, expiresAt: now + 60 }));
+      const { id } = all.grant;
+      const next = { head: 2, predecessor: 1, superseded: { 1: now } };
+      expect(await stores.grants.redeemCode(all.codeHash, now, first)).toBe('written');
+      expect(await stores.grants.rotate(id, 1, next, now + 4000, first)).toBe('assertion-replayed');
+      expect(await stores.grants.revokeGrant(id, now, first)).toBe('assertion-replayed');
+      expect((await stores.grants.findGrant(id)).grant).toEqual(all.grant);
+      expect(await stores.grants.redeemCode(all.codeHash, now, second)).toBe('conflict');
+      expect(await stores.grants.rotate(id, 7, next, now + 4000, second)).toBe('conflict');
+      expect(await stores.grants.rotate(id, 1, next, now + 4000, second)).toBe('written');
+      expect(await stores.assertions.spendAssertion(second!.hash, now, now + 60)).toBe(false);
+      expect(await stores.grants.revokeGrant(id, now, { hash: fresh('c'), now, expiresAt: now + 60 })).toBe('written');
+      expect((await stores.grants.findGrant(id)).grant?.status).toBe('revoked');
     });
 
     test('rotate succeeds once for a head', async () => {
@@ -566,7 +630,7 @@ describe.each(adapters)('the stores in %s', (_name, open) => {
       await stores.grants.createGrant(all);
       const next = { head: 2, predecessor: 1, superseded: { 1: now } };
       const moves = Array.from({ length: 25 }, () => stores.grants.rotate(all.grant.id, 1, next, now + 4000));
-      expect((await Promise.all(moves)).filter(Boolean)).toHaveLength(1);
+      expect((await Promise.all(moves)).filter((outcome) => outcome === 'written')).toHaveLength(1);
       expect((await stores.grants.findGrant(all.grant.id)).grant).toMatchObject({
         refresh: next,
         idleExpiresAt: now + 4000,
@@ -581,7 +645,7 @@ describe.each(adapters)('the stores in %s', (_name, open) => {
       const found = await stores.grants.findGrant(all.grant.id);
       expect(found.grant?.status).toBe('revoked');
       expect(found.tokens).toBeUndefined();
-      expect(await stores.grants.rotate(all.grant.id, 1, { ...all.grant.refresh, head: 2 }, now)).toBe(false);
+      expect(await stores.grants.rotate(all.grant.id, 1, { ...all.grant.refresh, head: 2 }, now)).toBe('conflict');
     });
 
     test('revokeGrant creates no item for an unknown grant', async () => {
@@ -656,6 +720,16 @@ describe.each(adapters)('the stores in %s', (_name, open) => {
       expect(await stores.state.put(user, { ...entry, version: 2 }, 1, now)).toBe(false);
       expect(await stores.state.put(user, entry, 2, entry.expiresAt)).toBe(false);
       expect(await stores.state.put(user, entry, 0, entry.expiresAt)).toBe(true);
+    });
+
+    test('overwrite stores each of many concurrent values under another version', async () => {
+      const user = fresh('user');
+      expect(await stores.state.put(user, { ...entry, version: 1 }, 0, now)).toBe(true);
+      const { version, ...value } = entry;
+      const versions = await Promise.all(Array.from({ length: 20 }, () => stores.state.overwrite(user, value)));
+      expect(versions.toSorted((a, b) => a - b)).toEqual(Array.from({ length: 20 }, (_, index) => index + 2));
+      expect(await stores.state.get(user, 'note', now)).toEqual({ ...entry, version: 21 });
+      expect(await stores.state.overwrite(fresh('user'), value)).toBe(1);
     });
 
     test('list returns unexpired entries by prefix, page by page', async () => {

@@ -297,11 +297,39 @@ test('A51: of concurrent callbacks with one state, one succeeds', async () => {
   expect(codes).toHaveLength(1);
 });
 
-test('A51: of concurrent consents to one request, one succeeds', async () => {
+test('A51: a callback that is repeated with its cookie, as after a lost response, receives the same code', async () => {
+  const browser = new Browser();
+  const url = await interceptCallback(browser);
+  const headers = { cookie: browser.cookieHeader(target.origin) };
+  const before = (await target.items('G#')).length;
+  const first = (await fetch(url, { headers, redirect: 'manual' })).headers.get('location')!;
+  // The provider, where the user is signed in, issues another code.
+  const repeated = await browser.open(url, redirectUri);
+  expect(answerAt(repeated)).toEqual(Object.fromEntries(new URL(first).searchParams));
+  expect(await target.items('G#')).toHaveLength(before + 1);
+  expectPage(await browser.open(url, redirectUri), 403);
+});
+
+test('A51: concurrent consents to one request, as by a double click, start one sign-in', async () => {
   const { browser, page } = await atConsent();
   const cookie = browser.cookieHeader(target.origin);
+  const before = (await target.items('UP#')).length;
   const answers = await Promise.all(Array.from({ length: 10 }, () => forge(page, { cookie })));
-  expect(answers.filter(({ status }) => status === 303)).toHaveLength(1);
+  expect(answers.map(({ status }) => status)).toEqual(answers.map(() => 303));
+  expect(new Set(answers.map(({ headers }) => headers.get('location'))).size).toBe(1);
+  expect(new Set(answers.map(({ headers }) => headers.getSetCookie().join())).size).toBe(1);
+  expect(await target.items('UP#')).toHaveLength(before + 1);
+});
+
+test('A51: a consent with another answer, or long after the first, is rejected', async () => {
+  const { browser, page } = await atConsent();
+  const cookie = browser.cookieHeader(target.origin);
+  expect((await forge(page, { cookie })).status).toBe(303);
+  expect((await forge(page, { cookie }, { answer: 'deny' })).status).toBe(400);
+  const answered = (await target.items('AR#')).filter((item) => item.answer === 'approve');
+  expect(answered).not.toEqual([]);
+  for (const item of answered) await target.put({ ...item, answeredAt: Number(item.answeredAt) - 21 });
+  expect((await forge(page, { cookie })).status).toBe(400);
 });
 
 test('A53: the code and state of an attacker do not sign in a victim', async () => {

@@ -162,10 +162,10 @@ export class Processes {
   }
 
   /** Runs a job in a worker. @returns whether it has completed; otherwise AWS Lambda would retry */
-  work(job: TaskJob, { process = new Process(), milliseconds = 900_000 } = {}): Promise<boolean> {
+  work(job: TaskJob, { process = new Process(), milliseconds = 900_000, skewMilliseconds = 0 } = {}): Promise<boolean> {
     const { sessions, server, context, audit, setTrace, log } = this.#pipeline(process);
     const executions = this.#storesOf(process).executions;
-    const { clock } = this;
+    const clock = { ...this.clock, now: () => this.clock.now() + skewMilliseconds };
     const worker = new TaskWorker({ executions, sessions, server, context, audit, setTrace, clock, log });
     const done = process.deliver(worker.work(job, milliseconds)).then(
       () => true,

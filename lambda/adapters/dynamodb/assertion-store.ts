@@ -1,23 +1,46 @@
-import type { AssertionStore } from '../../core/oauth/clients/client-assertion.ts';
+import type { WriteOutcome } from '../../core/oauth/authorization-flow.ts';
+import type { AssertionStore, SpentAssertion } from '../../core/oauth/clients/client-assertion.ts';
 import * as itemType from '../../shared/item-types.ts';
-import { ABSENT_OR_EXPIRED, partition, SINGLE, succeeded, type TableConnection } from './table-connection.ts';
+import { TableError } from './client/table-client.ts';
+import {
+  ABSENT_OR_EXPIRED,
+  callTable,
+  conditionFailed,
+  partition,
+  SINGLE,
+  type TableConnection,
+  type TransactItems,
+  writeOnce,
+} from './table-connection.ts';
 
-export function dynamoAssertionStore({ client: dynamodb, name: TableName }: TableConnection): AssertionStore {
+const assertionWrite = (TableName: string, { hash, now, expiresAt }: SpentAssertion) => ({
+  Put: {
+    TableName,
+    Item: { pk: partition.spentAssertion(hash), sk: SINGLE, type: itemType.spentAssertion, expiresAt, ttl: expiresAt },
+    ConditionExpression: ABSENT_OR_EXPIRED,
+    ExpressionAttributeValues: { ':now': now },
+  },
+});
+
+export function dynamoAssertionStore(table: TableConnection): AssertionStore {
   return {
-    spendAssertion: (assertionHash, now, expiresAt) =>
-      succeeded(
-        dynamodb.put({
-          TableName,
-          Item: {
-            pk: partition.spentAssertion(assertionHash),
-            sk: SINGLE,
-            type: itemType.spentAssertion,
-            expiresAt,
-            ttl: expiresAt,
-          },
-          ConditionExpression: ABSENT_OR_EXPIRED,
-          ExpressionAttributeValues: { ':now': now },
-        }),
-      ),
+    spendAssertion: (hash, now, expiresAt) => writeOnce(table, assertionWrite(table.name, { hash, now, expiresAt })),
   };
+}
+
+/** Runs conditional writes, and marks the client's assertion as used in the same transaction. */
+export async function writeWithAssertion(
+  { client, name }: TableConnection,
+  writes: TransactItems,
+  assertion: SpentAssertion | undefined,
+): Promise<WriteOutcome> {
+  const TransactItems = assertion ? [...writes, assertionWrite(name, assertion)] : writes;
+  try {
+    await callTable(client.transactWrite({ TransactItems }));
+    return 'written';
+  } catch (error) {
+    if (!conditionFailed(error)) throw error;
+    const isReplayed = error instanceof TableError && error.reasons[writes.length] === 'ConditionalCheckFailed';
+    return isReplayed ? 'assertion-replayed' : 'conflict';
+  }
 }

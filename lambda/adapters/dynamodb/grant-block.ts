@@ -1,6 +1,6 @@
 import * as itemType from '../../shared/item-types.ts';
 import { queryItems, takeItems } from './paged-query.ts';
-import { partition, SINGLE, succeeded, type TableConnection } from './table-connection.ts';
+import { partition, SINGLE, type TableConnection, writeOnce } from './table-connection.ts';
 
 /**
  * Revocation in direct mode, where the identity provider owns the grants and the table holds none. A grant that is put
@@ -18,7 +18,7 @@ export type GrantBlock = {
 };
 
 export function dynamoGrantBlock(table: TableConnection): GrantBlock {
-  const { client: dynamodb, name: TableName } = table;
+  const TableName = table.name;
   return {
     async isKnown(grant) {
       const sessions = queryItems(
@@ -40,7 +40,7 @@ export function dynamoGrantBlock(table: TableConnection): GrantBlock {
         revokedAt: now,
       };
       const ConditionExpression = 'attribute_not_exists(pk)';
-      return succeeded(dynamodb.put({ TableName, Item, ConditionExpression }));
+      return writeOnce(table, { Put: { TableName, Item, ConditionExpression } });
     },
   };
 }

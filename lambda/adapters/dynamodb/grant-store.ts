@@ -2,18 +2,20 @@ import type { Grant } from '../../core/access/grant.ts';
 import type { SealedUpstreamTokens } from '../../core/identity/upstream-tokens.ts';
 import type { AuthorizationCode, GrantStore } from '../../core/oauth/authorization-flow.ts';
 import { sha256 } from '../../core/support/crypto.ts';
-import { ServiceUnavailableError } from '../../core/support/service-unavailable-error.ts';
 import * as itemType from '../../shared/item-types.ts';
 import { byUserPrefix } from '../../shared/table-keys.ts';
-import { dynamoRevocationStore } from './revocation-store.ts';
+import { writeWithAssertion } from './assertion-store.ts';
+import { readItems } from './batch-read.ts';
+import { completionWrite } from './flow-store.ts';
+import { revocationWrites } from './revocation-store.ts';
 import {
   callTable,
   partition,
   recentPartitionOf,
   SINGLE,
-  succeeded,
   type TableConnection,
   toDomain,
+  writeOnce,
 } from './table-connection.ts';
 import { signInWrite } from './user-writes.ts';
 
@@ -34,12 +36,10 @@ export function dynamoGrantStore(table: TableConnection): GrantStore {
     },
   });
 
-  const { revokeGrant } = dynamoRevocationStore(table);
-
   return {
-    revokeGrant,
+    revokeGrant: (id, now, assertion) => writeWithAssertion(table, revocationWrites(TableName, id, now), assertion),
 
-    async createGrant({ grant, tokens, codeHash, code, approval, sealedName }) {
+    async createGrant({ grant, tokens, codeHash, code, approval, sealedName }, stateHash) {
       const gsi1pk = partition.byUser(grant.user);
       const time = `${grant.createdAt}#${grant.id}`;
       const listed = {
@@ -58,16 +58,14 @@ export function dynamoGrantStore(table: TableConnection): GrantStore {
         ...approval,
         ttl: approval.at + APPROVAL_SECONDS,
       };
-      await callTable(
-        dynamodb.transactWrite({
-          TransactItems: [
-            putNew(partition.grant(grant.id), itemType.grant, listed, grant.absoluteExpiresAt),
-            putNew(partition.upstreamTokens(grant.id), itemType.upstreamTokens, tokens, grant.absoluteExpiresAt),
-            putNew(partition.code(codeHash), itemType.code, owned, code.expiresAt + USED_CODE_SECONDS),
-            { Put: { TableName, Item: approvalItem } },
-            signInWrite(TableName, grant.user, sealedName, grant.createdAt),
-          ],
-        }),
+      return writeOnce(
+        table,
+        ...(stateHash === undefined ? [] : [completionWrite(TableName, stateHash, grant.createdAt)]),
+        putNew(partition.grant(grant.id), itemType.grant, listed, grant.absoluteExpiresAt),
+        putNew(partition.upstreamTokens(grant.id), itemType.upstreamTokens, tokens, grant.absoluteExpiresAt),
+        putNew(partition.code(codeHash), itemType.code, owned, code.expiresAt + USED_CODE_SECONDS),
+        { Put: { TableName, Item: approvalItem } },
+        signInWrite(TableName, grant.user, sealedName, grant.createdAt),
       );
     },
 
@@ -77,25 +75,25 @@ export function dynamoGrantStore(table: TableConnection): GrantStore {
       return Item && toDomain<AuthorizationCode>(Item);
     },
 
-    redeemCode: (codeHash, now) =>
-      succeeded(
-        dynamodb.update({
+    redeemCode(codeHash, now, assertion) {
+      const use = {
+        Update: {
           TableName,
           Key: { pk: partition.code(codeHash), sk: SINGLE },
           UpdateExpression: 'SET usedAt = :now',
           ConditionExpression: NOT_USED_NOR_EXPIRED,
           ExpressionAttributeValues: { ':now': now },
-        }),
-      ),
+        },
+      };
+      return writeWithAssertion(table, [use], assertion);
+    },
 
     async findGrant(id) {
-      const Keys = [partition.grant(id), partition.upstreamTokens(id)].map((pk) => ({ pk, sk: SINGLE }));
-      const { Responses, UnprocessedKeys } = await callTable(
-        dynamodb.batchGet({ RequestItems: { [TableName]: { Keys, ConsistentRead: true } } }),
+      const found = await readItems(
+        table,
+        [partition.grant(id), partition.upstreamTokens(id)].map((pk) => ({ pk, sk: SINGLE })),
       );
-      if (UnprocessedKeys?.[TableName])
-        throw new ServiceUnavailableError('The session table', new Error('keys were left unprocessed'));
-      const item = (type: string) => Responses?.[TableName]?.find((each) => each.type === type);
+      const item = (type: string) => found.find((each) => each.type === type);
       const [grant, tokens] = [item(itemType.grant), item(itemType.upstreamTokens)];
       return {
         ...(grant && { grant: toDomain<Grant>(grant) }),
@@ -103,9 +101,9 @@ export function dynamoGrantStore(table: TableConnection): GrantStore {
       };
     },
 
-    rotate: (id, head, refresh, idleExpiresAt) =>
-      succeeded(
-        dynamodb.update({
+    rotate(id, head, refresh, idleExpiresAt, assertion) {
+      const advance = {
+        Update: {
           TableName,
           Key: { pk: partition.grant(id), sk: SINGLE },
           UpdateExpression: 'SET refresh = :refresh, idleExpiresAt = :idle',
@@ -117,7 +115,9 @@ export function dynamoGrantStore(table: TableConnection): GrantStore {
             ':active': 'active',
             ':head': head,
           },
-        }),
-      ),
+        },
+      };
+      return writeWithAssertion(table, [advance], assertion);
+    },
   };
 }

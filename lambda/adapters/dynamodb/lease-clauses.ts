@@ -1,6 +1,7 @@
 /** Lease of an item for the work of one process (`core/support/single-flight.ts`): `leaseOwner` until `leaseUntil`. */
 
-export const LEASE_FREE = '(attribute_not_exists(leaseUntil) OR leaseUntil <= :now)';
+/** Free, or taken by this owner: the client repeats a request whose response was lost. */
+export const LEASE_FREE = '(attribute_not_exists(leaseUntil) OR leaseUntil <= :now OR leaseOwner = :owner)';
 export const LEASE_OWNED = 'leaseOwner = :owner';
 
 export const SET_LEASE = 'leaseOwner = :owner, leaseUntil = :until';

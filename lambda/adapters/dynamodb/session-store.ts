@@ -12,6 +12,7 @@ import {
 import { ServiceUnavailableError } from '../../core/support/service-unavailable-error.ts';
 import * as itemType from '../../shared/item-types.ts';
 import { byUserPrefix } from '../../shared/table-keys.ts';
+import { readItems } from './batch-read.ts';
 import type { TransactWriteInput } from './client/table-client.ts';
 import {
   ABSENT_OR_EXPIRED,
@@ -23,6 +24,7 @@ import {
   succeeded,
   type TableConnection,
   toDomain,
+  writeOnce,
 } from './table-connection.ts';
 
 const LIVE_AND_THE_SAME = 'id = :id AND expiresAt > :now AND attribute_not_exists(endedAt)';
@@ -31,7 +33,8 @@ const NOT_EXPIRED = 'expiresAt > :now';
 const LIVE = 'expiresAt > :now AND attribute_not_exists(endedAt)';
 
 /** @param retentionSeconds how long an expired session stays in the table, as long as its calls are in the audit log */
-export function dynamoSessionStore({ client, name: table }: TableConnection, retentionSeconds = 0): SessionStore {
+export function dynamoSessionStore(connection: TableConnection, retentionSeconds = 0): SessionStore {
+  const { client, name: table } = connection;
   const sessionItem = (session: Session) => ({
     ...keyOf(session),
     type: itemType.session,
@@ -63,12 +66,7 @@ export function dynamoSessionStore({ client, name: table }: TableConnection, ret
         { pk: partition.grant(grant), sk: SINGLE },
         { pk: partition.sessions(grant), sk: name },
       ];
-      const { Responses, UnprocessedKeys } = await callTable(
-        client.batchGet({ RequestItems: { [table]: { Keys: keys, ConsistentRead: true } } }),
-      );
-      if (UnprocessedKeys?.[table])
-        throw new ServiceUnavailableError('The session table', new Error('keys were left unprocessed'));
-      const items = Responses?.[table] ?? [];
+      const items = await readItems(connection, keys);
       const at = (index: number) => items.find((item) => item.pk === keys[index]!.pk);
       const [grantItem, sessionItem] = [at(0), at(1)];
       return {
@@ -147,7 +145,7 @@ export function dynamoSessionStore({ client, name: table }: TableConnection, ret
         ...imported,
         ttl: imported.expiresAt,
       };
-      return succeeded(client.put(put(item, now)));
+      return writeOnce(connection, { Put: put(item, now) });
     },
 
     async findImported(user, id) {

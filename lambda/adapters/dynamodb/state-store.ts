@@ -1,17 +1,20 @@
 import type { StateEntry, StateStore } from '../../core/mcp/tool-state.ts';
+import { ServiceUnavailableError } from '../../core/support/service-unavailable-error.ts';
 import * as itemType from '../../shared/item-types.ts';
 import {
   ABSENT_OR_EXPIRED,
   callTable,
+  conflicted,
   partition,
-  succeeded,
   type TableConnection,
   toDomain,
+  writeOnce,
 } from './table-connection.ts';
 
 const EXPECTED_VERSION = 'version = :expected AND expiresAt > :now';
 
-export function dynamoStateStore({ client: dynamodb, name: TableName }: TableConnection): StateStore {
+export function dynamoStateStore(table: TableConnection): StateStore {
+  const { client: dynamodb, name: TableName } = table;
   return {
     async get(user, key, now) {
       const Key = { pk: partition.state(user), sk: key };
@@ -19,15 +22,41 @@ export function dynamoStateStore({ client: dynamodb, name: TableName }: TableCon
       return Item && Item.expiresAt > now ? toDomain<StateEntry>(Item) : undefined;
     },
 
-    put: (user, entry, expected, now) =>
-      succeeded(
-        dynamodb.put({
+    put: (user, entry, expected, now) => {
+      return writeOnce(table, {
+        Put: {
           TableName,
           Item: { pk: partition.state(user), sk: entry.key, type: itemType.state, ...entry, ttl: entry.expiresAt },
           ConditionExpression: expected === 0 ? ABSENT_OR_EXPIRED : EXPECTED_VERSION,
           ExpressionAttributeValues: expected === 0 ? { ':now': now } : { ':now': now, ':expected': expected },
+        },
+      }).catch((error) => {
+        if (error instanceof ServiceUnavailableError && conflicted(error.cause)) return false;
+        throw error;
+      });
+    },
+
+    async overwrite(user, { key, value, expiresAt }) {
+      const { Attributes } = await callTable(
+        dynamodb.update({
+          TableName,
+          Key: { pk: partition.state(user), sk: key },
+          UpdateExpression:
+            'SET #type = :type, #key = :key, #value = :value, version = if_not_exists(version, :none) + :one, expiresAt = :expires, #ttl = :expires',
+          ExpressionAttributeNames: { '#type': 'type', '#key': 'key', '#value': 'value', '#ttl': 'ttl' },
+          ExpressionAttributeValues: {
+            ':type': itemType.state,
+            ':key': key,
+            ':value': value,
+            ':none': 0,
+            ':one': 1,
+            ':expires': expiresAt,
+          },
+          ReturnValues: 'UPDATED_NEW',
         }),
-      ),
+      );
+      return Attributes!.version as number;
+    },
 
     async list(user, prefix, limit, after, now) {
       const pk = partition.state(user);

@@ -1,7 +1,7 @@
 import { openTableClient } from '#table-client';
 import { ServiceUnavailableError } from '../../core/support/service-unavailable-error.ts';
 import { indexPrefix, keyPrefix, shards } from '../../shared/table-keys.ts';
-import { type TableClient, TableError } from './client/table-client.ts';
+import { type TableClient, TableError, type TransactWriteInput } from './client/table-client.ts';
 
 /** The table that holds every item (`docs/data-model.md`). */
 export type TableConnection = { client: TableClient; name: string };
@@ -88,10 +88,7 @@ export const conditionFailed = (error: unknown): boolean =>
   error instanceof TableError &&
   (error.name === 'ConditionalCheckFailedException' || error.reasons.includes('ConditionalCheckFailed'));
 
-/**
- * Whether a transaction was cancelled because another one is writing the same items. The client does not retry this kind
- * of contention.
- */
+/** Whether a transaction was cancelled because other requests were writing the same items, at every attempt of the client. */
 export const conflicted = (error: unknown): boolean =>
   error instanceof TableError && error.reasons.includes('TransactionConflict');
 
@@ -105,6 +102,19 @@ export async function succeeded(write: Promise<unknown>): Promise<boolean> {
     throw error;
   }
 }
+
+/**
+ * Runs conditional writes as one transaction, whose token tells a repeated request from a new one: sent again after its
+ * response was lost, it takes effect once and has the same outcome, whatever was written in between (Amazon DynamoDB API
+ * Reference, TransactWriteItems, ClientRequestToken: ten minutes). A single write costs twice the write units.
+ *
+ * @returns false when a condition failed
+ */
+export const writeOnce = ({ client }: TableConnection, ...writes: TransactItems): Promise<boolean> =>
+  succeeded(client.transactWrite({ TransactItems: writes }));
+
+/** Writes of one transaction. */
+export type TransactItems = NonNullable<TransactWriteInput['TransactItems']>;
 
 /** The item without its type and the attributes of table and indexes. */
 export function toDomain<T>(item: Record<string, unknown>): T {

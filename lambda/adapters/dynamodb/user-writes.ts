@@ -1,7 +1,8 @@
 import type { DashboardSessionStarter } from '../../core/dashboard/dashboard-session.ts';
 import * as itemType from '../../shared/item-types.ts';
 import { byUserPrefix } from '../../shared/table-keys.ts';
-import { callTable, partition, recentPartitionOf, SINGLE, type TableConnection } from './table-connection.ts';
+import { completionWrite } from './flow-store.ts';
+import { partition, recentPartitionOf, SINGLE, type TableConnection, writeOnce } from './table-connection.ts';
 
 /** Of a user after the last sign-in: longer than the lifetime of a grant and the retention of its calls. */
 const USER_SECONDS = 400 * 24 * 3600;
@@ -25,12 +26,10 @@ export const signInWrite = (TableName: string, user: string, sealedName: string 
   },
 });
 
-export function dynamoDashboardSessionStarter({
-  client: dynamodb,
-  name: TableName,
-}: TableConnection): DashboardSessionStarter {
+export function dynamoDashboardSessionStarter(table: TableConnection): DashboardSessionStarter {
+  const TableName = table.name;
   return {
-    async startDashboardSession(cookieHash, session, now) {
+    startDashboardSession(cookieHash, session, now, stateHash) {
       const Item = {
         pk: partition.dashboardSession(cookieHash),
         sk: SINGLE,
@@ -40,11 +39,12 @@ export function dynamoDashboardSessionStarter({
         gsi1pk: partition.byUser(session.user),
         gsi1sk: `${byUserPrefix.dashboardSessions}${cookieHash}`,
       };
-      const TransactItems = [
+      return writeOnce(
+        table,
+        ...(stateHash === undefined ? [] : [completionWrite(TableName, stateHash, now)]),
         { Put: { TableName, Item } },
         signInWrite(TableName, session.user, session.sealedName, now),
-      ];
-      await callTable(dynamodb.transactWrite({ TransactItems }));
+      );
     },
   };
 }

@@ -1,12 +1,10 @@
 import type { AssertionStore } from '../../core/oauth/clients/client-assertion.ts';
+import { type MemoryTables, spend } from './memory-tables.ts';
 
-export function memoryAssertionStore(): AssertionStore {
-  const spentUntil = new Map<string, number>();
+export function memoryAssertionStore(tables: MemoryTables): AssertionStore {
   return {
-    async spendAssertion(assertionHash, now, expiresAt) {
-      if ((spentUntil.get(assertionHash) ?? 0) > now) return false;
-      spentUntil.set(assertionHash, expiresAt);
-      return true;
+    async spendAssertion(hash, now, expiresAt) {
+      return spend(tables, { hash, now, expiresAt });
     },
   };
 }

@@ -3,14 +3,16 @@ import type {
   DashboardSessionStarter,
   DashboardSessionStore,
 } from '../../core/dashboard/dashboard-session.ts';
-import { copy, type MemoryTables, saveSignIn } from './memory-tables.ts';
+import { completeSignIn, copy, type MemoryTables, saveSignIn } from './memory-tables.ts';
 
-export function memoryDashboardSessionStore({ users }: MemoryTables): DashboardSessionStore & DashboardSessionStarter {
+export function memoryDashboardSessionStore(tables: MemoryTables): DashboardSessionStore & DashboardSessionStarter {
   const sessions = new Map<string, DashboardSession>();
   return {
-    async startDashboardSession(cookieHash, session, now) {
+    async startDashboardSession(cookieHash, session, now, stateHash) {
+      if (stateHash !== undefined && !completeSignIn(tables, stateHash, now)) return false;
       sessions.set(cookieHash, copy(session));
-      saveSignIn(users, session.user, session.sealedName, now);
+      saveSignIn(tables.users, session.user, session.sealedName, now);
+      return true;
     },
     async findDashboardSession(cookieHash) {
       return copy(sessions.get(cookieHash));

@@ -1,41 +1,39 @@
-import type {
-  AuthorizationRequest,
-  BrowserBinding,
-  FlowStore,
-  UpstreamState,
-} from '../../core/oauth/authorization-flow.ts';
-import { copy } from './memory-tables.ts';
+import type { FlowStore, PendingAuthorization } from '../../core/oauth/authorization-flow.ts';
+import { copy, type MemoryTables } from './memory-tables.ts';
 
-export function memoryFlowStore(): FlowStore {
-  const requests = new Map<string, AuthorizationRequest & BrowserBinding>();
-  const upstreamStates = new Map<string, UpstreamState>();
+export function memoryFlowStore({ upstreamStates }: MemoryTables): FlowStore {
+  const requests = new Map<string, PendingAuthorization>();
   return {
-    async putAuthorizationRequest(handleHash, request) {
-      requests.set(handleHash, copy(request));
+    async putAuthorizationRequest(handleHash, pending) {
+      requests.set(handleHash, copy(pending));
     },
-    async takeAuthorizationRequest(handleHash, browser, now) {
-      return take(requests, handleHash, browser, now);
+    async findAuthorizationRequest(handleHash) {
+      return copy(requests.get(handleHash));
+    },
+    async answerAuthorizationRequest(handleHash, { answer, at }, upstream) {
+      const pending = requests.get(handleHash);
+      if (!pending || pending.answer !== undefined || pending.expiresAt <= at) return false;
+      requests.set(handleHash, { ...pending, answer, answeredAt: at });
+      if (upstream) upstreamStates.set(upstream.stateHash, copy(upstream.state));
+      return true;
     },
     async putUpstreamState(stateHash, state) {
       upstreamStates.set(stateHash, copy(state));
     },
-    async takeUpstreamState(stateHash, browser, now) {
-      return take(upstreamStates, stateHash, browser, now);
+    async findUpstreamState(stateHash) {
+      const found = upstreamStates.get(stateHash);
+      if (!found) return undefined;
+      const { attempts, ...state } = found;
+      return copy(state);
+    },
+    async beginRedemption(stateHash, codeHash, now) {
+      const state = upstreamStates.get(stateHash);
+      if (!state || state.expiresAt <= now || state.attempts?.has(codeHash)) return false;
+      upstreamStates.set(stateHash, { ...state, attempts: new Set([...(state.attempts ?? []), codeHash]) });
+      return true;
     },
     async deleteUpstreamState(stateHash) {
       upstreamStates.delete(stateHash);
     },
   };
-}
-
-function take<T extends BrowserBinding>(
-  pending: Map<string, T>,
-  key: string,
-  browser: string,
-  now: number,
-): T | undefined {
-  const found = pending.get(key);
-  if (!found || found.browser !== browser || found.expiresAt <= now) return undefined;
-  pending.delete(key);
-  return found;
 }

@@ -1,36 +1,41 @@
 import type { AuthorizationCode, GrantStore } from '../../core/oauth/authorization-flow.ts';
 import { memoryRevocationStore } from './memory-revocation-store.ts';
-import { copy, type MemoryTables, saveSignIn } from './memory-tables.ts';
+import { completeSignIn, copy, type MemoryTables, saveSignIn, writeWithAssertion } from './memory-tables.ts';
 
 export function memoryGrantStore(tables: MemoryTables): GrantStore {
   const { grants, upstreamTokens, users } = tables;
   const codes = new Map<string, AuthorizationCode>();
+  const revocation = memoryRevocationStore(tables);
   return {
-    revokeGrant: memoryRevocationStore(tables).revokeGrant,
+    async revokeGrant(id, now, assertion) {
+      const isActive = grants.get(id)?.status === 'active';
+      return writeWithAssertion(tables, assertion, isActive, () => void revocation.revokeGrant(id, now));
+    },
     /** Approvals are for an audit of the table; memory that ends with its process stores none. */
-    async createGrant({ grant, tokens, codeHash, code, sealedName }) {
+    async createGrant({ grant, tokens, codeHash, code, sealedName }, stateHash) {
+      if (stateHash !== undefined && !completeSignIn(tables, stateHash, grant.createdAt)) return false;
       grants.set(grant.id, copy(grant));
       upstreamTokens.set(grant.id, copy(tokens));
       codes.set(codeHash, copy(code));
       saveSignIn(users, grant.user, sealedName, grant.createdAt);
+      return true;
     },
     async findCode(codeHash) {
       return copy(codes.get(codeHash));
     },
-    async redeemCode(codeHash, now) {
+    async redeemCode(codeHash, now, assertion) {
       const code = codes.get(codeHash);
-      if (!code || code.usedAt !== undefined || code.expiresAt <= now) return false;
-      codes.set(codeHash, { ...code, usedAt: now });
-      return true;
+      const isUsable = code !== undefined && code.usedAt === undefined && code.expiresAt > now;
+      return writeWithAssertion(tables, assertion, isUsable, () => codes.set(codeHash, { ...code!, usedAt: now }));
     },
     async findGrant(id) {
       return copy({ grant: grants.get(id), tokens: upstreamTokens.get(id) });
     },
-    async rotate(id, head, refresh, idleExpiresAt) {
+    async rotate(id, head, refresh, idleExpiresAt, assertion) {
       const grant = grants.get(id);
-      if (grant?.status !== 'active' || grant.refresh.head !== head) return false;
-      grants.set(id, { ...grant, refresh: copy(refresh), idleExpiresAt });
-      return true;
+      const isAtHead = grant?.status === 'active' && grant.refresh.head === head;
+      const rotated = () => ({ ...grant!, refresh: copy(refresh), idleExpiresAt });
+      return writeWithAssertion(tables, assertion, isAtHead, () => grants.set(id, rotated()));
     },
   };
 }

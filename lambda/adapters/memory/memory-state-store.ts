@@ -14,6 +14,12 @@ export function memoryStateStore(): StateStore {
       entries.set(`${user}\n${entry.key}`, copy(entry));
       return true;
     },
+    async overwrite(user, value) {
+      const name = `${user}\n${value.key}`;
+      const version = (entries.get(name)?.version ?? 0) + 1;
+      entries.set(name, copy({ ...value, version }));
+      return version;
+    },
     async delete(user, key) {
       entries.delete(`${user}\n${key}`);
     },

@@ -1,6 +1,8 @@
 import type { Grant } from '../../core/access/grant.ts';
 import type { User } from '../../core/admin/directory.ts';
 import type { SealedUpstreamTokens } from '../../core/identity/upstream-tokens.ts';
+import type { UpstreamState, WriteOutcome } from '../../core/oauth/authorization-flow.ts';
+import type { SpentAssertion } from '../../core/oauth/clients/client-assertion.ts';
 import { CURRENT, type Session, type StoredSession } from '../../core/sessions/session.ts';
 
 type Leased<T> = T & { leaseOwner?: string; leaseUntil?: number };
@@ -12,6 +14,9 @@ export type MemoryTables = {
   /** By `sessionKey`. */
   sessions: Map<string, StoredSession>;
   users: Map<string, User>;
+  upstreamStates: Map<string, UpstreamState & { attempts?: Set<string> }>;
+  /** Expiry of used assertions. */
+  spentAssertions: Map<string, number>;
 };
 
 export const memoryTables = (): MemoryTables => ({
@@ -19,6 +24,8 @@ export const memoryTables = (): MemoryTables => ({
   upstreamTokens: new Map(),
   sessions: new Map(),
   users: new Map(),
+  upstreamStates: new Map(),
+  spentAssertions: new Map(),
 });
 
 /** @param name a legacy session id, `CURRENT` or `formerName` */
@@ -34,6 +41,35 @@ export function saveSignIn(users: MemoryTables['users'], user: string, sealedNam
     firstSignInAt: users.get(user)?.firstSignInAt ?? now,
     lastSignInAt: now,
   });
+}
+
+/** Completes a sign-in. @returns false when it is unknown, expired or completed */
+export function completeSignIn({ upstreamStates }: MemoryTables, stateHash: string, now: number): boolean {
+  const state = upstreamStates.get(stateHash);
+  if (!state || state.expiresAt <= now || state.completedAt !== undefined) return false;
+  upstreamStates.set(stateHash, { ...state, completedAt: now });
+  return true;
+}
+
+/** Marks the assertion as used. @returns false when it already is */
+export function spend({ spentAssertions }: MemoryTables, { hash, now, expiresAt }: SpentAssertion): boolean {
+  if ((spentAssertions.get(hash) ?? 0) > now) return false;
+  spentAssertions.set(hash, expiresAt);
+  return true;
+}
+
+/** Writes if the write is possible and the assertion is not used yet. */
+export function writeWithAssertion(
+  tables: MemoryTables,
+  assertion: SpentAssertion | undefined,
+  isPossible: boolean,
+  write: () => void,
+): WriteOutcome {
+  if (assertion && (tables.spentAssertions.get(assertion.hash) ?? 0) > assertion.now) return 'assertion-replayed';
+  if (!isPossible) return 'conflict';
+  if (assertion) spend(tables, assertion);
+  write();
+  return 'written';
 }
 
 /** Callers own what they get, as with a store on the network. */

@@ -2,7 +2,7 @@ import { isLiveGrant } from '../access/grant.ts';
 import type { Session } from '../sessions/session.ts';
 import type { Directory } from './directory.ts';
 
-/** Revocation. Every method throws `ServiceUnavailableError`, and then nothing has changed. */
+/** Revocation. Every method throws `ServiceUnavailableError`; it can be repeated then. */
 export interface RevocationStore {
   /**
    * Revokes the grant for good and deletes its upstream tokens.

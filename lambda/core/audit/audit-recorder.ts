@@ -3,6 +3,7 @@ import { jsonText } from '../mcp/json-text.ts';
 import { after, type Clock, type Timer, timedOut, withinTime } from '../support/clock.ts';
 import { bytes, randomId } from '../support/crypto.ts';
 import type { Logger } from '../support/logger.ts';
+import { throughOutage } from '../support/outage-patience.ts';
 import { ServiceUnavailableError } from '../support/service-unavailable-error.ts';
 import { type ArgumentRules, auditedArguments } from './audited-arguments.ts';
 import { type AuditedRequest, argumentsIn, callFactsOf, largest, requestsIn } from './audited-request.ts';
@@ -28,8 +29,8 @@ type StartedExecution = { id: string; requests: RequestId[]; createdAt: number }
 /** The end of a request that no server has answered. */
 type Failure = { outcome: CallOutcome; code: number; message?: string | undefined };
 
-/** The end of a response waits at most this long for the write of its call. */
-const PATIENCE_MILLISECONDS = 1_000;
+/** The end of a response waits at most this long for the write of its call: longer than two throttled attempts. */
+const PATIENCE_MILLISECONDS = 5_000;
 
 /** Meaning of an error code. The message that comes with one may quote an argument (-32020) or be a handler's. */
 const meanings: Record<number, string | undefined> = {
@@ -55,25 +56,38 @@ export class AuditRecorder {
   readonly #execution: StartedExecution | undefined;
   readonly #writes: Promise<void>[];
   readonly #settled = new Set<RequestId>();
+  /** Shared with the recorders of continued executions. */
+  readonly #outage: { isMet: boolean };
   #timeout: Timer | undefined;
 
   /** @param execution set when this process continues the execution of another one */
-  constructor(dependencies: AuditDependencies, execution?: StartedExecution, writes: Promise<void>[] = []) {
+  constructor(
+    dependencies: AuditDependencies,
+    execution?: StartedExecution,
+    writes: Promise<void>[] = [],
+    outage = { isMet: false },
+  ) {
     this.#dependencies = dependencies;
     this.#execution = execution;
     this.#startedAt = execution ? execution.createdAt * 1000 : dependencies.clock.now();
     this.#writes = writes;
+    this.#outage = outage;
   }
 
   /** The recorder of a continued execution. `written` of this recorder waits for its writes. */
   of(execution: StartedExecution): AuditRecorder {
-    return new AuditRecorder(this.#dependencies, execution, this.#writes);
+    return new AuditRecorder(this.#dependencies, execution, this.#writes, this.#outage);
   }
 
   /** Logs the requests that have no response by then as timed out, just before the platform ends the process. */
   expect(request: AuditedRequest, milliseconds: number): void {
     const fail = () => this.failed(request, { outcome: 'timed-out', code: -32603 });
     this.#timeout = after(this.#dependencies.clock, milliseconds, fail);
+  }
+
+  /** A service of Holdfast did not answer a tool: an error of the tool is the outage's. */
+  meetOutage(): void {
+    this.#outage.isMet = true;
   }
 
   /** Leaves a request to another process, which answers and logs it. */
@@ -88,7 +102,8 @@ export class AuditRecorder {
     if (!request) return;
     if ('result' in message) {
       const { resultType, isError } = message.result as { resultType?: unknown; isError?: unknown };
-      const outcome = isError === true && request.method === 'tools/call' ? 'tool-error' : 'success';
+      const isFailed = isError === true && request.method === 'tools/call';
+      const outcome = !isFailed ? 'success' : this.#outage.isMet ? 'unavailable' : 'tool-error';
       if (resultType === 'input_required' || resultType === 'task') this.leave(request.id);
       else this.#record(audited, request, { outcome }, message);
     } else {
@@ -157,7 +172,9 @@ export class AuditRecorder {
       const given = await auditedArguments(call, argumentsIn(request), rules);
       const expiresAt = Math.floor(endedAt / 1000) + rules.retentionDays * 24 * 3600;
       const stored = given === undefined ? call : { ...call, arguments: given };
-      const result = await withinTime(clock, PATIENCE_MILLISECONDS, store.recordCall(stored, expiresAt));
+      const until = clock.now() + PATIENCE_MILLISECONDS;
+      const write = throughOutage(clock, until, () => store.recordCall(stored, expiresAt));
+      const result = await withinTime(clock, PATIENCE_MILLISECONDS, write);
       if (result === timedOut) throw new Error(`No answer in ${PATIENCE_MILLISECONDS} ms`);
     } catch (error) {
       const cause = error instanceof ServiceUnavailableError ? error.cause : error;

@@ -1,5 +1,8 @@
-/** How a call ended. `refused`: rejected before a tool of the owner's server ran. Stored. */
-export type CallOutcome = 'success' | 'tool-error' | 'protocol-error' | 'refused' | 'timed-out';
+/**
+ * How a call ended. `refused`: rejected before a tool of the owner's server ran. `unavailable`: the tool failed after a
+ * service of Holdfast had not answered it. Stored.
+ */
+export type CallOutcome = 'success' | 'tool-error' | 'protocol-error' | 'refused' | 'timed-out' | 'unavailable';
 
 /** One request in the audit log. It contains neither the request nor the response, and no text of a tool. */
 export type ToolCall = {

@@ -26,7 +26,7 @@ export { ERRORS, OTHERS } from '../audit/tool-call.ts';
  * | `POST sign-out`                  | `{}`               |                                                            |
  *
  * Each `POST` has a JSON body and the header `X-CSRF-Token` with `Me.csrf`. Errors are `ApiError` with a status: 400, 401
- * (sign in again), 403, 404, 405, 500, 503 (nothing has changed; try again).
+ * (sign in again), 403, 404, 405, 500, 503 (repeat the request).
  */
 export const API_PATH = '/dashboard/api/';
 

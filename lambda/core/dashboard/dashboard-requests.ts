@@ -14,7 +14,9 @@ export const filterSchema = z.object({
   grant: id.optional(),
   client: id.optional(),
   tool: id.optional(),
-  outcome: z.enum(['success', 'tool-error', 'protocol-error', 'refused', 'timed-out', 'error']).optional(),
+  outcome: z
+    .enum(['success', 'tool-error', 'protocol-error', 'refused', 'timed-out', 'unavailable', 'error'])
+    .optional(),
 });
 
 export const pagingSchema = z.object({

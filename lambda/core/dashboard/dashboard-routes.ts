@@ -217,7 +217,9 @@ function errorResponse(error: unknown, log: Logger): Response {
     return jsonResponse({ error: { code, message } } satisfies ApiError, { status: statusOf[code] });
   }
   if (logFailure(log, error) === 'service_unavailable') {
-    const body = { error: { code: 'service_unavailable', message: 'Nothing has changed: try again shortly.' } };
+    const body = {
+      error: { code: 'service_unavailable', message: 'Service unavailable: repeat the request shortly.' },
+    };
     return jsonResponse(body, { status: 503, headers: { 'Retry-After': String(RETRY_AFTER_SECONDS) } });
   }
   const body = { error: { code: 'fault', message: 'Internal error: the log of the dashboard function has details.' } };

@@ -18,8 +18,17 @@ export interface DashboardSessionStore {
 
 /** Start of dashboard sessions, apart from the store: the OAuth function signs users in. */
 export interface DashboardSessionStarter {
-  /** Writes the dashboard session and its user's sign-in: both or neither. */
-  startDashboardSession(cookieHash: string, session: DashboardSession, now: number): Promise<void>;
+  /**
+   * Writes the dashboard session and its user's sign-in time, and completes the sign-in: all or none.
+   * @param stateHash of the sign-in; absent for one that no sign-in gave
+   * @returns false when the sign-in is unknown, expired or completed by another request
+   */
+  startDashboardSession(
+    cookieHash: string,
+    session: DashboardSession,
+    now: number,
+    stateHash?: string,
+  ): Promise<boolean>;
 }
 
 /** Bounds how long a change of groups at the identity provider takes effect. */

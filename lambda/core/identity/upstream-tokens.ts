@@ -1,4 +1,5 @@
 import { type Clock, epochSeconds } from '../support/clock.ts';
+import { throughOutage } from '../support/outage-patience.ts';
 import { retry } from '../support/retry-on-conflict.ts';
 import type { Sealer } from '../support/sealer.ts';
 import { ServiceUnavailableError } from '../support/service-unavailable-error.ts';
@@ -129,7 +130,7 @@ export class UpstreamTokenManager {
     owner: string,
     until: number,
   ): Promise<SealedUpstreamTokens> {
-    const { store, sealer, upstreamProvider } = this.#dependencies;
+    const { store, sealer, upstreamProvider, clock } = this.#dependencies;
     try {
       const { refreshToken, ...rest } = await this.#open(grant, stored);
       if (refreshToken === undefined) {
@@ -151,12 +152,22 @@ export class UpstreamTokenManager {
         expiresAt: tokens.expiresAt,
         refreshedAt: this.#now(),
       };
-      // If the lease is lost by now, these tokens still serve this request.
-      await store.saveTokens(grant, owner, next);
+      // The provider may have rotated the refresh token, and then this is the only copy of the next one. If the lease is lost
+      // by now, these tokens still serve this request.
+      await throughOutage(clock, until * 1000, () => store.saveTokens(grant, owner, next));
       return next;
     } catch (error) {
-      await store.releaseTokens(grant, owner);
+      await this.#release(grant, owner);
       throw error;
+    }
+  }
+
+  /** A lease that cannot be released ends by itself. */
+  async #release(grant: string, owner: string): Promise<void> {
+    try {
+      await this.#dependencies.store.releaseTokens(grant, owner);
+    } catch (error) {
+      if (!(error instanceof ServiceUnavailableError)) throw error;
     }
   }
 

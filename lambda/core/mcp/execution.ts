@@ -109,6 +109,13 @@ export const isLiveExecution = (execution: Execution | undefined, now: number): 
 export const isAbandoned = ({ status, leaseUntil = 0 }: Execution, now: number): boolean =>
   status === 'running' && leaseUntil <= now;
 
+/** The requests of an execution without a response in its events. */
+export function unansweredIn({ requests, answered }: Execution, events: readonly ExecutionEvent[]): RequestId[] {
+  const responses = events.map(({ message }) => message as { id?: RequestId; method?: string });
+  const stored = new Set(responses.filter(({ method }) => method === undefined).map(({ id }) => id));
+  return requests.filter((id) => !answered.includes(id) && !stored.has(id));
+}
+
 /** Whether it can still be cancelled. */
 export const isUnfinished = ({ status }: Execution): boolean => status === 'running' || status === 'input-required';
 

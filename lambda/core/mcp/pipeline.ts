@@ -86,7 +86,7 @@ async function post(
 
   const access = await findSession(pipeline.sessions, request, message);
   if (access instanceof McpResponse) return respond(access);
-  const context = createToolContext(pipeline.context, caller, access, trace);
+  const context = createToolContext(pipeline.context, caller, access, trace, () => recorder.meetOutage());
   const { session } = access;
   const exchange = { request: withoutSecrets(request), body: message.body, caller, session, context, recorder };
   const slid = sliding(access, pipeline.log);
@@ -120,8 +120,8 @@ async function get(pipeline: PipelineDependencies, request: McpRequest, caller: 
   if (access instanceof McpResponse) return respond(access);
   const { session } = access;
   const trace = setTrace(pipeline, traceOf(request.headers));
-  const context = createToolContext(pipeline.context, caller, access, trace);
   const recorder = new AuditRecorder(audit);
+  const context = createToolContext(pipeline.context, caller, access, trace, () => recorder.meetOutage());
   const { response, done } = position
     ? await server.resume(session, position)
     : await server.listen({ request: withoutSecrets(request), body: undefined, caller, session, context, recorder });
@@ -178,5 +178,5 @@ const methodNotAllowed = () => jsonRpcError(405, -32000, 'Method not allowed: us
 function failure({ log }: PipelineDependencies, error: unknown): McpResponse {
   if (logFailure(log, error) === 'unexpected_error') return jsonRpcError(500, -32603, 'Internal server error');
   const headers = { 'Retry-After': String(RETRY_AFTER_SECONDS) };
-  return jsonRpcError(503, -32000, 'Service unavailable: nothing has changed; try again shortly', headers);
+  return jsonRpcError(503, -32000, 'Service unavailable; repeat the request shortly', headers);
 }

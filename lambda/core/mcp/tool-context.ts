@@ -80,17 +80,23 @@ export type ToolContextDependencies = {
   log: Logger;
 };
 
-/** The context of one request; the server builder adds `longRunning`. */
+/**
+ * The context of one request; the server builder adds `longRunning`.
+ *
+ * @param onOutage called when a service of Holdfast did not answer a tool
+ */
 export function createToolContext(
   { state, upstream, clock, log }: ToolContextDependencies,
   caller: Caller,
   { grant, session }: Pick<SessionAccess, 'grant' | 'session'>,
   trace: Trace | undefined,
+  onOutage: () => void,
 ): Omit<ToolContext, 'longRunning'> {
-  const guarded = reportFailures(log);
+  const guarded = reportFailures(log, onOutage);
   const guardedState: StateStore = {
     get: (...request) => guarded(state.get(...request)),
     put: (...request) => guarded(state.put(...request)),
+    overwrite: (...request) => guarded(state.overwrite(...request)),
     delete: (...request) => guarded(state.delete(...request)),
     list: (...request) => guarded(state.list(...request)),
   };

@@ -1,5 +1,3 @@
-import { retry, retryOnConflict } from '../support/retry-on-conflict.ts';
-
 /** A value that a tool stores for its user. */
 export type StateEntry<T = unknown> = {
   key: string;
@@ -16,9 +14,11 @@ export interface StateStore {
   /**
    * Writes the next version.
    * @param expected the version that must be stored now; 0 requires that none is
-   * @returns false when another version is stored
+   * @returns false when another version is stored, or another request is writing it
    */
   put(user: string, entry: StateEntry, expected: number, now: number): Promise<boolean>;
+  /** Writes the value whatever is stored. @returns its version, which is higher than the stored one */
+  overwrite(user: string, value: Omit<StateEntry, 'version'>): Promise<number>;
   delete(user: string, key: string): Promise<void>;
   /** Entries with the prefix, by key. @param after the last key of the previous page */
   list(user: string, prefix: string, limit: number, after: string | undefined, now: number): Promise<StatePage>;
@@ -79,13 +79,12 @@ export class ToolState {
     }
     const now = this.#now();
     const expiresAt = now + (options.ttlSeconds ?? 30 * 24 * 3600);
-    return retryOnConflict({ service: 'The state store', item: JSON.stringify(key) }, async () => {
-      const stored = options.version ?? (await this.get(key))?.version ?? 0;
-      const entry = { key, value: JSON.parse(json) as T, version: stored + 1, expiresAt };
-      if (await this.#store.put(this.#user, entry, stored, now)) return entry;
-      if (options.version !== undefined) throw new StateConflict(key, options.version);
-      return retry;
-    });
+    const written = { key, value: JSON.parse(json) as T, expiresAt };
+    const { version } = options;
+    if (version === undefined) return { ...written, version: await this.#store.overwrite(this.#user, written) };
+    const entry = { ...written, version: version + 1 };
+    if (!(await this.#store.put(this.#user, entry, version, now))) throw new StateConflict(key, version);
+    return entry;
   }
 
   /**

@@ -1,7 +1,6 @@
 import type { Grant } from '../access/grant.ts';
-import type { RevocationStore } from '../admin/revocation.ts';
-import type { SignInSecrets } from '../identity/upstream-provider.ts';
 import type { SealedUpstreamTokens } from '../identity/upstream-tokens.ts';
+import type { SpentAssertion } from './clients/client-assertion.ts';
 import type { ClientIdentity } from './clients/oauth-client.ts';
 
 /** An authorization request that has been validated. Times are epoch seconds. */
@@ -26,8 +25,21 @@ export type DashboardRequest = {
   dashboard: string;
 };
 
+/** An authorization request that waits for the user's answer, or has it. */
+export type PendingAuthorization = AuthorizationRequest &
+  BrowserBinding & {
+    answer?: ConsentAnswer;
+    answeredAt?: number;
+  };
+
+export type ConsentAnswer = 'approve' | 'deny';
+
 /** The data of a `state` that the identity provider returns, after consent or for a sign-in to the dashboard. */
-export type UpstreamState = (AuthorizationRequest | DashboardRequest) & BrowserBinding & Omit<SignInSecrets, 'state'>;
+export type UpstreamState = (AuthorizationRequest | DashboardRequest) &
+  BrowserBinding & {
+    /** When the sign-in created its grant or its dashboard session. */
+    completedAt?: number;
+  };
 
 export type AuthorizationCode = Pick<AuthorizationRequest, 'client' | 'redirectUri' | 'challenge' | 'scopes'> & {
   grant: string;
@@ -47,41 +59,83 @@ export type Approval = {
 };
 
 /**
- * Authorization requests and upstream states, under digests of what the browser carries. `take…` reads and deletes
- * atomically: of two calls, one gets the item. Every method throws `ServiceUnavailableError` when the store does not
- * respond, and then nothing has been taken.
+ * Authorization requests and upstream states, under digests of what the browser carries. Neither is deleted when it is
+ * used: a repeated request finds its own effect. Every method throws `ServiceUnavailableError` when the store does not
+ * respond; the write may have taken effect then, and the same request can be repeated.
  */
 export interface FlowStore {
-  putAuthorizationRequest(handleHash: string, request: AuthorizationRequest & BrowserBinding): Promise<void>;
-  /** @returns undefined when it is unknown, expired, taken, or bound to another browser (and then it stays) */
-  takeAuthorizationRequest(handleHash: string, browser: string, now: number): Promise<AuthorizationRequest | undefined>;
+  putAuthorizationRequest(handleHash: string, pending: PendingAuthorization): Promise<void>;
+  findAuthorizationRequest(handleHash: string): Promise<PendingAuthorization | undefined>;
+  /**
+   * Records the user's answer and, for an approval, stores the state of the sign-in that follows: both or none.
+   * @returns false when the request is unknown, expired or answered
+   */
+  answerAuthorizationRequest(
+    handleHash: string,
+    answered: { answer: ConsentAnswer; at: number },
+    upstream?: { stateHash: string; state: UpstreamState },
+  ): Promise<boolean>;
+  /** Stores the state of a sign-in that needs no consent. */
   putUpstreamState(stateHash: string, state: UpstreamState): Promise<void>;
-  /** As `takeAuthorizationRequest`. */
-  takeUpstreamState(stateHash: string, browser: string, now: number): Promise<UpstreamState | undefined>;
-  /** Ends a sign-in whose callback arrived in a browser that did not consent. */
+  findUpstreamState(stateHash: string): Promise<UpstreamState | undefined>;
+  /**
+   * Records that a request redeems this code of the provider, which accepts it once.
+   * @returns false when another request has recorded it, or the state is unknown or expired
+   */
+  beginRedemption(stateHash: string, codeHash: string, now: number): Promise<boolean>;
+  /** Ends a sign-in: the provider rejected it, or its callback arrived in a browser that did not consent. */
   deleteUpstreamState(stateHash: string): Promise<void>;
 }
 
 /** Grants and authorization codes. Every method throws `ServiceUnavailableError` when the store does not respond. */
-export interface GrantStore extends Pick<RevocationStore, 'revokeGrant'> {
-  /** Writes the grant, its sealed tokens, the code, the approval and the user's sign-in time: all or none. */
-  createGrant(created: {
-    grant: Grant;
-    /** As `User.sealedName`. */
-    sealedName?: string | undefined;
-    tokens: SealedUpstreamTokens;
-    codeHash: string;
-    code: AuthorizationCode;
-    approval: Approval;
-  }): Promise<void>;
+export interface GrantStore {
+  /**
+   * Writes the grant, its sealed tokens, the code, the approval and the user's sign-in time, and completes the sign-in:
+   * all or none.
+   * @param stateHash of the sign-in; absent for a grant that no sign-in gave
+   * @returns false when the sign-in is unknown, expired or completed by another request
+   */
+  createGrant(
+    created: {
+      grant: Grant;
+      /** As `User.sealedName`. */
+      sealedName?: string | undefined;
+      tokens: SealedUpstreamTokens;
+      codeHash: string;
+      code: AuthorizationCode;
+      approval: Approval;
+    },
+    stateHash?: string,
+  ): Promise<boolean>;
   findCode(codeHash: string): Promise<AuthorizationCode | undefined>;
-  /** Marks the code as used; false when it is already used or expired. */
-  redeemCode(codeHash: string, now: number): Promise<boolean>;
+  /**
+   * Marks the code as used, and the client's assertion too: both or none.
+   * @returns `conflict` when the code is already used or expired
+   */
+  redeemCode(codeHash: string, now: number, assertion?: SpentAssertion): Promise<WriteOutcome>;
   /** The grant and its sealed tokens in one round trip. */
   findGrant(id: string): Promise<{ grant?: Grant | undefined; tokens?: SealedUpstreamTokens | undefined }>;
-  /** Advances the refresh-token family if its head is still `head` and the grant is active. */
-  rotate(id: string, head: number, refresh: Grant['refresh'], idleExpiresAt: number): Promise<boolean>;
+  /**
+   * Advances the refresh-token family if its head is still `head` and the grant is active, and marks the client's assertion
+   * as used: both or none.
+   * @returns `conflict` when the grant has changed
+   */
+  rotate(
+    id: string,
+    head: number,
+    refresh: Grant['refresh'],
+    idleExpiresAt: number,
+    assertion?: SpentAssertion,
+  ): Promise<WriteOutcome>;
+  /**
+   * Revokes the grant for good and deletes its upstream tokens, and marks the client's assertion as used: all or none.
+   * @returns `conflict` when it was revoked before or is unknown
+   */
+  revokeGrant(id: string, now: number, assertion?: SpentAssertion): Promise<WriteOutcome>;
 }
+
+/** Outcome of a write that also marks an assertion as used. */
+export type WriteOutcome = 'written' | 'conflict' | 'assertion-replayed';
 
 /** Lifetime of an authorization request, and of an upstream state. */
 export const BROWSER_STEP_SECONDS = 600;

@@ -4,6 +4,7 @@ import type { DashboardSessionStarter } from '../dashboard/dashboard-session.ts'
 import type { UpstreamProvider } from '../identity/upstream-provider.ts';
 import type { UpstreamTokenManager } from '../identity/upstream-tokens.ts';
 import type { UserNames } from '../identity/user-names.ts';
+import type { Clock } from '../support/clock.ts';
 import type { Logger } from '../support/logger.ts';
 import type { Sealer } from '../support/sealer.ts';
 import type { FlowStore, GrantStore } from './authorization-flow.ts';
@@ -54,7 +55,8 @@ export type Facade = {
   sealer: Sealer;
   upstreamProvider: UpstreamProvider;
   upstreamTokens: UpstreamTokenManager;
-  /** Epoch seconds. */
+  clock: Clock;
+  /** The clock's epoch seconds. */
   now: () => number;
   log: Logger;
 };

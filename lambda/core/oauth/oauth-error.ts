@@ -174,7 +174,7 @@ const wireErrors = {
   upstream_rejected: wire('server_error', 'the identity provider rejected the sign-in', 'server-error'),
   service_unavailable: wire(
     'temporarily_unavailable',
-    'a service that this server needs does not respond; nothing has changed, retry shortly',
+    'a service that this server needs does not respond; repeat the request shortly',
     'unavailable',
   ),
   unexpected_error: wire('server_error', 'internal server error; the operator finds it in the log', 'server-error'),

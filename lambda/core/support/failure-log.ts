@@ -1,5 +1,5 @@
 import type { Logger } from './logger.ts';
-import { ServiceUnavailableError } from './service-unavailable-error.ts';
+import { ContentionError, ServiceUnavailableError } from './service-unavailable-error.ts';
 
 /** Events of the log, each with an alarm (`shared/metric-names.ts`). */
 export type FailureKind = 'service_unavailable' | 'unexpected_error';
@@ -9,6 +9,11 @@ export type FailureKind = 'service_unavailable' | 'unexpected_error';
  * stacks may quote data.
  */
 export function logFailure(log: Logger, error: unknown): FailureKind {
+  if (error instanceof ContentionError) {
+    // Without an alarm: waiting cures it.
+    log('write_contended', { message: error.message });
+    return 'service_unavailable';
+  }
   if (error instanceof ServiceUnavailableError) {
     log('service_unavailable', { message: error.message, cause: String(error.cause) });
     return 'service_unavailable';

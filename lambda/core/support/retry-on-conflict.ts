@@ -1,4 +1,4 @@
-import { ServiceUnavailableError } from './service-unavailable-error.ts';
+import { ContentionError } from './service-unavailable-error.ts';
 
 /** Result of an attempt whose conditional write failed because another request wrote first. */
 export const retry: unique symbol = Symbol('retry');
@@ -25,7 +25,7 @@ export async function attemptUpTo<T>(
 /**
  * The same for work that has no answer without the write.
  * @param service and `item` name in the log what was contended for, such as "The session table" and "session 8f3…"
- * @throws ServiceUnavailableError when every attempt met a conflict
+ * @throws ContentionError when every attempt met a conflict
  */
 export async function retryOnConflict<T>(
   { service, item }: { service: string; item: string },
@@ -33,5 +33,5 @@ export async function retryOnConflict<T>(
 ): Promise<T> {
   const result = await attemptUpTo(ATTEMPTS, attempt);
   if (result !== retry) return result;
-  throw new ServiceUnavailableError(service, new Error(`${item} changed ${ATTEMPTS} times during one request`));
+  throw new ContentionError(service, item);
 }

@@ -8,6 +8,7 @@ const shapes: Record<CallOutcome, string> = {
   'protocol-error': 'M1.8 1.8h8.4v8.4H1.8Z',
   refused: 'M6 .6 11.4 6 6 11.4.6 6Z',
   'timed-out': 'M1.5 1.2h9L7.2 6l3.3 4.8h-9L4.8 6Z',
+  unavailable: 'M4.4 1h3.2v3.4H11v3.2H7.6V11H4.4V7.6H1V4.4h3.4Z',
 };
 
 export const OutcomeIcon = ({ outcome }: { outcome: CallOutcome }) => (

@@ -65,6 +65,10 @@ function createServer(context: ToolContext, processes: Processes): McpServer {
   server.registerTool('fail', {}, async () => {
     throw new Error(SECRET);
   });
+  server.registerTool('remember', {}, async () => {
+    await context.state.put('key', 1);
+    return said('remembered');
+  });
   server.registerTool('manage', {}, async () => said('managed'));
   server.registerTool('trace', {}, async () => said(JSON.stringify(context.trace ?? null)));
   server.registerTool('hang', {}, () => new Promise<never>(() => undefined));
@@ -250,13 +254,46 @@ describe.each(eras)('a client of %s', (version, connect, who) => {
     ]);
   });
 
+  test('is logged although the store fails for three seconds', async () => {
+    const until = start * 1000 + 3_000;
+    const clocks: FakeClock[] = [];
+    const { processes, client } = await connected({
+      write: async () => {
+        if ((clocks[0]?.now() ?? 0) < until) throw new ServiceUnavailableError('The session table', new Error('busy'));
+      },
+    });
+    clocks.push(processes.clock);
+    await call(client, 'say', { text: '' });
+    await processes.settle();
+    expect(processes.log).toEqual([]);
+    expect(processes.clock.now()).toBeGreaterThanOrEqual(until);
+  });
+
+  test('is logged as unavailable when its tool fails because a service did not answer', async () => {
+    const { processes, calls, client } = await connected();
+    processes.around = async (method, request) => {
+      if (method.startsWith('state.')) throw new ServiceUnavailableError('The session table', new Error('unreachable'));
+      return request();
+    };
+    expect(await call(client, 'remember')).toMatchObject({
+      isError: true,
+      content: [{ text: expect.stringContaining('call the tool again shortly') }],
+    });
+    await processes.settle();
+    expect(calls.map(({ tool, outcome }) => [tool, outcome])).toEqual([['remember', 'unavailable']]);
+    expect(processes.log.map(({ event }) => event)).toEqual(['service_unavailable']);
+    expect(await call(client, 'fail')).toMatchObject({ isError: true });
+    await processes.settle();
+    expect(calls.at(-1)).toMatchObject({ tool: 'fail', outcome: 'tool-error' });
+  });
+
   test('does not wait for a store that does not answer', async () => {
     const { processes, clock, client } = await connected({ write: () => new Promise(() => undefined) });
     const began = clock.now();
     await call(client, 'say', { text: '' });
     expect(clock.now()).toBe(began);
     await processes.settle();
-    expect(clock.now() - began).toBe(1_000);
+    expect(clock.now() - began).toBe(5_000);
     expect(processes.log).toMatchObject([{ event: 'audit_write_failed' }]);
   });
 

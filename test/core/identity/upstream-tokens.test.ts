@@ -160,6 +160,24 @@ describe('a refresh of upstream tokens', () => {
     expect(provider.calls).toBe(3);
   });
 
+  test('stores the rotated refresh token although the store is away for a while', async () => {
+    const { clock, provider, grant } = await world();
+    let failures = 0;
+    const store = {
+      ...stores.upstreamTokens,
+      saveTokens: async (...parameters: Parameters<typeof stores.upstreamTokens.saveTokens>) => {
+        if (++failures <= 5) throw new ServiceUnavailableError('The session table', new Error('away'));
+        return stores.upstreamTokens.saveTokens(...parameters);
+      },
+    };
+    const sealer = kmsSealer(kms, keyId, TABLE);
+    const own = () =>
+      new UpstreamTokenManager({ store, sealer, upstreamProvider: provider, clock, random: Math.random });
+    expect(await own().accessToken(grant)).toBe('at-2');
+    clock.seconds += 3600;
+    expect(await own().accessToken(grant)).toBe('at-3');
+  });
+
   test('keeps the refresh token of a provider that does not rotate it', async () => {
     const { clock, provider, grant, manager } = await world();
     const seen: string[] = [];

@@ -4,6 +4,7 @@ import { McpServer } from '@modelcontextprotocol/server';
 import * as fc from 'fast-check';
 import * as z from 'zod/v4';
 import { LEASE_SECONDS } from '../../../lambda/core/mcp/execution.ts';
+import { ServiceUnavailableError } from '../../../lambda/core/support/service-unavailable-error.ts';
 import {
   arrivalsOf,
   eventsOf,
@@ -371,6 +372,41 @@ describe('a stream', () => {
     const rest = await eventsOf(await session.resume(events.at(-1)!.id!));
     expect(rest.map(({ message }) => message)).toMatchObject([{ error: { code: -32603 } }]);
     control.gate.resolve();
+    toolCall.process!.discard();
+    await processes.settle();
+  });
+
+  test('keeps its result although the store is away for ten seconds at its end', async () => {
+    const { processes, clock, session, control, executions } = await setUp();
+    const { events, ended } = read(await session.post(session.toolCall('log-and-wait')));
+    await clock.until(async () => (await executions()).length > 0 && events.length === 2);
+    const until = clock.now() + 10_000;
+    processes.around = async (_, call) => {
+      if (clock.now() < until) throw new ServiceUnavailableError('The session table', new Error('away'));
+      return call();
+    };
+    control.gate.resolve();
+    expect(dataOf(await clock.until(ended))).toEqual(['waiting', 'continued', 'waited']);
+    await processes.settle();
+    expect(await executions()).toMatchObject([{ status: 'done' }]);
+    expect(dataOf(await eventsOf(await session.resume(events[0]!.id!)))).toEqual(['waiting', 'continued', 'waited']);
+  });
+
+  test('whose process died after it stored the result, and before it stored the end, has no error', async () => {
+    const { processes, clock, session, control } = await setUp();
+    const toolCall = processOfToolCall(processes);
+    const { events, ended } = read(await session.post(session.toolCall('log-and-wait')));
+    await clock.until(() => events.length === 2);
+    processes.around = async (method, call, process) => {
+      const result = await call();
+      if (method === 'executions.addEvents' && process === toolCall.process) process.kill();
+      return result;
+    };
+    control.gate.resolve();
+    await clock.until(expect(ended).rejects.toThrow('terminated'));
+    await clock.advance(LEASE_SECONDS * 1000);
+    const rest = await clock.until(eventsOf(await session.resume(events[0]!.id!)));
+    expect(rest.flatMap(({ message }) => message?.error ?? [])).toEqual([]);
     toolCall.process!.discard();
     await processes.settle();
   });

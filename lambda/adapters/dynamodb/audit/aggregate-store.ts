@@ -1,5 +1,5 @@
 import type { AggregateStore } from '../../../core/audit/aggregates.ts';
-import { callTable, succeeded, type TableConnection } from '../table-connection.ts';
+import { callTable, type TableConnection, writeOnce } from '../table-connection.ts';
 import { aggregateItem, dynamoAggregateReader, progressItem } from './aggregate-reader.ts';
 
 const PROGRESS_UNCHANGED = 'countedUntil = :from';
@@ -15,13 +15,13 @@ export function dynamoAggregateStore(table: TableConnection): AggregateStore {
     },
 
     moveOn: (from, to) =>
-      succeeded(
-        dynamodb.put({
+      writeOnce(table, {
+        Put: {
           TableName,
           Item: progressItem(to),
           ConditionExpression: from === undefined ? NO_PROGRESS_YET : PROGRESS_UNCHANGED,
           ...(from !== undefined && { ExpressionAttributeValues: { ':from': from } }),
-        }),
-      ),
+        },
+      }),
   };
 }

@@ -1,14 +1,14 @@
 /** Standard mode of the AWS SDKs (AWS SDKs and Tools Reference Guide: retry behavior), with DynamoDB's delays. */
 
-const MOST_ATTEMPTS = 3;
-
 /** Bounds the retries of all concurrent requests, so that they do not add to an outage. */
 const BUDGET = 500;
 
-type Reason = 'throttling' | 'transient';
-const costs: Record<Reason, number> = { throttling: 5, transient: 14 };
+export type Reason = 'throttling' | 'transient' | 'conflict';
+/** A conflict means that another request makes progress, so that more attempts are worth their time. */
+const mostAttempts: Record<Reason, number> = { throttling: 3, transient: 3, conflict: 8 };
+const costs: Record<Reason, number> = { throttling: 5, transient: 14, conflict: 5 };
 const LONGEST_DELAY_MILLISECONDS = 20_000;
-const firstDelayMilliseconds: Record<Reason, number> = { throttling: 1000, transient: 25 };
+const firstDelayMilliseconds: Record<Reason, number> = { throttling: 1000, transient: 25, conflict: 25 };
 
 const throttling = new Set([
   'BandwidthLimitExceeded',
@@ -32,6 +32,10 @@ const transient = new Set([
   'RequestTimeoutException',
   'ReplicatedWriteConflictException',
 ]);
+/** Another request is writing the same item. The SDKs do not repeat it, although DynamoDB's documentation asks for it. */
+const isConflict = ({ name, reasons = [] }: { name: string; reasons?: readonly string[] }) =>
+  name === 'TransactionConflictException' ||
+  (reasons.includes('TransactionConflict') && !reasons.includes('ConditionalCheckFailed'));
 const transientStatus = new Set([500, 502, 503, 504]);
 /** `code` of Node's errors. */
 const unreachable = new Set([
@@ -52,7 +56,7 @@ export function reasonToRetry(error: unknown): Reason | undefined {
   // Signed before the function was frozen, and sent after it.
   const isLate = name === 'InvalidSignatureException' && message.includes('Signature expired');
   if (isLate || transient.has(name) || unreachable.has(code!) || transientStatus.has(status!)) return 'transient';
-  return undefined;
+  return isConflict(error as { name: string; reasons?: readonly string[] }) ? 'conflict' : undefined;
 }
 
 /** @param share from 0 to 1 */
@@ -61,9 +65,11 @@ export const delayBefore = (retry: number, reason: Reason, share: number): numbe
 
 /**
  * Repeats a request while another attempt may succeed. All requests through the returned function share a budget.
+ * @param reasons others are left to the caller
  * @param random from 0 to 1, spreads the delays
  */
 export function retryRequests(
+  reasons: readonly Reason[] = ['throttling', 'transient', 'conflict'],
   sleep = sleepMilliseconds,
   random = Math.random,
 ): <T>(attempt: () => Promise<T>) => Promise<T> {
@@ -77,7 +83,13 @@ export function retryRequests(
         return result;
       } catch (error) {
         const reason = reasonToRetry(error);
-        if (reason === undefined || retry === MOST_ATTEMPTS - 1 || budget < costs[reason]) throw error;
+        if (
+          reason === undefined ||
+          !reasons.includes(reason) ||
+          retry >= mostAttempts[reason] - 1 ||
+          budget < costs[reason]
+        )
+          throw error;
         spent = costs[reason];
         budget -= spent;
         await sleep(delayBefore(retry, reason, random()));

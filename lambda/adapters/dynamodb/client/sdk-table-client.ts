@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { DynamoDBClient, DynamoDBServiceException, TransactionCanceledException } from '@aws-sdk/client-dynamodb';
 import {
   BatchGetCommand,
@@ -10,6 +11,7 @@ import {
   UpdateCommand,
 } from '@aws-sdk/lib-dynamodb';
 import { requestHandler } from '../../../shared/aws-client-timeouts.ts';
+import { retryRequests } from './request-retries.ts';
 import { type TableClient, TableError } from './table-client.ts';
 
 /** With the function's own credentials. */
@@ -19,14 +21,20 @@ export const openTableClient = (): TableClient =>
 /** Adapts a client of the AWS SDK. */
 export function sdkTableClient(dynamodb: DynamoDBClient): TableClient {
   const client = DynamoDBDocumentClient.from(dynamodb, { marshallOptions: { removeUndefinedValues: true } });
+  // The SDK repeats a request whose response was lost, and a throttled one, but not one that met a transaction.
+  const retryConflicts = retryRequests(['conflict']);
+  const send = <T>(request: () => Promise<T>) => retryConflicts(() => mapErrors(request()));
   return {
-    get: (input) => mapErrors(client.send(new GetCommand(input))),
-    put: (input) => mapErrors(client.send(new PutCommand(input))),
-    update: (input) => mapErrors(client.send(new UpdateCommand(input))),
-    delete: (input) => mapErrors(client.send(new DeleteCommand(input))),
-    query: (input) => mapErrors(client.send(new QueryCommand(input))),
-    batchGet: (input) => mapErrors(client.send(new BatchGetCommand(input))),
-    transactWrite: (input) => mapErrors(client.send(new TransactWriteCommand(input))),
+    get: (input) => send(() => client.send(new GetCommand(input))),
+    put: (input) => send(() => client.send(new PutCommand(input))),
+    update: (input) => send(() => client.send(new UpdateCommand(input))),
+    delete: (input) => send(() => client.send(new DeleteCommand(input))),
+    query: (input) => send(() => client.send(new QueryCommand(input))),
+    batchGet: (input) => send(() => client.send(new BatchGetCommand(input))),
+    transactWrite(input) {
+      const tokenized = { ...input, ClientRequestToken: randomUUID() };
+      return send(() => client.send(new TransactWriteCommand(tokenized)));
+    },
   };
 }
 

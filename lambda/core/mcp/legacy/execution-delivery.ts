@@ -292,7 +292,7 @@ export class ExecutionDelivery implements ExecutionOwner {
   #finish(): void {
     if (this.#phase.kind === 'streaming') {
       this.#stream?.close();
-      this.#writer.enqueue(async () => {
+      this.#writer.enqueueEnd(async () => {
         if (this.#phase.kind === 'suspended') return;
         if ((await this.#writer.flush()) && (await this.#writer.isStored())) {
           await this.#writer.update(() => ({ status: 'done', runner: undefined, leaseUntil: undefined }));

@@ -13,6 +13,7 @@ import {
   isAbandoned,
   isLiveExecution,
   nextVersion,
+  unansweredIn,
 } from '../execution.ts';
 import { HEARTBEAT, HEARTBEAT_MILLISECONDS, primingEvent, RETRY_MILLISECONDS, sseEvent } from '../sse.ts';
 import { supportsPriming } from './protocol-revision.ts';
@@ -102,7 +103,8 @@ export class ExecutionFollower {
    */
   async #abandon(execution: Execution, last: number): Promise<Execution> {
     const { store, clock } = this.#dependencies;
-    const unanswered = execution.requests.filter((id) => !execution.answered.includes(id));
+    // Its last events may be stored, although it died before it counted them.
+    const unanswered = unansweredIn(execution, await store.eventsAfter(execution, 0));
     const events = unanswered.map((id, index) => ({ number: last + 1 + index, message: interrupted(id) }));
     if (events.length > 0) await store.addEvents(execution, events);
     const change = { status: 'done' as const, events: last + events.length, open: [] };

@@ -1,6 +1,7 @@
 import { after, type Clock, epochSeconds, every, type Timer } from '../../support/clock.ts';
 import { randomId } from '../../support/crypto.ts';
 import type { Logger } from '../../support/logger.ts';
+import { throughOutage } from '../../support/outage-patience.ts';
 import { retry, retryOnConflict } from '../../support/retry-on-conflict.ts';
 import { ServiceUnavailableError } from '../../support/service-unavailable-error.ts';
 import {
@@ -120,6 +121,15 @@ export class ExecutionWriter {
   /** Runs work after the writes before it. The client has received what cannot be stored. */
   enqueue(work: () => Promise<void>): void {
     this.#saving = this.#saving.then(work).catch((error) => this.logFailure('stream_store_failed', error));
+  }
+
+  /** The same for the end of the execution, which is tried until the lease ends: later, another process looks for it. */
+  enqueueEnd(work: () => Promise<void>): void {
+    const { clock } = this.#dependencies;
+    this.enqueue(() => {
+      const { leaseUntil = 0 } = this.#execution;
+      return throughOutage(clock, leaseUntil * 1000, work);
+    });
   }
 
   /**

@@ -11,7 +11,15 @@ import { bytes } from '../../support/crypto.ts';
 import type { Logger } from '../../support/logger.ts';
 import { attemptUpTo, retry } from '../../support/retry-on-conflict.ts';
 import { type ChangeNotifications, isSubscribed, notificationOf } from '../change-notifications.ts';
-import { cancelled, type Execution, type ExecutionStore, isLiveExecution, isUnfinished } from '../execution.ts';
+import {
+  cancelled,
+  type Execution,
+  type ExecutionStore,
+  isLiveExecution,
+  isUnfinished,
+  nextVersion,
+  unansweredIn,
+} from '../execution.ts';
 import { jsonRpcError } from '../json-rpc-error.ts';
 import { type McpExchange, type PendingResponse, respond } from '../mcp-exchange.ts';
 import { McpResponse } from '../mcp-http.ts';
@@ -123,8 +131,16 @@ export class LegacyRequests {
     // The worker before died, perhaps after it had stored events that the execution does not count.
     const stored = await this.#dependencies.store.eventsAfter(execution, execution.events);
     const events = stored.at(-1)?.number ?? execution.events;
+    if (unansweredIn(execution, stored).length === 0) return this.#end({ ...execution, events });
     const notified = execution.notified + stored.filter(({ message }) => isNotification(message)).length;
     return this.#runner.continue(exchange, { ...execution, events, notified }, milliseconds);
+  }
+
+  /** Ends an execution whose responses are stored. */
+  async #end(execution: Execution): Promise<void> {
+    const { store, clock } = this.#dependencies;
+    const change = { status: 'done' as const, runner: undefined, leaseUntil: undefined };
+    await store.saveExecution(nextVersion(execution, epochSeconds(clock), change));
   }
 
   /** Cancels the execution of a request. The process that runs it finds out when it renews its lease. */

@@ -1,8 +1,16 @@
 import { type Clock, epochSeconds, every, type Timer } from '../../support/clock.ts';
 import { logFailure } from '../../support/failure-log.ts';
 import type { Logger } from '../../support/logger.ts';
+import { throughOutage } from '../../support/outage-patience.ts';
 import { ServiceUnavailableError } from '../../support/service-unavailable-error.ts';
-import { type Execution, type ExecutionChange, type ExecutionStore, lease, nextVersion } from '../execution.ts';
+import {
+  type Execution,
+  type ExecutionChange,
+  type ExecutionEvent,
+  type ExecutionStore,
+  lease,
+  nextVersion,
+} from '../execution.ts';
 
 /** How often the task is saved: its lease is renewed, and a cancellation is noticed. */
 const SAVE_MILLISECONDS = 2_000;
@@ -50,19 +58,33 @@ export class LeasedTask {
   }
 
   /** Stores the outcome: a response, or input requests for which the task waits. */
-  async end({ result, error }: TaskOutcome): Promise<void> {
+  async end(outcome: TaskOutcome): Promise<void> {
     const number = this.#execution.events + 1;
+    const event = { number, message: this.#messageOf(outcome, number) };
+    const { leaseUntil = 0 } = this.#execution;
+    // The work is not to be done again for want of its result.
+    await throughOutage(this.#clock, leaseUntil * 1000, async () => {
+      await this.#store.addEvents(this.#execution, [event]);
+      await this.settle(event);
+    });
+  }
+
+  /** Ends the task, or lets it wait for input, with an outcome that is stored as its next event. */
+  settle({ number, message }: ExecutionEvent): Promise<void> {
+    const { result } = message as TaskOutcome;
     const free = { runner: undefined, leaseUntil: undefined, events: number };
-    if (result?.resultType !== 'input_required') {
-      const response = { jsonrpc: '2.0', id: this.#execution.requests[0], ...(error ? { error } : { result }) };
-      await this.#store.addEvents(this.#execution, [{ number, message: response }]);
-      return this.#save({ ...free, status: 'done' });
-    }
-    const requested = Object.entries((result.inputRequests ?? {}) as Record<string, unknown>);
-    const inputRequests = Object.fromEntries(requested.map(([name, each]) => [taskInputName(name, number), each]));
-    await this.#store.addEvents(this.#execution, [{ number, message: { result: { ...result, inputRequests } } }]);
-    const open = Object.keys(inputRequests);
+    if (!isInputRequired(result)) return this.#save({ ...free, status: 'done' });
+    const open = Object.keys(inputRequestsIn(result));
     return this.#save({ ...free, status: 'input-required', open, answers: {}, attempts: 0 });
+  }
+
+  #messageOf({ result, error }: TaskOutcome, number: number): object {
+    if (!isInputRequired(result)) {
+      return { jsonrpc: '2.0', id: this.#execution.requests[0], ...(error ? { error } : { result }) };
+    }
+    const requested = Object.entries(inputRequestsIn(result));
+    const inputRequests = Object.fromEntries(requested.map(([name, each]) => [taskInputName(name, number), each]));
+    return { result: { ...result, inputRequests } };
   }
 
   /** Stops the renewal of the lease. */
@@ -88,6 +110,11 @@ export class LeasedTask {
     return saving;
   }
 }
+
+const isInputRequired = (result: TaskOutcome['result']): result is Record<string, unknown> =>
+  result?.resultType === 'input_required';
+
+const inputRequestsIn = ({ inputRequests = {} }: Record<string, unknown>) => inputRequests as Record<string, unknown>;
 
 /** A task has each name of an input request once over all its rounds, although its tool may reuse a name. */
 const taskInputName = (name: string, round: number) => `${name}#${round}`;

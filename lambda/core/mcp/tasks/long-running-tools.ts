@@ -46,7 +46,7 @@ export class LongRunningTools {
     this.#exchange = exchange;
     this.#tasks = tasks;
     this.#client = client;
-    this.#guarded = reportFailures(log);
+    this.#guarded = reportFailures(log, () => exchange.recorder.meetOutage());
   }
 
   readonly wrap: LongRunning = (callback, { required = false } = {}) => {

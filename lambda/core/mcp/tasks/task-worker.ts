@@ -5,7 +5,16 @@ import { after, type Clock, epochSeconds } from '../../support/clock.ts';
 import { randomId } from '../../support/crypto.ts';
 import type { Logger } from '../../support/logger.ts';
 import { ServiceUnavailableError } from '../../support/service-unavailable-error.ts';
-import { type Execution, type ExecutionStore, isLiveExecution, lease, nextVersion } from '../execution.ts';
+import {
+  type Execution,
+  type ExecutionEvent,
+  type ExecutionStore,
+  isAbandoned,
+  isLiveExecution,
+  LEASE_SECONDS,
+  lease,
+  nextVersion,
+} from '../execution.ts';
 import type { McpExchange } from '../mcp-exchange.ts';
 import { ToolRequest } from '../mcp-http.ts';
 import type { ServerStep } from '../server-step.ts';
@@ -18,6 +27,9 @@ import { MOST_ATTEMPTS, type TaskJob } from './tasks.ts';
 
 /** Time that the worker keeps to store a timeout before its invocation ends. */
 const MARGIN_MILLISECONDS = 10_000;
+
+/** The clocks of two processes may differ by so much. */
+const SKEW_SECONDS = 30;
 
 export type TaskWorkerDependencies = {
   executions: ExecutionStore;
@@ -54,15 +66,39 @@ export class TaskWorker {
       await server.execute(exchange, execution, milliseconds);
       return exchange.recorder.written();
     }
+    // The worker before died, perhaps after it had stored the outcome.
+    const [outcome] = execution.attempts > 1 ? await executions.eventsAfter(execution, execution.events) : [];
+    if (outcome) return this.#settle(execution, outcome);
     await this.#executeTask(execution, exchange, answers, milliseconds);
   }
 
-  /** @returns undefined when the execution has ended or another worker has it */
+  async #settle(execution: Execution, event: ExecutionEvent): Promise<void> {
+    const { executions, clock, log } = this.#dependencies;
+    const task = new LeasedTask(execution, { store: executions, clock, log });
+    try {
+      await task.settle(event);
+    } finally {
+      task.release();
+    }
+  }
+
+  /**
+   * Takes the lease. While another worker has it, this one watches whether it is renewed, whatever their clocks say: AWS
+   * Lambda delivers an event again when a worker has died, and sometimes while it works.
+   *
+   * @returns undefined when the execution has ended or another worker has it
+   */
   async #lease({ grant, execution: id }: TaskJob): Promise<Execution | undefined> {
     const { executions, clock } = this.#dependencies;
+    let found = await executions.findExecution(grant, id);
+    if (found && isLeased(found, epochSeconds(clock))) {
+      const { version } = found;
+      await clock.sleep(LEASE_SECONDS * 1000);
+      found = await executions.findExecution(grant, id);
+      if (found?.version !== version) return undefined;
+    }
     const now = epochSeconds(clock);
-    const found = await executions.findExecution(grant, id);
-    if (!isLiveExecution(found, now) || found.status !== 'running' || (found.leaseUntil ?? 0) > now) return undefined;
+    if (!isLiveExecution(found, now) || found.status !== 'running') return undefined;
     const leased = nextVersion(found, now, { ...lease(randomId(), now), attempts: found.attempts + 1 });
     return (await executions.saveExecution(leased)) ? leased : undefined;
   }
@@ -99,8 +135,9 @@ export class TaskWorker {
     if (!grant) return undefined;
     const trace = traceOf(request.headers, body);
     if (trace) this.#dependencies.setTrace(traceIdOf(trace));
-    const context = createToolContext(this.#dependencies.context, caller, { grant, session }, trace);
     const recorder = new AuditRecorder(this.#dependencies.audit, execution);
+    const onOutage = () => recorder.meetOutage();
+    const context = createToolContext(this.#dependencies.context, caller, { grant, session }, trace, onOutage);
     return { request, body, caller, session, context, recorder, isWorker: true };
   }
 
@@ -148,6 +185,10 @@ export class TaskWorker {
     return (event?.message as TaskOutcome | undefined)?.result ?? {};
   }
 }
+
+/** Whether a worker may have it, by the clock of another process. */
+const isLeased = (execution: Execution, now: number): boolean =>
+  execution.status === 'running' && execution.runner !== undefined && !isAbandoned(execution, now - SKEW_SECONDS);
 
 function reportProgress(task: LeasedTask, { progress, total, message }: Record<string, unknown>): void {
   if (progress === undefined) return;

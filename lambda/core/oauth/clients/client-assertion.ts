@@ -6,8 +6,11 @@ import { oauthError } from '../oauth-error.ts';
 /** Keeps used assertions until they expire. Throws `ServiceUnavailableError` when the store does not respond. */
 export interface AssertionStore {
   /** Marks the assertion as used; false when it already is. */
-  spendAssertion(assertionHash: string, now: number, expiresAt: number): Promise<boolean>;
+  spendAssertion(hash: string, now: number, expiresAt: number): Promise<boolean>;
 }
+
+/** A verified assertion that a request uses up. Times are epoch seconds. */
+export type SpentAssertion = { hash: string; now: number; expiresAt: number };
 
 /** The algorithms that are accepted and advertised. */
 export const assertionAlgorithms = ['ES256', 'RS256', 'PS256', 'EdDSA'];

@@ -3,7 +3,7 @@ import { sha256 } from '../../support/crypto.ts';
 import type { Facade } from '../facade.ts';
 import { oauthError } from '../oauth-error.ts';
 import type { Parameters } from '../request-parameters.ts';
-import { readAssertion } from './client-assertion.ts';
+import { readAssertion, type SpentAssertion } from './client-assertion.ts';
 import { ClientDocumentError } from './client-document.ts';
 import { isDynamicClientId } from './client-registration.ts';
 import { findClient } from './find-client.ts';
@@ -15,12 +15,10 @@ export type RequestingClient = {
   /** Absent for a dynamically registered client: only some requests need its registration to be alive. */
   client?: Client | undefined;
   /**
-   * Marks the client's assertion as used, at the first call. The endpoint calls it after every check of the request and
-   * before it consumes or revokes anything: a request that failed can then be repeated as it was, and a replayed one has
-   * no effect.
-   * @throws OAuthError when the assertion is already used
+   * The client's assertion. The endpoint marks it as used after every check of the request, in one write with what it
+   * consumes or revokes: a request that failed can then be repeated as it was, and a replayed one has no effect.
    */
-  spendAssertion(): Promise<void>;
+  assertion?: SpentAssertion | undefined;
 };
 
 const ASSERTION_TYPE = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
@@ -46,31 +44,24 @@ export async function authenticateClient(
   const client = isRegistered ? undefined : await identifyClient(facade, id);
   if (!client?.keys) {
     if (assertion !== undefined) throw oauthError('assertion_unexpected');
-    return { id, client, spendAssertion: async () => undefined };
+    return { id, client };
   }
   if (assertion === undefined) throw oauthError('assertion_required');
-  return { id, client, spendAssertion: await verifyAssertion(facade, assertion, id, client.keys) };
+  return { id, client, assertion: await verifyAssertion(facade, assertion, id, client.keys) };
 }
 
-/** Verifies the assertion. @returns the function that marks it as used */
 async function verifyAssertion(
-  { documents, assertions, now, rules }: Facade,
+  { documents, now, rules }: Facade,
   assertion: string,
   id: string,
   keys: ClientKeys,
-): Promise<() => Promise<void>> {
+): Promise<SpentAssertion> {
   const keysOf = async (refresh: boolean) => ('jwks' in keys ? keys.jwks : documents.keys(keys.jwksUri, refresh));
   const audiences = [rules.publicUrl, `${rules.publicUrl}/token`];
   const { jti, expiresAt } = await rejectingDocument('client_keys_rejected', () =>
     readAssertion(assertion, id, keysOf, audiences, now()),
   );
-  let isSpent = false;
-  return async () => {
-    if (isSpent) return;
-    const hash = await sha256(JSON.stringify([id, jti]));
-    if (!(await assertions.spendAssertion(hash, now(), expiresAt))) throw oauthError('assertion_replayed');
-    isSpent = true;
-  };
+  return { hash: await sha256(JSON.stringify([id, jti])), now: now(), expiresAt };
 }
 
 function assertionIn(form: Parameters): string | undefined {

@@ -1,87 +1,175 @@
-import type { Grant } from '../../access/grant.ts';
 import { userKey } from '../../access/user-key.ts';
-import { randomId, randomToken, sha256 } from '../../support/crypto.ts';
+import { DASHBOARD_SESSION_SECONDS, dashboardCookie } from '../../dashboard/dashboard-session.ts';
+import type { SignInSecrets, UpstreamIdentity, UpstreamTokens } from '../../identity/upstream-provider.ts';
+import { randomId, sha256 } from '../../support/crypto.ts';
+import { throughOutage } from '../../support/outage-patience.ts';
+import { ServiceUnavailableError } from '../../support/service-unavailable-error.ts';
 import { type AuthorizationRequest, CODE_SECONDS, type UpstreamState } from '../authorization-flow.ts';
-import { redirectErrorToClient, redirectToClient } from '../client-redirect.ts';
+import { redirect, redirectErrorToClient, redirectToClient } from '../client-redirect.ts';
+import { derivedSecret, signInSecrets } from '../derived-secret.ts';
 import type { Facade } from '../facade.ts';
 import { oauthError } from '../oauth-error.ts';
 import { browserCookie } from '../pages/oauth-cookies.ts';
 import { Parameters } from '../request-parameters.ts';
-import { startDashboardSession } from './dashboard-sign-in-endpoint.ts';
 
-/** Prepared before the upstream state is taken, because the preparation may fail. */
+/** The provider's code cannot be redeemed again, so the result is stored even if the store is away for a moment. */
+const PATIENCE_MILLISECONDS = 8_000;
+
+/** A sign-in that the provider has returned. */
+type ReturnedSignIn = {
+  stateHash: string;
+  upstream: UpstreamState;
+  secrets: SignInSecrets;
+  /** The authorization code of a grant, or the secret of a dashboard session. A repeated callback derives it again. */
+  credential: string;
+};
+
+/** The signed-in user. */
+type SignedIn = { identity: UpstreamIdentity; tokens: UpstreamTokens; user: string; sealedName: string | undefined };
+
+/** Prepared before the redemption, because the preparation may fail. */
 type PreparedGrant = { id: string; seal: (text: string) => Promise<string> };
 
 /**
  * `GET /callback`: the identity provider redirects the user here. The response counts only in the browser that consented
  * (CVE-2026-27124): in any other browser the sign-in ends, and the provider's code is not redeemed.
+ *
+ * The response clears the browser's cookie. A callback that still has it repeats one whose response was lost: the provider
+ * returns the user once more, and the browser receives the same response.
  */
 export async function callbackEndpoint(facade: Facade, request: Request): Promise<Response> {
-  const { flows, now, rules, sealer } = facade;
-  const { searchParams } = new URL(request.url);
-  const state = new Parameters(searchParams).require('state');
+  const { flows, now, rules } = facade;
+  const response = new URL(request.url).searchParams;
+  const state = new Parameters(response).require('state');
   const stateHash = await sha256(state);
-  const cookie = browserCookie('sign-in', stateHash, rules.publicUrl);
-  const secret = cookie.read(request);
-  if (secret === undefined) {
+  const signInCookie = browserCookie('sign-in', stateHash, rules.publicUrl);
+  const cookie = signInCookie.read(request);
+  if (cookie === undefined) {
     await flows.deleteUpstreamState(stateHash);
     throw oauthError('sign_in_cookie_missing');
   }
-
-  const grantId = randomId();
-  await facade.userNames?.load();
-  const prepared = { id: grantId, seal: await sealer.prepare({ purpose: 'upstream', grant: grantId }) };
-  const upstream = await flows.takeUpstreamState(stateHash, await sha256(secret), now());
-  if (!upstream) throw oauthError('upstream_state_closed');
-  const headers = new Headers({ 'Set-Cookie': cookie.clear() });
-  const secrets = { state, nonce: upstream.nonce, verifier: upstream.verifier };
-  if ('dashboard' in upstream) return startDashboardSession(facade, searchParams, secrets, upstream, headers);
-  try {
-    const code = await completeSignIn(facade, searchParams, state, upstream, prepared);
-    return redirectToClient(facade, upstream, { code }, headers);
-  } catch (error) {
-    // The upstream state is consumed, so the error goes to the client, which can start another authorization.
-    return redirectErrorToClient(facade, upstream, error, headers);
+  const upstream = await flows.findUpstreamState(stateHash);
+  if (!upstream || upstream.browser !== (await sha256(cookie)) || upstream.expiresAt <= now()) {
+    throw oauthError('upstream_state_closed');
   }
+  const secrets = await signInSecrets(state, cookie);
+  const credential = await derivedSecret('credential', state, cookie);
+  const signIn: ReturnedSignIn = { stateHash, upstream, secrets, credential };
+  const headers = new Headers({ 'Set-Cookie': signInCookie.clear() });
+  const { completedAt } = upstream;
+  if (completedAt !== undefined && now() - completedAt > CODE_SECONDS) throw oauthError('upstream_state_closed');
+  return complete(facade, signIn, response, headers);
 }
 
-/** Redeems the provider's response and creates the grant. @returns the authorization code */
-async function completeSignIn(
-  { upstreamProvider, grants, userNames, now, rules }: Facade,
+/** Redeems the provider's response and stores the result. */
+async function complete(
+  facade: Facade,
+  signIn: ReturnedSignIn,
   response: URLSearchParams,
-  state: string,
-  upstream: UpstreamState & AuthorizationRequest,
+  headers: Headers,
+): Promise<Response> {
+  const { flows, upstreamProvider, userNames, sealer, now } = facade;
+  const { stateHash, upstream, secrets } = signIn;
+  const isCompleted = upstream.completedAt !== undefined;
+  await userNames?.load();
+  const id = randomId();
+  const prepared = { id, seal: await sealer.prepare({ purpose: 'upstream', grant: id }) };
+  const code = response.get('code');
+  if (code === null && isCompleted) throw oauthError('upstream_state_closed');
+  if (code !== null && !(await flows.beginRedemption(stateHash, await sha256(code), now()))) {
+    // Another request redeems this code, or one failed in the middle: the provider issues another code for this sign-in.
+    return redirect(await upstreamProvider.signInUrl(secrets), new Headers());
+  }
+  if (isCompleted) return completedResponse(facade, signIn, headers);
+  try {
+    const redeemed = await upstreamProvider.redeem(response, secrets);
+    await store(facade, signIn, redeemed, prepared);
+  } catch (error) {
+    // After an outage the browser keeps its cookie, so that the same callback continues the sign-in.
+    const isOutage = error instanceof ServiceUnavailableError;
+    if (!isOutage) await flows.deleteUpstreamState(stateHash);
+    if ('dashboard' in upstream) throw error;
+    return redirectErrorToClient(facade, upstream, error, isOutage ? new Headers() : headers);
+  }
+  return completedResponse(facade, signIn, headers);
+}
+
+/** Stores the grant or the dashboard session, and completes the sign-in. */
+async function store(
+  facade: Facade,
+  signIn: ReturnedSignIn,
+  { identity, tokens }: { identity: UpstreamIdentity; tokens: UpstreamTokens },
   prepared: PreparedGrant,
-): Promise<string> {
-  const { client, clientName, redirectUri, challenge, scopes, nonce, verifier } = upstream;
-  const { identity, tokens } = await upstreamProvider.redeem(response, { state, nonce, verifier });
+): Promise<void> {
+  const { flows, userNames, clock } = facade;
+  const { stateHash, upstream } = signIn;
   const user = await userKey(identity.issuer, identity.subject);
-  const sealedName = userNames && identity.name && (await userNames.seal(identity.name, user));
+  const sealedName = userNames && identity.name ? await userNames.seal(identity.name, user) : undefined;
+  const signedIn = { identity, tokens, user, sealedName };
+  const write =
+    'dashboard' in upstream
+      ? await dashboardSessionOf(facade, signIn, signedIn)
+      : await grantOf(facade, signIn, upstream, signedIn, prepared);
+  if (await throughOutage(clock, clock.now() + PATIENCE_MILLISECONDS, write)) return;
+  // An attempt that seemed to fail may have stored it, and so may a concurrent request with another code.
+  if ((await flows.findUpstreamState(stateHash))?.completedAt === undefined) throw oauthError('upstream_state_closed');
+}
+
+async function completedResponse(
+  facade: Facade,
+  { upstream, credential }: ReturnedSignIn,
+  headers: Headers,
+): Promise<Response> {
+  if (!('dashboard' in upstream)) return redirectToClient(facade, upstream, { code: codeOf(credential) }, headers);
+  const { publicUrl } = facade.rules;
+  headers.append('Set-Cookie', dashboardCookie(publicUrl).set(credential, DASHBOARD_SESSION_SECONDS));
+  return redirect(`${publicUrl}${upstream.dashboard}`, headers);
+}
+
+const codeOf = (credential: string) => `hac1_${credential}`;
+
+/** The write of a dashboard session. */
+async function dashboardSessionOf(
+  { dashboardSessions, now }: Facade,
+  { stateHash, credential }: ReturnedSignIn,
+  { identity, user, sealedName }: SignedIn,
+): Promise<() => Promise<boolean>> {
+  const cookieHash = await sha256(credential);
+  const expiresAt = now() + DASHBOARD_SESSION_SECONDS;
+  const session = { user, groups: identity.groups, ...(sealedName && { sealedName }), expiresAt };
+  return () => dashboardSessions.startDashboardSession(cookieHash, session, now(), stateHash);
+}
+
+/** The write of a grant and its authorization code. */
+async function grantOf(
+  { grants, now, rules }: Facade,
+  { stateHash, credential }: ReturnedSignIn,
+  { client, clientName, redirectUri, challenge, scopes }: AuthorizationRequest,
+  { identity, tokens, user, sealedName }: SignedIn,
+  { id, seal }: PreparedGrant,
+): Promise<() => Promise<boolean>> {
   const at = now();
-  const grant: Grant = {
-    id: prepared.id,
-    status: 'active',
-    user,
-    issuer: identity.issuer,
-    subject: identity.subject,
-    groups: identity.groups,
-    client,
-    clientName,
-    scopes,
-    createdAt: at,
-    absoluteExpiresAt: at + rules.grantAbsoluteSeconds,
-    idleExpiresAt: at + rules.grantIdleSeconds,
-    refresh: { head: 1, predecessor: 0, superseded: {} },
-  };
-  const sealed = await prepared.seal(JSON.stringify(tokens));
-  const code = `hac1_${randomToken()}`;
-  await grants.createGrant({
-    grant,
-    ...(sealedName && { sealedName }),
-    tokens: { sealed, version: 1, expiresAt: tokens.expiresAt, refreshedAt: at },
-    codeHash: await sha256(code),
-    code: { grant: grant.id, user, client, redirectUri, challenge, scopes, expiresAt: at + CODE_SECONDS },
+  const created = {
+    grant: {
+      id,
+      status: 'active' as const,
+      user,
+      issuer: identity.issuer,
+      subject: identity.subject,
+      groups: identity.groups,
+      client,
+      clientName,
+      scopes,
+      createdAt: at,
+      absoluteExpiresAt: at + rules.grantAbsoluteSeconds,
+      idleExpiresAt: at + rules.grantIdleSeconds,
+      refresh: { head: 1, predecessor: 0, superseded: {} },
+    },
+    sealedName,
+    tokens: { sealed: await seal(JSON.stringify(tokens)), version: 1, expiresAt: tokens.expiresAt, refreshedAt: at },
+    codeHash: await sha256(codeOf(credential)),
+    code: { grant: id, user, client, redirectUri, challenge, scopes, expiresAt: at + CODE_SECONDS },
     approval: { user, client, clientName, redirectHost: new URL(redirectUri).host, scopes, at },
-  });
-  return code;
+  };
+  return () => grants.createGrant(created, stateHash);
 }

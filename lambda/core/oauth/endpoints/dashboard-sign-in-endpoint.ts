@@ -1,9 +1,7 @@
-import { userKey } from '../../access/user-key.ts';
-import { DASHBOARD_SESSION_SECONDS, dashboardCookie } from '../../dashboard/dashboard-session.ts';
-import type { SignInSecrets } from '../../identity/upstream-provider.ts';
 import { randomToken, sha256 } from '../../support/crypto.ts';
-import { BROWSER_STEP_SECONDS, type DashboardRequest } from '../authorization-flow.ts';
+import { BROWSER_STEP_SECONDS } from '../authorization-flow.ts';
 import { redirect } from '../client-redirect.ts';
+import { signInSecrets } from '../derived-secret.ts';
 import type { Facade } from '../facade.ts';
 import { oauthError } from '../oauth-error.ts';
 import { browserCookie, clearOldest } from '../pages/oauth-cookies.ts';
@@ -17,14 +15,11 @@ const LONGEST_TARGET = 2048;
  */
 export async function dashboardSignInEndpoint(facade: Facade, request: Request): Promise<Response> {
   const { flows, upstreamProvider, now, rules } = facade;
-  const secrets = { state: randomToken(), nonce: randomToken(), verifier: randomToken() };
-  const signInUrl = await upstreamProvider.signInUrl(secrets);
-  const stateHash = await sha256(secrets.state);
-  const browser = randomToken();
+  const [state, browser] = [randomToken(), randomToken()];
+  const signInUrl = await upstreamProvider.signInUrl(await signInSecrets(state, browser));
+  const stateHash = await sha256(state);
   await flows.putUpstreamState(stateHash, {
     dashboard: dashboardTarget(request),
-    nonce: secrets.nonce,
-    verifier: secrets.verifier,
     browser: await sha256(browser),
     expiresAt: now() + BROWSER_STEP_SECONDS,
   });
@@ -44,25 +39,4 @@ function dashboardTarget(request: Request): string {
     throw oauthError('dashboard_target_invalid');
   }
   return `${url.pathname}${url.search}`;
-}
-
-/** Redeems the provider's response, starts the dashboard session and returns to the dashboard. */
-export async function startDashboardSession(
-  { upstreamProvider, userNames, now, rules, dashboardSessions }: Facade,
-  response: URLSearchParams,
-  secrets: SignInSecrets,
-  { dashboard }: DashboardRequest,
-  headers: Headers,
-): Promise<Response> {
-  const { identity } = await upstreamProvider.redeem(response, secrets);
-  const user = await userKey(identity.issuer, identity.subject);
-  const sealedName = userNames && identity.name && (await userNames.seal(identity.name, user));
-  const secret = randomToken();
-  await dashboardSessions.startDashboardSession(
-    await sha256(secret),
-    { user, groups: identity.groups, ...(sealedName && { sealedName }), expiresAt: now() + DASHBOARD_SESSION_SECONDS },
-    now(),
-  );
-  headers.append('Set-Cookie', dashboardCookie(rules.publicUrl).set(secret, DASHBOARD_SESSION_SECONDS));
-  return redirect(`${rules.publicUrl}${dashboard}`, headers);
 }

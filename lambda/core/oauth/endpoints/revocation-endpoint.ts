@@ -1,6 +1,7 @@
 import { isLiveGrant } from '../../access/grant.ts';
 import { authenticateClient } from '../clients/client-authentication.ts';
 import type { Facade } from '../facade.ts';
+import { oauthError } from '../oauth-error.ts';
 import { formParameters } from '../request-parameters.ts';
 import { readAccessToken, readRefreshToken } from '../tokens/facade-tokens.ts';
 
@@ -18,8 +19,8 @@ export async function revocationEndpoint(facade: Facade, request: Request): Prom
   if (grantId !== undefined) {
     const { grant, tokens } = await grants.findGrant(grantId);
     if (isLiveGrant(grant, now()) && grant.client === client.id) {
-      await client.spendAssertion();
-      await grants.revokeGrant(grant.id, now());
+      const outcome = await grants.revokeGrant(grant.id, now(), client.assertion);
+      if (outcome === 'assertion-replayed') throw oauthError('assertion_replayed');
       const failure = tokens && (await upstreamTokens.revoke(grant.id, tokens));
       if (failure !== undefined) log('upstream_revocation_failed', { grant: grant.id, reason: failure });
     }

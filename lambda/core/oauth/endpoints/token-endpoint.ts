@@ -1,9 +1,10 @@
-import { type Grant, isLiveGrant } from '../../access/grant.ts';
+import { type Grant, isLiveGrant, type RefreshState } from '../../access/grant.ts';
 import { SignInRefusedError } from '../../identity/upstream-provider.ts';
 import type { SealedUpstreamTokens } from '../../identity/upstream-tokens.ts';
 import { sha256 } from '../../support/crypto.ts';
 import { retry, retryOnConflict } from '../../support/retry-on-conflict.ts';
-import type { AuthorizationCode } from '../authorization-flow.ts';
+import type { AuthorizationCode, WriteOutcome } from '../authorization-flow.ts';
+import type { SpentAssertion } from '../clients/client-assertion.ts';
 import { authenticateClient, type RequestingClient } from '../clients/client-authentication.ts';
 import { extendRegistration } from '../clients/client-registration.ts';
 import { findClient } from '../clients/find-client.ts';
@@ -55,9 +56,9 @@ async function redeemCode(facade: Facade, form: Parameters, requesting: Requesti
   if (!requesting.client && !(await extendRegistration(clientId, clients, now()))) {
     throw oauthError('client_unregistered');
   }
-  await requesting.spendAssertion();
-  if (!(await grants.redeemCode(codeHash, now()))) throw oauthError('code_used');
-  return response;
+  const outcome = await grants.redeemCode(codeHash, now(), requesting.assertion);
+  if (outcome === 'conflict') throw oauthError('code_used');
+  return unlessReplayed(outcome, response);
 }
 
 /** Redirect URI and PKCE (RFC 7636 §4.6). It precedes the check of reuse, so that only the client can revoke its grant. */
@@ -75,18 +76,17 @@ async function rejectUsedCode(
   { grants, now, log }: Facade,
   code: AuthorizationCode,
   usedAt: number,
-  { spendAssertion }: RequestingClient,
+  { assertion }: RequestingClient,
 ): Promise<never> {
   if (now() - usedAt > RETRY_SECONDS) {
-    await spendAssertion();
-    log('code_reuse', { client: code.client, grant: code.grant });
-    await grants.revokeGrant(code.grant, now());
+    const outcome = await grants.revokeGrant(code.grant, now(), assertion);
+    if (unlessReplayed(outcome, outcome) === 'written') log('code_reuse', { client: code.client, grant: code.grant });
   }
   throw oauthError('code_used');
 }
 
 /** The refresh token grant (RFC 6749 §6). It starts over when a concurrent refresh changed the grant. */
-async function refresh(facade: Facade, form: Parameters, { id: clientId, spendAssertion }: RequestingClient) {
+async function refresh(facade: Facade, form: Parameters, { id: clientId, assertion }: RequestingClient) {
   const { grants, macKey, now, rules, log } = facade;
   const presented = await readRefreshToken(form.require('refresh_token'), macKey);
   if (!presented) throw oauthError('refresh_token_invalid');
@@ -97,19 +97,36 @@ async function refresh(facade: Facade, form: Parameters, { id: clientId, spendAs
     const decision = decideRefresh(grant.refresh, presented.generation, now(), rules.refreshWindowSeconds);
     if (decision.kind === 'unknown') throw oauthError('refresh_token_invalid');
     if (decision.kind === 'reuse') {
-      await spendAssertion();
-      log('refresh_reuse', { client: clientId, grant: grant.id });
-      await grants.revokeGrant(grant.id, now());
+      const outcome = await grants.revokeGrant(grant.id, now(), assertion);
+      if (unlessReplayed(outcome, outcome) === 'written') log('refresh_reuse', { client: clientId, grant: grant.id });
       throw oauthError('refresh_token_invalid');
     }
     await verifyUpstreamAccess(facade, grant.id, sealed);
     const next = decision.state;
     const response = await tokenResponse(facade, grant, scopes, await mintRefreshToken(grant.id, next.head, macKey));
-    await spendAssertion();
-    if (next === grant.refresh) return response;
-    const hasRotated = await grants.rotate(grant.id, grant.refresh.head, next, now() + rules.grantIdleSeconds);
-    return hasRotated ? response : retry;
+    const outcome = await rotate(facade, grant, next, assertion);
+    return outcome === 'conflict' ? retry : unlessReplayed(outcome, response);
   });
+}
+
+/** Stores the next state of the family and marks the assertion as used. */
+async function rotate(
+  { grants, assertions, now, rules }: Facade,
+  grant: Grant,
+  next: RefreshState,
+  assertion: SpentAssertion | undefined,
+): Promise<WriteOutcome> {
+  if (next !== grant.refresh) {
+    return grants.rotate(grant.id, grant.refresh.head, next, now() + rules.grantIdleSeconds, assertion);
+  }
+  if (!assertion) return 'written';
+  const { hash, expiresAt } = assertion;
+  return (await assertions.spendAssertion(hash, now(), expiresAt)) ? 'written' : 'assertion-replayed';
+}
+
+function unlessReplayed<T>(outcome: WriteOutcome, value: T): T {
+  if (outcome === 'assertion-replayed') throw oauthError('assertion_replayed');
+  return value;
 }
 
 /** Refreshes the upstream tokens when they are due; a grant that the identity provider ended is revoked. */

@@ -113,7 +113,7 @@ export const oauthPageText = {
     },
     unavailable: {
       heading: 'One moment, please',
-      happened: 'A service that this server needs does not respond at the moment. Nothing has changed.',
+      happened: 'A service that this server needs does not respond at the moment.',
       next: 'Wait a little and load this page again. If that does not help, go back to your app and connect again later.',
     },
     'server-error': {
