@@ -1,3 +1,4 @@
+import { revokeUser } from '../../lambda/core/admin/revocation.ts';
 import { printableJson } from '../../lambda/core/support/untrusted-text.ts';
 import { UsageError } from '../command-errors.ts';
 import type { ClientListOptions, ClientRevokeOptions } from '../commands/parsed-options.ts';
@@ -14,7 +15,7 @@ import {
   revokeGrant,
 } from '../target/grant-selection.ts';
 import { filtered, pages } from '../target/paging.ts';
-import { resolveUserIfGiven } from '../target/user-selection.ts';
+import { resolveUser, resolveUserIfGiven } from '../target/user-selection.ts';
 
 export async function listClients(options: ClientListOptions): Promise<void> {
   const deployment = await openDeployment(options);
@@ -35,6 +36,11 @@ export async function revokeClients(grant: string | undefined, options: ClientRe
   }
   const deployment = await openDeployment(options);
   const grants = await selectGrants(deployment, grant, options);
+  if (options.user !== undefined && !deployment.isDirect) {
+    const effect = [...effectOf(grants), 'Ends every dashboard session of the user.'];
+    await confirm({ effect, expected: 'yes' }, options.yes);
+    return revokeAllOf(deployment, options);
+  }
   if (grants.length > 0) await confirm({ effect: effectOf(grants), expected: 'yes' }, options.yes);
   const progress = progressLine();
   let revoked = 0;
@@ -48,6 +54,25 @@ export async function revokeClients(grant: string | undefined, options: ClientRe
     revoked === 0
       ? 'No live grant; nothing revoked.'
       : `${countOf(revoked)} revoked: rejected from the next request on.`,
+    false,
+  );
+}
+
+/** Ends every credential of a user. */
+async function revokeAllOf(deployment: Deployment, { user, json }: ClientRevokeOptions): Promise<void> {
+  const { grants, dashboardSessions } = await revokeUser(
+    await resolveUser(deployment, user!),
+    deployment,
+    deployment.seconds(),
+  );
+  const ended = dashboardSessions > 0 && { dashboardSessions };
+  if (json) return write(`${printableJson({ revoked: grants, ...ended })}\n`);
+  const sessions =
+    dashboardSessions === 1 ? ' and 1 dashboard session' : ` and ${dashboardSessions} dashboard sessions`;
+  report(
+    grants + dashboardSessions === 0
+      ? 'No live grant; nothing revoked.'
+      : `${countOf(grants)}${ended ? sessions : ''} revoked: rejected from the next request on.`,
     false,
   );
 }

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ListOptions } from '../../lambda/core/admin/directory.ts';
-import { revokeGrantsOf } from '../../lambda/core/admin/revocation.ts';
+import { revokeUser } from '../../lambda/core/admin/revocation.ts';
 import { userRows } from '../../lambda/core/dashboard/dashboard-rows.ts';
 import { printableJson, singleLine } from '../../lambda/core/support/untrusted-text.ts';
 import type { UserEraseOptions, UserListOptions } from '../commands/parsed-options.ts';
@@ -65,7 +65,7 @@ async function eraseAll(
   user: string,
   progress: (items: number) => void,
 ): Promise<{ revoked: number; items: number }> {
-  const revoked = await revokeGrantsOf(user, deployment, deployment.seconds());
+  const { grants: revoked } = await revokeUser(user, deployment, deployment.seconds());
   let items = 0;
   for (let emptyReads = 0; emptyReads < 2; ) {
     const erased = await deployment.erasure.erase(user, BATCH, deployment.now());

@@ -25,7 +25,7 @@ function cancelling(...reasons: string[]) {
 
 describe.each(['renew', 'adoptImported'] as const)('%s of a session by two concurrent requests', (verb) => {
   const write = (store: ReturnType<typeof cancelling>) =>
-    verb === 'renew' ? store.renew(session, 'stale', 1) : store.adoptImported(session, 1);
+    verb === 'renew' ? store.renew(session, 'stale', 1) : store.adoptImported(session, 'imported', 1);
 
   test('returns false to the second', async () => {
     expect(await write(cancelling('TransactionConflict', 'None'))).toBe(false);

@@ -83,8 +83,8 @@ test('importSessions restores neither data that a tool deleted nor a session tha
   await importSessions(sessions(1), options({ target }));
   const user = await userKey(issuer, 'ada');
   await state.delete(user, 'imported/old-1/cart');
-  const session = { id: 'old-1', user, grant: 'g', era: 'legacy' as const, startedAt: now, lastSeenAt: now };
-  await store.adoptImported({ ...session, expiresAt: now + 100 }, now);
+  const session = { id: 'adopted', user, grant: 'g', era: 'legacy' as const, startedAt: now, lastSeenAt: now };
+  await store.adoptImported({ ...session, expiresAt: now + 100 }, 'old-1', now);
   expect(await importSessions(sessions(1), options({ target }))).toMatchObject({ imported: 0, alreadyThere: 1 });
   expect(await state.get(user, 'imported/old-1/cart', now)).toBeUndefined();
   expect(await store.findImported(user, 'old-1')).toBeUndefined();

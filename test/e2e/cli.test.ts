@@ -15,6 +15,7 @@ import type {
   UserRow,
 } from '../../lambda/core/dashboard/dashboard-api.ts';
 import { type CliResult, runCli, startCli } from '../support/cli-process.ts';
+import { DashboardClient } from '../support/dashboard-client.ts';
 import { FakeCloudFormation } from '../support/fake-cloudformation.ts';
 import { TestCloud } from '../support/test-cloud.ts';
 
@@ -403,6 +404,12 @@ describe('revocation and erasure', () => {
     await ada.call('whoami');
     const { code, out } = await holdfast('clients', 'revoke', '--user', 'ada@example.com', '--yes');
     expect([code, out]).toEqual([0, '1 grant revoked: rejected from the next request on.\n']);
+    const dashboard = await DashboardClient.signIn(new URL(emulator.mcpUrl).origin, 'ada');
+    expect(await answer('clients', 'revoke', '--user', 'ada@example.com', '--yes')).toEqual({
+      revoked: 0,
+      dashboardSessions: 1,
+    });
+    expect((await dashboard.request('me')).status).toBe(401);
     expect(await answer('clients', 'revoke', '--user', 'ada@example.com', '--yes')).toEqual({ revoked: 0 });
   });
 

@@ -57,8 +57,8 @@ const anImport = (change: Partial<ImportedSession> = {}): ImportedSession => ({
 });
 
 /** The session that continues an imported one. */
-const goingOn = ({ id, user, startedAt, initialize }: ImportedSession) =>
-  aSession({ id, user, startedAt, initialize, grant: fresh('grant') });
+const goingOn = ({ user, startedAt, initialize }: ImportedSession) =>
+  aSession({ user, startedAt, initialize, grant: fresh('grant') });
 
 const aRun = (grant = fresh('grant')): Execution =>
   newExecution(grant, 'session-of-ada', 'stream', [1, 'two'], now, 600);
@@ -184,17 +184,20 @@ describe.each(adapters)('the stores in %s', (_name, open) => {
       const imported = anImport();
       const session = goingOn(imported);
       await stores.sessions.addImported(imported, now);
-      expect(await stores.sessions.adoptImported(session, now)).toBe(true);
+      expect(await stores.sessions.adoptImported(session, imported.id, now)).toBe(true);
       expect((await stores.sessions.find(session.grant, session.id)).stored).toEqual(session);
+      expect((await stores.sessions.find(session.grant, imported.id)).stored).toMatchObject({ renewedAs: session.id });
       expect(await stores.sessions.findImported(imported.user, imported.id)).toBeUndefined();
-      expect(await stores.sessions.adoptImported(goingOn(imported), now)).toBe(false);
+      expect(await stores.sessions.adoptImported(goingOn(imported), imported.id, now)).toBe(false);
     });
 
     test('adoptImported succeeds for one of many concurrent requests', async () => {
       const imported = anImport();
       await stores.sessions.addImported(imported, now);
       const sessions = Array.from({ length: 10 }, () => goingOn(imported));
-      const taken = await Promise.all(sessions.map((session) => stores.sessions.adoptImported(session, now)));
+      const taken = await Promise.all(
+        sessions.map((session) => stores.sessions.adoptImported(session, imported.id, now)),
+      );
       expect(taken.filter(Boolean)).toHaveLength(1);
       const found = await Promise.all(sessions.map(({ grant, id }) => stores.sessions.find(grant, id)));
       expect(found.map(({ stored }) => stored !== undefined)).toEqual(taken);
@@ -205,9 +208,14 @@ describe.each(adapters)('the stores in %s', (_name, open) => {
       await stores.sessions.addImported(expired, now - 10);
       await stores.sessions.addImported(taken, now);
       const session = goingOn(taken);
-      await stores.sessions.start(session, now);
-      const attempts = [goingOn(missing), goingOn(expired), { ...goingOn(taken), user: fresh('user') }, session];
-      for (const attempt of attempts) expect(await stores.sessions.adoptImported(attempt, now)).toBe(false);
+      await stores.sessions.start({ ...session, id: taken.id }, now);
+      const attempts: [Session, string][] = [
+        [goingOn(missing), missing.id],
+        [goingOn(expired), expired.id],
+        [{ ...goingOn(taken), user: fresh('user') }, taken.id],
+        [session, taken.id],
+      ];
+      for (const [attempt, id] of attempts) expect(await stores.sessions.adoptImported(attempt, id, now)).toBe(false);
       expect(await stores.sessions.findImported(taken.user, taken.id)).toEqual(taken);
     });
 
@@ -917,6 +925,19 @@ describe.each(adapters)('the stores in %s', (_name, open) => {
   });
 
   describe('dashboard sessions', () => {
+    test('endDashboardSessionsOf ends those of a user but the kept one', async () => {
+      const [user, other] = [fresh('user'), fresh('user')];
+      const [kept, ended, foreign] = [fresh('cookie'), fresh('cookie'), fresh('cookie')];
+      const session = { user, groups: [], expiresAt: now + 600 };
+      for (const cookie of [kept, ended]) await stores.dashboardSessions.startDashboardSession(cookie, session, now);
+      await stores.dashboardSessions.startDashboardSession(foreign, { ...session, user: other }, now);
+      expect(await stores.revocation.endDashboardSessionsOf(user, kept)).toBe(1);
+      const left = [kept, ended, foreign].map((cookie) => stores.dashboardSessions.findDashboardSession(cookie));
+      expect((await Promise.all(left)).map((found) => found !== undefined)).toEqual([true, false, true]);
+      expect(await stores.revocation.endDashboardSessionsOf(user)).toBe(1);
+      expect(await stores.revocation.endDashboardSessionsOf(user)).toBe(0);
+    });
+
     test('start with a stored sign-in, and end', async () => {
       const [cookie, user] = [fresh('cookie'), fresh('user')];
       const visit = { user, groups: ['admins'], sealedName: 'sealed', expiresAt: now + 5 };

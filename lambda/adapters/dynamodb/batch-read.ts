@@ -6,16 +6,17 @@ import { callTable, type TableConnection } from './table-connection.ts';
 /** DynamoDB leaves keys unprocessed when it throttles a part of the batch. */
 const MOST_ROUNDS = 5;
 
-/** The items of the keys that exist, in any order, by consistent reads. */
+/** The items of the keys that exist, in any order. */
 export async function readItems(
   { client, name }: TableConnection,
   keys: { pk: string; sk: string }[],
+  { consistent = true } = {},
 ): Promise<StoredItem[]> {
   const found: StoredItem[] = [];
   let pending: Record<string, unknown>[] = keys;
   for (let round = 0; round < MOST_ROUNDS; round++) {
     const { Responses, UnprocessedKeys } = await callTable(
-      client.batchGet({ RequestItems: { [name]: { Keys: pending, ConsistentRead: true } } }),
+      client.batchGet({ RequestItems: { [name]: { Keys: pending, ConsistentRead: consistent } } }),
     );
     found.push(...((Responses?.[name] ?? []) as StoredItem[]));
     const rest = UnprocessedKeys?.[name]?.Keys;

@@ -1,8 +1,8 @@
 import type { Grant } from '../../core/access/grant.ts';
 import type { Directory, ListedPage, ListOptions, User } from '../../core/admin/directory.ts';
 import { CURRENT, formerName, type Session } from '../../core/sessions/session.ts';
-import { ServiceUnavailableError } from '../../core/support/service-unavailable-error.ts';
 import { byUserPrefix, shards } from '../../shared/table-keys.ts';
+import { readItems } from './batch-read.ts';
 import { queryItems, type StoredItem, takeItems } from './paged-query.ts';
 import { callTable, partition, recentPartition, SINGLE, type TableConnection, toDomain } from './table-connection.ts';
 
@@ -67,13 +67,8 @@ export function dynamoDirectory(table: TableConnection): Directory {
 
   async function batch<T>(keys: string[]): Promise<T[]> {
     if (keys.length === 0) return [];
-    const Keys = [...new Set(keys)].map((pk) => ({ pk, sk: SINGLE }));
-    const { Responses, UnprocessedKeys } = await callTable(
-      dynamodb.batchGet({ RequestItems: { [TableName]: { Keys } } }),
-    );
-    if (UnprocessedKeys?.[TableName])
-      throw new ServiceUnavailableError('The session table', new Error('keys were left unprocessed'));
-    return (Responses?.[TableName] ?? []).map((item) => toDomain<T>(item));
+    const distinct = [...new Set(keys)].map((pk) => ({ pk, sk: SINGLE }));
+    return (await readItems(table, distinct, { consistent: false })).map((item) => toDomain<T>(item));
   }
 
   return {

@@ -44,9 +44,14 @@ export function dynamoErasureStore(table: TableConnection): ErasureStore {
       const these = all.slice(index, index + AT_ONCE);
       const owners = await Promise.all(these.map(userOf));
       for (const session of these.filter((_, each) => owners[each] === user)) {
-        yield* inPartition(partition.calls(session));
+        yield* callsOf(session, user);
       }
     }
+  }
+
+  /** Only those of the user: the ids of imported sessions were not unique once. */
+  async function* callsOf(session: string, user: string): AsyncGenerator<Erasable> {
+    for await (const call of inPartition(partition.calls(session))) if (call.user === user) yield call;
   }
 
   /** The user of a session, from any of its calls. */
@@ -64,7 +69,7 @@ export function dynamoErasureStore(table: TableConnection): ErasureStore {
     };
     for await (const session of inIndex(user, 'sessions')) {
       yield* underGrant(String(session.grant));
-      yield* inPartition(partition.calls(String(session.id)));
+      yield* callsOf(String(session.id), user);
       yield session;
     }
     for await (const grant of inIndex(user, 'grants')) {

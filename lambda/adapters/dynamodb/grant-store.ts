@@ -7,7 +7,7 @@ import { byUserPrefix } from '../../shared/table-keys.ts';
 import { writeWithAssertion } from './assertion-store.ts';
 import { readItems } from './batch-read.ts';
 import { completionWrite } from './flow-store.ts';
-import { revocationWrites } from './revocation-store.ts';
+import { revocationWrites } from './revocation-writes.ts';
 import {
   callTable,
   partition,

@@ -1,26 +1,14 @@
 import type { RevocationStore } from '../../core/admin/revocation.ts';
 import { CURRENT } from '../../core/sessions/session.ts';
-import { partition, SINGLE, type TableConnection, type TransactItems, writeOnce } from './table-connection.ts';
+import { byUserPrefix } from '../../shared/table-keys.ts';
+import { queryItems } from './paged-query.ts';
+import { revocationWrites } from './revocation-writes.ts';
+import { callTable, partition, type TableConnection, writeOnce } from './table-connection.ts';
 
-const NOT_REVOKED = 'attribute_exists(pk) AND #status <> :revoked';
 const SAME_AND_LIVE = 'id = :id AND expiresAt > :now AND attribute_not_exists(endedAt)';
 
-/** The writes that revoke a grant. */
-export const revocationWrites = (TableName: string, id: string, now: number): TransactItems => [
-  {
-    Update: {
-      TableName,
-      Key: { pk: partition.grant(id), sk: SINGLE },
-      UpdateExpression: 'SET #status = :revoked, revokedAt = :now',
-      ConditionExpression: NOT_REVOKED,
-      ExpressionAttributeNames: { '#status': 'status' },
-      ExpressionAttributeValues: { ':revoked': 'revoked', ':now': now },
-    },
-  },
-  { Delete: { TableName, Key: { pk: partition.upstreamTokens(id), sk: SINGLE } } },
-];
-
 export function dynamoRevocationStore(table: TableConnection): RevocationStore {
+  const { client } = table;
   return {
     revokeGrant: (id, now) => writeOnce(table, ...revocationWrites(table.name, id, now)),
 
@@ -36,6 +24,21 @@ export function dynamoRevocationStore(table: TableConnection): RevocationStore {
           ExpressionAttributeValues: { ':id': id, ':now': now, ':revocation': 'revocation' },
         },
       });
+    },
+
+    async endDashboardSessionsOf(user, kept) {
+      const sessions = queryItems(table, {
+        IndexName: 'byUser',
+        KeyConditionExpression: 'gsi1pk = :user AND begins_with(gsi1sk, :kind)',
+        ExpressionAttributeValues: { ':user': partition.byUser(user), ':kind': byUserPrefix.dashboardSessions },
+      });
+      let ended = 0;
+      for await (const { pk, sk } of sessions) {
+        if (kept !== undefined && pk === partition.dashboardSession(kept)) continue;
+        await callTable(client.delete({ TableName: table.name, Key: { pk, sk } }));
+        ended++;
+      }
+      return ended;
     },
   };
 }

@@ -46,6 +46,28 @@ export function dynamoSessionStore(connection: TableConnection, retentionSeconds
     gsi2sk: `${session.lastSeenAt}#${session.id}`,
   });
 
+  /** Leads from another id to the session. */
+  const pointerItem = ({ grant, id, expiresAt }: Session, otherId: string) => ({
+    pk: partition.sessions(grant),
+    sk: otherId,
+    type: itemType.renewedSession,
+    renewedAs: id,
+    expiresAt,
+    ttl: expiresAt,
+  });
+
+  const slidePointer = ({ grant, id }: Session, otherId: string, now: number, expiresAt: number) =>
+    succeeded(
+      client.update({
+        TableName: table,
+        Key: { pk: partition.sessions(grant), sk: otherId },
+        UpdateExpression: 'SET expiresAt = :expires, #ttl = :expires',
+        ConditionExpression: 'renewedAs = :id AND expiresAt > :now',
+        ExpressionAttributeNames: { '#ttl': 'ttl' },
+        ExpressionAttributeValues: { ':expires': expiresAt, ':id': id, ':now': now },
+      }),
+    );
+
   const put = (item: Record<string, unknown>, now: number) => ({
     TableName: table,
     Item: item,
@@ -82,19 +104,11 @@ export function dynamoSessionStore(connection: TableConnection, retentionSeconds
       return transact([{ Put: first }, { Put: { TableName: table, Item: moved } }]);
     },
 
-    renew: (session, staleName, now) => {
-      const pointer = {
-        pk: partition.sessions(session.grant),
-        sk: staleName,
-        type: itemType.renewedSession,
-        renewedAs: session.id,
-        expiresAt: session.expiresAt,
-        ttl: session.expiresAt,
-      };
-      return transact([{ Put: put(sessionItem(session), now) }, { Put: put(pointer, now) }]);
-    },
+    renew: (session, staleName, now) =>
+      transact([{ Put: put(sessionItem(session), now) }, { Put: put(pointerItem(session, staleName), now) }]),
 
     async slide(session, lastSeenAt, expiresAt) {
+      if (session.importedId !== undefined) await slidePointer(session, session.importedId, lastSeenAt, expiresAt);
       await succeeded(
         client.update({
           TableName: table,
@@ -154,14 +168,15 @@ export function dynamoSessionStore(connection: TableConnection, retentionSeconds
       return Item && toDomain<ImportedSession>(Item);
     },
 
-    adoptImported: (session, now) => {
+    adoptImported: (session, importedId, now) => {
       const imported = {
         TableName: table,
-        Key: importedKey(session),
+        Key: importedKey({ user: session.user, id: importedId }),
         ConditionExpression: NOT_EXPIRED,
         ExpressionAttributeValues: { ':now': now },
       };
-      return transact([{ Put: put(sessionItem(session), now) }, { Delete: imported }]);
+      const puts = [sessionItem(session), pointerItem(session, importedId)].map((item) => ({ Put: put(item, now) }));
+      return transact([...puts, { Delete: imported }]);
     },
   };
 }

@@ -17,16 +17,19 @@ export function memoryAuditLog(): AuditLogStore {
       const session = calls.get(call.session) ?? new Map();
       calls.set(call.session, session.set(callName(call), { call: copy(call), expiresAt }));
     },
-    async callsOf(session, { limit, after = '', now }) {
+    async callsOf(session, { limit, after = '', now, user }) {
       const live = [...(calls.get(session) ?? [])]
-        .filter(([name, { expiresAt }]) => name > after && expiresAt > now)
+        .filter(([name, { call, expiresAt }]) => name > after && expiresAt > now && (user ?? call.user) === call.user)
         .toSorted(([a], [b]) => (a < b ? -1 : 1));
       const page = live.slice(0, limit).map(([, { call }]) => call);
       return copy({ calls: page, ...(live.length > limit && { next: callName(page.at(-1)!) }) });
     },
-    async latestOf(session, { limit, before, now }) {
+    async latestOf(session, { limit, before, now, user }) {
       const found = latestFirst(now).filter(
-        (call) => call.session === session && (before === undefined || callName(call) < before),
+        (call) =>
+          call.session === session &&
+          (user ?? call.user) === call.user &&
+          (before === undefined || callName(call) < before),
       );
       return copy(found.slice(0, limit));
     },

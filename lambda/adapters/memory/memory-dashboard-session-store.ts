@@ -1,12 +1,8 @@
-import type {
-  DashboardSession,
-  DashboardSessionStarter,
-  DashboardSessionStore,
-} from '../../core/dashboard/dashboard-session.ts';
+import type { DashboardSessionStarter, DashboardSessionStore } from '../../core/dashboard/dashboard-session.ts';
 import { completeSignIn, copy, type MemoryTables, saveSignIn } from './memory-tables.ts';
 
 export function memoryDashboardSessionStore(tables: MemoryTables): DashboardSessionStore & DashboardSessionStarter {
-  const sessions = new Map<string, DashboardSession>();
+  const { dashboardSessions: sessions } = tables;
   return {
     async startDashboardSession(cookieHash, session, now, stateHash) {
       if (stateHash !== undefined && !completeSignIn(tables, stateHash, now)) return false;

@@ -2,7 +2,12 @@ import type { RevocationStore } from '../../core/admin/revocation.ts';
 import { CURRENT } from '../../core/sessions/session.ts';
 import { type MemoryTables, sessionKey } from './memory-tables.ts';
 
-export function memoryRevocationStore({ grants, upstreamTokens, sessions }: MemoryTables): RevocationStore {
+export function memoryRevocationStore({
+  grants,
+  upstreamTokens,
+  sessions,
+  dashboardSessions,
+}: MemoryTables): RevocationStore {
   return {
     async revokeGrant(id, now) {
       const grant = grants.get(id);
@@ -19,6 +24,11 @@ export function memoryRevocationStore({ grants, upstreamTokens, sessions }: Memo
       const expiry = era === 'modern' && { expiresAt: now };
       sessions.set(key, { ...found, endedAt: now, endedBy: 'revocation', ...expiry });
       return true;
+    },
+    async endDashboardSessionsOf(user, kept) {
+      const ended = [...dashboardSessions].filter(([hash, session]) => session.user === user && hash !== kept);
+      for (const [hash] of ended) dashboardSessions.delete(hash);
+      return ended.length;
     },
   };
 }

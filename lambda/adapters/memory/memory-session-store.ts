@@ -34,7 +34,11 @@ export function memorySessionStore({ grants, sessions }: MemoryTables): SessionS
     },
     async slide(session, lastSeenAt, expiresAt) {
       const found = liveSession(keyOfSession(session), lastSeenAt);
-      if (found?.id === session.id) sessions.set(keyOfSession(session), { ...found, lastSeenAt, expiresAt });
+      if (found?.id !== session.id) return;
+      sessions.set(keyOfSession(session), { ...found, lastSeenAt, expiresAt });
+      if (found.importedId !== undefined) {
+        sessions.set(sessionKey(found.grant, found.importedId), { renewedAs: found.id, expiresAt });
+      }
     },
     async savePreferences(session, preferences, now) {
       const found = liveSession(keyOfSession(session), now);
@@ -64,11 +68,13 @@ export function memorySessionStore({ grants, sessions }: MemoryTables): SessionS
     async findImported(user, id) {
       return copy(importedSessions.get(importedKey(user, id)));
     },
-    async adoptImported(session, now) {
-      const key = importedKey(session.user, session.id);
-      if ((importedSessions.get(key)?.expiresAt ?? 0) <= now || !isFree(keyOfSession(session), now)) return false;
+    async adoptImported(session, importedId, now) {
+      const key = importedKey(session.user, importedId);
+      const pointer = sessionKey(session.grant, importedId);
+      if ((importedSessions.get(key)?.expiresAt ?? 0) <= now || !isFree(pointer, now)) return false;
       importedSessions.delete(key);
       sessions.set(keyOfSession(session), copy(session));
+      sessions.set(pointer, { renewedAs: session.id, expiresAt: session.expiresAt });
       return true;
     },
   };

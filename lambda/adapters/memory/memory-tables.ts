@@ -1,5 +1,6 @@
 import type { Grant } from '../../core/access/grant.ts';
 import type { User } from '../../core/admin/directory.ts';
+import type { DashboardSession } from '../../core/dashboard/dashboard-session.ts';
 import type { SealedUpstreamTokens } from '../../core/identity/upstream-tokens.ts';
 import type { UpstreamState, WriteOutcome } from '../../core/oauth/authorization-flow.ts';
 import type { SpentAssertion } from '../../core/oauth/clients/client-assertion.ts';
@@ -14,6 +15,8 @@ export type MemoryTables = {
   /** By `sessionKey`. */
   sessions: Map<string, StoredSession>;
   users: Map<string, User>;
+  /** By the digest of the cookie. */
+  dashboardSessions: Map<string, DashboardSession>;
   upstreamStates: Map<string, UpstreamState & { attempts?: Set<string> }>;
   /** Expiry of used assertions. */
   spentAssertions: Map<string, number>;
@@ -24,6 +27,7 @@ export const memoryTables = (): MemoryTables => ({
   upstreamTokens: new Map(),
   sessions: new Map(),
   users: new Map(),
+  dashboardSessions: new Map(),
   upstreamStates: new Map(),
   spentAssertions: new Map(),
 });

@@ -15,22 +15,33 @@ export interface RevocationStore {
    * @returns false when it had ended before or is unknown
    */
   revokeSession(session: Pick<Session, 'grant' | 'id' | 'era'>, now: number): Promise<boolean>;
+  /** Ends the dashboard sessions of a user. @param kept digest of the cookie of a session that stays. @returns their number */
+  endDashboardSessionsOf(user: string, kept?: string): Promise<number>;
 }
 
-/** Revokes every grant of a user. @returns how many were active */
-export async function revokeGrantsOf(
+/** How many credentials of a user were active. */
+export type RevokedCredentials = { grants: number; dashboardSessions: number };
+
+/**
+ * Ends every credential of a user: grants, with their sessions and tasks, and dashboard sessions. There is no other way to
+ * revoke a user.
+ *
+ * @param kept digest of the cookie of the dashboard session in which users revoke their own credentials
+ */
+export async function revokeUser(
   user: string,
   { directory, revocation }: { directory: Pick<Directory, 'grantsOf'>; revocation: RevocationStore },
   now: number,
-): Promise<number> {
-  let revoked = 0;
+  kept?: string,
+): Promise<RevokedCredentials> {
+  let grants = 0;
   let after: string | undefined;
   do {
     const page = await directory.grantsOf(user, { limit: 100, after });
     for (const grant of page.items) {
-      if (isLiveGrant(grant, now) && (await revocation.revokeGrant(grant.id, now))) revoked++;
+      if (isLiveGrant(grant, now) && (await revocation.revokeGrant(grant.id, now))) grants++;
     }
     after = page.next;
   } while (after !== undefined);
-  return revoked;
+  return { grants, dashboardSessions: await revocation.endDashboardSessionsOf(user, kept) };
 }

@@ -73,7 +73,7 @@ async function summariesOf(
   }
   const summaries = await Promise.all(
     sessions.map(async (session) => {
-      const page = await calls.callsOf(session.id, { limit: MOST_COUNTED, now: seconds });
+      const page = await calls.callsOf(session.id, { limit: MOST_COUNTED, now: seconds, user: session.user });
       const summary = summarizeSession(page, session, grants.get(session.grant), seconds);
       return summary && withLastCall(summary, calls, seconds);
     }),
@@ -102,6 +102,6 @@ export async function sessionSummaryById(
 /** A partial summary contains the first calls only: its last call has to be read. */
 async function withLastCall(summary: SessionSummary, calls: Pick<AuditLogReader, 'latestOf'>, now: number) {
   if (!summary.isPartial) return summary;
-  const [last] = await calls.latestOf(summary.id, { limit: 1, now });
+  const [last] = await calls.latestOf(summary.id, { limit: 1, now, user: summary.user });
   return { ...summary, ...(last && { lastCallAt: endOf(last) }) };
 }

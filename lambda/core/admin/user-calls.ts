@@ -20,6 +20,7 @@ const LONGEST_CALL_MILLISECONDS = 3_600_000;
 /** The calls of one session, read page by page. */
 type Source = {
   session: string;
+  user: string;
   /** Name of the next call, or a bound of it; empty at the end. */
   head: string;
   before: string;
@@ -51,9 +52,9 @@ export async function* userCallsBack(
   }
 }
 
-function sourceOf({ id, lastSeenAt }: Session, start: string): Source {
+function sourceOf({ id, user, lastSeenAt }: Session, start: string): Source {
   const bound = callName({ at: lastSeenAt * 1000 + SEEN_LATE_MILLISECONDS, id: '' });
-  return { session: id, head: bound < start ? bound : start, before: start, read: [], isAtEnd: false };
+  return { session: id, user, head: bound < start ? bound : start, before: start, read: [], isAtEnd: false };
 }
 
 const latest = (sources: Source[]) =>
@@ -63,8 +64,8 @@ const latest = (sources: Source[]) =>
   );
 
 async function readPage({ calls, now }: UserCallsDependencies, source: Source): Promise<void> {
-  const { session, before } = source;
-  source.read = await calls.latestOf(session, { limit: PAGE, before, now: Math.floor(now() / 1000) });
+  const { session, user, before } = source;
+  source.read = await calls.latestOf(session, { limit: PAGE, before, now: Math.floor(now() / 1000), user });
   source.isAtEnd = source.read.length < PAGE;
   const last = source.read.at(-1);
   if (last) source.before = callName(last);

@@ -61,13 +61,20 @@ export interface AuditLogReader {
    * Unexpired calls of a session in the order of their start.
    * @param options.after `next` of the page before
    * @param options.now epoch seconds
+   * @param options.user omits calls of others: the ids of imported sessions were not unique once
    */
-  callsOf(session: string, options: { limit: number; after?: string | undefined; now: number }): Promise<ToolCallPage>;
+  callsOf(
+    session: string,
+    options: { limit: number; after?: string | undefined; now: number; user?: string },
+  ): Promise<ToolCallPage>;
   /**
    * The same, latest start first.
    * @param options.before `callName` of a call: only earlier ones are returned
    */
-  latestOf(session: string, options: { limit: number; before?: string | undefined; now: number }): Promise<ToolCall[]>;
+  latestOf(
+    session: string,
+    options: { limit: number; before?: string | undefined; now: number; user?: string },
+  ): Promise<ToolCall[]>;
   /** All calls that ended in a bucket, in any order. @param bucket epoch milliseconds / `BUCKET_MILLISECONDS` */
   callsEndedIn(bucket: number): AsyncIterable<ToolCall>;
   /**

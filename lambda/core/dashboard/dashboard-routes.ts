@@ -1,4 +1,4 @@
-import { revokeGrantsOf } from '../admin/revocation.ts';
+import { revokeUser } from '../admin/revocation.ts';
 import { sessionList, sessionSummaryById } from '../admin/session-list.ts';
 import { logFailure } from '../support/failure-log.ts';
 import type { Logger } from '../support/logger.ts';
@@ -138,7 +138,12 @@ async function sessions(dashboard: Dashboard, visitor: Visitor, request: Request
 async function session(dashboard: Dashboard, visitor: Visitor, request: Request, id: string): Promise<SessionDetail> {
   const { limit, after } = parse(pagingSchema, readQuery(request));
   const summary = requireVisible(visitor, await sessionSummaryById(dashboard, id));
-  const { calls: found, next } = await dashboard.calls.callsOf(id, { limit, after, now: dashboard.seconds() });
+  const { calls: found, next } = await dashboard.calls.callsOf(id, {
+    limit,
+    after,
+    now: dashboard.seconds(),
+    user: summary.user,
+  });
   const items = await callRows(dashboard, found);
   const [row] = await sessionRows(dashboard, [summary]);
   return { session: row!, calls: { items, ...(next !== undefined && { next }) } };
@@ -178,15 +183,19 @@ async function revokeSession(dashboard: Dashboard, visitor: Visitor, _: Request,
 
 async function revokeAll(dashboard: Dashboard, visitor: Visitor, request: Request): Promise<RevokedCount> {
   const user = visibleUser(visitor, parse(userSchema, await readBody(request)).user) ?? visitor.user;
-  const revoked = await revokeGrantsOf(user, dashboard, dashboard.seconds());
-  dashboard.log('grants_revoked', { user, count: revoked, by: visitor.user });
+  const { grants: revoked, dashboardSessions } = await revokeAllOf(dashboard, visitor, user);
+  dashboard.log('grants_revoked', { user, count: revoked, dashboardSessions, by: visitor.user });
   return { revoked };
 }
+
+/** Users who revoke their own credentials stay signed in here. */
+const revokeAllOf = (dashboard: Dashboard, visitor: Visitor, user: string) =>
+  revokeUser(user, dashboard, dashboard.seconds(), user === visitor.user ? visitor.cookieHash : undefined);
 
 /** Revokes first, so that no items are added meanwhile. The dashboard session of the user is erased as well. */
 async function erase(dashboard: Dashboard, visitor: Visitor, request: Request): Promise<ErasedCount> {
   const user = visibleUser(visitor, parse(userSchema, await readBody(request)).user) ?? visitor.user;
-  await revokeGrantsOf(user, dashboard, dashboard.seconds());
+  await revokeAllOf(dashboard, visitor, user);
   const erased = await dashboard.erasure.erase(user, ERASED_PER_REQUEST, dashboard.now());
   if (erased.done) dashboard.log('user_erased', { byOwner: user !== visitor.user });
   return erased;

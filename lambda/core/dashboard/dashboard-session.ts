@@ -31,8 +31,11 @@ export interface DashboardSessionStarter {
   ): Promise<boolean>;
 }
 
-/** Bounds how long a change of groups at the identity provider takes effect. */
-export const DASHBOARD_SESSION_SECONDS = 8 * 3600;
+/**
+ * The groups of a session are those of its sign-in, so that a dismissed admin loses the view within an hour. A user who is
+ * still signed in at the identity provider is redirected there and back.
+ */
+export const DASHBOARD_SESSION_SECONDS = 3600;
 
 /** `Strict`: no link or form of another site sends it. The page itself needs no cookie. */
 export const dashboardCookie = (publicUrl: string): Cookie => hostCookie('dashboard', publicUrl, 'Strict');

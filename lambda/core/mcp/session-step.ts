@@ -1,6 +1,6 @@
 import { isInitializeRequest } from '@modelcontextprotocol/server';
 import type { Caller } from '../access/caller.ts';
-import type { Initialize, Session } from '../sessions/session.ts';
+import { type Initialize, nameOfSession, type Session } from '../sessions/session.ts';
 import type { SessionAccess, SessionRejection, Sessions } from '../sessions/sessions.ts';
 import type { Logger } from '../support/logger.ts';
 import { jsonRpcError } from './json-rpc-error.ts';
@@ -70,7 +70,8 @@ export const sliding = ({ slid }: SessionAccess, log: Logger): Promise<void> =>
   slid.catch((error) => log('session_slide_failed', { error: String(error) }));
 
 /** Names the session in the response to a client of the 2025 era, and in a cookie when the session begins. */
-export function nameSession(response: McpResponse, { id }: Session, publicUrl: string, body?: unknown): void {
+export function nameSession(response: McpResponse, session: Session, publicUrl: string, body?: unknown): void {
+  const id = nameOfSession(session);
   response.headers.set('Mcp-Session-Id', id);
   if (!hasMethod('initialize', body)) return;
   const secure = publicUrl.startsWith('https:') ? '; Secure' : '';

@@ -1,5 +1,6 @@
 import type { Caller } from '../access/caller.ts';
 import type { UpstreamTokenManager } from '../identity/upstream-tokens.ts';
+import { nameOfSession } from '../sessions/session.ts';
 import type { SessionAccess } from '../sessions/sessions.ts';
 import { type Clock, epochSeconds } from '../support/clock.ts';
 import type { Logger } from '../support/logger.ts';
@@ -104,7 +105,7 @@ export function createToolContext(
     user: { key: grant.user, issuer: grant.issuer, subject: grant.subject, groups: grant.groups },
     client: { id: grant.client, name: grant.clientName },
     session: {
-      id: session.id,
+      id: nameOfSession(session),
       era: session.era,
       startedAt: new Date(session.startedAt * 1000),
       expiresAt: new Date(session.expiresAt * 1000),

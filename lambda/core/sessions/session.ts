@@ -2,7 +2,10 @@ import type { Grant } from '../access/grant.ts';
 
 /** A period of use of one client under one grant. Times are epoch seconds. */
 export type Session = {
+  /** Chosen here: partitions of the table are named by it. */
   id: string;
+  /** Of an imported session: the id that its client and the owner's tools know. */
+  importedId?: string;
   grant: string;
   user: string;
   /** `legacy`: named by `Mcp-Session-Id`. `modern`: the calls of a grant until they pause for longer than the TTL. */
@@ -21,6 +24,9 @@ export type Session = {
   /** Legacy: the resources whose updates the client requests (`resources/subscribe`). */
   subscriptions?: Set<string> | undefined;
 };
+
+/** The id of the session for its client and for the owner's tools. */
+export const nameOfSession = ({ id, importedId }: Session): string => importedId ?? id;
 
 /** One change of what a legacy client requests for the rest of its session. */
 export type SessionPreferences = { logLevel: string } | { subscribed: string } | { unsubscribed: string };
@@ -79,10 +85,11 @@ export interface SessionStore {
   addImported(imported: ImportedSession, now: number): Promise<boolean>;
   findImported(user: string, id: string): Promise<ImportedSession | undefined>;
   /**
-   * Puts the session under its id and deletes the imported one: both or neither.
-   * @returns false when the imported one is gone, or an unexpired item is under the id: read again
+   * Puts the session, a pointer to it under the id of the imported one, and deletes the imported one: all or none. The
+   * previous server, and so perhaps a stranger, chose that id: two users can have the same.
+   * @returns false when the imported one is gone, or an unexpired item is under its id: read again
    */
-  adoptImported(session: Session, now: number): Promise<boolean>;
+  adoptImported(session: Session, importedId: string, now: number): Promise<boolean>;
 }
 
 /** The name of a grant's current modern session. No legacy id contains a space. */

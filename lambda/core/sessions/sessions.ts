@@ -104,7 +104,7 @@ export class Sessions {
     const imported = await this.#liveImported(caller, name);
     if (imported) {
       const session = this.#adopted(caller, grant, imported, protocolVersion);
-      return (await this.#store.adoptImported(session, this.#now())) ? unslid(grant, session) : retry;
+      return (await this.#store.adoptImported(session, imported.id, this.#now())) ? unslid(grant, session) : retry;
     }
     if (this.#rules.stale === 'reject') return 'session-not-found';
     const initialize = stored && 'initialize' in stored ? stored.initialize : undefined;
@@ -134,8 +134,9 @@ export class Sessions {
     if (!stored || stored.expiresAt <= this.#now()) {
       const imported = await this.#liveImported(caller, id);
       if (!imported) return 'session-not-found';
-      await this.#store.adoptImported(this.#adopted(caller, grant, imported), this.#now());
-      await this.#store.end(caller.grant, id, this.#now());
+      const session = this.#adopted(caller, grant, imported);
+      await this.#store.adoptImported(session, id, this.#now());
+      await this.#store.end(caller.grant, session.id, this.#now());
       return undefined;
     }
     if ('renewedAs' in stored) return this.end(caller, stored.renewedAs);
@@ -180,12 +181,12 @@ export class Sessions {
   #adopted(
     caller: Caller,
     grant: GrantSummary,
-    { id, initialize, startedAt }: ImportedSession,
+    { id: importedId, initialize, startedAt }: ImportedSession,
     protocolVersion?: string,
   ): Session {
     return {
       ...this.#newSession(caller, grant, 'legacy', initialize ?? unknownClient(protocolVersion)),
-      id,
+      importedId,
       startedAt,
     };
   }

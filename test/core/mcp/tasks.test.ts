@@ -459,6 +459,17 @@ describe('a client of 2026-07-28 with the tasks extension', () => {
     expect(task).toMatchObject({ status: 'failed', error: { message: 'Request timed out' } });
   });
 
+  test('has its running task cancelled within ten seconds of the revocation of its grant', async () => {
+    const { control, processes, clock, ada, taskId } = await callTask('slow');
+    await clock.until(() => control.begun);
+    await processes.stores.grants.revokeGrant(ada.grant, 0);
+    await clock.advance(12_000);
+    expect(control.aborted).toBe(1);
+    expect(await processes.stores.executions.findExecution(ada.grant, taskId)).toMatchObject({ status: 'cancelled' });
+    control.gate.resolve();
+    await processes.settle();
+  });
+
   test('has no tool executed after its grant has ended', async () => {
     const { control, processes, ada } = await callTask('fail');
     const jobs: TaskJob[] = [];

@@ -1,6 +1,6 @@
 import { memoryStores } from '../../../lambda/adapters/memory/memory-stores.ts';
 import type { Caller } from '../../../lambda/core/access/caller.ts';
-import type { ImportedSession, Initialize } from '../../../lambda/core/sessions/session.ts';
+import { type ImportedSession, type Initialize, nameOfSession } from '../../../lambda/core/sessions/session.ts';
 import { type SessionAccess, type SessionRules, Sessions } from '../../../lambda/core/sessions/sessions.ts';
 import { signedInCaller } from '../../support/signed-in-caller.ts';
 
@@ -137,12 +137,17 @@ describe('an imported session', () => {
     async (stale) => {
       const { sessions, ada, clock } = await importing({ stale });
       const { session } = admitted(await sessions.resume(ada, old.id, undefined));
-      const { id, startedAt } = old;
-      expect(session).toMatchObject({ id, startedAt, grant: ada.grant, user: 'ada', initialize: old.initialize });
+      const { startedAt } = old;
+      expect(nameOfSession(session)).toBe(old.id);
+      expect(session).toMatchObject({ startedAt, grant: ada.grant, user: 'ada', initialize: old.initialize });
       // Its lifetime no longer depends on the other server.
       expect(session.expiresAt).toBe(start + 24 * hour);
-      clock.now += 23 * hour;
-      expect(admitted(await sessions.resume(ada, old.id, undefined)).session.id).toBe(old.id);
+      for (let day = 0; day < 3; day++) {
+        clock.now += 23 * hour;
+        const access = admitted(await sessions.resume(ada, old.id, undefined));
+        await access.slid;
+        expect(access.session.id).toBe(session.id);
+      }
     },
   );
 
@@ -157,7 +162,7 @@ describe('an imported session', () => {
   test('is one session for concurrent requests with its id', async () => {
     const { sessions, ada } = await importing();
     const all = await Promise.all(Array.from({ length: 10 }, () => sessions.resume(ada, old.id, undefined)));
-    expect(new Set(all.map((each) => admitted(each).session.id))).toEqual(new Set([old.id]));
+    expect(new Set(all.map((each) => admitted(each).session.id)).size).toBe(1);
   });
 
   test('is resumed without stored initialize parameters', async () => {
@@ -169,12 +174,20 @@ describe('an imported session', () => {
   test('is unknown to other users and stays available to its user', async () => {
     const { sessions, alan, ada } = await importing();
     const his = admitted(await sessions.resume(alan, old.id, undefined)).session;
-    expect(his.id).not.toBe(old.id);
+    expect(nameOfSession(his)).not.toBe(old.id);
     expect(his.initialize?.clientInfo.name).toBe('unknown');
     const { sessions: strict, alan: he } = await importing({ stale: 'reject' });
     expect(await strict.resume(he, old.id, undefined)).toBe('session-not-found');
     expect(await strict.end(he, old.id)).toBe('session-not-found');
-    expect(admitted(await sessions.resume(ada, old.id, undefined)).session.id).toBe(old.id);
+    expect(nameOfSession(admitted(await sessions.resume(ada, old.id, undefined)).session)).toBe(old.id);
+  });
+
+  test('with the id of another user’s is a session under another internal id', async () => {
+    const { sessions, ada, alan, stores } = await importing();
+    await stores.sessions.addImported({ ...old, user: 'alan' }, start);
+    const [hers, his] = [await sessions.resume(ada, old.id, undefined), await sessions.resume(alan, old.id, undefined)];
+    expect([hers, his].map((each) => nameOfSession(admitted(each).session))).toEqual([old.id, old.id]);
+    expect(admitted(hers).session.id).not.toBe(admitted(his).session.id);
   });
 
   test('is unknown after its expiry at the other server', async () => {

@@ -51,20 +51,21 @@ export function dynamoAuditLogReader(table: TableConnection): AuditLogReader {
     }
   }
 
-  const live = (now: number) => (item: StoredItem) => Number(item.ttl) > now;
+  const live = (now: number, user?: string) => (item: StoredItem) =>
+    Number(item.ttl) > now && (user === undefined || item.user === user);
 
   return {
-    async callsOf(session, { limit, after, now }) {
+    async callsOf(session, { limit, after, now, user }) {
       // One more than the limit shows whether there is a next page.
       const stored = ofSession(session, 'sk > :name', after, true, limit + 1);
-      const found = (await takeItems(stored, limit + 1, live(now))).map(callIn);
+      const found = (await takeItems(stored, limit + 1, live(now, user))).map(callIn);
       const calls = found.slice(0, limit);
       return { calls, ...(found.length > limit && { next: callName(calls.at(-1)!) }) };
     },
 
-    async latestOf(session, { limit, before, now }) {
+    async latestOf(session, { limit, before, now, user }) {
       const stored = ofSession(session, 'sk < :name', before, false, limit);
-      return (await takeItems(stored, limit, live(now))).map(callIn);
+      return (await takeItems(stored, limit, live(now, user))).map(callIn);
     },
 
     async *callsEndedIn(bucket) {

@@ -5,6 +5,7 @@ import {
   type JSONRPCResponse,
   type McpServer,
 } from '@modelcontextprotocol/server';
+import { nameOfSession } from '../../sessions/session.ts';
 import { after, type Clock, epochSeconds } from '../../support/clock.ts';
 import type { Logger } from '../../support/logger.ts';
 import { ServiceUnavailableError } from '../../support/service-unavailable-error.ts';
@@ -103,7 +104,7 @@ export class ExecutionRunner {
   async notify(exchange: McpExchange, notifications: JSONRPCMessage[]): Promise<Pick<PendingResponse, 'done'>> {
     const { session } = exchange;
     const { server } = await this.#dependencies.builder.build(exchange);
-    const transport = new SessionTransport(session.id, new Map(), () => undefined);
+    const transport = new SessionTransport(nameOfSession(session), new Map(), () => undefined);
     await this.#connect(server, transport);
     await transport.replay(session);
     transport.deliver(notifications, {
@@ -132,7 +133,7 @@ export class ExecutionRunner {
   ): Promise<void> {
     const { session, request } = exchange;
     const { server, outbound } = await this.#dependencies.builder.build(exchange, client);
-    const transport = new SessionTransport(session.id, inputResponses, (message) => {
+    const transport = new SessionTransport(nameOfSession(session), inputResponses, (message) => {
       if (message.kind === 'notification' && outbound.publish(message.message)) return;
       if (message.kind !== 'response') return take(message);
       const response = { ...message, message: outbound.prepare<JSONRPCResponse>(message.message) };

@@ -1,16 +1,20 @@
 import type { JSONRPCRequest, JSONRPCResponse } from '@modelcontextprotocol/server';
+import type { Caller } from '../../access/caller.ts';
 import { type AuditDependencies, AuditRecorder } from '../../audit/audit-recorder.ts';
 import type { Sessions } from '../../sessions/sessions.ts';
-import { after, type Clock, epochSeconds } from '../../support/clock.ts';
+import { after, type Clock, epochSeconds, every } from '../../support/clock.ts';
 import { randomId } from '../../support/crypto.ts';
+import { logFailure } from '../../support/failure-log.ts';
 import type { Logger } from '../../support/logger.ts';
 import { ServiceUnavailableError } from '../../support/service-unavailable-error.ts';
 import {
+  cancelled,
   type Execution,
   type ExecutionEvent,
   type ExecutionStore,
   isAbandoned,
   isLiveExecution,
+  isUnfinished,
   LEASE_SECONDS,
   lease,
   nextVersion,
@@ -24,6 +28,9 @@ import { createToolContext, type ToolContextDependencies } from '../tool-context
 import { traceIdOf, traceOf } from '../trace.ts';
 import { LeasedTask, type TaskOutcome, toolInputName } from './leased-task.ts';
 import { MOST_ATTEMPTS, type TaskJob } from './tasks.ts';
+
+/** How often the grant of a running task is read: a revocation ends the task. */
+const GRANT_MILLISECONDS = 10_000;
 
 /** Time that the worker keeps to store a timeout before its invocation ends. */
 const MARGIN_MILLISECONDS = 10_000;
@@ -58,10 +65,24 @@ export class TaskWorker {
   async work(job: TaskJob, remainingMilliseconds: number): Promise<void> {
     const execution = await this.#lease(job);
     if (!execution) return;
-    const { executions, server } = this.#dependencies;
+    const { executions, clock } = this.#dependencies;
     const { request, answers } = await executions.loadRequest(execution);
     const exchange = await this.#exchange(request, execution);
-    const milliseconds = remainingMilliseconds - MARGIN_MILLISECONDS;
+    const watch = every(clock, GRANT_MILLISECONDS, () => void this.#cancelIfRevoked(exchange?.caller, execution));
+    try {
+      await this.#run(execution, exchange, answers, remainingMilliseconds - MARGIN_MILLISECONDS);
+    } finally {
+      watch.cancel();
+    }
+  }
+
+  async #run(
+    execution: Execution,
+    exchange: McpExchange | undefined,
+    answers: ReadonlyMap<string, string>,
+    milliseconds: number,
+  ): Promise<void> {
+    const { executions, server } = this.#dependencies;
     if (exchange?.session.era === 'legacy') {
       await server.execute(exchange, execution, milliseconds);
       return exchange.recorder.written();
@@ -70,6 +91,19 @@ export class TaskWorker {
     const [outcome] = execution.attempts > 1 ? await executions.eventsAfter(execution, execution.events) : [];
     if (outcome) return this.#settle(execution, outcome);
     await this.#executeTask(execution, exchange, answers, milliseconds);
+  }
+
+  /** Cancels the execution when its grant has ended. The work stops when its lease is renewed. */
+  async #cancelIfRevoked(caller: Caller | undefined, { grant, id }: Execution): Promise<void> {
+    const { executions, sessions, clock, log } = this.#dependencies;
+    try {
+      if (!caller || (await sessions.grantOf(caller))) return;
+      const found = await executions.findExecution(grant, id);
+      if (found && isUnfinished(found)) await executions.saveExecution(cancelled(found, epochSeconds(clock)));
+    } catch (error) {
+      // The next look repeats it.
+      logFailure(log, error);
+    }
   }
 
   async #settle(execution: Execution, event: ExecutionEvent): Promise<void> {

@@ -65,8 +65,8 @@ export class Tasks {
   /** Hands a request over to a worker. */
   async begin(exchange: McpExchange, request: JSONRPCRequest): Promise<Execution> {
     const { store, starter, ttlSeconds } = this.#dependencies;
-    const { caller, context } = exchange;
-    const task = newExecution(caller.grant, context.session.id, 'task', [request.id], this.#now(), ttlSeconds);
+    const { caller, session } = exchange;
+    const task = newExecution(caller.grant, session.id, 'task', [request.id], this.#now(), ttlSeconds);
     await store.createExecution(task, serializeRequest(exchange, request));
     try {
       await starter.start({ grant: task.grant, execution: task.id });
