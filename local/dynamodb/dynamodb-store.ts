@@ -1,5 +1,5 @@
-import { ClassicLevel } from 'classic-level';
 import { AwsError } from '../aws-api/aws-error.ts';
+import { DiskMap } from '../disk-map.ts';
 import { attributeOf, type Item } from './attribute-value.ts';
 import { checkItemKeys } from './item-keys.ts';
 import type { ItemStore } from './item-store.ts';
@@ -19,8 +19,6 @@ type Defined = {
 /** The items of one table. `defined` is missing while the table is only known from the disk. */
 type Table = { defined?: Defined; items: SortedMap<Item> };
 
-type Level = ClassicLevel<string, Item>;
-
 /**
  * The tables: synchronous and in memory, so that a whole request, or a whole transaction, happens between two turns of
  * the event loop and no other request sees half of it. With a folder, the items are also in a LevelDB, as JSON under
@@ -28,17 +26,13 @@ type Level = ClassicLevel<string, Item>;
  * either. Indexes are not written; they are built from the items when the table is created.
  */
 export class Store implements ItemStore {
-  readonly #level: Level | undefined;
+  readonly #disk: DiskMap<Item>;
   readonly #tables = new Map<string, Table>();
   /** How to take back what the request under way has written. */
   #undo: (() => void)[] = [];
-  /** Keys of the LevelDB whose values in memory are newer. */
-  readonly #unsaved = new Map<string, { table: string; key: string }>();
-  #writing: Promise<void> = Promise.resolve();
-  #queued: Promise<void> | undefined;
 
-  private constructor(level: Level | undefined) {
-    this.#level = level;
+  private constructor(disk: DiskMap<Item>) {
+    this.#disk = disk;
   }
 
   /**
@@ -46,15 +40,11 @@ export class Store implements ItemStore {
    * @throws Error when another process has the folder open
    */
   static async open(folder: string | undefined): Promise<Store> {
-    if (folder === undefined) return new Store(undefined);
-    const level: Level = new ClassicLevel(folder, { valueEncoding: 'json' });
-    try {
-      await level.open();
-    } catch (cause) {
+    const disk = await DiskMap.open<Item>(folder).catch((cause) => {
       throw new Error(`The tables in ${folder} cannot be opened: is another local cloud running?`, { cause });
-    }
-    const store = new Store(level);
-    for await (const [key, item] of level.iterator()) {
+    });
+    const store = new Store(disk);
+    for await (const [key, item] of disk.entries()) {
       const separator = key.indexOf('~');
       store.#table(key.slice(0, separator)).items.set(key.slice(separator + 1), item);
     }
@@ -85,7 +75,8 @@ export class Store implements ItemStore {
       index(defined, undefined, item);
     }
     for (const [key] of [...previous.items.entries(), ...table.items.entries()]) {
-      if (previous.items.get(key) !== table.items.get(key)) this.#unsaved.set(`${name}~${key}`, { table: name, key });
+      const item = table.items.get(key);
+      if (previous.items.get(key) !== item) this.#setOnDisk(name, key, item);
     }
     this.#tables.set(name, table);
   }
@@ -141,22 +132,12 @@ export class Store implements ItemStore {
   }
 
   /** Resolves when everything written before the call is on disk. After an error the next call tries again. */
-  async save(): Promise<void> {
-    if (!this.#level || this.#unsaved.size === 0) return this.#writing;
-    // One batch at a time, because two may overtake one another; a call in between shares the next batch.
-    this.#queued ??= this.#writing
-      .catch(() => undefined)
-      .then(() => {
-        this.#queued = undefined;
-        this.#writing = this.#write(this.#level!);
-        return this.#writing;
-      });
-    return this.#queued;
+  save(): Promise<void> {
+    return this.#disk.save();
   }
 
-  async close(): Promise<void> {
-    await this.save();
-    await this.#level?.close();
+  close(): Promise<void> {
+    return this.#disk.close();
   }
 
   #change(tableName: string, key: string, item: Item | undefined): void {
@@ -170,24 +151,14 @@ export class Store implements ItemStore {
     if (item) items.set(key, item);
     else items.delete(key);
     index(this.#defined(tableName), previous, item);
-    this.#unsaved.set(`${tableName}~${key}`, { table: tableName, key });
+    this.#setOnDisk(tableName, key, item);
     return previous;
   }
 
-  async #write(level: Level): Promise<void> {
-    const batch = [...this.#unsaved];
-    this.#unsaved.clear();
-    try {
-      await level.batch(
-        batch.map(([path, { table, key }]) => {
-          const value = this.#table(table).items.get(key);
-          return value ? { type: 'put', key: path, value } : { type: 'del', key: path };
-        }),
-      );
-    } catch (error) {
-      for (const [path, place] of batch) this.#unsaved.set(path, place);
-      throw error;
-    }
+  #setOnDisk(table: string, key: string, item: Item | undefined): void {
+    const path = `${table}~${key}`;
+    if (item === undefined) this.#disk.delete(path);
+    else this.#disk.set(path, item);
   }
 
   #table(name: string): Table {
