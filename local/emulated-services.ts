@@ -6,6 +6,7 @@ import { type DynamoDb, startDynamoDb } from './dynamodb/dynamodb-service.ts';
 import { FunctionPrincipals, operatorPrincipal } from './iam/principals.ts';
 import { roleStatements } from './iam/role-statements.ts';
 import { type Kms, startKms } from './kms/kms-service.ts';
+import type { RetrySeconds } from './lambda/event-queue.ts';
 import { type Lambda, startLambda } from './lambda/lambda-service.ts';
 import { startSecrets } from './secrets-manager/secrets-service.ts';
 import type { Resource, Template } from './template/template.ts';
@@ -22,10 +23,17 @@ export type EmulatedServices = {
   operatorAccessKeyId(): string;
 };
 
-/** @param log receives lines about dropped events */
+export type ServicesOptions = {
+  /** The data folder. */
+  folder: string;
+  /** The pauses between the attempts of an event. */
+  retrySeconds: RetrySeconds | undefined;
+  /** Receives lines about dropped events. */
+  log(functionName: string, line: string): void;
+};
+
 export async function startServices(
-  folder: string,
-  log: (functionName: string, line: string) => void,
+  { folder, retrySeconds, log }: ServicesOptions,
   cleanups: CleanupStack,
 ): Promise<EmulatedServices> {
   const principals = new FunctionPrincipals();
@@ -36,7 +44,7 @@ export async function startServices(
   const dynamoDb = closed(await startDynamoDb({ folder: join(folder, 'dynamodb'), principals }));
   const kms = closed(await startKms({ folder, principals }));
   const secrets = closed(await startSecrets({ folder, principals }));
-  const lambda = closed(await startLambda({ principals, log }));
+  const lambda = closed(await startLambda({ folder: join(folder, 'events'), principals, retrySeconds, log }));
   return {
     dynamoDb,
     kms,

@@ -18,6 +18,7 @@ import {
 import type { Schedules } from './eventbridge/schedules.ts';
 import { freePort } from './free-port.ts';
 import type { Kms } from './kms/kms-service.ts';
+import type { RetrySeconds } from './lambda/event-queue.ts';
 import type { FunctionPool } from './lambda/function-pool.ts';
 import type { Lambda } from './lambda/lambda-service.ts';
 import { StackDeployment } from './stack-deployment.ts';
@@ -41,6 +42,12 @@ export type EmulatorOptions = {
   assembly?: string;
   /** A new execution environment for every request, so that no module state survives by accident. */
   freshPerRequest?: boolean;
+  /**
+   * The pauses before the second and the third attempt of an asynchronous invocation. On AWS they are 60 and 120 seconds.
+   *
+   * @default [1, 2]
+   */
+  retrySeconds?: RetrySeconds | undefined;
   report: Report;
 };
 
@@ -106,7 +113,9 @@ async function start(options: EmulatorOptions, cleanups: CleanupStack): Promise<
 
   report.progress('starting table, keys and functions');
   const isFirstStart = !existsSync(join(folder, 'dynamodb'));
-  const services = await startServices(folder, (functionName, line) => report.output(functionName, line), cleanups);
+  const { retrySeconds } = options;
+  const log = (functionName: string, line: string) => report.output(functionName, line);
+  const services = await startServices({ folder, retrySeconds, log }, cleanups);
   // Chosen late: another process may take a free port during the build.
   const gatewayPort = options.port === 0 ? await freePort() : options.port;
   const issuerPort = await chooseIdentityProviderPort(data, options.identityProviderPort, gatewayPort + 1);

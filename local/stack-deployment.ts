@@ -57,7 +57,7 @@ export class StackDeployment {
     const { functions } = deployment;
     cleanups.add(() => functions.close());
     services.lambda.deploy(resolved.template, functions);
-    // Runs before the functions close, so that events whose functions end are not retried.
+    // Runs before the functions close, so that events whose functions end wait for the next start.
     cleanups.add(() => services.lambda.undeploy());
     await loadAll(functions, resolved.template);
     const schedules = startSchedules(resolved.template, functions, {
@@ -74,6 +74,7 @@ export class StackDeployment {
     cleanups.add(() => gateway.close());
     deployment.#schedules = schedules;
     deployment.#gateway = gateway;
+    services.lambda.resume();
     return deployment;
   }
 

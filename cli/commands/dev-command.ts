@@ -11,8 +11,9 @@ export function addDev(program: Command): void {
       'after',
       `
 Environment:
-  PORT           port of the server (8787); 0 selects a free port
-  HOLDFAST_DATA  data folder, kept between runs (.holdfast)
+  PORT                    port of the server (8787); 0 selects a free port
+  HOLDFAST_DATA           data folder, kept between runs (.holdfast)
+  HOLDFAST_RETRY_SECONDS  pauses between the attempts of a long-running tool (1,2); AWS: 60,120
 
 Prints "ready <MCP URL>" on standard output when it is ready. Exit codes: 0 after Ctrl+C or SIGTERM, 1 failure.
 

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { ConfigurationError } from '../../lib/settings/configuration-error.ts';
 import { startEmulator } from '../../local/emulator.ts';
+import type { RetrySeconds } from '../../local/lambda/event-queue.ts';
 import type { DevOptions } from '../commands/parsed-options.ts';
 import { localDataFolder } from '../target/local-emulator.ts';
 import { consoleReport, readyDescription, welcome } from './emulator-console.ts';
@@ -9,7 +10,8 @@ import { consoleReport, readyDescription, welcome } from './emulator-console.ts'
 export async function runEmulator({ fresh, json = false }: DevOptions): Promise<void> {
   const folder = localDataFolder();
   const report = consoleReport(json);
-  const starting = startEmulator({ port: portOf(process.env.PORT), folder, fresh, report });
+  const retrySeconds = retrySecondsOf(process.env.HOLDFAST_RETRY_SECONDS);
+  const starting = startEmulator({ port: portOf(process.env.PORT), folder, fresh, retrySeconds, report });
   let isStopping = false;
   const stop = async () => {
     isStopping = true;
@@ -40,6 +42,18 @@ function portOf(value = '8787'): number {
     `PORT is ${JSON.stringify(value)}, not a port; set it to a number up to ${LARGEST_PORT} (0: any free port)`,
   );
 }
+
+/** @throws ConfigurationError for any other value than two numbers */
+function retrySecondsOf(value: string | undefined): RetrySeconds | undefined {
+  if (value === undefined) return undefined;
+  const [second = '', third = '', ...others] = value.split(',');
+  if (others.length === 0 && isSeconds(second) && isSeconds(third)) return [Number(second), Number(third)];
+  throw new ConfigurationError(
+    `HOLDFAST_RETRY_SECONDS is ${JSON.stringify(value)}, not two numbers of seconds; set it to a value such as 60,120`,
+  );
+}
+
+const isSeconds = (text: string) => /^\d+(\.\d+)?$/.test(text.trim());
 
 const POLL_MILLISECONDS = 250;
 

@@ -2,7 +2,7 @@ import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { after, type Clock, type Timer } from '../../lambda/core/support/clock.ts';
 import type { FunctionDefinition } from './function-definition.ts';
-import { FunctionError } from './function-error.ts';
+import { EnvironmentEnded, FunctionError } from './function-error.ts';
 import { InvocationResponse } from './invocation-response.ts';
 import type { FromWorker, RemoteError, ToWorker } from './worker-messages.ts';
 
@@ -57,7 +57,7 @@ export class ExecutionEnvironment {
     this.#worker.on('message', (message: FromWorker) => this.#receive(message));
     this.#worker.on('error', (error) => this.#fail(uncaught(error)));
     this.#worker.on('exit', (code) => {
-      this.#fail(new FunctionError('Runtime.ExitError', `Runtime exited with exit status ${code}`));
+      this.#fail(new EnvironmentEnded('Runtime.ExitError', `Runtime exited with exit status ${code}`));
     });
   }
 
@@ -79,7 +79,7 @@ export class ExecutionEnvironment {
 
   /** Ends the environment during its invocation, as a crash of the process does. */
   async kill(): Promise<void> {
-    this.#fail(new FunctionError('Runtime.ExitError', 'Runtime exited with error: signal: killed'));
+    this.#fail(new EnvironmentEnded('Runtime.ExitError', 'Runtime exited with error: signal: killed'));
     await this.end();
   }
 
@@ -121,7 +121,7 @@ export class ExecutionEnvironment {
   }
 
   #timeOut(seconds: number): void {
-    this.#fail(new FunctionError('Sandbox.Timedout', `Task timed out after ${seconds.toFixed(2)} seconds`));
+    this.#fail(new EnvironmentEnded('Sandbox.Timedout', `Task timed out after ${seconds.toFixed(2)} seconds`));
     void this.end();
   }
 
@@ -148,7 +148,7 @@ function fromRemote({ errorType, errorMessage, trace }: RemoteError): FunctionEr
 }
 
 /** A value that a worker thread did not catch, usually a copy of an Error. */
-function uncaught(error: unknown): FunctionError {
-  if (!(error instanceof Error)) return new FunctionError('Runtime.UserCodeError', String(error));
-  return new FunctionError(error.name, error.message, error.stack?.split('\n'));
+function uncaught(error: unknown): EnvironmentEnded {
+  if (!(error instanceof Error)) return new EnvironmentEnded('Runtime.UserCodeError', String(error));
+  return new EnvironmentEnded(error.name, error.message, error.stack?.split('\n'));
 }

@@ -12,6 +12,9 @@ export class FunctionError extends Error {
   }
 }
 
+/** The execution environment ended with the invocation: it crashed, was killed or timed out. */
+export class EnvironmentEnded extends FunctionError {}
+
 /** All execution environments that the function may have are busy (Lambda's TooManyRequestsException). */
 export class FunctionThrottled extends Error {}
 

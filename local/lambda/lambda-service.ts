@@ -6,14 +6,18 @@ import { AwsError, unknownOperation } from '../aws-api/aws-error.ts';
 import { type AwsService, callerOf, type ServiceResponse, serve } from '../aws-api/aws-service.ts';
 import type { Principals } from '../iam/principals.ts';
 import type { Template } from '../template/template.ts';
-import { EventQueue, type EventTarget } from './event-queue.ts';
+import { EventQueue, type EventTarget, type RetrySeconds } from './event-queue.ts';
 import { readEventTargets } from './event-targets.ts';
 import { EventTooLarge, FunctionError, FunctionThrottled } from './function-error.ts';
 import type { FunctionInvoker } from './function-pool.ts';
 import { type FunctionReference, invalidParameter, parseFunctionReference } from './function-reference.ts';
 
 export type LambdaOptions = {
+  /** The folder of the pending events; without it they live as long as the process. */
+  folder: string | undefined;
   principals: Principals;
+  /** The pauses between the attempts of an event. */
+  retrySeconds?: RetrySeconds | undefined;
   /** Receives a line for each dropped event. */
   log(functionName: string, line: string): void;
   clock?: Clock;
@@ -26,7 +30,9 @@ export type Lambda = AwsService & {
    * @throws Error naming the resource with a failure destination, or with settings for a version or an alias
    */
   deploy(template: Template, functions: FunctionInvoker): void;
-  /** Removes the functions, and discards the events that wait for them. */
+  /** Delivers the events that earlier processes left. */
+  resume(): void;
+  /** Removes the functions. The events that wait for them remain stored for the next start. */
   undeploy(): void;
   /** While on, every event is delivered twice, for tests of Lambda's "at least once". */
   deliverTwice(on: boolean): void;
@@ -46,9 +52,9 @@ const unsupportedHeaders = ['x-amz-client-context', 'x-amz-durable-execution-nam
  * dead-letter queues and destinations.
  */
 export async function startLambda(options: LambdaOptions): Promise<Lambda> {
-  const { principals, log, clock = systemClock } = options;
+  const { folder, principals, retrySeconds, log, clock = systemClock } = options;
   let targets = new Map<string, EventTarget>();
-  const events = new EventQueue({ target: (arn) => targets.get(arn), clock, log });
+  const events = await EventQueue.open({ folder, target: (arn) => targets.get(arn), retrySeconds, clock, log });
 
   const service = await serve({
     async answer(message, body) {
@@ -64,20 +70,22 @@ export async function startLambda(options: LambdaOptions): Promise<Lambda> {
   });
   const undeploy = () => {
     targets = new Map();
-    events.clear();
+    events.suspend();
   };
   return {
     ...service,
     deploy(template, functions) {
       targets = readEventTargets(template, functions);
     },
+    resume: () => events.resume(),
     undeploy,
     deliverTwice(on) {
       events.deliverTwice = on;
     },
-    close() {
+    async close() {
       undeploy();
-      return service.close();
+      await service.close();
+      await events.close();
     },
   };
 }
@@ -124,7 +132,7 @@ async function invokeTarget(
           `${body.length} byte payload is too large for the Event invocation type (limit ${EVENT_LIMIT} bytes)`,
         );
       }
-      events.accept(target, parsePayload(body), requestId);
+      await events.accept(target, parsePayload(body), requestId);
       return { status: 202, headers: { 'x-amzn-RequestId': requestId }, body: '' };
     case 'RequestResponse':
       return functionResponse(requestId, await resultOf(target, parsePayload(body), requestId));

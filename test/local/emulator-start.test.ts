@@ -5,6 +5,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { ClassicLevel } from 'classic-level';
 import { ProjectCopy, projectRoot } from '../../bench/harness/project-copy.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'holdfast-start-'));
@@ -31,6 +32,7 @@ function copyProject(): ProjectCopy {
 type StartOptions = {
   folder?: string;
   port?: number | string;
+  retrySeconds?: string;
   options?: string[];
   project?: string;
   throughNpm?: boolean;
@@ -46,6 +48,7 @@ class Start {
   constructor({
     folder = newFolder(),
     port = 0,
+    retrySeconds = '1,2',
     options = ['--json'],
     project = projectRoot,
     throughNpm,
@@ -55,7 +58,13 @@ class Start {
       : [process.execPath, ['bin/cli.ts', 'dev']];
     this.child = spawn(command, [...before, ...options], {
       cwd: project,
-      env: { PATH: process.env.PATH, HOME: process.env.HOME, PORT: String(port), HOLDFAST_DATA: folder },
+      env: {
+        PATH: process.env.PATH,
+        HOME: process.env.HOME,
+        PORT: String(port),
+        HOLDFAST_DATA: folder,
+        HOLDFAST_RETRY_SECONDS: retrySeconds,
+      },
     });
     running.add(this.child);
     this.child.stdout!.setEncoding('utf8').on('data', (text: string) => {
@@ -119,6 +128,26 @@ async function occupyPort(): Promise<{ server: Server; port: number }> {
   return { server, port: (server.address() as AddressInfo).port };
 }
 
+/** Stores an asynchronous invocation of the worker with an invalid payload, before its last attempt. */
+async function leaveEvent(folder: string, requestId: string): Promise<void> {
+  const { Resources } = JSON.parse(readFileSync(join(folder, 'cdk.out', 'Holdfast.template.json'), 'utf8'));
+  const logicalId = Object.keys(Resources).find((id) => /^WorkerFunction[0-9A-F]{8}$/.test(id));
+  const functionName = `Holdfast-${logicalId}`;
+  const now = Date.now();
+  const events = new ClassicLevel<string, object>(join(folder, 'events'), { valueEncoding: 'json' });
+  await events.put(requestId, {
+    arn: `arn:aws:lambda:us-east-1:000000000000:function:${functionName}`,
+    functionName,
+    event: null,
+    requestId,
+    acceptedAt: now,
+    failures: 2,
+    throttles: 0,
+    dueAt: now,
+  });
+  await events.close();
+}
+
 /** Four starts, one after the other, of which each tests how the one before has ended. */
 describe('starts on one data folder', () => {
   const folder = newFolder();
@@ -164,6 +193,7 @@ describe('starts on one data folder', () => {
 
   test('rejects a port in use, then starts on it and keeps the identity provider after a kill', async () => {
     writeFileSync(join(folder, 'secrets.json'), '{}');
+    await leaveEvent(folder, 'interrupted');
     const { server, port } = await occupyPort();
     expectFailure(
       await new Start({ folder, port }).ended(),
@@ -176,6 +206,11 @@ describe('starts on one data folder', () => {
     expect(ready.issuer).toBe(description.issuer);
     expect(await keyIdOf(ready.issuer)).toBe(keyId);
     description = ready;
+  });
+
+  test('attempts an asynchronous invocation that was pending at the kill', async () => {
+    await start.until(() => start.stderr.includes('The event interrupted is dropped'));
+    expect(start.stderr).toMatch(/The event interrupted is dropped: \w*Error at attempt 3, the last/);
   });
 
   test('ends with the npm that SIGTERM ended, and --fresh deletes everything except secrets', async () => {
@@ -232,6 +267,8 @@ test('rejects an identity provider port in use, because the port is part of the 
 test.each([
   ['PORT=eighty', { port: 'eighty' }, /^PORT is "eighty", not a port/],
   ['PORT=70000', { port: 70_000 }, /^PORT is "70000", not a port/],
+  ['HOLDFAST_RETRY_SECONDS=60', { retrySeconds: '60' }, /^HOLDFAST_RETRY_SECONDS is "60", not two numbers/],
+  ['HOLDFAST_RETRY_SECONDS=1,soon', { retrySeconds: '1,soon' }, /^HOLDFAST_RETRY_SECONDS is "1,soon", not two numbers/],
   ['an unknown option', { options: ['--jason'] }, /^error: unknown option '--jason'[\s\S]*--json/],
 ])('rejects %s', async (_, options, message) => {
   expectFailure(await new Start(options).ended(), message);

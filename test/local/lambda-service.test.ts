@@ -1,5 +1,10 @@
+import { cpSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { InvokeCommand, type InvokeCommandInput, LambdaClient } from '@aws-sdk/client-lambda';
+import { ClassicLevel } from 'classic-level';
+import { LEASE_SECONDS } from '../../lambda/core/mcp/execution.ts';
 import type { Clock } from '../../lambda/core/support/clock.ts';
 import type { Statement } from '../../local/iam/iam-policy.ts';
 import { FunctionPrincipals } from '../../local/iam/principals.ts';
@@ -21,20 +26,32 @@ const mayInvoke: Statement = { Effect: 'Allow', Action: 'lambda:InvokeFunction',
 
 /** The delays of the emulator's retries, in milliseconds. */
 const [firstRetry, secondRetry] = [1000, 2000];
+/** The delay after an attempt whose process ended: the lease of its task has ended then. */
+const afterEnd = (LEASE_SECONDS + 1) * 1000;
 /** The longest delay of a throttled event. */
 const fiveMinutes = 5000;
 
-type Options = { others?: TemplateJson['Resources']; functionClock?: Clock };
+type Options = {
+  others?: TemplateJson['Resources'];
+  functionClock?: Clock;
+  folder?: string;
+  retrySeconds?: [number, number];
+};
 
 /** A function `F`, and a client whose role may invoke it. */
-async function start(F: FunctionSource | string, { others = {}, functionClock }: Options = {}) {
+async function start(F: FunctionSource | string, { others = {}, functionClock, folder, retrySeconds }: Options = {}) {
   const built = builtTemplate({ F }, undefined, others);
   const principals = new FunctionPrincipals();
   principals.add('ID', { functionName: 'Caller', statements: [mayInvoke] });
   const clock = fakeClock();
   const dropped = new ObservedList<string>();
-  const lambda = await startLambda({ principals, clock, log: (_, line) => dropped.push(line) });
-  cleanups.push(() => lambda.close());
+  const lambda = await startLambda({
+    folder,
+    principals,
+    retrySeconds,
+    clock,
+    log: (_, line) => dropped.push(line),
+  });
 
   const entries = new ObservedList<string>();
   const functions = new FunctionPool({
@@ -43,7 +60,13 @@ async function start(F: FunctionSource | string, { others = {}, functionClock }:
     log: (_name, _requestId, line) => line.startsWith('entry ') && entries.push(line.slice('entry '.length)),
     ...(functionClock && { clock: functionClock }),
   });
-  cleanups.push(() => functions.close());
+  let stopped: Promise<void> | undefined;
+  const stop = async () => {
+    lambda.undeploy();
+    await functions.close();
+    await lambda.close();
+  };
+  cleanups.push(() => (stopped ??= stop()));
   const outcomes = new ObservedList<'succeeded' | 'failed'>();
   const observed: FunctionInvoker = {
     async invoke(...parameters) {
@@ -58,7 +81,6 @@ async function start(F: FunctionSource | string, { others = {}, functionClock }:
     },
   };
   lambda.deploy(built.template, observed);
-  cleanups.push(() => lambda.undeploy());
 
   const client = new LambdaClient({
     endpoint: lambda.endpoint,
@@ -80,8 +102,10 @@ async function start(F: FunctionSource | string, { others = {}, functionClock }:
     entries,
     /** Of all invocations; a throttled one has failed. */
     outcomes,
+    /** Ends the emulator as a signal does. */
+    stop: () => (stopped ??= stop()),
     invoke,
-    /** Sends an event. The clock is not advanced, so its first attempt does not start. */
+    /** Sends an event. Its first attempt begins in a later turn of the event loop. */
     accept,
     /** Sends an event and starts its first attempt. */
     async send(event: unknown) {
@@ -208,15 +232,15 @@ describe('an event', () => {
   });
 
   test.each([
-    ['throws', 'throw new RangeError()', 'RangeError'],
-    ['ends its process', 'process.exit(1)', 'Runtime.ExitError'],
+    ['throws', 'throw new RangeError()', 'RangeError', [firstRetry, secondRetry]],
+    ['ends its process', 'process.exit(1)', 'Runtime.ExitError', [afterEnd, afterEnd]],
   ])(
     'whose function %s is attempted three times under one request id, then dropped',
-    async (_, statement, errorType) => {
+    async (_, statement, errorType, [second, third]) => {
       const { send, clock, dropped, entries } = await start(handler(enter('context.awsRequestId') + statement));
       const { $metadata } = await send({});
-      await clock.expire(firstRetry);
-      await clock.expire(secondRetry);
+      await clock.expire(second!);
+      await clock.expire(third!);
       expect(await dropped.atLeast(1)).toEqual([
         `The event ${$metadata.requestId} is dropped: ${errorType} at attempt 3, the last`,
       ]);
@@ -234,7 +258,7 @@ describe('an event', () => {
     await send({ slow: true });
     await entries.atLeast(1);
     await functionClock.expire(7000);
-    await clock.expire(firstRetry);
+    await clock.expire(afterEnd);
     await entries.atLeast(2);
     await functionClock.expire(7000);
     expect((await dropped.atLeast(1))[0]).toContain('Sandbox.Timedout at attempt 2');
@@ -289,6 +313,17 @@ describe('an event', () => {
     expect(entries.items).toEqual(['1']);
   });
 
+  test('is retried after the pauses of the settings', async () => {
+    const { send, clock, dropped, entries } = await start(handler(`${enter('1')} throw new Error()`), {
+      retrySeconds: [60, 120],
+    });
+    await send({});
+    await clock.expire(60_000);
+    await clock.expire(120_000);
+    await dropped.atLeast(1);
+    expect(entries.items).toHaveLength(3);
+  });
+
   test('is delivered twice while deliverTwice is on', async () => {
     const { send, lambda, entries } = await start(handler(enter('event.n + context.awsRequestId')));
     lambda.deliverTwice(true);
@@ -306,10 +341,10 @@ describe('an event', () => {
     await Promise.all([send({ n: 1 }), send({ n: 2 })]);
     await gate.arrivals.atLeast(2);
     expect(await functions.kill('F', 1)).toBe(1);
-    await clock.expire(firstRetry);
+    await clock.expire(afterEnd);
     await outcomes.until((all) => all.includes('succeeded'));
     expect(await functions.kill('F', 9)).toBe(1);
-    await clock.expire(firstRetry);
+    await clock.expire(afterEnd);
     expect((await entries.atLeast(4)).sort()).toEqual(['1', '1', '2', '2']);
   });
 
@@ -331,7 +366,7 @@ describe('an event', () => {
     expect((await dropped.atLeast(1))[0]).toContain('its function does not exist any more');
   });
 
-  test('is discarded with its stack, whether it waits or runs', async () => {
+  test('is not retried after its stack has been removed, whether it waits or runs', async () => {
     const { send, clock, lambda, functions, dropped, entries, outcomes } = await start(
       handler(`${enter('event.n')} if (event.n === 1) throw new Error(); ${never}`),
     );
@@ -345,6 +380,110 @@ describe('an event', () => {
     await outcomes.atLeast(2);
     await nextTurn();
     expect([clock.sleeping(), entries.items.length, dropped.items]).toEqual([0, 2, []]);
+  });
+});
+
+describe('an event of an earlier process', () => {
+  const root = mkdtempSync(join(tmpdir(), 'holdfast-events-'));
+  afterAll(() => rmSync(root, { recursive: true }));
+  let folders = 0;
+  const newFolder = () => join(root, String(++folders));
+  const keysIn = async (folder: string) => {
+    const events = new ClassicLevel(folder);
+    const keys = await events.keys().all();
+    await events.close();
+    return keys;
+  };
+  /** A copy of the folder as it is now: the data of a process that is killed at this moment. */
+  const killedIn = (folder: string) => {
+    const copy = newFolder();
+    cpSync(folder, copy, { recursive: true });
+    return copy;
+  };
+  const hangs = handler(enter('context.awsRequestId') + never);
+  const returns = handler(enter('context.awsRequestId'));
+
+  /** An emulator that was killed in the folder, started again. */
+  const restart = async (folder: string, code: string) => {
+    const restarted = await start(code, { folder: killedIn(folder) });
+    restarted.lambda.resume();
+    await restarted.clock.advance(0);
+    return restarted;
+  };
+
+  test('that had no attempt is delivered under its request id', async () => {
+    const folder = newFolder();
+    const throttled = { code: returns, properties: { ReservedConcurrentExecutions: 0 } };
+    const { send, clock, entries } = await start(throttled, { folder });
+    const { $metadata } = await send({});
+    await clock.until(() => clock.sleeping() === 1);
+    const restarted = await restart(folder, returns);
+    await restarted.clock.advance(firstRetry);
+    expect(await restarted.entries.atLeast(1)).toEqual([$metadata.requestId]);
+    expect(entries.items).toEqual([]);
+  });
+
+  test('that waited for a retry is delivered when its pause has passed', async () => {
+    const folder = newFolder();
+    const { send, clock, outcomes } = await start(handler('throw new Error()'), { folder });
+    await send({});
+    await outcomes.atLeast(1);
+    await clock.until(() => clock.sleeping() === 1);
+    const restarted = await restart(folder, returns);
+    await restarted.clock.expire(firstRetry);
+    await restarted.entries.atLeast(1);
+  });
+
+  test('that was handled is not stored any more', async () => {
+    const folder = newFolder();
+    const { send, outcomes, stop } = await start(returns, { folder });
+    await send({});
+    await outcomes.atLeast(1);
+    await stop();
+    expect(await keysIn(folder)).toEqual([]);
+  });
+
+  test('that was under way is attempted again when the lease of its worker may have ended', async () => {
+    const folder = newFolder();
+    const { send, entries } = await start(hangs, { folder });
+    const { $metadata } = await send({});
+    await entries.atLeast(1);
+    const restarted = await restart(folder, returns);
+    await restarted.clock.expire(afterEnd);
+    expect(await restarted.entries.atLeast(1)).toEqual([$metadata.requestId]);
+  });
+
+  test('that was under way when the emulator was stopped is attempted again', async () => {
+    const folder = newFolder();
+    const { send, entries, dropped, stop } = await start(hangs, { folder });
+    await send({});
+    await entries.atLeast(1);
+    await stop();
+    const restarted = await restart(folder, returns);
+    await restarted.clock.expire(afterEnd);
+    await restarted.entries.atLeast(1);
+    expect(dropped.items).toEqual([]);
+  });
+
+  test('has three attempts over all processes', async () => {
+    const folder = newFolder();
+    const first = await start(hangs, { folder });
+    const { $metadata } = await first.send({});
+    await first.entries.atLeast(1);
+    let last = folder;
+    for (let attempt = 2; attempt <= 3; attempt++) {
+      last = killedIn(last);
+      const next = await start(hangs, { folder: last });
+      next.lambda.resume();
+      await next.clock.expire(afterEnd);
+      await next.entries.atLeast(1);
+    }
+    const restarted = await restart(last, returns);
+    expect(await restarted.dropped.atLeast(1)).toEqual([
+      `The event ${$metadata.requestId} is dropped: Runtime.ExitError at attempt 3, the last`,
+    ]);
+    await restarted.stop();
+    expect(restarted.outcomes.items).toEqual([]);
   });
 });
 
