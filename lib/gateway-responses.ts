@@ -18,6 +18,16 @@ const GATEWAY_MESSAGE = '$context.error.messageString';
 /**
  * The error responses of API Gateway: JSON with CORS headers, and the 401 and 403 challenges. A function cannot send
  * the challenges, because API Gateway renames its `WWW-Authenticate` to `x-amzn-Remapped-WWW-Authenticate`.
+ *
+ * A function at its concurrency limit is throttled: Lambda rejects the invocation with TooManyRequestsException. API
+ * Gateway then answers 500 by default, and never Lambda's 429 (Lambda developer guide, "Handling Lambda errors with an API
+ * Gateway API"). A customized INTEGRATION_FAILURE replaces that response: measured in re:Post QUL-z6rJbmR4meafB7MzYXxw,
+ * and reported in Stack Overflow 36363280. For an authorizer, API Gateway's table of response types has
+ * AUTHORIZER_CONFIGURATION_ERROR ("failing to connect") and AUTHORIZER_FAILURE; deployed APIs answer the errors of an
+ * authorizer function with `x-amzn-ErrorType: AuthorizerConfigurationException`. Both types have the same response here.
+ *
+ * Only a deployment can confirm that a streaming integration and a throttled authorizer use these types, and whether
+ * INTEGRATION_FAILURE also covers a function that fails.
  */
 export class GatewayResponses extends Construct {
   constructor(scope: Construct, id: string, props: GatewayResponsesProps) {
@@ -51,11 +61,20 @@ export class GatewayResponses extends Construct {
       description: 'Too many requests',
       headers: { 'Retry-After': RETRY_AFTER },
     });
-    // The key set is unavailable, so the token is neither valid nor invalid. A 401 would make the client sign in again.
-    this.#respond(props.api, ResponseType.AUTHORIZER_FAILURE, {
+    // The key set is unavailable or the authorizer is throttled, so the token is neither valid nor invalid. A 401 would make
+    // the client sign in again.
+    for (const type of [ResponseType.AUTHORIZER_FAILURE, ResponseType.AUTHORIZER_CONFIGURATION_ERROR]) {
+      this.#respond(props.api, type, {
+        status: 503,
+        error: 'temporarily_unavailable',
+        description: 'The access token cannot be verified at the moment',
+        headers: { 'Retry-After': RETRY_AFTER },
+      });
+    }
+    this.#respond(props.api, ResponseType.INTEGRATION_FAILURE, {
       status: 503,
       error: 'temporarily_unavailable',
-      description: 'The access token cannot be verified at the moment',
+      description: 'The server is not available at the moment',
       headers: { 'Retry-After': RETRY_AFTER },
     });
     this.#respond(props.api, ResponseType.DEFAULT_4XX, { error: 'invalid_request' });

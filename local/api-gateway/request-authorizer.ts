@@ -1,4 +1,5 @@
 import { isAllowed, type Statement } from '../iam/iam-policy.ts';
+import { FunctionThrottled } from '../lambda/function-error.ts';
 import type { FunctionInvoker } from '../lambda/function-pool.ts';
 import type { Api, Authorizer, Route } from './api-model.ts';
 import { GatewayError } from './gateway-error.ts';
@@ -26,7 +27,7 @@ export class RequestAuthorizers {
    * @returns the context for the method's function, with all values as strings
    * @throws GatewayError UNAUTHORIZED without an identity source or if the function throws "Unauthorized", ACCESS_DENIED if
    * its policy does not allow the request, AUTHORIZER_FAILURE if it fails, AUTHORIZER_CONFIGURATION_ERROR if its result is
-   * invalid
+   * invalid or the function is throttled
    */
   async authorize(
     authorizer: Authorizer,
@@ -68,7 +69,8 @@ export class RequestAuthorizers {
       output = await this.#functions.invoke(authorizer.function, authorizerEvent(request, api, route));
     } catch (error) {
       if (error instanceof Error && error.message === 'Unauthorized') throw new GatewayError('UNAUTHORIZED');
-      throw new GatewayError('AUTHORIZER_FAILURE', error);
+      const type = error instanceof FunctionThrottled ? 'AUTHORIZER_CONFIGURATION_ERROR' : 'AUTHORIZER_FAILURE';
+      throw new GatewayError(type, error);
     }
     const result = readResult(output);
     if (authorizer.ttlSeconds > 0 && authorizer.identitySources.length > 0) {

@@ -85,7 +85,7 @@ async function invokeIntegration(
     await send(exchange, deployment, integration, event);
   } catch (error) {
     if (error instanceof EventTooLarge) throw new GatewayError('REQUEST_TOO_LARGE', error);
-    if (error instanceof FunctionThrottled) throw new GatewayError('API_CONFIGURATION_ERROR', error);
+    if (error instanceof FunctionThrottled) throw new GatewayError('INTEGRATION_FAILURE', error);
     throw error;
   }
 }

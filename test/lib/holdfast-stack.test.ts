@@ -429,6 +429,18 @@ describe.each(deployments)('%s', (_name, props) => {
       }
     });
 
+    test('answers 503 with Retry-After while a function cannot be invoked', () => {
+      const responses = resourcesOf(template, 'AWS::ApiGateway::GatewayResponse').map(
+        ([, { Properties }]) => Properties,
+      );
+      for (const type of ['INTEGRATION_FAILURE', 'AUTHORIZER_FAILURE', 'AUTHORIZER_CONFIGURATION_ERROR']) {
+        expect(responses.find(({ ResponseType }) => ResponseType === type)).toMatchObject({
+          StatusCode: '503',
+          ResponseParameters: { 'gatewayresponse.header.Retry-After': "'2'" },
+        });
+      }
+    });
+
     test('sends the challenges, and no other resource does', () => {
       const responses = resourcesOf(template, 'AWS::ApiGateway::GatewayResponse');
       const challengeOf = (type: string) =>

@@ -14,6 +14,7 @@ import {
   RestApi,
 } from 'aws-cdk-lib/aws-apigateway';
 import { Code, Function as LambdaFunction, Runtime } from 'aws-cdk-lib/aws-lambda';
+import { GatewayResponses } from '../../lib/gateway-responses.ts';
 import { type GatewayServer, type LogEntry, startGatewayServer } from '../../local/api-gateway/gateway-server.ts';
 import { FunctionPool } from '../../local/lambda/function-pool.ts';
 import { Template, type TemplateJson } from '../../local/template/template.ts';
@@ -567,6 +568,60 @@ describe('the gateway', () => {
     await expect(startGatewayServer({ template: template(), functions, port, log: () => undefined })).rejects.toThrow(
       `The port ${port} of 127.0.0.1 is already in use`,
     );
+  });
+});
+
+describe('a function at its concurrency limit', () => {
+  const cleanups: (() => Promise<void>)[] = [];
+  afterEach(async () => {
+    for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
+  });
+
+  /** @param limited the beginning of the logical id of the function that has no execution environment */
+  const startWith = async (limited: string, change?: (api: RestApi) => void) => {
+    const built = synthesize(change);
+    built.json.Resources![idOf(built.json, limited)!]!.Properties!.ReservedConcurrentExecutions = 0;
+    const pool = new FunctionPool({
+      template: template(built.json),
+      assembly: built.assembly,
+      environment: () => ({}),
+      log: () => undefined,
+    });
+    cleanups.push(() => pool.close());
+    const log = (entry: LogEntry) => entries.push(entry);
+    const throttled = await startGatewayServer({ template: template(built.json), functions: pool, port: 0, log });
+    cleanups.push(() => throttled.close());
+    return (path: string) => fetch(throttled.origin + path, { headers: { Authorization: 'stage' } });
+  };
+  /** The gateway responses of the stack. */
+  const ofTheStack = (api: RestApi) => {
+    for (const id of Object.keys(gatewayResponses)) api.node.tryRemoveChild(id);
+    new GatewayResponses(api, 'Responses', { api, publicUrl: 'https://example.com', scope: 'mcp' });
+  };
+
+  test.each([
+    ['a buffered integration', 'Buffered', '/open', 'INTEGRATION_FAILURE: '],
+    ['a streaming integration', 'Streaming', '/stream', 'INTEGRATION_FAILURE: '],
+    ['an authorizer', 'Authorizing', '/guarded', 'AUTHORIZER_CONFIGURATION_ERROR: '],
+  ])(
+    'results in 503 with Retry-After through the gateway responses of the stack: %s',
+    async (_, limited, path, error) => {
+      const get = await startWith(limited, ofTheStack);
+      const response = await get(path);
+      expect([response.status, response.headers.get('retry-after')]).toEqual([503, '2']);
+      expect(await response.json()).toMatchObject({ error: 'temporarily_unavailable' });
+      expect((await logged()).error).toContain(error);
+    },
+  );
+
+  test.each([
+    ['a buffered integration', 'Buffered', '/open', 'Internal server error'],
+    ['a streaming integration', 'Streaming', '/stream', 'Internal server error'],
+    ['an authorizer', 'Authorizing', '/guarded', null],
+  ])('results in 500 without a gateway response: %s', async (_, limited, path, message) => {
+    const get = await startWith(limited);
+    const response = await get(path);
+    expect([response.status, await response.json()]).toEqual([500, { message }]);
   });
 });
 
