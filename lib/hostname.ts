@@ -3,7 +3,9 @@ import { DomainName, EndpointType, type RestApi, SecurityPolicy } from 'aws-cdk-
 import { Certificate } from 'aws-cdk-lib/aws-certificatemanager';
 import {
   AllowedMethods,
+  type BehaviorOptions,
   CachePolicy,
+  CacheQueryStringBehavior,
   Distribution,
   HttpVersion,
   OriginRequestPolicy,
@@ -66,7 +68,11 @@ const cachedErrorStatuses = [404, 405, 414, 500, 501, 502, 503, 504];
 
 /**
  * The host name of a CloudFront distribution, in front of the API, because the API's paths begin with its stage and OAuth
- * discovery must be at the root. Caching is disabled.
+ * discovery must be at the root. It caches the key set and the discovery documents, and nothing else.
+ *
+ * The authorizer fetches the key set through this host name. From the cache it comes without a cold start of the OAuth
+ * function, concurrent requests of cold authorizers become one request to the API, and during an outage the last key set
+ * is served (stale-if-error, which CloudFront supports since May 2023).
  *
  * CloudFront ends a stream that is silent for two minutes, its maximum without a quota increase, so a tool that takes
  * longer has to report progress.
@@ -79,22 +85,27 @@ export class CloudFrontHostname extends Construct {
     super(scope, id);
     // From the API id and not from its stage: the stage depends on the functions, and these depend on this host name.
     const host = `${props.api.restApiId}.execute-api.${Aws.REGION}.${Aws.URL_SUFFIX}`;
+    const behavior: BehaviorOptions = {
+      origin: new HttpOrigin(host, {
+        originPath: `/${STAGE_NAME}`,
+        readTimeout: Duration.seconds(120),
+        // Replaces a `Referer` of the client.
+        customHeaders: { Referer: props.originSecret },
+      }),
+      allowedMethods: AllowedMethods.ALLOW_ALL,
+      compress: false,
+      viewerProtocolPolicy: ViewerProtocolPolicy.HTTPS_ONLY,
+    };
+    const documents: BehaviorOptions = { ...behavior, cachePolicy: this.#documentCachePolicy() };
     const distribution = new Distribution(this, 'Distribution', {
       comment: 'Holdfast: puts the API at the root of a host name',
       httpVersion: HttpVersion.HTTP2_AND_3,
       defaultBehavior: {
-        origin: new HttpOrigin(host, {
-          originPath: `/${STAGE_NAME}`,
-          readTimeout: Duration.seconds(120),
-          // Replaces a `Referer` of the client.
-          customHeaders: { Referer: props.originSecret },
-        }),
+        ...behavior,
         cachePolicy: CachePolicy.CACHING_DISABLED,
         originRequestPolicy: OriginRequestPolicy.ALL_VIEWER_EXCEPT_HOST_HEADER,
-        allowedMethods: AllowedMethods.ALLOW_ALL,
-        compress: false,
-        viewerProtocolPolicy: ViewerProtocolPolicy.HTTPS_ONLY,
       },
+      additionalBehaviors: { '/jwks.json': documents, '/.well-known/*': documents },
       errorResponses: cachedErrorStatuses.map((httpStatus) => ({ httpStatus, ttl: Duration.seconds(0) })),
     });
     this.url = `https://${distribution.distributionDomainName}`;
@@ -116,5 +127,21 @@ export class CloudFrontHostname extends Construct {
         reason: 'The minimum TLS version can be set only for a custom domain (the setting `domain`).',
       },
     );
+  }
+
+  /**
+   * Caches as long as `Cache-Control` of the response says, and not at all without it. The id of a key is part of the cache
+   * key: the authorizer requests a key set under the id of the key that it needs.
+   */
+  #documentCachePolicy(): CachePolicy {
+    return new CachePolicy(this, 'DocumentCachePolicy', {
+      // Unique in the account, for all regions.
+      cachePolicyName: `${Aws.STACK_NAME}-${Aws.REGION}-documents`,
+      comment: 'Holdfast: the key set and the discovery documents',
+      minTtl: Duration.seconds(0),
+      defaultTtl: Duration.seconds(0),
+      maxTtl: Duration.days(1),
+      queryStringBehavior: CacheQueryStringBehavior.allowList('kid'),
+    });
   }
 }

@@ -75,6 +75,8 @@ export type Emulator = {
   lambda: Lambda;
   functions: FunctionPool;
   schedules: Schedules;
+  /** Empties the cache of CloudFront. */
+  invalidate(): void;
   /** Deploys the current sources, or the current content of the assembly. @returns the outcome, for the operator */
   redeploy(): Promise<string>;
   close(): Promise<void>;
@@ -150,7 +152,20 @@ async function start(options: EmulatorOptions, cleanups: CleanupStack): Promise<
   }
   const { origin, functions, schedules } = deployment;
   const { dynamoDb, kms, secrets, lambda } = services;
-  return { origin, outputs, identityProvider, dynamoDb, kms, secrets, lambda, functions, schedules, redeploy };
+  const invalidate = () => deployment.invalidate();
+  return {
+    origin,
+    outputs,
+    identityProvider,
+    dynamoDb,
+    kms,
+    secrets,
+    lambda,
+    functions,
+    schedules,
+    invalidate,
+    redeploy,
+  };
 }
 
 async function buildStack(assembly: string): Promise<SynthesizedStack> {

@@ -82,6 +82,11 @@ export class StackDeployment {
     return this.#gateway!.origin;
   }
 
+  /** Empties the cache of CloudFront. */
+  invalidate(): void {
+    this.#gateway!.invalidate();
+  }
+
   get schedules(): Schedules {
     return this.#schedules!;
   }

@@ -59,6 +59,8 @@ async function perform(command: Command): Promise<unknown> {
       return emulator.functions.kill(command.logicalId, command.count);
     case 'recycle':
       return emulator.functions.recycle();
+    case 'invalidate':
+      return emulator.invalidate();
     case 'runSchedules':
       return emulator.schedules.runNow();
     case 'count':

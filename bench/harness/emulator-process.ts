@@ -30,6 +30,7 @@ export type Command =
   | { name: 'deliverTwice'; twice: boolean }
   | { name: 'kill'; logicalId: string; count: number }
   | { name: 'recycle' }
+  | { name: 'invalidate' }
   | { name: 'runSchedules' }
   | { name: 'count' }
   | { name: 'statements'; construct: string }
@@ -115,6 +116,11 @@ export class EmulatorProcess {
   /** Ends the idle execution environments: the next request of every function meets a cold start. */
   async recycle(): Promise<void> {
     await this.#command({ name: 'recycle' });
+  }
+
+  /** Empties the cache of CloudFront. */
+  async invalidate(): Promise<void> {
+    await this.#command({ name: 'invalidate' });
   }
 
   /** Counts the requests that the work causes at the table and at the key service. */

@@ -1,12 +1,15 @@
 import { JwtVerifier } from 'aws-jwt-verify';
-import { JwtBaseError, WaitPeriodNotYetEndedJwkError } from 'aws-jwt-verify/error';
-import { SimpleFetcher } from 'aws-jwt-verify/https';
-import { SimpleJwksCache } from 'aws-jwt-verify/jwk';
+import {
+  JwtBaseError,
+  JwtWithoutValidKidError,
+  KidNotFoundInJwksError,
+  WaitPeriodNotYetEndedJwkError,
+} from 'aws-jwt-verify/error';
+import { fetch as fetchJson } from 'aws-jwt-verify/https';
+import { findJwkInJwks, type Jwks, type JwkWithKid, SimpleJwksCache } from 'aws-jwt-verify/jwk';
 import type { AccessTokenVerifier } from '../core/access/access-token.ts';
 import { ServiceUnavailableError } from '../core/support/service-unavailable-error.ts';
 import { isLoopbackHost } from '../shared/loopback.ts';
-
-const TIMEOUT_MILLISECONDS = 3000;
 
 type Part = Readonly<Record<string, unknown>>;
 
@@ -16,6 +19,8 @@ export type TrustedIssuer = {
   audience: string;
   /** @default - from the issuer's discovery document */
   jwksUri: string | undefined;
+  /** Whether the URL of the key set accepts the id of a key as `kid`. @default false */
+  keysById?: boolean;
   /** Tells access tokens from the issuer's other tokens. */
   isAccessToken(header: Part, payload: Part): boolean;
 };
@@ -25,6 +30,7 @@ export const trustInFacade = (publicUrl: string): TrustedIssuer => ({
   issuer: publicUrl,
   audience: `${publicUrl}/mcp`,
   jwksUri: `${publicUrl}/jwks.json`,
+  keysById: true,
   isAccessToken: ({ typ, alg }) => typ === 'at+jwt' && alg === 'ES256',
 });
 
@@ -39,34 +45,33 @@ export const trustInProvider = (provider: Pick<TrustedIssuer, 'issuer' | 'audien
     !['nonce', 'at_hash', 'c_hash'].some((claim) => claim in payload),
 });
 
-/** Verifies access tokens with `aws-jwt-verify`, the issuer's keys fetched once and cached. */
-export function accessTokenVerifier({ issuer, audience, jwksUri, isAccessToken }: TrustedIssuer): AccessTokenVerifier {
-  const fetcher = issuer.startsWith('http://') ? { fetch: fetchFromLoopback } : new SimpleFetcher();
-  let lastFetchFailed: unknown;
-  const watched = {
-    fetch: async (uri: string) => {
-      try {
-        const document = await fetcher.fetch(uri);
-        lastFetchFailed = undefined;
-        return document;
-      } catch (error) {
-        lastFetchFailed = error;
-        throw error;
-      }
-    },
-  };
+/** @param random from 0 to 1, spreads the attempts of processes that start at the same time */
+type Pauses = { sleep(milliseconds: number): Promise<void>; random(): number };
+
+const realPauses: Pauses = {
+  sleep: (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds)),
+  random: Math.random,
+};
+
+/** Verifies access tokens with `aws-jwt-verify`. The last key set is kept for the life of the process. */
+export function accessTokenVerifier(
+  { issuer, audience, jwksUri, isAccessToken, keysById = false }: TrustedIssuer,
+  pauses = realPauses,
+): AccessTokenVerifier {
+  const fetchDocument = issuer.startsWith('http://') ? fetchFromLoopback : fetchHttps;
+  const keys = new IssuerKeys(keysById, (uri) => fetchDocument(uri), pauses);
   let ready: ReturnType<typeof create> | undefined;
 
   async function create() {
     const options = {
       issuer,
       audience,
-      jwksUri: jwksUri ?? (await discoverKeys(issuer, watched.fetch)),
+      jwksUri: jwksUri ?? (await attemptRepeatedly(() => discoverKeys(issuer, fetchDocument), pauses)),
       customJwtCheck: ({ header, payload }: { header: Part; payload: Part }) => {
         if ('crit' in header || !isAccessToken(header, payload)) throw new WrongTokenTypeError();
       },
     };
-    return JwtVerifier.create(options, { jwksCache: new SimpleJwksCache({ fetcher: watched }) });
+    return JwtVerifier.create(options, { jwksCache: keys });
   }
 
   return {
@@ -80,8 +85,9 @@ export function accessTokenVerifier({ issuer, audience, jwksUri, isAccessToken }
         return (await verifier.verify(token)) as Record<string, unknown>;
       } catch (error) {
         // Without the keys a token is neither valid nor invalid.
-        const isWaiting = error instanceof WaitPeriodNotYetEndedJwkError && lastFetchFailed !== undefined;
-        if (error === lastFetchFailed || isWaiting) throw new ServiceUnavailableError('The key set', lastFetchFailed);
+        const { failure } = keys;
+        const isWaiting = error instanceof WaitPeriodNotYetEndedJwkError && failure !== undefined;
+        if (error === failure || isWaiting) throw new ServiceUnavailableError('The key set', failure);
         if (error instanceof JwtBaseError || error instanceof WrongTokenTypeError || isMalformedSignature(error))
           return undefined;
         throw error;
@@ -90,13 +96,115 @@ export function accessTokenVerifier({ issuer, audience, jwksUri, isAccessToken }
   };
 }
 
+type Decomposed = Parameters<SimpleJwksCache['getJwk']>[1];
+
+/**
+ * The keys of an issuer. A token whose key is known causes no fetch, so a key set that is slow or unavailable affects only
+ * tokens with another key. An unknown key causes one fetch, and after a fetch without success the next one ten seconds
+ * later at the earliest: invented key ids cause no load.
+ *
+ * The URL of the facade's key set names the key of the token, because CloudFront caches the key set. A key signs only
+ * after its publication, so the response that is cached under the id of a key has this key, and a rotation needs no
+ * invalidation of the cache.
+ */
+class IssuerKeys extends SimpleJwksCache {
+  /** The error of the last fetch; undefined if it had a key set. */
+  failure: unknown;
+  readonly #byId: boolean;
+  readonly #fetch: FetchDocument;
+  readonly #pauses: Pauses;
+  #known: Jwks | undefined;
+  readonly #fetching = new Map<string, Promise<Jwks>>();
+
+  constructor(byId: boolean, fetch: FetchDocument, pauses: Pauses) {
+    super();
+    this.#byId = byId;
+    this.#fetch = fetch;
+    this.#pauses = pauses;
+  }
+
+  override async getJwk(jwksUri: string, { header: { kid } }: Decomposed): Promise<JwkWithKid> {
+    if (typeof kid !== 'string') throw new JwtWithoutValidKidError('The token names no key');
+    const known = this.#find(kid);
+    if (known !== undefined) return known;
+    if (this.#byId && !facadeKeyId.test(kid)) throw new KidNotFoundInJwksError('The facade has no such key');
+    await this.penaltyBox.wait(jwksUri, kid);
+    const isFirst = this.#known === undefined;
+    try {
+      this.#known = await this.#fetchOnce(this.#byId ? `${jwksUri}?kid=${kid}` : jwksUri);
+    } catch (error) {
+      if (!isFirst) this.penaltyBox.registerFailedAttempt(jwksUri, kid);
+      throw error;
+    }
+    const found = this.#find(kid);
+    if (found === undefined) {
+      this.penaltyBox.registerFailedAttempt(jwksUri, kid);
+      throw new KidNotFoundInJwksError('The key set lacks the key of the token');
+    }
+    this.penaltyBox.registerSuccessfulAttempt(jwksUri, kid);
+    return found;
+  }
+
+  #find(kid: string): JwkWithKid | undefined {
+    return this.#known && findJwkInJwks(this.#known, kid);
+  }
+
+  /** Concurrent requests for one URL share its fetch. */
+  #fetchOnce(uri: string): Promise<Jwks> {
+    const running = this.#fetching.get(uri);
+    if (running !== undefined) return running;
+    const fetching = this.#fetchKeys(uri).finally(() => this.#fetching.delete(uri));
+    this.#fetching.set(uri, fetching);
+    return fetching;
+  }
+
+  async #fetchKeys(uri: string): Promise<Jwks> {
+    const attempt = async () => this.jwksParser(await this.#fetch(uri));
+    try {
+      const keys = this.#known ? await attempt() : await attemptRepeatedly(attempt, this.#pauses);
+      this.failure = undefined;
+      return keys;
+    } catch (error) {
+      this.failure = error;
+      throw error;
+    }
+  }
+}
+
+type FetchDocument = (uri: string) => Promise<ArrayBuffer>;
+
+/** A SHA-256 thumbprint in base64url (RFC 7638 §3), or shorter. Other key ids do not become part of a URL. */
+const facadeKeyId = /^[\w-]{1,43}$/;
+
+/**
+ * Attempts to fetch a document without which no token can be verified, such as from a cold function: eight seconds at most
+ * with their timeouts and pauses. The authorizer function has ten.
+ */
+const ATTEMPTS = 3;
+const TIMEOUT_MILLISECONDS = 2400;
+/** The longest pause before the second attempt. Before the third it is twice as long. */
+const PAUSE_MILLISECONDS = 250;
+
+async function attemptRepeatedly<T>(attempt: () => Promise<T>, { sleep, random }: Pauses): Promise<T> {
+  for (let count = 1; ; count++) {
+    try {
+      return await attempt();
+    } catch (error) {
+      if (count === ATTEMPTS) throw error;
+      await sleep(count * PAUSE_MILLISECONDS * random());
+    }
+  }
+}
+
+const fetchHttps: FetchDocument = (uri) => fetchJson(uri, { responseTimeout: TIMEOUT_MILLISECONDS });
+
 class WrongTokenTypeError extends Error {}
 
 /** Node's error for an ES256 signature of another length than 64 bytes, which `aws-jwt-verify` does not catch. */
 const isMalformedSignature = (error: unknown) => (error as { code?: unknown }).code === 'ERR_CRYPTO_OPERATION_FAILED';
 
 /** URL of the issuer's keys (OIDC Discovery §4). @throws Error when the document is not available or names another issuer */
-async function discoverKeys(issuer: string, fetchDocument: (uri: string) => Promise<ArrayBuffer>): Promise<string> {
+async function discoverKeys(issuer: string, fetchDocument: FetchDocument): Promise<string> {
   const address = `${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`;
   const document = JSON.parse(new TextDecoder().decode(await fetchDocument(address)));
   if (document.issuer !== issuer || typeof document.jwks_uri !== 'string') {

@@ -1,3 +1,4 @@
+import { readCacheBehaviors } from '../cloudfront/cache-behaviors.ts';
 import type { Template } from '../template/template.ts';
 import type { Api } from './api-model.ts';
 import { executeApiArn, executeApiHost } from './execute-api.ts';
@@ -41,6 +42,7 @@ export function readApi(template: Template): Api {
     responses: readCustomResponses(template),
     policy: readResourcePolicy(api, executeApiArn(id)),
     originHeaders: readOriginHeaders(template, executeApiHost(id)),
+    cacheBehaviors: readCacheBehaviors(template),
     route(httpMethod, path) {
       const match = tree.match(httpMethod, path);
       if (match === undefined) return undefined;

@@ -4,6 +4,8 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { systemClock } from '../../lambda/adapters/system-clock.ts';
 import type { Clock } from '../../lambda/core/support/clock.ts';
+import { behaviorOf } from '../cloudfront/cache-behaviors.ts';
+import { EdgeCache, type WholeResponse } from '../cloudfront/edge-cache.ts';
 import type { FunctionPool } from '../lambda/function-pool.ts';
 import type { Template } from '../template/template.ts';
 import { readApi } from './api-definition.ts';
@@ -40,14 +42,16 @@ export type GatewayServerOptions = {
 export type GatewayServer = {
   /** Such as `http://127.0.0.1:8787`. */
   origin: string;
-  /** Deploys another template's API, with an empty authorizer cache and full throttle buckets. */
+  /** Deploys another template's API, with empty caches and full throttle buckets. */
   replace(template: Template): void;
+  /** Empties the cache of CloudFront. */
+  invalidate(): void;
   close(): Promise<void>;
 };
 
 /**
  * The template's REST API behind a root-mapped host name, as CloudFront or a custom domain provides it: `/mcp` here is
- * `/mcp` of the stage, and CloudFront's headers are added.
+ * `/mcp` of the stage. Of CloudFront, the headers that it adds and the caching of its cache behaviors are emulated.
  *
  * Answers only requests whose `Host` is a name of this server. A web page can resolve its host name to 127.0.0.1 and would
  * otherwise reach the tools of its visitor (DNS rebinding).
@@ -64,6 +68,7 @@ export async function startGatewayServer(options: GatewayServerOptions): Promise
     clock,
   });
   let deployment = deploy(options.template);
+  let edge = new EdgeCache();
   let hostNames: string[] = [];
 
   const server = createServer((message, response) => {
@@ -72,7 +77,7 @@ export async function startGatewayServer(options: GatewayServerOptions): Promise
     const startedAt = performance.now();
     response.on('close', () => options.log(logEntry(exchange, performance.now() - startedAt)));
     response.setHeader('x-amzn-RequestId', request.requestId);
-    if (hostNames.includes(message.headers.host?.toLowerCase() ?? '')) void answerRequest(exchange, deployment);
+    if (hostNames.includes(message.headers.host?.toLowerCase() ?? '')) void answerAtEdge(exchange, deployment, edge);
     else rejectHost(exchange);
   });
   server.listen(options.port, host);
@@ -88,6 +93,10 @@ export async function startGatewayServer(options: GatewayServerOptions): Promise
     origin: `http://${authority}`,
     replace(template) {
       deployment = deploy(template);
+      edge = new EdgeCache();
+    },
+    invalidate() {
+      edge = new EdgeCache();
     },
     async close() {
       server.close();
@@ -95,6 +104,27 @@ export async function startGatewayServer(options: GatewayServerOptions): Promise
       await once(server, 'close');
     },
   };
+}
+
+/** Answers from the cache of CloudFront, or forwards the request to API Gateway. */
+async function answerAtEdge(exchange: Exchange, deployment: Deployment, edge: EdgeCache): Promise<void> {
+  const { request, response } = exchange;
+  const { cacheBehaviors, originHeaders } = deployment.api;
+  const behavior = behaviorOf(cacheBehaviors, request.path);
+  if (behavior === undefined) return answerRequest(exchange, deployment);
+  const parameters = [...request.query].filter(([name]) => behavior.queryParameters.includes(name));
+  exchange.request = { ...request, query: new URLSearchParams(parameters), headers: originHeaders };
+  if (request.httpMethod !== 'GET') return answerRequest(exchange, deployment);
+  const key = JSON.stringify([request.path, parameters]);
+  const { head, body } = await edge.respond(key, behavior, request.receivedAt, () => fetchWhole(exchange, deployment));
+  sendResponse(response, head, body);
+}
+
+function fetchWhole(exchange: Exchange, deployment: Deployment): Promise<WholeResponse> {
+  return new Promise((resolve) => {
+    exchange.respond = (head, body) => resolve({ head, body: Buffer.from(body) });
+    void answerRequest(exchange, deployment);
+  });
 }
 
 function rejectHost(exchange: Exchange): void {

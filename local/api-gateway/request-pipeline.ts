@@ -6,7 +6,7 @@ import type { Api, LambdaIntegration, Route } from './api-model.ts';
 import { GatewayError } from './gateway-error.ts';
 import { type GatewayRequest, headerOf } from './gateway-request.ts';
 import { renderGatewayResponse } from './gateway-response.ts';
-import { readBufferedResponse, readPrelude, withContentType } from './integration-response.ts';
+import { type ResponseHead, readBufferedResponse, readPrelude, withContentType } from './integration-response.ts';
 import { invokeRequest, isBinaryType, proxyEvent, requestContext } from './proxy-event.ts';
 import type { RequestAuthorizers } from './request-authorizer.ts';
 import type { RequestThrottle } from './request-throttle.ts';
@@ -35,7 +35,12 @@ export type Exchange = {
   function?: string;
   /** For the log. */
   error?: string;
+  /** Receives a whole response. @default sends it to the client */
+  respond?(head: ResponseHead, body: Buffer | string): void;
 };
+
+const respond = ({ response, respond }: Exchange, head: ResponseHead, body: Buffer | string): void =>
+  respond === undefined ? sendResponse(response, head, body) : respond(head, body);
 
 /** Answers a request; a GatewayError becomes a gateway response. */
 export async function answerRequest(exchange: Exchange, deployment: Deployment): Promise<void> {
@@ -52,7 +57,7 @@ export async function answerRequest(exchange: Exchange, deployment: Deployment):
 /** Route, resource policy, throttle, authorizer, integration. Each step may throw a GatewayError. */
 async function runPipeline(exchange: Exchange, deployment: Deployment): Promise<void> {
   const { api, authorizers, throttle } = deployment;
-  const { request, message, response } = exchange;
+  const { request, message } = exchange;
   const body = await readBody(message);
   const route = api.route(request.httpMethod, request.path);
   if (route === undefined) throw new GatewayError('MISSING_AUTHENTICATION_TOKEN');
@@ -67,7 +72,7 @@ async function runPipeline(exchange: Exchange, deployment: Deployment): Promise<
 
   if (integration.type === 'MOCK') {
     const headers = withContentType(integration.headers, 'application/json');
-    sendResponse(response, { status: integration.status, headers }, integration.body);
+    respond(exchange, { status: integration.status, headers }, integration.body);
     return;
   }
   exchange.function = integration.function;
@@ -91,15 +96,15 @@ async function invokeIntegration(
 }
 
 async function sendBufferedResponse(
-  { request, response }: Exchange,
+  exchange: Exchange,
   { api, functions, clock }: Deployment,
   integration: LambdaIntegration,
   event: object,
 ): Promise<void> {
   const result = await withinIntegrationTimeout(integration, clock, functions.invoke(integration.function, event));
-  const acceptsBinary = isBinaryType(api.binaryMediaTypes, headerOf(request, 'accept'));
+  const acceptsBinary = isBinaryType(api.binaryMediaTypes, headerOf(exchange.request, 'accept'));
   const { body, ...head } = readBufferedResponse(result, acceptsBinary);
-  sendResponse(response, head, body);
+  respond(exchange, head, body);
 }
 
 /**
@@ -113,6 +118,7 @@ async function sendStreamingResponse(
   event: object,
 ): Promise<void> {
   const { response } = exchange;
+  if (exchange.respond !== undefined) throw new Error('The local emulator does not support the caching of streams');
   const chunks = functions.invokeStreaming(integration.function, event);
   const timeout = after(clock, integration.timeoutMilliseconds, () => {
     if (!response.headersSent) return;
@@ -153,11 +159,12 @@ async function readBody(message: IncomingMessage): Promise<Buffer | undefined> {
   return size <= REQUEST_LIMIT ? Buffer.concat(chunks) : undefined;
 }
 
-function sendGatewayResponse({ response, request, route }: Exchange, api: Api, error: GatewayError): void {
+function sendGatewayResponse(exchange: Exchange, api: Api, error: GatewayError): void {
+  const { request, route } = exchange;
   const { body, ...head } = renderGatewayResponse(error, api.responses, {
     context: requestContext(request, api, route),
     header: (name) => headerOf(request, name),
     query: (name) => request.query.get(name) ?? undefined,
   });
-  sendResponse(response, head, body);
+  respond(exchange, head, body);
 }

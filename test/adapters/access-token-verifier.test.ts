@@ -1,8 +1,9 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { type CryptoKey, exportJWK, generateKeyPair, type JWK, SignJWT } from 'jose';
-import { accessTokenVerifier, trustInFacade } from '../../lambda/adapters/access-token-verifier.ts';
+import { accessTokenVerifier, trustInFacade, trustInProvider } from '../../lambda/adapters/access-token-verifier.ts';
 import type { AccessTokenVerifier } from '../../lambda/core/access/access-token.ts';
+import { ServiceUnavailableError } from '../../lambda/core/support/service-unavailable-error.ts';
 
 /** Correctly signed tokens, with one invalid property each. */
 
@@ -18,6 +19,10 @@ let origin: string;
 /** Requested URLs. */
 const asked: string[] = [];
 let published: Signer[];
+/** Answers a request in place of the key set. */
+let answer: (url: string) => { status: number; body: string } | undefined;
+/** The pauses between attempts, in milliseconds. */
+const pauses: number[] = [];
 let own: Signer;
 let rsa: Signer;
 let verifier: AccessTokenVerifier;
@@ -25,8 +30,9 @@ beforeAll(async () => {
   [own, rsa] = [await newSigner('ES256', 'own'), await newSigner('RS256', 'rsa')];
   server = createServer((request, response) => {
     asked.push(request.url!);
-    response.writeHead(200, { 'content-type': 'application/json' });
-    response.end(JSON.stringify({ keys: published.map(({ jwk }) => jwk) }));
+    const { status, body } = answer(request.url!) ?? { status: 200, body: keySet() };
+    response.writeHead(status, { 'content-type': 'application/json' });
+    response.end(body);
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
@@ -34,9 +40,19 @@ beforeAll(async () => {
 afterAll(() => new Promise((resolve) => server.close(resolve)));
 beforeEach(() => {
   published = [own, rsa];
+  answer = () => undefined;
   asked.length = 0;
-  verifier = accessTokenVerifier(trustInFacade(origin));
+  pauses.length = 0;
+  verifier = verifierOf(trustInFacade(origin));
 });
+
+const keySet = () => JSON.stringify({ keys: published.map(({ jwk }) => jwk) });
+
+const verifierOf = (trust: ReturnType<typeof trustInFacade>) =>
+  accessTokenVerifier(trust, {
+    sleep: async (milliseconds) => void pauses.push(milliseconds),
+    random: () => 0.5,
+  });
 
 const now = () => Math.floor(Date.now() / 1000);
 
@@ -75,14 +91,14 @@ test('fetches the keys once for any number of valid and invalid tokens', async (
   const [good, bad] = [await token(), await token({ aud: 'https://evil.example/mcp' })];
   // The first tokens may be verified in parallel, before the keys are fetched.
   await Promise.all(Array.from({ length: 20 }, () => verifier.verify(good)));
-  expect(asked).toEqual(['/jwks.json']);
+  expect(asked).toEqual(['/jwks.json?kid=own']);
   for (let i = 0; i < 200; i++) {
     expect(await verifier.verify(i % 2 === 0 ? good : bad)).toEqual(i % 2 === 0 ? expect.anything() : undefined);
   }
   for (const forged of ['x.y.z', `${good.slice(0, -4)}AAAA`, await token({}, { typ: 'JWT' })]) {
     expect(await verifier.verify(forged)).toBeUndefined();
   }
-  expect(asked).toEqual(['/jwks.json']);
+  expect(asked).toEqual(['/jwks.json?kid=own']);
 });
 
 test('fetches the keys again for an unknown key id, and not for each invented one', async () => {
@@ -93,4 +109,84 @@ test('fetches the keys again for an unknown key id, and not for each invented on
   expect(asked).toHaveLength(2);
   for (let i = 0; i < 50; i++) expect(await verifier.verify(await token({}, { kid: `made-up-${i}` }))).toBeUndefined();
   expect(asked.length).toBeLessThanOrEqual(3);
+});
+
+describe('while the key set cannot be fetched', () => {
+  const unavailable = { status: 503, body: '{}' };
+  /** Answers the first requests with an error. */
+  const failing = (times: number, error = unavailable) => {
+    answer = () => (times-- > 0 ? error : undefined);
+  };
+
+  test.each([
+    ['is unavailable', unavailable],
+    ['is not a key set', { status: 200, body: '<html>' }],
+  ])('the first token waits for a key set that %s twice', async (_, error) => {
+    failing(2, error);
+    expect(await verifier.verify(await token())).toMatchObject({ sub: 'u' });
+    expect(asked).toHaveLength(3);
+    expect(pauses).toEqual([125, 250]);
+  });
+
+  test('a token is neither accepted nor rejected after three attempts', async () => {
+    failing(Number.POSITIVE_INFINITY);
+    await expect(verifier.verify(await token())).rejects.toThrow(ServiceUnavailableError);
+    expect(asked).toHaveLength(3);
+    failing(0);
+    expect(await verifier.verify(await token())).toBeDefined();
+  });
+
+  test('a token whose key is known is accepted, and an unknown key causes one fetch', async () => {
+    await verifier.verify(await token());
+    failing(Number.POSITIVE_INFINITY);
+    for (let i = 0; i < 20; i++) {
+      await expect(verifier.verify(await token({}, { kid: `unknown-${i}` }))).rejects.toThrow(ServiceUnavailableError);
+      expect(await verifier.verify(await token())).toBeDefined();
+    }
+    expect(asked).toHaveLength(2);
+    expect(pauses).toEqual([]);
+  });
+});
+
+test('accepts a new key while a cache in front has the previous key set', async () => {
+  const cache = new Map<string, string>();
+  answer = (url) => {
+    cache.set(url, cache.get(url) ?? keySet());
+    return { status: 200, body: cache.get(url)! };
+  };
+  published = [own];
+  expect(await verifier.verify(await token())).toBeDefined();
+  const next = await newSigner('ES256', 'next');
+  published = [next, own];
+  expect(await verifier.verify(await token({}, {}, next))).toBeDefined();
+  // Another process, which starts with the new key and then meets the old one.
+  const other = verifierOf(trustInFacade(origin));
+  expect(await other.verify(await token({}, {}, next))).toBeDefined();
+  expect(await other.verify(await token())).toBeDefined();
+});
+
+test.each([
+  ['has characters of a URL', 'own&x=../'],
+  ['is longer than that of a key', 'k'.repeat(100)],
+])('rejects a token whose key id %s without a fetch', async (_, kid) => {
+  expect(await verifier.verify(await token({}, { kid }))).toBeUndefined();
+  expect(asked).toEqual([]);
+});
+
+test('fetches the key set of an identity provider under the URL of its settings', async () => {
+  const provider = trustInProvider({ issuer: origin, audience: `${origin}/mcp`, jwksUri: `${origin}/keys?v=1` });
+  expect(await verifierOf(provider).verify(await token({}, { kid: 'own' }))).toBeDefined();
+  expect(asked).toEqual(['/keys?v=1']);
+});
+
+test('repeats the fetch of an identity provider’s discovery document', async () => {
+  const document = JSON.stringify({ issuer: origin, jwks_uri: `${origin}/keys` });
+  let failures = 1;
+  answer = (url) => {
+    if (url === '/keys') return undefined;
+    return failures-- > 0 ? { status: 503, body: '' } : { status: 200, body: document };
+  };
+  const provider = trustInProvider({ issuer: origin, audience: `${origin}/mcp`, jwksUri: undefined });
+  expect(await verifierOf(provider).verify(await token())).toBeDefined();
+  expect(asked).toEqual([...Array(2).fill('/.well-known/openid-configuration'), '/keys']);
 });

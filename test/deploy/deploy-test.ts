@@ -17,8 +17,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
-/** Resource types that ministack 1.4.21 does not support. They are removed from the templates. They have no dependents. */
+/** Resource types that ministack 1.4.21 does not support. They are removed from the templates; references become their ids. */
 const unsupported: Record<string, string> = {
+  'AWS::CloudFront::CachePolicy': 'it has no cache',
   'AWS::Cognito::ManagedLoginBranding': 'it has no managed login',
   'AWS::WAFv2::WebACLAssociation': 'it has web ACLs without associations',
 };
@@ -144,8 +145,15 @@ async function synthesize(context: string[]): Promise<{ assembly: string; resour
   await cdk('synth', '--strict', '--quiet', '--output', assembly, ...context.flatMap((each) => ['--context', each]));
   const file = join(assembly, 'Holdfast.template.json');
   const template: { Resources: Record<string, { Type: string }> } = JSON.parse(readFileSync(file, 'utf8'));
-  const supported = Object.entries(template.Resources).filter(([, { Type }]) => !(Type in unsupported));
-  writeFileSync(file, JSON.stringify({ ...template, Resources: Object.fromEntries(supported) }));
+  const resources = Object.entries(template.Resources);
+  const supported = resources.filter(([, { Type }]) => !(Type in unsupported));
+  const withoutRemoved = resources
+    .filter(([, { Type }]) => Type in unsupported)
+    .reduce(
+      (text, [id]) => text.replaceAll(`{"Ref":"${id}"}`, `"${id}"`),
+      JSON.stringify({ ...template, Resources: Object.fromEntries(supported) }),
+    );
+  writeFileSync(file, withoutRemoved);
   // ministack does not support termination protection.
   const manifest = join(assembly, 'manifest.json');
   writeFileSync(

@@ -1,3 +1,4 @@
+import { decodeProtectedHeader } from 'jose';
 import type { Service } from '../../bench/harness/emulator-process.ts';
 import { Browser, type Page } from '../../bench/harness/form-browser.ts';
 import {
@@ -33,9 +34,10 @@ beforeAll(async () => {
 });
 afterAll(() => cloud?.stop());
 
-/** Runs the work on cold functions while the service does not answer. */
+/** Runs the work on cold functions and empty caches while the service does not answer. */
 async function during<T>(service: Service, work: () => Promise<T>): Promise<T> {
   await cloud.recycle();
+  await cloud.invalidate();
   return cloud.without(service, work);
 }
 
@@ -277,6 +279,25 @@ describe('during an outage of KMS', () => {
     expectUnavailable(await during('kms', send), 'client');
     isOk(await afterwards(send));
   });
+
+  test('a valid token is accepted by a cold authorizer with the key set that CloudFront has cached', async () => {
+    const { access_token } = (await signedIn()).tokens;
+    const { kid } = decodeProtectedHeader(access_token);
+    await (await fetch(`${cloud.origin}/jwks.json?kid=${kid}`)).text();
+    await cloud.recycle();
+    isOk(await cloud.without('kms', async () => answerOf(await postMcp(cloud.origin, access_token, initialize))));
+  });
+});
+
+test('cold authorizers share one request for the key set', async () => {
+  const clients = await Promise.all(Array.from({ length: 5 }, signedIn));
+  await cloud.recycle();
+  await cloud.invalidate();
+  const { kms } = await cloud.requestsOf(async () => {
+    const all = clients.map(({ tokens }) => postMcp(cloud.origin, tokens.access_token, initialize));
+    expect((await Promise.all(all)).map(({ status }) => status)).toEqual(clients.map(() => 200));
+  });
+  expect(kms.GetPublicKey).toBe(1);
 });
 
 describe('during an outage of the identity provider', () => {

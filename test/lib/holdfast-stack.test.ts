@@ -467,6 +467,25 @@ describe.each(deployments)('%s', (_name, props) => {
         expect(Origins).toEqual([expect.objectContaining({ OriginPath: `/${stageResource.Properties.StageName}` })]);
         expect(DefaultCacheBehavior).toMatchObject({ ViewerProtocolPolicy: 'https-only', Compress: false });
         for (const { ErrorCachingMinTTL } of CustomErrorResponses) expect(ErrorCachingMinTTL).toBe(0);
+        const [[policyId, policy] = []] = resourcesOf(template, 'AWS::CloudFront::CachePolicy');
+        const cached = { CachePolicyId: { Ref: policyId }, ViewerProtocolPolicy: 'https-only', Compress: false };
+        expect(Properties.DistributionConfig.CacheBehaviors).toEqual([
+          expect.objectContaining({ PathPattern: '/jwks.json', ...cached }),
+          expect.objectContaining({ PathPattern: '/.well-known/*', ...cached }),
+        ]);
+        // Nothing that a client sends is part of the response, except the id of the key.
+        for (const each of Properties.DistributionConfig.CacheBehaviors) {
+          expect(each).not.toHaveProperty('OriginRequestPolicyId');
+        }
+        expect(policy!.Properties.CachePolicyConfig).toMatchObject({
+          MinTTL: 0,
+          DefaultTTL: 0,
+          ParametersInCacheKeyAndForwardedToOrigin: {
+            CookiesConfig: { CookieBehavior: 'none' },
+            HeadersConfig: { HeaderBehavior: 'none' },
+            QueryStringsConfig: { QueryStringBehavior: 'whitelist', QueryStrings: ['kid'] },
+          },
+        });
       } else {
         const Properties = onlyOne(template, 'AWS::ApiGateway::BasePathMapping').Properties;
         expect(Properties.BasePath).toBeUndefined();

@@ -625,6 +625,99 @@ describe('a function at its concurrency limit', () => {
   });
 });
 
+describe('a distribution with cache behaviors', () => {
+  type PolicyKey = { CookieBehavior?: string; HeaderBehavior?: string; QueryStringBehavior?: string };
+  const started: GatewayServer[] = [];
+  afterEach(async () => {
+    for (const each of started.splice(0)) await each.close();
+  });
+
+  const startWith = async (PathPattern: string, key: PolicyKey = {}, behavior: Record<string, unknown> = {}) => {
+    const copy = structuredClone(json);
+    const { CookieBehavior = 'none', HeaderBehavior = 'none', QueryStringBehavior = 'whitelist' } = key;
+    const CachePolicyConfig = {
+      ...{ Name: 'P', MinTTL: 0, DefaultTTL: 300, MaxTTL: 300 },
+      ParametersInCacheKeyAndForwardedToOrigin: {
+        CookiesConfig: { CookieBehavior },
+        HeadersConfig: { HeaderBehavior },
+        QueryStringsConfig: { QueryStringBehavior, QueryStrings: ['case', 'kid'] },
+      },
+    };
+    copy.Resources!.Policy = { Type: 'AWS::CloudFront::CachePolicy', Properties: { CachePolicyConfig } };
+    const CacheBehaviors = [{ PathPattern, CachePolicyId: { Ref: 'Policy' }, ...behavior }];
+    const DistributionConfig = { Origins: [], CacheBehaviors };
+    copy.Resources!.Front = { Type: 'AWS::CloudFront::Distribution', Properties: { DistributionConfig } };
+    const log = (entry: LogEntry) => entries.push(entry);
+    const cached = await startGatewayServer({ template: template(copy), functions, port: 0, log, clock });
+    started.push(cached);
+    return { cached, get: (path: string, init?: RequestInit) => fetch(cached.origin + path, init), copy };
+  };
+  const requestIdOf = async (response: Response) => (await response.json()).requestContext.requestId;
+
+  test('answers from the cache, whatever the headers and the other parameters', async () => {
+    const { get } = await startWith('/op*');
+    const first = await requestIdOf(await get('/open?kid=1'));
+    const second = await get('/open?kid=1&x=2', { headers: { Authorization: 'other', Cookie: 'a=1' } });
+    expect([second.headers.get('x-cache'), await requestIdOf(second)]).toEqual(['Hit from cloudfront', first]);
+    expect(await requestIdOf(await get('/open?kid=2'))).not.toBe(first);
+    expect((await entries.atLeast(3)).map((entry) => entry.function)).toEqual([
+      idOf(json, 'Buffered'),
+      undefined,
+      idOf(json, 'Buffered'),
+    ]);
+  });
+
+  test('forwards the parameters of the cache key, and no header of the client', async () => {
+    const { get } = await startWith('/open');
+    const event = await (await get('/open?kid=1&x=2', { headers: { 'X-Custom': 'c', Cookie: 'a=1' } })).json();
+    expect(event.queryStringParameters).toEqual({ kid: '1' });
+    const names = Object.keys(event.headers).map((name) => name.toLowerCase());
+    expect(names).not.toEqual(expect.arrayContaining(['x-custom']));
+    expect(names).not.toEqual(expect.arrayContaining(['cookie']));
+  });
+
+  test('caches no other path and no other method', async () => {
+    const { get } = await startWith('/open');
+    expect((await get('/limited', { method: 'POST' })).headers.get('x-cache')).toBeNull();
+    const init = { method: 'POST' };
+    expect(await requestIdOf(await get('/open', init))).not.toBe(await requestIdOf(await get('/open', init)));
+  });
+
+  test('caches no error', async () => {
+    const { get } = await startWith('/open');
+    for (let i = 0; i < 2; i++) {
+      const response = await get('/open?case=throw');
+      expect([response.status, response.headers.get('x-cache')]).toEqual([502, 'Miss from cloudfront']);
+    }
+  });
+
+  test('has an empty cache after a deployment and after an invalidation', async () => {
+    const { get, cached, copy } = await startWith('/open');
+    const ids = new Set([await requestIdOf(await get('/open'))]);
+    cached.replace(template(copy));
+    ids.add(await requestIdOf(await get('/open')));
+    cached.invalidate();
+    ids.add(await requestIdOf(await get('/open')));
+    expect(ids.size).toBe(3);
+  });
+
+  test('answers 502 for a streaming integration on a cached path', async () => {
+    const { get } = await startWith('/stream');
+    expect((await get('/stream?case=echo')).status).toBe(502);
+    expect((await logged()).error).toMatch(/does not support the caching of streams/);
+  });
+
+  test.each<[string, PolicyKey, Record<string, unknown>, RegExp]>([
+    ['cookies in the key', { CookieBehavior: 'all' }, {}, /^Policy: .*cookies and headers/],
+    ['headers in the key', { HeaderBehavior: 'whitelist' }, {}, /^Policy: .*cookies and headers/],
+    ['all parameters in the key', { QueryStringBehavior: 'all' }, {}, /^Policy: .*the QueryStringBehavior all/],
+    ['a policy outside of the template', {}, { CachePolicyId: '4135ea2d' }, /^Front: .*cache policies outside/],
+    ['an origin request policy', {}, { OriginRequestPolicyId: 'b689b0a8' }, /^Front: .*origin request policies/],
+  ])('is rejected with %s', async (_, key, behavior, message) => {
+    await expect(startWith('/open', key, behavior)).rejects.toThrow(message);
+  });
+});
+
 describe('an API with a resource policy', () => {
   const everything = { Principal: '*', Action: 'execute-api:Invoke', Resource: 'execute-api:/*' };
   const unless = (secret: string) => [

@@ -26,7 +26,7 @@ const metadata = (document: (publicUrl: string, scopes: ScopeSet, rules: FacadeR
   methods: ['GET', 'HEAD'],
   handle: async ({ rules }) =>
     Response.json(document(rules.publicUrl, rules.scopes, rules), {
-      headers: { 'Cache-Control': 'public, max-age=3600' },
+      headers: { 'Cache-Control': 'public, max-age=3600, stale-if-error=86400' },
     }),
   errors: 'json',
 });

@@ -11,6 +11,6 @@ export function handleDiscoveryRequest(
     return Response.json(error, { status: 405, headers: { ...headers, Allow: 'GET, HEAD' } });
   }
   return Response.json(resourceMetadata(publicUrl, issuer, scopes), {
-    headers: { ...headers, 'Cache-Control': 'public, max-age=3600' },
+    headers: { ...headers, 'Cache-Control': 'public, max-age=3600, stale-if-error=86400' },
   });
 }
