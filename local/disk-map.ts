@@ -2,7 +2,8 @@ import { ClassicLevel } from 'classic-level';
 
 /**
  * Values by key in a LevelDB, as JSON. `set` and `delete` collect changes, and `save` writes all of them in one batch, so
- * a killed process leaves no half of a batch.
+ * a killed process leaves no half of a batch. Each batch is synced: a saved change survives a power failure too. Concurrent
+ * saves share a batch and its sync, which takes one to four milliseconds on an SSD.
  */
 export class DiskMap<V> {
   readonly #level: ClassicLevel<string, V> | undefined;
@@ -64,6 +65,7 @@ export class DiskMap<V> {
     try {
       await this.#level?.batch(
         batch.map(([key, value]) => (value === undefined ? { type: 'del', key } : { type: 'put', key, value })),
+        { sync: true },
       );
     } catch (error) {
       for (const [key, value] of batch) if (!this.#unsaved.has(key)) this.#unsaved.set(key, value);

@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { rename, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Adapter, AdapterPayload } from 'oidc-provider';
+import { syncFolder } from '../folder-sync.ts';
 
 /** A stored object of an oidc-provider model. */
 type Entry = { payload: AdapterPayload /** Epoch seconds. */; expiresAt?: number };
@@ -12,7 +13,7 @@ const now = () => Math.floor(Date.now() / 1000);
 
 /**
  * The state of the identity provider: its keys, and oidc-provider's sessions, grants and tokens. A file that only its owner
- * can read stores it; each change is written before the response that depends on it.
+ * can read stores it; each change is on disk before the response that depends on it.
  */
 export class OidcProviderRecords {
   readonly #file: string | undefined;
@@ -105,8 +106,9 @@ export class OidcProviderRecords {
     const stored: StoredFile = { secrets: this.#secrets, records: Object.fromEntries(this.#records) };
     // Renamed into place, so that an interrupted write loses no existing record.
     const temporary = `${this.#file}.new`;
-    await writeFile(temporary, JSON.stringify(stored), { mode: 0o600 });
+    await writeFile(temporary, JSON.stringify(stored), { mode: 0o600, flush: true });
     await rename(temporary, this.#file);
+    await syncFolder(dirname(this.#file));
   }
 }
 

@@ -7,7 +7,8 @@ import {
   randomUUID,
 } from 'node:crypto';
 import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
+import { syncFolderSync } from '../folder-sync.ts';
 
 export type KeySpec = 'SYMMETRIC_DEFAULT' | 'ECC_NIST_P256';
 
@@ -57,12 +58,14 @@ export class KeyRing {
 
   #save(): void {
     if (this.#path === undefined) return;
-    // Renamed into place, so that an interrupted write does not lose existing keys.
+    // Renamed into place, so that an interrupted write does not lose existing keys. On disk before the key encrypts: data
+    // without its key would be lost.
     const temporary = `${this.#path}.new`;
-    writeFileSync(temporary, JSON.stringify(this.#records, undefined, 2), { mode: 0o600 });
+    writeFileSync(temporary, JSON.stringify(this.#records, undefined, 2), { mode: 0o600, flush: true });
     // The mode above applies to a new file only.
     chmodSync(temporary, 0o600);
     renameSync(temporary, this.#path);
+    syncFolderSync(dirname(this.#path));
   }
 }
 
