@@ -35,6 +35,8 @@ export async function synthesize(root: string, output: string): Promise<void> {
       PATH: `${dirname(process.execPath)}${delimiter}${process.env.PATH ?? ''}`,
       CDK_OUTDIR: output,
       CDK_CONTEXT_JSON: JSON.stringify({ ...cachedContext, ...context }),
+      // The app's CloudFormation validation takes most of its time and only warns; `cdk synth` and `cdk deploy` run it.
+      CDK_VALIDATION: 'false',
     },
   });
   const exited = new Promise<number | null>((resolve, reject) => child.once('error', reject).once('close', resolve));
