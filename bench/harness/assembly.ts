@@ -12,7 +12,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import { synthesize } from '../../local/template/synthesis.ts';
 import { ProjectCopy, projectRoot, sourcesOfProject } from './project-copy.ts';
 
@@ -77,15 +77,27 @@ function hashOfSources(edits: readonly Edit[]): string {
   return hash.digest('hex');
 }
 
-/** A copy of the assembly with a changed template. The caller removes it. */
+/**
+ * A copy of the assembly with a changed template. It refers to the assets of the original, so that Node.js finds them in
+ * its compile cache. The caller removes it.
+ */
 export function changed(assembly: string, change: (resources: Resources) => void): string {
   const folder = mkdtempSync(join(tmpdir(), 'holdfast-assembly-'));
-  cpSync(assembly, folder, { recursive: true });
-  const file = join(folder, 'Holdfast.template.json');
-  const template: { Resources: Resources } = JSON.parse(readFileSync(file, 'utf8'));
-  change(template.Resources);
-  writeFileSync(file, JSON.stringify(template));
+  cpSync(assembly, folder, { recursive: true, filter: (path) => !basename(path).startsWith('asset.') });
+  changeJson<{ Resources: Resources }>(join(folder, 'Holdfast.template.json'), ({ Resources }) => change(Resources));
+  changeJson<{ files: Record<string, { source: { path: string } }> }>(
+    join(folder, 'Holdfast.assets.json'),
+    ({ files }) => {
+      for (const { source } of Object.values(files)) source.path = resolve(assembly, source.path);
+    },
+  );
   return folder;
+}
+
+function changeJson<T>(file: string, change: (content: T) => void): void {
+  const content: T = JSON.parse(readFileSync(file, 'utf8'));
+  change(content);
+  writeFileSync(file, JSON.stringify(content));
 }
 
 /** Raises the rate limits of the gateway, which would otherwise reject requests of a test or a benchmark. */

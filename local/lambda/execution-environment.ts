@@ -1,3 +1,5 @@
+import { getCompileCacheDir } from 'node:module';
+import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { after, type Clock, type Timer } from '../../lambda/core/support/clock.ts';
@@ -20,6 +22,13 @@ type Pool = {
 
 const workerFile = fileURLToPath(new URL('./function-worker.ts', import.meta.url));
 
+/** The cache of this process halves the time in which an environment starts. A thread has it by this variable only. */
+function compileCache(): Record<string, string> {
+  const folder = getCompileCacheDir();
+  // Node.js adds the name of its version to the folder that the variable names.
+  return folder === undefined ? {} : { NODE_COMPILE_CACHE: dirname(folder) };
+}
+
 /** A worker thread, and the invocation that it is processing. */
 export class ExecutionEnvironment {
   /** Rejected with a FunctionError if the function's module cannot be loaded. */
@@ -40,7 +49,7 @@ export class ExecutionEnvironment {
     this.#clock = clock;
     this.#worker = new Worker(workerFile, {
       workerData: definition.worker,
-      env: definition.environment,
+      env: { ...compileCache(), ...definition.environment },
       argv: [],
       execArgv: [],
     });

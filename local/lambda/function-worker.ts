@@ -17,6 +17,9 @@ if (parentPort === null) throw new Error('function-worker.ts runs only in a work
 const port = parentPort;
 const { taskRoot, handler: handlerName, functionArn } = workerData as WorkerData;
 
+// The variable is for Node.js (execution-environment.ts), not for the function.
+delete process.env.NODE_COMPILE_CACHE;
+
 const post = (message: FromWorker) => port.postMessage(message);
 
 /** Called when the reader has taken the chunk in transit. */

@@ -1,4 +1,5 @@
 import { existsSync, mkdtempSync } from 'node:fs';
+import { enableCompileCache, getCompileCacheDir } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { EventTooLarge, FunctionError, FunctionThrottled } from '../../local/lambda/function-error.ts';
@@ -117,6 +118,16 @@ describe('an execution environment', () => {
     });
     expect(environment).not.toHaveProperty('LEAKED');
     expect(environment).not.toHaveProperty('PATH');
+  });
+
+  test('loads its modules from the compile cache of this process, without a variable that the function sees', async () => {
+    enableCompileCache();
+    const { functions } = run({
+      F: `const { getCompileCacheDir } = require('node:module');
+          exports.handler = async () => [getCompileCacheDir(), 'NODE_COMPILE_CACHE' in process.env];`,
+    });
+    expect(getCompileCacheDir()).toBeDefined();
+    expect(await functions.invoke('F', {})).toEqual([getCompileCacheDir(), false]);
   });
 
   test('passes its context to the handler', async () => {
