@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DynamoDBClient, ScanCommand } from '@aws-sdk/client-dynamodb';
-import type { Browser, Page, ViewportSize } from 'playwright-core';
+import type { Browser, BrowserContext, Page, ViewportSize } from 'playwright-core';
 import { type Assistant, assistants } from '../../bench/harness/mcp-clients.ts';
 import type { GrantRow, ResultPage as Listed, SessionRow } from '../../lambda/core/dashboard/dashboard-api.ts';
 import { demoUsers } from '../../local/cognito/demo-users.ts';
@@ -21,11 +21,21 @@ const screenshots = process.env.PICTURES;
 /** The folder of the README's screenshots, set by `npm run pictures`. */
 const readmePictures = process.env.README_PICTURES;
 
-const widths: [string, ViewportSize][] = [
-  ['phone', { width: 360, height: 740 }],
-  ['tablet', { width: 820, height: 1180 }],
-  ['desktop', { width: 1280, height: 900 }],
-];
+const sizes = {
+  narrow: { width: 320, height: 640 },
+  phone: { width: 360, height: 740 },
+  tablet: { width: 820, height: 1180 },
+  desktop: { width: 1280, height: 900 },
+};
+
+/** The sizes at which a view is loaded, each with another one that the loaded page is resized to. */
+const loadedAndResized = [
+  ['desktop', 'tablet'],
+  ['narrow', 'phone'],
+] as const;
+
+/** Between the automatic requests of a view, and before the first retry. */
+const REFRESH_MILLISECONDS = 5_000;
 
 const axe = readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');
 
@@ -34,7 +44,8 @@ async function axeViolations(page: Page): Promise<string[]> {
   // Evaluated and not added as a script, which the page's Content Security Policy blocks.
   await page.evaluate(axe);
   return page.evaluate(
-    'axe.run().then(({ violations }) => violations.flatMap(({ id, nodes }) => nodes.map(({ html }) => id + ": " + html)))',
+    `axe.run({ resultTypes: ['violations'] }).then(({ violations }) =>
+      violations.flatMap(({ id, nodes }) => nodes.map(({ html }) => id + ': ' + html)))`,
   );
 }
 
@@ -80,16 +91,31 @@ withChromium('the dashboard in a real browser', () => {
     await emulator?.stop();
   });
 
-  async function signedIn(user: string, at = '/dashboard', options: Parameters<Browser['newContext']>[0] = {}) {
-    const context = await browser.newContext(options);
+  type Options = NonNullable<Parameters<Browser['newContext']>[0]> & { ownClock?: boolean };
+
+  /** The cookies of each user. */
+  const signIns = new Map<string, Awaited<ReturnType<BrowserContext['storageState']>>>();
+
+  /**
+   * A page of a user, who signs in when the user's first page is opened.
+   *
+   * @param options.ownClock the page has a clock that `refresh` moves
+   */
+  async function signedIn(user: string, at = '/dashboard', { ownClock = false, ...options }: Options = {}) {
+    const storageState = signIns.get(user);
+    const context = await browser.newContext({ ...options, ...(storageState && { storageState }) });
+    if (ownClock) await context.clock.install();
     const page = await context.newPage();
     await page.goto(`${emulator.origin}${at}`);
-    await page.getByRole('link', { name: 'Sign in' }).click();
-    await page.getByLabel(/user/i).fill(user);
-    await page.getByLabel(/password/i).fill(user);
-    await page.keyboard.press('Enter');
+    if (!storageState) {
+      await page.getByRole('link', { name: 'Sign in' }).click();
+      await page.getByLabel(/user/i).fill(user);
+      await page.getByLabel(/password/i).fill(user);
+      await page.keyboard.press('Enter');
+    }
     await page.getByRole('button', { name: 'Sign out' }).waitFor();
     await loaded(page);
+    signIns.set(user, await context.storageState());
     return page;
   }
 
@@ -98,6 +124,9 @@ withChromium('the dashboard in a real browser', () => {
     await page.getByRole('heading', { level: 1, ...(name && { name }) }).waitFor();
     await page.locator('[aria-busy=true], .skeleton').first().waitFor({ state: 'detached' });
   };
+
+  /** Moves the page's clock to the next automatic request. */
+  const refresh = (page: Page) => page.clock.fastForward(REFRESH_MILLISECONDS);
 
   /** Loads all pages of a list. */
   const loadAll = async (page: Page, name: string) => {
@@ -126,19 +155,24 @@ withChromium('the dashboard in a real browser', () => {
   ];
 
   test.each(['light', 'dark'] as const)('every view is accessible and fits every width (%s)', async (colorScheme) => {
-    const page = await signedIn('grace', '/dashboard', { colorScheme, viewport: widths[2]![1] });
+    const page = await signedIn('grace', '/dashboard', { colorScheme, viewport: sizes.desktop });
+    const inspect = async (name: string, title: RegExp, size: keyof typeof sizes) => {
+      expect(await heading(page)).toMatch(title);
+      const fits = await page.evaluate('document.documentElement.scrollWidth <= window.innerWidth');
+      expect([name, size, fits]).toEqual([name, size, true]);
+      await screenshot(page, `${name}-${size}-${colorScheme}`);
+    };
     for (const [name, query, title] of views) {
-      for (const [width, viewport] of [...widths, ['narrow', { width: 320, height: 640 }] as const]) {
-        await page.setViewportSize(viewport);
+      for (const [size, resized] of loadedAndResized) {
+        await page.setViewportSize(sizes[size]);
         await page.goto(`${emulator.origin}/dashboard${query()}`);
         await loaded(page);
-        expect(await heading(page)).toMatch(title);
-        const fits = await page.evaluate('document.documentElement.scrollWidth <= window.innerWidth');
-        expect([name, width, fits]).toEqual([name, width, true]);
-        if (width === 'narrow' || width === 'desktop') {
-          expect([name, width, await axeViolations(page)]).toEqual([name, width, []]);
-        }
-        await screenshot(page, `${name}-${width}-${colorScheme}`);
+        await inspect(name, title, size);
+        expect([name, size, await axeViolations(page)]).toEqual([name, size, []]);
+        await page.setViewportSize(sizes[resized]);
+        // Charts follow one frame after their containers.
+        await page.evaluate('new Promise((end) => requestAnimationFrame(() => requestAnimationFrame(end)))');
+        await inspect(name, title, resized);
       }
     }
     await page.context().close();
@@ -244,12 +278,13 @@ withChromium('the dashboard in a real browser', () => {
   });
 
   test('a new call appears automatically, and expanded calls stay expanded', async () => {
-    const page = await signedIn('ada', '/dashboard?view=calls&range=1h');
+    const page = await signedIn('ada', '/dashboard?view=calls&range=1h', { ownClock: true });
     const first = page.locator('button[aria-expanded]').first();
     await first.click();
     const rows = () => page.locator('tbody tr:has(button[aria-expanded])').count();
     const before = await rows();
     await adasClient.call('notes');
+    await refresh(page);
     await page.getByText('notes', { exact: true }).first().waitFor({ timeout: 15_000 });
     expect(await rows()).toBe(before + 1);
     expect(await page.locator('button[aria-expanded=true]').count()).toBe(1);
@@ -293,19 +328,22 @@ withChromium('the dashboard in a real browser', () => {
   });
 
   test('the page retries during an outage, and keeps the loaded rows', async () => {
-    const page = await signedIn('grace', '/dashboard?view=sessions');
+    const page = await signedIn('grace', '/dashboard?view=sessions', { ownClock: true });
     const rows = await page.locator('tbody tr').count();
     await page.route('**/dashboard/api/**', (route) => route.fulfill({ status: 503, body: '{}' }));
+    await refresh(page);
     await page.getByText(/server is unavailable. The next attempt is in/).waitFor({ timeout: 20_000 });
     expect(await page.locator('tbody tr').count()).toBe(rows);
     await page.unroute('**/dashboard/api/**');
+    await refresh(page);
     await page.getByText(/server is unavailable/).waitFor({ state: 'detached', timeout: 30_000 });
     await page.context().close();
   });
 
   test('an expired sign-in leads to a new sign-in and back to the view', async () => {
-    const page = await signedIn('grace', '/dashboard?view=sessions');
+    const page = await signedIn('grace', '/dashboard?view=sessions', { ownClock: true });
     await page.context().clearCookies({ name: 'dashboard' });
+    await refresh(page);
     await page.getByRole('heading', { name: 'Your sign-in has expired' }).waitFor({ timeout: 15_000 });
     await screenshot(page, 'sign-in-expired');
     await page.getByRole('link', { name: 'Sign in again' }).click();
