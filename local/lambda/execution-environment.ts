@@ -1,5 +1,3 @@
-import { getCompileCacheDir } from 'node:module';
-import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { after, type Clock, type Timer } from '../../lambda/core/support/clock.ts';
@@ -22,12 +20,8 @@ type Pool = {
 
 const workerFile = fileURLToPath(new URL('./function-worker.ts', import.meta.url));
 
-/** The cache of this process halves the time in which an environment starts. A thread has it by this variable only. */
-function compileCache(): Record<string, string> {
-  const folder = getCompileCacheDir();
-  // Node.js adds the name of its version to the folder that the variable names.
-  return folder === undefined ? {} : { NODE_COMPILE_CACHE: dirname(folder) };
-}
+/** Halves the time in which an environment starts. A thread has the cache of its process by this variable only. */
+const compileCache = ({ NODE_COMPILE_CACHE } = process.env) => NODE_COMPILE_CACHE && { NODE_COMPILE_CACHE };
 
 /** A worker thread, and the invocation that it is processing. */
 export class ExecutionEnvironment {

@@ -1,5 +1,4 @@
 import { existsSync, mkdtempSync } from 'node:fs';
-import { enableCompileCache, getCompileCacheDir } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { EventTooLarge, FunctionError, FunctionThrottled } from '../../local/lambda/function-error.ts';
@@ -121,13 +120,12 @@ describe('an execution environment', () => {
   });
 
   test('loads its modules from the compile cache of this process, without a variable that the function sees', async () => {
-    enableCompileCache();
     const { functions } = run({
       F: `const { getCompileCacheDir } = require('node:module');
           exports.handler = async () => [getCompileCacheDir(), 'NODE_COMPILE_CACHE' in process.env];`,
     });
-    expect(getCompileCacheDir()).toBeDefined();
-    expect(await functions.invoke('F', {})).toEqual([getCompileCacheDir(), false]);
+    const folder = expect.stringContaining(process.env.NODE_COMPILE_CACHE!);
+    expect(await functions.invoke('F', {})).toEqual([folder, false]);
   });
 
   test('passes its context to the handler', async () => {
