@@ -1,3 +1,5 @@
+import { availableParallelism } from 'node:os';
+
 /** Tests run as CommonJS, because @swc/jest is the transformer that supports TypeScript 7. These packages are ESM only. */
 const esmOnly = ['commander', 'jose', 'oauth4webapi', 'request-filtering-agent'];
 
@@ -11,8 +13,9 @@ process.env.NODE_COMPILE_CACHE ??= new URL('node_modules/.cache/holdfast/compile
 export default {
   testEnvironment: 'node',
   testEnvironmentOptions: { customExportConditions: ['node', 'node-addons', 'fixture'] },
-  // Many tests wait for other processes: one worker a core would leave a fifth of a small machine idle.
-  maxWorkers: '150%',
+  // Many tests wait for other processes: one worker a core would leave a fifth of a small machine idle. A number, because
+  // jest reads a percentage above 100 as one.
+  maxWorkers: Math.ceil(1.5 * availableParallelism()),
   testMatch: ['<rootDir>/test/**/*.test.ts'],
   transform: {
     '^.+\\.(ts|js)$': [
