@@ -5,12 +5,15 @@ export function memoryAuditLog(): AuditLogStore {
   /** By session and `callName`. */
   const calls = new Map<string, Map<string, { call: ToolCall; expiresAt: number }>>();
 
-  const latestFirst = (now: number) =>
-    [...calls.values()]
-      .flatMap((ofSession) => [...ofSession.values()])
-      .filter(({ expiresAt }) => expiresAt > now)
-      .map(({ call }) => call)
-      .toSorted((a, b) => (callName(a) < callName(b) ? 1 : -1));
+  const all = (now: number) =>
+    [...calls.values()].flatMap((ofSession) =>
+      [...ofSession].filter(([, { expiresAt }]) => expiresAt > now).map(([name, { call }]) => ({ name, call })),
+    );
+  const latestFirst = (found: ReturnType<typeof all>, before: string | undefined) =>
+    found
+      .filter(({ name }) => before === undefined || name < before)
+      .toSorted((a, b) => (a.name < b.name ? 1 : -1))
+      .map(({ call }) => call);
 
   return {
     async recordCall(call, expiresAt) {
@@ -25,21 +28,15 @@ export function memoryAuditLog(): AuditLogStore {
       return copy({ calls: page, ...(live.length > limit && { next: callName(page.at(-1)!) }) });
     },
     async latestOf(session, { limit, before, now, user }) {
-      const found = latestFirst(now).filter(
-        (call) =>
-          call.session === session &&
-          (user ?? call.user) === call.user &&
-          (before === undefined || callName(call) < before),
-      );
-      return copy(found.slice(0, limit));
+      const found = all(now).filter(({ call }) => call.session === session && (user ?? call.user) === call.user);
+      return copy(latestFirst(found, before).slice(0, limit));
     },
     async *callsEndedIn(bucket) {
-      for (const call of latestFirst(0)) if (bucketOf(call) === bucket) yield copy(call);
+      for (const { call } of all(0)) if (bucketOf(call) === bucket) yield copy(call);
     },
     async *latestEndedIn(bucket, { before, now }) {
-      for (const call of latestFirst(now)) {
-        if (bucketOf(call) === bucket && (before === undefined || callName(call) < before)) yield copy(call);
-      }
+      const found = all(now).filter(({ call }) => bucketOf(call) === bucket);
+      for (const call of latestFirst(found, before)) yield copy(call);
     },
   };
 }
