@@ -7,6 +7,7 @@ import {
   visibleText,
   withoutFormula,
 } from '../../../lambda/core/support/untrusted-text.ts';
+import { anyString } from '../../support/any-string.ts';
 
 /** Every code point that may not reach a terminal, a page or a log: control, format, line and paragraph separators. */
 const unprintable = Array.from({ length: 0x110000 }, (_, code) => code)
@@ -14,7 +15,7 @@ const unprintable = Array.from({ length: 0x110000 }, (_, code) => code)
   .map((code) => String.fromCodePoint(code))
   .filter((character) => /[\p{Cc}\p{Cf}\p{Bidi_Control}\p{Zl}\p{Zp}]/u.test(character));
 
-const text = fc.string({ unit: 'binary' });
+const text = anyString();
 /** Text with unprintable characters at any place. */
 const hostileText = fc
   .array(fc.oneof(text, fc.constantFrom(...unprintable)), { maxLength: 10 })
