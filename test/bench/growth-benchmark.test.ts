@@ -1,5 +1,4 @@
 import { isDeepStrictEqual } from 'node:util';
-import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { aggregatedSince, LAST_RUN } from '../../bench/growth/generated-aggregates.ts';
 import { type GeneratedData, RETENTION_DAYS } from '../../bench/growth/generated-data.ts';
 import { callExpiry, sessionStore, signInOf } from '../../bench/growth/generated-items.ts';
@@ -9,7 +8,7 @@ import { definition } from '../../bench/growth/session-table-definition.ts';
 import { dynamoAggregateStore } from '../../lambda/adapters/dynamodb/audit/aggregate-store.ts';
 import { dynamoAuditLogReader } from '../../lambda/adapters/dynamodb/audit/audit-log-reader.ts';
 import { dynamoAuditLogWriter } from '../../lambda/adapters/dynamodb/audit/audit-log-writer.ts';
-import { sdkTableClient } from '../../lambda/adapters/dynamodb/client/sdk-table-client.ts';
+import { signedTableClient } from '../../lambda/adapters/dynamodb/client/signed-table-client.ts';
 import { dynamoGrantStore } from '../../lambda/adapters/dynamodb/grant-store.ts';
 import { partition, SINGLE, type TableConnection } from '../../lambda/adapters/dynamodb/table-connection.ts';
 import { dynamoDashboardSessionStarter } from '../../lambda/adapters/dynamodb/user-writes.ts';
@@ -28,16 +27,12 @@ async function emulatedTable() {
   // The clock stands at zero: nothing expires.
   const database = await startDynamoDb({ folder: undefined, principals, now: () => 0 });
   await database.createTable(definition, 'Holdfast');
-  const dynamodb = new DynamoDBClient({
-    endpoint: database.endpoint,
-    region: 'us-east-1',
-    credentials: { accessKeyId: 'TEST', secretAccessKey: 'test' },
+  const client = signedTableClient(new URL(database.endpoint), 'us-east-1', {
+    accessKeyId: 'TEST',
+    secretAccessKey: 'test',
+    sessionToken: undefined,
   });
-  const close = async () => {
-    dynamodb.destroy();
-    await database.close();
-  };
-  return { table: { client: sdkTableClient(dynamodb), name: 'Holdfast' }, close };
+  return { table: { client, name: 'Holdfast' }, close: () => database.close() };
 }
 
 /** Writes the generated data by the adapters in chronological order. */

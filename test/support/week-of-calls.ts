@@ -1,8 +1,7 @@
-import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { dynamoAggregateStore } from '../../lambda/adapters/dynamodb/audit/aggregate-store.ts';
 import { dynamoAuditLogReader } from '../../lambda/adapters/dynamodb/audit/audit-log-reader.ts';
 import { dynamoAuditLogWriter } from '../../lambda/adapters/dynamodb/audit/audit-log-writer.ts';
-import { sdkTableClient } from '../../lambda/adapters/dynamodb/client/sdk-table-client.ts';
+import { signedTableClient } from '../../lambda/adapters/dynamodb/client/signed-table-client.ts';
 import { dynamoSessionStore } from '../../lambda/adapters/dynamodb/session-store.ts';
 import { startOf, steps } from '../../lambda/core/audit/aggregates.ts';
 import { aggregateCalls } from '../../lambda/core/audit/call-aggregation.ts';
@@ -35,12 +34,12 @@ const failures: [CallOutcome, Partial<ToolCall>][] = [
  */
 export async function writeWeekOfCalls(folder: string, clients: ConnectedApp[], now = Date.now()): Promise<ToolCall[]> {
   const { dynamoDb, table: name } = DataFolder.operatorAccessTo(folder);
-  const dynamodb = new DynamoDBClient({
-    endpoint: dynamoDb.endpoint,
-    region: 'us-east-1',
-    credentials: { accessKeyId: dynamoDb.accessKeyId, secretAccessKey: 'local' },
+  const client = signedTableClient(new URL(dynamoDb.endpoint), 'us-east-1', {
+    accessKeyId: dynamoDb.accessKeyId,
+    secretAccessKey: 'local',
+    sessionToken: undefined,
   });
-  const table = { client: sdkTableClient(dynamodb), name };
+  const table = { client, name };
   const stores = { sessions: dynamoSessionStore(table, 30 * 86_400), calls: dynamoAuditLogWriter(table) };
   const random = seeded(7);
   const written: ToolCall[] = [];
@@ -67,7 +66,6 @@ export async function writeWeekOfCalls(folder: string, clients: ConnectedApp[], 
     log: () => undefined,
   };
   await aggregateCalls(dependencies, () => 1);
-  dynamodb.destroy();
   return written;
 }
 
