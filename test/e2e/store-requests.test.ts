@@ -110,7 +110,7 @@ test('a refresh with an upstream refresh: two more, one decryption and one data 
     tokens = await refreshed(tokens);
   });
   expect(counted).toEqual({
-    dynamodb: { BatchGetItem: 1, UpdateItem: 2, TransactWriteItems: 1 },
+    dynamodb: { BatchGetItem: 1, UpdateItem: 1, TransactWriteItems: 2 },
     kms: { Decrypt: 1, GenerateDataKey: 1, Sign: 1 },
   });
 });

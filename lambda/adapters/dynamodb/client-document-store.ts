@@ -2,12 +2,21 @@ import type { DocumentStore } from '../../core/oauth/clients/client-documents.ts
 import type { CachedDocument } from '../../core/oauth/clients/document-freshness.ts';
 import * as itemType from '../../shared/item-types.ts';
 import { LEASE_FREE, LEASE_OWNED, leaseValues, SET_LEASE } from './lease-clauses.ts';
-import { callTable, partition, SINGLE, succeeded, type TableConnection, toDomain } from './table-connection.ts';
+import {
+  callTable,
+  partition,
+  SINGLE,
+  succeeded,
+  type TableConnection,
+  toDomain,
+  writeOnce,
+} from './table-connection.ts';
 
 /** How long a stale document stays: its entity tag saves a transfer when the client returns. */
 const STALE_SECONDS = 7 * 24 * 3600;
 
-export function dynamoDocumentStore({ client: dynamodb, name: TableName }: TableConnection): DocumentStore {
+export function dynamoDocumentStore(table: TableConnection): DocumentStore {
+  const { client: dynamodb, name: TableName } = table;
   const keyOf = (urlHash: string) => ({ pk: partition.clientDocument(urlHash), sk: SINGLE });
 
   return {
@@ -34,14 +43,9 @@ export function dynamoDocumentStore({ client: dynamodb, name: TableName }: Table
       const { document, failure } = cached;
       const ttl = Math.max(document ? document.freshUntil + STALE_SECONDS : 0, failure?.until ?? 0);
       const Item = { ...keyOf(urlHash), type: itemType.clientDocument, url, document, failure, ttl };
-      return succeeded(
-        dynamodb.put({
-          TableName,
-          Item,
-          ConditionExpression: LEASE_OWNED,
-          ExpressionAttributeValues: { ':owner': owner },
-        }),
-      );
+      return writeOnce(table, {
+        Put: { TableName, Item, ConditionExpression: LEASE_OWNED, ExpressionAttributeValues: { ':owner': owner } },
+      });
     },
   };
 }

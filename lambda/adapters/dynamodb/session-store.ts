@@ -75,6 +75,16 @@ export function dynamoSessionStore(connection: TableConnection, retentionSeconds
     ExpressionAttributeValues: { ':now': now },
   });
 
+  /** Admits a write that the client repeats because its response was lost. */
+  const orSame = (
+    { ConditionExpression, ExpressionAttributeValues, ...rest }: ReturnType<typeof put>,
+    { id }: Session,
+  ) => ({
+    ...rest,
+    ConditionExpression: `${ConditionExpression} OR id = :id`,
+    ExpressionAttributeValues: { ...ExpressionAttributeValues, ':id': id },
+  });
+
   /** Also false when another transaction is writing the same items: a new read finds its result. */
   const transact = (TransactItems: TransactWriteInput['TransactItems']) =>
     succeeded(client.transactWrite({ TransactItems })).catch((error) => {
@@ -99,7 +109,7 @@ export function dynamoSessionStore(connection: TableConnection, retentionSeconds
 
     start: (session, now, former) => {
       const first = put(sessionItem(session), now);
-      if (!former) return succeeded(client.put(first));
+      if (!former) return succeeded(client.put(orSame(first, session)));
       const moved = { ...sessionItem(former), sk: formerName(former) };
       return transact([{ Put: first }, { Put: { TableName: table, Item: moved } }]);
     },

@@ -1,10 +1,19 @@
 import type { SealedUpstreamTokens, UpstreamTokenStore } from '../../core/identity/upstream-tokens.ts';
 import { LEASE_FREE, LEASE_OWNED, leaseValues, REMOVE_LEASE, SET_LEASE } from './lease-clauses.ts';
-import { callTable, partition, SINGLE, succeeded, type TableConnection, toDomain } from './table-connection.ts';
+import {
+  callTable,
+  partition,
+  SINGLE,
+  succeeded,
+  type TableConnection,
+  toDomain,
+  writeOnce,
+} from './table-connection.ts';
 
 const SAME_VERSION = 'version = :version';
 
-export function dynamoUpstreamTokenStore({ client: dynamodb, name: TableName }: TableConnection): UpstreamTokenStore {
+export function dynamoUpstreamTokenStore(table: TableConnection): UpstreamTokenStore {
+  const { client: dynamodb, name: TableName } = table;
   const keyOf = (grant: string) => ({ pk: partition.upstreamTokens(grant), sk: SINGLE });
 
   return {
@@ -25,8 +34,8 @@ export function dynamoUpstreamTokenStore({ client: dynamodb, name: TableName }: 
       ),
 
     saveTokens: (grant, owner, { sealed, version, expiresAt, refreshedAt }) =>
-      succeeded(
-        dynamodb.update({
+      writeOnce(table, {
+        Update: {
           TableName,
           Key: keyOf(grant),
           UpdateExpression: `SET sealed = :sealed, version = :version, expiresAt = :expires, refreshedAt = :refreshed ${REMOVE_LEASE}`,
@@ -38,8 +47,8 @@ export function dynamoUpstreamTokenStore({ client: dynamodb, name: TableName }: 
             ':expires': expiresAt,
             ':refreshed': refreshedAt,
           },
-        }),
-      ),
+        },
+      }),
 
     async releaseTokens(grant, owner) {
       await succeeded(

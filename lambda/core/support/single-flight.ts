@@ -15,7 +15,7 @@ export type SingleFlight = {
 };
 
 /** Longer than the work takes: a process that holds a lease for longer has died. */
-export const LEASE_SECONDS = 8;
+export const LEASE_SECONDS = 12;
 
 /**
  * @param attempt reads the store; returns the result if it is there, or takes the lease and works; `retry` while another

@@ -6,6 +6,7 @@ import { UpstreamTokenManager } from '../../../lambda/core/identity/upstream-tok
 import type { Clock } from '../../../lambda/core/support/clock.ts';
 import type { Sealer } from '../../../lambda/core/support/sealer.ts';
 import { ServiceUnavailableError } from '../../../lambda/core/support/service-unavailable-error.ts';
+import { LEASE_SECONDS } from '../../../lambda/core/support/single-flight.ts';
 import { emulatorPrincipal, FunctionPrincipals } from '../../../local/iam/principals.ts';
 import { startKms } from '../../../local/kms/kms-service.ts';
 import { adapters } from '../../support/contract-stores.ts';
@@ -212,7 +213,7 @@ describe('a refresh of upstream tokens', () => {
     const { clock, grant, manager } = await world();
     await stores.upstreamTokens.leaseTokens(grant, 1, 'hanging', clock.seconds, clock.seconds + 60);
     const asked = manager().accessToken(grant);
-    clock.seconds += 10;
+    clock.seconds += LEASE_SECONDS + 2;
     await expect(asked).rejects.toThrow(ServiceUnavailableError);
   });
 
@@ -222,7 +223,7 @@ describe('a refresh of upstream tokens', () => {
     const slow: Sealer = {
       ...sealer,
       prepare(context) {
-        clock.seconds += 3;
+        clock.seconds += LEASE_SECONDS - 5;
         return sealer.prepare(context);
       },
     };
