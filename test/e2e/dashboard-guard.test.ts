@@ -272,7 +272,7 @@ describe('the dashboard sign-in', () => {
     const { url } = await browser.submit(page, { username: 'ada', password: 'ada' }, callback);
     const answer = await fetch(url, { headers: { cookie: browser.cookieHeader(target.origin) }, redirect: 'manual' });
     const cookie = answer.headers.getSetCookie().find((each) => each.startsWith('dashboard='))!;
-    expect(cookie).toMatch(/^dashboard=[\w-]{43}; Path=\/; HttpOnly; SameSite=Strict; Max-Age=28800$/);
+    expect(cookie).toMatch(/^dashboard=[\w-]{43}; Path=\/; HttpOnly; SameSite=Strict; Max-Age=3600$/);
     expect(answer.headers.get('referrer-policy')).toBe('no-referrer');
     const secret = /=([\w-]{43})/.exec(cookie)![1]!;
     expect(JSON.stringify(await target.items())).not.toContain(secret);

@@ -1,7 +1,7 @@
 import { Browser } from '../../bench/harness/form-browser.ts';
 import { register } from '../../bench/harness/raw-oauth-client.ts';
 import { TestCloud } from '../support/test-cloud.ts';
-import { answerAt, expectPage, json, open, rawRequest } from '../support/wire-checks.ts';
+import { expectPage, json, offeredAt, open, rawRequest } from '../support/wire-checks.ts';
 
 jest.setTimeout(60_000);
 
@@ -55,14 +55,11 @@ test.each<[Record<string, string | undefined>, string]>([
   [{ prompt: 'login none' }, 'interaction_required'],
   [{ resource: 'https://evil.example/mcp' }, 'invalid_target'],
   [{ resource: 'mcp' }, 'invalid_target'],
-  [{ scope: 'admin' }, 'invalid_scope'],
-  [{ scope: 'MCP' }, 'invalid_scope'],
-])('A28: %j redirects to the client with an error and no token', async (change, error) => {
+])('A28: %j is answered by a page that offers the error to the client, without a token', async (change, error) => {
   const page = await open((await target.client()).authorizationUrl(change));
-  const answer = answerAt(page);
+  const answer = offeredAt(page);
   expect(answer).toMatchObject({ error, state: 'the-state', iss: target.origin });
   expect(Object.keys(answer).sort()).toEqual(['error', 'error_description', 'iss', 'state']);
-  expect(new URL(page.url).hash).toBe('');
 });
 
 test('A28: an unsupported request stores no authorization request', async () => {
@@ -80,6 +77,7 @@ test.each<[string, Record<string, string | undefined>]>([
   ['the resource with a slash', { resource: '/mcp/' }],
   ['the resource with a query', { resource: '/mcp?x=1' }],
   ['unknown scopes', { scope: 'mcp offline_access openid' }],
+  ['only unknown scopes', { scope: 'admin MCP' }],
   ['no scope', { scope: undefined }],
 ])('A28: a request with %s, as clients send it, shows the consent page', async (_what, change) => {
   const resource = change.resource === undefined ? {} : { resource: `${target.origin}${change.resource}` };
@@ -92,7 +90,7 @@ test('RS17: a resource with an upper-case scheme is accepted, and one with a fra
   const capitals = `${target.origin.replace('http:', 'HTTP:')}/mcp`;
   expect((await open(client.authorizationUrl({ resource: capitals }))).html).toContain('Connect By hand?');
   const page = await open(client.authorizationUrl({ resource: `${target.origin}/mcp#x` }));
-  expect(answerAt(page)).toMatchObject({ error: 'invalid_target' });
+  expect(offeredAt(page)).toMatchObject({ error: 'invalid_target' });
 });
 
 const form = 'application/x-www-form-urlencoded';
@@ -136,9 +134,9 @@ test.each<[string, string]>([
 });
 
 test.each(['scope=%00', 'code_challenge_method=S256&code_challenge_method=S256', 'resource=a&resource=b'])(
-  'A29: an authorization request with %s redirects to the client with an error',
+  'A29: an authorization request with %s is answered by a page that offers the error to the client',
   async (parameters) => {
-    expect(answerAt(await open(`${(await target.client()).authorizationUrl()}&${parameters}`))).toMatchObject({
+    expect(offeredAt(await open(`${(await target.client()).authorizationUrl()}&${parameters}`))).toMatchObject({
       error: 'invalid_request',
     });
   },
@@ -146,15 +144,15 @@ test.each(['scope=%00', 'code_challenge_method=S256&code_challenge_method=S256',
 
 test('A29: a state of any characters is returned unchanged', async () => {
   const state = ' +%20&=#?/\\"\'<>\u00e9\u{1f600}\r\n{}[]';
-  const page = await open((await target.client()).authorizationUrl({ state, scope: 'admin' }));
-  expect(answerAt(page).state).toBe(state);
+  const page = await open((await target.client()).authorizationUrl({ state, prompt: 'none' }));
+  expect(offeredAt(page).state).toBe(state);
 });
 
 test('A29: a state that contains parameters adds none', async () => {
   const page = await open(
-    (await target.client()).authorizationUrl({ state: 'x&code=stolen&iss=evil', scope: 'admin' }),
+    (await target.client()).authorizationUrl({ state: 'x&code=stolen&iss=evil', prompt: 'none' }),
   );
-  expect(Object.keys(answerAt(page)).sort()).toEqual(['error', 'error_description', 'iss', 'state']);
+  expect(Object.keys(offeredAt(page)).sort()).toEqual(['error', 'error_description', 'iss', 'state']);
 });
 
 test('A29: invalid percent-encoding causes no server error', async () => {

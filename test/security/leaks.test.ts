@@ -179,9 +179,9 @@ test('A109: the audit log contains neither arguments nor results of tools', () =
   expect(JSON.stringify(calls)).not.toContain('confidential-argument');
 });
 
-test('A109: during a sign-in the table contains the nonce and no other secret', () => {
+test('A109: during a sign-in the table contains no secret', () => {
   expect(itemsDuringSignIn.map(({ pk }) => pk.split('#')[0])).toContain('UP');
-  expect(found(JSON.stringify(itemsDuringSignIn))).toEqual(['nonce']);
+  expect(found(JSON.stringify(itemsDuringSignIn))).toEqual([]);
 });
 
 test('A109: error responses contain no secret', () => {

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { approveAndSignIn } from '../../bench/harness/form-browser.ts';
 import { TestCloud } from '../support/test-cloud.ts';
-import { answerAt, open, refusal } from '../support/wire-checks.ts';
+import { offeredAt, open, refusal } from '../support/wire-checks.ts';
 
 jest.setTimeout(60_000);
 
@@ -13,7 +13,7 @@ afterAll(() => target?.stop());
 
 async function expectRejected(change: Record<string, string | undefined>): Promise<void> {
   const page = await open((await target.client()).authorizationUrl(change));
-  expect(answerAt(page)).toMatchObject({ error: 'invalid_request', state: 'the-state', iss: target.origin });
+  expect(offeredAt(page)).toMatchObject({ error: 'invalid_request', state: 'the-state', iss: target.origin });
 }
 
 test.each<[string, Record<string, string | undefined>]>([
@@ -36,7 +36,7 @@ test.each<[string, Record<string, string | undefined>]>([
 
 test('A33: a repeated challenge is rejected', async () => {
   const page = await open(`${(await target.client()).authorizationUrl()}&code_challenge=${'x'.repeat(43)}`);
-  expect(answerAt(page)).toMatchObject({ error: 'invalid_request' });
+  expect(offeredAt(page)).toMatchObject({ error: 'invalid_request' });
 });
 
 async function expectCodeStaysValid(verifierFrom: (verifier: string) => string | undefined): Promise<void> {

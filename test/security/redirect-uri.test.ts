@@ -1,7 +1,7 @@
 import { Browser, formOf } from '../../bench/harness/form-browser.ts';
 import { type OAuthClient, redirectUri, register } from '../../bench/harness/raw-oauth-client.ts';
 import { TestCloud } from '../support/test-cloud.ts';
-import { answerAt, expectPage, open, refusal } from '../support/wire-checks.ts';
+import { expectPage, offeredAt, open, refusal } from '../support/wire-checks.ts';
 
 jest.setTimeout(60_000);
 
@@ -200,8 +200,9 @@ test('A20: iss occurs exactly once in the response, even if the registered URI c
     redirect_uris: ['http://127.0.0.1/callback?iss=https://evil.example&code=x&keep=1'],
   });
   const uri = `${redirectUri}?iss=https://evil.example&code=x&keep=1`;
-  const page = await open(client.authorizationUrl({ redirect_uri: uri, scope: 'admin' }));
-  const answer = new URL(page.url).searchParams;
+  const browser = new Browser();
+  const page = await browser.open(client.authorizationUrl({ redirect_uri: uri }), redirectUri);
+  const answer = new URL((await browser.submit(page, { answer: 'deny' }, redirectUri)).url).searchParams;
   expect(answer.getAll('iss')).toEqual([target.origin]);
   expect(answer.get('keep')).toBe('1');
 });
@@ -241,24 +242,21 @@ test('A23: a redemption without redirect URI is bound by PKCE alone', async () =
   expect((await client.redeem(code, { redirect_uri: undefined })).status).toBe(200);
 });
 
-test('A25: an error redirects only after client and redirect URI are validated', async () => {
-  const client = await target.client();
-  const trusted = await open(client.authorizationUrl({ scope: 'admin' }));
-  expect(trusted.status).toBe(303);
-  expect(answerAt(trusted)).toMatchObject({ error: 'invalid_scope', state: 'the-state', iss: target.origin });
-  expectPage(await open(client.authorizationUrl({ scope: 'admin', redirect_uri: 'https://evil.example/' })));
-  expectPage(await open(client.authorizationUrl({ scope: 'admin', client_id: 'dcr_unknown' })));
+test('A25: an error goes to a client that registered itself by a click, and only to a registered URI', async () => {
+  const client = await target.client({ redirect_uris: [redirectUri, 'https://evil.example/phish'] });
+  const phishing = { prompt: 'none', redirect_uri: 'https://evil.example/phish' };
+  const page = await open(client.authorizationUrl(phishing));
+  expect(page.html).toContain('Back to evil.example');
+  expect(offeredAt(page)).toMatchObject({ error: 'interaction_required', state: 'the-state', iss: target.origin });
+  for (const change of [{ redirect_uri: 'https://evil.example/' }, { client_id: 'dcr_unknown' }]) {
+    const rejected = await open(client.authorizationUrl({ prompt: 'none', ...change }));
+    expectPage(rejected);
+    expect(() => offeredAt(rejected)).toThrow('no button');
+  }
 });
 
 test('A26: every redirect after a POST is 303', async () => {
   const client = await target.client();
-  const request = new URL(client.authorizationUrl({ scope: 'admin' }));
-  const posted = await fetch(`${target.origin}/authorize`, {
-    method: 'POST',
-    body: request.searchParams,
-    redirect: 'manual',
-  });
-  expect(posted.status).toBe(303);
   for (const answer of ['approve', 'deny']) {
     const browser = new Browser();
     const form = formOf(await browser.open(client.authorizationUrl(), redirectUri));

@@ -45,7 +45,7 @@ test('A88: a refresh with a narrower scope narrows its access token and not the 
 
 test('A88: a refresh with an ungranted scope is rejected and leaves the token valid', async () => {
   const { client, tokens } = await signedIn('mcp');
-  for (const scope of ['mcp notes', 'notes', 'admin']) {
+  for (const scope of ['mcp notes', 'notes', 'notes admin']) {
     expect(await refusal(await client.refresh(tokens.refresh_token, { scope }))).toEqual([400, 'invalid_scope']);
   }
   expect(await json(await client.refresh(tokens.refresh_token))).toMatchObject({ scope: 'mcp' });

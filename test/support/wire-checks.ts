@@ -14,6 +14,15 @@ export const open = (url: string) => new Browser().open(url, redirectUri);
 /** The parameters of the response at the client's redirect URI. */
 export const answerAt = ({ url }: Page) => Object.fromEntries(new URL(url).searchParams);
 
+/** The parameters that the page offers to take to the client's redirect URI by a click. */
+export function offeredAt(page: Page): Record<string, string> {
+  expectPage(page, page.status);
+  const href = /<a class="button" rel="noreferrer" href="([^"]+)">/.exec(page.html)?.[1];
+  if (href === undefined) throw new Error(`The page has no button back to the client:\n${page.html}`);
+  const decoded = href.replaceAll('&quot;', '"').replaceAll('&#39;', "'").replaceAll('&amp;', '&');
+  return Object.fromEntries(new URL(decoded).searchParams);
+}
+
 /** Expects a page for the user that does not redirect. */
 export function expectPage(page: Page, status = 400): void {
   expect([page.status, page.headers.get('location')]).toEqual([status, null]);

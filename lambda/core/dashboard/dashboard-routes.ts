@@ -184,7 +184,7 @@ async function revokeSession(dashboard: Dashboard, visitor: Visitor, _: Request,
 async function revokeAll(dashboard: Dashboard, visitor: Visitor, request: Request): Promise<RevokedCount> {
   const user = visibleUser(visitor, parse(userSchema, await readBody(request)).user) ?? visitor.user;
   const { grants: revoked, dashboardSessions } = await revokeAllOf(dashboard, visitor, user);
-  dashboard.log('grants_revoked', { user, count: revoked, dashboardSessions, by: visitor.user });
+  dashboard.log('grants_revoked', { user, count: revoked, by: visitor.user, dashboardSessions });
   return { revoked };
 }
 

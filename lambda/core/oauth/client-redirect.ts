@@ -8,11 +8,19 @@ type RedirectTarget = { redirectUri: string; state?: string | undefined };
  * exactly once (RFC 9207), whatever query the registered URI has.
  */
 export function redirectToClient(
-  { rules }: Pick<Facade, 'rules'>,
-  { redirectUri, state }: RedirectTarget,
+  facade: Pick<Facade, 'rules'>,
+  target: RedirectTarget,
   parameters: Record<string, string>,
   headers: Headers = new Headers(),
 ): Response {
+  return redirect(clientLocation(facade, target, parameters), headers);
+}
+
+function clientLocation(
+  { rules }: Pick<Facade, 'rules'>,
+  { redirectUri, state }: RedirectTarget,
+  parameters: Record<string, string>,
+): string {
   const location = new URL(redirectUri);
   for (const [name, value] of Object.entries({
     ...parameters,
@@ -21,7 +29,7 @@ export function redirectToClient(
   })) {
     location.searchParams.set(name, value);
   }
-  return redirect(location.href, headers);
+  return location.href;
 }
 
 /** The authorization error response (RFC 6749 §4.1.2.1) for anything that was thrown. */
@@ -31,8 +39,13 @@ export function redirectErrorToClient(
   error: unknown,
   headers?: Headers,
 ): Response {
+  return redirect(errorLocation(facade, target, error), headers ?? new Headers());
+}
+
+/** The address of the authorization error response. */
+export function errorLocation(facade: Pick<Facade, 'rules' | 'log'>, target: RedirectTarget, error: unknown): string {
   const { code, message } = toOAuthError(error, facade.log);
-  return redirectToClient(facade, target, { error: code, error_description: message }, headers);
+  return clientLocation(facade, target, { error: code, error_description: message });
 }
 
 /** A redirect whose address no cache keeps and no `Referer` carries on: it holds a code or a state. */

@@ -94,7 +94,6 @@ const wireErrors = {
   response_mode_unsupported: wire('invalid_request', 'response_mode must be query'),
   consent_required: wire('interaction_required', 'prompt=none is not supported; every request needs consent'),
   pkce_required: wire('invalid_request', 'PKCE is required: send code_challenge with code_challenge_method=S256'),
-  scope_unknown: wire('invalid_scope', (known: string) => `no requested scope exists; known scopes: ${known}`),
 
   // Consent, callback and dashboard sign-in
   consent_answer_missing: wire('invalid_request', 'answer must be approve or deny', 'answer-missing'),

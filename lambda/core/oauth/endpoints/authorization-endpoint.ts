@@ -1,16 +1,17 @@
-import { defaultScope, type ScopeSet } from '../../../shared/scope-set.ts';
+import { defaultScope } from '../../../shared/scope-set.ts';
 import { randomToken, sha256 } from '../../support/crypto.ts';
 import { type AuthorizationRequest, BROWSER_STEP_SECONDS } from '../authorization-flow.ts';
-import { redirectErrorToClient } from '../client-redirect.ts';
+import { errorLocation, redirectErrorToClient } from '../client-redirect.ts';
 import { ClientDocumentError } from '../clients/client-document.ts';
 import { findClient } from '../clients/find-client.ts';
 import type { Client } from '../clients/oauth-client.ts';
 import { matchesRegistered, mayUse } from '../clients/redirect-uri.ts';
-import type { Facade } from '../facade.ts';
+import type { Facade, FacadeRules } from '../facade.ts';
 import { OAuthError, oauthError } from '../oauth-error.ts';
 import { browserCookie, clearOldest } from '../pages/oauth-cookies.ts';
-import { consentPage } from '../pages/oauth-pages.ts';
+import { consentPage, errorPage } from '../pages/oauth-pages.ts';
 import { formParameters, Parameters } from '../request-parameters.ts';
+import { requestedScopes } from '../requested-scopes.ts';
 import { isOurResource, resourceOf } from '../resource-indicator.ts';
 
 const LONGEST_STATE = 2048;
@@ -18,7 +19,8 @@ const challengeForm = /^[A-Za-z0-9_-]{43}$/;
 
 /**
  * `/authorize` (RFC 6749 §4.1.1): validates the request and shows the consent page. Until client and redirect URI are
- * validated, an error is shown as a page; after that it goes to the client (RFC 9700 §4.11).
+ * validated, an error is shown as a page; after that it goes to the client (RFC 9700 §4.11), by the user's click if the client
+ * is not listed.
  */
 export async function authorizationEndpoint(facade: Facade, request: Request): Promise<Response> {
   const parameters =
@@ -36,9 +38,22 @@ export async function authorizationEndpoint(facade: Facade, request: Request): P
     };
   } catch (error) {
     if (!(error instanceof OAuthError)) throw error;
-    return redirectErrorToClient(facade, { redirectUri, state }, error);
+    const target = { redirectUri, state };
+    return isListed(client, facade.rules)
+      ? redirectErrorToClient(facade, target, error)
+      : errorPage(error, errorLocation(facade, target, error));
   }
   return askForConsent(facade, request, authorization);
+}
+
+/**
+ * Whether the operator has named the client or its host. Anyone else may register a page of phishing as a redirect URI, so an
+ * error takes the user there only by a click (RFC 9700 §4.11.2).
+ */
+function isListed({ identity }: Client, { clientDocuments, dynamicRegistration }: FacadeRules): boolean {
+  if (identity.kind === 'configured') return true;
+  const { mode } = identity.kind === 'domain' ? clientDocuments : dynamicRegistration;
+  return mode === 'allow-list';
 }
 
 /** Stores the request, bound to this browser, and shows the consent page. */
@@ -103,16 +118,6 @@ function requestedAccess(
   if (!isOurResource(parameters.get('resource'), rules.publicUrl)) {
     throw oauthError('resource_unknown', resourceOf(rules.publicUrl));
   }
-  return { challenge, scopes: grantedScopes(parameters.get('scope'), rules.scopes) };
-}
-
-/** The requested scopes that exist; the default scope for a request without scopes, or with `offline_access` alone. */
-function grantedScopes(requested: string | undefined, set: ScopeSet): string[] {
-  if (requested === undefined) return [defaultScope(set)];
-  const known = Object.keys(set.scopes);
-  const names = requested.split(' ').filter(Boolean);
-  const granted = known.filter((scope) => names.includes(scope));
-  if (granted.length > 0) return granted;
-  if (names.every((name) => name === 'offline_access')) return [defaultScope(set)];
-  throw oauthError('scope_unknown', known.join(', '));
+  const scopes = requestedScopes(parameters.get('scope'), rules.scopes) ?? [defaultScope(rules.scopes)];
+  return { challenge, scopes };
 }

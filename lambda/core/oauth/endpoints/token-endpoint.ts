@@ -1,3 +1,4 @@
+import type { ScopeSet } from '../../../shared/scope-set.ts';
 import { type Grant, isLiveGrant, type RefreshState } from '../../access/grant.ts';
 import { SignInRefusedError } from '../../identity/upstream-provider.ts';
 import type { SealedUpstreamTokens } from '../../identity/upstream-tokens.ts';
@@ -11,6 +12,7 @@ import { findClient } from '../clients/find-client.ts';
 import type { Facade } from '../facade.ts';
 import { oauthError } from '../oauth-error.ts';
 import { formParameters, type Parameters } from '../request-parameters.ts';
+import { requestedScopes } from '../requested-scopes.ts';
 import { isOurResource, resourceOf } from '../resource-indicator.ts';
 import { mintRefreshToken, readRefreshToken, signAccessToken } from '../tokens/facade-tokens.ts';
 import { decideRefresh } from '../tokens/refresh-decision.ts';
@@ -93,7 +95,7 @@ async function refresh(facade: Facade, form: Parameters, { id: clientId, asserti
   return retryOnConflict({ service: 'The session table', item: `grant ${presented.grant}` }, async () => {
     const { grant, tokens: sealed } = await grants.findGrant(presented.grant);
     if (!isLiveGrant(grant, now()) || grant.client !== clientId) throw oauthError('refresh_token_invalid');
-    const scopes = narrowedScopes(form.get('scope'), grant.scopes);
+    const scopes = narrowedScopes(form.get('scope'), grant.scopes, rules.scopes);
     const decision = decideRefresh(grant.refresh, presented.generation, now(), rules.refreshWindowSeconds);
     if (decision.kind === 'unknown') throw oauthError('refresh_token_invalid');
     if (decision.kind === 'reuse') {
@@ -145,13 +147,12 @@ async function verifyUpstreamAccess(
   }
 }
 
-/** The requested scopes, all of which must be granted (RFC 6749 §6). */
-function narrowedScopes(requested: string | undefined, granted: readonly string[]): readonly string[] {
-  if (requested === undefined) return granted;
-  const names = requested.split(' ').filter((name) => name !== '' && name !== 'offline_access');
+/** The requested scopes, all of which must be granted (RFC 6749 §6); without a known one, those of the grant. */
+function narrowedScopes(requested: string | undefined, granted: readonly string[], set: ScopeSet): readonly string[] {
+  const names = requestedScopes(requested, set) ?? granted;
   const ungranted = names.find((name) => !granted.includes(name));
   if (ungranted !== undefined) throw oauthError('scope_not_granted', ungranted);
-  return names.length > 0 ? [...new Set(names)] : granted;
+  return names;
 }
 
 /** The token response (RFC 6749 §5.1). */

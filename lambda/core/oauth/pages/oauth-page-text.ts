@@ -122,6 +122,7 @@ export const oauthPageText = {
       next: 'Go back to your app and connect again. If you see this page again, report it to the operator of this server, who finds the details in the log.',
     },
   },
+  backTo: (host: string) => `Back to ${host}`,
   detail: 'Technical detail',
 };
 

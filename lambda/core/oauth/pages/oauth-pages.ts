@@ -38,7 +38,8 @@ dd { margin: 0; text-wrap: pretty; }
 form { display: flex; flex-wrap: wrap; gap: .75rem; margin-top: 1.5rem; }
 button { flex: 1 1 10rem; min-height: 2.9rem; padding: .6rem 1rem; border-radius: 10px; border: 1px solid var(--quiet); background: transparent; color: inherit; font: inherit; font-weight: 600; cursor: pointer; }
 button.approve { background: var(--accent); border-color: var(--accent); color: var(--on-accent); }
-button:focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; }
+a.button { display: inline-block; padding: .6rem 1rem; border-radius: 10px; border: 1px solid var(--quiet); color: inherit; font-weight: 600; text-decoration: none; }
+button:focus-visible, a.button:focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; }
 `;
 
 /**
@@ -130,12 +131,14 @@ const item = (term: string, ...descriptions: string[]) =>
 
 const days = (seconds: number) => Math.round(seconds / 86400);
 
-/** The error page: what happened and what to do, and below it the protocol's own description for a developer. */
-export function errorPage({
-  code,
-  message,
-  page: problem,
-}: Pick<OAuthError, 'code' | 'message' | 'page'>): Promise<Response> {
+/**
+ * The error page: what happened and what to do, and below it the protocol's own description for a developer.
+ * @param back address of the error response to the client, for a button
+ */
+export function errorPage(
+  { code, message, page: problem }: Pick<OAuthError, 'code' | 'message' | 'page'>,
+  back?: string,
+): Promise<Response> {
   const { heading, happened, next } = oauthPageText.problems[problem];
   // The description of a failure addresses programs, and repeats what the page says.
   const detail = problem === 'unavailable' || problem === 'server-error' ? code : `${code}: ${message}`;
@@ -144,7 +147,7 @@ export function errorPage({
     `<h1>${escaped(heading)}</h1>
 <p>${escaped(happened)}</p>
 <p>${escaped(next)}</p>
-<p class="detail quiet">${escaped(oauthPageText.detail)}<br><code lang="en">${escaped(detail)}</code></p>`,
+${back === undefined ? '' : `<p><a class="button" rel="noreferrer" href="${escaped(back)}">${escaped(oauthPageText.backTo(describedTarget(back).host))}</a></p>\n`}<p class="detail quiet">${escaped(oauthPageText.detail)}<br><code lang="en">${escaped(detail)}</code></p>`,
     {
       status: statusOf(code),
       headers: {
