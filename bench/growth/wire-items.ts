@@ -34,6 +34,8 @@ function sizeOfAttribute(value: Item[string]): number {
     case 'BOOL':
     case 'NULL':
       return 1;
+    case 'SS':
+      return (content as string[]).reduce((sum, each) => sum + utf8(each), 0);
     case 'L':
       return (content as Item[string][]).reduce((sum, each) => sum + 1 + sizeOfAttribute(each), 3);
     case 'M':

@@ -101,7 +101,7 @@ describe('sizes', () => {
 });
 
 describe('modules', () => {
-  test('the MCP function contains these packages and at most 177 modules', () => {
+  test('the MCP function contains these packages and at most 179 modules', () => {
     const packages = packagesIn('mcp.ts');
     // Before another package is added here, measure its load time: npm run bench -- --part cold.
     expect([...packages.keys()].sort()).toEqual([
@@ -114,7 +114,7 @@ describe('modules', () => {
       'our own',
       'zod',
     ]);
-    expect(sum(packages.values())).toBeLessThanOrEqual(177);
+    expect(sum(packages.values())).toBeLessThanOrEqual(179);
   });
 
   test('the authorizer contains one package and at most 27 modules', () => {

@@ -12,7 +12,7 @@ const AT_ONCE = 20;
 const LATE_CALLS_MILLISECONDS = 20 * 60_000;
 
 /** Items by which other items are found. */
-const leading = new Set<unknown>([itemType.session, itemType.grant, itemType.execution, itemType.dashboardSession]);
+const leading = new Set<unknown>([itemType.session, itemType.grant, itemType.execution]);
 
 type Erasable = { pk: string; sk: string; type?: unknown };
 
@@ -106,9 +106,9 @@ export function dynamoErasureStore(table: TableConnection): ErasureStore {
       const everything = everythingOf(user, now);
       for (let items = 0; ; ) {
         const batch = await takeItems(rest(everything), Math.min(AT_ONCE, most - items));
-        // After a failure the leading items are still there for the next attempt.
-        await Promise.all(batch.filter(({ type }) => !leading.has(type)).map(remove));
-        await Promise.all(batch.filter(({ type }) => leading.has(type)).map(remove));
+        // After a failure the leading items are still there for the next attempt, and users who erase themselves signed in.
+        const rank = ({ type }: Erasable) => (type === itemType.dashboardSession ? 2 : leading.has(type) ? 1 : 0);
+        for (const turn of [0, 1, 2]) await Promise.all(batch.filter((item) => rank(item) === turn).map(remove));
         items += batch.length;
         if (batch.length === 0) return { items, done: items < most };
       }

@@ -149,6 +149,8 @@ export class TaskWorker {
       const outcome = exchange
         ? await this.#answer(exchange, task, answers, milliseconds)
         : { error: { code: -32603, message: 'Access was revoked before the task was executed' } };
+      // A task that its client sees completed is in the audit log.
+      await exchange?.recorder.written();
       if (outcome) await task.end(outcome);
     } catch (error) {
       // Waiting may cure an outage: AWS Lambda attempts again.
