@@ -11,7 +11,9 @@ import { createInterface } from 'node:readline';
 import { startEmulator } from '../../local/emulator.ts';
 import type { Statement } from '../../local/iam/iam-policy.ts';
 import { FunctionPrincipals, type Principal } from '../../local/iam/principals.ts';
+import type { Intercept } from '../../local/request-interception.ts';
 import type { Command, EmulatorProcessOptions } from './emulator-process.ts';
+import { FaultInjector, type Service } from './fault-injection.ts';
 
 const options: EmulatorProcessOptions & { folder: string; operatorKeyId: string } = JSON.parse(process.argv[2]!);
 const log = (line: string) => void process.stderr.write(`${line}\n`);
@@ -19,11 +21,14 @@ const log = (line: string) => void process.stderr.write(`${line}\n`);
 /** The principals of the functions, whose permissions a command may replace. */
 const roles: Principal[] = [];
 
+const faults = new FaultInjector({ kill: (logicalId, count) => emulator.functions.kill(logicalId, count) });
+
 // The operator of the account may do everything: a test reads the table, and moves time by what it writes there.
 const { add, authorize } = FunctionPrincipals.prototype;
 FunctionPrincipals.prototype.add = function (accessKeyId, principal) {
   add.call(this, accessKeyId, principal);
   roles.push(principal);
+  faults.add(accessKeyId, principal);
 };
 FunctionPrincipals.prototype.authorize = function (accessKeyId, request) {
   if (accessKeyId !== options.operatorKeyId) authorize.call(this, accessKeyId, request);
@@ -45,6 +50,16 @@ const outages = {
   lambda: emulator.lambda.fail,
   idp: (fails: boolean) => emulator.identityProvider?.fail(fails),
 };
+const services: Record<Service, { intercept(by: Intercept): void } | undefined> = {
+  dynamodb: emulator.dynamoDb,
+  kms: emulator.kms,
+  lambda: emulator.lambda,
+  idp: emulator.identityProvider,
+};
+/** From the first command about faults on: other runs do not describe every request. */
+function intercept(): void {
+  for (const [name, service] of Object.entries(services)) service?.intercept(faults.interceptor(name as Service));
+}
 console.log(JSON.stringify({ origin: emulator.origin, dynamoDb: emulator.dynamoDb.endpoint }));
 
 async function perform(command: Command): Promise<unknown> {
@@ -65,6 +80,18 @@ async function perform(command: Command): Promise<unknown> {
       return emulator.schedules.runNow();
     case 'count':
       return { dynamodb: emulator.dynamoDb.count(), kms: emulator.kms.count() };
+    case 'record':
+      intercept();
+      return faults.record();
+    case 'recorded':
+      return faults.recorded();
+    case 'arm':
+      intercept();
+      return faults.arm(command.fault);
+    case 'disarm':
+      return faults.disarm();
+    case 'settled':
+      return faults.settled();
     case 'statements':
       return roleOf(command.construct).statements;
     case 'setStatements':

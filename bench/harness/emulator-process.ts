@@ -6,10 +6,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Statement } from '../../local/iam/iam-policy.ts';
+import type { Fault, Service, ServiceRequest } from './fault-injection.ts';
 
 const root = join(import.meta.dirname, '..', '..');
-
-export type Service = 'dynamodb' | 'kms' | 'lambda' | 'idp';
 
 /** Requests by operation. */
 export type Requests = Record<string, number>;
@@ -33,6 +32,11 @@ export type Command =
   | { name: 'invalidate' }
   | { name: 'runSchedules' }
   | { name: 'count' }
+  | { name: 'record' }
+  | { name: 'recorded' }
+  | { name: 'arm'; fault: Fault }
+  | { name: 'disarm' }
+  | { name: 'settled' }
   | { name: 'statements'; construct: string }
   | { name: 'setStatements'; construct: string; statements: Statement[] }
   | { name: 'deploy'; assembly: string };
@@ -128,6 +132,31 @@ export class EmulatorProcess {
     await this.#command({ name: 'count' });
     await work();
     return (await this.#command({ name: 'count' })) as { dynamodb: Requests; kms: Requests };
+  }
+
+  /** The requests of the functions to the services during the work, in their order. */
+  async serviceRequestsOf(work: () => Promise<unknown>): Promise<ServiceRequest[]> {
+    await this.#command({ name: 'record' });
+    await work();
+    return (await this.#command({ name: 'recorded' })) as ServiceRequest[];
+  }
+
+  /**
+   * Runs the work while a fault waits for its request.
+   *
+   * @returns the result of the work, and the request that the fault has hit
+   */
+  async withFault<T>(fault: Fault, work: () => Promise<T>): Promise<{ result: T; hit: ServiceRequest | undefined }> {
+    await this.#command({ name: 'arm', fault });
+    const [outcome] = await Promise.allSettled([work()]);
+    const hit = (await this.#command({ name: 'disarm' })) as ServiceRequest | undefined;
+    if (outcome.status === 'rejected') throw outcome.reason;
+    return { result: outcome.value, hit };
+  }
+
+  /** Resolves when the functions wait for no service. */
+  async settled(): Promise<void> {
+    await this.#command({ name: 'settled' });
   }
 
   /**

@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { createServer, type IncomingMessage } from 'node:http';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { AccessRequest } from '../iam/iam-policy.ts';
 import type { Principals } from '../iam/principals.ts';
+import type { Intercept } from '../request-interception.ts';
 import { AwsError } from './aws-error.ts';
 
 /** The server that all emulated AWS services share, whatever protocol they speak. */
@@ -11,6 +12,8 @@ export type AwsService = {
   endpoint: string;
   /** While on, the service answers every request with 500 InternalServerError, for tests of outages. */
   fail(on: boolean): void;
+  /** Hands every request to the function, for tests of faults; undefined ends that. */
+  intercept(by: Intercept | undefined): void;
   close(): Promise<void>;
 };
 
@@ -38,10 +41,11 @@ const maxBodyBytes = 16 * 1024 * 1024;
 /** Serves one AWS service on an ephemeral port of 127.0.0.1. */
 export async function serve({ answer, errorResponse }: Protocol): Promise<AwsService> {
   let failing = false;
+  let intercept: Intercept | undefined;
 
-  async function respond(message: IncomingMessage): Promise<ServiceResponse> {
+  async function respond(message: IncomingMessage, content: Promise<Buffer>): Promise<ServiceResponse> {
     try {
-      const body = await readBody(message);
+      const body = await content;
       if (failing) throw new AwsError('InternalServerError', 'The outage switch is on.', { status: 500 });
       return await answer(message, body);
     } catch (error) {
@@ -53,8 +57,8 @@ export async function serve({ answer, errorResponse }: Protocol): Promise<AwsSer
     }
   }
 
-  const server = createServer(async (message, response) => {
-    const { status, headers, body } = await respond(message);
+  async function exchange(message: IncomingMessage, content: Promise<Buffer>, response: ServerResponse): Promise<void> {
+    const { status, headers, body } = await respond(message, content);
     if (response.destroyed) return;
     response.writeHead(status, {
       'Content-Length': Buffer.byteLength(body),
@@ -64,6 +68,12 @@ export async function serve({ answer, errorResponse }: Protocol): Promise<AwsSer
       ...(message.complete ? {} : { Connection: 'close' }),
     });
     response.end(body);
+  }
+
+  const server = createServer((message, response) => {
+    const body = readBody(message);
+    const answer = () => exchange(message, body, response);
+    void (intercept ? intercept({ message, body, response, answer }) : answer());
   });
   // Longer than the idle timeout of any client: a connection that the server closes while the client writes is an error
   // that the client attributes to the service.
@@ -76,6 +86,9 @@ export async function serve({ answer, errorResponse }: Protocol): Promise<AwsSer
     endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     fail: (on) => {
       failing = on;
+    },
+    intercept: (by) => {
+      intercept = by;
     },
     close: () =>
       new Promise((resolve, reject) => {

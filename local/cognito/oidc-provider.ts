@@ -2,6 +2,7 @@ import { type JsonWebKey, randomBytes } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { join } from 'node:path';
 import { type KoaContextWithOIDC, Provider } from 'oidc-provider';
+import type { Intercept } from '../request-interception.ts';
 import { CognitoAccessTokens, newSigningKey } from './cognito-access-tokens.ts';
 import type { UserPool } from './cognito-client.ts';
 import { HostedSignIn } from './hosted-sign-in.ts';
@@ -22,6 +23,8 @@ export type OidcProvider = {
   issuer: string;
   /** While on, every request is answered with 503, for tests of outages. */
   fail(on: boolean): void;
+  /** Hands every request to the function, for tests of faults; undefined ends that. */
+  intercept(by: Intercept | undefined): void;
   /** As AdminDisableUser: the user can neither sign in nor refresh until the next start. */
   disable(username: string): void;
   close(): Promise<void>;
@@ -64,12 +67,14 @@ export async function startOidcProvider(options: OidcProviderOptions): Promise<O
   const cookieKey = await records.secret<string>('cookie-key', () => randomBytes(32).toString('base64url'));
   const disabled = new Set<string>();
   let failing = false;
+  let intercept: Intercept | undefined;
 
   // The issuer contains the port, so the server listens before the provider exists.
   let answer: Handler = async (_, response) => void response.writeHead(503).end();
   const server = await listenOnLoopback(options.port ?? 0, (request, response) => {
+    const exchange = () => answer(request, response).catch((error) => reportError(error, response));
     if (failing) response.writeHead(503).end();
-    else answer(request, response).catch((error) => reportError(error, response));
+    else void (intercept ? intercept({ message: request, response, answer: exchange }) : exchange());
   });
   const issuer = `http://localhost:${server.port}/${poolId}`;
   const configuration = providerConfiguration({ pool: options, records, signingKey, cookieKey, disabled });
@@ -87,6 +92,9 @@ export async function startOidcProvider(options: OidcProviderOptions): Promise<O
     issuer,
     fail(on) {
       failing = on;
+    },
+    intercept(by) {
+      intercept = by;
     },
     disable(username) {
       disabled.add(username);

@@ -1,5 +1,5 @@
 import { decodeProtectedHeader } from 'jose';
-import type { Service } from '../../bench/harness/emulator-process.ts';
+import type { Service } from '../../bench/harness/fault-injection.ts';
 import { Browser, type Page } from '../../bench/harness/form-browser.ts';
 import {
   callTool,
