@@ -26,6 +26,13 @@ export class Browser {
     return this.#request(form.action, { method: form.method, headers, body }, stopAt);
   }
 
+  /** A browser with the same cookies, for a response that this one does not receive. */
+  copy(): Browser {
+    const copy = new Browser();
+    for (const [host, jar] of this.#cookies) copy.#cookies.set(host, new Map(jar));
+    return copy;
+  }
+
   /** The `Cookie` header for the URL. */
   cookieHeader(url: string): string {
     const jar = this.#cookies.get(new URL(url).hostname) ?? new Map();

@@ -6,8 +6,8 @@ import { TestCloud } from '../support/test-cloud.ts';
 jest.setTimeout(120_000);
 
 const tools = [
-  ...['forget_note', 'imported_session', 'long_task', 'note', 'notes', 'request_details', 'session', 'slow_task'],
-  ...['userinfo', 'whoami'],
+  ...['count_up', 'forget_note', 'imported_session', 'long_task', 'note', 'notes', 'request_details', 'session'],
+  ...['slow_task', 'userinfo', 'whoami'],
 ];
 
 let cloud: TestCloud;

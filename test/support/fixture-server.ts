@@ -1,6 +1,7 @@
 import { acceptedContent, inputRequired, McpServer } from '@modelcontextprotocol/server';
 import * as z from 'zod/v4';
 import type { ToolContext } from '../../lambda/core/mcp/tool-context.ts';
+import { StateConflict } from '../../lambda/core/mcp/tool-state.ts';
 
 /** Created once per process: `tools/list` is frequent, and the conversion of a schema takes time. */
 const schemas = {
@@ -16,6 +17,7 @@ const schemas = {
   forgetNote: z.object({ name: z.string().max(64) }),
   slowTask: z.object({ steps: z.int().min(1).max(60).default(5) }),
   longTask: z.object({ milliseconds: z.int().positive().max(60_000).default(100) }),
+  countUp: z.object({ counter: z.string().max(64) }),
   confirmation: z.object({ forget: z.boolean() }),
 };
 
@@ -85,6 +87,12 @@ export function createServer(context: ToolContext): McpServer {
       await context.state.delete(`note/${name}`);
       return json({ forgotten: true });
     },
+  );
+
+  server.registerTool(
+    'count_up',
+    { title: 'Count up', description: 'Increments a counter of the user.', inputSchema: schemas.countUp },
+    async ({ counter }) => json(await countUp(context, `counter/${counter}`)),
   );
 
   server.registerTool(
@@ -161,6 +169,20 @@ export function createServer(context: ToolContext): McpServer {
   }
 
   return server;
+}
+
+/** The loop of docs/bring-your-server.md. */
+async function countUp({ state }: ToolContext, key: string): Promise<number> {
+  for (;;) {
+    const entry = await state.get<number>(key);
+    const next = (entry?.value ?? 0) + 1;
+    try {
+      await state.put(key, next, { version: entry?.version ?? 0 });
+      return next;
+    } catch (error) {
+      if (!(error instanceof StateConflict)) throw error;
+    }
+  }
 }
 
 const confirmationForm = {

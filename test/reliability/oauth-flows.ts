@@ -1,0 +1,319 @@
+import { randomUUID } from 'node:crypto';
+import { exportJWK, generateKeyPair, type JWK, SignJWT } from 'jose';
+import { Browser, type Page } from '../../bench/harness/form-browser.ts';
+import {
+  initialize,
+  OAuthClient,
+  postMcp,
+  redirectUri,
+  register,
+  type Tokens,
+} from '../../bench/harness/raw-oauth-client.ts';
+import type { TestCloud } from '../support/test-cloud.ts';
+import { type Answer, answerOf, expectStatus, expectThat, type Flow, jsonOf, locationOf, pageAnswer } from './flow.ts';
+import { grantsSince, itemAt, seconds } from './table-reads.ts';
+
+/** The steps of sign-in, and the requests of an OAuth client. */
+
+const provider = 'http://localhost:';
+/** A browser stops at the first redirect. */
+const anywhere = '';
+
+/** With a new name, which is part of the id of a registered client. */
+const newClient = ({ origin }: TestCloud) => OAuthClient.register(origin, { client_name: `Client ${randomUUID()}` });
+
+const isCode = (answer: Answer) => /[?&]code=hac1_/.test(locationOf(answer));
+const codeIn = (location: string) => new URL(location).searchParams.get('code')!;
+const isTokens = ({ status }: Answer) => status === 200;
+const tokensIn = (answer: Answer) => jsonOf(answer) as unknown as Tokens;
+const grantIn = ({ refresh_token }: Tokens) => /^hrt1_([^.]+)/.exec(refresh_token)![1]!;
+
+/** Keeps the last page of the steps of a browser. */
+class Steps {
+  browser = new Browser();
+  page!: Page;
+
+  async take(isHeard: boolean, request: (browser: Browser) => Promise<Page>): Promise<Answer> {
+    return pageAnswer(
+      request(isHeard ? this.browser : this.browser.copy()).then((page) => {
+        if (isHeard) this.page = page;
+        return page;
+      }),
+    );
+  }
+}
+
+/** The whole sign-in of a client: the answer to an error that was sent to it. */
+async function startOver(client: OAuthClient, steps: Steps): Promise<Answer> {
+  steps.browser = new Browser();
+  const consent = await steps.browser.open(client.authorizationUrl(), redirectUri);
+  const signIn = await steps.browser.submit(consent, { answer: 'approve' }, redirectUri);
+  return steps.take(true, (browser) => browser.submit(signIn, { username: 'ada', password: 'ada' }, redirectUri));
+}
+
+const isClientError = (answer: Answer) => locationOf(answer).includes('error=');
+
+async function expectUsableCode(cloud: TestCloud, client: OAuthClient, code: string): Promise<void> {
+  const redeemed = await answerOf(client.redeem(code));
+  expectStatus(redeemed, 200, 'redemption of the code');
+  await expectUsableTokens(cloud, client, tokensIn(redeemed));
+}
+
+async function expectUsableTokens(cloud: TestCloud, client: OAuthClient, tokens: Tokens): Promise<void> {
+  expectStatus(await answerOf(postMcp(cloud.origin, tokens.access_token, initialize)), 200, 'use of the access token');
+  expectStatus(await answerOf(client.refresh(tokens.refresh_token)), 200, 'use of the refresh token');
+}
+
+async function expectOneGrant(cloud: TestCloud, { id }: OAuthClient, since: number): Promise<void> {
+  const grants = (await grantsSince(cloud, since)).filter(({ client }) => client === id);
+  expectThat(grants.length === 1, `the client has ${grants.length} grants`);
+}
+
+const registration: Flow = {
+  name: 'registration',
+  reader: 'client',
+  async prepare({ origin }) {
+    const metadata = { client_name: `Client ${randomUUID()}`, redirect_uris: ['http://127.0.0.1/callback'] };
+    let id = '';
+    return {
+      send: () => answerOf(register(origin, metadata)),
+      isSuccess(answer) {
+        if (answer.status === 201) id = String(jsonOf(answer).client_id);
+        return answer.status === 201;
+      },
+      async verify() {
+        const page = await new Browser().open(OAuthClient.known(origin, id).authorizationUrl(), redirectUri);
+        expectThat(page.status === 200, `authorization request of the client: ${page.status}`);
+      },
+    };
+  },
+};
+
+const authorizationRequest: Flow = {
+  name: 'authorization request',
+  reader: 'user',
+  async prepare(cloud) {
+    const client = await newClient(cloud);
+    const steps = new Steps();
+    return {
+      send: (isHeard = true) => steps.take(isHeard, (browser) => browser.open(client.authorizationUrl(), redirectUri)),
+      isSuccess: ({ status }) => status === 200,
+      async verify() {
+        const denied = await steps.browser.submit(steps.page, { answer: 'deny' }, redirectUri);
+        expectThat(
+          denied.url.includes('error=access_denied'),
+          `submission of the page: ${denied.status} ${denied.url}`,
+        );
+      },
+    };
+  },
+};
+
+async function atConsent(cloud: TestCloud) {
+  const client = await newClient(cloud);
+  const steps = new Steps();
+  const consent = await steps.browser.open(client.authorizationUrl(), redirectUri);
+  return { client, steps, consent, since: seconds() };
+}
+
+const consentApproved: Flow = {
+  name: 'consent',
+  reader: 'user',
+  async prepare(cloud) {
+    const { client, steps, consent, since } = await atConsent(cloud);
+    const send = (isHeard = true) =>
+      steps.take(isHeard, (browser) => browser.submit(consent, { answer: 'approve' }, anywhere));
+    return {
+      send,
+      repeat: (answer) => (isClientError(answer) ? startOver(client, steps) : send()),
+      isSuccess: (answer) => isCode(answer) || locationOf(answer).startsWith(provider),
+      async verify() {
+        const { browser } = steps;
+        const signIn = steps.page.url.startsWith(provider)
+          ? await browser.open(steps.page.url, redirectUri)
+          : undefined;
+        const back = signIn
+          ? await browser.submit(signIn, { username: 'ada', password: 'ada' }, redirectUri)
+          : steps.page;
+        expectThat(back.url.includes('code='), `sign-in after the consent: ${back.status} ${back.url}`);
+        await expectUsableCode(cloud, client, codeIn(back.url));
+        await expectOneGrant(cloud, client, since);
+      },
+    };
+  },
+};
+
+const consentDenied: Flow = {
+  name: 'denial of consent',
+  reader: 'user',
+  async prepare(cloud) {
+    const { steps, consent } = await atConsent(cloud);
+    return {
+      send: (isHeard = true) =>
+        steps.take(isHeard, (browser) => browser.submit(consent, { answer: 'deny' }, redirectUri)),
+      isSuccess: (answer) => locationOf(answer).includes('error=access_denied'),
+      async verify() {},
+    };
+  },
+};
+
+const callback: Flow = {
+  name: 'callback',
+  reader: 'user',
+  async prepare(cloud) {
+    const { client, steps, consent, since } = await atConsent(cloud);
+    const signIn = await steps.browser.submit(consent, { answer: 'approve' });
+    const { url } = await steps.browser.submit(
+      signIn,
+      { username: 'ada', password: 'ada' },
+      `${cloud.origin}/callback`,
+    );
+    const send = (isHeard = true) => steps.take(isHeard, (browser) => browser.open(url, anywhere));
+    return {
+      send,
+      repeat: (answer) => (isClientError(answer) ? startOver(client, steps) : send()),
+      isSuccess: isCode,
+      async verify() {
+        await expectUsableCode(cloud, client, codeIn(steps.page.url));
+        await expectOneGrant(cloud, client, since);
+      },
+    };
+  },
+};
+
+const codeRedemption: Flow = {
+  name: 'code redemption',
+  reader: 'client',
+  async prepare(cloud) {
+    const client = await newClient(cloud);
+    const code = await client.signIn('ada');
+    let tokens: Tokens;
+    return {
+      send: () => answerOf(client.redeem(code)),
+      isSuccess(answer) {
+        if (isTokens(answer)) tokens = tokensIn(answer);
+        return isTokens(answer);
+      },
+      verify: () => expectUsableTokens(cloud, client, tokens),
+    };
+  },
+};
+
+const refresh: Flow = {
+  name: 'refresh',
+  reader: 'client',
+  async prepare(cloud) {
+    const client = await newClient(cloud);
+    const before = await client.tokensFor('ada');
+    let tokens: Tokens;
+    return {
+      send: () => answerOf(client.refresh(before.refresh_token)),
+      isSuccess(answer) {
+        if (isTokens(answer)) tokens = tokensIn(answer);
+        return isTokens(answer);
+      },
+      async verify() {
+        // The stored upstream token is the provider's latest: the next upstream refresh succeeds.
+        const key = { pk: `T#${grantIn(before)}`, sk: '-' };
+        await cloud.set(key, { refreshedAt: seconds() - 120, expiresAt: seconds() - 1 });
+        await expectUsableTokens(cloud, client, tokens);
+      },
+    };
+  },
+};
+
+const revocation: Flow = {
+  name: 'revocation',
+  reader: 'client',
+  async prepare(cloud) {
+    const client = await newClient(cloud);
+    const tokens = await client.tokensFor('ada');
+    return {
+      send: () => answerOf(client.revoke(tokens.refresh_token)),
+      isSuccess: ({ status }) => status === 200,
+      async verify() {
+        expectStatus(await answerOf(client.refresh(tokens.refresh_token)), 400, 'refresh after the revocation');
+        expectStatus(await answerOf(postMcp(cloud.origin, tokens.access_token, initialize)), 401, 'call afterwards');
+        expectThat(!(await itemAt(cloud, `T#${grantIn(tokens)}`)), 'the upstream tokens are still stored');
+      },
+    };
+  },
+};
+
+type AssertionKey = { id: string; privateKey: CryptoKey };
+
+/** A pre-registered client of the sweep, whose key is made before the emulator starts. */
+export async function assertingClient(): Promise<{ key: AssertionKey; registration: object }> {
+  const { privateKey, publicKey } = await generateKeyPair('ES256', { extractable: true });
+  const jwk: JWK = { ...(await exportJWK(publicKey)), kid: 'one', alg: 'ES256' };
+  const id = 'asserting-client';
+  const redirectUris = ['http://127.0.0.1/callback'];
+  return { key: { id, privateKey }, registration: { id, name: 'Asserting', redirectUris, jwks: { keys: [jwk] } } };
+}
+
+async function assertion({ origin }: TestCloud, { id, privateKey }: AssertionKey) {
+  const claims = { iss: id, sub: id, aud: origin, jti: randomUUID(), iat: seconds(), exp: seconds() + 600 };
+  return {
+    client_assertion: await new SignJWT(claims).setProtectedHeader({ alg: 'ES256', kid: 'one' }).sign(privateKey),
+    client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
+  };
+}
+
+/** The requests of a client with private_key_jwt. The repetition carries the same assertion. */
+const assertedRedemption = (key: AssertionKey): Flow => ({
+  name: 'code redemption with private_key_jwt',
+  reader: 'client',
+  async prepare(cloud) {
+    const client = OAuthClient.known(cloud.origin, key.id);
+    const code = await client.signIn('ada');
+    const proof = await assertion(cloud, key);
+    let tokens: Tokens;
+    return {
+      send: () => answerOf(client.redeem(code, proof)),
+      isSuccess(answer) {
+        if (isTokens(answer)) tokens = tokensIn(answer);
+        return isTokens(answer);
+      },
+      async verify() {
+        const refreshed = client.refresh(tokens.refresh_token, await assertion(cloud, key));
+        expectStatus(await answerOf(refreshed), 200, 'use of the refresh token');
+      },
+    };
+  },
+});
+
+const assertedRefresh = (key: AssertionKey): Flow => ({
+  name: 'refresh with private_key_jwt',
+  reader: 'client',
+  async prepare(cloud) {
+    const client = OAuthClient.known(cloud.origin, key.id);
+    const redeemed = await answerOf(client.redeem(await client.signIn('ada'), await assertion(cloud, key)));
+    const before = tokensIn(redeemed);
+    const proof = await assertion(cloud, key);
+    let tokens: Tokens;
+    return {
+      send: () => answerOf(client.refresh(before.refresh_token, proof)),
+      isSuccess(answer) {
+        if (isTokens(answer)) tokens = tokensIn(answer);
+        return isTokens(answer);
+      },
+      async verify() {
+        const refreshed = client.refresh(tokens.refresh_token, await assertion(cloud, key));
+        expectStatus(await answerOf(refreshed), 200, 'use of the refresh token');
+      },
+    };
+  },
+});
+
+export const oauthFlows = (key: AssertionKey): Flow[] => [
+  registration,
+  authorizationRequest,
+  consentApproved,
+  consentDenied,
+  callback,
+  codeRedemption,
+  refresh,
+  revocation,
+  assertedRedemption(key),
+  assertedRefresh(key),
+];

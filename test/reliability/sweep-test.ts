@@ -1,0 +1,52 @@
+import { parseArgs } from 'node:util';
+import { faultKinds } from '../../bench/harness/fault-injection.ts';
+import { type Case, describe, type Failure, FaultSweep } from './fault-sweep.ts';
+
+/** `npm run test:sweep`: every fault at every request of every flow. Takes some minutes. */
+
+const { values } = parseArgs({
+  options: {
+    /** Flows whose names contain this. */
+    flow: { type: 'string', default: '' },
+    /** Faults, separated by commas. */
+    faults: { type: 'string', default: faultKinds.join() },
+    json: { type: 'boolean', default: false },
+  },
+});
+const kinds = values.faults.split(',');
+const report = (line: string) => (values.json ? console.error : console.log)(line);
+
+const failures: Failure[] = [];
+let count = 0;
+const sweep = await FaultSweep.start();
+try {
+  for (const flow of sweep.flows.filter(({ name }) => name.includes(values.flow))) {
+    const start = performance.now();
+    const before = failures.length;
+    const cases = (await sweep.cases(flow)).filter(({ kind }) => kinds.includes(kind));
+    for (const each of cases) {
+      const message = await sweep.run(each);
+      if (message !== undefined) failures.push({ case: each, message });
+    }
+    count += cases.length;
+    const seconds = ((performance.now() - start) / 1000).toFixed(0);
+    report(`${flow.name}: ${cases.length} faults in ${seconds} s, ${failures.length - before} failures`);
+  }
+} finally {
+  await sweep.stop();
+}
+
+const row = ({ flow, request, occurrence, kind }: Case) =>
+  [flow.name, `${describe(request)}${occurrence > 1 ? ` (${occurrence})` : ''}`, kind] as const;
+
+if (values.json) {
+  const rows = failures.map(({ case: each, message }) => {
+    const [flow, request, fault] = row(each);
+    return { flow, request, fault, message };
+  });
+  console.log(JSON.stringify({ faults: count, failures: rows }, null, 2));
+} else {
+  report(`\n${count} faults, ${failures.length} failures\n`);
+  for (const { case: each, message } of failures) report(`| ${row(each).join(' | ')} | ${message} |`);
+}
+process.exit(failures.length === 0 ? 0 : 1);
