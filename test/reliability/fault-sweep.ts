@@ -1,7 +1,9 @@
 import { setVariables } from '../../bench/harness/assembly.ts';
 import { type FaultKind, faultKinds, type ServiceRequest } from '../../bench/harness/fault-injection.ts';
 import { TestCloud } from '../support/test-cloud.ts';
+import { dashboardFlows } from './dashboard-flows.ts';
 import { type Answer, brief, type Flow, malformation } from './flow.ts';
+import { mcpFlows } from './mcp-flows.ts';
 import { assertingClient, oauthFlows } from './oauth-flows.ts';
 
 /** One request of a flow, and what happens to it. */
@@ -18,6 +20,9 @@ export type Failure = { case: Case; message: string };
 
 /** Of equal requests of a flow, the first ones. */
 const MOST_EQUAL = 2;
+
+/** The job of the schedule runs at any time. */
+const SCHEDULED = 'Rollup';
 
 const writes = /^(PutItem|UpdateItem|DeleteItem|TransactWriteItems)$/;
 
@@ -46,7 +51,7 @@ export class FaultSweep {
         setVariables(resources, 'OAuth', { CLIENTS: JSON.stringify([registration]) });
       },
     });
-    return new FaultSweep(cloud, oauthFlows(key));
+    return new FaultSweep(cloud, [...oauthFlows(key), ...mcpFlows, ...dashboardFlows]);
   }
 
   stop(): Promise<void> {
@@ -62,7 +67,7 @@ export class FaultSweep {
     });
     const equal = new Map<string, number>();
     const places = requests.flatMap((request) => {
-      if (flow.caller !== undefined && request.caller !== flow.caller) return [];
+      if (flow.caller === undefined ? request.caller === SCHEDULED : request.caller !== flow.caller) return [];
       const name = describe(request);
       const occurrence = (equal.get(name) ?? 0) + 1;
       equal.set(name, occurrence);

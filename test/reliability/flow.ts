@@ -34,6 +34,9 @@ export type Flow = {
 /** A client waits this long. */
 const PATIENCE_MILLISECONDS = 40_000;
 
+/** Longer than the timeout of a request to a service, after which it is repeated. */
+const EVENTUALLY_MILLISECONDS = 8000;
+
 export async function answerOf(request: Promise<Response>): Promise<Answer> {
   return received(async () => {
     const response = await request;
@@ -76,6 +79,19 @@ export function expectThat(condition: unknown, difference: string): asserts cond
 
 export function expectStatus(answer: Answer, status: number, what: string): void {
   expectThat(answer.status === status, `${what}: ${brief(answer)}`);
+}
+
+/** Checks again until it passes, for effects of a function that goes on after its response. */
+export async function eventually(check: () => Promise<void>): Promise<void> {
+  const deadline = performance.now() + EVENTUALLY_MILLISECONDS;
+  for (;;) {
+    try {
+      return await check();
+    } catch (error) {
+      if (performance.now() > deadline) throw error;
+      await new Promise((again) => setTimeout(again, 50));
+    }
+  }
 }
 
 /** Expects as many effects as acknowledged requests at least, and as sent requests at most. */

@@ -6,27 +6,33 @@ import { type Case, describe, type Failure, FaultSweep } from './fault-sweep.ts'
 
 const { values } = parseArgs({
   options: {
-    /** Flows whose names contain this. */
+    /** A regular expression for the names of flows. */
     flow: { type: 'string', default: '' },
     /** Faults, separated by commas. */
     faults: { type: 'string', default: faultKinds.join() },
+    verbose: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
   },
 });
 const kinds = values.faults.split(',');
 const report = (line: string) => (values.json ? console.error : console.log)(line);
 
+const row = ({ flow, request, occurrence, kind }: Case) =>
+  [flow.name, `${describe(request)}${occurrence > 1 ? ` (${occurrence})` : ''}`, kind] as const;
+
 const failures: Failure[] = [];
 let count = 0;
 const sweep = await FaultSweep.start();
 try {
-  for (const flow of sweep.flows.filter(({ name }) => name.includes(values.flow))) {
+  for (const flow of sweep.flows.filter(({ name }) => new RegExp(values.flow).test(name))) {
     const start = performance.now();
     const before = failures.length;
     const cases = (await sweep.cases(flow)).filter(({ kind }) => kinds.includes(kind));
     for (const each of cases) {
       const message = await sweep.run(each);
-      if (message !== undefined) failures.push({ case: each, message });
+      if (message === undefined) continue;
+      failures.push({ case: each, message });
+      if (values.verbose) report(`  ${row(each).slice(1).join(', ')}: ${message}`);
     }
     count += cases.length;
     const seconds = ((performance.now() - start) / 1000).toFixed(0);
@@ -35,9 +41,6 @@ try {
 } finally {
   await sweep.stop();
 }
-
-const row = ({ flow, request, occurrence, kind }: Case) =>
-  [flow.name, `${describe(request)}${occurrence > 1 ? ` (${occurrence})` : ''}`, kind] as const;
 
 if (values.json) {
   const rows = failures.map(({ case: each, message }) => {
