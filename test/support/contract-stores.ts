@@ -10,6 +10,7 @@ import { dynamoAuditLogWriter } from '../../lambda/adapters/dynamodb/audit/audit
 import { dynamoChangeStore } from '../../lambda/adapters/dynamodb/change-store.ts';
 import { sdkTableClient } from '../../lambda/adapters/dynamodb/client/sdk-table-client.ts';
 import { signedTableClient } from '../../lambda/adapters/dynamodb/client/signed-table-client.ts';
+import type { TableClient } from '../../lambda/adapters/dynamodb/client/table-client.ts';
 import { dynamoDocumentStore } from '../../lambda/adapters/dynamodb/client-document-store.ts';
 import { dynamoClientStore } from '../../lambda/adapters/dynamodb/client-store.ts';
 import { dynamoDashboardSessionStore } from '../../lambda/adapters/dynamodb/dashboard-session-store.ts';
@@ -29,19 +30,34 @@ import { type MemoryStores, memoryStores } from '../../lambda/adapters/memory/me
 import { startDynamoDb } from '../../local/dynamodb/dynamodb-service.ts';
 import { freePort } from '../../local/free-port.ts';
 import { emulatorPrincipal, FunctionPrincipals } from '../../local/iam/principals.ts';
+import { LosingProxy } from './losing-proxy.ts';
 
 type Opened = { stores: MemoryStores; close(): Promise<void> };
 
 /** An independent implementation of DynamoDB, where its package is installed, to detect errors of the local one. */
 const dynoxide = join(__dirname, '..', '..', 'node_modules', '@dynoxide', 'linux-x64', 'dynoxide');
 
-/** Every adapter of the stores, opened anew for each suite. */
-export const adapters: [string, () => Promise<Opened>][] = [
+type Adapter = [string, () => Promise<Opened>];
+
+/** Every adapter of the stores, opened anew for each suite. Those that lose responses show how each write repeats itself. */
+export const adapters: Adapter[] = [
   ['memory', async () => ({ stores: memoryStores(), close: async () => {} })],
   ['the local DynamoDB', () => overLocalDynamoDb(({ table }) => table)],
   ['the local DynamoDB, by the client of the AWS SDK', () => overLocalDynamoDb(({ sdkTable }) => sdkTable)],
-  ...(existsSync(dynoxide) ? ([['dynoxide', overDynoxide]] as [string, () => Promise<Opened>][]) : []),
+  ...(existsSync(dynoxide) ? [['dynoxide', () => overDynoxide()] as Adapter] : []),
+  ['the local DynamoDB, losing responses', () => overLocalDynamoDb(({ table }) => table, losingResponses)],
+  [
+    'the local DynamoDB, losing responses, by the client of the AWS SDK',
+    () => overLocalDynamoDb(({ sdkTable }) => sdkTable, losingResponses),
+  ],
+  ...(existsSync(dynoxide) ? [['dynoxide, losing responses', () => overDynoxide(losingResponses)] as Adapter] : []),
 ];
+
+/** The server by which clients reach a DynamoDB. */
+type Front = { endpoint: string; isLosing: boolean; close(): void };
+
+const direct = async (endpoint: string): Promise<Front> => ({ endpoint, isLosing: false, close: () => undefined });
+const losingResponses = (endpoint: string): Promise<Front> => LosingProxy.start(endpoint);
 
 export const storesIn = (table: TableConnection): MemoryStores => ({
   sessions: dynamoSessionStore(table),
@@ -63,35 +79,41 @@ export const storesIn = (table: TableConnection): MemoryStores => ({
   revocation: dynamoRevocationStore(table),
 });
 
-async function overLocalDynamoDb(by: (opened: Connected) => TableConnection): Promise<Opened> {
-  const opened = await localTable();
+async function overLocalDynamoDb(
+  by: (opened: Connected) => TableConnection,
+  front: typeof direct = direct,
+): Promise<Opened> {
+  const opened = await localTable(front);
   return { stores: storesIn(by(opened)), close: opened.close };
 }
 
 /** An empty table as in the template, in the local DynamoDB. */
-export async function localTable(): Promise<Connected & { close(): Promise<void> }> {
+export async function localTable(front: typeof direct = direct): Promise<Connected & { close(): Promise<void> }> {
   const principals = new FunctionPrincipals();
   principals.add('TEST', emulatorPrincipal);
   // The clock is at zero, so that no item expires by TTL.
   const database = await startDynamoDb({ folder: undefined, principals, now: () => 0 });
   await database.createTable(definition, 'Holdfast');
-  const connected = connect(database.endpoint);
+  const reached = await front(database.endpoint);
+  const connected = connect(reached);
   const close = async () => {
     connected.dynamodb.destroy();
+    reached.close();
     await database.close();
   };
   return { ...connected, close };
 }
 
-async function overDynoxide(): Promise<Opened> {
+async function overDynoxide(front: typeof direct = direct): Promise<Opened> {
   const port = await freePort();
   const server = spawn(dynoxide, ['--port', String(port)], { stdio: ['ignore', 'ignore', 'pipe'] });
   await once(server.stderr, 'data');
-  const endpoint = `http://127.0.0.1:${port}`;
-  const { table, dynamodb } = connect(endpoint);
+  const reached = await front(`http://127.0.0.1:${port}`);
+  const { table, dynamodb } = connect(reached);
   await dynamodb.send(new CreateTableCommand({ TableName: table.name, ...definition }));
   const close = async () => {
     dynamodb.destroy();
+    reached.close();
     server.kill();
   };
   return { stores: storesIn(table), close };
@@ -100,14 +122,22 @@ async function overDynoxide(): Promise<Opened> {
 /** A table by the signed client, and by the AWS SDK's client, which has all operations. */
 type Connected = { table: TableConnection; sdkTable: TableConnection; dynamodb: DynamoDBClient };
 
-function connect(endpoint: string): Connected {
+function connect({ endpoint, isLosing }: Front): Connected {
   const region = 'us-east-1';
   const credentials = { accessKeyId: 'TEST', secretAccessKey: 'test' };
-  const dynamodb = new DynamoDBClient({ endpoint, region, credentials, maxAttempts: 1 });
+  const dynamodb = new DynamoDBClient({ endpoint, region, credentials, maxAttempts: isLosing ? 3 : 1 });
   const name = 'Holdfast';
-  const table = { client: signedTableClient(new URL(endpoint), region, credentials), name };
+  const open = () => signedTableClient(new URL(endpoint), region, credentials);
+  const table = { client: isLosing ? eachTime(open) : open(), name };
   return { table, sdkTable: { client: sdkTableClient(dynamodb), name }, dynamodb };
 }
+
+/** A client for each request: after many failures a client repeats no more requests. */
+const eachTime = (open: () => TableClient): TableClient =>
+  new Proxy({} as TableClient, {
+    get: (_, operation) => (input: unknown) =>
+      (open() as Record<string | symbol, (input: unknown) => unknown>)[operation]!(input),
+  });
 
 const keys = (hash: string, range: string) => [
   { AttributeName: hash, KeyType: 'HASH' as const },
