@@ -24,24 +24,24 @@ const MOST_EQUAL = 2;
 /** The job of the schedule runs at any time. */
 const SCHEDULED = 'Rollup';
 
-const writes = /^(PutItem|UpdateItem|DeleteItem|TransactWriteItems)$/;
+const writes = /^(PutItem|UpdateItem|DeleteItem|TransactWriteItems|Invoke|token|revoke)$/;
 
-/** Whether the request changes something. */
-export const isWrite = ({ request }: Case): boolean =>
-  request === undefined || writes.test(request.operation) || ['lambda', 'idp'].includes(request.service);
+/** Whether the client loses the response to a request that changes something. */
+export const isLostWrite = ({ request, kind }: Case): boolean =>
+  kind === 'lost' && (request === undefined || writes.test(request.operation));
+
+export const flows: readonly Flow[] = [...oauthFlows, ...mcpFlows, ...dashboardFlows];
 
 /** Lets each request of each flow fail in each way, one at a time. */
 export class FaultSweep {
   readonly cloud: TestCloud;
-  readonly flows: Flow[];
 
-  private constructor(cloud: TestCloud, flows: Flow[]) {
+  private constructor(cloud: TestCloud) {
     this.cloud = cloud;
-    this.flows = flows;
   }
 
   static async start(): Promise<FaultSweep> {
-    const { key, registration } = await assertingClient();
+    const { registration } = await assertingClient();
     const cloud = await TestCloud.start({
       change: (resources) => {
         // The provider's access tokens are due from the start, so that every refresh calls the identity provider.
@@ -51,7 +51,7 @@ export class FaultSweep {
         setVariables(resources, 'OAuth', { CLIENTS: JSON.stringify([registration]) });
       },
     });
-    return new FaultSweep(cloud, [...oauthFlows(key), ...mcpFlows, ...dashboardFlows]);
+    return new FaultSweep(cloud);
   }
 
   stop(): Promise<void> {
@@ -127,8 +127,13 @@ export class FaultSweep {
   }
 }
 
-export function describe(request: ServiceRequest | undefined): string {
+/** The name of the request in its flow. */
+export function nameOf({ request, occurrence }: Pick<Case, 'request' | 'occurrence'>): string {
   if (request === undefined) return 'the response to the client';
+  return `${describe(request)}${occurrence > 1 ? ` (${occurrence})` : ''}`;
+}
+
+function describe(request: ServiceRequest): string {
   const { caller, service, operation, target } = request;
   const place = service === 'dynamodb' ? operation : `${service} ${operation}`;
   return `${caller && `${caller}: `}${place}${target && ` ${target}`}`;

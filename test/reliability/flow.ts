@@ -135,9 +135,12 @@ export function malformation(answer: Answer, reader: Reader): string | undefined
   return jsonrpc === '2.0' && error?.code === -32000 ? undefined : `error ${error?.code}`;
 }
 
-/** A tool that reports an unavailable service to the model. */
+/** A tool that reports a failure to the model, or a call whose process has died. */
 function isToolError(answer: Answer, reader: Reader): boolean {
   if (reader !== 'assistant' || answer.status !== 200) return false;
-  const { result, error } = jsonOf(answer) as { result?: { isError?: boolean }; error?: { code: number } };
-  return result?.isError === true || error?.code === -32603;
+  return isInterrupted(answer) || (jsonOf(answer) as { result?: { isError?: boolean } }).result?.isError === true;
 }
+
+/** Whether the answer is that of a call whose process has died. */
+export const isInterrupted = ({ status, text }: Answer): boolean =>
+  status === 200 && text.includes('its effects are unknown');

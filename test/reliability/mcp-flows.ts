@@ -13,6 +13,7 @@ import {
   expectStatus,
   expectThat,
   type Flow,
+  isInterrupted,
   jsonOf,
 } from './flow.ts';
 import { itemAt, itemsIn, seconds } from './table-reads.ts';
@@ -240,8 +241,6 @@ async function expireLease({ cloud, grant }: Assistant, execution: string): Prom
   const item = await itemAt(cloud, `E#${grant}`, execution);
   if (item?.status === 'running') await cloud.set({ pk: `E#${grant}`, sk: execution }, { leaseUntil: 0 });
 }
-
-const isInterrupted = (answer: Answer): boolean => answer.status === 200 && answer.text.includes('effects are unknown');
 
 /** The result of a stream: resumed until it is there. */
 async function resumed(assistant: Assistant, lastEventId: string): Promise<Answer> {

@@ -15,6 +15,14 @@ import { grantsSince, itemAt, seconds } from './table-reads.ts';
 
 /** The steps of sign-in, and the requests of an OAuth client. */
 
+function once<T>(make: () => Promise<T>): () => Promise<T> {
+  let made: Promise<T> | undefined;
+  return () => {
+    made ??= make();
+    return made;
+  };
+}
+
 const provider = 'http://localhost:';
 /** A browser stops at the first redirect. */
 const anywhere = '';
@@ -240,18 +248,21 @@ const revocation: Flow = {
   },
 };
 
-type AssertionKey = { id: string; privateKey: CryptoKey };
-
-/** A pre-registered client of the sweep, whose key is made before the emulator starts. */
-export async function assertingClient(): Promise<{ key: AssertionKey; registration: object }> {
+/** A pre-registered client that signs assertions: its registration, and its private key. */
+export const assertingClient = once(async () => {
   const { privateKey, publicKey } = await generateKeyPair('ES256', { extractable: true });
   const jwk: JWK = { ...(await exportJWK(publicKey)), kid: 'one', alg: 'ES256' };
-  const id = 'asserting-client';
   const redirectUris = ['http://127.0.0.1/callback'];
-  return { key: { id, privateKey }, registration: { id, name: 'Asserting', redirectUris, jwks: { keys: [jwk] } } };
-}
+  const registration = { id: 'asserting-client', name: 'Asserting', redirectUris, jwks: { keys: [jwk] } };
+  return { registration, privateKey };
+});
 
-async function assertion({ origin }: TestCloud, { id, privateKey }: AssertionKey) {
+const asserting = ({ origin }: TestCloud) => OAuthClient.known(origin, 'asserting-client');
+
+/** A new assertion. */
+async function assertion({ origin }: TestCloud) {
+  const { registration, privateKey } = await assertingClient();
+  const { id } = registration;
   const claims = { iss: id, sub: id, aud: origin, jti: randomUUID(), iat: seconds(), exp: seconds() + 600 };
   return {
     client_assertion: await new SignJWT(claims).setProtectedHeader({ alg: 'ES256', kid: 'one' }).sign(privateKey),
@@ -260,13 +271,13 @@ async function assertion({ origin }: TestCloud, { id, privateKey }: AssertionKey
 }
 
 /** The requests of a client with private_key_jwt. The repetition carries the same assertion. */
-const assertedRedemption = (key: AssertionKey): Flow => ({
+const assertedRedemption: Flow = {
   name: 'code redemption with private_key_jwt',
   reader: 'client',
   async prepare(cloud) {
-    const client = OAuthClient.known(cloud.origin, key.id);
+    const client = asserting(cloud);
     const code = await client.signIn('ada');
-    const proof = await assertion(cloud, key);
+    const proof = await assertion(cloud);
     let tokens: Tokens;
     return {
       send: () => answerOf(client.redeem(code, proof)),
@@ -275,21 +286,21 @@ const assertedRedemption = (key: AssertionKey): Flow => ({
         return isTokens(answer);
       },
       async verify() {
-        const refreshed = client.refresh(tokens.refresh_token, await assertion(cloud, key));
+        const refreshed = client.refresh(tokens.refresh_token, await assertion(cloud));
         expectStatus(await answerOf(refreshed), 200, 'use of the refresh token');
       },
     };
   },
-});
+};
 
-const assertedRefresh = (key: AssertionKey): Flow => ({
+const assertedRefresh: Flow = {
   name: 'refresh with private_key_jwt',
   reader: 'client',
   async prepare(cloud) {
-    const client = OAuthClient.known(cloud.origin, key.id);
-    const redeemed = await answerOf(client.redeem(await client.signIn('ada'), await assertion(cloud, key)));
+    const client = asserting(cloud);
+    const redeemed = await answerOf(client.redeem(await client.signIn('ada'), await assertion(cloud)));
     const before = tokensIn(redeemed);
-    const proof = await assertion(cloud, key);
+    const proof = await assertion(cloud);
     let tokens: Tokens;
     return {
       send: () => answerOf(client.refresh(before.refresh_token, proof)),
@@ -298,14 +309,14 @@ const assertedRefresh = (key: AssertionKey): Flow => ({
         return isTokens(answer);
       },
       async verify() {
-        const refreshed = client.refresh(tokens.refresh_token, await assertion(cloud, key));
+        const refreshed = client.refresh(tokens.refresh_token, await assertion(cloud));
         expectStatus(await answerOf(refreshed), 200, 'use of the refresh token');
       },
     };
   },
-});
+};
 
-export const oauthFlows = (key: AssertionKey): Flow[] => [
+export const oauthFlows: Flow[] = [
   registration,
   authorizationRequest,
   consentApproved,
@@ -314,6 +325,6 @@ export const oauthFlows = (key: AssertionKey): Flow[] => [
   codeRedemption,
   refresh,
   revocation,
-  assertedRedemption(key),
-  assertedRefresh(key),
+  assertedRedemption,
+  assertedRefresh,
 ];

@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 import { faultKinds } from '../../bench/harness/fault-injection.ts';
-import { type Case, describe, type Failure, FaultSweep } from './fault-sweep.ts';
+import { type Case, type Failure, FaultSweep, flows, nameOf } from './fault-sweep.ts';
 
 /** `npm run test:sweep`: every fault at every request of every flow. Takes some minutes. */
 
@@ -17,14 +17,13 @@ const { values } = parseArgs({
 const kinds = values.faults.split(',');
 const report = (line: string) => (values.json ? console.error : console.log)(line);
 
-const row = ({ flow, request, occurrence, kind }: Case) =>
-  [flow.name, `${describe(request)}${occurrence > 1 ? ` (${occurrence})` : ''}`, kind] as const;
+const row = (each: Case) => [each.flow.name, nameOf(each), each.kind] as const;
 
 const failures: Failure[] = [];
 let count = 0;
 const sweep = await FaultSweep.start();
 try {
-  for (const flow of sweep.flows.filter(({ name }) => new RegExp(values.flow).test(name))) {
+  for (const flow of flows.filter(({ name }) => new RegExp(values.flow).test(name))) {
     const start = performance.now();
     const before = failures.length;
     const cases = (await sweep.cases(flow)).filter(({ kind }) => kinds.includes(kind));
