@@ -16,8 +16,6 @@ export type Case = {
   kind: FaultKind;
 };
 
-export type Failure = { case: Case; message: string };
-
 /** Of equal requests of a flow, the first ones. */
 const MOST_EQUAL = 2;
 

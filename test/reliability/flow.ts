@@ -2,7 +2,13 @@ import type { Page } from '../../bench/harness/form-browser.ts';
 import type { TestCloud } from '../support/test-cloud.ts';
 
 /** The response to one HTTP request. The status is 0 when there was no complete response. */
-export type Answer = { status: number; headers: Headers; text: string };
+export type Answer = {
+  status: number;
+  headers: Headers;
+  text: string;
+  /** The address that a browser shows, or goes to next. */
+  url?: string;
+};
 
 /** The recipient of an error. */
 export type Reader = 'client' | 'user' | 'assistant' | 'dashboard' | 'operator';
@@ -46,8 +52,8 @@ export async function answerOf(request: Promise<Response>): Promise<Answer> {
 
 export const pageAnswer = (request: Promise<Page>): Promise<Answer> =>
   received(async () => {
-    const { status, headers, html } = await request;
-    return { status, headers, text: html };
+    const { status, headers, html, url } = await request;
+    return { status, headers, text: html, url };
   });
 
 async function received(read: () => Promise<Answer>): Promise<Answer> {
