@@ -203,6 +203,16 @@ const callback: Flow = {
   },
 };
 
+/**
+ * Redeems the code again. After the write that uses it, the client starts another authorization: a code is valid once
+ * (RFC 6749 §4.1.2; `docs/reliability.md`).
+ */
+async function redeemAgain(client: OAuthClient, redeem: (code: string) => Promise<Answer>, code: string) {
+  const again = await redeem(code);
+  const isUsed = again.status === 400 && jsonOf(again).error_description === 'code is already used';
+  return isUsed ? redeem(await client.signIn('ada')) : again;
+}
+
 const codeRedemption: Flow = {
   name: 'code redemption',
   reader: 'client',
@@ -212,6 +222,7 @@ const codeRedemption: Flow = {
     let tokens: Tokens;
     return {
       send: () => answerOf(client.redeem(code)),
+      repeat: () => redeemAgain(client, (each) => answerOf(client.redeem(each)), code),
       isSuccess(answer) {
         if (isTokens(answer)) tokens = tokensIn(answer);
         return isTokens(answer);
@@ -290,10 +301,12 @@ const assertedRedemption: Flow = {
   reader: 'client',
   async prepare(cloud) {
     const client = asserting(cloud);
+    const redeem = async (each: string) => answerOf(client.redeem(each, await assertion(cloud)));
     const code = await client.signIn('ada');
     let tokens: Tokens;
     return {
-      send: async () => answerOf(client.redeem(code, await assertion(cloud))),
+      send: () => redeem(code),
+      repeat: () => redeemAgain(client, redeem, code),
       isSuccess(answer) {
         if (isTokens(answer)) tokens = tokensIn(answer);
         return isTokens(answer);
