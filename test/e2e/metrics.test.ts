@@ -85,6 +85,9 @@ describe('with a signed-in client', () => {
   test('a token that cannot be verified counts as an authorizer failure; an invalid one does not', async () => {
     // A second token, because API Gateway caches the result for the first.
     const { access_token } = await client.tokensFor('ada');
+    // Neither the process nor CloudFront has the key set.
+    await cloud.recycle();
+    await cloud.invalidate();
     const lines = await loggedBy('authorizer_failed', () =>
       cloud.without('kms', async () => {
         expect((await postMcp(cloud.origin, access_token, initialize)).status).toBe(503);

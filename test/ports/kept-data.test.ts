@@ -69,8 +69,8 @@ test('a grant of the first version keeps its refresh state and its upstream toke
 
 test('an authorization code of the first version is redeemed once', async () => {
   expect(await stores.grants.findCode('code-hash')).toMatchObject({ grant, user, challenge: 'challenge' });
-  expect(await stores.grants.redeemCode('code-hash', now + 1)).toBe('written');
-  expect(await stores.grants.redeemCode('code-hash', now + 1)).toBe('conflict');
+  expect(await stores.grants.redeemCode('code-hash', grant, now + 1)).toBe('written');
+  expect(await stores.grants.redeemCode('code-hash', grant, now + 1)).toBe('conflict');
 });
 
 test('sessions of the first version continue, with the preferences of their clients', async () => {

@@ -609,10 +609,10 @@ describe.each(adapters)('the stores in %s', (_name, open) => {
       const [used, late] = [created(aGrant()), created(aGrant())];
       await stores.grants.createGrant(used);
       await stores.grants.createGrant(late);
-      const redeems = Array.from({ length: 20 }, () => stores.grants.redeemCode(used.codeHash, now));
+      const redeems = Array.from({ length: 20 }, () => stores.grants.redeemCode(used.codeHash, used.grant.id, now));
       expect((await Promise.all(redeems)).filter((outcome) => outcome === 'written')).toHaveLength(1);
       expect((await stores.grants.findCode(used.codeHash))?.usedAt).toBe(now);
-      expect(await stores.grants.redeemCode(late.codeHash, now + 60)).toBe('conflict');
+      expect(await stores.grants.redeemCode(late.codeHash, late.grant.id, now + 60)).toBe('conflict');
     });
 
     test('redeemCode, rotate and revokeGrant mark the assertion as used with their own effect, or neither', async () => {
@@ -621,11 +621,11 @@ describe.each(adapters)('the stores in %s', (_name, open) => {
       const [first, second] = ['a', 'b'].map((name) => ({ hash: fresh(name), now, expiresAt: now + 60 }));
       const { id } = all.grant;
       const next = { head: 2, predecessor: 1, superseded: { 1: now } };
-      expect(await stores.grants.redeemCode(all.codeHash, now, first)).toBe('written');
+      expect(await stores.grants.redeemCode(all.codeHash, id, now, first)).toBe('written');
       expect(await stores.grants.rotate(id, 1, next, now + 4000, first)).toBe('assertion-replayed');
       expect(await stores.grants.revokeGrant(id, now, first)).toBe('assertion-replayed');
       expect((await stores.grants.findGrant(id)).grant).toEqual(all.grant);
-      expect(await stores.grants.redeemCode(all.codeHash, now, second)).toBe('conflict');
+      expect(await stores.grants.redeemCode(all.codeHash, id, now, second)).toBe('conflict');
       expect(await stores.grants.rotate(id, 7, next, now + 4000, second)).toBe('conflict');
       expect(await stores.grants.rotate(id, 1, next, now + 4000, second)).toBe('written');
       expect(await stores.assertions.spendAssertion(second!.hash, now, now + 60)).toBe(false);

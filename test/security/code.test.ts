@@ -98,6 +98,17 @@ test.each<[string, Record<string, string | undefined>, string]>([
   expect((await client.redeem(code)).status).toBe(200);
 });
 
+test('A100: a code whose grant was revoked is rejected with invalid_grant', async () => {
+  const { client, code } = await target.withCode();
+  const [item] = (await target.items('CO#')).filter(({ usedAt }) => usedAt === undefined);
+  const grant = await target.item(`G#${item!.grant}`);
+  for (const each of await target.items('CO#')) {
+    if (each.usedAt === undefined) await target.put({ ...(await target.item(`G#${each.grant}`)), status: 'revoked' });
+  }
+  expect(grant.status).toBe('active');
+  expect(await refusal(await client.redeem(code))).toEqual([400, 'invalid_grant']);
+});
+
 test('A41: a made-up code is rejected and ends nothing', async () => {
   const { client, tokens } = await target.signedIn();
   const grant = grantOf(tokens);

@@ -121,23 +121,55 @@ test.each<[string, (token: string) => string]>([
   await refreshed(client, tokens.refresh_token);
 });
 
-test('A87: a forged refresh token is rejected without reading the table', async () => {
+test('A87: a forged refresh token is rejected by reading the registration of its client alone', async () => {
   const { client } = await target.signedIn();
   const forged = `hrt1_${'A'.repeat(22)}.1.${'A'.repeat(43)}`;
-  await target.without('dynamodb', async () => {
+  const counted = await target.requestsOf(async () => {
     expect(await refusal(await client.refresh(forged))).toEqual([400, 'invalid_grant']);
   });
+  expect(counted).toEqual({ dynamodb: { GetItem: 1 }, kms: {} });
+});
+
+test('A78: a refresh of a forgotten registration is rejected with invalid_client, and works after a new registration', async () => {
+  const { client, tokens } = await target.signedIn();
+  const item = await target.item(`CL#${client.id}`);
+  await target.put({ ...item, expiresAt: 1 });
+  const answer = await client.refresh(tokens.refresh_token);
+  expect(await refusal(answer)).toEqual([401, 'invalid_client']);
+  // Clients register again by themselves: the same metadata has the same id.
+  await target.client();
+  await refreshed(client, tokens.refresh_token);
+});
+
+test('A78: a refresh keeps the registration of its client for thirty days longer than its grant can last', async () => {
+  const { client, tokens } = await target.signedIn();
+  const item = await target.item(`CL#${client.id}`);
+  await target.put({ ...item, expiresAt: Number(item.expiresAt) - 40 * 24 * HOUR });
+  await refreshed(client, tokens.refresh_token);
+  const grant = await target.item(`G#${grantOf(tokens)}`);
+  const { expiresAt } = await target.item(`CL#${client.id}`);
+  expect(Number(expiresAt)).toBeGreaterThanOrEqual(Number(grant.absoluteExpiresAt) + 29 * 24 * HOUR);
+});
+
+test.each(['/token', '/revoke'])('A29: %s rejects parameters in the query', async (path) => {
+  const { client, tokens } = await target.signedIn();
+  const body = new URLSearchParams({
+    client_id: client.id,
+    grant_type: 'refresh_token',
+    refresh_token: tokens.refresh_token,
+    token: tokens.refresh_token,
+  });
+  const answer = await fetch(`${target.origin}${path}?client_id=${client.id}`, { method: 'POST', body });
+  expect(await refusal(answer)).toEqual([400, 'invalid_request']);
+  await refreshed(client, tokens.refresh_token);
 });
 
 test('A87: the refresh token of another client is rejected and changes nothing', async () => {
   const { client, tokens } = await target.signedIn();
   const other = await target.client({ client_name: 'Other' });
-  for (const id of [other.id, 'dcr_unknown']) {
-    expect(await refusal(await client.refresh(tokens.refresh_token, { client_id: id }))).toEqual([
-      400,
-      'invalid_grant',
-    ]);
-  }
+  const as = async (id: string) => refusal(await client.refresh(tokens.refresh_token, { client_id: id }));
+  expect(await as(other.id)).toEqual([400, 'invalid_grant']);
+  expect(await as('dcr_unknown')).toEqual([401, 'invalid_client']);
   await refreshed(client, tokens.refresh_token);
 });
 
@@ -145,7 +177,7 @@ test('A87: a superseded token from another client does not end the grant', async
   const { client, tokens } = await target.signedIn();
   const next = await refreshed(client, (await refreshed(client, tokens.refresh_token)).refresh_token);
   await age(tokens, HOUR);
-  const change = { client_id: 'dcr_other' };
+  const change = { client_id: (await target.client({ client_name: 'Other' })).id };
   expect(await refusal(await client.refresh(tokens.refresh_token, change))).toEqual([400, 'invalid_grant']);
   await refreshed(client, next.refresh_token);
 });

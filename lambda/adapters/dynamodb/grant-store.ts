@@ -75,7 +75,7 @@ export function dynamoGrantStore(table: TableConnection): GrantStore {
       return Item && toDomain<AuthorizationCode>(Item);
     },
 
-    redeemCode(codeHash, now, assertion) {
+    redeemCode(codeHash, grant, now, assertion) {
       const use = {
         Update: {
           TableName,
@@ -85,7 +85,18 @@ export function dynamoGrantStore(table: TableConnection): GrantStore {
           ExpressionAttributeValues: { ':now': now },
         },
       };
-      return writeWithAssertion(table, [use], assertion);
+      // Changes nothing: the condition is what counts, and the role permits updates and no condition checks.
+      const active = {
+        Update: {
+          TableName,
+          Key: { pk: partition.grant(grant), sk: SINGLE },
+          UpdateExpression: 'SET #status = :active',
+          ConditionExpression: '#status = :active',
+          ExpressionAttributeNames: { '#status': 'status' },
+          ExpressionAttributeValues: { ':active': 'active' },
+        },
+      };
+      return writeWithAssertion(table, [use, active], assertion);
     },
 
     async findGrant(id) {

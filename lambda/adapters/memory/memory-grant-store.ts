@@ -23,9 +23,13 @@ export function memoryGrantStore(tables: MemoryTables): GrantStore {
     async findCode(codeHash) {
       return copy(codes.get(codeHash));
     },
-    async redeemCode(codeHash, now, assertion) {
+    async redeemCode(codeHash, grant, now, assertion) {
       const code = codes.get(codeHash);
-      const isUsable = code !== undefined && code.usedAt === undefined && code.expiresAt > now;
+      const isUsable =
+        code !== undefined &&
+        code.usedAt === undefined &&
+        code.expiresAt > now &&
+        grants.get(grant)?.status === 'active';
       return writeWithAssertion(tables, assertion, isUsable, () => codes.set(codeHash, { ...code!, usedAt: now }));
     },
     async findGrant(id) {

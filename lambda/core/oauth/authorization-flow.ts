@@ -110,9 +110,10 @@ export interface GrantStore {
   findCode(codeHash: string): Promise<AuthorizationCode | undefined>;
   /**
    * Marks the code as used, and the client's assertion too: both or none.
-   * @returns `conflict` when the code is already used or expired
+   * @param grant the grant that the code gave
+   * @returns `conflict` when the code is already used or expired, or its grant is revoked
    */
-  redeemCode(codeHash: string, now: number, assertion?: SpentAssertion): Promise<WriteOutcome>;
+  redeemCode(codeHash: string, grant: string, now: number, assertion?: SpentAssertion): Promise<WriteOutcome>;
   /** The grant and its sealed tokens in one round trip. */
   findGrant(id: string): Promise<{ grant?: Grant | undefined; tokens?: SealedUpstreamTokens | undefined }>;
   /**

@@ -136,6 +136,7 @@ const wireErrors = {
     'client secrets are not supported; send client_id alone or client_assertion',
   ),
   client_id_missing: wire('invalid_client', 'client_id is missing'),
+  query_unexpected: wire('invalid_request', 'send the parameters in the body, not in the query'),
   client_unknown: wire('invalid_client', 'client_id is unknown; register the client'),
   client_unregistered: wire('invalid_client', 'client is not registered, or its registration expired; register again'),
   client_document_rejected: wire('invalid_client', (reason: string) => `document at client_id is rejected: ${reason}`),

@@ -78,5 +78,7 @@ async function errorResponse({ errors }: Endpoint, error: OAuthError): Promise<R
 function jsonError({ code, message }: OAuthError): Response {
   const headers: Record<string, string> = { 'Cache-Control': 'no-store' };
   if (code === 'temporarily_unavailable') headers['Retry-After'] = String(RETRY_AFTER_SECONDS);
+  // API Gateway renames the header of a Lambda function; the status and the code say the same.
+  if (code === 'invalid_client') headers['WWW-Authenticate'] = 'Bearer error="invalid_client"';
   return Response.json({ error: code, error_description: message }, { status: statusOf(code), headers });
 }

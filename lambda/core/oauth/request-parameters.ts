@@ -27,8 +27,14 @@ export class Parameters {
   }
 }
 
-/** The parameters of a form body. @throws OAuthError when the body is not a form, too large, or not UTF-8 */
-export async function formParameters(request: Request): Promise<Parameters> {
+/**
+ * The parameters of a form body.
+ *
+ * @param query `without-query` rejects a request with a query, which logs would keep (RFC 6749 §2.3.1)
+ * @throws OAuthError when the body is not a form, too large, or not UTF-8
+ */
+export async function formParameters(request: Request, query?: 'without-query'): Promise<Parameters> {
+  if (query && new URL(request.url).search !== '') throw oauthError('query_unexpected');
   const type = request.headers.get('content-type')?.split(';')[0]?.trim().toLowerCase();
   if (type !== 'application/x-www-form-urlencoded') throw oauthError('form_expected');
   return new Parameters(new URLSearchParams(await boundedText(request, LARGEST_FORM, 'form')));

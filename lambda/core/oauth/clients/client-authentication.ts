@@ -5,15 +5,13 @@ import { oauthError } from '../oauth-error.ts';
 import type { Parameters } from '../request-parameters.ts';
 import { readAssertion, type SpentAssertion } from './client-assertion.ts';
 import { ClientDocumentError } from './client-document.ts';
-import { isDynamicClientId } from './client-registration.ts';
 import { findClient } from './find-client.ts';
 import type { Client, ClientKeys } from './oauth-client.ts';
 
 /** The client of a request to the token or the revocation endpoint. */
 export type RequestingClient = {
   id: string;
-  /** Absent for a dynamically registered client: only some requests need its registration to be alive. */
-  client?: Client | undefined;
+  client: Client;
   /**
    * The client's assertion. The endpoint marks it as used after every check of the request, in one write with what it
    * consumes or revokes: a request that failed can then be repeated as it was, and a replayed one has no effect.
@@ -25,7 +23,8 @@ const ASSERTION_TYPE = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
 
 /**
  * Client authentication (RFC 6749 §2.3). A public client sends its id; a client whose keys are known signs an assertion.
- * Neither may authenticate as the other kind.
+ * Neither may authenticate as the other kind. An unknown client, or one whose registration expired, is `invalid_client`
+ * before anything else is judged, so that it registers again (RFC 6749 §5.2).
  *
  * @throws OAuthError `invalid_client`
  */
@@ -40,9 +39,8 @@ export async function authenticateClient(
   const assertion = assertionIn(form);
   const id = form.get('client_id') ?? (assertion && subjectOf(assertion));
   if (id === undefined) throw oauthError('client_id_missing');
-  const isRegistered = isDynamicClientId(id) && facade.rules.dynamicRegistration.mode !== 'off';
-  const client = isRegistered ? undefined : await identifyClient(facade, id);
-  if (!client?.keys) {
+  const client = await identifyClient(facade, id);
+  if (!client.keys) {
     if (assertion !== undefined) throw oauthError('assertion_unexpected');
     return { id, client };
   }

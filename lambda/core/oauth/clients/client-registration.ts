@@ -25,9 +25,9 @@ export interface ClientStore {
   extend(id: string, now: number, expiresAt: number): Promise<boolean>;
 }
 
-/** A registration without sign-in expires after a day; each sign-in extends it to 90 days. */
-const UNUSED_SECONDS = 24 * 3600;
-const USED_SECONDS = 90 * 24 * 3600;
+const DAY_SECONDS = 24 * 3600;
+/** People register, go home and approve on Monday; a used registration outlives the last grant of its client by as long. */
+const UNUSED_SECONDS = 30 * DAY_SECONDS;
 
 const metadata = z.object({
   redirect_uris: z.array(z.string()).check(z.minLength(1), z.maxLength(20)),
@@ -70,9 +70,6 @@ export async function registerClient(body: unknown, admission: ClientAdmission, 
   };
 }
 
-/** Whether the id has the prefix of registered clients. Such a client is public, whether its registration is alive or not. */
-export const isDynamicClientId = (id: string): boolean => id.startsWith('dcr_');
-
 /** A registered client's id in full: prefix and digest. Only such ids are looked up in the store. */
 export const dynamicClientId = /^dcr_[A-Za-z0-9_-]{43}$/;
 
@@ -83,6 +80,14 @@ export function allowsRedirect({ mode, allowed }: ClientAdmission, uri: string):
   return allowed.includes(protocol === 'https:' || isLoopbackUri(uri) ? hostname : protocol.slice(0, -1));
 }
 
-/** Extends the registration of a client after a sign-in; false when it is unknown or expired. */
-export const extendRegistration = (id: string, clients: ClientStore, now: number): Promise<boolean> =>
-  clients.extend(id, now, now + USED_SECONDS);
+/**
+ * Extends the registration of a client at a sign-in and at a refresh, once a day.
+ * @returns false when it is unknown or expired
+ */
+export async function extendRegistration(
+  { id, expiresAt }: { id: string; expiresAt?: number | undefined },
+  { clients, now, rules }: { clients: ClientStore; now: () => number; rules: { grantAbsoluteSeconds: number } },
+): Promise<boolean> {
+  const until = now() + rules.grantAbsoluteSeconds + UNUSED_SECONDS;
+  return (expiresAt ?? 0) > until - DAY_SECONDS || clients.extend(id, now(), until);
+}

@@ -11,7 +11,7 @@ import { readAccessToken, readRefreshToken } from '../tokens/facade-tokens.ts';
  */
 export async function revocationEndpoint(facade: Facade, request: Request): Promise<Response> {
   const { grants, macKey, signer, rules, now, upstreamTokens, log } = facade;
-  const form = await formParameters(request);
+  const form = await formParameters(request, 'without-query');
   const client = await authenticateClient(facade, form, request);
   const token = form.require('token');
   const grantId =

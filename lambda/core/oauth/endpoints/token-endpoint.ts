@@ -8,7 +8,7 @@ import type { AuthorizationCode, WriteOutcome } from '../authorization-flow.ts';
 import type { SpentAssertion } from '../clients/client-assertion.ts';
 import { authenticateClient, type RequestingClient } from '../clients/client-authentication.ts';
 import { extendRegistration } from '../clients/client-registration.ts';
-import { findClient } from '../clients/find-client.ts';
+import type { Client } from '../clients/oauth-client.ts';
 import type { Facade } from '../facade.ts';
 import { oauthError } from '../oauth-error.ts';
 import { formParameters, type Parameters } from '../request-parameters.ts';
@@ -27,7 +27,7 @@ const verifierForm = /^[A-Za-z0-9\-._~]{43,128}$/;
  * leaves the code or the refresh token valid.
  */
 export async function tokenEndpoint(facade: Facade, request: Request): Promise<Response> {
-  const form = await formParameters(request);
+  const form = await formParameters(request, 'without-query');
   const client = await authenticateClient(facade, form, request);
   const grantType = form.require('grant_type');
   if (grantType !== 'authorization_code' && grantType !== 'refresh_token') throw oauthError('grant_type_unsupported');
@@ -42,25 +42,26 @@ export async function tokenEndpoint(facade: Facade, request: Request): Promise<R
 /** The authorization code grant (RFC 6749 §4.1.3). */
 async function redeemCode(facade: Facade, form: Parameters, requesting: RequestingClient) {
   const { id: clientId } = requesting;
-  const { clients, grants, macKey, now } = facade;
+  const { grants, macKey, now } = facade;
   const codeHash = await sha256(form.require('code'));
   const code = await grants.findCode(codeHash);
-  if (!code || code.client !== clientId) {
-    if (!requesting.client && !(await findClient(facade, clientId))) throw oauthError('client_unregistered');
-    throw oauthError('code_unknown');
-  }
+  if (!code || code.client !== clientId) throw oauthError('code_unknown');
   await verifyCodeBinding(code, form);
   if (code.usedAt !== undefined) return rejectUsedCode(facade, code, code.usedAt, requesting);
   if (code.expiresAt <= now()) throw oauthError('code_expired');
 
   const grant = { id: code.grant, user: code.user, client: clientId };
   const response = await tokenResponse(facade, grant, code.scopes, await mintRefreshToken(code.grant, 1, macKey));
-  if (!requesting.client && !(await extendRegistration(clientId, clients, now()))) {
-    throw oauthError('client_unregistered');
-  }
-  const outcome = await grants.redeemCode(codeHash, now(), requesting.assertion);
+  await keepRegistration(facade, requesting.client);
+  const outcome = await grants.redeemCode(codeHash, code.grant, now(), requesting.assertion);
   if (outcome === 'conflict') throw oauthError('code_used');
   return unlessReplayed(outcome, response);
+}
+
+/** A registration outlives the grants of its client. @throws OAuthError when it has expired */
+async function keepRegistration(facade: Facade, client: Client): Promise<void> {
+  if (client.identity.kind !== 'self-registered') return;
+  if (!(await extendRegistration(client, facade))) throw oauthError('client_unregistered');
 }
 
 /** Redirect URI and PKCE (RFC 7636 §4.6). It precedes the check of reuse, so that only the client can revoke its grant. */
@@ -88,7 +89,7 @@ async function rejectUsedCode(
 }
 
 /** The refresh token grant (RFC 6749 §6). It starts over when a concurrent refresh changed the grant. */
-async function refresh(facade: Facade, form: Parameters, { id: clientId, assertion }: RequestingClient) {
+async function refresh(facade: Facade, form: Parameters, { id: clientId, client, assertion }: RequestingClient) {
   const { grants, macKey, now, rules, log } = facade;
   const presented = await readRefreshToken(form.require('refresh_token'), macKey);
   if (!presented) throw oauthError('refresh_token_invalid');
@@ -104,6 +105,7 @@ async function refresh(facade: Facade, form: Parameters, { id: clientId, asserti
       throw oauthError('refresh_token_invalid');
     }
     await verifyUpstreamAccess(facade, grant.id, sealed);
+    await keepRegistration(facade, client);
     const next = decision.state;
     const response = await tokenResponse(facade, grant, scopes, await mintRefreshToken(grant.id, next.head, macKey));
     const outcome = await rotate(facade, grant, next, assertion);
