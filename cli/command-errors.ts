@@ -1,7 +1,7 @@
 import { CommanderError } from 'commander';
 import { TableError } from '../lambda/adapters/dynamodb/client/table-client.ts';
 import { ServiceUnavailableError } from '../lambda/core/support/service-unavailable-error.ts';
-import { singleLine } from '../lambda/core/support/untrusted-text.ts';
+import { printableLines } from '../lambda/core/support/untrusted-text.ts';
 import { ConfigurationError } from '../lib/settings/configuration-error.ts';
 import { isLocalEmulatorRunning } from './target/local-emulator.ts';
 
@@ -24,7 +24,7 @@ export function reportError(error: unknown, command: string | undefined): ExitCo
   const { usage, failure } = exitCodes[command ?? ''] ?? { usage: 2, failure: 1 };
   // Commander has printed its own message; requested help is not an error.
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : usage;
-  process.stderr.write(`${errorText(error)}\n`);
+  process.stderr.write(`${printableLines(errorText(error))}\n`);
   return error instanceof UsageError ? usage : failure;
 }
 
@@ -33,10 +33,10 @@ function errorText(error: unknown): string {
   if (error instanceof ConfigurationError) return error.message;
   const cause = error instanceof ServiceUnavailableError ? error.cause : error;
   const known = awsErrorText(cause);
-  if (known !== undefined) return singleLine(known);
+  if (known !== undefined) return known;
   if (error instanceof ServiceUnavailableError) {
     const reason = cause instanceof Error ? reasonOf(cause) : String(cause);
-    return singleLine(`${error.message} (${reason}). Try again.`);
+    return `${error.message} (${reason}). Try again.`;
   }
   return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }

@@ -3,7 +3,7 @@ import type { ListOptions } from '../../lambda/core/admin/directory.ts';
 import { sessionList, sessionSummaryById } from '../../lambda/core/admin/session-list.ts';
 import type { CallRow, SessionRow } from '../../lambda/core/dashboard/dashboard-api.ts';
 import { callRows, sessionRows } from '../../lambda/core/dashboard/dashboard-rows.ts';
-import { printableJson, singleLine } from '../../lambda/core/support/untrusted-text.ts';
+import { printableJson, quotedName, singleLine } from '../../lambda/core/support/untrusted-text.ts';
 import { ConfigurationError } from '../../lib/settings/configuration-error.ts';
 import type {
   SessionListOptions,
@@ -19,7 +19,7 @@ import { duration, timeOfDay } from '../output/time-text.ts';
 import { CallWatch } from '../target/call-watch.ts';
 import { type Deployment, openDeployment } from '../target/deployment.ts';
 import { pages } from '../target/paging.ts';
-import { resolveUserIfGiven, userLabel } from '../target/user-selection.ts';
+import { quotedUser, resolveUserIfGiven, userLabel } from '../target/user-selection.ts';
 
 const POLL_MILLISECONDS = 2000;
 
@@ -60,7 +60,7 @@ async function findSession(deployment: Deployment, id: string): Promise<SessionR
   const summary = await sessionSummaryById(deployment, id);
   if (!summary) {
     throw new ConfigurationError(
-      singleLine(`No session ${JSON.stringify(id)}. npx holdfast sessions list shows the sessions with calls.`),
+      `No session ${JSON.stringify(id)}. npx holdfast sessions list shows the sessions with calls.`,
     );
   }
   const [row] = await sessionRows(deployment, [summary]);
@@ -102,7 +102,7 @@ export async function revokeSession(id: string, options: SessionRevokeOptions): 
   const deployment = await openDeployment(options);
   const session = await findSession(deployment, id);
   if (session.ended === undefined) {
-    const effect = [singleLine(`Revokes session ${id} of ${userLabel(session)} with ${session.clientLabel}.`)];
+    const effect = [`Revokes session ${id} of ${quotedUser(session)} with ${quotedName(session.clientLabel)}.`];
     await confirm({ effect, expected: 'yes' }, options.yes);
   }
   const revoked = Number(await deployment.revocation.revokeSession(session, deployment.seconds()));

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { ListOptions } from '../../lambda/core/admin/directory.ts';
 import { revokeUser } from '../../lambda/core/admin/revocation.ts';
 import { userRows } from '../../lambda/core/dashboard/dashboard-rows.ts';
-import { printableJson, singleLine } from '../../lambda/core/support/untrusted-text.ts';
+import { printableJson, quotedName } from '../../lambda/core/support/untrusted-text.ts';
 import type { UserEraseOptions, UserListOptions } from '../commands/parsed-options.ts';
 import { userColumns } from '../output/list-columns.ts';
 import { showList } from '../output/list-output.ts';
@@ -33,7 +33,7 @@ export async function eraseUser(given: string, options: UserEraseOptions): Promi
   const user = await resolveUser(deployment, given);
   const [row] = await userRows(deployment, await deployment.directory.users([user]));
   const effect = [
-    singleLine(`Deletes all data of user ${user}${row?.userName === undefined ? '' : ` (${row.userName})`}:`),
+    `Deletes all data of user ${user}${row?.userName === undefined ? '' : ` (${quotedName(row.userName)})`}:`,
     'grants, sessions, audit log and tool state. This cannot be undone.',
   ];
   await confirm({ effect, expected: user.slice(0, CONFIRMED_CHARACTERS) }, options.yes);

@@ -1,4 +1,5 @@
 import { relative } from 'node:path';
+import { singleLine } from '../../lambda/core/support/untrusted-text.ts';
 import { demoUsers } from '../../local/cognito/demo-users.ts';
 import type { Emulator, Report } from '../../local/emulator.ts';
 
@@ -13,7 +14,7 @@ export function consoleReport(json: boolean): Report & { started(): void } {
     started: () => void (out.isTTY && out.write('\r\x1b[K')),
     request({ method, path, status, durationMs, error }) {
       const cells = [method.padEnd(6), path, status || 'gone', `${Math.round(durationMs)} ms`, error];
-      print(cells.filter((cell) => cell !== undefined).join('  '));
+      print(singleLine(cells.filter((cell) => cell !== undefined).join('  ')));
     },
     output: (_, line) => print(line.replace(/^/gm, '    ')),
     reloaded: (outcome) => print(`Sources changed: ${outcome}`),

@@ -32,7 +32,8 @@ export async function runDoctor(url: string, options: DoctorOptions): Promise<vo
       clientId,
       timeoutMilliseconds,
       patienceMilliseconds: PATIENCE_MILLISECONDS,
-      announce: (address) => process.stderr.write(`\nOpen this URL in a browser on this computer:\n\n  ${address}\n\n`),
+      announce: (address) =>
+        process.stderr.write(`\nOpen this URL in a browser on this computer:\n\n  ${singleLine(address)}\n\n`),
     });
     if (!json) print(signInFindings.map(findingText).join('\n'));
     findings.push(...signInFindings);

@@ -1,5 +1,5 @@
 import type { CallRow } from '../../lambda/core/dashboard/dashboard-api.ts';
-import { printableJson, withoutFormula } from '../../lambda/core/support/untrusted-text.ts';
+import { printableJson, singleLine, withoutFormula } from '../../lambda/core/support/untrusted-text.ts';
 import type { ExportFormat } from '../commands/parsed-options.ts';
 
 type Cell = string | number | undefined;
@@ -38,12 +38,15 @@ export const exportedCalls = (format: ExportFormat, calls: readonly CallRow[]): 
     .map((call) => (format === 'csv' ? csvLine(columns.map(([, cell]) => cell(call))) : `${printableJson(call)}\n`))
     .join('');
 
-/** A line of comma-separated values (RFC 4180). Clients choose their names, so no string becomes a formula. */
+/**
+ * A line of comma-separated values (RFC 4180). Clients choose their names, so no string becomes a formula, a control of a
+ * terminal or a second line.
+ */
 export const csvLine = (cells: readonly Cell[]): string => `${cells.map(csvCell).join(',')}\r\n`;
 
 function csvCell(cell: Cell): string {
   if (cell === undefined) return '';
   if (typeof cell === 'number') return String(cell);
-  const text = withoutFormula(cell);
-  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+  const text = singleLine(withoutFormula(cell));
+  return /[",;]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { createInterface } from 'node:readline/promises';
 import type { Writable } from 'node:stream';
+import { singleLine } from '../../lambda/core/support/untrusted-text.ts';
 import { ConfigurationError } from '../../lib/settings/configuration-error.ts';
 import { UsageError } from '../command-errors.ts';
 
@@ -11,11 +12,12 @@ export async function write(text: string, to: Writable = process.stdout): Promis
   if (!to.write(text)) await once(to, 'drain');
 }
 
-export const notify = (line: string): void => void process.stderr.write(`${line}\n`);
+/** Prints one line on standard error. */
+export const notify = (line: string): void => void process.stderr.write(`${singleLine(line)}\n`);
 
 /** Prints the outcome of a command. With `--json` it goes to standard error, because the result is the JSON. */
 export const report = (line: string, asJson: boolean | undefined): void =>
-  void (asJson ? process.stderr : process.stdout).write(`${line}\n`);
+  void (asJson ? process.stderr : process.stdout).write(`${singleLine(line)}\n`);
 
 /** A reader such as `head` that closes the pipe early is not an error. */
 export function exitOnClosedPipe(): void {
@@ -35,7 +37,7 @@ export function progressLine(): { show(text: string): void; clear(): void } {
     show(text) {
       if (!out.isTTY || Date.now() - shownAt < REFRESH_MILLISECONDS) return;
       shownAt = Date.now();
-      out.write(`\r\x1b[K${text} …`);
+      out.write(`\r\x1b[K${singleLine(text)} …`);
     },
     clear: () => void (out.isTTY && out.write('\r\x1b[K')),
   };

@@ -3,11 +3,11 @@ import type { ListedPage, ListOptions } from '../../lambda/core/admin/directory.
 import { sessionList } from '../../lambda/core/admin/session-list.ts';
 import type { GrantRow } from '../../lambda/core/dashboard/dashboard-api.ts';
 import { grantRows } from '../../lambda/core/dashboard/dashboard-rows.ts';
-import { singleLine } from '../../lambda/core/support/untrusted-text.ts';
+import { quotedName } from '../../lambda/core/support/untrusted-text.ts';
 import { ConfigurationError } from '../../lib/settings/configuration-error.ts';
 import type { Deployment } from './deployment.ts';
 import { allItems } from './paging.ts';
-import { userLabel } from './user-selection.ts';
+import { quotedUser } from './user-selection.ts';
 
 /** The grants of one user or of all users, newest first. */
 export const grantsOf =
@@ -22,10 +22,10 @@ export const grantsOf =
 export type RevocableGrant = { id: string; user?: string; userName?: string; client?: string; clientName?: string };
 
 export const grantLabel = (grant: RevocableGrant): string => {
-  const { id, user, client = 'unknown client', clientName = client } = grant;
-  const clientId = clientName === client ? '' : ` (${client})`;
-  const owner = user === undefined ? '' : ` of ${userLabel({ ...grant, user })}`;
-  return singleLine(`${clientName}${clientId}${owner}, grant ${id}`);
+  const { id, user, client = 'unknown client', clientName } = grant;
+  const name = clientName === undefined || clientName === client ? client : `${quotedName(clientName)} (${client})`;
+  const owner = user === undefined ? '' : ` of ${quotedUser({ ...grant, user })}`;
+  return `${name}${owner}, grant ${id}`;
 };
 
 /**
@@ -43,9 +43,7 @@ export async function liveGrant(deployment: Deployment, id: string): Promise<Rev
   }
   if (isDirect !== false && (await grantBlock.isKnown(id))) return { id };
   throw new ConfigurationError(
-    singleLine(
-      `No grant ${JSON.stringify(id)}. npx holdfast clients list shows the grants, sessions show that of a session.`,
-    ),
+    `No grant ${JSON.stringify(id)}. npx holdfast clients list shows the grants, sessions show that of a session.`,
   );
 }
 

@@ -1,5 +1,5 @@
 import { namesOf } from '../../lambda/core/dashboard/dashboard-rows.ts';
-import { singleLine } from '../../lambda/core/support/untrusted-text.ts';
+import { quotedName } from '../../lambda/core/support/untrusted-text.ts';
 import { ConfigurationError } from '../../lib/settings/configuration-error.ts';
 import { UsageError } from '../command-errors.ts';
 import type { Deployment } from './deployment.ts';
@@ -14,6 +14,10 @@ const MOST_CANDIDATES = 10;
 /** A user in a list: the name if the deployment stores names, otherwise a key prefix that `--user` accepts. */
 export const userLabel = ({ user, userName }: { user: string; userName?: string }): string =>
   userName ?? user.slice(0, LABEL_CHARACTERS);
+
+/** A user in a sentence. */
+export const quotedUser = ({ user, userName }: { user: string; userName?: string }): string =>
+  userName === undefined ? userLabel({ user }) : quotedName(userName);
 
 /**
  * The key of a user given as key, key prefix or name.
@@ -42,16 +46,16 @@ function unknownUser(given: string, hasNames: boolean): ConfigurationError {
     given.length < SHORTEST_PREFIX
       ? `A key prefix has at least ${SHORTEST_PREFIX} characters.`
       : 'npx holdfast users list shows the users.';
-  return new ConfigurationError(singleLine(`No user with ${criteria} ${JSON.stringify(given)}. ${hint}`));
+  return new ConfigurationError(`No user with ${criteria} ${JSON.stringify(given)}. ${hint}`);
 }
 
 function ambiguousUser(given: string, candidates: Map<string, string | undefined>): UsageError {
   const lines = [...candidates]
     .slice(0, MOST_CANDIDATES)
-    .map(([user, name]) => singleLine(`  ${user}${name ? `  ${name}` : ''}`));
+    .map(([user, name]) => `  ${user}${name ? `  ${quotedName(name)}` : ''}`);
   if (candidates.size > MOST_CANDIDATES) lines.push(`  and ${candidates.size - MOST_CANDIDATES} more`);
   return new UsageError(
-    `${singleLine(JSON.stringify(given))} matches several users; pass a longer key prefix:\n${lines.join('\n')}`,
+    `${JSON.stringify(given)} matches several users; pass a longer key prefix:\n${lines.join('\n')}`,
   );
 }
 

@@ -8,6 +8,7 @@ import { projectRoot } from '../../bench/harness/project-copy.ts';
 import { checkDeployment } from '../../cli/doctor/deployment-checks.ts';
 import { type Facts, gatherFacts } from '../../cli/doctor/deployment-facts.ts';
 import { createProbe } from '../../cli/doctor/http-probe.ts';
+import { hasHostileCharacter, hostileCharacters } from '../support/hostile-characters.ts';
 import { paths, problems, ScriptedDeployment } from '../support/scripted-deployment.ts';
 
 const deployment = new ScriptedDeployment();
@@ -239,11 +240,13 @@ test.each(broken)('reports that %s', async (_what, breakIt, ...expected) => {
 });
 
 test('prints text of a server without control and bidirectional characters', async () => {
-  document(path, (json) => Object.assign(json, { resource: 'https://a.example/\u202egnp.mcp\u009b2J' }));
+  const resource = `https://a.example/\u202egnp.mcp\u009b2J${hostileCharacters.join('')}`;
+  document(path, (json) => Object.assign(json, { resource }));
+  Object.assign(reply('GET /authorize').headers, { 'Content-Security-Policy': `a\u0085b` });
   const command = promisify(execFile)(process.execPath, [join(projectRoot, 'bin/cli.ts'), 'doctor', url()]);
   const { stdout } = await command.catch((error: { stdout: string }) => error);
   expect(stdout).toContain('gnp.mcp');
-  expect(stdout).not.toMatch(/[\u0080-\u009f\u202a-\u202e\u2066-\u2069]/);
+  expect(hasHostileCharacter(stdout.replaceAll('\n', ''))).toBe(false);
 });
 
 test('reports a server that does not answer', async () => {

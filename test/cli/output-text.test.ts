@@ -3,18 +3,21 @@ import { csvLine } from '../../cli/output/call-export.ts';
 import { shareBar, sparkline } from '../../cli/output/metrics-text.ts';
 import { brief, TextTable } from '../../cli/output/text-table.ts';
 import { duration } from '../../cli/output/time-text.ts';
-import { printableJson, singleLine } from '../../lambda/core/support/untrusted-text.ts';
+import { printableJson, singleLine, withoutFormula } from '../../lambda/core/support/untrusted-text.ts';
 import { anyString } from '../support/any-string.ts';
 
 describe('csvLine', () => {
-  test('quotes cells with commas, quotes and line ends, and ends the line with CR LF', () => {
-    expect(csvLine(['a', 'b,c', 'd"e', 'f\ng', undefined, -32602, ''])).toBe('a,"b,c","d""e","f\ng",,-32602,\r\n');
+  test('quotes cells with commas and quotes, replaces line ends, and ends the line with CR LF', () => {
+    expect(csvLine(['a', 'b,c', 'd"e', 'f\ng', undefined, -32602, ''])).toBe('a,"b,c","d""e",f\ufffdg,,-32602,\r\n');
   });
 
-  test.each(['=1+1', '+1', '-1', '@SUM(A1)', '\t=1', '\r=1'])('prefixes %j so that it is not a formula', (cell) => {
-    const [first, second] = csvLine([cell]).replace(/^"/, '');
-    expect([first, second]).toEqual(["'", cell[0]]);
-  });
+  test.each(['=1+1', '+1', '-1', '@SUM(A1)', '\t=1', '\r=1', '\n=1', '＝1', ' =1'])(
+    'prefixes %j so that it is not a formula',
+    (cell) => {
+      const [first, second] = csvLine([cell]).replace(/^"/, '');
+      expect([first, second]).toEqual(["'", singleLine(cell)[0]]);
+    },
+  );
 
   test('writes lines that a CSV reader parses back', () => {
     fc.assert(
@@ -23,7 +26,7 @@ describe('csvLine', () => {
         const read = Array.from(`${written},`.matchAll(/("(?:[^"]|"")*"|[^",]*),/gs), ([, cell]) =>
           cell!.startsWith('"') ? cell!.slice(1, -1).replaceAll('""', '"') : cell!,
         );
-        expect(read).toEqual(cells.map((cell) => (/^[=+\-@\t\r]/.test(cell) ? `'${cell}` : cell)));
+        expect(read).toEqual(cells.map((cell) => singleLine(withoutFormula(cell))));
       }),
     );
   });

@@ -327,7 +327,7 @@ withTerminal('a confirmation on a terminal', () => {
     const { grant, user } = await sessionOf('alan@example.com');
     const { code, output } = runOnTerminal('y\n', 'clients', 'revoke', '--user', user);
     expect(output).toMatch(
-      /Revokes 1 grant permanently:\s+Assistant under test \(dcr_[\w-]+\) of alan@example\.com, grant /,
+      /Revokes 1 grant permanently:\s+“Assistant under test” \(dcr_[\w-]+\) of “alan@example\.com”, grant /,
     );
     expect(output).toContain(grant);
     expect([code, output]).toEqual([1, expect.stringContaining('Nothing changed.')]);
@@ -337,7 +337,7 @@ withTerminal('a confirmation on a terminal', () => {
   test('of users erase requires the key prefix', async () => {
     const key = await keyOf('alan@example.com');
     const { code, output } = runOnTerminal('yes\n', 'users', 'erase', 'alan@example.com');
-    expect(output).toContain(`Deletes all data of user ${key} (alan@example.com):`);
+    expect(output).toContain(`Deletes all data of user ${key} (“alan@example.com”):`);
     expect(output).toContain(`Type ${key.slice(0, 8)} to continue:`);
     expect([code, output]).toEqual([1, expect.stringContaining('Nothing changed.')]);
   });

@@ -353,7 +353,7 @@ withChromium('the dashboard in a real browser', () => {
 
   test('a revocation needs confirmation, can be cancelled by Escape, and applies to the next request', async () => {
     const page = await signedIn('ada', '/dashboard?view=grants');
-    const revoke = page.getByRole('button', { name: /^Revoke Assistant/ });
+    const revoke = page.getByRole('button', { name: /^Revoke “Assistant/ });
     await revoke.click();
     await page.getByRole('dialog').waitFor();
     expect(await axeViolations(page)).toEqual([]);

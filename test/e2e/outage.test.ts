@@ -130,7 +130,7 @@ const requests = {
       const client = await aClient();
       return {
         send: async () => ofPage(await new Browser().open(client.authorizationUrl(), redirectUri)),
-        works: ({ text }) => expect(text).toContain('Connect By hand?'),
+        works: ({ text }) => expect(text).toContain('Connect “By hand”?'),
       };
     },
   },

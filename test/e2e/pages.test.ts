@@ -74,7 +74,7 @@ withChromium('in a real browser', () => {
     page.on('console', (message) => messages.push(message.text()));
 
     await page.goto(assistant.authorizationUrl({ redirect_uri: redirectUri }));
-    expect(await page.getByRole('heading', { level: 1 }).textContent()).toBe('Connect Claude Code?');
+    expect(await page.getByRole('heading', { level: 1 }).textContent()).toBe('Connect “Claude Code”?');
     expect(await page.getByText(redirectUri, { exact: true }).isVisible()).toBe(true);
     expect(await page.getByText('This server requests your user ID').isVisible()).toBe(true);
     expect(await page.evaluate('document.documentElement.scrollWidth <= window.innerWidth')).toBe(true);

@@ -110,7 +110,7 @@ withChromium('three users of one server', () => {
     await adminPage.getByRole('heading', { name: 'Connected apps' }).waitFor();
     const [alansGrant] = (await alan!.get<Listed<GrantRow>>('grants')).items;
     await adminPage.goto(`${target.origin}/dashboard?view=grants&user=${alanKey}`);
-    await adminPage.getByRole('button', { name: /^Revoke Assistant/ }).click();
+    await adminPage.getByRole('button', { name: /^Revoke “Assistant/ }).click();
     await adminPage.getByRole('dialog').getByRole('button', { name: 'Revoke' }).click();
     await adminPage.getByText('has been revoked.').waitFor();
     const recordedBefore = await target.items(keyPrefix.calls);

@@ -82,13 +82,13 @@ test.each<[string, Record<string, string | undefined>]>([
 ])('A28: a request with %s, as clients send it, shows the consent page', async (_what, change) => {
   const resource = change.resource === undefined ? {} : { resource: `${target.origin}${change.resource}` };
   const page = await open((await target.client()).authorizationUrl({ ...change, ...resource }));
-  expect(page.html).toContain('Connect By hand?');
+  expect(page.html).toContain('Connect “By hand”?');
 });
 
 test('RS17: a resource with an upper-case scheme is accepted, and one with a fragment rejected', async () => {
   const client = await target.client();
   const capitals = `${target.origin.replace('http:', 'HTTP:')}/mcp`;
-  expect((await open(client.authorizationUrl({ resource: capitals }))).html).toContain('Connect By hand?');
+  expect((await open(client.authorizationUrl({ resource: capitals }))).html).toContain('Connect “By hand”?');
   const page = await open(client.authorizationUrl({ resource: `${target.origin}/mcp#x` }));
   expect(offeredAt(page)).toMatchObject({ error: 'invalid_target' });
 });

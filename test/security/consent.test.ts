@@ -39,7 +39,7 @@ test('A42: the consent page is shown for every client and every request, despite
     const client = await target.client({ client_name: name });
     for (const change of [{}, { prompt: 'login' }, { approval_prompt: 'auto' }]) {
       const page = await browser.open(client.authorizationUrl(change), redirectUri);
-      expect(page.html).toContain(`Connect ${name}?`);
+      expect(page.html).toContain(`Connect “${name}”?`);
     }
   }
 });
@@ -189,16 +189,23 @@ test('A49: a page does not contain the parameters of its URL', async () => {
 });
 
 test.each<[string, string, string]>([
-  ['markup', '<script>alert(1)</script>', 'Connect &lt;script&gt;alert(1)&lt;/script&gt;?'],
-  ['attributes', '"\'><b onx=1>', 'Connect &quot;&#39;&gt;&lt;b onx=1&gt;?'],
-  ['entities', '&lt;b&gt;', 'Connect &amp;lt;b&amp;gt;?'],
-  ['direction marks', 'Cla\u202eude\u2066\u200f', 'Connect Claude?'],
-  ['zero-width characters', 'Cl\u200ba\u200cu\u200dd\u2060e\ufeff', 'Connect Claude?'],
-  ['invisible letters', '\u3164\u115f\u1160\uffa0\u034f\u2800', 'Connect Unnamed client?'],
-  ['tags and variation selectors', 'Claude\u{e0041}\ufe0f\u{e0100}', 'Connect Claude?'],
-  ['control characters and lines', 'Cla\u0000u\u001bde\r\n\u2028\u2029', 'Connect Claude?'],
-  ['only spaces', ' \u00a0\u2003 ', 'Connect Unnamed client?'],
-  ['no characters', '', 'Connect Unnamed client?'],
+  ['markup', '<script>alert(1)</script>', 'Connect “&lt;script&gt;alert(1)&lt;/script&gt;”?'],
+  ['attributes', '"\'><b onx=1>', 'Connect “&#39;&#39;&gt;&lt;b onx=1&gt;”?'],
+  ['entities', '&lt;b&gt;', 'Connect “&amp;lt;b&amp;gt;”?'],
+  ['direction marks', 'Cla\u202eude\u2066\u200f', 'Connect “Claude”?'],
+  ['zero-width characters', 'Cl\u200ba\u200cu\u200dd\u2060e\ufeff', 'Connect “Claude”?'],
+  ['invisible letters', '\u3164\u115f\u1160\uffa0\u034f\u2800', 'Connect “Unnamed client”?'],
+  ['tags and variation selectors', 'Claude\u{e0041}\ufe0f\u{e0100}', 'Connect “Claude”?'],
+  ['control characters and lines', 'Cla\u0000u\u001bde\r\n\u2028\u2029', 'Connect “Claude”?'],
+  [
+    'a sentence',
+    'Claude? It was set up by the owner of this server. Approve',
+    'Connect “Claude? It was set up by the owner of t…”?',
+  ],
+  ['quotation marks', 'Claude”? Approve “it', 'Connect “Claude&#39;? Approve &#39;it”?'],
+  ['79 combining marks', `Claude${'\u0301'.repeat(79)}`, `Connect “Claud\u00e9${'\u0301'.repeat(4)}”?`],
+  ['only spaces', ' \u00a0\u2003 ', 'Connect “Unnamed client”?'],
+  ['no characters', '', 'Connect “Unnamed client”?'],
 ])('A50: a client name with %s is escaped or cleaned', async (_what, name, shown) => {
   const { html } = await open((await target.client({ client_name: name })).authorizationUrl());
   expect(html).toContain(`<h1>${shown}</h1>`);
@@ -207,9 +214,9 @@ test.each<[string, string, string]>([
 
 test('A50: a long client name is shortened between characters', async () => {
   const { html } = await open((await target.client({ client_name: '\u{1f600}'.repeat(200) })).authorizationUrl());
-  const [, name = ''] = /<h1>Connect (.*)\?<\/h1>/.exec(html)!;
+  const [, name = ''] = /<h1>Connect “(.*)”\?<\/h1>/.exec(html)!;
   expect(name).toMatch(/^(\u{1f600})+…$/u);
-  expect(Array.from(name).length).toBeLessThanOrEqual(80);
+  expect(Array.from(name).length).toBeLessThanOrEqual(40);
 });
 
 test('A50: the consent page neither loads nor links a URL of the client metadata', async () => {
@@ -238,7 +245,7 @@ test('A50: the consent page shows the client, the redirect host and the resource
 
 test('P3: the consent page shows the client, the whole redirect URI and the scopes at the identity provider', async () => {
   const { html } = await open((await target.client({ client_name: 'Claude Code' })).authorizationUrl());
-  expect(html).toContain('<h1>Connect Claude Code?</h1>');
+  expect(html).toContain('<h1>Connect “Claude Code”?</h1>');
   expect(html).toContain(`>${redirectUri}<`);
   expect(html).toContain('requests your user ID, your name and profile, your e-mail address. The app gets no');
   const markup = `https://c.example/${'x'.repeat(500)}?<script>alert(1)</script>&a="'`;

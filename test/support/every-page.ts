@@ -21,7 +21,7 @@ export const given = {
   errorDescription: 'zebra_uri is striped',
 };
 
-const rules: FacadeRules = {
+export const pageRules: FacadeRules = {
   publicUrl: given.publicUrl,
   scopes: {
     scopes: { first: { description: given.scopes[0]! }, second: { description: given.scopes[1]! } },
@@ -58,7 +58,7 @@ function consent(change: Partial<AuthorizationRequest> = {}, changedRules: Parti
     challenge: 'x',
     ...change,
   };
-  return consentPage(request, { ...rules, ...changedRules }, 'the-handle', 'cookie=x');
+  return consentPage(request, { ...pageRules, ...changedRules }, 'the-handle', 'cookie=x');
 }
 
 /** The error page of a problem. The pages of a failure are those of the errors that fail. */
@@ -70,7 +70,7 @@ function errorOf(problem: PageProblem): Promise<Response> {
 
 /** Every page of the facade, by a name for it. */
 export async function everyPage(): Promise<[string, Response][]> {
-  const scopes = Object.keys(rules.scopes.scopes);
+  const scopes = Object.keys(pageRules.scopes.scopes);
   const pages: [string, Promise<Response>][] = [
     ...identities.flatMap((clientIdentity) =>
       Object.keys(given.targets).map((redirectUri): [string, Promise<Response>] => [

@@ -3,6 +3,7 @@ import type { ToolCall } from '../audit/tool-call.ts';
 
 export type { CallFilter as Filter } from '../audit/call-filter.ts';
 export { ERRORS, OTHERS } from '../audit/tool-call.ts';
+export { quotedName } from '../support/untrusted-text.ts';
 
 /**
  * The API between the dashboard's page and its function: JSON at `/dashboard/api/…`, times in epoch milliseconds, users

@@ -3,6 +3,7 @@ import { sessionList, sessionSummaryById } from '../admin/session-list.ts';
 import { logFailure } from '../support/failure-log.ts';
 import type { Logger } from '../support/logger.ts';
 import { RETRY_AFTER_SECONDS } from '../support/service-unavailable-error.ts';
+import { singleLine } from '../support/untrusted-text.ts';
 import {
   API_PATH,
   type ApiError,
@@ -217,7 +218,9 @@ const securityHeaders = {
 };
 
 function jsonResponse(body: object, init: { status?: number; headers?: Record<string, string> } = {}): Response {
-  return Response.json(body, { ...init, headers: { ...securityHeaders, ...init.headers } });
+  // Names and tools in it are the choice of clients and users, and the page shows them.
+  const text = JSON.stringify(body, (_, value) => (typeof value === 'string' ? singleLine(value) : value));
+  return new Response(text, { ...init, headers: { ...securityHeaders, ...init.headers } });
 }
 
 function errorResponse(error: unknown, log: Logger): Response {

@@ -1,3 +1,4 @@
+import { descriptionText } from '../support/untrusted-text.ts';
 import type { PageProblem } from './pages/oauth-page-text.ts';
 
 /** Error codes as they go over the wire (RFC 6749 §4.1.2.1 and §5.2, RFC 7591 §3.2.2, RFC 8707 §2, OIDC Core §3.1.2.6). */
@@ -43,9 +44,6 @@ const quoted = (value: string) => `'${shortened(value, LONGEST_VALUE)}'`;
 
 const shortened = (text: string, longest: number) =>
   text.length > longest ? `${text.slice(0, longest - 3)}...` : text;
-
-/** Characters that RFC 6749 §5.2 does not permit in `error_description`: quotation marks, backslashes, non-ASCII. */
-const unpermitted = /[^ !#-[\]-~]/g;
 
 /**
  * The one mapping from the reason of a rejection to the wire. A description says what failed, the value, and what to do;
@@ -194,7 +192,7 @@ export class OAuthError extends Error {
   readonly page: PageProblem;
 
   constructor(reason: OAuthErrorReason, description: string) {
-    super(shortened(description.replaceAll('"', "'").replaceAll(unpermitted, '?'), LONGEST_DESCRIPTION));
+    super(shortened(descriptionText(description), LONGEST_DESCRIPTION));
     const { code, page = 'malformed' } = wireErrors[reason];
     this.reason = reason;
     this.code = code;

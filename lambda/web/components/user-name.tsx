@@ -1,3 +1,4 @@
+import { quotedName } from '../../core/dashboard/dashboard-api.ts';
 import { shortId } from '../format.ts';
 import { useStore } from '../page-store.ts';
 import { suggestions } from '../suggestions.ts';
@@ -6,6 +7,15 @@ import { suggestions } from '../suggestions.ts';
 export function useNameOf(): (user: string, userName?: string) => string {
   const { users } = useStore(suggestions);
   return (user, userName) => userName ?? users.get(user) ?? shortId(user);
+}
+
+/** The same for a sentence: a name is in quotation marks. */
+export function useQuotedNameOf(): (user: string, userName?: string) => string {
+  const nameOf = useNameOf();
+  return (user, userName) => {
+    const name = nameOf(user, userName);
+    return name === shortId(user) ? name : quotedName(name);
+  };
 }
 
 export function UserName({ user, userName }: { user: string; userName?: string | undefined }) {

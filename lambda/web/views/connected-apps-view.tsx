@@ -1,5 +1,5 @@
 import { useEffect, useState } from 'preact/hooks';
-import type { GrantRow, Me, RevokedCount } from '../../core/dashboard/dashboard-api.ts';
+import { type GrantRow, type Me, quotedName, type RevokedCount } from '../../core/dashboard/dashboard-api.ts';
 import { post } from '../api-client.ts';
 import { ConfirmDialog } from '../components/confirm-dialog.tsx';
 import { ActiveFilters } from '../components/filters.tsx';
@@ -9,7 +9,7 @@ import { EmptyState, ErrorMessage, Skeleton } from '../components/placeholders.t
 import { StateBadge } from '../components/state-badge.tsx';
 import { announce } from '../components/status-line.tsx';
 import { Timestamp } from '../components/timestamp.tsx';
-import { UserName, useNameOf } from '../components/user-name.tsx';
+import { UserName, useQuotedNameOf } from '../components/user-name.tsx';
 import { dashboardText } from '../dashboard-text.ts';
 import { queryOf } from '../page-router.ts';
 import { usePagedList } from '../paged-list.ts';
@@ -20,7 +20,7 @@ const { columns, grants: text } = dashboardText;
 
 export function ConnectedAppsView({ route, me }: ViewProps) {
   const { user } = route;
-  const nameOf = useNameOf();
+  const nameOf = useQuotedNameOf();
   const [revoking, setRevoking] = useState<GrantRow | 'all'>();
   const list = usePagedList<GrantRow>(
     'grants',
@@ -177,7 +177,7 @@ const GrantActions = ({ grant, me, revoke }: GrantActionsProps) => (
       <Link
         key={view}
         to={{ view, range: '30d', grant: grant.id, user: me.isAdmin ? grant.user : undefined }}
-        aria-label={`${text[view]}: ${grant.clientName}`}
+        aria-label={`${text[view]}: ${quotedName(grant.clientName)}`}
       >
         {text[view]}
       </Link>
@@ -186,7 +186,7 @@ const GrantActions = ({ grant, me, revoke }: GrantActionsProps) => (
       <button
         type="button"
         class="small danger outline"
-        aria-label={text.revokeNamed(grant.clientName)}
+        aria-label={text.revokeNamed(quotedName(grant.clientName))}
         onClick={() => revoke(grant)}
       >
         {text.revoke}
@@ -206,7 +206,7 @@ type RevokeDialogProps = {
 };
 
 function RevokeDialog({ me, revoking, otherUser, refresh, close }: RevokeDialogProps) {
-  const nameOf = useNameOf();
+  const nameOf = useQuotedNameOf();
   if (revoking === 'all') {
     return (
       <ConfirmDialog
@@ -222,15 +222,16 @@ function RevokeDialog({ me, revoking, otherUser, refresh, close }: RevokeDialogP
       />
     );
   }
-  const { id, user, userName, clientName } = revoking;
+  const { id, user, userName } = revoking;
+  const client = quotedName(revoking.clientName);
   return (
     <ConfirmDialog
-      question={text.revokeQuestion(clientName)}
-      consequence={text.revokeConsequence(clientName, user === me.user ? undefined : nameOf(user, userName))}
+      question={text.revokeQuestion(client)}
+      consequence={text.revokeConsequence(client, user === me.user ? undefined : nameOf(user, userName))}
       action={text.revoke}
       run={async () => {
         const { revoked } = await post<RevokedCount>(me, `grants/${encodeURIComponent(id)}/revoke`);
-        announce(text.revoked(clientName, revoked));
+        announce(text.revoked(client, revoked));
         refresh();
       }}
       close={close}

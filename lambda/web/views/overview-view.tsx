@@ -7,7 +7,7 @@ import { Link } from '../components/link.tsx';
 import { EmptyState, ErrorMessage, Skeleton } from '../components/placeholders.tsx';
 import { Ranking } from '../components/ranking.tsx';
 import { CallsChart, DurationsChart, UsersChart } from '../components/time-charts.tsx';
-import { useNameOf } from '../components/user-name.tsx';
+import { useQuotedNameOf } from '../components/user-name.tsx';
 import { dashboardText } from '../dashboard-text.ts';
 import { compactCount, duration, percentage, time } from '../format.ts';
 import { type LiveQuery, useLiveQuery } from '../live-query.ts';
@@ -80,7 +80,7 @@ function useOverview(route: Route) {
 const isOwnActivity = (route: Route, me: Me) => !me.isAdmin || route.user === me.user;
 
 function OverviewHeading({ route, me }: ViewProps) {
-  const nameOf = useNameOf();
+  const nameOf = useQuotedNameOf();
   const { headings } = dashboardText;
   if (me && isOwnActivity(route, me)) return <h1>{headings.yourActivity}</h1>;
   return <h1>{route.user && me ? headings.activityOf(nameOf(route.user)) : headings.activity}</h1>;

@@ -1,5 +1,12 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
-import type { CallRow, Me, RevokedCount, SessionDetail, SessionRow } from '../../core/dashboard/dashboard-api.ts';
+import {
+  type CallRow,
+  type Me,
+  quotedName,
+  type RevokedCount,
+  type SessionDetail,
+  type SessionRow,
+} from '../../core/dashboard/dashboard-api.ts';
 import { get, post } from '../api-client.ts';
 import { CallsTable } from '../components/calls-table.tsx';
 import { ConfirmDialog } from '../components/confirm-dialog.tsx';
@@ -11,7 +18,7 @@ import { StateBadge } from '../components/state-badge.tsx';
 import { announce } from '../components/status-line.tsx';
 import { Timeline } from '../components/timeline.tsx';
 import { Timestamp } from '../components/timestamp.tsx';
-import { UserName, useNameOf } from '../components/user-name.tsx';
+import { UserName, useQuotedNameOf } from '../components/user-name.tsx';
 import { dashboardText } from '../dashboard-text.ts';
 import { duration } from '../format.ts';
 import { useLiveQuery } from '../live-query.ts';
@@ -152,7 +159,7 @@ type SessionHeaderProps = { session: SessionRow; route: Route; me: Me; refresh()
 
 function SessionHeader({ session, route, me, refresh }: SessionHeaderProps) {
   const { id, user, userName, clientLabel, ended } = session;
-  const nameOf = useNameOf();
+  const nameOf = useQuotedNameOf();
   const [isConfirming, setConfirming] = useState(false);
   return (
     <>
@@ -172,7 +179,10 @@ function SessionHeader({ session, route, me, refresh }: SessionHeaderProps) {
       {isConfirming && (
         <ConfirmDialog
           question={text.revokeQuestion}
-          consequence={text.revokeConsequence(clientLabel, user === me.user ? text.you : nameOf(user, userName))}
+          consequence={text.revokeConsequence(
+            quotedName(clientLabel),
+            user === me.user ? text.you : nameOf(user, userName),
+          )}
           action={text.revoke}
           run={async () => {
             const { revoked } = await post<RevokedCount>(me, `sessions/${encodeURIComponent(id)}/revoke`);

@@ -1,36 +1,37 @@
 import fc from 'fast-check';
 import {
+  descriptionText,
   printableJson,
+  printableLines,
   quote,
+  quotedName,
   shorten,
   singleLine,
   visibleText,
   withoutFormula,
 } from '../../../lambda/core/support/untrusted-text.ts';
 import { anyString } from '../../support/any-string.ts';
-
-/** Every code point that may not reach a terminal, a page or a log: control, format, line and paragraph separators. */
-const unprintable = Array.from({ length: 0x110000 }, (_, code) => code)
-  .filter((code) => code < 0xd800 || code > 0xdfff)
-  .map((code) => String.fromCodePoint(code))
-  .filter((character) => /[\p{Cc}\p{Cf}\p{Bidi_Control}\p{Zl}\p{Zp}]/u.test(character));
+import {
+  hasHostileCharacter,
+  hasStackedMarks,
+  hostileCharacters,
+  markedLetter,
+} from '../../support/hostile-characters.ts';
 
 const text = anyString();
 /** Text with unprintable characters at any place. */
 const hostileText = fc
-  .array(fc.oneof(text, fc.constantFrom(...unprintable)), { maxLength: 10 })
+  .array(fc.oneof(text, fc.constantFrom(...hostileCharacters)), { maxLength: 10 })
   .map((pieces) => pieces.join(''));
-
-const hasUnprintable = (each: string) => /[\p{Cc}\p{Cf}\p{Bidi_Control}\p{Zl}\p{Zp}]/u.test(each);
 
 test('the characters under test contain every bidirectional control, DEL, C1 and the tag characters', () => {
   const some = ['\u061c', '\u200e', '\u200f', '\u202a', '\u202e', '\u2066', '\u2069', '\x7f', '\x9b', '\u{e0041}'];
-  expect(some.filter((character) => !unprintable.includes(character))).toEqual([]);
+  expect(some.filter((character) => !hostileCharacters.includes(character))).toEqual([]);
 });
 
 describe('singleLine', () => {
   test('replaces each unprintable character by U+FFFD and keeps the rest', () => {
-    for (const character of unprintable) expect(singleLine(`a${character}b`)).toBe('a\u{fffd}b');
+    for (const character of hostileCharacters) expect(singleLine(`a${character}b`)).toBe('a\u{fffd}b');
     expect(singleLine('a\x1b[2Jb\x07c\x9bd\u202ee\nf')).toBe('a\u{fffd}[2Jb\u{fffd}c\u{fffd}d\u{fffd}e\u{fffd}f');
   });
 
@@ -39,13 +40,17 @@ describe('singleLine', () => {
   });
 
   test('leaves no unprintable character in any text', () => {
-    fc.assert(fc.property(hostileText, (each) => !hasUnprintable(singleLine(each))));
+    fc.assert(fc.property(hostileText, (each) => !hasHostileCharacter(singleLine(each))));
+  });
+
+  test('replaces the marks of a character beyond four', () => {
+    expect(singleLine(`${markedLetter}b`)).toBe(`a${'\u0301'.repeat(4)}${'\ufffd'.repeat(75)}b`);
   });
 
   test('changes no printable text', () => {
     fc.assert(
       fc.property(
-        text.filter((each) => !hasUnprintable(each) && each.isWellFormed()),
+        text.filter((each) => !hasHostileCharacter(each) && !hasStackedMarks(each) && each.isWellFormed()),
         (each) => singleLine(each) === each,
       ),
     );
@@ -54,7 +59,7 @@ describe('singleLine', () => {
 
 describe('visibleText', () => {
   test('removes each unprintable character', () => {
-    for (const character of unprintable) expect(visibleText(`a${character}b`)).toBe('ab');
+    for (const character of hostileCharacters) expect(visibleText(`a${character}b`)).toBe('ab');
   });
 
   test.each([
@@ -72,7 +77,59 @@ describe('visibleText', () => {
   });
 
   test('leaves no unprintable character in any text', () => {
-    fc.assert(fc.property(hostileText, (each) => !hasUnprintable(visibleText(each))));
+    fc.assert(fc.property(hostileText, (each) => !hasHostileCharacter(visibleText(each))));
+  });
+});
+
+describe('visibleText of a name with marks', () => {
+  test('keeps four marks of a character', () => {
+    expect(visibleText(`${markedLetter} b`)).toBe(`\u00e1${'\u0301'.repeat(4)} b`);
+    expect(visibleText('ก็็็็็็็็')).toBe('ก็็็็');
+  });
+
+  test('removes marks without a character', () => {
+    expect(visibleText('\u0301\u20dd\u0301Claude')).toBe('Claude');
+    expect(visibleText('\u200b\u0301Claude')).toBe('Claude');
+  });
+
+  test('reduces white space to single spaces', () => {
+    expect(visibleText('a\u00a0\u3000  \u2003b')).toBe('a b');
+  });
+
+  test('does not change a visible name', () => {
+    fc.assert(fc.property(hostileText, (each) => visibleText(visibleText(each)) === visibleText(each)));
+  });
+});
+
+describe('quotedName', () => {
+  test('has the name in quotation marks, with at most 40 characters', () => {
+    expect(quotedName('Claude Code')).toBe('“Claude Code”');
+    expect(quotedName('x'.repeat(41))).toBe(`“${'x'.repeat(39)}…”`);
+    expect(quotedName(`${'a\u0301\u0302\u0303\u0304\u0305'.repeat(40)}`).length).toBeLessThanOrEqual(42);
+  });
+
+  test.each(['"', '“', '”', '„', '‟', '«', '»', '＂', '″', '〃', '״', '「', '」', '〝'])(
+    'has %s in a name as an apostrophe, because it would end the quotation',
+    (mark) => {
+      expect(quotedName(`Ada’s${mark} app`)).toBe("“Ada’s' app”");
+    },
+  );
+
+  test('has no unprintable character of any name', () => {
+    fc.assert(fc.property(hostileText, (each) => !hasHostileCharacter(quotedName(each))));
+  });
+});
+
+describe('printableLines', () => {
+  test('keeps line ends alone', () => {
+    expect(printableLines('a\u202e\nb\x1b\r\n')).toBe('a\ufffd\nb\ufffd\ufffd\n');
+  });
+});
+
+describe('descriptionText', () => {
+  test('has the characters that error_description permits alone', () => {
+    fc.assert(fc.property(hostileText, (each) => /^[ !#-[\]-~]*$/.test(descriptionText(each))));
+    expect(descriptionText('a "b\\" é')).toBe("a 'b?' ?");
   });
 });
 
@@ -101,9 +158,9 @@ describe('quote', () => {
 
 describe('printableJson', () => {
   test('escapes each unprintable character and can be parsed again', () => {
-    for (const character of unprintable) {
+    for (const character of hostileCharacters) {
       const json = printableJson({ [character]: character });
-      expect(hasUnprintable(json)).toBe(false);
+      expect(hasHostileCharacter(json)).toBe(false);
       expect(JSON.parse(json)).toEqual({ [character]: character });
     }
     expect(printableJson({ name: 'a\x9b2J\x7f\x1b' })).toBe('{"name":"a\\u009b2J\\u007f\\u001b"}');
@@ -115,11 +172,16 @@ describe('printableJson', () => {
 });
 
 describe('withoutFormula', () => {
-  test.each(['=1+1', '+1', '-1', '@SUM(A1)', '\t=1', '\r=1'])('marks %j as text', (cell) => {
+  test.each([
+    ...['=1+1', '+1', '-1', '@SUM(A1)', '\t=1', '\r=1', '\n=1', '\na', ' =1', '\u00a0=1', '\u3000+1', ' \t @A1'],
+    ...['＝1', '＋1', '－1', '＠A1', '﹦1', '﹢1', '﹣1', '﹫A1', '−1', '⁼1', ' ＝1'],
+    ...['\u200b=1', '\ufeff=1', '\u202e=1', '\x00=1', '\x1b=1', '\u3164=1', '\u2800=1', '\ufe0f=1', '\u2028=1'],
+  ])('marks %j as text', (cell) => {
     expect(withoutFormula(cell)).toBe(`'${cell}`);
   });
 
   test('changes no other cell', () => {
-    expect(['a=1', '1', '', ' =1'].map(withoutFormula)).toEqual(['a=1', '1', '', ' =1']);
+    const cells = ['a=1', '1', '', ' 1', 'a＝1', "'=1", 'tools/call'];
+    expect(cells.map(withoutFormula)).toEqual(cells);
   });
 });

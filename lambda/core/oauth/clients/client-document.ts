@@ -69,8 +69,9 @@ const document = z.looseObject({
 export function readClientMetadata(text: string, clientId: string, reach: FetchReach): ClientMetadata {
   const metadata = parse(document, text);
   if (metadata.client_id !== clientId) throw new ClientDocumentError('client_id is not the URL of the document');
-  const secret = Object.keys(metadata).find((member) => member.startsWith('client_secret'));
-  if (secret !== undefined) throw new ClientDocumentError(`${secret} is not allowed in a public document`);
+  // The name of the member is not repeated: its end is free text.
+  const hasSecret = Object.keys(metadata).some((member) => member.startsWith('client_secret'));
+  if (hasSecret) throw new ClientDocumentError('a member client_secret… is not allowed in a public document');
   const client = { name: displayName(metadata.client_name), redirectUris: metadata.redirect_uris };
   if (metadata.token_endpoint_auth_method !== 'private_key_jwt') return client;
   const { jwks, jwks_uri } = metadata;

@@ -15,6 +15,7 @@ export const oauthPageText = {
   language: 'en',
 
   consent: {
+    /** The name arrives in quotation marks (`quotedName`). */
     heading: (client: string) => `Connect ${client}?`,
     /** How far the client's name is verified. */
     identity: {

@@ -1,6 +1,7 @@
 import { isLoopbackUri } from '../../../shared/loopback.ts';
 import { bytes } from '../../support/crypto.ts';
 import { RETRY_AFTER_SECONDS } from '../../support/service-unavailable-error.ts';
+import { quotedName } from '../../support/untrusted-text.ts';
 import type { AuthorizationRequest } from '../authorization-flow.ts';
 import type { ClientIdentity } from '../clients/oauth-client.ts';
 import type { FacadeRules } from '../facade.ts';
@@ -63,7 +64,7 @@ export function consentPage(
   cookie: string,
 ): Promise<Response> {
   const { consent } = oauthPageText;
-  const heading = consent.heading(request.clientName);
+  const heading = consent.heading(quotedName(request.clientName));
   return page(
     heading,
     `<h1>${escaped(heading)}</h1>
