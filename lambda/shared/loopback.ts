@@ -13,6 +13,9 @@ const loopbackUri = /^http:\/\/(localhost|127\.\d{1,3}\.\d{1,3}\.\d{1,3}|\[::1\]
 /** Whether the URI points to the user's own machine, where any program may listen. */
 export const isLoopbackUri = (uri: string): boolean => loopbackUri.test(uri);
 
+/** Whether the URI, by http or https, points to the user's own machine. */
+export const pointsToLoopback = (uri: string): boolean => isLoopbackUri(uri.replace(/^https:/, 'http:'));
+
 /** The loopback URI without its port, which a native application chooses at run time (RFC 8252 §7.3). */
 export const withoutLoopbackPort = (uri: string): string => uri.replace(loopbackUri, 'http://$1');
 

@@ -1,5 +1,5 @@
 import { hasPrivateMembers } from '../../lambda/shared/jwk-members.ts';
-import { isLoopbackUri } from '../../lambda/shared/loopback.ts';
+import { redirectUseFault } from '../../lambda/shared/redirect-uri-rules.ts';
 import { quoted, validateChoice, type WithDefaults } from './setting-validation.ts';
 import type { Stage } from './stage.ts';
 
@@ -158,12 +158,9 @@ function* validateClient(
 function* validateRedirectUris(name: string, uris: string[], schemes: string[]): Generator<string> {
   if (!Array.isArray(uris) || uris.length === 0) return yield `${name} is empty: list at least one redirect URI`;
   for (const uri of uris) {
-    const url = URL.parse(String(uri));
-    const scheme = url?.protocol.slice(0, -1) ?? '';
-    const isPlain = url !== null && !/[#*\s\\]/.test(uri) && url.username === '' && url.password === '';
-    const isAllowedScheme = scheme === 'https' || isLoopbackUri(uri) || schemes.includes(scheme);
-    if (!isPlain || !isAllowedScheme) {
-      yield `${name} has ${quoted(uri)}: use https, http on a loopback address, or one of redirectSchemes, without user, fragment or wildcard`;
+    const fault = redirectUseFault(String(uri), schemes);
+    if (fault !== undefined) {
+      yield `${name} has ${quoted(uri)}: ${fault}. Use https, http on a loopback address, or one of redirectSchemes`;
     }
   }
 }

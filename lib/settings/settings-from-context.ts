@@ -20,6 +20,7 @@ type ContextSettings = Pick<
   | 'adminsGroup'
   | 'showNames'
   | 'optimizations'
+  | 'redirectSchemes'
 > &
   ClientSettings;
 
@@ -42,6 +43,7 @@ export function settingsFromContext(node: Node): ContextSettings {
     adminsGroup: text('adminsGroup'),
     showNames: text('showNames') as HoldfastSettings['showNames'],
     optimizations: flag('optimizations'),
+    redirectSchemes: list('redirectSchemes'),
     clients: clientsFromContext(node.tryGetContext('clients')),
     clientDocuments: text('clientDocuments') as ClientSettings['clientDocuments'],
     clientDocumentHosts: list('clientDocumentHosts'),

@@ -36,8 +36,9 @@ export interface SignInSettings {
    */
   readonly refreshWindowSeconds?: number;
   /**
-   * Redirect URI schemes of native applications, in addition to https and loopback http.
-   * @default ['cursor', 'vscode', 'vscode-insiders']
+   * Redirect URI schemes of native applications, in addition to https, loopback http, and schemes that are the reverse of a
+   * domain name, such as com.example.app (RFC 8252 §7.1).
+   * @default ['claude', 'cursor', 'vscode', 'vscode-insiders']
    */
   readonly redirectSchemes?: string[];
   /**
@@ -53,7 +54,7 @@ export const signInDefaults = {
   grantIdleDays: 30,
   grantAbsoluteDays: 90,
   refreshWindowSeconds: 120,
-  redirectSchemes: ['cursor', 'vscode', 'vscode-insiders'],
+  redirectSchemes: ['claude', 'cursor', 'vscode', 'vscode-insiders'],
   upstreamTokens: false,
 } satisfies SignInSettings;
 

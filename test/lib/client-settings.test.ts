@@ -43,6 +43,10 @@ test.each<[string, HoldfastSettings]>([
   ['clients[0].redirectUris', withClient({ redirectUris: ['https://user@studio.example/cb'] })],
   ['clients[0].redirectUris', withClient({ redirectUris: ['javascript:alert(1)'] })],
   ['clients[0].redirectUris', withClient({ redirectUris: ['studio://cb'] })],
+  ['clients[0].redirectUris', withClient({ redirectUris: ['https://%65vil.example/cb'] })],
+  ['clients[0].redirectUris', withClient({ redirectUris: ['https://0x7f.1/cb'] })],
+  ['clients[0].redirectUris', withClient({ redirectUris: ['https://studio.example/a/../cb'] })],
+  ['clients[0].redirectUris', withClient({ redirectUris: ['https://studio.example/cb?code=x'] })],
   ['clients[0].jwks.keys', withClient({ jwks: { keys: [] } })],
   ['clients[0].jwks.keys', withClient({ jwks: null })],
   ['clients[0].jwks.keys[0]', withClient({ jwks: { keys: [{ ...key, d: 'private' }] } })],
@@ -84,6 +88,7 @@ test.each<[string, HoldfastSettings]>([
     'a client with a private-use scheme',
     withClient({ redirectUris: ['cursor://anysphere.cursor-mcp/oauth/callback'] }),
   ],
+  ['a client with a scheme of RFC 8252 §7.1', withClient({ redirectUris: ['com.example.studio:/cb'] })],
   ['a client as the only one', { ...withClient({}), clientDocuments: 'off', dynamicRegistration: 'off' }],
   [
     'an allow-list of document hosts',

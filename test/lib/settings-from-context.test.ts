@@ -47,6 +47,11 @@ test.each([
   expect(() => settingsOf(context)).toThrow(missing);
 });
 
+test('the context provides the redirect schemes, which have a default', () => {
+  expect(settingsOf({ redirectSchemes: 'cursor, acme' }).redirectSchemes).toEqual(['cursor', 'acme']);
+  expect(resolveSettings(settingsOf({})).redirectSchemes).toEqual(['claude', 'cursor', 'vscode', 'vscode-insiders']);
+});
+
 test('a flag must be true or false', () => {
   expect(() => settingsOf({ firewall: 'yes' })).toThrow(/firewall/);
 });

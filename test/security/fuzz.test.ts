@@ -90,7 +90,9 @@ test('F1: a registrable redirect URI is https, loopback or private-use, and pars
       expect(uri).not.toMatch(/[\\#]/);
       if (url.protocol === 'http:') expect(url.hostname).toMatch(loopbackHosts);
       else expect(url.protocol).not.toMatch(/^(javascript|data|vbscript|file|blob|about|intent|view-source):$/);
-      if (mayUse(uri, [])) expect(url.protocol).toMatch(/^https?:$/);
+      // Without listed schemes, only the reverse of a domain name has a dot (RFC 8252 §7.1).
+      if (mayUse(uri, [])) expect(url.protocol).toMatch(/^(https?|[a-z][a-z0-9-]*(\.[a-z0-9-]+)+):$/);
+      expect(uri).not.toMatch(/\*|\/\.{1,2}(\/|\?|$)/);
     }),
     MANY,
   );

@@ -1,4 +1,4 @@
-import { Browser, formOf } from '../../bench/harness/form-browser.ts';
+import { approveAndSignIn, Browser, formOf } from '../../bench/harness/form-browser.ts';
 import { type OAuthClient, redirectUri, register } from '../../bench/harness/raw-oauth-client.ts';
 import { TestCloud } from '../support/test-cloud.ts';
 import { expectPage, offeredAt, open, refusal } from '../support/wire-checks.ts';
@@ -130,6 +130,85 @@ test.each([
   expectPage(await authorize(hosted, uri));
 });
 
+test.each([
+  ...['https://*.evil.example/cb', 'https://c.example/*', 'https://*/cb', 'cursor://*/cb', 'http://127.0.0.1:*/cb'],
+  ...[
+    'https://%65vil.example/cb',
+    'https://evil%2eexample/cb',
+    'https://c.example%40evil.example/cb',
+    'cursor://%65/cb',
+  ],
+  ...['https://c.example/a/../cb', 'https://c.example/./cb', 'https://c.example/a/%2e%2E/cb', 'https://c.example/..'],
+  ...['https://c.example/a/..%2fcb', 'https://c.example/a%2F..%5Ccb', 'http://127.0.0.1/a/../cb', 'cursor://x/../cb'],
+  ...['com.example.app:/a/../cb', 'https://c.example/.%2e/cb', 'https://c.example/a/.'],
+  ...[
+    'https://0x7f.1/cb',
+    'https://2130706433/cb',
+    'https://127.1/cb',
+    'https://0177.0.0.1/cb',
+    'https://127.0.0.1./cb',
+  ],
+  ...[
+    'https://[::ffff:127.0.0.1]/cb',
+    'https://[0:0:0:0:0:0:0:1]/cb',
+    'https://[2001:DB8:0::1]/cb',
+    'http://[::01]/cb',
+  ],
+  ...[
+    'https://c.example./cb',
+    'https://c.example:/cb',
+    'https:///c.example/cb',
+    'https:/c.example/cb',
+    'https:c.example/cb',
+  ],
+])('A12: a redirect URI that another parser can read differently is rejected: %s', async (uri) => {
+  for (const redirect_uris of [[uri], ['https://c.example/cb', uri]]) {
+    expect(await refusal(await register(target.origin, { redirect_uris }))).toEqual([400, 'invalid_redirect_uri']);
+  }
+  for (const client of [hosted, native]) expectPage(await authorize(client, uri));
+});
+
+test.each([
+  'com.example.app:/oauth2redirect',
+  'com.example.app:/cb?x=1',
+  'com.example.app://callback',
+  'claude://claude.ai/mcp-auth-callback/sdk',
+  'https://localhost:3000/cb',
+  'https://localhost/cb',
+  'https://127.0.0.1:3000/cb',
+  'https://[::1]/cb',
+])('A17: a native application may use %s', async (uri) => {
+  const client = await target.client({ redirect_uris: [uri] });
+  expect((await authorize(client, uri)).html).toMatch(isConsentPage);
+  const back = await approveAndSignIn(client.authorizationUrl({ redirect_uri: uri }), 'ada');
+  expect(back.href.startsWith(uri.split('?')[0]!)).toBe(true);
+  const answer = await client.redeem(back.searchParams.get('code')!, { redirect_uri: uri });
+  expect(answer.status).toBe(200);
+});
+
+test('A17: the consent page warns about a redirect to this computer by https too', async () => {
+  const client = await target.client({ redirect_uris: ['https://localhost:3000/cb'] });
+  expect((await authorize(client, 'https://localhost:3000/cb')).html).toContain('a program on this computer');
+});
+
+test.each([
+  ['unheard-of://x/callback', 'its scheme is not one of redirectSchemes'],
+  ['unheard-of:/callback', 'its scheme is not one of redirectSchemes'],
+  ['com.example.app:callback', 'its path does not begin with a slash'],
+  ['https://intranet/cb', 'its host is not a public name'],
+])('A17: %s is registered beside another URI, and rejected when it is used, with the reason', async (uri, reason) => {
+  const registered = await register(target.origin, { redirect_uris: [uri] });
+  expect([registered.status, ((await registered.json()) as { error_description: string }).error_description]).toEqual([
+    400,
+    expect.stringContaining(reason),
+  ]);
+  const client = await target.client({ redirect_uris: [uri, 'https://c.example/cb'] });
+  expect((await authorize(client, 'https://c.example/cb')).html).toMatch(isConsentPage);
+  const page = await authorize(client, uri);
+  expectPage(page);
+  expect(page.html).toContain(reason);
+});
+
 test('A17: a private-use scheme may be registered, and used only if the operator allows it', async () => {
   const uris = ['cursor://anysphere.cursor-mcp/oauth/callback', 'unheard-of://x/callback'];
   const client = await target.client({ redirect_uris: uris });
@@ -195,11 +274,22 @@ test('A19: an https redirect URI with another port is rejected', async () => {
   expectPage(await authorize(client, 'https://c.example:8444/cb'));
 });
 
-test('A20: iss occurs exactly once in the response, even if the registered URI contains one', async () => {
+test.each([
+  ...['code', 'state', 'iss', 'error', 'error_description', 'error_uri', 'response'].map((name) => `x=1&${name}=y`),
+  ...['%63ode=x', 'i%73s=https://evil.example', 'error%5Fdescription=x', 'state', 'code=&x=1'],
+])('A20: a redirect URI whose query has a parameter of the response is rejected: %s', async (query) => {
+  for (const uri of [`https://c.example/cb?${query}`, `http://127.0.0.1/cb?${query}`, `cursor://x/cb?${query}`]) {
+    for (const redirect_uris of [[uri], ['https://c.example/cb', uri]]) {
+      expect(await refusal(await register(target.origin, { redirect_uris }))).toEqual([400, 'invalid_redirect_uri']);
+    }
+  }
+});
+
+test('A20: iss occurs exactly once in the response, and the query of the registered URI remains', async () => {
   const client = await target.client({
-    redirect_uris: ['http://127.0.0.1/callback?iss=https://evil.example&code=x&keep=1'],
+    redirect_uris: ['http://127.0.0.1/callback?issuer=x&Code=x&keep=1'],
   });
-  const uri = `${redirectUri}?iss=https://evil.example&code=x&keep=1`;
+  const uri = `${redirectUri}?issuer=x&Code=x&keep=1`;
   const browser = new Browser();
   const page = await browser.open(client.authorizationUrl({ redirect_uri: uri }), redirectUri);
   const answer = new URL((await browser.submit(page, { answer: 'deny' }, redirectUri)).url).searchParams;

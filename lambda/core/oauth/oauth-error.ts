@@ -83,7 +83,12 @@ const wireErrors = {
   ),
   redirect_uri_unregistered: wire(
     'invalid_request',
-    'redirect_uri is not registered for this client, or its scheme is not allowed',
+    'redirect_uri is not registered for this client, or not on the allow-list',
+    'redirect-mismatch',
+  ),
+  redirect_uri_unusable: wire(
+    'invalid_request',
+    (fault: string) => `redirect_uri is not usable on this server: ${fault}`,
     'redirect-mismatch',
   ),
   request_object_unsupported: wire('request_not_supported', 'request objects are not supported; send the parameters'),
@@ -121,7 +126,7 @@ const wireErrors = {
   registration_invalid: wire('invalid_client_metadata', (member: string, issue: string) => `${member}: ${issue}`),
   redirect_uri_invalid: wire(
     'invalid_redirect_uri',
-    (uri: string) => `${quoted(uri)} is not allowed; use https, loopback http or an app scheme`,
+    (uri: string, fault: string) => `${quoted(uri)} is not allowed: ${fault}`,
   ),
   redirect_uri_not_listed: wire(
     'invalid_redirect_uri',

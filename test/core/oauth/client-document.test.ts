@@ -138,6 +138,7 @@ describe('a client document', () => {
   test('yields a name without invisible characters, shortened', () => {
     expect(read({ ...document, client_name: '\u202eevil\u200b\u0000' }).name).toBe('evil');
     expect(read({ ...document, client_name: 'x'.repeat(300) }).name).toHaveLength(80);
+    expect(read({ ...document, client_name: 'x'.repeat(501) }).name).toHaveLength(80);
   });
 
   const signing = { ...document, token_endpoint_auth_method: 'private_key_jwt' };

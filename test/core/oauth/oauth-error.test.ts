@@ -24,7 +24,7 @@ test('describes every error in at most 100 characters that RFC 6749 permits', ()
   fc.assert(
     fc.property(fc.oneof(anyString({ maxLength: 300 }), fc.string()), (value) => {
       const errors = [
-        oauthError('redirect_uri_invalid', value),
+        oauthError('redirect_uri_invalid', value, value),
         oauthError('client_document_rejected', value),
         oauthError('registration_invalid', value, value),
         new OAuthError('parameter_missing', value),

@@ -90,7 +90,8 @@ test('a registration stores no control, format or stacked character of a client 
   const { clients } = memoryStores();
   const register = async (client_name: string) => {
     const metadata = { client_name, redirect_uris: ['https://client.example/cb'] };
-    return (await registerClient(metadata, { mode: 'open', allowed: [] }, clients, 1)).client_name;
+    return (await registerClient(metadata, { admission: { mode: 'open', allowed: [] }, schemes: [] }, clients, 1))
+      .client_name;
   };
   expect(await passedOn(register)).toEqual([]);
 });

@@ -53,7 +53,7 @@ export const publicKeySet = z.object({
 
 const document = z.looseObject({
   client_id: z.string(),
-  client_name: z.string().check(z.minLength(1), z.maxLength(500)),
+  client_name: z.string().check(z.minLength(1)),
   redirect_uris: z.array(z.string().check(z.maxLength(2048))).check(z.minLength(1), z.maxLength(50)),
   token_endpoint_auth_method: z.nullish(z.enum(['none', 'private_key_jwt'])),
   jwks: z.nullish(publicKeySet),

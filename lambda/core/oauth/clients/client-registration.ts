@@ -1,9 +1,10 @@
 import * as z from 'zod/mini';
-import { isLoopbackUri } from '../../../shared/loopback.ts';
+import { pointsToLoopback } from '../../../shared/loopback.ts';
+import { redirectUriFault, redirectUseFault } from '../../../shared/redirect-uri-rules.ts';
 import { sha256 } from '../../support/crypto.ts';
 import { oauthError } from '../oauth-error.ts';
 import { type ClientAdmission, displayName } from './oauth-client.ts';
-import { mayRegister } from './redirect-uri.ts';
+import { mayUse } from './redirect-uri.ts';
 
 /** A client that registered dynamically. Times are epoch seconds. */
 export type RegisteredClient = {
@@ -31,18 +32,28 @@ const UNUSED_SECONDS = 30 * DAY_SECONDS;
 
 const metadata = z.object({
   redirect_uris: z.array(z.string()).check(z.minLength(1), z.maxLength(20)),
-  client_name: z.nullish(z.string().check(z.maxLength(500))),
-  application_type: z.nullish(z.string().check(z.maxLength(20))),
+  client_name: z.nullish(z.string()),
+  application_type: z.nullish(z.string()),
 });
+
+/** In characters. The value is stored and returned; those that specifications define are shorter. */
+const LONGEST_APPLICATION_TYPE = 20;
 
 /**
  * Dynamic client registration (RFC 7591 §3). The id is a digest of the registered metadata, so a client that registers
  * again gets the same id and the table holds one item for it. Every client is public: a request for another
- * authentication method or with unknown metadata is answered with the registered values instead (§3.2.1).
+ * authentication method or with unknown metadata is answered with the registered values instead (§3.2.1), and a redirect
+ * URI that is not usable here may stand beside one that is.
  *
  * @param body the parsed JSON
+ * @param rules.schemes the redirect schemes of native applications that the operator allows
  */
-export async function registerClient(body: unknown, admission: ClientAdmission, clients: ClientStore, now: number) {
+export async function registerClient(
+  body: unknown,
+  { admission, schemes }: { admission: ClientAdmission; schemes: readonly string[] },
+  clients: ClientStore,
+  now: number,
+) {
   if (admission.mode === 'off') throw oauthError('registration_disabled');
   const parsed = metadata.safeParse(body);
   if (!parsed.success) {
@@ -50,12 +61,18 @@ export async function registerClient(body: unknown, admission: ClientAdmission, 
     throw oauthError('registration_invalid', issue?.path.join('.') || 'body', issue?.message ?? 'not client metadata');
   }
   const redirectUris = [...new Set(parsed.data.redirect_uris)];
-  const invalid = redirectUris.find((uri) => !mayRegister(uri));
-  if (invalid !== undefined) throw oauthError('redirect_uri_invalid', invalid);
-  const unlisted = redirectUris.find((uri) => !allowsRedirect(admission, uri));
+  for (const uri of redirectUris) {
+    const fault = redirectUriFault(uri);
+    if (fault !== undefined) throw oauthError('redirect_uri_invalid', uri, fault);
+  }
+  const usable = redirectUris.filter((uri) => mayUse(uri, schemes));
+  const [first = ''] = redirectUris;
+  if (usable.length === 0) throw oauthError('redirect_uri_invalid', first, redirectUseFault(first, schemes)!);
+  const unlisted = usable.find((uri) => !allowsRedirect(admission, uri));
   if (unlisted !== undefined) throw oauthError('redirect_uri_not_listed', unlisted);
   const name = displayName(parsed.data.client_name ?? undefined);
-  const application = parsed.data.application_type ?? undefined;
+  const type = parsed.data.application_type;
+  const application = type && type.length <= LONGEST_APPLICATION_TYPE ? type : undefined;
   const id = `dcr_${await sha256(JSON.stringify([redirectUris.toSorted(), name, application ?? null]))}`;
   const client = await clients.register({ id, name, redirectUris, createdAt: now, expiresAt: now + UNUSED_SECONDS });
   return {
@@ -77,7 +94,7 @@ export const dynamicClientId = /^dcr_[A-Za-z0-9_-]{43}$/;
 export function allowsRedirect({ mode, allowed }: ClientAdmission, uri: string): boolean {
   if (mode !== 'allow-list') return mode === 'open';
   const { protocol, hostname } = new URL(uri);
-  return allowed.includes(protocol === 'https:' || isLoopbackUri(uri) ? hostname : protocol.slice(0, -1));
+  return allowed.includes(protocol === 'https:' || pointsToLoopback(uri) ? hostname : protocol.slice(0, -1));
 }
 
 /**

@@ -1,3 +1,4 @@
+import { redirectUseFault } from '../../../shared/redirect-uri-rules.ts';
 import { defaultScope } from '../../../shared/scope-set.ts';
 import { randomToken, sha256 } from '../../support/crypto.ts';
 import { type AuthorizationRequest, BROWSER_STEP_SECONDS } from '../authorization-flow.ts';
@@ -5,7 +6,7 @@ import { errorLocation, redirectErrorToClient } from '../client-redirect.ts';
 import { ClientDocumentError } from '../clients/client-document.ts';
 import { findClient } from '../clients/find-client.ts';
 import type { Client } from '../clients/oauth-client.ts';
-import { matchesRegistered, mayUse } from '../clients/redirect-uri.ts';
+import { matchesRegistered } from '../clients/redirect-uri.ts';
 import type { Facade, FacadeRules } from '../facade.ts';
 import { OAuthError, oauthError } from '../oauth-error.ts';
 import { browserCookie, clearOldest } from '../pages/oauth-cookies.ts';
@@ -82,9 +83,9 @@ async function trustedTarget(facade: Facade, parameters: Parameters) {
   if (state && state.length > LONGEST_STATE) throw oauthError('state_too_long', state.length, LONGEST_STATE);
   const client = await identifyClient(facade, parameters.require('client_id'));
   const redirectUri = parameters.require('redirect_uri');
-  if (!matchesRegistered(redirectUri, client.redirectUris) || !mayUse(redirectUri, facade.rules.redirectSchemes)) {
-    throw oauthError('redirect_uri_unregistered');
-  }
+  if (!matchesRegistered(redirectUri, client.redirectUris)) throw oauthError('redirect_uri_unregistered');
+  const fault = redirectUseFault(redirectUri, facade.rules.redirectSchemes);
+  if (fault !== undefined) throw oauthError('redirect_uri_unusable', fault);
   return { client, redirectUri, state };
 }
 

@@ -3,7 +3,8 @@ import type { Facade } from '../facade.ts';
 import { oauthError } from '../oauth-error.ts';
 import { boundedText } from '../request-parameters.ts';
 
-const LARGEST_REGISTRATION = 8 * 1024;
+/** In bytes. Members that are not needed may be long, such as a logo as a data URI. */
+const LARGEST_REGISTRATION = 64 * 1024;
 
 /** `POST /register` (RFC 7591 §3.1). */
 export async function registrationEndpoint({ clients, now, rules }: Facade, request: Request): Promise<Response> {
@@ -14,6 +15,7 @@ export async function registrationEndpoint({ clients, now, rules }: Facade, requ
   } catch {
     throw oauthError('registration_not_json');
   }
-  const registered = await registerClient(body, rules.dynamicRegistration, clients, now());
+  const { dynamicRegistration: admission, redirectSchemes: schemes } = rules;
+  const registered = await registerClient(body, { admission, schemes }, clients, now());
   return Response.json(registered, { status: 201, headers: { 'Cache-Control': 'no-store' } });
 }

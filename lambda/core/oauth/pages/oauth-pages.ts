@@ -1,4 +1,4 @@
-import { isLoopbackUri } from '../../../shared/loopback.ts';
+import { pointsToLoopback } from '../../../shared/loopback.ts';
 import { bytes } from '../../support/crypto.ts';
 import { RETRY_AFTER_SECONDS } from '../../support/service-unavailable-error.ts';
 import { quotedName } from '../../support/untrusted-text.ts';
@@ -104,9 +104,9 @@ ${warning}`;
 
 function describedTarget(uri: string): { host: string; place: keyof typeof oauthPageText.consent.returnPlace } {
   const { protocol, hostname, host } = new URL(uri);
-  if (isLoopbackUri(uri)) return { host: hostname, place: 'loopback' };
+  if (pointsToLoopback(uri)) return { host: hostname, place: 'loopback' };
   if (protocol === 'https:') return { host, place: 'website' };
-  return { host: `${protocol}//`, place: 'application' };
+  return { host: /^[^/]*\/{0,2}/.exec(uri)![0], place: 'application' };
 }
 
 /** The access that the client gets, and the data that the operator sees. */
