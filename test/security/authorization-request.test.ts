@@ -85,6 +85,23 @@ test.each<[string, Record<string, string | undefined>]>([
   expect(page.html).toContain('Connect “By hand”?');
 });
 
+test('AS18: a resource may come several times if each names this server (RFC 8707 §2)', async () => {
+  const client = await target.client();
+  const request = (resources: string[]) =>
+    open(`${client.authorizationUrl()}${resources.map((each) => `&resource=${encodeURIComponent(each)}`).join('')}`);
+  const ours = ['/mcp', '/mcp', '/mcp/', '/', ''].map((path) => target.origin + path);
+  expect((await request(ours)).html).toContain('Connect “By hand”?');
+  for (const other of ['https://evil.example/mcp', 'mcp', `${target.origin}/other`, `${target.origin}/mcp#x`]) {
+    for (const resources of [
+      [other, ...ours],
+      [...ours, other],
+      [other, other],
+    ]) {
+      expect(answerAt(await request(resources))).toMatchObject({ error: 'invalid_target' });
+    }
+  }
+});
+
 test('RS17: a resource with an upper-case scheme is accepted, and one with a fragment rejected', async () => {
   const client = await target.client();
   const capitals = `${target.origin.replace('http:', 'HTTP:')}/mcp`;
@@ -133,7 +150,7 @@ test.each<[string, string]>([
   expectPage(await open(`${url}&${parameter}`));
 });
 
-test.each(['scope=%00', 'code_challenge_method=S256&code_challenge_method=S256', 'resource=a&resource=b'])(
+test.each(['scope=%00', 'code_challenge_method=S256&code_challenge_method=S256', 'resource=%00', 'prompt=a&prompt=b'])(
   'A29: an authorization request with %s is answered by a page that offers the error to the client',
   async (parameters) => {
     expect(offeredAt(await open(`${(await target.client()).authorizationUrl()}&${parameters}`))).toMatchObject({

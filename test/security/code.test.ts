@@ -85,6 +85,28 @@ test.each(['https://evil.example/', 'http://127.0.0.1:1/mcp', '/mcp', `x`])(
   },
 );
 
+test('AS18: a redemption may name this server several times, and no other (RFC 8707 §2)', async () => {
+  const { client, code } = await target.withCode();
+  const redeem = (resources: string[]) => {
+    const body = new URLSearchParams({ grant_type: 'authorization_code', client_id: client.id, code });
+    body.set('code_verifier', client.verifier);
+    for (const resource of resources) body.append('resource', resource);
+    return fetch(`${target.origin}/token`, { method: 'POST', body });
+  };
+  const ours = [`${target.origin}/mcp`, `${target.origin}/mcp`, `${target.origin}/`];
+  expect(await refusal(await redeem([...ours, 'https://evil.example/mcp']))).toEqual([400, 'invalid_target']);
+  expect(await refusal(await redeem(['https://evil.example/mcp', ...ours]))).toEqual([400, 'invalid_target']);
+  const { access_token, refresh_token } = (await json(await redeem(ours))) as { [name: string]: string };
+  expect(JSON.parse(atob(access_token!.split('.')[1]!)).aud).toBe(`${target.origin}/mcp`);
+  const body = new URLSearchParams({
+    grant_type: 'refresh_token',
+    client_id: client.id,
+    refresh_token: refresh_token!,
+  });
+  for (const resource of ours) body.append('resource', resource);
+  expect((await fetch(`${target.origin}/token`, { method: 'POST', body })).status).toBe(200);
+});
+
 test.each<[string, Record<string, string | undefined>, string]>([
   ['an unknown client', { client_id: 'dcr_unknown' }, 'invalid_client'],
   ['another grant type', { grant_type: 'password' }, 'unsupported_grant_type'],

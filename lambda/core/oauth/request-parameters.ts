@@ -2,7 +2,7 @@ import { oauthError } from './oauth-error.ts';
 
 const LARGEST_FORM = 16 * 1024;
 
-/** Request parameters, each of which occurs at most once (RFC 6749 §3.1). */
+/** Request parameters, each of which occurs at most once (RFC 6749 §3.1) unless its specification says otherwise. */
 export class Parameters {
   readonly #all: URLSearchParams;
 
@@ -12,11 +12,16 @@ export class Parameters {
 
   /** An empty value counts as absent. @throws OAuthError when the parameter occurs more than once or contains a NUL */
   get(name: string): string | undefined {
-    const values = this.#all.getAll(name);
-    if (values.length > 1) throw oauthError('parameter_repeated', name, values.length);
-    const [value] = values;
-    if (value?.includes('\0')) throw oauthError('parameter_has_nul', name);
-    return value || undefined;
+    const { length } = this.#all.getAll(name);
+    if (length > 1) throw oauthError('parameter_repeated', name, length);
+    return this.list(name)[0];
+  }
+
+  /** The values of a parameter that may occur several times, without empty ones. @throws OAuthError for a NUL */
+  list(name: string): string[] {
+    const values = this.#all.getAll(name).filter((value) => value !== '');
+    if (values.some((value) => value.includes('\0'))) throw oauthError('parameter_has_nul', name);
+    return values;
   }
 
   /** @throws OAuthError when the parameter is absent */

@@ -13,7 +13,7 @@ import { browserCookie, clearOldest } from '../pages/oauth-cookies.ts';
 import { consentPage, errorPage } from '../pages/oauth-pages.ts';
 import { formParameters, Parameters } from '../request-parameters.ts';
 import { requestedScopes } from '../requested-scopes.ts';
-import { isOurResource, resourceOf } from '../resource-indicator.ts';
+import { areOurResources, resourceOf } from '../resource-indicator.ts';
 
 const LONGEST_STATE = 2048;
 const challengeForm = /^[A-Za-z0-9_-]{43}$/;
@@ -116,7 +116,7 @@ function requestedAccess(
   if (!challenge || !challengeForm.test(challenge) || parameters.get('code_challenge_method') !== 'S256') {
     throw oauthError('pkce_required');
   }
-  if (!isOurResource(parameters.get('resource'), rules.publicUrl)) {
+  if (!areOurResources(parameters.list('resource'), rules.publicUrl)) {
     throw oauthError('resource_unknown', resourceOf(rules.publicUrl));
   }
   const scopes = requestedScopes(parameters.get('scope'), rules.scopes) ?? [defaultScope(rules.scopes)];

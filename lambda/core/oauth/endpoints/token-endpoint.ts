@@ -13,7 +13,7 @@ import type { Facade } from '../facade.ts';
 import { oauthError } from '../oauth-error.ts';
 import { formParameters, type Parameters } from '../request-parameters.ts';
 import { requestedScopes } from '../requested-scopes.ts';
-import { isOurResource, resourceOf } from '../resource-indicator.ts';
+import { areOurResources, resourceOf } from '../resource-indicator.ts';
 import { mintRefreshToken, readRefreshToken, signAccessToken } from '../tokens/facade-tokens.ts';
 import { decideRefresh } from '../tokens/refresh-decision.ts';
 
@@ -31,7 +31,7 @@ export async function tokenEndpoint(facade: Facade, request: Request): Promise<R
   const client = await authenticateClient(facade, form, request);
   const grantType = form.require('grant_type');
   if (grantType !== 'authorization_code' && grantType !== 'refresh_token') throw oauthError('grant_type_unsupported');
-  if (!isOurResource(form.get('resource'), facade.rules.publicUrl)) {
+  if (!areOurResources(form.list('resource'), facade.rules.publicUrl)) {
     throw oauthError('resource_unknown', resourceOf(facade.rules.publicUrl));
   }
   const response =
