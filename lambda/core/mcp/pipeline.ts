@@ -161,10 +161,14 @@ async function serve(
   }
 }
 
-/** The request as the owner's tools see it. */
+/** Names of headers that carry credentials: of the client, of proxies on its side, and of AWS. */
+const credentialHeader =
+  /authori[sz]ation|authentication|cookie|token|secret|credential|password|passwd|assertion|jwt|api-?key|^x-auth|^x-amzn-oidc|^dpop$/;
+
+/** The request as the owner's tools see it: a tool that reads or forwards headers has no credential of the client. */
 function withoutSecrets(request: McpRequest): ToolRequest {
   const headers = new McpHeaders(request.headers);
-  for (const secret of ['authorization', 'cookie']) headers.delete(secret);
+  for (const name of request.headers.keys()) if (credentialHeader.test(name)) headers.delete(name);
   return new ToolRequest(request.url, { method: request.method, headers });
 }
 
