@@ -51,9 +51,13 @@ export const groupsOf = (claims: Readonly<Record<string, unknown>>, names: reado
 
 const LONGEST_NAME = 100;
 
-/** The name in the claim. Users can choose it at some providers, so it is shortened and made visible. */
+/**
+ * The name in the claim. Users can choose it at some providers, so it is shortened and made visible. An e-mail address is a
+ * name only if the provider states it as verified (OIDC Core §5.1), since it would name another user otherwise.
+ */
 export function nameIn(claims: Readonly<Record<string, unknown>>, claim: string | undefined): { name?: string } {
-  const value = claim === undefined ? undefined : claims[claim];
+  const isUnverified = claim === 'email' && claims.email_verified !== true && claims.email_verified !== 'true';
+  const value = claim === undefined || isUnverified ? undefined : claims[claim];
   const name = typeof value === 'string' ? shorten(visibleText(value), LONGEST_NAME) : '';
   return name === '' ? {} : { name };
 }
