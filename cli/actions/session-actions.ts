@@ -11,7 +11,7 @@ import type {
   SessionShowOptions,
   SessionWatchOptions,
 } from '../commands/parsed-options.ts';
-import { sessionCallColumns, sessionColumns, sessionDetails } from '../output/list-columns.ts';
+import { sessionCallColumns, sessionColumns, sessionDetails, statedName } from '../output/list-columns.ts';
 import { showList } from '../output/list-output.ts';
 import { confirm, notify, report, write } from '../output/terminal.ts';
 import { brief } from '../output/text-table.ts';
@@ -72,9 +72,9 @@ export async function watchCalls(options: SessionWatchOptions): Promise<void> {
   // More than once: npx forwards the signal that the terminal has sent to this process already.
   process.on('SIGINT', () => interrupted.abort());
   const deployment = await openDeployment(options);
-  const { client, tool } = options;
+  const { client, clientInfo, tool } = options;
   const user = await resolveUserIfGiven(deployment, options.user);
-  const watch = new CallWatch(deployment.calls, { from: deployment.now(), user, client, tool });
+  const watch = new CallWatch(deployment.calls, { from: deployment.now(), user, client, clientInfo, tool });
   if (!options.json) notify('Watching for calls. Press Ctrl+C to stop.');
   while (!interrupted.signal.aborted) {
     for (const call of await callRows(deployment, await watch.poll(deployment.now()))) {
@@ -91,6 +91,7 @@ function callLine(call: CallRow): string {
     `${timeOfDay(call.at)} `,
     cell(userLabel(call), 14),
     cell(call.clientLabel, 16),
+    cell(statedName(call), 16),
     cell(call.tool ?? call.method, 20),
     call.outcome.padEnd(14),
     `${duration(call.milliseconds).padStart(8)} `,

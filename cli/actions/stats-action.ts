@@ -13,8 +13,8 @@ export async function showStats(options: StatsOptions): Promise<void> {
   const now = Date.now();
   const { from, to } = timeRange({ since: now - DAY_MILLISECONDS, ...options }, now);
   const deployment = await openDeployment(options);
-  const { client, tool } = options;
+  const { client, clientInfo, tool } = options;
   const user = await resolveUserIfGiven(deployment, options.user);
-  const metrics = await overview(deployment, { from, to, user, client, tool });
+  const metrics = await overview(deployment, { from, to, user, client, clientInfo, tool });
   await write(options.json ? `${printableJson(metrics)}\n` : metricsText(metrics));
 }

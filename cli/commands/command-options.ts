@@ -28,7 +28,8 @@ export const withUser = (command: Command): Command =>
 
 export const withCallFilter = (command: Command): Command =>
   withUser(command)
-    .option('--client <name>', 'name that the client declares, or else its id')
+    .option('--client <name>', 'registered name of the client; in direct mode its id')
+    .option('--client-info <name>', 'name that the client states in clientInfo')
     .option('--tool <name>', 'tool, or method of another request');
 
 export const withConfirmation = (command: Command): Command => command.option('--yes', 'do not ask for confirmation');

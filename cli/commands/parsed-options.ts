@@ -7,7 +7,7 @@ import type { DeploymentSelection } from '../target/deployment-location.ts';
 
 export type DeploymentOptions = DeploymentSelection & { json?: boolean };
 export type PagingOptions = { limit: number; all?: boolean; after?: string };
-export type CallFilterOptions = { user?: string; client?: string; tool?: string };
+export type CallFilterOptions = { user?: string; client?: string; clientInfo?: string; tool?: string };
 
 export const outcomes = [
   ...([

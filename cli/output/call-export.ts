@@ -11,6 +11,7 @@ const columns: [string, (call: CallRow) => Cell][] = [
   ['user', ({ user }) => user],
   ['userName', ({ userName }) => userName],
   ['client', ({ client }) => client],
+  ['clientLabel', ({ clientLabel }) => clientLabel],
   ['clientName', ({ clientName }) => clientName],
   ['clientVersion', ({ clientVersion }) => clientVersion],
   ['grant', ({ grant }) => grant],

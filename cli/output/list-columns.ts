@@ -5,6 +5,15 @@ import { duration, localDay, timeToMinute, timeToSecond } from './time-text.ts';
 
 /** The columns of each list. The longest column is the last, so that it does not widen the others. */
 
+/** The name that a client states in `clientInfo`, unless it is registered under this name. */
+export const statedName = ({ clientLabel, clientName = '' }: Pick<CallRow, 'clientLabel' | 'clientName'>): string =>
+  clientName === clientLabel ? '' : clientName;
+
+const clientColumn: Column<Pick<CallRow, 'clientLabel'>> = {
+  title: 'CLIENT',
+  text: ({ clientLabel }) => brief(clientLabel, 20),
+};
+
 const toolColumn: Column<CallRow> = { title: 'TOOL', text: ({ tool, method }) => brief(tool ?? method, 30) };
 const outcomeColumn: Column<CallRow> = { title: 'OUTCOME', text: ({ outcome }) => outcome };
 const durationColumn: Column<CallRow> = {
@@ -16,7 +25,8 @@ const durationColumn: Column<CallRow> = {
 export const callColumns: Column<CallRow>[] = [
   { title: 'TIME', text: ({ at }) => timeToSecond(at) },
   { title: 'USER', text: (call) => brief(userLabel(call), 24) },
-  { title: 'CLIENT', text: ({ clientLabel }) => brief(clientLabel, 20) },
+  clientColumn,
+  { title: 'CLIENTINFO', text: (call) => brief(statedName(call), 20) },
   toolColumn,
   outcomeColumn,
   durationColumn,
@@ -37,7 +47,7 @@ const callCount = ({ calls, isPartial }: SessionRow) => `${calls}${isPartial ? '
 export const sessionColumns: Column<SessionRow>[] = [
   { title: 'SESSION', text: ({ id }) => id },
   { title: 'USER', text: (session) => brief(userLabel(session), 24) },
-  { title: 'CLIENT', text: ({ clientLabel }) => brief(clientLabel, 20) },
+  clientColumn,
   { title: 'FIRST CALL', text: ({ firstCallAt }) => timeToMinute(firstCallAt) },
   { title: 'LAST CALL', text: ({ lastCallAt }) => timeToMinute(lastCallAt) },
   { title: 'CALLS', text: callCount, right: true },
@@ -52,6 +62,7 @@ export function sessionDetails(session: SessionRow): [name: string, value: strin
     ['session', session.id],
     ['user', session.userName === undefined ? session.user : `${session.userName}  ${session.user}`],
     ['client', session.clientLabel],
+    ...(statedName(session) === '' ? [] : [['clientInfo', statedName(session)] as [string, string]]),
     ['client id', session.client],
     ['grant', session.grant],
     ['era', session.era === 'modern' ? 'modern (2026-07-28)' : 'legacy (Mcp-Session-Id)'],

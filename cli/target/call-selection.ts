@@ -19,9 +19,9 @@ export async function selectCalls(
   // Invalid options fail before the first request.
   const { from, to } = timeRange(options, Date.now());
   const deployment = await openDeployment(options);
-  const { client, tool, outcome, session } = options;
+  const { client, clientInfo, tool, outcome, session } = options;
   const user = await resolveUserIfGiven(deployment, options.user);
-  const filter: Filter = { from, to, user, client, tool, outcome };
+  const filter: Filter = { from, to, user, client, clientInfo, tool, outcome };
   return async (paging) => {
     const { items, next } = await (session === undefined
       ? deployment.search.page(filter, paging)

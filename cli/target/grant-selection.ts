@@ -1,6 +1,7 @@
 import { isLiveGrant } from '../../lambda/core/access/grant.ts';
 import type { ListedPage, ListOptions } from '../../lambda/core/admin/directory.ts';
 import { sessionList } from '../../lambda/core/admin/session-list.ts';
+import { clientOf } from '../../lambda/core/audit/tool-call.ts';
 import type { GrantRow } from '../../lambda/core/dashboard/dashboard-api.ts';
 import { grantRows } from '../../lambda/core/dashboard/dashboard-rows.ts';
 import { quotedName } from '../../lambda/core/support/untrusted-text.ts';
@@ -70,12 +71,11 @@ async function directGrants(deployment: Deployment, { user, client }: GrantFilte
   const grants = new Map<string, RevocableGrant>();
   for await (const session of allItems((paging) => sessionList(deployment, { user }, paging))) {
     if (client !== undefined && session.client !== client) continue;
-    const { grant: id, clientName } = session;
-    grants.set(id, {
-      id,
+    grants.set(session.grant, {
+      id: session.grant,
       user: session.user,
       client: session.client,
-      ...(clientName !== undefined && { clientName }),
+      clientName: clientOf(session),
     });
   }
   const ids = [...grants.keys()];

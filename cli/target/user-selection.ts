@@ -1,5 +1,5 @@
 import { namesOf } from '../../lambda/core/dashboard/dashboard-rows.ts';
-import { quotedName } from '../../lambda/core/support/untrusted-text.ts';
+import { quotedName, singleLine } from '../../lambda/core/support/untrusted-text.ts';
 import { ConfigurationError } from '../../lib/settings/configuration-error.ts';
 import { UsageError } from '../command-errors.ts';
 import type { Deployment } from './deployment.ts';
@@ -52,7 +52,7 @@ function unknownUser(given: string, hasNames: boolean): ConfigurationError {
 function ambiguousUser(given: string, candidates: Map<string, string | undefined>): UsageError {
   const lines = [...candidates]
     .slice(0, MOST_CANDIDATES)
-    .map(([user, name]) => `  ${user}${name ? `  ${quotedName(name)}` : ''}`);
+    .map(([user, name]) => `  ${user}${name ? `  ${singleLine(name)}` : ''}`);
   if (candidates.size > MOST_CANDIDATES) lines.push(`  and ${candidates.size - MOST_CANDIDATES} more`);
   return new UsageError(
     `${JSON.stringify(given)} matches several users; pass a longer key prefix:\n${lines.join('\n')}`,

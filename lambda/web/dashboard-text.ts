@@ -100,6 +100,7 @@ export const dashboardText = {
     userHint: 'Name or id',
     grant: 'Grant',
     client: 'Client',
+    clientInfo: 'Calls itself',
     tool: 'Tool',
     outcome: 'Outcome',
     any: 'Any',
@@ -174,6 +175,9 @@ export const dashboardText = {
     lastSignIn: 'Last sign-in',
     views: 'View',
   },
+
+  /** The name that a client states, if it is registered under another one. */
+  callsItself: (name: string) => `calls itself ${name}`,
 
   calls: {
     caption: 'Tool calls, newest first',

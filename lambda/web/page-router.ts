@@ -26,7 +26,10 @@ export type Route = {
   view: View;
   user?: string | undefined;
   grant?: string | undefined;
+  /** The registered name of the client. */
   client?: string | undefined;
+  /** The name that the client states. */
+  clientInfo?: string | undefined;
   tool?: string | undefined;
   outcome?: CallOutcome | typeof ERRORS | undefined;
   range: RangeName;
@@ -56,6 +59,7 @@ export function routeOf(search: string): Route {
     user: text('user'),
     grant: text('grant'),
     client: text('client'),
+    clientInfo: text('clientInfo'),
     tool: text('tool'),
     outcome: oneOf([...outcomes, ERRORS], query.get('outcome')),
     range: oneOf(Object.keys(ranges) as RangeName[], query.get('range')) ?? DEFAULTS.range,
@@ -75,11 +79,11 @@ function time(value: string | null): number | undefined {
 }
 
 export function hrefOf(target: RouteTarget): string {
-  const { view, user, grant, client, tool, outcome, range, from, to, by, id, call } = target;
+  const { view, user, grant, client, clientInfo, tool, outcome, range, from, to, by, id, call } = target;
   const isFixed = from !== undefined && to !== undefined;
   const query = new URLSearchParams();
   const times = { range: isFixed ? undefined : range, from, to };
-  const members = { view, user, grant, client, tool, outcome, ...times, by, id, call };
+  const members = { view, user, grant, client, clientInfo, tool, outcome, ...times, by, id, call };
   for (const [name, value] of Object.entries(members)) {
     if (value !== undefined && value !== (DEFAULTS as Record<string, unknown>)[name]) query.set(name, String(value));
   }
@@ -115,9 +119,9 @@ export const endsNow = ({ from }: Route): boolean => from === undefined;
 
 /** The `Filter` of a request, as query parameters. */
 export function filterOf(route: Route, now = Date.now()): URLSearchParams {
-  const { user, grant, client, tool, outcome } = route;
+  const { user, grant, client, clientInfo, tool, outcome } = route;
   const { from, to } = periodOf(route, now);
-  return queryOf({ from, to, user, grant, client, tool, outcome });
+  return queryOf({ from, to, user, grant, client, clientInfo, tool, outcome });
 }
 
 export function queryOf(members: Record<string, string | number | undefined>): URLSearchParams {

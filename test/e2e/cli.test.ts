@@ -65,11 +65,18 @@ describe('holdfast sessions', () => {
     const { items, next } = await answer<ResultPage<SessionRow>>('sessions', 'list');
     expect(next).toBeUndefined();
     expect(
-      items.map(({ userName, clientLabel, era, calls, errors }) => [userName, clientLabel, era, calls, errors]),
+      items.map(({ userName, clientLabel, clientName, era, calls, errors }) => [
+        userName,
+        clientLabel,
+        clientName,
+        era,
+        calls,
+        errors,
+      ]),
     ).toEqual(
       expect.arrayContaining([
-        ['ada@example.com', 'sdk-v2', 'modern', 4, 0],
-        ['alan@example.com', 'sdk-v1', 'legacy', 2, 1],
+        ['ada@example.com', 'Assistant under test', 'sdk-v2', 'modern', 4, 0],
+        ['alan@example.com', 'Assistant under test', 'sdk-v1', 'legacy', 2, 1],
       ]),
     );
     const { code, out } = await holdfast('sessions', 'list');
@@ -121,7 +128,9 @@ describe('holdfast sessions', () => {
     const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
     await alan.call('whoami');
     await ada.call('note', { name: 'watched', text: 'x' });
-    expect((await lines.next()).value).toMatch(/^\d\d:\d\d:\d\d {2}ada@example.com +sdk-v2 +note +success /);
+    expect((await lines.next()).value).toMatch(
+      /^\d\d:\d\d:\d\d {2}ada@example.com +Assistant under test +sdk-v2 +note +success /,
+    );
     child.kill('SIGINT');
     await once(child, 'exit');
     expect(child.exitCode).toBe(0);
@@ -133,7 +142,12 @@ describe('holdfast calls', () => {
     const tools = async (...args: string[]) =>
       (await answer<ResultPage<CallRow>>('calls', 'list', ...args)).items.map(({ tool }) => tool);
     expect(await tools('--outcome', 'error')).toEqual(['no-such-tool']);
-    expect(await tools('--client', 'sdk-v1', '--tool', 'whoami')).toEqual(['whoami', 'whoami']);
+    expect(await tools('--client-info', 'sdk-v1', '--tool', 'whoami')).toEqual(['whoami', 'whoami']);
+    expect(await tools('--client', 'Assistant under test', '--client-info', 'sdk-v1', '--tool', 'whoami')).toEqual([
+      'whoami',
+      'whoami',
+    ]);
+    expect(await tools('--client', 'sdk-v1')).toEqual([]);
     expect(await tools('--user', 'ada@example.com', '--limit', '2')).toEqual(['note', 'whoami']);
     expect(await tools('--since', '1h', '--until', '30m')).toEqual([]);
     const { id } = await sessionOf('alan@example.com');
@@ -144,9 +158,11 @@ describe('holdfast calls', () => {
     const { code, out } = await holdfast('calls', 'list', '--tool', 'note');
     expect(code).toBe(0);
     expect(out.trimEnd().split('\n')).toEqual([
-      expect.stringMatching(/^TIME +USER +CLIENT +TOOL +OUTCOME +DURATION +SESSION$/),
+      expect.stringMatching(/^TIME +USER +CLIENT +CLIENTINFO +TOOL +OUTCOME +DURATION +SESSION$/),
       ...Array(4).fill(
-        expect.stringMatching(/^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d {2}ada@example.com {2}sdk-v2 +note +success +\d/),
+        expect.stringMatching(
+          /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d {2}ada@example.com {2}Assistant under test {2}sdk-v2 +note +success +\d/,
+        ),
       ),
     ]);
   });
@@ -157,7 +173,7 @@ describe('holdfast calls', () => {
     expect([code, out, errors]).toEqual([0, '', `Exported 8 calls to ${file}.\n`]);
     expect(statSync(file).mode & 0o077).toBe(0);
     const lines = readFileSync(file, 'utf8').split('\r\n');
-    expect(lines[0]).toMatch(/^at,id,user,userName,client,clientName,.*,outcome,errorCode,message,/);
+    expect(lines[0]).toMatch(/^at,id,user,userName,client,clientLabel,clientName,.*,outcome,errorCode,message,/);
     expect([lines.length, lines.at(-1)]).toEqual([10, '']);
     expect(lines.filter((line) => line.includes(',alan@example.com,'))).toHaveLength(3);
   });

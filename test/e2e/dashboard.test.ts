@@ -1,5 +1,5 @@
 import { mkdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { extname, join } from 'node:path';
 import { DynamoDBClient, ScanCommand } from '@aws-sdk/client-dynamodb';
 import type { Browser, BrowserContext, Page, ViewportSize } from 'playwright-core';
 import { type Assistant, assistants } from '../../bench/harness/mcp-clients.ts';
@@ -208,7 +208,11 @@ withChromium('the dashboard in a real browser', () => {
     await page.waitForTimeout(200);
     expect([...origins]).toEqual([emulator.origin]);
     expect(messages).toEqual([]);
-    expect([...bytes.keys()].filter((path) => !path.startsWith('/dashboard/api/')).sort()).toEqual([
+    expect(
+      [...bytes.keys()]
+        .filter((path) => !path.startsWith('/dashboard/api/'))
+        .sort((a, b) => (extname(a) < extname(b) ? -1 : 1)),
+    ).toEqual([
       '/dashboard',
       expect.stringMatching(/^\/dashboard\/main-[\w-]+\.css$/),
       expect.stringMatching(/^\/dashboard\/main-[\w-]+\.js$/),

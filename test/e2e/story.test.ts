@@ -129,7 +129,7 @@ withChromium('three users of one server', () => {
 
     // The dashboard, with each of its numbers.
     const listed = (await grace!.get<Listed<CallRow>>('calls', { from, to, limit: 200 })).items;
-    expect(tally(listed.map((call) => ({ ...call, client: call.clientLabel, tool: call.tool! })))).toEqual(expected);
+    expect(tally(listed.map((call) => ({ ...call, client: call.clientName!, tool: call.tool! })))).toEqual(expected);
     const charts = async (client: DashboardClient, filter = {}) =>
       client.get<Overview>('overview', { from, to, ...filter });
     const agree = async () => {
@@ -138,7 +138,8 @@ withChromium('three users of one server', () => {
       expect(whole.sessions).toMatchObject({ total: 4, active: 4, isEstimate: false });
       for (const [breakdown, nameOf] of [
         ['tool', ({ tool }: (typeof made)[0]) => tool],
-        ['client', ({ client }: (typeof made)[0]) => client],
+        // Every assistant of the test is registered under one name.
+        ['client', () => 'Assistant under test'],
         ['outcome', ({ outcome }: (typeof made)[0]) => outcome],
       ] as const) {
         for (const { name, calls: counted } of whole.rows[breakdown]) {
@@ -146,6 +147,11 @@ withChromium('three users of one server', () => {
         }
         const inBars = whole.bars.flatMap((bar) => bar[breakdown]).reduce((sum, each) => sum + each, 0);
         expect(inBars).toBe(made.length);
+      }
+      for (const clientInfo of ['sdk-v1', 'sdk-v2']) {
+        const counted = made.filter(({ client }) => client === clientInfo).length;
+        expect(counted).toBeGreaterThan(0);
+        expect((await charts(grace!, { clientInfo })).totals.calls).toBe(counted);
       }
       const notes = await charts(grace!, { tool: 'note', outcome: 'error' });
       expect(notes.totals.calls).toBe(1);
@@ -214,7 +220,7 @@ withChromium('three users of one server', () => {
     await expect(adas.call('whoami')).rejects.toThrow();
     const remaining = made.filter(({ user }) => user !== adaKey);
     const after = (await grace!.get<Listed<CallRow>>('calls', { from, to, limit: 200 })).items;
-    expect(tally(after.map((call) => ({ ...call, client: call.clientLabel, tool: call.tool! })))).toEqual(
+    expect(tally(after.map((call) => ({ ...call, client: call.clientName!, tool: call.tool! })))).toEqual(
       tally(remaining),
     );
     expect((await cli('users', 'list')).items).toHaveLength(2);

@@ -18,7 +18,7 @@ const MOST_COUNTED = 200;
 const MOST_READ = 200;
 
 /** An absent or undefined member excludes nothing. Sessions match that had calls between `from` and `to`. */
-export type SessionFilter = Pick<CallFilter, 'user' | 'grant' | 'client'> & {
+export type SessionFilter = Pick<CallFilter, 'user' | 'grant' | 'client' | 'clientInfo'> & {
   from?: number | undefined;
   to?: number | undefined;
 };
@@ -58,8 +58,14 @@ const seenUntil = ({ lastSeenAt }: Session) => lastSeenAt * 1000 + 61_000;
 const mayMatch = (session: Session, { grant, from = 0, to = Number.POSITIVE_INFINITY }: SessionFilter) =>
   (grant === undefined || session.grant === grant) && seenUntil(session) >= from && session.startedAt * 1000 < to;
 
-const matches = (summary: SessionSummary, { client, from = 0, to = Number.POSITIVE_INFINITY }: SessionFilter) =>
-  (client === undefined || clientOf(summary) === client) && summary.lastCallAt >= from && summary.firstCallAt < to;
+const matches = (
+  summary: SessionSummary,
+  { client, clientInfo, from = 0, to = Number.POSITIVE_INFINITY }: SessionFilter,
+) =>
+  (client === undefined || clientOf(summary) === client) &&
+  (clientInfo === undefined || summary.clientName === clientInfo) &&
+  summary.lastCallAt >= from &&
+  summary.firstCallAt < to;
 
 async function summariesOf(
   { calls, directory, now }: SessionListDependencies,

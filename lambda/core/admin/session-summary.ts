@@ -8,6 +8,8 @@ export type SessionSummary = {
   grant: string;
   user: string;
   client: string;
+  /** As in `ToolCall`, of the latest call. */
+  registeredName?: string;
   /** From the latest `clientInfo`. */
   clientName?: string;
   era: Session['era'];
@@ -45,6 +47,7 @@ export function summarizeSession(
     grant: first.grant,
     user: first.user,
     client: first.client,
+    ...(last.registeredName !== undefined && { registeredName: last.registeredName }),
     ...(last.clientName !== undefined && { clientName: last.clientName }),
     era: first.era,
     firstCallAt: first.at,

@@ -2,8 +2,9 @@ import { bytes } from '../support/crypto.ts';
 import { type CallOutcome, clientOf, endOf, OTHERS, type ToolCall, toolOf } from './tool-call.ts';
 
 /**
- * Aggregates of the calls of a period: counts by client, tool and outcome, durations, users and sessions. They can be
- * merged, so that an hour is made of its five-minute periods and a month of its days, and no call is read twice.
+ * Aggregates of the calls of a period: counts by client, its name in `clientInfo`, tool and outcome, durations, users and
+ * sessions. They can be merged, so that an hour is made of its five-minute periods and a month of its days, and no call is
+ * read twice.
  *
  * They fit into one item however many calls there were: rare rows are counted together, durations are a histogram, and
  * users and sessions are samples, complete while they are few.
@@ -14,6 +15,8 @@ export type Aggregates = { rows: AggregateRow[]; users: Sample<null>; sessions: 
 export type AggregateRow = {
   /** As `clientOf` names it, or `OTHERS`. */
   client: string;
+  /** The name that the client states in `clientInfo`, empty for none. Absent if it is `client`. */
+  clientInfo?: string;
   /** As `toolOf` names it, or `OTHERS`. */
   tool: string;
   outcome: CallOutcome;
@@ -49,9 +52,11 @@ export class AggregateBuilder {
   readonly #sessions = new Map<string, CallSpan>();
 
   add(call: ToolCall): void {
-    const { outcome, milliseconds, user, session } = call;
+    const { outcome, milliseconds, user, session, clientName: clientInfo = '' } = call;
+    const client = clientOf(call);
     addRow(this.#rows, {
-      client: clientOf(call),
+      client,
+      ...(clientInfo !== client && { clientInfo }),
       tool: toolOf(call),
       outcome,
       calls: 1,
@@ -114,7 +119,8 @@ export function addDurations(to: Histogram, more: Histogram): void {
   for (const [index, calls] of Object.entries(more)) to[Number(index)] = (to[Number(index)] ?? 0) + calls;
 }
 
-const keyOfRow = ({ client, tool, outcome }: AggregateRow) => JSON.stringify([client, tool, outcome]);
+const keyOfRow = ({ client, clientInfo, tool, outcome }: AggregateRow) =>
+  JSON.stringify([client, tool, outcome, clientInfo]);
 
 function addRow(rows: Map<string, AggregateRow>, row: AggregateRow): void {
   const found = rows.get(keyOfRow(row));
@@ -131,11 +137,14 @@ function bounded({ rows, users, sessions }: Aggregates): Aggregates {
   // Equal counts are sorted by name, so that a repeated aggregation of the same calls has the same result.
   const sorted = rows.toSorted((a, b) => b.calls - a.calls || (nameOf(a) < nameOf(b) ? -1 : 1));
   const most = new Map(sorted.slice(0, MOST_ROWS).map((row) => [keyOfRow(row), row]));
-  for (const row of sorted.slice(MOST_ROWS)) addRow(most, { ...row, client: OTHERS, tool: OTHERS });
+  for (const { outcome, calls, durations } of sorted.slice(MOST_ROWS)) {
+    addRow(most, { client: OTHERS, tool: OTHERS, outcome, calls, durations });
+  }
   return { rows: [...most.values()], users: smallest(users), sessions: smallest(sessions) };
 }
 
-const nameOf = ({ client, tool, outcome }: AggregateRow) => `${client}\n${tool}\n${outcome}`;
+const nameOf = ({ client, clientInfo = client, tool, outcome }: AggregateRow) =>
+  `${client}\n${tool}\n${outcome}\n${clientInfo}`;
 
 const joinSpans = (span: CallSpan | undefined, [first, last]: CallSpan): CallSpan =>
   span ? [Math.min(span[0], first), Math.max(span[1], last)] : [first, last];

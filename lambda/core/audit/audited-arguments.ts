@@ -9,7 +9,7 @@ export type ArgumentRules = {
   deployment: string;
 };
 
-/** Most bytes of tool, message and arguments together. */
+/** Most bytes of tool, message, registered name and arguments together. */
 const LARGEST_DETAILS = 400;
 
 /** Names as in schemas. Another name may be a value, such as the address of a user as a key. */
@@ -25,13 +25,14 @@ const MOST_MEMBERS = 20;
  * guess arguments that have few possible values.
  */
 export async function auditedArguments(
-  { user, tool, message = '' }: ToolCall,
+  { user, tool, message = '', registeredName = '' }: ToolCall,
   given: unknown,
   rules: ArgumentRules,
 ): Promise<string | undefined> {
   if (rules.arguments === 'no' || tool === undefined || given === undefined) return undefined;
   if (rules.arguments === 'digest') return sha256(JSON.stringify([rules.deployment, user, tool, sorted(given)]));
-  return boundedText(JSON.stringify(shapeOf(given)), LARGEST_DETAILS - bytes(tool + message).length);
+  const others = tool + message + (registeredName && `registeredName${registeredName}`);
+  return boundedText(JSON.stringify(shapeOf(given)), LARGEST_DETAILS - bytes(others).length);
 }
 
 /** Equal objects have the same JSON, in whatever order their members are. */

@@ -4,13 +4,13 @@ import { traceIdOf } from '../mcp/trace.ts';
 import type { Session } from '../sessions/session.ts';
 import { boundedText } from './bounded-text.ts';
 
-/** The parts of an HTTP request to `/mcp` that the audit log needs: message or batch, caller, session, trace. */
+/** The parts of an HTTP request to `/mcp` that the audit log needs: message or batch, caller, session, client, trace. */
 export type AuditedRequest = {
   request: { headers: Pick<Headers, 'get'> };
   body: unknown;
   caller: Caller;
   session: Session;
-  context: { trace?: { traceparent: string } | undefined };
+  context: { client: { name: string }; trace?: { traceparent: string } | undefined };
 };
 
 /** Most bytes: a call has to fit into one write unit (1 KB). */
@@ -34,10 +34,13 @@ export function callFactsOf({ request, caller, session, context }: AuditedReques
   const { initialize } = session;
   const info = initialize?.clientInfo ?? params?._meta?.[CLIENT_INFO_META_KEY] ?? {};
   const { name, version } = info as Record<string, unknown>;
+  const clientName = boundedText(name, largest.clientName);
+  const registeredName = boundedText(context.client.name, largest.clientName);
   return {
     user: caller.user,
     client: caller.client,
-    clientName: boundedText(name, largest.clientName),
+    ...(registeredName !== clientName && { registeredName }),
+    clientName,
     clientVersion: boundedText(version, largest.clientVersion),
     grant: caller.grant,
     session: session.id,

@@ -13,12 +13,15 @@ export type CallFilter = {
   grant?: string | undefined;
   /** As `clientOf` names it. */
   client?: string | undefined;
+  /** The name that the client states in `clientInfo`. */
+  clientInfo?: string | undefined;
   /** As `toolOf` names it. */
   tool?: string | undefined;
   outcome?: CallOutcome | typeof ERRORS | undefined;
 };
 
-export function matchesFilter(call: ToolCall, { from, to, user, grant, client, tool, outcome }: CallFilter): boolean {
+export function matchesFilter(call: ToolCall, filter: CallFilter): boolean {
+  const { from, to, user, grant, client, clientInfo, tool, outcome } = filter;
   const end = endOf(call);
   return (
     end >= from &&
@@ -26,14 +29,19 @@ export function matchesFilter(call: ToolCall, { from, to, user, grant, client, t
     (user === undefined || call.user === user) &&
     (grant === undefined || call.grant === grant) &&
     (client === undefined || clientOf(call) === client) &&
+    (clientInfo === undefined || call.clientName === clientInfo) &&
     (tool === undefined || toolOf(call) === tool) &&
     matchesOutcome(call.outcome, outcome)
   );
 }
 
 /** By client, tool and outcome: a row states no user and no grant. */
-export const rowMatchesFilter = (row: AggregateRow, { client, tool, outcome }: Partial<CallFilter>): boolean =>
+export const rowMatchesFilter = (
+  row: AggregateRow,
+  { client, clientInfo, tool, outcome }: Partial<CallFilter>,
+): boolean =>
   (client === undefined || row.client === client) &&
+  (clientInfo === undefined || (row.clientInfo ?? row.client) === clientInfo) &&
   (tool === undefined || row.tool === tool) &&
   matchesOutcome(row.outcome, outcome);
 

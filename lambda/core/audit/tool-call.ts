@@ -13,7 +13,12 @@ export type ToolCall = {
   user: string;
   /** `client_id`. */
   client: string;
-  /** From the client's `clientInfo`. */
+  /**
+   * The name of the client as it is registered or as its document states it; in direct mode its id. Absent if `clientName` is
+   * the same.
+   */
+  registeredName?: string | undefined;
+  /** From the client's `clientInfo`, in which any client may use any name. */
   clientName?: string | undefined;
   clientVersion?: string | undefined;
   grant: string;
@@ -110,9 +115,15 @@ export const endOf = ({ at, milliseconds }: Pick<ToolCall, 'at' | 'milliseconds'
 /** The tool, or the method of another request than `tools/call`, in charts and filters. */
 export const toolOf = ({ tool, method }: Pick<ToolCall, 'tool' | 'method'>): string => tool ?? method;
 
-/** The client's `clientInfo` name, or else its id, in charts and filters. One program has an id for each installation. */
-export const clientOf = ({ clientName, client }: Pick<ToolCall, 'clientName' | 'client'>): string =>
-  clientName ?? client;
+/**
+ * The registered name of the client in charts, lists and filters: one program has an id for each installation. Calls from
+ * before registered names were logged have the name of `clientInfo`.
+ */
+export const clientOf = ({
+  registeredName,
+  clientName,
+  client,
+}: Pick<ToolCall, 'registeredName' | 'clientName' | 'client'>): string => registeredName ?? clientName ?? client;
 
 /** In place of an outcome in filters: every outcome but `success`. */
 export const ERRORS = 'error';

@@ -104,7 +104,7 @@ export type Overview = {
 };
 
 export type CallRow = ToolCall & {
-  /** The client's name in charts and filters. */
+  /** The registered name of the client; `clientName` is the name that it states in `clientInfo`. */
   clientLabel: string;
   userName?: string;
 };

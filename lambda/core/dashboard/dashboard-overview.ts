@@ -36,7 +36,8 @@ export async function overview(dependencies: OverviewDependencies, filter: CallF
   const whole = mergeAggregates(periods.map(({ aggregates }) => aggregates));
   const rows = rowsOf(whole, filter);
   // Samples of users and sessions do not state the client, tool and outcome of their calls.
-  const hasSamples = filter.client === undefined && filter.tool === undefined && filter.outcome === undefined;
+  const { client, clientInfo, tool, outcome } = filter;
+  const hasSamples = [client, clientInfo, tool, outcome].every((member) => member === undefined);
   const groups = byBreakdown((breakdown) => chartGroups(rows, breakdown));
   return {
     from,

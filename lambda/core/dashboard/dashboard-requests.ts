@@ -13,6 +13,7 @@ export const filterSchema = z.object({
   user: id.optional(),
   grant: id.optional(),
   client: id.optional(),
+  clientInfo: id.optional(),
   tool: id.optional(),
   outcome: z
     .enum(['success', 'tool-error', 'protocol-error', 'refused', 'timed-out', 'unavailable', 'error'])
@@ -26,7 +27,7 @@ export const pagingSchema = z.object({
 
 export const sessionFilterSchema = filterSchema
   .partial()
-  .pick({ from: true, to: true, user: true, grant: true, client: true });
+  .pick({ from: true, to: true, user: true, grant: true, client: true, clientInfo: true });
 
 export const userSchema = z.object({ user: id.optional() });
 

@@ -2,6 +2,7 @@ import { useEffect, useRef, useState } from 'preact/hooks';
 import type { CallRow } from '../../core/dashboard/dashboard-api.ts';
 import { dashboardText } from '../dashboard-text.ts';
 import { byteSize, duration, shortId, time } from '../format.ts';
+import { ClientName } from './client-name.tsx';
 import { CopyableId } from './copy-button.tsx';
 import { Link } from './link.tsx';
 import { OutcomeBadge } from './outcome-badge.tsx';
@@ -124,7 +125,7 @@ function CallRows({ call, isExpanded, toggle, columnCount, showsUsers, showsSess
           </td>
         )}
         <td data-label={columns.client} title={call.clientVersion}>
-          {call.clientLabel}
+          <ClientName client={call} />
         </td>
         <td data-label={columns.tool} class={call.tool ? undefined : 'muted'}>
           <code>{name}</code>
@@ -184,13 +185,13 @@ function CallDetails({ call }: { call: CallRow }) {
   );
 }
 
-const ClientDescription = ({ call: { client, clientLabel, clientVersion } }: { call: CallRow }) => (
+const ClientDescription = ({ call }: { call: CallRow }) => (
   <>
-    {[clientLabel, clientVersion].filter(Boolean).join(' ')}
-    {client !== clientLabel && (
+    <ClientName client={call} /> {call.clientVersion}
+    {call.client !== call.clientLabel && (
       <>
         <br />
-        <code class="muted">{client}</code>
+        <code class="muted">{call.client}</code>
       </>
     )}
   </>

@@ -27,6 +27,7 @@ export function Filters({ route, me, ofCalls = true }: FiltersProps) {
         <PeriodFilter route={route} set={set} />
         {me?.isAdmin && <UserFilter route={route} set={set} />}
         <NameFilter by="client" route={route} set={set} />
+        <NameFilter by="clientInfo" route={route} set={set} />
         {ofCalls && (
           <>
             <NameFilter by="tool" route={route} set={set} />
@@ -111,8 +112,8 @@ function UserFilter({ route, set }: FilterProps) {
   );
 }
 
-/** Filters by client or tool name, with suggestions. */
-const NameFilter = ({ by, route, set }: FilterProps & { by: 'client' | 'tool' }) => (
+/** Filters by a name of the client or by tool, with suggestions. */
+const NameFilter = ({ by, route, set }: FilterProps & { by: 'client' | 'clientInfo' | 'tool' }) => (
   <label>
     {text[by]}
     <input
@@ -146,8 +147,8 @@ const OutcomeFilter = ({ route, set }: FilterProps) => (
 );
 
 function SuggestionLists() {
-  const { users, tools, clients } = useStore(suggestions);
-  const lists = { user: users.values(), client: clients, tool: tools };
+  const { users, tools, clients, clientInfos } = useStore(suggestions);
+  const lists = { user: users.values(), client: clients, clientInfo: clientInfos, tool: tools };
   return (
     <>
       {Object.entries(lists).map(([kind, names]) => (
@@ -204,6 +205,9 @@ function useActiveFilters(route: Route, me: Me | undefined): ActiveFilter[] {
   }
   if (route.grant) filters.push({ label: `${text.grant} ${shortId(route.grant)}`, without: { grant: undefined } });
   if (route.client) filters.push({ label: `${text.client} ${route.client}`, without: { client: undefined } });
+  if (route.clientInfo) {
+    filters.push({ label: `${text.clientInfo} ${route.clientInfo}`, without: { clientInfo: undefined } });
+  }
   if (route.tool) filters.push({ label: `${text.tool} ${route.tool}`, without: { tool: undefined } });
   if (outcome) {
     const label = outcome === ERRORS ? dashboardText.anyError : dashboardText.outcomes[outcome];

@@ -5,6 +5,7 @@ import { duration } from '../format.ts';
 import type { LiveQuery } from '../live-query.ts';
 import type { Route } from '../page-router.ts';
 import { callName } from './calls-table.tsx';
+import { ClientName } from './client-name.tsx';
 import { Link } from './link.tsx';
 import { OutcomeBadge } from './outcome-badge.tsx';
 import { ErrorMessage, Skeleton } from './placeholders.tsx';
@@ -33,7 +34,7 @@ export function LatestCalls({ route, latest: { data, error, retrySeconds }, show
             <Link to={{ view: 'session', id: call.session, call: call.id }}>
               <code>{callName(call)}</code> <OutcomeBadge outcome={call.outcome} />{' '}
               <span class="note">
-                <Timestamp at={call.at} /> · {call.clientLabel}
+                <Timestamp at={call.at} /> · <ClientName client={call} />
                 {showsUsers && (
                   <>
                     {' · '}

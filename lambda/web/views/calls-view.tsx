@@ -25,12 +25,14 @@ export function CallsView({ route, me }: ViewProps) {
     if (!items) return;
     addSuggestions({
       users: items,
-      clients: items.map(({ clientLabel }) => clientLabel),
+      clients: items,
       tools: items.flatMap(({ tool }) => tool ?? []),
     });
   }, [items]);
 
-  const isFiltered = Boolean(route.client || route.tool || route.outcome || (me?.isAdmin && route.user));
+  const isFiltered = Boolean(
+    route.client || route.clientInfo || route.tool || route.outcome || (me?.isAdmin && route.user),
+  );
   return (
     <>
       <h1>{dashboardText.views.calls}</h1>

@@ -71,7 +71,10 @@ function useOverview(route: Route) {
   useEffect(() => {
     const { rows } = overview.data ?? {};
     if (!rows) return;
-    addSuggestions({ tools: rows.tool.map(({ name }) => name), clients: rows.client.map(({ name }) => name) });
+    addSuggestions({
+      tools: rows.tool.map(({ name }) => name),
+      clients: rows.client.map(({ name }) => ({ clientLabel: name })),
+    });
   }, [overview.data]);
   useEffect(() => addSuggestions({ users: latest.data?.items ?? [] }), [latest.data]);
   return { overview, latest };
@@ -88,7 +91,7 @@ function OverviewHeading({ route, me }: ViewProps) {
 
 function NoCalls({ route, me }: { route: Route; me: Me }) {
   const { calls } = dashboardText;
-  const isFiltered = Boolean(route.client || route.tool || route.outcome);
+  const isFiltered = Boolean(route.client || route.clientInfo || route.tool || route.outcome);
   const isOtherUser = Boolean(route.user) && !isOwnActivity(route, me);
   return (
     <EmptyState heading={calls.empty}>

@@ -9,6 +9,7 @@ import {
 } from '../../core/dashboard/dashboard-api.ts';
 import { get, post } from '../api-client.ts';
 import { CallsTable } from '../components/calls-table.tsx';
+import { ClientName } from '../components/client-name.tsx';
 import { ConfirmDialog } from '../components/confirm-dialog.tsx';
 import { CopyableId } from '../components/copy-button.tsx';
 import { Link } from '../components/link.tsx';
@@ -168,7 +169,7 @@ function SessionHeader({ session, route, me, refresh }: SessionHeaderProps) {
       </p>
       <div class="view-title">
         <h1>
-          {dashboardText.views.session} · {clientLabel}
+          {dashboardText.views.session} · <ClientName client={session} />
         </h1>
         {!ended && (
           <button type="button" class="danger outline" onClick={() => setConfirming(true)}>

@@ -1,5 +1,6 @@
 import { useEffect } from 'preact/hooks';
 import type { SessionRow } from '../../core/dashboard/dashboard-api.ts';
+import { ClientName } from '../components/client-name.tsx';
 import { Filters } from '../components/filters.tsx';
 import { Link } from '../components/link.tsx';
 import { LoadMore } from '../components/load-more.tsx';
@@ -31,11 +32,8 @@ export function SessionsView({ route, me }: ViewProps) {
     { isLive: endsNow(route) },
   );
   const { items, error, retrySeconds, isStale, hasMore } = list;
-  useEffect(
-    () => addSuggestions({ users: items ?? [], clients: items?.map(({ clientLabel }) => clientLabel) ?? [] }),
-    [items],
-  );
-  const isFiltered = Boolean(route.client || route.grant || (me?.isAdmin && route.user));
+  useEffect(() => addSuggestions({ users: items ?? [], clients: items ?? [] }), [items]);
+  const isFiltered = Boolean(route.client || route.clientInfo || route.grant || (me?.isAdmin && route.user));
   return (
     <>
       <h1>{dashboardText.views.sessions}</h1>
@@ -98,7 +96,7 @@ const SessionTableRow = ({ session, withUsers }: { session: SessionRow; withUser
   <tr>
     <th scope="row" data-label={columns.client}>
       <Link to={{ view: 'session', id: session.id }} title={session.id}>
-        {session.clientLabel}
+        <ClientName client={session} />
       </Link>
     </th>
     {withUsers && (

@@ -7,6 +7,7 @@ import {
   percentile,
   sizeOf,
 } from '../../../lambda/core/audit/aggregates.ts';
+import { type CallFilter, rowMatchesFilter } from '../../../lambda/core/audit/call-filter.ts';
 import type { ToolCall } from '../../../lambda/core/audit/tool-call.ts';
 import { OTHERS } from '../../../lambda/core/dashboard/dashboard-api.ts';
 import { toolCall } from '../../support/tool-call-builder.ts';
@@ -122,6 +123,28 @@ test('many users are estimated within a fifth from a bounded sample', async () =
     expect(sizeOf(sample)).toBeGreaterThan(8000 * 0.8);
     expect(sizeOf(sample)).toBeLessThan(8000 * 1.2);
   }
+});
+
+test('a client that states another name is counted by its registered name, and selected by both', async () => {
+  const stated = { registeredName: 'Evil Client', clientName: 'Claude Code' };
+  const { rows } = await statisticsOf([
+    aCall(stated),
+    aCall({ clientName: 'Claude Code' }),
+    aCall({ ...stated, tool: 'x' }),
+  ]);
+  const count = (filter: Partial<CallFilter>) =>
+    rows.filter((row) => rowMatchesFilter(row, filter)).reduce((sum, row) => sum + row.calls, 0);
+  expect(count({ client: 'Evil Client' })).toBe(2);
+  expect(count({ client: 'Claude Code' })).toBe(1);
+  expect(count({ clientInfo: 'Claude Code' })).toBe(3);
+  expect(count({ clientInfo: 'Evil Client' })).toBe(0);
+  expect(count({ client: 'Evil Client', clientInfo: 'Claude Code', tool: 'x' })).toBe(1);
+});
+
+test('a client that states no name is counted by its registered name alone', async () => {
+  const { rows } = await statisticsOf([aCall({ registeredName: 'Quiet', clientName: undefined })]);
+  expect(rows.filter((row) => rowMatchesFilter(row, { client: 'Quiet' })).length).toBe(1);
+  expect(rows.filter((row) => rowMatchesFilter(row, { clientInfo: 'Quiet' }))).toEqual([]);
 });
 
 test('rare names are counted together by outcome, so that invented names do not make the item grow', async () => {

@@ -13,7 +13,7 @@ import { dynamoAuditLogWriter } from '../../../lambda/adapters/dynamodb/audit/au
 import type { Caller } from '../../../lambda/core/access/caller.ts';
 import { summarizeSession } from '../../../lambda/core/admin/session-summary.ts';
 import type { AuditRules } from '../../../lambda/core/audit/audit-recorder.ts';
-import type { ToolCall } from '../../../lambda/core/audit/tool-call.ts';
+import { clientOf, type ToolCall } from '../../../lambda/core/audit/tool-call.ts';
 import type { ToolContext } from '../../../lambda/core/mcp/tool-context.ts';
 import { ServiceUnavailableError } from '../../../lambda/core/support/service-unavailable-error.ts';
 import { v1Transport, v2Transport } from '../../support/era-clients.ts';
@@ -187,6 +187,7 @@ describe.each(eras)('a client of %s', (version, connect, who) => {
         at: (start + 5) * 1000,
         user: 'ada',
         client: 'dcr_1',
+        registeredName: 'Test',
         ...who,
         grant: 'grant-of-ada',
         session: expect.stringMatching(/^[\w-]{22}$/),
@@ -410,36 +411,58 @@ test('a header mismatch is logged without the values of the header', async () =>
   expect(JSON.stringify(calls)).not.toContain(SECRET);
 });
 
-test('a call with the longest values fits into one write unit', async () => {
-  const { processes, calls } = recorded({ record: { arguments: 'redacted' } });
-  const ada = await processes.callerOf('u'.repeat(43), {
-    id: 'g'.repeat(22),
-    client: `https://claude.ai/${'c'.repeat(40)}`,
-  });
-  const caller = { ...ada, grant: 'g'.repeat(22), client: `https://claude.ai/${'c'.repeat(40)}` };
-  const clientInfo = { name: '名'.repeat(100), version: '版'.repeat(100) };
-  const begun = await post(processes, caller, {
-    jsonrpc: '2.0',
-    id: 0,
-    method: 'initialize',
-    params: { protocolVersion: '2025-11-25', capabilities: {}, clientInfo },
-  });
-  const given = Object.fromEntries(Array.from({ length: 100 }, (_, index) => [`a_long_name_${index}`, 'text']));
-  for (const name of ['say', 'manage', 'n'.repeat(200)]) {
-    const request = { jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name, arguments: given } };
-    const headers = { 'mcp-session-id': begun.headers.get('mcp-session-id')!, traceparent };
-    await (await post(processes, caller, request, headers)).text();
-  }
+test.each([
+  ['another name', 'Claude Code', { registeredName: 'Test', clientName: 'Claude Code' }],
+  ['no name', 7, { registeredName: 'Test', clientName: undefined }],
+  ['its registered name', 'Test', { registeredName: undefined, clientName: 'Test' }],
+])('a call of a client that states %s is logged with its registered name', async (_what, name, expected) => {
+  const { processes, calls } = recorded();
+  const caller = await processes.callerOf('ada');
+  const meta = { 'io.modelcontextprotocol/clientInfo': { name, version: '1' } };
+  await (await modernCall(processes, caller, 'say', { meta })).text();
   await processes.settle();
-  expect(calls.length).toBe(3);
-  for (const each of calls) {
-    const written: Record<string, unknown>[] = [];
-    const client = { put: async ({ Item }: { Item: object }) => void written.push({ ...Item }) };
-    await dynamoAuditLogWriter({ client: client as never, name: 'Table' }).recordCall(each, start);
-    expect(itemSize(written[0]!)).toBeLessThanOrEqual(1024);
-  }
-  expect(calls[0]!.arguments!.length).toBeGreaterThan(300);
+  expect(calls.map(({ registeredName, clientName }) => ({ registeredName, clientName }))).toEqual([expected]);
+  expect(calls.map(clientOf)).toEqual(['Test']);
 });
+
+test.each([
+  ['a short name', 'Test', 300],
+  ['the longest name', '字'.repeat(80), 230],
+])(
+  'a call with the longest values fits into one write unit, of a client registered under %s',
+  async (_what, clientName, shape) => {
+    const { processes, calls } = recorded({ record: { arguments: 'redacted' } });
+    const ada = await processes.callerOf('u'.repeat(43), {
+      id: 'g'.repeat(22),
+      client: `https://claude.ai/${'c'.repeat(40)}`,
+      clientName,
+    });
+    const caller = { ...ada, grant: 'g'.repeat(22), client: `https://claude.ai/${'c'.repeat(40)}` };
+    const clientInfo = { name: '名'.repeat(100), version: '版'.repeat(100) };
+    const begun = await post(processes, caller, {
+      jsonrpc: '2.0',
+      id: 0,
+      method: 'initialize',
+      params: { protocolVersion: '2025-11-25', capabilities: {}, clientInfo },
+    });
+    const given = Object.fromEntries(Array.from({ length: 100 }, (_, index) => [`a_long_name_${index}`, 'text']));
+    for (const name of ['say', 'manage', 'n'.repeat(200)]) {
+      const request = { jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name, arguments: given } };
+      const headers = { 'mcp-session-id': begun.headers.get('mcp-session-id')!, traceparent };
+      await (await post(processes, caller, request, headers)).text();
+    }
+    await processes.settle();
+    expect(calls.length).toBe(3);
+    for (const each of calls) {
+      const written: Record<string, unknown>[] = [];
+      const client = { put: async ({ Item }: { Item: object }) => void written.push({ ...Item }) };
+      await dynamoAuditLogWriter({ client: client as never, name: 'Table' }).recordCall(each, start);
+      expect(itemSize(written[0]!)).toBeLessThanOrEqual(1024);
+    }
+    expect(clientName.startsWith(calls[0]!.registeredName!)).toBe(true);
+    expect(calls[0]!.arguments!.length).toBeGreaterThan(shape);
+  },
+);
 
 test('a request with a forged request state is logged', async () => {
   const { processes, calls } = recorded();

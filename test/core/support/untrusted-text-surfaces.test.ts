@@ -121,7 +121,7 @@ test('a tool call is logged without control, format and stacked characters', asy
               ...{ id: 's', grant: 'g', user: 'ada', era: 'legacy', startedAt: 1, lastSeenAt: 1, expiresAt: 1 },
               initialize: { protocolVersion: text, capabilities: {}, clientInfo: { name: text, version: text } },
             },
-            context: {},
+            context: { client: { name: text } },
             body: undefined,
           },
           { jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name: text } },

@@ -73,6 +73,7 @@ type SerializedAggregates = {
     outcome: AggregateRow['outcome'],
     calls: number,
     durations: AggregateRow['durations'],
+    clientInfo?: string,
   ][];
   users: string[];
   sessions: Sample<CallSpan>;
@@ -80,7 +81,11 @@ type SerializedAggregates = {
 
 function serialize({ rows, users, sessions }: Aggregates): string {
   return JSON.stringify({
-    rows: rows.map(({ client, tool, outcome, calls, durations }) => [client, tool, outcome, calls, durations]),
+    rows: rows.map(({ client, tool, outcome, calls, durations, clientInfo }) =>
+      clientInfo === undefined
+        ? [client, tool, outcome, calls, durations]
+        : [client, tool, outcome, calls, durations, clientInfo],
+    ),
     users: Object.keys(users),
     sessions,
   } satisfies SerializedAggregates);
@@ -89,7 +94,10 @@ function serialize({ rows, users, sessions }: Aggregates): string {
 function deserialize(text: string): Aggregates {
   const { rows, users, sessions } = JSON.parse(text) as SerializedAggregates;
   return {
-    rows: rows.map(([client, tool, outcome, calls, durations]) => ({ client, tool, outcome, calls, durations })),
+    rows: rows.map(([client, tool, outcome, calls, durations, clientInfo]) => ({
+      ...{ client, tool, outcome, calls, durations },
+      ...(clientInfo !== undefined && { clientInfo }),
+    })),
     users: Object.fromEntries(users.map((user) => [user, null])),
     sessions,
   };
