@@ -97,7 +97,7 @@ test('AS18: a resource may come several times if each names this server (RFC 870
       [...ours, other],
       [other, other],
     ]) {
-      expect(answerAt(await request(resources))).toMatchObject({ error: 'invalid_target' });
+      expect(offeredAt(await request(resources))).toMatchObject({ error: 'invalid_target' });
     }
   }
 });
