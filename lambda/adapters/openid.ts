@@ -202,13 +202,26 @@ async function mapSignInErrors<T>(request: () => Promise<T>): Promise<T> {
   }
 }
 
-/** Only `invalid_grant` ends the grant: a wrong client secret, for example, must not end the grants of all users. */
+/**
+ * Rejections that a new sign-in of the user cures (RFC 6749 §5.2; OIDC Core §3.1.2.6; Microsoft Entra and Okta ask for a
+ * second factor). They end the grant. A wrong client secret, for example, must not end the grants of all users.
+ */
+const curedBySignIn = new Set([
+  'invalid_grant',
+  'interaction_required',
+  'login_required',
+  'consent_required',
+  'account_selection_required',
+  'mfa_required',
+  'access_denied',
+]);
+
 async function mapRefreshErrors<T>(request: () => Promise<T>): Promise<T> {
   try {
     return await request();
   } catch (error) {
     if (error instanceof ServiceUnavailableError) throw error;
-    if (error instanceof oauth.ResponseBodyError && error.error === 'invalid_grant') {
+    if (error instanceof oauth.ResponseBodyError && curedBySignIn.has(error.error)) {
       throw new SignInRefusedError(error.error, error);
     }
     throw new ServiceUnavailableError('The identity provider', error);

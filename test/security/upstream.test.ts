@@ -209,10 +209,17 @@ async function expireUpstreamToken(tokens: Tokens): Promise<void> {
   await target.put({ ...(await target.item(`T#${grantOf(tokens)}`)), expiresAt: now() - 1 });
 }
 
-test('A89: invalid_grant from the provider ends the grant', async () => {
+test.each([
+  'invalid_grant',
+  'interaction_required',
+  'login_required',
+  'consent_required',
+  'mfa_required',
+  'access_denied',
+])('A89: %s from the provider ends the grant', async (error) => {
   const { client, tokens } = await signedIn();
   await expireUpstreamToken(tokens);
-  provider.onRefresh = async () => ({ status: 400, body: { error: 'invalid_grant' } });
+  provider.onRefresh = async () => ({ status: 400, body: { error } });
   expect(await refusal(await client.refresh(tokens.refresh_token))).toEqual([400, 'invalid_grant']);
   expect(await target.acceptsToken(tokens)).toBe(false);
 });
