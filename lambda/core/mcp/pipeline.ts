@@ -6,7 +6,8 @@ import type { Sessions } from '../sessions/sessions.ts';
 import { logFailure } from '../support/failure-log.ts';
 import type { Logger } from '../support/logger.ts';
 import { RETRY_AFTER_SECONDS } from '../support/service-unavailable-error.ts';
-import { isLegacy } from './era.ts';
+import { acceptedForms } from './accepted-forms.ts';
+import { isLegacy, isRequest } from './era.ts';
 import { jsonRpcError } from './json-rpc-error.ts';
 import { supportsBatches } from './legacy/protocol-revision.ts';
 import { type McpExchange, type PendingResponse, respond } from './mcp-exchange.ts';
@@ -110,8 +111,8 @@ async function get(pipeline: PipelineDependencies, request: McpRequest, caller: 
   const id = sessionIdOf(request);
   const last = request.headers.get('last-event-id');
   if (id === undefined || (last === null && !server.announcesChanges)) return respond(methodNotAllowed());
-  if (!request.headers.get('accept')?.includes('text/event-stream')) {
-    return respond(jsonRpcError(406, -32000, 'Not Acceptable: Accept must list text/event-stream'));
+  if (!acceptedForms(request.headers).stream) {
+    return respond(jsonRpcError(406, -32000, 'Not Acceptable: Accept excludes text/event-stream'));
   }
   const position = last === null ? undefined : readEventId(last);
   if (last !== null && !position) return respond(jsonRpcError(400, -32000, 'Bad Request: Unknown Last-Event-ID'));
@@ -139,6 +140,11 @@ function admit(
   if (message.isLegacy && Array.isArray(message.body) && !supportsBatches(session)) {
     const response = jsonRpcError(400, -32600, 'Invalid Request: this protocol version has no batches');
     return { response, outcome: 'protocol-error' };
+  }
+  const { json, stream } = acceptedForms(request.headers);
+  if (!json && !stream && [message.body].flat().some(isRequest)) {
+    const reason = 'Not Acceptable: Accept excludes application/json and text/event-stream';
+    return { response: jsonRpcError(406, -32000, reason, {}, message.body), outcome: 'protocol-error' };
   }
   const response = checkScopes(request, message, pipeline);
   return response && { response, outcome: response.status === 403 ? 'refused' : 'protocol-error' };

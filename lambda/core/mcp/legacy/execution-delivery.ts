@@ -1,10 +1,18 @@
 import type { JSONRPCMessage, JSONRPCResponse, RequestId } from '@modelcontextprotocol/server';
 import { after, type Timer } from '../../support/clock.ts';
 import { ServiceUnavailableError } from '../../support/service-unavailable-error.ts';
+import type { AcceptedForms } from '../accepted-forms.ts';
 import { type Execution, type ExecutionEvent, interrupted } from '../execution.ts';
 import { jsonText } from '../json-text.ts';
 import { McpResponse } from '../mcp-http.ts';
-import { primingEvent, RETRY_MILLISECONDS, STREAM_AFTER_MILLISECONDS, sseEvent, sseHeaders } from '../sse.ts';
+import {
+  primingEvent,
+  RETRY_MILLISECONDS,
+  readMessages,
+  STREAM_AFTER_MILLISECONDS,
+  sseEvent,
+  sseHeaders,
+} from '../sse.ts';
 import { ClientStream } from './client-stream.ts';
 import { type ExecutionOwner, ExecutionWriter, type ExecutionWriterDependencies } from './execution-writer.ts';
 import { type InputRequest, PendingInputRequests } from './pending-input-requests.ts';
@@ -33,11 +41,14 @@ type Options = {
   request: () => string;
   /** Whether the client supports priming events. */
   isPrimed: boolean;
+  /** A client that accepts no stream receives neither notifications nor input requests. */
+  accepts: AcceptedForms;
 };
 
 /**
  * Delivers what a server sends in one execution: as one JSON body if it is only the responses, otherwise as a stream of
- * events that are stored too, so that the client can resume the stream in any process.
+ * events that are stored too, so that the client can resume the stream in any process. A client that accepts one of both
+ * forms receives that one.
  *
  * When the server requests input and all of its requests wait for it, the execution is suspended: it is stored with its
  * input requests, the client's stream ends, and no memory is held. The process that receives the response starts over.
@@ -81,7 +92,7 @@ export class ExecutionDelivery implements ExecutionOwner {
 
   /** Continues a stored execution that `execution.runner` leases. Its client resumes the stream elsewhere. */
   static continue(dependencies: ExecutionWriterDependencies, execution: Execution): ExecutionDelivery {
-    const options = { execution, request: () => '', isPrimed: false };
+    const options = { execution, request: () => '', isPrimed: false, accepts: { json: false, stream: true } };
     const delivery = new ExecutionDelivery(dependencies, options, { kind: 'streaming' });
     delivery.#writer.continue();
     delivery.#writer.renewLease();
@@ -148,7 +159,8 @@ export class ExecutionDelivery implements ExecutionOwner {
   /** Answers with the events of another execution. */
   handOver(events: AsyncGenerator<Uint8Array<ArrayBuffer>>): void {
     this.#phase = { kind: 'ended' };
-    this.#response.resolve(new McpResponse(events, { headers: sseHeaders }));
+    const response = new McpResponse(events, { headers: sseHeaders });
+    this.#response.resolve(this.#options.accepts.stream ? response : responseIn(response, [...this.#waiting]));
     this.#writer.enqueue(() => this.#end());
   }
 
@@ -177,7 +189,7 @@ export class ExecutionDelivery implements ExecutionOwner {
   }
 
   #startStream(): void {
-    if (this.#phase.kind !== 'collecting' || this.#phase.isReserved) return;
+    if (this.#phase.kind !== 'collecting' || this.#phase.isReserved || !this.#options.accepts.stream) return;
     const { responses } = this.#phase;
     this.#phase = { kind: 'streaming' };
     this.#writer.create(this.#options.request());
@@ -195,7 +207,7 @@ export class ExecutionDelivery implements ExecutionOwner {
     if (!this.#waiting.delete(message.id!)) return;
     if (this.#phase.kind !== 'collecting') this.#emit(message);
     else if (this.#waiting.size > 0) this.#phase.responses.push(message);
-    else this.#response.resolve(jsonResponse([...this.#phase.responses, message]));
+    else this.#response.resolve(this.#completeResponse([...this.#phase.responses, message]));
     if (this.#waiting.size === 0) this.#finish();
     else this.#scheduleInputRequests();
   }
@@ -217,12 +229,23 @@ export class ExecutionDelivery implements ExecutionOwner {
   }
 
   #takeInputRequest(number: number, message: JSONRPCMessage, of: RequestId | undefined): void {
+    if (!this.#options.accepts.stream) {
+      const error = { code: -32603, message: 'Elicitation failed: the client does not accept text/event-stream' };
+      queueMicrotask(() => this.#server?.respond(number, { error }));
+      return;
+    }
     const [oldest] = this.#waiting;
     this.#startStream();
     const name = String(number);
     const id = `${this.#options.execution.id}.${name}`;
     this.#inputRequests.add(number, { name, message: { ...message, id } as JSONRPCMessage, of: of ?? oldest! });
     this.#scheduleInputRequests();
+  }
+
+  /** The responses in one piece. */
+  #completeResponse(responses: JSONRPCResponse[]): McpResponse {
+    if (this.#options.accepts.json) return jsonResponse(responses);
+    return new McpResponse(responses.map((each) => sseEvent(each)).join(''), { headers: sseHeaders });
   }
 
   /** Sends together what the server requests at once. */
@@ -321,6 +344,13 @@ export class ExecutionDelivery implements ExecutionOwner {
   #write(text: (isStored: boolean) => string | Promise<string>): void {
     this.#stream?.write(async () => text(await this.#writer.isStored()));
   }
+}
+
+/** The response that a stream of another execution carries, for a client that accepts no stream. */
+async function responseIn(stream: McpResponse, [id]: RequestId[]): Promise<McpResponse> {
+  for await (const message of readMessages(stream)) if (!('method' in message)) return McpResponse.json(message);
+  const error = { code: -32603, message: 'The task needs a client that accepts text/event-stream' };
+  return McpResponse.json({ jsonrpc: '2.0', id, error });
 }
 
 /** The responses as one JSON body: an object, or an array for a batch. */

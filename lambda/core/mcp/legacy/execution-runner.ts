@@ -9,6 +9,7 @@ import { nameOfSession } from '../../sessions/session.ts';
 import { after, type Clock, epochSeconds } from '../../support/clock.ts';
 import type { Logger } from '../../support/logger.ts';
 import { ServiceUnavailableError } from '../../support/service-unavailable-error.ts';
+import { acceptedForms } from '../accepted-forms.ts';
 import { type Execution, type ExecutionStore, newExecution } from '../execution.ts';
 import type { McpExchange, PendingResponse } from '../mcp-exchange.ts';
 import { toPlatformRequest } from '../mcp-http.ts';
@@ -52,7 +53,8 @@ export class ExecutionRunner {
     const execution = newExecution(session.grant, session.id, 'stream', ids, epochSeconds(clock), EXECUTION_SECONDS);
     const isPrimed = supportsPriming(session);
     const request = () => serializeRequest(exchange);
-    const delivery = ExecutionDelivery.begin(this.#dependencies, { execution, request, isPrimed });
+    const accepts = acceptedForms(exchange.request.headers);
+    const delivery = ExecutionDelivery.begin(this.#dependencies, { execution, request, isPrimed, accepts });
     const take = (message: ServerMessage) => {
       // A client that has the response relies on the preference in its next request.
       const saved = message.kind === 'response' && this.#savePreferences(exchange, requests, message.message);

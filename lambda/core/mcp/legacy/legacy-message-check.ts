@@ -18,10 +18,6 @@ const LONGEST_ID = 256;
  * @returns the rejection; undefined when each message is a request, a notification or a response
  */
 export function checkMessages({ headers }: ToolRequest, messages: JSONRPCMessage[]): McpResponse | undefined {
-  const accept = headers.get('accept') ?? '';
-  if (!accept.includes('application/json') || !accept.includes('text/event-stream')) {
-    return jsonRpcError(406, -32000, 'Not Acceptable: Accept must list application/json and text/event-stream');
-  }
   const version = headers.get('mcp-protocol-version');
   if (version !== null && !SUPPORTED_PROTOCOL_VERSIONS.includes(version)) {
     const supported = SUPPORTED_PROTOCOL_VERSIONS.join(', ');

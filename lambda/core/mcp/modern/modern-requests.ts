@@ -9,15 +9,17 @@ import {
 } from '@modelcontextprotocol/server';
 import type { Clock } from '../../support/clock.ts';
 import type { Logger } from '../../support/logger.ts';
+import { acceptedForms } from '../accepted-forms.ts';
 import type { ChangeNotifications } from '../change-notifications.ts';
+import { jsonRpcError } from '../json-rpc-error.ts';
 import { type McpExchange, type PendingResponse, respond } from '../mcp-exchange.ts';
 import { McpResponse, toPlatformRequest } from '../mcp-http.ts';
 import type { OutboundMessages } from '../outbound-messages.ts';
 import { authInfo } from '../sdk/auth-info.ts';
 import { interceptMessages } from '../sdk/sdk-internals.ts';
 import type { ServerBuilder } from '../server-builder.ts';
-import { streamIfLate } from './late-stream.ts';
 import type { RequestStates } from './request-state.ts';
+import { inAcceptedForm } from './response-form.ts';
 
 type Dependencies = {
   builder: ServerBuilder;
@@ -42,8 +44,13 @@ export class ModernRequests {
     if (exchange instanceof McpResponse) return respond(exchange);
     const { changes, clock } = this.#dependencies;
     const { method } = exchange.body as { method?: unknown };
-    if (method === 'subscriptions/listen' && changes.isOn) return this.#listen(exchange);
-    return respond(await streamIfLate(exchange.request, this.#fetch(this.#handler, exchange), clock));
+    // The worker reads the progress of a task, whatever its client accepts.
+    const accepts = exchange.isWorker ? { json: true, stream: true } : acceptedForms(exchange.request.headers);
+    if (method === 'subscriptions/listen') {
+      if (!accepts.stream) return respond(streamNotAccepted(exchange.body));
+      if (changes.isOn) return this.#listen(exchange);
+    }
+    return respond(await inAcceptedForm(accepts, this.#fetch(this.#handler, exchange), clock));
   }
 
   /** @param bus delivers changes to listening clients; without it there are none */
@@ -136,6 +143,9 @@ export class ModernRequests {
     return { ...message, result: { ...result, requestState } } as JSONRPCMessage;
   }
 }
+
+const streamNotAccepted = (body: unknown) =>
+  jsonRpcError(406, -32000, 'Not Acceptable: Accept excludes text/event-stream', {}, body);
 
 function requestStateOf(message: JSONRPCMessage): string | undefined {
   if (!('result' in message)) return undefined;
