@@ -15,8 +15,10 @@ export interface ServerSettings {
    */
   readonly listenSeconds?: number;
   /**
-   * Origins of web pages whose scripts may call the MCP endpoint, such as `https://inspector.example.com`.
-   * @default - any https origin and loopback origins, because a page needs an access token in any case
+   * Further origins whose scripts may call the MCP endpoint, such as `http://intranet.example.com:8080`. Any https origin,
+   * loopback origins, and those of applications and browser extensions may call it without this setting, because a page
+   * needs an access token in any case.
+   * @default - none
    */
   readonly allowedOrigins?: string[];
   /**
@@ -34,6 +36,9 @@ const serverLimits = {
   taskTtlHours: { min: 1, max: 24 * 30, reason: 'an unread result must expire' },
 } satisfies Partial<Record<keyof ServerSettings, Limits>>;
 
+/** Such as `app://obsidian.md`; URL parsers give a scheme of their platform alone an origin. */
+const applicationOriginSyntax = /^(?!https?:)[a-z][a-z0-9+.-]*:\/\/[^\s/?#]+$/;
+
 /** Yields an error message for each invalid setting. */
 export function* validateServer(settings: WithDefaults<ServerSettings, typeof serverDefaults>): Generator<string> {
   const { listenSeconds, toolTimeoutMinutes, allowedOrigins = [] } = settings;
@@ -45,8 +50,8 @@ export function* validateServer(settings: WithDefaults<ServerSettings, typeof se
     yield `listenSeconds is ${listenSeconds}: choose at most nine tenths of toolTimeoutMinutes, the function's timeout`;
   }
   for (const origin of allowedOrigins) {
-    if (URL.parse(origin)?.origin !== origin) {
-      yield `allowedOrigins has ${quoted(origin)}: write scheme and host alone, such as https://inspector.example.com`;
+    if (URL.parse(origin)?.origin !== origin && !applicationOriginSyntax.test(origin)) {
+      yield `allowedOrigins has ${quoted(origin)}: write scheme and host alone, such as http://intranet.example.com:8080`;
     }
   }
 }

@@ -17,6 +17,12 @@ const invalid: [setting: string, settings: object][] = [
   ['grantAbsoluteDays', { grantAbsoluteDays: 4000 }],
   ['refreshWindowSeconds', { refreshWindowSeconds: 86_400 }],
   ['toolTimeoutMinutes', { toolTimeoutMinutes: 16 }],
+  ['allowedOrigins', { allowedOrigins: ['https://inspector.example.com/'] }],
+  ['allowedOrigins', { allowedOrigins: ['inspector.example.com'] }],
+  ['allowedOrigins', { allowedOrigins: ['null'] }],
+  ['allowedOrigins', { allowedOrigins: ['*'] }],
+  ['allowedOrigins', { allowedOrigins: ['app://obsidian.md/path'] }],
+  ['allowedOrigins', { allowedOrigins: ['app://one two'] }],
   ['auditMethods', { auditMethods: 'some' }],
   ['auditArguments', { auditArguments: 'yes' }],
   ['auditRetentionDays', { auditRetentionDays: 0 }],
@@ -44,6 +50,11 @@ test.each(invalid)('%s is invalid in %j', (setting, settings) => {
   expect(() => resolveSettings(settings as HoldfastSettings)).toThrow(
     new RegExp(`^${setting.replace('.', '\\.')}[ .]`, 'm'),
   );
+});
+
+test('allowedOrigins may name http origins and origins of applications', () => {
+  const allowedOrigins = ['http://intranet.example:8080', 'https://inspector.example.com', 'app://obsidian.md'];
+  expect(resolveSettings({ allowedOrigins })).toMatchObject({ allowedOrigins });
 });
 
 test('the error about a client secret does not contain the secret', () => {

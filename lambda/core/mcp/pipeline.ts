@@ -32,7 +32,7 @@ export type PipelineDependencies = {
   scopes: ScopeSet;
   /** The origin that clients use. */
   publicUrl: string;
-  /** Origins of web pages that may call. @default any https origin, and pages on a loopback address */
+  /** Origins that may call in addition to https origins, loopback addresses and applications. @default none */
   allowedOrigins: readonly string[] | undefined;
   log: Logger;
   /** Receives the trace id of the request, for the log. */

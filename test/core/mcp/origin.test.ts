@@ -23,10 +23,23 @@ async function statusFrom(origin: string | undefined, allowedOrigins?: string[])
   return (await fetch(processes.url, { method: 'POST', headers, body: initialize })).status;
 }
 
-test.each([undefined, 'https://claude.ai', 'http://localhost:6274', 'http://127.0.0.1:6274', 'http://[::1]:80'])(
-  'a request from the origin %s is accepted',
-  async (origin) => expect(await statusFrom(origin)).toBe(200),
-);
+test.each([
+  undefined,
+  'https://claude.ai',
+  'http://localhost:6274',
+  'http://127.0.0.1:6274',
+  'http://[::1]:80',
+  'http://tauri.localhost',
+  'chrome-extension://fmkadmapgofadopljbjfkapdkoienihi',
+  'moz-extension://2c127fa4-62c7-7e4f-90e5-472b45eecfdc',
+  'safari-web-extension://6A5B8F1E-0D5A-4C1C-9C33-3C1B8C4D2E5F',
+  'vscode-webview://1a2b3c',
+  'vscode-file://vscode-app',
+  'tauri://localhost',
+  'capacitor://localhost',
+  'app://obsidian.md',
+  'app://',
+])('a request from the origin %s is accepted', async (origin) => expect(await statusFrom(origin)).toBe(200));
 
 test.each([
   'null',
@@ -35,16 +48,22 @@ test.each([
   'http://127.0.0.1.evil.example:8787',
   'http://192.168.0.1',
   'file://',
-  'chrome-extension://abc',
+  'file:///home/ada',
+  'ftp://evil.example',
+  'http://evil.example/.localhost',
+  'http://localhost.',
+  'app://obsidian.md/path',
+  'app:obsidian.md',
+  'data:text/html',
   'https:evil',
   '',
 ])('a request from the origin %j is rejected', async (origin) => expect(await statusFrom(origin)).toBe(403));
 
-test('with allowed origins, only requests from these and requests without an origin are accepted', async () => {
-  const allowedOrigins = ['https://inspector.example.com'];
-  expect(await statusFrom('https://inspector.example.com', allowedOrigins)).toBe(200);
-  expect(await statusFrom(undefined, allowedOrigins)).toBe(200);
-  for (const origin of ['https://claude.ai', 'http://localhost:6274', 'https://inspector.example.com.evil.example']) {
+test('allowed origins are accepted in addition to those that are accepted without them', async () => {
+  const allowedOrigins = ['http://intranet.example:8080'];
+  const accepted = [...allowedOrigins, undefined, 'https://claude.ai', 'http://localhost:6274', 'app://obsidian.md'];
+  for (const origin of accepted) expect(await statusFrom(origin, allowedOrigins)).toBe(200);
+  for (const origin of ['http://intranet.example', 'http://intranet.example:8080.evil.example', 'null']) {
     expect(await statusFrom(origin, allowedOrigins)).toBe(403);
   }
 });
