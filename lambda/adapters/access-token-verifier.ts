@@ -8,6 +8,7 @@ import {
 import { fetch as fetchJson } from 'aws-jwt-verify/https';
 import { findJwkInJwks, type Jwks, type JwkWithKid, SimpleJwksCache } from 'aws-jwt-verify/jwk';
 import type { AccessTokenVerifier } from '../core/access/access-token.ts';
+import { parseJson } from '../core/support/json.ts';
 import { ServiceUnavailableError } from '../core/support/service-unavailable-error.ts';
 import { isLoopbackHost } from '../shared/loopback.ts';
 
@@ -206,7 +207,8 @@ const isMalformedSignature = (error: unknown) => (error as { code?: unknown }).c
 /** URL of the issuer's keys (OIDC Discovery §4). @throws Error when the document is not available or names another issuer */
 async function discoverKeys(issuer: string, fetchDocument: FetchDocument): Promise<string> {
   const address = `${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`;
-  const document = JSON.parse(new TextDecoder().decode(await fetchDocument(address)));
+  const text = new TextDecoder().decode(await fetchDocument(address));
+  const document = parseJson(text) as { issuer?: unknown; jwks_uri?: unknown };
   if (document.issuer !== issuer || typeof document.jwks_uri !== 'string') {
     throw new Error(`${address} does not describe ${issuer}`);
   }

@@ -1,4 +1,5 @@
 import * as z from 'zod/v4';
+import { parseJson } from '../support/json.ts';
 import { quote } from '../support/untrusted-text.ts';
 import { DashboardError } from './dashboard-guard.ts';
 
@@ -60,7 +61,7 @@ export async function readBody(request: Request): Promise<unknown> {
     throw new DashboardError('invalid_request', `The body has ${body.byteLength} bytes: send at most ${LARGEST_BODY}`);
   }
   try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body));
+    return parseJson(new TextDecoder('utf-8', { fatal: true }).decode(body));
   } catch {
     throw new DashboardError('invalid_request', 'The body is not JSON in UTF-8');
   }

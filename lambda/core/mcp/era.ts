@@ -5,6 +5,21 @@ import {
   PROTOCOL_VERSION_META_KEY,
 } from '@modelcontextprotocol/server';
 import { type McpRequest, ToolRequest, toPlatformRequest } from './mcp-http.ts';
+import { hasMethod } from './message-reader.ts';
+
+/** The revision that a dual-era client may name in the header of its `initialize` by mistake, as the SDK rejects it. */
+const MODERN_REVISION = '2026-07-28';
+
+/**
+ * Whether the messages of a POST belong to the 2025 era, where the SDK leaves it open or rejects too much: `initialize`
+ * negotiates the version, whatever its header says, and a batch with an invalid element is still a batch.
+ */
+export async function isOfLegacyEra(request: McpRequest, body: unknown): Promise<boolean> {
+  const version = request.headers.get('mcp-protocol-version') ?? '';
+  if (Array.isArray(body)) return version < '2026' && !body.some(claimsVersion);
+  if (hasMethod('initialize', body) && version !== MODERN_REVISION && !claimsVersion(body)) return true;
+  return isLegacy(request, body);
+}
 
 /**
  * Whether a message belongs to the 2025 era (MCP 2026-07-28, rules for servers of both eras). The SDK's `isLegacyRequest`
@@ -12,13 +27,18 @@ import { type McpRequest, ToolRequest, toPlatformRequest } from './mcp-http.ts';
  * version, and any message that claims one.
  */
 export async function isLegacy(request: McpRequest, body: unknown): Promise<boolean> {
-  const { method, params } = body as { method?: unknown; params?: unknown };
-  const meta = isRecord(params) && isRecord(params._meta) ? params._meta : {};
-  const claims = PROTOCOL_VERSION_META_KEY in meta;
+  const { method } = body as { method?: unknown };
+  const claims = claimsVersion(body);
   if (claims && isRecord(body) && typeof method === 'string' && method !== 'initialize') return false;
   const version = request.headers.get('mcp-protocol-version') ?? '';
   if (!claims && version < '2026' && isRequest(body)) return true;
   return isLegacyRequest(toPlatformRequest(new ToolRequest(request.url, request)), body);
+}
+
+/** Whether the message names its protocol version, as those of 2026-07-28 do. */
+function claimsVersion(message: unknown): boolean {
+  const { params } = (message ?? {}) as { params?: unknown };
+  return isRecord(params) && isRecord(params._meta) && PROTOCOL_VERSION_META_KEY in params._meta;
 }
 
 const requests = new WeakSet<object>();

@@ -2,6 +2,7 @@ import type { JSONRPCMessage, JSONRPCNotification } from '@modelcontextprotocol/
 import type { Logger } from '../support/logger.ts';
 import { type ChangeNotifications, changeOf } from './change-notifications.ts';
 import type { McpExchange } from './mcp-exchange.ts';
+import { plainError } from './plain-error.ts';
 import type { LongRunningTools } from './tasks/long-running-tools.ts';
 
 type Dependencies = { changes: ChangeNotifications; log: Logger };
@@ -29,7 +30,8 @@ export class OutboundMessages {
 
   /** The message as it is sent: a long-running tool replaces its result, and the audit log records the response. */
   prepare<M extends JSONRPCMessage>(message: M): M {
-    const prepared = this.#longRunning.replaceResponse(message);
+    const { era } = this.#exchange.context.session;
+    const prepared = plainError(this.#longRunning.replaceResponse(message), era);
     this.#exchange.recorder.answered(this.#exchange, prepared);
     return prepared;
   }

@@ -7,8 +7,9 @@ import { logFailure } from '../support/failure-log.ts';
 import type { Logger } from '../support/logger.ts';
 import { RETRY_AFTER_SECONDS } from '../support/service-unavailable-error.ts';
 import { acceptedForms } from './accepted-forms.ts';
-import { isLegacy, isRequest } from './era.ts';
+import { isOfLegacyEra, isRequest } from './era.ts';
 import { jsonRpcError } from './json-rpc-error.ts';
+import { checkVersion } from './legacy/legacy-message-check.ts';
 import { supportsBatches } from './legacy/protocol-revision.ts';
 import { type McpExchange, type PendingResponse, respond } from './mcp-exchange.ts';
 import { McpHeaders, type McpRequest, McpResponse, ToolRequest } from './mcp-http.ts';
@@ -62,7 +63,7 @@ export async function handleMcpRequest(
       case 'GET':
         return await get(pipeline, request, caller);
       case 'DELETE':
-        return respond(await endSession(pipeline.sessions, request, caller));
+        return respond(checkVersion(request.headers) ?? (await endSession(pipeline.sessions, request, caller)));
       default:
         return respond(methodNotAllowed());
     }
@@ -78,11 +79,24 @@ async function post(
   caller: Caller,
   remainingMilliseconds?: number,
 ): Promise<PendingResponse> {
-  const recorder = new AuditRecorder(pipeline.audit);
-
   const read = readMessage(request);
   if (read instanceof McpResponse) return respond(read);
-  const message: Message = { ...read, caller, isLegacy: await isLegacy(request, read.body) };
+  try {
+    const message: Message = { ...read, caller, isLegacy: await isOfLegacyEra(request, read.body) };
+    return await answer(pipeline, request, message, remainingMilliseconds);
+  } catch (error) {
+    return respond(failure(pipeline, error, read.body));
+  }
+}
+
+async function answer(
+  pipeline: PipelineDependencies,
+  request: McpRequest,
+  message: Message,
+  remainingMilliseconds?: number,
+): Promise<PendingResponse> {
+  const { caller } = message;
+  const recorder = new AuditRecorder(pipeline.audit);
   const trace = setTrace(pipeline, traceOf(request.headers, message.body));
 
   const access = await findSession(pipeline.sessions, request, message);
@@ -114,6 +128,8 @@ async function get(pipeline: PipelineDependencies, request: McpRequest, caller: 
   if (!acceptedForms(request.headers).stream) {
     return respond(jsonRpcError(406, -32000, 'Not Acceptable: Accept excludes text/event-stream'));
   }
+  const unsupported = checkVersion(request.headers);
+  if (unsupported) return respond(unsupported);
   const position = last === null ? undefined : readEventId(last);
   if (last !== null && !position) return respond(jsonRpcError(400, -32000, 'Bad Request: Unknown Last-Event-ID'));
 
@@ -137,7 +153,7 @@ function admit(
   message: Message,
   { session }: McpExchange,
 ): { response: McpResponse; outcome: CallOutcome } | undefined {
-  if (message.isLegacy && Array.isArray(message.body) && !supportsBatches(session)) {
+  if (Array.isArray(message.body) && !(message.isLegacy && supportsBatches(session))) {
     const response = jsonRpcError(400, -32600, 'Invalid Request: this protocol version has no batches');
     return { response, outcome: 'protocol-error' };
   }
@@ -163,7 +179,7 @@ async function serve(
     nameSession(pending.response, exchange.session, publicUrl, message.body);
     return pending;
   } catch (error) {
-    return respond(failure(pipeline, error));
+    return respond(failure(pipeline, error, message.body));
   }
 }
 
@@ -185,8 +201,9 @@ function setTrace({ setTrace }: PipelineDependencies, trace: Trace | undefined):
 
 const methodNotAllowed = () => jsonRpcError(405, -32000, 'Method not allowed: use POST', { Allow: 'POST, DELETE' });
 
-function failure({ log }: PipelineDependencies, error: unknown): McpResponse {
-  if (logFailure(log, error) === 'unexpected_error') return jsonRpcError(500, -32603, 'Internal server error');
+function failure({ log }: PipelineDependencies, error: unknown, body?: unknown): McpResponse {
+  if (logFailure(log, error) === 'unexpected_error')
+    return jsonRpcError(500, -32603, 'Internal server error', {}, body);
   const headers = { 'Retry-After': String(RETRY_AFTER_SECONDS) };
-  return jsonRpcError(503, -32000, 'Service unavailable; repeat the request shortly', headers);
+  return jsonRpcError(503, -32000, 'Service unavailable; repeat the request shortly', headers, body);
 }

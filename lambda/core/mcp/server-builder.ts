@@ -3,7 +3,7 @@ import type { Logger } from '../support/logger.ts';
 import { type ChangeNotifications, withoutChangeNotifications } from './change-notifications.ts';
 import type { McpExchange } from './mcp-exchange.ts';
 import { OutboundMessages } from './outbound-messages.ts';
-import { replaceCapabilities } from './sdk/sdk-internals.ts';
+import { rejectForeignCursors, replaceCapabilities } from './sdk/sdk-internals.ts';
 import './sdk/schema-cache.ts';
 import { LongRunningTools, type WaitingClient } from './tasks/long-running-tools.ts';
 import type { Tasks } from './tasks/tasks.ts';
@@ -30,7 +30,17 @@ export class ServerBuilder {
     const longRunning = new LongRunningTools(exchange, { tasks, client, log });
     const server = await create({ ...exchange.context, longRunning: longRunning.wrap });
     longRunning.register(server);
+    for (const method of listsWithCursor(exchange.body)) rejectForeignCursors(server, method);
     if (!changes.isOn) replaceCapabilities(server, withoutChangeNotifications);
     return { server, outbound: new OutboundMessages(exchange, longRunning, { changes, log }) };
   }
+}
+
+/** The lists that the messages request from a later page on. */
+function listsWithCursor(body: unknown): string[] {
+  const messages = [body].flat() as { method?: unknown; params?: { cursor?: unknown } }[];
+  return messages.flatMap((message) => {
+    const { method, params } = message ?? {};
+    return typeof method === 'string' && method.endsWith('/list') && params?.cursor !== undefined ? [method] : [];
+  });
 }

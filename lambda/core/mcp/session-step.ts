@@ -1,5 +1,6 @@
 import { isInitializeRequest } from '@modelcontextprotocol/server';
 import type { Caller } from '../access/caller.ts';
+import { keptInitialize } from '../sessions/kept-initialize.ts';
 import { type Initialize, nameOfSession, type Session } from '../sessions/session.ts';
 import type { SessionAccess, SessionRejection, Sessions } from '../sessions/sessions.ts';
 import type { Logger } from '../support/logger.ts';
@@ -7,8 +8,8 @@ import { jsonRpcError } from './json-rpc-error.ts';
 import { type McpRequest, McpResponse } from './mcp-http.ts';
 import { hasMethod } from './message-reader.ts';
 
-/** `initialize` is stored with the session, which is a small item. In characters. */
-const LARGEST_INITIALIZE = 8 * 1024;
+/** In characters. Clients may send their icons as `data:` URIs. */
+const LARGEST_INITIALIZE = 64 * 1024;
 
 const SESSION_COOKIE = 'mcp_session_id';
 const cookieForm = new RegExp(`(?:^|; *)${SESSION_COOKIE}=(?<id>[^;]*)`);
@@ -31,17 +32,20 @@ export async function findSession(
   request: McpRequest,
   { body, caller, isLegacy }: { body: unknown; caller: Caller; isLegacy: boolean },
 ): Promise<SessionAccess | McpResponse> {
-  if (!isLegacy) return accessOr(await sessions.current(caller));
+  if (!isLegacy) return accessOr(await sessions.current(caller), body);
   if (hasMethod('initialize', body) && isInitializeRequest(body)) {
     const initialize = body.params as Initialize;
     if (JSON.stringify(initialize).length > LARGEST_INITIALIZE) {
-      return jsonRpcError(400, -32602, `Invalid params: initialize exceeds ${LARGEST_INITIALIZE} characters`);
+      const reason = `Invalid params: initialize exceeds ${LARGEST_INITIALIZE} characters`;
+      return jsonRpcError(400, -32602, reason, {}, body);
     }
-    return accessOr(await sessions.initialize(caller, initialize));
+    const kept = keptInitialize(initialize);
+    if (!kept) return jsonRpcError(400, -32602, 'Invalid params: capabilities are too large', {}, body);
+    return accessOr(await sessions.initialize(caller, kept), body);
   }
   const id = sessionIdOf(request);
-  if (id !== undefined) return resumeSession(sessions, request, caller, id);
-  if (!(await sessions.isAuthorized(caller))) return rejection('unauthorized');
+  if (id !== undefined) return resumeSession(sessions, request, caller, id, body);
+  if (!(await sessions.isAuthorized(caller))) return rejection('unauthorized', body);
   return hasMethod('initialize', body)
     ? jsonRpcError(400, -32602, 'Invalid params: protocolVersion, capabilities and clientInfo are required', {}, body)
     : jsonRpcError(400, -32000, 'Bad Request: Mcp-Session-Id is missing; send initialize first', {}, body);
@@ -53,8 +57,9 @@ export async function resumeSession(
   { headers }: McpRequest,
   caller: Caller,
   id: string,
+  body?: unknown,
 ): Promise<SessionAccess | McpResponse> {
-  return accessOr(await sessions.resume(caller, id, headers.get('mcp-protocol-version') ?? undefined));
+  return accessOr(await sessions.resume(caller, id, headers.get('mcp-protocol-version') ?? undefined), body);
 }
 
 /** DELETE: ends the session that its client names. */
@@ -78,10 +83,10 @@ export function nameSession(response: McpResponse, session: Session, publicUrl: 
   response.headers.set('Set-Cookie', `${SESSION_COOKIE}=${id}; Path=/mcp; HttpOnly; SameSite=Lax${secure}`);
 }
 
-const accessOr = (found: SessionAccess | SessionRejection): SessionAccess | McpResponse =>
-  typeof found === 'string' ? rejection(found) : found;
+const accessOr = (found: SessionAccess | SessionRejection, body: unknown): SessionAccess | McpResponse =>
+  typeof found === 'string' ? rejection(found, body) : found;
 
-function rejection(reason: SessionRejection): McpResponse {
+function rejection(reason: SessionRejection, body?: unknown): McpResponse {
   switch (reason) {
     case 'unauthorized':
       return McpResponse.json(
@@ -89,6 +94,6 @@ function rejection(reason: SessionRejection): McpResponse {
         { status: 401, headers: { 'WWW-Authenticate': 'Bearer error="invalid_token"' } },
       );
     case 'session-not-found':
-      return jsonRpcError(404, -32001, 'Session not found; send initialize again');
+      return jsonRpcError(404, -32001, 'Session not found; send initialize again', {}, body);
   }
 }

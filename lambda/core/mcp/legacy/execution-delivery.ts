@@ -43,6 +43,10 @@ type Options = {
   isPrimed: boolean;
   /** A client that accepts no stream receives neither notifications nor input requests. */
   accepts: AcceptedForms;
+  /** A batch is answered by an array, also if it has one element (JSON-RPC 2.0 §6). */
+  isBatch: boolean;
+  /** Responses to the invalid elements of a batch. */
+  rejected: JSONRPCResponse[];
 };
 
 /**
@@ -84,7 +88,7 @@ export class ExecutionDelivery implements ExecutionOwner {
 
   /** Begins an execution whose client waits. */
   static begin(dependencies: ExecutionWriterDependencies, options: Options): ExecutionDelivery {
-    const phase: Phase = { kind: 'collecting', responses: [], isReserved: false };
+    const phase: Phase = { kind: 'collecting', responses: [...options.rejected], isReserved: false };
     const delivery = new ExecutionDelivery(dependencies, options, phase);
     delivery.#lateTimer = after(dependencies.clock, STREAM_AFTER_MILLISECONDS, () => delivery.#startStream());
     return delivery;
@@ -92,7 +96,8 @@ export class ExecutionDelivery implements ExecutionOwner {
 
   /** Continues a stored execution that `execution.runner` leases. Its client resumes the stream elsewhere. */
   static continue(dependencies: ExecutionWriterDependencies, execution: Execution): ExecutionDelivery {
-    const options = { execution, request: () => '', isPrimed: false, accepts: { json: false, stream: true } };
+    const accepts = { json: false, stream: true };
+    const options = { execution, request: () => '', isPrimed: false, accepts, isBatch: false, rejected: [] };
     const delivery = new ExecutionDelivery(dependencies, options, { kind: 'streaming' });
     delivery.#writer.continue();
     delivery.#writer.renewLease();
@@ -160,7 +165,11 @@ export class ExecutionDelivery implements ExecutionOwner {
   handOver(events: AsyncGenerator<Uint8Array<ArrayBuffer>>): void {
     this.#phase = { kind: 'ended' };
     const response = new McpResponse(events, { headers: sseHeaders });
-    this.#response.resolve(this.#options.accepts.stream ? response : responseIn(response, [...this.#waiting]));
+    const { accepts, isBatch } = this.#options;
+    const [id] = this.#waiting;
+    this.#response.resolve(
+      accepts.stream ? response : responseIn(response, id).then((message) => jsonResponse([message], isBatch)),
+    );
     this.#writer.enqueue(() => this.#end());
   }
 
@@ -244,7 +253,8 @@ export class ExecutionDelivery implements ExecutionOwner {
 
   /** The responses in one piece. */
   #completeResponse(responses: JSONRPCResponse[]): McpResponse {
-    if (this.#options.accepts.json) return jsonResponse(responses);
+    const { accepts, isBatch } = this.#options;
+    if (accepts.json) return jsonResponse(responses, isBatch);
     return new McpResponse(responses.map((each) => sseEvent(each)).join(''), { headers: sseHeaders });
   }
 
@@ -347,15 +357,15 @@ export class ExecutionDelivery implements ExecutionOwner {
 }
 
 /** The response that a stream of another execution carries, for a client that accepts no stream. */
-async function responseIn(stream: McpResponse, [id]: RequestId[]): Promise<McpResponse> {
-  for await (const message of readMessages(stream)) if (!('method' in message)) return McpResponse.json(message);
+async function responseIn(stream: McpResponse, id: RequestId | undefined): Promise<JSONRPCResponse> {
+  for await (const message of readMessages(stream)) if (!('method' in message)) return message as JSONRPCResponse;
   const error = { code: -32603, message: 'The task needs a client that accepts text/event-stream' };
-  return McpResponse.json({ jsonrpc: '2.0', id, error });
+  return { jsonrpc: '2.0', id, error };
 }
 
 /** The responses as one JSON body: an object, or an array for a batch. */
-function jsonResponse(messages: JSONRPCResponse[]): McpResponse {
+function jsonResponse(messages: JSONRPCResponse[], isBatch: boolean): McpResponse {
   const texts = messages.map(jsonText);
-  const text = texts.length === 1 ? texts[0]! : `[${texts.join()}]`;
+  const text = isBatch ? `[${texts.join()}]` : texts[0]!;
   return new McpResponse(text, { headers: { 'Content-Type': 'application/json' } });
 }

@@ -45,8 +45,16 @@ export class ExecutionRunner {
     this.#dependencies = dependencies;
   }
 
-  /** @param messages the requests, and the notifications that arrived with them */
-  async run(exchange: McpExchange, requests: JSONRPCRequest[], messages: JSONRPCMessage[]): Promise<PendingResponse> {
+  /**
+   * @param messages the requests, and the notifications that arrived with them
+   * @param rejected responses to the invalid elements of the batch
+   */
+  async run(
+    exchange: McpExchange,
+    requests: JSONRPCRequest[],
+    messages: JSONRPCMessage[],
+    rejected: JSONRPCResponse[],
+  ): Promise<PendingResponse> {
     const { session } = exchange;
     const { clock } = this.#dependencies;
     const ids = requests.map(({ id }) => id);
@@ -54,7 +62,9 @@ export class ExecutionRunner {
     const isPrimed = supportsPriming(session);
     const request = () => serializeRequest(exchange);
     const accepts = acceptedForms(exchange.request.headers);
-    const delivery = ExecutionDelivery.begin(this.#dependencies, { execution, request, isPrimed, accepts });
+    const isBatch = Array.isArray(exchange.body);
+    const options = { execution, request, isPrimed, accepts, isBatch, rejected };
+    const delivery = ExecutionDelivery.begin(this.#dependencies, options);
     const take = (message: ServerMessage) => {
       // A client that has the response relies on the preference in its next request.
       const saved = message.kind === 'response' && this.#savePreferences(exchange, requests, message.message);
@@ -62,7 +72,7 @@ export class ExecutionRunner {
       else delivery.take(message);
     };
     try {
-      const client = this.#waitingClient(exchange, delivery, requests.length);
+      const client = this.#waitingClient(exchange, delivery, requests.length + rejected.length);
       await this.#serve(exchange, messages, { delivery, inputResponses: new Map(), take, client });
     } catch (error) {
       await delivery.drop();
@@ -160,10 +170,10 @@ export class ExecutionRunner {
     await transport.connect(server);
   }
 
-  #waitingClient({ session }: McpExchange, delivery: ExecutionDelivery, requests: number): WaitingClient {
+  #waitingClient({ session }: McpExchange, delivery: ExecutionDelivery, responses: number): WaitingClient {
     const { follower, holdSeconds, clock } = this.#dependencies;
     return {
-      reserve: () => requests === 1 && delivery.reserve(),
+      reserve: () => responses === 1 && delivery.reserve(),
       follow: (execution, id, late) => {
         const until = epochSeconds(clock) + holdSeconds;
         delivery.handOver(follower.follow(execution, { after: 0, until, waiting: { session, id, late } }));

@@ -66,8 +66,7 @@ export class LegacyRequests {
   /** Answers one message or a batch: input responses first, then cancellations, then requests and notifications. */
   async post(exchange: McpExchange): Promise<PendingResponse> {
     const { session } = exchange;
-    const messages = [exchange.body].flat() as JSONRPCMessage[];
-    const rejection = checkMessages(exchange.request, messages);
+    const { messages, rejected: invalid, rejection } = checkMessages(exchange);
     if (rejection) return respond(rejection);
     const { requests, forwarded, responses, cancellations } = demultiplex(messages);
     // Executions that continue must be waited for, whatever the rest of the batch does.
@@ -78,11 +77,14 @@ export class LegacyRequests {
       const rejected = (await Promise.all(accepted)).find((each) => each !== undefined);
       for (const { params } of cancellations) await this.#cancel(session, params?.requestId as RequestId | undefined);
       if (requests.length > 0) {
-        const { response, done } = await this.#runner.run(exchange, requests, forwarded);
+        const { response, done } = await this.#runner.run(exchange, requests, forwarded, invalid);
         return { response, done: Promise.all([done, ...continued]) };
       }
       const notified = forwarded.length > 0 ? await this.#runner.notify(exchange, forwarded) : undefined;
-      const response = rejected ?? new McpResponse(null, { status: 202 });
+      const response =
+        invalid.length > 0
+          ? McpResponse.json(invalid, { status: 400 })
+          : (rejected ?? new McpResponse(null, { status: 202 }));
       return { response, done: Promise.all([notified?.done, ...continued]) };
     } catch (error) {
       await Promise.all(continued);

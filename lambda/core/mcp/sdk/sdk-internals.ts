@@ -3,6 +3,8 @@ import {
   type JSONRPCRequest,
   McpServer,
   type MessageExtraInfo,
+  ProtocolError,
+  ProtocolErrorCode,
   type ServerCapabilities,
   type TransportSendOptions,
 } from '@modelcontextprotocol/server';
@@ -16,15 +18,19 @@ import {
  * | `Server._onrequest` is called | delivers a message that is known to be a request | the message goes through `onmessage` |
  * | `McpServer.registerTool`, `registerPrompt` are wrapped | sees the schemas that are registered | each schema is converted for each request |
  * | `McpServer.connect` and `Transport.send` are wrapped | sees what a server sends through the SDK's own handler | – |
+ * | `Server._requestHandlers` is read and written | a list without pages rejects a cursor | the cursor is ignored |
  * | `Server.getCapabilities` is wrapped | leaves out change notifications that are switched off | – |
  *
- * The first three are optimizations. The last two wrap public methods.
+ * The first three are optimizations. `connect`, `send` and `getCapabilities` are public methods.
  */
 
 type PrivateServer = {
   _oninitialize?: (request: { method: string; params: object }) => Promise<unknown>;
   _onrequest?: (request: JSONRPCRequest, extra: MessageExtraInfo) => void;
+  _requestHandlers?: Map<string, RequestHandler>;
 };
+
+type RequestHandler = (request: JSONRPCRequest, context: unknown) => Promise<{ nextCursor?: unknown }>;
 
 const privateServer = ({ server }: McpServer) => server as unknown as PrivateServer;
 
@@ -60,6 +66,24 @@ export function interceptMessages(
     transport.send = (message, options) => intercept(message, options, (each) => send(each, options));
     return connect(transport);
   };
+}
+
+/**
+ * Has a list reject a cursor that it cannot have issued, because its first page is its last (MCP 2025-11-25, pagination,
+ * error handling). The lists of `McpServer` have one page and ignore the cursor.
+ */
+export function rejectForeignCursors(server: McpServer, method: string): void {
+  const handlers = privateServer(server)._requestHandlers;
+  const list = handlers?.get(method);
+  if (!handlers || !list) return;
+  handlers.set(method, async (request, context) => {
+    const { cursor, ...params } = request.params ?? {};
+    const first = typeof cursor === 'string' ? await list({ ...request, params }, context) : undefined;
+    if (first && first.nextCursor === undefined) {
+      throw new ProtocolError(ProtocolErrorCode.InvalidParams, 'Invalid params: unknown cursor');
+    }
+    return list(request, context);
+  });
 }
 
 /** Has the server announce other capabilities than it was built with. */
