@@ -17,6 +17,7 @@ export function toMcpRequest(event: APIGatewayProxyEvent, publicUrl: string): Mc
   return new McpRequest(urlOf(event, publicUrl), {
     method: event.httpMethod,
     headers: headersOf(event),
+    receivedAt: event.requestContext.requestTimeEpoch,
     ...(!isBodiless(event) && { body: bodyOf(event) }),
   });
 }

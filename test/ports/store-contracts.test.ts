@@ -326,6 +326,25 @@ describe.each(adapters)('the stores in %s', (_name, open) => {
       expect(await stores.executions.findExecution(run.grant, run.id)).toBeUndefined();
     });
 
+    test('cancellationsOf returns the last cancellation of each request of the session, by the type of its id', async () => {
+      const run = { ...aRun(), requests: [1, 'é'.repeat(256)] };
+      const { grant, session } = run;
+      const cancellation = { grant, session, request: 1, at: now * 1000, expiresAt: now + 60 };
+      const ofText = { ...cancellation, request: 'é'.repeat(256) };
+      const later = { ...cancellation, at: cancellation.at + 1 };
+      expect(await stores.executions.cancellationsOf(run)).toEqual([]);
+      for (const other of [
+        { ...cancellation, request: '1' },
+        { ...cancellation, session: fresh('session') },
+        { ...cancellation, grant: fresh('grant') },
+      ]) {
+        await stores.executions.addCancellation(other);
+      }
+      expect(await stores.executions.cancellationsOf(run)).toEqual([]);
+      for (const each of [cancellation, ofText, later]) await stores.executions.addCancellation(each);
+      expect(await stores.executions.cancellationsOf(run)).toEqual([later, ofText]);
+    });
+
     test('executionsOf returns all executions of the grant and none of another', async () => {
       const grant = fresh('grant');
       const runs = Array.from({ length: 5 }, () => aRun(grant));

@@ -133,9 +133,10 @@ export class Processes {
       const request = new Request(url, init);
       const text = await request.clone().text();
       const body = text === '' ? undefined : JSON.parse(text);
+      const receivedAt = this.clock.now();
       await this.before(request, process, body);
       const { method, headers } = request;
-      const received = new http.McpRequest(request.url, { method, headers: [...headers], body: text });
+      const received = new http.McpRequest(request.url, { method, headers: [...headers], body: text, receivedAt });
       const outcome = handleMcpRequest(pipeline ?? this.#pipeline(process), received, caller, this.milliseconds);
       const { response, done, afterwards } = await process.deliver(outcome);
       if (afterwards) this.#afterwards.push(() => process.deliver(afterwards()).catch(ignoreTermination));

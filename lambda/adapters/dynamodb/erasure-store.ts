@@ -95,6 +95,7 @@ export function dynamoErasureStore(table: TableConnection): ErasureStore {
   async function* ofGrant(grant: string): AsyncGenerator<Erasable> {
     yield { pk: partition.upstreamTokens(grant), sk: SINGLE };
     for await (const item of inPartition(partition.sessions(grant))) if (item.type !== itemType.session) yield item;
+    yield* inPartition(partition.requestMarks(grant));
     for await (const execution of inPartition(partition.executions(grant))) {
       yield* inPartition(partition.executionTexts(grant, execution.sk));
       yield execution;

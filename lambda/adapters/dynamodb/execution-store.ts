@@ -1,4 +1,4 @@
-import type { Execution, ExecutionEvent, ExecutionStore } from '../../core/mcp/execution.ts';
+import type { Cancellation, Execution, ExecutionEvent, ExecutionStore } from '../../core/mcp/execution.ts';
 import { bytes } from '../../core/support/crypto.ts';
 import * as itemType from '../../shared/item-types.ts';
 import { callTable, partition, succeeded, type TableConnection, toDomain } from './table-connection.ts';
@@ -33,6 +33,9 @@ function executionIn(item: Record<string, unknown>): Execution {
 
 /** The mark admits a write that the client repeats because its response was lost. */
 const PREVIOUS_VERSION_OR_SAME_WRITE = 'version = :before OR mark = :mark';
+
+/** A session id contains no space; numbers and texts are different ids. At most 900 bytes of the 1024 of a sort key. */
+const cancellationKey = (session: string, request: unknown) => `C#${session} ${typeof request}#${request}`;
 
 type TextItem = { sk: string; text: Uint8Array; parts: number };
 
@@ -106,6 +109,23 @@ export function dynamoExecutionStore({ client: dynamodb, name: TableName }: Tabl
       const Key = { pk: partition.executions(grant), sk: id };
       const { Item } = await callTable(dynamodb.get({ TableName, Key, ConsistentRead: true }));
       return Item && executionIn(Item);
+    },
+
+    async addCancellation(cancellation) {
+      const { grant, session, request, expiresAt } = cancellation;
+      const key = { pk: partition.requestMarks(grant), sk: cancellationKey(session, request) };
+      const Item = { ...key, type: itemType.cancellation, ...cancellation, ttl: expiresAt };
+      await callTable(dynamodb.put({ TableName, Item }));
+    },
+
+    async cancellationsOf({ grant, session, requests }) {
+      const found = await Promise.all(
+        requests.map((request) => {
+          const Key = { pk: partition.requestMarks(grant), sk: cancellationKey(session, request) };
+          return callTable(dynamodb.get({ TableName, Key, ConsistentRead: true }));
+        }),
+      );
+      return found.flatMap(({ Item }) => (Item ? [toDomain<Cancellation>(Item)] : []));
     },
 
     async executionsOf(grant) {

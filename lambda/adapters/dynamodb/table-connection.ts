@@ -24,6 +24,8 @@ export const partition = {
   importedSessions: (user: string) => `${keyPrefix.importedSessions}${user}`,
   executions: (grant: string) => `${keyPrefix.executions}${grant}`,
   executionTexts: (grant: string, execution: string) => `${keyPrefix.executions}${grant}#${execution}`,
+  /** Short-lived marks of requests. No execution has this id. */
+  requestMarks: (grant: string) => `${keyPrefix.executions}${grant}#marks`,
   changes: (user: string) => `${keyPrefix.changes}${user}`,
   calls: (session: string) => `${keyPrefix.calls}${session}`,
   callMarkers: (bucket: number, session: string) => partition.callMarkersIn(bucket, shardOf(session, shards.calls)),

@@ -1,4 +1,4 @@
-import type { Execution, ExecutionEvent, ExecutionStore } from '../../core/mcp/execution.ts';
+import type { Cancellation, Execution, ExecutionEvent, ExecutionStore } from '../../core/mcp/execution.ts';
 import { copy } from './memory-tables.ts';
 
 type StoredExecution = {
@@ -10,6 +10,8 @@ type StoredExecution = {
 
 export function memoryExecutionStore(): ExecutionStore {
   const executions = new Map<string, StoredExecution>();
+  const cancellations = new Map<string, Cancellation>();
+  const cancellationKey = (...key: unknown[]) => JSON.stringify(key);
   const keyOf = ({ grant, id }: Pick<Execution, 'grant' | 'id'>) => `${grant}\n${id}`;
   return {
     async createExecution(execution, request) {
@@ -18,6 +20,13 @@ export function memoryExecutionStore(): ExecutionStore {
     },
     async findExecution(grant, id) {
       return copy(executions.get(keyOf({ grant, id }))?.execution);
+    },
+    async addCancellation(cancellation) {
+      const { grant, session, request } = cancellation;
+      cancellations.set(cancellationKey(grant, session, request), copy(cancellation));
+    },
+    async cancellationsOf({ grant, session, requests }) {
+      return copy(requests.flatMap((request) => cancellations.get(cancellationKey(grant, session, request)) ?? []));
     },
     async executionsOf(grant) {
       const all = [...executions.values()].map(({ execution }) => execution);

@@ -48,11 +48,30 @@ export type ExecutionChange = Partial<Execution>;
 /** One message to the client. Events are numbered from 1, without a gap. */
 export type ExecutionEvent = { number: number; message: object };
 
+/**
+ * The cancellation of a request of the 2025 era whose execution was not stored: it may be stored later, by a process that
+ * the notification cannot reach.
+ */
+export type Cancellation = {
+  grant: string;
+  session: string;
+  request: RequestId;
+  /** Epoch milliseconds at which it arrived. It concerns requests that arrived before. */
+  at: number;
+  expiresAt: number;
+};
+
+/** An execution is stored ten seconds after its request at the latest; its process may start some seconds late. */
+export const CANCELLATION_SECONDS = 60;
+
 /** Stores executions. Each method throws `ServiceUnavailableError` when the store does not answer. */
 export interface ExecutionStore {
   /** Writes a new execution and its request, which may be large. */
   createExecution(execution: Execution, request: string): Promise<void>;
   findExecution(grant: string, id: string): Promise<Execution | undefined>;
+  addCancellation(cancellation: Cancellation): Promise<void>;
+  /** Cancellations of the requests of an execution, perhaps of earlier requests with the same ids. */
+  cancellationsOf(execution: Execution): Promise<Cancellation[]>;
   /** Executions of a grant that have not been deleted yet. */
   executionsOf(grant: string): Promise<Execution[]>;
   /**
@@ -114,6 +133,22 @@ export function unansweredIn({ requests, answered }: Execution, events: readonly
   const responses = events.map(({ message }) => message as { id?: RequestId; method?: string });
   const stored = new Set(responses.filter(({ method }) => method === undefined).map(({ id }) => id));
   return requests.filter((id) => !answered.includes(id) && !stored.has(id));
+}
+
+/**
+ * Whether a request of the execution was cancelled before it was stored. To be called after it is stored: a cancellation is
+ * stored first, and then looks for the execution again, so that one of both finds the other.
+ *
+ * @param arrivedAt epoch milliseconds at which the requests arrived
+ */
+export async function isCancelledEarly(
+  store: ExecutionStore,
+  execution: Execution,
+  arrivedAt: number,
+  now: number,
+): Promise<boolean> {
+  const cancellations = await store.cancellationsOf(execution);
+  return cancellations.some(({ at, expiresAt }) => at >= arrivedAt && expiresAt > now);
 }
 
 /** Whether it can still be cancelled. */

@@ -9,6 +9,8 @@ export type McpExchange = {
   /** Without `Authorization` and `Cookie`. */
   readonly request: ToolRequest;
   readonly body: unknown;
+  /** Epoch milliseconds at which the request arrived, by the clock of the gateway: this process may have started later. */
+  readonly arrivedAt: number;
   readonly caller: Caller;
   readonly session: Session;
   /** The owner's server is built with it; the server builder adds `longRunning`. */

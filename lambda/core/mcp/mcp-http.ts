@@ -86,6 +86,8 @@ export type McpRequestInit = {
   headers?: ConstructorParameters<typeof McpHeaders>[0];
   body?: string | Uint8Array | null | undefined;
   signal?: AbortSignal | undefined;
+  /** Epoch milliseconds at which the gateway received the request. */
+  receivedAt?: number | undefined;
 };
 
 /** A request to `/mcp` as it arrives. */
@@ -95,16 +97,19 @@ export class McpRequest {
   readonly headers: McpHeaders;
   /** As it arrived; a platform request has a stream here. */
   readonly body: string | Uint8Array | null;
+  /** Epoch milliseconds at which the gateway received the request, if it says so. */
+  readonly receivedAt: number | undefined;
 
   /**
    * @param url absolute, in the platform's notation
    * @param init `McpHeaders` become the request's own, without a copy
    */
-  constructor(url: string, { method = 'GET', headers, body }: McpRequestInit = {}) {
+  constructor(url: string, { method = 'GET', headers, body, receivedAt }: McpRequestInit = {}) {
     this.url = url;
     this.method = method;
     this.headers = headers instanceof McpHeaders ? headers : new McpHeaders(headers);
     this.body = body ?? null;
+    this.receivedAt = receivedAt;
   }
 }
 
@@ -119,7 +124,7 @@ export class ToolRequest {
   #signal: AbortSignal | undefined;
 
   /** @param init `McpHeaders` become the request's own, without a copy */
-  constructor(url: string, { method = 'GET', headers, signal }: Omit<McpRequestInit, 'body'> = {}) {
+  constructor(url: string, { method = 'GET', headers, signal }: Omit<McpRequestInit, 'body' | 'receivedAt'> = {}) {
     this.url = url;
     this.method = method;
     this.headers = headers instanceof McpHeaders ? headers : new McpHeaders(headers);

@@ -103,7 +103,9 @@ async function answer(
   if (access instanceof McpResponse) return respond(access);
   const context = createToolContext(pipeline.context, caller, access, trace, () => recorder.meetOutage());
   const { session } = access;
-  const exchange = { request: withoutSecrets(request), body: message.body, caller, session, context, recorder };
+  const { body } = message;
+  const arrivedAt = arrivalOf(pipeline, request);
+  const exchange = { request: withoutSecrets(request), body, arrivedAt, caller, session, context, recorder };
   const slid = sliding(access, pipeline.log);
 
   const afterwards = () => recorder.written();
@@ -141,7 +143,15 @@ async function get(pipeline: PipelineDependencies, request: McpRequest, caller: 
   const context = createToolContext(pipeline.context, caller, access, trace, () => recorder.meetOutage());
   const { response, done } = position
     ? await server.resume(session, position)
-    : await server.listen({ request: withoutSecrets(request), body: undefined, caller, session, context, recorder });
+    : await server.listen({
+        request: withoutSecrets(request),
+        body: undefined,
+        arrivedAt: arrivalOf(pipeline, request),
+        caller,
+        session,
+        context,
+        recorder,
+      });
   nameSession(response, session, publicUrl);
   return { response, done: Promise.all([sliding(access, log), done]) };
 }
@@ -193,6 +203,8 @@ function withoutSecrets(request: McpRequest): ToolRequest {
   for (const name of request.headers.keys()) if (credentialHeader.test(name)) headers.delete(name);
   return new ToolRequest(request.url, { method: request.method, headers });
 }
+
+const arrivalOf = ({ context }: PipelineDependencies, { receivedAt }: McpRequest) => receivedAt ?? context.clock.now();
 
 function setTrace({ setTrace }: PipelineDependencies, trace: Trace | undefined): Trace | undefined {
   if (trace) setTrace(traceIdOf(trace));

@@ -309,7 +309,13 @@ describe('an input response', () => {
       alan.id = session.id;
     }
     expect((await alan.answer(id, accept('Eve'))).status).toBe(400);
-    for (const unknown of ['unknown', 17, `${id}0`, `${String(id).slice(0, 22)}.9`, `A${String(id).slice(1)}`]) {
+    for (const unknown of [
+      'unknown',
+      17,
+      `${id}0`,
+      `${String(id).slice(0, 22)}.9`,
+      `${String(id).startsWith('A') ? 'B' : 'A'}${String(id).slice(1)}`,
+    ]) {
       expect((await session.answer(unknown, accept('Eve'))).status).toBe(400);
     }
     await processes.settle();

@@ -47,6 +47,8 @@ type Options = {
   isBatch: boolean;
   /** Responses to the invalid elements of a batch. */
   rejected: JSONRPCResponse[];
+  /** Epoch milliseconds at which the requests arrived. */
+  arrivedAt: number;
 };
 
 /**
@@ -90,14 +92,15 @@ export class ExecutionDelivery implements ExecutionOwner {
   static begin(dependencies: ExecutionWriterDependencies, options: Options): ExecutionDelivery {
     const phase: Phase = { kind: 'collecting', responses: [...options.rejected], isReserved: false };
     const delivery = new ExecutionDelivery(dependencies, options, phase);
-    delivery.#lateTimer = after(dependencies.clock, STREAM_AFTER_MILLISECONDS, () => delivery.#startStream());
+    delivery.#lateTimer = after(dependencies.clock, STREAM_AFTER_MILLISECONDS, () => delivery.#becomeLate());
     return delivery;
   }
 
   /** Continues a stored execution that `execution.runner` leases. Its client resumes the stream elsewhere. */
   static continue(dependencies: ExecutionWriterDependencies, execution: Execution): ExecutionDelivery {
     const accepts = { json: false, stream: true };
-    const options = { execution, request: () => '', isPrimed: false, accepts, isBatch: false, rejected: [] };
+    const arrivedAt = execution.createdAt * 1000;
+    const options = { execution, request: () => '', isPrimed: false, accepts, isBatch: false, rejected: [], arrivedAt };
     const delivery = new ExecutionDelivery(dependencies, options, { kind: 'streaming' });
     delivery.#writer.continue();
     delivery.#writer.renewLease();
@@ -188,6 +191,7 @@ export class ExecutionDelivery implements ExecutionOwner {
 
   /** The execution was cancelled, or another process has answered its client in place of this one. */
   lose(stored: Execution | undefined): void {
+    if (this.#phase.kind === 'collecting') this.#response.resolve(this.#lostResponse(this.#phase.responses, stored));
     this.#phase = { kind: 'ended' };
     this.#server?.cancel(this.#waiting);
     if (stored?.status !== 'cancelled') {
@@ -197,18 +201,34 @@ export class ExecutionDelivery implements ExecutionOwner {
     this.#writer.enqueue(() => this.#end());
   }
 
+  /** The response to a client that accepts no stream. A cancelled request has none (MCP 2025-11-25, cancellation). */
+  #lostResponse(responses: JSONRPCResponse[], stored: Execution | undefined): McpResponse {
+    const ended = stored?.status === 'cancelled' ? [] : [...this.#waiting].map(interrupted);
+    const all = [...responses, ...ended];
+    return all.length > 0 ? jsonResponse(all, this.#options.isBatch) : new McpResponse(null, { status: 202 });
+  }
+
+  /** Streams, or at least stores the execution of a client that accepts no stream: it may be cancelled. */
+  #becomeLate(): void {
+    if (this.#options.accepts.stream) this.#startStream();
+    else if (this.#phase.kind === 'collecting' && !this.#phase.isReserved) this.#store();
+  }
+
+  #store(): void {
+    this.#writer.create(this.#options.request(), this.#options.arrivedAt);
+  }
+
   #startStream(): void {
     if (this.#phase.kind !== 'collecting' || this.#phase.isReserved || !this.#options.accepts.stream) return;
     const { responses } = this.#phase;
     this.#phase = { kind: 'streaming' };
-    this.#writer.create(this.#options.request());
+    this.#store();
     this.#stream = new ClientStream(this.#dependencies.clock);
     this.#response.resolve(this.#stream.response);
     if (this.#options.isPrimed) {
       const position = { execution: this.#options.execution.id, number: 0 };
       this.#write((isStored) => (isStored ? primingEvent(position, RETRY_MILLISECONDS.dropped) : ''));
     }
-    this.#writer.renewLease();
     for (const response of responses) this.#emit(response);
   }
 
@@ -323,7 +343,7 @@ export class ExecutionDelivery implements ExecutionOwner {
 
   /** Every request has a response. */
   #finish(): void {
-    if (this.#phase.kind === 'streaming') {
+    if (this.#phase.kind === 'streaming' || this.#writer.hasCreated) {
       this.#stream?.close();
       this.#writer.enqueueEnd(async () => {
         if (this.#phase.kind === 'suspended') return;

@@ -63,7 +63,8 @@ export class ExecutionRunner {
     const request = () => serializeRequest(exchange);
     const accepts = acceptedForms(exchange.request.headers);
     const isBatch = Array.isArray(exchange.body);
-    const options = { execution, request, isPrimed, accepts, isBatch, rejected };
+    const { arrivedAt } = exchange;
+    const options = { execution, request, isPrimed, accepts, isBatch, rejected, arrivedAt };
     const delivery = ExecutionDelivery.begin(this.#dependencies, options);
     const take = (message: ServerMessage) => {
       // A client that has the response relies on the preference in its next request.

@@ -5,10 +5,12 @@ import { throughOutage } from '../../support/outage-patience.ts';
 import { retry, retryOnConflict } from '../../support/retry-on-conflict.ts';
 import { ServiceUnavailableError } from '../../support/service-unavailable-error.ts';
 import {
+  cancelled,
   type Execution,
   type ExecutionChange,
   type ExecutionEvent,
   type ExecutionStore,
+  isCancelledEarly,
   lease,
   nextVersion,
 } from '../execution.ts';
@@ -57,14 +59,25 @@ export class ExecutionWriter {
     return this.#execution;
   }
 
+  /** Whether the execution was to be stored; it may not be yet. */
+  get hasCreated(): boolean {
+    return this.#stored !== undefined;
+  }
+
   /** Whether the store has the execution. A client of one that it does not have is still sent every message. */
   async isStored(): Promise<boolean> {
     return (await this.#stored) ?? false;
   }
 
-  /** Stores a new execution, and takes its lease. */
-  create(request: string): void {
+  /**
+   * Stores a new execution, takes its lease until `stop`, and loses it at once if its client has cancelled it before.
+   *
+   * @param arrivedAt epoch milliseconds at which the requests arrived
+   */
+  create(request: string, arrivedAt: number): void {
     this.#stored = this.#create(request);
+    this.enqueue(() => this.#findCancellation(arrivedAt));
+    this.renewLease();
   }
 
   /** Continues a stored execution that `execution.runner` leases. */
@@ -82,6 +95,17 @@ export class ExecutionWriter {
       this.logFailure('stream_store_failed', error);
       return false;
     }
+  }
+
+  async #findCancellation(arrivedAt: number): Promise<void> {
+    const { store, clock } = this.#dependencies;
+    const now = epochSeconds(clock);
+    if (!(await this.isStored()) || !(await isCancelledEarly(store, this.#execution, arrivedAt, now))) return;
+    if (this.#owner.isOver) return;
+    const ended = cancelled(this.#execution, now);
+    // A write that fails met the same cancellation, by another notification.
+    if (await store.saveExecution(ended)) this.#execution = ended;
+    this.#owner.lose(ended);
   }
 
   /** Renews the lease until `stop`. */

@@ -12,6 +12,7 @@ import type { Logger } from '../../support/logger.ts';
 import { attemptUpTo, retry } from '../../support/retry-on-conflict.ts';
 import { type ChangeNotifications, isSubscribed, notificationOf } from '../change-notifications.ts';
 import {
+  CANCELLATION_SECONDS,
   cancelled,
   type Execution,
   type ExecutionStore,
@@ -20,7 +21,7 @@ import {
   nextVersion,
   unansweredIn,
 } from '../execution.ts';
-import { jsonRpcError } from '../json-rpc-error.ts';
+import { isRequestId, jsonRpcError } from '../json-rpc-error.ts';
 import { type McpExchange, type PendingResponse, respond } from '../mcp-exchange.ts';
 import { McpResponse } from '../mcp-http.ts';
 import type { ServerBuilder } from '../server-builder.ts';
@@ -75,7 +76,7 @@ export class LegacyRequests {
     try {
       const accepted = responses.map((response) => this.#inputResponses.accept(session, response, resume));
       const rejected = (await Promise.all(accepted)).find((each) => each !== undefined);
-      for (const { params } of cancellations) await this.#cancel(session, params?.requestId as RequestId | undefined);
+      for (const { params } of cancellations) await this.#cancel(exchange, params?.requestId);
       if (requests.length > 0) {
         const { response, done } = await this.#runner.run(exchange, requests, forwarded, invalid);
         return { response, done: Promise.all([done, ...continued]) };
@@ -145,18 +146,31 @@ export class LegacyRequests {
     await store.saveExecution(nextVersion(execution, epochSeconds(clock), change));
   }
 
-  /** Cancels the execution of a request. The process that runs it finds out when it renews its lease. */
-  async #cancel(session: Session, request: RequestId | undefined): Promise<void> {
-    if (request === undefined) return;
+  /**
+   * Cancels the execution of a request. The process that runs it finds out when it renews its lease; or when it stores the
+   * execution, which may be after this notification has arrived.
+   */
+  async #cancel({ session, arrivedAt }: McpExchange, request: unknown): Promise<void> {
+    if (!isRequestId(request)) return;
+    if (await this.#cancelStored(session, request)) return;
     const { store, clock } = this.#dependencies;
-    await attemptUpTo(CANCEL_ATTEMPTS, async () => {
+    const expiresAt = epochSeconds(clock) + CANCELLATION_SECONDS;
+    await store.addCancellation({ grant: session.grant, session: session.id, request, at: arrivedAt, expiresAt });
+    await this.#cancelStored(session, request);
+  }
+
+  /** @returns whether an execution of the request is stored */
+  async #cancelStored(session: Session, request: RequestId): Promise<boolean> {
+    const { store, clock } = this.#dependencies;
+    const isFound = await attemptUpTo(CANCEL_ATTEMPTS, async () => {
       const executions = await store.executionsOf(session.grant);
       const execution = executions.find(
         (each) => each.session === session.id && each.requests.includes(request) && isUnfinished(each),
       );
-      if (!execution || (await store.saveExecution(cancelled(execution, epochSeconds(clock))))) return undefined;
-      return retry;
+      if (!execution) return false;
+      return (await store.saveExecution(cancelled(execution, epochSeconds(clock)))) || retry;
     });
+    return isFound === true;
   }
 }
 

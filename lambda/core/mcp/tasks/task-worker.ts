@@ -174,7 +174,8 @@ export class TaskWorker {
     const recorder = new AuditRecorder(this.#dependencies.audit, execution);
     const onOutage = () => recorder.meetOutage();
     const context = createToolContext(this.#dependencies.context, caller, { grant, session }, trace, onOutage);
-    return { request, body, caller, session, context, recorder, isWorker: true };
+    const arrivedAt = execution.createdAt * 1000;
+    return { request, body, arrivedAt, caller, session, context, recorder, isWorker: true };
   }
 
   /** @returns undefined when the task is no longer this process's: it was cancelled */

@@ -18,6 +18,7 @@ import {
   type ExecutionStore,
   interrupted,
   isAbandoned,
+  isCancelledEarly,
   isLiveExecution,
   isUnfinished,
   newExecution,
@@ -68,6 +69,12 @@ export class Tasks {
     const { caller, session } = exchange;
     const task = newExecution(caller.grant, session.id, 'task', [request.id], this.#now(), ttlSeconds);
     await store.createExecution(task, serializeRequest(exchange, request));
+    // A client of 2026-07-28 cancels a task by its id, which it does not have yet.
+    const isLegacy = context.session.era === 'legacy';
+    if (isLegacy && (await isCancelledEarly(store, task, exchange.arrivedAt, this.#now()))) {
+      await this.#cancel(task);
+      return task;
+    }
     try {
       await starter.start({ grant: task.grant, execution: task.id });
     } catch (error) {
