@@ -13,7 +13,10 @@ const schemas = {
     version: z.int().min(0).optional().describe('0: only if the note does not exist yet'),
     days: z.number().positive().max(365).optional(),
   }),
-  forgetNote: z.object({ name: z.string().max(64) }),
+  forgetNote: z.object({
+    name: z.string().max(64),
+    confirmed: z.boolean().optional().describe('true when the user has agreed, for a client that cannot ask'),
+  }),
   slowTask: z.object({ steps: z.int().min(1).max(60).default(5) }),
   longTask: z.object({ minutes: z.number().positive().max(10).default(1) }),
   yesOrNo: z.object({ forget: z.boolean() }),
@@ -93,7 +96,12 @@ export function createServer(context: ToolContext): McpServer {
       annotations: { destructiveHint: true },
     },
     // With the user's input, the tool starts again from its first line, in any process.
-    async ({ name }, { mcpReq }) => {
+    async ({ name, confirmed }, { mcpReq }) => {
+      if (!canElicit(server)) {
+        if (!confirmed) return failed(`Ask the user whether to forget ${name}. Then call again with confirmed: true`);
+        await context.state.delete(`note/${name}`);
+        return json({ forgotten: true });
+      }
       const answer = acceptedContent(mcpReq.inputResponses, 'confirm', schemas.yesOrNo);
       if (mcpReq.inputResponses === undefined) {
         const message = `Forget the note ${name}?`;
@@ -159,6 +167,12 @@ export function createServer(context: ToolContext): McpServer {
   );
 
   return server;
+}
+
+/** Whether the client can show a form. If it cannot, a tool needs another way, or fails. */
+function canElicit({ server }: McpServer): boolean {
+  const elicitation = server.getClientCapabilities()?.elicitation;
+  return elicitation !== undefined && (elicitation.form !== undefined || elicitation.url === undefined);
 }
 
 const yesOrNoForm = {

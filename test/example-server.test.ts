@@ -72,6 +72,36 @@ describe.each([...ofSessions, ...ofToday])('with %s', (_name, connect) => {
   });
 });
 
+test.each([...ofSessions, ...ofToday])(
+  'with %s that cannot elicit, forget_note asks the model to ask the user, and deletes a note once that is confirmed',
+  async (_name, connect) => {
+    const client = await connect(processes.endpointOf(caller));
+    await jsonOf(client, 'note', { name: 'kept', text: 'buy milk' });
+    for (const input of [{ name: 'kept' }, { name: 'kept', confirmed: false }]) {
+      const asked = await textOf(client, 'forget_note', input);
+      expect(asked).toEqual({ isError: true, text: expect.stringContaining('confirmed: true') });
+    }
+    expect((await textOf(client, 'note', { name: 'kept' })).isError).toBe(false);
+    expect(await jsonOf(client, 'forget_note', { name: 'kept', confirmed: true })).toEqual({ forgotten: true });
+    expect((await textOf(client, 'note', { name: 'kept' })).isError).toBe(true);
+    await client.close();
+  },
+);
+
+test('forget_note asks a client that can elicit, although the model says that the user has agreed', async () => {
+  const asked: string[] = [];
+  const [[, connect]] = ofToday as [(typeof ofToday)[number]];
+  const client = await connect(processes.endpointOf(caller), {
+    elicit: (message) => {
+      asked.push(message);
+      return { action: 'decline' };
+    },
+  });
+  expect(await jsonOf(client, 'forget_note', { name: 'kept', confirmed: true })).toEqual({ forgotten: false });
+  expect(asked).toHaveLength(1);
+  await client.close();
+});
+
 /** A client of the server alone, with a context that has what the tool uses. */
 async function call(context: Partial<ToolContext>, params: object): Promise<Record<string, unknown>[]> {
   const [own, serverTransport] = InMemoryTransport.createLinkedPair();

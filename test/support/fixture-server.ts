@@ -14,7 +14,10 @@ const schemas = {
     version: z.int().min(0).optional().describe('0: only if the note does not exist'),
     days: z.number().positive().max(365).optional(),
   }),
-  forgetNote: z.object({ name: z.string().max(64) }),
+  forgetNote: z.object({
+    name: z.string().max(64),
+    confirmed: z.boolean().optional().describe('true when the user has agreed, for a client that cannot ask'),
+  }),
   slowTask: z.object({ steps: z.int().min(1).max(60).default(5) }),
   longTask: z.object({ milliseconds: z.int().positive().max(60_000).default(100) }),
   countUp: z.object({ counter: z.string().max(64) }),
@@ -75,7 +78,12 @@ export function createServer(context: ToolContext): McpServer {
       inputSchema: schemas.forgetNote,
       annotations: { destructiveHint: true },
     },
-    async ({ name }, { mcpReq }) => {
+    async ({ name, confirmed }, { mcpReq }) => {
+      if (!canElicit(server)) {
+        if (!confirmed) return failed(`Ask the user whether to forget ${name}. Then call again with confirmed: true`);
+        await context.state.delete(`note/${name}`);
+        return json({ forgotten: true });
+      }
       const answer = acceptedContent(mcpReq.inputResponses, 'confirm', schemas.confirmation);
       if (mcpReq.inputResponses === undefined) {
         const message = `Forget the note ${name}?`;
@@ -183,6 +191,11 @@ async function countUp({ state }: ToolContext, key: string): Promise<number> {
       if (!(error instanceof StateConflict)) throw error;
     }
   }
+}
+
+function canElicit({ server }: McpServer): boolean {
+  const elicitation = server.getClientCapabilities()?.elicitation;
+  return elicitation !== undefined && (elicitation.form !== undefined || elicitation.url === undefined);
 }
 
 const confirmationForm = {

@@ -153,7 +153,9 @@ describe('a client of the 2025 era', () => {
     const { processes, legacy } = await setUp();
     const [answer] = await messagesOf(await processes.clock.until(legacy('application/json', 'elicit')));
     expect(answer!.result).toMatchObject({ isError: true });
-    expect(answer!.result!.content![0]!.text).toContain('text/event-stream');
+    expect(answer!.result!.content![0]!.text).toBe(
+      'This tool needs input from the user, and this client cannot request it.',
+    );
     await processes.settle();
   });
 

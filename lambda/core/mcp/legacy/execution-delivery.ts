@@ -5,6 +5,7 @@ import type { AcceptedForms } from '../accepted-forms.ts';
 import { type Execution, type ExecutionEvent, interrupted } from '../execution.ts';
 import { jsonText } from '../json-text.ts';
 import { McpResponse } from '../mcp-http.ts';
+import { STREAM_NOT_ACCEPTED } from '../plain-error.ts';
 import {
   primingEvent,
   RETRY_MILLISECONDS,
@@ -259,7 +260,7 @@ export class ExecutionDelivery implements ExecutionOwner {
 
   #takeInputRequest(number: number, message: JSONRPCMessage, of: RequestId | undefined): void {
     if (!this.#options.accepts.stream) {
-      const error = { code: -32603, message: 'Elicitation failed: the client does not accept text/event-stream' };
+      const error = { code: -32603, message: `Elicitation failed: ${STREAM_NOT_ACCEPTED}` };
       queueMicrotask(() => this.#server?.respond(number, { error }));
       return;
     }
