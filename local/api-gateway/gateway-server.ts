@@ -127,13 +127,25 @@ function fetchWhole(exchange: Exchange, deployment: Deployment): Promise<WholeRe
   });
 }
 
+/**
+ * Whether the client has closed the connection before it had what it needs. Clients cancel the body of an acknowledgement
+ * or an error, while the function still ends its stream.
+ */
+function missesBody({ response, hasBody = false }: Exchange): boolean {
+  if (response.writableFinished) return false;
+  if (!response.headersSent) return true;
+  const isEventStream = String(response.getHeader('content-type')).startsWith('text/event-stream');
+  return response.statusCode < 400 && (hasBody || isEventStream);
+}
+
 function rejectHost(exchange: Exchange): void {
   exchange.error = `The host ${exchange.message.headers.host} is not a name of this server`;
   sendResponse(exchange.response, { status: 403, headers: [['Content-Type', 'text/plain']] }, 'Forbidden');
 }
 
-function logEntry({ response, request, function: invoked, error }: Exchange, durationMs: number): LogEntry {
-  const closed = response.writableFinished ? undefined : 'the connection was closed before the end of the response';
+function logEntry(exchange: Exchange, durationMs: number): LogEntry {
+  const { response, request, function: invoked, error } = exchange;
+  const closed = missesBody(exchange) ? 'the connection was closed before the end of the response' : undefined;
   return {
     requestId: request.requestId,
     method: request.httpMethod,

@@ -33,6 +33,8 @@ export type Exchange = {
   route?: Route;
   /** The logical id of the invoked function. */
   function?: string;
+  /** Whether a part of the body of a stream has been sent. */
+  hasBody?: boolean;
   /** For the log. */
   error?: string;
   /** Receives a whole response. @default sends it to the client */
@@ -127,13 +129,23 @@ async function sendStreamingResponse(
   });
   try {
     const { rest, ...head } = await withinIntegrationTimeout(integration, clock, readPrelude(chunks));
-    await sendStream(response, head, rest, chunks);
+    await sendStream(response, head, observed(exchange, rest, chunks));
   } catch (error) {
     // Releases the function, which waits for its reader. Not awaited: the function may not write for a while.
     void chunks.return();
     throw error;
   } finally {
     timeout.cancel();
+  }
+}
+
+/** The chunks of a body, noted in the exchange. */
+async function* observed(exchange: Exchange, first: Uint8Array, rest: AsyncIterable<Uint8Array>) {
+  exchange.hasBody = first.length > 0;
+  if (exchange.hasBody) yield first;
+  for await (const chunk of rest) {
+    exchange.hasBody ||= chunk.length > 0;
+    yield chunk;
   }
 }
 

@@ -14,12 +14,10 @@ export function sendResponse(response: ServerResponse, { status, headers }: Resp
 export async function sendStream(
   response: ServerResponse,
   head: ResponseHead,
-  firstBytes: Buffer,
   chunks: AsyncIterable<Uint8Array>,
 ): Promise<void> {
   writeHead(response, head);
   response.flushHeaders();
-  if (firstBytes.length > 0) await write(response, firstBytes);
   for await (const chunk of chunks) await write(response, chunk);
   response.end();
 }

@@ -51,6 +51,7 @@ const streaming = `
     endWithBody: (stream) => { stream.end('body'); },
     throwEarly: () => { throw new Error('early'); },
     throwLate: async (stream) => { stream.write('first'); await new Promise((later) => setImmediate(later)); throw new Error('late'); },
+    emptyPause: async (stream, { queryStringParameters: { gate } }) => { stream.write(''); await opened(gate); stream.end(); },
     pause: async (stream, { queryStringParameters: { gate } }) => { stream.write('first'); await opened(gate); stream.end('second'); },
     headFirst: async (stream, { queryStringParameters: { gate } }) => { stream.write(''); await opened(gate); stream.end('only'); },
     abandoned: async (stream, { queryStringParameters: { gate } }) => {
@@ -68,8 +69,8 @@ const streaming = `
   };
   exports.handler = awslambda.streamifyResponse(async (event, stream) => {
     const head = {
-      statusCode: 202,
-      headers: { 'X-Streamed': 'yes', 'WWW-Authenticate': 'Bearer', 'Transfer-Encoding': 'gzip' },
+      statusCode: Number(event.queryStringParameters?.status ?? 202),
+      headers: { ...(event.queryStringParameters?.type && { 'Content-Type': event.queryStringParameters.type }), 'X-Streamed': 'yes', 'WWW-Authenticate': 'Bearer', 'Transfer-Encoding': 'gzip' },
       cookies: ['a=1', 'b=2'],
     };
     await responses[event.queryStringParameters?.case ?? 'echo'](awslambda.HttpResponseStream.from(stream, head), event);
@@ -426,6 +427,33 @@ describe('a streaming response', () => {
     expect((await logged()).error).toMatch(/closed/);
     gate.open();
     await lines.until((all) => all.includes('finished'));
+  });
+});
+
+describe('a client that cancels the body of a stream after its head', () => {
+  /** The log entry of a request whose client cancels the body before the function has ended its stream. */
+  const entryOf = async (query: string) => {
+    const gate = await closedGate();
+    const response = await stream(`${query}&gate=${gate.url}`);
+    await response.body?.cancel();
+    const entry = await logged();
+    gate.open();
+    return entry;
+  };
+
+  test.each([
+    ['an acknowledgement without a body', 'emptyPause&status=202'],
+    ['a success without a body', 'emptyPause&status=200'],
+    ['an error', 'pause&status=405'],
+  ])('misses nothing of %s, and its log entry has no error', async (_, query) => {
+    expect((await entryOf(query)).error).toBeUndefined();
+  });
+
+  test.each([
+    ['a body', 'pause&status=200'],
+    ['an event stream without an event', 'emptyPause&status=200&type=text/event-stream'],
+  ])('misses the rest of %s, and its log entry says so', async (_, query) => {
+    expect((await entryOf(query)).error).toMatch(/closed before the end/);
   });
 });
 
