@@ -178,12 +178,15 @@ test('a new session: one read and one write', async () => {
   expect(await requestsOf(() => newSession(tokens))).toEqual({ dynamodb: { BatchGetItem: 1, PutItem: 1 }, kms: {} });
 });
 
-test('an unknown session id: one more read, and the transaction that renews it', async () => {
-  const headers = { 'mcp-session-id': 'never-heard-of' };
-  const counted = await requestsOf(async () => {
+test('an unknown session id: two more reads, and the transaction that replaces it, once for each grant', async () => {
+  const callWith = async (id: string) => {
+    const headers = { 'mcp-session-id': id };
     const answer = await postMcp(target.origin, tokens.access_token, callTool('whoami'), headers);
     expect(answer.status).toBe(200);
     await answer.text();
-  });
-  expect(counted).toEqual({ dynamodb: { BatchGetItem: 1, GetItem: 1, PutItem: 2, TransactWriteItems: 1 }, kms: {} });
+  };
+  const counted = await requestsOf(() => callWith('never-heard-of'));
+  expect(counted).toEqual({ dynamodb: { BatchGetItem: 2, GetItem: 1, PutItem: 2, TransactWriteItems: 1 }, kms: {} });
+  const another = await requestsOfAnother(() => callWith('another'));
+  expect(another).toEqual({ dynamodb: { BatchGetItem: 3, GetItem: 1, PutItem: 1 }, kms: {} });
 });

@@ -145,6 +145,31 @@ describe.each(adapters)('the stores in %s', (_name, open) => {
       expect((await stores.sessions.find(session.grant, session.id)).stored).toEqual(session);
     });
 
+    test('renew replaces a pointer that leads to the former session, and no other', async () => {
+      const [first, second, third] = [aSession(), aSession(), aSession()];
+      const { grant } = first;
+      const stale = fresh('stale');
+      expect(await stores.sessions.renew(first, stale, now)).toBe(true);
+      expect(await stores.sessions.renew({ ...second, grant }, stale, now, third.id)).toBe(false);
+      expect(await stores.sessions.renew({ ...second, grant }, stale, now, first.id)).toBe(true);
+      expect((await stores.sessions.find(grant, stale)).stored).toMatchObject({ renewedAs: second.id });
+      expect(await stores.sessions.renew({ ...third, grant }, second.id, now, second.id)).toBe(false);
+    });
+
+    test('slide extends the pointer that led to the session, and creates none', async () => {
+      const session = aSession();
+      const { grant } = session;
+      const stale = fresh('stale');
+      const unknown = fresh('unknown');
+      const until = session.expiresAt + 60;
+      await stores.sessions.renew(session, stale, now);
+      await stores.sessions.slide(session, now + 60, until, stale);
+      expect((await stores.sessions.find(grant, stale)).stored).toEqual({ renewedAs: session.id, expiresAt: until });
+      expect((await stores.sessions.find(grant, session.id)).stored).toMatchObject({ expiresAt: until });
+      await stores.sessions.slide(session, now + 60, until, unknown);
+      expect((await stores.sessions.find(grant, unknown)).stored).toBeUndefined();
+    });
+
     test('renew changes nothing when an unexpired item is under the stale name', async () => {
       const [first, second] = [aSession({ grant: fresh('grant') }), aSession()];
       await stores.sessions.renew(first, 'stale', now);

@@ -30,6 +30,8 @@ import {
 const LIVE_AND_THE_SAME = 'id = :id AND expiresAt > :now AND attribute_not_exists(endedAt)';
 const NOT_TOO_MANY_SUBSCRIPTIONS = '(attribute_not_exists(subscriptions) OR size(subscriptions) < :most)';
 const NOT_EXPIRED = 'expiresAt > :now';
+const IS_POINTER = 'attribute_exists(renewedAs)';
+const LEADS_TO = 'renewedAs = :session';
 const LIVE = 'expiresAt > :now AND attribute_not_exists(endedAt)';
 
 /** @param retentionSeconds how long an expired session stays in the table, as long as its calls are in the audit log */
@@ -53,20 +55,8 @@ export function dynamoSessionStore(connection: TableConnection, retentionSeconds
     type: itemType.renewedSession,
     renewedAs: id,
     expiresAt,
-    ttl: expiresAt,
+    ttl: expiresAt + retentionSeconds,
   });
-
-  const slidePointer = ({ grant, id }: Session, otherId: string, now: number, expiresAt: number) =>
-    succeeded(
-      client.update({
-        TableName: table,
-        Key: { pk: partition.sessions(grant), sk: otherId },
-        UpdateExpression: 'SET expiresAt = :expires, #ttl = :expires',
-        ConditionExpression: 'renewedAs = :id AND expiresAt > :now',
-        ExpressionAttributeNames: { '#ttl': 'ttl' },
-        ExpressionAttributeValues: { ':expires': expiresAt, ':id': id, ':now': now },
-      }),
-    );
 
   const put = (item: Record<string, unknown>, now: number) => ({
     TableName: table,
@@ -92,6 +82,19 @@ export function dynamoSessionStore(connection: TableConnection, retentionSeconds
       throw error;
     });
 
+  /** Whichever session it leads to, the request that follows it has used it. */
+  const slidePointer = (grant: string, name: string, expiresAt: number) =>
+    succeeded(
+      client.update({
+        TableName: table,
+        Key: { pk: partition.sessions(grant), sk: name },
+        UpdateExpression: 'SET expiresAt = :expires, #ttl = :ttl',
+        ConditionExpression: IS_POINTER,
+        ExpressionAttributeNames: { '#ttl': 'ttl' },
+        ExpressionAttributeValues: { ':expires': expiresAt, ':ttl': expiresAt + retentionSeconds },
+      }),
+    );
+
   return {
     async find(grant, name) {
       const keys = [
@@ -114,12 +117,17 @@ export function dynamoSessionStore(connection: TableConnection, retentionSeconds
       return transact([{ Put: first }, { Put: { TableName: table, Item: moved } }]);
     },
 
-    renew: (session, staleName, now) =>
-      transact([{ Put: put(sessionItem(session), now) }, { Put: put(pointerItem(session, staleName), now) }]),
+    renew: (session, staleName, now, former) => {
+      const replacing = {
+        ...put(pointerItem(session, staleName), now),
+        ConditionExpression: `${ABSENT_OR_EXPIRED} OR ${LEADS_TO}`,
+        ExpressionAttributeValues: { ':now': now, ':session': former ?? '' },
+      };
+      return transact([{ Put: put(sessionItem(session), now) }, { Put: replacing }]);
+    },
 
-    async slide(session, lastSeenAt, expiresAt) {
-      if (session.importedId !== undefined) await slidePointer(session, session.importedId, lastSeenAt, expiresAt);
-      await succeeded(
+    async slide(session, lastSeenAt, expiresAt, pointer) {
+      const slid = succeeded(
         client.update({
           TableName: table,
           Key: keyOf(session),
@@ -136,6 +144,7 @@ export function dynamoSessionStore(connection: TableConnection, retentionSeconds
           },
         }),
       );
+      await Promise.all([slid, pointer !== undefined && slidePointer(session.grant, pointer, expiresAt)]);
     },
 
     async savePreferences(session, preferences, now) {

@@ -25,20 +25,21 @@ export function memorySessionStore({ grants, sessions }: MemoryTables): SessionS
       sessions.set(keyOfSession(session), copy(session));
       return true;
     },
-    async renew(session, staleName, now) {
+    async renew(session, staleName, now, former) {
       const stale = sessionKey(session.grant, staleName);
-      if (!isFree(stale, now)) return false;
+      const found = sessions.get(stale);
+      const isFormer = found !== undefined && 'renewedAs' in found && found.renewedAs === former;
+      if (!isFormer && !isFree(stale, now)) return false;
       sessions.set(keyOfSession(session), copy(session));
       sessions.set(stale, { renewedAs: session.id, expiresAt: session.expiresAt });
       return true;
     },
-    async slide(session, lastSeenAt, expiresAt) {
+    async slide(session, lastSeenAt, expiresAt, pointer) {
       const found = liveSession(keyOfSession(session), lastSeenAt);
-      if (found?.id !== session.id) return;
-      sessions.set(keyOfSession(session), { ...found, lastSeenAt, expiresAt });
-      if (found.importedId !== undefined) {
-        sessions.set(sessionKey(found.grant, found.importedId), { renewedAs: found.id, expiresAt });
-      }
+      if (found?.id === session.id) sessions.set(keyOfSession(session), { ...found, lastSeenAt, expiresAt });
+      const key = pointer === undefined ? undefined : sessionKey(session.grant, pointer);
+      const stored = key === undefined ? undefined : sessions.get(key);
+      if (key !== undefined && stored && 'renewedAs' in stored) sessions.set(key, { ...stored, expiresAt });
     },
     async savePreferences(session, preferences, now) {
       const found = liveSession(keyOfSession(session), now);

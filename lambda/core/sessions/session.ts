@@ -69,11 +69,15 @@ export interface SessionStore {
   start(session: Session, now: number, former?: Session): Promise<boolean>;
   /**
    * Puts the session and, under the stale name, a pointer to it: both or neither.
-   * @returns false when an unexpired item is under the stale name: read again
+   * @param former the id to which a pointer under that name leads
+   * @returns false when an unexpired item is under the stale name, other than the pointer to `former`: read again
    */
-  renew(session: Session, staleName: string, now: number): Promise<boolean>;
-  /** Updates `lastSeenAt` and `expiresAt` of the session if it is live and unchanged; otherwise does nothing. */
-  slide(session: Session, lastSeenAt: number, expiresAt: number): Promise<void>;
+  renew(session: Session, staleName: string, now: number, former?: string): Promise<boolean>;
+  /**
+   * Updates `lastSeenAt` and `expiresAt` of the session if it is live and unchanged, and the expiry of the pointer that led
+   * to it; otherwise does nothing.
+   */
+  slide(session: Session, lastSeenAt: number, expiresAt: number, pointer?: string): Promise<void>;
   /** Applies the change to a live legacy session; does nothing to another one, or beyond `MOST_SUBSCRIPTIONS`. */
   savePreferences(session: Session, preferences: SessionPreferences, now: number): Promise<void>;
   /** Marks the legacy session as ended; an unknown or expired one stays as it is. */
@@ -94,6 +98,9 @@ export interface SessionStore {
 
 /** The name of a grant's current modern session. No legacy id contains a space. */
 export const CURRENT = ' current';
+
+/** The name of the pointer to the session that takes the place of all unknown ids of a grant. */
+export const REPLACEMENT = ' replacement';
 
 /** The name of a modern session that another has followed. */
 export const formerName = ({ id }: Pick<Session, 'id'>): string => ` ${id}`;

@@ -7,10 +7,10 @@ import {
   type ImportedSession,
   type Initialize,
   isSessionId,
+  REPLACEMENT,
   type Session,
   type SessionPreferences,
   type SessionStore,
-  type StoredSession,
 } from './session.ts';
 
 export type SessionRules = {
@@ -38,6 +38,20 @@ export type SessionAccess = {
   /** Resolves when the slide of the session is stored; to be awaited before the function may freeze. */
   slid: Promise<void>;
 };
+
+/** The item under a name that leads to another session. */
+type Pointer = { name: string; renewedAs: string };
+
+/** An id without an unexpired session, and what is known of it. */
+type StaleId = {
+  id: string;
+  session: Session | undefined;
+  pointer: Pointer | undefined;
+  protocolVersion: string | undefined;
+};
+
+/** Each renewal of a session under its newest id adds a pointer to the way from its first id. */
+const MOST_HOPS = 10;
 
 /** Bounds the writes of a busy session; a tenth of a short TTL, so that the session still slides in time. */
 const slideEverySeconds = (ttlSeconds: number) => Math.min(60, ttlSeconds / 10);
@@ -76,40 +90,67 @@ export class Sessions {
     protocolVersion: string | undefined,
   ): Promise<SessionAccess | SessionRejection> {
     if (!isSessionId(id)) return 'session-not-found';
-    let name = id;
     return retryOnConflict(contended(id), async () => {
-      const { grant: found, stored } = await this.#store.find(caller.grant, name);
+      const { grant: found, session, pointer } = await this.#lookUp(caller.grant, id);
       const grant = this.#validGrant(caller, found);
       if (!grant) return 'unauthorized';
-      const live = stored && stored.expiresAt > this.#now() ? stored : undefined;
-      if (live && 'renewedAs' in live) {
-        name = live.renewedAs;
-        return retry;
+      if (!session || !this.#isUnexpired(session)) {
+        return this.#replaceStale(caller, grant, { id, session, pointer, protocolVersion });
       }
-      if (live) return live.endedAt === undefined ? this.#admit(grant, live) : 'session-not-found';
-      return this.#replaceStale(caller, grant, { name, stored, protocolVersion });
+      return session.endedAt === undefined ? this.#admit(grant, session, pointer) : 'session-not-found';
     });
   }
 
-  /** An id without a live session: an imported session takes its place, or a new one if the rules allow. */
+  /** The session under the name, or the one to which the pointers there lead. Its own expiry counts, not theirs. */
+  async #lookUp(grantId: string, name: string): Promise<{ grant?: Grant; session?: Session; pointer?: Pointer }> {
+    const { grant, stored } = await this.#store.find(grantId, name);
+    const pointer = stored && 'renewedAs' in stored ? { name, renewedAs: stored.renewedAs } : undefined;
+    let item = stored;
+    for (let hops = 0; item && 'renewedAs' in item && hops < MOST_HOPS; hops++) {
+      item = (await this.#store.find(grantId, item.renewedAs)).stored;
+    }
+    const session = item && 'id' in item ? item : undefined;
+    return { ...(grant && { grant }), ...(session && { session }), ...(pointer && { pointer }) };
+  }
+
+  #isUnexpired({ expiresAt }: Session): boolean {
+    return expiresAt > this.#now();
+  }
+
+  /** An id without an unexpired session: an imported session takes its place, or a new one if the rules allow. */
   async #replaceStale(
     caller: Caller,
     grant: GrantSummary,
-    {
-      name,
-      stored,
-      protocolVersion,
-    }: { name: string; stored: StoredSession | undefined; protocolVersion: string | undefined },
+    { id, session: former, pointer, protocolVersion }: StaleId,
   ): Promise<SessionAccess | SessionRejection | typeof retry> {
-    const imported = await this.#liveImported(caller, name);
+    const imported = await this.#liveImported(caller, id);
     if (imported) {
       const session = this.#adopted(caller, grant, imported, protocolVersion);
       return (await this.#store.adoptImported(session, imported.id, this.#now())) ? unslid(grant, session) : retry;
     }
     if (this.#rules.stale === 'reject') return 'session-not-found';
-    const initialize = stored && 'initialize' in stored ? stored.initialize : undefined;
-    const session = this.#newSession(caller, grant, 'legacy', initialize ?? unknownClient(protocolVersion));
-    return (await this.#store.renew(session, name, this.#now())) ? unslid(grant, session) : retry;
+    if (!former && !pointer) return this.#replaceUnknown(caller, grant, protocolVersion);
+    const initialize = former?.initialize ?? unknownClient(protocolVersion);
+    const session = this.#newSession(caller, grant, 'legacy', initialize);
+    return (await this.#store.renew(session, id, this.#now(), pointer?.renewedAs)) ? unslid(grant, session) : retry;
+  }
+
+  /**
+   * An id that was no session of this grant. Clients continue with the ids of a previous grant or server, and may send any
+   * number of them, so one session takes the place of all.
+   */
+  async #replaceUnknown(
+    caller: Caller,
+    grant: GrantSummary,
+    protocolVersion: string | undefined,
+  ): Promise<SessionAccess | typeof retry> {
+    const { session: current, pointer } = await this.#lookUp(caller.grant, REPLACEMENT);
+    if (current && this.#isUnexpired(current) && current.endedAt === undefined) {
+      return this.#admit(grant, current, pointer);
+    }
+    const session = this.#newSession(caller, grant, 'legacy', unknownClient(protocolVersion));
+    const isStored = await this.#store.renew(session, REPLACEMENT, this.#now(), pointer?.renewedAs);
+    return isStored ? unslid(grant, session) : retry;
   }
 
   /** The session that a modern request belongs to. */
@@ -128,20 +169,24 @@ export class Sessions {
   /** Ends a legacy session at its client's request (DELETE). */
   async end(caller: Caller, id: string): Promise<SessionRejection | undefined> {
     if (!isSessionId(id)) return 'session-not-found';
-    const { grant: found, stored } = await this.#store.find(caller.grant, id);
+    const { grant: found, session, pointer } = await this.#lookUp(caller.grant, id);
     const grant = this.#validGrant(caller, found);
     if (!grant) return 'unauthorized';
-    if (!stored || stored.expiresAt <= this.#now()) {
-      const imported = await this.#liveImported(caller, id);
-      if (!imported) return 'session-not-found';
-      const session = this.#adopted(caller, grant, imported);
-      await this.#store.adoptImported(session, id, this.#now());
-      await this.#store.end(caller.grant, session.id, this.#now());
-      return undefined;
+    if (session && this.#isUnexpired(session)) return this.#end(session);
+    const imported = await this.#liveImported(caller, id);
+    if (imported) {
+      const adopted = this.#adopted(caller, grant, imported);
+      await this.#store.adoptImported(adopted, id, this.#now());
+      return this.#end(adopted);
     }
-    if ('renewedAs' in stored) return this.end(caller, stored.renewedAs);
-    if (stored.endedAt !== undefined) return 'session-not-found';
-    await this.#store.end(caller.grant, id, this.#now());
+    if (session || pointer) return 'session-not-found';
+    const { session: replacement } = await this.#lookUp(caller.grant, REPLACEMENT);
+    return replacement && this.#isUnexpired(replacement) ? this.#end(replacement) : 'session-not-found';
+  }
+
+  async #end({ grant, id, endedAt }: Session): Promise<SessionRejection | undefined> {
+    if (endedAt !== undefined) return 'session-not-found';
+    await this.#store.end(grant, id, this.#now());
     return undefined;
   }
 
@@ -191,12 +236,14 @@ export class Sessions {
     };
   }
 
-  #admit(grant: GrantSummary, session: Session): SessionAccess {
+  /** @param pointer led to the session, and lives as long */
+  #admit(grant: GrantSummary, session: Session, pointer?: Pointer): SessionAccess {
     const now = this.#now();
     const ttlSeconds = this.#ttlSeconds(grant);
     if (now - session.lastSeenAt < slideEverySeconds(ttlSeconds)) return unslid(grant, session);
     const slidden = { ...session, lastSeenAt: now, expiresAt: now + ttlSeconds };
-    return { grant, session: slidden, slid: this.#store.slide(session, slidden.lastSeenAt, slidden.expiresAt) };
+    const slid = this.#store.slide(session, slidden.lastSeenAt, slidden.expiresAt, pointer?.name);
+    return { grant, session: slidden, slid };
   }
 
   #ttlSeconds({ groups }: GrantSummary): number {

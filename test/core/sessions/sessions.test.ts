@@ -84,6 +84,77 @@ describe('a legacy session', () => {
     expect(new Set(all.map((each) => admitted(each).session.id)).size).toBe(1);
   });
 
+  test('replaces all unknown ids of a grant, so that made-up ids create two items', async () => {
+    const { sessions, ada, alan, stores } = await world();
+    const renew = jest.spyOn(stores.sessions, 'renew');
+    const all = await Promise.all(
+      Array.from({ length: 20 }, (_, n) => sessions.resume(ada, `made-up-${n}`, undefined)),
+    );
+    all.push(await sessions.resume(ada, 'another', undefined));
+    expect(new Set(all.map((each) => admitted(each).session.id)).size).toBe(1);
+    expect((await Promise.all(renew.mock.results.map(({ value }) => value))).filter(Boolean)).toHaveLength(1);
+    const { id } = admitted(all[0]!).session;
+    expect(admitted(await sessions.resume(ada, id, undefined)).session.id).toBe(id);
+    expect(admitted(await sessions.resume(alan, 'made-up-0', undefined)).session.id).not.toBe(id);
+  });
+
+  test('that replaced unknown ids is followed by another when it has ended or expired', async () => {
+    const { sessions, ada, clock } = await world();
+    const idOf = async (id: string) => admitted(await sessions.resume(ada, id, undefined)).session.id;
+    const first = await idOf('unknown-a');
+    expect(await sessions.end(ada, first)).toBeUndefined();
+    const second = await idOf('unknown-b');
+    expect(second).not.toBe(first);
+    expect(await sessions.resume(ada, first, undefined)).toBe('session-not-found');
+    expect(await sessions.end(ada, 'unknown-c')).toBeUndefined();
+    const third = await idOf('unknown-a');
+    expect(new Set([first, second, third]).size).toBe(3);
+    clock.now += 24 * hour;
+    expect(await idOf('unknown-a')).not.toBe(third);
+    expect(await sessions.end(ada, third)).toBe('session-not-found');
+  });
+
+  test.each(['expired', 'unknown'])(
+    'of an %s id that its client never changes lasts as long as it is used',
+    async (kind) => {
+      const { sessions, ada, clock } = await world();
+      const begun = admitted(await sessions.initialize(ada, initialize)).session;
+      const id = kind === 'expired' ? begun.id : 'unknown-id';
+      clock.now += 24 * hour;
+      const renewed = admitted(await sessions.resume(ada, id, undefined)).session;
+      for (let day = 0; day < 5; day++) {
+        clock.now += 23 * hour;
+        const again = admitted(await sessions.resume(ada, id, undefined));
+        await again.slid;
+        expect(again.session).toMatchObject({ id: renewed.id, expiresAt: clock.now + 24 * hour });
+      }
+      expect(await sessions.end(ada, id)).toBeUndefined();
+    },
+  );
+
+  test('keeps its initialize parameters through any number of renewals under one id', async () => {
+    const { sessions, ada, clock } = await world();
+    const { session } = admitted(await sessions.initialize(ada, initialize));
+    const ids = new Set([session.id]);
+    for (let count = 0; count < 8; count++) {
+      clock.now += 25 * hour;
+      const renewed = admitted(await sessions.resume(ada, session.id, undefined)).session;
+      expect(renewed.initialize).toEqual(initialize);
+      ids.add(renewed.id);
+    }
+    expect(ids.size).toBe(9);
+  });
+
+  test('is found through the ids of all sessions that it followed', async () => {
+    const { sessions, ada, clock } = await world();
+    const ids = [admitted(await sessions.initialize(ada, initialize)).session.id];
+    for (let count = 0; count < 4; count++) {
+      clock.now += 24 * hour;
+      ids.push(admitted(await sessions.resume(ada, ids.at(-1)!, undefined)).session.id);
+    }
+    for (const id of ids) expect(admitted(await sessions.resume(ada, id, undefined)).session.id).toBe(ids.at(-1));
+  });
+
   test('of another user behaves as an unknown one and stays unchanged', async () => {
     const { sessions, ada, alan } = await world();
     const { session } = admitted(await sessions.initialize(ada, initialize));

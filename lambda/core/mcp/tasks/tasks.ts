@@ -70,7 +70,7 @@ export class Tasks {
     const task = newExecution(caller.grant, session.id, 'task', [request.id], this.#now(), ttlSeconds);
     await store.createExecution(task, serializeRequest(exchange, request));
     // A client of 2026-07-28 cancels a task by its id, which it does not have yet.
-    const isLegacy = context.session.era === 'legacy';
+    const isLegacy = session.era === 'legacy';
     if (isLegacy && (await isCancelledEarly(store, task, exchange.arrivedAt, this.#now()))) {
       await this.#cancel(task);
       return task;
