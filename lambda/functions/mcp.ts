@@ -6,6 +6,7 @@ import { type LambdaRuntime, streamResponse, toMcpRequest } from '../adapters/ap
 import { dynamoAuditLogWriter } from '../adapters/dynamodb/audit/audit-log-writer.ts';
 import { dynamoChangeStore } from '../adapters/dynamodb/change-store.ts';
 import { dynamoExecutionStore } from '../adapters/dynamodb/execution-store.ts';
+import { dynamoRequestStateStore } from '../adapters/dynamodb/request-state-store.ts';
 import { dynamoSealedKeyStore } from '../adapters/dynamodb/sealed-key-store.ts';
 import { dynamoSessionStore } from '../adapters/dynamodb/session-store.ts';
 import { dynamoStateStore } from '../adapters/dynamodb/state-store.ts';
@@ -57,7 +58,11 @@ let opened: WorkerStarter | undefined;
 const server = new ServerStep({
   create: createServer,
   executions,
-  requestStates: new RequestStates(sealedKey(dynamoSealedKeyStore(table), sealer, 'request-state'), now),
+  requestStates: new RequestStates(
+    sealedKey(dynamoSealedKeyStore(table), sealer, 'request-state'),
+    dynamoRequestStateStore(table),
+    now,
+  ),
   starter: { start: async (job) => (await openWorker()).start(job) },
   changes: dynamoChangeStore(table),
   listenSeconds: environment.LISTEN_SECONDS ?? 0,

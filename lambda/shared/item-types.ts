@@ -18,6 +18,7 @@ export const renewedSession = 'renewal';
 export const importedSession = 'imported-session';
 export const execution = 'run';
 export const executionText = 'run-text';
+export const usedState = 'used-state';
 export const cancellation = 'cancellation';
 export const change = 'change';
 export const listener = 'listener';

@@ -54,6 +54,8 @@ test.each([
     { pk: 'T#a-grant', sk: '-', type: 'identity-tokens' },
     { pk: 'S#a-grant', sk: 'a-session', type: 'session', id: 'a-session', grant: 'a-grant', ...user, gsi1sk: 'S#1#a' },
     { pk: 'S#a-grant', sk: 'an-older-id', type: 'renewal' },
+    { pk: 'E#a-grant#marks', sk: 'C#a-session number#1', type: 'cancellation' },
+    { pk: 'E#a-grant#marks', sk: 'S#a-nonce', type: 'used-state' },
     { pk: 'E#a-grant', sk: 'a-run', type: 'run' },
     { pk: 'E#a-grant#a-run', sk: 'B#0', type: 'run-text' },
     { pk: 'N#ada', sk: 'diary', type: 'state' },

@@ -370,6 +370,18 @@ describe.each(adapters)('the stores in %s', (_name, open) => {
       expect(await stores.executions.cancellationsOf(run)).toEqual([later, ofText]);
     });
 
+    test('useRequestState returns the first use of a state in its grant, also to itself', async () => {
+      const [grant, nonce] = [fresh('grant'), fresh('nonce')];
+      const first = { nonce, inputs: 'digest', usedAt: now, expiresAt: now + 60 };
+      const second = { ...first, inputs: 'another', usedAt: now + 1 };
+      expect(await stores.requestStates.useRequestState(grant, first)).toEqual(first);
+      expect(await stores.requestStates.useRequestState(grant, first)).toEqual(first);
+      expect(await stores.requestStates.useRequestState(grant, second)).toEqual(first);
+      expect(await stores.requestStates.useRequestState(fresh('grant'), second)).toEqual(second);
+      const other = { ...second, nonce: fresh('nonce') };
+      expect(await stores.requestStates.useRequestState(grant, other)).toEqual(other);
+    });
+
     test('executionsOf returns all executions of the grant and none of another', async () => {
       const grant = fresh('grant');
       const runs = Array.from({ length: 5 }, () => aRun(grant));

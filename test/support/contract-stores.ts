@@ -19,6 +19,7 @@ import { dynamoExecutionStore } from '../../lambda/adapters/dynamodb/execution-s
 import { dynamoFlowStore } from '../../lambda/adapters/dynamodb/flow-store.ts';
 import { dynamoGrantStore } from '../../lambda/adapters/dynamodb/grant-store.ts';
 import { dynamoRateLimitStore } from '../../lambda/adapters/dynamodb/rate-limit-store.ts';
+import { dynamoRequestStateStore } from '../../lambda/adapters/dynamodb/request-state-store.ts';
 import { dynamoRevocationStore } from '../../lambda/adapters/dynamodb/revocation-store.ts';
 import { dynamoSealedKeyStore } from '../../lambda/adapters/dynamodb/sealed-key-store.ts';
 import { dynamoSessionStore } from '../../lambda/adapters/dynamodb/session-store.ts';
@@ -62,6 +63,7 @@ const losingResponses = (endpoint: string): Promise<Front> => LosingProxy.start(
 export const storesIn = (table: TableConnection): MemoryStores => ({
   sessions: dynamoSessionStore(table),
   executions: dynamoExecutionStore(table),
+  requestStates: dynamoRequestStateStore(table),
   changes: dynamoChangeStore(table),
   calls: { ...dynamoAuditLogWriter(table), ...dynamoAuditLogReader(table) },
   clients: dynamoClientStore(table),

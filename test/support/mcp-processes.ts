@@ -200,7 +200,7 @@ export class Processes {
       void this.log.push({ event, details: trace === undefined ? details : { trace, ...details } });
     const { createServer: create, ttlSeconds = 24 * 3600, ttlSecondsByGroup, stale = 'renew' } = this.#options;
     const sessions = new Sessions(stores.sessions, { ttlSeconds, ttlSecondsByGroup, stale }, now);
-    const requestStates = new RequestStates({ load: () => this.#key }, now);
+    const requestStates = new RequestStates({ load: () => this.#key }, stores.requestStates, now);
     return {
       sessions,
       server: new ServerStep({

@@ -6,6 +6,7 @@ import type { DashboardSessionStarter, DashboardSessionStore } from '../../core/
 import type { UpstreamTokenStore } from '../../core/identity/upstream-tokens.ts';
 import type { ChangeStore } from '../../core/mcp/change-notifications.ts';
 import type { ExecutionStore } from '../../core/mcp/execution.ts';
+import type { RequestStateStore } from '../../core/mcp/modern/request-state.ts';
 import type { StateStore } from '../../core/mcp/tool-state.ts';
 import type { FlowStore, GrantStore } from '../../core/oauth/authorization-flow.ts';
 import type { AssertionStore } from '../../core/oauth/clients/client-assertion.ts';
@@ -26,6 +27,7 @@ import { memoryExecutionStore } from './memory-execution-store.ts';
 import { memoryFlowStore } from './memory-flow-store.ts';
 import { memoryGrantStore } from './memory-grant-store.ts';
 import { memoryRateLimitStore } from './memory-rate-limit-store.ts';
+import { memoryRequestStateStore } from './memory-request-state-store.ts';
 import { memoryRevocationStore } from './memory-revocation-store.ts';
 import { memorySealedKeyStore } from './memory-sealed-key-store.ts';
 import { memorySessionStore } from './memory-session-store.ts';
@@ -36,6 +38,7 @@ import { memoryUpstreamTokenStore } from './memory-upstream-token-store.ts';
 export type MemoryStores = {
   sessions: SessionStore;
   executions: ExecutionStore;
+  requestStates: RequestStateStore;
   changes: ChangeStore;
   calls: AuditLogStore;
   clients: ClientStore;
@@ -62,6 +65,7 @@ export function memoryStores(): MemoryStores {
   return {
     sessions: memorySessionStore(tables),
     executions: memoryExecutionStore(),
+    requestStates: memoryRequestStateStore(),
     changes: memoryChangeStore(),
     calls: memoryAuditLog(),
     clients: memoryClientStore(),

@@ -604,6 +604,8 @@ describe('the requestState of 2026-07-28', () => {
     const control = newControl();
     const processes: Processes = new Processes({ createServer: () => createServer(control, processes.clock) });
     const [ada, alan] = [await processes.callerOf('ada'), await processes.callerOf('alan')];
+    const client = 'dcr_2';
+    const otherClient = { ...(await processes.callerOf('ada', { id: 'grant-of-other-client', client })), client };
     const { result } = await send(processes, ada, 'tools/call', { name: 'greet', arguments: given });
     const requestState = result!.requestState as string;
     const repeat = (change: Record<string, unknown> = {}, caller = ada) =>
@@ -614,8 +616,36 @@ describe('the requestState of 2026-07-28', () => {
         requestState,
         ...change,
       });
-    return { processes, control, alan, requestState, repeat };
+    return { processes, control, alan, otherClient, requestState, repeat };
   }
+
+  test('is used once: a repetition is answered for two minutes, and other input responses never', async () => {
+    const { processes, control, repeat } = await callGreet();
+    expect((await repeat()).result?.content?.[0]?.text).toBe('Hello, Ada, greeting');
+    expect((await repeat({ inputResponses: { who: accept('Eve') } })).error?.code).toBe(-32602);
+    await processes.clock.advance(120_000);
+    expect((await repeat()).result?.content?.[0]?.text).toBe('Hello, Ada, greeting');
+    await processes.clock.advance(1_000);
+    expect((await repeat()).error?.code).toBe(-32602);
+    expect(control.after).toBe(2);
+  });
+
+  test('is used once by concurrent requests with different input responses', async () => {
+    const { control, repeat } = await callGreet();
+    const names = ['Ada', 'Eve', 'Alan', 'Grace'];
+    const answers = await Promise.all(names.map((each) => repeat({ inputResponses: { who: accept(each) } })));
+    expect(answers.filter(({ error }) => error === undefined)).toHaveLength(1);
+    expect(control.after).toBe(1);
+  });
+
+  test('is not used by a request that is rejected, nor by one whose store does not answer', async () => {
+    const { processes, alan, repeat } = await callGreet();
+    await Promise.all([repeat({}, alan), repeat({ arguments: {} })]);
+    processes.around = () => Promise.reject(new ServiceUnavailableError('The session table', new Error('away')));
+    expect((await repeat({ inputResponses: { who: accept('Eve') } })).error?.code).toBe(-32000);
+    processes.around = (_, run) => run();
+    expect((await repeat()).result?.content?.[0]?.text).toBe('Hello, Ada, greeting');
+  });
 
   test('is encrypted for the client, and the tool receives it unchanged', async () => {
     const { requestState, repeat } = await callGreet();
@@ -626,8 +656,8 @@ describe('the requestState of 2026-07-28', () => {
     expect((await repeat({ arguments: reordered })).result?.content?.[0]?.text).toBe('Hello, Ada, greeting');
   });
 
-  test('is rejected when it was changed, belongs to another user, tool or arguments, or has expired', async () => {
-    const { processes, control, alan, requestState, repeat } = await callGreet();
+  test('is rejected when it was changed, belongs to another user, client, tool or arguments, or has expired', async () => {
+    const { processes, control, alan, otherClient, requestState, repeat } = await callGreet();
     const changed = (index: number) =>
       requestState.slice(0, index) + (requestState[index] === 'A' ? 'B' : 'A') + requestState.slice(index + 1);
     const wrong = [
@@ -639,6 +669,7 @@ describe('the requestState of 2026-07-28', () => {
       repeat({ requestState: 17 }),
       repeat({ requestState: null }),
       repeat({}, alan),
+      repeat({}, otherClient),
       repeat({ name: 'greet-all' }),
       repeat({ arguments: { ...given, to: 'Alan' } }),
       repeat({ arguments: {} }),

@@ -104,12 +104,12 @@ export class ModernRequests {
 
   /** Opens the `requestState` that a client returns, so that the tool receives what it handed out. */
   async #openState(exchange: McpExchange): Promise<McpExchange | McpResponse> {
-    const { body, context, recorder } = exchange;
+    const { body, caller, recorder } = exchange;
     const sealed = (body as { params?: { requestState?: unknown } }).params?.requestState;
     // The worker has the state from the store, where no client can change it.
     if (sealed === undefined || !isJSONRPCRequest(body) || exchange.isWorker) return exchange;
     const { requestStates } = this.#dependencies;
-    const state = typeof sealed === 'string' ? await requestStates.open(sealed, context.user.key, body) : undefined;
+    const state = typeof sealed === 'string' ? await requestStates.open(sealed, caller.grant, body) : undefined;
     if (state !== undefined) return { ...exchange, body: { ...body, params: { ...body.params, requestState: state } } };
     // As the SDK answers a state that does not verify: the request was understood, so the status is 200.
     const error = {
@@ -136,9 +136,9 @@ export class ModernRequests {
     });
   }
 
-  async #seal(message: JSONRPCMessage, state: string, { body, context }: McpExchange): Promise<JSONRPCMessage> {
+  async #seal(message: JSONRPCMessage, state: string, { body, caller }: McpExchange): Promise<JSONRPCMessage> {
     const { requestStates } = this.#dependencies;
-    const requestState = await requestStates.seal(state, context.user.key, body as JSONRPCRequest);
+    const requestState = await requestStates.seal(state, caller.grant, body as JSONRPCRequest);
     const { result } = message as { result: object };
     return { ...message, result: { ...result, requestState } } as JSONRPCMessage;
   }
