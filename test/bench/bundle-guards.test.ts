@@ -78,13 +78,13 @@ function packagesIn(source: string): Map<string, number> {
 
 describe('sizes', () => {
   test.each([
-    ['Mcp', 467_000, '2 % above 457,641; the budget is 614,400'],
+    ['Mcp', 481_300, '2 % above 471,897; the budget is 614,400'],
     ['Authorizer', 40_960, 'a budget: every connection waits for it first'],
     // Sign-in and dashboard are interactive: each additional 100 KB adds 5 to 10 ms to a cold start.
-    ['OAuth', 340_500, '2 % above 333,844'],
+    ['OAuth', 347_800, '2 % above 340,980'],
     ['Dashboard', 166_800, '2 % above 163,471'],
     // The aggregation job runs 8,640 times a month and is charged by the millisecond.
-    ['Rollup', 40_800, '2 % above 39,997'],
+    ['Rollup', 41_800, '2 % above 40,953'],
   ])('the bundle of %s has at most %d bytes: %s', (construct, most) => {
     expect(statSync(functionOf(construct).file).size).toBeLessThanOrEqual(most);
   });
@@ -101,7 +101,7 @@ describe('sizes', () => {
 });
 
 describe('modules', () => {
-  test('the MCP function contains these packages and at most 179 modules', () => {
+  test('the MCP function contains these packages and at most 184 modules', () => {
     const packages = packagesIn('mcp.ts');
     // Before another package is added here, measure its load time: npm run bench -- --part cold.
     expect([...packages.keys()].sort()).toEqual([
@@ -114,13 +114,13 @@ describe('modules', () => {
       'our own',
       'zod',
     ]);
-    expect(sum(packages.values())).toBeLessThanOrEqual(179);
+    expect(sum(packages.values())).toBeLessThanOrEqual(184);
   });
 
-  test('the authorizer contains one package and at most 27 modules', () => {
+  test('the authorizer contains one package and at most 28 modules', () => {
     const packages = packagesIn('authorizer.ts');
     expect([...packages.keys()].sort()).toEqual(['aws-jwt-verify', 'our own']);
-    expect(sum(packages.values())).toBeLessThanOrEqual(27);
+    expect(sum(packages.values())).toBeLessThanOrEqual(28);
   });
 
   test('no function contains ajv, with which the SDK would compile schemas', () => {

@@ -1,6 +1,7 @@
 import type { JSONWebKeySet } from 'jose';
 import * as z from 'zod/mini';
 import { hasPrivateMembers } from '../../../shared/jwk-members.ts';
+import { parseJson } from '../../support/json.ts';
 import { type ClientKeys, displayName } from './oauth-client.ts';
 
 /**
@@ -86,7 +87,7 @@ export const readKeySet = (text: string): JSONWebKeySet => parse(publicKeySet, t
 function parse<T extends z.core.$ZodType>(schema: T, text: string): z.output<T> {
   let json: unknown;
   try {
-    json = JSON.parse(text);
+    json = parseJson(text);
   } catch {
     throw new ClientDocumentError('it is not JSON');
   }

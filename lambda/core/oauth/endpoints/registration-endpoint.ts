@@ -1,3 +1,4 @@
+import { parseJson } from '../../support/json.ts';
 import { registerClient } from '../clients/client-registration.ts';
 import type { Facade } from '../facade.ts';
 import { oauthError } from '../oauth-error.ts';
@@ -11,7 +12,7 @@ export async function registrationEndpoint({ clients, now, rules }: Facade, requ
   const text = await boundedText(request, LARGEST_REGISTRATION, 'registration');
   let body: unknown;
   try {
-    body = JSON.parse(text);
+    body = parseJson(text);
   } catch {
     throw oauthError('registration_not_json');
   }
