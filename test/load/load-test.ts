@@ -1,9 +1,14 @@
 /**
- * Sessions survive load and killed processes: ten thousand sessions of two hundred concurrent clients on the local
- * emulator, whose MCP processes are killed at random for a part of the time.
+ * Sessions survive load, killed processes and failed requests, on the local emulator:
  *
- * `npm run test:load -- [--sessions N] [--clients N] [--json]`. The outcome does not depend on the speed of the machine.
- * `bench/load/load-guarantees.ts` has the guarantees. The program ends with 1 if one of them does not hold.
+ * 1. Ten thousand sessions of two hundred concurrent clients. MCP processes are killed at random for a part of the time,
+ *    and no other request may fail. `bench/load/load-guarantees.ts` has the guarantees.
+ * 2. As many clients count, stream, answer elicitations, wait for tasks, refresh and revoke, at random, while processes of
+ *    all functions are killed and requests to all services fail. `fault-findings.ts` has the guarantees.
+ *
+ * `npm run test:load -- [--sessions N] [--clients N] [--rounds N] [--seed N] [--part sessions|faults] [--json]`. `--rounds`
+ * are those of each client in the second part, `--seed` its choices. The outcome does not depend on the speed of the
+ * machine. The program ends with 1 if a guarantee does not hold.
  */
 import { parseArgs } from 'node:util';
 import { assistants } from '../../bench/harness/mcp-clients.ts';
@@ -16,6 +21,7 @@ import { counters, SessionLedger } from '../../bench/load/load-ledger.ts';
 import type { Memory } from '../../bench/load/load-server.ts';
 import { grantIn, signIn, startLoadedEmulator, users } from '../../bench/load/loaded-emulator.ts';
 import { median } from '../../bench/median.ts';
+import { runFaultLoad } from './fault-load.ts';
 
 /**
  * Requests in flight of all raw clients; those of the SDK clients are added. The emulator runs 64 execution environments
@@ -50,6 +56,10 @@ const { values } = parseArgs({
   options: {
     sessions: { type: 'string', default: '10000' },
     clients: { type: 'string', default: '200' },
+    rounds: { type: 'string', default: '5' },
+    seed: { type: 'string', default: '1' },
+    /** `sessions` or `faults`. Both by default. */
+    part: { type: 'string' },
     json: { type: 'boolean', default: false },
   },
 });
@@ -60,6 +70,16 @@ if (!(Number.isInteger(total) && total >= 500)) {
 }
 if (!(Number.isInteger(clients) && clients >= 6)) {
   throw new Error(`--clients is ${values.clients}: use an integer of 6 or more`);
+}
+const [rounds, seed] = [Number(values.rounds), Number(values.seed)];
+if (!(Number.isInteger(rounds) && rounds >= 1)) {
+  throw new Error(`--rounds is ${values.rounds}: use an integer of 1 or more`);
+}
+if (!(Number.isInteger(seed) && seed >= 0)) {
+  throw new Error(`--seed is ${values.seed}: use an integer of 0 or more`);
+}
+if (values.part !== undefined && values.part !== 'sessions' && values.part !== 'faults') {
+  throw new Error(`--part is ${values.part}: use sessions or faults`);
 }
 
 const startedAt = performance.now();
@@ -325,28 +345,61 @@ function print(run: Awaited<ReturnType<typeof main>>): void {
   for (const [name, value] of Object.entries(rows)) console.log(`${name.padEnd(18)}${value}`);
 }
 
-try {
-  const run = await main();
-  const verdicts = Object.entries(guarantees).map(([name, guarantee]) => {
+type Verdict = { guarantee: string; holds: boolean; violations: string[] };
+
+const verdicts = (): Verdict[] =>
+  Object.entries(guarantees).map(([name, guarantee]) => {
     const messages = violations.filter((each) => each.guarantee === name).map(({ message }) => message);
     return { guarantee, holds: messages.length === 0, violations: messages };
   });
-  if (values.json) {
-    console.log(JSON.stringify({ ...run, guarantees: verdicts }, null, 2));
-  } else {
-    console.log('');
-    print(run);
-    console.log('');
-    for (const { guarantee, holds, violations: found } of verdicts) {
-      console.log(
-        holds ? `passed  ${guarantee}` : `FAILED  ${guarantee} (${found.length} violations, first: ${found[0]})`,
-      );
+
+function printVerdicts(all: Verdict[]): void {
+  console.log('');
+  for (const { guarantee, holds, violations: found } of all) {
+    console.log(
+      holds ? `passed  ${guarantee}` : `FAILED  ${guarantee} (${found.length} violations, first: ${found[0]})`,
+    );
+  }
+}
+
+/** The counters of the second part, a row each. */
+function printFaults(counters: object): void {
+  console.log('');
+  for (const [name, counter] of Object.entries(counters)) {
+    const text = typeof counter === 'object' ? JSON.stringify(counter).replaceAll(/["{}]/g, '') : counter;
+    console.log(`${name.padEnd(18)}${text}`);
+  }
+}
+
+let hasFailed = false;
+try {
+  let report: object = {};
+  if (values.part !== 'faults') {
+    const run = await main();
+    const all = verdicts();
+    hasFailed = all.some(({ holds }) => !holds);
+    report = { ...run, guarantees: all };
+    if (!values.json) {
+      console.log('');
+      print(run);
+      printVerdicts(all);
     }
   }
+  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
+  if (values.part !== 'sessions') {
+    const faults = await runFaultLoad({ clients, rounds, seed, report: reportProgress });
+    hasFailed ||= faults.guarantees.some(({ holds }) => !holds);
+    report = { ...report, faults };
+    if (!values.json) {
+      printFaults(faults.counters);
+      printVerdicts(faults.guarantees);
+    }
+  }
+  if (values.json) console.log(JSON.stringify(report, null, 2));
 } catch (error) {
-  violations.push({ guarantee: 'answers', message: String(error) });
+  hasFailed = true;
   console.error((error as Error).stack);
 } finally {
   for (const cleanup of cleanups.reverse()) await cleanup();
 }
-process.exit(violations.length === 0 ? 0 : 1);
+process.exit(hasFailed ? 1 : 0);

@@ -1,7 +1,7 @@
 import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import { DeleteCommand, DynamoDBDocumentClient, PutCommand, ScanCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
+import { DeleteCommand, DynamoDBDocumentClient, PutCommand, paginateScan, UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import {
   assemblyOfSources,
   changed,
@@ -96,10 +96,12 @@ export class TestCloud extends EmulatorProcess {
 
   /** The items whose partition key has the prefix. */
   async items(prefix = ''): Promise<Item[]> {
-    const { Items = [] } = await this.#documents.send(
-      new ScanCommand({ TableName: this.table.name, ConsistentRead: true }),
-    );
-    return (Items as Item[]).filter(({ pk }) => pk.startsWith(prefix));
+    const found: Item[] = [];
+    const scan = { TableName: this.table.name, ConsistentRead: true };
+    for await (const { Items = [] } of paginateScan({ client: this.#documents }, scan)) {
+      found.push(...(Items as Item[]).filter(({ pk }) => pk.startsWith(prefix)));
+    }
+    return found;
   }
 
   /** The only item whose partition key has the prefix. */
