@@ -9,8 +9,14 @@ import type { Random } from './random.ts';
 const functions = ['Mcp', 'Worker', 'OAuth', 'Authorizer', 'Dashboard', 'Rollup'] as const;
 type FunctionName = (typeof functions)[number];
 
-/** The senders of the requests that fail. An empty name is the identity provider's: it does not know the function. */
-const callers = ['Mcp', 'Mcp', 'Mcp', 'OAuth', 'OAuth', 'Worker', 'Dashboard', ''];
+/**
+ * The requests that fail: those of a function, and half of the time of any one. The identity provider does not know the
+ * function, and has an empty name.
+ */
+const targets = [
+  ...['Mcp', 'OAuth', 'Worker', 'Dashboard', ''].map((caller) => ({ caller })),
+  ...Array.from({ length: 5 }, () => ({})),
+];
 /** The kills are counted apart, and a request that hangs for seconds would keep the other faults away. */
 const kinds = ['reset', 'lost', 'cut', '500', 'throttled'] as const satisfies FaultKind[];
 
@@ -67,7 +73,7 @@ export class FaultBackground {
         continue;
       }
       const kind = this.#random.oneOf(kinds);
-      const fault = { kind, request: { caller: this.#random.oneOf(callers) }, occurrence: this.#random.from(1, 4) };
+      const fault = { kind, request: this.#random.oneOf(targets), occurrence: this.#random.from(1, 4) };
       const { hit } = await this.#cloud.withFault(fault, () => pause(FAULT_MILLISECONDS));
       if (hit !== undefined) this.faults[kind]++;
     }
@@ -93,13 +99,14 @@ export class FaultBackground {
 
   async #useDashboard(dashboard: DashboardClient): Promise<void> {
     while (!this.#isOver) {
-      const query = new URLSearchParams({ from: '0', to: '8640000000000' });
-      const response = await dashboard.request(`me?${query}`).catch(() => undefined);
+      const response = await dashboard.request('calls?from=0&to=8640000000000').catch(() => undefined);
       const text = await response?.text().catch(() => undefined);
       if (response?.status === 200 && text !== undefined) {
         this.dashboard.answered++;
-        const { user } = JSON.parse(text) as { user: string };
-        this.#findings.expect('isolation', user === dashboard.me.user, () => `the dashboard has ${user}`);
+        const others = (JSON.parse(text) as { items: { user: string }[] }).items.filter(
+          ({ user }) => user !== dashboard.me.user,
+        );
+        this.#findings.expect('isolation', others.length === 0, () => `the dashboard has calls of ${others[0]!.user}`);
       } else {
         this.dashboard.failed++;
         const isOutage = response === undefined || response.status >= 500 || text === undefined;
