@@ -23,7 +23,7 @@ const kinds = ['reset', 'lost', 'cut', '500', 'throttled'] as const satisfies Fa
 /** A fault waits so long for its request, and the next one follows. */
 const FAULT_MILLISECONDS = 100;
 /** A process is killed after each so many faults. */
-const FAULTS_PER_KILL = 10;
+const FAULTS_PER_KILL = 6;
 /** AWS Lambda attempts a task three times. Further kills could hit the same task a third time, which nothing survives. */
 const MOST_WORKER_KILLS = 2;
 /** An idle function is looked at so often until it is busy. */

@@ -15,6 +15,9 @@ const PAUSE_MILLISECONDS = 250;
 /** A task whose worker has died is executed by another one after the lease, at most twice. */
 const TASK_MILLISECONDS = 150_000;
 
+/** The share of the increments that concurrent ones may meet. */
+const SHARED = 0.3;
+
 export type Tally = { attempted: number; acknowledged: number };
 type Result = {
   content?: { text: string }[];
@@ -38,7 +41,29 @@ const weights = {
 };
 
 /** The shared state of all clients. */
-export type FaultLoad = { cloud: TestCloud; findings: Findings; slots: Slots; clients: FaultClient[] };
+export type FaultLoad = {
+  cloud: TestCloud;
+  findings: Findings;
+  slots: Slots;
+  clients: FaultClient[];
+  /** Increments by user and name of the counter. */
+  counters: CounterTallies;
+};
+
+export class CounterTallies {
+  readonly #all = new Map<string, Tally & { username: string; counter: string }>();
+
+  of(username: string, counter: string): Tally {
+    const key = `${username} ${counter}`;
+    const tally = this.#all.get(key) ?? { username, counter, attempted: 0, acknowledged: 0 };
+    this.#all.set(key, tally);
+    return tally;
+  }
+
+  values() {
+    return this.#all.values();
+  }
+}
 
 /**
  * A client of one user, its requests one after another, with its knowledge of what they did. It repeats what an outage has
@@ -104,15 +129,18 @@ export class FaultClient {
     await Promise.all([...this.tasks].map((task) => this.#awaitTask(task)));
   }
 
-  /** Increments the counter of this client. */
+  /** Increments the counter of this client, or the one that all clients of the user share. */
   async count(): Promise<void> {
-    const tally = this.#tally('count_up');
-    const result = await this.#call('count_up', { counter: this.name });
+    const counter = this.#random.next() < SHARED ? 'shared' : this.name;
+    const tally = this.#load.counters.of(this.username, counter);
+    const least = tally.acknowledged + 1;
+    tally.attempted++;
+    const result = await this.#call('count_up', { counter });
     if (!result) return;
+    tally.acknowledged++;
     const value = Number(textOf(result));
-    const { acknowledged, attempted } = tally;
-    const holds = value >= acknowledged && value <= attempted;
-    this.#expect('counts', holds, () => `the counter is ${value}, of ${acknowledged} to ${attempted} increments`);
+    const holds = value >= least && value <= tally.attempted;
+    this.#expect('counts', holds, () => `${counter} is ${value} after ${least} to ${tally.attempted} increments`);
   }
 
   async whoami(): Promise<void> {

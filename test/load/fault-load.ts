@@ -1,6 +1,6 @@
 import { TestCloud } from '../support/test-cloud.ts';
 import { FaultBackground } from './fault-background.ts';
-import { FaultClient, type FaultLoad, type Tally } from './fault-client.ts';
+import { CounterTallies, FaultClient, type FaultLoad, type Tally } from './fault-client.ts';
 import { type FaultGuarantee, Findings, faultGuarantees } from './fault-findings.ts';
 import { Random } from './random.ts';
 import { Slots } from './slots.ts';
@@ -20,7 +20,7 @@ export async function runFaultLoad({ clients: count, rounds, seed, report }: Fau
   const cloud = await TestCloud.start();
   try {
     const clients: FaultClient[] = [];
-    const load: FaultLoad = { cloud, findings, slots: new Slots(IN_FLIGHT), clients };
+    const load: FaultLoad = { cloud, findings, slots: new Slots(IN_FLIGHT), clients, counters: new CounterTallies() };
     for (let number = 0; number < count; number++) {
       clients.push(new FaultClient(load, number, new Random(seed * 1000 + number)));
     }
@@ -51,7 +51,7 @@ export async function runFaultLoad({ clients: count, rounds, seed, report }: Fau
     report('faults: comparing with the table');
     await cloud.settled();
     await Promise.all(clients.map((client) => client.finish()));
-    await compare(cloud, clients, findings);
+    await compare(load);
     const counters = {
       clients: count,
       rounds: done,
@@ -82,10 +82,9 @@ const verdicts = ({ all }: Findings) =>
     return { guarantee, holds: violations.length === 0, violations };
   });
 
-async function compare(cloud: TestCloud, clients: FaultClient[], findings: Findings): Promise<void> {
+async function compare({ cloud, clients, counters, findings }: FaultLoad): Promise<void> {
   const items = await cloud.items();
   const entries = items.filter(({ pk }) => pk.startsWith('D#'));
-  const counters = new Map(items.filter(({ pk }) => pk.startsWith('N#')).map((item) => [String(item.key), item.value]));
   const byClient = Map.groupBy(entries, ({ client }) => client);
   // The sort key of an entry is its time and its id, which is the task's.
   const byId = Map.groupBy(entries, ({ sk }) => sk.slice(sk.indexOf('#') + 1));
@@ -93,11 +92,6 @@ async function compare(cloud: TestCloud, clients: FaultClient[], findings: Findi
   const users = new Map<string, unknown>();
   for (const client of clients) {
     const own = byClient.get(client.clientId) ?? [];
-    const { acknowledged, attempted } = client.calls.get('count_up')!;
-    const value = Number(counters.get(`counter/${client.name}`));
-    findings.expect('counts', value >= acknowledged && value <= attempted, () =>
-      difference(`the counter of ${client.name}`, value, { acknowledged, attempted }),
-    );
     for (const [tool, tally] of client.calls) {
       const logged = own.filter((entry) => entry.tool === tool);
       const successes = logged.filter(({ outcome }) => outcome === 'success').length;
@@ -114,6 +108,14 @@ async function compare(cloud: TestCloud, clients: FaultClient[], findings: Findi
       const holds = user === users.get(client.username);
       findings.expect('isolation', holds, () => `a call of ${client.name} is logged for ${user}`);
     }
+  }
+  for (const tally of counters.values()) {
+    const { username, counter, acknowledged, attempted } = tally;
+    const stored = items.find(({ pk, key }) => pk === `N#${users.get(username)}` && key === `counter/${counter}`);
+    const value = Number(stored?.value ?? 0);
+    findings.expect('counts', value >= acknowledged && value <= attempted, () =>
+      difference(`the counter ${counter} of ${username}`, value, tally),
+    );
   }
   const known = new Set(clients.map(({ clientId }) => clientId));
   const unknown = entries.filter(({ client }) => !known.has(String(client))).length;
