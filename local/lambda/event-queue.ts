@@ -1,4 +1,3 @@
-import { LEASE_SECONDS } from '../../lambda/core/mcp/execution.ts';
 import { after, type Clock, type Timer } from '../../lambda/core/support/clock.ts';
 import { DiskMap } from '../disk-map.ts';
 import { EnvironmentEnded, FunctionError, FunctionThrottled } from './function-error.ts';
@@ -32,13 +31,8 @@ export type EventQueueOptions = {
 
 export type RetrySeconds = readonly [second: number, third: number];
 
+/** A minute and two on AWS. A person waits here; a worker that follows a dead one waits for the end of its lease. */
 const defaultRetrySeconds: RetrySeconds = [1, 2];
-
-/**
- * The least pause after an attempt whose process ended. The worker that died may hold the lease of its task until then:
- * on AWS the pause of a minute outlasts the lease, here the short pause does not.
- */
-const PAUSE_AFTER_END_SECONDS = LEASE_SECONDS + 1;
 
 /** The pause of a throttled event on AWS is a second, doubled each time, at most five minutes; here at most five seconds. */
 const throttledSeconds = (throttles: number) => Math.min(2 ** throttles / 60, 5);
@@ -177,9 +171,7 @@ export class EventQueue {
     const target = this.#options.target(pending.arn);
     if (target === undefined) return this.#drop(delivery, deletedFunction);
     if (pending.failures++ < target.retryAttempts) {
-      const pause = this.#retrySeconds[pending.failures - 1]!;
-      const isEnd = error instanceof EnvironmentEnded;
-      return this.#scheduleRetry(delivery, isEnd ? Math.max(pause, PAUSE_AFTER_END_SECONDS) : pause);
+      return this.#scheduleRetry(delivery, this.#retrySeconds[pending.failures - 1]!);
     }
     const reason = error instanceof FunctionError ? error.errorType : String(error);
     await this.#drop(delivery, `${reason} at attempt ${pending.failures}, the last`);

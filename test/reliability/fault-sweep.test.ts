@@ -1,4 +1,3 @@
-import { randomInt } from 'node:crypto';
 import fc from 'fast-check';
 import { type Case, FaultSweep, flows, isLostWrite, nameOf } from './fault-sweep.ts';
 
@@ -9,11 +8,11 @@ import { type Case, FaultSweep, flows, isLostWrite, nameOf } from './fault-sweep
 
 jest.setTimeout(300_000);
 
-/** Faults other than lost responses to writes, in each run others. A hanging request takes three seconds. */
+/** Faults other than lost responses to writes; others by `SWEEP_SEED`. A hanging request takes three seconds. */
 const SAMPLE = 30;
 const HANGING = 2;
 
-const seed = Number(process.env.SWEEP_SEED ?? randomInt(2 ** 31));
+const seed = Number(process.env.SWEEP_SEED ?? 1);
 
 let sweep: FaultSweep;
 const cases: Case[] = [];

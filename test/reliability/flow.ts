@@ -88,8 +88,8 @@ export function expectStatus(answer: Answer, status: number, what: string): void
 }
 
 /** Checks again until it passes, for effects of a function that goes on after its response. */
-export async function eventually(check: () => Promise<void>): Promise<void> {
-  const deadline = performance.now() + EVENTUALLY_MILLISECONDS;
+export async function eventually(check: () => Promise<void>, milliseconds = EVENTUALLY_MILLISECONDS): Promise<void> {
+  const deadline = performance.now() + milliseconds;
   for (;;) {
     try {
       return await check();

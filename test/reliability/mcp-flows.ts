@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { callTool, initialize, OAuthClient, postMcp } from '../../bench/harness/raw-oauth-client.ts';
 import { dynamoSessionStore } from '../../lambda/adapters/dynamodb/session-store.ts';
+import { LEASE_SECONDS } from '../../lambda/core/mcp/execution.ts';
 import { eventsOf, type SseEvent } from '../support/era-clients.ts';
 import type { TestCloud } from '../support/test-cloud.ts';
 import { grantOf } from '../support/wire-checks.ts';
@@ -349,15 +350,22 @@ const isTask = (answer: Answer) => resultIn(answer)?.resultType === 'task';
 /** Polls as a client does, until the task has ended. */
 async function ended(assistant: Assistant, taskId: string): Promise<Answer> {
   let answer = await answerOf(assistant.modern('tasks/get', { taskId }));
-  await eventually(async () => {
-    if (resultIn(answer) && resultIn(answer)!.status !== 'working') return;
-    answer = await answerOf(assistant.modern('tasks/get', { taskId }));
-    const { status } = resultIn(answer) ?? {};
-    if (status === 'working' && Number((await itemAt(assistant.cloud, `E#${assistant.grant}`, taskId))?.attempts) > 0) {
-      await expireLease(assistant, taskId);
-    }
-    expectThat(status !== undefined && status !== 'working', `the task is ${status}`);
-  });
+  await eventually(
+    async () => {
+      if (resultIn(answer) && resultIn(answer)!.status !== 'working') return;
+      answer = await answerOf(assistant.modern('tasks/get', { taskId }));
+      const { status } = resultIn(answer) ?? {};
+      if (
+        status === 'working' &&
+        Number((await itemAt(assistant.cloud, `E#${assistant.grant}`, taskId))?.attempts) > 0
+      ) {
+        await expireLease(assistant, taskId);
+      }
+      expectThat(status !== undefined && status !== 'working', `the task is ${status}`);
+      // A worker that follows a dead one may wait for the end of its lease.
+    },
+    2 * LEASE_SECONDS * 1000,
+  );
   return answer;
 }
 
