@@ -56,6 +56,15 @@ export type SessionPlan = {
   ends?: boolean;
 };
 
+/** The one session of a grant that takes the place of all unknown ids. */
+const replacements = new WeakMap<LoadUser, SessionLedger>();
+
+function replacementOf(owner: LoadUser): SessionLedger {
+  const ledger = replacements.get(owner) ?? new SessionLedger(owner, 'legacy', 'unknown');
+  replacements.set(owner, ledger);
+  return ledger;
+}
+
 /** A client of 2025-11-25: `initialize`, `Mcp-Session-Id`, one session after another. */
 export class LegacyClient {
   readonly owner: LoadUser;
@@ -81,10 +90,10 @@ export class LegacyClient {
     else await ledger.append(call);
     if (plan.increments) await ledger.increment(call);
     else await ledger.append(call);
-    if (plan.unknown) await this.#renew(randomUUID(), 'unknown');
+    if (plan.unknown) await this.#renew(randomUUID(), replacementOf(this.owner));
     if (plan.expires) {
       await expire(ledger);
-      await this.#renew(ledger.id!, ledger.clientInfo);
+      await this.#renew(ledger.id!, new SessionLedger(this.owner, 'legacy', ledger.clientInfo));
       return ledger;
     }
     if (plan.ends) {
@@ -130,8 +139,7 @@ export class LegacyClient {
   }
 
   /** A stale id starts a fresh session and keeps meaning that one. */
-  async #renew(stale: string, clientInfo: string): Promise<void> {
-    const fresh = new SessionLedger(this.owner, 'legacy', clientInfo);
+  async #renew(stale: string, fresh: SessionLedger): Promise<void> {
     await fresh.append(this.#caller(fresh, stale));
     assertGuarantee('sessions', fresh.id !== stale, () => `the stale session ${stale} was not renewed`);
     await fresh.append(this.#caller(fresh, stale));
