@@ -160,6 +160,11 @@ withChromium('the dashboard in a real browser', () => {
       expect(await heading(page)).toMatch(title);
       const fits = await page.evaluate('document.documentElement.scrollWidth <= window.innerWidth');
       expect([name, size, fits]).toEqual([name, size, true]);
+      // On a phone, a cell is a grid of its label and its value; a second value would fall under the label.
+      const torn = await page.evaluate(`Array.from(document.querySelectorAll('.responsive-table [data-label]'))
+        .filter((cell) => getComputedStyle(cell).display === 'grid' && cell.childNodes.length > 1)
+        .map((cell) => cell.dataset.label + ': ' + cell.textContent)`);
+      expect([name, size, torn]).toEqual([name, size, []]);
       await screenshot(page, `${name}-${size}-${colorScheme}`);
     };
     for (const [name, query, title] of views) {
