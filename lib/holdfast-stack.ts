@@ -15,7 +15,7 @@ import { SealKey, SigningKeys } from './encryption-keys.ts';
 import { Firewall } from './firewall.ts';
 import { GatewayResponses } from './gateway-responses.ts';
 import { HoldfastFunction, type HoldfastFunctionProps } from './holdfast-function.ts';
-import { CloudFrontHostname, CustomHostname, originSecret } from './hostname.ts';
+import { CloudFrontHostname, CustomHostname } from './hostname.ts';
 import { Operations } from './operations/operations.ts';
 import { McpRestApi } from './rest-api.ts';
 import { SessionTable } from './session-table.ts';
@@ -67,7 +67,7 @@ export class HoldfastStack extends Stack {
     this.#api = new McpRestApi(this, 'Gateway', {
       ...settings,
       oauthThrottle: directProvider ? undefined : settings.oauthThrottle,
-      originSecret: domain === undefined ? originSecret : undefined,
+      defaultEndpoint: domain === undefined,
     });
     this.#publicUrl = this.#createHostname();
     this.#sealKey = new SealKey(this, 'SealKey', { stage });
@@ -324,7 +324,7 @@ export class HoldfastStack extends Stack {
   #createHostname(): string {
     const { domain } = this.#settings;
     const { api } = this.#api;
-    if (domain === undefined) return new CloudFrontHostname(this, 'Hostname', { api, originSecret }).url;
+    if (domain === undefined) return new CloudFrontHostname(this, 'Hostname', { api }).url;
     const hostname = new CustomHostname(this, 'Hostname', { api, domain });
     if (domain.hostedZone === undefined) {
       this.#output('DnsTarget', hostname.dnsTarget, `The target of the CNAME record of ${domain.domainName}`);

@@ -1,4 +1,4 @@
-import { Aws, Duration, Fn, Validations } from 'aws-cdk-lib';
+import { Aws, Duration, Validations } from 'aws-cdk-lib';
 import { DomainName, EndpointType, type RestApi, SecurityPolicy } from 'aws-cdk-lib/aws-apigateway';
 import { Certificate } from 'aws-cdk-lib/aws-certificatemanager';
 import {
@@ -12,6 +12,7 @@ import {
   ViewerProtocolPolicy,
 } from 'aws-cdk-lib/aws-cloudfront';
 import { HttpOrigin } from 'aws-cdk-lib/aws-cloudfront-origins';
+import { Effect, PolicyStatement, StarPrincipal } from 'aws-cdk-lib/aws-iam';
 import { ARecord, HostedZone, RecordTarget } from 'aws-cdk-lib/aws-route53';
 import { ApiGatewayDomain } from 'aws-cdk-lib/aws-route53-targets';
 import { Construct } from 'constructs';
@@ -57,11 +58,33 @@ export class CustomHostname extends Construct {
 /**
  * The secret that CloudFront sends to the API as `Referer`; the API denies requests without it.
  *
- * It is the UUID at the end of the stack id: free of charge, and the same in every deployment. It cannot be guessed, and
- * is readable only with permission to describe the stack or access to the output of a deployment. It does not protect
- * data, which tokens do. It prevents requests from bypassing CloudFront and the limits or logs that you configure there.
+ * It is the id of the cache policy, a UUID that CloudFront assigns: free of charge, the same in every deployment, and
+ * independent of the stack id, which the domain of the user pool publishes. It is readable only with permission to read
+ * the account's CloudFront or API configuration. It does not protect data, which tokens do. It prevents requests from
+ * bypassing CloudFront and the limits or logs that you configure there.
  */
-export const originSecret = Fn.select(2, Fn.split('/', Aws.STACK_ID));
+const originSecretOf = (cachePolicy: CachePolicy): string => cachePolicy.cachePolicyId;
+
+/**
+ * The resource policy that permits requests with the secret only. Without the Allow, API Gateway denies methods that have
+ * no authorizer; without the Deny, it leaves the other methods to their authorizer. Beside the Allow, an authorizer has
+ * to return Deny to reject a request ("How API Gateway resource policies affect authorization workflow", table A).
+ */
+function refererStatements(secret: string): PolicyStatement[] {
+  const everything = {
+    principals: [new StarPrincipal()],
+    actions: ['execute-api:Invoke'],
+    resources: ['execute-api:/*'],
+  };
+  return [
+    new PolicyStatement({ effect: Effect.ALLOW, ...everything }),
+    new PolicyStatement({
+      effect: Effect.DENY,
+      ...everything,
+      conditions: { StringNotEquals: { 'aws:Referer': secret } },
+    }),
+  ];
+}
 
 /** Errors that CloudFront caches by default, and would serve to other callers for ten seconds. */
 const cachedErrorStatuses = [404, 405, 414, 500, 501, 502, 503, 504];
@@ -81,8 +104,11 @@ export class CloudFrontHostname extends Construct {
   /** The public origin. */
   readonly url: string;
 
-  constructor(scope: Construct, id: string, props: { api: RestApi; originSecret: string }) {
+  constructor(scope: Construct, id: string, props: { api: RestApi }) {
     super(scope, id);
+    const cachePolicy = this.#documentCachePolicy();
+    const originSecret = originSecretOf(cachePolicy);
+    for (const statement of refererStatements(originSecret)) props.api.addToResourcePolicy(statement);
     // From the API id and not from its stage: the stage depends on the functions, and these depend on this host name.
     const host = `${props.api.restApiId}.execute-api.${Aws.REGION}.${Aws.URL_SUFFIX}`;
     const behavior: BehaviorOptions = {
@@ -90,13 +116,13 @@ export class CloudFrontHostname extends Construct {
         originPath: `/${STAGE_NAME}`,
         readTimeout: Duration.seconds(120),
         // Replaces a `Referer` of the client.
-        customHeaders: { Referer: props.originSecret },
+        customHeaders: { Referer: originSecret },
       }),
       allowedMethods: AllowedMethods.ALLOW_ALL,
       compress: false,
       viewerProtocolPolicy: ViewerProtocolPolicy.HTTPS_ONLY,
     };
-    const documents: BehaviorOptions = { ...behavior, cachePolicy: this.#documentCachePolicy() };
+    const documents: BehaviorOptions = { ...behavior, cachePolicy };
     const distribution = new Distribution(this, 'Distribution', {
       comment: 'Holdfast: puts the API at the root of a host name',
       httpVersion: HttpVersion.HTTP2_AND_3,

@@ -16,7 +16,7 @@ import {
   RestApi,
   type StageOptions,
 } from 'aws-cdk-lib/aws-apigateway';
-import { Effect, PolicyDocument, PolicyStatement, Role, ServicePrincipal, StarPrincipal } from 'aws-cdk-lib/aws-iam';
+import { Effect, PolicyDocument, PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import type { Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda';
 import { LogGroup, type RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
@@ -34,11 +34,8 @@ export interface McpRestApiProps {
   readonly logRetention: RetentionDays;
   /** Whether to set the account's role for access logs. */
   readonly manageApiGatewayAccount: boolean;
-  /**
-   * The `Referer` that a request to the API's default endpoint must have, so that no request bypasses CloudFront.
-   * `undefined` with a custom domain: the default endpoint is disabled then.
-   */
-  readonly originSecret: string | undefined;
+  /** Whether the API has its default endpoint, which CloudFront needs. With a custom domain it is disabled. */
+  readonly defaultEndpoint: boolean;
 }
 
 /** The stage's name, which is the first path segment at the API's default endpoint. */
@@ -105,8 +102,7 @@ export class McpRestApi extends Construct {
       restApiName: Stack.of(this).stackName,
       description: 'Holdfast: the MCP endpoint and its OAuth authorization server',
       endpointConfiguration: { types: [EndpointType.REGIONAL], ipAddressType: IpAddressType.DUAL_STACK },
-      disableExecuteApiEndpoint: props.originSecret === undefined,
-      policy: props.originSecret === undefined ? undefined : refererPolicy(props.originSecret),
+      disableExecuteApiEndpoint: !props.defaultEndpoint,
       deployOptions: {
         stageName: STAGE_NAME,
         ...throttling(props.throttle),
@@ -227,29 +223,6 @@ function acknowledgeApiFindings(api: RestApi): void {
     id: 'AwsSolutions-APIG3',
     reason:
       'AWS WAF costs about $10 a month when idle. The setting `firewall` enables it. Throttling is always enabled.',
-  });
-}
-
-/**
- * The resource policy that permits requests with the secret only. Without the Allow, API Gateway denies methods that have
- * no authorizer; without the Deny, it leaves the other methods to their authorizer. Beside the Allow, an authorizer has
- * to return Deny to reject a request ("How API Gateway resource policies affect authorization workflow", table A).
- */
-function refererPolicy(secret: string): PolicyDocument {
-  const everything = {
-    principals: [new StarPrincipal()],
-    actions: ['execute-api:Invoke'],
-    resources: ['execute-api:/*'],
-  };
-  return new PolicyDocument({
-    statements: [
-      new PolicyStatement({ effect: Effect.ALLOW, ...everything }),
-      new PolicyStatement({
-        effect: Effect.DENY,
-        ...everything,
-        conditions: { StringNotEquals: { 'aws:Referer': secret } },
-      }),
-    ],
   });
 }
 

@@ -55,7 +55,7 @@ export class HoldfastUserPool extends Construct {
       description: 'Sees and revokes the connected apps and sessions of all users',
     });
     pool.addDomain('Domain', {
-      cognitoDomain: { domainPrefix: `holdfast-${stackSuffix()}` },
+      cognitoDomain: { domainPrefix: `holdfast-${stackUuid()}` },
       managedLoginVersion: ManagedLoginVersion.NEWER_MANAGED_LOGIN,
     });
     const client = pool.addClient('Facade', {
@@ -101,9 +101,9 @@ function acknowledgePoolFindings(pool: UserPool): void {
 }
 
 /**
- * A domain prefix must be unique in its region, across all accounts. The end of the stack id is unique, the same in
- * every update, and different when the stack is created again.
+ * A domain prefix must be unique in its region, across all accounts. The UUID of the stack id is unique, the same in every
+ * update, and different when the stack is created again. Its last part alone is that of other stacks too.
  */
-function stackSuffix(): string {
-  return Fn.select(4, Fn.split('-', Fn.select(2, Fn.split('/', Aws.STACK_ID))));
+function stackUuid(): string {
+  return Fn.join('', Fn.split('-', Fn.select(2, Fn.split('/', Aws.STACK_ID))));
 }
