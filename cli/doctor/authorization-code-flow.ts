@@ -1,5 +1,5 @@
 import * as oauth from 'oauth4webapi';
-import { challengeIn, type Facts } from './deployment-facts.ts';
+import { clientMetadata, type Facts, requestedScope } from './deployment-facts.ts';
 import { type Finding, fail, note, ok, quoted, type Remedy, summaryOf, warn } from './finding.ts';
 import { isResponse, type Probe } from './http-probe.ts';
 import { postMcp } from './mcp-era-checks.ts';
@@ -40,10 +40,10 @@ export async function authorizeByCode(
 ): Promise<SignedIn> {
   const callback = await SignInCallback.listen();
   try {
-    const client = await clientOf(server, facts, callback.url, options);
+    const scope = requestedScope(facts);
+    const client = await clientOf(server, facts, clientMetadata(callback.url, scope), options);
     const verifier = oauth.generateRandomCodeVerifier();
     const state = oauth.generateRandomState();
-    const scope = challengeIn(facts.challenges.POST)?.scope;
     options.announce(await authorizationUrl(server, { client, callback, resource: facts.url, verifier, state, scope }));
     const parameters = await authorizationResponse(server, client, callback, state, options);
     const tokens = await step('sign-in/token', 'Check the log of the OAuth function (docs/operate.md).', async () =>
@@ -65,17 +65,10 @@ export async function authorizeByCode(
 async function clientOf(
   server: oauth.AuthorizationServer,
   facts: Facts,
-  redirectUri: string,
+  metadata: ReturnType<typeof clientMetadata>,
   options: SignInOptions,
 ): Promise<oauth.Client> {
   if (options.clientId !== undefined) return { client_id: options.clientId };
-  const metadata = {
-    client_name: 'Holdfast doctor',
-    redirect_uris: [redirectUri],
-    grant_types: ['authorization_code', 'refresh_token'],
-    response_types: ['code'],
-    token_endpoint_auth_method: 'none',
-  };
   return step(
     'sign-in/registration',
     'See the check `registration`, or pass a pre-registered client with --client-id.',
@@ -92,7 +85,6 @@ type AuthorizationRequest = {
   resource: string;
   verifier: string;
   state: string;
-  /** As the challenge names it (MCP 2025-11-25, scope selection strategy). */
   scope: string | undefined;
 };
 
@@ -143,7 +135,7 @@ function tokenFindings(tokens: oauth.TokenEndpointResponse, requestedScope: stri
     refreshToken === undefined
       ? warn('sign-in/refresh', 'no refresh token', {
           why: 'The user signs in again whenever the access token expires.',
-          mend: 'In direct mode, add offline_access to idpScopes if the provider requires it.',
+          mend: 'In direct mode the client has to request offline_access itself, or idpScopes has to name it.',
         })
       : ok('sign-in/refresh', 'a refresh token'),
   ];

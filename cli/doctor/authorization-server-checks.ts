@@ -129,14 +129,18 @@ function checkKeys({ keys: result }: Facts): Finding {
 
 const REPORT_TO_VENDOR = 'Report it to the vendor of the authorization server.';
 
-function* checkRegistration({ registration: result }: Facts): Generator<Finding> {
+function* checkRegistration(facts: Facts): Generator<Finding> {
+  const { registration: result } = facts;
   if (result === undefined) return;
+  const isOwn = isOwnServer(facts);
   const check = 'registration';
   const client = jsonObjectIn(result);
   if (!isResponse(result) || result.status !== 201 || typeof client?.client_id !== 'string') {
     yield fail(check, summaryOf(result), {
       why: 'Clients that register cannot connect.',
-      mend: 'The response has the reason. With dynamicRegistration: allow-list, allow loopback hosts, or omit --register.',
+      mend: isOwn
+        ? 'The response has the reason. With dynamicRegistration: allow-list, allow loopback hosts, or omit --register.'
+        : 'The response of the provider has the reason: its rules for registrations, such as hosts and scopes, decide.',
     });
     return;
   }
@@ -152,6 +156,7 @@ function* checkRegistration({ registration: result }: Facts): Generator<Finding>
       mend: REPORT_TO_VENDOR,
     });
   } else {
-    yield ok(check, `registered ${client.client_id}; it expires within a day`);
+    const end = isOwn ? 'it expires unless it is used' : 'delete it at the provider';
+    yield ok(check, `registered ${client.client_id}; ${end}`);
   }
 }

@@ -1,5 +1,6 @@
 import { type Facts, mcpHeaders, PAGE_ORIGIN } from './deployment-facts.ts';
-import { type Finding, fail, ok, type Remedy, warn } from './finding.ts';
+import { isOwnServer } from './discovery-checks.ts';
+import { type Finding, fail, note, ok, type Remedy, warn } from './finding.ts';
 import { isResponse, type ProbeResult } from './http-probe.ts';
 
 const endpoints = [
@@ -10,17 +11,29 @@ const endpoints = [
 
 const remedy: Remedy = {
   why: 'Clients in a browser, such as the Inspector, cannot use the server.',
-  mend: 'The stack allows it: check the proxy in front of the API, or the provider in direct mode.',
+  mend: 'The stack allows it: check the proxy in front of the API.',
 };
 
 /** CORS, which only clients in a browser need. */
-export function* checkCors({ preflights, challenges: { POST } }: Facts): Generator<Finding> {
+export function* checkCors(facts: Facts): Generator<Finding> {
+  const {
+    preflights,
+    challenges: { POST },
+  } = facts;
   for (const [name, headers] of endpoints) {
     const result = preflights[name];
-    if (result !== undefined) yield checkPreflight(`cors/${name}`, result, headers);
+    if (result === undefined) continue;
+    const finding = checkPreflight(`cors/${name}`, result, headers);
+    yield name === 'mcp' || isOwnServer(facts) ? finding : ofProvider(finding);
   }
   if (isResponse(POST)) yield checkExposedChallenge(POST.headers);
 }
+
+/** In direct mode these endpoints are the provider's, whose headers the operator cannot change. */
+const ofProvider = (finding: Finding): Finding =>
+  finding.verdict === 'ok'
+    ? finding
+    : note(finding.check, `the identity provider: ${finding.found}; this concerns clients in a browser alone`);
 
 function checkPreflight(check: string, result: ProbeResult, needed: readonly string[]): Finding {
   if (!isResponse(result) || result.status >= 300) {

@@ -39,14 +39,27 @@ export const FOREIGN_REDIRECT = 'https://foreign.example/callback';
 /** Headers that a browser-based client sends to `/mcp` and that need a preflight. */
 export const mcpHeaders = ['authorization', 'content-type', 'mcp-session-id', 'mcp-protocol-version'];
 
-/** The client that `--register` registers. An unused registration expires within a day. */
-const temporaryClient = {
+/**
+ * The client that doctor registers, as the MCP SDK does: with the scope that it then requests. Some providers reject a
+ * registration for its scope.
+ */
+export const clientMetadata = (redirectUri: string, scope: string | undefined) => ({
   client_name: 'Holdfast doctor',
-  redirect_uris: ['http://127.0.0.1/callback'],
+  redirect_uris: [redirectUri],
   grant_types: ['authorization_code', 'refresh_token'],
   response_types: ['code'],
   token_endpoint_auth_method: 'none',
-};
+  ...(scope !== undefined && { scope }),
+});
+
+/** The scope that a client requests: of the challenge, else all of the metadata (MCP 2025-11-25, scope selection strategy). */
+export function requestedScope({ challenges, metadata, namedMetadata }: Facts): string | undefined {
+  const fromChallenge = challengeIn(challenges.POST)?.scope;
+  if (fromChallenge) return fromChallenge;
+  const documents = [metadata.path, namedMetadata, metadata.root].map((result) => jsonObjectIn(result));
+  const scopes = documents.find((document) => document !== undefined)?.scopes_supported;
+  return Array.isArray(scopes) && scopes.length > 0 ? scopes.join(' ') : undefined;
+}
 
 const initialize = JSON.stringify({
   jsonrpc: '2.0',
@@ -139,7 +152,7 @@ async function gatherAuthorizationServer(facts: Facts, issuer: string, probe: Pr
   facts.registration = await probe(registration, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
-    body: JSON.stringify(temporaryClient),
+    body: JSON.stringify(clientMetadata('http://127.0.0.1/callback', requestedScope(facts))),
   });
   const client = jsonObjectIn(facts.registration)?.client_id;
   if (authorize && typeof client === 'string') {

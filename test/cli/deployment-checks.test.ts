@@ -7,6 +7,7 @@ import { newCertificate } from '../../bench/harness/certificate.ts';
 import { projectRoot } from '../../bench/harness/project-copy.ts';
 import { checkDeployment } from '../../cli/doctor/deployment-checks.ts';
 import { type Facts, gatherFacts } from '../../cli/doctor/deployment-facts.ts';
+import type { Finding } from '../../cli/doctor/finding.ts';
 import { createProbe } from '../../cli/doctor/http-probe.ts';
 import { hasHostileCharacter, hostileCharacters } from '../support/hostile-characters.ts';
 import { paths, problems, ScriptedDeployment } from '../support/scripted-deployment.ts';
@@ -237,6 +238,49 @@ test.each(broken)('reports that %s', async (_what, breakIt, ...expected) => {
   for (const { verdict, why, mend } of findings) {
     if (verdict === 'warn' || verdict === 'fail') expect([why, mend]).toEqual([expect.any(String), expect.any(String)]);
   }
+});
+
+test.each<[string, () => void, object]>([
+  ['the scope of the challenge', () => undefined, { scope: 'mcp' }],
+  [
+    'the scopes of the metadata when the challenge has none',
+    () => {
+      challenge(`Bearer resource_metadata="${deployment.origin}/.well-known/oauth-protected-resource/mcp"`);
+      document(path, (json) => Object.assign(json, { scopes_supported: ['read', 'write'] }));
+    },
+    { scope: 'read write' },
+  ],
+])('registers a client with %s', async (_what, change, expected) => {
+  change();
+  await facts();
+  expect(JSON.parse(deployment.bodies['POST /register']!)).toMatchObject(expected);
+});
+
+describe('in direct mode', () => {
+  const inDirectMode = async () => checkDeployment({ ...(await facts()), issuer: 'https://login.example.com' });
+  const cors = (findings: Finding[]) =>
+    findings.filter(({ check }) => check.startsWith('cors/')).map(({ check, verdict }) => `${verdict} ${check}`);
+
+  test('the CORS headers of the provider are a note, and those of /mcp a warning', async () => {
+    for (const name of ['token', 'register', 'mcp']) {
+      delete reply(`OPTIONS /${name}`).headers['Access-Control-Allow-Origin'];
+    }
+    const findings = await inDirectMode();
+    expect(cors(findings)).toEqual(['warn cors/mcp', 'note cors/token', 'note cors/register', 'ok cors/challenge']);
+    expect(findings.find(({ check }) => check === 'cors/token')!.found).toMatch(/the identity provider/);
+  });
+
+  test('a provider that allows credentials is not the fault of a proxy of the operator', async () => {
+    reply('OPTIONS /token').headers['Access-Control-Allow-Credentials'] = 'true';
+    expect(cors(await inDirectMode())).toContain('note cors/token');
+  });
+
+  test('a rejected registration refers to the rules of the provider', async () => {
+    Object.assign(reply('POST /register'), { status: 403 });
+    const { mend } = (await inDirectMode()).find(({ check }) => check === 'registration')!;
+    expect(mend).toMatch(/provider/);
+    expect(mend).not.toMatch(/dynamicRegistration/);
+  });
 });
 
 test('prints text of a server without control and bidirectional characters', async () => {

@@ -50,6 +50,11 @@ describe('testSignIn', () => {
     expect(await problemsOfSignIn()).toEqual([...bothErasFail, 'warn sign-in/revocation']);
   });
 
+  test('registers with the scope that it then requests, as the MCP SDK does', async () => {
+    await problemsOfSignIn();
+    expect(JSON.parse(deployment.bodies['POST /register']!)).toMatchObject({ scope: 'mcp' });
+  });
+
   test('reports a missing session and missing tools', async () => {
     deployment.replies['POST /mcp with a token'] = answer(
       200,

@@ -1,5 +1,6 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { text } from 'node:stream/consumers';
 import { type FactOptions, type Facts, gatherFacts } from '../../cli/doctor/deployment-facts.ts';
 import type { Finding } from '../../cli/doctor/finding.ts';
 import { createProbe } from '../../cli/doctor/http-probe.ts';
@@ -27,11 +28,14 @@ export class ScriptedDeployment {
   replies: Record<string, Reply> = {};
   /** Replaces the reply of `/authorize` for the registered client. */
   authorizeReply: Reply | undefined;
+  /** The last body of each kind of request. */
+  readonly bodies: Record<string, string> = {};
   #server: Server | undefined;
 
   async start(): Promise<void> {
-    this.#server = createServer((request, response) => {
+    this.#server = createServer(async (request, response) => {
       const name = `${request.method} ${request.url!.split('?')[0]}`;
+      this.bodies[name] = await text(request);
       const isRegistered = request.method === 'GET' && request.url!.includes('client_id=dcr');
       const withToken = request.headers.authorization === undefined ? undefined : this.replies[`${name} with a token`];
       const reply = (isRegistered && this.authorizeReply) || withToken || this.replies[name];
