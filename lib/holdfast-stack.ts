@@ -22,6 +22,7 @@ import { SessionTable } from './session-table.ts';
 import { admissionEnvironment } from './settings/client-settings.ts';
 import { type HoldfastSettings, type ResolvedSettings, resolveSettings } from './settings/holdfast-settings.ts';
 import {
+  directScopes,
   type IdentityProviderSettings,
   identityEnvironment,
   refreshEnvironment,
@@ -295,13 +296,14 @@ export class HoldfastStack extends Stack {
 
   /** Direct mode: the provider is the authorization server, and Holdfast serves the protected resource metadata only. */
   #createDirectSignIn(provider: IdentityProviderSettings): SignIn {
-    const { issuer, scopes: requestedScopes, groupClaims, audience, jwksUri } = withProfile(provider);
+    const { issuer, groupClaims, audience, jwksUri } = withProfile(provider);
+    const scope = directScopes(provider).join(' ');
     const discovery = this.#createFunction('Discovery', {
       entry: 'discovery.ts',
       environment: {
         PUBLIC_URL: this.#publicUrl,
         AUTHORIZATION_SERVER: issuer,
-        SCOPES: requestedScopes.join(' '),
+        SCOPES: scope,
       } satisfies DiscoveryEnvironment,
       memoryMegabytes: 256,
       timeout: Duration.seconds(10),
@@ -315,7 +317,7 @@ export class HoldfastStack extends Stack {
         DIRECT_JWKS_URI: jwksUri,
       },
       oauth: undefined,
-      scope: requestedScopes.join(' '),
+      scope,
       upstreamTokens: undefined,
     };
   }

@@ -1,6 +1,14 @@
 import { JwtVerifier } from 'aws-jwt-verify';
 import {
+  JwkInvalidKtyError,
+  JwkInvalidUseError,
   JwtBaseError,
+  JwtExpiredError,
+  JwtInvalidAudienceError,
+  JwtInvalidIssuerError,
+  JwtInvalidSignatureAlgorithmError,
+  JwtInvalidSignatureError,
+  JwtNotBeforeError,
   JwtWithoutValidKidError,
   KidNotFoundInJwksError,
   WaitPeriodNotYetEndedJwkError,
@@ -8,8 +16,10 @@ import {
 import { fetch as fetchJson } from 'aws-jwt-verify/https';
 import { findJwkInJwks, type Jwks, type JwkWithKid, SimpleJwksCache } from 'aws-jwt-verify/jwk';
 import type { AccessTokenVerifier } from '../core/access/access-token.ts';
+import { InvalidTokenError, type TokenRejectionReason } from '../core/access/invalid-token-error.ts';
 import { parseJson } from '../core/support/json.ts';
 import { ServiceUnavailableError } from '../core/support/service-unavailable-error.ts';
+import { quote } from '../core/support/untrusted-text.ts';
 import { isLoopbackHost } from '../shared/loopback.ts';
 
 type Part = Readonly<Record<string, unknown>>;
@@ -69,7 +79,12 @@ export function accessTokenVerifier(
       audience,
       jwksUri: jwksUri ?? (await attemptRepeatedly(() => discoverKeys(issuer, fetchDocument), pauses)),
       customJwtCheck: ({ header, payload }: { header: Part; payload: Part }) => {
-        if ('crit' in header || !isAccessToken(header, payload)) throw new WrongTokenTypeError();
+        if ('crit' in header) throw new InvalidTokenError('type', 'The token has a critical extension (crit)');
+        if (isAccessToken(header, payload)) return;
+        throw new InvalidTokenError(
+          'type',
+          `Not an access token: typ ${quoted(header.typ)}, alg ${quoted(header.alg)}`,
+        );
       },
     };
     return JwtVerifier.create(options, { jwksCache: keys });
@@ -89,9 +104,7 @@ export function accessTokenVerifier(
         const { failure } = keys;
         const isWaiting = error instanceof WaitPeriodNotYetEndedJwkError && failure !== undefined;
         if (error === failure || isWaiting) throw new ServiceUnavailableError('The key set', failure);
-        if (error instanceof JwtBaseError || error instanceof WrongTokenTypeError || isMalformedSignature(error))
-          return undefined;
-        throw error;
+        throw rejectionOf(error) ?? error;
       }
     },
   };
@@ -125,10 +138,10 @@ class IssuerKeys extends SimpleJwksCache {
   }
 
   override async getJwk(jwksUri: string, { header: { kid } }: Decomposed): Promise<JwkWithKid> {
-    if (typeof kid !== 'string') throw new JwtWithoutValidKidError('The token names no key');
+    if (typeof kid !== 'string') throw new JwtWithoutValidKidError('The token names no key (kid)');
     const known = this.#find(kid);
     if (known !== undefined) return known;
-    if (this.#byId && !facadeKeyId.test(kid)) throw new KidNotFoundInJwksError('The facade has no such key');
+    if (this.#byId && !facadeKeyId.test(kid)) throw new KidNotFoundInJwksError(`The facade has no key ${quote(kid)}`);
     await this.penaltyBox.wait(jwksUri, kid);
     const isFirst = this.#known === undefined;
     try {
@@ -140,7 +153,7 @@ class IssuerKeys extends SimpleJwksCache {
     const found = this.#find(kid);
     if (found === undefined) {
       this.penaltyBox.registerFailedAttempt(jwksUri, kid);
-      throw new KidNotFoundInJwksError('The key set lacks the key of the token');
+      throw new KidNotFoundInJwksError(`The key set lacks the key ${quote(kid)}`);
     }
     this.penaltyBox.registerSuccessfulAttempt(jwksUri, kid);
     return found;
@@ -199,7 +212,32 @@ async function attemptRepeatedly<T>(attempt: () => Promise<T>, { sleep, random }
 
 const fetchHttps: FetchDocument = (uri) => fetchJson(uri, { responseTimeout: TIMEOUT_MILLISECONDS });
 
-class WrongTokenTypeError extends Error {}
+/** The reasons that the library's errors stand for. Messages of the others contain no part of the token. */
+const rejections: [new (...parameters: never[]) => JwtBaseError, TokenRejectionReason][] = [
+  [JwtExpiredError, 'expired'],
+  [JwtNotBeforeError, 'not_yet_valid'],
+  [JwtInvalidIssuerError, 'issuer'],
+  [JwtInvalidAudienceError, 'audience'],
+  [JwtInvalidSignatureAlgorithmError, 'algorithm'],
+  [JwkInvalidUseError, 'algorithm'],
+  [JwkInvalidKtyError, 'algorithm'],
+  [JwtInvalidSignatureError, 'signature'],
+  [JwtWithoutValidKidError, 'unknown_key'],
+  [KidNotFoundInJwksError, 'unknown_key'],
+  [WaitPeriodNotYetEndedJwkError, 'unknown_key'],
+];
+
+/** @returns undefined for an error that the token did not cause */
+function rejectionOf(error: unknown): InvalidTokenError | undefined {
+  if (error instanceof InvalidTokenError) return error;
+  if (isMalformedSignature(error)) return new InvalidTokenError('signature', 'The signature has the wrong length');
+  if (!(error instanceof JwtBaseError)) return undefined;
+  const reason = rejections.find(([type]) => error instanceof type)?.[1];
+  // Errors of the parser quote the token.
+  return reason ? new InvalidTokenError(reason, error.message) : new InvalidTokenError('malformed', 'Not a valid JWT');
+}
+
+const quoted = (value: unknown) => (value === undefined ? 'missing' : quote(String(value)));
 
 /** Node's error for an ES256 signature of another length than 64 bytes, which `aws-jwt-verify` does not catch. */
 const isMalformedSignature = (error: unknown) => (error as { code?: unknown }).code === 'ERR_CRYPTO_OPERATION_FAILED';

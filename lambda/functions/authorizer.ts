@@ -2,8 +2,11 @@ import type { APIGatewayAuthorizerResult, APIGatewayRequestAuthorizerEvent } fro
 import { scopes } from '#scopes';
 import { accessTokenVerifier, trustInFacade, trustInProvider } from '../adapters/access-token-verifier.ts';
 import { log, withInvocation } from '../adapters/logging/structured-log.ts';
+import { systemClock } from '../adapters/system-clock.ts';
 import { authenticateBearer, directCaller, facadeCaller } from '../core/access/access-token.ts';
 import { type Caller, callerContext } from '../core/access/caller.ts';
+import { InvalidTokenError } from '../core/access/invalid-token-error.ts';
+import { tokenRejectionLog } from '../core/access/token-rejection-log.ts';
 import { resourceMetadataUrl } from '../core/oauth/endpoints/protected-resource-metadata.ts';
 import { ServiceUnavailableError } from '../core/support/service-unavailable-error.ts';
 import { authorizerVariables, readEnvironment } from '../shared/environment.ts';
@@ -14,6 +17,7 @@ import { defaultScope, missingScopes, stepUpChallenge } from '../shared/scope-se
 const { PUBLIC_URL, ...direct } = readEnvironment(authorizerVariables, process.env);
 const { trust, readCaller } = tokenIssuer();
 const verifier = accessTokenVerifier(trust);
+const logRejection = tokenRejectionLog(log, systemClock);
 
 /** The facade or, in direct mode, the identity provider. */
 function tokenIssuer() {
@@ -46,11 +50,18 @@ export async function handler(event: APIGatewayRequestAuthorizerEvent): Promise<
   };
 }
 
-/** Lambda counts a rejected token as an error too, so failures are logged as an event with a metric. */
+/**
+ * The caller, or `undefined` after the rejection of a token. Lambda counts a rejected token as an error too, so failures
+ * are logged as an event with a metric.
+ */
 async function callerOf(event: APIGatewayRequestAuthorizerEvent): Promise<Caller | undefined> {
   try {
     return await authenticateBearer(headers(event, 'authorization'), verifier, readCaller);
   } catch (error) {
+    if (error instanceof InvalidTokenError) {
+      logRejection(error);
+      return undefined;
+    }
     const { message, stack } = error as Error;
     log(
       'authorizer_failed',

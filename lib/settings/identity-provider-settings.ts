@@ -30,8 +30,9 @@ export interface IdentityProviderSettings {
    */
   readonly clientSecretArn?: string;
   /**
-   * Scopes of the authorization request. Some providers issue a refresh token only for `offline_access`.
-   * @default - the scopes of the profile
+   * Scopes of the authorization request. Some providers issue a refresh token only for `offline_access`. In `direct` mode
+   * the scopes that clients request for basic use.
+   * @default - the scopes of the profile; in `direct` mode without `openid` and `offline_access`
    */
   readonly scopes?: string[];
   /**
@@ -75,6 +76,13 @@ export function withProfile(provider: IdentityProviderSettings) {
     name: provider.name ?? profile.name ?? new URL(provider.issuer).host,
   };
 }
+
+/**
+ * `direct` mode: the scopes in challenge and metadata. Clients add `offline_access` themselves if the provider supports it
+ * (MCP 2026-07-28, refresh tokens), and need no id token.
+ */
+export const directScopes = (provider: IdentityProviderSettings): readonly string[] =>
+  provider.scopes ?? profileOf(provider).scopes.filter((scope) => scope !== 'openid' && scope !== 'offline_access');
 
 /** Environment variables of the OAuth function, which signs users in at the provider. */
 export function identityEnvironment(provider: IdentityProviderSettings) {

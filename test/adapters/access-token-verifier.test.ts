@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { type CryptoKey, exportJWK, generateKeyPair, type JWK, SignJWT } from 'jose';
 import { accessTokenVerifier, trustInFacade, trustInProvider } from '../../lambda/adapters/access-token-verifier.ts';
 import type { AccessTokenVerifier } from '../../lambda/core/access/access-token.ts';
+import { InvalidTokenError, type TokenRejectionReason } from '../../lambda/core/access/invalid-token-error.ts';
 import { ServiceUnavailableError } from '../../lambda/core/support/service-unavailable-error.ts';
 
 /** Correctly signed tokens, with one invalid property each. */
@@ -68,23 +69,56 @@ test('accepts a valid token', async () => {
   expect(await verifier.verify(await token())).toMatchObject({ sub: 'u' });
 });
 
-test.each<[string, () => Promise<string>]>([
-  ['for another resource', () => token({ aud: 'https://evil.example/mcp' })],
-  ['for the host, but not for /mcp', () => token({ aud: origin })],
-  ['for the resource with a slash', () => token({ aud: `${origin}/mcp/` })],
-  ['without an audience', () => token({ aud: undefined })],
-  ['of another issuer', () => token({ iss: 'https://evil.example' })],
-  ['of the issuer with a slash', () => token({ iss: `${origin}/` })],
-  ['of no issuer', () => token({ iss: undefined })],
-  ['that has expired', () => token({ exp: now() - 1 })],
-  ['that is not good yet', () => token({ nbf: now() + 300 })],
-  ['of another type', () => token({}, { typ: 'JWT' })],
-  ['of no type', () => token({}, { typ: undefined })],
-  ['that is an id token', () => token({}, { typ: 'id_token+jwt' })],
-  ['by another algorithm, though its key is published', () => token({}, {}, rsa)],
-  ['with a critical extension', () => token({}, { crit: ['x'], x: 1 })],
-])('a token %s is rejected', async (_what, make) => {
-  expect(await verifier.verify(await make())).toBeUndefined();
+const rejected = (reason: TokenRejectionReason) => ({ constructor: InvalidTokenError, reason });
+
+test.each<[string, () => Promise<string>, TokenRejectionReason]>([
+  ['for another resource', () => token({ aud: 'https://evil.example/mcp' }), 'audience'],
+  ['for the host, but not for /mcp', () => token({ aud: origin }), 'audience'],
+  ['for the resource with a slash', () => token({ aud: `${origin}/mcp/` }), 'audience'],
+  ['without an audience', () => token({ aud: undefined }), 'audience'],
+  ['of another issuer', () => token({ iss: 'https://evil.example' }), 'issuer'],
+  ['of the issuer with a slash', () => token({ iss: `${origin}/` }), 'issuer'],
+  ['of no issuer', () => token({ iss: undefined }), 'issuer'],
+  ['that has expired', () => token({ exp: now() - 1 }), 'expired'],
+  ['that is not good yet', () => token({ nbf: now() + 300 }), 'not_yet_valid'],
+  ['of another type', () => token({}, { typ: 'JWT' }), 'type'],
+  ['of no type', () => token({}, { typ: undefined }), 'type'],
+  ['that is an id token', () => token({}, { typ: 'id_token+jwt' }), 'type'],
+  ['by another algorithm, though its key is published', () => token({}, {}, rsa), 'type'],
+  ['that names another algorithm than its key', async () => withHeader(await token(), { alg: 'RS256' }), 'algorithm'],
+  ['with a critical extension', () => token({}, { crit: ['x'], x: 1 }), 'type'],
+  ['without the id of a key', async () => withHeader(await token(), { kid: undefined }), 'unknown_key'],
+  ['of an unknown key', () => token({}, { kid: 'unknown' }), 'unknown_key'],
+  ['with the signature of another', async () => `${await unsigned(token())}.${'A'.repeat(86)}`, 'signature'],
+  ['with a signature of the wrong length', async () => `${await unsigned(token())}.AAAA`, 'signature'],
+  ['of two parts', () => unsigned(token()), 'malformed'],
+  ['whose claims are not JSON', async () => (await token()).replace(/\..*\./, '.c2VjcmV0.'), 'malformed'],
+])('a token %s is rejected', async (_what, make, reason) => {
+  await expect(verifier.verify(await make())).rejects.toMatchObject(rejected(reason));
+});
+
+const unsigned = async (signed: Promise<string>) => (await signed).split('.').slice(0, 2).join('.');
+
+function withHeader(signed: string, change: object): string {
+  const [header, ...rest] = signed.split('.');
+  const parsed = JSON.parse(Buffer.from(header!, 'base64url').toString());
+  return [Buffer.from(JSON.stringify({ ...parsed, ...change })).toString('base64url'), ...rest].join('.');
+}
+
+test.each<[string, () => Promise<string>, string]>([
+  ['another audience', () => token({ aud: 'https://evil.example/mcp' }), 'https://evil.example/mcp'],
+  ['another issuer', () => token({ iss: 'https://evil.example' }), 'https://evil.example'],
+  ['an unknown key', () => token({}, { kid: 'unknown' }), '"unknown"'],
+  ['another type', () => token({}, { typ: 'JWT' }), 'typ "JWT"'],
+])('the rejection of a token with %s states the value', async (_what, make, value) => {
+  await expect(verifier.verify(await make())).rejects.toThrow(value);
+});
+
+test('a rejection contains neither the token nor a claim of a token that cannot be parsed', async () => {
+  for (const each of ['c2VjcmV0.c2VjcmV0.c2VjcmV0', (await token()).replace(/\..*\./, '.c2VjcmV0.'), 'c2VjcmV0']) {
+    const { message } = (await verifier.verify(each).catch((error) => error)) as Error;
+    expect(message).toBe('Not a valid JWT');
+  }
 });
 
 test('fetches the keys once for any number of valid and invalid tokens', async () => {
@@ -93,10 +127,11 @@ test('fetches the keys once for any number of valid and invalid tokens', async (
   await Promise.all(Array.from({ length: 20 }, () => verifier.verify(good)));
   expect(asked).toEqual(['/jwks.json?kid=own']);
   for (let i = 0; i < 200; i++) {
-    expect(await verifier.verify(i % 2 === 0 ? good : bad)).toEqual(i % 2 === 0 ? expect.anything() : undefined);
+    if (i % 2 === 0) expect(await verifier.verify(good)).toMatchObject({ sub: 'u' });
+    else await expect(verifier.verify(bad)).rejects.toMatchObject(rejected('audience'));
   }
   for (const forged of ['x.y.z', `${good.slice(0, -4)}AAAA`, await token({}, { typ: 'JWT' })]) {
-    expect(await verifier.verify(forged)).toBeUndefined();
+    await expect(verifier.verify(forged)).rejects.toThrow(InvalidTokenError);
   }
   expect(asked).toEqual(['/jwks.json?kid=own']);
 });
@@ -107,7 +142,10 @@ test('fetches the keys again for an unknown key id, and not for each invented on
   published = [next, own];
   expect(await verifier.verify(await token({}, {}, next))).toBeDefined();
   expect(asked).toHaveLength(2);
-  for (let i = 0; i < 50; i++) expect(await verifier.verify(await token({}, { kid: `made-up-${i}` }))).toBeUndefined();
+  for (let i = 0; i < 50; i++) {
+    const invented = verifier.verify(await token({}, { kid: `made-up-${i}` }));
+    await expect(invented).rejects.toMatchObject(rejected('unknown_key'));
+  }
   expect(asked.length).toBeLessThanOrEqual(3);
 });
 
@@ -169,7 +207,7 @@ test.each([
   ['has characters of a URL', 'own&x=../'],
   ['is longer than that of a key', 'k'.repeat(100)],
 ])('rejects a token whose key id %s without a fetch', async (_, kid) => {
-  expect(await verifier.verify(await token({}, { kid }))).toBeUndefined();
+  await expect(verifier.verify(await token({}, { kid }))).rejects.toMatchObject(rejected('unknown_key'));
   expect(asked).toEqual([]);
 });
 

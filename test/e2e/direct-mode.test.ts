@@ -1,8 +1,10 @@
 import { createHmac } from 'node:crypto';
 import { assistants } from '../../bench/harness/mcp-clients.ts';
 import { callTool, initialize, messageOf, postMcp } from '../../bench/harness/raw-oauth-client.ts';
+import type { TokenRejectionReason } from '../../lambda/core/access/invalid-token-error.ts';
 import { userKey } from '../../lambda/core/access/user-key.ts';
 import { sha256 } from '../../lambda/core/support/crypto.ts';
+import { becomes } from '../support/becomes.ts';
 import { CLIENT, ScriptedProvider } from '../support/scripted-provider.ts';
 import { directMode, TestCloud } from '../support/test-cloud.ts';
 
@@ -52,7 +54,7 @@ describe('discovery', () => {
       expect(await answer.json()).toEqual({
         resource: mcpUrl(),
         authorization_servers: [provider.issuer],
-        scopes_supported: ['openid', 'profile', 'email', 'offline_access'],
+        scopes_supported: ['profile', 'email'],
         bearer_methods_supported: ['header'],
       });
     },
@@ -62,9 +64,7 @@ describe('discovery', () => {
     const { status, headers } = await send(undefined);
     const metadata = `${cloud.origin}/.well-known/oauth-protected-resource/mcp`;
     expect(status).toBe(401);
-    expect(headers.get('www-authenticate')).toBe(
-      `Bearer resource_metadata="${metadata}", scope="openid profile email offline_access"`,
-    );
+    expect(headers.get('www-authenticate')).toBe(`Bearer resource_metadata="${metadata}", scope="profile email"`);
   });
 
   test('rejects POST with 405', async () => {
@@ -91,7 +91,7 @@ test.each(assistants)('%s signs in at the provider and calls tools', async (_nam
   expect(who).toEqual({
     user: { key: await userKey(provider.issuer, 'ada'), issuer: provider.issuer, subject: 'ada', groups: [] },
     client: { id: CLIENT.id, name: CLIENT.id },
-    scopes: expect.arrayContaining(['mcp', 'openid']),
+    scopes: expect.arrayContaining(['mcp', 'profile', 'email']),
   });
   const stored = await assistant.call('note', { name: 'n', text: 'stored' });
   expect(stored.isError).toBe(false);
@@ -112,40 +112,53 @@ describe('a token', () => {
     expect(JSON.parse(await textOf(answer))).toMatchObject({ user: { groups: ['staff'] }, client: { id: 'by-azp' } });
   });
 
-  const rejected: [string, () => Promise<string> | string][] = [
-    ['for another server', () => tokenOf({ aud: 'https://other.example/mcp' })],
-    ['for the host, but not for /mcp', () => tokenOf({ aud: cloud.origin })],
-    ['without an audience', () => tokenOf({ aud: undefined })],
-    ['of another issuer, by the provider’s key', () => tokenOf({ iss: 'https://evil.example' })],
-    ['of another issuer, by its own key', () => stranger.sign(claims())],
-    ['by another’s key, in the provider’s name', () => stranger.sign(claims({ iss: provider.issuer }))],
-    ['that has expired', () => tokenOf({ exp: now() - 1 })],
-    ['that is not valid yet', () => tokenOf({ nbf: now() + 300 })],
-    ['without a subject', () => tokenOf({ sub: undefined })],
-    ['without a client', () => tokenOf({ client_id: undefined })],
-    ['that is an id token', () => tokenOf({ nonce: 'n' })],
-    ['that is an id token with at_hash', () => tokenOf({ at_hash: 'h' })],
-    ['of another type', () => provider.sign(claims(), { typ: 'logout+jwt' })],
+  const rejected: [string, TokenRejectionReason, () => Promise<string> | string][] = [
+    ['for another server', 'audience', () => tokenOf({ aud: 'https://other.example/mcp' })],
+    ['for the host, but not for /mcp', 'audience', () => tokenOf({ aud: cloud.origin })],
+    ['without an audience', 'audience', () => tokenOf({ aud: undefined })],
+    ['of another issuer, by the provider’s key', 'issuer', () => tokenOf({ iss: 'https://evil.example' })],
+    ['of another issuer, by its own key', 'signature', () => stranger.sign(claims())],
+    ['by another’s key, in the provider’s name', 'signature', () => stranger.sign(claims({ iss: provider.issuer }))],
+    ['that has expired', 'expired', () => tokenOf({ exp: now() - 1 })],
+    ['that is not valid yet', 'not_yet_valid', () => tokenOf({ nbf: now() + 300 })],
+    ['without a subject', 'claim', () => tokenOf({ sub: undefined })],
+    ['without a client', 'claim', () => tokenOf({ client_id: undefined })],
+    ['that is an id token', 'type', () => tokenOf({ nonce: 'n' })],
+    ['that is an id token with at_hash', 'type', () => tokenOf({ at_hash: 'h' })],
+    ['of another type', 'type', () => provider.sign(claims(), { typ: 'logout+jwt' })],
     [
       'without a signature',
+      'malformed',
       async () =>
         `${part({ alg: 'none' })}.${part({ ...claims(), iss: provider.issuer, sub: 'ada', exp: now() + 300 })}.`,
     ],
     [
       'signed with the public key as an HMAC secret',
+      'algorithm',
       async () => {
         const keys = await (await fetch(`${provider.origin}/jwks`)).text();
         const signed = `${part({ alg: 'HS256', kid: 'key-1' })}.${part({ ...claims(), iss: provider.issuer, sub: 'ada', exp: now() + 300 })}`;
         return `${signed}.${createHmac('sha256', keys).update(signed).digest('base64url')}`;
       },
     ],
-    ['that is opaque', () => 'c29tZSB0b2tlbg'],
+    ['of an unknown key', 'unknown_key', () => provider.sign(claims(), { kid: 'unknown' })],
+    ['of more than 8,192 characters', 'too_long', () => tokenOf({ roles: ['x'.repeat(6200)] })],
+    ['that is opaque', 'malformed', () => 'c29tZSB0b2tlbg'],
   ];
   const part = (content: object) => Buffer.from(JSON.stringify(content)).toString('base64url');
 
-  test.each(rejected)('%s is rejected with 401', async (_what, token) => {
-    const { status, headers } = await send(await token());
+  test.each(rejected)('%s is rejected with 401 and the reason %s in the log', async (_what, reason, make) => {
+    const token = await make();
+    const before = cloud.log.length;
+    const { status, headers } = await send(token);
     expect([status, headers.get('www-authenticate')]).toEqual([401, expect.stringContaining('resource_metadata=')]);
+    await becomes(() => cloud.log.slice(before).includes(`"token_rejected"`));
+    const line = cloud.log
+      .slice(before)
+      .split('\n')
+      .find((each) => each.includes('"token_rejected"'))!;
+    expect(line).toContain(`"reason":"${reason}"`);
+    for (const piece of token.split('.').filter(Boolean)) expect(line).not.toContain(piece);
   });
 });
 

@@ -64,6 +64,22 @@ test('the authorizer accepts the provider’s tokens with the MCP URL or the con
   });
 });
 
+test('clients request the profile’s scopes without openid and offline_access, or the configured scopes', () => {
+  const scopesIn = (from: SynthesizedTemplate) => {
+    const { ResponseParameters } = resourcesOf(from, 'AWS::ApiGateway::GatewayResponse').find(
+      ([, { Properties }]) => Properties.ResponseType === 'UNAUTHORIZED',
+    )![1].Properties;
+    const challenge = ResponseParameters['gatewayresponse.header.WWW-Authenticate'];
+    return [
+      environmentOf('Discovery', from).SCOPES,
+      /scope="([^"]*)"/.exec(JSON.stringify(resolve(challenge)).replaceAll('\\', ''))?.[1],
+    ];
+  };
+  expect(scopesIn(template)).toEqual(['profile email', 'profile email']);
+  const identityProvider = { ...props.identityProvider!, scopes: ['openid', 'notes'] };
+  expect(scopesIn(synthesize({ identityProvider }))).toEqual(['openid notes', 'openid notes']);
+});
+
 test('the authorizer accepts only the facade’s tokens in facade mode', () => {
   expect(Object.keys(environmentOf('Authorizer', synthesize()))).toEqual(['PUBLIC_URL']);
 });

@@ -2,6 +2,7 @@ import { createHash, createPublicKey } from 'node:crypto';
 import { base64url, exportJWK, generateKeyPair, type JWK, SignJWT } from 'jose';
 import { Browser } from '../../bench/harness/form-browser.ts';
 import { callTool, initialize, postMcp, type Tokens } from '../../bench/harness/raw-oauth-client.ts';
+import { becomes } from '../support/becomes.ts';
 import { TestCloud } from '../support/test-cloud.ts';
 import { json, rawRequest } from '../support/wire-checks.ts';
 
@@ -214,6 +215,15 @@ const forgeries: [string, () => string | Promise<string>][] = [
 
 test.each(forgeries)('A93: a token with %s is challenged', async (_what, forge) => {
   await expectChallenge(`Bearer ${await forge()}`);
+});
+
+test('A93: a rejected token leaves its reason in the log, and no part of itself', async () => {
+  const tooLong = `${tokens.access_token}${'x'.repeat(8192)}`;
+  await expectChallenge(`Bearer ${tooLong}`);
+  await becomes(() => target.log.includes('"too_long"'));
+  const line = target.log.split('\n').find((each) => each.includes('"too_long"'))!;
+  expect(line).toContain('"event":"token_rejected"');
+  for (const piece of tokens.access_token.split('.')) expect(line).not.toContain(piece);
 });
 
 test('A93: the genuine token is accepted', async () => {

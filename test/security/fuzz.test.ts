@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { initialize, postMcp } from '../../bench/harness/raw-oauth-client.ts';
 import { memoryStores } from '../../lambda/adapters/memory/memory-stores.ts';
 import { authenticateBearer, facadeCaller } from '../../lambda/core/access/access-token.ts';
+import { InvalidTokenError } from '../../lambda/core/access/invalid-token-error.ts';
 import { matchesRegistered, mayRegister, mayUse } from '../../lambda/core/oauth/clients/redirect-uri.ts';
 import type { Facade } from '../../lambda/core/oauth/facade.ts';
 import { OAuthError } from '../../lambda/core/oauth/oauth-error.ts';
@@ -243,7 +244,13 @@ describe('F5: a refresh token', () => {
 
 test('F6: an Authorization header without a single token never reaches the verifier', async () => {
   const verified: string[] = [];
-  const verifier = { verify: async (token: string) => void verified.push(token) };
+  const invalid = new InvalidTokenError('signature', 'Invalid signature');
+  const verifier = {
+    verify(token: string) {
+      verified.push(token);
+      return Promise.reject(invalid);
+    },
+  };
   const header = fc.oneof(
     anyString(),
     fc.tuple(fc.constantFrom('Bearer ', 'bearer  ', 'Basic ', ''), fc.string()).map((parts) => parts.join('')),
@@ -251,7 +258,7 @@ test('F6: an Authorization header without a single token never reaches the verif
   await fc.assert(
     fc.asyncProperty(fc.array(header, { maxLength: 3 }), async (headers) => {
       verified.length = 0;
-      expect(await authenticateBearer(headers, verifier, facadeCaller)).toBeUndefined();
+      await expect(authenticateBearer(headers, verifier, facadeCaller)).rejects.toThrow(InvalidTokenError);
       for (const token of verified) {
         expect([headers.length, token]).toEqual([1, expect.stringMatching(/^[\w\-.~+/]+=*$/)]);
         expect(headers[0]).toMatch(/^bearer +/i);

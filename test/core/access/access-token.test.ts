@@ -1,5 +1,6 @@
 import { authenticateBearer, directCaller, facadeCaller } from '../../../lambda/core/access/access-token.ts';
 import { callerContext, readCallerContext } from '../../../lambda/core/access/caller.ts';
+import { InvalidTokenError } from '../../../lambda/core/access/invalid-token-error.ts';
 import { userKey } from '../../../lambda/core/access/user-key.ts';
 
 /** The caller of a verified token. The tests of the verifier cover the verification. */
@@ -20,7 +21,7 @@ test('direct mode derives the same user key as the facade', async () => {
 });
 
 test('direct mode derives one grant id per user and client', async () => {
-  const grantOf = async (change?: object) => (await callerOf(change))!.grant;
+  const grantOf = async (change?: object) => (await callerOf(change)).grant;
   expect(await grantOf({ exp: 2_100_000_000, scope: 'other' })).toBe(await grantOf());
   expect(await grantOf({ sub: 'alan' })).not.toBe(await grantOf());
   expect(await grantOf({ client_id: 'client-2' })).not.toBe(await grantOf());
@@ -34,11 +35,11 @@ test.each<[string, object, string[]]>([
   ['of a token with the default scope', { scope: 'mcp' }, ['mcp']],
   ['of an invalid claim', { scope: 7 }, ['mcp']],
 ])('direct mode reads the scopes %s', async (_how, change, expected) => {
-  expect((await callerOf(change))?.scopes).toEqual(expected);
+  expect((await callerOf(change)).scopes).toEqual(expected);
 });
 
 test('direct mode reads groups from every configured claim', async () => {
-  const { identity } = (await callerOf({ roles: ['admin', 7], role: 'member' }))!;
+  const { identity } = await callerOf({ roles: ['admin', 7], role: 'member' });
   expect(identity?.groups).toEqual(['admin', 'member']);
 });
 
@@ -50,7 +51,14 @@ test('direct mode reads the client from azp', async () => {
 });
 
 test.each(['sub', 'client_id', 'exp'])('a token without %s has no caller', async (claim) => {
-  expect(await callerOf({ [claim]: undefined })).toBeUndefined();
+  const missing = { reason: 'claim', signed: true, message: expect.stringContaining(claim) };
+  await expect(callerOf({ [claim]: undefined })).rejects.toMatchObject(missing);
+});
+
+test.each(['sub', 'client_id', 'grant', 'scope', 'exp'])('a facade token without %s has no caller', async (claim) => {
+  const missing = { reason: 'claim', message: expect.stringContaining(claim) };
+  const token = { ...claims, scope: 'mcp', grant: 'g', [claim]: undefined };
+  await expect(facadeCaller(token)).rejects.toMatchObject(missing);
 });
 
 test('a facade token has no upstream identity, whatever its claims are', async () => {
@@ -66,8 +74,8 @@ test('a facade token has no upstream identity, whatever its claims are', async (
 
 test('a caller passes through the authorizer context, which holds strings alone', async () => {
   for (const caller of [
-    (await callerOf({ roles: ['a "b"', 'ü'] }))!,
-    (await facadeCaller({ ...claims, scope: '', grant: 'g' }))!,
+    await callerOf({ roles: ['a "b"', 'ü'] }),
+    await facadeCaller({ ...claims, scope: '', grant: 'g' }),
   ]) {
     const context = callerContext(caller);
     expect(Object.values(context).every((value) => typeof value === 'string')).toBe(true);
@@ -76,6 +84,28 @@ test('a caller passes through the authorizer context, which holds strings alone'
 });
 
 test('a token that the verifier rejects has no caller', async () => {
-  expect(await authenticateBearer(['Bearer x'], { verify: async () => undefined }, read)).toBeUndefined();
+  const invalid = new InvalidTokenError('signature', 'Invalid signature');
+  const rejecting = { verify: () => Promise.reject(invalid) };
+  await expect(authenticateBearer(['Bearer x'], rejecting, read)).rejects.toBe(invalid);
   expect(await authenticateBearer(['Bearer x'], { verify: async () => claims }, read)).toEqual(await callerOf());
+});
+
+describe('before its verification', () => {
+  const verify = jest.fn(async () => claims);
+  const authenticate = (...authorization: string[]) => authenticateBearer(authorization, { verify }, read);
+  beforeEach(() => verify.mockClear());
+
+  test.each([[['Basic eDp5']], [['Bearer']], [['Bearer a b']], [['Bearer x', 'Bearer x']], [[]]])(
+    'the header %j is rejected with its reason',
+    async (authorization) => {
+      await expect(authenticate(...authorization)).rejects.toMatchObject({ reason: 'header', signed: false });
+      expect(verify).not.toHaveBeenCalled();
+    },
+  );
+
+  test('a token of 8,192 characters is accepted, and a longer one rejected with its length', async () => {
+    expect(await authenticate(`Bearer ${'x'.repeat(8192)}`)).toEqual(await callerOf());
+    const tooLong = { reason: 'too_long', message: '8193 characters, more than 8192' };
+    await expect(authenticate(`Bearer ${'x'.repeat(8193)}`)).rejects.toMatchObject(tooLong);
+  });
 });
