@@ -31,8 +31,7 @@ function getSecretValue(file: string, { caller, operation, input }: AwsRequest):
   const secretId = String(input.SecretId);
   const secretArn = arnOf(secretId);
   caller.authorize({ action: 'secretsmanager:GetSecretValue', resource: secretArn, context: {} });
-  const secrets: Record<string, string> = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : {};
-  const value = Object.hasOwn(secrets, secretId) ? secrets[secretId] : undefined;
+  const value = readSecrets(file)[secretId];
   if (value === undefined) {
     throw new AwsError(
       'ResourceNotFoundException',
@@ -46,6 +45,26 @@ function getSecretValue(file: string, { caller, operation, input }: AwsRequest):
     VersionStages: ['AWSCURRENT'],
   };
 }
+
+/** The operator writes the file by hand. The parser's error would quote a secret. */
+function readSecrets(file: string): Partial<Record<string, string>> {
+  try {
+    const secrets: unknown = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : {};
+    if (isTextByName(secrets)) return Object.assign(Object.create(null), secrets);
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+  }
+  throw new AwsError(
+    'InvalidRequestException',
+    `${file} is not a JSON object from ARNs or names of secrets to their values, which are strings`,
+  );
+}
+
+const isTextByName = (secrets: unknown): secrets is Record<string, string> =>
+  typeof secrets === 'object' &&
+  secrets !== null &&
+  !Array.isArray(secrets) &&
+  Object.values(secrets).every((value) => typeof value === 'string');
 
 /**
  * The ARN of a secret ends with a hyphen and six random characters, and policies that know only the name contain

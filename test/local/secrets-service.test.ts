@@ -58,6 +58,17 @@ it('names the file for a missing value', async () => {
   await expect(get(arn)).rejects.toMatchObject(missing);
 });
 
+it.each(['{"idp": "hush"', '["hush"]', '{"idp": {"nested": "hush"}}'])(
+  'names the file, and no secret, when its content is %s',
+  async (content) => {
+    const { get, file } = await start();
+    writeFileSync(file, content);
+    const error = await get(arn).catch((thrown) => thrown);
+    expect(error).toMatchObject({ name: 'InvalidRequestException', message: expect.stringContaining(file) });
+    expect(error.message).not.toContain('hush');
+  },
+);
+
 it('denies a secret that the role does not allow, whether it exists or not', async () => {
   const { get, client } = await start();
   await expect(get('third')).rejects.toMatchObject({ name: 'AccessDeniedException' });
