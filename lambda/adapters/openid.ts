@@ -1,3 +1,4 @@
+import type { JWK } from 'jose';
 import * as oauth from 'oauth4webapi';
 import {
   groupsOf,
@@ -6,16 +7,18 @@ import {
   type UpstreamProvider,
   type UpstreamTokens,
 } from '../core/identity/upstream-provider.ts';
+import { parseJson } from '../core/support/json.ts';
 import { ServiceUnavailableError } from '../core/support/service-unavailable-error.ts';
 import { isLoopbackHost } from '../shared/loopback.ts';
+import type { ClientAuthenticationMethod } from '../shared/upstream-authentication.ts';
 
 export type OpenIdClientOptions = {
   issuer: string;
   clientId: string;
-  /** Read at the first use; absent for a public client. */
+  /** Read at the first use: the secret, or the private key of `private_key_jwt` as a JWK. Absent for a public client. */
   clientSecret?: () => Promise<string>;
-  /** Client authentication method (OIDC Core §9). */
-  authentication: 'client_secret_post' | 'client_secret_basic';
+  /** @default - `client_secret_post` if the provider supports it, else `client_secret_basic` */
+  authentication?: ClientAuthenticationMethod | undefined;
   /** Epoch seconds. */
   now: () => number;
 };
@@ -59,12 +62,13 @@ function connect({ issuer, clientId, clientSecret, authentication, now }: OpenId
   async function discover(): Promise<DiscoveredProvider> {
     const response = await oauth.discoveryRequest(new URL(issuer), { ...options(), algorithm: 'oidc' });
     const server = await oauth.processDiscoveryResponse(new URL(issuer), response);
-    return { server, client: { client_id: clientId }, authentication: authenticate(await clientSecret?.()) };
-  }
-
-  function authenticate(secret: string | undefined): oauth.ClientAuth {
-    if (secret === undefined) return oauth.None();
-    return authentication === 'client_secret_basic' ? oauth.ClientSecretBasic(secret) : oauth.ClientSecretPost(secret);
+    const secret = await clientSecret?.();
+    return {
+      server,
+      client: { client_id: clientId },
+      authentication:
+        secret === undefined ? oauth.None() : await authenticate(secret, authentication ?? supportedMethod(server)),
+    };
   }
 
   return {
@@ -82,6 +86,45 @@ function connect({ issuer, clientId, clientSecret, authentication, now }: OpenId
       ...(response.refresh_token !== undefined && { refreshToken: response.refresh_token }),
     }),
   };
+}
+
+/** Without a list, a provider supports `client_secret_basic` (RFC 8414 §2; OIDC Discovery §3). */
+const supportedMethod = (server: oauth.AuthorizationServer): ClientAuthenticationMethod =>
+  server.token_endpoint_auth_methods_supported?.includes('client_secret_post')
+    ? 'client_secret_post'
+    : 'client_secret_basic';
+
+/** The client authentication of token, refresh and revocation requests. */
+async function authenticate(secret: string, method: ClientAuthenticationMethod): Promise<oauth.ClientAuth> {
+  switch (method) {
+    case 'client_secret_post':
+      return oauth.ClientSecretPost(secret);
+    case 'client_secret_basic':
+      return oauth.ClientSecretBasic(secret);
+    case 'private_key_jwt':
+      return oauth.PrivateKeyJwt(await privateKeyIn(secret));
+    case 'none':
+      return oauth.None();
+  }
+}
+
+/**
+ * The private key of `private_key_jwt`: a JWK whose `alg` names the signature.
+ *
+ * @throws Error without any part of the secret, which the errors of a parser quote
+ */
+async function privateKeyIn(secret: string): Promise<oauth.PrivateKey> {
+  const key = await importPrivateKey(secret).catch(() => undefined);
+  if (key !== undefined) return key;
+  throw new Error('The client secret is not a private JWK with alg and kid, which private_key_jwt needs');
+}
+
+async function importPrivateKey(secret: string): Promise<oauth.PrivateKey | undefined> {
+  const jwk = parseJson(secret) as JWK;
+  if (typeof jwk.alg !== 'string' || typeof jwk.kid !== 'string' || jwk.d === undefined) return undefined;
+  // Loaded on demand: most deployments have no private key.
+  const { importJWK } = await import('jose');
+  return { key: (await importJWK(jwk, jwk.alg)) as CryptoKey, kid: jwk.kid };
 }
 
 /** The part that the MCP function needs: its bundle excludes sign-in. */

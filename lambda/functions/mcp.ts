@@ -122,7 +122,7 @@ async function openWorker(): Promise<WorkerStarter> {
 /** The identity provider's tokens, if the stack lets this function open them. */
 function openUpstream(): ToolContextDependencies['upstream'] {
   const { IDP_ISSUER, IDP_CLIENT_ID, IDP_CLIENT_SECRET_ARN, IDP_AUTHENTICATION } = environment;
-  if (!IDP_ISSUER || !IDP_CLIENT_ID || !IDP_AUTHENTICATION) return undefined;
+  if (!IDP_ISSUER || !IDP_CLIENT_ID) return undefined;
   const tokens = new UpstreamTokenManager({
     store: dynamoUpstreamTokenStore(table),
     sealer,

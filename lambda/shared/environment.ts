@@ -1,3 +1,5 @@
+import { clientAuthenticationMethods } from './upstream-authentication.ts';
+
 /**
  * Environment variables of each function, read once at its start.
  *
@@ -71,10 +73,10 @@ const identityProvider = {
   /** `iss` of its id tokens, and base of its discovery document. */
   IDP_ISSUER: text,
   IDP_CLIENT_ID: text,
-  /** ARN of the secret that holds the client secret; absent for a public client. */
+  /** ARN of the secret with the client secret, or with the private key of `private_key_jwt`; absent for a public client. */
   IDP_CLIENT_SECRET_ARN: optional(text),
-  /** Client authentication method. */
-  IDP_AUTHENTICATION: oneOf('client_secret_post', 'client_secret_basic'),
+  /** Client authentication method; absent: one that the provider supports. */
+  IDP_AUTHENTICATION: optional(oneOf(...clientAuthenticationMethods)),
 };
 
 /** How the arguments of tools are logged. */
@@ -169,7 +171,7 @@ export const mcpVariables = {
   IDP_ISSUER: optional(text),
   IDP_CLIENT_ID: optional(text),
   IDP_CLIENT_SECRET_ARN: optional(text),
-  IDP_AUTHENTICATION: optional(identityProvider.IDP_AUTHENTICATION),
+  IDP_AUTHENTICATION: identityProvider.IDP_AUTHENTICATION,
 };
 
 export const dashboardVariables = {

@@ -1,4 +1,8 @@
 import { isLoopbackHost } from '../../lambda/shared/loopback.ts';
+import {
+  type ClientAuthenticationMethod,
+  clientAuthenticationMethods,
+} from '../../lambda/shared/upstream-authentication.ts';
 import { type ProviderProfile, type ProviderProfileName, providerProfiles } from './provider-profiles.ts';
 import { scopeSyntax } from './scope-validation.ts';
 import { quoted } from './setting-validation.ts';
@@ -25,10 +29,18 @@ export interface IdentityProviderSettings {
    */
   readonly clientId?: string;
   /**
-   * ARN of the Secrets Manager secret that contains the client secret as plain text.
+   * ARN of the Secrets Manager secret that contains the client secret as plain text or, for `private_key_jwt`, the private
+   * key as a JSON Web Key with `alg` and `kid`.
    * @default - a public client, with PKCE only
    */
   readonly clientSecretArn?: string;
+  /**
+   * How Holdfast authenticates to the provider in token, refresh and revocation requests (OIDC Core §9). `none`: a public
+   * client, with PKCE only.
+   * @default - `none` without `clientSecretArn`; else that of the profile, or of a profile without one, `client_secret_post`
+   * if the provider's discovery document lists it and `client_secret_basic` if not
+   */
+  readonly authentication?: ClientAuthenticationMethod;
   /**
    * Scopes of the authorization request. Some providers issue a refresh token only for `offline_access`. In `direct` mode
    * the scopes that clients request for basic use.
@@ -99,13 +111,13 @@ export function identityEnvironment(provider: IdentityProviderSettings) {
 
 /** Environment variables of a function that refreshes upstream tokens. */
 export function refreshEnvironment(provider: IdentityProviderSettings) {
-  const { issuer, clientId, clientSecretArn } = provider;
+  const { issuer, clientId, clientSecretArn, authentication = profileOf(provider).authentication } = provider;
   if (clientId === undefined) throw new Error('identityProvider.clientId is required outside direct mode');
   return {
     IDP_ISSUER: issuer,
     IDP_CLIENT_ID: clientId,
     IDP_CLIENT_SECRET_ARN: clientSecretArn,
-    IDP_AUTHENTICATION: profileOf(provider).authentication,
+    IDP_AUTHENTICATION: clientSecretArn === undefined ? 'none' : authentication,
   };
 }
 
@@ -170,11 +182,25 @@ function* validateFacadeMode(provider: IdentityProviderSettings, profile: Provid
   if (scopes !== undefined && !scopes.includes('openid')) {
     yield `identityProvider.scopes is ${quoted(scopes)}: add openid, which yields the id token that identifies the user`;
   }
+  yield* validateAuthentication(provider);
   yield* validateParameters(provider, profile);
   for (const member of ['audience', 'jwksUri'] as const) {
     if (provider[member] !== undefined) {
       yield `identityProvider.${member} applies to mode: 'direct' only: remove it, or add Auth0's audience to parameters`;
     }
+  }
+}
+
+function* validateAuthentication({ authentication, clientSecretArn }: IdentityProviderSettings): Generator<string> {
+  if (authentication === undefined) return;
+  const name = `identityProvider.authentication is ${quoted(authentication)}`;
+  if (!clientAuthenticationMethods.includes(authentication)) {
+    yield `${name}: choose one of ${clientAuthenticationMethods.join(', ')}`;
+  } else if (authentication === 'none' && clientSecretArn !== undefined) {
+    yield `${name}, but there is a clientSecretArn: remove one of them`;
+  } else if (authentication !== 'none' && clientSecretArn === undefined) {
+    const content = authentication === 'private_key_jwt' ? 'the private key' : 'the client secret';
+    yield `${name}, which needs clientSecretArn: store ${content} in Secrets Manager and give its ARN`;
   }
 }
 
@@ -195,7 +221,7 @@ function* validateDirectMode(provider: IdentityProviderSettings, profile: Provid
   if (profile.notDirect !== undefined) {
     yield `identityProvider.mode is direct, which ${profileName} does not support: ${profile.notDirect}`;
   }
-  for (const member of ['clientId', 'clientSecretArn', 'parameters', 'name'] as const) {
+  for (const member of ['clientId', 'clientSecretArn', 'authentication', 'parameters', 'name'] as const) {
     if (provider[member] !== undefined) {
       yield `identityProvider.${member} does not apply to mode: 'direct', in which Holdfast is not a client: remove it`;
     }

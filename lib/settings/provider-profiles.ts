@@ -1,3 +1,5 @@
+import type { ClientAuthenticationMethod } from '../../lambda/shared/upstream-authentication.ts';
+
 /** The differences of one identity provider from others. */
 export type ProviderProfile = {
   /** The provider's name on the consent page. Without it, the page shows the host of the issuer. */
@@ -8,8 +10,11 @@ export type ProviderProfile = {
   parameters?: Readonly<Record<string, string>>;
   /** Parameters of the authorization request that the provider rejects, with the reason. */
   rejectedParameters?: Readonly<Record<string, string>>;
-  /** How the token request carries the client secret (OIDC Core §9). */
-  authentication: 'client_secret_post' | 'client_secret_basic';
+  /**
+   * How Holdfast authenticates (OIDC Core §9).
+   * @default - by a secret, in a way that the provider's discovery document lists
+   */
+  authentication?: ClientAuthenticationMethod;
   /** `true` if the provider requires a client secret of web applications. */
   needsSecret?: true;
   /** The syntax of its issuer, and an example. */
@@ -37,7 +42,6 @@ export const providerProfiles = {
   /** Any provider with an OpenID Connect discovery document. */
   oidc: {
     scopes: ['openid', 'profile', 'email'],
-    authentication: 'client_secret_post',
     groupClaims: ['groups'],
     revokes: true,
   },

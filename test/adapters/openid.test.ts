@@ -4,9 +4,10 @@ import { SignInRefusedError } from '../../lambda/core/identity/upstream-provider
 import { randomToken } from '../../lambda/core/support/crypto.ts';
 import { ServiceUnavailableError } from '../../lambda/core/support/service-unavailable-error.ts';
 import { oauthVariables, readEnvironment } from '../../lambda/shared/environment.ts';
+import { clientAuthenticationMethods } from '../../lambda/shared/upstream-authentication.ts';
 import { type IdentityProviderSettings, identityEnvironment } from '../../lib/settings/identity-provider-settings.ts';
 import type { ProviderProfileName } from '../../lib/settings/provider-profiles.ts';
-import { type Behaviour, CLIENT, ScriptedProvider } from '../support/scripted-provider.ts';
+import { type Behaviour, CLIENT, newClientKey, ScriptedProvider } from '../support/scripted-provider.ts';
 
 /**
  * The profiles, each against a provider that behaves as documented. The behaviour of the real providers is not tested.
@@ -32,7 +33,7 @@ const variables = {
 };
 
 /** The adapter of the OAuth function, with the environment that the stack sets. */
-function adapterOf({ issuer, behaviour }: ScriptedProvider, settings: Partial<IdentityProviderSettings>) {
+function adapterOf({ issuer, behaviour, clientKey }: ScriptedProvider, settings: Partial<IdentityProviderSettings>) {
   const environment = readEnvironment(
     variables,
     identityEnvironment({
@@ -45,7 +46,9 @@ function adapterOf({ issuer, behaviour }: ScriptedProvider, settings: Partial<Id
   return openIdProvider({
     issuer: environment.IDP_ISSUER,
     clientId: environment.IDP_CLIENT_ID,
-    ...(environment.IDP_CLIENT_SECRET_ARN && { clientSecret: async () => CLIENT.secret }),
+    ...(environment.IDP_CLIENT_SECRET_ARN && {
+      clientSecret: async () => (clientKey ? JSON.stringify(clientKey) : CLIENT.secret),
+    }),
     authentication: environment.IDP_AUTHENTICATION,
     scopes: environment.IDP_SCOPES,
     parameters: environment.IDP_PARAMETERS,
@@ -201,6 +204,69 @@ describe.each(Object.entries(cases) as [ProviderProfileName, Case][])(
   },
 );
 
+describe.each(clientAuthenticationMethods)('the client authentication %s', (authentication) => {
+  test('is that of token, refresh and revocation requests', async () => {
+    const provider = await providerOf({ authentication, listsAuthentication: false });
+    const adapter = adapterOf(provider, { authentication });
+    const { tokens } = await signIn(adapter);
+    const { accessToken } = await adapter.refresh(tokens.refreshToken!);
+    expect(accessToken).not.toBe(tokens.accessToken);
+    await adapter.revoke(tokens.refreshToken!);
+    expect(provider.revoked).toEqual([tokens.refreshToken]);
+  });
+
+  test('replaces that of the profile', async () => {
+    const adapter = adapterOf(await providerOf({ authentication }), { profile: 'workos', authentication });
+    expect((await signIn(adapter)).identity.subject).toBe('ada');
+  });
+});
+
+describe('the client authentication of the profile oidc', () => {
+  test.each(['client_secret_post', 'client_secret_basic'] as const)(
+    'is %s if the provider lists it',
+    async (method) => {
+      const adapter = adapterOf(await providerOf({ authentication: method }), {});
+      expect((await signIn(adapter)).identity.subject).toBe('ada');
+    },
+  );
+
+  test('is client_secret_basic if the provider lists none (RFC 8414 §2)', async () => {
+    const behaviour = { authentication: 'client_secret_basic', listsAuthentication: false } as const;
+    expect((await signIn(adapterOf(await providerOf(behaviour), {}))).identity.subject).toBe('ada');
+  });
+});
+
+describe('the private key of the client', () => {
+  test.each(['ES256', 'RS256', 'PS256', 'ES384'])('may sign with %s', async (alg) => {
+    const provider = await providerOf({ authentication: 'private_key_jwt' });
+    provider.clientKey = await newClientKey(alg);
+    const adapter = adapterOf(provider, { authentication: 'private_key_jwt' });
+    expect((await signIn(adapter)).identity.subject).toBe('ada');
+  });
+
+  test.each<[string, (key: object) => string]>([
+    ['is not JSON', () => 'MIIEvQ secret'],
+    ['has no alg', (key) => JSON.stringify({ ...key, alg: undefined })],
+    ['has no kid', (key) => JSON.stringify({ ...key, kid: undefined })],
+    ['is a public key', (key) => JSON.stringify({ ...key, d: undefined })],
+    ['is not a key', () => '{"alg":"ES256","kid":"1","d":"MIIEvQ","kty":"secret"}'],
+  ])('that %s fails the sign-in without a part of the secret in the error', async (_what, secretOf) => {
+    const provider = await providerOf({ authentication: 'private_key_jwt' });
+    const secret = secretOf(await newClientKey());
+    const refresher = openIdRefresher({
+      issuer: provider.issuer,
+      clientId: CLIENT.id,
+      clientSecret: async () => secret,
+      authentication: 'private_key_jwt',
+      now,
+    });
+    const error = (await refresher.refresh('r').catch((thrown) => thrown)) as Error;
+    const cause = String(error.cause);
+    expect(cause).toBe('Error: The client secret is not a private JWK with alg and kid, which private_key_jwt needs');
+    expect(provider.tokenRequests).toBe(0);
+  });
+});
+
 describe('a provider', () => {
   test('that requires offline_access issues no refresh token without it', async () => {
     const provider = await providerOf(offline);
@@ -250,7 +316,7 @@ describe('a provider', () => {
 
   test('that rejects the client authentication method ends no grant', async () => {
     const provider = await providerOf({ authentication: 'client_secret_basic' });
-    const adapter = adapterOf(provider, { profile: 'oidc' });
+    const adapter = adapterOf(provider, { profile: 'oidc', authentication: 'client_secret_post' });
     await expect(signIn(adapter)).rejects.toMatchObject({ reason: 'invalid_client' });
     await expect(adapter.refresh('any')).rejects.toThrow(ServiceUnavailableError);
   });

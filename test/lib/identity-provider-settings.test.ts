@@ -41,6 +41,16 @@ const invalid: [what: string, provider: object, setting: string][] = [
   ['a profile named like a member of Object.prototype', { ...complete.oidc, profile: 'constructor' }, 'profile'],
   ['an unknown mode', { ...complete.oidc, mode: 'proxy' }, 'mode'],
   ['an issuer with plain http', { ...complete.oidc, issuer: 'http://login.example.com' }, 'issuer'],
+  ['an unknown authentication', { ...complete.oidc, authentication: 'client_secret_jwt' }, 'authentication'],
+  ['the authentication none with a secret', { ...complete.okta, authentication: 'none' }, 'authentication'],
+  ...(['client_secret_post', 'client_secret_basic', 'private_key_jwt'] as const).map(
+    (authentication): [string, object, string] => [
+      `the authentication ${authentication} without a secret`,
+      { ...complete.oidc, authentication },
+      'authentication',
+    ],
+  ),
+  ['an authentication in direct mode', { ...direct, authentication: 'none' }, 'authentication'],
   ['no client id', { issuer: complete.oidc.issuer }, 'clientId'],
   ...['common', 'organizations', 'consumers', 'example.onmicrosoft.com'].map((name): [string, object, string] => [
     `the tenant ${name} of Entra`,
@@ -99,6 +109,15 @@ test.each(invalid)('%s is rejected', (_what, identityProvider, setting) => {
   expect(() => resolved(identityProvider as IdentityProviderSettings)).toThrow(
     new RegExp(`^identityProvider\\.${setting} `, 'm'),
   );
+});
+
+test.each<[string, Partial<IdentityProviderSettings>, string | undefined]>([
+  ['the configured one', { profile: 'okta', clientSecretArn, authentication: 'private_key_jwt' }, 'private_key_jwt'],
+  ['that of the profile', { profile: 'okta', clientSecretArn }, 'client_secret_basic'],
+  ['chosen by the function for a profile without one', { clientSecretArn }, undefined],
+  ['none without a secret', { profile: 'workos' }, 'none'],
+])('the client authentication is %s', (_what, change, expected) => {
+  expect(identityEnvironment({ ...complete.oidc, ...change }).IDP_AUTHENTICATION).toBe(expected);
 });
 
 test('upstream tokens are rejected in direct mode', () => {

@@ -14,6 +14,7 @@ test('the context provides an identity provider', () => {
       idpIssuer: 'https://login.example.com',
       idpClientId: 'holdfast',
       idpClientSecretArn: 'arn:aws:secretsmanager:eu-west-1:111122223333:secret:holdfast-AbCdEf',
+      idpAuthentication: 'private_key_jwt',
       idpScopes: 'openid offline_access',
       idpName: 'Example Login',
     }).identityProvider,
@@ -21,6 +22,7 @@ test('the context provides an identity provider', () => {
     issuer: 'https://login.example.com',
     clientId: 'holdfast',
     clientSecretArn: 'arn:aws:secretsmanager:eu-west-1:111122223333:secret:holdfast-AbCdEf',
+    authentication: 'private_key_jwt',
     scopes: ['openid', 'offline_access'],
     name: 'Example Login',
   });

@@ -3,7 +3,8 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { json, text } from 'node:stream/consumers';
-import { type CryptoKey, exportJWK, generateKeyPair, type JWK, SignJWT } from 'jose';
+import { type CryptoKey, exportJWK, generateKeyPair, importJWK, type JWK, jwtVerify, SignJWT } from 'jose';
+import type { ClientAuthenticationMethod } from '../../lambda/shared/upstream-authentication.ts';
 
 /** The differences between identity providers that a client notices. */
 export type Behaviour = {
@@ -16,9 +17,11 @@ export type Behaviour = {
   /** Whether a refresh token is valid once. */
   rotates: boolean;
   /** The only client authentication that it accepts. */
-  authentication: 'none' | 'client_secret_post' | 'client_secret_basic';
+  authentication: ClientAuthenticationMethod;
   /** Whether `resource` beside `scope` is an error. */
   rejectsResource: boolean;
+  /** Whether its discovery document lists the client authentication. */
+  listsAuthentication: boolean;
   /** Whether it sends `iss` in authorization responses, and advertises it (RFC 9207). */
   sendsIssuer: boolean;
   /** Whether its discovery document advertises PKCE. */
@@ -30,6 +33,12 @@ export type Behaviour = {
 };
 
 export const CLIENT = { id: 'holdfast at the provider', secret: 'secret: with % and ü' };
+
+/** A private key as its secret holds it. */
+export async function newClientKey(alg = 'ES256'): Promise<JWK> {
+  const { privateKey } = await generateKeyPair(alg, { extractable: true });
+  return { ...(await exportJWK(privateKey)), alg, kid: 'client-key' };
+}
 
 type Request = { parameters: URLSearchParams; refreshable: boolean };
 
@@ -49,6 +58,9 @@ export class ScriptedProvider {
   readonly clientId = CLIENT.id;
   /** The number of requests to the token endpoint. */
   tokenRequests = 0;
+  /** The client's private key, for `private_key_jwt`. */
+  clientKey: JWK | undefined;
+  readonly #assertions = new Set<string>();
   readonly #server: Server;
   readonly #codes = new Map<string, Request>();
   readonly #refreshTokens = new Map<string, Request>();
@@ -70,6 +82,7 @@ export class ScriptedProvider {
       refreshTokenFor: {},
       rotates: false,
       authentication: 'none',
+      listsAuthentication: true,
       rejectsResource: false,
       sendsIssuer: false,
       advertisesPkce: true,
@@ -80,7 +93,8 @@ export class ScriptedProvider {
     });
     await once(server, 'listening');
     const { privateKey, publicKey } = await generateKeyPair(provider.behaviour.alg, { extractable: true });
-    const { alg } = provider.behaviour;
+    const { alg, authentication } = provider.behaviour;
+    if (authentication === 'private_key_jwt') provider.clientKey = await newClientKey();
     provider.#key = { privateKey, jwk: { ...(await exportJWK(publicKey)), kid: 'key-1', alg, use: 'sig' } };
     return provider;
   }
@@ -126,13 +140,13 @@ export class ScriptedProvider {
         this.tokenRequests++;
         if (this.interfere) return this.interfere(response);
         const form = new URLSearchParams(await text(request));
-        if (!this.#authenticated(request, form)) return send(401, { error: 'invalid_client' });
+        if (!(await this.#authenticated(request, form))) return send(401, { error: 'invalid_client' });
         const tokens = await this.#redeem(form);
         return tokens ? send(200, tokens) : send(400, { error: 'invalid_grant' });
       }
       case '/revoke': {
         const form = new URLSearchParams(await text(request));
-        if (!this.#authenticated(request, form)) return send(401, { error: 'invalid_client' });
+        if (!(await this.#authenticated(request, form))) return send(401, { error: 'invalid_client' });
         this.revoked.push(form.get('token')!);
         return send(200, {});
       }
@@ -145,7 +159,7 @@ export class ScriptedProvider {
   }
 
   #discovery(): object {
-    const { alg, authentication, sendsIssuer, revocation, advertisesPkce } = this.behaviour;
+    const { alg, authentication, listsAuthentication, sendsIssuer, revocation, advertisesPkce } = this.behaviour;
     return {
       issuer: this.issuer,
       authorization_endpoint: `${this.origin}/authorize`,
@@ -157,7 +171,7 @@ export class ScriptedProvider {
       response_types_supported: ['code'],
       subject_types_supported: ['public'],
       id_token_signing_alg_values_supported: [alg],
-      token_endpoint_auth_methods_supported: [authentication],
+      ...(listsAuthentication && { token_endpoint_auth_methods_supported: [authentication] }),
       ...(advertisesPkce && { code_challenge_methods_supported: ['S256'] }),
       ...(sendsIssuer && { authorization_response_iss_parameter_supported: true }),
     };
@@ -193,7 +207,7 @@ export class ScriptedProvider {
     return Object.entries(parameters).every(([name, value]) => request.get(name) === value);
   }
 
-  #authenticated({ headers }: IncomingMessage, form: URLSearchParams): boolean {
+  async #authenticated({ headers }: IncomingMessage, form: URLSearchParams): Promise<boolean> {
     switch (this.behaviour.authentication) {
       case 'client_secret_basic': {
         // RFC 6749 §2.3.1: id and secret are form-encoded before they are joined.
@@ -206,9 +220,30 @@ export class ScriptedProvider {
         return (
           !headers.authorization && form.get('client_id') === CLIENT.id && form.get('client_secret') === CLIENT.secret
         );
+      case 'private_key_jwt':
+        return (
+          !headers.authorization &&
+          !form.has('client_secret') &&
+          form.get('client_assertion_type') === 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer' &&
+          this.#isAssertion(form.get('client_assertion') ?? '')
+        );
       case 'none':
         return !headers.authorization && form.get('client_id') === CLIENT.id && !form.has('client_secret');
     }
+  }
+
+  /** RFC 7523 §3; an assertion is used once. */
+  async #isAssertion(assertion: string): Promise<boolean> {
+    const { d: _, ...publicJwk } = this.clientKey!;
+    const { payload } = await jwtVerify(assertion, await importJWK(publicJwk), {
+      issuer: CLIENT.id,
+      subject: CLIENT.id,
+      audience: this.issuer,
+      requiredClaims: ['exp', 'jti'],
+    });
+    const isFirst = !this.#assertions.has(payload.jti!);
+    this.#assertions.add(payload.jti!);
+    return isFirst;
   }
 
   async #redeem(form: URLSearchParams): Promise<object | undefined> {
