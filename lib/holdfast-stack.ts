@@ -253,6 +253,8 @@ export class HoldfastStack extends Stack {
       ...(settings.showNames === 'no' ? [] : ['user-names' as const]),
     );
     grantReadSecret(identityProvider, oauth);
+    // Revokes the upstream tokens of grants that others ended: the dashboard, the command line.
+    oauth.scheduleEvery(Duration.minutes(1));
     this.#api.addOAuth(oauth.handler);
     if (settings.identityProvider !== undefined) {
       const callbackUrl = callbackUrlOf(this.#publicUrl);

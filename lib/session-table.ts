@@ -54,7 +54,10 @@ export class SessionTable extends Construct {
     this.#grant(grantee, ['GetItem', 'UpdateItem'], ['upstreamTokens']);
   }
 
-  /** Grants the OAuth function clients, sign-in, grants and dashboard sessions; neither MCP sessions nor tool state. */
+  /**
+   * Grants the OAuth function clients, sign-in, grants and dashboard sessions; neither MCP sessions nor tool state. Of the
+   * lists of all users it reads that of ended upstream tokens.
+   */
   grantSignIn(grantee: IGrantable): void {
     this.#grant(
       grantee,
@@ -74,6 +77,7 @@ export class SessionTable extends Construct {
       ],
     );
     this.#grant(grantee, ['PutItem'], ['dashboardSessions']);
+    this.#grantIndex(grantee, indexes.recent.name, [indexPrefix.endedTokens]);
   }
 
   /**
@@ -84,7 +88,7 @@ export class SessionTable extends Construct {
     const readable: ItemKind[] = ['grant', 'sessions', 'calls', 'aggregates', 'dashboardSessions', 'user'];
     this.#grant(grantee, ['GetItem', 'BatchGetItem', 'Query'], readable);
     this.#grant(grantee, ['Query'], ['callMarkers']);
-    this.#grant(grantee, ['UpdateItem'], ['grant', 'sessions']);
+    this.#grant(grantee, ['UpdateItem'], ['grant', 'sessions', 'upstreamTokens']);
     const erasable: ItemKind[] = ['upstreamTokens', 'importedSessions', 'executions', 'changes', 'state'];
     this.#grant(grantee, ['Query'], erasable);
     this.#grant(

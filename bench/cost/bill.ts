@@ -1,3 +1,4 @@
+import { shards } from '../../lambda/shared/table-keys.ts';
 import type { Traffic } from './assumed-traffic.ts';
 import { type Measurement, readUnitsOf, type Work, type WorkName, writeUnitsOf } from './measured-work.ts';
 import type { FunctionName, Stack } from './priced-stack.ts';
@@ -18,6 +19,12 @@ const ITEM_OVERHEAD_BYTES = 100;
 /** The lines `START`, `END` and `REPORT` of each invocation, of the length in Lambda's documentation. */
 const PLATFORM_LINES_BYTES = 75 + 53 + 170;
 
+export const REVOCATION_SCHEDULE = 'schedule of revocations at the identity provider';
+/** Of a run that finds nothing: queries in parallel. */
+const REVOCATION_RUN_MILLISECONDS = 20;
+/** Eventually consistent. */
+const EMPTY_QUERY_READ_UNITS = 0.5;
+
 export const dollarsOf = ({ uses }: Line): number =>
   uses.reduce((sum, { price, quantity }) => sum + (quantity * priceOf(price).dollars) / priceOf(price).per, 0);
 
@@ -26,6 +33,7 @@ export const sumOf = (lines: readonly Line[]): number => lines.reduce((sum, line
 /** The costs of a month without calls. */
 export function idleLines(stack: Stack, { works }: Measurement, traffic: Traffic): Line[] {
   const aggregations = stack.rollupsPerDay * DAYS;
+  const revocationRuns = stack.revocationRunsPerDay * DAYS;
   return present([
     { what: 'KMS keys', uses: [{ price: 'keys', quantity: stack.keys }] },
     { what: 'alarms', uses: [{ price: 'alarms', quantity: stack.alarmedMetrics }] },
@@ -45,6 +53,15 @@ export function idleLines(stack: Stack, { works }: Measurement, traffic: Traffic
         ...runs(stack, 'Rollup', aggregations, traffic['rollup-milliseconds']),
         ...storeUses(works.idleMinutes, aggregations),
         ...logUses(stack, 'Rollup', aggregations, works.idleMinutes),
+      ],
+    },
+    {
+      what: REVOCATION_SCHEDULE,
+      each: { count: revocationRuns, unit: 'times' },
+      uses: [
+        ...runs(stack, 'OAuth', revocationRuns, REVOCATION_RUN_MILLISECONDS),
+        { price: 'readUnits', quantity: revocationRuns * shards.endedTokens * EMPTY_QUERY_READ_UNITS },
+        ...logUses(stack, 'OAuth', revocationRuns),
       ],
     },
   ]);

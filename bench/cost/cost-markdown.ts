@@ -1,5 +1,5 @@
 import type { Traffic } from './assumed-traffic.ts';
-import { sumOf } from './bill.ts';
+import { REVOCATION_SCHEDULE, sumOf } from './bill.ts';
 import type { Report } from './cost-report-data.ts';
 import { markdownTable, money } from './number-text.ts';
 import type { Stack } from './priced-stack.ts';
@@ -21,13 +21,14 @@ export function asMarkdown(
   const { rotatingKeys } = stack;
   const rotation = money(rotatingKeys * 2 * priceOf('keys').dollars);
   const aggregation = idle.find(({ what }) => what === 'schedule of the aggregation job');
+  const revocations = idle.find(({ what }) => what === REVOCATION_SCHEDULE);
   return `This is a computation, not a bill: list prices of ${REGION} on ${date}, before any free tier, applied to the
 synthesized template and to the counted requests of the functions to DynamoDB and KMS. \`npm run bench:cost\` prints it, also for your
 own traffic: \`npm run bench:cost -- --help\`.
 
 ## Idle
 
-**$${money(idleSum)} a month**: $${money(sumOf(idle.filter(({ what }) => what === 'KMS keys')))} for the ${stack.keys} KMS keys${aggregation ? `, and $${money(sumOf([aggregation]))} for the aggregation job, which runs every five minutes` : ''}.
+**$${money(idleSum)} a month**: $${money(sumOf(idle.filter(({ what }) => what === 'KMS keys')))} for the ${stack.keys} KMS keys${aggregation ? `, and $${money(sumOf([aggregation]))} for the aggregation job, which runs every five minutes` : ''}${revocations ? `, and $${money(sumOf([revocations]))} for the search for revocations at the identity provider, every minute` : ''}.
 The first two yearly rotations of ${rotatingKeys === 1 ? 'one of the keys' : `${rotatingKeys} keys`} add up to $${rotation} a month. The alarms and the CloudWatch dashboard of a \`prod\` stack
 are within the free quota of ten alarms and three dashboards in an account; if others have used it up, they cost $1.00 and $3.00.
 

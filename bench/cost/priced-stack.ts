@@ -33,6 +33,8 @@ export type Stack = {
   /** A typical line of the access log. */
   accessLogBytes: number;
   rollupsPerDay: number;
+  /** Runs of the OAuth function by its schedule: revocations at the identity provider. */
+  revocationRunsPerDay: number;
 };
 
 const MINUTES: Record<string, number> = { minute: 1, minutes: 1, hour: 60, hours: 60, day: 1440, days: 1440 };
@@ -60,7 +62,11 @@ export function readStack({ Resources }: TemplateJson): Stack {
   const [stage] = of('AWS::ApiGateway::Stage');
   const variables = of('AWS::Lambda::Function').map(({ Environment }) => Environment?.Variables ?? {});
   const retention = variables.map(({ AUDIT_RETENTION_DAYS }) => Number(AUDIT_RETENTION_DAYS ?? 0));
-  const [rate] = of('AWS::Events::Rule').map(({ ScheduleExpression }) => minutesOf(ScheduleExpression));
+  /** Of the schedule that invokes the function. */
+  const runsPerDay = (name: FunctionName) => {
+    const rule = of('AWS::Events::Rule').find(({ Targets }) => JSON.stringify(Targets).includes(`"${name}Function`));
+    return rule ? 1440 / minutesOf(rule.ScheduleExpression) : 0;
+  };
   const acls = of('AWS::WAFv2::WebACL');
   return {
     functions,
@@ -82,7 +88,8 @@ export function readStack({ Resources }: TemplateJson): Stack {
     auditRetentionDays: Math.max(0, ...retention),
     logRetentionDays: Math.max(0, ...of('AWS::Logs::LogGroup').map(({ RetentionInDays = 0 }) => RetentionInDays)),
     accessLogBytes: lineBytes(stage?.AccessLogSetting?.Format),
-    rollupsPerDay: rate === undefined ? 0 : 1440 / rate,
+    rollupsPerDay: runsPerDay('Rollup'),
+    revocationRunsPerDay: runsPerDay('OAuth'),
   };
 }
 

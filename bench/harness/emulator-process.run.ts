@@ -44,6 +44,8 @@ const emulator = await startEmulator({
     reloaded: log,
   },
 });
+// Only the command runs the schedules, so that they cause no request between those of a test or of a measurement.
+emulator.schedules.close();
 const outages = {
   dynamodb: emulator.dynamoDb.fail,
   kms: emulator.kms.fail,

@@ -1,4 +1,4 @@
-import type { APIGatewayProxyEvent, APIGatewayProxyResult } from 'aws-lambda';
+import type { APIGatewayProxyEvent, APIGatewayProxyResult, Context, ScheduledEvent } from 'aws-lambda';
 import { scopes } from '#scopes';
 import { toRequest, toResult } from '../adapters/api-gateway.ts';
 import { dynamoAssertionStore } from '../adapters/dynamodb/assertion-store.ts';
@@ -9,7 +9,7 @@ import { dynamoGrantStore } from '../adapters/dynamodb/grant-store.ts';
 import { dynamoRateLimitStore } from '../adapters/dynamodb/rate-limit-store.ts';
 import { dynamoSealedKeyStore } from '../adapters/dynamodb/sealed-key-store.ts';
 import { openTable } from '../adapters/dynamodb/table-connection.ts';
-import { dynamoUpstreamTokenStore } from '../adapters/dynamodb/upstream-token-store.ts';
+import { dynamoEndedTokenStore, dynamoUpstreamTokenStore } from '../adapters/dynamodb/upstream-token-store.ts';
 import { dynamoDashboardSessionStarter } from '../adapters/dynamodb/user-writes.ts';
 import { httpsDocuments } from '../adapters/https-documents.ts';
 import { openKms } from '../adapters/kms/kms-client.ts';
@@ -18,6 +18,7 @@ import { kmsSigner } from '../adapters/kms/kms-signer.ts';
 import { log, withInvocation } from '../adapters/logging/structured-log.ts';
 import { openIdProvider } from '../adapters/openid.ts';
 import { systemClock } from '../adapters/system-clock.ts';
+import { UpstreamRevocations } from '../core/identity/upstream-revocations.ts';
 import { UpstreamTokenManager } from '../core/identity/upstream-tokens.ts';
 import { UserNames } from '../core/identity/user-names.ts';
 import { ClientDocuments } from '../core/oauth/clients/client-documents.ts';
@@ -25,10 +26,11 @@ import { readPreregisteredClients } from '../core/oauth/clients/find-client.ts';
 import type { Facade } from '../core/oauth/facade.ts';
 import { handleOAuthRequest } from '../core/oauth/oauth-routes.ts';
 import { epochSeconds } from '../core/support/clock.ts';
+import { logFailure } from '../core/support/failure-log.ts';
 import { sealedKey } from '../core/support/sealed-key.ts';
 import { oauthVariables, readEnvironment } from '../shared/environment.ts';
 
-/** The OAuth function: registration, sign-in, consent, tokens, metadata. */
+/** The OAuth function: registration, sign-in, consent, tokens, metadata, and revocation at the identity provider. */
 
 const environment = readEnvironment(oauthVariables, process.env);
 const { PUBLIC_URL, TABLE_NAME, IDP_CLIENT_SECRET_ARN } = environment;
@@ -50,6 +52,19 @@ const upstreamProvider = openIdProvider({
   revokes: environment.IDP_REVOKES === 'true',
   redirectUri: `${PUBLIC_URL}/callback`,
   now,
+});
+const upstreamTokens = new UpstreamTokenManager({
+  store: dynamoUpstreamTokenStore(table),
+  sealer,
+  upstreamProvider,
+  clock: systemClock,
+  random: Math.random,
+});
+const upstreamRevocations = new UpstreamRevocations({
+  store: dynamoEndedTokenStore(table),
+  upstreamTokens,
+  clock: systemClock,
+  log,
 });
 const sealedKeys = dynamoSealedKeyStore(table);
 const fetchAnywhere = environment.UNSAFELY_FETCH_CLIENT_DOCUMENTS_FROM_ANYWHERE === 'true';
@@ -93,20 +108,35 @@ const facade: Facade = {
   macKey: sealedKey(sealedKeys, sealer, 'refresh-mac'),
   sealer,
   upstreamProvider,
-  upstreamTokens: new UpstreamTokenManager({
-    store: dynamoUpstreamTokenStore(table),
-    sealer,
-    upstreamProvider,
-    clock: systemClock,
-    random: Math.random,
-  }),
+  upstreamTokens,
+  upstreamRevocations,
   clock: systemClock,
   now,
   log,
 };
 
-export async function handler(event: APIGatewayProxyEvent): Promise<APIGatewayProxyResult> {
+/** Time for the last revocations: discovery, revocation and the table may each use their own. */
+const RESERVE_MILLISECONDS = 16_000;
+
+/** Handles a request of API Gateway or, as the schedule asks, revokes upstream tokens of ended grants. */
+export async function handler(
+  event: APIGatewayProxyEvent | ScheduledEvent,
+  { awsRequestId, getRemainingTimeInMillis }: Context,
+): Promise<APIGatewayProxyResult | undefined> {
+  if ('detail-type' in event) {
+    await withInvocation(awsRequestId, () => revokeUpstream(systemClock.now() + getRemainingTimeInMillis()));
+    return undefined;
+  }
   return withInvocation(event.requestContext.requestId, async () =>
     toResult(await handleOAuthRequest(facade, toRequest(event, PUBLIC_URL))),
   );
+}
+
+async function revokeUpstream(end: number): Promise<void> {
+  try {
+    await upstreamRevocations.revokeDue(end - RESERVE_MILLISECONDS);
+  } catch (error) {
+    // The next run continues.
+    logFailure(log, error);
+  }
 }

@@ -82,7 +82,7 @@ describe('sizes', () => {
     ['Authorizer', 40_960, 'a budget: every connection waits for it first'],
     // Sign-in and dashboard are interactive: each additional 100 KB adds 5 to 10 ms to a cold start.
     ['OAuth', 347_800, '2 % above 340,980'],
-    ['Dashboard', 166_800, '2 % above 163,471'],
+    ['Dashboard', 170_300, '2 % above 167,056'],
     // The aggregation job runs 8,640 times a month and is charged by the millisecond.
     ['Rollup', 41_800, '2 % above 40,953'],
   ])('the bundle of %s has at most %d bytes: %s', (construct, most) => {

@@ -117,6 +117,7 @@ describe('a cost report', () => {
       ['firewall', 9],
       ['client secret', 0.4],
       ['schedule of the aggregation job', 0.02],
+      ['schedule of revocations at the identity provider', 0.03],
     ]);
     expect(prod.others.map(({ what }) => what)).toEqual(expect.arrayContaining(['firewall', 'data transfer']));
     expect(prod.others.map(({ what }) => what)).not.toContain('CloudFront');

@@ -1,5 +1,6 @@
 import { callTool, initialize, OAuthClient, postMcp, type Tokens } from '../../bench/harness/raw-oauth-client.ts';
 import { BUCKET_MILLISECONDS } from '../../lambda/core/audit/tool-call.ts';
+import { DashboardClient } from '../support/dashboard-client.ts';
 import { type Item, TestCloud } from '../support/test-cloud.ts';
 import { grantOf, json } from '../support/wire-checks.ts';
 
@@ -118,12 +119,28 @@ test('a refresh with an upstream refresh: two more, one decryption and one data 
   });
 });
 
-test('a revocation: three, and one decryption for the upstream revocation', async () => {
+test('a revocation by the client: four, and one decryption for the upstream revocation', async () => {
   const other = await client.tokensFor('ada');
   expect(await requestsOf(() => client.revoke(other.refresh_token))).toEqual({
-    dynamodb: { GetItem: 1, BatchGetItem: 1, TransactWriteItems: 1 },
+    dynamodb: { GetItem: 1, BatchGetItem: 1, TransactWriteItems: 1, DeleteItem: 1 },
     kms: { Decrypt: 1 },
   });
+});
+
+test('a revocation on the dashboard: three, and two with one decryption for the upstream revocation later', async () => {
+  await target.runSchedules();
+  const idle = await requestsOf(() => target.runSchedules());
+  const dashboard = await DashboardClient.signIn(target.origin, 'ada');
+  const grant = grantOf(await client.tokensFor('ada'));
+  expect(await requestsOf(() => dashboard.post(`grants/${grant}/revoke`))).toEqual({
+    dynamodb: { GetItem: 1, BatchGetItem: 1, TransactWriteItems: 1 },
+    kms: {},
+  });
+  // A run that has found something searches again.
+  const { dynamodb, kms } = await requestsOf(() => target.runSchedules());
+  expect(kms).toEqual({ Decrypt: 1 });
+  expect([dynamodb.DeleteItem, dynamodb.TransactWriteItems]).toEqual([1, 1]);
+  expect(dynamodb.Query! - idle.dynamodb.Query!).toBe(4);
 });
 
 test('the authorizer: no requests, for allowed and denied tokens', async () => {

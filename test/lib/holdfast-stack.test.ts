@@ -263,20 +263,22 @@ describe.each(deployments)('%s', (_name, props) => {
           .flatMap(({ Action }) => Action);
       const all = roleStatements(template, 'Dashboard').flatMap(({ Action }) => Action);
       expect(all.includes('dynamodb:PutItem')).toBe(props.showNames !== undefined);
-      expect(new Set(on(keyPrefix.upstreamTokens))).toEqual(new Set(['dynamodb:Query', 'dynamodb:DeleteItem']));
+      expect(new Set(on(keyPrefix.upstreamTokens))).toEqual(
+        new Set(['dynamodb:Query', 'dynamodb:UpdateItem', 'dynamodb:DeleteItem']),
+      );
       expect(on(keyPrefix.code)).toEqual(['dynamodb:DeleteItem']);
     });
 
-    test('to invoke exist for API Gateway on the functions of its routes, and for the schedule on the aggregation job', () => {
+    test('to invoke exist for API Gateway on the functions of its routes, and for schedules on the aggregation job and the OAuth function', () => {
       const invokable = resourcesOf(template, 'AWS::Lambda::Permission').map(([, { Properties }]) => {
         const { Action, Principal, SourceArn, FunctionName } = Properties;
         const [id] = FunctionName['Fn::GetAtt'];
-        const isScheduled = id.startsWith('Rollup');
-        expect([Action, Principal]).toEqual([
-          'lambda:InvokeFunction',
-          isScheduled ? 'events.amazonaws.com' : 'apigateway.amazonaws.com',
-        ]);
-        expect(JSON.stringify(SourceArn)).toContain(isScheduled ? 'RollupSchedule' : 'GatewayApi');
+        const isScheduled = Principal === 'events.amazonaws.com';
+        expect(Action).toBe('lambda:InvokeFunction');
+        expect(['events.amazonaws.com', 'apigateway.amazonaws.com']).toContain(Principal);
+        const caller = isScheduled ? `${/^(Rollup|OAuth)Function/.exec(id)?.[1]}Schedule` : 'GatewayApi';
+        expect(JSON.stringify(SourceArn)).toContain(caller);
+        if (id.startsWith('Rollup')) expect(isScheduled).toBe(true);
         return id;
       });
       // Several permissions can refer to one function.

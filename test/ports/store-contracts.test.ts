@@ -754,6 +754,74 @@ describe.each(adapters)('the stores in %s', (_name, open) => {
     });
   });
 
+  describe('upstream tokens of ended grants', () => {
+    /** A grant that ended before those of the other tests, whose tokens are therefore the first that are due. */
+    async function ended(at: number) {
+      const all = created(aGrant());
+      await stores.grants.createGrant(all);
+      await stores.revocation.revokeGrant(all.grant.id, at);
+      return all;
+    }
+    const dueOf = async (grant: string, at: number) =>
+      (await stores.endedTokens.dueTokens(at)).find((each) => each.grant === grant);
+    const clean = async (grant: string) => expect(await stores.endedTokens.deleteTokens(grant, 1, now)).toBe(true);
+
+    test('dueTokens returns the tokens of a revoked grant, and those are not loaded, leased or found otherwise', async () => {
+      const at = now - 90_000;
+      const { grant, tokens } = await ended(at);
+      expect(await dueOf(grant.id, at - 1)).toBeUndefined();
+      expect(await dueOf(grant.id, at)).toEqual({ grant: grant.id, tokens, endedAt: at, attempts: 0, dueAt: at });
+      expect(await stores.upstreamTokens.loadTokens(grant.id)).toBeUndefined();
+      expect(await stores.upstreamTokens.leaseTokens(grant.id, 1, 'owner', now, now + 8)).toBe(false);
+      expect((await stores.grants.findGrant(grant.id)).tokens).toBeUndefined();
+      await clean(grant.id);
+    });
+
+    test('revokeGrant of the authorization server makes the tokens due as well', async () => {
+      const at = now - 90_000;
+      const { grant, tokens, ...rest } = created(aGrant());
+      await stores.grants.createGrant({ grant, tokens, ...rest });
+      await stores.grants.revokeGrant(grant.id, at);
+      expect(await dueOf(grant.id, at)).toMatchObject({ tokens, endedAt: at });
+      await clean(grant.id);
+    });
+
+    test('takeTokens succeeds for one of many, and makes the tokens due later', async () => {
+      const at = now - 90_000;
+      const { grant } = await ended(at);
+      const due = (await dueOf(grant.id, at))!;
+      const taken = await Promise.all([1, 2, 3, 4].map((pause) => stores.endedTokens.takeTokens(due, at + 60 + pause)));
+      expect(taken.filter(Boolean)).toHaveLength(1);
+      const next = at + 61 + taken.indexOf(true);
+      expect(await dueOf(grant.id, next - 1)).toBeUndefined();
+      expect(await dueOf(grant.id, next)).toMatchObject({ attempts: 1, dueAt: next, endedAt: at });
+      await clean(grant.id);
+    });
+
+    test('deleteTokens deletes them once, and reports no failure when it is repeated', async () => {
+      const at = now - 90_000;
+      const { grant } = await ended(at);
+      await clean(grant.id);
+      await clean(grant.id);
+      expect(await dueOf(grant.id, at)).toBeUndefined();
+    });
+
+    test('deleteTokens keeps tokens that a concurrent refresh may store, and those that it has stored', async () => {
+      const at = now - 90_000;
+      const { grant, ...rest } = created(aGrant());
+      await stores.grants.createGrant({ grant, ...rest });
+      await stores.upstreamTokens.leaseTokens(grant.id, 1, 'owner', at - 2, at + 8);
+      await stores.revocation.revokeGrant(grant.id, at);
+      expect(await stores.endedTokens.deleteTokens(grant.id, 1, at + 7)).toBe(false);
+      const newer = { sealed: 'sealed-2', version: 2, expiresAt: now + 3600, refreshedAt: at };
+      expect(await stores.upstreamTokens.saveTokens(grant.id, 'owner', newer)).toBe(true);
+      expect(await stores.upstreamTokens.loadTokens(grant.id)).toBeUndefined();
+      expect(await stores.endedTokens.deleteTokens(grant.id, 1, at + 9)).toBe(false);
+      expect((await dueOf(grant.id, at))?.tokens).toEqual(newer);
+      expect(await stores.endedTokens.deleteTokens(grant.id, 2, at + 9)).toBe(true);
+    });
+  });
+
   test('createKey returns the same sealed key to all concurrent requests', async () => {
     const name = fresh('key');
     const made = await Promise.all(['a', 'b', 'c'].map((sealed) => stores.sealedKeys.createKey(name, sealed)));

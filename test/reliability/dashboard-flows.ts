@@ -97,6 +97,7 @@ function revocation(
             expectThat(stored?.endedBy === 'revocation', 'the session is not revoked');
           } else {
             expectStatus(await call(), 401, 'a call with the revoked grant');
+            await cloud.runSchedules();
             expectThat(!(await itemAt(cloud, `T#${grant}`)), 'the upstream tokens are still stored');
           }
         },
@@ -139,6 +140,7 @@ const erasure: Flow = {
       isSuccess: (answer) =>
         (answer.status === 200 && jsonOf(answer).done === true) || (sent > 1 && answer.status === 401),
       async verify() {
+        await cloud.runSchedules();
         const partitions = [`G#${grant}`, `T#${grant}`, `S#${grant}`, `D#${session}`, `U#${user}`, `N#${user}`];
         const left = (await Promise.all(partitions.map((pk) => itemsIn(cloud, pk)))).flat();
         expectThat(left.length === 0, `${left.map(({ pk, type }) => `${pk} (${type})`)} left after the erasure`);

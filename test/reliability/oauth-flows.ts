@@ -267,6 +267,7 @@ const revocation: Flow = {
       async verify() {
         expectStatus(await answerOf(client.refresh(tokens.refresh_token)), 400, 'refresh after the revocation');
         expectStatus(await answerOf(postMcp(cloud.origin, tokens.access_token, initialize)), 401, 'call afterwards');
+        await cloud.runSchedules();
         expectThat(!(await itemAt(cloud, `T#${grantIn(tokens)}`)), 'the upstream tokens are still stored');
       },
     };

@@ -25,7 +25,10 @@ import { dynamoSealedKeyStore } from '../../lambda/adapters/dynamodb/sealed-key-
 import { dynamoSessionStore } from '../../lambda/adapters/dynamodb/session-store.ts';
 import { dynamoStateStore } from '../../lambda/adapters/dynamodb/state-store.ts';
 import type { TableConnection } from '../../lambda/adapters/dynamodb/table-connection.ts';
-import { dynamoUpstreamTokenStore } from '../../lambda/adapters/dynamodb/upstream-token-store.ts';
+import {
+  dynamoEndedTokenStore,
+  dynamoUpstreamTokenStore,
+} from '../../lambda/adapters/dynamodb/upstream-token-store.ts';
 import { dynamoDashboardSessionStarter } from '../../lambda/adapters/dynamodb/user-writes.ts';
 import { type MemoryStores, memoryStores } from '../../lambda/adapters/memory/memory-stores.ts';
 import { startDynamoDb } from '../../local/dynamodb/dynamodb-service.ts';
@@ -73,6 +76,7 @@ export const storesIn = (table: TableConnection): MemoryStores => ({
   flows: dynamoFlowStore(table),
   grants: dynamoGrantStore(table),
   upstreamTokens: dynamoUpstreamTokenStore(table),
+  endedTokens: dynamoEndedTokenStore(table),
   sealedKeys: dynamoSealedKeyStore(table),
   state: dynamoStateStore(table),
   aggregates: dynamoAggregateStore(table),

@@ -4,7 +4,8 @@ import * as itemType from '../../shared/item-types.ts';
 import { byUserPrefix } from '../../shared/table-keys.ts';
 import { markersOf } from './audit/call-markers.ts';
 import { queryItems, takeItems } from './paged-query.ts';
-import { callTable, partition, SINGLE, type TableConnection } from './table-connection.ts';
+import { callTable, partition, type TableConnection } from './table-connection.ts';
+import { haveEnded } from './upstream-token-store.ts';
 
 /** Items that are deleted, and sessions that are looked up, in parallel. */
 const AT_ONCE = 20;
@@ -93,7 +94,8 @@ export function dynamoErasureStore(table: TableConnection): ErasureStore {
 
   /** The items under a grant without its sessions, which lead to their calls. */
   async function* ofGrant(grant: string): AsyncGenerator<Erasable> {
-    yield { pk: partition.upstreamTokens(grant), sk: SINGLE };
+    // Those of a revoked grant are deleted when the provider has revoked them.
+    for await (const tokens of inPartition(partition.upstreamTokens(grant))) if (!haveEnded(tokens)) yield tokens;
     for await (const item of inPartition(partition.sessions(grant))) if (item.type !== itemType.session) yield item;
     yield* inPartition(partition.requestMarks(grant));
     for await (const execution of inPartition(partition.executions(grant))) {

@@ -17,6 +17,7 @@ import {
   toDomain,
   writeOnce,
 } from './table-connection.ts';
+import { haveEnded } from './upstream-token-store.ts';
 import { signInWrite } from './user-writes.ts';
 
 /** How long a used code stays, so that its replay is detected. */
@@ -108,7 +109,7 @@ export function dynamoGrantStore(table: TableConnection): GrantStore {
       const [grant, tokens] = [item(itemType.grant), item(itemType.upstreamTokens)];
       return {
         ...(grant && { grant: toDomain<Grant>(grant) }),
-        ...(tokens && { tokens: toDomain<SealedUpstreamTokens>(tokens) }),
+        ...(tokens && !haveEnded(tokens) && { tokens: toDomain<SealedUpstreamTokens>(tokens) }),
       };
     },
 

@@ -44,6 +44,7 @@ export const recentPartition = {
   sessions: (shard: number) => `${indexPrefix.recentSessions}${shard}`,
   grants: (shard: number) => `${indexPrefix.recentGrants}${shard}`,
   users: (shard: number) => `${indexPrefix.recentUsers}${shard}`,
+  endedTokens: (shard: number) => `${indexPrefix.endedTokens}${shard}`,
 };
 
 /** The partition of the index `recent` that lists the item. */
@@ -51,6 +52,7 @@ export const recentPartitionOf = {
   sessions: (id: string) => recentPartition.sessions(shardOf(id, shards.sessions)),
   grants: (id: string) => recentPartition.grants(shardOf(id, shards.grants)),
   users: (user: string) => recentPartition.users(shardOf(user, shards.users)),
+  endedTokens: (grant: string) => recentPartition.endedTokens(shardOf(grant, shards.endedTokens)),
 };
 
 const shardOf = (id: string, count: number) => id.charCodeAt(0) % count;

@@ -5,6 +5,7 @@ import { type MemoryTables, sessionKey } from './memory-tables.ts';
 export function memoryRevocationStore({
   grants,
   upstreamTokens,
+  endedTokens,
   sessions,
   dashboardSessions,
 }: MemoryTables): RevocationStore {
@@ -13,7 +14,9 @@ export function memoryRevocationStore({
       const grant = grants.get(id);
       if (!grant || grant.status === 'revoked') return false;
       grants.set(id, { ...grant, status: 'revoked', revokedAt: now });
+      const tokens = upstreamTokens.get(id);
       upstreamTokens.delete(id);
+      endedTokens.set(id, { grant: id, ...(tokens && { tokens }), endedAt: now, attempts: 0, dueAt: now });
       return true;
     },
     async revokeSession({ grant, id, era }, now) {

@@ -3,6 +3,7 @@ import type { RevocationStore } from '../../core/admin/revocation.ts';
 import type { AggregateStore } from '../../core/audit/aggregates.ts';
 import type { AuditLogStore } from '../../core/audit/tool-call.ts';
 import type { DashboardSessionStarter, DashboardSessionStore } from '../../core/dashboard/dashboard-session.ts';
+import type { EndedTokenStore } from '../../core/identity/upstream-revocations.ts';
 import type { UpstreamTokenStore } from '../../core/identity/upstream-tokens.ts';
 import type { ChangeStore } from '../../core/mcp/change-notifications.ts';
 import type { ExecutionStore } from '../../core/mcp/execution.ts';
@@ -33,7 +34,7 @@ import { memorySealedKeyStore } from './memory-sealed-key-store.ts';
 import { memorySessionStore } from './memory-session-store.ts';
 import { memoryStateStore } from './memory-state-store.ts';
 import { memoryTables } from './memory-tables.ts';
-import { memoryUpstreamTokenStore } from './memory-upstream-token-store.ts';
+import { memoryEndedTokenStore, memoryUpstreamTokenStore } from './memory-upstream-token-store.ts';
 
 export type MemoryStores = {
   sessions: SessionStore;
@@ -48,6 +49,7 @@ export type MemoryStores = {
   flows: FlowStore;
   grants: GrantStore;
   upstreamTokens: UpstreamTokenStore;
+  endedTokens: EndedTokenStore;
   sealedKeys: SealedKeyStore;
   state: StateStore;
   aggregates: AggregateStore;
@@ -75,6 +77,7 @@ export function memoryStores(): MemoryStores {
     flows: memoryFlowStore(tables),
     grants: memoryGrantStore(tables),
     upstreamTokens: memoryUpstreamTokenStore(tables),
+    endedTokens: memoryEndedTokenStore(tables),
     sealedKeys: memorySealedKeyStore(),
     state: memoryStateStore(),
     aggregates: memoryAggregateStore(),

@@ -1,6 +1,7 @@
 import type { Grant } from '../../core/access/grant.ts';
 import type { User } from '../../core/admin/directory.ts';
 import type { DashboardSession } from '../../core/dashboard/dashboard-session.ts';
+import type { EndedTokens } from '../../core/identity/upstream-revocations.ts';
 import type { SealedUpstreamTokens } from '../../core/identity/upstream-tokens.ts';
 import type { UpstreamState, WriteOutcome } from '../../core/oauth/authorization-flow.ts';
 import type { SpentAssertion } from '../../core/oauth/clients/client-assertion.ts';
@@ -12,6 +13,8 @@ type Leased<T> = T & { leaseOwner?: string; leaseUntil?: number };
 export type MemoryTables = {
   grants: Map<string, Grant>;
   upstreamTokens: Map<string, Leased<SealedUpstreamTokens>>;
+  /** By grant. */
+  endedTokens: Map<string, EndedTokens & { tokens?: Leased<SealedUpstreamTokens> }>;
   /** By `sessionKey`. */
   sessions: Map<string, StoredSession>;
   users: Map<string, User>;
@@ -25,6 +28,7 @@ export type MemoryTables = {
 export const memoryTables = (): MemoryTables => ({
   grants: new Map(),
   upstreamTokens: new Map(),
+  endedTokens: new Map(),
   sessions: new Map(),
   users: new Map(),
   dashboardSessions: new Map(),

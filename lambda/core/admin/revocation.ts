@@ -5,7 +5,8 @@ import type { Directory } from './directory.ts';
 /** Revocation. Every method throws `ServiceUnavailableError`; it can be repeated then. */
 export interface RevocationStore {
   /**
-   * Revokes the grant for good and deletes its upstream tokens.
+   * Revokes the grant for good. Its upstream tokens are not usable any more, and due to be revoked at the provider
+   * (`EndedTokenStore`).
    * @param now epoch seconds
    * @returns false when it was revoked before or is unknown
    */
@@ -39,7 +40,10 @@ export async function revokeUser(
   do {
     const page = await directory.grantsOf(user, { limit: 100, after });
     for (const grant of page.items) {
-      if (isLiveGrant(grant, now) && (await revocation.revokeGrant(grant.id, now))) grants++;
+      // Also one that has expired: the provider still honours its upstream tokens.
+      if (grant.status === 'revoked') continue;
+      const hasChanged = await revocation.revokeGrant(grant.id, now);
+      if (hasChanged && isLiveGrant(grant, now)) grants++;
     }
     after = page.next;
   } while (after !== undefined);

@@ -17,12 +17,15 @@ export type SealedUpstreamTokens = {
   refreshedAt: number;
 };
 
-/** Storage of sealed tokens. Every method throws `ServiceUnavailableError` when the store does not answer. */
+/**
+ * Storage of the sealed tokens of grants that have not ended: it has none of a revoked grant. Every method throws
+ * `ServiceUnavailableError` when the store does not answer.
+ */
 export interface UpstreamTokenStore {
   loadTokens(grant: string): Promise<SealedUpstreamTokens | undefined>;
   /** Takes the lease for the refresh of this version until `until`; false while another process has it. */
   leaseTokens(grant: string, version: number, owner: string, now: number, until: number): Promise<boolean>;
-  /** Stores the next version and releases the lease; false when the lease was lost. */
+  /** Stores the next version and releases the lease, also if the grant ended meanwhile; false when the lease was lost. */
   saveTokens(grant: string, owner: string, tokens: SealedUpstreamTokens): Promise<boolean>;
   /** Releases the lease without a write. */
   releaseTokens(grant: string, owner: string): Promise<void>;
@@ -74,19 +77,10 @@ export class UpstreamTokenManager {
     await this.#current(grant, (tokens) => this.#isFresh(tokens) && tokens.refreshedAt > since, stored);
   }
 
-  /**
-   * Revokes the tokens of an ended grant at the provider. The grant has ended here in any case, so a failure is only
-   * reported.
-   * @returns the reason of a failure
-   */
-  async revoke(grant: string, stored: SealedUpstreamTokens): Promise<string | undefined> {
-    try {
-      const { refreshToken } = await this.#open(grant, stored);
-      if (refreshToken !== undefined) await this.#dependencies.upstreamProvider.revoke?.(refreshToken);
-      return undefined;
-    } catch (error) {
-      return error instanceof Error ? error.message : String(error);
-    }
+  /** Revokes the tokens of an ended grant at the provider. @throws Error when it does not confirm the revocation */
+  async revoke(grant: string, stored: SealedUpstreamTokens): Promise<void> {
+    const { refreshToken } = await this.#open(grant, stored);
+    if (refreshToken !== undefined) await this.#dependencies.upstreamProvider.revoke?.(refreshToken);
   }
 
   #now(): number {

@@ -129,7 +129,7 @@ export interface GrantStore {
     assertion?: SpentAssertion,
   ): Promise<WriteOutcome>;
   /**
-   * Revokes the grant for good and deletes its upstream tokens, and marks the client's assertion as used: all or none.
+   * Revokes the grant for good, as `RevocationStore` does, and marks the client's assertion as used: all or none.
    * @returns `conflict` when it was revoked before or is unknown
    */
   revokeGrant(id: string, now: number, assertion?: SpentAssertion): Promise<WriteOutcome>;

@@ -2,6 +2,7 @@ import type { ScopeSet } from '../../shared/scope-set.ts';
 import type { AuditRules } from '../audit/audit-recorder.ts';
 import type { DashboardSessionStarter } from '../dashboard/dashboard-session.ts';
 import type { UpstreamProvider } from '../identity/upstream-provider.ts';
+import type { UpstreamRevocations } from '../identity/upstream-revocations.ts';
 import type { UpstreamTokenManager } from '../identity/upstream-tokens.ts';
 import type { UserNames } from '../identity/user-names.ts';
 import type { Clock } from '../support/clock.ts';
@@ -55,6 +56,7 @@ export type Facade = {
   sealer: Sealer;
   upstreamProvider: UpstreamProvider;
   upstreamTokens: UpstreamTokenManager;
+  upstreamRevocations: UpstreamRevocations;
   clock: Clock;
   /** The clock's epoch seconds. */
   now: () => number;

@@ -10,7 +10,7 @@ import { readAccessToken, readRefreshToken } from '../tokens/facade-tokens.ts';
  * invalid one, gets the same response and changes nothing (§2.2).
  */
 export async function revocationEndpoint(facade: Facade, request: Request): Promise<Response> {
-  const { grants, macKey, signer, rules, now, upstreamTokens, log } = facade;
+  const { grants, macKey, signer, rules, now, upstreamRevocations } = facade;
   const form = await formParameters(request, 'without-query');
   const client = await authenticateClient(facade, form, request);
   const token = form.require('token');
@@ -21,8 +21,7 @@ export async function revocationEndpoint(facade: Facade, request: Request): Prom
     if (isLiveGrant(grant, now()) && grant.client === client.id) {
       const outcome = await grants.revokeGrant(grant.id, now(), client.assertion);
       if (outcome === 'assertion-replayed') throw oauthError('assertion_replayed');
-      const failure = tokens && (await upstreamTokens.revoke(grant.id, tokens));
-      if (failure !== undefined) log('upstream_revocation_failed', { grant: grant.id, reason: failure });
+      if (tokens) await upstreamRevocations.revoke(grant.id, tokens);
     }
   }
   return new Response(null, { status: 200, headers: { 'Cache-Control': 'no-store' } });
