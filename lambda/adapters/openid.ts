@@ -1,14 +1,17 @@
 import type { JWK } from 'jose';
 import * as oauth from 'oauth4webapi';
 import {
+  faultOfCode,
   groupsOf,
   nameIn,
+  ProviderConfigurationError,
   SignInRefusedError,
   type UpstreamProvider,
   type UpstreamTokens,
 } from '../core/identity/upstream-provider.ts';
 import { parseJson } from '../core/support/json.ts';
 import { ServiceUnavailableError } from '../core/support/service-unavailable-error.ts';
+import { quote } from '../core/support/untrusted-text.ts';
 import { isLoopbackHost } from '../shared/loopback.ts';
 import type { ClientAuthenticationMethod } from '../shared/upstream-authentication.ts';
 
@@ -44,8 +47,10 @@ const DEFAULT_LIFETIME_SECONDS = 3600;
 type DiscoveredProvider = { server: oauth.AuthorizationServer; client: oauth.Client; authentication: oauth.ClientAuth };
 
 type Connection = {
-  /** Discovered once in the life of the process. */
+  /** Discovered once in the life of the process, and again after an error that the operator has to correct. */
   provider: () => Promise<DiscoveredProvider>;
+  /** Rethrows an error of a request. */
+  failed: (error: unknown) => never;
   /** For one request, whose timeout starts now. */
   options: () => { signal: AbortSignal; [oauth.allowInsecureRequests]: boolean };
   tokensOf: (response: oauth.TokenEndpointResponse) => UpstreamTokens;
@@ -62,6 +67,8 @@ function connect({ issuer, clientId, clientSecret, authentication, now }: OpenId
   async function discover(): Promise<DiscoveredProvider> {
     const response = await oauth.discoveryRequest(new URL(issuer), { ...options(), algorithm: 'oidc' });
     const server = await oauth.processDiscoveryResponse(new URL(issuer), response);
+    const fault = metadataFault(server);
+    if (fault) throw fault;
     const secret = await clientSecret?.();
     return {
       server,
@@ -76,9 +83,14 @@ function connect({ issuer, clientId, clientSecret, authentication, now }: OpenId
     provider() {
       discovered ??= discover().catch((error) => {
         discovered = undefined;
-        throw new ServiceUnavailableError('The identity provider', error);
+        if (error instanceof ProviderConfigurationError) throw error;
+        throw discoveryFault(issuer, error) ?? new ServiceUnavailableError('The identity provider', error);
       });
       return discovered;
+    },
+    failed(error) {
+      if (error instanceof ProviderConfigurationError) discovered = undefined;
+      throw error;
     },
     tokensOf: (response) => ({
       accessToken: response.access_token,
@@ -111,12 +123,15 @@ async function authenticate(secret: string, method: ClientAuthenticationMethod):
 /**
  * The private key of `private_key_jwt`: a JWK whose `alg` names the signature.
  *
- * @throws Error without any part of the secret, which the errors of a parser quote
+ * @throws ProviderConfigurationError without any part of the secret, which the errors of a parser quote
  */
 async function privateKeyIn(secret: string): Promise<oauth.PrivateKey> {
   const key = await importPrivateKey(secret).catch(() => undefined);
   if (key !== undefined) return key;
-  throw new Error('The client secret is not a private JWK with alg and kid, which private_key_jwt needs');
+  throw new ProviderConfigurationError(
+    'client_rejected',
+    'the client secret is not a private JWK with alg and kid, which private_key_jwt needs',
+  );
 }
 
 async function importPrivateKey(secret: string): Promise<oauth.PrivateKey | undefined> {
@@ -141,7 +156,17 @@ export function openIdProvider({
   ...client
 }: OpenIdSignInOptions): UpstreamProvider {
   const connection = connect(client);
-  const { provider, options, tokensOf } = connection;
+  const { provider, options, tokensOf, failed } = connection;
+
+  function validResponse(...response: Parameters<typeof oauth.validateAuthResponse>): URLSearchParams {
+    try {
+      return oauth.validateAuthResponse(...response);
+    } catch (error) {
+      const isScopeRejected = error instanceof oauth.AuthorizationResponseError && error.error === 'invalid_scope';
+      throw (isScopeRejected && scopeFault(response[0], scopes)) || error;
+    }
+  }
+
   return {
     refresh: refreshOver(connection),
 
@@ -166,7 +191,7 @@ export function openIdProvider({
     async redeem(parameters, { state, nonce, verifier }) {
       const { server, client, authentication } = await provider();
       return mapSignInErrors(async () => {
-        const validated = oauth.validateAuthResponse(server, client, parameters, state);
+        const validated = validResponse(server, client, parameters, state);
         const response = await oauth.authorizationCodeGrantRequest(
           server,
           client,
@@ -189,7 +214,7 @@ export function openIdProvider({
           identity: { issuer: iss, subject: sub, groups: groupsOf(claims, groupClaims), ...nameIn(claims, nameClaim) },
           tokens: tokensOf(tokens),
         };
-      });
+      }).catch(failed);
     },
 
     async revoke(refreshToken) {
@@ -197,12 +222,16 @@ export function openIdProvider({
       const { server, client, authentication } = await provider();
       if (!server.revocation_endpoint) return;
       const response = await oauth.revocationRequest(server, client, authentication, refreshToken, options());
-      await oauth.processRevocationResponse(response);
+      try {
+        await oauth.processRevocationResponse(response);
+      } catch (error) {
+        failed(clientFault(error) ?? error);
+      }
     },
   };
 }
 
-function refreshOver({ provider, options, tokensOf }: Connection): UpstreamProvider['refresh'] {
+function refreshOver({ provider, options, tokensOf, failed }: Connection): UpstreamProvider['refresh'] {
   return (refreshToken) =>
     mapRefreshErrors(async () => {
       const requestOptions = options();
@@ -215,7 +244,7 @@ function refreshOver({ provider, options, tokensOf }: Connection): UpstreamProvi
         requestOptions,
       );
       return tokensOf(await oauth.processRefreshTokenResponse(server, client, response));
-    });
+    }).catch(failed);
 }
 
 /** Codes of failed checks of a response, as opposed to a missing response. */
@@ -227,12 +256,17 @@ const failedChecks: (string | undefined)[] = [
   oauth.KEY_SELECTION,
 ];
 
-/** Maps a rejection by the provider or a check to `SignInRefusedError`, a failure to `ServiceUnavailableError`. */
+/**
+ * Maps a rejection of the user, or a failed check, to `SignInRefusedError`, a rejection of this server to
+ * `ProviderConfigurationError`, and a failure to `ServiceUnavailableError`.
+ */
 async function mapSignInErrors<T>(request: () => Promise<T>): Promise<T> {
   try {
     return await request();
   } catch (error) {
     if (error instanceof SignInRefusedError) throw error;
+    const fault = clientFault(error);
+    if (fault) throw fault;
     if (error instanceof oauth.AuthorizationResponseError) throw new SignInRefusedError(error.error, error);
     if (error instanceof oauth.ResponseBodyError && error.status < 500 && error.status !== 429) {
       throw new SignInRefusedError(error.error, error);
@@ -247,7 +281,8 @@ async function mapSignInErrors<T>(request: () => Promise<T>): Promise<T> {
 
 /**
  * Rejections that a new sign-in of the user cures (RFC 6749 §5.2; OIDC Core §3.1.2.6; Microsoft Entra and Okta ask for a
- * second factor). They end the grant. A wrong client secret, for example, must not end the grants of all users.
+ * second factor). They end the grant. A wrong client secret, for example, must not end the grants of all users
+ * (`ProviderConfigurationError`).
  */
 const curedBySignIn = new Set([
   'invalid_grant',
@@ -267,6 +302,73 @@ async function mapRefreshErrors<T>(request: () => Promise<T>): Promise<T> {
     if (error instanceof oauth.ResponseBodyError && curedBySignIn.has(error.error)) {
       throw new SignInRefusedError(error.error, error);
     }
-    throw new ServiceUnavailableError('The identity provider', error);
+    throw clientFault(error) ?? new ServiceUnavailableError('The identity provider', error);
   }
+}
+
+/** Statuses of a missing document that may exist later: timeouts and rate limits. */
+const passing = new Set([408, 425, 429]);
+
+/** @returns undefined unless the operator has to correct the issuer */
+function discoveryFault(issuer: string, error: unknown): ProviderConfigurationError | undefined {
+  if (!(error instanceof oauth.OperationProcessingError)) return undefined;
+  const cause = error.cause as { status?: unknown; body?: { issuer?: unknown }; attribute?: unknown } | undefined;
+  if (error.code === oauth.JSON_ATTRIBUTE_COMPARISON && cause?.attribute === 'issuer') {
+    const message = `issuer is ${quote(issuer)}, discovery says ${quote(String(cause.body?.issuer))}`;
+    return new ProviderConfigurationError('issuer_mismatch', message, { cause: error });
+  }
+  const status = error.code === oauth.RESPONSE_IS_NOT_CONFORM && typeof cause?.status === 'number' ? cause.status : 200;
+  if (status >= 500 || passing.has(status)) return undefined;
+  const found = status === 200 ? 'is no discovery document' : `answered ${status}`;
+  const message = `issuer is ${quote(issuer)}; ${discoveryUrl(issuer)} ${found}`;
+  return new ProviderConfigurationError('discovery_missing', message, { cause: error });
+}
+
+const discoveryUrl = (issuer: string) => `${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`;
+
+/** @returns undefined when the provider can be used */
+function metadataFault(server: oauth.AuthorizationServer): ProviderConfigurationError | undefined {
+  const missing = (['authorization_endpoint', 'token_endpoint'] as const).find(
+    (name) => !URL.canParse(server[name] ?? ''),
+  );
+  if (missing === undefined) return undefined;
+  return new ProviderConfigurationError(
+    'metadata_incomplete',
+    `the discovery document of the issuer has no ${missing}`,
+  );
+}
+
+/** @returns undefined unless the provider rejects this server in its response to a request of this server */
+function clientFault(error: unknown): ProviderConfigurationError | undefined {
+  if (error instanceof ProviderConfigurationError) return error;
+  const { code, description } = rejectionIn(error) ?? {};
+  const fault = code && faultOfCode[code];
+  if (!fault) return undefined;
+  const message = `the provider answered ${code}${description === undefined ? '' : `, ${quote(description)}`}`;
+  return new ProviderConfigurationError(fault, message, { reason: code, cause: error });
+}
+
+function rejectionIn(error: unknown): { code: string; description?: string | undefined } | undefined {
+  if (error instanceof oauth.ResponseBodyError && error.status < 500) {
+    return { code: error.error, description: error.error_description };
+  }
+  // A 401 with a challenge, which RFC 6749 §5.2 asks for, has failed client authentication.
+  if (error instanceof oauth.WWWAuthenticateChallengeError && error.status === 401) return { code: 'invalid_client' };
+  return undefined;
+}
+
+/**
+ * The authorization response passes through the browser, where anyone can write an `invalid_scope` into it: it counts only
+ * if the discovery document confirms it.
+ * @returns undefined unless it does
+ */
+function scopeFault(
+  server: oauth.AuthorizationServer,
+  scopes: readonly string[],
+): ProviderConfigurationError | undefined {
+  const { scopes_supported: supported } = server;
+  const unknown = supported && scopes.find((scope) => !supported.includes(scope));
+  if (unknown === undefined) return undefined;
+  const message = `the provider does not support the scope ${quote(unknown)}`;
+  return new ProviderConfigurationError('scope_rejected', message, { reason: 'invalid_scope' });
 }

@@ -20,6 +20,7 @@ export const countedEvents = {
   refresh_reuse: ['OAuth'],
   code_reuse: ['OAuth'],
   upstream_ended_grant: ['OAuth'],
+  upstream_misconfigured: ['OAuth'],
   client_document_failed: ['OAuth'],
   stream_store_failed: ['Mcp', 'Worker'],
   elicitation_failed: ['Mcp', 'Worker'],

@@ -67,6 +67,7 @@ function alarmMetrics(resources: MonitoredResources): Record<AlarmName, IMetric 
     codeReuse: eventMetric(resources, 'code_reuse', 'OAuth'),
     authorizerFailures: eventMetric(resources, 'authorizer_failed', 'Authorizer'),
     signInOutages: eventMetric(resources, 'service_unavailable', 'OAuth'),
+    signInMisconfigured: eventMetric(resources, 'upstream_misconfigured', 'OAuth'),
     serverErrors: api.metricServerError({ period: METRIC_PERIOD, statistic: Stats.AVERAGE }),
     latency: api.metricLatency({ period: METRIC_PERIOD, statistic: Stats.p(99) }),
     throttling: functions.Mcp?.handler.metricThrottles({ period: METRIC_PERIOD }),

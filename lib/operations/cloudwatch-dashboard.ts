@@ -96,7 +96,8 @@ function functionRow(resources: MonitoredResources): IWidget[] {
     graph(
       'Function throttles',
       clientFacing
-        .filter(([name]) => name === 'Mcp' || name === 'Worker')
+        // Lambda repeats a throttled invocation of the worker by itself.
+        .filter(([name]) => name === 'Mcp')
         .map(([name, { handler }]) => handler.metricThrottles({ period: METRIC_PERIOD, label: name })),
       6,
     ),
@@ -122,7 +123,17 @@ function eventRow(resources: MonitoredResources): IWidget[] {
     );
   return [
     graph('Failures', counts(['service_unavailable', 'unexpected_error', 'authorizer_failed', 'session_failed']), 8),
-    graph('Sign-in', counts(['refresh_reuse', 'code_reuse', 'upstream_ended_grant', 'client_document_failed']), 8),
+    graph(
+      'Sign-in',
+      counts([
+        'refresh_reuse',
+        'code_reuse',
+        'upstream_ended_grant',
+        'upstream_misconfigured',
+        'client_document_failed',
+      ]),
+      8,
+    ),
     graph(
       'Streams, tasks, audit log',
       counts([

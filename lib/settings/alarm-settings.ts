@@ -40,6 +40,11 @@ export const alarmDefaults = {
     evaluationPeriods: 1,
     description: 'Sign-in or token refresh fails because DynamoDB, KMS or the identity provider does not answer.',
   },
+  signInMisconfigured: {
+    threshold: 1,
+    evaluationPeriods: 1,
+    description: 'The identity provider and this server are not configured for each other: users cannot sign in.',
+  },
   serverErrors: {
     threshold: 0.05,
     evaluationPeriods: 2,
@@ -49,6 +54,7 @@ export const alarmDefaults = {
     threshold: 30_000,
     evaluationPeriods: 3,
     description: 'The p99 latency, in milliseconds, is high. The latency of a stream can include its whole duration.',
+    optIn: true,
   },
   throttling: {
     threshold: 1,
@@ -88,7 +94,7 @@ export interface AlarmSettings {
   readonly operations?: boolean;
   /**
    * Changes to the alarms of `alarmDefaults`.
-   * @default - all alarms except `tableThrottles`
+   * @default - all alarms except `latency` and `tableThrottles`
    */
   readonly alarms?: AlarmRules;
   /**

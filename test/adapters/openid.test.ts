@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import { openIdProvider, openIdRefresher } from '../../lambda/adapters/openid.ts';
-import { SignInRefusedError } from '../../lambda/core/identity/upstream-provider.ts';
+import { ProviderConfigurationError, SignInRefusedError } from '../../lambda/core/identity/upstream-provider.ts';
 import { randomToken } from '../../lambda/core/support/crypto.ts';
 import { ServiceUnavailableError } from '../../lambda/core/support/service-unavailable-error.ts';
 import { oauthVariables, readEnvironment } from '../../lambda/shared/environment.ts';
@@ -260,9 +260,11 @@ describe('the private key of the client', () => {
       authentication: 'private_key_jwt',
       now,
     });
-    const error = (await refresher.refresh('r').catch((thrown) => thrown)) as Error;
-    const cause = String(error.cause);
-    expect(cause).toBe('Error: The client secret is not a private JWK with alg and kid, which private_key_jwt needs');
+    await expect(refresher.refresh('r')).rejects.toMatchObject({
+      name: 'ProviderConfigurationError',
+      message: 'the client secret is not a private JWK with alg and kid, which private_key_jwt needs',
+      cause: undefined,
+    });
     expect(provider.tokenRequests).toBe(0);
   });
 });
@@ -318,7 +320,7 @@ describe('a provider', () => {
     const provider = await providerOf({ authentication: 'client_secret_basic' });
     const adapter = adapterOf(provider, { profile: 'oidc', authentication: 'client_secret_post' });
     await expect(signIn(adapter)).rejects.toMatchObject({ reason: 'invalid_client' });
-    await expect(adapter.refresh('any')).rejects.toThrow(ServiceUnavailableError);
+    await expect(adapter.refresh('any')).rejects.toMatchObject({ fault: 'client_rejected', reason: 'invalid_client' });
   });
 
   test('whose discovery document names another issuer is rejected', async () => {
@@ -329,7 +331,117 @@ describe('a provider', () => {
       authentication: 'client_secret_post',
       now,
     });
-    await expect(adapter.refresh('any')).rejects.toThrow(ServiceUnavailableError);
+    await expect(adapter.refresh('any')).rejects.toThrow(ProviderConfigurationError);
+  });
+});
+
+describe('a configuration that only the operator can correct', () => {
+  const refresherAt = (issuer: string) =>
+    openIdRefresher({ issuer, clientId: CLIENT.id, authentication: 'client_secret_post', now });
+  const rejectionOf = (adapter: Pick<Adapter, 'refresh'>) =>
+    adapter.refresh('any').then(
+      () => undefined,
+      (error: unknown) => error,
+    );
+
+  test('an issuer without its final slash is reported with both issuers', async () => {
+    const provider = await providerOf({ path: '/application/' });
+    const error = await rejectionOf(refresherAt(`${provider.origin}/application`));
+    expect(error).toBeInstanceOf(ProviderConfigurationError);
+    expect(error).toMatchObject({
+      fault: 'issuer_mismatch',
+      message: `issuer is "${provider.origin}/application", discovery says "${provider.issuer}"`,
+    });
+  });
+
+  test.each<[string, number, string]>([
+    ['a realm that does not exist', 404, 'answered 404'],
+    ['a discovery document that is forbidden', 403, 'answered 403'],
+    ['a page in place of the discovery document', 200, 'is no discovery document'],
+  ])('%s is reported with the address of the discovery document', async (_what, status, found) => {
+    const provider = await providerOf({ path: '/realms/example' });
+    provider.interfereWithDiscovery = (response) =>
+      response.writeHead(status, { 'content-type': 'text/html' }).end('<p>');
+    expect(await rejectionOf(refresherAt(provider.issuer))).toMatchObject({
+      fault: 'discovery_missing',
+      message: `issuer is "${provider.issuer}"; ${provider.issuer}/.well-known/openid-configuration ${found}`,
+    });
+  });
+
+  test.each([500, 502, 503, 429, 408])('a discovery document that is answered with %i is an outage', async (status) => {
+    const provider = await providerOf({});
+    provider.interfereWithDiscovery = (response) => response.writeHead(status).end('later');
+    expect(await rejectionOf(refresherAt(provider.issuer))).toBeInstanceOf(ServiceUnavailableError);
+  });
+
+  test.each(['authorization_endpoint', 'token_endpoint'])(
+    'a discovery document without %s is reported',
+    async (name) => {
+      const provider = await providerOf({});
+      provider.interfereWithDiscovery = (response) => {
+        const { [name]: _, ...rest } = provider.discovery();
+        response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(rest));
+      };
+      expect(await rejectionOf(refresherAt(provider.issuer))).toMatchObject({ fault: 'metadata_incomplete' });
+    },
+  );
+
+  const rejections: [string, number, Record<string, string>, object][] = [
+    ['invalid_client', 401, {}, { fault: 'client_rejected', reason: 'invalid_client' }],
+    ['invalid_client', 400, {}, { fault: 'client_rejected', reason: 'invalid_client' }],
+    ['unauthorized_client', 401, {}, { fault: 'client_rejected', reason: 'unauthorized_client' }],
+    ['invalid_scope', 400, {}, { fault: 'scope_rejected', reason: 'invalid_scope' }],
+    ['anything', 401, { 'www-authenticate': 'Basic realm="idp"' }, { fault: 'client_rejected' }],
+  ];
+
+  test.each(rejections)(
+    '%s with %i at sign-in, refresh and revocation is reported',
+    async (error, status, headers, fault) => {
+      const provider = await providerOf({});
+      const adapter = adapterOf(provider, {});
+      const { tokens } = await signIn(adapter);
+      provider.interfere = (response) =>
+        response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(JSON.stringify({ error }));
+      const refreshToken = tokens.refreshToken!;
+      const requests = [() => signIn(adapter), () => adapter.refresh(refreshToken), () => adapter.revoke(refreshToken)];
+      for (const request of requests) {
+        const thrown: unknown = await request().then(
+          () => undefined,
+          (each: unknown) => each,
+        );
+        expect(thrown).toBeInstanceOf(ProviderConfigurationError);
+        expect(thrown).toMatchObject(fault);
+      }
+    },
+  );
+
+  test('a client secret that the operator has corrected is used without a new process', async () => {
+    const provider = await providerOf({ authentication: 'client_secret_post' });
+    let secret = 'wrong';
+    const adapter = openIdRefresher({
+      issuer: provider.issuer,
+      clientId: CLIENT.id,
+      authentication: 'client_secret_post',
+      clientSecret: async () => secret,
+      now,
+    });
+    expect(await rejectionOf(adapter)).toMatchObject({ fault: 'client_rejected' });
+    secret = CLIENT.secret;
+    expect(await rejectionOf(adapter)).toMatchObject({ reason: 'invalid_grant' });
+  });
+
+  test('invalid_scope in the browser counts only if the discovery document confirms it', async () => {
+    const provider = await providerOf({ scopes: oidcScopes, advertisesScopes: true });
+    const adapter = adapterOf(provider, { scopes: ['openid', 'calendar'] });
+    await expect(signIn(adapter)).rejects.toMatchObject({
+      fault: 'scope_rejected',
+      message: 'the provider does not support the scope "calendar"',
+    });
+    const forged = signIn(adapterOf(provider, { scopes: oidcScopes }), (answer) => {
+      answer.delete('code');
+      answer.set('error', 'invalid_scope');
+    });
+    await expect(forged).rejects.toThrow(SignInRefusedError);
   });
 });
 
@@ -344,15 +456,28 @@ describe('a refresh at the provider', () => {
     ...body(503, '<h1>Down</h1>', 'text/html'),
     ...body(502, ''),
     ...body(429, '{"error":"slow_down"}'),
-    ...body(400, '{"error":"invalid_client"}'),
-    ...body(401, '{"error":"invalid_client"}'),
-    ...body(400, '{"error":"unauthorized_client"}'),
     ...body(400, '<h1>Bad Request</h1>', 'text/html'),
     ...body(200, '{}'),
     ...body(200, 'not JSON'),
     'a connection that breaks': (response: ServerResponse) => response.destroy(),
     'no answer in time': () => undefined,
   };
+
+  const rejected = {
+    ...body(400, '{"error":"invalid_client"}'),
+    ...body(401, '{"error":"invalid_client"}'),
+    ...body(400, '{"error":"unauthorized_client"}'),
+  };
+
+  test.each(Object.entries(rejected))('that is answered with %s ends nothing', async (_what, answer) => {
+    const provider = await providerOf({});
+    const adapter = adapterOf(provider, {});
+    const { tokens } = await signIn(adapter);
+    provider.interfere = answer;
+    await expect(adapter.refresh(tokens.refreshToken!)).rejects.toThrow(ProviderConfigurationError);
+    provider.interfere = undefined;
+    expect((await adapter.refresh(tokens.refreshToken!)).accessToken).toBeTruthy();
+  });
 
   test.each(Object.entries(outages))(
     'that is answered with %s is an outage, and ends nothing',

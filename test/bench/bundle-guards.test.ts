@@ -81,7 +81,7 @@ describe('sizes', () => {
     ['Mcp', 481_300, '2 % above 471,897; the budget is 614,400'],
     ['Authorizer', 40_960, 'a budget: every connection waits for it first'],
     // Sign-in and dashboard are interactive: each additional 100 KB adds 5 to 10 ms to a cold start.
-    ['OAuth', 347_800, '2 % above 340,980'],
+    ['OAuth', 356_300, '2 % above 349,402'],
     ['Dashboard', 170_300, '2 % above 167,056'],
     // The aggregation job runs 8,640 times a month and is charged by the millisecond.
     ['Rollup', 41_800, '2 % above 40,953'],

@@ -350,6 +350,7 @@ describe('a revocation', () => {
       status: 'revoked',
       revokedAt: expect.any(Number),
     });
+    await target.runSchedules();
     expect(await target.items(`${keyPrefix.upstreamTokens}${adasGrant.id}`)).toEqual([]);
   });
 

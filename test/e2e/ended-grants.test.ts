@@ -1,8 +1,7 @@
-import type { Resources } from '../../bench/harness/assembly.ts';
 import { OAuthClient, type Tokens } from '../../bench/harness/raw-oauth-client.ts';
 import { runCli } from '../support/cli-process.ts';
 import { DashboardClient } from '../support/dashboard-client.ts';
-import { ScriptedProvider } from '../support/scripted-provider.ts';
+import { ScriptedProvider, signInAt } from '../support/scripted-provider.ts';
 import { TestCloud } from '../support/test-cloud.ts';
 import { grantOf } from '../support/wire-checks.ts';
 
@@ -20,13 +19,6 @@ afterAll(async () => {
   await cloud?.stop();
   await provider.stop();
 });
-
-const signInAt = (at: ScriptedProvider) => (resources: Resources) => {
-  for (const { Type, Properties } of Object.values(resources)) {
-    const variables = Type === 'AWS::Lambda::Function' ? Properties.Environment.Variables : {};
-    if ('IDP_ISSUER' in variables) Object.assign(variables, { IDP_ISSUER: at.issuer, IDP_CLIENT_ID: at.clientId });
-  }
-};
 
 type Connection = { client: OAuthClient; tokens: Tokens; code: string; grant: string };
 

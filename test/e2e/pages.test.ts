@@ -178,8 +178,12 @@ describe('an error page explains', () => {
     return [formOf(page).action, { method: 'POST', headers: { cookie, ...headers }, body }] as const;
   }
 
-  /** How a user reaches each page. `outage.test.ts` and `surface.test.ts` cover the outage and the fault. */
-  const routes: Record<Exclude<PageProblem, 'unavailable' | 'server-error'>, () => Promise<plain.Page>> = {
+  /**
+   * How a user reaches each page. `outage.test.ts` and `surface.test.ts` cover the outage and the fault,
+   * `misconfigured-provider.test.ts` those of the identity provider.
+   */
+  type Elsewhere = 'unavailable' | 'server-error' | 'misconfigured' | 'sign-in-denied';
+  const routes: Record<Exclude<PageProblem, Elsewhere>, () => Promise<plain.Page>> = {
     'unknown-client': async () => new Browser().open((await client()).authorizationUrl({ client_id: 'dcr_unknown' })),
     'unusable-client': async () =>
       new Browser().open((await client()).authorizationUrl({ client_id: 'https://127.0.0.1/client.json' })),

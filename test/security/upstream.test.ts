@@ -228,7 +228,6 @@ test.each<[string, () => TokenAnswer]>([
   ['5xx', () => ({ status: 503, body: '<html>' })],
   ['429', () => ({ status: 429, body: { error: 'slow_down' } })],
   ['a body that is not JSON', () => ({ body: '<html>' })],
-  ['invalid_client', () => ({ status: 401, body: { error: 'invalid_client' } })],
 ])('A89: a provider that responds with %s ends no grant', async (_what, answer) => {
   const { client, tokens } = await signedIn();
   await expireUpstreamToken(tokens);
@@ -239,6 +238,28 @@ test.each<[string, () => TokenAnswer]>([
   provider.onRefresh = () => provider.tokens({ nonce: '', sub: provider.sub });
   expect((await client.refresh(tokens.refresh_token)).status).toBe(200);
 });
+
+test.each(['invalid_client', 'invalid_scope', 'unauthorized_client'])(
+  'A89: %s from the provider ends no grant, is no outage, and is logged for the operator',
+  async (error) => {
+    const { client, tokens } = await signedIn();
+    await expireUpstreamToken(tokens);
+    provider.onRefresh = async () => ({ status: 401, body: { error } });
+    const logged = target.log.length;
+    const rejected = await client.refresh(tokens.refresh_token);
+    expect(rejected.headers.has('retry-after')).toBe(false);
+    expect(await refusal(rejected)).toEqual([500, 'server_error']);
+    const line = () => target.log.slice(logged).match(/\{.*"upstream_misconfigured".*\}/)?.[0];
+    await becomes(() => line() !== undefined);
+    expect(JSON.parse(line()!)).toMatchObject({
+      message: `the provider answered ${error}`,
+      advice: expect.stringContaining('identityProvider.'),
+      upstream_misconfigured: 1,
+    });
+    provider.onRefresh = () => provider.tokens({ nonce: '', sub: provider.sub });
+    expect((await client.refresh(tokens.refresh_token)).status).toBe(200);
+  },
+);
 
 test('A89: ten concurrent refreshes cause one refresh at the provider', async () => {
   const { client, tokens } = await signedIn();

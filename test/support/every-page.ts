@@ -3,7 +3,7 @@ import type { ClientIdentity } from '../../lambda/core/oauth/clients/oauth-clien
 import type { FacadeRules } from '../../lambda/core/oauth/facade.ts';
 import { oauthError } from '../../lambda/core/oauth/oauth-error.ts';
 import { oauthPageText, type PageProblem } from '../../lambda/core/oauth/pages/oauth-page-text.ts';
-import { consentPage, errorPage } from '../../lambda/core/oauth/pages/oauth-pages.ts';
+import { consentPage, dashboardErrorPage, errorPage } from '../../lambda/core/oauth/pages/oauth-pages.ts';
 
 /** The inserted values of the pages, each of which may occur on one. */
 export const given = {
@@ -61,11 +61,13 @@ function consent(change: Partial<AuthorizationRequest> = {}, changedRules: Parti
   return consentPage(request, { ...pageRules, ...changedRules }, 'the-handle', 'cookie=x');
 }
 
+type ShownError = Parameters<typeof dashboardErrorPage>[0];
+
 /** The error page of a problem. The pages of a failure are those of the errors that fail. */
-function errorOf(problem: PageProblem): Promise<Response> {
-  if (problem === 'unavailable') return errorPage(oauthError('service_unavailable'));
-  if (problem === 'server-error') return errorPage(oauthError('unexpected_error'));
-  return errorPage({ code: 'invalid_request', message: given.errorDescription, page: problem });
+function errorOf(problem: PageProblem, show: (error: ShownError) => Promise<Response> = errorPage): Promise<Response> {
+  if (problem === 'unavailable') return show(oauthError('service_unavailable'));
+  if (problem === 'server-error') return show(oauthError('unexpected_error'));
+  return show({ code: 'invalid_request', message: given.errorDescription, page: problem });
 }
 
 /** Every page of the facade, by a name for it. */
@@ -87,6 +89,10 @@ export async function everyPage(): Promise<[string, Response][]> {
       consent({}, { nameClaim }),
     ]),
     ...problems.map((problem): [string, Promise<Response>] => [`error ${problem}`, errorOf(problem)]),
+    ...problems.map((problem): [string, Promise<Response>] => [
+      `error of the dashboard ${problem}`,
+      errorOf(problem, dashboardErrorPage),
+    ]),
   ];
   return Promise.all(pages.map(async ([name, page]): Promise<[string, Response]> => [name, await page]));
 }

@@ -4,6 +4,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { json, text } from 'node:stream/consumers';
 import { type CryptoKey, exportJWK, generateKeyPair, importJWK, type JWK, jwtVerify, SignJWT } from 'jose';
+import type { Resources } from '../../bench/harness/assembly.ts';
 import type { ClientAuthenticationMethod } from '../../lambda/shared/upstream-authentication.ts';
 
 /** The differences between identity providers that a client notices. */
@@ -30,6 +31,8 @@ export type Behaviour = {
   /** Additional claims of id tokens. */
   claims: Record<string, unknown>;
   revocation: boolean;
+  /** Whether its discovery document lists `scopes`. */
+  advertisesScopes: boolean;
 };
 
 export const CLIENT = { id: 'holdfast at the provider', secret: 'secret: with % and ü' };
@@ -39,6 +42,15 @@ export async function newClientKey(alg = 'ES256'): Promise<JWK> {
   const { privateKey } = await generateKeyPair(alg, { extractable: true });
   return { ...(await exportJWK(privateKey)), alg, kid: 'client-key' };
 }
+
+/** Makes the functions of a template sign users in at the provider. */
+export const signInAt = (provider: ScriptedProvider) => (resources: Resources) => {
+  for (const { Type, Properties } of Object.values(resources)) {
+    const variables = Type === 'AWS::Lambda::Function' ? Properties.Environment.Variables : {};
+    if (!('IDP_ISSUER' in variables)) continue;
+    Object.assign(variables, { IDP_ISSUER: provider.issuer, IDP_CLIENT_ID: provider.clientId });
+  }
+};
 
 type Request = { parameters: URLSearchParams; refreshable: boolean };
 
@@ -53,6 +65,10 @@ export class ScriptedProvider {
   readonly revoked: string[] = [];
   /** Responds at the token endpoint in place of the provider. */
   interfere: ((response: ServerResponse) => void) | undefined;
+  /** The error of every authorization response. */
+  refuses: string | undefined;
+  /** Responds to the request for the discovery document in place of the provider. */
+  interfereWithDiscovery: ((response: ServerResponse) => void) | undefined;
   /** `Authorization` headers of requests to the user-info endpoint. */
   readonly userInfoTokens: string[] = [];
   readonly clientId = CLIENT.id;
@@ -89,6 +105,7 @@ export class ScriptedProvider {
       alg: 'RS256',
       claims: {},
       revocation: true,
+      advertisesScopes: false,
       ...behaviour,
     });
     await once(server, 'listening');
@@ -129,7 +146,8 @@ export class ScriptedProvider {
     if (this.down) return send(503, { error: 'temporarily_unavailable' });
     switch (url.pathname) {
       case `${this.behaviour.path.replace(/\/$/, '')}/.well-known/openid-configuration`:
-        return send(200, this.#discovery());
+        if (this.interfereWithDiscovery) return this.interfereWithDiscovery(response);
+        return send(200, this.discovery());
       case '/jwks':
         return send(200, { keys: [this.#key!.jwk] });
       case '/authorize':
@@ -145,6 +163,7 @@ export class ScriptedProvider {
         return tokens ? send(200, tokens) : send(400, { error: 'invalid_grant' });
       }
       case '/revoke': {
+        if (this.interfere) return this.interfere(response);
         const form = new URLSearchParams(await text(request));
         if (!(await this.#authenticated(request, form))) return send(401, { error: 'invalid_client' });
         this.revoked.push(form.get('token')!);
@@ -158,8 +177,18 @@ export class ScriptedProvider {
     }
   }
 
-  #discovery(): object {
-    const { alg, authentication, listsAuthentication, sendsIssuer, revocation, advertisesPkce } = this.behaviour;
+  /** The discovery document. */
+  discovery(): Record<string, unknown> {
+    const {
+      alg,
+      authentication,
+      listsAuthentication,
+      sendsIssuer,
+      revocation,
+      advertisesPkce,
+      scopes,
+      advertisesScopes,
+    } = this.behaviour;
     return {
       issuer: this.issuer,
       authorization_endpoint: `${this.origin}/authorize`,
@@ -174,6 +203,7 @@ export class ScriptedProvider {
       ...(listsAuthentication && { token_endpoint_auth_methods_supported: [authentication] }),
       ...(advertisesPkce && { code_challenge_methods_supported: ['S256'] }),
       ...(sendsIssuer && { authorization_response_iss_parameter_supported: true }),
+      ...(advertisesScopes && { scopes_supported: scopes }),
     };
   }
 
@@ -182,7 +212,7 @@ export class ScriptedProvider {
     const back = new URL(request.get('redirect_uri')!);
     back.searchParams.set('state', request.get('state')!);
     if (this.behaviour.sendsIssuer) back.searchParams.set('iss', this.issuer);
-    const error = this.#errorOf(request);
+    const error = this.refuses ?? this.#errorOf(request);
     if (error !== undefined) back.searchParams.set('error', error);
     else {
       const code = randomBytes(16).toString('hex');

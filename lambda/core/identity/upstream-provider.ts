@@ -15,7 +15,10 @@ export type UpstreamIdentity = {
 /** Secrets that bind the authorization response to one sign-in (RFC 6749 §10.12, OIDC Core §15.5.2, RFC 7636). */
 export type SignInSecrets = { state: string; nonce: string; verifier: string };
 
-/** The identity provider, of which Holdfast is an OIDC client. Every method throws `ServiceUnavailableError`. */
+/**
+ * The identity provider, of which Holdfast is an OIDC client. Every method throws `ServiceUnavailableError`, and
+ * `ProviderConfigurationError` for what the operator has to correct.
+ */
 export interface UpstreamProvider {
   /** URL of the authorization request (authorization code flow, PKCE S256, nonce). */
   signInUrl(secrets: SignInSecrets): Promise<string>;
@@ -40,6 +43,62 @@ export class SignInRefusedError extends Error {
 
   constructor(reason: string, cause?: unknown) {
     super(`Sign-in at the identity provider failed: ${reason}`, { cause });
+    this.reason = reason;
+  }
+}
+
+/**
+ * Faults that only the operator can correct, in the settings here or at the identity provider. Clients and users see the
+ * problem, so it quotes nothing; the operator sees the advice.
+ */
+export const providerFaults = {
+  discovery_missing: {
+    problem: 'the identity provider has no discovery document at the configured issuer',
+    advice: 'Set identityProvider.issuer to the iss of its tokens, and check that the realm or tenant exists.',
+  },
+  issuer_mismatch: {
+    problem: 'the identity provider names another issuer than the configured one',
+    advice: 'Set identityProvider.issuer to the issuer in the discovery document, final slash included.',
+  },
+  metadata_incomplete: {
+    problem: 'the discovery document of the identity provider lacks an endpoint',
+    advice: 'Set identityProvider.issuer to an OpenID provider with authorization and token endpoints.',
+  },
+  client_rejected: {
+    problem: 'the identity provider rejects the client id or secret of this server',
+    advice: 'Correct identityProvider.clientId, its secret, and how the client authenticates at the provider.',
+  },
+  scope_rejected: {
+    problem: 'the identity provider rejects a scope that this server requests',
+    advice: 'Remove the scope from identityProvider.scopes, or allow it for the client at the provider.',
+  },
+} as const;
+
+export type ProviderFault = keyof typeof providerFaults;
+
+/** The codes by which a provider rejects this server and not the user (RFC 6749 §4.1.2.1, §5.2). */
+export const faultOfCode: Readonly<Partial<Record<string, ProviderFault>>> = {
+  invalid_client: 'client_rejected',
+  unauthorized_client: 'client_rejected',
+  unsupported_grant_type: 'client_rejected',
+  unsupported_response_type: 'client_rejected',
+  invalid_scope: 'scope_rejected',
+};
+
+/**
+ * This server and the identity provider are not configured for each other. Neither waiting nor another sign-in cures it, so
+ * it is no outage and ends no grant.
+ */
+export class ProviderConfigurationError extends Error {
+  override readonly name = 'ProviderConfigurationError';
+  readonly fault: ProviderFault;
+  /** The provider's error code, where it sent one. */
+  readonly reason: string | undefined;
+
+  /** @param message for the operator: what is wrong, with the values */
+  constructor(fault: ProviderFault, message: string, { reason, cause }: { reason?: string; cause?: unknown } = {}) {
+    super(message, { cause });
+    this.fault = fault;
     this.reason = reason;
   }
 }

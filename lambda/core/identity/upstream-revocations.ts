@@ -1,5 +1,7 @@
 import { type Clock, epochSeconds } from '../support/clock.ts';
 import type { Logger } from '../support/logger.ts';
+import { logProviderFault } from './provider-fault-log.ts';
+import { ProviderConfigurationError } from './upstream-provider.ts';
 import type { SealedUpstreamTokens, UpstreamTokenManager } from './upstream-tokens.ts';
 
 /** Upstream tokens of a grant that has ended, until the provider has revoked them. Times are epoch seconds. */
@@ -78,6 +80,7 @@ export class UpstreamRevocations {
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
       log('upstream_revocation_failed', { grant, attempt, reason });
+      if (error instanceof ProviderConfigurationError) logProviderFault(log, error);
       return false;
     }
   }

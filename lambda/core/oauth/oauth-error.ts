@@ -1,3 +1,4 @@
+import { type ProviderFault, providerFaults } from '../identity/upstream-provider.ts';
 import { descriptionText } from '../support/untrusted-text.ts';
 import type { PageProblem } from './pages/oauth-page-text.ts';
 
@@ -173,7 +174,12 @@ const wireErrors = {
   ),
 
   // Failures outside the request
-  upstream_denied: wire('access_denied', 'the identity provider denied the sign-in'),
+  upstream_denied: wire('access_denied', 'the identity provider denied the sign-in', 'sign-in-denied'),
+  upstream_misconfigured: wire(
+    'server_error',
+    (fault: ProviderFault) => `${fault}: ${providerFaults[fault].problem}`,
+    'misconfigured',
+  ),
   upstream_rejected: wire('server_error', 'the identity provider rejected the sign-in', 'server-error'),
   service_unavailable: wire(
     'temporarily_unavailable',

@@ -1,4 +1,10 @@
-import { SignInRefusedError } from '../identity/upstream-provider.ts';
+import { logProviderFault } from '../identity/provider-fault-log.ts';
+import {
+  faultOfCode,
+  ProviderConfigurationError,
+  providerFaults,
+  SignInRefusedError,
+} from '../identity/upstream-provider.ts';
 import { logFailure } from '../support/failure-log.ts';
 import type { Logger } from '../support/logger.ts';
 import { OAuthError, oauthError } from './oauth-error.ts';
@@ -6,9 +12,17 @@ import { OAuthError, oauthError } from './oauth-error.ts';
 /** The error that a client or a user may see, whatever was thrown. Causes and stacks go to the log alone. */
 export function toOAuthError(error: unknown, log: Logger): OAuthError {
   if (error instanceof OAuthError) return error;
+  if (error instanceof ProviderConfigurationError) {
+    logProviderFault(log, error);
+    return oauthError('upstream_misconfigured', error.fault);
+  }
   if (error instanceof SignInRefusedError) {
-    log('sign_in_rejected', { reason: error.reason, detail: String(error.cause) });
-    return oauthError(error.reason === 'access_denied' ? 'upstream_denied' : 'upstream_rejected');
+    const { reason } = error;
+    const fault = faultOfCode[reason];
+    // Without an alarm: the browser carried the code, and anyone can write it.
+    log('sign_in_rejected', { reason, detail: String(error.cause), ...(fault && providerFaults[fault]) });
+    if (fault) return oauthError('upstream_misconfigured', fault);
+    return oauthError(reason === 'access_denied' ? 'upstream_denied' : 'upstream_rejected');
   }
   return oauthError(logFailure(log, error));
 }

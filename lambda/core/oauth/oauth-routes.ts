@@ -13,13 +13,13 @@ import { tokenEndpoint } from './endpoints/token-endpoint.ts';
 import type { Facade, FacadeRules } from './facade.ts';
 import { type OAuthError, oauthError, statusOf } from './oauth-error.ts';
 import { toOAuthError } from './oauth-failure.ts';
-import { errorPage } from './pages/oauth-pages.ts';
+import { dashboardErrorPage, errorPage } from './pages/oauth-pages.ts';
 
 type Endpoint = {
   methods: string[];
   handle: (facade: Facade, request: Request) => Promise<Response>;
-  /** The format of errors: a page for browsers, JSON for clients. */
-  errors: 'page' | 'json';
+  /** The format of errors: a page for users of an app or of the dashboard, JSON for clients. */
+  errors: 'page' | 'dashboard-page' | 'json';
 };
 
 const metadata = (document: (publicUrl: string, scopes: ScopeSet, rules: FacadeRules) => object): Endpoint => ({
@@ -42,7 +42,7 @@ const endpoints: Record<string, Endpoint> = {
   '/authorize': { methods: ['GET', 'POST'], handle: authorizationEndpoint, errors: 'page' },
   '/consent': { methods: ['POST'], handle: consentEndpoint, errors: 'page' },
   '/callback': { methods: ['GET'], handle: callbackEndpoint, errors: 'page' },
-  '/dashboard/sign-in': { methods: ['GET'], handle: dashboardSignInEndpoint, errors: 'page' },
+  '/dashboard/sign-in': { methods: ['GET'], handle: dashboardSignInEndpoint, errors: 'dashboard-page' },
   '/token': { methods: ['POST'], handle: tokenEndpoint, errors: 'json' },
   '/revoke': { methods: ['POST'], handle: revocationEndpoint, errors: 'json' },
 };
@@ -52,7 +52,7 @@ export async function handleOAuthRequest(facade: Facade, request: Request): Prom
   const endpoint = endpoints[new URL(request.url).pathname];
   const response = await dispatch(endpoint, facade, request);
   // Clients that run in web pages read these responses from their own origin; no cookie counts at these endpoints.
-  if (endpoint?.errors !== 'page') response.headers.set('Access-Control-Allow-Origin', '*');
+  if (endpoint === undefined || endpoint.errors === 'json') response.headers.set('Access-Control-Allow-Origin', '*');
   return response;
 }
 
@@ -72,7 +72,8 @@ async function dispatch(endpoint: Endpoint | undefined, facade: Facade, request:
 }
 
 async function errorResponse({ errors }: Endpoint, error: OAuthError): Promise<Response> {
-  return errors === 'page' ? errorPage(error) : jsonError(error);
+  if (errors === 'json') return jsonError(error);
+  return errors === 'page' ? errorPage(error) : dashboardErrorPage(error);
 }
 
 function jsonError({ code, message }: OAuthError): Response {

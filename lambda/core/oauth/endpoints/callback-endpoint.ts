@@ -9,7 +9,9 @@ import { redirect, redirectErrorToClient, redirectToClient } from '../client-red
 import { derivedSecret, signInSecrets } from '../derived-secret.ts';
 import type { Facade } from '../facade.ts';
 import { oauthError } from '../oauth-error.ts';
+import { toOAuthError } from '../oauth-failure.ts';
 import { browserCookie } from '../pages/oauth-cookies.ts';
+import { dashboardErrorPage } from '../pages/oauth-pages.ts';
 import { Parameters } from '../request-parameters.ts';
 
 /** The provider's code cannot be redeemed again, so the result is stored even if the store is away for a moment. */
@@ -22,6 +24,16 @@ type ReturnedSignIn = {
   secrets: SignInSecrets;
   /** The authorization code of a grant, or the secret of a dashboard session. A repeated callback derives it again. */
   credential: string;
+};
+
+/** A callback in the browser that holds the cookie of its state. */
+type BrowserSignIn = {
+  state: string;
+  stateHash: string;
+  cookie: string;
+  upstream: UpstreamState | undefined;
+  /** The `Set-Cookie` that deletes the cookie. */
+  cleared: string;
 };
 
 /** The signed-in user. */
@@ -38,7 +50,7 @@ type PreparedGrant = { id: string; seal: (text: string) => Promise<string> };
  * returns the user once more, and the browser receives the same response.
  */
 export async function callbackEndpoint(facade: Facade, request: Request): Promise<Response> {
-  const { flows, now, rules } = facade;
+  const { flows, rules } = facade;
   const response = new URL(request.url).searchParams;
   const state = new Parameters(response).require('state');
   const stateHash = await sha256(state);
@@ -49,13 +61,34 @@ export async function callbackEndpoint(facade: Facade, request: Request): Promis
     throw oauthError('sign_in_cookie_missing');
   }
   const upstream = await flows.findUpstreamState(stateHash);
+  try {
+    return await returnedSignIn(facade, response, {
+      state,
+      stateHash,
+      cookie,
+      upstream,
+      cleared: signInCookie.clear(),
+    });
+  } catch (error) {
+    if (!upstream || !('dashboard' in upstream)) throw error;
+    return dashboardErrorPage(toOAuthError(error, facade.log));
+  }
+}
+
+/** @throws OAuthError unless this browser may complete the sign-in */
+async function returnedSignIn(
+  facade: Facade,
+  response: URLSearchParams,
+  { state, stateHash, cookie, upstream, cleared }: BrowserSignIn,
+): Promise<Response> {
+  const { now } = facade;
   if (!upstream || upstream.browser !== (await sha256(cookie)) || upstream.expiresAt <= now()) {
     throw oauthError('upstream_state_closed');
   }
   const secrets = await signInSecrets(state, cookie);
   const credential = await derivedSecret('credential', state, cookie);
   const signIn: ReturnedSignIn = { stateHash, upstream, secrets, credential };
-  const headers = new Headers({ 'Set-Cookie': signInCookie.clear() });
+  const headers = new Headers({ 'Set-Cookie': cleared });
   const { completedAt } = upstream;
   if (completedAt !== undefined && now() - completedAt > CODE_SECONDS) throw oauthError('upstream_state_closed');
   return complete(facade, signIn, response, headers);

@@ -110,7 +110,18 @@ export const oauthPageText = {
     'sign-in-elsewhere': {
       heading: 'This sign-in has ended',
       happened: 'It has been completed already, took too long, or was started in another browser.',
-      next: 'Go back to your app. If it is not connected, connect again, and stay in the browser that opens. If you were not connecting an app, close this page.',
+      next: 'Go back to your app, or to the dashboard if you were signing in there. If the app is not connected, connect again, and stay in the browser that opens. If you were doing neither, close this page.',
+    },
+    'sign-in-denied': {
+      heading: 'You are not signed in',
+      happened: 'The sign-in was cancelled, or the sign-in provider did not allow it. Nothing was connected.',
+      next: 'Go back to your app and connect again. If you are not allowed to sign in, ask the operator of this server.',
+    },
+    misconfigured: {
+      heading: 'Sign-in is not set up correctly',
+      happened:
+        'This server and its sign-in provider are not set up for each other. You did nothing wrong, and waiting does not help.',
+      next: 'Ask the operator of this server to correct it. The log of this server states the cause and the remedy.',
     },
     unavailable: {
       heading: 'One moment, please',
@@ -123,6 +134,35 @@ export const oauthPageText = {
       next: 'Go back to your app and connect again. If you see this page again, report it to the operator of this server, who finds the details in the log.',
     },
   },
+  /** The same where the sign-in was one to the dashboard, and no app has a part in it. */
+  dashboardProblems: {
+    malformed: {
+      heading: 'This did not work',
+      happened: 'The address that you opened is incomplete or invalid.',
+      next: 'Open the dashboard and sign in there.',
+    },
+    'sign-in-closed': {
+      heading: 'This sign-in has ended',
+      happened: 'It has been completed already, or took too long.',
+      next: 'Open the dashboard. If you are not signed in there, sign in again.',
+    },
+    'sign-in-denied': {
+      heading: 'You are not signed in',
+      happened: 'The sign-in was cancelled, or the sign-in provider did not allow it.',
+      next: 'Open the dashboard and sign in again. If you are not allowed to sign in, ask the operator of this server.',
+    },
+    unavailable: {
+      heading: 'One moment, please',
+      happened: 'A service that this server needs does not respond at the moment.',
+      next: 'Wait a little and load this page again. If that does not help, open the dashboard again later.',
+    },
+    'server-error': {
+      heading: 'This did not work',
+      happened: 'An error occurred on this server. You did nothing wrong.',
+      next: 'Open the dashboard and sign in again. If you see this page again, report it to the operator of this server, who finds the details in the log.',
+    },
+  },
+  openDashboard: 'Open the dashboard',
   backTo: (host: string) => `Back to ${host}`,
   detail: 'Technical detail',
 };

@@ -7,7 +7,7 @@ import type { ClientIdentity } from '../clients/oauth-client.ts';
 import type { FacadeRules } from '../facade.ts';
 import { type OAuthError, statusOf } from '../oauth-error.ts';
 import { resourceOf } from '../resource-indicator.ts';
-import { oauthPageText } from './oauth-page-text.ts';
+import { oauthPageText, type PageProblem } from './oauth-page-text.ts';
 
 /**
  * The facade's two pages, consent and error. Plain HTML: no script, no image, no resource of another host. Their text is
@@ -132,15 +132,33 @@ const item = (term: string, ...descriptions: string[]) =>
 
 const days = (seconds: number) => Math.round(seconds / 86400);
 
+type ShownError = Pick<OAuthError, 'code' | 'message' | 'page'>;
+type ProblemText = { heading: string; happened: string; next: string };
+
 /**
  * The error page: what happened and what to do, and below it the protocol's own description for a developer.
  * @param back address of the error response to the client, for a button
  */
-export function errorPage(
-  { code, message, page: problem }: Pick<OAuthError, 'code' | 'message' | 'page'>,
-  back?: string,
+export function errorPage(error: ShownError, back?: string): Promise<Response> {
+  const button = back === undefined ? '' : linkButton(back, oauthPageText.backTo(describedTarget(back).host));
+  return problemPage(error, oauthPageText.problems[error.page], button);
+}
+
+/** The error page of a sign-in to the dashboard. */
+export function dashboardErrorPage(error: ShownError): Promise<Response> {
+  const { problems, dashboardProblems, openDashboard } = oauthPageText;
+  const texts: Record<PageProblem, ProblemText> = { ...problems, ...dashboardProblems };
+  return problemPage(error, texts[error.page], linkButton('/dashboard', openDashboard));
+}
+
+const linkButton = (href: string, label: string) =>
+  `<p><a class="button" rel="noreferrer" href="${escaped(href)}">${escaped(label)}</a></p>\n`;
+
+function problemPage(
+  { code, message, page: problem }: ShownError,
+  { heading, happened, next }: ProblemText,
+  button: string,
 ): Promise<Response> {
-  const { heading, happened, next } = oauthPageText.problems[problem];
   // The description of a failure addresses programs, and repeats what the page says.
   const detail = problem === 'unavailable' || problem === 'server-error' ? code : `${code}: ${message}`;
   return page(
@@ -148,7 +166,7 @@ export function errorPage(
     `<h1>${escaped(heading)}</h1>
 <p>${escaped(happened)}</p>
 <p>${escaped(next)}</p>
-${back === undefined ? '' : `<p><a class="button" rel="noreferrer" href="${escaped(back)}">${escaped(oauthPageText.backTo(describedTarget(back).host))}</a></p>\n`}<p class="detail quiet">${escaped(oauthPageText.detail)}<br><code lang="en">${escaped(detail)}</code></p>`,
+${button}<p class="detail quiet">${escaped(oauthPageText.detail)}<br><code lang="en">${escaped(detail)}</code></p>`,
     {
       status: statusOf(code),
       headers: {
