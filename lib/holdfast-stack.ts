@@ -284,7 +284,7 @@ export class HoldfastStack extends Stack {
       TABLE_NAME: this.#table.name,
       SIGN_KEY_IDS: signingKeys.ids,
       SEAL_KEY_ID: this.#sealKey.id,
-      ...identityEnvironment(identityProvider),
+      ...identityEnvironment(identityProvider, settings.upstreamTokens),
       AUDIT_ARGUMENTS: settings.auditArguments,
       NAME_CLAIM: settings.showNames === 'no' ? undefined : settings.showNames,
       ACCESS_TOKEN_MINUTES: `${settings.accessTokenMinutes}`,

@@ -30,6 +30,8 @@ export type OpenIdSignInOptions = OpenIdClientOptions & {
   scopes: string[];
   /** Further parameters of the authorization request. */
   parameters: Record<string, string>;
+  /** The same of a sign-in to the dashboard. */
+  dashboard: { scopes: string[]; parameters: Record<string, string> };
   /** Claims of the id token that name the user's groups. */
   groupClaims: string[];
   /** The claim with the user's name; only with the setting `showNames`. */
@@ -170,15 +172,16 @@ export function openIdProvider({
   return {
     refresh: refreshOver(connection),
 
-    async signInUrl({ state, nonce, verifier }) {
+    async signInUrl({ state, nonce, verifier }, purpose = 'grant') {
+      const request = purpose === 'dashboard' ? client.dashboard : { scopes, parameters: client.parameters };
       const { server } = await provider();
       const url = new URL(server.authorization_endpoint!);
       const parameters = {
-        ...client.parameters,
+        ...request.parameters,
         response_type: 'code',
         client_id: client.clientId,
         redirect_uri: redirectUri,
-        scope: scopes.join(' '),
+        scope: request.scopes.join(' '),
         state,
         nonce,
         code_challenge: await oauth.calculatePKCECodeChallenge(verifier),

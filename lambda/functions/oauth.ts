@@ -47,6 +47,7 @@ const upstreamProvider = openIdProvider({
   authentication: environment.IDP_AUTHENTICATION,
   scopes: environment.IDP_SCOPES,
   parameters: environment.IDP_PARAMETERS,
+  dashboard: { scopes: environment.IDP_DASHBOARD_SCOPES, parameters: environment.IDP_DASHBOARD_PARAMETERS },
   groupClaims: environment.IDP_GROUP_CLAIMS,
   nameClaim: environment.NAME_CLAIM,
   revokes: environment.IDP_REVOKES === 'true',

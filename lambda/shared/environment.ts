@@ -113,6 +113,9 @@ export const oauthVariables = {
   IDP_SCOPES: list,
   /** Further parameters of the authorization request. */
   IDP_PARAMETERS: parameters,
+  /** The same of a sign-in to the dashboard, which keeps no token. */
+  IDP_DASHBOARD_SCOPES: list,
+  IDP_DASHBOARD_PARAMETERS: parameters,
   /** Claims of the id token with groups. */
   IDP_GROUP_CLAIMS: list,
   /** Claim of the id token with the user's name; only with the setting `showNames`. */

@@ -48,6 +48,11 @@ export interface IdentityProviderSettings {
    */
   readonly scopes?: string[];
   /**
+   * Scopes of a sign-in to the dashboard, whose tokens are not kept: those that yield the id token with name and groups.
+   * @default - `scopes` without `offline_access`; with `upstreamTokens` only those of OpenID Connect and of the groups
+   */
+  readonly dashboardScopes?: string[];
+  /**
    * Further parameters of the authorization request, such as Auth0's `audience` or a fixed `resource`.
    * @default - the parameters of the profile
    */
@@ -96,13 +101,38 @@ export function withProfile(provider: IdentityProviderSettings) {
 export const directScopes = (provider: IdentityProviderSettings): readonly string[] =>
   provider.scopes ?? profileOf(provider).scopes.filter((scope) => scope !== 'openid' && scope !== 'offline_access');
 
-/** Environment variables of the OAuth function, which signs users in at the provider. */
-export function identityEnvironment(provider: IdentityProviderSettings) {
+/** Scopes that identify the user (OIDC Core §5.4), and those by which providers name groups. */
+const identityScopes = ['openid', 'profile', 'email', 'address', 'phone', 'groups', 'roles'];
+
+/**
+ * The sign-in to the dashboard keeps no token. A request for offline access would leave a session at the provider, and ends
+ * single sign-on at some (Keycloak); other scopes and parameters for the access token would ask users for their consent.
+ */
+function dashboardRequest(provider: IdentityProviderSettings, upstreamTokens: boolean) {
+  const { scopes, parameters, groupClaims, dashboardScopes } = withProfile(provider);
+  const isNeeded = (scope: string) =>
+    scope !== 'offline_access' && (!upstreamTokens || identityScopes.includes(scope) || groupClaims.includes(scope));
+  const { access_type, audience, resource, prompt, ...others } = parameters as Record<string, string>;
+  const prompts = (prompt ?? '').split(' ').filter((each) => each !== '' && each !== 'consent');
+  return {
+    scopes: dashboardScopes ?? scopes.filter(isNeeded),
+    parameters: { ...others, ...(prompts.length > 0 && { prompt: prompts.join(' ') }) },
+  };
+}
+
+/**
+ * Environment variables of the OAuth function, which signs users in at the provider.
+ * @param upstreamTokens whether tools use the tokens, and scopes may be for them alone
+ */
+export function identityEnvironment(provider: IdentityProviderSettings, upstreamTokens = false) {
   const { scopes, parameters, groupClaims, name } = withProfile(provider);
+  const dashboard = dashboardRequest(provider, upstreamTokens);
   return {
     ...refreshEnvironment(provider),
     IDP_SCOPES: scopes.join(' '),
     IDP_PARAMETERS: new URLSearchParams(parameters).toString(),
+    IDP_DASHBOARD_SCOPES: dashboard.scopes.join(' '),
+    IDP_DASHBOARD_PARAMETERS: new URLSearchParams(dashboard.parameters).toString(),
     IDP_GROUP_CLAIMS: groupClaims.join(' '),
     IDP_REVOKES: profileOf(provider).revokes ? 'true' : undefined,
     IDP_NAME: name,
@@ -159,16 +189,21 @@ export function* validateIdentityProvider(provider: IdentityProviderSettings): G
     if (!/^\S+$/.test(claim))
       yield `identityProvider.groupClaims has ${quoted(claim)}: use a claim name without spaces`;
   }
-  for (const scope of provider.scopes ?? []) {
-    if (!scopeSyntax.test(scope)) {
-      yield `identityProvider.scopes has ${quoted(scope)}: use no spaces, quotes, $ or \\ in a scope`;
-    }
-  }
+  yield* validateScopeSyntax(provider);
   yield* mode === 'direct' ? validateDirectMode(provider, profile) : validateFacadeMode(provider, profile);
 }
 
+function* validateScopeSyntax(provider: IdentityProviderSettings): Generator<string> {
+  for (const member of ['scopes', 'dashboardScopes'] as const) {
+    for (const scope of provider[member] ?? []) {
+      if (scopeSyntax.test(scope)) continue;
+      yield `identityProvider.${member} has ${quoted(scope)}: use no spaces, quotes, $ or \\ in a scope`;
+    }
+  }
+}
+
 function* validateFacadeMode(provider: IdentityProviderSettings, profile: ProviderProfile): Generator<string> {
-  const { profile: profileName, clientId, clientSecretArn, scopes } = provider;
+  const { profile: profileName, clientId, clientSecretArn, scopes, dashboardScopes } = provider;
   if (!clientId) {
     yield "identityProvider.clientId is empty: register Holdfast there with the stack's output CallbackUrl";
   }
@@ -179,8 +214,9 @@ function* validateFacadeMode(provider: IdentityProviderSettings, profile: Provid
   if (clientSecretArn !== undefined && !secretArnSyntax.test(clientSecretArn)) {
     yield 'identityProvider.clientSecretArn is not a complete ARN: store the secret in Secrets Manager and give its ARN';
   }
-  if (scopes !== undefined && !scopes.includes('openid')) {
-    yield `identityProvider.scopes is ${quoted(scopes)}: add openid, which yields the id token that identifies the user`;
+  for (const [member, given] of Object.entries({ scopes, dashboardScopes })) {
+    if (given === undefined || given.includes('openid')) continue;
+    yield `identityProvider.${member} is ${quoted(given)}: add openid, which yields the id token that identifies the user`;
   }
   yield* validateAuthentication(provider);
   yield* validateParameters(provider, profile);
@@ -221,7 +257,15 @@ function* validateDirectMode(provider: IdentityProviderSettings, profile: Provid
   if (profile.notDirect !== undefined) {
     yield `identityProvider.mode is direct, which ${profileName} does not support: ${profile.notDirect}`;
   }
-  for (const member of ['clientId', 'clientSecretArn', 'authentication', 'parameters', 'name'] as const) {
+  const clientMembers = [
+    'clientId',
+    'clientSecretArn',
+    'authentication',
+    'dashboardScopes',
+    'parameters',
+    'name',
+  ] as const;
+  for (const member of clientMembers) {
     if (provider[member] !== undefined) {
       yield `identityProvider.${member} does not apply to mode: 'direct', in which Holdfast is not a client: remove it`;
     }

@@ -47,6 +47,7 @@ function adapterOf(registered: ClientAuthenticationMethod, authentication: Clien
     authentication,
     scopes: ['openid'],
     parameters: {},
+    dashboard: { scopes: ['openid'], parameters: {} },
     groupClaims: [],
     revokes: true,
     redirectUri,

@@ -27,9 +27,10 @@ async function providerOf(behaviour: Partial<Behaviour>): Promise<ScriptedProvid
 
 const { IDP_ISSUER, IDP_CLIENT_ID, IDP_CLIENT_SECRET_ARN, IDP_AUTHENTICATION } = oauthVariables;
 const { IDP_SCOPES, IDP_PARAMETERS, IDP_GROUP_CLAIMS, IDP_REVOKES } = oauthVariables;
+const { IDP_DASHBOARD_SCOPES, IDP_DASHBOARD_PARAMETERS } = oauthVariables;
 const variables = {
   ...{ IDP_ISSUER, IDP_CLIENT_ID, IDP_CLIENT_SECRET_ARN, IDP_AUTHENTICATION },
-  ...{ IDP_SCOPES, IDP_PARAMETERS, IDP_GROUP_CLAIMS, IDP_REVOKES },
+  ...{ IDP_SCOPES, IDP_PARAMETERS, IDP_GROUP_CLAIMS, IDP_REVOKES, IDP_DASHBOARD_SCOPES, IDP_DASHBOARD_PARAMETERS },
 };
 
 /** The adapter of the OAuth function, with the environment that the stack sets. */
@@ -52,6 +53,7 @@ function adapterOf({ issuer, behaviour, clientKey }: ScriptedProvider, settings:
     authentication: environment.IDP_AUTHENTICATION,
     scopes: environment.IDP_SCOPES,
     parameters: environment.IDP_PARAMETERS,
+    dashboard: { scopes: environment.IDP_DASHBOARD_SCOPES, parameters: environment.IDP_DASHBOARD_PARAMETERS },
     groupClaims: environment.IDP_GROUP_CLAIMS,
     revokes: environment.IDP_REVOKES === 'true',
     redirectUri,
@@ -62,9 +64,13 @@ function adapterOf({ issuer, behaviour, clientKey }: ScriptedProvider, settings:
 type Adapter = ReturnType<typeof adapterOf>;
 
 /** The sign-in at the provider. @param change modifies the authorization response */
-async function signIn(adapter: Adapter, change: (answer: URLSearchParams) => void = () => undefined) {
+async function signIn(
+  adapter: Adapter,
+  change: (answer: URLSearchParams) => void = () => undefined,
+  purpose?: 'dashboard',
+) {
   const secrets = { state: randomToken(), nonce: randomToken(), verifier: randomToken() };
-  const answered = await fetch(await adapter.signInUrl(secrets), { redirect: 'manual' });
+  const answered = await fetch(await adapter.signInUrl(secrets, purpose), { redirect: 'manual' });
   const { searchParams } = new URL(answered.headers.get('location')!);
   change(searchParams);
   return adapter.redeem(searchParams, secrets);
@@ -179,6 +185,16 @@ describe.each(Object.entries(cases) as [ProviderProfileName, Case][])(
       expect(identity).toEqual({ issuer: provider.issuer, subject: 'ada', groups });
       expect(provider.authorizationRequest.get('code_challenge_method')).toBe('S256');
       expect(Object.fromEntries(provider.authorizationRequest)).toMatchObject(settings?.parameters ?? {});
+    });
+
+    test('gives no refresh token for a sign-in to the dashboard, unless it gives one for every sign-in', async () => {
+      const { provider, adapter } = await start();
+      const { identity, tokens } = await signIn(adapter, undefined, 'dashboard');
+      expect(identity.groups).toEqual(groups);
+      expect(provider.authorizationRequest.get('scope')).not.toContain('offline_access');
+      expect(provider.authorizationRequest.get('prompt')).toBeNull();
+      const { refreshTokenFor = {} } = behaviour;
+      expect(tokens.refreshToken === undefined).toBe(Object.keys(refreshTokenFor).length > 0);
     });
 
     test('issues a refresh token that refreshes', async () => {

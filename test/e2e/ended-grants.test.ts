@@ -112,3 +112,12 @@ test('the erasure of a user keeps the tokens of a grant only until the provider 
   await cloud.runSchedules();
   expect((await cloud.items()).filter((item) => JSON.stringify(item).includes(grant))).toEqual([]);
 });
+
+test('a sign-in to the dashboard asks the provider for no offline access, and for nothing to be revoked', async () => {
+  await cloud.runSchedules();
+  const before = provider.revoked.length;
+  await dashboard();
+  expect(provider.authorizationRequest.get('scope')).toBe('openid profile email');
+  await cloud.runSchedules();
+  expect(provider.revoked).toHaveLength(before);
+});

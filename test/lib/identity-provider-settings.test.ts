@@ -176,3 +176,32 @@ test('the context provides profile, mode and the other settings', () => {
   ).toMatchObject({ mode: 'direct', issuer: 'https://example.authkit.app', audience: 'https://mcp.example.com' });
   expect(() => fromContext({ idpProfile: 'google' })).toThrow('idpIssuer');
 });
+
+describe('a sign-in to the dashboard', () => {
+  const requestOf = (settings: Partial<IdentityProviderSettings>, upstreamTokens = false) => {
+    const environment = identityEnvironment({ ...complete.oidc, ...settings }, upstreamTokens);
+    return [environment.IDP_DASHBOARD_SCOPES, environment.IDP_DASHBOARD_PARAMETERS];
+  };
+
+  test('requests the scopes of the settings without offline_access', () => {
+    const scopes = ['openid', 'email', 'memberships', 'offline_access'];
+    expect(requestOf({ scopes })).toEqual(['openid email memberships', '']);
+  });
+
+  test('requests no scope that only tools need', () => {
+    const scopes = ['openid', 'email', 'groups', 'memberships', 'calendar', 'offline_access'];
+    expect(requestOf({ scopes, groupClaims: ['memberships'] }, true)).toEqual(['openid email groups memberships', '']);
+  });
+
+  test('requests the scopes that are set for it', () => {
+    expect(requestOf({ dashboardScopes: ['openid', 'staff'] }, true)).toEqual(['openid staff', '']);
+  });
+
+  test('sends no parameter that is for the access token or asks for a consent, and all others', () => {
+    const parameters = { audience: 'https://api', resource: 'https://api', access_type: 'offline', organization: 'a' };
+    expect(requestOf({ parameters: { ...parameters, prompt: 'login consent' } })[1]).toBe(
+      'organization=a&prompt=login',
+    );
+    expect(requestOf({ ...complete.google, profile: 'google' })[1]).toBe('');
+  });
+});

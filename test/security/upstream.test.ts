@@ -166,6 +166,7 @@ test('A56: a rotated key of the provider is accepted once the cached key set is 
     authentication: 'client_secret_post',
     scopes: ['openid'],
     parameters: {},
+    dashboard: { scopes: ['openid'], parameters: {} },
     groupClaims: [],
     revokes: false,
     redirectUri,

@@ -20,8 +20,11 @@ export type SignInSecrets = { state: string; nonce: string; verifier: string };
  * `ProviderConfigurationError` for what the operator has to correct.
  */
 export interface UpstreamProvider {
-  /** URL of the authorization request (authorization code flow, PKCE S256, nonce). */
-  signInUrl(secrets: SignInSecrets): Promise<string>;
+  /**
+   * URL of the authorization request (authorization code flow, PKCE S256, nonce).
+   * @param purpose a sign-in to the dashboard requests nothing beyond the user's identity. @default 'grant'
+   */
+  signInUrl(secrets: SignInSecrets, purpose?: 'grant' | 'dashboard'): Promise<string>;
   /**
    * Redeems the authorization response: checks state, nonce, `iss` and the id token's signature, audience and lifetime.
    * @throws SignInRefusedError when the provider rejects it or a check fails

@@ -111,7 +111,8 @@ async function complete(
   if (code === null && isCompleted) throw oauthError('upstream_state_closed');
   if (code !== null && !(await flows.beginRedemption(stateHash, await sha256(code), now()))) {
     // Another request redeems this code, or one failed in the middle: the provider issues another code for this sign-in.
-    return redirect(await upstreamProvider.signInUrl(secrets), new Headers());
+    const purpose = 'dashboard' in upstream ? 'dashboard' : 'grant';
+    return redirect(await upstreamProvider.signInUrl(secrets, purpose), new Headers());
   }
   if (isCompleted) return completedResponse(facade, signIn, headers);
   try {
@@ -161,7 +162,10 @@ async function completedResponse(
 
 const codeOf = (credential: string) => `hac1_${credential}`;
 
-/** The write of a dashboard session. */
+/**
+ * The write of a dashboard session. The provider's tokens are not kept, and not revoked either: at some providers that ends
+ * the user's single sign-on.
+ */
 async function dashboardSessionOf(
   { dashboardSessions, now }: Facade,
   { stateHash, credential }: ReturnedSignIn,

@@ -16,7 +16,7 @@ const LONGEST_TARGET = 2048;
 export async function dashboardSignInEndpoint(facade: Facade, request: Request): Promise<Response> {
   const { flows, upstreamProvider, now, rules } = facade;
   const [state, browser] = [randomToken(), randomToken()];
-  const signInUrl = await upstreamProvider.signInUrl(await signInSecrets(state, browser));
+  const signInUrl = await upstreamProvider.signInUrl(await signInSecrets(state, browser), 'dashboard');
   const stateHash = await sha256(state);
   await flows.putUpstreamState(stateHash, {
     dashboard: dashboardTarget(request),
