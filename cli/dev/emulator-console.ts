@@ -4,7 +4,7 @@ import { demoUsers } from '../../local/cognito/demo-users.ts';
 import type { Emulator, Report } from '../../local/emulator.ts';
 
 /** Prints what the emulator does: for a person on standard output, with `--json` on standard error. */
-export function consoleReport(json: boolean): Report & { started(): void } {
+export function consoleReport(json: boolean): Report & { started(): void; notice(lines: string[]): void } {
   const out = json ? process.stderr : process.stdout;
   const print = (line: string) => void out.write(`${line}\n`);
   /** On a terminal, the next line replaces it. */
@@ -17,6 +17,7 @@ export function consoleReport(json: boolean): Report & { started(): void } {
       print(singleLine(cells.filter((cell) => cell !== undefined).join('  ')));
     },
     output: (_, line) => print(line.replace(/^/gm, '    ')),
+    notice: (lines) => lines.forEach((line) => void print(singleLine(line))),
     reloaded: (outcome) => print(`Sources changed: ${outcome}`),
   };
 }

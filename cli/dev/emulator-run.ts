@@ -3,6 +3,8 @@ import { ConfigurationError } from '../../lib/settings/configuration-error.ts';
 import { startEmulator } from '../../local/emulator.ts';
 import type { RetrySeconds } from '../../local/lambda/event-queue.ts';
 import type { DevOptions } from '../commands/parsed-options.ts';
+import { createProbe } from '../doctor/http-probe.ts';
+import { checkProvider, gatherProviderFacts } from '../doctor/provider-checks.ts';
 import { localDataFolder } from '../target/local-emulator.ts';
 import { consoleReport, readyDescription, welcome } from './emulator-console.ts';
 
@@ -29,6 +31,17 @@ export async function runEmulator({ fresh, json = false }: DevOptions): Promise<
   report.started();
   if (json) process.stdout.write(`${JSON.stringify(readyDescription(emulator))}\n`);
   else process.stdout.write(`${welcome(emulator, folder)}\nready ${emulator.outputs.McpUrl}\n`);
+  if (emulator.identityProvider === undefined) report.notice(await providerProblems(emulator.origin));
+}
+
+const PROVIDER_PATIENCE_MILLISECONDS = 10_000;
+
+/** Problems of a sign-in at an external identity provider, before anyone tries it: a line for each. */
+export async function providerProblems(origin: string): Promise<string[]> {
+  const facts = await gatherProviderFacts(origin, createProbe(PROVIDER_PATIENCE_MILLISECONDS));
+  return [...checkProvider(facts)]
+    .filter(({ verdict }) => verdict !== 'ok')
+    .map(({ found, mend }) => `Identity provider: ${found}. ${mend}`);
 }
 
 /** The port above is used too, if it is free: by the identity provider. */

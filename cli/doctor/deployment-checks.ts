@@ -7,6 +7,7 @@ import { checkIssuer, checkResourceMetadata } from './discovery-checks.ts';
 import { checkApiHost, checkPlainHttp, checkReachability, checkUrl } from './endpoint-checks.ts';
 import type { Finding } from './finding.ts';
 import { isResponse } from './http-probe.ts';
+import { checkProvider } from './provider-checks.ts';
 import { checkClock, reportTimes } from './timing-checks.ts';
 
 /**
@@ -25,6 +26,7 @@ export function checkDeployment(facts: Facts): Finding[] {
     ...checkIssuer(facts),
     ...checkAuthorizationServer(facts),
     ...checkAuthorizePage(facts),
+    ...(facts.provider ? checkProvider(facts.provider) : []),
     ...checkCors(facts),
     ...checkClock(facts),
     ...reportTimes(facts),

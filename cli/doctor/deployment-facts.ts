@@ -1,4 +1,5 @@
 import { isResponse, jsonObjectIn, type Probe, type ProbeResponse, type ProbeResult } from './http-probe.ts';
+import { gatherProviderFacts, type ProviderFacts } from './provider-checks.ts';
 
 /** The responses of a deployment to a client without a token: the input of the checks. */
 export type Facts = {
@@ -22,6 +23,8 @@ export type Facts = {
   registration?: ProbeResult;
   /** `/authorize` for that client, with a redirect URI that it did not register. */
   foreignRedirect?: ProbeResult;
+  /** The beginning of a sign-in at the identity provider. */
+  provider?: ProviderFacts;
   /** The same URL by http. */
   plainHttp?: ProbeResult;
   /** API Gateway's own host, if it is known. */
@@ -148,6 +151,8 @@ async function gatherAuthorizationServer(facts: Facts, issuer: string, probe: Pr
     registration ? preflight(probe, registration, ['content-type']) : undefined,
     authorize ? probe(authorizationUrl(authorize, 'holdfast-doctor-is-not-registered', facts.url)) : undefined,
   ]);
+  const { origin } = new URL(facts.url);
+  if (URL.parse(issuer)?.origin === origin) facts.provider = await gatherProviderFacts(origin, probe);
   if (!register || registration === undefined) return;
   facts.registration = await probe(registration, {
     method: 'POST',
