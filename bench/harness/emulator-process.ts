@@ -187,10 +187,14 @@ export class EmulatorProcess {
     return (await this.#command({ name: 'deploy', assembly })) as string;
   }
 
-  /** Ends the process and starts another one with the same data and at the same address. */
-  async restart(): Promise<void> {
+  /**
+   * Ends the process and starts another one with the same data and at the same address.
+   *
+   * @param nodeOptions command-line options of Node.js
+   */
+  async restart(nodeOptions: string[] = []): Promise<void> {
     await this.#end();
-    await this.launch(Number(new URL(this.origin).port));
+    await this.launch(Number(new URL(this.origin).port), nodeOptions);
   }
 
   async stop(): Promise<void> {
@@ -198,13 +202,17 @@ export class EmulatorProcess {
     rmSync(this.folder, { recursive: true, force: true });
   }
 
-  protected async launch(port = 0): Promise<void> {
+  protected async launch(port = 0, nodeOptions: string[] = []): Promise<void> {
     const { extraAuthority, ...options } = this.#options;
     const argument = JSON.stringify({ ...options, port, folder: this.folder, operatorKeyId: this.#operatorKeyId });
-    const child = spawn(process.execPath, [join(import.meta.dirname, 'emulator-process.run.ts'), argument], {
-      cwd: root,
-      env: { ...process.env, ...(extraAuthority !== undefined && { NODE_EXTRA_CA_CERTS: extraAuthority }) },
-    });
+    const child = spawn(
+      process.execPath,
+      [...nodeOptions, join(import.meta.dirname, 'emulator-process.run.ts'), argument],
+      {
+        cwd: root,
+        env: { ...process.env, ...(extraAuthority !== undefined && { NODE_EXTRA_CA_CERTS: extraAuthority }) },
+      },
+    );
     child.stderr.setEncoding('utf8').on('data', (text: string) => {
       this.log += text;
     });

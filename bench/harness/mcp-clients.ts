@@ -45,9 +45,16 @@ export class SignInMemory {
     this.#discovered = state;
   };
   discoveryState = () => this.#discovered as never;
-  invalidateCredentials = () => {
-    this.#tokens = undefined;
+  /** The SDKs name the credentials that the server has rejected. */
+  invalidateCredentials = (rejected: string) => {
+    if (rejected === 'all' || rejected === 'client') this.#client = undefined;
+    if (rejected === 'all' || rejected === 'tokens') this.#tokens = undefined;
   };
+
+  /** The user follows the authorization URL. @returns the authorization response */
+  approve(user: string): Promise<URL> {
+    return approveAndSignIn(this.authorizationUrl!.href, user);
+  }
 }
 
 export type ToolAnswer = { text: string; isError: boolean };
@@ -96,7 +103,7 @@ const withSdk =
     const url = new URL(mcpUrl);
     const { client, transport, callTool } = await attempt(url, memory, answers).catch(async (error) => {
       if (!isUnauthorized(error)) throw error;
-      const callback = await approveAndSignIn(memory.authorizationUrl!.href, user);
+      const callback = await memory.approve(user);
       await finishSignIn(url, memory, callback.searchParams);
       return attempt(url, memory, answers);
     });

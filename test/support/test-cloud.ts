@@ -1,5 +1,6 @@
-import { readFileSync, rmSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { DeleteCommand, DynamoDBDocumentClient, PutCommand, paginateScan, UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import {
@@ -63,7 +64,24 @@ export class TestCloud extends EmulatorProcess {
 
   /** The template that the emulator runs, as JSON. */
   get template(): string {
-    return readFileSync(join(this.#assembly, 'Holdfast.template.json'), 'utf8');
+    return readFileSync(this.#templateFile, 'utf8');
+  }
+
+  get #templateFile(): string {
+    return join(this.#assembly, 'Holdfast.template.json');
+  }
+
+  /** Restarts at another time: the clocks of the emulator and of all functions are so far ahead of this process. */
+  async restartAhead(milliseconds: number): Promise<void> {
+    const clock = pathToFileURL(join(__dirname, 'advanced-clock.ts'));
+    clock.searchParams.set('milliseconds', String(milliseconds));
+    const option = `--import=${clock}`;
+    const template: { Resources: Resources } = JSON.parse(this.template);
+    for (const { Type, Properties } of Object.values(template.Resources)) {
+      if (Type === 'AWS::Lambda::Function') Properties.Environment.Variables.NODE_OPTIONS = option;
+    }
+    writeFileSync(this.#templateFile, JSON.stringify(template));
+    await this.restart([option]);
   }
 
   override async stop(): Promise<void> {
