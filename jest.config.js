@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os';
 
 /** Tests run as CommonJS, because @swc/jest is the transformer that supports TypeScript 7. These packages are ESM only. */
-const esmOnly = ['commander', 'jose', 'oauth4webapi', 'request-filtering-agent'];
+const esmOnly = ['@ai-sdk', '@workflow', 'commander', 'jose', 'oauth4webapi', 'request-filtering-agent', 'zod/v4'];
 
 // `imports` of package.json resolve `#server` and `#scopes` to the tests' own (test/support/fixture-server.ts), in jest
 // and in every process that a test starts.

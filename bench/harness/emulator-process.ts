@@ -8,6 +8,8 @@ import { createInterface } from 'node:readline';
 import type { Statement } from '../../local/iam/iam-policy.ts';
 import type { Fault, Service, ServiceRequest } from './fault-injection.ts';
 
+const POLL_MILLISECONDS = 50;
+
 const root = join(import.meta.dirname, '..', '..');
 
 /** Requests by operation. */
@@ -86,6 +88,28 @@ export class EmulatorProcess {
     } finally {
       await this.#command({ name: 'fail', service, fails: false });
     }
+  }
+
+  /**
+   * Runs the work while a service answers with errors, until it has refused so many requests of the functions or the work
+   * has ended.
+   */
+  async withOutage<T>(service: Service, refusals: number, work: () => Promise<T>): Promise<T> {
+    await this.#command({ name: 'fail', service, fails: true });
+    let isRunning = true;
+    const running = work().finally(() => {
+      isRunning = false;
+    });
+    // Its caller receives a rejection below.
+    running.catch(() => undefined);
+    for (let refused = 0; isRunning && refused < refusals; ) {
+      await this.#command({ name: 'record' });
+      await new Promise((resolve) => setTimeout(resolve, POLL_MILLISECONDS));
+      const requests = (await this.#command({ name: 'recorded' })) as ServiceRequest[];
+      refused += requests.filter((request) => request.service === service).length;
+    }
+    await this.#command({ name: 'fail', service, fails: false });
+    return running;
   }
 
   /** Disables a user at the identity provider, as its administrator does. */

@@ -72,9 +72,11 @@ export async function startOidcProvider(options: OidcProviderOptions): Promise<O
   // The issuer contains the port, so the server listens before the provider exists.
   let answer: Handler = async (_, response) => void response.writeHead(503).end();
   const server = await listenOnLoopback(options.port ?? 0, (request, response) => {
-    const exchange = () => answer(request, response).catch((error) => reportError(error, response));
-    if (failing) response.writeHead(503).end();
-    else void (intercept ? intercept({ message: request, response, answer: exchange }) : exchange());
+    const exchange = async () => {
+      if (failing) response.writeHead(503).end();
+      else await answer(request, response).catch((error) => reportError(error, response));
+    };
+    void (intercept ? intercept({ message: request, response, answer: exchange }) : exchange());
   });
   const issuer = `http://localhost:${server.port}/${poolId}`;
   const configuration = providerConfiguration({ pool: options, records, signingKey, cookieKey, disabled });

@@ -1,44 +1,30 @@
 import { spawn } from 'node:child_process';
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { delimiter, join } from 'node:path';
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js';
+import { ClientHome } from '../support/client-home.ts';
 import { TestCloud } from '../support/test-cloud.ts';
 
 jest.setTimeout(120_000);
 
-/** A home folder for one client, with a browser that signs ada in. */
-function clientHome(): { home: string; environment: Record<string, string> } {
-  const home = mkdtempSync(join(tmpdir(), 'holdfast-client-'));
-  const programs = join(home, 'programs');
-  mkdirSync(programs);
-  const browser = join(programs, 'xdg-open');
-  writeFileSync(browser, `#!/bin/sh\nexec "${process.execPath}" "${join(__dirname, '../support/open-url.ts')}" "$@"\n`);
-  chmodSync(browser, 0o755);
-  const PATH = [programs, process.env.PATH].join(delimiter);
-  return { home, environment: { PATH, HOME: home, BROWSER: browser, MCP_AUTO_OPEN_ENABLED: 'true' } };
-}
-
 let emulator: TestCloud;
 let whenDone: (() => Promise<void>) | undefined;
-let client: ReturnType<typeof clientHome>;
+let client: ClientHome;
 
 beforeAll(async () => {
   emulator = await TestCloud.start();
 });
 afterAll(() => emulator.stop());
 beforeEach(() => {
-  client = clientHome();
+  client = new ClientHome();
 });
 afterEach(async () => {
   await whenDone?.();
   whenDone = undefined;
-  rmSync(client.home, { recursive: true, force: true });
+  client.remove();
 });
 
 function run(command: string, options: string[]): Promise<{ code: number | null; stdout: string; stderr: string }> {
-  const child = spawn(command, options, { env: client.environment, cwd: client.home });
+  const child = spawn(command, options, { env: client.environment, cwd: client.folder });
   let [stdout, stderr] = ['', ''];
   child.stdout.on('data', (text) => {
     stdout += text;
@@ -77,7 +63,7 @@ test('mcp-remote connects a stdio client through sign-in and a restart', async (
     command: 'mcp-remote',
     args: [emulator.mcpUrl],
     env: client.environment,
-    cwd: client.home,
+    cwd: client.folder,
     stderr: 'pipe',
   });
   const assistant = new Client({ name: 'behind-mcp-remote', version: '1' });

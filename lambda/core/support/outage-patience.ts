@@ -6,7 +6,7 @@ const LONGEST_PAUSE_MILLISECONDS = 1_000;
 
 /**
  * Repeats work while a service does not answer: for results that cannot be had again, such as a token that its issuer has
- * rotated.
+ * rotated, and for responses whose absence costs the user a sign-in.
  *
  * @param until epoch milliseconds; no attempt begins later
  * @throws ServiceUnavailableError of the last attempt

@@ -3,6 +3,7 @@ import { type Grant, isLiveGrant, type RefreshState } from '../../access/grant.t
 import { SignInRefusedError } from '../../identity/upstream-provider.ts';
 import type { SealedUpstreamTokens } from '../../identity/upstream-tokens.ts';
 import { sha256 } from '../../support/crypto.ts';
+import { throughOutage } from '../../support/outage-patience.ts';
 import { retry, retryOnConflict } from '../../support/retry-on-conflict.ts';
 import type { AuthorizationCode, WriteOutcome } from '../authorization-flow.ts';
 import type { SpentAssertion } from '../clients/client-assertion.ts';
@@ -20,6 +21,12 @@ import { decideRefresh } from '../tokens/refresh-decision.ts';
 /** A code that is presented again this soon is the client's own retry; later it is stolen (OAuth 2.1 §4.1.3). */
 const RETRY_SECONDS = 10;
 
+/**
+ * Clients answer a 503 of this endpoint with another authorization request, which opens a browser: an outage of some
+ * seconds costs time instead. Shorter than `RETRY_SECONDS`, because an attempt that seemed to fail may have used the code.
+ */
+const PATIENCE_MILLISECONDS = 6_000;
+
 const verifierForm = /^[A-Za-z0-9\-._~]{43,128}$/;
 
 /**
@@ -28,15 +35,20 @@ const verifierForm = /^[A-Za-z0-9\-._~]{43,128}$/;
  */
 export async function tokenEndpoint(facade: Facade, request: Request): Promise<Response> {
   const form = await formParameters(request, 'without-query');
+  const { clock } = facade;
+  const until = clock.now() + PATIENCE_MILLISECONDS;
+  const response = await throughOutage(clock, until, () => issueTokens(facade, form, request));
+  return Response.json(response, { headers: { 'Cache-Control': 'no-store' } });
+}
+
+async function issueTokens(facade: Facade, form: Parameters, request: Request) {
   const client = await authenticateClient(facade, form, request);
   const grantType = form.require('grant_type');
   if (grantType !== 'authorization_code' && grantType !== 'refresh_token') throw oauthError('grant_type_unsupported');
   if (!areOurResources(form.list('resource'), facade.rules.publicUrl)) {
     throw oauthError('resource_unknown', resourceOf(facade.rules.publicUrl));
   }
-  const response =
-    grantType === 'authorization_code' ? await redeemCode(facade, form, client) : await refresh(facade, form, client);
-  return Response.json(response, { headers: { 'Cache-Control': 'no-store' } });
+  return grantType === 'authorization_code' ? redeemCode(facade, form, client) : refresh(facade, form, client);
 }
 
 /** The authorization code grant (RFC 6749 §4.1.3). */

@@ -1,0 +1,30 @@
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { delimiter, join } from 'node:path';
+
+/** A home folder for one client that is a program, with a browser that signs ada in. */
+export class ClientHome {
+  readonly folder = mkdtempSync(join(tmpdir(), 'holdfast-client-'));
+  readonly environment: Record<string, string>;
+  readonly #opened = join(this.folder, 'opened');
+
+  constructor() {
+    const programs = join(this.folder, 'programs');
+    mkdirSync(programs);
+    const browser = join(programs, 'xdg-open');
+    const openUrl = join(__dirname, 'open-url.ts');
+    writeFileSync(browser, `#!/bin/sh\necho "$1" >> "${this.#opened}"\nexec "${process.execPath}" "${openUrl}" "$@"\n`);
+    chmodSync(browser, 0o755);
+    const PATH = [programs, process.env.PATH].join(delimiter);
+    this.environment = { PATH, HOME: this.folder, BROWSER: browser, MCP_AUTO_OPEN_ENABLED: 'true' };
+  }
+
+  /** The URLs that the client has opened in the browser. */
+  opened(): string[] {
+    return existsSync(this.#opened) ? readFileSync(this.#opened, 'utf8').trim().split('\n') : [];
+  }
+
+  remove(): void {
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+}
