@@ -339,6 +339,15 @@ describe('a provider', () => {
     await expect(adapter.refresh('any')).rejects.toMatchObject({ fault: 'client_rejected', reason: 'invalid_client' });
   });
 
+  test('that does not answer is used by the discovery document of an earlier sign-in', async () => {
+    const provider = await providerOf({});
+    const adapter = adapterOf(provider, {});
+    const secrets = { state: randomToken(), nonce: randomToken(), verifier: randomToken() };
+    const url = await adapter.signInUrl(secrets);
+    provider.down = true;
+    expect(await adapter.signInUrl(secrets)).toBe(url);
+  });
+
   test('whose discovery document names another issuer is rejected', async () => {
     const provider = await providerOf({ path: '/tenant' });
     const adapter = openIdRefresher({
