@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { decodeProtectedHeader } from 'jose';
 import { assemblyOfSources } from '../../bench/harness/assembly.ts';
+import { assistants, SignInMemory } from '../../bench/harness/mcp-clients.ts';
 import { initialize, OAuthClient, postMcp, type Tokens } from '../../bench/harness/raw-oauth-client.ts';
 import { TestCloud } from '../support/test-cloud.ts';
 
@@ -57,3 +58,20 @@ test('rotates the signing key during requests, and rejects none of them', async 
   const { keys } = (await (await fetch(`${cloud.origin}/jwks.json`)).json()) as { keys: { kid: string }[] };
   expect(keys.map(({ kid }) => kid)).toEqual([second]);
 });
+
+test.each(assistants)(
+  'a client made with %s refreshes without a sign-in when the key of its token is replaced',
+  async (_name, connect) => {
+    await deploy("['1', '2']");
+    const memory = new SignInMemory();
+    const assistant = await connect(cloud.mcpUrl, 'ada', memory);
+    const listed = await assistant.listTools();
+    const { authorizationUrl } = memory;
+    const first = keyOf(memory.tokens()!.access_token);
+    await deploy("['2']");
+    expect(await assistant.listTools()).toEqual(listed);
+    expect(keyOf(memory.tokens()!.access_token)).not.toBe(first);
+    expect(memory.authorizationUrl).toBe(authorizationUrl);
+    await assistant.close();
+  },
+);
