@@ -2,6 +2,7 @@ import { relative } from 'node:path';
 import { singleLine } from '../../lambda/core/support/untrusted-text.ts';
 import { demoUsers } from '../../local/cognito/demo-users.ts';
 import type { Emulator, Report } from '../../local/emulator.ts';
+import { clientCommands } from './client-commands.ts';
 
 /** Prints what the emulator does: for a person on standard output, with `--json` on standard error. */
 export function consoleReport(json: boolean): Report & { started(): void; notice(lines: string[]): void } {
@@ -36,11 +37,10 @@ export function welcome({ outputs, identityProvider }: Emulator, folder: string)
     ['Callback', identityProvider ? undefined : outputs.CallbackUrl],
     ['Data', `${relativeFolder.startsWith('..') ? folder : relativeFolder} (npm start -- --fresh deletes it)`],
     ['', ''],
-    ['Claude Code', `claude mcp add --transport http holdfast ${url} && claude mcp login holdfast`],
-    ['Codex', `codex mcp add holdfast --url ${url}`],
-    ['Gemini CLI', `gemini mcp add --scope user --transport http holdfast ${url}`],
-    ['VS Code', `code --add-mcp '${JSON.stringify({ name: 'holdfast', type: 'http', url })}'`],
-    ['Inspector', `npx @modelcontextprotocol/inspector@2.12.0 --cli ${url} --method tools/list`],
+    ...clientCommands(url).flatMap(({ client, command, typed }): typeof rows => [
+      [client, command],
+      ['', typed && `${typed}   (in ${client})`],
+    ]),
   ];
   const lines = rows.filter(([, value]) => value !== undefined).map(([name, value]) => `  ${name.padEnd(13)}${value}`);
   return `\n${lines.map((line) => line.trimEnd()).join('\n')}\n`;

@@ -1,4 +1,3 @@
-import { spawn } from 'node:child_process';
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js';
 import { ClientHome } from '../support/client-home.ts';
@@ -23,22 +22,10 @@ afterEach(async () => {
   client.remove();
 });
 
-function run(command: string, options: string[]): Promise<{ code: number | null; stdout: string; stderr: string }> {
-  const child = spawn(command, options, { env: client.environment, cwd: client.folder });
-  let [stdout, stderr] = ['', ''];
-  child.stdout.on('data', (text) => {
-    stdout += text;
-  });
-  child.stderr.on('data', (text) => {
-    stderr += text;
-  });
-  return new Promise((resolve) => child.on('close', (code) => resolve({ code, stdout, stderr })));
-}
-
 describe.each(['legacy', 'modern'])('the Inspector on the command line, in the %s era', (era) => {
   test('signs in with the browser, lists the tools and calls one', async () => {
     const inspect = (...method: string[]) =>
-      run('mcp-inspector', [
+      client.run('mcp-inspector', [
         '--cli',
         emulator.mcpUrl,
         '--transport',

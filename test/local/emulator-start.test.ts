@@ -234,6 +234,8 @@ describe('starts on one data folder', () => {
     for (const command of [
       `claude mcp add --transport http holdfast ${mcpUrl}`,
       `codex mcp add holdfast --url ${mcpUrl}`,
+      `gemini mcp add --scope user --transport http holdfast ${mcpUrl} && gemini`,
+      '/mcp auth holdfast   (in Gemini CLI)',
       `code --add-mcp '{"name":"holdfast","type":"http","url":"${mcpUrl}"}'`,
       `npx @modelcontextprotocol/inspector@2.12.0 --cli ${mcpUrl}`,
     ]) {

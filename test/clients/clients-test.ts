@@ -1,0 +1,192 @@
+/**
+ * Runs the commands that `npm start` prints with the assistants of three vendors, up to a tool call, and again after the
+ * signing key was replaced. A scripted model takes the place of the vendors' models, so that no account is needed.
+ *
+ * `npm run test:clients`. The assistants, 900 MB, are installed from npm into a folder in `node_modules/.cache`, and therefore
+ * not part of `npm test`. Their sign-in needs a terminal: the program `script` of util-linux, on Linux. Without them this
+ * program fails.
+ */
+
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import {
+  assemblyOfSources,
+  changed,
+  type Edit,
+  setVariables,
+  withoutThrottling,
+} from '../../bench/harness/assembly.ts';
+import { EmulatorProcess } from '../../bench/harness/emulator-process.ts';
+import { projectRoot } from '../../bench/harness/project-copy.ts';
+import { type ClientCommand, clientCommands } from '../../cli/dev/client-commands.ts';
+import { ClientHome } from '../support/client-home.ts';
+import { Terminal } from './client-terminal.ts';
+import { ScriptedModel } from './scripted-model.ts';
+
+const packages = ['@anthropic-ai/claude-code@2.1.332', '@openai/codex@0.171.0', '@google/gemini-cli@0.61.0'];
+
+/** @returns the folder of the installed programs */
+function installed(): string {
+  const folder = join(
+    projectRoot,
+    'node_modules',
+    '.cache',
+    'holdfast-clients',
+    packages.join('+').replaceAll('/', '-'),
+  );
+  if (!existsSync(join(folder, 'complete'))) {
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(join(folder, 'package.json'), '{}');
+    const { status, stdout, stderr } = spawnSync('npm', ['install', '--no-audit', '--no-fund', ...packages], {
+      cwd: folder,
+      encoding: 'utf8',
+    });
+    if (status !== 0) throw new Error(`The assistants cannot be installed from npm:\n${stdout}${stderr}`);
+    writeFileSync(join(folder, 'complete'), '');
+  }
+  return join(folder, 'node_modules', '.bin');
+}
+
+/** Claude Code and Codex name a document on the web as their client; tests do not depend on the web. */
+async function assemblyWith(edits: Edit[] = []): Promise<string> {
+  return changed(await assemblyOfSources(edits), (resources) => {
+    withoutThrottling(resources);
+    setVariables(resources, 'OAuth', { CLIENT_DOCUMENTS: 'off' });
+  });
+}
+
+type Assistant = {
+  /** Its name in the output of `npm start`. */
+  name: string;
+  environment: (model: string) => Record<string, string>;
+  /** Whether it refreshes its tokens when a server rejects one before its expiry. */
+  refreshesRejectedTokens: boolean;
+  /** Answers what it asks a person at its first start. */
+  prepare?: (home: ClientHome) => void;
+  /** Asks the model something, without a terminal. */
+  ask: (model: string) => string[];
+};
+
+/** Signs in as `npm start` says: by a command for the shell, and one that is typed in the assistant. */
+async function signIn({ command, typed }: ClientCommand, home: ClientHome): Promise<void> {
+  const terminal = new Terminal(command, home);
+  try {
+    if (typed === undefined) return await terminal.succeeds();
+    await terminal.shows('Type your message');
+    terminal.type(typed);
+    await terminal.shows(typed);
+    terminal.type('\r');
+    await terminal.shows('Do you want to continue?');
+    terminal.type('\r');
+    await terminal.shows('Successfully authenticated and reloaded tools');
+  } finally {
+    await terminal.close();
+  }
+}
+
+const assistants: Assistant[] = [
+  {
+    name: 'Claude Code',
+    refreshesRejectedTokens: true,
+    environment: (model) => ({
+      ANTHROPIC_API_KEY: 'none',
+      ANTHROPIC_BASE_URL: model,
+      CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: '1',
+      // Otherwise the model has to search for the tools of a server.
+      ENABLE_TOOL_SEARCH: 'false',
+    }),
+    ask: () => ['claude', '-p', 'Who am I?', '--allowedTools', 'mcp__holdfast__whoami'],
+  },
+  {
+    name: 'Codex',
+    refreshesRejectedTokens: true,
+    environment: () => ({ NO_KEY: 'none' }),
+    ask: (model) => {
+      const provider = `{name="scripted",base_url="${model}/v1",wire_api="responses",env_key="NO_KEY"}`;
+      const settings = ['model=scripted', 'model_provider=scripted', `model_providers.scripted=${provider}`];
+      const flags = ['--skip-git-repo-check', '--dangerously-bypass-approvals-and-sandbox'];
+      return ['codex', 'exec', ...flags, ...settings.flatMap((setting) => ['-c', setting]), 'Who am I?'];
+    },
+  },
+  {
+    name: 'Gemini CLI',
+    refreshesRejectedTokens: false,
+    environment: (model) => ({
+      GEMINI_API_KEY: 'none',
+      GOOGLE_GEMINI_BASE_URL: model,
+      GEMINI_CLI_TRUST_WORKSPACE: 'true',
+    }),
+    prepare({ folder }) {
+      mkdirSync(join(folder, '.gemini'));
+      const settings = { security: { auth: { selectedType: 'gemini-api-key' } } };
+      writeFileSync(join(folder, '.gemini', 'settings.json'), JSON.stringify(settings));
+    },
+    ask: () => ['gemini', '-p', 'Who am I?', '--approval-mode', 'yolo', '-m', 'gemini-2.5-pro'],
+  },
+];
+
+const programs = installed();
+const assembly = await assemblyWith();
+const model = await ScriptedModel.start('whoami');
+const emulator = await EmulatorProcess.run({ assembly });
+let [passed, failed] = [0, 0];
+
+async function check(what: string, proof: () => Promise<void>): Promise<void> {
+  try {
+    await proof();
+    passed++;
+    console.log(`passed  ${what}`);
+  } catch (error) {
+    failed++;
+    console.log(`FAILED  ${what}\n${(error as Error).stack}`);
+  }
+}
+
+/** The assistant's model calls `whoami` in one turn and receives the result in the next. */
+async function callTool({ name, ask }: Assistant, home: ClientHome): Promise<void> {
+  const [program = '', ...options] = ask(model.origin);
+  model.turns.length = 0;
+  const { code, stdout, stderr } = await home.run(program, options);
+  assert.equal(code, 0, `${name}: ${stdout}${stderr}`);
+  const [first, second] = model.turns;
+  assert.deepEqual(first, { isOffered: true, results: [] });
+  assert.match(second?.results.join() ?? '', /subject.*groups/);
+}
+
+const homes = new Map(assistants.map(({ name }) => [name, new ClientHome([programs])]));
+
+for (const assistant of assistants) {
+  const home = homes.get(assistant.name)!;
+  assistant.prepare?.(home);
+  Object.assign(home.environment, assistant.environment(model.origin));
+  await check(`${assistant.name} signs in by the printed commands, and calls a tool`, async () => {
+    await signIn(clientCommands(emulator.mcpUrl).find(({ client }) => client === assistant.name)!, home);
+    await callTool(assistant, home);
+    assert.equal(home.opened().length, 1);
+  });
+}
+
+const replaced: Edit = [
+  'bin/holdfast.ts',
+  'upstreamTokens: settings',
+  "signingKeys: ['2'],\n    upstreamTokens: settings",
+];
+const replacement = await assemblyWith([replaced]);
+await emulator.deploy(replacement);
+
+for (const assistant of assistants.filter(({ refreshesRejectedTokens }) => refreshesRejectedTokens)) {
+  const home = homes.get(assistant.name)!;
+  await check(`${assistant.name} calls a tool in its next turn after the signing key was replaced`, async () => {
+    await callTool(assistant, home);
+    assert.equal(home.opened().length, 1);
+  });
+}
+
+for (const home of homes.values()) home.remove();
+for (const folder of [assembly, replacement]) rmSync(folder, { recursive: true });
+model.close();
+await emulator.stop();
+console.log(`${passed} passed, ${failed} failed`);
+process.exitCode = failed === 0 ? 0 : 1;
