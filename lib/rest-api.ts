@@ -71,10 +71,11 @@ const dashboardSignInMethod = '/dashboard/sign-in/GET';
 
 const discoveryPaths = ['.well-known/oauth-protected-resource', '.well-known/oauth-protected-resource/mcp'];
 
+/** Paths that browsers navigate to and where cookies count: no page of another origin may request them. */
+const pagePaths = ['authorize', 'consent', 'callback'];
+
+/** Paths that clients request, in web pages too. */
 const oauthPaths = [
-  'authorize',
-  'consent',
-  'callback',
   'token',
   'register',
   'revoke',
@@ -141,7 +142,9 @@ export class McpRestApi extends Construct {
 
   /** Routes discovery and the OAuth endpoints, without an authorizer. */
   addOAuth(oauth: LambdaFunction): void {
-    this.#addOpenRoutes(oauthPaths, oauth);
+    const target = integration(oauth);
+    for (const path of pagePaths) this.#addPageRoute(path, target);
+    this.#addOpenRoutes(oauthPaths, target);
   }
 
   /** Routes the dashboard, whose function authorizes requests itself. Its sign-in belongs to the OAuth function. */
@@ -152,23 +155,24 @@ export class McpRestApi extends Construct {
       'dashboard/{proxy+}': streaming,
       'dashboard/sign-in': integration(oauth),
     };
-    for (const [path, target] of Object.entries(targets)) {
-      // Without CORS: only the dashboard's own page calls these routes.
-      const resource = this.api.root.resourceForPath(path);
-      this.#acknowledgeOpen(resource.addMethod('ANY', target, { authorizationType: AuthorizationType.NONE }));
-    }
+    for (const [path, target] of Object.entries(targets)) this.#addPageRoute(path, target);
   }
 
   /** Routes discovery only, for direct mode. */
   addDiscovery(discovery: LambdaFunction): void {
-    this.#addOpenRoutes(discoveryPaths, discovery);
+    this.#addOpenRoutes(discoveryPaths, integration(discovery));
   }
 
-  #addOpenRoutes(paths: string[], handler: LambdaFunction): void {
-    const target = integration(handler);
+  #addOpenRoutes(paths: string[], target: Integration): void {
     for (const path of paths) {
       this.#acknowledgeOpen(this.#addRoute(path, target, { authorizationType: AuthorizationType.NONE }));
     }
+  }
+
+  /** A route without CORS: the function answers a preflight as any other method that it does not have. */
+  #addPageRoute(path: string, target: Integration): void {
+    const resource = this.api.root.resourceForPath(path);
+    this.#acknowledgeOpen(resource.addMethod('ANY', target, { authorizationType: AuthorizationType.NONE }));
   }
 
   #acknowledgeOpen(method: Method): void {

@@ -98,6 +98,16 @@ test.each(['/authorize', '/consent', '/callback'])(
   },
 );
 
+test.each(['/authorize', '/consent', '/callback', '/dashboard', '/dashboard/api/me', '/dashboard/sign-in'])(
+  'A107: the preflight of %s, where cookies count, allows another site nothing',
+  async (path) => {
+    const headers = { origin: 'https://evil.example', 'access-control-request-method': 'POST' };
+    const answer = await fetch(target.origin + path, { method: 'OPTIONS', headers });
+    expect([...answer.headers.keys()].filter((name) => name.startsWith('access-control-'))).toEqual([]);
+    expect(answer.ok).toBe(false);
+  },
+);
+
 test('A108: pages forbid scripts, resources and framing, and send no referrer to other sites', async () => {
   const client = await target.client();
   const consent = await open(client.authorizationUrl());
