@@ -5,7 +5,6 @@ import { RequestFilteringHttpsAgent } from 'request-filtering-agent';
 import { ClientDocumentError } from '../core/oauth/clients/client-document.ts';
 import type { DocumentFetcher } from '../core/oauth/clients/client-documents.ts';
 import type { FetchedDocument } from '../core/oauth/clients/document-freshness.ts';
-import { ServiceUnavailableError } from '../core/support/service-unavailable-error.ts';
 
 export type HttpsOptions = {
   /** Skips the check of addresses, for tests on one computer. */
@@ -51,23 +50,48 @@ export function httpsDocuments(options: HttpsOptions): DocumentFetcher {
 
   return {
     async fetch(url, etag) {
+      const signal = AbortSignal.timeout(timeoutMilliseconds);
       try {
-        const response = await sendRequest(url, etag, AbortSignal.timeout(timeoutMilliseconds));
+        const response = await sendRequest(url, etag, signal);
         try {
           return await readDocument(response, etag);
         } finally {
           response.destroy();
         }
       } catch (error) {
-        if (error instanceof ClientDocumentError || error instanceof ServiceUnavailableError) throw error;
+        if (error instanceof ClientDocumentError) throw error;
         // The agent has no error class. If its message changes, the address is still not connected to.
         if (/ is not allowed\. /.test((error as Error).message)) {
           throw new ClientDocumentError('it is not at a public address');
         }
-        throw new ServiceUnavailableError('The client’s document', error);
+        const within = `its host did not answer within ${timeoutMilliseconds / 1000} seconds`;
+        throw new ClientDocumentError(signal.aborted ? within : connectionFault(error), 'unreachable');
       }
     },
   };
+}
+
+/** Why there is no connection, as the end of a sentence, with the code by which the operator finds it in documentation. */
+function connectionFault(error: unknown): string {
+  const { code = 'no code' } = error as NodeJS.ErrnoException;
+  switch (code) {
+    case 'ENOTFOUND':
+      return `the name of its host is unknown (${code})`;
+    case 'EAI_AGAIN':
+      return `the name of its host cannot be looked up (${code})`;
+    case 'ECONNREFUSED':
+      return `its host refuses the connection (${code})`;
+    case 'ECONNRESET':
+      return `its host closed the connection (${code})`;
+    case 'EHOSTUNREACH':
+    case 'ENETUNREACH':
+    case 'ETIMEDOUT':
+      return `the network does not reach its host (${code})`;
+    default:
+      return /CERT|SIGNATURE|TLS|SSL|EPROTO/.test(code)
+        ? `its host has no valid certificate (${code})`
+        : `the connection to its host failed (${code})`;
+  }
 }
 
 async function readDocument(response: IncomingMessage, etag: string | undefined): Promise<FetchedDocument> {
@@ -75,7 +99,7 @@ async function readDocument(response: IncomingMessage, etag: string | undefined)
   const caching = { cacheControl: headers['cache-control'], age: headers.age };
   if (statusCode === 304 && etag !== undefined) return { kind: 'unchanged', ...caching };
   if (statusCode >= 500 || statusCode === 429) {
-    throw new ServiceUnavailableError('The client’s document', new Error(`its host answered ${statusCode}`));
+    throw new ClientDocumentError(`its host answered ${statusCode}`, 'unreachable');
   }
   if (statusCode !== 200) throw new ClientDocumentError(`its host answered ${statusCode}`);
   const type = headers['content-type']?.split(';')[0]?.trim().toLowerCase() ?? '';

@@ -6,7 +6,6 @@ import type { AddressInfo, LookupFunction } from 'node:net';
 import { type Certificate, newCertificate } from '../../bench/harness/certificate.ts';
 import { httpsDocuments } from '../../lambda/adapters/https-documents.ts';
 import { ClientDocumentError } from '../../lambda/core/oauth/clients/client-document.ts';
-import { ServiceUnavailableError } from '../../lambda/core/support/service-unavailable-error.ts';
 
 /** The fetcher against real servers: responses of unknown servers, and addresses of unknown names. */
 
@@ -124,14 +123,17 @@ test.each<[string, RequestListener]>([
   await expect(fetcher().fetch(url())).rejects.toThrow(ClientDocumentError);
 });
 
-test.each<[string, RequestListener]>([
-  ['does not answer', () => undefined],
+const late = 'its host did not answer within 0.2 seconds';
+
+test.each<[string, RequestListener, string]>([
+  ['does not answer', () => undefined, late],
   [
     'does not end',
     (_, response) => {
       response.writeHead(200, json);
       response.write('{');
     },
+    late,
   ],
   [
     'sends byte after byte',
@@ -140,18 +142,46 @@ test.each<[string, RequestListener]>([
       const timer = setInterval(() => response.write(' '), 20);
       request.on('close', () => clearInterval(timer));
     },
+    late,
   ],
-  ['hangs up', (request) => request.socket.destroy()],
-  ['fails', (_, response) => response.writeHead(503).end()],
-  ['has had too many requests', (_, response) => response.writeHead(429).end()],
-])('a server that %s is unreachable, and a retry is allowed', async (_what, listener) => {
+  ['hangs up', (request) => request.socket.destroy(), 'its host closed the connection (ECONNRESET)'],
+  ['fails', (_, response) => response.writeHead(503).end(), 'its host answered 503'],
+  ['has had too many requests', (_, response) => response.writeHead(429).end(), 'its host answered 429'],
+])('a server that %s is unreachable, and a retry is allowed', async (_what, listener, message) => {
   answer = listener;
-  await expect(fetcher({ timeoutMilliseconds: 200 }).fetch(url())).rejects.toThrow(ServiceUnavailableError);
+  const fetched = fetcher({ timeoutMilliseconds: 200 }).fetch(url());
+  await expect(fetched).rejects.toMatchObject({ name: 'ClientDocumentError', fault: 'unreachable', message });
+});
+
+test.each([
+  ['ENOTFOUND', 'the name of its host is unknown (ENOTFOUND)'],
+  ['EAI_AGAIN', 'the name of its host cannot be looked up (EAI_AGAIN)'],
+  ['ENETUNREACH', 'the network does not reach its host (ENETUNREACH)'],
+  ['EOTHER', 'the connection to its host failed (EOTHER)'],
+])('a host whose lookup fails with %s is unreachable, for a reason in words', async (code, message) => {
+  const lookup: LookupFunction = (name, _, done) =>
+    done(Object.assign(new Error(`getaddrinfo ${code} ${name}`), { code }), '', 4);
+  await expect(fetcher({ lookup }).fetch(url())).rejects.toMatchObject({ fault: 'unreachable', message });
+});
+
+test('a host that refuses the connection is unreachable, for a reason in words', async () => {
+  const closed = createServer(certificate).listen(0, '127.0.0.1');
+  await once(closed, 'listening');
+  const { port: unused } = closed.address() as AddressInfo;
+  closed.close();
+  await once(closed, 'close');
+  await expect(fetcher().fetch(`https://${HOST}:${unused}/client.json`)).rejects.toMatchObject({
+    fault: 'unreachable',
+    message: 'its host refuses the connection (ECONNREFUSED)',
+  });
 });
 
 test('fetch rejects a certificate of an unknown authority', async () => {
   answer = (_, response) => response.writeHead(200, json).end('{}');
-  await expect(fetcher({ ca: undefined }).fetch(url())).rejects.toThrow(ServiceUnavailableError);
+  await expect(fetcher({ ca: undefined }).fetch(url())).rejects.toMatchObject({
+    fault: 'unreachable',
+    message: expect.stringMatching(/^its host has no valid certificate \([A-Z_]+\)$/),
+  });
   expect(asked).toEqual([]);
 });
 

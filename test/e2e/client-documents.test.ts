@@ -106,15 +106,29 @@ describe('a client with a client ID metadata document', () => {
     expect(host.requests).toEqual(['/client.json']);
   });
 
-  test('receives 503 with Retry-After when its host is unreachable', async () => {
+  test('is shown its address, its host and the reason when its host is unreachable, and keeps its grants', async () => {
     const host = await clouds.documents();
     const id = host.answer('/client.json', (_, response) => response.writeHead(503).end());
     const client = OAuthClient.known(cloud.origin, id);
     const page = await open(client.authorizationUrl());
-    expectPage(page, 'One moment', 503);
-    expect(page.headers.get('retry-after')).toBe('2');
-    expect(await refusal(await client.redeem('hac1_x'))).toEqual([503, 'temporarily_unavailable']);
+    expectPage(page, 'could not fetch the description');
+    for (const text of [id, new URL(id).host, 'its host answered 503']) expect(page.html).toContain(`<dd>${text}</dd>`);
+    // Neither invalid_client nor invalid_grant, with which clients would discard their tokens.
+    const answer = await client.redeem('hac1_x');
+    expect([answer.status, await json(answer)]).toEqual([
+      400,
+      {
+        error: 'temporarily_unavailable',
+        error_description: 'document at client_id cannot be fetched: its host answered 503',
+      },
+    ]);
     expect(host.requests).toHaveLength(1);
+  });
+
+  test('is shown the reason when its document is not there', async () => {
+    const host = await clouds.documents();
+    const page = await open(OAuthClient.known(cloud.origin, `${host.origin}/none.json`).authorizationUrl());
+    expectPage(page, '<dd>its host answered 404</dd>');
   });
 
   test('must have a public address, unless the settings allow its host', async () => {
@@ -321,6 +335,100 @@ describe('a client with private_key_jwt', () => {
       expect(await refusal(await each.redeem(code, await assertion(each, key)))).toEqual([401, 'invalid_client']);
       expect((await each.redeem(code)).status).toBe(200);
     }
+  });
+});
+
+describe('strangers', () => {
+  /** Events that alarms count, and contention. */
+  const alarming = /"event":"(service_unavailable|unexpected_error|write_contended|[a-z_]*_reuse)"/;
+
+  const tokenRequest = (body: Record<string, string>) =>
+    fetch(`${cloud.origin}/token`, { method: 'POST', body: new URLSearchParams(body) });
+
+  const assertionOf = (claims: Record<string, unknown>) =>
+    [{ alg: 'ES256' }, claims, 'x'].map((part) => Buffer.from(JSON.stringify(part)).toString('base64url')).join('.');
+
+  const assertionType = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
+
+  /** @returns the statuses of the responses, and the log that the work wrote */
+  async function logOf(work: () => Promise<{ status: number }[]>): Promise<{ statuses: number[]; log: string }> {
+    const before = cloud.log.length;
+    const answers = await work();
+    return { statuses: answers.map(({ status }) => status), log: cloud.log.slice(before) };
+  }
+
+  test('who name documents that cannot be fetched set off no alarm', async () => {
+    const { statuses, log } = await logOf(() =>
+      Promise.all(
+        Array.from({ length: 6 }, (_, index) => {
+          const client_id = `https://nowhere${index}.invalid/c.json`;
+          return index % 2 === 0
+            ? fetch(OAuthClient.known(cloud.origin, client_id).authorizationUrl())
+            : tokenRequest({ client_id, grant_type: 'authorization_code', code: 'x' });
+        }),
+      ),
+    );
+    expect(statuses).toEqual(Array.from({ length: 6 }, () => 400));
+    expect(log.match(/"event":"client_document_failed"/g)).toHaveLength(6);
+    expect(log).toMatch(/"host":"nowhere0\.invalid","fault":"unreachable","reason":"the name of its host /);
+    expect(log).not.toMatch(alarming);
+  });
+
+  test('who send a malformed client assertion are rejected as clients', async () => {
+    for (const sub of [5, null, {}, [], true]) {
+      const { statuses, log } = await logOf(async () => [
+        await tokenRequest({ client_assertion_type: assertionType, client_assertion: assertionOf({ sub }) }),
+      ]);
+      expect(statuses).toEqual([401]);
+      expect(log).not.toMatch(alarming);
+    }
+  });
+
+  test('whose document lists redirect URIs and keys that are none are rejected', async () => {
+    const redirect_uris = ['not a URI', 'https://', 'https://[', '//x', '', 'http://127.0.0.1:99999/cb'];
+    const { client } = await described({ redirect_uris });
+    const pages = await logOf(() =>
+      Promise.all(redirect_uris.map((redirect_uri) => fetch(client.authorizationUrl({ redirect_uri })))),
+    );
+    expect(pages.statuses).toEqual(redirect_uris.map(() => 400));
+    expect(pages.log).not.toMatch(alarming);
+    const keys = [
+      { kty: 'EC' },
+      { kty: 'EC', crv: 'P-256', x: 5, y: {} },
+      { kty: 'EC', crv: {}, x: '!', y: '!' },
+      { kty: 'RSA', n: 'AQ', e: 'AQAB' },
+      { kty: 'RSA', n: [], e: null },
+      { kty: 'OKP', crv: 'Ed25519', x: '' },
+      { kty: 'oct', kid: {}, alg: 7, use: [], key_ops: 'verify', ext: 'x' },
+    ];
+    for (const alg of ['ES256', 'RS256', 'PS256', 'EdDSA']) {
+      for (const key of keys) {
+        const host = await clouds.documents();
+        const jwks = { keys: [key] };
+        const client_id = host.serveClient({ token_endpoint_auth_method: 'private_key_jwt', jwks });
+        const header = Buffer.from(JSON.stringify({ alg })).toString('base64url');
+        const proof = assertionOf({ iss: client_id, sub: client_id, aud: cloud.origin, jti: 'x', exp: 2_000_000_000 });
+        const client_assertion = `${header}${proof.slice(proof.indexOf('.'))}`;
+        const { statuses, log } = await logOf(async () => [
+          await tokenRequest({ client_assertion_type: assertionType, client_assertion }),
+        ]);
+        expect([alg, key, statuses]).toEqual([alg, key, [401]]);
+        expect(log).not.toMatch(alarming);
+      }
+    }
+  });
+
+  test('who connect more clients at once than documents are fetched are asked to wait, without an alarm', async () => {
+    const { statuses, log } = await logOf(() =>
+      Promise.all(
+        Array.from({ length: 12 }, (_, index) =>
+          fetch(OAuthClient.known(cloud.origin, `https://one.invalid/${index}.json`).authorizationUrl()),
+        ),
+      ),
+    );
+    expect(new Set(statuses)).toEqual(new Set([400, 429]));
+    expect(log).toMatch(/"fault":"delayed","reason":"too many other documents are being fetched"/);
+    expect(log).not.toMatch(alarming);
   });
 });
 

@@ -178,15 +178,17 @@ describe('an error page explains', () => {
     return [formOf(page).action, { method: 'POST', headers: { cookie, ...headers }, body }] as const;
   }
 
-  /**
-   * How a user reaches each page. `outage.test.ts` and `surface.test.ts` cover the outage and the fault,
-   * `misconfigured-provider.test.ts` those of the identity provider.
-   */
-  type Elsewhere = 'unavailable' | 'server-error' | 'misconfigured' | 'sign-in-denied';
+  /** Pages that other tests cover: `outage`, `surface`, `client-documents` and `misconfigured-provider`. */
+  type Elsewhere = 'unavailable' | 'server-error' | 'delayed-client' | 'misconfigured' | 'sign-in-denied';
+
+  /** How a user reaches each page. */
   const routes: Record<Exclude<PageProblem, Elsewhere>, () => Promise<plain.Page>> = {
     'unknown-client': async () => new Browser().open((await client()).authorizationUrl({ client_id: 'dcr_unknown' })),
     'unusable-client': async () =>
       new Browser().open((await client()).authorizationUrl({ client_id: 'https://127.0.0.1/client.json' })),
+    // RFC 6761 §6.4: no such name exists.
+    'unreachable-client': async () =>
+      new Browser().open((await client()).authorizationUrl({ client_id: 'https://nowhere.invalid/client.json' })),
     'redirect-mismatch': async () =>
       new Browser().open((await client()).authorizationUrl({ redirect_uri: 'https://evil.example/' })),
     malformed: async () => new Browser().open((await client()).authorizationUrl({ client_id: undefined })),

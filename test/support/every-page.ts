@@ -19,6 +19,7 @@ export const given = {
     [`zebra://callback/${'z'.repeat(50)}?a=<b>&c=d`]: 'zebra://',
   },
   errorDescription: 'zebra_uri is striped',
+  document: { url: 'https://zebra.example/<stripes>.json', reason: 'its zoo & host answered 404' },
 };
 
 export const pageRules: FacadeRules = {
@@ -67,7 +68,9 @@ type ShownError = Parameters<typeof dashboardErrorPage>[0];
 function errorOf(problem: PageProblem, show: (error: ShownError) => Promise<Response> = errorPage): Promise<Response> {
   if (problem === 'unavailable') return show(oauthError('service_unavailable'));
   if (problem === 'server-error') return show(oauthError('unexpected_error'));
-  return show({ code: 'invalid_request', message: given.errorDescription, page: problem });
+  const { document, errorDescription: message } = given;
+  const isAboutDocument = problem === 'unusable-client' || problem === 'unreachable-client';
+  return show({ code: 'invalid_request', message, page: problem, ...(isAboutDocument && { document }) });
 }
 
 /** Every page of the facade, by a name for it. */

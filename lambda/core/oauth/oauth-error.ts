@@ -1,5 +1,6 @@
 import { type ProviderFault, providerFaults } from '../identity/upstream-provider.ts';
 import { descriptionText } from '../support/untrusted-text.ts';
+import type { ClientDocumentError } from './clients/client-document.ts';
 import type { PageProblem } from './pages/oauth-page-text.ts';
 
 /** Error codes as they go over the wire (RFC 6749 §4.1.2.1 and §5.2, RFC 7591 §3.2.2, RFC 8707 §2, OIDC Core §3.1.2.6). */
@@ -28,16 +29,24 @@ type WireError<Details extends unknown[]> = {
   code: OAuthErrorCode;
   describe: (...details: Details) => string;
   page?: PageProblem | undefined;
+  /** HTTP status, where it is not that of the code. */
+  status?: number | undefined;
 };
 
-function wire(code: OAuthErrorCode, description: string, page?: PageProblem): WireError<[]>;
+function wire(code: OAuthErrorCode, description: string, page?: PageProblem, status?: number): WireError<[]>;
 function wire<Details extends unknown[]>(
   code: OAuthErrorCode,
   description: (...details: Details) => string,
   page?: PageProblem,
+  status?: number,
 ): WireError<Details>;
-function wire(code: OAuthErrorCode, description: string | (() => string), page?: PageProblem): WireError<[]> {
-  return { code, describe: typeof description === 'string' ? () => description : description, page };
+function wire(
+  code: OAuthErrorCode,
+  description: string | (() => string),
+  page?: PageProblem,
+  status?: number,
+): WireError<[]> {
+  return { code, describe: typeof description === 'string' ? () => description : description, page, status };
 }
 
 /** A value that a client or a stranger chose, quoted and shortened. */
@@ -145,6 +154,25 @@ const wireErrors = {
   client_unregistered: wire('invalid_client', 'client is not registered, or its registration expired; register again'),
   client_document_rejected: wire('invalid_client', (reason: string) => `document at client_id is rejected: ${reason}`),
   client_keys_rejected: wire('invalid_client', (reason: string) => `key set at jwks_uri is rejected: ${reason}`),
+  // Not 5xx, which an alarm counts: strangers choose the URLs.
+  client_document_unreachable: wire(
+    'temporarily_unavailable',
+    (reason: string) => `document at client_id cannot be fetched: ${reason}`,
+    'unreachable-client',
+    400,
+  ),
+  client_keys_unreachable: wire(
+    'temporarily_unavailable',
+    (reason: string) => `key set at jwks_uri cannot be fetched: ${reason}`,
+    'unreachable-client',
+    400,
+  ),
+  client_document_delayed: wire(
+    'temporarily_unavailable',
+    'too many clients connect for the first time; repeat the request shortly',
+    'delayed-client',
+    429,
+  ),
   assertion_unexpected: wire('invalid_client', 'client is public; send client_id without client_assertion'),
   assertion_required: wire('invalid_client', 'client_assertion is required (private_key_jwt)'),
   assertion_missing: wire('invalid_client', 'client_assertion is missing'),
@@ -194,20 +222,28 @@ export type OAuthErrorReason = keyof typeof wireErrors;
 
 type DetailsOf<Reason extends OAuthErrorReason> = Parameters<(typeof wireErrors)[Reason]['describe']>;
 
+/** The document of a client that cannot be used, for the page. A stranger chose the URL. */
+export type FaultyDocument = { url: string; reason: string };
+
 /** A request that the facade rejects. The message is the `error_description`. */
 export class OAuthError extends Error {
   override readonly name = 'OAuthError';
   readonly reason: OAuthErrorReason;
   readonly code: OAuthErrorCode;
+  /** HTTP status of a response that is not a redirect. */
+  readonly status: number;
   /** The text that a person reads instead of the description. */
   readonly page: PageProblem;
+  readonly document: FaultyDocument | undefined;
 
-  constructor(reason: OAuthErrorReason, description: string) {
+  constructor(reason: OAuthErrorReason, description: string, document?: FaultyDocument) {
     super(shortened(descriptionText(description), LONGEST_DESCRIPTION));
-    const { code, page = 'malformed' } = wireErrors[reason];
+    const { code, page = 'malformed', status = statusOf(code) } = wireErrors[reason];
     this.reason = reason;
     this.code = code;
+    this.status = status;
     this.page = page;
+    this.document = document;
   }
 }
 
@@ -217,7 +253,18 @@ export function oauthError<Reason extends OAuthErrorReason>(reason: Reason, ...d
   return new OAuthError(reason, describe(...details));
 }
 
-/** HTTP status of an error that is sent as JSON (RFC 6749 §5.2) or shown as a page. */
+/** The error of a client's document, or of its key set. */
+export function documentError(
+  rejected: 'client_id_document_rejected' | 'client_document_rejected' | 'client_keys_rejected',
+  { fault, message }: ClientDocumentError,
+  url: string,
+): OAuthError {
+  const unreachable = rejected === 'client_keys_rejected' ? 'client_keys_unreachable' : 'client_document_unreachable';
+  const reason = { rejected, unreachable, delayed: 'client_document_delayed' }[fault] as typeof rejected;
+  return new OAuthError(reason, wireErrors[reason].describe(message), { url, reason: message });
+}
+
+/** HTTP status of the errors of a code, as JSON (RFC 6749 §5.2) or as a page. */
 export function statusOf(code: OAuthErrorCode): number {
   switch (code) {
     case 'invalid_client':
@@ -232,3 +279,6 @@ export function statusOf(code: OAuthErrorCode): number {
       return 400;
   }
 }
+
+/** Whether the response states when to repeat the request. */
+export const isCuredByWaiting = (status: number): boolean => status === 429 || status === 503;

@@ -11,7 +11,7 @@ import { registrationEndpoint } from './endpoints/registration-endpoint.ts';
 import { revocationEndpoint } from './endpoints/revocation-endpoint.ts';
 import { tokenEndpoint } from './endpoints/token-endpoint.ts';
 import type { Facade, FacadeRules } from './facade.ts';
-import { type OAuthError, oauthError, statusOf } from './oauth-error.ts';
+import { isCuredByWaiting, type OAuthError, oauthError } from './oauth-error.ts';
 import { toOAuthError } from './oauth-failure.ts';
 import { dashboardErrorPage, errorPage } from './pages/oauth-pages.ts';
 
@@ -76,10 +76,10 @@ async function errorResponse({ errors }: Endpoint, error: OAuthError): Promise<R
   return errors === 'page' ? errorPage(error) : dashboardErrorPage(error);
 }
 
-function jsonError({ code, message }: OAuthError): Response {
+function jsonError({ code, message, status }: OAuthError): Response {
   const headers: Record<string, string> = { 'Cache-Control': 'no-store' };
-  if (code === 'temporarily_unavailable') headers['Retry-After'] = String(RETRY_AFTER_SECONDS);
+  if (isCuredByWaiting(status)) headers['Retry-After'] = String(RETRY_AFTER_SECONDS);
   // API Gateway renames the header of a Lambda function; the status and the code say the same.
   if (code === 'invalid_client') headers['WWW-Authenticate'] = 'Bearer error="invalid_client"';
-  return Response.json({ error: code, error_description: message }, { status: statusOf(code), headers });
+  return Response.json({ error: code, error_description: message }, { status, headers });
 }

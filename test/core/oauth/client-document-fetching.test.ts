@@ -1,6 +1,6 @@
 import { memoryStores } from '../../../lambda/adapters/memory/memory-stores.ts';
 import { ClientDocumentError } from '../../../lambda/core/oauth/clients/client-document.ts';
-import { ClientDocuments } from '../../../lambda/core/oauth/clients/client-documents.ts';
+import { ClientDocuments, type DocumentStore } from '../../../lambda/core/oauth/clients/client-documents.ts';
 import type { FetchedDocument } from '../../../lambda/core/oauth/clients/document-freshness.ts';
 import type { Clock } from '../../../lambda/core/support/clock.ts';
 import { ServiceUnavailableError } from '../../../lambda/core/support/service-unavailable-error.ts';
@@ -31,11 +31,23 @@ class Deployment {
     kind: 'document',
     text: documentOf(url),
   });
+  /** Events in the log, oldest first. */
+  readonly log: [event: string, details: Record<string, unknown> | undefined][] = [];
+  /** Of each request to the rate limits. */
+  latencyMilliseconds = 0;
 
-  process(): ClientDocuments {
+  /** @param change to the store of this process */
+  process(change: Partial<DocumentStore> = {}): ClientDocuments {
     return new ClientDocuments({
-      store: this.#stores.documents,
-      rateLimits: this.#stores.rateLimits,
+      store: { ...this.#stores.documents, ...change },
+      rateLimits: {
+        due: async (name) => {
+          const due = await this.#stores.rateLimits.due(name);
+          if (this.latencyMilliseconds > 0) await this.clock.sleep(this.latencyMilliseconds);
+          return due;
+        },
+        advance: (...given) => this.#stores.rateLimits.advance(...given),
+      },
       fetcher: {
         fetch: async (url, etag) => {
           this.requests.push([url, etag]);
@@ -45,7 +57,7 @@ class Deployment {
       reach: { ownHost: 'mcp.example.com', anywhere: false },
       clock: this.clock,
       random: Math.random,
-      log: () => undefined,
+      log: (event, details) => void this.log.push([event, details]),
     });
   }
 }
@@ -119,16 +131,80 @@ test('a document serves for a day while its host is unreachable, and not after a
   await deployment.process().metadata(id);
   await pass(3600);
   deployment.answer = () => {
-    throw new ServiceUnavailableError('The client’s document', new Error('timeout'));
+    throw new ClientDocumentError('its host did not answer within 5 seconds', 'unreachable');
   };
   expect(await deployment.process().metadata(id)).toMatchObject({ name: 'Client' });
   await pass(25 * 3600);
-  await expect(deployment.process().metadata(id)).rejects.toThrow(ServiceUnavailableError);
+  await expect(deployment.process().metadata(id)).rejects.toMatchObject({ fault: 'unreachable' });
   await pass(3600);
   deployment.answer = () => {
     throw new ClientDocumentError('its host answered 404');
   };
-  await expect(deployment.process().metadata(id)).rejects.toThrow(ClientDocumentError);
+  await expect(deployment.process().metadata(id)).rejects.toMatchObject({ fault: 'rejected' });
+});
+
+test('a document whose host is unreachable is logged once, and keeps its cause while it is not fetched again', async () => {
+  const reason = 'the name of its host is unknown (ENOTFOUND)';
+  deployment.answer = () => {
+    throw new ClientDocumentError(reason, 'unreachable');
+  };
+  for (let attempt = 0; attempt < 2; attempt++) {
+    await expect(deployment.process().metadata(id)).rejects.toMatchObject({ fault: 'unreachable', message: reason });
+  }
+  expect(deployment.log).toEqual([
+    ['client_document_failed', { url: id, host: 'client.example', fault: 'unreachable', reason }],
+  ]);
+  expect(deployment.requests).toHaveLength(1);
+});
+
+test('a failed write of a fetched document is the failure of the store, not of the document', async () => {
+  const failing = deployment.process({
+    saveDocument: () => Promise.reject(new ServiceUnavailableError('The session table', new Error('gone'))),
+  });
+  await expect(failing.metadata(id)).rejects.toThrow(ServiceUnavailableError);
+  expect(deployment.log).toEqual([]);
+});
+
+test('sixty newcomers at once all get their documents, although they change the same limits', async () => {
+  deployment.latencyMilliseconds = 5;
+  const ids = Array.from({ length: 60 }, (_, index) => `https://client-${index}.example/client.json`);
+  const began = seconds();
+  await advancing(Promise.all(ids.map((each) => deployment.process().metadata(each))));
+  expect(deployment.requests.map(([url]) => url).toSorted()).toEqual(ids.toSorted());
+  expect(seconds() - began).toBeLessThanOrEqual(4);
+});
+
+test('a document that hangs holds no lookup for longer than its fetch', async () => {
+  deployment.answer = async () => {
+    await deployment.clock.sleep(5000);
+    throw new ClientDocumentError('its host did not answer within 5 seconds', 'unreachable');
+  };
+  const began = seconds();
+  const lookups = Array.from({ length: 20 }, () => deployment.process().metadata(id));
+  const outcomes = await advancing(Promise.allSettled(lookups));
+  expect(seconds() - began).toBeLessThanOrEqual(5.5);
+  expect(deployment.requests).toHaveLength(1);
+  expect(outcomes.map((outcome) => outcome.status === 'rejected' && outcome.reason.fault)).toEqual(
+    Array.from({ length: 20 }, () => 'unreachable'),
+  );
+});
+
+test('no fetch begins later than three seconds after its request, however many documents of the host hang', async () => {
+  const began = seconds();
+  const times: number[] = [];
+  deployment.answer = async () => {
+    times.push(seconds() - began);
+    await deployment.clock.sleep(5000);
+    throw new ClientDocumentError('its host did not answer within 5 seconds', 'unreachable');
+  };
+  const lookups = Array.from({ length: 50 }, (_, index) =>
+    deployment.process().metadata(`https://client.example/${index}.json`),
+  );
+  const outcomes = await advancing(Promise.allSettled(lookups));
+  expect(Math.max(...times)).toBeLessThanOrEqual(3.5);
+  const faults = outcomes.map((outcome) => outcome.status === 'rejected' && outcome.reason.fault);
+  expect(faults.filter((fault) => fault === 'unreachable')).toHaveLength(times.length);
+  expect(faults.filter((fault) => fault === 'delayed')).toHaveLength(50 - times.length);
 });
 
 test('a host gets at most one request per second', async () => {
@@ -143,18 +219,18 @@ test('a host gets at most one request per second', async () => {
   for (const [index, time] of times.slice(1).entries()) expect(time - times[index]!).toBeGreaterThanOrEqual(1);
 });
 
-test('a thousand ids at a thousand hosts stay within the rate limit, and the rest fails with ServiceUnavailableError', async () => {
+test('a thousand ids at a thousand hosts stay within the rate limit, and the rest is delayed', async () => {
   const lookups = Array.from({ length: 1000 }, (_, index) =>
     deployment.process().metadata(`https://client-${index}.example/client.json`),
   );
   const began = seconds();
   const outcomes = await advancing(Promise.allSettled(lookups));
-  // A burst of 32, and 4 for each second until the last request.
+  // A burst of 128, and 4 for each second until the last request.
   expect(deployment.requests.length).toBeGreaterThanOrEqual(32);
-  expect(deployment.requests.length).toBeLessThanOrEqual(32 + 4 * (seconds() - began));
+  expect(deployment.requests.length).toBeLessThanOrEqual(128 + 4 * (seconds() - began));
   const rejected = outcomes.filter((outcome) => outcome.status === 'rejected').map(({ reason }) => reason);
   expect(rejected).toHaveLength(1000 - deployment.requests.length);
-  expect(rejected.every((reason) => reason instanceof ServiceUnavailableError)).toBe(true);
+  expect(rejected.every((reason) => reason.fault === 'delayed')).toBe(true);
 });
 
 test('a thousand ids at one host leave the limit of all hosts to the others', async () => {

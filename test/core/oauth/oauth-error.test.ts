@@ -1,5 +1,6 @@
 import fc from 'fast-check';
-import { OAuthError, oauthError, statusOf } from '../../../lambda/core/oauth/oauth-error.ts';
+import { ClientDocumentError } from '../../../lambda/core/oauth/clients/client-document.ts';
+import { documentError, OAuthError, oauthError, statusOf } from '../../../lambda/core/oauth/oauth-error.ts';
 import { anyString } from '../../support/any-string.ts';
 
 test.each([
@@ -11,6 +12,15 @@ test.each([
 ] as const)('maps %s to the wire code %s and status %i', (reason, code, status) => {
   const error = oauthError(reason);
   expect([error.reason, error.code, statusOf(error.code)]).toEqual([reason, code, status]);
+});
+
+test.each([
+  ['unreachable', 'temporarily_unavailable', 400],
+  ['delayed', 'temporarily_unavailable', 429],
+  ['rejected', 'invalid_client', 401],
+] as const)('maps a client document that is %s to %s with status %i, never to 5xx', (fault, code, status) => {
+  const error = documentError('client_document_rejected', new ClientDocumentError('why', fault), 'https://a.example/c');
+  expect([error.code, error.status]).toEqual([code, status]);
 });
 
 test('describes the rejected value and shortens it', () => {

@@ -27,6 +27,9 @@ const inserted = [
   ...given.scopes,
   ...Object.entries(given.targets).flat(),
   ...technical,
+  given.document.url,
+  given.domain,
+  given.document.reason,
 ];
 
 /** The readable content: text between tags, and attributes that are shown or spoken. */

@@ -1,7 +1,7 @@
 import { decodeJwt } from 'jose';
 import { sha256 } from '../../support/crypto.ts';
 import type { Facade } from '../facade.ts';
-import { oauthError } from '../oauth-error.ts';
+import { documentError, oauthError } from '../oauth-error.ts';
 import type { Parameters } from '../request-parameters.ts';
 import { readAssertion, type SpentAssertion } from './client-assertion.ts';
 import { ClientDocumentError } from './client-document.ts';
@@ -56,7 +56,8 @@ async function verifyAssertion(
 ): Promise<SpentAssertion> {
   const keysOf = async (refresh: boolean) => ('jwks' in keys ? keys.jwks : documents.keys(keys.jwksUri, refresh));
   const audiences = [rules.publicUrl, `${rules.publicUrl}/token`];
-  const { jti, expiresAt } = await rejectingDocument('client_keys_rejected', () =>
+  const url = 'jwks' in keys ? id : keys.jwksUri;
+  const { jti, expiresAt } = await rejectingDocument('client_keys_rejected', url, () =>
     readAssertion(assertion, id, keysOf, audiences, now()),
   );
   return { hash: await sha256(JSON.stringify([id, jti])), now: now(), expiresAt };
@@ -74,14 +75,16 @@ function assertionIn(form: Parameters): string | undefined {
 /** The `sub` of an assertion that is not verified yet, because `client_id` is optional beside one (RFC 7521 §4.2). */
 function subjectOf(assertion: string): string | undefined {
   try {
-    return decodeJwt(assertion).sub;
+    const { sub } = decodeJwt(assertion);
+    // The type of jose states what a JWT should hold, not what this one does.
+    return typeof sub === 'string' ? sub : undefined;
   } catch {
     return undefined;
   }
 }
 
 async function identifyClient(facade: Facade, id: string): Promise<Client> {
-  const client = await rejectingDocument('client_document_rejected', () => findClient(facade, id));
+  const client = await rejectingDocument('client_document_rejected', id, () => findClient(facade, id));
   if (!client) throw oauthError('client_unknown');
   return client;
 }
@@ -89,12 +92,13 @@ async function identifyClient(facade: Facade, id: string): Promise<Client> {
 /** Reads a document of the client: a fault of the document is a failed authentication, not a failure of this server. */
 async function rejectingDocument<T>(
   reason: 'client_document_rejected' | 'client_keys_rejected',
+  url: string,
   read: () => Promise<T>,
 ): Promise<T> {
   try {
     return await read();
   } catch (error) {
-    if (error instanceof ClientDocumentError) throw oauthError(reason, error.message);
+    if (error instanceof ClientDocumentError) throw documentError(reason, error, url);
     throw error;
   }
 }

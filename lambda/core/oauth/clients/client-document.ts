@@ -9,9 +9,21 @@ import { type ClientKeys, displayName } from './oauth-client.ts';
  * at the URL that is its id. Every input of this file is chosen by strangers.
  */
 
-/** The URL or the document is rejected. The message goes to the user and to the client. */
+/** `rejected`: waiting does not cure it. `unreachable`: its host did not answer. `delayed`: others are fetched first. */
+export type DocumentFault = 'rejected' | 'unreachable' | 'delayed';
+
+/**
+ * A client's document cannot be used. Strangers cause it, so it is never an outage. The message goes to the user and to the
+ * client.
+ */
 export class ClientDocumentError extends Error {
   override readonly name = 'ClientDocumentError';
+  readonly fault: DocumentFault;
+
+  constructor(reason: string, fault: DocumentFault = 'rejected') {
+    super(reason);
+    this.fault = fault;
+  }
 }
 
 export type ClientMetadata = { name: string; redirectUris: string[]; keys?: ClientKeys };

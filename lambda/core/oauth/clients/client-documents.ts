@@ -3,7 +3,6 @@ import { type Clock, epochSeconds } from '../../support/clock.ts';
 import { sha256 } from '../../support/crypto.ts';
 import type { Logger } from '../../support/logger.ts';
 import { attemptUpTo, retry } from '../../support/retry-on-conflict.ts';
-import { ServiceUnavailableError } from '../../support/service-unavailable-error.ts';
 import { LEASE_SECONDS, runSingleFlight } from '../../support/single-flight.ts';
 import {
   ClientDocumentError,
@@ -27,8 +26,8 @@ import { admit, type RateLimit, type RateLimitStore } from './rate-limit.ts';
 export interface DocumentFetcher {
   /**
    * @param etag of the cached copy
-   * @throws ClientDocumentError for a definite result: an address that is not public, a redirect, 404, HTML, too large
-   * @throws ServiceUnavailableError for a result that may change soon: no connection, timeout, 5xx
+   * @throws ClientDocumentError `rejected` for a definite result: an address that is not public, a redirect, 404, HTML, too
+   * large; `unreachable` for a result that may change soon: no connection, timeout, 5xx
    */
   fetch(url: string, etag?: string): Promise<FetchedDocument>;
 }
@@ -42,18 +41,28 @@ export interface DocumentStore {
   saveDocument(urlHash: string, url: string, owner: string, cached: CachedDocument): Promise<boolean>;
 }
 
-/** The clock counts whole seconds: two of its seconds are at least one. */
-const EACH_HOST: RateLimit = { intervalSeconds: 2, burst: 1 };
-/** 14,400 documents an hour, 32 of them at once; a quarter of a second is exact in binary. */
-const ALL_HOSTS: RateLimit = { intervalSeconds: 0.25, burst: 32 };
-/** The name of the limit of all hosts; no host can have it. */
-const EVERY_HOST = '*';
+const EACH_HOST: RateLimit = { intervalSeconds: 1, burst: 1 };
+/**
+ * The limit of all hosts has shards, so that newcomers rarely change the same item at the same time. Together they admit
+ * 14,400 documents an hour, 128 of them at once.
+ */
+const SHARDS = 16;
+const EACH_SHARD: RateLimit = { intervalSeconds: 4, burst: 8 };
+/** The name of a shard; no host can have it. */
+const shardName = (shard: number) => `*${shard % SHARDS}`;
+/** The shards that a fetch tries. */
+const SHARD_ATTEMPTS = 4;
 
-const PATIENCE_SECONDS = 7;
+/** As long as the fetch of another process takes at most. */
+const PATIENCE_SECONDS = 5;
+/** No fetch begins later, so that a host with many documents does not occupy functions. */
+const LATEST_BEGINNING_MILLISECONDS = 3_000;
 const POLL_MILLISECONDS = 200;
 /** The age at which a key set is fetched again for a key that it lacks. */
 const KEYS_SETTLE_SECONDS = 60;
-const ATTEMPTS = 3;
+const ATTEMPTS = 5;
+/** The longest pause after the first conflict of a write; each later one is twice as long. */
+const PAUSE_MILLISECONDS = 50;
 
 type Dependencies = {
   store: DocumentStore;
@@ -99,14 +108,16 @@ export class ClientDocuments {
     const { store, clock, random } = this.#dependencies;
     const urlHash = await sha256(url);
     let previous: ValidDocument | undefined;
+    const latestBeginning = clock.now() + LATEST_BEGINNING_MILLISECONDS;
     const flight = { clock, random, patienceSeconds: PATIENCE_SECONDS, pollMilliseconds: POLL_MILLISECONDS };
     const result = await runSingleFlight<{ document: T } | 'not-soon'>(flight, async (owner) => {
       const decision = decideDocument(await store.findDocument(urlHash), this.#now(), newerThan);
       if (decision.kind === 'use') return { document: read(decision.text) };
       if (decision.kind === 'reject') throw new ClientDocumentError(decision.reason);
-      if (decision.kind === 'unreachable') throw unreachable(url, 'it did not respond shortly before');
+      if (decision.kind === 'unreachable') throw new ClientDocumentError(decision.cause, 'unreachable');
       if (decision.kind !== 'fetch') return retry;
       previous = decision.previous;
+      if (clock.now() > latestBeginning) return 'not-soon';
       const turn = await this.#turn(url);
       if (turn === 'now' && (await this.#lease(urlHash, owner))) {
         return { document: await this.#fetch(url, urlHash, owner, read, previous) };
@@ -117,7 +128,8 @@ export class ClientDocuments {
     if (result !== retry && result !== 'not-soon') return result.document;
     // A flood of fetches does not lock out a client whose document is cached.
     if (previous && servesStale(previous, this.#now())) return read(previous.text);
-    throw unreachable(url, 'too many other documents are being fetched');
+    if (result === retry) throw new ClientDocumentError('its host has not answered yet', 'unreachable');
+    throw this.#logged(url, new ClientDocumentError('too many other documents are being fetched', 'delayed'));
   }
 
   async #fetch<T>(
@@ -127,7 +139,7 @@ export class ClientDocuments {
     read: Reader<T>,
     previous: ValidDocument | undefined,
   ): Promise<T> {
-    const { store, fetcher, log } = this.#dependencies;
+    const { store, fetcher } = this.#dependencies;
     try {
       const fetched = await fetcher.fetch(url, previous?.etag);
       const cached = afterFetch(previous, fetched, this.#now());
@@ -135,15 +147,23 @@ export class ClientDocuments {
       await store.saveDocument(urlHash, url, owner, cached);
       return document;
     } catch (error) {
-      if (!(error instanceof ClientDocumentError || error instanceof ServiceUnavailableError)) throw error;
-      const reason = error instanceof ClientDocumentError ? error.message : undefined;
-      log('client_document_failed', { url, reason: reason ?? String(error.cause) });
-      const cached = afterFetch(previous, { kind: 'failed', reason }, this.#now());
+      if (!(error instanceof ClientDocumentError)) throw error;
+      this.#logged(url, error);
+      const { message } = error;
+      const failure = error.fault === 'rejected' ? { reason: message } : { reason: undefined, cause: message };
+      const cached = afterFetch(previous, { kind: 'failed', ...failure }, this.#now());
       await store.saveDocument(urlHash, url, owner, cached);
       const decision = decideDocument(cached, this.#now());
       if (decision.kind === 'use') return read(decision.text);
       throw error;
     }
+  }
+
+  /** The error, once it is in the log: an event without an alarm, because strangers cause it. */
+  #logged(url: string, error: ClientDocumentError): ClientDocumentError {
+    const { fault, message } = error;
+    this.#dependencies.log('client_document_failed', { url, host: new URL(url).host, fault, reason: message });
+    return error;
   }
 
   #lease(urlHash: string, owner: string): Promise<boolean> {
@@ -159,20 +179,25 @@ export class ClientDocuments {
   async #turn(url: string): Promise<'now' | 'soon' | 'not-soon'> {
     // The host's limit is charged first, so that one host cannot exhaust the limit of all hosts.
     if (!(await this.#isAdmitted(new URL(url).host, EACH_HOST))) return 'soon';
-    return (await this.#isAdmitted(EVERY_HOST, ALL_HOSTS)) ? 'now' : 'not-soon';
+    const first = Math.floor(this.#dependencies.random() * SHARDS);
+    for (let shard = first; shard < first + SHARD_ATTEMPTS; shard++) {
+      if (await this.#isAdmitted(shardName(shard), EACH_SHARD)) return 'now';
+    }
+    return 'not-soon';
   }
 
   async #isAdmitted(name: string, limit: RateLimit): Promise<boolean> {
-    const { rateLimits } = this.#dependencies;
+    const { rateLimits, clock, random } = this.#dependencies;
+    let pause = PAUSE_MILLISECONDS;
     const isAdmitted = await attemptUpTo(ATTEMPTS, async () => {
       const due = await rateLimits.due(name);
-      const next = admit(due, this.#now(), limit);
+      const next = admit(due, clock.now() / 1000, limit);
       if (next === undefined) return false;
-      return (await rateLimits.advance(name, due, next)) || retry;
+      if (await rateLimits.advance(name, due, next)) return true;
+      await clock.sleep(pause * random());
+      pause *= 2;
+      return retry;
     });
     return isAdmitted === true;
   }
 }
-
-const unreachable = (url: string, why: string) =>
-  new ServiceUnavailableError('The client’s document', new Error(`${url}: ${why}`));

@@ -6,8 +6,8 @@ export type ValidDocument = { text: string; etag?: string; fetchedAt: number; fr
 /** The cache entry of a URL. Errors and invalid documents are only ever cached as a failure. */
 export type CachedDocument = {
   document?: ValidDocument;
-  /** The URL is not fetched again before `until`. Without a reason, the host was not reached. */
-  failure?: { until: number; reason?: string };
+  /** The URL is not fetched again before `until`. `reason` states why the document is rejected, `cause` why it is unreachable. */
+  failure?: { until: number; reason?: string; cause?: string };
   /** A process is fetching it. */
   leaseUntil?: number;
 };
@@ -23,7 +23,7 @@ export type FetchedDocument =
 export type DocumentDecision =
   | { kind: 'use'; text: string }
   | { kind: 'reject'; reason: string }
-  | { kind: 'unreachable' }
+  | { kind: 'unreachable'; cause: string }
   | { kind: 'wait' }
   | { kind: 'fetch'; previous: ValidDocument | undefined };
 
@@ -61,7 +61,8 @@ export function decideDocument(cached: CachedDocument | undefined, now: number, 
   }
   if (failure && failure.until > now) {
     if (failure.reason !== undefined) return { kind: 'reject', reason: failure.reason };
-    return document && servesStale(document, now) ? { kind: 'use', text: document.text } : { kind: 'unreachable' };
+    if (document && servesStale(document, now)) return { kind: 'use', text: document.text };
+    return { kind: 'unreachable', cause: failure.cause ?? 'its host did not answer shortly before' };
   }
   return leaseUntil > now ? { kind: 'wait' } : { kind: 'fetch', previous: document };
 }
@@ -70,17 +71,18 @@ export function decideDocument(cached: CachedDocument | undefined, now: number, 
  * The cache entry after a fetch. A definite rejection drops the document; an unreachable host keeps it.
  *
  * @param previous the cached copy, if any
- * @param fetched a failure without a reason means that the host was not reached
+ * @param fetched a failure has either the reason of the rejection, or the cause for which the host was not reached
  */
 export function afterFetch(
   previous: ValidDocument | undefined,
-  fetched: FetchedDocument | { kind: 'failed'; reason: string | undefined },
+  fetched: FetchedDocument | { kind: 'failed'; reason: string | undefined; cause?: string | undefined },
   now: number,
 ): CachedDocument {
   if (fetched.kind === 'failed') {
     const until = now + BACK_OFF_SECONDS;
     if (fetched.reason !== undefined) return { failure: { until, reason: fetched.reason } };
-    return { ...(previous && { document: previous }), failure: { until } };
+    const { cause } = fetched;
+    return { ...(previous && { document: previous }), failure: { until, ...(cause !== undefined && { cause }) } };
   }
   const { text, etag } = fetched.kind === 'document' ? fetched : previous!;
   const freshUntil = now + freshSeconds(fetched);

@@ -21,8 +21,8 @@ export const readPreregisteredClients = (json: unknown): PreregisteredClient[] =
  * The client of an id, unless it is unknown or not admitted. In order: preregistered by the operator, described by the
  * document at its id (MCP 2026-07-28, client ID metadata documents), dynamically registered.
  *
- * @throws ClientDocumentError when the document at the id is rejected
- * @throws ServiceUnavailableError when the document or the store cannot be reached
+ * @throws ClientDocumentError when the document at the id cannot be used
+ * @throws ServiceUnavailableError when the store cannot be reached
  */
 export async function findClient(
   { clients, documents, now, rules }: Pick<Facade, 'clients' | 'documents' | 'now' | 'rules'>,

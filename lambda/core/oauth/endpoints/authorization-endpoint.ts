@@ -8,7 +8,7 @@ import { findClient } from '../clients/find-client.ts';
 import type { Client } from '../clients/oauth-client.ts';
 import { matchesRegistered } from '../clients/redirect-uri.ts';
 import type { Facade, FacadeRules } from '../facade.ts';
-import { OAuthError, oauthError } from '../oauth-error.ts';
+import { documentError, OAuthError, oauthError } from '../oauth-error.ts';
 import { browserCookie, clearOldest } from '../pages/oauth-cookies.ts';
 import { consentPage, errorPage } from '../pages/oauth-pages.ts';
 import { formParameters, Parameters } from '../request-parameters.ts';
@@ -95,7 +95,7 @@ async function identifyClient(facade: Facade, clientId: string): Promise<Client>
     const client = await findClient(facade, clientId);
     if (client) return client;
   } catch (error) {
-    if (error instanceof ClientDocumentError) throw oauthError('client_id_document_rejected', error.message);
+    if (error instanceof ClientDocumentError) throw documentError('client_id_document_rejected', error, clientId);
     throw error;
   }
   throw oauthError('client_id_unknown');

@@ -70,6 +70,16 @@ export const oauthPageText = {
       happened: 'This server does not accept the description that the app publishes about itself.',
       next: 'Report this to the makers of the app, together with the detail below.',
     },
+    'unreachable-client': {
+      heading: 'This app cannot be connected now',
+      happened: 'This server could not fetch the description that the app publishes about itself.',
+      next: 'Connect again in a minute. If you see this page again, report it to the makers of the app, or to the operator of this server if other apps cannot be connected either.',
+    },
+    'delayed-client': {
+      heading: 'One moment, please',
+      happened: 'Many apps connect to this server for the first time at the moment.',
+      next: 'Wait a little and load this page again.',
+    },
     'redirect-mismatch': {
       heading: 'The connection was stopped',
       happened:
@@ -164,6 +174,8 @@ export const oauthPageText = {
   },
   openDashboard: 'Open the dashboard',
   backTo: (host: string) => `Back to ${host}`,
+  /** The description of an app that cannot be used. */
+  document: { address: 'Its address', host: 'Host', reason: 'What happened' },
   detail: 'Technical detail',
 };
 

@@ -1,11 +1,11 @@
 import { pointsToLoopback } from '../../../shared/loopback.ts';
 import { bytes } from '../../support/crypto.ts';
 import { RETRY_AFTER_SECONDS } from '../../support/service-unavailable-error.ts';
-import { quotedName } from '../../support/untrusted-text.ts';
+import { quotedName, shorten, singleLine } from '../../support/untrusted-text.ts';
 import type { AuthorizationRequest } from '../authorization-flow.ts';
 import type { ClientIdentity } from '../clients/oauth-client.ts';
 import type { FacadeRules } from '../facade.ts';
-import { type OAuthError, statusOf } from '../oauth-error.ts';
+import { type FaultyDocument, isCuredByWaiting, type OAuthError, statusOf } from '../oauth-error.ts';
 import { resourceOf } from '../resource-indicator.ts';
 import { oauthPageText, type PageProblem } from './oauth-page-text.ts';
 
@@ -132,8 +132,12 @@ const item = (term: string, ...descriptions: string[]) =>
 
 const days = (seconds: number) => Math.round(seconds / 86400);
 
-type ShownError = Pick<OAuthError, 'code' | 'message' | 'page'>;
+/** An error as the page shows it. */
+type ShownError = Pick<OAuthError, 'code' | 'message' | 'page'> & Partial<Pick<OAuthError, 'status' | 'document'>>;
 type ProblemText = { heading: string; happened: string; next: string };
+
+/** Characters of an address that a stranger chose. */
+const LONGEST_ADDRESS = 120;
 
 /**
  * The error page: what happened and what to do, and below it the protocol's own description for a developer.
@@ -155,7 +159,7 @@ const linkButton = (href: string, label: string) =>
   `<p><a class="button" rel="noreferrer" href="${escaped(href)}">${escaped(label)}</a></p>\n`;
 
 function problemPage(
-  { code, message, page: problem }: ShownError,
+  { code, message, page: problem, status = statusOf(code), document }: ShownError,
   { heading, happened, next }: ProblemText,
   button: string,
 ): Promise<Response> {
@@ -165,16 +169,27 @@ function problemPage(
     heading,
     `<h1>${escaped(heading)}</h1>
 <p>${escaped(happened)}</p>
-<p>${escaped(next)}</p>
+${document === undefined ? '' : documentDetails(document)}<p>${escaped(next)}</p>
 ${button}<p class="detail quiet">${escaped(oauthPageText.detail)}<br><code lang="en">${escaped(detail)}</code></p>`,
     {
-      status: statusOf(code),
+      status,
       headers: {
         'Referrer-Policy': 'no-referrer',
-        ...(problem === 'unavailable' && { 'Retry-After': String(RETRY_AFTER_SECONDS) }),
+        ...(isCuredByWaiting(status) && { 'Retry-After': String(RETRY_AFTER_SECONDS) }),
       },
     },
   );
+}
+
+/** The address of the document is the choice of a stranger. */
+function documentDetails({ url, reason }: FaultyDocument): string {
+  const { address, host, reason: happened } = oauthPageText.document;
+  const named = URL.parse(url)?.host;
+  return `<dl>
+${item(address, shorten(singleLine(url), LONGEST_ADDRESS))}
+${named ? `${item(host, shorten(singleLine(named), LONGEST_ADDRESS))}\n` : ''}${item(happened, reason)}
+</dl>
+`;
 }
 
 async function page(title: string, body: string, init: { status: number; headers: Record<string, string> }) {
