@@ -38,6 +38,8 @@ export type EmulatorOptions = {
   identityProviderPort?: number;
   /** Deletes the data of earlier starts, except `secrets.json`. */
   fresh?: boolean;
+  /** Settings by their context names, before those of `cdk.json`. */
+  context?: Record<string, string> | undefined;
   /** A cloud assembly to run unchanged. @default runs the CDK app, and again whenever its sources change */
   assembly?: string;
   /** A new execution environment for every request, so that no module state survives by accident. */
@@ -108,7 +110,7 @@ async function start(options: EmulatorOptions, cleanups: CleanupStack): Promise<
   report.progress('reading the stack');
   const assembly = options.assembly ?? data.assembly;
   const [stack] = await Promise.all([
-    options.assembly === undefined ? buildStack(assembly) : readAssembly(assembly),
+    options.assembly === undefined ? buildStack(assembly, options.context) : readAssembly(assembly),
     // Loads meanwhile, because it takes long.
     import('./cognito/oidc-provider.ts'),
   ]);
@@ -146,7 +148,9 @@ async function start(options: EmulatorOptions, cleanups: CleanupStack): Promise<
   data.operatorAccess = operatorAccess(services, resolved.template, outputs, identityProvider?.issuer);
 
   const redeploy = async () =>
-    deployment.update(resolve(options.assembly === undefined ? await buildStack(assembly) : readAssembly(assembly)));
+    deployment.update(
+      resolve(options.assembly === undefined ? await buildStack(assembly, options.context) : readAssembly(assembly)),
+    );
   if (options.assembly === undefined) {
     cleanups.add(redeployOnChange(async () => report.reloaded(await redeploy()), report));
   }
@@ -168,8 +172,8 @@ async function start(options: EmulatorOptions, cleanups: CleanupStack): Promise<
   };
 }
 
-async function buildStack(assembly: string): Promise<SynthesizedStack> {
-  await synthesize(root, assembly);
+async function buildStack(assembly: string, context?: Record<string, string>): Promise<SynthesizedStack> {
+  await synthesize(root, assembly, context);
   return readAssembly(assembly);
 }
 

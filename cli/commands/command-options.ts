@@ -69,6 +69,20 @@ export function parseTime(text: string, now: number): number {
 
 export const timeArgument = (text: string): number => parseTime(text, Date.now());
 
+/**
+ * One more entry of the CDK context.
+ *
+ * @param before the entries of the arguments before
+ * @throws InvalidArgumentError unless it has a name and a value, which may be empty
+ */
+export function contextArgument(text: string, before: Record<string, string> = {}): Record<string, string> {
+  const [, name, value] = /^([^=]+)=(.*)$/s.exec(text) ?? [];
+  if (name === undefined || value === undefined) {
+    throw new InvalidArgumentError('Pass a setting and its value, such as clientDocuments=off.');
+  }
+  return { ...before, [name]: value };
+}
+
 /** One in 64 ids begins with a dash: random ids have 22 characters; keys of users, and of grants in direct mode, 43. */
 const dashedId = /^-(?:[\w-]{21}|[\w-]{42})$/;
 

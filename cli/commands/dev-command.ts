@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { contextArgument } from './command-options.ts';
 import type { DevOptions } from './parsed-options.ts';
 
 export function addDev(program: Command): void {
@@ -6,6 +7,7 @@ export function addDev(program: Command): void {
     .command('dev')
     .description('run the stack on this computer (npm start)')
     .option('--fresh', 'delete the users, sessions, keys and ports of earlier runs')
+    .option('-c, --context <name=value>', 'a setting, as of cdk deploy; may be repeated', contextArgument)
     .option('--json', 'one JSON object on standard output when ready, everything else on standard error')
     .addHelpText(
       'after',
@@ -20,6 +22,7 @@ Prints "ready <MCP URL>" on standard output when it is ready. Exit codes: 0 afte
 Examples:
   $ npm start
   $ npm start -- --fresh
+  $ npm start -- -c clientDocuments=off
   $ PORT=9000 npx holdfast dev --json`,
     )
     .action(async (options: DevOptions) => (await import('../dev/emulator-run.ts')).runEmulator(options));

@@ -50,7 +50,7 @@ export type StatsOptions = DeploymentOptions & CallFilterOptions & { since?: num
 export type UserListOptions = DeploymentOptions & PagingOptions;
 export type UserEraseOptions = DeploymentOptions & { yes?: boolean };
 
-export type DevOptions = { fresh?: boolean; json?: boolean };
+export type DevOptions = { fresh?: boolean; json?: boolean; context?: Record<string, string> };
 
 export type ImportCommandOptions = {
   redis?: string;

@@ -1,5 +1,5 @@
 import { relative } from 'node:path';
-import { singleLine } from '../../lambda/core/support/untrusted-text.ts';
+import { quote, singleLine } from '../../lambda/core/support/untrusted-text.ts';
 import { demoUsers } from '../../local/cognito/demo-users.ts';
 import type { Emulator, Report } from '../../local/emulator.ts';
 import { clientCommands } from './client-commands.ts';
@@ -17,10 +17,21 @@ export function consoleReport(json: boolean): Report & { started(): void; notice
       const cells = [method.padEnd(6), path, status || 'gone', `${Math.round(durationMs)} ms`, error];
       print(singleLine(cells.filter((cell) => cell !== undefined).join('  ')));
     },
-    output: (_, line) => print(line.replace(/^/gm, '    ')),
+    output: (functionName, line) => print((describedEvent(functionName, line) ?? line).replace(/^/gm, '    ')),
     notice: (lines) => lines.forEach((line) => void print(singleLine(line))),
     reloaded: (outcome) => print(`Sources changed: ${outcome}`),
   };
+}
+
+/** The line in words, for an event whose remedy is at hand. Strangers chose the address of the document. */
+function describedEvent(functionName: string, line: string): string | undefined {
+  // Tools write whatever they like to the logs of the other functions.
+  if (!/\bOAuthFunction/.test(functionName) || !line.startsWith('{"event":"client_document_failed"')) return undefined;
+  const { url, host, fault, reason } = JSON.parse(line) as Record<'url' | 'host' | 'fault' | 'reason', string>;
+  const failure = `Client ${quote(url)} cannot connect. Its document at ${singleLine(host)}: ${singleLine(reason)}.`;
+  return fault === 'unreachable'
+    ? `${failure}\nWithout access to the internet, start with: npm start -- -c clientDocuments=off`
+    : failure;
 }
 
 /** The URLs, users and commands of a started emulator. */

@@ -9,11 +9,12 @@ import { localDataFolder } from '../target/local-emulator.ts';
 import { consoleReport, readyDescription, welcome } from './emulator-console.ts';
 
 /** Runs the local emulator until a signal ends it. */
-export async function runEmulator({ fresh, json = false }: DevOptions): Promise<void> {
+export async function runEmulator({ fresh, json = false, context }: DevOptions): Promise<void> {
   const folder = localDataFolder();
   const report = consoleReport(json);
   const retrySeconds = retrySecondsOf(process.env.HOLDFAST_RETRY_SECONDS);
-  const starting = startEmulator({ port: portOf(process.env.PORT), folder, fresh, retrySeconds, report });
+  const port = portOf(process.env.PORT);
+  const starting = startEmulator({ port, folder, fresh, context, retrySeconds, report });
   let isStopping = false;
   const stop = async () => {
     isStopping = true;

@@ -19,9 +19,10 @@ export type SynthesizedStack = {
  *
  * @param root the folder of `cdk.json`
  * @param output the folder of the cloud assembly
+ * @param given context that comes before that of the files
  * @throws ConfigurationError with the output of the app
  */
-export async function synthesize(root: string, output: string): Promise<void> {
+export async function synthesize(root: string, output: string, given: Record<string, string> = {}): Promise<void> {
   const { app, context = {} } = readJson(join(root, 'cdk.json'));
   const contextFile = join(root, 'cdk.context.json');
   const cachedContext = existsSync(contextFile) ? readJson(contextFile) : {};
@@ -34,7 +35,7 @@ export async function synthesize(root: string, output: string): Promise<void> {
       // The app runs on the same Node.js as this process.
       PATH: `${dirname(process.execPath)}${delimiter}${process.env.PATH ?? ''}`,
       CDK_OUTDIR: output,
-      CDK_CONTEXT_JSON: JSON.stringify({ ...cachedContext, ...context }),
+      CDK_CONTEXT_JSON: JSON.stringify({ ...cachedContext, ...context, ...given }),
       // The app's CloudFormation validation takes most of its time and only warns; `cdk synth` and `cdk deploy` run it.
       CDK_VALIDATION: 'false',
     },

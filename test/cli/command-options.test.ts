@@ -1,4 +1,4 @@
-import { idsAfterSeparator, parseLimit, parseTime } from '../../cli/commands/command-options.ts';
+import { contextArgument, idsAfterSeparator, parseLimit, parseTime } from '../../cli/commands/command-options.ts';
 import { timeRange } from '../../cli/target/call-selection.ts';
 
 describe('parseTime', () => {
@@ -37,6 +37,17 @@ test('timeRange includes the current millisecond by default and rejects an empty
 
 test.each(['0', '-1', '1.5', 'many', ''])('parseLimit rejects %j', (text) => {
   expect(() => parseLimit(text)).toThrow(/^Pass a positive integer/);
+});
+
+test('contextArgument adds a setting, whose value may be empty or contain an equals sign', () => {
+  const first = contextArgument('clientDocuments=off');
+  expect(first).toEqual({ clientDocuments: 'off' });
+  expect(contextArgument('idpParameters=a=1&b=2', first)).toEqual({ clientDocuments: 'off', idpParameters: 'a=1&b=2' });
+  expect(contextArgument('clientDocuments=', first)).toEqual({ clientDocuments: '' });
+});
+
+test.each(['clientDocuments', '=off', ''])('contextArgument rejects %j with an example', (text) => {
+  expect(() => contextArgument(text)).toThrow('such as clientDocuments=off');
 });
 
 test('idsAfterSeparator moves ids that begin with a dash behind the separator, except values of options', () => {

@@ -103,7 +103,34 @@ describe('on standard error and standard output', () => {
       request({ method: 'GET', path: text, status: 200, durationMs: 1, error: text } as never);
     expect(broken(written, 1)).toEqual([]);
   });
+
+  test('a client document that fails in the emulator has no control, format or stacked character', () => {
+    const { output } = consoleReport(false);
+    for (const text of hostile) {
+      const event = { event: 'client_document_failed', url: text, host: text, fault: 'rejected', reason: text };
+      output('Holdfast-OAuthFunction1', JSON.stringify(event));
+    }
+    expect(written).toHaveLength(hostile.length);
+    expect(broken(written, 1)).toEqual([]);
+  });
 });
+
+test.each([
+  ['unreachable', 'the name of its host is unknown (ENOTFOUND)', '\n    Without access to the internet, start with: '],
+  ['rejected', 'its host answered 404', ''],
+])(
+  'the emulator prints in words that a client document is %s, with client, host and reason',
+  (fault, reason, offer) => {
+    const written: string[] = [];
+    const write = jest.spyOn(process.stdout, 'write').mockImplementation((text) => written.push(String(text)) > 0);
+    const url = 'https://nowhere.example/c.json';
+    const event = { event: 'client_document_failed', requestId: 'r', url, host: 'nowhere.example', fault, reason };
+    consoleReport(false).output('Holdfast-OAuthFunction1', JSON.stringify(event));
+    write.mockRestore();
+    const failure = `    Client "${url}" cannot connect. Its document at nowhere.example: ${reason}.`;
+    expect(written).toEqual([`${failure}${offer && `${offer}npm start -- -c clientDocuments=off`}\n`]);
+  },
+);
 
 test('a sentence quotes the names of clients and users, with at most 40 characters', () => {
   const sentence = 'Claude”, the client of the owner. It was approved by everyone here';

@@ -276,6 +276,27 @@ test.each([
   expectFailure(await new Start(options).ended(), message);
 });
 
+test('takes settings by -c, before those of cdk.json, and offers one when a client document cannot be fetched', async () => {
+  const start = new Start({ options: [] });
+  await start.until(() => /^ready http/m.test(start.stdout));
+  const origin = /^ready (\S+)\/mcp$/m.exec(start.stdout)![1]!;
+  const client_id = 'https://nowhere.invalid/client.json';
+  const request = new URLSearchParams({ client_id, redirect_uri: 'http://127.0.0.1/cb', response_type: 'code' });
+  const page = await fetch(`${origin}/authorize?${request}`);
+  expect([page.status, await page.text()]).toEqual([400, expect.stringContaining('<dd>nowhere.invalid</dd>')]);
+  const described = `Client "${client_id}" cannot connect. Its document at nowhere.invalid: the name of its host `;
+  await start.until(() => start.stdout.includes(described));
+  expect(start.stdout).toContain('npm start -- -c clientDocuments=off');
+  await start.stop();
+
+  const options = ['clientDocuments=off', 'adminsGroup=pilots', 'idpName='].flatMap((each) => ['-c', each]);
+  const offline = new Start({ options: ['--json', ...options] });
+  const { mcpUrl } = await offline.ready();
+  const metadata = await fetch(mcpUrl.replace(/mcp$/, '.well-known/oauth-authorization-server'));
+  expect(await metadata.json()).not.toHaveProperty('client_id_metadata_document_supported');
+  await offline.stop();
+});
+
 test('--help prints the options and starts nothing', async () => {
   const { status, stdout } = await new Start({ options: ['--help'] }).ended();
   expect(status).toBe(0);
