@@ -142,6 +142,27 @@ test('A46: abandoned tabs do not exceed the header limit with cookies', async ()
   expect((await browser.submit(last, { answer: 'approve' }, redirectUri)).html).toContain('name="password"');
 });
 
+test('A46: opening consent pages and dashboard sign-ins does not end a sign-in that waits at the provider', async () => {
+  const browser = new Browser();
+  const { page } = await atConsent(browser);
+  const waiting = await browser.submit(page, { answer: 'approve' }, redirectUri);
+  const client = await target.client();
+  for (let i = 0; i < 25; i++) await browser.open(client.authorizationUrl(), redirectUri);
+  for (let i = 0; i < 25; i++) await browser.open(`${target.origin}/dashboard/sign-in`, 'http://localhost:');
+  expect(browser.cookieHeader(target.origin).length).toBeLessThan(4096);
+  const back = await browser.submit(waiting, { username: 'ada', password: 'ada' }, redirectUri);
+  expect(answerAt(back)).toMatchObject({ code: expect.stringMatching(/^hac1_/) });
+});
+
+test('A46: abandoned sign-ins do not exceed the header limit with cookies', async () => {
+  const browser = new Browser();
+  for (let i = 0; i < 25; i++) {
+    const { page } = await atConsent(browser);
+    await browser.submit(page, { answer: 'approve' }, 'http://localhost:');
+  }
+  expect(browser.cookieHeader(target.origin).length).toBeLessThan(2048);
+});
+
 test.each([
   '<script>alert(1)</script>',
   '"><img src=x onerror=alert(1)>',

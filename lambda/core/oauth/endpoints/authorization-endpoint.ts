@@ -73,7 +73,7 @@ async function askForConsent(
     expiresAt: now() + BROWSER_STEP_SECONDS,
   });
   const page = await consentPage(authorization, rules, handle, cookie.set(secret, BROWSER_STEP_SECONDS));
-  for (const cleared of clearOldest(request, rules.publicUrl)) page.headers.append('Set-Cookie', cleared);
+  for (const cleared of clearOldest(request, 'consent', rules.publicUrl)) page.headers.append('Set-Cookie', cleared);
   return page;
 }
 

@@ -54,9 +54,12 @@ export async function callbackEndpoint(facade: Facade, request: Request): Promis
   const response = new URL(request.url).searchParams;
   const state = new Parameters(response).require('state');
   const stateHash = await sha256(state);
-  const signInCookie = browserCookie('sign-in', stateHash, rules.publicUrl);
-  const cookie = signInCookie.read(request);
-  if (cookie === undefined) {
+  const cookies = (['sign-in', 'dashboard-sign-in'] as const).map((step) =>
+    browserCookie(step, stateHash, rules.publicUrl),
+  );
+  const signInCookie = cookies.find((each) => each.read(request) !== undefined);
+  const cookie = signInCookie?.read(request);
+  if (signInCookie === undefined || cookie === undefined) {
     await flows.deleteUpstreamState(stateHash);
     throw oauthError('sign_in_cookie_missing');
   }

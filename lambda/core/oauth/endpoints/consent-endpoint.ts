@@ -10,7 +10,7 @@ import { redirect, redirectErrorToClient, redirectToClient } from '../client-red
 import { derivedSecret, signInSecrets } from '../derived-secret.ts';
 import type { Facade } from '../facade.ts';
 import { OAuthError, oauthError } from '../oauth-error.ts';
-import { browserCookie } from '../pages/oauth-cookies.ts';
+import { browserCookie, clearOldest } from '../pages/oauth-cookies.ts';
 import { formParameters } from '../request-parameters.ts';
 
 /**
@@ -58,6 +58,7 @@ export async function consentEndpoint(facade: Facade, request: Request): Promise
     if (error instanceof OAuthError || error instanceof ServiceUnavailableError) throw error;
     return redirectErrorToClient(facade, authorization, error, headers);
   }
+  for (const cleared of clearOldest(request, 'sign-in', rules.publicUrl)) headers.append('Set-Cookie', cleared);
   const signInCookie = browserCookie('sign-in', stateHash, rules.publicUrl);
   headers.append('Set-Cookie', signInCookie.set(secret, BROWSER_STEP_SECONDS));
   return redirect(signInUrl, headers);

@@ -24,8 +24,9 @@ export async function dashboardSignInEndpoint(facade: Facade, request: Request):
     expiresAt: now() + BROWSER_STEP_SECONDS,
   });
   const headers = new Headers();
-  for (const cleared of clearOldest(request, rules.publicUrl)) headers.append('Set-Cookie', cleared);
-  const cookie = browserCookie('sign-in', stateHash, rules.publicUrl);
+  for (const cleared of clearOldest(request, 'dashboard-sign-in', rules.publicUrl))
+    headers.append('Set-Cookie', cleared);
+  const cookie = browserCookie('dashboard-sign-in', stateHash, rules.publicUrl);
   headers.append('Set-Cookie', cookie.set(browser, BROWSER_STEP_SECONDS));
   return redirect(signInUrl, headers);
 }
