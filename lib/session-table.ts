@@ -41,7 +41,7 @@ export class SessionTable extends Construct {
     this.#grant(grantee, ['BatchGetItem'], ['grant', 'sessions']);
     this.#grant(grantee, ['PutItem', 'UpdateItem'], ['sessions']);
     this.#grant(grantee, ['GetItem', 'DeleteItem'], ['importedSessions']);
-    this.#grant(grantee, ['GetItem', 'PutItem', 'Query'], ['executions']);
+    this.#grant(grantee, ['GetItem', 'PutItem', 'Query', 'ConditionCheckItem'], ['executions']);
     this.#grant(grantee, ['PutItem', 'Query'], ['changes']);
     this.#grant(grantee, ['PutItem'], ['calls', 'callMarkers']);
     this.#grant(grantee, ['GetItem', 'PutItem', 'UpdateItem', 'DeleteItem', 'Query'], ['state']);
@@ -88,7 +88,8 @@ export class SessionTable extends Construct {
     const readable: ItemKind[] = ['grant', 'sessions', 'calls', 'aggregates', 'dashboardSessions', 'user'];
     this.#grant(grantee, ['GetItem', 'BatchGetItem', 'Query'], readable);
     this.#grant(grantee, ['Query'], ['callMarkers']);
-    this.#grant(grantee, ['UpdateItem'], ['grant', 'sessions', 'upstreamTokens']);
+    // An erasure cancels executions, so that their processes store nothing more.
+    this.#grant(grantee, ['UpdateItem'], ['grant', 'sessions', 'upstreamTokens', 'executions']);
     const erasable: ItemKind[] = ['upstreamTokens', 'importedSessions', 'executions', 'changes', 'state'];
     this.#grant(grantee, ['Query'], erasable);
     this.#grant(

@@ -1,11 +1,15 @@
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { ScanCommand } from '@aws-sdk/lib-dynamodb';
 import { dynamoAuditLogWriter } from '../../lambda/adapters/dynamodb/audit/audit-log-writer.ts';
-import { type DeleteInput, TableError } from '../../lambda/adapters/dynamodb/client/table-client.ts';
+import { type DeleteInput, type TableClient, TableError } from '../../lambda/adapters/dynamodb/client/table-client.ts';
 import { dynamoErasureStore } from '../../lambda/adapters/dynamodb/erasure-store.ts';
+import { dynamoExecutionStore } from '../../lambda/adapters/dynamodb/execution-store.ts';
 import type { TableConnection } from '../../lambda/adapters/dynamodb/table-connection.ts';
+import { lease, newExecution } from '../../lambda/core/mcp/execution.ts';
+import { LeasedTask } from '../../lambda/core/mcp/tasks/leased-task.ts';
 import { ServiceUnavailableError } from '../../lambda/core/support/service-unavailable-error.ts';
 import { localTable } from '../support/contract-stores.ts';
+import { fakeClock } from '../support/fake-clock.ts';
 
 /** Erasure with a table that fails in between. */
 
@@ -72,6 +76,39 @@ test.each([
   expect((await dynamoErasureStore(table).erase('ada', 500, Date.now())).done).toBe(true);
   expect(await left()).toEqual(['N#alan diary']);
 });
+
+test.each(['task', 'stream'] as const)(
+  'erase leaves nothing of a %s under way, whenever its process writes and after it has ended',
+  async (kind) => {
+    const [now, executions] = [Math.floor(Date.now() / 1000), dynamoExecutionStore(table)];
+    const execution = { ...newExecution('a-grant', 'a-session', kind, [1], now, 3600), ...lease('runner', now) };
+    await executions.createExecution(execution, 'the request');
+    const Item = { pk: 'G#a-grant', sk: '-', type: 'grant', id: 'a-grant', gsi1pk: 'U#ada', gsi1sk: 'G#1#a-grant' };
+    await table.client.put({ TableName: table.name, Item });
+    let number = 0;
+    const write = async () => {
+      await executions.addEvents(execution, [{ number: ++number, message: { method: 'notifications/progress' } }]);
+      await executions.addAnswer(execution, `answer-${number}`, '{}');
+    };
+    const writing: TableClient = new Proxy(table.client, {
+      get: (client, operation: keyof TableClient) => async (input: never) => {
+        await write();
+        return (client[operation] as (input: never) => unknown)(input);
+      },
+    });
+
+    expect(await dynamoErasureStore({ ...table, client: writing }).erase('ada', 500, Date.now())).toMatchObject({
+      done: true,
+    });
+    expect(number).toBeGreaterThan(5);
+    await write();
+    const task = new LeasedTask(execution, { store: executions, clock: fakeClock(now * 1000), log: () => undefined });
+    await task.end({ result: { content: [] } });
+    task.release();
+    expect(task.signal.reason).toBe('cancelled');
+    expect((await left()).filter((name) => !name.startsWith('N#alan'))).toEqual([]);
+  },
+);
 
 test('erase deletes at most the given number of items and reports that it is not done', async () => {
   for (let index = 0; index < 50; index++) {

@@ -3,7 +3,13 @@ import type { Grant } from '../../lambda/core/access/grant.ts';
 import type { ListedPage, ListOptions } from '../../lambda/core/admin/directory.ts';
 import { type Aggregates, steps } from '../../lambda/core/audit/aggregates.ts';
 import { BUCKET_MILLISECONDS, callName, type ToolCall } from '../../lambda/core/audit/tool-call.ts';
-import { type Execution, type ExecutionEvent, newExecution, nextVersion } from '../../lambda/core/mcp/execution.ts';
+import {
+  cancelled,
+  type Execution,
+  type ExecutionEvent,
+  newExecution,
+  nextVersion,
+} from '../../lambda/core/mcp/execution.ts';
 import {
   CURRENT,
   formerName,
@@ -442,6 +448,18 @@ describe.each(adapters)('the stores in %s', (_name, open) => {
       await stores.executions.addEvents(run, events(2, 7));
       expect(await stores.executions.eventsAfter(run, 0)).toEqual(events(1, 7));
       expect(await stores.executions.eventsAfter(run, 1)).toEqual(events(2, 7));
+    });
+
+    test('addEvents and addAnswer store nothing beside an execution that is cancelled or unknown', async () => {
+      const [run, unknown] = [aRun(), aRun()];
+      await stores.executions.createExecution(run, 'request');
+      await stores.executions.saveExecution(cancelled(run, now));
+      for (const each of [run, unknown]) {
+        await stores.executions.addEvents(each, events(1, 2));
+        await stores.executions.addAnswer(each, 'first', '{}');
+        expect(await stores.executions.eventsAfter(each, 0)).toEqual([]);
+      }
+      expect(await stores.executions.loadRequest(run)).toEqual({ request: 'request', answers: new Map() });
     });
 
     test.each([1, 5_000_000])('addEvents replaces an event that was longer by %i', async (length) => {

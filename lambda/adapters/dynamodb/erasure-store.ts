@@ -4,7 +4,7 @@ import * as itemType from '../../shared/item-types.ts';
 import { byUserPrefix } from '../../shared/table-keys.ts';
 import { markersOf } from './audit/call-markers.ts';
 import { queryItems, takeItems } from './paged-query.ts';
-import { callTable, partition, type TableConnection } from './table-connection.ts';
+import { callTable, partition, succeeded, type TableConnection } from './table-connection.ts';
 import { haveEnded } from './upstream-token-store.ts';
 
 /** Items that are deleted, and sessions that are looked up, in parallel. */
@@ -21,6 +21,19 @@ export function dynamoErasureStore(table: TableConnection): ErasureStore {
   const { client: dynamodb, name: TableName } = table;
 
   const remove = ({ pk, sk }: Erasable) => callTable(dynamodb.delete({ TableName, Key: { pk, sk } }));
+
+  /** Cancels an execution: its process stores nothing more beside it, and stops. */
+  const cancel = ({ pk, sk }: Erasable) =>
+    succeeded(
+      dynamodb.update({
+        TableName,
+        Key: { pk, sk },
+        UpdateExpression: 'SET #status = :cancelled, version = version + :one, mark = :erasure',
+        ConditionExpression: 'attribute_exists(version)',
+        ExpressionAttributeNames: { '#status': 'status' },
+        ExpressionAttributeValues: { ':cancelled': 'cancelled', ':one': 1, ':erasure': 'erasure' },
+      }),
+    );
 
   const inPartition = (pk: string, limit?: number) =>
     queryItems(table, { KeyConditionExpression: 'pk = :pk', ExpressionAttributeValues: { ':pk': pk } }, limit);
@@ -99,6 +112,7 @@ export function dynamoErasureStore(table: TableConnection): ErasureStore {
     for await (const item of inPartition(partition.sessions(grant))) if (item.type !== itemType.session) yield item;
     yield* inPartition(partition.requestMarks(grant));
     for await (const execution of inPartition(partition.executions(grant))) {
+      await cancel(execution);
       yield* inPartition(partition.executionTexts(grant, execution.sk));
       yield execution;
     }

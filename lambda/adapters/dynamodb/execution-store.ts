@@ -1,10 +1,12 @@
 import type { Cancellation, Execution, ExecutionEvent, ExecutionStore } from '../../core/mcp/execution.ts';
 import { bytes } from '../../core/support/crypto.ts';
 import * as itemType from '../../shared/item-types.ts';
-import { callTable, partition, succeeded, type TableConnection, toDomain } from './table-connection.ts';
+import { callTable, partition, succeeded, type TableConnection, toDomain, writeOnce } from './table-connection.ts';
 
 /** Bytes of one item, of DynamoDB's 400 KB. Longer requests, answers and events are split into parts. */
 const LARGEST_PART = 350 * 1024;
+/** Parts in one transaction, of DynamoDB's 4 MB. */
+const PARTS_AT_ONCE = 10;
 
 /** The first letter is the kind, so that one range of sort keys holds all of a kind. */
 const REQUEST = 'B';
@@ -34,12 +36,16 @@ function executionIn(item: Record<string, unknown>): Execution {
 /** The mark admits a write that the client repeats because its response was lost. */
 const PREVIOUS_VERSION_OR_SAME_WRITE = 'version = :before OR mark = :mark';
 
+/** After the erasure of its user, no item leads to what is stored beside an execution. */
+const NOT_ENDED_FROM_OUTSIDE = 'attribute_exists(pk) AND #status <> :cancelled';
+
 /** A session id contains no space; numbers and texts are different ids. At most 900 bytes of the 1024 of a sort key. */
 const cancellationKey = (session: string, request: unknown) => `C#${session} ${typeof request}#${request}`;
 
 type TextItem = { sk: string; text: Uint8Array; parts: number };
 
-export function dynamoExecutionStore({ client: dynamodb, name: TableName }: TableConnection): ExecutionStore {
+export function dynamoExecutionStore(table: TableConnection): ExecutionStore {
+  const { client: dynamodb, name: TableName } = table;
   const executionItem = (execution: Execution) => ({
     pk: partition.executions(execution.grant),
     sk: execution.id,
@@ -50,13 +56,13 @@ export function dynamoExecutionStore({ client: dynamodb, name: TableName }: Tabl
   });
 
   /**
-   * Writes the parts in any order; the text is stored when all parts are. Each part states the number of parts, which
-   * tells it from a leftover of a longer text of the same name.
+   * The items of one request, answer or group of events, which is stored when all of them are. Each states the number of
+   * parts, which tells it from a leftover of a longer one of the same name.
    */
-  async function putText(execution: Execution, name: string, text: string): Promise<void> {
+  function partsOf(execution: Execution, name: string, text: string) {
     const data = bytes(text);
     const count = Math.max(1, Math.ceil(data.length / LARGEST_PART));
-    const parts = Array.from({ length: count }, (_, part) => ({
+    return Array.from({ length: count }, (_, part) => ({
       pk: partition.executionTexts(execution.grant, execution.id),
       sk: `${name}#${String(part).padStart(3, '0')}`,
       type: itemType.executionText,
@@ -64,7 +70,24 @@ export function dynamoExecutionStore({ client: dynamodb, name: TableName }: Tabl
       parts: count,
       ttl: execution.expiresAt,
     }));
-    await Promise.all(parts.map((Item) => callTable(dynamodb.put({ TableName, Item }))));
+  }
+
+  /** Stores an answer or events beside an execution, unless that is cancelled or deleted. */
+  async function addText(execution: Execution, name: string, text: string): Promise<void> {
+    const check = {
+      ConditionCheck: {
+        TableName,
+        Key: { pk: partition.executions(execution.grant), sk: execution.id },
+        ConditionExpression: NOT_ENDED_FROM_OUTSIDE,
+        ExpressionAttributeNames: { '#status': 'status' },
+        ExpressionAttributeValues: { ':cancelled': storedStatus.cancelled },
+      },
+    };
+    const parts = partsOf(execution, name, text);
+    for (let index = 0; index < parts.length; index += PARTS_AT_ONCE) {
+      const puts = parts.slice(index, index + PARTS_AT_ONCE).map((Item) => ({ Put: { TableName, Item } }));
+      if (!(await writeOnce(table, check, ...puts))) return;
+    }
   }
 
   /** All items of a partition, or those whose sort keys are in the range. */
@@ -101,7 +124,8 @@ export function dynamoExecutionStore({ client: dynamodb, name: TableName }: Tabl
 
   return {
     async createExecution(execution, request) {
-      await putText(execution, REQUEST, request);
+      const parts = partsOf(execution, REQUEST, request);
+      await Promise.all(parts.map((Item) => callTable(dynamodb.put({ TableName, Item }))));
       await callTable(dynamodb.put({ TableName, Item: executionItem(execution) }));
     },
 
@@ -150,10 +174,10 @@ export function dynamoExecutionStore({ client: dynamodb, name: TableName }: Tabl
       return { request, answers: new Map([...found].map(([name, text]) => [name.slice(answerKey('').length), text])) };
     },
 
-    addAnswer: (execution, name, text) => putText(execution, answerKey(name), text),
+    addAnswer: (execution, name, text) => addText(execution, answerKey(name), text),
 
     async addEvents(execution, events) {
-      await putText(execution, eventsKey(events.at(-1)!.number), JSON.stringify(events));
+      await addText(execution, eventsKey(events.at(-1)!.number), JSON.stringify(events));
     },
 
     async eventsAfter(execution, number) {

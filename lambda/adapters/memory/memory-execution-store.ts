@@ -13,6 +13,10 @@ export function memoryExecutionStore(): ExecutionStore {
   const cancellations = new Map<string, Cancellation>();
   const cancellationKey = (...key: unknown[]) => JSON.stringify(key);
   const keyOf = ({ grant, id }: Pick<Execution, 'grant' | 'id'>) => `${grant}\n${id}`;
+  const notEnded = (execution: Execution) => {
+    const stored = executions.get(keyOf(execution));
+    return stored?.execution.status === 'cancelled' ? undefined : stored;
+  };
   return {
     async createExecution(execution, request) {
       const stored = { execution: copy(execution), request, answers: new Map(), events: new Map() };
@@ -45,11 +49,10 @@ export function memoryExecutionStore(): ExecutionStore {
       return { request, answers: new Map(answers) };
     },
     async addAnswer(execution, name, text) {
-      executions.get(keyOf(execution))!.answers.set(name, text);
+      notEnded(execution)?.answers.set(name, text);
     },
     async addEvents(execution, events) {
-      const stored = executions.get(keyOf(execution))!.events;
-      for (const event of copy(events)) stored.set(event.number, event);
+      for (const event of copy(events)) notEnded(execution)?.events.set(event.number, event);
     },
     async eventsAfter(execution, number) {
       const events = executions.get(keyOf(execution))?.events.values() ?? [];

@@ -81,9 +81,12 @@ export interface ExecutionStore {
   saveExecution(execution: Execution): Promise<boolean>;
   /** The request, and the input responses by the names under which they are stored. */
   loadRequest(execution: Execution): Promise<{ request: string; answers: Map<string, string> }>;
-  /** Stores an input response, which may be large, under a new name. */
+  /** Stores an input response, which may be large, under a new name; nothing when the execution is cancelled or deleted. */
   addAnswer(execution: Execution, name: string, text: string): Promise<void>;
-  /** Adds events and replaces those with the same numbers. Only the lease holder calls it. */
+  /**
+   * Adds events and replaces those with the same numbers; nothing when the execution is cancelled or deleted, as by the
+   * erasure of its user. The next `saveExecution` fails then. Only the lease holder calls it.
+   */
   addEvents(execution: Execution, events: ExecutionEvent[]): Promise<void>;
   /** Events with higher numbers, in order. */
   eventsAfter(execution: Execution, number: number): Promise<ExecutionEvent[]>;

@@ -21,7 +21,7 @@ import {
   RawSession,
   type SseEvent,
 } from '../../support/era-clients.ts';
-import { Process, Processes } from '../../support/mcp-processes.ts';
+import { Process, Processes, start } from '../../support/mcp-processes.ts';
 
 const TASKS = 'io.modelcontextprotocol/tasks';
 
@@ -77,6 +77,19 @@ function createServer(control: ToolControl, context: ToolContext): McpServer {
     'task-only',
     {},
     longRunning(async () => text('task-only'), { required: true }),
+  );
+  server.registerTool(
+    'remember',
+    {},
+    longRunning(async () => {
+      await context.state.put('before', 1);
+      control.begun += 1;
+      await control.gate.promise;
+      await context.state.put('after', 1).catch(() => undefined);
+      await context.state.put('versioned', 1, { version: 0 }).catch(() => undefined);
+      control.completed += 1;
+      return text('remembered');
+    }),
   );
   server.registerTool('quick', {}, async () => text('quick'));
   server.registerTool(
@@ -280,6 +293,26 @@ describe('a client of 2026-07-28 with the tasks extension', () => {
     control.gate.resolve();
     await processes.settle();
     expect((await get()).status).toBe('cancelled');
+  });
+
+  test('writes neither state nor the audit log once its user is erased', async () => {
+    const calls: string[] = [];
+    const log: AuditLogWriter = { recordCall: async ({ tool }) => void calls.push(String(tool)) };
+    const { control, processes, clock, ada } = await callTask('remember', {}, { calls: log });
+    await clock.until(() => control.begun);
+    const { user } = ada;
+    expect((await processes.stores.state.list(user, '', 10, undefined, start)).entries).toHaveLength(1);
+    await processes.stores.state.delete(user, 'before');
+    processes.around = async (method, call) => {
+      if (method === 'executions.findExecution') return undefined as never;
+      if (method === 'executions.saveExecution') return false as never;
+      return call();
+    };
+    control.gate.resolve();
+    await processes.settle();
+    expect(control.completed).toBe(1);
+    expect((await processes.stores.state.list(user, '', 10, undefined, start)).entries).toEqual([]);
+    expect(calls).toEqual([]);
   });
 
   test('cancels a task that waits for input, but not a completed one', async () => {

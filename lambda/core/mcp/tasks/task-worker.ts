@@ -1,6 +1,7 @@
 import type { JSONRPCRequest, JSONRPCResponse } from '@modelcontextprotocol/server';
 import type { Caller } from '../../access/caller.ts';
 import { type AuditDependencies, AuditRecorder } from '../../audit/audit-recorder.ts';
+import type { AuditLogWriter } from '../../audit/tool-call.ts';
 import type { Sessions } from '../../sessions/sessions.ts';
 import { after, type Clock, epochSeconds, every } from '../../support/clock.ts';
 import { randomId } from '../../support/crypto.ts';
@@ -25,6 +26,7 @@ import type { ServerStep } from '../server-step.ts';
 import { readMessages } from '../sse.ts';
 import { restoreRequest } from '../stored-request.ts';
 import { createToolContext, type ToolContextDependencies } from '../tool-context.ts';
+import type { StateStore } from '../tool-state.ts';
 import { traceIdOf, traceOf } from '../trace.ts';
 import { LeasedTask, type TaskOutcome, toolInputName } from './leased-task.ts';
 import { MOST_ATTEMPTS, type TaskJob } from './tasks.ts';
@@ -171,11 +173,55 @@ export class TaskWorker {
     if (!grant) return undefined;
     const trace = traceOf(request.headers, body);
     if (trace) this.#dependencies.setTrace(traceIdOf(trace));
-    const recorder = new AuditRecorder(this.#dependencies.audit, execution);
+    const recorder = new AuditRecorder({ ...this.#dependencies.audit, store: this.#auditLogOf(execution) }, execution);
     const onOutage = () => recorder.meetOutage();
-    const context = createToolContext(this.#dependencies.context, caller, { grant, session }, trace, onOutage);
+    const state = this.#stateOf(execution);
+    const context = createToolContext(
+      { ...this.#dependencies.context, state },
+      caller,
+      { grant, session },
+      trace,
+      onOutage,
+    );
     const arrivedAt = execution.createdAt * 1000;
     return { request, body, arrivedAt, caller, session, context, recorder, isWorker: true };
+  }
+
+  /** The audit log, to which a task that was cancelled, or erased with its user, writes nothing. */
+  #auditLogOf(execution: Execution): AuditLogWriter {
+    const { store } = this.#dependencies.audit;
+    return {
+      recordCall: async (...call) => {
+        if (await this.#isKept(execution)) await store.recordCall(...call);
+      },
+    };
+  }
+
+  /** The store of the user's state, to which a task that was cancelled, or erased with its user, writes nothing. */
+  #stateOf(execution: Execution): StateStore {
+    const { state } = this.#dependencies.context;
+    return {
+      ...state,
+      put: async (...entry) => {
+        await this.#requireKept(execution);
+        return state.put(...entry);
+      },
+      overwrite: async (...entry) => {
+        await this.#requireKept(execution);
+        return state.overwrite(...entry);
+      },
+    };
+  }
+
+  /** @throws Error when the execution was cancelled, or erased */
+  async #requireKept(execution: Execution): Promise<void> {
+    if (!(await this.#isKept(execution))) throw new Error('The task was cancelled; its state is not stored');
+  }
+
+  /** Whether the execution was neither cancelled nor erased. */
+  async #isKept({ grant, id }: Execution): Promise<boolean> {
+    const found = await this.#dependencies.executions.findExecution(grant, id);
+    return found !== undefined && found.status !== 'cancelled';
   }
 
   /** @returns undefined when the task is no longer this process's: it was cancelled */
