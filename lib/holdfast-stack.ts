@@ -266,7 +266,7 @@ export class HoldfastStack extends Stack {
       scope: defaultScope(scopes),
       upstreamTokens: settings.upstreamTokens
         ? {
-            environment: refreshEnvironment(identityProvider),
+            environment: refreshEnvironment(identityProvider, groupsNamedBy(settings)),
             grantUse: (grantee) => {
               this.#table.grantUpstreamTokens(grantee);
               this.#sealKey.grantSeal(grantee, 'upstream');
@@ -284,7 +284,7 @@ export class HoldfastStack extends Stack {
       TABLE_NAME: this.#table.name,
       SIGN_KEY_IDS: signingKeys.ids,
       SEAL_KEY_ID: this.#sealKey.id,
-      ...identityEnvironment(identityProvider, settings.upstreamTokens),
+      ...identityEnvironment(identityProvider, settings.upstreamTokens, groupsNamedBy(settings)),
       AUDIT_ARGUMENTS: settings.auditArguments,
       NAME_CLAIM: settings.showNames === 'no' ? undefined : settings.showNames,
       ACCESS_TOKEN_MINUTES: `${settings.accessTokenMinutes}`,
@@ -298,7 +298,7 @@ export class HoldfastStack extends Stack {
 
   /** Direct mode: the provider is the authorization server, and Holdfast serves the protected resource metadata only. */
   #createDirectSignIn(provider: IdentityProviderSettings): SignIn {
-    const { issuer, groupClaims, audience, jwksUri } = withProfile(provider);
+    const { issuer, groupClaims, groupPrefix, groups, audience, jwksUri } = withProfile(provider);
     const scope = directScopes(provider).join(' ');
     const discovery = this.#createFunction('Discovery', {
       entry: 'discovery.ts',
@@ -316,6 +316,8 @@ export class HoldfastStack extends Stack {
         DIRECT_ISSUER: issuer,
         DIRECT_AUDIENCE: audience ?? `${this.#publicUrl}/mcp`,
         DIRECT_GROUP_CLAIMS: groupClaims.join(' '),
+        DIRECT_GROUP_PREFIX: groupPrefix,
+        DIRECT_GROUPS: JSON.stringify([...groupsNamedBy(this.#settings), ...groups]),
         DIRECT_JWKS_URI: jwksUri,
       },
       oauth: undefined,
@@ -362,6 +364,12 @@ const queryOf = (values: Readonly<Record<string, number>>) =>
   new URLSearchParams(
     Object.entries(values).map(([name, value]): [string, string] => [name, String(value)]),
   ).toString();
+
+/** Groups that give power by a setting, and are kept in any case. */
+const groupsNamedBy = ({ adminsGroup, sessionTtlHoursByGroup = {} }: ResolvedSettings): string[] => [
+  adminsGroup,
+  ...Object.keys(sessionTtlHoursByGroup),
+];
 
 const callbackUrlOf = (publicUrl: string) => `${publicUrl}/callback`;
 

@@ -1,8 +1,8 @@
 import type { JWK } from 'jose';
 import * as oauth from 'oauth4webapi';
+import type { GroupReader } from '../core/identity/group-claims.ts';
 import {
   faultOfCode,
-  groupsOf,
   nameIn,
   ProviderConfigurationError,
   SignInRefusedError,
@@ -32,8 +32,8 @@ export type OpenIdSignInOptions = OpenIdClientOptions & {
   parameters: Record<string, string>;
   /** The same of a sign-in to the dashboard. */
   dashboard: { scopes: string[]; parameters: Record<string, string> };
-  /** Claims of the id token that name the user's groups. */
-  groupClaims: string[];
+  /** Reads the user's groups from the claims of the id token. */
+  groupsIn: GroupReader;
   /** The claim with the user's name; only with the setting `showNames`. */
   nameClaim?: string | undefined;
   /** Whether upstream tokens of an ended grant are revoked at the provider. */
@@ -151,7 +151,7 @@ export function openIdRefresher(client: OpenIdClientOptions): Pick<UpstreamProvi
 
 export function openIdProvider({
   scopes,
-  groupClaims,
+  groupsIn,
   nameClaim,
   redirectUri,
   revokes,
@@ -214,7 +214,7 @@ export function openIdProvider({
         const isForOtherClient = claims.azp !== undefined && claims.azp !== client.client_id;
         if (sub === '' || isForOtherClient) throw new SignInRefusedError('invalid_id_token');
         return {
-          identity: { issuer: iss, subject: sub, groups: groupsOf(claims, groupClaims), ...nameIn(claims, nameClaim) },
+          identity: { issuer: iss, subject: sub, groups: groupsIn(claims) ?? [], ...nameIn(claims, nameClaim) },
           tokens: tokensOf(tokens),
         };
       }).catch(failed);

@@ -7,6 +7,7 @@ import { authenticateBearer, directCaller, facadeCaller } from '../core/access/a
 import { type Caller, callerContext } from '../core/access/caller.ts';
 import { InvalidTokenError } from '../core/access/invalid-token-error.ts';
 import { tokenRejectionLog } from '../core/access/token-rejection-log.ts';
+import { groupReader } from '../core/identity/group-claims.ts';
 import { resourceMetadataUrl } from '../core/oauth/endpoints/protected-resource-metadata.ts';
 import { ServiceUnavailableError } from '../core/support/service-unavailable-error.ts';
 import { authorizerVariables, readEnvironment } from '../shared/environment.ts';
@@ -23,10 +24,13 @@ const logRejection = tokenRejectionLog(log, systemClock);
 function tokenIssuer() {
   const { DIRECT_ISSUER: issuer, DIRECT_AUDIENCE: audience, DIRECT_JWKS_URI: jwksUri } = direct;
   if (!issuer || !audience) return { trust: trustInFacade(PUBLIC_URL), readCaller: facadeCaller };
-  const groupClaims = direct.DIRECT_GROUP_CLAIMS ?? [];
+  const groupsIn = groupReader(
+    { claims: direct.DIRECT_GROUP_CLAIMS ?? [], prefix: direct.DIRECT_GROUP_PREFIX, kept: direct.DIRECT_GROUPS ?? [] },
+    log,
+  );
   return {
     trust: trustInProvider({ issuer, audience, jwksUri }),
-    readCaller: directCaller({ issuer, groupClaims, defaultScope: defaultScope(scopes) }),
+    readCaller: directCaller({ issuer, groupsIn, defaultScope: defaultScope(scopes) }),
   };
 }
 

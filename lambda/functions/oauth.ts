@@ -18,6 +18,7 @@ import { kmsSigner } from '../adapters/kms/kms-signer.ts';
 import { log, withInvocation } from '../adapters/logging/structured-log.ts';
 import { openIdProvider } from '../adapters/openid.ts';
 import { systemClock } from '../adapters/system-clock.ts';
+import { groupReader } from '../core/identity/group-claims.ts';
 import { UpstreamRevocations } from '../core/identity/upstream-revocations.ts';
 import { UpstreamTokenManager } from '../core/identity/upstream-tokens.ts';
 import { UserNames } from '../core/identity/user-names.ts';
@@ -48,7 +49,10 @@ const upstreamProvider = openIdProvider({
   scopes: environment.IDP_SCOPES,
   parameters: environment.IDP_PARAMETERS,
   dashboard: { scopes: environment.IDP_DASHBOARD_SCOPES, parameters: environment.IDP_DASHBOARD_PARAMETERS },
-  groupClaims: environment.IDP_GROUP_CLAIMS,
+  groupsIn: groupReader(
+    { claims: environment.IDP_GROUP_CLAIMS, prefix: environment.IDP_GROUP_PREFIX, kept: environment.IDP_GROUPS },
+    log,
+  ),
   nameClaim: environment.NAME_CLAIM,
   revokes: environment.IDP_REVOKES === 'true',
   redirectUri: `${PUBLIC_URL}/callback`,

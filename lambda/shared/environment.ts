@@ -52,6 +52,17 @@ const positive = {
 /** Separated by spaces, as OAuth writes scopes. */
 const list = { read: (value: string) => value.split(' ').filter(Boolean) };
 
+/** A JSON array of strings. */
+const strings = {
+  read: (value: string) => {
+    const parsed: unknown = JSON.parse(value);
+    if (!Array.isArray(parsed) || !parsed.every((each) => typeof each === 'string')) {
+      throw new Error('a JSON array of strings');
+    }
+    return parsed as string[];
+  },
+};
+
 /** As in the query of a URL. */
 const parameters = { read: (value: string) => Object.fromEntries(new URLSearchParams(value)) };
 
@@ -77,6 +88,11 @@ const identityProvider = {
   IDP_CLIENT_SECRET_ARN: optional(text),
   /** Client authentication method; absent: one that the provider supports. */
   IDP_AUTHENTICATION: optional(oneOf(...clientAuthenticationMethods)),
+  /** Claims of the id token with groups, and the prefix that is removed from each group. */
+  IDP_GROUP_CLAIMS: list,
+  IDP_GROUP_PREFIX: optional(text),
+  /** Groups that are kept, those of settings first (`GroupRules.kept`). */
+  IDP_GROUPS: strings,
 };
 
 /** How the arguments of tools are logged. */
@@ -89,6 +105,8 @@ export const authorizerVariables = {
   DIRECT_ISSUER: optional(text),
   DIRECT_AUDIENCE: optional(text),
   DIRECT_GROUP_CLAIMS: optional(list),
+  DIRECT_GROUP_PREFIX: optional(text),
+  DIRECT_GROUPS: optional(strings),
   /** URL of its keys, in place of the one in its discovery document. */
   DIRECT_JWKS_URI: optional(text),
 };
@@ -116,8 +134,6 @@ export const oauthVariables = {
   /** The same of a sign-in to the dashboard, which keeps no token. */
   IDP_DASHBOARD_SCOPES: list,
   IDP_DASHBOARD_PARAMETERS: parameters,
-  /** Claims of the id token with groups. */
-  IDP_GROUP_CLAIMS: list,
   /** Claim of the id token with the user's name; only with the setting `showNames`. */
   NAME_CLAIM: optional(oneOf('name', 'email')),
   /** Set when upstream tokens of an ended grant are revoked. */
@@ -175,6 +191,9 @@ export const mcpVariables = {
   IDP_CLIENT_ID: optional(text),
   IDP_CLIENT_SECRET_ARN: optional(text),
   IDP_AUTHENTICATION: identityProvider.IDP_AUTHENTICATION,
+  IDP_GROUP_CLAIMS: optional(list),
+  IDP_GROUP_PREFIX: optional(text),
+  IDP_GROUPS: optional(strings),
 };
 
 export const dashboardVariables = {

@@ -63,6 +63,13 @@ export interface IdentityProviderSettings {
    */
   readonly groupClaims?: string[];
   /**
+   * Groups that tools see in `context.user.groups`: names, or starts of names with a final `*`. Groups that `adminsGroup`
+   * and `sessionTtlHoursByGroup` name are kept without this setting. Of one user, at most 50 groups and 2,048 bytes of
+   * group names are kept: the groups of those settings first, and then in the order of this list.
+   * @default ['*'] - all groups, within the limits
+   */
+  readonly groups?: string[];
+  /**
    * The provider's name on the consent page.
    * @default - the name of the profile, or the host of the issuer
    */
@@ -90,6 +97,8 @@ export function withProfile(provider: IdentityProviderSettings) {
     scopes: provider.scopes ?? profile.scopes,
     parameters: { ...profile.parameters, ...provider.parameters },
     groupClaims: provider.groupClaims ?? profile.groupClaims,
+    groupPrefix: profile.groupPrefix,
+    groups: provider.groups ?? ['*'],
     name: provider.name ?? profile.name ?? new URL(provider.issuer).host,
   };
 }
@@ -123,31 +132,39 @@ function dashboardRequest(provider: IdentityProviderSettings, upstreamTokens: bo
 /**
  * Environment variables of the OAuth function, which signs users in at the provider.
  * @param upstreamTokens whether tools use the tokens, and scopes may be for them alone
+ * @param namedGroups groups that settings name
  */
-export function identityEnvironment(provider: IdentityProviderSettings, upstreamTokens = false) {
-  const { scopes, parameters, groupClaims, name } = withProfile(provider);
+export function identityEnvironment(
+  provider: IdentityProviderSettings,
+  upstreamTokens = false,
+  namedGroups: readonly string[] = [],
+) {
+  const { scopes, parameters, name } = withProfile(provider);
   const dashboard = dashboardRequest(provider, upstreamTokens);
   return {
-    ...refreshEnvironment(provider),
+    ...refreshEnvironment(provider, namedGroups),
     IDP_SCOPES: scopes.join(' '),
     IDP_PARAMETERS: new URLSearchParams(parameters).toString(),
     IDP_DASHBOARD_SCOPES: dashboard.scopes.join(' '),
     IDP_DASHBOARD_PARAMETERS: new URLSearchParams(dashboard.parameters).toString(),
-    IDP_GROUP_CLAIMS: groupClaims.join(' '),
     IDP_REVOKES: profileOf(provider).revokes ? 'true' : undefined,
     IDP_NAME: name,
   };
 }
 
 /** Environment variables of a function that refreshes upstream tokens. */
-export function refreshEnvironment(provider: IdentityProviderSettings) {
-  const { issuer, clientId, clientSecretArn, authentication = profileOf(provider).authentication } = provider;
+export function refreshEnvironment(provider: IdentityProviderSettings, namedGroups: readonly string[] = []) {
+  const { authentication = profileOf(provider).authentication, ...settings } = withProfile(provider);
+  const { issuer, clientId, clientSecretArn, groupClaims, groupPrefix, groups } = settings;
   if (clientId === undefined) throw new Error('identityProvider.clientId is required outside direct mode');
   return {
     IDP_ISSUER: issuer,
     IDP_CLIENT_ID: clientId,
     IDP_CLIENT_SECRET_ARN: clientSecretArn,
     IDP_AUTHENTICATION: clientSecretArn === undefined ? 'none' : authentication,
+    IDP_GROUP_CLAIMS: groupClaims.join(' '),
+    IDP_GROUP_PREFIX: groupPrefix,
+    IDP_GROUPS: JSON.stringify([...namedGroups, ...groups]),
   };
 }
 
@@ -185,10 +202,7 @@ export function* validateIdentityProvider(provider: IdentityProviderSettings): G
   } else if (profile.issuer?.syntax.test(issuer) === false) {
     yield `identityProvider.issuer is ${quoted(issuer)}: an issuer of ${profileName} is like ${profile.issuer.example}`;
   }
-  for (const claim of provider.groupClaims ?? []) {
-    if (!/^\S+$/.test(claim))
-      yield `identityProvider.groupClaims has ${quoted(claim)}: use a claim name without spaces`;
-  }
+  yield* validateGroups(provider);
   yield* validateScopeSyntax(provider);
   yield* mode === 'direct' ? validateDirectMode(provider, profile) : validateFacadeMode(provider, profile);
 }
@@ -198,6 +212,18 @@ function* validateScopeSyntax(provider: IdentityProviderSettings): Generator<str
     for (const scope of provider[member] ?? []) {
       if (scopeSyntax.test(scope)) continue;
       yield `identityProvider.${member} has ${quoted(scope)}: use no spaces, quotes, $ or \\ in a scope`;
+    }
+  }
+}
+
+function* validateGroups(provider: IdentityProviderSettings): Generator<string> {
+  for (const claim of provider.groupClaims ?? []) {
+    if (!/^\S+$/.test(claim))
+      yield `identityProvider.groupClaims has ${quoted(claim)}: use a claim name without spaces`;
+  }
+  for (const group of provider.groups ?? []) {
+    if (group === '' || group.slice(0, -1).includes('*')) {
+      yield `identityProvider.groups has ${quoted(group)}: write a name, or the start of names with a final *`;
     }
   }
 }

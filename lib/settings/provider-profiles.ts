@@ -21,6 +21,8 @@ export type ProviderProfile = {
   issuer?: { syntax: RegExp; example: string };
   /** Claims of the id token that contain the user's groups. */
   groupClaims: readonly string[];
+  /** Removed from the start of each group. */
+  groupPrefix?: string;
   /**
    * Whether Holdfast revokes the refresh token of a revoked grant at the provider as well. `false` where that would end
    * the user's other grants too: the provider knows all clients as one, Holdfast. Holdfast then only deletes the token.
@@ -113,13 +115,17 @@ export const providerProfiles = {
     revokes: false,
     notDirect: withoutAudience,
   },
-  /** Without `offline_access`, its refresh tokens expire with the user's session at Keycloak, by default in 30 minutes. */
+  /**
+   * Without `offline_access`, its refresh tokens expire with the user's session at Keycloak, by default in 30 minutes. By
+   * default, its mapper writes groups as full paths, such as /admins.
+   */
   keycloak: {
     name: 'Keycloak',
     scopes: withRefreshToken,
     authentication: 'client_secret_post',
     issuer: { syntax: /\/realms\/[^/]+$/, example: 'https://login.example.com/realms/example' },
     groupClaims: ['groups'],
+    groupPrefix: '/',
     revokes: true,
   },
 } as const satisfies Record<string, ProviderProfile>;

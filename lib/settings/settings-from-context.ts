@@ -69,6 +69,7 @@ function identityProviderFromContext(node: Node): IdentityProviderSettings | und
     'idpName',
     'idpParameters',
     'idpGroupClaims',
+    'idpGroups',
     'idpAudience',
   ];
   const provider = group(required, optional);
@@ -85,6 +86,7 @@ function identityProviderFromContext(node: Node): IdentityProviderSettings | und
     dashboardScopes: list('idpDashboardScopes'),
     parameters: parameters === undefined ? undefined : Object.fromEntries(new URLSearchParams(parameters)),
     groupClaims: list('idpGroupClaims'),
+    groups: list('idpGroups'),
     name: text('idpName'),
     audience: text('idpAudience'),
   };

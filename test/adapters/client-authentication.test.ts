@@ -48,7 +48,7 @@ function adapterOf(registered: ClientAuthenticationMethod, authentication: Clien
     scopes: ['openid'],
     parameters: {},
     dashboard: { scopes: ['openid'], parameters: {} },
-    groupClaims: [],
+    groupsIn: () => [],
     revokes: true,
     redirectUri,
     now: () => Math.floor(Date.now() / 1000),

@@ -1,5 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import { openIdProvider, openIdRefresher } from '../../lambda/adapters/openid.ts';
+import { groupReader } from '../../lambda/core/identity/group-claims.ts';
 import { ProviderConfigurationError, SignInRefusedError } from '../../lambda/core/identity/upstream-provider.ts';
 import { randomToken } from '../../lambda/core/support/crypto.ts';
 import { ServiceUnavailableError } from '../../lambda/core/support/service-unavailable-error.ts';
@@ -26,11 +27,12 @@ async function providerOf(behaviour: Partial<Behaviour>): Promise<ScriptedProvid
 }
 
 const { IDP_ISSUER, IDP_CLIENT_ID, IDP_CLIENT_SECRET_ARN, IDP_AUTHENTICATION } = oauthVariables;
-const { IDP_SCOPES, IDP_PARAMETERS, IDP_GROUP_CLAIMS, IDP_REVOKES } = oauthVariables;
+const { IDP_SCOPES, IDP_PARAMETERS, IDP_GROUP_CLAIMS, IDP_GROUP_PREFIX, IDP_GROUPS, IDP_REVOKES } = oauthVariables;
 const { IDP_DASHBOARD_SCOPES, IDP_DASHBOARD_PARAMETERS } = oauthVariables;
 const variables = {
   ...{ IDP_ISSUER, IDP_CLIENT_ID, IDP_CLIENT_SECRET_ARN, IDP_AUTHENTICATION },
-  ...{ IDP_SCOPES, IDP_PARAMETERS, IDP_GROUP_CLAIMS, IDP_REVOKES, IDP_DASHBOARD_SCOPES, IDP_DASHBOARD_PARAMETERS },
+  ...{ IDP_SCOPES, IDP_PARAMETERS, IDP_GROUP_CLAIMS, IDP_GROUP_PREFIX, IDP_GROUPS, IDP_REVOKES },
+  ...{ IDP_DASHBOARD_SCOPES, IDP_DASHBOARD_PARAMETERS },
 };
 
 /** The adapter of the OAuth function, with the environment that the stack sets. */
@@ -54,7 +56,10 @@ function adapterOf({ issuer, behaviour, clientKey }: ScriptedProvider, settings:
     scopes: environment.IDP_SCOPES,
     parameters: environment.IDP_PARAMETERS,
     dashboard: { scopes: environment.IDP_DASHBOARD_SCOPES, parameters: environment.IDP_DASHBOARD_PARAMETERS },
-    groupClaims: environment.IDP_GROUP_CLAIMS,
+    groupsIn: groupReader(
+      { claims: environment.IDP_GROUP_CLAIMS, prefix: environment.IDP_GROUP_PREFIX, kept: environment.IDP_GROUPS },
+      () => undefined,
+    ),
     revokes: environment.IDP_REVOKES === 'true',
     redirectUri,
     now,
@@ -164,9 +169,9 @@ const cases: Record<ProviderProfileName, Case> = {
       authentication: 'client_secret_post',
       sendsIssuer: true,
       alg: 'ES256',
-      claims: { groups: ['/staff'] },
+      claims: { groups: ['/staff', '/parent/child'] },
     },
-    groups: ['/staff'],
+    groups: ['staff', 'parent/child'],
     revokes: true,
   },
 };

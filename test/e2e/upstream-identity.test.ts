@@ -57,20 +57,43 @@ describe('a user who is disabled at the identity provider', () => {
   });
 });
 
+/** Makes the functions of a template use the provider. */
+const using = (provider: ScriptedProvider) => (resources: Resources) => {
+  for (const { Type, Properties } of Object.values(resources)) {
+    const variables = Type === 'AWS::Lambda::Function' ? Properties.Environment.Variables : {};
+    if ('IDP_ISSUER' in variables) {
+      Object.assign(variables, { IDP_ISSUER: provider.issuer, IDP_CLIENT_ID: provider.clientId });
+    }
+  }
+};
+
+describe('the groups of a user', () => {
+  let provider: ScriptedProvider;
+  let cloud: TestCloud;
+  beforeAll(async () => {
+    provider = await ScriptedProvider.start({ rotates: true });
+    cloud = await TestCloud.start({ change: using(provider) });
+  });
+  afterAll(async () => {
+    await cloud?.stop();
+    await provider.stop();
+  });
+
+  test('are limited to 50 at sign-in, with those of settings first, although the id token has 12,000', async () => {
+    const groups = Array.from({ length: 12_000 }, (_, index) => `team-${index}`.padEnd(36, '-'));
+    provider.behaviour.claims = { 'cognito:groups': [...groups, 'admins'] };
+    const { tokens } = await cloud.signedIn();
+    expect((await cloud.item(`G#${grantOf(tokens)}`)).groups).toEqual(['admins', ...groups.slice(0, 49)]);
+    expect(cloud.log).toContain('"event":"groups_omitted"');
+  });
+});
+
 describe('tools in many processes at once', () => {
   let provider: ScriptedProvider;
   let cloud: TestCloud;
   beforeAll(async () => {
     provider = await ScriptedProvider.start({ rotates: true });
-    const change = (resources: Resources) => {
-      for (const { Type, Properties } of Object.values(resources)) {
-        const variables = Type === 'AWS::Lambda::Function' ? Properties.Environment.Variables : {};
-        if ('IDP_ISSUER' in variables) {
-          Object.assign(variables, { IDP_ISSUER: provider.issuer, IDP_CLIENT_ID: provider.clientId });
-        }
-      }
-    };
-    cloud = await TestCloud.start({ change, freshPerRequest: true });
+    cloud = await TestCloud.start({ change: using(provider), freshPerRequest: true });
   });
   afterAll(async () => {
     await cloud?.stop();

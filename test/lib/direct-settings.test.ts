@@ -55,6 +55,7 @@ test('the authorizer accepts the provider’s tokens with the MCP URL or the con
     DIRECT_ISSUER: 'https://example.authkit.app',
     DIRECT_AUDIENCE: `${PUBLIC_URL}/mcp`,
     DIRECT_GROUP_CLAIMS: 'roles role',
+    DIRECT_GROUPS: '["admins","*"]',
   });
   const configured = { audience: 'https://mcp.example.com', jwksUri: 'https://example.authkit.app/oauth2/jwks' };
   const identityProvider = { ...props.identityProvider!, ...configured };

@@ -654,6 +654,8 @@ test('settings reach their function', () => {
     toolTimeoutMinutes: 15,
     logRetention: 7,
     lambdaSystemLogs: true,
+    adminsGroup: 'operators',
+    sessionTtlHoursByGroup: { staff: 72 },
   });
   expect(functionNamed(template, 'Mcp')).toMatchObject({
     Timeout: 900,
@@ -665,6 +667,7 @@ test('settings reach their function', () => {
     GRANT_ABSOLUTE_DAYS: '14',
     REFRESH_WINDOW_SECONDS: '60',
     REDIRECT_SCHEMES: 'acme',
+    IDP_GROUPS: '["operators","staff","*"]',
   });
   for (const [, { Properties }] of resourcesOf(template, 'AWS::Logs::LogGroup')) {
     expect(Properties.RetentionInDays).toBe(7);

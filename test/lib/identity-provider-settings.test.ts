@@ -91,6 +91,8 @@ const invalid: [what: string, provider: object, setting: string][] = [
   ],
   ['a parameter that Holdfast sets', { ...complete.oidc, parameters: { redirect_uri: 'https://a' } }, 'parameters'],
   ['a claim name with a space', { ...complete.oidc, groupClaims: ['my groups'] }, 'groupClaims'],
+  ['an empty group', { ...complete.oidc, groups: [''] }, 'groups'],
+  ['a group with * inside', { ...complete.oidc, groups: ['team-*-admins'] }, 'groups'],
   ['an audience outside direct mode', { ...complete.auth0, profile: 'auth0', audience: 'https://a' }, 'audience'],
   ['a key set URL outside direct mode', { ...complete.oidc, jwksUri: 'https://a.example/jwks' }, 'jwksUri'],
   ['a client id in direct mode', { ...direct, clientId: 'holdfast' }, 'clientId'],
@@ -147,6 +149,13 @@ test('settings override those of the profile', () => {
   });
 });
 
+test('the groups that settings name are kept before those of identityProvider.groups', () => {
+  const groupsOf = (provider: object) =>
+    JSON.parse(identityEnvironment({ ...complete.oidc, ...provider }, false, ['admins', 'staff']).IDP_GROUPS);
+  expect(groupsOf({})).toEqual(['admins', 'staff', '*']);
+  expect(groupsOf({ groups: ['team-*', 'All Staff'] })).toEqual(['admins', 'staff', 'team-*', 'All Staff']);
+});
+
 test('a provider without a profile has the name of its host', () => {
   expect(identityEnvironment(complete.oidc).IDP_NAME).toBe('login.example.com');
 });
@@ -161,11 +170,13 @@ test('the context provides profile, mode and the other settings', () => {
       idpClientId: 'holdfast',
       idpParameters: 'audience=https://api.example.com/&organization=org_1',
       idpGroupClaims: 'https://example.com/groups',
+      idpGroups: 'team-*, staff',
     }),
   ).toMatchObject({
     profile: 'auth0',
     parameters: { audience: 'https://api.example.com/', organization: 'org_1' },
     groupClaims: ['https://example.com/groups'],
+    groups: ['team-*', 'staff'],
   });
   expect(
     fromContext({

@@ -167,7 +167,7 @@ test('A56: a rotated key of the provider is accepted once the cached key set is 
     scopes: ['openid'],
     parameters: {},
     dashboard: { scopes: ['openid'], parameters: {} },
-    groupClaims: [],
+    groupsIn: () => [],
     revokes: false,
     redirectUri,
     now,

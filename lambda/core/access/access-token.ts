@@ -1,4 +1,4 @@
-import { groupsOf } from '../identity/upstream-provider.ts';
+import type { GroupReader } from '../identity/group-claims.ts';
 import { sha256 } from '../support/crypto.ts';
 import type { Caller } from './caller.ts';
 import { InvalidTokenError } from './invalid-token-error.ts';
@@ -68,11 +68,11 @@ export const facadeCaller: CallerReader = async (claims) => ({
  */
 export function directCaller({
   issuer,
-  groupClaims,
+  groupsIn,
   defaultScope,
 }: {
   issuer: string;
-  groupClaims: readonly string[];
+  groupsIn: GroupReader;
   defaultScope: string;
 }): CallerReader {
   return async (claims) => {
@@ -84,7 +84,7 @@ export function directCaller({
       grant: await sha256([issuer, sub, client].join('\n')),
       scopes: [...new Set([defaultScope, ...scopesIn(claims.scope ?? claims.scp)])],
       expiresAt: requiredExpiry(claims),
-      identity: { issuer, subject: sub, groups: groupsOf(claims, groupClaims) },
+      identity: { issuer, subject: sub, groups: groupsIn(claims) ?? [] },
     };
   };
 }

@@ -106,11 +106,6 @@ export class ProviderConfigurationError extends Error {
   }
 }
 
-/** Groups in the given claims, each an array or, at some providers, a single string. */
-export const groupsOf = (claims: Readonly<Record<string, unknown>>, names: readonly string[]): string[] => [
-  ...new Set(names.flatMap((name) => claims[name]).filter((group) => typeof group === 'string')),
-];
-
 const LONGEST_NAME = 100;
 
 /**

@@ -2,12 +2,14 @@ import { authenticateBearer, directCaller, facadeCaller } from '../../../lambda/
 import { callerContext, readCallerContext } from '../../../lambda/core/access/caller.ts';
 import { InvalidTokenError } from '../../../lambda/core/access/invalid-token-error.ts';
 import { userKey } from '../../../lambda/core/access/user-key.ts';
+import { groupReader } from '../../../lambda/core/identity/group-claims.ts';
 
 /** The caller of a verified token. The tests of the verifier cover the verification. */
 
 const issuer = 'https://login.example.com';
 const claims = { iss: issuer, sub: 'ada', client_id: 'client-1', exp: 2_000_000_000 };
-const read = directCaller({ issuer, groupClaims: ['roles', 'role'], defaultScope: 'mcp' });
+const groupsIn = groupReader({ claims: ['roles', 'role'], kept: ['*'] }, () => undefined);
+const read = directCaller({ issuer, groupsIn, defaultScope: 'mcp' });
 
 const callerOf = (change: object = {}) => read({ ...claims, ...change });
 
