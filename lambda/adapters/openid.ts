@@ -8,8 +8,10 @@ import {
   SignInRefusedError,
   type UpstreamProvider,
   type UpstreamTokens,
+  type UpstreamUser,
 } from '../core/identity/upstream-provider.ts';
 import { parseJson } from '../core/support/json.ts';
+import type { Logger } from '../core/support/logger.ts';
 import { ServiceUnavailableError } from '../core/support/service-unavailable-error.ts';
 import { quote } from '../core/support/untrusted-text.ts';
 import { isLoopbackHost } from '../shared/loopback.ts';
@@ -22,6 +24,9 @@ export type OpenIdClientOptions = {
   clientSecret?: () => Promise<string>;
   /** @default - `client_secret_post` if the provider supports it, else `client_secret_basic` */
   authentication?: ClientAuthenticationMethod | undefined;
+  groupsIn: GroupReader;
+  /** Whether claims that the id token lacks are read from the userinfo endpoint, if the provider has one (OIDC Core §5.4). */
+  userInfo: boolean;
   /** Epoch seconds. */
   now: () => number;
 };
@@ -32,13 +37,12 @@ export type OpenIdSignInOptions = OpenIdClientOptions & {
   parameters: Record<string, string>;
   /** The same of a sign-in to the dashboard. */
   dashboard: { scopes: string[]; parameters: Record<string, string> };
-  /** Reads the user's groups from the claims of the id token. */
-  groupsIn: GroupReader;
   /** The claim with the user's name; only with the setting `showNames`. */
   nameClaim?: string | undefined;
   /** Whether upstream tokens of an ended grant are revoked at the provider. */
   revokes: boolean;
   redirectUri: string;
+  log: Logger;
 };
 
 /** Of one request, discovery included: less than the lease of a refresh. */
@@ -146,19 +150,28 @@ async function importPrivateKey(secret: string): Promise<oauth.PrivateKey | unde
 
 /** The part that the MCP function needs: its bundle excludes sign-in. */
 export function openIdRefresher(client: OpenIdClientOptions): Pick<UpstreamProvider, 'refresh'> {
-  return { refresh: refreshOver(connect(client)) };
+  return { refresh: refreshOver(connect(client), client) };
+}
+
+type Claims = Readonly<Record<string, unknown>>;
+
+/** The user of an id token. The library leaves both checks to its caller (OIDC Core §2, §3.1.3.7). */
+function userOf({ iss, sub, azp }: oauth.IDToken, { client_id }: oauth.Client): UpstreamUser {
+  if (sub === '' || (azp !== undefined && azp !== client_id)) throw new SignInRefusedError('invalid_id_token');
+  return { issuer: iss, subject: sub };
 }
 
 export function openIdProvider({
   scopes,
-  groupsIn,
   nameClaim,
   redirectUri,
   revokes,
+  log,
   ...client
 }: OpenIdSignInOptions): UpstreamProvider {
   const connection = connect(client);
   const { provider, options, tokensOf, failed } = connection;
+  const { groupsIn } = client;
 
   function validResponse(...response: Parameters<typeof oauth.validateAuthResponse>): URLSearchParams {
     try {
@@ -169,8 +182,38 @@ export function openIdProvider({
     }
   }
 
+  /** Claims of the userinfo endpoint; undefined where it is not asked. */
+  async function userInfoOf(accessToken: string, { subject }: UpstreamUser): Promise<Claims | undefined> {
+    const { server, client: registered } = await provider();
+    if (!client.userInfo || server.userinfo_endpoint === undefined) return undefined;
+    const response = await oauth.userInfoRequest(server, registered, accessToken, options());
+    if (response.status >= 400 && response.status < 500 && !passing.has(response.status)) {
+      // The access token may be for another resource alone. A claim that the endpoint does not state is absent.
+      log('userinfo_rejected', { status: response.status });
+      return {};
+    }
+    try {
+      return await oauth.processUserInfoResponse(server, registered, subject, response);
+    } catch (error) {
+      if ((error as { code?: unknown }).code !== oauth.JSON_ATTRIBUTE_COMPARISON) throw error;
+      throw new SignInRefusedError('userinfo_of_other_user', error);
+    }
+  }
+
+  /** The claims of the id token and, if it lacks one that Holdfast reads, those of the userinfo endpoint. */
+  async function completeClaims(idToken: Claims, accessToken: string, user: UpstreamUser): Promise<Claims> {
+    const isComplete = groupsIn(idToken) !== undefined && (nameClaim === undefined || nameClaim in idToken);
+    return isComplete ? idToken : { ...(await userInfoOf(accessToken, user)), ...idToken };
+  }
+
   return {
-    refresh: refreshOver(connection),
+    refresh: refreshOver(connection, client),
+
+    currentGroups: (accessToken, user) =>
+      mapRefreshErrors(async () => {
+        const claims = await userInfoOf(accessToken, user);
+        return claims && (groupsIn(claims) ?? []);
+      }),
 
     async signInUrl({ state, nonce, verifier }, purpose = 'grant') {
       const request = purpose === 'dashboard' ? client.dashboard : { scopes, parameters: client.parameters };
@@ -209,12 +252,11 @@ export function openIdProvider({
           requireIdToken: true,
         });
         await oauth.validateApplicationLevelSignature(server, response, options());
-        const { iss, sub, ...claims } = oauth.getValidatedIdTokenClaims(tokens)!;
-        // The library leaves both checks to its caller (OIDC Core §2, §3.1.3.7).
-        const isForOtherClient = claims.azp !== undefined && claims.azp !== client.client_id;
-        if (sub === '' || isForOtherClient) throw new SignInRefusedError('invalid_id_token');
+        const idToken = oauth.getValidatedIdTokenClaims(tokens)!;
+        const user = userOf(idToken, client);
+        const claims = await completeClaims(idToken, tokens.access_token, user);
         return {
-          identity: { issuer: iss, subject: sub, groups: groupsIn(claims) ?? [], ...nameIn(claims, nameClaim) },
+          identity: { ...user, groups: groupsIn(claims) ?? [], ...nameIn(claims, nameClaim) },
           tokens: tokensOf(tokens),
         };
       }).catch(failed);
@@ -234,8 +276,11 @@ export function openIdProvider({
   };
 }
 
-function refreshOver({ provider, options, tokensOf, failed }: Connection): UpstreamProvider['refresh'] {
-  return (refreshToken) =>
+function refreshOver(
+  { provider, options, tokensOf, failed }: Connection,
+  { groupsIn, userInfo }: Pick<OpenIdClientOptions, 'groupsIn' | 'userInfo'>,
+): UpstreamProvider['refresh'] {
+  return (refreshToken, expected) =>
     mapRefreshErrors(async () => {
       const requestOptions = options();
       const { server, client, authentication } = await provider();
@@ -246,7 +291,17 @@ function refreshOver({ provider, options, tokensOf, failed }: Connection): Upstr
         refreshToken,
         requestOptions,
       );
-      return tokensOf(await oauth.processRefreshTokenResponse(server, client, response));
+      const tokens = await oauth.processRefreshTokenResponse(server, client, response);
+      // Received from the token endpoint over TLS, which OIDC Core §3.1.3.7 accepts in place of the signature. A key set that
+      // is unavailable at this moment would lose the next refresh token.
+      const idToken = oauth.getValidatedIdTokenClaims(tokens);
+      if (idToken === undefined) return tokensOf(tokens);
+      const { issuer, subject } = userOf(idToken, client);
+      if (issuer !== expected.issuer || subject !== expected.subject) {
+        throw new SignInRefusedError('id_token_of_other_user');
+      }
+      const mayLackGroups = userInfo && server.userinfo_endpoint !== undefined;
+      return { ...tokensOf(tokens), groups: groupsIn(idToken) ?? (mayLackGroups ? undefined : []) };
     }).catch(failed);
 }
 
@@ -301,7 +356,7 @@ async function mapRefreshErrors<T>(request: () => Promise<T>): Promise<T> {
   try {
     return await request();
   } catch (error) {
-    if (error instanceof ServiceUnavailableError) throw error;
+    if (error instanceof ServiceUnavailableError || error instanceof SignInRefusedError) throw error;
     if (error instanceof oauth.ResponseBodyError && curedBySignIn.has(error.error)) {
       throw new SignInRefusedError(error.error, error);
     }

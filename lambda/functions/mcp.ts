@@ -19,6 +19,7 @@ import { openIdRefresher } from '../adapters/openid.ts';
 import { systemClock } from '../adapters/system-clock.ts';
 import { readCallerContext } from '../core/access/caller.ts';
 import type { AuditDependencies } from '../core/audit/audit-recorder.ts';
+import { groupReader } from '../core/identity/group-claims.ts';
 import { UpstreamTokenManager } from '../core/identity/upstream-tokens.ts';
 import { RequestStates } from '../core/mcp/modern/request-state.ts';
 import { handleMcpRequest, type PipelineDependencies } from '../core/mcp/pipeline.ts';
@@ -122,6 +123,7 @@ async function openWorker(): Promise<WorkerStarter> {
 /** The identity provider's tokens, if the stack lets this function open them. */
 function openUpstream(): ToolContextDependencies['upstream'] {
   const { IDP_ISSUER, IDP_CLIENT_ID, IDP_CLIENT_SECRET_ARN, IDP_AUTHENTICATION } = environment;
+  const { IDP_GROUP_CLAIMS = [], IDP_GROUP_PREFIX, IDP_GROUPS = [], IDP_USER_INFO } = environment;
   if (!IDP_ISSUER || !IDP_CLIENT_ID) return undefined;
   const tokens = new UpstreamTokenManager({
     store: dynamoUpstreamTokenStore(table),
@@ -133,6 +135,8 @@ function openUpstream(): ToolContextDependencies['upstream'] {
         clientSecret: async () => (await import('../adapters/secret-reader.ts')).readSecret(IDP_CLIENT_SECRET_ARN),
       }),
       authentication: IDP_AUTHENTICATION,
+      groupsIn: groupReader({ claims: IDP_GROUP_CLAIMS, prefix: IDP_GROUP_PREFIX, kept: IDP_GROUPS }, log),
+      userInfo: IDP_USER_INFO === 'true',
       now,
     }),
     clock: systemClock,

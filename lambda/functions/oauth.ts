@@ -53,10 +53,12 @@ const upstreamProvider = openIdProvider({
     { claims: environment.IDP_GROUP_CLAIMS, prefix: environment.IDP_GROUP_PREFIX, kept: environment.IDP_GROUPS },
     log,
   ),
+  userInfo: environment.IDP_USER_INFO === 'true',
   nameClaim: environment.NAME_CLAIM,
   revokes: environment.IDP_REVOKES === 'true',
   redirectUri: `${PUBLIC_URL}/callback`,
   now,
+  log,
 });
 const upstreamTokens = new UpstreamTokenManager({
   store: dynamoUpstreamTokenStore(table),

@@ -93,6 +93,8 @@ const identityProvider = {
   IDP_GROUP_PREFIX: optional(text),
   /** Groups that are kept, those of settings first (`GroupRules.kept`). */
   IDP_GROUPS: strings,
+  /** Set when claims that the id token lacks are read from the userinfo endpoint. */
+  IDP_USER_INFO: optional(oneOf('true')),
 };
 
 /** How the arguments of tools are logged. */
@@ -194,6 +196,7 @@ export const mcpVariables = {
   IDP_GROUP_CLAIMS: optional(list),
   IDP_GROUP_PREFIX: optional(text),
   IDP_GROUPS: optional(strings),
+  IDP_USER_INFO: identityProvider.IDP_USER_INFO,
 };
 
 export const dashboardVariables = {

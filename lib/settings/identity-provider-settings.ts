@@ -165,6 +165,7 @@ export function refreshEnvironment(provider: IdentityProviderSettings, namedGrou
     IDP_GROUP_CLAIMS: groupClaims.join(' '),
     IDP_GROUP_PREFIX: groupPrefix,
     IDP_GROUPS: JSON.stringify([...namedGroups, ...groups]),
+    IDP_USER_INFO: profileOf(provider).userInfo && 'true',
   };
 }
 

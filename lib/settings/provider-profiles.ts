@@ -23,6 +23,8 @@ export type ProviderProfile = {
   groupClaims: readonly string[];
   /** Removed from the start of each group. */
   groupPrefix?: string;
+  /** `true` if claims that the id token lacks may be at the userinfo endpoint (OIDC Core §5.4). */
+  userInfo?: true;
   /**
    * Whether Holdfast revokes the refresh token of a revoked grant at the provider as well. `false` where that would end
    * the user's other grants too: the provider knows all clients as one, Holdfast. Holdfast then only deletes the token.
@@ -45,6 +47,7 @@ export const providerProfiles = {
   oidc: {
     scopes: ['openid', 'profile', 'email'],
     groupClaims: ['groups'],
+    userInfo: true,
     revokes: true,
   },
   /** A user pool. It issues a refresh token without `offline_access`, and rejects unknown scopes, that one included. */
@@ -82,6 +85,7 @@ export const providerProfiles = {
     scopes: withRefreshToken,
     authentication: 'client_secret_basic',
     groupClaims: ['groups'],
+    userInfo: true,
     revokes: true,
     notDirect: withoutAudience,
   },
@@ -126,6 +130,7 @@ export const providerProfiles = {
     issuer: { syntax: /\/realms\/[^/]+$/, example: 'https://login.example.com/realms/example' },
     groupClaims: ['groups'],
     groupPrefix: '/',
+    userInfo: true,
     revokes: true,
   },
 } as const satisfies Record<string, ProviderProfile>;

@@ -9,7 +9,8 @@ export interface SignInSettings {
    */
   readonly identityProvider?: IdentityProviderSettings;
   /**
-   * Lifetime of an access token in minutes. It does not delay revocation: every request reads the grant.
+   * Lifetime of an access token in minutes. It does not delay revocation: every request reads the grant. At each refresh,
+   * Holdfast asks the provider again for the user's groups and whether the user is still allowed.
    * @default 60
    */
   readonly accessTokenMinutes?: number;
@@ -61,8 +62,8 @@ export const signInDefaults = {
 const lifetimeLimits = {
   accessTokenMinutes: {
     min: 5,
-    max: 24 * 60,
-    reason: 'shorter tokens keep clients refreshing, and longer ones can be stolen',
+    max: 60,
+    reason: 'shorter tokens keep clients refreshing, and with longer ones a user keeps groups for more than an hour',
   },
   grantIdleDays: { min: 1, max: 365, reason: 'an unused grant must expire' },
   grantAbsoluteDays: { min: 1, max: 3650, reason: 'Cognito keeps a refresh token for ten years at most' },

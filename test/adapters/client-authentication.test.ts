@@ -49,9 +49,11 @@ function adapterOf(registered: ClientAuthenticationMethod, authentication: Clien
     parameters: {},
     dashboard: { scopes: ['openid'], parameters: {} },
     groupsIn: () => [],
+    userInfo: false,
     revokes: true,
     redirectUri,
     now: () => Math.floor(Date.now() / 1000),
+    log: () => undefined,
   });
 }
 
@@ -74,10 +76,10 @@ test.each(clientAuthenticationMethods)('oidc-provider accepts %s for token, refr
   const adapter = adapterOf(method, method);
   const { identity, tokens } = await signIn(adapter);
   expect(identity.subject).toBe('ada');
-  const fresh = await adapter.refresh(tokens.refreshToken!);
+  const fresh = await adapter.refresh(tokens.refreshToken!, identity);
   const current = fresh.refreshToken ?? tokens.refreshToken!;
   await adapter.revoke(current);
-  await expect(adapter.refresh(current)).rejects.toMatchObject({ reason: 'invalid_grant' });
+  await expect(adapter.refresh(current, identity)).rejects.toMatchObject({ reason: 'invalid_grant' });
   await becomes(() => received.length === 4);
   const paths = ['/token', '/token', '/token/revocation', '/token'];
   expect(received).toEqual(paths.map((path) => ({ path, method })));

@@ -27,12 +27,12 @@ async function providerOf(behaviour: Partial<Behaviour>): Promise<ScriptedProvid
 }
 
 const { IDP_ISSUER, IDP_CLIENT_ID, IDP_CLIENT_SECRET_ARN, IDP_AUTHENTICATION } = oauthVariables;
-const { IDP_SCOPES, IDP_PARAMETERS, IDP_GROUP_CLAIMS, IDP_GROUP_PREFIX, IDP_GROUPS, IDP_REVOKES } = oauthVariables;
-const { IDP_DASHBOARD_SCOPES, IDP_DASHBOARD_PARAMETERS } = oauthVariables;
+const { IDP_SCOPES, IDP_PARAMETERS, IDP_REVOKES, IDP_DASHBOARD_SCOPES, IDP_DASHBOARD_PARAMETERS } = oauthVariables;
+const { IDP_GROUP_CLAIMS, IDP_GROUP_PREFIX, IDP_GROUPS, IDP_USER_INFO } = oauthVariables;
 const variables = {
   ...{ IDP_ISSUER, IDP_CLIENT_ID, IDP_CLIENT_SECRET_ARN, IDP_AUTHENTICATION },
-  ...{ IDP_SCOPES, IDP_PARAMETERS, IDP_GROUP_CLAIMS, IDP_GROUP_PREFIX, IDP_GROUPS, IDP_REVOKES },
-  ...{ IDP_DASHBOARD_SCOPES, IDP_DASHBOARD_PARAMETERS },
+  ...{ IDP_SCOPES, IDP_PARAMETERS, IDP_REVOKES, IDP_DASHBOARD_SCOPES, IDP_DASHBOARD_PARAMETERS },
+  ...{ IDP_GROUP_CLAIMS, IDP_GROUP_PREFIX, IDP_GROUPS, IDP_USER_INFO },
 };
 
 /** The adapter of the OAuth function, with the environment that the stack sets. */
@@ -60,11 +60,19 @@ function adapterOf({ issuer, behaviour, clientKey }: ScriptedProvider, settings:
       { claims: environment.IDP_GROUP_CLAIMS, prefix: environment.IDP_GROUP_PREFIX, kept: environment.IDP_GROUPS },
       () => undefined,
     ),
+    userInfo: environment.IDP_USER_INFO === 'true',
     revokes: environment.IDP_REVOKES === 'true',
     redirectUri,
     now,
+    log: () => undefined,
   });
 }
+
+/** A user of a refresh that fails before there is an id token. */
+const ada = { issuer: 'https://login.example.com', subject: 'ada' };
+
+/** The refresher of a provider whose groups are not read. */
+const withoutGroups = { groupsIn: () => [], userInfo: false };
 
 type Adapter = ReturnType<typeof adapterOf>;
 
@@ -204,12 +212,12 @@ describe.each(Object.entries(cases) as [ProviderProfileName, Case][])(
 
     test('issues a refresh token that refreshes', async () => {
       const { provider, adapter } = await start();
-      const { tokens } = await signIn(adapter);
-      const fresh = await adapter.refresh(tokens.refreshToken!);
+      const { tokens, identity } = await signIn(adapter);
+      const fresh = await adapter.refresh(tokens.refreshToken!, identity);
       expect(fresh.accessToken).not.toBe(tokens.accessToken);
       expect(fresh.refreshToken !== undefined).toBe(provider.behaviour.rotates);
-      await adapter.refresh(fresh.refreshToken ?? tokens.refreshToken!);
-      const again = adapter.refresh(tokens.refreshToken!);
+      await adapter.refresh(fresh.refreshToken ?? tokens.refreshToken!, identity);
+      const again = adapter.refresh(tokens.refreshToken!, identity);
       await (provider.behaviour.rotates ? expect(again).rejects.toThrow(SignInRefusedError) : again);
     });
 
@@ -229,8 +237,8 @@ describe.each(clientAuthenticationMethods)('the client authentication %s', (auth
   test('is that of token, refresh and revocation requests', async () => {
     const provider = await providerOf({ authentication, listsAuthentication: false });
     const adapter = adapterOf(provider, { authentication });
-    const { tokens } = await signIn(adapter);
-    const { accessToken } = await adapter.refresh(tokens.refreshToken!);
+    const { tokens, identity } = await signIn(adapter);
+    const { accessToken } = await adapter.refresh(tokens.refreshToken!, identity);
     expect(accessToken).not.toBe(tokens.accessToken);
     await adapter.revoke(tokens.refreshToken!);
     expect(provider.revoked).toEqual([tokens.refreshToken]);
@@ -279,9 +287,10 @@ describe('the private key of the client', () => {
       clientId: CLIENT.id,
       clientSecret: async () => secret,
       authentication: 'private_key_jwt',
+      ...withoutGroups,
       now,
     });
-    await expect(refresher.refresh('r')).rejects.toMatchObject({
+    await expect(refresher.refresh('r', ada)).rejects.toMatchObject({
       name: 'ProviderConfigurationError',
       message: 'the client secret is not a private JWK with alg and kid, which private_key_jwt needs',
       cause: undefined,
@@ -341,7 +350,10 @@ describe('a provider', () => {
     const provider = await providerOf({ authentication: 'client_secret_basic' });
     const adapter = adapterOf(provider, { profile: 'oidc', authentication: 'client_secret_post' });
     await expect(signIn(adapter)).rejects.toMatchObject({ reason: 'invalid_client' });
-    await expect(adapter.refresh('any')).rejects.toMatchObject({ fault: 'client_rejected', reason: 'invalid_client' });
+    await expect(adapter.refresh('any', ada)).rejects.toMatchObject({
+      fault: 'client_rejected',
+      reason: 'invalid_client',
+    });
   });
 
   test('that does not answer is used by the discovery document of an earlier sign-in', async () => {
@@ -359,17 +371,18 @@ describe('a provider', () => {
       issuer: `${provider.origin}/common`,
       clientId: CLIENT.id,
       authentication: 'client_secret_post',
+      ...withoutGroups,
       now,
     });
-    await expect(adapter.refresh('any')).rejects.toThrow(ProviderConfigurationError);
+    await expect(adapter.refresh('any', ada)).rejects.toThrow(ProviderConfigurationError);
   });
 });
 
 describe('a configuration that only the operator can correct', () => {
   const refresherAt = (issuer: string) =>
-    openIdRefresher({ issuer, clientId: CLIENT.id, authentication: 'client_secret_post', now });
+    openIdRefresher({ issuer, clientId: CLIENT.id, authentication: 'client_secret_post', ...withoutGroups, now });
   const rejectionOf = (adapter: Pick<Adapter, 'refresh'>) =>
-    adapter.refresh('any').then(
+    adapter.refresh('any', ada).then(
       () => undefined,
       (error: unknown) => error,
     );
@@ -429,11 +442,15 @@ describe('a configuration that only the operator can correct', () => {
     async (error, status, headers, fault) => {
       const provider = await providerOf({});
       const adapter = adapterOf(provider, {});
-      const { tokens } = await signIn(adapter);
+      const { tokens, identity } = await signIn(adapter);
       provider.interfere = (response) =>
         response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(JSON.stringify({ error }));
       const refreshToken = tokens.refreshToken!;
-      const requests = [() => signIn(adapter), () => adapter.refresh(refreshToken), () => adapter.revoke(refreshToken)];
+      const requests = [
+        () => signIn(adapter),
+        () => adapter.refresh(refreshToken, identity),
+        () => adapter.revoke(refreshToken),
+      ];
       for (const request of requests) {
         const thrown: unknown = await request().then(
           () => undefined,
@@ -453,6 +470,7 @@ describe('a configuration that only the operator can correct', () => {
       clientId: CLIENT.id,
       authentication: 'client_secret_post',
       clientSecret: async () => secret,
+      ...withoutGroups,
       now,
     });
     expect(await rejectionOf(adapter)).toMatchObject({ fault: 'client_rejected' });
@@ -502,11 +520,11 @@ describe('a refresh at the provider', () => {
   test.each(Object.entries(rejected))('that is answered with %s ends nothing', async (_what, answer) => {
     const provider = await providerOf({});
     const adapter = adapterOf(provider, {});
-    const { tokens } = await signIn(adapter);
+    const { tokens, identity } = await signIn(adapter);
     provider.interfere = answer;
-    await expect(adapter.refresh(tokens.refreshToken!)).rejects.toThrow(ProviderConfigurationError);
+    await expect(adapter.refresh(tokens.refreshToken!, identity)).rejects.toThrow(ProviderConfigurationError);
     provider.interfere = undefined;
-    expect((await adapter.refresh(tokens.refreshToken!)).accessToken).toBeTruthy();
+    expect((await adapter.refresh(tokens.refreshToken!, identity)).accessToken).toBeTruthy();
   });
 
   test.each(Object.entries(outages))(
@@ -514,25 +532,31 @@ describe('a refresh at the provider', () => {
     async (_what, answer) => {
       const provider = await providerOf({});
       const adapter = adapterOf(provider, {});
-      const { tokens } = await signIn(adapter);
+      const { tokens, identity } = await signIn(adapter);
       provider.interfere = answer;
-      await expect(adapter.refresh(tokens.refreshToken!)).rejects.toThrow(ServiceUnavailableError);
+      await expect(adapter.refresh(tokens.refreshToken!, identity)).rejects.toThrow(ServiceUnavailableError);
       provider.interfere = undefined;
-      expect((await adapter.refresh(tokens.refreshToken!)).accessToken).toBeTruthy();
+      expect((await adapter.refresh(tokens.refreshToken!, identity)).accessToken).toBeTruthy();
     },
     20_000,
   );
 
   test('that fails with invalid_grant ends the grant', async () => {
-    await expect(adapterOf(await providerOf({}), {}).refresh('unknown')).rejects.toMatchObject({
+    await expect(adapterOf(await providerOf({}), {}).refresh('unknown', ada)).rejects.toMatchObject({
       reason: 'invalid_grant',
     });
   });
 
   test('at an unknown host reports the provider as unavailable', async () => {
     const issuer = 'https://identity.invalid';
-    const adapter = openIdRefresher({ issuer, clientId: 'c', authentication: 'client_secret_post', now });
-    await expect(adapter.refresh('any')).rejects.toThrow(ServiceUnavailableError);
+    const adapter = openIdRefresher({
+      issuer,
+      clientId: 'c',
+      authentication: 'client_secret_post',
+      ...withoutGroups,
+      now,
+    });
+    await expect(adapter.refresh('any', ada)).rejects.toThrow(ServiceUnavailableError);
   });
 
   test('without its client secret reports the provider as unavailable, and the next one reads the secret again', async () => {
@@ -546,9 +570,10 @@ describe('a refresh at the provider', () => {
         if (secrets++ === 0) throw new Error('ThrottlingException');
         return CLIENT.secret;
       },
+      ...withoutGroups,
       now,
     });
-    await expect(adapter.refresh('unknown')).rejects.toThrow(ServiceUnavailableError);
-    await expect(adapter.refresh('unknown')).rejects.toThrow(SignInRefusedError);
+    await expect(adapter.refresh('unknown', ada)).rejects.toThrow(ServiceUnavailableError);
+    await expect(adapter.refresh('unknown', ada)).rejects.toThrow(SignInRefusedError);
   });
 });

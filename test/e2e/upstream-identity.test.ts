@@ -88,6 +88,61 @@ describe('the groups of a user', () => {
   });
 });
 
+describe('a user who has left a group', () => {
+  let provider: ScriptedProvider;
+  let cloud: TestCloud;
+  beforeAll(async () => {
+    provider = await ScriptedProvider.start({ rotates: true });
+    cloud = await TestCloud.start({ change: using(provider) });
+  });
+  beforeEach(() => {
+    provider.behaviour.claims = { 'cognito:groups': ['admins', 'staff'] };
+  });
+  afterAll(async () => {
+    await cloud?.stop();
+    await provider.stop();
+  });
+
+  /** The groups that a tool sees. */
+  const groupsFor = async ({ access_token }: Tokens) => {
+    const started = await postMcp(cloud.origin, access_token, initialize);
+    const session = { 'mcp-session-id': started.headers.get('mcp-session-id')! };
+    const { result } = await messageOf(await postMcp(cloud.origin, access_token, callTool('whoami'), session));
+    const { content } = result as unknown as { content: { text: string }[] };
+    return JSON.parse(content[0]!.text).user.groups;
+  };
+
+  test('is no member for tools after the next refresh of the access token', async () => {
+    const { client, tokens } = await cloud.signedIn();
+    expect(await groupsFor(tokens)).toEqual(['admins', 'staff']);
+    provider.behaviour.claims = { 'cognito:groups': ['staff'] };
+    await changeTokens(cloud, tokens, { refreshedAt: now() - 120 });
+    const refreshed = (await (await client.refresh(tokens.refresh_token)).json()) as Tokens;
+    expect(await groupsFor(refreshed)).toEqual(['staff']);
+    // The grant has changed, so the former access token has no more groups than the new one.
+    expect(await groupsFor(tokens)).toEqual(['staff']);
+  });
+
+  test('is no member after a refresh whose response was lost and is repeated', async () => {
+    const { client, tokens } = await cloud.signedIn();
+    await client.refresh(tokens.refresh_token);
+    provider.behaviour.claims = {};
+    await changeTokens(cloud, tokens, { refreshedAt: now() - 120 });
+    const repeated = (await (await client.refresh(tokens.refresh_token)).json()) as Tokens;
+    expect(await groupsFor(repeated)).toEqual([]);
+  });
+
+  test('keeps the groups of the sign-in when the provider issues no refresh token', async () => {
+    provider.behaviour.refreshTokenFor = { scope: 'offline_access' };
+    const { client, tokens } = await cloud.signedIn();
+    provider.behaviour.refreshTokenFor = {};
+    provider.behaviour.claims = {};
+    await changeTokens(cloud, tokens, { refreshedAt: now() - 120 });
+    expect((await client.refresh(tokens.refresh_token)).status).toBe(200);
+    expect(await groupsFor(tokens)).toEqual(['admins', 'staff']);
+  });
+});
+
 describe('tools in many processes at once', () => {
   let provider: ScriptedProvider;
   let cloud: TestCloud;

@@ -13,6 +13,7 @@ const invalid: [setting: string, settings: object][] = [
   ['sessionTtlHours', { sessionTtlHours: Number.NaN }],
   ['accessTokenMinutes', { accessTokenMinutes: 2 }],
   ['accessTokenMinutes', { accessTokenMinutes: 10_000 }],
+  ['accessTokenMinutes', { accessTokenMinutes: 61 }],
   ['grantIdleDays', { grantIdleDays: 60, grantAbsoluteDays: 30 }],
   ['grantAbsoluteDays', { grantAbsoluteDays: 4000 }],
   ['refreshWindowSeconds', { refreshWindowSeconds: 86_400 }],

@@ -694,14 +694,15 @@ describe.each(adapters)('the stores in %s', (_name, open) => {
       await stores.grants.createGrant(all);
       const [first, second] = ['a', 'b'].map((name) => ({ hash: fresh(name), now, expiresAt: now + 60 }));
       const { id } = all.grant;
-      const next = { head: 2, predecessor: 1, superseded: { 1: now } };
+      const refresh = { head: 2, predecessor: 1, superseded: { 1: now } };
+      const next = { refresh, idleExpiresAt: now + 4000, groups: all.grant.groups };
       expect(await stores.grants.redeemCode(all.codeHash, id, now, first)).toBe('written');
-      expect(await stores.grants.rotate(id, 1, next, now + 4000, first)).toBe('assertion-replayed');
+      expect(await stores.grants.rotate(id, 1, next, first)).toBe('assertion-replayed');
       expect(await stores.grants.revokeGrant(id, now, first)).toBe('assertion-replayed');
       expect((await stores.grants.findGrant(id)).grant).toEqual(all.grant);
       expect(await stores.grants.redeemCode(all.codeHash, id, now, second)).toBe('conflict');
-      expect(await stores.grants.rotate(id, 7, next, now + 4000, second)).toBe('conflict');
-      expect(await stores.grants.rotate(id, 1, next, now + 4000, second)).toBe('written');
+      expect(await stores.grants.rotate(id, 7, next, second)).toBe('conflict');
+      expect(await stores.grants.rotate(id, 1, next, second)).toBe('written');
       expect(await stores.assertions.spendAssertion(second!.hash, now, now + 60)).toBe(false);
       expect(await stores.grants.revokeGrant(id, now, { hash: fresh('c'), now, expiresAt: now + 60 })).toBe('written');
       expect((await stores.grants.findGrant(id)).grant?.status).toBe('revoked');
@@ -710,13 +711,11 @@ describe.each(adapters)('the stores in %s', (_name, open) => {
     test('rotate succeeds once for a head', async () => {
       const all = created(aGrant());
       await stores.grants.createGrant(all);
-      const next = { head: 2, predecessor: 1, superseded: { 1: now } };
-      const moves = Array.from({ length: 25 }, () => stores.grants.rotate(all.grant.id, 1, next, now + 4000));
+      const refresh = { head: 2, predecessor: 1, superseded: { 1: now } };
+      const next = { refresh, idleExpiresAt: now + 4000, groups: ['staff'] };
+      const moves = Array.from({ length: 25 }, () => stores.grants.rotate(all.grant.id, 1, next));
       expect((await Promise.all(moves)).filter((outcome) => outcome === 'written')).toHaveLength(1);
-      expect((await stores.grants.findGrant(all.grant.id)).grant).toMatchObject({
-        refresh: next,
-        idleExpiresAt: now + 4000,
-      });
+      expect((await stores.grants.findGrant(all.grant.id)).grant).toMatchObject(next);
     });
 
     test('revokeGrant keeps the grant, deletes its tokens and ends its rotation', async () => {
@@ -727,7 +726,8 @@ describe.each(adapters)('the stores in %s', (_name, open) => {
       const found = await stores.grants.findGrant(all.grant.id);
       expect(found.grant?.status).toBe('revoked');
       expect(found.tokens).toBeUndefined();
-      expect(await stores.grants.rotate(all.grant.id, 1, { ...all.grant.refresh, head: 2 }, now)).toBe('conflict');
+      const next = { refresh: { ...all.grant.refresh, head: 2 }, idleExpiresAt: now, groups: [] };
+      expect(await stores.grants.rotate(all.grant.id, 1, next)).toBe('conflict');
     });
 
     test('revokeGrant creates no item for an unknown grant', async () => {
@@ -752,6 +752,27 @@ describe.each(adapters)('the stores in %s', (_name, open) => {
       expect(await stores.upstreamTokens.loadTokens(grant.id)).toMatchObject(next);
       expect(await stores.upstreamTokens.leaseTokens(grant.id, 1, 'late', now, now + 8)).toBe(false);
       expect(await stores.upstreamTokens.leaseTokens(grant.id, 2, 'next', now, now + 8)).toBe(true);
+    });
+
+    test('saveTokens replaces the groups, and deletes them when the tokens state none', async () => {
+      const { grant, ...rest } = created(aGrant());
+      await stores.grants.createGrant({ grant, ...rest });
+      for (const [version, groups] of [
+        [1, ['staff', 'guests']],
+        [2, []],
+        [3, undefined],
+      ] as const) {
+        await stores.upstreamTokens.leaseTokens(grant.id, version, 'owner', now, now + 8);
+        const next = {
+          sealed: '',
+          version: version + 1,
+          expiresAt: now,
+          refreshedAt: now,
+          groups: groups && [...groups],
+        };
+        expect(await stores.upstreamTokens.saveTokens(grant.id, 'owner', next)).toBe(true);
+        expect((await stores.upstreamTokens.loadTokens(grant.id))?.groups).toEqual(groups);
+      }
     });
 
     test('leaseTokens succeeds again when the lease has expired or was released', async () => {

@@ -168,9 +168,11 @@ test('A56: a rotated key of the provider is accepted once the cached key set is 
     parameters: {},
     dashboard: { scopes: ['openid'], parameters: {} },
     groupsIn: () => [],
+    userInfo: false,
     revokes: false,
     redirectUri,
     now,
+    log: () => undefined,
   });
   const signInThere = async () => {
     const secrets = { state: randomToken(), nonce: randomToken(), verifier: randomToken() };
@@ -261,6 +263,14 @@ test.each(['invalid_client', 'invalid_scope', 'unauthorized_client'])(
     expect((await client.refresh(tokens.refresh_token)).status).toBe(200);
   },
 );
+
+test('A56: a refresh with an id token of another user ends the grant', async () => {
+  const { client, tokens } = await signedIn();
+  await expireUpstreamToken(tokens);
+  provider.onRefresh = () => provider.tokens({ nonce: '', sub: 'another user' });
+  expect(await refusal(await client.refresh(tokens.refresh_token))).toEqual([400, 'invalid_grant']);
+  expect(await target.acceptsToken(tokens)).toBe(false);
+});
 
 test('A89: ten concurrent refreshes cause one refresh at the provider', async () => {
   const { client, tokens } = await signedIn();

@@ -30,6 +30,12 @@ export type Behaviour = {
   alg: 'RS256' | 'ES256' | 'EdDSA';
   /** Additional claims of id tokens. */
   claims: Record<string, unknown>;
+  /** Additional claims of the userinfo endpoint. */
+  userInfoClaims: Record<string, unknown>;
+  /** Whether the response to a refresh has an id token. */
+  idTokenAtRefresh: boolean;
+  /** The subject of the tokens. */
+  subject: string;
   revocation: boolean;
   /** Whether its discovery document lists `scopes`. */
   advertisesScopes: boolean;
@@ -69,6 +75,8 @@ export class ScriptedProvider {
   refuses: string | undefined;
   /** Responds to the request for the discovery document in place of the provider. */
   interfereWithDiscovery: ((response: ServerResponse) => void) | undefined;
+  /** Responds at the userinfo endpoint in place of the provider. */
+  interfereAtUserInfo: ((response: ServerResponse) => void) | undefined;
   /** `Authorization` headers of requests to the user-info endpoint. */
   readonly userInfoTokens: string[] = [];
   readonly clientId = CLIENT.id;
@@ -104,6 +112,9 @@ export class ScriptedProvider {
       advertisesPkce: true,
       alg: 'RS256',
       claims: {},
+      userInfoClaims: {},
+      idTokenAtRefresh: true,
+      subject: 'ada',
       revocation: true,
       advertisesScopes: false,
       ...behaviour,
@@ -133,7 +144,7 @@ export class ScriptedProvider {
   /** A token signed with the key of this provider. */
   sign(claims: Record<string, unknown>, header: Record<string, unknown> = {}): Promise<string> {
     const now = Math.floor(Date.now() / 1000);
-    return new SignJWT({ iss: this.issuer, sub: 'ada', iat: now, exp: now + 300, ...claims })
+    return new SignJWT({ iss: this.issuer, sub: this.behaviour.subject, iat: now, exp: now + 300, ...claims })
       .setProtectedHeader({ alg: this.behaviour.alg, kid: 'key-1', ...header })
       .sign(this.#key!.privateKey);
   }
@@ -171,7 +182,8 @@ export class ScriptedProvider {
       }
       case '/userinfo':
         this.userInfoTokens.push(request.headers.authorization!);
-        return send(200, { sub: 'ada' });
+        if (this.interfereAtUserInfo) return this.interfereAtUserInfo(response);
+        return send(200, { sub: this.behaviour.subject, ...this.behaviour.userInfoClaims });
       default:
         return send(404, { error: 'not_found' });
     }
@@ -281,7 +293,7 @@ export class ScriptedProvider {
     if (presented !== null) {
       const request = this.#refreshTokens.get(presented);
       if (request && this.behaviour.rotates) this.#refreshTokens.delete(presented);
-      return request && this.#tokens(request, this.behaviour.rotates);
+      return request && this.#tokens(request, this.behaviour.rotates, this.behaviour.idTokenAtRefresh);
     }
     const code = form.get('code') ?? '';
     const request = this.#codes.get(code);
@@ -293,7 +305,7 @@ export class ScriptedProvider {
     return this.#tokens(request, request.refreshable);
   }
 
-  async #tokens(request: Request, withRefreshToken: boolean): Promise<object> {
+  async #tokens(request: Request, withRefreshToken: boolean, withIdToken = true): Promise<object> {
     const { parameters } = request;
     const audience = parameters.get('resource') ?? parameters.get('audience');
     const refreshToken = randomBytes(16).toString('hex');
@@ -314,7 +326,7 @@ export class ScriptedProvider {
           )
         : randomBytes(16).toString('hex'),
       ...(withRefreshToken && { refresh_token: refreshToken }),
-      id_token: await this.sign({ ...this.behaviour.claims, aud: CLIENT.id, nonce }),
+      ...(withIdToken && { id_token: await this.sign({ ...this.behaviour.claims, aud: CLIENT.id, nonce }) }),
     };
   }
 }

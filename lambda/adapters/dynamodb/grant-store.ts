@@ -113,17 +113,18 @@ export function dynamoGrantStore(table: TableConnection): GrantStore {
       };
     },
 
-    rotate(id, head, refresh, idleExpiresAt, assertion) {
+    rotate(id, head, { refresh, idleExpiresAt, groups }, assertion) {
       const advance = {
         Update: {
           TableName,
           Key: { pk: partition.grant(id), sk: SINGLE },
-          UpdateExpression: 'SET refresh = :refresh, idleExpiresAt = :idle',
+          UpdateExpression: 'SET refresh = :refresh, idleExpiresAt = :idle, groups = :groups',
           ConditionExpression: ACTIVE_AT_HEAD,
           ExpressionAttributeNames: { '#status': 'status' },
           ExpressionAttributeValues: {
             ':refresh': refresh,
             ':idle': idleExpiresAt,
+            ':groups': groups,
             ':active': 'active',
             ':head': head,
           },

@@ -51,12 +51,12 @@ export function dynamoUpstreamTokenStore(table: TableConnection): UpstreamTokenS
         }),
       ),
 
-    saveTokens: (grant, owner, { sealed, version, expiresAt, refreshedAt }) =>
+    saveTokens: (grant, owner, { sealed, version, expiresAt, refreshedAt, groups }) =>
       writeOnce(table, {
         Update: {
           TableName,
           Key: keyOf(grant),
-          UpdateExpression: `SET sealed = :sealed, version = :version, expiresAt = :expires, refreshedAt = :refreshed ${REMOVE_LEASE}`,
+          UpdateExpression: `SET sealed = :sealed, version = :version, expiresAt = :expires, refreshedAt = :refreshed${groups ? ', groups = :groups' : ''} ${REMOVE_LEASE}${groups ? '' : ', groups'}`,
           ConditionExpression: LEASE_OWNED,
           ExpressionAttributeValues: {
             ':owner': owner,
@@ -64,6 +64,7 @@ export function dynamoUpstreamTokenStore(table: TableConnection): UpstreamTokenS
             ':version': version,
             ':expires': expiresAt,
             ':refreshed': refreshedAt,
+            ...(groups && { ':groups': groups }),
           },
         },
       }),

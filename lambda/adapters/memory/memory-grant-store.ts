@@ -35,10 +35,10 @@ export function memoryGrantStore(tables: MemoryTables): GrantStore {
     async findGrant(id) {
       return copy({ grant: grants.get(id), tokens: upstreamTokens.get(id) });
     },
-    async rotate(id, head, refresh, idleExpiresAt, assertion) {
+    async rotate(id, head, change, assertion) {
       const grant = grants.get(id);
       const isAtHead = grant?.status === 'active' && grant.refresh.head === head;
-      const rotated = () => ({ ...grant!, refresh: copy(refresh), idleExpiresAt });
+      const rotated = () => ({ ...grant!, ...copy(change) });
       return writeWithAssertion(tables, assertion, isAtHead, () => grants.set(id, rotated()));
     },
   };

@@ -17,7 +17,7 @@ export type Grant = {
   client: string;
   clientName: string;
   scopes: string[];
-  /** The user's groups at the identity provider, as of sign-in. */
+  /** The user's groups at the identity provider, as of sign-in or the last refresh. */
   groups: string[];
   createdAt: number;
   /** Expires here regardless of use. */

@@ -3,10 +3,11 @@ import { shorten, visibleText } from '../support/untrusted-text.ts';
 /** Tokens of the identity provider, stored sealed. Times are epoch seconds. */
 export type UpstreamTokens = { accessToken: string; expiresAt: number; refreshToken?: string };
 
-/** The signed-in user, from the validated id token. */
-export type UpstreamIdentity = {
-  issuer: string;
-  subject: string;
+/** The user at the identity provider: `iss` and `sub` of the id token. */
+export type UpstreamUser = { issuer: string; subject: string };
+
+/** The signed-in user, from the validated id token and, where the profile says so, from the userinfo endpoint. */
+export type UpstreamIdentity = UpstreamUser & {
   groups: string[];
   /** The name claim; only with the setting `showNames`, and when the provider sends it. */
   name?: string;
@@ -33,8 +34,17 @@ export interface UpstreamProvider {
     response: URLSearchParams,
     secrets: SignInSecrets,
   ): Promise<{ identity: UpstreamIdentity; tokens: UpstreamTokens }>;
-  /** @throws SignInRefusedError when the provider no longer honours the refresh token */
-  refresh(refreshToken: string): Promise<UpstreamTokens>;
+  /**
+   * @param user whom the new id token, if there is one, must identify (OIDC Core §12.2)
+   * @returns groups: those of the new id token; absent when it does not state them
+   * @throws SignInRefusedError when the provider no longer honours the refresh token, or it is another user's
+   */
+  refresh(refreshToken: string, user: UpstreamUser): Promise<UpstreamTokens & { groups?: string[] | undefined }>;
+  /**
+   * The groups of the user at the userinfo endpoint; undefined where that is not asked.
+   * @throws SignInRefusedError when it describes another user
+   */
+  currentGroups(accessToken: string, user: UpstreamUser): Promise<string[] | undefined>;
   /** Revokes the tokens at the provider, if it supports revocation (RFC 7009). */
   revoke(refreshToken: string): Promise<void>;
 }

@@ -4,7 +4,12 @@ import { retry } from '../support/retry-on-conflict.ts';
 import type { Sealer } from '../support/sealer.ts';
 import { ServiceUnavailableError } from '../support/service-unavailable-error.ts';
 import { LEASE_SECONDS, runSingleFlight } from '../support/single-flight.ts';
-import { SignInRefusedError, type UpstreamProvider, type UpstreamTokens } from './upstream-provider.ts';
+import {
+  SignInRefusedError,
+  type UpstreamProvider,
+  type UpstreamTokens,
+  type UpstreamUser,
+} from './upstream-provider.ts';
 
 /** The upstream tokens of one grant, as they are stored. Times are epoch seconds. */
 export type SealedUpstreamTokens = {
@@ -15,7 +20,12 @@ export type SealedUpstreamTokens = {
   expiresAt: number;
   /** When the provider last issued tokens, and so still honoured the grant. */
   refreshedAt: number;
+  /** The user's groups in the id token that was issued then; absent when it did not state them. */
+  groups?: string[] | undefined;
 };
+
+/** The grant that upstream tokens belong to. */
+export type TokenOwner = UpstreamUser & { id: string };
 
 /**
  * Storage of the sealed tokens of grants that have not ended: it has none of a revoked grant. Every method throws
@@ -43,8 +53,8 @@ const POLL_MILLISECONDS = 60;
 type Dependencies = {
   store: UpstreamTokenStore;
   sealer: Sealer;
-  /** `revoke` only where grants are ended. */
-  upstreamProvider: Pick<UpstreamProvider, 'refresh'> & Partial<Pick<UpstreamProvider, 'revoke'>>;
+  /** `currentGroups` and `revoke` only where grants are refreshed and ended. */
+  upstreamProvider: Pick<UpstreamProvider, 'refresh'> & Partial<Pick<UpstreamProvider, 'currentGroups' | 'revoke'>>;
   clock: Clock;
   /** From 0 to 1. */
   random: () => number;
@@ -62,7 +72,7 @@ export class UpstreamTokenManager {
    * A valid access token of the user who gave the grant.
    * @throws SignInRefusedError when the provider no longer honours the grant
    */
-  async accessToken(grant: string): Promise<string> {
+  async accessToken(grant: TokenOwner): Promise<string> {
     const sealed = await this.#current(grant, (tokens) => this.#isFresh(tokens));
     return (await this.#open(grant, sealed)).accessToken;
   }
@@ -70,16 +80,22 @@ export class UpstreamTokenManager {
   /**
    * Verifies by a refresh that the provider still honours the grant: with long-lived tokens a user who is disabled at the
    * provider would keep access.
+   * @returns the user's groups, as the provider states them now; undefined when it states them at sign-in only
    * @throws SignInRefusedError when it does not
    */
-  async ensure(grant: string, stored?: SealedUpstreamTokens): Promise<void> {
+  async ensure(grant: TokenOwner, stored?: SealedUpstreamTokens): Promise<string[] | undefined> {
     const since = this.#now() - RECENT_SECONDS;
-    await this.#current(grant, (tokens) => this.#isFresh(tokens) && tokens.refreshedAt > since, stored);
+    const isRecent = (tokens: SealedUpstreamTokens) => this.#isFresh(tokens) && tokens.refreshedAt > since;
+    const current = await this.#current(grant, isRecent, stored);
+    const { currentGroups } = this.#dependencies.upstreamProvider;
+    if (current.groups !== undefined || currentGroups === undefined) return current.groups;
+    const { accessToken } = await this.#open(grant, current);
+    return currentGroups(accessToken, grant);
   }
 
   /** Revokes the tokens of an ended grant at the provider. @throws Error when it does not confirm the revocation */
   async revoke(grant: string, stored: SealedUpstreamTokens): Promise<void> {
-    const { refreshToken } = await this.#open(grant, stored);
+    const { refreshToken } = await this.#open({ id: grant }, stored);
     if (refreshToken !== undefined) await this.#dependencies.upstreamProvider.revoke?.(refreshToken);
   }
 
@@ -93,7 +109,7 @@ export class UpstreamTokenManager {
 
   /** The stored tokens if they suffice, otherwise refreshed ones. */
   async #current(
-    grant: string,
+    grant: TokenOwner,
     suffices: (tokens: SealedUpstreamTokens) => boolean,
     stored?: SealedUpstreamTokens,
   ): Promise<SealedUpstreamTokens> {
@@ -101,14 +117,14 @@ export class UpstreamTokenManager {
     let first: SealedUpstreamTokens | undefined;
     const flight = { clock, random, patienceSeconds: PATIENCE_SECONDS, pollMilliseconds: POLL_MILLISECONDS };
     const result = await runSingleFlight(flight, async (owner) => {
-      const current = first === undefined && stored ? stored : await store.loadTokens(grant);
+      const current = first === undefined && stored ? stored : await store.loadTokens(grant.id);
       first ??= current;
       if (!current) throw new SignInRefusedError('no_tokens');
       // Tokens that another process has refreshed meanwhile suffice in any case, however short their lifetime is.
       const isRefreshed = current.version !== first?.version && current.expiresAt > this.#now();
       if (isRefreshed || suffices(current)) return current;
       const until = this.#now() + LEASE_SECONDS;
-      const isLeased = await store.leaseTokens(grant, current.version, owner, this.#now(), until);
+      const isLeased = await store.leaseTokens(grant.id, current.version, owner, this.#now(), until);
       return isLeased ? this.#refresh(grant, current, owner, until) : retry;
     });
     if (result !== retry) return result;
@@ -119,7 +135,7 @@ export class UpstreamTokenManager {
   }
 
   async #refresh(
-    grant: string,
+    grant: TokenOwner,
     stored: SealedUpstreamTokens,
     owner: string,
     until: number,
@@ -129,29 +145,30 @@ export class UpstreamTokenManager {
       const { refreshToken, ...rest } = await this.#open(grant, stored);
       if (refreshToken === undefined) {
         if (rest.expiresAt <= this.#now()) throw new SignInRefusedError('expired');
-        await store.releaseTokens(grant, owner);
+        await store.releaseTokens(grant.id, owner);
         return stored;
       }
       // The provider may honour the refresh token only once: with the key at hand its response cannot be lost.
-      const seal = await sealer.prepare({ purpose: 'upstream', grant });
+      const seal = await sealer.prepare({ purpose: 'upstream', grant: grant.id });
       if (this.#now() >= until - RESPONSE_SECONDS) {
         const cause = new Error('it answered too late to ask the identity provider under the same lease');
         throw new ServiceUnavailableError('The key service', cause);
       }
-      const fresh = await upstreamProvider.refresh(refreshToken);
+      const { groups, ...fresh } = await upstreamProvider.refresh(refreshToken, grant);
       const tokens = { refreshToken, ...fresh };
       const next = {
         sealed: await seal(JSON.stringify(tokens)),
         version: stored.version + 1,
         expiresAt: tokens.expiresAt,
         refreshedAt: this.#now(),
+        groups,
       };
       // The provider may have rotated the refresh token, and then this is the only copy of the next one. If the lease is lost
       // by now, these tokens still serve this request.
-      await throughOutage(clock, until * 1000, () => store.saveTokens(grant, owner, next));
+      await throughOutage(clock, until * 1000, () => store.saveTokens(grant.id, owner, next));
       return next;
     } catch (error) {
-      await this.#release(grant, owner);
+      await this.#release(grant.id, owner);
       throw error;
     }
   }
@@ -165,7 +182,7 @@ export class UpstreamTokenManager {
     }
   }
 
-  async #open(grant: string, stored: SealedUpstreamTokens): Promise<UpstreamTokens> {
-    return JSON.parse(await this.#dependencies.sealer.unseal(stored.sealed, { purpose: 'upstream', grant }));
+  async #open({ id }: Pick<TokenOwner, 'id'>, stored: SealedUpstreamTokens): Promise<UpstreamTokens> {
+    return JSON.parse(await this.#dependencies.sealer.unseal(stored.sealed, { purpose: 'upstream', grant: id }));
   }
 }

@@ -16,7 +16,10 @@ export type ToolContext = {
     /** `iss` and `sub` at the identity provider. */
     issuer: string;
     subject: string;
-    /** Groups that the identity provider named at sign-in. */
+    /**
+     * Groups at the identity provider, as of the client's last refresh of its access token, at most an hour ago. Limited by
+     * the setting `identityProvider.groups`.
+     */
     groups: string[];
   };
   client: {
@@ -117,7 +120,7 @@ export function createToolContext(
     upstreamToken: async () => {
       if (caller.identity) throw new Error('Direct mode has no upstream tokens; the client holds them');
       if (!upstream) throw new Error('Upstream tokens are off; set `upstreamTokens: true` on the stack');
-      return guarded(upstream.tokens.accessToken(grant.id));
+      return guarded(upstream.tokens.accessToken(grant));
     },
   };
 }

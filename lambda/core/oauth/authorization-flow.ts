@@ -117,15 +117,14 @@ export interface GrantStore {
   /** The grant and its sealed tokens in one round trip. */
   findGrant(id: string): Promise<{ grant?: Grant | undefined; tokens?: SealedUpstreamTokens | undefined }>;
   /**
-   * Advances the refresh-token family if its head is still `head` and the grant is active, and marks the client's assertion
-   * as used: both or none.
+   * Stores the next state of the grant if its head is still `head` and it is active, and marks the client's assertion as
+   * used: both or none.
    * @returns `conflict` when the grant has changed
    */
   rotate(
     id: string,
     head: number,
-    refresh: Grant['refresh'],
-    idleExpiresAt: number,
+    change: Pick<Grant, 'refresh' | 'idleExpiresAt' | 'groups'>,
     assertion?: SpentAssertion,
   ): Promise<WriteOutcome>;
   /**

@@ -240,7 +240,9 @@ export class Sessions {
   #admit(grant: GrantSummary, session: Session, pointer?: Pointer): SessionAccess {
     const now = this.#now();
     const ttlSeconds = this.#ttlSeconds(grant);
-    if (now - session.lastSeenAt < slideEverySeconds(ttlSeconds)) return unslid(grant, session);
+    // A session that lasts longer than the TTL of the user's present groups is shortened at once.
+    const isDue = now - session.lastSeenAt >= slideEverySeconds(ttlSeconds) || session.expiresAt > now + ttlSeconds;
+    if (!isDue) return unslid(grant, session);
     const slidden = { ...session, lastSeenAt: now, expiresAt: now + ttlSeconds };
     const slid = this.#store.slide(session, slidden.lastSeenAt, slidden.expiresAt, pointer?.name);
     return { grant, session: slidden, slid };

@@ -1,8 +1,12 @@
 import { KMSClient } from '@aws-sdk/client-kms';
 import { kmsSealer } from '../../../lambda/adapters/kms/kms-sealer.ts';
 import type { MemoryStores } from '../../../lambda/adapters/memory/memory-stores.ts';
-import { SignInRefusedError, type UpstreamTokens } from '../../../lambda/core/identity/upstream-provider.ts';
-import { UpstreamTokenManager } from '../../../lambda/core/identity/upstream-tokens.ts';
+import {
+  SignInRefusedError,
+  type UpstreamTokens,
+  type UpstreamUser,
+} from '../../../lambda/core/identity/upstream-provider.ts';
+import { type TokenOwner, UpstreamTokenManager } from '../../../lambda/core/identity/upstream-tokens.ts';
 import type { Clock } from '../../../lambda/core/support/clock.ts';
 import type { Sealer } from '../../../lambda/core/support/sealer.ts';
 import { ServiceUnavailableError } from '../../../lambda/core/support/service-unavailable-error.ts';
@@ -62,21 +66,32 @@ class Provider {
   lifetimeSeconds = 3600;
   honoured = 'rt-1';
   fails: unknown;
+  groups: string[] | undefined;
+  /** The groups at the userinfo endpoint; undefined where it is not asked. */
+  userInfoGroups: string[] | undefined;
+  userInfoCalls = 0;
+  readonly users: unknown[] = [];
   readonly #clock: TestClock;
 
   constructor(clock: TestClock) {
     this.#clock = clock;
   }
 
-  readonly refresh = async (refreshToken: string): Promise<UpstreamTokens> => {
+  readonly currentGroups = async () => {
+    this.userInfoCalls++;
+    return this.userInfoGroups;
+  };
+
+  readonly refresh = async (refreshToken: string, { issuer, subject }: UpstreamUser) => {
     this.calls++;
+    this.users.push({ issuer, subject });
     // Long enough for the other processes to poll meanwhile.
     for (let sleep = 0; sleep < 4; sleep++) await this.#clock.sleep();
     if (this.fails !== undefined) throw this.fails;
     if (refreshToken !== this.honoured) throw new SignInRefusedError('invalid_grant');
     this.honoured = `rt-${this.calls + 1}`;
     const expiresAt = this.#clock.seconds + this.lifetimeSeconds;
-    return { accessToken: `at-${this.calls + 1}`, refreshToken: this.honoured, expiresAt };
+    return { accessToken: `at-${this.calls + 1}`, refreshToken: this.honoured, expiresAt, groups: this.groups };
   };
 }
 
@@ -86,7 +101,7 @@ let grants = 0;
 async function world(tokens: Partial<UpstreamTokens> = {}) {
   const clock = new TestClock();
   const provider = new Provider(clock);
-  const grant = `grant-${++grants}`;
+  const grant = { id: `grant-${++grants}`, issuer: 'https://idp.example', subject: 'ada' };
   /** The manager of another process: it shares the table and the key alone. */
   const manager = (sealer: Sealer = kmsSealer(kms, keyId, TABLE)) =>
     new UpstreamTokenManager({
@@ -100,15 +115,15 @@ async function world(tokens: Partial<UpstreamTokens> = {}) {
   return { clock, provider, grant, manager };
 }
 
-async function put(grant: string, tokens: UpstreamTokens): Promise<void> {
+async function put({ id: grant, issuer, subject }: TokenOwner, tokens: UpstreamTokens): Promise<void> {
   const seal = await kmsSealer(kms, keyId, TABLE).prepare({ purpose: 'upstream', grant });
   await stores.grants.createGrant({
     grant: {
       id: grant,
       status: 'active',
       user: 'ada',
-      issuer: 'https://idp.example',
-      subject: 'ada',
+      issuer,
+      subject,
       client: 'dcr_1',
       clientName: 'Test',
       scopes: [],
@@ -200,7 +215,7 @@ describe('a refresh of upstream tokens', () => {
 
   test('of a process that died is done by another one when the lease has ended, and not before', async () => {
     const { clock, provider, grant, manager } = await world();
-    expect(await stores.upstreamTokens.leaseTokens(grant, 1, 'dead', clock.seconds, clock.seconds + 8)).toBe(true);
+    expect(await stores.upstreamTokens.leaseTokens(grant.id, 1, 'dead', clock.seconds, clock.seconds + 8)).toBe(true);
     const asked = manager().accessToken(grant);
     while (clock.sleeps < 5) await clock.sleep();
     expect(provider.calls).toBe(0);
@@ -211,7 +226,7 @@ describe('a refresh of upstream tokens', () => {
 
   test('that never ends makes the waiting processes report the provider as unavailable', async () => {
     const { clock, grant, manager } = await world();
-    await stores.upstreamTokens.leaseTokens(grant, 1, 'hanging', clock.seconds, clock.seconds + 60);
+    await stores.upstreamTokens.leaseTokens(grant.id, 1, 'hanging', clock.seconds, clock.seconds + 60);
     const asked = manager().accessToken(grant);
     clock.seconds += LEASE_SECONDS + 2;
     await expect(asked).rejects.toThrow(ServiceUnavailableError);
@@ -288,6 +303,41 @@ describe('ensure', () => {
   });
 });
 
+describe('the groups of ensure', () => {
+  test('are those of the id token of the refresh, for every process', async () => {
+    const { clock, provider, grant, manager } = await world();
+    clock.seconds += 60;
+    provider.groups = ['staff'];
+    const answers = await Promise.all(Array.from({ length: 5 }, () => manager().ensure(grant)));
+    expect(answers).toEqual(answers.map(() => ['staff']));
+    expect(await manager().ensure(grant)).toEqual(['staff']);
+    expect([provider.calls, provider.userInfoCalls]).toEqual([1, 0]);
+    expect(provider.users).toEqual([{ issuer: grant.issuer, subject: grant.subject }]);
+  });
+
+  test('are those of a refresh that a tool caused within the last minute', async () => {
+    const { provider, grant, manager } = await world();
+    provider.groups = [];
+    await manager().accessToken(grant);
+    provider.groups = ['not asked again'];
+    expect(await manager().ensure(grant)).toEqual([]);
+  });
+
+  test('are those of the userinfo endpoint when the id token does not state them', async () => {
+    const { clock, provider, grant, manager } = await world();
+    clock.seconds += 60;
+    provider.userInfoGroups = ['staff'];
+    expect(await manager().ensure(grant)).toEqual(['staff']);
+    expect(provider.userInfoCalls).toBe(1);
+  });
+
+  test('are unknown when the provider states them at sign-in only', async () => {
+    const { clock, grant, manager } = await world();
+    clock.seconds += 60;
+    expect(await manager().ensure(grant)).toBeUndefined();
+  });
+});
+
 describe('a provider that issues no refresh token', () => {
   test('has its access token returned to all callers until it expires', async () => {
     const { provider, grant, manager } = await world({ refreshToken: undefined, expiresAt: start + 30 });
@@ -304,16 +354,16 @@ describe('a provider that issues no refresh token', () => {
 });
 
 test('accessToken rejects a grant without stored tokens with no_tokens', async () => {
-  const { manager } = await world();
-  await expect(manager().accessToken('no-such-grant')).rejects.toMatchObject({ reason: 'no_tokens' });
+  const { grant, manager } = await world();
+  await expect(manager().accessToken({ ...grant, id: 'no-such-grant' })).rejects.toMatchObject({ reason: 'no_tokens' });
 });
 
 describe('sealed tokens', () => {
   test('are not unsealed under another grant, and the provider is not asked', async () => {
     const [ada, alan] = [await world({ expiresAt: start + 1e5 }), await world({ expiresAt: start + 1e5 })];
-    const stolen = (await stores.upstreamTokens.loadTokens(ada.grant))!;
-    await stores.upstreamTokens.leaseTokens(alan.grant, 1, 'thief', start, start + 8);
-    await stores.upstreamTokens.saveTokens(alan.grant, 'thief', stolen);
+    const stolen = (await stores.upstreamTokens.loadTokens(ada.grant.id))!;
+    await stores.upstreamTokens.leaseTokens(alan.grant.id, 1, 'thief', start, start + 8);
+    await stores.upstreamTokens.saveTokens(alan.grant.id, 'thief', stolen);
     await expect(alan.manager().accessToken(alan.grant)).rejects.toThrow(
       expect.objectContaining({ name: 'InvalidCiphertextException' }),
     );

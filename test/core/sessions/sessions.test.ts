@@ -441,4 +441,19 @@ describe('the TTL by group', () => {
     clock.now += hours * hour;
     expect(admitted(await sessions.resume(ada, session.id, undefined)).session.id).not.toBe(session.id);
   });
+
+  test('is shortened by the next request after the user has left a group', async () => {
+    const { sessions, ada, clock, stores } = await inGroups(['staff']);
+    const { session } = admitted(await sessions.initialize(ada, initialize));
+    expect(session.expiresAt).toBe(start + 72 * hour);
+    const { grant } = await stores.grants.findGrant(ada.grant);
+    const change = { refresh: grant!.refresh, idleExpiresAt: grant!.idleExpiresAt, groups: [] };
+    await stores.grants.rotate(ada.grant, 1, change);
+    clock.now += 1;
+    const admittedAgain = admitted(await sessions.resume(ada, session.id, undefined));
+    await admittedAgain.slid;
+    expect(admittedAgain.session.expiresAt).toBe(clock.now + 24 * hour);
+    clock.now += 24 * hour;
+    expect(admitted(await sessions.resume(ada, session.id, undefined)).session.id).not.toBe(session.id);
+  });
 });

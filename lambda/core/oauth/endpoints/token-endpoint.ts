@@ -1,5 +1,5 @@
 import type { ScopeSet } from '../../../shared/scope-set.ts';
-import { type Grant, isLiveGrant, type RefreshState } from '../../access/grant.ts';
+import { type Grant, isLiveGrant } from '../../access/grant.ts';
 import { SignInRefusedError } from '../../identity/upstream-provider.ts';
 import type { SealedUpstreamTokens } from '../../identity/upstream-tokens.ts';
 import { sha256 } from '../../support/crypto.ts';
@@ -116,47 +116,55 @@ async function refresh(facade: Facade, form: Parameters, { id: clientId, client,
       if (unlessReplayed(outcome, outcome) === 'written') log('refresh_reuse', { client: clientId, grant: grant.id });
       throw oauthError('refresh_token_invalid');
     }
-    await verifyUpstreamAccess(facade, grant.id, sealed);
+    const groups = (await verifyUpstreamAccess(facade, grant, sealed)) ?? grant.groups;
     await keepRegistration(facade, client);
-    const next = decision.state;
-    const response = await tokenResponse(facade, grant, scopes, await mintRefreshToken(grant.id, next.head, macKey));
+    const next = { refresh: decision.state, groups };
+    const refreshToken = await mintRefreshToken(grant.id, next.refresh.head, macKey);
+    const response = await tokenResponse(facade, grant, scopes, refreshToken);
     const outcome = await rotate(facade, grant, next, assertion);
     return outcome === 'conflict' ? retry : unlessReplayed(outcome, response);
   });
 }
 
-/** Stores the next state of the family and marks the assertion as used. */
+/** Stores the next state of the grant, unless nothing has changed, and marks the assertion as used. */
 async function rotate(
   { grants, assertions, now, rules }: Facade,
   grant: Grant,
-  next: RefreshState,
+  next: Pick<Grant, 'refresh' | 'groups'>,
   assertion: SpentAssertion | undefined,
 ): Promise<WriteOutcome> {
-  if (next !== grant.refresh) {
-    return grants.rotate(grant.id, grant.refresh.head, next, now() + rules.grantIdleSeconds, assertion);
+  if (next.refresh !== grant.refresh || !isSame(next.groups, grant.groups)) {
+    const change = { ...next, idleExpiresAt: now() + rules.grantIdleSeconds };
+    return grants.rotate(grant.id, grant.refresh.head, change, assertion);
   }
   if (!assertion) return 'written';
   const { hash, expiresAt } = assertion;
   return (await assertions.spendAssertion(hash, now(), expiresAt)) ? 'written' : 'assertion-replayed';
 }
 
+const isSame = (some: readonly string[], others: readonly string[]) =>
+  some.length === others.length && some.every((each, index) => each === others[index]);
+
 function unlessReplayed<T>(outcome: WriteOutcome, value: T): T {
   if (outcome === 'assertion-replayed') throw oauthError('assertion_replayed');
   return value;
 }
 
-/** Refreshes the upstream tokens when they are due; a grant that the identity provider ended is revoked. */
+/**
+ * Refreshes the upstream tokens when they are due; a grant that the identity provider ended is revoked.
+ * @returns the user's groups, if the provider states them
+ */
 async function verifyUpstreamAccess(
   { upstreamTokens, grants, now, log }: Facade,
-  grantId: string,
+  grant: Grant,
   sealed: SealedUpstreamTokens | undefined,
-): Promise<void> {
+): Promise<string[] | undefined> {
   try {
-    await upstreamTokens.ensure(grantId, sealed);
+    return await upstreamTokens.ensure(grant, sealed);
   } catch (error) {
     if (!(error instanceof SignInRefusedError)) throw error;
-    log('upstream_ended_grant', { grant: grantId, reason: error.reason });
-    await grants.revokeGrant(grantId, now());
+    log('upstream_ended_grant', { grant: grant.id, reason: error.reason });
+    await grants.revokeGrant(grant.id, now());
     throw oauthError('refresh_token_invalid');
   }
 }
