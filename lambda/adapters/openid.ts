@@ -48,6 +48,8 @@ export type OpenIdSignInOptions = OpenIdClientOptions & {
 /** Of one request, discovery included: less than the lease of a refresh. */
 const TIMEOUT_MILLISECONDS = 6000;
 const DEFAULT_LIFETIME_SECONDS = 3600;
+/** Between two fetches of the key set that an unknown key causes. */
+const KEY_SET_PAUSE_SECONDS = 10;
 
 /** The provider after the discovery. */
 type DiscoveredProvider = { server: oauth.AuthorizationServer; client: oauth.Client; authentication: oauth.ClientAuth };
@@ -182,6 +184,28 @@ export function openIdProvider({
     }
   }
 
+  let keySetDueAt = 0;
+
+  /**
+   * Verifies the signature of the id token. The library keeps the key set of a metadata object for a minute at least. For a
+   * key that is not in it, a copy of the object takes its place, without a key set: the provider may have rotated its key.
+   */
+  async function verifySignature(response: Response): Promise<void> {
+    const discovered = await provider();
+    const { server } = discovered;
+    try {
+      await oauth.validateApplicationLevelSignature(server, response, options());
+    } catch (error) {
+      if (!(error instanceof oauth.OperationProcessingError) || error.code !== oauth.KEY_SELECTION) throw error;
+      if (discovered.server === server) {
+        if (client.now() < keySetDueAt) throw error;
+        keySetDueAt = client.now() + KEY_SET_PAUSE_SECONDS;
+        discovered.server = { ...server };
+      }
+      await oauth.validateApplicationLevelSignature(discovered.server, response, options());
+    }
+  }
+
   /** Claims of the userinfo endpoint; undefined where it is not asked. */
   async function userInfoOf(accessToken: string, { subject }: UpstreamUser): Promise<Claims | undefined> {
     const { server, client: registered } = await provider();
@@ -251,7 +275,7 @@ export function openIdProvider({
           expectedNonce: nonce,
           requireIdToken: true,
         });
-        await oauth.validateApplicationLevelSignature(server, response, options());
+        await verifySignature(response);
         const idToken = oauth.getValidatedIdTokenClaims(tokens)!;
         const user = userOf(idToken, client);
         const claims = await completeClaims(idToken, tokens.access_token, user);

@@ -346,6 +346,15 @@ describe('a provider', () => {
     expect(identity.subject).toBe('ada');
   });
 
+  test('that has just rotated its key signs in all users of concurrent sign-ins', async () => {
+    const provider = await providerOf({});
+    const adapter = adapterOf(provider, {});
+    await signIn(adapter);
+    await provider.rotateKey();
+    const signIns = await Promise.all(Array.from({ length: 5 }, () => signIn(adapter)));
+    expect(signIns.map(({ identity }) => identity.subject)).toEqual(Array.from({ length: 5 }, () => 'ada'));
+  });
+
   test('that rejects the client authentication method ends no grant', async () => {
     const provider = await providerOf({ authentication: 'client_secret_basic' });
     const adapter = adapterOf(provider, { profile: 'oidc', authentication: 'client_secret_post' });

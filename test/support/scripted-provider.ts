@@ -88,6 +88,7 @@ export class ScriptedProvider {
   readonly #server: Server;
   readonly #codes = new Map<string, Request>();
   readonly #refreshTokens = new Map<string, Request>();
+  #keys = 0;
   #key: { privateKey: CryptoKey; jwk: JWK } | undefined;
 
   private constructor(server: Server, behaviour: Behaviour) {
@@ -120,11 +121,17 @@ export class ScriptedProvider {
       ...behaviour,
     });
     await once(server, 'listening');
-    const { privateKey, publicKey } = await generateKeyPair(provider.behaviour.alg, { extractable: true });
-    const { alg, authentication } = provider.behaviour;
-    if (authentication === 'private_key_jwt') provider.clientKey = await newClientKey();
-    provider.#key = { privateKey, jwk: { ...(await exportJWK(publicKey)), kid: 'key-1', alg, use: 'sig' } };
+    if (provider.behaviour.authentication === 'private_key_jwt') provider.clientKey = await newClientKey();
+    await provider.rotateKey();
     return provider;
+  }
+
+  /** Replaces the signing key; only the new one is published. */
+  async rotateKey(): Promise<void> {
+    const { alg } = this.behaviour;
+    const { privateKey, publicKey } = await generateKeyPair(alg, { extractable: true });
+    const kid = `key-${++this.#keys}`;
+    this.#key = { privateKey, jwk: { ...(await exportJWK(publicKey)), kid, alg, use: 'sig' } };
   }
 
   get origin(): string {
@@ -145,7 +152,7 @@ export class ScriptedProvider {
   sign(claims: Record<string, unknown>, header: Record<string, unknown> = {}): Promise<string> {
     const now = Math.floor(Date.now() / 1000);
     return new SignJWT({ iss: this.issuer, sub: this.behaviour.subject, iat: now, exp: now + 300, ...claims })
-      .setProtectedHeader({ alg: this.behaviour.alg, kid: 'key-1', ...header })
+      .setProtectedHeader({ alg: this.behaviour.alg, kid: this.#key!.jwk.kid!, ...header })
       .sign(this.#key!.privateKey);
   }
 
