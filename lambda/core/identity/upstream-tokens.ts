@@ -43,7 +43,7 @@ export interface UpstreamTokenStore {
 
 /** A token this close to its expiry is refreshed, so that its user can still use it. */
 const MARGIN_SECONDS = 60;
-/** `ensure` accepts a refresh this recent: clients refresh in parallel. */
+/** A refresh this recent is not repeated: clients refresh in parallel, and a tool must not refresh in a loop. */
 const RECENT_SECONDS = 60;
 /** The share of the lease for the provider's response: no other process may use the refresh token before it arrives. */
 const RESPONSE_SECONDS = 6;
@@ -70,10 +70,11 @@ export class UpstreamTokenManager {
 
   /**
    * A valid access token of the user who gave the grant.
+   * @param options `refresh`: a token of a recent refresh, for a caller whose token the provider rejected before its expiry
    * @throws SignInRefusedError when the provider no longer honours the grant
    */
-  async accessToken(grant: TokenOwner): Promise<string> {
-    const sealed = await this.#current(grant, (tokens) => this.#isFresh(tokens));
+  async accessToken(grant: TokenOwner, { refresh = false }: { refresh?: boolean } = {}): Promise<string> {
+    const sealed = await this.#current(grant, (tokens) => (refresh ? this.#isRecent(tokens) : this.#isFresh(tokens)));
     return (await this.#open(grant, sealed)).accessToken;
   }
 
@@ -84,9 +85,7 @@ export class UpstreamTokenManager {
    * @throws SignInRefusedError when it does not
    */
   async ensure(grant: TokenOwner, stored?: SealedUpstreamTokens): Promise<string[] | undefined> {
-    const since = this.#now() - RECENT_SECONDS;
-    const isRecent = (tokens: SealedUpstreamTokens) => this.#isFresh(tokens) && tokens.refreshedAt > since;
-    const current = await this.#current(grant, isRecent, stored);
+    const current = await this.#current(grant, (tokens) => this.#isRecent(tokens), stored);
     const { currentGroups } = this.#dependencies.upstreamProvider;
     if (current.groups !== undefined || currentGroups === undefined) return current.groups;
     const { accessToken } = await this.#open(grant, current);
@@ -105,6 +104,10 @@ export class UpstreamTokenManager {
 
   #isFresh({ expiresAt }: SealedUpstreamTokens): boolean {
     return expiresAt > this.#now() + MARGIN_SECONDS;
+  }
+
+  #isRecent(tokens: SealedUpstreamTokens): boolean {
+    return this.#isFresh(tokens) && tokens.refreshedAt > this.#now() - RECENT_SECONDS;
   }
 
   /** The stored tokens if they suffice, otherwise refreshed ones. */

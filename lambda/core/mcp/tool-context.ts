@@ -48,9 +48,11 @@ export type ToolContext = {
   /**
    * An access token of this user at the identity provider, refreshed when due. It is unsealed for this call, so ask only
    * when you need it.
+   * @param options `refresh`: refreshes it even if it has not expired, unless that was done within the last minute. For an API
+   * that rejects the token before its expiry
    * @throws Error when the provider no longer honours the grant, or the stack does not allow tools to use these tokens
    */
-  upstreamToken(): Promise<string>;
+  upstreamToken(options?: { refresh?: boolean }): Promise<string>;
   /**
    * Makes a tool long-running: `server.registerTool('report', config, context.longRunning(async (args, ctx) => …))`. A
    * worker with 15 minutes executes its calls. Clients that support tasks (`io.modelcontextprotocol/tasks`) receive a task
@@ -117,10 +119,10 @@ export function createToolContext(
     trace,
     state: new ToolState(guardedState, grant.user, () => epochSeconds(clock)),
     identityProviderIssuer: upstream?.issuer,
-    upstreamToken: async () => {
+    upstreamToken: async (options) => {
       if (caller.identity) throw new Error('Direct mode has no upstream tokens; the client holds them');
       if (!upstream) throw new Error('Upstream tokens are off; set `upstreamTokens: true` on the stack');
-      return guarded(upstream.tokens.accessToken(grant));
+      return guarded(upstream.tokens.accessToken(grant, options));
     },
   };
 }

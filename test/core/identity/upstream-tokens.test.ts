@@ -265,6 +265,45 @@ describe('a refresh of upstream tokens', () => {
   });
 });
 
+describe('accessToken with refresh', () => {
+  const lasting = { expiresAt: start + 86_400 };
+
+  test('refreshes a token that has not expired, once for any number of processes', async () => {
+    const { clock, provider, grant, manager } = await world(lasting);
+    clock.seconds += 60;
+    const asked = await Promise.all(Array.from({ length: 20 }, () => manager().accessToken(grant, { refresh: true })));
+    expect(new Set(asked)).toEqual(new Set(['at-2']));
+    expect(await manager().accessToken(grant)).toBe('at-2');
+    expect(provider.calls).toBe(1);
+  });
+
+  test('returns the same token for a minute, so that a tool cannot refresh in a loop', async () => {
+    const { clock, provider, grant, manager } = await world(lasting);
+    clock.seconds += 60;
+    for (let call = 0; call < 5; call++) expect(await manager().accessToken(grant, { refresh: true })).toBe('at-2');
+    clock.seconds += 59;
+    expect(await manager().accessToken(grant, { refresh: true })).toBe('at-2');
+    expect(provider.calls).toBe(1);
+    clock.seconds += 1;
+    expect(await manager().accessToken(grant, { refresh: true })).toBe('at-3');
+  });
+
+  test('returns the stored token when the provider issued no refresh token', async () => {
+    const { clock, provider, grant, manager } = await world({ ...lasting, refreshToken: undefined });
+    clock.seconds += 60;
+    expect(await manager().accessToken(grant, { refresh: true })).toBe('at-1');
+    expect(provider.calls).toBe(0);
+  });
+
+  test('is refused when the provider no longer honours the grant', async () => {
+    const { clock, provider, grant, manager } = await world(lasting);
+    clock.seconds += 60;
+    provider.fails = new SignInRefusedError('invalid_grant');
+    await expect(manager().accessToken(grant, { refresh: true })).rejects.toThrow(SignInRefusedError);
+    expect(await manager().accessToken(grant)).toBe('at-1');
+  });
+});
+
 describe('ensure', () => {
   const lasting = { expiresAt: start + 86_400 };
 
