@@ -1,8 +1,8 @@
 import type { JWK } from 'jose';
 import * as oauth from 'oauth4webapi';
-import type { GroupReader } from '../core/identity/group-claims.ts';
 import {
   faultOfCode,
+  type GroupReader,
   nameIn,
   ProviderConfigurationError,
   SignInRefusedError,

@@ -7,7 +7,7 @@ import { authenticateBearer, directCaller, facadeCaller } from '../core/access/a
 import { type Caller, callerContext } from '../core/access/caller.ts';
 import { InvalidTokenError } from '../core/access/invalid-token-error.ts';
 import { tokenRejectionLog } from '../core/access/token-rejection-log.ts';
-import { groupReader } from '../core/identity/group-claims.ts';
+import { groupReader } from '../core/identity/upstream-provider.ts';
 import { resourceMetadataUrl } from '../core/oauth/endpoints/protected-resource-metadata.ts';
 import { ServiceUnavailableError } from '../core/support/service-unavailable-error.ts';
 import { authorizerVariables, readEnvironment } from '../shared/environment.ts';

@@ -19,7 +19,7 @@ import { openIdRefresher } from '../adapters/openid.ts';
 import { systemClock } from '../adapters/system-clock.ts';
 import { readCallerContext } from '../core/access/caller.ts';
 import type { AuditDependencies } from '../core/audit/audit-recorder.ts';
-import { groupReader } from '../core/identity/group-claims.ts';
+import { groupReader } from '../core/identity/upstream-provider.ts';
 import { UpstreamTokenManager } from '../core/identity/upstream-tokens.ts';
 import { RequestStates } from '../core/mcp/modern/request-state.ts';
 import { handleMcpRequest, type PipelineDependencies } from '../core/mcp/pipeline.ts';

@@ -18,7 +18,7 @@ import { kmsSigner } from '../adapters/kms/kms-signer.ts';
 import { log, withInvocation } from '../adapters/logging/structured-log.ts';
 import { openIdProvider } from '../adapters/openid.ts';
 import { systemClock } from '../adapters/system-clock.ts';
-import { groupReader } from '../core/identity/group-claims.ts';
+import { groupReader } from '../core/identity/upstream-provider.ts';
 import { UpstreamRevocations } from '../core/identity/upstream-revocations.ts';
 import { UpstreamTokenManager } from '../core/identity/upstream-tokens.ts';
 import { UserNames } from '../core/identity/user-names.ts';

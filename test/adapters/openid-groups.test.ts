@@ -1,7 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import { openIdProvider } from '../../lambda/adapters/openid.ts';
-import { groupReader } from '../../lambda/core/identity/group-claims.ts';
-import { SignInRefusedError } from '../../lambda/core/identity/upstream-provider.ts';
+import { groupReader, SignInRefusedError } from '../../lambda/core/identity/upstream-provider.ts';
 import { randomToken } from '../../lambda/core/support/crypto.ts';
 import { ServiceUnavailableError } from '../../lambda/core/support/service-unavailable-error.ts';
 import { type Behaviour, CLIENT, ScriptedProvider } from '../support/scripted-provider.ts';

@@ -1,7 +1,10 @@
 import type { ServerResponse } from 'node:http';
 import { openIdProvider, openIdRefresher } from '../../lambda/adapters/openid.ts';
-import { groupReader } from '../../lambda/core/identity/group-claims.ts';
-import { ProviderConfigurationError, SignInRefusedError } from '../../lambda/core/identity/upstream-provider.ts';
+import {
+  groupReader,
+  ProviderConfigurationError,
+  SignInRefusedError,
+} from '../../lambda/core/identity/upstream-provider.ts';
 import { randomToken } from '../../lambda/core/support/crypto.ts';
 import { ServiceUnavailableError } from '../../lambda/core/support/service-unavailable-error.ts';
 import { oauthVariables, readEnvironment } from '../../lambda/shared/environment.ts';

@@ -1,7 +1,7 @@
 import { globSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { App } from 'aws-cdk-lib';
-import { groupReader } from '../../lambda/core/identity/group-claims.ts';
+import { groupReader } from '../../lambda/core/identity/upstream-provider.ts';
 import { resolveSettings } from '../../lib/settings/holdfast-settings.ts';
 import { withProfile } from '../../lib/settings/identity-provider-settings.ts';
 import {

@@ -1,4 +1,4 @@
-import type { GroupReader } from '../identity/group-claims.ts';
+import type { GroupReader } from '../identity/upstream-provider.ts';
 import { sha256 } from '../support/crypto.ts';
 import type { Caller } from './caller.ts';
 import { InvalidTokenError } from './invalid-token-error.ts';

@@ -2,7 +2,7 @@ import { authenticateBearer, directCaller, facadeCaller } from '../../../lambda/
 import { callerContext, readCallerContext } from '../../../lambda/core/access/caller.ts';
 import { InvalidTokenError } from '../../../lambda/core/access/invalid-token-error.ts';
 import { userKey } from '../../../lambda/core/access/user-key.ts';
-import { groupReader } from '../../../lambda/core/identity/group-claims.ts';
+import { groupReader } from '../../../lambda/core/identity/upstream-provider.ts';
 
 /** The caller of a verified token. The tests of the verifier cover the verification. */
 

@@ -1,4 +1,4 @@
-import { groupReader } from '../../../lambda/core/identity/group-claims.ts';
+import { groupReader } from '../../../lambda/core/identity/upstream-provider.ts';
 
 /** The groups of a user that Holdfast keeps, from the claims of a token. */
 
