@@ -30,7 +30,7 @@ export function expectPage(page: Page, status = 400): void {
 }
 
 /** The grant's id, which the refresh token contains. */
-export const grantOf = ({ refresh_token }: Tokens) => /^hrt1_([^.]+)/.exec(refresh_token)![1]!;
+export const grantOf = ({ refresh_token }: Pick<Tokens, 'refresh_token'>) => /^hrt1_([^.]+)/.exec(refresh_token)![1]!;
 
 export type RawAnswer = { status: number; headers: IncomingHttpHeaders; text: string };
 
