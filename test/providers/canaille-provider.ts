@@ -87,9 +87,13 @@ DATABASE_URI = "sqlite:///${join(folder, 'canaille.sqlite')}"
 export const canaille: ProviderProduct = {
   name: 'canaille',
   title: 'Canaille 0.3.6',
-  // It issues refresh tokens without `offline_access`, and groups for a scope of that name. Its revocation endpoint accepts
-  // `client_secret_basic` alone, which is that of the profile.
-  settings: { idpProfile: 'okta', idpName: 'Canaille', idpScopes: 'openid profile email groups' },
+  // It issues groups for a scope of that name. Its revocation endpoint accepts `client_secret_basic` alone.
+  settings: {
+    idpAuthentication: 'client_secret_basic',
+    idpName: 'Canaille',
+    idpScopes: 'openid profile email groups',
+  },
+  issuesUnrequestedRefreshTokens: true,
   // `invalid_request`
   disabledUser: 'waits',
   issuerPath: '',

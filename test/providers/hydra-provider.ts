@@ -104,6 +104,7 @@ export const hydra: ProviderProduct = {
   title: 'Ory Hydra 2.3.0',
   settings: { idpScopes: 'openid profile email offline_access' },
   disabledUser: 'signs in',
+  issuesUnrequestedRefreshTokens: false,
   issuerPath: '',
   direct: { settings: { idpScopes: 'mcp' } },
   start,

@@ -188,6 +188,7 @@ export const keycloak: ProviderProduct = {
   title: `Keycloak ${VERSION}`,
   settings: { idpProfile: 'keycloak' },
   disabledUser: 'signs in',
+  issuesUnrequestedRefreshTokens: false,
   issuerPath: `/realms/${REALM}`,
   direct: { settings: { idpProfile: 'keycloak', idpScopes: MCP_SCOPE } },
   start,

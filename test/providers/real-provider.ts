@@ -16,6 +16,8 @@ export type ProviderProduct = {
    * that it also uses for faults of Holdfast, so that Holdfast cannot end the grant.
    */
   disabledUser: 'signs in' | 'waits';
+  /** Whether it issues a refresh token that is not requested, by `offline_access`. */
+  issuesUnrequestedRefreshTokens: boolean;
   /** The path of the issuer. */
   issuerPath: string;
   /** Settings of direct mode, or the reason why the product does not support it. */
