@@ -28,6 +28,9 @@ const writes = /^(PutItem|UpdateItem|DeleteItem|TransactWriteItems|Invoke|token|
 export const isLostWrite = ({ request, kind }: Case): boolean =>
   kind === 'lost' && (request === undefined || writes.test(request.operation));
 
+/** The client loses the response of the whole request. */
+export const lostResponse = (flow: Flow): Case => ({ flow, request: undefined, occurrence: 1, kind: 'lost' });
+
 export const flows: readonly Flow[] = [...oauthFlows, ...mcpFlows, ...dashboardFlows];
 
 /** Lets each request of each flow fail in each way, one at a time. */
@@ -72,7 +75,7 @@ export class FaultSweep {
       return occurrence > MOST_EQUAL ? [] : [{ request, occurrence }];
     });
     const faults = places.flatMap((place) => faultKinds.map((kind): Case => ({ flow, ...place, kind })));
-    return [...faults, { flow, request: undefined, occurrence: 1, kind: 'lost' }];
+    return [...faults, lostResponse(flow)];
   }
 
   /** @returns the violation of a guarantee; undefined without one */
