@@ -14,7 +14,7 @@ import type {
   SessionRow,
   UserRow,
 } from '../../lambda/core/dashboard/dashboard-api.ts';
-import { type CliResult, runCli, startCli } from '../support/cli-process.ts';
+import { type CliResult, inherited, runCli, startCli } from '../support/cli-process.ts';
 import { DashboardClient } from '../support/dashboard-client.ts';
 import { FakeCloudFormation } from '../support/fake-cloudformation.ts';
 import { TestCloud } from '../support/test-cloud.ts';
@@ -329,7 +329,7 @@ function runOnTerminal(typed: string, ...args: string[]): { code: number | null;
   const command = [process.execPath, 'bin/cli.ts', ...args, '--local'].map((word) => `'${word}'`).join(' ');
   const { status, stdout } = spawnSync('script', ['-qec', command, '/dev/null'], {
     cwd: projectRoot,
-    env: { PATH: process.env.PATH!, HOME: process.env.HOME!, ...localEnvironment() },
+    env: { ...inherited(), ...localEnvironment() },
     input: typed,
     encoding: 'utf8',
   });
@@ -455,7 +455,7 @@ test('a reader that closes the pipe early causes no error', () => {
   const command = `"${process.execPath}" bin/cli.ts calls export --format jsonl --local | true; exit "\${PIPESTATUS[0]}"`;
   const { status, stderr } = spawnSync('bash', ['-c', command], {
     cwd: projectRoot,
-    env: { PATH: process.env.PATH!, HOME: process.env.HOME!, ...localEnvironment() },
+    env: { ...inherited(), ...localEnvironment() },
     encoding: 'utf8',
   });
   expect([status, stderr]).toEqual([0, '']);

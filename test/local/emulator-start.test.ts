@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ClassicLevel } from 'classic-level';
 import { ProjectCopy, projectRoot } from '../../bench/harness/project-copy.ts';
+import { inherited } from '../support/cli-process.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'holdfast-start-'));
 const running = new Set<ChildProcess>();
@@ -59,8 +60,7 @@ class Start {
     this.child = spawn(command, [...before, ...options], {
       cwd: project,
       env: {
-        PATH: process.env.PATH,
-        HOME: process.env.HOME,
+        ...inherited(),
         PORT: String(port),
         HOLDFAST_DATA: folder,
         HOLDFAST_RETRY_SECONDS: retrySeconds,

@@ -8,6 +8,9 @@ const root = join(__dirname, '..', '..');
 
 export type CliResult = { code: number | null; out: string; errors: string };
 
+/** The environment of a command beyond its own variables. Node.js strips the types of a file in the compile cache once. */
+export const inherited = ({ PATH, HOME, NODE_COMPILE_CACHE } = process.env) => ({ PATH, HOME, NODE_COMPILE_CACHE });
+
 /** Starts the command line as a process without a terminal. */
 export function startCli(
   args: string[],
@@ -15,7 +18,7 @@ export function startCli(
 ): ChildProcessByStdio<null, Readable, Readable> {
   return spawn(process.execPath, ['bin/cli.ts', ...args], {
     cwd: root,
-    env: { PATH: process.env.PATH!, HOME: process.env.HOME!, ...environment },
+    env: { ...inherited(), ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
 }

@@ -18,10 +18,18 @@ export type Resource = {
 
 export type SynthesizedTemplate = { Resources: Record<string, Resource>; Outputs: Record<string, { Value: unknown }> };
 
-/** The template without function bundles, which take a second to build and have a separate test. */
+/**
+ * The template without function bundles, which take a second to build and have a separate test, and without the stack traces
+ * of each construct.
+ */
 export function synthesize(props: HoldfastStackProps = {}): SynthesizedTemplate {
   const app = new App({
-    context: { ...context, 'aws:cdk:bundling-stacks': [] },
+    context: {
+      ...context,
+      'aws:cdk:bundling-stacks': [],
+      'aws:cdk:disable-stack-trace': true,
+      'aws:cdk:disable-creation-stack-traces': true,
+    },
     builtinCloudFormationValidation: false,
   });
   return Template.fromStack(new HoldfastStack(app, 'Holdfast', props)).toJSON() as SynthesizedTemplate;
