@@ -13,9 +13,9 @@ process.env.NODE_COMPILE_CACHE ??= new URL('node_modules/.cache/holdfast/compile
 export default {
   testEnvironment: 'node',
   testEnvironmentOptions: { customExportConditions: ['node', 'node-addons', 'fixture'] },
-  // Many tests wait for other processes: one worker a core would leave a fifth of a small machine idle. A number, because
+  // Many tests wait for other processes: three workers on two cores would leave a quarter of them idle. A number, because
   // jest reads a percentage above 100 as one.
-  maxWorkers: Math.ceil(1.5 * availableParallelism()),
+  maxWorkers: 2 * availableParallelism(),
   testMatch: ['<rootDir>/test/**/*.test.ts'],
   transform: {
     '^.+\\.(ts|js)$': [
