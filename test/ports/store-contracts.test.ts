@@ -20,6 +20,8 @@ import {
 import { adapters } from '../support/contract-stores.ts';
 import { toolCall } from '../support/tool-call-builder.ts';
 
+jest.setTimeout(30_000);
+
 const now = 1_800_000_000;
 let serial = 0;
 const fresh = (what: string) => `${what}-${++serial}`;
