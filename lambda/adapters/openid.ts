@@ -373,15 +373,23 @@ const curedBySignIn = new Set([
   'consent_required',
   'account_selection_required',
   'mfa_required',
-  'access_denied',
 ]);
+
+/**
+ * These concern the grant as well, since a refresh follows a redemption that worked. With 401, the status of failed client
+ * authentication (RFC 6749 §5.2), they mean a wrong client secret: at Auth0 the first, at Keycloak the second.
+ */
+const curedBySignInUnless401 = new Set(['access_denied', 'unauthorized_client']);
+
+const isCuredBySignIn = ({ error, status }: oauth.ResponseBodyError) =>
+  curedBySignIn.has(error) || (status !== 401 && curedBySignInUnless401.has(error));
 
 async function mapRefreshErrors<T>(request: () => Promise<T>): Promise<T> {
   try {
     return await request();
   } catch (error) {
     if (error instanceof ServiceUnavailableError || error instanceof SignInRefusedError) throw error;
-    if (error instanceof oauth.ResponseBodyError && curedBySignIn.has(error.error)) {
+    if (error instanceof oauth.ResponseBodyError && isCuredBySignIn(error)) {
       throw new SignInRefusedError(error.error, error);
     }
     throw clientFault(error) ?? new ServiceUnavailableError('The identity provider', error);
@@ -423,19 +431,22 @@ function metadataFault(server: oauth.AuthorizationServer): ProviderConfiguration
 /** @returns undefined unless the provider rejects this server in its response to a request of this server */
 function clientFault(error: unknown): ProviderConfigurationError | undefined {
   if (error instanceof ProviderConfigurationError) return error;
-  const { code, description } = rejectionIn(error) ?? {};
-  const fault = code && faultOfCode[code];
+  const { code, status, description } = rejectionIn(error) ?? {};
+  if (code === undefined) return undefined;
+  const fault = faultOfCode[code] ?? (status === 401 && !curedBySignIn.has(code) ? 'client_rejected' : undefined);
   if (!fault) return undefined;
   const message = `the provider answered ${code}${description === undefined ? '' : `, ${quote(description)}`}`;
   return new ProviderConfigurationError(fault, message, { reason: code, cause: error });
 }
 
-function rejectionIn(error: unknown): { code: string; description?: string | undefined } | undefined {
+function rejectionIn(error: unknown): { code: string; status: number; description?: string | undefined } | undefined {
   if (error instanceof oauth.ResponseBodyError && error.status < 500) {
-    return { code: error.error, description: error.error_description };
+    return { code: error.error, status: error.status, description: error.error_description };
   }
   // A 401 with a challenge, which RFC 6749 §5.2 asks for, has failed client authentication.
-  if (error instanceof oauth.WWWAuthenticateChallengeError && error.status === 401) return { code: 'invalid_client' };
+  if (error instanceof oauth.WWWAuthenticateChallengeError && error.status === 401) {
+    return { code: 'invalid_client', status: error.status };
+  }
   return undefined;
 }
 

@@ -445,6 +445,8 @@ describe('a configuration that only the operator can correct', () => {
     ['invalid_client', 401, {}, { fault: 'client_rejected', reason: 'invalid_client' }],
     ['invalid_client', 400, {}, { fault: 'client_rejected', reason: 'invalid_client' }],
     ['unauthorized_client', 401, {}, { fault: 'client_rejected', reason: 'unauthorized_client' }],
+    // Auth0 answers a wrong secret with it.
+    ['access_denied', 401, {}, { fault: 'client_rejected', reason: 'access_denied' }],
     ['invalid_scope', 400, {}, { fault: 'scope_rejected', reason: 'invalid_scope' }],
     ['anything', 401, { 'www-authenticate': 'Basic realm="idp"' }, { fault: 'client_rejected' }],
   ];
@@ -473,6 +475,13 @@ describe('a configuration that only the operator can correct', () => {
       }
     },
   );
+
+  test('unauthorized_client with 400 at the redemption of a code is reported', async () => {
+    const provider = await providerOf({});
+    provider.interfere = (response) =>
+      response.writeHead(400, { 'content-type': 'application/json' }).end('{"error":"unauthorized_client"}');
+    await expect(signIn(adapterOf(provider, {}))).rejects.toMatchObject({ fault: 'client_rejected' });
+  });
 
   test('a client secret that the operator has corrected is used without a new process', async () => {
     const provider = await providerOf({ authentication: 'client_secret_post' });
@@ -526,7 +535,8 @@ describe('a refresh at the provider', () => {
   const rejected = {
     ...body(400, '{"error":"invalid_client"}'),
     ...body(401, '{"error":"invalid_client"}'),
-    ...body(400, '{"error":"unauthorized_client"}'),
+    ...body(401, '{"error":"unauthorized_client"}'),
+    ...body(401, '{"error":"access_denied"}'),
   };
 
   test.each(Object.entries(rejected))('that is answered with %s ends nothing', async (_what, answer) => {
@@ -551,6 +561,21 @@ describe('a refresh at the provider', () => {
       expect((await adapter.refresh(tokens.refreshToken!, identity)).accessToken).toBeTruthy();
     },
     20_000,
+  );
+
+  test.each(['unauthorized_client', 'access_denied'])(
+    'that is answered with 400 %s ends the grant, since its redemption worked',
+    async (error) => {
+      const provider = await providerOf({});
+      const adapter = adapterOf(provider, {});
+      const { tokens } = await signIn(adapter);
+      provider.interfere = (response) =>
+        response.writeHead(400, { 'content-type': 'application/json' }).end(JSON.stringify({ error }));
+      await expect(adapter.refresh(tokens.refreshToken!)).rejects.toMatchObject({
+        name: 'SignInRefusedError',
+        reason: error,
+      });
+    },
   );
 
   test('that fails with invalid_grant ends the grant', async () => {
