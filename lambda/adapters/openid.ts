@@ -52,7 +52,13 @@ const DEFAULT_LIFETIME_SECONDS = 3600;
 const KEY_SET_PAUSE_SECONDS = 10;
 
 /** The provider after the discovery. */
-type DiscoveredProvider = { server: oauth.AuthorizationServer; client: oauth.Client; authentication: oauth.ClientAuth };
+type DiscoveredProvider = {
+  server: oauth.AuthorizationServer;
+  client: oauth.Client;
+  /** Of token and refresh requests. */
+  authentication: oauth.ClientAuth;
+  revocationAuthentication: oauth.ClientAuth;
+};
 
 type Connection = {
   /** Discovered once in the life of the process, and again after an error that the operator has to correct. */
@@ -78,11 +84,13 @@ function connect({ issuer, clientId, clientSecret, authentication, now }: OpenId
     const fault = metadataFault(server);
     if (fault) throw fault;
     const secret = await clientSecret?.();
+    const authenticationBy = (method: ClientAuthenticationMethod) =>
+      secret === undefined ? oauth.None() : authenticate(secret, authentication ?? method);
     return {
       server,
       client: { client_id: clientId },
-      authentication:
-        secret === undefined ? oauth.None() : await authenticate(secret, authentication ?? supportedMethod(server)),
+      authentication: await authenticationBy(tokenMethod(server)),
+      revocationAuthentication: await authenticationBy(revocationMethod(server)),
     };
   }
 
@@ -109,12 +117,18 @@ function connect({ issuer, clientId, clientSecret, authentication, now }: OpenId
 }
 
 /** Without a list, a provider supports `client_secret_basic` (RFC 8414 §2; OIDC Discovery §3). */
-const supportedMethod = (server: oauth.AuthorizationServer): ClientAuthenticationMethod =>
-  server.token_endpoint_auth_methods_supported?.includes('client_secret_post')
-    ? 'client_secret_post'
-    : 'client_secret_basic';
+const secretMethod = (supported: readonly string[] = []): ClientAuthenticationMethod =>
+  supported.includes('client_secret_post') ? 'client_secret_post' : 'client_secret_basic';
 
-/** The client authentication of token, refresh and revocation requests. */
+const tokenMethod = (server: oauth.AuthorizationServer) => secretMethod(server.token_endpoint_auth_methods_supported);
+
+/** The method of the token endpoint, unless the list of the revocation endpoint excludes it. Many providers have no list. */
+function revocationMethod(server: oauth.AuthorizationServer): ClientAuthenticationMethod {
+  const supported = server.revocation_endpoint_auth_methods_supported;
+  const method = tokenMethod(server);
+  return supported === undefined || supported.includes(method) ? method : secretMethod(supported);
+}
+
 async function authenticate(secret: string, method: ClientAuthenticationMethod): Promise<oauth.ClientAuth> {
   switch (method) {
     case 'client_secret_post':
@@ -288,9 +302,9 @@ export function openIdProvider({
 
     async revoke(refreshToken) {
       if (!revokes) return;
-      const { server, client, authentication } = await provider();
+      const { server, client, revocationAuthentication } = await provider();
       if (!server.revocation_endpoint) return;
-      const response = await oauth.revocationRequest(server, client, authentication, refreshToken, options());
+      const response = await oauth.revocationRequest(server, client, revocationAuthentication, refreshToken, options());
       try {
         await oauth.processRevocationResponse(response);
       } catch (error) {

@@ -8,7 +8,7 @@ import {
 import { randomToken } from '../../lambda/core/support/crypto.ts';
 import { ServiceUnavailableError } from '../../lambda/core/support/service-unavailable-error.ts';
 import { oauthVariables, readEnvironment } from '../../lambda/shared/environment.ts';
-import { clientAuthenticationMethods } from '../../lambda/shared/upstream-authentication.ts';
+import { type ClientAuthenticationMethod, clientAuthenticationMethods } from '../../lambda/shared/upstream-authentication.ts';
 import { type IdentityProviderSettings, identityEnvironment } from '../../lib/settings/identity-provider-settings.ts';
 import type { ProviderProfileName } from '../../lib/settings/provider-profiles.ts';
 import { type Behaviour, CLIENT, newClientKey, ScriptedProvider } from '../support/scripted-provider.ts';
@@ -266,6 +266,30 @@ describe('the client authentication of the profile oidc', () => {
     const behaviour = { authentication: 'client_secret_basic', listsAuthentication: false } as const;
     expect((await signIn(adapterOf(await providerOf(behaviour), {}))).identity.subject).toBe('ada');
   });
+});
+
+describe('the client authentication of revocation requests', () => {
+  const revocation = async (behaviour: Partial<Behaviour>) => {
+    const provider = await providerOf(behaviour);
+    const adapter = adapterOf(provider, {});
+    await adapter.revoke((await signIn(adapter)).tokens.refreshToken!);
+    return provider.revoked.length;
+  };
+
+  test.each<[ClientAuthenticationMethod, ClientAuthenticationMethod]>([
+    // As Canaille.
+    ['client_secret_post', 'client_secret_basic'],
+    ['client_secret_basic', 'client_secret_post'],
+  ])('after %s at the token endpoint is %s if the provider lists it alone', async (authentication, method) => {
+    expect(await revocation({ authentication, revocationAuthentication: method })).toBe(1);
+  });
+
+  test.each(['client_secret_post', 'client_secret_basic'] as const)(
+    'is %s, as at the token endpoint, if the provider has no list',
+    async (authentication) => {
+      expect(await revocation({ authentication })).toBe(1);
+    },
+  );
 });
 
 describe('the private key of the client', () => {

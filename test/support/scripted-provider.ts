@@ -19,6 +19,8 @@ export type Behaviour = {
   rotates: boolean;
   /** The only client authentication that it accepts. */
   authentication: ClientAuthenticationMethod;
+  /** The same of its revocation endpoint. @default - `authentication`, without a list in its discovery document */
+  revocationAuthentication?: ClientAuthenticationMethod;
   /** Whether `resource` beside `scope` is an error. */
   rejectsResource: boolean;
   /** Whether its discovery document lists the client authentication. */
@@ -183,7 +185,9 @@ export class ScriptedProvider {
       case '/revoke': {
         if (this.interfere) return this.interfere(response);
         const form = new URLSearchParams(await text(request));
-        if (!(await this.#authenticated(request, form))) return send(401, { error: 'invalid_client' });
+        const { authentication, revocationAuthentication = authentication } = this.behaviour;
+        const isAuthenticated = await this.#authenticated(request, form, revocationAuthentication);
+        if (!isAuthenticated) return send(401, { error: 'invalid_client' });
         this.revoked.push(form.get('token')!);
         return send(200, {});
       }
@@ -204,6 +208,7 @@ export class ScriptedProvider {
       listsAuthentication,
       sendsIssuer,
       revocation,
+      revocationAuthentication,
       advertisesPkce,
       scopes,
       advertisesScopes,
@@ -216,6 +221,7 @@ export class ScriptedProvider {
       jwks_uri: `${this.origin}/jwks`,
       userinfo_endpoint: `${this.origin}/userinfo`,
       ...(revocation && { revocation_endpoint: `${this.origin}/revoke` }),
+      ...(revocationAuthentication && { revocation_endpoint_auth_methods_supported: [revocationAuthentication] }),
       response_types_supported: ['code'],
       subject_types_supported: ['public'],
       id_token_signing_alg_values_supported: [alg],
@@ -256,8 +262,12 @@ export class ScriptedProvider {
     return Object.entries(parameters).every(([name, value]) => request.get(name) === value);
   }
 
-  async #authenticated({ headers }: IncomingMessage, form: URLSearchParams): Promise<boolean> {
-    switch (this.behaviour.authentication) {
+  async #authenticated(
+    { headers }: IncomingMessage,
+    form: URLSearchParams,
+    method = this.behaviour.authentication,
+  ): Promise<boolean> {
+    switch (method) {
       case 'client_secret_basic': {
         // RFC 6749 §2.3.1: id and secret are form-encoded before they are joined.
         const pair = [CLIENT.id, CLIENT.secret]
