@@ -15,7 +15,7 @@ import type { Logger } from '../core/support/logger.ts';
 import { ServiceUnavailableError } from '../core/support/service-unavailable-error.ts';
 import { quote } from '../core/support/untrusted-text.ts';
 import { isLoopbackHost } from '../shared/loopback.ts';
-import type { ClientAuthenticationMethod } from '../shared/upstream-authentication.ts';
+import type { AssertionAudience, ClientAuthenticationMethod } from '../shared/upstream-authentication.ts';
 
 export type OpenIdClientOptions = {
   issuer: string;
@@ -24,6 +24,8 @@ export type OpenIdClientOptions = {
   clientSecret?: () => Promise<string>;
   /** @default - `client_secret_post` if the provider supports it, else `client_secret_basic` */
   authentication?: ClientAuthenticationMethod | undefined;
+  /** @default 'issuer' */
+  assertionAudience?: AssertionAudience | undefined;
   groupsIn: GroupReader;
   /** Whether claims that the id token lacks are read from the userinfo endpoint, if the provider has one (OIDC Core §5.4). */
   userInfo: boolean;
@@ -71,7 +73,8 @@ type Connection = {
 };
 
 /** OpenID Connect with `oauth4webapi`, the smallest certified client. */
-function connect({ issuer, clientId, clientSecret, authentication, now }: OpenIdClientOptions): Connection {
+function connect(client: OpenIdClientOptions): Connection {
+  const { issuer, clientId, clientSecret, authentication, assertionAudience, now } = client;
   const options = () => ({
     signal: AbortSignal.timeout(TIMEOUT_MILLISECONDS),
     [oauth.allowInsecureRequests]: isLoopbackHost(new URL(issuer)),
@@ -84,13 +87,15 @@ function connect({ issuer, clientId, clientSecret, authentication, now }: OpenId
     const fault = metadataFault(server);
     if (fault) throw fault;
     const secret = await clientSecret?.();
-    const authenticationBy = (method: ClientAuthenticationMethod) =>
-      secret === undefined ? oauth.None() : authenticate(secret, authentication ?? method);
+    const authenticationAt = (endpoint: string | undefined, method: ClientAuthenticationMethod) =>
+      secret === undefined
+        ? oauth.None()
+        : authenticate(secret, authentication ?? method, assertionAudience === 'endpoint' ? endpoint : undefined);
     return {
       server,
       client: { client_id: clientId },
-      authentication: await authenticationBy(tokenMethod(server)),
-      revocationAuthentication: await authenticationBy(revocationMethod(server)),
+      authentication: await authenticationAt(server.token_endpoint, tokenMethod(server)),
+      revocationAuthentication: await authenticationAt(server.revocation_endpoint, revocationMethod(server)),
     };
   }
 
@@ -129,25 +134,42 @@ function revocationMethod(server: oauth.AuthorizationServer): ClientAuthenticati
   return supported === undefined || supported.includes(method) ? method : secretMethod(supported);
 }
 
-async function authenticate(secret: string, method: ClientAuthenticationMethod): Promise<oauth.ClientAuth> {
+/** @param audience of an assertion. @default - the issuer */
+async function authenticate(
+  secret: string,
+  method: ClientAuthenticationMethod,
+  audience: string | undefined,
+): Promise<oauth.ClientAuth> {
   switch (method) {
     case 'client_secret_post':
       return oauth.ClientSecretPost(secret);
     case 'client_secret_basic':
       return oauth.ClientSecretBasic(secret);
     case 'private_key_jwt':
-      return oauth.PrivateKeyJwt(await privateKeyIn(secret));
+      return assertionBy(await privateKeyIn(secret), audience);
     case 'none':
       return oauth.None();
   }
 }
+
+/** `thumbprint`: of the certificate by which the provider knows the key (RFC 7515 §4.1.8). */
+type ClientKey = Required<oauth.PrivateKey> & { thumbprint: string | undefined };
+
+const assertionBy = ({ thumbprint, ...key }: ClientKey, audience: string | undefined): oauth.ClientAuth =>
+  oauth.PrivateKeyJwt(key, {
+    [oauth.modifyAssertion](header, payload) {
+      header.typ = 'JWT';
+      if (thumbprint !== undefined) header['x5t#S256'] = thumbprint;
+      if (audience !== undefined) payload.aud = audience;
+    },
+  });
 
 /**
  * The private key of `private_key_jwt`: a JWK whose `alg` names the signature.
  *
  * @throws ProviderConfigurationError without any part of the secret, which the errors of a parser quote
  */
-async function privateKeyIn(secret: string): Promise<oauth.PrivateKey> {
+async function privateKeyIn(secret: string): Promise<ClientKey> {
   const key = await importPrivateKey(secret).catch(() => undefined);
   if (key !== undefined) return key;
   throw new ProviderConfigurationError(
@@ -156,12 +178,12 @@ async function privateKeyIn(secret: string): Promise<oauth.PrivateKey> {
   );
 }
 
-async function importPrivateKey(secret: string): Promise<oauth.PrivateKey | undefined> {
+async function importPrivateKey(secret: string): Promise<ClientKey | undefined> {
   const jwk = parseJson(secret) as JWK;
   if (typeof jwk.alg !== 'string' || typeof jwk.kid !== 'string' || jwk.d === undefined) return undefined;
   // Loaded on demand: most deployments have no private key.
   const { importJWK } = await import('jose');
-  return { key: (await importJWK(jwk, jwk.alg)) as CryptoKey, kid: jwk.kid };
+  return { key: (await importJWK(jwk, jwk.alg)) as CryptoKey, kid: jwk.kid, thumbprint: jwk['x5t#S256'] };
 }
 
 /** The part that the MCP function needs: its bundle excludes sign-in. */

@@ -135,6 +135,7 @@ function openUpstream(): ToolContextDependencies['upstream'] {
         clientSecret: async () => (await import('../adapters/secret-reader.ts')).readSecret(IDP_CLIENT_SECRET_ARN),
       }),
       authentication: IDP_AUTHENTICATION,
+      assertionAudience: environment.IDP_ASSERTION_AUDIENCE,
       groupsIn: groupReader({ claims: IDP_GROUP_CLAIMS, prefix: IDP_GROUP_PREFIX, kept: IDP_GROUPS }, log),
       userInfo: IDP_USER_INFO === 'true',
       now,

@@ -46,6 +46,7 @@ const upstreamProvider = openIdProvider({
     clientSecret: async () => (await import('../adapters/secret-reader.ts')).readSecret(IDP_CLIENT_SECRET_ARN),
   }),
   authentication: environment.IDP_AUTHENTICATION,
+  assertionAudience: environment.IDP_ASSERTION_AUDIENCE,
   scopes: environment.IDP_SCOPES,
   parameters: environment.IDP_PARAMETERS,
   dashboard: { scopes: environment.IDP_DASHBOARD_SCOPES, parameters: environment.IDP_DASHBOARD_PARAMETERS },

@@ -1,4 +1,4 @@
-import { clientAuthenticationMethods } from './upstream-authentication.ts';
+import { assertionAudiences, clientAuthenticationMethods } from './upstream-authentication.ts';
 
 /**
  * Environment variables of each function, read once at its start.
@@ -88,6 +88,8 @@ const identityProvider = {
   IDP_CLIENT_SECRET_ARN: optional(text),
   /** Client authentication method; absent: one that the provider supports. */
   IDP_AUTHENTICATION: optional(oneOf(...clientAuthenticationMethods)),
+  /** With `private_key_jwt`; absent: the issuer. */
+  IDP_ASSERTION_AUDIENCE: optional(oneOf(...assertionAudiences)),
   /** Claims of the id token with groups, and the prefix that is removed from each group. */
   IDP_GROUP_CLAIMS: list,
   IDP_GROUP_PREFIX: optional(text),
@@ -193,6 +195,7 @@ export const mcpVariables = {
   IDP_CLIENT_ID: optional(text),
   IDP_CLIENT_SECRET_ARN: optional(text),
   IDP_AUTHENTICATION: identityProvider.IDP_AUTHENTICATION,
+  IDP_ASSERTION_AUDIENCE: identityProvider.IDP_ASSERTION_AUDIENCE,
   IDP_GROUP_CLAIMS: optional(list),
   IDP_GROUP_PREFIX: optional(text),
   IDP_GROUPS: optional(strings),

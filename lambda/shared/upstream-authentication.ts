@@ -6,4 +6,9 @@ export const clientAuthenticationMethods = [
   'none',
 ] as const;
 
+/** The audience of an assertion of `private_key_jwt`: the issuer, or the URL of the endpoint that it is sent to. */
+export const assertionAudiences = ['issuer', 'endpoint'] as const;
+
+export type AssertionAudience = (typeof assertionAudiences)[number];
+
 export type ClientAuthenticationMethod = (typeof clientAuthenticationMethods)[number];

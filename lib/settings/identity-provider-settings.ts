@@ -30,7 +30,7 @@ export interface IdentityProviderSettings {
   readonly clientId?: string;
   /**
    * ARN of the Secrets Manager secret that contains the client secret as plain text or, for `private_key_jwt`, the private
-   * key as a JSON Web Key with `alg` and `kid`.
+   * key as a JSON Web Key with `alg` and `kid`, and with `x5t#S256` where the provider has a certificate of it.
    * @default - a public client, with PKCE only
    */
   readonly clientSecretArn?: string;
@@ -154,7 +154,8 @@ export function identityEnvironment(
 
 /** Environment variables of a function that refreshes upstream tokens. */
 export function refreshEnvironment(provider: IdentityProviderSettings, namedGroups: readonly string[] = []) {
-  const { authentication = profileOf(provider).authentication, ...settings } = withProfile(provider);
+  const profile: ProviderProfile = profileOf(provider);
+  const { authentication = profile.authentication, ...settings } = withProfile(provider);
   const { issuer, clientId, clientSecretArn, groupClaims, groupPrefix, groups } = settings;
   if (clientId === undefined) throw new Error('identityProvider.clientId is required outside direct mode');
   return {
@@ -162,10 +163,11 @@ export function refreshEnvironment(provider: IdentityProviderSettings, namedGrou
     IDP_CLIENT_ID: clientId,
     IDP_CLIENT_SECRET_ARN: clientSecretArn,
     IDP_AUTHENTICATION: clientSecretArn === undefined ? 'none' : authentication,
+    IDP_ASSERTION_AUDIENCE: authentication === 'private_key_jwt' ? profile.assertionAudience : undefined,
     IDP_GROUP_CLAIMS: groupClaims.join(' '),
     IDP_GROUP_PREFIX: groupPrefix,
     IDP_GROUPS: JSON.stringify([...namedGroups, ...groups]),
-    IDP_USER_INFO: profileOf(provider).userInfo && 'true',
+    IDP_USER_INFO: profile.userInfo && 'true',
   };
 }
 

@@ -1,4 +1,4 @@
-import type { ClientAuthenticationMethod } from '../../lambda/shared/upstream-authentication.ts';
+import type { AssertionAudience, ClientAuthenticationMethod } from '../../lambda/shared/upstream-authentication.ts';
 
 /** The differences of one identity provider from others. */
 export type ProviderProfile = {
@@ -15,6 +15,11 @@ export type ProviderProfile = {
    * @default - by a secret, in a way that the provider's discovery document lists
    */
   authentication?: ClientAuthenticationMethod;
+  /**
+   * The audience of assertions that it accepts, with the authentication `private_key_jwt`.
+   * @default 'issuer'
+   */
+  assertionAudience?: AssertionAudience;
   /** `true` if the provider requires a client secret of web applications. */
   needsSecret?: true;
   /** The syntax of its issuer, and an example. */
@@ -84,6 +89,7 @@ export const providerProfiles = {
     name: 'Okta',
     scopes: withRefreshToken,
     authentication: 'client_secret_basic',
+    assertionAudience: 'endpoint',
     groupClaims: ['groups'],
     userInfo: true,
     revokes: true,
@@ -95,6 +101,7 @@ export const providerProfiles = {
     scopes: withRefreshToken,
     rejectedParameters: { resource: 'together with scopes it causes the error AADSTS9010010' },
     authentication: 'client_secret_post',
+    assertionAudience: 'endpoint',
     needsSecret: true,
     issuer: {
       // With `common` or a domain instead of the tenant id, the discovery document and the tokens have different issuers.

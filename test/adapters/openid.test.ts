@@ -8,7 +8,10 @@ import {
 import { randomToken } from '../../lambda/core/support/crypto.ts';
 import { ServiceUnavailableError } from '../../lambda/core/support/service-unavailable-error.ts';
 import { oauthVariables, readEnvironment } from '../../lambda/shared/environment.ts';
-import { type ClientAuthenticationMethod, clientAuthenticationMethods } from '../../lambda/shared/upstream-authentication.ts';
+import {
+  type ClientAuthenticationMethod,
+  clientAuthenticationMethods,
+} from '../../lambda/shared/upstream-authentication.ts';
 import { type IdentityProviderSettings, identityEnvironment } from '../../lib/settings/identity-provider-settings.ts';
 import type { ProviderProfileName } from '../../lib/settings/provider-profiles.ts';
 import { type Behaviour, CLIENT, newClientKey, ScriptedProvider } from '../support/scripted-provider.ts';
@@ -29,11 +32,11 @@ async function providerOf(behaviour: Partial<Behaviour>): Promise<ScriptedProvid
   return provider;
 }
 
-const { IDP_ISSUER, IDP_CLIENT_ID, IDP_CLIENT_SECRET_ARN, IDP_AUTHENTICATION } = oauthVariables;
+const { IDP_ISSUER, IDP_CLIENT_ID, IDP_CLIENT_SECRET_ARN, IDP_AUTHENTICATION, IDP_ASSERTION_AUDIENCE } = oauthVariables;
 const { IDP_SCOPES, IDP_PARAMETERS, IDP_REVOKES, IDP_DASHBOARD_SCOPES, IDP_DASHBOARD_PARAMETERS } = oauthVariables;
 const { IDP_GROUP_CLAIMS, IDP_GROUP_PREFIX, IDP_GROUPS, IDP_USER_INFO } = oauthVariables;
 const variables = {
-  ...{ IDP_ISSUER, IDP_CLIENT_ID, IDP_CLIENT_SECRET_ARN, IDP_AUTHENTICATION },
+  ...{ IDP_ISSUER, IDP_CLIENT_ID, IDP_CLIENT_SECRET_ARN, IDP_AUTHENTICATION, IDP_ASSERTION_AUDIENCE },
   ...{ IDP_SCOPES, IDP_PARAMETERS, IDP_REVOKES, IDP_DASHBOARD_SCOPES, IDP_DASHBOARD_PARAMETERS },
   ...{ IDP_GROUP_CLAIMS, IDP_GROUP_PREFIX, IDP_GROUPS, IDP_USER_INFO },
 };
@@ -56,6 +59,7 @@ function adapterOf({ issuer, behaviour, clientKey }: ScriptedProvider, settings:
       clientSecret: async () => (clientKey ? JSON.stringify(clientKey) : CLIENT.secret),
     }),
     authentication: environment.IDP_AUTHENTICATION,
+    assertionAudience: environment.IDP_ASSERTION_AUDIENCE,
     scopes: environment.IDP_SCOPES,
     parameters: environment.IDP_PARAMETERS,
     dashboard: { scopes: environment.IDP_DASHBOARD_SCOPES, parameters: environment.IDP_DASHBOARD_PARAMETERS },
@@ -298,6 +302,32 @@ describe('the private key of the client', () => {
     provider.clientKey = await newClientKey(alg);
     const adapter = adapterOf(provider, { authentication: 'private_key_jwt' });
     expect((await signIn(adapter)).identity.subject).toBe('ada');
+  });
+
+  test.each(['okta', 'entra'] as const)(
+    'signs assertions of the profile %s for the endpoint that they are sent to',
+    async (profile) => {
+      const authentication = 'private_key_jwt';
+      const provider = await providerOf({ authentication, assertionAudience: 'endpoint' });
+      const adapter = adapterOf(provider, { profile, authentication });
+      const { identity, tokens } = await signIn(adapter);
+      const { accessToken } = await adapter.refresh(tokens.refreshToken!, identity);
+      expect(accessToken).not.toBe(tokens.accessToken);
+      await adapter.revoke(tokens.refreshToken!);
+      expect(provider.revoked).toEqual([tokens.refreshToken]);
+    },
+  );
+
+  test('is named by the thumbprint of its certificate, if it has one', async () => {
+    const provider = await providerOf({ authentication: 'private_key_jwt' });
+    provider.clientKey = { ...(await newClientKey('PS256')), 'x5t#S256': 'A1bC2dE3fH4iJ5kL6mN7oP8qR9sT0u' };
+    await signIn(adapterOf(provider, { authentication: 'private_key_jwt' }));
+    expect(provider.assertionHeader).toEqual({
+      alg: 'PS256',
+      typ: 'JWT',
+      kid: 'client-key',
+      'x5t#S256': 'A1bC2dE3fH4iJ5kL6mN7oP8qR9sT0u',
+    });
   });
 
   test.each<[string, (key: object) => string]>([
@@ -592,10 +622,10 @@ describe('a refresh at the provider', () => {
     async (error) => {
       const provider = await providerOf({});
       const adapter = adapterOf(provider, {});
-      const { tokens } = await signIn(adapter);
+      const { identity, tokens } = await signIn(adapter);
       provider.interfere = (response) =>
         response.writeHead(400, { 'content-type': 'application/json' }).end(JSON.stringify({ error }));
-      await expect(adapter.refresh(tokens.refreshToken!)).rejects.toMatchObject({
+      await expect(adapter.refresh(tokens.refreshToken!, identity)).rejects.toMatchObject({
         name: 'SignInRefusedError',
         reason: error,
       });

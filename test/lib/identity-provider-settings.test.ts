@@ -122,6 +122,14 @@ test.each<[string, Partial<IdentityProviderSettings>, string | undefined]>([
   expect(identityEnvironment({ ...complete.oidc, ...change }).IDP_AUTHENTICATION).toBe(expected);
 });
 
+test.each<[string, Partial<IdentityProviderSettings>, string | undefined]>([
+  ['the endpoint at Okta', { profile: 'okta', clientSecretArn, authentication: 'private_key_jwt' }, 'endpoint'],
+  ['the issuer at other providers', { clientSecretArn, authentication: 'private_key_jwt' }, undefined],
+  ['not set without assertions', { profile: 'okta', clientSecretArn }, undefined],
+])('the audience of assertions is %s', (_what, change, expected) => {
+  expect(identityEnvironment({ ...complete.oidc, ...change }).IDP_ASSERTION_AUDIENCE).toBe(expected);
+});
+
 test('upstream tokens are rejected in direct mode', () => {
   const settings = { identityProvider: direct as IdentityProviderSettings, upstreamTokens: true };
   expect(() => resolveSettings(settings)).toThrow(/^upstreamTokens is true/m);

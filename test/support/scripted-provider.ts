@@ -3,9 +3,18 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { json, text } from 'node:stream/consumers';
-import { type CryptoKey, exportJWK, generateKeyPair, importJWK, type JWK, jwtVerify, SignJWT } from 'jose';
+import {
+  type CryptoKey,
+  exportJWK,
+  generateKeyPair,
+  importJWK,
+  type JWK,
+  type JWTHeaderParameters,
+  jwtVerify,
+  SignJWT,
+} from 'jose';
 import type { Resources } from '../../bench/harness/assembly.ts';
-import type { ClientAuthenticationMethod } from '../../lambda/shared/upstream-authentication.ts';
+import type { AssertionAudience, ClientAuthenticationMethod } from '../../lambda/shared/upstream-authentication.ts';
 
 /** The differences between identity providers that a client notices. */
 export type Behaviour = {
@@ -21,6 +30,8 @@ export type Behaviour = {
   authentication: ClientAuthenticationMethod;
   /** The same of its revocation endpoint. @default - `authentication`, without a list in its discovery document */
   revocationAuthentication?: ClientAuthenticationMethod;
+  /** The audience of the assertions that it accepts. */
+  assertionAudience: AssertionAudience;
   /** Whether `resource` beside `scope` is an error. */
   rejectsResource: boolean;
   /** Whether its discovery document lists the client authentication. */
@@ -86,6 +97,8 @@ export class ScriptedProvider {
   tokenRequests = 0;
   /** The client's private key, for `private_key_jwt`. */
   clientKey: JWK | undefined;
+  /** The header of the last assertion. */
+  assertionHeader: JWTHeaderParameters | undefined;
   readonly #assertions = new Set<string>();
   readonly #server: Server;
   readonly #codes = new Map<string, Request>();
@@ -109,6 +122,7 @@ export class ScriptedProvider {
       refreshTokenFor: {},
       rotates: false,
       authentication: 'none',
+      assertionAudience: 'issuer',
       listsAuthentication: true,
       rejectsResource: false,
       sendsIssuer: false,
@@ -263,7 +277,7 @@ export class ScriptedProvider {
   }
 
   async #authenticated(
-    { headers }: IncomingMessage,
+    { headers, url }: IncomingMessage,
     form: URLSearchParams,
     method = this.behaviour.authentication,
   ): Promise<boolean> {
@@ -284,7 +298,7 @@ export class ScriptedProvider {
           !headers.authorization &&
           !form.has('client_secret') &&
           form.get('client_assertion_type') === 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer' &&
-          this.#isAssertion(form.get('client_assertion') ?? '')
+          this.#isAssertion(form.get('client_assertion') ?? '', `${this.origin}${url}`)
         );
       case 'none':
         return !headers.authorization && form.get('client_id') === CLIENT.id && !form.has('client_secret');
@@ -292,16 +306,17 @@ export class ScriptedProvider {
   }
 
   /** RFC 7523 §3; an assertion is used once. */
-  async #isAssertion(assertion: string): Promise<boolean> {
+  async #isAssertion(assertion: string, endpoint: string): Promise<boolean> {
     const { d: _, ...publicJwk } = this.clientKey!;
-    const { payload } = await jwtVerify(assertion, await importJWK(publicJwk), {
+    const { payload, protectedHeader } = await jwtVerify(assertion, await importJWK(publicJwk), {
       issuer: CLIENT.id,
       subject: CLIENT.id,
-      audience: this.issuer,
+      audience: this.behaviour.assertionAudience === 'endpoint' ? endpoint : this.issuer,
       requiredClaims: ['exp', 'jti'],
     });
     const isFirst = !this.#assertions.has(payload.jti!);
     this.#assertions.add(payload.jti!);
+    this.assertionHeader = protectedHeader;
     return isFirst;
   }
 
