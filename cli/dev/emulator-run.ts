@@ -41,7 +41,7 @@ const PROVIDER_PATIENCE_MILLISECONDS = 10_000;
 export async function providerProblems(origin: string): Promise<string[]> {
   const facts = await gatherProviderFacts(origin, createProbe(PROVIDER_PATIENCE_MILLISECONDS));
   return [...checkProvider(facts)]
-    .filter(({ verdict }) => verdict !== 'ok')
+    .filter(({ verdict }) => verdict === 'fail' || verdict === 'warn')
     .map(({ found, mend }) => `Identity provider: ${found}. ${mend}`);
 }
 

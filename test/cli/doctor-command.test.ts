@@ -31,6 +31,7 @@ describe('holdfast doctor', () => {
   test('reports no problem on the local emulator, with one line per check', async () => {
     const { code, stdout } = await ended(emulator.mcpUrl);
     expect(stdout).toMatch(/^ {2}ok {4}challenge\/POST +401/m);
+    expect(stdout).toMatch(/^ {2}ok {4}identity-provider\/client +\S+ accepts the client and its secret$/m);
     expect(stdout).toMatch(/^\d+ ok, 0 warnings, 0 failed$/m);
     expect(code).toBe(0);
   });

@@ -1,6 +1,14 @@
+import { execFile } from 'node:child_process';
 import type { ServerResponse } from 'node:http';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { Browser } from '../../bench/harness/form-browser.ts';
+import { projectRoot } from '../../bench/harness/project-copy.ts';
 import { redirectUri } from '../../bench/harness/raw-oauth-client.ts';
+import { providerProblems } from '../../cli/dev/emulator-run.ts';
+import { createProbe } from '../../cli/doctor/http-probe.ts';
+import { checkProvider, gatherProviderFacts } from '../../cli/doctor/provider-checks.ts';
+import { providerFaults } from '../../lambda/core/identity/upstream-provider.ts';
 import { oauthPageText } from '../../lambda/core/oauth/pages/oauth-page-text.ts';
 import { becomes } from '../support/becomes.ts';
 import { ScriptedProvider, signInAt } from '../support/scripted-provider.ts';
@@ -24,6 +32,7 @@ afterEach(() => {
   provider.interfere = undefined;
   provider.interfereWithDiscovery = undefined;
   provider.refuses = undefined;
+  provider.behaviour.sendsIssuer = false;
 });
 
 const { problems, dashboardProblems } = oauthPageText;
@@ -31,6 +40,17 @@ const answer =
   (status: number, body: object) =>
   (response: ServerResponse): void =>
     void response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
+
+/** `holdfast doctor` at the deployment. */
+const doctor = () => ended(join(projectRoot, 'bin/cli.ts'), 'doctor', cloud.mcpUrl);
+
+async function ended(...args: string[]): Promise<{ code: number; stdout: string }> {
+  try {
+    return { code: 0, ...(await promisify(execFile)(process.execPath, args)) };
+  } catch (error) {
+    return error as { code: number; stdout: string };
+  }
+}
 
 /** The page that ends a sign-in at the dashboard. */
 const atDashboard = () => new Browser().open(`${cloud.origin}/dashboard/sign-in`);
@@ -82,6 +102,48 @@ test('a wrong client secret is shown as the operator’s matter on the dashboard
   const parameters = new URL((await forApp()).url).searchParams;
   expect(parameters.get('error')).toBe('server_error');
   expect(parameters.get('error_description')).toMatch(/^client_rejected: /);
+});
+
+test('a wrong client secret is found by doctor and at npm start, with the remedy', async () => {
+  provider.interfere = answer(401, { error: 'invalid_client' });
+  const { problem, advice } = providerFaults.client_rejected;
+  expect(await providerProblems(cloud.origin)).toEqual([expect.stringContaining(`${problem}. ${advice}`)]);
+  const { code, stdout } = await doctor();
+  expect(stdout).toMatch(/^ {2}ok {4}identity-provider .* accepts the authorization request$/m);
+  expect(stdout).toMatch(new RegExp(`^ {2}FAIL {2}identity-provider/client +${problem}$`, 'm'));
+  expect(stdout).toContain(`Do:  ${advice}`);
+  expect(code).toBe(1);
+});
+
+test.each([false, true])(
+  'an accepted client is found with a made-up code, which sets off no alarm; iss in responses: %s',
+  async (sendsIssuer) => {
+    const logged = cloud.log.length;
+    provider.behaviour.sendsIssuer = sendsIssuer;
+    const facts = await gatherProviderFacts(cloud.origin, createProbe(10_000));
+    const client = { check: 'identity-provider/client', verdict: 'ok' };
+    expect([...checkProvider(facts)]).toEqual([
+      expect.objectContaining({ verdict: 'ok' }),
+      expect.objectContaining(client),
+    ]);
+    // Neither the events of alarms nor the alarm of responses with 5xx.
+    expect(facts.redemption).toMatchObject({ status: 403 });
+    await becomes(() => cloud.log.slice(logged).includes('"sign_in_rejected"'));
+    expect(cloud.log.slice(logged)).not.toMatch(/"(upstream_misconfigured|service_unavailable|unexpected_error)"/);
+  },
+);
+
+test('an outage of the provider at the end of a sign-in is found with the log event', async () => {
+  provider.interfere = answer(503, {});
+  const [, finding] = checkProvider(await gatherProviderFacts(cloud.origin, createProbe(10_000)));
+  expect(finding).toMatchObject({ verdict: 'fail', mend: expect.stringContaining('service_unavailable') });
+});
+
+test('a provider that rejects the response for another reason than code and client is reported as not checked', async () => {
+  provider.interfere = answer(400, { error: 'invalid_request' });
+  const [, finding] = checkProvider(await gatherProviderFacts(cloud.origin, createProbe(10_000)));
+  expect(finding).toMatchObject({ check: 'identity-provider/client', verdict: 'note' });
+  expect(await providerProblems(cloud.origin)).toEqual([]);
 });
 
 test('an error that the browser carried sets off no alarm', async () => {

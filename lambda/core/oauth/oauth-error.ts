@@ -208,6 +208,13 @@ const wireErrors = {
     (fault: ProviderFault) => `${fault}: ${providerFaults[fault].problem}`,
     'misconfigured',
   ),
+  upstream_code_rejected: wire(
+    'server_error',
+    'the identity provider rejected the code of the sign-in',
+    'sign-in-denied',
+    // Any browser can bring such a code, and the share of 5xx has an alarm.
+    403,
+  ),
   upstream_rejected: wire('server_error', 'the identity provider rejected the sign-in', 'server-error'),
   service_unavailable: wire(
     'temporarily_unavailable',

@@ -22,7 +22,18 @@ export function toOAuthError(error: unknown, log: Logger): OAuthError {
     // Without an alarm: the browser carried the code, and anyone can write it.
     log('sign_in_rejected', { reason, detail: String(error.cause), ...(fault && providerFaults[fault]) });
     if (fault) return oauthError('upstream_misconfigured', fault);
-    return oauthError(reason === 'access_denied' ? 'upstream_denied' : 'upstream_rejected');
+    return oauthError(reasonOf(reason));
   }
   return oauthError(logFailure(log, error));
+}
+
+function reasonOf(rejection: string): 'upstream_denied' | 'upstream_code_rejected' | 'upstream_rejected' {
+  switch (rejection) {
+    case 'access_denied':
+      return 'upstream_denied';
+    case 'invalid_grant':
+      return 'upstream_code_rejected';
+    default:
+      return 'upstream_rejected';
+  }
 }
