@@ -1,4 +1,3 @@
-import type { JWK } from 'jose';
 import * as oauth from 'oauth4webapi';
 import {
   faultOfCode,
@@ -178,12 +177,28 @@ async function privateKeyIn(secret: string): Promise<ClientKey> {
   );
 }
 
+/** Of the signatures that `oauth4webapi` makes, by `alg` (RFC 7518 §3.1, RFC 8037). */
+const signatureAlgorithms: Readonly<Record<string, Parameters<typeof crypto.subtle.importKey>[2]>> = {
+  ES256: { name: 'ECDSA', namedCurve: 'P-256' },
+  ES384: { name: 'ECDSA', namedCurve: 'P-384' },
+  ES512: { name: 'ECDSA', namedCurve: 'P-521' },
+  RS256: { name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-256' },
+  PS256: { name: 'RSA-PSS', hash: 'SHA-256' },
+  EdDSA: { name: 'Ed25519' },
+  Ed25519: { name: 'Ed25519' },
+};
+
 async function importPrivateKey(secret: string): Promise<ClientKey | undefined> {
-  const jwk = parseJson(secret) as JWK;
-  if (typeof jwk.alg !== 'string' || typeof jwk.kid !== 'string' || jwk.d === undefined) return undefined;
-  // Loaded on demand: most deployments have no private key.
-  const { importJWK } = await import('jose');
-  return { key: (await importJWK(jwk, jwk.alg)) as CryptoKey, kid: jwk.kid, thumbprint: jwk['x5t#S256'] };
+  const jwk = parseJson(secret) as JsonWebKey & { kid?: unknown; 'x5t#S256'?: string };
+  const algorithm = jwk.alg === undefined ? undefined : signatureAlgorithms[jwk.alg];
+  if (algorithm === undefined || typeof jwk.kid !== 'string' || jwk.d === undefined) return undefined;
+  // The members that name a purpose could forbid the signature.
+  const { use, key_ops, ...key } = jwk;
+  return {
+    key: await crypto.subtle.importKey('jwk', key, algorithm, false, ['sign']),
+    kid: jwk.kid,
+    thumbprint: jwk['x5t#S256'],
+  };
 }
 
 /** The part that the MCP function needs: its bundle excludes sign-in. */

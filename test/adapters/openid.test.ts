@@ -297,7 +297,7 @@ describe('the client authentication of revocation requests', () => {
 });
 
 describe('the private key of the client', () => {
-  test.each(['ES256', 'RS256', 'PS256', 'ES384'])('may sign with %s', async (alg) => {
+  test.each(['ES256', 'ES384', 'ES512', 'RS256', 'PS256', 'EdDSA', 'Ed25519'])('may sign with %s', async (alg) => {
     const provider = await providerOf({ authentication: 'private_key_jwt' });
     provider.clientKey = await newClientKey(alg);
     const adapter = adapterOf(provider, { authentication: 'private_key_jwt' });

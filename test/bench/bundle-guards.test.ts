@@ -78,10 +78,10 @@ function packagesIn(source: string): Map<string, number> {
 
 describe('sizes', () => {
   test.each([
-    ['Mcp', 481_300, '2 % above 471,897; the budget is 614,400'],
+    ['Mcp', 492_700, '2 % above 483,046; the budget is 614,400'],
     ['Authorizer', 40_960, 'a budget: every connection waits for it first'],
     // Sign-in and dashboard are interactive: each additional 100 KB adds 5 to 10 ms to a cold start.
-    ['OAuth', 356_300, '2 % above 349,402'],
+    ['OAuth', 368_300, '2 % above 361,163'],
     ['Dashboard', 170_300, '2 % above 167,056'],
     // The aggregation job runs 8,640 times a month and is charged by the millisecond.
     ['Rollup', 41_800, '2 % above 40,953'],
@@ -101,7 +101,7 @@ describe('sizes', () => {
 });
 
 describe('modules', () => {
-  test('the MCP function contains these packages and at most 184 modules', () => {
+  test('the MCP function contains these packages and at most 185 modules', () => {
     const packages = packagesIn('mcp.ts');
     // Before another package is added here, measure its load time: npm run bench -- --part cold.
     expect([...packages.keys()].sort()).toEqual([
@@ -114,13 +114,13 @@ describe('modules', () => {
       'our own',
       'zod',
     ]);
-    expect(sum(packages.values())).toBeLessThanOrEqual(184);
+    expect(sum(packages.values())).toBeLessThanOrEqual(185);
   });
 
-  test('the authorizer contains one package and at most 28 modules', () => {
+  test('the authorizer contains one package and at most 32 modules', () => {
     const packages = packagesIn('authorizer.ts');
     expect([...packages.keys()].sort()).toEqual(['aws-jwt-verify', 'our own']);
-    expect(sum(packages.values())).toBeLessThanOrEqual(28);
+    expect(sum(packages.values())).toBeLessThanOrEqual(32);
   });
 
   test('no function contains ajv, with which the SDK would compile schemas', () => {

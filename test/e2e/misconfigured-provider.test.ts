@@ -146,11 +146,12 @@ test('a provider that rejects the response for another reason than code and clie
   expect(await providerProblems(cloud.origin)).toEqual([]);
 });
 
-test('an error that the browser carried sets off no alarm', async () => {
+test('an error that the browser carried sets off no alarm, of an event or of responses with 5xx', async () => {
   const logged = cloud.log.length;
   provider.refuses = 'invalid_scope';
-  const { html } = await atDashboard();
+  const { html, status } = await atDashboard();
   expect(html).toContain(problems.misconfigured.heading);
+  expect(status).toBe(403);
   await becomes(() => cloud.log.slice(logged).includes('sign_in_rejected'));
   expect(cloud.log.slice(logged)).not.toContain('"upstream_misconfigured"');
 });
@@ -167,7 +168,7 @@ test.each<[string, keyof typeof dashboardProblems, number, () => void]>([
   [
     'a rejected sign-in',
     'server-error',
-    500,
+    403,
     () => {
       provider.refuses = 'login_required';
     },

@@ -208,14 +208,20 @@ const wireErrors = {
     (fault: ProviderFault) => `${fault}: ${providerFaults[fault].problem}`,
     'misconfigured',
   ),
+  // Not 5xx, which an alarm counts: any browser can bring an error code or an authorization code of its choice.
+  upstream_error_brought: wire(
+    'server_error',
+    (fault: ProviderFault) => `${fault}: ${providerFaults[fault].problem}`,
+    'misconfigured',
+    403,
+  ),
   upstream_code_rejected: wire(
     'server_error',
     'the identity provider rejected the code of the sign-in',
     'sign-in-denied',
-    // Any browser can bring such a code, and the share of 5xx has an alarm.
     403,
   ),
-  upstream_rejected: wire('server_error', 'the identity provider rejected the sign-in', 'server-error'),
+  upstream_rejected: wire('server_error', 'the identity provider rejected the sign-in', 'server-error', 403),
   service_unavailable: wire(
     'temporarily_unavailable',
     'a service that this server needs does not respond; repeat the request shortly',

@@ -21,7 +21,7 @@ export function toOAuthError(error: unknown, log: Logger): OAuthError {
     const fault = faultOfCode[reason];
     // Without an alarm: the browser carried the code, and anyone can write it.
     log('sign_in_rejected', { reason, detail: String(error.cause), ...(fault && providerFaults[fault]) });
-    if (fault) return oauthError('upstream_misconfigured', fault);
+    if (fault) return oauthError('upstream_error_brought', fault);
     return oauthError(reasonOf(reason));
   }
   return oauthError(logFailure(log, error));
