@@ -96,7 +96,16 @@ describe('with a signed-in client', () => {
     expect(lines).toContainEqual(metric('authorizer_failed', /AuthorizerFunction/));
     const before = cloud.log;
     expect((await postMcp(cloud.origin, 'bm90LW91cnM', initialize)).status).toBe(401);
-    expect(linesAfter(before)).toEqual([]);
+    // A line of the log, and no metric.
+    expect(linesAfter(before)).toEqual([
+      {
+        event: 'token_rejected',
+        reason: 'malformed',
+        signed: false,
+        detail: 'Not a valid JWT',
+        requestId: expect.any(String),
+      },
+    ]);
   });
 
   test('a failed token refresh counts as an outage', async () => {
