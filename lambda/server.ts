@@ -1,6 +1,6 @@
 import { acceptedContent, inputRequired, McpServer } from '@modelcontextprotocol/server';
+import type { ToolContext } from 'holdfast/server';
 import * as z from 'zod/v4';
-import type { ToolContext } from './core/mcp/tool-context.ts';
 
 /** Arguments of the tools. Created once, not for each request: clients list tools often, and schemas take time to convert. */
 const schemas = {

@@ -25,6 +25,11 @@ export interface HoldfastFunctionProps {
    * @default 'handler'
    */
   readonly handler?: string;
+  /**
+   * Whether the function contains the owner's server.
+   * @default false
+   */
+  readonly hasServer?: boolean;
   /** Environment variables; an `undefined` variable is omitted. */
   readonly environment: Record<string, string | undefined>;
   /**

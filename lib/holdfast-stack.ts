@@ -137,6 +137,7 @@ export class HoldfastStack extends Stack {
     } satisfies McpEnvironment;
     const shared = {
       entry: 'mcp.ts',
+      hasServer: true,
       providedByLambda: ['@aws-sdk/client-kms', '@aws-sdk/client-lambda'],
       memoryMegabytes: 512,
     };

@@ -1,4 +1,3 @@
-import '../adapters/substitutes/zod-without-eval.ts';
 import type { Context as LambdaContext } from 'aws-lambda';
 import { scopes } from '#scopes';
 import { createServer } from '#server';

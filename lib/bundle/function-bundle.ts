@@ -1,100 +1,16 @@
-import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join, relative } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { AssetHashType, DockerImage } from 'aws-cdk-lib';
 import { AssetCode, type CodeConfig } from 'aws-cdk-lib/aws-lambda';
 import type { Construct } from 'constructs';
-import { type BuildFailure, type BuildOptions, buildSync, type OutputFile } from 'esbuild';
 import { ConfigurationError } from '../settings/configuration-error.ts';
 import type { HoldfastSettings } from '../settings/holdfast-settings.ts';
+import { type BuildReport, root, runBuild, substitutes } from './esbuild-run.ts';
+import { bundleServer } from './server-bundle.ts';
 
-const root = fileURLToPath(new URL('../..', import.meta.url));
-const sdk = join(dirname(createRequire(import.meta.url).resolve('@modelcontextprotocol/server')), '..');
-
-/**
- * Replacements of modules that a function on Lambda does not need:
- * - the MCP SDK's shims for Node load ajv eagerly; those for browsers validate JSON schemas without it;
- * - the AWS SDK clients include event streams, which none of the operations in use has;
- * - the default credential chain includes profiles, SSO and instance metadata; Lambda sets the environment.
- */
-const substitutes = {
-  '@modelcontextprotocol/server/_shims': join(sdk, 'dist/shimsBrowser.mjs'),
-  '@smithy/core/event-streams': join(root, 'lambda/adapters/substitutes/no-event-streams.ts'),
-  '@aws-sdk/credential-provider-node': join(root, 'lambda/adapters/substitutes/environment-credentials.ts'),
-};
-
-let sdkModules: Record<string, string> | undefined;
-
-/**
- * Rebuilds the MCP SDK to use the `Response` of `lambda/core/mcp/mcp-http.ts`, because the platform's class loads undici,
- * which takes 20 ms of a cold start. Only the SDK is rebuilt: a tool that calls `fetch` has the platform's classes.
- *
- * @returns the path of each of its modules, by import name
- */
-function sdkWithoutUndici(): Record<string, string> {
-  if (sdkModules) return sdkModules;
-  const { exports } = JSON.parse(readFileSync(join(sdk, 'package.json'), 'utf8')) as {
-    exports: Record<string, { import: { default: string } }>;
-  };
-  const sources = Object.entries(exports)
-    .filter(([name]) => name !== './_shims')
-    .map(([name, { import: source }]) => ({
-      name: join('@modelcontextprotocol/server', name),
-      source: source.default,
-    }));
-  const cache = join(root, 'node_modules/.cache/holdfast');
-  const outdir = join(cache, 'sdk');
-  const { outputFiles } = buildSync({
-    absWorkingDir: root,
-    entryPoints: sources.map(({ source }) => join(sdk, source)),
-    outbase: sdk,
-    outdir,
-    outExtension: { '.js': '.mjs' },
-    bundle: true,
-    splitting: true,
-    format: 'esm',
-    platform: 'node',
-    target: 'node24',
-    packages: 'external',
-    external: [join(root, 'lambda/core/mcp/mcp-http.ts')],
-    inject: [join(root, 'lambda/adapters/substitutes/sdk-globals.ts')],
-    logLevel: 'silent',
-    write: false,
-  });
-  const folder = storeByContent(outputFiles, outdir, cache);
-  sdkModules = Object.fromEntries(sources.map(({ name, source }) => [name, join(folder, source)]));
-  return sdkModules;
-}
-
-/**
- * Writes the files to a folder named by their content. The folder is renamed into place as a whole, because builds can
- * run concurrently.
- * @param outdir the folder that the files' paths are below
- * @returns the path of the folder
- */
-function storeByContent(files: OutputFile[], outdir: string, cache: string): string {
-  const hash = createHash('sha256');
-  for (const { contents } of files) hash.update(contents);
-  const folder = join(cache, `sdk-${hash.digest('hex').slice(0, 16)}`);
-  if (existsSync(folder)) return folder;
-  mkdirSync(cache, { recursive: true });
-  const temporary = mkdtempSync(join(cache, 'sdk-'));
-  for (const { path, contents } of files) {
-    const file = join(temporary, relative(outdir, path));
-    mkdirSync(dirname(file), { recursive: true });
-    writeFileSync(file, contents);
-  }
-  try {
-    renameSync(temporary, folder);
-  } catch (error) {
-    rmSync(temporary, { recursive: true });
-    if (!existsSync(folder)) throw error;
-  }
-  return folder;
-}
+const require = createRequire(import.meta.url);
 
 /**
  * Loaded only to fetch the client secret of an external identity provider, once per execution environment, so the copy
@@ -103,6 +19,11 @@ function storeByContent(files: OutputFile[], outdir: string, cache: string): str
 const runtimePackages = ['@aws-sdk/client-secrets-manager'];
 
 export interface FunctionBundleOptions {
+  /**
+   * Whether the function contains the owner's server.
+   * @default false
+   */
+  readonly hasServer?: boolean;
   /**
    * Packages that the function loads lazily and rarely, from the copies of the Lambda runtime.
    * @default - the Secrets Manager client only
@@ -129,7 +50,9 @@ export class FunctionBundle extends AssetCode {
   readonly #errors: string[];
 
   /** @param entry absolute path of the file that exports `handler` */
-  constructor(entry: string, { providedByLambda = [], page, optimizations = true }: FunctionBundleOptions = {}) {
+  constructor(entry: string, options: FunctionBundleOptions = {}) {
+    const { hasServer = false, providedByLambda = [], page, optimizations = true } = options;
+    const external = [...runtimePackages, ...providedByLambda];
     const errors: string[] = [];
     super(dirname(entry), {
       assetHashType: AssetHashType.OUTPUT,
@@ -140,8 +63,14 @@ export class FunctionBundle extends AssetCode {
         local: {
           tryBundle(outputDirectory) {
             const outfile = join(outputDirectory, 'index.cjs');
-            errors.push(...bundleFunction(entry, outfile, [...runtimePackages, ...providedByLambda], optimizations));
-            if (page !== undefined) errors.push(...bundlePage(page, outputDirectory));
+            const reports = [
+              hasServer
+                ? bundleServer(outfile, external, optimizations)
+                : bundleFunction(entry, outfile, external, optimizations),
+              ...(page === undefined ? [] : [bundlePage(page, outputDirectory)]),
+            ];
+            for (const line of reports.flatMap(({ warnings }) => warnings)) console.warn(`Warning: ${line}`);
+            errors.push(...reports.flatMap((report) => report.errors));
             if (errors.length > 0) throw new ConfigurationError(errors.join('\n'));
             return true;
           },
@@ -162,8 +91,7 @@ export class FunctionBundle extends AssetCode {
   }
 }
 
-/** @returns the build errors, as `file:line:column: text` */
-function bundleFunction(entry: string, outfile: string, external: string[], optimizations: boolean): string[] {
+function bundleFunction(entry: string, outfile: string, external: string[], optimizations: boolean): BuildReport {
   return runBuild({
     entryPoints: [entry],
     outfile,
@@ -172,24 +100,14 @@ function bundleFunction(entry: string, outfile: string, external: string[], opti
     format: 'cjs',
     mainFields: ['module', 'main'],
     // `module` is esbuild's default, which the option replaces.
-    conditions: [...(optimizations ? [] : ['no-optimizations']), ...conditionsOfNode(), 'module'],
-    alias: { ...substitutes, ...(optimizations && sdkWithoutUndici()) },
+    conditions: [...(optimizations ? [] : ['no-optimizations']), 'module'],
+    alias: { ...substitutes, '#scopes': require.resolve('#scopes') },
     external,
-  }).errors;
+  });
 }
 
-/**
- * The conditions of this process (`node --conditions`): `#server` and `#scopes` are the same files in the bundles as in the
- * app that builds them.
- */
-function conditionsOfNode(): string[] {
-  const options = [...process.execArgv, process.env.NODE_OPTIONS ?? ''].join(' ');
-  return Array.from(options.matchAll(/(?:^|\s)(?:--conditions|-C)[ =](\S+)/g), ([, condition]) => condition!);
-}
-
-/** @returns the build errors of the page */
-function bundlePage(entry: string, outdir: string): string[] {
-  const { files, errors } = runBuild({
+function bundlePage(entry: string, outdir: string): BuildReport {
+  const report = runBuild({
     entryPoints: [entry],
     outdir,
     platform: 'browser',
@@ -200,26 +118,6 @@ function bundlePage(entry: string, outdir: string): string[] {
     define: { 'process.env.NODE_ENV': '"production"' },
     write: false,
   });
-  for (const { path, contents } of files) writeFileSync(`${path}.gz`, gzipSync(contents, { level: 9 }));
-  return errors;
-}
-
-function runBuild(options: BuildOptions): { files: OutputFile[]; errors: string[] } {
-  try {
-    const result = buildSync({
-      absWorkingDir: root,
-      bundle: true,
-      minify: true,
-      logLevel: 'silent',
-      ...options,
-    });
-    return { files: result.outputFiles ?? [], errors: [] };
-  } catch (error) {
-    const { errors: messages } = error as Partial<BuildFailure>;
-    if (messages === undefined) throw error;
-    const errors = messages.map(({ location, text }) =>
-      location === null ? text : `${location.file}:${location.line}:${location.column + 1}: ${text}`,
-    );
-    return { files: [], errors };
-  }
+  for (const { path, contents } of report.files) writeFileSync(`${path}.gz`, gzipSync(contents, { level: 9 }));
+  return report;
 }

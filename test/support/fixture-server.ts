@@ -1,7 +1,6 @@
 import { acceptedContent, inputRequired, McpServer } from '@modelcontextprotocol/server';
+import { StateConflict, type ToolContext } from 'holdfast/server';
 import * as z from 'zod/v4';
-import type { ToolContext } from '../../lambda/core/mcp/tool-context.ts';
-import { StateConflict } from '../../lambda/core/mcp/tool-state.ts';
 
 /** Created once per process: `tools/list` is frequent, and the conversion of a schema takes time. */
 const schemas = {

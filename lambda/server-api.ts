@@ -1,0 +1,3 @@
+/** The exports of `holdfast/server`, for a server and its tools. */
+export type { ToolContext } from './core/mcp/tool-context.ts';
+export { StateConflict } from './core/mcp/tool-state.ts';

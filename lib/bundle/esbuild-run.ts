@@ -1,0 +1,92 @@
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { type BuildFailure, type BuildOptions, buildSync, type Message, type OutputFile } from 'esbuild';
+
+/** The folder of the package. */
+export const root = fileURLToPath(new URL('../..', import.meta.url));
+
+/**
+ * Replacements of modules that Holdfast's own code does not need on Lambda:
+ * - the AWS SDK clients include event streams, which none of the operations in use has;
+ * - the default credential chain includes profiles, SSO and instance metadata; Lambda sets the environment.
+ */
+export const substitutes = {
+  '@smithy/core/event-streams': join(root, 'lambda/adapters/substitutes/no-event-streams.ts'),
+  '@aws-sdk/credential-provider-node': join(root, 'lambda/adapters/substitutes/environment-credentials.ts'),
+};
+
+/** A folder for builds that are the same until the package or its sources change. */
+const cache = join(root, 'node_modules/.cache/holdfast');
+
+export type BuildReport = {
+  files: OutputFile[];
+  /** As `file:line:column: text`. */
+  errors: string[];
+  warnings: string[];
+};
+
+/** Bundles and minifies. Build errors are part of the result, because a caller collects those of several builds. */
+export function runBuild(options: BuildOptions): BuildReport {
+  try {
+    const { outputFiles = [], warnings } = buildSync({
+      absWorkingDir: root,
+      bundle: true,
+      minify: true,
+      logLevel: 'silent',
+      ...options,
+    });
+    return { files: outputFiles, errors: [], warnings: warnings.map(lineOf) };
+  } catch (error) {
+    const { errors } = error as Partial<BuildFailure>;
+    if (errors === undefined) throw error;
+    return { files: [], errors: errors.map(lineOf), warnings: [] };
+  }
+}
+
+const lineOf = ({ location, text }: Message) =>
+  location === null ? text : `${location.file}:${location.line}:${location.column + 1}: ${text}`;
+
+/**
+ * Builds ES modules of the package into the cache. The folder is named by its content and renamed into place as a whole,
+ * because builds can run concurrently.
+ *
+ * @param name the beginning of the folder's name
+ * @param outbase the folder that the entry points are below
+ * @returns the path of the folder
+ * @throws Error for a build error, which a defect of the package causes
+ */
+export function buildModules(name: string, outbase: string, options: BuildOptions): string {
+  const outdir = join(cache, name);
+  const { files, errors } = runBuild({
+    outbase,
+    outdir,
+    outExtension: { '.js': '.mjs' },
+    splitting: true,
+    format: 'esm',
+    platform: 'node',
+    target: 'node24',
+    write: false,
+    ...options,
+  });
+  if (errors.length > 0) throw new Error(errors.join('\n'));
+  const hash = createHash('sha256');
+  for (const { contents } of files) hash.update(contents);
+  const folder = join(cache, `${name}-${hash.digest('hex').slice(0, 16)}`);
+  if (existsSync(folder)) return folder;
+  mkdirSync(cache, { recursive: true });
+  const temporary = mkdtempSync(join(cache, `${name}-`));
+  for (const { path, contents } of files) {
+    const file = join(temporary, relative(outdir, path));
+    mkdirSync(dirname(file), { recursive: true });
+    writeFileSync(file, contents);
+  }
+  try {
+    renameSync(temporary, folder);
+  } catch (error) {
+    rmSync(temporary, { recursive: true });
+    if (!existsSync(folder)) throw error;
+  }
+  return folder;
+}
