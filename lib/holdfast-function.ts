@@ -13,6 +13,7 @@ import {
 } from 'aws-cdk-lib/aws-lambda';
 import { LogGroup, type RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
+import type { ScopeSet } from '../lambda/shared/scope-set.ts';
 import { FunctionBundle } from './bundle/function-bundle.ts';
 import type { HoldfastSettings } from './settings/holdfast-settings.ts';
 import { removalPolicy, type Stage } from './settings/stage.ts';
@@ -26,10 +27,12 @@ export interface HoldfastFunctionProps {
    */
   readonly handler?: string;
   /**
-   * Whether the function contains the owner's server.
-   * @default false
+   * Path of the owner's server, which the function contains.
+   * @default - the function contains no server
    */
-  readonly hasServer?: boolean;
+  readonly server?: string;
+  /** The scopes that clients can be granted. */
+  readonly scopes: ScopeSet;
   /** Environment variables; an `undefined` variable is omitted. */
   readonly environment: Record<string, string | undefined>;
   /**

@@ -1,7 +1,6 @@
 import { CfnOutput, Duration, Stack, type StackProps, Token } from 'aws-cdk-lib';
 import { Grant, type IGrantable } from 'aws-cdk-lib/aws-iam';
 import type { Construct } from 'constructs';
-import { scopes } from '#scopes';
 import type {
   AggregationEnvironment,
   AuthorizerEnvironment,
@@ -28,7 +27,6 @@ import {
   refreshEnvironment,
   withProfile,
 } from './settings/identity-provider-settings.ts';
-import { validateScopes } from './settings/scope-validation.ts';
 import { HoldfastUserPool } from './user-pool.ts';
 
 /** How users sign in, as far as the rest of the stack depends on it. */
@@ -59,7 +57,6 @@ export class HoldfastStack extends Stack {
   constructor(scope: Construct, id: string, props: HoldfastStackProps = {}) {
     super(scope, id, { terminationProtection: props.stage === 'prod', ...props });
     const settings = resolveSettings(props, Token.isUnresolved(this.region) ? undefined : this.region);
-    validateScopes(scopes);
     const { stage, identityProvider, domain } = settings;
     const directProvider = identityProvider?.mode === 'direct' ? identityProvider : undefined;
 
@@ -112,10 +109,10 @@ export class HoldfastStack extends Stack {
   /** Creates a function with the settings that all functions have in common. */
   #createFunction(
     id: string,
-    props: Omit<HoldfastFunctionProps, 'stage' | 'logRetention' | 'systemLogs' | 'optimizations'>,
+    props: Omit<HoldfastFunctionProps, 'stage' | 'scopes' | 'logRetention' | 'systemLogs' | 'optimizations'>,
   ): HoldfastFunction {
-    const { stage, logRetention, lambdaSystemLogs: systemLogs, optimizations } = this.#settings;
-    return new HoldfastFunction(this, id, { stage, logRetention, systemLogs, optimizations, ...props });
+    const { stage, scopes, logRetention, lambdaSystemLogs: systemLogs, optimizations } = this.#settings;
+    return new HoldfastFunction(this, id, { stage, scopes, logRetention, systemLogs, optimizations, ...props });
   }
 
   #createAuthorizer({ issuer }: SignIn): HoldfastFunction {
@@ -129,7 +126,7 @@ export class HoldfastStack extends Stack {
 
   /** Your server: the MCP function, and its worker for long-running tools. */
   #createServer({ upstreamTokens }: SignIn, authorizer: HoldfastFunction): ServerFunctions {
-    const { toolTimeoutMinutes, authorizerCacheSeconds } = this.#settings;
+    const { server, scopes, toolTimeoutMinutes, authorizerCacheSeconds } = this.#settings;
     const timeout = Duration.seconds(Math.round(toolTimeoutMinutes * 60));
     const environment = {
       ...this.#serverEnvironment(timeout),
@@ -137,7 +134,7 @@ export class HoldfastStack extends Stack {
     } satisfies McpEnvironment;
     const shared = {
       entry: 'mcp.ts',
-      hasServer: true,
+      server,
       providedByLambda: ['@aws-sdk/client-kms', '@aws-sdk/client-lambda'],
       memoryMegabytes: 512,
     };
@@ -264,7 +261,7 @@ export class HoldfastStack extends Stack {
     return {
       issuer: {},
       oauth,
-      scope: defaultScope(scopes),
+      scope: defaultScope(this.#settings.scopes),
       upstreamTokens: settings.upstreamTokens
         ? {
             environment: refreshEnvironment(identityProvider, groupsNamedBy(settings)),

@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync }
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type BuildFailure, type BuildOptions, buildSync, type Message, type OutputFile } from 'esbuild';
+import type { ScopeSet } from '../../lambda/shared/scope-set.ts';
 
 /** The folder of the package. */
 export const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -49,8 +50,7 @@ const lineOf = ({ location, text }: Message) =>
   location === null ? text : `${location.file}:${location.line}:${location.column + 1}: ${text}`;
 
 /**
- * Builds ES modules of the package into the cache. The folder is named by its content and renamed into place as a whole,
- * because builds can run concurrently.
+ * Builds ES modules of the package into the cache.
  *
  * @param name the beginning of the folder's name
  * @param outbase the folder that the entry points are below
@@ -71,14 +71,33 @@ export function buildModules(name: string, outbase: string, options: BuildOption
     ...options,
   });
   if (errors.length > 0) throw new Error(errors.join('\n'));
+  return storeByContent(
+    name,
+    files.map(({ path, contents }) => [relative(outdir, path), contents]),
+  );
+}
+
+/** @returns the path of a module that exports the scopes, for the alias `#scopes` */
+export function scopesModule(scopes: ScopeSet): string {
+  const source = `export const scopes = ${JSON.stringify(scopes)};\n`;
+  return join(storeByContent('scopes', [['scopes.mjs', Buffer.from(source)]]), 'scopes.mjs');
+}
+
+/**
+ * Writes the files to a folder of the cache. It is named by its content and renamed into place as a whole, because builds
+ * can run concurrently.
+ *
+ * @returns the path of the folder
+ */
+function storeByContent(name: string, files: [path: string, contents: Uint8Array][]): string {
   const hash = createHash('sha256');
-  for (const { contents } of files) hash.update(contents);
+  for (const [, contents] of files) hash.update(contents);
   const folder = join(cache, `${name}-${hash.digest('hex').slice(0, 16)}`);
   if (existsSync(folder)) return folder;
   mkdirSync(cache, { recursive: true });
   const temporary = mkdtempSync(join(cache, `${name}-`));
-  for (const { path, contents } of files) {
-    const file = join(temporary, relative(outdir, path));
+  for (const [path, contents] of files) {
+    const file = join(temporary, path);
     mkdirSync(dirname(file), { recursive: true });
     writeFileSync(file, contents);
   }

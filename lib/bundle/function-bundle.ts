@@ -1,16 +1,14 @@
 import { writeFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { dirname, join, relative } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { AssetHashType, DockerImage } from 'aws-cdk-lib';
 import { AssetCode, type CodeConfig } from 'aws-cdk-lib/aws-lambda';
 import type { Construct } from 'constructs';
+import type { ScopeSet } from '../../lambda/shared/scope-set.ts';
 import { ConfigurationError } from '../settings/configuration-error.ts';
 import type { HoldfastSettings } from '../settings/holdfast-settings.ts';
-import { type BuildReport, root, runBuild, substitutes } from './esbuild-run.ts';
+import { type BuildReport, root, runBuild, scopesModule, substitutes } from './esbuild-run.ts';
 import { bundleServer } from './server-bundle.ts';
-
-const require = createRequire(import.meta.url);
 
 /**
  * Loaded only to fetch the client secret of an external identity provider, once per execution environment, so the copy
@@ -20,10 +18,12 @@ const runtimePackages = ['@aws-sdk/client-secrets-manager'];
 
 export interface FunctionBundleOptions {
   /**
-   * Whether the function contains the owner's server.
-   * @default false
+   * Path of the owner's server, which the function contains.
+   * @default - the function contains no server
    */
-  readonly hasServer?: boolean;
+  readonly server?: string;
+  /** The scopes that clients can be granted: `#scopes` in the bundle. */
+  readonly scopes: ScopeSet;
   /**
    * Packages that the function loads lazily and rarely, from the copies of the Lambda runtime.
    * @default - the Secrets Manager client only
@@ -50,8 +50,10 @@ export class FunctionBundle extends AssetCode {
   readonly #errors: string[];
 
   /** @param entry absolute path of the file that exports `handler` */
-  constructor(entry: string, options: FunctionBundleOptions = {}) {
-    const { hasServer = false, providedByLambda = [], page, optimizations = true } = options;
+  constructor(
+    entry: string,
+    { server, scopes, providedByLambda = [], page, optimizations = true }: FunctionBundleOptions,
+  ) {
     const external = [...runtimePackages, ...providedByLambda];
     const errors: string[] = [];
     super(dirname(entry), {
@@ -59,14 +61,19 @@ export class FunctionBundle extends AssetCode {
       bundling: {
         image: DockerImage.fromRegistry('unused'),
         // CDK bundles once for equal options and ignores `local` in the comparison, so the command identifies the entry.
-        command: [relative(root, entry), `optimizations=${optimizations}`],
+        command: [
+          relative(root, entry),
+          `server=${server}`,
+          `scopes=${JSON.stringify(scopes)}`,
+          `optimizations=${optimizations}`,
+        ],
         local: {
           tryBundle(outputDirectory) {
             const outfile = join(outputDirectory, 'index.cjs');
             const reports = [
-              hasServer
-                ? bundleServer(outfile, external, optimizations)
-                : bundleFunction(entry, outfile, external, optimizations),
+              server === undefined
+                ? bundleFunction(entry, outfile, scopes, external, optimizations)
+                : bundleServer(server, outfile, scopes, external, optimizations),
               ...(page === undefined ? [] : [bundlePage(page, outputDirectory)]),
             ];
             for (const line of reports.flatMap(({ warnings }) => warnings)) console.warn(`Warning: ${line}`);
@@ -91,7 +98,13 @@ export class FunctionBundle extends AssetCode {
   }
 }
 
-function bundleFunction(entry: string, outfile: string, external: string[], optimizations: boolean): BuildReport {
+function bundleFunction(
+  entry: string,
+  outfile: string,
+  scopes: ScopeSet,
+  external: string[],
+  optimizations: boolean,
+): BuildReport {
   return runBuild({
     entryPoints: [entry],
     outfile,
@@ -101,7 +114,7 @@ function bundleFunction(entry: string, outfile: string, external: string[], opti
     mainFields: ['module', 'main'],
     // `module` is esbuild's default, which the option replaces.
     conditions: [...(optimizations ? [] : ['no-optimizations']), 'module'],
-    alias: { ...substitutes, '#scopes': require.resolve('#scopes') },
+    alias: { ...substitutes, '#scopes': scopesModule(scopes) },
     external,
   });
 }

@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import type { BuildOptions } from 'esbuild';
-import { type BuildReport, buildModules, root, runBuild, substitutes } from './esbuild-run.ts';
+import type { ScopeSet } from '../../lambda/shared/scope-set.ts';
+import { type BuildReport, buildModules, root, runBuild, scopesModule, substitutes } from './esbuild-run.ts';
 
 const require = createRequire(import.meta.url);
 const sdk = join(dirname(require.resolve('@modelcontextprotocol/server')), '..');
@@ -17,8 +18,17 @@ const sharedPackages = ['@modelcontextprotocol/*', 'zod', 'zod/*'];
  * Node.js server.
  * 1. Holdfast's half: the ES modules of its packages, as they permit tree shaking. `#server` and `#scopes` stay imports.
  * 2. The function: the first half and the owner's code, with esbuild's defaults for Node.js.
+ *
+ * @param server path of the module that exports `createServer`
+ * @param external packages that the Lambda runtime provides
  */
-export function bundleServer(outfile: string, external: readonly string[], optimizations: boolean): BuildReport {
+export function bundleServer(
+  server: string,
+  outfile: string,
+  scopes: ScopeSet,
+  external: readonly string[],
+  optimizations: boolean,
+): BuildReport {
   const half = buildModules('server', inLambda(''), {
     entryPoints: ['functions/mcp.ts', 'core/mcp/mcp-http.ts', 'server-api.ts'].map(inLambda),
     mainFields: ['module', 'main'],
@@ -34,8 +44,8 @@ export function bundleServer(outfile: string, external: readonly string[], optim
     target: 'node24',
     format: 'cjs',
     alias: {
-      '#server': require.resolve('#server'),
-      '#scopes': require.resolve('#scopes'),
+      '#server': resolve(server),
+      '#scopes': scopesModule(scopes),
       '#mcp-http': join(half, 'core/mcp/mcp-http.mjs'),
       'holdfast/server': join(half, 'server-api.mjs'),
       // The SDK's shims for Node load ajv eagerly; those for browsers validate JSON schemas without it.

@@ -1,7 +1,24 @@
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { resolve } from 'node:path';
+import { scopes as defaultScopes } from '#scopes';
+import type { ScopeSet } from '../../lambda/shared/scope-set.ts';
+import { validateScopes } from './scope-validation.ts';
 import { type Limits, quoted, validateNumber, type WithDefaults } from './setting-validation.ts';
 
 /** The MCP endpoint and the function that runs your server. */
 export interface ServerSettings {
+  /**
+   * Path of the module that exports `createServer` (`CreateServer` of `holdfast/server`), absolute or relative to the
+   * working directory of the CDK app.
+   * @default - the example server of Holdfast
+   */
+  readonly server?: string;
+  /**
+   * The scopes that clients can be granted, by `declareScopes`. Every tool needs the first one.
+   * @default - one scope, `mcp`
+   */
+  readonly scopes?: ScopeSet;
   /**
    * Maximum duration of a tool call in minutes. Behind CloudFront, the response must not be silent for more than two.
    * @default 5
@@ -28,7 +45,13 @@ export interface ServerSettings {
   readonly taskTtlHours?: number;
 }
 
-export const serverDefaults = { toolTimeoutMinutes: 5, listenSeconds: 0, taskTtlHours: 24 } satisfies ServerSettings;
+export const serverDefaults = {
+  server: createRequire(import.meta.url).resolve('#server'),
+  scopes: defaultScopes,
+  toolTimeoutMinutes: 5,
+  listenSeconds: 0,
+  taskTtlHours: 24,
+} satisfies ServerSettings;
 
 const serverLimits = {
   toolTimeoutMinutes: { min: 0.1, max: 15, reason: 'Lambda ends every invocation after 15 minutes' },
@@ -41,7 +64,9 @@ const applicationOriginSyntax = /^(?!https?:)[a-z][a-z0-9+.-]*:\/\/[^\s/?#]+$/;
 
 /** Yields an error message for each invalid setting. */
 export function* validateServer(settings: WithDefaults<ServerSettings, typeof serverDefaults>): Generator<string> {
-  const { listenSeconds, toolTimeoutMinutes, allowedOrigins = [] } = settings;
+  const { server, scopes, listenSeconds, toolTimeoutMinutes, allowedOrigins = [] } = settings;
+  if (!existsSync(server)) yield `server is ${quoted(server)}, and ${resolve(server)} does not exist: name a file`;
+  yield* validateScopes(scopes);
   for (const name of Object.keys(serverLimits) as (keyof typeof serverLimits)[]) {
     yield* validateNumber(name, settings[name], serverLimits[name]);
   }

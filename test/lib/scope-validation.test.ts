@@ -1,4 +1,4 @@
-import { validateScopes } from '../../lib/settings/scope-validation.ts';
+import { resolveSettings } from '../../lib/settings/holdfast-settings.ts';
 
 const scope = { description: 'Do something' };
 
@@ -10,10 +10,10 @@ test.each([
   ['the scope a names b', { scopes: { a: { ...scope, includes: ['b'] } }, tools: {} }],
   ['the tool t names c', { scopes: { a: scope }, tools: { t: ['c'] } }],
 ])('an invalid declaration is rejected with its error: %s', (error, declared) => {
-  expect(() => validateScopes(declared)).toThrow(error);
+  expect(() => resolveSettings({ scopes: declared })).toThrow(error);
 });
 
 test('a valid declaration is accepted', () => {
   const declared = { scopes: { a: scope, 'b:write': { ...scope, includes: ['a'] } }, tools: { t: ['b:write'] } };
-  expect(() => validateScopes(declared)).not.toThrow();
+  expect(() => resolveSettings({ scopes: declared })).not.toThrow();
 });

@@ -1,0 +1,194 @@
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { App } from 'aws-cdk-lib';
+import { Template } from 'aws-cdk-lib/assertions';
+import { deployed } from '../../bench/built-assembly.ts';
+import { callTool, initialize, modern, proxyEvent } from '../../bench/gateway-events.ts';
+import { startLocalServices } from '../../bench/local-services.ts';
+import { declareScopes } from '../../lambda/shared/scope-set.ts';
+import { HoldfastStack } from '../../lib/holdfast-stack.ts';
+import { runFresh } from '../support/fresh-process.ts';
+
+/** The owner's server is bundled as on any Node.js server. Its tools run in the deployed function. */
+
+jest.setTimeout(60_000);
+
+const root = join(__dirname, '../..');
+const { context } = JSON.parse(readFileSync(join(root, 'cdk.json'), 'utf8'));
+
+let project: string;
+beforeEach(() => {
+  project = mkdtempSync(join(tmpdir(), 'holdfast-owner-'));
+});
+afterEach(() => {
+  jest.restoreAllMocks();
+  rmSync(project, { recursive: true });
+});
+
+function write(files: Record<string, string>): void {
+  for (const [name, content] of Object.entries(files)) {
+    const file = join(project, name);
+    mkdirSync(dirname(file), { recursive: true });
+    writeFileSync(file, content);
+  }
+}
+
+/** Installs a package of the clone in the owner's project. */
+function link(name: string): void {
+  const target = join(project, 'node_modules', name);
+  mkdirSync(dirname(target), { recursive: true });
+  symlinkSync(join(root, 'node_modules', name), target);
+}
+
+/** A server with one tool, `probe`, that returns the value of the expression. */
+const serverOf = (imports: string, probe: string) => `
+  import { McpServer } from '@modelcontextprotocol/server';
+  ${imports}
+  export function createServer() {
+    const server = new McpServer({ name: 'owner', version: '1.0.0' });
+    server.registerTool('probe', {}, async () => ({
+      content: [{ type: 'text', text: 'probe ' + JSON.stringify(${probe}) }],
+    }));
+    return server;
+  }
+`;
+
+/** Deploys the project's server. @returns calls the tool in both eras, and fails unless the response has the text */
+async function deploy() {
+  const folder = join(project, 'cdk.out');
+  const app = new App({
+    outdir: folder,
+    context: { ...context, 'aws:cdk:enable-asset-metadata': true },
+    builtinCloudFormationValidation: false,
+  });
+  new HoldfastStack(app, 'Owner', { server: join(project, 'src/server.ts') });
+  app.synth();
+  const services = await startLocalServices(folder);
+  return {
+    async expectProbe(value: unknown): Promise<void> {
+      const { file, handler, environment } = deployed(services.template, folder, 'Mcp');
+      // The text is a JSON string within the JSON of the response.
+      const expected = JSON.stringify(`probe ${JSON.stringify(value)}`).slice(1, -1);
+      const requests = [initialize, callTool('probe'), modern(callTool('probe'))].map((message) => ({
+        event: proxyEvent(message, services.caller, services.token),
+        segments: [1],
+        expect: message === initialize ? '"result"' : expected,
+      }));
+      await runFresh({ file, handler, requests }, { ...services.environment, ...environment });
+    },
+    close: () => services.close(),
+  };
+}
+
+async function expectProbe(imports: string, probe: string, value: unknown): Promise<void> {
+  write({ 'src/server.ts': serverOf(imports, probe) });
+  const deployment = await deploy();
+  try {
+    await deployment.expectProbe(value);
+  } finally {
+    await deployment.close();
+  }
+}
+
+test('a CommonJS package finds the CommonJS form of a package that also has an ES module', async () => {
+  write({
+    'node_modules/two-forms/package.json': JSON.stringify({ name: 'two-forms', main: 'main.js', module: 'module.mjs' }),
+    'node_modules/two-forms/main.js': `module.exports = () => 'called';`,
+    'node_modules/two-forms/module.mjs': `export default () => 'called';`,
+    'node_modules/user-of-it/package.json': JSON.stringify({ name: 'user-of-it', main: 'main.js' }),
+    'node_modules/user-of-it/main.js': `module.exports = require('two-forms')();`,
+  });
+  await expectProbe(`import used from 'user-of-it';`, 'used', 'called');
+});
+
+test('a package of the AWS SDK with event streams is bundled without Holdfast’s substitute', async () => {
+  link('@smithy/core');
+  await expectProbe(
+    `import * as streams from '@smithy/core/event-streams';`,
+    `typeof streams.EventStreamSerde + typeof streams.EventStreamCodec`,
+    'functionfunction',
+  );
+});
+
+test('import.meta names the file of the bundle', async () => {
+  await expectProbe(
+    `import { readFileSync } from 'node:fs';`,
+    `[import.meta.url.slice(0, 8), import.meta.dirname === __dirname, readFileSync(new URL(import.meta.url)).length > 0]`,
+    ['file:///', true, true],
+  );
+});
+
+test('JSON, text and bytes can be imported', async () => {
+  write({ 'src/some.json': '{"a":1}', 'src/some.txt': 'text', 'src/some.bin': 'ab' });
+  await expectProbe(
+    `import json from './some.json' with { type: 'json' };
+     import text from './some.txt' with { type: 'text' };
+     import bytes from './some.bin' with { type: 'bytes' };`,
+    '[json.a, text, [...bytes]]',
+    [1, 'text', [97, 98]],
+  );
+});
+
+test('a warning about the owner’s code is printed with its place', async () => {
+  const warn = jest.spyOn(console, 'warn').mockReturnValue();
+  await expectProbe(`const value = 1; const same = value === -0;`, 'same', false);
+  const lines = warn.mock.calls.map(([line]) => String(line));
+  expect(lines).toContainEqual(expect.stringMatching(/^Warning: \S*src\/server\.ts:3:\d+: Comparison with -0 /));
+});
+
+test('StateConflict of holdfast/server is the class that Holdfast throws', async () => {
+  write({
+    'src/server.ts': `
+      import { McpServer } from '@modelcontextprotocol/server';
+      import { StateConflict } from 'holdfast/server';
+      export function createServer(context) {
+        const server = new McpServer({ name: 'owner', version: '1.0.0' });
+        server.registerTool('probe', {}, async () => {
+          const error = await context.state.put('owner', { a: 1 }, { version: 7 }).catch((thrown) => thrown);
+          return { content: [{ type: 'text', text: 'probe ' + JSON.stringify(error instanceof StateConflict) }] };
+        });
+        return server;
+      }`,
+  });
+  const deployment = await deploy();
+  try {
+    await deployment.expectProbe(true);
+  } finally {
+    await deployment.close();
+  }
+});
+
+test('a server that does not exist is rejected with its full path', () => {
+  const server = join(project, 'src/servr.ts');
+  expect(() => new HoldfastStack(new App(), 'Owner', { server })).toThrow(
+    `server is "${server}", and ${server} does not exist: name a file`,
+  );
+});
+
+test('the scopes of the stack are those of its functions and of its challenge', () => {
+  const scopes = declareScopes({ scopes: { 'orders:read': { description: 'Read your orders' } }, tools: {} });
+  const folder = join(project, 'cdk.out');
+  const app = new App({
+    outdir: folder,
+    context: { ...context, 'aws:cdk:enable-asset-metadata': true },
+    builtinCloudFormationValidation: false,
+  });
+  const stack = new HoldfastStack(app, 'Owner', { scopes });
+  app.synth();
+  const [challenge] = Object.values(
+    Template.fromStack(stack).findResources('AWS::ApiGateway::GatewayResponse', {
+      Properties: { ResponseType: 'UNAUTHORIZED' },
+    }),
+  );
+  expect(JSON.stringify(challenge)).toContain('orders:read');
+  const assets = JSON.parse(readFileSync(join(folder, 'Owner.assets.json'), 'utf8')).files as Record<string, Asset>;
+  const bundles = Object.values(assets)
+    .map(({ source }) => join(folder, source.path, 'index.cjs'))
+    .filter((file) => existsSync(file));
+  const declaring = bundles.filter((file) => readFileSync(file, 'utf8').includes('Read your orders'));
+  // The authorizer, the OAuth function, and the MCP function with its worker.
+  expect([bundles.length, declaring.length]).toEqual([5, 3]);
+});
+
+type Asset = { source: { path: string } };
