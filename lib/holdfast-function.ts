@@ -1,4 +1,4 @@
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
 import { Duration } from 'aws-cdk-lib';
 import { Rule, Schedule } from 'aws-cdk-lib/aws-events';
 import { LambdaFunction as LambdaTarget } from 'aws-cdk-lib/aws-events-targets';
@@ -15,11 +15,12 @@ import { LogGroup, type RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
 import type { ScopeSet } from '../lambda/shared/scope-set.ts';
 import { FunctionBundle } from './bundle/function-bundle.ts';
+import { moduleFile, packageFolder } from './package-files.ts';
 import type { HoldfastSettings } from './settings/holdfast-settings.ts';
 import { removalPolicy, type Stage } from './settings/stage.ts';
 
 export interface HoldfastFunctionProps {
-  /** The file in `lambda/functions/`. */
+  /** The module in `lambda/functions/`, without extension. */
   readonly entry: string;
   /**
    * The exported function to invoke.
@@ -80,9 +81,9 @@ export class HoldfastFunction extends Construct implements IGrantable {
     this.handler = new LambdaFunction(this, 'Function', {
       runtime: Runtime.NODEJS_24_X,
       architecture: Architecture.ARM_64,
-      code: new FunctionBundle(entryPath(props.entry), {
+      code: new FunctionBundle(moduleFile(`lambda/functions/${props.entry}`), {
         ...props,
-        page: props.page && fileURLToPath(new URL(`../lambda/web/${props.page}`, import.meta.url)),
+        page: props.page && join(packageFolder, 'lambda/web', props.page),
       }),
       handler: `index.${props.handler ?? 'handler'}`,
       role,
@@ -126,5 +127,3 @@ const withoutSystemLogs = {
   systemLogLevelV2: SystemLogLevel.WARN,
   applicationLogLevelV2: ApplicationLogLevel.TRACE,
 };
-
-const entryPath = (file: string) => fileURLToPath(new URL(`../lambda/functions/${file}`, import.meta.url));

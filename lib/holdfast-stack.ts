@@ -117,7 +117,7 @@ export class HoldfastStack extends Stack {
 
   #createAuthorizer({ issuer }: SignIn): HoldfastFunction {
     return this.#createFunction('Authorizer', {
-      entry: 'authorizer.ts',
+      entry: 'authorizer',
       environment: { PUBLIC_URL: this.#publicUrl, ...issuer } satisfies AuthorizerEnvironment,
       memoryMegabytes: 256,
       timeout: Duration.seconds(10),
@@ -133,9 +133,8 @@ export class HoldfastStack extends Stack {
       ...upstreamTokens?.environment,
     } satisfies McpEnvironment;
     const shared = {
-      entry: 'mcp.ts',
+      entry: 'mcp',
       server,
-      providedByLambda: ['@aws-sdk/client-kms', '@aws-sdk/client-lambda'],
       memoryMegabytes: 512,
     };
     const worker = this.#createFunction('Worker', {
@@ -190,7 +189,7 @@ export class HoldfastStack extends Stack {
     const settings = this.#settings;
     const hasNames = settings.showNames !== 'no';
     const dashboard = this.#createFunction('Dashboard', {
-      entry: 'dashboard.ts',
+      entry: 'dashboard',
       page: 'main.tsx',
       providedByLambda: ['@aws-sdk/client-kms'],
       environment: {
@@ -217,7 +216,7 @@ export class HoldfastStack extends Stack {
   /** The aggregation job, whose aggregates the charts and the CLI read. */
   #createAggregation(): HoldfastFunction {
     const aggregation = this.#createFunction('Rollup', {
-      entry: 'aggregation.ts',
+      entry: 'aggregation',
       environment: {
         TABLE_NAME: this.#table.name,
         AUDIT_RETENTION_DAYS: `${this.#settings.auditRetentionDays}`,
@@ -236,7 +235,7 @@ export class HoldfastStack extends Stack {
     const signingKeys = new SigningKeys(this, settings.signingKeys, { stage: settings.stage });
     const identityProvider = settings.identityProvider ?? this.#createUserPool();
     const oauth = this.#createFunction('OAuth', {
-      entry: 'oauth.ts',
+      entry: 'oauth',
       environment: this.#oauthEnvironment(signingKeys, identityProvider),
       memoryMegabytes: 512,
       // API Gateway ends a buffered request after 29 seconds.
@@ -299,7 +298,7 @@ export class HoldfastStack extends Stack {
     const { issuer, groupClaims, groupPrefix, groups, audience, jwksUri } = withProfile(provider);
     const scope = directScopes(provider).join(' ');
     const discovery = this.#createFunction('Discovery', {
-      entry: 'discovery.ts',
+      entry: 'discovery',
       environment: {
         PUBLIC_URL: this.#publicUrl,
         AUTHORIZATION_SERVER: issuer,

@@ -1,12 +1,9 @@
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { type BuildFailure, type BuildOptions, buildSync, type Message, type OutputFile } from 'esbuild';
 import type { ScopeSet } from '../../lambda/shared/scope-set.ts';
-
-/** The folder of the package. */
-export const root = fileURLToPath(new URL('../..', import.meta.url));
+import { moduleFile } from '../package-files.ts';
 
 /**
  * Replacements of modules that Holdfast's own code does not need on Lambda:
@@ -14,12 +11,15 @@ export const root = fileURLToPath(new URL('../..', import.meta.url));
  * - the default credential chain includes profiles, SSO and instance metadata; Lambda sets the environment.
  */
 export const substitutes = {
-  '@smithy/core/event-streams': join(root, 'lambda/adapters/substitutes/no-event-streams.ts'),
-  '@aws-sdk/credential-provider-node': join(root, 'lambda/adapters/substitutes/environment-credentials.ts'),
+  '@smithy/core/event-streams': moduleFile('lambda/adapters/substitutes/no-event-streams'),
+  '@aws-sdk/credential-provider-node': moduleFile('lambda/adapters/substitutes/environment-credentials'),
 };
 
+/** The working directory of the CDK app, which is the owner's project. Errors name files relative to it. */
+const project = process.cwd();
+
 /** A folder for builds that are the same until the package or its sources change. */
-const cache = join(root, 'node_modules/.cache/holdfast');
+const cache = join(project, 'node_modules/.cache/holdfast');
 
 export type BuildReport = {
   files: OutputFile[];
@@ -32,7 +32,7 @@ export type BuildReport = {
 export function runBuild(options: BuildOptions): BuildReport {
   try {
     const { outputFiles = [], warnings } = buildSync({
-      absWorkingDir: root,
+      absWorkingDir: project,
       bundle: true,
       minify: true,
       logLevel: 'silent',
@@ -49,16 +49,17 @@ export function runBuild(options: BuildOptions): BuildReport {
 const lineOf = ({ location, text }: Message) =>
   location === null ? text : `${location.file}:${location.line}:${location.column + 1}: ${text}`;
 
+/** Files by their path in a folder. */
+export type FilesOfFolder = [path: string, contents: Uint8Array][];
+
 /**
- * Builds ES modules of the package into the cache.
+ * Builds ES modules of a package.
  *
- * @param name the beginning of the folder's name
  * @param outbase the folder that the entry points are below
- * @returns the path of the folder
  * @throws Error for a build error, which a defect of the package causes
  */
-export function buildModules(name: string, outbase: string, options: BuildOptions): string {
-  const outdir = join(cache, name);
+export function buildModules(outbase: string, options: BuildOptions): FilesOfFolder {
+  const outdir = join(cache, 'build');
   const { files, errors } = runBuild({
     outbase,
     outdir,
@@ -71,10 +72,7 @@ export function buildModules(name: string, outbase: string, options: BuildOption
     ...options,
   });
   if (errors.length > 0) throw new Error(errors.join('\n'));
-  return storeByContent(
-    name,
-    files.map(({ path, contents }) => [relative(outdir, path), contents]),
-  );
+  return files.map(({ path, contents }) => [relative(outdir, path), contents]);
 }
 
 /** @returns the path of a module that exports the scopes, for the alias `#scopes` */
@@ -83,24 +81,28 @@ export function scopesModule(scopes: ScopeSet): string {
   return join(storeByContent('scopes', [['scopes.mjs', Buffer.from(source)]]), 'scopes.mjs');
 }
 
+export function writeFiles(folder: string, files: FilesOfFolder): void {
+  for (const [path, contents] of files) {
+    const file = join(folder, path);
+    mkdirSync(dirname(file), { recursive: true });
+    writeFileSync(file, contents);
+  }
+}
+
 /**
  * Writes the files to a folder of the cache. It is named by its content and renamed into place as a whole, because builds
  * can run concurrently.
  *
  * @returns the path of the folder
  */
-function storeByContent(name: string, files: [path: string, contents: Uint8Array][]): string {
+export function storeByContent(name: string, files: FilesOfFolder): string {
   const hash = createHash('sha256');
   for (const [, contents] of files) hash.update(contents);
   const folder = join(cache, `${name}-${hash.digest('hex').slice(0, 16)}`);
   if (existsSync(folder)) return folder;
   mkdirSync(cache, { recursive: true });
   const temporary = mkdtempSync(join(cache, `${name}-`));
-  for (const [path, contents] of files) {
-    const file = join(temporary, path);
-    mkdirSync(dirname(file), { recursive: true });
-    writeFileSync(file, contents);
-  }
+  writeFiles(temporary, files);
   try {
     renameSync(temporary, folder);
   } catch (error) {

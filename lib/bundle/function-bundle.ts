@@ -1,13 +1,21 @@
-import { writeFileSync } from 'node:fs';
-import { dirname, join, relative } from 'node:path';
+import { cpSync } from 'node:fs';
+import { basename, dirname, join, relative } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { AssetHashType, DockerImage } from 'aws-cdk-lib';
 import { AssetCode, type CodeConfig } from 'aws-cdk-lib/aws-lambda';
 import type { Construct } from 'constructs';
 import type { ScopeSet } from '../../lambda/shared/scope-set.ts';
+import { isPublished, packageFolder } from '../package-files.ts';
 import { ConfigurationError } from '../settings/configuration-error.ts';
 import type { HoldfastSettings } from '../settings/holdfast-settings.ts';
-import { type BuildReport, root, runBuild, scopesModule, substitutes } from './esbuild-run.ts';
+import {
+  type BuildReport,
+  type FilesOfFolder,
+  runBuild,
+  scopesModule,
+  substitutes,
+  writeFiles,
+} from './esbuild-run.ts';
 import { bundleServer } from './server-bundle.ts';
 
 /**
@@ -62,7 +70,7 @@ export class FunctionBundle extends AssetCode {
         image: DockerImage.fromRegistry('unused'),
         // CDK bundles once for equal options and ignores `local` in the comparison, so the command identifies the entry.
         command: [
-          relative(root, entry),
+          relative(packageFolder, entry),
           `server=${server}`,
           `scopes=${JSON.stringify(scopes)}`,
           `optimizations=${optimizations}`,
@@ -73,7 +81,7 @@ export class FunctionBundle extends AssetCode {
             const reports = [
               server === undefined
                 ? bundleFunction(entry, outfile, scopes, external, optimizations)
-                : bundleServer(server, outfile, scopes, external, optimizations),
+                : bundleServer(server, outfile, scopes, optimizations),
               ...(page === undefined ? [] : [bundlePage(page, outputDirectory)]),
             ];
             for (const line of reports.flatMap(({ warnings }) => warnings)) console.warn(`Warning: ${line}`);
@@ -119,10 +127,25 @@ function bundleFunction(
   });
 }
 
+/** Adds the files of the page to the asset. */
 function bundlePage(entry: string, outdir: string): BuildReport {
-  const report = runBuild({
+  if (isPublished) {
+    cpSync(prebuiltPage, outdir, { recursive: true });
+    return { files: [], errors: [], warnings: [] };
+  }
+  const { files, ...report } = buildPage(entry);
+  writeFiles(outdir, files);
+  return { files: [], ...report };
+}
+
+/** The page in the published package. */
+export const prebuiltPage = join(packageFolder, 'prebuilt/page');
+
+/** Builds and compresses the files of a page. */
+export function buildPage(entry: string): Omit<BuildReport, 'files'> & { files: FilesOfFolder } {
+  const { files, ...report } = runBuild({
     entryPoints: [entry],
-    outdir,
+    outdir: dirname(entry),
     platform: 'browser',
     target: 'es2022',
     format: 'esm',
@@ -131,6 +154,8 @@ function bundlePage(entry: string, outdir: string): BuildReport {
     define: { 'process.env.NODE_ENV': '"production"' },
     write: false,
   });
-  for (const { path, contents } of report.files) writeFileSync(`${path}.gz`, gzipSync(contents, { level: 9 }));
-  return report;
+  return {
+    files: files.map(({ path, contents }) => [`${basename(path)}.gz`, gzipSync(contents, { level: 9 })]),
+    ...report,
+  };
 }

@@ -1,16 +1,26 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, symlinkSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join, resolve } from 'node:path';
-import type { BuildOptions } from 'esbuild';
 import type { ScopeSet } from '../../lambda/shared/scope-set.ts';
-import { type BuildReport, buildModules, root, runBuild, scopesModule, substitutes } from './esbuild-run.ts';
+import { isPublished, moduleFile, packageFolder } from '../package-files.ts';
+import {
+  type BuildReport,
+  buildModules,
+  type FilesOfFolder,
+  runBuild,
+  scopesModule,
+  storeByContent,
+  substitutes,
+} from './esbuild-run.ts';
 
 const require = createRequire(import.meta.url);
 const sdk = join(dirname(require.resolve('@modelcontextprotocol/server')), '..');
-const inLambda = (file: string) => join(root, 'lambda', file);
 
 /** Packages that Holdfast and the owner's server share: two copies of a class or of a schema would not know each other. */
 const sharedPackages = ['@modelcontextprotocol/*', 'zod', 'zod/*'];
+
+/** Clients that the function loads lazily and rarely, from the copies of the Lambda runtime. */
+const runtimePackages = ['@aws-sdk/client-secrets-manager', '@aws-sdk/client-kms', '@aws-sdk/client-lambda'];
 
 /**
  * The bundle of the MCP function and of its worker, which contain the owner's server. It is built in two steps, so that
@@ -20,23 +30,9 @@ const sharedPackages = ['@modelcontextprotocol/*', 'zod', 'zod/*'];
  * 2. The function: the first half and the owner's code, with esbuild's defaults for Node.js.
  *
  * @param server path of the module that exports `createServer`
- * @param external packages that the Lambda runtime provides
  */
-export function bundleServer(
-  server: string,
-  outfile: string,
-  scopes: ScopeSet,
-  external: readonly string[],
-  optimizations: boolean,
-): BuildReport {
-  const half = buildModules('server', inLambda(''), {
-    entryPoints: ['functions/mcp.ts', 'core/mcp/mcp-http.ts', 'server-api.ts'].map(inLambda),
-    mainFields: ['module', 'main'],
-    // `module` is esbuild's default, which the option replaces.
-    conditions: [...(optimizations ? [] : ['no-optimizations']), 'module'],
-    alias: substitutes,
-    external: ['#server', '#scopes', ...sharedPackages, ...external],
-  });
+export function bundleServer(server: string, outfile: string, scopes: ScopeSet, optimizations: boolean): BuildReport {
+  const half = isPublished ? prebuiltHalf(optimizations) : storeByContent('server', buildHalf(optimizations));
   return runBuild({
     entryPoints: [join(half, 'functions/mcp.mjs')],
     outfile,
@@ -52,15 +48,32 @@ export function bundleServer(
       '@modelcontextprotocol/server/_shims': join(sdk, 'dist/shimsBrowser.mjs'),
       ...(optimizations && sdkWithoutUndici()),
     },
-    inject: [inLambda('adapters/substitutes/zod-without-eval.ts'), inLambda('adapters/substitutes/import-meta.ts')],
+    inject: ['zod-without-eval', 'import-meta'].map((name) => moduleFile(`lambda/adapters/substitutes/${name}`)),
     define: {
       'import.meta.url': 'importMetaUrl',
       'import.meta.dirname': '__dirname',
       'import.meta.filename': '__filename',
     },
-    external: [...external],
+    external: runtimePackages,
+    // Packages of the SDK, where the package manager does not install them beside the owner's.
+    nodePaths: [join(sdk, '../..')],
   });
 }
+
+/** Holdfast's half in the published package, by the setting `optimizations`. */
+export const prebuiltHalf = (optimizations: boolean): string =>
+  join(packageFolder, 'prebuilt', optimizations ? 'server' : 'server-without-optimizations');
+
+/** Builds the modules of Holdfast's half. */
+export const buildHalf = (optimizations: boolean): FilesOfFolder =>
+  buildModules(join(packageFolder, 'lambda'), {
+    entryPoints: ['functions/mcp', 'core/mcp/mcp-http', 'server-api'].map((name) => moduleFile(`lambda/${name}`)),
+    mainFields: ['module', 'main'],
+    // `module` is esbuild's default, which the option replaces.
+    conditions: [...(optimizations ? [] : ['no-optimizations']), 'module'],
+    alias: substitutes,
+    external: ['#server', '#scopes', ...sharedPackages, ...runtimePackages],
+  });
 
 let sdkModules: Record<string, string> | undefined;
 
@@ -81,11 +94,29 @@ function sdkWithoutUndici(): Record<string, string> {
       name: join('@modelcontextprotocol/server', name),
       source: source.default,
     }));
-  const folder = buildModules('sdk', sdk, {
+  const modules = buildModules(sdk, {
     entryPoints: sources.map(({ source }) => join(sdk, source)),
     packages: 'external',
-    inject: [inLambda('adapters/substitutes/sdk-globals.ts')],
-  } satisfies BuildOptions);
+    inject: [moduleFile('lambda/adapters/substitutes/sdk-globals')],
+  });
+  const folder = storeByContent('sdk', modules);
+  linkDependencies(folder);
   sdkModules = Object.fromEntries(sources.map(({ name, source }) => [name, join(folder, source)]));
   return sdkModules;
+}
+
+/** Links the SDK's dependencies beside its modules, which are not in the SDK's folder: an owner may use other versions. */
+function linkDependencies(folder: string): void {
+  const { dependencies } = JSON.parse(readFileSync(join(sdk, 'package.json'), 'utf8')) as {
+    dependencies: Record<string, string>;
+  };
+  const paths = createRequire(join(sdk, 'package.json')).resolve.paths('x') ?? [];
+  for (const name of Object.keys(dependencies)) {
+    const link = join(folder, 'node_modules', name);
+    const target = paths.map((path) => join(path, name)).find((path) => existsSync(path));
+    if (target === undefined || existsSync(link)) continue;
+    mkdirSync(dirname(link), { recursive: true });
+    // Windows permits junctions without further rights.
+    symlinkSync(target, link, 'junction');
+  }
 }
