@@ -24,5 +24,5 @@ export default {
     ],
   },
   transformIgnorePatterns: [`/node_modules/(?!(${esmOnly.join('|')})/)`],
-  modulePathIgnorePatterns: ['<rootDir>/cdk.out', '<rootDir>/.holdfast'],
+  modulePathIgnorePatterns: ['<rootDir>/cdk.out', '<rootDir>/.holdfast', '<rootDir>/dist'],
 };

@@ -32,7 +32,10 @@ const runtimePackages = ['@aws-sdk/client-secrets-manager', '@aws-sdk/client-kms
  * @param server path of the module that exports `createServer`
  */
 export function bundleServer(server: string, outfile: string, scopes: ScopeSet, optimizations: boolean): BuildReport {
-  const half = isPublished ? prebuiltHalf(optimizations) : storeByContent('server', buildHalf(optimizations));
+  const half =
+    isPublished && optimizations
+      ? join(packageFolder, 'prebuilt/server')
+      : storeByContent('server', buildHalf(optimizations));
   return runBuild({
     entryPoints: [join(half, 'functions/mcp.mjs')],
     outfile,
@@ -60,11 +63,7 @@ export function bundleServer(server: string, outfile: string, scopes: ScopeSet, 
   });
 }
 
-/** Holdfast's half in the published package, by the setting `optimizations`. */
-export const prebuiltHalf = (optimizations: boolean): string =>
-  join(packageFolder, 'prebuilt', optimizations ? 'server' : 'server-without-optimizations');
-
-/** Builds the modules of Holdfast's half. */
+/** Builds the modules of Holdfast's half. The published package contains those with optimizations. */
 export const buildHalf = (optimizations: boolean): FilesOfFolder =>
   buildModules(join(packageFolder, 'lambda'), {
     entryPoints: ['functions/mcp', 'core/mcp/mcp-http', 'server-api'].map((name) => moduleFile(`lambda/${name}`)),
