@@ -53,7 +53,7 @@ function removeInternalTypes(): void {
       keep(join(dirname(file), `${specifier}.d.ts`));
     }
   };
-  for (const entry of ['lib/index.d.ts', 'lambda/server-api.d.ts']) keep(join(dist, entry));
+  for (const entry of ['lib/cdk-api.d.ts', 'lambda/server-api.d.ts']) keep(join(dist, entry));
   for (const name of readdirSync(dist, { recursive: true, encoding: 'utf8' })) {
     const file = join(dist, name);
     if (name.endsWith('.d.ts') && !kept.has(file)) rmSync(file);
@@ -74,9 +74,9 @@ function describe() {
     // Types of the owner's own modules are stripped from 22.18 on.
     engines: { node: '>=22.18' },
     bin: { holdfast: 'bin/cli.js' },
-    main: './lib/index.js',
-    types: './lib/index.d.ts',
-    exports: { '.': './lib/index.js', './server': './lambda/server-api.js', './package.json': './package.json' },
+    main: './lib/cdk-api.js',
+    types: './lib/cdk-api.d.ts',
+    exports: { '.': './lib/cdk-api.js', './server': './lambda/server-api.js', './package.json': './package.json' },
     imports: Object.fromEntries(Object.entries(imports).map(([name, target]) => [name, asJavaScript(target)])),
     dependencies: Object.fromEntries(
       Object.entries(dependencies).filter(([name]) => !(name in peers) && !bundled.includes(name)),

@@ -1,6 +1,5 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import type { LogEntry } from './api-gateway/gateway-server.ts';
 import type { AwsService } from './aws-api/aws-service.ts';
 import { CleanupStack } from './cleanup-stack.ts';
@@ -22,14 +21,17 @@ import type { RetrySeconds } from './lambda/event-queue.ts';
 import type { FunctionPool } from './lambda/function-pool.ts';
 import type { Lambda } from './lambda/lambda-service.ts';
 import { StackDeployment } from './stack-deployment.ts';
-import { watchSources } from './template/source-watch.ts';
+import { sourceFolders, watchSources } from './template/source-watch.ts';
 import { stackTemplate } from './template/stack-template.ts';
 import { readAssembly, type SynthesizedStack, synthesize } from './template/synthesis.ts';
 import type { Template } from './template/template.ts';
 
-const root = fileURLToPath(new URL('..', import.meta.url));
-
 export type EmulatorOptions = {
+  /**
+   * The folder of the CDK app and its `cdk.json`.
+   * @default the working directory
+   */
+  project?: string;
   /** The data folder; created if missing. */
   folder: string;
   /** The gateway's port; 0 for any free port. */
@@ -60,6 +62,8 @@ export type Report = {
   request(entry: LogEntry): void;
   /** A line that a function wrote. */
   output(functionName: string, line: string): void;
+  /** A warning about the sources. */
+  warning(line: string): void;
   /** The outcome of a change of the sources. */
   reloaded(outcome: string): void;
 };
@@ -101,7 +105,7 @@ export async function startEmulator(options: EmulatorOptions): Promise<Emulator>
 }
 
 async function start(options: EmulatorOptions, cleanups: CleanupStack): Promise<Omit<Emulator, 'close'>> {
-  const { folder, report } = options;
+  const { project = process.cwd(), folder, report } = options;
   const data = await DataFolder.claim(folder, options.fresh ?? false);
   cleanups.add(() => data.release());
   await assertGatewayPortFree(options.port);
@@ -109,8 +113,10 @@ async function start(options: EmulatorOptions, cleanups: CleanupStack): Promise<
 
   report.progress('reading the stack');
   const assembly = options.assembly ?? data.assembly;
+  const readStack = async () =>
+    options.assembly === undefined ? buildStack(options, assembly) : readAssembly(assembly);
   const [stack] = await Promise.all([
-    options.assembly === undefined ? buildStack(assembly, options.context) : readAssembly(assembly),
+    readStack(),
     // Loads meanwhile, because it takes long.
     import('./cognito/oidc-provider.ts'),
   ]);
@@ -147,12 +153,9 @@ async function start(options: EmulatorOptions, cleanups: CleanupStack): Promise<
   const outputs = outputsOf(stack, resolved.template);
   data.operatorAccess = operatorAccess(services, resolved.template, outputs, identityProvider?.issuer);
 
-  const redeploy = async () =>
-    deployment.update(
-      resolve(options.assembly === undefined ? await buildStack(assembly, options.context) : readAssembly(assembly)),
-    );
+  const redeploy = async () => deployment.update(resolve(await readStack()));
   if (options.assembly === undefined) {
-    cleanups.add(redeployOnChange(async () => report.reloaded(await redeploy()), report));
+    cleanups.add(redeployOnChange(project, async () => report.reloaded(await redeploy()), report));
   }
   const { origin, functions, schedules } = deployment;
   const { dynamoDb, kms, secrets, lambda } = services;
@@ -172,8 +175,11 @@ async function start(options: EmulatorOptions, cleanups: CleanupStack): Promise<
   };
 }
 
-async function buildStack(assembly: string, context?: Record<string, string>): Promise<SynthesizedStack> {
-  await synthesize(root, assembly, context);
+async function buildStack(
+  { project = process.cwd(), context, report }: EmulatorOptions,
+  assembly: string,
+): Promise<SynthesizedStack> {
+  for (const warning of await synthesize(project, assembly, context)) report.warning(warning);
   return readAssembly(assembly);
 }
 
@@ -216,9 +222,8 @@ function operatorAccess(
 }
 
 /** @returns stops watching the sources */
-function redeployOnChange(reload: () => Promise<void>, report: Report): () => void {
-  const folders = ['bin', 'lib', 'lambda'].map((name) => join(root, name));
-  return watchSources(folders, () =>
+function redeployOnChange(project: string, reload: () => Promise<void>, report: Report): () => void {
+  return watchSources(sourceFolders(project), () =>
     reload().catch((error: Error) => report.reloaded(`${error.message}\nThe previous version is still running.`)),
   );
 }

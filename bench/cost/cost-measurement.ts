@@ -42,6 +42,7 @@ export async function measure(assembly: string): Promise<Measurement> {
       output: (_function, line) => {
         logBytes += Buffer.byteLength(line) + 1;
       },
+      warning: () => undefined,
       reloaded: () => undefined,
     },
   });

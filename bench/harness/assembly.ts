@@ -55,9 +55,12 @@ export async function assemblyOfSources(edits: readonly Edit[] = []): Promise<st
 }
 
 /** Runs the CDK app under the condition by which `#server` and `#scopes` are the fixtures (`imports` of package.json). */
-async function withFixture(work: () => Promise<void>): Promise<void> {
+async function withFixture(work: () => Promise<unknown>): Promise<void> {
   const { NODE_OPTIONS } = process.env;
-  if (NODE_OPTIONS?.includes('--conditions=fixture')) return work();
+  if (NODE_OPTIONS?.includes('--conditions=fixture')) {
+    await work();
+    return;
+  }
   process.env.NODE_OPTIONS = `${NODE_OPTIONS ?? ''} --conditions=fixture`.trim();
   try {
     await work();

@@ -41,6 +41,7 @@ const emulator = await startEmulator({
     progress: () => undefined,
     request: ({ method, path, status, error }) => log(`${method} ${path} ${status} ${error ?? ''}`),
     output: (functionName, line) => log(`${functionName}: ${line}`),
+    warning: log,
     reloaded: log,
   },
 });

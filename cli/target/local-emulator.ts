@@ -1,14 +1,11 @@
 import { globSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { DataFolder } from '../../local/data-folder.ts';
 
-const projectRoot = fileURLToPath(new URL('../..', import.meta.url));
-
-/** The data folder of the local emulator: HOLDFAST_DATA, or `.holdfast` in the project. */
+/** The data folder of the local emulator: HOLDFAST_DATA, or `.holdfast` in the working directory. */
 export function localDataFolder(): string {
   const { HOLDFAST_DATA } = process.env;
-  return HOLDFAST_DATA ? resolve(HOLDFAST_DATA) : resolve(projectRoot, '.holdfast');
+  return resolve(HOLDFAST_DATA || '.holdfast');
 }
 
 /** Settings of an AWS SDK client that reaches a service of the emulator. */

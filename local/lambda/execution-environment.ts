@@ -1,3 +1,4 @@
+import { extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { after, type Clock, type Timer } from '../../lambda/core/support/clock.ts';
@@ -18,7 +19,7 @@ type Pool = {
   ended(): void;
 };
 
-const workerFile = fileURLToPath(new URL('./function-worker.ts', import.meta.url));
+const workerFile = fileURLToPath(new URL(`./function-worker${extname(import.meta.url)}`, import.meta.url));
 
 /** Halves the time in which an environment starts. A thread has the cache of its process by this variable only. */
 const compileCache = ({ NODE_COMPILE_CACHE } = process.env) => NODE_COMPILE_CACHE && { NODE_COMPILE_CACHE };

@@ -1,4 +1,5 @@
-import { fileURLToPath } from 'node:url';
+import { createRequire } from 'node:module';
+import { delimiter } from 'node:path';
 import { region } from '../aws-api/aws-account.ts';
 import type { Resource, Template } from '../template/template.ts';
 import { unsupported } from '../template/unsupported-feature.ts';
@@ -48,7 +49,8 @@ const reservedVariables = [
   'LAMBDA_TASK_ROOT',
 ];
 
-const sdkFolder = fileURLToPath(new URL('../../node_modules', import.meta.url));
+/** The folders in which the emulator finds its own AWS SDK, which stands in for that of Lambda's runtime. */
+const sdkFolders = createRequire(import.meta.url).resolve.paths('@aws-sdk/client-kms') ?? [];
 
 /** @throws Error naming the function whose settings Lambda would reject, or whose code does not exist */
 export function defineFunction(
@@ -82,8 +84,7 @@ export function defineFunction(
       AWS_LAMBDA_INITIALIZATION_TYPE: 'on-demand',
       AWS_LAMBDA_LOG_GROUP_NAME: `/aws/lambda/${name}`,
       AWS_LAMBDA_LOG_STREAM_NAME: 'local',
-      // Stands in for the AWS SDK of Lambda's runtime.
-      NODE_PATH: sdkFolder,
+      NODE_PATH: sdkFolders.join(delimiter),
       TZ: ':UTC',
     },
   };

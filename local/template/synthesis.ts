@@ -17,18 +17,28 @@ export type SynthesizedStack = {
  * Runs the CDK app of `cdk.json` in a child process, as the `cdk` command does, without the second that the command itself
  * takes.
  *
- * @param root the folder of `cdk.json`
+ * @param project the folder of `cdk.json`
  * @param output the folder of the cloud assembly
  * @param given context that comes before that of the files
- * @throws ConfigurationError with the output of the app
+ * @returns warnings about the sources
+ * @throws ConfigurationError with the output of the app, or without a `cdk.json` that names an app
  */
-export async function synthesize(root: string, output: string, given: Record<string, string> = {}): Promise<void> {
-  const { app, context = {} } = readJson(join(root, 'cdk.json'));
-  const contextFile = join(root, 'cdk.context.json');
+export async function synthesize(
+  project: string,
+  output: string,
+  given: Record<string, string> = {},
+): Promise<string[]> {
+  const settings = join(project, 'cdk.json');
+  if (!existsSync(settings)) {
+    throw new ConfigurationError(`${project} has no cdk.json; run the command in the folder of your CDK app`);
+  }
+  const { app, context = {} } = readJson(settings);
+  if (typeof app !== 'string') throw new ConfigurationError(`${settings} has no "app", the command of your CDK app`);
+  const contextFile = join(project, 'cdk.context.json');
   const cachedContext = existsSync(contextFile) ? readJson(contextFile) : {};
-  const child = spawn(String(app), {
+  const child = spawn(app, {
     shell: true,
-    cwd: root,
+    cwd: project,
     stdio: ['ignore', 'pipe', 'pipe'],
     env: {
       ...process.env,
@@ -42,7 +52,7 @@ export async function synthesize(root: string, output: string, given: Record<str
   });
   const exited = new Promise<number | null>((resolve, reject) => child.once('error', reject).once('close', resolve));
   const [stdout, stderr, status] = await Promise.all([text(child.stdout), text(child.stderr), exited]);
-  if (status === 0) return;
+  if (status === 0) return stderr.split('\n').filter((line) => line.startsWith('Warning: '));
   const lines = `${stdout}${stderr}`.split('\n').filter((line) => !line.startsWith('Bundling asset '));
   throw new ConfigurationError(`The stack cannot be built:\n${lines.join('\n').trim()}`);
 }
@@ -69,4 +79,11 @@ export function readAssembly(assembly: string): SynthesizedStack {
   return { stackName: properties!.stackName ?? id, template: JSON.parse(source), source };
 }
 
-const readJson = (file: string) => JSON.parse(readFileSync(file, 'utf8'));
+/** @throws ConfigurationError for a file that is not JSON */
+function readJson(file: string) {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8'));
+  } catch (error) {
+    throw new ConfigurationError(`${file} is not valid JSON: ${(error as Error).message}`);
+  }
+}
