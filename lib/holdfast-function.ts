@@ -67,6 +67,7 @@ export interface HoldfastFunctionProps {
 export class HoldfastFunction extends Construct implements IGrantable {
   readonly handler: LambdaFunction;
   readonly logGroup: LogGroup;
+  readonly role: Role;
   readonly grantPrincipal: IPrincipal;
 
   constructor(scope: Construct, id: string, props: HoldfastFunctionProps) {
@@ -77,6 +78,7 @@ export class HoldfastFunction extends Construct implements IGrantable {
       removalPolicy: removalPolicy(props.stage),
     });
     this.logGroup.grantWrite(role);
+    this.role = role;
     this.grantPrincipal = role;
     this.handler = new LambdaFunction(this, 'Function', {
       runtime: Runtime.NODEJS_24_X,

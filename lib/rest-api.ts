@@ -103,6 +103,8 @@ export class McpRestApi extends Construct {
       restApiName: Stack.of(this).stackName,
       description: 'Holdfast: the MCP endpoint and its OAuth authorization server',
       endpointConfiguration: { types: [EndpointType.REGIONAL], ipAddressType: IpAddressType.DUAL_STACK },
+      // `ApiGatewayAccount` sets it, whatever the feature flag of the app says.
+      cloudWatchRole: false,
       disableExecuteApiEndpoint: !props.defaultEndpoint,
       deployOptions: {
         stageName: STAGE_NAME,
@@ -115,7 +117,11 @@ export class McpRestApi extends Construct {
     // The output of the default endpoint would be misleading: OAuth discovery does not work below a stage's path.
     this.api.node.tryRemoveChild('Endpoint');
     if (props.manageApiGatewayAccount) {
-      this.api.deploymentStage.node.addDependency(new ApiGatewayAccount(this, 'Account'));
+      // One for all APIs of the stack, because the setting is the account's.
+      const existing = Stack.of(this)
+        .node.findAll()
+        .find((each) => each instanceof ApiGatewayAccount);
+      this.api.deploymentStage.node.addDependency(existing ?? new ApiGatewayAccount(this, 'Account'));
     }
     acknowledgeApiFindings(this.api);
   }

@@ -13,6 +13,7 @@ import { removalPolicy, type Stage } from './settings/stage.ts';
  */
 export class SessionTable extends Construct {
   readonly name: string;
+  readonly resource: TableV2;
   readonly #arn: string;
 
   constructor(scope: Construct, id: string, props: { stage: Stage }) {
@@ -32,6 +33,7 @@ export class SessionTable extends Construct {
       deletionProtection: props.stage === 'prod',
       removalPolicy: removalPolicy(props.stage),
     });
+    this.resource = table;
     this.name = table.tableName;
     this.#arn = table.tableArn;
   }

@@ -55,7 +55,7 @@ export class HoldfastUserPool extends Construct {
       description: 'Sees and revokes the connected apps and sessions of all users',
     });
     pool.addDomain('Domain', {
-      cognitoDomain: { domainPrefix: `holdfast-${stackUuid()}` },
+      cognitoDomain: { domainPrefix: `holdfast-${stackUuid()}${suffixOf(scope)}` },
       managedLoginVersion: ManagedLoginVersion.NEWER_MANAGED_LOGIN,
     });
     const client = pool.addClient('Facade', {
@@ -107,3 +107,6 @@ function acknowledgePoolFindings(pool: UserPool): void {
 function stackUuid(): string {
   return Fn.join('', Fn.split('-', Fn.select(2, Fn.split('/', Aws.STACK_ID))));
 }
+
+/** Distinguishes the domains of several constructs in one stack. */
+const suffixOf = ({ node }: Construct) => (node.id === 'Default' ? '' : `-${node.addr.slice(-8)}`);

@@ -1,0 +1,425 @@
+import { CfnOutput, Duration, Stack, Token } from 'aws-cdk-lib';
+import type { IRestApi } from 'aws-cdk-lib/aws-apigateway';
+import type { ITableV2 } from 'aws-cdk-lib/aws-dynamodb';
+import { Grant, type IGrantable, type IPrincipal } from 'aws-cdk-lib/aws-iam';
+import type { IFunction } from 'aws-cdk-lib/aws-lambda';
+import { Construct } from 'constructs';
+import type {
+  AggregationEnvironment,
+  AuthorizerEnvironment,
+  DashboardEnvironment,
+  DiscoveryEnvironment,
+  McpEnvironment,
+  OAuthEnvironment,
+} from '../lambda/shared/environment.ts';
+import { mcpVariables } from '../lambda/shared/environment.ts';
+import { defaultScope, hasToolScopes } from '../lambda/shared/scope-set.ts';
+import { SealKey, SigningKeys } from './encryption-keys.ts';
+import { Firewall } from './firewall.ts';
+import { GatewayResponses } from './gateway-responses.ts';
+import { HoldfastFunction, type HoldfastFunctionProps } from './holdfast-function.ts';
+import { CloudFrontHostname, CustomHostname } from './hostname.ts';
+import { Operations } from './operations/operations.ts';
+import { McpRestApi } from './rest-api.ts';
+import { ServerPrincipal } from './server-principal.ts';
+import { SessionTable } from './session-table.ts';
+import { admissionEnvironment } from './settings/client-settings.ts';
+import { ConfigurationError } from './settings/configuration-error.ts';
+import { type HoldfastSettings, type ResolvedSettings, resolveSettings } from './settings/holdfast-settings.ts';
+import {
+  directScopes,
+  type IdentityProviderSettings,
+  identityEnvironment,
+  refreshEnvironment,
+  withProfile,
+} from './settings/identity-provider-settings.ts';
+import { HoldfastUserPool } from './user-pool.ts';
+
+/** How users sign in, as far as the rest of the stack depends on it. */
+type SignIn = {
+  /** The authorizer's variables about the issuer, in direct mode. */
+  issuer: Omit<AuthorizerEnvironment, 'PUBLIC_URL'>;
+  /** The OAuth function; `undefined` in direct mode. */
+  oauth: HoldfastFunction | undefined;
+  /** The scope in the 401 challenge. */
+  scope: string;
+  /** Access to upstream tokens; `undefined` unless the setting `upstreamTokens` enables it. */
+  upstreamTokens: { environment: Partial<McpEnvironment>; grantUse(grantee: IGrantable): void } | undefined;
+};
+
+/** The function of your server, and the worker that continues its long-running tools. */
+type ServerFunctions = { mcp: HoldfastFunction; worker: HoldfastFunction };
+
+export interface HoldfastProps extends HoldfastSettings {}
+
+/**
+ * A remote MCP server: API, functions, table, keys, sign-in, and operations.
+ *
+ * A grant to this construct, such as `bucket.grantRead(holdfast)`, is one to the functions that run the server's tools.
+ */
+export class Holdfast extends Construct implements IGrantable {
+  /** The MCP endpoint. */
+  readonly mcpUrl: string;
+  /** The dashboard; `undefined` if it is switched off, and in direct mode. */
+  readonly dashboardUrl: string | undefined;
+  /** The function that handles requests to the MCP endpoint. */
+  readonly mcpFunction: IFunction;
+  /** The function that continues long-running tools. */
+  readonly workerFunction: IFunction;
+  /** The table of sessions, grants, and the audit log. */
+  readonly table: ITableV2;
+  readonly api: IRestApi;
+  /** The principal of the MCP function and the worker. */
+  readonly grantPrincipal: IPrincipal;
+  readonly #settings: ResolvedSettings;
+  readonly #table: SessionTable;
+  readonly #api: McpRestApi;
+  readonly #publicUrl: string;
+  readonly #sealKey: SealKey;
+  readonly #server: ServerFunctions;
+
+  constructor(scope: Construct, id: string, props: HoldfastProps = {}) {
+    super(scope, id);
+    const { region } = Stack.of(this);
+    const settings = resolveSettings(props, Token.isUnresolved(region) ? undefined : region);
+    const { stage, identityProvider, domain } = settings;
+    const directProvider = identityProvider?.mode === 'direct' ? identityProvider : undefined;
+
+    this.#settings = settings;
+    this.#table = new SessionTable(this, 'Table', { stage });
+    this.#api = new McpRestApi(this, 'Gateway', {
+      ...settings,
+      oauthThrottle: directProvider ? undefined : settings.oauthThrottle,
+      defaultEndpoint: domain === undefined,
+    });
+    this.#publicUrl = this.#createHostname();
+    this.#sealKey = new SealKey(this, 'SealKey', { stage });
+
+    const signIn = directProvider ? this.#createDirectSignIn(directProvider) : this.#createFacadeSignIn();
+    const authorizer = this.#createAuthorizer(signIn);
+    const server = this.#createServer(signIn, authorizer);
+    const { oauth } = signIn;
+    const dashboard = oauth && settings.dashboard ? this.#createDashboard(oauth) : undefined;
+    const aggregation = this.#createAggregation();
+    new GatewayResponses(this, 'Responses', {
+      api: this.#api.api,
+      publicUrl: this.#publicUrl,
+      scope: signIn.scope,
+    });
+    if (settings.firewall) new Firewall(this, 'Firewall', { api: this.#api.api });
+    if (settings.operations) {
+      new Operations(this, 'Operations', {
+        ...settings,
+        api: this.#api.api,
+        accessLog: this.#api.accessLog,
+        functions: {
+          Authorizer: authorizer,
+          Mcp: server.mcp,
+          Worker: server.worker,
+          OAuth: oauth,
+          Dashboard: dashboard,
+          Rollup: aggregation,
+        },
+        tableName: this.#table.name,
+      });
+    }
+
+    this.#server = server;
+    this.mcpFunction = server.mcp.handler;
+    this.workerFunction = server.worker.handler;
+    this.grantPrincipal = new ServerPrincipal([server.mcp.role, server.worker.role]);
+    this.table = this.#table.resource;
+    this.api = this.#api.api;
+    this.mcpUrl = `${this.#publicUrl}/mcp`;
+    this.#output('McpUrl', this.mcpUrl, 'The MCP endpoint: add it to an MCP client');
+    if (dashboard) {
+      this.dashboardUrl = `${this.#publicUrl}/dashboard`;
+      this.#output('DashboardUrl', this.dashboardUrl, 'The dashboard of tool calls and connected apps');
+    }
+    this.#output('TableName', this.#table.name, 'The table, which `npx holdfast` reads');
+  }
+
+  /**
+   * Sets an environment variable of the MCP function and the worker, such as the name of a bucket.
+   *
+   * @throws ConfigurationError for a variable that Holdfast sets or reads
+   */
+  addEnvironment(name: string, value: string): this {
+    if (name in mcpVariables) throw new ConfigurationError(`${name} is a variable of Holdfast: choose another name`);
+    for (const { handler } of [this.#server.mcp, this.#server.worker]) handler.addEnvironment(name, value);
+    return this;
+  }
+
+  /** Creates a function with the settings that all functions have in common. */
+  #createFunction(
+    id: string,
+    props: Omit<HoldfastFunctionProps, 'stage' | 'scopes' | 'logRetention' | 'systemLogs' | 'optimizations'>,
+  ): HoldfastFunction {
+    const { stage, scopes, logRetention, lambdaSystemLogs: systemLogs, optimizations } = this.#settings;
+    return new HoldfastFunction(this, id, { stage, scopes, logRetention, systemLogs, optimizations, ...props });
+  }
+
+  #createAuthorizer({ issuer }: SignIn): HoldfastFunction {
+    return this.#createFunction('Authorizer', {
+      entry: 'authorizer',
+      environment: { PUBLIC_URL: this.#publicUrl, ...issuer } satisfies AuthorizerEnvironment,
+      memoryMegabytes: 256,
+      timeout: Duration.seconds(10),
+    });
+  }
+
+  /** Your server: the MCP function, and its worker for long-running tools. */
+  #createServer({ upstreamTokens }: SignIn, authorizer: HoldfastFunction): ServerFunctions {
+    const { server, scopes, toolTimeoutMinutes, authorizerCacheSeconds } = this.#settings;
+    const timeout = Duration.seconds(Math.round(toolTimeoutMinutes * 60));
+    const environment = {
+      ...this.#serverEnvironment(timeout),
+      ...upstreamTokens?.environment,
+    } satisfies McpEnvironment;
+    const shared = {
+      entry: 'mcp',
+      server,
+      memoryMegabytes: 512,
+    };
+    const worker = this.#createFunction('Worker', {
+      ...shared,
+      handler: 'work',
+      environment,
+      // The maximum of Lambda.
+      timeout: Duration.minutes(15),
+    });
+    const mcp = this.#createFunction('Mcp', {
+      ...shared,
+      environment: { ...environment, WORKER_FUNCTION: worker.handler.functionName } satisfies McpEnvironment,
+      timeout,
+    });
+    worker.grantAsyncInvoke(mcp);
+    for (const grantee of [mcp, worker]) {
+      this.#table.grantSessions(grantee);
+      this.#sealKey.grantSeal(grantee, 'request-state');
+      upstreamTokens?.grantUse(grantee);
+    }
+    this.#api.addMcp({
+      mcp: mcp.handler,
+      authorizer: authorizer.handler,
+      authorizerCache: Duration.seconds(hasToolScopes(scopes) ? 0 : authorizerCacheSeconds),
+      timeout,
+    });
+    return { mcp, worker };
+  }
+
+  #serverEnvironment(timeout: Duration): McpEnvironment {
+    const settings = this.#settings;
+    return {
+      PUBLIC_URL: this.#publicUrl,
+      TABLE_NAME: this.#table.name,
+      MCP_SESSION_TTL_HOURS: `${settings.sessionTtlHours}`,
+      STALE_SESSION: settings.staleSession,
+      MCP_SESSION_TTL_HOURS_BY_GROUP: settings.sessionTtlHoursByGroup && queryOf(settings.sessionTtlHoursByGroup),
+      ALLOWED_ORIGINS: settings.allowedOrigins?.join(' '),
+      LISTEN_SECONDS: settings.listenSeconds > 0 ? `${settings.listenSeconds}` : undefined,
+      TASK_TTL_HOURS: `${settings.taskTtlHours}`,
+      // A legacy client waits this long for a long-running tool. The rest of the timeout is for ending its request.
+      HOLD_SECONDS: `${Math.floor(timeout.toSeconds() * 0.9)}`,
+      AUDIT_METHODS: settings.auditMethods,
+      AUDIT_ARGUMENTS: settings.auditArguments,
+      AUDIT_RETENTION_DAYS: `${settings.auditRetentionDays}`,
+      SEAL_KEY_ID: this.#sealKey.id,
+    };
+  }
+
+  /** The dashboard function, on which users see and revoke their connected apps, and admins those of everyone. */
+  #createDashboard(oauth: HoldfastFunction): HoldfastFunction {
+    const settings = this.#settings;
+    const hasNames = settings.showNames !== 'no';
+    const dashboard = this.#createFunction('Dashboard', {
+      entry: 'dashboard',
+      page: 'main.tsx',
+      providedByLambda: ['@aws-sdk/client-kms'],
+      environment: {
+        PUBLIC_URL: this.#publicUrl,
+        TABLE_NAME: this.#table.name,
+        ADMINS_GROUP: settings.adminsGroup,
+        AUDIT_RETENTION_DAYS: `${settings.auditRetentionDays}`,
+        GRANT_IDLE_DAYS: `${settings.grantIdleDays}`,
+        MCP_SESSION_TTL_HOURS: `${settings.sessionTtlHours}`,
+        SEAL_KEY_ID: hasNames ? this.#sealKey.id : undefined,
+      } satisfies DashboardEnvironment,
+      memoryMegabytes: 512,
+      timeout: Duration.seconds(28),
+    });
+    this.#table.grantDashboard(dashboard);
+    if (hasNames) {
+      this.#table.grantNames(dashboard);
+      this.#sealKey.grantSeal(dashboard, 'user-names');
+    }
+    this.#api.addDashboard({ dashboard: dashboard.handler, oauth: oauth.handler });
+    return dashboard;
+  }
+
+  /** The aggregation job, whose aggregates the charts and the CLI read. */
+  #createAggregation(): HoldfastFunction {
+    const aggregation = this.#createFunction('Rollup', {
+      entry: 'aggregation',
+      environment: {
+        TABLE_NAME: this.#table.name,
+        AUDIT_RETENTION_DAYS: `${this.#settings.auditRetentionDays}`,
+      } satisfies AggregationEnvironment,
+      memoryMegabytes: 512,
+      timeout: Duration.minutes(4),
+    });
+    aggregation.scheduleEvery(Duration.minutes(5));
+    this.#table.grantAggregation(aggregation);
+    return aggregation;
+  }
+
+  /** Facade mode: Holdfast is the authorization server, and users sign in at a provider or the stack's user pool. */
+  #createFacadeSignIn(): SignIn {
+    const settings = this.#settings;
+    const signingKeys = new SigningKeys(this, settings.signingKeys, { stage: settings.stage });
+    const identityProvider = settings.identityProvider ?? this.#createUserPool();
+    const oauth = this.#createFunction('OAuth', {
+      entry: 'oauth',
+      environment: this.#oauthEnvironment(signingKeys, identityProvider),
+      memoryMegabytes: 512,
+      // API Gateway ends a buffered request after 29 seconds.
+      timeout: Duration.seconds(28),
+    });
+    this.#table.grantSignIn(oauth);
+    signingKeys.grantSign(oauth);
+    this.#sealKey.grantSeal(
+      oauth,
+      'upstream',
+      'refresh-mac',
+      ...(settings.showNames === 'no' ? [] : ['user-names' as const]),
+    );
+    grantReadSecret(identityProvider, oauth);
+    // Revokes the upstream tokens of grants that others ended: the dashboard, the command line.
+    oauth.scheduleEvery(Duration.minutes(1));
+    this.#api.addOAuth(oauth.handler);
+    if (settings.identityProvider !== undefined) {
+      const callbackUrl = callbackUrlOf(this.#publicUrl);
+      this.#output('CallbackUrl', callbackUrl, 'The redirect URI to register at the identity provider');
+    }
+    return {
+      issuer: {},
+      oauth,
+      scope: defaultScope(this.#settings.scopes),
+      upstreamTokens: settings.upstreamTokens
+        ? {
+            environment: refreshEnvironment(identityProvider, groupsNamedBy(settings)),
+            grantUse: (grantee) => {
+              this.#table.grantUpstreamTokens(grantee);
+              this.#sealKey.grantSeal(grantee, 'upstream');
+              grantReadSecret(identityProvider, grantee);
+            },
+          }
+        : undefined,
+    };
+  }
+
+  #oauthEnvironment(signingKeys: SigningKeys, identityProvider: IdentityProviderSettings): OAuthEnvironment {
+    const settings = this.#settings;
+    return {
+      PUBLIC_URL: this.#publicUrl,
+      TABLE_NAME: this.#table.name,
+      SIGN_KEY_IDS: signingKeys.ids,
+      SEAL_KEY_ID: this.#sealKey.id,
+      ...identityEnvironment(identityProvider, settings.upstreamTokens, groupsNamedBy(settings)),
+      AUDIT_ARGUMENTS: settings.auditArguments,
+      NAME_CLAIM: settings.showNames === 'no' ? undefined : settings.showNames,
+      ACCESS_TOKEN_MINUTES: `${settings.accessTokenMinutes}`,
+      GRANT_IDLE_DAYS: `${settings.grantIdleDays}`,
+      GRANT_ABSOLUTE_DAYS: `${settings.grantAbsoluteDays}`,
+      REFRESH_WINDOW_SECONDS: `${settings.refreshWindowSeconds}`,
+      REDIRECT_SCHEMES: settings.redirectSchemes.join(' '),
+      ...admissionEnvironment(settings),
+    };
+  }
+
+  /** Direct mode: the provider is the authorization server, and Holdfast serves the protected resource metadata only. */
+  #createDirectSignIn(provider: IdentityProviderSettings): SignIn {
+    const { issuer, groupClaims, groupPrefix, groups, audience, jwksUri } = withProfile(provider);
+    const scope = directScopes(provider).join(' ');
+    const discovery = this.#createFunction('Discovery', {
+      entry: 'discovery',
+      environment: {
+        PUBLIC_URL: this.#publicUrl,
+        AUTHORIZATION_SERVER: issuer,
+        SCOPES: scope,
+      } satisfies DiscoveryEnvironment,
+      memoryMegabytes: 256,
+      timeout: Duration.seconds(10),
+    });
+    this.#api.addDiscovery(discovery.handler);
+    return {
+      issuer: {
+        DIRECT_ISSUER: issuer,
+        DIRECT_AUDIENCE: audience ?? `${this.#publicUrl}/mcp`,
+        DIRECT_GROUP_CLAIMS: groupClaims.join(' '),
+        DIRECT_GROUP_PREFIX: groupPrefix,
+        DIRECT_GROUPS: JSON.stringify([...groupsNamedBy(this.#settings), ...groups]),
+        DIRECT_JWKS_URI: jwksUri,
+      },
+      oauth: undefined,
+      scope,
+      upstreamTokens: undefined,
+    };
+  }
+
+  /** @returns the public origin */
+  #createHostname(): string {
+    const { domain } = this.#settings;
+    const { api } = this.#api;
+    if (domain === undefined) return new CloudFrontHostname(this, 'Hostname', { api }).url;
+    const hostname = new CustomHostname(this, 'Hostname', { api, domain });
+    if (domain.hostedZone === undefined) {
+      this.#output('DnsTarget', hostname.dnsTarget, `The target of the CNAME record of ${domain.domainName}`);
+    }
+    return hostname.url;
+  }
+
+  #createUserPool(): IdentityProviderSettings {
+    const { stage, grantAbsoluteDays } = this.#settings;
+    const { userPoolId, identityProvider } = new HoldfastUserPool(this, 'Users', {
+      stage,
+      callbackUrl: callbackUrlOf(this.#publicUrl),
+      refreshTokenValidity: Duration.days(grantAbsoluteDays),
+    });
+    this.#output('UserPoolId', userPoolId, 'The Cognito user pool');
+    this.#output(
+      'AddUser',
+      `aws cognito-idp admin-create-user --user-pool-id ${userPoolId} --username you@example.com ` +
+        '--user-attributes Name=email,Value=you@example.com Name=email_verified,Value=true',
+      'Adds a user, who receives an e-mail with a temporary password',
+    );
+    return identityProvider;
+  }
+
+  #output(id: string, value: string, description: string): void {
+    new CfnOutput(this, id, { value, description });
+  }
+}
+
+const queryOf = (values: Readonly<Record<string, number>>) =>
+  new URLSearchParams(
+    Object.entries(values).map(([name, value]): [string, string] => [name, String(value)]),
+  ).toString();
+
+/** Groups that give power by a setting, and are kept in any case. */
+const groupsNamedBy = ({ adminsGroup, sessionTtlHoursByGroup = {} }: ResolvedSettings): string[] => [
+  adminsGroup,
+  ...Object.keys(sessionTtlHoursByGroup),
+];
+
+const callbackUrlOf = (publicUrl: string) => `${publicUrl}/callback`;
+
+/** Grants reading the client secret, if there is one. `Secret.grantRead` would permit describing it as well. */
+function grantReadSecret({ clientSecretArn }: IdentityProviderSettings, grantee: IGrantable): void {
+  if (clientSecretArn === undefined) return;
+  Grant.addToPrincipal({
+    grantee,
+    actions: ['secretsmanager:GetSecretValue'],
+    resourceArns: [clientSecretArn],
+  }).assertSuccess();
+}
