@@ -67,6 +67,7 @@ test('the examples compile in the folder of lambda/server.ts', () => {
     .map((example, index) => {
       const name = `example-${index}.ts`;
       const placed = example
+        .replaceAll("'holdfast/server'", `'${join(root, 'lambda/server-api.ts')}'`)
         .replaceAll("'./core/", `'${join(root, 'lambda/core')}/`)
         .replaceAll("'./shared/", `'${join(root, 'lambda/shared')}/`)
         .replaceAll("'../lib/", `'${join(root, 'lib')}/`);

@@ -77,7 +77,7 @@ function packagesIn(...sources: string[]): Map<string, number> {
   for (const input of new Set(inputsOf(...sources))) {
     const name = input.includes('/.cache/holdfast/sdk-')
       ? '@modelcontextprotocol/server'
-      : (/.*node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(input)?.[1] ?? 'our own');
+      : (/.*node_modules\/(?!\.cache\/)((?:@[^/]+\/)?[^/]+)/.exec(input)?.[1] ?? 'our own');
     packages.set(name, (packages.get(name) ?? 0) + 1);
   }
   return packages;
