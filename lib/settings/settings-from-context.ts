@@ -5,6 +5,7 @@ import type { HoldfastSettings } from './holdfast-settings.ts';
 import type { IdentityProviderSettings } from './identity-provider-settings.ts';
 import type { ProviderProfileName } from './provider-profiles.ts';
 import { quoted } from './setting-validation.ts';
+import { similarName } from './similar-name.ts';
 
 type ContextSettings = Pick<
   HoldfastSettings,
@@ -28,11 +29,12 @@ type ContextSettings = Pick<
  * Reads settings from the CDK context: `cdk deploy -c stage=prod -c domainName=…`, or `cdk.json`. `resolveSettings`
  * validates their values.
  *
- * @throws ConfigurationError when a key is present without the keys that it requires
+ * @throws ConfigurationError when a key is present without the keys that it requires, or a misspelt one
  */
 export function settingsFromContext(node: Node): ContextSettings {
-  const { text, flag, list } = contextReader(node);
-  return {
+  const reader = contextReader(node);
+  const { text, flag, list } = reader;
+  const settings: ContextSettings = {
     stage: text('stage') as HoldfastSettings['stage'],
     firewall: flag('firewall'),
     operations: flag('operations'),
@@ -44,19 +46,36 @@ export function settingsFromContext(node: Node): ContextSettings {
     showNames: text('showNames') as HoldfastSettings['showNames'],
     optimizations: flag('optimizations'),
     redirectSchemes: list('redirectSchemes'),
-    clients: clientsFromContext(node.tryGetContext('clients')),
+    clients: clientsFromContext(reader.value('clients')),
     clientDocuments: text('clientDocuments') as ClientSettings['clientDocuments'],
     clientDocumentHosts: list('clientDocumentHosts'),
     dynamicRegistration: text('dynamicRegistration') as ClientSettings['dynamicRegistration'],
     dynamicRegistrationRedirects: list('dynamicRegistrationRedirects'),
     unsafelyFetchClientDocumentsFromAnywhere: flag('unsafelyFetchClientDocumentsFromAnywhere'),
-    identityProvider: identityProviderFromContext(node),
-    domain: domainFromContext(node),
+    identityProvider: identityProviderFromContext(reader),
+    domain: domainFromContext(reader),
   };
+  rejectMisspellings(node, reader.names);
+  return settings;
 }
 
-function identityProviderFromContext(node: Node): IdentityProviderSettings | undefined {
-  const { text, list, group } = contextReader(node);
+type ContextReader = ReturnType<typeof contextReader>;
+
+/**
+ * A misspelt name would leave the default in force without a sign. Other names are the app's own.
+ *
+ * @param known every name that has been read
+ */
+function rejectMisspellings(node: Node, known: ReadonlySet<string>): void {
+  const unknown = Object.keys(node.getAllContext()).filter((name) => /^[a-z]+$/i.test(name) && !known.has(name));
+  const errors = unknown.flatMap((name) => {
+    const meant = similarName(name, known);
+    return meant === undefined ? [] : [`The context key ${name} does not exist: did you mean ${meant}?`];
+  });
+  if (errors.length > 0) throw new ConfigurationError(errors.join('\n'));
+}
+
+function identityProviderFromContext({ text, list, group }: ContextReader): IdentityProviderSettings | undefined {
   const mode = text('idpMode');
   const required = ['idpIssuer', ...(mode === 'direct' ? [] : ['idpClientId'])];
   const optional = [
@@ -92,8 +111,7 @@ function identityProviderFromContext(node: Node): IdentityProviderSettings | und
   };
 }
 
-function domainFromContext(node: Node): HoldfastSettings['domain'] {
-  const { group } = contextReader(node);
+function domainFromContext({ group }: ContextReader): HoldfastSettings['domain'] {
   const domain = group(['domainName', 'certificateArn'], ['hostedZoneId', 'hostedZoneName']);
   const zone = group(['hostedZoneId', 'hostedZoneName'], []);
   return domain && { ...domain, hostedZone: zone && { id: zone.hostedZoneId, name: zone.hostedZoneName } };
@@ -115,9 +133,16 @@ function clientsFromContext(value: unknown): PreregisteredClientSettings[] | und
 
 /** Typed access to the context. An empty string counts as absent, so that `-c key=` unsets a value of `cdk.json`. */
 function contextReader(node: Node) {
+  const names = new Set<string>();
+
+  const value = (key: string): unknown => {
+    names.add(key);
+    return node.tryGetContext(key);
+  };
+
   const text = (key: string): string | undefined => {
-    const value: unknown = node.tryGetContext(key);
-    return value === undefined || value === '' ? undefined : String(value);
+    const given = value(key);
+    return given === undefined || given === '' ? undefined : String(given);
   };
 
   const flag = (key: string): boolean | undefined => {
@@ -143,5 +168,5 @@ function contextReader(node: Node) {
     return Object.fromEntries(required.map((key) => [key, text(key)])) as Record<K, string>;
   };
 
-  return { text, flag, list, group };
+  return { names, value, text, flag, list, group };
 }

@@ -57,3 +57,17 @@ test('the context provides the redirect schemes, which have a default', () => {
 test('a flag must be true or false', () => {
   expect(() => settingsOf({ firewall: 'yes' })).toThrow(/firewall/);
 });
+
+test.each([
+  ['stagge', 'stage'],
+  ['idpissuer', 'idpIssuer'],
+  ['Domainname', 'domainName'],
+  ['alarmEmial', 'alarmEmail'],
+])('the misspelt context key %s is rejected with the nearest one', (given, meant) => {
+  expect(() => settingsOf({ [given]: 'x' })).toThrow(`The context key ${given} does not exist: did you mean ${meant}?`);
+});
+
+test('context keys of the app itself and of the CDK are accepted', () => {
+  const context = { owner: 'ada', team: 'tools', '@aws-cdk/core:stackRelativeExports': 'true', 'aws:cdk:version': '2' };
+  expect(settingsOf(context)).toEqual(settingsOf({}));
+});
