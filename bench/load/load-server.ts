@@ -2,9 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { getHeapStatistics, setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { McpServer } from '@modelcontextprotocol/server';
+import { StateConflict, type ToolContext } from 'holdfast/server';
 import * as z from 'zod/v4';
-import type { ToolContext } from '../../lambda/core/mcp/tool-context.ts';
-import { StateConflict } from '../../lambda/core/mcp/tool-state.ts';
 
 /** The context of a request, which every tool returns. The clients compare it with their own identity. */
 export type Observation = {

@@ -137,27 +137,32 @@ test('a warning about the owner’s code is printed with its place', async () =>
   expect(lines).toContainEqual(expect.stringMatching(/^Warning: \S*src\/server\.ts:3:\d+: Comparison with -0 /));
 });
 
-test('StateConflict of holdfast/server is the class that Holdfast throws', async () => {
-  write({
-    'src/server.ts': `
+test.each(['holdfast/server', join(root, 'lambda/core/mcp/tool-state.ts')])(
+  'a conflict that Holdfast throws is an instance of StateConflict of %s',
+  async (source) => {
+    write({
+      'src/server.ts': `
       import { McpServer } from '@modelcontextprotocol/server';
-      import { StateConflict } from 'holdfast/server';
+      import { StateConflict } from '${source}';
       export function createServer(context) {
         const server = new McpServer({ name: 'owner', version: '1.0.0' });
         server.registerTool('probe', {}, async () => {
           const error = await context.state.put('owner', { a: 1 }, { version: 7 }).catch((thrown) => thrown);
-          return { content: [{ type: 'text', text: 'probe ' + JSON.stringify(error instanceof StateConflict) }] };
+          const others = [new Error('StateConflict'), undefined].map((other) => other instanceof StateConflict);
+          const found = [error instanceof StateConflict, ...others];
+          return { content: [{ type: 'text', text: 'probe ' + JSON.stringify(found) }] };
         });
         return server;
       }`,
-  });
-  const deployment = await deploy();
-  try {
-    await deployment.expectProbe(true);
-  } finally {
-    await deployment.close();
-  }
-});
+    });
+    const deployment = await deploy();
+    try {
+      await deployment.expectProbe([true, false, false]);
+    } finally {
+      await deployment.close();
+    }
+  },
+);
 
 test('a server that does not exist is rejected with its full path', () => {
   const server = join(project, 'src/servr.ts');

@@ -35,6 +35,11 @@ export type StatePage<T = unknown> = {
 export class StateConflict extends Error {
   override readonly name = 'StateConflict';
 
+  /** True for a conflict of another copy of this class as well: a bundle has two if a server imports it by its path. */
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    return value instanceof Error && value.name === 'StateConflict';
+  }
+
   constructor(key: string, expected: number) {
     super(`${JSON.stringify(key)} is no longer at version ${expected}; read it again before you write`);
   }
