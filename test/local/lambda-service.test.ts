@@ -10,6 +10,7 @@ import { FunctionPrincipals } from '../../local/iam/principals.ts';
 import { type FunctionInvoker, FunctionPool } from '../../local/lambda/function-pool.ts';
 import { startLambda } from '../../local/lambda/lambda-service.ts';
 import type { TemplateJson } from '../../local/template/template.ts';
+import { becomes } from '../support/becomes.ts';
 import { builtTemplate, type FunctionSource } from '../support/built-functions.ts';
 import { fakeClock } from '../support/fake-clock.ts';
 import { FunctionGate } from '../support/function-gate.ts';
@@ -414,7 +415,7 @@ describe('an event of an earlier process', () => {
     const throttled = { code: returns, properties: { ReservedConcurrentExecutions: 0 } };
     const { send, clock, entries } = await start(throttled, { folder });
     const { $metadata } = await send({});
-    await clock.until(() => clock.sleeping() === 1);
+    await becomes(() => clock.sleeping() === 1);
     const restarted = await restart(folder, returns);
     await restarted.clock.advance(firstRetry);
     expect(await restarted.entries.atLeast(1)).toEqual([$metadata.requestId]);
@@ -426,7 +427,7 @@ describe('an event of an earlier process', () => {
     const { send, clock, outcomes } = await start(handler('throw new Error()'), { folder });
     await send({});
     await outcomes.atLeast(1);
-    await clock.until(() => clock.sleeping() === 1);
+    await becomes(() => clock.sleeping() === 1);
     const restarted = await restart(folder, returns);
     await restarted.clock.expire(firstRetry);
     await restarted.entries.atLeast(1);
