@@ -11,6 +11,7 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import {
   assemblyOfSources,
   changed,
@@ -69,14 +70,24 @@ type Assistant = {
   ask: (model: string) => string[];
 };
 
+/** Between the keys of a person. */
+const PAUSE_MILLISECONDS = 500;
+
 /** Signs in as `npm start` says: by a command for the shell, and one that is typed in the assistant. */
 async function signIn({ command, typed }: ClientCommand, home: ClientHome): Promise<void> {
   const terminal = new Terminal(command, home);
   try {
     if (typed === undefined) return await terminal.succeeds();
     await terminal.shows('Type your message');
-    terminal.type(typed);
+    const [first, ...rest] = typed.split(' ');
+    terminal.type(first!);
+    // Until it completes the command, it takes it for a prompt.
+    await terminal.shows('Manage configured Model Context Protocol');
+    await setTimeout(PAUSE_MILLISECONDS);
+    terminal.type(` ${rest.join(' ')}`);
     await terminal.shows(typed);
+    // Gemini CLI takes a return that follows at once for a part of pasted text.
+    await setTimeout(PAUSE_MILLISECONDS);
     terminal.type('\r');
     await terminal.shows('Do you want to continue?');
     terminal.type('\r');
