@@ -145,7 +145,8 @@ export class Holdfast extends Construct implements IGrantable {
    * @throws ConfigurationError for a variable that Holdfast sets or reads
    */
   addEnvironment(name: string, value: string): this {
-    if (name in mcpVariables) throw new ConfigurationError(`${name} is a variable of Holdfast: choose another name`);
+    if (Object.hasOwn(mcpVariables, name))
+      throw new ConfigurationError(`${name} is a variable of Holdfast: choose another name`);
     for (const { handler } of [this.#server.mcp, this.#server.worker]) handler.addEnvironment(name, value);
     return this;
   }

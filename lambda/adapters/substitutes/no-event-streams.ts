@@ -4,7 +4,7 @@
  */
 export class EventStreamSerde {
   constructor() {
-    throw new Error('Event streams are not bundled: remove the substitute from lib/bundle/function-bundle.ts');
+    throw new Error('Event streams are not bundled: remove the substitute from lib/bundle/esbuild-run.ts');
   }
 }
 
