@@ -4,15 +4,15 @@ import type { ITableV2 } from 'aws-cdk-lib/aws-dynamodb';
 import { Grant, type IGrantable, type IPrincipal } from 'aws-cdk-lib/aws-iam';
 import type { IFunction } from 'aws-cdk-lib/aws-lambda';
 import { Construct } from 'constructs';
-import type {
-  AggregationEnvironment,
-  AuthorizerEnvironment,
-  DashboardEnvironment,
-  DiscoveryEnvironment,
-  McpEnvironment,
-  OAuthEnvironment,
+import {
+  type AggregationEnvironment,
+  type AuthorizerEnvironment,
+  type DashboardEnvironment,
+  type DiscoveryEnvironment,
+  type McpEnvironment,
+  mcpVariables,
+  type OAuthEnvironment,
 } from '../lambda/shared/environment.ts';
-import { mcpVariables } from '../lambda/shared/environment.ts';
 import { defaultScope, hasToolScopes } from '../lambda/shared/scope-set.ts';
 import { SealKey, SigningKeys } from './encryption-keys.ts';
 import { Firewall } from './firewall.ts';
@@ -145,8 +145,9 @@ export class Holdfast extends Construct implements IGrantable {
    * @throws ConfigurationError for a variable that Holdfast sets or reads
    */
   addEnvironment(name: string, value: string): this {
-    if (Object.hasOwn(mcpVariables, name))
+    if (Object.hasOwn(mcpVariables, name)) {
       throw new ConfigurationError(`${name} is a variable of Holdfast: choose another name`);
+    }
     for (const { handler } of [this.#server.mcp, this.#server.worker]) handler.addEnvironment(name, value);
     return this;
   }

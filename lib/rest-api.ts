@@ -175,7 +175,7 @@ export class McpRestApi extends Construct {
     }
   }
 
-  /** A route without CORS: the function answers a preflight as any other method that it does not have. */
+  /** A route without CORS: the function rejects a preflight like every method that it does not support. */
   #addPageRoute(path: string, target: Integration): void {
     const resource = this.api.root.resourceForPath(path);
     this.#acknowledgeOpen(resource.addMethod('ANY', target, { authorizationType: AuthorizationType.NONE }));
