@@ -6,7 +6,7 @@ import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import * as plain from '../../bench/harness/form-browser.ts';
 import { OAuthClient, redirectUri as plainRedirectUri, type Tokens } from '../../bench/harness/raw-oauth-client.ts';
 import { oauthPageText, type PageProblem } from '../../lambda/core/oauth/pages/oauth-page-text.ts';
-import { launchChromium, withChromium } from '../support/chromium.ts';
+import { launchChromium } from '../support/chromium.ts';
 import { everyPage } from '../support/every-page.ts';
 import { TestCloud } from '../support/test-cloud.ts';
 
@@ -37,7 +37,7 @@ beforeAll(async () => {
 });
 afterAll(() => emulator?.stop());
 
-withChromium('in a real browser', () => {
+describe('in a real browser', () => {
   let browser: Browser;
   let client: Server;
   let redirectUri: string;

@@ -6,7 +6,7 @@ import { type Assistant, assistants } from '../../bench/harness/mcp-clients.ts';
 import type { GrantRow, ResultPage as Listed, SessionRow } from '../../lambda/core/dashboard/dashboard-api.ts';
 import { demoUsers } from '../../local/cognito/demo-users.ts';
 import { DataFolder } from '../../local/data-folder.ts';
-import { launchChromium, withChromium } from '../support/chromium.ts';
+import { launchChromium } from '../support/chromium.ts';
 import { DashboardClient } from '../support/dashboard-client.ts';
 import { TestCloud } from '../support/test-cloud.ts';
 import { type ConnectedApp, writeWeekOfCalls } from '../support/week-of-calls.ts';
@@ -55,7 +55,7 @@ let browser: Browser;
 let adasClient: Assistant;
 let session: string;
 
-withChromium('the dashboard in a real browser', () => {
+describe('the dashboard in a real browser', () => {
   beforeAll(async () => {
     // With names of users.
     emulator = await TestCloud.start({ edits: [['cdk.json', '"context": {', '"context": { "showNames": "name",']] });

@@ -2,7 +2,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { buildSync } from 'esbuild';
 import type { Browser, Page } from 'playwright-core';
-import { launchChromium, withChromium } from '../support/chromium.ts';
+import { launchChromium } from '../support/chromium.ts';
 import { TestCloud } from '../support/test-cloud.ts';
 
 /** A client that is a web page of another origin, as the MCP Inspector is, and the limits of CORS on it. */
@@ -32,7 +32,7 @@ globalThis.challenge = async (url) => {
 };
 `;
 
-withChromium('a web page of another origin', () => {
+describe('a web page of another origin', () => {
   let target: TestCloud;
   let site: Server;
   let browser: Browser;

@@ -14,7 +14,7 @@ import type {
   SessionRow,
 } from '../../lambda/core/dashboard/dashboard-api.ts';
 import { keyPrefix } from '../../lambda/shared/table-keys.ts';
-import { launchChromium, withChromium } from '../support/chromium.ts';
+import { launchChromium } from '../support/chromium.ts';
 import { DashboardClient } from '../support/dashboard-client.ts';
 import { TestCloud } from '../support/test-cloud.ts';
 
@@ -24,7 +24,7 @@ jest.setTimeout(240_000);
 
 const run = promisify(execFile);
 
-withChromium('three users of one server', () => {
+describe('three users of one server', () => {
   let target: TestCloud;
   let browser: Browser;
   beforeAll(async () => {
