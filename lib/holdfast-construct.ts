@@ -1,7 +1,7 @@
 import { CfnOutput, Duration, Stack, Token } from 'aws-cdk-lib';
 import type { IRestApi } from 'aws-cdk-lib/aws-apigateway';
 import type { ITableV2 } from 'aws-cdk-lib/aws-dynamodb';
-import { Grant, type IGrantable, type IPrincipal } from 'aws-cdk-lib/aws-iam';
+import type { IGrantable, IPrincipal } from 'aws-cdk-lib/aws-iam';
 import type { IFunction } from 'aws-cdk-lib/aws-lambda';
 import { Construct } from 'constructs';
 import {
@@ -21,6 +21,7 @@ import { HoldfastFunction, type HoldfastFunctionProps } from './holdfast-functio
 import { CloudFrontHostname, CustomHostname } from './hostname.ts';
 import { Operations } from './operations/operations.ts';
 import { McpRestApi } from './rest-api.ts';
+import { grantReadSecret } from './secret-grant.ts';
 import { ServerPrincipal } from './server-principal.ts';
 import { SessionTable } from './session-table.ts';
 import { admissionEnvironment } from './settings/client-settings.ts';
@@ -33,6 +34,7 @@ import {
   refreshEnvironment,
   withProfile,
 } from './settings/identity-provider-settings.ts';
+import { durationText, queryText } from './settings/token-text.ts';
 import { HoldfastUserPool } from './user-pool.ts';
 
 /** How users sign in, as far as the rest of the stack depends on it. */
@@ -172,8 +174,7 @@ export class Holdfast extends Construct implements IGrantable {
 
   /** Your server: the MCP function, and its worker for long-running tools. */
   #createServer({ upstreamTokens }: SignIn, authorizer: HoldfastFunction): ServerFunctions {
-    const { server, scopes, toolTimeoutMinutes, authorizerCacheSeconds } = this.#settings;
-    const timeout = Duration.seconds(Math.round(toolTimeoutMinutes * 60));
+    const { server, scopes, toolTimeout: timeout, authorizerCacheTtl } = this.#settings;
     const environment = {
       ...this.#serverEnvironment(timeout),
       ...upstreamTokens?.environment,
@@ -204,7 +205,7 @@ export class Holdfast extends Construct implements IGrantable {
     this.#api.addMcp({
       mcp: mcp.handler,
       authorizer: authorizer.handler,
-      authorizerCache: Duration.seconds(hasToolScopes(scopes) ? 0 : authorizerCacheSeconds),
+      authorizerCache: hasToolScopes(scopes) ? Duration.seconds(0) : authorizerCacheTtl,
       timeout,
     });
     return { mcp, worker };
@@ -215,17 +216,17 @@ export class Holdfast extends Construct implements IGrantable {
     return {
       PUBLIC_URL: this.#publicUrl,
       TABLE_NAME: this.#table.name,
-      MCP_SESSION_TTL_HOURS: `${settings.sessionTtlHours}`,
+      MCP_SESSION_TTL_HOURS: durationText(settings.sessionTtl, 'Hours'),
       STALE_SESSION: settings.staleSession,
-      MCP_SESSION_TTL_HOURS_BY_GROUP: settings.sessionTtlHoursByGroup && queryOf(settings.sessionTtlHoursByGroup),
+      MCP_SESSION_TTL_HOURS_BY_GROUP: settings.sessionTtlByGroup && hoursByGroup(settings.sessionTtlByGroup),
       ALLOWED_ORIGINS: settings.allowedOrigins?.join(' '),
-      LISTEN_SECONDS: settings.listenSeconds > 0 ? `${settings.listenSeconds}` : undefined,
-      TASK_TTL_HOURS: `${settings.taskTtlHours}`,
+      LISTEN_SECONDS: isZero(settings.listenTimeout) ? undefined : durationText(settings.listenTimeout, 'Seconds'),
+      TASK_TTL_HOURS: durationText(settings.taskTtl, 'Hours'),
       // A legacy client waits this long for a long-running tool. The rest of the timeout is for ending its request.
       HOLD_SECONDS: `${Math.floor(timeout.toSeconds() * 0.9)}`,
       AUDIT_METHODS: settings.auditMethods,
       AUDIT_ARGUMENTS: settings.auditArguments,
-      AUDIT_RETENTION_DAYS: `${settings.auditRetentionDays}`,
+      AUDIT_RETENTION_DAYS: durationText(settings.auditRetention, 'Days'),
       SEAL_KEY_ID: this.#sealKey.id,
     };
   }
@@ -242,9 +243,9 @@ export class Holdfast extends Construct implements IGrantable {
         PUBLIC_URL: this.#publicUrl,
         TABLE_NAME: this.#table.name,
         ADMINS_GROUP: settings.adminsGroup,
-        AUDIT_RETENTION_DAYS: `${settings.auditRetentionDays}`,
-        GRANT_IDLE_DAYS: `${settings.grantIdleDays}`,
-        MCP_SESSION_TTL_HOURS: `${settings.sessionTtlHours}`,
+        AUDIT_RETENTION_DAYS: durationText(settings.auditRetention, 'Days'),
+        GRANT_IDLE_DAYS: durationText(settings.grantIdleTimeout, 'Days'),
+        MCP_SESSION_TTL_HOURS: durationText(settings.sessionTtl, 'Hours'),
         SEAL_KEY_ID: hasNames ? this.#sealKey.id : undefined,
       } satisfies DashboardEnvironment,
       memoryMegabytes: 512,
@@ -265,7 +266,7 @@ export class Holdfast extends Construct implements IGrantable {
       entry: 'aggregation',
       environment: {
         TABLE_NAME: this.#table.name,
-        AUDIT_RETENTION_DAYS: `${this.#settings.auditRetentionDays}`,
+        AUDIT_RETENTION_DAYS: durationText(this.#settings.auditRetention, 'Days'),
       } satisfies AggregationEnvironment,
       memoryMegabytes: 512,
       timeout: Duration.minutes(4),
@@ -295,7 +296,7 @@ export class Holdfast extends Construct implements IGrantable {
       'refresh-mac',
       ...(settings.showNames === 'no' ? [] : ['user-names' as const]),
     );
-    grantReadSecret(identityProvider, oauth);
+    this.#grantClientSecret(identityProvider, oauth);
     // Revokes the upstream tokens of grants that others ended: the dashboard, the command line.
     oauth.scheduleEvery(Duration.minutes(1));
     this.#api.addOAuth(oauth.handler);
@@ -313,7 +314,7 @@ export class Holdfast extends Construct implements IGrantable {
             grantUse: (grantee) => {
               this.#table.grantUpstreamTokens(grantee);
               this.#sealKey.grantSeal(grantee, 'upstream');
-              grantReadSecret(identityProvider, grantee);
+              this.#grantClientSecret(identityProvider, grantee);
             },
           }
         : undefined,
@@ -330,10 +331,10 @@ export class Holdfast extends Construct implements IGrantable {
       ...identityEnvironment(identityProvider, settings.upstreamTokens, groupsNamedBy(settings)),
       AUDIT_ARGUMENTS: settings.auditArguments,
       NAME_CLAIM: settings.showNames === 'no' ? undefined : settings.showNames,
-      ACCESS_TOKEN_MINUTES: `${settings.accessTokenMinutes}`,
-      GRANT_IDLE_DAYS: `${settings.grantIdleDays}`,
-      GRANT_ABSOLUTE_DAYS: `${settings.grantAbsoluteDays}`,
-      REFRESH_WINDOW_SECONDS: `${settings.refreshWindowSeconds}`,
+      ACCESS_TOKEN_MINUTES: durationText(settings.accessTokenTtl, 'Minutes'),
+      GRANT_IDLE_DAYS: durationText(settings.grantIdleTimeout, 'Days'),
+      GRANT_ABSOLUTE_DAYS: durationText(settings.grantAbsoluteTimeout, 'Days'),
+      REFRESH_WINDOW_SECONDS: durationText(settings.refreshWindow, 'Seconds'),
       REDIRECT_SCHEMES: settings.redirectSchemes.join(' '),
       ...admissionEnvironment(settings),
     };
@@ -382,11 +383,11 @@ export class Holdfast extends Construct implements IGrantable {
   }
 
   #createUserPool(): IdentityProviderSettings {
-    const { stage, grantAbsoluteDays } = this.#settings;
+    const { stage, grantAbsoluteTimeout } = this.#settings;
     const { userPoolId, identityProvider } = new HoldfastUserPool(this, 'Users', {
       stage,
       callbackUrl: callbackUrlOf(this.#publicUrl),
-      refreshTokenValidity: Duration.days(grantAbsoluteDays),
+      refreshTokenValidity: grantAbsoluteTimeout,
     });
     this.#output('UserPoolId', userPoolId, 'The Cognito user pool');
     this.#output(
@@ -398,30 +399,24 @@ export class Holdfast extends Construct implements IGrantable {
     return identityProvider;
   }
 
+  #grantClientSecret({ clientSecret }: IdentityProviderSettings, grantee: IGrantable): void {
+    if (clientSecret !== undefined) grantReadSecret(this, clientSecret, grantee);
+  }
+
   #output(id: string, value: string, description: string): void {
     new CfnOutput(this, id, { value, description });
   }
 }
 
-const queryOf = (values: Readonly<Record<string, number>>) =>
-  new URLSearchParams(
-    Object.entries(values).map(([name, value]): [string, string] => [name, String(value)]),
-  ).toString();
+const hoursByGroup = (ttls: Readonly<Record<string, Duration>>) =>
+  queryText(Object.fromEntries(Object.entries(ttls).map(([group, ttl]) => [group, durationText(ttl, 'Hours')])));
+
+const isZero = (duration: Duration) => !duration.isUnresolved() && duration.toMilliseconds() === 0;
 
 /** Groups that give power by a setting, and are kept in any case. */
-const groupsNamedBy = ({ adminsGroup, sessionTtlHoursByGroup = {} }: ResolvedSettings): string[] => [
+const groupsNamedBy = ({ adminsGroup, sessionTtlByGroup = {} }: ResolvedSettings): string[] => [
   adminsGroup,
-  ...Object.keys(sessionTtlHoursByGroup),
+  ...Object.keys(sessionTtlByGroup),
 ];
 
 const callbackUrlOf = (publicUrl: string) => `${publicUrl}/callback`;
-
-/** Grants reading the client secret, if there is one. `Secret.grantRead` would permit describing it as well. */
-function grantReadSecret({ clientSecretArn }: IdentityProviderSettings, grantee: IGrantable): void {
-  if (clientSecretArn === undefined) return;
-  Grant.addToPrincipal({
-    grantee,
-    actions: ['secretsmanager:GetSecretValue'],
-    resourceArns: [clientSecretArn],
-  }).assertSuccess();
-}

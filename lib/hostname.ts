@@ -31,22 +31,24 @@ export class CustomHostname extends Construct {
 
   constructor(scope: Construct, id: string, props: { api: RestApi; domain: CustomDomain }) {
     super(scope, id);
-    const { domainName, certificateArn, hostedZone } = props.domain;
+    const { domainName, certificate, hostedZone } = props.domain;
     const domain = new DomainName(this, 'Domain', {
       domainName,
-      certificate: Certificate.fromCertificateArn(this, 'Certificate', certificateArn),
+      certificate:
+        typeof certificate === 'string'
+          ? Certificate.fromCertificateArn(this, 'Certificate', certificate)
+          : certificate,
       endpointType: EndpointType.REGIONAL,
       securityPolicy: SecurityPolicy.TLS_1_2,
       mapping: props.api,
     });
     if (hostedZone !== undefined) {
-      const zone = HostedZone.fromHostedZoneAttributes(this, 'Zone', {
-        hostedZoneId: hostedZone.id,
-        zoneName: hostedZone.name,
-      });
+      const zone =
+        'hostedZoneArn' in hostedZone ? hostedZone : HostedZone.fromHostedZoneAttributes(this, 'Zone', hostedZone);
       new ARecord(this, 'Address', {
         zone,
-        recordName: domainName,
+        // Absolute, because the end of a token is unknown, and a relative name would have the zone's name appended.
+        recordName: `${domainName}.`,
         target: RecordTarget.fromAlias(new ApiGatewayDomain(domain)),
       });
     }

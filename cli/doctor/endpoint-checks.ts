@@ -42,7 +42,7 @@ const connectionRemedies: [code: RegExp, Remedy][] = [
     /CERT|ALTNAME|SIGNATURE|SELF_SIGNED|SSL|TLS/,
     {
       why: 'Clients cannot verify the server.',
-      mend: 'Use an unexpired certificate of a public authority for this host: check domain.certificateArn and any proxy in front.',
+      mend: 'Use an unexpired certificate of a public authority for this host: check domain.certificate and any proxy in front.',
     },
   ],
   [

@@ -7,17 +7,18 @@ import { Construct } from 'constructs';
 export interface AlarmTopicProps {
   /** The address to subscribe to a new topic. */
   readonly email: string | undefined;
-  /** ARN of an existing topic; a new topic is created without it. */
-  readonly topicArn: string | undefined;
+  /** An existing topic or its ARN; a new topic is created without it. */
+  readonly existing: ITopic | string | undefined;
 }
 
 /** The SNS topic that receives the alarms: an existing one, or a new one with an e-mail subscription. */
 export class AlarmTopic extends Construct {
   readonly topic: ITopic;
 
-  constructor(scope: Construct, id: string, { email, topicArn }: AlarmTopicProps) {
+  constructor(scope: Construct, id: string, { email, existing }: AlarmTopicProps) {
     super(scope, id);
-    this.topic = topicArn === undefined ? this.#createTopic(email) : Topic.fromTopicArn(this, 'Topic', topicArn);
+    if (existing === undefined) this.topic = this.#createTopic(email);
+    else this.topic = typeof existing === 'string' ? Topic.fromTopicArn(this, 'Topic', existing) : existing;
   }
 
   #createTopic(email: string | undefined): Topic {

@@ -1,4 +1,6 @@
-import { quoted } from './setting-validation.ts';
+import { Token } from 'aws-cdk-lib';
+import type { ITopic } from 'aws-cdk-lib/aws-sns';
+import { hasSyntax, quoted } from './setting-validation.ts';
 
 /** The threshold of an alarm: it goes off after so many consecutive periods of five minutes at or above it. */
 export type AlarmRule = { readonly threshold: number; readonly evaluationPeriods: number };
@@ -103,10 +105,10 @@ export interface AlarmSettings {
    */
   readonly alarmEmail?: string;
   /**
-   * ARN of an SNS topic in the stack's region that receives the alarms, instead of an e-mail address.
+   * An SNS topic in the stack's region that receives the alarms, or its ARN, instead of an e-mail address.
    * @default - no topic
    */
-  readonly alarmTopicArn?: string;
+  readonly alarmTopic?: ITopic | string;
 }
 
 /** CloudWatch evaluates at most one day. */
@@ -117,20 +119,20 @@ const topicArnSyntax = /^arn:aws[a-z-]*:sns:[a-z0-9-]+:\d{12}:\S+$/;
 
 /** Yields an error message for each invalid setting. */
 export function* validateAlarms(settings: AlarmSettings): Generator<string> {
-  const { operations, alarms, alarmEmail, alarmTopicArn } = settings;
+  const { operations, alarms, alarmEmail, alarmTopic } = settings;
   yield* validateAlarmRules(alarms ?? {});
-  const given = Object.entries({ alarms, alarmEmail, alarmTopicArn }).filter(([, value]) => value);
+  const given = Object.entries({ alarms, alarmEmail, alarmTopic }).filter(([, value]) => value);
   if (!operations && given.length > 0) {
     yield `${given.map(([name]) => name).join(' and ')} without operations: set operations to true to create the alarms`;
   }
-  if (alarmEmail !== undefined && !emailSyntax.test(alarmEmail)) {
+  if (alarmEmail !== undefined && !hasSyntax(emailSyntax, alarmEmail)) {
     yield `alarmEmail is ${quoted(alarmEmail)}: write one e-mail address`;
   }
-  if (alarmTopicArn !== undefined && !topicArnSyntax.test(alarmTopicArn)) {
-    yield `alarmTopicArn is ${quoted(alarmTopicArn)}: write the ARN of an SNS topic`;
+  if (typeof alarmTopic === 'string' && !hasSyntax(topicArnSyntax, alarmTopic)) {
+    yield `alarmTopic is ${quoted(alarmTopic)}: write the ARN of an SNS topic`;
   }
-  if (alarmEmail !== undefined && alarmTopicArn !== undefined) {
-    yield 'alarmEmail and alarmTopicArn are both set: subscribe the address to your topic, or remove one of them';
+  if (alarmEmail !== undefined && alarmTopic !== undefined) {
+    yield 'alarmEmail and alarmTopic are both set: subscribe the address to your topic, or remove one of them';
   }
 }
 
@@ -140,10 +142,10 @@ function* validateAlarmRules(alarms: AlarmRules): Generator<string> {
       yield `alarms has ${quoted(name)}: choose from ${Object.keys(alarmDefaults).join(', ')}`;
     } else if (rule !== false) {
       const { threshold = 1, evaluationPeriods = 1 } = rule;
-      if (!(threshold > 0)) yield `alarms.${name}.threshold is ${threshold}: choose a number above 0`;
-      if (
-        !(Number.isInteger(evaluationPeriods) && evaluationPeriods >= 1 && evaluationPeriods <= MAX_EVALUATION_PERIODS)
-      ) {
+      if (!Token.isUnresolved(threshold) && !(threshold > 0))
+        yield `alarms.${name}.threshold is ${threshold}: choose a number above 0`;
+      const isPeriods = Number.isInteger(evaluationPeriods) && evaluationPeriods >= 1;
+      if (!Token.isUnresolved(evaluationPeriods) && !(isPeriods && evaluationPeriods <= MAX_EVALUATION_PERIODS)) {
         yield `alarms.${name}.evaluationPeriods is ${evaluationPeriods}: choose a whole number from 1 to ${MAX_EVALUATION_PERIODS}`;
       }
     }

@@ -1,4 +1,7 @@
-import { type Limits, quoted, validateNumber, type WithDefaults } from './setting-validation.ts';
+import { Duration, Token } from 'aws-cdk-lib';
+import type { ICertificate } from 'aws-cdk-lib/aws-certificatemanager';
+import type { HostedZoneAttributes, IHostedZone } from 'aws-cdk-lib/aws-route53';
+import { type DurationLimits, hasSyntax, quoted, validateDuration, type WithDefaults } from './setting-validation.ts';
 
 /** A throttle of API Gateway, which answers 429 to every caller beyond it. */
 export interface Throttle {
@@ -12,13 +15,13 @@ export interface Throttle {
 export interface CustomDomain {
   /** The host name, such as `mcp.example.com`. */
   readonly domainName: string;
-  /** ARN of a Certificate Manager certificate for the host name, in the region of the stack. */
-  readonly certificateArn: string;
+  /** A Certificate Manager certificate for the host name, in the region of the stack, or its ARN. */
+  readonly certificate: ICertificate | string;
   /**
    * The Route 53 hosted zone in which the stack creates the alias record.
    * @default - you create a CNAME record to the stack's output `DnsTarget`
    */
-  readonly hostedZone?: { readonly id: string; readonly name: string };
+  readonly hostedZone?: IHostedZone | HostedZoneAttributes;
 }
 
 /** The REST API and what is in front of it. */
@@ -35,11 +38,11 @@ export interface ApiSettings {
    */
   readonly firewall?: boolean;
   /**
-   * Time for which API Gateway caches the authorizer's result for a token, in seconds; 0 disables the cache. The stack
-   * sets 0 when a tool requires a further scope (`lambda/scopes.ts`).
-   * @default 300
+   * Time for which API Gateway caches the authorizer's result for a token; zero disables the cache. The stack
+   * sets zero when a tool requires a further scope (`lambda/scopes.ts`).
+   * @default Duration.minutes(5)
    */
-  readonly authorizerCacheSeconds?: number;
+  readonly authorizerCacheTtl?: Duration;
   /**
    * The throttle of the whole API.
    * @default - 500 requests per second, burst 1000
@@ -60,13 +63,17 @@ export interface ApiSettings {
 
 export const apiDefaults = {
   firewall: false,
-  authorizerCacheSeconds: 300,
+  authorizerCacheTtl: Duration.minutes(5),
   throttle: { rate: 500, burst: 1000 },
   oauthThrottle: { rate: 25, burst: 50 },
   manageApiGatewayAccount: true,
 } satisfies ApiSettings;
 
-const cacheLimits: Limits = { min: 0, max: 300, reason: 'a cached result can outlive its token' };
+const cacheLimits: DurationLimits = {
+  min: Duration.seconds(0),
+  max: Duration.minutes(5),
+  reason: 'a cached result can outlive its token',
+};
 
 const hostnameSyntax = /^(?=.{4,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]$/;
 const certificateArnSyntax = /^arn:aws[a-z-]*:acm:(?<region>[a-z0-9-]+):\d{12}:certificate\/\S+$/;
@@ -79,8 +86,8 @@ export function* validateApi(
   settings: WithDefaults<ApiSettings, typeof apiDefaults>,
   region: string | undefined,
 ): Generator<string> {
-  const { domain, firewall, authorizerCacheSeconds } = settings;
-  yield* validateNumber('authorizerCacheSeconds', authorizerCacheSeconds, cacheLimits);
+  const { domain, firewall, authorizerCacheTtl } = settings;
+  yield* validateDuration('authorizerCacheTtl', authorizerCacheTtl, cacheLimits);
   for (const name of ['throttle', 'oauthThrottle'] as const) yield* validateThrottle(name, settings[name]);
   if (firewall && domain === undefined) {
     yield 'firewall is true without a domain, so the web ACL would see only CloudFront: set domain or remove firewall';
@@ -89,26 +96,29 @@ export function* validateApi(
 }
 
 function* validateThrottle(name: string, { rate, burst }: Throttle): Generator<string> {
-  if (!(rate > 0 && rate <= 10_000 && Number.isInteger(burst) && burst > 0 && burst <= 10_000)) {
+  const isRate = Token.isUnresolved(rate) || (rate > 0 && rate <= 10_000);
+  const isBurst = Token.isUnresolved(burst) || (Number.isInteger(burst) && burst > 0 && burst <= 10_000);
+  if (!isRate || !isBurst) {
     yield `${name} is ${quoted({ rate, burst })}: choose a rate and a burst above 0 and at most 10000, to limit the cost`;
   }
 }
 
 function* validateDomain(
-  { domainName, certificateArn, hostedZone }: CustomDomain,
+  { domainName, certificate, hostedZone }: CustomDomain,
   region: string | undefined,
 ): Generator<string> {
-  if (!hostnameSyntax.test(domainName)) {
+  if (!hasSyntax(hostnameSyntax, domainName)) {
     yield `domain.domainName is ${quoted(domainName)}: write a host name in lower case, such as mcp.example.com`;
   }
-  const certificate = certificateArnSyntax.exec(certificateArn);
-  const certificateRegion = certificate?.groups?.region;
-  if (certificate === null) {
-    yield `domain.certificateArn is ${quoted(certificateArn)}: write the ARN of a certificate in Certificate Manager`;
-  } else if (region !== undefined && certificateRegion !== region) {
-    yield `domain.certificateArn is in ${certificateRegion}: use a certificate in ${region}, the region of the API`;
+  const certificateArn = typeof certificate === 'string' ? certificate : certificate.certificateArn;
+  const certificateRegion = certificateArnSyntax.exec(certificateArn)?.groups?.region;
+  if (!hasSyntax(certificateArnSyntax, certificateArn)) {
+    yield `domain.certificate is ${quoted(certificateArn)}: write the ARN of a certificate in Certificate Manager`;
+  } else if (region !== undefined && certificateRegion !== undefined && certificateRegion !== region) {
+    yield `domain.certificate is in ${certificateRegion}: use a certificate in ${region}, the region of the API`;
   }
-  if (hostedZone !== undefined && !`.${domainName}`.endsWith(`.${hostedZone.name}`)) {
-    yield `domain.hostedZone.name is ${quoted(hostedZone.name)}: use a zone that contains ${domainName}`;
+  if (hostedZone === undefined || Token.isUnresolved([domainName, hostedZone.zoneName])) return;
+  if (!`.${domainName}`.endsWith(`.${hostedZone.zoneName}`)) {
+    yield `domain.hostedZone is ${quoted(hostedZone.zoneName)}: use a zone that contains ${domainName}`;
   }
 }

@@ -1,4 +1,5 @@
-import { type Limits, validateChoice, validateNumber, type WithDefaults } from './setting-validation.ts';
+import { Duration } from 'aws-cdk-lib';
+import { type DurationLimits, validateChoice, validateDuration, type WithDefaults } from './setting-validation.ts';
 
 export interface AuditSettings {
   /**
@@ -13,23 +14,27 @@ export interface AuditSettings {
    */
   readonly auditArguments?: 'no' | 'digest' | 'redacted';
   /**
-   * Retention of the audit log in days.
-   * @default 30
+   * Retention of the audit log.
+   * @default Duration.days(30)
    */
-  readonly auditRetentionDays?: number;
+  readonly auditRetention?: Duration;
 }
 
 export const auditDefaults = {
   auditMethods: 'tools',
   auditArguments: 'no',
-  auditRetentionDays: 30,
+  auditRetention: Duration.days(30),
 } satisfies AuditSettings;
 
-const retentionLimits: Limits = { min: 1, max: 3650, reason: 'an audit log must expire' };
+const retentionLimits: DurationLimits = {
+  min: Duration.days(1),
+  max: Duration.days(3650),
+  reason: 'an audit log must expire',
+};
 
 /** Yields an error message for each invalid setting. */
 export function* validateAudit(settings: WithDefaults<AuditSettings, typeof auditDefaults>): Generator<string> {
   yield* validateChoice('auditMethods', settings.auditMethods, ['tools', 'all']);
   yield* validateChoice('auditArguments', settings.auditArguments, ['no', 'digest', 'redacted']);
-  yield* validateNumber('auditRetentionDays', settings.auditRetentionDays, retentionLimits);
+  yield* validateDuration('auditRetention', settings.auditRetention, retentionLimits);
 }

@@ -1,6 +1,7 @@
+import { Token } from 'aws-cdk-lib';
 import { hasPrivateMembers } from '../../lambda/shared/jwk-members.ts';
 import { redirectUseFault } from '../../lambda/shared/redirect-uri-rules.ts';
-import { quoted, validateChoice, type WithDefaults } from './setting-validation.ts';
+import { hasSyntax, quoted, validateChoice, type WithDefaults } from './setting-validation.ts';
 import type { Stage } from './stage.ts';
 
 /** A public key as a JWK (RFC 7517). */
@@ -100,9 +101,11 @@ export function* validateClients(
   settings: ResolvedClientSettings & { stage: Stage; redirectSchemes: string[] },
 ): Generator<string> {
   const { clients, redirectSchemes } = settings;
-  yield* validateAdmission(settings, 'clientDocuments', 'clientDocumentHosts', (host) => syntax.publicHost.test(host));
+  yield* validateAdmission(settings, 'clientDocuments', 'clientDocumentHosts', (host) =>
+    hasSyntax(syntax.publicHost, host),
+  );
   yield* validateAdmission(settings, 'dynamicRegistration', 'dynamicRegistrationRedirects', (entry) => {
-    return syntax.host.test(entry) || redirectSchemes.includes(entry);
+    return hasSyntax(syntax.host, entry) || redirectSchemes.includes(entry);
   });
   if (clients.length === 0 && settings.clientDocuments === 'off' && settings.dynamicRegistration === 'off') {
     yield 'clientDocuments and dynamicRegistration are off and clients is empty: admit at least one client';
@@ -145,7 +148,7 @@ function* validateClient(
   client: PreregisteredClientSettings,
   redirectSchemes: string[],
 ): Generator<string> {
-  if (typeof client.id !== 'string' || !syntax.id.test(client.id)) {
+  if (typeof client.id !== 'string' || !hasSyntax(syntax.id, client.id)) {
     yield `${name}.id is ${quoted(client.id)}: use letters, digits and ._~- and do not begin with dcr_`;
   }
   if (typeof client.name !== 'string' || client.name.trim() === '') {
@@ -158,7 +161,7 @@ function* validateClient(
 function* validateRedirectUris(name: string, uris: string[], schemes: string[]): Generator<string> {
   if (!Array.isArray(uris) || uris.length === 0) return yield `${name} is empty: list at least one redirect URI`;
   for (const uri of uris) {
-    const fault = redirectUseFault(String(uri), schemes);
+    const fault = Token.isUnresolved(uri) ? undefined : redirectUseFault(String(uri), schemes);
     if (fault !== undefined) {
       yield `${name} has ${quoted(uri)}: ${fault}. Use https, http on a loopback address, or one of redirectSchemes`;
     }

@@ -1,3 +1,5 @@
+import { Token } from 'aws-cdk-lib';
+import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
 import { isLoopbackHost } from '../../lambda/shared/loopback.ts';
 import {
   type ClientAuthenticationMethod,
@@ -5,7 +7,8 @@ import {
 } from '../../lambda/shared/upstream-authentication.ts';
 import { type ProviderProfile, type ProviderProfileName, providerProfiles } from './provider-profiles.ts';
 import { scopeSyntax } from './scope-validation.ts';
-import { quoted } from './setting-validation.ts';
+import { hasSyntax, quoted } from './setting-validation.ts';
+import { hostText, queryText } from './token-text.ts';
 
 /** The identity provider that users sign in with. Holdfast is an OIDC client of it. */
 export interface IdentityProviderSettings {
@@ -29,15 +32,15 @@ export interface IdentityProviderSettings {
    */
   readonly clientId?: string;
   /**
-   * ARN of the Secrets Manager secret that contains the client secret as plain text or, for `private_key_jwt`, the private
-   * key as a JSON Web Key with `alg` and `kid`, and with `x5t#S256` where the provider has a certificate of it.
+   * The Secrets Manager secret, or its ARN, that contains the client secret as plain text or, for `private_key_jwt`, the
+   * private key as a JSON Web Key with `alg` and `kid`, and with `x5t#S256` where the provider has a certificate of it.
    * @default - a public client, with PKCE only
    */
-  readonly clientSecretArn?: string;
+  readonly clientSecret?: ISecret | string;
   /**
    * How Holdfast authenticates to the provider in token, refresh and revocation requests (OIDC Core §9). `none`: a public
    * client, with PKCE only.
-   * @default - `none` without `clientSecretArn`; else that of the profile, or of a profile without one, `client_secret_post`
+   * @default - `none` without `clientSecret`; else that of the profile, or of a profile without one, `client_secret_post`
    * if the provider's discovery document lists it and `client_secret_basic` if not
    */
   readonly authentication?: ClientAuthenticationMethod;
@@ -64,7 +67,7 @@ export interface IdentityProviderSettings {
   readonly groupClaims?: string[];
   /**
    * Groups that tools see in `context.user.groups`: names, or starts of names with a final `*`. Groups that `adminsGroup`
-   * and `sessionTtlHoursByGroup` name are kept without this setting. Of one user, at most 50 groups and 2,048 bytes of
+   * and `sessionTtlByGroup` name are kept without this setting. Of one user, at most 50 groups and 2,048 bytes of
    * group names are kept: the groups of those settings first, and then in the order of this list.
    * @default ['*'] - all groups, within the limits
    */
@@ -99,7 +102,7 @@ export function withProfile(provider: IdentityProviderSettings) {
     groupClaims: provider.groupClaims ?? profile.groupClaims,
     groupPrefix: profile.groupPrefix,
     groups: provider.groups ?? ['*'],
-    name: provider.name ?? profile.name ?? new URL(provider.issuer).host,
+    name: provider.name ?? profile.name ?? hostText(provider.issuer),
   };
 }
 
@@ -144,9 +147,9 @@ export function identityEnvironment(
   return {
     ...refreshEnvironment(provider, namedGroups),
     IDP_SCOPES: scopes.join(' '),
-    IDP_PARAMETERS: new URLSearchParams(parameters).toString(),
+    IDP_PARAMETERS: queryText(parameters),
     IDP_DASHBOARD_SCOPES: dashboard.scopes.join(' '),
-    IDP_DASHBOARD_PARAMETERS: new URLSearchParams(dashboard.parameters).toString(),
+    IDP_DASHBOARD_PARAMETERS: queryText(dashboard.parameters),
     IDP_REVOKES: profileOf(provider).revokes ? 'true' : undefined,
     IDP_NAME: name,
   };
@@ -156,13 +159,13 @@ export function identityEnvironment(
 export function refreshEnvironment(provider: IdentityProviderSettings, namedGroups: readonly string[] = []) {
   const profile: ProviderProfile = profileOf(provider);
   const { authentication = profile.authentication, ...settings } = withProfile(provider);
-  const { issuer, clientId, clientSecretArn, groupClaims, groupPrefix, groups } = settings;
+  const { issuer, clientId, clientSecret, groupClaims, groupPrefix, groups } = settings;
   if (clientId === undefined) throw new Error('identityProvider.clientId is required outside direct mode');
   return {
     IDP_ISSUER: issuer,
     IDP_CLIENT_ID: clientId,
-    IDP_CLIENT_SECRET_ARN: clientSecretArn,
-    IDP_AUTHENTICATION: clientSecretArn === undefined ? 'none' : authentication,
+    IDP_CLIENT_SECRET_ARN: typeof clientSecret === 'object' ? clientSecret.secretArn : clientSecret,
+    IDP_AUTHENTICATION: clientSecret === undefined ? 'none' : authentication,
     IDP_ASSERTION_AUDIENCE: authentication === 'private_key_jwt' ? profile.assertionAudience : undefined,
     IDP_GROUP_CLAIMS: groupClaims.join(' '),
     IDP_GROUP_PREFIX: groupPrefix,
@@ -199,10 +202,9 @@ export function* validateIdentityProvider(provider: IdentityProviderSettings): G
     return yield `identityProvider.mode is ${quoted(mode)}: choose facade or direct`;
   }
   const profile = profileOf(provider);
-  const url = URL.parse(issuer);
-  if (url === null || !isSecure(url) || url.search !== '' || url.hash !== '') {
+  if (!isIssuerUrl(issuer)) {
     yield `identityProvider.issuer is ${quoted(issuer)}: write the https URL that is the iss of its tokens`;
-  } else if (profile.issuer?.syntax.test(issuer) === false) {
+  } else if (profile.issuer !== undefined && !hasSyntax(profile.issuer.syntax, issuer)) {
     yield `identityProvider.issuer is ${quoted(issuer)}: an issuer of ${profileName} is like ${profile.issuer.example}`;
   }
   yield* validateGroups(provider);
@@ -213,7 +215,7 @@ export function* validateIdentityProvider(provider: IdentityProviderSettings): G
 function* validateScopeSyntax(provider: IdentityProviderSettings): Generator<string> {
   for (const member of ['scopes', 'dashboardScopes'] as const) {
     for (const scope of provider[member] ?? []) {
-      if (scopeSyntax.test(scope)) continue;
+      if (hasSyntax(scopeSyntax, scope)) continue;
       yield `identityProvider.${member} has ${quoted(scope)}: use no spaces, quotes, $ or \\ in a scope`;
     }
   }
@@ -221,27 +223,27 @@ function* validateScopeSyntax(provider: IdentityProviderSettings): Generator<str
 
 function* validateGroups(provider: IdentityProviderSettings): Generator<string> {
   for (const claim of provider.groupClaims ?? []) {
-    if (!/^\S+$/.test(claim))
+    if (!hasSyntax(/^\S+$/, claim))
       yield `identityProvider.groupClaims has ${quoted(claim)}: use a claim name without spaces`;
   }
   for (const group of provider.groups ?? []) {
-    if (group === '' || group.slice(0, -1).includes('*')) {
+    if (!hasSyntax(/^[^*]+\*?$|^\*$/, group)) {
       yield `identityProvider.groups has ${quoted(group)}: write a name, or the start of names with a final *`;
     }
   }
 }
 
 function* validateFacadeMode(provider: IdentityProviderSettings, profile: ProviderProfile): Generator<string> {
-  const { profile: profileName, clientId, clientSecretArn, scopes, dashboardScopes } = provider;
+  const { profile: profileName, clientId, clientSecret, scopes, dashboardScopes } = provider;
   if (!clientId) {
     yield "identityProvider.clientId is empty: register Holdfast there with the stack's output CallbackUrl";
   }
-  if (clientSecretArn === undefined && profile.needsSecret) {
-    yield `identityProvider.clientSecretArn is missing: ${profileName} requires a secret of web applications`;
+  if (clientSecret === undefined && profile.needsSecret) {
+    yield `identityProvider.clientSecret is missing: ${profileName} requires a secret of web applications`;
   }
   // The value may be the secret itself, so the message does not repeat it.
-  if (clientSecretArn !== undefined && !secretArnSyntax.test(clientSecretArn)) {
-    yield 'identityProvider.clientSecretArn is not a complete ARN: store the secret in Secrets Manager and give its ARN';
+  if (typeof clientSecret === 'string' && !hasSyntax(secretArnSyntax, clientSecret)) {
+    yield 'identityProvider.clientSecret is not a complete ARN: store the secret in Secrets Manager and give its ARN';
   }
   for (const [member, given] of Object.entries({ scopes, dashboardScopes })) {
     if (given === undefined || given.includes('openid')) continue;
@@ -256,16 +258,16 @@ function* validateFacadeMode(provider: IdentityProviderSettings, profile: Provid
   }
 }
 
-function* validateAuthentication({ authentication, clientSecretArn }: IdentityProviderSettings): Generator<string> {
+function* validateAuthentication({ authentication, clientSecret }: IdentityProviderSettings): Generator<string> {
   if (authentication === undefined) return;
   const name = `identityProvider.authentication is ${quoted(authentication)}`;
   if (!clientAuthenticationMethods.includes(authentication)) {
     yield `${name}: choose one of ${clientAuthenticationMethods.join(', ')}`;
-  } else if (authentication === 'none' && clientSecretArn !== undefined) {
-    yield `${name}, but there is a clientSecretArn: remove one of them`;
-  } else if (authentication !== 'none' && clientSecretArn === undefined) {
+  } else if (authentication === 'none' && clientSecret !== undefined) {
+    yield `${name}, but there is a clientSecret: remove one of them`;
+  } else if (authentication !== 'none' && clientSecret === undefined) {
     const content = authentication === 'private_key_jwt' ? 'the private key' : 'the client secret';
-    yield `${name}, which needs clientSecretArn: store ${content} in Secrets Manager and give its ARN`;
+    yield `${name}, which needs clientSecret: store ${content} in Secrets Manager and give its ARN`;
   }
 }
 
@@ -288,7 +290,7 @@ function* validateDirectMode(provider: IdentityProviderSettings, profile: Provid
   }
   const clientMembers = [
     'clientId',
-    'clientSecretArn',
+    'clientSecret',
     'authentication',
     'dashboardScopes',
     'parameters',
@@ -302,11 +304,16 @@ function* validateDirectMode(provider: IdentityProviderSettings, profile: Provid
   if (provider.scopes?.length === 0) yield 'identityProvider.scopes is empty: name the scopes that clients request';
   if (audience === '')
     yield 'identityProvider.audience is "": any token of the provider would be valid for this server';
-  const keySetUrl = jwksUri === undefined ? undefined : URL.parse(jwksUri);
-  if (keySetUrl === null || (keySetUrl !== undefined && !isSecure(keySetUrl))) {
+  if (jwksUri !== undefined && !isSecureUrl(jwksUri)) {
     yield `identityProvider.jwksUri is ${quoted(jwksUri)}: write an https URL`;
   }
 }
 
 /** Permits plain http for a provider on the same computer, which only the local emulator can reach. */
-const isSecure = (url: URL) => url.protocol === 'https:' || (url.protocol === 'http:' && isLoopbackHost(url));
+function isSecureUrl(text: string): boolean {
+  if (Token.isUnresolved(text)) return true;
+  const url = URL.parse(text);
+  return url !== null && (url.protocol === 'https:' || (url.protocol === 'http:' && isLoopbackHost(url)));
+}
+
+const isIssuerUrl = (text: string) => isSecureUrl(text) && hasSyntax(/^[^?#]*$/, text);

@@ -1,17 +1,24 @@
-import { type Limits, quoted, validateChoice, validateNumber, type WithDefaults } from './setting-validation.ts';
+import { Duration } from 'aws-cdk-lib';
+import {
+  type DurationLimits,
+  quoted,
+  validateChoice,
+  validateDuration,
+  type WithDefaults,
+} from './setting-validation.ts';
 
 export interface SessionSettings {
   /**
-   * Time after its last request at which a session expires, in hours.
-   * @default 24
+   * Time after its last request at which a session expires.
+   * @default Duration.hours(24)
    */
-  readonly sessionTtlHours?: number;
+  readonly sessionTtl?: Duration;
   /**
-   * The session TTL of users in certain groups, in hours by group name. The shortest TTL applies to a user in several
+   * The session TTL of users in certain groups, by group name. The shortest TTL applies to a user in several
    * of these groups.
-   * @default - `sessionTtlHours` for every user
+   * @default - `sessionTtl` for every user
    */
-  readonly sessionTtlHoursByGroup?: Readonly<Record<string, number>>;
+  readonly sessionTtlByGroup?: Readonly<Record<string, Duration>>;
   /**
    * The response to the id of an expired or unknown session: `renew` starts a fresh session of the same user, `reject`
    * answers 404 as the specification requires, from which most clients do not recover.
@@ -20,15 +27,19 @@ export interface SessionSettings {
   readonly staleSession?: 'renew' | 'reject';
 }
 
-export const sessionDefaults = { sessionTtlHours: 24, staleSession: 'renew' } satisfies SessionSettings;
+export const sessionDefaults = { sessionTtl: Duration.hours(24), staleSession: 'renew' } satisfies SessionSettings;
 
-const sessionTtlLimits: Limits = { min: 0.01, max: 24 * 90, reason: 'a session does not outlive the longest grant' };
+const sessionTtlLimits: DurationLimits = {
+  min: Duration.seconds(36),
+  max: Duration.days(90),
+  reason: 'a session does not outlive the longest grant',
+};
 
 /** Yields an error message for each invalid setting. */
 export function* validateSessions(settings: WithDefaults<SessionSettings, typeof sessionDefaults>): Generator<string> {
-  yield* validateNumber('sessionTtlHours', settings.sessionTtlHours, sessionTtlLimits);
-  for (const [group, hours] of Object.entries(settings.sessionTtlHoursByGroup ?? {})) {
-    yield* validateNumber(`sessionTtlHoursByGroup[${quoted(group)}]`, hours, sessionTtlLimits);
+  yield* validateDuration('sessionTtl', settings.sessionTtl, sessionTtlLimits);
+  for (const [group, ttl] of Object.entries(settings.sessionTtlByGroup ?? {})) {
+    yield* validateDuration(`sessionTtlByGroup[${quoted(group)}]`, ttl, sessionTtlLimits);
   }
   yield* validateChoice('staleSession', settings.staleSession, ['renew', 'reject']);
 }

@@ -16,7 +16,7 @@ type ContextSettings = Pick<
   | 'operations'
   | 'lambdaSystemLogs'
   | 'alarmEmail'
-  | 'alarmTopicArn'
+  | 'alarmTopic'
   | 'dashboard'
   | 'adminsGroup'
   | 'showNames'
@@ -40,7 +40,7 @@ export function settingsFromContext(node: Node): ContextSettings {
     operations: flag('operations'),
     lambdaSystemLogs: flag('lambdaSystemLogs'),
     alarmEmail: text('alarmEmail'),
-    alarmTopicArn: text('alarmTopicArn'),
+    alarmTopic: text('alarmTopicArn'),
     dashboard: flag('dashboard'),
     adminsGroup: text('adminsGroup'),
     showNames: text('showNames') as HoldfastSettings['showNames'],
@@ -99,7 +99,7 @@ function identityProviderFromContext({ text, list, group }: ContextReader): Iden
     mode: mode as IdentityProviderSettings['mode'],
     issuer: provider.idpIssuer!,
     clientId: text('idpClientId'),
-    clientSecretArn: text('idpClientSecretArn'),
+    clientSecret: text('idpClientSecretArn'),
     authentication: text('idpAuthentication') as IdentityProviderSettings['authentication'],
     scopes: list('idpScopes'),
     dashboardScopes: list('idpDashboardScopes'),
@@ -114,7 +114,13 @@ function identityProviderFromContext({ text, list, group }: ContextReader): Iden
 function domainFromContext({ group }: ContextReader): HoldfastSettings['domain'] {
   const domain = group(['domainName', 'certificateArn'], ['hostedZoneId', 'hostedZoneName']);
   const zone = group(['hostedZoneId', 'hostedZoneName'], []);
-  return domain && { ...domain, hostedZone: zone && { id: zone.hostedZoneId, name: zone.hostedZoneName } };
+  return (
+    domain && {
+      domainName: domain.domainName,
+      certificate: domain.certificateArn,
+      hostedZone: zone && { hostedZoneId: zone.hostedZoneId, zoneName: zone.hostedZoneName },
+    }
+  );
 }
 
 /** A JSON array in `cdk.json`, or its serialization on the command line. `resolveSettings` validates its members. */

@@ -1,5 +1,13 @@
+import { Duration } from 'aws-cdk-lib';
 import { type IdentityProviderSettings, validateIdentityProvider } from './identity-provider-settings.ts';
-import { type Limits, quoted, validateNumber, type WithDefaults } from './setting-validation.ts';
+import {
+  type DurationLimits,
+  hasSyntax,
+  isLonger,
+  quoted,
+  validateDuration,
+  type WithDefaults,
+} from './setting-validation.ts';
 
 /** How users sign in, and the lifetimes of the tokens and grants that clients receive. */
 export interface SignInSettings {
@@ -9,11 +17,11 @@ export interface SignInSettings {
    */
   readonly identityProvider?: IdentityProviderSettings;
   /**
-   * Lifetime of an access token in minutes. It does not delay revocation: every request reads the grant. At each refresh,
+   * Lifetime of an access token. It does not delay revocation: every request reads the grant. At each refresh,
    * Holdfast asks the provider again for the user's groups and whether the user is still allowed.
-   * @default 60
+   * @default Duration.minutes(60)
    */
-  readonly accessTokenMinutes?: number;
+  readonly accessTokenTtl?: Duration;
   /**
    * Names of the KMS keys for access tokens. The first key signs; all keys verify. To rotate keys without rejecting a
    * token, deploy three times: with the new name last, then first, then alone (docs/operate.md).
@@ -21,21 +29,21 @@ export interface SignInSettings {
    */
   readonly signingKeys?: string[];
   /**
-   * Time after its last use at which a grant expires, in days.
-   * @default 30
+   * Time after its last use at which a grant expires.
+   * @default Duration.days(30)
    */
-  readonly grantIdleDays?: number;
+  readonly grantIdleTimeout?: Duration;
   /**
-   * Maximum lifetime of a grant in days. The user has to sign in again afterwards.
-   * @default 90
+   * Maximum lifetime of a grant. The user has to sign in again afterwards.
+   * @default Duration.days(90)
    */
-  readonly grantAbsoluteDays?: number;
+  readonly grantAbsoluteTimeout?: Duration;
   /**
-   * Time in seconds during which a superseded refresh token still returns its successor, for clients that refresh in
+   * Time during which a superseded refresh token still returns its successor, for clients that refresh in
    * parallel. Use of the token after this time counts as reuse and ends the grant.
-   * @default 120
+   * @default Duration.minutes(2)
    */
-  readonly refreshWindowSeconds?: number;
+  readonly refreshWindow?: Duration;
   /**
    * Redirect URI schemes of native applications, in addition to https, loopback http, and schemes that are the reverse of a
    * domain name, such as com.example.app (RFC 8252 §7.1).
@@ -50,25 +58,33 @@ export interface SignInSettings {
 }
 
 export const signInDefaults = {
-  accessTokenMinutes: 60,
+  accessTokenTtl: Duration.minutes(60),
   signingKeys: ['1'],
-  grantIdleDays: 30,
-  grantAbsoluteDays: 90,
-  refreshWindowSeconds: 120,
+  grantIdleTimeout: Duration.days(30),
+  grantAbsoluteTimeout: Duration.days(90),
+  refreshWindow: Duration.minutes(2),
   redirectSchemes: ['claude', 'cursor', 'vscode', 'vscode-insiders'],
   upstreamTokens: false,
 } satisfies SignInSettings;
 
 const lifetimeLimits = {
-  accessTokenMinutes: {
-    min: 5,
-    max: 60,
+  accessTokenTtl: {
+    min: Duration.minutes(5),
+    max: Duration.minutes(60),
     reason: 'shorter tokens keep clients refreshing, and with longer ones a user keeps groups for more than an hour',
   },
-  grantIdleDays: { min: 1, max: 365, reason: 'an unused grant must expire' },
-  grantAbsoluteDays: { min: 1, max: 3650, reason: 'Cognito keeps a refresh token for ten years at most' },
-  refreshWindowSeconds: { min: 1, max: 3600, reason: 'a stolen refresh token is not detected within the window' },
-} satisfies Partial<Record<keyof SignInSettings, Limits>>;
+  grantIdleTimeout: { min: Duration.days(1), max: Duration.days(365), reason: 'an unused grant must expire' },
+  grantAbsoluteTimeout: {
+    min: Duration.days(1),
+    max: Duration.days(3650),
+    reason: 'Cognito keeps a refresh token for ten years at most',
+  },
+  refreshWindow: {
+    min: Duration.seconds(1),
+    max: Duration.hours(1),
+    reason: 'a stolen refresh token is not detected within the window',
+  },
+} satisfies Partial<Record<keyof SignInSettings, DurationLimits>>;
 
 /** A key name becomes part of a logical id. */
 const keyNameSyntax = /^[A-Za-z0-9]{1,32}$/;
@@ -81,12 +97,12 @@ const browserSchemes = ['about', 'blob', 'data', 'file', 'ftp', 'http', 'https',
 
 /** Yields an error message for each invalid setting. */
 export function* validateSignIn(settings: WithDefaults<SignInSettings, typeof signInDefaults>): Generator<string> {
-  const { identityProvider, grantIdleDays, grantAbsoluteDays } = settings;
+  const { identityProvider, grantIdleTimeout, grantAbsoluteTimeout } = settings;
   for (const name of Object.keys(lifetimeLimits) as (keyof typeof lifetimeLimits)[]) {
-    yield* validateNumber(name, settings[name], lifetimeLimits[name]);
+    yield* validateDuration(name, settings[name], lifetimeLimits[name]);
   }
-  if (grantIdleDays > grantAbsoluteDays) {
-    yield `grantIdleDays is ${grantIdleDays}: choose at most grantAbsoluteDays, which is ${grantAbsoluteDays}`;
+  if (isLonger(grantIdleTimeout, grantAbsoluteTimeout)) {
+    yield `grantIdleTimeout is ${grantIdleTimeout}: choose at most grantAbsoluteTimeout, which is ${grantAbsoluteTimeout}`;
   }
   yield* validateSigningKeys(settings.signingKeys);
   yield* validateRedirectSchemes(settings.redirectSchemes);
@@ -108,7 +124,7 @@ function* validateRedirectSchemes(schemes: string[]): Generator<string> {
   for (const scheme of schemes) {
     if (browserSchemes.includes(scheme.toLowerCase())) {
       yield `redirectSchemes has ${quoted(scheme)}, which a browser handles itself: use the scheme of one application`;
-    } else if (!schemeSyntax.test(scheme)) {
+    } else if (!hasSyntax(schemeSyntax, scheme)) {
       yield `redirectSchemes has ${quoted(scheme)}: write the scheme alone, in lower case, such as cursor`;
     }
   }

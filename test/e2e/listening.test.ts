@@ -7,7 +7,7 @@ import { OAuthClient } from '../../bench/harness/raw-oauth-client.ts';
 import { becomes } from '../support/becomes.ts';
 import { TestCloud } from '../support/test-cloud.ts';
 
-/** Change notifications with `listenSeconds`: through the gateway, the table and the roles. */
+/** Change notifications with `listenTimeout`: through the gateway, the table and the roles. */
 
 jest.setTimeout(60_000);
 

@@ -1,23 +1,26 @@
+import { Duration } from 'aws-cdk-lib';
 import { type HoldfastSettings, resolveSettings } from '../../lib/settings/holdfast-settings.ts';
 
 const domain = {
   domainName: 'mcp.example.com',
-  certificateArn: 'arn:aws:acm:eu-west-1:111122223333:certificate/0a1b',
+  certificate: 'arn:aws:acm:eu-west-1:111122223333:certificate/0a1b',
 };
 const identityProvider = { issuer: 'https://login.example.com', clientId: 'holdfast' };
 
 const invalid: [setting: string, settings: object][] = [
   ['stage', { stage: 'production' }],
   ['staleSession', { staleSession: 'ignore' }],
-  ['sessionTtlHours', { sessionTtlHours: 0 }],
-  ['sessionTtlHours', { sessionTtlHours: Number.NaN }],
-  ['accessTokenMinutes', { accessTokenMinutes: 2 }],
-  ['accessTokenMinutes', { accessTokenMinutes: 10_000 }],
-  ['accessTokenMinutes', { accessTokenMinutes: 61 }],
-  ['grantIdleDays', { grantIdleDays: 60, grantAbsoluteDays: 30 }],
-  ['grantAbsoluteDays', { grantAbsoluteDays: 4000 }],
-  ['refreshWindowSeconds', { refreshWindowSeconds: 86_400 }],
-  ['toolTimeoutMinutes', { toolTimeoutMinutes: 16 }],
+  ['sessionTtl', { sessionTtl: Duration.hours(0) }],
+  ['sessionTtl', { sessionTtl: Duration.hours(Number.NaN) }],
+  ['accessTokenTtl', { accessTokenTtl: Duration.minutes(2) }],
+  ['accessTokenTtl', { accessTokenTtl: Duration.minutes(10_000) }],
+  ['accessTokenTtl', { accessTokenTtl: Duration.minutes(61) }],
+  ['grantIdleTimeout', { grantIdleTimeout: Duration.days(60), grantAbsoluteTimeout: Duration.days(30) }],
+  ['grantAbsoluteTimeout', { grantAbsoluteTimeout: Duration.days(4000) }],
+  ['refreshWindow', { refreshWindow: Duration.days(1) }],
+  ['toolTimeout', { toolTimeout: Duration.minutes(16) }],
+  ['toolTimeout', { toolTimeout: 5 }],
+  ['listenTimeout', { toolTimeout: Duration.minutes(1), listenTimeout: Duration.seconds(55) }],
   ['allowedOrigins', { allowedOrigins: ['https://inspector.example.com/'] }],
   ['allowedOrigins', { allowedOrigins: ['inspector.example.com'] }],
   ['allowedOrigins', { allowedOrigins: ['null'] }],
@@ -26,9 +29,9 @@ const invalid: [setting: string, settings: object][] = [
   ['allowedOrigins', { allowedOrigins: ['app://one two'] }],
   ['auditMethods', { auditMethods: 'some' }],
   ['auditArguments', { auditArguments: 'yes' }],
-  ['auditRetentionDays', { auditRetentionDays: 0 }],
-  ['auditRetentionDays', { auditRetentionDays: 4000 }],
-  ['authorizerCacheSeconds', { authorizerCacheSeconds: 3600 }],
+  ['auditRetention', { auditRetention: Duration.days(0) }],
+  ['auditRetention', { auditRetention: Duration.days(4000) }],
+  ['authorizerCacheTtl', { authorizerCacheTtl: Duration.hours(1) }],
   ['throttle', { throttle: { rate: 0, burst: 1 } }],
   ['throttle', { throttle: { rate: Number.POSITIVE_INFINITY, burst: 1 } }],
   ['oauthThrottle', { oauthThrottle: { rate: 10, burst: -1 } }],
@@ -38,12 +41,12 @@ const invalid: [setting: string, settings: object][] = [
   ['redirectSchemes', { redirectSchemes: ['*'] }],
   ['firewall', { firewall: true }],
   ['domain.domainName', { domain: { ...domain, domainName: 'https://mcp.example.com/' } }],
-  ['domain.certificateArn', { domain: { ...domain, certificateArn: 'certificate/0a1b' } }],
-  ['domain.hostedZone', { domain: { ...domain, hostedZone: { id: 'Z1', name: 'ample.com' } } }],
+  ['domain.certificate', { domain: { ...domain, certificate: 'certificate/0a1b' } }],
+  ['domain.hostedZone', { domain: { ...domain, hostedZone: { hostedZoneId: 'Z1', zoneName: 'ample.com' } } }],
   ['identityProvider.issuer', { identityProvider: { ...identityProvider, issuer: 'http://login.example.com' } }],
   ['identityProvider.issuer', { identityProvider: { ...identityProvider, issuer: 'login.example.com' } }],
   ['identityProvider.clientId', { identityProvider: { ...identityProvider, clientId: '' } }],
-  ['identityProvider.clientSecretArn', { identityProvider: { ...identityProvider, clientSecretArn: 'hunter2' } }],
+  ['identityProvider.clientSecret', { identityProvider: { ...identityProvider, clientSecret: 'hunter2' } }],
   ['identityProvider.scopes', { identityProvider: { ...identityProvider, scopes: ['profile'] } }],
 ];
 
@@ -59,28 +62,32 @@ test('allowedOrigins may name http origins and origins of applications', () => {
 });
 
 test('the error about a client secret does not contain the secret', () => {
-  const settings = { identityProvider: { ...identityProvider, clientSecretArn: 'hunter2' } };
+  const settings = { identityProvider: { ...identityProvider, clientSecret: 'hunter2' } };
   expect(() => resolveSettings(settings)).toThrow(
     expect.not.objectContaining({ message: expect.stringContaining('hunter2') }),
   );
 });
 
 test('a certificate of another region is rejected when the region is known', () => {
-  expect(() => resolveSettings({ domain }, 'us-east-1')).toThrow(/certificateArn is in eu-west-1/);
+  expect(() => resolveSettings({ domain }, 'us-east-1')).toThrow(/certificate is in eu-west-1/);
   expect(() => resolveSettings({ domain }, 'eu-west-1')).not.toThrow();
   expect(() => resolveSettings({ domain })).not.toThrow();
 });
 
 test('the error lists every invalid setting', () => {
-  expect(() => resolveSettings({ signingKeys: [], sessionTtlHours: -1 })).toThrow(/sessionTtlHours.*\n.*signingKeys/);
+  expect(() => resolveSettings({ signingKeys: [], sessionTtl: Duration.hours(0) })).toThrow(
+    /sessionTtl.*\n.*signingKeys/,
+  );
 });
 
 test('an undefined setting has its default', () => {
-  expect(resolveSettings({ stage: undefined, sessionTtlHours: undefined })).toEqual(resolveSettings({}));
+  expect(resolveSettings({ stage: undefined, sessionTtl: undefined })).toEqual(resolveSettings({}));
 });
 
 test('a hosted zone can be the domain or a parent of it', () => {
   for (const name of ['example.com', 'mcp.example.com']) {
-    expect(() => resolveSettings({ domain: { ...domain, hostedZone: { id: 'Z1', name } } })).not.toThrow();
+    expect(() =>
+      resolveSettings({ domain: { ...domain, hostedZone: { hostedZoneId: 'Z1', zoneName: name } } }),
+    ).not.toThrow();
   }
 });

@@ -1,3 +1,4 @@
+import { Duration } from 'aws-cdk-lib';
 import {
   aggregationVariables,
   authorizerVariables,
@@ -388,7 +389,7 @@ describe.each(deployments)('%s', (_name, props) => {
     test('have the Authorization header as the only identity source, cached for at most five minutes', () => {
       const Properties = onlyOne(template, 'AWS::ApiGateway::Authorizer').Properties;
       expect(Properties).toMatchObject({ Type: 'REQUEST', IdentitySource: 'method.request.header.Authorization' });
-      expect(Properties.AuthorizerResultTtlInSeconds).toBe(props.authorizerCacheSeconds ?? 300);
+      expect(Properties.AuthorizerResultTtlInSeconds).toBe(props.authorizerCacheTtl?.toSeconds() ?? 300);
     });
   });
 
@@ -644,22 +645,24 @@ describe('the user pool', () => {
 
 test('settings reach their function', () => {
   const template = synthesize({
-    sessionTtlHours: 8,
+    sessionTtl: Duration.hours(8),
     staleSession: 'reject',
-    accessTokenMinutes: 10,
-    grantIdleDays: 7,
-    grantAbsoluteDays: 14,
-    refreshWindowSeconds: 60,
+    accessTokenTtl: Duration.minutes(10),
+    grantIdleTimeout: Duration.days(7),
+    grantAbsoluteTimeout: Duration.days(14),
+    refreshWindow: Duration.minutes(1),
     redirectSchemes: ['acme'],
-    toolTimeoutMinutes: 15,
+    toolTimeout: Duration.minutes(15),
     logRetention: 7,
     lambdaSystemLogs: true,
     adminsGroup: 'operators',
-    sessionTtlHoursByGroup: { staff: 72 },
+    sessionTtlByGroup: { staff: Duration.days(3) },
   });
   expect(functionNamed(template, 'Mcp')).toMatchObject({
     Timeout: 900,
-    Environment: { Variables: { MCP_SESSION_TTL_HOURS: '8', STALE_SESSION: 'reject' } },
+    Environment: {
+      Variables: { MCP_SESSION_TTL_HOURS: '8', MCP_SESSION_TTL_HOURS_BY_GROUP: 'staff=72', STALE_SESSION: 'reject' },
+    },
   });
   expect(functionNamed(template, 'OAuth').Environment.Variables).toMatchObject({
     ACCESS_TOKEN_MINUTES: '10',

@@ -4,19 +4,19 @@ import { type IdentityProviderSettings, identityEnvironment } from '../../lib/se
 import { type ProviderProfileName, providerProfiles } from '../../lib/settings/provider-profiles.ts';
 import { settingsFromContext } from '../../lib/settings/settings-from-context.ts';
 
-const clientSecretArn = 'arn:aws:secretsmanager:eu-west-1:111122223333:secret:holdfast-AbCdEf';
+const clientSecret = 'arn:aws:secretsmanager:eu-west-1:111122223333:secret:holdfast-AbCdEf';
 const tenant = '6f0c8d5e-1111-2222-3333-0123456789ab';
 
 /** The settings of each provider that docs/identity-providers describes. */
 const complete: Record<ProviderProfileName, IdentityProviderSettings> = {
   oidc: { issuer: 'https://login.example.com', clientId: 'holdfast' },
   cognito: { issuer: 'https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_AbCdEfGhI', clientId: 'holdfast' },
-  workos: { issuer: 'https://example.authkit.app', clientId: 'client_01', clientSecretArn },
-  auth0: { issuer: 'https://example.eu.auth0.com/', clientId: 'holdfast', clientSecretArn },
-  okta: { issuer: 'https://example.okta.com/oauth2/default', clientId: '0oa1', clientSecretArn },
-  entra: { issuer: `https://login.microsoftonline.com/${tenant}/v2.0`, clientId: tenant, clientSecretArn },
-  google: { issuer: 'https://accounts.google.com', clientId: '1.apps.googleusercontent.com', clientSecretArn },
-  keycloak: { issuer: 'https://login.example.com/realms/example', clientId: 'holdfast', clientSecretArn },
+  workos: { issuer: 'https://example.authkit.app', clientId: 'client_01', clientSecret },
+  auth0: { issuer: 'https://example.eu.auth0.com/', clientId: 'holdfast', clientSecret },
+  okta: { issuer: 'https://example.okta.com/oauth2/default', clientId: '0oa1', clientSecret },
+  entra: { issuer: `https://login.microsoftonline.com/${tenant}/v2.0`, clientId: tenant, clientSecret },
+  google: { issuer: 'https://accounts.google.com', clientId: '1.apps.googleusercontent.com', clientSecret },
+  keycloak: { issuer: 'https://login.example.com/realms/example', clientId: 'holdfast', clientSecret },
 };
 
 const profiles = Object.keys(providerProfiles) as ProviderProfileName[];
@@ -67,8 +67,8 @@ const invalid: [what: string, provider: object, setting: string][] = [
     { ...complete.entra, profile: 'entra', parameters: { resource: 'https://a' } },
     'parameters',
   ],
-  ['Entra without a secret', { ...complete.entra, profile: 'entra', clientSecretArn: undefined }, 'clientSecretArn'],
-  ['Google without a secret', { ...complete.google, profile: 'google', clientSecretArn: undefined }, 'clientSecretArn'],
+  ['Entra without a secret', { ...complete.entra, profile: 'entra', clientSecret: undefined }, 'clientSecret'],
+  ['Google without a secret', { ...complete.google, profile: 'google', clientSecret: undefined }, 'clientSecret'],
   [
     'an issuer with Google that is not Google’s',
     { ...complete.google, profile: 'google', issuer: 'https://google.com' },
@@ -96,7 +96,7 @@ const invalid: [what: string, provider: object, setting: string][] = [
   ['an audience outside direct mode', { ...complete.auth0, profile: 'auth0', audience: 'https://a' }, 'audience'],
   ['a key set URL outside direct mode', { ...complete.oidc, jwksUri: 'https://a.example/jwks' }, 'jwksUri'],
   ['a client id in direct mode', { ...direct, clientId: 'holdfast' }, 'clientId'],
-  ['a client secret in direct mode', { ...direct, clientSecretArn }, 'clientSecretArn'],
+  ['a client secret in direct mode', { ...direct, clientSecret }, 'clientSecret'],
   ['parameters in direct mode', { ...direct, parameters: { prompt: 'login' } }, 'parameters'],
   ['an empty audience in direct mode', { ...direct, audience: '' }, 'audience'],
   ['a key set URL with plain http', { ...direct, jwksUri: 'http://a.example/jwks' }, 'jwksUri'],
@@ -114,18 +114,18 @@ test.each(invalid)('%s is rejected', (_what, identityProvider, setting) => {
 });
 
 test.each<[string, Partial<IdentityProviderSettings>, string | undefined]>([
-  ['the configured one', { profile: 'okta', clientSecretArn, authentication: 'private_key_jwt' }, 'private_key_jwt'],
-  ['that of the profile', { profile: 'okta', clientSecretArn }, 'client_secret_basic'],
-  ['chosen by the function for a profile without one', { clientSecretArn }, undefined],
+  ['the configured one', { profile: 'okta', clientSecret, authentication: 'private_key_jwt' }, 'private_key_jwt'],
+  ['that of the profile', { profile: 'okta', clientSecret }, 'client_secret_basic'],
+  ['chosen by the function for a profile without one', { clientSecret }, undefined],
   ['none without a secret', { profile: 'workos' }, 'none'],
 ])('the client authentication is %s', (_what, change, expected) => {
   expect(identityEnvironment({ ...complete.oidc, ...change }).IDP_AUTHENTICATION).toBe(expected);
 });
 
 test.each<[string, Partial<IdentityProviderSettings>, string | undefined]>([
-  ['the endpoint at Okta', { profile: 'okta', clientSecretArn, authentication: 'private_key_jwt' }, 'endpoint'],
-  ['the issuer at other providers', { clientSecretArn, authentication: 'private_key_jwt' }, undefined],
-  ['not set without assertions', { profile: 'okta', clientSecretArn }, undefined],
+  ['the endpoint at Okta', { profile: 'okta', clientSecret, authentication: 'private_key_jwt' }, 'endpoint'],
+  ['the issuer at other providers', { clientSecret, authentication: 'private_key_jwt' }, undefined],
+  ['not set without assertions', { profile: 'okta', clientSecret }, undefined],
 ])('the audience of assertions is %s', (_what, change, expected) => {
   expect(identityEnvironment({ ...complete.oidc, ...change }).IDP_ASSERTION_AUDIENCE).toBe(expected);
 });

@@ -292,10 +292,10 @@ describe('alarms', () => {
   });
 
   test('go to an existing topic', () => {
-    const alarmTopicArn = 'arn:aws:sns:eu-west-1:111122223333:pager';
-    const template = prod({ alarmTopicArn });
+    const alarmTopic = 'arn:aws:sns:eu-west-1:111122223333:pager';
+    const template = prod({ alarmTopic });
     expect(resourcesOf(template, 'AWS::SNS::Topic')).toEqual([]);
-    expect(alarm(template, 'ServerErrors').AlarmActions).toEqual([alarmTopicArn]);
+    expect(alarm(template, 'ServerErrors').AlarmActions).toEqual([alarmTopic]);
   });
 
   test('of absent functions do not exist in direct mode', () => {
@@ -311,8 +311,8 @@ describe('alarms', () => {
     ['alarms.latency.evaluationPeriods', { alarms: { latency: { evaluationPeriods: 1.5 } } }],
     ['alarms has "pager"', { alarms: { pager: false } as AlarmRules }],
     ['alarmEmail is', { alarmEmail: 'ops' }],
-    ['alarmTopicArn is', { alarmTopicArn: 'pager' }],
-    ['both', { alarmEmail: 'ops@example.com', alarmTopicArn: 'arn:aws:sns:eu-west-1:111122223333:pager' }],
+    ['alarmTopic is', { alarmTopic: 'pager' }],
+    ['both', { alarmEmail: 'ops@example.com', alarmTopic: 'arn:aws:sns:eu-west-1:111122223333:pager' }],
     ['without operations', { operations: false, alarmEmail: 'ops@example.com' }],
   ])('are rejected when they cannot work: %s', (message, props) => {
     expect(() => prod(props)).toThrow(message);

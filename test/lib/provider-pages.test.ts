@@ -100,7 +100,7 @@ test('every page names the redirect URI of the stack', () => {
   const identityProvider = { issuer: 'https://login.example.com', clientId: 'holdfast' };
   const domain = {
     domainName: 'mcp.example.com',
-    certificateArn: 'arn:aws:acm:eu-west-1:111122223333:certificate/0a1b',
+    certificate: 'arn:aws:acm:eu-west-1:111122223333:certificate/0a1b',
   };
   const { Outputs } = synthesize({ identityProvider, domain });
   const path = new URL(Outputs.CallbackUrl!.Value as string).pathname;

@@ -118,7 +118,7 @@ describe.each(functions)('the role of the %s function', (name, entry) => {
 
   test('permits exactly the actions of its code when every feature is enabled', () => {
     const [everything] = deployments.find(([, { identityProvider, upstreamTokens }]) => {
-      return identityProvider?.clientSecretArn !== undefined && upstreamTokens;
+      return identityProvider?.clientSecret !== undefined && upstreamTokens;
     })!;
     expect(grantedTo(name, templates.get(everything)!)).toEqual(used);
   });

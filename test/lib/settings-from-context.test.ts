@@ -21,7 +21,7 @@ test('the context provides an identity provider', () => {
   ).toEqual({
     issuer: 'https://login.example.com',
     clientId: 'holdfast',
-    clientSecretArn: 'arn:aws:secretsmanager:eu-west-1:111122223333:secret:holdfast-AbCdEf',
+    clientSecret: 'arn:aws:secretsmanager:eu-west-1:111122223333:secret:holdfast-AbCdEf',
     authentication: 'private_key_jwt',
     scopes: ['openid', 'offline_access'],
     name: 'Example Login',
@@ -35,7 +35,11 @@ test('the context provides a domain, its hosted zone and a firewall', () => {
     stage: 'prod',
     firewall: true,
     identityProvider: undefined,
-    domain: { domainName: 'mcp.example.com', certificateArn, hostedZone: { id: 'Z1', name: 'example.com' } },
+    domain: {
+      domainName: 'mcp.example.com',
+      certificate: certificateArn,
+      hostedZone: { hostedZoneId: 'Z1', zoneName: 'example.com' },
+    },
   });
 });
 

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { App } from 'aws-cdk-lib';
+import { App, Duration } from 'aws-cdk-lib';
 import { Template } from 'aws-cdk-lib/assertions';
 import { HoldfastStack, type HoldfastStackProps } from '../../lib/holdfast-stack.ts';
 
@@ -48,7 +48,10 @@ export function onlyOne(template: SynthesizedTemplate, type: string): Resource {
 /** The deployments that the tests synthesize: both identity providers, both host names, both stages. */
 export const deployments: [name: string, props: HoldfastStackProps][] = [
   ['dev with Cognito behind CloudFront', {}],
-  ['prod with Cognito behind CloudFront', { stage: 'prod', upstreamTokens: true, authorizerCacheSeconds: 0 }],
+  [
+    'prod with Cognito behind CloudFront',
+    { stage: 'prod', upstreamTokens: true, authorizerCacheTtl: Duration.seconds(0) },
+  ],
   [
     'prod with an identity provider, a domain and a firewall',
     {
@@ -60,14 +63,14 @@ export const deployments: [name: string, props: HoldfastStackProps][] = [
       identityProvider: {
         issuer: 'https://login.example.com/tenant',
         clientId: 'holdfast',
-        clientSecretArn: 'arn:aws:secretsmanager:eu-west-1:111122223333:secret:holdfast-AbCdEf',
+        clientSecret: 'arn:aws:secretsmanager:eu-west-1:111122223333:secret:holdfast-AbCdEf',
         scopes: ['openid', 'offline_access'],
         name: 'Example Login',
       },
       domain: {
         domainName: 'mcp.example.com',
-        certificateArn: 'arn:aws:acm:eu-west-1:111122223333:certificate/0a1b',
-        hostedZone: { id: 'Z0123456789', name: 'example.com' },
+        certificate: 'arn:aws:acm:eu-west-1:111122223333:certificate/0a1b',
+        hostedZone: { hostedZoneId: 'Z0123456789', zoneName: 'example.com' },
       },
     },
   ],
