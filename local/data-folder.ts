@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ConfigurationError } from '../lib/settings/configuration-error.ts';
+import { startCommand } from './start-command.ts';
 
 /** The entries that `fresh` deletes. `secrets.json` is not one of them: the operator wrote it. */
 const deletedWhenFresh = ['dynamodb', 'events', 'kms.json', 'identity-provider.json', 'ports.json'];
@@ -82,7 +83,7 @@ export class DataFolder {
     const [lock, file] = [lockFile(path), operatorFile(path)];
     if (!existsSync(file) || !existsSync(lock) || !isRunning(Number(readFileSync(lock, 'utf8')))) {
       throw new ConfigurationError(
-        `No local emulator runs on the data folder ${path}. Start one with npm start; HOLDFAST_DATA=<folder> chooses another folder.`,
+        `No local emulator runs on the data folder ${path}. Start one with ${startCommand()}; HOLDFAST_DATA=<folder> chooses another folder.`,
       );
     }
     return JSON.parse(readFileSync(file, 'utf8'));

@@ -24,8 +24,10 @@ export type EmulatedServices = {
 };
 
 export type ServicesOptions = {
-  /** The data folder. */
-  folder: string;
+  /** The folder of tables, keys and events; without it they live as long as the process. */
+  folder: string | undefined;
+  /** The folder of `secrets.json`. */
+  secretsFolder: string;
   /** The pauses between the attempts of an event. */
   retrySeconds: RetrySeconds | undefined;
   /** Receives lines about dropped events. */
@@ -33,7 +35,7 @@ export type ServicesOptions = {
 };
 
 export async function startServices(
-  { folder, retrySeconds, log }: ServicesOptions,
+  { folder, secretsFolder, retrySeconds, log }: ServicesOptions,
   cleanups: CleanupStack,
 ): Promise<EmulatedServices> {
   const principals = new FunctionPrincipals();
@@ -41,10 +43,10 @@ export async function startServices(
     cleanups.add(() => service.close());
     return service;
   };
-  const dynamoDb = closed(await startDynamoDb({ folder: join(folder, 'dynamodb'), principals }));
+  const dynamoDb = closed(await startDynamoDb({ folder: folder && join(folder, 'dynamodb'), principals }));
   const kms = closed(await startKms({ folder, principals }));
-  const secrets = closed(await startSecrets({ folder, principals }));
-  const lambda = closed(await startLambda({ folder: join(folder, 'events'), principals, retrySeconds, log }));
+  const secrets = closed(await startSecrets({ folder: secretsFolder, principals }));
+  const lambda = closed(await startLambda({ folder: folder && join(folder, 'events'), principals, retrySeconds, log }));
   return {
     dynamoDb,
     kms,

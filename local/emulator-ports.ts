@@ -34,4 +34,6 @@ export async function chooseIdentityProviderPort(
 }
 
 export const portInUse = (port: number) =>
-  new ConfigurationError(`The port ${port} is taken by another program. Choose another one with PORT=<number>.`);
+  new ConfigurationError(
+    `The port ${port} is taken by another program. Choose another one with --port <number> or PORT=<number>.`,
+  );

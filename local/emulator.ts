@@ -40,6 +40,17 @@ export type EmulatorOptions = {
   identityProviderPort?: number;
   /** Deletes the data of earlier starts, except `secrets.json`. */
   fresh?: boolean;
+  /**
+   * Keeps tables, keys, events and sign-ins in memory. The data folder then has the cloud assembly and the lock only.
+   *
+   * @default false
+   */
+  inMemory?: boolean;
+  /**
+   * The folder of `secrets.json`.
+   * @default the data folder
+   */
+  secretsFolder?: string;
   /** Settings by their context names, before those of `cdk.json`. */
   context?: Record<string, string> | undefined;
   /** A cloud assembly to run unchanged. @default runs the CDK app, and again whenever its sources change */
@@ -122,10 +133,11 @@ async function start(options: EmulatorOptions, cleanups: CleanupStack): Promise<
   ]);
 
   report.progress('starting table, keys and functions');
-  const isFirstStart = !existsSync(join(folder, 'dynamodb'));
-  const { retrySeconds } = options;
+  const { retrySeconds, secretsFolder = folder } = options;
+  const storage = options.inMemory ? undefined : folder;
+  const isFirstStart = storage === undefined || !existsSync(join(storage, 'dynamodb'));
   const log = (functionName: string, line: string) => report.output(functionName, line);
-  const services = await startServices({ folder, retrySeconds, log }, cleanups);
+  const services = await startServices({ folder: storage, secretsFolder, retrySeconds, log }, cleanups);
   // Chosen late: another process may take a free port during the build.
   const gatewayPort = options.port === 0 ? await freePort() : options.port;
   const issuerPort = await chooseIdentityProviderPort(data, options.identityProviderPort, gatewayPort + 1);
@@ -136,7 +148,7 @@ async function start(options: EmulatorOptions, cleanups: CleanupStack): Promise<
   });
   const resolved = resolve(stack);
   await createTables(services.dynamoDb, resolved.template);
-  const identityProvider = await startUserPool(resolved.template, folder, issuerPort, cleanups);
+  const identityProvider = await startUserPool(resolved.template, storage, issuerPort, cleanups);
   const deployment = await StackDeployment.start(
     {
       resolved,
@@ -186,7 +198,7 @@ async function buildStack(
 /** @returns undefined for a stack with an external identity provider */
 async function startUserPool(
   template: Template,
-  folder: string,
+  folder: string | undefined,
   port: number,
   cleanups: CleanupStack,
 ): Promise<OidcProvider | undefined> {

@@ -1,11 +1,15 @@
 import type { Command } from 'commander';
+import { startCommand } from '../../local/start-command.ts';
 import { contextArgument } from './command-options.ts';
 import type { DevOptions } from './parsed-options.ts';
 
 export function addDev(program: Command): void {
   program
     .command('dev')
-    .description('run the stack on this computer (npm start)')
+    .description('run the stack on this computer')
+    .option('--port <number>', 'port of the server (PORT, else 8787); 0 selects a free port')
+    .option('--cold', 'a new environment for every request, in which nothing of earlier requests is in memory')
+    .option('--in-memory', 'keep all data in memory, and nothing after the end')
     .option('--fresh', 'delete the users, sessions, keys and ports of earlier runs')
     .option('-c, --context <name=value>', 'a setting, as of cdk deploy; may be repeated', contextArgument)
     .option('--json', 'one JSON object on standard output when ready, everything else on standard error')
@@ -20,9 +24,10 @@ Environment:
 Prints "ready <MCP URL>" on standard output when it is ready. Exit codes: 0 after Ctrl+C or SIGTERM, 1 failure.
 
 Examples:
-  $ npm start
-  $ npm start -- --fresh
-  $ npm start -- -c clientDocuments=off
+  $ ${startCommand()}
+  $ ${startCommand('--fresh')}
+  $ ${startCommand('--cold --in-memory')}
+  $ ${startCommand('-c clientDocuments=off')}
   $ PORT=9000 npx holdfast dev --json`,
     )
     .action(async (options: DevOptions) => (await import('../dev/emulator-run.ts')).runEmulator(options));

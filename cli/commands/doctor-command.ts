@@ -5,7 +5,7 @@ export function addDoctor(program: Command): void {
   program
     .command('doctor')
     .description('check a deployment as MCP clients see it, and say how to fix each finding')
-    .argument('<url>', 'URL of the MCP server: the stack output McpUrl, or the URL that npm start prints', parseUrl)
+    .argument('<url>', 'URL of the MCP server: the stack output McpUrl, or the URL that holdfast dev prints', parseUrl)
     .option('--register', 'also register a client, as most clients do; it expires unless it is used')
     .option('--sign-in', 'also sign in with a browser, call the server in both eras, and revoke the token')
     .option('--client-id <id>', 'for --sign-in: a pre-registered client instead of a newly registered one')

@@ -50,7 +50,14 @@ export type StatsOptions = DeploymentOptions & CallFilterOptions & { since?: num
 export type UserListOptions = DeploymentOptions & PagingOptions;
 export type UserEraseOptions = DeploymentOptions & { yes?: boolean };
 
-export type DevOptions = { fresh?: boolean; json?: boolean; context?: Record<string, string> };
+export type DevOptions = {
+  fresh?: boolean;
+  json?: boolean;
+  context?: Record<string, string>;
+  port?: string;
+  cold?: boolean;
+  inMemory?: boolean;
+};
 
 export type ImportCommandOptions = {
   redis?: string;

@@ -7,7 +7,7 @@ export type ClientCommand = {
   typed?: string;
 };
 
-/** The commands that `npm start` prints. `docs/clients.md` has them too. */
+/** The commands that `holdfast dev` prints. `docs/clients.md` has them too. */
 export const clientCommands = (url: string): ClientCommand[] => [
   {
     client: 'Claude Code',

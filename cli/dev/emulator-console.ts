@@ -2,6 +2,7 @@ import { relative } from 'node:path';
 import { quote, singleLine } from '../../lambda/core/support/untrusted-text.ts';
 import { demoUsers } from '../../local/cognito/demo-users.ts';
 import type { Emulator, Report } from '../../local/emulator.ts';
+import { startCommand } from '../../local/start-command.ts';
 import { clientCommands } from './client-commands.ts';
 
 /** Prints what the emulator does: for a person on standard output, with `--json` on standard error. */
@@ -31,23 +32,26 @@ function describedEvent(functionName: string, line: string): string | undefined 
   const { url, host, fault, reason } = JSON.parse(line) as Record<'url' | 'host' | 'fault' | 'reason', string>;
   const failure = `Client ${quote(url)} cannot connect. Its document at ${singleLine(host)}: ${singleLine(reason)}.`;
   return fault === 'unreachable'
-    ? `${failure}\nWithout access to the internet, start with: npm start -- -c clientDocuments=off`
+    ? `${failure}\nWithout access to the internet, start with: ${startCommand('-c clientDocuments=off')}`
     : failure;
 }
 
-/** The URLs, users and commands of a started emulator. */
-export function welcome({ outputs, identityProvider }: Emulator, folder: string): string {
+/**
+ * The URLs, users and commands of a started emulator.
+ *
+ * @param folder of its data; undefined if they are in memory
+ */
+export function welcome({ outputs, identityProvider }: Emulator, folder: string | undefined): string {
   const url = outputs.McpUrl!;
   const names = demoUsers.map(({ username }) => username);
   const admins = demoUsers.filter(({ admin }) => admin).map(({ username }) => username);
-  const relativeFolder = relative(process.cwd(), folder);
   const rows: [name: string, value: string | undefined][] = [
     ['MCP server', url],
     ['Dashboard', outputs.DashboardUrl],
     ['Sign in as', identityProvider && `${names.join(', ')} (password = user name); ${admins.join(', ')} is an admin`],
     ['Sign out', identityProvider && `${identityProvider.issuer}/logout`],
     ['Callback', identityProvider ? undefined : outputs.CallbackUrl],
-    ['Data', `${relativeFolder.startsWith('..') ? folder : relativeFolder} (npm start -- --fresh deletes it)`],
+    ['Data', folder === undefined ? 'in memory' : `${shortPath(folder)} (${startCommand('--fresh')} deletes it)`],
     ['', ''],
     ...clientCommands(url).flatMap(({ client, command, typed }): typeof rows => [
       [client, command],
@@ -56,6 +60,12 @@ export function welcome({ outputs, identityProvider }: Emulator, folder: string)
   ];
   const lines = rows.filter(([, value]) => value !== undefined).map(([name, value]) => `  ${name.padEnd(13)}${value}`);
   return `\n${lines.map((line) => line.trimEnd()).join('\n')}\n`;
+}
+
+/** Relative to the working directory, if it is below it. */
+function shortPath(folder: string): string {
+  const path = relative(process.cwd(), folder);
+  return path.startsWith('..') ? folder : path;
 }
 
 /** The object that `--json` prints when the emulator is ready. */

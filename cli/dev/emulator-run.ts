@@ -1,20 +1,28 @@
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { ConfigurationError } from '../../lib/settings/configuration-error.ts';
 import { startEmulator } from '../../local/emulator.ts';
 import type { RetrySeconds } from '../../local/lambda/event-queue.ts';
 import type { DevOptions } from '../commands/parsed-options.ts';
 import { createProbe } from '../doctor/http-probe.ts';
 import { checkProvider, gatherProviderFacts } from '../doctor/provider-checks.ts';
+import { otherRuntime } from '../node-version.ts';
 import { localDataFolder } from '../target/local-emulator.ts';
 import { consoleReport, readyDescription, welcome } from './emulator-console.ts';
 
 /** Runs the local emulator until a signal ends it. */
-export async function runEmulator({ fresh, json = false, context }: DevOptions): Promise<void> {
-  const folder = localDataFolder();
+export async function runEmulator(options: DevOptions): Promise<void> {
+  const { fresh, json = false, context, inMemory = false, cold: freshPerRequest } = options;
   const report = consoleReport(json);
   const retrySeconds = retrySecondsOf(process.env.HOLDFAST_RETRY_SECONDS);
-  const port = portOf(process.env.PORT);
-  const starting = startEmulator({ port, folder, fresh, context, retrySeconds, report });
+  const port = options.port === undefined ? portOf('PORT', process.env.PORT) : portOf('--port', options.port);
+  const secretsFolder = localDataFolder();
+  const folder = inMemory ? temporaryFolder() : secretsFolder;
+  const notice = otherRuntime(process.versions.node);
+  if (notice !== undefined) report.notice([notice]);
+  const settings = { port, folder, inMemory, secretsFolder, fresh, context, freshPerRequest, retrySeconds };
+  const starting = startEmulator({ ...settings, report });
   let isStopping = false;
   const stop = async () => {
     isStopping = true;
@@ -31,8 +39,15 @@ export async function runEmulator({ fresh, json = false, context }: DevOptions):
   });
   report.started();
   if (json) process.stdout.write(`${JSON.stringify(readyDescription(emulator))}\n`);
-  else process.stdout.write(`${welcome(emulator, folder)}\nready ${emulator.outputs.McpUrl}\n`);
+  else process.stdout.write(`${welcome(emulator, inMemory ? undefined : folder)}\nready ${emulator.outputs.McpUrl}\n`);
   if (emulator.identityProvider === undefined) report.notice(await providerProblems(emulator.origin));
+}
+
+/** For the cloud assembly and the lock of an emulator that keeps its data in memory. Deleted at the end of the process. */
+function temporaryFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'holdfast-'));
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
+  return folder;
 }
 
 const PROVIDER_PATIENCE_MILLISECONDS = 10_000;
@@ -49,11 +64,11 @@ export async function providerProblems(origin: string): Promise<string[]> {
 const LARGEST_PORT = 65_534;
 
 /** @throws ConfigurationError for any other value than a port */
-function portOf(value = '8787'): number {
+function portOf(name: string, value = '8787'): number {
   const port = Number(value);
   if (value.trim() !== '' && Number.isInteger(port) && port >= 0 && port <= LARGEST_PORT) return port;
   throw new ConfigurationError(
-    `PORT is ${JSON.stringify(value)}, not a port; set it to a number up to ${LARGEST_PORT} (0: any free port)`,
+    `${name} is ${JSON.stringify(value)}, not a port; set it to a number up to ${LARGEST_PORT} (0: any free port)`,
   );
 }
 

@@ -1,4 +1,5 @@
 import { isLoopbackHost } from '../../lambda/shared/loopback.ts';
+import { startCommand } from '../../local/start-command.ts';
 import type { Facts } from './deployment-facts.ts';
 import { type Finding, fail, ok, quoted, type Remedy, warn } from './finding.ts';
 import { isResponse } from './http-probe.ts';
@@ -49,7 +50,7 @@ const connectionRemedies: [code: RegExp, Remedy][] = [
     /ECONNREFUSED|ECONNRESET|EHOSTUNREACH|ENETUNREACH/,
     {
       why: 'No server answers at this address and port.',
-      mend: 'Check that the stack is deployed, or that npm start is running, and check the port.',
+      mend: `Check that the stack is deployed, or that ${startCommand()} is running, and check the port.`,
     },
   ],
   [

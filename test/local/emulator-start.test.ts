@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -268,6 +268,7 @@ test('rejects an identity provider port in use, because the port is part of the 
 
 test.each([
   ['PORT=eighty', { port: 'eighty' }, /^PORT is "eighty", not a port/],
+  ['--port 70000', { options: ['--port', '70000'] }, /^--port is "70000", not a port/],
   ['PORT=70000', { port: 70_000 }, /^PORT is "70000", not a port/],
   ['HOLDFAST_RETRY_SECONDS=60', { retrySeconds: '60' }, /^HOLDFAST_RETRY_SECONDS is "60", not two numbers/],
   ['HOLDFAST_RETRY_SECONDS=1,soon', { retrySeconds: '1,soon' }, /^HOLDFAST_RETRY_SECONDS is "1,soon", not two numbers/],
@@ -320,6 +321,7 @@ describe('a change of the sources', () => {
   let source: string;
   let original: string;
   let start: Start;
+  const folder = newFolder();
   const keys = async () => (await fetch(`${new URL((await start.ready()).mcpUrl).origin}/jwks.json`)).text();
 
   /** @returns the report of the reload */
@@ -334,30 +336,40 @@ describe('a change of the sources', () => {
     const { root } = copyProject();
     source = join(root, 'lambda', 'functions', 'oauth.ts');
     original = readFileSync(source, 'utf8');
-    start = new Start({ project: root });
+    // The option comes before the variable, which is no port.
+    const options = ['--json', '--cold', '--in-memory', '--port', '0'];
+    start = new Start({ project: root, folder, port: 'none', options });
     await start.ready();
   });
 
   test('takes effect without a restart', async () => {
     expect(JSON.parse(await keys())).toHaveProperty('keys');
-    expect(await save('export const handler = async () => ({ statusCode: 200, body: "edited" });')).toContain(
-      'the change is live',
-    );
-    expect(await keys()).toBe('edited');
+    const response = '({ statusCode: 200, body: "edited " + ++requests })';
+    const code = `let requests = 0; export const handler = async () => ${response};`;
+    expect(await save(code)).toContain('the change is live');
+    expect(await keys()).toBe('edited 1');
+  });
+
+  test('shows with --cold that a request finds nothing of an earlier one in memory', async () => {
+    expect(await keys()).toBe('edited 1');
+  });
+
+  test('leaves with --in-memory no data folder', () => {
+    expect(existsSync(folder)).toBe(false);
   });
 
   test('that does not build is reported, and the previous version keeps running', async () => {
     const report = await save('export const handler = async () => {');
     expect(report).toMatch(/^lambda\/functions\/oauth\.ts:1:\d+: /m);
     expect(report).toContain('The previous version is still running.');
-    expect(await keys()).toBe('edited');
+    expect(await keys()).toBe('edited 1');
   });
 
   test('that cannot be loaded is reported, and the previous version keeps running', async () => {
     expect(await save('throw new Error("broken at import");')).toMatch(
       /OAuth\w+ does not load: Error: broken at import/,
     );
-    expect(await keys()).toBe('edited');
+    expect(await keys()).toBe('edited 1');
   });
 
   test('can be reverted, and SIGTERM then ends the process with 0', async () => {
