@@ -12,6 +12,7 @@ import {
   type McpEnvironment,
   mcpVariables,
   type OAuthEnvironment,
+  secretVariable,
 } from '../lambda/shared/environment.ts';
 import { defaultScope, hasToolScopes } from '../lambda/shared/scope-set.ts';
 import { SealKey, SigningKeys } from './encryption-keys.ts';
@@ -34,6 +35,7 @@ import {
   refreshEnvironment,
   withProfile,
 } from './settings/identity-provider-settings.ts';
+import { type SecretSource, validateSecret } from './settings/secret-settings.ts';
 import { durationText, queryText } from './settings/token-text.ts';
 import { HoldfastUserPool } from './user-pool.ts';
 
@@ -127,6 +129,7 @@ export class Holdfast extends Construct implements IGrantable {
     }
 
     this.#server = server;
+    for (const [name, secret] of Object.entries(settings.secrets ?? {})) this.addSecret(name, secret);
     this.mcpFunction = server.mcp.handler;
     this.workerFunction = server.worker.handler;
     this.grantPrincipal = new ServerPrincipal([server.mcp.role, server.worker.role]);
@@ -147,10 +150,27 @@ export class Holdfast extends Construct implements IGrantable {
    * @throws ConfigurationError for a variable that Holdfast sets or reads
    */
   addEnvironment(name: string, value: string): this {
-    if (Object.hasOwn(mcpVariables, name)) {
+    if (Object.hasOwn(mcpVariables, name) || name.startsWith(secretVariable(''))) {
       throw new ConfigurationError(`${name} is a variable of Holdfast: choose another name`);
     }
     for (const { handler } of [this.#server.mcp, this.#server.worker]) handler.addEnvironment(name, value);
+    return this;
+  }
+
+  /**
+   * Gives the tools of the server a secret, which they read by `context.secret(name)`: as the setting `secrets` does.
+   *
+   * @param name letters, digits and `_`, such as `STRIPE_KEY`
+   * @throws ConfigurationError for an invalid name or ARN
+   */
+  addSecret(name: string, secret: SecretSource): this {
+    const [error] = validateSecret(name, secret);
+    if (error !== undefined) throw new ConfigurationError(error);
+    const arn = typeof secret === 'string' ? secret : secret.secretArn;
+    for (const target of [this.#server.mcp, this.#server.worker]) {
+      target.handler.addEnvironment(secretVariable(name), arn);
+      grantReadSecret(this, secret, target);
+    }
     return this;
   }
 

@@ -15,10 +15,17 @@ export function grantReadSecret(scope: Construct, secret: ISecret | string, gran
     actions: ['secretsmanager:GetSecretValue'],
     resourceArns: [typeof secret === 'string' ? secret : arnPattern(secret)],
   }).assertSuccess();
-  if (typeof secret === 'string') return;
+  if (typeof secret === 'string' || secret.encryptionKey === undefined) return;
   const { region, urlSuffix } = Stack.of(scope);
   const service = `secretsmanager.${region}.${urlSuffix}`;
-  secret.encryptionKey?.grantDecrypt(new ViaServicePrincipal(service, grantee.grantPrincipal));
+  // The first grant is for an imported key, whose policy the app cannot change, and the second for a key of the app.
+  Grant.addToPrincipal({
+    grantee,
+    actions: ['kms:Decrypt'],
+    resourceArns: [secret.encryptionKey.keyArn],
+    conditions: { StringEquals: { 'kms:ViaService': service } },
+  }).assertSuccess();
+  secret.encryptionKey.grantDecrypt(new ViaServicePrincipal(service, grantee.grantPrincipal));
 }
 
 /** Secrets Manager appends six random characters to a name in the ARN. */

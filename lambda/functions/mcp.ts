@@ -26,10 +26,11 @@ import { ServerStep } from '../core/mcp/server-step.ts';
 import { TaskWorker } from '../core/mcp/tasks/task-worker.ts';
 import type { TaskJob, WorkerStarter } from '../core/mcp/tasks/tasks.ts';
 import type { ToolContextDependencies } from '../core/mcp/tool-context.ts';
+import { ToolSecrets } from '../core/mcp/tool-secrets.ts';
 import { Sessions } from '../core/sessions/sessions.ts';
 import { epochSeconds } from '../core/support/clock.ts';
 import { sealedKey } from '../core/support/sealed-key.ts';
-import { mcpVariables, readEnvironment } from '../shared/environment.ts';
+import { mcpVariables, readEnvironment, secretArns } from '../shared/environment.ts';
 
 /** The MCP function: steps 2 to 4 of the pipeline around the owner's `createServer`. Its worker runs long-running tools. */
 
@@ -39,6 +40,9 @@ const environment = readEnvironment(mcpVariables, process.env);
 const { PUBLIC_URL, TABLE_NAME } = environment;
 const table = openTable(TABLE_NAME);
 const now = () => epochSeconds(systemClock);
+
+/** The client of Secrets Manager is loaded when a secret is first read. */
+const readSecret = async (arn: string) => (await import('../adapters/secret-reader.ts')).readSecret(arn);
 
 const sealer = kmsSealerOnDemand(environment.SEAL_KEY_ID, TABLE_NAME);
 const sessions = new Sessions(
@@ -75,6 +79,7 @@ const server = new ServerStep({
 const context: ToolContextDependencies = {
   state: dynamoStateStore(table),
   upstream: openUpstream(),
+  secrets: new ToolSecrets({ arns: secretArns(process.env), read: readSecret, clock: systemClock, log }),
   clock: systemClock,
   log,
 };
@@ -131,7 +136,7 @@ function openUpstream(): ToolContextDependencies['upstream'] {
       issuer: IDP_ISSUER,
       clientId: IDP_CLIENT_ID,
       ...(IDP_CLIENT_SECRET_ARN && {
-        clientSecret: async () => (await import('../adapters/secret-reader.ts')).readSecret(IDP_CLIENT_SECRET_ARN),
+        clientSecret: () => readSecret(IDP_CLIENT_SECRET_ARN),
       }),
       authentication: IDP_AUTHENTICATION,
       assertionAudience: environment.IDP_ASSERTION_AUDIENCE,

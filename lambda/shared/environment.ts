@@ -226,6 +226,19 @@ export type McpEnvironment = FunctionEnvironment<typeof mcpVariables>;
 export type DashboardEnvironment = FunctionEnvironment<typeof dashboardVariables>;
 export type AggregationEnvironment = FunctionEnvironment<typeof aggregationVariables>;
 
+const SECRET_PREFIX = 'SECRET_ARN_';
+
+/** The variable of the MCP function and the worker with the ARN of an owner's secret. */
+export const secretVariable = (secret: string): string => `${SECRET_PREFIX}${secret}`;
+
+/** ARNs of the owner's secrets by their names. */
+export const secretArns = (environment: Record<string, string | undefined>): ReadonlyMap<string, string> =>
+  new Map(
+    Object.entries(environment).flatMap(([name, arn]): [string, string][] =>
+      name.startsWith(SECRET_PREFIX) && arn !== undefined ? [[name.slice(SECRET_PREFIX.length), arn]] : [],
+    ),
+  );
+
 /** @throws Error that names every missing or invalid variable and its expected form */
 export function readEnvironment<V extends Variables>(
   variables: V,

@@ -5,6 +5,7 @@ import { type ClientSettings, clientDefaults, validateClients } from './client-s
 import { ConfigurationError } from './configuration-error.ts';
 import { type DashboardSettings, dashboardDefaults, validateDashboard } from './dashboard-settings.ts';
 import { type FunctionSettings, functionDefaults } from './function-settings.ts';
+import { type SecretSettings, validateSecrets } from './secret-settings.ts';
 import { type ServerSettings, serverDefaults, validateServer } from './server-settings.ts';
 import { type SessionSettings, sessionDefaults, validateSessions } from './session-settings.ts';
 import { validateChoice, type WithDefaults } from './setting-validation.ts';
@@ -21,6 +22,7 @@ export interface HoldfastSettings
     ClientSettings,
     SessionSettings,
     ServerSettings,
+    SecretSettings,
     AuditSettings,
     DashboardSettings,
     FunctionSettings,
@@ -65,6 +67,7 @@ function* validateSettings(settings: ResolvedSettings, region: string | undefine
   yield* validateChoice('stage', settings.stage, ['dev', 'prod']);
   yield* validateSessions(settings);
   yield* validateServer(settings);
+  yield* validateSecrets(settings);
   yield* validateSignIn(settings);
   yield* validateClients(settings);
   yield* validateApi(settings, region);

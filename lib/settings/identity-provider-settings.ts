@@ -174,7 +174,8 @@ export function refreshEnvironment(provider: IdentityProviderSettings, namedGrou
   };
 }
 
-const secretArnSyntax = /^arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:\d{12}:secret:\S+-[A-Za-z0-9]{6}$/;
+/** The complete ARN of a secret, with the random suffix of Secrets Manager. */
+export const secretArnSyntax = /^arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:\d{12}:secret:\S+-[A-Za-z0-9]{6}$/;
 
 /** Parameters of the authorization request that Holdfast sets. */
 const reservedParameters = [

@@ -216,7 +216,7 @@ export class Processes {
         clock,
         log,
       }),
-      context: { state: stores.state, upstream: undefined, clock, log },
+      context: { state: stores.state, upstream: undefined, secrets: { get: async () => '' }, clock, log },
       audit: {
         store: this.#options.calls ?? stores.calls,
         rules: { methods: 'tools', arguments: 'no', retentionDays: 30, deployment: 'test', ...this.#options.record },

@@ -5,6 +5,7 @@ import type { SessionAccess } from '../sessions/sessions.ts';
 import { type Clock, epochSeconds } from '../support/clock.ts';
 import type { Logger } from '../support/logger.ts';
 import { reportFailures } from './tool-failure.ts';
+import type { ToolSecrets } from './tool-secrets.ts';
 import { type StateStore, ToolState } from './tool-state.ts';
 import type { Trace } from './trace.ts';
 
@@ -54,6 +55,13 @@ export type ToolContext = {
    */
   upstreamToken(options?: { refresh?: boolean }): Promise<string>;
   /**
+   * The current value of a secret of the setting `secrets`, such as `await context.secret('STRIPE_KEY')`. A process reads it
+   * at the first call and then at most every five minutes, so that a rotation arrives without a deployment. Ask for it in
+   * each call of the tool; a copy would not follow the rotation.
+   * @throws Error for a name that the stack does not have, and when Secrets Manager does not answer the first read
+   */
+  secret(name: string): Promise<string>;
+  /**
    * Makes a tool long-running: `server.registerTool('report', config, context.longRunning(async (args, ctx) => …))`. A
    * worker with 15 minutes executes its calls. Clients that support tasks (`io.modelcontextprotocol/tasks`) receive a task
    * at once, clients of the 2025 era wait on their stream. Another worker starts over when one dies, so the callback must
@@ -81,6 +89,7 @@ export type ToolContextDependencies = {
   state: StateStore;
   /** Absent when tools may not use the identity provider's tokens. */
   upstream: { issuer: string; tokens: UpstreamTokenManager } | undefined;
+  secrets: Pick<ToolSecrets, 'get'>;
   clock: Clock;
   /** Receives failures behind a tool, which only the model would see otherwise. */
   log: Logger;
@@ -92,7 +101,7 @@ export type ToolContextDependencies = {
  * @param onOutage called when a service of Holdfast did not answer a tool
  */
 export function createToolContext(
-  { state, upstream, clock, log }: ToolContextDependencies,
+  { state, upstream, secrets, clock, log }: ToolContextDependencies,
   caller: Caller,
   { grant, session }: Pick<SessionAccess, 'grant' | 'session'>,
   trace: Trace | undefined,
@@ -124,5 +133,6 @@ export function createToolContext(
       if (!upstream) throw new Error('Upstream tokens are off; set `upstreamTokens: true` on the stack');
       return guarded(upstream.tokens.accessToken(grant, options));
     },
+    secret: (name) => guarded(secrets.get(name)),
   };
 }

@@ -2,6 +2,7 @@ import { SignInRefusedError } from '../identity/upstream-provider.ts';
 import { logFailure } from '../support/failure-log.ts';
 import type { Logger } from '../support/logger.ts';
 import { ContentionError, ServiceUnavailableError } from '../support/service-unavailable-error.ts';
+import { UnknownSecretError } from './tool-secrets.ts';
 
 /** The model reads the message: neither its request nor the tool is at fault. */
 class ToolServiceUnavailableError extends ServiceUnavailableError {
@@ -23,7 +24,7 @@ export function reportFailures(log: Logger, onOutage: () => void) {
     try {
       return await request;
     } catch (error) {
-      if (error instanceof SignInRefusedError) throw error;
+      if (error instanceof SignInRefusedError || error instanceof UnknownSecretError) throw error;
       if (logFailure(log, error) !== 'service_unavailable') {
         throw new Error('Internal server error; the server log has the details');
       }

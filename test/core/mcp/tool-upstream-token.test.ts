@@ -33,7 +33,8 @@ async function toolOfAda() {
   const access = await new Sessions(stores.sessions, { ttlSeconds: 86_400, stale: 'renew' }, now).current(caller);
   if (typeof access === 'string') throw new Error(access);
   const upstream = { issuer: 'https://idp.example', tokens: manager };
-  const dependencies = { state: stores.state, upstream, clock, log: () => undefined };
+  const secrets = { get: async () => '' };
+  const dependencies = { state: stores.state, upstream, secrets, clock, log: () => undefined };
   return createToolContext(dependencies, caller, access, undefined, () => undefined);
 }
 
