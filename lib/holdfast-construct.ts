@@ -4,6 +4,7 @@ import type { ITableV2 } from 'aws-cdk-lib/aws-dynamodb';
 import type { IGrantable, IPrincipal } from 'aws-cdk-lib/aws-iam';
 import type { IFunction } from 'aws-cdk-lib/aws-lambda';
 import { Construct } from 'constructs';
+import type { Branding } from '../lambda/shared/branding.ts';
 import {
   type AggregationEnvironment,
   type AuthorizerEnvironment,
@@ -25,6 +26,7 @@ import { McpRestApi } from './rest-api.ts';
 import { grantReadSecret } from './secret-grant.ts';
 import { ServerPrincipal } from './server-principal.ts';
 import { SessionTable } from './session-table.ts';
+import { brandingOf } from './settings/branding-settings.ts';
 import { admissionEnvironment } from './settings/client-settings.ts';
 import { ConfigurationError } from './settings/configuration-error.ts';
 import { type HoldfastSettings, type ResolvedSettings, resolveSettings } from './settings/holdfast-settings.ts';
@@ -76,6 +78,7 @@ export class Holdfast extends Construct implements IGrantable {
   /** The principal of the MCP function and the worker. */
   readonly grantPrincipal: IPrincipal;
   readonly #settings: ResolvedSettings;
+  readonly #branding: Branding;
   readonly #table: SessionTable;
   readonly #api: McpRestApi;
   readonly #publicUrl: string;
@@ -90,6 +93,7 @@ export class Holdfast extends Construct implements IGrantable {
     const directProvider = identityProvider?.mode === 'direct' ? identityProvider : undefined;
 
     this.#settings = settings;
+    this.#branding = brandingOf(settings);
     this.#table = new SessionTable(this, 'Table', { stage });
     this.#api = new McpRestApi(this, 'Gateway', {
       ...settings,
@@ -177,10 +181,14 @@ export class Holdfast extends Construct implements IGrantable {
   /** Creates a function with the settings that all functions have in common. */
   #createFunction(
     id: string,
-    props: Omit<HoldfastFunctionProps, 'stage' | 'scopes' | 'logRetention' | 'systemLogs' | 'optimizations'>,
+    props: Omit<
+      HoldfastFunctionProps,
+      'stage' | 'scopes' | 'branding' | 'logRetention' | 'systemLogs' | 'optimizations'
+    >,
   ): HoldfastFunction {
     const { stage, scopes, logRetention, lambdaSystemLogs: systemLogs, optimizations } = this.#settings;
-    return new HoldfastFunction(this, id, { stage, scopes, logRetention, systemLogs, optimizations, ...props });
+    const common = { stage, scopes, branding: this.#branding, logRetention, systemLogs, optimizations };
+    return new HoldfastFunction(this, id, { ...common, ...props });
   }
 
   #createAuthorizer({ issuer }: SignIn): HoldfastFunction {

@@ -13,13 +13,13 @@ import {
 } from 'aws-cdk-lib/aws-lambda';
 import { LogGroup, type RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
-import type { ScopeSet } from '../lambda/shared/scope-set.ts';
+import type { BundledValues } from './bundle/esbuild-run.ts';
 import { FunctionBundle } from './bundle/function-bundle.ts';
 import { moduleFile, packageFolder } from './package-files.ts';
 import type { HoldfastSettings } from './settings/holdfast-settings.ts';
 import { removalPolicy, type Stage } from './settings/stage.ts';
 
-export interface HoldfastFunctionProps {
+export interface HoldfastFunctionProps extends BundledValues {
   /** The module in `lambda/functions/`, without extension. */
   readonly entry: string;
   /**
@@ -32,8 +32,6 @@ export interface HoldfastFunctionProps {
    * @default - the function contains no server
    */
   readonly server?: string;
-  /** The scopes that clients can be granted. */
-  readonly scopes: ScopeSet;
   /** Environment variables; an `undefined` variable is omitted. */
   readonly environment: Record<string, string | undefined>;
   /**

@@ -139,6 +139,7 @@ function dashboardOver(table: TableConnection): Dashboard {
   const none = { path: '', contentType: '', gzip: new Uint8Array() };
   return {
     publicUrl: ORIGIN,
+    branding: {},
     adminsGroup: 'admins',
     retentionDays: RETENTION_DAYS,
     grantIdleSeconds: 14 * 86_400,

@@ -13,6 +13,7 @@ export const sourcesOfProject = [
   'local',
   'test/support/fixture-server.ts',
   'test/support/fixture-scopes.ts',
+  'test/support/hostile-icon.svg',
   'cdk.json',
   'package.json',
   'tsconfig.json',

@@ -1,3 +1,4 @@
+import { branding } from '#branding';
 import { type LambdaRuntime, streamResponse, toRequest } from '../adapters/api-gateway.ts';
 import { dynamoAggregateReader } from '../adapters/dynamodb/audit/aggregate-reader.ts';
 import { dynamoAuditLogReader } from '../adapters/dynamodb/audit/audit-log-reader.ts';
@@ -34,6 +35,7 @@ const retentionDays = environment.AUDIT_RETENTION_DAYS;
 
 const dashboard: Dashboard = {
   publicUrl: PUBLIC_URL,
+  branding,
   adminsGroup: environment.ADMINS_GROUP,
   retentionDays,
   grantIdleSeconds: environment.GRANT_IDLE_DAYS * 86400,

@@ -1,4 +1,5 @@
 import type { Context as LambdaContext } from 'aws-lambda';
+import { branding } from '#branding';
 import { scopes } from '#scopes';
 import { createServer } from '#server';
 import { type LambdaRuntime, streamResponse, toMcpRequest } from '../adapters/api-gateway.ts';
@@ -61,6 +62,7 @@ const executions = dynamoExecutionStore(table);
 let opened: WorkerStarter | undefined;
 const server = new ServerStep({
   create: createServer,
+  branding,
   executions,
   requestStates: new RequestStates(
     sealedKey(dynamoSealedKeyStore(table), sealer, 'request-state'),

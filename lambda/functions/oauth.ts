@@ -1,4 +1,5 @@
 import type { APIGatewayProxyEvent, APIGatewayProxyResult, Context, ScheduledEvent } from 'aws-lambda';
+import { branding } from '#branding';
 import { scopes } from '#scopes';
 import { toRequest, toResult } from '../adapters/api-gateway.ts';
 import { dynamoAssertionStore } from '../adapters/dynamodb/assertion-store.ts';
@@ -80,6 +81,7 @@ const fetchAnywhere = environment.UNSAFELY_FETCH_CLIENT_DOCUMENTS_FROM_ANYWHERE 
 const facade: Facade = {
   rules: {
     publicUrl: PUBLIC_URL,
+    branding,
     scopes,
     accessTokenSeconds: environment.ACCESS_TOKEN_MINUTES * 60,
     grantIdleSeconds: environment.GRANT_IDLE_DAYS * 86400,

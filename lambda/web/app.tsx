@@ -9,6 +9,7 @@ import { dashboardText } from './dashboard-text.ts';
 import { useLiveQuery } from './live-query.ts';
 import { useRoute, type View } from './page-router.ts';
 import { useStore } from './page-store.ts';
+import { serverName } from './server-branding.ts';
 import { addSuggestions } from './suggestions.ts';
 import { CallsView } from './views/calls-view.tsx';
 import { ConnectedAppsView } from './views/connected-apps-view.tsx';
@@ -47,7 +48,7 @@ export function App() {
   const page = signedOut ?? (route.view === 'session' ? `session ${route.id}` : route.view);
   const shownPage = useRef(page);
   useEffect(() => {
-    document.title = `${signedOut ? dashboardText.signedOut[signedOut].heading : dashboardText.views[route.view]} · ${dashboardText.product}`;
+    document.title = `${signedOut ? dashboardText.signedOut[signedOut].heading : dashboardText.views[route.view]} · ${serverName}`;
     if (shownPage.current === page) return;
     shownPage.current = page;
     announce('');

@@ -8,7 +8,6 @@ import type { RangeName, View } from './page-router.ts';
  * Names of users, clients and tools, and the error messages of calls, come from the API.
  */
 export const dashboardText = {
-  product: 'Holdfast',
   skip: 'Skip to content',
   none: '–',
   views: {

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { type BuildFailure, type BuildOptions, buildSync, type Message, type OutputFile } from 'esbuild';
+import type { Branding } from '../../lambda/shared/branding.ts';
 import type { ScopeSet } from '../../lambda/shared/scope-set.ts';
 import { moduleFile } from '../package-files.ts';
 
@@ -75,10 +76,22 @@ export function buildModules(outbase: string, options: BuildOptions): FilesOfFol
   return files.map(({ path, contents }) => [relative(outdir, path), contents]);
 }
 
-/** @returns the path of a module that exports the scopes, for the alias `#scopes` */
-export function scopesModule(scopes: ScopeSet): string {
-  const source = `export const scopes = ${JSON.stringify(scopes)};\n`;
-  return join(storeByContent('scopes', [['scopes.mjs', Buffer.from(source)]]), 'scopes.mjs');
+/** Values of the deployment that its functions contain. A large value needs no environment variable, which has 4 kB. */
+export type BundledValues = {
+  /** The scopes that clients can be granted. */
+  readonly scopes: ScopeSet;
+  readonly branding: Branding;
+};
+
+/** @returns the aliases `#scopes` and `#branding`: the paths of modules that export the values */
+export const aliasesOf = ({ scopes, branding }: BundledValues): Record<string, string> => ({
+  '#scopes': valueModule('scopes', scopes),
+  '#branding': valueModule('branding', branding),
+});
+
+function valueModule(name: string, value: unknown): string {
+  const source = `export const ${name} = ${JSON.stringify(value)};\n`;
+  return join(storeByContent(name, [[`${name}.mjs`, Buffer.from(source)]]), `${name}.mjs`);
 }
 
 export function writeFiles(folder: string, files: FilesOfFolder): void {

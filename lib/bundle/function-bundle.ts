@@ -4,15 +4,15 @@ import { gzipSync } from 'node:zlib';
 import { AssetHashType, DockerImage } from 'aws-cdk-lib';
 import { AssetCode, type CodeConfig } from 'aws-cdk-lib/aws-lambda';
 import type { Construct } from 'constructs';
-import type { ScopeSet } from '../../lambda/shared/scope-set.ts';
 import { isPublished, packageFolder } from '../package-files.ts';
 import { ConfigurationError } from '../settings/configuration-error.ts';
 import type { HoldfastSettings } from '../settings/holdfast-settings.ts';
 import {
+  aliasesOf,
   type BuildReport,
+  type BundledValues,
   type FilesOfFolder,
   runBuild,
-  scopesModule,
   substitutes,
   writeFiles,
 } from './esbuild-run.ts';
@@ -24,14 +24,12 @@ import { bundleServer } from './server-bundle.ts';
  */
 const runtimePackages = ['@aws-sdk/client-secrets-manager'];
 
-export interface FunctionBundleOptions {
+export interface FunctionBundleOptions extends BundledValues {
   /**
    * Path of the owner's server, which the function contains.
    * @default - the function contains no server
    */
   readonly server?: string;
-  /** The scopes that clients can be granted: `#scopes` in the bundle. */
-  readonly scopes: ScopeSet;
   /**
    * Packages that the function loads lazily and rarely, from the copies of the Lambda runtime.
    * @default - the Secrets Manager client only
@@ -60,9 +58,10 @@ export class FunctionBundle extends AssetCode {
   /** @param entry absolute path of the file that exports `handler` */
   constructor(
     entry: string,
-    { server, scopes, providedByLambda = [], page, optimizations = true }: FunctionBundleOptions,
+    { server, scopes, branding, providedByLambda = [], page, optimizations = true }: FunctionBundleOptions,
   ) {
     const external = [...runtimePackages, ...providedByLambda];
+    const values = { scopes, branding };
     const errors: string[] = [];
     super(dirname(entry), {
       assetHashType: AssetHashType.OUTPUT,
@@ -72,7 +71,7 @@ export class FunctionBundle extends AssetCode {
         command: [
           relative(packageFolder, entry),
           `server=${server}`,
-          `scopes=${JSON.stringify(scopes)}`,
+          `values=${JSON.stringify(values)}`,
           `optimizations=${optimizations}`,
         ],
         local: {
@@ -80,8 +79,8 @@ export class FunctionBundle extends AssetCode {
             const outfile = join(outputDirectory, 'index.cjs');
             const reports = [
               server === undefined
-                ? bundleFunction(entry, outfile, scopes, external, optimizations)
-                : bundleServer(server, outfile, scopes, optimizations),
+                ? bundleFunction(entry, outfile, values, external, optimizations)
+                : bundleServer(server, outfile, values, optimizations),
               ...(page === undefined ? [] : [bundlePage(page, outputDirectory)]),
             ];
             for (const line of reports.flatMap(({ warnings }) => warnings)) console.warn(`Warning: ${line}`);
@@ -109,7 +108,7 @@ export class FunctionBundle extends AssetCode {
 function bundleFunction(
   entry: string,
   outfile: string,
-  scopes: ScopeSet,
+  values: BundledValues,
   external: string[],
   optimizations: boolean,
 ): BuildReport {
@@ -122,7 +121,7 @@ function bundleFunction(
     mainFields: ['module', 'main'],
     // `module` is esbuild's default, which the option replaces.
     conditions: [...(optimizations ? [] : ['no-optimizations']), 'module'],
-    alias: { ...substitutes, '#scopes': scopesModule(scopes) },
+    alias: { ...substitutes, ...aliasesOf(values) },
     external,
   });
 }

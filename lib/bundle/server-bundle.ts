@@ -1,14 +1,14 @@
 import { existsSync, mkdirSync, readFileSync, symlinkSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join, resolve } from 'node:path';
-import type { ScopeSet } from '../../lambda/shared/scope-set.ts';
 import { isPublished, moduleFile, packageFolder } from '../package-files.ts';
 import {
+  aliasesOf,
   type BuildReport,
+  type BundledValues,
   buildModules,
   type FilesOfFolder,
   runBuild,
-  scopesModule,
   storeByContent,
   substitutes,
 } from './esbuild-run.ts';
@@ -26,12 +26,17 @@ const runtimePackages = ['@aws-sdk/client-secrets-manager', '@aws-sdk/client-kms
  * The bundle of the MCP function and of its worker, which contain the owner's server. It is built in two steps, so that
  * what Holdfast does for a fast cold start applies to its own modules only, and the owner's code is bundled as on any
  * Node.js server.
- * 1. Holdfast's half: the ES modules of its packages, as they permit tree shaking. `#server` and `#scopes` stay imports.
+ * 1. Holdfast's half: the ES modules of its packages, as they permit tree shaking. `#server`, `#scopes` and `#branding` stay imports.
  * 2. The function: the first half and the owner's code, with esbuild's defaults for Node.js.
  *
  * @param server path of the module that exports `createServer`
  */
-export function bundleServer(server: string, outfile: string, scopes: ScopeSet, optimizations: boolean): BuildReport {
+export function bundleServer(
+  server: string,
+  outfile: string,
+  values: BundledValues,
+  optimizations: boolean,
+): BuildReport {
   const half =
     isPublished && optimizations
       ? join(packageFolder, 'prebuilt/server')
@@ -44,7 +49,7 @@ export function bundleServer(server: string, outfile: string, scopes: ScopeSet, 
     format: 'cjs',
     alias: {
       '#server': resolve(server),
-      '#scopes': scopesModule(scopes),
+      ...aliasesOf(values),
       '#mcp-http': join(half, 'core/mcp/mcp-http.mjs'),
       'holdfast/server': join(half, 'server-api.mjs'),
       // The SDK's shims for Node load ajv eagerly; those for browsers validate JSON schemas without it.
@@ -71,7 +76,7 @@ export const buildHalf = (optimizations: boolean): FilesOfFolder =>
     // `module` is esbuild's default, which the option replaces.
     conditions: [...(optimizations ? [] : ['no-optimizations']), 'module'],
     alias: substitutes,
-    external: ['#server', '#scopes', ...sharedPackages, ...runtimePackages],
+    external: ['#server', '#scopes', '#branding', ...sharedPackages, ...runtimePackages],
   });
 
 let sdkModules: Record<string, string> | undefined;

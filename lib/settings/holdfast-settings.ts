@@ -1,6 +1,7 @@
 import { type AlarmSettings, validateAlarms } from './alarm-settings.ts';
 import { type ApiSettings, apiDefaults, validateApi } from './api-settings.ts';
 import { type AuditSettings, auditDefaults, validateAudit } from './audit-settings.ts';
+import { type BrandingSettings, validateBranding } from './branding-settings.ts';
 import { type ClientSettings, clientDefaults, validateClients } from './client-settings.ts';
 import { ConfigurationError } from './configuration-error.ts';
 import { type DashboardSettings, dashboardDefaults, validateDashboard } from './dashboard-settings.ts';
@@ -23,6 +24,7 @@ export interface HoldfastSettings
     SessionSettings,
     ServerSettings,
     SecretSettings,
+    BrandingSettings,
     AuditSettings,
     DashboardSettings,
     FunctionSettings,
@@ -68,6 +70,7 @@ function* validateSettings(settings: ResolvedSettings, region: string | undefine
   yield* validateSessions(settings);
   yield* validateServer(settings);
   yield* validateSecrets(settings);
+  yield* validateBranding(settings);
   yield* validateSignIn(settings);
   yield* validateClients(settings);
   yield* validateApi(settings, region);

@@ -10,6 +10,8 @@ import { similarName } from './similar-name.ts';
 type ContextSettings = Pick<
   HoldfastSettings,
   | 'stage'
+  | 'name'
+  | 'icon'
   | 'firewall'
   | 'identityProvider'
   | 'domain'
@@ -36,6 +38,8 @@ export function settingsFromContext(node: Node): ContextSettings {
   const { text, flag, list } = reader;
   const settings: ContextSettings = {
     stage: text('stage') as HoldfastSettings['stage'],
+    name: text('name'),
+    icon: text('icon'),
     firewall: flag('firewall'),
     operations: flag('operations'),
     lambdaSystemLogs: flag('lambdaSystemLogs'),

@@ -2,8 +2,9 @@ import { mkdirSync, readFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
+import type { Browser, BrowserContextOptions, Locator, Page } from 'playwright-core';
 import * as plain from '../../bench/harness/form-browser.ts';
+import { projectRoot } from '../../bench/harness/project-copy.ts';
 import { OAuthClient, redirectUri as plainRedirectUri, type Tokens } from '../../bench/harness/raw-oauth-client.ts';
 import { oauthPageText, type PageProblem } from '../../lambda/core/oauth/pages/oauth-page-text.ts';
 import { launchChromium } from '../support/chromium.ts';
@@ -31,9 +32,14 @@ async function axeViolations(page: Page): Promise<string[]> {
   );
 }
 
+const name = 'Acme Notes';
+/** With a script and a resource of another host. */
+const icon = 'test/support/hostile-icon.svg';
+
 let emulator: TestCloud;
 beforeAll(async () => {
-  emulator = await TestCloud.start();
+  const context = `"name": ${JSON.stringify(name)}, "icon": ${JSON.stringify(icon)}`;
+  emulator = await TestCloud.start({ edits: [['cdk.json', '"context": {', `"context": { ${context},`]] });
 });
 afterAll(() => emulator?.stop());
 
@@ -74,6 +80,7 @@ describe('in a real browser', () => {
 
     await page.goto(assistant.authorizationUrl({ redirect_uri: redirectUri }));
     expect(await page.getByRole('heading', { level: 1 }).textContent()).toBe('Connect “Claude Code”?');
+    await showsBranding(page.locator('header'));
     expect(await page.getByText(redirectUri, { exact: true }).isVisible()).toBe(true);
     expect(await page.getByText('This server requests your user ID').isVisible()).toBe(true);
     expect(await page.evaluate('document.documentElement.scrollWidth <= window.innerWidth')).toBe(true);
@@ -99,6 +106,40 @@ describe('in a real browser', () => {
     expect(Array.from(requested).sort()).toEqual(['127.0.0.1', 'localhost']);
     // For the wrong password. The Content Security Policy causes no message.
     expect(messages).toEqual([expect.stringContaining('401')]);
+    await context.close();
+  });
+
+  /** The icon is drawn from the page itself. That its script and its resources are ignored shows in messages and requests. */
+  async function showsBranding(header: Locator): Promise<void> {
+    expect(await header.getByText(name, { exact: true }).isVisible()).toBe(true);
+    const image = header.locator('img');
+    expect(await image.getAttribute('src')).toBe(
+      `data:image/svg+xml;base64,${readFileSync(join(projectRoot, icon), 'base64')}`,
+    );
+    // Rejects unless the browser shows it.
+    await image.evaluate((element) => (element as unknown as { decode(): Promise<void> }).decode());
+  }
+
+  test.each(screens)('the dashboard has the name and the icon of the server (%s)', async (screenName, screen) => {
+    const context = await browser.newContext(screen);
+    const page = await context.newPage();
+    const requested = new Set<string>();
+    const messages: string[] = [];
+    page.on('request', (request) => requested.add(new URL(request.url()).hostname));
+    page.on('console', (message) => messages.push(message.text()));
+    await page.goto(`${emulator.origin}/dashboard`);
+    await page.getByRole('link', { name: /Sign in/ }).click();
+    await page.getByLabel(/user/i).fill('ada');
+    await page.getByLabel(/password/i).fill('ada');
+    await page.keyboard.press('Enter');
+    await page.getByRole('button', { name: 'Sign out' }).waitFor();
+    await showsBranding(page.locator('header'));
+    expect(await page.title()).toMatch(/ · Acme Notes$/);
+    expect(await page.evaluate('document.documentElement.scrollWidth <= window.innerWidth')).toBe(true);
+    expect([...requested].sort()).toEqual(['127.0.0.1', 'localhost']);
+    // Before the sign-in, requests of the page are rejected.
+    expect(messages.filter((message) => !message.includes('401'))).toEqual([]);
+    await screenshot(page, `dashboard-${screenName}`);
     await context.close();
   });
 

@@ -44,7 +44,7 @@ test('a deployment without a dashboard has no finding', async () => {
 test.each(Object.keys(providerFaults) as (keyof typeof providerFaults)[])(
   '%s on the page of this server is reported with the remedy',
   async (fault) => {
-    const page = await errorPage(oauthError('upstream_misconfigured', fault));
+    const page = await errorPage(oauthError('upstream_misconfigured', fault), { branding: {} });
     arrange(reply(200), reply(page.status, undefined, await page.text()));
     const { problem, advice } = providerFaults[fault];
     expect(await finding()).toMatchObject({ verdict: 'fail', found: problem, mend: expect.stringContaining(advice) });

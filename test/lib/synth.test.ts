@@ -64,7 +64,9 @@ describe('a function bundle', () => {
     const entry = inFolder('entry.ts');
     writeFileSync(entry, `export const handler = 1;\nimport { gone } from './gone.ts';\nexport { gone };\n`);
     const bind = () =>
-      new FunctionBundle(entry, { scopes: { scopes: {}, tools: {} } }).bind(new Stack(new App(), 'Broken'));
+      new FunctionBundle(entry, { scopes: { scopes: {}, tools: {} }, branding: {} }).bind(
+        new Stack(new App(), 'Broken'),
+      );
     expect(bind).toThrow(ConfigurationError);
     expect(bind).toThrow(/^\S+entry\.ts:2:22: Could not resolve ".\/gone.ts"$/);
   });

@@ -11,6 +11,7 @@ export const given = {
   domain: 'zebra.example',
   scopes: ['Use zebras & zoos', 'Keep zebra notes'],
   publicUrl: 'https://mcp.zebra.example',
+  name: 'Zebras & <Zoos>',
   identityProvider: 'Zebra Sign-in',
   identityProviderScopes: ['openid', 'profile', 'email', 'offline_access', 'https://zebra.example/<stripes>'],
   targets: {
@@ -24,6 +25,10 @@ export const given = {
 
 export const pageRules: FacadeRules = {
   publicUrl: given.publicUrl,
+  branding: {
+    name: given.name,
+    icon: `data:image/svg+xml;base64,${btoa('<svg xmlns="http://www.w3.org/2000/svg"/>')}`,
+  },
   scopes: {
     scopes: { first: { description: given.scopes[0]! }, second: { description: given.scopes[1]! } },
     tools: {},
@@ -62,15 +67,13 @@ function consent(change: Partial<AuthorizationRequest> = {}, changedRules: Parti
   return consentPage(request, { ...pageRules, ...changedRules }, 'the-handle', 'cookie=x');
 }
 
-type ShownError = Parameters<typeof dashboardErrorPage>[0];
-
 /** The error page of a problem. The pages of a failure are those of the errors that fail. */
-function errorOf(problem: PageProblem, show: (error: ShownError) => Promise<Response> = errorPage): Promise<Response> {
-  if (problem === 'unavailable') return show(oauthError('service_unavailable'));
-  if (problem === 'server-error') return show(oauthError('unexpected_error'));
+function errorOf(problem: PageProblem, show: typeof dashboardErrorPage = errorPage): Promise<Response> {
+  if (problem === 'unavailable') return show(oauthError('service_unavailable'), pageRules);
+  if (problem === 'server-error') return show(oauthError('unexpected_error'), pageRules);
   const { document, errorDescription: message } = given;
   const isAboutDocument = problem === 'unusable-client' || problem === 'unreachable-client';
-  return show({ code: 'invalid_request', message, page: problem, ...(isAboutDocument && { document }) });
+  return show({ code: 'invalid_request', message, page: problem, ...(isAboutDocument && { document }) }, pageRules);
 }
 
 /** Every page of the facade, by a name for it. */

@@ -14,6 +14,7 @@ import type { ToolContext } from '../../lambda/core/mcp/tool-context.ts';
 import { type SessionRules, Sessions } from '../../lambda/core/sessions/sessions.ts';
 import { epochSeconds } from '../../lambda/core/support/clock.ts';
 import { ServiceUnavailableError } from '../../lambda/core/support/service-unavailable-error.ts';
+import type { Branding } from '../../lambda/shared/branding.ts';
 import type { ScopeSet } from '../../lambda/shared/scope-set.ts';
 import type { Endpoint } from './era-clients.ts';
 import { type FakeClock, fakeClock } from './fake-clock.ts';
@@ -32,6 +33,7 @@ type Options = Partial<SessionRules> & {
   calls?: AuditLogWriter;
   toolScopes?: ScopeSet['tools'];
   taskTtlSeconds?: number;
+  branding?: Branding;
   createServer: (context: ToolContext) => McpServer;
 };
 
@@ -205,6 +207,7 @@ export class Processes {
       sessions,
       server: new ServerStep({
         create,
+        branding: this.#options.branding ?? {},
         executions: stores.executions,
         requestStates,
         starter: { start: async (job) => this.start(job) },

@@ -1,3 +1,4 @@
+import type { Branding } from '../../shared/branding.ts';
 import type { CallSearch } from '../admin/call-search.ts';
 import type { Directory } from '../admin/directory.ts';
 import type { ErasureStore } from '../admin/erasure.ts';
@@ -12,6 +13,7 @@ import type { DashboardSessionStore } from './dashboard-session.ts';
 export type Dashboard = {
   /** The public origin. */
   publicUrl: string;
+  branding: Branding;
   /** The group whose members see all users. */
   adminsGroup: string;
   retentionDays: number;

@@ -1,3 +1,6 @@
+import { type Branding, DEFAULT_NAME } from '../../shared/branding.ts';
+import { escaped } from '../support/escaped-html.ts';
+
 /** A file of the page, compressed with gzip. */
 export type PageFile = {
   /** Contains a digest of the content, so that browsers can cache the file without expiry. */
@@ -8,12 +11,13 @@ export type PageFile = {
 
 export type PageFiles = { script: PageFile; style: PageFile };
 
-/** Scripts and styles of this origin only, none inline. */
+/** Scripts and styles of this origin only, none inline. The icon is part of the page. */
 const POLICY = [
   "default-src 'none'",
   "script-src 'self'",
   "style-src 'self'",
   "connect-src 'self'",
+  'img-src data:',
   "base-uri 'none'",
   "form-action 'none'",
   "frame-ancestors 'none'",
@@ -27,12 +31,15 @@ const securityHeaders = {
   'Cross-Origin-Resource-Policy': 'same-origin',
 };
 
-/** The page is the same for all users and contains no data: it requests them from the API. */
-export function page({ script, style }: PageFiles): Response {
+/** The page is the same for all users and contains no data: it requests them from the API. It reads its title and icon. */
+export function page({ branding, page: files }: { branding: Branding; page: PageFiles }): Response {
+  const { script, style } = files;
+  const { name = DEFAULT_NAME, icon } = branding;
+  const link = icon === undefined ? '' : `<link rel="icon" href="${escaped(icon)}">`;
   const html = `<!doctype html>
 <html lang="en">
-<head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><meta name="robots" content="noindex"><title>Holdfast</title>
-<link rel="stylesheet" href="${style.path}"><script type="module" src="${script.path}"></script></head>
+<head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><meta name="robots" content="noindex"><title>${escaped(name)}</title>
+${link}<link rel="stylesheet" href="${style.path}"><script type="module" src="${script.path}"></script></head>
 <body><div id="app"></div><noscript>This dashboard requires JavaScript.</noscript></body>
 </html>
 `;

@@ -69,7 +69,7 @@ export async function handleDashboardRequest(dashboard: Dashboard, request: Requ
   const { pathname } = new URL(request.url);
   if (pathname.startsWith(API_PATH)) return handleApiRequest(dashboard, request, pathname.slice(API_PATH.length));
   if (request.method === 'GET' || request.method === 'HEAD') {
-    const found = pathname === '/dashboard' ? page(dashboard.page) : pageFile(pathname, dashboard.page);
+    const found = pathname === '/dashboard' ? page(dashboard) : pageFile(pathname, dashboard.page);
     if (found) return found;
   }
   return new Response('Not found', { status: 404, headers: { 'Content-Type': 'text/plain' } });

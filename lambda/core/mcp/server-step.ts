@@ -1,3 +1,4 @@
+import type { Branding } from '../../shared/branding.ts';
 import type { Session } from '../sessions/session.ts';
 import type { Clock } from '../support/clock.ts';
 import type { Logger } from '../support/logger.ts';
@@ -14,6 +15,7 @@ import { Tasks, type WorkerStarter } from './tasks/tasks.ts';
 
 export type ServerStepDependencies = {
   create: CreateServer;
+  branding: Branding;
   executions: ExecutionStore;
   requestStates: RequestStates;
   starter: WorkerStarter;
@@ -36,14 +38,14 @@ export class ServerStep {
   readonly #modern: ModernRequests;
 
   constructor(dependencies: ServerStepDependencies) {
-    const { create, executions, requestStates, starter, clock, log } = dependencies;
+    const { create, branding, executions, requestStates, starter, clock, log } = dependencies;
     const tasks = new Tasks({ store: executions, starter, ttlSeconds: dependencies.taskTtlSeconds, clock });
     this.#changes = new ChangeNotifications({
       store: dependencies.changes,
       seconds: dependencies.listenSeconds,
       clock,
     });
-    const builder = new ServerBuilder({ create, tasks, changes: this.#changes, log });
+    const builder = new ServerBuilder({ create, branding, tasks, changes: this.#changes, log });
     this.#modern = new ModernRequests({ builder, requestStates, changes: this.#changes, clock, log });
     this.#legacy = new LegacyRequests({
       builder,

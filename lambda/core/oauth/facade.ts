@@ -1,3 +1,4 @@
+import type { Branding } from '../../shared/branding.ts';
 import type { ScopeSet } from '../../shared/scope-set.ts';
 import type { AuditRules } from '../audit/audit-recorder.ts';
 import type { DashboardSessionStarter } from '../dashboard/dashboard-session.ts';
@@ -19,6 +20,8 @@ import type { MacKey, Signer } from './tokens/facade-tokens.ts';
 export type FacadeRules = {
   /** The origin of every endpoint, and the issuer of tokens. */
   publicUrl: string;
+  /** The name and the icon of the server on pages. */
+  branding: Branding;
   scopes: ScopeSet;
   accessTokenSeconds: number;
   grantIdleSeconds: number;

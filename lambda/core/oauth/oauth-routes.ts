@@ -60,20 +60,20 @@ async function dispatch(endpoint: Endpoint | undefined, facade: Facade, request:
   if (!endpoint) return Response.json({ error: 'not_found' }, { status: 404 });
   if (!endpoint.methods.includes(request.method)) {
     const allow = endpoint.methods.join(', ');
-    const { body, headers } = await errorResponse(endpoint, oauthError('method_not_allowed', allow));
+    const { body, headers } = await errorResponse(endpoint, facade, oauthError('method_not_allowed', allow));
     headers.set('Allow', allow);
     return new Response(body, { status: 405, headers });
   }
   try {
     return await endpoint.handle(facade, request);
   } catch (error) {
-    return errorResponse(endpoint, toOAuthError(error, facade.log));
+    return errorResponse(endpoint, facade, toOAuthError(error, facade.log));
   }
 }
 
-async function errorResponse({ errors }: Endpoint, error: OAuthError): Promise<Response> {
+async function errorResponse({ errors }: Endpoint, { rules }: Facade, error: OAuthError): Promise<Response> {
   if (errors === 'json') return jsonError(error);
-  return errors === 'page' ? errorPage(error) : dashboardErrorPage(error);
+  return errors === 'page' ? errorPage(error, rules) : dashboardErrorPage(error, rules);
 }
 
 function jsonError({ code, message, status }: OAuthError): Response {

@@ -6,6 +6,7 @@ import { shortId } from '../format.ts';
 import { paused } from '../live-query.ts';
 import { endsNow, navigate, queryOf, type Route, type RouteTarget, sharedFilters, type View } from '../page-router.ts';
 import { useStore } from '../page-store.ts';
+import { serverIcon, serverName } from '../server-branding.ts';
 import { Link } from './link.tsx';
 
 type Props = { route: Route; me: Me | undefined; isSignedOut: boolean };
@@ -15,7 +16,8 @@ export function PageHeader({ route, me, isSignedOut }: Props) {
     <header class="page-header">
       <div class="header-row">
         <Link to={{ view: 'overview' }} class="brand">
-          {dashboardText.product}
+          {serverIcon && <img src={serverIcon} alt="" />}
+          {serverName}
         </Link>
         {me && !isSignedOut && (
           <>

@@ -22,6 +22,7 @@ const unescaped = (html: string) =>
 const technical = [`invalid_request: ${given.errorDescription}`, 'server_error', 'temporarily_unavailable'];
 
 const inserted = [
+  given.name,
   given.identityProvider,
   `${given.publicUrl}/mcp`,
   ...given.scopes,

@@ -74,7 +74,7 @@ test('the error page shows nothing of a member name in a client document', async
     try {
       readClientMetadata(JSON.stringify(document), id, { ownHost: 'mcp.example', anywhere: false });
     } catch (error) {
-      return body(errorPage(oauthError('client_id_document_rejected', (error as Error).message)));
+      return body(errorPage(oauthError('client_id_document_rejected', (error as Error).message), pageRules));
     }
     return text;
   };
@@ -83,7 +83,7 @@ test('the error page shows nothing of a member name in a client document', async
 });
 
 test('the error page shows no control, format or stacked character of a detail', async () => {
-  expect(await passedOn((text) => body(errorPage(oauthError('redirect_uri_not_listed', text))))).toEqual([]);
+  expect(await passedOn((text) => body(errorPage(oauthError('redirect_uri_not_listed', text), pageRules)))).toEqual([]);
 });
 
 test('a registration stores no control, format or stacked character of a client name', async () => {
@@ -138,6 +138,7 @@ test('no response of the dashboard has a control, format or stacked character', 
   const dashboard: Dashboard = {
     ...stores,
     publicUrl: 'https://mcp.example',
+    branding: {},
     adminsGroup: 'admins',
     retentionDays: 90,
     grantIdleSeconds: 1,

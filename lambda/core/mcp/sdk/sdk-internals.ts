@@ -1,4 +1,5 @@
 import {
+  type Implementation,
   type JSONRPCMessage,
   type JSONRPCRequest,
   McpServer,
@@ -19,12 +20,14 @@ import {
  * | `McpServer.registerTool`, `registerPrompt` are wrapped | sees the schemas that are registered | each schema is converted for each request |
  * | `McpServer.connect` and `Transport.send` are wrapped | sees what a server sends through the SDK's own handler | – |
  * | `Server._requestHandlers` is read and written | a list without pages rejects a cursor | the cursor is ignored |
+ * | `Server._serverInfo` is read and written | the server has the deployment's name and icon | clients show the server's own name |
  * | `Server.getCapabilities` is wrapped | leaves out change notifications that are switched off | – |
  *
  * The first three are optimizations. `connect`, `send` and `getCapabilities` are public methods.
  */
 
 type PrivateServer = {
+  _serverInfo?: Implementation;
   _oninitialize?: (request: { method: string; params: object }) => Promise<unknown>;
   _onrequest?: (request: JSONRPCRequest, extra: MessageExtraInfo) => void;
   _requestHandlers?: Map<string, RequestHandler>;
@@ -84,6 +87,12 @@ export function rejectForeignCursors(server: McpServer, method: string): void {
     }
     return list(request, context);
   });
+}
+
+/** Adds members to the server's description of itself (`serverInfo`) that it lacks. */
+export function completeServerInfo(server: McpServer, defaults: Partial<Implementation>): void {
+  const inner = privateServer(server);
+  if (inner._serverInfo) inner._serverInfo = { ...defaults, ...inner._serverInfo };
 }
 
 /** Has the server announce other capabilities than it was built with. */

@@ -42,7 +42,7 @@ export async function authorizationEndpoint(facade: Facade, request: Request): P
     const target = { redirectUri, state };
     return isListed(client, facade.rules)
       ? redirectErrorToClient(facade, target, error)
-      : errorPage(error, errorLocation(facade, target, error));
+      : errorPage(error, facade.rules, errorLocation(facade, target, error));
   }
   return askForConsent(facade, request, authorization);
 }

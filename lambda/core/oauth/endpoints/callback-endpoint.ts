@@ -74,7 +74,7 @@ export async function callbackEndpoint(facade: Facade, request: Request): Promis
     });
   } catch (error) {
     if (!upstream || !('dashboard' in upstream)) throw error;
-    return dashboardErrorPage(toOAuthError(error, facade.log));
+    return dashboardErrorPage(toOAuthError(error, facade.log), facade.rules);
   }
 }
 

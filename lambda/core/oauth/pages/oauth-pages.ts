@@ -1,5 +1,7 @@
+import { type Branding, DEFAULT_NAME } from '../../../shared/branding.ts';
 import { pointsToLoopback } from '../../../shared/loopback.ts';
 import { bytes } from '../../support/crypto.ts';
+import { escaped } from '../../support/escaped-html.ts';
 import { RETRY_AFTER_SECONDS } from '../../support/service-unavailable-error.ts';
 import { quotedName, shorten, singleLine } from '../../support/untrusted-text.ts';
 import type { AuthorizationRequest } from '../authorization-flow.ts';
@@ -10,7 +12,7 @@ import { resourceOf } from '../resource-indicator.ts';
 import { oauthPageText, type PageProblem } from './oauth-page-text.ts';
 
 /**
- * The facade's two pages, consent and error. Plain HTML: no script, no image, no resource of another host. Their text is
+ * The facade's two pages, consent and error. Plain HTML: no script, no resource of another host. Their text is
  * in `oauth-page-text.ts`.
  */
 
@@ -20,6 +22,8 @@ const STYLE = `
 * { box-sizing: border-box; }
 body { margin: 0; min-height: 100vh; display: grid; place-items: center; padding: clamp(.5rem, 3vw, 1rem); background: var(--ground); color: var(--ink); font: 1rem/1.55 system-ui, -apple-system, "Segoe UI", sans-serif; }
 main { width: 100%; max-width: 34rem; padding: clamp(1.25rem, 6vw, 2rem); background: var(--paper); border: 1px solid var(--line); border-radius: 14px; overflow-wrap: anywhere; }
+header { display: flex; align-items: center; gap: .6rem; margin-bottom: 1.25rem; font-weight: 600; }
+header img { flex: none; width: 2rem; height: 2rem; object-fit: contain; }
 h1 { margin: 0 0 .25rem; font-size: 1.35rem; line-height: 1.3; text-wrap: balance; }
 p { margin: .75rem 0; text-wrap: pretty; }
 h1 + .quiet { margin-top: .25rem; }
@@ -52,10 +56,6 @@ const policy = crypto.subtle
   .then((digest) => btoa(String.fromCharCode(...new Uint8Array(digest))))
   .then((hash) => `default-src 'none'; style-src 'sha256-${hash}'; frame-ancestors 'none'; base-uri 'none'`);
 
-const entities: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' };
-
-const escaped = (text: string) => text.replace(/[&<>"']/g, (character) => entities[character]!);
-
 /** The consent page. Every value that the client chose is escaped text. */
 export function consentPage(
   request: AuthorizationRequest,
@@ -66,6 +66,7 @@ export function consentPage(
   const { consent } = oauthPageText;
   const heading = consent.heading(quotedName(request.clientName));
   return page(
+    rules.branding,
     heading,
     `<h1>${escaped(heading)}</h1>
 <p class="quiet">${identityText(request.clientIdentity)}</p>
@@ -134,6 +135,7 @@ const days = (seconds: number) => Math.round(seconds / 86400);
 
 /** An error as the page shows it. */
 type ShownError = Pick<OAuthError, 'code' | 'message' | 'page'> & Partial<Pick<OAuthError, 'status' | 'document'>>;
+type PageRules = Pick<FacadeRules, 'branding'>;
 type ProblemText = { heading: string; happened: string; next: string };
 
 /** Characters of an address that a stranger chose. */
@@ -143,22 +145,23 @@ const LONGEST_ADDRESS = 120;
  * The error page: what happened and what to do, and below it the protocol's own description for a developer.
  * @param back address of the error response to the client, for a button
  */
-export function errorPage(error: ShownError, back?: string): Promise<Response> {
+export function errorPage(error: ShownError, { branding }: PageRules, back?: string): Promise<Response> {
   const button = back === undefined ? '' : linkButton(back, oauthPageText.backTo(describedTarget(back).host));
-  return problemPage(error, oauthPageText.problems[error.page], button);
+  return problemPage(branding, error, oauthPageText.problems[error.page], button);
 }
 
 /** The error page of a sign-in to the dashboard. */
-export function dashboardErrorPage(error: ShownError): Promise<Response> {
+export function dashboardErrorPage(error: ShownError, { branding }: PageRules): Promise<Response> {
   const { problems, dashboardProblems, openDashboard } = oauthPageText;
   const texts: Record<PageProblem, ProblemText> = { ...problems, ...dashboardProblems };
-  return problemPage(error, texts[error.page], linkButton('/dashboard', openDashboard));
+  return problemPage(branding, error, texts[error.page], linkButton('/dashboard', openDashboard));
 }
 
 const linkButton = (href: string, label: string) =>
   `<p><a class="button" rel="noreferrer" href="${escaped(href)}">${escaped(label)}</a></p>\n`;
 
 function problemPage(
+  branding: Branding,
   { code, message, page: problem, status = statusOf(code), document }: ShownError,
   { heading, happened, next }: ProblemText,
   button: string,
@@ -166,6 +169,7 @@ function problemPage(
   // The description of a failure addresses programs, and repeats what the page says.
   const detail = problem === 'unavailable' || problem === 'server-error' ? code : `${code}: ${message}`;
   return page(
+    branding,
     heading,
     `<h1>${escaped(heading)}</h1>
 <p>${escaped(happened)}</p>
@@ -192,11 +196,19 @@ ${named ? `${item(host, shorten(singleLine(named), LONGEST_ADDRESS))}\n` : ''}${
 `;
 }
 
-async function page(title: string, body: string, init: { status: number; headers: Record<string, string> }) {
+async function page(
+  { name = DEFAULT_NAME, icon }: Branding,
+  title: string,
+  body: string,
+  init: { status: number; headers: Record<string, string> },
+) {
+  // An image runs no script of an SVG.
+  const image = icon === undefined ? '' : `<img src="${escaped(icon)}" alt="">`;
   const html = `<!doctype html>
 <html lang="${escaped(oauthPageText.language)}">
 <head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><meta name="robots" content="noindex"><title>${escaped(title)}</title><style>${STYLE}</style></head>
 <body><main>
+<header>${image}<span>${escaped(name)}</span></header>
 ${body}
 </main></body>
 </html>
@@ -205,7 +217,7 @@ ${body}
     status: init.status,
     headers: {
       'Content-Type': 'text/html; charset=utf-8',
-      'Content-Security-Policy': await policy,
+      'Content-Security-Policy': icon === undefined ? await policy : `${await policy}; img-src data:`,
       'X-Frame-Options': 'DENY',
       'X-Content-Type-Options': 'nosniff',
       'Strict-Transport-Security': 'max-age=31536000; includeSubDomains',

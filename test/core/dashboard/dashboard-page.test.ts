@@ -1,0 +1,16 @@
+import { page } from '../../../lambda/core/dashboard/dashboard-page.ts';
+
+const file = { path: '/dashboard/file', contentType: 'text/plain', gzip: new Uint8Array() };
+const pageOf = (branding: { name?: string; icon?: string }) => page({ branding, page: { script: file, style: file } });
+
+test('the title of the dashboard is the escaped name of the server', async () => {
+  expect(await pageOf({ name: 'Acme </title><script>' }).text()).toContain(
+    '<title>Acme &lt;/title&gt;&lt;script&gt;</title>',
+  );
+});
+
+test('the dashboard of a server without a name is titled Holdfast and has no icon', async () => {
+  const html = await pageOf({}).text();
+  expect(html).toContain('<title>Holdfast</title>');
+  expect(html).not.toContain('rel="icon"');
+});
