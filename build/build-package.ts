@@ -2,20 +2,19 @@
  * Builds the package `holdfast` in `dist/`: JavaScript and types of the modules that an owner's project uses, and what
  * does not depend on the owner's code. `npm run build`, then `npm pack ./dist`.
  */
-import { spawnSync } from 'node:child_process';
-import { cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { cpSync, globSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { isAbsolute, join } from 'node:path';
+import { rolldown } from 'rolldown';
+import { dts } from 'rolldown-plugin-dts';
 import { writeFiles } from '../lib/bundle/esbuild-run.ts';
 import { buildPage } from '../lib/bundle/function-bundle.ts';
 import { buildHalf } from '../lib/bundle/server-bundle.ts';
 import { packageFolder } from '../lib/package-files.ts';
+import { compile } from './compiler.ts';
+import { peers } from './tested-versions.ts';
 
-/** Packages of which an owner's project has its own copy, which Holdfast shares. */
-const peers: Record<string, string> = {
-  '@modelcontextprotocol/server': '^2.4.0',
-  'aws-cdk-lib': '^2.276.0',
-  constructs: '^10.8.1',
-};
+/** The exports of the package: their modules, without extension. */
+const entries = { '.': 'lib/cdk-api', './server': 'lambda/server-api' };
 
 /** Dependencies of the page, which is built in advance. */
 const bundled = ['chart.js', 'preact'];
@@ -29,8 +28,8 @@ type PackageJson = {
 const dist = join(packageFolder, 'dist');
 
 rmSync(dist, { recursive: true, force: true });
-compile();
-removeInternalTypes();
+compile('tsconfig.package.json');
+await rollUpTypes();
 writeFiles(join(dist, 'prebuilt/server'), buildHalf(true));
 const { files, errors } = buildPage(join(packageFolder, 'lambda/web/main.tsx'));
 if (errors.length > 0) throw new Error(errors.join('\n'));
@@ -38,26 +37,22 @@ writeFiles(join(dist, 'prebuilt/page'), files);
 for (const name of ['LICENSE', 'README.md', 'CHANGELOG.md']) cpSync(join(packageFolder, name), join(dist, name));
 writeFileSync(join(dist, 'package.json'), `${JSON.stringify(describe(), undefined, 2)}\n`);
 
-function compile(): void {
-  const { status } = spawnSync('tsc', ['-p', join(packageFolder, 'build/tsconfig.package.json')], { stdio: 'inherit' });
-  if (status !== 0) throw new Error(`tsc exited with status ${status}`);
-}
-
-/** Removes the declarations that those of the entry points do not refer to. */
-function removeInternalTypes(): void {
-  const kept = new Set<string>();
-  const keep = (file: string): void => {
-    if (kept.has(file)) return;
-    kept.add(file);
-    for (const [, specifier] of readFileSync(file, 'utf8').matchAll(/['"](\.{1,2}\/[^'"]+)\.ts['"]/g)) {
-      keep(join(dirname(file), `${specifier}.d.ts`));
-    }
-  };
-  for (const entry of ['lib/cdk-api.d.ts', 'lambda/server-api.d.ts']) keep(join(dist, entry));
-  for (const name of readdirSync(dist, { recursive: true, encoding: 'utf8' })) {
-    const file = join(dist, name);
-    if (name.endsWith('.d.ts') && !kept.has(file)) rmSync(file);
-  }
+/**
+ * Replaces the declarations of all modules by one file for each entry point, with the types that it refers to. An owner's
+ * compiler then reads no internal module.
+ */
+async function rollUpTypes(): Promise<void> {
+  const input = Object.fromEntries(Object.values(entries).map((name) => [name, join(dist, `${name}.d.ts`)]));
+  const isExternal = (id: string) => !id.startsWith('.') && !isAbsolute(id);
+  const bundle = await rolldown({
+    input,
+    external: isExternal,
+    plugins: [dts({ dtsInput: true, emitDtsOnly: true, tsconfig: false, generator: 'oxc' })],
+  });
+  const { output } = await bundle.generate({ chunkFileNames: 'lambda/[name].d.ts' });
+  await bundle.close();
+  for (const file of globSync('**/*.d.ts', { cwd: dist })) rmSync(join(dist, file));
+  for (const file of output) if (file.type === 'chunk') writeFileSync(join(dist, file.fileName), file.code);
 }
 
 /** The package.json of the package: entry points are JavaScript, and nothing that only the clone needs is installed. */
@@ -74,9 +69,24 @@ function describe() {
     // Types of the owner's own modules are stripped from 22.18 on.
     engines: { node: '>=22.18' },
     bin: { holdfast: 'bin/cli.js' },
-    main: './lib/cdk-api.js',
-    types: './lib/cdk-api.d.ts',
-    exports: { '.': './lib/cdk-api.js', './server': './lambda/server-api.js', './package.json': './package.json' },
+    exports: {
+      ...Object.fromEntries(
+        Object.entries(entries).map(([name, module]) => [
+          name,
+          { types: `./${module}.d.ts`, default: `./${module}.js` },
+        ]),
+      ),
+      './package.json': './package.json',
+    },
+    // The same for tools and compiler settings that ignore `exports`.
+    main: `./${entries['.']}.js`,
+    types: `./${entries['.']}.d.ts`,
+    typesVersions: {
+      '*': Object.fromEntries(
+        Object.entries(entries).map(([name, module]) => [name.replace('./', ''), [`./${module}.d.ts`]]),
+      ),
+    },
+    files: ['bin', 'cli', 'lambda', 'lib', 'local', 'prebuilt', 'CHANGELOG.md'],
     imports: Object.fromEntries(Object.entries(imports).map(([name, target]) => [name, asJavaScript(target)])),
     dependencies: Object.fromEntries(
       Object.entries(dependencies).filter(([name]) => !(name in peers) && !bundled.includes(name)),

@@ -4,9 +4,12 @@ import { basename, dirname, join, normalize } from 'node:path';
 /** The rules of the layout (`docs/architecture.md`), executed. */
 
 const root = join(__dirname, '..');
-const folders = ['bin', 'cli', 'lib', 'lambda', 'local', 'bench'];
+const folders = ['bin', 'build', 'cli', 'create', 'lib', 'lambda', 'local', 'bench'];
 const files = (pattern: string) => globSync(pattern, { cwd: root }).sort();
-const sources = files(`{${folders.join(',')}}/**/*.{ts,tsx}`).filter((file) => !file.endsWith('.d.ts'));
+// The template of `create` is another project.
+const sources = files(`{${folders.join(',')}}/**/*.{ts,tsx}`).filter(
+  (file) => !file.endsWith('.d.ts') && !file.startsWith('create/template/') && !file.startsWith('create/dist/'),
+);
 const read = (file: string) => readFileSync(join(root, file), 'utf8');
 
 type Import = { from: string; to: string; typeOnly: boolean };
@@ -100,6 +103,11 @@ describe('directions of imports', () => {
 
   test('bin and cli alone import the command line', () => {
     expect(shown(all.filter(({ from, to }) => within('cli')(to) && !within('cli', 'bin')(from)))).toEqual([]);
+  });
+
+  test('create imports Node.js and its own files alone', () => {
+    const imports = all.filter(({ from }) => within('create')(from));
+    expect(shown(imports.filter(({ to }) => !within('create')(to) && !to.startsWith('node:')))).toEqual([]);
   });
 
   test('no source imports a test', () => {

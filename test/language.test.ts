@@ -17,10 +17,16 @@ const banned = [
 const bannedForm = new RegExp(`\\b(${banned.join('|')})\\b`, 'i');
 
 /** Not this file and CONTRIBUTING.md, which name the words, nor DynamoDB's reserved words. */
-const sources = globSync('{bin,cli,lib,lambda,local,bench,test,docs}/**/*.{ts,tsx,cjs}', { cwd: root })
+const sources = globSync('{bin,build,cli,create,lib,lambda,local,bench,test,docs}/**/*.{ts,tsx,cjs}', { cwd: root })
+  .filter((file) => !file.startsWith('create/dist/'))
   .filter((file) => !['test/language.test.ts', 'local/dynamodb/expressions/reserved-words.ts'].includes(file))
   .sort();
-const pages = globSync('{README,SECURITY,CHANGELOG,docs/*,docs/identity-providers/*}.md', { cwd: root }).sort();
+const pages = globSync(
+  '{README,SECURITY,CHANGELOG,docs/*,docs/identity-providers/*,{create,create/template/shared}/README}.md',
+  {
+    cwd: root,
+  },
+).sort();
 
 type Passage = { file: string; line: number; text: string };
 

@@ -1,0 +1,13 @@
+import { App } from 'aws-cdk-lib';
+import { HoldfastStack, settingsFromContext } from 'holdfast';
+
+const app = new App();
+// Settings of cdk.json and of the command line, such as `-c stage=prod`.
+const settings = settingsFromContext(app.node);
+
+export const stack = new HoldfastStack(app, 'MyServer', {
+  ...settings,
+  server: 'src/server.js',
+  // One stack for each stage: a deployment without `-c stage=prod` does not change the stack of prod.
+  stackName: `MyServer-${settings.stage ?? 'dev'}`,
+});
