@@ -108,7 +108,7 @@ describe('sizes', () => {
 });
 
 describe('modules', () => {
-  test('the MCP function contains these packages and at most 194 modules', () => {
+  test('the MCP function contains these packages and at most 195 modules', () => {
     const packages = packagesIn('mcp.ts', 'mcp.mjs');
     // Before another package is added here, measure its load time: npm run bench -- --part cold.
     expect([...packages.keys()].sort()).toEqual([
@@ -121,7 +121,7 @@ describe('modules', () => {
       'our own',
       'zod',
     ]);
-    expect(sum(packages.values())).toBeLessThanOrEqual(194);
+    expect(sum(packages.values())).toBeLessThanOrEqual(195);
   });
 
   test('the authorizer contains one package and at most 32 modules', () => {
