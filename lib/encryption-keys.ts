@@ -1,6 +1,6 @@
-import { Duration } from 'aws-cdk-lib';
+import { Aws, Duration } from 'aws-cdk-lib';
 import { Grant, type IGrantable } from 'aws-cdk-lib/aws-iam';
-import { Key, KeySpec, KeyUsage } from 'aws-cdk-lib/aws-kms';
+import { type IKey, Key, KeySpec, KeyUsage } from 'aws-cdk-lib/aws-kms';
 import { Construct } from 'constructs';
 import { removalPolicy, type Stage } from './settings/stage.ts';
 
@@ -71,4 +71,19 @@ export class SealKey extends Construct {
       conditions: { StringEquals: { 'kms:EncryptionContext:purpose': purposes } },
     }).assertSuccess();
   }
+}
+
+/** Grants the use of a customer managed key in requests of an AWS service for the principal, and in no others. */
+export function grantThroughService(
+  key: IKey,
+  service: 'dynamodb' | 'secretsmanager',
+  actions: string[],
+  grantee: IGrantable,
+): void {
+  Grant.addToPrincipal({
+    grantee,
+    actions,
+    resourceArns: [key.keyArn],
+    conditions: { StringEquals: { 'kms:ViaService': `${service}.${Aws.REGION}.${Aws.URL_SUFFIX}` } },
+  }).assertSuccess();
 }

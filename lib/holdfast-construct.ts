@@ -1,8 +1,12 @@
 import { CfnOutput, Duration, Stack, Token } from 'aws-cdk-lib';
 import type { IRestApi } from 'aws-cdk-lib/aws-apigateway';
+import type { IDistribution } from 'aws-cdk-lib/aws-cloudfront';
+import { type IMetric, type Metric, type MetricOptions, Stats } from 'aws-cdk-lib/aws-cloudwatch';
+import type { IUserPool } from 'aws-cdk-lib/aws-cognito';
 import type { ITableV2 } from 'aws-cdk-lib/aws-dynamodb';
 import type { IGrantable, IPrincipal } from 'aws-cdk-lib/aws-iam';
 import type { IFunction } from 'aws-cdk-lib/aws-lambda';
+import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import { Construct } from 'constructs';
 import type { Branding } from '../lambda/shared/branding.ts';
 import {
@@ -15,13 +19,16 @@ import {
   type OAuthEnvironment,
   secretVariable,
 } from '../lambda/shared/environment.ts';
+import type { CountedEvent } from '../lambda/shared/metric-names.ts';
 import { defaultScope, hasToolScopes } from '../lambda/shared/scope-set.ts';
 import { SealKey, SigningKeys } from './encryption-keys.ts';
 import { Firewall } from './firewall.ts';
 import { GatewayResponses } from './gateway-responses.ts';
 import { HoldfastFunction, type HoldfastFunctionProps } from './holdfast-function.ts';
 import { CloudFrontHostname, CustomHostname } from './hostname.ts';
+import type { Alarms } from './operations/cloudwatch-alarms.ts';
 import { Operations } from './operations/operations.ts';
+import { countedEventMetric, eventMetric, METRIC_PERIOD, type MonitoredResources } from './operations/stack-metrics.ts';
 import { McpRestApi } from './rest-api.ts';
 import { grantReadSecret } from './secret-grant.ts';
 import { ServerPrincipal } from './server-principal.ts';
@@ -75,6 +82,14 @@ export class Holdfast extends Construct implements IGrantable {
   /** The table of sessions, grants, and the audit log. */
   readonly table: ITableV2;
   readonly api: IRestApi;
+  /** The CloudFront distribution in front of the API; `undefined` with a host name of your own. */
+  readonly distribution: IDistribution | undefined;
+  /** The Cognito user pool that users sign in with; `undefined` with another identity provider. */
+  readonly userPool: IUserPool | undefined;
+  /** The alarms by name; empty unless the setting `operations` is true. */
+  readonly alarms: Alarms;
+  /** The topic that receives the alarms; `undefined` without notifications. */
+  readonly alarmTopic: ITopic | undefined;
   /** The principal of the MCP function and the worker. */
   readonly grantPrincipal: IPrincipal;
   readonly #settings: ResolvedSettings;
@@ -84,6 +99,7 @@ export class Holdfast extends Construct implements IGrantable {
   readonly #publicUrl: string;
   readonly #sealKey: SealKey;
   readonly #server: ServerFunctions;
+  readonly #monitored: MonitoredResources;
 
   constructor(scope: Construct, id: string, props: HoldfastProps = {}) {
     super(scope, id);
@@ -100,10 +116,16 @@ export class Holdfast extends Construct implements IGrantable {
       oauthThrottle: directProvider ? undefined : settings.oauthThrottle,
       defaultEndpoint: domain === undefined,
     });
-    this.#publicUrl = this.#createHostname();
+    const hostname = this.#createHostname();
+    this.distribution = hostname.distribution;
+    this.#publicUrl = hostname.url;
     this.#sealKey = new SealKey(this, 'SealKey', { stage });
 
-    const signIn = directProvider ? this.#createDirectSignIn(directProvider) : this.#createFacadeSignIn();
+    const users = identityProvider === undefined ? this.#createUserPool() : undefined;
+    this.userPool = users?.userPool;
+    const signIn = directProvider
+      ? this.#createDirectSignIn(directProvider)
+      : this.#createFacadeSignIn(identityProvider ?? users!.identityProvider);
     const authorizer = this.#createAuthorizer(signIn);
     const server = this.#createServer(signIn, authorizer);
     const { oauth } = signIn;
@@ -115,22 +137,24 @@ export class Holdfast extends Construct implements IGrantable {
       scope: signIn.scope,
     });
     if (settings.firewall) new Firewall(this, 'Firewall', { api: this.#api.api });
-    if (settings.operations) {
-      new Operations(this, 'Operations', {
-        ...settings,
-        api: this.#api.api,
-        accessLog: this.#api.accessLog,
-        functions: {
-          Authorizer: authorizer,
-          Mcp: server.mcp,
-          Worker: server.worker,
-          OAuth: oauth,
-          Dashboard: dashboard,
-          Rollup: aggregation,
-        },
-        tableName: this.#table.name,
-      });
-    }
+    this.#monitored = {
+      api: this.#api.api,
+      accessLog: this.#api.accessLog,
+      functions: {
+        Authorizer: authorizer,
+        Mcp: server.mcp,
+        Worker: server.worker,
+        OAuth: oauth,
+        Dashboard: dashboard,
+        Rollup: aggregation,
+      },
+      tableName: this.#table.name,
+    };
+    const operations = settings.operations
+      ? new Operations(this, 'Operations', { ...settings, ...this.#monitored })
+      : undefined;
+    this.alarms = operations?.alarms ?? {};
+    this.alarmTopic = operations?.alarmTopic;
 
     this.#server = server;
     for (const [name, secret] of Object.entries(settings.secrets ?? {})) this.addSecret(name, secret);
@@ -146,6 +170,56 @@ export class Holdfast extends Construct implements IGrantable {
       this.#output('DashboardUrl', this.dashboardUrl, 'The dashboard of tool calls and connected apps');
     }
     this.#output('TableName', this.#table.name, 'The table, which `npx holdfast` reads');
+    if (operations) this.#output('OperationsDashboard', operations.dashboardName, 'The CloudWatch dashboard');
+  }
+
+  /**
+   * The count of an event in the logs of all functions. docs/operate.md explains the events.
+   * @throws ConfigurationError for an event of facade mode in direct mode
+   * @default - the sum of five minutes
+   */
+  metric(event: CountedEvent, options?: MetricOptions): IMetric {
+    return countedEventMetric(this.#monitored, event, options);
+  }
+
+  /**
+   * The tool calls in the audit log. The aggregation job writes this metric up to ten minutes after a call.
+   * @default - the sum of five minutes
+   */
+  metricToolCalls(options?: MetricOptions): Metric {
+    return eventMetric(this.#monitored, 'calls', 'Rollup', options)!;
+  }
+
+  /**
+   * The tool calls in the audit log whose outcome is an error. Written as `metricToolCalls` is.
+   * @default - the sum of five minutes
+   */
+  metricToolErrors(options?: MetricOptions): Metric {
+    return eventMetric(this.#monitored, 'errors', 'Rollup', options)!;
+  }
+
+  /**
+   * The requests to the API, of every route.
+   * @default - the sum of five minutes
+   */
+  metricRequests(options?: MetricOptions): Metric {
+    return this.#api.api.metricCount({ statistic: Stats.SUM, period: METRIC_PERIOD, ...options });
+  }
+
+  /**
+   * The requests that the API answered with a status of 500 or above.
+   * @default - the sum of five minutes
+   */
+  metricServerErrors(options?: MetricOptions): Metric {
+    return this.#api.api.metricServerError({ statistic: Stats.SUM, period: METRIC_PERIOD, ...options });
+  }
+
+  /**
+   * The time in milliseconds from a request to the end of its response, which is the duration of a stream.
+   * @default - the 99th percentile of five minutes
+   */
+  metricLatency(options?: MetricOptions): Metric {
+    return this.#api.api.metricLatency({ statistic: Stats.p(99), period: METRIC_PERIOD, ...options });
   }
 
   /**
@@ -173,7 +247,7 @@ export class Holdfast extends Construct implements IGrantable {
     const arn = typeof secret === 'string' ? secret : secret.secretArn;
     for (const target of [this.#server.mcp, this.#server.worker]) {
       target.handler.addEnvironment(secretVariable(name), arn);
-      grantReadSecret(this, secret, target);
+      grantReadSecret(secret, target);
     }
     return this;
   }
@@ -305,10 +379,9 @@ export class Holdfast extends Construct implements IGrantable {
   }
 
   /** Facade mode: Holdfast is the authorization server, and users sign in at a provider or the stack's user pool. */
-  #createFacadeSignIn(): SignIn {
+  #createFacadeSignIn(identityProvider: IdentityProviderSettings): SignIn {
     const settings = this.#settings;
     const signingKeys = new SigningKeys(this, settings.signingKeys, { stage: settings.stage });
-    const identityProvider = settings.identityProvider ?? this.#createUserPool();
     const oauth = this.#createFunction('OAuth', {
       entry: 'oauth',
       environment: this.#oauthEnvironment(signingKeys, identityProvider),
@@ -324,7 +397,7 @@ export class Holdfast extends Construct implements IGrantable {
       'refresh-mac',
       ...(settings.showNames === 'no' ? [] : ['user-names' as const]),
     );
-    this.#grantClientSecret(identityProvider, oauth);
+    grantClientSecret(identityProvider, oauth);
     // Revokes the upstream tokens of grants that others ended: the dashboard, the command line.
     oauth.scheduleEvery(Duration.minutes(1));
     this.#api.addOAuth(oauth.handler);
@@ -342,7 +415,7 @@ export class Holdfast extends Construct implements IGrantable {
             grantUse: (grantee) => {
               this.#table.grantUpstreamTokens(grantee);
               this.#sealKey.grantSeal(grantee, 'upstream');
-              this.#grantClientSecret(identityProvider, grantee);
+              grantClientSecret(identityProvider, grantee);
             },
           }
         : undefined,
@@ -398,25 +471,27 @@ export class Holdfast extends Construct implements IGrantable {
     };
   }
 
-  /** @returns the public origin */
-  #createHostname(): string {
+  /** @returns the public origin, and the distribution that it leads to, unless it is a domain of the owner */
+  #createHostname(): { url: string; distribution?: IDistribution } {
     const { domain } = this.#settings;
     const { api } = this.#api;
-    if (domain === undefined) return new CloudFrontHostname(this, 'Hostname', { api }).url;
+    if (domain === undefined) return new CloudFrontHostname(this, 'Hostname', { api });
     const hostname = new CustomHostname(this, 'Hostname', { api, domain });
     if (domain.hostedZone === undefined) {
       this.#output('DnsTarget', hostname.dnsTarget, `The target of the CNAME record of ${domain.domainName}`);
     }
-    return hostname.url;
+    return hostname;
   }
 
-  #createUserPool(): IdentityProviderSettings {
-    const { stage, grantAbsoluteTimeout } = this.#settings;
-    const { userPoolId, identityProvider } = new HoldfastUserPool(this, 'Users', {
+  #createUserPool(): HoldfastUserPool {
+    const { stage, userPool: existing, grantAbsoluteTimeout } = this.#settings;
+    const users = new HoldfastUserPool(this, 'Users', {
       stage,
+      existing,
       callbackUrl: callbackUrlOf(this.#publicUrl),
       refreshTokenValidity: grantAbsoluteTimeout,
     });
+    const { userPoolId } = users.userPool;
     this.#output('UserPoolId', userPoolId, 'The Cognito user pool');
     this.#output(
       'AddUser',
@@ -424,11 +499,7 @@ export class Holdfast extends Construct implements IGrantable {
         '--user-attributes Name=email,Value=you@example.com Name=email_verified,Value=true',
       'Adds a user, who receives an e-mail with a temporary password',
     );
-    return identityProvider;
-  }
-
-  #grantClientSecret({ clientSecret }: IdentityProviderSettings, grantee: IGrantable): void {
-    if (clientSecret !== undefined) grantReadSecret(this, clientSecret, grantee);
+    return users;
   }
 
   #output(id: string, value: string, description: string): void {
@@ -448,3 +519,7 @@ const groupsNamedBy = ({ adminsGroup, sessionTtlByGroup = {} }: ResolvedSettings
 ];
 
 const callbackUrlOf = (publicUrl: string) => `${publicUrl}/callback`;
+
+function grantClientSecret({ clientSecret }: IdentityProviderSettings, grantee: IGrantable): void {
+  if (clientSecret !== undefined) grantReadSecret(clientSecret, grantee);
+}

@@ -105,6 +105,7 @@ const cachedErrorStatuses = [404, 405, 414, 500, 501, 502, 503, 504];
 export class CloudFrontHostname extends Construct {
   /** The public origin. */
   readonly url: string;
+  readonly distribution: Distribution;
 
   constructor(scope: Construct, id: string, props: { api: RestApi }) {
     super(scope, id);
@@ -136,6 +137,7 @@ export class CloudFrontHostname extends Construct {
       additionalBehaviors: { '/jwks.json': documents, '/.well-known/*': documents },
       errorResponses: cachedErrorStatuses.map((httpStatus) => ({ httpStatus, ttl: Duration.seconds(0) })),
     });
+    this.distribution = distribution;
     this.url = `https://${distribution.distributionDomainName}`;
     Validations.of(distribution).acknowledge(
       {

@@ -3,17 +3,22 @@ import {
   AccountRecovery,
   CfnManagedLoginBranding,
   FeaturePlan,
+  type IUserPool,
   ManagedLoginVersion,
   Mfa,
   OAuthScope,
   UserPool,
+  UserPoolClient,
   UserPoolClientIdentityProvider,
+  type UserPoolClientOptions,
 } from 'aws-cdk-lib/aws-cognito';
 import { Construct } from 'constructs';
 import type { IdentityProviderSettings } from './settings/identity-provider-settings.ts';
 import { removalPolicy, type Stage } from './settings/stage.ts';
 
 export interface HoldfastUserPoolProps {
+  /** An existing pool, to which the stack adds its app client alone; `undefined` for a new one. */
+  readonly existing: IUserPool | undefined;
   readonly stage: Stage;
   /** The only redirect URI of the app client. */
   readonly callbackUrl: string;
@@ -22,15 +27,51 @@ export interface HoldfastUserPoolProps {
 }
 
 /**
- * The default identity provider: a Cognito user pool without self-registration, with managed login. Its only app client
- * is the facade, a public client with PKCE, so there is no client secret to protect.
+ * The default identity provider: a Cognito user pool without self-registration, with managed login, or an existing pool.
+ * The facade is an app client of it, a public client with PKCE, so there is no client secret to protect.
  */
 export class HoldfastUserPool extends Construct {
   readonly identityProvider: IdentityProviderSettings;
-  readonly userPoolId: string;
+  readonly userPool: IUserPool;
 
   constructor(scope: Construct, id: string, props: HoldfastUserPoolProps) {
     super(scope, id);
+    this.userPool = props.existing ?? this.#createPool(props.stage);
+    const options: UserPoolClientOptions = {
+      generateSecret: false,
+      authFlows: { userSrp: true },
+      oAuth: {
+        flows: { authorizationCodeGrant: true },
+        scopes: [OAuthScope.OPENID, OAuthScope.PROFILE, OAuthScope.EMAIL],
+        callbackUrls: [props.callbackUrl],
+      },
+      supportedIdentityProviders: props.existing ? undefined : [UserPoolClientIdentityProvider.COGNITO],
+      preventUserExistenceErrors: true,
+      refreshTokenValidity: props.refreshTokenValidity,
+      // Refresh tokens of a public client must rotate (RFC 9700 §2.2.2). The longest grace period covers a lost response.
+      refreshTokenRotationGracePeriod: Duration.seconds(60),
+    };
+    // A child of this construct, because several can add a client to one existing pool.
+    const client = props.existing
+      ? new UserPoolClient(this, 'Facade', { userPool: props.existing, ...options })
+      : this.userPool.addClient('Facade', options);
+    // Managed login does not render without a branding, which has no L2 construct yet.
+    new CfnManagedLoginBranding(this, 'LoginPage', {
+      userPoolId: this.userPool.userPoolId,
+      clientId: client.userPoolClientId,
+      useCognitoProvidedValues: true,
+    });
+    this.identityProvider = {
+      profile: 'cognito',
+      issuer:
+        this.userPool instanceof UserPool
+          ? this.userPool.userPoolProviderUrl
+          : `https://${this.userPool.userPoolProviderName}`,
+      clientId: client.userPoolClientId,
+    };
+  }
+
+  #createPool(stage: Stage): UserPool {
     const pool = new UserPool(this, 'Pool', {
       featurePlan: FeaturePlan.ESSENTIALS,
       selfSignUpEnabled: false,
@@ -46,8 +87,8 @@ export class HoldfastUserPool extends Construct {
         requireUppercase: true,
         requireSymbols: true,
       },
-      deletionProtection: props.stage === 'prod',
-      removalPolicy: removalPolicy(props.stage),
+      deletionProtection: stage === 'prod',
+      removalPolicy: removalPolicy(stage),
     });
     acknowledgePoolFindings(pool);
     pool.addGroup('Owners', {
@@ -55,35 +96,10 @@ export class HoldfastUserPool extends Construct {
       description: 'Sees and revokes the connected apps and sessions of all users',
     });
     pool.addDomain('Domain', {
-      cognitoDomain: { domainPrefix: `holdfast-${stackUuid()}${suffixOf(scope)}` },
+      cognitoDomain: { domainPrefix: `holdfast-${stackUuid()}${suffixOf(this.node.scope!)}` },
       managedLoginVersion: ManagedLoginVersion.NEWER_MANAGED_LOGIN,
     });
-    const client = pool.addClient('Facade', {
-      generateSecret: false,
-      authFlows: { userSrp: true },
-      oAuth: {
-        flows: { authorizationCodeGrant: true },
-        scopes: [OAuthScope.OPENID, OAuthScope.PROFILE, OAuthScope.EMAIL],
-        callbackUrls: [props.callbackUrl],
-      },
-      supportedIdentityProviders: [UserPoolClientIdentityProvider.COGNITO],
-      preventUserExistenceErrors: true,
-      refreshTokenValidity: props.refreshTokenValidity,
-      // Refresh tokens of a public client must rotate (RFC 9700 §2.2.2). The longest grace period covers a lost response.
-      refreshTokenRotationGracePeriod: Duration.seconds(60),
-    });
-    // Managed login does not render without a branding, which has no L2 construct yet.
-    new CfnManagedLoginBranding(this, 'LoginPage', {
-      userPoolId: pool.userPoolId,
-      clientId: client.userPoolClientId,
-      useCognitoProvidedValues: true,
-    });
-    this.userPoolId = pool.userPoolId;
-    this.identityProvider = {
-      profile: 'cognito',
-      issuer: pool.userPoolProviderUrl,
-      clientId: client.userPoolClientId,
-    };
+    return pool;
   }
 }
 

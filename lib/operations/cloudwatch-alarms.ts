@@ -12,6 +12,9 @@ import type { Construct } from 'constructs';
 import { type AlarmDefault, type AlarmName, type AlarmRules, alarmDefaults } from '../settings/alarm-settings.ts';
 import { eventMetric, METRIC_PERIOD, type MonitoredResources, tableMetric } from './stack-metrics.ts';
 
+/** The alarms that exist, by name. */
+export type Alarms = Readonly<Partial<Record<AlarmName, Alarm>>>;
+
 /**
  * Creates the alarms that are enabled and whose metric the stack has.
  * @param topic receives the alarms; `undefined` for no notifications
@@ -21,15 +24,15 @@ export function createAlarms(
   resources: MonitoredResources,
   rules: AlarmRules,
   topic: ITopic | undefined,
-): Alarm[] {
-  const metrics = alarmMetrics(resources);
-  return (Object.keys(metrics) as AlarmName[]).flatMap((name) => {
-    const metric = metrics[name];
+): Alarms {
+  const alarms: Partial<Record<AlarmName, Alarm>> = {};
+  for (const [name, metric] of Object.entries(alarmMetrics(resources)) as [AlarmName, IMetric | undefined][]) {
     const defaults: AlarmDefault = alarmDefaults[name];
     const rule = rules[name] ?? (defaults.optIn ? false : {});
-    if (metric === undefined || rule === false) return [];
-    return [createAlarm(scope, name, metric, { ...defaults, ...rule }, topic)];
-  });
+    if (metric === undefined || rule === false) continue;
+    alarms[name] = createAlarm(scope, name, metric, { ...defaults, ...rule }, topic);
+  }
+  return alarms;
 }
 
 function createAlarm(

@@ -60,7 +60,7 @@ function requestRow(resources: MonitoredResources): IWidget[] {
     graph(
       'Calls in the audit log',
       measuredEvents.calls_aggregated.members.flatMap(
-        (member) => eventMetric(resources, member, 'Rollup', member) ?? [],
+        (member) => eventMetric(resources, member, 'Rollup', { label: member }) ?? [],
       ),
       8,
     ),
@@ -119,7 +119,7 @@ const tableRow = (resources: MonitoredResources): IWidget[] => [
 function eventRow(resources: MonitoredResources): IWidget[] {
   const counts = (events: CountedEvent[]) =>
     events.flatMap((event) =>
-      countedEvents[event].flatMap((name) => eventMetric(resources, event, name, `${event}, ${name}`) ?? []),
+      countedEvents[event].flatMap((name) => eventMetric(resources, event, name, { label: `${event}, ${name}` }) ?? []),
     );
   return [
     graph('Failures', counts(['service_unavailable', 'unexpected_error', 'authorizer_failed', 'session_failed']), 8),

@@ -1,9 +1,10 @@
-import { CfnOutput, Duration, Stack } from 'aws-cdk-lib';
+import { Duration } from 'aws-cdk-lib';
 import { Dashboard } from 'aws-cdk-lib/aws-cloudwatch';
+import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import { Construct } from 'constructs';
 import type { AlarmSettings } from '../settings/alarm-settings.ts';
 import { AlarmTopic } from './alarm-topic.ts';
-import { createAlarms } from './cloudwatch-alarms.ts';
+import { type Alarms, createAlarms } from './cloudwatch-alarms.ts';
 import { dashboardRows } from './cloudwatch-dashboard.ts';
 import type { MonitoredResources } from './stack-metrics.ts';
 
@@ -11,19 +12,21 @@ export type OperationsProps = MonitoredResources & Omit<AlarmSettings, 'operatio
 
 /** The CloudWatch dashboard and the alarms. */
 export class Operations extends Construct {
+  readonly alarms: Alarms;
+  /** Receives the alarms; `undefined` without notifications. */
+  readonly alarmTopic: ITopic | undefined;
+  readonly dashboardName: string;
+
   constructor(scope: Construct, id: string, props: OperationsProps) {
     super(scope, id);
     const { alarms: rules = {}, alarmEmail: email, alarmTopic: existing } = props;
-    const topic =
+    this.alarmTopic =
       email === undefined && existing === undefined
         ? undefined
         : new AlarmTopic(this, 'Topic', { email, existing }).topic;
-    const alarms = createAlarms(this, props, rules, topic);
+    this.alarms = createAlarms(this, props, rules, this.alarmTopic);
     const dashboard = new Dashboard(this, 'Dashboard', { defaultInterval: Duration.days(1) });
-    for (const row of dashboardRows(this, props, alarms)) dashboard.addWidgets(...row);
-    new CfnOutput(Stack.of(this), 'OperationsDashboard', {
-      value: dashboard.dashboardName,
-      description: 'The CloudWatch dashboard',
-    });
+    for (const row of dashboardRows(this, props, Object.values(this.alarms))) dashboard.addWidgets(...row);
+    this.dashboardName = dashboard.dashboardName;
   }
 }

@@ -1,9 +1,16 @@
 import { Duration } from 'aws-cdk-lib';
 import type { RestApi } from 'aws-cdk-lib/aws-apigateway';
-import { Metric, Stats } from 'aws-cdk-lib/aws-cloudwatch';
+import { type IMetric, MathExpression, Metric, type MetricOptions, Stats } from 'aws-cdk-lib/aws-cloudwatch';
 import type { LogGroup } from 'aws-cdk-lib/aws-logs';
-import { type FunctionName, METRIC_DIMENSION, METRIC_NAMESPACE } from '../../lambda/shared/metric-names.ts';
+import {
+  type CountedEvent,
+  countedEvents,
+  type FunctionName,
+  METRIC_DIMENSION,
+  METRIC_NAMESPACE,
+} from '../../lambda/shared/metric-names.ts';
 import type { HoldfastFunction } from '../holdfast-function.ts';
+import { ConfigurationError } from '../settings/configuration-error.ts';
 
 /** The period of all metrics. */
 export const METRIC_PERIOD = Duration.minutes(5);
@@ -22,7 +29,7 @@ export function eventMetric(
   { functions }: MonitoredResources,
   metricName: string,
   functionName: FunctionName,
-  label?: string,
+  options: MetricOptions = {},
 ): Metric | undefined {
   const source = functions[functionName];
   return (
@@ -33,9 +40,34 @@ export function eventMetric(
       dimensionsMap: { [METRIC_DIMENSION]: source.handler.functionName },
       statistic: Stats.SUM,
       period: METRIC_PERIOD,
-      label,
+      ...options,
     })
   );
+}
+
+/**
+ * The count of an event in the logs of all functions that log it.
+ * @throws ConfigurationError when the stack has none of them
+ */
+export function countedEventMetric(
+  resources: MonitoredResources,
+  event: CountedEvent,
+  options: MetricOptions = {},
+): IMetric {
+  const metrics = countedEvents[event].flatMap((name) => eventMetric(resources, event, name, options) ?? []);
+  const [only, ...others] = metrics;
+  if (only === undefined)
+    throw new ConfigurationError(`${event} is an event of facade mode: direct mode never logs it`);
+  if (others.length === 0) return only;
+  const { label = event, period = METRIC_PERIOD, color } = options;
+  return new MathExpression({
+    // A metric without data points counts as zero.
+    expression: 'SUM(METRICS())',
+    usingMetrics: Object.fromEntries(metrics.map((metric, index) => [`m${index}`, metric])),
+    label,
+    period,
+    color,
+  });
 }
 
 /** A metric of the table. */

@@ -117,7 +117,7 @@ function* validateDomain(
   } else if (region !== undefined && certificateRegion !== undefined && certificateRegion !== region) {
     yield `domain.certificate is in ${certificateRegion}: use a certificate in ${region}, the region of the API`;
   }
-  if (hostedZone === undefined || Token.isUnresolved([domainName, hostedZone.zoneName])) return;
+  if (hostedZone === undefined || [domainName, hostedZone.zoneName].some(Token.isUnresolved)) return;
   if (!`.${domainName}`.endsWith(`.${hostedZone.zoneName}`)) {
     yield `domain.hostedZone is ${quoted(hostedZone.zoneName)}: use a zone that contains ${domainName}`;
   }

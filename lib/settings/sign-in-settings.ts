@@ -1,4 +1,5 @@
 import { Duration } from 'aws-cdk-lib';
+import type { IUserPool } from 'aws-cdk-lib/aws-cognito';
 import { type IdentityProviderSettings, validateIdentityProvider } from './identity-provider-settings.ts';
 import {
   type DurationLimits,
@@ -16,6 +17,13 @@ export interface SignInSettings {
    * @default - a Cognito user pool in the stack, to which only an administrator adds users
    */
   readonly identityProvider?: IdentityProviderSettings;
+  /**
+   * An existing Cognito user pool, to which the stack adds an app client. The pool needs a domain, for its sign-in pages,
+   * and the feature plan Essentials or Plus, for managed login and the rotation of refresh tokens. Users sign in at
+   * the pool, or at the identity providers that are registered with this object (`registerIdentityProvider`).
+   * @default - a user pool of the stack, unless `identityProvider` is set
+   */
+  readonly userPool?: IUserPool;
   /**
    * Lifetime of an access token. It does not delay revocation: every request reads the grant. At each refresh,
    * Holdfast asks the provider again for the user's groups and whether the user is still allowed.
@@ -106,6 +114,9 @@ export function* validateSignIn(settings: WithDefaults<SignInSettings, typeof si
   }
   yield* validateSigningKeys(settings.signingKeys);
   yield* validateRedirectSchemes(settings.redirectSchemes);
+  if (identityProvider !== undefined && settings.userPool !== undefined) {
+    yield 'identityProvider and userPool are both set: remove one of them';
+  }
   if (identityProvider !== undefined) yield* validateIdentityProvider(identityProvider);
   if (identityProvider?.mode === 'direct' && settings.upstreamTokens) {
     yield "upstreamTokens is true, but Holdfast does not receive the provider's tokens in direct mode: remove it";
