@@ -21,6 +21,8 @@ export type Answers = {
   elicit?: (message: string) => ElicitResult | Promise<ElicitResult>;
   sample?: (prompt: string) => string | Promise<string>;
   roots?: () => string[];
+  /** Answers the elicitation of a URL. */
+  openUrl?: () => ElicitResult;
 };
 
 type CallOptions = { signal?: AbortSignal; onprogress?: (progress: { progress: number; message?: string }) => void };
@@ -34,17 +36,26 @@ export type TestClient = {
   errors: string[];
   listTools(): Promise<unknown>;
   setLevel(level: 'debug' | 'error'): Promise<unknown>;
+  /** The client of the SDK, with the methods that both have. */
+  sdk: Client;
   close(): Promise<void>;
 };
 
 export type Connect = (endpoint: Endpoint, answers?: Answers) => Promise<TestClient>;
 
 const info = { name: 'test', version: '1' };
-const capabilitiesOf = ({ elicit, sample, roots }: Answers) => ({
+const capabilitiesOf = ({ elicit, openUrl, sample, roots }: Answers) => ({
   ...(elicit && { elicitation: {} }),
+  ...(openUrl && { elicitation: { ...(elicit && { form: {} }), url: {} } }),
   ...(sample && { sampling: {} }),
   ...(roots && { roots: {} }),
 });
+
+/** @returns undefined when the client answers no elicitation */
+const answerOf = ({ elicit, openUrl }: Answers) =>
+  (elicit || openUrl) &&
+  ((params: { mode?: string | undefined; message: string }) =>
+    params.mode === 'url' ? openUrl!() : elicit!(params.message));
 
 const sampled = (text: string) => ({
   role: 'assistant' as const,
@@ -94,8 +105,9 @@ export const v2Transport = ({ url, fetch, clock }: Endpoint): StreamableHTTPClie
 
 const connectV1: Connect = async (endpoint, answers = {}) => {
   const client = new V1Client(info, { capabilities: capabilitiesOf(answers) });
-  const { elicit, sample, roots } = answers;
-  if (elicit) client.setRequestHandler(ElicitRequestSchema, async ({ params }) => elicit(params.message));
+  const { sample, roots } = answers;
+  const elicit = answerOf(answers);
+  if (elicit) client.setRequestHandler(ElicitRequestSchema, async ({ params }) => elicit(params));
   if (sample)
     client.setRequestHandler(CreateMessageRequestSchema, async ({ params }) => sampled(await sample(promptOf(params))));
   if (roots) client.setRequestHandler(ListRootsRequestSchema, async () => listed(roots()));
@@ -110,6 +122,7 @@ const connectV1: Connect = async (endpoint, answers = {}) => {
     errors,
     listTools: () => client.listTools(),
     setLevel: (level) => client.setLoggingLevel(level),
+    sdk: client as unknown as Client,
     close: () => client.close(),
   };
 };
@@ -118,9 +131,9 @@ const connectV2 =
   (mode: 'legacy' | 'auto' | { pin: string }): Connect =>
   async (endpoint, answers = {}) => {
     const client = new Client(info, { capabilities: capabilitiesOf(answers), versionNegotiation: { mode } });
-    const { elicit, sample, roots } = answers;
-    if (elicit)
-      client.setRequestHandler('elicitation/create', async ({ params }) => (await elicit(params.message)) as never);
+    const { sample, roots } = answers;
+    const elicit = answerOf(answers);
+    if (elicit) client.setRequestHandler('elicitation/create', async ({ params }) => (await elicit(params)) as never);
     if (sample)
       client.setRequestHandler('sampling/createMessage', async ({ params }) => sampled(await sample(promptOf(params))));
     if (roots) client.setRequestHandler('roots/list', async () => listed(roots()));
@@ -135,6 +148,7 @@ const connectV2 =
       errors,
       listTools: () => client.listTools(),
       setLevel: (level) => client.setLoggingLevel(level),
+      sdk: client as unknown as Client,
       close: () => client.close(),
     };
   };

@@ -1,4 +1,3 @@
-import type { McpServer } from '@modelcontextprotocol/server';
 import { type MemoryStores, memoryStores } from '../../lambda/adapters/memory/memory-stores.ts';
 import type { Caller } from '../../lambda/core/access/caller.ts';
 import type { Grant } from '../../lambda/core/access/grant.ts';
@@ -7,10 +6,10 @@ import type { AuditLogWriter } from '../../lambda/core/audit/tool-call.ts';
 import * as http from '../../lambda/core/mcp/mcp-http.ts';
 import { RequestStates } from '../../lambda/core/mcp/modern/request-state.ts';
 import { handleMcpRequest, type PipelineDependencies } from '../../lambda/core/mcp/pipeline.ts';
+import type { CreateServer } from '../../lambda/core/mcp/sdk/owner-server.ts';
 import { ServerStep } from '../../lambda/core/mcp/server-step.ts';
 import { TaskWorker } from '../../lambda/core/mcp/tasks/task-worker.ts';
 import type { TaskJob } from '../../lambda/core/mcp/tasks/tasks.ts';
-import type { ToolContext } from '../../lambda/core/mcp/tool-context.ts';
 import { type SessionRules, Sessions } from '../../lambda/core/sessions/sessions.ts';
 import { epochSeconds } from '../../lambda/core/support/clock.ts';
 import { ServiceUnavailableError } from '../../lambda/core/support/service-unavailable-error.ts';
@@ -34,7 +33,7 @@ type Options = Partial<SessionRules> & {
   toolScopes?: ScopeSet['tools'];
   taskTtlSeconds?: number;
   branding?: Branding;
-  createServer: (context: ToolContext) => McpServer;
+  createServer: CreateServer;
 };
 
 type Fetch = (url: string | URL, init?: RequestInit) => Promise<Response>;

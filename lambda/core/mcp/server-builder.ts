@@ -1,19 +1,18 @@
-import type { Implementation, McpServer } from '@modelcontextprotocol/server';
+import type { Implementation, McpServer, Server } from '@modelcontextprotocol/server';
+import { bridgeSdkV1 } from '#sdk-v1-bridge';
 import type { Branding } from '../../shared/branding.ts';
+import { nameOfSession } from '../sessions/session.ts';
 import type { Logger } from '../support/logger.ts';
 import { type ChangeNotifications, withoutChangeNotifications } from './change-notifications.ts';
 import type { McpExchange } from './mcp-exchange.ts';
 import { OutboundMessages } from './outbound-messages.ts';
+import { type CreateServer, isOfSdkV1, type OwnerServer, protocolServerOf } from './sdk/owner-server.ts';
 import { completeServerInfo, rejectForeignCursors, replaceCapabilities } from './sdk/sdk-internals.ts';
 import './sdk/schema-cache.ts';
 import { LongRunningTools, type WaitingClient } from './tasks/long-running-tools.ts';
 import type { Tasks } from './tasks/tasks.ts';
-import type { ToolContext } from './tool-context.ts';
 
-/** Builds the owner's server for one request: the export of `lambda/server.ts`. */
-export type CreateServer = (context: ToolContext) => McpServer | Promise<McpServer>;
-
-export type BuiltServer = { server: McpServer; outbound: OutboundMessages };
+export type BuiltServer<S extends OwnerServer = OwnerServer> = { server: S; outbound: OutboundMessages };
 
 type Dependencies = {
   create: CreateServer;
@@ -31,12 +30,41 @@ export class ServerBuilder {
     this.#dependencies = dependencies;
   }
 
-  /** @param client the client of the 2025 era that waits for the response; a long-running tool can hold its stream */
+  /**
+   * The server for a request of the 2025 era, which the servers of both SDKs answer.
+   *
+   * @param client waits for the response; a long-running tool can hold its stream
+   */
   async build(exchange: McpExchange, client?: WaitingClient): Promise<BuiltServer> {
-    const { create, branding, tasks, changes, log } = this.#dependencies;
+    const { server, longRunning } = await this.#create(exchange, client);
+    longRunning.registerResultTool(server);
+    return this.#finish(exchange, server, longRunning);
+  }
+
+  /** The server for a request of 2026-07-28, which SDK v2 knows; a server of SDK v1 answers it through a bridge. */
+  async buildModern(exchange: McpExchange): Promise<BuiltServer<McpServer | Server>> {
+    const { server: created, longRunning } = await this.#create(exchange);
+    const server = isOfSdkV1(created)
+      ? bridgeSdkV1(created, nameOfSession(exchange.session))
+      : (created as McpServer | Server);
+    longRunning.registerTasks(server);
+    return this.#finish(exchange, server, longRunning);
+  }
+
+  async #create(exchange: McpExchange, client?: WaitingClient) {
+    const { create, tasks, log } = this.#dependencies;
     const longRunning = new LongRunningTools(exchange, { tasks, client, log });
     const server = await create({ ...exchange.context, longRunning: longRunning.wrap });
-    longRunning.register(server);
+    if (protocolServerOf(server).transport) {
+      throw new Error('createServer returned a server that is in use; return a new one for each request');
+    }
+    // The tasks of SDK v1 are another protocol than the extension of 2026-07-28, and their store is in memory.
+    if (isOfSdkV1(server)) replaceCapabilities(server, ({ tasks: _, ...others }) => others);
+    return { server, longRunning };
+  }
+
+  #finish<S extends OwnerServer>(exchange: McpExchange, server: S, longRunning: LongRunningTools): BuiltServer<S> {
+    const { branding, changes, log } = this.#dependencies;
     for (const method of listsWithCursor(exchange.body)) rejectForeignCursors(server, method);
     completeServerInfo(server, brandedInfo(branding, exchange.body));
     if (!changes.isOn) replaceCapabilities(server, withoutChangeNotifications);

@@ -9,7 +9,8 @@ import type { SavePreferences } from './legacy/session-preferences.ts';
 import type { McpExchange, PendingResponse } from './mcp-exchange.ts';
 import { ModernRequests } from './modern/modern-requests.ts';
 import type { RequestStates } from './modern/request-state.ts';
-import { type CreateServer, ServerBuilder } from './server-builder.ts';
+import type { CreateServer } from './sdk/owner-server.ts';
+import { ServerBuilder } from './server-builder.ts';
 import type { EventPosition } from './sse.ts';
 import { Tasks, type WorkerStarter } from './tasks/tasks.ts';
 

@@ -12,18 +12,9 @@ import { LEASE_SECONDS } from '../../../lambda/core/mcp/execution.ts';
 import type { TaskJob } from '../../../lambda/core/mcp/tasks/tasks.ts';
 import type { ToolContext } from '../../../lambda/core/mcp/tool-context.ts';
 import { ServiceUnavailableError } from '../../../lambda/core/support/service-unavailable-error.ts';
-import {
-  arrivalsOf,
-  eventsOf,
-  type Message,
-  messagesOf,
-  ofSessions,
-  RawSession,
-  type SseEvent,
-} from '../../support/era-clients.ts';
+import { arrivalsOf, eventsOf, messagesOf, ofSessions, RawSession, type SseEvent } from '../../support/era-clients.ts';
 import { Process, Processes, start } from '../../support/mcp-processes.ts';
-
-const TASKS = 'io.modelcontextprotocol/tasks';
+import { modernSender } from '../../support/modern-sender.ts';
 
 /** `gate` holds the tools that wait; the counters say how many began, completed and were aborted. */
 type ToolControl = { gate: PromiseWithResolvers<void>; begun: number; completed: number; aborted: number };
@@ -137,40 +128,6 @@ function setUp({ holdSeconds = 60, taskTtlSeconds = 3600, calls }: Options = {})
     calls,
   });
   return { control, processes, clock: processes.clock };
-}
-
-type Send = (method: string, params?: Record<string, unknown>) => Promise<Message & { status: number }>;
-
-/** Sends requests of 2026-07-28. @returns the last message of the response, with the HTTP status */
-function modernSender(
-  processes: Processes,
-  caller: Caller,
-  extensions: Record<string, object> = { [TASKS]: {} },
-): Send {
-  let id = 0;
-  const fetch = processes.fetchAs(caller);
-  return async (method, params = {}) => {
-    const _meta = {
-      'io.modelcontextprotocol/protocolVersion': '2026-07-28',
-      'io.modelcontextprotocol/clientInfo': { name: 'test', version: '1' },
-      'io.modelcontextprotocol/clientCapabilities': { elicitation: {}, extensions },
-      progressToken: 'progress',
-    };
-    const name = params.name ?? params.taskId;
-    const response = await fetch(processes.url, {
-      method: 'POST',
-      headers: {
-        'content-type': 'application/json',
-        accept: 'application/json, text/event-stream',
-        'mcp-protocol-version': '2026-07-28',
-        'mcp-method': method,
-        ...(name !== undefined && { 'mcp-name': String(name) }),
-      },
-      body: JSON.stringify({ jsonrpc: '2.0', id: ++id, method, params: { ...params, _meta } }),
-    });
-    const messages = await processes.clock.until(messagesOf(response));
-    return { ...messages.at(-1)!, status: response.status };
-  };
 }
 
 describe('a client of 2026-07-28 with the tasks extension', () => {

@@ -3,7 +3,6 @@ import {
   type JSONRPCMessage,
   type JSONRPCRequest,
   type JSONRPCResponse,
-  type McpServer,
 } from '@modelcontextprotocol/server';
 import { nameOfSession } from '../../sessions/session.ts';
 import { after, type Clock, epochSeconds } from '../../support/clock.ts';
@@ -12,8 +11,8 @@ import { ServiceUnavailableError } from '../../support/service-unavailable-error
 import { acceptedForms } from '../accepted-forms.ts';
 import { type Execution, type ExecutionStore, newExecution } from '../execution.ts';
 import type { McpExchange, PendingResponse } from '../mcp-exchange.ts';
-import { toPlatformRequest } from '../mcp-http.ts';
-import { authInfo } from '../sdk/auth-info.ts';
+import type { OwnerServer } from '../sdk/owner-server.ts';
+import { requestExtra } from '../sdk/request-extra.ts';
 import type { ServerBuilder } from '../server-builder.ts';
 import { restoreRequest, serializeRequest } from '../stored-request.ts';
 import type { WaitingClient } from '../tasks/long-running-tools.ts';
@@ -120,10 +119,7 @@ export class ExecutionRunner {
     const transport = new SessionTransport(nameOfSession(session), new Map(), () => undefined);
     await this.#connect(server, transport);
     await transport.replay(session);
-    transport.deliver(notifications, {
-      authInfo: authInfo(exchange),
-      request: toPlatformRequest(exchange.request),
-    });
+    transport.deliver(notifications, requestExtra(exchange));
     // The SDK delivers them asynchronously. Input requests that they cause have no client.
     return { done: this.#dependencies.clock.sleep(0).then(() => transport.close()) };
   }
@@ -144,7 +140,7 @@ export class ExecutionRunner {
       client?: WaitingClient;
     },
   ): Promise<void> {
-    const { session, request } = exchange;
+    const { session } = exchange;
     const { server, outbound } = await this.#dependencies.builder.build(exchange, client);
     const transport = new SessionTransport(nameOfSession(session), inputResponses, (message) => {
       if (message.kind === 'notification' && outbound.publish(message.message)) return;
@@ -159,14 +155,11 @@ export class ExecutionRunner {
     if (!messages.some((message) => 'method' in message && message.method === 'initialize')) {
       await transport.replay(session);
     }
-    transport.deliver(messages, {
-      authInfo: authInfo(exchange),
-      request: toPlatformRequest(request),
-      ...(supportsPriming(session) && { closeSSEStream: () => delivery.endStream() }),
-    });
+    const closeSSEStream = supportsPriming(session) ? () => delivery.endStream() : undefined;
+    transport.deliver(messages, requestExtra(exchange, closeSSEStream));
   }
 
-  async #connect(server: McpServer, transport: SessionTransport): Promise<void> {
+  async #connect(server: OwnerServer, transport: SessionTransport): Promise<void> {
     transport.onerror = (error) => this.#dependencies.log('mcp_request_rejected', { message: error.message });
     await transport.connect(server);
   }

@@ -24,6 +24,7 @@ import {
 import { isRequestId, jsonRpcError } from '../json-rpc-error.ts';
 import { type McpExchange, type PendingResponse, respond } from '../mcp-exchange.ts';
 import { McpResponse } from '../mcp-http.ts';
+import { protocolServerOf } from '../sdk/owner-server.ts';
 import type { ServerBuilder } from '../server-builder.ts';
 import { type EventPosition, HEARTBEAT, sseEvent, sseHeaders } from '../sse.ts';
 import { pendingResult } from '../tasks/long-running-tools.ts';
@@ -116,7 +117,7 @@ export class LegacyRequests {
     const { builder, changes } = this.#dependencies;
     const { context, session } = exchange;
     const { server } = await builder.build(exchange);
-    const capabilities = server.server.getCapabilities();
+    const capabilities = protocolServerOf(server).getCapabilities();
     async function* events(): AsyncGenerator<Uint8Array<ArrayBuffer>> {
       yield bytes(HEARTBEAT);
       for await (const change of changes.follow(context.user.key, session.id)) {

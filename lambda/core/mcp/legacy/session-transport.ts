@@ -3,7 +3,6 @@ import type {
   JSONRPCNotification,
   JSONRPCRequest,
   JSONRPCResponse,
-  McpServer,
   MessageExtraInfo,
   RequestId,
   Transport,
@@ -12,6 +11,7 @@ import type {
 import { deliverRequest, replayInitialize } from '#sdk-shortcuts';
 import type { Session } from '../../sessions/session.ts';
 import { jsonText } from '../json-text.ts';
+import { type OwnerServer, protocolServerOf } from '../sdk/owner-server.ts';
 
 /** A message from the server. `of` is the request that it belongs to, where the server says so. */
 export type ServerMessage =
@@ -39,7 +39,7 @@ export class SessionTransport implements Transport {
   readonly #inputResponses: ReadonlyMap<number, InputResponse>;
   readonly #receive: (message: ServerMessage) => void;
   #replayed: (() => void) | undefined;
-  #server: McpServer | undefined;
+  #server: OwnerServer | undefined;
   /** Requests delivered to the server and not answered yet. */
   readonly #open = new Set<RequestId>();
   #hasRequestedInput = false;
@@ -56,9 +56,10 @@ export class SessionTransport implements Transport {
     this.#receive = receive;
   }
 
-  async connect(server: McpServer): Promise<void> {
+  async connect(server: OwnerServer): Promise<void> {
     this.#server = server;
-    await server.connect(this);
+    // Both SDKs have the same interface of a transport.
+    await server.connect(this as never);
   }
 
   async start(): Promise<void> {}
@@ -135,7 +136,8 @@ export class SessionTransport implements Transport {
     if (this.#closed) return;
     this.#closed = true;
     // The SDK creates an error with a stack for every close, so a server with nothing open is only notified if it asked.
-    if (this.#open.size > 0 || this.#hasRequestedInput || this.#server?.server.onclose) this.onclose?.();
+    if (this.#open.size > 0 || this.#hasRequestedInput || (this.#server && protocolServerOf(this.#server).onclose))
+      this.onclose?.();
   }
 }
 

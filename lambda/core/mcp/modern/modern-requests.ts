@@ -5,6 +5,7 @@ import {
   type JSONRPCRequest,
   type McpHttpHandler,
   type McpServer,
+  type Server,
   type ServerEventBus,
 } from '@modelcontextprotocol/server';
 import type { Clock } from '../../support/clock.ts';
@@ -15,7 +16,7 @@ import { jsonRpcError } from '../json-rpc-error.ts';
 import { type McpExchange, type PendingResponse, respond } from '../mcp-exchange.ts';
 import { McpResponse, toPlatformRequest } from '../mcp-http.ts';
 import type { OutboundMessages } from '../outbound-messages.ts';
-import { authInfo } from '../sdk/auth-info.ts';
+import { authInfo } from '../sdk/request-extra.ts';
 import { interceptMessages } from '../sdk/sdk-internals.ts';
 import type { ServerBuilder } from '../server-builder.ts';
 import type { RequestStates } from './request-state.ts';
@@ -59,7 +60,7 @@ export class ModernRequests {
     return createMcpHandler(
       async ({ authInfo: info }) => {
         const exchange = info?.extra?.exchange as McpExchange;
-        const { server, outbound } = await builder.build(exchange);
+        const { server, outbound } = await builder.buildModern(exchange);
         this.#watch(server, outbound, exchange);
         return server;
       },
@@ -123,7 +124,7 @@ export class ModernRequests {
   }
 
   /** Seals a tool's `requestState`, and publishes the changes that a tool announces before its response is sent. */
-  #watch(server: McpServer, outbound: OutboundMessages, exchange: McpExchange): void {
+  #watch(server: McpServer | Server, outbound: OutboundMessages, exchange: McpExchange): void {
     interceptMessages(server, (given, options, send) => {
       const message = outbound.prepare(given);
       const isUnrelated = 'method' in message && !('id' in message) && options?.relatedRequestId === undefined;

@@ -1,4 +1,5 @@
 import {
+  type CallToolResult,
   type Implementation,
   type JSONRPCMessage,
   type JSONRPCRequest,
@@ -7,11 +8,14 @@ import {
   ProtocolError,
   ProtocolErrorCode,
   type ServerCapabilities,
+  type Tool,
   type TransportSendOptions,
 } from '@modelcontextprotocol/server';
+import { type OwnerServer, protocolServerOf } from './owner-server.ts';
 
 /**
- * Everything in Holdfast that depends on how the MCP SDK is built inside. An SDK update is checked against this list:
+ * Everything in Holdfast that depends on how the MCP SDKs, v2 and v1, are built inside. An SDK update is checked against
+ * this list:
  *
  * | what | why | without it |
  * | --- | --- | --- |
@@ -21,32 +25,35 @@ import {
  * | `McpServer.connect` and `Transport.send` are wrapped | sees what a server sends through the SDK's own handler | – |
  * | `Server._requestHandlers` is read and written | a list without pages rejects a cursor | the cursor is ignored |
  * | `Server._serverInfo` is read and written | the server has the deployment's name and icon | clients show the server's own name |
+ * | the same | adds a tool to a server of any kind | long-running tools have no `task_result` |
  * | `Server.getCapabilities` is wrapped | leaves out change notifications that are switched off | – |
+ * | `Server._serverInfo`, `_instructions` of SDK v1 are read | describe the server to clients of 2026-07-28 | – |
  *
  * The first three are optimizations. `connect`, `send` and `getCapabilities` are public methods.
  */
 
 type PrivateServer = {
-  _serverInfo?: Implementation;
+  _serverInfo: Implementation;
+  _instructions?: string;
   _oninitialize?: (request: { method: string; params: object }) => Promise<unknown>;
   _onrequest?: (request: JSONRPCRequest, extra: MessageExtraInfo) => void;
   _requestHandlers?: Map<string, RequestHandler>;
 };
 
-type RequestHandler = (request: JSONRPCRequest, context: unknown) => Promise<{ nextCursor?: unknown }>;
+type RequestHandler = (request: JSONRPCRequest, context: unknown) => Promise<object>;
 
-const privateServer = ({ server }: McpServer) => server as unknown as PrivateServer;
+const privateServer = (server: OwnerServer) => protocolServerOf(server) as unknown as PrivateServer;
 
 /** The server's handler of `initialize`; undefined in an SDK without it. */
-export function initializeHandler(server: McpServer): PrivateServer['_oninitialize'] {
+export function initializeHandler(server: OwnerServer): PrivateServer['_oninitialize'] {
   const { _oninitialize } = privateServer(server);
-  return typeof _oninitialize === 'function' ? _oninitialize.bind(server.server) : undefined;
+  return typeof _oninitialize === 'function' ? _oninitialize.bind(protocolServerOf(server)) : undefined;
 }
 
 /** The server's handler of requests; undefined in an SDK without it. */
-export function requestHandler(server: McpServer): PrivateServer['_onrequest'] {
+export function requestHandler(server: OwnerServer): PrivateServer['_onrequest'] {
   const { _onrequest } = privateServer(server);
-  return typeof _onrequest === 'function' ? _onrequest.bind(server.server) : undefined;
+  return typeof _onrequest === 'function' ? _onrequest.bind(protocolServerOf(server)) : undefined;
 }
 
 /**
@@ -56,7 +63,7 @@ export function requestHandler(server: McpServer): PrivateServer['_onrequest'] {
  *   errors by the moment in which they are thrown.
  */
 export function interceptMessages(
-  server: McpServer,
+  server: Pick<McpServer, 'connect'>,
   intercept: (
     message: JSONRPCMessage,
     options: TransportSendOptions | undefined,
@@ -75,14 +82,14 @@ export function interceptMessages(
  * Has a list reject a cursor that it cannot have issued, because its first page is its last (MCP 2025-11-25, pagination,
  * error handling). The lists of `McpServer` have one page and ignore the cursor.
  */
-export function rejectForeignCursors(server: McpServer, method: string): void {
+export function rejectForeignCursors(server: OwnerServer, method: string): void {
   const handlers = privateServer(server)._requestHandlers;
   const list = handlers?.get(method);
   if (!handlers || !list) return;
   handlers.set(method, async (request, context) => {
     const { cursor, ...params } = request.params ?? {};
     const first = typeof cursor === 'string' ? await list({ ...request, params }, context) : undefined;
-    if (first && first.nextCursor === undefined) {
+    if (first && (first as { nextCursor?: unknown }).nextCursor === undefined) {
       throw new ProtocolError(ProtocolErrorCode.InvalidParams, 'Invalid params: unknown cursor');
     }
     return list(request, context);
@@ -90,16 +97,54 @@ export function rejectForeignCursors(server: McpServer, method: string): void {
 }
 
 /** Adds members to the server's description of itself (`serverInfo`) that it lacks. */
-export function completeServerInfo(server: McpServer, defaults: Partial<Implementation>): void {
+export function completeServerInfo(server: OwnerServer, defaults: Partial<Implementation>): void {
   const inner = privateServer(server);
   if (inner._serverInfo) inner._serverInfo = { ...defaults, ...inner._serverInfo };
 }
 
+/**
+ * Adds a tool to a server of any SDK and level, at the end of the first page of its tools.
+ *
+ * @param call receives the arguments of the request, which nothing has validated, and the context of the SDK
+ */
+export function addTool(
+  server: OwnerServer,
+  tool: Tool,
+  call: (given: Record<string, unknown>, context: unknown) => Promise<CallToolResult>,
+): void {
+  const handlers = privateServer(server)._requestHandlers;
+  const list = handlers?.get('tools/list');
+  const callOthers = handlers?.get('tools/call');
+  if (!handlers || !list || !callOthers) return;
+  handlers.set('tools/list', async (request, context) => {
+    const page = (await list(request, context)) as { tools: Tool[] };
+    return request.params?.cursor === undefined ? { ...page, tools: [...page.tools, tool] } : page;
+  });
+  handlers.set('tools/call', async (request, context) => {
+    const { name, arguments: given } = (request.params ?? {}) as {
+      name?: unknown;
+      arguments?: Record<string, unknown>;
+    };
+    return name === tool.name ? call(given ?? {}, context) : callOthers(request, context);
+  });
+}
+
+/** The name, capabilities and instructions of a server of SDK v1. */
+export function describeSdkV1(server: OwnerServer): {
+  info: Implementation;
+  capabilities: ServerCapabilities;
+  instructions: string | undefined;
+} {
+  const { _serverInfo: info, _instructions: instructions } = privateServer(server);
+  return { info, capabilities: protocolServerOf(server).getCapabilities(), instructions };
+}
+
 /** Has the server announce other capabilities than it was built with. */
 export function replaceCapabilities(
-  { server }: McpServer,
+  owned: OwnerServer,
   replace: (capabilities: ServerCapabilities) => ServerCapabilities,
 ): void {
+  const server = protocolServerOf(owned);
   const capabilities = server.getCapabilities.bind(server);
   server.getCapabilities = () => replace(capabilities());
 }

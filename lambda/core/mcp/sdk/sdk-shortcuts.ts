@@ -1,12 +1,12 @@
 import {
   type InitializeRequest,
   type JSONRPCMessage,
-  type McpServer,
   type MessageExtraInfo,
   specTypeSchemas,
 } from '@modelcontextprotocol/server';
 import type { Initialize } from '../../sessions/session.ts';
 import { deepFreeze } from '../../support/deep-freeze.ts';
+import { type OwnerServer, protocolServerOf } from './owner-server.ts';
 import { initializeHandler, requestHandler } from './sdk-internals.ts';
 
 /**
@@ -20,12 +20,12 @@ import { initializeHandler, requestHandler } from './sdk-internals.ts';
  *
  * @returns false when the server needs the messages
  */
-export async function replayInitialize(server: McpServer, initialize: Initialize): Promise<boolean> {
+export async function replayInitialize(server: OwnerServer, initialize: Initialize): Promise<boolean> {
   const handle = initializeHandler(server);
   const request = handle && parsedRequest(initialize);
   if (!handle || !request) return false;
   await handle(request);
-  const { server: inner } = server;
+  const inner = protocolServerOf(server);
   // As the SDK does it: an error of `oninitialized` is reported and has no other effect.
   if (inner.oninitialized) {
     void Promise.resolve()
@@ -56,7 +56,7 @@ function parsedRequest(params: Initialize): InitializeRequest | undefined {
  *
  * @returns false when it is not a request, or the server needs the message
  */
-export function deliverRequest(server: McpServer, message: JSONRPCMessage, extra: MessageExtraInfo): boolean {
+export function deliverRequest(server: OwnerServer, message: JSONRPCMessage, extra: MessageExtraInfo): boolean {
   if (!('method' in message) || !('id' in message)) return false;
   const handle = requestHandler(server);
   if (!handle) return false;

@@ -1,15 +1,18 @@
 import {
+  type CallToolResult,
   type JSONRPCMessage,
   type JSONRPCRequest,
-  type McpServer,
+  McpServer,
   ProtocolError,
   type RequestId,
-  type ServerContext,
+  type Server,
+  type Tool,
 } from '@modelcontextprotocol/server';
-import * as z from 'zod/v4';
 import type { Logger } from '../../support/logger.ts';
 import type { Execution } from '../execution.ts';
 import type { McpExchange } from '../mcp-exchange.ts';
+import type { OwnerServer } from '../sdk/owner-server.ts';
+import { addTool } from '../sdk/sdk-internals.ts';
 import type { LongRunning } from '../tool-context.ts';
 import { reportFailures } from '../tool-failure.ts';
 import { createTaskResult, missingTasksCapability, supportsTasks, type Tasks } from './tasks.ts';
@@ -26,7 +29,21 @@ type Dependencies = { tasks: Tasks; client: WaitingClient | undefined; log: Logg
 
 /** The tool by which a model of the 2025 era fetches the result of a long-running tool. */
 const RESULT_TOOL = 'task_result';
-const resultInput = z.object({ task: z.string() });
+
+const resultTool: Tool = {
+  name: RESULT_TOOL,
+  title: 'Fetch the result of a task',
+  description:
+    'Waits for a tool that still runs, and returns its result. Call it with the task that the tool has named.',
+  inputSchema: { type: 'object', properties: { task: { type: 'string' } }, required: ['task'] },
+  annotations: { readOnlyHint: true },
+};
+
+/** The last argument of a tool's callback: `ctx` of SDK v2, `extra` of SDK v1. */
+type CallbackContext = { mcpReq: { id: RequestId } } | { requestId: RequestId };
+
+const requestIdIn = (context: CallbackContext): RequestId =>
+  'mcpReq' in context ? context.mcpReq.id : context.requestId;
 
 /**
  * The long-running tools of a server that is built for one request. A worker executes their calls where the client can
@@ -52,15 +69,19 @@ export class LongRunningTools {
   readonly wrap: LongRunning = (callback, { required = false } = {}) => {
     this.#hasTools = true;
     const wrapped = async (...args: unknown[]) =>
-      this.#call(() => callback(...args), args.at(-1) as ServerContext, required);
+      this.#call(() => callback(...args), requestIdIn(args.at(-1) as CallbackContext), required);
     return wrapped as typeof callback;
   };
 
-  /** Registers the task methods, or the result tool of the 2025 era, on a server with long-running tools. */
-  register(server: McpServer): void {
+  /** Registers the task methods on a server with long-running tools. */
+  registerTasks(server: McpServer | Server): void {
+    if (this.#hasTools) this.#tasks.register(server instanceof McpServer ? server.server : server, this.#exchange);
+  }
+
+  /** Registers the result tool of the 2025 era on a server with long-running tools. */
+  registerResultTool(server: OwnerServer): void {
     if (!this.#hasTools) return;
-    if (this.#exchange.context.session.era === 'modern') this.#tasks.register(server, this.#exchange);
-    else this.#registerResultTool(server);
+    addTool(server, resultTool, ({ task }, context) => this.#result(task, requestIdIn(context as CallbackContext)));
   }
 
   /** Replaces the SDK's response to a call where a long-running tool has another one. */
@@ -74,14 +95,13 @@ export class LongRunningTools {
     return { jsonrpc, id, result: { ...(_meta && { _meta }), ...replacement.result } } as unknown as M;
   }
 
-  async #call(work: () => unknown, { mcpReq }: ServerContext, required: boolean): Promise<unknown> {
-    const { id } = mcpReq;
+  async #call(work: () => unknown, id: RequestId, required: boolean): Promise<unknown> {
     if (this.#exchange.isWorker) return this.#execute(id, work);
     const request = this.#request(id);
     if (this.#exchange.context.session.era === 'legacy') {
       return request && this.#client?.reserve() ? this.#hold(request, this.#client) : this.#execute(id, work);
     }
-    if (request && supportsTasks(mcpReq.envelope)) {
+    if (request && supportsTasks(request.params?._meta)) {
       this.#replacements.set(id, { result: createTaskResult(await this.#begin(request)) });
       return placeholder;
     }
@@ -116,34 +136,22 @@ export class LongRunningTools {
   }
 
   /** The client has its response from the execution, so the one that the SDK makes of the placeholder is dropped. */
-  #follow(execution: Execution, request: RequestId, client: WaitingClient): typeof placeholder {
+  #follow(execution: Execution, request: RequestId, client: WaitingClient): CallToolResult {
     this.#exchange.recorder.leave(request);
     client.follow(execution, request, pendingResult(execution.id));
     return placeholder;
   }
 
-  #registerResultTool(server: McpServer): void {
-    server.registerTool(
-      RESULT_TOOL,
-      {
-        title: 'Fetch the result of a task',
-        description:
-          'Waits for a tool that still runs, and returns its result. Call it with the task that the tool has named.',
-        inputSchema: resultInput,
-        annotations: { readOnlyHint: true },
-      },
-      async ({ task: id }, { mcpReq }) => {
-        const task = await this.#guarded(this.#tasks.find(this.#exchange, id));
-        if (!task) return failed('Task not found: unknown or expired');
-        if (task.status === 'cancelled') return failed('Task was cancelled');
-        if (!this.#client?.reserve()) return failed('Call this tool outside a batch');
-        return this.#follow(task, mcpReq.id, this.#client);
-      },
-    );
+  async #result(task: unknown, request: RequestId): Promise<CallToolResult> {
+    const found = typeof task === 'string' ? await this.#guarded(this.#tasks.find(this.#exchange, task)) : undefined;
+    if (!found) return failed('Task not found: unknown or expired');
+    if (found.status === 'cancelled') return failed('Task was cancelled');
+    if (!this.#client?.reserve()) return failed('Call this tool outside a batch');
+    return this.#follow(found, request, this.#client);
   }
 }
 
-const placeholder = { content: [] };
+const placeholder: CallToolResult = { content: [] };
 
 const failed = (text: string) => ({ content: [{ type: 'text' as const, text }], isError: true });
 

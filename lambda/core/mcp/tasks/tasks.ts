@@ -1,10 +1,10 @@
 import {
   CLIENT_CAPABILITIES_META_KEY,
   type JSONRPCRequest,
-  type McpServer,
   MissingRequiredClientCapabilityError,
   ProtocolError,
   ProtocolErrorCode,
+  type Server,
   type ServerContext,
 } from '@modelcontextprotocol/server';
 import * as z from 'zod/mini';
@@ -93,7 +93,7 @@ export class Tasks {
   }
 
   /** Adds the methods of the extension to a server. Each requires the extension of its client before it finds the task. */
-  register({ server }: McpServer, exchange: McpExchange): void {
+  register(server: Server, exchange: McpExchange): void {
     server.registerCapabilities({ extensions: { [TASKS_EXTENSION]: {} } });
     const found = async (taskId: string, { mcpReq }: ServerContext): Promise<Execution> => {
       if (!supportsTasks(mcpReq.envelope)) throw missingTasksCapability();
@@ -211,9 +211,9 @@ const iso = (seconds: number) => new Date(seconds * 1000).toISOString();
 const isLost = (task: Execution, now: number): boolean =>
   isAbandoned(task, now) && (task.attempts >= MOST_ATTEMPTS || now - task.updatedAt > LOST_SECONDS);
 
-/** Whether the client of a request declares the extension. */
-export function supportsTasks(envelope: Readonly<Record<string, unknown>> | undefined): boolean {
-  const capabilities = envelope?.[CLIENT_CAPABILITIES_META_KEY] as { extensions?: Record<string, unknown> } | undefined;
+/** Whether the client of a request of 2026-07-28 declares the extension. @param meta `_meta` of the request */
+export function supportsTasks(meta: Readonly<Record<string, unknown>> | undefined): boolean {
+  const capabilities = meta?.[CLIENT_CAPABILITIES_META_KEY] as { extensions?: Record<string, unknown> } | undefined;
   return capabilities?.extensions?.[TASKS_EXTENSION] !== undefined;
 }
 
