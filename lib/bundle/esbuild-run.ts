@@ -27,23 +27,30 @@ export type BuildReport = {
   /** As `file:line:column: text`. */
   errors: string[];
   warnings: string[];
+  /** Paths of the modules in the bundle, and names of those that it imports from outside. */
+  modules: string[];
 };
 
 /** Bundles and minifies. Build errors are part of the result, because a caller collects those of several builds. */
 export function runBuild(options: BuildOptions): BuildReport {
   try {
-    const { outputFiles = [], warnings } = buildSync({
+    const { outputFiles, warnings, metafile } = buildSync({
       absWorkingDir: project,
       bundle: true,
       minify: true,
       logLevel: 'silent',
       ...options,
+      metafile: true,
     });
-    return { files: outputFiles, errors: [], warnings: warnings.map(lineOf) };
+    const modules = Object.values(metafile.outputs).flatMap(({ inputs, imports }) => [
+      ...Object.keys(inputs),
+      ...imports.map(({ path }) => path),
+    ]);
+    return { files: outputFiles ?? [], errors: [], warnings: warnings.map(lineOf), modules };
   } catch (error) {
     const { errors } = error as Partial<BuildFailure>;
     if (errors === undefined) throw error;
-    return { files: [], errors: errors.map(lineOf), warnings: [] };
+    return { files: [], errors: errors.map(lineOf), warnings: [], modules: [] };
   }
 }
 

@@ -130,7 +130,7 @@ function bundleFunction(
 function bundlePage(entry: string, outdir: string): BuildReport {
   if (isPublished) {
     cpSync(prebuiltPage, outdir, { recursive: true });
-    return { files: [], errors: [], warnings: [] };
+    return { files: [], errors: [], warnings: [], modules: [] };
   }
   const { files, ...report } = buildPage(entry);
   writeFiles(outdir, files);

@@ -22,16 +22,31 @@ const sharedPackages = ['@modelcontextprotocol/*', 'zod', 'zod/*'];
 /** Clients that the function loads lazily and rarely, from the copies of the Lambda runtime. */
 const runtimePackages = ['@aws-sdk/client-secrets-manager', '@aws-sdk/client-kms', '@aws-sdk/client-lambda'];
 
+const sdkV1 = /(^|\/)@modelcontextprotocol\/sdk\//;
+
 /**
  * The bundle of the MCP function and of its worker, which contain the owner's server. It is built in two steps, so that
  * what Holdfast does for a fast cold start applies to its own modules only, and the owner's code is bundled as on any
  * Node.js server.
  * 1. Holdfast's half: the ES modules of its packages, as they permit tree shaking. `#server`, `#scopes` and `#branding` stay imports.
- * 2. The function: the first half and the owner's code, with esbuild's defaults for Node.js.
+ * 2. The function: the first half and the owner's code, with esbuild's defaults for Node.js. If that imports SDK v1, the
+ *    step is repeated with the bridge to 2026-07-28, so that other functions do not contain it.
  *
  * @param server path of the module that exports `createServer`
  */
 export function bundleServer(
+  server: string,
+  outfile: string,
+  values: BundledValues,
+  optimizations: boolean,
+): BuildReport {
+  const withoutBridge = buildFunction('no-sdk-v1-bridge', server, outfile, values, optimizations);
+  const usesSdkV1 = withoutBridge.modules.some((path) => sdkV1.test(path));
+  return usesSdkV1 ? buildFunction('sdk-v1-bridge', server, outfile, values, optimizations) : withoutBridge;
+}
+
+function buildFunction(
+  bridge: 'sdk-v1-bridge' | 'no-sdk-v1-bridge',
   server: string,
   outfile: string,
   values: BundledValues,
@@ -51,6 +66,7 @@ export function bundleServer(
       '#server': resolve(server),
       ...aliasesOf(values),
       '#mcp-http': join(half, 'core/mcp/mcp-http.mjs'),
+      '#sdk-v1-bridge': join(half, `core/mcp/sdk/${bridge}.mjs`),
       'holdfast/server': join(half, 'server-api.mjs'),
       // The SDK's shims for Node load ajv eagerly; those for browsers validate JSON schemas without it.
       '@modelcontextprotocol/server/_shims': join(sdk, 'dist/shimsBrowser.mjs'),
@@ -68,15 +84,24 @@ export function bundleServer(
   });
 }
 
+/** Modules that the second step imports by their paths. */
+const modulesOfHalf = [
+  'functions/mcp',
+  'core/mcp/mcp-http',
+  'core/mcp/sdk/sdk-v1-bridge',
+  'core/mcp/sdk/no-sdk-v1-bridge',
+  'server-api',
+];
+
 /** Builds the modules of Holdfast's half. The published package contains those with optimizations. */
 export const buildHalf = (optimizations: boolean): FilesOfFolder =>
   buildModules(join(packageFolder, 'lambda'), {
-    entryPoints: ['functions/mcp', 'core/mcp/mcp-http', 'server-api'].map((name) => moduleFile(`lambda/${name}`)),
+    entryPoints: modulesOfHalf.map((name) => moduleFile(`lambda/${name}`)),
     mainFields: ['module', 'main'],
     // `module` is esbuild's default, which the option replaces.
     conditions: [...(optimizations ? [] : ['no-optimizations']), 'module'],
     alias: substitutes,
-    external: ['#server', '#scopes', '#branding', ...sharedPackages, ...runtimePackages],
+    external: ['#server', '#scopes', '#branding', '#sdk-v1-bridge', ...sharedPackages, ...runtimePackages],
   });
 
 let sdkModules: Record<string, string> | undefined;

@@ -20,8 +20,8 @@ jest.mock('esbuild', () => {
   return {
     ...esbuild,
     buildSync(options: BuildOptions) {
-      const { metafile, ...result } = esbuild.buildSync({ ...options, metafile: true });
-      const inputs = Object.values((metafile as Metafile).outputs).flatMap((each) => Object.keys(each.inputs));
+      const result = esbuild.buildSync(options);
+      const inputs = Object.values((result.metafile as Metafile).outputs).flatMap((each) => Object.keys(each.inputs));
       mockInputs.set((options.entryPoints as string[])[0]!, inputs);
       return result;
     },

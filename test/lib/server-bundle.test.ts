@@ -164,6 +164,26 @@ test.each(['holdfast/server', join(root, 'lambda/core/mcp/tool-state.ts')])(
   },
 );
 
+test('a server of SDK v1 answers requests of both eras in its function', async () => {
+  link('@modelcontextprotocol/sdk');
+  link('zod');
+  write({
+    'src/server.ts': `
+      import { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js';
+      export function createServer() {
+        const server = new McpServer({ name: 'owner', version: '1.0.0' });
+        server.registerTool('probe', {}, async () => ({ content: [{ type: 'text', text: 'probe "v1"' }] }));
+        return server;
+      }`,
+  });
+  const deployment = await deploy();
+  try {
+    await deployment.expectProbe('v1');
+  } finally {
+    await deployment.close();
+  }
+});
+
 test('a server that does not exist is rejected with its full path', () => {
   const server = join(project, 'src/servr.ts');
   expect(() => new HoldfastStack(new App(), 'Owner', { server })).toThrow(
