@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { ConfigurationError } from '../lib/settings/configuration-error.ts';
 import { startCommand } from './start-command.ts';
 
-/** The entries that `fresh` deletes. `secrets.json` is not one of them: the operator wrote it. */
+/** The entries that `fresh` deletes. */
 const deletedWhenFresh = ['dynamodb', 'events', 'kms.json', 'identity-provider.json', 'ports.json'];
 
 /** How long to wait for a process that is ending. */

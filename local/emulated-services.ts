@@ -3,21 +3,22 @@ import { join } from 'node:path';
 import type { AwsService } from './aws-api/aws-service.ts';
 import type { CleanupStack } from './cleanup-stack.ts';
 import { type DynamoDb, startDynamoDb } from './dynamodb/dynamodb-service.ts';
+import { type EnvironmentFile, secretsOf } from './environment-file.ts';
 import { FunctionPrincipals, operatorPrincipal } from './iam/principals.ts';
 import { roleStatements } from './iam/role-statements.ts';
 import { type Kms, startKms } from './kms/kms-service.ts';
 import type { RetrySeconds } from './lambda/event-queue.ts';
 import { type Lambda, startLambda } from './lambda/lambda-service.ts';
-import { startSecrets } from './secrets-manager/secrets-service.ts';
+import { type Secrets, startSecrets } from './secrets-manager/secrets-service.ts';
 import type { Resource, Template } from './template/template.ts';
 
 /** The emulated AWS services, with common principals. */
 export type EmulatedServices = {
   dynamoDb: DynamoDb;
   kms: Kms;
-  secrets: AwsService;
+  secrets: Secrets;
   lambda: Lambda;
-  /** The endpoints and new credentials for a function, as environment variables. */
+  /** Environment variables besides those of the template: of the file, the endpoints, and new credentials. */
   environmentOf(template: Template, logicalId: string): Record<string, string>;
   /** New credentials of the operator. @returns the access key id */
   operatorAccessKeyId(): string;
@@ -26,8 +27,8 @@ export type EmulatedServices = {
 export type ServicesOptions = {
   /** The folder of tables, keys and events; without it they live as long as the process. */
   folder: string | undefined;
-  /** The folder of `secrets.json`. */
-  secretsFolder: string;
+  /** Values of secrets, and variables of the owner's server. */
+  environmentFile: EnvironmentFile;
   /** The pauses between the attempts of an event. */
   retrySeconds: RetrySeconds | undefined;
   /** Receives lines about dropped events. */
@@ -35,7 +36,7 @@ export type ServicesOptions = {
 };
 
 export async function startServices(
-  { folder, secretsFolder, retrySeconds, log }: ServicesOptions,
+  { folder, environmentFile, retrySeconds, log }: ServicesOptions,
   cleanups: CleanupStack,
 ): Promise<EmulatedServices> {
   const principals = new FunctionPrincipals();
@@ -45,7 +46,7 @@ export async function startServices(
   };
   const dynamoDb = closed(await startDynamoDb({ folder: folder && join(folder, 'dynamodb'), principals }));
   const kms = closed(await startKms({ folder, principals }));
-  const secrets = closed(await startSecrets({ folder: secretsFolder, principals }));
+  const secrets = closed(await startSecrets({ file: environmentFile, principals }));
   const lambda = closed(await startLambda({ folder: folder && join(folder, 'events'), principals, retrySeconds, log }));
   return {
     dynamoDb,
@@ -57,7 +58,10 @@ export async function startServices(
       const role = template.logicalIdOf(template.resource(logicalId).raw.Role);
       const statements = roleStatements(template, role);
       principals.add(accessKeyId, { functionName: template.ref(logicalId), statements });
+      const { Variables = {} } = (template.resource(logicalId).properties.Environment ?? {}) as Environment;
+      for (const { name, arn } of secretsOf(Variables)) secrets.add(name, arn);
       return {
+        ...environmentFile.variablesFor(Variables),
         AWS_ACCESS_KEY_ID: accessKeyId,
         AWS_SECRET_ACCESS_KEY: randomBytes(20).toString('hex'),
         AWS_SESSION_TOKEN: 'local',
@@ -74,6 +78,9 @@ export async function startServices(
     },
   };
 }
+
+/** The property of a function. */
+type Environment = { Variables?: Record<string, string> };
 
 const newAccessKeyId = () => `ASIA${randomBytes(16).toString('hex').toUpperCase()}`;
 

@@ -14,6 +14,7 @@ import {
   chooseIdentityProviderPort,
   portInUse,
 } from './emulator-ports.ts';
+import { EnvironmentFile } from './environment-file.ts';
 import type { Schedules } from './eventbridge/schedules.ts';
 import { freePort } from './free-port.ts';
 import type { Kms } from './kms/kms-service.ts';
@@ -38,7 +39,7 @@ export type EmulatorOptions = {
   port: number;
   /** @default the port of the previous start with this folder, else the gateway's port + 1, else any free port */
   identityProviderPort?: number;
-  /** Deletes the data of earlier starts, except `secrets.json`. */
+  /** Deletes the data of earlier starts. */
   fresh?: boolean;
   /**
    * Keeps tables, keys, events and sign-ins in memory. The data folder then has the cloud assembly and the lock only.
@@ -47,10 +48,10 @@ export type EmulatorOptions = {
    */
   inMemory?: boolean;
   /**
-   * The folder of `secrets.json`.
-   * @default the data folder
+   * The file with values of secrets, and with environment variables of the functions that run the owner's server.
+   * @default `.env` in the project
    */
-  secretsFolder?: string;
+  environmentFile?: string;
   /** Settings by their context names, before those of `cdk.json`. */
   context?: Record<string, string> | undefined;
   /** A cloud assembly to run unchanged. @default runs the CDK app, and again whenever its sources change */
@@ -133,11 +134,12 @@ async function start(options: EmulatorOptions, cleanups: CleanupStack): Promise<
   ]);
 
   report.progress('starting table, keys and functions');
-  const { retrySeconds, secretsFolder = folder } = options;
+  const { retrySeconds } = options;
+  const environmentFile = new EnvironmentFile(options.environmentFile ?? join(project, '.env'));
   const storage = options.inMemory ? undefined : folder;
   const isFirstStart = storage === undefined || !existsSync(join(storage, 'dynamodb'));
   const log = (functionName: string, line: string) => report.output(functionName, line);
-  const services = await startServices({ folder: storage, secretsFolder, retrySeconds, log }, cleanups);
+  const services = await startServices({ folder: storage, environmentFile, retrySeconds, log }, cleanups);
   // Chosen late: another process may take a free port during the build.
   const gatewayPort = options.port === 0 ? await freePort() : options.port;
   const issuerPort = await chooseIdentityProviderPort(data, options.identityProviderPort, gatewayPort + 1);
@@ -169,6 +171,17 @@ async function start(options: EmulatorOptions, cleanups: CleanupStack): Promise<
   if (options.assembly === undefined) {
     cleanups.add(redeployOnChange(project, async () => report.reloaded(await redeploy()), report));
   }
+  const warnAboutFile = () => {
+    for (const line of fileProblems(environmentFile, services)) report.warning(line);
+  };
+  warnAboutFile();
+  cleanups.add(
+    environmentFile.watch(() => {
+      deployment.restartFunctions();
+      report.reloaded(`${environmentFile.path} is read again`);
+      warnAboutFile();
+    }),
+  );
   const { origin, functions, schedules } = deployment;
   const { dynamoDb, kms, secrets, lambda } = services;
   const invalidate = () => deployment.invalidate();
@@ -185,6 +198,14 @@ async function start(options: EmulatorOptions, cleanups: CleanupStack): Promise<
     invalidate,
     redeploy,
   };
+}
+
+/** @returns a line for each secret without a value, and for variables without effect */
+function fileProblems(file: EnvironmentFile, { secrets }: EmulatedServices): string[] {
+  return [
+    ...secrets.missing().map((name) => `The secret ${name} has no value: add ${name}=<value> to ${file.path}`),
+    ...file.ignoredNames().map((name) => `${name} in ${file.path} has no effect: Holdfast sets this variable`),
+  ];
 }
 
 async function buildStack(

@@ -115,6 +115,11 @@ export class StackDeployment {
     return 'the change is live';
   }
 
+  /** Gives the functions their environment variables again; requests in progress finish with theirs. */
+  restartFunctions(): void {
+    this.functions.replace(this.#current.template);
+  }
+
   #deploy(next: ResolvedStack): void {
     this.#current = next;
     this.functions.replace(next.template);

@@ -7,6 +7,7 @@
  * It ends with standard input. Standard error has the log of the gateway and of the functions.
  */
 import { cpSync } from 'node:fs';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { startEmulator } from '../../local/emulator.ts';
 import type { Statement } from '../../local/iam/iam-policy.ts';
@@ -36,6 +37,8 @@ FunctionPrincipals.prototype.authorize = function (accessKeyId, request) {
 
 const emulator = await startEmulator({
   port: 0,
+  // The test's own, in place of that of the project.
+  environmentFile: join(options.folder, '.env'),
   ...options,
   report: {
     progress: () => undefined,

@@ -17,11 +17,10 @@ export async function runEmulator(options: DevOptions): Promise<void> {
   const report = consoleReport(json);
   const retrySeconds = retrySecondsOf(process.env.HOLDFAST_RETRY_SECONDS);
   const port = options.port === undefined ? portOf('PORT', process.env.PORT) : portOf('--port', options.port);
-  const secretsFolder = localDataFolder();
-  const folder = inMemory ? temporaryFolder() : secretsFolder;
+  const folder = inMemory ? temporaryFolder() : localDataFolder();
   const notice = otherRuntime(process.versions.node);
   if (notice !== undefined) report.notice([notice]);
-  const settings = { port, folder, inMemory, secretsFolder, fresh, context, freshPerRequest, retrySeconds };
+  const settings = { port, folder, inMemory, fresh, context, freshPerRequest, retrySeconds };
   const starting = startEmulator({ ...settings, report });
   let isStopping = false;
   const stop = async () => {

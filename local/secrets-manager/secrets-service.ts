@@ -1,14 +1,20 @@
-import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { arn } from '../aws-api/aws-account.ts';
 import { AwsError, unknownOperation } from '../aws-api/aws-error.ts';
 import { type AwsJsonProtocol, type AwsJsonService, type AwsRequest, serveAwsJson } from '../aws-api/aws-json.ts';
+import type { EnvironmentFile } from '../environment-file.ts';
 import type { Principals } from '../iam/principals.ts';
 
 export type SecretsOptions = {
-  /** The folder of `secrets.json`: `{"<ARN or name of a secret>": "<its SecretString>"}`, which the operator writes. */
-  folder: string;
+  /** Has the values, because a template contains the ARNs of secrets and never their values. */
+  file: EnvironmentFile;
   principals: Principals;
+};
+
+export type Secrets = AwsJsonService & {
+  /** Adds the secret of a stack. @param name its line in the file */
+  add(name: string, arn: string): void;
+  /** The names of secrets without a line in the file. */
+  missing(): string[];
 };
 
 const protocol: AwsJsonProtocol = {
@@ -17,25 +23,32 @@ const protocol: AwsJsonProtocol = {
   namespace: 'com.amazonaws.secretsmanager',
 };
 
-/**
- * Secrets Manager on 127.0.0.1, reduced to GetSecretValue. The values come from a file, because a template contains the
- * names of secrets and never their values. Each request reads the file, so an edit needs no restart.
- */
-export function startSecrets({ folder, principals }: SecretsOptions): Promise<AwsJsonService> {
-  const file = join(folder, 'secrets.json');
-  return serveAwsJson(protocol, principals, (request) => getSecretValue(file, request));
+/** Secrets Manager on 127.0.0.1, reduced to GetSecretValue. Each request reads the file, so an edit needs no restart. */
+export async function startSecrets({ file, principals }: SecretsOptions): Promise<Secrets> {
+  const names = new Map<string, string>();
+  const service = await serveAwsJson(protocol, principals, (request) => getSecretValue(file, names, request));
+  return Object.assign(service, {
+    add: (name: string, secretArn: string) => void names.set(secretArn, name),
+    missing: () => [...new Set(names.values())].filter((name) => !file.value(name)),
+  });
 }
 
-function getSecretValue(file: string, { caller, operation, input }: AwsRequest): object {
+function getSecretValue(
+  file: EnvironmentFile,
+  names: ReadonlyMap<string, string>,
+  { caller, operation, input }: AwsRequest,
+): object {
   if (operation !== 'GetSecretValue') throw unknownOperation(operation);
   const secretId = String(input.SecretId);
   const secretArn = arnOf(secretId);
   caller.authorize({ action: 'secretsmanager:GetSecretValue', resource: secretArn, context: {} });
-  const value = readSecrets(file)[secretId];
-  if (value === undefined) {
+  const name = names.get(secretId);
+  const value = name && file.value(name);
+  if (!value) {
+    const remedy = name ? `Add ${name}=<value> to ${file.path}` : 'Add it to the setting `secrets` of the stack';
     throw new AwsError(
       'ResourceNotFoundException',
-      `Secrets Manager can't find the specified secret. Add it to ${file}: {${JSON.stringify(secretId)}: "<value>"}`,
+      `Secrets Manager can't find the specified secret ${secretId}. ${remedy}`,
     );
   }
   return {
@@ -45,26 +58,6 @@ function getSecretValue(file: string, { caller, operation, input }: AwsRequest):
     VersionStages: ['AWSCURRENT'],
   };
 }
-
-/** The operator writes the file by hand. The parser's error would quote a secret. */
-function readSecrets(file: string): Partial<Record<string, string>> {
-  try {
-    const secrets: unknown = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : {};
-    if (isTextByName(secrets)) return Object.assign(Object.create(null), secrets);
-  } catch (error) {
-    if (!(error instanceof SyntaxError)) throw error;
-  }
-  throw new AwsError(
-    'InvalidRequestException',
-    `${file} is not a JSON object from ARNs or names of secrets to their values, which are strings`,
-  );
-}
-
-const isTextByName = (secrets: unknown): secrets is Record<string, string> =>
-  typeof secrets === 'object' &&
-  secrets !== null &&
-  !Array.isArray(secrets) &&
-  Object.values(secrets).every((value) => typeof value === 'string');
 
 /**
  * The ARN of a secret ends with a hyphen and six random characters, and policies that know only the name contain

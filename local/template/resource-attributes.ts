@@ -58,6 +58,11 @@ export function resourceAttributes(
       return { Ref: name, Arn: arn('lambda', `function:${name}`) };
     case 'AWS::Logs::LogGroup':
       return { Ref: name, Arn: arn('logs', `log-group:${name}:*`) };
+    case 'AWS::SecretsManager::Secret': {
+      // Secrets Manager appends six random characters to the name.
+      const secretArn = arn('secretsmanager', `secret:${name}-${id(6)}`);
+      return { Ref: secretArn, Id: secretArn };
+    }
     default:
       return { Ref: name, Id: id(26), Arn: arn(type.split('::')[1]!.toLowerCase(), name) };
   }

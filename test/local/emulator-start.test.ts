@@ -192,7 +192,7 @@ describe('starts on one data folder', () => {
   });
 
   test('rejects a port in use, then starts on it and keeps the identity provider after a kill', async () => {
-    writeFileSync(join(folder, 'secrets.json'), '{}');
+    writeFileSync(join(folder, 'note.txt'), 'kept');
     await leaveEvent(folder, 'interrupted');
     const { server, port } = await occupyPort();
     expectFailure(
@@ -213,14 +213,14 @@ describe('starts on one data folder', () => {
     expect(start.stderr).toMatch(/The event interrupted is dropped: \w*Error at attempt 3, the last/);
   });
 
-  test('ends with the npm that SIGTERM ended, and --fresh deletes everything except secrets', async () => {
+  test('ends with the npm that SIGTERM ended, and --fresh deletes the data alone', async () => {
     await start.stop('SIGTERM');
     start = new Start({ folder, options: ['--json', '--fresh'], throughNpm: true });
     const ready = await start.ready();
     expect(ready.pid).not.toBe(description.pid);
     expectEnded(description.pid);
     expect(await keyIdOf(ready.issuer)).not.toBe(keyId);
-    expect(readFileSync(join(folder, 'secrets.json'), 'utf8')).toBe('{}');
+    expect(readFileSync(join(folder, 'note.txt'), 'utf8')).toBe('kept');
     description = ready;
   });
 

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { GetSecretValueCommand, ListSecretsCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
+import { EnvironmentFile } from '../../local/environment-file.ts';
 import { FunctionPrincipals } from '../../local/iam/principals.ts';
 import { startSecrets } from '../../local/secrets-manager/secrets-service.ts';
 
@@ -20,7 +21,8 @@ async function start() {
     functionName: 'OAuth',
     statements: [{ Effect: 'Allow', Action: 'secretsmanager:GetSecretValue', Resource }],
   });
-  const service = await startSecrets({ folder, principals });
+  const file = join(folder, '.env');
+  const service = await startSecrets({ file: new EnvironmentFile(file), principals });
   const client = new SecretsManagerClient({
     endpoint: service.endpoint,
     region: 'us-east-1',
@@ -32,42 +34,50 @@ async function start() {
     () => client.destroy(),
     () => rmSync(folder, { recursive: true }),
   );
-  const file = join(folder, 'secrets.json');
   return {
     file,
     client,
-    write: (secrets: object) => writeFileSync(file, JSON.stringify(secrets)),
+    service,
+    write: (content: string) => writeFileSync(file, content),
     get: async (SecretId: string) => (await client.send(new GetSecretValueCommand({ SecretId }))).SecretString,
   };
 }
 
-it('returns the current value of the file by ARN and by name', async () => {
-  const { get, write } = await start();
-  write({ [arn]: 'hush', other: 'psst' });
+it('returns the current value of the line that belongs to the ARN or name', async () => {
+  const { get, write, service } = await start();
+  service.add('IDP_CLIENT_SECRET', arn);
+  service.add('OTHER', 'other');
+  write('IDP_CLIENT_SECRET=hush\nOTHER=\'{"key":"psst"}\'\n');
   expect(await get(arn)).toBe('hush');
-  expect(await get('other')).toBe('psst');
-  write({ [arn]: 'changed' });
+  expect(await get('other')).toBe('{"key":"psst"}');
+  write('IDP_CLIENT_SECRET=changed');
   expect(await get(arn)).toBe('changed');
 });
 
-it('names the file for a missing value', async () => {
-  const { get, file, write } = await start();
-  const missing = { name: 'ResourceNotFoundException', message: expect.stringContaining(file) };
+it('lists the secrets without a value, and names the line to add', async () => {
+  const { get, file, write, service } = await start();
+  service.add('IDP_CLIENT_SECRET', arn);
+  service.add('IDP_CLIENT_SECRET', 'the same of another function');
+  const missing = {
+    name: 'ResourceNotFoundException',
+    message: expect.stringContaining(`Add IDP_CLIENT_SECRET=<value> to ${file}`),
+  };
+  expect(service.missing()).toEqual(['IDP_CLIENT_SECRET']);
   await expect(get(arn)).rejects.toMatchObject(missing);
-  write({});
+  write('IDP_CLIENT_SECRET=');
+  expect(service.missing()).toEqual(['IDP_CLIENT_SECRET']);
   await expect(get(arn)).rejects.toMatchObject(missing);
+  write('IDP_CLIENT_SECRET=hush');
+  expect(service.missing()).toEqual([]);
 });
 
-it.each(['{"idp": "hush"', '["hush"]', '{"idp": {"nested": "hush"}}'])(
-  'names the file, and no secret, when its content is %s',
-  async (content) => {
-    const { get, file } = await start();
-    writeFileSync(file, content);
-    const error = await get(arn).catch((thrown) => thrown);
-    expect(error).toMatchObject({ name: 'InvalidRequestException', message: expect.stringContaining(file) });
-    expect(error.message).not.toContain('hush');
-  },
-);
+it('names the setting for a secret that the stack does not declare', async () => {
+  const { get } = await start();
+  await expect(get(arn)).rejects.toMatchObject({
+    name: 'ResourceNotFoundException',
+    message: expect.stringContaining('Add it to the setting `secrets` of the stack'),
+  });
+});
 
 it('denies a secret that the role does not allow, whether it exists or not', async () => {
   const { get, client } = await start();

@@ -39,7 +39,7 @@ export async function facadeStory(product: ProviderProduct, provider: RealProvid
   const cloud = await startCloud(product, provider, { idpClientId: CLIENT_ID, idpClientSecretArn: SECRET_ARN });
   try {
     const secret = randomBytes(16).toString('hex');
-    writeFileSync(join(cloud.folder, 'secrets.json'), JSON.stringify({ [SECRET_ARN]: secret }));
+    writeFileSync(join(cloud.folder, '.env'), `IDP_CLIENT_SECRET=${secret}\n`);
     await provider.registerHoldfast({ id: CLIENT_ID, secret, redirectUri: `${cloud.origin}/callback` });
     await new FacadeStory(product, provider, cloud, check).run();
   } finally {

@@ -1,0 +1,58 @@
+import { OwnerProject } from '../support/owner-project.ts';
+
+/** An owner's project in the local emulator: secrets and variables of `.env`. */
+
+jest.setTimeout(60_000);
+
+const arn = 'arn:aws:secretsmanager:eu-west-1:111122223333:secret';
+
+const project = new OwnerProject(
+  `{
+    server: 'src/server.ts',
+    secrets: { STRIPE_KEY: '${arn}:stripe-AbCdEf', UNSET_KEY: '${arn}:unset-AbCdEf' },
+  }`,
+  {
+    '.env': 'STRIPE_KEY=sk_test_1\nREGION_OF_DATA=eu\nTABLE_NAME=mine\n',
+    'src/server.ts': `
+      import { McpServer } from '@modelcontextprotocol/server';
+      import type { ToolContext } from 'holdfast/server';
+      export function createServer(context: ToolContext) {
+        const server = new McpServer({ name: 'owner', version: '1.0.0' });
+        const tool = (name: string, work: () => unknown) =>
+          server.registerTool(name, {}, async () => ({
+            content: [{ type: 'text', text: JSON.stringify(await work()) }],
+          }));
+        tool('secrets', async () => [await context.secret('STRIPE_KEY'), process.env.STRIPE_KEY]);
+        tool('unset', () => context.secret('UNSET_KEY'));
+        tool('variables', () => [process.env.REGION_OF_DATA, process.env.TABLE_NAME]);
+        return server;
+      }`,
+  },
+);
+beforeAll(() => project.start());
+afterAll(() => project.remove());
+
+test('a tool has the value of a secret from .env, and its environment does not', async () => {
+  expect(await project.call('secrets')).toBe('["sk_test_1",null]');
+});
+
+test('the start names the line of .env that a secret lacks, and its tool fails', async () => {
+  expect(project.output).toContain(
+    `The secret UNSET_KEY has no value: add UNSET_KEY=<value> to ${project.folder}/.env\n`,
+  );
+  expect(project.output).not.toContain('The secret STRIPE_KEY');
+  expect(await project.call('unset')).toContain('Internal server error');
+});
+
+test('the functions of the server have the variables of .env, without those of Holdfast', async () => {
+  expect(await project.call('variables')).toMatch(/^\["eu","Holdfast-Table/);
+  expect(project.output).toContain(`TABLE_NAME in ${project.folder}/.env has no effect: Holdfast sets this variable`);
+});
+
+test('a change of .env takes effect without a restart', async () => {
+  project.write({ '.env': 'STRIPE_KEY=sk_test_2\nUNSET_KEY=set\nREGION_OF_DATA=us\n' });
+  await project.until((output) => output.includes('.env is read again'));
+  expect(await project.call('secrets')).toBe('["sk_test_2",null]');
+  expect(await project.call('unset')).toBe('"set"');
+  expect(await project.call('variables')).toMatch(/^\["us",/);
+});
