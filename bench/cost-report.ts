@@ -8,7 +8,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { ConfigurationError } from '../lib/settings/configuration-error.ts';
-import { readAssembly } from '../local/template/synthesis.ts';
+import { readAssembly } from '../local/template/cloud-assembly.ts';
 import { type Assumption, assumptions, type Traffic } from './cost/assumed-traffic.ts';
 import { dollarsOf, type Line } from './cost/bill.ts';
 import { asMarkdown } from './cost/cost-markdown.ts';

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { readAssembly } from '../local/template/synthesis.ts';
+import { readAssembly } from '../local/template/cloud-assembly.ts';
 import type { Bench, Outcome } from './benchmark-part.ts';
 import { usualTraffic } from './cost/assumed-traffic.ts';
 import { BUDGET_DOLLARS, report } from './cost/cost-report-data.ts';

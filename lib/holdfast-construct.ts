@@ -21,6 +21,7 @@ import {
 } from '../lambda/shared/environment.ts';
 import type { CountedEvent } from '../lambda/shared/metric-names.ts';
 import { defaultScope, hasToolScopes } from '../lambda/shared/scope-set.ts';
+import { constructName, deploymentMarker, MARKER_DESCRIPTION, MARKER_ID } from './deployment-marker.ts';
 import { SealKey, SigningKeys } from './encryption-keys.ts';
 import { Firewall } from './firewall.ts';
 import { GatewayResponses } from './gateway-responses.ts';
@@ -52,6 +53,8 @@ import { HoldfastUserPool } from './user-pool.ts';
 type SignIn = {
   /** The authorizer's variables about the issuer, in direct mode. */
   issuer: Omit<AuthorizerEnvironment, 'PUBLIC_URL'>;
+  /** The issuer of the users, at the identity provider. */
+  usersIssuer: string;
   /** The OAuth function; `undefined` in direct mode. */
   oauth: HoldfastFunction | undefined;
   /** The scope in the 401 challenge. */
@@ -170,6 +173,7 @@ export class Holdfast extends Construct implements IGrantable {
       this.#output('DashboardUrl', this.dashboardUrl, 'The dashboard of tool calls and connected apps');
     }
     this.#output('TableName', this.#table.name, 'The table, which `npx holdfast` reads');
+    this.#output(MARKER_ID, this.#marker(signIn), MARKER_DESCRIPTION);
     if (operations) this.#output('OperationsDashboard', operations.dashboardName, 'The CloudWatch dashboard');
   }
 
@@ -250,6 +254,25 @@ export class Holdfast extends Construct implements IGrantable {
       grantReadSecret(secret, target);
     }
     return this;
+  }
+
+  #marker({ usersIssuer, oauth }: SignIn): string {
+    const stack = Stack.of(this);
+    const { auditRetention, grantIdleTimeout, sessionTtl } = this.#settings;
+    const path = this.node.scopes.slice(stack.node.scopes.length);
+    return stack.toJsonString(
+      deploymentMarker({
+        construct: constructName(path.map(({ node }) => node.id)),
+        table: this.#table.name,
+        mcpUrl: this.mcpUrl,
+        dashboardUrl: this.dashboardUrl,
+        issuer: usersIssuer,
+        isDirect: oauth === undefined,
+        retentionDays: auditRetention.toDays({ integral: false }),
+        grantIdleDays: grantIdleTimeout.toDays({ integral: false }),
+        sessionTtlHours: sessionTtl.toHours({ integral: false }),
+      }),
+    );
   }
 
   /** Creates a function with the settings that all functions have in common. */
@@ -407,6 +430,7 @@ export class Holdfast extends Construct implements IGrantable {
     }
     return {
       issuer: {},
+      usersIssuer: withProfile(identityProvider).issuer,
       oauth,
       scope: defaultScope(this.#settings.scopes),
       upstreamTokens: settings.upstreamTokens
@@ -465,6 +489,7 @@ export class Holdfast extends Construct implements IGrantable {
         DIRECT_GROUPS: JSON.stringify([...groupsNamedBy(this.#settings), ...groups]),
         DIRECT_JWKS_URI: jwksUri,
       },
+      usersIssuer: issuer,
       oauth: undefined,
       scope,
       upstreamTokens: undefined,

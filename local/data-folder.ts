@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { DeploymentMarker } from '../lib/deployment-marker.ts';
 import { ConfigurationError } from '../lib/settings/configuration-error.ts';
 import { startCommand } from './start-command.ts';
 
@@ -14,11 +15,8 @@ const ENDING_MS = 3000;
 export type OperatorAccess = {
   dynamoDb: { endpoint: string; accessKeyId: string };
   kms: { endpoint: string };
-  /** The outputs of the stack, with local addresses. */
-  outputs: Record<string, string>;
-  table: string;
-  /** Of the local identity provider; absent for a stack with an external one. */
-  issuer?: string;
+  /** With local addresses. */
+  marker: DeploymentMarker;
 };
 
 /** The folder that stores the emulator's data, used by one process at a time. */

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import type { DeploymentMarker } from '../lib/deployment-marker.ts';
 import type { LogEntry } from './api-gateway/gateway-server.ts';
 import type { AwsService } from './aws-api/aws-service.ts';
 import { CleanupStack } from './cleanup-stack.ts';
@@ -7,7 +8,7 @@ import type { OidcProvider, OidcProviderOptions } from './cognito/oidc-provider.
 import { userPoolOf } from './cognito/user-pool-definition.ts';
 import { DataFolder, type OperatorAccess } from './data-folder.ts';
 import type { DynamoDb } from './dynamodb/dynamodb-service.ts';
-import { createTables, type EmulatedServices, startServices, tablesOf } from './emulated-services.ts';
+import { createTables, type EmulatedServices, startServices } from './emulated-services.ts';
 import {
   assertGatewayPortFree,
   assertIdentityProviderPortFree,
@@ -22,10 +23,11 @@ import type { RetrySeconds } from './lambda/event-queue.ts';
 import type { FunctionPool } from './lambda/function-pool.ts';
 import type { Lambda } from './lambda/lambda-service.ts';
 import { StackDeployment } from './stack-deployment.ts';
+import { readAssembly, type SynthesizedStack } from './template/cloud-assembly.ts';
+import { missingResources } from './template/emulated-resources.ts';
 import { sourceFolders, watchSources } from './template/source-watch.ts';
-import { stackTemplate } from './template/stack-template.ts';
-import { readAssembly, type SynthesizedStack, synthesize } from './template/synthesis.ts';
-import type { Template } from './template/template.ts';
+import { deploymentIn, stackTemplate } from './template/stack-template.ts';
+import { synthesize } from './template/synthesis.ts';
 
 export type EmulatorOptions = {
   /**
@@ -39,6 +41,8 @@ export type EmulatorOptions = {
   port: number;
   /** @default the port of the previous start with this folder, else the gateway's port + 1, else any free port */
   identityProviderPort?: number;
+  /** The deployment to run: a stack name, or `stack/construct`. @default the only one of the app */
+  stack?: string | undefined;
   /** Deletes the data of earlier starts. */
   fresh?: boolean;
   /**
@@ -83,7 +87,8 @@ export type Report = {
 export type Emulator = {
   /** `http://127.0.0.1:<port>` */
   origin: string;
-  /** The outputs of the stack with local addresses, such as `McpUrl`. */
+  marker: DeploymentMarker;
+  /** The outputs of the construct with local addresses, by their ids in it, such as `McpUrl`. */
   outputs: Record<string, string>;
   /** Absent if the stack has an external identity provider. */
   identityProvider: OidcProvider | undefined;
@@ -126,13 +131,15 @@ async function start(options: EmulatorOptions, cleanups: CleanupStack): Promise<
   report.progress('reading the stack');
   const assembly = options.assembly ?? data.assembly;
   const readStack = async () =>
-    options.assembly === undefined ? buildStack(options, assembly) : readAssembly(assembly);
+    options.assembly === undefined ? buildStack(options, assembly) : readAssembly(assembly, options.stack);
   const [stack] = await Promise.all([
     readStack(),
     // Loads meanwhile, because it takes long.
     import('./cognito/oidc-provider.ts'),
   ]);
 
+  const missing = missingResources(stack);
+  if (missing !== undefined) report.warning(missing);
   report.progress('starting table, keys and functions');
   const { retrySeconds } = options;
   const environmentFile = new EnvironmentFile(options.environmentFile ?? join(project, '.env'));
@@ -150,11 +157,13 @@ async function start(options: EmulatorOptions, cleanups: CleanupStack): Promise<
   });
   const resolved = resolve(stack);
   await createTables(services.dynamoDb, resolved.template);
-  const identityProvider = await startUserPool(resolved.template, storage, issuerPort, cleanups);
+  const { outputs, marker } = deploymentIn(resolved);
+  const pool = userPoolOf(resolved.template, marker.issuer);
+  const identityProvider = pool && (await startIdentityProvider({ folder: storage, port: issuerPort, ...pool }));
+  if (identityProvider !== undefined) cleanups.add(() => identityProvider.close());
   const deployment = await StackDeployment.start(
     {
       resolved,
-      assembly,
       services,
       port: gatewayPort,
       freshPerRequest: options.freshPerRequest ?? false,
@@ -164,8 +173,7 @@ async function start(options: EmulatorOptions, cleanups: CleanupStack): Promise<
     cleanups,
   );
   if (identityProvider !== undefined) data.identityProviderPort = issuerPort;
-  const outputs = outputsOf(stack, resolved.template);
-  data.operatorAccess = operatorAccess(services, resolved.template, outputs, identityProvider?.issuer);
+  data.operatorAccess = operatorAccess(services, marker);
 
   const redeploy = async () => deployment.update(resolve(await readStack()));
   if (options.assembly === undefined) {
@@ -187,6 +195,7 @@ async function start(options: EmulatorOptions, cleanups: CleanupStack): Promise<
   const invalidate = () => deployment.invalidate();
   return {
     origin,
+    marker,
     outputs,
     identityProvider,
     dynamoDb,
@@ -209,25 +218,11 @@ function fileProblems(file: EnvironmentFile, { secrets }: EmulatedServices): str
 }
 
 async function buildStack(
-  { project = process.cwd(), context, report }: EmulatorOptions,
+  { project = process.cwd(), context, stack, report }: EmulatorOptions,
   assembly: string,
 ): Promise<SynthesizedStack> {
   for (const warning of await synthesize(project, assembly, context)) report.warning(warning);
-  return readAssembly(assembly);
-}
-
-/** @returns undefined for a stack with an external identity provider */
-async function startUserPool(
-  template: Template,
-  folder: string | undefined,
-  port: number,
-  cleanups: CleanupStack,
-): Promise<OidcProvider | undefined> {
-  const pool = userPoolOf(template);
-  if (pool === undefined) return undefined;
-  const identityProvider = await startIdentityProvider({ folder, port, ...pool });
-  cleanups.add(() => identityProvider.close());
-  return identityProvider;
+  return readAssembly(assembly, stack);
 }
 
 async function startIdentityProvider(options: OidcProviderOptions & { port: number }): Promise<OidcProvider> {
@@ -239,20 +234,14 @@ async function startIdentityProvider(options: OidcProviderOptions & { port: numb
   }
 }
 
-function operatorAccess(
+const operatorAccess = (
   { dynamoDb, kms, operatorAccessKeyId }: EmulatedServices,
-  template: Template,
-  outputs: Record<string, string>,
-  issuer: string | undefined,
-): OperatorAccess {
-  return {
-    dynamoDb: { endpoint: dynamoDb.endpoint, accessKeyId: operatorAccessKeyId() },
-    kms: { endpoint: kms.endpoint },
-    outputs,
-    table: template.ref(tablesOf(template)[0]!.logicalId),
-    issuer,
-  };
-}
+  marker: DeploymentMarker,
+): OperatorAccess => ({
+  dynamoDb: { endpoint: dynamoDb.endpoint, accessKeyId: operatorAccessKeyId() },
+  kms: { endpoint: kms.endpoint },
+  marker,
+});
 
 /** @returns stops watching the sources */
 function redeployOnChange(project: string, reload: () => Promise<void>, report: Report): () => void {
@@ -260,6 +249,3 @@ function redeployOnChange(project: string, reload: () => Promise<void>, report: 
     reload().catch((error: Error) => report.reloaded(`${error.message}\nThe previous version is still running.`)),
   );
 }
-
-const outputsOf = ({ template: { Outputs = {} } }: SynthesizedStack, template: Template): Record<string, string> =>
-  Object.fromEntries(Object.entries(Outputs).map(([name, { Value }]) => [name, String(template.resolve(Value, name))]));

@@ -5,7 +5,7 @@ import { type EmulatedServices, tableTypes } from './emulated-services.ts';
 import { type Schedules, startSchedules } from './eventbridge/schedules.ts';
 import { FunctionError } from './lambda/function-error.ts';
 import { FunctionPool } from './lambda/function-pool.ts';
-import type { SynthesizedStack } from './template/synthesis.ts';
+import type { SynthesizedStack } from './template/cloud-assembly.ts';
 import type { Template } from './template/template.ts';
 
 /** A synthesized stack and its resolved template. */
@@ -13,8 +13,6 @@ export type ResolvedStack = { stack: SynthesizedStack; template: Template };
 
 export type StackDeploymentOptions = {
   resolved: ResolvedStack;
-  /** The folder of the cloud assembly. */
-  assembly: string;
   services: EmulatedServices;
   port: number;
   freshPerRequest: boolean;
@@ -37,10 +35,10 @@ export class StackDeployment {
   private constructor(options: StackDeploymentOptions) {
     this.#options = options;
     this.#current = options.resolved;
-    const { services, assembly, freshPerRequest, log, resolved } = options;
+    const { services, freshPerRequest, log, resolved } = options;
     this.functions = new FunctionPool({
       template: resolved.template,
-      assembly,
+      assembly: resolved.stack.folder,
       freshPerRequest,
       environment: (logicalId) => services.environmentOf(this.#current.template, logicalId),
       log(functionName, _, line) {
@@ -102,7 +100,7 @@ export class StackDeployment {
     if (fixedResources(next.stack) !== fixedResources(this.#current.stack)) {
       return 'tables or users have changed: restart the emulator to apply the change';
     }
-    await this.#loadSeparately(next.template);
+    await this.#loadSeparately(next);
     const previous = this.#current;
     try {
       this.#deploy(next);
@@ -129,11 +127,11 @@ export class StackDeployment {
   }
 
   /** Loads all functions of a template in other environments, so that a broken function replaces no working one. */
-  async #loadSeparately(template: Template): Promise<void> {
-    const { services, assembly } = this.#options;
+  async #loadSeparately({ template, stack }: ResolvedStack): Promise<void> {
+    const { services } = this.#options;
     const trial = new FunctionPool({
       template,
-      assembly,
+      assembly: stack.folder,
       environment: (logicalId) => services.environmentOf(template, logicalId),
       log: () => undefined,
     });

@@ -5,7 +5,7 @@ import { DynamoDBClient, PutItemCommand, ScanCommand } from '@aws-sdk/client-dyn
 import { DataFolder } from '../../local/data-folder.ts';
 import type { Item } from '../../local/dynamodb/dynamodb-store.ts';
 import { startEmulator } from '../../local/emulator.ts';
-import { readAssembly } from '../../local/template/synthesis.ts';
+import { readAssembly } from '../../local/template/cloud-assembly.ts';
 import { changed, withoutThrottling } from '../harness/assembly.ts';
 import { callTool, initialize, OAuthClient, postMcp, type Tokens } from '../harness/raw-oauth-client.ts';
 import { accounted, nameOf, type Snapshot } from './accounted-requests.ts';
@@ -155,7 +155,8 @@ type TableProperties = Record<string, unknown> & Parameters<typeof indexesOf>[0]
 
 /** The operator's view of the table. */
 function operatorOf(folder: string) {
-  const { dynamoDb, table: TableName } = DataFolder.operatorAccessTo(folder);
+  const { dynamoDb, marker } = DataFolder.operatorAccessTo(folder);
+  const TableName = marker.table;
   const credentials = { accessKeyId: dynamoDb.accessKeyId, secretAccessKey: 'local' };
   const client = new DynamoDBClient({ endpoint: dynamoDb.endpoint, region: 'us-east-1', credentials });
   const snapshot = async (): Promise<Snapshot> => {

@@ -2,10 +2,12 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 
 /** Options and arguments that several commands share. */
 
+export const STACK_DESCRIPTION = 'CloudFormation stack, or STACK/CONSTRUCT where it has several deployments';
+
 export const withDeployment = (command: Command): Command =>
   command
     .optionsGroup('Deployment:')
-    .option('--stack <name>', 'name of the CloudFormation stack (default: the only one named Holdfast-…)')
+    .option('--stack <name>', `${STACK_DESCRIPTION} (default: the only deployment)`)
     .option('--region <region>', 'AWS region of the stack (default: as for the AWS CLI)')
     .addOption(
       new Option('--local', 'the local emulator on the data folder HOLDFAST_DATA (.holdfast)').conflicts([

@@ -7,6 +7,7 @@ export function addDev(program: Command): void {
   program
     .command('dev')
     .description('run the stack on this computer')
+    .option('--stack <name>', 'a stack of the app, or STACK/CONSTRUCT (default: the only deployment)')
     .option('--port <number>', 'port of the server (PORT, else 8787); 0 selects a free port')
     .option('--cold', 'a new environment for every request, in which nothing of earlier requests is in memory')
     .option('--in-memory', 'keep all data in memory, and nothing after the end')

@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { type SessionField, sessionFields } from '../import/exported-session.ts';
+import { STACK_DESCRIPTION } from './command-options.ts';
 import type { ImportCommandOptions } from './parsed-options.ts';
 
 export function addImport(program: Command): void {
@@ -21,12 +22,16 @@ export function addImport(program: Command): void {
     .option('--from-table <name>', 'PostgreSQL table or view', 'mcp_sessions')
     .option('--file <path>', 'a JSON object per session, one per line')
     .optionsGroup('Target, one of:')
+    .addOption(new Option('--stack <name>', STACK_DESCRIPTION).conflicts(['table', 'local']))
     .addOption(
       new Option('--table <name>', 'DynamoDB table of a deployment; credentials as for the AWS CLI').conflicts('local'),
     )
     .option('--local', 'the local emulator on the data folder HOLDFAST_DATA (.holdfast)')
+    .addOption(
+      new Option('--region <region>', 'AWS region of the stack (default: as for the AWS CLI)').conflicts('local'),
+    )
     .optionsGroup('Options:')
-    .option('--issuer <url>', 'issuer of the users (iss of their tokens); --local has a default', parseIssuer)
+    .option('--issuer <url>', 'issuer of the users (iss of their tokens); only --table needs it', parseIssuer)
     .option('--user-field <name>', 'field with the subject (sub) of the user; same as --map user=NAME')
     .option(
       '--map <field=name>',
@@ -51,8 +56,7 @@ Exit codes: 0 complete, 2 complete except for malformed sessions, 1 failure or i
 
 Examples:
   $ npx holdfast import --redis redis://127.0.0.1:6379 --local --dry-run
-  $ npx holdfast import --postgres postgres://me@db.example.com/app --table "$TABLE" \\
-      --issuer https://login.example.com --user-field auth_user_id`,
+  $ npx holdfast import --postgres postgres://me@db.example.com/app --stack Holdfast-prod --user-field auth_user_id`,
     )
     .action(async (options: ImportCommandOptions) => (await import('../import/import-run.ts')).runImport(options));
 }

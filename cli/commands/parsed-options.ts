@@ -51,6 +51,7 @@ export type UserListOptions = DeploymentOptions & PagingOptions;
 export type UserEraseOptions = DeploymentOptions & { yes?: boolean };
 
 export type DevOptions = {
+  stack?: string;
   fresh?: boolean;
   json?: boolean;
   context?: Record<string, string>;
@@ -59,14 +60,13 @@ export type DevOptions = {
   inMemory?: boolean;
 };
 
-export type ImportCommandOptions = {
+export type ImportCommandOptions = DeploymentSelection & {
   redis?: string;
   match: string;
   postgres?: string;
   fromTable: string;
   file?: string;
   table?: string;
-  local?: boolean;
   issuer?: string;
   userField?: string;
   map?: Partial<Record<SessionField, string>>;

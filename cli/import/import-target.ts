@@ -7,27 +7,28 @@ import { epochSeconds } from '../../lambda/core/support/clock.ts';
 import { ConfigurationError } from '../../lib/settings/configuration-error.ts';
 import { UsageError } from '../command-errors.ts';
 import type { ImportCommandOptions } from '../commands/parsed-options.ts';
-import { locateLocalEmulator } from '../target/local-emulator.ts';
+import { locateDeployment } from '../target/deployment-location.ts';
 import { discardingTarget, type ImportTarget } from './session-import.ts';
 
 /** The table to import to, and the issuer of the users. */
 export async function openImportTarget({
   table,
-  local = false,
   issuer,
   dryRun = false,
+  ...selection
 }: ImportCommandOptions): Promise<{ target: ImportTarget; issuer: string }> {
-  if (local) {
-    const emulator = locateLocalEmulator();
-    const users = issuer ?? emulator.issuer;
-    if (users === undefined) throw new UsageError('The users are at an external identity provider; pass --issuer URL');
-    return { target: dryRun ? discardingTarget : await openTable(emulator.table, emulator.dynamoDb), issuer: users };
+  if (table === undefined && selection.stack === undefined && !selection.local) {
+    throw new UsageError(
+      'No import target; pass --table NAME of a deployment, or --local, or --stack NAME (--help has examples)',
+    );
   }
-  if (table === undefined) {
-    throw new UsageError('No import target; pass --table NAME of a deployment, or --local (--help has examples)');
+  if (table !== undefined) {
+    if (issuer === undefined) throw new UsageError('--table needs --issuer URL, the issuer (iss) of the users’ tokens');
+    return { target: dryRun ? discardingTarget : await openTable(table, {}), issuer };
   }
-  if (issuer === undefined) throw new UsageError('--table needs --issuer URL, the issuer (iss) of the users’ tokens');
-  return { target: dryRun ? discardingTarget : await openTable(table, {}), issuer };
+  const { marker, dynamoDb } = await locateDeployment(selection);
+  const target = dryRun ? discardingTarget : await openTable(marker.table, dynamoDb);
+  return { target, issuer: issuer ?? marker.issuer };
 }
 
 /** @throws ConfigurationError before the first session when the table is not readable */

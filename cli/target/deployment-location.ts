@@ -1,34 +1,23 @@
-import { notify } from '../output/terminal.ts';
-import { type DeployedSettings, defaultSettings, settingsIn } from './deployed-settings.ts';
-import { findStack } from './deployed-stack.ts';
+import type { DeploymentMarker } from '../../lib/deployment-marker.ts';
+import { findDeployment } from './deployed-stack.ts';
 import { type LocalAccess, locateLocalEmulator } from './local-emulator.ts';
 
 /** The options that select a deployment. Commander rejects `--local` with one of the others. */
 export type DeploymentSelection = { local?: boolean; stack?: string; region?: string };
 
 export type DeploymentLocation = {
-  table: string;
+  marker: DeploymentMarker;
   /** Settings of the AWS SDK clients, beside those that the SDK finds by itself. */
   dynamoDb: Partial<LocalAccess>;
   kms: Partial<LocalAccess>;
-  settings: DeployedSettings;
 };
 
 /**
  * @throws ConfigurationError when it does not exist
- * @throws UsageError when several stacks match
+ * @throws UsageError when several deployments match
  */
 export async function locateDeployment({ local, stack, region }: DeploymentSelection): Promise<DeploymentLocation> {
-  if (local) {
-    const { table, dynamoDb, kms, template } = locateLocalEmulator();
-    return { table, dynamoDb, kms, settings: settingsOf(template) };
-  }
-  const { name, outputs, template } = await findStack(stack, region);
-  if (template === undefined) {
-    notify(`No permission to read the template of ${name} (cloudformation:GetTemplate); using default lifetimes.`);
-  }
+  if (local) return locateLocalEmulator();
   const access = region === undefined ? {} : { region };
-  return { table: outputs.TableName!, dynamoDb: access, kms: access, settings: settingsOf(template) };
+  return { marker: await findDeployment(stack, region), dynamoDb: access, kms: access };
 }
-
-const settingsOf = (template: string | undefined) => (template === undefined ? defaultSettings : settingsIn(template));

@@ -30,23 +30,26 @@ export type Deployment = Pick<
   | 'seconds'
 > & {
   grantBlock: GrantBlock;
-  /** Whether the identity provider keeps the grants; absent when unknown. */
-  isDirect?: boolean | undefined;
+  /** Whether the identity provider keeps the grants. */
+  isDirect: boolean;
 };
 
 /** @throws ConfigurationError when it does not exist */
 export async function openDeployment(selection: DeploymentSelection): Promise<Deployment> {
-  const { table: name, dynamoDb, kms, settings } = await locateDeployment(selection);
+  const { marker, dynamoDb, kms } = await locateDeployment(selection);
   // Many retries: a command can read more per minute than all users together, and is then throttled.
   const requestHandler = { connectionTimeout: 5000, requestTimeout: 20_000, throwOnRequestTimeout: true };
   const client = sdkTableClient(new DynamoDBClient({ maxAttempts: 10, requestHandler, ...dynamoDb }));
-  const table = { client, name };
-  const { retentionDays } = settings;
+  const table = { client, name: marker.table };
+  const { retentionDays, isDirect } = marker;
   const calls = dynamoAuditLogReader(table);
   const directory = dynamoDirectory(table);
   const aggregates = dynamoAggregateReader(table);
   return {
-    ...settings,
+    isDirect,
+    retentionDays,
+    grantIdleSeconds: marker.grantIdleDays * 86_400,
+    sessionTtlSeconds: marker.sessionTtlHours * 3600,
     calls,
     directory,
     aggregates,

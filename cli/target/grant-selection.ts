@@ -42,7 +42,7 @@ export async function liveGrant(deployment: Deployment, id: string): Promise<Rev
     const [row] = await grantRows(deployment, [grant], seconds());
     return row!;
   }
-  if (isDirect !== false && (await grantBlock.isKnown(id))) return { id };
+  if (isDirect && (await grantBlock.isKnown(id))) return { id };
   throw new ConfigurationError(
     `No grant ${JSON.stringify(id)}. npx holdfast clients list shows the grants, sessions show that of a session.`,
   );
@@ -89,5 +89,5 @@ async function directGrants(deployment: Deployment, { user, client }: GrantFilte
 /** @returns whether the grant was live */
 export async function revokeGrant({ revocation, grantBlock, isDirect, seconds }: Deployment, id: string) {
   if (await revocation.revokeGrant(id, seconds())) return true;
-  return isDirect !== false && grantBlock.block(id, seconds());
+  return isDirect && grantBlock.block(id, seconds());
 }

@@ -1,5 +1,5 @@
-import { globSync, readFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
+import type { DeploymentMarker } from '../../lib/deployment-marker.ts';
 import { DataFolder } from '../../local/data-folder.ts';
 
 /** The data folder of the local emulator: HOLDFAST_DATA, or `.holdfast` in the working directory. */
@@ -15,30 +15,18 @@ export type LocalAccess = {
   credentials: { accessKeyId: string; secretAccessKey: string };
 };
 
-export type LocalEmulator = {
-  table: string;
-  dynamoDb: LocalAccess;
-  kms: LocalAccess;
-  /** Of the local identity provider; absent when the users are at an external one. */
-  issuer: string | undefined;
-  /** The synthesized template as JSON. */
-  template: string | undefined;
-};
+export type LocalEmulator = { marker: DeploymentMarker; dynamoDb: LocalAccess; kms: LocalAccess };
 
 /** @throws ConfigurationError when no emulator runs on the data folder */
 export function locateLocalEmulator(): LocalEmulator {
-  const folder = localDataFolder();
-  const { dynamoDb, kms, table, issuer } = DataFolder.operatorAccessTo(folder);
+  const { dynamoDb, kms, marker } = DataFolder.operatorAccessTo(localDataFolder());
   // The emulator does not verify signatures.
   const credentials = { accessKeyId: dynamoDb.accessKeyId, secretAccessKey: 'local' };
   const access = { region: 'us-east-1', credentials };
-  const [template] = globSync(join(folder, 'cdk.out', '*.template.json'));
   return {
-    table,
+    marker,
     dynamoDb: { ...access, endpoint: dynamoDb.endpoint },
     kms: { ...access, endpoint: kms.endpoint },
-    issuer,
-    template: template === undefined ? undefined : readFileSync(template, 'utf8'),
   };
 }
 

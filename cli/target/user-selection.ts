@@ -69,5 +69,5 @@ async function* allUsers(deployment: Deployment): AsyncGenerator<{ user: string;
     );
     for (const { user } of items) yield { user, ...name(user) };
   }
-  if (deployment.isDirect !== false) for await (const { user } of allItems(directory.recentSessions)) yield { user };
+  if (deployment.isDirect) for await (const { user } of allItems(directory.recentSessions)) yield { user };
 }

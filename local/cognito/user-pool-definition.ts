@@ -1,25 +1,27 @@
-import { ConfigurationError } from '../../lib/settings/configuration-error.ts';
+import { refTarget } from '../template/intrinsic-functions.ts';
 import type { Resource, Template } from '../template/template.ts';
 import type { CognitoClient, UserPool } from './cognito-client.ts';
 
 const secondsIn: Record<string, number> = { seconds: 1, minutes: 60, hours: 3600, days: 86_400 };
 
 /**
- * The user pool of a template with its app clients and groups; undefined for a stack with an external identity provider.
- *
- * @throws ConfigurationError for more than one pool
+ * The user pool of a template that is the issuer, with its app clients and groups; undefined for users of an external
+ * identity provider.
  */
-export function userPoolOf(template: Template): UserPool | undefined {
-  const pools = template.resources('AWS::Cognito::UserPool');
-  const [pool] = pools;
+export function userPoolOf(template: Template, issuer: string): UserPool | undefined {
+  const pool = template
+    .declarations('AWS::Cognito::UserPool')
+    .find(({ logicalId }) => template.getAtt(logicalId, 'ProviderURL') === issuer);
   if (pool === undefined) return undefined;
-  if (pools.length > 1) {
-    throw new ConfigurationError(`The stack has ${pools.length} user pools; the local emulator runs at most one`);
-  }
+  const membersOf = (type: string) =>
+    template
+      .declarations(type)
+      .filter(({ raw }) => refTarget(raw.UserPoolId) === pool.logicalId)
+      .map(({ logicalId }) => template.resource(logicalId));
   return {
     poolId: template.ref(pool.logicalId),
-    clients: template.resources('AWS::Cognito::UserPoolClient').map((client) => clientOf(client, template)),
-    groups: template.resources('AWS::Cognito::UserPoolGroup').map(({ properties }) => String(properties.GroupName)),
+    clients: membersOf('AWS::Cognito::UserPoolClient').map((client) => clientOf(client, template)),
+    groups: membersOf('AWS::Cognito::UserPoolGroup').map(({ properties }) => String(properties.GroupName)),
   };
 }
 

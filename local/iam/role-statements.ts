@@ -25,11 +25,11 @@ function attachedPolicies(template: Template, { logicalId, raw }: Resource): Res
   const managed = new Set(
     ((raw.ManagedPolicyArns ?? []) as unknown[]).map((reference) => managedPolicy(template, reference, logicalId)),
   );
-  const namesRole = ({ raw: { Roles = [] } }: Resource) =>
-    (Roles as unknown[]).some((reference) => refTarget(reference) === logicalId);
+  const namesRole = ({ Roles = [] }: { Roles?: unknown[] }) => Roles.some((each) => refTarget(each) === logicalId);
   return ['AWS::IAM::Policy', 'AWS::IAM::ManagedPolicy']
-    .flatMap((type) => template.resources(type))
-    .filter((policy) => managed.has(policy.logicalId) || namesRole(policy));
+    .flatMap((type) => template.declarations(type))
+    .filter((policy) => managed.has(policy.logicalId) || namesRole(policy.raw))
+    .map((policy) => template.resource(policy.logicalId));
 }
 
 function managedPolicy(template: Template, reference: unknown, roleLogicalId: string): string {

@@ -9,6 +9,7 @@ export type IntrinsicSources = {
   /** The value of a `Ref`, which may be `noValue`. */
   ref(target: string, where: string): unknown;
   attribute(logicalId: string, attribute: string, where: string): string;
+  importValue(name: string, where: string): unknown;
 };
 
 /** The value of `AWS::NoValue`; removes the property or the list entry that has it. */
@@ -72,6 +73,8 @@ export class IntrinsicFunctions {
         return this.#sources.ref(String(argument), where);
       case 'Fn::GetAtt':
         return this.#sources.attribute(...attributePath(argument), where);
+      case 'Fn::ImportValue':
+        return this.#sources.importValue(asString(this.evaluate(argument, where), where), where);
       case 'Fn::Join':
         return this.#join(argument, where);
       case 'Fn::Sub':

@@ -14,8 +14,10 @@ type Resources = Record<string, { Type: string; Properties?: Record<string, unkn
 export function originMap(
   { Resources = {} }: { Resources?: Resources },
   { gateway, identityProvider }: EmulatorOrigins,
+  isEmulated: (logicalId: string) => boolean = () => true,
 ): OriginMap {
-  return Object.entries(Resources).flatMap(([logicalId, { Type, Properties = {} }]): OriginMap => {
+  const emulated = Object.entries(Resources).filter(([logicalId]) => isEmulated(logicalId));
+  return emulated.flatMap(([logicalId, { Type, Properties = {} }]): OriginMap => {
     switch (Type) {
       case 'AWS::CloudFront::Distribution':
         return [[`https://${resourceAttributes(logicalId, Type, Properties).DomainName}`, gateway]];

@@ -1,17 +1,9 @@
 import { spawn } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { ConfigurationError } from '../../lib/settings/configuration-error.ts';
-import type { TemplateJson } from './template.ts';
-
-/** A stack as `cdk synth` writes it. */
-export type SynthesizedStack = {
-  stackName: string;
-  template: TemplateJson & { Outputs?: Record<string, { Value: unknown }> };
-  /** The template as written: equal sources are equal deployments, because assets are named by their content. */
-  source: string;
-};
+import { readJson } from './cloud-assembly.ts';
 
 /**
  * Runs the CDK app of `cdk.json` in a child process, as the `cdk` command does, without the second that the command itself
@@ -55,35 +47,4 @@ export async function synthesize(
   if (status === 0) return stderr.split('\n').filter((line) => line.startsWith('Warning: '));
   const lines = `${stdout}${stderr}`.split('\n').filter((line) => !line.startsWith('Bundling asset '));
   throw new ConfigurationError(`The stack cannot be built:\n${lines.join('\n').trim()}`);
-}
-
-/**
- * The one stack of a cloud assembly.
- *
- * @throws ConfigurationError if the assembly does not have exactly one stack
- */
-export function readAssembly(assembly: string): SynthesizedStack {
-  const manifest = join(assembly, 'manifest.json');
-  if (!existsSync(manifest)) {
-    throw new ConfigurationError(`${assembly} is not a cloud assembly: it has no manifest.json`);
-  }
-  type Artifact = { type: string; properties?: { templateFile: string; stackName?: string } };
-  const artifacts: Record<string, Artifact> = readJson(manifest).artifacts ?? {};
-  const stacks = Object.entries(artifacts).filter(([, { type }]) => type === 'aws:cloudformation:stack');
-  const [stack] = stacks;
-  if (stack === undefined || stacks.length > 1) {
-    throw new ConfigurationError(`The app has ${stacks.length} stacks; the local emulator runs exactly one`);
-  }
-  const [id, { properties }] = stack;
-  const source = readFileSync(join(assembly, properties!.templateFile), 'utf8');
-  return { stackName: properties!.stackName ?? id, template: JSON.parse(source), source };
-}
-
-/** @throws ConfigurationError for a file that is not JSON */
-function readJson(file: string) {
-  try {
-    return JSON.parse(readFileSync(file, 'utf8'));
-  } catch (error) {
-    throw new ConfigurationError(`${file} is not valid JSON: ${(error as Error).message}`);
-  }
 }

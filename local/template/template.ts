@@ -11,6 +11,7 @@ export type TemplateJson = {
   Mappings?: Record<string, Record<string, Json>>;
   Conditions?: Record<string, unknown>;
   Resources?: Record<string, { Type: string; Condition?: string; Properties?: Json; Metadata?: Json }>;
+  Outputs?: Record<string, { Value: unknown; Description?: string; Export?: { Name: unknown } }>;
 };
 
 export type Resource = {
@@ -30,6 +31,10 @@ export type TemplateOptions = {
    */
   attributes(logicalId: string, type: string, properties: Json): Record<string, string>;
   origins: OriginMap;
+  /** Whether the emulator has the resource. References to others have placeholders. @default all */
+  isEmulated?(logicalId: string): boolean;
+  /** The value of `Fn::ImportValue`. @throws Error for an unknown export */
+  importValue?(name: string, where: string): unknown;
   /** The value of `AWS::StackName`. */
   stackName?: string;
 };
@@ -57,14 +62,23 @@ export class Template {
       conditions: json.Conditions ?? {},
       ref: (target, where) => this.#ref(target, where),
       attribute: (logicalId, attribute, where) => this.#attribute(logicalId, attribute, where),
+      importValue: (name, where) => {
+        if (options.importValue === undefined) throw unsupported(where, 'Fn::ImportValue');
+        return options.importValue(name, where);
+      },
     });
   }
 
-  /** The existing resources of one type, in the template's order. */
+  /** The existing resources of one type that the emulator has, in the template's order. */
   resources(type: string): Resource[] {
+    return this.declarations(type).map(({ logicalId }) => this.resource(logicalId));
+  }
+
+  /** The same resources, unresolved: their properties may refer to what the emulator does not have. */
+  declarations(type: string): Pick<Resource, 'logicalId' | 'raw'>[] {
     return Object.entries(this.#json.Resources ?? {})
-      .filter(([logicalId, resource]) => resource.Type === type && this.#exists(logicalId))
-      .map(([logicalId]) => this.resource(logicalId));
+      .filter(([logicalId, { Type }]) => Type === type && this.#exists(logicalId) && this.#isEmulated(logicalId))
+      .map(([logicalId, { Properties = {} }]) => ({ logicalId, raw: Properties }));
   }
 
   /** @throws Error if the resource does not exist or one of its properties cannot be resolved */
@@ -102,6 +116,10 @@ export class Template {
     return target;
   }
 
+  #isEmulated(logicalId: string): boolean {
+    return this.#options.isEmulated?.(logicalId) ?? true;
+  }
+
   #exists(logicalId: string): boolean {
     const condition = this.#json.Resources?.[logicalId]?.Condition;
     return condition === undefined || this.#functions.condition(condition, logicalId);
@@ -121,7 +139,9 @@ export class Template {
     if (this.#resolving.has(logicalId)) throw new Error(`${where}: circular reference through ${logicalId}`);
     this.#resolving.add(logicalId);
     try {
-      const { type, properties } = this.resource(logicalId);
+      const { Type: type, Properties = {} } = this.#declared(logicalId, where);
+      // The properties of another resource may use what the emulator does not have.
+      const properties = this.#isEmulated(logicalId) ? (this.resolve(Properties, logicalId) as Json) : {};
       const attributes = { Ref: logicalId, ...this.#options.attributes(logicalId, type, properties) };
       this.#attributes.set(logicalId, attributes);
       return attributes;
@@ -148,6 +168,7 @@ export class Template {
   #attribute(logicalId: string, attribute: string, where: string): string {
     const { Type } = this.#declared(logicalId, where);
     const value = this.#attributesOf(logicalId, where)[attribute];
+    if (value === undefined && !this.#isEmulated(logicalId)) return `not-emulated-${logicalId}.${attribute}`;
     if (value === undefined || attribute === 'Ref') {
       throw new Error(`${where}: the local emulator has no attribute ${attribute} of ${logicalId} (${Type})`);
     }

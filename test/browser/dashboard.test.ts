@@ -321,10 +321,10 @@ describe('the dashboard in a real browser', () => {
   });
 
   test('names of users are stored sealed', async () => {
-    const { dynamoDb, table } = DataFolder.operatorAccessTo(emulator.folder);
+    const { dynamoDb, marker } = DataFolder.operatorAccessTo(emulator.folder);
     const credentials = { accessKeyId: dynamoDb.accessKeyId, secretAccessKey: 'local' };
     const client = new DynamoDBClient({ endpoint: dynamoDb.endpoint, region: 'us-east-1', credentials });
-    const { Items } = await client.send(new ScanCommand({ TableName: table }));
+    const { Items } = await client.send(new ScanCommand({ TableName: marker.table }));
     client.destroy();
     const stored = JSON.stringify(Items);
     expect(stored).toContain('sealedName');

@@ -1,36 +1,50 @@
+import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import type { DeploymentMarker } from '../../lib/deployment-marker.ts';
 import { DataFolder } from '../../local/data-folder.ts';
 import { freePort } from '../../local/free-port.ts';
 import { runCli } from '../support/cli-process.ts';
-import { FakeCloudFormation } from '../support/fake-cloudformation.ts';
+import { FakeCloudFormation, markerOf } from '../support/fake-cloudformation.ts';
 
-/** Selects the deployment over HTTP, as on AWS. No table service answers: the last request shows the selected stack. */
+/** Selects the deployment over HTTP, as on AWS. The table service answers with the name of the selected table. */
 
 jest.setTimeout(60_000);
 
 const folder = mkdtempSync(join(tmpdir(), 'holdfast-stack-'));
 let cloudFormation: FakeCloudFormation;
 let closedEndpoint: string;
+/** Knows no table, and so names the selected one. */
+let dynamoDb: Server;
 
 beforeAll(async () => {
   cloudFormation = await FakeCloudFormation.start();
   closedEndpoint = `http://127.0.0.1:${await freePort()}`;
+  dynamoDb = createServer(async (request, response) => {
+    const { TableName } = JSON.parse(await text(request));
+    response.writeHead(400).end(JSON.stringify({ __type: 'ResourceNotFoundException', message: TableName }));
+  }).listen(0, '127.0.0.1');
+  await once(dynamoDb, 'listening');
 });
 afterAll(() => {
   cloudFormation.stop();
+  dynamoDb.close();
+  dynamoDb.closeAllConnections();
   rmSync(folder, { recursive: true });
 });
 beforeEach(() => {
-  const outputs = { TableName: 'the-table' };
+  const deployments = [markerOf()];
   cloudFormation.requests.length = 0;
   cloudFormation.errors = {};
   cloudFormation.stacks = [
-    { name: 'Another', outputs },
-    { name: 'Holdfast-gone', status: 'DELETE_COMPLETE', outputs },
-    { name: 'Holdfast-never', status: 'ROLLBACK_COMPLETE', outputs },
-    { name: 'Holdfast-dev', status: 'UPDATE_ROLLBACK_COMPLETE', outputs },
+    { name: 'Another', outputs: { TableName: 'another-table' } },
+    { name: 'Holdfast-gone', status: 'DELETE_COMPLETE', deployments },
+    { name: 'Holdfast-never', status: 'ROLLBACK_COMPLETE', deployments },
+    { name: 'Renamed', status: 'UPDATE_ROLLBACK_COMPLETE', deployments },
   ];
 });
 
@@ -43,61 +57,83 @@ const holdfast = (args: string[], environment: Record<string, string | undefined
     AWS_CONFIG_FILE: join(folder, 'none'),
     AWS_SHARED_CREDENTIALS_FILE: join(folder, 'none'),
     AWS_ENDPOINT_URL_CLOUDFORMATION: cloudFormation.endpoint,
-    AWS_ENDPOINT_URL_DYNAMODB: closedEndpoint,
+    AWS_ENDPOINT_URL_DYNAMODB: `http://127.0.0.1:${(dynamoDb.address() as AddressInfo).port}`,
     AWS_MAX_ATTEMPTS: '1',
     HOLDFAST_DATA: folder,
     ...environment,
   });
 
-const described = () =>
-  cloudFormation.requests
-    .filter((each) => each.get('Action') === 'DescribeStacks')
-    .map((each) => each.get('StackName'));
+/** The table that the command line reads. */
+const tableOf = ({ errors }: { errors: string }) => /^The table does not exist \((.*)\)/.exec(errors)?.[1];
 
-test('selects the only live stack with the prefix of the project, on any page', async () => {
-  const { code, out } = await holdfast([]);
-  expect([code, out]).toEqual([1, '']);
-  expect(described()).toEqual(['Holdfast-dev']);
+/** The stack of an owner with two constructs. */
+const addOwnerStack = () =>
+  cloudFormation.stacks.push({
+    name: 'Owner',
+    deployments: [
+      markerOf({ construct: 'First', table: 'first-table' }),
+      markerOf({ construct: 'Tools/Second', table: 'second-table' }),
+    ],
+  });
+
+test('finds the only live deployment by its marker, on any page and in a stack of any name', async () => {
+  const result = await holdfast([]);
+  expect([result.code, result.out, tableOf(result)]).toEqual([1, '', 'the-table']);
 });
 
-test('selects a stack by any name with --stack', async () => {
-  await holdfast(['--stack', 'Another']);
-  expect(described()).toEqual(['Another']);
-  expect(cloudFormation.requests.some((each) => each.get('Action') === 'ListStacks')).toBe(false);
-});
-
-test('rejects an ambiguous selection and lists the stacks', async () => {
-  cloudFormation.stacks.push({ name: 'Holdfast-prod' });
-  const { code, errors } = await holdfast([]);
-  expect([code, errors]).toEqual([
-    2,
-    'Several stacks match in eu-central-1: Holdfast-dev, Holdfast-prod. Pass one with --stack.\n',
+test('describes only the stack of --stack', async () => {
+  expect(tableOf(await holdfast(['--stack', 'Renamed']))).toBe('the-table');
+  expect(cloudFormation.requests.map((each) => [each.get('Action'), each.get('StackName')])).toEqual([
+    ['DescribeStacks', 'Renamed'],
   ]);
 });
 
-test('reports the region in which no stack was found', async () => {
+test('selects one of several constructs of a stack by its path', async () => {
+  addOwnerStack();
+  expect(tableOf(await holdfast(['--stack', 'Owner/Tools/Second']))).toBe('second-table');
+});
+
+test('rejects an ambiguous selection and lists the options that resolve it', async () => {
+  addOwnerStack();
+  const { code, errors } = await holdfast([]);
+  expect([code, errors.split('\n')]).toEqual([
+    2,
+    [
+      'Several deployments in eu-central-1; add one of',
+      '  --stack Owner/First',
+      '  --stack Owner/Tools/Second',
+      '  --stack Renamed',
+      '',
+    ],
+  ]);
+  const inStack = await holdfast(['--stack', 'Owner']);
+  expect([inStack.code, inStack.errors]).toEqual([2, expect.not.stringContaining('Renamed')]);
+});
+
+test('reports the region in which no deployment was found', async () => {
   cloudFormation.stacks = [];
   const { code, errors } = await holdfast(['--region', 'ap-south-1']);
   expect([code, errors]).toEqual([
     1,
-    expect.stringMatching(/^No stack named Holdfast-… in ap-south-1; .*--stack.*--region.*--local/),
+    expect.stringMatching(/^No deployment of Holdfast in ap-south-1; .*--stack.*--region.*--local/),
   ]);
 });
 
-test('rejects a stack that does not exist or is not of Holdfast', async () => {
+test('rejects a stack that does not exist or has no marker', async () => {
   const unknown = await holdfast(['--stack', 'Holdfast-typo']);
   expect([unknown.code, unknown.errors]).toEqual([1, expect.stringMatching(/^No stack Holdfast-typo in eu-central-1/)]);
-  cloudFormation.stacks = [{ name: 'Other', outputs: { Url: 'x' } }];
-  const other = await holdfast(['--stack', 'Other']);
-  expect([other.code, other.errors]).toEqual([1, expect.stringMatching(/no output TableName/)]);
+  const other = await holdfast(['--stack', 'Another']);
+  expect([other.code, other.errors]).toEqual([1, expect.stringMatching(/^Another in eu-central-1 is no deployment/)]);
+  addOwnerStack();
+  const third = await holdfast(['--stack', 'Owner/Third']);
+  expect([third.code, third.errors]).toEqual([1, expect.stringMatching(/^Owner\/Third in eu-central-1 is no/)]);
 });
 
-test('uses default lifetimes without permission to read the template', async () => {
-  cloudFormation.errors = { GetTemplate: { status: 403, code: 'AccessDenied', message: 'not authorized' } };
-  const { errors } = await holdfast([]);
-  expect(errors).toMatch(
-    /^No permission to read the template of Holdfast-dev \(cloudformation:GetTemplate\); using default lifetimes/,
-  );
+test('rejects the marker of another version of its format', async () => {
+  const marker = { ...markerOf(), version: 2 } as unknown as DeploymentMarker;
+  cloudFormation.stacks = [{ name: 'Newer', deployments: [marker] }];
+  const { code, errors } = await holdfast([]);
+  expect([code, errors]).toEqual([1, expect.stringMatching(/^The deployment has a marker of version 2, /)]);
 });
 
 describe('an AWS error is one line with a remedy:', () => {
@@ -107,7 +143,7 @@ describe('an AWS error is one line with a remedy:', () => {
     ['AccessDenied', 403, /^AWS denied access: User: x is not authorized.*command-line\.md.*\n$/],
     ['Throttling', 400, /^AWS returned Throttling: .*\n$/],
   ])('%s', async (name, status, expected) => {
-    cloudFormation.errors = { ListStacks: { status, code: name, message: 'User: x is not authorized' } };
+    cloudFormation.errors = { DescribeStacks: { status, code: name, message: 'User: x is not authorized' } };
     const { code, out, errors } = await holdfast([]);
     expect([code, out, errors]).toEqual([1, '', expect.stringMatching(expected)]);
   });
@@ -131,8 +167,7 @@ describe('an AWS error is one line with a remedy:', () => {
     data.operatorAccess = {
       dynamoDb: { endpoint: closedEndpoint, accessKeyId: 'x' },
       kms: { endpoint: closedEndpoint },
-      outputs: {},
-      table: 'x',
+      marker: markerOf(),
     };
     const { errors } = await holdfast([], {});
     data.release();

@@ -2,7 +2,7 @@ import { callTool, initialize, postMcp } from '../../bench/harness/raw-oauth-cli
 import { userKey } from '../../lambda/core/access/user-key.ts';
 import { sha256 } from '../../lambda/core/support/crypto.ts';
 import { runCli } from '../support/cli-process.ts';
-import { FakeCloudFormation } from '../support/fake-cloudformation.ts';
+import { FakeCloudFormation, markerOf } from '../support/fake-cloudformation.ts';
 import { CLIENT, ScriptedProvider } from '../support/scripted-provider.ts';
 import { directMode, TestCloud } from '../support/test-cloud.ts';
 
@@ -18,8 +18,8 @@ beforeAll(async () => {
   provider = await ScriptedProvider.start();
   cloud = await TestCloud.start(directMode(provider.issuer));
   cloudFormation = await FakeCloudFormation.start();
-  const { template, table } = cloud;
-  cloudFormation.stacks = [{ name: 'Holdfast-dev', outputs: { TableName: table.name }, template }];
+  const marker = markerOf({ table: cloud.table.name, isDirect: true });
+  cloudFormation.stacks = [{ name: 'Holdfast-dev', deployments: [marker] }];
 });
 afterAll(async () => {
   cloudFormation?.stop();

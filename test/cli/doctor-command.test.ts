@@ -16,7 +16,8 @@ describe('holdfast doctor', () => {
 
   async function ended(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
     try {
-      return { code: 0, ...(await run(process.execPath, [...doctor, ...args])) };
+      const env = { ...process.env, HOLDFAST_DATA: emulator.folder };
+      return { code: 0, ...(await run(process.execPath, [...doctor, ...args], { env })) };
     } catch (error) {
       return error as { code: number; stdout: string; stderr: string };
     }
@@ -34,6 +35,11 @@ describe('holdfast doctor', () => {
     expect(stdout).toMatch(/^ {2}ok {4}identity-provider\/client +\S+ accepts the client and its secret$/m);
     expect(stdout).toMatch(/^\d+ ok, 0 warnings, 0 failed$/m);
     expect(code).toBe(0);
+  });
+
+  test('finds the URL of the emulator that runs on the data folder', async () => {
+    const { code, stdout } = await ended('--local', '--json');
+    expect([code, JSON.parse(stdout)]).toEqual([0, expect.objectContaining({ url: emulator.mcpUrl })]);
   });
 
   test('signs in, calls the server in both eras and revokes the token', async () => {
@@ -100,10 +106,11 @@ describe('holdfast doctor', () => {
     ['https://a.example/mcp --timeout soon'],
     ['https://a.example/mcp --api-host https://b.example'],
     ['https://a.example/mcp --fast'],
+    ['https://a.example/mcp --local'],
   ])('exits with 2 and prints its usage for the arguments "%s"', async (line) => {
     const { code, stderr } = await ended(...line.split(' ').filter(Boolean));
     expect(code).toBe(2);
-    expect(stderr).toContain('Usage: holdfast doctor [options] <url>');
+    expect(stderr).toContain('Usage: holdfast doctor [options] [url]');
   });
 
   test('prints its options with --help', async () => {

@@ -16,7 +16,7 @@ import type {
 } from '../../lambda/core/dashboard/dashboard-api.ts';
 import { type CliResult, inherited, runCli, startCli } from '../support/cli-process.ts';
 import { DashboardClient } from '../support/dashboard-client.ts';
-import { FakeCloudFormation } from '../support/fake-cloudformation.ts';
+import { FakeCloudFormation, markerOf } from '../support/fake-cloudformation.ts';
 import { TestCloud } from '../support/test-cloud.ts';
 
 /** The command line as a process, on an emulator with the sessions of two users. */
@@ -225,7 +225,7 @@ describe('a deployment on AWS', () => {
   beforeAll(async () => {
     cloudFormation = await FakeCloudFormation.start();
     cloudFormation.stacks = [
-      { name: 'Holdfast-dev', outputs: { TableName: 'Holdfast-Table710B521B', McpUrl: 'https://mcp.example.com/mcp' } },
+      { name: 'Owner', deployments: [markerOf({ construct: 'Mcp', table: 'Holdfast-Table710B521B' })] },
     ];
   });
   afterAll(() => cloudFormation.stop());

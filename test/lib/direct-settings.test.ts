@@ -107,5 +107,5 @@ test('no function has more permissions than in facade mode, and the discovery fu
 });
 
 test('the stack has no output for a callback URL', () => {
-  expect(Object.keys(template.Outputs)).toEqual(['McpUrl', 'TableName']);
+  expect(Object.keys(template.Outputs)).toEqual(['McpUrl', 'TableName', 'Deployment']);
 });

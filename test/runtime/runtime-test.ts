@@ -31,8 +31,8 @@ import { FunctionPrincipals } from '../../local/iam/principals.ts';
 import { roleStatements } from '../../local/iam/role-statements.ts';
 import { startKms } from '../../local/kms/kms-service.ts';
 import { assetOf } from '../../local/lambda/function-asset.ts';
-import { stackTemplate } from '../../local/template/stack-template.ts';
-import { readAssembly } from '../../local/template/synthesis.ts';
+import { readAssembly } from '../../local/template/cloud-assembly.ts';
+import { deploymentIn, stackTemplate } from '../../local/template/stack-template.ts';
 import { RealFunction, RealFunctions } from './runtime-functions.ts';
 
 const RUNTIME_CLIENT = 'aws-lambda-ric@4.0.2';
@@ -101,7 +101,8 @@ async function startRuntime(): Promise<{ origin: string; functions: RealFunction
   for (const { logicalId, properties } of template.resources('AWS::DynamoDB::GlobalTable')) {
     await dynamoDb.createTable(properties, String(template.resolve({ Ref: logicalId })));
   }
-  const identityProvider = await startOidcProvider({ folder: undefined, port: poolPort, ...userPoolOf(template)! });
+  const pool = userPoolOf(template, deploymentIn({ stack, template }).marker.issuer)!;
+  const identityProvider = await startOidcProvider({ folder: undefined, port: poolPort, ...pool });
   cleanups.push(identityProvider.close);
 
   const functions = new RealFunctions({ template, assembly, environment: () => ({}), log: () => undefined });

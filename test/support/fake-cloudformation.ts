@@ -1,12 +1,33 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
+import { type DeploymentMarker, deploymentMarker, MARKER_DESCRIPTION } from '../../lib/deployment-marker.ts';
 
-export type FakeStack = { name: string; status?: string; outputs?: Record<string, string>; template?: string };
+export type FakeStack = {
+  name: string;
+  status?: string;
+  outputs?: Record<string, string>;
+  /** Of its constructs: each has an output. */
+  deployments?: DeploymentMarker[];
+};
+
+/** The marker of a deployment with default settings. */
+export const markerOf = (change: Partial<DeploymentMarker> = {}): DeploymentMarker =>
+  deploymentMarker({
+    construct: '',
+    table: 'the-table',
+    mcpUrl: 'https://mcp.example.com/mcp',
+    issuer: 'https://idp.example.com',
+    isDirect: false,
+    retentionDays: 90,
+    grantIdleDays: 30,
+    sessionTtlHours: 24,
+    ...change,
+  });
 
 const escaped = (value: string) => value.replace(/[&<>"]/g, (character) => `&#${character.charCodeAt(0)};`);
 
-/** CloudFormation's query protocol with XML responses. ListStacks returns one stack per page, to test paging. */
+/** CloudFormation's query protocol with XML responses. Without a name, DescribeStacks returns one stack per page, to test paging. */
 export class FakeCloudFormation {
   readonly endpoint: string;
   readonly #server: Server;
@@ -45,35 +66,29 @@ export class FakeCloudFormation {
     const stack = this.stacks.find((each) => each.name === name);
     if (name !== null && !stack) return failure(400, 'ValidationError', `Stack with id ${name} does not exist`);
     switch (action) {
-      case 'ListStacks': {
-        const statuses = [...request].filter(([key]) => key.startsWith('StackStatusFilter.')).map(([, value]) => value);
-        const listed = this.stacks.filter(({ status = 'CREATE_COMPLETE' }) => statuses.includes(status));
-        const page = Number(request.get('NextToken') ?? 0);
-        const more = page + 1 < listed.length ? `<NextToken>${page + 1}</NextToken>` : '';
-        const members = listed
-          .slice(page, page + 1)
-          .map(summary)
-          .join('');
-        return success(action, `<StackSummaries>${members}</StackSummaries>${more}`);
-      }
       case 'DescribeStacks': {
-        const outputs = Object.entries(stack!.outputs ?? {}).map(
-          ([key, value]) =>
-            `<member><OutputKey>${key}</OutputKey><OutputValue>${escaped(value)}</OutputValue></member>`,
-        );
-        const member = `<member><StackName>${name}</StackName><CreationTime>2026-11-01T00:00:00Z</CreationTime><StackStatus>CREATE_COMPLETE</StackStatus><Outputs>${outputs.join('')}</Outputs></member>`;
-        return success(action, `<Stacks>${member}</Stacks>`);
+        if (stack !== undefined) return success(action, `<Stacks>${description(stack)}</Stacks>`);
+        const page = Number(request.get('NextToken') ?? 0);
+        const more = page + 1 < this.stacks.length ? `<NextToken>${page + 1}</NextToken>` : '';
+        const members = this.stacks.slice(page, page + 1).map(description);
+        return success(action, `<Stacks>${members.join('')}</Stacks>${more}`);
       }
-      case 'GetTemplate':
-        return success(action, `<TemplateBody>${escaped(stack!.template ?? '{"Resources":{}}')}</TemplateBody>`);
       default:
         return failure(400, 'InvalidAction', `Unexpected action ${action}`);
     }
   }
 }
 
-const summary = ({ name, status = 'CREATE_COMPLETE' }: FakeStack) =>
-  `<member><StackName>${name}</StackName><CreationTime>2026-11-01T00:00:00Z</CreationTime><StackStatus>${status}</StackStatus></member>`;
+function description({ name, status = 'CREATE_COMPLETE', outputs = {}, deployments = [] }: FakeStack): string {
+  const described = [
+    ...Object.entries(outputs).map(([key, value]) => [key, value, '']),
+    ...deployments.map((marker, index) => [`Marker${index}`, JSON.stringify(marker), MARKER_DESCRIPTION]),
+  ].map(
+    ([key, value, text]) =>
+      `<member><OutputKey>${key}</OutputKey><OutputValue>${escaped(value!)}</OutputValue><Description>${text}</Description></member>`,
+  );
+  return `<member><StackName>${name}</StackName><CreationTime>2026-11-01T00:00:00Z</CreationTime><StackStatus>${status}</StackStatus><Outputs>${described.join('')}</Outputs></member>`;
+}
 
 const success = (action: string, result: string): [number, string] => [
   200,

@@ -33,13 +33,13 @@ const failures: [CallOutcome, Partial<ToolCall>][] = [
  * @param folder the data folder of a running emulator
  */
 export async function writeWeekOfCalls(folder: string, clients: ConnectedApp[], now = Date.now()): Promise<ToolCall[]> {
-  const { dynamoDb, table: name } = DataFolder.operatorAccessTo(folder);
+  const { dynamoDb, marker } = DataFolder.operatorAccessTo(folder);
   const client = signedTableClient(new URL(dynamoDb.endpoint), 'us-east-1', {
     accessKeyId: dynamoDb.accessKeyId,
     secretAccessKey: 'local',
     sessionToken: undefined,
   });
-  const table = { client, name };
+  const table = { client, name: marker.table };
   const stores = { sessions: dynamoSessionStore(table, 30 * 86_400), calls: dynamoAuditLogWriter(table) };
   const random = seeded(7);
   const written: ToolCall[] = [];
