@@ -14,13 +14,16 @@ export const unsupported: Record<string, string> = {
   'AWS::WAFv2::WebACLAssociation': 'it has web ACLs without associations',
 };
 
+/** A resource as CloudFormation reports it. `status` is such as `CREATE_COMPLETE`. */
+export type StackResource = { status: string; physicalId: string };
+
 export type EmulatedAccount = {
   /** A folder for cloud assemblies, which is deleted with the account. */
   folder: string;
   /** Excludes the configuration of the machine: the commands must not reach a real account. */
   environment: Record<string, string>;
-  /** States of the resources of a stack, by logical id. */
-  resourceStates(stack: string): Promise<Map<string, string>>;
+  /** The resources of a stack by logical id. */
+  resourcesOf(stack: string): Promise<Map<string, StackResource>>;
   close(): Promise<void>;
 };
 
@@ -59,7 +62,7 @@ export async function startEmulatedAccount(): Promise<EmulatedAccount> {
     await close();
     throw error;
   }
-  return { folder, environment, resourceStates: (stack) => resourceStates(endpoint, stack), close };
+  return { folder, environment, resourcesOf: (stack) => resourcesOf(endpoint, stack), close };
 }
 
 const notInstalled = [
@@ -106,7 +109,7 @@ export function removeUnsupported(assembly: string, template: string): string[] 
 }
 
 /** `DescribeStackResources` of CloudFormation in its query protocol: one call does not justify another SDK client. */
-async function resourceStates(endpoint: string, stack: string): Promise<Map<string, string>> {
+async function resourcesOf(endpoint: string, stack: string): Promise<Map<string, StackResource>> {
   const answer = await fetch(endpoint, {
     method: 'POST',
     headers: {
@@ -116,17 +119,23 @@ async function resourceStates(endpoint: string, stack: string): Promise<Map<stri
   });
   const members = (await answer.text()).split('<member>').slice(1);
   const text = (member: string, element: string) => new RegExp(`<${element}>([^<]*)<`).exec(member)?.[1] ?? '';
-  return new Map(members.map((member) => [text(member, 'LogicalResourceId'), text(member, 'ResourceStatus')]));
+  return new Map(
+    members.map((member) => [
+      text(member, 'LogicalResourceId'),
+      { status: text(member, 'ResourceStatus'), physicalId: text(member, 'PhysicalResourceId') },
+    ]),
+  );
 }
 
 /** @throws Error with every resource that CloudFormation does not report as created */
 export async function assertCreated(account: EmulatedAccount, stack: string, resources: string[]): Promise<void> {
-  const states = await account.resourceStates(stack);
-  const wrong = resources.filter((id) => states.get(id) !== 'CREATE_COMPLETE');
-  if (wrong.length > 0) throw new Error(wrong.map((id) => `${id} is ${states.get(id) ?? 'missing'}`).join('\n'));
+  const created = await account.resourcesOf(stack);
+  const wrong = resources.filter((id) => created.get(id)?.status !== 'CREATE_COMPLETE');
+  if (wrong.length > 0)
+    throw new Error(wrong.map((id) => `${id} is ${created.get(id)?.status ?? 'missing'}`).join('\n'));
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
   const address = server.address();
