@@ -150,9 +150,9 @@ async function loadAll(functions: FunctionPool, template: Template): Promise<voi
       await functions.warm(logicalId);
     } catch (error) {
       if (!(error instanceof FunctionError)) throw error;
-      throw new ConfigurationError(`${logicalId} does not load: ${error.errorType}: ${error.message}`, {
-        cause: error,
-      });
+      const failure = `${logicalId} does not load: ${error.errorType}: ${error.message}`;
+      const line = error.sourceLine === undefined ? '' : `\n${error.sourceLine}`;
+      throw new ConfigurationError(failure + line, { cause: error });
     }
   };
   await Promise.all(template.resources('AWS::Lambda::Function').map(load));

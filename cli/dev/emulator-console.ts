@@ -1,5 +1,5 @@
 import { relative } from 'node:path';
-import { quote, singleLine } from '../../lambda/core/support/untrusted-text.ts';
+import { printableLines, quote, singleLine } from '../../lambda/core/support/untrusted-text.ts';
 import { demoUsers } from '../../local/cognito/demo-users.ts';
 import type { Emulator, Report } from '../../local/emulator.ts';
 import { startCommand } from '../../local/start-command.ts';
@@ -25,8 +25,19 @@ export function consoleReport(json: boolean): Report & { started(): void; notice
   };
 }
 
-/** The line in words, for an event whose remedy is at hand. Strangers chose the address of the document. */
-function describedEvent(functionName: string, line: string): string | undefined {
+/** The line in words, for an event whose remedy is at hand. */
+const describedEvent = (functionName: string, line: string): string | undefined =>
+  describedToolError(functionName, line) ?? describedDocumentFailure(functionName, line);
+
+/** With the lines of the stack. */
+function describedToolError(functionName: string, line: string): string | undefined {
+  if (!/(Mcp|Worker)Function/.test(functionName) || !line.startsWith('{"event":"tool_failed"')) return undefined;
+  const { tool, error } = JSON.parse(line) as Record<'tool' | 'error', unknown>;
+  return printableLines(`Tool ${quote(String(tool))} failed: ${error}`);
+}
+
+/** Strangers chose the address of the document. */
+function describedDocumentFailure(functionName: string, line: string): string | undefined {
   // Tools write whatever they like to the logs of the other functions.
   if (!/\bOAuthFunction/.test(functionName) || !line.startsWith('{"event":"client_document_failed"')) return undefined;
   const { url, host, fault, reason } = JSON.parse(line) as Record<'url' | 'host' | 'fault' | 'reason', string>;

@@ -17,7 +17,7 @@ export const substitutes = {
 };
 
 /** The working directory of the CDK app, which is the owner's project. Errors name files relative to it. */
-const project = process.cwd();
+export const project = process.cwd();
 
 /** A folder for builds that are the same until the package or its sources change. */
 const cache = join(project, 'node_modules/.cache/holdfast');

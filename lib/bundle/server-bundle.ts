@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, readFileSync, symlinkSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { dirname, join, resolve } from 'node:path';
+import { dirname, join, resolve, sep } from 'node:path';
 import { isPublished, moduleFile, packageFolder } from '../package-files.ts';
 import {
   aliasesOf,
@@ -8,10 +8,12 @@ import {
   type BundledValues,
   buildModules,
   type FilesOfFolder,
+  project,
   runBuild,
   storeByContent,
   substitutes,
 } from './esbuild-run.ts';
+import { keepOwnersLines } from './source-map.ts';
 
 const require = createRequire(import.meta.url);
 const sdk = join(dirname(require.resolve('@modelcontextprotocol/server')), '..');
@@ -21,6 +23,9 @@ const sharedPackages = ['@modelcontextprotocol/*', 'zod', 'zod/*'];
 
 /** Clients that the function loads lazily and rarely, from the copies of the Lambda runtime. */
 const runtimePackages = ['@aws-sdk/client-secrets-manager', '@aws-sdk/client-kms', '@aws-sdk/client-lambda'];
+
+/** The folder of the modules that are injected into the bundle. */
+const injected = join(packageFolder, 'lambda/adapters/substitutes', sep);
 
 const sdkV1 = /(^|\/)@modelcontextprotocol\/sdk\//;
 
@@ -42,8 +47,13 @@ export function bundleServer(
 ): BuildReport {
   const withoutBridge = buildFunction('no-sdk-v1-bridge', server, outfile, values, optimizations);
   const usesSdkV1 = withoutBridge.modules.some((path) => sdkV1.test(path));
-  return usesSdkV1 ? buildFunction('sdk-v1-bridge', server, outfile, values, optimizations) : withoutBridge;
+  const report = usesSdkV1 ? buildFunction('sdk-v1-bridge', server, outfile, values, optimizations) : withoutBridge;
+  if (report.errors.length === 0) keepOwnersLines(outfile, project, isOwners);
+  return report;
 }
+
+/** Packages are in `node_modules`, and so is Holdfast's half: in the published package, or in the cache. */
+const isOwners = (path: string): boolean => !path.includes(`${sep}node_modules${sep}`) && !path.startsWith(injected);
 
 function buildFunction(
   bridge: 'sdk-v1-bridge' | 'no-sdk-v1-bridge',
@@ -72,7 +82,11 @@ function buildFunction(
       '@modelcontextprotocol/server/_shims': join(sdk, 'dist/shimsBrowser.mjs'),
       ...(optimizations && sdkWithoutUndici()),
     },
-    inject: ['zod-without-eval', 'import-meta'].map((name) => moduleFile(`lambda/adapters/substitutes/${name}`)),
+    inject: ['mapped-stacks', 'zod-without-eval', 'import-meta'].map((name) =>
+      moduleFile(`lambda/adapters/substitutes/${name}`),
+    ),
+    sourcemap: 'external',
+    sourcesContent: false,
     define: {
       'import.meta.url': 'importMetaUrl',
       'import.meta.dirname': '__dirname',

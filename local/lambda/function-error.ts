@@ -10,6 +10,11 @@ export class FunctionError extends Error {
     this.errorType = errorType;
     this.stack = trace.length > 0 ? trace.join('\n') : `${errorType}: ${message}`;
   }
+
+  /** The first line of the owner's sources in the stack, as `file:line:column`: frames of others have absolute paths. */
+  get sourceLine(): string | undefined {
+    return /^ +at (?:[^(\n]*\()?((?!\/|\w+:|<)[^()\n]+:\d+:\d+)\)?$/m.exec(this.stack ?? '')?.[1];
+  }
 }
 
 /** The execution environment ended with the invocation: it crashed, was killed or timed out. */

@@ -1,6 +1,6 @@
 import { OwnerProject } from '../support/owner-project.ts';
 
-/** An owner's project in the local emulator: secrets and variables of `.env`. */
+/** An owner's project in the local emulator: secrets and variables of `.env`, and errors of tools. */
 
 jest.setTimeout(60_000);
 
@@ -25,6 +25,9 @@ const project = new OwnerProject(
         tool('secrets', async () => [await context.secret('STRIPE_KEY'), process.env.STRIPE_KEY]);
         tool('unset', () => context.secret('UNSET_KEY'));
         tool('variables', () => [process.env.REGION_OF_DATA, process.env.TABLE_NAME]);
+        tool('failing', () => {
+          throw new RangeError('The disk is full');
+        });
         return server;
       }`,
   },
@@ -55,4 +58,10 @@ test('a change of .env takes effect without a restart', async () => {
   expect(await project.call('secrets')).toBe('["sk_test_2",null]');
   expect(await project.call('unset')).toBe('"set"');
   expect(await project.call('variables')).toMatch(/^\["us",/);
+});
+
+test('the stack of a tool that throws is printed with the lines of its source', async () => {
+  expect(await project.call('failing')).toBe('The disk is full');
+  await project.until((output) => output.includes('Tool "failing" failed: RangeError: The disk is full\n'));
+  expect(project.output).toMatch(/RangeError: The disk is full\n +at .*\(?src\/server\.ts:14:17\)?\n/);
 });

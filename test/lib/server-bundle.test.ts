@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { App } from 'aws-cdk-lib';
 import { Template } from 'aws-cdk-lib/assertions';
 import { deployed } from '../../bench/built-assembly.ts';
@@ -66,6 +66,7 @@ async function deploy() {
   app.synth();
   const services = await startLocalServices(folder);
   return {
+    bundle: deployed(services.template, folder, 'Mcp').file,
     async expectProbe(value: unknown): Promise<void> {
       const { file, handler, environment } = deployed(services.template, folder, 'Mcp');
       // The text is a JSON string within the JSON of the response.
@@ -117,6 +118,46 @@ test('import.meta names the file of the bundle', async () => {
     `[import.meta.url.slice(0, 8), import.meta.dirname === __dirname, readFileSync(new URL(import.meta.url)).length > 0]`,
     ['file:///', true, true],
   );
+});
+
+test('the stack of an error names the owner’s file and line', async () => {
+  write({
+    'src/server.ts': serverOf(
+      `const fail = () => new Error('mapped'); // line 3`,
+      `[fail().stack.split('\\n')[0], /src\\/server\\.ts:3:\\d+\\)?$/.test(fail().stack.split('\\n')[1])]`,
+    ),
+  });
+  const deployment = await deploy();
+  try {
+    await deployment.expectProbe(['Error: mapped', true]);
+  } finally {
+    await deployment.close();
+  }
+});
+
+test('an error at load names the owner’s file and line', async () => {
+  write({ 'src/limit.ts': `export const limit = 1;\n\nthrow new RangeError('not today');` });
+  write({ 'src/server.ts': serverOf(`import { limit } from './limit.ts';`, 'limit') });
+  const deployment = await deploy();
+  try {
+    await expect(deployment.expectProbe(1)).rejects.toThrow(/RangeError: not today\n +at .*src\/limit\.ts:3:7/);
+  } finally {
+    await deployment.close();
+  }
+});
+
+test('the map beside the bundle has the owner’s sources alone, by their names and without their text', async () => {
+  write({
+    'src/server.ts': serverOf(`import { limit } from './limit.ts'; import used from 'package';`, '[limit, used]'),
+    'src/limit.ts': `export const limit = 1;`,
+    'node_modules/package/package.json': JSON.stringify({ name: 'package', main: 'main.js' }),
+    'node_modules/package/main.js': `module.exports = 2;`,
+  });
+  const deployment = await deploy();
+  await deployment.close();
+  const map = JSON.parse(readFileSync(`${deployment.bundle}.map`, 'utf8'));
+  expect(map.sources.map((source: string) => basename(source)).sort()).toEqual(['limit.ts', 'server.ts']);
+  expect(map).not.toHaveProperty('sourcesContent');
 });
 
 test('JSON, text and bytes can be imported', async () => {

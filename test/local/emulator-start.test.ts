@@ -314,7 +314,9 @@ test('shows the error that lambda/server.ts throws when it is loaded', async () 
   const { root } = copyProject();
   const server = join(root, 'lambda', 'server.ts');
   writeFileSync(server, `${readFileSync(server, 'utf8')}\nthrow new RangeError('not today');\n`);
-  expectFailure(await new Start({ project: root }).ended(), /^(Mcp|Worker)\w+ does not load: RangeError: not today$/m);
+  const line = readFileSync(server, 'utf8').split('\n').length - 1;
+  const message = `^(Mcp|Worker)\\w+ does not load: RangeError: not today\\nlambda/server\\.ts:${line}:7$`;
+  expectFailure(await new Start({ project: root }).ended(), new RegExp(message, 'm'));
 });
 
 describe('a change of the sources', () => {

@@ -7,10 +7,16 @@ import { type ChangeNotifications, withoutChangeNotifications } from './change-n
 import type { McpExchange } from './mcp-exchange.ts';
 import { OutboundMessages } from './outbound-messages.ts';
 import { type CreateServer, isOfSdkV1, type OwnerServer, protocolServerOf } from './sdk/owner-server.ts';
-import { completeServerInfo, rejectForeignCursors, replaceCapabilities } from './sdk/sdk-internals.ts';
+import {
+  completeServerInfo,
+  observeToolErrors,
+  rejectForeignCursors,
+  replaceCapabilities,
+} from './sdk/sdk-internals.ts';
 import './sdk/schema-cache.ts';
 import { LongRunningTools, type WaitingClient } from './tasks/long-running-tools.ts';
 import type { Tasks } from './tasks/tasks.ts';
+import { logToolError } from './tool-failure.ts';
 
 export type BuiltServer<S extends OwnerServer = OwnerServer> = { server: S; outbound: OutboundMessages };
 
@@ -58,6 +64,7 @@ export class ServerBuilder {
     if (protocolServerOf(server).transport) {
       throw new Error('createServer returned a server that is in use; return a new one for each request');
     }
+    observeToolErrors(server, (tool, error) => logToolError(log, tool, error));
     // The tasks of SDK v1 are another protocol than the extension of 2026-07-28, and their store is in memory.
     if (isOfSdkV1(server)) replaceCapabilities(server, ({ tasks: _, ...others }) => others);
     return { server, longRunning };

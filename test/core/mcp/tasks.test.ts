@@ -557,7 +557,8 @@ describe.each(ofSessions)('%s', (_, connect) => {
     await expect(call('reject')).rejects.toMatchObject({ code: -32602 });
     await client.close();
     await processes.settle();
-    expect([processes.log, client.errors]).toEqual([[], []]);
+    const logged = processes.log.map(({ event, details }) => [event, details?.tool]);
+    expect([logged, client.errors]).toEqual([[['tool_failed', 'fail']], []]);
   });
 
   test('answers the elicitations of a long-running tool while it waits', async () => {

@@ -27,6 +27,7 @@ import { type OwnerServer, protocolServerOf } from './owner-server.ts';
  * | `Server._serverInfo` is read and written | the server has the deployment's name and icon | clients show the server's own name |
  * | the same | adds a tool to a server of any kind | long-running tools have no `task_result` |
  * | `Server.getCapabilities` is wrapped | leaves out change notifications that are switched off | – |
+ * | `McpServer.executeToolHandler` is wrapped, `_registeredTools` is read | sees what a tool throws | the operator has no stack |
  * | `Server._serverInfo`, `_instructions` of SDK v1 are read | describe the server to clients of 2026-07-28 | – |
  *
  * The first three are optimizations. `connect`, `send` and `getCapabilities` are public methods.
@@ -171,4 +172,38 @@ export function observeSchemas(observe: (schema: unknown) => void): void {
     observe(config.argsSchema);
     return registerPrompt.call(this, name, config, callback as never);
   } as typeof registerPrompt;
+}
+
+type ToolExecutor = {
+  executeToolHandler?: (tool: unknown, ...input: unknown[]) => Promise<unknown>;
+  _registeredTools?: Record<string, unknown>;
+};
+
+/**
+ * Has a function see each error that a tool throws, with the tool's name, before the SDK makes a result of its message. Not
+ * that of a call that has ended: its client cancelled it, or it stopped for input and starts again with the answer.
+ */
+export function observeToolErrors(
+  server: OwnerServer,
+  observe: (tool: string | undefined, error: unknown) => void,
+): void {
+  const executor = server as ToolExecutor;
+  const execute = executor.executeToolHandler;
+  if (typeof execute !== 'function') return;
+  executor.executeToolHandler = async (tool, ...input) => {
+    try {
+      return await execute.call(executor, tool, ...input);
+    } catch (error) {
+      if (isEnded(server, input.at(-1))) throw error;
+      const [name] = Object.entries(executor._registeredTools ?? {}).find(([, each]) => each === tool) ?? [];
+      observe(name, error);
+      throw error;
+    }
+  };
+}
+
+/** @param context of the call, as the SDK gives it to the tool: v2 and v1 differ in its form */
+function isEnded(server: OwnerServer, context: unknown): boolean {
+  const { mcpReq, signal = mcpReq?.signal } = context as { mcpReq?: { signal?: AbortSignal }; signal?: AbortSignal };
+  return protocolServerOf(server).transport === undefined || signal?.aborted === true;
 }

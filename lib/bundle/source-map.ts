@@ -1,0 +1,36 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { dirname, relative, resolve, sep } from 'node:path';
+import { decode, encode, type SourceMapSegment } from '@jridgewell/sourcemap-codec';
+
+type SourceMapFile = { version: 3; sources: string[]; mappings: string };
+
+/**
+ * Reduces the map beside a bundle to the owner's sources, which it names relative to the project. Those of packages and of
+ * Holdfast would make it several times as large.
+ *
+ * @param isOwners whether the source with this absolute path is the owner's
+ */
+export function keepOwnersLines(bundle: string, project: string, isOwners: (path: string) => boolean): void {
+  const file = `${bundle}.map`;
+  const { version, sources, mappings } = JSON.parse(readFileSync(file, 'utf8')) as SourceMapFile;
+  const paths = sources.map((source) => resolve(dirname(bundle), source));
+  const kept = paths.flatMap((path, index) => (isOwners(path) ? [index] : []));
+  const positions = new Map(kept.map((index, position) => [index, position]));
+  const reduced: SourceMapFile = {
+    version,
+    sources: kept.map((index) => relative(project, paths[index]!).split(sep).join('/')),
+    mappings: encode(decode(mappings).map((line) => reduceLine(line, positions))),
+  };
+  writeFileSync(file, JSON.stringify({ ...reduced, names: [] }));
+}
+
+/** Without names. One segment without a source ends the owner's code: a lookup finds the last segment before a position. */
+function reduceLine(segments: SourceMapSegment[], positions: ReadonlyMap<number, number>): SourceMapSegment[] {
+  const reduced: SourceMapSegment[] = [];
+  for (const [column, source, line, sourceColumn] of segments) {
+    const position = source === undefined ? undefined : positions.get(source);
+    if (position !== undefined) reduced.push([column, position, line!, sourceColumn!]);
+    else if ((reduced.at(-1)?.length ?? 1) > 1) reduced.push([column]);
+  }
+  return reduced;
+}
