@@ -1,5 +1,5 @@
-import { Aws, Duration } from 'aws-cdk-lib';
-import { Grant, type IGrantable } from 'aws-cdk-lib/aws-iam';
+import { Annotations, Aws, Duration, Stack } from 'aws-cdk-lib';
+import { Grant, type IGrantable, PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { type IKey, Key, KeySpec, KeyUsage } from 'aws-cdk-lib/aws-kms';
 import { Construct } from 'constructs';
 import { removalPolicy, type Stage } from './settings/stage.ts';
@@ -86,4 +86,34 @@ export function grantThroughService(
     resourceArns: [key.keyArn],
     conditions: { StringEquals: { 'kms:ViaService': `${service}.${Aws.REGION}.${Aws.URL_SUFFIX}` } },
   }).assertSuccess();
+}
+
+/**
+ * The customer managed key of table and log groups. Its policy permits CloudWatch Logs to encrypt the log groups of the stack.
+ * @param key a key, or the ARN of one; `undefined` for the keys of AWS
+ */
+export function customerManagedKey(scope: Construct, key: IKey | string | undefined): IKey | undefined {
+  if (key === undefined) return undefined;
+  const used = typeof key === 'string' ? Key.fromKeyArn(scope, 'EncryptionKey', key) : key;
+  const { partition, region, account, stackName } = Stack.of(scope);
+  const principal = new ServicePrincipal(`logs.${region}.${Aws.URL_SUFFIX}`);
+  const { statementAdded } = used.addToResourcePolicy(
+    new PolicyStatement({
+      principals: [principal],
+      actions: ['kms:Encrypt', 'kms:Decrypt', 'kms:ReEncrypt*', 'kms:GenerateDataKey*', 'kms:Describe*'],
+      resources: ['*'],
+      conditions: {
+        ArnLike: {
+          'kms:EncryptionContext:aws:logs:arn': `arn:${partition}:logs:${region}:${account}:log-group:${stackName}-*`,
+        },
+      },
+    }),
+  );
+  if (!statementAdded) {
+    Annotations.of(scope).addWarningV2(
+      'holdfast:encryption-key-policy',
+      'encryptionKey is imported: add the principal of CloudWatch Logs to its key policy, or log groups cannot be created.',
+    );
+  }
+  return used;
 }

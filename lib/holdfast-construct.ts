@@ -4,8 +4,10 @@ import type { IDistribution } from 'aws-cdk-lib/aws-cloudfront';
 import { type IMetric, type Metric, type MetricOptions, Stats } from 'aws-cdk-lib/aws-cloudwatch';
 import type { IUserPool } from 'aws-cdk-lib/aws-cognito';
 import type { ITableV2 } from 'aws-cdk-lib/aws-dynamodb';
+import { Connections, type IConnectable, SecurityGroup } from 'aws-cdk-lib/aws-ec2';
 import type { IGrantable, IPrincipal } from 'aws-cdk-lib/aws-iam';
-import type { IFunction } from 'aws-cdk-lib/aws-lambda';
+import type { IKey } from 'aws-cdk-lib/aws-kms';
+import { type FunctionOptions, type IFunction, Tracing } from 'aws-cdk-lib/aws-lambda';
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import { Construct } from 'constructs';
 import type { Branding } from '../lambda/shared/branding.ts';
@@ -15,14 +17,13 @@ import {
   type DashboardEnvironment,
   type DiscoveryEnvironment,
   type McpEnvironment,
-  mcpVariables,
   type OAuthEnvironment,
   secretVariable,
 } from '../lambda/shared/environment.ts';
 import type { CountedEvent } from '../lambda/shared/metric-names.ts';
 import { defaultScope, hasToolScopes } from '../lambda/shared/scope-set.ts';
 import { constructName, deploymentMarker, MARKER_DESCRIPTION, MARKER_ID } from './deployment-marker.ts';
-import { SealKey, SigningKeys } from './encryption-keys.ts';
+import { customerManagedKey, SealKey, SigningKeys } from './encryption-keys.ts';
 import { Firewall } from './firewall.ts';
 import { GatewayResponses } from './gateway-responses.ts';
 import { HoldfastFunction, type HoldfastFunctionProps } from './holdfast-function.ts';
@@ -46,6 +47,7 @@ import {
   withProfile,
 } from './settings/identity-provider-settings.ts';
 import { type SecretSource, validateSecret } from './settings/secret-settings.ts';
+import { validateVariable } from './settings/server-function-settings.ts';
 import { durationText, queryText } from './settings/token-text.ts';
 import { HoldfastUserPool } from './user-pool.ts';
 
@@ -73,7 +75,7 @@ export interface HoldfastProps extends HoldfastSettings {}
  *
  * A grant to this construct, such as `bucket.grantRead(holdfast)`, is one to the functions that run the server's tools.
  */
-export class Holdfast extends Construct implements IGrantable {
+export class Holdfast extends Construct implements IGrantable, IConnectable {
   /** The MCP endpoint. */
   readonly mcpUrl: string;
   /** The dashboard; `undefined` if it is switched off, and in direct mode. */
@@ -96,6 +98,7 @@ export class Holdfast extends Construct implements IGrantable {
   /** The principal of the MCP function and the worker. */
   readonly grantPrincipal: IPrincipal;
   readonly #settings: ResolvedSettings;
+  readonly #encryptionKey: IKey | undefined;
   readonly #branding: Branding;
   readonly #table: SessionTable;
   readonly #api: McpRestApi;
@@ -113,9 +116,12 @@ export class Holdfast extends Construct implements IGrantable {
 
     this.#settings = settings;
     this.#branding = brandingOf(settings);
-    this.#table = new SessionTable(this, 'Table', { stage });
+    const encryptionKey = customerManagedKey(this, settings.encryptionKey);
+    this.#encryptionKey = encryptionKey;
+    this.#table = new SessionTable(this, 'Table', { stage, encryptionKey });
     this.#api = new McpRestApi(this, 'Gateway', {
       ...settings,
+      encryptionKey,
       oauthThrottle: directProvider ? undefined : settings.oauthThrottle,
       defaultEndpoint: domain === undefined,
     });
@@ -227,14 +233,21 @@ export class Holdfast extends Construct implements IGrantable {
   }
 
   /**
+   * The network connections of the MCP function and the worker: `database.connections.allowDefaultPortFrom(holdfast)`.
+   * @throws ValidationError without the setting `vpc`
+   */
+  get connections(): Connections {
+    return new Connections({ securityGroups: this.#server.mcp.handler.connections.securityGroups });
+  }
+
+  /**
    * Sets an environment variable of the MCP function and the worker, such as the name of a bucket.
    *
-   * @throws ConfigurationError for a variable that Holdfast sets or reads
+   * @throws ConfigurationError for an invalid name, and for a variable that Holdfast or Lambda sets
    */
   addEnvironment(name: string, value: string): this {
-    if (Object.hasOwn(mcpVariables, name) || name.startsWith(secretVariable(''))) {
-      throw new ConfigurationError(`${name} is a variable of Holdfast: choose another name`);
-    }
+    const [error] = validateVariable(name);
+    if (error !== undefined) throw new ConfigurationError(error);
     for (const { handler } of [this.#server.mcp, this.#server.worker]) handler.addEnvironment(name, value);
     return this;
   }
@@ -280,35 +293,32 @@ export class Holdfast extends Construct implements IGrantable {
     id: string,
     props: Omit<
       HoldfastFunctionProps,
-      'stage' | 'scopes' | 'branding' | 'logRetention' | 'systemLogs' | 'optimizations'
+      'stage' | 'scopes' | 'branding' | 'logRetention' | 'encryptionKey' | 'systemLogs' | 'optimizations'
     >,
   ): HoldfastFunction {
     const { stage, scopes, logRetention, lambdaSystemLogs: systemLogs, optimizations } = this.#settings;
     const common = { stage, scopes, branding: this.#branding, logRetention, systemLogs, optimizations };
-    return new HoldfastFunction(this, id, { ...common, ...props });
+    return new HoldfastFunction(this, id, { ...common, encryptionKey: this.#encryptionKey, ...props });
   }
 
   #createAuthorizer({ issuer }: SignIn): HoldfastFunction {
     return this.#createFunction('Authorizer', {
       entry: 'authorizer',
       environment: { PUBLIC_URL: this.#publicUrl, ...issuer } satisfies AuthorizerEnvironment,
-      memoryMegabytes: 256,
+      memorySize: 256,
       timeout: Duration.seconds(10),
     });
   }
 
   /** Your server: the MCP function, and its worker for long-running tools. */
   #createServer({ upstreamTokens }: SignIn, authorizer: HoldfastFunction): ServerFunctions {
-    const { server, scopes, toolTimeout: timeout, authorizerCacheTtl } = this.#settings;
+    const { server, scopes, memorySize, toolTimeout: timeout, authorizerCacheTtl } = this.#settings;
     const environment = {
+      ...this.#settings.environment,
       ...this.#serverEnvironment(timeout),
       ...upstreamTokens?.environment,
     } satisfies McpEnvironment;
-    const shared = {
-      entry: 'mcp',
-      server,
-      memoryMegabytes: 512,
-    };
+    const shared = { entry: 'mcp', server, memorySize, lambda: this.#serverFunctionOptions() };
     const worker = this.#createFunction('Worker', {
       ...shared,
       handler: 'work',
@@ -320,6 +330,7 @@ export class Holdfast extends Construct implements IGrantable {
       ...shared,
       environment: { ...environment, WORKER_FUNCTION: worker.handler.functionName } satisfies McpEnvironment,
       timeout,
+      provisionedConcurrentExecutions: this.#settings.provisionedConcurrentExecutions,
     });
     worker.grantAsyncInvoke(mcp);
     for (const grantee of [mcp, worker]) {
@@ -328,12 +339,27 @@ export class Holdfast extends Construct implements IGrantable {
       upstreamTokens?.grantUse(grantee);
     }
     this.#api.addMcp({
-      mcp: mcp.handler,
+      mcp: mcp.invoked,
       authorizer: authorizer.handler,
       authorizerCache: hasToolScopes(scopes) ? Duration.seconds(0) : authorizerCacheTtl,
       timeout,
     });
     return { mcp, worker };
+  }
+
+  #serverFunctionOptions(): Pick<FunctionOptions, 'vpc' | 'reservedConcurrentExecutions' | 'tracing'> {
+    const { vpc, vpcSubnets, tracing, reservedConcurrentExecutions, ...settings } = this.#settings;
+    return {
+      reservedConcurrentExecutions,
+      ...(tracing && { tracing: Tracing.ACTIVE }),
+      ...(vpc && {
+        vpc,
+        vpcSubnets,
+        securityGroups: settings.securityGroups ?? [
+          new SecurityGroup(this, 'ServerSecurityGroup', { vpc, description: 'The tools of the MCP server' }),
+        ],
+      }),
+    };
   }
 
   #serverEnvironment(timeout: Duration): McpEnvironment {
@@ -373,7 +399,7 @@ export class Holdfast extends Construct implements IGrantable {
         MCP_SESSION_TTL_HOURS: durationText(settings.sessionTtl, 'Hours'),
         SEAL_KEY_ID: hasNames ? this.#sealKey.id : undefined,
       } satisfies DashboardEnvironment,
-      memoryMegabytes: 512,
+      memorySize: 512,
       timeout: Duration.seconds(28),
     });
     this.#table.grantDashboard(dashboard);
@@ -393,7 +419,7 @@ export class Holdfast extends Construct implements IGrantable {
         TABLE_NAME: this.#table.name,
         AUDIT_RETENTION_DAYS: durationText(this.#settings.auditRetention, 'Days'),
       } satisfies AggregationEnvironment,
-      memoryMegabytes: 512,
+      memorySize: 512,
       timeout: Duration.minutes(4),
     });
     aggregation.scheduleEvery(Duration.minutes(5));
@@ -408,7 +434,7 @@ export class Holdfast extends Construct implements IGrantable {
     const oauth = this.#createFunction('OAuth', {
       entry: 'oauth',
       environment: this.#oauthEnvironment(signingKeys, identityProvider),
-      memoryMegabytes: 512,
+      memorySize: 512,
       // API Gateway ends a buffered request after 29 seconds.
       timeout: Duration.seconds(28),
     });
@@ -476,7 +502,7 @@ export class Holdfast extends Construct implements IGrantable {
         AUTHORIZATION_SERVER: issuer,
         SCOPES: scope,
       } satisfies DiscoveryEnvironment,
-      memoryMegabytes: 256,
+      memorySize: 256,
       timeout: Duration.seconds(10),
     });
     this.#api.addDiscovery(discovery.handler);

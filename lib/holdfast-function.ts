@@ -1,11 +1,22 @@
 import { join } from 'node:path';
-import { Duration } from 'aws-cdk-lib';
+import { Duration, Validations } from 'aws-cdk-lib';
 import { Rule, Schedule } from 'aws-cdk-lib/aws-events';
 import { LambdaFunction as LambdaTarget } from 'aws-cdk-lib/aws-events-targets';
-import { Grant, type IGrantable, type IPrincipal, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import {
+  Effect,
+  Grant,
+  type IGrantable,
+  type IPrincipal,
+  PolicyStatement,
+  Role,
+  ServicePrincipal,
+} from 'aws-cdk-lib/aws-iam';
+import type { IKey } from 'aws-cdk-lib/aws-kms';
 import {
   ApplicationLogLevel,
   Architecture,
+  type FunctionOptions,
+  type IFunction,
   Function as LambdaFunction,
   LoggingFormat,
   Runtime,
@@ -50,7 +61,25 @@ export interface HoldfastFunctionProps extends BundledValues {
    */
   readonly optimizations?: HoldfastSettings['optimizations'];
   /** Memory size in MB. */
-  readonly memoryMegabytes: number;
+  readonly memorySize: number;
+  /**
+   * VPC and concurrency of the function, and whether X-Ray traces it.
+   * @default - no VPC, no reserved concurrency, no traces
+   */
+  readonly lambda?: Pick<
+    FunctionOptions,
+    'vpc' | 'vpcSubnets' | 'securityGroups' | 'reservedConcurrentExecutions' | 'tracing'
+  >;
+  /**
+   * Execution environments that Lambda keeps initialized.
+   * @default - none
+   */
+  readonly provisionedConcurrentExecutions?: number;
+  /**
+   * The customer managed key of the log group.
+   * @default - a key of AWS
+   */
+  readonly encryptionKey?: IKey;
   readonly timeout: Duration;
   readonly logRetention: RetentionDays;
   /** Whether Lambda logs `START`, `END` and `REPORT` of every invocation. */
@@ -64,6 +93,8 @@ export interface HoldfastFunctionProps extends BundledValues {
  */
 export class HoldfastFunction extends Construct implements IGrantable {
   readonly handler: LambdaFunction;
+  /** The function as API Gateway invokes it: an alias of its version where Lambda keeps environments initialized. */
+  readonly invoked: IFunction;
   readonly logGroup: LogGroup;
   readonly role: Role;
   readonly grantPrincipal: IPrincipal;
@@ -74,8 +105,11 @@ export class HoldfastFunction extends Construct implements IGrantable {
     this.logGroup = new LogGroup(this, 'Logs', {
       retention: props.logRetention,
       removalPolicy: removalPolicy(props.stage),
+      encryptionKey: props.encryptionKey,
     });
     this.logGroup.grantWrite(role);
+    if (props.lambda?.vpc !== undefined) grantNetworkInterfaces(role);
+    if (props.lambda?.tracing !== undefined) acknowledgeTraces(role);
     this.role = role;
     this.grantPrincipal = role;
     this.handler = new LambdaFunction(this, 'Function', {
@@ -89,12 +123,18 @@ export class HoldfastFunction extends Construct implements IGrantable {
       role,
       logGroup: this.logGroup,
       ...(!props.systemLogs && withoutSystemLogs),
-      memorySize: props.memoryMegabytes,
+      memorySize: props.memorySize,
+      ...props.lambda,
       timeout: props.timeout,
       environment: Object.fromEntries(
         Object.entries(props.environment).filter((entry): entry is [string, string] => entry[1] !== undefined),
       ),
     });
+    const { provisionedConcurrentExecutions } = props;
+    this.invoked =
+      provisionedConcurrentExecutions === undefined
+        ? this.handler
+        : this.handler.addAlias('live', { provisionedConcurrentExecutions });
   }
 
   /** Invokes the function at an interval, with an EventBridge rule. */
@@ -127,3 +167,40 @@ const withoutSystemLogs = {
   systemLogLevelV2: SystemLogLevel.WARN,
   applicationLogLevelV2: ApplicationLogLevel.TRACE,
 };
+
+/**
+ * Lambda connects a function to its VPC with the function's role, on network interfaces that do not exist yet. The code of
+ * the function has no use for these permissions, and is denied them.
+ * @see https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html#configuration-vpc-permissions
+ */
+function grantNetworkInterfaces(role: Role): void {
+  const actions = [
+    'ec2:AssignPrivateIpAddresses',
+    'ec2:CreateNetworkInterface',
+    'ec2:DeleteNetworkInterface',
+    'ec2:DescribeNetworkInterfaces',
+    'ec2:DescribeSubnets',
+    'ec2:UnassignPrivateIpAddresses',
+  ];
+  role.addToPolicy(new PolicyStatement({ actions, resources: ['*'] }));
+  role.addToPolicy(
+    new PolicyStatement({
+      effect: Effect.DENY,
+      actions,
+      resources: ['*'],
+      // Lambda adds this key to the requests of the function's code alone.
+      conditions: { Null: { 'lambda:SourceFunctionArn': 'false' } },
+    }),
+  );
+  acknowledgeAllResources(
+    role,
+    'Lambda creates the network interfaces of a function, and their ids, when it needs them.',
+  );
+}
+
+const acknowledgeTraces = (role: Role) =>
+  acknowledgeAllResources(role, 'AWS X-Ray supports no permissions on single resources for writing traces.');
+
+function acknowledgeAllResources(role: Role, reason: string): void {
+  Validations.of(role).acknowledge({ id: 'AwsSolutions-IAM5[Resource::*]', reason });
+}

@@ -17,7 +17,8 @@ import {
   type StageOptions,
 } from 'aws-cdk-lib/aws-apigateway';
 import { Effect, PolicyDocument, PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
-import type { Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda';
+import type { IKey } from 'aws-cdk-lib/aws-kms';
+import type { IFunction, Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda';
 import { LogGroup, type RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
 import type { Throttle } from './settings/api-settings.ts';
@@ -32,6 +33,10 @@ export interface McpRestApiProps {
   /** Whether the dashboard's sign-in has that throttle too. */
   readonly dashboard: boolean;
   readonly logRetention: RetentionDays;
+  /** The customer managed key of the access log. */
+  readonly encryptionKey: IKey | undefined;
+  /** Whether X-Ray traces the stage. */
+  readonly tracing: boolean;
   /** Whether to set the account's role for access logs. */
   readonly manageApiGatewayAccount: boolean;
   /** Whether the API has its default endpoint, which CloudFront needs. With a custom domain it is disabled. */
@@ -98,6 +103,7 @@ export class McpRestApi extends Construct {
     this.accessLog = new LogGroup(this, 'AccessLog', {
       retention: props.logRetention,
       removalPolicy: removalPolicy(props.stage),
+      encryptionKey: props.encryptionKey,
     });
     this.api = new RestApi(this, 'Api', {
       restApiName: Stack.of(this).stackName,
@@ -112,6 +118,7 @@ export class McpRestApi extends Construct {
         methodOptions: methodThrottles(props),
         accessLogDestination: new LogGroupLogDestination(this.accessLog),
         accessLogFormat: accessLogFormat(),
+        ...(props.tracing && { tracingEnabled: true }),
       },
     });
     // The output of the default endpoint would be misleading: OAuth discovery does not work below a stage's path.
@@ -127,12 +134,7 @@ export class McpRestApi extends Construct {
   }
 
   /** Routes every method of `/mcp` through the authorizer, because clients probe with GET for the challenge. Streams. */
-  addMcp(props: {
-    mcp: LambdaFunction;
-    authorizer: LambdaFunction;
-    authorizerCache: Duration;
-    timeout: Duration;
-  }): void {
+  addMcp(props: { mcp: IFunction; authorizer: LambdaFunction; authorizerCache: Duration; timeout: Duration }): void {
     const authorizer = new RequestAuthorizer(this, 'Authorizer', {
       handler: props.authorizer,
       // The only identity source: API Gateway answers 401 if one is absent, and no other header is always present.
@@ -237,7 +239,7 @@ function acknowledgeApiFindings(api: RestApi): void {
 }
 
 /** With one Lambda permission for the API, instead of two for each method. */
-function integration(handler: LambdaFunction, options: ConstructorParameters<typeof LambdaIntegration>[1] = {}) {
+function integration(handler: IFunction, options: ConstructorParameters<typeof LambdaIntegration>[1] = {}) {
   return new LambdaIntegration(handler, { scopePermissionToMethod: false, ...options });
 }
 

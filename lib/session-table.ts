@@ -1,12 +1,25 @@
-import { AttributeType, Billing, TableV2 } from 'aws-cdk-lib/aws-dynamodb';
+import { AttributeType, Billing, type CfnGlobalTable, TableV2 } from 'aws-cdk-lib/aws-dynamodb';
 import { Grant, type IGrantable } from 'aws-cdk-lib/aws-iam';
+import type { IKey } from 'aws-cdk-lib/aws-kms';
 import { Construct } from 'constructs';
 import { type ItemKind, indexes, indexPrefix, keyPrefix, tableAttributes } from '../lambda/shared/table-keys.ts';
+import { grantThroughService } from './encryption-keys.ts';
 import { removalPolicy, type Stage } from './settings/stage.ts';
 
+/** The requests of DynamoDB to a table's key, for a caller that reads or writes. */
+const keyActions = [
+  'kms:Decrypt',
+  'kms:DescribeKey',
+  'kms:Encrypt',
+  'kms:GenerateDataKey',
+  'kms:GenerateDataKeyWithoutPlaintext',
+  'kms:ReEncryptFrom',
+  'kms:ReEncryptTo',
+];
+
 /**
- * The DynamoDB table. Encryption at rest uses DynamoDB's key: upstream tokens are sealed before they are stored, and a
- * customer managed key would cost a dollar a month without protecting more.
+ * The DynamoDB table. Encryption at rest uses DynamoDB's key by default: upstream tokens are sealed before they are stored,
+ * and a customer managed key costs a dollar a month.
  *
  * Grants are restricted to key prefixes (`dynamodb:LeadingKeys`), so that a fault in one function does not expose the
  * items of another.
@@ -15,9 +28,11 @@ export class SessionTable extends Construct {
   readonly name: string;
   readonly resource: TableV2;
   readonly #arn: string;
+  readonly #encryptionKey: IKey | undefined;
 
-  constructor(scope: Construct, id: string, props: { stage: Stage }) {
+  constructor(scope: Construct, id: string, props: { stage: Stage; encryptionKey: IKey | undefined }) {
     super(scope, id);
+    const { encryptionKey } = props;
     const string = (name: string) => ({ name, type: AttributeType.STRING });
     const table = new TableV2(this, 'Table', {
       partitionKey: string(tableAttributes.partitionKey),
@@ -33,13 +48,16 @@ export class SessionTable extends Construct {
       deletionProtection: props.stage === 'prod',
       removalPolicy: removalPolicy(props.stage),
     });
+    if (encryptionKey) encryptWith(encryptionKey, table);
     this.resource = table;
     this.name = table.tableName;
     this.#arn = table.tableArn;
+    this.#encryptionKey = encryptionKey;
   }
 
   /** Grants the MCP and worker functions sessions, their grant, executions, changes, tool state, and writing the audit log. */
   grantSessions(grantee: IGrantable): void {
+    this.#grantEncryption(grantee);
     this.#grant(grantee, ['BatchGetItem'], ['grant', 'sessions']);
     this.#grant(grantee, ['PutItem', 'UpdateItem'], ['sessions']);
     this.#grant(grantee, ['GetItem', 'DeleteItem'], ['importedSessions']);
@@ -61,6 +79,7 @@ export class SessionTable extends Construct {
    * lists of all users it reads that of ended upstream tokens.
    */
   grantSignIn(grantee: IGrantable): void {
+    this.#grantEncryption(grantee);
     this.#grant(
       grantee,
       ['GetItem', 'BatchGetItem', 'PutItem', 'UpdateItem', 'DeleteItem'],
@@ -87,6 +106,7 @@ export class SessionTable extends Construct {
    * sign-in data it deletes a user's codes and reads nothing.
    */
   grantDashboard(grantee: IGrantable): void {
+    this.#grantEncryption(grantee);
     const readable: ItemKind[] = ['grant', 'sessions', 'calls', 'aggregates', 'dashboardSessions', 'user'];
     this.#grant(grantee, ['GetItem', 'BatchGetItem', 'Query'], readable);
     this.#grant(grantee, ['Query'], ['callMarkers']);
@@ -111,8 +131,13 @@ export class SessionTable extends Construct {
 
   /** Grants the aggregation function to read the audit log and to maintain the aggregates. */
   grantAggregation(grantee: IGrantable): void {
+    this.#grantEncryption(grantee);
     this.#grant(grantee, ['Query'], ['calls', 'callMarkers']);
     this.#grant(grantee, ['GetItem', 'PutItem', 'Query'], ['aggregates']);
+  }
+
+  #grantEncryption(grantee: IGrantable): void {
+    if (this.#encryptionKey) grantThroughService(this.#encryptionKey, 'dynamodb', keyActions, grantee);
   }
 
   #grant(grantee: IGrantable, operations: string[], kinds: ItemKind[]): void {
@@ -141,4 +166,11 @@ export class SessionTable extends Construct {
       conditions: { 'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': leadingKeys } },
     }).assertSuccess();
   }
+}
+
+/** `TableEncryptionV2.customerManagedKey` needs the region at synth, and most stacks have none. */
+function encryptWith(key: IKey, table: TableV2): void {
+  const resource = table.node.defaultChild as CfnGlobalTable;
+  resource.sseSpecification = { sseEnabled: true, sseType: 'KMS' };
+  resource.addPropertyOverride('Replicas.0.SSESpecification.KMSMasterKeyId', key.keyArn);
 }

@@ -90,7 +90,7 @@ const rowsOf = (page: string) => all(read(page), /^\| (.+) \|$/gm).map((row) => 
 
 test('docs/settings.md has every context name, and no other', () => {
   const source = read('lib/settings/settings-from-context.ts');
-  const names = all(source, /(?:(?:text|flag|list|value)\('|'(?=(?:idp|domain|hosted|certificate)\w))(\w+)'/g);
+  const names = all(source, /(?:(?:text|flag|list|number|value)\('|'(?=(?:idp|domain|hosted|certificate)\w))(\w+)'/g);
   expect(names).toEqual(expect.arrayContaining(['stage', 'clients', 'clientDocuments', 'idpIssuer', 'domainName']));
   const documented = rowsOf('docs/settings.md').flatMap(([, context = '']) => all(context, /`(\w+)`/g));
   expect([...new Set(documented)].sort()).toEqual([...new Set(names)].sort());

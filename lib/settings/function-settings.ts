@@ -1,6 +1,8 @@
+import type { IKey } from 'aws-cdk-lib/aws-kms';
 import { RetentionDays } from 'aws-cdk-lib/aws-logs';
+import { hasSyntax, quoted } from './setting-validation.ts';
 
-/** Settings of every Lambda function. */
+/** Settings of every Lambda function, its logs, and the table. */
 export interface FunctionSettings {
   /**
    * Bundles the functions with Holdfast's own DynamoDB client and shortcuts into the MCP SDK. `false` bundles the
@@ -14,6 +16,13 @@ export interface FunctionSettings {
    */
   readonly logRetention?: RetentionDays;
   /**
+   * A customer managed KMS key, or its ARN, that encrypts the table and all log groups. The roles of the functions may use
+   * it through DynamoDB alone. A key that the app imports needs a statement for CloudWatch Logs in its policy, and a warning
+   * of the construct names the principal.
+   * @default - keys of AWS; upstream tokens are sealed with a key of the stack in any case
+   */
+  readonly encryptionKey?: IKey | string;
+  /**
    * Whether Lambda logs every invocation: `START`, `END`, and `REPORT` with duration and memory. These lines would be half
    * of the log volume, at $0.16 per million calls. The log format is JSON without them and text with them.
    * @default false
@@ -26,3 +35,12 @@ export const functionDefaults = {
   logRetention: RetentionDays.ONE_MONTH,
   lambdaSystemLogs: false,
 } satisfies FunctionSettings;
+
+const keyArnSyntax = /^arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key\/[\w-]+$/;
+
+/** Yields an error message for each invalid setting. */
+export function* validateFunctions({ encryptionKey }: FunctionSettings): Generator<string> {
+  if (typeof encryptionKey === 'string' && !hasSyntax(keyArnSyntax, encryptionKey)) {
+    yield `encryptionKey is ${quoted(encryptionKey)}: write the ARN of a KMS key, such as arn:aws:kms:…:key/…`;
+  }
+}

@@ -5,8 +5,13 @@ import { type BrandingSettings, validateBranding } from './branding-settings.ts'
 import { type ClientSettings, clientDefaults, validateClients } from './client-settings.ts';
 import { ConfigurationError } from './configuration-error.ts';
 import { type DashboardSettings, dashboardDefaults, validateDashboard } from './dashboard-settings.ts';
-import { type FunctionSettings, functionDefaults } from './function-settings.ts';
+import { type FunctionSettings, functionDefaults, validateFunctions } from './function-settings.ts';
 import { type SecretSettings, validateSecrets } from './secret-settings.ts';
+import {
+  type ServerFunctionSettings,
+  serverFunctionDefaults,
+  validateServerFunctions,
+} from './server-function-settings.ts';
 import { type ServerSettings, serverDefaults, validateServer } from './server-settings.ts';
 import { type SessionSettings, sessionDefaults, validateSessions } from './session-settings.ts';
 import { validateChoice, type WithDefaults } from './setting-validation.ts';
@@ -23,6 +28,7 @@ export interface HoldfastSettings
     ClientSettings,
     SessionSettings,
     ServerSettings,
+    ServerFunctionSettings,
     SecretSettings,
     BrandingSettings,
     AuditSettings,
@@ -44,6 +50,7 @@ const defaults = {
   ...clientDefaults,
   ...sessionDefaults,
   ...serverDefaults,
+  ...serverFunctionDefaults,
   ...auditDefaults,
   ...dashboardDefaults,
   ...functionDefaults,
@@ -69,6 +76,7 @@ function* validateSettings(settings: ResolvedSettings, region: string | undefine
   yield* validateChoice('stage', settings.stage, ['dev', 'prod']);
   yield* validateSessions(settings);
   yield* validateServer(settings);
+  yield* validateServerFunctions(settings);
   yield* validateSecrets(settings);
   yield* validateBranding(settings);
   yield* validateSignIn(settings);
@@ -76,5 +84,6 @@ function* validateSettings(settings: ResolvedSettings, region: string | undefine
   yield* validateApi(settings, region);
   yield* validateAudit(settings);
   yield* validateDashboard(settings);
+  yield* validateFunctions(settings);
   yield* validateAlarms(settings);
 }

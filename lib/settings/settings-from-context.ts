@@ -1,3 +1,4 @@
+import { Duration } from 'aws-cdk-lib';
 import type { Node } from 'constructs';
 import type { ClientSettings, PreregisteredClientSettings } from './client-settings.ts';
 import { ConfigurationError } from './configuration-error.ts';
@@ -24,6 +25,12 @@ type ContextSettings = Pick<
   | 'showNames'
   | 'optimizations'
   | 'redirectSchemes'
+  | 'memorySize'
+  | 'toolTimeout'
+  | 'reservedConcurrentExecutions'
+  | 'provisionedConcurrentExecutions'
+  | 'tracing'
+  | 'encryptionKey'
 > &
   ClientSettings;
 
@@ -35,7 +42,8 @@ type ContextSettings = Pick<
  */
 export function settingsFromContext(node: Node): ContextSettings {
   const reader = contextReader(node);
-  const { text, flag, list } = reader;
+  const { text, flag, list, number } = reader;
+  const toolTimeoutMinutes = number('toolTimeoutMinutes');
   const settings: ContextSettings = {
     stage: text('stage') as HoldfastSettings['stage'],
     name: text('name'),
@@ -50,6 +58,12 @@ export function settingsFromContext(node: Node): ContextSettings {
     showNames: text('showNames') as HoldfastSettings['showNames'],
     optimizations: flag('optimizations'),
     redirectSchemes: list('redirectSchemes'),
+    memorySize: number('memorySize'),
+    toolTimeout: toolTimeoutMinutes === undefined ? undefined : Duration.seconds(toolTimeoutMinutes * 60),
+    reservedConcurrentExecutions: number('reservedConcurrentExecutions'),
+    provisionedConcurrentExecutions: number('provisionedConcurrentExecutions'),
+    tracing: flag('tracing'),
+    encryptionKey: text('encryptionKeyArn'),
     clients: clientsFromContext(reader.value('clients')),
     clientDocuments: text('clientDocuments') as ClientSettings['clientDocuments'],
     clientDocumentHosts: list('clientDocumentHosts'),
@@ -163,6 +177,14 @@ function contextReader(node: Node) {
     return value === undefined ? undefined : value === 'true';
   };
 
+  const number = (key: string): number | undefined => {
+    const given = text(key);
+    if (given !== undefined && !/^\d+(\.\d+)?$/.test(given)) {
+      throw new ConfigurationError(`The context key ${key} is ${quoted(given)}: write a number`);
+    }
+    return given === undefined ? undefined : Number(given);
+  };
+
   /** Separated by spaces or commas. */
   const list = (key: string): string[] | undefined => text(key)?.split(/[ ,]+/).filter(Boolean);
 
@@ -178,5 +200,5 @@ function contextReader(node: Node) {
     return Object.fromEntries(required.map((key) => [key, text(key)])) as Record<K, string>;
   };
 
-  return { names, value, text, flag, list, group };
+  return { names, value, text, flag, number, list, group };
 }

@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module';
 import { delimiter } from 'node:path';
+import { reservedVariables } from '../../lib/settings/server-function-settings.ts';
 import { region } from '../aws-api/aws-account.ts';
 import type { Resource, Template } from '../template/template.ts';
 import { unsupported } from '../template/unsupported-feature.ts';
@@ -26,28 +27,6 @@ export type FunctionDefinitionOptions = {
 
 /** Lambda's limit for the environment variables of a function, names and values, in bytes. */
 const ENVIRONMENT_LIMIT = 4_096;
-
-/** Variables that Lambda sets and reserves (Lambda developer guide, "Defined runtime environment variables"). */
-const reservedVariables = [
-  '_HANDLER',
-  '_X_AMZN_TRACE_ID',
-  'AWS_ACCESS_KEY',
-  'AWS_ACCESS_KEY_ID',
-  'AWS_DEFAULT_REGION',
-  'AWS_EXECUTION_ENV',
-  'AWS_LAMBDA_FUNCTION_MEMORY_SIZE',
-  'AWS_LAMBDA_FUNCTION_NAME',
-  'AWS_LAMBDA_FUNCTION_VERSION',
-  'AWS_LAMBDA_INITIALIZATION_TYPE',
-  'AWS_LAMBDA_LOG_GROUP_NAME',
-  'AWS_LAMBDA_LOG_STREAM_NAME',
-  'AWS_LAMBDA_RUNTIME_API',
-  'AWS_REGION',
-  'AWS_SECRET_ACCESS_KEY',
-  'AWS_SESSION_TOKEN',
-  'LAMBDA_RUNTIME_DIR',
-  'LAMBDA_TASK_ROOT',
-];
 
 /** The folders in which the emulator finds its own AWS SDK, which stands in for that of Lambda's runtime. */
 const sdkFolders = createRequire(import.meta.url).resolve.paths('@aws-sdk/client-kms') ?? [];

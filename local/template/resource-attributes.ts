@@ -52,10 +52,16 @@ export function resourceAttributes(
     case 'AWS::DynamoDB::GlobalTable':
     case 'AWS::DynamoDB::Table':
       return { Ref: name, Arn: arn('dynamodb', `table/${name}`), TableId: id(32) };
+    case 'AWS::EC2::SecurityGroup':
+      return { Ref: `sg-${id(17)}`, GroupId: `sg-${id(17)}`, VpcId: String(properties.VpcId) };
     case 'AWS::IAM::Role':
       return { Ref: name, Arn: `arn:aws:iam::${account}:role/${name}`, RoleId: `AROA${id(17).toUpperCase()}` };
     case 'AWS::Lambda::Function':
       return { Ref: name, Arn: arn('lambda', `function:${name}`) };
+    case 'AWS::Lambda::Alias':
+      return { Ref: arn('lambda', `function:${properties.FunctionName}:${properties.Name}`) };
+    case 'AWS::Lambda::Version':
+      return { Ref: arn('lambda', `function:${properties.FunctionName}:1`), Version: '1' };
     case 'AWS::Logs::LogGroup':
       return { Ref: name, Arn: arn('logs', `log-group:${name}:*`) };
     case 'AWS::SecretsManager::Secret': {

@@ -58,6 +58,14 @@ test('the context provides the redirect schemes, which have a default', () => {
   expect(resolveSettings(settingsOf({})).redirectSchemes).toEqual(['claude', 'cursor', 'vscode', 'vscode-insiders']);
 });
 
+test('the context provides numbers of the functions', () => {
+  const context = { memorySize: '1024', toolTimeoutMinutes: '0.5', tracing: 'true', reservedConcurrentExecutions: '3' };
+  const settings = settingsOf(context);
+  expect(settings).toMatchObject({ memorySize: 1024, tracing: true, reservedConcurrentExecutions: 3 });
+  expect(settings.toolTimeout?.toSeconds()).toBe(30);
+  expect(() => settingsOf({ memorySize: 'large' })).toThrow('The context key memorySize is "large": write a number');
+});
+
 test('a flag must be true or false', () => {
   expect(() => settingsOf({ firewall: 'yes' })).toThrow(/firewall/);
 });

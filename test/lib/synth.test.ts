@@ -3,9 +3,12 @@ import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { App, Stack, Validations } from 'aws-cdk-lib';
+import { Vpc } from 'aws-cdk-lib/aws-ec2';
+import { Key } from 'aws-cdk-lib/aws-kms';
 import { Bucket } from 'aws-cdk-lib/aws-s3';
 import { AwsSolutionsChecks } from 'cdk-nag';
 import { FunctionBundle } from '../../lib/bundle/function-bundle.ts';
+import { Holdfast } from '../../lib/holdfast-construct.ts';
 import { HoldfastStack } from '../../lib/holdfast-stack.ts';
 import { ConfigurationError } from '../../lib/settings/configuration-error.ts';
 import { deployments, type Resource } from '../support/synthesized-template.ts';
@@ -34,6 +37,22 @@ describe('CloudFormation and AWS Solutions', () => {
 
   test.each(deployments)('report no findings in %s', (_name, props) => {
     expect(inspect((app) => new HoldfastStack(app, 'Holdfast', props))).toEqual([]);
+  });
+
+  test('report no findings in the functions of a VPC with a key, traces and provisioned concurrency', () => {
+    const define = (app: App) => {
+      const owner = new Stack(app, 'Owner');
+      // Findings in the owner's VPC are the owner's.
+      const vpc = Vpc.fromVpcAttributes(owner, 'Vpc', {
+        vpcId: 'vpc-0123456789abcdef0',
+        availabilityZones: ['a'],
+        privateSubnetIds: ['subnet-0123456789abcdef0'],
+        privateSubnetRouteTableIds: ['rtb-0123456789abcdef0'],
+      });
+      const encryptionKey = new Key(owner, 'Key', { enableKeyRotation: true });
+      new Holdfast(owner, 'Server', { vpc, encryptionKey, tracing: true, provisionedConcurrentExecutions: 1 });
+    };
+    expect(inspect(define)).toEqual([]);
   });
 
   test('report a bucket with default settings', () => {

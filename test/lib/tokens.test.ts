@@ -43,6 +43,7 @@ function withParameters(stack: Stack) {
   const settings = {
     adminsGroup: text(),
     alarmEmail: text(),
+    encryptionKey: text(),
     redirectSchemes: [text()],
     allowedOrigins: [text()],
     clientDocuments: 'allow-list',
@@ -113,6 +114,9 @@ test('a token in a number or a duration reaches the template', () => {
     refreshWindow: Duration.seconds(number('WindowSeconds')),
     auditRetention: Duration.days(number('AuditDays')),
     operations: true,
+    memorySize: number('Memory'),
+    reservedConcurrentExecutions: number('Reserved'),
+    provisionedConcurrentExecutions: number('Provisioned'),
     alarms: { serverErrors: { threshold: number('Threshold'), evaluationPeriods: number('Periods') } },
   });
   expect(unused(templateOf(stack), names)).toEqual([]);
