@@ -11,13 +11,12 @@ export type PageFile = {
 
 export type PageFiles = { script: PageFile; style: PageFile };
 
-/** Scripts and styles of this origin only, none inline. The icon is part of the page. */
+/** Scripts and styles of this origin only, none inline. */
 const POLICY = [
   "default-src 'none'",
   "script-src 'self'",
   "style-src 'self'",
   "connect-src 'self'",
-  'img-src data:',
   "base-uri 'none'",
   "form-action 'none'",
   "frame-ancestors 'none'",
@@ -46,7 +45,7 @@ ${link}<link rel="stylesheet" href="${style.path}"><script type="module" src="${
   return new Response(html, {
     headers: {
       'Content-Type': 'text/html; charset=utf-8',
-      'Content-Security-Policy': POLICY,
+      'Content-Security-Policy': icon === undefined ? POLICY : `${POLICY}; img-src data:`,
       'X-Frame-Options': 'DENY',
       'Cache-Control': 'no-cache',
       ...securityHeaders,

@@ -1,12 +1,19 @@
 import { page } from '../../../lambda/core/dashboard/dashboard-page.ts';
 
 const file = { path: '/dashboard/file', contentType: 'text/plain', gzip: new Uint8Array() };
-const pageOf = (branding: { name?: string; icon?: string }) => page({ branding, page: { script: file, style: file } });
+const pageOf = (branding: { name?: string | undefined; icon?: string | undefined }) =>
+  page({ branding, page: { script: file, style: file } });
 
 test('the title of the dashboard is the escaped name of the server', async () => {
   expect(await pageOf({ name: 'Acme </title><script>' }).text()).toContain(
     '<title>Acme &lt;/title&gt;&lt;script&gt;</title>',
   );
+});
+
+test('the dashboard permits images from the page itself where the server has an icon, and no others', () => {
+  const sources = (icon: string | undefined) =>
+    /img-src ([^;]*)/.exec(pageOf({ icon }).headers.get('content-security-policy')!)?.[1];
+  expect([sources('data:image/png;base64,AAAA'), sources(undefined)]).toEqual(['data:', undefined]);
 });
 
 test('the dashboard of a server without a name is titled Holdfast and has no icon', async () => {
