@@ -43,7 +43,9 @@ describe.each(pages)('%s', (page) => {
 
   test('names existing files', () => {
     const named = all(text, /`((?:bin|lib|lambda|local|cli|bench|test|docs)\/[\w./-]*)`/g);
-    expect(named.filter((file) => !existsSync(join(root, file)))).toEqual([]);
+    // Those of the clone, or of an owner's project.
+    const exists = (file: string) => ['', 'create/template/typescript'].some((at) => existsSync(join(root, at, file)));
+    expect(named.filter((file) => !exists(file))).toEqual([]);
   });
 
   test('names existing scripts, commands and settings', () => {
@@ -59,6 +61,27 @@ describe.each(pages)('%s', (page) => {
   });
 });
 
+describe('the start of a project', () => {
+  const blocks = all(read('README.md'), /^```sh\n(.*?)^```$/gms);
+
+  test('is the first command of the README, and its first screen states that the packages are not published', () => {
+    expect(blocks[0]).toMatch(/^npm create holdfast@latest my-server /);
+    expect(read('README.md').split('\n').slice(0, 25).join('\n')).toContain('not published yet');
+  });
+
+  test('from a clone builds, packs and installs the tarballs of this version', () => {
+    const { version } = JSON.parse(read('package.json'));
+    const fromClone = blocks.find((block) => block.startsWith('git clone'))!;
+    const tarballs = all(fromClone, /([\w-]+-\d[\w.-]*\.tgz)/g);
+    expect(tarballs).toEqual([`create-holdfast-${version}.tgz`, `holdfast-${version}.tgz`]);
+    expect(fromClone).toContain('npm pack ./dist ./create/dist');
+  });
+
+  test('keeps the README at 180 lines or fewer', () => {
+    expect(read('README.md').split('\n').length).toBeLessThanOrEqual(181);
+  });
+});
+
 test('the examples compile in the folder of lambda/server.ts', () => {
   const folder = mkdtempSync(join(tmpdir(), 'holdfast-examples-'));
   symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'));
@@ -68,6 +91,7 @@ test('the examples compile in the folder of lambda/server.ts', () => {
       const name = `example-${index}.ts`;
       const placed = example
         .replaceAll("'holdfast/server'", `'${join(root, 'lambda/server-api.ts')}'`)
+        .replaceAll("'holdfast'", `'${join(root, 'lib/cdk-api.ts')}'`)
         .replaceAll("'./core/", `'${join(root, 'lambda/core')}/`)
         .replaceAll("'./shared/", `'${join(root, 'lambda/shared')}/`)
         .replaceAll("'../lib/", `'${join(root, 'lib')}/`);

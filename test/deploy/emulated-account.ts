@@ -9,6 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 /** Resource types that ministack 1.4.21 does not support. They are removed from the templates; references become their ids. */
 export const unsupported: Record<string, string> = {
+  'AWS::CDK::Metadata': 'it reports no resource of this type',
   'AWS::CloudFront::CachePolicy': 'it has no cache',
   'AWS::Cognito::ManagedLoginBranding': 'it has no managed login',
   'AWS::WAFv2::WebACLAssociation': 'it has web ACLs without associations',

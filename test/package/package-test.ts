@@ -1,189 +1,203 @@
 /**
- * Installs the packed package into fresh projects, as an owner does: type check, synthesis, the local emulator, and a
- * tool call by the clients of both SDKs.
+ * Packs both packages and installs them into fresh projects, as owners do: `create`, installation, type check, the
+ * project's tests, the local emulator with the clients of both SDKs, and a deployment.
  *
- * `npm run test:package`, or with a part of a project's name: `-- pnpm`. It installs packages from the registry, and is therefore not part of `npm test`.
+ * `npm run test:package`, or with a part of a project's name: `-- pnpm`. It installs packages from the registry, and is
+ * therefore not part of `npm test`. The deployment needs ministack (test/deploy/requirements.txt).
  */
 import assert from 'node:assert/strict';
-import { execFile, spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
-import { createInterface } from 'node:readline';
-import { promisify } from 'node:util';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
 import { assistants } from '../../bench/harness/mcp-clients.ts';
 import { packageFolder } from '../../lib/package-files.ts';
+import {
+  assertCreated,
+  type EmulatedAccount,
+  removeUnsupported,
+  startEmulatedAccount,
+} from '../deploy/emulated-account.ts';
+import { OwnerProject } from './owner-project.ts';
+import { packAll } from './packed-packages.ts';
 
-const run = promisify(execFile);
+type Command = [program: string, ...args: string[]];
 
-/** In bytes. The limit keeps out tests, pictures and sources that are built in advance. */
-const LARGEST_PACKAGE = 600_000;
+const pnpm: Command = ['npx', '--yes', 'pnpm@12.21.0'];
+const npmExec: Command = ['npm', 'exec', '--yes', '--'];
+const { devDependencies } = JSON.parse(readFileSync(join(packageFolder, 'package.json'), 'utf8'));
+const cdkInit = ['npx', '--yes', `aws-cdk@${devDependencies['aws-cdk']}`, 'init', 'app'] as const;
 
-type Project = {
-  name: string;
-  /** Arguments that install the dependencies of package.json. */
-  install: [command: string, ...args: string[]];
-  module: 'esm' | 'commonjs';
-  typescript: string;
+const projects: Record<string, (project: OwnerProject) => Promise<void>> = {
+  'npm create, TypeScript 7': async (project) => {
+    await create(project, npmExec);
+    await install(project, ['npm']);
+    await checkTypes(project);
+    await useEmulator(project);
+    await deploy(project);
+  },
+
+  'pnpm create, TypeScript 5.9': async (project) => {
+    await create(project, [...pnpm, 'dlx']);
+    project.change('package.json', (text) => text.replace(/"typescript": ".*"/, '"typescript": "5.9.3"'));
+    await install(project, pnpm);
+    await checkTypes(project);
+    await useEmulator(project);
+  },
+
+  'npm create --javascript': async (project) => {
+    await create(project, npmExec, '--javascript');
+    await install(project, ['npm']);
+    await useEmulator(project);
+  },
+
+  'npm create --existing in an app of cdk init: CommonJS, tsx, TypeScript 7': async (project) => {
+    await initialize(project);
+    await addServer(project);
+    await useEmulator(project);
+  },
+
+  'npm create --existing in an older app: CommonJS, ts-node, TypeScript 5.8': async (project) => {
+    await initialize(project);
+    project.change('package.json', (text) =>
+      text.replace(/"typescript": ".*"/, '"typescript": "5.8.3"').replace(/"tsx": ".*"/, '"ts-node": "10.9.2"'),
+    );
+    project.change('cdk.json', (text) =>
+      text.replace(/"app": ".*"/, '"app": "npx ts-node --prefer-ts-exts bin/my-server.ts"'),
+    );
+    await addServer(project);
+    await checkTypes(project);
+    await project.step('cdk synth', () => project.run('npx', 'cdk', 'synth', '--quiet'));
+  },
 };
 
-const projects: Project[] = [
-  { name: 'npm, ES modules, TypeScript 5.9', install: ['npm', 'install'], module: 'esm', typescript: '5.9.3' },
-  { name: 'npm, CommonJS, TypeScript 5.8', install: ['npm', 'install'], module: 'commonjs', typescript: '5.8.3' },
-  {
-    name: 'pnpm, ES modules, TypeScript 7',
-    install: ['npx', '--yes', 'pnpm@12.21.0', 'install'],
-    module: 'esm',
-    typescript: '7.0.2',
-  },
-];
-
-const { devDependencies, dependencies } = JSON.parse(readFileSync(join(packageFolder, 'package.json'), 'utf8'));
-const { context } = JSON.parse(readFileSync(join(packageFolder, 'cdk.json'), 'utf8'));
-
-const server = `
-import { McpServer } from '@modelcontextprotocol/server';
-import type { ToolContext } from 'holdfast/server';
-import * as z from 'zod';
-
-const greeting = z.object({ name: z.string() });
-
-export function createServer(context: ToolContext): McpServer {
-  const server = new McpServer({ name: 'my-server', version: '1.0.0' });
-  server.registerTool('greet', { description: 'Greets', inputSchema: greeting }, async ({ name }) => ({
-    content: [{ type: 'text', text: \`Hello \${name}, user \${context.user.key.length > 0}\` }],
-  }));
-  return server;
-}
-`;
-
-const app = `
-import { App } from 'aws-cdk-lib';
-import { declareScopes, HoldfastStack } from 'holdfast';
-
-const scopes = declareScopes({ scopes: { greet: { description: 'Greet you' } }, tools: {} });
-new HoldfastStack(new App(), 'MyServer', { server: 'src/server.ts', scopes });
-`;
-
-function writeProject(folder: string, tarball: string, { module, typescript }: Project): void {
-  const files = {
-    'package.json': JSON.stringify({
-      private: true,
-      ...(module === 'esm' && { type: 'module' }),
-      dependencies: {
-        holdfast: `file:${tarball}`,
-        '@modelcontextprotocol/server': dependencies['@modelcontextprotocol/server'],
-        'aws-cdk-lib': dependencies['aws-cdk-lib'],
-        constructs: dependencies.constructs,
-        zod: dependencies.zod,
-      },
-      devDependencies: {
-        '@types/node': devDependencies['@types/node'],
-        'aws-cdk': devDependencies['aws-cdk'],
-        typescript,
-        // As `cdk init` writes it.
-        ...(module === 'commonjs' && { tsx: '4.23.15' }),
-      },
-    }),
-    'cdk.json': JSON.stringify({ app: module === 'esm' ? 'node bin/app.ts' : 'npx tsx bin/app.ts', context }),
-    'tsconfig.json': JSON.stringify({
-      compilerOptions: {
-        module: 'nodenext',
-        target: 'es2024',
-        lib: ['es2024'],
-        types: ['node'],
-        strict: true,
-        noEmit: true,
-        allowImportingTsExtensions: true,
-        skipLibCheck: false,
-      },
-      include: ['bin', 'src'],
-    }),
-    // pnpm runs install scripts of the listed packages alone.
-    'pnpm-workspace.yaml': 'allowBuilds:\n  classic-level: true\n  esbuild: true\n',
-    'bin/app.ts': app,
-    'src/server.ts': server,
-  };
-  for (const [name, content] of Object.entries(files)) {
-    mkdirSync(dirname(join(folder, name)), { recursive: true });
-    writeFileSync(join(folder, name), content);
-  }
-}
-
-/** Runs the project's emulator while \`use\` does. */
-async function withEmulator(folder: string, use: (mcpUrl: string) => Promise<void>): Promise<void> {
-  const child = spawn('npx', ['holdfast', 'dev'], {
-    cwd: folder,
-    env: { ...process.env, PORT: '0' },
-    stdio: ['ignore', 'pipe', 'inherit'],
-    detached: true,
-  });
-  const lines: string[] = [];
-  try {
-    const url = await new Promise<string>((resolve, reject) => {
-      createInterface({ input: child.stdout }).on('line', (line) => {
-        lines.push(line);
-        const ready = /^ready (\S+)$/.exec(line)?.[1];
-        if (ready !== undefined) resolve(ready);
-      });
-      child.once('error', reject).once('close', () => reject(new Error(lines.join('\n'))));
-    });
-    await use(url);
-  } finally {
-    process.kill(-child.pid!, 'SIGTERM');
-  }
-}
-
-async function check(project: Project, tarball: string): Promise<void> {
-  const folder = mkdtempSync(join(tmpdir(), 'holdfast-package-'));
-  try {
-    writeProject(folder, tarball, project);
-    const [command, ...args] = project.install;
-    const step = async (what: string, work: () => Promise<unknown>) => {
-      const start = performance.now();
-      await work();
-      console.log(`ok  ${project.name}: ${what} (${((performance.now() - start) / 1000).toFixed(1)} s)`);
-    };
-    await step('install', () => run(command, args, { cwd: folder }));
-    await step('type check', () => run('npx', ['tsc'], { cwd: folder }));
-    await step('cdk synth', () => run('npx', ['cdk', 'synth', '--quiet'], { cwd: folder }));
-    await step('holdfast dev, and a tool call by the clients of both SDKs', () =>
-      withEmulator(folder, async (url) => {
-        for (const [, connect] of assistants) {
-          const assistant = await connect(url, 'ada');
-          assert.deepEqual(await assistant.listTools(), ['greet']);
-          assert.deepEqual(await assistant.call('greet', { name: 'Ada' }), {
-            text: 'Hello Ada, user true',
-            isError: false,
-          });
-          await assistant.close();
-        }
-      }),
-    );
-  } finally {
-    rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
-  }
-}
-
-await run('npm', ['run', 'build'], { cwd: packageFolder });
-const target = mkdtempSync(join(tmpdir(), 'holdfast-pack-'));
-try {
-  const { stdout } = await run('npm', ['pack', '--json', '--pack-destination', target], {
-    cwd: join(packageFolder, 'dist'),
-  });
-  const [{ filename, size, files }] = JSON.parse(stdout) as [
-    { filename: string; size: number; files: { path: string }[] },
-  ];
-  const tarball = join(target, filename);
-  assert.equal(statSync(tarball).size, size);
-  assert.ok(size < LARGEST_PACKAGE, `the package has ${size} bytes, more than ${LARGEST_PACKAGE}`);
-  assert.deepEqual(
-    files.filter(({ path }) => /(^|\/)(test|bench|docs)\/|\.(png|svg|tsx?)$/.test(path) && !path.endsWith('.d.ts')),
-    [],
+/** Creates the project from the template, by a package manager that runs `create`. */
+async function create(project: OwnerProject, [program, ...args]: Command, ...options: string[]): Promise<void> {
+  await project.step('create', () =>
+    project.runWith(
+      { cwd: project.parent },
+      ...([
+        program,
+        ...args,
+        `file:${packages.create}`,
+        'my-server',
+        '--holdfast',
+        `file:${packages.holdfast}`,
+      ] as const),
+      ...options,
+    ),
   );
-  console.log(`ok  the package has ${Math.round(size / 1000)} kB in ${files.length} files`);
-  const [part = ''] = process.argv.slice(2);
-  for (const project of projects.filter(({ name }) => name.includes(part))) await check(project, tarball);
-} finally {
-  rmSync(target, { recursive: true });
 }
+
+/** Installs the dependencies, and runs the tests of the template. */
+async function install(project: OwnerProject, [program, ...args]: Command): Promise<void> {
+  await project.step('install', () => project.run(program, ...args, 'install'));
+  await project.step('test', () => project.run(program, ...args, 'test'));
+}
+
+/** Also the declarations of the packages, among them those of Holdfast, and without the types of a browser. */
+async function checkTypes(project: OwnerProject): Promise<void> {
+  const check = ['tsc', '--noEmit', '--skipLibCheck', 'false', '--lib', 'es2024'];
+  await project.step('type check', () => project.run('npx', ...check));
+}
+
+/** Calls a tool of the template in both eras. */
+async function useEmulator(project: OwnerProject): Promise<void> {
+  await project.step('holdfast dev, the clients of both SDKs, doctor, calls', () =>
+    project.withEmulator(async (url) => {
+      for (const [, connect] of assistants) {
+        const assistant = await connect(url, 'ada');
+        assert.deepEqual(await assistant.listTools(), ['whoami', 'add_item', 'clear_list']);
+        const { text, isError } = await assistant.call('add_item', { item: 'lemons' });
+        assert.deepEqual([isError, text.split('\n').at(-1)], [false, 'lemons']);
+        await assistant.close();
+      }
+      const report = await project.run('npx', 'holdfast', 'doctor', url, '--register', '--json');
+      const { findings } = JSON.parse(report) as { findings: { verdict: string }[] };
+      assert.ok(findings.length > 0);
+      assert.deepEqual(
+        findings.filter(({ verdict }) => verdict === 'warn' || verdict === 'fail'),
+        [],
+      );
+      assert.match(await project.run('npx', 'holdfast', 'calls', 'list', '--local'), /add_item/);
+    }),
+  );
+}
+
+/** A CDK app as `cdk init` writes it. */
+async function initialize(project: OwnerProject): Promise<void> {
+  project.makeFolder();
+  await project.step('cdk init', () => project.run(...cdkInit, '--language', 'typescript', '--generate-only'));
+}
+
+/** Adds the server to a CDK app, and follows the printed instructions. */
+async function addServer(project: OwnerProject): Promise<void> {
+  const printed = await project.step('create --existing', () =>
+    project.run(...npmExec, `file:${packages.create}`, '--existing', '--holdfast', `file:${packages.holdfast}`),
+  );
+  const [, installation] = /^1\. (npm install .*)$/m.exec(printed) ?? [];
+  const [, imported, constructed] = /^ *(import .*)\n *(new HoldfastStack.*)$/m.exec(printed) ?? [];
+  assert.ok(installation && imported && constructed, printed);
+  await project.step('install', () => project.run('sh', '-c', installation));
+  // The emulator runs an app of one stack: the empty one of `cdk init` is replaced.
+  project.change('bin/my-server.ts', (text) => {
+    const [before] = text.replace(/^#!.*\n/, '').split('new MyServerStack');
+    return `${imported}\n${before}\n${constructed}\n`;
+  });
+}
+
+/** Deploys into the emulated account. */
+async function deploy(project: OwnerProject): Promise<void> {
+  if (account === undefined) return;
+  const { folder, environment } = account;
+  const assembly = mkdtempSync(join(folder, 'assembly-'));
+  const cdk = (...args: string[]) => project.runWith({ env: environment }, 'npx', 'cdk', '--no-notices', ...args);
+  await project.step('cdk bootstrap and cdk deploy', async () => {
+    await cdk('bootstrap', 'aws://000000000000/us-east-1');
+    await cdk('synth', '--quiet', '--output', assembly);
+    const resources = removeUnsupported(assembly, 'MyServer.template.json');
+    await cdk('deploy', '--app', assembly, '--require-approval', 'never');
+    await assertCreated(account, 'MyServer-dev', resources);
+  });
+}
+
+/** Without ministack there is no deployment. Where everything must run, this is a failure. */
+async function startAccount(): Promise<EmulatedAccount | undefined> {
+  try {
+    return await startEmulatedAccount();
+  } catch (error) {
+    if (process.env.CI) throw error;
+    console.log(`NOT RUN: cdk deploy. ${(error as Error).message}`);
+    return undefined;
+  }
+}
+
+const start = performance.now();
+const packages = await packAll();
+const account = await startAccount();
+const [part = ''] = process.argv.slice(2);
+const queue = Object.entries(projects).filter(([name]) => name.includes(part));
+assert.ok(queue.length > 0, `no project has ${JSON.stringify(part)} in its name`);
+
+/** Checks one project after another. */
+async function work(): Promise<void> {
+  for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
+    const [name, check] = next;
+    const project = new OwnerProject(name);
+    try {
+      await check(project);
+    } catch (error) {
+      process.exitCode = 1;
+      console.error(`FAILED  ${name}\n${error instanceof Error ? error.stack : error}`);
+    } finally {
+      project.delete();
+    }
+  }
+}
+
+try {
+  await Promise.all(Array.from({ length: Math.min(2, availableParallelism()) }, work));
+} finally {
+  await account?.close();
+  rmSync(packages.folder, { recursive: true });
+}
+console.log(`${process.exitCode ? 'failed' : 'ok'}  ${((performance.now() - start) / 1000).toFixed(0)} s in total`);
