@@ -17,7 +17,7 @@ import {
   removeUnsupported,
   startEmulatedAccount,
 } from '../deploy/emulated-account.ts';
-import { OwnerProject } from './owner-project.ts';
+import { InstalledProject } from './installed-project.ts';
 import { packAll } from './packed-packages.ts';
 
 type Command = [program: string, ...args: string[]];
@@ -27,7 +27,7 @@ const npmExec: Command = ['npm', 'exec', '--yes', '--'];
 const { devDependencies } = JSON.parse(readFileSync(join(packageFolder, 'package.json'), 'utf8'));
 const cdkInit = ['npx', '--yes', `aws-cdk@${devDependencies['aws-cdk']}`, 'init', 'app'] as const;
 
-const projects: Record<string, (project: OwnerProject) => Promise<void>> = {
+const projects: Record<string, (project: InstalledProject) => Promise<void>> = {
   'npm create, TypeScript 7': async (project) => {
     await create(project, npmExec);
     await install(project, ['npm']);
@@ -71,7 +71,7 @@ const projects: Record<string, (project: OwnerProject) => Promise<void>> = {
 };
 
 /** Creates the project from the template, by a package manager that runs `create`. */
-async function create(project: OwnerProject, [program, ...args]: Command, ...options: string[]): Promise<void> {
+async function create(project: InstalledProject, [program, ...args]: Command, ...options: string[]): Promise<void> {
   await project.step('create', () =>
     project.runWith(
       { cwd: project.parent },
@@ -89,19 +89,19 @@ async function create(project: OwnerProject, [program, ...args]: Command, ...opt
 }
 
 /** Installs the dependencies, and runs the tests of the template. */
-async function install(project: OwnerProject, [program, ...args]: Command): Promise<void> {
+async function install(project: InstalledProject, [program, ...args]: Command): Promise<void> {
   await project.step('install', () => project.run(program, ...args, 'install'));
   await project.step('test', () => project.run(program, ...args, 'test'));
 }
 
 /** Also the declarations of the packages, among them those of Holdfast, and without the types of a browser. */
-async function checkTypes(project: OwnerProject): Promise<void> {
+async function checkTypes(project: InstalledProject): Promise<void> {
   const check = ['tsc', '--noEmit', '--skipLibCheck', 'false', '--lib', 'es2024'];
   await project.step('type check', () => project.run('npx', ...check));
 }
 
 /** Calls a tool of the template in both eras. */
-async function useEmulator(project: OwnerProject): Promise<void> {
+async function useEmulator(project: InstalledProject): Promise<void> {
   await project.step('holdfast dev, the clients of both SDKs, doctor, calls', () =>
     project.withEmulator(async (url) => {
       for (const [, connect] of assistants) {
@@ -124,13 +124,13 @@ async function useEmulator(project: OwnerProject): Promise<void> {
 }
 
 /** A CDK app as `cdk init` writes it. */
-async function initialize(project: OwnerProject): Promise<void> {
+async function initialize(project: InstalledProject): Promise<void> {
   project.makeFolder();
   await project.step('cdk init', () => project.run(...cdkInit, '--language', 'typescript', '--generate-only'));
 }
 
 /** Adds the server to a CDK app, and follows the printed instructions. */
-async function addServer(project: OwnerProject): Promise<void> {
+async function addServer(project: InstalledProject): Promise<void> {
   const printed = await project.step('create --existing', () =>
     project.run(...npmExec, `file:${packages.create}`, '--existing', '--holdfast', `file:${packages.holdfast}`),
   );
@@ -146,7 +146,7 @@ async function addServer(project: OwnerProject): Promise<void> {
 }
 
 /** Deploys into the emulated account. */
-async function deploy(project: OwnerProject): Promise<void> {
+async function deploy(project: InstalledProject): Promise<void> {
   if (account === undefined) return;
   const { folder, environment } = account;
   const assembly = mkdtempSync(join(folder, 'assembly-'));
@@ -182,7 +182,7 @@ assert.ok(queue.length > 0, `no project has ${JSON.stringify(part)} in its name`
 async function work(): Promise<void> {
   for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
     const [name, check] = next;
-    const project = new OwnerProject(name);
+    const project = new InstalledProject(name);
     try {
       await check(project);
     } catch (error) {

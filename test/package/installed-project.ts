@@ -11,7 +11,7 @@ const npmSettings = { npm_config_prefer_offline: 'true', npm_config_audit: 'fals
 const LARGEST_OUTPUT_BYTES = 16 * 1024 * 1024;
 
 /** An owner's project in a temporary folder: `my-server`. */
-export class OwnerProject {
+export class InstalledProject {
   readonly name: string;
   /** The folder in which an owner runs `create`. */
   readonly parent = mkdtempSync(join(tmpdir(), 'holdfast-project-'));
