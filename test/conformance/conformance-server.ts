@@ -10,6 +10,7 @@ import {
 } from '@modelcontextprotocol/server';
 import * as z from 'zod/v4';
 import type { ToolContext } from '../../lambda/core/mcp/tool-context.ts';
+import { png, text, userMessage, wav } from './conformance-content.ts';
 import { registerLongTools } from './conformance-long-tools.ts';
 
 /**
@@ -45,17 +46,7 @@ export function createServer(context: ToolContext): McpServer {
   return server;
 }
 
-const text = (value: string) => ({ content: [{ type: 'text' as const, text: value }] });
-
-const userMessage = (value: string) => ({ role: 'user' as const, content: { type: 'text' as const, text: value } });
-
 const pause = () => new Promise((resolve) => setTimeout(resolve, 50));
-
-/** A PNG image of one red pixel. */
-const png = 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8DwHwAFBQIAX8jx0gAAAABJRU5ErkJggg==';
-
-/** A WAV file without samples. */
-const wav = 'UklGRiQAAABXQVZFZm10IBAAAAABAAEAQB8AAEAfAAABAAgAZGF0YQAAAAA=';
 
 function registerContentTools(server: McpServer): void {
   // The first tool must work without arguments: the header checks call it.

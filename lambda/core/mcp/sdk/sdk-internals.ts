@@ -28,7 +28,7 @@ import { type OwnerServer, protocolServerOf } from './owner-server.ts';
  * | the same | adds a tool to a server of any kind | long-running tools have no `task_result` |
  * | `Server.getCapabilities` is wrapped | leaves out change notifications that are switched off | – |
  * | `McpServer.executeToolHandler` is wrapped, `_registeredTools` is read | sees what a tool throws | the operator has no stack |
- * | `Server._serverInfo`, `_instructions` of SDK v1 are read | describe the server to clients of 2026-07-28 | – |
+ * | `Server._serverInfo`, `_instructions`, `_requestHandlers` of SDK v1 are read | describe the server to clients of 2026-07-28 | – |
  *
  * The first three are optimizations. `connect`, `send` and `getCapabilities` are public methods.
  */
@@ -130,14 +130,16 @@ export function addTool(
   });
 }
 
-/** The name, capabilities and instructions of a server of SDK v1. */
+/** The name, capabilities and instructions of a server of SDK v1, and the methods that it answers. */
 export function describeSdkV1(server: OwnerServer): {
   info: Implementation;
   capabilities: ServerCapabilities;
   instructions: string | undefined;
+  methods: string[];
 } {
-  const { _serverInfo: info, _instructions: instructions } = privateServer(server);
-  return { info, capabilities: protocolServerOf(server).getCapabilities(), instructions };
+  const { _serverInfo: info, _instructions: instructions, _requestHandlers: handlers } = privateServer(server);
+  const capabilities = protocolServerOf(server).getCapabilities();
+  return { info, capabilities, instructions, methods: [...(handlers?.keys() ?? [])] };
 }
 
 /** Has the server announce other capabilities than it was built with. */

@@ -11,6 +11,7 @@ import {
   ProtocolError,
   Server,
   type ServerContext,
+  type StandardSchemaV1,
   type Transport,
 } from '@modelcontextprotocol/server';
 import type { OwnerServer } from './owner-server.ts';
@@ -25,19 +26,26 @@ import { describeSdkV1 } from './sdk-internals.ts';
  * with the input responses. Responses of earlier rounds travel in `requestState`, by the number of the input request.
  */
 export function bridgeSdkV1(owned: OwnerServer, sessionId: string): Server {
-  const { info, capabilities, instructions } = describeSdkV1(owned);
+  const { info, capabilities, instructions, methods } = describeSdkV1(owned);
   const server = new Server(info, { capabilities, ...(instructions !== undefined && { instructions }) });
-  const answer = (request: ForwardedRequest, context: ServerContext) =>
-    new BridgedRequest(server, sessionId, request, context).answer(owned);
-  // Registered, because the SDK then checks whether the client accepts the input requests of the result.
-  if (capabilities.tools) server.setRequestHandler('tools/call', answer as never);
-  if (capabilities.prompts) server.setRequestHandler('prompts/get', answer as never);
-  if (capabilities.resources) server.setRequestHandler('resources/read', answer as never);
-  server.fallbackRequestHandler = answer as never;
+  for (const method of methods.filter((each) => !ownMethods.test(each))) {
+    // `task` requests a task of SDK v1.
+    server.setRequestHandler(method, { params: anyParams }, ({ task: _, ...params }, context) =>
+      new BridgedRequest(server, sessionId, { method, params }, context).answer(owned),
+    );
+  }
   return server;
 }
 
-type ForwardedRequest = Pick<JSONRPCRequest, 'method' | 'params'>;
+/** Methods that SDK v2 answers, and tasks of SDK v1. */
+const ownMethods = /^(initialize|ping|logging\/setLevel|tasks\/.*)$/;
+
+/** The server of SDK v1 validates the parameters. */
+const anyParams: StandardSchemaV1<Record<string, unknown>> = {
+  '~standard': { version: 1, vendor: 'holdfast', validate: (value) => ({ value: value as Record<string, unknown> }) },
+};
+
+type ForwardedRequest = { method: string; params: Record<string, unknown> };
 type Result = Record<string, unknown>;
 type UrlElicitation = { message: string; url: string };
 
@@ -95,7 +103,7 @@ class BridgedRequest implements Transport {
         ...(http?.authInfo && { authInfo: http.authInfo }),
         ...(http?.req && { requestInfo: requestInfo(http.req as never) }),
       };
-      this.onmessage?.({ jsonrpc: '2.0', id: mcpReq.id, method, ...(params && { params }) }, extra);
+      this.onmessage?.({ jsonrpc: '2.0', id: mcpReq.id, method, params }, extra);
       return await this.#result.promise;
     } finally {
       await this.close();
