@@ -48,7 +48,7 @@ function adapterOf({ issuer, behaviour, clientKey }: ScriptedProvider, settings:
     identityEnvironment({
       issuer,
       clientId: CLIENT.id,
-      ...(behaviour.authentication !== 'none' && { clientSecretArn: 'arn' }),
+      ...(behaviour.authentication !== 'none' && { clientSecret: 'arn' }),
       ...settings,
     }),
   );
