@@ -44,6 +44,34 @@ export class SigningKeys {
   }
 }
 
+/**
+ * Signs the assertions for upstream servers (ES256). Not a key of access tokens: a function that signs assertions can sign no
+ * token of this deployment.
+ */
+export class AssertionKey extends Construct {
+  readonly id: string;
+  readonly #key: Key;
+
+  constructor(scope: Construct, id: string, props: { stage: Stage }) {
+    super(scope, id);
+    this.#key = new Key(this, 'Key', {
+      description: 'Signs the assertions of Holdfast for upstream servers',
+      keySpec: KeySpec.ECC_NIST_P256,
+      keyUsage: KeyUsage.SIGN_VERIFY,
+      ...keyProps(props.stage),
+    });
+    this.id = this.#key.keyId;
+  }
+
+  grantSign(grantee: IGrantable): void {
+    this.#key.grant(grantee, 'kms:Sign');
+  }
+
+  grantPublicKey(grantee: IGrantable): void {
+    this.#key.grant(grantee, 'kms:GetPublicKey');
+  }
+}
+
 /** Encrypts the data keys of sealed items (envelope encryption). Rotates yearly; existing ciphertexts stay readable. */
 export class SealKey extends Construct {
   readonly id: string;

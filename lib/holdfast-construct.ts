@@ -19,6 +19,7 @@ import {
   type McpEnvironment,
   type OAuthEnvironment,
   secretVariable,
+  type UpstreamKeysEnvironment,
 } from '../lambda/shared/environment.ts';
 import type { CountedEvent } from '../lambda/shared/metric-names.ts';
 import { defaultScope, hasToolScopes } from '../lambda/shared/scope-set.ts';
@@ -49,6 +50,7 @@ import {
 import { type SecretSource, validateSecret } from './settings/secret-settings.ts';
 import { validateVariable } from './settings/server-function-settings.ts';
 import { durationText, queryText } from './settings/token-text.ts';
+import { UpstreamServers } from './upstream-servers.ts';
 import { HoldfastUserPool } from './user-pool.ts';
 
 /** How users sign in, as far as the rest of the stack depends on it. */
@@ -95,6 +97,11 @@ export class Holdfast extends Construct implements IGrantable, IConnectable {
   readonly alarms: Alarms;
   /** The topic that receives the alarms; `undefined` without notifications. */
   readonly alarmTopic: ITopic | undefined;
+  /**
+   * The issuer of the assertions for upstream servers, which publishes their keys at `/jwks.json` below it; `undefined`
+   * without the setting `upstreams`.
+   */
+  readonly upstreamIssuer: string | undefined;
   /** The principal of the MCP function and the worker. */
   readonly grantPrincipal: IPrincipal;
   readonly #settings: ResolvedSettings;
@@ -136,7 +143,9 @@ export class Holdfast extends Construct implements IGrantable, IConnectable {
       ? this.#createDirectSignIn(directProvider)
       : this.#createFacadeSignIn(identityProvider ?? users!.identityProvider);
     const authorizer = this.#createAuthorizer(signIn);
-    const server = this.#createServer(signIn, authorizer);
+    const upstreams = this.#createUpstreams();
+    this.upstreamIssuer = upstreams?.issuer;
+    const server = this.#createServer(signIn, authorizer, upstreams);
     const { oauth } = signIn;
     const dashboard = oauth && settings.dashboard ? this.#createDashboard(oauth) : undefined;
     const aggregation = this.#createAggregation();
@@ -311,12 +320,17 @@ export class Holdfast extends Construct implements IGrantable, IConnectable {
   }
 
   /** Your server: the MCP function, and its worker for long-running tools. */
-  #createServer({ upstreamTokens }: SignIn, authorizer: HoldfastFunction): ServerFunctions {
+  #createServer(
+    { upstreamTokens }: SignIn,
+    authorizer: HoldfastFunction,
+    upstreams: UpstreamServers | undefined,
+  ): ServerFunctions {
     const { server, scopes, memorySize, toolTimeout: timeout, authorizerCacheTtl } = this.#settings;
     const environment = {
       ...this.#settings.environment,
       ...this.#serverEnvironment(timeout),
       ...upstreamTokens?.environment,
+      ...upstreams?.environment,
     } satisfies McpEnvironment;
     const shared = { entry: 'mcp', server, memorySize, lambda: this.#serverFunctionOptions() };
     const worker = this.#createFunction('Worker', {
@@ -337,6 +351,7 @@ export class Holdfast extends Construct implements IGrantable, IConnectable {
       this.#table.grantSessions(grantee);
       this.#sealKey.grantSeal(grantee, 'request-state');
       upstreamTokens?.grantUse(grantee);
+      upstreams?.grantUse(grantee);
     }
     this.#api.addMcp({
       mcp: mcp.invoked,
@@ -360,6 +375,23 @@ export class Holdfast extends Construct implements IGrantable, IConnectable {
         ],
       }),
     };
+  }
+
+  /** The servers behind this one, and the function that publishes the key of the assertions for them. */
+  #createUpstreams(): UpstreamServers | undefined {
+    const { stage, upstreams } = this.#settings;
+    if (upstreams === undefined) return undefined;
+    const servers = new UpstreamServers(this, 'Upstreams', { stage, upstreams, publicUrl: this.#publicUrl });
+    const keys = this.#createFunction('UpstreamKeys', {
+      entry: 'upstream-keys',
+      providedByLambda: ['@aws-sdk/client-kms'],
+      environment: { UPSTREAM_KEY_ID: servers.key.id } satisfies UpstreamKeysEnvironment,
+      memorySize: 256,
+      timeout: Duration.seconds(10),
+    });
+    servers.key.grantPublicKey(keys);
+    this.#api.addUpstreamKeys(keys.handler);
+    return servers;
   }
 
   #serverEnvironment(timeout: Duration): McpEnvironment {

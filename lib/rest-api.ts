@@ -21,6 +21,7 @@ import type { IKey } from 'aws-cdk-lib/aws-kms';
 import type { IFunction, Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda';
 import { LogGroup, type RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
+import { UPSTREAM_KEYS_PATH } from '../lambda/shared/upstream-address.ts';
 import type { Throttle } from './settings/api-settings.ts';
 import { removalPolicy, type Stage } from './settings/stage.ts';
 
@@ -169,6 +170,11 @@ export class McpRestApi extends Construct {
   /** Routes discovery only, for direct mode. */
   addDiscovery(discovery: LambdaFunction): void {
     this.#addOpenRoutes(discoveryPaths, integration(discovery));
+  }
+
+  /** Routes the keys of the assertions for upstream servers. */
+  addUpstreamKeys(keys: LambdaFunction): void {
+    this.#addOpenRoutes([UPSTREAM_KEYS_PATH], integration(keys));
   }
 
   #addOpenRoutes(paths: string[], target: Integration): void {

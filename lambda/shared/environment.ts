@@ -99,6 +99,14 @@ const identityProvider = {
   IDP_USER_INFO: optional(oneOf('true')),
 };
 
+/** Servers behind this one. */
+const upstreamServers = {
+  /** JSON of type `UpstreamAddresses`, by name. */
+  UPSTREAMS: optional(json),
+  /** KMS key (ECC_NIST_P256) that signs the assertions for them, and its `kid`. */
+  UPSTREAM_KEY_ID: optional(text),
+};
+
 /** How the arguments of tools are logged. */
 const auditArguments = oneOf('no', 'digest', 'redacted');
 
@@ -200,6 +208,11 @@ export const mcpVariables = {
   IDP_GROUP_PREFIX: optional(text),
   IDP_GROUPS: optional(strings),
   IDP_USER_INFO: identityProvider.IDP_USER_INFO,
+  ...upstreamServers,
+};
+
+export const upstreamKeysVariables = {
+  UPSTREAM_KEY_ID: text,
 };
 
 export const dashboardVariables = {
@@ -223,6 +236,7 @@ export type AuthorizerEnvironment = FunctionEnvironment<typeof authorizerVariabl
 export type DiscoveryEnvironment = FunctionEnvironment<typeof discoveryVariables>;
 export type OAuthEnvironment = FunctionEnvironment<typeof oauthVariables>;
 export type McpEnvironment = FunctionEnvironment<typeof mcpVariables>;
+export type UpstreamKeysEnvironment = FunctionEnvironment<typeof upstreamKeysVariables>;
 export type DashboardEnvironment = FunctionEnvironment<typeof dashboardVariables>;
 export type AggregationEnvironment = FunctionEnvironment<typeof aggregationVariables>;
 

@@ -17,6 +17,7 @@ import { type SessionSettings, sessionDefaults, validateSessions } from './sessi
 import { validateChoice, type WithDefaults } from './setting-validation.ts';
 import { type SignInSettings, signInDefaults, validateSignIn } from './sign-in-settings.ts';
 import type { Stage } from './stage.ts';
+import { type UpstreamSettings, validateUpstreams } from './upstream-settings.ts';
 
 /**
  * The settings of a deployment. Every setting has a default, and the defaults make a secure deployment. Each group of
@@ -30,6 +31,7 @@ export interface HoldfastSettings
     ServerSettings,
     ServerFunctionSettings,
     SecretSettings,
+    UpstreamSettings,
     BrandingSettings,
     AuditSettings,
     DashboardSettings,
@@ -78,6 +80,7 @@ function* validateSettings(settings: ResolvedSettings, region: string | undefine
   yield* validateServer(settings);
   yield* validateServerFunctions(settings);
   yield* validateSecrets(settings);
+  yield* validateUpstreams(settings);
   yield* validateBranding(settings);
   yield* validateSignIn(settings);
   yield* validateClients(settings);

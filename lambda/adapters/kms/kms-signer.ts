@@ -1,7 +1,8 @@
-import { GetPublicKeyCommand, type KMSClient, SignCommand } from '@aws-sdk/client-kms';
+import { GetPublicKeyCommand, type KMSClient } from '@aws-sdk/client-kms';
 import { calculateJwkThumbprint, exportJWK, importSPKI, type JWK } from 'jose';
 import type { Signer } from '../../core/oauth/tokens/facade-tokens.ts';
 import { callKms } from './kms-client.ts';
+import { kmsSignature } from './kms-signature.ts';
 
 /**
  * Signs with the first of the `ECC_NIST_P256` keys. The other keys are only published: the next signing key, and former
@@ -18,14 +19,7 @@ export function kmsSigner(kms: KMSClient, keyIds: readonly string[]): Signer {
   }
 
   return {
-    async sign(data) {
-      const { Signature } = await callKms(
-        kms.send(
-          new SignCommand({ KeyId: keyIds[0], Message: data, MessageType: 'RAW', SigningAlgorithm: 'ECDSA_SHA_256' }),
-        ),
-      );
-      return rawSignature(Signature!);
-    },
+    sign: (data) => kmsSignature(kms, keyIds[0]!, data),
     publicKeys() {
       published ??= Promise.all(keyIds.map(fetchKey)).catch((error) => {
         published = undefined;
@@ -34,18 +28,4 @@ export function kmsSigner(kms: KMSClient, keyIds: readonly string[]): Signer {
       return published;
     },
   };
-}
-
-/** From KMS's `SEQUENCE { r INTEGER, s INTEGER }` (RFC 3279 §2.2.3) to the r and s of JWS, 32 bytes each. */
-function rawSignature(der: Uint8Array): Uint8Array {
-  const raw = new Uint8Array(64);
-  let at = 2;
-  for (const end of [32, 64]) {
-    const length = der[at + 1]!;
-    const integer = der.subarray(at + 2, at + 2 + length);
-    const magnitude = integer[0] === 0 ? integer.subarray(1) : integer;
-    raw.set(magnitude, end - magnitude.length);
-    at += 2 + length;
-  }
-  return raw;
 }

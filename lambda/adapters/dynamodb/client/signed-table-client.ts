@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import https from 'node:https';
+import { type Credentials, requestSigner } from '../../../shared/aws-request-signature.ts';
 import { fromWire, objectIn, toWire } from './attribute-values.ts';
 import { type ProcessEnvironment, resolveEndpoint } from './dynamodb-endpoint.ts';
 import { type HttpReply, sendHttpRequest } from './http-exchange.ts';
 import { retryRequests } from './request-retries.ts';
-import { type Credentials, requestSigner } from './request-signature.ts';
 import { type TableClient, TableError } from './table-client.ts';
 
 /** The SDK's default. */
@@ -40,7 +40,7 @@ export function signedTableClient(endpoint: URL, region: string, credentials: Cr
     port: endpoint.port || undefined,
     path: endpoint.pathname,
   };
-  const sign = requestSigner(endpoint, region, credentials);
+  const sign = requestSigner('dynamodb', endpoint, region, credentials);
   const retry = retryRequests();
 
   function send(operation: string, input: object): Promise<Record<string, unknown>> {

@@ -27,20 +27,27 @@ class Sha256 {
  * @param endpoint without a query
  * @returns a function from headers (names in lower case, `host` included) to these and the headers of the signature
  */
-export function requestSigner(endpoint: URL, region: string, { sessionToken, ...keys }: Credentials) {
+export function requestSigner(
+  service: 'dynamodb' | 'lambda',
+  endpoint: URL,
+  region: string,
+  { sessionToken, ...keys }: Credentials,
+) {
   const signer = new SignatureV4({
-    service: 'dynamodb',
+    service,
     region,
     credentials: { ...keys, ...(sessionToken !== undefined && { sessionToken }) },
     sha256: Sha256,
   });
   const request = {
-    method: 'POST',
     protocol: endpoint.protocol,
     hostname: endpoint.hostname,
     path: endpoint.pathname,
     query: {},
   };
-  return async (headers: Record<string, string>, body: Uint8Array): Promise<Record<string, string>> =>
-    (await signer.sign({ ...request, headers, body })).headers;
+  return async (
+    headers: Record<string, string>,
+    body: Uint8Array | string,
+    method = 'POST',
+  ): Promise<Record<string, string>> => (await signer.sign({ ...request, method, headers, body })).headers;
 }

@@ -1,0 +1,28 @@
+import type { APIGatewayProxyResult } from 'aws-lambda';
+import { openKms } from '../adapters/kms/kms-client.ts';
+import { kmsSigner } from '../adapters/kms/kms-signer.ts';
+import { log } from '../adapters/logging/structured-log.ts';
+import { logFailure } from '../core/support/failure-log.ts';
+import { RETRY_AFTER_SECONDS } from '../core/support/service-unavailable-error.ts';
+import { readEnvironment, upstreamKeysVariables } from '../shared/environment.ts';
+
+/** Publishes the key that verifies assertions for upstream servers (RFC 7517 §5). Its role reads that public key alone. */
+
+const { UPSTREAM_KEY_ID } = readEnvironment(upstreamKeysVariables, process.env);
+const signer = kmsSigner(openKms(), [UPSTREAM_KEY_ID]);
+
+export async function handler(): Promise<APIGatewayProxyResult> {
+  try {
+    const [key] = await signer.publicKeys();
+    return json(200, { keys: [{ ...key, kid: UPSTREAM_KEY_ID }] }, { 'Cache-Control': 'public, max-age=300' });
+  } catch (error) {
+    logFailure(log, error);
+    return json(503, { error: 'temporarily_unavailable' }, { 'Retry-After': String(RETRY_AFTER_SECONDS) });
+  }
+}
+
+const json = (statusCode: number, body: object, headers: Record<string, string>): APIGatewayProxyResult => ({
+  statusCode,
+  headers: { ...headers, 'Content-Type': 'application/json' },
+  body: JSON.stringify(body),
+});

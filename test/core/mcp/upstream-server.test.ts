@@ -1,0 +1,456 @@
+import { Client } from '@modelcontextprotocol/client';
+import { generateKeyPair, jwtVerify } from 'jose';
+import { UpstreamAssertions } from '../../../lambda/core/mcp/upstream/upstream-assertions.ts';
+import { UpstreamDescriptions, type UpstreamServer } from '../../../lambda/core/mcp/upstream/upstream-client.ts';
+import { forwardingServer } from '../../../lambda/core/mcp/upstream/upstream-forwarder.ts';
+import { LARGEST_RESPONSE } from '../../../lambda/core/mcp/upstream/upstream-messages.ts';
+import { v2Transport } from '../../support/era-clients.ts';
+import { Processes } from '../../support/mcp-processes.ts';
+import {
+  type UpstreamFixture,
+  upstreamFixture,
+  v1Upstream,
+  v1UpstreamWithSessions,
+  v2Upstream,
+} from '../../support/upstream-fixtures.ts';
+
+const issuer = 'https://mcp.example/upstream';
+
+let keys: CryptoKeyPair;
+beforeAll(async () => {
+  keys = await generateKeyPair('ES256');
+});
+
+/** Holdfast in front of upstream servers. Its processes have a common cache of descriptions, as one process has. */
+function inFrontOf(...upstreams: (UpstreamServer | { server: UpstreamServer; prefix: string })[]): Processes {
+  const prefixed = upstreams.map((each) => ('server' in each ? each : { server: each, prefix: '' }));
+  const descriptions = new UpstreamDescriptions({ now: () => processes.clock.now() });
+  const sign = async (data: Uint8Array) =>
+    new Uint8Array(await crypto.subtle.sign({ name: 'ECDSA', hash: 'SHA-256' }, keys.privateKey, new Uint8Array(data)));
+  const processes: Processes = new Processes({
+    createServer: (context) => {
+      const { clock } = processes;
+      const log = (event: string, details?: Record<string, unknown>) => void processes.log.push({ event, details });
+      const assertions = new UpstreamAssertions(issuer, { keyId: 'key-1', sign }, clock);
+      return forwardingServer(prefixed, { assertions, descriptions, timeoutMilliseconds: 60_000, clock, log }, context);
+    },
+  });
+  return processes;
+}
+
+type Mode = 'legacy' | { pin: string };
+type Given = {
+  processes: Processes;
+  mode: Mode;
+  user?: string;
+  groups?: string[];
+  elicit?: (message: string) => string;
+};
+
+async function connect({ processes, mode, user = 'ada', groups = [], elicit }: Given) {
+  const client = new Client(
+    { name: 'test', version: '1' },
+    { capabilities: elicit ? { elicitation: { form: {} } } : {}, versionNegotiation: { mode } },
+  );
+  if (elicit) {
+    client.setRequestHandler('elicitation/create', async ({ params }) => ({
+      action: 'accept',
+      content: { name: elicit(params.message) },
+    }));
+  }
+  await client.connect(v2Transport(processes.endpointOf(await processes.callerOf(user, { groups }))));
+  return client;
+}
+
+const eras: [string, Mode][] = [
+  ['the 2025 era', 'legacy'],
+  ['2026-07-28', { pin: '2026-07-28' }],
+];
+const kinds: [string, () => UpstreamFixture][] = [
+  ['a server of SDK v2', () => v2Upstream()],
+  ['a stateless server of SDK v1', () => v1Upstream()],
+  ['a server of SDK v1 with sessions', () => v1UpstreamWithSessions()],
+];
+const pairs = kinds.flatMap(([kind, create]) => eras.map(([era, mode]) => [kind, era, create, mode] as const));
+
+describe.each(pairs)('%s for a client of %s', (_kind, _era, create, mode) => {
+  let upstream: UpstreamFixture;
+  let processes: Processes;
+  let client: Client;
+  beforeAll(async () => {
+    upstream = create();
+    processes = inFrontOf(upstream);
+    const names: Record<string, string> = { 'First name?': 'Ada', 'Last name?': 'Lovelace' };
+    client = await connect({ processes, mode, elicit: (message) => names[message]! });
+  });
+  afterAll(() => client?.close());
+
+  test('forwards its name, its tools and their results', async () => {
+    expect(client.getServerVersion()?.name).toBe('orders');
+    const { tools } = await client.listTools();
+    expect(tools.map(({ name }) => name)).toEqual(['echo', 'fail', 'report', 'greet']);
+    const { content } = await client.callTool({ name: 'echo', arguments: { value: 'hi' } });
+    expect(content).toEqual([{ type: 'text', text: 'hi' }]);
+  });
+
+  test('forwards the error of a tool', async () => {
+    const { content, isError } = await client.callTool({ name: 'fail', arguments: {} });
+    expect([isError, content]).toEqual([true, [{ type: 'text', text: 'The order does not exist' }]]);
+  });
+
+  test('forwards prompts, resources, templates and completions', async () => {
+    expect((await client.listPrompts()).prompts.map(({ name }) => name)).toEqual(['review']);
+    const { messages } = await client.getPrompt({ name: 'review', arguments: { language: 'rust' } });
+    expect(messages[0]!.content).toEqual({ type: 'text', text: 'Review rust' });
+    expect((await client.listResources()).resources.map(({ uri }) => uri)).toEqual(['stock://all']);
+    const { resourceTemplates } = await client.listResourceTemplates();
+    expect(resourceTemplates.map(({ uriTemplate }) => uriTemplate)).toEqual(['order://{id}']);
+    const { contents } = await client.readResource({ uri: 'order://7' });
+    expect(contents).toMatchObject([{ uri: 'order://7', text: 'order 7' }]);
+    const ref = { type: 'ref/prompt' as const, name: 'review' };
+    const { completion } = await client.complete({ ref, argument: { name: 'language', value: 'p' } });
+    expect(completion.values).toEqual(['python', 'perl']);
+  });
+
+  test('forwards progress', async () => {
+    const received: unknown[] = [];
+    await client.callTool(
+      { name: 'report', arguments: {} },
+      { onprogress: (each) => void received.push(each.message) },
+    );
+    expect(received).toEqual(['half']);
+  });
+
+  test('forwards the error of a resource that does not exist', async () => {
+    await expect(client.readResource({ uri: 'nothing://here' })).rejects.toThrow(/not found/i);
+  });
+});
+
+describe.each(eras)('for a client of %s', (_era, mode) => {
+  test.each([
+    ['of 2026-07-28', () => v2Upstream()],
+    ['with sessions', () => v1UpstreamWithSessions()],
+  ])('two input requests in a row of a server %s reach the user', async (_kind, create) => {
+    const processes = inFrontOf(create());
+    const messages: string[] = [];
+    const client = await connect({
+      processes,
+      mode,
+      elicit: (message) => {
+        messages.push(message);
+        return messages.length === 1 ? 'Ada' : 'Lovelace';
+      },
+    });
+    const result = processes.clock.until(client.callTool({ name: 'greet', arguments: {} }));
+    expect((await result).content).toEqual([{ type: 'text', text: 'Hello Ada Lovelace' }]);
+    expect(messages).toEqual(['First name?', 'Last name?']);
+    await client.close();
+  });
+
+  test('log messages reach the client from the level that it has set', async () => {
+    const processes = inFrontOf(v2Upstream());
+    const client = await connect({ processes, mode });
+    const received: unknown[] = [];
+    client.setNotificationHandler('notifications/message', async ({ params }) => void received.push(params.data));
+    const report = async (level: 'error' | 'info') => {
+      const _meta = mode === 'legacy' ? {} : { 'io.modelcontextprotocol/logLevel': level };
+      if (mode === 'legacy') await client.setLoggingLevel(level);
+      await client.callTool({ name: 'report', arguments: {}, _meta });
+    };
+    await report('error');
+    expect(received).toEqual([]);
+    await report('info');
+    expect(received).toEqual(['low stock']);
+    await client.close();
+  });
+});
+
+const modern: Mode = { pin: '2026-07-28' };
+
+describe('an assertion', () => {
+  async function asserted(upstream: UpstreamFixture) {
+    const { payload, protectedHeader } = await jwtVerify(upstream.requests.at(-1)!.assertion, keys.publicKey, {
+      issuer,
+      audience: upstream.url,
+      currentDate: new Date(1_800_000_000_000),
+    });
+    return { payload, protectedHeader };
+  }
+
+  test('names user, client, session, groups and scopes, for the URL of the server and for a minute', async () => {
+    const upstream = v2Upstream();
+    const client = await connect({ processes: inFrontOf(upstream), mode: modern, groups: ['staff'] });
+    await client.callTool({ name: 'echo', arguments: { value: '' } });
+    const { payload, protectedHeader } = await asserted(upstream);
+    expect(protectedHeader).toEqual({ alg: 'ES256', typ: 'upstream-assertion+jwt', kid: 'key-1' });
+    expect(payload).toEqual({
+      iss: issuer,
+      aud: upstream.url,
+      sub: 'ada',
+      client_id: 'dcr_1',
+      session_id: expect.any(String),
+      groups: ['staff'],
+      scope: 'mcp',
+      iat: 1_800_000_000,
+      exp: 1_800_000_060,
+    });
+    await client.close();
+  });
+
+  test('accompanies every request, the description of the server included', async () => {
+    const upstream = v1UpstreamWithSessions();
+    const client = await connect({ processes: inFrontOf(upstream), mode: modern });
+    await client.callTool({ name: 'echo', arguments: { value: '' } });
+    expect(upstream.requests.map(({ body }) => body.method)).toEqual([
+      'server/discover',
+      'initialize',
+      'notifications/initialized',
+      undefined,
+      'initialize',
+      'notifications/initialized',
+      'tools/call',
+      undefined,
+    ]);
+    for (const { assertion } of upstream.requests) expect(assertion.split('.')).toHaveLength(3);
+    await client.close();
+  });
+});
+
+describe('requests', () => {
+  test('carry no header of the client', async () => {
+    const upstream = v2Upstream();
+    const processes = inFrontOf(upstream);
+    const caller = await processes.callerOf('ada');
+    const fetch = processes.fetchAs(caller);
+    const client = new Client({ name: 'test', version: '1' }, { versionNegotiation: { mode: modern } });
+    const more = { authorization: 'Bearer secret', cookie: 'a=secret', 'x-secret': 'secret' };
+    const endpoint = {
+      ...processes.endpointOf(caller),
+      fetch: (url: string | URL, init?: RequestInit) =>
+        fetch(url, { ...init, headers: { ...Object.fromEntries(new Headers(init?.headers)), ...more } }),
+    };
+    await client.connect(v2Transport(endpoint));
+    await client.callTool({ name: 'echo', arguments: { value: '' } });
+    for (const { headers, body } of upstream.requests) {
+      expect(JSON.stringify([[...headers], body])).not.toContain('secret');
+    }
+    await client.close();
+  });
+
+  test('ask a server for its description once in five minutes, for all users', async () => {
+    const upstream = v2Upstream();
+    const processes = inFrontOf(upstream);
+    const discoveries = () => upstream.requests.filter(({ body }) => body.method === 'server/discover').length;
+    for (const user of ['ada', 'grace']) {
+      const client = await connect({ processes, mode: modern, user });
+      await client.listTools();
+      await client.close();
+    }
+    expect(discoveries()).toBe(1);
+    processes.clock.skip(301_000);
+    await (await connect({ processes, mode: modern })).close();
+    expect(discoveries()).toBe(2);
+  });
+
+  test('list the tools anew for each user', async () => {
+    const upstream = v2Upstream();
+    const processes = inFrontOf(upstream);
+    for (const user of ['ada', 'grace']) {
+      const client = await connect({ processes, mode: modern, user });
+      await client.listTools();
+      await client.close();
+    }
+    const lists = upstream.requests.filter(({ body }) => body.method === 'tools/list');
+    const subjects = lists.map(({ assertion }) => JSON.parse(atob(assertion.split('.')[1]!)).sub);
+    expect(subjects).toEqual(['ada', 'grace']);
+  });
+
+  test('of a cancelled call end at the server', async () => {
+    const aborted = Promise.withResolvers<void>();
+    const started = Promise.withResolvers<void>();
+    const { send, ...server } = v2Upstream();
+    const hanging: UpstreamServer = {
+      ...server,
+      async send(request) {
+        if (!request.body.includes('tools/call')) return send(request);
+        request.signal.addEventListener('abort', () => aborted.resolve());
+        started.resolve();
+        return new Promise<never>(() => undefined);
+      },
+    };
+    const processes = inFrontOf(hanging);
+    const client = await connect({ processes, mode: 'legacy' });
+    const controller = new AbortController();
+    const call = client.callTool({ name: 'echo', arguments: { value: '' } }, { signal: controller.signal });
+    call.catch(() => undefined);
+    await started.promise;
+    controller.abort();
+    await processes.clock.until(aborted.promise);
+    await client.close();
+  });
+});
+
+describe('several servers', () => {
+  const two = () => {
+    const [orders, billing] = [v2Upstream('orders'), v2Upstream('billing')];
+    const processes = inFrontOf({ server: orders, prefix: 'orders_' }, { server: billing, prefix: 'billing_' });
+    return { orders, billing, processes };
+  };
+
+  test('offer their tools and prompts under their prefixes', async () => {
+    const { processes, billing, orders } = two();
+    const client = await connect({ processes, mode: modern });
+    const names = (await client.listTools()).tools.map(({ name }) => name);
+    expect(names).toContain('orders_echo');
+    expect(names).toContain('billing_echo');
+    const { content } = await client.callTool({ name: 'billing_echo', arguments: { value: 'x' } });
+    expect(content).toEqual([{ type: 'text', text: 'x' }]);
+    expect(billing.requests.at(-1)!.body.params).toMatchObject({ name: 'echo' });
+    expect(orders.requests.map(({ body }) => body.method)).not.toContain('tools/call');
+    const { messages } = await client.getPrompt({ name: 'orders_review', arguments: { language: 'c' } });
+    expect(messages[0]!.content).toEqual({ type: 'text', text: 'Review c' });
+    await client.close();
+  });
+
+  test('receive the answers to their own input requests alone', async () => {
+    const { processes, orders } = two();
+    const client = await connect({ processes, mode: modern, elicit: (message) => message[0]! });
+    const { content } = await client.callTool({ name: 'billing_greet', arguments: {} });
+    expect(content).toEqual([{ type: 'text', text: 'Hello F L' }]);
+    expect(orders.requests.map(({ body }) => body.method)).not.toContain('tools/call');
+    await client.close();
+  });
+
+  test('stay available when one of them is down, which the log reports', async () => {
+    const billing = v2Upstream('billing');
+    const down = upstreamFixture(() => Promise.reject(new TypeError('fetch failed', { cause: 'ECONNREFUSED' })));
+    const processes = inFrontOf({ server: down, prefix: 'orders_' }, { server: billing, prefix: 'billing_' });
+    const client = await connect({ processes, mode: modern });
+    const names = (await client.listTools()).tools.map(({ name }) => name);
+    expect(names).toContain('billing_echo');
+    expect(names.filter((name) => name.startsWith('orders_'))).toEqual([]);
+    expect(processes.log).toContainEqual({
+      event: 'upstream_server_failed',
+      details: {
+        upstream: 'orders',
+        url: down.url,
+        fault: 'unreachable',
+        message: 'TypeError: fetch failed: ECONNREFUSED',
+      },
+    });
+    await client.close();
+  });
+});
+
+describe('a faulty server', () => {
+  /** Replaces the response to a call of a tool. */
+  function faulty(respond: () => Promise<Response>): UpstreamServer {
+    const { send, ...server } = v2Upstream();
+    return {
+      ...server,
+      async send(request) {
+        if (!request.body.includes('"tools/')) return send(request);
+        const { status, headers, body } = await respond();
+        return { status, headers, body };
+      },
+    };
+  }
+
+  const json =
+    (body: unknown, status = 200) =>
+    async () =>
+      Response.json(body, { status });
+  const stream = (text: string) => async () => new Response(text, { headers: { 'content-type': 'text/event-stream' } });
+  const nested = `{"jsonrpc":"2.0","id":1,"result":${'['.repeat(100)}${']'.repeat(100)}}`;
+
+  test.each<[string, () => Promise<Response>, string]>([
+    ['answers 401', json({}, 401), 'rejects this deployment; its log has the reason'],
+    ['answers 403', json({}, 403), 'rejects this deployment; its log has the reason'],
+    ['answers 404', async () => new Response('', { status: 404 }), 'does not accept MCP requests at its URL'],
+    ['redirects', async () => new Response('', { status: 307 }), 'does not accept MCP requests at its URL'],
+    ['answers 500', async () => new Response('', { status: 500 }), 'did not answer; repeat the request shortly'],
+    ['refuses the connection', () => Promise.reject(new Error('no')), 'did not answer; repeat the request shortly'],
+    ['sends no JSON', async () => new Response('<html>'), 'sent an invalid MCP response'],
+    ['sends another value', json([1]), 'sent an invalid MCP response'],
+    [
+      'sends a result of another form',
+      json({ jsonrpc: '2.0', id: 1, result: { content: 5 } }),
+      'sent an invalid MCP response',
+    ],
+    [
+      'ends its stream early',
+      stream('data: {"jsonrpc":"2.0","method":"notifications/x"}\n\n'),
+      'sent an invalid MCP response',
+    ],
+    ['nests its result deeply', async () => new Response(nested), 'sent an invalid MCP response'],
+    ['sends too much', async () => new Response(new Uint8Array(LARGEST_RESPONSE + 1)), 'sent more than 8 MB'],
+    ['sends too much in a stream', stream(`: ${'x'.repeat(LARGEST_RESPONSE)}`), 'sent more than 8 MB'],
+  ])('that %s fails the call with a short reason', async (_what, respond, reason) => {
+    const processes = inFrontOf(faulty(respond));
+    const client = await connect({ processes, mode: modern });
+    const { content, isError } = await client.callTool({ name: 'echo', arguments: { value: '' } });
+    expect([isError, content]).toEqual([true, [{ type: 'text', text: `Upstream server orders ${reason}` }]]);
+    await expect(client.listTools()).rejects.toThrow(`Upstream server orders ${reason}`);
+    expect(processes.log.map(({ event }) => event)).toContain('upstream_server_failed');
+    await client.close();
+  });
+
+  test('that does not answer is cancelled before the time of the function ends', async () => {
+    const processes = inFrontOf(faulty(() => new Promise(() => undefined)));
+    const client = await connect({ processes, mode: modern });
+    const call = client.callTool({ name: 'echo', arguments: { value: '' } });
+    await processes.clock.expire(60_000);
+    expect((await call).content).toEqual([
+      { type: 'text', text: 'Upstream server orders took too long and was cancelled' },
+    ]);
+    await client.close();
+  });
+
+  test('that lists without end fails the list', async () => {
+    const tool = { name: 'x', inputSchema: { type: 'object' } };
+    const page = { jsonrpc: '2.0', id: 1, result: { tools: [tool], nextCursor: 'again' } };
+    const client = await connect({ processes: inFrontOf(faulty(json(page))), mode: modern });
+    await expect(client.listTools()).rejects.toThrow('sent an invalid MCP response');
+    await client.close();
+  });
+
+  test('that answers with a JSON-RPC error has its code and its message forwarded on one line', async () => {
+    const error = { jsonrpc: '2.0', id: 1, error: { code: -32001, message: 'Two\nlines\u202e', data: { a: 1 } } };
+    const client = await connect({ processes: inFrontOf(faulty(json(error))), mode: modern });
+    await expect(client.listTools()).rejects.toMatchObject({
+      code: -32001,
+      message: expect.stringContaining('Two\ufffdlines\ufffd'),
+      data: { a: 1 },
+    });
+    await client.close();
+  });
+
+  test('without sessions cannot request input, and the call says so', async () => {
+    const upstream = v1Upstream();
+    const client = await connect({ processes: inFrontOf(upstream), mode: modern, elicit: () => '' });
+    const { content } = await client.callTool({ name: 'greet', arguments: {} });
+    expect(content).toEqual([
+      { type: 'text', text: 'Upstream server orders needs 2026-07-28 or sessions to request input' },
+    ]);
+    await upstream.close();
+    await client.close();
+  });
+
+  test('that is down gives the client 503', async () => {
+    const processes = inFrontOf(upstreamFixture(() => Promise.reject(new Error('no'))));
+    await expect(connect({ processes, mode: 'legacy' })).rejects.toThrow();
+    expect(processes.requests.at(-1)!.status).toBe(503);
+  });
+});
+
+test('each call begins a session at a server with sessions, and ends it', async () => {
+  const upstream = v1UpstreamWithSessions();
+  const client = await connect({ processes: inFrontOf(upstream), mode: modern });
+  await Promise.all([1, 2].map(() => client.callTool({ name: 'echo', arguments: { value: '' } })));
+  const sessions = upstream.requests
+    .filter(({ body }) => body.method === 'tools/call')
+    .map(({ headers }) => headers.get('mcp-session-id'));
+  expect(new Set(sessions).size).toBe(2);
+  expect(upstream.sessions.size).toBe(0);
+  await client.close();
+});
