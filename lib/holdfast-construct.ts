@@ -25,6 +25,7 @@ import type { CountedEvent } from '../lambda/shared/metric-names.ts';
 import { defaultScope, hasToolScopes } from '../lambda/shared/scope-set.ts';
 import { constructName, deploymentMarker, MARKER_DESCRIPTION, MARKER_ID } from './deployment-marker.ts';
 import { customerManagedKey, SealKey, SigningKeys } from './encryption-keys.ts';
+import { checkFeatureFlags } from './feature-flags.ts';
 import { Firewall } from './firewall.ts';
 import { GatewayResponses } from './gateway-responses.ts';
 import { HoldfastFunction, type HoldfastFunctionProps } from './holdfast-function.ts';
@@ -122,6 +123,7 @@ export class Holdfast extends Construct implements IGrantable, IConnectable {
     const directProvider = identityProvider?.mode === 'direct' ? identityProvider : undefined;
 
     this.#settings = settings;
+    checkFeatureFlags(this, { hasVersions: settings.provisionedConcurrentExecutions !== undefined });
     this.#branding = brandingOf(settings);
     const encryptionKey = customerManagedKey(this, settings.encryptionKey);
     this.#encryptionKey = encryptionKey;

@@ -5,12 +5,9 @@ import { UserPool } from 'aws-cdk-lib/aws-cognito';
 import { Bucket } from 'aws-cdk-lib/aws-s3';
 import { Holdfast, type HoldfastProps } from '../../lib/holdfast-construct.ts';
 import { HoldfastStack } from '../../lib/holdfast-stack.ts';
-import { synthesize } from '../support/synthesized-template.ts';
+import { ownerStack, synthesize } from '../support/synthesized-template.ts';
 
 /** Holdfast as a construct in an owner's stack. */
-
-const newStack = (name = 'Owner') =>
-  new Stack(new App({ context: { 'aws:cdk:bundling-stacks': [] }, builtinCloudFormationValidation: false }), name);
 
 const variablesOf = (template: Template, name: string) => {
   const functions = Object.entries(template.findResources('AWS::Lambda::Function'));
@@ -20,7 +17,7 @@ const variablesOf = (template: Template, name: string) => {
 
 describe('a grant to the construct', () => {
   test('is one to the MCP function and the worker, and to no other function', () => {
-    const stack = newStack();
+    const stack = ownerStack();
     const holdfast = new Holdfast(stack, 'Default');
     new Bucket(stack, 'Documents').grantRead(holdfast);
     const policies = Object.entries(Template.fromStack(stack).findResources('AWS::IAM::Policy'));
@@ -32,7 +29,7 @@ describe('a grant to the construct', () => {
   });
 
   test('names both roles in the policy of a resource', () => {
-    const stack = newStack();
+    const stack = ownerStack();
     const holdfast = new Holdfast(stack, 'Default');
     const bucket = new Bucket(stack, 'Documents');
     bucket.grantRead(holdfast);
@@ -42,7 +39,7 @@ describe('a grant to the construct', () => {
 
 describe('addEnvironment', () => {
   test('sets a variable of the MCP function and of the worker', () => {
-    const stack = newStack();
+    const stack = ownerStack();
     new Holdfast(stack, 'Default').addEnvironment('DOCUMENTS', 'bucket-of-documents');
     const template = Template.fromStack(stack);
     expect(variablesOf(template, 'Mcp').DOCUMENTS).toBe('bucket-of-documents');
@@ -51,13 +48,13 @@ describe('addEnvironment', () => {
   });
 
   test('rejects a variable of Holdfast', () => {
-    const holdfast = new Holdfast(newStack(), 'Default');
+    const holdfast = new Holdfast(ownerStack(), 'Default');
     expect(() => holdfast.addEnvironment('TABLE_NAME', 'mine')).toThrow('TABLE_NAME is a variable of Holdfast');
   });
 });
 
 test('the stack has the resources of the construct under the same logical ids', () => {
-  const stack = newStack('Holdfast');
+  const stack = ownerStack('Holdfast');
   new Holdfast(stack, 'Default');
   const ids = Object.keys(Template.fromStack(stack).toJSON().Resources);
   const isStateful = (id: string) => /^(Table|SealKey|SignKey|Users|Mcp|OAuth|Dashboard)/.test(id);
@@ -65,7 +62,7 @@ test('the stack has the resources of the construct under the same logical ids', 
 });
 
 test('two constructs in one stack have separate resources and different user pool domains', () => {
-  const stack = newStack();
+  const stack = ownerStack();
   new Holdfast(stack, 'First');
   new Holdfast(stack, 'Second');
   const template = Template.fromStack(stack);
@@ -77,7 +74,7 @@ test('two constructs in one stack have separate resources and different user poo
 
 describe('the members of the construct', () => {
   const holdfastIn = (props: HoldfastProps = {}) => {
-    const stack = newStack();
+    const stack = ownerStack();
     return { stack, holdfast: new Holdfast(stack, 'Default', props), template: () => Template.fromStack(stack) };
   };
   const domain = {
@@ -160,7 +157,7 @@ describe('the members of the construct', () => {
 
 describe('an existing user pool', () => {
   test('receives the app client of the stack, which creates no pool', () => {
-    const stack = newStack();
+    const stack = ownerStack();
     const userPool = UserPool.fromUserPoolId(stack, 'Pool', 'eu-west-1_AbCdEfGhI');
     const holdfast = new Holdfast(stack, 'Default', { userPool });
     const template = Template.fromStack(stack);
@@ -180,7 +177,7 @@ describe('an existing user pool', () => {
   });
 
   test('can serve several constructs', () => {
-    const stack = newStack();
+    const stack = ownerStack();
     const userPool = new UserPool(stack, 'Pool');
     new Holdfast(stack, 'First', { userPool });
     new Holdfast(stack, 'Second', { userPool });
@@ -188,7 +185,7 @@ describe('an existing user pool', () => {
   });
 
   test('excludes another identity provider', () => {
-    const stack = newStack();
+    const stack = ownerStack();
     const userPool = new UserPool(stack, 'Pool');
     const identityProvider = { issuer: 'https://login.example.com', clientId: 'holdfast' };
     expect(() => new Holdfast(stack, 'Default', { userPool, identityProvider })).toThrow(

@@ -8,8 +8,10 @@ import {
   readEnvironment,
 } from '../../lambda/shared/environment.ts';
 import { type ItemKind, indexes, indexPrefix, keyPrefix, tableAttributes } from '../../lambda/shared/table-keys.ts';
+import type { HoldfastStackProps } from '../../lib/holdfast-stack.ts';
 import {
   deployments,
+  featureFlags,
   onlyOne,
   resolve,
   resourcesOf,
@@ -58,552 +60,562 @@ const validActions = [
   ...['DescribeSecret', 'GetSecretValue'].map((each) => `secretsmanager:${each}`),
 ];
 
-describe.each(deployments)('%s', (_name, props) => {
-  const template = synthesize(props);
-  const { stage = 'dev' } = props;
+/** The same properties hold in an app that sets no feature flag of the CDK. */
+const withoutFlags: [string, HoldfastStackProps, object] = ['dev without a feature flag', {}, {}];
 
-  describe('functions', () => {
-    const functions = resourcesOf(template, 'AWS::Lambda::Function');
+describe.each<[name: string, props: HoldfastStackProps, flags?: object]>([...deployments, withoutFlags])(
+  '%s',
+  (_name, props, flags = featureFlags) => {
+    const template = synthesize(props, { ...flags });
+    const { stage = 'dev' } = props;
 
-    test('are one for each entry, the worker and the aggregation job, on Node 24 and arm64', () => {
-      const handlers = functions.map(([id, { Properties }]) => [id.replace(/Function\w+$/, ''), Properties.Handler]);
-      expect(Object.fromEntries(handlers)).toEqual({
-        Authorizer: 'index.handler',
-        OAuth: 'index.handler',
-        Mcp: 'index.handler',
-        Worker: 'index.work',
-        Dashboard: 'index.handler',
-        Rollup: 'index.handler',
-      });
-      for (const [, { Properties }] of functions) {
-        expect(Properties).toMatchObject({ Runtime: 'nodejs24.x', Architectures: ['arm64'] });
-        expect(Properties.Timeout).toBeLessThanOrEqual(900);
-      }
-    });
+    describe('functions', () => {
+      const functions = resourcesOf(template, 'AWS::Lambda::Function');
 
-    test('include only the worker as one that another invokes, with the maximum timeout and two retries', () => {
-      const invocations = Object.entries(statementsOf(template)).flatMap(([role, statements]) =>
-        statements
-          .filter(({ Action }) => listOf(Action).some((action) => action.startsWith('lambda:')))
-          .map(({ Action, Resource }) => ({ role, Action, Resource })),
-      );
-      const [worker] = functions.find(([id]) => id.startsWith('WorkerFunction'))!;
-      expect(invocations).toEqual([
-        {
-          role: expect.stringMatching(/^McpRole/),
-          Action: 'lambda:InvokeFunction',
-          Resource: { 'Fn::GetAtt': [worker, 'Arn'] },
-        },
-      ]);
-      expect(functionNamed(template, 'Mcp').Environment.Variables.WORKER_FUNCTION).toEqual({ Ref: worker });
-      expect(functionNamed(template, 'Worker').Environment.Variables).not.toHaveProperty('WORKER_FUNCTION');
-      expect(functionNamed(template, 'Worker').Timeout).toBe(900);
-      expect(onlyOne(template, 'AWS::Lambda::EventInvokeConfig').Properties).toEqual({
-        FunctionName: { Ref: worker },
-        Qualifier: '$LATEST',
-        MaximumRetryAttempts: 2,
-        MaximumEventAgeInSeconds: 3600,
-      });
-    });
-
-    test('have one role and one log group each', () => {
-      const distinct = (path: (properties: Record<string, never>) => unknown) =>
-        new Set(functions.map(([, { Properties }]) => JSON.stringify(path(Properties)))).size;
-      expect(distinct(({ Role }) => Role)).toBe(functionNames.length);
-      expect(distinct(({ LoggingConfig }) => LoggingConfig)).toBe(functionNames.length);
-    });
-
-    test('stay within the limits of Lambda for environment variables', () => {
-      for (const [, { Properties }] of functions) {
-        const variables = resolve(Properties.Environment.Variables) as Record<string, string>;
-        expect(Buffer.byteLength(JSON.stringify(variables))).toBeLessThan(4096);
-        for (const name of Object.keys(variables)) expect(name).not.toMatch(/^(AWS_|LAMBDA_|_HANDLER|_X_AMZN|TZ$)/);
-      }
-    });
-
-    test.each([
-      ['Authorizer', authorizerVariables],
-      ['OAuth', oauthVariables],
-      ['Mcp', mcpVariables],
-      ['Worker', mcpVariables],
-      ['Dashboard', dashboardVariables],
-      ['Rollup', aggregationVariables],
-    ])('include %s with all environment variables that it reads, and no others', (name, variables) => {
-      const environment = resolve(functionNamed(template, name).Environment.Variables) as Record<string, string>;
-      expect(() => readEnvironment(variables, environment)).not.toThrow();
-      expect(Object.keys(variables)).toEqual(expect.arrayContaining(Object.keys(environment)));
-    });
-  });
-
-  describe('permissions', () => {
-    const statements = statementsOf(template);
-
-    test('use no AWS managed policy', () => {
-      expect(JSON.stringify(template)).not.toContain('ManagedPolicyArns');
-    });
-
-    test('of the functions list actions and resources without wildcards', () => {
-      for (const name of functionNames) {
-        for (const { Effect, Action, Resource } of roleStatements(template, name)) {
-          expect(Effect).toBe('Allow');
-          expect(validActions).toEqual(expect.arrayContaining(listOf(Action)));
-          for (const resource of listOf(Resource)) expect(resource).not.toBe('*');
-        }
-      }
-    });
-
-    test('on all resources exist only for API Gateway, to write the access logs of the account', () => {
-      const unrestricted = Object.entries(statements).filter(([, all]) => all.some(({ Resource }) => Resource === '*'));
-      expect(unrestricted.map(([id]) => id)).toEqual(
-        props.manageApiGatewayAccount === false ? [] : [expect.stringMatching(/^GatewayAccountRole/)],
-      );
-    });
-
-    test('on the table are restricted to key prefixes', () => {
-      const prefixes = (name: string) =>
-        roleStatements(template, name)
-          .filter(({ Action }) => listOf(Action).some((action) => action.startsWith('dynamodb:')))
-          .flatMap(({ Condition }) => {
-            const { 'dynamodb:LeadingKeys': keys } = (
-              Condition as { 'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': string | string[] } }
-            )['ForAllValues:StringLike'];
-            return listOf(keys);
-          });
-      expect(prefixes('Authorizer')).toEqual([]);
-      for (const server of servers) {
-        expect(new Set(prefixes(server))).toEqual(
-          // Of the sealed keys only this one, without a wildcard.
-          new Set([
-            ...leadingKeys('grant', 'sessions', 'importedSessions', 'executions', 'changes'),
-            ...leadingKeys('calls', 'callMarkers', 'state'),
-            `${keyPrefix.sealedKey}request-state`,
-            ...(props.upstreamTokens ? leadingKeys('upstreamTokens') : []),
-          ]),
-        );
-      }
-      expect(new Set(prefixes('OAuth'))).toEqual(
-        new Set([
-          ...leadingKeys('client', 'clientDocument', 'rateLimit', 'spentAssertion'),
-          ...leadingKeys('authorizationRequest', 'signIn', 'code', 'grant', 'upstreamTokens', 'user'),
-          ...leadingKeys('sealedKey', 'dashboardSessions'),
-        ]),
-      );
-      // No sign-in data, except a user's codes, which the function can delete.
-      expect(new Set(prefixes('Dashboard'))).toEqual(
-        new Set([
-          ...leadingKeys('grant', 'sessions', 'calls', 'callMarkers', 'aggregates', 'dashboardSessions', 'user'),
-          ...leadingKeys('upstreamTokens', 'importedSessions', 'executions', 'changes', 'state', 'code'),
-          // Partition keys of the indexes.
-          ...Object.values(indexPrefix).map((prefix) => `${prefix}*`),
-          ...(props.showNames ? [`${keyPrefix.sealedKey}user-names`] : []),
-        ]),
-      );
-      expect(new Set(prefixes('Rollup'))).toEqual(new Set(leadingKeys('callMarkers', 'calls', 'aggregates')));
-    });
-
-    test.each(['Mcp', 'Worker', 'Rollup'])('of %s do not include an index', (name) => {
-      const resources = roleStatements(template, name).map(({ Resource }) => JSON.stringify(Resource));
-      expect(resources.filter((each) => each.includes('/index/'))).toEqual([]);
-    });
-
-    test.each(servers)('of %s do not include deleting from the audit log', (server) => {
-      const actions = roleStatements(template, server)
-        .filter(({ Condition }) =>
-          leadingKeys('calls', 'callMarkers').some((key) => JSON.stringify(Condition ?? {}).includes(`"${key}"`)),
-        )
-        .flatMap(({ Action }) => Action);
-      expect(actions).toEqual(['dynamodb:PutItem']);
-    });
-
-    test.each(servers)('of %s do not include changing a grant, or more than one sealed key', (server) => {
-      const on = (prefix: string) =>
-        roleStatements(template, server)
-          .filter(({ Condition }) => JSON.stringify(Condition ?? {}).includes(`"${prefix}`))
-          .flatMap(({ Action }) => Action);
-      expect(['dynamodb:BatchGetItem', 'dynamodb:GetItem']).toEqual(expect.arrayContaining(on(keyPrefix.grant)));
-      expect(on(keyPrefix.sealedKey)).toEqual(['dynamodb:GetItem', 'dynamodb:PutItem']);
-    });
-
-    test('of the worker are those of the MCP function, except invoking the worker', () => {
-      const shared = (name: string) =>
-        roleStatements(template, name)
-          .filter(({ Action }) => !/^(logs|lambda):/.test(listOf(Action)[0]!))
-          .map((statement) => JSON.stringify(statement));
-      expect(shared('Worker')).toEqual(shared('Mcp'));
-    });
-
-    test('to seal are restricted to purposes', () => {
-      const purposes = (name: string) =>
-        roleStatements(template, name)
-          .filter(({ Action }) => listOf(Action).includes('kms:Decrypt'))
-          .map(({ Condition }) => Condition);
-      const forPurposes = (...names: string[]) => ({ StringEquals: { 'kms:EncryptionContext:purpose': names } });
-      expect(purposes('Authorizer')).toEqual([]);
-      const names = props.showNames ? ['user-names'] : [];
-      expect(purposes('OAuth')).toEqual([forPurposes('upstream', 'refresh-mac', ...names)]);
-      expect(purposes('Dashboard')).toEqual(props.showNames ? [forPurposes('user-names')] : []);
-      for (const server of servers) {
-        expect(purposes(server)).toEqual([
-          forPurposes('request-state'),
-          ...(props.upstreamTokens ? [forPurposes('upstream')] : []),
-        ]);
-      }
-    });
-
-    test('to sign exist for the OAuth function only', () => {
-      const signers = Object.entries(statements).filter(([, all]) =>
-        all.some(({ Action }) => listOf(Action).includes('kms:Sign')),
-      );
-      expect(signers.map(([id]) => id)).toEqual([expect.stringMatching(/^OAuthRole/)]);
-    });
-
-    test('of the dashboard to write are those to revoke and to erase', () => {
-      const on = (prefix: string) =>
-        roleStatements(template, 'Dashboard')
-          .filter(({ Condition }) => JSON.stringify(Condition ?? {}).includes(`"${prefix}`))
-          .flatMap(({ Action }) => Action);
-      const all = roleStatements(template, 'Dashboard').flatMap(({ Action }) => Action);
-      expect(all.includes('dynamodb:PutItem')).toBe(props.showNames !== undefined);
-      expect(new Set(on(keyPrefix.upstreamTokens))).toEqual(
-        new Set(['dynamodb:Query', 'dynamodb:UpdateItem', 'dynamodb:DeleteItem']),
-      );
-      expect(on(keyPrefix.code)).toEqual(['dynamodb:DeleteItem']);
-    });
-
-    test('to invoke exist for API Gateway on the functions of its routes, and for schedules on the aggregation job and the OAuth function', () => {
-      const invokable = resourcesOf(template, 'AWS::Lambda::Permission').map(([, { Properties }]) => {
-        const { Action, Principal, SourceArn, FunctionName } = Properties;
-        const [id] = FunctionName['Fn::GetAtt'];
-        const isScheduled = Principal === 'events.amazonaws.com';
-        expect(Action).toBe('lambda:InvokeFunction');
-        expect(['events.amazonaws.com', 'apigateway.amazonaws.com']).toContain(Principal);
-        const caller = isScheduled ? `${/^(Rollup|OAuth)Function/.exec(id)?.[1]}Schedule` : 'GatewayApi';
-        expect(JSON.stringify(SourceArn)).toContain(caller);
-        if (id.startsWith('Rollup')) expect(isScheduled).toBe(true);
-        return id;
-      });
-      // Several permissions can refer to one function.
-      expect([...new Set(invokable)].sort()).toEqual(
-        resourcesOf(template, 'AWS::Lambda::Function')
-          .map(([id]) => id)
-          .filter((id) => !id.startsWith('WorkerFunction'))
-          .sort(),
-      );
-    });
-  });
-
-  describe('routes', () => {
-    const pathOf = (id: string): string => {
-      const { ParentId, PathPart } = template.Resources[id]!.Properties;
-      return `${ParentId.Ref === undefined ? '' : pathOf(ParentId.Ref)}/${PathPart}`;
-    };
-    const methods = resourcesOf(template, 'AWS::ApiGateway::Method').map(([, { Properties }]) => ({
-      path: pathOf(Properties.ResourceId.Ref),
-      verb: Properties.HttpMethod,
-      integration: Properties.Integration,
-      authorization: Properties.AuthorizationType,
-    }));
-    const open = [
-      '/.well-known/oauth-authorization-server',
-      '/.well-known/oauth-protected-resource',
-      '/.well-known/oauth-protected-resource/mcp',
-      '/.well-known/openid-configuration',
-      '/authorize',
-      '/callback',
-      '/consent',
-      '/jwks.json',
-      '/register',
-      '/revoke',
-      '/token',
-    ];
-
-    const dashboard = ['/dashboard', '/dashboard/sign-in', '/dashboard/{proxy+}'];
-
-    test('without an authorizer are those of OAuth and of the dashboard, which authenticates by cookie', () => {
-      const calls = methods.filter(({ verb }) => verb !== 'OPTIONS');
-      expect(calls.map(({ path, verb, authorization }) => `${verb} ${path} ${authorization}`).sort()).toEqual(
-        [...[...open, ...dashboard].map((path) => `ANY ${path} NONE`), 'ANY /mcp CUSTOM'].sort(),
-      );
-    });
-
-    test('stream on /mcp, within the maximum timeout', () => {
-      const { integration } = methods.find(({ path, verb }) => path === '/mcp' && verb === 'ANY')!;
-      expect(integration).toMatchObject({ Type: 'AWS_PROXY', ResponseTransferMode: 'STREAM' });
-      expect(integration.TimeoutInMillis).toBeLessThanOrEqual(900_000);
-      expect(resolve(integration.Uri)).toMatch(
-        /:lambda:path\/2021-11-15\/functions\/.*\/response-streaming-invocations$/,
-      );
-    });
-
-    test('buffer on all other paths, within 29 seconds', () => {
-      for (const { path, verb, integration } of methods) {
-        if (verb === 'OPTIONS' || path === '/mcp') continue;
-        expect(integration).toMatchObject({ Type: 'AWS_PROXY', IntegrationHttpMethod: 'POST' });
-        // The dashboard's compressed files are binary, which requires streaming.
-        if (['/dashboard', '/dashboard/{proxy+}'].includes(path)) continue;
-        expect(integration.ResponseTransferMode ?? 'BUFFERED').toBe('BUFFERED');
-        expect(integration.TimeoutInMillis ?? 29_000).toBeLessThanOrEqual(29_000);
-        expect(resolve(integration.Uri)).toMatch(/:lambda:path\/2015-03-31\/functions\/.*\/invocations$/);
-      }
-      expect(functionNamed(template, 'OAuth').Timeout).toBeLessThan(29);
-    });
-
-    test('answer preflights from any origin, without credentials, except where cookies count', () => {
-      const preflights = methods.filter(({ verb }) => verb === 'OPTIONS');
-      const pages = ['/authorize', '/callback', '/consent'];
-      expect(preflights.map(({ path }) => path).sort()).toEqual(
-        [...open.filter((path) => !pages.includes(path)), '/mcp'].sort(),
-      );
-      for (const { integration } of preflights) {
-        expect(integration.Type).toBe('MOCK');
-        const [{ ResponseParameters }] = integration.IntegrationResponses;
-        expect(ResponseParameters['method.response.header.Access-Control-Allow-Origin']).toBe("'*'");
-        expect(ResponseParameters['method.response.header.Access-Control-Allow-Headers']).toMatch(/Mcp-Session-Id/);
-      }
-      expect(JSON.stringify(template)).not.toContain('Allow-Credentials');
-    });
-
-    test('are throttled', () => {
-      const Properties = onlyOne(template, 'AWS::ApiGateway::Stage').Properties;
-      const settings = Properties.MethodSettings as {
-        HttpMethod: string;
-        ResourcePath: string;
-        ThrottlingRateLimit: number;
-      }[];
-      const rate = Object.fromEntries(
-        settings.map((each) => [`${each.HttpMethod} ${each.ResourcePath}`, each.ThrottlingRateLimit]),
-      );
-      expect(rate).toEqual({
-        '* /*': 500,
-        'GET /~1authorize': 25,
-        'POST /~1authorize': 25,
-        'POST /~1consent': 25,
-        'GET /~1callback': 25,
-        'POST /~1register': 25,
-        'POST /~1token': 25,
-        'POST /~1revoke': 25,
-        'GET /~1dashboard~1sign-in': 25,
-      });
-    });
-
-    test('have the Authorization header as the only identity source, cached for at most five minutes', () => {
-      const Properties = onlyOne(template, 'AWS::ApiGateway::Authorizer').Properties;
-      expect(Properties).toMatchObject({ Type: 'REQUEST', IdentitySource: 'method.request.header.Authorization' });
-      expect(Properties.AuthorizerResultTtlInSeconds).toBe(props.authorizerCacheTtl?.toSeconds() ?? 300);
-    });
-  });
-
-  describe('the API', () => {
-    const api = onlyOne(template, 'AWS::ApiGateway::RestApi').Properties;
-    const stageResource = onlyOne(template, 'AWS::ApiGateway::Stage');
-
-    test('is regional, and has a default endpoint only behind CloudFront', () => {
-      expect(api.EndpointConfiguration.Types).toEqual(['REGIONAL']);
-      expect(api.DisableExecuteApiEndpoint).toBe(props.domain !== undefined);
-    });
-
-    test('has a stage name that is a valid path segment', () => {
-      expect(stageResource.Properties.StageName).toMatch(/^[A-Za-z0-9_]+$/);
-    });
-
-    test('logs requests without query strings, headers and tokens', () => {
-      const { Format } = stageResource.Properties.AccessLogSetting;
-      expect(() => JSON.parse(Format)).not.toThrow();
-      expect(Format).not.toMatch(/querystring|resourcePath\?|header|authorization"/i);
-      expect(stageResource.Properties.MethodSettings).not.toContainEqual(
-        expect.objectContaining({ DataTraceEnabled: true }),
-      );
-    });
-
-    test('is deployed after the role that writes its access log', () => {
-      const accounts = resourcesOf(template, 'AWS::ApiGateway::Account').map(([id]) => id);
-      expect(accounts).toHaveLength(props.manageApiGatewayAccount === false ? 0 : 1);
-      expect(stageResource.DependsOn ?? []).toEqual(expect.arrayContaining(accounts));
-    });
-
-    test('has gateway responses of valid types, with CORS headers', () => {
-      const responseTypes =
-        /^(ACCESS_DENIED|API_CONFIGURATION_ERROR|AUTHORIZER_(CONFIGURATION_ERROR|FAILURE)|BAD_REQUEST_(BODY|PARAMETERS)|DEFAULT_[45]XX|EXPIRED_TOKEN|INTEGRATION_(FAILURE|TIMEOUT)|INVALID_(API_KEY|SIGNATURE)|MISSING_AUTHENTICATION_TOKEN|QUOTA_EXCEEDED|REQUEST_TOO_LARGE|RESOURCE_NOT_FOUND|THROTTLED|UNAUTHORIZED|UNSUPPORTED_MEDIA_TYPE|WAF_FILTERED)$/;
-      for (const [, { Properties }] of resourcesOf(template, 'AWS::ApiGateway::GatewayResponse')) {
-        expect(Properties.ResponseType).toMatch(responseTypes);
-        expect(Properties.ResponseParameters).toMatchObject({
-          'gatewayresponse.header.Access-Control-Allow-Origin': "'*'",
-          'gatewayresponse.header.Access-Control-Expose-Headers': "'WWW-Authenticate, Mcp-Session-Id'",
+      test('are one for each entry, the worker and the aggregation job, on Node 24 and arm64', () => {
+        const handlers = functions.map(([id, { Properties }]) => [id.replace(/Function\w+$/, ''), Properties.Handler]);
+        expect(Object.fromEntries(handlers)).toEqual({
+          Authorizer: 'index.handler',
+          OAuth: 'index.handler',
+          Mcp: 'index.handler',
+          Worker: 'index.work',
+          Dashboard: 'index.handler',
+          Rollup: 'index.handler',
         });
-        const body = Properties.ResponseTemplates['application/json'].replace('$context.error.messageString', '""');
-        expect(JSON.parse(body)).toEqual({ error: expect.any(String), error_description: expect.any(String) });
-      }
-    });
-
-    test('answers 503 with Retry-After while a function cannot be invoked', () => {
-      const responses = resourcesOf(template, 'AWS::ApiGateway::GatewayResponse').map(
-        ([, { Properties }]) => Properties,
-      );
-      for (const type of ['INTEGRATION_FAILURE', 'AUTHORIZER_FAILURE', 'AUTHORIZER_CONFIGURATION_ERROR']) {
-        expect(responses.find(({ ResponseType }) => ResponseType === type)).toMatchObject({
-          StatusCode: '503',
-          ResponseParameters: { 'gatewayresponse.header.Retry-After': "'2'" },
-        });
-      }
-    });
-
-    test('sends the challenges, and no other resource does', () => {
-      const responses = resourcesOf(template, 'AWS::ApiGateway::GatewayResponse');
-      const challengeOf = (type: string) =>
-        resolve(
-          responses.find(([, { Properties }]) => Properties.ResponseType === type)![1].Properties.ResponseParameters[
-            'gatewayresponse.header.WWW-Authenticate'
-          ],
-        );
-      const host = props.domain?.domainName ?? 'd111111abcdef8.cloudfront.net';
-      expect(challengeOf('UNAUTHORIZED')).toBe(
-        `'Bearer resource_metadata="https://${host}/.well-known/oauth-protected-resource/mcp", scope="mcp"'`,
-      );
-      expect(challengeOf('ACCESS_DENIED')).toBe('context.authorizer.challenge');
-      const others = Object.values(template.Resources).filter(
-        ({ Type }) => Type !== 'AWS::ApiGateway::GatewayResponse',
-      );
-      expect(JSON.stringify(others)).not.toMatch(/www-authenticate/i);
-    });
-
-    test('is at the root of its host name', () => {
-      if (props.domain === undefined) {
-        const Properties = onlyOne(template, 'AWS::CloudFront::Distribution').Properties;
-        const { Origins, DefaultCacheBehavior, CustomErrorResponses } = Properties.DistributionConfig;
-        expect(Origins).toEqual([expect.objectContaining({ OriginPath: `/${stageResource.Properties.StageName}` })]);
-        expect(DefaultCacheBehavior).toMatchObject({ ViewerProtocolPolicy: 'https-only', Compress: false });
-        for (const { ErrorCachingMinTTL } of CustomErrorResponses) expect(ErrorCachingMinTTL).toBe(0);
-        const [[policyId, policy] = []] = resourcesOf(template, 'AWS::CloudFront::CachePolicy');
-        const cached = { CachePolicyId: { Ref: policyId }, ViewerProtocolPolicy: 'https-only', Compress: false };
-        expect(Properties.DistributionConfig.CacheBehaviors).toEqual([
-          expect.objectContaining({ PathPattern: '/jwks.json', ...cached }),
-          expect.objectContaining({ PathPattern: '/.well-known/*', ...cached }),
-        ]);
-        // Nothing that a client sends is part of the response, except the id of the key.
-        for (const each of Properties.DistributionConfig.CacheBehaviors) {
-          expect(each).not.toHaveProperty('OriginRequestPolicyId');
+        for (const [, { Properties }] of functions) {
+          expect(Properties).toMatchObject({ Runtime: 'nodejs24.x', Architectures: ['arm64'] });
+          expect(Properties.Timeout).toBeLessThanOrEqual(900);
         }
-        expect(policy!.Properties.CachePolicyConfig).toMatchObject({
-          MinTTL: 0,
-          DefaultTTL: 0,
-          ParametersInCacheKeyAndForwardedToOrigin: {
-            CookiesConfig: { CookieBehavior: 'none' },
-            HeadersConfig: { HeaderBehavior: 'none' },
-            QueryStringsConfig: { QueryStringBehavior: 'whitelist', QueryStrings: ['kid'] },
+      });
+
+      test('include only the worker as one that another invokes, with the maximum timeout and two retries', () => {
+        const invocations = Object.entries(statementsOf(template)).flatMap(([role, statements]) =>
+          statements
+            .filter(({ Action }) => listOf(Action).some((action) => action.startsWith('lambda:')))
+            .map(({ Action, Resource }) => ({ role, Action, Resource })),
+        );
+        const [worker] = functions.find(([id]) => id.startsWith('WorkerFunction'))!;
+        expect(invocations).toEqual([
+          {
+            role: expect.stringMatching(/^McpRole/),
+            Action: 'lambda:InvokeFunction',
+            Resource: { 'Fn::GetAtt': [worker, 'Arn'] },
           },
+        ]);
+        expect(functionNamed(template, 'Mcp').Environment.Variables.WORKER_FUNCTION).toEqual({ Ref: worker });
+        expect(functionNamed(template, 'Worker').Environment.Variables).not.toHaveProperty('WORKER_FUNCTION');
+        expect(functionNamed(template, 'Worker').Timeout).toBe(900);
+        expect(onlyOne(template, 'AWS::Lambda::EventInvokeConfig').Properties).toEqual({
+          FunctionName: { Ref: worker },
+          Qualifier: '$LATEST',
+          MaximumRetryAttempts: 2,
+          MaximumEventAgeInSeconds: 3600,
         });
-      } else {
-        const Properties = onlyOne(template, 'AWS::ApiGateway::BasePathMapping').Properties;
-        expect(Properties.BasePath).toBeUndefined();
+      });
+
+      test('have one role and one log group each', () => {
+        const distinct = (path: (properties: Record<string, never>) => unknown) =>
+          new Set(functions.map(([, { Properties }]) => JSON.stringify(path(Properties)))).size;
+        expect(distinct(({ Role }) => Role)).toBe(functionNames.length);
+        expect(distinct(({ LoggingConfig }) => LoggingConfig)).toBe(functionNames.length);
+      });
+
+      test('stay within the limits of Lambda for environment variables', () => {
+        for (const [, { Properties }] of functions) {
+          const variables = resolve(Properties.Environment.Variables) as Record<string, string>;
+          expect(Buffer.byteLength(JSON.stringify(variables))).toBeLessThan(4096);
+          for (const name of Object.keys(variables)) expect(name).not.toMatch(/^(AWS_|LAMBDA_|_HANDLER|_X_AMZN|TZ$)/);
+        }
+      });
+
+      test.each([
+        ['Authorizer', authorizerVariables],
+        ['OAuth', oauthVariables],
+        ['Mcp', mcpVariables],
+        ['Worker', mcpVariables],
+        ['Dashboard', dashboardVariables],
+        ['Rollup', aggregationVariables],
+      ])('include %s with all environment variables that it reads, and no others', (name, variables) => {
+        const environment = resolve(functionNamed(template, name).Environment.Variables) as Record<string, string>;
+        expect(() => readEnvironment(variables, environment)).not.toThrow();
+        expect(Object.keys(variables)).toEqual(expect.arrayContaining(Object.keys(environment)));
+      });
+    });
+
+    describe('permissions', () => {
+      const statements = statementsOf(template);
+
+      test('use no AWS managed policy', () => {
+        expect(JSON.stringify(template)).not.toContain('ManagedPolicyArns');
+      });
+
+      test('of the functions list actions and resources without wildcards', () => {
+        for (const name of functionNames) {
+          for (const { Effect, Action, Resource } of roleStatements(template, name)) {
+            expect(Effect).toBe('Allow');
+            expect(validActions).toEqual(expect.arrayContaining(listOf(Action)));
+            for (const resource of listOf(Resource)) expect(resource).not.toBe('*');
+          }
+        }
+      });
+
+      test('on all resources exist only for API Gateway, to write the access logs of the account', () => {
+        const unrestricted = Object.entries(statements).filter(([, all]) =>
+          all.some(({ Resource }) => Resource === '*'),
+        );
+        expect(unrestricted.map(([id]) => id)).toEqual(
+          props.manageApiGatewayAccount === false ? [] : [expect.stringMatching(/^GatewayAccountRole/)],
+        );
+      });
+
+      test('on the table are restricted to key prefixes', () => {
+        const prefixes = (name: string) =>
+          roleStatements(template, name)
+            .filter(({ Action }) => listOf(Action).some((action) => action.startsWith('dynamodb:')))
+            .flatMap(({ Condition }) => {
+              const { 'dynamodb:LeadingKeys': keys } = (
+                Condition as { 'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': string | string[] } }
+              )['ForAllValues:StringLike'];
+              return listOf(keys);
+            });
+        expect(prefixes('Authorizer')).toEqual([]);
+        for (const server of servers) {
+          expect(new Set(prefixes(server))).toEqual(
+            // Of the sealed keys only this one, without a wildcard.
+            new Set([
+              ...leadingKeys('grant', 'sessions', 'importedSessions', 'executions', 'changes'),
+              ...leadingKeys('calls', 'callMarkers', 'state'),
+              `${keyPrefix.sealedKey}request-state`,
+              ...(props.upstreamTokens ? leadingKeys('upstreamTokens') : []),
+            ]),
+          );
+        }
+        expect(new Set(prefixes('OAuth'))).toEqual(
+          new Set([
+            ...leadingKeys('client', 'clientDocument', 'rateLimit', 'spentAssertion'),
+            ...leadingKeys('authorizationRequest', 'signIn', 'code', 'grant', 'upstreamTokens', 'user'),
+            ...leadingKeys('sealedKey', 'dashboardSessions'),
+          ]),
+        );
+        // No sign-in data, except a user's codes, which the function can delete.
+        expect(new Set(prefixes('Dashboard'))).toEqual(
+          new Set([
+            ...leadingKeys('grant', 'sessions', 'calls', 'callMarkers', 'aggregates', 'dashboardSessions', 'user'),
+            ...leadingKeys('upstreamTokens', 'importedSessions', 'executions', 'changes', 'state', 'code'),
+            // Partition keys of the indexes.
+            ...Object.values(indexPrefix).map((prefix) => `${prefix}*`),
+            ...(props.showNames ? [`${keyPrefix.sealedKey}user-names`] : []),
+          ]),
+        );
+        expect(new Set(prefixes('Rollup'))).toEqual(new Set(leadingKeys('callMarkers', 'calls', 'aggregates')));
+      });
+
+      test.each(['Mcp', 'Worker', 'Rollup'])('of %s do not include an index', (name) => {
+        const resources = roleStatements(template, name).map(({ Resource }) => JSON.stringify(Resource));
+        expect(resources.filter((each) => each.includes('/index/'))).toEqual([]);
+      });
+
+      test.each(servers)('of %s do not include deleting from the audit log', (server) => {
+        const actions = roleStatements(template, server)
+          .filter(({ Condition }) =>
+            leadingKeys('calls', 'callMarkers').some((key) => JSON.stringify(Condition ?? {}).includes(`"${key}"`)),
+          )
+          .flatMap(({ Action }) => Action);
+        expect(actions).toEqual(['dynamodb:PutItem']);
+      });
+
+      test.each(servers)('of %s do not include changing a grant, or more than one sealed key', (server) => {
+        const on = (prefix: string) =>
+          roleStatements(template, server)
+            .filter(({ Condition }) => JSON.stringify(Condition ?? {}).includes(`"${prefix}`))
+            .flatMap(({ Action }) => Action);
+        expect(['dynamodb:BatchGetItem', 'dynamodb:GetItem']).toEqual(expect.arrayContaining(on(keyPrefix.grant)));
+        expect(on(keyPrefix.sealedKey)).toEqual(['dynamodb:GetItem', 'dynamodb:PutItem']);
+      });
+
+      test('of the worker are those of the MCP function, except invoking the worker', () => {
+        const shared = (name: string) =>
+          roleStatements(template, name)
+            .filter(({ Action }) => !/^(logs|lambda):/.test(listOf(Action)[0]!))
+            .map((statement) => JSON.stringify(statement));
+        expect(shared('Worker')).toEqual(shared('Mcp'));
+      });
+
+      test('to seal are restricted to purposes', () => {
+        const purposes = (name: string) =>
+          roleStatements(template, name)
+            .filter(({ Action }) => listOf(Action).includes('kms:Decrypt'))
+            .map(({ Condition }) => Condition);
+        const forPurposes = (...names: string[]) => ({ StringEquals: { 'kms:EncryptionContext:purpose': names } });
+        expect(purposes('Authorizer')).toEqual([]);
+        const names = props.showNames ? ['user-names'] : [];
+        expect(purposes('OAuth')).toEqual([forPurposes('upstream', 'refresh-mac', ...names)]);
+        expect(purposes('Dashboard')).toEqual(props.showNames ? [forPurposes('user-names')] : []);
+        for (const server of servers) {
+          expect(purposes(server)).toEqual([
+            forPurposes('request-state'),
+            ...(props.upstreamTokens ? [forPurposes('upstream')] : []),
+          ]);
+        }
+      });
+
+      test('to sign exist for the OAuth function only', () => {
+        const signers = Object.entries(statements).filter(([, all]) =>
+          all.some(({ Action }) => listOf(Action).includes('kms:Sign')),
+        );
+        expect(signers.map(([id]) => id)).toEqual([expect.stringMatching(/^OAuthRole/)]);
+      });
+
+      test('of the dashboard to write are those to revoke and to erase', () => {
+        const on = (prefix: string) =>
+          roleStatements(template, 'Dashboard')
+            .filter(({ Condition }) => JSON.stringify(Condition ?? {}).includes(`"${prefix}`))
+            .flatMap(({ Action }) => Action);
+        const all = roleStatements(template, 'Dashboard').flatMap(({ Action }) => Action);
+        expect(all.includes('dynamodb:PutItem')).toBe(props.showNames !== undefined);
+        expect(new Set(on(keyPrefix.upstreamTokens))).toEqual(
+          new Set(['dynamodb:Query', 'dynamodb:UpdateItem', 'dynamodb:DeleteItem']),
+        );
+        expect(on(keyPrefix.code)).toEqual(['dynamodb:DeleteItem']);
+      });
+
+      test('to invoke exist for API Gateway on the functions of its routes, and for schedules on the aggregation job and the OAuth function', () => {
+        const invokable = resourcesOf(template, 'AWS::Lambda::Permission').map(([, { Properties }]) => {
+          const { Action, Principal, SourceArn, FunctionName } = Properties;
+          const [id] = FunctionName['Fn::GetAtt'];
+          const isScheduled = Principal === 'events.amazonaws.com';
+          expect(Action).toBe('lambda:InvokeFunction');
+          expect(['events.amazonaws.com', 'apigateway.amazonaws.com']).toContain(Principal);
+          const caller = isScheduled ? `${/^(Rollup|OAuth)Function/.exec(id)?.[1]}Schedule` : 'GatewayApi';
+          expect(JSON.stringify(SourceArn)).toContain(caller);
+          if (id.startsWith('Rollup')) expect(isScheduled).toBe(true);
+          return id;
+        });
+        // Several permissions can refer to one function.
+        expect([...new Set(invokable)].sort()).toEqual(
+          resourcesOf(template, 'AWS::Lambda::Function')
+            .map(([id]) => id)
+            .filter((id) => !id.startsWith('WorkerFunction'))
+            .sort(),
+        );
+      });
+    });
+
+    describe('routes', () => {
+      const pathOf = (id: string): string => {
+        const { ParentId, PathPart } = template.Resources[id]!.Properties;
+        return `${ParentId.Ref === undefined ? '' : pathOf(ParentId.Ref)}/${PathPart}`;
+      };
+      const methods = resourcesOf(template, 'AWS::ApiGateway::Method').map(([, { Properties }]) => ({
+        path: pathOf(Properties.ResourceId.Ref),
+        verb: Properties.HttpMethod,
+        integration: Properties.Integration,
+        authorization: Properties.AuthorizationType,
+      }));
+      const open = [
+        '/.well-known/oauth-authorization-server',
+        '/.well-known/oauth-protected-resource',
+        '/.well-known/oauth-protected-resource/mcp',
+        '/.well-known/openid-configuration',
+        '/authorize',
+        '/callback',
+        '/consent',
+        '/jwks.json',
+        '/register',
+        '/revoke',
+        '/token',
+      ];
+
+      const dashboard = ['/dashboard', '/dashboard/sign-in', '/dashboard/{proxy+}'];
+
+      test('without an authorizer are those of OAuth and of the dashboard, which authenticates by cookie', () => {
+        const calls = methods.filter(({ verb }) => verb !== 'OPTIONS');
+        expect(calls.map(({ path, verb, authorization }) => `${verb} ${path} ${authorization}`).sort()).toEqual(
+          [...[...open, ...dashboard].map((path) => `ANY ${path} NONE`), 'ANY /mcp CUSTOM'].sort(),
+        );
+      });
+
+      test('stream on /mcp, within the maximum timeout', () => {
+        const { integration } = methods.find(({ path, verb }) => path === '/mcp' && verb === 'ANY')!;
+        expect(integration).toMatchObject({ Type: 'AWS_PROXY', ResponseTransferMode: 'STREAM' });
+        expect(integration.TimeoutInMillis).toBeLessThanOrEqual(900_000);
+        expect(resolve(integration.Uri)).toMatch(
+          /:lambda:path\/2021-11-15\/functions\/.*\/response-streaming-invocations$/,
+        );
+      });
+
+      test('buffer on all other paths, within 29 seconds', () => {
+        for (const { path, verb, integration } of methods) {
+          if (verb === 'OPTIONS' || path === '/mcp') continue;
+          expect(integration).toMatchObject({ Type: 'AWS_PROXY', IntegrationHttpMethod: 'POST' });
+          // The dashboard's compressed files are binary, which requires streaming.
+          if (['/dashboard', '/dashboard/{proxy+}'].includes(path)) continue;
+          expect(integration.ResponseTransferMode ?? 'BUFFERED').toBe('BUFFERED');
+          expect(integration.TimeoutInMillis ?? 29_000).toBeLessThanOrEqual(29_000);
+          expect(resolve(integration.Uri)).toMatch(/:lambda:path\/2015-03-31\/functions\/.*\/invocations$/);
+        }
+        expect(functionNamed(template, 'OAuth').Timeout).toBeLessThan(29);
+      });
+
+      test('answer preflights from any origin, without credentials, except where cookies count', () => {
+        const preflights = methods.filter(({ verb }) => verb === 'OPTIONS');
+        const pages = ['/authorize', '/callback', '/consent'];
+        expect(preflights.map(({ path }) => path).sort()).toEqual(
+          [...open.filter((path) => !pages.includes(path)), '/mcp'].sort(),
+        );
+        for (const { integration } of preflights) {
+          expect(integration.Type).toBe('MOCK');
+          const [{ ResponseParameters }] = integration.IntegrationResponses;
+          expect(ResponseParameters['method.response.header.Access-Control-Allow-Origin']).toBe("'*'");
+          expect(ResponseParameters['method.response.header.Access-Control-Allow-Headers']).toMatch(/Mcp-Session-Id/);
+        }
+        expect(JSON.stringify(template)).not.toContain('Allow-Credentials');
+      });
+
+      test('are throttled', () => {
+        const Properties = onlyOne(template, 'AWS::ApiGateway::Stage').Properties;
+        const settings = Properties.MethodSettings as {
+          HttpMethod: string;
+          ResourcePath: string;
+          ThrottlingRateLimit: number;
+        }[];
+        const rate = Object.fromEntries(
+          settings.map((each) => [`${each.HttpMethod} ${each.ResourcePath}`, each.ThrottlingRateLimit]),
+        );
+        expect(rate).toEqual({
+          '* /*': 500,
+          'GET /~1authorize': 25,
+          'POST /~1authorize': 25,
+          'POST /~1consent': 25,
+          'GET /~1callback': 25,
+          'POST /~1register': 25,
+          'POST /~1token': 25,
+          'POST /~1revoke': 25,
+          'GET /~1dashboard~1sign-in': 25,
+        });
+      });
+
+      test('have the Authorization header as the only identity source, cached for at most five minutes', () => {
+        const Properties = onlyOne(template, 'AWS::ApiGateway::Authorizer').Properties;
+        expect(Properties).toMatchObject({ Type: 'REQUEST', IdentitySource: 'method.request.header.Authorization' });
+        expect(Properties.AuthorizerResultTtlInSeconds).toBe(props.authorizerCacheTtl?.toSeconds() ?? 300);
+      });
+    });
+
+    describe('the API', () => {
+      const api = onlyOne(template, 'AWS::ApiGateway::RestApi').Properties;
+      const stageResource = onlyOne(template, 'AWS::ApiGateway::Stage');
+
+      test('is regional, and has a default endpoint only behind CloudFront', () => {
+        expect(api.EndpointConfiguration.Types).toEqual(['REGIONAL']);
+        expect(api.DisableExecuteApiEndpoint).toBe(props.domain !== undefined);
+      });
+
+      test('has a stage name that is a valid path segment', () => {
+        expect(stageResource.Properties.StageName).toMatch(/^[A-Za-z0-9_]+$/);
+      });
+
+      test('logs requests without query strings, headers and tokens', () => {
+        const { Format } = stageResource.Properties.AccessLogSetting;
+        expect(() => JSON.parse(Format)).not.toThrow();
+        expect(Format).not.toMatch(/querystring|resourcePath\?|header|authorization"/i);
+        expect(stageResource.Properties.MethodSettings).not.toContainEqual(
+          expect.objectContaining({ DataTraceEnabled: true }),
+        );
+      });
+
+      test('is deployed after the role that writes its access log', () => {
+        const accounts = resourcesOf(template, 'AWS::ApiGateway::Account').map(([id]) => id);
+        expect(accounts).toHaveLength(props.manageApiGatewayAccount === false ? 0 : 1);
+        expect(stageResource.DependsOn ?? []).toEqual(expect.arrayContaining(accounts));
+      });
+
+      test('has gateway responses of valid types, with CORS headers', () => {
+        const responseTypes =
+          /^(ACCESS_DENIED|API_CONFIGURATION_ERROR|AUTHORIZER_(CONFIGURATION_ERROR|FAILURE)|BAD_REQUEST_(BODY|PARAMETERS)|DEFAULT_[45]XX|EXPIRED_TOKEN|INTEGRATION_(FAILURE|TIMEOUT)|INVALID_(API_KEY|SIGNATURE)|MISSING_AUTHENTICATION_TOKEN|QUOTA_EXCEEDED|REQUEST_TOO_LARGE|RESOURCE_NOT_FOUND|THROTTLED|UNAUTHORIZED|UNSUPPORTED_MEDIA_TYPE|WAF_FILTERED)$/;
+        for (const [, { Properties }] of resourcesOf(template, 'AWS::ApiGateway::GatewayResponse')) {
+          expect(Properties.ResponseType).toMatch(responseTypes);
+          expect(Properties.ResponseParameters).toMatchObject({
+            'gatewayresponse.header.Access-Control-Allow-Origin': "'*'",
+            'gatewayresponse.header.Access-Control-Expose-Headers': "'WWW-Authenticate, Mcp-Session-Id'",
+          });
+          const body = Properties.ResponseTemplates['application/json'].replace('$context.error.messageString', '""');
+          expect(JSON.parse(body)).toEqual({ error: expect.any(String), error_description: expect.any(String) });
+        }
+      });
+
+      test('answers 503 with Retry-After while a function cannot be invoked', () => {
+        const responses = resourcesOf(template, 'AWS::ApiGateway::GatewayResponse').map(
+          ([, { Properties }]) => Properties,
+        );
+        for (const type of ['INTEGRATION_FAILURE', 'AUTHORIZER_FAILURE', 'AUTHORIZER_CONFIGURATION_ERROR']) {
+          expect(responses.find(({ ResponseType }) => ResponseType === type)).toMatchObject({
+            StatusCode: '503',
+            ResponseParameters: { 'gatewayresponse.header.Retry-After': "'2'" },
+          });
+        }
+      });
+
+      test('sends the challenges, and no other resource does', () => {
+        const responses = resourcesOf(template, 'AWS::ApiGateway::GatewayResponse');
+        const challengeOf = (type: string) =>
+          resolve(
+            responses.find(([, { Properties }]) => Properties.ResponseType === type)![1].Properties.ResponseParameters[
+              'gatewayresponse.header.WWW-Authenticate'
+            ],
+          );
+        const host = props.domain?.domainName ?? 'd111111abcdef8.cloudfront.net';
+        expect(challengeOf('UNAUTHORIZED')).toBe(
+          `'Bearer resource_metadata="https://${host}/.well-known/oauth-protected-resource/mcp", scope="mcp"'`,
+        );
+        expect(challengeOf('ACCESS_DENIED')).toBe('context.authorizer.challenge');
+        const others = Object.values(template.Resources).filter(
+          ({ Type }) => Type !== 'AWS::ApiGateway::GatewayResponse',
+        );
+        expect(JSON.stringify(others)).not.toMatch(/www-authenticate/i);
+      });
+
+      test('is at the root of its host name', () => {
+        if (props.domain === undefined) {
+          const Properties = onlyOne(template, 'AWS::CloudFront::Distribution').Properties;
+          const { Origins, DefaultCacheBehavior, CustomErrorResponses } = Properties.DistributionConfig;
+          expect(Origins).toEqual([expect.objectContaining({ OriginPath: `/${stageResource.Properties.StageName}` })]);
+          expect(DefaultCacheBehavior).toMatchObject({ ViewerProtocolPolicy: 'https-only', Compress: false });
+          for (const { ErrorCachingMinTTL } of CustomErrorResponses) expect(ErrorCachingMinTTL).toBe(0);
+          const [[policyId, policy] = []] = resourcesOf(template, 'AWS::CloudFront::CachePolicy');
+          const cached = { CachePolicyId: { Ref: policyId }, ViewerProtocolPolicy: 'https-only', Compress: false };
+          expect(Properties.DistributionConfig.CacheBehaviors).toEqual([
+            expect.objectContaining({ PathPattern: '/jwks.json', ...cached }),
+            expect.objectContaining({ PathPattern: '/.well-known/*', ...cached }),
+          ]);
+          // Nothing that a client sends is part of the response, except the id of the key.
+          for (const each of Properties.DistributionConfig.CacheBehaviors) {
+            expect(each).not.toHaveProperty('OriginRequestPolicyId');
+          }
+          expect(policy!.Properties.CachePolicyConfig).toMatchObject({
+            MinTTL: 0,
+            DefaultTTL: 0,
+            ParametersInCacheKeyAndForwardedToOrigin: {
+              CookiesConfig: { CookieBehavior: 'none' },
+              HeadersConfig: { HeaderBehavior: 'none' },
+              QueryStringsConfig: { QueryStringBehavior: 'whitelist', QueryStrings: ['kid'] },
+            },
+          });
+        } else {
+          const Properties = onlyOne(template, 'AWS::ApiGateway::BasePathMapping').Properties;
+          expect(Properties.BasePath).toBeUndefined();
+        }
+      });
+    });
+
+    describe('data', () => {
+      const table = onlyOne(template, 'AWS::DynamoDB::GlobalTable');
+      const retained = [
+        ...resourcesOf(template, 'AWS::DynamoDB::GlobalTable'),
+        ...resourcesOf(template, 'AWS::KMS::Key'),
+        ...resourcesOf(template, 'AWS::Cognito::UserPool'),
+      ];
+
+      test('have a table with the keys and indexes of table-keys.ts', () => {
+        const { AttributeDefinitions, KeySchema, GlobalSecondaryIndexes, TimeToLiveSpecification } = table.Properties;
+        const keys = (schema: { AttributeName: string; KeyType: string }[]) =>
+          schema.map(({ AttributeName, KeyType }) => `${KeyType} ${AttributeName}`);
+        expect(keys(KeySchema)).toEqual([`HASH ${tableAttributes.partitionKey}`, `RANGE ${tableAttributes.sortKey}`]);
+        const secondary = GlobalSecondaryIndexes as { IndexName: string; KeySchema: typeof KeySchema }[];
+        expect(Object.fromEntries(secondary.map((index) => [index.IndexName, keys(index.KeySchema)]))).toEqual(
+          Object.fromEntries(
+            Object.values(indexes).map(({ name, partitionKey, sortKey }) => [
+              name,
+              [`HASH ${partitionKey}`, `RANGE ${sortKey}`],
+            ]),
+          ),
+        );
+        expect(
+          AttributeDefinitions.map(({ AttributeName }: { AttributeName: string }) => AttributeName).sort(),
+        ).toEqual(
+          [tableAttributes, ...Object.values(indexes)]
+            .flatMap(({ partitionKey, sortKey }) => [partitionKey, sortKey])
+            .sort(),
+        );
+        expect(TimeToLiveSpecification).toEqual({ AttributeName: tableAttributes.timeToLive, Enabled: true });
+      });
+
+      test(stage === 'prod' ? 'are retained with the stack deleted' : 'are deleted with the stack', () => {
+        const policy = stage === 'prod' ? 'Retain' : 'Delete';
+        expect(retained.map(([id, { DeletionPolicy }]) => [id, DeletionPolicy])).toEqual(
+          retained.map(([id]) => [id, policy]),
+        );
+        const [replica] = table.Properties.Replicas;
+        expect(replica.DeletionProtectionEnabled).toBe(stage === 'prod');
+        expect(replica.PointInTimeRecoverySpecification.PointInTimeRecoveryEnabled).toBe(stage === 'prod');
+      });
+
+      test('are in resources with fixed logical ids, because CloudFormation replaces a renamed resource', () => {
+        expect(retained.map(([id]) => id)).toEqual([
+          'Table710B521B',
+          'SealKeyC5072D71',
+          'SigningKey49B95470',
+          ...(props.identityProvider === undefined ? ['UsersPoolBFC35D3B'] : []),
+        ]);
+      });
+
+      test('have no physical names that would collide in a second deployment', () => {
+        const names = Object.values(template.Resources).flatMap(({ Type, Properties }) =>
+          Object.keys(Properties)
+            .filter((property) => property.endsWith('Name'))
+            .map((property) => `${Type} ${property}`),
+        );
+        const uniqueWithinParent = [
+          'AWS::ApiGateway::Authorizer Name',
+          'AWS::ApiGateway::Stage StageName',
+          'AWS::Cognito::UserPoolGroup GroupName',
+          'AWS::IAM::Policy PolicyName',
+          'AWS::Lambda::EventInvokeConfig FunctionName',
+          'AWS::Lambda::Permission FunctionName',
+        ];
+        const namesOfSettings = [
+          'AWS::ApiGateway::BasePathMapping DomainName',
+          'AWS::ApiGateway::DomainName DomainName',
+          'AWS::Route53::RecordSet Name',
+        ];
+        const otherNames = ['AWS::CloudWatch::Alarm MetricName', 'AWS::SNS::Topic DisplayName'];
+        // API Gateway permits several APIs with the same name.
+        const allowed = [...uniqueWithinParent, ...namesOfSettings, ...otherNames, 'AWS::ApiGateway::RestApi Name'];
+        expect(allowed).toEqual(expect.arrayContaining(names));
+      });
+    });
+
+    test('every log group has a retention', () => {
+      const groups = resourcesOf(template, 'AWS::Logs::LogGroup');
+      expect(groups).toHaveLength(7);
+      for (const [, { Properties }] of groups) expect(Properties.RetentionInDays).toBe(30);
+    });
+
+    test('Lambda logs warnings only, and every line of a tool', () => {
+      const functions = resourcesOf(template, 'AWS::Lambda::Function');
+      expect(functions).toHaveLength(6);
+      for (const [, { Properties }] of functions) {
+        expect(Properties.LoggingConfig).toMatchObject({
+          LogFormat: 'JSON',
+          SystemLogLevel: 'WARN',
+          ApplicationLogLevel: 'TRACE',
+        });
       }
     });
-  });
 
-  describe('data', () => {
-    const table = onlyOne(template, 'AWS::DynamoDB::GlobalTable');
-    const retained = [
-      ...resourcesOf(template, 'AWS::DynamoDB::GlobalTable'),
-      ...resourcesOf(template, 'AWS::KMS::Key'),
-      ...resourcesOf(template, 'AWS::Cognito::UserPool'),
-    ];
-
-    test('have a table with the keys and indexes of table-keys.ts', () => {
-      const { AttributeDefinitions, KeySchema, GlobalSecondaryIndexes, TimeToLiveSpecification } = table.Properties;
-      const keys = (schema: { AttributeName: string; KeyType: string }[]) =>
-        schema.map(({ AttributeName, KeyType }) => `${KeyType} ${AttributeName}`);
-      expect(keys(KeySchema)).toEqual([`HASH ${tableAttributes.partitionKey}`, `RANGE ${tableAttributes.sortKey}`]);
-      const secondary = GlobalSecondaryIndexes as { IndexName: string; KeySchema: typeof KeySchema }[];
-      expect(Object.fromEntries(secondary.map((index) => [index.IndexName, keys(index.KeySchema)]))).toEqual(
-        Object.fromEntries(
-          Object.values(indexes).map(({ name, partitionKey, sortKey }) => [
-            name,
-            [`HASH ${partitionKey}`, `RANGE ${sortKey}`],
-          ]),
-        ),
-      );
-      expect(AttributeDefinitions.map(({ AttributeName }: { AttributeName: string }) => AttributeName).sort()).toEqual(
-        [tableAttributes, ...Object.values(indexes)]
-          .flatMap(({ partitionKey, sortKey }) => [partitionKey, sortKey])
-          .sort(),
-      );
-      expect(TimeToLiveSpecification).toEqual({ AttributeName: tableAttributes.timeToLive, Enabled: true });
+    test('the signing key is for ES256, and the seal key rotates', () => {
+      const [seal, signing] = resourcesOf(template, 'AWS::KMS::Key').map(([, { Properties }]) => Properties);
+      expect(signing).toMatchObject({ KeySpec: 'ECC_NIST_P256', KeyUsage: 'SIGN_VERIFY' });
+      expect(seal).toMatchObject({ EnableKeyRotation: true });
     });
 
-    test(stage === 'prod' ? 'are retained with the stack deleted' : 'are deleted with the stack', () => {
-      const policy = stage === 'prod' ? 'Retain' : 'Delete';
-      expect(retained.map(([id, { DeletionPolicy }]) => [id, DeletionPolicy])).toEqual(
-        retained.map(([id]) => [id, policy]),
-      );
-      const [replica] = table.Properties.Replicas;
-      expect(replica.DeletionProtectionEnabled).toBe(stage === 'prod');
-      expect(replica.PointInTimeRecoverySpecification.PointInTimeRecoveryEnabled).toBe(stage === 'prod');
+    test('the firewall is associated with the stage of the API', () => {
+      const acls = resourcesOf(template, 'AWS::WAFv2::WebACL').map(([, { Properties }]) => Properties.Scope);
+      expect(acls).toEqual(props.firewall ? ['REGIONAL'] : []);
+      expect(resourcesOf(template, 'AWS::WAFv2::WebACLAssociation')).toHaveLength(acls.length);
     });
-
-    test('are in resources with fixed logical ids, because CloudFormation replaces a renamed resource', () => {
-      expect(retained.map(([id]) => id)).toEqual([
-        'Table710B521B',
-        'SealKeyC5072D71',
-        'SigningKey49B95470',
-        ...(props.identityProvider === undefined ? ['UsersPoolBFC35D3B'] : []),
-      ]);
-    });
-
-    test('have no physical names that would collide in a second deployment', () => {
-      const names = Object.values(template.Resources).flatMap(({ Type, Properties }) =>
-        Object.keys(Properties)
-          .filter((property) => property.endsWith('Name'))
-          .map((property) => `${Type} ${property}`),
-      );
-      const uniqueWithinParent = [
-        'AWS::ApiGateway::Authorizer Name',
-        'AWS::ApiGateway::Stage StageName',
-        'AWS::Cognito::UserPoolGroup GroupName',
-        'AWS::IAM::Policy PolicyName',
-        'AWS::Lambda::EventInvokeConfig FunctionName',
-        'AWS::Lambda::Permission FunctionName',
-      ];
-      const namesOfSettings = [
-        'AWS::ApiGateway::BasePathMapping DomainName',
-        'AWS::ApiGateway::DomainName DomainName',
-        'AWS::Route53::RecordSet Name',
-      ];
-      const otherNames = ['AWS::CloudWatch::Alarm MetricName', 'AWS::SNS::Topic DisplayName'];
-      // API Gateway permits several APIs with the same name.
-      const allowed = [...uniqueWithinParent, ...namesOfSettings, ...otherNames, 'AWS::ApiGateway::RestApi Name'];
-      expect(allowed).toEqual(expect.arrayContaining(names));
-    });
-  });
-
-  test('every log group has a retention', () => {
-    const groups = resourcesOf(template, 'AWS::Logs::LogGroup');
-    expect(groups).toHaveLength(7);
-    for (const [, { Properties }] of groups) expect(Properties.RetentionInDays).toBe(30);
-  });
-
-  test('Lambda logs warnings only, and every line of a tool', () => {
-    const functions = resourcesOf(template, 'AWS::Lambda::Function');
-    expect(functions).toHaveLength(6);
-    for (const [, { Properties }] of functions) {
-      expect(Properties.LoggingConfig).toMatchObject({
-        LogFormat: 'JSON',
-        SystemLogLevel: 'WARN',
-        ApplicationLogLevel: 'TRACE',
-      });
-    }
-  });
-
-  test('the signing key is for ES256, and the seal key rotates', () => {
-    const [seal, signing] = resourcesOf(template, 'AWS::KMS::Key').map(([, { Properties }]) => Properties);
-    expect(signing).toMatchObject({ KeySpec: 'ECC_NIST_P256', KeyUsage: 'SIGN_VERIFY' });
-    expect(seal).toMatchObject({ EnableKeyRotation: true });
-  });
-
-  test('the firewall is associated with the stage of the API', () => {
-    const acls = resourcesOf(template, 'AWS::WAFv2::WebACL').map(([, { Properties }]) => Properties.Scope);
-    expect(acls).toEqual(props.firewall ? ['REGIONAL'] : []);
-    expect(resourcesOf(template, 'AWS::WAFv2::WebACLAssociation')).toHaveLength(acls.length);
-  });
-});
+  },
+);
 
 describe('the user pool', () => {
   const template = synthesize();

@@ -1,18 +1,15 @@
-import { App, Stack } from 'aws-cdk-lib';
+import type { Stack } from 'aws-cdk-lib';
 import { Annotations, Match, Template } from 'aws-cdk-lib/assertions';
 import { Port, SecurityGroup, SubnetType, Vpc } from 'aws-cdk-lib/aws-ec2';
 import { Key } from 'aws-cdk-lib/aws-kms';
 import { Holdfast, type HoldfastProps } from '../../lib/holdfast-construct.ts';
-import type { Resource } from '../support/synthesized-template.ts';
+import { ownerStack, type Resource } from '../support/synthesized-template.ts';
 
 /** Settings of the functions that run the tools, as deployed. */
 
-const newStack = () =>
-  new Stack(new App({ context: { 'aws:cdk:bundling-stacks': [] }, builtinCloudFormationValidation: false }), 'Owner');
-
 /** @param props of the construct, from its stack */
 function deploy(props: HoldfastProps | ((stack: Stack) => HoldfastProps)) {
-  const stack = newStack();
+  const stack = ownerStack();
   const holdfast = new Holdfast(stack, 'Default', typeof props === 'function' ? props(stack) : props);
   return { stack, holdfast, template: Template.fromStack(stack) };
 }
@@ -107,7 +104,7 @@ describe('a VPC', () => {
   });
 
   test('lets a database admit the tools', () => {
-    const stack = newStack();
+    const stack = ownerStack();
     const vpc = new Vpc(stack, 'Vpc', { maxAzs: 1 });
     const database = new SecurityGroup(stack, 'Database', { vpc });
     database.connections.allowFrom(new Holdfast(stack, 'Default', { vpc }), Port.tcp(5432));
@@ -212,5 +209,5 @@ test.each<[message: string, props: HoldfastProps]>([
   ['environment has "1ST"', { environment: { '1ST': 'mine' } }],
   ['encryptionKey is "my-key"', { encryptionKey: 'my-key' }],
 ])('a setting that cannot work is rejected: %s', (message, props) => {
-  expect(() => new Holdfast(newStack(), 'Default', props)).toThrow(message);
+  expect(() => new Holdfast(ownerStack(), 'Default', props)).toThrow(message);
 });

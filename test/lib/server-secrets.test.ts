@@ -1,19 +1,16 @@
-import { App, Stack } from 'aws-cdk-lib';
 import { Template } from 'aws-cdk-lib/assertions';
 import { Key } from 'aws-cdk-lib/aws-kms';
 import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import { Holdfast } from '../../lib/holdfast-construct.ts';
 import type { HoldfastSettings } from '../../lib/settings/holdfast-settings.ts';
+import { ownerStack } from '../support/synthesized-template.ts';
 
 /** The setting `secrets` and `addSecret`. */
 
 const arn = 'arn:aws:secretsmanager:eu-west-1:111122223333:secret:stripe';
 
-const newStack = () =>
-  new Stack(new App({ context: { 'aws:cdk:bundling-stacks': [] }, builtinCloudFormationValidation: false }), 'Owner');
-
 function synthesizeWith(secrets: HoldfastSettings['secrets']): Template {
-  const stack = newStack();
+  const stack = ownerStack();
   new Holdfast(stack, 'Default', { secrets });
   return Template.fromStack(stack);
 }
@@ -41,7 +38,7 @@ test('the MCP function and the worker receive the ARN, and may read this secret 
 });
 
 test('the grant for a secret that is imported by its name matches any suffix of its ARN', () => {
-  const stack = newStack();
+  const stack = ownerStack();
   new Holdfast(stack, 'Default', { secrets: { STRIPE_KEY: Secret.fromSecretNameV2(stack, 'Stripe', 'stripe') } });
   const statements = policiesWith(Template.fromStack(stack), 'secretsmanager:GetSecretValue');
   expect(statements.map(({ Resource }) => JSON.stringify(Resource))).toEqual([
@@ -51,7 +48,7 @@ test('the grant for a secret that is imported by its name matches any suffix of 
 });
 
 test('a secret of the same app with a customer managed key is passed as an object, and its key decrypts for it alone', () => {
-  const stack = newStack();
+  const stack = ownerStack();
   const secret = new Secret(stack, 'Stripe', { encryptionKey: new Key(stack, 'Key') });
   new Holdfast(stack, 'Default').addSecret('STRIPE_KEY', secret);
   const template = Template.fromStack(stack);
@@ -84,8 +81,8 @@ test.each<[string, HoldfastSettings['secrets'], string]>([
     'secrets.STRIPE_KEY is not a complete ARN',
   ],
 ])('rejects %s', (_, secrets, message) => {
-  expect(() => new Holdfast(newStack(), 'Default', { secrets })).toThrow(message);
-  expect(() => new Holdfast(newStack(), 'Default', { secrets })).not.toThrow('sk_live_1');
+  expect(() => new Holdfast(ownerStack(), 'Default', { secrets })).toThrow(message);
+  expect(() => new Holdfast(ownerStack(), 'Default', { secrets })).not.toThrow('sk_live_1');
   const [[name, secret]] = Object.entries(secrets!) as [[string, string]];
-  expect(() => new Holdfast(newStack(), 'Default').addSecret(name, secret)).toThrow(message);
+  expect(() => new Holdfast(ownerStack(), 'Default').addSecret(name, secret)).toThrow(message);
 });

@@ -1,4 +1,4 @@
-import { App, CfnParameter, Duration, Stack } from 'aws-cdk-lib';
+import { CfnParameter, Duration, type Stack } from 'aws-cdk-lib';
 import { Template } from 'aws-cdk-lib/assertions';
 import { Certificate } from 'aws-cdk-lib/aws-certificatemanager';
 import { Key } from 'aws-cdk-lib/aws-kms';
@@ -8,12 +8,9 @@ import { Topic } from 'aws-cdk-lib/aws-sns';
 import { Holdfast } from '../../lib/holdfast-construct.ts';
 import type { HoldfastSettings } from '../../lib/settings/holdfast-settings.ts';
 import type { IdentityProviderSettings } from '../../lib/settings/identity-provider-settings.ts';
-import type { SynthesizedTemplate } from '../support/synthesized-template.ts';
+import { ownerStack, type SynthesizedTemplate } from '../support/synthesized-template.ts';
 
 /** Settings whose values CloudFormation resolves. */
-
-const newStack = () =>
-  new Stack(new App({ context: { 'aws:cdk:bundling-stacks': [] }, builtinCloudFormationValidation: false }), 'Owner');
 
 /** The members of settings that hold any string, or a list of them. */
 type Strings<S> = { [K in keyof S as string extends S[K] ? K : string[] extends S[K] ? K : never]-?: S[K] };
@@ -71,7 +68,7 @@ const unused = (template: SynthesizedTemplate, names: string[]) =>
   names.filter((name) => !JSON.stringify(template.Resources).includes(`{"Ref":"${name}"}`));
 
 test('a token in a string of the settings reaches the template', () => {
-  const stack = newStack();
+  const stack = ownerStack();
   const { settings, names } = withParameters(stack);
   new Holdfast(stack, 'Default', settings);
   // Direct mode and a topic exclude other settings.
@@ -86,7 +83,7 @@ test('a token in a string of the settings reaches the template', () => {
 });
 
 test('an issuer that is a token names the provider by its host', () => {
-  const stack = newStack();
+  const stack = ownerStack();
   const issuer = new CfnParameter(stack, 'Issuer').valueAsString;
   new Holdfast(stack, 'Default', { identityProvider: { issuer, clientId: 'holdfast' } });
   const oauth = Object.entries(templateOf(stack).Resources).find(([id]) => id.startsWith('OAuthFunction'))![1];
@@ -96,7 +93,7 @@ test('an issuer that is a token names the provider by its host', () => {
 });
 
 test('a token in a number or a duration reaches the template', () => {
-  const stack = newStack();
+  const stack = ownerStack();
   const names: string[] = [];
   const number = (name: string) => {
     names.push(name);
@@ -123,13 +120,13 @@ test('a token in a number or a duration reaches the template', () => {
 });
 
 test('a tool timeout that is a token is rejected, because other limits are calculated from it', () => {
-  const stack = newStack();
+  const stack = ownerStack();
   const toolTimeout = Duration.minutes(new CfnParameter(stack, 'Minutes', { type: 'Number' }).valueAsNumber);
   expect(() => new Holdfast(stack, 'Default', { toolTimeout })).toThrow('toolTimeout is a token');
 });
 
 test('the resources of the same app are accepted in place of their ARNs', () => {
-  const stack = newStack();
+  const stack = ownerStack();
   const hostedZone = new PublicHostedZone(stack, 'Zone', { zoneName: 'example.com' });
   const key = new Key(stack, 'SecretKey');
   new Holdfast(stack, 'Default', {

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { App, Duration } from 'aws-cdk-lib';
+import { App, Duration, Stack } from 'aws-cdk-lib';
 import { Template } from 'aws-cdk-lib/assertions';
 import { HoldfastStack, type HoldfastStackProps } from '../../lib/holdfast-stack.ts';
 
@@ -18,22 +18,31 @@ export type Resource = {
 
 export type SynthesizedTemplate = { Resources: Record<string, Resource>; Outputs: Record<string, { Value: unknown }> };
 
+/** The feature flags of `cdk.json`. */
+export const featureFlags: Record<string, unknown> = context;
+
 /**
- * The template without function bundles, which take a second to build and have a separate test, and without the stack traces
- * of each construct.
+ * An app without function bundles, which take a second to build and have a separate test, and without the stack traces of each
+ * construct.
  */
-export function synthesize(props: HoldfastStackProps = {}): SynthesizedTemplate {
-  const app = new App({
+const testApp = (flags: Record<string, unknown>): App =>
+  new App({
     context: {
-      ...context,
+      ...flags,
       'aws:cdk:bundling-stacks': [],
       'aws:cdk:disable-stack-trace': true,
       'aws:cdk:disable-creation-stack-traces': true,
     },
     builtinCloudFormationValidation: false,
   });
-  return Template.fromStack(new HoldfastStack(app, 'Holdfast', props)).toJSON() as SynthesizedTemplate;
+
+/** The template of the stack. @param flags the feature flags of the app */
+export function synthesize(props: HoldfastStackProps = {}, flags = featureFlags): SynthesizedTemplate {
+  return Template.fromStack(new HoldfastStack(testApp(flags), 'Holdfast', props)).toJSON() as SynthesizedTemplate;
 }
+
+/** The stack of an owner, to which a test adds constructs. @param flags the feature flags of the app */
+export const ownerStack = (name = 'Owner', flags = featureFlags): Stack => new Stack(testApp(flags), name);
 
 export function resourcesOf(template: SynthesizedTemplate, type: string): [id: string, resource: Resource][] {
   return Object.entries(template.Resources).filter(([, resource]) => resource.Type === type);
