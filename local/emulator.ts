@@ -58,8 +58,10 @@ export type EmulatorOptions = {
   environmentFile?: string;
   /** Settings by their context names, before those of `cdk.json`. */
   context?: Record<string, string> | undefined;
-  /** A cloud assembly to run unchanged. @default runs the CDK app, and again whenever its sources change */
+  /** A cloud assembly to run unchanged. @default runs the CDK app */
   assembly?: string;
+  /** Runs the CDK app again whenever its sources change. @default true, without an assembly */
+  watch?: boolean;
   /** A new execution environment for every request, so that no module state survives by accident. */
   freshPerRequest?: boolean;
   /**
@@ -176,7 +178,7 @@ async function start(options: EmulatorOptions, cleanups: CleanupStack): Promise<
   data.operatorAccess = operatorAccess(services, marker);
 
   const redeploy = async () => deployment.update(resolve(await readStack()));
-  if (options.assembly === undefined) {
+  if (options.watch ?? options.assembly === undefined) {
     cleanups.add(redeployOnChange(project, async () => report.reloaded(await redeploy()), report));
   }
   const warnAboutFile = () => {

@@ -8,7 +8,7 @@ import { UnauthorizedError } from '@modelcontextprotocol/sdk/client/auth.js';
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
 import { ElicitRequestSchema } from '@modelcontextprotocol/sdk/types.js';
-import { approveAndSignIn } from './form-browser.ts';
+import { approveAndSignIn } from '../../local/testing/form-browser.ts';
 
 /** The stored sign-in of an assistant, for the clients of both SDKs. */
 export class SignInMemory {

@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { approveAndSignIn, Browser } from './form-browser.ts';
+import { approveAndSignIn, Browser } from '../../local/testing/form-browser.ts';
 
 /** An OAuth client without a library, for requests that a conforming library does not send. */
 

@@ -1,13 +1,14 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { type Configuration, errors, type Provider } from 'oidc-provider';
-import { demoUsers, subjectOf } from './demo-users.ts';
+import { type DemoUser, subjectOf } from './demo-users.ts';
 import type { FindClient } from './oidc-provider-configuration.ts';
 import { errorPage, sendPage, signedOutPage, signInPage } from './oidc-provider-pages.ts';
 
 export type HostedSignInOptions = {
   provider: Provider;
   findClient: FindClient;
+  users: readonly DemoUser[];
   /** User names of the users who may not sign in. */
   disabled: ReadonlySet<string>;
   cookieOptions: NonNullable<Configuration['cookies']>['long'];
@@ -22,7 +23,7 @@ export class HostedSignIn {
   }
 
   async signIn(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const { provider, disabled } = this.#options;
+    const { provider, users, disabled } = this.#options;
     let interaction: Awaited<ReturnType<Provider['interactionDetails']>>;
     try {
       interaction = await provider.interactionDetails(request, response);
@@ -34,7 +35,7 @@ export class HostedSignIn {
 
     const form = new URLSearchParams(await text(request));
     const username = form.get('username')?.trim().toLowerCase() ?? '';
-    const user = demoUsers.find((each) => each.username === username && !disabled.has(username));
+    const user = users.find((each) => each.username === username && !disabled.has(username));
     if (user === undefined || form.get('password') !== user.username) {
       return sendPage(response, 401, signInPage(username));
     }

@@ -1,7 +1,7 @@
 import type { JsonWebKey } from 'node:crypto';
 import { type ClientMetadata, type Configuration, errors, type FindAccount, interactionPolicy } from 'oidc-provider';
 import type { CognitoClient, UserPool } from './cognito-client.ts';
-import { demoUsers, subjectOf } from './demo-users.ts';
+import { type DemoUser, subjectOf } from './demo-users.ts';
 import { errorPage, pageHeaders } from './oidc-provider-pages.ts';
 import type { OidcProviderRecords } from './oidc-provider-records.ts';
 
@@ -19,6 +19,7 @@ export const cognitoRoutes = {
 
 export type ConfigurationSources = {
   pool: UserPool;
+  users: readonly DemoUser[];
   records: OidcProviderRecords;
   signingKey: JsonWebKey;
   cookieKey: string;
@@ -37,6 +38,7 @@ export const clientFinder =
 /** oidc-provider's settings for a user pool of Cognito. */
 export function providerConfiguration({
   pool,
+  users,
   records,
   signingKey,
   cookieKey,
@@ -59,7 +61,7 @@ export function providerConfiguration({
     },
     // Cognito's id token has all claims that the scopes allow, not only `sub`.
     conformIdTokenClaims: false,
-    findAccount: accountFinder(pool, disabled),
+    findAccount: accountFinder(pool, users, disabled),
     interactions: { policy: signInPolicy(findClient), url: (_, { uid }) => `/${poolId}/login/${uid}` },
     loadExistingGrant: newGrant,
     issueRefreshToken: () => true,
@@ -114,12 +116,16 @@ function lifetimes(findClient: FindClient): Configuration['ttl'] {
   };
 }
 
-function accountFinder({ groups: allGroups }: UserPool, disabled: ReadonlySet<string>): FindAccount {
+function accountFinder(
+  { groups: allGroups }: UserPool,
+  users: readonly DemoUser[],
+  disabled: ReadonlySet<string>,
+): FindAccount {
   return (_, subject) => {
-    const user = demoUsers.find((each) => subjectOf(each) === subject);
+    const user = users.find((each) => subjectOf(each) === subject);
     if (user === undefined || disabled.has(user.username)) return undefined;
     const { username, name, email } = user;
-    const groups = user.admin ? allGroups : [];
+    const groups = [...(user.admin ? allGroups : []), ...(user.groups ?? [])];
     const identity = { sub: subject, email, email_verified: true, name };
     const idTokenClaims = {
       ...identity,

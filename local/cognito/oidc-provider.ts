@@ -5,6 +5,7 @@ import { type KoaContextWithOIDC, Provider } from 'oidc-provider';
 import type { Intercept } from '../request-interception.ts';
 import { CognitoAccessTokens, newSigningKey } from './cognito-access-tokens.ts';
 import type { UserPool } from './cognito-client.ts';
+import { type DemoUser, demoUsers } from './demo-users.ts';
 import { HostedSignIn } from './hosted-sign-in.ts';
 import { listenOnLoopback } from './loopback-server.ts';
 import { clientFinder, cognitoRoutes, providerConfiguration } from './oidc-provider-configuration.ts';
@@ -27,6 +28,8 @@ export type OidcProvider = {
   intercept(by: Intercept | undefined): void;
   /** As AdminDisableUser: the user can neither sign in nor refresh until the next start. */
   disable(username: string): void;
+  /** Adds a user, or replaces the user of the same name. */
+  setUser(user: DemoUser): void;
   close(): Promise<void>;
 };
 
@@ -66,6 +69,7 @@ export async function startOidcProvider(options: OidcProviderOptions): Promise<O
   const signingKey = await records.secret<JsonWebKey>('signing-key', newSigningKey);
   const cookieKey = await records.secret<string>('cookie-key', () => randomBytes(32).toString('base64url'));
   const disabled = new Set<string>();
+  const users = [...demoUsers];
   let failing = false;
   let intercept: Intercept | undefined;
 
@@ -79,12 +83,13 @@ export async function startOidcProvider(options: OidcProviderOptions): Promise<O
     void (intercept ? intercept({ message: request, response, answer: exchange }) : exchange());
   });
   const issuer = `http://localhost:${server.port}/${poolId}`;
-  const configuration = providerConfiguration({ pool: options, records, signingKey, cookieKey, disabled });
+  const configuration = providerConfiguration({ pool: options, users, records, signingKey, cookieKey, disabled });
   const provider = new Provider(issuer, configuration);
   imitateCognito(provider, new CognitoAccessTokens(issuer, signingKey));
   const pages = new HostedSignIn({
     provider,
     findClient: clientFinder(options),
+    users,
     disabled,
     cookieOptions: configuration.cookies?.long,
   });
@@ -100,6 +105,10 @@ export async function startOidcProvider(options: OidcProviderOptions): Promise<O
     },
     disable(username) {
       disabled.add(username);
+    },
+    setUser(user) {
+      const index = users.findIndex(({ username }) => username === user.username);
+      users.splice(index === -1 ? users.length : index, 1, user);
     },
     close: server.close,
   };

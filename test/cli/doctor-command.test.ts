@@ -2,9 +2,9 @@ import { execFile, spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { promisify } from 'node:util';
-import { approveAndSignIn } from '../../bench/harness/form-browser.ts';
 import { projectRoot } from '../../bench/harness/project-copy.ts';
 import type { Finding } from '../../cli/doctor/finding.ts';
+import { approveAndSignIn } from '../../local/testing/form-browser.ts';
 import { problems } from '../support/scripted-deployment.ts';
 import { TestCloud } from '../support/test-cloud.ts';
 

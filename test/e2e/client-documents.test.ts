@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { exportJWK, generateKeyPair, type JWK, type JWTPayload, SignJWT } from 'jose';
-import { approveAndSignIn, Browser, type Page } from '../../bench/harness/form-browser.ts';
 import { initialize, OAuthClient, postMcp, redirectUri, type Tokens } from '../../bench/harness/raw-oauth-client.ts';
+import { approveAndSignIn, Browser, type Page } from '../../local/testing/form-browser.ts';
 import { DocumentClouds, type DocumentServer, unsafely } from '../support/document-server.ts';
 import type { TestCloud } from '../support/test-cloud.ts';
 

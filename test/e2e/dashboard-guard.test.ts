@@ -1,4 +1,3 @@
-import { Browser } from '../../bench/harness/form-browser.ts';
 import { type Assistant, assistants } from '../../bench/harness/mcp-clients.ts';
 import type {
   CallRow,
@@ -9,6 +8,7 @@ import type {
   SessionRow,
 } from '../../lambda/core/dashboard/dashboard-api.ts';
 import { keyPrefix } from '../../lambda/shared/table-keys.ts';
+import { Browser } from '../../local/testing/form-browser.ts';
 import { DashboardClient } from '../support/dashboard-client.ts';
 import { TestCloud } from '../support/test-cloud.ts';
 import { json, rawRequest } from '../support/wire-checks.ts';

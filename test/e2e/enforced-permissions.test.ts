@@ -1,6 +1,6 @@
-import { Browser } from '../../bench/harness/form-browser.ts';
 import { callTool, initialize, OAuthClient, postMcp, redirectUri } from '../../bench/harness/raw-oauth-client.ts';
 import type { Statement } from '../../local/iam/iam-policy.ts';
+import { Browser } from '../../local/testing/form-browser.ts';
 import { becomes } from '../support/becomes.ts';
 import { TestCloud } from '../support/test-cloud.ts';
 

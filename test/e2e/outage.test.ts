@@ -1,6 +1,5 @@
 import { decodeProtectedHeader } from 'jose';
 import type { Service } from '../../bench/harness/fault-injection.ts';
-import { Browser, type Page } from '../../bench/harness/form-browser.ts';
 import {
   callTool,
   initialize,
@@ -10,6 +9,7 @@ import {
   register,
   type Tokens,
 } from '../../bench/harness/raw-oauth-client.ts';
+import { Browser, type Page } from '../../local/testing/form-browser.ts';
 import { TestCloud } from '../support/test-cloud.ts';
 
 /**

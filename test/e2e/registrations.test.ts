@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
-import { approveAndSignIn } from '../../bench/harness/form-browser.ts';
 import { initialize, OAuthClient, postMcp, type Tokens } from '../../bench/harness/raw-oauth-client.ts';
+import { approveAndSignIn } from '../../local/testing/form-browser.ts';
 import { DocumentClouds, unsafely } from '../support/document-server.ts';
 import type { TestCloud } from '../support/test-cloud.ts';
 

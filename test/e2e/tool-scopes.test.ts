@@ -4,7 +4,6 @@ import {
   StreamableHTTPClientTransport,
   UnauthorizedError,
 } from '@modelcontextprotocol/client';
-import { approveAndSignIn, Browser } from '../../bench/harness/form-browser.ts';
 import { SignInMemory } from '../../bench/harness/mcp-clients.ts';
 import {
   callTool,
@@ -15,6 +14,7 @@ import {
   redirectUri,
   type Tokens,
 } from '../../bench/harness/raw-oauth-client.ts';
+import { approveAndSignIn, Browser } from '../../local/testing/form-browser.ts';
 import { TestCloud, toolScopes } from '../support/test-cloud.ts';
 
 jest.setTimeout(60_000);

@@ -1,4 +1,4 @@
-import type { Browser, Page } from '../../bench/harness/form-browser.ts';
+import type { Browser, Page } from '../../local/testing/form-browser.ts';
 
 /** The client that Holdfast is at the provider. */
 export type HoldfastClient = { id: string; secret: string; redirectUri: string };

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { Browser } from '../../bench/harness/form-browser.ts';
 import { callTool, initialize, postMcp } from '../../bench/harness/raw-oauth-client.ts';
 import { dynamoAggregateStore } from '../../lambda/adapters/dynamodb/audit/aggregate-store.ts';
 import { dynamoAuditLogWriter } from '../../lambda/adapters/dynamodb/audit/audit-log-writer.ts';
 import { steps } from '../../lambda/core/audit/aggregates.ts';
+import { Browser } from '../../local/testing/form-browser.ts';
 import { DashboardClient } from '../support/dashboard-client.ts';
 import type { TestCloud } from '../support/test-cloud.ts';
 import { toolCall } from '../support/tool-call-builder.ts';

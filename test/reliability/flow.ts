@@ -1,4 +1,4 @@
-import type { Page } from '../../bench/harness/form-browser.ts';
+import type { Page } from '../../local/testing/form-browser.ts';
 import type { TestCloud } from '../support/test-cloud.ts';
 
 /** The response to one HTTP request. The status is 0 when there was no complete response. */

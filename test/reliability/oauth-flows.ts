@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
 import { exportJWK, generateKeyPair, type JWK, SignJWT } from 'jose';
-import { Browser, type Page } from '../../bench/harness/form-browser.ts';
 import {
   initialize,
   OAuthClient,
@@ -9,6 +8,7 @@ import {
   register,
   type Tokens,
 } from '../../bench/harness/raw-oauth-client.ts';
+import { Browser, type Page } from '../../local/testing/form-browser.ts';
 import type { TestCloud } from '../support/test-cloud.ts';
 import {
   type Answer,

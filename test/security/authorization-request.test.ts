@@ -1,5 +1,5 @@
-import { Browser } from '../../bench/harness/form-browser.ts';
 import { register } from '../../bench/harness/raw-oauth-client.ts';
+import { Browser } from '../../local/testing/form-browser.ts';
 import { TestCloud } from '../support/test-cloud.ts';
 import { expectPage, json, offeredAt, open, rawRequest } from '../support/wire-checks.ts';
 

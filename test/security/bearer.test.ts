@@ -1,7 +1,7 @@
 import { createHash, createPublicKey } from 'node:crypto';
 import { base64url, exportJWK, generateKeyPair, type JWK, SignJWT } from 'jose';
-import { Browser } from '../../bench/harness/form-browser.ts';
 import { callTool, initialize, postMcp, type Tokens } from '../../bench/harness/raw-oauth-client.ts';
+import { Browser } from '../../local/testing/form-browser.ts';
 import { becomes } from '../support/becomes.ts';
 import { TestCloud } from '../support/test-cloud.ts';
 import { json, rawRequest } from '../support/wire-checks.ts';

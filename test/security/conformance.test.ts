@@ -2,8 +2,8 @@ import { spawn } from 'node:child_process';
 import { globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { approveAndSignIn } from '../../bench/harness/form-browser.ts';
 import { freePort } from '../../local/free-port.ts';
+import { approveAndSignIn } from '../../local/testing/form-browser.ts';
 import { TestCloud } from '../support/test-cloud.ts';
 
 jest.setTimeout(60_000);

@@ -1,5 +1,5 @@
-import { Browser, formOf, type Page } from '../../bench/harness/form-browser.ts';
 import { redirectUri } from '../../bench/harness/raw-oauth-client.ts';
+import { Browser, formOf, type Page } from '../../local/testing/form-browser.ts';
 import { TestCloud } from '../support/test-cloud.ts';
 import { answerAt, expectPage, grantOf, open } from '../support/wire-checks.ts';
 

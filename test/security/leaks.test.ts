@@ -1,4 +1,3 @@
-import { Browser, formOf } from '../../bench/harness/form-browser.ts';
 import {
   callTool,
   initialize,
@@ -7,6 +6,7 @@ import {
   redirectUri,
   type Tokens,
 } from '../../bench/harness/raw-oauth-client.ts';
+import { Browser, formOf } from '../../local/testing/form-browser.ts';
 import { Provider } from '../support/fake-token-provider.ts';
 import { type Item, TestCloud } from '../support/test-cloud.ts';
 import { grantOf, json } from '../support/wire-checks.ts';

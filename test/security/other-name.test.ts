@@ -1,6 +1,6 @@
 import { createRemoteJWKSet, jwtVerify } from 'jose';
-import { formOf, type Page } from '../../bench/harness/form-browser.ts';
 import { initialize, OAuthClient, postMcp, redirectUri, type Tokens } from '../../bench/harness/raw-oauth-client.ts';
+import { formOf, type Page } from '../../local/testing/form-browser.ts';
 import { Provider } from '../support/fake-token-provider.ts';
 import { TestCloud } from '../support/test-cloud.ts';
 

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { approveAndSignIn } from '../../bench/harness/form-browser.ts';
+import { approveAndSignIn } from '../../local/testing/form-browser.ts';
 import { TestCloud } from '../support/test-cloud.ts';
 import { offeredAt, open, refusal } from '../support/wire-checks.ts';
 

@@ -1,5 +1,5 @@
-import { approveAndSignIn, Browser, formOf } from '../../bench/harness/form-browser.ts';
 import { type OAuthClient, redirectUri, register } from '../../bench/harness/raw-oauth-client.ts';
+import { approveAndSignIn, Browser, formOf } from '../../local/testing/form-browser.ts';
 import { TestCloud } from '../support/test-cloud.ts';
 import { expectPage, offeredAt, open, refusal } from '../support/wire-checks.ts';
 

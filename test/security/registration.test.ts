@@ -1,5 +1,5 @@
-import { approveAndSignIn } from '../../bench/harness/form-browser.ts';
 import { initialize, OAuthClient, postMcp, register } from '../../bench/harness/raw-oauth-client.ts';
+import { approveAndSignIn } from '../../local/testing/form-browser.ts';
 import { TestCloud } from '../support/test-cloud.ts';
 import { json, open, refusal } from '../support/wire-checks.ts';
 

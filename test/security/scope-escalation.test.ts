@@ -1,5 +1,5 @@
-import { approveAndSignIn } from '../../bench/harness/form-browser.ts';
 import { callTool, initialize, OAuthClient, postMcp, type Tokens } from '../../bench/harness/raw-oauth-client.ts';
+import { approveAndSignIn } from '../../local/testing/form-browser.ts';
 import { TestCloud, toolScopes } from '../support/test-cloud.ts';
 import { json, refusal } from '../support/wire-checks.ts';
 

@@ -1,6 +1,6 @@
-import { Browser } from '../../bench/harness/form-browser.ts';
 import { callTool, initialize, postMcp, redirectUri, type Tokens } from '../../bench/harness/raw-oauth-client.ts';
 import { userKey } from '../../lambda/core/access/user-key.ts';
+import { Browser } from '../../local/testing/form-browser.ts';
 import { type Item, TestCloud } from '../support/test-cloud.ts';
 import { expectPage, grantOf, open, refusal } from '../support/wire-checks.ts';
 

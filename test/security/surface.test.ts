@@ -1,5 +1,5 @@
-import { Browser } from '../../bench/harness/form-browser.ts';
 import { initialize, postMcp, redirectUri, register } from '../../bench/harness/raw-oauth-client.ts';
+import { Browser } from '../../local/testing/form-browser.ts';
 import { TestCloud } from '../support/test-cloud.ts';
 import { grantOf, open, rawRequest, refusal } from '../support/wire-checks.ts';
 

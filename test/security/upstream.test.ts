@@ -1,10 +1,10 @@
 import { createPublicKey } from 'node:crypto';
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
-import { approveAndSignIn, Browser } from '../../bench/harness/form-browser.ts';
 import { initialize, OAuthClient, postMcp, redirectUri, type Tokens } from '../../bench/harness/raw-oauth-client.ts';
 import { openIdProvider } from '../../lambda/adapters/openid.ts';
 import { SignInRefusedError } from '../../lambda/core/identity/upstream-provider.ts';
 import { randomToken } from '../../lambda/core/support/crypto.ts';
+import { approveAndSignIn, Browser } from '../../local/testing/form-browser.ts';
 import { becomes } from '../support/becomes.ts';
 import { Provider, type TokenAnswer, type UpstreamSignIn } from '../support/fake-token-provider.ts';
 import { TestCloud } from '../support/test-cloud.ts';

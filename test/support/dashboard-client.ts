@@ -1,5 +1,5 @@
-import { Browser } from '../../bench/harness/form-browser.ts';
 import { API_PATH, type Me } from '../../lambda/core/dashboard/dashboard-api.ts';
+import { Browser } from '../../local/testing/form-browser.ts';
 
 /** A user signed in to the dashboard, with the requests of its page. */
 export class DashboardClient {

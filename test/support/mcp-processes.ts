@@ -1,40 +1,34 @@
+import { type MemoryPipelineOptions, memoryPipeline } from '../../lambda/adapters/memory/memory-pipeline.ts';
 import { type MemoryStores, memoryStores } from '../../lambda/adapters/memory/memory-stores.ts';
+import { signedInCaller } from '../../lambda/adapters/memory/signed-in-caller.ts';
 import type { Caller } from '../../lambda/core/access/caller.ts';
 import type { Grant } from '../../lambda/core/access/grant.ts';
-import type { AuditRules } from '../../lambda/core/audit/audit-recorder.ts';
-import type { AuditLogWriter } from '../../lambda/core/audit/tool-call.ts';
 import * as http from '../../lambda/core/mcp/mcp-http.ts';
-import { RequestStates } from '../../lambda/core/mcp/modern/request-state.ts';
 import { handleMcpRequest, type PipelineDependencies } from '../../lambda/core/mcp/pipeline.ts';
-import type { CreateServer } from '../../lambda/core/mcp/sdk/owner-server.ts';
-import { ServerStep } from '../../lambda/core/mcp/server-step.ts';
 import { TaskWorker } from '../../lambda/core/mcp/tasks/task-worker.ts';
 import type { TaskJob } from '../../lambda/core/mcp/tasks/tasks.ts';
-import { type SessionRules, Sessions } from '../../lambda/core/sessions/sessions.ts';
-import { epochSeconds } from '../../lambda/core/support/clock.ts';
+import type { SessionRules } from '../../lambda/core/sessions/sessions.ts';
 import { ServiceUnavailableError } from '../../lambda/core/support/service-unavailable-error.ts';
-import type { Branding } from '../../lambda/shared/branding.ts';
 import type { ScopeSet } from '../../lambda/shared/scope-set.ts';
 import type { Endpoint } from './era-clients.ts';
 import { type FakeClock, fakeClock } from './fake-clock.ts';
-import { signedInCaller } from './signed-in-caller.ts';
 
 /** The time at which a test begins, in epoch seconds. */
 export const start = 1_800_000_000;
 const origin = 'https://mcp.example';
 
-type Options = Partial<SessionRules> & {
-  holdSeconds?: number;
-  listenSeconds?: number;
-  allowedOrigins?: string[];
-  record?: Partial<AuditRules>;
-  /** The audit log. @default that of the stores */
-  calls?: AuditLogWriter;
-  toolScopes?: ScopeSet['tools'];
-  taskTtlSeconds?: number;
-  branding?: Branding;
-  createServer: CreateServer;
-};
+type Options = Pick<
+  MemoryPipelineOptions,
+  | keyof SessionRules
+  | 'createServer'
+  | 'holdSeconds'
+  | 'listenSeconds'
+  | 'allowedOrigins'
+  | 'record'
+  | 'calls'
+  | 'taskTtlSeconds'
+  | 'branding'
+> & { toolScopes?: ScopeSet['tools'] };
 
 type Fetch = (url: string | URL, init?: RequestInit) => Promise<Response>;
 
@@ -193,49 +187,26 @@ export class Processes {
   }
 
   #pipeline(process: Process): PipelineDependencies {
-    const { clock } = this;
-    const stores = this.#storesOf(process);
-    const now = () => epochSeconds(clock);
+    const { toolScopes = {}, ...options } = this.#options;
     let trace: string | undefined;
-    const log = (event: string, details?: Record<string, unknown>) =>
-      void this.log.push({ event, details: trace === undefined ? details : { trace, ...details } });
-    const { createServer: create, ttlSeconds = 24 * 3600, ttlSecondsByGroup, stale = 'renew' } = this.#options;
-    const sessions = new Sessions(stores.sessions, { ttlSeconds, ttlSecondsByGroup, stale }, now);
-    const requestStates = new RequestStates({ load: () => this.#key }, stores.requestStates, now);
-    return {
-      sessions,
-      server: new ServerStep({
-        create,
-        branding: this.#options.branding ?? {},
-        executions: stores.executions,
-        requestStates,
-        starter: { start: async (job) => this.start(job) },
-        changes: stores.changes,
-        listenSeconds: this.#options.listenSeconds ?? 0,
-        taskTtlSeconds: this.#options.taskTtlSeconds ?? 3600,
-        holdSeconds: this.#options.holdSeconds ?? 60,
-        savePreferences: (session, preferences) => sessions.savePreferences(session, preferences),
-        clock,
-        log,
-      }),
-      context: { state: stores.state, upstream: undefined, secrets: { get: async () => '' }, clock, log },
-      audit: {
-        store: this.#options.calls ?? stores.calls,
-        rules: { methods: 'tools', arguments: 'no', retentionDays: 30, deployment: 'test', ...this.#options.record },
-        clock,
-        log,
-      },
+    return memoryPipeline({
+      ...options,
+      stores: this.#storesOf(process),
+      key: this.#key,
+      starter: { start: async (job) => this.start(job) },
+      secrets: { get: async () => '' },
       scopes: {
         scopes: { mcp: { description: 'Use it' }, admin: { description: 'Manage it' } },
-        tools: this.#options.toolScopes ?? {},
+        tools: toolScopes,
       },
       publicUrl: origin,
-      allowedOrigins: this.#options.allowedOrigins,
-      log,
+      clock: this.clock,
+      log: (event, details) =>
+        void this.log.push({ event, details: trace === undefined ? details : { trace, ...details } }),
       setTrace: (id) => {
         trace = id;
       },
-    };
+    });
   }
 }
 

@@ -1,4 +1,4 @@
-import { approveAndSignIn } from '../../bench/harness/form-browser.ts';
+import { approveAndSignIn } from '../../local/testing/form-browser.ts';
 
 /** Replaces the browser of a desktop: opens the URL, signs ada in, and follows the redirect to the client. */
 const [, , url = ''] = process.argv;

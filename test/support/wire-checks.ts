@@ -1,7 +1,7 @@
 import { type IncomingHttpHeaders, request } from 'node:http';
 import { text } from 'node:stream/consumers';
-import { Browser, type Page } from '../../bench/harness/form-browser.ts';
 import { redirectUri, type Tokens } from '../../bench/harness/raw-oauth-client.ts';
+import { Browser, type Page } from '../../local/testing/form-browser.ts';
 
 export const json = async (answer: Response) => (await answer.json()) as Record<string, unknown>;
 

@@ -1,4 +1,5 @@
 import { memoryStores } from '../../../lambda/adapters/memory/memory-stores.ts';
+import { signedInCaller } from '../../../lambda/adapters/memory/signed-in-caller.ts';
 import { createToolContext } from '../../../lambda/core/mcp/tool-context.ts';
 import { ToolSecrets } from '../../../lambda/core/mcp/tool-secrets.ts';
 import { Sessions } from '../../../lambda/core/sessions/sessions.ts';
@@ -6,7 +7,6 @@ import { epochSeconds } from '../../../lambda/core/support/clock.ts';
 import { ServiceUnavailableError } from '../../../lambda/core/support/service-unavailable-error.ts';
 import { secretArns } from '../../../lambda/shared/environment.ts';
 import { fakeClock } from '../../support/fake-clock.ts';
-import { signedInCaller } from '../../support/signed-in-caller.ts';
 
 /** `context.secret`, as a tool calls it. */
 

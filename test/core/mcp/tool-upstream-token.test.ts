@@ -1,10 +1,10 @@
 import { memoryStores } from '../../../lambda/adapters/memory/memory-stores.ts';
+import { signedInCaller } from '../../../lambda/adapters/memory/signed-in-caller.ts';
 import { UpstreamTokenManager } from '../../../lambda/core/identity/upstream-tokens.ts';
 import { createToolContext } from '../../../lambda/core/mcp/tool-context.ts';
 import { Sessions } from '../../../lambda/core/sessions/sessions.ts';
 import { epochSeconds } from '../../../lambda/core/support/clock.ts';
 import { fakeClock } from '../../support/fake-clock.ts';
-import { signedInCaller } from '../../support/signed-in-caller.ts';
 
 /** `context.upstreamToken`, as a tool calls it. */
 

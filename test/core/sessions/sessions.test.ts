@@ -1,8 +1,8 @@
 import { memoryStores } from '../../../lambda/adapters/memory/memory-stores.ts';
+import { signedInCaller } from '../../../lambda/adapters/memory/signed-in-caller.ts';
 import type { Caller } from '../../../lambda/core/access/caller.ts';
 import { type ImportedSession, type Initialize, nameOfSession } from '../../../lambda/core/sessions/session.ts';
 import { type SessionAccess, type SessionRules, Sessions } from '../../../lambda/core/sessions/sessions.ts';
-import { signedInCaller } from '../../support/signed-in-caller.ts';
 
 const start = 1_800_000_000;
 const hour = 3600;

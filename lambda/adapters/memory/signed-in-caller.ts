@@ -1,13 +1,14 @@
-import type { Caller } from '../../lambda/core/access/caller.ts';
-import type { Grant } from '../../lambda/core/access/grant.ts';
-import type { GrantStore } from '../../lambda/core/oauth/authorization-flow.ts';
+import type { Caller } from '../../core/access/caller.ts';
+import type { Grant } from '../../core/access/grant.ts';
+import type { GrantStore } from '../../core/oauth/authorization-flow.ts';
 
 const HOUR = 3600;
 const DAY = 24 * HOUR;
 
 /**
- * Stores a grant of the user.
+ * Stores a grant of the user, without a sign-in: for tests.
  *
+ * @param user the key of the user
  * @param start time of the sign-in, epoch seconds
  * @returns the caller of its access token, which is valid for 1,000 hours
  */
@@ -33,9 +34,10 @@ export async function signedInCaller(
     refresh: { head: 1, predecessor: 0, superseded: {} },
     ...change,
   };
-  const code = { grant: grant.id, user, client: 'dcr_1', redirectUri: '', challenge: '', scopes: [], expiresAt: 0 };
-  const approval = { user, client: 'dcr_1', clientName: 'Test', redirectHost: '', scopes: [], at: start };
+  const { id, client, clientName, scopes } = grant;
+  const code = { grant: id, user, client, redirectUri: '', challenge: '', scopes: [], expiresAt: 0 };
+  const approval = { user, client, clientName, redirectHost: '', scopes: [], at: start };
   const tokens = { sealed: '', version: 1, expiresAt: 0, refreshedAt: 0 };
-  await grants.createGrant({ grant, tokens, codeHash: user, code, approval });
-  return { user, grant: grant.id, client: 'dcr_1', scopes: ['mcp'], expiresAt: start + 1000 * HOUR };
+  await grants.createGrant({ grant, tokens, codeHash: id, code, approval });
+  return { user, grant: id, client, scopes, expiresAt: start + 1000 * HOUR };
 }
