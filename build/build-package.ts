@@ -4,6 +4,7 @@
  */
 import { cpSync, globSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { isAbsolute, join } from 'node:path';
+import { transformSync } from 'esbuild';
 import { rolldown } from 'rolldown';
 import { dts } from 'rolldown-plugin-dts';
 import { writeFiles } from '../lib/bundle/esbuild-run.ts';
@@ -11,10 +12,10 @@ import { buildPage } from '../lib/bundle/function-bundle.ts';
 import { buildHalf } from '../lib/bundle/server-bundle.ts';
 import { packageFolder } from '../lib/package-files.ts';
 import { compile } from './compiler.ts';
-import { peers } from './tested-versions.ts';
+import { optionalPeers, peers } from './tested-versions.ts';
 
 /** The exports of the package: their modules, without extension. */
-const entries = { '.': 'lib/cdk-api', './server': 'lambda/server-api' };
+const entries = { '.': 'lib/cdk-api', './server': 'lambda/server-api', './testing': 'local/testing/testing-api' };
 
 /** Dependencies of the page, which is built in advance. */
 const bundled = ['chart.js', 'preact'];
@@ -30,6 +31,7 @@ const dist = join(packageFolder, 'dist');
 rmSync(dist, { recursive: true, force: true });
 compile('tsconfig.package.json');
 await rollUpTypes();
+removeComments();
 writeFiles(join(dist, 'prebuilt/server'), buildHalf(true));
 const { files, errors } = buildPage(join(packageFolder, 'lambda/web/main.tsx'));
 if (errors.length > 0) throw new Error(errors.join('\n'));
@@ -53,6 +55,14 @@ async function rollUpTypes(): Promise<void> {
   await bundle.close();
   for (const file of globSync('**/*.d.ts', { cwd: dist })) rmSync(join(dist, file));
   for (const file of output) if (file.type === 'chunk') writeFileSync(join(dist, file.fileName), file.code);
+}
+
+/** Removes the comments of the modules, a fifth of the package: an owner reads the declarations. */
+function removeComments(): void {
+  for (const name of globSync('**/*.js', { cwd: dist })) {
+    const file = join(dist, name);
+    writeFileSync(file, transformSync(readFileSync(file, 'utf8'), { legalComments: 'none', target: 'esnext' }).code);
+  }
 }
 
 /** The package.json of the package: entry points are JavaScript, and nothing that only the clone needs is installed. */
@@ -91,7 +101,8 @@ function describe() {
     dependencies: Object.fromEntries(
       Object.entries(dependencies).filter(([name]) => !(name in peers) && !bundled.includes(name)),
     ),
-    peerDependencies: peers,
+    peerDependencies: { ...peers, ...optionalPeers },
+    peerDependenciesMeta: Object.fromEntries(Object.keys(optionalPeers).map((name) => [name, { optional: true }])),
   };
 }
 

@@ -10,6 +10,9 @@ export const peers: Record<string, string> = {
   constructs: '^10.8.1',
 };
 
+/** Packages that an owner's project may omit: the client of `holdfast/testing`. */
+export const optionalPeers: Record<string, string> = { '@modelcontextprotocol/client': '^2.4.0' };
+
 /** Versions and feature flags of new projects: those that Holdfast is tested with. */
 export function readProjectDefaults(): ProjectDefaults {
   const read = (file: string) => JSON.parse(readFileSync(join(packageFolder, file), 'utf8'));

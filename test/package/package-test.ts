@@ -6,7 +6,7 @@
  * therefore not part of `npm test`. The deployment needs ministack (test/deploy/requirements.txt).
  */
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { assistants } from '../../bench/harness/mcp-clients.ts';
@@ -31,6 +31,7 @@ const projects: Record<string, (project: InstalledProject) => Promise<void>> = {
   'npm create, TypeScript 7': async (project) => {
     await create(project, npmExec);
     await install(project, ['npm']);
+    await testTools(project);
     await checkTypes(project);
     await useEmulator(project);
     await deploy(project);
@@ -92,6 +93,47 @@ async function create(project: InstalledProject, [program, ...args]: Command, ..
 async function install(project: InstalledProject, [program, ...args]: Command): Promise<void> {
   await project.step('install', () => project.run(program, ...args, 'install'));
   await project.step('test', () => project.run(program, ...args, 'test'));
+}
+
+/** The server alone, and the whole stack, by `holdfast/testing`. */
+const toolsTest = `
+import assert from 'node:assert/strict';
+import { after, test } from 'node:test';
+import { createTestServer, startHoldfast } from 'holdfast/testing';
+import { createServer } from '../src/server.ts';
+
+const alone = createTestServer({ createServer });
+after(() => alone.close());
+
+test('clears the list of the user who confirms', async () => {
+  for (const era of ['modern', 'legacy'] as const) {
+    const client = await alone.connect({ era, user: era, elicit: () => ({ action: 'accept', content: { clear: true } }) });
+    await client.callTool({ name: 'add_item', arguments: { item: 'lemons' } });
+    const { content } = await client.callTool({ name: 'clear_list' });
+    assert.deepEqual(content, [{ type: 'text', text: 'The list is empty.' }]);
+  }
+});
+
+test('adds an item as deployed', async () => {
+  const server = await startHoldfast();
+  try {
+    const client = await server.connect({ user: 'eve', groups: ['cooks'] });
+    const { content } = await client.callTool({ name: 'add_item', arguments: { item: 'limes' } });
+    assert.deepEqual(content, [{ type: 'text', text: 'limes' }]);
+    assert.match(JSON.stringify(await client.callTool({ name: 'whoami' })), /cooks/);
+  } finally {
+    await server.close();
+  }
+});
+`;
+
+async function testTools(project: InstalledProject): Promise<void> {
+  writeFileSync(join(project.folder, 'test/tools.test.ts'), toolsTest);
+  const client = `@modelcontextprotocol/client@${devDependencies['@modelcontextprotocol/client']}`;
+  await project.run('npm', 'install', '--save-dev', client);
+  await project.step('a test with holdfast/testing', () =>
+    project.run(process.execPath, '--test', 'test/tools.test.ts'),
+  );
 }
 
 /** Also the declarations of the packages, among them those of Holdfast, and without the types of a browser. */

@@ -31,7 +31,7 @@ beforeAll(async () => {
   server = await startHoldfast({
     project: project.root,
     stack: 'Prod-Owner/Second',
-    context: { adminsGroup: 'pilots' },
+    context: { clientDocuments: 'off' },
     cold: true,
     log: (line) => lines.push(line),
   });
@@ -59,9 +59,14 @@ describe.each(['modern', 'legacy'] as const)('a client of the %s era', (era) => 
   });
 });
 
-test('a user of the emulator keeps the groups of the pool, which the context names', async () => {
+test('a user of the emulator keeps the groups of the pool', async () => {
   const client = await server.connect({ user: 'grace' });
-  expect(textOf(await client.callTool({ name: 'whoami' })).user.groups).toEqual(['pilots']);
+  expect(textOf(await client.callTool({ name: 'whoami' })).user.groups).toEqual(['admins']);
+});
+
+test('the app has the context of the start', async () => {
+  const metadata = await fetch(server.mcpUrl.replace(/mcp$/, '.well-known/oauth-authorization-server'));
+  expect(await metadata.json()).not.toHaveProperty('client_id_metadata_document_supported');
 });
 
 test('the log has requests and the resources that are not emulated', () => {
