@@ -1,0 +1,146 @@
+/**
+ * Runs published MCP servers behind Holdfast, changed as docs/servers.md describes it: the local emulator with a new process
+ * for each request, and clients of both eras.
+ *
+ * `npm run test:servers`. It installs packages from the registry, and is therefore not part of `npm test`.
+ */
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { EmulatorProcess } from '../../bench/harness/emulator-process.ts';
+import { ProjectCopy } from '../../bench/harness/project-copy.ts';
+import { OAuthClient } from '../../bench/harness/raw-oauth-client.ts';
+import type { Clock } from '../../lambda/core/support/clock.ts';
+import { synthesize } from '../../local/template/synthesis.ts';
+import { type Answers, type Endpoint, ofSessions, ofToday, type TestClient } from '../support/era-clients.ts';
+import { everythingServer, memoryServer } from './published-servers.ts';
+
+const versions = {
+  '@modelcontextprotocol/sdk': '1.32.2',
+  '@modelcontextprotocol/server-everything': '2026.8.31',
+  '@modelcontextprotocol/server-memory': '2026.8.31',
+  zod: '4.6.7',
+};
+
+type Server = {
+  /** Makes the module from the installed package, as docs/servers.md describes it. */
+  module: (readInstalled: (path: string) => string) => string;
+  check: (client: TestClient, era: string) => Promise<void>;
+};
+
+const textOf = ({ content }: { content: { text?: string }[] }) => content.map(({ text }) => text ?? '').join('\n');
+
+const servers: Record<string, Server> = {
+  'server-everything': {
+    module: () => everythingServer,
+    check: async (client) => {
+      const { tools } = (await client.listTools()) as { tools: { name: string }[] };
+      const names = tools.map(({ name }) => name);
+      for (const name of [
+        'echo',
+        'get-structured-content',
+        'trigger-elicitation-request',
+        'trigger-sampling-request',
+      ]) {
+        assert.ok(names.includes(name), `${name} is not in ${names}`);
+      }
+      assert.equal(textOf(await client.call('echo', { message: 'hello' })), 'Echo: hello');
+      const weather = await client.call('get-structured-content', { location: 'New York' });
+      assert.equal((weather.structuredContent as { temperature: number }).temperature, 33);
+      const progress: number[] = [];
+      const options = { onprogress: (each: { progress: number }) => void progress.push(each.progress) };
+      await client.call('trigger-long-running-operation', { duration: 1, steps: 2 }, options);
+      assert.deepEqual(progress, [1, 2]);
+      assert.match(textOf(await client.call('trigger-elicitation-request')), /Ada/);
+      const sampled = await client.call('trigger-sampling-request', { prompt: 'And then?', maxTokens: 10 });
+      assert.match(textOf(sampled), /The end/);
+      const { contents } = await client.sdk.readResource({ uri: 'demo://resource/dynamic/text/1' });
+      assert.equal(contents.length, 1);
+      const { messages } = await client.sdk.getPrompt({ name: 'args-prompt', arguments: { city: 'Paris' } });
+      assert.match(JSON.stringify(messages), /Paris/);
+    },
+  },
+  'server-memory': {
+    module: (read) => memoryServer(read('@modelcontextprotocol/server-memory/dist/index.js')),
+    check: async (client, era) => {
+      const name = `Ada of ${era}`;
+      await client.call('create_entities', { entities: [{ name, entityType: 'person', observations: ['writes'] }] });
+      await client.call('add_observations', { observations: [{ entityName: name, contents: ['computes'] }] });
+      const found = await client.call('search_nodes', { query: name });
+      assert.deepEqual((found.structuredContent as { entities: unknown }).entities, [
+        { name, entityType: 'person', observations: ['writes', 'computes'] },
+      ]);
+      const { contents } = await client.sdk.readResource({ uri: 'memory://knowledge-graph' });
+      assert.match(JSON.stringify(contents), new RegExp(name));
+    },
+  },
+};
+
+const answers: Answers = {
+  elicit: () => ({ action: 'accept', content: { name: 'Ada', check: true } }),
+  sample: (prompt) => `${prompt} The end`,
+};
+
+// The transport of SDK v1 replaces the global `setTimeout`, which the system's clock calls.
+const clock: Clock = { now: Date.now, sleep: (milliseconds) => sleep(milliseconds, undefined, { ref: false }) };
+
+const folder = mkdtempSync(join(tmpdir(), 'holdfast-servers-'));
+try {
+  writeFileSync(join(folder, 'package.json'), JSON.stringify({ type: 'module', dependencies: versions }));
+  const install = ['install', '--no-audit', '--no-fund', '--ignore-scripts'];
+  const { status } = spawnSync('npm', install, { cwd: folder, stdio: ['ignore', 'ignore', 'inherit'] });
+  assert.equal(status, 0, 'npm install failed');
+  for (const [name, server] of Object.entries(servers)) await test(name, server);
+} finally {
+  rmSync(folder, { recursive: true, force: true });
+}
+
+async function test(name: string, { module, check }: Server): Promise<void> {
+  const file = join(folder, `${name}.js`);
+  writeFileSync(
+    file,
+    module((path) => readFileSync(join(folder, 'node_modules', path), 'utf8')),
+  );
+  const project = new ProjectCopy();
+  const assembly = mkdtempSync(join(tmpdir(), 'holdfast-assembly-'));
+  try {
+    writeFileSync(join(project.root, 'lambda/server.ts'), `export { createServer } from ${JSON.stringify(file)};\n`);
+    await synthesize(project.root, assembly);
+    const emulator = await EmulatorProcess.run({ assembly, freshPerRequest: true });
+    try {
+      const endpoint = await signIn(emulator.origin);
+      for (const [era, connect] of [ofSessions[0]!, ofSessions[1]!, ofToday[1]!]) {
+        const client = await connect(endpoint, answers);
+        await check(client, era);
+        await client.close();
+        console.log(`${name}: ${era}`);
+      }
+    } catch (error) {
+      console.error(emulator.log);
+      throw error;
+    } finally {
+      await emulator.stop();
+    }
+  } finally {
+    project.remove();
+    rmSync(assembly, { recursive: true, force: true });
+  }
+}
+
+/** The emulator as a signed-in client reaches it. */
+async function signIn(origin: string): Promise<Endpoint> {
+  const client = await OAuthClient.register(origin);
+  const { access_token } = await client.tokensFor('ada');
+  return {
+    url: new URL('/mcp', origin),
+    fetch: (url, init) => {
+      const headers = new Headers(init?.headers);
+      headers.set('authorization', `Bearer ${access_token}`);
+      return fetch(url, { ...init, headers });
+    },
+    clock,
+  };
+}
