@@ -16,8 +16,8 @@ export function deployed(template: Template, assembly: string, construct: string
     .find(({ logicalId }) => logicalId.startsWith(`${construct}Function`));
   if (!resource) throw new Error(`The template has no function ${construct}`);
   const { Variables = {} } = (resource.properties.Environment ?? {}) as { Variables?: Record<string, string> };
-  const [, handler = ''] = String(resource.properties.Handler).split('.');
-  return { file: join(assetOf(resource, assembly), 'index.cjs'), handler, environment: Variables };
+  const [, module = '', handler = ''] = /^(.*)\.(\w+)$/.exec(String(resource.properties.Handler)) ?? [];
+  return { file: join(assetOf(resource, assembly), `${module}.cjs`), handler, environment: Variables };
 }
 
 /**

@@ -328,13 +328,15 @@ export class Holdfast extends Construct implements IGrantable, IConnectable {
     upstreams: UpstreamServers | undefined,
   ): ServerFunctions {
     const { server, scopes, memorySize, toolTimeout: timeout, authorizerCacheTtl } = this.#settings;
+    const { assets = [], external = [], layers = [] } = this.#settings;
     const environment = {
       ...this.#settings.environment,
       ...this.#serverEnvironment(timeout),
       ...upstreamTokens?.environment,
       ...upstreams?.environment,
     } satisfies McpEnvironment;
-    const shared = { entry: 'mcp', server, memorySize, lambda: this.#serverFunctionOptions() };
+    const serverContent = { assets: [assets].flat(), external, hasLayers: layers.length > 0 };
+    const shared = { entry: 'mcp', server, serverContent, memorySize, lambda: this.#serverFunctionOptions() };
     const worker = this.#createFunction('Worker', {
       ...shared,
       handler: 'work',
@@ -364,9 +366,10 @@ export class Holdfast extends Construct implements IGrantable, IConnectable {
     return { mcp, worker };
   }
 
-  #serverFunctionOptions(): Pick<FunctionOptions, 'vpc' | 'reservedConcurrentExecutions' | 'tracing'> {
-    const { vpc, vpcSubnets, tracing, reservedConcurrentExecutions, ...settings } = this.#settings;
+  #serverFunctionOptions(): Pick<FunctionOptions, 'layers' | 'vpc' | 'reservedConcurrentExecutions' | 'tracing'> {
+    const { layers, vpc, vpcSubnets, tracing, reservedConcurrentExecutions, ...settings } = this.#settings;
     return {
+      ...(layers && { layers: [...layers] }),
       reservedConcurrentExecutions,
       ...(tracing && { tracing: Tracing.ACTIVE }),
       ...(vpc && {

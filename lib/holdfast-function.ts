@@ -25,7 +25,7 @@ import {
 import { LogGroup, type RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
 import type { BundledValues } from './bundle/esbuild-run.ts';
-import { FunctionBundle } from './bundle/function-bundle.ts';
+import { bundleFolder, FunctionBundle, type ServerContent } from './bundle/function-bundle.ts';
 import { moduleFile, packageFolder } from './package-files.ts';
 import type { HoldfastSettings } from './settings/holdfast-settings.ts';
 import { removalPolicy, type Stage } from './settings/stage.ts';
@@ -43,6 +43,11 @@ export interface HoldfastFunctionProps extends BundledValues {
    * @default - the function contains no server
    */
   readonly server?: string;
+  /**
+   * The content of the function beside the server.
+   * @default - nothing
+   */
+  readonly serverContent?: ServerContent;
   /** Environment variables; an `undefined` variable is omitted. */
   readonly environment: Record<string, string | undefined>;
   /**
@@ -63,12 +68,12 @@ export interface HoldfastFunctionProps extends BundledValues {
   /** Memory size in MB. */
   readonly memorySize: number;
   /**
-   * VPC and concurrency of the function, and whether X-Ray traces it.
-   * @default - no VPC, no reserved concurrency, no traces
+   * Layers, VPC and concurrency of the function, and whether X-Ray traces it.
+   * @default - no layers, no VPC, no reserved concurrency, no traces
    */
   readonly lambda?: Pick<
     FunctionOptions,
-    'vpc' | 'vpcSubnets' | 'securityGroups' | 'reservedConcurrentExecutions' | 'tracing'
+    'layers' | 'vpc' | 'vpcSubnets' | 'securityGroups' | 'reservedConcurrentExecutions' | 'tracing'
   >;
   /**
    * Execution environments that Lambda keeps initialized.
@@ -119,7 +124,7 @@ export class HoldfastFunction extends Construct implements IGrantable {
         ...props,
         page: props.page && join(packageFolder, 'lambda/web', props.page),
       }),
-      handler: `index.${props.handler ?? 'handler'}`,
+      handler: `${bundleFolder(props)}index.${props.handler ?? 'handler'}`,
       role,
       logGroup: this.logGroup,
       ...(!props.systemLogs && withoutSystemLogs),

@@ -9,3 +9,6 @@ export const isPublished = import.meta.url.endsWith('.js');
 
 /** @param name path in the package, without extension @returns the absolute path of the module */
 export const moduleFile = (name: string): string => join(packageFolder, `${name}${isPublished ? '.js' : '.ts'}`);
+
+/** The environment variable by which the local emulator has its stack synthesized with the packages of the project. */
+export const EMULATOR_VARIABLE = 'HOLDFAST_EMULATOR';

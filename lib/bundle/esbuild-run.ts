@@ -29,6 +29,8 @@ export type BuildReport = {
   warnings: string[];
   /** Paths of the modules in the bundle, and names of those that it imports from outside. */
   modules: string[];
+  /** The modules that packages import and that are not installed, if these are the only errors. */
+  missing: string[];
 };
 
 /** Bundles and minifies. Build errors are part of the result, because a caller collects those of several builds. */
@@ -46,16 +48,24 @@ export function runBuild(options: BuildOptions): BuildReport {
       ...Object.keys(inputs),
       ...imports.map(({ path }) => path),
     ]);
-    return { files: outputFiles ?? [], errors: [], warnings: warnings.map(lineOf), modules };
+    return { files: outputFiles ?? [], errors: [], warnings: warnings.map(lineOf), modules, missing: [] };
   } catch (error) {
     const { errors } = error as Partial<BuildFailure>;
     if (errors === undefined) throw error;
-    return { files: [], errors: errors.map(lineOf), warnings: [], modules: [] };
+    const missing = errors.map(missingModule).filter((name) => name !== undefined);
+    const onlyMissing = missing.length === errors.length ? missing : [];
+    return { files: [], errors: errors.map(lineOf), warnings: [], modules: [], missing: onlyMissing };
   }
 }
 
 const lineOf = ({ location, text }: Message) =>
   location === null ? text : `${location.file}:${location.line}:${location.column + 1}: ${text}`;
+
+/** The module that a package could not import. */
+function missingModule({ location, text }: Message): string | undefined {
+  const isInPackage = /(^|\/)node_modules\//.test(location?.file ?? '');
+  return isInPackage ? /^Could not resolve "([^"./][^"]*)"/.exec(text)?.[1] : undefined;
+}
 
 /** Files by their path in a folder. */
 export type FilesOfFolder = [path: string, contents: Uint8Array][];

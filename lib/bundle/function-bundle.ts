@@ -1,21 +1,24 @@
 import { cpSync } from 'node:fs';
-import { basename, dirname, join, relative } from 'node:path';
+import { basename, dirname, join, relative, resolve, sep } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { AssetHashType, DockerImage } from 'aws-cdk-lib';
 import { AssetCode, type CodeConfig } from 'aws-cdk-lib/aws-lambda';
 import type { Construct } from 'constructs';
-import { isPublished, packageFolder } from '../package-files.ts';
+import { EMULATOR_VARIABLE, isPublished, packageFolder } from '../package-files.ts';
 import { ConfigurationError } from '../settings/configuration-error.ts';
 import type { HoldfastSettings } from '../settings/holdfast-settings.ts';
+import { CODE_LIMIT, copyFolders, sizeOf } from './asset-folders.ts';
 import {
   aliasesOf,
   type BuildReport,
   type BundledValues,
   type FilesOfFolder,
+  project,
   runBuild,
   substitutes,
   writeFiles,
 } from './esbuild-run.ts';
+import { installPackages } from './external-packages.ts';
 import { bundleServer } from './server-bundle.ts';
 
 /**
@@ -24,12 +27,29 @@ import { bundleServer } from './server-bundle.ts';
  */
 const runtimePackages = ['@aws-sdk/client-secrets-manager'];
 
+/** Folders and packages beside the bundle of a server. */
+export type ServerContent = {
+  /** Folders of the project, with their files. */
+  readonly assets: readonly string[];
+  /** Packages that are not bundled. */
+  readonly external: readonly string[];
+  /** Whether a layer may contain packages. */
+  readonly hasLayers: boolean;
+};
+
+const noContent: ServerContent = { assets: [], external: [], hasLayers: false };
+
 export interface FunctionBundleOptions extends BundledValues {
   /**
    * Path of the owner's server, which the function contains.
    * @default - the function contains no server
    */
   readonly server?: string;
+  /**
+   * The content of the function beside the server.
+   * @default - nothing
+   */
+  readonly serverContent?: ServerContent;
   /**
    * Packages that the function loads lazily and rarely, from the copies of the Lambda runtime.
    * @default - the Secrets Manager client only
@@ -56,10 +76,9 @@ export class FunctionBundle extends AssetCode {
   readonly #errors: string[];
 
   /** @param entry absolute path of the file that exports `handler` */
-  constructor(
-    entry: string,
-    { server, scopes, branding, providedByLambda = [], page, optimizations = true }: FunctionBundleOptions,
-  ) {
+  constructor(entry: string, options: FunctionBundleOptions) {
+    const { server, serverContent = noContent, scopes, branding, providedByLambda = [], page } = options;
+    const { optimizations = true } = options;
     const external = [...runtimePackages, ...providedByLambda];
     const values = { scopes, branding };
     const errors: string[] = [];
@@ -71,20 +90,21 @@ export class FunctionBundle extends AssetCode {
         command: [
           relative(packageFolder, entry),
           `server=${server}`,
+          `content=${JSON.stringify(serverContent)}`,
           `values=${JSON.stringify(values)}`,
           `optimizations=${optimizations}`,
         ],
         local: {
           tryBundle(outputDirectory) {
-            const outfile = join(outputDirectory, 'index.cjs');
+            const outfile = join(outputDirectory, bundleFolder(options), 'index.cjs');
             const reports = [
               server === undefined
                 ? bundleFunction(entry, outfile, values, external, optimizations)
-                : bundleServer(server, outfile, values, optimizations),
+                : bundleServer(server, outfile, values, optimizations, serverContent.external),
               ...(page === undefined ? [] : [bundlePage(page, outputDirectory)]),
             ];
             for (const line of reports.flatMap(({ warnings }) => warnings)) console.warn(`Warning: ${line}`);
-            errors.push(...reports.flatMap((report) => report.errors));
+            errors.push(...reports.flatMap((report) => report.errors), ...addContent(serverContent, outputDirectory));
             if (errors.length > 0) throw new ConfigurationError(errors.join('\n'));
             return true;
           },
@@ -103,6 +123,28 @@ export class FunctionBundle extends AssetCode {
       throw new ConfigurationError(this.#errors.join('\n'), { cause: error });
     }
   }
+}
+
+/**
+ * The folder of the bundle in the asset. With `assets` it is that of the server in the project, so that paths relative to
+ * `import.meta.url` are the same.
+ */
+export function bundleFolder({
+  server,
+  serverContent,
+}: Pick<FunctionBundleOptions, 'server' | 'serverContent'>): string {
+  if (server === undefined || !serverContent?.assets.length) return '';
+  const folder = relative(project, dirname(resolve(server)));
+  return folder === '' || folder.startsWith('..') ? '' : `${folder.split(sep).join('/')}/`;
+}
+
+/** @returns errors */
+function addContent({ assets, external, hasLayers }: ServerContent, asset: string): string[] {
+  const isLocal = process.env[EMULATOR_VARIABLE] !== undefined;
+  const errors = [...copyFolders(assets, asset), ...(isLocal ? [] : installPackages(external, asset, hasLayers))];
+  if (errors.length > 0 || assets.length + external.length === 0) return errors;
+  const size = sizeOf(asset);
+  return size > CODE_LIMIT ? [`The function has ${size} bytes; Lambda permits ${CODE_LIMIT} unzipped`] : [];
 }
 
 function bundleFunction(
@@ -130,7 +172,7 @@ function bundleFunction(
 function bundlePage(entry: string, outdir: string): BuildReport {
   if (isPublished) {
     cpSync(prebuiltPage, outdir, { recursive: true });
-    return { files: [], errors: [], warnings: [], modules: [] };
+    return { files: [], errors: [], warnings: [], modules: [], missing: [] };
   }
   const { files, ...report } = buildPage(entry);
   writeFiles(outdir, files);

@@ -38,16 +38,19 @@ const sdkV1 = /(^|\/)@modelcontextprotocol\/sdk\//;
  *    step is repeated with the bridge to 2026-07-28, so that other functions do not contain it.
  *
  * @param server path of the module that exports `createServer`
+ * @param external packages that the bundle does not contain
  */
 export function bundleServer(
   server: string,
   outfile: string,
   values: BundledValues,
   optimizations: boolean,
+  external: readonly string[] = [],
 ): BuildReport {
-  const withoutBridge = buildFunction('no-sdk-v1-bridge', server, outfile, values, optimizations);
+  const build = (bridge: Bridge) => buildWithoutMissing(bridge, server, outfile, values, optimizations, external);
+  const withoutBridge = build('no-sdk-v1-bridge');
   const usesSdkV1 = withoutBridge.modules.some((path) => sdkV1.test(path));
-  const report = usesSdkV1 ? buildFunction('sdk-v1-bridge', server, outfile, values, optimizations) : withoutBridge;
+  const report = usesSdkV1 ? build('sdk-v1-bridge') : withoutBridge;
   if (report.errors.length === 0) keepOwnersLines(outfile, project, isOwners);
   return report;
 }
@@ -55,12 +58,26 @@ export function bundleServer(
 /** Packages are in `node_modules`, and so is Holdfast's half: in the published package, or in the cache. */
 const isOwners = (path: string): boolean => !path.includes(`${sep}node_modules${sep}`) && !path.startsWith(injected);
 
+type Bridge = 'sdk-v1-bridge' | 'no-sdk-v1-bridge';
+
+/**
+ * Packages name optional ones that are not installed, such as the drivers of knex. They stay imports, which fail if they are
+ * used, as on any Node.js server.
+ */
+function buildWithoutMissing(...options: Parameters<typeof buildFunction>): BuildReport {
+  const [bridge, server, outfile, values, optimizations, external] = options;
+  const report = buildFunction(...options);
+  if (report.missing.length === 0) return report;
+  return buildWithoutMissing(bridge, server, outfile, values, optimizations, [...external, ...report.missing]);
+}
+
 function buildFunction(
-  bridge: 'sdk-v1-bridge' | 'no-sdk-v1-bridge',
+  bridge: Bridge,
   server: string,
   outfile: string,
   values: BundledValues,
   optimizations: boolean,
+  external: readonly string[],
 ): BuildReport {
   const half =
     isPublished && optimizations
@@ -92,7 +109,7 @@ function buildFunction(
       'import.meta.dirname': '__dirname',
       'import.meta.filename': '__filename',
     },
-    external: runtimePackages,
+    external: [...runtimePackages, ...external],
     // Packages of the SDK, where the package manager does not install them beside the owner's.
     nodePaths: [join(sdk, '../..')],
   });

@@ -2,6 +2,7 @@ import { type AlarmSettings, validateAlarms } from './alarm-settings.ts';
 import { type ApiSettings, apiDefaults, validateApi } from './api-settings.ts';
 import { type AuditSettings, auditDefaults, validateAudit } from './audit-settings.ts';
 import { type BrandingSettings, validateBranding } from './branding-settings.ts';
+import { type BundleSettings, validateBundle } from './bundle-settings.ts';
 import { type ClientSettings, clientDefaults, validateClients } from './client-settings.ts';
 import { ConfigurationError } from './configuration-error.ts';
 import { type DashboardSettings, dashboardDefaults, validateDashboard } from './dashboard-settings.ts';
@@ -32,6 +33,7 @@ export interface HoldfastSettings
     ServerFunctionSettings,
     SecretSettings,
     UpstreamSettings,
+    BundleSettings,
     BrandingSettings,
     AuditSettings,
     DashboardSettings,
@@ -81,6 +83,7 @@ function* validateSettings(settings: ResolvedSettings, region: string | undefine
   yield* validateServerFunctions(settings);
   yield* validateSecrets(settings);
   yield* validateUpstreams(settings);
+  yield* validateBundle(settings);
   yield* validateBranding(settings);
   yield* validateSignIn(settings);
   yield* validateClients(settings);

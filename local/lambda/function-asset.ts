@@ -3,13 +3,15 @@ import { join, resolve } from 'node:path';
 import type { Resource } from '../template/template.ts';
 
 /**
- * The folder of a function's code. The metadata that the CDK command writes names it; without them the asset manifest
+ * The folder of the code of a function or a layer. The metadata that the CDK command writes names it; without them the asset manifest
  * does, by the S3 key.
  *
  * @param assembly the folder of the cloud assembly
  */
 export function assetOf({ logicalId, properties, metadata }: Resource, assembly: string): string {
-  const path = metadata['aws:asset:path'] ?? assetByKey((properties.Code as { S3Key?: string }).S3Key, assembly);
+  const path =
+    metadata['aws:asset:path'] ??
+    assetByKey(((properties.Code ?? properties.Content) as { S3Key?: string }).S3Key, assembly);
   if (typeof path !== 'string') throw new Error(`${logicalId}: its code is not an asset of ${assembly}`);
   const folder = resolve(assembly, path);
   if (!existsSync(folder)) throw new Error(`${logicalId}: its asset ${folder} does not exist`);

@@ -1,5 +1,6 @@
+import { statSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { delimiter } from 'node:path';
+import { delimiter, join } from 'node:path';
 import { reservedVariables } from '../../lib/settings/server-function-settings.ts';
 import { region } from '../aws-api/aws-account.ts';
 import type { Resource, Template } from '../template/template.ts';
@@ -30,6 +31,9 @@ const ENVIRONMENT_LIMIT = 4_096;
 
 /** The folders in which the emulator finds its own AWS SDK, which stands in for that of Lambda's runtime. */
 const sdkFolders = createRequire(import.meta.url).resolve.paths('@aws-sdk/client-kms') ?? [];
+
+/** Packages that are not bundled are those of the owner's project. */
+const packageFolders = [join(process.cwd(), 'node_modules'), ...sdkFolders];
 
 /** @throws Error naming the function whose settings Lambda would reject, or whose code does not exist */
 export function defineFunction(
@@ -63,10 +67,24 @@ export function defineFunction(
       AWS_LAMBDA_INITIALIZATION_TYPE: 'on-demand',
       AWS_LAMBDA_LOG_GROUP_NAME: `/aws/lambda/${name}`,
       AWS_LAMBDA_LOG_STREAM_NAME: 'local',
-      NODE_PATH: sdkFolders.join(delimiter),
+      NODE_PATH: [...modulesOfLayers(resource, template, options.assembly), ...packageFolders].join(delimiter),
       TZ: ':UTC',
     },
   };
+}
+
+/**
+ * The folders with the modules of a function's layers, in Lambda's order: a later layer replaces files of an earlier one. A
+ * layer that is named by its ARN is not in the app, and has none.
+ */
+function modulesOfLayers({ raw }: Resource, template: Template, assembly: string): string[] {
+  const layers = (raw.Layers ?? []) as (string | { Ref?: string })[];
+  const ids = layers.flatMap((layer) => (typeof layer === 'object' && layer.Ref !== undefined ? [layer.Ref] : []));
+  return ids.reverse().flatMap((id) => {
+    const folder = assetOf(template.resource(id), assembly);
+    if (!statSync(folder).isDirectory()) throw unsupported(id, `the file ${folder}; make a layer of a folder`);
+    return ['nodejs/node24/node_modules', 'nodejs/node_modules'].map((modules) => join(folder, modules));
+  });
 }
 
 function variablesOf({ logicalId, properties }: Resource): Record<string, string> {

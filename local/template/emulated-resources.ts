@@ -1,7 +1,8 @@
 import { isInside, type SynthesizedStack } from './cloud-assembly.ts';
 
 /** The types of resources that the emulator has also outside of the construct: a tool may use the owner's table. */
-const emulatedTypes = /^AWS::(DynamoDB::(Global)?Table|KMS::Key|SecretsManager::Secret|IAM::\w+|Cognito::\w+)$/;
+const emulatedTypes =
+  /^AWS::(DynamoDB::(Global)?Table|KMS::Key|SecretsManager::Secret|Lambda::LayerVersion|IAM::\w+|Cognito::\w+)$/;
 
 /** Resources without an effect on requests. */
 const ignoredTypes = new Set(['AWS::CDK::Metadata']);

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
 import { text } from 'node:stream/consumers';
+import { EMULATOR_VARIABLE } from '../../lib/package-files.ts';
 import { ConfigurationError } from '../../lib/settings/configuration-error.ts';
 import { readJson } from './cloud-assembly.ts';
 
@@ -40,6 +41,7 @@ export async function synthesize(
       CDK_CONTEXT_JSON: JSON.stringify({ ...cachedContext, ...context, ...given }),
       // The app's CloudFormation validation takes most of its time and only warns; `cdk synth` and `cdk deploy` run it.
       CDK_VALIDATION: 'false',
+      [EMULATOR_VARIABLE]: 'true',
     },
   });
   const exited = new Promise<number | null>((resolve, reject) => child.once('error', reject).once('close', resolve));

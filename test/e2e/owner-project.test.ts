@@ -1,6 +1,6 @@
 import { OwnerProject } from '../support/owner-project.ts';
 
-/** An owner's project in the local emulator: secrets and variables of `.env`, and errors of tools. */
+/** An owner's project in the local emulator: secrets and variables of `.env`, errors of tools, files and packages. */
 
 jest.setTimeout(60_000);
 
@@ -9,13 +9,27 @@ const arn = 'arn:aws:secretsmanager:eu-west-1:111122223333:secret';
 const project = new OwnerProject(
   `{
     server: 'src/server.ts',
+    assets: 'templates',
+    external: ['native'],
+    layers: ['layers/first', 'layers/second'].map(
+      (folder) => new lambda.LayerVersion(stack, folder, { code: lambda.Code.fromAsset(folder) }),
+    ),
     secrets: { STRIPE_KEY: '${arn}:stripe-AbCdEf', UNSET_KEY: '${arn}:unset-AbCdEf' },
   }`,
   {
     '.env': 'STRIPE_KEY=sk_test_1\nREGION_OF_DATA=eu\nTABLE_NAME=mine\n',
+    'templates/mail.html': 'Hello',
+    'layers/first/nodejs/node_modules/in-layer/index.js': `module.exports = 'first';`,
+    'layers/second/nodejs/node_modules/in-layer/index.js': `module.exports = 'second';`,
+    'node_modules/native/index.js': `module.exports = __filename;`,
     'src/server.ts': `
+      import { readFileSync } from 'node:fs';
+      import { createRequire } from 'node:module';
+      import { assetPath } from 'holdfast/server';
+      import native from 'native';
       import { McpServer } from '@modelcontextprotocol/server';
       import type { ToolContext } from 'holdfast/server';
+      const text = (path: string | URL) => readFileSync(path, 'utf8');
       export function createServer(context: ToolContext) {
         const server = new McpServer({ name: 'owner', version: '1.0.0' });
         const tool = (name: string, work: () => unknown) =>
@@ -25,6 +39,8 @@ const project = new OwnerProject(
         tool('secrets', async () => [await context.secret('STRIPE_KEY'), process.env.STRIPE_KEY]);
         tool('unset', () => context.secret('UNSET_KEY'));
         tool('variables', () => [process.env.REGION_OF_DATA, process.env.TABLE_NAME]);
+        tool('assets', () => [text(new URL('../templates/mail.html', import.meta.url)), text(assetPath('templates/mail.html'))]);
+        tool('packages', () => [native, createRequire(import.meta.url)('in-layer')]);
         tool('failing', () => {
           throw new RangeError('The disk is full');
         });
@@ -44,6 +60,7 @@ test('the start names the line of .env that a secret lacks, and its tool fails',
     `The secret UNSET_KEY has no value: add UNSET_KEY=<value> to ${project.folder}/.env\n`,
   );
   expect(project.output).not.toContain('The secret STRIPE_KEY');
+  expect(project.output).not.toContain('Not emulated');
   expect(await project.call('unset')).toContain('Internal server error');
 });
 
@@ -63,5 +80,14 @@ test('a change of .env takes effect without a restart', async () => {
 test('the stack of a tool that throws is printed with the lines of its source', async () => {
   expect(await project.call('failing')).toBe('The disk is full');
   await project.until((output) => output.includes('Tool "failing" failed: RangeError: The disk is full\n'));
-  expect(project.output).toMatch(/RangeError: The disk is full\n +at .*\(?src\/server\.ts:14:17\)?\n/);
+  expect(project.output).toMatch(/RangeError: The disk is full\n +at .*\(?src\/server\.ts:21:17\)?\n/);
+});
+
+test('the files of a folder in assets are found by import.meta.url and by assetPath', async () => {
+  expect(await project.call('assets')).toBe('["Hello","Hello"]');
+});
+
+test('an external package is that of the project, and a package of two layers that of the later one', async () => {
+  const native = `${project.folder}/node_modules/native/index.js`;
+  expect(await project.call('packages')).toBe(JSON.stringify([native, 'second']));
 });

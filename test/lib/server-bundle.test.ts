@@ -258,3 +258,21 @@ test('the scopes of the stack are those of its functions and of its challenge', 
 });
 
 type Asset = { source: { path: string } };
+
+test('a package imports an optional one that is not installed, and fails only if it is used', async () => {
+  write({
+    'node_modules/query/package.json': JSON.stringify({ name: 'query', main: 'main.js' }),
+    'node_modules/query/main.js': `exports.drivers = ['one']; exports.load = () => require('driver-two/promise');`,
+  });
+  await expectProbe(
+    `import { drivers, load } from 'query';
+     const failure = () => { try { return load(); } catch ({ code }) { return code; } };`,
+    '[drivers, failure()]',
+    [['one'], 'MODULE_NOT_FOUND'],
+  );
+});
+
+test('an import of the owner’s code that does not exist is an error with its place', async () => {
+  write({ 'src/server.ts': serverOf(`import 'no-such-package';`, '1') });
+  await expect(deploy()).rejects.toThrow(/src\/server\.ts:3:\d+: Could not resolve "no-such-package"/);
+});

@@ -19,18 +19,18 @@ export class OwnerProject {
   #session = '';
   #change = Promise.withResolvers<void>();
 
-  /** @param props the properties of the stack, as source text */
+  /** @param props of the construct, as source text in which `stack` and `lambda` (of the CDK) are defined */
   constructor(props: string, files: Record<string, string>) {
     const { context } = JSON.parse(readFileSync(join(root, 'cdk.json'), 'utf8'));
     this.write({
       'package.json': '{ "type": "module" }',
       'cdk.json': JSON.stringify({ app: 'node bin/app.ts', context }),
       'bin/app.ts': `
-        import { App } from 'aws-cdk-lib';
+        import { App, Stack } from 'aws-cdk-lib';
         import * as lambda from 'aws-cdk-lib/aws-lambda';
-        import { HoldfastStack } from '${join(root, 'lib/holdfast-stack.ts')}';
-        const app = new App();
-        new HoldfastStack(app, 'Owner', ${props});`,
+        import { Holdfast } from '${join(root, 'lib/holdfast-construct.ts')}';
+        const stack = new Stack(new App(), 'Owner');
+        new Holdfast(stack, 'Default', ${props});`,
       ...files,
     });
     for (const name of readdirSync(join(root, 'node_modules')).filter((each) => !each.startsWith('.'))) {
