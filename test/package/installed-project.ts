@@ -63,9 +63,13 @@ export class InstalledProject {
   }
 
   /** Runs `holdfast dev` while `use` does. */
-  async withEmulator(use: (mcpUrl: string) => Promise<void>): Promise<void> {
-    const child = spawn('npx', ['holdfast', 'dev', '--port', '0'], {
+  async withEmulator<T>(
+    use: (mcpUrl: string) => Promise<T>,
+    { args = ['--port', '0'], env = process.env }: { args?: string[]; env?: NodeJS.ProcessEnv } = {},
+  ): Promise<T> {
+    const child = spawn('npx', ['holdfast', 'dev', ...args], {
       cwd: this.folder,
+      env,
       stdio: ['ignore', 'pipe', 'inherit'],
       detached: true,
     });
@@ -80,7 +84,7 @@ export class InstalledProject {
         });
         child.once('error', reject).once('close', () => reject(new Error(lines.join('\n'))));
       });
-      await use(url);
+      return await use(url);
     } finally {
       if (child.exitCode === null) process.kill(-child.pid!, 'SIGTERM');
       await ended;

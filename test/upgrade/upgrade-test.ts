@@ -7,16 +7,14 @@
  * therefore not part of `npm test`.
  */
 import assert from 'node:assert/strict';
-import { execFile, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { createInterface } from 'node:readline';
-import { promisify } from 'node:util';
 import { DynamoDBClient, GetItemCommand, PutItemCommand } from '@aws-sdk/client-dynamodb';
 import { projectRoot } from '../../bench/harness/project-copy.ts';
 import { freePort, removeUnsupported, startEmulatedAccount } from '../deploy/emulated-account.ts';
+import { InstalledProject } from '../package/installed-project.ts';
 import { ContinuingClient } from './continuing-client.ts';
 import { extractSources, readReleasePoint } from './release-point.ts';
 import { statefulResources } from './stateful-resources.ts';
@@ -65,34 +63,35 @@ const files = {
 
 const start = performance.now();
 const temporary = mkdtempSync(join(tmpdir(), 'holdfast-upgrade-'));
-const project = join(temporary, 'project');
+const project = new InstalledProject('upgrade');
 const port = await freePort();
 const origin = `http://127.0.0.1:${port}`;
 
 try {
   const { commit, version } = readReleasePoint();
-  const released = await step(`build the package of ${version}, commit ${commit.slice(0, 7)}`, () =>
+  const released = await project.step(`build the package of ${version}, commit ${commit.slice(0, 7)}`, () =>
     packRelease(commit),
   );
-  const current = await step('build the package of the working tree', () => pack(projectRoot, 'current'));
+  const current = await project.step('build the package of the working tree', () => pack(projectRoot, 'current'));
   for (const [name, content] of Object.entries(files)) {
-    mkdirSync(dirname(join(project, name)), { recursive: true });
-    writeFileSync(join(project, name), content);
+    const file = join(project.folder, name);
+    mkdirSync(dirname(file), { recursive: true });
+    writeFileSync(file, content);
   }
 
   await install('the release', released);
-  const client = await step('a client signs in, and a tool writes a note', () =>
+  const client = await project.step('a client signs in, and a tool writes a note', () =>
     withEmulator(() => ContinuingClient.create(origin)),
   );
   await withAccount(async (account) => {
-    const before = await step('deploy the release', account.deploy);
+    const before = await project.step('deploy the release', account.deploy);
     await account.writeItem();
 
     await install('the working tree', current);
-    await step('the client continues its session, and refreshes its tokens', () =>
+    await project.step('the client continues its session, and refreshes its tokens', () =>
       withEmulator(() => continues(client)),
     );
-    await step('deploy the working tree: resources with state and items remain', async () => {
+    await project.step('deploy the working tree: resources with state and items remain', async () => {
       const after = await account.deploy();
       for (const [id, physicalId] of before) assert.equal(after.get(id), physicalId, `${id} was replaced`);
       await account.findItem();
@@ -100,30 +99,13 @@ try {
   });
 
   await install('the release again', released);
-  await step('the client continues its session after the rollback', () => withEmulator(() => continues(client)));
+  await project.step('the client continues its session after the rollback', () =>
+    withEmulator(() => continues(client)),
+  );
   console.log(`ok  in ${Math.round((performance.now() - start) / 1000)} s`);
 } finally {
+  project.delete();
   rmSync(temporary, { recursive: true, force: true, maxRetries: 5 });
-}
-
-async function step<T>(what: string, work: () => Promise<T>): Promise<T> {
-  const began = performance.now();
-  const result = await work();
-  console.log(`ok  ${what} (${((performance.now() - began) / 1000).toFixed(1)} s)`);
-  return result;
-}
-
-/** @returns the standard output @throws Error with the output when the command fails */
-async function run(
-  cwd: string,
-  [command, ...args]: [command: string, ...args: string[]],
-  env: NodeJS.ProcessEnv = process.env,
-): Promise<string> {
-  const options = { cwd, env, maxBuffer: 16 * 1024 * 1024 };
-  const { stdout } = await promisify(execFile)(command, args, options).catch(({ stdout, stderr }) => {
-    throw new Error(`${[command, ...args].join(' ')} failed:\n${stdout}${stderr}`);
-  });
-  return stdout;
 }
 
 async function packRelease(commit: string): Promise<string> {
@@ -134,54 +116,35 @@ async function packRelease(commit: string): Promise<string> {
 
 /** @returns the path of the package of the sources */
 async function pack(sources: string, name: string): Promise<string> {
-  await run(sources, ['npm', 'run', 'build']);
+  await project.runWith({ cwd: sources }, 'npm', 'run', 'build');
   const folder = join(temporary, name);
   mkdirSync(folder);
-  const packed = await run(join(sources, 'dist'), ['npm', 'pack', '--json', '--pack-destination', folder]);
+  const dist = join(sources, 'dist');
+  const packed = await project.runWith({ cwd: dist }, 'npm', 'pack', '--json', '--pack-destination', folder);
   const [{ filename }] = JSON.parse(packed) as [{ filename: string }];
   return join(folder, filename);
 }
 
 /** Tarballs have one name and, between releases, one version: npm replaces the package because its path differs. */
 function install(what: string, tarball: string): Promise<void> {
-  return step(`install ${what}`, async () => {
-    await run(project, ['npm', 'install', '--no-audit', '--no-fund', tarball]);
-    const lock = JSON.parse(readFileSync(join(project, 'node_modules/.package-lock.json'), 'utf8'));
+  return project.step(`install ${what}`, async () => {
+    await project.run('npm', 'install', tarball);
+    const lock = JSON.parse(project.read('node_modules/.package-lock.json'));
     const { integrity } = lock.packages['node_modules/holdfast'];
     assert.equal(integrity, `sha512-${createHash('sha512').update(readFileSync(tarball)).digest('base64')}`);
   });
 }
 
-/** Runs the project's emulator on its data folder while `use` does. */
-async function withEmulator<T>(use: () => Promise<T>): Promise<T> {
-  const child = spawn('npx', ['holdfast', 'dev'], {
-    cwd: project,
-    env: { ...process.env, PORT: String(port) },
-    stdio: ['ignore', 'pipe', 'inherit'],
-    detached: true,
-  });
-  const ended = new Promise<void>((resolve) => child.once('close', () => resolve()));
-  const lines: string[] = [];
-  try {
-    await new Promise<void>((resolve, reject) => {
-      createInterface({ input: child.stdout }).on('line', (line) => {
-        lines.push(line);
-        if (line.startsWith('ready ')) resolve();
-      });
-      child.once('error', reject);
-      void ended.then(() => reject(new Error(lines.join('\n'))));
-    });
-    return await use();
-  } finally {
-    if (child.exitCode === null) process.kill(-child.pid!, 'SIGTERM');
-    await ended;
-  }
+/** Runs the project's emulator at the same address, on the data that it has kept. */
+function withEmulator<T>(use: () => Promise<T>): Promise<T> {
+  // The release has no option for the port.
+  return project.withEmulator(use, { args: [], env: { ...process.env, PORT: String(port) } });
 }
 
 async function continues(client: ContinuingClient): Promise<void> {
   await client.continues();
   const selection = ['--local', '--json', '--session', client.session];
-  const { items } = JSON.parse(await run(project, ['npx', 'holdfast', 'calls', 'list', ...selection])) as {
+  const { items } = JSON.parse(await project.run('npx', 'holdfast', 'calls', 'list', ...selection)) as {
     items: unknown[];
   };
   assert.equal(items.length, client.calls, 'the audit log lacks calls');
@@ -199,7 +162,7 @@ type Deployment = {
 async function withAccount(use: (deployment: Deployment) => Promise<void>): Promise<void> {
   const account = await startEmulatedAccount();
   const { environment } = account;
-  const cdk = (...args: string[]) => run(project, ['npx', 'cdk', '--no-notices', ...args], environment);
+  const cdk = (...args: string[]) => project.runWith({ env: environment }, 'npx', 'cdk', '--no-notices', ...args);
   const dynamoDb = new DynamoDBClient({
     endpoint: environment.AWS_ENDPOINT_URL!,
     region: environment.AWS_REGION!,
