@@ -79,7 +79,10 @@ function open(): UpstreamDependencies {
 function serverOf({ name, url }: Pick<Upstream, 'name' | 'url'>, addresses: UpstreamAddresses): UpstreamServer {
   const address = name === undefined ? { url: url ?? '' } : addressOf(name, addresses);
   if (!isUpstreamUrl(address.url)) {
-    throw new Error(`The URL of an upstream server is ${JSON.stringify(address.url)}: use https, without a query`);
+    const variable = name === undefined ? '' : `, or set ${variableOf(name)}`;
+    throw new Error(
+      `The URL of an upstream server is ${JSON.stringify(address.url)}: use https without a query${variable}`,
+    );
   }
   return {
     name: (name ?? new URL(address.url).host).slice(0, 40),
@@ -96,8 +99,10 @@ function addressOf(name: string, addresses: UpstreamAddresses): UpstreamAddress 
     const known = Object.keys(addresses).join(', ') || 'no server';
     throw new Error(`The upstream server ${name} does not exist: the setting upstreams has ${known}`);
   }
-  const replaced = process.env[`UPSTREAM_${name.toUpperCase()}_URL`];
+  const replaced = process.env[variableOf(name)];
   if (replaced === undefined) return address;
   const { audience } = address;
   return { url: replaced, ...(audience !== undefined && { audience }) };
 }
+
+const variableOf = (name: string) => `UPSTREAM_${name.toUpperCase()}_URL`;
