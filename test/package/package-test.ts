@@ -129,11 +129,16 @@ test('adds an item as deployed', async () => {
 
 async function testTools(project: InstalledProject): Promise<void> {
   writeFileSync(join(project.folder, 'test/tools.test.ts'), toolsTest);
+  const runTest = (...options: string[]) => project.run(process.execPath, '--test', ...options, 'test/tools.test.ts');
+  await project.step('a test without the client of the SDK says how to install it', () =>
+    assert.rejects(
+      runTest('--test-name-pattern', 'clears'),
+      /connect needs a client: npm install --save-dev @modelcontextprotocol\/client/,
+    ),
+  );
   const client = `@modelcontextprotocol/client@${devDependencies['@modelcontextprotocol/client']}`;
   await project.run('npm', 'install', '--save-dev', client);
-  await project.step('a test with holdfast/testing', () =>
-    project.run(process.execPath, '--test', 'test/tools.test.ts'),
-  );
+  await project.step('a test with holdfast/testing', () => runTest());
 }
 
 /** Also the declarations of the packages, among them those of Holdfast, and without the types of a browser. */
