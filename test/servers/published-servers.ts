@@ -1,15 +1,3 @@
-/** The changes of docs/servers.md to published servers, as an owner makes them. */
-
-export const everythingServer = `
-import { createServer as createEverything } from '@modelcontextprotocol/server-everything/dist/server/index.js';
-
-export function createServer({ session }) {
-  const { server, cleanup } = createEverything();
-  server.server.onclose = () => cleanup(session.id);
-  return server;
-}
-`;
-
 /**
  * `server-memory` with the graph in `context.state` in place of a file.
  *

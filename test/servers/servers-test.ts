@@ -16,18 +16,25 @@ import { OAuthClient } from '../../bench/harness/raw-oauth-client.ts';
 import type { Clock } from '../../lambda/core/support/clock.ts';
 import { synthesize } from '../../local/template/synthesis.ts';
 import { type Answers, type Endpoint, ofSessions, ofToday, type TestClient } from '../support/era-clients.ts';
-import { everythingServer, memoryServer } from './published-servers.ts';
+import { type Api, startApi } from './described-api.ts';
+import { memoryServer } from './published-servers.ts';
 
 const versions = {
+  '@modelcontextprotocol/client': '2.4.0',
+  '@modelcontextprotocol/core': '2.4.0',
+  '@modelcontextprotocol/ext-apps': '2.0.4',
   '@modelcontextprotocol/sdk': '1.32.2',
+  '@modelcontextprotocol/server': '2.4.0',
   '@modelcontextprotocol/server-everything': '2026.8.31',
   '@modelcontextprotocol/server-memory': '2026.8.31',
   zod: '4.6.7',
 };
 
 type Server = {
-  /** Makes the module from the installed package, as docs/servers.md describes it. */
+  /** The module, as docs/servers.md has or describes it. */
   module: (readInstalled: (path: string) => string) => string;
+  /** Files beside the module, by name. */
+  files?: () => Record<string, string>;
   check: (client: TestClient, era: string) => Promise<void>;
 };
 
@@ -35,7 +42,7 @@ const textOf = ({ content }: { content: { text?: string }[] }) => content.map(({
 
 const servers: Record<string, Server> = {
   'server-everything': {
-    module: () => everythingServer,
+    module: () => listing('server-everything'),
     check: async (client) => {
       const { tools } = (await client.listTools()) as { tools: { name: string }[] };
       const names = tools.map(({ name }) => name);
@@ -77,7 +84,48 @@ const servers: Record<string, Server> = {
       assert.match(JSON.stringify(contents), new RegExp(name));
     },
   },
+  OpenAPI: {
+    module: () => listing('fromJsonSchema'),
+    files: () => ({ 'openapi.json': JSON.stringify(api.description) }),
+    check: async (client) => {
+      const { tools } = (await client.listTools()) as { tools: { name: string }[] };
+      assert.equal(tools.length, 36);
+      const item = await client.call('read_item_7', { path_id: 'a/b', query_id: 'c' });
+      assert.deepEqual(JSON.parse(textOf(item)), { method: 'GET', url: '/items7/a%2Fb?id=c', body: '' });
+      const tree = { name: 'root', children: [{ name: 'leaf', children: [] }] };
+      const written = await client.call('write_tree', { body: tree });
+      assert.deepEqual(JSON.parse(JSON.parse(textOf(written)).body), tree);
+      const invalid = await client.call('write_tree', { body: { name: 'root', children: [{ name: 1 }] } });
+      assert.equal(invalid.isError, true);
+      assert.equal((await client.call('read_item_7', { path_id: 'missing' })).isError, true);
+    },
+  },
+  'MCP App': {
+    module: () => listing('registerAppTool'),
+    files: () => ({ 'clock.html': '<!doctype html><title>Clock</title>' }),
+    check: async (client) => {
+      const host = join(folder, 'node_modules/@modelcontextprotocol/ext-apps/dist/src/app-bridge.js');
+      const { getToolUiResourceUri, RESOURCE_MIME_TYPE, McpUiToolResultNotificationSchema } = await import(host);
+      const { tools } = (await client.listTools()) as { tools: object[] };
+      const uri = getToolUiResourceUri(tools[0]);
+      const { contents } = await client.sdk.readResource({ uri });
+      assert.deepEqual(contents, [{ uri, mimeType: RESOURCE_MIME_TYPE, text: '<!doctype html><title>Clock</title>' }]);
+      const params = await client.call('show_time');
+      McpUiToolResultNotificationSchema.parse({ method: 'ui/notifications/tool-result', params });
+    },
+  },
 };
+
+const page = readFileSync(join(import.meta.dirname, '../../docs/servers.md'), 'utf8');
+
+/** The code of docs/servers.md that contains the words. */
+function listing(words: string): string {
+  const found = Array.from(page.matchAll(/```js\n(.*?)```/gs), ([, code]) => code!).find((code) =>
+    code.includes(words),
+  );
+  if (found === undefined) throw new Error(`docs/servers.md has no code with ${words}`);
+  return found;
+}
 
 const answers: Answers = {
   elicit: () => ({ action: 'accept', content: { name: 'Ada', check: true } }),
@@ -87,6 +135,7 @@ const answers: Answers = {
 // The transport of SDK v1 replaces the global `setTimeout`, which the system's clock calls.
 const clock: Clock = { now: Date.now, sleep: (milliseconds) => sleep(milliseconds, undefined, { ref: false }) };
 
+const api: Api = await startApi();
 const folder = mkdtempSync(join(tmpdir(), 'holdfast-servers-'));
 try {
   writeFileSync(join(folder, 'package.json'), JSON.stringify({ type: 'module', dependencies: versions }));
@@ -95,15 +144,17 @@ try {
   assert.equal(status, 0, 'npm install failed');
   for (const [name, server] of Object.entries(servers)) await test(name, server);
 } finally {
+  await api.close();
   rmSync(folder, { recursive: true, force: true });
 }
 
-async function test(name: string, { module, check }: Server): Promise<void> {
+async function test(name: string, { module, files, check }: Server): Promise<void> {
   const file = join(folder, `${name}.js`);
   writeFileSync(
     file,
     module((path) => readFileSync(join(folder, 'node_modules', path), 'utf8')),
   );
+  for (const [path, text] of Object.entries(files?.() ?? {})) writeFileSync(join(folder, path), text);
   const project = new ProjectCopy();
   const assembly = mkdtempSync(join(tmpdir(), 'holdfast-assembly-'));
   try {

@@ -58,9 +58,10 @@ const rows: Record<string, Row> = {
     await close();
   },
   'Thrown errors': async (connect) => {
-    const { call, close } = await connectTo(connect);
+    const { processes, call, close } = await connectTo(connect);
     expect(await call('fail')).toMatchObject({ isError: true, content: [{ text: 'The printer is out of paper' }] });
     await close();
+    expect(JSON.stringify(processes.log)).toContain('sdk-v1-server.ts');
   },
   Progress: async (connect) => {
     const { call, close } = await connectTo(connect);
