@@ -1,7 +1,7 @@
 import { printableJson, singleLine } from '../../lambda/core/support/untrusted-text.ts';
 import { checkDeployment } from './deployment-checks.ts';
 import { gatherFacts } from './deployment-facts.ts';
-import type { Finding } from './finding.ts';
+import { findingText, hasFailure, summaryText } from './finding-report.ts';
 import { createProbe } from './http-probe.ts';
 
 export type DoctorOptions = {
@@ -38,22 +38,7 @@ export async function runDoctor(url: string, options: DoctorOptions): Promise<vo
     if (!json) print(signInFindings.map(findingText).join('\n'));
     findings.push(...signInFindings);
   }
-  const hasFailed = findings.some(({ verdict }) => verdict === 'fail');
-  print(json ? printableJson({ url, ok: !hasFailed, findings }) : `\n${summary(findings)}`);
+  const hasFailed = hasFailure(findings);
+  print(json ? printableJson({ url, ok: !hasFailed, findings }) : `\n${summaryText(findings)}`);
   process.exitCode = hasFailed ? 1 : 0;
-}
-
-const labels = { ok: 'ok', note: 'note', warn: 'WARN', fail: 'FAIL' };
-
-function findingText({ check, verdict, found, why, mend }: Finding): string {
-  const indent = ' '.repeat(8);
-  const lines = [`  ${labels[verdict].padEnd(6)}${check.padEnd(26)} ${singleLine(found)}`];
-  if (why !== undefined) lines.push(`${indent}Why: ${singleLine(why)}`);
-  if (mend !== undefined) lines.push(`${indent}Do:  ${singleLine(mend)}`);
-  return lines.join('\n');
-}
-
-function summary(findings: Finding[]): string {
-  const count = (verdict: Finding['verdict']) => findings.filter((finding) => finding.verdict === verdict).length;
-  return `${count('ok')} ok, ${count('warn')} warnings, ${count('fail')} failed`;
 }
