@@ -19,7 +19,7 @@ export function readProjectDefaults(): ProjectDefaults {
   const { version, dependencies, devDependencies } = read('package.json');
   return {
     dependencies: { ...peers, holdfast: `^${version}`, zod: `^${dependencies.zod}` },
-    devDependencies: { 'aws-cdk': `^${devDependencies['aws-cdk']}` },
+    devDependencies: { ...optionalPeers, 'aws-cdk': `^${devDependencies['aws-cdk']}` },
     typescriptDevDependencies: {
       '@types/node': `^${devDependencies['@types/node']}`,
       typescript: `~${devDependencies.typescript}`,

@@ -30,7 +30,7 @@ const filesOf = (folder: string) =>
 
 test('a new project has a CDK app, a server, their tests, and a file of local variables that git ignores', () => {
   create(['my-server']);
-  const files = ['README.md', 'bin/app.ts', 'cdk.json', 'package.json', 'src/server.ts', 'test/stack.test.ts'];
+  const files = ['README.md', 'bin/app.ts', 'cdk.json', 'package.json', 'src/server.ts', 'test/server.test.ts'];
   expect(filesOf('my-server')).toEqual(expect.arrayContaining([...files, 'tsconfig.json']));
   expect(read('my-server/.gitignore').split('\n')).toContain('.env');
   expect(existsSync(join(cwd, 'my-server/.env'))).toBe(true);

@@ -31,7 +31,7 @@ const projects: Record<string, (project: InstalledProject) => Promise<void>> = {
   'npm create, TypeScript 7': async (project) => {
     await create(project, npmExec);
     await install(project, ['npm']);
-    await testTools(project);
+    await testStack(project);
     await checkTypes(project);
     await useEmulator(project);
     await deploy(project);
@@ -49,6 +49,7 @@ const projects: Record<string, (project: InstalledProject) => Promise<void>> = {
     await create(project, npmExec, '--javascript');
     await install(project, ['npm']);
     await useEmulator(project);
+    await testWithoutClient(project);
   },
 
   'npm create --existing in an app of cdk init: CommonJS, tsx, TypeScript 7': async (project) => {
@@ -95,24 +96,11 @@ async function install(project: InstalledProject, [program, ...args]: Command): 
   await project.step('test', () => project.run(program, ...args, 'test'));
 }
 
-/** The server alone, and the whole stack, by `holdfast/testing`. */
-const toolsTest = `
+/** The whole stack, by `holdfast/testing`. The template has tests of the server alone. */
+const stackTest = `
 import assert from 'node:assert/strict';
-import { after, test } from 'node:test';
-import { createTestServer, startHoldfast } from 'holdfast/testing';
-import { createServer } from '../src/server.ts';
-
-const alone = createTestServer({ createServer });
-after(() => alone.close());
-
-test('clears the list of the user who confirms', async () => {
-  for (const era of ['modern', 'legacy'] as const) {
-    const client = await alone.connect({ era, user: era, elicit: () => ({ action: 'accept', content: { clear: true } }) });
-    await client.callTool({ name: 'add_item', arguments: { item: 'lemons' } });
-    const { content } = await client.callTool({ name: 'clear_list' });
-    assert.deepEqual(content, [{ type: 'text', text: 'The list is empty.' }]);
-  }
-});
+import { test } from 'node:test';
+import { startHoldfast } from 'holdfast/testing';
 
 test('adds an item as deployed', async () => {
   const server = await startHoldfast();
@@ -127,18 +115,21 @@ test('adds an item as deployed', async () => {
 });
 `;
 
-async function testTools(project: InstalledProject): Promise<void> {
-  writeFileSync(join(project.folder, 'test/tools.test.ts'), toolsTest);
-  const runTest = (...options: string[]) => project.run(process.execPath, '--test', ...options, 'test/tools.test.ts');
+async function testStack(project: InstalledProject): Promise<void> {
+  const file = 'test/deployed.test.ts';
+  writeFileSync(join(project.folder, file), stackTest);
+  await project.step('a test of the stack with holdfast/testing', () => project.run('node', '--test', file));
+}
+
+/** The client of the SDK is an optional peer. */
+async function testWithoutClient(project: InstalledProject): Promise<void> {
+  rmSync(join(project.folder, 'node_modules/@modelcontextprotocol/client'), { recursive: true });
   await project.step('a test without the client of the SDK says how to install it', () =>
     assert.rejects(
-      runTest('--test-name-pattern', 'clears'),
+      project.run('node', '--test', 'test/server.test.js'),
       /connect needs a client: npm install --save-dev @modelcontextprotocol\/client/,
     ),
   );
-  const client = `@modelcontextprotocol/client@${devDependencies['@modelcontextprotocol/client']}`;
-  await project.run('npm', 'install', '--save-dev', client);
-  await project.step('a test with holdfast/testing', () => runTest());
 }
 
 /** Also the declarations of the packages, among them those of Holdfast, and without the types of a browser. */
@@ -185,11 +176,8 @@ async function addServer(project: InstalledProject): Promise<void> {
   const [, imported, constructed] = /^ *(import .*)\n *(new HoldfastStack.*)$/m.exec(printed) ?? [];
   assert.ok(installation && imported && constructed, printed);
   await project.step('install', () => project.run('sh', '-c', installation));
-  // The emulator runs an app of one stack: the empty one of `cdk init` is replaced.
-  project.change('bin/my-server.ts', (text) => {
-    const [before] = text.replace(/^#!.*\n/, '').split('new MyServerStack');
-    return `${imported}\n${before}\n${constructed}\n`;
-  });
+  // The app keeps its empty stack: the emulator finds the one of Holdfast.
+  project.change('bin/my-server.ts', (text) => `${imported}\n${text.replace(/^#!.*\n/, '')}\n${constructed}\n`);
 }
 
 /** Deploys into the emulated account. */
