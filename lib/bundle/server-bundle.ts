@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, symlinkSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join, resolve, sep } from 'node:path';
 import { isPublished, moduleFile, packageFolder } from '../package-files.ts';
@@ -13,6 +13,7 @@ import {
   storeByContent,
   substitutes,
 } from './esbuild-run.ts';
+import { linkPackages } from './linked-packages.ts';
 import { keepOwnersLines } from './source-map.ts';
 
 const require = createRequire(import.meta.url);
@@ -171,12 +172,5 @@ function linkDependencies(folder: string): void {
     dependencies: Record<string, string>;
   };
   const paths = createRequire(join(sdk, 'package.json')).resolve.paths('x') ?? [];
-  for (const name of Object.keys(dependencies)) {
-    const link = join(folder, 'node_modules', name);
-    const target = paths.map((path) => join(path, name)).find((path) => existsSync(path));
-    if (target === undefined || existsSync(link)) continue;
-    mkdirSync(dirname(link), { recursive: true });
-    // Windows permits junctions without further rights.
-    symlinkSync(target, link, 'junction');
-  }
+  linkPackages(folder, Object.keys(dependencies), paths);
 }
