@@ -12,7 +12,7 @@ import {
   type Missing,
 } from './candidates.ts';
 import { cold } from './cold.ts';
-import { start, synth, tests } from './developer-commands.ts';
+import { reload, start, synth, tests } from './developer-commands.ts';
 import { type Figure, isMet, ratioOf } from './figure.ts';
 import { assemblyOfSources } from './harness/assembly.ts';
 import { startLocalServices } from './local-services.ts';
@@ -27,9 +27,9 @@ const usage = `Measures the deployed functions, a straightforward implementation
 npm run bench [-- options]
 
   --part <name>    measures this part only; may be repeated: sizes, cold, warm, store, price,
-                   synth, start, tests;
+                   synth, start, reload, tests;
                    peers: cold and warm with all peers. Default: all except tests
-  --short          fewer rounds and peers, in less than two minutes; synth and start only on request
+  --short          fewer rounds and peers, in less than two minutes; synth, start and reload only on request
   --rounds <n>     fresh processes for each cold figure (15; 5 with --short)
   --json           prints one JSON object
   --help           prints this text
@@ -45,6 +45,7 @@ const parts: Record<string, (bench: Bench) => Promise<Outcome>> = {
   price,
   synth,
   start,
+  reload,
   tests,
 };
 

@@ -1,9 +1,10 @@
 import { spawn } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Bench, Outcome } from './benchmark-part.ts';
+import { ProjectCopy } from './harness/project-copy.ts';
 import { median } from './median.ts';
 
 const root = join(import.meta.dirname, '..');
@@ -31,15 +32,59 @@ export async function start({ short, progress }: Bench): Promise<Outcome> {
   return { figures: [{ what: 'npm start until ready', unit: 's', ours: median(seconds) }] };
 }
 
+/** The CPU time of a saved change of the owner's server, from the save until the new code answers, children included. */
+export async function reload({ short, progress }: Bench): Promise<Outcome> {
+  const project = new ProjectCopy();
+  const options = ['bin/cli.ts', 'dev', '--in-memory', '--port', '0'];
+  const child = run(process.execPath, options, {}, project.root);
+  const ended = new Promise((resolve) => child.once('close', resolve));
+  child.stderr.resume();
+  const lines = createInterface(child.stdout);
+  const until = (text: string) =>
+    new Promise<void>((resolve, reject) => {
+      lines.on('line', (line) => line.startsWith(text) && resolve());
+      void ended.then(() => reject(new Error(`npm start ended before it printed ${text}`)));
+    });
+  try {
+    await until('ready ');
+    const file = join(project.root, 'lambda/server.ts');
+    const source = readFileSync(file, 'utf8');
+    const seconds: number[] = [];
+    for (let round = 0; round < (short ? 3 : 9); round++) {
+      progress(`a saved change, round ${round + 1}`);
+      const before = cpuSecondsOf(child.pid!);
+      const live = until('Sources changed: the change is live');
+      writeFileSync(file, `${source}\nexport const round = ${round};\n`);
+      await live;
+      seconds.push(cpuSecondsOf(child.pid!) - before);
+    }
+    return {
+      figures: [{ what: 'a saved change of the server until it is live (CPU)', unit: 's', ours: median(seconds) }],
+    };
+  } finally {
+    child.kill('SIGTERM');
+    await ended;
+    project.remove();
+  }
+}
+
+/** The CPU time of a process and of its ended children. Linux counts it in ticks of 10 ms. */
+function cpuSecondsOf(pid: number): number {
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    .replace(/^.*\) /, '')
+    .split(' ');
+  return fields.slice(11, 15).reduce((sum, ticks) => sum + Number(ticks), 0) / 100;
+}
+
 export async function tests({ progress }: Bench): Promise<Outcome> {
   progress('the test suite');
   return { figures: [{ what: 'the test suite (jest)', unit: 's', ours: await untilExit('jest', ['--silent']) }] };
 }
 
-function run(command: string, args: string[], environment: Record<string, string> = {}) {
+function run(command: string, args: string[], environment: Record<string, string> = {}, cwd = root) {
   const PATH = [dirname(process.execPath), join(root, 'node_modules/.bin'), process.env.PATH].join(delimiter);
   return spawn(command, args, {
-    cwd: root,
+    cwd,
     env: { ...process.env, PATH, ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
   });

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { recordsFolder } from '../lib/bundle/build-record.ts';
 import type { DeploymentMarker } from '../lib/deployment-marker.ts';
 import type { LogEntry } from './api-gateway/gateway-server.ts';
 import type { AwsService } from './aws-api/aws-service.ts';
@@ -22,10 +23,10 @@ import type { Kms } from './kms/kms-service.ts';
 import type { RetrySeconds } from './lambda/event-queue.ts';
 import type { FunctionPool } from './lambda/function-pool.ts';
 import type { Lambda } from './lambda/lambda-service.ts';
+import { reloadOnChange } from './reload/source-reload.ts';
 import { StackDeployment } from './stack-deployment.ts';
 import { readAssembly, type SynthesizedStack } from './template/cloud-assembly.ts';
 import { missingResources } from './template/emulated-resources.ts';
-import { sourceFolders, watchSources } from './template/source-watch.ts';
 import { deploymentIn, stackTemplate } from './template/stack-template.ts';
 import { synthesize } from './template/synthesis.ts';
 
@@ -82,6 +83,8 @@ export type Report = {
   output(functionName: string, line: string): void;
   /** A warning about the sources. */
   warning(line: string): void;
+  /** Sources have changed: requests wait for the outcome. */
+  rebuilding(): void;
   /** The outcome of a change of the sources. */
   reloaded(outcome: string): void;
 };
@@ -166,6 +169,7 @@ async function start(options: EmulatorOptions, cleanups: CleanupStack): Promise<
   const deployment = await StackDeployment.start(
     {
       resolved,
+      records: recordsFolder(assembly),
       services,
       port: gatewayPort,
       freshPerRequest: options.freshPerRequest ?? false,
@@ -177,9 +181,10 @@ async function start(options: EmulatorOptions, cleanups: CleanupStack): Promise<
   if (identityProvider !== undefined) data.identityProviderPort = issuerPort;
   data.operatorAccess = operatorAccess(services, marker);
 
-  const redeploy = async () => deployment.update(resolve(await readStack()));
+  const synthesizeAgain = async () => resolve(await readStack());
+  const redeploy = async () => deployment.update(await synthesizeAgain());
   if (options.watch ?? options.assembly === undefined) {
-    cleanups.add(redeployOnChange(project, async () => report.reloaded(await redeploy()), report));
+    cleanups.add(reloadOnChange({ project, assembly, deployment, synthesize: synthesizeAgain, report }));
   }
   const warnAboutFile = () => {
     for (const line of fileProblems(environmentFile, services)) report.warning(line);
@@ -244,10 +249,3 @@ const operatorAccess = (
   kms: { endpoint: kms.endpoint },
   marker,
 });
-
-/** @returns stops watching the sources */
-function redeployOnChange(project: string, reload: () => Promise<void>, report: Report): () => void {
-  return watchSources(sourceFolders(project), () =>
-    reload().catch((error: Error) => report.reloaded(`${error.message}\nThe previous version is still running.`)),
-  );
-}

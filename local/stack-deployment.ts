@@ -5,6 +5,7 @@ import { type EmulatedServices, tableTypes } from './emulated-services.ts';
 import { type Schedules, startSchedules } from './eventbridge/schedules.ts';
 import { FunctionError } from './lambda/function-error.ts';
 import { FunctionPool } from './lambda/function-pool.ts';
+import { findServerCode, type ServerCode } from './reload/server-code.ts';
 import type { SynthesizedStack } from './template/cloud-assembly.ts';
 import type { Template } from './template/template.ts';
 
@@ -13,6 +14,8 @@ export type ResolvedStack = { stack: SynthesizedStack; template: Template };
 
 export type StackDeploymentOptions = {
   resolved: ResolvedStack;
+  /** The folder of the build records of owners' servers. */
+  records: string;
   services: EmulatedServices;
   port: number;
   freshPerRequest: boolean;
@@ -29,12 +32,16 @@ export class StackDeployment {
   readonly functions: FunctionPool;
   readonly #options: StackDeploymentOptions;
   #current: ResolvedStack;
+  #serverCode: ServerCode[];
+  /** Whether functions run other code than that of the assembly. */
+  #hasReplacedCode = false;
   #schedules: Schedules | undefined;
   #gateway: GatewayServer | undefined;
 
   private constructor(options: StackDeploymentOptions) {
     this.#options = options;
     this.#current = options.resolved;
+    this.#serverCode = this.#serverCodeOf(options.resolved);
     const { services, freshPerRequest, log, resolved } = options;
     this.functions = new FunctionPool({
       template: resolved.template,
@@ -89,6 +96,33 @@ export class StackDeployment {
     return this.#schedules!;
   }
 
+  /** The code with an owner's server, as the functions run it. */
+  get serverCode(): readonly ServerCode[] {
+    return this.#serverCode;
+  }
+
+  /**
+   * Deploys code with an owner's server that was built again. The previous code stays deployed if the new one fails.
+   *
+   * @returns the outcome, for the operator
+   * @throws ConfigurationError naming a function that does not load
+   */
+  async replaceCode(codes: readonly ServerCode[]): Promise<string> {
+    const folders = foldersOf(codes);
+    await this.#separately(this.#current, async (trial) => {
+      trial.replaceCode(folders);
+      await load(
+        trial,
+        codes.map(({ logicalIds }) => logicalIds[0]!),
+      );
+    });
+    this.functions.replaceCode(folders);
+    const replacedBy = (code: ServerCode) => codes.find(({ logicalIds }) => logicalIds[0] === code.logicalIds[0]);
+    this.#serverCode = this.#serverCode.map((code) => replacedBy(code) ?? code);
+    this.#hasReplacedCode = true;
+    return 'the change is live';
+  }
+
   /**
    * Deploys a changed stack. The previous one stays deployed if the new one fails.
    *
@@ -96,26 +130,31 @@ export class StackDeployment {
    * @throws ConfigurationError naming a function that does not load; Error for an unsupported template
    */
   async update(next: ResolvedStack): Promise<string> {
-    if (next.stack.source === this.#current.stack.source) return 'nothing to deploy: the stack has not changed';
+    if (next.stack.source === this.#current.stack.source && !this.#hasReplacedCode) {
+      return 'nothing to deploy: the stack has not changed';
+    }
     if (fixedResources(next.stack) !== fixedResources(this.#current.stack)) {
       return 'tables or users have changed: restart the emulator to apply the change';
     }
-    await this.#loadSeparately(next);
+    await this.#separately(next, (trial) => loadAll(trial, next.template));
     const previous = this.#current;
     try {
       this.#deploy(next);
     } catch (error) {
       this.#current = previous;
       this.functions.replace(previous.template);
+      this.functions.replaceCode(foldersOf(this.#serverCode));
       this.#options.services.lambda.deploy(previous.template, this.functions);
       throw error;
     }
+    this.#serverCode = this.#serverCodeOf(next);
+    this.#hasReplacedCode = false;
     return 'the change is live';
   }
 
   /** Gives the functions their environment variables again; requests in progress finish with theirs. */
   restartFunctions(): void {
-    this.functions.replace(this.#current.template);
+    this.functions.restart();
   }
 
   #deploy(next: ResolvedStack): void {
@@ -126,8 +165,15 @@ export class StackDeployment {
     this.#gateway!.replace(next.template);
   }
 
-  /** Loads all functions of a template in other environments, so that a broken function replaces no working one. */
-  async #loadSeparately({ template, stack }: ResolvedStack): Promise<void> {
+  #serverCodeOf({ template, stack }: ResolvedStack): ServerCode[] {
+    return findServerCode(template, stack.folder, this.#options.records);
+  }
+
+  /** Tries functions of a stack in other environments, so that a broken function replaces no working one. */
+  async #separately(
+    { template, stack }: ResolvedStack,
+    attempt: (trial: FunctionPool) => Promise<void>,
+  ): Promise<void> {
     const { services } = this.#options;
     const trial = new FunctionPool({
       template,
@@ -136,16 +182,25 @@ export class StackDeployment {
       log: () => undefined,
     });
     try {
-      await loadAll(trial, template);
+      await attempt(trial);
     } finally {
       await trial.close();
     }
   }
 }
 
+const foldersOf = (codes: readonly ServerCode[]) =>
+  new Map(codes.flatMap(({ logicalIds, folder }) => logicalIds.map((id) => [id, folder])));
+
+const loadAll = (functions: FunctionPool, template: Template) =>
+  load(
+    functions,
+    template.resources('AWS::Lambda::Function').map(({ logicalId }) => logicalId),
+  );
+
 /** @throws ConfigurationError naming the function, with the error of its module */
-async function loadAll(functions: FunctionPool, template: Template): Promise<void> {
-  const load = async ({ logicalId }: { logicalId: string }) => {
+async function load(functions: FunctionPool, logicalIds: string[]): Promise<void> {
+  const loadOne = async (logicalId: string) => {
     try {
       await functions.warm(logicalId);
     } catch (error) {
@@ -155,7 +210,7 @@ async function loadAll(functions: FunctionPool, template: Template): Promise<voi
       throw new ConfigurationError(failure + line, { cause: error });
     }
   };
-  await Promise.all(template.resources('AWS::Lambda::Function').map(load));
+  await Promise.all(logicalIds.map(loadOne));
 }
 
 /** The resources that the emulator creates at its start only. */

@@ -43,6 +43,7 @@ export async function measure(assembly: string): Promise<Measurement> {
         logBytes += Buffer.byteLength(line) + 1;
       },
       warning: () => undefined,
+      rebuilding: () => undefined,
       reloaded: () => undefined,
     },
   });

@@ -45,6 +45,7 @@ const emulator = await startEmulator({
     request: ({ method, path, status, error }) => log(`${method} ${path} ${status} ${error ?? ''}`),
     output: (functionName, line) => log(`${functionName}: ${line}`),
     warning: log,
+    rebuilding: () => undefined,
     reloaded: log,
   },
 });

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname, join, relative } from 'node:path';
+import { dirname, join, relative, resolve } from 'node:path';
 import { type BuildFailure, type BuildOptions, buildSync, type Message, type OutputFile } from 'esbuild';
 import type { Branding } from '../../lambda/shared/branding.ts';
 import type { ScopeSet } from '../../lambda/shared/scope-set.ts';
@@ -27,7 +27,7 @@ export type BuildReport = {
   /** As `file:line:column: text`. */
   errors: string[];
   warnings: string[];
-  /** Paths of the modules in the bundle, and names of those that it imports from outside. */
+  /** Absolute paths of the modules in the bundle, and names of those that it imports from outside. */
   modules: string[];
   /** The modules that packages import and that are not installed, if these are the only errors. */
   missing: string[];
@@ -44,10 +44,10 @@ export function runBuild(options: BuildOptions): BuildReport {
       ...options,
       metafile: true,
     });
-    const modules = Object.values(metafile.outputs).flatMap(({ inputs, imports }) => [
-      ...Object.keys(inputs),
-      ...imports.map(({ path }) => path),
-    ]);
+    const modules = [
+      ...Object.keys(metafile.inputs).map((path) => resolve(project, path)),
+      ...Object.values(metafile.outputs).flatMap(({ imports }) => imports.map(({ path }) => path)),
+    ];
     return { files: outputFiles ?? [], errors: [], warnings: warnings.map(lineOf), modules, missing: [] };
   } catch (error) {
     const { errors } = error as Partial<BuildFailure>;

@@ -100,7 +100,7 @@ export class FunctionBundle extends AssetCode {
             const reports = [
               server === undefined
                 ? bundleFunction(entry, outfile, values, external, optimizations)
-                : bundleServer(server, outfile, values, optimizations, serverContent.external),
+                : bundleServer({ server, values, optimizations, external: serverContent.external }, outfile),
               ...(page === undefined ? [] : [bundlePage(page, outputDirectory)]),
             ];
             for (const line of reports.flatMap(({ warnings }) => warnings)) console.warn(`Warning: ${line}`);

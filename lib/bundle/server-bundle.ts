@@ -1,11 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { dirname, join, resolve, sep } from 'node:path';
+import { dirname, join, relative, resolve, sep } from 'node:path';
+import { buildSync } from 'esbuild';
 import { isPublished, moduleFile, packageFolder } from '../package-files.ts';
+import { recordBuild, type ServerBuild } from './build-record.ts';
 import {
   aliasesOf,
   type BuildReport,
-  type BundledValues,
   buildModules,
   type FilesOfFolder,
   project,
@@ -37,22 +38,17 @@ const sdkV1 = /(^|\/)@modelcontextprotocol\/sdk\//;
  * 1. Holdfast's half: the ES modules of its packages, as they permit tree shaking. `#server`, `#scopes` and `#branding` stay imports.
  * 2. The function: the first half and the owner's code, with esbuild's defaults for Node.js. If that imports SDK v1, the
  *    step is repeated with the bridge to 2026-07-28, so that other functions do not contain it.
- *
- * @param server path of the module that exports `createServer`
- * @param external packages that the bundle does not contain
  */
-export function bundleServer(
-  server: string,
-  outfile: string,
-  values: BundledValues,
-  optimizations: boolean,
-  external: readonly string[] = [],
-): BuildReport {
-  const build = (bridge: Bridge) => buildWithoutMissing(bridge, server, outfile, values, optimizations, external);
-  const withoutBridge = build('no-sdk-v1-bridge');
+export function bundleServer(build: ServerBuild, outfile: string): BuildReport {
+  const withoutBridge = buildWithoutMissing('no-sdk-v1-bridge', build, outfile);
   const usesSdkV1 = withoutBridge.modules.some((path) => sdkV1.test(path));
-  const report = usesSdkV1 ? build('sdk-v1-bridge') : withoutBridge;
-  if (report.errors.length === 0) keepOwnersLines(outfile, project, isOwners);
+  const report = usesSdkV1 ? buildWithoutMissing('sdk-v1-bridge', build, outfile) : withoutBridge;
+  if (report.errors.some((line) => missesCreateServer.test(line))) {
+    return { ...report, errors: [missingExport(build.server)] };
+  }
+  if (report.errors.length > 0) return report;
+  keepOwnersLines(outfile, project, isOwners);
+  recordBuild(outfile, build, report.modules);
   return report;
 }
 
@@ -65,20 +61,16 @@ type Bridge = 'sdk-v1-bridge' | 'no-sdk-v1-bridge';
  * Packages name optional ones that are not installed, such as the drivers of knex. They stay imports, which fail if they are
  * used, as on any Node.js server.
  */
-function buildWithoutMissing(...options: Parameters<typeof buildFunction>): BuildReport {
-  const [bridge, server, outfile, values, optimizations, external] = options;
-  const report = buildFunction(...options);
+function buildWithoutMissing(bridge: Bridge, build: ServerBuild, outfile: string): BuildReport {
+  const report = buildFunction(bridge, build, outfile);
   if (report.missing.length === 0) return report;
-  return buildWithoutMissing(bridge, server, outfile, values, optimizations, [...external, ...report.missing]);
+  return buildWithoutMissing(bridge, { ...build, external: [...build.external, ...report.missing] }, outfile);
 }
 
 function buildFunction(
   bridge: Bridge,
-  server: string,
+  { server, values, optimizations, external }: ServerBuild,
   outfile: string,
-  values: BundledValues,
-  optimizations: boolean,
-  external: readonly string[],
 ): BuildReport {
   const half =
     isPublished && optimizations
@@ -114,6 +106,26 @@ function buildFunction(
     // Packages of the SDK, where the package manager does not install them beside the owner's.
     nodePaths: [join(sdk, '../..')],
   });
+}
+
+/** The error of esbuild, which names a module of Holdfast as the place. */
+const missesCreateServer = /No matching export in ".*" for import "createServer"$/;
+
+function missingExport(server: string): string {
+  const { outputs } = buildSync({
+    entryPoints: [resolve(server)],
+    bundle: true,
+    format: 'esm',
+    platform: 'node',
+    packages: 'external',
+    logLevel: 'silent',
+    write: false,
+    metafile: true,
+  }).metafile;
+  const names = Object.values(outputs).flatMap(({ exports }) => exports);
+  const exported =
+    names.length > 0 ? `exports ${names.join(', ')}, and not createServer` : 'does not export createServer';
+  return `${relative('', server)} ${exported}: export function createServer(context) { … }, which returns your server`;
 }
 
 /** Modules that the second step imports by their paths. */

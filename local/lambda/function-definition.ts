@@ -19,6 +19,8 @@ export type FunctionDefinition = {
 };
 
 export type FunctionDefinitionOptions = {
+  /** Folders with other code than the assets of the assembly, by logical id. */
+  code?: ReadonlyMap<string, string>;
   /** The folder of the cloud assembly, `cdk.out`. */
   assembly: string;
   /** Further variables, such as the function's credentials. */
@@ -46,7 +48,7 @@ export function defineFunction(
   if (!runtime.startsWith('nodejs')) throw unsupported(logicalId, `the runtime ${runtime}`);
   const name = template.ref(logicalId);
   const handler = String(properties.Handler);
-  const taskRoot = assetOf(resource, options.assembly);
+  const taskRoot = options.code?.get(logicalId) ?? assetOf(resource, options.assembly);
   const reservedConcurrency = (properties.ReservedConcurrentExecutions as number | undefined) ?? Infinity;
   return {
     name,

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { systemClock } from '../../lambda/adapters/system-clock.ts';
 import type { Clock } from '../../lambda/core/support/clock.ts';
-import type { Template } from '../template/template.ts';
+import type { Resource, Template } from '../template/template.ts';
 import { EnvironmentPool } from './environment-pool.ts';
 import { defineFunction } from './function-definition.ts';
 import { EventTooLarge, FunctionError } from './function-error.ts';
@@ -40,15 +40,22 @@ export type FunctionInvoker = Pick<FunctionPool, 'invoke'>;
  * Lambda it is not frozen between requests, so timers keep running, and it shares the working directory of this process.
  */
 export class FunctionPool {
-  readonly #options: Required<FunctionPoolOptions>;
+  readonly #options: Required<Omit<FunctionPoolOptions, 'template'>>;
+  #template: Template;
+  /** Folders with other code than the assets of the template, by logical id. */
+  #code: ReadonlyMap<string, string> = new Map();
   #pools: Map<string, EnvironmentPool>;
   /** The pools of earlier templates, which may still process requests. */
   readonly #retired: EnvironmentPool[] = [];
+  /** Pending while invocations wait. */
+  #paused: Promise<void> | undefined;
 
   /** @throws Error naming the function whose settings Lambda would reject, or whose code does not exist */
   constructor(options: FunctionPoolOptions) {
-    this.#options = { freshPerRequest: false, maximumConcurrency: 64, idleSeconds: 5, clock: systemClock, ...options };
-    this.#pools = this.#deploy(options.template);
+    const { template, ...others } = options;
+    this.#options = { freshPerRequest: false, maximumConcurrency: 64, idleSeconds: 5, clock: systemClock, ...others };
+    this.#template = template;
+    this.#pools = this.#deploy(template.resources('AWS::Lambda::Function'));
   }
 
   /**
@@ -93,7 +100,18 @@ export class FunctionPool {
   ): AsyncGenerator<Uint8Array, void> {
     const payload = JSON.stringify(event);
     if (Buffer.byteLength(payload) > PAYLOAD_LIMIT) throw new EventTooLarge(`The event exceeds ${PAYLOAD_LIMIT} bytes`);
+    while (this.#paused !== undefined) await this.#paused;
     yield* this.#pool(logicalId).invoke(payload, requestId);
+  }
+
+  /** Lets new invocations wait, for the code that follows. @returns resumes them */
+  pause(): () => void {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#paused = promise;
+    return () => {
+      if (this.#paused === promise) this.#paused = undefined;
+      resolve();
+    };
   }
 
   /**
@@ -122,10 +140,30 @@ export class FunctionPool {
 
   /** Deploys another template: the next request runs its code, requests in progress finish with theirs. */
   replace(template: Template): void {
-    const replaced = [...this.#pools.values()];
-    this.#pools = this.#deploy(template);
-    for (const pool of replaced) pool.retire();
-    this.#retired.push(...replaced);
+    this.#template = template;
+    this.#code = new Map();
+    this.restart();
+  }
+
+  /** Gives all functions their environment variables again. */
+  restart(): void {
+    this.#exchange(this.#deploy(this.#template.resources('AWS::Lambda::Function')));
+  }
+
+  /** Deploys other code of some functions. @param code folders by logical id */
+  replaceCode(code: ReadonlyMap<string, string>): void {
+    this.#code = new Map([...this.#code, ...code]);
+    const changed = [...code.keys()].map((logicalId) => this.#template.resource(logicalId));
+    this.#exchange(new Map([...this.#pools, ...this.#deploy(changed)]));
+  }
+
+  #exchange(pools: Map<string, EnvironmentPool>): void {
+    const replaced = [...this.#pools].filter(([logicalId, pool]) => pools.get(logicalId) !== pool);
+    this.#pools = pools;
+    for (const [, pool] of replaced) {
+      pool.retire();
+      this.#retired.push(pool);
+    }
   }
 
   /** Ends all execution environments, busy ones included. */
@@ -139,12 +177,12 @@ export class FunctionPool {
     return pool;
   }
 
-  #deploy(template: Template): Map<string, EnvironmentPool> {
-    const functions = template.resources('AWS::Lambda::Function');
+  #deploy(functions: Resource[]): Map<string, EnvironmentPool> {
+    const options = { ...this.#options, code: this.#code };
     return new Map(
       functions.map((resource) => {
-        const definition = defineFunction(resource, template, this.#options);
-        return [resource.logicalId, new EnvironmentPool(definition, this.#options)];
+        const definition = defineFunction(resource, this.#template, options);
+        return [resource.logicalId, new EnvironmentPool(definition, options)];
       }),
     );
   }

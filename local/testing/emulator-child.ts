@@ -18,6 +18,7 @@ try {
       request: ({ method, path, status, error = '' }) => log(`${method} ${path} ${status} ${error}`.trimEnd()),
       output: (functionName, line) => log(`${functionName}: ${line}`),
       warning: log,
+      rebuilding: () => undefined,
       reloaded: log,
     },
   });

@@ -232,6 +232,15 @@ test('a server that does not exist is rejected with its full path', () => {
   );
 });
 
+test.each([
+  ['export const createSever = () => {};', 'exports createSever, and not createServer: export function createServer'],
+  ['export {};', 'does not export createServer: export function createServer'],
+])('the server %j is rejected, because createServer is not among its exports', (code, message) => {
+  write({ 'src/server.ts': code });
+  const server = join(project, 'src/server.ts');
+  expect(() => new HoldfastStack(new App(), 'Owner', { server })).toThrow(`src/server.ts ${message}`);
+});
+
 test('the scopes of the stack are those of its functions and of its challenge', () => {
   const scopes = declareScopes({ scopes: { 'orders:read': { description: 'Read your orders' } }, tools: {} });
   const folder = join(project, 'cdk.out');

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ClassicLevel } from 'classic-level';
 import { ProjectCopy, projectRoot } from '../../bench/harness/project-copy.ts';
+import { initialize, messageOf, OAuthClient, postMcp } from '../../bench/harness/raw-oauth-client.ts';
 import { inherited } from '../support/cli-process.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'holdfast-start-'));
@@ -324,6 +325,8 @@ describe('a change of the sources', () => {
   let original: string;
   let start: Start;
   const folder = newFolder();
+  let project: ProjectCopy;
+  let token: string;
   const keys = async () => (await fetch(`${new URL((await start.ready()).mcpUrl).origin}/jwks.json`)).text();
 
   /** @returns the report of the reload */
@@ -335,13 +338,43 @@ describe('a change of the sources', () => {
   };
 
   beforeAll(async () => {
-    const { root } = copyProject();
+    project = copyProject();
+    const { root } = project;
     source = join(root, 'lambda', 'functions', 'oauth.ts');
+    project.edit('cdk.json', 'node bin/holdfast.ts', 'node bin/holdfast.ts && echo run >> .runs');
     original = readFileSync(source, 'utf8');
     // The option comes before the variable, which is no port.
     const options = ['--json', '--cold', '--in-memory', '--port', '0'];
     start = new Start({ project: root, folder, port: 'none', options });
-    await start.ready();
+    const client = await OAuthClient.register(new URL((await start.ready()).mcpUrl).origin);
+    token = (await client.tokensFor('ada')).access_token;
+  });
+
+  /** The name that the server states to its client. */
+  const serverName = async () => {
+    const response = await postMcp(new URL((await start.ready()).mcpUrl).origin, token, initialize);
+    return ((await messageOf(response)).result! as { serverInfo: { name: string } }).serverInfo.name;
+  };
+
+  test('of the server runs no CDK app, and no request gets an old answer after the change is noticed', async () => {
+    const before = start.stderr.length;
+    project.edit('lambda/server.ts', "name: 'holdfast'", "name: 'edited'");
+    await start.until(() => start.stderr.slice(before).includes('Rebuilding …'));
+    expect(start.stderr.slice(before)).not.toContain('Sources changed: ');
+    expect(await serverName()).toBe('edited');
+    expect(start.stderr.slice(before)).toContain('Sources changed: the change is live');
+    expect(readFileSync(join(project.root, '.runs'), 'utf8')).toBe('run\n');
+  });
+
+  test('of the server that does not build is reported, and the previous version keeps running', async () => {
+    const before = start.stderr.length;
+    project.edit('lambda/server.ts', "name: 'edited'", "name: 'broken");
+    await start.until(() => start.stderr.slice(before).includes('Sources changed: '));
+    expect(start.stderr.slice(before)).toMatch(/^Sources changed: lambda\/server\.ts:\d+:\d+: /m);
+    expect(await serverName()).toBe('edited');
+    project.edit('lambda/server.ts', "name: 'broken", "name: 'mended'");
+    await start.until(() => start.stderr.includes('Sources changed: the change is live', before));
+    expect(await serverName()).toBe('mended');
   });
 
   test('takes effect without a restart', async () => {
