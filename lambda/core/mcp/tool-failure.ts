@@ -41,10 +41,10 @@ const LONGEST_STACK = 2_000;
 
 /**
  * Logs what a tool has thrown. The model reads the message, and the operator needs the stack as well. Arguments and results
- * are not logged, except for those that the tool puts into the message.
+ * are not logged, except for those that the tool puts into the message. `reportFailures` has logged an outage.
  */
 export function logToolError(log: Logger, tool: string | undefined, error: unknown): void {
-  if (isProtocolError(error)) return;
+  if (isProtocolError(error) || error instanceof ServiceUnavailableError) return;
   const text = error instanceof Error ? (error.stack ?? String(error)) : String(error);
   log('tool_failed', { tool, error: shorten(text, LONGEST_STACK) });
 }
