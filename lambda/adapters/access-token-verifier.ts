@@ -14,9 +14,10 @@ import {
   WaitPeriodNotYetEndedJwkError,
 } from 'aws-jwt-verify/error';
 import { fetch as fetchJson } from 'aws-jwt-verify/https';
-import { findJwkInJwks, type Jwks, type JwkWithKid, SimpleJwksCache } from 'aws-jwt-verify/jwk';
+import { type Jwk, type JwkWithKid, SimpleJwksCache } from 'aws-jwt-verify/jwk';
 import type { AccessTokenVerifier } from '../core/access/access-token.ts';
 import { InvalidTokenError, type TokenRejectionReason } from '../core/access/invalid-token-error.ts';
+import type { Clock } from '../core/support/clock.ts';
 import { parseJson } from '../core/support/json.ts';
 import { ServiceUnavailableError } from '../core/support/service-unavailable-error.ts';
 import { quote } from '../core/support/untrusted-text.ts';
@@ -57,20 +58,17 @@ export const trustInProvider = (provider: Pick<TrustedIssuer, 'issuer' | 'audien
 });
 
 /** @param random from 0 to 1, spreads the attempts of processes that start at the same time */
-type Pauses = { sleep(milliseconds: number): Promise<void>; random(): number };
+type Pauses = Pick<Clock, 'sleep'> & { random(): number };
 
-const realPauses: Pauses = {
-  sleep: (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds)),
-  random: Math.random,
-};
-
-/** Verifies access tokens with `aws-jwt-verify`. The last key set is kept for the life of the process. */
+/** Verifies access tokens with `aws-jwt-verify`. Keys are kept in the process for an hour at most. */
 export function accessTokenVerifier(
   { issuer, audience, jwksUri, isAccessToken, keysById = false }: TrustedIssuer,
-  pauses = realPauses,
+  clock: Clock,
+  random = Math.random,
 ): AccessTokenVerifier {
   const fetchDocument = issuer.startsWith('http://') ? fetchFromLoopback : fetchHttps;
-  const keys = new IssuerKeys(keysById, (uri) => fetchDocument(uri), pauses);
+  const pauses = { sleep: clock.sleep, random };
+  const keys = new IssuerKeys(keysById, (uri) => fetchDocument(uri), clock, pauses);
   let ready: ReturnType<typeof create> | undefined;
 
   async function create() {
@@ -112,10 +110,18 @@ export function accessTokenVerifier(
 
 type Decomposed = Parameters<SimpleJwksCache['getJwk']>[1];
 
+/** The age from which a key is fetched again: the `max-age` of the facade's key set. A withdrawn key is accepted as long. */
+const FRESH_MILLISECONDS = 5 * 60_000;
+/** The age up to which a key is accepted while no key set can be fetched: the default lifetime of an access token. */
+const KEPT_MILLISECONDS = 60 * 60_000;
+/** From a fetch without success to the next one. */
+const BACK_OFF_MILLISECONDS = 10_000;
+
 /**
- * The keys of an issuer. A token whose key is known causes no fetch, so a key set that is slow or unavailable affects only
- * tokens with another key. An unknown key causes one fetch, and after a fetch without success the next one ten seconds
- * later at the earliest: invented key ids cause no load.
+ * The keys of an issuer. A key is fetched again after five minutes, so that a key that leaves the key set expires here too.
+ * If that fails, the known key is accepted until it is an hour old, so an outage affects only tokens with another key. An
+ * unknown key causes one fetch, and after a fetch without success the next one ten seconds later at the earliest: invented
+ * key ids cause no load.
  *
  * The URL of the facade's key set names the key of the token, because CloudFront caches the key set. A key signs only
  * after its publication, so the response that is cached under the id of a key has this key, and a rotation needs no
@@ -126,45 +132,53 @@ class IssuerKeys extends SimpleJwksCache {
   failure: unknown;
   readonly #byId: boolean;
   readonly #fetch: FetchDocument;
+  readonly #clock: Pick<Clock, 'now'>;
   readonly #pauses: Pauses;
-  #known: Jwks | undefined;
-  readonly #fetching = new Map<string, Promise<Jwks>>();
+  readonly #keys = new Map<string, { jwk: JwkWithKid; fetchedAt: number }>();
+  #lastSuccess = Number.NEGATIVE_INFINITY;
+  #nextFetch = Number.NEGATIVE_INFINITY;
+  readonly #fetching = new Map<string, Promise<void>>();
 
-  constructor(byId: boolean, fetch: FetchDocument, pauses: Pauses) {
+  constructor(byId: boolean, fetch: FetchDocument, clock: Pick<Clock, 'now'>, pauses: Pauses) {
     super();
     this.#byId = byId;
     this.#fetch = fetch;
+    this.#clock = clock;
     this.#pauses = pauses;
   }
 
   override async getJwk(jwksUri: string, { header: { kid } }: Decomposed): Promise<JwkWithKid> {
     if (typeof kid !== 'string') throw new JwtWithoutValidKidError('The token names no key (kid)');
-    const known = this.#find(kid);
-    if (known !== undefined) return known;
+    const fresh = this.#find(kid, FRESH_MILLISECONDS);
+    if (fresh !== undefined) return fresh;
     if (this.#byId && !facadeKeyId.test(kid)) throw new KidNotFoundInJwksError(`The facade has no key ${quote(kid)}`);
-    await this.penaltyBox.wait(jwksUri, kid);
-    const isFirst = this.#known === undefined;
+    const kept = this.#find(kid, KEPT_MILLISECONDS);
+    if (this.#clock.now() < this.#nextFetch) {
+      if (kept === undefined)
+        throw new WaitPeriodNotYetEndedJwkError(`The key set is not fetched for ${quote(kid)} yet`);
+      // After an unknown key id the fetch is not put off: otherwise invented ids would keep a withdrawn key valid.
+      if (this.failure !== undefined) return kept;
+    }
     try {
-      this.#known = await this.#fetchOnce(this.#byId ? `${jwksUri}?kid=${kid}` : jwksUri);
+      await this.#fetchOnce(this.#byId ? `${jwksUri}?kid=${kid}` : jwksUri);
     } catch (error) {
-      if (!isFirst) this.penaltyBox.registerFailedAttempt(jwksUri, kid);
+      if (kept !== undefined) return kept;
       throw error;
     }
-    const found = this.#find(kid);
-    if (found === undefined) {
-      this.penaltyBox.registerFailedAttempt(jwksUri, kid);
-      throw new KidNotFoundInJwksError(`The key set lacks the key ${quote(kid)}`);
-    }
-    this.penaltyBox.registerSuccessfulAttempt(jwksUri, kid);
-    return found;
+    const found = this.#find(kid, FRESH_MILLISECONDS);
+    if (found !== undefined) return found;
+    this.#keys.delete(kid);
+    this.#nextFetch = this.#clock.now() + BACK_OFF_MILLISECONDS;
+    throw new KidNotFoundInJwksError(`The key set lacks the key ${quote(kid)}`);
   }
 
-  #find(kid: string): JwkWithKid | undefined {
-    return this.#known && findJwkInJwks(this.#known, kid);
+  #find(kid: string, maximumAge: number): JwkWithKid | undefined {
+    const key = this.#keys.get(kid);
+    return key !== undefined && this.#clock.now() - key.fetchedAt < maximumAge ? key.jwk : undefined;
   }
 
   /** Concurrent requests for one URL share its fetch. */
-  #fetchOnce(uri: string): Promise<Jwks> {
+  #fetchOnce(uri: string): Promise<void> {
     const running = this.#fetching.get(uri);
     if (running !== undefined) return running;
     const fetching = this.#fetchKeys(uri).finally(() => this.#fetching.delete(uri));
@@ -172,18 +186,24 @@ class IssuerKeys extends SimpleJwksCache {
     return fetching;
   }
 
-  async #fetchKeys(uri: string): Promise<Jwks> {
+  async #fetchKeys(uri: string): Promise<void> {
     const attempt = async () => this.jwksParser(await this.#fetch(uri));
+    const isFirst = this.#clock.now() - this.#lastSuccess >= KEPT_MILLISECONDS;
     try {
-      const keys = this.#known ? await attempt() : await attemptRepeatedly(attempt, this.#pauses);
+      const { keys } = isFirst ? await attemptRepeatedly(attempt, this.#pauses) : await attempt();
+      const fetchedAt = this.#clock.now();
+      for (const jwk of keys) if (hasId(jwk)) this.#keys.set(jwk.kid, { jwk, fetchedAt });
+      this.#lastSuccess = fetchedAt;
       this.failure = undefined;
-      return keys;
     } catch (error) {
+      if (!isFirst) this.#nextFetch = this.#clock.now() + BACK_OFF_MILLISECONDS;
       this.failure = error;
       throw error;
     }
   }
 }
+
+const hasId = (jwk: Jwk): jwk is JwkWithKid => typeof jwk.kid === 'string';
 
 type FetchDocument = (uri: string) => Promise<ArrayBuffer>;
 

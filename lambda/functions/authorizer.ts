@@ -17,7 +17,7 @@ import { defaultScope, missingScopes, stepUpChallenge } from '../shared/scope-se
 
 const { PUBLIC_URL, ...direct } = readEnvironment(authorizerVariables, process.env);
 const { trust, readCaller } = tokenIssuer();
-const verifier = accessTokenVerifier(trust);
+const verifier = accessTokenVerifier(trust, systemClock);
 const logRejection = tokenRejectionLog(log, systemClock);
 
 /** The facade or, in direct mode, the identity provider. */

@@ -22,6 +22,8 @@ const asked: string[] = [];
 let published: Signer[];
 /** Answers a request in place of the key set. */
 let answer: (url: string) => { status: number; body: string } | undefined;
+/** Epoch milliseconds of the verifier's clock. */
+let time: number;
 /** The pauses between attempts, in milliseconds. */
 const pauses: number[] = [];
 let own: Signer;
@@ -44,16 +46,18 @@ beforeEach(() => {
   answer = () => undefined;
   asked.length = 0;
   pauses.length = 0;
+  time = 0;
   verifier = verifierOf(trustInFacade(origin));
 });
 
 const keySet = () => JSON.stringify({ keys: published.map(({ jwk }) => jwk) });
 
 const verifierOf = (trust: ReturnType<typeof trustInFacade>) =>
-  accessTokenVerifier(trust, {
-    sleep: async (milliseconds) => void pauses.push(milliseconds),
-    random: () => 0.5,
-  });
+  accessTokenVerifier(
+    trust,
+    { now: () => time, sleep: async (milliseconds) => void pauses.push(milliseconds) },
+    () => 0.5,
+  );
 
 const now = () => Math.floor(Date.now() / 1000);
 
@@ -183,6 +187,71 @@ describe('while the key set cannot be fetched', () => {
     }
     expect(asked).toHaveLength(2);
     expect(pauses).toEqual([]);
+  });
+});
+
+describe('a key that has been fetched', () => {
+  const minutes = (count: number) => {
+    time += count * 60_000;
+  };
+  const accepted = async () => expect(await verifier.verify(await token())).toMatchObject({ sub: 'u' });
+
+  test('is fetched again after five minutes', async () => {
+    await accepted();
+    minutes(4.9);
+    await accepted();
+    expect(asked).toHaveLength(1);
+    minutes(0.1);
+    await accepted();
+    await accepted();
+    expect(asked).toHaveLength(2);
+  });
+
+  test('is rejected after five minutes when it has left the key set', async () => {
+    await accepted();
+    published = [rsa];
+    minutes(5);
+    await expect(verifier.verify(await token())).rejects.toMatchObject(rejected('unknown_key'));
+    minutes(1);
+    await expect(verifier.verify(await token())).rejects.toMatchObject(rejected('unknown_key'));
+  });
+
+  test('is fetched again at once after an invented key id', async () => {
+    await accepted();
+    minutes(5);
+    published = [rsa];
+    await expect(verifier.verify(await token({}, { kid: 'invented' }))).rejects.toMatchObject(rejected('unknown_key'));
+    await expect(verifier.verify(await token())).rejects.toMatchObject(rejected('unknown_key'));
+  });
+
+  test('is accepted for an hour while the key set is unavailable, with one fetch in ten seconds', async () => {
+    await accepted();
+    answer = () => ({ status: 503, body: '' });
+    minutes(5);
+    await accepted();
+    await accepted();
+    expect(asked).toHaveLength(2);
+    time += 10_000;
+    await accepted();
+    expect(asked).toHaveLength(3);
+    minutes(54);
+    await accepted();
+    expect(pauses).toEqual([]);
+    minutes(1);
+    await expect(verifier.verify(await token())).rejects.toThrow(ServiceUnavailableError);
+    answer = () => undefined;
+    await accepted();
+  });
+
+  test('is accepted beside a fetch for another key that fails', async () => {
+    const next = await newSigner('ES256', 'next');
+    published = [own, next];
+    await accepted();
+    minutes(5);
+    answer = () => ({ status: 503, body: '' });
+    for (const signer of [own, next]) expect(await verifier.verify(await token({}, {}, signer))).toBeDefined();
+    const unknown = verifier.verify(await token({}, { kid: 'unknown' }));
+    await expect(unknown).rejects.toThrow(ServiceUnavailableError);
   });
 });
 
