@@ -4,13 +4,31 @@ import type { Facade } from '../facade.ts';
 /** Shorter than the authorizer waits for each of its attempts: an outage of some seconds costs it time, not a response. */
 const PATIENCE_MILLISECONDS = 2_000;
 
+const MINUTE = 60;
+const HOUR = 60 * MINUTE;
+
 /**
  * `GET /jwks.json`: the keys that verify access tokens (RFC 7517 §5). Caches keep them for ten minutes at most, so that a
- * new key is published everywhere before it signs; during an outage for the lifetime of an access token. The authorizer
- * adds the id of the key that it needs as `kid`, which only caches distinguish.
+ * new key is published everywhere before it signs; during an outage for the lifetime of an access token.
+ *
+ * The authorizer adds the id of the key that it needs as `kid`. A response that has this key never lacks the needed one, so
+ * CloudFront may answer with it for a day while it fetches the next one: an authorizer that starts after hours without
+ * requests waits for no cold function. A withdrawn key is in one more response at most.
  */
-export async function jwksEndpoint({ signer, clock }: Facade): Promise<Response> {
-  const cacheControl = 'public, max-age=300, stale-while-revalidate=300, stale-if-error=3600';
+export async function jwksEndpoint(
+  { signer, clock }: Pick<Facade, 'signer' | 'clock'>,
+  request: Request,
+): Promise<Response> {
   const keys = await throughOutage(clock, clock.now() + PATIENCE_MILLISECONDS, () => signer.publicKeys());
-  return Response.json({ keys }, { headers: { 'Cache-Control': cacheControl } });
+  const wanted = new URL(request.url).searchParams.get('kid');
+  const stale = keys.some(({ kid }) => kid === wanted)
+    ? { whileRevalidate: 24 * HOUR, ifError: 24 * HOUR }
+    : { whileRevalidate: 5 * MINUTE, ifError: HOUR };
+  const cacheControl = [
+    'public',
+    `max-age=${5 * MINUTE}`,
+    `stale-while-revalidate=${stale.whileRevalidate}`,
+    `stale-if-error=${stale.ifError}`,
+  ];
+  return Response.json({ keys }, { headers: { 'Cache-Control': cacheControl.join(', ') } });
 }
