@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { cpSync, existsSync, globSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { project } from './esbuild-run.ts';
 
 type PackageJson = {
@@ -48,13 +48,14 @@ function install(versions: Record<string, string>, asset: string): string[] {
   });
   for (const name of ['package.json', 'package-lock.json', '.npmrc']) rmSync(join(asset, name), { force: true });
   if (status !== 0) return [`npm install of ${Object.keys(versions).join(', ')} failed:\n${stderr}`];
-  return globSync('node_modules/**/binding.gyp', { cwd: asset })
-    .map((file) => file.replace(/^node_modules.|.binding\.gyp$/g, ''))
-    .filter(
-      (name) => globSync('{,prebuilds/linux-arm64/}*.node', { cwd: join(asset, 'node_modules', name) }).length === 0,
-    )
+  return globSync('node_modules/{*,@*/*}/binding.gyp', { cwd: asset })
+    .map((file) => dirname(relative('node_modules', file)))
+    .filter((name) => !hasBinary(join(asset, 'node_modules', name)))
     .map((name) => `${name} has no binary for Linux on arm64: add it to a layer, and move it to devDependencies`);
 }
+
+/** In the package, as `node-gyp-build` and `node-pre-gyp` expect it. */
+const hasBinary = (folder: string): boolean => globSync('{,prebuilds/linux-arm64/}*.node', { cwd: folder }).length > 0;
 
 function installedVersion(name: string): string | undefined {
   const folders = createRequire(join(project, 'package.json')).resolve.paths(name) ?? [];
