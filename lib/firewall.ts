@@ -1,6 +1,7 @@
 import type { RestApi } from 'aws-cdk-lib/aws-apigateway';
 import { CfnWebACL, CfnWebACLAssociation } from 'aws-cdk-lib/aws-wafv2';
 import { Construct } from 'constructs';
+import { STAGE_NAME } from './rest-api.ts';
 
 /** The rate limit of an IP address in requests per five minutes: sufficient for an office behind one address. */
 const REQUESTS_PER_FIVE_MINUTES = 2000;
@@ -23,6 +24,18 @@ const countedRules = [
   'SizeRestrictions_QUERYSTRING',
 ];
 
+/** The rules of the known bad inputs that inspect the body: tool arguments may quote an attack, such as `${jndi:…}` in a log. */
+const bodyRules = ['JavaDeserializationRCE_BODY', 'Log4JRCE_BODY', 'ReactJSRCE_BODY'];
+
+/** The path of the MCP endpoint, with or without the stage of the API. */
+const isMcp: CfnWebACL.StatementProperty = {
+  regexMatchStatement: {
+    fieldToMatch: { uriPath: {} },
+    regexString: `^(/${STAGE_NAME})?/mcp$`,
+    textTransformations: [{ priority: 0, type: 'NONE' }],
+  },
+};
+
 /** AWS WAF in front of the API: a rate limit per IP address, and the managed rules for reputation, exploits and the web. */
 export class Firewall extends Construct {
   constructor(scope: Construct, id: string, props: { api: RestApi }) {
@@ -35,7 +48,11 @@ export class Firewall extends Construct {
         },
       }),
       rule('Reputation', managed('AWSManagedRulesAmazonIpReputationList')),
-      rule('KnownBadInputs', managed('AWSManagedRulesKnownBadInputsRuleSet')),
+      rule(
+        'KnownBadInputs',
+        managed('AWSManagedRulesKnownBadInputsRuleSet', [], { notStatement: { statement: isMcp } }),
+      ),
+      rule('KnownBadInputsMcp', managed('AWSManagedRulesKnownBadInputsRuleSet', bodyRules, isMcp)),
       rule('Common', managed('AWSManagedRulesCommonRuleSet', countedRules)),
     ];
     const acl = new CfnWebACL(this, 'WebAcl', {
@@ -57,7 +74,15 @@ function rule(name: string, rest: Omit<Rule, 'name' | 'visibilityConfig'>): Rule
   return { name, visibilityConfig: visibility(name), ...rest };
 }
 
-function managed(name: string, counted: string[] = []): Omit<Rule, 'name' | 'visibilityConfig'> {
+/**
+ * @param counted rules that count instead of blocking
+ * @param scopeDownStatement the requests that the rules inspect; all without it
+ */
+function managed(
+  name: string,
+  counted: string[] = [],
+  scopeDownStatement?: CfnWebACL.StatementProperty,
+): Omit<Rule, 'name' | 'visibilityConfig'> {
   return {
     overrideAction: { none: {} },
     statement: {
@@ -65,6 +90,7 @@ function managed(name: string, counted: string[] = []): Omit<Rule, 'name' | 'vis
         vendorName: 'AWS',
         name,
         ruleActionOverrides: counted.map((each) => ({ name: each, actionToUse: { count: {} } })),
+        scopeDownStatement,
       },
     },
   };

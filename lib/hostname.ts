@@ -1,5 +1,12 @@
 import { Aws, Duration, Validations } from 'aws-cdk-lib';
-import { DomainName, EndpointType, type RestApi, SecurityPolicy } from 'aws-cdk-lib/aws-apigateway';
+import {
+  type CfnDomainName,
+  DomainName,
+  EndpointType,
+  IpAddressType,
+  type RestApi,
+  SecurityPolicy,
+} from 'aws-cdk-lib/aws-apigateway';
 import { Certificate } from 'aws-cdk-lib/aws-certificatemanager';
 import {
   AllowedMethods,
@@ -13,7 +20,7 @@ import {
 } from 'aws-cdk-lib/aws-cloudfront';
 import { HttpOrigin } from 'aws-cdk-lib/aws-cloudfront-origins';
 import { Effect, PolicyStatement, StarPrincipal } from 'aws-cdk-lib/aws-iam';
-import { ARecord, HostedZone, RecordTarget } from 'aws-cdk-lib/aws-route53';
+import { AaaaRecord, ARecord, HostedZone, RecordTarget } from 'aws-cdk-lib/aws-route53';
 import { ApiGatewayDomain } from 'aws-cdk-lib/aws-route53-targets';
 import { Construct } from 'constructs';
 import { STAGE_NAME } from './rest-api.ts';
@@ -42,15 +49,22 @@ export class CustomHostname extends Construct {
       securityPolicy: SecurityPolicy.TLS_1_2,
       mapping: props.api,
     });
+    // `DomainName` has no property for it.
+    (domain.node.defaultChild as CfnDomainName).addPropertyOverride(
+      'EndpointConfiguration.IpAddressType',
+      IpAddressType.DUAL_STACK,
+    );
     if (hostedZone !== undefined) {
       const zone =
         'hostedZoneArn' in hostedZone ? hostedZone : HostedZone.fromHostedZoneAttributes(this, 'Zone', hostedZone);
-      new ARecord(this, 'Address', {
+      const record = {
         zone,
         // Absolute, because the end of a token is unknown, and a relative name would have the zone's name appended.
         recordName: `${domainName}.`,
         target: RecordTarget.fromAlias(new ApiGatewayDomain(domain)),
-      });
+      };
+      new ARecord(this, 'Address', record);
+      new AaaaRecord(this, 'AddressIpv6', record);
     }
     this.url = `https://${domainName}`;
     this.dnsTarget = domain.domainNameAliasDomainName;

@@ -1,4 +1,4 @@
-import { Duration, RemovalPolicy, Stack, Validations } from 'aws-cdk-lib';
+import { Annotations, Aws, Duration, RemovalPolicy, Stack, Validations } from 'aws-cdk-lib';
 import {
   AccessLogFormat,
   AuthorizationType,
@@ -271,11 +271,15 @@ function accessLogFormat(): AccessLogFormat {
 /**
  * The role with which API Gateway writes access logs: one for all APIs of the account in a region, required to create a
  * stage with an access log. It is retained when the stack is deleted, because other APIs may use it.
+ *
+ * The name is fixed, so that a second stack that sets the role fails, before it replaces the first one's and leaves another
+ * role behind.
  */
 class ApiGatewayAccount extends Construct {
   constructor(scope: Construct, id: string) {
     super(scope, id);
     const role = new Role(this, 'Role', {
+      roleName: `holdfast-api-gateway-logs-${Aws.REGION}`,
       assumedBy: new ServicePrincipal('apigateway.amazonaws.com'),
       inlinePolicies: {
         logs: new PolicyDocument({
@@ -298,8 +302,11 @@ class ApiGatewayAccount extends Construct {
       },
     });
     const account = new CfnAccount(this, 'Settings', { cloudWatchRoleArn: role.roleArn });
-    role.applyRemovalPolicy(RemovalPolicy.RETAIN);
-    account.applyRemovalPolicy(RemovalPolicy.RETAIN);
+    role.applyRemovalPolicy(RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE);
+    account.applyRemovalPolicy(RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE);
+    Annotations.of(this).addInfo(
+      'manageApiGatewayAccount replaces the role for access logs of this account and region, if it has one: run aws apigateway get-account',
+    );
     Validations.of(role).acknowledge({
       id: 'AwsSolutions-IAM5[Resource::*]',
       reason: 'API Gateway requires these permissions on every log group of the account.',

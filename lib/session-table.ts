@@ -4,7 +4,7 @@ import type { IKey } from 'aws-cdk-lib/aws-kms';
 import { Construct } from 'constructs';
 import { type ItemKind, indexes, indexPrefix, keyPrefix, tableAttributes } from '../lambda/shared/table-keys.ts';
 import { grantThroughService } from './encryption-keys.ts';
-import { removalPolicy, type Stage } from './settings/stage.ts';
+import { protectedRemovalPolicy, type Stage } from './settings/stage.ts';
 
 /** The requests of DynamoDB to a table's key, for a caller that reads or writes. */
 const keyActions = [
@@ -46,7 +46,7 @@ export class SessionTable extends Construct {
       timeToLiveAttribute: tableAttributes.timeToLive,
       pointInTimeRecoverySpecification: { pointInTimeRecoveryEnabled: props.stage === 'prod' },
       deletionProtection: props.stage === 'prod',
-      removalPolicy: removalPolicy(props.stage),
+      removalPolicy: protectedRemovalPolicy(props.stage),
     });
     if (encryptionKey) encryptWith(encryptionKey, table);
     this.resource = table;
@@ -163,7 +163,11 @@ export class SessionTable extends Construct {
       grantee,
       actions: operations.map((operation) => `dynamodb:${operation}`),
       resourceArns: [arn],
-      conditions: { 'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': leadingKeys } },
+      conditions: {
+        'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': leadingKeys },
+        // `ForAllValues` is true of a request without the key.
+        Null: { 'dynamodb:LeadingKeys': 'false' },
+      },
     }).assertSuccess();
   }
 }

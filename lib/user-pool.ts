@@ -14,7 +14,7 @@ import {
 } from 'aws-cdk-lib/aws-cognito';
 import { Construct } from 'constructs';
 import type { IdentityProviderSettings } from './settings/identity-provider-settings.ts';
-import { removalPolicy, type Stage } from './settings/stage.ts';
+import { protectedRemovalPolicy, type Stage } from './settings/stage.ts';
 
 export interface HoldfastUserPoolProps {
   /** An existing pool, to which the stack adds its app client alone; `undefined` for a new one. */
@@ -88,7 +88,7 @@ export class HoldfastUserPool extends Construct {
         requireSymbols: true,
       },
       deletionProtection: stage === 'prod',
-      removalPolicy: removalPolicy(stage),
+      removalPolicy: protectedRemovalPolicy(stage),
     });
     acknowledgePoolFindings(pool);
     pool.addGroup('Owners', {

@@ -48,7 +48,7 @@ The monthly free tier of an account, if nothing else uses it, reduces this by $$
 
 ${assumed(traffic)}
 
-Not included: Cognito (free for 10,000 monthly users, then $${priceOf('users').dollars} each), the optional firewall ($9 a month and $0.60 a
+Not included: Cognito (free for 10,000 monthly users, then $${priceOf('users').dollars} each), the optional firewall ($10 a month and $0.60 a
 million requests), a client secret in Secrets Manager ($0.40 a month), cold starts, views of the dashboard
 ([\`data-model.md\`](data-model.md#cost-of-a-view)), and the work of your tools.
 

@@ -54,9 +54,10 @@ export interface ApiSettings {
    */
   readonly oauthThrottle?: Throttle;
   /**
-   * Whether the stack sets the role with which API Gateway writes access logs. An account has one such role per region:
-   * choose `false` where another stack manages it.
-   * @default true
+   * Whether the stack sets the role with which API Gateway writes access logs, and replaces the existing one. An account has
+   * one such role per region, for all of its APIs, and API Gateway creates no stage without it: set it once, by this setting
+   * of one stack or by hand (docs/deploy.md). The role remains when the stack is deleted.
+   * @default false
    */
   readonly manageApiGatewayAccount?: boolean;
 }
@@ -66,7 +67,7 @@ export const apiDefaults = {
   authorizerCacheTtl: Duration.minutes(5),
   throttle: { rate: 500, burst: 1000 },
   oauthThrottle: { rate: 25, burst: 50 },
-  manageApiGatewayAccount: true,
+  manageApiGatewayAccount: false,
 } satisfies ApiSettings;
 
 const cacheLimits: DurationLimits = {

@@ -1,4 +1,4 @@
-import { Duration } from 'aws-cdk-lib';
+import { Duration, type StackProps } from 'aws-cdk-lib';
 import type { Node } from 'constructs';
 import type { ClientSettings, PreregisteredClientSettings } from './client-settings.ts';
 import { ConfigurationError } from './configuration-error.ts';
@@ -31,8 +31,10 @@ type ContextSettings = Pick<
   | 'provisionedConcurrentExecutions'
   | 'tracing'
   | 'encryptionKey'
+  | 'manageApiGatewayAccount'
 > &
-  ClientSettings;
+  ClientSettings &
+  Pick<StackProps, 'terminationProtection'>;
 
 /**
  * Reads settings from the CDK context: `cdk deploy -c stage=prod -c domainName=…`, or `cdk.json`. `resolveSettings`
@@ -48,7 +50,9 @@ export function settingsFromContext(node: Node): ContextSettings {
     stage: text('stage') as HoldfastSettings['stage'],
     name: text('name'),
     icon: text('icon'),
+    terminationProtection: flag('terminationProtection'),
     firewall: flag('firewall'),
+    manageApiGatewayAccount: flag('manageApiGatewayAccount'),
     operations: flag('operations'),
     lambdaSystemLogs: flag('lambdaSystemLogs'),
     alarmEmail: text('alarmEmail'),

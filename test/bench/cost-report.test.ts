@@ -114,7 +114,7 @@ describe('a cost report', () => {
       ['KMS keys', 2],
       ['alarms', 1],
       ['dashboard of CloudWatch', 3],
-      ['firewall', 9],
+      ['firewall', 10],
       ['client secret', 0.4],
       ['schedule of the aggregation job', 0.02],
       ['schedule of revocations at the identity provider', 0.03],

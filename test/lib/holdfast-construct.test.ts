@@ -63,8 +63,8 @@ test('the stack has the resources of the construct under the same logical ids', 
 
 test('two constructs in one stack have separate resources and different user pool domains', () => {
   const stack = ownerStack();
-  new Holdfast(stack, 'First');
-  new Holdfast(stack, 'Second');
+  new Holdfast(stack, 'First', { manageApiGatewayAccount: true });
+  new Holdfast(stack, 'Second', { manageApiGatewayAccount: true });
   const template = Template.fromStack(stack);
   template.resourceCountIs('AWS::DynamoDB::GlobalTable', 2);
   const domains = Object.values(template.findResources('AWS::Cognito::UserPoolDomain'));

@@ -67,6 +67,7 @@ export const deployments: [name: string, props: HoldfastStackProps][] = [
       stage: 'prod',
       upstreamTokens: true,
       firewall: true,
+      manageApiGatewayAccount: true,
       alarmEmail: 'ops@example.com',
       showNames: 'name',
       identityProvider: {
@@ -85,7 +86,7 @@ export const deployments: [name: string, props: HoldfastStackProps][] = [
   ],
   [
     'dev with a public client of an identity provider',
-    { identityProvider: { issuer: 'https://login.example.com', clientId: 'holdfast' }, manageApiGatewayAccount: false },
+    { identityProvider: { issuer: 'https://login.example.com', clientId: 'holdfast' } },
   ],
 ];
 

@@ -100,7 +100,7 @@ export function lossesOf(
     const was = (value: unknown) => `was ${JSON.stringify(value)}`;
     return [
       ...(['DeletionPolicy', 'UpdateReplacePolicy'] as const)
-        .filter((policy) => now[policy] !== before[policy])
+        .filter((policy) => effectOnExisting(now[policy]) !== effectOnExisting(before[policy]))
         .map((policy) => `${name}: ${policy} is ${now[policy]}, ${was(before[policy])}`),
       ...fixed
         .filter((property) => !isEqual(now.Properties![property], before.Properties![property]))
@@ -118,5 +118,8 @@ export function lossesOf(
     ];
   });
 }
+
+/** `RetainExceptOnCreate` differs from `Retain` only until the deployment that creates the resource has succeeded. */
+const effectOnExisting = (policy: string | undefined) => (policy === 'RetainExceptOnCreate' ? 'Retain' : policy);
 
 const isEqual = (a: unknown, b: unknown) => JSON.stringify(a) === JSON.stringify(b);

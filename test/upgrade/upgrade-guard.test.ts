@@ -77,6 +77,13 @@ test.each(changes)('the guard reports %s', (_change, type, edit, loss) => {
   expect(losses).toEqual([expect.stringMatching(loss)]);
 });
 
+test('the guard permits a policy that retains the resource except in the deployment that creates it', () => {
+  const { Resources } = templates.get('prod with Cognito')!;
+  const changed = structuredClone(Resources);
+  changed[idOf(changed, 'AWS::KMS::Key')]!.DeletionPolicy = 'Retain';
+  expect(lossesOf(statefulResources(changed), Resources)).toEqual([]);
+});
+
 test('the guard permits another index of the table', () => {
   const { Resources } = templates.get('dev with Cognito')!;
   const changed = structuredClone(Resources);
