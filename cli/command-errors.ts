@@ -12,11 +12,12 @@ export type ExitCode = 0 | 1 | 2;
 
 type ExitCodes = { usage: ExitCode; failure: ExitCode };
 
-/** `doctor` reserves 1 for a failed check, and `import` 2 for omitted sessions. */
+/** `doctor` and `preflight` reserve 1 for a failed check, and `import` 2 for omitted sessions. */
 const exitCodes: Record<string, ExitCodes> = {
   dev: { usage: 1, failure: 1 },
   doctor: { usage: 2, failure: 2 },
   import: { usage: 1, failure: 1 },
+  preflight: { usage: 2, failure: 2 },
 };
 
 /** Prints an error on standard error. @returns the exit code of the command */
@@ -41,10 +42,10 @@ function errorText(error: unknown): string {
   return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }
 
-const expiredCredentials = /^(ExpiredToken|ExpiredTokenException|RequestExpired|TokenRefreshRequired)$/;
-const invalidCredentials =
+export const expiredCredentials = /^(ExpiredToken|ExpiredTokenException|RequestExpired|TokenRefreshRequired)$/;
+export const invalidCredentials =
   /^(UnrecognizedClientException|InvalidClientTokenId|InvalidSignatureException|SignatureDoesNotMatch|IncompleteSignature|MissingAuthenticationToken|AuthFailure)/;
-const accessDenied = /^(AccessDenied|AccessDeniedException|UnauthorizedOperation|NotAuthorized)$/;
+export const accessDenied = /^(AccessDenied|AccessDeniedException|UnauthorizedOperation|NotAuthorized)$/;
 const networkFailure = /^(ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH)$/;
 
 const localHint = () => (isLocalEmulatorRunning() ? ' A local emulator is running; pass --local to use it.' : '');

@@ -6,6 +6,7 @@ import { idsAfterSeparator } from './commands/command-options.ts';
 import { addDev } from './commands/dev-command.ts';
 import { addDoctor } from './commands/doctor-command.ts';
 import { addImport } from './commands/import-command.ts';
+import { addPreflight } from './commands/preflight-command.ts';
 import { addSessions } from './commands/sessions-command.ts';
 import { addStats } from './commands/stats-command.ts';
 import { addUsers } from './commands/users-command.ts';
@@ -13,10 +14,11 @@ import { exitOnClosedPipe } from './output/terminal.ts';
 
 const after = `
 Exit codes: 0 success, 1 failure or not found, 2 invalid usage or confirmation without a terminal.
-dev, doctor and import document their own.
+dev, preflight, doctor and import document their own.
 
 Examples:
   $ npx holdfast dev
+  $ npx holdfast preflight -c stage=prod
   $ npx holdfast doctor https://mcp.example.com/mcp
   $ npx holdfast sessions list --since 24h
   $ npx holdfast calls list --outcome error --stack Holdfast-prod --region eu-central-1
@@ -33,7 +35,8 @@ export function createProgram(): Command {
     .exitOverride()
     .configureHelp({ helpWidth: 120 })
     .addHelpText('after', after);
-  for (const add of [addDev, addDoctor, addImport, addSessions, addCalls, addClients, addUsers, addStats]) add(program);
+  for (const add of [addDev, addPreflight, addDoctor, addImport, addSessions, addCalls, addClients, addUsers, addStats])
+    add(program);
   for (const command of program.commands) command.helpCommand(false);
   addUsageToErrors(program, 'holdfast');
   return program;

@@ -47,6 +47,15 @@ export function parseLimit(text: string): number {
   return Number(text);
 }
 
+const LONGEST_TIMEOUT_SECONDS = 600;
+
+/** @throws InvalidArgumentError unless it is a number of seconds */
+export function parseTimeout(text: string): number {
+  const seconds = Number(text);
+  if (seconds > 0 && seconds <= LONGEST_TIMEOUT_SECONDS) return seconds;
+  throw new InvalidArgumentError(`Pass seconds above 0 and up to ${LONGEST_TIMEOUT_SECONDS}.`);
+}
+
 const unitMilliseconds = { m: 60_000, h: 3_600_000, d: 86_400_000, w: 7 * 86_400_000 };
 
 /**

@@ -1,7 +1,7 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { DoctorOptions } from '../doctor/doctor-run.ts';
 import type { DeploymentSelection } from '../target/deployment-location.ts';
-import { STACK_DESCRIPTION } from './command-options.ts';
+import { parseTimeout, STACK_DESCRIPTION } from './command-options.ts';
 
 export function addDoctor(program: Command): void {
   program
@@ -59,12 +59,4 @@ function parseUrl(text: string): string {
 function parseHost(text: string): string {
   if (URL.parse(`https://${text}`)?.host === text) return text;
   throw new InvalidArgumentError('Pass the host alone, without scheme and path.');
-}
-
-const LONGEST_TIMEOUT_SECONDS = 600;
-
-function parseTimeout(text: string): number {
-  const seconds = Number(text);
-  if (seconds > 0 && seconds <= LONGEST_TIMEOUT_SECONDS) return seconds;
-  throw new InvalidArgumentError(`Pass seconds above 0 and up to ${LONGEST_TIMEOUT_SECONDS}.`);
 }

@@ -72,8 +72,8 @@ async function readBody(response: Response): Promise<Pick<ProbeResponse, 'body' 
   return { body, isPartial: false };
 }
 
-/** The code of the first cause that has one, such as `ENOTFOUND`. */
-function problemOf(error: unknown, timeoutMilliseconds: number): string {
+/** Why `fetch` failed: the code of the first cause that has one, such as `ENOTFOUND`. */
+export function problemOf(error: unknown, timeoutMilliseconds: number): string {
   if ((error as Error).name === 'TimeoutError') return `no response within ${timeoutMilliseconds / 1000} seconds`;
   for (let cause = error; typeof cause === 'object' && cause !== null; cause = (cause as Error).cause) {
     // A host name with several addresses fails once for each.

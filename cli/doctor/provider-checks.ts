@@ -100,7 +100,8 @@ function checkRedemption(result: ProbeResult, host: string): Finding {
   return note(CLIENT_CHECK, `not checked: a made-up code is answered with ${result.status}`);
 }
 
-function checkAuthorization(result: ProbeResult): Finding {
+/** Whether the provider accepts the authorization request: client, redirect URI and scopes. */
+export function checkAuthorization(result: ProbeResult): Finding {
   const { host } = new URL(result.url);
   if (!isResponse(result)) {
     return warn(CHECK, `${host} does not answer here: ${result.problem}`, {

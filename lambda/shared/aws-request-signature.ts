@@ -24,15 +24,9 @@ class Sha256 {
 /**
  * Signs requests as the SDK's clients do (AWS Signature Version 4).
  *
- * @param endpoint without a query
  * @returns a function from headers (names in lower case, `host` included) to these and the headers of the signature
  */
-export function requestSigner(
-  service: 'dynamodb' | 'lambda',
-  endpoint: URL,
-  region: string,
-  { sessionToken, ...keys }: Credentials,
-) {
+export function requestSigner(service: string, endpoint: URL, region: string, { sessionToken, ...keys }: Credentials) {
   const signer = new SignatureV4({
     service,
     region,
@@ -43,7 +37,7 @@ export function requestSigner(
     protocol: endpoint.protocol,
     hostname: endpoint.hostname,
     path: endpoint.pathname,
-    query: {},
+    query: Object.fromEntries(endpoint.searchParams),
   };
   return async (
     headers: Record<string, string>,

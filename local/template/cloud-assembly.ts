@@ -22,6 +22,11 @@ export type AssemblyStack = {
   path: string;
   /** The paths of the constructs that have a logical id. */
   paths: Map<string, string>;
+  /** The account and the region that the app states; `undefined` for those of the credentials. */
+  account: string | undefined;
+  region: string | undefined;
+  /** The bootstrap stack that the deployment needs; `undefined` for a synthesizer without one. */
+  bootstrap: { version: number; versionParameter: string } | undefined;
 };
 
 /** The stack of a deployment, with the other stacks of its app. */
@@ -36,7 +41,15 @@ export type SynthesizedStack = AssemblyStack & {
 type Artifact = {
   type: string;
   displayName?: string;
-  properties?: { templateFile?: string; stackName?: string; directoryName?: string };
+  /** `aws://account/region`. */
+  environment?: string;
+  properties?: {
+    templateFile?: string;
+    stackName?: string;
+    directoryName?: string;
+    requiresBootstrapStackVersion?: number;
+    bootstrapStackVersionSsmParameter?: string;
+  };
   metadata?: Metadata;
   additionalMetadataFile?: string;
 };
@@ -50,16 +63,17 @@ type Deployment = DeploymentName & { of: AssemblyStack; path: string };
  * The stack of a deployment in a cloud assembly.
  *
  * @param selection a stack name, or `stack/construct`. @default the only deployment
+ * @param command of `npx holdfast`, for the message that asks for a selection
  * @throws ConfigurationError if no deployment or several match
  */
-export function readAssembly(assembly: string, selection?: string): SynthesizedStack {
+export function readAssembly(assembly: string, selection?: string, command = 'dev'): SynthesizedStack {
   const app = stacksOf(assembly);
   const deployments = app.flatMap(deploymentsOf);
   const [deployment, ...others] = selectDeployments(deployments, selection);
   if (deployment === undefined) throw notFound(app, deployments, selection);
   if (others.length > 0) {
     const names = [deployment, ...others].map(nameOfDeployment).sort();
-    const commands = names.map((name) => `  npx holdfast dev --stack ${name}`);
+    const commands = names.map((name) => `  npx holdfast ${command} --stack ${name}`);
     throw new ConfigurationError(`The app has several deployments; choose one:\n${commands.join('\n')}`);
   }
   const { of, path } = deployment;
@@ -91,9 +105,24 @@ function stacksOf(folder: string): AssemblyStack[] {
         source,
         path: displayName ?? id,
         paths: pathsIn(metadata),
+        ...environmentOf(artifact.environment),
+        bootstrap: bootstrapOf(properties),
       },
     ];
   });
+}
+
+function environmentOf(environment = ''): Pick<AssemblyStack, 'account' | 'region'> {
+  const [, account, region] = /^aws:\/\/([^/]+)\/(.+)$/.exec(environment) ?? [];
+  const known = (name: string | undefined) => (name?.startsWith('unknown-') ? undefined : name);
+  return { account: known(account), region: known(region) };
+}
+
+function bootstrapOf({
+  requiresBootstrapStackVersion: version,
+  bootstrapStackVersionSsmParameter: versionParameter,
+}: NonNullable<Artifact['properties']>): AssemblyStack['bootstrap'] {
+  return version === undefined || versionParameter === undefined ? undefined : { version, versionParameter };
 }
 
 function pathsIn(metadata: Metadata): Map<string, string> {

@@ -13,13 +13,15 @@ import { readJson } from './cloud-assembly.ts';
  * @param project the folder of `cdk.json`
  * @param output the folder of the cloud assembly
  * @param given context that comes before that of the files
+ * @param variables of the environment, in addition to those of this process
  * @returns warnings about the sources
  * @throws ConfigurationError with the output of the app, or without a `cdk.json` that names an app
  */
 export async function synthesize(
   project: string,
   output: string,
-  given: Record<string, string> = {},
+  given: Record<string, unknown> = {},
+  variables: Record<string, string> = { [EMULATOR_VARIABLE]: 'true' },
 ): Promise<string[]> {
   const settings = join(project, 'cdk.json');
   if (!existsSync(settings)) {
@@ -41,7 +43,7 @@ export async function synthesize(
       CDK_CONTEXT_JSON: JSON.stringify({ ...cachedContext, ...context, ...given }),
       // The app's CloudFormation validation takes most of its time and only warns; `cdk synth` and `cdk deploy` run it.
       CDK_VALIDATION: 'false',
-      [EMULATOR_VARIABLE]: 'true',
+      ...variables,
     },
   });
   const exited = new Promise<number | null>((resolve, reject) => child.once('error', reject).once('close', resolve));

@@ -11,20 +11,25 @@ export type CliResult = { code: number | null; out: string; errors: string };
 /** The environment of a command beyond its own variables. Node.js strips the types of a file in the compile cache once. */
 export const inherited = ({ PATH, HOME, NODE_COMPILE_CACHE } = process.env) => ({ PATH, HOME, NODE_COMPILE_CACHE });
 
-/** Starts the command line as a process without a terminal. */
+/** Starts the command line as a process without a terminal. @param cwd the project */
 export function startCli(
   args: string[],
   environment: Record<string, string | undefined>,
+  cwd = root,
 ): ChildProcessByStdio<null, Readable, Readable> {
-  return spawn(process.execPath, ['bin/cli.ts', ...args], {
-    cwd: root,
+  return spawn(process.execPath, [join(root, 'bin/cli.ts'), ...args], {
+    cwd,
     env: { ...inherited(), ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
 }
 
-export async function runCli(args: string[], environment: Record<string, string | undefined>): Promise<CliResult> {
-  const child = startCli(args, environment);
+export async function runCli(
+  args: string[],
+  environment: Record<string, string | undefined>,
+  cwd = root,
+): Promise<CliResult> {
+  const child = startCli(args, environment, cwd);
   const [out, errors] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'exit')]);
   return { code: child.exitCode, out, errors };
 }

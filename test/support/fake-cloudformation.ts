@@ -9,6 +9,9 @@ export type FakeStack = {
   outputs?: Record<string, string>;
   /** Of its constructs: each has an output. */
   deployments?: DeploymentMarker[];
+  /** The physical ids of its resources. */
+  resources?: string[];
+  isProtected?: boolean;
 };
 
 /** The marker of a deployment with default settings. */
@@ -73,13 +76,26 @@ export class FakeCloudFormation {
         const members = this.stacks.slice(page, page + 1).map(description);
         return success(action, `<Stacks>${members.join('')}</Stacks>${more}`);
       }
+      case 'ListStackResources': {
+        const members = (stack!.resources ?? []).map(
+          (id) =>
+            `<member><PhysicalResourceId>${escaped(id)}</PhysicalResourceId><ResourceStatus>CREATE_COMPLETE</ResourceStatus></member>`,
+        );
+        return success(action, `<StackResourceSummaries>${members.join('')}</StackResourceSummaries>`);
+      }
       default:
         return failure(400, 'InvalidAction', `Unexpected action ${action}`);
     }
   }
 }
 
-function description({ name, status = 'CREATE_COMPLETE', outputs = {}, deployments = [] }: FakeStack): string {
+function description({
+  name,
+  status = 'CREATE_COMPLETE',
+  outputs = {},
+  deployments = [],
+  isProtected = false,
+}: FakeStack): string {
   const described = [
     ...Object.entries(outputs).map(([key, value]) => [key, value, '']),
     ...deployments.map((marker, index) => [`Marker${index}`, JSON.stringify(marker), MARKER_DESCRIPTION]),
@@ -87,7 +103,7 @@ function description({ name, status = 'CREATE_COMPLETE', outputs = {}, deploymen
     ([key, value, text]) =>
       `<member><OutputKey>${key}</OutputKey><OutputValue>${escaped(value!)}</OutputValue><Description>${text}</Description></member>`,
   );
-  return `<member><StackName>${name}</StackName><CreationTime>2026-11-01T00:00:00Z</CreationTime><StackStatus>${status}</StackStatus><Outputs>${described.join('')}</Outputs></member>`;
+  return `<member><StackName>${name}</StackName><CreationTime>2026-11-01T00:00:00Z</CreationTime><StackStatus>${status}</StackStatus><EnableTerminationProtection>${isProtected}</EnableTerminationProtection><Outputs>${described.join('')}</Outputs></member>`;
 }
 
 const success = (action: string, result: string): [number, string] => [
