@@ -14,6 +14,8 @@ export type SignInOptions = {
   patienceMilliseconds: number;
   /** For each request, in milliseconds. */
   timeoutMilliseconds: number;
+  /** Ends the wait for the person. */
+  cancel?: AbortSignal;
 };
 
 /** A failed step, which ends the sign-in with this finding. */
@@ -26,7 +28,12 @@ export class SignInFailure extends Error {
   }
 }
 
-export type SignedIn = { client: oauth.Client; accessToken: string; findings: Finding[] };
+export type SignedIn = {
+  client: oauth.Client;
+  accessToken: string;
+  refreshToken: string | undefined;
+  findings: Finding[];
+};
 
 /**
  * The authorization code flow of a public client with PKCE, with a person at the browser.
@@ -56,7 +63,8 @@ export async function authorizeByCode(
         }),
       ),
     );
-    return { client, accessToken: tokens.access_token, findings: tokenFindings(tokens, scope) };
+    const { access_token: accessToken, refresh_token: refreshToken } = tokens;
+    return { client, accessToken, refreshToken, findings: tokenFindings(tokens, scope) };
   } finally {
     callback.close();
   }
@@ -113,9 +121,9 @@ async function authorizationResponse(
   client: oauth.Client,
   callback: SignInCallback,
   state: string,
-  { patienceMilliseconds }: SignInOptions,
+  { patienceMilliseconds, cancel }: SignInOptions,
 ): Promise<URLSearchParams> {
-  const url = await callback.authorizationResponse(patienceMilliseconds);
+  const url = await callback.authorizationResponse(patienceMilliseconds, cancel);
   if (url === undefined) {
     throw new SignInFailure('sign-in/answer', 'the browser did not return', {
       why: 'A client waits too.',
@@ -147,7 +155,7 @@ export async function revokeToken(
   { client, accessToken }: Pick<SignedIn, 'client' | 'accessToken'>,
   url: string,
   probe: Probe,
-  options: SignInOptions,
+  options: Pick<SignInOptions, 'timeoutMilliseconds'>,
 ): Promise<Finding> {
   const check = 'sign-in/revocation';
   if (server.revocation_endpoint === undefined) {
@@ -171,7 +179,7 @@ export async function revokeToken(
 }
 
 /** Allows http only for a server that is itself reached by http, on this computer. */
-const requestOptions = (url: string, { timeoutMilliseconds }: SignInOptions) => ({
+export const requestOptions = (url: string, { timeoutMilliseconds }: Pick<SignInOptions, 'timeoutMilliseconds'>) => ({
   [oauth.allowInsecureRequests]: url.startsWith('http:'),
   signal: () => AbortSignal.timeout(timeoutMilliseconds),
 });

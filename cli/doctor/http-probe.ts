@@ -32,12 +32,14 @@ export type Probe = (
 
 /**
  * @param timeoutMilliseconds for one whole request
+ * @param cancel ends a request, as its timeout does
  * @returns a function that sends one request and never throws
  */
-export function createProbe(timeoutMilliseconds: number): Probe {
+export function createProbe(timeoutMilliseconds: number, cancel?: AbortSignal): Probe {
   return async (url, { method = 'GET', headers = {}, body } = {}) => {
     const startedAt = performance.now();
-    const signal = AbortSignal.timeout(timeoutMilliseconds);
+    const timeout = AbortSignal.timeout(timeoutMilliseconds);
+    const signal = cancel === undefined ? timeout : AbortSignal.any([timeout, cancel]);
     try {
       const response = await fetch(url, { method, headers, body, redirect: 'manual', signal });
       const milliseconds = performance.now() - startedAt;

@@ -23,52 +23,78 @@ export const postMcp = (
     body: JSON.stringify({ jsonrpc: '2.0', ...message }),
   });
 
+/** The response to `initialize`; the version and the headers of later requests, if the server answered it. */
+export async function initializeLegacy(url: string, token: string, probe: Probe) {
+  const params = { protocolVersion: '2025-11-25', capabilities: {}, clientInfo };
+  const response = await postMcp(url, token, probe, { id: 1, method: 'initialize', params });
+  const version = resultIn(response)?.protocolVersion;
+  if (typeof version !== 'string') return { response };
+  const session = (response as ProbeResponse).headers['mcp-session-id'];
+  const headers = { 'mcp-protocol-version': version, ...(session !== undefined && { 'mcp-session-id': session }) };
+  await postMcp(url, token, probe, { method: 'notifications/initialized' }, headers);
+  return { response, version, session, headers };
+}
+
+export const terminateSession = (url: string, token: string, probe: Probe, headers: Record<string, string>) =>
+  probe(url, { method: 'DELETE', headers: { authorization: `Bearer ${token}`, ...headers } });
+
 /** The legacy era: `initialize` and a session (MCP 2025-11-25). */
 export async function* checkLegacyEra(url: string, token: string, probe: Probe): AsyncGenerator<Finding> {
-  const params = { protocolVersion: '2025-11-25', capabilities: {}, clientInfo };
-  const initialized = await postMcp(url, token, probe, { id: 1, method: 'initialize', params });
-  const version = resultIn(initialized)?.protocolVersion;
-  if (typeof version !== 'string') {
-    yield fail('2025/initialize', summaryOf(initialized), {
+  const { response, version, session, headers } = await initializeLegacy(url, token, probe);
+  if (version === undefined) {
+    yield fail('2025/initialize', summaryOf(response), {
       why: 'Most clients send this request first.',
       mend: CHECK_MCP_LOG,
     });
     return;
   }
-  const session = (initialized as ProbeResponse).headers['mcp-session-id'];
   yield session === undefined
     ? warn('2025/initialize', `${version}, without a session`, {
         why: 'The server keeps no state between requests.',
         mend: 'Check whether a proxy in front of the API removes Mcp-Session-Id.',
       })
     : ok('2025/initialize', `${version}, with a session`);
-  const headers = { 'mcp-protocol-version': version, ...(session !== undefined && { 'mcp-session-id': session }) };
-  await postMcp(url, token, probe, { method: 'notifications/initialized' }, headers);
   yield toolsFinding('2025/tools', await postMcp(url, token, probe, { id: 2, method: 'tools/list' }, headers));
   if (session === undefined) return;
-  const ended = await probe(url, { method: 'DELETE', headers: { authorization: `Bearer ${token}`, ...headers } });
+  const ended = await terminateSession(url, token, probe, headers);
   yield isResponse(ended) && ended.status < 300
     ? ok('2025/end', 'the session is terminated')
     : warn('2025/end', summaryOf(ended), { why: 'Sessions stay until they expire.', mend: CHECK_MCP_LOG });
 }
 
+const MODERN_VERSION = '2026-07-28';
+
+/** Sends a request of 2026-07-28. @param extensions that the client supports */
+export function postModern(
+  url: string,
+  token: string,
+  probe: Probe,
+  message: { id: number; method: string; params?: Record<string, unknown> },
+  extensions: Record<string, object> = {},
+): Promise<ProbeResult> {
+  const { id, method, params = {} } = message;
+  const _meta = {
+    'io.modelcontextprotocol/protocolVersion': MODERN_VERSION,
+    'io.modelcontextprotocol/clientInfo': clientInfo,
+    'io.modelcontextprotocol/clientCapabilities': { extensions },
+  };
+  const name = params.name ?? params.taskId;
+  return postMcp(
+    url,
+    token,
+    probe,
+    { id, method, params: { ...params, _meta } },
+    {
+      'mcp-protocol-version': MODERN_VERSION,
+      'mcp-method': method,
+      ...(typeof name === 'string' && { 'mcp-name': name }),
+    },
+  );
+}
+
 /** The modern era: `server/discover` and no session (MCP 2026-07-28). */
 export async function* checkModernEra(url: string, token: string, probe: Probe): AsyncGenerator<Finding> {
-  const version = '2026-07-28';
-  const _meta = {
-    'io.modelcontextprotocol/protocolVersion': version,
-    'io.modelcontextprotocol/clientInfo': clientInfo,
-    'io.modelcontextprotocol/clientCapabilities': {},
-  };
-  const request = (id: number, method: string) =>
-    postMcp(
-      url,
-      token,
-      probe,
-      { id, method, params: { _meta } },
-      { 'mcp-protocol-version': version, 'mcp-method': method },
-    );
-  const discovered = await request(3, 'server/discover');
+  const discovered = await postModern(url, token, probe, { id: 3, method: 'server/discover' });
   const versions = resultIn(discovered)?.supportedVersions;
   if (!Array.isArray(versions)) {
     yield fail('2026/discover', summaryOf(discovered), {
@@ -78,7 +104,7 @@ export async function* checkModernEra(url: string, token: string, probe: Probe):
     return;
   }
   yield ok('2026/discover', versions.join(', '));
-  yield toolsFinding('2026/tools', await request(4, 'tools/list'));
+  yield toolsFinding('2026/tools', await postModern(url, token, probe, { id: 4, method: 'tools/list' }));
 }
 
 /** A GET, by which legacy clients listen: an immediate 405, or a stream. */
@@ -100,7 +126,7 @@ export async function* checkListening(url: string, token: string, probe: Probe):
 const isEventStream = ({ headers }: ProbeResponse) => headers['content-type']?.startsWith('text/event-stream') === true;
 
 /** The result of a JSON-RPC response, from a JSON body or from an event of a stream. */
-function resultIn(response: ProbeResult): Record<string, unknown> | undefined {
+export function resultIn(response: ProbeResult): Record<string, unknown> | undefined {
   if (!isResponse(response) || response.status !== 200) return undefined;
   const messages = isEventStream(response)
     ? Array.from(response.body.matchAll(/^data: ?(.+)$/gm), ([, data]) => data!)

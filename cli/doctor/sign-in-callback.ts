@@ -27,11 +27,13 @@ export class SignInCallback {
     return new SignInCallback(`http://127.0.0.1:${port}/callback`, promise, () => listener.close());
   }
 
-  /** The URL of the authorization response; undefined when the browser does not return in time. */
-  async authorizationResponse(timeoutMilliseconds: number): Promise<URL | undefined> {
+  /** The URL of the authorization response; undefined when the browser does not return in time, or `cancel` aborts. */
+  async authorizationResponse(timeoutMilliseconds: number, cancel?: AbortSignal): Promise<URL | undefined> {
     let timer: NodeJS.Timeout | undefined;
     const timeout = new Promise<undefined>((resolve) => {
       timer = setTimeout(resolve, timeoutMilliseconds, undefined);
+      if (cancel?.aborted) resolve(undefined);
+      cancel?.addEventListener('abort', () => resolve(undefined), { once: true });
     });
     try {
       return await Promise.race([this.#response, timeout]);
