@@ -12,10 +12,11 @@ export type ExitCode = 0 | 1 | 2;
 
 type ExitCodes = { usage: ExitCode; failure: ExitCode };
 
-/** `doctor` and `preflight` reserve 1 for a failed check, and `import` 2 for omitted sessions. */
+/** `doctor`, `preflight` and `verify` reserve 1 for a failed check, and `import` 2 for omitted sessions. */
 const exitCodes: Record<string, ExitCodes> = {
   dev: { usage: 1, failure: 1 },
   doctor: { usage: 2, failure: 2 },
+  verify: { usage: 2, failure: 2 },
   import: { usage: 1, failure: 1 },
   preflight: { usage: 2, failure: 2 },
 };

@@ -10,11 +10,12 @@ import { addPreflight } from './commands/preflight-command.ts';
 import { addSessions } from './commands/sessions-command.ts';
 import { addStats } from './commands/stats-command.ts';
 import { addUsers } from './commands/users-command.ts';
+import { addVerify } from './commands/verify-command.ts';
 import { exitOnClosedPipe } from './output/terminal.ts';
 
 const after = `
 Exit codes: 0 success, 1 failure or not found, 2 invalid usage or confirmation without a terminal.
-dev, preflight, doctor and import document their own.
+dev, preflight, doctor, verify and import document their own.
 
 Examples:
   $ npx holdfast dev
@@ -35,8 +36,19 @@ export function createProgram(): Command {
     .exitOverride()
     .configureHelp({ helpWidth: 120 })
     .addHelpText('after', after);
-  for (const add of [addDev, addPreflight, addDoctor, addImport, addSessions, addCalls, addClients, addUsers, addStats])
-    add(program);
+  const additions = [
+    addDev,
+    addPreflight,
+    addDoctor,
+    addVerify,
+    addImport,
+    addSessions,
+    addCalls,
+    addClients,
+    addUsers,
+    addStats,
+  ];
+  for (const add of additions) add(program);
   for (const command of program.commands) command.helpCommand(false);
   addUsageToErrors(program, 'holdfast');
   return program;

@@ -110,3 +110,9 @@ export function idsAfterSeparator(args: string[]): string[] {
   const moved = args.filter(isArgument);
   return moved.length === 0 ? args : [...args.filter((arg, index) => !isArgument(arg, index)), '--', ...moved];
 }
+
+/** An absolute URL of http or https. */
+export function parseUrl(text: string): string {
+  if (['http:', 'https:'].includes(URL.parse(text)?.protocol ?? '')) return text;
+  throw new InvalidArgumentError('Pass an absolute URL, such as https://mcp.example.com/mcp.');
+}

@@ -1,7 +1,7 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { DoctorOptions } from '../doctor/doctor-run.ts';
 import type { DeploymentSelection } from '../target/deployment-location.ts';
-import { parseTimeout, STACK_DESCRIPTION } from './command-options.ts';
+import { parseTimeout, parseUrl, STACK_DESCRIPTION } from './command-options.ts';
 
 export function addDoctor(program: Command): void {
   program
@@ -50,11 +50,6 @@ Examples:
 
 const locate = async (selection: DeploymentSelection) =>
   (await import('../target/deployment-location.ts')).locateDeployment(selection);
-
-function parseUrl(text: string): string {
-  if (['http:', 'https:'].includes(URL.parse(text)?.protocol ?? '')) return text;
-  throw new InvalidArgumentError('Pass an absolute URL, such as https://mcp.example.com/mcp.');
-}
 
 function parseHost(text: string): string {
   if (URL.parse(`https://${text}`)?.host === text) return text;
