@@ -77,7 +77,8 @@ function alarmMetrics(resources: MonitoredResources): Record<AlarmName, IMetric 
     workerErrors: functions.Worker?.handler.metricErrors({ period: METRIC_PERIOD }),
     auditFailures: eventMetric(resources, 'audit_write_failed', 'Mcp'),
     tableThrottles: new MathExpression({
-      expression: 'reads + writes',
+      // DynamoDB reports none of both while it throttles the other, and a term without data leaves a sum of terms without data.
+      expression: 'SUM(METRICS())',
       usingMetrics: {
         reads: tableMetric(resources, 'ReadThrottleEvents'),
         writes: tableMetric(resources, 'WriteThrottleEvents'),

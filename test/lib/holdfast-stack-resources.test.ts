@@ -1,0 +1,238 @@
+import {
+  deployments,
+  onlyOne,
+  resolve,
+  resourcesOf,
+  type SynthesizedTemplate,
+  synthesize,
+} from '../support/synthesized-template.ts';
+
+/** Resources as a whole: a property that is added, lost or changed fails, whatever it is. */
+
+const [cognito, , external] = deployments.map(([, props]) => synthesize(props)) as [
+  SynthesizedTemplate,
+  SynthesizedTemplate,
+  SynthesizedTemplate,
+];
+
+const propertiesOf = (template: SynthesizedTemplate, type: string) => resolve(onlyOne(template, type).Properties);
+const idOf = (template: SynthesizedTemplate, type: string) => resourcesOf(template, type)[0]![0];
+
+describe('the firewall', () => {
+  const visible = (MetricName: string) => ({
+    CloudWatchMetricsEnabled: true,
+    MetricName,
+    SampledRequestsEnabled: false,
+  });
+  const counted = (...names: string[]) => names.map((Name) => ({ ActionToUse: { Count: {} }, Name }));
+  const managed = (Priority: number, Name: string, group: string, RuleActionOverrides: object[]) => ({
+    Name,
+    Priority,
+    OverrideAction: { None: {} },
+    Statement: { ManagedRuleGroupStatement: { Name: group, RuleActionOverrides, VendorName: 'AWS' } },
+    VisibilityConfig: visible(Name),
+  });
+
+  test('blocks addresses beyond the rate, and requests by the managed rules', () => {
+    expect(propertiesOf(external, 'AWS::WAFv2::WebACL')).toEqual({
+      Scope: 'REGIONAL',
+      DefaultAction: { Allow: {} },
+      VisibilityConfig: visible('Holdfast'),
+      Rules: [
+        {
+          Name: 'PerAddress',
+          Priority: 0,
+          Action: { Block: {} },
+          Statement: { RateBasedStatement: { AggregateKeyType: 'IP', EvaluationWindowSec: 300, Limit: 2000 } },
+          VisibilityConfig: visible('PerAddress'),
+        },
+        managed(1, 'Reputation', 'AWSManagedRulesAmazonIpReputationList', []),
+        managed(2, 'KnownBadInputs', 'AWSManagedRulesKnownBadInputsRuleSet', []),
+        managed(
+          3,
+          'Common',
+          'AWSManagedRulesCommonRuleSet',
+          counted(
+            'SizeRestrictions_BODY',
+            'EC2MetaDataSSRF_BODY',
+            'GenericLFI_BODY',
+            'GenericRFI_BODY',
+            'CrossSiteScripting_BODY',
+            'NoUserAgent_HEADER',
+            'GenericRFI_QUERYARGUMENTS',
+            'SizeRestrictions_QUERYSTRING',
+          ),
+        ),
+      ],
+    });
+  });
+
+  test('is in front of the stage of the API', () => {
+    expect(propertiesOf(external, 'AWS::WAFv2::WebACLAssociation')).toEqual({
+      ResourceArn: `arn:ref-AWS::Partition:apigateway:ref-AWS::Region::/restapis/ref-${idOf(external, 'AWS::ApiGateway::RestApi')}/stages/ref-${idOf(external, 'AWS::ApiGateway::Stage')}`,
+      WebACLArn: `${idOf(external, 'AWS::WAFv2::WebACL')}.Arn`,
+    });
+  });
+});
+
+describe('Cognito', () => {
+  test('has a pool to which administrators add users, who sign in by e-mail and a strong password', () => {
+    const verification = {
+      EmailVerificationMessage: expect.any(String),
+      EmailVerificationSubject: expect.any(String),
+      SmsVerificationMessage: expect.any(String),
+      VerificationMessageTemplate: expect.objectContaining({ DefaultEmailOption: 'CONFIRM_WITH_CODE' }),
+    };
+    expect(propertiesOf(cognito, 'AWS::Cognito::UserPool')).toEqual({
+      ...verification,
+      AccountRecoverySetting: { RecoveryMechanisms: [{ Name: 'verified_email', Priority: 1 }] },
+      AdminCreateUserConfig: { AllowAdminCreateUserOnly: true },
+      AutoVerifiedAttributes: ['email'],
+      DeletionProtection: 'INACTIVE',
+      EnabledMfas: ['SOFTWARE_TOKEN_MFA'],
+      MfaConfiguration: 'OPTIONAL',
+      Policies: {
+        PasswordPolicy: {
+          MinimumLength: 12,
+          RequireLowercase: true,
+          RequireNumbers: true,
+          RequireSymbols: true,
+          RequireUppercase: true,
+        },
+      },
+      UserPoolTier: 'ESSENTIALS',
+      UsernameAttributes: ['email'],
+      UsernameConfiguration: { CaseSensitive: false },
+    });
+  });
+
+  test('has a public client for codes, whose refresh tokens rotate and live as long as a grant', () => {
+    expect(propertiesOf(cognito, 'AWS::Cognito::UserPoolClient')).toEqual({
+      AllowedOAuthFlows: ['code'],
+      AllowedOAuthFlowsUserPoolClient: true,
+      AllowedOAuthScopes: ['openid', 'profile', 'email'],
+      CallbackURLs: ['https://d111111abcdef8.cloudfront.net/callback'],
+      ExplicitAuthFlows: ['ALLOW_USER_SRP_AUTH'],
+      GenerateSecret: false,
+      PreventUserExistenceErrors: 'ENABLED',
+      RefreshTokenRotation: { Feature: 'ENABLED', RetryGracePeriodSeconds: 60 },
+      // 90 days.
+      RefreshTokenValidity: 129_600,
+      SupportedIdentityProviders: ['COGNITO'],
+      TokenValidityUnits: { RefreshToken: 'minutes' },
+      UserPoolId: `ref-${idOf(cognito, 'AWS::Cognito::UserPool')}`,
+    });
+  });
+
+  test('has managed login at a domain of the stack, with a branding of the client', () => {
+    const pool = { UserPoolId: `ref-${idOf(cognito, 'AWS::Cognito::UserPool')}` };
+    expect(onlyOne(cognito, 'AWS::Cognito::UserPoolDomain').Properties).toEqual({
+      Domain: { 'Fn::Join': ['', ['holdfast-', expect.anything()]] },
+      ManagedLoginVersion: 2,
+      UserPoolId: { Ref: idOf(cognito, 'AWS::Cognito::UserPool') },
+    });
+    expect(propertiesOf(cognito, 'AWS::Cognito::ManagedLoginBranding')).toEqual({
+      ...pool,
+      ClientId: `ref-${idOf(cognito, 'AWS::Cognito::UserPoolClient')}`,
+      UseCognitoProvidedValues: true,
+    });
+    expect(propertiesOf(cognito, 'AWS::Cognito::UserPoolGroup')).toEqual({
+      ...pool,
+      Description: expect.any(String),
+      GroupName: 'admins',
+    });
+  });
+});
+
+describe('a role', () => {
+  test.each(deployments)('is assumed by its service alone in %s', (_name, props) => {
+    const roles = resourcesOf(synthesize(props), 'AWS::IAM::Role');
+    expect(roles.length).toBeGreaterThanOrEqual(6);
+    for (const [id, { Properties }] of roles) {
+      const Service = id.startsWith('GatewayAccount') ? 'apigateway.amazonaws.com' : 'lambda.amazonaws.com';
+      expect([id, Properties.AssumeRolePolicyDocument]).toEqual([
+        id,
+        {
+          Version: '2012-10-17',
+          Statement: [{ Action: 'sts:AssumeRole', Effect: 'Allow', Principal: { Service } }],
+        },
+      ]);
+    }
+  });
+});
+
+describe('the stage of the API', () => {
+  const throttled = (HttpMethod: string, ResourcePath: string, rate: number, burst: number) => ({
+    DataTraceEnabled: false,
+    HttpMethod,
+    ResourcePath,
+    ThrottlingBurstLimit: burst,
+    ThrottlingRateLimit: rate,
+  });
+
+  test('deploys the API, throttles its methods, and writes the access log', () => {
+    const properties = propertiesOf(cognito, 'AWS::ApiGateway::Stage') as { AccessLogSetting: { Format: string } };
+    expect(properties).toEqual({
+      AccessLogSetting: {
+        DestinationArn: `arn:ref-AWS::Partition:logs:ref-AWS::Region:ref-AWS::AccountId:log-group:ref-${
+          resourcesOf(cognito, 'AWS::Logs::LogGroup').find(([id]) => id.startsWith('GatewayAccessLog'))![0]
+        }`,
+        Format: expect.any(String),
+      },
+      DeploymentId: `ref-${idOf(cognito, 'AWS::ApiGateway::Deployment')}`,
+      MethodSettings: [
+        throttled('*', '/*', 500, 1000),
+        throttled('GET', '/~1authorize', 25, 50),
+        throttled('POST', '/~1authorize', 25, 50),
+        throttled('POST', '/~1consent', 25, 50),
+        throttled('GET', '/~1callback', 25, 50),
+        throttled('POST', '/~1register', 25, 50),
+        throttled('POST', '/~1token', 25, 50),
+        throttled('POST', '/~1revoke', 25, 50),
+        throttled('GET', '/~1dashboard~1sign-in', 25, 50),
+      ],
+      RestApiId: `ref-${idOf(cognito, 'AWS::ApiGateway::RestApi')}`,
+      StageName: 'v1',
+    });
+    expect(JSON.parse(properties.AccessLogSetting.Format)).toMatchObject({
+      requestId: '$context.requestId',
+      time: '$context.requestTimeEpoch',
+      method: '$context.httpMethod',
+      path: '$context.path',
+      status: '$context.status',
+      milliseconds: '$context.responseLatency',
+      bytes: '$context.responseLength',
+      user: '$context.authorizer.user',
+      client: '$context.authorizer.client',
+      refusal: '$context.error.responseType',
+    });
+  });
+});
+
+describe('a domain', () => {
+  test('serves the API at its root, with TLS 1.2', () => {
+    expect(propertiesOf(external, 'AWS::ApiGateway::DomainName')).toEqual({
+      DomainName: 'mcp.example.com',
+      EndpointConfiguration: expect.objectContaining({ Types: ['REGIONAL'] }),
+      RegionalCertificateArn: 'arn:aws:acm:eu-west-1:111122223333:certificate/0a1b',
+      SecurityPolicy: 'TLS_1_2',
+    });
+    expect(propertiesOf(external, 'AWS::ApiGateway::BasePathMapping')).toEqual({
+      DomainName: `ref-${idOf(external, 'AWS::ApiGateway::DomainName')}`,
+      RestApiId: `ref-${idOf(external, 'AWS::ApiGateway::RestApi')}`,
+      Stage: `ref-${idOf(external, 'AWS::ApiGateway::Stage')}`,
+    });
+  });
+
+  test('has records that are aliases of the API', () => {
+    const domain = idOf(external, 'AWS::ApiGateway::DomainName');
+    const records = resourcesOf(external, 'AWS::Route53::RecordSet').map(([, { Properties }]) => resolve(Properties));
+    expect(records).toContainEqual({
+      AliasTarget: { DNSName: `${domain}.RegionalDomainName`, HostedZoneId: `${domain}.RegionalHostedZoneId` },
+      HostedZoneId: 'Z0123456789',
+      Name: 'mcp.example.com.',
+      Type: 'A',
+    });
+    for (const each of records as { Type: string }[]) expect(['A', 'AAAA']).toContain(each.Type);
+  });
+});
