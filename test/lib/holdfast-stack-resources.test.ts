@@ -25,13 +25,26 @@ describe('the firewall', () => {
     SampledRequestsEnabled: false,
   });
   const counted = (...names: string[]) => names.map((Name) => ({ ActionToUse: { Count: {} }, Name }));
-  const managed = (Priority: number, Name: string, group: string, RuleActionOverrides: object[]) => ({
+  const managed = (
+    Priority: number,
+    Name: string,
+    group: string,
+    RuleActionOverrides: object[],
+    scopeDown?: { ScopeDownStatement: object },
+  ) => ({
     Name,
     Priority,
     OverrideAction: { None: {} },
-    Statement: { ManagedRuleGroupStatement: { Name: group, RuleActionOverrides, VendorName: 'AWS' } },
+    Statement: { ManagedRuleGroupStatement: { Name: group, RuleActionOverrides, VendorName: 'AWS', ...scopeDown } },
     VisibilityConfig: visible(Name),
   });
+  const isMcp = {
+    RegexMatchStatement: {
+      FieldToMatch: { UriPath: {} },
+      RegexString: '^(/v1)?/mcp$',
+      TextTransformations: [{ Priority: 0, Type: 'NONE' }],
+    },
+  };
 
   test('blocks addresses beyond the rate, and requests by the managed rules', () => {
     expect(propertiesOf(external, 'AWS::WAFv2::WebACL')).toEqual({
@@ -47,9 +60,18 @@ describe('the firewall', () => {
           VisibilityConfig: visible('PerAddress'),
         },
         managed(1, 'Reputation', 'AWSManagedRulesAmazonIpReputationList', []),
-        managed(2, 'KnownBadInputs', 'AWSManagedRulesKnownBadInputsRuleSet', []),
+        managed(2, 'KnownBadInputs', 'AWSManagedRulesKnownBadInputsRuleSet', [], {
+          ScopeDownStatement: { NotStatement: { Statement: isMcp } },
+        }),
         managed(
           3,
+          'KnownBadInputsMcp',
+          'AWSManagedRulesKnownBadInputsRuleSet',
+          counted('JavaDeserializationRCE_BODY', 'Log4JRCE_BODY', 'ReactJSRCE_BODY'),
+          { ScopeDownStatement: isMcp },
+        ),
+        managed(
+          4,
           'Common',
           'AWSManagedRulesCommonRuleSet',
           counted(
