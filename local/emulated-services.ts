@@ -8,6 +8,7 @@ import { FunctionPrincipals, operatorPrincipal } from './iam/principals.ts';
 import { roleStatements } from './iam/role-statements.ts';
 import { type Kms, startKms } from './kms/kms-service.ts';
 import type { RetrySeconds } from './lambda/event-queue.ts';
+import { FunctionLogs } from './lambda/function-logs.ts';
 import { type Lambda, startLambda } from './lambda/lambda-service.ts';
 import { type Secrets, startSecrets } from './secrets-manager/secrets-service.ts';
 import type { Resource, Template } from './template/template.ts';
@@ -18,6 +19,8 @@ export type EmulatedServices = {
   kms: Kms;
   secrets: Secrets;
   lambda: Lambda;
+  /** The logs of the functions, as their roles permit them. */
+  logs: FunctionLogs;
   /** Environment variables besides those of the template: of the file, the endpoints, and new credentials. */
   environmentOf(template: Template, logicalId: string): Record<string, string>;
   /** New credentials of the operator. @returns the access key id */
@@ -40,6 +43,7 @@ export async function startServices(
   cleanups: CleanupStack,
 ): Promise<EmulatedServices> {
   const principals = new FunctionPrincipals();
+  const logs = new FunctionLogs(principals);
   const closed = <S extends AwsService>(service: S): S => {
     cleanups.add(() => service.close());
     return service;
@@ -53,12 +57,16 @@ export async function startServices(
     kms,
     secrets,
     lambda,
+    logs,
     environmentOf(template, logicalId) {
       const accessKeyId = newAccessKeyId();
       const role = template.logicalIdOf(template.resource(logicalId).raw.Role);
       const statements = roleStatements(template, role);
-      principals.add(accessKeyId, { functionName: template.ref(logicalId), statements });
-      const { Variables = {} } = (template.resource(logicalId).properties.Environment ?? {}) as Environment;
+      const functionName = template.ref(logicalId);
+      principals.add(accessKeyId, { functionName, statements });
+      const { Environment, LoggingConfig } = template.resource(logicalId).properties as FunctionProperties;
+      logs.add(functionName, accessKeyId, LoggingConfig?.LogGroup ?? `/aws/lambda/${functionName}`);
+      const { Variables = {} } = Environment ?? {};
       for (const { name, arn } of secretsOf(Variables)) secrets.add(name, arn);
       return {
         ...environmentFile.variablesFor(Variables),
@@ -79,8 +87,11 @@ export async function startServices(
   };
 }
 
-/** The property of a function. */
-type Environment = { Variables?: Record<string, string> };
+/** Properties of a function. */
+type FunctionProperties = {
+  Environment?: { Variables?: Record<string, string> };
+  LoggingConfig?: { LogGroup?: string };
+};
 
 const newAccessKeyId = () => `ASIA${randomBytes(16).toString('hex').toUpperCase()}`;
 

@@ -50,7 +50,9 @@ export class StackDeployment {
       environment: (logicalId) => services.environmentOf(this.#current.template, logicalId),
       log(functionName, _, line) {
         // An authorizer answers 401 with this error: https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-use-lambda-authorizer.html
-        if (!line.startsWith('Error: Unauthorized\n')) log.output(functionName, line);
+        if (line.startsWith('Error: Unauthorized\n')) return;
+        const written = services.logs.write(functionName, line);
+        if (written !== undefined) log.output(functionName, written);
       },
     });
   }

@@ -274,3 +274,19 @@ describe('a role', () => {
     expect(cloud.log.slice(before)).toMatch(denied);
   });
 });
+
+test('the log of a function whose role does not permit it is lost, and the function continues', async () => {
+  let sent = 0;
+  const logOfRejection = async (): Promise<string> => {
+    const before = cloud.log.length;
+    // Another token each time, because the gateway caches the result for a token.
+    expect((await postMcp(cloud.origin, `invalid-${++sent}`, initialize)).status).toBe(401);
+    await becomes(() => /token_rejected|not authorized.*\n/.test(cloud.log.slice(before)));
+    return cloud.log.slice(before);
+  };
+  expect(await logOfRejection()).toContain('"token_rejected"');
+  const { construct, change } = withoutAction('Authorizer', 'logs:PutLogEvents');
+  const log = await cloud.withPermissions(construct, change, logOfRejection);
+  expect(log).toMatch(denied('Authorizer', 'logs:PutLogEvents', 'log-group', 'logs:PutLogEvents action'));
+  expect(log).not.toContain('token_rejected');
+});
