@@ -5,12 +5,15 @@ import { ConfigurationError } from '../lib/settings/configuration-error.ts';
 import { settingsFromContext } from '../lib/settings/settings-from-context.ts';
 
 const app = new App();
+// The CDK sets both when it has credentials. Without them it names a region that was not chosen.
+const { CDK_DEFAULT_ACCOUNT: account, CDK_DEFAULT_REGION: region } = process.env;
 Validations.of(app).addPlugins(new AwsSolutionsChecks());
 
 try {
   const settings = settingsFromContext(app.node);
   new HoldfastStack(app, 'Holdfast', {
     ...settings,
+    ...(account && { env: { account, region } }),
     // One stack per stage, so that a deployment without `-c stage=prod` cannot weaken the prod stack.
     stackName: `Holdfast-${settings.stage ?? 'dev'}`,
     description: 'Holdfast: a remote MCP server with OAuth sign-in and persistent sessions',

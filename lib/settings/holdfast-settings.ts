@@ -1,3 +1,4 @@
+import { validateRegion } from '../region-support.ts';
 import { type AlarmSettings, validateAlarms } from './alarm-settings.ts';
 import { type ApiSettings, apiDefaults, validateApi } from './api-settings.ts';
 import { type AuditSettings, auditDefaults, validateAudit } from './audit-settings.ts';
@@ -88,6 +89,7 @@ function* validateSettings(settings: ResolvedSettings, region: string | undefine
   yield* validateSignIn(settings);
   yield* validateClients(settings);
   yield* validateApi(settings, region);
+  yield* validateRegion(settings, region);
   yield* validateAudit(settings);
   yield* validateDashboard(settings);
   yield* validateFunctions(settings);

@@ -43,6 +43,9 @@ export async function synthesize(
       CDK_CONTEXT_JSON: JSON.stringify({ ...cachedContext, ...context, ...given }),
       // The app's CloudFormation validation takes most of its time and only warns; `cdk synth` and `cdk deploy` run it.
       CDK_VALIDATION: 'false',
+      // The emulator decides account and region, as CloudFormation does of a template without them.
+      CDK_DEFAULT_ACCOUNT: undefined,
+      CDK_DEFAULT_REGION: undefined,
       ...variables,
     },
   });

@@ -91,12 +91,37 @@ describe('a function bundle', () => {
   });
 });
 
-test('a configuration error is printed without a stack trace', () => {
+/** Runs the CDK app of the clone. @returns its messages */
+function messagesOf(given: Record<string, string>, environment: Record<string, string>): string {
   const program = spawnSync(process.execPath, ['bin/holdfast.ts'], {
     cwd: root,
-    env: { ...process.env, CDK_CONTEXT_JSON: JSON.stringify({ ...context, stage: 'staging' }) },
+    env: { ...process.env, CDK_CONTEXT_JSON: JSON.stringify({ ...context, ...given }), ...environment },
     encoding: 'utf8',
   });
   expect(program.status).toBe(1);
-  expect(program.stderr).toBe('Invalid Holdfast settings:\nstage is "staging": choose dev or prod\n');
+  return program.stderr;
+}
+
+const wrongCertificate = {
+  // An error in any case, so that no functions are bundled.
+  stage: 'staging',
+  domainName: 'mcp.example.com',
+  certificateArn: 'arn:aws:acm:us-east-1:111122223333:certificate/0a1b',
+};
+
+test('the app rejects a certificate that is not in the region of the credentials', () => {
+  const environment = { CDK_DEFAULT_ACCOUNT: '111122223333', CDK_DEFAULT_REGION: 'eu-west-1' };
+  expect(messagesOf(wrongCertificate, environment)).toContain(
+    'domain.certificate is in us-east-1: use a certificate in eu-west-1, the region of the API',
+  );
+});
+
+test('the app ignores the region that the CDK assumes without credentials', () => {
+  expect(messagesOf(wrongCertificate, { CDK_DEFAULT_REGION: 'eu-west-1' })).not.toContain('certificate');
+});
+
+test('a configuration error is printed without a stack trace', () => {
+  expect(messagesOf({ stage: 'staging' }, {})).toBe(
+    'Invalid Holdfast settings:\nstage is "staging": choose dev or prod\n',
+  );
 });
