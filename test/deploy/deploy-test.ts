@@ -1,7 +1,7 @@
 /**
  * Deploys the stack with the CDK into an emulated AWS account: `cdk bootstrap`, `cdk deploy`, and a second `cdk deploy` of a
  * fresh synthesis, which must find no changes. Proves that CloudFormation can order and create the resources, and that
- * synthesis is reproducible. The behavior of the deployment is tested with the local emulator.
+ * synthesis is reproducible. `holdfast preflight` reads the account before and after. The behavior of the deployment is tested with the local emulator.
  *
  * `npm run test:deploy`. Needs ministack (`requirements.txt`), and is therefore not part of `npm test`. Without ministack
  * this program fails.
@@ -38,11 +38,22 @@ const account = await startEmulatedAccount().catch((error: Error) => {
   process.exit(1);
 });
 try {
+  await step('holdfast preflight finds no bootstrap stack', () =>
+    preflight([], { bootstrap: /^fail .*not bootstrapped/ }),
+  );
   await step('cdk bootstrap', () => cdk('bootstrap', 'aws://000000000000/us-east-1'));
   for (const { name, stack, context } of deployments) {
     console.log(`\n${name}`);
+    const domain = (found: string): Record<string, RegExp> =>
+      context.some((each) => each.startsWith('domainName=')) ? { 'domain/name': new RegExp(`^ok .* ${found}$`) } : {};
     const first = await step('cdk synth', () => synthesize(context));
+    await step('holdfast preflight finds a free name', () =>
+      preflight(context, { bootstrap: /^ok version/, stack: /^ok .* does not exist/, ...domain('is free') }),
+    );
     await step('cdk deploy', () => deploy(first.assembly));
+    await step('holdfast preflight finds the stack and its domain', () =>
+      preflight(context, { stack: /^ok .* is updated$/, ...domain('belongs to the stack') }),
+    );
     await step(`${first.resources.length} resources created`, () => assertCreated(account, stack, first.resources));
     const second = await step('cdk synth', () => synthesize(context));
     await step('cdk deploy finds no changes', async () => {
@@ -76,6 +87,27 @@ async function cdk(...command: string[]): Promise<string> {
     throw new Error(`cdk ${command.join(' ')} failed:\n${stdout}${stderr}`);
   });
   return stdout + stderr;
+}
+
+/**
+ * The findings of `holdfast preflight`. Others than the expected ones can fail: ministack lacks services and certificates.
+ *
+ * @param expected verdict and finding by the name of the check
+ * @throws Error with the findings, unless they are as expected
+ */
+async function preflight(context: string[], expected: Record<string, RegExp>): Promise<void> {
+  const args = [join(root, 'bin/cli.ts'), 'preflight', '--json', ...context.flatMap((each) => ['-c', each])];
+  const { stdout } = await promisify(execFile)(process.execPath, args, { cwd: root, env: account.environment }).catch(
+    (error: { stdout: string; stderr: string }) => {
+      if (error.stdout === '') throw new Error(error.stderr);
+      return error;
+    },
+  );
+  const { findings } = JSON.parse(stdout) as { findings: { check: string; verdict: string; found: string }[] };
+  for (const [check, pattern] of Object.entries(expected)) {
+    const texts = findings.filter((each) => each.check === check).map(({ verdict, found }) => `${verdict} ${found}`);
+    if (!texts.some((text) => pattern.test(text))) throw new Error(`${check} is not ${pattern}:\n${stdout}`);
+  }
 }
 
 /** Synthesizes a new cloud assembly. @returns its folder and the ids of the resources in its template */
