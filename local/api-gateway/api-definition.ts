@@ -1,11 +1,9 @@
-import { readCacheBehaviors } from '../cloudfront/cache-behaviors.ts';
 import type { Template } from '../template/template.ts';
 import type { Api } from './api-model.ts';
-import { executeApiArn, executeApiHost } from './execute-api.ts';
+import { executeApiArn } from './execute-api.ts';
 import { readCustomResponses } from './gateway-response.ts';
 import { authorizerOf, readAuthorizers } from './method-authorization.ts';
 import { readIntegration } from './method-integration.ts';
-import { readOriginHeaders } from './origin-headers.ts';
 import { readLimits } from './request-throttle.ts';
 import { readResourcePolicy } from './resource-policy.ts';
 import { ResourceTree } from './resource-tree.ts';
@@ -41,8 +39,6 @@ export function readApi(template: Template): Api {
     binaryMediaTypes: (api.properties.BinaryMediaTypes as string[] | undefined) ?? [],
     responses: readCustomResponses(template),
     policy: readResourcePolicy(api, executeApiArn(id)),
-    originHeaders: readOriginHeaders(template, executeApiHost(id)),
-    cacheBehaviors: readCacheBehaviors(template),
     route(httpMethod, path) {
       const match = tree.match(httpMethod, path);
       if (match === undefined) return undefined;

@@ -1,4 +1,3 @@
-import type { CacheBehavior } from '../cloudfront/cache-behaviors.ts';
 import type { Statement } from '../iam/iam-policy.ts';
 
 /** How a method produces its response. */
@@ -51,10 +50,6 @@ export type Api = {
   responses: Map<string, CustomResponse>;
   /** The resource policy. Empty: everyone may call the API. */
   policy: Statement[];
-  /** The headers that CloudFront adds to each request. */
-  originHeaders: HeaderList;
-  /** The cached paths of the CloudFront distribution in front. */
-  cacheBehaviors: CacheBehavior[];
   /** @param path of the request, without the stage @returns undefined if the API has no such method */
   route(method: string, path: string): Route | undefined;
 };

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { HeaderList } from './api-model.ts';
 
-/** A request as API Gateway receives it. */
+/** A request as CloudFront or API Gateway receives it. */
 export type GatewayRequest = {
   requestId: string;
   /** Epoch milliseconds. */
@@ -14,20 +14,12 @@ export type GatewayRequest = {
   sourceIp: string;
 };
 
-/** @param originHeaders replace the client's headers of the same name */
-export function readGatewayRequest(
-  message: IncomingMessage,
-  requestId: string,
-  receivedAt: number,
-  originHeaders: HeaderList,
-): GatewayRequest {
+export function readGatewayRequest(message: IncomingMessage, requestId: string, receivedAt: number): GatewayRequest {
   const target = message.url ?? '';
   const queryStart = target.indexOf('?');
-  const replaced = new Set(originHeaders.map(([name]) => name.toLowerCase()));
-  const headers = [...originHeaders];
+  const headers: HeaderList = [];
   for (let i = 0; i + 1 < message.rawHeaders.length; i += 2) {
-    const name = message.rawHeaders[i]!;
-    if (!replaced.has(name.toLowerCase())) headers.push([name, message.rawHeaders[i + 1]!]);
+    headers.push([message.rawHeaders[i]!, message.rawHeaders[i + 1]!]);
   }
   return {
     requestId,

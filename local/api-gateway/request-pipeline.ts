@@ -1,4 +1,4 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import { after, type Clock, timedOut, withinTime } from '../../lambda/core/support/clock.ts';
 import { EventTooLarge, FunctionThrottled } from '../lambda/function-error.ts';
 import type { FunctionPool } from '../lambda/function-pool.ts';
@@ -11,7 +11,7 @@ import { invokeRequest, isBinaryType, proxyEvent, requestContext } from './proxy
 import type { RequestAuthorizers } from './request-authorizer.ts';
 import type { RequestThrottle } from './request-throttle.ts';
 import { policyAdmits } from './resource-policy.ts';
-import { sendResponse, sendStream } from './response-writer.ts';
+import type { ResponseBody, SendResponse } from './response-writer.ts';
 
 /** API Gateway's quota for the body of a request, in bytes. */
 const REQUEST_LIMIT = 10 * 1024 * 1024;
@@ -28,21 +28,25 @@ export type Deployment = {
 /** A request in progress. */
 export type Exchange = {
   message: IncomingMessage;
-  response: ServerResponse;
   request: GatewayRequest;
+  respond: SendResponse;
+  /** Ends a response before its end. */
+  abort(): void;
   route?: Route;
   /** The logical id of the invoked function. */
   function?: string;
+  /** Whether API Gateway has begun its response. */
+  hasHead?: boolean;
   /** Whether a part of the body of a stream has been sent. */
   hasBody?: boolean;
   /** For the log. */
   error?: string;
-  /** Receives a whole response. @default sends it to the client */
-  respond?(head: ResponseHead, body: Buffer | string): void;
 };
 
-const respond = ({ response, respond }: Exchange, head: ResponseHead, body: Buffer | string): void =>
-  respond === undefined ? sendResponse(response, head, body) : respond(head, body);
+function respond(exchange: Exchange, head: ResponseHead, body: ResponseBody): Promise<void> {
+  exchange.hasHead = true;
+  return exchange.respond(head, body);
+}
 
 /** Answers a request; a GatewayError becomes a gateway response. */
 export async function answerRequest(exchange: Exchange, deployment: Deployment): Promise<void> {
@@ -51,8 +55,8 @@ export async function answerRequest(exchange: Exchange, deployment: Deployment):
   } catch (error) {
     const gatewayError = error instanceof GatewayError ? error : new GatewayError('DEFAULT_5XX', error);
     exchange.error = gatewayError.message;
-    if (exchange.response.headersSent) exchange.response.destroy();
-    else sendGatewayResponse(exchange, deployment.api, gatewayError);
+    if (exchange.hasHead) exchange.abort();
+    else await sendGatewayResponse(exchange, deployment.api, gatewayError);
   }
 }
 
@@ -74,8 +78,7 @@ async function runPipeline(exchange: Exchange, deployment: Deployment): Promise<
 
   if (integration.type === 'MOCK') {
     const headers = withContentType(integration.headers, 'application/json');
-    respond(exchange, { status: integration.status, headers }, integration.body);
-    return;
+    return respond(exchange, { status: integration.status, headers }, integration.body);
   }
   exchange.function = integration.function;
   await invokeIntegration(exchange, deployment, integration, proxyEvent(request, api, route, body, context));
@@ -106,7 +109,7 @@ async function sendBufferedResponse(
   const result = await withinIntegrationTimeout(integration, clock, functions.invoke(integration.function, event));
   const acceptsBinary = isBinaryType(api.binaryMediaTypes, headerOf(exchange.request, 'accept'));
   const { body, ...head } = readBufferedResponse(result, acceptsBinary);
-  respond(exchange, head, body);
+  await respond(exchange, head, body);
 }
 
 /**
@@ -119,17 +122,15 @@ async function sendStreamingResponse(
   integration: LambdaIntegration,
   event: object,
 ): Promise<void> {
-  const { response } = exchange;
-  if (exchange.respond !== undefined) throw new Error('The local emulator does not support the caching of streams');
   const chunks = functions.invokeStreaming(integration.function, event);
   const timeout = after(clock, integration.timeoutMilliseconds, () => {
-    if (!response.headersSent) return;
+    if (!exchange.hasHead) return;
     exchange.error = `INTEGRATION_TIMEOUT: the stream was cut after ${integration.timeoutMilliseconds} ms`;
-    response.destroy();
+    exchange.abort();
   });
   try {
     const { rest, ...head } = await withinIntegrationTimeout(integration, clock, readPrelude(chunks));
-    await sendStream(response, head, observed(exchange, rest, chunks));
+    await respond(exchange, head, observed(exchange, rest, chunks));
   } catch (error) {
     // Releases the function, which waits for its reader. Not awaited: the function may not write for a while.
     void chunks.return();
@@ -171,12 +172,12 @@ async function readBody(message: IncomingMessage): Promise<Buffer | undefined> {
   return size <= REQUEST_LIMIT ? Buffer.concat(chunks) : undefined;
 }
 
-function sendGatewayResponse(exchange: Exchange, api: Api, error: GatewayError): void {
+function sendGatewayResponse(exchange: Exchange, api: Api, error: GatewayError): Promise<void> {
   const { request, route } = exchange;
   const { body, ...head } = renderGatewayResponse(error, api.responses, {
     context: requestContext(request, api, route),
     header: (name) => headerOf(request, name),
     query: (name) => request.query.get(name) ?? undefined,
   });
-  respond(exchange, head, body);
+  return respond(exchange, head, body);
 }

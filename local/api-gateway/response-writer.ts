@@ -1,6 +1,26 @@
 import type { ServerResponse } from 'node:http';
 import type { ResponseHead } from './integration-response.ts';
 
+/** Whole, or as the function writes it. */
+export type ResponseBody = Buffer | string | AsyncIterable<Uint8Array>;
+
+/** Sends a response. Resolves when its body has been read. */
+export type SendResponse = (head: ResponseHead, body: ResponseBody) => Promise<void>;
+
+/** Sends responses to a client. */
+export const sendTo =
+  (response: ServerResponse): SendResponse =>
+  async (head, body) => {
+    if (typeof body === 'string' || Buffer.isBuffer(body)) sendResponse(response, head, body);
+    else await sendStream(response, head, body);
+  };
+
+/** Discards a body. */
+export async function readToEnd(body: ResponseBody): Promise<void> {
+  if (typeof body === 'string' || Buffer.isBuffer(body)) return;
+  for await (const _ of body);
+}
+
 /** Sends a whole response. */
 export function sendResponse(response: ServerResponse, { status, headers }: ResponseHead, body: Buffer | string): void {
   const bytes = Buffer.from(body);
@@ -11,7 +31,7 @@ export function sendResponse(response: ServerResponse, { status, headers }: Resp
 }
 
 /** Sends a stream, at the client's speed. */
-export async function sendStream(
+async function sendStream(
   response: ServerResponse,
   head: ResponseHead,
   chunks: AsyncIterable<Uint8Array>,

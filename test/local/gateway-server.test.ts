@@ -37,6 +37,7 @@ const buffered = `
     number: () => ({ statusCode: 200, headers: { 'X-N': 1 } }),
     newline: () => ({ statusCode: 200, headers: { 'X-N': 'a\\nb' } }),
     throw: () => { throw new Error('a secret detail') },
+    lasting: () => ({ statusCode: 200, headers: { 'Cache-Control': 'max-age=1, stale-if-error=60' }, body: '' }),
     hang: () => new Promise(() => {}),
     large: () => ({ statusCode: 200, body: 'x'.repeat(6291556) }),
   };
@@ -653,96 +654,293 @@ describe('a function at its concurrency limit', () => {
   });
 });
 
-describe('a distribution with cache behaviors', () => {
-  type PolicyKey = { CookieBehavior?: string; HeaderBehavior?: string; QueryStringBehavior?: string };
+describe('a distribution', () => {
+  type Config = Record<string, unknown>;
   const started: GatewayServer[] = [];
   afterEach(async () => {
     for (const each of started.splice(0)) await each.close();
   });
 
-  const startWith = async (PathPattern: string, key: PolicyKey = {}, behavior: Record<string, unknown> = {}) => {
+  const [cachingDisabled, allViewer, allViewerExceptHost] = [
+    '4135ea2d-6df8-44a3-9df3-4b5a84be39ad',
+    '216adef6-5c7f-47e4-b989-5492eafa07d3',
+    'b689b0a8-53d0-40ab-baf2-68738e2966ac',
+  ];
+  const noParts = {
+    CookiesConfig: { CookieBehavior: 'none' },
+    HeadersConfig: { HeaderBehavior: 'none' },
+    QueryStringsConfig: { QueryStringBehavior: 'none' },
+  };
+  const everyMethod = ['GET', 'HEAD', 'OPTIONS', 'PUT', 'PATCH', 'POST', 'DELETE'];
+
+  type Changes = {
+    /** Of the cache policy `Policy`, whose key has the parameters `case` and `kid`. */
+    key?: Config;
+    /** Of the origin request policy `Request`, which forwards nothing. */
+    request?: Config;
+    defaultBehavior?: Config;
+    /** Of the origin. */
+    origin?: Config;
+    distribution?: Config;
+  };
+
+  /** A template with a distribution in front of the API, as the stack has it. @param behaviors before the default one */
+  const withDistribution = (behaviors: Config[], changes: Changes = {}) => {
     const copy = structuredClone(json);
-    const { CookieBehavior = 'none', HeaderBehavior = 'none', QueryStringBehavior = 'whitelist' } = key;
+    const [apiId] = Object.entries(copy.Resources!).find(([, { Type }]) => Type === 'AWS::ApiGateway::RestApi')!;
     const CachePolicyConfig = {
       ...{ Name: 'P', MinTTL: 0, DefaultTTL: 300, MaxTTL: 300 },
       ParametersInCacheKeyAndForwardedToOrigin: {
-        CookiesConfig: { CookieBehavior },
-        HeadersConfig: { HeaderBehavior },
-        QueryStringsConfig: { QueryStringBehavior, QueryStrings: ['case', 'kid'] },
+        ...noParts,
+        QueryStringsConfig: { QueryStringBehavior: 'whitelist', QueryStrings: ['case', 'kid'] },
+        ...changes.key,
       },
     };
     copy.Resources!.Policy = { Type: 'AWS::CloudFront::CachePolicy', Properties: { CachePolicyConfig } };
-    const CacheBehaviors = [{ PathPattern, CachePolicyId: { Ref: 'Policy' }, ...behavior }];
-    const DistributionConfig = { Origins: [], CacheBehaviors };
+    const OriginRequestPolicyConfig = { Name: 'R', ...noParts, ...changes.request };
+    const Request = { Type: 'AWS::CloudFront::OriginRequestPolicy', Properties: { OriginRequestPolicyConfig } };
+    copy.Resources!.Request = Request;
+    const origin = {
+      Id: 'api',
+      DomainName: { 'Fn::Join': ['', [{ Ref: apiId }, '.execute-api.us-east-1.amazonaws.com']] },
+      OriginPath: '/v1',
+      CustomOriginConfig: { OriginProtocolPolicy: 'https-only', OriginReadTimeout: 1 },
+      ...changes.origin,
+    };
+    const cached = { TargetOriginId: 'api', CachePolicyId: { Ref: 'Policy' }, AllowedMethods: everyMethod };
+    const DefaultCacheBehavior = {
+      ...{ ...cached, CachePolicyId: cachingDisabled, OriginRequestPolicyId: allViewerExceptHost },
+      ...changes.defaultBehavior,
+    };
+    const DistributionConfig = {
+      Origins: [origin],
+      DefaultCacheBehavior,
+      CacheBehaviors: behaviors.map((each) => ({ ...cached, ...each })),
+      CustomErrorResponses: [404, 502, 504].map((ErrorCode) => ({ ErrorCode, ErrorCachingMinTTL: 0 })),
+      ...changes.distribution,
+    };
     copy.Resources!.Front = { Type: 'AWS::CloudFront::Distribution', Properties: { DistributionConfig } };
-    const log = (entry: LogEntry) => entries.push(entry);
-    const cached = await startGatewayServer({ template: template(copy), functions, port: 0, log, clock });
-    started.push(cached);
-    return { cached, get: (path: string, init?: RequestInit) => fetch(cached.origin + path, init), copy };
+    return copy;
   };
+
+  const startWith = async (behaviors: Config[], changes?: Changes) => {
+    const copy = withDistribution(behaviors, changes);
+    const log = (entry: LogEntry) => entries.push(entry);
+    const edge = await startGatewayServer({ template: template(copy), functions, port: 0, log, clock });
+    started.push(edge);
+    return { edge, get: (path: string, init?: RequestInit) => fetch(edge.origin + path, init), copy };
+  };
+  const cachedPath = (PathPattern: string, changes: Config = {}) => [{ PathPattern, ...changes }];
   const requestIdOf = async (response: Response) => (await response.json()).requestContext.requestId;
+  const namesOf = ({ headers }: { headers: object }) => Object.keys(headers).map((name) => name.toLowerCase());
 
-  test('answers from the cache, whatever the headers and the other parameters', async () => {
-    const { get } = await startWith('/op*');
-    const first = await requestIdOf(await get('/open?kid=1'));
-    const second = await get('/open?kid=1&x=2', { headers: { Authorization: 'other', Cookie: 'a=1' } });
-    expect([second.headers.get('x-cache'), await requestIdOf(second)]).toEqual(['Hit from cloudfront', first]);
-    expect(await requestIdOf(await get('/open?kid=2'))).not.toBe(first);
-    expect((await entries.atLeast(3)).map((entry) => entry.function)).toEqual([
-      idOf(json, 'Buffered'),
-      undefined,
-      idOf(json, 'Buffered'),
-    ]);
+  describe('with a cached path', () => {
+    test('answers from the cache, whatever the headers and the other parameters', async () => {
+      const { get } = await startWith(cachedPath('/op*'));
+      const first = await requestIdOf(await get('/open?kid=1'));
+      const second = await get('/open?kid=1&x=2', { headers: { Authorization: 'other', Cookie: 'a=1' } });
+      expect([second.headers.get('x-cache'), await requestIdOf(second)]).toEqual(['Hit from cloudfront', first]);
+      expect(await requestIdOf(await get('/open?kid=2'))).not.toBe(first);
+      expect((await entries.atLeast(3)).map((entry) => entry.function)).toEqual([
+        idOf(json, 'Buffered'),
+        undefined,
+        idOf(json, 'Buffered'),
+      ]);
+    });
+
+    test('forwards the parameters of the cache key, and no header of the client', async () => {
+      const { get } = await startWith(cachedPath('/open'));
+      const headers = { 'X-Custom': 'c', Cookie: 'a=1', Authorization: 'stage' };
+      const event = await (await get('/open?kid=1&x=2', { headers })).json();
+      expect(event.queryStringParameters).toEqual({ kid: '1' });
+      expect(namesOf(event).filter((name) => ['x-custom', 'cookie', 'authorization'].includes(name))).toEqual([]);
+      expect(event.requestContext.identity.userAgent).toBe('Amazon CloudFront');
+    });
+
+    test('distinguishes responses by headers and cookies of the cache key', async () => {
+      const key = {
+        HeadersConfig: { HeaderBehavior: 'whitelist', Headers: ['authorization'] },
+        CookiesConfig: { CookieBehavior: 'allExcept', Cookies: ['b'] },
+      };
+      const { get } = await startWith(cachedPath('/open'), { key });
+      const idOfCall = async (Authorization: string, Cookie: string) =>
+        requestIdOf(await get('/open', { headers: { Authorization, Cookie } }));
+      const first = await idOfCall('one', 'a=1; b=1');
+      expect(await idOfCall('one', 'b=2; a=1')).toBe(first);
+      expect(await idOfCall('two', 'a=1')).not.toBe(first);
+      expect(await idOfCall('one', 'a=2')).not.toBe(first);
+    });
+
+    test('caches no other path and no other method', async () => {
+      const { get } = await startWith(cachedPath('/open'));
+      expect((await get('/limited', { method: 'POST' })).headers.get('x-cache')).toBeNull();
+      const init = { method: 'POST' };
+      expect(await requestIdOf(await get('/open', init))).not.toBe(await requestIdOf(await get('/open', init)));
+    });
+
+    test('caches no error with an error TTL of zero', async () => {
+      const { get } = await startWith(cachedPath('/open'));
+      for (let i = 0; i < 2; i++) {
+        const response = await get('/open?case=throw');
+        expect([response.status, response.headers.get('x-cache')]).toEqual([502, 'Miss from cloudfront']);
+      }
+    });
+
+    test('has an empty cache after a deployment and after an invalidation', async () => {
+      const { get, edge, copy } = await startWith(cachedPath('/open'));
+      const ids = new Set([await requestIdOf(await get('/open'))]);
+      edge.replace(template(copy));
+      ids.add(await requestIdOf(await get('/open')));
+      edge.invalidate();
+      ids.add(await requestIdOf(await get('/open')));
+      expect(ids.size).toBe(3);
+    });
+
+    test('caches a streaming response as a whole', async () => {
+      const { get } = await startWith(cachedPath('/stream'), {
+        key: { QueryStringsConfig: { QueryStringBehavior: 'all' } },
+      });
+      const [first, second] = [await get('/stream?case=echo&status=200'), await get('/stream?case=echo&status=200')];
+      expect([first, second].map((each) => each.headers.get('x-cache')?.split(' ')[0])).toEqual(['Miss', 'Hit']);
+      expect(await second.text()).toBe(await first.text());
+    });
   });
 
-  test('forwards the parameters of the cache key, and no header of the client', async () => {
-    const { get } = await startWith('/open');
-    const event = await (await get('/open?kid=1&x=2', { headers: { 'X-Custom': 'c', Cookie: 'a=1' } })).json();
-    expect(event.queryStringParameters).toEqual({ kid: '1' });
-    const names = Object.keys(event.headers).map((name) => name.toLowerCase());
-    expect(names).not.toEqual(expect.arrayContaining(['x-custom']));
-    expect(names).not.toEqual(expect.arrayContaining(['cookie']));
+  describe('with the default behavior of the stack', () => {
+    test('forwards headers, cookies and parameters of the client, and caches nothing', async () => {
+      const { get } = await startWith([]);
+      const headers = { 'X-Custom': 'c', Cookie: 'a=1', 'User-Agent': 'mine', Authorization: 'stage' };
+      const first = await (await get('/open?x=2&y=3', { headers })).json();
+      expect(first.queryStringParameters).toEqual({ x: '2', y: '3' });
+      expect(namesOf(first)).toEqual(expect.arrayContaining(['x-custom', 'cookie', 'authorization']));
+      expect(first.requestContext.identity.userAgent).toBe('mine');
+      expect(await requestIdOf(await get('/open?x=2&y=3', { headers }))).not.toBe(first.requestContext.requestId);
+    });
+
+    test('forwards a stream as the function writes it', async () => {
+      const { get } = await startWith([]);
+      const gate = await closedGate();
+      const response = await get(`/stream?case=pause&gate=${gate.url}`);
+      const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader();
+      expect((await reader.read()).value).toBe('first');
+      gate.open();
+      expect((await reader.read()).value).toBe('second');
+    });
   });
 
-  test('caches no other path and no other method', async () => {
-    const { get } = await startWith('/open');
-    expect((await get('/limited', { method: 'POST' })).headers.get('x-cache')).toBeNull();
-    const init = { method: 'POST' };
-    expect(await requestIdOf(await get('/open', init))).not.toBe(await requestIdOf(await get('/open', init)));
+  test.each([
+    ['Authorization', { request: { ...noParts } }, 401],
+    ['no header', { defaultBehavior: { OriginRequestPolicyId: undefined } }, 401],
+    ['Host, which API Gateway rejects', { defaultBehavior: { OriginRequestPolicyId: allViewer } }, 403],
+  ])('with an origin request policy that changes %s answers %o with %d', async (_, changes: Changes, status) => {
+    const defaultBehavior = changes.defaultBehavior ?? { OriginRequestPolicyId: { Ref: 'Request' } };
+    const { get } = await startWith([], { ...changes, defaultBehavior });
+    expect((await get('/guarded', { headers: { Authorization: 'stage' } })).status).toBe(status);
   });
 
-  test('caches no error', async () => {
-    const { get } = await startWith('/open');
-    for (let i = 0; i < 2; i++) {
-      const response = await get('/open?case=throw');
-      expect([response.status, response.headers.get('x-cache')]).toEqual([502, 'Miss from cloudfront']);
-    }
+  test('forwards the headers, cookies and parameters that the origin request policy lists', async () => {
+    const request = {
+      HeadersConfig: { HeaderBehavior: 'whitelist', Headers: ['X-Custom'] },
+      CookiesConfig: { CookieBehavior: 'whitelist', Cookies: ['a'] },
+      QueryStringsConfig: { QueryStringBehavior: 'allExcept', QueryStrings: ['secret'] },
+    };
+    const { get } = await startWith([], { request, defaultBehavior: { OriginRequestPolicyId: { Ref: 'Request' } } });
+    const headers = { 'X-Custom': 'c', 'X-Other': 'o', Cookie: 'a=1; b=2' };
+    const event = await (await get('/open?x=1&secret=2', { headers })).json();
+    expect(event.queryStringParameters).toEqual({ x: '1' });
+    expect([event.headers['X-Custom'] ?? event.headers['x-custom'], event.headers.Cookie]).toEqual(['c', 'a=1']);
+    expect(namesOf(event)).not.toContain('x-other');
   });
 
-  test('has an empty cache after a deployment and after an invalidation', async () => {
-    const { get, cached, copy } = await startWith('/open');
-    const ids = new Set([await requestIdOf(await get('/open'))]);
-    cached.replace(template(copy));
-    ids.add(await requestIdOf(await get('/open')));
-    cached.invalidate();
-    ids.add(await requestIdOf(await get('/open')));
-    expect(ids.size).toBe(3);
+  test.each(['POST', 'DELETE', 'OPTIONS', 'PROPFIND'])(
+    'rejects %s where only GET and HEAD are allowed',
+    async (method) => {
+      const { get } = await startWith(cachedPath('/mcp', { AllowedMethods: undefined }));
+      const response = await get('/mcp', { method });
+      expect([response.status, response.headers.get('x-cache')]).toEqual([403, 'Error from cloudfront']);
+      expect((await logged()).error).toBe(`The cache behavior /mcp does not allow ${method}`);
+    },
+  );
+
+  test('serves an error to all callers for its error TTL, which is ten seconds by default', async () => {
+    const { get } = await startWith([], { distribution: { CustomErrorResponses: [] } });
+    expect((await get('/nowhere', { headers: { Authorization: 'one' } })).status).toBe(404);
+    const second = await get('/nowhere?x=1', { headers: { Authorization: 'two' } });
+    expect([second.status, second.headers.get('x-cache')]).toEqual([404, 'Hit from cloudfront']);
+    await clock.advance(10_000);
+    expect((await get('/nowhere')).headers.get('x-cache')).toBe('Miss from cloudfront');
   });
 
-  test('answers 502 for a streaming integration on a cached path', async () => {
-    const { get } = await startWith('/stream');
-    expect((await get('/stream?case=echo')).status).toBe(502);
-    expect((await logged()).error).toMatch(/does not support the caching of streams/);
+  describe('whose API is silent for longer than the read timeout', () => {
+    test.each(['GET', 'POST'])('answers 504 to a %s without a response', async (method) => {
+      const { get } = await startWith([]);
+      const pending = get('/stream?case=hang', { method });
+      await clock.expire(1000);
+      const response = await pending;
+      expect([response.status, response.headers.get('x-cache')]).toEqual([504, 'Error from cloudfront']);
+      expect((await logged()).error).toBe('CloudFront: the API was silent for 1000 ms');
+    });
+
+    test('cuts a response that has begun', async () => {
+      const { get } = await startWith([]);
+      const response = await get('/stream?case=hangLate');
+      await clock.expire(1000);
+      await expect(response.text()).rejects.toThrow();
+      expect((await logged()).error).toBe('CloudFront: the API was silent for 1000 ms');
+    });
+
+    test('serves a stale response in its place', async () => {
+      const key = { QueryStringsConfig: { QueryStringBehavior: 'none' } };
+      const { get } = await startWith(cachedPath('/open', { OriginRequestPolicyId: allViewerExceptHost }), { key });
+      await (await get('/open?case=lasting')).text();
+      await clock.advance(2000);
+      const pending = get('/open?case=hang');
+      await clock.expire(1000);
+      expect([(await pending).status, (await pending).headers.get('age')]).toEqual([200, '2']);
+    });
   });
 
-  test.each<[string, PolicyKey, Record<string, unknown>, RegExp]>([
-    ['cookies in the key', { CookieBehavior: 'all' }, {}, /^Policy: .*cookies and headers/],
-    ['headers in the key', { HeaderBehavior: 'whitelist' }, {}, /^Policy: .*cookies and headers/],
-    ['all parameters in the key', { QueryStringBehavior: 'all' }, {}, /^Policy: .*the QueryStringBehavior all/],
-    ['a policy outside of the template', {}, { CachePolicyId: '4135ea2d' }, /^Front: .*cache policies outside/],
-    ['an origin request policy', {}, { OriginRequestPolicyId: 'b689b0a8' }, /^Front: .*origin request policies/],
-  ])('is rejected with %s', async (_, key, behavior, message) => {
-    await expect(startWith('/open', key, behavior)).rejects.toThrow(message);
+  test('does not cut a stream whose function writes before the read timeout', async () => {
+    const { get } = await startWith([]);
+    const gate = await closedGate();
+    const response = await get(`/stream?case=pause&gate=${gate.url}`);
+    await clock.advance(900);
+    gate.open();
+    expect(await response.text()).toBe('firstsecond');
+  });
+
+  test('of other origins is ignored', async () => {
+    const { get } = await startWith([], { origin: { DomainName: 'other.example' } });
+    expect((await get('/open', { method: 'PROPFIND' })).headers.get('x-cache')).toBeNull();
+  });
+
+  test.each<[string, Config, Changes, RegExp]>([
+    ['a wildcard in a policy', {}, { key: { CookiesConfig: { CookieBehavior: 'all', Cookies: ['a*'] } } }, /^Policy: /],
+    [
+      'headers of CloudFront',
+      { OriginRequestPolicyId: { Ref: 'Request' } },
+      { request: { HeadersConfig: { HeaderBehavior: 'allViewerAndWhitelistCloudFront' } } },
+      /^Request: .*the behavior allViewerAndWhitelistCloudFront/,
+    ],
+    ['an unknown cache policy', { CachePolicyId: '4135ea2d' }, {}, /^Front: .*the cache policy 4135ea2d/],
+    ['an unknown origin request policy', { OriginRequestPolicyId: 'b689' }, {}, /^Front: .*request policy b689/],
+    ['a function', { FunctionAssociations: [{}] }, {}, /^Front: .*FunctionAssociations/],
+    ['another origin', { TargetOriginId: 'other' }, {}, /^Front: .*other origins \(\/open\)/],
+    ['a path of the API without its stage', {}, { origin: { OriginPath: '' } }, /^Front: .*the stage v1/],
+    [
+      'plain HTTP to the API',
+      {},
+      { origin: { CustomOriginConfig: { OriginProtocolPolicy: 'match-viewer' } } },
+      /^Front: .*the stage v1 of the API by https/,
+    ],
+    [
+      'custom error pages',
+      {},
+      { distribution: { CustomErrorResponses: [{ ErrorCode: 404, ResponsePagePath: '/404' }] } },
+      /^Front: .*custom error pages/,
+    ],
+  ])('is not supported with %s', async (_, behavior, changes, message) => {
+    await expect(startWith(cachedPath('/open', behavior), changes)).rejects.toThrow(message);
   });
 });
 
@@ -760,7 +958,14 @@ describe('an API with a resource policy', () => {
     if (header !== undefined) {
       const DomainName = { 'Fn::Join': ['', [{ Ref: apiId }, '.execute-api.us-east-1.amazonaws.com']] };
       const OriginCustomHeaders = [{ HeaderName: header[0], HeaderValue: header[1] }];
-      const DistributionConfig = { Origins: [{ DomainName, OriginCustomHeaders }] };
+      const CustomOriginConfig = { OriginProtocolPolicy: 'https-only' };
+      const origin = { Id: 'api', DomainName, OriginPath: '/v1', OriginCustomHeaders, CustomOriginConfig };
+      const DefaultCacheBehavior = {
+        TargetOriginId: 'api',
+        CachePolicyId: '4135ea2d-6df8-44a3-9df3-4b5a84be39ad',
+        OriginRequestPolicyId: 'b689b0a8-53d0-40ab-baf2-68738e2966ac',
+      };
+      const DistributionConfig = { Origins: [origin], DefaultCacheBehavior };
       copy.Resources!.Front = { Type: 'AWS::CloudFront::Distribution', Properties: { DistributionConfig } };
     }
     const log = (entry: LogEntry) => entries.push(entry);
