@@ -35,3 +35,86 @@ describe('A9: the API answers only requests through its public host name', () =>
     expect(JSON.stringify([Policy, DistributionConfig.Origins])).not.toContain('StackId');
   });
 });
+
+describe('the distribution in front of the API', () => {
+  const template = synthesize();
+  const { DistributionConfig } = onlyOne(template, 'AWS::CloudFront::Distribution').Properties;
+  const [[cachePolicyId, cachePolicy] = []] = resourcesOf(template, 'AWS::CloudFront::CachePolicy');
+  const [apiId] = resourcesOf(template, 'AWS::ApiGateway::RestApi')[0]!;
+  const [origin] = DistributionConfig.Origins;
+  /** The members that all behaviors have. */
+  const everyBehavior = {
+    AllowedMethods: ['GET', 'HEAD', 'OPTIONS', 'PUT', 'PATCH', 'POST', 'DELETE'],
+    Compress: false,
+    TargetOriginId: origin.Id,
+    ViewerProtocolPolicy: 'https-only',
+  };
+
+  test('forwards every request whole, except for its Host, and caches no response by default', () => {
+    expect(DistributionConfig.DefaultCacheBehavior).toEqual({
+      ...everyBehavior,
+      // CachingDisabled and AllViewerExceptHostHeader, which AWS manages.
+      CachePolicyId: '4135ea2d-6df8-44a3-9df3-4b5a84be39ad',
+      OriginRequestPolicyId: 'b689b0a8-53d0-40ab-baf2-68738e2966ac',
+    });
+  });
+
+  test('caches the key set and the discovery documents, and forwards nothing of their requests', () => {
+    expect(DistributionConfig.CacheBehaviors).toEqual([
+      { ...everyBehavior, PathPattern: '/jwks.json', CachePolicyId: { Ref: cachePolicyId } },
+      { ...everyBehavior, PathPattern: '/.well-known/*', CachePolicyId: { Ref: cachePolicyId } },
+    ]);
+  });
+
+  test('caches documents for as long as their Cache-Control says, a day at most, by path and key id', () => {
+    expect(cachePolicy!.Properties.CachePolicyConfig).toEqual({
+      Name: expect.anything(),
+      Comment: expect.any(String),
+      MinTTL: 0,
+      DefaultTTL: 0,
+      MaxTTL: 86_400,
+      ParametersInCacheKeyAndForwardedToOrigin: {
+        CookiesConfig: { CookieBehavior: 'none' },
+        EnableAcceptEncodingBrotli: false,
+        EnableAcceptEncodingGzip: false,
+        HeadersConfig: { HeaderBehavior: 'none' },
+        QueryStringsConfig: { QueryStringBehavior: 'whitelist', QueryStrings: ['kid'] },
+      },
+    });
+  });
+
+  test('requests the stage of the API by https, and waits for a silent response for two minutes', () => {
+    expect(DistributionConfig.Origins).toEqual([
+      {
+        Id: expect.any(String),
+        DomainName: {
+          'Fn::Join': ['', [{ Ref: apiId }, '.execute-api.', { Ref: 'AWS::Region' }, '.', { Ref: 'AWS::URLSuffix' }]],
+        },
+        OriginPath: '/v1',
+        OriginCustomHeaders: [{ HeaderName: 'Referer', HeaderValue: { Ref: cachePolicyId } }],
+        CustomOriginConfig: {
+          OriginProtocolPolicy: 'https-only',
+          OriginReadTimeout: 120,
+          OriginSSLProtocols: ['TLSv1.2'],
+        },
+      },
+    ]);
+  });
+
+  test('caches no error', () => {
+    // The statuses that CloudFront caches without a Cache-Control: its developer guide, "HTTP 4xx and 5xx status codes".
+    const statuses = [404, 405, 414, 500, 501, 502, 503, 504];
+    const responses = statuses.map((ErrorCode) => ({ ErrorCode, ErrorCachingMinTTL: 0 }));
+    expect(DistributionConfig.CustomErrorResponses).toEqual(responses);
+  });
+
+  test('has no other settings', () => {
+    const { DefaultCacheBehavior, CacheBehaviors, Origins, CustomErrorResponses, ...others } = DistributionConfig;
+    expect(others).toEqual({
+      Comment: expect.any(String),
+      Enabled: true,
+      HttpVersion: 'http2and3',
+      IPV6Enabled: true,
+    });
+  });
+});
