@@ -33,6 +33,7 @@ import { CloudFrontHostname, CustomHostname } from './hostname.ts';
 import type { Alarms } from './operations/cloudwatch-alarms.ts';
 import { Operations } from './operations/operations.ts';
 import { countedEventMetric, eventMetric, METRIC_PERIOD, type MonitoredResources } from './operations/stack-metrics.ts';
+import { rejectMisspeltProps } from './prop-names.ts';
 import { McpRestApi } from './rest-api.ts';
 import { grantReadSecret } from './secret-grant.ts';
 import { ServerPrincipal } from './server-principal.ts';
@@ -118,6 +119,7 @@ export class Holdfast extends Construct implements IGrantable, IConnectable {
   constructor(scope: Construct, id: string, props: HoldfastProps = {}) {
     super(scope, id);
     const { region } = Stack.of(this);
+    rejectMisspeltProps(props);
     const settings = resolveSettings(props, Token.isUnresolved(region) ? undefined : region);
     const { stage, identityProvider, domain } = settings;
     const directProvider = identityProvider?.mode === 'direct' ? identityProvider : undefined;

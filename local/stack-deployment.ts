@@ -6,6 +6,7 @@ import { type Schedules, startSchedules } from './eventbridge/schedules.ts';
 import { FunctionError } from './lambda/function-error.ts';
 import { FunctionPool } from './lambda/function-pool.ts';
 import { findServerCode, type ServerCode } from './reload/server-code.ts';
+import { checkServer } from './server-check/server-check.ts';
 import type { SynthesizedStack } from './template/cloud-assembly.ts';
 import type { Template } from './template/template.ts';
 
@@ -24,6 +25,7 @@ export type StackDeploymentOptions = {
   log: {
     request(entry: LogEntry): void;
     output(functionName: string, line: string): void;
+    warning(line: string): void;
   };
 };
 
@@ -57,7 +59,7 @@ export class StackDeployment {
     });
   }
 
-  /** @throws ConfigurationError naming a function that does not load */
+  /** @throws ConfigurationError naming a function that does not load, or a mistake in an owner's server */
   static async start(options: StackDeploymentOptions, cleanups: CleanupStack): Promise<StackDeployment> {
     const { services, port, runSchedules, log, resolved } = options;
     const deployment = new StackDeployment(options);
@@ -66,6 +68,7 @@ export class StackDeployment {
     services.lambda.deploy(resolved.template, functions);
     // Runs before the functions close, so that events whose functions end wait for the next start.
     cleanups.add(() => services.lambda.undeploy());
+    await deployment.#checkServers(functions, deployment.#serverCode);
     await loadAll(functions, resolved.template);
     const schedules = startSchedules(resolved.template, functions, {
       runAtStart: runSchedules,
@@ -107,16 +110,13 @@ export class StackDeployment {
    * Deploys code with an owner's server that was built again. The previous code stays deployed if the new one fails.
    *
    * @returns the outcome, for the operator
-   * @throws ConfigurationError naming a function that does not load
+   * @throws ConfigurationError with the mistakes in the server
    */
   async replaceCode(codes: readonly ServerCode[]): Promise<string> {
     const folders = foldersOf(codes);
     await this.#separately(this.#current, async (trial) => {
       trial.replaceCode(folders);
-      await load(
-        trial,
-        codes.map(({ logicalIds }) => logicalIds[0]!),
-      );
+      await this.#checkServers(trial, codes);
     });
     this.functions.replaceCode(folders);
     const replacedBy = (code: ServerCode) => codes.find(({ logicalIds }) => logicalIds[0] === code.logicalIds[0]);
@@ -138,7 +138,11 @@ export class StackDeployment {
     if (fixedResources(next.stack) !== fixedResources(this.#current.stack)) {
       return 'tables or users have changed: restart the emulator to apply the change';
     }
-    await this.#separately(next, (trial) => loadAll(trial, next.template));
+    const serverCode = this.#serverCodeOf(next);
+    await this.#separately(next, async (trial) => {
+      await this.#checkServers(trial, serverCode);
+      await loadAll(trial, next.template);
+    });
     const previous = this.#current;
     try {
       this.#deploy(next);
@@ -149,7 +153,7 @@ export class StackDeployment {
       this.#options.services.lambda.deploy(previous.template, this.functions);
       throw error;
     }
-    this.#serverCode = this.#serverCodeOf(next);
+    this.#serverCode = serverCode;
     this.#hasReplacedCode = false;
     return 'the change is live';
   }
@@ -169,6 +173,16 @@ export class StackDeployment {
 
   #serverCodeOf({ template, stack }: ResolvedStack): ServerCode[] {
     return findServerCode(template, stack.folder, this.#options.records);
+  }
+
+  /** @throws ConfigurationError with a line for each mistake that leaves a server without answers */
+  async #checkServers(functions: FunctionPool, codes: readonly ServerCode[]): Promise<void> {
+    const findings = await Promise.all(
+      codes.map(({ logicalIds, record }) => checkServer(functions.define(logicalIds[0]!), record.build)),
+    );
+    const [errors, warnings] = [true, false].map((fatal) => findings.flat().filter(({ isFatal }) => isFatal === fatal));
+    for (const { text } of warnings!) this.#options.log.warning(text);
+    if (errors!.length > 0) throw new ConfigurationError(errors!.map(({ text }) => text).join('\n'));
   }
 
   /** Tries functions of a stack in other environments, so that a broken function replaces no working one. */
@@ -194,15 +208,9 @@ export class StackDeployment {
 const foldersOf = (codes: readonly ServerCode[]) =>
   new Map(codes.flatMap(({ logicalIds, folder }) => logicalIds.map((id) => [id, folder])));
 
-const loadAll = (functions: FunctionPool, template: Template) =>
-  load(
-    functions,
-    template.resources('AWS::Lambda::Function').map(({ logicalId }) => logicalId),
-  );
-
 /** @throws ConfigurationError naming the function, with the error of its module */
-async function load(functions: FunctionPool, logicalIds: string[]): Promise<void> {
-  const loadOne = async (logicalId: string) => {
+async function loadAll(functions: FunctionPool, template: Template): Promise<void> {
+  const load = async ({ logicalId }: { logicalId: string }) => {
     try {
       await functions.warm(logicalId);
     } catch (error) {
@@ -212,7 +220,7 @@ async function load(functions: FunctionPool, logicalIds: string[]): Promise<void
       throw new ConfigurationError(failure + line, { cause: error });
     }
   };
-  await Promise.all(logicalIds.map(loadOne));
+  await Promise.all(template.resources('AWS::Lambda::Function').map(load));
 }
 
 /** The resources that the emulator creates at its start only. */

@@ -152,6 +152,9 @@ function openUpstream(): ToolContextDependencies['upstream'] {
   return { issuer: IDP_ISSUER.replace(/\/$/, ''), tokens };
 }
 
+/** For the local emulator, which checks the server before it deploys it. */
+export { createServer };
+
 export const handler = awslambda.streamifyResponse((event, stream, { getRemainingTimeInMillis }) =>
   withInvocation(event.requestContext.requestId, async () => {
     const caller = readCallerContext(event.requestContext.authorizer);

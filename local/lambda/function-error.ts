@@ -1,3 +1,5 @@
+import { ownerFrame } from './owner-frame.ts';
+
 /** The function failed: its code threw, its module did not load, it timed out, or its process ended. */
 export class FunctionError extends Error {
   /** As Lambda reports it: the name of the thrown class, or `Sandbox.Timedout`, `Runtime.ExitError` … */
@@ -11,9 +13,9 @@ export class FunctionError extends Error {
     this.stack = trace.length > 0 ? trace.join('\n') : `${errorType}: ${message}`;
   }
 
-  /** The first line of the owner's sources in the stack, as `file:line:column`: frames of others have absolute paths. */
+  /** The first place of the stack in the owner's sources. */
   get sourceLine(): string | undefined {
-    return /^ +at (?:[^(\n]*\()?((?!\/|\w+:|<)[^()\n]+:\d+:\d+)\)?$/m.exec(this.stack ?? '')?.[1];
+    return ownerFrame(this.stack);
   }
 }
 

@@ -3,7 +3,7 @@ import { systemClock } from '../../lambda/adapters/system-clock.ts';
 import type { Clock } from '../../lambda/core/support/clock.ts';
 import type { Resource, Template } from '../template/template.ts';
 import { EnvironmentPool } from './environment-pool.ts';
-import { defineFunction } from './function-definition.ts';
+import { defineFunction, type FunctionDefinition } from './function-definition.ts';
 import { EventTooLarge, FunctionError } from './function-error.ts';
 
 /** Lambda's limit for an event or a buffered response, as JSON, in bytes: 6 MB and Lambda's allowance. */
@@ -155,6 +155,11 @@ export class FunctionPool {
     this.#code = new Map([...this.#code, ...code]);
     const changed = [...code.keys()].map((logicalId) => this.#template.resource(logicalId));
     this.#exchange(new Map([...this.#pools, ...this.#deploy(changed)]));
+  }
+
+  /** A function as it runs, with new credentials. */
+  define(logicalId: string): FunctionDefinition {
+    return defineFunction(this.#template.resource(logicalId), this.#template, { ...this.#options, code: this.#code });
   }
 
   #exchange(pools: Map<string, EnvironmentPool>): void {

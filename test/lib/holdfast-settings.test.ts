@@ -1,4 +1,6 @@
-import { Duration } from 'aws-cdk-lib';
+import { App, Duration } from 'aws-cdk-lib';
+import { HoldfastStack } from '../../lib/holdfast-stack.ts';
+import { rejectMisspeltProps } from '../../lib/prop-names.ts';
 import { type HoldfastSettings, resolveSettings } from '../../lib/settings/holdfast-settings.ts';
 
 const domain = {
@@ -90,4 +92,21 @@ test('a hosted zone can be the domain or a parent of it', () => {
       resolveSettings({ domain: { ...domain, hostedZone: { hostedZoneId: 'Z1', zoneName: name } } }),
     ).not.toThrow();
   }
+});
+
+test.each([
+  ['srever', 'server'],
+  ['Server', 'server'],
+  ['sessionTTL', 'sessionTtl'],
+  ['stakName', 'stackName'],
+])('the misspelt prop %s of a JavaScript project is rejected with the nearest one', (given, meant) => {
+  const props = { [given]: 'x' };
+  expect(() => new HoldfastStack(new App(), 'Owner', props)).toThrow(
+    `The setting ${given} does not exist: did you mean ${meant}?`,
+  );
+});
+
+test('props of a stack, and those of a newer CDK, are accepted beside settings', () => {
+  const props = { stackName: 'Owner', env: { region: 'eu-west-1' }, stage: 'dev', somethingQuiteNew: true };
+  expect(() => rejectMisspeltProps(props)).not.toThrow();
 });

@@ -316,7 +316,7 @@ test('shows the error that lambda/server.ts throws when it is loaded', async () 
   const server = join(root, 'lambda', 'server.ts');
   writeFileSync(server, `${readFileSync(server, 'utf8')}\nthrow new RangeError('not today');\n`);
   const line = readFileSync(server, 'utf8').split('\n').length - 1;
-  const message = `^(Mcp|Worker)\\w+ does not load: RangeError: not today\\nlambda/server\\.ts:${line}:7$`;
+  const message = `^lambda/server\\.ts:${line}:7: the server does not load: RangeError: not today$`;
   expectFailure(await new Start({ project: root }).ended(), new RegExp(message, 'm'));
 });
 
@@ -366,13 +366,17 @@ describe('a change of the sources', () => {
     expect(readFileSync(join(project.root, '.runs'), 'utf8')).toBe('run\n');
   });
 
-  test('of the server that does not build is reported, and the previous version keeps running', async () => {
+  test('of the server that does not build, or not create a server, is reported, and the previous version keeps running', async () => {
     const before = start.stderr.length;
     project.edit('lambda/server.ts', "name: 'edited'", "name: 'broken");
     await start.until(() => start.stderr.slice(before).includes('Sources changed: '));
     expect(start.stderr.slice(before)).toMatch(/^Sources changed: lambda\/server\.ts:\d+:\d+: /m);
     expect(await serverName()).toBe('edited');
-    project.edit('lambda/server.ts', "name: 'broken", "name: 'mended'");
+    project.edit('lambda/server.ts', "name: 'broken", 'name: absent.name');
+    const message = /^Sources changed: lambda\/server\.ts:\d+:\d+: createServer throws: ReferenceError: absent is not/m;
+    await start.until(() => message.test(start.stderr.slice(before)));
+    expect(await serverName()).toBe('edited');
+    project.edit('lambda/server.ts', 'name: absent.name', "name: 'mended'");
     await start.until(() => start.stderr.includes('Sources changed: the change is live', before));
     expect(await serverName()).toBe('mended');
   });
