@@ -1,11 +1,11 @@
-import { randomUUID } from 'node:crypto';
 import https from 'node:https';
 import { type Credentials, requestSigner } from '../../../shared/aws-request-signature.ts';
-import { fromWire, objectIn, toWire } from './attribute-values.ts';
+import { objectIn } from './attribute-values.ts';
 import { type ProcessEnvironment, resolveEndpoint } from './dynamodb-endpoint.ts';
 import { type HttpReply, sendHttpRequest } from './http-exchange.ts';
 import { retryRequests } from './request-retries.ts';
 import { type TableClient, TableError } from './table-client.ts';
+import { wireTableClient } from './wire-table-client.ts';
 
 /** The SDK's default. */
 const MOST_CONNECTIONS = 50;
@@ -58,84 +58,15 @@ export function signedTableClient(endpoint: URL, region: string, credentials: Cr
     });
   }
 
-  return {
-    async get(input) {
-      const { Item } = await send('GetItem', keyed(input));
-      return Item === undefined ? {} : { Item: fromWire(Item) };
-    },
-    async put(input) {
-      return send('PutItem', writeToWire(input));
-    },
-    async update(input) {
-      return attributesIn(await send('UpdateItem', writeToWire(input)));
-    },
-    async delete(input) {
-      return attributesIn(await send('DeleteItem', writeToWire(input)));
-    },
-    async query(input) {
-      const { ExpressionAttributeValues, ExclusiveStartKey } = input;
-      const { Items, LastEvaluatedKey } = await send('Query', {
-        ...input,
-        ExpressionAttributeValues: toWire(ExpressionAttributeValues),
-        ExclusiveStartKey: toWire(ExclusiveStartKey),
-      });
-      return {
-        Items: itemsIn(Items),
-        ...(LastEvaluatedKey !== undefined && { LastEvaluatedKey: fromWire(LastEvaluatedKey) }),
-      };
-    },
-    async batchGet({ RequestItems }) {
-      const requested = mapped(RequestItems!, (each) => ({ ...each, Keys: each.Keys!.map(toWire) }));
-      const { Responses, UnprocessedKeys } = await send('BatchGetItem', { RequestItems: requested });
-      return {
-        Responses: mapped(objectIn(Responses), itemsIn),
-        ...(UnprocessedKeys !== undefined && { UnprocessedKeys: mapped(objectIn(UnprocessedKeys), unprocessed) }),
-      };
-    },
-    async transactWrite({ TransactItems }) {
-      const items = TransactItems!.map((part) => mapped(part as Record<string, object>, writeToWire));
-      // The same token for each attempt: a transaction whose response was lost is not executed again.
-      return send('TransactWriteItems', { TransactItems: items, ClientRequestToken: randomUUID() });
-    },
-  };
+  return wireTableClient(send);
 }
-
-type Plain = Record<string, unknown>;
-
-const mapped = <T, U>(record: Record<string, T>, change: (value: T) => U): Record<string, U> =>
-  Object.fromEntries(Object.entries(record).map(([name, value]) => [name, change(value)]));
-
-const keyed = <T extends { Key?: Plain | undefined }>(input: T) => ({ ...input, Key: toWire(input.Key) });
-
-/** A write, alone or in a transaction. */
-const writeToWire = (input: {
-  Key?: Plain | undefined;
-  Item?: Plain | undefined;
-  ExpressionAttributeValues?: Plain | undefined;
-}) => ({
-  ...keyed(input),
-  Item: toWire(input.Item),
-  ExpressionAttributeValues: toWire(input.ExpressionAttributeValues),
-});
-
-const attributesIn = ({ Attributes }: Plain) => (Attributes === undefined ? {} : { Attributes: fromWire(Attributes) });
-
-function itemsIn(wire: unknown): Plain[] {
-  if (!Array.isArray(wire)) throw new Error('Malformed response: expected a list');
-  return wire.map(fromWire);
-}
-
-const unprocessed = (wire: unknown) => {
-  const { Keys, ...rest } = objectIn(wire);
-  return { ...rest, Keys: itemsIn(Keys) };
-};
 
 /**
  * @throws TableError for an error of DynamoDB; another error for a response that is not DynamoDB's, such as a proxy's or
  * an empty one, which must not be read as "no item"
  */
-function outcomeOf({ status, body }: HttpReply): Plain {
-  let content: Plain;
+function outcomeOf({ status, body }: HttpReply): Record<string, unknown> {
+  let content: Record<string, unknown>;
   try {
     content = objectIn(JSON.parse(body.toString()));
   } catch {
