@@ -1,9 +1,9 @@
 import type { Resources } from '../../bench/harness/assembly.ts';
 import { type FaultKind, faultKinds } from '../../bench/harness/fault-injection.ts';
+import type { Random } from '../../bench/harness/random.ts';
 import { DashboardClient } from '../support/dashboard-client.ts';
 import type { TestCloud } from '../support/test-cloud.ts';
 import type { Findings } from './fault-findings.ts';
-import type { Random } from './random.ts';
 
 /** The constructs of the functions that are disturbed. */
 const functions = ['Mcp', 'Worker', 'OAuth', 'Authorizer', 'Dashboard', 'Rollup'] as const;

@@ -1,3 +1,4 @@
+import type { Random } from '../../bench/harness/random.ts';
 import { callTool, initialize, OAuthClient, postMcp, type Tokens } from '../../bench/harness/raw-oauth-client.ts';
 import { demoUsers, subjectOf } from '../../local/cognito/demo-users.ts';
 import { type Answer, answerOf, brief, isInterrupted, jsonOf } from '../reliability/flow.ts';
@@ -5,7 +6,6 @@ import { eventsOf, type SseEvent } from '../support/era-clients.ts';
 import type { TestCloud } from '../support/test-cloud.ts';
 import { pause } from './fault-background.ts';
 import type { FaultGuarantee, Findings } from './fault-findings.ts';
-import type { Random } from './random.ts';
 import type { Slots } from './slots.ts';
 
 /** A request is repeated so often before the client gives up, which is a violation: a fault hits one request. */

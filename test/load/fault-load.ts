@@ -1,8 +1,8 @@
+import { Random } from '../../bench/harness/random.ts';
 import { TestCloud } from '../support/test-cloud.ts';
 import { FaultBackground } from './fault-background.ts';
 import { CounterTallies, FaultClient, type FaultLoad, type Tally } from './fault-client.ts';
 import { type FaultGuarantee, Findings, faultGuarantees } from './fault-findings.ts';
-import { Random } from './random.ts';
 import { Slots } from './slots.ts';
 
 /** Requests in flight. With more of them on two cores, the timeouts of the store (3 s) would be the faults. */

@@ -1,4 +1,4 @@
-import { share } from '../../bench/growth/mixed-numbers.ts';
+import { share } from '../growth/mixed-numbers.ts';
 
 /** Choices that are equal for equal seeds. */
 export class Random {
