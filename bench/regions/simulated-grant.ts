@@ -71,7 +71,7 @@ type Holder = { refreshToken: string; refreshedAt: number; region?: Region; reje
 
 type Event = { at: number; run: () => Promise<void> };
 
-/** Ten hours of a grant: sign-in, a session, refreshes every hour by one to three processes that share a token file. */
+/** Eleven hours of a grant: sign-in, a session, refreshes every hour by one to three processes that share a token file. */
 export class SimulatedGrant {
   readonly #simulation: RegionSimulation;
   readonly #population: Population;
