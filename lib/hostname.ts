@@ -23,6 +23,7 @@ import { Effect, PolicyStatement, StarPrincipal } from 'aws-cdk-lib/aws-iam';
 import { AaaaRecord, ARecord, HostedZone, RecordTarget } from 'aws-cdk-lib/aws-route53';
 import { ApiGatewayDomain } from 'aws-cdk-lib/aws-route53-targets';
 import { Construct } from 'constructs';
+import { constructSuffix } from './construct-suffix.ts';
 import { STAGE_NAME } from './rest-api.ts';
 import type { CustomDomain } from './settings/api-settings.ts';
 
@@ -180,7 +181,7 @@ export class CloudFrontHostname extends Construct {
   #documentCachePolicy(): CachePolicy {
     return new CachePolicy(this, 'DocumentCachePolicy', {
       // Unique in the account, for all regions.
-      cachePolicyName: `${Aws.STACK_NAME}-${Aws.REGION}-documents`,
+      cachePolicyName: `${Aws.STACK_NAME}-${Aws.REGION}-documents${constructSuffix(this.node.scope!)}`,
       comment: 'Holdfast: the key set and the discovery documents',
       minTtl: Duration.seconds(0),
       defaultTtl: Duration.seconds(0),

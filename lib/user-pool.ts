@@ -13,6 +13,7 @@ import {
   type UserPoolClientOptions,
 } from 'aws-cdk-lib/aws-cognito';
 import { Construct } from 'constructs';
+import { constructSuffix } from './construct-suffix.ts';
 import type { IdentityProviderSettings } from './settings/identity-provider-settings.ts';
 import { protectedRemovalPolicy, type Stage } from './settings/stage.ts';
 
@@ -96,7 +97,7 @@ export class HoldfastUserPool extends Construct {
       description: 'Sees and revokes the connected apps and sessions of all users',
     });
     pool.addDomain('Domain', {
-      cognitoDomain: { domainPrefix: `holdfast-${stackUuid()}${suffixOf(this.node.scope!)}` },
+      cognitoDomain: { domainPrefix: `holdfast-${stackUuid()}${constructSuffix(this.node.scope!)}` },
       managedLoginVersion: ManagedLoginVersion.NEWER_MANAGED_LOGIN,
     });
     return pool;
@@ -123,6 +124,3 @@ function acknowledgePoolFindings(pool: UserPool): void {
 function stackUuid(): string {
   return Fn.join('', Fn.split('-', Fn.select(2, Fn.split('/', Aws.STACK_ID))));
 }
-
-/** Distinguishes the domains of several constructs in one stack. */
-const suffixOf = ({ node }: Construct) => (node.id === 'Default' ? '' : `-${node.addr.slice(-8)}`);

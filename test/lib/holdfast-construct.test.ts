@@ -61,7 +61,7 @@ test('the stack has the resources of the construct under the same logical ids', 
   expect(ids.filter(isStateful)).toEqual(Object.keys(synthesize().Resources).filter(isStateful));
 });
 
-test('two constructs in one stack have separate resources and different user pool domains', () => {
+test('two constructs in one stack have separate resources and different names of domains and policies', () => {
   const stack = ownerStack();
   new Holdfast(stack, 'First', { manageApiGatewayAccount: true });
   new Holdfast(stack, 'Second', { manageApiGatewayAccount: true });
@@ -69,6 +69,8 @@ test('two constructs in one stack have separate resources and different user poo
   template.resourceCountIs('AWS::DynamoDB::GlobalTable', 2);
   const domains = Object.values(template.findResources('AWS::Cognito::UserPoolDomain'));
   expect(new Set(domains.map(({ Properties }) => JSON.stringify(Properties.Domain))).size).toBe(2);
+  const policies = Object.values(template.findResources('AWS::CloudFront::CachePolicy'));
+  expect(new Set(policies.map(({ Properties }) => JSON.stringify(Properties.CachePolicyConfig.Name))).size).toBe(2);
   template.resourceCountIs('AWS::ApiGateway::Account', 1);
 });
 
