@@ -108,7 +108,7 @@ describe('sizes', () => {
 });
 
 describe('modules', () => {
-  test('the MCP function contains these packages and at most 210 modules', () => {
+  test('the MCP function contains these packages and at most 211 modules', () => {
     const packages = packagesIn('mcp.ts', 'mcp.mjs');
     // Before another package is added here, measure its load time: npm run bench -- --part cold.
     expect([...packages.keys()].sort()).toEqual([
@@ -121,7 +121,7 @@ describe('modules', () => {
       'our own',
       'zod',
     ]);
-    expect(sum(packages.values())).toBeLessThanOrEqual(210);
+    expect(sum(packages.values())).toBeLessThanOrEqual(211);
   });
 
   test('the MCP function contains no code of upstream() unless its server calls it', () => {

@@ -51,7 +51,7 @@ test.each([
       expect(openers.length).toBe(4);
       for (const inputs of openers) {
         const clients = inputs
-          .filter((file) => /[a-z]+-table-client\.ts$/.test(file))
+          .filter((file) => /(sdk|signed)-table-client\.ts$/.test(file))
           .map((file) => file.split('/').at(-1));
         expect(clients).toEqual([`${client}-table-client.ts`]);
         expect(inputs.some((file) => file.includes('@aws-sdk/client-dynamodb/'))).toBe(!optimizations);
