@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { basename, dirname, relative, resolve } from 'node:path';
+import { basename, dirname, join, relative, resolve, sep } from 'node:path';
 import { buildSync } from 'esbuild';
 import type { ServerCode } from './server-code.ts';
 
@@ -14,9 +14,15 @@ export type Reload =
 /** Files of editors and tests, which are part of no stack. */
 const ignored = /(^|[/\\])(\.[^/\\]*|tests?|__tests__)([/\\]|$)|\.(test|spec)\.\w+$|~$/;
 
+/** The folder of a project's documentation, which is part of a stack only as one of its `assets`. */
+const documentation = 'docs';
+
 /** Whether a change of the file can require a reload. */
 export function isSource(project: string, file: string, codes: readonly ServerCode[]): boolean {
-  return !ignored.test(relative(project, file)) || isModule(file, codes);
+  if (isModule(file, codes)) return true;
+  const path = relative(project, file);
+  if (ignored.test(path)) return false;
+  return path.split(sep)[0] !== documentation || codes.some(({ folder }) => existsSync(join(folder, documentation)));
 }
 
 const isModule = (file: string, codes: readonly ServerCode[]) =>

@@ -22,7 +22,7 @@ for (const [name, content] of Object.entries(files)) {
 }
 
 const codeOf = (modules: string[], app = 'bin/app.ts') =>
-  ({ record: { modules: modules.map(path), app: path(app) } }) as unknown as ServerCode;
+  ({ folder: path('cdk.out/asset'), record: { modules: modules.map(path), app: path(app) } }) as unknown as ServerCode;
 const code = codeOf(['src/server.ts', 'src/tools.ts', 'src/scopes.ts']);
 const reload = (...names: string[]) => reloadFor(names.map(path), [code]);
 
@@ -72,4 +72,11 @@ test('a module of the bundle is watched in any folder', () => {
 
 test.each(['src/tools.ts', 'src/prompt.md', 'cdk.json'])('%s is watched', (name) => {
   expect(isSource(project, path(name), [code])).toBe(true);
+});
+
+test('the documentation of a project is not watched, unless the bundle contains its folder', () => {
+  const picture = path('docs/pictures/consent.png');
+  expect(isSource(project, picture, [code])).toBe(false);
+  mkdirSync(path('cdk.out/asset/docs'), { recursive: true });
+  expect(isSource(project, picture, [code])).toBe(true);
 });
