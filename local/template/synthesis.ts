@@ -53,5 +53,16 @@ export async function synthesize(
   const [stdout, stderr, status] = await Promise.all([text(child.stdout), text(child.stderr), exited]);
   if (status === 0) return stderr.split('\n').filter((line) => line.startsWith('Warning: '));
   const lines = `${stdout}${stderr}`.split('\n').filter((line) => !line.startsWith('Bundling asset '));
-  throw new ConfigurationError(`The stack cannot be built:\n${lines.join('\n').trim()}`);
+  throw new ConfigurationError(`The stack cannot be built:\n${withoutFramesOfHoldfast(lines.join('\n').trim())}`);
+}
+
+/** Node.js prints the error that an app does not catch between the line of the throw and all frames. */
+const uncaught = /^file:.*\n[\s\S]*?\nConfigurationError: (?<message>[\s\S]*?)(?<frames>(?:\n {4}at .*)+)[\s\S]*$/m;
+
+/** A configuration error says what to change: it is printed alone, with the line of the owner's app. */
+export function withoutFramesOfHoldfast(output: string): string {
+  const { message, frames = '' } = uncaught.exec(output)?.groups ?? {};
+  if (message === undefined) return output;
+  const owners = frames.split('\n').find((frame) => /file:|\//.test(frame) && !/node_modules|node:/.test(frame));
+  return owners === undefined ? message : `${message}\n${owners}`;
 }
