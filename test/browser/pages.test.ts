@@ -8,7 +8,7 @@ import { OAuthClient, redirectUri as plainRedirectUri, type Tokens } from '../..
 import { oauthPageText, type PageProblem } from '../../lambda/core/oauth/pages/oauth-page-text.ts';
 import * as plain from '../../local/testing/form-browser.ts';
 import { launchChromium } from '../support/chromium.ts';
-import { everyPage } from '../support/every-page.ts';
+import { everyPage, fullestConsent } from '../support/every-page.ts';
 import { TestCloud } from '../support/test-cloud.ts';
 
 jest.setTimeout(60_000);
@@ -81,9 +81,11 @@ describe('in a real browser', () => {
     await page.goto(assistant.authorizationUrl({ redirect_uri: redirectUri }));
     expect(await page.getByRole('heading', { level: 1 }).textContent()).toBe('Connect “Claude Code”?');
     await showsBranding(page.locator('header'));
+    await page.getByText('Details', { exact: true }).click();
     expect(await page.getByText(redirectUri, { exact: true }).isVisible()).toBe(true);
     expect(await page.getByText('This server requests your user ID').isVisible()).toBe(true);
     expect(await page.evaluate('document.documentElement.scrollWidth <= window.innerWidth')).toBe(true);
+    await page.getByText('Details', { exact: true }).click();
     await screenshot(page, `consent-${name}`);
     await page.getByRole('button', { name: 'Approve' }).click();
 
@@ -143,6 +145,31 @@ describe('in a real browser', () => {
     await context.close();
   });
 
+  /** Opens the page at an https address. */
+  async function serve(page: Page, answer: Response): Promise<void> {
+    const { status, headers } = answer;
+    const served = { status, headers: Object.fromEntries(headers), body: await answer.text() };
+    await page.route('https://mcp.zebra.example/**', (route) => route.fulfill(served));
+    await page.goto('https://mcp.zebra.example/');
+    await page.unroute('https://mcp.zebra.example/**');
+  }
+
+  test.each([
+    [390, 844],
+    [1280, 720],
+  ])('the fullest consent page shows both buttons without scrolling at %d×%d pixels', async (width, height) => {
+    const page = await browser.newPage({ viewport: { width, height } });
+    await serve(page, await fullestConsent());
+    for (const name of ['Approve', 'Deny']) {
+      const box = (await page.getByRole('button', { name }).boundingBox())!;
+      expect(box.y).toBeGreaterThan(0);
+      expect(box.y + box.height).toBeLessThanOrEqual(height);
+    }
+    expect(await page.evaluate('document.documentElement.scrollHeight')).toBe(height);
+    await screenshot(page, `consent-fullest-${width}`);
+    await page.close();
+  });
+
   test('the consent page works by keyboard', async () => {
     const assistant = await OAuthClient.register(emulator.origin, { client_name: 'Codex' });
     const page = await browser.newPage();
@@ -174,10 +201,8 @@ describe('in a real browser', () => {
     // The narrowest width of WCAG 2.2 (1.4.10): 1280 pixels at 400 %.
     const page = await browser.newPage({ viewport: { width: 320, height: 640 } });
     for (const [name, answer] of await everyPage()) {
-      const { status, headers } = answer;
-      const served = { status, headers: Object.fromEntries(headers), body: await answer.text() };
-      await page.route('https://mcp.zebra.example/**', (route) => route.fulfill(served));
-      await page.goto('https://mcp.zebra.example/');
+      await serve(page, answer);
+      await page.evaluate("for (const each of document.querySelectorAll('details')) each.open = true");
       await page.evaluate(axe);
       for (const colorScheme of ['light', 'dark'] as const) {
         await page.emulateMedia({ colorScheme });
@@ -186,7 +211,6 @@ describe('in a real browser', () => {
         expect([name, colorScheme, fits]).toEqual([name, colorScheme, true]);
         await screenshot(page, `${name.replaceAll(/\W+/g, '-')}-320-${colorScheme}`);
       }
-      await page.unroute('https://mcp.zebra.example/**');
     }
     await page.close();
   });

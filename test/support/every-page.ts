@@ -1,5 +1,5 @@
 import type { AuthorizationRequest } from '../../lambda/core/oauth/authorization-flow.ts';
-import type { ClientIdentity } from '../../lambda/core/oauth/clients/oauth-client.ts';
+import { type ClientIdentity, displayName } from '../../lambda/core/oauth/clients/oauth-client.ts';
 import type { FacadeRules } from '../../lambda/core/oauth/facade.ts';
 import { oauthError } from '../../lambda/core/oauth/oauth-error.ts';
 import { oauthPageText, type PageProblem } from '../../lambda/core/oauth/pages/oauth-page-text.ts';
@@ -66,6 +66,27 @@ function consent(change: Partial<AuthorizationRequest> = {}, changedRules: Parti
   };
   return consentPage(request, { ...pageRules, ...changedRules }, 'the-handle', 'cookie=x');
 }
+
+/** A name as long as a registration keeps it. */
+const longestName = displayName('Zebra Assistant for the Whole Team, with Search in Every Notebook and Every Calendar');
+
+/** Four scopes, one of which takes two lines. */
+const fourScopes: FacadeRules['scopes'] = {
+  scopes: {
+    read: { description: 'Read your zebra notes' },
+    write: { description: 'Write and delete your zebra notes' },
+    share: { description: 'Share notes with members of your team' },
+    calendar: { description: 'Read the calendars that you share with other people at the zoo' },
+  },
+  tools: {},
+};
+
+/** The consent page with the most that it shows at once: the longest name, four scopes, an icon, a loopback redirect. */
+export const fullestConsent = (): Promise<Response> =>
+  consent(
+    { clientName: longestName, clientIdentity: { kind: 'self-registered' }, scopes: Object.keys(fourScopes.scopes) },
+    { scopes: fourScopes, upstreamProviderName: 'Amazon Cognito' },
+  );
 
 /** The error page of a problem. The pages of a failure are those of the errors that fail. */
 function errorOf(problem: PageProblem, show: typeof dashboardErrorPage = errorPage): Promise<Response> {

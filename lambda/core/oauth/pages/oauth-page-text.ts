@@ -29,12 +29,17 @@ export const oauthPageText = {
       website: 'a website',
       application: 'an application on this device',
     },
-    loopbackWarning:
-      'Access goes to a program on the computer that you are using now. Approve only if you have just started to connect it yourself.',
+    loopbackWarning: 'Approve only if you have just started to connect it yourself.',
     scopes: 'The app may',
+    signInWith: (provider: string) => `You sign in with ${provider}.`,
+    approve: 'Approve',
+    deny: 'Deny',
+    /** Opens what follows. */
+    details: 'Details',
+    returnAddress: 'Return address',
+    loopbackAccess: 'Access goes to a program on the computer that you are using now.',
     server: 'On this server',
-    identityProvider: 'You sign in with',
-    upstreamScopes: 'Requested there',
+    upstreamScopes: (provider: string) => `Requested from ${provider}`,
     /** True while the provider's tokens stay sealed on this server (`callback-endpoint.ts`). */
     upstreamScopesOf: (scopes: string[]) =>
       `This server requests ${scopes.map(upstreamScopeText).join(', ')}. The app gets no access there.`,
@@ -54,8 +59,6 @@ export const oauthPageText = {
       name: 'The operator also sees your name, as your sign-in provider has it.',
       email: 'The operator also sees your e-mail address, as your sign-in provider has it.',
     },
-    approve: 'Approve',
-    deny: 'Deny',
   },
 
   /** The error pages: what happened, and what to do next. */

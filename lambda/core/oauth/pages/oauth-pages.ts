@@ -16,35 +16,45 @@ import { oauthPageText, type PageProblem } from './oauth-page-text.ts';
  * in `oauth-page-text.ts`.
  */
 
+/** Logical properties, so that a right-to-left page is the mirror image. */
 const STYLE = `
-:root { color-scheme: light dark; --ink: #1b1f24; --quiet: #57606a; --line: #d5dae0; --paper: #fff; --ground: #f3f5f7; --accent: #1f5fbf; --on-accent: #fff; --warn: #7a4b00; --warn-ground: #fff4dc; }
-@media (prefers-color-scheme: dark) { :root { --ink: #e8ebee; --quiet: #a2abb5; --line: #3a424b; --paper: #1b2026; --ground: #111418; --accent: #7fb0ff; --on-accent: #0b1626; --warn: #ffd28a; --warn-ground: #3a2c10; } }
+:root { color-scheme: light dark; --ink: #16191d; --quiet: #59616b; --line: #e1e4e8; --edge: #c3c9d0; --paper: #fff; --ground: #f4f5f7; --accent: #2251cc; --accent-hover: #1b43ab; --on-accent: #fff; --warn: #704700; --warn-ground: #fff6e0; --warn-line: #f0d9a5; }
+@media (prefers-color-scheme: dark) { :root { --ink: #eceef0; --quiet: #a3abb5; --line: #2c3239; --edge: #4a525c; --paper: #171b20; --ground: #0d1013; --accent: #8fb2ff; --accent-hover: #adc7ff; --on-accent: #0b1530; --warn: #ffd58f; --warn-ground: #2a2110; --warn-line: #4c3d1b; } }
 * { box-sizing: border-box; }
-body { margin: 0; min-height: 100vh; display: grid; place-items: center; padding: clamp(.5rem, 3vw, 1rem); background: var(--ground); color: var(--ink); font: 1rem/1.55 system-ui, -apple-system, "Segoe UI", sans-serif; }
-main { width: 100%; max-width: 34rem; padding: clamp(1.25rem, 6vw, 2rem); background: var(--paper); border: 1px solid var(--line); border-radius: 14px; overflow-wrap: anywhere; }
-header { display: flex; align-items: center; gap: .6rem; margin-bottom: 1.25rem; font-weight: 600; }
-header img { flex: none; width: 2rem; height: 2rem; object-fit: contain; }
-h1 { margin: 0 0 .25rem; font-size: 1.35rem; line-height: 1.3; text-wrap: balance; }
-p { margin: .75rem 0; text-wrap: pretty; }
-h1 + .quiet { margin-top: .25rem; }
-.quiet { color: var(--quiet); font-size: .9rem; }
-.quiet strong { color: var(--ink); }
-.target { margin: 1.25rem 0; padding: .9rem 1rem; border: 1px solid var(--line); border-radius: 10px; }
-.target span, .target strong { display: block; }
-.target strong { font-size: 1.5rem; line-height: 1.25; }
-.target code { display: block; margin: .15rem 0 .4rem; }
-.warning { padding: .75rem 1rem; border-radius: 10px; background: var(--warn-ground); color: var(--warn); }
-.detail { margin: 1.5rem 0 0; padding-top: 1rem; border-top: 1px solid var(--line); }
-code { font: .85rem/1.5 ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; }
-dl { margin: 1.25rem 0; display: grid; gap: .75rem; }
-dt { color: var(--quiet); font-size: .85rem; }
+body { margin: 0; min-height: 100vh; min-height: 100dvh; display: grid; place-items: center; padding: clamp(.5rem, 2.5vw, 1.5rem); background: var(--ground); color: var(--ink); font: 1rem/1.5 system-ui, -apple-system, "Segoe UI", Roboto, sans-serif; -webkit-text-size-adjust: 100%; }
+main { width: 100%; max-width: 30rem; padding: clamp(1.25rem, 5vw, 1.75rem); background: var(--paper); border: 1px solid var(--line); border-radius: 16px; box-shadow: 0 1px 2px rgb(0 0 0 / .04), 0 8px 24px rgb(0 0 0 / .06); overflow-wrap: anywhere; }
+header { display: flex; align-items: center; gap: .625rem; margin-block-end: 1rem; font-weight: 600; }
+header img { flex: none; width: 2rem; height: 2rem; object-fit: contain; border-radius: 8px; }
+h1 { margin: 0; font-size: 1.375rem; line-height: 1.3; font-weight: 650; letter-spacing: -.01em; text-wrap: balance; }
+h2 { margin: 0; color: var(--quiet); font-size: .875rem; font-weight: 400; }
+p, ul { margin: .75rem 0; text-wrap: pretty; }
+h1 + .quiet { margin-block: .25rem 1rem; }
+.quiet { color: var(--quiet); font-size: .875rem; }
+.quiet strong { color: var(--ink); font-weight: 600; }
+.target { margin: 1rem 0; padding: .75rem 1rem; border: 1px solid var(--line); border-radius: 12px; }
+.target p { margin: 0; font-size: .875rem; }
+.target [role] { margin-block-start: .375rem; font-weight: 600; }
+.target strong { display: block; font-size: 1.375rem; line-height: 1.3; font-weight: 650; }
+.warning { background: var(--warn-ground); border-color: var(--warn-line); color: var(--warn); }
+.warning .quiet, .warning strong { color: inherit; }
+ul { margin-block: .25rem 1rem; padding: 0; list-style: none; }
+li { padding-inline-start: 1.5rem; }
+li::before { content: "✓" / ""; float: inline-start; margin-inline-start: -1.5rem; color: var(--accent); font-weight: 700; }
+.detail { margin: 1.5rem 0 0; padding-block-start: 1rem; border-block-start: 1px solid var(--line); }
+code { font: .8125rem/1.5 ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; }
+dl { margin: 1rem 0 0; display: grid; gap: .75rem; font-size: .875rem; }
+dt { color: var(--quiet); }
 dd { margin: 0; text-wrap: pretty; }
-@media (min-width: 34rem) { dl > div { display: grid; grid-template-columns: 8.5rem 1fr; column-gap: 1rem; align-items: baseline; } dd { grid-column: 2; } }
-form { display: flex; flex-wrap: wrap; gap: .75rem; margin-top: 1.5rem; }
-button { flex: 1 1 10rem; min-height: 2.9rem; padding: .6rem 1rem; border-radius: 10px; border: 1px solid var(--quiet); background: transparent; color: inherit; font: inherit; font-weight: 600; cursor: pointer; }
+form { display: flex; flex-wrap: wrap; gap: .75rem; margin: 1.25rem 0 0; }
+button, a.button { min-height: 2.75rem; padding: .5rem 1rem; border-radius: 10px; border: 1px solid var(--edge); background: transparent; color: inherit; font: inherit; font-weight: 600; cursor: pointer; }
+button { flex: 1 1 8rem; }
+button:hover, a.button:hover { border-color: var(--quiet); }
 button.approve { background: var(--accent); border-color: var(--accent); color: var(--on-accent); }
-a.button { display: inline-block; padding: .6rem 1rem; border-radius: 10px; border: 1px solid var(--quiet); color: inherit; font-weight: 600; text-decoration: none; }
-button:focus-visible, a.button:focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; }
+button.approve:hover { background: var(--accent-hover); border-color: var(--accent-hover); }
+a.button { display: inline-block; text-decoration: none; }
+details { margin-block-start: .75rem; }
+summary { padding-block: .375rem; color: var(--quiet); font-size: .875rem; cursor: pointer; border-radius: 6px; }
+button:focus-visible, a.button:focus-visible, summary:focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; }
 `;
 
 /**
@@ -56,7 +66,10 @@ const policy = crypto.subtle
   .then((digest) => btoa(String.fromCharCode(...new Uint8Array(digest))))
   .then((hash) => `default-src 'none'; style-src 'sha256-${hash}'; frame-ancestors 'none'; base-uri 'none'`);
 
-/** The consent page. Every value that the client chose is escaped text. */
+/**
+ * The consent page. Its decision fits one screen; `details` folds the rest. Every value that the client chose is escaped
+ * text.
+ */
 export function consentPage(
   request: AuthorizationRequest,
   rules: FacadeRules,
@@ -65,18 +78,22 @@ export function consentPage(
 ): Promise<Response> {
   const { consent } = oauthPageText;
   const heading = consent.heading(quotedName(request.clientName));
+  const scopes = request.scopes.map((scope) => rules.scopes.scopes[scope]?.description ?? scope);
   return page(
     rules.branding,
     heading,
     `<h1>${escaped(heading)}</h1>
 <p class="quiet">${identityText(request.clientIdentity)}</p>
 ${redirectTarget(request.redirectUri)}
-${consentDetails(request, rules)}
+<h2>${escaped(consent.scopes)}</h2>
+<ul>${scopes.map((scope) => `<li>${escaped(scope)}</li>`).join('')}</ul>
+<p class="quiet">${emphasised(consent.signInWith, rules.upstreamProviderName)}</p>
 <form method="post" action="/consent">
 <input type="hidden" name="request" value="${escaped(handle)}">
 <button class="approve" name="answer" value="approve">${escaped(consent.approve)}</button>
 <button name="answer" value="deny">${escaped(consent.deny)}</button>
-</form>`,
+</form>
+${consentDetails(request, rules)}`,
     // `no-referrer` would make browsers send `Origin: null` with the form, and the consent endpoint checks the origin.
     { status: 200, headers: { 'Set-Cookie': cookie, 'Referrer-Policy': 'same-origin' } },
   );
@@ -94,13 +111,17 @@ const emphasised = (sentence: (value: string) => string, value: string) =>
     .map(escaped)
     .join(`<strong>${escaped(value)}</strong>`);
 
-/** The redirect URI with its host in large type (MCP 2026-07-28: the redirect host MUST be shown), and a loopback warning. */
+/** The host of the redirect URI in large type (MCP 2026-07-28: the redirect host MUST be shown), and a loopback warning. */
 function redirectTarget(redirectUri: string): string {
-  const { consent } = oauthPageText;
+  const { returnTo, returnPlace, loopbackWarning } = oauthPageText.consent;
   const { host, place } = describedTarget(redirectUri);
-  const warning = place === 'loopback' ? `<p class="warning" role="note">${escaped(consent.loopbackWarning)}</p>` : '';
-  return `<p class="target"><span class="quiet">${escaped(consent.returnTo)}</span><strong>${escaped(host)}</strong><code class="quiet">${escaped(redirectUri)}</code><span class="quiet">${escaped(consent.returnPlace[place])}</span></p>
-${warning}`;
+  const [style, warning] =
+    place === 'loopback' ? [' warning', `\n<p role="note">${escaped(loopbackWarning)}</p>`] : ['', ''];
+  return `<div class="target${style}">
+<p class="quiet">${escaped(returnTo)}</p>
+<strong>${escaped(host)}</strong>
+<p class="quiet">${escaped(returnPlace[place])}</p>${warning}
+</div>`;
 }
 
 function describedTarget(uri: string): { host: string; place: keyof typeof oauthPageText.consent.returnPlace } {
@@ -110,22 +131,25 @@ function describedTarget(uri: string): { host: string; place: keyof typeof oauth
   return { host: /^[^/]*\/{0,2}/.exec(uri)![0], place: 'application' };
 }
 
-/** The access that the client gets, and the data that the operator sees. */
-function consentDetails({ scopes }: AuthorizationRequest, rules: FacadeRules): string {
+/** The folded part: the whole redirect URI, the server, the scopes at the provider, the lifetime, and the data that the operator sees. */
+function consentDetails({ redirectUri }: AuthorizationRequest, rules: FacadeRules): string {
   const { consent } = oauthPageText;
   const lifetime = consent.lifetimeOf({
     idleDays: days(rules.grantIdleSeconds),
     absoluteDays: days(rules.grantAbsoluteSeconds),
   });
+  const access = pointsToLoopback(redirectUri) ? [consent.loopbackAccess] : [];
   const seenAs = rules.nameClaim ? [consent.seenAs[rules.nameClaim]] : [];
-  return `<dl>
-${item(consent.scopes, ...scopes.map((scope) => rules.scopes.scopes[scope]?.description ?? scope))}
+  return `<details>
+<summary>${escaped(consent.details)}</summary>
+<dl>
+${item(consent.returnAddress, redirectUri, ...access)}
 ${item(consent.server, resourceOf(rules.publicUrl))}
-${item(consent.identityProvider, rules.upstreamProviderName)}
-${item(consent.upstreamScopes, consent.upstreamScopesOf(rules.upstreamScopes))}
+${item(consent.upstreamScopes(rules.upstreamProviderName), consent.upstreamScopesOf(rules.upstreamScopes))}
 ${item(consent.lifetime, lifetime)}
 ${item(consent.recorded, consent.recordedOf[rules.auditArguments], ...seenAs)}
-</dl>`;
+</dl>
+</details>`;
 }
 
 const item = (term: string, ...descriptions: string[]) =>
