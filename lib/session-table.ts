@@ -97,7 +97,9 @@ export class SessionTable extends Construct {
         'sealedKey',
       ],
     );
-    this.#grant(grantee, ['PutItem'], ['dashboardSessions']);
+    // One transaction starts a dashboard session, completes its sign-in and updates its user. DynamoDB may compare the keys of all
+    // parts with those of one statement: the documentation of transactions is silent about `dynamodb:LeadingKeys`.
+    this.#grant(grantee, ['PutItem', 'UpdateItem'], ['signIn', 'user', 'dashboardSessions']);
     this.#grantIndex(grantee, indexes.recent.name, [indexPrefix.endedTokens]);
   }
 

@@ -77,6 +77,8 @@ async function perform(command: Command): Promise<unknown> {
       return emulator.identityProvider!.disable(command.username);
     case 'deliverTwice':
       return emulator.lambda.deliverTwice(command.twice);
+    case 'readLeadingKeys':
+      return emulator.dynamoDb.readLeadingKeys(command.reading);
     case 'kill':
       return emulator.functions.kill(command.logicalId, command.count);
     case 'recycle':

@@ -5,6 +5,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import type { LeadingKeysReading } from '../../local/dynamodb/dynamodb-access.ts';
 import type { Statement } from '../../local/iam/iam-policy.ts';
 import type { Fault, Service, ServiceRequest } from './fault-injection.ts';
 
@@ -20,6 +21,8 @@ export type EmulatorProcessOptions = {
   assembly: string;
   /** Every request meets a cold start. */
   freshPerRequest?: boolean;
+  /** The executions of all functions at the same time. @default unlimited */
+  accountConcurrency?: number;
   /** PEM file of a certificate authority that the functions trust besides those of Node. */
   extraAuthority?: string;
 };
@@ -29,6 +32,7 @@ export type Command =
   | { name: 'fail'; service: Service; fails: boolean }
   | { name: 'disable'; username: string }
   | { name: 'deliverTwice'; twice: boolean }
+  | { name: 'readLeadingKeys'; reading: LeadingKeysReading }
   | { name: 'kill'; logicalId: string; count: number }
   | { name: 'recycle' }
   | { name: 'invalidate' }
@@ -124,6 +128,16 @@ export class EmulatorProcess {
       return await work();
     } finally {
       await this.#command({ name: 'deliverTwice', twice: false });
+    }
+  }
+
+  /** Runs the work while DynamoDB reads `dynamodb:LeadingKeys` of transactions in one of the possible ways. */
+  async withLeadingKeys<T>(reading: LeadingKeysReading, work: () => Promise<T>): Promise<T> {
+    await this.#command({ name: 'readLeadingKeys', reading });
+    try {
+      return await work();
+    } finally {
+      await this.#command({ name: 'readLeadingKeys', reading: 'per-part' });
     }
   }
 

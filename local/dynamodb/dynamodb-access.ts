@@ -56,6 +56,21 @@ export function accessOf(
   }
 }
 
+/**
+ * The value of `dynamodb:LeadingKeys` for a part of a transaction: the key of the part, no key, or the keys of all parts.
+ * AWS documents the permissions of transactions by action only, so tests run under each reading.
+ * @see https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis-iam.html
+ */
+export type LeadingKeysReading = 'per-part' | 'absent' | 'aggregated';
+
+/** The checks of IAM before a transaction. @param parts the checks of its parts */
+export function transactionAccess(parts: AccessRequest[], reading: LeadingKeysReading): AccessRequest[] {
+  if (reading === 'per-part') return parts;
+  if (reading === 'absent') return parts.map((part) => ({ ...part, context: {} }));
+  const keys = [...new Set(parts.flatMap(({ context }) => context['dynamodb:LeadingKeys'] ?? []))];
+  return parts.map((part) => ({ ...part, context: { 'dynamodb:LeadingKeys': keys } }));
+}
+
 function keySchemaOf(definition: TableDefinition | undefined, indexName: string | undefined) {
   if (indexName === undefined) return definition?.KeySchema;
   const indexes = [...(definition?.GlobalSecondaryIndexes ?? []), ...(definition?.LocalSecondaryIndexes ?? [])];

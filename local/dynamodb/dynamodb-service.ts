@@ -2,8 +2,8 @@ import { arn } from '../aws-api/aws-account.ts';
 import { AwsError, type Json, unknownOperation } from '../aws-api/aws-error.ts';
 import { type AwsJsonProtocol, type AwsJsonService, type AwsRequest, serveAwsJson } from '../aws-api/aws-json.ts';
 import type { Principals } from '../iam/principals.ts';
-import { accessOf } from './dynamodb-access.ts';
-import { isDataOperation, parse, perform } from './dynamodb-engine.ts';
+import { accessOf, type LeadingKeysReading, transactionAccess } from './dynamodb-access.ts';
+import { isDataOperation, type ParsedRequest, parse, perform } from './dynamodb-engine.ts';
 import { removeExpired } from './dynamodb-expiry.ts';
 import { Store } from './dynamodb-store.ts';
 import { RequestTokens, transactGet, transactionParts, transactWrite } from './dynamodb-transactions.ts';
@@ -27,6 +27,8 @@ export type DynamoDb = AwsJsonService & {
    * @throws Error when kept items do not fit changed keys; AwsError ValidationException
    */
   createTable(properties: Json, tableName: string): Promise<void>;
+  /** Reads `dynamodb:LeadingKeys` of transactions in another way, for tests. At the start it is `per-part`. */
+  readLeadingKeys(reading: LeadingKeysReading): void;
   /** Removes what has expired now, without waiting for the next turn. */
   sweep(): Promise<void>;
 };
@@ -58,6 +60,7 @@ export async function startDynamoDb(options: DynamoDbOptions): Promise<DynamoDb>
   const store = await Store.open(folder);
   const settings = new Map<string, Settings>();
   const tokens = new RequestTokens(now);
+  let leadingKeys: LeadingKeysReading = 'per-part';
 
   async function sweep(): Promise<void> {
     for (const [tableName, { timeToLive }] of settings) {
@@ -76,15 +79,14 @@ export async function startDynamoDb(options: DynamoDbOptions): Promise<DynamoDb>
   }
 
   function decide({ caller, operation, input }: AwsRequest): object {
-    const authorizeAll = (parts: Parameters<typeof accessOf>[0][]) => {
-      for (const part of parts) {
-        for (const access of accessOf(part, (name) => store.definition(name))) caller.authorize(access);
-      }
+    const accessesOf = (request: ParsedRequest) => accessOf(request, (name) => store.definition(name));
+    const authorizeAll = (parts: ParsedRequest[]) => {
+      for (const access of transactionAccess(parts.flatMap(accessesOf), leadingKeys)) caller.authorize(access);
     };
 
     if (isDataOperation(operation) && operation !== 'ConditionCheckItem') {
       const request = parse(operation, input);
-      authorizeAll([request]);
+      for (const access of accessesOf(request)) caller.authorize(access);
       return store.atomically(() => perform(store, request));
     }
     if (operation === 'TransactWriteItems') {
@@ -123,6 +125,9 @@ export async function startDynamoDb(options: DynamoDbOptions): Promise<DynamoDb>
   return {
     ...service,
     sweep,
+    readLeadingKeys(reading) {
+      leadingKeys = reading;
+    },
     async createTable(properties, tableName) {
       store.define(definitionOf(properties, tableName));
       settings.set(tableName, settingsOf(properties, now()));

@@ -2,6 +2,7 @@ import { callTool, initialize, OAuthClient, postMcp, redirectUri } from '../../b
 import type { Statement } from '../../local/iam/iam-policy.ts';
 import { Browser } from '../../local/testing/form-browser.ts';
 import { becomes } from '../support/becomes.ts';
+import { DashboardClient } from '../support/dashboard-client.ts';
 import { TestCloud } from '../support/test-cloud.ts';
 
 /**
@@ -272,6 +273,46 @@ describe('a role', () => {
       await becomes(() => /not authorized.*\n/.test(cloud.log.slice(before)));
     });
     expect(cloud.log.slice(before)).toMatch(denied);
+  });
+});
+
+/** The flows whose writes are transactions of more than one item. */
+const transactions: Record<string, Attempt> = {
+  'the answer on the consent page': approve,
+  'a sign-in': finishSignIn,
+  'the redemption of a code': redeemCode,
+  'a sign-in to the dashboard, and a revocation there': async (origin) => {
+    const dashboard = await DashboardClient.signIn(origin, 'ada');
+    return { status: (await dashboard.post('revoke-all')).status, error: 'none' };
+  },
+  'a revocation by the client': async (origin) => {
+    const client = await OAuthClient.register(origin);
+    const { refresh_token } = await client.tokensFor('ada');
+    return { status: (await client.revoke(refresh_token)).status, error: 'none' };
+  },
+  'the renewal of a session': sendUnknownSession,
+  'a long-running tool': callLongTask,
+};
+
+describe('a transaction', () => {
+  test.each(Object.entries(transactions))(
+    'is permitted if DynamoDB compares the keys of all its parts at once: %s',
+    async (_, attempt) => {
+      const before = cloud.log.length;
+      await cloud.withLeadingKeys('aggregated', async () => {
+        expect((await attempt(cloud.origin)).error).toBe('none');
+      });
+      expect(cloud.log.slice(before)).not.toContain('not authorized');
+    },
+  );
+
+  test('is denied if DynamoDB compares no key, because the roles require one', async () => {
+    const before = cloud.log.length;
+    await cloud.withLeadingKeys('absent', async () => {
+      expect(await approve(cloud.origin)).toEqual({ status: 303, error: 'server_error' });
+      await becomes(() => /not authorized.*\n/.test(cloud.log.slice(before)));
+    });
+    expect(cloud.log.slice(before)).toMatch(denied('OAuth', 'dynamodb:UpdateItem', 'table', 'UpdateItem action'));
   });
 });
 

@@ -100,7 +100,8 @@ const everything: Record<string, string[]> = {
       ...(['client', 'clientDocument', 'rateLimit', 'spentAssertion', 'authorizationRequest', 'signIn'] as const),
       ...(['code', 'grant', 'upstreamTokens', 'user', 'sealedKey'] as const),
     ),
-    ...on('PutItem', 'dashboardSessions'),
+    // Of the transaction that starts a dashboard session.
+    ...on('PutItem UpdateItem', 'signIn', 'user', 'dashboardSessions'),
     `Query Table/index/recent ${indexPrefix.endedTokens}*`,
     'kms:Sign SigningKey',
     'kms:GetPublicKey SigningKey',

@@ -745,6 +745,35 @@ describe('permissions', () => {
     await expect(requests[name]!('G#1', limited)).rejects.toMatchObject({ name: 'AccessDeniedException' });
   });
 
+  describe.each([
+    ['per-part', 'each key', 'allowed', 'denied'],
+    ['aggregated', 'the keys of all parts', 'denied', 'denied'],
+    ['absent', 'no key', 'denied', 'allowed'],
+  ] as const)('of a transaction under the reading %s', (reading, keys, guarded, unguarded) => {
+    const outcomeOf = async (statements: Statement[], pk: string) => {
+      const { store, limited } = await start({ statements });
+      store.readLeadingKeys(reading);
+      const TransactItems = [key('G#1'), key(pk)].map((Item) => ({ Put: { TableName, Item } }));
+      return limited.send(new TransactWriteCommand({ TransactItems })).then(
+        () => 'allowed',
+        (error: Error) => (error.name === 'AccessDeniedException' ? 'denied' : error),
+      );
+    };
+
+    it(`compare ${keys} with the prefixes of one statement`, async () => {
+      const guard = (statement: Statement) => {
+        statement.Condition!.Null = { 'dynamodb:LeadingKeys': 'false' };
+        return statement;
+      };
+      const separate = ['G#*', 'CO#*'].map((prefix) => guard(onKeys('dynamodb:PutItem', [prefix])));
+      expect(await outcomeOf(separate, 'CO#1')).toBe(guarded);
+    });
+
+    it('need a guard where no key is present', async () => {
+      expect(await outcomeOf([onKeys('dynamodb:PutItem', ['G#*'])], 'CO#1')).toBe(unguarded);
+    });
+  });
+
   it('of an index go by its own ARN and its own partition key', async () => {
     const { limited, db } = await start({
       statements: [onKeys('dynamodb:Query', ['U#1'], `${tableArn}/index/byUser`)],
