@@ -32,6 +32,13 @@ export function readGatewayRequest(message: IncomingMessage, requestId: string, 
   };
 }
 
+/** The bytes of the request line and of all header values. @param path with the stage */
+export function headBytes({ httpMethod, query, headers }: GatewayRequest, path: string): number {
+  const parameters = query.size > 0 ? `?${query}` : '';
+  const requestLine = `${httpMethod} ${path}${parameters} HTTP/1.1`;
+  return [requestLine, ...headers.map(([, value]) => value)].reduce((sum, each) => sum + Buffer.byteLength(each), 0);
+}
+
 export function headerOf(request: GatewayRequest, name: string): string | undefined {
   const lowerCase = name.toLowerCase();
   return request.headers.find(([each]) => each.toLowerCase() === lowerCase)?.[1];

@@ -4,7 +4,7 @@ import { EventTooLarge, FunctionThrottled } from '../lambda/function-error.ts';
 import type { FunctionPool } from '../lambda/function-pool.ts';
 import type { Api, LambdaIntegration, Route } from './api-model.ts';
 import { GatewayError } from './gateway-error.ts';
-import { type GatewayRequest, headerOf } from './gateway-request.ts';
+import { type GatewayRequest, headBytes, headerOf } from './gateway-request.ts';
 import { renderGatewayResponse } from './gateway-response.ts';
 import { type ResponseHead, readBufferedResponse, readPrelude, withContentType } from './integration-response.ts';
 import { invokeRequest, isBinaryType, proxyEvent, requestContext } from './proxy-event.ts';
@@ -15,6 +15,13 @@ import type { ResponseBody, SendResponse } from './response-writer.ts';
 
 /** API Gateway's quota for the body of a request, in bytes. */
 const REQUEST_LIMIT = 10 * 1024 * 1024;
+
+/**
+ * API Gateway's quota for the request line and the header values, in bytes. The documentation names no status; clients report
+ * 431, before any gateway response.
+ * @see https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-execution-service-limits-table.html
+ */
+const HEAD_LIMIT = 10_240;
 
 /** A deployed API. */
 export type Deployment = {
@@ -65,6 +72,12 @@ async function runPipeline(exchange: Exchange, deployment: Deployment): Promise<
   const { api, authorizers, throttle } = deployment;
   const { request, message } = exchange;
   const body = await readBody(message);
+  const size = headBytes(request, `/${api.stage}${request.path}`);
+  if (size > HEAD_LIMIT) {
+    exchange.error = `Request line and header values are ${size} bytes; the limit of API Gateway is ${HEAD_LIMIT}`;
+    const head: ResponseHead = { status: 431, headers: [['Content-Type', 'text/plain']] };
+    return respond(exchange, head, 'Request Header Fields Too Large');
+  }
   const route = api.route(request.httpMethod, request.path);
   if (route === undefined) throw new GatewayError('MISSING_AUTHENTICATION_TOKEN');
   exchange.route = route;

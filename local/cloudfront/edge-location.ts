@@ -1,4 +1,5 @@
 import { after, type Clock, type Timer } from '../../lambda/core/support/clock.ts';
+import { type GatewayRequest, headerOf } from '../api-gateway/gateway-request.ts';
 import type { Exchange } from '../api-gateway/request-pipeline.ts';
 import { type ResponseBody, readToEnd, type SendResponse } from '../api-gateway/response-writer.ts';
 import { behaviorOf, type CacheBehavior, type Distribution } from './distribution.ts';
@@ -33,6 +34,11 @@ export class EdgeLocation {
     if (!behavior.allowedMethods.includes(request.httpMethod)) {
       exchange.error = `The cache behavior ${behavior.pathPattern} does not allow ${request.httpMethod}`;
       return sendError(send, 403, 'This distribution is not configured to allow the method of the request.');
+    }
+    // https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/RequestAndResponseBehaviorCustomOrigin.html
+    if (request.httpMethod === 'GET' && hasBody(request)) {
+      exchange.error = 'CloudFront rejects a GET request with a body';
+      return sendError(send, 403, 'Bad request.');
     }
     if (forwardsHeader(behavior, 'host')) {
       // API Gateway knows an API by the host name of the request.
@@ -77,6 +83,10 @@ export class EdgeLocation {
     }
   }
 }
+
+/** Whether the headers of a request announce a body (RFC 9112 §6). */
+const hasBody = (request: GatewayRequest): boolean =>
+  headerOf(request, 'transfer-encoding') !== undefined || Number(headerOf(request, 'content-length') ?? 0) > 0;
 
 class SilenceTimer {
   readonly #start: () => Timer;

@@ -569,6 +569,27 @@ describe('the gateway', () => {
   });
 
   test.each([
+    [10_240, 200],
+    [10_241, 431],
+  ])('answers a request whose request line and header values have %d bytes with %d', async (bytes, expected) => {
+    const { status, headers } = await new Promise<{ status: number; headers: object }>((resolve, reject) => {
+      const { host } = new URL(gateway.origin);
+      const requestLine = 'GET /v1/open HTTP/1.1';
+      const others = [requestLine, host, 'close'].join('').length;
+      const sent = { Host: host, Connection: 'close', 'X-Large': 'x'.repeat(bytes - others) };
+      const request = httpRequest(`${gateway.origin}/open`, { headers: sent }, (response) => {
+        response.resume();
+        resolve({ status: response.statusCode!, headers: response.headers });
+      });
+      request.on('error', reject).end();
+    });
+    expect(status).toBe(expected);
+    // Not a gateway response.
+    expect(headers).not.toHaveProperty('access-control-allow-origin');
+    if (expected === 431) expect((await logged()).error).toContain('10241 bytes; the limit of API Gateway is 10240');
+  });
+
+  test.each([
     ['evil.example', 403],
     ['127.0.0.1:1', 403],
     ['localhost', 200],
@@ -861,6 +882,23 @@ describe('a distribution', () => {
       expect((await logged()).error).toBe(`The cache behavior /mcp does not allow ${method}`);
     },
   );
+
+  test.each([
+    ['with a body', { 'Content-Length': '1' }, 'x', 403],
+    ['with a body of unknown length', { 'Transfer-Encoding': 'chunked' }, 'x', 403],
+    ['with an empty body', { 'Content-Length': '0' }, '', 200],
+  ])('answers a GET request %s', async (_, headers, body, expected) => {
+    const { edge } = await startWith([]);
+    const status = await new Promise((resolve, reject) => {
+      const request = httpRequest(`${edge.origin}/open`, { headers }, (response) => {
+        response.resume();
+        resolve(response.statusCode);
+      });
+      request.on('error', reject).end(body);
+    });
+    expect(status).toBe(expected);
+    if (expected === 403) expect((await logged()).error).toBe('CloudFront rejects a GET request with a body');
+  });
 
   test('serves an error to all callers for its error TTL, which is ten seconds by default', async () => {
     const { get } = await startWith([], { distribution: { CustomErrorResponses: [] } });
