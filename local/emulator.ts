@@ -65,6 +65,8 @@ export type EmulatorOptions = {
   watch?: boolean;
   /** A new execution environment for every request, so that no module state survives by accident. */
   freshPerRequest?: boolean;
+  /** The executions of all functions at the same time. @default unlimited */
+  accountConcurrency?: number | undefined;
   /**
    * The pauses before the second and the third attempt of an asynchronous invocation. On AWS they are 60 and 120 seconds.
    *
@@ -173,6 +175,7 @@ async function start(options: EmulatorOptions, cleanups: CleanupStack): Promise<
       services,
       port: gatewayPort,
       freshPerRequest: options.freshPerRequest ?? false,
+      accountConcurrency: options.accountConcurrency,
       runSchedules: !isFirstStart,
       log: report,
     },

@@ -20,6 +20,8 @@ export type StackDeploymentOptions = {
   services: EmulatedServices;
   port: number;
   freshPerRequest: boolean;
+  /** The executions of all functions at the same time. */
+  accountConcurrency: number | undefined;
   /** Also runs all schedules at the start. */
   runSchedules: boolean;
   log: {
@@ -44,11 +46,12 @@ export class StackDeployment {
     this.#options = options;
     this.#current = options.resolved;
     this.#serverCode = this.#serverCodeOf(options.resolved);
-    const { services, freshPerRequest, log, resolved } = options;
+    const { services, freshPerRequest, accountConcurrency, log, resolved } = options;
     this.functions = new FunctionPool({
       template: resolved.template,
       assembly: resolved.stack.folder,
       freshPerRequest,
+      accountConcurrency,
       environment: (logicalId) => services.environmentOf(this.#current.template, logicalId),
       log(functionName, _, line) {
         // An authorizer answers 401 with this error: https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-use-lambda-authorizer.html

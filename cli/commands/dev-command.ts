@@ -1,4 +1,4 @@
-import type { Command } from 'commander';
+import { type Command, InvalidArgumentError } from 'commander';
 import { startCommand } from '../../local/start-command.ts';
 import { contextArgument } from './command-options.ts';
 import type { DevOptions } from './parsed-options.ts';
@@ -10,6 +10,11 @@ export function addDev(program: Command): void {
     .option('--stack <name>', 'a stack of the app, or STACK/CONSTRUCT (default: the only deployment)')
     .option('--port <number>', 'port of the server (PORT, else 8787); 0 selects a free port')
     .option('--cold', 'a new environment for every request, in which nothing of earlier requests is in memory')
+    .option(
+      '--account-concurrency <number>',
+      'executions of all functions at the same time; AWS: 1000, in a new account 10 (default: no limit)',
+      concurrencyArgument,
+    )
     .option('--in-memory', 'keep all data in memory, and nothing after the end')
     .option('--fresh', 'delete the users, sessions, keys and ports of earlier runs')
     .option('-c, --context <name=value>', 'a setting, as of cdk deploy; may be repeated', contextArgument)
@@ -32,4 +37,10 @@ Examples:
   $ PORT=9000 npx holdfast dev --json`,
     )
     .action(async (options: DevOptions) => (await import('../dev/emulator-run.ts')).runEmulator(options));
+}
+
+/** @throws InvalidArgumentError unless it is a positive integer */
+function concurrencyArgument(value: string): number {
+  if (/^[1-9]\d{0,5}$/.test(value)) return Number(value);
+  throw new InvalidArgumentError('Pass a positive integer, such as 10.');
 }

@@ -57,6 +57,7 @@ export type DevOptions = {
   context?: Record<string, string>;
   port?: string;
   cold?: boolean;
+  accountConcurrency?: number;
   inMemory?: boolean;
 };
 

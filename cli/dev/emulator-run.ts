@@ -13,14 +13,14 @@ import { consoleReport, readyDescription, welcome } from './emulator-console.ts'
 
 /** Runs the local emulator until a signal ends it. */
 export async function runEmulator(options: DevOptions): Promise<void> {
-  const { stack, fresh, json = false, context, inMemory = false, cold: freshPerRequest } = options;
+  const { stack, fresh, json = false, context, inMemory = false, cold: freshPerRequest, accountConcurrency } = options;
   const report = consoleReport(json);
   const retrySeconds = retrySecondsOf(process.env.HOLDFAST_RETRY_SECONDS);
   const port = options.port === undefined ? portOf('PORT', process.env.PORT) : portOf('--port', options.port);
   const folder = inMemory ? temporaryFolder() : localDataFolder();
   const notice = otherRuntime(process.versions.node);
   if (notice !== undefined) report.notice([notice]);
-  const settings = { port, folder, inMemory, stack, fresh, context, freshPerRequest, retrySeconds };
+  const settings = { port, folder, inMemory, stack, fresh, context, freshPerRequest, accountConcurrency, retrySeconds };
   const starting = startEmulator({ ...settings, report });
   let isStopping = false;
   const stop = async () => {

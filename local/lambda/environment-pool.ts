@@ -9,6 +9,8 @@ export type EnvironmentPoolOptions = {
   log(functionName: string, requestId: string | undefined, line: string): void;
   /** A new execution environment for every request, so that no module state survives by accident. */
   freshPerRequest: boolean;
+  /** @throws FunctionThrottled if the account has no execution left for a function without reserved concurrency */
+  assertAccountConcurrency(): void;
   /** How long an environment beyond the first may be idle before it ends. */
   idleSeconds: number;
 };
@@ -28,7 +30,17 @@ export class EnvironmentPool {
     this.#options = options;
   }
 
+  /** The invocations in progress. */
+  get executions(): number {
+    return [...this.#all].filter(({ isBusy }) => isBusy).length;
+  }
+
+  get reservedConcurrency(): number | undefined {
+    return this.#definition.reservedConcurrency;
+  }
+
   async *invoke(payload: string, requestId: string): AsyncGenerator<Uint8Array, void> {
+    if (this.reservedConcurrency === undefined) this.#options.assertAccountConcurrency();
     yield* this.#acquire().invoke(payload, requestId);
   }
 
@@ -69,9 +81,14 @@ export class EnvironmentPool {
   #acquire(): ExecutionEnvironment {
     const idle = this.#idle.pop();
     if (idle !== undefined) return idle;
-    const { name, concurrency } = this.#definition;
+    const { name, concurrency, reservedConcurrency } = this.#definition;
     if (this.#all.size >= concurrency) {
-      throw new FunctionThrottled(`Rate Exceeded: ${name} has ${this.#all.size} busy execution environments`);
+      throw new FunctionThrottled(
+        reservedConcurrency === undefined
+          ? 'ConcurrentInvocationLimitExceeded'
+          : 'ReservedFunctionConcurrentInvocationLimitExceeded',
+        `Rate Exceeded: ${name} has ${this.#all.size} busy execution environments`,
+      );
     }
     const { clock, log } = this.#options;
     const environment = new ExecutionEnvironment(

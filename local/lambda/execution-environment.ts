@@ -65,6 +65,11 @@ export class ExecutionEnvironment {
     });
   }
 
+  /** Whether the environment processes an invocation, which may last longer than its response. */
+  get isBusy(): boolean {
+    return this.#response !== undefined;
+  }
+
   async *invoke(payload: string, requestId: string): AsyncGenerator<Uint8Array, void> {
     const response = new InvocationResponse(requestId, () => this.#post({ type: 'taken' }));
     this.#response = response;

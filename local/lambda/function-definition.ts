@@ -12,6 +12,8 @@ import type { WorkerData } from './worker-messages.ts';
 export type FunctionDefinition = {
   name: string;
   timeoutSeconds: number;
+  /** Undefined for a function that shares the concurrency of the account. */
+  reservedConcurrency: number | undefined;
   /** The maximum number of execution environments. */
   concurrency: number;
   worker: WorkerData;
@@ -49,11 +51,12 @@ export function defineFunction(
   const name = template.ref(logicalId);
   const handler = String(properties.Handler);
   const taskRoot = options.code?.get(logicalId) ?? assetOf(resource, options.assembly);
-  const reservedConcurrency = (properties.ReservedConcurrentExecutions as number | undefined) ?? Infinity;
+  const reservedConcurrency = properties.ReservedConcurrentExecutions as number | undefined;
   return {
     name,
     timeoutSeconds: Number(properties.Timeout ?? 3),
-    concurrency: Math.min(reservedConcurrency, options.maximumConcurrency),
+    reservedConcurrency,
+    concurrency: Math.min(reservedConcurrency ?? Infinity, options.maximumConcurrency),
     worker: { taskRoot, handler, functionArn: template.getAtt(logicalId, 'Arn') },
     environment: {
       ...variablesOf(resource),

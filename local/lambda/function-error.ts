@@ -22,8 +22,18 @@ export class FunctionError extends Error {
 /** The execution environment ended with the invocation: it crashed, was killed or timed out. */
 export class EnvironmentEnded extends FunctionError {}
 
-/** All execution environments that the function may have are busy (Lambda's TooManyRequestsException). */
-export class FunctionThrottled extends Error {}
+/** Lambda's reasons for a TooManyRequestsException that concern concurrency. */
+export type ThrottleReason = 'ConcurrentInvocationLimitExceeded' | 'ReservedFunctionConcurrentInvocationLimitExceeded';
+
+/** As many executions as the function, or the account, may have are in progress (Lambda's TooManyRequestsException). */
+export class FunctionThrottled extends Error {
+  readonly reason: ThrottleReason;
+
+  constructor(reason: ThrottleReason, message: string) {
+    super(message);
+    this.reason = reason;
+  }
+}
 
 /** The event exceeds Lambda's limit (its RequestTooLargeException). */
 export class EventTooLarge extends Error {}

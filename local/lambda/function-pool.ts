@@ -4,7 +4,7 @@ import type { Clock } from '../../lambda/core/support/clock.ts';
 import type { Resource, Template } from '../template/template.ts';
 import { EnvironmentPool } from './environment-pool.ts';
 import { defineFunction, type FunctionDefinition } from './function-definition.ts';
-import { EventTooLarge, FunctionError } from './function-error.ts';
+import { EventTooLarge, FunctionError, FunctionThrottled } from './function-error.ts';
 
 /** Lambda's limit for an event or a buffered response, as JSON, in bytes: 6 MB and Lambda's allowance. */
 const PAYLOAD_LIMIT = 6_291_556;
@@ -24,6 +24,13 @@ export type FunctionPoolOptions = {
   freshPerRequest?: boolean;
   /** Execution environments per function; the function's `ReservedConcurrentExecutions` can only reduce it. */
   maximumConcurrency?: number;
+  /**
+   * The executions of all functions at the same time. A function with reserved concurrency takes its share of them, in use or
+   * not.
+   * @default unlimited; AWS: 1,000, and 10 in a new account
+   * @see https://docs.aws.amazon.com/lambda/latest/dg/lambda-concurrency.html
+   */
+  accountConcurrency?: number | undefined;
   /** How long an environment beyond the first may be idle before it ends. */
   idleSeconds?: number;
   clock?: Clock;
@@ -52,8 +59,15 @@ export class FunctionPool {
 
   /** @throws Error naming the function whose settings Lambda would reject, or whose code does not exist */
   constructor(options: FunctionPoolOptions) {
-    const { template, ...others } = options;
-    this.#options = { freshPerRequest: false, maximumConcurrency: 64, idleSeconds: 5, clock: systemClock, ...others };
+    const { template, accountConcurrency = Infinity, ...others } = options;
+    this.#options = {
+      freshPerRequest: false,
+      maximumConcurrency: 64,
+      idleSeconds: 5,
+      clock: systemClock,
+      accountConcurrency,
+      ...others,
+    };
     this.#template = template;
     this.#pools = this.#deploy(template.resources('AWS::Lambda::Function'));
   }
@@ -182,8 +196,24 @@ export class FunctionPool {
     return pool;
   }
 
+  /** @throws FunctionThrottled */
+  #assertAccountConcurrency(): void {
+    const { accountConcurrency } = this.#options;
+    const pools = [...this.#pools.values()];
+    const reserved = pools.reduce((sum, { reservedConcurrency = 0 }) => sum + reservedConcurrency, 0);
+    const sharing = [...pools, ...this.#retired].filter(({ reservedConcurrency }) => reservedConcurrency === undefined);
+    const executions = sharing.reduce((sum, pool) => sum + pool.executions, 0);
+    const limit = accountConcurrency - reserved;
+    if (executions < limit) return;
+    throw new FunctionThrottled(
+      'ConcurrentInvocationLimitExceeded',
+      `Rate Exceeded: ${executions} executions are in progress, the unreserved concurrency of the account is ${limit}`,
+    );
+  }
+
   #deploy(functions: Resource[]): Map<string, EnvironmentPool> {
-    const options = { ...this.#options, code: this.#code };
+    const assertAccountConcurrency = () => this.#assertAccountConcurrency();
+    const options = { ...this.#options, code: this.#code, assertAccountConcurrency };
     return new Map(
       functions.map((resource) => {
         const definition = defineFunction(resource, this.#template, options);

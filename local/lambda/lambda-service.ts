@@ -151,7 +151,7 @@ async function resultOf(target: EventTarget, event: unknown, requestId: string):
     return { payload: await target.invoke(event, requestId), failed: false };
   } catch (error) {
     if (error instanceof FunctionThrottled) {
-      const details = { Type: 'User', Reason: 'ReservedFunctionConcurrentInvocationLimitExceeded' };
+      const details = { Type: 'User', Reason: error.reason };
       throw new AwsError('TooManyRequestsException', 'Rate Exceeded.', { status: 429, details });
     }
     if (error instanceof EventTooLarge) throw tooLarge(error.message);

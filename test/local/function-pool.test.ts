@@ -76,6 +76,22 @@ describe('an execution environment', () => {
     await pending;
   });
 
+  test.each([
+    ['no function reserves concurrency', undefined, 2],
+    ['a function reserves one execution, in use or not', 1, 1],
+  ])('starts no execution beyond the concurrency of the account: %s', async (_, reserved, shared) => {
+    const gate = await closedGate();
+    const waiting = `exports.handler = async () => { ${gate.statement} }`;
+    const Reserved = { code: counter, properties: { ReservedConcurrentExecutions: reserved } };
+    const { functions } = run({ A: waiting, B: waiting, Reserved }, { accountConcurrency: 2 });
+    const started = ['A', 'B'].slice(0, shared).map((name) => functions.invoke(name, {}));
+    await expect(functions.invoke('B', {})).rejects.toMatchObject({ reason: 'ConcurrentInvocationLimitExceeded' });
+    if (reserved !== undefined) expect(await functions.invoke('Reserved', {})).toBe(1);
+    gate.open();
+    await Promise.all(started);
+    await functions.invoke('B', {});
+  });
+
   test('keeps no timer of its initialization', async () => {
     const clock = fakeClock();
     const { functions } = run({ F: counter }, { clock });
