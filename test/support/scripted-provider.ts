@@ -62,6 +62,15 @@ export async function newClientKey(alg = 'ES256'): Promise<JWK> {
   return { ...(await exportJWK(privateKey)), alg, kid: 'client-key' };
 }
 
+const signingKeyPairs = new Map<string, ReturnType<typeof generateKeyPair>>();
+
+/** All providers of a process have the same keys, because an RSA key takes a tenth of a second of CPU. */
+function signingKeyPair(alg: string, kid: string): ReturnType<typeof generateKeyPair> {
+  const known = signingKeyPairs.get(`${alg} ${kid}`) ?? generateKeyPair(alg, { extractable: true });
+  signingKeyPairs.set(`${alg} ${kid}`, known);
+  return known;
+}
+
 /** Makes the functions of a template sign users in at the provider. */
 export const signInAt = (provider: ScriptedProvider) => (resources: Resources) => {
   for (const { Type, Properties } of Object.values(resources)) {
@@ -145,8 +154,8 @@ export class ScriptedProvider {
   /** Replaces the signing key; only the new one is published. */
   async rotateKey(): Promise<void> {
     const { alg } = this.behaviour;
-    const { privateKey, publicKey } = await generateKeyPair(alg, { extractable: true });
     const kid = `key-${++this.#keys}`;
+    const { privateKey, publicKey } = await signingKeyPair(alg, kid);
     this.#key = { privateKey, jwk: { ...(await exportJWK(publicKey)), kid, alg, use: 'sig' } };
   }
 
