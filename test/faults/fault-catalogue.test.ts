@@ -31,7 +31,7 @@ describe('the catalogue of faults', () => {
     }
   });
 
-  test('rejects a text that occurs twice', () => {
+  test('rejects a passage that occurs twice', () => {
     const fault = { id: 'a:1', group: 'g', file: 'a.ts', text: 'b', replacement: 'c', tests: ['d'] };
     expect(() => planted(fault, 'b b')).toThrow('a:1: a.ts contains "b" 2 times: correct the catalogue');
     expect(planted(fault, 'abd')).toBe('acd');
