@@ -216,6 +216,16 @@ describe('a key that has been fetched', () => {
     await expect(verifier.verify(await token())).rejects.toMatchObject(rejected('unknown_key'));
   });
 
+  test('is not accepted again while the key set is unavailable, once it has left the key set', async () => {
+    await accepted();
+    published = [rsa];
+    minutes(5);
+    await expect(verifier.verify(await token())).rejects.toMatchObject(rejected('unknown_key'));
+    answer = () => ({ status: 503, body: '' });
+    minutes(1);
+    await expect(verifier.verify(await token())).rejects.toThrow(ServiceUnavailableError);
+  });
+
   test('is fetched again at once after an invented key id', async () => {
     await accepted();
     minutes(5);
@@ -285,6 +295,16 @@ test('fetches the key set of an identity provider under the URL of its settings'
   expect(await verifierOf(provider).verify(await token({}, { kid: 'own' }))).toBeDefined();
   expect(asked).toEqual(['/keys?v=1']);
 });
+
+test.each(['nonce', 'at_hash', 'c_hash'])(
+  'rejects an id token of an identity provider by its claim %s',
+  async (claim) => {
+    const provider = trustInProvider({ issuer: origin, audience: `${origin}/mcp`, jwksUri: `${origin}/keys` });
+    const verify = async (claims: object) => verifierOf(provider).verify(await token(claims, { typ: 'JWT' }));
+    expect(await verify({})).toMatchObject({ sub: 'u' });
+    await expect(verify({ [claim]: 'x' })).rejects.toMatchObject(rejected('type'));
+  },
+);
 
 test('repeats the fetch of an identity provider’s discovery document', async () => {
   const document = JSON.stringify({ issuer: origin, jwks_uri: `${origin}/keys` });

@@ -1,3 +1,4 @@
+import { decodeJwt } from 'jose';
 import { callTool, initialize, postMcp, redirectUri, type Tokens } from '../../bench/harness/raw-oauth-client.ts';
 import { userKey } from '../../lambda/core/access/user-key.ts';
 import { Browser } from '../../local/testing/form-browser.ts';
@@ -123,6 +124,24 @@ test.each(['idleExpiresAt', 'absoluteExpiresAt'])('A113: a grant with a past %s 
   await target.put({ ...grant, [name]: now() - 1 } as Item);
   expect(await refusal(await client.refresh(tokens.refresh_token))).toEqual([400, 'invalid_grant']);
   expect((await postMcp(target.origin, tokens.access_token, initialize)).status).toBe(401);
+});
+
+test('A113: sessions, grants and tokens last as long as their settings say', async () => {
+  const { client, tokens } = await target.signedIn();
+  await postMcp(target.origin, tokens.access_token, initialize);
+  const day = 24 * 3600;
+  const grant = await target.item(`G#${grantOf(tokens)}`);
+  const createdAt = Number(grant.createdAt);
+  expect(grant).toMatchObject({ idleExpiresAt: createdAt + 30 * day, absoluteExpiresAt: createdAt + 90 * day });
+  const session = await target.item(`S#${grantOf(tokens)}`);
+  const startedAt = Number(session.startedAt);
+  // An expired session stays as long as its calls, whose rows name it.
+  expect(session).toMatchObject({ expiresAt: startedAt + day, ttl: startedAt + 31 * day });
+  const { iat, exp } = decodeJwt(tokens.access_token);
+  expect([exp! - iat!, tokens.expires_in]).toEqual([3600, 3600]);
+  await target.set(grant, { idleExpiresAt: now() + 60 });
+  expect((await client.refresh(tokens.refresh_token)).status).toBe(200);
+  expect((await target.item(`G#${grantOf(tokens)}`)).idleExpiresAt).toBeGreaterThan(now() + 29 * day);
 });
 
 test('A113: an expired session is replaced by a new one', async () => {
