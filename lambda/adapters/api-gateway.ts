@@ -66,9 +66,20 @@ export type LambdaRuntime = {
     handler: (event: APIGatewayProxyEvent, stream: ResponseStream, context: Context) => Promise<void>,
   ): (...invocation: unknown[]) => Promise<unknown>;
   HttpResponseStream: {
-    from(stream: ResponseStream, metadata: { statusCode: number; headers: Record<string, string> }): ResponseStream;
+    from(stream: ResponseStream, metadata: ResponseMetadata): ResponseStream;
   };
 };
+
+type ResponseMetadata = { statusCode: number; headers: Record<string, string>; cookies?: string[] };
+
+/** `headers` has one value for each name, so several cookies are apart. */
+function metadataOf({ status, headers }: Response | McpResponse): ResponseMetadata {
+  const metadata = { statusCode: status, headers: Object.fromEntries(headers) };
+  const cookies = 'getSetCookie' in headers ? headers.getSetCookie() : [];
+  if (cookies.length < 2) return metadata;
+  const { 'set-cookie': _, ...others } = metadata.headers;
+  return { ...metadata, headers: others, cookies };
+}
 
 /**
  * Streams the response chunk by chunk.
@@ -85,10 +96,7 @@ export async function streamResponse(
   before: Promise<unknown>,
   afterwards: () => Promise<unknown> = async () => undefined,
 ): Promise<void> {
-  const out = runtime.HttpResponseStream.from(stream, {
-    statusCode: response.status,
-    headers: Object.fromEntries(response.headers),
-  });
+  const out = runtime.HttpResponseStream.from(stream, metadataOf(response));
   const write = (chunk: Uint8Array | string) =>
     new Promise<void>((resolve, reject) => out.write(chunk, (error) => (error ? reject(error) : resolve())));
   try {

@@ -1,5 +1,6 @@
 import * as oauth from 'oauth4webapi';
 import {
+  accountNameIn,
   faultOfCode,
   type GroupReader,
   nameIn,
@@ -36,6 +37,11 @@ export type OpenIdSignInOptions = OpenIdClientOptions & {
   scopes: string[];
   /** Further parameters of the authorization request. */
   parameters: Record<string, string>;
+  /**
+   * `prompt` of a sign-in with another account than the one that is signed in (OIDC Core §3.1.2.1).
+   * @default 'login'
+   */
+  accountPrompt?: string | undefined;
   /** The same of a sign-in to the dashboard. */
   dashboard: { scopes: string[]; parameters: Record<string, string> };
   /** The claim with the user's name; only with the setting `showNames`. */
@@ -216,6 +222,7 @@ function userOf({ iss, sub, azp }: oauth.IDToken, { client_id }: oauth.Client): 
 
 export function openIdProvider({
   scopes,
+  accountPrompt = 'login',
   nameClaim,
   redirectUri,
   revokes,
@@ -290,12 +297,13 @@ export function openIdProvider({
         return claims && (groupsIn(claims) ?? []);
       }),
 
-    async signInUrl({ state, nonce, verifier }, purpose = 'grant') {
+    async signInUrl({ state, nonce, verifier }, purpose = 'grant', account = undefined) {
       const request = purpose === 'dashboard' ? client.dashboard : { scopes, parameters: client.parameters };
       const { server } = await provider();
       const url = new URL(server.authorization_endpoint!);
       const parameters = {
         ...request.parameters,
+        ...(account === 'other' ? { prompt: accountPrompt } : account && { login_hint: account.login }),
         response_type: 'code',
         client_id: client.clientId,
         redirect_uri: redirectUri,
@@ -330,8 +338,14 @@ export function openIdProvider({
         const idToken = oauth.getValidatedIdTokenClaims(tokens)!;
         const user = userOf(idToken, client);
         const claims = await completeClaims(idToken, tokens.access_token, user);
+        const account = accountNameIn(claims);
         return {
-          identity: { ...user, groups: groupsIn(claims) ?? [], ...nameIn(claims, nameClaim) },
+          identity: {
+            ...user,
+            groups: groupsIn(claims) ?? [],
+            ...nameIn(claims, nameClaim),
+            ...(account && { account }),
+          },
           tokens: tokensOf(tokens),
         };
       }).catch(failed);

@@ -50,6 +50,7 @@ const upstreamProvider = openIdProvider({
   assertionAudience: environment.IDP_ASSERTION_AUDIENCE,
   scopes: environment.IDP_SCOPES,
   parameters: environment.IDP_PARAMETERS,
+  accountPrompt: environment.IDP_ACCOUNT_PROMPT,
   dashboard: { scopes: environment.IDP_DASHBOARD_SCOPES, parameters: environment.IDP_DASHBOARD_PARAMETERS },
   groupsIn: groupReader(
     { claims: environment.IDP_GROUP_CLAIMS, prefix: environment.IDP_GROUP_PREFIX, kept: environment.IDP_GROUPS },

@@ -143,6 +143,8 @@ export const oauthVariables = {
   IDP_SCOPES: list,
   /** Further parameters of the authorization request. */
   IDP_PARAMETERS: parameters,
+  /** `prompt` of a sign-in with another account; absent: `login`. */
+  IDP_ACCOUNT_PROMPT: optional(text),
   /** The same of a sign-in to the dashboard, which keeps no token. */
   IDP_DASHBOARD_SCOPES: list,
   IDP_DASHBOARD_PARAMETERS: parameters,

@@ -148,6 +148,7 @@ export function identityEnvironment(
     ...refreshEnvironment(provider, namedGroups),
     IDP_SCOPES: scopes.join(' '),
     IDP_PARAMETERS: queryText(parameters),
+    IDP_ACCOUNT_PROMPT: profileOf(provider).accountPrompt,
     IDP_DASHBOARD_SCOPES: dashboard.scopes.join(' '),
     IDP_DASHBOARD_PARAMETERS: queryText(dashboard.parameters),
     IDP_REVOKES: profileOf(provider).revokes ? 'true' : undefined,

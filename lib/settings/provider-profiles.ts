@@ -8,6 +8,11 @@ export type ProviderProfile = {
   scopes: readonly string[];
   /** Further parameters of the authorization request. */
   parameters?: Readonly<Record<string, string>>;
+  /**
+   * `prompt` by which a signed-in user can choose another account, in place of one in `parameters`.
+   * @default - `login`, which every provider supports (OIDC Core §3.1.2.1)
+   */
+  accountPrompt?: string;
   /** Parameters of the authorization request that the provider rejects, with the reason. */
   rejectedParameters?: Readonly<Record<string, string>>;
   /**
@@ -99,6 +104,8 @@ export const providerProfiles = {
   entra: {
     name: 'Microsoft',
     scopes: withRefreshToken,
+    // Microsoft identity platform, "Request an authorization code": one of login, none, consent and select_account.
+    accountPrompt: 'select_account',
     rejectedParameters: { resource: 'together with scopes it causes the error AADSTS9010010' },
     authentication: 'client_secret_post',
     assertionAudience: 'endpoint',
@@ -118,6 +125,8 @@ export const providerProfiles = {
     name: 'Google',
     scopes: ['openid', 'profile', 'email'],
     parameters: { access_type: 'offline', prompt: 'consent' },
+    // Google, "OpenID Connect", prompt: a list of none, consent and select_account; it has no login.
+    accountPrompt: 'select_account consent',
     authentication: 'client_secret_post',
     needsSecret: true,
     issuer: { syntax: /^https:\/\/accounts\.google\.com$/, example: 'https://accounts.google.com' },

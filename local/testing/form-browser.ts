@@ -80,7 +80,8 @@ export function formOf(page: Page): Form {
   const fields: Record<string, string> = {};
   for (const [input] of content.matchAll(/<input[^>]*>/g)) {
     const name = attribute(input, 'name');
-    if (name !== undefined) fields[name] = attribute(input, 'value') ?? '';
+    const isUnchosen = attribute(input, 'type') === 'radio' && !/\schecked\b/.test(input);
+    if (name !== undefined && !isUnchosen) fields[name] = attribute(input, 'value') ?? '';
   }
   return {
     action: new URL(attribute(attributes, 'action') ?? '', page.url).href,

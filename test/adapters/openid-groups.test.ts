@@ -63,7 +63,10 @@ describe('a sign-in', () => {
   test('reads groups and name of the userinfo endpoint when the id token lacks them', async () => {
     behave({ userInfoClaims: { groups: ['staff'], name: 'Ada' } });
     const { identity, tokens } = await signIn(adapterOf({ nameClaim: 'name' }));
-    expect(identity).toEqual({ issuer: provider.issuer, subject: 'ada', groups: ['staff'], name: 'Ada' });
+    expect(identity).toEqual({
+      ...{ issuer: provider.issuer, subject: 'ada', groups: ['staff'], name: 'Ada' },
+      account: { name: 'Ada', isLogin: false },
+    });
     expect(provider.userInfoTokens).toEqual([`Bearer ${tokens.accessToken}`]);
   });
 

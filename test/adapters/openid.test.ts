@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import { openIdProvider, openIdRefresher } from '../../lambda/adapters/openid.ts';
 import {
+  type AccountChoice,
   groupReader,
   ProviderConfigurationError,
   SignInRefusedError,
@@ -33,11 +34,12 @@ async function providerOf(behaviour: Partial<Behaviour>): Promise<ScriptedProvid
 }
 
 const { IDP_ISSUER, IDP_CLIENT_ID, IDP_CLIENT_SECRET_ARN, IDP_AUTHENTICATION, IDP_ASSERTION_AUDIENCE } = oauthVariables;
-const { IDP_SCOPES, IDP_PARAMETERS, IDP_REVOKES, IDP_DASHBOARD_SCOPES, IDP_DASHBOARD_PARAMETERS } = oauthVariables;
+const { IDP_SCOPES, IDP_PARAMETERS, IDP_ACCOUNT_PROMPT, IDP_REVOKES, IDP_DASHBOARD_SCOPES, IDP_DASHBOARD_PARAMETERS } =
+  oauthVariables;
 const { IDP_GROUP_CLAIMS, IDP_GROUP_PREFIX, IDP_GROUPS, IDP_USER_INFO } = oauthVariables;
 const variables = {
   ...{ IDP_ISSUER, IDP_CLIENT_ID, IDP_CLIENT_SECRET_ARN, IDP_AUTHENTICATION, IDP_ASSERTION_AUDIENCE },
-  ...{ IDP_SCOPES, IDP_PARAMETERS, IDP_REVOKES, IDP_DASHBOARD_SCOPES, IDP_DASHBOARD_PARAMETERS },
+  ...{ IDP_SCOPES, IDP_PARAMETERS, IDP_ACCOUNT_PROMPT, IDP_REVOKES, IDP_DASHBOARD_SCOPES, IDP_DASHBOARD_PARAMETERS },
   ...{ IDP_GROUP_CLAIMS, IDP_GROUP_PREFIX, IDP_GROUPS, IDP_USER_INFO },
 };
 
@@ -62,6 +64,7 @@ function adapterOf({ issuer, behaviour, clientKey }: ScriptedProvider, settings:
     assertionAudience: environment.IDP_ASSERTION_AUDIENCE,
     scopes: environment.IDP_SCOPES,
     parameters: environment.IDP_PARAMETERS,
+    accountPrompt: environment.IDP_ACCOUNT_PROMPT,
     dashboard: { scopes: environment.IDP_DASHBOARD_SCOPES, parameters: environment.IDP_DASHBOARD_PARAMETERS },
     groupsIn: groupReader(
       { claims: environment.IDP_GROUP_CLAIMS, prefix: environment.IDP_GROUP_PREFIX, kept: environment.IDP_GROUPS },
@@ -105,6 +108,8 @@ type Case = {
   groups: string[];
   /** Whether the provider receives a revocation. */
   revokes: boolean;
+  /** `prompt` that asks for another account. @default 'login' */
+  accountPrompt?: string;
 };
 
 const cases: Record<ProviderProfileName, Case> = {
@@ -166,6 +171,7 @@ const cases: Record<ProviderProfileName, Case> = {
     },
     groups: ['6c2e…', 'Reader'],
     revokes: false,
+    accountPrompt: 'select_account',
   },
   google: {
     behaviour: {
@@ -176,6 +182,7 @@ const cases: Record<ProviderProfileName, Case> = {
     },
     groups: [],
     revokes: false,
+    accountPrompt: 'select_account consent',
   },
   keycloak: {
     behaviour: {
@@ -193,7 +200,7 @@ const cases: Record<ProviderProfileName, Case> = {
 
 describe.each(Object.entries(cases) as [ProviderProfileName, Case][])(
   'the profile %s',
-  (profile, { behaviour, settings, groups, revokes }) => {
+  (profile, { behaviour, settings, groups, revokes, accountPrompt = 'login' }) => {
     const start = async () => {
       const provider = await providerOf(behaviour);
       return { provider, adapter: adapterOf(provider, { profile, ...settings }) };
@@ -205,6 +212,16 @@ describe.each(Object.entries(cases) as [ProviderProfileName, Case][])(
       expect(identity).toEqual({ issuer: provider.issuer, subject: 'ada', groups });
       expect(provider.authorizationRequest.get('code_challenge_method')).toBe('S256');
       expect(Object.fromEntries(provider.authorizationRequest)).toMatchObject(settings?.parameters ?? {});
+    });
+
+    test('asks for another account, or names the account to sign in with', async () => {
+      const { adapter } = await start();
+      const secrets = { state: randomToken(), nonce: randomToken(), verifier: randomToken() };
+      const sent = async (account: AccountChoice) =>
+        new URL(await adapter.signInUrl(secrets, 'grant', account)).searchParams;
+      const [other, known] = [await sent('other'), await sent({ login: 'ada@example.com' })];
+      expect([other.get('prompt'), other.get('login_hint')]).toEqual([accountPrompt, null]);
+      expect(known.get('login_hint')).toBe('ada@example.com');
     });
 
     test('gives no refresh token for a sign-in to the dashboard, unless it gives one for every sign-in', async () => {

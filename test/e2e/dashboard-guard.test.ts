@@ -158,7 +158,10 @@ describe('a request is rejected', () => {
     const response = await leaving.post('sign-out');
     expect([response.status, response.headers.getSetCookie()]).toEqual([
       200,
-      ['dashboard=; Path=/; HttpOnly; SameSite=Strict; Max-Age=0'],
+      [
+        'dashboard=; Path=/; HttpOnly; SameSite=Strict; Max-Age=0',
+        'account=; Path=/; HttpOnly; SameSite=Lax; Max-Age=0',
+      ],
     ]);
     expect(await statusAndCode(await leaving.request('me'))).toEqual([401, 'signed_out']);
     expect((await ada.request('me')).status).toBe(200);

@@ -1,4 +1,5 @@
-import { redirectUri } from '../../bench/harness/raw-oauth-client.ts';
+import { type OAuthClient, redirectUri } from '../../bench/harness/raw-oauth-client.ts';
+import { accountCookie } from '../../lambda/core/identity/known-account.ts';
 import { Browser, formOf, type Page } from '../../local/testing/form-browser.ts';
 import { TestCloud } from '../support/test-cloud.ts';
 import { answerAt, expectPage, grantOf, open } from '../support/wire-checks.ts';
@@ -8,6 +9,7 @@ jest.setTimeout(60_000);
 let target: TestCloud;
 beforeAll(async () => {
   target = await TestCloud.start();
+  accounts = await target.client();
 });
 afterAll(() => target?.stop());
 
@@ -42,6 +44,136 @@ test('A42: the consent page is shown for every client and every request, despite
       expect(page.html).toContain(`Connect “${name}”?`);
     }
   }
+});
+
+/** The client of the tests on accounts. */
+let accounts: OAuthClient;
+
+/** The consent page in a browser that may have signed in. */
+const consentIn = (browser: Browser) => browser.open(accounts.authorizationUrl(), redirectUri);
+
+/** Approves, and stops at the identity provider. */
+const approve = (browser: Browser, page: Page, fields = {}) =>
+  browser.submit(page, { answer: 'approve', ...fields }, redirectUri);
+
+const signIn = (browser: Browser, page: Page, user: string) =>
+  browser.submit(page, { username: user, password: user }, redirectUri);
+
+/** A browser in which the user has signed in. */
+async function browserOf(user: string): Promise<Browser> {
+  const browser = new Browser();
+  await signIn(browser, await approve(browser, await consentIn(browser)), user);
+  return browser;
+}
+
+/** The radio buttons with their text: `*` marks the chosen one. */
+const choices = ({ html }: Page) =>
+  Array.from(
+    html.matchAll(/<label><input type="radio"[^>]*?( checked)?>(.*?)<\/label>/g),
+    ([, chosen, label = '']) => (chosen ? '*' : '') + label.replace(/<[^>]*>/g, ''),
+  );
+
+async function userOf(page: Page): Promise<unknown> {
+  const tokens = await (await accounts.redeem(answerAt(page).code!)).json();
+  return (await target.item(`G#${grantOf(tokens as { refresh_token: string })}`)).subject;
+}
+
+const authorizationRequestAt = (url: string) => new URL(url).searchParams;
+
+test('A42: the consent page shows no account in a browser that has not signed in', async () => {
+  const page = await consentIn(new Browser());
+  expect(choices(page)).toEqual([]);
+  expect(page.html).toContain('You sign in with');
+});
+
+test('A42: the consent page shows the account of the last sign-in, and offers another one', async () => {
+  const page = await consentIn(await browserOf('ada'));
+  expect(choices(page)).toEqual(['*ada@example.com', 'another account']);
+});
+
+test('A42: the account cookie is bound to the host, hidden from scripts, and limited to 30 days', () => {
+  expect(accountCookie('https://mcp.example').set('x', 30 * 86400)).toBe(
+    '__Host-account=x; Path=/; HttpOnly; SameSite=Lax; Secure; Max-Age=2592000',
+  );
+});
+
+test('A42: an approval of the shown account names it to the provider, which signs it in without a page', async () => {
+  const browser = await browserOf('ada');
+  const page = await consentIn(browser);
+  const provider = await browser.copy().submit(page, { answer: 'approve' }, 'http://localhost:');
+  expect(authorizationRequestAt(provider.url).get('login_hint')).toBe('ada@example.com');
+  expect(authorizationRequestAt(provider.url).get('prompt')).toBeNull();
+  expect(answerAt(await approve(browser, page))).toMatchObject({ code: expect.stringMatching(/^hac1_/) });
+});
+
+test('A42: a user can approve another account, which the provider then asks for', async () => {
+  const browser = await browserOf('ada');
+  const page = await approve(browser, await consentIn(browser), { account: 'other' });
+  expect(page.html).toContain('name="password"');
+  const [here, elsewhere] = [await signIn(browser, page, 'grace'), await signIn(...(await atProvider()), 'grace')];
+  expect(await userOf(here)).toBe(await userOf(elsewhere));
+  expect(choices(await consentIn(browser))).toEqual(['*grace@example.com', 'another account']);
+});
+
+/** A new browser at the provider's sign-in. */
+async function atProvider(): Promise<[Browser, Page]> {
+  const browser = new Browser();
+  return [browser, await approve(browser, await consentIn(browser))];
+}
+
+test('A42: a sign-in as another user than the approved account creates no grant, and asks again', async () => {
+  const browser = await browserOf('ada');
+  const page = await consentIn(browser);
+  await switchProviderSession(browser, 'grace');
+  const before = await target.items('G#');
+  const asked = await approve(browser, page);
+  expect(asked.html).toContain('You are signed in as <strong>grace@example.com</strong>. Nothing was connected yet.');
+  expect(choices(asked)).toEqual(['*grace@example.com', 'another account']);
+  expect(new URL(asked.url).pathname).toBe('/authorize');
+  expect(await target.items('G#')).toEqual(before);
+  const back = await approve(browser, asked);
+  expect(answerAt(back)).toMatchObject({ state: 'the-state', code: expect.stringMatching(/^hac1_/) });
+  expect((await consentIn(browser)).html).not.toContain('Nothing was connected yet');
+});
+
+/** Signs another user in at the provider alone: the callback does not reach Holdfast. */
+async function switchProviderSession(browser: Browser, user: string): Promise<void> {
+  const page = await approve(browser, await consentIn(browser), { account: 'other' });
+  const { url } = await browser.submit(page, { username: user, password: user }, `${target.origin}/callback`);
+  expect(url).toContain('code=');
+}
+
+test('A42: a request for another account that ends with the shown one creates no grant, and asks again', async () => {
+  const browser = await browserOf('ada');
+  const page = await approve(browser, await consentIn(browser), { account: 'other' });
+  const before = await target.items('G#');
+  const asked = await signIn(browser, page, 'ada');
+  expect(choices(asked)).toEqual(['*ada@example.com', 'another account']);
+  expect(await target.items('G#')).toEqual(before);
+});
+
+test.each([
+  [
+    'another account',
+    (value: string) => `${Buffer.from('{"user":"x","name":"eve"}').toString('base64url')}.${value.split('.')[1]}`,
+  ],
+  ['another signature', (value: string) => `${value.split('.')[0]}.${'x'.repeat(43)}`],
+  ['no signature', (value: string) => value.split('.')[0]!],
+  ['markup', () => '<script>alert(1)</script>'],
+])('A42: an account cookie with %s is ignored', async (_what, forge) => {
+  const browser = await browserOf('ada');
+  const value = /account=([^;]+)/.exec(browser.cookieHeader(target.origin))![1]!;
+  const { status, text } = await fetch(accounts.authorizationUrl(), {
+    headers: { cookie: `account=${forge(value)}` },
+  }).then(async (response) => ({ status: response.status, text: await response.text() }));
+  expect(status).toBe(200);
+  expect(text).not.toMatch(/type="radio"|eve|alert/);
+});
+
+test('A42: the table and the logs contain no name of an account', async () => {
+  const browser = await browserOf('ada');
+  await approve(browser, await consentIn(browser));
+  expect(JSON.stringify(await target.items(''))).not.toContain('ada@example.com');
 });
 
 test('A43: the callback in another browser than the one that consented is rejected and ends the sign-in', async () => {

@@ -64,7 +64,11 @@ test('P4: over https, cookies are bound to the host and the step, and hidden fro
     expect.stringMatching(/^__Host-consent-[\w-]{16}=; .*; Secure; Max-Age=0$/),
     expect.stringMatching(form('sign-in')),
   ]);
-  expect(back.cookies).toEqual([expect.stringMatching(/^__Host-sign-in-[\w-]{16}=; .*; Secure; Max-Age=0$/)]);
+  expect(back.cookies).toEqual([
+    expect.stringMatching(/^__Host-sign-in-[\w-]{16}=; .*; Secure; Max-Age=0$/),
+    // The provider states no name.
+    '__Host-account=; Path=/; HttpOnly; SameSite=Lax; Secure; Max-Age=0',
+  ]);
 });
 
 test('RS9: a genuine token for another resource is rejected', async () => {

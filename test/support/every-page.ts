@@ -1,3 +1,4 @@
+import type { KnownAccount } from '../../lambda/core/identity/known-account.ts';
 import type { AuthorizationRequest } from '../../lambda/core/oauth/authorization-flow.ts';
 import { type ClientIdentity, displayName } from '../../lambda/core/oauth/clients/oauth-client.ts';
 import type { FacadeRules } from '../../lambda/core/oauth/facade.ts';
@@ -13,6 +14,7 @@ export const given = {
   publicUrl: 'https://mcp.zebra.example',
   name: 'Zebras & <Zoos>',
   identityProvider: 'Zebra Sign-in',
+  account: 'zoe@<zebra>.example',
   identityProviderScopes: ['openid', 'profile', 'email', 'offline_access', 'https://zebra.example/<stripes>'],
   targets: {
     'http://127.0.0.1:33418/callback': '127.0.0.1',
@@ -54,7 +56,13 @@ const identities: ClientIdentity[] = [
 
 const problems = Object.keys(oauthPageText.problems) as PageProblem[];
 
-function consent(change: Partial<AuthorizationRequest> = {}, changedRules: Partial<FacadeRules> = {}) {
+const account: KnownAccount = { user: 'zoe', name: given.account, isLogin: true };
+
+function consent(
+  change: Partial<AuthorizationRequest> = {},
+  changedRules: Partial<FacadeRules> = {},
+  known?: KnownAccount,
+) {
   const request: AuthorizationRequest = {
     client: 'id',
     clientName: given.client,
@@ -64,7 +72,7 @@ function consent(change: Partial<AuthorizationRequest> = {}, changedRules: Parti
     challenge: 'x',
     ...change,
   };
-  return consentPage(request, { ...pageRules, ...changedRules }, 'the-handle', 'cookie=x');
+  return consentPage(request, { ...pageRules, ...changedRules }, 'the-handle', 'cookie=x', known);
 }
 
 /** A name as long as a registration keeps it. */
@@ -81,11 +89,12 @@ const fourScopes: FacadeRules['scopes'] = {
   tools: {},
 };
 
-/** The consent page with the most that it shows at once: the longest name, four scopes, an icon, a loopback redirect. */
+/** The consent page with the most that it shows at once: the longest name, four scopes, an icon, a loopback redirect, an account. */
 export const fullestConsent = (): Promise<Response> =>
   consent(
     { clientName: longestName, clientIdentity: { kind: 'self-registered' }, scopes: Object.keys(fourScopes.scopes) },
     { scopes: fourScopes, upstreamProviderName: 'Amazon Cognito' },
+    account,
   );
 
 /** The error page of a problem. The pages of a failure are those of the errors that fail. */
@@ -115,6 +124,8 @@ export async function everyPage(): Promise<[string, Response][]> {
       `consent where users are shown: ${nameClaim}`,
       consent({}, { nameClaim }),
     ]),
+    ['consent with an account', consent({ scopes }, {}, account)],
+    ['consent with an unexpected account', consent({ scopes }, {}, { ...account, isUnexpected: true })],
     ...problems.map((problem): [string, Promise<Response>] => [`error ${problem}`, errorOf(problem)]),
     ...problems.map((problem): [string, Promise<Response>] => [
       `error of the dashboard ${problem}`,

@@ -1,5 +1,6 @@
 import { revokeUser } from '../admin/revocation.ts';
 import { sessionList, sessionSummaryById } from '../admin/session-list.ts';
+import { accountCookie } from '../identity/known-account.ts';
 import { logFailure } from '../support/failure-log.ts';
 import type { Logger } from '../support/logger.ts';
 import { RETRY_AFTER_SECONDS } from '../support/service-unavailable-error.ts';
@@ -86,7 +87,8 @@ async function handleApiRequest(dashboard: Dashboard, request: Request, path: st
     if (!endpoint)
       throw new DashboardError('method_not_allowed', `Use ${atPath.map(({ method }) => method).join(', ')}`);
     const id = decodePathSegment(endpoint.path.exec(path)?.[1] ?? '');
-    return jsonResponse(await endpoint.respond(dashboard, visitor, request, id));
+    const body = await endpoint.respond(dashboard, visitor, request, id);
+    return body instanceof Response ? body : jsonResponse(body);
   } catch (error) {
     return errorResponse(error, dashboard.log);
   }
@@ -95,7 +97,9 @@ async function handleApiRequest(dashboard: Dashboard, request: Request, path: st
 async function signOut(dashboard: Dashboard, request: Request): Promise<Response> {
   const { cookieHash } = await visitorOf(request, dashboard);
   await dashboard.dashboardSessions.endDashboardSession(cookieHash);
-  return jsonResponse({}, { headers: { 'Set-Cookie': dashboardCookie(dashboard.publicUrl).clear() } });
+  const response = jsonResponse({}, { headers: { 'Set-Cookie': dashboardCookie(dashboard.publicUrl).clear() } });
+  response.headers.append('Set-Cookie', accountCookie(dashboard.publicUrl).clear());
+  return response;
 }
 
 async function me({ userNames, retentionDays }: Dashboard, visitor: Visitor): Promise<Me> {
@@ -193,13 +197,17 @@ async function revokeAll(dashboard: Dashboard, visitor: Visitor, request: Reques
 const revokeAllOf = (dashboard: Dashboard, visitor: Visitor, user: string) =>
   revokeUser(user, dashboard, dashboard.seconds(), user === visitor.user ? visitor.cookieHash : undefined);
 
-/** Revokes first, so that no items are added meanwhile. The dashboard session of the user is erased as well. */
-async function erase(dashboard: Dashboard, visitor: Visitor, request: Request): Promise<ErasedCount> {
+/**
+ * Revokes first, so that no items are added meanwhile. The dashboard session of the user is erased as well, and the browser
+ * of users who erase their own data forgets their account.
+ */
+async function erase(dashboard: Dashboard, visitor: Visitor, request: Request): Promise<Response> {
   const user = visibleUser(visitor, parse(userSchema, await readBody(request)).user) ?? visitor.user;
   await revokeAllOf(dashboard, visitor, user);
-  const erased = await dashboard.erasure.erase(user, ERASED_PER_REQUEST, dashboard.now());
+  const erased: ErasedCount = await dashboard.erasure.erase(user, ERASED_PER_REQUEST, dashboard.now());
   if (erased.done) dashboard.log('user_erased', { byOwner: user !== visitor.user });
-  return erased;
+  const isOwn = erased.done && user === visitor.user;
+  return jsonResponse(erased, isOwn ? { headers: { 'Set-Cookie': accountCookie(dashboard.publicUrl).clear() } } : {});
 }
 
 function decodePathSegment(text: string): string {

@@ -12,7 +12,20 @@ export type UpstreamIdentity = UpstreamUser & {
   groups: string[];
   /** The name claim; only with the setting `showNames`, and when the provider sends it. */
   name?: string;
+  /** Absent when the provider states no name. */
+  account?: AccountName;
 };
+
+/** The name of an account at the identity provider, for its own user. Holdfast does not store it. */
+export type AccountName = {
+  /** Visible text. */
+  name: string;
+  /** Whether the name identifies the account at the provider's sign-in (`login_hint`, OIDC Core §3.1.2.1). */
+  isLogin: boolean;
+};
+
+/** The account that a user chose on the consent page: the value for `login_hint`, or any but the shown one. */
+export type AccountChoice = { login: string } | 'other';
 
 /** Secrets that bind the authorization response to one sign-in (RFC 6749 §10.12, OIDC Core §15.5.2, RFC 7636). */
 export type SignInSecrets = { state: string; nonce: string; verifier: string };
@@ -25,8 +38,9 @@ export interface UpstreamProvider {
   /**
    * URL of the authorization request (authorization code flow, PKCE S256, nonce).
    * @param purpose a sign-in to the dashboard requests nothing beyond the user's identity. @default 'grant'
+   * @param account the account to sign in with. @default - the provider decides
    */
-  signInUrl(secrets: SignInSecrets, purpose?: 'grant' | 'dashboard'): Promise<string>;
+  signInUrl(secrets: SignInSecrets, purpose?: 'grant' | 'dashboard', account?: AccountChoice): Promise<string>;
   /**
    * Redeems the authorization response: checks state, nonce, `iss` and the id token's signature, audience and lifetime.
    * @throws SignInRefusedError when the provider rejects it or a check fails
@@ -176,3 +190,18 @@ export function nameIn(claims: Readonly<Record<string, unknown>>, claim: string 
   const name = typeof value === 'string' ? shorten(visibleText(value), LONGEST_NAME) : '';
   return name === '' ? {} : { name };
 }
+
+/**
+ * The name by which users know their account: a verified e-mail address, or the user name (OIDC Core §5.1), or else the
+ * display name. An unverified address could be that of another user.
+ */
+export function accountNameIn(claims: Readonly<Record<string, unknown>>): AccountName | undefined {
+  const isVerified = claims.email_verified === true || claims.email_verified === 'true';
+  const login = textOf(isVerified ? claims.email : undefined) ?? textOf(claims.preferred_username);
+  const name = login ?? textOf(claims.name);
+  if (name === undefined) return undefined;
+  const shown = shorten(visibleText(name), LONGEST_NAME);
+  return shown === '' ? undefined : { name: shown, isLogin: shown === login };
+}
+
+const textOf = (claim: unknown) => (typeof claim === 'string' && claim !== '' ? claim : undefined);

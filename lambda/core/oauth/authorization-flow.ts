@@ -14,6 +14,8 @@ export type AuthorizationRequest = {
   scopes: string[];
   /** PKCE S256 challenge. */
   challenge: string;
+  /** The user whose account the consent page showed; absent where the browser knew none. */
+  account?: string;
 };
 
 /** Binds a step of the flow to one browser: `browser` is the digest of the cookie that only this browser holds. */
@@ -37,6 +39,8 @@ export type ConsentAnswer = 'approve' | 'deny';
 /** The data of a `state` that the identity provider returns, after consent or for a sign-in to the dashboard. */
 export type UpstreamState = (AuthorizationRequest | DashboardRequest) &
   BrowserBinding & {
+    /** The user chose another account than the shown one. */
+    isOtherAccount?: boolean;
     /** When the sign-in created its grant or its dashboard session. */
     completedAt?: number;
   };

@@ -19,12 +19,12 @@ test('the consent page shows at most 90 words at once', async () => {
   }
 });
 
-test('the consent page shows server, client, its identity, host, permissions and provider at once', async () => {
+test('the consent page shows server, client, its identity, host, permissions, provider and account at once', async () => {
   const shown = wordsAtOnce(await (await fullestConsent()).text()).join(' ');
   expect(shown).toContain('Zebras &amp; &lt;Zoos&gt;');
   expect(shown).toContain('Connect “Zebra Assistant for the Whole Team, wit…”?');
   expect(shown).toContain('Its name has not been verified.');
   expect(shown).toContain('After sign-in you return to 127.0.0.1 a program on this computer');
   expect(shown).toContain('Write and delete your zebra notes');
-  expect(shown).toContain('You sign in with Amazon Cognito');
+  expect(shown).toContain('You sign in with Amazon Cognito as zoe@&lt;zebra&gt;.example');
 });

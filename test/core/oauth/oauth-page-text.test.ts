@@ -24,6 +24,7 @@ const technical = [`invalid_request: ${given.errorDescription}`, 'server_error',
 const inserted = [
   given.name,
   given.identityProvider,
+  given.account,
   `${given.publicUrl}/mcp`,
   ...given.scopes,
   ...Object.entries(given.targets).flat(),
@@ -61,5 +62,5 @@ test('every readable text of every page is in the text file, or is an inserted v
 });
 
 test('inserted values never become markup', async () => {
-  for (const { html } of await readPages()) expect(html).not.toMatch(/<Client>|& zoos/);
+  for (const { html } of await readPages()) expect(html).not.toMatch(/<Client>|& zoos|<zebra>/);
 });

@@ -1,5 +1,6 @@
 import { redirectUseFault } from '../../../shared/redirect-uri-rules.ts';
 import { defaultScope } from '../../../shared/scope-set.ts';
+import { knownAccount } from '../../identity/known-account.ts';
 import { randomToken, sha256 } from '../../support/crypto.ts';
 import { type AuthorizationRequest, BROWSER_STEP_SECONDS } from '../authorization-flow.ts';
 import { errorLocation, redirectErrorToClient } from '../client-redirect.ts';
@@ -59,20 +60,22 @@ function isListed({ identity }: Client, { clientDocuments, dynamicRegistration }
 
 /** Stores the request, bound to this browser, and shows the consent page. */
 async function askForConsent(
-  { flows, now, rules }: Facade,
+  { flows, macKey, now, rules }: Facade,
   request: Request,
   authorization: AuthorizationRequest,
 ): Promise<Response> {
+  const account = await knownAccount(request, { key: macKey, publicUrl: rules.publicUrl, now: now() });
   const handle = randomToken();
   const handleHash = await sha256(handle);
   const cookie = browserCookie('consent', handleHash, rules.publicUrl);
   const secret = randomToken();
   await flows.putAuthorizationRequest(handleHash, {
     ...authorization,
+    ...(account && { account: account.user }),
     browser: await sha256(secret),
     expiresAt: now() + BROWSER_STEP_SECONDS,
   });
-  const page = await consentPage(authorization, rules, handle, cookie.set(secret, BROWSER_STEP_SECONDS));
+  const page = await consentPage(authorization, rules, handle, cookie.set(secret, BROWSER_STEP_SECONDS), account);
   for (const cleared of clearOldest(request, 'consent', rules.publicUrl)) page.headers.append('Set-Cookie', cleared);
   return page;
 }

@@ -1,5 +1,6 @@
 import { userKey } from '../../access/user-key.ts';
 import { DASHBOARD_SESSION_SECONDS, dashboardCookie } from '../../dashboard/dashboard-session.ts';
+import { accountCookie, setAccountCookie } from '../../identity/known-account.ts';
 import type { SignInSecrets, UpstreamIdentity, UpstreamTokens } from '../../identity/upstream-provider.ts';
 import { randomId, sha256 } from '../../support/crypto.ts';
 import { throughOutage } from '../../support/outage-patience.ts';
@@ -37,7 +38,10 @@ type BrowserSignIn = {
 };
 
 /** The signed-in user. */
-type SignedIn = { identity: UpstreamIdentity; tokens: UpstreamTokens; user: string; sealedName: string | undefined };
+type SignedIn = { identity: UpstreamIdentity; tokens: UpstreamTokens; user: string };
+
+/** @property sealedName as `User.sealedName` */
+type NamedSignIn = SignedIn & { sealedName: string | undefined };
 
 /** Prepared before the redemption, because the preparation may fail. */
 type PreparedGrant = { id: string; seal: (text: string) => Promise<string> };
@@ -97,17 +101,17 @@ async function returnedSignIn(
   return complete(facade, signIn, response, headers);
 }
 
-/** Redeems the provider's response and stores the result. */
+/** Redeems the provider's response and stores the result, unless an earlier request has done so. */
 async function complete(
   facade: Facade,
   signIn: ReturnedSignIn,
   response: URLSearchParams,
   headers: Headers,
 ): Promise<Response> {
-  const { flows, upstreamProvider, userNames, sealer, now } = facade;
+  const { flows, upstreamProvider, userNames, macKey, sealer, now } = facade;
   const { stateHash, upstream, secrets } = signIn;
   const isCompleted = upstream.completedAt !== undefined;
-  await userNames?.load();
+  await Promise.all([userNames?.load(), macKey.load()]);
   const id = randomId();
   const prepared = { id, seal: await sealer.prepare({ purpose: 'upstream', grant: id }) };
   const code = response.get('code');
@@ -119,8 +123,7 @@ async function complete(
   }
   if (isCompleted) return completedResponse(facade, signIn, headers);
   try {
-    const redeemed = await upstreamProvider.redeem(response, secrets);
-    await store(facade, signIn, redeemed, prepared);
+    return await redeemed(facade, signIn, response, prepared, headers);
   } catch (error) {
     // After an outage the browser keeps its cookie, so that the same callback continues the sign-in.
     const isOutage = error instanceof ServiceUnavailableError;
@@ -128,19 +131,74 @@ async function complete(
     if ('dashboard' in upstream) throw error;
     return redirectErrorToClient(facade, upstream, error, isOutage ? new Headers() : headers);
   }
+}
+
+/** Redeems the code, and stores the result if the user approved this account. */
+async function redeemed(
+  facade: Facade,
+  signIn: ReturnedSignIn,
+  response: URLSearchParams,
+  prepared: PreparedGrant,
+  headers: Headers,
+): Promise<Response> {
+  const { upstream, secrets } = signIn;
+  const { identity, tokens } = await facade.upstreamProvider.redeem(response, secrets);
+  const user = await userKey(identity.issuer, identity.subject);
+  if (!('dashboard' in upstream) && !isApprovedAccount(upstream, user)) {
+    headers.append('Set-Cookie', await accountCookieOf(facade, { ...identity, user }, 'unexpected'));
+    return redirect(authorizationUrl(upstream, facade.rules.publicUrl), headers);
+  }
+  await store(facade, signIn, { identity, tokens, user }, prepared);
+  headers.append('Set-Cookie', await accountCookieOf(facade, { ...identity, user }));
   return completedResponse(facade, signIn, headers);
+}
+
+/**
+ * Whether the user approved this account: the one that the consent page showed, or any other one if the user chose another.
+ * A page that showed no account approves any. An account that the provider signed in without a page, by its own session, gets
+ * no grant that the user did not approve: the consent page asks again, with the new account. The state stays as it is: a
+ * repeated callback ends here too, and the browser has no cookie for it.
+ */
+const isApprovedAccount = ({ account, isOtherAccount = false }: UpstreamState & AuthorizationRequest, user: string) =>
+  account === undefined || (account === user) !== isOtherAccount;
+
+/** The client's request, to ask its user again. The resource and the response type have one value each. */
+function authorizationUrl(
+  { client, redirectUri, state, scopes, challenge }: AuthorizationRequest,
+  publicUrl: string,
+): string {
+  const parameters = new URLSearchParams({
+    client_id: client,
+    redirect_uri: redirectUri,
+    response_type: 'code',
+    scope: scopes.join(' '),
+    code_challenge: challenge,
+    code_challenge_method: 'S256',
+    ...(state !== undefined && { state }),
+  });
+  return `${publicUrl}/authorize?${parameters}`;
+}
+
+/** The `Set-Cookie` by which this browser knows the account, or that deletes the cookie where it has no name. */
+async function accountCookieOf(
+  { macKey: key, now, rules: { publicUrl } }: Facade,
+  { account, user }: Pick<UpstreamIdentity, 'account'> & { user: string },
+  unexpected?: 'unexpected',
+): Promise<string> {
+  if (account === undefined) return accountCookie(publicUrl).clear();
+  const known = { ...account, user, ...(unexpected && { isUnexpected: true }) };
+  return setAccountCookie(known, { key, publicUrl, now: now() });
 }
 
 /** Stores the grant or the dashboard session, and completes the sign-in. */
 async function store(
   facade: Facade,
   signIn: ReturnedSignIn,
-  { identity, tokens }: { identity: UpstreamIdentity; tokens: UpstreamTokens },
+  { identity, tokens, user }: SignedIn,
   prepared: PreparedGrant,
 ): Promise<void> {
   const { flows, userNames, clock } = facade;
   const { stateHash, upstream } = signIn;
-  const user = await userKey(identity.issuer, identity.subject);
   const sealedName = userNames && identity.name ? await userNames.seal(identity.name, user) : undefined;
   const signedIn = { identity, tokens, user, sealedName };
   const write =
@@ -172,7 +230,7 @@ const codeOf = (credential: string) => `hac1_${credential}`;
 async function dashboardSessionOf(
   { dashboardSessions, now }: Facade,
   { stateHash, credential }: ReturnedSignIn,
-  { identity, user, sealedName }: SignedIn,
+  { identity, user, sealedName }: NamedSignIn,
 ): Promise<() => Promise<boolean>> {
   const cookieHash = await sha256(credential);
   const expiresAt = now() + DASHBOARD_SESSION_SECONDS;
@@ -185,7 +243,7 @@ async function grantOf(
   { grants, now, rules }: Facade,
   { stateHash, credential }: ReturnedSignIn,
   { client, clientName, redirectUri, challenge, scopes }: AuthorizationRequest,
-  { identity, tokens, user, sealedName }: SignedIn,
+  { identity, tokens, user, sealedName }: NamedSignIn,
   { id, seal }: PreparedGrant,
 ): Promise<() => Promise<boolean>> {
   const at = now();

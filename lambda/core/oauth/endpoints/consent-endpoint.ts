@@ -1,3 +1,5 @@
+import { knownAccount } from '../../identity/known-account.ts';
+import type { AccountChoice } from '../../identity/upstream-provider.ts';
 import { sha256 } from '../../support/crypto.ts';
 import { ServiceUnavailableError } from '../../support/service-unavailable-error.ts';
 import {
@@ -47,11 +49,18 @@ export async function consentEndpoint(facade: Facade, request: Request): Promise
     await derivedSecret('state', handle, cookie),
     await derivedSecret('sign-in', handle, cookie),
   ];
-  // This needs the provider's discovery document: if the provider does not respond, the authorization request stays open.
-  const signInUrl = await upstreamProvider.signInUrl(await signInSecrets(state, secret));
   const { answer: _, answeredAt, ...authorization } = await openRequest(facade, question);
+  const isOtherAccount = authorization.account !== undefined && form.get('account') === 'other';
+  const account = isOtherAccount ? 'other' : await shownAccount(facade, request, authorization.account);
+  // This needs the provider's discovery document: if the provider does not respond, the authorization request stays open.
+  const signInUrl = await upstreamProvider.signInUrl(await signInSecrets(state, secret), 'grant', account);
   const [stateHash, browser] = [await sha256(state), await sha256(secret)];
-  const following = { ...authorization, browser, expiresAt: now() + BROWSER_STEP_SECONDS };
+  const following = {
+    ...authorization,
+    ...(isOtherAccount && { isOtherAccount }),
+    browser,
+    expiresAt: now() + BROWSER_STEP_SECONDS,
+  };
   try {
     await recordAnswer(facade, question, answer, { stateHash, state: following });
   } catch (error) {
@@ -62,6 +71,17 @@ export async function consentEndpoint(facade: Facade, request: Request): Promise
   const signInCookie = browserCookie('sign-in', stateHash, rules.publicUrl);
   headers.append('Set-Cookie', signInCookie.set(secret, BROWSER_STEP_SECONDS));
   return redirect(signInUrl, headers);
+}
+
+/** The account that the consent page showed, if it is still that of the browser and the provider knows it by name. */
+async function shownAccount(
+  { macKey, now, rules }: Facade,
+  request: Request,
+  user: string | undefined,
+): Promise<AccountChoice | undefined> {
+  if (user === undefined) return undefined;
+  const account = await knownAccount(request, { key: macKey, publicUrl: rules.publicUrl, now: now() });
+  return account?.user === user && account.isLogin ? { login: account.name } : undefined;
 }
 
 /** An authorization request in the browser that showed its consent page. */

@@ -32,6 +32,13 @@ export const oauthPageText = {
     loopbackWarning: 'Approve only if you have just started to connect it yourself.',
     scopes: 'The app may',
     signInWith: (provider: string) => `You sign in with ${provider}.`,
+    account: {
+      /** Before the name of the account, and the choice of another. */
+      signInAs: (provider: string) => `You sign in with ${provider} as`,
+      other: 'another account',
+      /** The provider signed in with another account than the approved one. */
+      unexpected: (name: string) => `You are signed in as ${name}. Nothing was connected yet.`,
+    },
     approve: 'Approve',
     deny: 'Deny',
     /** Opens what follows. */

@@ -1,5 +1,6 @@
 import { type Branding, DEFAULT_NAME } from '../../../shared/branding.ts';
 import { pointsToLoopback } from '../../../shared/loopback.ts';
+import type { KnownAccount } from '../../identity/known-account.ts';
 import { bytes } from '../../support/crypto.ts';
 import { escaped } from '../../support/escaped-html.ts';
 import { RETRY_AFTER_SECONDS } from '../../support/service-unavailable-error.ts';
@@ -21,7 +22,7 @@ const STYLE = `
 :root { color-scheme: light dark; --ink: #16191d; --quiet: #59616b; --line: #e1e4e8; --edge: #c3c9d0; --paper: #fff; --ground: #f4f5f7; --accent: #2251cc; --accent-hover: #1b43ab; --on-accent: #fff; --warn: #704700; --warn-ground: #fff6e0; --warn-line: #f0d9a5; }
 @media (prefers-color-scheme: dark) { :root { --ink: #eceef0; --quiet: #a3abb5; --line: #2c3239; --edge: #4a525c; --paper: #171b20; --ground: #0d1013; --accent: #8fb2ff; --accent-hover: #adc7ff; --on-accent: #0b1530; --warn: #ffd58f; --warn-ground: #2a2110; --warn-line: #4c3d1b; } }
 * { box-sizing: border-box; }
-body { margin: 0; min-height: 100vh; min-height: 100dvh; display: grid; place-items: center; padding: clamp(.5rem, 2.5vw, 1.5rem); background: var(--ground); color: var(--ink); font: 1rem/1.5 system-ui, -apple-system, "Segoe UI", Roboto, sans-serif; -webkit-text-size-adjust: 100%; }
+body { margin: 0; min-height: 100vh; min-height: 100dvh; display: grid; place-items: center; padding: clamp(.5rem, 2vmin, 1.5rem); background: var(--ground); color: var(--ink); font: 1rem/1.5 system-ui, -apple-system, "Segoe UI", Roboto, sans-serif; -webkit-text-size-adjust: 100%; }
 main { width: 100%; max-width: 30rem; padding: clamp(1.25rem, 5vw, 1.75rem); background: var(--paper); border: 1px solid var(--line); border-radius: 16px; box-shadow: 0 1px 2px rgb(0 0 0 / .04), 0 8px 24px rgb(0 0 0 / .06); overflow-wrap: anywhere; }
 header { display: flex; align-items: center; gap: .625rem; margin-block-end: 1rem; font-weight: 600; }
 header img { flex: none; width: 2rem; height: 2rem; object-fit: contain; border-radius: 8px; }
@@ -34,7 +35,8 @@ h1 + .quiet { margin-block: .25rem 1rem; }
 .target { margin: 1rem 0; padding: .75rem 1rem; border: 1px solid var(--line); border-radius: 12px; }
 .target p { margin: 0; font-size: .875rem; }
 .target [role] { margin-block-start: .375rem; font-weight: 600; }
-.target strong { display: block; font-size: 1.375rem; line-height: 1.3; font-weight: 650; }
+.target div { display: flex; flex-wrap: wrap; align-items: baseline; gap: 0 .625rem; }
+.target strong { font-size: 1.375rem; line-height: 1.3; font-weight: 650; }
 .warning { background: var(--warn-ground); border-color: var(--warn-line); color: var(--warn); }
 .warning .quiet, .warning strong { color: inherit; }
 ul { margin-block: .25rem 1rem; padding: 0; list-style: none; }
@@ -45,7 +47,13 @@ code { font: .8125rem/1.5 ui-monospace, SFMono-Regular, Menlo, Consolas, monospa
 dl { margin: 1rem 0 0; display: grid; gap: .75rem; font-size: .875rem; }
 dt { color: var(--quiet); }
 dd { margin: 0; text-wrap: pretty; }
-form { display: flex; flex-wrap: wrap; gap: .75rem; margin: 1.25rem 0 0; }
+fieldset { flex: 1 1 100%; display: flex; flex-wrap: wrap; gap: 0 1.5rem; margin: 0; padding: 0; border: 0; }
+legend { padding: 0; margin-block-end: .25rem; }
+label { display: flex; align-items: center; gap: .625rem; min-height: 1.75rem; cursor: pointer; }
+input { flex: none; width: 1.125rem; height: 1.125rem; margin: 0; accent-color: var(--accent); }
+.notice { margin-block-start: 0; padding: .625rem 1rem; border-radius: 10px; background: var(--warn-ground); color: var(--warn); font-size: .875rem; }
+form > p { flex: 1 1 100%; margin: 0; }
+form { display: flex; flex-wrap: wrap; gap: 1rem .75rem; margin: 1rem 0 0; }
 button, a.button { min-height: 2.75rem; padding: .5rem 1rem; border-radius: 10px; border: 1px solid var(--edge); background: transparent; color: inherit; font: inherit; font-weight: 600; cursor: pointer; }
 button { flex: 1 1 8rem; }
 button:hover, a.button:hover { border-color: var(--quiet); }
@@ -75,6 +83,7 @@ export function consentPage(
   rules: FacadeRules,
   handle: string,
   cookie: string,
+  account?: KnownAccount,
 ): Promise<Response> {
   const { consent } = oauthPageText;
   const heading = consent.heading(quotedName(request.clientName));
@@ -82,14 +91,14 @@ export function consentPage(
   return page(
     rules.branding,
     heading,
-    `<h1>${escaped(heading)}</h1>
+    `${account?.isUnexpected ? `<p class="notice" role="status">${emphasised(consent.account.unexpected, account.name)}</p>\n` : ''}<h1>${escaped(heading)}</h1>
 <p class="quiet">${identityText(request.clientIdentity)}</p>
 ${redirectTarget(request.redirectUri)}
 <h2>${escaped(consent.scopes)}</h2>
 <ul>${scopes.map((scope) => `<li>${escaped(scope)}</li>`).join('')}</ul>
-<p class="quiet">${emphasised(consent.signInWith, rules.upstreamProviderName)}</p>
 <form method="post" action="/consent">
 <input type="hidden" name="request" value="${escaped(handle)}">
+${accountChoice(rules.upstreamProviderName, account)}
 <button class="approve" name="answer" value="approve">${escaped(consent.approve)}</button>
 <button name="answer" value="deny">${escaped(consent.deny)}</button>
 </form>
@@ -97,6 +106,15 @@ ${consentDetails(request, rules)}`,
     // `no-referrer` would make browsers send `Origin: null` with the form, and the consent endpoint checks the origin.
     { status: 200, headers: { 'Set-Cookie': cookie, 'Referrer-Policy': 'same-origin' } },
   );
+}
+
+/** The account that the user signs in with: the one that this browser knows, or another one. */
+function accountChoice(provider: string, account: KnownAccount | undefined): string {
+  const { signInWith, account: text } = oauthPageText.consent;
+  if (account === undefined) return `<p class="quiet">${emphasised(signInWith, provider)}</p>`;
+  return `<fieldset><legend class="quiet">${emphasised(text.signInAs, provider)}</legend>
+<label><input type="radio" name="account" value="shown" checked><bdi>${escaped(account.name)}</bdi></label>
+<label><input type="radio" name="account" value="other">${escaped(text.other)}</label></fieldset>`;
 }
 
 function identityText(identity: ClientIdentity): string {
@@ -119,8 +137,7 @@ function redirectTarget(redirectUri: string): string {
     place === 'loopback' ? [' warning', `\n<p role="note">${escaped(loopbackWarning)}</p>`] : ['', ''];
   return `<div class="target${style}">
 <p class="quiet">${escaped(returnTo)}</p>
-<strong>${escaped(host)}</strong>
-<p class="quiet">${escaped(returnPlace[place])}</p>${warning}
+<div><strong>${escaped(host)}</strong><span class="quiet">${escaped(returnPlace[place])}</span></div>${warning}
 </div>`;
 }
 
