@@ -416,6 +416,7 @@ export class Holdfast extends Construct implements IGrantable, IConnectable {
       HOLD_SECONDS: `${Math.floor(timeout.toSeconds() * 0.9)}`,
       AUDIT_METHODS: settings.auditMethods,
       AUDIT_ARGUMENTS: settings.auditArguments,
+      AUDIT_ERRORS: settings.auditErrors,
       AUDIT_RETENTION_DAYS: durationText(settings.auditRetention, 'Days'),
       SEAL_KEY_ID: this.#sealKey.id,
     };
@@ -520,6 +521,7 @@ export class Holdfast extends Construct implements IGrantable, IConnectable {
       SEAL_KEY_ID: this.#sealKey.id,
       ...identityEnvironment(identityProvider, settings.upstreamTokens, groupsNamedBy(settings)),
       AUDIT_ARGUMENTS: settings.auditArguments,
+      AUDIT_ERRORS: settings.auditErrors,
       NAME_CLAIM: settings.showNames === 'no' ? undefined : settings.showNames,
       ACCESS_TOKEN_MINUTES: durationText(settings.accessTokenTtl, 'Minutes'),
       GRANT_IDLE_DAYS: durationText(settings.grantIdleTimeout, 'Days'),

@@ -13,6 +13,7 @@ const settings: Record<keyof HoldfastSettings, true> = {
   allowedOrigins: true,
   assets: true,
   auditArguments: true,
+  auditErrors: true,
   auditMethods: true,
   auditRetention: true,
   authorizerCacheTtl: true,

@@ -31,7 +31,9 @@ export function addCalls(program: Command): void {
 
 const withSelection = (command: Command): Command =>
   withCallFilter(command)
-    .addOption(new Option('--outcome <outcome>', 'outcome; error is every outcome except success').choices(outcomes))
+    .addOption(
+      new Option('--outcome <outcome>', 'outcome; error is every one but success and cancelled').choices(outcomes),
+    )
     .option('--session <id>', 'calls of one session')
     .option('--since <time>', 'ended since: 30m, 24h, 7d, 2026-11-01 (default: the whole audit log)', timeArgument)
     .option('--until <time>', 'ended before (default: now)', timeArgument);

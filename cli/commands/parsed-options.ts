@@ -1,5 +1,4 @@
-import type { CallOutcome } from '../../lambda/core/audit/tool-call.ts';
-import type { ERRORS } from '../../lambda/core/dashboard/dashboard-api.ts';
+import { callOutcomes, ERRORS } from '../../lambda/core/audit/tool-call.ts';
 import type { SessionField } from '../import/exported-session.ts';
 import type { DeploymentSelection } from '../target/deployment-location.ts';
 
@@ -9,17 +8,7 @@ export type DeploymentOptions = DeploymentSelection & { json?: boolean };
 export type PagingOptions = { limit: number; all?: boolean; after?: string };
 export type CallFilterOptions = { user?: string; client?: string; clientInfo?: string; tool?: string };
 
-export const outcomes = [
-  ...([
-    'success',
-    'tool-error',
-    'protocol-error',
-    'refused',
-    'timed-out',
-    'unavailable',
-  ] as const satisfies CallOutcome[]),
-  'error' satisfies typeof ERRORS,
-] as const;
+export const outcomes = [...callOutcomes, ERRORS] as const;
 export const exportFormats = ['csv', 'jsonl'] as const;
 export type ExportFormat = (typeof exportFormats)[number];
 

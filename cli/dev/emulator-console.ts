@@ -33,8 +33,8 @@ const describedEvent = (functionName: string, line: string): string | undefined 
 /** With the lines of the stack. */
 function describedToolError(functionName: string, line: string): string | undefined {
   if (!/(Mcp|Worker)Function/.test(functionName) || !line.startsWith('{"event":"tool_failed"')) return undefined;
-  const { tool, error } = JSON.parse(line) as Record<'tool' | 'error', unknown>;
-  return printableLines(`Tool ${quote(String(tool))} failed: ${error}`);
+  const { tool, errorClass, message, stack = '' } = JSON.parse(line) as Record<string, unknown>;
+  return printableLines(`Tool ${quote(String(tool))} failed: ${errorClass}: ${message}\n${stack}`);
 }
 
 /** Strangers chose the address of the document. */

@@ -90,6 +90,7 @@ const audit: AuditDependencies = {
   rules: {
     methods: environment.AUDIT_METHODS,
     arguments: environment.AUDIT_ARGUMENTS,
+    errors: environment.AUDIT_ERRORS,
     retentionDays: environment.AUDIT_RETENTION_DAYS,
     deployment: TABLE_NAME,
   },

@@ -97,6 +97,7 @@ const facade: Facade = {
     },
     upstreamProviderName: environment.IDP_NAME,
     auditArguments: environment.AUDIT_ARGUMENTS,
+    auditErrors: environment.AUDIT_ERRORS,
     nameClaim: environment.NAME_CLAIM,
     upstreamScopes: environment.IDP_SCOPES,
   },

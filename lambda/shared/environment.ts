@@ -107,8 +107,9 @@ const upstreamServers = {
   UPSTREAM_KEY_ID: optional(text),
 };
 
-/** How the arguments of tools are logged. */
+/** How the arguments of tools, and the errors that they throw, are logged. */
 const auditArguments = oneOf('no', 'digest', 'redacted');
+const auditErrors = oneOf('none', 'class', 'message');
 
 export const authorizerVariables = {
   /** The issuer of access tokens; `${PUBLIC_URL}/mcp` is their audience. */
@@ -156,6 +157,7 @@ export const oauthVariables = {
   IDP_NAME: text,
   /** For the notice on the consent page. */
   AUDIT_ARGUMENTS: auditArguments,
+  AUDIT_ERRORS: auditErrors,
   ACCESS_TOKEN_MINUTES: positive,
   GRANT_IDLE_DAYS: positive,
   GRANT_ABSOLUTE_DAYS: positive,
@@ -194,9 +196,10 @@ export const mcpVariables = {
   TASK_TTL_HOURS: positive,
   /** Longest wait of a legacy client for a long-running tool. */
   HOLD_SECONDS: positive,
-  /** Which requests the audit log contains, how it logs arguments, and its retention. */
+  /** Which requests the audit log contains, how it logs arguments and errors, and its retention. */
   AUDIT_METHODS: oneOf('tools', 'all'),
   AUDIT_ARGUMENTS: auditArguments,
+  AUDIT_ERRORS: auditErrors,
   AUDIT_RETENTION_DAYS: positive,
   /** KMS key that seals the request state of input requests, and upstream tokens. */
   SEAL_KEY_ID: text,

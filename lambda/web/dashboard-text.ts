@@ -61,8 +61,12 @@ export const dashboardText = {
   outcomes: {
     success: 'Success',
     'tool-error': 'Tool error',
-    'protocol-error': 'Protocol error',
+    'error-result': 'Error result',
+    'unknown-tool': 'Unknown tool',
+    'invalid-arguments': 'Invalid arguments',
     refused: 'Refused',
+    'protocol-error': 'Protocol error',
+    cancelled: 'Cancelled',
     'timed-out': 'Timed out',
     unavailable: 'Unavailable',
   } satisfies Record<CallOutcome, string>,

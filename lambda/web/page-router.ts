@@ -1,5 +1,5 @@
 import type { CallOutcome } from '../core/audit/tool-call.ts';
-import { type Breakdown, breakdowns, ERRORS } from '../core/dashboard/dashboard-api.ts';
+import { type Breakdown, breakdowns, callOutcomes, ERRORS } from '../core/dashboard/dashboard-api.ts';
 import { createStore, useStore } from './page-store.ts';
 
 /** The state of the page is its URL, so that a reload, a bookmark and a new tab show the same view. */
@@ -12,15 +12,6 @@ export const ranges = { '1h': HOUR, '24h': 24 * HOUR, '7d': 7 * 24 * HOUR, '30d'
 /** The server's aggregation steps. A period that starts with a step has as many rows as its totals count. */
 const steps = { '1h': HOUR / 12, '24h': HOUR, '7d': HOUR, '30d': 24 * HOUR };
 export type RangeName = keyof typeof ranges;
-
-export const outcomes = [
-  'success',
-  'tool-error',
-  'protocol-error',
-  'refused',
-  'timed-out',
-  'unavailable',
-] as const satisfies CallOutcome[];
 
 export type Route = {
   view: View;
@@ -61,7 +52,7 @@ export function routeOf(search: string): Route {
     client: text('client'),
     clientInfo: text('clientInfo'),
     tool: text('tool'),
-    outcome: oneOf([...outcomes, ERRORS], query.get('outcome')),
+    outcome: oneOf([...callOutcomes, ERRORS], query.get('outcome')),
     range: oneOf(Object.keys(ranges) as RangeName[], query.get('range')) ?? DEFAULTS.range,
     ...(from !== undefined && to !== undefined && from < to && { from, to }),
     by: oneOf(breakdowns, query.get('by')) ?? DEFAULTS.by,

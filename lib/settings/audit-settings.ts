@@ -14,6 +14,13 @@ export interface AuditSettings {
    */
   readonly auditArguments?: 'no' | 'digest' | 'redacted';
   /**
+   * How the audit log stores an error that a tool throws: not at all (`none`), its `class`, or its class and `message`, cut
+   * at 200 bytes. With both last, a fingerprint groups equal errors. A message may quote an argument, so that only `message`
+   * stores it. The log of the function has class, message and stack in any case. The consent page states the choice.
+   * @default 'class'
+   */
+  readonly auditErrors?: 'none' | 'class' | 'message';
+  /**
    * Retention of the audit log.
    * @default Duration.days(30)
    */
@@ -23,6 +30,7 @@ export interface AuditSettings {
 export const auditDefaults = {
   auditMethods: 'tools',
   auditArguments: 'no',
+  auditErrors: 'class',
   auditRetention: Duration.days(30),
 } satisfies AuditSettings;
 
@@ -36,5 +44,6 @@ const retentionLimits: DurationLimits = {
 export function* validateAudit(settings: WithDefaults<AuditSettings, typeof auditDefaults>): Generator<string> {
   yield* validateChoice('auditMethods', settings.auditMethods, ['tools', 'all']);
   yield* validateChoice('auditArguments', settings.auditArguments, ['no', 'digest', 'redacted']);
+  yield* validateChoice('auditErrors', settings.auditErrors, ['none', 'class', 'message']);
   yield* validateDuration('auditRetention', settings.auditRetention, retentionLimits);
 }

@@ -17,6 +17,7 @@ const server = {
   HOLD_SECONDS: '270',
   AUDIT_METHODS: 'tools',
   AUDIT_ARGUMENTS: 'no',
+  AUDIT_ERRORS: 'class',
   AUDIT_RETENTION_DAYS: '30',
 };
 
@@ -44,6 +45,7 @@ const defaults = {
       IDP_REVOKES: 'true',
       IDP_NAME: 'Amazon Cognito',
       AUDIT_ARGUMENTS: 'no',
+      AUDIT_ERRORS: 'class',
       ACCESS_TOKEN_MINUTES: '60',
       GRANT_IDLE_DAYS: '30',
       GRANT_ABSOLUTE_DAYS: '90',

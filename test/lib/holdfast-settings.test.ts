@@ -31,6 +31,7 @@ const invalid: [setting: string, settings: object][] = [
   ['allowedOrigins', { allowedOrigins: ['app://one two'] }],
   ['auditMethods', { auditMethods: 'some' }],
   ['auditArguments', { auditArguments: 'yes' }],
+  ['auditErrors', { auditErrors: 'stack' }],
   ['auditRetention', { auditRetention: Duration.days(0) }],
   ['auditRetention', { auditRetention: Duration.days(4000) }],
   ['authorizerCacheTtl', { authorizerCacheTtl: Duration.hours(1) }],

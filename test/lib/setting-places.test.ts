@@ -178,6 +178,7 @@ function facadeSettings(stack: Stack): HoldfastSettings {
     server: join(__dirname, '../support/fixture-server.ts'),
     auditMethods: 'all',
     auditArguments: 'redacted',
+    auditErrors: 'message',
     auditRetention: Duration.days(1471),
     adminsGroup: 'unique-admins',
     showNames: 'email',
@@ -294,6 +295,7 @@ const facadePlaces = {
   icon: { 'data:image/svg+xml': inBundles('branding.icon') },
   auditMethods: { all: server('AUDIT_METHODS') },
   auditArguments: { redacted: signIn('AUDIT_ARGUMENTS') },
+  auditErrors: { message: signIn('AUDIT_ERRORS') },
   auditRetention: {
     1471: [
       ...['Dashboard', 'Mcp', 'Rollup', 'Worker'].map((name) => `${name}.AUDIT_RETENTION_DAYS`),

@@ -65,6 +65,7 @@ const definition = (mistake: string) =>
       HOLD_SECONDS: '60',
       AUDIT_METHODS: 'tools',
       AUDIT_ARGUMENTS: 'no',
+      AUDIT_ERRORS: 'class',
       AUDIT_RETENTION_DAYS: '30',
       SEAL_KEY_ID: 'key',
     },

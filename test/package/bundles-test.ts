@@ -36,6 +36,7 @@ const environment = {
   HOLD_SECONDS: '60',
   AUDIT_METHODS: 'tools',
   AUDIT_ARGUMENTS: 'no',
+  AUDIT_ERRORS: 'class',
   AUDIT_RETENTION_DAYS: '30',
   SEAL_KEY_ID: 'key',
   AWS_REGION: 'us-east-1',

@@ -45,6 +45,7 @@ export const pageRules: FacadeRules = {
   dynamicRegistration: { mode: 'open', allowed: [] },
   upstreamProviderName: given.identityProvider,
   auditArguments: 'no',
+  auditErrors: 'class',
   upstreamScopes: given.identityProviderScopes,
 };
 
@@ -120,6 +121,7 @@ export async function everyPage(): Promise<[string, Response][]> {
       `consent where arguments are recorded: ${auditArguments}`,
       consent({}, { auditArguments }),
     ]),
+    ['consent where errors are kept', consent({}, { auditErrors: 'message' })],
     ...(['name', 'email'] as const).map((nameClaim): [string, Promise<Response>] => [
       `consent where users are shown: ${nameClaim}`,
       consent({}, { nameClaim }),

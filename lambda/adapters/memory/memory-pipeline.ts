@@ -70,7 +70,14 @@ export function memoryPipeline(options: MemoryPipelineOptions): PipelineDependen
     },
     audit: {
       store: options.calls ?? stores.calls,
-      rules: { methods: 'tools', arguments: 'no', retentionDays: 30, deployment: 'test', ...options.record },
+      rules: {
+        methods: 'tools',
+        arguments: 'no',
+        errors: 'class',
+        retentionDays: 30,
+        deployment: 'test',
+        ...options.record,
+      },
       clock,
       log,
     },

@@ -1,5 +1,5 @@
 import { type Grant, isLiveGrant } from '../access/grant.ts';
-import { endOf, type ToolCallPage } from '../audit/tool-call.ts';
+import { endOf, isError, type ToolCallPage } from '../audit/tool-call.ts';
 import type { Session } from '../sessions/session.ts';
 
 /** A session as its calls in the audit log show it. Times are epoch milliseconds. */
@@ -16,7 +16,7 @@ export type SessionSummary = {
   firstCallAt: number;
   lastCallAt: number;
   calls: number;
-  /** Calls that did not succeed. */
+  /** Calls whose outcome `isError`. */
   errors: number;
   /** Whether the session has more calls than were read: then the counts are of the first ones. */
   isPartial: boolean;
@@ -53,7 +53,7 @@ export function summarizeSession(
     firstCallAt: first.at,
     lastCallAt: Math.max(...calls.map(endOf)),
     calls: calls.length,
-    errors: calls.filter(({ outcome }) => outcome !== 'success').length,
+    errors: calls.filter(({ outcome }) => isError(outcome)).length,
     isPartial: next !== undefined,
     ...(ended && { ended }),
   };

@@ -6,15 +6,18 @@ import type { Logger } from '../support/logger.ts';
 import { throughOutage } from '../support/outage-patience.ts';
 import { ServiceUnavailableError } from '../support/service-unavailable-error.ts';
 import { type ArgumentRules, auditedArguments } from './audited-arguments.ts';
+import { auditedError, describeError, type ErrorRules, isProtocolError } from './audited-error.ts';
 import { type AuditedRequest, argumentsIn, callFactsOf, largest, requestsIn } from './audited-request.ts';
 import { boundedText } from './bounded-text.ts';
+import { rejectionIn } from './rejected-call.ts';
 import type { AuditLogWriter, CallOutcome, ToolCall } from './tool-call.ts';
 
-export type AuditRules = ArgumentRules & {
-  /** Which requests are logged: `tools/call` alone, or every one. */
-  methods: 'tools' | 'all';
-  retentionDays: number;
-};
+export type AuditRules = ArgumentRules &
+  ErrorRules & {
+    /** Which requests are logged: `tools/call` alone, or every one. */
+    methods: 'tools' | 'all';
+    retentionDays: number;
+  };
 
 export type AuditDependencies = {
   store: AuditLogWriter;
@@ -32,11 +35,15 @@ type Failure = { outcome: CallOutcome; code: number; message?: string | undefine
 /** The end of a response waits at most this long for the write of its call: longer than two throttled attempts. */
 const PATIENCE_MILLISECONDS = 5_000;
 
+const INVALID_PARAMS = -32602;
+
+type ToolResult = { resultType?: unknown; isError?: unknown; content?: { text?: unknown }[] };
+
 /** Meaning of an error code. The message that comes with one may quote an argument (-32020) or be a handler's. */
 const meanings: Record<number, string | undefined> = {
   [-32600]: 'Invalid request',
   [-32601]: 'Method not found',
-  [-32602]: 'Invalid params',
+  [INVALID_PARAMS]: 'Invalid params',
   [-32603]: 'Internal error',
   [-32020]: 'Header mismatch',
   [-32021]: 'Missing required client capability',
@@ -56,6 +63,9 @@ export class AuditRecorder {
   readonly #execution: StartedExecution | undefined;
   readonly #writes: Promise<void>[];
   readonly #settled = new Set<RequestId>();
+  /** Ids of calls, and what their tools have thrown, by request. */
+  readonly #ids = new Map<RequestId, string>();
+  readonly #thrown = new Map<RequestId, unknown>();
   /** Shared with the recorders of continued executions. */
   readonly #outage: { isMet: boolean };
   #timeout: Timer | undefined;
@@ -90,6 +100,20 @@ export class AuditRecorder {
     this.#outage.isMet = true;
   }
 
+  /**
+   * The tool that a request calls has thrown. The model reads the message alone, so the log has the stack as well. Not for
+   * an error by which a tool answers, and `reportFailures` (`mcp/tool-failure.ts`) has logged an outage.
+   */
+  threw(audited: AuditedRequest, id: RequestId, error: unknown): void {
+    const request = requestsIn(audited).find((each) => each.id === id);
+    if (!request || isProtocolError(error)) return;
+    this.#thrown.set(id, error);
+    if (error instanceof ServiceUnavailableError) return;
+    const { tool, user, client, session } = callFactsOf(audited, request);
+    const call = this.#idOf(request);
+    this.#dependencies.log('tool_failed', { tool, ...describeError(error), user, client, session, call });
+  }
+
   /** Leaves a request to another process, which answers and logs it. */
   leave(id: RequestId): void {
     this.#settled.add(id);
@@ -101,15 +125,22 @@ export class AuditRecorder {
     const request = requestsIn(audited).find(({ id }) => id === message.id);
     if (!request) return;
     if ('result' in message) {
-      const { resultType, isError } = message.result as { resultType?: unknown; isError?: unknown };
+      const { resultType, isError, content } = message.result as ToolResult;
       const isFailed = isError === true && request.method === 'tools/call';
-      const outcome = !isFailed ? 'success' : this.#outage.isMet ? 'unavailable' : 'tool-error';
+      const outcome = isFailed ? this.#failureOf(request, content?.[0]?.text, 'error-result') : 'success';
       if (resultType === 'input_required' || resultType === 'task') this.leave(request.id);
       else this.#record(audited, request, { outcome }, message);
     } else {
-      const { code } = message.error;
-      this.#record(audited, request, { outcome: 'protocol-error', code, message: meanings[code] }, message);
+      const { code, message: text } = message.error;
+      const isOfTool = request.method === 'tools/call' && (code === INVALID_PARAMS || this.#thrown.has(request.id));
+      const outcome = isOfTool ? this.#failureOf(request, text, 'protocol-error') : 'protocol-error';
+      this.#record(audited, request, { outcome, code, message: meanings[code] }, message);
     }
+  }
+
+  #failureOf({ id, params }: JSONRPCRequest, text: unknown, otherwise: CallOutcome): CallOutcome {
+    if (this.#outage.isMet) return 'unavailable';
+    return this.#thrown.has(id) ? 'tool-error' : (rejectionIn(text, String(params?.name)) ?? otherwise);
   }
 
   /** Logs every request without a response: this failure is its only one. */
@@ -151,11 +182,18 @@ export class AuditRecorder {
     }
   }
 
+  #idOf(request: JSONRPCRequest): string {
+    // An execution that is repeated after the death of its process replaces the call that it has logged.
+    if (this.#execution?.requests.length === 1) return this.#execution.id;
+    const id = this.#ids.get(request.id) ?? randomId();
+    this.#ids.set(request.id, id);
+    return id;
+  }
+
   async #write(audited: AuditedRequest, request: JSONRPCRequest, failure: Partial<Failure>, response: object) {
     const { store, rules, clock, log } = this.#dependencies;
     const endedAt = clock.now();
-    // An execution that is repeated after the death of its process replaces the call that it has logged.
-    const id = this.#execution?.requests.length === 1 ? this.#execution.id : randomId();
+    const id = this.#idOf(request);
     try {
       const call: ToolCall = {
         id,
@@ -169,6 +207,8 @@ export class AuditRecorder {
         bytesIn: sizeOf(request),
         bytesOut: sizeOf(response),
       };
+      const isThrown = call.outcome === 'tool-error' && this.#thrown.has(request.id);
+      if (isThrown) Object.assign(call, await auditedError(call, this.#thrown.get(request.id), rules));
       const given = await auditedArguments(call, argumentsIn(request), rules);
       const expiresAt = Math.floor(endedAt / 1000) + rules.retentionDays * 24 * 3600;
       const stored = given === undefined ? call : { ...call, arguments: given };

@@ -1,4 +1,5 @@
-import { bytes, sha256 } from '../support/crypto.ts';
+import { sha256 } from '../support/crypto.ts';
+import { remainingBytes } from './audited-request.ts';
 import { boundedText } from './bounded-text.ts';
 import type { ToolCall } from './tool-call.ts';
 
@@ -8,9 +9,6 @@ export type ArgumentRules = {
   /** Salt of digests, beside user and tool. */
   deployment: string;
 };
-
-/** Most bytes of tool, message, registered name and arguments together. */
-const LARGEST_DETAILS = 400;
 
 /** Names as in schemas. Another name may be a value, such as the address of a user as a key. */
 const memberName = /^[A-Za-z_][\w-]{0,39}$/;
@@ -25,14 +23,14 @@ const MOST_MEMBERS = 20;
  * guess arguments that have few possible values.
  */
 export async function auditedArguments(
-  { user, tool, message = '', registeredName = '' }: ToolCall,
+  call: ToolCall,
   given: unknown,
   rules: ArgumentRules,
 ): Promise<string | undefined> {
+  const { user, tool } = call;
   if (rules.arguments === 'no' || tool === undefined || given === undefined) return undefined;
   if (rules.arguments === 'digest') return sha256(JSON.stringify([rules.deployment, user, tool, sorted(given)]));
-  const others = tool + message + (registeredName && `registeredName${registeredName}`);
-  return boundedText(JSON.stringify(shapeOf(given)), LARGEST_DETAILS - bytes(others).length);
+  return boundedText(JSON.stringify(shapeOf(given)), remainingBytes(call));
 }
 
 /** Equal objects have the same JSON, in whatever order their members are. */

@@ -2,7 +2,9 @@ import { CLIENT_INFO_META_KEY, type JSONRPCRequest } from '@modelcontextprotocol
 import type { Caller } from '../access/caller.ts';
 import { traceIdOf } from '../mcp/trace.ts';
 import type { Session } from '../sessions/session.ts';
+import { bytes } from '../support/crypto.ts';
 import { boundedText } from './bounded-text.ts';
+import type { ToolCall } from './tool-call.ts';
 
 /** The parts of an HTTP request to `/mcp` that the audit log needs: message or batch, caller, session, client, trace. */
 export type AuditedRequest = {
@@ -21,7 +23,18 @@ export const largest = {
   method: 40,
   tool: 128,
   message: 200,
+  errorClass: 40,
 };
+
+/** Most bytes of the members below together. */
+const LARGEST_DETAILS = 400;
+
+/** The bytes that are left for a further member of the call. The first two have room for their names elsewhere. */
+export function remainingBytes({ tool = '', message = '', ...call }: ToolCall): number {
+  const names = ['registeredName', 'errorClass', 'errorMessage', 'errorFingerprint'] as const;
+  const others = names.map((name) => (call[name] === undefined ? '' : name + call[name]));
+  return LARGEST_DETAILS - bytes([tool, message, ...others].join('')).length;
+}
 
 /** The messages that have a response. Whether they are valid requests is checked elsewhere. */
 export const requestsIn = ({ body }: AuditedRequest): JSONRPCRequest[] =>

@@ -10,7 +10,7 @@ import {
   startOf,
   steps,
 } from './aggregates.ts';
-import type { AuditLogReader } from './tool-call.ts';
+import { type AuditLogReader, isError } from './tool-call.ts';
 
 export type AggregationDependencies = {
   calls: Pick<AuditLogReader, 'callsEndedIn'>;
@@ -62,7 +62,7 @@ async function aggregateMinutes(dependencies: AggregationDependencies, from: num
   for (let at = from; at < to; at += steps.minutes) {
     for (const { outcome, calls } of await aggregatePeriod(dependencies, at)) {
       counts.calls += calls;
-      if (outcome !== 'success') counts.errors += calls;
+      if (isError(outcome)) counts.errors += calls;
     }
   }
   return counts;

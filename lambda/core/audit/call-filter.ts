@@ -1,5 +1,5 @@
 import type { AggregateRow, Aggregates } from './aggregates.ts';
-import { type CallOutcome, clientOf, ERRORS, endOf, OTHERS, type ToolCall, toolOf } from './tool-call.ts';
+import { type CallOutcome, clientOf, ERRORS, endOf, isError, OTHERS, type ToolCall, toolOf } from './tool-call.ts';
 
 /**
  * Selects calls by their end and their properties. An absent or undefined member excludes nothing. Times are epoch
@@ -52,4 +52,4 @@ export const mayContainMatch = ({ rows }: Aggregates, filter: CallFilter): boole
   );
 
 const matchesOutcome = (outcome: CallOutcome, wanted: CallFilter['outcome']) =>
-  wanted === undefined || (wanted === ERRORS ? outcome !== 'success' : outcome === wanted);
+  wanted === undefined || (wanted === ERRORS ? isError(outcome) : outcome === wanted);

@@ -1,8 +1,32 @@
 /**
- * How a call ended. `refused`: rejected before a tool of the owner's server ran. `unavailable`: the tool failed after a
- * service of Holdfast had not answered it. Stored.
+ * How a call ended. Stored; also its word on every page, in the command line, in files and in filters.
+ *
+ * - `tool-error`: the tool threw.
+ * - `error-result`: the tool returned a result with `isError`.
+ * - `unknown-tool`: the server has no tool of this name, or has disabled it.
+ * - `invalid-arguments`: the arguments do not match the tool's schema.
+ * - `refused`: the token lacks the scope of the tool.
+ * - `protocol-error`: any other JSON-RPC error.
+ * - `cancelled`: by the client.
+ * - `timed-out`: the call exceeded the time limit of the function.
+ * - `unavailable`: the tool failed after a service of Holdfast had not answered it.
  */
-export type CallOutcome = 'success' | 'tool-error' | 'protocol-error' | 'refused' | 'timed-out' | 'unavailable';
+export const callOutcomes = [
+  'success',
+  'tool-error',
+  'error-result',
+  'unknown-tool',
+  'invalid-arguments',
+  'refused',
+  'protocol-error',
+  'cancelled',
+  'timed-out',
+  'unavailable',
+] as const;
+export type CallOutcome = (typeof callOutcomes)[number];
+
+/** Whether charts, filters and metrics count it as an error. A client that cancels its call meets none. */
+export const isError = (outcome: CallOutcome): boolean => outcome !== 'success' && outcome !== 'cancelled';
 
 /** One request in the audit log. It contains neither the request nor the response, and no text of a tool. */
 export type ToolCall = {
@@ -33,6 +57,12 @@ export type ToolCall = {
   errorCode?: number | undefined;
   /** Why the request was rejected, or the meaning of its error code. Never the text of a handler's error. */
   message?: string | undefined;
+  /** The class of the error that the tool threw; this and the next only of `tool-error`, by the setting `auditErrors`. */
+  errorClass?: string | undefined;
+  /** The message of the error. */
+  errorMessage?: string | undefined;
+  /** Equal for errors of the same class that the same tool throws at the same place, also in another deployment. */
+  errorFingerprint?: string | undefined;
   /** Duration. */
   milliseconds: number;
   /** Bytes of the request and of its response, as JSON. */
@@ -125,7 +155,7 @@ export const clientOf = ({
   client,
 }: Pick<ToolCall, 'registeredName' | 'clientName' | 'client'>): string => registeredName ?? clientName ?? client;
 
-/** In place of an outcome in filters: every outcome but `success`. */
+/** In place of an outcome in filters: every outcome that `isError`. */
 export const ERRORS = 'error';
 
 /** Name of the group that contains the less frequent tools or clients. No tool has it: it has no visible character. */

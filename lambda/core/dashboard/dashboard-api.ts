@@ -2,7 +2,7 @@ import type { SessionSummary } from '../admin/session-summary.ts';
 import type { ToolCall } from '../audit/tool-call.ts';
 
 export type { CallFilter as Filter } from '../audit/call-filter.ts';
-export { ERRORS, OTHERS } from '../audit/tool-call.ts';
+export { callOutcomes, ERRORS, OTHERS } from '../audit/tool-call.ts';
 export { quotedName } from '../support/untrusted-text.ts';
 
 /**

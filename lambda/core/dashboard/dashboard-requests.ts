@@ -1,4 +1,5 @@
 import * as z from 'zod/v4';
+import { callOutcomes, ERRORS } from '../audit/tool-call.ts';
 import { parseJson } from '../support/json.ts';
 import { quote } from '../support/untrusted-text.ts';
 import { DashboardError } from './dashboard-guard.ts';
@@ -16,9 +17,7 @@ export const filterSchema = z.object({
   client: id.optional(),
   clientInfo: id.optional(),
   tool: id.optional(),
-  outcome: z
-    .enum(['success', 'tool-error', 'protocol-error', 'refused', 'timed-out', 'unavailable', 'error'])
-    .optional(),
+  outcome: z.enum([...callOutcomes, ERRORS]).optional(),
 });
 
 export const pagingSchema = z.object({

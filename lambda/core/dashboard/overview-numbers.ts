@@ -7,7 +7,7 @@ import {
   percentile,
   sizeOf,
 } from '../audit/aggregates.ts';
-import { OTHERS } from '../audit/tool-call.ts';
+import { isError, OTHERS } from '../audit/tool-call.ts';
 import type { Breakdown, Durations, Overview } from './dashboard-api.ts';
 
 /** Groups of a chart; the rest is `OTHERS`. */
@@ -73,7 +73,7 @@ export function sessionNumbers({ sessions }: Aggregates, activeSince: number): N
 
 const countCalls = (rows: AggregateRow[]) => rows.reduce((sum, { calls }) => sum + calls, 0);
 
-const countErrors = (rows: AggregateRow[]) => countCalls(rows.filter(({ outcome }) => outcome !== 'success'));
+const countErrors = (rows: AggregateRow[]) => countCalls(rows.filter(({ outcome }) => isError(outcome)));
 
 function durationsOf(rows: AggregateRow[]): Durations | undefined {
   if (rows.length === 0) return undefined;

@@ -16,7 +16,6 @@ import {
 import './sdk/schema-cache.ts';
 import { LongRunningTools, type WaitingClient } from './tasks/long-running-tools.ts';
 import type { Tasks } from './tasks/tasks.ts';
-import { logToolError } from './tool-failure.ts';
 
 export type BuiltServer<S extends OwnerServer = OwnerServer> = { server: S; outbound: OutboundMessages };
 
@@ -64,7 +63,7 @@ export class ServerBuilder {
     if (protocolServerOf(server).transport) {
       throw new Error('createServer returned a server that is in use; return a new one for each request');
     }
-    observeToolErrors(server, (tool, error) => logToolError(log, tool, error));
+    observeToolErrors(server, (request, error) => exchange.recorder.threw(exchange, request, error));
     // The tasks of SDK v1 are another protocol than the extension of 2026-07-28, and their store is in memory.
     if (isOfSdkV1(server)) replaceCapabilities(server, ({ tasks: _, ...others }) => others);
     return { server, longRunning };

@@ -2,7 +2,6 @@ import { SignInRefusedError } from '../identity/upstream-provider.ts';
 import { logFailure } from '../support/failure-log.ts';
 import type { Logger } from '../support/logger.ts';
 import { ContentionError, ServiceUnavailableError } from '../support/service-unavailable-error.ts';
-import { shorten } from '../support/untrusted-text.ts';
 import { UnknownSecretError } from './tool-secrets.ts';
 
 /** The model reads the message: neither its request nor the tool is at fault. */
@@ -35,20 +34,3 @@ export function reportFailures(log: Logger, onOutage: () => void) {
     }
   };
 }
-
-/** Longer than ten frames, of which most are in packages. */
-const LONGEST_STACK = 2_000;
-
-/**
- * Logs what a tool has thrown. The model reads the message, and the operator needs the stack as well. Arguments and results
- * are not logged, except for those that the tool puts into the message. `reportFailures` has logged an outage.
- */
-export function logToolError(log: Logger, tool: string | undefined, error: unknown): void {
-  if (isProtocolError(error) || error instanceof ServiceUnavailableError) return;
-  const text = error instanceof Error ? (error.stack ?? String(error)) : String(error);
-  log('tool_failed', { tool, error: shorten(text, LONGEST_STACK) });
-}
-
-/** Of either SDK. A tool throws it as its response, such as the demand to open a URL. */
-const isProtocolError = (error: unknown): boolean =>
-  error instanceof Error && Number((error as { code?: unknown }).code) <= -32_000;

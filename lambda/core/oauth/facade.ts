@@ -35,8 +35,9 @@ export type FacadeRules = {
   dynamicRegistration: ClientAdmission;
   /** The name of the identity provider on the consent page. */
   upstreamProviderName: string;
-  /** The form in which the audit log stores a tool's arguments; the consent page states it. */
+  /** The forms in which the audit log stores arguments and errors of tools; the consent page states them. */
   auditArguments: AuditRules['arguments'];
+  auditErrors: AuditRules['errors'];
   /** The claim that names users to the operator; absent where names are not kept. */
   nameClaim?: 'name' | 'email' | undefined;
   /** The scopes that are requested from the identity provider. */

@@ -161,7 +161,9 @@ function CallRows({ call, isExpanded, toggle, columnCount, showsUsers, showsSess
 function CallDetails({ call }: { call: CallRow }) {
   const { fields } = text;
   const protocol = [dashboardText.eras[call.era], call.protocolVersion].filter(Boolean).join(', ');
-  const error = [call.errorCode, call.message].filter((each) => each !== undefined).join(': ');
+  const error = [call.errorCode, call.message, call.errorClass, call.errorMessage]
+    .filter((each) => each !== undefined)
+    .join(': ');
   return (
     <PropertyList
       properties={[

@@ -1,8 +1,8 @@
 import type { Me } from '../../core/dashboard/dashboard-api.ts';
-import { ERRORS } from '../../core/dashboard/dashboard-api.ts';
+import { callOutcomes, ERRORS } from '../../core/dashboard/dashboard-api.ts';
 import { dashboardText } from '../dashboard-text.ts';
 import { datetimeLocal, shortId, timeSpan } from '../format.ts';
-import { navigate, outcomes, periodOf, type RangeName, type Route, ranges } from '../page-router.ts';
+import { navigate, periodOf, type RangeName, type Route, ranges } from '../page-router.ts';
 import { useStore } from '../page-store.ts';
 import { suggestions } from '../suggestions.ts';
 import { Link } from './link.tsx';
@@ -137,7 +137,7 @@ const OutcomeFilter = ({ route, set }: FilterProps) => (
     >
       <option value="">{text.any}</option>
       <option value={ERRORS}>{dashboardText.anyError}</option>
-      {outcomes.map((outcome) => (
+      {callOutcomes.map((outcome) => (
         <option key={outcome} value={outcome}>
           {dashboardText.outcomes[outcome]}
         </option>

@@ -22,6 +22,7 @@ import { Processes, start } from '../../support/mcp-processes.ts';
 
 /** Must not occur in the audit log. */
 const SECRET = 'nobody-is-to-read-this';
+const LONGEST_NAME = 'f'.repeat(128);
 const TRACE = '0af7651916cd43dd8448eb211c80319c';
 const traceparent = `00-${TRACE}-b7ad6b7169203331-01`;
 const requestedSchema = {
@@ -63,8 +64,13 @@ function createServer(context: ToolContext, processes: Processes): McpServer {
     return said('done');
   });
   server.registerTool('fail', {}, async () => {
-    throw new Error(SECRET);
+    throw new RangeError(SECRET);
   });
+  server.registerTool(LONGEST_NAME, {}, async () => {
+    throw Object.assign(new Error('名'.repeat(300)), { name: '类'.repeat(100) });
+  });
+  server.registerTool('reject', {}, async () => ({ isError: true, ...said('No such diary') }));
+  server.registerTool('off', {}, async () => said('')).disable();
   server.registerTool('remember', {}, async () => {
     await context.state.put('key', 1);
     return said('remembered');
@@ -214,14 +220,36 @@ describe.each(eras)('a client of %s', (version, connect, who) => {
 
   test('has the outcome of each call logged', async () => {
     const { processes, calls, client } = await connected();
-    for (const name of ['trace', 'fail', 'no_such_tool', 'manage']) await call(client, name);
+    for (const name of ['trace', 'fail', 'reject', 'no_such_tool', 'off', 'manage']) await call(client, name);
+    await call(client, 'say', { text: 5 });
     await processes.settle();
     const message = 'Insufficient scope: manage needs mcp admin. Ask the user to connect again with it';
     expect(calls.map(({ tool, outcome, errorCode, message }) => [tool, outcome, errorCode, message])).toEqual([
       ['trace', 'success', undefined, undefined],
       ['fail', 'tool-error', undefined, undefined],
-      ['no_such_tool', 'protocol-error', -32602, 'Invalid params'],
+      ['reject', 'error-result', undefined, undefined],
+      ['no_such_tool', 'unknown-tool', -32602, 'Invalid params'],
+      ['off', 'unknown-tool', -32602, 'Invalid params'],
       ['manage', 'refused', -32000, message],
+      ['say', 'invalid-arguments', undefined, undefined],
+    ]);
+  });
+
+  test('has nothing, the class, or class and message of a thrown error logged, as set', async () => {
+    const kept: unknown[][] = [];
+    for (const errors of ['none', 'class', 'message'] as const) {
+      const { processes, calls, client } = await connected({ record: { errors } });
+      for (const name of ['fail', 'fail', 'reject']) await call(client, name);
+      await processes.settle();
+      expect(calls[0]!.errorFingerprint).toBe(calls[1]!.errorFingerprint);
+      expect(calls[2]).not.toHaveProperty('errorClass');
+      kept.push([calls[0]!.errorClass, calls[0]!.errorMessage, calls[0]!.errorFingerprint]);
+    }
+    const fingerprint = expect.stringMatching(/^[\w-]{12}$/);
+    expect(kept).toEqual([
+      [undefined, undefined, undefined],
+      ['RangeError', undefined, fingerprint],
+      ['RangeError', SECRET, fingerprint],
     ]);
   });
 
@@ -431,7 +459,7 @@ test.each([
 ])(
   'a call with the longest values fits into one write unit, of a client registered under %s',
   async (_what, clientName, shape) => {
-    const { processes, calls } = recorded({ record: { arguments: 'redacted' } });
+    const { processes, calls } = recorded({ record: { arguments: 'redacted', errors: 'message' } });
     const ada = await processes.callerOf('u'.repeat(43), {
       id: 'g'.repeat(22),
       client: `https://claude.ai/${'c'.repeat(40)}`,
@@ -446,13 +474,14 @@ test.each([
       params: { protocolVersion: '2025-11-25', capabilities: {}, clientInfo },
     });
     const given = Object.fromEntries(Array.from({ length: 100 }, (_, index) => [`a_long_name_${index}`, 'text']));
-    for (const name of ['say', 'manage', 'n'.repeat(200)]) {
+    for (const name of ['say', 'manage', 'n'.repeat(200), LONGEST_NAME]) {
       const request = { jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name, arguments: given } };
       const headers = { 'mcp-session-id': begun.headers.get('mcp-session-id')!, traceparent };
       await (await post(processes, caller, request, headers)).text();
     }
     await processes.settle();
-    expect(calls.length).toBe(3);
+    expect(calls.length).toBe(4);
+    expect(calls[3]!.errorMessage!.length).toBeGreaterThan(30);
     for (const each of calls) {
       const written: Record<string, unknown>[] = [];
       const client = { put: async ({ Item }: { Item: object }) => void written.push({ ...Item }) };

@@ -25,6 +25,14 @@ test('the consent page says what is recorded of arguments, exactly where somethi
   }
 });
 
+test('the consent page says whether an error of a tool is recorded, or in a log alone', async () => {
+  for (const [name, html] of await consentPages()) {
+    const isKept = name.endsWith('errors are kept');
+    expect([name, html.includes('its error, which is recorded and may quote')]).toEqual([name, isKept]);
+    expect([name, html.includes('its error in a log, which may quote')]).toEqual([name, !isKept]);
+  }
+});
+
 test('the consent page says that the operator sees names, exactly where they are shown', async () => {
   for (const [name, html] of await consentPages()) {
     const setting = /users are shown: (\w+)$/.exec(name)?.[1];

@@ -7,6 +7,7 @@ import {
   type MessageExtraInfo,
   ProtocolError,
   ProtocolErrorCode,
+  type RequestId,
   type ServerCapabilities,
   type Tool,
   type TransportSendOptions,
@@ -27,7 +28,7 @@ import { type OwnerServer, protocolServerOf } from './owner-server.ts';
  * | `Server._serverInfo` is read and written | the server has the deployment's name and icon | clients show the server's own name |
  * | the same | adds a tool to a server of any kind | long-running tools have no `task_result` |
  * | `Server.getCapabilities` is wrapped | leaves out change notifications that are switched off | – |
- * | `McpServer.executeToolHandler` is wrapped, `_registeredTools` is read | sees what a tool throws | the operator has no stack |
+ * | `McpServer.executeToolHandler` is wrapped; of a low-level server `_requestHandlers` | sees what a tool throws | the operator has no stack |
  * | `Server._serverInfo`, `_instructions`, `_requestHandlers` of SDK v1 are read | describe the server to clients of 2026-07-28 | – |
  *
  * The first three are optimizations. `connect`, `send` and `getCapabilities` are public methods.
@@ -176,36 +177,38 @@ export function observeSchemas(observe: (schema: unknown) => void): void {
   } as typeof registerPrompt;
 }
 
-type ToolExecutor = {
-  executeToolHandler?: (tool: unknown, ...input: unknown[]) => Promise<unknown>;
-  _registeredTools?: Record<string, unknown>;
-};
+type ToolExecutor = { executeToolHandler?: (...input: unknown[]) => Promise<unknown> };
 
 /**
- * Has a function see each error that a tool throws, with the tool's name, before the SDK makes a result of its message. Not
- * that of a call that has ended: its client cancelled it, or it stopped for input and starts again with the answer.
+ * Has a function see each error that a tool throws, with the id of its request, before the SDK makes a result of its message,
+ * or an error response. Not that of a call that has ended: its client cancelled it, or it stopped for input and starts again
+ * with the answer.
  */
-export function observeToolErrors(
-  server: OwnerServer,
-  observe: (tool: string | undefined, error: unknown) => void,
-): void {
+export function observeToolErrors(server: OwnerServer, observe: (request: RequestId, error: unknown) => void): void {
+  const observed =
+    <Input extends unknown[], Result>(execute: (...input: Input) => Promise<Result>) =>
+    async (...input: Input): Promise<Result> => {
+      try {
+        return await execute(...input);
+      } catch (error) {
+        const { id, signal } = callOf(input.at(-1) as CallContext);
+        if (protocolServerOf(server).transport !== undefined && !signal?.aborted) observe(id, error);
+        throw error;
+      }
+    };
   const executor = server as ToolExecutor;
-  const execute = executor.executeToolHandler;
-  if (typeof execute !== 'function') return;
-  executor.executeToolHandler = async (tool, ...input) => {
-    try {
-      return await execute.call(executor, tool, ...input);
-    } catch (error) {
-      if (isEnded(server, input.at(-1))) throw error;
-      const [name] = Object.entries(executor._registeredTools ?? {}).find(([, each]) => each === tool) ?? [];
-      observe(name, error);
-      throw error;
-    }
-  };
+  if (typeof executor.executeToolHandler === 'function') {
+    executor.executeToolHandler = observed(executor.executeToolHandler.bind(executor));
+    return;
+  }
+  // A low-level server: its handler of `tools/call` is the tool.
+  const handlers = privateServer(server)._requestHandlers;
+  const call = handlers?.get('tools/call');
+  if (handlers && call) handlers.set('tools/call', observed(call));
 }
 
-/** @param context of the call, as the SDK gives it to the tool: v2 and v1 differ in its form */
-function isEnded(server: OwnerServer, context: unknown): boolean {
-  const { mcpReq, signal = mcpReq?.signal } = context as { mcpReq?: { signal?: AbortSignal }; signal?: AbortSignal };
-  return protocolServerOf(server).transport === undefined || signal?.aborted === true;
-}
+/** Of a call, as the SDK gives it to the tool: v2 or v1. */
+type CallContext = { mcpReq: { id: RequestId; signal?: AbortSignal } } | { requestId: RequestId; signal?: AbortSignal };
+
+const callOf = (context: CallContext): { id: RequestId; signal?: AbortSignal | undefined } =>
+  'mcpReq' in context ? context.mcpReq : { id: context.requestId, signal: context.signal };

@@ -1,5 +1,6 @@
 const recorded =
   'The operator of this server can see when you connected this app, with which permissions, when and from which network address it sends requests, and which of the server’s tools it calls, when, and with what outcome.';
+const logged = 'If a tool fails, the operator can see its error in a log, which may quote a part of the request.';
 /** True of executions, which outlive a request (`lambda/core/mcp/execution.ts`). */
 const stored = 'A request that takes longer is stored for a while with its response, so that the response is not lost.';
 
@@ -60,6 +61,13 @@ export const oauthPageText = {
       no: `${recorded} The contents of requests and responses are not recorded. ${stored}`,
       digest: `${recorded} The contents of requests are recorded as a digest. It shows the operator whether a request is the same as an earlier one, or as one that the operator guesses. Responses are not recorded. ${stored}`,
       redacted: `${recorded} Of each request the operator can see the form, such as the names of fields and the lengths of values, but not the contents. Responses are not recorded. ${stored}`,
+    },
+    /** By the setting `auditErrors`. True of the event `tool_failed` too, which has the message in any case. */
+    errorsOf: {
+      none: logged,
+      class: logged,
+      message:
+        'If a tool fails, the operator can see its error, which is recorded and may quote a part of the request.',
     },
     /** By the setting `showNames`, which lets the operator see who users are. */
     seenAs: {

@@ -164,7 +164,7 @@ ${item(consent.returnAddress, redirectUri, ...access)}
 ${item(consent.server, resourceOf(rules.publicUrl))}
 ${item(consent.upstreamScopes(rules.upstreamProviderName), consent.upstreamScopesOf(rules.upstreamScopes))}
 ${item(consent.lifetime, lifetime)}
-${item(consent.recorded, consent.recordedOf[rules.auditArguments], ...seenAs)}
+${item(consent.recorded, consent.recordedOf[rules.auditArguments], consent.errorsOf[rules.auditErrors], ...seenAs)}
 </dl>
 </details>`;
 }
