@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname, join, relative, resolve } from 'node:path';
-import { type BuildFailure, type BuildOptions, buildSync, type Message, type OutputFile } from 'esbuild';
+import { basename, dirname, join, relative, resolve } from 'node:path';
+import { type BuildFailure, type BuildOptions, buildSync, type Message, type Metafile, type OutputFile } from 'esbuild';
 import type { Branding } from '../../lambda/shared/branding.ts';
 import type { ScopeSet } from '../../lambda/shared/scope-set.ts';
 import { moduleFile } from '../package-files.ts';
@@ -45,10 +45,11 @@ export function runBuild(options: BuildOptions): BuildReport {
       metafile: true,
     });
     const modules = [
-      ...Object.keys(metafile.inputs).map((path) => resolve(project, path)),
+      ...Object.keys(metafile.inputs).map((path) => resolve(project, fileOf(path))),
       ...Object.values(metafile.outputs).flatMap(({ imports }) => imports.map(({ path }) => path)),
     ];
-    return { files: outputFiles ?? [], errors: [], warnings: warnings.map(lineOf), modules, missing: [] };
+    const errors = importedSecrets(metafile);
+    return { files: outputFiles ?? [], errors, warnings: warnings.map(lineOf), modules, missing: [] };
   } catch (error) {
     const { errors } = error as Partial<BuildFailure>;
     if (errors === undefined) throw error;
@@ -60,6 +61,19 @@ export function runBuild(options: BuildOptions): BuildReport {
 
 const lineOf = ({ location, text }: Message) =>
   location === null ? text : `${location.file}:${location.line}:${location.column + 1}: ${text}`;
+
+/** @param path of a module in a metafile, where `with { type: 'text' }` can follow the path of the file */
+const fileOf = (path: string): string => path.replace(/ with \{ type: '\w+' \}$/, '');
+
+/** @returns an error for each import of `.env`, or of a file such as `.env.local` */
+function importedSecrets({ inputs }: Metafile): string[] {
+  return Object.entries(inputs).flatMap(([importer, { imports }]) =>
+    imports
+      .map(({ path }) => fileOf(path))
+      .filter((path) => /^\.env(\.|$)/.test(basename(path)))
+      .map((path) => `${importer} imports ${path}, which may contain secrets: read process.env or context.secret`),
+  );
+}
 
 /** The module that a package could not import. */
 function missingModule({ location, text }: Message): string | undefined {

@@ -171,6 +171,16 @@ test('JSON, text and bytes can be imported', async () => {
   );
 });
 
+test('an import of .env is an error that names its module, so that no bundle contains the file', async () => {
+  write({
+    '.env': 'STRIPE_KEY=sk_live',
+    'src/server.ts': serverOf(`import e from '../.env' with { type: 'text' };`, 'e'),
+  });
+  await expect(deploy()).rejects.toThrow(
+    /src\/server\.ts imports \S*\.env, which may contain secrets: read process\.env/,
+  );
+});
+
 test('a warning about the owner’s code is printed with its place', async () => {
   const warn = jest.spyOn(console, 'warn').mockReturnValue();
   await expectProbe(`const value = 1; const same = value === -0;`, 'same', false);
