@@ -6,6 +6,8 @@ import { postMcp } from './mcp-era-checks.ts';
 import { SignInCallback } from './sign-in-callback.ts';
 
 export type SignInOptions = {
+  /** The command that signs in. */
+  command: 'doctor' | 'verify';
   /** A pre-registered client. @default one is registered */
   clientId?: string | undefined;
   /** Receives the URL that a person has to open. */
@@ -48,7 +50,7 @@ export async function authorizeByCode(
   const callback = await SignInCallback.listen();
   try {
     const scope = requestedScope(facts);
-    const client = await clientOf(server, facts, clientMetadata(callback.url, scope), options);
+    const client = await clientOf(server, facts, clientMetadata(options.command, callback.url, scope), options);
     const verifier = oauth.generateRandomCodeVerifier();
     const state = oauth.generateRandomState();
     options.announce(await authorizationUrl(server, { client, callback, resource: facts.url, verifier, state, scope }));

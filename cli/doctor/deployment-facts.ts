@@ -43,11 +43,13 @@ export const FOREIGN_REDIRECT = 'https://foreign.example/callback';
 export const mcpHeaders = ['authorization', 'content-type', 'mcp-session-id', 'mcp-protocol-version'];
 
 /**
- * The client that doctor registers, as the MCP SDK does: with the scope that it then requests. Some providers reject a
+ * The client that a command registers, as the MCP SDK does: with the scope that it then requests. Some providers reject a
  * registration for its scope.
+ *
+ * @param command it is named on the consent page
  */
-export const clientMetadata = (redirectUri: string, scope: string | undefined) => ({
-  client_name: 'Holdfast doctor',
+export const clientMetadata = (command: 'doctor' | 'verify', redirectUri: string, scope: string | undefined) => ({
+  client_name: `Holdfast ${command}`,
   redirect_uris: [redirectUri],
   grant_types: ['authorization_code', 'refresh_token'],
   response_types: ['code'],
@@ -157,7 +159,7 @@ async function gatherAuthorizationServer(facts: Facts, issuer: string, probe: Pr
   facts.registration = await probe(registration, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
-    body: JSON.stringify(clientMetadata('http://127.0.0.1/callback', requestedScope(facts))),
+    body: JSON.stringify(clientMetadata('doctor', 'http://127.0.0.1/callback', requestedScope(facts))),
   });
   const client = jsonObjectIn(facts.registration)?.client_id;
   if (authorize && typeof client === 'string') {

@@ -29,6 +29,7 @@ export async function runDoctor(url: string, options: DoctorOptions): Promise<vo
   if (signIn && !findings.some(({ verdict, check }) => verdict === 'fail' && /^(url|reachable)$/.test(check))) {
     const { testSignIn } = await import('./test-sign-in.ts');
     const signInFindings = await testSignIn(facts, probe, {
+      command: 'doctor',
       clientId,
       timeoutMilliseconds,
       patienceMilliseconds: PATIENCE_MILLISECONDS,

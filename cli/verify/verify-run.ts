@@ -139,6 +139,7 @@ class VerifyRun {
   async #signIn(server: AuthorizationServer, facts: Facts): Promise<SignedIn | undefined> {
     try {
       return await authorizeByCode(server, facts, {
+        command: 'verify',
         clientId: this.#options.clientId,
         timeoutMilliseconds: TIMEOUT_MILLISECONDS,
         patienceMilliseconds: PATIENCE_MILLISECONDS,

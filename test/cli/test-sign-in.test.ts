@@ -34,6 +34,7 @@ describe('testSignIn', () => {
   /** Signs in with a browser that approves. @param change of the authorization response */
   async function problemsOfSignIn(change: Record<string, string> = {}): Promise<string[]> {
     const findings = await testSignIn(await facts(), createProbe(500), {
+      command: 'doctor',
       announce(address) {
         const { redirect_uri, state } = Object.fromEntries(new URL(address).searchParams);
         const back = new URLSearchParams({ code: 'c', state: state!, iss: deployment.origin, ...change });

@@ -110,6 +110,8 @@ describe('holdfast verify on the local emulator', () => {
     expect(progress()).toContain('waiting 3 s for silent tools');
     expect(printed).not.toContain(new URL(cloud.origin).host);
     expect(await statusesOfGrants()).toEqual(['revoked']);
+    const grants = (await cloud.items('G#')).filter(({ type }) => type === 'grant');
+    expect(grants).toEqual([expect.objectContaining({ clientName: 'Holdfast verify' })]);
     expect(await code).toBe(0);
   });
 
