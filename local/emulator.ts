@@ -1,4 +1,5 @@
-import { existsSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { recordsFolder } from '../lib/bundle/build-record.ts';
 import type { DeploymentMarker } from '../lib/deployment-marker.ts';
@@ -130,7 +131,10 @@ export async function startEmulator(options: EmulatorOptions): Promise<Emulator>
 
 async function start(options: EmulatorOptions, cleanups: CleanupStack): Promise<Omit<Emulator, 'close'>> {
   const { project = process.cwd(), folder, report } = options;
-  const data = await DataFolder.claim(folder, options.fresh ?? false);
+  const data = await DataFolder.claim(folder, options.fresh ?? false).catch(async (error) => {
+    if (options.assembly === undefined) await rejectWrongSettings(options);
+    throw error;
+  });
   cleanups.add(() => data.release());
   await assertGatewayPortFree(options.port);
   await assertIdentityProviderPortFree(data, options.identityProviderPort);
@@ -225,6 +229,20 @@ function fileProblems(file: EnvironmentFile, { secrets }: EmulatedServices): str
     ...secrets.missing().map((name) => `The secret ${name} has no value: add ${name}=<value> to ${file.path}`),
     ...file.ignoredNames().map((name) => `${name} in ${file.path} has no effect: Holdfast sets this variable`),
   ];
+}
+
+/**
+ * Builds the stack in another folder. With another data folder, the next start would fail by these settings.
+ *
+ * @throws ConfigurationError for a setting or a deployment that does not exist, and for sources that do not build
+ */
+async function rejectWrongSettings(options: EmulatorOptions): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), 'holdfast-'));
+  try {
+    await buildStack(options, folder);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
 }
 
 async function buildStack(

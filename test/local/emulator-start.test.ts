@@ -189,6 +189,13 @@ describe('starts on one data folder', () => {
       await new Start({ folder }).ended(),
       new RegExp(`^Process ${start.child.pid} is using the data folder`, 'm'),
     );
+  });
+
+  test('rejects a misspelt setting of cdk.json before a data folder that another process uses', async () => {
+    const copy = copyProject();
+    copy.edit('cdk.json', '"context": {', '"context": { "idpissuer": "https://login.example.com",');
+    const message = /The context key idpissuer does not exist: did you mean idpIssuer\?$/m;
+    expectFailure(await new Start({ folder, project: copy.root }).ended(), message);
     await start.stop('SIGKILL');
   });
 
