@@ -23,6 +23,7 @@ import {
 } from '../lambda/shared/environment.ts';
 import type { CountedEvent } from '../lambda/shared/metric-names.ts';
 import { defaultScope, hasToolScopes } from '../lambda/shared/scope-set.ts';
+import { recordContent } from './bundle/stack-content.ts';
 import { constructName, deploymentMarker, MARKER_DESCRIPTION, MARKER_ID } from './deployment-marker.ts';
 import { customerManagedKey, SealKey, SigningKeys } from './encryption-keys.ts';
 import { checkFeatureFlags } from './feature-flags.ts';
@@ -125,6 +126,7 @@ export class Holdfast extends Construct implements IGrantable, IConnectable {
     const directProvider = identityProvider?.mode === 'direct' ? identityProvider : undefined;
 
     this.#settings = settings;
+    recordContent(this, settings);
     checkFeatureFlags(this, { hasVersions: settings.provisionedConcurrentExecutions !== undefined });
     this.#branding = brandingOf(settings);
     const encryptionKey = customerManagedKey(this, settings.encryptionKey);

@@ -86,8 +86,8 @@ export type Report = {
   output(functionName: string, line: string): void;
   /** A warning about the sources. */
   warning(line: string): void;
-  /** Sources have changed: requests wait for the outcome. */
-  rebuilding(): void;
+  /** Sources have changed. Requests wait for the outcome if the server is among them. */
+  rebuilding(part: 'server' | 'app'): void;
   /** The outcome of a change of the sources. */
   reloaded(outcome: string): void;
 };
@@ -167,6 +167,7 @@ async function start(options: EmulatorOptions, cleanups: CleanupStack): Promise<
     template: stackTemplate(synthesized, origins, services.kms.createKey),
   });
   const resolved = resolve(stack);
+  const records = recordsFolder(assembly);
   await createTables(services.dynamoDb, resolved.template);
   const { outputs, marker } = deploymentIn(resolved);
   const pool = userPoolOf(resolved.template, marker.issuer);
@@ -175,7 +176,7 @@ async function start(options: EmulatorOptions, cleanups: CleanupStack): Promise<
   const deployment = await StackDeployment.start(
     {
       resolved,
-      records: recordsFolder(assembly),
+      records,
       services,
       port: gatewayPort,
       freshPerRequest: options.freshPerRequest ?? false,
@@ -191,7 +192,7 @@ async function start(options: EmulatorOptions, cleanups: CleanupStack): Promise<
   const synthesizeAgain = async () => resolve(await readStack());
   const redeploy = async () => deployment.update(await synthesizeAgain());
   if (options.watch ?? options.assembly === undefined) {
-    cleanups.add(reloadOnChange({ project, assembly, deployment, synthesize: synthesizeAgain, report }));
+    cleanups.add(reloadOnChange({ project, assembly, records, deployment, synthesize: synthesizeAgain, report }));
   }
   const warnAboutFile = () => {
     for (const line of fileProblems(environmentFile, services)) report.warning(line);

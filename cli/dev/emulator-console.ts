@@ -21,7 +21,7 @@ export function consoleReport(json: boolean): Report & { started(): void; notice
     output: (functionName, line) => print((describedEvent(functionName, line) ?? line).replace(/^/gm, '    ')),
     notice: (lines) => lines.forEach((line) => void print(singleLine(line))),
     warning: (line) => print(singleLine(line)),
-    rebuilding: () => print('Rebuilding …'),
+    rebuilding: (part) => print(part === 'server' ? 'Rebuilding …' : 'Running the CDK app …'),
     reloaded: (outcome) => print(`Sources changed: ${outcome}`),
   };
 }

@@ -5,6 +5,7 @@ import { type BuildFailure, type BuildOptions, buildSync, type Message, type Met
 import type { Branding } from '../../lambda/shared/branding.ts';
 import type { ScopeSet } from '../../lambda/shared/scope-set.ts';
 import { moduleFile } from '../package-files.ts';
+import { fileOf } from './metafile.ts';
 
 /**
  * Replacements of modules that Holdfast's own code does not need on Lambda:
@@ -61,9 +62,6 @@ export function runBuild(options: BuildOptions): BuildReport {
 
 const lineOf = ({ location, text }: Message) =>
   location === null ? text : `${location.file}:${location.line}:${location.column + 1}: ${text}`;
-
-/** @param path of a module in a metafile, where `with { type: 'text' }` can follow the path of the file */
-const fileOf = (path: string): string => path.replace(/ with \{ type: '\w+' \}$/, '');
 
 /** @returns an error for each import of `.env`, or of a file such as `.env.local` */
 function importedSecrets({ inputs }: Metafile): string[] {

@@ -7,14 +7,11 @@ const QUIET_MS = 100;
 /** Folders of a project that contain no sources. */
 const outputs = new Set(['node_modules', 'cdk.out', 'dist', 'coverage']);
 
-/** Files of the project's folder itself that a stack or a bundle is made of. `.env` is read by itself (environment-file.ts). */
-const rootFile = /\.[cm]?[jt]sx?$|^(cdk|cdk\.context|package|tsconfig)\.json$/;
-
 export type SourceWatch = {
   /** Whether a change of the file counts. */
   isSource(file: string): boolean;
-  /** The first of some changes. It runs at once. */
-  began(): void;
+  /** A file has changed. It runs at once. */
+  noticed(file: string): void;
   /** The files that have changed, when no further change has followed for `QUIET_MS`. Must not reject. */
   changed(files: ReadonlySet<string>): Promise<void>;
   /** No change is left. */
@@ -27,7 +24,7 @@ export type SourceWatch = {
  * @param project absolute path
  * @returns stops watching
  */
-export function watchSources(project: string, { isSource, began, changed, settled }: SourceWatch): () => void {
+export function watchSources(project: string, { isSource, noticed, changed, settled }: SourceWatch): () => void {
   let timer: NodeJS.Timeout | undefined;
   let files = new Set<string>();
   let running = false;
@@ -46,14 +43,14 @@ export function watchSources(project: string, { isSource, began, changed, settle
 
   const note = (file: string) => {
     if (!isSource(file)) return;
-    if (files.size === 0 && !running) began();
+    noticed(file);
     files.add(file);
     clearTimeout(timer);
     timer = setTimeout(run, QUIET_MS);
   };
   const watchers: FSWatcher[] = [
     watch(project, (_, name) => {
-      if (name !== null && rootFile.test(name)) note(join(project, name));
+      if (name !== null) note(join(project, name));
     }),
     ...sourceFolders(project).map((folder) =>
       watch(folder, { recursive: true }, (_, name) => note(name === null ? folder : join(folder, name))),

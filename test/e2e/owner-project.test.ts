@@ -87,6 +87,21 @@ test('the files of a folder in assets are found by import.meta.url and by assetP
   expect(await project.call('assets')).toBe('["Hello","Hello"]');
 });
 
+test('a changed asset runs the CDK app, during which the previous version responds; another file does not', async () => {
+  const before = project.output.length;
+  project.write({ 'orders.db': '1', 'data/cache.json': '{}', 'templates/mail.html': 'Good morning' });
+  await project.until((output) => output.slice(before).includes('Running the CDK app …'));
+  expect(await project.call('assets')).toBe('["Hello","Hello"]');
+  expect(project.output.slice(before)).not.toContain('Sources changed');
+  await project.until((output) => output.slice(before).includes('Sources changed: the change is live'));
+  expect(await project.call('assets')).toBe('["Good morning","Good morning"]');
+  const printed = project.output.length;
+  project.write({ 'orders.db': '2', 'data/cache.json': '[]' });
+  project.write({ 'src/server.ts': `${project.read('src/server.ts')}\n` });
+  await project.until((output) => output.slice(printed).includes('Sources changed: '));
+  expect(project.output.slice(printed)).not.toContain('Running the CDK app');
+});
+
 test('an external package is that of the project, and a package of two layers that of the later one', async () => {
   const native = `${project.folder}/node_modules/native/index.js`;
   expect(await project.call('packages')).toBe(JSON.stringify([native, 'second']));

@@ -47,6 +47,10 @@ export class OwnerProject {
     }
   }
 
+  read(name: string): string {
+    return readFileSync(join(this.folder, name), 'utf8');
+  }
+
   /** Starts the emulator in the folder of the project, and signs ada in. */
   async start(): Promise<void> {
     const child = spawn(process.execPath, [join(root, 'bin/cli.ts'), 'dev', '--json', '--port', '0'], {
