@@ -35,7 +35,7 @@ export async function start({ short, progress }: Bench): Promise<Outcome> {
 /** The CPU time of a saved change of the owner's server, from the save until the new code answers, children included. */
 export async function reload({ short, progress }: Bench): Promise<Outcome> {
   const project = new ProjectCopy();
-  const options = ['bin/cli.ts', 'dev', '--in-memory', '--port', '0'];
+  const options = ['bin/cli.ts', 'dev', '--in-memory', '--no-type-check', '--port', '0'];
   const child = run(process.execPath, options, {}, project.root);
   const ended = new Promise((resolve) => child.once('close', resolve));
   child.stderr.resume();
@@ -106,7 +106,10 @@ async function untilExit(command: string, args: string[]): Promise<number> {
 async function untilReady(): Promise<number> {
   const folder = mkdtempSync(join(tmpdir(), 'holdfast-bench-start-'));
   const startedAt = performance.now();
-  const child = run(process.execPath, ['bin/cli.ts', 'dev', '--json'], { PORT: '0', HOLDFAST_DATA: folder });
+  const child = run(process.execPath, ['bin/cli.ts', 'dev', '--json', '--no-type-check'], {
+    PORT: '0',
+    HOLDFAST_DATA: folder,
+  });
   child.stderr.resume();
   const ended = new Promise((resolve) => child.once('close', resolve));
   try {

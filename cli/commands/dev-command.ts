@@ -17,6 +17,7 @@ export function addDev(program: Command): void {
     )
     .option('--in-memory', 'keep all data in memory, and nothing after the end')
     .option('--fresh', 'delete the users, sessions, keys and ports of earlier runs')
+    .option('--no-type-check', 'show no type errors of the project')
     .option('-c, --context <name=value>', 'a setting, as of cdk deploy; may be repeated', contextArgument)
     .option('--json', 'one JSON object on standard output when ready, everything else on standard error')
     .addHelpText(

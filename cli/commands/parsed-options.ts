@@ -48,6 +48,8 @@ export type DevOptions = {
   cold?: boolean;
   accountConcurrency?: number;
   inMemory?: boolean;
+  /** False with `--no-type-check`. */
+  typeCheck: boolean;
 };
 
 export type ImportCommandOptions = DeploymentSelection & {

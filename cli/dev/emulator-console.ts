@@ -3,10 +3,17 @@ import { printableLines, quote, singleLine } from '../../lambda/core/support/unt
 import { demoUsers } from '../../local/cognito/demo-users.ts';
 import type { Emulator, Report } from '../../local/emulator.ts';
 import { startCommand } from '../../local/start-command.ts';
+import { diagnosticText } from '../../local/type-check/diagnostics.ts';
+import type { TypeCheckOptions } from '../../local/type-check/type-check.ts';
 import { clientCommands } from './client-commands.ts';
 
+type ConsoleReport = Report & TypeCheckOptions['report'] & { started(): void; notice(lines: string[]): void };
+
+/** `npx tsc` shows the others. */
+const SHOWN_TYPE_ERRORS = 20;
+
 /** Prints what the emulator does: for a person on standard output, with `--json` on standard error. */
-export function consoleReport(json: boolean): Report & { started(): void; notice(lines: string[]): void } {
+export function consoleReport(json: boolean): ConsoleReport {
   const out = json ? process.stderr : process.stdout;
   const print = (line: string) => void out.write(`${line}\n`);
   /** On a terminal, the next line replaces it. */
@@ -23,6 +30,13 @@ export function consoleReport(json: boolean): Report & { started(): void; notice
     warning: (line) => print(singleLine(line)),
     rebuilding: (part) => print(part === 'server' ? 'Rebuilding …' : 'Running the CDK app …'),
     reloaded: (outcome) => print(`Sources changed: ${outcome}`),
+    typeErrors(errors) {
+      if (json) return print(JSON.stringify({ event: 'type_check', errors }));
+      for (const error of errors.slice(0, SHOWN_TYPE_ERRORS)) print(singleLine(`Type error: ${diagnosticText(error)}`));
+      const hidden = errors.length - SHOWN_TYPE_ERRORS;
+      if (hidden > 0) print(`Type errors: ${hidden} more; npx tsc --noEmit prints them`);
+      if (errors.length === 0) print('Type check passed');
+    },
   };
 }
 

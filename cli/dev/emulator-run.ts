@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { ConfigurationError } from '../../lib/settings/configuration-error.ts';
 import { startEmulator } from '../../local/emulator.ts';
 import type { RetrySeconds } from '../../local/lambda/event-queue.ts';
+import { startTypeCheck } from '../../local/type-check/type-check.ts';
 import type { DevOptions } from '../commands/parsed-options.ts';
 import { createProbe } from '../doctor/http-probe.ts';
 import { checkProvider, gatherProviderFacts } from '../doctor/provider-checks.ts';
@@ -23,8 +24,10 @@ export async function runEmulator(options: DevOptions): Promise<void> {
   const settings = { port, folder, inMemory, stack, fresh, context, freshPerRequest, accountConcurrency, retrySeconds };
   const starting = startEmulator({ ...settings, report });
   let isStopping = false;
+  let stopTypeCheck = () => {};
   const stop = async () => {
     isStopping = true;
+    stopTypeCheck();
     const emulator = await starting.catch(() => undefined);
     await emulator?.close();
     process.exit(0);
@@ -39,6 +42,7 @@ export async function runEmulator(options: DevOptions): Promise<void> {
   report.started();
   if (json) process.stdout.write(`${JSON.stringify(readyDescription(emulator))}\n`);
   else process.stdout.write(`${welcome(emulator, inMemory ? undefined : folder)}\nready ${emulator.outputs.McpUrl}\n`);
+  if (options.typeCheck && !isStopping) stopTypeCheck = startTypeCheck({ project: process.cwd(), folder, report });
   if (emulator.identityProvider === undefined) report.notice(await providerProblems(emulator.origin));
 }
 

@@ -19,6 +19,10 @@ const project = new OwnerProject(
   {
     '.env': 'STRIPE_KEY=sk_test_1\nREGION_OF_DATA=eu\nTABLE_NAME=mine\n',
     'templates/mail.html': 'Hello',
+    // Few types, so that the checks are short.
+    'tsconfig.json':
+      '{ "include": ["src/typed.ts"], "compilerOptions": { "lib": ["es5"], "types": [], "strict": true } }',
+    'src/typed.ts': `export const seconds: number = 'one';`,
     'layers/first/nodejs/node_modules/in-layer/index.js': `module.exports = 'first';`,
     'layers/second/nodejs/node_modules/in-layer/index.js': `module.exports = 'second';`,
     'node_modules/native/index.js': `module.exports = __filename;`,
@@ -100,6 +104,14 @@ test('a changed asset runs the CDK app, during which the previous version respon
   project.write({ 'src/server.ts': `${project.read('src/server.ts')}\n` });
   await project.until((output) => output.slice(printed).includes('Sources changed: '));
   expect(project.output.slice(printed)).not.toContain('Running the CDK app');
+});
+
+test('type errors are shown once the emulator is ready, and that they are mended', async () => {
+  const error = { line: 1, column: 14, code: 'TS2322', message: `Type 'string' is not assignable to type 'number'.` };
+  const event = (errors: object[]) => `${JSON.stringify({ event: 'type_check', errors })}\n`;
+  await project.until((output) => output.includes(event([{ file: 'src/typed.ts', ...error }])));
+  project.write({ 'src/typed.ts': 'export const seconds: number = 1;' });
+  await project.until((output) => output.includes(event([])));
 });
 
 test('an external package is that of the project, and a package of two layers that of the later one', async () => {

@@ -58,7 +58,7 @@ class Start {
     const [command, before] = throughNpm
       ? ['npm', ['start', '--silent', '--']]
       : [process.execPath, ['bin/cli.ts', 'dev']];
-    this.child = spawn(command, [...before, ...options], {
+    this.child = spawn(command, [...before, '--no-type-check', ...options], {
       cwd: project,
       env: {
         ...inherited(),
