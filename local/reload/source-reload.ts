@@ -37,7 +37,7 @@ export function reloadOnChange(options: SourceReloadOptions): () => void {
   const sourcesNow = (hasFailed: boolean) =>
     new Sources({ project, codes: deployment.serverCode, content: readContent(records), hasFailed });
   let sources = sourcesNow(false);
-  /** What the operator has been shown. */
+  /** The part whose change the operator has been shown. */
   let rebuilding: 'server' | 'app' | undefined;
   let resume = () => {};
 
