@@ -7,16 +7,17 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** Resource types that ministack 1.4.21 does not support. They are removed from the templates; references become their ids. */
+/** Resource types that ministack 1.5.33 does not support. They are removed from the templates; references become their ids. */
 export const unsupported: Record<string, string> = {
-  'AWS::CDK::Metadata': 'it reports no resource of this type',
-  'AWS::CloudFront::CachePolicy': 'it has no cache',
   'AWS::Cognito::ManagedLoginBranding': 'it has no managed login',
   'AWS::WAFv2::WebACLAssociation': 'it has web ACLs without associations',
 };
 
 /** A resource as CloudFormation reports it. `status` is such as `CREATE_COMPLETE`. */
 export type StackResource = { status: string; physicalId: string };
+
+/** Resources for which AWS charges in an account without requests. */
+export type ChargedResources = { logGroups: string[]; keys: string[] };
 
 export type EmulatedAccount = {
   /** A folder for cloud assemblies, which is deleted with the account. */
@@ -25,6 +26,11 @@ export type EmulatedAccount = {
   environment: Record<string, string>;
   /** The resources of a stack by logical id. */
   resourcesOf(stack: string): Promise<Map<string, StackResource>>;
+  /** The types of the resources that a stack has created and not deleted, sorted, by the events of the last stack of the name. */
+  remainingTypes(stack: string): Promise<string[]>;
+  /** Log groups and keys of the account. A key in its waiting period is free of charge, and is not listed. */
+  chargedResources(): Promise<ChargedResources>;
+  removeTerminationProtection(stack: string): Promise<void>;
   close(): Promise<void>;
 };
 
@@ -63,7 +69,18 @@ export async function startEmulatedAccount(): Promise<EmulatedAccount> {
     await close();
     throw error;
   }
-  return { folder, environment, resourcesOf: (stack) => resourcesOf(endpoint, stack), close };
+  return {
+    folder,
+    environment,
+    resourcesOf: (stack) => resourcesOf(endpoint, stack),
+    remainingTypes: (stack) => remainingTypes(endpoint, stack),
+    chargedResources: () => chargedResources(endpoint),
+    removeTerminationProtection: async (stack) => {
+      const parameters = { StackName: stack, EnableTerminationProtection: 'false' };
+      await cloudFormation(endpoint, 'UpdateTerminationProtection', parameters);
+    },
+    close,
+  };
 }
 
 const notInstalled = [
@@ -98,32 +115,96 @@ export function removeUnsupported(assembly: string, template: string): string[] 
     .reduce(
       (text, [id]) => text.replaceAll(`{"Ref":"${id}"}`, `"${id}"`),
       JSON.stringify({ ...content, Resources: Object.fromEntries(supported) }),
+    )
+    // An attribute of the user pool that ministack lacks.
+    .replaceAll(
+      /\{"Fn::GetAtt":\["(\w+)","ProviderURL"\]\}/g,
+      '{"Fn::Join":["",["https://",{"Fn::GetAtt":["$1","ProviderName"]}]]}',
     );
   writeFileSync(file, withoutRemoved);
-  // ministack does not support termination protection.
-  const manifest = join(assembly, 'manifest.json');
-  writeFileSync(
-    manifest,
-    readFileSync(manifest, 'utf8').replace('"terminationProtection": true', '"terminationProtection": false'),
-  );
   return supported.map(([id]) => id);
 }
 
-/** `DescribeStackResources` of CloudFormation in its query protocol: one call does not justify another SDK client. */
+/** A request without an SDK client: a few calls do not justify five of them. ministack reads the service from the signature. */
+function request(endpoint: string, service: string, init: RequestInit): Promise<Response> {
+  const authorization = `AWS4-HMAC-SHA256 Credential=emulated/20000101/us-east-1/${service}/aws4_request`;
+  return fetch(endpoint, { method: 'POST', ...init, headers: { ...init.headers, authorization } });
+}
+
+/** @throws Error for a response that is no success */
+async function call<T>(endpoint: string, service: string, target: string, body: object): Promise<T> {
+  const headers = { 'content-type': 'application/x-amz-json-1.1', 'x-amz-target': target };
+  const answer = await request(endpoint, service, { headers, body: JSON.stringify(body) });
+  if (!answer.ok) throw new Error(`${target} answered ${answer.status}: ${await answer.text()}`);
+  return (await answer.json()) as T;
+}
+
+async function chargedResources(endpoint: string): Promise<ChargedResources> {
+  const { logGroups } = await call<{ logGroups: { logGroupName: string }[] }>(
+    endpoint,
+    'logs',
+    'Logs_20140328.DescribeLogGroups',
+    {},
+  );
+  const { Keys } = await call<{ Keys: { KeyId: string }[] }>(endpoint, 'kms', 'TrentService.ListKeys', {});
+  const keys = await Promise.all(
+    Keys.map(async ({ KeyId }) => {
+      const { KeyMetadata } = await call<{ KeyMetadata: { KeyState: string } }>(
+        endpoint,
+        'kms',
+        'TrentService.DescribeKey',
+        { KeyId },
+      );
+      return { KeyId, ...KeyMetadata };
+    }),
+  );
+  return {
+    logGroups: logGroups.map(({ logGroupName }) => logGroupName),
+    keys: keys.filter(({ KeyState }) => KeyState !== 'PendingDeletion').map(({ KeyId }) => KeyId),
+  };
+}
+
+/** An operation of CloudFormation in its query protocol. */
+async function cloudFormation(endpoint: string, action: string, parameters: Record<string, string>): Promise<string> {
+  const body = new URLSearchParams({ Action: action, Version: '2010-05-15', ...parameters });
+  const answer = await request(endpoint, 'cloudformation', { body });
+  const text = await answer.text();
+  if (!answer.ok) throw new Error(`${action} answered ${answer.status}: ${text}`);
+  return text;
+}
+
+/** The text of an element in each `<member>` of an answer. */
+const membersOf = (answer: string) =>
+  answer
+    .split('<member>')
+    .slice(1)
+    .map((member) => (element: string) => new RegExp(`<${element}>([^<]*)<`).exec(member)?.[1] ?? '');
+
+async function remainingTypes(endpoint: string, stack: string): Promise<string[]> {
+  const events: ((element: string) => string)[] = [];
+  for (let token: string | undefined = ''; token !== undefined; ) {
+    const parameters = { StackName: stack, ...(token && { NextToken: token }) };
+    const page = await cloudFormation(endpoint, 'DescribeStackEvents', parameters);
+    events.push(...membersOf(page));
+    token = /<NextToken>([^<]+)</.exec(page)?.[1];
+  }
+  const created = new Map<string, string>();
+  // The last event comes first.
+  for (const text of events.reverse()) {
+    const [id, status, type] = [text('LogicalResourceId'), text('ResourceStatus'), text('ResourceType')];
+    if (type === 'AWS::CloudFormation::Stack') continue;
+    if (status === 'CREATE_COMPLETE') created.set(id, type);
+    if (status === 'DELETE_COMPLETE') created.delete(id);
+  }
+  return [...created.values()].sort();
+}
+
 async function resourcesOf(endpoint: string, stack: string): Promise<Map<string, StackResource>> {
-  const answer = await fetch(endpoint, {
-    method: 'POST',
-    headers: {
-      authorization: 'AWS4-HMAC-SHA256 Credential=emulated/20000101/us-east-1/cloudformation/aws4_request',
-    },
-    body: new URLSearchParams({ Action: 'DescribeStackResources', Version: '2010-05-15', StackName: stack }),
-  });
-  const members = (await answer.text()).split('<member>').slice(1);
-  const text = (member: string, element: string) => new RegExp(`<${element}>([^<]*)<`).exec(member)?.[1] ?? '';
+  const answer = await cloudFormation(endpoint, 'DescribeStackResources', { StackName: stack });
   return new Map(
-    members.map((member) => [
-      text(member, 'LogicalResourceId'),
-      { status: text(member, 'ResourceStatus'), physicalId: text(member, 'PhysicalResourceId') },
+    membersOf(answer).map((text) => [
+      text('LogicalResourceId'),
+      { status: text('ResourceStatus'), physicalId: text('PhysicalResourceId') },
     ]),
   );
 }
