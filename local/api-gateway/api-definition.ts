@@ -1,6 +1,6 @@
 import type { Template } from '../template/template.ts';
 import type { Api } from './api-model.ts';
-import { executeApiArn } from './execute-api.ts';
+import { executeApiArn, executeApiHost } from './execute-api.ts';
 import { readCustomResponses } from './gateway-response.ts';
 import { authorizerOf, readAuthorizers } from './method-authorization.ts';
 import { readIntegration } from './method-integration.ts';
@@ -32,9 +32,11 @@ export function readApi(template: Template): Api {
     node.methods.set(httpMethod, { integration, authorizer: authorizerOf(template, method, authorizers) });
   }
   const limitOf = readLimits(stage);
+  const [customDomain] = template.resources('AWS::ApiGateway::DomainName');
 
   return {
     id,
+    host: customDomain === undefined ? executeApiHost(id) : String(customDomain.properties.DomainName),
     stage: stageName,
     binaryMediaTypes: (api.properties.BinaryMediaTypes as string[] | undefined) ?? [],
     responses: readCustomResponses(template),

@@ -45,6 +45,8 @@ export type CustomResponse = {
 
 export type Api = {
   id: string;
+  /** The host name of its requests: the custom domain or, without one, the name that API Gateway gives to the API. */
+  host: string;
   stage: string;
   binaryMediaTypes: string[];
   responses: Map<string, CustomResponse>;

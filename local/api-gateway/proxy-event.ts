@@ -2,7 +2,7 @@ import type { APIGatewayProxyEvent } from 'aws-lambda';
 import { account } from '../aws-api/aws-account.ts';
 import type { AccessRequest } from '../iam/iam-policy.ts';
 import type { Api, HeaderList, Route } from './api-model.ts';
-import { executeApiArn, executeApiHost } from './execute-api.ts';
+import { executeApiArn } from './execute-api.ts';
 import { type GatewayRequest, headerOf } from './gateway-request.ts';
 
 /** Headers that API Gateway does not pass to a function (its developer guide, "important notes", column for Lambda). */
@@ -45,8 +45,8 @@ export function requestContext(request: GatewayRequest, api: Api, route: Route |
     resourcePath: route?.resourcePath ?? '',
     requestTimeEpoch: receivedAt,
     requestTime: new Date(receivedAt).toUTCString(),
-    domainName: executeApiHost(api.id),
-    domainPrefix: api.id,
+    domainName: api.host,
+    domainPrefix: api.host.split('.', 1)[0]!,
     identity: { ...emptyIdentity, sourceIp, userAgent: headerOf(request, 'user-agent') ?? null },
   };
 }
@@ -125,8 +125,8 @@ function requestParameters(request: GatewayRequest, api: Api, route: Route) {
 
 /**
  * The headers as a function receives them: CloudFront sends the API's host name as `Host`, and both CloudFront and API
- * Gateway add the source of the request. No function receives the public host name, so a function that builds links from
- * `Host` fails locally too.
+ * Gateway append the source of the request. Behind CloudFront no function receives the public host name, so a function that
+ * builds links from `Host` fails locally too.
  */
 function forwardedHeaders(request: GatewayRequest, api: Api): HeaderList {
   const forwardedFor = headerOf(request, 'x-forwarded-for');
@@ -138,7 +138,7 @@ function forwardedHeaders(request: GatewayRequest, api: Api): HeaderList {
     ...request.headers.filter(
       ([name]) => !removedHeaders.has(name.toLowerCase()) && !forwardingHeaders.has(name.toLowerCase()),
     ),
-    ['Host', executeApiHost(api.id)],
+    ['Host', api.host],
     ['X-Forwarded-For', forwardedFor === undefined ? request.sourceIp : `${forwardedFor}, ${request.sourceIp}`],
     ['X-Forwarded-Port', '443'],
     ['X-Forwarded-Proto', 'https'],

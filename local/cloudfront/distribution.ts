@@ -11,6 +11,8 @@ export type CacheBehavior = {
   cache: CachePolicy;
   /** The parts of a request that reach the API in addition to those of the cache key. @default none */
   originRequest: RequestParts | undefined;
+  /** Whether responses are compressed in the encodings of the cache policy. */
+  compresses: boolean;
   /** Added to each request; they replace the client's headers of the same name. */
   originHeaders: HeaderList;
   /** The longest silence of the API, before its response and within. */
@@ -31,6 +33,7 @@ type BehaviorConfig = {
   CachePolicyId: string;
   OriginRequestPolicyId?: string;
   AllowedMethods?: string[];
+  Compress?: boolean;
 } & Record<string, unknown>;
 
 type OriginConfig = {
@@ -98,6 +101,7 @@ export function readDistribution(template: Template, api: { host: string; stage:
         OriginRequestPolicyId === undefined
           ? undefined
           : policies.originRequestPolicy(OriginRequestPolicyId, logicalId),
+      compresses: config.Compress ?? false,
       originHeaders: OriginCustomHeaders.map(({ HeaderName, HeaderValue }) => [HeaderName, HeaderValue]),
       readTimeoutMilliseconds: (CustomOriginConfig.OriginReadTimeout ?? defaults.readTimeoutSeconds) * 1000,
     };

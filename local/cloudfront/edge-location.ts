@@ -4,6 +4,7 @@ import type { Exchange } from '../api-gateway/request-pipeline.ts';
 import { type ResponseBody, readToEnd, type SendResponse } from '../api-gateway/response-writer.ts';
 import { behaviorOf, type CacheBehavior, type Distribution } from './distribution.ts';
 import { EdgeCache } from './edge-cache.ts';
+import { compressing, withAcceptedEncodings } from './edge-compression.ts';
 import { cacheKey, forwardsHeader, originRequest } from './origin-request.ts';
 
 /** Answers a request at the API. Never rejected, because an error is a response. */
@@ -29,8 +30,9 @@ export class EdgeLocation {
   }
 
   async answer(exchange: Exchange): Promise<void> {
-    const { request, respond: send } = exchange;
-    const behavior = behaviorOf(this.#distribution, request.path);
+    const { respond: send } = exchange;
+    const behavior = behaviorOf(this.#distribution, exchange.request.path);
+    const request = withAcceptedEncodings(exchange.request, behavior);
     if (!behavior.allowedMethods.includes(request.httpMethod)) {
       exchange.error = `The cache behavior ${behavior.pathPattern} does not allow ${request.httpMethod}`;
       return sendError(send, 403, 'This distribution is not configured to allow the method of the request.');
@@ -53,8 +55,9 @@ export class EdgeLocation {
       errorTtlSeconds: this.#distribution.errorTtlSeconds,
       now: request.receivedAt,
       send,
-      forward: (respond) => this.#forward(exchange, behavior, respond),
-      revalidate: (respond) => this.#forward({ ...exchange, abort: () => undefined }, behavior, respond),
+      forward: (respond) => this.#forward(exchange, behavior, compressing(request, behavior, respond)),
+      revalidate: (respond) =>
+        this.#forward({ ...exchange, abort: () => undefined }, behavior, compressing(request, behavior, respond)),
     });
   }
 

@@ -16,8 +16,13 @@ export type CacheLifetime = {
   maximumTtlSeconds: number;
 };
 
+/** A content coding, as in `Accept-Encoding`. */
+export type Encoding = 'br' | 'gzip';
+
 export type CachePolicy = {
   lifetime: CacheLifetime;
+  /** The encodings in which responses are requested and cached, preferred ones first. */
+  encodings: Encoding[];
   /** The parts that distinguish responses. They reach the origin. */
   key: RequestParts;
 };
@@ -52,6 +57,8 @@ const cached = (MinTTL: number, DefaultTTL: number, MaxTTL: number, key: PartsCo
   ParametersInCacheKeyAndForwardedToOrigin: key,
 });
 
+const compressed = { EnableAcceptEncodingGzip: true, EnableAcceptEncodingBrotli: true };
+
 const originCacheControlHeaders = ['Host', 'Origin', 'X-HTTP-Method-Override', 'X-HTTP-Method', 'X-Method-Override'];
 
 /** CloudFront developer guide, "Use managed cache policies". Without those for Amplify and MediaPackage. */
@@ -61,19 +68,19 @@ const managedCachePolicies: Record<string, CachePolicyConfig> = {
   // CachingOptimized
   '658327ea-f89d-4fab-a63d-7e88639e58f6': cached(1, DAY, YEAR, {
     ...parts('none', 'none', 'none'),
-    EnableAcceptEncodingGzip: true,
+    ...compressed,
   }),
   // CachingOptimizedForUncompressedObjects
   'b2884449-e4de-46a7-ac36-70bc7f1ddd6d': cached(1, DAY, YEAR, parts('none', 'none', 'none')),
   // UseOriginCacheControlHeaders
   '83da9c7e-98b4-4e11-a168-04f0df8e2c65': cached(0, 0, YEAR, {
     ...parts('whitelist', 'all', 'none', originCacheControlHeaders),
-    EnableAcceptEncodingGzip: true,
+    ...compressed,
   }),
   // UseOriginCacheControlHeaders-QueryStrings
   '4cc15a8a-d715-48a4-82b8-cc0b614638fe': cached(0, 0, YEAR, {
     ...parts('whitelist', 'all', 'all', originCacheControlHeaders),
-    EnableAcceptEncodingGzip: true,
+    ...compressed,
   }),
 };
 
@@ -116,6 +123,7 @@ export class EdgePolicies {
         defaultTtlSeconds: config.DefaultTTL,
         maximumTtlSeconds: config.MaxTTL,
       },
+      encodings: encodingsOf(config.ParametersInCacheKeyAndForwardedToOrigin),
       key: readParts(config.ParametersInCacheKeyAndForwardedToOrigin, own?.logicalId ?? distribution),
     };
   }
@@ -130,18 +138,23 @@ export class EdgePolicies {
   }
 }
 
+const encodingsOf = ({ EnableAcceptEncodingBrotli, EnableAcceptEncodingGzip }: PartsConfig): Encoding[] => [
+  ...(EnableAcceptEncodingBrotli ? (['br'] as const) : []),
+  ...(EnableAcceptEncodingGzip ? (['gzip'] as const) : []),
+];
+
 function readParts(config: PartsConfig, logicalId: string): RequestParts {
   const { HeaderBehavior, Headers = [] } = config.HeadersConfig;
   const { CookieBehavior, Cookies = [] } = config.CookiesConfig;
   const { QueryStringBehavior, QueryStrings = [] } = config.QueryStringsConfig;
-  const encodings = config.EnableAcceptEncodingGzip || config.EnableAcceptEncodingBrotli ? ['accept-encoding'] : [];
+  const isEncoded = encodingsOf(config).length > 0;
   const header = selection(
     HeaderBehavior,
     Headers.map((name) => name.toLowerCase()),
     logicalId,
   );
   return {
-    header: (name) => header(name) || encodings.includes(name),
+    header: (name) => header(name) || (isEncoded && name === 'accept-encoding'),
     cookie: selection(CookieBehavior, Cookies, logicalId),
     parameter: selection(QueryStringBehavior, QueryStrings, logicalId),
   };

@@ -6,9 +6,12 @@ import type { RequestParts } from './edge-policies.ts';
 /** The headers of the body, which CloudFront always forwards. */
 const bodyHeaders = ['content-length', 'content-type', 'transfer-encoding'];
 
+/** The address from which requests of CloudFront reach the API, from the ranges for documentation (RFC 5737). */
+const EDGE_ADDRESS = '192.0.2.1';
+
 /**
  * The request as CloudFront sends it to the API: with the headers, cookies and query parameters of the cache key and of the
- * origin request policy. CloudFront forwards `Authorization` of some methods without a policy; here it needs one.
+ * origin request policy, and the address of its client as the last one in `X-Forwarded-For`. CloudFront forwards `Authorization` of some methods without a policy; here it needs one.
  */
 export function originRequest(request: GatewayRequest, behavior: CacheBehavior): GatewayRequest {
   const { originHeaders } = behavior;
@@ -17,10 +20,17 @@ export function originRequest(request: GatewayRequest, behavior: CacheBehavior):
     cookie: (name) => isForwarded(behavior, (parts) => parts.cookie(name)),
     parameter: (name) => isForwarded(behavior, (parts) => parts.parameter(name)),
   });
-  const replaced = new Set(originHeaders.map(([name]) => name.toLowerCase()));
+  const replaced = new Set(['x-forwarded-for', ...originHeaders.map(([name]) => name.toLowerCase())]);
   const headers = kept.headers.filter(([name]) => !replaced.has(name.toLowerCase()));
+  const client = headerOf(request, 'x-forwarded-for');
+  const forwarded = client === undefined ? request.sourceIp : `${client}, ${request.sourceIp}`;
   const ownAgent: HeaderList = forwardsHeader(behavior, 'user-agent') ? [] : [['User-Agent', 'Amazon CloudFront']];
-  return { ...request, headers: [...originHeaders, ...ownAgent, ...headers], query: kept.query };
+  return {
+    ...request,
+    headers: [...originHeaders, ...ownAgent, ...headers, ['X-Forwarded-For', forwarded]],
+    query: kept.query,
+    sourceIp: EDGE_ADDRESS,
+  };
 }
 
 /** Whether a header of the client reaches the API. @param name in lower case */

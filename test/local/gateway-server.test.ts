@@ -39,6 +39,17 @@ const buffered = `
     throw: () => { throw new Error('a secret detail') },
     lasting: () => ({ statusCode: 200, headers: { 'Cache-Control': 'max-age=1, stale-if-error=60' }, body: '' }),
     hang: () => new Promise(() => {}),
+    sized: ({ multiValueHeaders, queryStringParameters: { bytes, type = 'text/css', status = 200, encoding, tag } }) => ({
+      statusCode: Number(status),
+      headers: {
+        'Content-Type': type,
+        'Cache-Control': 'max-age=300',
+        'X-Accepted': String(Object.entries(multiValueHeaders).find(([name]) => name.toLowerCase() === 'accept-encoding')?.[1]),
+        ...(encoding && { 'Content-Encoding': encoding }),
+        ...(tag && { ETag: tag }),
+      },
+      body: 'x'.repeat(Number(bytes)),
+    }),
     large: () => ({ statusCode: 200, body: 'x'.repeat(6291556) }),
   };
   exports.handler = async (event) => responses[event.queryStringParameters?.case ?? 'echo'](event);`;
@@ -62,6 +73,7 @@ const streaming = `
       stream.end();
       console.log('finished');
     },
+    sized: (stream) => { stream.write('x'.repeat(5000)); stream.end(); },
     tooLate: (stream) => {
       stream.once('finish', () => console.log('finished')).end(Buffer.alloc(100_000, 'x'));
     },
@@ -825,6 +837,82 @@ describe('a distribution', () => {
       expect([first, second].map((each) => each.headers.get('x-cache')?.split(' ')[0])).toEqual(['Miss', 'Hit']);
       expect(await second.text()).toBe(await first.text());
     });
+  });
+
+  describe('with a compressed path', () => {
+    const key = {
+      QueryStringsConfig: { QueryStringBehavior: 'all' },
+      EnableAcceptEncodingGzip: true,
+      EnableAcceptEncodingBrotli: true,
+    };
+    const compressed = cachedPath('/*', { Compress: true });
+    const brotli = { 'Accept-Encoding': 'gzip, deflate, br' };
+    const encodingOf = (response: Response) => response.headers.get('content-encoding');
+
+    test('compresses with Brotli or else gzip, and requests no other encoding of the API', async () => {
+      const { get } = await startWith(compressed, { key });
+      for (const [accepted, forwarded, encoding] of [
+        ['gzip, deflate, br', 'br,gzip', 'br'],
+        ['gzip;q=1, zstd', 'gzip', 'gzip'],
+        ['identity', 'undefined', null],
+      ] as const) {
+        const response = await get('/open?case=sized&bytes=5000', { headers: { 'Accept-Encoding': accepted } });
+        expect([response.headers.get('x-accepted'), encodingOf(response)]).toEqual([forwarded, encoding]);
+        expect(Number(response.headers.get('content-length')) < 5000).toBe(encoding !== null);
+        expect(await response.text()).toBe('x'.repeat(5000));
+      }
+    });
+
+    test('answers from the cache with the encoding that it has', async () => {
+      const { get } = await startWith(compressed, { key });
+      for (const cache of ['Miss', 'Hit']) {
+        const response = await get('/open?case=sized&bytes=5000', { headers: brotli });
+        expect([response.headers.get('x-cache'), encodingOf(response)]).toEqual([`${cache} from cloudfront`, 'br']);
+        expect(await response.text()).toBe('x'.repeat(5000));
+      }
+    });
+
+    test('makes the ETag of a compressed response a weak one', async () => {
+      const { get } = await startWith(compressed, { key });
+      const response = await get(`/open?case=sized&bytes=5000&tag=${encodeURIComponent('"1"')}`, { headers: brotli });
+      expect(response.headers.get('etag')).toBe('W/"1"');
+    });
+
+    test.each([
+      ['of 1,000 bytes', 'bytes=1000', 'br'],
+      ['of 999 bytes', 'bytes=999', null],
+      ['with a listed type and parameters', 'bytes=5000&type=application/json;charset=utf-8', 'br'],
+      ['with a type that is not listed', 'bytes=5000&type=text/event-stream', null],
+      ['with the status 404', 'bytes=5000&status=404', 'br'],
+      ['with the status 500', 'bytes=5000&status=500', null],
+      ['that the API has encoded', 'bytes=5000&encoding=identity', 'identity'],
+    ])('a response %s has the right encoding', async (_, query, encoding) => {
+      const { get } = await startWith(compressed, { key });
+      expect(encodingOf(await get(`/open?case=sized&${query}`, { headers: brotli }))).toBe(encoding);
+    });
+
+    test('does not compress a stream, whose length is unknown', async () => {
+      const { get } = await startWith(compressed, { key });
+      const response = await get('/stream?case=sized&type=text/css&status=200', { headers: brotli });
+      expect([encodingOf(response), (await response.text()).length]).toEqual([null, 5000]);
+    });
+
+    test('does not compress without Compress, or without an encoding in the cache policy', async () => {
+      const uncompressed = await startWith(cachedPath('/*'), { key });
+      const noEncoding = await startWith(compressed, { key: { QueryStringsConfig: { QueryStringBehavior: 'all' } } });
+      for (const { get } of [uncompressed, noEncoding]) {
+        expect(encodingOf(await get('/open?case=sized&bytes=5000', { headers: brotli }))).toBeNull();
+      }
+    });
+  });
+
+  test('appends the address of its client to X-Forwarded-For, and is the source of the request at the API', async () => {
+    // The path of the second one forwards no header of the client.
+    for (const { get } of [await startWith([]), await startWith(cachedPath('/open'))]) {
+      const event = await (await get('/open', { headers: { 'X-Forwarded-For': '203.0.113.9' } })).json();
+      expect(event.requestContext.identity.sourceIp).toBe('192.0.2.1');
+      expect(event.headers['X-Forwarded-For']).toBe('203.0.113.9, 127.0.0.1, 192.0.2.1');
+    }
   });
 
   describe('with the default behavior of the stack', () => {
