@@ -567,9 +567,10 @@ export class Holdfast extends Construct implements IGrantable, IConnectable {
 
   /** @returns the public origin, and the distribution that it leads to, unless it is a domain of the owner */
   #createHostname(): { url: string; distribution?: IDistribution } {
-    const { domain } = this.#settings;
+    const { domain, identityProvider } = this.#settings;
     const { api } = this.#api;
-    if (domain === undefined) return new CloudFrontHostname(this, 'Hostname', { api });
+    const dashboard = this.#settings.dashboard && identityProvider?.mode !== 'direct';
+    if (domain === undefined) return new CloudFrontHostname(this, 'Hostname', { api, dashboard });
     const hostname = new CustomHostname(this, 'Hostname', { api, domain });
     if (domain.hostedZone === undefined) {
       this.#output('DnsTarget', hostname.dnsTarget, `The target of the CNAME record of ${domain.domainName}`);

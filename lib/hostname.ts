@@ -11,6 +11,7 @@ import { Certificate } from 'aws-cdk-lib/aws-certificatemanager';
 import {
   AllowedMethods,
   type BehaviorOptions,
+  CacheCookieBehavior,
   CachePolicy,
   CacheQueryStringBehavior,
   Distribution,
@@ -108,7 +109,7 @@ const cachedErrorStatuses = [404, 405, 414, 500, 501, 502, 503, 504];
 
 /**
  * The host name of a CloudFront distribution, in front of the API, because the API's paths begin with its stage and OAuth
- * discovery must be at the root. It caches the key set and the discovery documents, and nothing else.
+ * discovery must be at the root. It caches the key set and the discovery documents, and compresses the dashboard.
  *
  * The authorizer fetches the key set through this host name. From the cache it comes without a cold start of the OAuth
  * function, concurrent requests of cold authorizers become one request to the API, and during an outage the last key set
@@ -122,7 +123,7 @@ export class CloudFrontHostname extends Construct {
   readonly url: string;
   readonly distribution: Distribution;
 
-  constructor(scope: Construct, id: string, props: { api: RestApi }) {
+  constructor(scope: Construct, id: string, props: { api: RestApi; dashboard: boolean }) {
     super(scope, id);
     const cachePolicy = this.#documentCachePolicy();
     const originSecret = originSecretOf(cachePolicy);
@@ -137,9 +138,11 @@ export class CloudFrontHostname extends Construct {
         customHeaders: { Referer: originSecret },
       }),
       allowedMethods: AllowedMethods.ALLOW_ALL,
+      // A stream has no length, without which CloudFront compresses nothing.
       compress: false,
       viewerProtocolPolicy: ViewerProtocolPolicy.HTTPS_ONLY,
     };
+    const originRequestPolicy = OriginRequestPolicy.ALL_VIEWER_EXCEPT_HOST_HEADER;
     const documents: BehaviorOptions = { ...behavior, cachePolicy };
     const distribution = new Distribution(this, 'Distribution', {
       comment: 'Holdfast: puts the API at the root of a host name',
@@ -147,9 +150,20 @@ export class CloudFrontHostname extends Construct {
       defaultBehavior: {
         ...behavior,
         cachePolicy: CachePolicy.CACHING_DISABLED,
-        originRequestPolicy: OriginRequestPolicy.ALL_VIEWER_EXCEPT_HOST_HEADER,
+        originRequestPolicy,
       },
-      additionalBehaviors: { '/jwks.json': documents, '/.well-known/*': documents },
+      additionalBehaviors: {
+        '/jwks.json': documents,
+        '/.well-known/*': documents,
+        ...(props.dashboard && {
+          '/dashboard*': {
+            ...behavior,
+            compress: true,
+            cachePolicy: this.#dashboardCachePolicy(),
+            originRequestPolicy,
+          },
+        }),
+      },
       errorResponses: cachedErrorStatuses.map((httpStatus) => ({ httpStatus, ttl: Duration.seconds(0) })),
     });
     this.distribution = distribution;
@@ -180,13 +194,35 @@ export class CloudFrontHostname extends Construct {
    */
   #documentCachePolicy(): CachePolicy {
     return new CachePolicy(this, 'DocumentCachePolicy', {
-      // Unique in the account, for all regions.
-      cachePolicyName: `${Aws.STACK_NAME}-${Aws.REGION}-documents${constructSuffix(this.node.scope!)}`,
+      cachePolicyName: this.#policyName('documents'),
       comment: 'Holdfast: the key set and the discovery documents',
       minTtl: Duration.seconds(0),
       defaultTtl: Duration.seconds(0),
       maxTtl: Duration.days(1),
       queryStringBehavior: CacheQueryStringBehavior.allowList('kid'),
     });
+  }
+
+  /**
+   * Compresses. CloudFront does that only where it may cache, so the policy permits a second, and the key contains every
+   * cookie and parameter: no response can reach another user, even one that lacked its `Cache-Control: no-store`.
+   */
+  #dashboardCachePolicy(): CachePolicy {
+    return new CachePolicy(this, 'DashboardCachePolicy', {
+      cachePolicyName: this.#policyName('dashboard'),
+      comment: 'Holdfast: the dashboard, compressed',
+      minTtl: Duration.seconds(0),
+      defaultTtl: Duration.seconds(0),
+      maxTtl: Duration.seconds(1),
+      cookieBehavior: CacheCookieBehavior.all(),
+      queryStringBehavior: CacheQueryStringBehavior.all(),
+      enableAcceptEncodingBrotli: true,
+      enableAcceptEncodingGzip: true,
+    });
+  }
+
+  /** Unique in the account, for all regions. */
+  #policyName(purpose: string): string {
+    return `${Aws.STACK_NAME}-${Aws.REGION}-${purpose}${constructSuffix(this.node.scope!)}`;
   }
 }

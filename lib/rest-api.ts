@@ -158,13 +158,13 @@ export class McpRestApi extends Construct {
 
   /** Routes the dashboard, whose function authorizes requests itself. Its sign-in belongs to the OAuth function. */
   addDashboard({ dashboard, oauth }: { dashboard: LambdaFunction; oauth: LambdaFunction }): void {
-    const streaming = integration(dashboard, { responseTransferMode: ResponseTransferMode.STREAM });
+    const target = integration(dashboard);
     const targets = {
-      dashboard: streaming,
-      'dashboard/{proxy+}': streaming,
+      dashboard: target,
+      'dashboard/{proxy+}': target,
       'dashboard/sign-in': integration(oauth),
     };
-    for (const [path, target] of Object.entries(targets)) this.#addPageRoute(path, target);
+    for (const [path, each] of Object.entries(targets)) this.#addPageRoute(path, each);
   }
 
   /** Routes discovery only, for direct mode. */

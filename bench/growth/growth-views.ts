@@ -136,7 +136,7 @@ function dashboardOver(table: TableConnection): Dashboard {
   const directory = dynamoDirectory(table);
   const aggregates = dynamoAggregateReader(table);
   const now = () => NOW;
-  const none = { path: '', contentType: '', gzip: new Uint8Array() };
+  const none = { path: '', contentType: '', content: '' };
   return {
     publicUrl: ORIGIN,
     branding: {},

@@ -4,7 +4,7 @@ import { isResponse, type Probe, type ProbeResult } from '../doctor/http-probe.t
 import { postMcp, postModern } from '../doctor/mcp-era-checks.ts';
 import { notChecked, type VerifyContext } from './verify-context.ts';
 
-/** The script of the dashboard, which is stored compressed: a response that API Gateway re-encodes is not readable. */
+/** The script of the dashboard, which CloudFront compresses. */
 export async function* checkDashboardFiles(origin: string, probe: Probe): AsyncGenerator<Finding> {
   const check = 'dashboard/script';
   const page = await probe(`${origin}/dashboard`);
@@ -18,13 +18,13 @@ export async function* checkDashboardFiles(origin: string, probe: Probe): AsyncG
         });
     return;
   }
-  const script = await probe(new URL(path, origin).href, { headers: { 'accept-encoding': 'gzip' } });
+  const script = await probe(new URL(path, origin).href, { headers: { 'accept-encoding': 'gzip, br' } });
   const encoding = isResponse(script) ? (script.headers['content-encoding'] ?? 'identity') : 'none';
   yield isResponse(script) && script.status === 200 && !script.isPartial && isJavaScript(script.body)
     ? ok(check, `${script.body.length} characters of JavaScript, content-encoding ${encoding}`)
     : fail(check, `not JavaScript with content-encoding ${encoding}: ${summaryOf(script)}`, {
         why: 'Browsers show an empty dashboard.',
-        mend: 'Report it: the response passes API Gateway otherwise than its documentation states.',
+        mend: 'Report it: the response passes API Gateway and CloudFront otherwise than documented.',
       });
 }
 

@@ -1,7 +1,7 @@
 import type { APIGatewayAuthorizerResult, APIGatewayRequestAuthorizerEvent } from 'aws-lambda';
 import { scopes } from '#scopes';
 import { accessTokenVerifier, trustInFacade, trustInProvider } from '../adapters/access-token-verifier.ts';
-import { log, withInvocation } from '../adapters/logging/structured-log.ts';
+import { log, withRequest } from '../adapters/logging/structured-log.ts';
 import { systemClock } from '../adapters/system-clock.ts';
 import { authenticateBearer, directCaller, facadeCaller } from '../core/access/access-token.ts';
 import { type Caller, callerContext } from '../core/access/caller.ts';
@@ -36,7 +36,7 @@ function tokenIssuer() {
 
 /** @throws Error `Unauthorized`, which API Gateway maps to its 401 response with the challenge */
 export async function handler(event: APIGatewayRequestAuthorizerEvent): Promise<APIGatewayAuthorizerResult> {
-  const caller = await withInvocation(event.requestContext.requestId, () => callerOf(event));
+  const caller = await withRequest(event, () => callerOf(event));
   if (!caller) throw new Error('Unauthorized');
   const tool = headers(event, 'mcp-method')[0] === 'tools/call' ? headers(event, 'mcp-name')[0] : undefined;
   const missing = tool !== undefined && missingScopes(caller.scopes, tool, scopes);

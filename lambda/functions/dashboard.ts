@@ -1,5 +1,6 @@
+import type { APIGatewayProxyEvent, APIGatewayProxyResult } from 'aws-lambda';
 import { branding } from '#branding';
-import { type LambdaRuntime, streamResponse, toRequest } from '../adapters/api-gateway.ts';
+import { toRequest, toResult } from '../adapters/api-gateway.ts';
 import { dynamoAggregateReader } from '../adapters/dynamodb/audit/aggregate-reader.ts';
 import { dynamoAuditLogReader } from '../adapters/dynamodb/audit/audit-log-reader.ts';
 import { dynamoDashboardSessionStore } from '../adapters/dynamodb/dashboard-session-store.ts';
@@ -8,9 +9,8 @@ import { dynamoErasureStore } from '../adapters/dynamodb/erasure-store.ts';
 import { dynamoRevocationStore } from '../adapters/dynamodb/revocation-store.ts';
 import { dynamoSealedKeyStore } from '../adapters/dynamodb/sealed-key-store.ts';
 import { openTable } from '../adapters/dynamodb/table-connection.ts';
-import { compressResponse } from '../adapters/gzip.ts';
 import { kmsSealerOnDemand } from '../adapters/kms/kms-on-demand.ts';
-import { log, withInvocation } from '../adapters/logging/structured-log.ts';
+import { log, withRequest } from '../adapters/logging/structured-log.ts';
 import { pageFiles } from '../adapters/page-files.ts';
 import { systemClock } from '../adapters/system-clock.ts';
 import { CallSearch } from '../core/admin/call-search.ts';
@@ -22,8 +22,6 @@ import { sealedKey } from '../core/support/sealed-key.ts';
 import { dashboardVariables, readEnvironment } from '../shared/environment.ts';
 
 /** The dashboard function: its page and the API of the page. */
-
-declare const awslambda: LambdaRuntime;
 
 const environment = readEnvironment(dashboardVariables, process.env);
 const { PUBLIC_URL, TABLE_NAME, SEAL_KEY_ID } = environment;
@@ -57,11 +55,6 @@ const dashboard: Dashboard = {
   log,
 };
 
-/** Streams, because a buffered response is text, and the files of the page are compressed. */
-export const handler = awslambda.streamifyResponse((event, stream) =>
-  withInvocation(event.requestContext.requestId, async () => {
-    const request = toRequest(event, PUBLIC_URL);
-    const response = await compressResponse(request, await handleDashboardRequest(dashboard, request));
-    await streamResponse(response, stream, awslambda, Promise.resolve());
-  }),
-);
+/** Responds without compression, with a known length: CloudFront compresses. */
+export const handler = (event: APIGatewayProxyEvent): Promise<APIGatewayProxyResult> =>
+  withRequest(event, async () => toResult(await handleDashboardRequest(dashboard, toRequest(event, PUBLIC_URL))));

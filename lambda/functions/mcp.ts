@@ -14,7 +14,7 @@ import { openTable } from '../adapters/dynamodb/table-connection.ts';
 import { dynamoUpstreamTokenStore } from '../adapters/dynamodb/upstream-token-store.ts';
 import { kmsSealerOnDemand } from '../adapters/kms/kms-on-demand.ts';
 import { loggingSessions } from '../adapters/logging/session-failure-log.ts';
-import { log, logSession, logTrace, withInvocation } from '../adapters/logging/structured-log.ts';
+import { log, logSession, logTrace, withInvocation, withRequest } from '../adapters/logging/structured-log.ts';
 import { openIdRefresher } from '../adapters/openid.ts';
 import { systemClock } from '../adapters/system-clock.ts';
 import { readCallerContext } from '../core/access/caller.ts';
@@ -157,7 +157,7 @@ function openUpstream(): ToolContextDependencies['upstream'] {
 export { createServer };
 
 export const handler = awslambda.streamifyResponse((event, stream, { getRemainingTimeInMillis }) =>
-  withInvocation(event.requestContext.requestId, async () => {
+  withRequest(event, async () => {
     const caller = readCallerContext(event.requestContext.authorizer);
     const request = toMcpRequest(event, PUBLIC_URL);
     const { response, done, afterwards } = await handleMcpRequest(

@@ -16,7 +16,7 @@ import { httpsDocuments } from '../adapters/https-documents.ts';
 import { openKms } from '../adapters/kms/kms-client.ts';
 import { kmsSealer } from '../adapters/kms/kms-sealer.ts';
 import { kmsSigner } from '../adapters/kms/kms-signer.ts';
-import { log, withInvocation } from '../adapters/logging/structured-log.ts';
+import { log, withInvocation, withRequest } from '../adapters/logging/structured-log.ts';
 import { openIdProvider } from '../adapters/openid.ts';
 import { systemClock } from '../adapters/system-clock.ts';
 import { groupReader } from '../core/identity/upstream-provider.ts';
@@ -139,9 +139,7 @@ export async function handler(
     await withInvocation(awsRequestId, () => revokeUpstream(systemClock.now() + getRemainingTimeInMillis()));
     return undefined;
   }
-  return withInvocation(event.requestContext.requestId, async () =>
-    toResult(await handleOAuthRequest(facade, toRequest(event, PUBLIC_URL))),
-  );
+  return withRequest(event, async () => toResult(await handleOAuthRequest(facade, toRequest(event, PUBLIC_URL))));
 }
 
 async function revokeUpstream(end: number): Promise<void> {

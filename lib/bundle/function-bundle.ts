@@ -1,6 +1,5 @@
 import { cpSync } from 'node:fs';
 import { basename, dirname, join, relative, resolve, sep } from 'node:path';
-import { gzipSync } from 'node:zlib';
 import { AssetHashType, DockerImage } from 'aws-cdk-lib';
 import { AssetCode, type CodeConfig } from 'aws-cdk-lib/aws-lambda';
 import type { Construct } from 'constructs';
@@ -56,7 +55,7 @@ export interface FunctionBundleOptions extends BundledValues {
    */
   readonly providedByLambda?: readonly string[];
   /**
-   * Absolute path of the script of a page that the function serves. The asset contains its files, compressed.
+   * Absolute path of the script of a page that the function serves. The asset contains its files.
    * @default - no page
    */
   readonly page?: string;
@@ -182,7 +181,7 @@ function bundlePage(entry: string, outdir: string): BuildReport {
 /** The page in the published package. */
 export const prebuiltPage = join(packageFolder, 'prebuilt/page');
 
-/** Builds and compresses the files of a page. */
+/** Builds the files of a page. */
 export function buildPage(entry: string): Omit<BuildReport, 'files'> & { files: FilesOfFolder } {
   const { files, ...report } = runBuild({
     entryPoints: [entry],
@@ -196,7 +195,7 @@ export function buildPage(entry: string): Omit<BuildReport, 'files'> & { files: 
     write: false,
   });
   return {
-    files: files.map(({ path, contents }) => [`${basename(path)}.gz`, gzipSync(contents, { level: 9 })]),
+    files: files.map(({ path, contents }) => [basename(path), contents]),
     ...report,
   };
 }

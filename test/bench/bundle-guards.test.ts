@@ -2,6 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { isBuiltin } from 'node:module';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { App } from 'aws-cdk-lib';
 import type { BuildOptions, Metafile } from 'esbuild';
 import { deployed } from '../../bench/built-assembly.ts';
@@ -102,13 +103,13 @@ describe('sizes', () => {
 
   test('the compressed script and style of the dashboard have less than 110 KB', () => {
     const beside = dirname(functionOf('Dashboard').file);
-    const sizes = ['main.js.gz', 'main.css.gz'].map((name) => statSync(join(beside, name)).size);
+    const sizes = ['main.js', 'main.css'].map((name) => gzipSync(readFileSync(join(beside, name))).byteLength);
     expect(sizes[0]! + sizes[1]!).toBeLessThan(110 * 1024);
   });
 });
 
 describe('modules', () => {
-  test('the MCP function contains these packages and at most 211 modules', () => {
+  test('the MCP function contains these packages and at most 212 modules', () => {
     const packages = packagesIn('mcp.ts', 'mcp.mjs');
     // Before another package is added here, measure its load time: npm run bench -- --part cold.
     expect([...packages.keys()].sort()).toEqual([
@@ -121,7 +122,7 @@ describe('modules', () => {
       'our own',
       'zod',
     ]);
-    expect(sum(packages.values())).toBeLessThanOrEqual(211);
+    expect(sum(packages.values())).toBeLessThanOrEqual(212);
   });
 
   test('the MCP function contains no code of upstream() unless its server calls it', () => {
@@ -130,10 +131,10 @@ describe('modules', () => {
     expect(readFileSync(functionOf('Mcp').file, 'utf8')).not.toContain('upstream_server_failed');
   });
 
-  test('the authorizer contains one package and at most 32 modules', () => {
+  test('the authorizer contains one package and at most 33 modules', () => {
     const packages = packagesIn('authorizer.ts');
     expect([...packages.keys()].sort()).toEqual(['aws-jwt-verify', 'our own']);
-    expect(sum(packages.values())).toBeLessThanOrEqual(32);
+    expect(sum(packages.values())).toBeLessThanOrEqual(33);
   });
 
   test('the MCP function contains no bridge to SDK v1, which its server does not use', () => {

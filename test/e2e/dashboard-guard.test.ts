@@ -357,11 +357,41 @@ describe('a revocation', () => {
     expect(await target.items(`${keyPrefix.upstreamTokens}${adasGrant.id}`)).toEqual([]);
   });
 
-  test('of all grants by an admin ends those of the user, and logs the admin', async () => {
+  test('of all grants by an admin ends those of the user, and logs the admin and the address of the client', async () => {
     const assistant = await legacy(`${target.origin}/mcp`, 'ada');
-    expect(await json(await grace.post('revoke-all', { user: ada.me.user }))).toEqual({ revoked: 2 });
+    const forged = { 'x-forwarded-for': '203.0.113.9' };
+    expect(await json(await grace.post('revoke-all', { user: ada.me.user }, forged))).toEqual({ revoked: 2 });
     await expect(assistant.call('whoami')).rejects.toThrow();
     expect(target.log).toContain(`"user":"${ada.me.user}","count":2,"by":"${grace.me.user}"`);
+    expect(target.log).toMatch(/"event":"grants_revoked","requestId":"[^"]+","viewer":"127\.0\.0\.1"/);
+  });
+});
+
+describe('CloudFront', () => {
+  const brotli = { 'accept-encoding': 'gzip, br' };
+  const encodingOf = ({ headers }: Response) => headers.get('content-encoding');
+
+  test('compresses the page’s script and style to less than 110 KB', async () => {
+    const page = await (await fetch(`${target.origin}/dashboard`)).text();
+    const paths = Array.from(page.matchAll(/(?:src|href)="(\/dashboard\/[^"]+)"/g), ([, path]) => path!);
+    expect(paths.length).toBe(2);
+    let bytes = 0;
+    for (const path of paths) {
+      const file = await fetch(target.origin + path, { headers: brotli });
+      expect([file.status, encodingOf(file)]).toEqual([200, 'br']);
+      bytes += Number(file.headers.get('content-length'));
+      expect((await file.text()).length).toBeGreaterThan(5000);
+    }
+    expect(bytes).toBeLessThan(110 * 1024);
+  });
+
+  test('compresses the data of the page, and caches none', async () => {
+    const path = `overview?${new URLSearchParams(Object.entries(lastHour()).map(([name, at]) => [name, String(at)]))}`;
+    for (let i = 0; i < 2; i++) {
+      const answer = await grace.request(path, { headers: brotli });
+      expect([encodingOf(answer), answer.headers.get('x-cache')]).toEqual(['br', 'Miss from cloudfront']);
+      expect(await answer.json()).toHaveProperty('totals');
+    }
   });
 });
 

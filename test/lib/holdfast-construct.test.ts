@@ -70,7 +70,7 @@ test('two constructs in one stack have separate resources and different names of
   const domains = Object.values(template.findResources('AWS::Cognito::UserPoolDomain'));
   expect(new Set(domains.map(({ Properties }) => JSON.stringify(Properties.Domain))).size).toBe(2);
   const policies = Object.values(template.findResources('AWS::CloudFront::CachePolicy'));
-  expect(new Set(policies.map(({ Properties }) => JSON.stringify(Properties.CachePolicyConfig.Name))).size).toBe(2);
+  expect(new Set(policies.map(({ Properties }) => JSON.stringify(Properties.CachePolicyConfig.Name))).size).toBe(4);
   template.resourceCountIs('AWS::ApiGateway::Account', 1);
 });
 

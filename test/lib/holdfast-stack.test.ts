@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { Duration } from 'aws-cdk-lib';
 import {
   aggregationVariables,
@@ -486,14 +487,14 @@ describe.each<[name: string, props: HoldfastStackProps, flags?: object]>([...dep
           for (const { ErrorCachingMinTTL } of CustomErrorResponses) expect(ErrorCachingMinTTL).toBe(0);
           const [[policyId, policy] = []] = resourcesOf(template, 'AWS::CloudFront::CachePolicy');
           const cached = { CachePolicyId: { Ref: policyId }, ViewerProtocolPolicy: 'https-only', Compress: false };
-          expect(Properties.DistributionConfig.CacheBehaviors).toEqual([
-            expect.objectContaining({ PathPattern: '/jwks.json', ...cached }),
+          const [dashboard, ...documents] = Properties.DistributionConfig.CacheBehaviors.toReversed();
+          expect(dashboard.PathPattern).toBe('/dashboard*');
+          expect(documents).toEqual([
             expect.objectContaining({ PathPattern: '/.well-known/*', ...cached }),
+            expect.objectContaining({ PathPattern: '/jwks.json', ...cached }),
           ]);
           // Nothing that a client sends is part of the response, except the id of the key.
-          for (const each of Properties.DistributionConfig.CacheBehaviors) {
-            expect(each).not.toHaveProperty('OriginRequestPolicyId');
-          }
+          for (const each of documents) expect(each).not.toHaveProperty('OriginRequestPolicyId');
           expect(policy!.Properties.CachePolicyConfig).toMatchObject({
             MinTTL: 0,
             DefaultTTL: 0,
@@ -704,13 +705,43 @@ test('settings reach their function', () => {
   }
 });
 
-test('the template is the reviewed one', () => {
-  const text = JSON.stringify(synthesize({ upstreamTokens: true }), null, 1);
-  const masked = text
-    .replaceAll(/[0-9a-f]{64}/g, '<asset>')
-    .replaceAll(/(GatewayApiDeployment[0-9A-F]{8})[0-9a-f]{32}/g, '$1');
-  expect(JSON.parse(masked)).toMatchSnapshot();
+describe('the reviewed template', () => {
+  /** Without the hashes of assets. */
+  const reviewed = (props: HoldfastStackProps): SynthesizedTemplate => {
+    const text = JSON.stringify(synthesize(props));
+    const masked = text
+      .replaceAll(/[0-9a-f]{64}/g, '<asset>')
+      .replaceAll(/(GatewayApiDeployment[0-9A-F]{8})[0-9a-f]{32}/g, '$1');
+    return JSON.parse(masked);
+  };
+  const dev = reviewed({ upstreamTokens: true });
+  const [, withProvider] = deployments[3]!;
+  const [, { domain, firewall, alarmEmail }] = deployments[2]!;
+
+  test('of dev', () => {
+    expect(dev).toMatchSnapshot();
+  });
+
+  test.each<[string, HoldfastStackProps]>([
+    [
+      'prod with a domain, a firewall and operations',
+      { stage: 'prod', domain, firewall, alarmEmail, upstreamTokens: true },
+    ],
+    ['an identity provider', { ...withProvider, upstreamTokens: true }],
+    ['direct mode', { identityProvider: { mode: 'direct', profile: 'workos', issuer: 'https://example.authkit.app' } }],
+  ])('of %s, in the members in which it differs from that of dev', (_name, props) => {
+    expect(differences(dev, reviewed(props))).toMatchSnapshot();
+  });
 });
+
+/** The resources and outputs that the other template lacks, has otherwise, or has in addition. */
+function differences(one: SynthesizedTemplate, other: SynthesizedTemplate) {
+  const between = <T>(before: Record<string, T>, after: Record<string, T>) => ({
+    without: Object.keys(before).filter((id) => !(id in after)),
+    with: Object.fromEntries(Object.entries(after).filter(([id, each]) => !isDeepStrictEqual(each, before[id]))),
+  });
+  return { Resources: between(one.Resources, other.Resources), Outputs: between(one.Outputs, other.Outputs) };
+}
 
 describe('logical ids', () => {
   // CloudFormation replaces a resource whose logical id changes. Literal values, so that `jest -u` cannot update them.

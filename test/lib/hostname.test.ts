@@ -39,7 +39,10 @@ describe('A9: the API answers only requests through its public host name', () =>
 describe('the distribution in front of the API', () => {
   const template = synthesize();
   const { DistributionConfig } = onlyOne(template, 'AWS::CloudFront::Distribution').Properties;
-  const [[cachePolicyId, cachePolicy] = []] = resourcesOf(template, 'AWS::CloudFront::CachePolicy');
+  const [[cachePolicyId, cachePolicy] = [], [dashboardPolicyId, dashboardPolicy] = []] = resourcesOf(
+    template,
+    'AWS::CloudFront::CachePolicy',
+  );
   const [apiId] = resourcesOf(template, 'AWS::ApiGateway::RestApi')[0]!;
   const [origin] = DistributionConfig.Origins;
   /** The members that all behaviors have. */
@@ -60,10 +63,45 @@ describe('the distribution in front of the API', () => {
   });
 
   test('caches the key set and the discovery documents, and forwards nothing of their requests', () => {
-    expect(DistributionConfig.CacheBehaviors).toEqual([
+    expect(DistributionConfig.CacheBehaviors.slice(0, 2)).toEqual([
       { ...everyBehavior, PathPattern: '/jwks.json', CachePolicyId: { Ref: cachePolicyId } },
       { ...everyBehavior, PathPattern: '/.well-known/*', CachePolicyId: { Ref: cachePolicyId } },
     ]);
+  });
+
+  test('compresses the dashboard, and forwards its requests whole, except for their Host', () => {
+    expect(DistributionConfig.CacheBehaviors.slice(2)).toEqual([
+      {
+        ...everyBehavior,
+        Compress: true,
+        PathPattern: '/dashboard*',
+        CachePolicyId: { Ref: dashboardPolicyId },
+        OriginRequestPolicyId: 'b689b0a8-53d0-40ab-baf2-68738e2966ac',
+      },
+    ]);
+  });
+
+  test('caches no response of the dashboard for another user, and none for longer than a second', () => {
+    expect(dashboardPolicy!.Properties.CachePolicyConfig).toEqual({
+      Name: expect.anything(),
+      Comment: expect.any(String),
+      MinTTL: 0,
+      DefaultTTL: 0,
+      MaxTTL: 1,
+      ParametersInCacheKeyAndForwardedToOrigin: {
+        CookiesConfig: { CookieBehavior: 'all' },
+        EnableAcceptEncodingBrotli: true,
+        EnableAcceptEncodingGzip: true,
+        HeadersConfig: { HeaderBehavior: 'none' },
+        QueryStringsConfig: { QueryStringBehavior: 'all' },
+      },
+    });
+  });
+
+  test('has no behavior for a dashboard that does not exist', () => {
+    const without = onlyOne(synthesize({ dashboard: false }), 'AWS::CloudFront::Distribution').Properties;
+    const patterns = without.DistributionConfig.CacheBehaviors.map((each: { PathPattern: string }) => each.PathPattern);
+    expect(patterns).toEqual(['/jwks.json', '/.well-known/*']);
   });
 
   test('caches documents for as long as their Cache-Control says, a day at most, by path and key id', () => {

@@ -363,7 +363,7 @@ const switches = {
     from: { dashboard: false },
     to: { dashboard: true },
     differ:
-      /^(bundle dashboard|output (DashboardUrl|Deployment)|(Dashboard|GatewayApi(dashboard|Deployment|ApiPermission))\w*)$/,
+      /^(bundle dashboard|output (DashboardUrl|Deployment)|(Dashboard|GatewayApi(dashboard|Deployment|ApiPermission)|HostnameD)\w*)$/,
   },
   upstreamTokens: {
     from: {},

@@ -1,11 +1,14 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { printableJson } from '../../core/support/untrusted-text.ts';
 import { countedEvents, METRIC_DIMENSION, METRIC_NAMESPACE, measuredEvents } from '../../shared/metric-names.ts';
+import { type ProxiedRequest, viewerAddress } from './viewer-address.ts';
 
 /** Members of every line of an invocation. */
 type Fields = {
   /** The request id of the access log; for an invocation without an HTTP request, Lambda's. */
   requestId: string;
+  /** The address of the client, for a request. */
+  viewer?: string | undefined;
   session?: string;
   /** Trace id of the client's trace, if there is one. */
   trace?: string;
@@ -30,9 +33,13 @@ export function log(event: string, details: Record<string, unknown> = {}): void 
   process.stdout.write(`${printableJson(line)}\n`);
 }
 
-/** Runs the work of one invocation. */
+/** Runs the work of an invocation without a request. */
 export const withInvocation = <T>(requestId: string, work: () => Promise<T>): Promise<T> =>
   invocation.run({ requestId }, work);
+
+/** Runs the work of a request. */
+export const withRequest = <T>(request: ProxiedRequest, work: () => Promise<T>): Promise<T> =>
+  invocation.run({ requestId: request.requestContext.requestId, viewer: viewerAddress(request) }, work);
 
 /** Adds the session to the further lines of the invocation. */
 export function logSession(session: string | null): void {

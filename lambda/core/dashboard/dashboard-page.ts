@@ -1,12 +1,12 @@
 import { type Branding, DEFAULT_NAME } from '../../shared/branding.ts';
 import { escaped } from '../support/escaped-html.ts';
 
-/** A file of the page, compressed with gzip. */
+/** A file of the page. */
 export type PageFile = {
   /** Contains a digest of the content, so that browsers can cache the file without expiry. */
   path: string;
   contentType: string;
-  gzip: Uint8Array<ArrayBuffer>;
+  content: string;
 };
 
 export type PageFiles = { script: PageFile; style: PageFile };
@@ -58,10 +58,9 @@ export function pageFile(path: string, files: PageFiles): Response | undefined {
   const file = Object.values(files).find((each) => each.path === path);
   return (
     file &&
-    new Response(file.gzip, {
+    new Response(file.content, {
       headers: {
         'Content-Type': file.contentType,
-        'Content-Encoding': 'gzip',
         'Cache-Control': 'public, max-age=31536000, immutable',
         ...securityHeaders,
       },

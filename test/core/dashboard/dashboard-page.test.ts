@@ -1,6 +1,6 @@
 import { page } from '../../../lambda/core/dashboard/dashboard-page.ts';
 
-const file = { path: '/dashboard/file', contentType: 'text/plain', gzip: new Uint8Array() };
+const file = { path: '/dashboard/file', contentType: 'text/plain', content: '' };
 const pageOf = (branding: { name?: string | undefined; icon?: string | undefined }) =>
   page({ branding, page: { script: file, style: file } });
 
