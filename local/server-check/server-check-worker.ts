@@ -1,6 +1,7 @@
 /** The inside of a check (server-check.ts). It runs in a worker thread, with the environment of the function. */
 import { pathToFileURL } from 'node:url';
 import { parentPort, workerData } from 'node:worker_threads';
+import { isOfSdkV1, type OwnerServer } from '../../lambda/core/mcp/sdk/owner-server.ts';
 import { ownerFrame } from '../lambda/owner-frame.ts';
 import { streamifyResponse, withPrelude } from '../lambda/response-stream.ts';
 import type { CheckData, Finding } from './server-check.ts';
@@ -57,7 +58,7 @@ async function check(): Promise<Finding[]> {
     throw new Mistake(`${server}: createServer returns one server again and again; create one for each request`);
   }
   const listed = await listTools(created).catch((error: Error) => error);
-  return listed instanceof Error ? [await failedList(create, listed)] : toolFindings(listed, create);
+  return listed instanceof Error ? [await failedList(create, listed)] : toolFindings(listed, created, create);
 }
 
 async function load(): Promise<{ createServer?: unknown }> {
@@ -73,11 +74,16 @@ const described = (value: unknown) => (value === undefined ? 'nothing' : `a valu
 
 const validName = /^[A-Za-z0-9._-]{1,128}$/;
 
-async function toolFindings(tools: ListedTool[], create: () => Promise<TrialServer>): Promise<Finding[]> {
+async function toolFindings(
+  tools: ListedTool[],
+  created: TrialServer,
+  create: () => Promise<TrialServer>,
+): Promise<Finding[]> {
   const names = tools.map(({ name }) => name);
   const repeated = new Set(names.filter((name, index) => names.indexOf(name) !== index));
   const invalid = names.filter((name) => !validName.test(name));
-  if (repeated.size + invalid.length === 0) return [];
+  const needTasks = isOfSdkV1(created as OwnerServer) ? tools.filter(requiresTask).map(({ name }) => name) : [];
+  if (repeated.size + invalid.length + needTasks.length === 0) return [];
   const { places } = await registrations(create);
   const at = (name: string) => `${places.get(name) ?? server}: the tool ${JSON.stringify(name)}`;
   return [
@@ -86,8 +92,15 @@ async function toolFindings(tools: ListedTool[], create: () => Promise<TrialServ
       text: `${at(name)} has a name that clients reject; use up to 128 of A-Z a-z 0-9 _ - .`,
       isFatal: false,
     })),
+    ...needTasks.map((name) => ({
+      text: `${at(name)} requires a task of SDK v1, which no client can request; use registerTool and context.longRunning`,
+      isFatal: false,
+    })),
   ];
 }
+
+/** Clients are offered no tasks of SDK v1, because their store is in memory (lambda/core/mcp/server-builder.ts). */
+const requiresTask = ({ execution }: ListedTool) => execution?.taskSupport === 'required';
 
 /** Lists each tool alone, to find the one that the list fails for. */
 async function failedList(create: () => Promise<TrialServer>, error: Error): Promise<Finding> {
@@ -108,17 +121,23 @@ async function failedList(create: () => Promise<TrialServer>, error: Error): Pro
 
 type ToolHandle = { enable(): void; disable(): void };
 
-/** Creates a server again, and notes where it registers its tools. The servers of both SDKs have `registerTool`. */
+type Register = (...args: unknown[]) => ToolHandle;
+
+/**
+ * Creates a server again, and notes where it registers its tools. The servers of both SDKs have `registerTool`, and SDK v1
+ * has other methods, which all call its private one.
+ */
 async function registrations(create: () => Promise<TrialServer>) {
-  const prototype = Object.getPrototypeOf(await create()) as { registerTool?: (...args: unknown[]) => ToolHandle };
-  const { registerTool } = prototype;
+  const prototype = Object.getPrototypeOf(await create()) as { [name in string]?: Register };
+  const method = prototype._createRegisteredTool === undefined ? 'registerTool' : '_createRegisteredTool';
+  const register = prototype[method];
   const places = new Map<string, string>();
   const handles = new Map<string, ToolHandle>();
-  if (registerTool !== undefined) {
-    prototype.registerTool = function (...args) {
+  if (register !== undefined) {
+    prototype[method] = function (...args) {
       const name = String(args[0]);
       places.set(name, placeOf(new Error('the place of the call')));
-      const handle = registerTool.apply(this, args);
+      const handle = register.apply(this, args);
       handles.set(name, handle);
       return handle;
     };

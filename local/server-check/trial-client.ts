@@ -7,7 +7,7 @@ export type TrialServer = { connect(transport: object): Promise<void>; close(): 
 export const isTrialServer = (value: unknown): value is TrialServer =>
   typeof value === 'object' && value !== null && typeof (value as Partial<TrialServer>).connect === 'function';
 
-export type ListedTool = { name: string };
+export type ListedTool = { name: string; execution?: { taskSupport?: string } };
 
 /** Connects to a server in this process and lists its tools. @throws Error with the message of the server's error */
 export async function listTools(server: TrialServer): Promise<ListedTool[]> {

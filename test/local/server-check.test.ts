@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { declareScopes } from '../../lambda/shared/scope-set.ts';
@@ -48,9 +48,9 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 
-const definition = (mistake: string) =>
+const definition = (mistake: string, taskRoot = folder) =>
   ({
-    worker: { taskRoot: folder, handler: 'index.handler', functionArn: '' },
+    worker: { taskRoot, handler: 'index.handler', functionArn: '' },
     environment: {
       MISTAKE: mistake,
       AWS_REGION: 'us-east-1',
@@ -108,6 +108,28 @@ test.each([
   const [finding] = await checkServer(definition(mistake), build);
   expect(finding!.text).toContain(`server.ts:${lineOf(code)}:`);
   expect(finding).toEqual({ text: expect.stringContaining(message), isFatal: false });
+});
+
+test('a tool that requires a task of SDK v1 is found with its line, and does not prevent the start', async () => {
+  const v1 = join(folder, 'v1');
+  const code = `import { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js';
+export function createServer() {
+  const server = new McpServer({ name: 'owner', version: '1' });
+  server.tool('greet', async () => ({ content: [] }));
+  server.experimental.tasks.registerToolTask('research', {}, {});
+  server.experimental.tasks.registerToolTask('search', { execution: { taskSupport: 'optional' } }, {});
+  return server;
+}
+`;
+  mkdirSync(v1);
+  writeFileSync(join(v1, 'server.ts'), code);
+  const ofV1 = { ...build, server: join(v1, 'server.ts') };
+  expect(bundleServer(ofV1, join(v1, 'index.cjs')).errors).toEqual([]);
+  const message =
+    /v1\/server\.ts:5:\d+: the tool "research" requires a task of SDK v1, .*; use registerTool and context/;
+  expect(await checkServer(definition('none', v1), ofV1)).toEqual([
+    { text: expect.stringMatching(message), isFatal: false },
+  ]);
 });
 
 test('a server that does not answer is found when the time is over', async () => {
