@@ -68,6 +68,7 @@ export const dashboardText = {
     'protocol-error': 'Protocol error',
     cancelled: 'Cancelled',
     'timed-out': 'Timed out',
+    interrupted: 'Interrupted',
     unavailable: 'Unavailable',
   } satisfies Record<CallOutcome, string>,
   anyError: 'Any error',

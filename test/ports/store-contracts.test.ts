@@ -974,6 +974,15 @@ describe.each(adapters)('the stores in %s', (_name, open) => {
       expect(await stores.calls.callsOf(session, page)).toEqual({ calls: [{ ...call, outcome: 'tool-error' }] });
     });
 
+    test('are left as they are when the same call is recorded unless it is logged', async () => {
+      const session = fresh('session');
+      const call = aCall(session);
+      for (const outcome of ['cancelled', 'success'] as const) {
+        await stores.calls.recordCall({ ...call, outcome }, now + 1, { unlessLogged: true });
+      }
+      expect(await stores.calls.callsOf(session, page)).toEqual({ calls: [{ ...call, outcome: 'cancelled' }] });
+    });
+
     test('are returned page by page without expired ones', async () => {
       const session = fresh('session');
       const recorded = [0, 1, 2, 3, 4].map((after) => aCall(session, { at: now * 1000 + after }));

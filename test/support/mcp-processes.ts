@@ -3,6 +3,7 @@ import { type MemoryStores, memoryStores } from '../../lambda/adapters/memory/me
 import { signedInCaller } from '../../lambda/adapters/memory/signed-in-caller.ts';
 import type { Caller } from '../../lambda/core/access/caller.ts';
 import type { Grant } from '../../lambda/core/access/grant.ts';
+import { BUCKET_MILLISECONDS, bucketOf, type ToolCall } from '../../lambda/core/audit/tool-call.ts';
 import * as http from '../../lambda/core/mcp/mcp-http.ts';
 import { handleMcpRequest, type PipelineDependencies } from '../../lambda/core/mcp/pipeline.ts';
 import { TaskWorker } from '../../lambda/core/mcp/tasks/task-worker.ts';
@@ -172,6 +173,16 @@ export class Processes {
     );
     this.#done.push(done);
     return done;
+  }
+
+  /** The tools and outcomes of the calls that the audit log counts in five minutes since then. @param since epoch milliseconds */
+  async loggedCalls(since = start * 1000): Promise<[tool: string | undefined, outcome: string][]> {
+    const found: ToolCall[] = [];
+    for (let at = since; at < this.clock.now() + BUCKET_MILLISECONDS; at += BUCKET_MILLISECONDS) {
+      const bucket = bucketOf({ at, milliseconds: 0 });
+      for await (const call of this.stores.calls.callsEndedIn(bucket)) found.push(call);
+    }
+    return found.map(({ tool, outcome }) => [tool, outcome]);
   }
 
   #storesOf(process: Process): MemoryStores {

@@ -16,8 +16,9 @@ export function memoryAuditLog(): AuditLogStore {
       .map(({ call }) => call);
 
   return {
-    async recordCall(call, expiresAt) {
+    async recordCall(call, expiresAt, { unlessLogged } = { unlessLogged: false }) {
       const session = calls.get(call.session) ?? new Map();
+      if (unlessLogged && session.has(callName(call))) return;
       calls.set(call.session, session.set(callName(call), { call: copy(call), expiresAt }));
     },
     async callsOf(session, { limit, after = '', now, user }) {

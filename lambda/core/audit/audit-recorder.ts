@@ -26,11 +26,18 @@ export type AuditDependencies = {
   log: Logger;
 };
 
-/** An execution that another process has started (`mcp/execution.ts`). `createdAt` is in epoch seconds. */
-type StartedExecution = { id: string; requests: RequestId[]; createdAt: number };
+/** An execution (`mcp/execution.ts`). `createdAt` is in epoch seconds. */
+type LoggedExecution = { id: string; requests: RequestId[]; createdAt: number; attempts: number };
 
-/** The end of a request that no server has answered. */
-type Failure = { outcome: CallOutcome; code: number; message?: string | undefined };
+/** The end of a request that no server has answered. A request without a response has no code. */
+type Failure = { outcome: CallOutcome; code?: number; message?: string | undefined };
+
+type Options = {
+  /** Epoch milliseconds. @default those of the execution, or now */
+  startedAt?: number | undefined;
+  /** Leaves calls as they are that another process has logged, because they are counted. */
+  unlessLogged?: boolean;
+};
 
 /** The end of a response waits at most this long for the write of its call: longer than two throttled attempts. */
 const PATIENCE_MILLISECONDS = 5_000;
@@ -55,12 +62,14 @@ const meanings: Record<number, string | undefined> = {
  * once, in parallel with the rest of the response, and a failed write does not fail the call.
  *
  * Not logged: a call that stops for an input request (the answered one is), the handle of a task (its execution is, at its
- * end), a call that its client cancels, and a call whose process dies.
+ * end), and a call whose process dies before its execution is stored. `ended-call.ts` logs others that no process ends.
  */
 export class AuditRecorder {
   readonly #dependencies: AuditDependencies;
-  readonly #startedAt: number;
-  readonly #execution: StartedExecution | undefined;
+  /** Start of the calls, in epoch milliseconds. */
+  readonly startedAt: number;
+  readonly #unlessLogged: boolean;
+  #execution: LoggedExecution | undefined;
   readonly #writes: Promise<void>[];
   readonly #settled = new Set<RequestId>();
   /** Ids of calls, and what their tools have thrown, by request. */
@@ -70,23 +79,31 @@ export class AuditRecorder {
   readonly #outage: { isMet: boolean };
   #timeout: Timer | undefined;
 
-  /** @param execution set when this process continues the execution of another one */
+  /** @param execution set when another process has begun it */
   constructor(
     dependencies: AuditDependencies,
-    execution?: StartedExecution,
-    writes: Promise<void>[] = [],
-    outage = { isMet: false },
+    execution?: LoggedExecution,
+    { startedAt, unlessLogged }: Options = {},
+    { writes = [], outage = { isMet: false } }: { writes?: Promise<void>[]; outage?: { isMet: boolean } } = {},
   ) {
     this.#dependencies = dependencies;
     this.#execution = execution;
-    this.#startedAt = execution ? execution.createdAt * 1000 : dependencies.clock.now();
+    this.startedAt = startedAt ?? (execution ? execution.createdAt * 1000 : dependencies.clock.now());
+    // Another attempt may have logged the call, and died before it stored the response.
+    this.#unlessLogged = unlessLogged ?? (execution !== undefined && execution.attempts > 1);
     this.#writes = writes;
     this.#outage = outage;
   }
 
-  /** The recorder of a continued execution. `written` of this recorder waits for its writes. */
-  of(execution: StartedExecution): AuditRecorder {
-    return new AuditRecorder(this.#dependencies, execution, this.#writes, this.#outage);
+  /** The recorder of an execution that another process has begun. `written` of this recorder waits for its writes. */
+  of(execution: LoggedExecution, options?: Options): AuditRecorder {
+    const shared = { writes: this.#writes, outage: this.#outage };
+    return new AuditRecorder(this.#dependencies, execution, options, shared);
+  }
+
+  /** Gives the call the id of the execution that this process begins, so that other processes log the same call. */
+  begin(execution: LoggedExecution): void {
+    this.#execution = execution;
   }
 
   /** Logs the requests that have no response by then as timed out, just before the platform ends the process. */
@@ -147,7 +164,8 @@ export class AuditRecorder {
   failed(audited: AuditedRequest, failure: Failure): void {
     const { code, message } = failure;
     for (const request of requestsIn(audited)) {
-      this.#record(audited, request, failure, { jsonrpc: '2.0', id: request.id, error: { code, message } });
+      const response = code === undefined ? undefined : { jsonrpc: '2.0', id: request.id, error: { code, message } };
+      this.#record(audited, request, failure, response);
     }
   }
 
@@ -173,7 +191,12 @@ export class AuditRecorder {
     while (this.#writes.length > 0) await Promise.all(this.#writes.splice(0));
   }
 
-  #record(audited: AuditedRequest, request: JSONRPCRequest, failure: Partial<Failure>, response: object): void {
+  #record(
+    audited: AuditedRequest,
+    request: JSONRPCRequest,
+    failure: Partial<Failure>,
+    response: object | undefined,
+  ): void {
     const { methods } = this.#dependencies.rules;
     if (this.#settled.has(request.id)) return;
     this.#settled.add(request.id);
@@ -183,29 +206,34 @@ export class AuditRecorder {
   }
 
   #idOf(request: JSONRPCRequest): string {
-    // An execution that is repeated after the death of its process replaces the call that it has logged.
+    // Every process that logs the execution logs the same call.
     if (this.#execution?.requests.length === 1) return this.#execution.id;
     const id = this.#ids.get(request.id) ?? randomId();
     this.#ids.set(request.id, id);
     return id;
   }
 
-  async #write(audited: AuditedRequest, request: JSONRPCRequest, failure: Partial<Failure>, response: object) {
+  async #write(
+    audited: AuditedRequest,
+    request: JSONRPCRequest,
+    failure: Partial<Failure>,
+    response: object | undefined,
+  ) {
     const { store, rules, clock, log } = this.#dependencies;
     const endedAt = clock.now();
     const id = this.#idOf(request);
     try {
       const call: ToolCall = {
         id,
-        at: this.#startedAt,
+        at: this.startedAt,
         ...callFactsOf(audited, request),
         outcome: failure.outcome ?? 'success',
         errorCode: failure.code,
         message: boundedText(failure.message, largest.message),
         // The clock of the process that started the execution may be ahead.
-        milliseconds: Math.max(0, endedAt - this.#startedAt),
+        milliseconds: Math.max(0, endedAt - this.startedAt),
         bytesIn: sizeOf(request),
-        bytesOut: sizeOf(response),
+        bytesOut: response === undefined ? 0 : sizeOf(response),
       };
       const isThrown = call.outcome === 'tool-error' && this.#thrown.has(request.id);
       if (isThrown) Object.assign(call, await auditedError(call, this.#thrown.get(request.id), rules));
@@ -213,7 +241,9 @@ export class AuditRecorder {
       const expiresAt = Math.floor(endedAt / 1000) + rules.retentionDays * 24 * 3600;
       const stored = given === undefined ? call : { ...call, arguments: given };
       const until = clock.now() + PATIENCE_MILLISECONDS;
-      const write = throughOutage(clock, until, () => store.recordCall(stored, expiresAt));
+      const write = throughOutage(clock, until, () =>
+        store.recordCall(stored, expiresAt, { unlessLogged: this.#unlessLogged }),
+      );
       const result = await withinTime(clock, PATIENCE_MILLISECONDS, write);
       if (result === timedOut) throw new Error(`No answer in ${PATIENCE_MILLISECONDS} ms`);
     } catch (error) {

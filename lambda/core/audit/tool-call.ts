@@ -9,6 +9,7 @@
  * - `protocol-error`: any other JSON-RPC error.
  * - `cancelled`: by the client.
  * - `timed-out`: the call exceeded the time limit of the function.
+ * - `interrupted`: its process died, and no other process may repeat the call.
  * - `unavailable`: the tool failed after a service of Holdfast had not answered it.
  */
 export const callOutcomes = [
@@ -21,6 +22,7 @@ export const callOutcomes = [
   'protocol-error',
   'cancelled',
   'timed-out',
+  'interrupted',
   'unavailable',
 ] as const;
 export type CallOutcome = (typeof callOutcomes)[number];
@@ -86,8 +88,9 @@ export interface AuditLogWriter {
   /**
    * Writes the call. A call of the same session, start and id is replaced.
    * @param expiresAt epoch seconds
+   * @param options.unlessLogged leaves such a call as it is
    */
-  recordCall(call: ToolCall, expiresAt: number): Promise<void>;
+  recordCall(call: ToolCall, expiresAt: number, options?: { unlessLogged: boolean }): Promise<void>;
 }
 
 /** Read access to the audit log, apart from the writer: the functions that write calls may not read them. */

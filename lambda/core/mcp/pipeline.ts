@@ -142,7 +142,7 @@ async function get(pipeline: PipelineDependencies, request: McpRequest, caller: 
   const recorder = new AuditRecorder(audit);
   const context = createToolContext(pipeline.context, caller, access, trace, () => recorder.meetOutage());
   const { response, done } = position
-    ? await server.resume(session, position)
+    ? await server.resume({ session, recorder, context }, position)
     : await server.listen({
         request: withoutSecrets(request),
         body: undefined,
@@ -153,7 +153,7 @@ async function get(pipeline: PipelineDependencies, request: McpRequest, caller: 
         recorder,
       });
   nameSession(response, session, publicUrl);
-  return { response, done: Promise.all([sliding(access, log), done]) };
+  return { response, done: Promise.all([sliding(access, log), done]), afterwards: () => recorder.written() };
 }
 
 /** Rejects what no server should see. */

@@ -1,5 +1,4 @@
 import type { Branding } from '../../shared/branding.ts';
-import type { Session } from '../sessions/session.ts';
 import type { Clock } from '../support/clock.ts';
 import type { Logger } from '../support/logger.ts';
 import { ChangeNotifications, type ChangeStore } from './change-notifications.ts';
@@ -40,7 +39,7 @@ export class ServerStep {
 
   constructor(dependencies: ServerStepDependencies) {
     const { create, branding, executions, requestStates, starter, clock, log } = dependencies;
-    const tasks = new Tasks({ store: executions, starter, ttlSeconds: dependencies.taskTtlSeconds, clock });
+    const tasks = new Tasks({ store: executions, starter, ttlSeconds: dependencies.taskTtlSeconds, clock, log });
     this.#changes = new ChangeNotifications({
       store: dependencies.changes,
       seconds: dependencies.listenSeconds,
@@ -81,8 +80,11 @@ export class ServerStep {
   }
 
   /** Continues a response of the 2025 era after the last event that its client has received. */
-  resume(session: Session, position: EventPosition): Promise<PendingResponse> {
-    return this.#legacy.resume(session, position);
+  resume(
+    request: Pick<McpExchange, 'session' | 'recorder' | 'context'>,
+    position: EventPosition,
+  ): Promise<PendingResponse> {
+    return this.#legacy.resume(request, position);
   }
 
   /** Executes a long-running tool of the 2025 era, in the task worker. */

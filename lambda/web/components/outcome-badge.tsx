@@ -12,6 +12,7 @@ const shapes: Record<CallOutcome, string> = {
   cancelled: 'M.8 4.4h10.4v3.2H.8Z',
   refused: 'M6 .6 11.4 6 6 11.4.6 6Z',
   'timed-out': 'M1.5 1.2h9L7.2 6l3.3 4.8h-9L4.8 6Z',
+  interrupted: 'M1.2 1.2h3.4v9.6H1.2ZM7.4 1.2h3.4v9.6H7.4Z',
   unavailable: 'M4.4 1h3.2v3.4H11v3.2H7.6V11H4.4V7.6H1V4.4h3.4Z',
 };
 

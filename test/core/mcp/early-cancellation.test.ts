@@ -67,6 +67,7 @@ test.each(['2025-11-25', '2025-06-18'])(
     expect(await answered).toEqual([]);
     await processes.settle();
     expect(await executions()).toMatchObject([{ status: 'cancelled' }]);
+    expect(await processes.loggedCalls()).toEqual([['silent', 'cancelled']]);
   },
 );
 

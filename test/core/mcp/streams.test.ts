@@ -356,6 +356,7 @@ describe('a stream', () => {
     control.gate.resolve();
     toolCall.process!.discard();
     await processes.settle();
+    expect(await processes.loggedCalls()).toEqual([['log-and-wait', 'interrupted']]);
   });
 
   test('whose process was killed ends with an error for a client that received more than was stored', async () => {
@@ -440,6 +441,7 @@ describe('a stream', () => {
     control.gate.resolve();
     await processes.settle();
     expect(await executions()).toMatchObject([{ status: 'cancelled' }]);
+    expect(await processes.loggedCalls()).toEqual([['log-and-wait', 'cancelled']]);
   });
 
   test('is not cancelled by another session', async () => {

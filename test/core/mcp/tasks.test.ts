@@ -250,6 +250,7 @@ describe('a client of 2026-07-28 with the tasks extension', () => {
     control.gate.resolve();
     await processes.settle();
     expect((await get()).status).toBe('cancelled');
+    expect(await processes.loggedCalls()).toEqual([['slow', 'cancelled']]);
   });
 
   test('writes neither state nor the audit log once its user is erased', async () => {
@@ -279,6 +280,7 @@ describe('a client of 2026-07-28 with the tasks extension', () => {
     await eliciting.update({ [first]: accept('late') });
     await eliciting.processes.settle();
     expect(await eliciting.get()).toMatchObject({ status: 'cancelled' });
+    expect(await eliciting.processes.loggedCalls()).toEqual([['elicit-two', 'cancelled']]);
     const done = await callTask('fail');
     await done.processes.settle();
     await done.send('tasks/cancel', { taskId: done.taskId });
@@ -348,6 +350,7 @@ describe('a client of 2026-07-28 with the tasks extension', () => {
     for (const process of killed) process.discard();
     control.gate.resolve();
     await processes.settle();
+    expect(await processes.loggedCalls()).toContainEqual(['slow', 'interrupted']);
   });
 
   test('receives the result of a second worker after the first was killed', async () => {
@@ -405,6 +408,31 @@ describe('a client of 2026-07-28 with the tasks extension', () => {
     expect(control.begun).toBe(1);
     first.discard();
     await processes.settle();
+  });
+
+  test('is counted once when its worker died after it logged the call, and the next one repeats it later', async () => {
+    const { control, processes, clock, ada } = await callTask('fail');
+    await processes.settle();
+    const jobs: TaskJob[] = [];
+    processes.start = (job) => void jobs.push(job);
+    await modernSender(processes, ada)('tools/call', { name: 'slow' });
+    const first = new Process();
+    processes.around = async (method, call, process) => {
+      const answer = await call();
+      if (process === first && method === 'calls.recordCall') process.kill();
+      return answer;
+    };
+    control.gate.resolve();
+    const work = processes.work(jobs[0]!, { process: first });
+    await clock.advance(400_000);
+    expect(await work).toBe(false);
+    const countedBefore = clock.now();
+    expect(await processes.loggedCalls()).toContainEqual(['slow', 'success']);
+    expect(await clock.until(processes.work(jobs[0]!))).toBe(true);
+    expect(control.completed).toBe(2);
+    first.discard();
+    await processes.settle();
+    expect(await processes.loggedCalls(countedBefore)).toEqual([]);
   });
 
   test('has its tool run once when an event is delivered twice to workers whose clocks differ by 30 seconds', async () => {
@@ -701,6 +729,7 @@ describe('a session that waits for a long-running tool', () => {
     await processes.settle();
     const { id, status } = await executionOf(processes, ada);
     expect(status).toBe('cancelled');
+    expect(await processes.loggedCalls()).toEqual([['slow', 'cancelled']]);
     const [fetched] = await messagesOf(await session.post(session.toolCall('task_result', { task: id })));
     expect(fetched).toMatchObject({ result: { isError: true } });
   });

@@ -1,6 +1,6 @@
 import { type AuditLogWriter, callName } from '../../../core/audit/tool-call.ts';
 import * as itemType from '../../../shared/item-types.ts';
-import { callTable, partition, type TableConnection } from '../table-connection.ts';
+import { callTable, partition, succeeded, type TableConnection } from '../table-connection.ts';
 import { markerItem } from './call-markers.ts';
 
 /** Most markers that a process remembers. */
@@ -15,7 +15,7 @@ const MOST_REMEMBERED = 1_000;
 export function dynamoAuditLogWriter({ client: dynamodb, name: TableName }: TableConnection): AuditLogWriter {
   const marked = new Set<string>();
   return {
-    async recordCall(call, expiresAt) {
+    async recordCall(call, expiresAt, { unlessLogged } = { unlessLogged: false }) {
       // The keys contain these members: the item must fit into one write unit.
       const { id, at, session, ...rest } = call;
       const Item = { pk: partition.calls(session), sk: callName(call), type: itemType.call, ...rest, ttl: expiresAt };
@@ -28,7 +28,8 @@ export function dynamoAuditLogWriter({ client: dynamodb, name: TableName }: Tabl
         if (marked.size === MOST_REMEMBERED) marked.clear();
         marked.add(name);
       };
-      await Promise.all([callTable(dynamodb.put({ TableName, Item })), mark()]);
+      const condition = unlessLogged && { ConditionExpression: 'attribute_not_exists(pk)' };
+      await Promise.all([succeeded(dynamodb.put({ TableName, Item, ...condition })), mark()]);
     },
   };
 }

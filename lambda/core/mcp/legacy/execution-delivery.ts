@@ -50,6 +50,8 @@ type Options = {
   rejected: JSONRPCResponse[];
   /** Epoch milliseconds at which the requests arrived. */
   arrivedAt: number;
+  /** Called when the client turns out to have cancelled a request before the execution was stored. */
+  onCancelled: () => void;
 };
 
 /**
@@ -101,7 +103,17 @@ export class ExecutionDelivery implements ExecutionOwner {
   static continue(dependencies: ExecutionWriterDependencies, execution: Execution): ExecutionDelivery {
     const accepts = { json: false, stream: true };
     const arrivedAt = execution.createdAt * 1000;
-    const options = { execution, request: () => '', isPrimed: false, accepts, isBatch: false, rejected: [], arrivedAt };
+    const options: Options = {
+      execution,
+      request: () => '',
+      isPrimed: false,
+      accepts,
+      isBatch: false,
+      rejected: [],
+      arrivedAt,
+      // It is stored.
+      onCancelled: () => undefined,
+    };
     const delivery = new ExecutionDelivery(dependencies, options, { kind: 'streaming' });
     delivery.#writer.continue();
     delivery.#writer.renewLease();
@@ -188,6 +200,11 @@ export class ExecutionDelivery implements ExecutionOwner {
 
   receiveInput(number: number, response: InputResponse): void {
     if (this.#inputRequests.remove(number)) this.#server?.respond(number, response);
+  }
+
+  cancelEarly(ended: Execution): void {
+    this.#options.onCancelled();
+    this.lose(ended);
   }
 
   /** The execution was cancelled, or another process has answered its client in place of this one. */

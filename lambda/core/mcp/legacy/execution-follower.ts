@@ -28,6 +28,8 @@ type Follow = {
   after: number;
   /** Epoch seconds; then the client polls again, or a waiting request has its `late` result. */
   until: number;
+  /** Called once for an execution whose process died, with the requests that it has not answered. */
+  onInterrupted?: (ended: Execution) => Promise<void>;
   /** Set when a request waits, rather than a client that resumes the stream. */
   waiting?: WaitingRequest;
 };
@@ -64,7 +66,7 @@ export class ExecutionFollower {
     let last = follow.after;
     yield* view.opening(begun, last);
     for (;;) {
-      const reading = await this.#read(begun, last);
+      const reading = await this.#read(begun, last, follow);
       if (!reading) return yield* view.failed('Task expired');
       for (const { number, message } of sendable(reading)) {
         last = number;
@@ -82,7 +84,7 @@ export class ExecutionFollower {
   }
 
   /** @returns undefined when the execution has expired */
-  async #read(begun: Execution, last: number): Promise<Reading | undefined> {
+  async #read(begun: Execution, last: number, follow: Follow): Promise<Reading | undefined> {
     const { store, clock } = this.#dependencies;
     // Before its events: what it says about them holds for those that are read afterwards.
     const execution = await store.findExecution(begun.grant, begun.id);
@@ -93,7 +95,7 @@ export class ExecutionFollower {
       return { execution, events, wasAbandoned: false };
     }
     const newest = events.at(-1)?.number ?? last;
-    return { execution: await this.#abandon(execution, newest), events, wasAbandoned: true };
+    return { execution: await this.#abandon(execution, newest, follow), events, wasAbandoned: true };
   }
 
   /**
@@ -101,7 +103,7 @@ export class ExecutionFollower {
    *
    * @param last number of the newest event that is stored, or that the client has received
    */
-  async #abandon(execution: Execution, last: number): Promise<Execution> {
+  async #abandon(execution: Execution, last: number, { onInterrupted }: Follow): Promise<Execution> {
     const { store, clock } = this.#dependencies;
     // Its last events may be stored, although it died before it counted them.
     const unanswered = unansweredIn(execution, await store.eventsAfter(execution, 0));
@@ -109,7 +111,11 @@ export class ExecutionFollower {
     if (events.length > 0) await store.addEvents(execution, events);
     const change = { status: 'done' as const, events: last + events.length, open: [] };
     const ended = nextVersion(execution, epochSeconds(clock), change);
-    if (await store.saveExecution(ended)) return ended;
+    if (await store.saveExecution(ended)) {
+      const answered = execution.requests.filter((id) => !unanswered.includes(id));
+      if (unanswered.length > 0) await onInterrupted?.({ ...ended, answered });
+      return ended;
+    }
     return (await store.findExecution(execution.grant, execution.id)) ?? ended;
   }
 }

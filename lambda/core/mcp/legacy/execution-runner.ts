@@ -58,12 +58,14 @@ export class ExecutionRunner {
     const { clock } = this.#dependencies;
     const ids = requests.map(({ id }) => id);
     const execution = newExecution(session.grant, session.id, 'stream', ids, epochSeconds(clock), EXECUTION_SECONDS);
+    exchange.recorder.begin(execution);
     const isPrimed = supportsPriming(session);
     const request = () => serializeRequest(exchange);
     const accepts = acceptedForms(exchange.request.headers);
     const isBatch = Array.isArray(exchange.body);
     const { arrivedAt } = exchange;
-    const options = { execution, request, isPrimed, accepts, isBatch, rejected, arrivedAt };
+    const onCancelled = () => exchange.recorder.failed(exchange, { outcome: 'cancelled' });
+    const options = { execution, request, isPrimed, accepts, isBatch, rejected, arrivedAt, onCancelled };
     const delivery = ExecutionDelivery.begin(this.#dependencies, options);
     const take = (message: ServerMessage) => {
       // A client that has the response relies on the preference in its next request.
@@ -95,11 +97,11 @@ export class ExecutionRunner {
           });
     try {
       const { request: stored, answers } = await store.loadRequest(execution);
-      const { request, body } = restoreRequest(stored);
+      const { request, body, startedAt } = restoreRequest(stored);
       const messages = ([body].flat() as JSONRPCMessage[]).filter(
         (message) => isJSONRPCRequest(message) && !execution.answered.includes(message.id),
       );
-      continued = { ...continued, request, body: messages };
+      continued = { ...continued, request, body: messages, recorder: exchange.recorder.of(execution, { startedAt }) };
       const inputResponses = inputResponsesOf(execution, answers);
       const take = (message: ServerMessage) => delivery.take(message);
       await this.#serve(continued, messages, { delivery, inputResponses, take });

@@ -30,6 +30,8 @@ export type ExecutionOwner = {
   progress(): Pick<Execution, 'notified' | 'answered'>;
   /** A client responded to an input request while the server still runs. */
   receiveInput(number: number, response: InputResponse): void;
+  /** The client cancelled the execution before it was stored, so that no other process knows. */
+  cancelEarly(ended: Execution): void;
   /** Another process has the execution: it was cancelled, or this process was considered dead. */
   lose(stored: Execution | undefined): void;
 };
@@ -105,7 +107,7 @@ export class ExecutionWriter {
     const ended = cancelled(this.#execution, now);
     // A write that fails met the same cancellation, by another notification.
     if (await store.saveExecution(ended)) this.#execution = ended;
-    this.#owner.lose(ended);
+    this.#owner.cancelEarly(ended);
   }
 
   /** Renews the lease until `stop`. */

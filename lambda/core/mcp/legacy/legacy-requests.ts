@@ -5,7 +5,7 @@ import type {
   JSONRPCResponse,
   RequestId,
 } from '@modelcontextprotocol/server';
-import type { Session } from '../../sessions/session.ts';
+import { logEndedCalls } from '../../audit/ended-call.ts';
 import { type Clock, epochSeconds } from '../../support/clock.ts';
 import { bytes } from '../../support/crypto.ts';
 import type { Logger } from '../../support/logger.ts';
@@ -95,7 +95,10 @@ export class LegacyRequests {
   }
 
   /** Continues a stream after the last event that its client has received. */
-  async resume(session: Session, { execution: id, number }: EventPosition): Promise<PendingResponse> {
+  async resume(
+    { session, recorder, context }: Pick<McpExchange, 'session' | 'recorder' | 'context'>,
+    { execution: id, number }: EventPosition,
+  ): Promise<PendingResponse> {
     const { store, clock, holdSeconds } = this.#dependencies;
     const now = epochSeconds(clock);
     const execution = await store.findExecution(session.grant, id);
@@ -104,7 +107,9 @@ export class LegacyRequests {
     }
     const [request] = execution.requests;
     if (execution.kind === 'stream' || request === undefined) {
-      return stream(this.#follower.follow(execution, { after: number, until: now + FOLLOW_SECONDS }));
+      const onInterrupted = (ended: Execution) =>
+        logEndedCalls({ recorder, context }, ended, 'interrupted', this.#dependencies);
+      return stream(this.#follower.follow(execution, { after: number, until: now + FOLLOW_SECONDS, onInterrupted }));
     }
     // The request waits for its long-running tool; after an input response it waits anew.
     const since = Object.keys(execution.answers).length > 0 ? now : execution.createdAt;
@@ -151,17 +156,19 @@ export class LegacyRequests {
    * Cancels the execution of a request. The process that runs it finds out when it renews its lease; or when it stores the
    * execution, which may be after this notification has arrived.
    */
-  async #cancel({ session, arrivedAt }: McpExchange, request: unknown): Promise<void> {
+  async #cancel(exchange: McpExchange, request: unknown): Promise<void> {
     if (!isRequestId(request)) return;
-    if (await this.#cancelStored(session, request)) return;
+    if (await this.#cancelStored(exchange, request)) return;
+    const { session, arrivedAt } = exchange;
     const { store, clock } = this.#dependencies;
     const expiresAt = epochSeconds(clock) + CANCELLATION_SECONDS;
     await store.addCancellation({ grant: session.grant, session: session.id, request, at: arrivedAt, expiresAt });
-    await this.#cancelStored(session, request);
+    await this.#cancelStored(exchange, request);
   }
 
   /** @returns whether an execution of the request is stored */
-  async #cancelStored(session: Session, request: RequestId): Promise<boolean> {
+  async #cancelStored(exchange: McpExchange, request: RequestId): Promise<boolean> {
+    const { session } = exchange;
     const { store, clock } = this.#dependencies;
     const isFound = await attemptUpTo(CANCEL_ATTEMPTS, async () => {
       const executions = await store.executionsOf(session.grant);
@@ -169,7 +176,9 @@ export class LegacyRequests {
         (each) => each.session === session.id && each.requests.includes(request) && isUnfinished(each),
       );
       if (!execution) return false;
-      return (await store.saveExecution(cancelled(execution, epochSeconds(clock)))) || retry;
+      if (!(await store.saveExecution(cancelled(execution, epochSeconds(clock))))) return retry;
+      await logEndedCalls(exchange, execution, 'cancelled', this.#dependencies);
+      return true;
     });
     return isFound === true;
   }

@@ -168,12 +168,13 @@ export class TaskWorker {
 
   /** The stored request; undefined when its grant has ended. */
   async #exchange(stored: string, execution: Execution): Promise<McpExchange | undefined> {
-    const { request, body, caller, session } = restoreRequest(stored);
+    const { request, body, caller, session, startedAt } = restoreRequest(stored);
     const grant = await this.#dependencies.sessions.grantOf(caller);
     if (!grant) return undefined;
     const trace = traceOf(request.headers, body);
     if (trace) this.#dependencies.setTrace(traceIdOf(trace));
-    const recorder = new AuditRecorder({ ...this.#dependencies.audit, store: this.#auditLogOf(execution) }, execution);
+    const audit = { ...this.#dependencies.audit, store: this.#auditLogOf(execution) };
+    const recorder = new AuditRecorder(audit, execution, { startedAt });
     const onOutage = () => recorder.meetOutage();
     const state = this.#stateOf(execution);
     const context = createToolContext(

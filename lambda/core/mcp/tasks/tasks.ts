@@ -8,8 +8,10 @@ import {
   type ServerContext,
 } from '@modelcontextprotocol/server';
 import * as z from 'zod/mini';
+import { logEndedCalls } from '../../audit/ended-call.ts';
 import { type Clock, epochSeconds } from '../../support/clock.ts';
 import { randomId } from '../../support/crypto.ts';
+import type { Logger } from '../../support/logger.ts';
 import { retry, retryOnConflict } from '../../support/retry-on-conflict.ts';
 import {
   acceptInput,
@@ -46,6 +48,7 @@ export type TaskDependencies = {
   /** How long a task and its result are available, from its beginning. */
   ttlSeconds: number;
   clock: Clock;
+  log: Logger;
 };
 
 const POLL_MILLISECONDS = 1000;
@@ -72,7 +75,7 @@ export class Tasks {
     // A client of 2026-07-28 cancels a task by its id, which it does not have yet.
     const isLegacy = session.era === 'legacy';
     if (isLegacy && (await isCancelledEarly(store, task, exchange.arrivedAt, this.#now()))) {
-      await this.#cancel(task);
+      if (await this.#cancel(task)) exchange.recorder.of(task).failed(exchange, { outcome: 'cancelled' });
       return task;
     }
     try {
@@ -86,10 +89,13 @@ export class Tasks {
   }
 
   /** @returns undefined unless the task is the caller's and has not expired */
-  async find({ caller }: McpExchange, id: string): Promise<Execution | undefined> {
-    const task = await this.#dependencies.store.findExecution(caller.grant, id);
+  async find(exchange: McpExchange, id: string): Promise<Execution | undefined> {
+    const task = await this.#dependencies.store.findExecution(exchange.caller.grant, id);
     if (!isLiveExecution(task, this.#now()) || task.kind !== 'task') return undefined;
-    return isLost(task, this.#now()) ? this.#abandon(task) : task;
+    if (!isLost(task, this.#now())) return task;
+    const { ended, isStored } = await this.#abandon(task);
+    if (isStored) await logEndedCalls(exchange, task, 'interrupted', this.#dependencies);
+    return ended;
   }
 
   /** Adds the methods of the extension to a server. Each requires the extension of its client before it finds the task. */
@@ -113,7 +119,8 @@ export class Tasks {
       return { resultType: 'complete' };
     });
     server.setRequestHandler('tasks/cancel', { params: idOnly }, async ({ taskId }, ctx) => {
-      await this.#cancel(await found(taskId, ctx));
+      const task = await found(taskId, ctx);
+      if (await this.#cancel(task)) await logEndedCalls(exchange, task, 'cancelled', this.#dependencies);
       return { resultType: 'complete' };
     });
   }
@@ -161,8 +168,10 @@ export class Tasks {
     if (wantsWorker(task)) await starter.start({ grant: task.grant, execution: task.id });
   }
 
-  async #cancel(task: Execution): Promise<void> {
-    await this.#change(task, (current) => (isUnfinished(current) ? cancelled(current, this.#now()) : undefined));
+  /** @returns whether this request has cancelled it */
+  async #cancel(task: Execution): Promise<boolean> {
+    const change = (current: Execution) => (isUnfinished(current) ? cancelled(current, this.#now()) : undefined);
+    return (await this.#change(task, change)) !== undefined;
   }
 
   /** Changes the stored task. @returns undefined when the change does not apply to it, or it is gone */
@@ -181,11 +190,12 @@ export class Tasks {
   }
 
   /** Ends a task that no worker will execute. */
-  async #abandon(task: Execution): Promise<Execution> {
+  async #abandon(task: Execution): Promise<{ ended: Execution; isStored: boolean }> {
     const { store } = this.#dependencies;
     const ended = nextVersion(task, this.#now(), { status: 'done', events: task.events + 1, open: [] });
     await store.addEvents(task, [{ number: ended.events, message: interrupted(task.requests[0]!) }]);
-    return (await store.saveExecution(ended)) ? ended : ((await store.findExecution(task.grant, task.id)) ?? ended);
+    if (await store.saveExecution(ended)) return { ended, isStored: true };
+    return { ended: (await store.findExecution(task.grant, task.id)) ?? ended, isStored: false };
   }
 
   #now(): number {
