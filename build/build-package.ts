@@ -36,7 +36,7 @@ writeFiles(join(dist, 'prebuilt/server'), buildHalf(true));
 const { files, errors } = buildPage(join(packageFolder, 'lambda/web/main.tsx'));
 if (errors.length > 0) throw new Error(errors.join('\n'));
 writeFiles(join(dist, 'prebuilt/page'), files);
-for (const name of ['LICENSE', 'README.md', 'CHANGELOG.md']) cpSync(join(packageFolder, name), join(dist, name));
+for (const name of ['LICENSE', 'README.md']) cpSync(join(packageFolder, name), join(dist, name));
 writeFileSync(join(dist, 'package.json'), `${JSON.stringify(describe(), undefined, 2)}\n`);
 
 /**
@@ -96,7 +96,7 @@ function describe() {
         Object.entries(entries).map(([name, module]) => [name.replace('./', ''), [`./${module}.d.ts`]]),
       ),
     },
-    files: ['bin', 'cli', 'lambda', 'lib', 'local', 'prebuilt', 'CHANGELOG.md'],
+    files: ['bin', 'cli', 'lambda', 'lib', 'local', 'prebuilt'],
     imports: Object.fromEntries(Object.entries(imports).map(([name, target]) => [name, asJavaScript(target)])),
     dependencies: Object.fromEntries(
       Object.entries(dependencies).filter(([name]) => !(name in peers) && !bundled.includes(name)),
