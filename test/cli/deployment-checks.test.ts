@@ -186,8 +186,18 @@ const broken: [what: string, breakIt: () => unknown, ...problems: string[]][] = 
     'fail authorize/foreign-redirect',
   ],
   ['other pages can frame the page', () => policy("default-src 'none'"), 'fail pages/framing'],
+  [
+    'pages of the same host can frame the page',
+    () => policy("default-src 'none'; frame-ancestors 'self'"),
+    'fail pages/framing',
+  ],
   ['the page can run scripts', () => policy("frame-ancestors 'none'"), 'warn pages/policy'],
   ['the page is cacheable', () => delete reply('GET /authorize').headers['Cache-Control'], 'warn pages/cache'],
+  [
+    'the browser may store the page',
+    () => Object.assign(reply('GET /authorize').headers, { 'Cache-Control': 'no-cache' }),
+    'warn pages/cache',
+  ],
   ['registration fails', () => Object.assign(reply('POST /register'), { status: 400 }), 'fail registration'],
   [
     'the registration response has a null member',
@@ -238,6 +248,14 @@ test.each(broken)('reports that %s', async (_what, breakIt, ...expected) => {
   for (const { verdict, why, mend } of findings) {
     if (verdict === 'warn' || verdict === 'fail') expect([why, mend]).toEqual([expect.any(String), expect.any(String)]);
   }
+});
+
+test('distinguishes a challenge that API Gateway renamed from a missing one', async () => {
+  const found = async () => checkDeployment(await facts()).find(({ check }) => check === 'challenge/GET')?.found;
+  challenge(undefined, 'GET');
+  expect(await found()).toBe('401 without WWW-Authenticate: Bearer');
+  reply('GET /mcp').headers['x-amzn-Remapped-WWW-Authenticate'] = 'Bearer';
+  expect(await found()).toBe('the challenge was renamed to x-amzn-remapped-www-authenticate');
 });
 
 test.each<[string, () => void, object]>([

@@ -277,6 +277,12 @@ describe('a certificate', () => {
   test.each<[string, AwsReply, string, string]>([
     ['of the domain', { body: certificate() }, 'ok', ''],
     ['with a wildcard', { body: certificate({ SubjectAlternativeNames: ['*.example.com'] }) }, 'ok', ''],
+    [
+      'with a wildcard for a single label above the name',
+      { body: certificate({ SubjectAlternativeNames: ['*.com'] }) },
+      'fail',
+      'Request another',
+    ],
     ['that is not validated', { body: certificate({ Status: 'PENDING_VALIDATION' }) }, 'fail', 'CNAME'],
     ['that was revoked', { body: certificate({ Status: 'REVOKED' }) }, 'fail', 'Request another'],
     ['that has expired', { body: certificate({ NotAfter: now / 1000 - 1 }) }, 'fail', 'Request another'],
@@ -345,8 +351,10 @@ describe('a domain', () => {
     stack({ resources: ['mcp.example.com'] });
     expect(await finding('domain/zone', withDomain)).toMatchObject({ verdict: 'ok' });
     cloudFormation.stacks = [];
-    aws.replies[`${ZONE}/rrset`] = { body: recordSets([['next.example.com.', 'A']]) };
-    expect(await finding('domain/zone', withDomain)).toMatchObject({ verdict: 'ok' });
+    for (const other of [recordSets([['next.example.com.', 'A']]), recordSets([['mcp.example.com.', 'TXT']])]) {
+      aws.replies[`${ZONE}/rrset`] = { body: other };
+      expect(await finding('domain/zone', withDomain)).toMatchObject({ verdict: 'ok' });
+    }
   });
 });
 
@@ -398,6 +406,7 @@ describe('an identity provider', () => {
   beforeEach(() => {
     provider.down = false;
     provider.refuses = undefined;
+    provider.interfere = undefined;
     aws.replies['secretsmanager GetSecretValue'] = { body: { SecretString: CLIENT.secret } };
   });
 
@@ -418,6 +427,15 @@ describe('an identity provider', () => {
     expect(await finding('secrets', template)).toMatchObject({ verdict: 'ok', found: 'holdfast-AbCdEf has a value' });
     // The secret is in another region than the stack.
     expect(aws.requests).toContainEqual({ name: 'secretsmanager GetSecretValue', region: 'eu-west-2' });
+  });
+
+  test('that rejects the made-up code for another reason than its grant leaves the client unchecked', async () => {
+    provider.interfere = (response) =>
+      response.writeHead(400, { 'content-type': 'application/json' }).end('{"error":"access_denied"}');
+    expect(await finding('identity-provider/client', template)).toMatchObject({
+      verdict: 'note',
+      found: 'not checked: a made-up code is answered with "access_denied"',
+    });
   });
 
   test('that rejects the client secret fails before the first user signs in, and the secret is not printed', async () => {

@@ -93,6 +93,11 @@ describe('checkStepUp', () => {
       answering(403, {}, { 'www-authenticate': challenge }),
       ['ok 2026/step-up', 'ok 2025/step-up'],
     ],
+    [
+      'fails for a challenge of the gateway with another error',
+      answering(403, {}, { 'www-authenticate': 'Bearer error="invalid_token"' }),
+      ['fail 2026/step-up', 'ok 2025/step-up'],
+    ],
     ['fails for another status', answering(401, {}), ['fail 2026/step-up', 'fail 2025/step-up']],
     [
       'checks nothing with a token that has the scope',
@@ -101,6 +106,13 @@ describe('checkStepUp', () => {
     ],
   ])('%s', async (_what, probe, expected) => {
     expect(await outcomes(checkStepUp(contextWith(probe)))).toEqual(expected);
+  });
+
+  test('names the header with which the challenge arrives', async () => {
+    const probe = answering(403, {}, { 'x-amzn-remapped-www-authenticate': challenge });
+    for await (const { found } of checkStepUp(contextWith(probe))) {
+      expect(found).toBe('403, x-amzn-remapped-www-authenticate: Bearer …');
+    }
   });
 });
 
@@ -161,6 +173,15 @@ describe('with a scripted server', () => {
       });
     });
 
+    test('resumes after the last event that arrived', async () => {
+      deployment.first['GET /mcp with a token'] = [events('id: e.2\nretry: 1\ndata: ')];
+      expect(await resumed(begun, events(eventWith({ id: 40, result: { content: [] } })))).toMatchObject({
+        verdict: 'ok',
+        found: 'the result arrived after the connection was dropped, in 2 requests',
+      });
+      expect(deployment.headers['GET /mcp']).toMatchObject({ 'last-event-id': 'e.2' });
+    });
+
     test.each<[string, Reply, Reply, string]>([
       ['the stream is unknown', begun, json(404, {}), 'GET with Last-Event-ID was answered with 404'],
       [
@@ -195,6 +216,15 @@ describe('with a scripted server', () => {
       expect(access).toMatchObject({ accessToken: 't2', refreshToken: 'r2' });
     });
 
+    test('a repeated refresh with another successor fails', async () => {
+      deployment.first['POST /token'] = [json(200, tokens)];
+      deployment.replies['POST /token'] = json(200, { ...tokens, refresh_token: 'r3' });
+      expect(await outcomes(checkRefresh(context(), signedIn()))).toEqual([
+        'ok refresh/rotation',
+        'fail refresh/repeated',
+      ]);
+    });
+
     test('a rejected refresh fails', async () => {
       deployment.replies['POST /token'] = json(400, { error: 'invalid_grant' });
       expect(await outcomes(checkRefresh(context(), signedIn()))).toEqual(['fail refresh/rotation']);
@@ -215,6 +245,13 @@ describe('with a scripted server', () => {
         'ok revocation/challenge',
         'fail revocation/refresh',
       ]);
+    });
+
+    test('a revoked refresh token that is rejected with another error fails', async () => {
+      deployment.replies['POST /token'] = json(400, { error: 'invalid_request' });
+      deployment.replies['POST /revoke'] = json(200, {});
+      deployment.replies['POST /mcp with a token'] = json(401, {});
+      expect(await outcomes(endAccess(context(), signedIn(), createProbe(500)))).toContain('fail revocation/refresh');
     });
 
     test('an access token that is admitted after its revocation is a warning, and the refresh token is revoked', async () => {

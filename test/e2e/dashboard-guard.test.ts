@@ -57,6 +57,14 @@ describe('a user', () => {
     expect(grace.me.isAdmin).toBe(true);
   });
 
+  test('is signed in for an hour', async () => {
+    const [stored] = (await target.items(`${keyPrefix.user}${ada.me.user}`)).filter((item) => 'lastSignInAt' in item);
+    const seconds = ada.me.expiresAt / 1000 - Number(stored!.lastSignInAt);
+    // The sign-in is stored after the end of the session is determined.
+    expect(seconds).toBeLessThanOrEqual(3600);
+    expect(seconds).toBeGreaterThan(3500);
+  });
+
   test.each(['calls', 'sessions', 'grants'])('sees only their own %s, for any user parameter', async (path) => {
     for (const user of [undefined, alan.me.user, grace.me.user, 'nobody']) {
       const seen = await items<{ user: string }>(ada, path, { ...lastHour(), user });

@@ -59,7 +59,7 @@ test('the metadata and the challenge name the default scope; the server metadata
 test('the consent page shows the description of each scope', async () => {
   const client = await OAuthClient.register(cloud.origin);
   const page = await new Browser().open(client.authorizationUrl({ scope: 'mcp notes' }), redirectUri);
-  expect(page.html).toContain('<dd>Use the tools</dd><dd>Keep notes</dd>');
+  expect(page.html).toContain('<li>Use the tools</li><li>Keep notes</li>');
 });
 
 test('the gateway rejects a 2026 call without its scope with a challenge, and admits it with the scope', async () => {

@@ -89,6 +89,7 @@ export class ScratchTree {
   async #run(script: string, options: string[]): Promise<Ended> {
     const child = spawn(process.execPath, [script, ...options], {
       cwd: this.#copy.root,
+      env: { ...process.env, STORE_CONTRACTS: 'deployed' },
       stdio: ['ignore', 'ignore', 'pipe'],
       timeout: LONGEST_SECONDS * 1000,
       killSignal: 'SIGKILL',

@@ -1121,9 +1121,9 @@ describe('an API with a resource policy', () => {
     expect((await get('/open', { Referer: 'secret' })).status).toBe(200);
   });
 
-  test('receives the header of CloudFront in place of the client’s', async () => {
+  test.each(['referer', 'Referer'])('receives the header of CloudFront in place of %s of the client', async (name) => {
     const get = await startWith(unless('secret'), ['Referer', 'secret']);
-    const event = await (await get('/open?case=echo', { referer: 'guess' })).json();
+    const event = await (await get('/open?case=echo', { [name]: 'guess' })).json();
     expect(event.multiValueHeaders).toMatchObject({ Referer: ['secret'] });
     expect(event.headers).not.toHaveProperty('referer');
   });

@@ -691,6 +691,14 @@ describe.each(adapters)('the stores in %s', (_name, open) => {
       expect(await stores.grants.redeemCode(late.codeHash, late.grant.id, now + 60)).toBe('conflict');
     });
 
+    test('redeemCode redeems no code of a revoked grant', async () => {
+      const all = created(aGrant());
+      await stores.grants.createGrant(all);
+      await stores.grants.revokeGrant(all.grant.id, now);
+      expect(await stores.grants.redeemCode(all.codeHash, all.grant.id, now)).toBe('conflict');
+      expect((await stores.grants.findCode(all.codeHash))?.usedAt).toBeUndefined();
+    });
+
     test('redeemCode, rotate and revokeGrant mark the assertion as used with their own effect, or neither', async () => {
       const all = created(aGrant());
       await stores.grants.createGrant(all);

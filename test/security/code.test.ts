@@ -1,3 +1,4 @@
+import { decodeJwt } from 'jose';
 import { redirectUri, type Tokens } from '../../bench/harness/raw-oauth-client.ts';
 import { TestCloud } from '../support/test-cloud.ts';
 import { grantOf, json, refusal } from '../support/wire-checks.ts';
@@ -74,6 +75,8 @@ test('A38: a token response is not cacheable and has the claims of its grant', a
     iat: expect.any(Number),
     exp: claims.iat + 3600,
   });
+  const { access_token: next } = (await (await client.refresh(tokens.refresh_token)).json()) as Tokens;
+  expect(decodeJwt(next).jti).not.toBe(claims.jti);
 });
 
 test.each(['https://evil.example/', 'http://127.0.0.1:1/mcp', '/mcp', `x`])(

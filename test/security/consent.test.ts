@@ -191,6 +191,15 @@ test('A43: the callback in a browser with another open sign-in is rejected', asy
   expectPage(await victim.open(await interceptCallback(attacker), redirectUri), 403);
 });
 
+test('A43: the callback with another value of the cookie is rejected and leaves the sign-in open', async () => {
+  const browser = new Browser();
+  const url = await interceptCallback(browser);
+  const cookie = browser.cookieHeader(target.origin).replace(/=[\w-]{43}$/, `=${'x'.repeat(43)}`);
+  const forged = await fetch(url, { headers: { cookie }, redirect: 'manual' });
+  expect([forged.ok, forged.headers.get('location')]).toEqual([false, null]);
+  expect((await browser.open(url, redirectUri)).status).toBe(303);
+});
+
 test('A44: a forged consent is rejected and leaves the request open', async () => {
   const { browser, page } = await atConsent();
   const [other, before] = [await atConsent(), await target.items('UP#')];

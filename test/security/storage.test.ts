@@ -133,6 +133,8 @@ test('A113: sessions, grants and tokens last as long as their settings say', asy
   const grant = await target.item(`G#${grantOf(tokens)}`);
   const createdAt = Number(grant.createdAt);
   expect(grant).toMatchObject({ idleExpiresAt: createdAt + 30 * day, absoluteExpiresAt: createdAt + 90 * day });
+  const code = (await target.items('CO#')).find((item) => item.grant === grant.id);
+  expect(code).toMatchObject({ expiresAt: createdAt + 60 });
   const session = await target.item(`S#${grantOf(tokens)}`);
   const startedAt = Number(session.startedAt);
   // An expired session stays as long as its calls, whose rows name it.

@@ -43,18 +43,24 @@ const dynoxide = join(__dirname, '..', '..', 'node_modules', '@dynoxide', 'linux
 
 type Adapter = [string, () => Promise<Opened>];
 
-/** Adapters that lose responses besides the deployed one: they take ten seconds of CPU (`npm run test:contracts`). */
-const withEveryLoss = process.env.STORE_CONTRACTS === 'all';
+/**
+ * `all` adds adapters that lose responses besides the deployed one: they take ten seconds of CPU (`npm run test:contracts`).
+ * `deployed` selects the deployed one alone (`npm run test:faults`).
+ */
+const selection = process.env.STORE_CONTRACTS;
 
-/** The adapters of the stores, opened anew for each suite. Those that lose responses show how each write repeats itself. */
-export const adapters: Adapter[] = [
+const deployed: Adapter = ['the local DynamoDB', () => overLocalDynamoDb(({ table }) => table)];
+
+const others: Adapter[] = [
   ['memory', async () => ({ stores: memoryStores(), close: async () => {} })],
-  ['the local DynamoDB', () => overLocalDynamoDb(({ table }) => table)],
   ['the local DynamoDB, by the client of the AWS SDK', () => overLocalDynamoDb(({ sdkTable }) => sdkTable)],
   ...(existsSync(dynoxide) ? [['dynoxide', () => overDynoxide()] as Adapter] : []),
   ['the local DynamoDB, losing responses', () => overLocalDynamoDb(({ table }) => table, losingResponses)],
-  ...(withEveryLoss ? otherLosses() : []),
+  ...(selection === 'all' ? otherLosses() : []),
 ];
+
+/** The adapters of the stores, opened anew for each suite. Those that lose responses show how each write repeats itself. */
+export const adapters: Adapter[] = selection === 'deployed' ? [deployed] : [deployed, ...others];
 
 function otherLosses(): Adapter[] {
   return [

@@ -1,4 +1,4 @@
-import { createServer, type Server } from 'node:http';
+import { createServer, type IncomingHttpHeaders, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { type FactOptions, type Facts, gatherFacts } from '../../cli/doctor/deployment-facts.ts';
@@ -26,19 +26,25 @@ export class ScriptedDeployment {
   origin = '';
   /** By method and path; `POST /mcp with a token` is the reply with a token. */
   replies: Record<string, Reply> = {};
+  /** Precede a reply of `replies`, each for one request. */
+  first: Record<string, Reply[]> = {};
   /** Replaces the reply of `/authorize` for the registered client. */
   authorizeReply: Reply | undefined;
   /** The last body of each kind of request. */
   readonly bodies: Record<string, string> = {};
+  /** The last headers of each kind of request. */
+  readonly headers: Record<string, IncomingHttpHeaders> = {};
   #server: Server | undefined;
 
   async start(): Promise<void> {
     this.#server = createServer(async (request, response) => {
       const name = `${request.method} ${request.url!.split('?')[0]}`;
       this.bodies[name] = await text(request);
+      this.headers[name] = request.headers;
       const isRegistered = request.method === 'GET' && request.url!.includes('client_id=dcr');
-      const withToken = request.headers.authorization === undefined ? undefined : this.replies[`${name} with a token`];
-      const reply = (isRegistered && this.authorizeReply) || withToken || this.replies[name];
+      const next = (kind: string) => this.first[kind]?.shift() ?? this.replies[kind];
+      const withToken = request.headers.authorization === undefined ? undefined : next(`${name} with a token`);
+      const reply = (isRegistered && this.authorizeReply) || withToken || next(name);
       const { status, headers, body, staysOpen, neverAnswers }: Reply = reply ?? { status: 404, headers: {}, body: '' };
       if (neverAnswers) return;
       response.writeHead(status, headers);
@@ -53,6 +59,7 @@ export class ScriptedDeployment {
   /** Restores the healthy deployment. */
   reset(): void {
     this.replies = healthy(this.origin);
+    this.first = {};
     this.authorizeReply = undefined;
   }
 

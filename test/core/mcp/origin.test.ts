@@ -52,6 +52,7 @@ test.each([
   'ftp://evil.example',
   'http://evil.example/.localhost',
   'http://localhost.',
+  'http://tauri.localhost.evil.example',
   'app://obsidian.md/path',
   'app:obsidian.md',
   'data:text/html',
