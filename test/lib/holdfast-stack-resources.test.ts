@@ -148,8 +148,10 @@ describe('Cognito', () => {
 
   test('has managed login at a domain of the stack, with a branding of the client', () => {
     const pool = { UserPoolId: `ref-${idOf(cognito, 'AWS::Cognito::UserPool')}` };
+    // Only the whole UUID is unique in a region, across all accounts.
+    const uuid = { 'Fn::Select': [2, { 'Fn::Split': ['/', { Ref: 'AWS::StackId' }] }] };
     expect(onlyOne(cognito, 'AWS::Cognito::UserPoolDomain').Properties).toEqual({
-      Domain: { 'Fn::Join': ['', ['holdfast-', expect.anything()]] },
+      Domain: { 'Fn::Join': ['', ['holdfast-', { 'Fn::Join': ['', { 'Fn::Split': ['-', uuid] }] }]] },
       ManagedLoginVersion: 2,
       UserPoolId: { Ref: idOf(cognito, 'AWS::Cognito::UserPool') },
     });

@@ -21,3 +21,18 @@ test('the dashboard of a server without a name is titled Holdfast and has no ico
   expect(html).toContain('<title>Holdfast</title>');
   expect(html).not.toContain('rel="icon"');
 });
+
+test('the dashboard loads and connects to its origin alone, and no page frames it', () => {
+  expect(Object.fromEntries(pageOf({}).headers)).toEqual({
+    'content-type': 'text/html; charset=utf-8',
+    'content-security-policy':
+      "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    'x-frame-options': 'DENY',
+    'cache-control': 'no-cache',
+    'x-content-type-options': 'nosniff',
+    'strict-transport-security': 'max-age=31536000; includeSubDomains',
+    'referrer-policy': 'same-origin',
+    'cross-origin-opener-policy': 'same-origin',
+    'cross-origin-resource-policy': 'same-origin',
+  });
+});
