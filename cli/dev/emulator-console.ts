@@ -1,5 +1,6 @@
 import { relative } from 'node:path';
-import { printableLines, quote, singleLine } from '../../lambda/core/support/untrusted-text.ts';
+import { printableJson, printableLines, quote, singleLine } from '../../lambda/core/support/untrusted-text.ts';
+import { countedEvents, METRIC_DIMENSION } from '../../lambda/shared/metric-names.ts';
 import { demoUsers } from '../../local/cognito/demo-users.ts';
 import type { Emulator, Report } from '../../local/emulator.ts';
 import { startCommand } from '../../local/start-command.ts';
@@ -25,7 +26,10 @@ export function consoleReport(json: boolean): ConsoleReport {
       const cells = [method.padEnd(6), path, status || 'gone', `${Math.round(durationMs)} ms`, error];
       print(singleLine(cells.filter((cell) => cell !== undefined).join('  ')));
     },
-    output: (functionName, line) => print((describedEvent(functionName, line) ?? line).replace(/^/gm, '    ')),
+    output(functionName, line) {
+      const text = json ? line : describedLine(functionName, line);
+      if (text !== undefined) print(text.replace(/^/gm, '    '));
+    },
     notice: (lines) => lines.forEach((line) => void print(singleLine(line))),
     warning: (line) => print(singleLine(line)),
     rebuilding: (part) => print(part === 'server' ? 'Rebuilding …' : 'Running the CDK app …'),
@@ -40,9 +44,43 @@ export function consoleReport(json: boolean): ConsoleReport {
   };
 }
 
-/** The line in words, for an event whose remedy is at hand. */
-const describedEvent = (functionName: string, line: string): string | undefined =>
-  describedToolError(functionName, line) ?? describedDocumentFailure(functionName, line);
+/** The line in words if it is an event of Holdfast. @returns undefined for a line of metrics, which CloudWatch reads */
+function describedLine(functionName: string, line: string): string | undefined {
+  const event = eventIn(line);
+  if (event === undefined) return line;
+  if (event._aws !== undefined && !Object.hasOwn(countedEvents, String(event.event))) return undefined;
+  return (
+    describedToolError(functionName, line) ?? describedDocumentFailure(functionName, line) ?? describedEvent(event)
+  );
+}
+
+/** The object of a structured log line (`lambda/adapters/logging/structured-log.ts`), or of a line of metrics. */
+function eventIn(line: string): Record<string, unknown> | undefined {
+  if (!/^\{"(event|_aws)":/.test(line)) return undefined;
+  try {
+    return JSON.parse(line);
+  } catch {
+    // A tool writes what it likes.
+    return undefined;
+  }
+}
+
+/** The name of the event, and a sentence for each fact: `Audit write failed. Call: 4f…. Cause: timeout.` */
+function describedEvent({ event, requestId, viewer, session, trace, _aws, ...facts }: Record<string, unknown>): string {
+  const name = singleLine(String(event).replaceAll('_', ' '));
+  const sentences = Object.entries(facts)
+    .filter(([fact]) => fact !== METRIC_DIMENSION && fact !== event)
+    .map(([fact, value]) => `${capitalized(singleLine(fact))}: ${factText(fact, value)}`);
+  return [capitalized(name), ...sentences].map((each) => each.replace(/\.?$/, '.')).join(' ');
+}
+
+/** An `error` has the lines of a stack. */
+function factText(fact: string, value: unknown): string {
+  const text = typeof value === 'string' ? value : printableJson(value);
+  return fact === 'error' ? printableLines(text) : singleLine(text);
+}
+
+const capitalized = (text: string) => text.charAt(0).toUpperCase() + text.slice(1);
 
 /** With the lines of the stack. */
 function describedToolError(functionName: string, line: string): string | undefined {

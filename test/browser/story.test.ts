@@ -42,8 +42,8 @@ describe('three users of one server', () => {
   async function call(assistant: Assistant, user: string, client: string, tool: string, input = {}) {
     const outcome = await assistant
       .call(tool, input)
-      .then(({ isError }) => (isError ? 'tool-error' : 'success'))
-      .catch(() => 'protocol-error');
+      .then(({ isError }) => (isError ? 'invalid-arguments' : 'success'))
+      .catch(() => 'unknown-tool');
     made.push({ user, client, tool, outcome });
     return outcome;
   }
@@ -102,8 +102,8 @@ describe('three users of one server', () => {
       work(graces, graceKey, 'sdk-v2', 3),
     ]);
     // Two calls fail: invalid arguments, and an unknown tool.
-    expect(await call(alans, alanKey, 'sdk-v2', 'note', { name: 'never written' })).toBe('tool-error');
-    expect(await call(graces, graceKey, 'sdk-v2', 'no_such_tool')).toBe('protocol-error');
+    expect(await call(alans, alanKey, 'sdk-v2', 'note', { name: 'never written' })).toBe('invalid-arguments');
+    expect(await call(graces, graceKey, 'sdk-v2', 'no_such_tool')).toBe('unknown-tool');
 
     // An admin revokes one grant in the middle of a session, in a browser.
     const adminPage = await atDashboard('grace', 'grants');

@@ -104,6 +104,13 @@ describe('on standard error and standard output', () => {
     expect(broken(written, 1)).toEqual([]);
   });
 
+  test('an event in the emulator is one line', () => {
+    const { output } = consoleReport(false);
+    for (const text of hostile) output('Holdfast-McpFunction1', JSON.stringify({ event: 'e', cause: text }));
+    expect(written).toHaveLength(hostile.length);
+    expect(broken(written, 1)).toEqual([]);
+  });
+
   test('a client document that fails in the emulator has no control, format or stacked character', () => {
     const { output } = consoleReport(false);
     for (const text of hostile) {
