@@ -1,5 +1,6 @@
 import { randomInt } from 'node:crypto';
 import { after, type Clock, type Timer } from '../../lambda/core/support/clock.ts';
+import { quote } from '../../lambda/core/support/untrusted-text.ts';
 import { ExecutionEnvironment } from './execution-environment.ts';
 import type { FunctionDefinition } from './function-definition.ts';
 import { FunctionThrottled } from './function-error.ts';
@@ -7,6 +8,8 @@ import { FunctionThrottled } from './function-error.ts';
 export type EnvironmentPoolOptions = {
   clock: Clock;
   log(functionName: string, requestId: string | undefined, line: string): void;
+  /** A line about work that outlives the response of the function. */
+  warn(line: string): void;
   /** A new execution environment for every request, so that no module state survives by accident. */
   freshPerRequest: boolean;
   /** @throws FunctionThrottled if the account has no execution left for a function without reserved concurrency */
@@ -23,6 +26,7 @@ export class EnvironmentPool {
   /** A stack: the most recently used environment is used first, so that the others can expire. */
   readonly #idle: ExecutionEnvironment[] = [];
   readonly #expiries = new Set<Timer>();
+  readonly #warnings = new Set<string>();
   #retired = false;
 
   constructor(definition: FunctionDefinition, options: EnvironmentPoolOptions) {
@@ -95,6 +99,7 @@ export class EnvironmentPool {
       this.#definition,
       {
         log: (requestId, line) => log(name, requestId, line),
+        unfinished: (work, tool) => this.#warn(work, tool),
         idle: () => this.#release(environment),
         ended: () => this.#remove(environment),
       },
@@ -102,6 +107,16 @@ export class EnvironmentPool {
     );
     this.#all.add(environment);
     return environment;
+  }
+
+  /** Once for the same work of a tool. */
+  #warn(work: string[], tool: string | undefined): void {
+    const { name } = this.#definition;
+    const subject = tool === undefined ? name : `Tool ${quote(tool)} of ${name}`;
+    const line = `${subject} leaves ${work.join(', ')} after its response, and Lambda freezes it then: await it before the response`;
+    if (this.#warnings.has(line)) return;
+    this.#warnings.add(line);
+    this.#options.warn(line);
   }
 
   #release(environment: ExecutionEnvironment): void {

@@ -13,6 +13,8 @@ const INITIALIZATION_SECONDS = 10;
 /** The pool that an execution environment belongs to. */
 type Pool = {
   log(requestId: string | undefined, line: string): void;
+  /** The invocation leaves work that its response does not wait for. */
+  unfinished(work: string[], tool: string | undefined): void;
   /** The environment is idle: it can take the next invocation. */
   idle(): void;
   /** The environment has ended. */
@@ -107,6 +109,9 @@ export class ExecutionEnvironment {
         break;
       case 'log':
         this.#pool.log(this.#response?.requestId, message.line);
+        break;
+      case 'unfinished':
+        this.#pool.unfinished(message.work, message.tool);
         break;
       case 'chunk':
         this.#response?.push(message.bytes);

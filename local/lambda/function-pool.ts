@@ -20,6 +20,8 @@ export type FunctionPoolOptions = {
   environment(logicalId: string): Record<string, string>;
   /** A line that a function wrote, or its failure. Without a request id outside of an invocation. */
   log(functionName: string, requestId: string | undefined, line: string): void;
+  /** A line about work that outlives a response: Lambda freezes it. */
+  warn?(line: string): void;
   /** A new execution environment for every request, so that no module state survives by accident. */
   freshPerRequest?: boolean;
   /** Execution environments per function; the function's `ReservedConcurrentExecutions` can only reduce it. */
@@ -44,7 +46,8 @@ export type FunctionInvoker = Pick<FunctionPool, 'invoke'>;
  *
  * An execution environment is a worker thread with its own modules and its own `process.env`. As on Lambda it processes
  * one request at a time, the next one goes to an idle environment or a new one, and a crash or a timeout ends it. Unlike
- * Lambda it is not frozen between requests, so timers keep running, and it shares the working directory of this process.
+ * Lambda it is not frozen between requests, but the pool warns of work that Lambda would freeze; and it shares the working
+ * directory of this process.
  */
 export class FunctionPool {
   readonly #options: Required<Omit<FunctionPoolOptions, 'template'>>;
@@ -66,6 +69,7 @@ export class FunctionPool {
       idleSeconds: 5,
       clock: systemClock,
       accountConcurrency,
+      warn: () => undefined,
       ...others,
     };
     this.#template = template;

@@ -11,6 +11,7 @@ import {
   streamifyResponse,
   withPrelude,
 } from './response-stream.ts';
+import { observeWork } from './unfinished-work.ts';
 import type { FromWorker, RemoteError, ToWorker, WorkerData } from './worker-messages.ts';
 
 if (parentPort === null) throw new Error('function-worker.ts runs only in a worker thread');
@@ -42,10 +43,25 @@ async function invoke(
     logStreamName: process.env.AWS_LAMBDA_LOG_STREAM_NAME,
     getRemainingTimeInMillis: () => deadline - Date.now(),
   };
+  work.begin();
   const run = isStreaming(handler) ? runStreaming : runBuffered;
   const error = await run(handler, JSON.parse(event), context);
   flushOutput();
+  const unfinished = work.list();
+  if (unfinished.length > 0) post({ type: 'unfinished', work: unfinished, tool: toolOf(JSON.parse(event)) });
   post({ type: 'done', error });
+}
+
+/** The tool that an event of API Gateway calls. */
+function toolOf({ body }: { body?: unknown }): string | undefined {
+  try {
+    const messages = [JSON.parse(String(body))].flat();
+    const name: unknown = messages.find((message) => message?.method === 'tools/call')?.params?.name;
+    return typeof name === 'string' ? name : undefined;
+  } catch {
+    // The body is a form, or empty.
+    return undefined;
+  }
 }
 
 /** @returns the error that the handler threw */
@@ -132,6 +148,7 @@ function flushOutput(): void {
 }
 
 captureOutput();
+const work = observeWork();
 Object.assign(globalThis, { awslambda: { streamifyResponse, HttpResponseStream: { from: withPrelude } } });
 try {
   const handler = await loadHandler(taskRoot, handlerName);

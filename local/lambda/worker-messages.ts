@@ -17,4 +17,6 @@ export type FromWorker =
   | { type: 'end' }
   /** The handler has returned or failed, and its response is complete: the environment is idle again. */
   | { type: 'done'; error: RemoteError | undefined }
+  /** Work of an invocation that its response does not wait for, before `done`. `tool` is the name that the client sent. */
+  | { type: 'unfinished'; work: string[]; tool: string | undefined }
   | { type: 'log'; line: string };

@@ -48,6 +48,7 @@ const project = new OwnerProject(
         tool('failing', () => {
           throw new RangeError('The disk is full');
         });
+        tool('hasty', () => void setTimeout(() => {}, 60_000));
         return server;
       }`,
   },
@@ -79,6 +80,13 @@ test('a change of .env takes effect without a restart', async () => {
   expect(await project.call('secrets')).toBe('["sk_test_2",null]');
   expect(await project.call('unset')).toBe('"set"');
   expect(await project.call('variables')).toMatch(/^\["us",/);
+});
+
+test('work that outlives the response of a tool is named with its line', async () => {
+  await project.call('hasty');
+  await project.until((output) => output.includes('Tool "hasty" of '));
+  expect(project.output).toMatch(/^Tool "hasty" of \S+ leaves a timer of src\/server\.ts:\d+:\d+ after its response/m);
+  expect(project.output.match(/ after its response/g)).toHaveLength(1);
 });
 
 test('the stack of a tool that throws is printed with the lines of its source', async () => {

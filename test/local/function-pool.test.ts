@@ -92,6 +92,60 @@ describe('an execution environment', () => {
     await functions.invoke('B', {});
   });
 
+  describe('that leaves work after its response', () => {
+    /** The warnings after an invocation of a handler. `owners(code)` runs as the owner's source. */
+    const warningsOf = async (statements: string, event: object = {}) => {
+      const warnings: string[] = [];
+      const { functions } = run(
+        {
+          F: `const net = require('node:net');
+              const owners = (code) => require('node:vm').runInThisContext(code, { filename: 'src/server.ts' });
+              const connected = (socket) => new Promise((resolve) => socket.once('connect', resolve));
+              exports.handler = async (event) => { ${statements} };`,
+        },
+        { warn: (line) => warnings.push(line) },
+      );
+      await functions.invoke('F', event);
+      await functions.invoke('F', event);
+      return warnings;
+    };
+    const mend = 'after its response, and Lambda freezes it then: await it before the response';
+    const body = JSON.stringify({ method: 'tools/call', params: { name: 'note' } });
+
+    test('is named once, with its tool and its place', async () => {
+      expect(await warningsOf(`owners('setTimeout(() => {}, 60_000)');`, { body })).toEqual([
+        `Tool "note" of F leaves a timer of src/server.ts:1:1 ${mend}`,
+      ]);
+    });
+
+    test.each([
+      ['is cleared', `clearTimeout(owners('setTimeout(() => {}, 60_000)'));`],
+      ['has expired', `await new Promise(owners('(resolve) => void setTimeout(resolve, 1)'));`],
+      ['does not keep the process alive', `owners('setTimeout(() => {}, 60_000).unref()');`],
+      ['a library sets', `setTimeout(() => {}, 60_000);`],
+    ])('is not a timer that %s', async (_, statements) => {
+      expect(await warningsOf(statements)).toEqual([]);
+    });
+
+    test('is a request without an answer', async () => {
+      const gate = await closedGate();
+      const { port } = new URL(gate.url);
+      expect(
+        await warningsOf(
+          `const socket = net.connect(${port}, '127.0.0.1'); await connected(socket); socket.write('x');`,
+        ),
+      ).toEqual([`F leaves a request to 127.0.0.1:${port} ${mend}`]);
+    });
+
+    test('is not a connection that waits for the next request', async () => {
+      const gate = await closedGate();
+      const { port } = new URL(gate.url);
+      expect(await warningsOf(`await connected(net.connect(${port}, '127.0.0.1'));`)).toEqual([]);
+      gate.open();
+      expect(await warningsOf(`await (await fetch('${gate.url}')).text();`)).toEqual([]);
+    });
+  });
+
   test('keeps no timer of its initialization', async () => {
     const clock = fakeClock();
     const { functions } = run({ F: counter }, { clock });
