@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
+import type { AwsEnvironment } from './aws-api/aws-environment.ts';
 import type { AwsService } from './aws-api/aws-service.ts';
 import type { CleanupStack } from './cleanup-stack.ts';
 import { type DynamoDb, startDynamoDb } from './dynamodb/dynamodb-service.ts';
@@ -32,6 +33,7 @@ export type ServicesOptions = {
   folder: string | undefined;
   /** Values of secrets, and variables of the owner's server. */
   environmentFile: EnvironmentFile;
+  environment: AwsEnvironment;
   /** The pauses between the attempts of an event. */
   retrySeconds: RetrySeconds | undefined;
   /** Receives lines about dropped events. */
@@ -39,19 +41,21 @@ export type ServicesOptions = {
 };
 
 export async function startServices(
-  { folder, environmentFile, retrySeconds, log }: ServicesOptions,
+  { folder, environmentFile, environment, retrySeconds, log }: ServicesOptions,
   cleanups: CleanupStack,
 ): Promise<EmulatedServices> {
-  const principals = new FunctionPrincipals();
-  const logs = new FunctionLogs(principals);
+  const principals = new FunctionPrincipals(environment);
+  const logs = new FunctionLogs(principals, environment);
   const closed = <S extends AwsService>(service: S): S => {
     cleanups.add(() => service.close());
     return service;
   };
-  const dynamoDb = closed(await startDynamoDb({ folder: folder && join(folder, 'dynamodb'), principals }));
-  const kms = closed(await startKms({ folder, principals }));
-  const secrets = closed(await startSecrets({ file: environmentFile, principals }));
-  const lambda = closed(await startLambda({ folder: folder && join(folder, 'events'), principals, retrySeconds, log }));
+  const dynamoDb = closed(await startDynamoDb({ folder: folder && join(folder, 'dynamodb'), principals, environment }));
+  const kms = closed(await startKms({ folder, principals, environment }));
+  const secrets = closed(await startSecrets({ file: environmentFile, principals, environment }));
+  const lambda = closed(
+    await startLambda({ folder: folder && join(folder, 'events'), principals, environment, retrySeconds, log }),
+  );
   return {
     dynamoDb,
     kms,

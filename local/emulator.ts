@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { recordsFolder } from '../lib/bundle/build-record.ts';
 import type { DeploymentMarker } from '../lib/deployment-marker.ts';
 import type { LogEntry } from './api-gateway/gateway-server.ts';
+import { AwsEnvironment } from './aws-api/aws-environment.ts';
 import type { AwsService } from './aws-api/aws-service.ts';
 import { CleanupStack } from './cleanup-stack.ts';
 import type { OidcProvider, OidcProviderOptions } from './cognito/oidc-provider.ts';
@@ -157,7 +158,8 @@ async function start(options: EmulatorOptions, cleanups: CleanupStack): Promise<
   const storage = options.inMemory ? undefined : folder;
   const isFirstStart = storage === undefined || !existsSync(join(storage, 'dynamodb'));
   const log = (functionName: string, line: string) => report.output(functionName, line);
-  const services = await startServices({ folder: storage, environmentFile, retrySeconds, log }, cleanups);
+  const environment = new AwsEnvironment(stack);
+  const services = await startServices({ folder: storage, environmentFile, environment, retrySeconds, log }, cleanups);
   // Chosen late: another process may take a free port during the build.
   const gatewayPort = options.port === 0 ? await freePort() : options.port;
   const issuerPort = await chooseIdentityProviderPort(data, options.identityProviderPort, gatewayPort + 1);

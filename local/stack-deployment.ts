@@ -52,6 +52,7 @@ export class StackDeployment {
       assembly: resolved.stack.folder,
       freshPerRequest,
       accountConcurrency,
+      warn: (line) => log.warning(line),
       environment: (logicalId) => services.environmentOf(this.#current.template, logicalId),
       log(functionName, _, line) {
         // An authorizer answers 401 with this error: https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-use-lambda-authorizer.html
@@ -139,7 +140,7 @@ export class StackDeployment {
       return 'nothing to deploy: the stack has not changed';
     }
     if (fixedResources(next.stack) !== fixedResources(this.#current.stack)) {
-      return 'tables or users have changed: restart the emulator to apply the change';
+      return 'tables, users or the region have changed: restart the emulator to apply the change';
     }
     const serverCode = this.#serverCodeOf(next);
     await this.#separately(next, async (trial) => {
@@ -226,11 +227,10 @@ async function loadAll(functions: FunctionPool, template: Template): Promise<voi
   await Promise.all(template.resources('AWS::Lambda::Function').map(load));
 }
 
-/** The resources that the emulator creates at its start only. */
-function fixedResources({ template }: SynthesizedStack): string {
-  return JSON.stringify(
-    Object.entries(template.Resources ?? {}).filter(
-      ([, { Type }]) => tableTypes.includes(Type) || Type.startsWith('AWS::Cognito::'),
-    ),
+/** The account, the region, and the resources that the emulator creates at its start only. */
+function fixedResources({ account, region, template }: SynthesizedStack): string {
+  const created = Object.entries(template.Resources ?? {}).filter(
+    ([, { Type }]) => tableTypes.includes(Type) || Type.startsWith('AWS::Cognito::'),
   );
+  return JSON.stringify([account, region, created]);
 }

@@ -262,7 +262,8 @@ export class EmulatorProcess {
   }
 
   async #end(): Promise<void> {
-    const ended = once(this.#process, 'exit');
+    // Of its streams too, so that the log is complete.
+    const ended = once(this.#process, 'close');
     this.#process.stdin!.end();
     await ended;
   }

@@ -20,6 +20,7 @@ export function readApi(template: Template): Api {
   if (api === undefined || otherApis.length > 0 || stage === undefined || otherStages.length > 0) {
     throw new Error('The local emulator supports templates with one REST API and one stage');
   }
+  const { environment } = template;
   const id = template.ref(api.logicalId);
   const stageName = String(stage.properties.StageName);
   const tree = new ResourceTree(template, api.logicalId);
@@ -27,7 +28,7 @@ export function readApi(template: Template): Api {
   for (const method of template.resources('AWS::ApiGateway::Method')) {
     const node = tree.node(template.logicalIdOf(method.raw.ResourceId));
     const httpMethod = String(method.properties.HttpMethod);
-    const source = `${executeApiArn(id)}/${stageName}/${httpMethod}${node.path}`;
+    const source = `${executeApiArn(environment, id)}/${stageName}/${httpMethod}${node.path}`;
     const integration = readIntegration(template, method, source);
     node.methods.set(httpMethod, { integration, authorizer: authorizerOf(template, method, authorizers) });
   }
@@ -35,12 +36,13 @@ export function readApi(template: Template): Api {
   const [customDomain] = template.resources('AWS::ApiGateway::DomainName');
 
   return {
+    environment,
     id,
-    host: customDomain === undefined ? executeApiHost(id) : String(customDomain.properties.DomainName),
+    host: customDomain === undefined ? executeApiHost(environment, id) : String(customDomain.properties.DomainName),
     stage: stageName,
     binaryMediaTypes: (api.properties.BinaryMediaTypes as string[] | undefined) ?? [],
     responses: readCustomResponses(template),
-    policy: readResourcePolicy(api, executeApiArn(id)),
+    policy: readResourcePolicy(api, executeApiArn(environment, id)),
     route(httpMethod, path) {
       const match = tree.match(httpMethod, path);
       if (match === undefined) return undefined;

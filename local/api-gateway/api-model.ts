@@ -1,3 +1,4 @@
+import type { AwsEnvironment } from '../aws-api/aws-environment.ts';
 import type { Statement } from '../iam/iam-policy.ts';
 
 /** How a method produces its response. */
@@ -44,6 +45,7 @@ export type CustomResponse = {
 };
 
 export type Api = {
+  environment: AwsEnvironment;
   id: string;
   /** The host name of its requests: the custom domain or, without one, the name that API Gateway gives to the API. */
   host: string;

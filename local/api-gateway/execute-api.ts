@@ -1,7 +1,8 @@
-import { arn, region } from '../aws-api/aws-account.ts';
+import type { AwsEnvironment } from '../aws-api/aws-environment.ts';
 
 /** The host name that API Gateway gives to an API. */
-export const executeApiHost = (apiId: string) => `${apiId}.execute-api.${region}.amazonaws.com`.toLowerCase();
+export const executeApiHost = ({ region, urlSuffix }: AwsEnvironment, apiId: string) =>
+  `${apiId}.execute-api.${region}.${urlSuffix}`.toLowerCase();
 
 /** The ARN of an API, without stage, method and path. */
-export const executeApiArn = (apiId: string) => arn('execute-api', apiId);
+export const executeApiArn = (environment: AwsEnvironment, apiId: string) => environment.arn('execute-api', apiId);

@@ -69,7 +69,10 @@ export async function startGatewayServer(options: GatewayServerOptions): Promise
       throttle: new RequestThrottle(),
     };
     const answer = (exchange: Exchange) => answerRequest(exchange, deployment);
-    const distribution = readDistribution(template, { host: executeApiHost(api.id), stage: api.stage });
+    const distribution = readDistribution(template, {
+      host: executeApiHost(api.environment, api.id),
+      stage: api.stage,
+    });
     return { answer, edge: distribution && new EdgeLocation(distribution, answer, clock) };
   };
   let deployed = deploy(options.template);

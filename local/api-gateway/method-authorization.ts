@@ -8,7 +8,7 @@ import { assertInvokable, functionOfUri } from './function-uri.ts';
 export function readAuthorizers(template: Template, apiId: string): Map<string, Authorizer> {
   return new Map(
     template.resources('AWS::ApiGateway::Authorizer').map((resource) => {
-      const source = `${executeApiArn(apiId)}/authorizers/${template.ref(resource.logicalId)}`;
+      const source = `${executeApiArn(template.environment, apiId)}/authorizers/${template.ref(resource.logicalId)}`;
       return [resource.logicalId, readAuthorizer(template, resource, source)];
     }),
   );

@@ -1,5 +1,4 @@
 import type { APIGatewayProxyEvent } from 'aws-lambda';
-import { account } from '../aws-api/aws-account.ts';
 import type { AccessRequest } from '../iam/iam-policy.ts';
 import type { Api, HeaderList, Route } from './api-model.ts';
 import { executeApiArn } from './execute-api.ts';
@@ -33,7 +32,7 @@ const forwardingHeaders = new Set([
 export function requestContext(request: GatewayRequest, api: Api, route: Route | undefined) {
   const { requestId, receivedAt, httpMethod, path, sourceIp } = request;
   return {
-    accountId: account,
+    accountId: api.environment.account,
     apiId: api.id,
     stage: api.stage,
     requestId,
@@ -93,7 +92,7 @@ export function invokeRequest(request: GatewayRequest, api: Api): AccessRequest 
 }
 
 function methodArn({ httpMethod, path }: GatewayRequest, api: Api): string {
-  return `${executeApiArn(api.id)}/${api.stage}/${httpMethod}${path}`;
+  return `${executeApiArn(api.environment, api.id)}/${api.stage}/${httpMethod}${path}`;
 }
 
 /** Whether the API treats a media type as binary. Of a list, as in `Accept`, only the first entry counts. */

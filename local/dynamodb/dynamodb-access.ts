@@ -1,4 +1,4 @@
-import { arn } from '../aws-api/aws-account.ts';
+import type { AwsEnvironment } from '../aws-api/aws-environment.ts';
 import type { AccessRequest } from '../iam/iam-policy.ts';
 import { attributeOf, type Item } from './attribute-value.ts';
 import type { ParsedRequest } from './dynamodb-engine.ts';
@@ -12,6 +12,7 @@ import type { TableDefinition } from './table-definition.ts';
  */
 export function accessOf(
   { operation, data }: ParsedRequest,
+  environment: AwsEnvironment,
   definitionOf: (tableName: string) => TableDefinition | undefined,
 ): AccessRequest[] {
   const action = `dynamodb:${operation}`;
@@ -23,7 +24,10 @@ export function accessOf(
     );
     return {
       action,
-      resource: arn('dynamodb', `table/${tableName}${indexName === undefined ? '' : `/index/${indexName}`}`),
+      resource: environment.arn(
+        'dynamodb',
+        `table/${tableName}${indexName === undefined ? '' : `/index/${indexName}`}`,
+      ),
       context: values.size > 0 ? { 'dynamodb:LeadingKeys': [...values] } : {},
     };
   };

@@ -1,4 +1,4 @@
-import { arn } from '../aws-api/aws-account.ts';
+import { type AwsEnvironment, defaultEnvironment } from '../aws-api/aws-environment.ts';
 import { AwsError, type Json, unknownOperation } from '../aws-api/aws-error.ts';
 import { type AwsJsonProtocol, type AwsJsonService, type AwsRequest, serveAwsJson } from '../aws-api/aws-json.ts';
 import type { Principals } from '../iam/principals.ts';
@@ -13,6 +13,8 @@ export type DynamoDbOptions = {
   /** Where the items are kept over restarts, a LevelDB; without it they are forgotten. */
   folder: string | undefined;
   principals: Principals;
+  /** @default account 000000000000 in us-east-1 */
+  environment?: AwsEnvironment;
   /** Epoch milliseconds; decides what has expired. */
   now?: () => number;
   /** Time between two removals of expired items, in milliseconds. */
@@ -35,6 +37,7 @@ export type DynamoDb = AwsJsonService & {
 
 /** A table as its owner configured it. */
 type Settings = {
+  arn: string;
   timeToLive?: { AttributeName?: string; Enabled?: boolean };
   pointInTimeRecovery: boolean;
   deletionProtection: boolean;
@@ -56,7 +59,7 @@ const protocol: AwsJsonProtocol = {
  * (the template does), consumed capacity of transactions, the 4 MB limit of a transaction.
  */
 export async function startDynamoDb(options: DynamoDbOptions): Promise<DynamoDb> {
-  const { folder, principals, now = Date.now, sweepMs = 1000 } = options;
+  const { folder, principals, environment = defaultEnvironment, now = Date.now, sweepMs = 1000 } = options;
   const store = await Store.open(folder);
   const settings = new Map<string, Settings>();
   const tokens = new RequestTokens(now);
@@ -79,7 +82,7 @@ export async function startDynamoDb(options: DynamoDbOptions): Promise<DynamoDb>
   }
 
   function decide({ caller, operation, input }: AwsRequest): object {
-    const accessesOf = (request: ParsedRequest) => accessOf(request, (name) => store.definition(name));
+    const accessesOf = (request: ParsedRequest) => accessOf(request, environment, (name) => store.definition(name));
     const authorizeAll = (parts: ParsedRequest[]) => {
       for (const access of transactionAccess(parts.flatMap(accessesOf), leadingKeys)) caller.authorize(access);
     };
@@ -106,7 +109,7 @@ export async function startDynamoDb(options: DynamoDbOptions): Promise<DynamoDb>
 
   function decideAdministration({ caller, operation, input }: AwsRequest): object {
     const tableName = String(input.TableName);
-    const resource = operation === 'ListTables' ? '*' : arn('dynamodb', `table/${tableName}`);
+    const resource = operation === 'ListTables' ? '*' : environment.arn('dynamodb', `table/${tableName}`);
     caller.authorize({ action: `dynamodb:${operation}`, resource, context: {} });
     if (operation === 'ListTables') return { TableNames: [...settings.keys()].sort() };
     const administer = administration[operation];
@@ -130,7 +133,7 @@ export async function startDynamoDb(options: DynamoDbOptions): Promise<DynamoDb>
     },
     async createTable(properties, tableName) {
       store.define(definitionOf(properties, tableName));
-      settings.set(tableName, settingsOf(properties, now()));
+      settings.set(tableName, settingsOf(properties, environment.arn('dynamodb', `table/${tableName}`), now()));
       await store.save();
     },
     async close() {
@@ -175,12 +178,15 @@ const administration: Record<string, Administration> = {
 };
 
 function describe(table: TableDefinition, settings: Settings, store: Store): object {
-  const tableArn = arn('dynamodb', `table/${table.TableName}`);
   const described = (indexes: TableDefinition['GlobalSecondaryIndexes']) =>
-    indexes?.map((index) => ({ ...index, IndexStatus: 'ACTIVE', IndexArn: `${tableArn}/index/${index.IndexName}` }));
+    indexes?.map((index) => ({
+      ...index,
+      IndexStatus: 'ACTIVE',
+      IndexArn: `${settings.arn}/index/${index.IndexName}`,
+    }));
   return {
     ...table,
-    TableArn: tableArn,
+    TableArn: settings.arn,
     TableStatus: 'ACTIVE',
     CreationDateTime: settings.createdAt / 1000,
     ItemCount: store.items(table.TableName).length,
@@ -215,7 +221,7 @@ function definitionOf(properties: Json, tableName: string): TableDefinition {
 }
 
 /** A GlobalTable says of its replicas what a Table says of itself; there is one replica here. */
-function settingsOf(properties: Json, createdAt: number): Settings {
+function settingsOf(properties: Json, arn: string, createdAt: number): Settings {
   type Replica = {
     PointInTimeRecoverySpecification?: { PointInTimeRecoveryEnabled?: boolean };
     DeletionProtectionEnabled?: boolean;
@@ -225,6 +231,7 @@ function settingsOf(properties: Json, createdAt: number): Settings {
   const replica = own.Replicas?.[0] ?? own;
   const encryption = { ...own.SSESpecification, ...replica.SSESpecification };
   return {
+    arn,
     timeToLive: own.TimeToLiveSpecification && { ...own.TimeToLiveSpecification },
     pointInTimeRecovery: replica.PointInTimeRecoverySpecification?.PointInTimeRecoveryEnabled === true,
     deletionProtection: replica.DeletionProtectionEnabled === true,

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { systemClock } from '../../lambda/adapters/system-clock.ts';
 import { type Clock, every, type Timer } from '../../lambda/core/support/clock.ts';
-import { account, arn, region } from '../aws-api/aws-account.ts';
+import type { AwsEnvironment } from '../aws-api/aws-environment.ts';
 import type { FunctionInvoker } from '../lambda/function-pool.ts';
 import type { Template } from '../template/template.ts';
 import { unsupported } from '../template/unsupported-feature.ts';
@@ -37,12 +37,13 @@ export function startSchedules(
   functions: FunctionInvoker,
   { runAtStart, log, clock = systemClock }: SchedulesOptions,
 ): Schedules {
+  const { environment } = template;
   let targets = readTargets(template);
   let timers: Timer[] = [];
 
   async function run({ rule, logicalId }: ScheduledTarget): Promise<void> {
     try {
-      await functions.invoke(logicalId, scheduledEvent(rule, clock.now()), randomUUID());
+      await functions.invoke(logicalId, scheduledEvent(rule, clock.now(), environment), randomUUID());
     } catch (error) {
       log(logicalId, `The schedule ${rule} failed: ${(error as Error).message}`);
     }
@@ -69,7 +70,8 @@ export function startSchedules(
   };
 }
 
-function scheduledEvent(rule: string, now: number): object {
+function scheduledEvent(rule: string, now: number, environment: AwsEnvironment): object {
+  const { account, region } = environment;
   return {
     version: '0',
     id: randomUUID(),
@@ -78,7 +80,7 @@ function scheduledEvent(rule: string, now: number): object {
     account,
     time: new Date(now).toISOString(),
     region,
-    resources: [arn('events', `rule/${rule}`)],
+    resources: [environment.arn('events', `rule/${rule}`)],
     detail: {},
   };
 }

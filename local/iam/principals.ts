@@ -1,4 +1,4 @@
-import { account } from '../aws-api/aws-account.ts';
+import { type AwsEnvironment, defaultEnvironment } from '../aws-api/aws-environment.ts';
 import { AwsError } from '../aws-api/aws-error.ts';
 import { type AccessRequest, assertSupported, isAllowed, type Statement } from './iam-policy.ts';
 
@@ -48,6 +48,11 @@ export interface Principals {
  */
 export class FunctionPrincipals implements Principals {
   readonly #byAccessKeyId = new Map<string, Principal>();
+  readonly #environment: AwsEnvironment;
+
+  constructor(environment: AwsEnvironment = defaultEnvironment) {
+    this.#environment = environment;
+  }
 
   /** @throws Error if a statement uses a feature that the evaluator does not support: at start, not at a request */
   add(accessKeyId: string, principal: Principal): void {
@@ -60,7 +65,7 @@ export class FunctionPrincipals implements Principals {
     if (!principal) throw new UnrecognizedClient();
     if (!isAllowed(principal.statements, request)) {
       throw new AccessDenied(
-        `User: arn:aws:sts::${account}:assumed-role/${principal.functionName}/local is not authorized to perform: ` +
+        `User: ${this.#environment.globalArn('sts', `assumed-role/${principal.functionName}/local`)} is not authorized to perform: ` +
           `${request.action} on resource: ${request.resource} because no identity-based policy of ` +
           `${principal.functionName} allows the ${request.action} action${conditionValues(request.context)}`,
       );

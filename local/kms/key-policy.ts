@@ -1,20 +1,25 @@
-import { account } from '../aws-api/aws-account.ts';
+import type { AwsEnvironment } from '../aws-api/aws-environment.ts';
 import { type AccessRequest, assertSupported, isAllowed, type Statement } from '../iam/iam-policy.ts';
 import { AccessDenied } from '../iam/principals.ts';
 
-const accountRoot = `arn:aws:iam::${account}:root`;
+const accountRoot = (environment: AwsEnvironment) => environment.globalArn('iam', 'root');
 
 /** The policy of a key whose template has none. */
-const delegatingPolicy: Statement[] = [
-  { Effect: 'Allow', Principal: { AWS: accountRoot }, Action: 'kms:*', Resource: '*' },
+const delegatingPolicy = (environment: AwsEnvironment): Statement[] => [
+  { Effect: 'Allow', Principal: { AWS: accountRoot(environment) }, Action: 'kms:*', Resource: '*' },
 ];
 
 /** @throws Error for a statement that denies something to a single principal, which cannot be evaluated here */
-export function readKeyPolicy(logicalId: string, properties: Record<string, unknown>): Statement[] {
-  const policy = (properties.KeyPolicy as { Statement: Statement[] } | undefined)?.Statement ?? delegatingPolicy;
+export function readKeyPolicy(
+  logicalId: string,
+  properties: Record<string, unknown>,
+  environment: AwsEnvironment,
+): Statement[] {
+  const policy =
+    (properties.KeyPolicy as { Statement: Statement[] } | undefined)?.Statement ?? delegatingPolicy(environment);
   for (const statement of policy) {
     assertSupported(statement);
-    if (statement.Effect === 'Deny' && !appliesToAccount(statement)) {
+    if (statement.Effect === 'Deny' && !appliesToAccount(statement, environment)) {
       throw new Error(
         `${logicalId}: its key policy denies something to a single principal: not supported by the local emulator`,
       );
@@ -29,16 +34,18 @@ export function readKeyPolicy(logicalId: string, properties: Record<string, unkn
  *
  * @throws AccessDenied
  */
-export function assertDelegated(policy: Statement[], request: AccessRequest): void {
-  if (isAllowed(policy.filter(appliesToAccount), request)) return;
+export function assertDelegated(policy: Statement[], request: AccessRequest, environment: AwsEnvironment): void {
+  const delegating = policy.filter((statement) => appliesToAccount(statement, environment));
+  if (isAllowed(delegating, request)) return;
   throw new AccessDenied(
     `Not authorized to perform: ${request.action} on resource: ${request.resource} because the key's policy does not ` +
-      `delegate the ${request.action} action to the account (${accountRoot})`,
+      `delegate the ${request.action} action to the account (${accountRoot(environment)})`,
   );
 }
 
 /** Whether a statement applies to all principals of the account, the functions included. */
-function appliesToAccount({ Principal }: Statement): boolean {
+function appliesToAccount({ Principal }: Statement, environment: AwsEnvironment): boolean {
   const principals = typeof Principal === 'object' ? [Principal.AWS ?? []].flat() : [Principal];
-  return principals.some((principal) => principal === '*' || principal === accountRoot || principal === account);
+  const account = ['*', accountRoot(environment), environment.account];
+  return principals.some((principal) => account.includes(String(principal)));
 }

@@ -1,5 +1,4 @@
 import { createPublicKey, randomBytes, sign, verify } from 'node:crypto';
-import { account } from '../aws-api/aws-account.ts';
 import { AwsError, type Json } from '../aws-api/aws-error.ts';
 import { decrypt, encrypt } from './ciphertext-blob.ts';
 import { signDigest, verifyDigest } from './ecdsa-digest.ts';
@@ -11,7 +10,7 @@ const signingAlgorithm = 'ECDSA_SHA_256';
 export const kmsOperations: Record<string, (key: KmsKey, input: Json) => object> = {
   DescribeKey: (key) => ({
     KeyMetadata: {
-      AWSAccountId: account,
+      AWSAccountId: key.arn.split(':')[4],
       KeyId: key.keyId,
       Arn: key.arn,
       CreationDate: key.createdAt / 1000,

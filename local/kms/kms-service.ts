@@ -1,7 +1,6 @@
-import { arn } from '../aws-api/aws-account.ts';
+import { type AwsEnvironment, defaultEnvironment } from '../aws-api/aws-environment.ts';
 import { AwsError, type Json, unknownOperation } from '../aws-api/aws-error.ts';
 import { type AwsJsonProtocol, type AwsJsonService, type AwsRequest, serveAwsJson } from '../aws-api/aws-json.ts';
-import type { Caller } from '../aws-api/aws-service.ts';
 import type { AccessRequest } from '../iam/iam-policy.ts';
 import type { Principals } from '../iam/principals.ts';
 import { type EncryptionContext, encryptionContextOf, parseCiphertext } from './ciphertext-blob.ts';
@@ -14,6 +13,8 @@ export type KmsOptions = {
   /** The folder of `kms.json`, which stores the key material; without it keys live as long as the process. */
   folder: string | undefined;
   principals: Principals;
+  /** @default account 000000000000 in us-east-1 */
+  environment?: AwsEnvironment;
 };
 
 export type Kms = AwsJsonService & {
@@ -38,16 +39,16 @@ const readOnlyOperations = ['DescribeKey', 'GetPublicKey'];
  * Not emulated: grants, aliases, rotation, and key policies that allow something to a single role: such a statement has no
  * effect, so KMS denies what depends on it.
  */
-export async function startKms({ folder, principals }: KmsOptions): Promise<Kms> {
+export async function startKms({ folder, principals, environment = defaultEnvironment }: KmsOptions): Promise<Kms> {
   const ring = new KeyRing(folder);
   const keys = new Map<string, KmsKey>();
-  const service = await serveAwsJson(protocol, principals, (request) => answer(keys, request));
+  const service = await serveAwsJson(protocol, principals, (request) => answer(keys, request, environment));
   return {
     ...service,
     createKey(logicalId, properties) {
-      const policy = readKeyPolicy(logicalId, properties);
+      const policy = readKeyPolicy(logicalId, properties, environment);
       const stored = ring.obtain(logicalId, String(properties.KeySpec ?? 'SYMMETRIC_DEFAULT'));
-      const keyArn = arn('kms', `key/${stored.keyId}`);
+      const keyArn = environment.arn('kms', `key/${stored.keyId}`);
       keys.set(stored.keyId, { ...stored, arn: keyArn, policy, enabled: properties.Enabled !== false });
       return { keyId: stored.keyId, arn: keyArn };
     },
@@ -56,11 +57,13 @@ export async function startKms({ folder, principals }: KmsOptions): Promise<Kms>
 
 type Keys = ReadonlyMap<string, KmsKey>;
 
-function answer(keys: Keys, { caller, operation, input }: AwsRequest): object {
+function answer(keys: Keys, { caller, operation, input }: AwsRequest, environment: AwsEnvironment): object {
   const perform = Object.hasOwn(kmsOperations, operation) ? kmsOperations[operation] : undefined;
   if (!perform) throw unknownOperation(operation);
   const key = operation === 'Decrypt' ? findForDecryption(keys, input) : find(keys, input.KeyId);
-  authorize(caller, operation, key, encryptionContextOf(input));
+  const access = accessTo(key, operation, encryptionContextOf(input));
+  caller.authorize(access);
+  assertDelegated(key.policy, access, environment);
   if (!key.enabled && !readOnlyOperations.includes(operation)) {
     throw new AwsError('DisabledException', `${key.arn} is disabled.`);
   }
@@ -83,9 +86,9 @@ function findForDecryption(keys: Keys, input: Json): KmsKey {
   return key;
 }
 
-function authorize(caller: Caller, operation: string, key: KmsKey, context: EncryptionContext): void {
+function accessTo(key: KmsKey, operation: string, context: EncryptionContext): AccessRequest {
   const pairs = Object.entries(context);
-  const request: AccessRequest = {
+  return {
     action: `kms:${operation}`,
     resource: key.arn,
     context: {
@@ -93,6 +96,4 @@ function authorize(caller: Caller, operation: string, key: KmsKey, context: Encr
       'kms:EncryptionContextKeys': Object.keys(context),
     },
   };
-  caller.authorize(request);
-  assertDelegated(key.policy, request);
 }

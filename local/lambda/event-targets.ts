@@ -29,7 +29,9 @@ export function readEventTargets(template: Template, functions: FunctionInvoker)
   for (const { logicalId, properties } of template.resources('AWS::Lambda::EventInvokeConfig')) {
     const { FunctionName, Qualifier, MaximumRetryAttempts, MaximumEventAgeInSeconds, DestinationConfig } = properties;
     if (Object.keys(DestinationConfig ?? {}).length > 0) throw unsupported(logicalId, 'destinations of events');
-    const target = targets.get(parseFunctionReference(String(FunctionName), String(Qualifier)).arn);
+    const target = targets.get(
+      parseFunctionReference(String(FunctionName), String(Qualifier), template.environment).arn,
+    );
     if (target === undefined || Qualifier !== '$LATEST') {
       throw new Error(`${logicalId}: the template has no function ${FunctionName}:${Qualifier}`);
     }

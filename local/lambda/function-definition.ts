@@ -2,7 +2,6 @@ import { statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { delimiter, join } from 'node:path';
 import { reservedVariables } from '../../lib/settings/server-function-settings.ts';
-import { region } from '../aws-api/aws-account.ts';
 import type { Resource, Template } from '../template/template.ts';
 import { unsupported } from '../template/unsupported-feature.ts';
 import { assetOf } from './function-asset.ts';
@@ -63,8 +62,8 @@ export function defineFunction(
       ...options.environment(logicalId),
       _HANDLER: handler,
       LAMBDA_TASK_ROOT: taskRoot,
-      AWS_REGION: region,
-      AWS_DEFAULT_REGION: region,
+      AWS_REGION: template.environment.region,
+      AWS_DEFAULT_REGION: template.environment.region,
       AWS_EXECUTION_ENV: `AWS_Lambda_${runtime}`,
       AWS_LAMBDA_FUNCTION_NAME: name,
       AWS_LAMBDA_FUNCTION_VERSION: '$LATEST',

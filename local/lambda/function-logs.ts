@@ -1,4 +1,4 @@
-import { arn } from '../aws-api/aws-account.ts';
+import { type AwsEnvironment, defaultEnvironment } from '../aws-api/aws-environment.ts';
 import { AccessDenied, type Principals } from '../iam/principals.ts';
 
 /** The requests of Lambda to CloudWatch Logs for the lines of a function. */
@@ -11,17 +11,22 @@ const actions = ['logs:CreateLogStream', 'logs:PutLogEvents'];
  */
 export class FunctionLogs {
   readonly #principals: Principals;
+  readonly #environment: AwsEnvironment;
   readonly #writers = new Map<string, { accessKeyId: string; stream: string }>();
   /** Functions whose lines are lost. Each is reported once. */
   readonly #denied = new Set<string>();
 
-  constructor(principals: Principals) {
+  constructor(principals: Principals, environment: AwsEnvironment = defaultEnvironment) {
     this.#principals = principals;
+    this.#environment = environment;
   }
 
   /** Sets the credentials and the log group of a function. */
   add(functionName: string, accessKeyId: string, logGroup: string): void {
-    this.#writers.set(functionName, { accessKeyId, stream: arn('logs', `log-group:${logGroup}:log-stream:local`) });
+    this.#writers.set(functionName, {
+      accessKeyId,
+      stream: this.#environment.arn('logs', `log-group:${logGroup}:log-stream:local`),
+    });
   }
 
   /** @returns the line; the denial in place of the first line that the role does not permit; `undefined` for the next ones */

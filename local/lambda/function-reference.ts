@@ -1,11 +1,11 @@
-import { account, region } from '../aws-api/aws-account.ts';
+import type { AwsEnvironment } from '../aws-api/aws-environment.ts';
 import { AwsError } from '../aws-api/aws-error.ts';
 
 /** `arn` excludes the qualifier. */
 export type FunctionReference = { arn: string; qualifier: string | undefined };
 
 const format =
-  /^(?:(?:arn:aws:lambda:(?<region>[\w-]+):)?(?<account>\d{12}):function:)?(?<name>[\w-]+)(?::(?<qualifier>\$LATEST|[\w-]+))?$/;
+  /^(?:(?:arn:(?<partition>[\w-]+):lambda:(?<region>[\w-]+):)?(?<account>\d{12}):function:)?(?<name>[\w-]+)(?::(?<qualifier>\$LATEST|[\w-]+))?$/;
 
 /**
  * A reference to a function: its name, its ARN, or the part of its ARN that begins with the account.
@@ -13,7 +13,11 @@ const format =
  * @param givenQualifier the `Qualifier` parameter of the request
  * @throws AwsError InvalidParameterValueException
  */
-export function parseFunctionReference(reference: string, givenQualifier: string | undefined): FunctionReference {
+export function parseFunctionReference(
+  reference: string,
+  givenQualifier: string | undefined,
+  environment: AwsEnvironment,
+): FunctionReference {
   const { groups } = format.exec(reference) ?? {};
   if (groups === undefined) {
     throw invalidParameter(`Value '${reference}' at 'functionName' failed to satisfy constraint`);
@@ -22,7 +26,9 @@ export function parseFunctionReference(reference: string, givenQualifier: string
   if (givenQualifier !== undefined && givenQualifier !== qualifier) {
     throw invalidParameter('The derived qualifier from the function name does not match the specified qualifier.');
   }
-  const arn = `arn:aws:lambda:${groups.region ?? region}:${groups.account ?? account}:function:${groups.name}`;
+  const { partition, region, account } = environment;
+  const [inPartition, inRegion] = [groups.partition ?? partition, groups.region ?? region];
+  const arn = `arn:${inPartition}:lambda:${inRegion}:${groups.account ?? account}:function:${groups.name}`;
   return { arn, qualifier };
 }
 

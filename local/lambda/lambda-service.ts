@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { systemClock } from '../../lambda/adapters/system-clock.ts';
 import type { Clock } from '../../lambda/core/support/clock.ts';
+import { type AwsEnvironment, defaultEnvironment } from '../aws-api/aws-environment.ts';
 import { AwsError, unknownOperation } from '../aws-api/aws-error.ts';
 import { type AwsService, callerOf, type ServiceResponse, serve } from '../aws-api/aws-service.ts';
 import type { Principals } from '../iam/principals.ts';
@@ -16,6 +17,8 @@ export type LambdaOptions = {
   /** The folder of the pending events; without it they live as long as the process. */
   folder: string | undefined;
   principals: Principals;
+  /** @default account 000000000000 in us-east-1 */
+  environment?: AwsEnvironment;
   /** The pauses between the attempts of an event. */
   retrySeconds?: RetrySeconds | undefined;
   /** Receives a line for each dropped event. */
@@ -52,13 +55,13 @@ const unsupportedHeaders = ['x-amz-client-context', 'x-amz-durable-execution-nam
  * dead-letter queues and destinations.
  */
 export async function startLambda(options: LambdaOptions): Promise<Lambda> {
-  const { folder, principals, retrySeconds, log, clock = systemClock } = options;
+  const { folder, principals, environment = defaultEnvironment, retrySeconds, log, clock = systemClock } = options;
   let targets = new Map<string, EventTarget>();
   const events = await EventQueue.open({ folder, target: (arn) => targets.get(arn), retrySeconds, clock, log });
 
   const service = await serve({
     async answer(message, body) {
-      const reference = referenceOf(message);
+      const reference = referenceOf(message, environment);
       const { arn, qualifier } = reference;
       const resource = qualifier === undefined ? arn : `${arn}:${qualifier}`;
       callerOf(message, principals).authorize({ action: 'lambda:InvokeFunction', resource, context: {} });
@@ -91,11 +94,12 @@ export async function startLambda(options: LambdaOptions): Promise<Lambda> {
 }
 
 /** The function that a request names in its path. */
-function referenceOf({ method, url = '' }: IncomingMessage): FunctionReference {
+function referenceOf({ method, url = '' }: IncomingMessage, environment: AwsEnvironment): FunctionReference {
   const { pathname, searchParams } = new URL(url, 'http://lambda');
   const path = /^\/2015-03-31\/functions\/([^/]+)\/invocations$/.exec(pathname);
   if (method !== 'POST' || path === null) throw unknownOperation(`${method} ${pathname}`, 404);
-  return parseFunctionReference(decodeURIComponent(path[1]!), searchParams.get('Qualifier') ?? undefined);
+  const qualifier = searchParams.get('Qualifier') ?? undefined;
+  return parseFunctionReference(decodeURIComponent(path[1]!), qualifier, environment);
 }
 
 function findTarget(

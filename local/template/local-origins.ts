@@ -1,4 +1,4 @@
-import { region } from '../aws-api/aws-account.ts';
+import type { AwsEnvironment } from '../aws-api/aws-environment.ts';
 import { resourceAttributes } from './resource-attributes.ts';
 
 /** Pairs of origins, deployed and local: `['https://d1.cloudfront.net', 'http://127.0.0.1:8787']`. */
@@ -14,17 +14,18 @@ type Resources = Record<string, { Type: string; Properties?: Record<string, unkn
 export function originMap(
   { Resources = {} }: { Resources?: Resources },
   { gateway, identityProvider }: EmulatorOrigins,
+  environment: AwsEnvironment,
   isEmulated: (logicalId: string) => boolean = () => true,
 ): OriginMap {
   const emulated = Object.entries(Resources).filter(([logicalId]) => isEmulated(logicalId));
   return emulated.flatMap(([logicalId, { Type, Properties = {} }]): OriginMap => {
     switch (Type) {
       case 'AWS::CloudFront::Distribution':
-        return [[`https://${resourceAttributes(logicalId, Type, Properties).DomainName}`, gateway]];
+        return [[`https://${resourceAttributes(logicalId, Type, Properties, environment).DomainName}`, gateway]];
       case 'AWS::ApiGateway::DomainName':
         return [[`https://${Properties.DomainName}`, gateway]];
       case 'AWS::Cognito::UserPool':
-        return [[`https://cognito-idp.${region}.amazonaws.com`, identityProvider]];
+        return [[`https://cognito-idp.${environment.region}.${environment.urlSuffix}`, identityProvider]];
       default:
         return [];
     }

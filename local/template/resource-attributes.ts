@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { account, arn, region } from '../aws-api/aws-account.ts';
+import type { AwsEnvironment } from '../aws-api/aws-environment.ts';
 
 /** The alphabet of the ids that AWS generates. */
 const alphabet = 'abcdefghijklmnopqrstuvwxyz0123456789';
@@ -13,14 +13,17 @@ export function resourceAttributes(
   logicalId: string,
   type: string,
   properties: Record<string, unknown>,
+  environment: AwsEnvironment,
 ): Record<string, string> {
+  const { region, urlSuffix } = environment;
+  const arn = (service: string, resource: string) => environment.arn(service, resource);
   const name = `Holdfast-${logicalId}`;
   const id = (length: number) => identifier(logicalId, length);
   switch (type) {
     case 'AWS::ApiGateway::DomainName':
       return {
         Ref: String(properties.DomainName),
-        RegionalDomainName: `d-${id(10)}.execute-api.${region}.amazonaws.com`,
+        RegionalDomainName: `d-${id(10)}.execute-api.${region}.${urlSuffix}`,
         RegionalHostedZoneId: 'Z1UJRXOUMOOFQ8',
       };
     case 'AWS::ApiGateway::Resource':
@@ -35,7 +38,7 @@ export function resourceAttributes(
     }
     case 'AWS::Cognito::UserPool': {
       const poolId = `${region}_${id(9)}`;
-      const providerName = `cognito-idp.${region}.amazonaws.com/${poolId}`;
+      const providerName = `cognito-idp.${region}.${urlSuffix}/${poolId}`;
       return {
         Ref: poolId,
         UserPoolId: poolId,
@@ -55,7 +58,7 @@ export function resourceAttributes(
     case 'AWS::EC2::SecurityGroup':
       return { Ref: `sg-${id(17)}`, GroupId: `sg-${id(17)}`, VpcId: String(properties.VpcId) };
     case 'AWS::IAM::Role':
-      return { Ref: name, Arn: `arn:aws:iam::${account}:role/${name}`, RoleId: `AROA${id(17).toUpperCase()}` };
+      return { Ref: name, Arn: environment.globalArn('iam', `role/${name}`), RoleId: `AROA${id(17).toUpperCase()}` };
     case 'AWS::Lambda::Function':
       return { Ref: name, Arn: arn('lambda', `function:${name}`) };
     case 'AWS::Lambda::Alias':

@@ -1,5 +1,6 @@
 import { type DeploymentMarker, MARKER_ID, parseMarker } from '../../lib/deployment-marker.ts';
 import { ConfigurationError } from '../../lib/settings/configuration-error.ts';
+import { AwsEnvironment } from '../aws-api/aws-environment.ts';
 import { type AssemblyStack, isInside, type SynthesizedStack } from './cloud-assembly.ts';
 import { isEmulated } from './emulated-resources.ts';
 import { type EmulatorOrigins, originMap } from './local-origins.ts';
@@ -17,13 +18,15 @@ export function stackTemplate(
   createKey: (logicalId: string, properties: Record<string, unknown>) => { keyId: string; arn: string },
 ): Template {
   const { template, stackName, app } = stack;
+  const environment = new AwsEnvironment(stack);
   return new Template(template, {
     stackName,
-    origins: originMap(template, origins, (logicalId) => isEmulated(stack, logicalId)),
+    environment,
+    origins: originMap(template, origins, environment, (logicalId) => isEmulated(stack, logicalId)),
     isEmulated: (logicalId) => isEmulated(stack, logicalId),
-    importValue: (name, where) => exportedValue(app, name, where),
+    importValue: (name, where) => exportedValue(app, environment, name, where),
     attributes(logicalId, type, properties) {
-      if (type !== 'AWS::KMS::Key') return resourceAttributes(logicalId, type, properties);
+      if (type !== 'AWS::KMS::Key') return resourceAttributes(logicalId, type, properties, environment);
       const { keyId, arn } = createKey(logicalId, properties);
       return { Ref: keyId, KeyId: keyId, Arn: arn };
     },
@@ -53,7 +56,7 @@ export function deploymentIn({ stack, template }: { stack: SynthesizedStack; tem
  *
  * @throws ConfigurationError naming the reference that no stack of the app exports
  */
-function exportedValue(app: AssemblyStack[], name: string, where: string): unknown {
+function exportedValue(app: AssemblyStack[], environment: AwsEnvironment, name: string, where: string): unknown {
   for (const { template, stackName } of app) {
     const output = Object.values(template.Outputs ?? {}).find(({ Export }) => Export?.Name === name);
     if (output === undefined) continue;
@@ -61,8 +64,9 @@ function exportedValue(app: AssemblyStack[], name: string, where: string): unkno
       stackName,
       origins: [],
       isEmulated: () => false,
-      importValue: (next, at) => exportedValue(app, next, at),
-      attributes: resourceAttributes,
+      importValue: (next, at) => exportedValue(app, environment, next, at),
+      environment,
+      attributes: (...resource) => resourceAttributes(...resource, environment),
     });
     return exporter.resolve(output.Value, name);
   }

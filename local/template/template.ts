@@ -1,4 +1,4 @@
-import { account, arn, region } from '../aws-api/aws-account.ts';
+import { type AwsEnvironment, defaultEnvironment } from '../aws-api/aws-environment.ts';
 import { IntrinsicFunctions, noValue, referenceTarget } from './intrinsic-functions.ts';
 import { type OriginMap, withLocalOrigins } from './local-origins.ts';
 import { unsupported } from './unsupported-feature.ts';
@@ -37,6 +37,8 @@ export type TemplateOptions = {
   importValue?(name: string, where: string): unknown;
   /** The value of `AWS::StackName`. */
   stackName?: string;
+  /** The values of `AWS::AccountId`, `AWS::Region`, `AWS::Partition` and `AWS::URLSuffix`. */
+  environment?: AwsEnvironment;
 };
 
 /**
@@ -46,6 +48,7 @@ export type TemplateOptions = {
  * resource, never a wrong value.
  */
 export class Template {
+  readonly environment: AwsEnvironment;
   readonly #json: TemplateJson;
   readonly #options: TemplateOptions;
   readonly #functions: IntrinsicFunctions;
@@ -56,7 +59,8 @@ export class Template {
   constructor(json: TemplateJson, options: TemplateOptions) {
     this.#json = json;
     this.#options = options;
-    this.#pseudoParameters = pseudoParameters(options.stackName ?? 'Holdfast');
+    this.environment = options.environment ?? defaultEnvironment;
+    this.#pseudoParameters = pseudoParameters(options.stackName ?? 'Holdfast', this.environment);
     this.#functions = new IntrinsicFunctions({
       mappings: json.Mappings ?? {},
       conditions: json.Conditions ?? {},
@@ -176,14 +180,14 @@ export class Template {
   }
 }
 
-function pseudoParameters(stackName: string): Record<string, unknown> {
+function pseudoParameters(stackName: string, environment: AwsEnvironment): Record<string, unknown> {
   return {
     'AWS::NoValue': noValue,
-    'AWS::Region': region,
-    'AWS::AccountId': account,
-    'AWS::Partition': 'aws',
-    'AWS::URLSuffix': 'amazonaws.com',
+    'AWS::Region': environment.region,
+    'AWS::AccountId': environment.account,
+    'AWS::Partition': environment.partition,
+    'AWS::URLSuffix': environment.urlSuffix,
     'AWS::StackName': stackName,
-    'AWS::StackId': arn('cloudformation', `stack/${stackName}/00000000-0000-0000-0000-000000000000`),
+    'AWS::StackId': environment.arn('cloudformation', `stack/${stackName}/00000000-0000-0000-0000-000000000000`),
   };
 }
