@@ -129,3 +129,18 @@ test('a marker with the longest session id fits into one write unit and expires 
   expect(sizeOf(marshalled(marker!))).toBeLessThanOrEqual(1024);
   expect(marker!.ttl).toBe(EXPIRY + 300);
 });
+
+test('a failed write of a call ends after the write of its marker', async () => {
+  const marker = Promise.withResolvers<void>();
+  const put = ({ Item }: PutInput) =>
+    String(Item?.pk).startsWith('C#') ? marker.promise : Promise.reject(new Error('denied'));
+  const written = dynamoAuditLogWriter({ ...table, client: { ...table.client, put } }).recordCall(aCall('s'), EXPIRY);
+  const ended: string[] = [];
+  const both = Promise.allSettled([
+    written.catch(() => ended.push('call')),
+    marker.promise.then(() => ended.push('marker')),
+  ]);
+  setImmediate(() => marker.resolve());
+  await both;
+  expect(ended).toEqual(['marker', 'call']);
+});

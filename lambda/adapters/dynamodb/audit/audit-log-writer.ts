@@ -29,7 +29,10 @@ export function dynamoAuditLogWriter({ client: dynamodb, name: TableName }: Tabl
         marked.add(name);
       };
       const condition = unlessLogged && { ConditionExpression: 'attribute_not_exists(pk)' };
-      await Promise.all([succeeded(dynamodb.put({ TableName, Item, ...condition })), mark()]);
+      const writes = [succeeded(dynamodb.put({ TableName, Item, ...condition })), mark()];
+      // Both end before the response does, whose function Lambda freezes then.
+      await Promise.allSettled(writes);
+      await Promise.all(writes);
     },
   };
 }
