@@ -39,7 +39,12 @@ export class GatewayResponses extends Construct {
       status: 401,
       error: 'invalid_token',
       description: 'Sign in to use this server',
-      headers: { 'WWW-Authenticate': `'Bearer resource_metadata="${metadata}", scope="${props.scope}"'` },
+      headers: {
+        'WWW-Authenticate': `'Bearer resource_metadata="${metadata}", scope="${props.scope}"'`,
+        // A gateway response cannot depend on `Accept`. Browsers follow `Refresh` on a response that they show, and so
+        // show the page of the server in place of the error; programs ignore it.
+        Refresh: "'0; url=/'",
+      },
     });
     // The authorizer supplies the challenge, because it determines the missing scope (RFC 6750 §3.1). The resource policy
     // denies a request that bypasses CloudFront before the authorizer runs, so that response has no challenge.

@@ -524,6 +524,7 @@ export class Holdfast extends Construct implements IGrantable, IConnectable {
       ...identityEnvironment(identityProvider, settings.upstreamTokens, groupsNamedBy(settings)),
       AUDIT_ARGUMENTS: settings.auditArguments,
       AUDIT_ERRORS: settings.auditErrors,
+      DASHBOARD: settings.dashboard ? 'true' : undefined,
       NAME_CLAIM: settings.showNames === 'no' ? undefined : settings.showNames,
       ACCESS_TOKEN_MINUTES: durationText(settings.accessTokenTtl, 'Minutes'),
       GRANT_IDLE_DAYS: durationText(settings.grantIdleTimeout, 'Days'),

@@ -80,6 +80,9 @@ const discoveryPaths = ['.well-known/oauth-protected-resource', '.well-known/oau
 /** Paths that browsers navigate to and where cookies count: no page of another origin may request them. */
 const pagePaths = ['authorize', 'consent', 'callback'];
 
+/** Paths of the server's page for people. Only GET exists: a client that sends MCP there learns that it is another address. */
+const serverPaths = ['', 'favicon.ico'];
+
 /** Paths that clients request, in web pages too. */
 const oauthPaths = [
   'token',
@@ -154,6 +157,7 @@ export class McpRestApi extends Construct {
     const target = integration(oauth);
     for (const path of pagePaths) this.#addPageRoute(path, target);
     this.#addOpenRoutes(oauthPaths, target);
+    this.#addServerPage(target);
   }
 
   /** Routes the dashboard, whose function authorizes requests itself. Its sign-in belongs to the OAuth function. */
@@ -167,9 +171,11 @@ export class McpRestApi extends Construct {
     for (const [path, each] of Object.entries(targets)) this.#addPageRoute(path, each);
   }
 
-  /** Routes discovery only, for direct mode. */
+  /** Routes discovery and the server's page only, for direct mode. */
   addDiscovery(discovery: LambdaFunction): void {
-    this.#addOpenRoutes(discoveryPaths, integration(discovery));
+    const target = integration(discovery);
+    this.#addOpenRoutes(discoveryPaths, target);
+    this.#addServerPage(target);
   }
 
   /** Routes the keys of the assertions for upstream servers. */
@@ -183,10 +189,14 @@ export class McpRestApi extends Construct {
     }
   }
 
+  #addServerPage(target: Integration): void {
+    for (const path of serverPaths) this.#addPageRoute(path, target, 'GET');
+  }
+
   /** A route without CORS: the function rejects a preflight like every method that it does not support. */
-  #addPageRoute(path: string, target: Integration): void {
+  #addPageRoute(path: string, target: Integration, method: 'ANY' | 'GET' = 'ANY'): void {
     const resource = this.api.root.resourceForPath(path);
-    this.#acknowledgeOpen(resource.addMethod('ANY', target, { authorizationType: AuthorizationType.NONE }));
+    this.#acknowledgeOpen(resource.addMethod(method, target, { authorizationType: AuthorizationType.NONE }));
   }
 
   #acknowledgeOpen(method: Method): void {

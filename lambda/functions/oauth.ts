@@ -27,6 +27,7 @@ import { ClientDocuments } from '../core/oauth/clients/client-documents.ts';
 import { readPreregisteredClients } from '../core/oauth/clients/find-client.ts';
 import type { Facade } from '../core/oauth/facade.ts';
 import { handleOAuthRequest } from '../core/oauth/oauth-routes.ts';
+import { oauthPageText } from '../core/oauth/pages/oauth-page-text.ts';
 import { epochSeconds } from '../core/support/clock.ts';
 import { logFailure } from '../core/support/failure-log.ts';
 import { sealedKey } from '../core/support/sealed-key.ts';
@@ -100,6 +101,7 @@ const facade: Facade = {
     auditErrors: environment.AUDIT_ERRORS,
     nameClaim: environment.NAME_CLAIM,
     upstreamScopes: environment.IDP_SCOPES,
+    hasDashboard: environment.DASHBOARD === 'true',
   },
   clients: dynamoClientStore(table),
   documents: new ClientDocuments({
@@ -115,6 +117,7 @@ const facade: Facade = {
   flows: dynamoFlowStore(table),
   grants: dynamoGrantStore(table),
   dashboardSessions: dynamoDashboardSessionStarter(table),
+  pageText: async () => oauthPageText,
   userNames: environment.NAME_CLAIM && new UserNames(sealedKey(sealedKeys, sealer, 'user-names')),
   signer: kmsSigner(kms, environment.SIGN_KEY_IDS),
   macKey: sealedKey(sealedKeys, sealer, 'refresh-mac'),

@@ -158,6 +158,8 @@ export const oauthVariables = {
   /** For the notice on the consent page. */
   AUDIT_ARGUMENTS: auditArguments,
   AUDIT_ERRORS: auditErrors,
+  /** Set when there is a dashboard. */
+  DASHBOARD: optional(oneOf('true')),
   ACCESS_TOKEN_MINUTES: positive,
   GRANT_IDLE_DAYS: positive,
   GRANT_ABSOLUTE_DAYS: positive,

@@ -185,6 +185,29 @@ describe('in a real browser', () => {
     await page.close();
   });
 
+  test('the MCP endpoint in a browser shows the page of the server, whose buttons copy', async () => {
+    const context = await browser.newContext({ permissions: ['clipboard-read', 'clipboard-write'] });
+    const page = await context.newPage();
+    const messages: string[] = [];
+    page.on('console', (message) => messages.push(message.text()));
+    await page.goto(`${emulator.origin}/mcp`);
+    await page.waitForURL(`${emulator.origin}/`);
+    expect(await page.getByRole('heading', { level: 1 }).textContent()).toBe('Connect your assistant');
+    await showsBranding(page.locator('header'));
+    await page.getByText('Codex', { exact: true }).click();
+    const copy = page.locator('details[open]').getByRole('button', { name: 'Copy' });
+    await copy.click();
+    await page.getByRole('button', { name: 'Copied' }).waitFor();
+    const copied = await page.evaluate('navigator.clipboard.readText()');
+    expect(copied).toBe(`codex mcp add acme-notes --url ${emulator.origin}/mcp`);
+    // For the response of the MCP endpoint. The Content Security Policy causes no message.
+    expect(messages).toEqual([expect.stringContaining('401')]);
+    await screenshot(page, 'server');
+    await page.getByRole('link', { name: 'Open the dashboard' }).click();
+    await page.waitForURL(/dashboard/);
+    await context.close();
+  });
+
   test('a foreign redirect URI shows an error page without a redirect', async () => {
     const assistant = await OAuthClient.register(emulator.origin);
     const page = await browser.newPage();

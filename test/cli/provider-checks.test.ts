@@ -2,6 +2,7 @@ import { providerProblems } from '../../cli/dev/emulator-run.ts';
 import { checkDeployment } from '../../cli/doctor/deployment-checks.ts';
 import { providerFaults } from '../../lambda/core/identity/upstream-provider.ts';
 import { oauthError } from '../../lambda/core/oauth/oauth-error.ts';
+import { oauthPageText } from '../../lambda/core/oauth/pages/oauth-page-text.ts';
 import { errorPage } from '../../lambda/core/oauth/pages/oauth-pages.ts';
 import { problems, type Reply, ScriptedDeployment } from '../support/scripted-deployment.ts';
 
@@ -44,7 +45,7 @@ test('a deployment without a dashboard has no finding', async () => {
 test.each(Object.keys(providerFaults) as (keyof typeof providerFaults)[])(
   '%s on the page of this server is reported with the remedy',
   async (fault) => {
-    const page = await errorPage(oauthError('upstream_misconfigured', fault), { branding: {} });
+    const page = await errorPage(oauthError('upstream_misconfigured', fault), { branding: {} }, oauthPageText);
     arrange(reply(200), reply(page.status, undefined, await page.text()));
     const { problem, advice } = providerFaults[fault];
     expect(await finding()).toMatchObject({ verdict: 'fail', found: problem, mend: expect.stringContaining(advice) });

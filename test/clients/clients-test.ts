@@ -21,7 +21,8 @@ import {
 } from '../../bench/harness/assembly.ts';
 import { EmulatorProcess } from '../../bench/harness/emulator-process.ts';
 import { projectRoot } from '../../bench/harness/project-copy.ts';
-import { type ClientCommand, clientCommands } from '../../cli/dev/client-commands.ts';
+import { clientCommands } from '../../cli/dev/client-commands.ts';
+import type { ClientCommand } from '../../lambda/shared/client-setups.ts';
 import { ClientHome } from '../support/client-home.ts';
 import { Terminal } from './client-terminal.ts';
 import { ScriptedModel } from './scripted-model.ts';

@@ -72,6 +72,13 @@ describe('discovery', () => {
     expect([answer.status, answer.headers.get('allow')]).toEqual([405, 'GET, HEAD']);
   });
 
+  test('has a page for people at its root, and an icon', async () => {
+    const page = await fetch(`${cloud.origin}/`, { headers: { accept: 'text/html' } });
+    expect(await page.text()).toContain(`<code>${mcpUrl()}</code>`);
+    const icon = await fetch(`${cloud.origin}/favicon.ico`);
+    expect([icon.status, icon.headers.get('content-type')]).toEqual([200, 'image/svg+xml']);
+  });
+
   test.each([
     ...['authorize', 'consent', 'callback', 'token', 'register', 'revoke', 'jwks.json'],
     '.well-known/oauth-authorization-server',

@@ -85,9 +85,9 @@ test('the authorizer accepts only the facade’s tokens in facade mode', () => {
   expect(Object.keys(environmentOf('Authorizer', synthesize()))).toEqual(['PUBLIC_URL']);
 });
 
-test('discovery is the only open route, and no absent method has a throttle', () => {
+test('discovery and the server’s page are the only open routes, and no absent method has a throttle', () => {
   const paths = resourcesOf(template, 'AWS::ApiGateway::Resource').map(([, { Properties }]) => Properties.PathPart);
-  expect(paths.sort()).toEqual(['.well-known', 'mcp', 'mcp', 'oauth-protected-resource']);
+  expect(paths.sort()).toEqual(['.well-known', 'favicon.ico', 'mcp', 'mcp', 'oauth-protected-resource']);
   const { MethodSettings } = onlyOne(template, 'AWS::ApiGateway::Stage').Properties;
   expect(MethodSettings.map(({ ResourcePath }: { ResourcePath: string }) => ResourcePath)).toEqual(['/*']);
 });

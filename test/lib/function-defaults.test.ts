@@ -54,6 +54,7 @@ const defaults = {
       CLIENTS: '[]',
       CLIENT_DOCUMENTS: 'open',
       CLIENT_DOCUMENT_HOSTS: '',
+      DASHBOARD: 'true',
       DYNAMIC_REGISTRATION: 'open',
       DYNAMIC_REGISTRATION_REDIRECTS: '',
     },

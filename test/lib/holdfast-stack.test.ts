@@ -310,7 +310,7 @@ describe.each<[name: string, props: HoldfastStackProps, flags?: object]>([...dep
         return `${ParentId.Ref === undefined ? '' : pathOf(ParentId.Ref)}/${PathPart}`;
       };
       const methods = resourcesOf(template, 'AWS::ApiGateway::Method').map(([, { Properties }]) => ({
-        path: pathOf(Properties.ResourceId.Ref),
+        path: Properties.ResourceId.Ref === undefined ? '/' : pathOf(Properties.ResourceId.Ref),
         verb: Properties.HttpMethod,
         integration: Properties.Integration,
         authorization: Properties.AuthorizationType,
@@ -331,10 +331,14 @@ describe.each<[name: string, props: HoldfastStackProps, flags?: object]>([...dep
 
       const dashboard = ['/dashboard', '/dashboard/sign-in', '/dashboard/{proxy+}'];
 
-      test('without an authorizer are those of OAuth and of the dashboard, which authenticates by cookie', () => {
+      test('without an authorizer are the server’s page, OAuth, and the dashboard, which authenticates by cookie', () => {
         const calls = methods.filter(({ verb }) => verb !== 'OPTIONS');
         expect(calls.map(({ path, verb, authorization }) => `${verb} ${path} ${authorization}`).sort()).toEqual(
-          [...[...open, ...dashboard].map((path) => `ANY ${path} NONE`), 'ANY /mcp CUSTOM'].sort(),
+          [
+            ...[...open, ...dashboard].map((path) => `ANY ${path} NONE`),
+            ...['/', '/favicon.ico'].map((path) => `GET ${path} NONE`),
+            'ANY /mcp CUSTOM',
+          ].sort(),
         );
       });
 

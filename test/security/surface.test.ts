@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { initialize, postMcp, redirectUri, register } from '../../bench/harness/raw-oauth-client.ts';
 import { Browser } from '../../local/testing/form-browser.ts';
 import { TestCloud } from '../support/test-cloud.ts';
@@ -127,6 +128,16 @@ test('A108: pages forbid scripts, resources and framing, and send no referrer to
   // `no-referrer` would make browsers send `Origin: null` with the form, and the consent endpoint checks the origin.
   expect(consent.headers.get('referrer-policy')).toBe('same-origin');
   expect(error.headers.get('referrer-policy')).toBe('no-referrer');
+});
+
+test('A108: the page of the server runs its own script alone', async () => {
+  const page = await fetch(`${target.origin}/`, { headers: { accept: 'text/html' } });
+  const [, script = ''] = /<script>(.*?)<\/script>/s.exec(await page.text()) ?? [];
+  const digest = createHash('sha256').update(script).digest('base64');
+  expect(script).toContain('clipboard');
+  expect(page.headers.get('content-security-policy')).toMatch(/^default-src 'none'; style-src 'sha256-[^']+'; frame-/);
+  expect(page.headers.get('content-security-policy')).toMatch(`script-src 'sha256-${digest}'`);
+  expect(page.headers.get('access-control-allow-origin')).toBeNull();
 });
 
 test('A108: a redirect with a code sends no referrer', async () => {

@@ -3,8 +3,9 @@ import type { AuthorizationRequest } from '../../lambda/core/oauth/authorization
 import { type ClientIdentity, displayName } from '../../lambda/core/oauth/clients/oauth-client.ts';
 import type { FacadeRules } from '../../lambda/core/oauth/facade.ts';
 import { oauthError } from '../../lambda/core/oauth/oauth-error.ts';
-import { oauthPageText, type PageProblem } from '../../lambda/core/oauth/pages/oauth-page-text.ts';
+import { type OAuthPageText, oauthPageText, type PageProblem } from '../../lambda/core/oauth/pages/oauth-page-text.ts';
 import { consentPage, dashboardErrorPage, errorPage } from '../../lambda/core/oauth/pages/oauth-pages.ts';
+import { serverPage } from '../../lambda/core/oauth/pages/server-page.ts';
 
 /** The inserted values of the pages, each of which may occur on one. */
 export const given = {
@@ -47,6 +48,7 @@ export const pageRules: FacadeRules = {
   auditArguments: 'no',
   auditErrors: 'class',
   upstreamScopes: given.identityProviderScopes,
+  hasDashboard: true,
 };
 
 const identities: ClientIdentity[] = [
@@ -59,10 +61,12 @@ const problems = Object.keys(oauthPageText.problems) as PageProblem[];
 
 const account: KnownAccount = { user: 'zoe', name: given.account, isLogin: true };
 
+type Shown = { account?: KnownAccount; text?: OAuthPageText };
+
 function consent(
-  change: Partial<AuthorizationRequest> = {},
-  changedRules: Partial<FacadeRules> = {},
-  known?: KnownAccount,
+  change: Partial<AuthorizationRequest>,
+  changedRules: Partial<FacadeRules>,
+  { account: known, text = oauthPageText }: Shown,
 ) {
   const request: AuthorizationRequest = {
     client: 'id',
@@ -73,7 +77,7 @@ function consent(
     challenge: 'x',
     ...change,
   };
-  return consentPage(request, { ...pageRules, ...changedRules }, 'the-handle', 'cookie=x', known);
+  return consentPage(request, { ...pageRules, ...changedRules }, 'the-handle', 'cookie=x', text, known);
 }
 
 /** A name as long as a registration keeps it. */
@@ -91,47 +95,56 @@ const fourScopes: FacadeRules['scopes'] = {
 };
 
 /** The consent page with the most that it shows at once: the longest name, four scopes, an icon, a loopback redirect, an account. */
-export const fullestConsent = (): Promise<Response> =>
+export const fullestConsent = (text?: OAuthPageText): Promise<Response> =>
   consent(
     { clientName: longestName, clientIdentity: { kind: 'self-registered' }, scopes: Object.keys(fourScopes.scopes) },
     { scopes: fourScopes, upstreamProviderName: 'Amazon Cognito' },
-    account,
+    { account, ...(text && { text }) },
   );
 
 /** The error page of a problem. The pages of a failure are those of the errors that fail. */
-function errorOf(problem: PageProblem, show: typeof dashboardErrorPage = errorPage): Promise<Response> {
-  if (problem === 'unavailable') return show(oauthError('service_unavailable'), pageRules);
-  if (problem === 'server-error') return show(oauthError('unexpected_error'), pageRules);
+function errorOf(problem: PageProblem, text: OAuthPageText, show: typeof dashboardErrorPage = errorPage) {
+  if (problem === 'unavailable') return show(oauthError('service_unavailable'), pageRules, text);
+  if (problem === 'server-error') return show(oauthError('unexpected_error'), pageRules, text);
   const { document, errorDescription: message } = given;
   const isAboutDocument = problem === 'unusable-client' || problem === 'unreachable-client';
-  return show({ code: 'invalid_request', message, page: problem, ...(isAboutDocument && { document }) }, pageRules);
+  const error = { code: 'invalid_request' as const, message, page: problem, ...(isAboutDocument && { document }) };
+  return show(error, pageRules, text);
 }
 
 /** Every page of the facade, by a name for it. */
-export async function everyPage(): Promise<[string, Response][]> {
+export async function everyPage(text = oauthPageText): Promise<[string, Response][]> {
   const scopes = Object.keys(pageRules.scopes.scopes);
   const pages: [string, Promise<Response>][] = [
     ...identities.flatMap((clientIdentity) =>
       Object.keys(given.targets).map((redirectUri): [string, Promise<Response>] => [
         `consent ${clientIdentity.kind} ${redirectUri}`,
-        consent({ clientIdentity, redirectUri, scopes }),
+        consent({ clientIdentity, redirectUri, scopes }, {}, { text }),
       ]),
     ),
     ...(['digest', 'redacted'] as const).map((auditArguments): [string, Promise<Response>] => [
       `consent where arguments are recorded: ${auditArguments}`,
-      consent({}, { auditArguments }),
+      consent({}, { auditArguments }, { text }),
     ]),
-    ['consent where errors are kept', consent({}, { auditErrors: 'message' })],
+    ['consent where errors are kept', consent({}, { auditErrors: 'message' }, { text })],
     ...(['name', 'email'] as const).map((nameClaim): [string, Promise<Response>] => [
       `consent where users are shown: ${nameClaim}`,
-      consent({}, { nameClaim }),
+      consent({}, { nameClaim }, { text }),
     ]),
-    ['consent with an account', consent({ scopes }, {}, account)],
-    ['consent with an unexpected account', consent({ scopes }, {}, { ...account, isUnexpected: true })],
-    ...problems.map((problem): [string, Promise<Response>] => [`error ${problem}`, errorOf(problem)]),
+    ['server', serverPage(pageRules, text)],
+    [
+      'server on this computer',
+      serverPage({ ...pageRules, publicUrl: 'http://127.0.0.1:8787', hasDashboard: false }, text),
+    ],
+    ['consent with an account', consent({ scopes }, {}, { account, text })],
+    [
+      'consent with an unexpected account',
+      consent({ scopes }, {}, { account: { ...account, isUnexpected: true }, text }),
+    ],
+    ...problems.map((problem): [string, Promise<Response>] => [`error ${problem}`, errorOf(problem, text)]),
     ...problems.map((problem): [string, Promise<Response>] => [
       `error of the dashboard ${problem}`,
-      errorOf(problem, dashboardErrorPage),
+      errorOf(problem, text, dashboardErrorPage),
     ]),
   ];
   return Promise.all(pages.map(async ([name, page]): Promise<[string, Response]> => [name, await page]));

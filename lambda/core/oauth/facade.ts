@@ -14,6 +14,7 @@ import type { AssertionStore } from './clients/client-assertion.ts';
 import type { ClientDocuments } from './clients/client-documents.ts';
 import type { ClientStore } from './clients/client-registration.ts';
 import type { ClientAdmission, PreregisteredClient } from './clients/oauth-client.ts';
+import type { OAuthPageText } from './pages/oauth-page-text.ts';
 import type { MacKey, Signer } from './tokens/facade-tokens.ts';
 
 /** The operator's settings of the authorization server. */
@@ -42,6 +43,7 @@ export type FacadeRules = {
   nameClaim?: 'name' | 'email' | undefined;
   /** The scopes that are requested from the identity provider. */
   upstreamScopes: string[];
+  hasDashboard: boolean;
 };
 
 /** The ports and settings of the authorization server. */
@@ -53,6 +55,8 @@ export type Facade = {
   flows: FlowStore;
   grants: GrantStore;
   dashboardSessions: DashboardSessionStarter;
+  /** The texts of pages, in a language that the browser accepts. */
+  pageText: (request: Request) => Promise<OAuthPageText>;
   /** Absent where names are not kept. */
   userNames?: UserNames | undefined;
   signer: Signer;

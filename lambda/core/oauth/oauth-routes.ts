@@ -9,11 +9,13 @@ import { jwksEndpoint } from './endpoints/jwks-endpoint.ts';
 import { protectedResourceMetadata } from './endpoints/protected-resource-metadata.ts';
 import { registrationEndpoint } from './endpoints/registration-endpoint.ts';
 import { revocationEndpoint } from './endpoints/revocation-endpoint.ts';
+import { serverEndpoint } from './endpoints/server-endpoint.ts';
 import { tokenEndpoint } from './endpoints/token-endpoint.ts';
 import type { Facade, FacadeRules } from './facade.ts';
 import { isCuredByWaiting, type OAuthError, oauthError } from './oauth-error.ts';
 import { toOAuthError } from './oauth-failure.ts';
 import { dashboardErrorPage, errorPage } from './pages/oauth-pages.ts';
+import { iconResponse } from './pages/server-page.ts';
 
 type Endpoint = {
   methods: string[];
@@ -31,8 +33,14 @@ const metadata = (document: (publicUrl: string, scopes: ScopeSet, rules: FacadeR
   errors: 'json',
 });
 
-/** The whole authorization server, by path. */
+/** The whole authorization server, by path, and the pages of the server at its root. */
 const endpoints: Record<string, Endpoint> = {
+  '/': {
+    methods: ['GET'],
+    handle: async ({ rules, pageText }, request) => serverEndpoint(request, rules, await pageText(request)),
+    errors: 'page',
+  },
+  '/favicon.ico': { methods: ['GET'], handle: async ({ rules }) => iconResponse(rules.branding), errors: 'page' },
   '/.well-known/oauth-protected-resource': metadata(protectedResourceMetadata),
   '/.well-known/oauth-protected-resource/mcp': metadata(protectedResourceMetadata),
   '/.well-known/oauth-authorization-server': metadata(authorizationServerMetadata),
@@ -60,20 +68,27 @@ async function dispatch(endpoint: Endpoint | undefined, facade: Facade, request:
   if (!endpoint) return Response.json({ error: 'not_found' }, { status: 404 });
   if (!endpoint.methods.includes(request.method)) {
     const allow = endpoint.methods.join(', ');
-    const { body, headers } = await errorResponse(endpoint, facade, oauthError('method_not_allowed', allow));
+    const error = oauthError('method_not_allowed', allow);
+    const { body, headers } = await errorResponse(endpoint, facade, request, error);
     headers.set('Allow', allow);
     return new Response(body, { status: 405, headers });
   }
   try {
     return await endpoint.handle(facade, request);
   } catch (error) {
-    return errorResponse(endpoint, facade, toOAuthError(error, facade.log));
+    return errorResponse(endpoint, facade, request, toOAuthError(error, facade.log));
   }
 }
 
-async function errorResponse({ errors }: Endpoint, { rules }: Facade, error: OAuthError): Promise<Response> {
+async function errorResponse(
+  { errors }: Endpoint,
+  { rules, pageText }: Facade,
+  request: Request,
+  error: OAuthError,
+): Promise<Response> {
   if (errors === 'json') return jsonError(error);
-  return errors === 'page' ? errorPage(error, rules) : dashboardErrorPage(error, rules);
+  const show = errors === 'page' ? errorPage : dashboardErrorPage;
+  return show(error, rules, await pageText(request));
 }
 
 function jsonError({ code, message, status }: OAuthError): Response {

@@ -1,3 +1,4 @@
+import { clientSetups } from '../../../lambda/shared/client-setups.ts';
 import { everyPage, given } from '../../support/every-page.ts';
 
 /** Marks every text of the file, so that the test finds other text on a page by its missing marks. */
@@ -8,7 +9,7 @@ jest.mock('../../../lambda/core/oauth/pages/oauth-page-text.ts', () => {
     return Object.fromEntries(Object.entries(text as object).map(([name, each]) => [name, marked(each)]));
   };
   const { oauthPageText } = jest.requireActual('../../../lambda/core/oauth/pages/oauth-page-text.ts');
-  return { oauthPageText: { ...(marked(oauthPageText) as object), language: 'zz-Marked' } };
+  return { oauthPageText: { ...(marked(oauthPageText) as object), language: 'zz-Marked', direction: 'ltr' } };
 });
 
 const unescaped = (html: string) =>
@@ -28,6 +29,9 @@ const inserted = [
   `${given.publicUrl}/mcp`,
   ...given.scopes,
   ...Object.entries(given.targets).flat(),
+  ...[`${given.publicUrl}/mcp`, 'http://127.0.0.1:8787/mcp'].flatMap((url) =>
+    clientSetups(url, 'zebras-zoos').flatMap((each) => [url, each.client, ...Object.values(each)]),
+  ),
   ...technical,
   given.document.url,
   given.domain,
@@ -36,7 +40,7 @@ const inserted = [
 
 /** The readable content: text between tags, and attributes that are shown or spoken. */
 function readable(html: string): string[] {
-  const body = html.replace(/<style>.*?<\/style>/s, '');
+  const body = html.replaceAll(/<(style|script)>.*?<\/\1>/gs, '');
   const attributes = body.matchAll(/\s(?:title|alt|placeholder|aria-[a-z]+|label|summary)="([^"]*)"/g);
   return [
     // An emphasised value does not end its sentence.

@@ -8,6 +8,7 @@ import { nameIn } from '../../../lambda/core/identity/upstream-provider.ts';
 import { readClientMetadata } from '../../../lambda/core/oauth/clients/client-document.ts';
 import { registerClient } from '../../../lambda/core/oauth/clients/client-registration.ts';
 import { oauthError } from '../../../lambda/core/oauth/oauth-error.ts';
+import { oauthPageText } from '../../../lambda/core/oauth/pages/oauth-page-text.ts';
 import { consentPage, errorPage } from '../../../lambda/core/oauth/pages/oauth-pages.ts';
 import { sha256 } from '../../../lambda/core/support/crypto.ts';
 import { given, pageRules } from '../../support/every-page.ts';
@@ -50,6 +51,7 @@ const consentFor = (clientName: string) =>
       pageRules,
       'the-handle',
       'cookie=x',
+      oauthPageText,
     ),
   );
 
@@ -74,7 +76,9 @@ test('the error page shows nothing of a member name in a client document', async
     try {
       readClientMetadata(JSON.stringify(document), id, { ownHost: 'mcp.example', anywhere: false });
     } catch (error) {
-      return body(errorPage(oauthError('client_id_document_rejected', (error as Error).message), pageRules));
+      return body(
+        errorPage(oauthError('client_id_document_rejected', (error as Error).message), pageRules, oauthPageText),
+      );
     }
     return text;
   };
@@ -83,7 +87,9 @@ test('the error page shows nothing of a member name in a client document', async
 });
 
 test('the error page shows no control, format or stacked character of a detail', async () => {
-  expect(await passedOn((text) => body(errorPage(oauthError('redirect_uri_not_listed', text), pageRules)))).toEqual([]);
+  expect(
+    await passedOn((text) => body(errorPage(oauthError('redirect_uri_not_listed', text), pageRules, oauthPageText))),
+  ).toEqual([]);
 });
 
 test('a registration stores no control, format or stacked character of a client name', async () => {

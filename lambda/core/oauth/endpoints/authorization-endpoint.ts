@@ -43,7 +43,7 @@ export async function authorizationEndpoint(facade: Facade, request: Request): P
     const target = { redirectUri, state };
     return isListed(client, facade.rules)
       ? redirectErrorToClient(facade, target, error)
-      : errorPage(error, facade.rules, errorLocation(facade, target, error));
+      : errorPage(error, facade.rules, await facade.pageText(request), errorLocation(facade, target, error));
   }
   return askForConsent(facade, request, authorization);
 }
@@ -60,7 +60,7 @@ function isListed({ identity }: Client, { clientDocuments, dynamicRegistration }
 
 /** Stores the request, bound to this browser, and shows the consent page. */
 async function askForConsent(
-  { flows, macKey, now, rules }: Facade,
+  { flows, macKey, now, rules, pageText }: Facade,
   request: Request,
   authorization: AuthorizationRequest,
 ): Promise<Response> {
@@ -75,7 +75,8 @@ async function askForConsent(
     browser: await sha256(secret),
     expiresAt: now() + BROWSER_STEP_SECONDS,
   });
-  const page = await consentPage(authorization, rules, handle, cookie.set(secret, BROWSER_STEP_SECONDS), account);
+  const text = await pageText(request);
+  const page = await consentPage(authorization, rules, handle, cookie.set(secret, BROWSER_STEP_SECONDS), text, account);
   for (const cleared of clearOldest(request, 'consent', rules.publicUrl)) page.headers.append('Set-Cookie', cleared);
   return page;
 }

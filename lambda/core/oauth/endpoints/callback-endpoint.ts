@@ -78,7 +78,7 @@ export async function callbackEndpoint(facade: Facade, request: Request): Promis
     });
   } catch (error) {
     if (!upstream || !('dashboard' in upstream)) throw error;
-    return dashboardErrorPage(toOAuthError(error, facade.log), facade.rules);
+    return dashboardErrorPage(toOAuthError(error, facade.log), rules, await facade.pageText(request));
   }
 }
 

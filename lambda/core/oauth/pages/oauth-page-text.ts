@@ -14,6 +14,8 @@ const stored = 'A request that takes longer is stored for a while with its respo
 export const oauthPageText = {
   /** For the pages' `lang` (BCP 47). */
   language: 'en',
+  /** For their `dir`. */
+  direction: 'ltr' as 'ltr' | 'rtl',
 
   consent: {
     /** The name arrives in quotation marks (`quotedName`). */
@@ -190,12 +192,31 @@ export const oauthPageText = {
       next: 'Open the dashboard and sign in again. If you see this page again, report it to the operator of this server, who finds the details in the log.',
     },
   },
+  /** The page at the root of the server. */
+  server: {
+    heading: 'Connect your assistant',
+    introduction: (name: string) => `${name} is an MCP server. Add this address to the assistant that you use:`,
+    copy: 'Copy',
+    copied: 'Copied',
+    command: 'Run in a terminal:',
+    typed: (client: string) => `Then, in ${client}:`,
+    file: (path: string) => `In ${path}:`,
+    /** Names of menus are those of the vendor. */
+    hosted: {
+      claude: 'Customize → Connectors → + → Add custom connector. Paste the address.',
+      chatgpt:
+        'Settings → Apps → Advanced settings → Developer mode, then Create app. Paste the address, with OAuth as its authentication.',
+    },
+  },
   openDashboard: 'Open the dashboard',
   backTo: (host: string) => `Back to ${host}`,
   /** The description of an app that cannot be used. */
   document: { address: 'Its address', host: 'Host', reason: 'What happened' },
   detail: 'Technical detail',
 };
+
+/** The texts of a language. */
+export type OAuthPageText = typeof oauthPageText;
 
 /** An error page. */
 export type PageProblem = keyof typeof oauthPageText.problems;
