@@ -64,8 +64,16 @@ async function rollUpTypes(): Promise<void> {
 function shortenModules(): void {
   for (const name of globSync('**/*.js', { cwd: dist })) {
     const file = join(dist, name);
-    const options = { legalComments: 'none', target: 'esnext', minifyWhitespace: true, lineLimit: 120 } as const;
-    writeFileSync(file, transformSync(readFileSync(file, 'utf8'), options).code);
+    const source = readFileSync(file, 'utf8');
+    // With the whitespace, esbuild would drop `@__PURE__`, without which the bundles of an owner keep what they do not use.
+    const minifyWhitespace = !source.includes('@__PURE__');
+    const { code } = transformSync(source, {
+      legalComments: 'none',
+      target: 'esnext',
+      minifyWhitespace,
+      lineLimit: 120,
+    });
+    writeFileSync(file, code);
   }
 }
 
