@@ -63,7 +63,8 @@ function addUsageToErrors(command: Command, path: string): void {
 export async function runCli(args: string[]): Promise<void> {
   exitOnClosedPipe();
   try {
-    await createProgram().parseAsync(idsAfterSeparator(args), { from: 'user' });
+    const program = createProgram();
+    await program.parseAsync(idsAfterSeparator(program, args), { from: 'user' });
   } catch (error) {
     process.exitCode = reportError(error, args[0]);
     // A failed start of the emulator can leave timers that would keep the process alive.

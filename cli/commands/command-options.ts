@@ -94,21 +94,42 @@ export function contextArgument(text: string, before: Record<string, string> = {
   return { ...before, [name]: value };
 }
 
-/** One in 64 ids begins with a dash: random ids have 22 characters; keys of users, and of grants in direct mode, 43. */
-const dashedId = /^-(?:[\w-]{21}|[\w-]{42})$/;
+/** A random id has 22 characters; keys of users, and of grants in direct mode, have 43. */
+const wholeId = /^-(?:[\w-]{21}|[\w-]{42})$/;
+/** A shorter one may be the prefix of a key. With two dashes it is a mistyped option. */
+const keyPrefix = /^-\w[\w-]*$/;
 
-/** Options without a value, of the commands that take an id as argument. */
-const flags = new Set(['--local', '--json', '--all', '--yes']);
+/**
+ * Moves ids that begin with a dash, as one in 64 does, behind `--`, where they are not read as options. Options of the
+ * command and their values stay.
+ *
+ * @param args as the user wrote them, with the names of the commands
+ */
+export function idsAfterSeparator(program: Command, args: string[]): string[] {
+  const command = commandOf(program, args);
+  const [argument] = command.registeredArguments;
+  // An argument with a parser is a URL.
+  if (args.includes('--') || argument === undefined || argument.parseArg !== undefined) return args;
+  const kept: string[] = [];
+  const ids: string[] = [];
+  for (let index = 0; index < args.length; index++) {
+    const arg = args[index]!;
+    const option = command.options.find(({ long, short }) => [long, short].includes(arg));
+    if (option?.required) kept.push(arg, ...args.slice(++index, index + 1));
+    else (option === undefined && (wholeId.test(arg) || keyPrefix.test(arg)) ? ids : kept).push(arg);
+  }
+  return ids.length === 0 ? args : [...kept, '--', ...ids];
+}
 
-/** Moves ids that begin with a dash behind `--`, where they are not read as options. Values of options stay. */
-export function idsAfterSeparator(args: string[]): string[] {
-  if (args.includes('--')) return args;
-  const isArgument = (arg: string, index: number) => {
-    const previous = args[index - 1] ?? '';
-    return dashedId.test(arg) && (!previous.startsWith('--') || previous.includes('=') || flags.has(previous));
-  };
-  const moved = args.filter(isArgument);
-  return moved.length === 0 ? args : [...args.filter((arg, index) => !isArgument(arg, index)), '--', ...moved];
+/** The command that the first arguments name. */
+function commandOf(program: Command, args: string[]): Command {
+  let command = program;
+  for (const name of args) {
+    const next = command.commands.find((each) => each.name() === name);
+    if (next === undefined) break;
+    command = next;
+  }
+  return command;
 }
 
 /** An absolute URL of http or https. */

@@ -1,4 +1,7 @@
+import type { Command } from 'commander';
+import fc from 'fast-check';
 import { contextArgument, idsAfterSeparator, parseLimit, parseTime } from '../../cli/commands/command-options.ts';
+import { createProgram } from '../../cli/program.ts';
 import { timeRange } from '../../cli/target/call-selection.ts';
 
 describe('parseTime', () => {
@@ -50,12 +53,78 @@ test.each(['clientDocuments', '=off', ''])('contextArgument rejects %j with an e
   expect(() => contextArgument(text)).toThrow('such as clientDocuments=off');
 });
 
-test('idsAfterSeparator moves ids that begin with a dash behind the separator, except values of options', () => {
-  const id = `-${'a'.repeat(21)}`;
-  const key = `--${'a'.repeat(41)}`;
-  expect(idsAfterSeparator(['sessions', 'show', id, '--local'])).toEqual(['sessions', 'show', '--local', '--', id]);
-  expect(idsAfterSeparator(['users', 'erase', key])).toEqual(['users', 'erase', '--', key]);
-  expect(idsAfterSeparator(['calls', 'list', '--session', id])).toEqual(['calls', 'list', '--session', id]);
-  expect(idsAfterSeparator(['users', 'erase', '--yes', key])).toEqual(['users', 'erase', '--yes', '--', key]);
-  expect(idsAfterSeparator(['calls', 'list', '--local'])).toEqual(['calls', 'list', '--local']);
+describe('an id or a key that begins with a dash', () => {
+  const leaves = (command: Command, path: string[] = []): [path: string[], leaf: Command][] =>
+    command.commands.flatMap((each): [string[], Command][] => {
+      const names = [...path, each.name()];
+      return each.commands.length > 0 ? leaves(each, names) : [[names, each]];
+    });
+  const commands = leaves(createProgram());
+
+  /** The argument and the options that the action of a command receives. */
+  function received(args: string[]): { argument: unknown; options: Record<string, unknown> } {
+    const program = createProgram();
+    let call: { argument: unknown; options: Record<string, unknown> } | undefined;
+    for (const [, leaf] of leaves(program)) {
+      leaf.configureOutput({ writeErr: () => undefined });
+      leaf.action(() => {
+        call = { argument: leaf.args[0], options: leaf.opts() };
+      });
+    }
+    program.parse(idsAfterSeparator(program, args), { from: 'user' });
+    return call!;
+  }
+
+  const characters = fc.string({ unit: fc.constantFrom(...'ABYZabyz0189_-'), minLength: 41, maxLength: 41 });
+  /** Whole ids and keys, and prefixes of keys, as lists show them. */
+  const dashed = characters.chain((text) =>
+    fc.oneof(
+      fc.constantFrom(`-${text.slice(0, 21)}`, `-a${text}`, `--${text}`),
+      fc.integer({ min: 4, max: 41 }).map((length) => `-L${text.slice(0, length)}`),
+    ),
+  );
+
+  const withId = commands.filter(
+    ([
+      ,
+      {
+        registeredArguments: [argument],
+      },
+    ]) => argument && !argument.parseArg,
+  );
+  test.each(withId.map(([path]) => path.join(' ')))('is the argument of %s, with or without a separator', (line) => {
+    const path = line.split(' ');
+    const flags = ['--local', '--json'];
+    fc.assert(
+      fc.property(dashed, fc.nat(2), (id, place) => {
+        const rest = flags.toSpliced(place, 0, id);
+        for (const args of [rest, [...flags, '--', id]]) {
+          const { argument, options } = received([...path, ...args]);
+          expect([argument, options]).toEqual([id, expect.objectContaining({ local: true, json: true })]);
+        }
+      }),
+      { numRuns: 30 },
+    );
+  });
+
+  const idOptions = ['--user', '--session', '--client', '--client-id'];
+  const withOption = commands.flatMap(([path, { options }]) =>
+    options.flatMap((option) => (idOptions.includes(option.long!) ? [[path.join(' '), option] as const] : [])),
+  );
+  test.each(withOption)('is the value of an option of %s: %j', (line, option) => {
+    const needed = { 'calls export': ['--format', 'csv'], verify: ['https://a.example/mcp'] }[line] ?? [];
+    fc.assert(
+      fc.property(dashed, (id) => {
+        for (const given of [[option.long!, id], [`${option.long}=${id}`]]) {
+          const { options } = received([...line.split(' '), ...needed, ...given]);
+          expect(options[option.attributeName()]).toBe(id);
+        }
+      }),
+      { numRuns: 10 },
+    );
+  });
+
+  test('is distinct from a mistyped option', () => {
+    expect(() => received(['users', 'erase', '--yess'])).toThrow("unknown option '--yess'");
+  });
 });

@@ -69,6 +69,23 @@ test('erases all data of a user and no data of another user', async () => {
   expect((await again.get<ResultPage<SessionRow>>('sessions')).items).toEqual([]);
 });
 
+test('a task under way during an erasure leaves nothing of the user when it ends', async () => {
+  const client = await OAuthClient.register(target.origin);
+  const { access_token } = await client.tokensFor('grace');
+  const grace = await DashboardClient.signIn(target.origin, 'grace');
+  const begun = await postMcp(target.origin, access_token, initialize);
+  const session = { 'mcp-session-id': begun.headers.get('mcp-session-id')! };
+  const call = postMcp(target.origin, access_token, callTool('long_task', { milliseconds: 4_000 }), session);
+  const grants = (await target.items('G#')).filter(({ user }) => user === grace.me.user).map(({ id }) => String(id));
+  const tasks = async () => (await target.items('E#')).filter(({ type }) => type === 'run');
+  while ((await tasks()).length === 0);
+  expect(await (await grace.post('erase')).json()).toMatchObject({ done: true });
+  expect(await (await call).text()).not.toContain('done');
+  await target.settled();
+  await target.runSchedules();
+  expect((await target.items()).filter((item) => about(item, [grace.me.user, ...grants]))).toEqual([]);
+});
+
 test('a call that ended during an erasure is erased by the next one', async () => {
   const grace = await DashboardClient.signIn(target.origin, 'grace');
   const now = Date.now();
