@@ -46,6 +46,7 @@ const settings: Record<keyof HoldfastSettings, true> = {
   redirectSchemes: true,
   refreshWindow: true,
   reservedConcurrentExecutions: true,
+  runbookUrl: true,
   scopes: true,
   secrets: true,
   securityGroups: true,

@@ -9,28 +9,38 @@ import {
 import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions';
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import type { Construct } from 'constructs';
-import { type AlarmDefault, type AlarmName, type AlarmRules, alarmDefaults } from '../settings/alarm-settings.ts';
+import {
+  type AlarmDefault,
+  type AlarmName,
+  type AlarmRules,
+  alarmDefaults,
+  runbookSection,
+} from '../settings/alarm-settings.ts';
 import { eventMetric, METRIC_PERIOD, type MonitoredResources, tableMetric } from './stack-metrics.ts';
 
 /** The alarms that exist, by name. */
 export type Alarms = Readonly<Partial<Record<AlarmName, Alarm>>>;
 
-/**
- * Creates the alarms that are enabled and whose metric the stack has.
- * @param topic receives the alarms; `undefined` for no notifications
- */
+type AlarmTargets = {
+  /** Receives the alarms; `undefined` for no notifications. */
+  topic: ITopic | undefined;
+  /** As the setting of the name. */
+  runbookUrl: string | undefined;
+};
+
+/** Creates the alarms that are enabled and whose metric the stack has. */
 export function createAlarms(
   scope: Construct,
   resources: MonitoredResources,
   rules: AlarmRules,
-  topic: ITopic | undefined,
+  targets: AlarmTargets,
 ): Alarms {
   const alarms: Partial<Record<AlarmName, Alarm>> = {};
   for (const [name, metric] of Object.entries(alarmMetrics(resources)) as [AlarmName, IMetric | undefined][]) {
     const defaults: AlarmDefault = alarmDefaults[name];
     const rule = rules[name] ?? (defaults.optIn ? false : {});
     if (metric === undefined || rule === false) continue;
-    alarms[name] = createAlarm(scope, name, metric, { ...defaults, ...rule }, topic);
+    alarms[name] = createAlarm(scope, name, metric, { ...defaults, ...rule }, targets);
   }
   return alarms;
 }
@@ -40,10 +50,10 @@ function createAlarm(
   name: AlarmName,
   metric: IMetric,
   { description, threshold, evaluationPeriods }: AlarmDefault,
-  topic: ITopic | undefined,
+  { topic, runbookUrl }: AlarmTargets,
 ): Alarm {
   const alarm = new Alarm(scope, name.charAt(0).toUpperCase() + name.slice(1), {
-    alarmDescription: `${description} See "Alarms" in docs/operate.md.`,
+    alarmDescription: `${description} What to do: ${runbookSection(name, runbookUrl)}`,
     metric,
     threshold,
     evaluationPeriods,

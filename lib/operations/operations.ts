@@ -19,12 +19,12 @@ export class Operations extends Construct {
 
   constructor(scope: Construct, id: string, props: OperationsProps) {
     super(scope, id);
-    const { alarms: rules = {}, alarmEmail: email, alarmTopic: existing } = props;
+    const { alarms: rules = {}, alarmEmail: email, alarmTopic: existing, runbookUrl } = props;
     this.alarmTopic =
       email === undefined && existing === undefined
         ? undefined
         : new AlarmTopic(this, 'Topic', { email, existing }).topic;
-    this.alarms = createAlarms(this, props, rules, this.alarmTopic);
+    this.alarms = createAlarms(this, props, rules, { topic: this.alarmTopic, runbookUrl });
     const dashboard = new Dashboard(this, 'Dashboard', { defaultInterval: Duration.days(1) });
     for (const row of dashboardRows(this, props, Object.values(this.alarms))) dashboard.addWidgets(...row);
     this.dashboardName = dashboard.dashboardName;

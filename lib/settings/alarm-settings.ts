@@ -109,24 +109,40 @@ export interface AlarmSettings {
    * @default - no topic
    */
   readonly alarmTopic?: ITopic | string;
+  /**
+   * The address of `docs/operate.md` for the people who receive the alarms, such as in your repository or wiki. The
+   * description of each alarm ends with it and the anchor of the alarm's section.
+   * @default - `docs/operate.md`, as it is in the sources
+   */
+  readonly runbookUrl?: string;
 }
+
+/** The page in the sources of Holdfast. */
+const RUNBOOK = 'docs/operate.md';
+
+/** The address of the section about an alarm. Its heading is the name, whose anchor Markdown renderers write in lower case. */
+export const runbookSection = (name: AlarmName, runbookUrl = RUNBOOK): string => `${runbookUrl}#${name.toLowerCase()}`;
 
 /** CloudWatch evaluates at most one day. */
 const MAX_EVALUATION_PERIODS = 288;
 
 const emailSyntax = /^[^\s@]+@[^\s@]+\.[^\s@]+$/;
+const runbookSyntax = /^https?:\/\/[^\s#]+$/;
 const topicArnSyntax = /^arn:aws[a-z-]*:sns:[a-z0-9-]+:\d{12}:\S+$/;
 
 /** Yields an error message for each invalid setting. */
 export function* validateAlarms(settings: AlarmSettings): Generator<string> {
-  const { operations, alarms, alarmEmail, alarmTopic } = settings;
+  const { operations, alarms, alarmEmail, alarmTopic, runbookUrl } = settings;
   yield* validateAlarmRules(alarms ?? {});
-  const given = Object.entries({ alarms, alarmEmail, alarmTopic }).filter(([, value]) => value);
+  const given = Object.entries({ alarms, alarmEmail, alarmTopic, runbookUrl }).filter(([, value]) => value);
   if (!operations && given.length > 0) {
     yield `${given.map(([name]) => name).join(' and ')} without operations: set operations to true to create the alarms`;
   }
   if (alarmEmail !== undefined && !hasSyntax(emailSyntax, alarmEmail)) {
     yield `alarmEmail is ${quoted(alarmEmail)}: write one e-mail address`;
+  }
+  if (runbookUrl !== undefined && !hasSyntax(runbookSyntax, runbookUrl)) {
+    yield `runbookUrl is ${quoted(runbookUrl)}: write an http or https URL without an anchor`;
   }
   if (typeof alarmTopic === 'string' && !hasSyntax(topicArnSyntax, alarmTopic)) {
     yield `alarmTopic is ${quoted(alarmTopic)}: write the ARN of an SNS topic`;

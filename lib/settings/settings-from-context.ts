@@ -20,6 +20,7 @@ type ContextSettings = Pick<
   | 'lambdaSystemLogs'
   | 'alarmEmail'
   | 'alarmTopic'
+  | 'runbookUrl'
   | 'dashboard'
   | 'adminsGroup'
   | 'showNames'
@@ -57,6 +58,7 @@ export function settingsFromContext(node: Node): ContextSettings {
     lambdaSystemLogs: flag('lambdaSystemLogs'),
     alarmEmail: text('alarmEmail'),
     alarmTopic: text('alarmTopicArn'),
+    runbookUrl: text('runbookUrl'),
     dashboard: flag('dashboard'),
     adminsGroup: text('adminsGroup'),
     showNames: text('showNames') as HoldfastSettings['showNames'],

@@ -260,6 +260,25 @@ describe('alarms', () => {
     expect(alarm(prod({ alarms: { tableThrottles: {} } }), 'TableThrottles')).toBeDefined();
   });
 
+  test('end their description with the address of their section of the runbook', () => {
+    const headings = Array.from(
+      readFileSync(join(root, 'docs/operate.md'), 'utf8').matchAll(/^#+ (.+)$/gm),
+      ([, heading]) => heading!.toLowerCase().replaceAll(' ', '-'),
+    );
+    const sections = (template: SynthesizedTemplate) =>
+      alarmsOf(template).map(([, { Properties }]) =>
+        /What to do: (\S+)#(\w+)$/.exec(Properties.AlarmDescription)!.slice(1),
+      );
+    const all = prod({ alarms: { latency: {}, tableThrottles: {} } });
+    expect(sections(all)).toHaveLength(Object.keys(alarmDefaults).length);
+    for (const [page, anchor] of sections(all)) {
+      expect(page).toBe('docs/operate.md');
+      expect(headings).toContain(anchor);
+    }
+    const runbookUrl = 'https://wiki.example.com/operate';
+    expect(new Set(sections(prod({ runbookUrl })).map(([page]) => page))).toEqual(new Set([runbookUrl]));
+  });
+
   test('do not go off without data', () => {
     for (const [, { Properties }] of alarmsOf(prod())) expect(Properties.TreatMissingData).toBe('notBreaching');
   });
@@ -312,6 +331,7 @@ describe('alarms', () => {
     ['alarms has "pager"', { alarms: { pager: false } as AlarmRules }],
     ['alarmEmail is', { alarmEmail: 'ops' }],
     ['alarmTopic is', { alarmTopic: 'pager' }],
+    ['runbookUrl is', { runbookUrl: 'wiki.example.com/operate#top' }],
     ['both', { alarmEmail: 'ops@example.com', alarmTopic: 'arn:aws:sns:eu-west-1:111122223333:pager' }],
     ['without operations', { operations: false, alarmEmail: 'ops@example.com' }],
   ])('are rejected when they cannot work: %s', (message, props) => {

@@ -185,6 +185,7 @@ function facadeSettings(stack: Stack): HoldfastSettings {
     logRetention: 400,
     encryptionKey: 'arn:aws:kms:eu-west-1:111122223333:key/unique-key',
     alarmEmail: 'unique@example.com',
+    runbookUrl: 'https://unique-runbook.example',
     operations: true,
     alarms: { latency: { threshold: 54321, evaluationPeriods: 217 } },
   };
@@ -204,6 +205,17 @@ const direct: HoldfastSettings = {
   operations: true,
   alarmTopic: 'arn:aws:sns:eu-west-1:111122223333:unique-topic',
 };
+
+const directAlarms = [
+  'AuditFailures',
+  'AuthorizerFailures',
+  'ServerErrors',
+  'SessionFailures',
+  'Throttling',
+  'WorkerErrors',
+];
+
+const facadeAlarms = ['CodeReuse', 'Latency', 'RefreshReuse', 'SignInMisconfigured', 'SignInOutages'];
 
 const facadePlaces = {
   'domain.domainName': {
@@ -313,17 +325,11 @@ const facadePlaces = {
     ],
   },
   alarmEmail: { 'unique@example.com': ['OperationsTopicuniqueexamplecom.Endpoint'] },
+  runbookUrl: {
+    'unique-runbook.example': [...directAlarms, ...facadeAlarms].map((name) => `Operations${name}.AlarmDescription`),
+  },
   alarms: { 54321: ['OperationsLatency.Threshold'], 217: ['OperationsLatency.EvaluationPeriods'] },
 } satisfies Partial<Record<Setting, Places>>;
-
-const directAlarms = [
-  'AuditFailures',
-  'AuthorizerFailures',
-  'ServerErrors',
-  'SessionFailures',
-  'Throttling',
-  'WorkerErrors',
-];
 
 const directPlaces = {
   'identityProvider.mode': {
@@ -447,6 +453,7 @@ const contextNames: Record<string, [setting: string, given: string, value: unkno
   operations: ['operations', 'false', false],
   lambdaSystemLogs: ['lambdaSystemLogs', 'true', true],
   alarmEmail: ['alarmEmail', 'unique@example.com', 'unique@example.com'],
+  runbookUrl: ['runbookUrl', 'https://unique-runbook.example', 'https://unique-runbook.example'],
   alarmTopicArn: ['alarmTopic', 'unique-topic', 'unique-topic'],
   dashboard: ['dashboard', 'false', false],
   adminsGroup: ['adminsGroup', 'unique-admins', 'unique-admins'],

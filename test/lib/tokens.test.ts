@@ -40,6 +40,7 @@ function withParameters(stack: Stack) {
   const settings = {
     adminsGroup: text(),
     alarmEmail: text(),
+    runbookUrl: text(),
     encryptionKey: text(),
     redirectSchemes: [text()],
     allowedOrigins: [text()],
