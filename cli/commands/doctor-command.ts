@@ -22,20 +22,33 @@ export function addDoctor(program: Command): void {
     .option('--sign-in', 'also sign in with a browser, call the server in both eras, and revoke the token')
     .option('--client-id <id>', 'for --sign-in: a pre-registered client instead of a newly registered one')
     .option(
+      '--progress-tool <name>',
+      'for --sign-in: a tool without required arguments that reports progress for a second (default: verify_wait)',
+    )
+    .option(
       '--api-host <host>',
       'also check that <api id>.execute-api.<region>.amazonaws.com rejects callers',
       parseHost,
     )
     .option('--timeout <seconds>', 'for each request', parseTimeout, 10)
+    .addOption(
+      new Option('--watch', 'repeat the checks until Ctrl+C, and print those whose verdict changes').conflicts([
+        'register',
+        'signIn',
+      ]),
+    )
+    .option('--interval <seconds>', 'for --watch: pause between two rounds, 10 or more', parseInterval, 60)
     .option('--json', 'one JSON object on standard output, everything else on standard error')
     .addHelpText(
       'after',
       `
-Exit codes: 0 no check failed (warnings are possible), 1 a check failed, 2 the checks could not run.
+Exit codes: 0 no check failed (warnings are possible), 1 a check failed, 2 the checks could not run. With --watch, that of
+the last round.
 
 Examples:
   $ npx holdfast doctor --stack Holdfast-prod
   $ npx holdfast doctor https://mcp.example.com/mcp --register --sign-in
+  $ npx holdfast doctor --stack Holdfast-prod --watch --json >> status.jsonl
   $ npx holdfast doctor http://127.0.0.1:8787/mcp --json | jq '.findings[] | select(.verdict == "fail")'`,
     )
     .action(async (given: string | undefined, options: DoctorOptions & DeploymentSelection, command: Command) => {
@@ -50,6 +63,15 @@ Examples:
 
 const locate = async (selection: DeploymentSelection) =>
   (await import('../target/deployment-location.ts')).locateDeployment(selection);
+
+const SHORTEST_INTERVAL_SECONDS = 10;
+const LONGEST_INTERVAL_SECONDS = 86_400;
+
+function parseInterval(text: string): number {
+  const seconds = Number(text);
+  if (seconds >= SHORTEST_INTERVAL_SECONDS && seconds <= LONGEST_INTERVAL_SECONDS) return seconds;
+  throw new InvalidArgumentError(`Pass seconds from ${SHORTEST_INTERVAL_SECONDS} to ${LONGEST_INTERVAL_SECONDS}.`);
+}
 
 function parseHost(text: string): string {
   if (URL.parse(`https://${text}`)?.host === text) return text;

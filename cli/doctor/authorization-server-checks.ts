@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto';
 import { hasPrivateMembers } from '../../lambda/shared/jwk-members.ts';
 import { isLoopbackHost } from '../../lambda/shared/loopback.ts';
 import { type Facts, serverMetadataIn } from './deployment-facts.ts';
@@ -105,7 +106,9 @@ function* checkClientAdmission(document: Metadata, isOwn: boolean): Generator<Fi
       });
 }
 
-function checkKeys({ keys: result }: Facts): Finding {
+function checkKeys(facts: Facts): Finding {
+  const { keys: result } = facts;
+  const isOwn = isOwnServer(facts);
   const mend = 'The authorizer fetches it too: check the log of the OAuth function, or the provider.';
   if (result === undefined) {
     return fail('keys', 'jwks_uri is missing', { why: 'No access token can be verified.', mend });
@@ -124,7 +127,27 @@ function checkKeys({ keys: result }: Facts): Finding {
       mend: 'Rotate the key now (docs/operate.md, signingKeys), and revoke every grant.',
     });
   }
+  const expired = keys.filter((key) => keyEnd(Object(key)) <= result.receivedAt);
+  if (expired.length > 0) {
+    return fail('keys', `${result.url} has ${expired.length} expired of ${keys.length} keys`, {
+      why: 'Programs that observe the end of a key reject its tokens.',
+      mend: isOwn ? 'Rotate the key now (docs/operate.md, signingKeys).' : 'Rotate the keys at the provider.',
+    });
+  }
   return ok('keys', `${keys.length} at ${result.url}`);
+}
+
+/** When a key expires, in epoch milliseconds: `exp` (OpenID Federation 1.0), or the end of its certificate (RFC 7517 §4.7). */
+function keyEnd({ exp, x5c }: { exp?: unknown; x5c?: unknown }): number {
+  if (typeof exp === 'number') return exp * 1000;
+  const [certificate] = Array.isArray(x5c) ? x5c : [];
+  if (typeof certificate !== 'string') return Number.POSITIVE_INFINITY;
+  try {
+    return Date.parse(new X509Certificate(Buffer.from(certificate, 'base64')).validTo);
+  } catch {
+    // Not a certificate: verifiers use the members of the key alone.
+    return Number.POSITIVE_INFINITY;
+  }
 }
 
 const REPORT_TO_VENDOR = 'Report it to the vendor of the authorization server.';

@@ -9,6 +9,20 @@ export function* checkChallenges(facts: Facts): Generator<Finding> {
   }
 }
 
+/** Whether a cache between client and server may store responses of `/mcp`, which belong to one user (RFC 9111 §3). */
+export function checkCaching(check: string, results: ProbeResult[]): Finding {
+  const headers = results.filter(isResponse).map((response) => response.headers['cache-control'] ?? '');
+  const cached = headers.find(
+    (each) => /\bpublic\b|(?:max-age|s-maxage)=[1-9]/.test(each) && !/no-store|private/.test(each),
+  );
+  return cached === undefined
+    ? ok(check, 'no response is stored by caches')
+    : fail(check, `cache-control is ${quoted(cached)}`, {
+        why: 'A cache can hand the response of one user to another, or the 401 to all.',
+        mend: 'The stack sends no such header: remove the caching rule for /mcp in the proxy in front of the API.',
+      });
+}
+
 function checkChallenge(check: string, result: ProbeResult, metadataUrl: string): Finding {
   if (!isResponse(result)) {
     return fail(check, result.problem, {

@@ -1,10 +1,10 @@
 import { checkAuthorizationServer } from './authorization-server-checks.ts';
 import { checkAuthorizePage } from './authorize-page-checks.ts';
-import { checkChallenges } from './challenge-checks.ts';
+import { checkCaching, checkChallenges } from './challenge-checks.ts';
 import { checkCors } from './cors-checks.ts';
 import type { Facts } from './deployment-facts.ts';
 import { checkIssuer, checkResourceMetadata } from './discovery-checks.ts';
-import { checkApiHost, checkPlainHttp, checkReachability, checkUrl } from './endpoint-checks.ts';
+import { checkApiHost, checkCertificate, checkPlainHttp, checkReachability, checkUrl } from './endpoint-checks.ts';
 import type { Finding } from './finding.ts';
 import { isResponse } from './http-probe.ts';
 import { checkProvider } from './provider-checks.ts';
@@ -19,9 +19,11 @@ export function checkDeployment(facts: Facts): Finding[] {
   if (!isResponse(facts.challenges.POST)) return findings;
   return [
     ...findings,
+    ...checkCertificate(facts),
     ...checkPlainHttp(facts),
     ...checkApiHost(facts),
     ...checkChallenges(facts),
+    checkCaching('cache/mcp', Object.values(facts.challenges)),
     ...checkResourceMetadata(facts),
     ...checkIssuer(facts),
     ...checkAuthorizationServer(facts),

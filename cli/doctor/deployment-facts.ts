@@ -1,4 +1,11 @@
-import { isResponse, jsonObjectIn, type Probe, type ProbeResponse, type ProbeResult } from './http-probe.ts';
+import {
+  certificateEnd,
+  isResponse,
+  jsonObjectIn,
+  type Probe,
+  type ProbeResponse,
+  type ProbeResult,
+} from './http-probe.ts';
 import { gatherProviderFacts, type ProviderFacts } from './provider-checks.ts';
 
 /** The responses of a deployment to a client without a token: the input of the checks. */
@@ -29,6 +36,8 @@ export type Facts = {
   plainHttp?: ProbeResult;
   /** API Gateway's own host, if it is known. */
   apiHost?: ProbeResult;
+  /** When the certificate expires, in epoch milliseconds; absent for http, and for a certificate that is not valid. */
+  certificateEndsAt?: number | undefined;
 };
 
 export const challengedMethods = ['POST', 'GET', 'HEAD', 'DELETE'] as const;
@@ -80,17 +89,19 @@ export type FactOptions = {
   register?: boolean | undefined;
   /** API Gateway's own host, for a deployment whose responses do not contain it. */
   apiHost?: string | undefined;
+  /** Also redeems a made-up code at the identity provider, which checks the client secret. @default true */
+  redeemsCode?: boolean;
 };
 
 /** Sends every request that a client sends before it has a token. */
 export async function gatherFacts(
   url: string,
   probe: Probe,
-  { register = false, apiHost }: FactOptions = {},
+  { register = false, apiHost, redeemsCode = true }: FactOptions = {},
 ): Promise<Facts> {
   const { origin, pathname, protocol, hostname, port } = new URL(url);
   const wellKnown = `${origin}/.well-known/oauth-protected-resource`;
-  const [responses, path, root, mcp, plainHttp] = await Promise.all([
+  const [responses, path, root, mcp, plainHttp, certificateEndsAt] = await Promise.all([
     Promise.all(
       challengedMethods.map((method) =>
         probe(url, { method, headers: jsonRpcHeaders, ...(method === 'POST' && { body: initialize }) }),
@@ -100,6 +111,7 @@ export async function gatherFacts(
     probe(wellKnown),
     preflight(probe, url, mcpHeaders),
     protocol === 'https:' && port === '' ? probe(`http://${hostname}${pathname}`) : undefined,
+    protocol === 'https:' ? certificateEnd(url) : undefined,
   ]);
   const challenges = Object.fromEntries(
     challengedMethods.map((method, index) => [method, responses[index]]),
@@ -115,6 +127,7 @@ export async function gatherFacts(
     servers: [],
     preflights: { mcp },
     plainHttp,
+    certificateEndsAt,
   };
 
   const servers = [path, facts.namedMetadata, root]
@@ -123,7 +136,7 @@ export async function gatherFacts(
   const issuer: unknown = servers?.[0];
   if (typeof issuer === 'string') {
     facts.issuer = issuer;
-    if (isFetchable(issuer, protocol)) await gatherAuthorizationServer(facts, issuer, probe, register);
+    if (isFetchable(issuer, protocol)) await gatherAuthorizationServer(facts, issuer, probe, { register, redeemsCode });
   }
   const host = apiHost ?? apiHostIn(facts);
   if (host !== undefined && host !== hostname) {
@@ -136,7 +149,12 @@ export async function gatherFacts(
   return facts;
 }
 
-async function gatherAuthorizationServer(facts: Facts, issuer: string, probe: Probe, register: boolean): Promise<void> {
+async function gatherAuthorizationServer(
+  facts: Facts,
+  issuer: string,
+  probe: Probe,
+  { register, redeemsCode }: Required<Pick<FactOptions, 'redeemsCode'>> & { register: boolean },
+): Promise<void> {
   facts.servers = await Promise.all(metadataLocations(issuer).map((location) => probe(location)));
   const server = serverMetadataIn(facts);
   const endpoint = (name: string) => {
@@ -154,7 +172,7 @@ async function gatherAuthorizationServer(facts: Facts, issuer: string, probe: Pr
     authorize ? probe(authorizationUrl(authorize, 'holdfast-doctor-is-not-registered', facts.url)) : undefined,
   ]);
   const { origin } = new URL(facts.url);
-  if (URL.parse(issuer)?.origin === origin) facts.provider = await gatherProviderFacts(origin, probe);
+  if (URL.parse(issuer)?.origin === origin) facts.provider = await gatherProviderFacts(origin, probe, redeemsCode);
   if (!register || registration === undefined) return;
   facts.registration = await probe(registration, {
     method: 'POST',

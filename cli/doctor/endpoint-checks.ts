@@ -33,6 +33,13 @@ export function* checkUrl({ url }: Facts): Generator<Finding> {
 /** Remedies by the error code of Node.js. */
 const connectionRemedies: [code: RegExp, Remedy][] = [
   [
+    /CERT_HAS_EXPIRED/,
+    {
+      why: 'No client connects: the certificate has expired.',
+      mend: 'Renew it. In Certificate Manager the validation record of the name must exist; a proxy in front renews its own.',
+    },
+  ],
+  [
     /ENOTFOUND|EAI_AGAIN/,
     {
       why: 'The host name does not resolve.',
@@ -77,6 +84,22 @@ export function* checkReachability({ challenges: { POST } }: Facts): Generator<F
     unknownConnectionError,
   ];
   yield fail('reachable', POST.problem, remedy);
+}
+
+const DAY_MILLISECONDS = 86_400_000;
+/** Certificate Manager renews a certificate 60 days before its end, and Let's Encrypt's clients 30 days. */
+const LEAST_DAYS = 14;
+
+/** The end of a certificate that is still valid. */
+export function* checkCertificate({ certificateEndsAt, challenges: { POST } }: Facts): Generator<Finding> {
+  if (certificateEndsAt === undefined || !isResponse(POST)) return;
+  const days = Math.floor((certificateEndsAt - POST.receivedAt) / DAY_MILLISECONDS);
+  yield days >= LEAST_DAYS
+    ? ok('certificate', `valid for ${days} days`)
+    : warn('certificate', `expires in ${days} days`, {
+        why: 'From then on no client connects.',
+        mend: 'Its renewal has failed. In Certificate Manager check the validation record, in a proxy its own renewal.',
+      });
 }
 
 export function* checkPlainHttp({ plainHttp }: Facts): Generator<Finding> {

@@ -1,3 +1,5 @@
+import { isIP } from 'node:net';
+
 /** A response as received: redirects are not followed, and at most `LONGEST_BODY` characters of the body are read. */
 export type ProbeResponse = {
   method: string;
@@ -8,6 +10,8 @@ export type ProbeResponse = {
   body: string;
   /** Whether the body is cut off, by its length or by the timeout. */
   isPartial: boolean;
+  /** When the first and the last part of the body arrived, in milliseconds from the request; absent without a body. */
+  bodyMilliseconds?: { first: number; last: number };
   /** Until the first byte, in milliseconds. */
   milliseconds: number;
   /** When the first byte arrived by this computer's clock, in epoch milliseconds. */
@@ -49,7 +53,7 @@ export function createProbe(timeoutMilliseconds: number, cancel?: AbortSignal): 
         url,
         status: response.status,
         headers: Object.fromEntries(response.headers),
-        ...(await readBody(response)),
+        ...(await readBody(response, startedAt)),
         milliseconds,
         receivedAt,
       };
@@ -60,18 +64,43 @@ export function createProbe(timeoutMilliseconds: number, cancel?: AbortSignal): 
 }
 
 /** A stream that stays open is read until the timeout; its body is what arrived until then. */
-async function readBody(response: Response): Promise<Pick<ProbeResponse, 'body' | 'isPartial'>> {
+async function readBody(
+  response: Response,
+  startedAt: number,
+): Promise<Pick<ProbeResponse, 'body' | 'isPartial' | 'bodyMilliseconds'>> {
   const decoder = new TextDecoder();
   let body = '';
+  let bodyMilliseconds: ProbeResponse['bodyMilliseconds'];
   try {
     for await (const chunk of response.body ?? []) {
       body += decoder.decode(chunk, { stream: true });
+      const last = performance.now() - startedAt;
+      bodyMilliseconds = { first: bodyMilliseconds?.first ?? last, last };
       if (body.length > LONGEST_BODY) return { body: body.slice(0, LONGEST_BODY), isPartial: true };
     }
   } catch {
     return { body, isPartial: true };
   }
-  return { body, isPartial: false };
+  return { body, isPartial: false, ...(bodyMilliseconds && { bodyMilliseconds }) };
+}
+
+const HANDSHAKE_MILLISECONDS = 5_000;
+
+/** When the certificate of a server expires, in epoch milliseconds; undefined when the connection or the certificate fails. */
+export async function certificateEnd(url: string): Promise<number | undefined> {
+  const { connect } = await import('node:tls');
+  const { hostname, port } = new URL(url);
+  const host = hostname.replace(/^\[|\]$/g, '');
+  return new Promise((resolve) => {
+    const socket = connect({ host, port: Number(port || 443), ...(!isIP(host) && { servername: host }) });
+    const end = (at?: number) => {
+      socket.destroy();
+      resolve(at);
+    };
+    socket.setTimeout(HANDSHAKE_MILLISECONDS, () => end());
+    socket.once('error', () => end());
+    socket.once('secureConnect', () => end(Date.parse(socket.getPeerCertificate().valid_to)));
+  });
 }
 
 /** Why `fetch` failed: the code of the first cause that has one, such as `ENOTFOUND`. */

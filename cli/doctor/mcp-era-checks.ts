@@ -1,7 +1,17 @@
-import { type Finding, fail, ok, summaryOf, warn } from './finding.ts';
+import { checkCaching } from './challenge-checks.ts';
+import { type Finding, fail, ok, type Remedy, summaryOf, warn } from './finding.ts';
 import { isResponse, type Probe, type ProbeResponse, type ProbeResult } from './http-probe.ts';
 
-const CHECK_MCP_LOG = 'Check the log of the MCP function (docs/operate.md).';
+export const CHECK_MCP_LOG = 'Check the log of the MCP function (docs/operate.md).';
+
+/** The remedy when a request with a valid token gets the 401 of a request without one. */
+const TOKEN_NOT_ACCEPTED: Remedy = {
+  why: 'Clients sign in again and again.',
+  mend: 'Let the proxy in front of the API forward Authorization. If it does, look for token_rejected in the log of the authorizer.',
+};
+
+const remedyOf = (response: ProbeResult, other: Remedy): Remedy =>
+  isResponse(response) && response.status === 401 ? TOKEN_NOT_ACCEPTED : other;
 
 const clientInfo = { name: 'holdfast-doctor', version: '1' };
 
@@ -42,10 +52,8 @@ export const terminateSession = (url: string, token: string, probe: Probe, heade
 export async function* checkLegacyEra(url: string, token: string, probe: Probe): AsyncGenerator<Finding> {
   const { response, version, session, headers } = await initializeLegacy(url, token, probe);
   if (version === undefined) {
-    yield fail('2025/initialize', summaryOf(response), {
-      why: 'Most clients send this request first.',
-      mend: CHECK_MCP_LOG,
-    });
+    const remedy = { why: 'Most clients send this request first.', mend: CHECK_MCP_LOG };
+    yield fail('2025/initialize', summaryOf(response), remedyOf(response, remedy));
     return;
   }
   yield session === undefined
@@ -54,7 +62,16 @@ export async function* checkLegacyEra(url: string, token: string, probe: Probe):
         mend: 'Check whether a proxy in front of the API removes Mcp-Session-Id.',
       })
     : ok('2025/initialize', `${version}, with a session`);
-  yield toolsFinding('2025/tools', await postMcp(url, token, probe, { id: 2, method: 'tools/list' }, headers));
+  yield checkCaching('2025/cache', [response]);
+  const tools = await postMcp(url, token, probe, { id: 2, method: 'tools/list' }, headers);
+  if (session !== undefined && isResponse(tools) && tools.status === 400 && /mcp-session-id/i.test(tools.body)) {
+    yield fail('2025/session', 'the server has received no Mcp-Session-Id', {
+      why: 'Every request after initialize fails.',
+      mend: 'Let the proxy in front of the API forward Mcp-Session-Id, in both directions.',
+    });
+    return;
+  }
+  yield toolsFinding('2025/tools', tools);
   if (session === undefined) return;
   const ended = await terminateSession(url, token, probe, headers);
   yield isResponse(ended) && ended.status < 300
@@ -74,6 +91,7 @@ export function postModern(
 ): Promise<ProbeResult> {
   const { id, method, params = {} } = message;
   const _meta = {
+    ...(params._meta as object | undefined),
     'io.modelcontextprotocol/protocolVersion': MODERN_VERSION,
     'io.modelcontextprotocol/clientInfo': clientInfo,
     'io.modelcontextprotocol/clientCapabilities': { extensions },
@@ -97,10 +115,11 @@ export async function* checkModernEra(url: string, token: string, probe: Probe):
   const discovered = await postModern(url, token, probe, { id: 3, method: 'server/discover' });
   const versions = resultIn(discovered)?.supportedVersions;
   if (!Array.isArray(versions)) {
-    yield fail('2026/discover', summaryOf(discovered), {
+    const remedy = {
       why: 'Modern clients send this request first, and fall back to the legacy era or fail.',
       mend: `Check whether a proxy in front of the API removes MCP-Protocol-Version or Mcp-Method. ${CHECK_MCP_LOG}`,
-    });
+    };
+    yield fail('2026/discover', summaryOf(discovered), remedyOf(discovered, remedy));
     return;
   }
   yield ok('2026/discover', versions.join(', '));
@@ -116,10 +135,11 @@ export async function* checkListening(url: string, token: string, probe: Probe):
   } else if (isResponse(result) && result.status === 200 && isEventStream(result)) {
     yield ok('2025/listen', 'a stream');
   } else {
-    yield fail('2025/listen', summaryOf(result), {
+    const remedy = {
       why: 'Clients reconnect again and again, or wait (405 is the response they understand).',
       mend: 'Check the proxy in front of the API.',
-    });
+    };
+    yield fail('2025/listen', summaryOf(result), remedyOf(result, remedy));
   }
 }
 

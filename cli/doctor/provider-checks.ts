@@ -12,8 +12,11 @@ export type ProviderFacts = {
   redemption?: ProbeResult | undefined;
 };
 
-/** @param origin of the deployment */
-export async function gatherProviderFacts(origin: string, probe: Probe): Promise<ProviderFacts> {
+/**
+ * @param origin of the deployment
+ * @param redeemsCode whether a made-up code is redeemed at the provider
+ */
+export async function gatherProviderFacts(origin: string, probe: Probe, redeemsCode = true): Promise<ProviderFacts> {
   const signIn = await probe(`${origin}/dashboard/sign-in`);
   const location = isResponse(signIn) ? URL.parse(signIn.headers.location ?? '') : null;
   if (location === null || (location.protocol !== 'https:' && !isLoopbackHost(location))) return { signIn };
@@ -21,7 +24,7 @@ export async function gatherProviderFacts(origin: string, probe: Probe): Promise
   return {
     signIn,
     authorization,
-    redemption: await redeemMadeUpCode(origin, signIn as ProbeResponse, location, probe),
+    ...(redeemsCode && { redemption: await redeemMadeUpCode(origin, signIn as ProbeResponse, location, probe) }),
   };
 }
 
@@ -69,12 +72,68 @@ export function* checkProvider({ signIn, authorization, redemption }: ProviderFa
     yield fault;
   } else if (signIn.status >= 500) {
     yield fail(CHECK, `a sign-in to the dashboard is answered with ${signIn.status}`, { why: WHY, mend: OUTAGE });
-  } else if (authorization !== undefined) {
+  } else if (signIn.status >= 300 && signIn.status < 400) {
+    yield* checkSignIn(signIn, authorization, redemption);
+  }
+}
+
+/** A sign-in that this server has begun. */
+function* checkSignIn(
+  signIn: ProbeResponse,
+  authorization: ProbeResult | undefined,
+  redemption: ProbeResult | undefined,
+): Generator<Finding> {
+  const redirect = checkProviderRedirect(signIn, authorization);
+  if (redirect !== undefined) {
+    yield redirect;
+    return;
+  }
+  yield* checkCookies(signIn, redemption);
+  if (authorization !== undefined) {
     const finding = checkAuthorization(authorization);
     yield finding;
     if (finding.verdict !== 'fail' && redemption !== undefined) {
       yield checkRedemption(redemption, new URL(authorization.url).host);
     }
+  }
+}
+
+/** The redirect that begins a sign-in: to the provider, which returns the user to this host. A proxy may have changed it. */
+function checkProviderRedirect(signIn: ProbeResponse, authorization: ProbeResult | undefined): Finding | undefined {
+  const { origin } = new URL(signIn.url);
+  const location = URL.parse(signIn.headers.location ?? '');
+  const parameters = location?.searchParams;
+  const isHere = location?.origin === origin && !(isResponse(authorization) && authorization.status < 400);
+  if (!parameters?.has('client_id') || isHere) {
+    return fail('redirect/provider', `the sign-in redirects to ${quoted(signIn.headers.location)}`, {
+      why: WHY,
+      mend: 'This is not the request to the provider: let the proxy in front of the API keep Location (nginx: proxy_redirect off).',
+    });
+  }
+  const callback = parameters.get('redirect_uri');
+  return callback === null || callback === `${origin}/callback`
+    ? undefined
+    : fail('redirect/callback', `the provider returns users to ${quoted(callback)}`, {
+        why: 'The sign-in ends at another host, where the browser sends no cookie.',
+        mend: 'Set domain to the host that users see, and register its CallbackUrl at the provider.',
+      });
+}
+
+const COOKIE_MISSING = oauthError('sign_in_cookie_missing').message;
+
+/** The cookie that binds a sign-in to its browser, in both directions. */
+function* checkCookies(signIn: ProbeResponse, redemption: ProbeResult | undefined): Generator<Finding> {
+  const why = 'Every sign-in ends on an error page.';
+  if (signIn.headers['set-cookie'] === undefined) {
+    yield fail('cookies', 'the sign-in sets no cookie', {
+      why,
+      mend: 'Let the proxy in front of the API pass Set-Cookie of all paths.',
+    });
+  } else if (isResponse(redemption) && redemption.body.includes(COOKIE_MISSING)) {
+    yield fail('cookies', 'the server has received no cookie', {
+      why,
+      mend: 'Let the proxy in front of the API forward Cookie on all paths.',
+    });
   }
 }
 

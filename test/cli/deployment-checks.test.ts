@@ -3,7 +3,7 @@ import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { newCertificate } from '../../bench/harness/certificate.ts';
+import { certificateUntil, newCertificate } from '../../bench/harness/certificate.ts';
 import { projectRoot } from '../../bench/harness/project-copy.ts';
 import { checkDeployment } from '../../cli/doctor/deployment-checks.ts';
 import { type Facts, gatherFacts } from '../../cli/doctor/deployment-facts.ts';
@@ -16,7 +16,12 @@ const deployment = new ScriptedDeployment();
 const { url, facts, reply, document, onMetadata, challenge } = deployment;
 const { path, root, oauth, openid } = paths;
 
-beforeAll(() => deployment.start());
+let expiredCertificate = '';
+beforeAll(async () => {
+  const { cert } = await certificateUntil(new Date(Date.now() - 1000));
+  expiredCertificate = cert.replace(/-----[^-]+-----|\s/g, '');
+  await deployment.start();
+});
 afterAll(() => deployment.stop());
 beforeEach(() => deployment.reset());
 
@@ -231,6 +236,26 @@ const broken: [what: string, breakIt: () => unknown, ...problems: string[]][] = 
     'warn cors/challenge',
   ],
   [
+    'caches may store responses of /mcp',
+    () => Object.assign(reply('GET /mcp').headers, { 'Cache-Control': 'public, max-age=60' }),
+    'fail cache/mcp',
+  ],
+  [
+    'a shared cache may store responses of /mcp',
+    () => Object.assign(reply('POST /mcp').headers, { 'Cache-Control': 's-maxage=60' }),
+    'fail cache/mcp',
+  ],
+  [
+    'a key has expired',
+    () => document('GET /jwks.json', (json) => Object.assign(json, { keys: [{ exp: 1 }] })),
+    'fail keys',
+  ],
+  [
+    'the certificate of a key has expired',
+    () => document('GET /jwks.json', (json) => Object.assign(json, { keys: [{ x5c: [expiredCertificate] }] })),
+    'fail keys',
+  ],
+  [
     'the clock of the server is wrong',
     () => Object.assign(reply(path).headers, { Date: new Date(Date.now() - 7200_000).toUTCString() }),
     'warn clock',
@@ -361,6 +386,13 @@ describe('behind TLS', () => {
     [200, 'fail http'],
   ])('reports that http answers %d', async (status, problem) => {
     expect(await deployed((each) => Object.assign(each, { plainHttp: answered(status) }))).toEqual([problem]);
+  });
+
+  test('reports a certificate that expires within two weeks', async () => {
+    const endsIn = (days: number) => (each: Facts) =>
+      Object.assign(each, { certificateEndsAt: Date.now() + days * 86_400_000 });
+    expect(await deployed(endsIn(15))).toEqual([]);
+    expect(await deployed(endsIn(13))).toEqual(['warn certificate']);
   });
 
   test('reports that the API Gateway host admits callers', async () => {

@@ -99,6 +99,16 @@ describe('holdfast doctor', () => {
     expect(stdout).toMatch(/^ {2}FAIL {2}challenge\/POST .*\n {8}Why: .*\n {8}Do: {2}/m);
   });
 
+  test('prints lines with --watch --json until SIGINT, and exits with the code of the last round', async () => {
+    const url = `${emulator.origin}/elsewhere`;
+    const child = spawn(process.execPath, [...doctor, url, '--watch', '--json'], { stdio: 'pipe' });
+    const exit = new Promise((resolve) => child.once('exit', resolve));
+    const line = await new Promise<string>((resolve) => child.stdout.setEncoding('utf8').once('data', resolve));
+    child.kill('SIGINT');
+    expect(JSON.parse(line)).toMatchObject({ time: expect.any(Number), url, ok: false });
+    expect(await exit).toBe(1);
+  });
+
   test.each([
     [''],
     ['mcp.example.com'],
@@ -107,6 +117,9 @@ describe('holdfast doctor', () => {
     ['https://a.example/mcp --api-host https://b.example'],
     ['https://a.example/mcp --fast'],
     ['https://a.example/mcp --local'],
+    ['https://a.example/mcp --watch --register'],
+    ['https://a.example/mcp --watch --sign-in'],
+    ['https://a.example/mcp --watch --interval 5'],
   ])('exits with 2 and prints its usage for the arguments "%s"', async (line) => {
     const { code, stderr } = await ended(...line.split(' ').filter(Boolean));
     expect(code).toBe(2);

@@ -6,11 +6,14 @@ import { oauthPageText } from '../../lambda/core/oauth/pages/oauth-page-text.ts'
 import { errorPage } from '../../lambda/core/oauth/pages/oauth-pages.ts';
 import { problems, type Reply, ScriptedDeployment } from '../support/scripted-deployment.ts';
 
-/** The identity provider of a deployment, which stands at another path of the same server. */
+/** The identity provider of a deployment, which is the same server under another host name. */
 
 const deployment = new ScriptedDeployment();
 beforeAll(() => deployment.start());
 afterAll(() => deployment.stop());
+
+const provider = () => deployment.origin.replace('127.0.0.1', 'localhost');
+const location = (parameters = 'client_id=x') => `${provider()}/provider/authorize?${parameters}`;
 
 const reply = (status: number, location?: string, body = ''): Reply => ({
   status,
@@ -21,7 +24,7 @@ const reply = (status: number, location?: string, body = ''): Reply => ({
 /** @param authorization the provider's response to the authorization request */
 function arrange(
   authorization: Reply,
-  signIn = reply(303, `${deployment.origin}/provider/authorize?client_id=x`),
+  signIn: Reply = { ...reply(303), headers: { location: location(), 'set-cookie': 'sign-in=x; Path=/callback' } },
 ): void {
   deployment.reset();
   Object.assign(deployment.replies, { 'GET /dashboard/sign-in': signIn, 'GET /provider/authorize': authorization });
@@ -76,4 +79,36 @@ test.each<[string, () => Reply, 'fail' | 'warn', string]>([
 test('an outage of the provider is reported with the log event', async () => {
   arrange(reply(200), reply(503));
   expect(await finding()).toMatchObject({ verdict: 'fail', mend: expect.stringContaining('service_unavailable') });
+});
+
+describe('a proxy in front', () => {
+  const found = async () => problems(checkDeployment(await deployment.facts()));
+  const cookie = { 'set-cookie': 'sign-in=x; Path=/callback' };
+
+  test.each<[string, () => string | undefined, string]>([
+    ['removes the redirect to the provider', () => undefined, 'fail redirect/provider'],
+    ['cuts the query of the redirect', () => location(''), 'fail redirect/provider'],
+    ['replaces the host of the provider', () => `${deployment.origin}/elsewhere?client_id=x`, 'fail redirect/provider'],
+    [
+      'replaces the host of the callback',
+      () => location(`client_id=x&redirect_uri=${encodeURIComponent('https://api.internal/callback')}`),
+      'fail redirect/callback',
+    ],
+  ])('that %s is reported', async (_what, target, expected) => {
+    arrange(reply(200), { ...reply(303, target()), headers: { ...reply(303, target()).headers, ...cookie } });
+    expect(await found()).toEqual([expected]);
+  });
+
+  test('that removes Set-Cookie is reported', async () => {
+    arrange(reply(200), reply(303, location()));
+    expect(await found()).toEqual(['fail cookies']);
+  });
+
+  test('that removes Cookie is reported', async () => {
+    const signIn = { ...reply(303), headers: { location: location('client_id=x&state=s'), ...cookie } };
+    arrange(reply(200), signIn);
+    const page = await errorPage(oauthError('sign_in_cookie_missing'), { branding: {} }, oauthPageText);
+    deployment.replies['GET /callback'] = reply(page.status, undefined, await page.text());
+    expect(await found()).toEqual(['fail cookies']);
+  });
 });

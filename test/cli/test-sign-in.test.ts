@@ -1,3 +1,5 @@
+import { exportJWK, generateKeyPair, SignJWT } from 'jose';
+import type { Finding } from '../../cli/doctor/finding.ts';
 import { createProbe } from '../../cli/doctor/http-probe.ts';
 import { testSignIn } from '../../cli/doctor/test-sign-in.ts';
 import { problems, type Reply, ScriptedDeployment } from '../support/scripted-deployment.ts';
@@ -32,8 +34,8 @@ describe('testSignIn', () => {
   });
 
   /** Signs in with a browser that approves. @param change of the authorization response */
-  async function problemsOfSignIn(change: Record<string, string> = {}): Promise<string[]> {
-    const findings = await testSignIn(await facts(), createProbe(500), {
+  async function findingsOfSignIn(change: Record<string, string> = {}): Promise<Finding[]> {
+    return testSignIn(await facts(), createProbe(500), {
       command: 'doctor',
       announce(address) {
         const { redirect_uri, state } = Object.fromEntries(new URL(address).searchParams);
@@ -43,8 +45,8 @@ describe('testSignIn', () => {
       patienceMilliseconds: 500,
       timeoutMilliseconds: 500,
     });
-    return problems(findings);
   }
+  const problemsOfSignIn = async (change?: Record<string, string>) => problems(await findingsOfSignIn(change));
   const bothErasFail = ['fail 2025/initialize', 'fail 2026/discover'];
 
   test('reports that both eras fail and that a revoked token is admitted', async () => {
@@ -73,6 +75,36 @@ describe('testSignIn', () => {
     const all = { protocolVersion: '2025-11-25', supportedVersions: ['2026-07-28'], tools: [] };
     deployment.replies['POST /mcp with a token'] = answer(200, result(1, all), { 'Mcp-Session-Id': 's' });
     expect(await problemsOfSignIn()).toEqual(['warn 2025/end', 'warn sign-in/revocation']);
+  });
+
+  test('reports that the server receives no token', async () => {
+    deployment.replies['POST /mcp with a token'] = answer(401, {}, { 'WWW-Authenticate': 'Bearer' });
+    expect(await problemsOfSignIn()).toEqual(bothErasFail);
+  });
+
+  test('reports that the server receives no session id', async () => {
+    const initialized = answer(200, result(1, { protocolVersion: '2025-11-25' }), { 'Mcp-Session-Id': 's' });
+    const rejected = answer(400, { error: { message: 'Bad Request: Mcp-Session-Id is missing' } });
+    deployment.first['POST /mcp with a token'] = [initialized, answer(202), rejected];
+    expect(await problemsOfSignIn()).toContain('fail 2025/session');
+  });
+
+  test('reports a response to a signed-in client that caches may store', async () => {
+    const initialized = result(1, { protocolVersion: '2025-11-25' });
+    deployment.replies['POST /mcp with a token'] = answer(200, initialized, { 'Cache-Control': 'public' });
+    expect(await problemsOfSignIn()).toContain('fail 2025/cache');
+  });
+
+  test.each([
+    ['a published key', 'ok', false],
+    ['no published key', 'fail', true],
+  ])('reports an access token that %s verifies', async (_what, verdict, isOther) => {
+    const [signing, other] = await Promise.all([generateKeyPair('ES256'), generateKeyPair('ES256')]);
+    const published = { ...(await exportJWK((isOther ? other : signing).publicKey)), kid: '1', alg: 'ES256' };
+    document('GET /jwks.json', (json) => Object.assign(json, { keys: [published] }));
+    const token = await new SignJWT({}).setProtectedHeader({ alg: 'ES256', kid: '1' }).sign(signing.privateKey);
+    document('POST /token', (json) => Object.assign(json, { access_token: token }));
+    expect((await findingsOfSignIn()).find(({ check }) => check === 'sign-in/key')?.verdict).toBe(verdict);
   });
 
   test('reports a GET that returns a page', async () => {
