@@ -25,6 +25,7 @@ import type { Kms } from './kms/kms-service.ts';
 import type { RetrySeconds } from './lambda/event-queue.ts';
 import type { FunctionPool } from './lambda/function-pool.ts';
 import type { Lambda } from './lambda/lambda-service.ts';
+import { callReader, type LoggedCall } from './logged-call.ts';
 import { reloadOnChange } from './reload/source-reload.ts';
 import { StackDeployment } from './stack-deployment.ts';
 import { readAssembly, type SynthesizedStack } from './template/cloud-assembly.ts';
@@ -83,6 +84,8 @@ export type Report = {
   /** A step of the start. */
   progress(step: string): void;
   request(entry: LogEntry): void;
+  /** A request that is in the audit log. Its response ends later. */
+  call(call: LoggedCall): void;
   /** A line that a function wrote. */
   output(functionName: string, line: string): void;
   /** A warning about the sources. */
@@ -175,6 +178,11 @@ async function start(options: EmulatorOptions, cleanups: CleanupStack): Promise<
   const pool = userPoolOf(resolved.template, marker.issuer);
   const identityProvider = pool && (await startIdentityProvider({ folder: storage, port: issuerPort, ...pool }));
   if (identityProvider !== undefined) cleanups.add(() => identityProvider.close());
+  const loggedCall = callReader(marker.issuer);
+  services.dynamoDb.observePuts(async (item) => {
+    const call = await loggedCall(item);
+    if (call !== undefined) report.call(call);
+  });
   const deployment = await StackDeployment.start(
     {
       resolved,

@@ -39,6 +39,7 @@ export async function measure(assembly: string): Promise<Measurement> {
     report: {
       progress: () => undefined,
       request: () => undefined,
+      call: () => undefined,
       output: (_function, line) => {
         logBytes += Buffer.byteLength(line) + 1;
       },

@@ -43,6 +43,7 @@ const emulator = await startEmulator({
   report: {
     progress: () => undefined,
     request: ({ method, path, status, error }) => log(`${method} ${path} ${status} ${error ?? ''}`),
+    call: () => undefined,
     output: (functionName, line) => log(`${functionName}: ${line}`),
     warning: log,
     rebuilding: () => undefined,

@@ -1,6 +1,7 @@
 import { relative } from 'node:path';
-import { printableJson, printableLines, quote, singleLine } from '../../lambda/core/support/untrusted-text.ts';
+import { printableJson, printableLines, quote, shorten, singleLine } from '../../lambda/core/support/untrusted-text.ts';
 import { countedEvents, METRIC_DIMENSION } from '../../lambda/shared/metric-names.ts';
+import type { JsonRpcCall } from '../../local/api-gateway/json-rpc-call.ts';
 import { demoUsers } from '../../local/cognito/demo-users.ts';
 import type { Emulator, Report } from '../../local/emulator.ts';
 import { startCommand } from '../../local/start-command.ts';
@@ -13,18 +14,33 @@ type ConsoleReport = Report & TypeCheckOptions['report'] & { started(): void; no
 /** `npx tsc` shows the others. */
 const SHOWN_TYPE_ERRORS = 20;
 
+/** Characters of a method with its tool. */
+const LONGEST_NAME = 80;
+
 /** Prints what the emulator does: for a person on standard output, with `--json` on standard error. */
 export function consoleReport(json: boolean): ConsoleReport {
   const out = json ? process.stderr : process.stdout;
+  /** Requests whose call is printed, in place of the HTTP request. */
+  const printedCalls = new NameCounts();
   const print = (line: string) => void out.write(`${line}\n`);
   /** On a terminal, the next line replaces it. */
   const printTransient = (line: string) => void out.write(out.isTTY ? `\r\x1b[K${line}` : `${line}\n`);
   return {
     progress: (step) => printTransient(`Starting: ${step} …`),
     started: () => void (out.isTTY && out.write('\r\x1b[K')),
-    request({ method, path, status, durationMs, error }) {
-      const cells = [method.padEnd(6), path, status || 'gone', `${Math.round(durationMs)} ms`, error];
+    request(entry) {
+      const name = entry.call && nameOf(entry.call);
+      const isPrinted = printedCalls.delete(name) && entry.status === 200 && entry.error === undefined;
+      if (isPrinted) return;
+      const { method, path, status, durationMs, error } = entry;
+      const cells = [method.padEnd(6), path, name, status || 'gone', `${Math.round(durationMs)} ms`, error];
       print(singleLine(cells.filter((cell) => cell !== undefined).join('  ')));
+    },
+    call(call) {
+      if (json) return print(printableJson({ event: 'call_logged', ...call }));
+      const { user, client, outcome, milliseconds } = call;
+      printedCalls.add(nameOf(call));
+      print(singleLine(`${nameOf(call)} (${user}, ${client}) ${outcome} ${milliseconds} ms`));
     },
     output(functionName, line) {
       const text = json ? line : describedLine(functionName, line);
@@ -42,6 +58,26 @@ export function consoleReport(json: boolean): ConsoleReport {
       if (errors.length === 0) print('Type check passed');
     },
   };
+}
+
+/** `tools/call note` */
+const nameOf = ({ method, tool }: JsonRpcCall): string =>
+  shorten(tool === undefined ? method : `${method} ${tool}`, LONGEST_NAME);
+
+/** Calls by name that are printed, and whose requests have not ended. */
+class NameCounts {
+  readonly #counts = new Map<string, number>();
+
+  add(name: string): void {
+    this.#counts.set(name, (this.#counts.get(name) ?? 0) + 1);
+  }
+
+  /** @returns whether there was one */
+  delete(name: string | undefined): boolean {
+    const count = name === undefined ? 0 : (this.#counts.get(name) ?? 0);
+    if (count > 0) this.#counts.set(name!, count - 1);
+    return count > 0;
+  }
 }
 
 /** The line in words if it is an event of Holdfast. @returns undefined for a line of metrics, which CloudWatch reads */

@@ -11,6 +11,7 @@ import type { Template } from '../template/template.ts';
 import { readApi } from './api-definition.ts';
 import { executeApiHost } from './execute-api.ts';
 import { readGatewayRequest } from './gateway-request.ts';
+import type { JsonRpcCall } from './json-rpc-call.ts';
 import { RequestAuthorizers } from './request-authorizer.ts';
 import { answerRequest, type Exchange } from './request-pipeline.ts';
 import { RequestThrottle } from './request-throttle.ts';
@@ -27,6 +28,8 @@ export type LogEntry = {
   /** The logical id of the invoked function. */
   function?: string;
   error?: string;
+  /** The first JSON-RPC request in the body. */
+  call?: JsonRpcCall | undefined;
 };
 
 export type GatewayServerOptions = {
@@ -135,7 +138,7 @@ function rejectHost(exchange: Exchange): Promise<void> {
 }
 
 function logEntry(exchange: Exchange, response: ServerResponse, durationMs: number): LogEntry {
-  const { request, function: invoked, error } = exchange;
+  const { request, function: invoked, error, call } = exchange;
   const isCut = missesBody(exchange, response);
   const closed = isCut ? 'the connection was closed before the end of the response' : undefined;
   return {
@@ -146,5 +149,6 @@ function logEntry(exchange: Exchange, response: ServerResponse, durationMs: numb
     durationMs,
     function: invoked,
     error: error ?? closed,
+    call,
   };
 }

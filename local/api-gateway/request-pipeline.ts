@@ -7,6 +7,7 @@ import { GatewayError } from './gateway-error.ts';
 import { type GatewayRequest, headBytes, headerOf } from './gateway-request.ts';
 import { renderGatewayResponse } from './gateway-response.ts';
 import { type ResponseHead, readBufferedResponse, readPrelude, withContentType } from './integration-response.ts';
+import { type JsonRpcCall, jsonRpcCallIn } from './json-rpc-call.ts';
 import { invokeRequest, isBinaryType, proxyEvent, requestContext } from './proxy-event.ts';
 import type { RequestAuthorizers } from './request-authorizer.ts';
 import type { RequestThrottle } from './request-throttle.ts';
@@ -48,6 +49,7 @@ export type Exchange = {
   hasBody?: boolean;
   /** For the log. */
   error?: string;
+  call?: JsonRpcCall | undefined;
 };
 
 function respond(exchange: Exchange, head: ResponseHead, body: ResponseBody): Promise<void> {
@@ -72,6 +74,7 @@ async function runPipeline(exchange: Exchange, deployment: Deployment): Promise<
   const { api, authorizers, throttle } = deployment;
   const { request, message } = exchange;
   const body = await readBody(message);
+  if (request.httpMethod === 'POST' && body !== undefined) exchange.call = jsonRpcCallIn(body);
   const size = headBytes(request, `/${api.stage}${request.path}`);
   if (size > HEAD_LIMIT) {
     exchange.error = `Request line and header values are ${size} bytes; the limit of API Gateway is ${HEAD_LIMIT}`;

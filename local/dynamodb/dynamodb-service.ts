@@ -2,6 +2,7 @@ import { type AwsEnvironment, defaultEnvironment } from '../aws-api/aws-environm
 import { AwsError, type Json, unknownOperation } from '../aws-api/aws-error.ts';
 import { type AwsJsonProtocol, type AwsJsonService, type AwsRequest, serveAwsJson } from '../aws-api/aws-json.ts';
 import type { Principals } from '../iam/principals.ts';
+import type { Item } from './attribute-value.ts';
 import { accessOf, type LeadingKeysReading, transactionAccess } from './dynamodb-access.ts';
 import { isDataOperation, type ParsedRequest, parse, perform } from './dynamodb-engine.ts';
 import { removeExpired } from './dynamodb-expiry.ts';
@@ -31,6 +32,8 @@ export type DynamoDb = AwsJsonService & {
   createTable(properties: Json, tableName: string): Promise<void>;
   /** Reads `dynamodb:LeadingKeys` of transactions in another way, for tests. At the start it is `per-part`. */
   readLeadingKeys(reading: LeadingKeysReading): void;
+  /** Calls the observer with each item that PutItem has written, once it is saved. */
+  observePuts(observer: (item: Item) => void): void;
   /** Removes what has expired now, without waiting for the next turn. */
   sweep(): Promise<void>;
 };
@@ -64,6 +67,7 @@ export async function startDynamoDb(options: DynamoDbOptions): Promise<DynamoDb>
   const settings = new Map<string, Settings>();
   const tokens = new RequestTokens(now);
   let leadingKeys: LeadingKeysReading = 'per-part';
+  const observers: ((item: Item) => void)[] = [];
 
   async function sweep(): Promise<void> {
     for (const [tableName, { timeToLive }] of settings) {
@@ -78,6 +82,7 @@ export async function startDynamoDb(options: DynamoDbOptions): Promise<DynamoDb>
     const result = await decide(request);
     // Before the response, so that an acknowledged write is never lost.
     await store.save();
+    if (request.operation === 'PutItem') for (const observer of observers) observer(request.input.Item as Item);
     return result;
   }
 
@@ -130,6 +135,9 @@ export async function startDynamoDb(options: DynamoDbOptions): Promise<DynamoDb>
     sweep,
     readLeadingKeys(reading) {
       leadingKeys = reading;
+    },
+    observePuts(observer) {
+      observers.push(observer);
     },
     async createTable(properties, tableName) {
       store.define(definitionOf(properties, tableName));

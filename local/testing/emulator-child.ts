@@ -16,6 +16,7 @@ try {
     report: {
       progress: () => undefined,
       request: ({ method, path, status, error = '' }) => log(`${method} ${path} ${status} ${error}`.trimEnd()),
+      call: () => undefined,
       output: (functionName, line) => log(`${functionName}: ${line}`),
       warning: log,
       rebuilding: () => undefined,

@@ -4,13 +4,20 @@ import { consoleReport } from '../../cli/dev/emulator-console.ts';
 
 const metrics = { _aws: { Timestamp: 1 }, FunctionName: 'Mcp' };
 
-function printed(line: object | string, { json = false } = {}): string {
+type Console = ReturnType<typeof consoleReport>;
+
+function printed(line: object | string, options?: { json: boolean }): string {
+  const text = typeof line === 'string' ? line : JSON.stringify(line);
+  return printedBy((report) => report.output('Holdfast-McpFunction1', text), options);
+}
+
+function printedBy(work: (report: Console) => void, { json = false } = {}): string {
   const written: string[] = [];
   const write = jest
     .spyOn(json ? process.stderr : process.stdout, 'write')
     .mockImplementation((text) => written.push(String(text)) > 0);
   try {
-    consoleReport(json).output('Holdfast-McpFunction1', typeof line === 'string' ? line : JSON.stringify(line));
+    work(consoleReport(json));
   } finally {
     write.mockRestore();
   }
@@ -50,4 +57,47 @@ test('an error of a tool is printed with its stack', () => {
 
 test.each(['plain text', '{"event":', '{"other":1}'])('a line of a tool is printed unchanged: %s', (line) => {
   expect(printed(line)).toBe(`    ${line}\n`);
+});
+
+const note = { method: 'tools/call', tool: 'note' };
+const call = { ...note, user: 'ada', client: 'Claude Code 2.1', outcome: 'tool-error', milliseconds: 8 } as const;
+const request = { requestId: 'r', method: 'POST', path: '/mcp', status: 200, durationMs: 9.6, call: note };
+
+describe('a request', () => {
+  test('whose call is logged has one line, with tool, user, client and outcome', () => {
+    const lines = printedBy((report) => {
+      report.call(call);
+      report.request(request);
+    });
+    expect(lines).toBe('tools/call note (ada, Claude Code 2.1) tool-error 8 ms\n');
+  });
+
+  test('whose call is not logged has the HTTP request, with its method', () => {
+    const other = { ...request, call: { method: 'tools/list' } };
+    const lines = printedBy((report) => {
+      report.call(call);
+      report.request(other);
+      report.request(request);
+      report.request(request);
+    });
+    expect(lines.split('\n').slice(1)).toEqual([
+      'POST    /mcp  tools/list  200  10 ms',
+      'POST    /mcp  tools/call note  200  10 ms',
+      '',
+    ]);
+  });
+
+  test('that the client cancels has the HTTP request besides its call', () => {
+    const lines = printedBy((report) => {
+      report.call(call);
+      report.request({ ...request, status: 0, error: 'the connection was closed' });
+    });
+    expect(lines).toContain('POST    /mcp  tools/call note  gone  10 ms  the connection was closed\n');
+  });
+
+  test('has its call as JSON with --json', () => {
+    expect(printedBy((report) => report.call(call), { json: true })).toBe(
+      `${JSON.stringify({ event: 'call_logged', ...call })}\n`,
+    );
+  });
 });

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ClassicLevel } from 'classic-level';
 import { ProjectCopy, projectRoot } from '../../bench/harness/project-copy.ts';
-import { initialize, messageOf, OAuthClient, postMcp } from '../../bench/harness/raw-oauth-client.ts';
+import { callTool, initialize, messageOf, OAuthClient, postMcp } from '../../bench/harness/raw-oauth-client.ts';
 import { inherited } from '../support/cli-process.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'holdfast-start-'));
@@ -249,10 +249,19 @@ describe('starts on one data folder', () => {
     ]) {
       expect(start.stdout).toContain(command);
     }
-    await fetch(`${new URL(mcpUrl!).origin}/.well-known/oauth-protected-resource?secret=1`);
+    const { origin } = new URL(mcpUrl!);
+    await fetch(`${origin}/.well-known/oauth-protected-resource?secret=1`);
     await start.until(() => start.stdout.includes('oauth-protected-resource'));
     expect(start.stdout).toMatch(/^GET {5}\/\.well-known\/oauth-protected-resource {2}200 {2}\d+ ms$/m);
+    const { access_token } = await (await OAuthClient.register(origin)).tokensFor('ada');
+    const begun = await postMcp(origin, access_token, initialize);
+    const session = { 'mcp-session-id': begun.headers.get('mcp-session-id')! };
+    await (await postMcp(origin, access_token, callTool('absent'), session)).text();
+    await start.until(() => start.stdout.includes('unknown-tool'));
+    expect(start.stdout).toMatch(/^POST {4}\/mcp {2}initialize {2}200 {2}\d+ ms$/m);
+    expect(start.stdout).toMatch(/^tools\/call absent \(ada, .+ 1\) unknown-tool \d+ ms$/m);
     expect((await start.stop('SIGINT')).status).toBe(0);
+    expect(start.stdout).not.toContain('/mcp  tools/call');
   });
 });
 

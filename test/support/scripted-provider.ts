@@ -64,10 +64,14 @@ export async function newClientKey(alg = 'ES256'): Promise<JWK> {
 
 const signingKeyPairs = new Map<string, ReturnType<typeof generateKeyPair>>();
 
-/** All providers of a process have the same keys, because an RSA key takes a tenth of a second of CPU. */
-function signingKeyPair(alg: string, kid: string): ReturnType<typeof generateKeyPair> {
-  const known = signingKeyPairs.get(`${alg} ${kid}`) ?? generateKeyPair(alg, { extractable: true });
-  signingKeyPairs.set(`${alg} ${kid}`, known);
+/**
+ * A provider has the keys of an earlier one that has stopped, because an RSA key takes a tenth of a second of CPU.
+ *
+ * @param name distinct among the keys of running providers
+ */
+function signingKeyPair(alg: string, name: string): ReturnType<typeof generateKeyPair> {
+  const known = signingKeyPairs.get(`${alg} ${name}`) ?? generateKeyPair(alg, { extractable: true });
+  signingKeyPairs.set(`${alg} ${name}`, known);
   return known;
 }
 
@@ -81,6 +85,8 @@ export const signInAt = (provider: ScriptedProvider) => (resources: Resources) =
 };
 
 type Request = { parameters: URLSearchParams; refreshable: boolean };
+
+const running: (ScriptedProvider | undefined)[] = [];
 
 /** An identity provider with the given behaviour, which signs in every user without a page. */
 export class ScriptedProvider {
@@ -112,11 +118,14 @@ export class ScriptedProvider {
   readonly #server: Server;
   readonly #codes = new Map<string, Request>();
   readonly #refreshTokens = new Map<string, Request>();
+  readonly #number: number;
   #keys = 0;
   #key: { privateKey: CryptoKey; jwk: JWK } | undefined;
 
   private constructor(server: Server, behaviour: Behaviour) {
     this.#server = server;
+    this.#number = [...running, undefined].findIndex((each) => each === undefined);
+    running[this.#number] = this;
     this.behaviour = behaviour;
   }
 
@@ -155,7 +164,7 @@ export class ScriptedProvider {
   async rotateKey(): Promise<void> {
     const { alg } = this.behaviour;
     const kid = `key-${++this.#keys}`;
-    const { privateKey, publicKey } = await signingKeyPair(alg, kid);
+    const { privateKey, publicKey } = await signingKeyPair(alg, `${this.#number} ${kid}`);
     this.#key = { privateKey, jwk: { ...(await exportJWK(publicKey)), kid, alg, use: 'sig' } };
   }
 
@@ -170,6 +179,7 @@ export class ScriptedProvider {
   async stop(): Promise<void> {
     this.#server.closeAllConnections();
     this.#server.close();
+    delete running[this.#number];
     await once(this.#server, 'close');
   }
 
