@@ -233,9 +233,10 @@ const cases: {
   {
     permission: 'kms:Decrypt of the OAuth function',
     removal: withoutAction('OAuth', 'kms:Decrypt'),
-    attempt: redeemCode,
-    status: 200,
-    failure: { status: 500, error: 'server_error' },
+    // The key signs the cookie of the account too. The callback loads it before it uses the sign-in up.
+    attempt: finishSignIn,
+    status: 303,
+    failure: { status: 500, error: 'none' },
     denied: denied('OAuth', 'kms:Decrypt', 'key', 'kms:EncryptionContext:purpose: refresh-mac'),
   },
   {

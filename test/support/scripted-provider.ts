@@ -124,7 +124,7 @@ export class ScriptedProvider {
 
   private constructor(server: Server, behaviour: Behaviour) {
     this.#server = server;
-    this.#number = [...running, undefined].findIndex((each) => each === undefined);
+    this.#number = [...running, undefined].indexOf(undefined);
     running[this.#number] = this;
     this.behaviour = behaviour;
   }
