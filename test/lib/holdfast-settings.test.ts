@@ -34,7 +34,7 @@ const invalid: [setting: string, settings: object][] = [
   ['auditErrors', { auditErrors: 'stack' }],
   ['auditRetention', { auditRetention: Duration.days(0) }],
   ['auditRetention', { auditRetention: Duration.days(4000) }],
-  ['authorizerCacheTtl', { authorizerCacheTtl: Duration.hours(1) }],
+  ['authorizerCacheTtl', { authorizerCacheTtl: Duration.minutes(6) }],
   ['throttle', { throttle: { rate: 0, burst: 1 } }],
   ['throttle', { throttle: { rate: Number.POSITIVE_INFINITY, burst: 1 } }],
   ['oauthThrottle', { oauthThrottle: { rate: 10, burst: -1 } }],

@@ -233,6 +233,42 @@ describe('the stage of the API', () => {
   });
 });
 
+test('X-Ray traces the stage of the API with the setting tracing', () => {
+  expect(propertiesOf(synthesize({ tracing: true }), 'AWS::ApiGateway::Stage')).toMatchObject({ TracingEnabled: true });
+});
+
+test('the table is on demand, without a maximum throughput', () => {
+  const table = onlyOne(cognito, 'AWS::DynamoDB::GlobalTable').Properties;
+  expect(table.BillingMode).toBe('PAY_PER_REQUEST');
+  expect(JSON.stringify(table)).not.toContain('ThroughputSettings');
+});
+
+test('schedules invoke the OAuth function each minute, and the aggregation job every five minutes', () => {
+  const rules = resourcesOf(cognito, 'AWS::Events::Rule').map(([id, { Properties }]) => [
+    id.replace(/[0-9A-F]{8}$/, ''),
+    Properties.ScheduleExpression,
+    Properties.State,
+  ]);
+  expect(rules.sort()).toEqual([
+    ['OAuthSchedule', 'rate(1 minute)', 'ENABLED'],
+    ['RollupSchedule', 'rate(5 minutes)', 'ENABLED'],
+  ]);
+});
+
+test('the OAuth function signs with the first of the signing keys, and publishes each', () => {
+  const template = synthesize({ signingKeys: ['2', '1'] });
+  const statements = resourcesOf(template, 'AWS::IAM::Policy').flatMap(
+    ([, { Properties }]) => Properties.PolicyDocument.Statement,
+  );
+  const keysOf = (action: string) =>
+    statements
+      .filter(({ Action }) => [Action].flat().includes(action))
+      .flatMap(({ Resource }) => [Resource].flat())
+      .map((arn) => String(arn['Fn::GetAtt'][0]).replace(/[0-9A-F]{8}$/, ''));
+  expect(keysOf('kms:Sign')).toEqual(['SigningKey2Key']);
+  expect(keysOf('kms:GetPublicKey').sort()).toEqual(['SigningKey', 'SigningKey2Key']);
+});
+
 describe('a domain', () => {
   test('serves the API at its root, with TLS 1.2', () => {
     expect(propertiesOf(external, 'AWS::ApiGateway::DomainName')).toEqual({
