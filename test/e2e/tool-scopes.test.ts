@@ -92,6 +92,16 @@ test('the server rejects a legacy call without its scope and names the scope', a
   });
 });
 
+test('the server rejects a batch with a call without its scope', async () => {
+  const { access_token } = await tokensWith(undefined);
+  // The only revision with batches.
+  const params = { ...initialize.params, protocolVersion: '2025-03-26' };
+  const started = await postMcp(cloud.origin, access_token, { ...initialize, params });
+  const session = { 'mcp-session-id': started.headers.get('mcp-session-id')! };
+  const batch = [callTool('whoami'), { ...callTool('note', { name: 'n' }), id: 2 }];
+  expect((await postMcp(cloud.origin, access_token, batch, session)).status).toBe(403);
+});
+
 test('the SDK client requests the missing scope and continues', async () => {
   const memory = new SignInMemory();
   const authProvider = memory as OAuthClientProvider;

@@ -4,7 +4,7 @@ import { ScratchTree, type Verdict } from './scratch-tree.ts';
 
 /**
  * `npm run test:faults`: plants each fault of the catalogue in a copy of the repository and runs the tests that should notice
- * it. Takes half an hour on two cores. With `--sample` two minutes: some of the faults, the same in each run.
+ * it. Takes half an hour on two cores and more. With `--sample` two minutes: some of the faults, the same in each run.
  */
 
 const { values } = parseArgs({

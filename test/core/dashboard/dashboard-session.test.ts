@@ -1,3 +1,4 @@
+import { visitorOf } from '../../../lambda/core/dashboard/dashboard-guard.ts';
 import { dashboardCookie } from '../../../lambda/core/dashboard/dashboard-session.ts';
 
 /** The attributes of the dashboard cookie. */
@@ -21,4 +22,24 @@ test('the dashboard cookie is not read under another name or when it occurs twic
   for (const cookie of ['', 'dashboard=secret', 'x__Host-dashboard=secret', '__Host-dashboard=a; __Host-dashboard=b']) {
     expect(read(cookie)).toBeUndefined();
   }
+});
+
+test('the group of the admins alone makes an admin', async () => {
+  const request = new Request('https://mcp.example.com/dashboard/api/me', {
+    headers: { cookie: '__Host-dashboard=secret' },
+  });
+  const isAdmin = async (groups: string[]) => {
+    const session = { user: 'ada', groups, expiresAt: 2000 };
+    const dashboardSessions = {
+      findDashboardSession: async () => session,
+      endDashboardSession: async () => undefined,
+    };
+    const rules = { publicUrl: 'https://mcp.example.com', adminsGroup: 'admins', now: () => 1_000_000 };
+    return (await visitorOf(request, { dashboardSessions, ...rules })).isAdmin;
+  };
+  expect([await isAdmin([]), await isAdmin(['staff']), await isAdmin(['staff', 'admins'])]).toEqual([
+    false,
+    false,
+    true,
+  ]);
 });
