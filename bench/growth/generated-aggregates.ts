@@ -1,13 +1,15 @@
-import { aggregateItem, progressItem } from '../../lambda/adapters/dynamodb/audit/aggregate-reader.ts';
+import { aggregateItem, errorItem, progressItem } from '../../lambda/adapters/dynamodb/audit/aggregate-reader.ts';
 import {
   AggregateBuilder,
-  type AggregatePeriod,
   type AggregateStore,
+  type Aggregates,
+  type Period,
   type Step,
   startOf,
   steps,
 } from '../../lambda/core/audit/aggregates.ts';
 import { aggregateCalls } from '../../lambda/core/audit/call-aggregation.ts';
+import { type ErrorAggregates, ErrorGroupBuilder } from '../../lambda/core/audit/error-groups.ts';
 import type { ToolCall } from '../../lambda/core/audit/tool-call.ts';
 import { BUCKET_MILLISECONDS, bucketOf } from '../../lambda/core/audit/tool-call.ts';
 import type { Item } from '../../local/dynamodb/dynamodb-store.ts';
@@ -36,6 +38,7 @@ export class GeneratedAggregates {
   readonly #data: GeneratedData;
   readonly #hoursAndDays = new Map<string, Item>();
   readonly #minutes = new Map<number, number>();
+  readonly #errorMinutes = new Map<number, number>();
   #countedUntil = 0;
 
   private constructor(data: GeneratedData) {
@@ -51,18 +54,20 @@ export class GeneratedAggregates {
     const since = aggregatedSince(data);
     let until: number | undefined = since;
     // An hour is merged from its five minutes, a day from its hours: older aggregates are not loaded.
-    const loaded: Record<Step, Map<number, AggregatePeriod>> = { minutes: new Map(), hour: new Map(), day: new Map() };
+    const [loaded, loadedErrors] = [emptySteps<Aggregates>(), emptySteps<ErrorAggregates>()];
     const aggregates: AggregateStore = {
       async save(step, period, expiresAt) {
         loaded[step].set(period.at, period);
         if (step === 'minutes') counted.#minutes.set(period.at, expiresAt);
         else counted.#store(aggregateItem(step, period, expiresAt));
       },
-      async load(step, from, to) {
-        const found = [...loaded[step].values()].filter(({ at }) => at >= from && at < to);
-        loaded[step].clear();
-        return found.toSorted((a, b) => a.at - b.at);
+      async saveErrors(step, period, expiresAt) {
+        loadedErrors[step].set(period.at, period);
+        if (step === 'minutes') counted.#errorMinutes.set(period.at, expiresAt);
+        else counted.#store(errorItem(step, period, expiresAt));
       },
+      load: async (step, from, to) => taken(loaded[step], from, to),
+      loadErrors: async (step, from, to) => taken(loadedErrors[step], from, to),
       async moveOn(_, to) {
         until = to;
         progress((to - since) / (NOW - since));
@@ -89,15 +94,20 @@ export class GeneratedAggregates {
   async partition(pk: string): Promise<Sequence> {
     const [, step] = pk.split('#');
     if (step === 'progress') return sequenceOf([marshalled(progressItem(this.#countedUntil))], 'sk');
-    if (step === 'minutes') return this.#minutesIn(pk);
+    if (step === 'minutes') return this.#minutesIn(pk, this.#minutes, aggregatesItem);
+    if (step === 'errors-minutes') return this.#minutesIn(pk, this.#errorMinutes, errorsItem);
     const items = [...this.#hoursAndDays.values()].filter((item) => item.pk!.S === pk);
     return sequenceOf(items, 'sk');
   }
 
   /** The keys and the order are those of the adapter. */
-  #minutesIn(pk: string): Sequence {
-    const periods = [...this.#minutes]
-      .map(([at, expiresAt]) => ({ at, expiresAt, ...keyOfMinutes(at) }))
+  #minutesIn(pk: string, minutes: Map<number, number>, itemOf: MinutesItem): Sequence {
+    const keyOf = (at: number) => {
+      const { pk, sk } = itemOf.empty(at);
+      return { pk, sk };
+    };
+    const periods = [...minutes]
+      .map(([at, expiresAt]) => ({ at, expiresAt, ...keyOf(at) }))
       .filter((each) => each.pk === pk)
       .toSorted((a, b) => a.at - b.at);
     return {
@@ -105,9 +115,8 @@ export class GeneratedAggregates {
       key: (position) => periods[position]!.sk,
       item: async (position) => {
         const { at, expiresAt } = periods[position]!;
-        const builder = new AggregateBuilder();
-        for (const call of callsEndedIn(this.#data, at / BUCKET_MILLISECONDS)) builder.add(call);
-        return marshalled(aggregateItem('minutes', { at, aggregates: await builder.aggregates() }, expiresAt));
+        const calls = callsEndedIn(this.#data, at / BUCKET_MILLISECONDS);
+        return marshalled(await itemOf.build(at, calls, expiresAt));
       },
     };
   }
@@ -118,8 +127,34 @@ export class GeneratedAggregates {
   }
 }
 
-const empty = { rows: [], users: {}, sessions: {} };
-const keyOfMinutes = (at: number) => {
-  const { pk, sk } = aggregateItem('minutes', { at, aggregates: empty }, 0);
-  return { pk, sk };
+type Loaded<T> = Record<Step, Map<number, Period<T>>>;
+const emptySteps = <T>(): Loaded<T> => ({ minutes: new Map(), hour: new Map(), day: new Map() });
+
+function taken<T>(loaded: Map<number, Period<T>>, from: number, to: number): Period<T>[] {
+  const found = [...loaded.values()].filter(({ at }) => at >= from && at < to);
+  loaded.clear();
+  return found.toSorted((a, b) => a.at - b.at);
+}
+
+/** The item of five minutes. */
+type MinutesItem = {
+  empty: (at: number) => { pk: string; sk: string };
+  build: (at: number, calls: Iterable<ToolCall>, expiresAt: number) => Promise<object>;
+};
+
+async function built<T>(builder: { add(call: ToolCall): void; aggregates(): Promise<T> }, calls: Iterable<ToolCall>) {
+  for (const call of calls) builder.add(call);
+  return builder.aggregates();
+}
+
+const aggregatesItem: MinutesItem = {
+  empty: (at) => aggregateItem('minutes', { at, aggregates: { rows: [], users: {}, sessions: {} } }, 0),
+  build: async (at, calls, expiresAt) =>
+    aggregateItem('minutes', { at, aggregates: await built(new AggregateBuilder(), calls) }, expiresAt),
+};
+
+const errorsItem: MinutesItem = {
+  empty: (at) => errorItem('minutes', { at, aggregates: { groups: [] } }, 0),
+  build: async (at, calls, expiresAt) =>
+    errorItem('minutes', { at, aggregates: await built(new ErrorGroupBuilder(), calls) }, expiresAt),
 };

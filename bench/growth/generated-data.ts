@@ -50,6 +50,11 @@ const tools: [name: string, typicalMilliseconds: number][] = [
   ['run_report', 4200],
 ];
 export const RARE_TOOL = 'export_archive';
+/** The fingerprint of the errors of the rare tool. */
+export const RARE_ERROR = 'rare-failure';
+export const COMMON_TOOL = 'note';
+/** The number of places at which each other tool fails. */
+const ERRORS_OF_A_TOOL = 3;
 
 /**
  * Users, grants, sessions and calls, each computed from its number, so that ten million calls need no memory. Sessions end
@@ -183,10 +188,11 @@ export class GeneratedData {
     const grant = this.grantOf(session);
     const era = this.eraOf(session);
     const seed = mixed(session, index + 7);
-    const [tool, typical] = this.#isRare(session, index)
+    const isRare = this.#isRare(session, index);
+    const [tool, typical] = isRare
       ? ([RARE_TOOL, 900] as const)
       : tools[Math.floor(share(seed, 2) ** 1.6 * tools.length)]!;
-    const outcome = outcomeOf(share(seed, 3));
+    const outcome = isRare ? 'tool-error' : outcomeOf(share(seed, 3));
     return {
       id: `${String.fromCharCode(65 + (seed % 16))}${String(session).padStart(12, '0')}x${String(index).padStart(8, '0')}`,
       at: this.callAt(session, index),
@@ -201,6 +207,11 @@ export class GeneratedData {
       method: 'tools/call',
       tool,
       outcome,
+      ...(outcome === 'tool-error' && {
+        errorClass: 'Error',
+        errorFingerprint: isRare ? RARE_ERROR : `${tool}-${seed % ERRORS_OF_A_TOOL}`.slice(0, 12),
+        errorPlace: `src/${tool}.ts:${12 + (seed % ERRORS_OF_A_TOOL)}`,
+      }),
       ...(outcome === 'protocol-error' && { errorCode: -32602, message: 'Invalid params' }),
       milliseconds: Math.round(typical * (0.4 + share(seed, 4) ** 3 * 4)),
       bytesIn: 120 + Math.floor(share(seed, 5) * 400),

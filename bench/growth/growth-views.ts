@@ -15,7 +15,7 @@ import type { AuditLogWriter } from '../../lambda/core/audit/tool-call.ts';
 import type { Dashboard } from '../../lambda/core/dashboard/dashboard-dependencies.ts';
 import { handleDashboardRequest } from '../../lambda/core/dashboard/dashboard-routes.ts';
 import { Sessions } from '../../lambda/core/sessions/sessions.ts';
-import { type GeneratedData, NOW, RARE_TOOL, RETENTION_DAYS } from './generated-data.ts';
+import { COMMON_TOOL, type GeneratedData, NOW, RARE_ERROR, RARE_TOOL, RETENTION_DAYS } from './generated-data.ts';
 import { callExpiry, type DashboardUser, sessionStore } from './generated-items.ts';
 
 const ORIGIN = 'https://holdfast.example';
@@ -66,6 +66,16 @@ export const views: View[] = [
     group: 'charts' as const,
     work: (table: TableConnection) => request(table, `overview?${last(hours)}`),
   })),
+  ...([24, 30 * 24] as const).map((hours) => ({
+    name: `errors of all users by group, ${hours < 48 ? `${hours} h` : `${hours / 24} d`}`,
+    group: 'charts' as const,
+    work: (table: TableConnection) => request(table, `errors?${last(hours)}`),
+  })),
+  {
+    name: 'errors of one user by group, 30 d',
+    group: 'charts',
+    work: (table, data) => request(table, `errors?${last(720)}&user=${data.measuredUser}`),
+  },
   {
     name: 'charts of one user, 30 d',
     group: 'charts',
@@ -81,6 +91,17 @@ export const views: View[] = [
     name: 'calls of a tool never called',
     group: 'calls',
     work: (table) => request(table, `calls?${last(720)}&tool=unknown`),
+  },
+  { name: 'errors, a page', group: 'calls', work: (table) => request(table, `calls?${last(720)}&outcome=error`) },
+  {
+    name: 'errors of one tool, a page',
+    group: 'calls',
+    work: (table) => request(table, `calls?${last(720)}&outcome=timed-out&tool=${COMMON_TOOL}`),
+  },
+  {
+    name: 'calls of one error, a page',
+    group: 'calls',
+    work: (table) => request(table, `calls?${last(720)}&error=${RARE_ERROR}`),
   },
   {
     name: 'calls of one user, a page',

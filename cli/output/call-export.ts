@@ -26,6 +26,7 @@ const columns: [string, (call: CallRow) => Cell][] = [
   ['errorClass', ({ errorClass }) => errorClass],
   ['errorMessage', ({ errorMessage }) => errorMessage],
   ['errorFingerprint', ({ errorFingerprint }) => errorFingerprint],
+  ['errorPlace', ({ errorPlace }) => errorPlace],
   ['milliseconds', ({ milliseconds }) => milliseconds],
   ['bytesIn', ({ bytesIn }) => bytesIn],
   ['bytesOut', ({ bytesOut }) => bytesOut],

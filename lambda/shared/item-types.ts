@@ -29,4 +29,5 @@ export const state = 'state';
 export const sealedKey = 'sealed-key';
 export const dashboardSession = 'visit';
 export const aggregates = 'statistics';
+export const errorAggregates = 'errors';
 export const aggregationProgress = 'statistics-progress';

@@ -13,6 +13,7 @@ import { serverName } from './server-branding.ts';
 import { addSuggestions } from './suggestions.ts';
 import { CallsView } from './views/calls-view.tsx';
 import { ConnectedAppsView } from './views/connected-apps-view.tsx';
+import { ErrorsView } from './views/errors-view.tsx';
 import { MyDataView } from './views/my-data-view.tsx';
 import { OverviewView } from './views/overview-view.tsx';
 import { SessionView } from './views/session-view.tsx';
@@ -24,6 +25,7 @@ import type { ViewProps } from './views/view-props.ts';
 const views: Record<View, FunctionComponent<ViewProps>> = {
   overview: OverviewView,
   calls: CallsView,
+  errors: ErrorsView,
   sessions: SessionsView,
   session: SessionView,
   grants: ConnectedAppsView,

@@ -13,6 +13,7 @@ export const dashboardText = {
   views: {
     overview: 'Overview',
     calls: 'Tool calls',
+    errors: 'Errors',
     sessions: 'Sessions',
     session: 'Session',
     grants: 'Connected apps',
@@ -107,6 +108,7 @@ export const dashboardText = {
     clientInfo: 'Calls itself',
     tool: 'Tool',
     outcome: 'Outcome',
+    error: 'Error',
     any: 'Any',
     apply: 'Apply',
     active: 'Active filters',
@@ -162,6 +164,10 @@ export const dashboardText = {
     details: 'Details',
     calls: 'Calls',
     errors: 'Errors',
+    error: 'Error',
+    trend: 'Trend',
+    firstSeen: 'First seen',
+    lastSeen: 'Last seen',
     p50: 'p50',
     p95: 'p95',
     p99: 'p99',
@@ -194,12 +200,15 @@ export const dashboardText = {
       method: 'Method',
       protocol: 'Protocol',
       error: 'Error',
+      place: 'Line',
+      fingerprint: 'Equal errors',
       trace: 'Trace id',
       grant: 'Grant',
       session: 'Session',
       arguments: 'Arguments',
       bytes: 'Bytes in / out',
     },
+    sameErrors: 'All calls with this error',
     empty: 'No tool calls in this period.',
     emptyFiltered: 'Choose a longer period, or remove a filter.',
     emptyNew: (endpoint: string) =>
@@ -211,8 +220,23 @@ export const dashboardText = {
     loadFailed: 'The server did not respond. Try again in a moment.',
   },
 
+  errors: {
+    caption: 'Errors, the latest first',
+    empty: 'No errors in this period.',
+    emptyHint:
+      'Errors that tools throw, calls of unknown tools and invalid arguments appear here, equal ones together.',
+    calls: 'calls',
+    users: 'users',
+    clients: 'Clients',
+    lastCall: 'Last call in its session',
+    allCalls: (calls: string) => `All ${calls} calls`,
+    stackHint: (call: string) =>
+      `The stack is in the function's log. In CloudWatch Logs Insights: filter event = "tool_failed" and call = "${call}".`,
+  },
+
   sessions: {
     caption: 'Sessions, newest first',
+    unit: { calls: 'calls', errors: 'errors' },
     empty: 'No sessions in this period.',
     states: {
       active: 'Active',

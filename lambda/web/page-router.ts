@@ -4,7 +4,7 @@ import { createStore, useStore } from './page-store.ts';
 
 /** The state of the page is its URL, so that a reload, a bookmark and a new tab show the same view. */
 
-const views = ['overview', 'calls', 'sessions', 'session', 'grants', 'users', 'me'] as const;
+const views = ['overview', 'calls', 'errors', 'sessions', 'session', 'grants', 'users', 'me'] as const;
 export type View = (typeof views)[number];
 
 const HOUR = 3_600_000;
@@ -23,6 +23,8 @@ export type Route = {
   clientInfo?: string | undefined;
   tool?: string | undefined;
   outcome?: CallOutcome | typeof ERRORS | undefined;
+  /** The fingerprint of an error. */
+  error?: string | undefined;
   range: RangeName;
   /** With `to`, a fixed period in epoch milliseconds, which takes precedence over `range`. */
   from?: number | undefined;
@@ -53,6 +55,7 @@ export function routeOf(search: string): Route {
     clientInfo: text('clientInfo'),
     tool: text('tool'),
     outcome: oneOf([...callOutcomes, ERRORS], query.get('outcome')),
+    error: text('error'),
     range: oneOf(Object.keys(ranges) as RangeName[], query.get('range')) ?? DEFAULTS.range,
     ...(from !== undefined && to !== undefined && from < to && { from, to }),
     by: oneOf(breakdowns, query.get('by')) ?? DEFAULTS.by,
@@ -70,11 +73,11 @@ function time(value: string | null): number | undefined {
 }
 
 export function hrefOf(target: RouteTarget): string {
-  const { view, user, grant, client, clientInfo, tool, outcome, range, from, to, by, id, call } = target;
+  const { view, user, grant, client, clientInfo, tool, outcome, error, range, from, to, by, id, call } = target;
   const isFixed = from !== undefined && to !== undefined;
   const query = new URLSearchParams();
   const times = { range: isFixed ? undefined : range, from, to };
-  const members = { view, user, grant, client, clientInfo, tool, outcome, ...times, by, id, call };
+  const members = { view, user, grant, client, clientInfo, tool, outcome, error, ...times, by, id, call };
   for (const [name, value] of Object.entries(members)) {
     if (value !== undefined && value !== (DEFAULTS as Record<string, unknown>)[name]) query.set(name, String(value));
   }
@@ -113,6 +116,13 @@ export function filterOf(route: Route, now = Date.now()): URLSearchParams {
   const { user, grant, client, clientInfo, tool, outcome } = route;
   const { from, to } = periodOf(route, now);
   return queryOf({ from, to, user, grant, client, clientInfo, tool, outcome });
+}
+
+/** The same for a list of calls, which can be those of one error. */
+export function callFilterOf(route: Route): URLSearchParams {
+  const query = filterOf(route);
+  if (route.error !== undefined) query.set('error', route.error);
+  return query;
 }
 
 export function queryOf(members: Record<string, string | number | undefined>): URLSearchParams {

@@ -23,7 +23,7 @@ const readmePictures = process.env.README_PICTURES;
 
 const sizes = {
   narrow: { width: 320, height: 640 },
-  phone: { width: 360, height: 740 },
+  phone: { width: 390, height: 844 },
   tablet: { width: 820, height: 1180 },
   desktop: { width: 1280, height: 900 },
 };
@@ -145,7 +145,8 @@ describe('the dashboard in a real browser', () => {
     ['overview', () => '?range=7d', /Activity/],
     ['overview by tool', () => '?range=7d&by=tool', /Activity/],
     ['calls', () => '?view=calls&range=7d', /Tool calls/],
-    ['errors', () => '?view=calls&range=7d&outcome=error', /Tool calls/],
+    ['failed calls', () => '?view=calls&range=7d&outcome=error', /Tool calls/],
+    ['errors', () => '?view=errors&range=7d', /Errors/],
     ['sessions', () => '?view=sessions', /Sessions/],
     ['session', () => `?view=session&id=${encodeURIComponent(session)}`, /Session/],
     ['connected apps', () => '?view=grants', /Connected apps/],
@@ -161,11 +162,11 @@ describe('the dashboard in a real browser', () => {
       expect(await heading(page)).toMatch(title);
       const fits = await page.evaluate('document.documentElement.scrollWidth <= window.innerWidth');
       expect([name, size, colorScheme, fits]).toEqual([name, size, colorScheme, true]);
-      // On a phone, a cell is a grid of its label and its value; a second value would fall under the label.
-      const torn = await page.evaluate(`Array.from(document.querySelectorAll('.responsive-table [data-label]'))
-        .filter((cell) => getComputedStyle(cell).display === 'grid' && cell.childNodes.length > 1)
-        .map((cell) => cell.dataset.label + ': ' + cell.textContent)`);
-      expect([name, size, torn]).toEqual([name, size, []]);
+      // On a phone, a call and a session have two lines.
+      const high =
+        await page.evaluate(`Array.from(document.querySelectorAll('.list:is(.calls, .sessions) tr.clickable'))
+        .filter((row) => row.offsetHeight > (innerWidth < 640 ? 90 : 60)).map((row) => row.textContent)`);
+      expect([name, size, high]).toEqual([name, size, []]);
       await screenshot(page, `${name}-${size}-${colorScheme}`);
     };
     // Charts follow one frame after their containers, and after the color scheme.
@@ -253,6 +254,26 @@ describe('the dashboard in a real browser', () => {
     expect(await page.locator('tbody tr:has(button[aria-expanded])').count()).toBe(Number(shown));
     await page.goBack();
     await loaded(page, 'Activity');
+    await page.context().close();
+  });
+
+  test('three clicks lead from the dashboard to the line of an error and its calls', async () => {
+    const page = await signedIn('grace', '/dashboard?range=7d');
+    await page.getByRole('link', { name: 'Errors', exact: true }).click();
+    await loaded(page, 'Errors');
+    const row = page.locator('tr.clickable', { hasText: 'TimeoutError' }).first();
+    expect(await row.textContent()).toContain('src/documents.ts:42');
+    const shown = Number(await row.getByRole('link').textContent());
+    await row.locator('.trend').click();
+    await page.getByText('filter event = "tool_failed" and call = ').waitFor();
+    await page.getByRole('link', { name: 'Last call in its session' }).click();
+    await page.getByRole('button', { name: /^Details of/, expanded: true }).waitFor();
+    await page.goBack();
+    await loaded(page, 'Errors');
+    await page.locator('tr.clickable', { hasText: 'TimeoutError' }).first().getByRole('link').click();
+    await loadAll(page, 'Calls');
+    expect(await page.locator('tbody tr:has(button[aria-expanded])').count()).toBe(shown);
+    expect(await page.locator('tr.clickable').filter({ hasNotText: 'Tool error' }).count()).toBe(0);
     await page.context().close();
   });
 

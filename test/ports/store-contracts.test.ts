@@ -1030,6 +1030,16 @@ describe.each(adapters)('the stores in %s', (_name, open) => {
       const before = callName(newestFirst[3]!);
       expect(await collected(stores.calls.latestEndedIn(bucket, { before, now }))).toEqual(newestFirst.slice(4));
       expect(await collected(stores.calls.latestEndedIn(bucket, { now: now + 1 }))).toEqual([]);
+      const keys = [...newestFirst.slice(0, 2), { session: newestFirst[0]!.session, at: 1, id: 'unknown' }].map(
+        (call) => ({
+          session: call.session,
+          call: callName(call),
+        }),
+      );
+      const found = await stores.calls.callsOfKeys(keys, now);
+      expect(found.toSorted((a, b) => b.at - a.at)).toEqual(newestFirst.slice(0, 2));
+      expect(await stores.calls.callsOfKeys(keys, now + 1)).toEqual([]);
+      expect(await stores.calls.callsOfKeys([], now)).toEqual([]);
     });
 
     test('are returned in the bucket of their end when other calls of the session began or ended in another', async () => {
@@ -1094,6 +1104,26 @@ describe.each(adapters)('the stores in %s', (_name, open) => {
         expect(await stores.aggregates.load(step, first, first + 1)).toEqual([{ at: first, aggregates: some(9) }]);
       },
     );
+
+    test('of errors are kept apart from those of all calls', async () => {
+      const at = steps.day;
+      const group = { tool: 'note', outcome: 'tool-error' as const, fingerprint: 'f', errorPlace: 'src/notes.ts:7' };
+      const last = { session: 's', call: '1#c' };
+      const counts = {
+        calls: 2,
+        firstAt: at,
+        lastAt: at + 1,
+        users: { '00ff00ff00ff': null },
+        clients: { Codex: 2 },
+        last,
+      };
+      const aggregates = { groups: [{ ...group, ...counts }], calls: [[0, 's', '1#c'] as [number, string, string]] };
+      await stores.aggregates.save('minutes', { at, aggregates: some(2) }, now);
+      await stores.aggregates.saveErrors('minutes', { at, aggregates }, now);
+      expect(await stores.aggregates.loadErrors('minutes', at, at + 1)).toEqual([{ at, aggregates }]);
+      expect(await stores.aggregates.load('minutes', at, at + 1)).toEqual([{ at, aggregates: some(2) }]);
+      expect(await stores.aggregates.loadErrors('hour', at, at + 1)).toEqual([]);
+    });
 
     test('moveOn succeeds for one of many concurrent runs', async () => {
       const moves = (from: number | undefined, to: number) =>

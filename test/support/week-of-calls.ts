@@ -21,7 +21,7 @@ const tools: [name: string, typicalMilliseconds: number, errors: number][] = [
 ];
 
 const failures: [CallOutcome, Partial<ToolCall>][] = [
-  ['tool-error', {}],
+  ['tool-error', { errorClass: 'TimeoutError', errorFingerprint: 'QmVzdEVycm9y', errorPlace: 'src/documents.ts:42' }],
   ['protocol-error', { errorCode: -32602, message: 'Invalid params' }],
   ['timed-out', { errorCode: -32603 }],
 ];

@@ -35,6 +35,10 @@ export function memoryAuditLog(): AuditLogStore {
     async *callsEndedIn(bucket) {
       for (const { call } of all(0)) if (bucketOf(call) === bucket) yield copy(call);
     },
+    async callsOfKeys(keys, now) {
+      const found = keys.map(({ session, call }) => calls.get(session)?.get(call));
+      return copy(found.flatMap((each) => (each && each.expiresAt > now ? [each.call] : [])));
+    },
     async *latestEndedIn(bucket, { before, now }) {
       const found = all(now).filter(({ call }) => bucketOf(call) === bucket);
       for (const call of latestFirst(found, before)) yield copy(call);

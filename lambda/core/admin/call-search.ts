@@ -6,7 +6,7 @@ import {
   LOOKUP_IN_CALLS,
   type ToolCall,
 } from '../audit/tool-call.ts';
-import { type BucketSearchDependencies, bucketsBack } from './call-buckets.ts';
+import { type Bucket, type BucketSearchDependencies, bucketsBack } from './call-buckets.ts';
 import type { ListedPage, ListOptions } from './directory.ts';
 import { type UserCallsDependencies, userCallsBack } from './user-calls.ts';
 
@@ -22,6 +22,8 @@ const MOST_READ = 20_000;
 const MOST_READ_OF_USER = 5_000;
 const MOST_BUCKETS = 100;
 const EXPORT_PAGE = 500;
+/** Calls of one read by their keys. */
+const MOST_KEYS = 100;
 
 /**
  * Finds calls, latest first, without reading the whole audit log: the calls of one user by the user's sessions, and those
@@ -58,27 +60,43 @@ export class CallSearch {
   /** @param after `bucket` or `bucket~callName` */
   // biome-ignore lint/complexity/noExcessiveCognitiveComplexity: two nested loops, each with its bounds; parts would share all state
   async #pageOfAllUsers(filter: CallFilter, limit: number, after: string | undefined): Promise<CallSearchPage> {
-    const { calls, now } = this.#dependencies;
     const [from = '', name] = after?.split('~') ?? [];
     const start = after === undefined ? undefined : Number(from);
     const items: ToolCall[] = [];
     let read = 0;
     let buckets = 0;
     for await (const bucket of bucketsBack(this.#dependencies, filter, start)) {
-      const before = bucket === start ? name : undefined;
+      const before = bucket.number === start ? name : undefined;
       const sessions = new Set<string>();
-      for await (const call of calls.latestEndedIn(bucket, { before, now: Math.floor(now() / 1000) })) {
-        sessions.add(call.session);
-        const next = `${bucket}~${callName(call)}`;
+      for await (const call of this.#callsIn(bucket, before)) {
+        if (!bucket.calls) sessions.add(call.session);
+        const next = `${bucket.number}~${callName(call)}`;
         if (matchesFilter(call, filter) && items.push(call) === limit) return { items, next };
-        if (++read >= MOST_READ) return { items, next, searchedTo: bucket * BUCKET_MILLISECONDS };
+        if (++read >= MOST_READ) return { items, next, searchedTo: bucket.number * BUCKET_MILLISECONDS };
       }
       read += sessions.size * LOOKUP_IN_CALLS;
       if (++buckets === MOST_BUCKETS || read >= MOST_READ) {
-        return { items, next: `${bucket - 1}`, searchedTo: bucket * BUCKET_MILLISECONDS };
+        return { items, next: `${bucket.number - 1}`, searchedTo: bucket.number * BUCKET_MILLISECONDS };
       }
     }
     return { items };
+  }
+
+  /** Latest start first. */
+  async *#callsIn({ number, calls: keys }: Bucket, before: string | undefined): AsyncGenerator<ToolCall> {
+    const { calls, now } = this.#dependencies;
+    const seconds = Math.floor(now() / 1000);
+    if (!keys) {
+      yield* calls.latestEndedIn(number, { before, now: seconds });
+      return;
+    }
+    const sorted = keys
+      .filter(({ call }) => before === undefined || call < before)
+      .toSorted((a, b) => (a.call < b.call ? 1 : -1));
+    for (let first = 0; first < sorted.length; first += MOST_KEYS) {
+      const found = await calls.callsOfKeys(sorted.slice(first, first + MOST_KEYS), seconds);
+      yield* found.toSorted((a, b) => (callName(a) < callName(b) ? 1 : -1));
+    }
   }
 
   async #pageOfUser(

@@ -1,4 +1,5 @@
-import { bytes } from '../support/crypto.ts';
+import type { ErrorAggregates } from './error-groups.ts';
+import { hashNames, type Sample, smallest } from './samples.ts';
 import { type CallOutcome, clientOf, endOf, OTHERS, type ToolCall, toolOf } from './tool-call.ts';
 
 /**
@@ -27,21 +28,13 @@ export type AggregateRow = {
 /** Number of calls by class of duration. */
 export type Histogram = Record<number, number>;
 
-/**
- * The entries with the smallest hashes: a random sample that does not depend on how often an entry occurs, and that can be
- * merged ("bottom-k sketch").
- */
-export type Sample<T> = Record<string, T>;
-
 /** First start and last end of a session's calls, in epoch milliseconds. */
 export type CallSpan = [first: number, last: number];
 
 /** Further rows are counted together, by outcome. Clients choose the names of tools, so their number is not bounded. */
 const MOST_ROWS = 300;
-const SAMPLE_SIZE = 256;
 /** Durations of one class differ by a fifth, so a percentile is within a tenth. */
 const CLASS_RATIO = 1.2;
-const HASH_BYTES = 6;
 
 export const emptyAggregates: Aggregates = { rows: [], users: {}, sessions: {} };
 
@@ -88,16 +81,6 @@ export function mergeAggregates(all: readonly Aggregates[]): Aggregates {
   }
   return bounded({ rows: [...rows.values()], users, sessions });
 }
-
-/** Number of sampled entries: exact for a complete sample, otherwise an estimate within about a tenth. */
-export function sizeOf(sample: Sample<unknown>): number {
-  const hashes = Object.keys(sample).sort();
-  if (hashes.length < SAMPLE_SIZE) return hashes.length;
-  const share = Number.parseInt(hashes.at(-1)!, 16) / 256 ** HASH_BYTES;
-  return Math.max(SAMPLE_SIZE, Math.round((SAMPLE_SIZE - 1) / share));
-}
-
-export const isComplete = (sample: Sample<unknown>): boolean => Object.keys(sample).length < SAMPLE_SIZE;
 
 /** In milliseconds; 0 without calls. */
 export function percentile(durations: Histogram, percent: number): number {
@@ -149,24 +132,6 @@ const nameOf = ({ client, clientInfo = client, tool, outcome }: AggregateRow) =>
 const joinSpans = (span: CallSpan | undefined, [first, last]: CallSpan): CallSpan =>
   span ? [Math.min(span[0], first), Math.max(span[1], last)] : [first, last];
 
-/** Hexadecimal, so that hashes sort as text in the order of their numbers. */
-async function hashNames<T>(entries: [name: string, value: T][]): Promise<Sample<T>> {
-  const hashes = await Promise.all(
-    entries.map(async ([name, value]) => {
-      const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', bytes(name)));
-      const hash = Array.from(digest.subarray(0, HASH_BYTES), (byte) => byte.toString(16).padStart(2, '0')).join('');
-      return [hash, value] as const;
-    }),
-  );
-  return Object.fromEntries(hashes);
-}
-
-function smallest<T>(sample: Sample<T>): Sample<T> {
-  const entries = Object.entries(sample);
-  if (entries.length <= SAMPLE_SIZE) return sample;
-  return Object.fromEntries(entries.toSorted(([a], [b]) => (a < b ? -1 : 1)).slice(0, SAMPLE_SIZE));
-}
-
 /** Durations of the periods that have aggregates, in milliseconds. Days are in UTC. */
 export const steps = { minutes: 300_000, hour: 3_600_000, day: 86_400_000 } as const;
 export type Step = keyof typeof steps;
@@ -183,16 +148,19 @@ export const countedUntil = async (aggregates: AggregateReader, now: number): Pr
 /** Retention of daily aggregates: longer than that of calls, since they identify no user. */
 export const DAYS_KEPT = 400;
 
-export type AggregatePeriod = {
+export type Period<T> = {
   /** Start in epoch milliseconds, a multiple of the step. */
   at: number;
-  aggregates: Aggregates;
+  aggregates: T;
 };
+export type AggregatePeriod = Period<Aggregates>;
 
 /** Read access to aggregates. Every method throws `ServiceUnavailableError` when the store does not answer. */
 export interface AggregateReader {
   /** Periods that start from `from` and before `to`, in order; periods without calls are absent. */
   load(step: Step, from: number, to: number): Promise<AggregatePeriod[]>;
+  /** The same of errors; periods without errors are absent, and so are those that an earlier version has aggregated. */
+  loadErrors(step: Step, from: number, to: number): Promise<Period<ErrorAggregates>[]>;
   /** Until when calls are aggregated, in epoch milliseconds; absent before the first run of the aggregation job. */
   countedUntil(): Promise<number | undefined>;
 }
@@ -200,6 +168,7 @@ export interface AggregateReader {
 export interface AggregateStore extends AggregateReader {
   /** Replaces the aggregates of the period. @param expiresAt epoch seconds */
   save(step: Step, period: AggregatePeriod, expiresAt: number): Promise<void>;
+  saveErrors(step: Step, period: Period<ErrorAggregates>, expiresAt: number): Promise<void>;
   /** Sets `countedUntil`; false when it is not `from`, because another run of the job has set it. */
   moveOn(from: number | undefined, to: number): Promise<boolean>;
 }

@@ -11,22 +11,29 @@ export type ErrorRules = {
 
 /** 72 bits: no two errors of a deployment share one. */
 const FINGERPRINT_CHARACTERS = 12;
+/** Bytes that the place of an error leaves to its message. */
+const SHORTEST_MESSAGE = 120;
 
 /** An error that a tool has thrown, as the owner's setting logs it. */
 export async function auditedError(
   call: ToolCall,
   error: unknown,
   rules: ErrorRules,
-): Promise<Pick<ToolCall, 'errorClass' | 'errorMessage' | 'errorFingerprint'>> {
+): Promise<Pick<ToolCall, 'errorClass' | 'errorMessage' | 'errorFingerprint' | 'errorPlace'>> {
   if (rules.errors === 'none') return {};
   const errorClass = boundedText(classOf(error), largest.errorClass)!;
-  const place = error instanceof Error ? placeIn(String(error.stack)) : '';
+  const { place, line } = placeIn(error instanceof Error ? String(error.stack) : '');
   const digest = await sha256(JSON.stringify([call.tool, errorClass, place]));
-  const facts = { errorClass, errorFingerprint: digest.slice(0, FINGERPRINT_CHARACTERS) };
+  const named = { errorClass, errorFingerprint: digest.slice(0, FINGERPRINT_CHARACTERS) };
+  const left = remainingBytes({ ...call, ...named, errorPlace: '' }) - SHORTEST_MESSAGE;
+  const room = Math.max(0, Math.min(left, largest.errorPlace));
+  // The end of a path has the line.
+  const errorPlace = boundedText(line?.slice(-room), room);
+  const facts = { ...named, ...(errorPlace && { errorPlace }) };
   if (rules.errors === 'class') return facts;
   const message = error instanceof Error ? error.message : String(error);
-  const room = remainingBytes({ ...call, ...facts, errorMessage: '' });
-  return { ...facts, errorMessage: boundedText(message, Math.min(room, largest.message)) };
+  const rest = remainingBytes({ ...call, ...facts, errorMessage: '' });
+  return { ...facts, errorMessage: boundedText(message, Math.min(rest, largest.message)) };
 }
 
 /** Most characters of an event. Ten frames are shorter, of which most are in packages. */
@@ -60,18 +67,22 @@ function classOf(error: unknown): string {
 const framesIn = (stack: string): string => /^ +at [\s\S]*/m.exec(stack)?.[0] ?? '';
 
 /** `at [function] (location:line:column)`, or without a function and parentheses. */
-const frame = /^ +at (?:(?<name>.*) \()?(?<location>.*?)(?::\d+){0,2}\)?$/gm;
+const frame = /^ +at (?:(?<name>.*) \()?(?<location>.*?)(?::(?<line>\d+)(?::\d+)?)?\)?$/gm;
 
 /**
  * Function and file of the first line of the owner, or else of any module. Without line and column, which the next
- * deployment may move, and without the folder of a bundle.
+ * deployment may move, and without the folder of a bundle. `line` has the file and the line.
  */
-function placeIn(stack: string): string {
+function placeIn(stack: string): { place: string; line: string | undefined } {
   const frames = [...stack.matchAll(frame)]
-    .map(({ groups }) => groups as { name?: string; location: string })
+    .map(({ groups }) => groups as { name?: string; location: string; line?: string })
     .filter(({ location }) => /[./\\]/.test(location) && !/^node:|[/\\]node_modules[/\\]/.test(location));
   // Mapped to the owner's sources, whose paths are relative (`adapters/substitutes/mapped-stacks.ts`).
-  const { name = '', location = '' } =
-    frames.find(({ location }) => !/^(\/|[a-z]+:)/i.test(location)) ?? frames[0] ?? {};
-  return `${name} ${location.replace(/^([a-z]+:|\/).*\//i, '')}`;
+  const {
+    name = '',
+    location = '',
+    line,
+  } = frames.find(({ location }) => !/^(\/|[a-z]+:)/i.test(location)) ?? frames[0] ?? {};
+  const file = location.replace(/^([a-z]+:|\/).*\//i, '');
+  return { place: `${name} ${file}`, line: line && `${file}:${line}` };
 }

@@ -24,6 +24,7 @@ export const largest = {
   tool: 128,
   message: 200,
   errorClass: 40,
+  errorPlace: 64,
 };
 
 /** Most bytes of the members below together. */
@@ -31,7 +32,7 @@ const LARGEST_DETAILS = 400;
 
 /** The bytes that are left for a further member of the call. The first two have room for their names elsewhere. */
 export function remainingBytes({ tool = '', message = '', ...call }: ToolCall): number {
-  const names = ['registeredName', 'errorClass', 'errorMessage', 'errorFingerprint'] as const;
+  const names = ['registeredName', 'errorClass', 'errorMessage', 'errorFingerprint', 'errorPlace'] as const;
   const others = names.map((name) => (call[name] === undefined ? '' : name + call[name]));
   return LARGEST_DETAILS - bytes([tool, message, ...others].join('')).length;
 }

@@ -1,15 +1,16 @@
 import type { Logger } from '../support/logger.ts';
 import {
   AggregateBuilder,
-  type AggregatePeriod,
   type AggregateRow,
   type AggregateStore,
+  type Aggregates,
   DAYS_KEPT,
   mergeAggregates,
   type Step,
   startOf,
   steps,
 } from './aggregates.ts';
+import { type ErrorAggregates, ErrorGroupBuilder, mergeErrors } from './error-groups.ts';
 import { type AuditLogReader, isError } from './tool-call.ts';
 
 export type AggregationDependencies = {
@@ -73,9 +74,15 @@ async function aggregatePeriod(
   at: number,
 ): Promise<AggregateRow[]> {
   const builder = new AggregateBuilder();
-  for await (const call of calls.callsEndedIn(at / steps.minutes)) builder.add(call);
+  const errors = new ErrorGroupBuilder();
+  for await (const call of calls.callsEndedIn(at / steps.minutes)) {
+    builder.add(call);
+    errors.add(call);
+  }
   const aggregates = await builder.aggregates();
-  await save(store, 'minutes', { at, aggregates }, retentionDays);
+  const expiresAt = expiryOf('minutes', at, retentionDays);
+  await save(store, 'minutes', at, aggregates, expiresAt);
+  await saveErrors(store, 'minutes', at, await errors.aggregates(), expiresAt);
   return aggregates.rows;
 }
 
@@ -85,12 +92,27 @@ async function mergePeriods(
   to: Step,
   at: number,
 ): Promise<void> {
-  const periods = await store.load(from, at, at + steps[to]);
+  const end = at + steps[to];
+  const [periods, errors] = await Promise.all([store.load(from, at, end), store.loadErrors(from, at, end)]);
   const aggregates = mergeAggregates(periods.map((period) => period.aggregates));
-  await save(store, to, { at, aggregates }, to === 'day' ? DAYS_KEPT : retentionDays);
+  await save(store, to, at, aggregates, expiryOf(to, at, to === 'day' ? DAYS_KEPT : retentionDays));
+  const merged = mergeErrors(errors.map((period) => period.aggregates));
+  await saveErrors(store, to, at, merged, expiryOf(to, at, retentionDays));
 }
 
-async function save(store: AggregateStore, step: Step, period: AggregatePeriod, days: number): Promise<void> {
-  if (period.aggregates.rows.length === 0) return;
-  await store.save(step, period, Math.floor((period.at + steps[step] + days * steps.day) / 1000));
+/** Epoch seconds. */
+const expiryOf = (step: Step, at: number, days: number) => Math.floor((at + steps[step] + days * steps.day) / 1000);
+
+async function save(store: AggregateStore, step: Step, at: number, aggregates: Aggregates, expiresAt: number) {
+  if (aggregates.rows.length > 0) await store.save(step, { at, aggregates }, expiresAt);
+}
+
+async function saveErrors(
+  store: AggregateStore,
+  step: Step,
+  at: number,
+  aggregates: ErrorAggregates,
+  expiresAt: number,
+) {
+  if (aggregates.groups.length > 0) await store.saveErrors(step, { at, aggregates }, expiresAt);
 }

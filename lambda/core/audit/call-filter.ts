@@ -1,4 +1,5 @@
 import type { AggregateRow, Aggregates } from './aggregates.ts';
+import type { ErrorGroup } from './error-groups.ts';
 import { type CallOutcome, clientOf, ERRORS, endOf, isError, OTHERS, type ToolCall, toolOf } from './tool-call.ts';
 
 /**
@@ -18,10 +19,12 @@ export type CallFilter = {
   /** As `toolOf` names it. */
   tool?: string | undefined;
   outcome?: CallOutcome | typeof ERRORS | undefined;
+  /** Fingerprint of an error. */
+  error?: string | undefined;
 };
 
 export function matchesFilter(call: ToolCall, filter: CallFilter): boolean {
-  const { from, to, user, grant, client, clientInfo, tool, outcome } = filter;
+  const { from, to, user, grant, client, clientInfo, tool, outcome, error } = filter;
   const end = endOf(call);
   return (
     end >= from &&
@@ -31,11 +34,29 @@ export function matchesFilter(call: ToolCall, filter: CallFilter): boolean {
     (client === undefined || clientOf(call) === client) &&
     (clientInfo === undefined || call.clientName === clientInfo) &&
     (tool === undefined || toolOf(call) === tool) &&
+    (error === undefined || call.errorFingerprint === error) &&
     matchesOutcome(call.outcome, outcome)
   );
 }
 
-/** By client, tool and outcome: a row states no user and no grant. */
+/** Whether only errors match. */
+export const selectsErrors = ({ outcome, error }: CallFilter): boolean =>
+  error !== undefined || outcome === ERRORS || (outcome !== undefined && isError(outcome));
+
+/** By tool, outcome and fingerprint: a group states no user, and its most frequent clients alone. */
+export const groupMatchesFilter = (
+  group: Pick<ErrorGroup, 'tool' | 'outcome' | 'fingerprint'>,
+  { tool, outcome, error }: Partial<CallFilter>,
+): boolean =>
+  (tool === undefined || group.tool === tool) &&
+  (error === undefined || group.fingerprint === error) &&
+  matchesOutcome(group.outcome, outcome);
+
+/** Whether the group may contain a call that matches. */
+export const groupMayMatch = (group: ErrorGroup, filter: CallFilter): boolean =>
+  groupMatchesFilter(group, filter) || (group.tool === OTHERS && matchesOutcome(group.outcome, filter.outcome));
+
+/** By client, tool and outcome: a row states no user, no grant and no fingerprint. */
 export const rowMatchesFilter = (
   row: AggregateRow,
   { client, clientInfo, tool, outcome }: Partial<CallFilter>,

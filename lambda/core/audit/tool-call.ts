@@ -65,6 +65,8 @@ export type ToolCall = {
   errorMessage?: string | undefined;
   /** Equal for errors of the same class that the same tool throws at the same place, also in another deployment. */
   errorFingerprint?: string | undefined;
+  /** File and line of the owner's code that the error passed first, such as `src/notes.ts:12`. */
+  errorPlace?: string | undefined;
   /** Duration. */
   milliseconds: number;
   /** Bytes of the request and of its response, as JSON. */
@@ -115,6 +117,8 @@ export interface AuditLogReader {
   ): Promise<ToolCall[]>;
   /** All calls that ended in a bucket, in any order. @param bucket epoch milliseconds / `BUCKET_MILLISECONDS` */
   callsEndedIn(bucket: number): AsyncIterable<ToolCall>;
+  /** The unexpired calls of these keys, at most 100, in any order. @param now epoch seconds */
+  callsOfKeys(keys: { session: string; call: string }[], now: number): Promise<ToolCall[]>;
   /**
    * Unexpired calls that ended in a bucket, latest start first. Each session with such calls is looked up before the first
    * call is returned, and the rest of its calls when they are consumed.

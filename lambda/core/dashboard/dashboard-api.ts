@@ -1,5 +1,5 @@
 import type { SessionSummary } from '../admin/session-summary.ts';
-import type { ToolCall } from '../audit/tool-call.ts';
+import type { CallOutcome, ToolCall } from '../audit/tool-call.ts';
 
 export type { CallFilter as Filter } from '../audit/call-filter.ts';
 export { callOutcomes, ERRORS, OTHERS } from '../audit/tool-call.ts';
@@ -14,7 +14,8 @@ export { quotedName } from '../support/untrusted-text.ts';
  * | -------------------------------- | ------------------ | ---------------------------------------------------------- |
  * | `GET  me`                        | `Me`               |                                                            |
  * | `GET  overview?…Filter`          | `Overview`         |                                                            |
- * | `GET  calls?…Filter&…Paging`     | `Page<CallRow>`    | newest first                                               |
+ * | `GET  errors?…Filter`            | `ErrorOverview`    | no client, no grant                                        |
+ * | `GET  calls?…Filter&…Paging`     | `Page<CallRow>`    | newest first; also by `error`                              |
  * | `GET  sessions?…Filter&…Paging`  | `Page<SessionRow>` | newest first; no tool, no outcome; `from`, `to` optional   |
  * | `GET  sessions/{id}?…Paging`     | `SessionDetail`    | its calls in the order of their start                      |
  * | `GET  grants?user&…Paging`       | `Page<GrantRow>`   | newest first                                               |
@@ -100,6 +101,44 @@ export type Overview = {
   /** The most frequent groups, at most 50 of each breakdown. */
   rows: Record<Breakdown, { name: string; calls: number; errors: number; durations?: Durations | undefined }[]>;
   /** Set at the limit of work: only calls since then are counted. */
+  completeSince?: number;
+};
+
+/** Errors of one fingerprint, or else of one tool and outcome. */
+export type ErrorRow = {
+  /** `OTHERS` for the less frequent groups. */
+  tool: string;
+  outcome: CallOutcome;
+  /** Fingerprint, by which the calls are listed. */
+  error?: string;
+  errorClass?: string;
+  /** File and line of the owner's code. */
+  errorPlace?: string;
+  /** Of the last call; only with the setting `auditErrors: 'message'`. */
+  errorMessage?: string;
+  calls: number;
+  users: number;
+  /** Whether the number of users is an estimate. */
+  isEstimate: boolean;
+  /** The most frequent first. */
+  clients: string[];
+  /** Ends of the first and the last call in the time. */
+  firstAt: number;
+  lastAt: number;
+  last: { session: string; call: string };
+  /** Calls in each bar. */
+  bars: number[];
+};
+
+export type ErrorOverview = {
+  from: number;
+  to: number;
+  stepMilliseconds: number;
+  /** Starts of the bars. */
+  bars: number[];
+  /** The latest first, at most 100. */
+  groups: ErrorRow[];
+  /** As in `Overview`. */
   completeSince?: number;
 };
 

@@ -11,7 +11,13 @@ import {
 import { type CallFilter, rowMatchesFilter } from '../audit/call-filter.ts';
 import type { Bar, Breakdown, Overview } from './dashboard-api.ts';
 import { chartGroups, countsOf, rankGroups, sessionNumbers, totalsOf } from './overview-numbers.ts';
-import { type OverviewPeriodsDependencies, periodsOfAllUsers, periodsOfUser, stepFor } from './overview-periods.ts';
+import {
+  type OverviewPeriodsDependencies,
+  ofCalls,
+  periodsOfAllUsers,
+  periodsOfUser,
+  stepFor,
+} from './overview-periods.ts';
 
 export type OverviewDependencies = OverviewPeriodsDependencies & { sessionTtlSeconds: number };
 
@@ -30,8 +36,8 @@ export async function overview(dependencies: OverviewDependencies, filter: CallF
   const { user } = filter;
   const { periods, completeSince } =
     user === undefined
-      ? await periodsOfAllUsers(dependencies, { ...filter, from, to }, step)
-      : await periodsOfUser(dependencies, { ...filter, user, from, to }, step);
+      ? await periodsOfAllUsers(ofCalls, dependencies, { ...filter, from, to }, step)
+      : await periodsOfUser(ofCalls, dependencies, { ...filter, user, from, to }, step);
 
   const whole = mergeAggregates(periods.map(({ aggregates }) => aggregates));
   const rows = rowsOf(whole, filter);

@@ -20,6 +20,10 @@ export const filterSchema = z.object({
   outcome: z.enum([...callOutcomes, ERRORS]).optional(),
 });
 
+export const callFilterSchema = filterSchema.extend({ error: id.optional() });
+
+export const errorFilterSchema = filterSchema.pick({ from: true, to: true, user: true, tool: true, outcome: true });
+
 export const pagingSchema = z.object({
   after: z.string().min(1).max(1024).optional(),
   limit: z.coerce.number().int().min(1).max(200).default(50),

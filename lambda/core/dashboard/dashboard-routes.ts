@@ -15,10 +15,13 @@ import {
   type SessionDetail,
 } from './dashboard-api.ts';
 import type { Dashboard } from './dashboard-dependencies.ts';
+import { errorGroups } from './dashboard-errors.ts';
 import { DashboardError, requireVisible, statusOf, type Visitor, visibleUser, visitorOf } from './dashboard-guard.ts';
 import { overview } from './dashboard-overview.ts';
 import { page, pageFile } from './dashboard-page.ts';
 import {
+  callFilterSchema,
+  errorFilterSchema,
   filterSchema,
   idSchema,
   pagingSchema,
@@ -47,7 +50,13 @@ const endpoints: Endpoint[] = [
     method: 'GET',
     path: /^overview$/,
     respond: async (dashboard, visitor, request) =>
-      overview(dashboard, await callFilterOf(dashboard, visitor, request)),
+      overview(dashboard, await filterOf(filterSchema, dashboard, visitor, request)),
+  },
+  {
+    method: 'GET',
+    path: /^errors$/,
+    respond: async (dashboard, visitor, request) =>
+      errorGroups(dashboard, await filterOf(errorFilterSchema, dashboard, visitor, request)),
   },
   { method: 'GET', path: /^calls$/, respond: calls },
   { method: 'GET', path: /^sessions$/, respond: sessions },
@@ -124,11 +133,15 @@ async function restricted<F extends RequestedFilter>(dashboard: Dashboard, visit
   return { ...filter, user: requireVisible(visitor, found).user };
 }
 
-const callFilterOf = (dashboard: Dashboard, visitor: Visitor, request: Request) =>
-  restricted(dashboard, visitor, parse(filterSchema, readQuery(request)));
+const filterOf = <F extends RequestedFilter>(
+  schema: Parameters<typeof parse<F>>[0],
+  dashboard: Dashboard,
+  visitor: Visitor,
+  request: Request,
+) => restricted(dashboard, visitor, parse(schema, readQuery(request)));
 
 async function calls(dashboard: Dashboard, visitor: Visitor, request: Request) {
-  const filter = await callFilterOf(dashboard, visitor, request);
+  const filter = await filterOf(callFilterSchema, dashboard, visitor, request);
   const found = await dashboard.search.page(filter, parse(pagingSchema, readQuery(request)));
   return { ...found, items: await callRows(dashboard, found.items) };
 }

@@ -1,12 +1,5 @@
-import {
-  type AggregateRow,
-  type Aggregates,
-  addDurations,
-  type Histogram,
-  isComplete,
-  percentile,
-  sizeOf,
-} from '../audit/aggregates.ts';
+import { type AggregateRow, type Aggregates, addDurations, type Histogram, percentile } from '../audit/aggregates.ts';
+import { isComplete, sizeOf } from '../audit/samples.ts';
 import { isError, OTHERS } from '../audit/tool-call.ts';
 import type { Breakdown, Durations, Overview } from './dashboard-api.ts';
 

@@ -1,15 +1,17 @@
 import type { CallSearch } from '../admin/call-search.ts';
 import {
   AggregateBuilder,
-  type AggregatePeriod,
   type AggregateReader,
+  type Aggregates,
   countedUntil,
   mergeAggregates,
+  type Period,
   type Step,
   startOf,
   steps,
 } from '../audit/aggregates.ts';
 import { type CallFilter, matchesFilter } from '../audit/call-filter.ts';
+import { type ErrorAggregates, ErrorGroupBuilder, mergeErrors } from '../audit/error-groups.ts';
 import { type AuditLogReader, BUCKET_MILLISECONDS, endOf, LOOKUP_IN_CALLS, type ToolCall } from '../audit/tool-call.ts';
 
 export type OverviewPeriodsDependencies = {
@@ -21,7 +23,26 @@ export type OverviewPeriodsDependencies = {
 };
 
 /** `completeSince`: set at the limit of work, in epoch milliseconds. */
-export type OverviewPeriods = { periods: AggregatePeriod[]; completeSince?: number };
+export type OverviewPeriods<T> = { periods: Period<T>[]; completeSince?: number };
+
+/** Aggregates of all calls, or of errors: how they are built from calls, loaded and merged. */
+type Kind<T> = {
+  builder: () => { add(call: ToolCall): void; aggregates(): Promise<T> };
+  load: (aggregates: AggregateReader, step: Step, from: number, to: number) => Promise<Period<T>[]>;
+  merge: (all: readonly T[]) => T;
+};
+
+export const ofCalls: Kind<Aggregates> = {
+  builder: () => new AggregateBuilder(),
+  load: (aggregates, step, from, to) => aggregates.load(step, from, to),
+  merge: mergeAggregates,
+};
+
+export const ofErrors: Kind<ErrorAggregates> = {
+  builder: () => new ErrorGroupBuilder(),
+  load: (aggregates, step, from, to) => aggregates.loadErrors(step, from, to),
+  merge: mergeErrors,
+};
 
 /** Calls of a user that are read: there are no aggregates of users. */
 const MOST_OF_USER = 5_000;
@@ -35,24 +56,26 @@ const smallerSteps = { minutes: [], hour: ['minutes'], day: ['hour', 'minutes'] 
 >;
 
 /** Periods of all users: stored aggregates, and since then the calls themselves. */
-export async function periodsOfAllUsers(
+export async function periodsOfAllUsers<T>(
+  kind: Kind<T>,
   { calls, aggregates, now }: OverviewPeriodsDependencies,
   { from, to }: CallFilter,
   step: Step,
-): Promise<OverviewPeriods> {
+): Promise<OverviewPeriods<T>> {
   const counted = await countedUntil(aggregates, now());
-  const stored = await loadStored(aggregates, { from, to, counted }, step);
-  const recent = await readRecent(calls, { from: Math.max(from, counted), to: Math.min(to - 1, now()) }, step);
-  const periods = mergeByStep([...stored, ...recent.periods], step);
+  const stored = await loadStored(kind, aggregates, { from, to, counted }, step);
+  const recent = await readRecent(kind, calls, { from: Math.max(from, counted), to: Math.min(to - 1, now()) }, step);
+  const periods = mergeByStep(kind, [...stored, ...recent.periods], step);
   return { periods, ...(recent.completeSince && { completeSince: recent.completeSince }) };
 }
 
-export async function periodsOfUser(
+export async function periodsOfUser<T>(
+  kind: Kind<T>,
   { search }: OverviewPeriodsDependencies,
   filter: CallFilter & { user: string },
   step: Step,
-): Promise<OverviewPeriods> {
-  const builder = new PeriodBuilder(step);
+): Promise<OverviewPeriods<T>> {
+  const builder = new PeriodBuilder(kind, step);
   let read = 0;
   for await (const call of search.ofUser(filter)) {
     if (matchesFilter(call, filter)) builder.add(call);
@@ -61,28 +84,30 @@ export async function periodsOfUser(
   return { periods: await builder.periods() };
 }
 
-async function loadStored(
+async function loadStored<T>(
+  kind: Kind<T>,
   aggregates: AggregateReader,
   { from, to, counted }: { from: number; to: number; counted: number },
   step: Step,
-): Promise<AggregatePeriod[]> {
-  const loads: Promise<AggregatePeriod[]>[] = [];
+): Promise<Period<T>[]> {
+  const loads: Promise<Period<T>[]>[] = [];
   let since = from;
   for (const each of [step, ...smallerSteps[step]]) {
     const until = Math.min(to, startOf(each, counted));
-    if (since < until) loads.push(aggregates.load(each, since, until));
+    if (since < until) loads.push(kind.load(aggregates, each, since, until));
     since = Math.max(since, until);
   }
   return (await Promise.all(loads)).flat();
 }
 
 /** From the latest bucket back, until the limit of work. */
-async function readRecent(
+async function readRecent<T>(
+  kind: Kind<T>,
   calls: Pick<AuditLogReader, 'callsEndedIn'>,
   { from, to }: { from: number; to: number },
   step: Step,
-): Promise<OverviewPeriods> {
-  const builder = new PeriodBuilder(step);
+): Promise<OverviewPeriods<T>> {
+  const builder = new PeriodBuilder(kind, step);
   let read = 0;
   let completeSince: number | undefined;
   const first = from / BUCKET_MILLISECONDS;
@@ -99,33 +124,35 @@ async function readRecent(
   return { periods: await builder.periods(), ...(completeSince !== undefined && { completeSince }) };
 }
 
-class PeriodBuilder {
+class PeriodBuilder<T> {
+  readonly #kind: Kind<T>;
   readonly #step: Step;
-  readonly #builders = new Map<number, AggregateBuilder>();
+  readonly #builders = new Map<number, ReturnType<Kind<T>['builder']>>();
 
-  constructor(step: Step) {
+  constructor(kind: Kind<T>, step: Step) {
+    this.#kind = kind;
     this.#step = step;
   }
 
   add(call: ToolCall): void {
     const at = startOf(this.#step, endOf(call));
-    const builder = this.#builders.get(at) ?? new AggregateBuilder();
+    const builder = this.#builders.get(at) ?? this.#kind.builder();
     this.#builders.set(at, builder);
     builder.add(call);
   }
 
-  periods(): Promise<AggregatePeriod[]> {
+  periods(): Promise<Period<T>[]> {
     return Promise.all(
       [...this.#builders].map(async ([at, builder]) => ({ at, aggregates: await builder.aggregates() })),
     );
   }
 }
 
-function mergeByStep(periods: AggregatePeriod[], step: Step): AggregatePeriod[] {
+function mergeByStep<T>({ merge }: Kind<T>, periods: Period<T>[], step: Step): Period<T>[] {
   const byStart = Map.groupBy(periods, ({ at }) => startOf(step, at));
   return [...byStart].map(([at, members]) => ({
     at,
-    aggregates: mergeAggregates(members.map(({ aggregates }) => aggregates)),
+    aggregates: merge(members.map(({ aggregates }) => aggregates)),
   }));
 }
 

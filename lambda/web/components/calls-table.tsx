@@ -4,9 +4,11 @@ import { dashboardText } from '../dashboard-text.ts';
 import { byteSize, duration, shortId, time } from '../format.ts';
 import { ClientName } from './client-name.tsx';
 import { CopyableId } from './copy-button.tsx';
+import { DisclosureButton } from './disclosure-button.tsx';
 import { Link } from './link.tsx';
 import { OutcomeBadge } from './outcome-badge.tsx';
 import { PropertyList } from './property-list.tsx';
+import { onRowClick } from './row-click.ts';
 import { Timestamp } from './timestamp.tsx';
 import { UserName } from './user-name.tsx';
 
@@ -28,7 +30,7 @@ export function CallsTable({ calls, caption, showsUsers, showsSessions = true, s
   const { table, expanded, toggle } = useExpandedCalls(calls, selectedCall);
   const columnCount = 7 + Number(showsUsers) + Number(showsSessions);
   return (
-    <table class="responsive-table calls" ref={table}>
+    <table class="list calls" ref={table}>
       <caption class="visually-hidden">{caption}</caption>
       <thead>
         <tr>
@@ -46,7 +48,11 @@ export function CallsTable({ calls, caption, showsUsers, showsSessions = true, s
           <th scope="col" class="number wide-only">
             {columns.bytes}
           </th>
-          {showsSessions && <th scope="col">{columns.session}</th>}
+          {showsSessions && (
+            <th scope="col" class="table-only">
+              {columns.session}
+            </th>
+          )}
         </tr>
       </thead>
       {calls.map((call) => (
@@ -100,47 +106,39 @@ function CallRows({ call, isExpanded, toggle, columnCount, showsUsers, showsSess
   const name = callName(call);
   return (
     <tbody class={isExpanded ? 'expanded' : undefined}>
-      <tr>
+      <tr class="clickable" onClick={onRowClick(toggle)}>
         <td class="disclosure">
-          <button
-            type="button"
-            class="icon"
-            data-call={call.id}
-            aria-expanded={isExpanded}
-            aria-controls={isExpanded ? detailsId : undefined}
-            aria-label={text.showDetails(`${name}, ${time(call.at)}`)}
-            onClick={toggle}
-          >
-            <svg viewBox="0 0 12 12" width="12" height="12" aria-hidden="true" focusable="false">
-              <path d="M4 2l4 4-4 4" />
-            </svg>
-          </button>
+          <DisclosureButton
+            isExpanded={isExpanded}
+            controls={detailsId}
+            label={text.showDetails(`${name}, ${time(call.at)}`)}
+            call={call.id}
+            toggle={toggle}
+          />
         </td>
-        <td data-label={columns.time} class="nowrap">
+        <td class="nowrap">
           <Timestamp at={call.at} />
         </td>
         {showsUsers && (
-          <td data-label={columns.user}>
+          <td>
             <UserName user={call.user} userName={call.userName} />
           </td>
         )}
-        <td data-label={columns.client} title={call.clientVersion}>
+        <td class="client" title={call.clientVersion}>
           <ClientName client={call} />
         </td>
-        <td data-label={columns.tool} class={call.tool ? undefined : 'muted'}>
+        <th scope="row" class={call.tool ? 'main' : 'main muted'}>
           <code>{name}</code>
-        </td>
-        <td data-label={columns.outcome}>
+        </th>
+        <td class="first">
           <OutcomeBadge outcome={call.outcome} />
         </td>
-        <td data-label={columns.duration} class="number">
-          {duration(call.milliseconds)}
-        </td>
-        <td data-label={columns.bytes} class="number wide-only">
+        <td class="number">{duration(call.milliseconds)}</td>
+        <td class="number wide-only">
           {byteSize(call.bytesIn)} / {byteSize(call.bytesOut)}
         </td>
         {showsSessions && (
-          <td data-label={columns.session}>
+          <td class="table-only">
             <Link to={{ view: 'session', id: call.session, call: call.id }} title={call.session}>
               <code>{shortId(call.session)}</code>
             </Link>
@@ -169,6 +167,8 @@ function CallDetails({ call }: { call: CallRow }) {
       properties={[
         [fields.id, <CopyableId key="id" id={call.id} label={fields.id} />],
         [fields.error, error || undefined],
+        [fields.place, call.errorPlace && <CopyableId id={call.errorPlace} label={fields.place} />],
+        [fields.fingerprint, call.errorFingerprint && <SameErrors call={call} />],
         [fields.method, <code key="method">{call.method}</code>],
         [fields.bytes, `${byteSize(call.bytesIn)} / ${byteSize(call.bytesOut)}`],
         [fields.protocol, protocol],
@@ -180,12 +180,23 @@ function CallDetails({ call }: { call: CallRow }) {
             <code>{call.grant}</code>
           </Link>,
         ],
+        [
+          fields.session,
+          <Link key="session" to={{ view: 'session', id: call.session, call: call.id }}>
+            <code>{call.session}</code>
+          </Link>,
+        ],
         [fields.trace, call.traceId && <CopyableId id={call.traceId} label={fields.trace} />],
         [fields.arguments, call.arguments === undefined ? undefined : <code>{call.arguments}</code>],
       ]}
     />
   );
 }
+
+/** A link to the calls with the same error. */
+const SameErrors = ({ call: { errorFingerprint: error } }: { call: CallRow }) => (
+  <Link to={{ view: 'calls', range: '30d', error }}>{text.sameErrors}</Link>
+);
 
 const ClientDescription = ({ call }: { call: CallRow }) => (
   <>

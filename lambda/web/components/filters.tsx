@@ -11,29 +11,28 @@ import { useNameOf } from './user-name.tsx';
 const text = dashboardText.filters;
 const CUSTOM = 'custom';
 
+type NameMember = 'client' | 'clientInfo' | 'tool';
+
 type FiltersProps = {
   route: Route;
   me: Me | undefined;
-  /** Whether the view lists calls, which have a tool and an outcome. */
-  ofCalls?: boolean;
+  /** The names that the view can be filtered by. */
+  names?: readonly NameMember[];
+  hasOutcome?: boolean;
 };
 
 /** The filters of a view. Each change navigates to a new URL, which the view reads. */
-export function Filters({ route, me, ofCalls = true }: FiltersProps) {
+export function Filters({ route, me, names = ['client', 'clientInfo', 'tool'], hasOutcome = true }: FiltersProps) {
   const set = (changes: Partial<Route>) => navigate({ ...route, call: undefined, ...changes });
   return (
     <search class="filters" aria-label={text.label}>
       <form onSubmit={(event) => event.preventDefault()}>
         <PeriodFilter route={route} set={set} />
         {me?.isAdmin && <UserFilter route={route} set={set} />}
-        <NameFilter by="client" route={route} set={set} />
-        <NameFilter by="clientInfo" route={route} set={set} />
-        {ofCalls && (
-          <>
-            <NameFilter by="tool" route={route} set={set} />
-            <OutcomeFilter route={route} set={set} />
-          </>
-        )}
+        {names.map((by) => (
+          <NameFilter key={by} by={by} route={route} set={set} />
+        ))}
+        {hasOutcome && <OutcomeFilter route={route} set={set} />}
         <button type="submit" class="visually-hidden">
           {text.apply}
         </button>
@@ -113,7 +112,7 @@ function UserFilter({ route, set }: FilterProps) {
 }
 
 /** Filters by a name of the client or by tool, with suggestions. */
-const NameFilter = ({ by, route, set }: FilterProps & { by: 'client' | 'clientInfo' | 'tool' }) => (
+const NameFilter = ({ by, route, set }: FilterProps & { by: NameMember }) => (
   <label>
     {text[by]}
     <input
@@ -196,7 +195,7 @@ type ActiveFilter = { label: string; without: Partial<Route> };
 function useActiveFilters(route: Route, me: Me | undefined): ActiveFilter[] {
   const nameOf = useNameOf();
   const filters: ActiveFilter[] = [];
-  const { from, to, outcome } = route;
+  const { from, to, outcome, error } = route;
   if (from !== undefined && to !== undefined) {
     filters.push({ label: timeSpan(from, to), without: { from: undefined, to: undefined } });
   }
@@ -209,6 +208,7 @@ function useActiveFilters(route: Route, me: Me | undefined): ActiveFilter[] {
     filters.push({ label: `${text.clientInfo} ${route.clientInfo}`, without: { clientInfo: undefined } });
   }
   if (route.tool) filters.push({ label: `${text.tool} ${route.tool}`, without: { tool: undefined } });
+  if (error) filters.push({ label: `${text.error} ${shortId(error)}`, without: { error: undefined } });
   if (outcome) {
     const label = outcome === ERRORS ? dashboardText.anyError : dashboardText.outcomes[outcome];
     filters.push({ label, without: { outcome: undefined } });

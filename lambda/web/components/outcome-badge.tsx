@@ -1,3 +1,4 @@
+import type { ComponentChildren } from 'preact';
 import type { CallOutcome } from '../../core/audit/tool-call.ts';
 import { dashboardText } from '../dashboard-text.ts';
 
@@ -29,8 +30,9 @@ export const OutcomeIcon = ({ outcome }: { outcome: CallOutcome }) => (
   </svg>
 );
 
-export const OutcomeBadge = ({ outcome }: { outcome: CallOutcome }) => (
+/** @param children in place of the name of the outcome */
+export const OutcomeBadge = ({ outcome, children }: { outcome: CallOutcome; children?: ComponentChildren }) => (
   <span class="badge">
-    <OutcomeIcon outcome={outcome} /> <span>{dashboardText.outcomes[outcome]}</span>
+    <OutcomeIcon outcome={outcome} /> <span>{children ?? dashboardText.outcomes[outcome]}</span>
   </span>
 );

@@ -41,7 +41,15 @@ export function PageHeader({ route, me, isSignedOut }: Props) {
 }
 
 function ViewNavigation({ route, me }: { route: Route; me: Me | undefined }) {
-  const views: View[] = ['overview', 'calls', 'sessions', 'grants', ...(me?.isAdmin ? ['users' as const] : []), 'me'];
+  const views: View[] = [
+    'overview',
+    'calls',
+    'errors',
+    'sessions',
+    'grants',
+    ...(me?.isAdmin ? ['users' as const] : []),
+    'me',
+  ];
   const current = route.view === 'session' ? 'sessions' : route.view;
   const nav = useRef<HTMLElement>(null);
   // Scrolls the current view's link into sight on narrow screens.
@@ -64,10 +72,11 @@ function ViewNavigation({ route, me }: { route: Route; me: Me | undefined }) {
   );
 }
 
-/** Overview and calls share all filters; the other views have neither tool nor outcome. */
+/** Overview and calls share all filters, and errors have tool and outcome. */
 function targetOf(route: Route, view: View): RouteTarget {
   const { client, grant, tool, outcome, by } = route;
   const hasAllFilters = view === 'overview' || view === 'calls';
+  if (view === 'errors') return { ...sharedFilters(route), view, tool };
   return { ...sharedFilters(route), view, ...(hasAllFilters && { client, grant, tool, outcome, by }) };
 }
 
@@ -91,7 +100,7 @@ function UserScopeSwitch({ route, me }: { route: Route; me: Me }) {
 function LiveToggle({ route }: { route: Route }) {
   const isPaused = useStore(paused);
   const { live } = dashboardText;
-  const hasPeriod = route.view === 'overview' || route.view === 'calls' || route.view === 'sessions';
+  const hasPeriod = ['overview', 'calls', 'errors', 'sessions'].includes(route.view);
   const isFixed = hasPeriod && !endsNow(route);
   if (isFixed || route.view === 'me') return null;
   return (

@@ -5,7 +5,7 @@ import { Filters } from '../components/filters.tsx';
 import { LoadMore } from '../components/load-more.tsx';
 import { EmptyState, ErrorMessage, Skeleton } from '../components/placeholders.tsx';
 import { dashboardText } from '../dashboard-text.ts';
-import { endsNow, filterOf, hrefOf } from '../page-router.ts';
+import { callFilterOf, endsNow, hrefOf } from '../page-router.ts';
 import { usePagedList } from '../paged-list.ts';
 import { addSuggestions } from '../suggestions.ts';
 import { showsUsers, type ViewProps } from './view-props.ts';
@@ -16,7 +16,7 @@ export function CallsView({ route, me }: ViewProps) {
   const list = usePagedList<CallRow>(
     'calls',
     hrefOf({ ...route, by: 'outcome' }),
-    () => filterOf(route),
+    () => callFilterOf(route),
     ({ id }) => id,
     { isLive: endsNow(route) },
   );
@@ -31,7 +31,7 @@ export function CallsView({ route, me }: ViewProps) {
   }, [items]);
 
   const isFiltered = Boolean(
-    route.client || route.clientInfo || route.tool || route.outcome || (me?.isAdmin && route.user),
+    route.client || route.clientInfo || route.tool || route.outcome || route.error || (me?.isAdmin && route.user),
   );
   return (
     <>

@@ -84,7 +84,7 @@ function GrantsTable({
   ...context
 }: RowContext & { grants: GrantRow[]; highlighted: string | undefined }) {
   return (
-    <table class="responsive-table grants">
+    <table class="list grants">
       <caption class="visually-hidden">{text.caption}</caption>
       <thead>
         <tr>
@@ -114,7 +114,7 @@ function GrantTableRow({
 }: RowContext & { grant: GrantRow; isHighlighted: boolean }) {
   return (
     <tr class={isHighlighted ? 'highlighted' : undefined}>
-      <th scope="row" data-label={columns.app}>
+      <th scope="row" class="main">
         <span>
           {grant.clientName}
           <code class="muted" title={grant.client}>
@@ -123,11 +123,11 @@ function GrantTableRow({
         </span>
       </th>
       {withUsers && (
-        <td data-label={columns.user}>
+        <td>
           <UserName user={grant.user} userName={grant.userName} />
         </td>
       )}
-      <td data-label={columns.state}>
+      <td class="first">
         <span class="stacked-lines">
           <StateBadge isActive={grant.status === 'active'}>{text.states[grant.status]}</StateBadge>
           {grant.revokedAt !== undefined && (
@@ -138,17 +138,17 @@ function GrantTableRow({
           )}
         </span>
       </td>
-      <td data-label={columns.scopes}>
+      <td>
         <span class="stacked-lines">
           {grant.scopes.map((scope) => (
             <code key={scope}>{scope}</code>
           ))}
         </span>
       </td>
-      <td data-label={columns.connectedAt}>
+      <td>
         <GrantDates grant={grant} />
       </td>
-      <td data-label={columns.actions}>
+      <td class="wide-cell">
         <GrantActions grant={grant} me={me} revoke={revoke} />
       </td>
     </tr>

@@ -5,12 +5,13 @@ import { Filters } from '../components/filters.tsx';
 import { Link } from '../components/link.tsx';
 import { LoadMore } from '../components/load-more.tsx';
 import { EmptyState, ErrorMessage, Skeleton } from '../components/placeholders.tsx';
+import { onRowClick } from '../components/row-click.ts';
 import { StateBadge } from '../components/state-badge.tsx';
 import { Timestamp } from '../components/timestamp.tsx';
 import { UserName } from '../components/user-name.tsx';
 import { dashboardText } from '../dashboard-text.ts';
 import { count, duration } from '../format.ts';
-import { endsNow, filterOf, hrefOf } from '../page-router.ts';
+import { endsNow, filterOf, hrefOf, navigate } from '../page-router.ts';
 import { usePagedList } from '../paged-list.ts';
 import { addSuggestions } from '../suggestions.ts';
 import { showsUsers, type ViewProps } from './view-props.ts';
@@ -37,7 +38,12 @@ export function SessionsView({ route, me }: ViewProps) {
   return (
     <>
       <h1>{dashboardText.views.sessions}</h1>
-      <Filters route={{ ...route, tool: undefined, outcome: undefined }} me={me} ofCalls={false} />
+      <Filters
+        route={{ ...route, tool: undefined, outcome: undefined }}
+        me={me}
+        names={['client', 'clientInfo']}
+        hasOutcome={false}
+      />
       <ErrorMessage error={error} retrySeconds={retrySeconds} />
       {!items || !me ? (
         !error && <Skeleton kind="row" count={10} />
@@ -59,7 +65,7 @@ export function SessionsView({ route, me }: ViewProps) {
 }
 
 const SessionsTable = ({ sessions, withUsers }: { sessions: SessionRow[]; withUsers: boolean }) => (
-  <table class="responsive-table">
+  <table class="list sessions">
     <caption class="visually-hidden">{text.caption}</caption>
     <thead>
       <tr>
@@ -93,37 +99,35 @@ const SessionsTable = ({ sessions, withUsers }: { sessions: SessionRow[]; withUs
 );
 
 const SessionTableRow = ({ session, withUsers }: { session: SessionRow; withUsers: boolean }) => (
-  <tr>
-    <th scope="row" data-label={columns.client}>
+  <tr class="clickable" onClick={onRowClick(() => navigate({ view: 'session', id: session.id }))}>
+    <th scope="row" class="main">
       <Link to={{ view: 'session', id: session.id }} title={session.id}>
         <ClientName client={session} />
       </Link>
     </th>
     {withUsers && (
-      <td data-label={columns.user}>
+      <td>
         <UserName user={session.user} userName={session.userName} />
       </td>
     )}
-    <td data-label={columns.state}>
+    <td class="first">
       <StateBadge isActive={!session.ended}>{text.states[session.ended ?? 'active']}</StateBadge>
     </td>
-    <td data-label={columns.firstActivity} class="nowrap wide-only">
+    <td class="nowrap wide-only">
       <Timestamp at={session.firstCallAt} />
     </td>
-    <td data-label={columns.lastActivity} class="nowrap">
+    <td class="nowrap">
       <Timestamp at={session.lastCallAt} />
     </td>
-    <td data-label={columns.length} class="number nowrap">
-      {duration(session.lastCallAt - session.firstCallAt)}
-    </td>
-    <td data-label={columns.calls} class="number">
+    <td class="number nowrap table-only">{duration(session.lastCallAt - session.firstCallAt)}</td>
+    <td class="number">
       {sessionCount(session.calls, session)}
+      <span class="unit"> {text.unit.calls}</span>
     </td>
-    <td data-label={columns.errors} class="number">
+    <td class={session.errors ? 'number' : 'number table-only'}>
       {sessionCount(session.errors, session)}
+      <span class="unit"> {text.unit.errors}</span>
     </td>
-    <td data-label={columns.era} class="wide-only">
-      {dashboardText.eras[session.era]}
-    </td>
+    <td class="wide-only">{dashboardText.eras[session.era]}</td>
   </tr>
 );

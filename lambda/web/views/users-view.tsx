@@ -33,7 +33,7 @@ export function UsersView({ route }: ViewProps) {
         <section class="panel" aria-label={text.caption}>
           {items.length === 0 && !hasMore && <EmptyState heading={text.empty} />}
           {items.length > 0 && (
-            <table class="responsive-table">
+            <table class="list users">
               <caption class="visually-hidden">{text.caption}</caption>
               <thead>
                 <tr>
@@ -62,18 +62,18 @@ function UserTableRow({ route, row }: { route: Route; row: UserRow }) {
   const name = useNameOf()(user, userName);
   return (
     <tr>
-      <th scope="row" data-label={columns.user}>
+      <th scope="row" class="main">
         <Link to={{ ...sharedFilters(route), view: 'overview', user }}>
           <UserName user={user} userName={userName} />
         </Link>
       </th>
-      <td data-label={columns.firstSignIn}>
+      <td class="table-only">
         <Timestamp precision="minute" at={firstSignInAt} />
       </td>
-      <td data-label={columns.lastSignIn}>
+      <td>
         <Timestamp precision="minute" at={lastSignInAt} />
       </td>
-      <td data-label={columns.views}>
+      <td class="wide-cell">
         <span class="actions">
           {(['calls', 'sessions', 'grants'] as const).map((view) => (
             <Link key={view} to={{ ...sharedFilters(route), view, user }} aria-label={`${text[view]}: ${name}`}>

@@ -4,6 +4,7 @@ import { CallSearch } from '../../../lambda/core/admin/call-search.ts';
 import { aggregateCalls } from '../../../lambda/core/audit/call-aggregation.ts';
 import { callName, endOf, type ToolCall } from '../../../lambda/core/audit/tool-call.ts';
 import type { Filter } from '../../../lambda/core/dashboard/dashboard-api.ts';
+import { errorGroups } from '../../../lambda/core/dashboard/dashboard-errors.ts';
 import { overview } from '../../../lambda/core/dashboard/dashboard-overview.ts';
 import { toolCall } from '../../support/tool-call-builder.ts';
 
@@ -39,6 +40,7 @@ const filter = fc.record({
   client: seldom(fc.constantFrom('Claude Code', 'Codex', 'Gemini')),
   tool: seldom(fc.constantFrom('note', 'search', 'none')),
   outcome: seldom(fc.constantFrom<NonNullable<Filter['outcome']>[]>('success', 'error')),
+  error: seldom(fc.constantFrom('note failed', 'search failed', 'none')),
 });
 
 /** Uniformly distributed. */
@@ -50,20 +52,22 @@ const time = fc.tuple(part, part, fc.boolean()).map(([a, b, isWhole]) => (now: n
   return isWhole ? { from: start, to: now } : { from: at(Math.min(a, b)), to: at(Math.max(a, b)) + 1 };
 });
 
-type Story = { calls: ToolCall[]; now: number; countedAt: number[] };
+type Story = { calls: ToolCall[]; now: number; countedAt: number[]; ungrouped?: number };
 
-/** Calls that have ended, and the times of aggregation runs. */
+/** Calls that have ended, the times of aggregation runs, and the number of runs by a version without groups of errors. */
 const story: fc.Arbitrary<Story> = fc
   .record({
     calls: fc.noBias(fc.array(someCall, { minLength: 10, maxLength: 60 })),
     now: fc.noBias(fc.integer({ min: start + hour, max: start + 3 * day })),
     counted: fc.array(part, { maxLength: 4 }),
+    ungrouped: fc.nat(2),
   })
-  .map(({ calls, now, counted }) => ({
+  .map(({ calls, now, counted, ungrouped }) => ({
     calls: calls
       .map(
         (call, index): ToolCall => ({
           ...call,
+          ...(call.outcome === 'tool-error' && { errorFingerprint: `${call.tool} failed` }),
           // Most of them have ended.
           at: start + Math.floor(((call.at - start) * (now - start)) / (3 * day)),
           id: `call-${index}`,
@@ -78,15 +82,18 @@ const story: fc.Arbitrary<Story> = fc
       )
       .filter((call) => endOf(call) < now),
     now,
+    ungrouped,
     countedAt: counted.map((each) => Math.floor(start + each * (now - start))).toSorted((a, b) => a - b),
   }));
 
-async function told({ calls, now, countedAt }: Story) {
+async function told({ calls, now, countedAt, ungrouped = 0 }: Story) {
   const stores = memoryStores();
   const retentionDays = 30;
   // There are no calls before.
   await stores.aggregates.moveOn(undefined, start);
-  for (const at of countedAt) {
+  const { saveErrors } = stores.aggregates;
+  for (const [run, at] of countedAt.entries()) {
+    stores.aggregates.saveErrors = run < ungrouped ? async () => undefined : saveErrors;
     for (const call of calls.filter((each) => endOf(each) <= at)) await stores.calls.recordCall(call, now + 999_999);
     await aggregateCalls({ ...stores, retentionDays, now: () => at, log }, () => 1);
   }
@@ -111,7 +118,7 @@ async function told({ calls, now, countedAt }: Story) {
   return { stores, search, now };
 }
 
-const fitting = (calls: ToolCall[], { from, to, user, client, tool, outcome }: Filter) =>
+const fitting = (calls: ToolCall[], { from, to, user, client, tool, outcome, error }: Filter) =>
   calls.filter(
     (call) =>
       endOf(call) >= from &&
@@ -119,6 +126,7 @@ const fitting = (calls: ToolCall[], { from, to, user, client, tool, outcome }: F
       (user ?? call.user) === call.user &&
       (client ?? call.clientName) === call.clientName &&
       (tool ?? call.tool) === call.tool &&
+      (error ?? call.errorFingerprint) === call.errorFingerprint &&
       (outcome === undefined || (outcome === 'error') === (call.outcome !== 'success')),
   );
 
@@ -126,7 +134,8 @@ const names = (calls: ToolCall[]) => calls.map(callName).sort();
 
 test('overview counts calls, errors, users and sessions of each bar', async () => {
   await fc.assert(
-    fc.asyncProperty(story, filter, fc.constantFrom(hour, 12 * hour, 3 * day, 20 * day), async (one, partial, span) => {
+    fc.asyncProperty(story, filter, fc.constantFrom(hour, 12 * hour, 3 * day, 20 * day), async (one, given, span) => {
+      const { error, ...partial } = given;
       const { stores, search, now } = await told(one);
       const parts = { ...stores, search, sessionTtlSeconds: 3600, now: () => now };
       const wanted = { ...partial, from: now - span, to: now };
@@ -150,6 +159,35 @@ test('overview counts calls, errors, users and sessions of each bar', async () =
       if (found.sessions) expect(found.sessions.total).toBe(new Set(expected.map(({ session }) => session)).size);
     }),
     { numRuns: 100 },
+  );
+});
+
+test('groups of errors count the calls, users and clients of each fingerprint in each bar', async () => {
+  await fc.assert(
+    fc.asyncProperty(story, filter, fc.constantFrom(hour, 12 * hour, 3 * day), async (one, given, span) => {
+      const { stores, search, now } = await told({ ...one, ungrouped: 0 });
+      const { user, tool } = given;
+      const wanted = { user, tool, from: now - span, to: now };
+      const found = await errorGroups({ ...stores, search, retentionDays: 30, now: () => now }, wanted);
+      const expected = fitting(one.calls, { ...wanted, outcome: 'error', from: found.from, to: found.to });
+      const byError = Map.groupBy(expected, ({ errorFingerprint }) => errorFingerprint);
+      expect(found.groups.map(({ error }) => error).sort()).toEqual([...byError.keys()].sort());
+      for (const group of found.groups) {
+        const calls = byError.get(group.error)!;
+        expect([group.calls, group.users]).toEqual([calls.length, new Set(calls.map((call) => call.user)).size]);
+        expect(group.clients.toSorted()).toEqual([...new Set(calls.map(({ clientName }) => clientName))].sort());
+        expect([group.firstAt, group.lastAt]).toEqual([Math.min(...calls.map(endOf)), Math.max(...calls.map(endOf))]);
+        const inBar = found.bars.map((at) =>
+          calls.filter((c) => endOf(c) >= at && endOf(c) < at + found.stepMilliseconds),
+        );
+        expect(group.bars).toEqual(inBar.map(({ length }) => length));
+        expect(calls.map((call) => [call.session, callName(call)])).toContainEqual([
+          group.last.session,
+          group.last.call,
+        ]);
+      }
+    }),
+    { numRuns: 60 },
   );
 });
 

@@ -2,12 +2,11 @@ import fc from 'fast-check';
 import {
   AggregateBuilder,
   type Aggregates,
-  isComplete,
   mergeAggregates,
   percentile,
-  sizeOf,
 } from '../../../lambda/core/audit/aggregates.ts';
 import { type CallFilter, rowMatchesFilter } from '../../../lambda/core/audit/call-filter.ts';
+import { isComplete, sizeOf } from '../../../lambda/core/audit/samples.ts';
 import type { ToolCall } from '../../../lambda/core/audit/tool-call.ts';
 import { OTHERS } from '../../../lambda/core/dashboard/dashboard-api.ts';
 import { toolCall } from '../../support/tool-call-builder.ts';

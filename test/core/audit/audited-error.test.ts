@@ -54,3 +54,12 @@ test('a message is kept as one line', async () => {
     errorMessage: 'one\ufffd\ufffdtwo',
   });
 });
+
+test.each([
+  ['the owner', frames, 'src/notes.ts:12'],
+  ['a bundle', [bundled], 'index.js:10'],
+  ['a package alone', ['    at read (/var/task/node_modules/pg/index.js:1:1)'], undefined],
+])('an error has the file and line of the first frame of %s', async (_, stack, place) => {
+  const { errorPlace } = await auditedError(toolCall({ id: 'c', at: 0 }), thrown(stack), { errors: 'class' });
+  expect(errorPlace).toBe(place);
+});

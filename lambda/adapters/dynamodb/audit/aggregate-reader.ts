@@ -4,10 +4,12 @@ import type {
   AggregateRow,
   Aggregates,
   CallSpan,
-  Sample,
+  Period,
   Step,
 } from '../../../core/audit/aggregates.ts';
 import { steps } from '../../../core/audit/aggregates.ts';
+import type { ErrorAggregates, ErrorGroup } from '../../../core/audit/error-groups.ts';
+import type { Sample } from '../../../core/audit/samples.ts';
 import * as itemType from '../../../shared/item-types.ts';
 import { queryItems } from '../paged-query.ts';
 import { callTable, partition, SINGLE, type TableConnection } from '../table-connection.ts';
@@ -19,31 +21,39 @@ const progressKey = { pk: partition.aggregates('progress'), sk: SINGLE };
 
 const timeName = (at: number) => String(at).padStart(15, '0');
 
-const keyOf = (step: Step, at: number) => ({
-  pk: partition.aggregates(`${step}#${Math.floor(at / partitionSpan[step])}`),
+type Kind = '' | 'errors-';
+
+const keyOf = (step: Step, at: number, kind: Kind = '') => ({
+  pk: partition.aggregates(`${kind}${step}#${Math.floor(at / partitionSpan[step])}`),
   sk: timeName(at),
 });
 
 export function dynamoAggregateReader(table: TableConnection): AggregateReader {
   const { client: dynamodb, name: TableName } = table;
-  return {
-    async load(step, from, to) {
-      const periods: AggregatePeriod[] = [];
-      const span = partitionSpan[step];
-      for (let start = from; start < to; start = (Math.floor(start / span) + 1) * span) {
-        const items = queryItems(table, {
-          KeyConditionExpression: 'pk = :pk AND sk BETWEEN :from AND :last',
-          ExpressionAttributeValues: {
-            ':pk': keyOf(step, start).pk,
-            ':from': timeName(start),
-            ':last': timeName(to - 1),
-          },
-        });
-        for await (const { sk, statistics } of items)
-          periods.push({ at: Number(sk), aggregates: deserialize(String(statistics)) });
+
+  async function load<T>(kind: Kind, step: Step, from: number, to: number, read: (text: string) => T) {
+    const periods: Period<T>[] = [];
+    const span = partitionSpan[step];
+    for (let start = from; start < to; start = (Math.floor(start / span) + 1) * span) {
+      const items = queryItems(table, {
+        KeyConditionExpression: 'pk = :pk AND sk BETWEEN :from AND :last',
+        ExpressionAttributeValues: {
+          ':pk': keyOf(step, start, kind).pk,
+          ':from': timeName(start),
+          ':last': timeName(to - 1),
+        },
+      });
+      for await (const { sk, statistics } of items) {
+        periods.push({ at: Number(sk), aggregates: read(String(statistics)) });
       }
-      return periods;
-    },
+    }
+    return periods;
+  }
+
+  return {
+    load: (step, from, to) => load('', step, from, to, deserialize),
+
+    loadErrors: (step, from, to) => load('errors-', step, from, to, deserializeErrors),
 
     async countedUntil() {
       const { Item } = await callTable(dynamodb.get({ TableName, Key: progressKey, ConsistentRead: true }));
@@ -56,6 +66,13 @@ export const aggregateItem = (step: Step, { at, aggregates }: AggregatePeriod, t
   ...keyOf(step, at),
   type: itemType.aggregates,
   statistics: serialize(aggregates),
+  ttl,
+});
+
+export const errorItem = (step: Step, { at, aggregates }: Period<ErrorAggregates>, ttl: number) => ({
+  ...keyOf(step, at, 'errors-'),
+  type: itemType.errorAggregates,
+  statistics: serializeErrors(aggregates),
   ttl,
 });
 
@@ -89,6 +106,21 @@ function serialize({ rows, users, sessions }: Aggregates): string {
     users: Object.keys(users),
     sessions,
   } satisfies SerializedAggregates);
+}
+
+const serializeErrors = ({ groups, calls }: ErrorAggregates): string =>
+  JSON.stringify({ groups: groups.map(({ users, ...group }) => ({ ...group, users: Object.keys(users) })), calls });
+
+function deserializeErrors(text: string): ErrorAggregates {
+  type Serialized = Pick<ErrorAggregates, 'calls'> & { groups: (Omit<ErrorGroup, 'users'> & { users: string[] })[] };
+  const { groups, calls } = JSON.parse(text) as Serialized;
+  return {
+    groups: groups.map(({ users, ...group }) => ({
+      ...group,
+      users: Object.fromEntries(users.map((user) => [user, null])),
+    })),
+    ...(calls && { calls }),
+  };
 }
 
 function deserialize(text: string): Aggregates {

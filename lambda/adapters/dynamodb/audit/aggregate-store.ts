@@ -1,6 +1,6 @@
 import type { AggregateStore } from '../../../core/audit/aggregates.ts';
 import { callTable, type TableConnection, writeOnce } from '../table-connection.ts';
-import { aggregateItem, dynamoAggregateReader, progressItem } from './aggregate-reader.ts';
+import { aggregateItem, dynamoAggregateReader, errorItem, progressItem } from './aggregate-reader.ts';
 
 const PROGRESS_UNCHANGED = 'countedUntil = :from';
 const NO_PROGRESS_YET = 'attribute_not_exists(pk)';
@@ -12,6 +12,10 @@ export function dynamoAggregateStore(table: TableConnection): AggregateStore {
 
     async save(step, period, expiresAt) {
       await callTable(dynamodb.put({ TableName, Item: aggregateItem(step, period, expiresAt) }));
+    },
+
+    async saveErrors(step, period, expiresAt) {
+      await callTable(dynamodb.put({ TableName, Item: errorItem(step, period, expiresAt) }));
     },
 
     moveOn: (from, to) =>

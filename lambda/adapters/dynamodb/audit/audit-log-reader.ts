@@ -5,6 +5,7 @@ import {
   callName,
   type ToolCall,
 } from '../../../core/audit/tool-call.ts';
+import { readItems } from '../batch-read.ts';
 import { queryItems, type StoredItem, takeItems } from '../paged-query.ts';
 import { partition, type TableConnection, toDomain } from '../table-connection.ts';
 import { type Marker, markersOf } from './call-markers.ts';
@@ -78,6 +79,12 @@ export function dynamoAuditLogReader(table: TableConnection): AuditLogReader {
         );
         for (const items of found) for (const item of items) yield callIn(item);
       }
+    },
+
+    async callsOfKeys(keys, now) {
+      if (keys.length === 0) return [];
+      const names = keys.map(({ session, call }) => ({ pk: partition.calls(session), sk: call }));
+      return (await readItems(table, names, { consistent: false })).filter(live(now)).map(callIn);
     },
 
     async *latestEndedIn(bucket, { before, now }) {
