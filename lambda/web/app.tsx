@@ -1,7 +1,6 @@
 import type { FunctionComponent } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
-import type { Me } from '../core/dashboard/dashboard-api.ts';
-import { get, signOutReason } from './api-client.ts';
+import { signOutReason } from './api-client.ts';
 import { PageHeader } from './components/page-header.tsx';
 import { ErrorMessage } from './components/placeholders.tsx';
 import { announce, StatusLine } from './components/status-line.tsx';
@@ -10,6 +9,7 @@ import { useLiveQuery } from './live-query.ts';
 import { useRoute, type View } from './page-router.ts';
 import { useStore } from './page-store.ts';
 import { serverName } from './server-branding.ts';
+import { expectSignIn, expectsSignIn, loadMe } from './sign-in-state.ts';
 import { addSuggestions } from './suggestions.ts';
 import { CallsView } from './views/calls-view.tsx';
 import { ConnectedAppsView } from './views/connected-apps-view.tsx';
@@ -36,13 +36,9 @@ const views: Record<View, FunctionComponent<ViewProps>> = {
 export function App() {
   const route = useRoute();
   const signedOut = useStore(signOutReason);
-  const {
-    data: me,
-    error,
-    retrySeconds,
-  } = useLiveQuery('me', (signal) => get<Me>('me', new URLSearchParams(), signal), {
-    isLive: false,
-  });
+  const { data: me, error, retrySeconds } = useLiveQuery('me', loadMe, { isLive: false });
+  const isExpected = useRef(expectsSignIn()).current;
+  useEffect(() => me && expectSignIn(me), [me]);
   useEffect(() => me && addSuggestions({ users: [{ user: me.user, ...(me.name && { userName: me.name }) }] }), [me]);
 
   const main = useRef<HTMLElement>(null);
@@ -72,7 +68,7 @@ export function App() {
           <>
             <StatusLine />
             <ErrorMessage error={error} retrySeconds={retrySeconds} />
-            <CurrentView key={page} route={route} me={me} />
+            {(me || isExpected) && <CurrentView key={page} route={route} me={me} />}
           </>
         )}
       </main>

@@ -30,9 +30,9 @@ export const dashboardText = {
   userScope: { label: 'Users shown', everyone: 'Everyone', onlyMe: 'Only me' },
   live: { on: 'Live', paused: 'Paused', pause: 'pause updates', resume: 'resume updates' },
   search: {
-    label: 'Session, call, grant or user id',
+    label: 'Tool, client, user or id',
     submit: 'Find',
-    notFound: 'No session, call, grant or user has this id.',
+    notFound: 'No tool, client or user has this name, and no session, call, connected app or user this id.',
     failed: 'The search failed. Try again in a moment.',
   },
   signOut: 'Sign out',
@@ -182,7 +182,7 @@ export const dashboardText = {
     connectedAt: 'Connected',
     actions: 'Actions',
     firstSignIn: 'First sign-in',
-    lastSignIn: 'Last sign-in',
+    clients: 'Clients',
     views: 'View',
   },
 
@@ -268,6 +268,9 @@ export const dashboardText = {
     introEveryone: 'These apps can use this server on behalf of users.',
     empty: 'No connected apps.',
     states: { active: 'Active', revoked: 'Revoked', expired: 'Expired' },
+    showOthers: (others: number, active: number) =>
+      active > 0 ? `${others} more, ${active} of them active` : `${others} more, not active`,
+    hideOthers: 'Show one',
     renewed: 'last renewed',
     expires: 'expires by',
     calls: 'Calls',
@@ -293,7 +296,11 @@ export const dashboardText = {
   },
 
   users: {
-    caption: 'Users, most recent sign-in first',
+    caption: 'Users, most recent sign-in first, with the activity of 30 days',
+    unit: { calls: 'calls', errors: 'errors' },
+    noNames:
+      'Users appear by their ids. To show names, set this property of the stack, deploy, and let users sign in again:',
+    namesSetting: "showNames: 'name'",
     empty: 'No users have signed in yet.',
     calls: 'Calls',
     sessions: 'Sessions',

@@ -80,5 +80,13 @@ export function datetimeLocal(at: number): string {
   return new Date(at - new Date(at).getTimezoneOffset() * MINUTE).toISOString().slice(0, 16);
 }
 
+/** The ids that the page has shown in short. */
+export const idsShown = new Map<string, string>();
+
 /** The first characters of an id, which distinguish the ids on one screen. */
-export const shortId = (id: string): string => (id.length > 10 ? `${id.slice(0, 8)}…` : id);
+export function shortId(id: string): string {
+  if (id.length <= 10) return id;
+  const short = `${id.slice(0, 8)}…`;
+  idsShown.set(short, id);
+  return short;
+}

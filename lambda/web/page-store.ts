@@ -33,3 +33,8 @@ export function useStore<T>(store: Store<T>): T {
   }, [store]);
   return value;
 }
+
+const narrow = matchMedia('(max-width: 40rem)');
+/** Whether the page has the width of a phone. */
+export const isNarrow = createStore(narrow.matches);
+narrow.addEventListener('change', ({ matches }) => isNarrow.set(matches));

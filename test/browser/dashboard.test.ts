@@ -237,14 +237,24 @@ describe('the dashboard in a real browser', () => {
     await page.context().close();
   });
 
+  test('the page of a user who is not signed in has no errors in the console', async () => {
+    const page = await browser.newPage();
+    const messages: string[] = [];
+    page.on('console', (message) => messages.push(message.text()));
+    await page.goto(`${emulator.origin}/dashboard`);
+    await page.getByRole('link', { name: 'Sign in' }).waitFor();
+    expect(messages).toEqual([]);
+    await page.close();
+  });
+
   test('a total links to its rows, and the URL contains the filters', async () => {
     const page = await signedIn('grace', '/dashboard?range=7d');
     const shown = (await page
-      .getByRole('link', { name: /^Errors/ })
+      .getByRole('link', { name: /^Errors \d/ })
       .getByRole('strong')
       .textContent())!;
     expect(Number(shown)).toBeGreaterThan(3);
-    await page.getByRole('link', { name: /^Errors/ }).click();
+    await page.getByRole('link', { name: /^Errors \d/ }).click();
     await loadAll(page, 'Calls');
     expect(new URL(page.url()).search).toMatch(/view=calls/);
     expect(new URL(page.url()).search).toMatch(/outcome=error/);
@@ -363,7 +373,27 @@ describe('the dashboard in a real browser', () => {
     await page.getByRole('searchbox').focus();
     await page.keyboard.type('nothing-of-this-id');
     await page.keyboard.press('Enter');
-    await page.getByText('No session, call, grant or user has this id.').waitFor();
+    await page.getByText('No tool, client or user has this name').waitFor();
+    await page.context().close();
+  });
+
+  test('the search finds tools, clients, users by a part of the name, and short ids as shown', async () => {
+    const page = await signedIn('grace', '/dashboard?view=calls&range=7d');
+    const short = (await page.locator('td.table-only code').first().textContent())!;
+    expect(short).toMatch(/…$/);
+    for (const [given, parameter, value] of [
+      ['create_ticket', 'tool', 'create_ticket'],
+      ['cursor', 'client', 'Cursor'],
+      ['Lovelace', 'user', /./],
+      [short, 'id', new RegExp(`^${short.slice(0, -1)}`)],
+    ] as const) {
+      await page.goto(`${emulator.origin}/dashboard?view=calls&range=7d`);
+      await loaded(page);
+      await page.getByRole('searchbox').fill(given);
+      await page.keyboard.press('Enter');
+      await page.waitForURL((url) => url.searchParams.has(parameter));
+      expect(new URL(page.url()).searchParams.get(parameter)).toMatch(value);
+    }
     await page.context().close();
   });
 

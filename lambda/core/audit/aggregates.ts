@@ -1,6 +1,6 @@
 import type { ErrorAggregates } from './error-groups.ts';
 import { hashNames, type Sample, smallest } from './samples.ts';
-import { type CallOutcome, clientOf, endOf, OTHERS, type ToolCall, toolOf } from './tool-call.ts';
+import { type CallOutcome, clientOf, endOf, isError, OTHERS, type ToolCall, toolOf } from './tool-call.ts';
 
 /**
  * Aggregates of the calls of a period: counts by client, its name in `clientInfo`, tool and outcome, durations, users and
@@ -10,7 +10,10 @@ import { type CallOutcome, clientOf, endOf, OTHERS, type ToolCall, toolOf } from
  * They fit into one item however many calls there were: rare rows are counted together, durations are a histogram, and
  * users and sessions are samples, complete while they are few.
  */
-export type Aggregates = { rows: AggregateRow[]; users: Sample<null>; sessions: Sample<CallSpan> };
+export type Aggregates = { rows: AggregateRow[]; users: Sample<UserCalls>; sessions: Sample<CallSpan> };
+
+/** Calls of a user and their errors; `null` if a part was aggregated by a version that did not count them. */
+export type UserCalls = [calls: number, errors: number] | null;
 
 /** Calls of one client, tool and outcome. */
 export type AggregateRow = {
@@ -41,7 +44,7 @@ export const emptyAggregates: Aggregates = { rows: [], users: {}, sessions: {} }
 /** Aggregates calls one by one. */
 export class AggregateBuilder {
   readonly #rows = new Map<string, AggregateRow>();
-  readonly #users = new Set<string>();
+  readonly #users = new Map<string, UserCalls>();
   readonly #sessions = new Map<string, CallSpan>();
 
   add(call: ToolCall): void {
@@ -55,14 +58,14 @@ export class AggregateBuilder {
       calls: 1,
       durations: { [classOf(milliseconds)]: 1 },
     });
-    this.#users.add(user);
+    this.#users.set(user, addUserCalls(this.#users.get(user), [1, Number(isError(outcome))]));
     this.#sessions.set(session, joinSpans(this.#sessions.get(session), [call.at, endOf(call)]));
   }
 
   async aggregates(): Promise<Aggregates> {
     return bounded({
       rows: [...this.#rows.values()],
-      users: await hashNames([...this.#users].map((user) => [user, null])),
+      users: await hashNames([...this.#users]),
       sessions: await hashNames([...this.#sessions]),
     });
   }
@@ -70,11 +73,11 @@ export class AggregateBuilder {
 
 export function mergeAggregates(all: readonly Aggregates[]): Aggregates {
   const rows = new Map<string, AggregateRow>();
-  const users: Sample<null> = {};
+  const users: Sample<UserCalls> = {};
   const sessions: Sample<CallSpan> = {};
   for (const aggregates of all) {
     for (const row of aggregates.rows) addRow(rows, row);
-    Object.assign(users, aggregates.users);
+    for (const [hash, calls] of Object.entries(aggregates.users)) users[hash] = addUserCalls(users[hash], calls);
     for (const [hash, span] of Object.entries(aggregates.sessions)) {
       sessions[hash] = joinSpans(sessions[hash], span);
     }
@@ -128,6 +131,9 @@ function bounded({ rows, users, sessions }: Aggregates): Aggregates {
 
 const nameOf = ({ client, clientInfo = client, tool, outcome }: AggregateRow) =>
   `${client}\n${tool}\n${outcome}\n${clientInfo}`;
+
+const addUserCalls = (to: UserCalls | undefined, more: UserCalls): UserCalls =>
+  to === undefined ? more : to && more && [to[0] + more[0], to[1] + more[1]];
 
 const joinSpans = (span: CallSpan | undefined, [first, last]: CallSpan): CallSpan =>
   span ? [Math.min(span[0], first), Math.max(span[1], last)] : [first, last];

@@ -12,6 +12,7 @@ export { quotedName } from '../support/untrusted-text.ts';
  *
  * | request                          | response           |                                                            |
  * | -------------------------------- | ------------------ | ---------------------------------------------------------- |
+ * | `GET  sign-in`                   | `SignInState`      | also for users who are not signed in                       |
  * | `GET  me`                        | `Me`               |                                                            |
  * | `GET  overview?…Filter`          | `Overview`         |                                                            |
  * | `GET  errors?…Filter`            | `ErrorOverview`    | no client, no grant                                        |
@@ -19,7 +20,7 @@ export { quotedName } from '../support/untrusted-text.ts';
  * | `GET  sessions?…Filter&…Paging`  | `Page<SessionRow>` | newest first; no tool, no outcome; `from`, `to` optional   |
  * | `GET  sessions/{id}?…Paging`     | `SessionDetail`    | its calls in the order of their start                      |
  * | `GET  grants?user&…Paging`       | `Page<GrantRow>`   | newest first                                               |
- * | `GET  users?…Paging`             | `Page<UserRow>`    | admins only; latest sign-in first                          |
+ * | `GET  users?…Paging`             | `Page<UserActivityRow>` | admins only; latest sign-in first                     |
  * | `GET  find?id`                   | `Found`            | 404 for an unknown id and for another user's               |
  * | `POST grants/{id}/revoke`        | `Revoked`          |                                                            |
  * | `POST sessions/{id}/revoke`      | `Revoked`          |                                                            |
@@ -34,6 +35,9 @@ export const API_PATH = '/dashboard/api/';
 
 export type ApiError = { error: { code: string; message: string } };
 
+/** Lets the page ask without an error in the browser's console. */
+export type SignInState = { isSignedIn: boolean };
+
 export type Me = {
   /** Key of the user. */
   user: string;
@@ -46,6 +50,8 @@ export type Me = {
   expiresAt: number;
   /** Retention of the audit log. */
   retentionDays: number;
+  /** Whether names of users are stored (setting `showNames`). */
+  showsNames: boolean;
 };
 
 /** `after`: `next` of the page before. `limit`: 50 by default, 1 to 200. */
@@ -171,6 +177,16 @@ export type GrantRow = {
 };
 
 export type UserRow = { user: string; userName?: string; firstSignInAt: number; lastSignInAt: number };
+
+/** A user with the activity of 30 days, which is absent where it is not known: beyond 256 active users, for some. */
+export type UserActivityRow = UserRow & {
+  calls?: number;
+  errors?: number;
+  /** The last request of the latest session. */
+  lastSeenAt?: number;
+  /** Names of the clients of active grants, without repetitions. */
+  clients: string[];
+};
 
 export type IdSearchResult =
   | { kind: 'session'; session: string }

@@ -13,6 +13,7 @@ import {
   type ResultPage,
   type RevokedCount,
   type SessionDetail,
+  type SignInState,
 } from './dashboard-api.ts';
 import type { Dashboard } from './dashboard-dependencies.ts';
 import { errorGroups } from './dashboard-errors.ts';
@@ -31,8 +32,9 @@ import {
   sessionFilterSchema,
   userSchema,
 } from './dashboard-requests.ts';
-import { callRows, findById, grantRows, sessionRows, userRows } from './dashboard-rows.ts';
+import { callRows, findById, grantRows, sessionRows } from './dashboard-rows.ts';
 import { dashboardCookie } from './dashboard-session.ts';
+import { userActivityRows } from './dashboard-users.ts';
 
 type Endpoint = {
   method: 'GET' | 'POST';
@@ -43,7 +45,7 @@ type Endpoint = {
 /** Items that one request deletes; the page shows the progress in between. */
 const ERASED_PER_REQUEST = 500;
 
-/** As documented in `dashboard-api.ts`; `sign-out` is apart, since it sets a cookie. */
+/** As documented in `dashboard-api.ts`; `sign-out` and `sign-in` are apart: one sets a cookie, the other needs none. */
 const endpoints: Endpoint[] = [
   { method: 'GET', path: /^me$/, respond: me },
   {
@@ -89,6 +91,7 @@ async function handleApiRequest(dashboard: Dashboard, request: Request, path: st
   try {
     const atPath = endpoints.filter((endpoint) => endpoint.path.test(path));
     if (path === 'sign-out' && request.method === 'POST') return await signOut(dashboard, request);
+    if (path === 'sign-in' && request.method === 'GET') return jsonResponse(await signInState(dashboard, request));
     // First, so that only signed-in users can tell which endpoints exist.
     const visitor = await visitorOf(request, dashboard);
     if (atPath.length === 0) throw new DashboardError('not_found', 'Unknown endpoint');
@@ -103,6 +106,16 @@ async function handleApiRequest(dashboard: Dashboard, request: Request, path: st
   }
 }
 
+async function signInState(dashboard: Dashboard, request: Request): Promise<SignInState> {
+  try {
+    await visitorOf(request, dashboard);
+    return { isSignedIn: true };
+  } catch (error) {
+    if (error instanceof DashboardError && error.code === 'signed_out') return { isSignedIn: false };
+    throw error;
+  }
+}
+
 async function signOut(dashboard: Dashboard, request: Request): Promise<Response> {
   const { cookieHash } = await visitorOf(request, dashboard);
   await dashboard.dashboardSessions.endDashboardSession(cookieHash);
@@ -114,7 +127,15 @@ async function signOut(dashboard: Dashboard, request: Request): Promise<Response
 async function me({ userNames, retentionDays }: Dashboard, visitor: Visitor): Promise<Me> {
   const { user, isAdmin, csrf, expiresAt, sealedName } = visitor;
   const name = sealedName && (await userNames?.open(sealedName, user));
-  return { user, ...(name && { name }), isAdmin, csrf, expiresAt: expiresAt * 1000, retentionDays };
+  return {
+    user,
+    ...(name && { name }),
+    isAdmin,
+    csrf,
+    expiresAt: expiresAt * 1000,
+    retentionDays,
+    showsNames: userNames !== undefined,
+  };
 }
 
 type RequestedFilter = {
@@ -179,7 +200,7 @@ async function grants(dashboard: Dashboard, visitor: Visitor, request: Request) 
 async function users(dashboard: Dashboard, { isAdmin }: Visitor, request: Request): Promise<ResultPage<object>> {
   if (!isAdmin) throw new DashboardError('forbidden', 'Only admins may list users');
   const found = await dashboard.directory.recentUsers(parse(pagingSchema, readQuery(request)));
-  return { ...found, items: await userRows(dashboard, found.items) };
+  return { ...found, items: await userActivityRows(dashboard, found.items) };
 }
 
 async function revokeGrant(dashboard: Dashboard, visitor: Visitor, _: Request, id: string): Promise<RevokedCount> {

@@ -137,9 +137,11 @@ function updateChart(chart: Chart<'bar' | 'line', (number | null)[]>, { kind, la
           backgroundColor: colourValue,
           borderWidth: 2,
           borderDash: dash,
-          pointRadius: labels.length > 40 ? 0 : 2.5,
+          // A value between two gaps has no line.
+          pointRadius: values.map((_, index) =>
+            labels.length <= 40 || (values[index - 1] == null && values[index + 1] == null) ? 2.5 : 0,
+          ),
           pointHitRadius: 12,
-          spanGaps: true,
         };
   });
   chart.update('none');

@@ -1,9 +1,10 @@
+import { useState } from 'preact/hooks';
 import type { Me } from '../../core/dashboard/dashboard-api.ts';
 import { callOutcomes, ERRORS } from '../../core/dashboard/dashboard-api.ts';
 import { dashboardText } from '../dashboard-text.ts';
 import { datetimeLocal, shortId, timeSpan } from '../format.ts';
 import { navigate, periodOf, type RangeName, type Route, ranges } from '../page-router.ts';
-import { useStore } from '../page-store.ts';
+import { isNarrow, useStore } from '../page-store.ts';
 import { suggestions } from '../suggestions.ts';
 import { Link } from './link.tsx';
 import { useNameOf } from './user-name.tsx';
@@ -24,19 +25,24 @@ type FiltersProps = {
 /** The filters of a view. Each change navigates to a new URL, which the view reads. */
 export function Filters({ route, me, names = ['client', 'clientInfo', 'tool'], hasOutcome = true }: FiltersProps) {
   const set = (changes: Partial<Route>) => navigate({ ...route, call: undefined, ...changes });
+  const [isUnfolded, setUnfolded] = useState(false);
+  const narrow = useStore(isNarrow);
   return (
     <search class="filters" aria-label={text.label}>
-      <form onSubmit={(event) => event.preventDefault()}>
-        <PeriodFilter route={route} set={set} />
-        {me?.isAdmin && <UserFilter route={route} set={set} />}
-        {names.map((by) => (
-          <NameFilter key={by} by={by} route={route} set={set} />
-        ))}
-        {hasOutcome && <OutcomeFilter route={route} set={set} />}
-        <button type="submit" class="visually-hidden">
-          {text.apply}
-        </button>
-      </form>
+      <details open={isUnfolded || !narrow} onToggle={({ currentTarget }) => narrow && setUnfolded(currentTarget.open)}>
+        <summary>{text.label}</summary>
+        <form onSubmit={(event) => event.preventDefault()}>
+          <PeriodFilter route={route} set={set} />
+          {me?.isAdmin && <UserFilter route={route} set={set} />}
+          {names.map((by) => (
+            <NameFilter key={by} by={by} route={route} set={set} />
+          ))}
+          {hasOutcome && <OutcomeFilter route={route} set={set} />}
+          <button type="submit" class="visually-hidden">
+            {text.apply}
+          </button>
+        </form>
+      </details>
       <SuggestionLists />
       <ActiveFilters route={route} me={me} />
     </search>

@@ -1,11 +1,12 @@
-import { useEffect, useRef, useState } from 'preact/hooks';
-import type { IdSearchResult, Me } from '../../core/dashboard/dashboard-api.ts';
-import { ApiRequestError, get, post, signOutReason } from '../api-client.ts';
+import { useState } from 'preact/hooks';
+import type { Me } from '../../core/dashboard/dashboard-api.ts';
+import { ApiRequestError, post, signOutReason } from '../api-client.ts';
 import { dashboardText } from '../dashboard-text.ts';
 import { shortId } from '../format.ts';
 import { paused } from '../live-query.ts';
-import { endsNow, navigate, queryOf, type Route, type RouteTarget, sharedFilters, type View } from '../page-router.ts';
+import { endsNow, navigate, type Route, type RouteTarget, sharedFilters, type View } from '../page-router.ts';
 import { useStore } from '../page-store.ts';
+import { targetOf } from '../search-target.ts';
 import { serverIcon, serverName } from '../server-branding.ts';
 import { Link } from './link.tsx';
 
@@ -51,18 +52,12 @@ function ViewNavigation({ route, me }: { route: Route; me: Me | undefined }) {
     'me',
   ];
   const current = route.view === 'session' ? 'sessions' : route.view;
-  const nav = useRef<HTMLElement>(null);
-  // Scrolls the current view's link into sight on narrow screens.
-  useEffect(() => {
-    const link = nav.current?.querySelector<HTMLElement>('[aria-current]');
-    if (link && nav.current) nav.current.scrollLeft = link.offsetLeft - nav.current.offsetLeft - 16;
-  }, [current, me]);
   return (
-    <nav ref={nav} class="views" aria-label={dashboardText.nav}>
+    <nav class="views" aria-label={dashboardText.nav}>
       <ul>
         {views.map((view) => (
           <li key={view}>
-            <Link to={targetOf(route, view)} {...(view === current && { 'aria-current': 'page' as const })}>
+            <Link to={viewTarget(route, view)} {...(view === current && { 'aria-current': 'page' as const })}>
               {dashboardText.views[view]}
             </Link>
           </li>
@@ -73,7 +68,7 @@ function ViewNavigation({ route, me }: { route: Route; me: Me | undefined }) {
 }
 
 /** Overview and calls share all filters, and errors have tool and outcome. */
-function targetOf(route: Route, view: View): RouteTarget {
+function viewTarget(route: Route, view: View): RouteTarget {
   const { client, grant, tool, outcome, by } = route;
   const hasAllFilters = view === 'overview' || view === 'calls';
   if (view === 'errors') return { ...sharedFilters(route), view, tool };
@@ -119,13 +114,13 @@ function IdSearch({ me }: { me: Me }) {
   const [message, setMessage] = useState<string>();
   const text = dashboardText.search;
   const find = async (form: HTMLFormElement) => {
-    const id = String(new FormData(form).get('id') ?? '').trim();
-    if (!id) return;
+    const given = String(new FormData(form).get('id') ?? '').trim();
+    if (!given) return;
     setMessage(undefined);
     try {
-      const found = await get<IdSearchResult>('find', queryOf({ id }), new AbortController().signal);
+      const target = await targetOf(given, me);
       form.reset();
-      navigate(targetOfResult(found, me));
+      navigate(target);
     } catch (error) {
       setMessage(error instanceof ApiRequestError && error.status === 404 ? text.notFound : text.failed);
     }
@@ -155,20 +150,6 @@ function IdSearch({ me }: { me: Me }) {
       </form>
     </search>
   );
-}
-
-function targetOfResult(found: IdSearchResult, me: Me): RouteTarget {
-  const user = (key: string) => (me.isAdmin ? { user: key } : {});
-  switch (found.kind) {
-    case 'session':
-      return { view: 'session', id: found.session };
-    case 'call':
-      return { view: 'session', id: found.session, call: found.call };
-    case 'grant':
-      return { view: 'grants', id: found.grant, ...user(found.user) };
-    case 'user':
-      return { view: 'overview', ...user(found.user) };
-  }
 }
 
 function SignOutButton({ me }: { me: Me }) {

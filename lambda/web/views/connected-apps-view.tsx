@@ -1,3 +1,4 @@
+import type { ComponentChildren } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import { type GrantRow, type Me, quotedName, type RevokedCount } from '../../core/dashboard/dashboard-api.ts';
 import { post } from '../api-client.ts';
@@ -96,12 +97,47 @@ function GrantsTable({
           <th scope="col">{columns.actions}</th>
         </tr>
       </thead>
-      <tbody>
-        {grants.map((grant) => (
-          <GrantTableRow key={grant.id} grant={grant} isHighlighted={grant.id === highlighted} {...context} />
-        ))}
-      </tbody>
+      {appsOf(grants).map((app) => (
+        <AppRows key={app[0]!.id} grants={app} highlighted={highlighted} {...context} />
+      ))}
     </table>
+  );
+}
+
+/** The grants of one user for clients of one name, in the order of the newest. Each installation of a program is a client. */
+const appsOf = (grants: GrantRow[]): GrantRow[][] => [
+  ...Map.groupBy(grants, ({ user, clientName }) => JSON.stringify([user, clientName])).values(),
+];
+
+/** The active grants of an app, or else the latest one, and the others on request. */
+function AppRows({
+  grants,
+  highlighted,
+  ...context
+}: RowContext & { grants: GrantRow[]; highlighted: string | undefined }) {
+  const active = grants.filter(({ status }) => status === 'active');
+  const first = active[0] ?? grants[0]!;
+  const others = grants.filter((grant) => grant !== first);
+  const [showsOthers, setShowsOthers] = useState(others.some(({ id }) => id === highlighted));
+  const shown = showsOthers ? [first, ...others] : [first];
+  return (
+    <tbody>
+      {shown.map((grant) => (
+        <GrantTableRow key={grant.id} grant={grant} isHighlighted={grant.id === highlighted} {...context}>
+          {grant === first && others.length > 0 && (
+            <button
+              type="button"
+              class="small"
+              aria-expanded={showsOthers}
+              onClick={() => setShowsOthers(!showsOthers)}
+            >
+              {showsOthers ? text.hideOthers : text.showOthers(others.length, active.length - 1)}
+              <span class="visually-hidden">: {grant.clientName}</span>
+            </button>
+          )}
+        </GrantTableRow>
+      ))}
+    </tbody>
   );
 }
 
@@ -111,7 +147,8 @@ function GrantTableRow({
   me,
   withUsers,
   revoke,
-}: RowContext & { grant: GrantRow; isHighlighted: boolean }) {
+  children,
+}: RowContext & { grant: GrantRow; isHighlighted: boolean; children?: ComponentChildren }) {
   return (
     <tr class={isHighlighted ? 'highlighted' : undefined}>
       <th scope="row" class="main">
@@ -120,6 +157,7 @@ function GrantTableRow({
           <code class="muted" title={grant.client}>
             {grant.client.replace('https://', '')}
           </code>
+          {children}
         </span>
       </th>
       {withUsers && (

@@ -1,20 +1,22 @@
 import { useEffect } from 'preact/hooks';
-import type { UserRow } from '../../core/dashboard/dashboard-api.ts';
+import type { UserActivityRow } from '../../core/dashboard/dashboard-api.ts';
 import { Link } from '../components/link.tsx';
 import { LoadMore } from '../components/load-more.tsx';
 import { EmptyState, ErrorMessage, Skeleton } from '../components/placeholders.tsx';
+import { onRowClick } from '../components/row-click.ts';
 import { Timestamp } from '../components/timestamp.tsx';
 import { UserName, useNameOf } from '../components/user-name.tsx';
 import { dashboardText } from '../dashboard-text.ts';
-import { type Route, sharedFilters } from '../page-router.ts';
+import { count } from '../format.ts';
+import { navigate, type Route, sharedFilters } from '../page-router.ts';
 import { usePagedList } from '../paged-list.ts';
 import { addSuggestions } from '../suggestions.ts';
 import type { ViewProps } from './view-props.ts';
 
 const { columns, users: text } = dashboardText;
 
-export function UsersView({ route }: ViewProps) {
-  const list = usePagedList<UserRow>(
+export function UsersView({ route, me }: ViewProps) {
+  const list = usePagedList<UserActivityRow>(
     'users',
     'users',
     () => new URLSearchParams(),
@@ -26,6 +28,11 @@ export function UsersView({ route }: ViewProps) {
   return (
     <>
       <h1>{dashboardText.views.users}</h1>
+      {me && !me.showsNames && (
+        <p class="muted">
+          {text.noNames} <code>{text.namesSetting}</code>
+        </p>
+      )}
       <ErrorMessage error={error} retrySeconds={retrySeconds} />
       {!items ? (
         !error && <Skeleton kind="row" count={8} />
@@ -38,8 +45,17 @@ export function UsersView({ route }: ViewProps) {
               <thead>
                 <tr>
                   <th scope="col">{columns.user}</th>
-                  <th scope="col">{columns.firstSignIn}</th>
-                  <th scope="col">{columns.lastSignIn}</th>
+                  <th scope="col" class="number">
+                    {columns.calls}
+                  </th>
+                  <th scope="col" class="number">
+                    {columns.errors}
+                  </th>
+                  <th scope="col">{columns.clients}</th>
+                  <th scope="col">{columns.lastSeen}</th>
+                  <th scope="col" class="wide-only">
+                    {columns.firstSignIn}
+                  </th>
                   <th scope="col">{columns.views}</th>
                 </tr>
               </thead>
@@ -57,21 +73,35 @@ export function UsersView({ route }: ViewProps) {
   );
 }
 
-function UserTableRow({ route, row }: { route: Route; row: UserRow }) {
-  const { user, userName, firstSignInAt, lastSignInAt } = row;
+function UserTableRow({ route, row }: { route: Route; row: UserActivityRow }) {
+  const { user, userName, firstSignInAt, lastSeenAt, calls, errors, clients } = row;
   const name = useNameOf()(user, userName);
+  const target = { ...sharedFilters(route), view: 'overview' as const, user };
   return (
-    <tr>
+    <tr class="clickable" onClick={onRowClick(() => navigate(target))}>
       <th scope="row" class="main">
-        <Link to={{ ...sharedFilters(route), view: 'overview', user }}>
+        <Link to={target}>
           <UserName user={user} userName={userName} />
         </Link>
       </th>
-      <td class="table-only">
-        <Timestamp precision="minute" at={firstSignInAt} />
+      <td class="number">
+        {calls === undefined ? dashboardText.none : count(calls)}
+        <span class="unit"> {text.unit.calls}</span>
       </td>
-      <td>
-        <Timestamp precision="minute" at={lastSignInAt} />
+      <td class={errors ? 'number' : 'number table-only'}>
+        {errors ? (
+          <Link to={{ view: 'errors', range: '30d', user }} aria-label={`${text.unit.errors}: ${name}`}>
+            {count(errors)}
+          </Link>
+        ) : (
+          (errors ?? dashboardText.none)
+        )}
+        <span class="unit"> {text.unit.errors}</span>
+      </td>
+      <td class="client">{clients.join(', ')}</td>
+      <td>{lastSeenAt === undefined ? dashboardText.none : <Timestamp precision="minute" at={lastSeenAt} />}</td>
+      <td class="wide-only">
+        <Timestamp precision="day" at={firstSignInAt} />
       </td>
       <td class="wide-cell">
         <span class="actions">

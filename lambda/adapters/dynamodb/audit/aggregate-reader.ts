@@ -6,6 +6,7 @@ import type {
   CallSpan,
   Period,
   Step,
+  UserCalls,
 } from '../../../core/audit/aggregates.ts';
 import { steps } from '../../../core/audit/aggregates.ts';
 import type { ErrorAggregates, ErrorGroup } from '../../../core/audit/error-groups.ts';
@@ -92,7 +93,8 @@ type SerializedAggregates = {
     durations: AggregateRow['durations'],
     clientInfo?: string,
   ][];
-  users: string[];
+  /** A list in items of earlier versions. */
+  users: Sample<UserCalls> | string[];
   sessions: Sample<CallSpan>;
 };
 
@@ -103,7 +105,7 @@ function serialize({ rows, users, sessions }: Aggregates): string {
         ? [client, tool, outcome, calls, durations]
         : [client, tool, outcome, calls, durations, clientInfo],
     ),
-    users: Object.keys(users),
+    users,
     sessions,
   } satisfies SerializedAggregates);
 }
@@ -130,7 +132,7 @@ function deserialize(text: string): Aggregates {
       ...{ client, tool, outcome, calls, durations },
       ...(clientInfo !== undefined && { clientInfo }),
     })),
-    users: Object.fromEntries(users.map((user) => [user, null])),
+    users: Array.isArray(users) ? Object.fromEntries(users.map((user) => [user, null])) : users,
     sessions,
   };
 }
