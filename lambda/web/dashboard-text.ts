@@ -122,6 +122,7 @@ export const dashboardText = {
     calls: 'Tool calls',
     errors: 'Errors',
     errorRate: (rate: string) => `${rate} of all calls`,
+    change: (change: string) => `${change} against the period before`,
     durations: 'Duration, median',
     percentiles: (p95: string, p99: string) => `p95 ${p95} · p99 ${p99}`,
     users: 'Active users',
@@ -186,6 +187,13 @@ export const dashboardText = {
     views: 'View',
   },
 
+  /** After a number that has no column heading. */
+  counted: {
+    calls: (n: number) => (n === 1 ? 'call' : 'calls'),
+    errors: (n: number) => (n === 1 ? 'error' : 'errors'),
+    users: (n: number) => (n === 1 ? 'user' : 'users'),
+  },
+
   /** The name that a client states, if it is registered under another one. */
   callsItself: (name: string) => `calls itself ${name}`,
 
@@ -225,8 +233,6 @@ export const dashboardText = {
     empty: 'No errors in this period.',
     emptyHint:
       'Errors that tools throw, calls of unknown tools and invalid arguments appear here, equal ones together.',
-    calls: 'calls',
-    users: 'users',
     clients: 'Clients',
     lastCall: 'Last call in its session',
     allCalls: (calls: string) => `All ${calls} calls`,
@@ -236,7 +242,6 @@ export const dashboardText = {
 
   sessions: {
     caption: 'Sessions, newest first',
-    unit: { calls: 'calls', errors: 'errors' },
     empty: 'No sessions in this period.',
     states: {
       active: 'Active',
@@ -297,7 +302,6 @@ export const dashboardText = {
 
   users: {
     caption: 'Users, most recent sign-in first, with the activity of 30 days',
-    unit: { calls: 'calls', errors: 'errors' },
     noNames:
       'Users appear by their ids. To show names, set this property of the stack, deploy, and let users sign in again:',
     namesSetting: "showNames: 'name'",

@@ -15,6 +15,13 @@ export const count = (n: number): string => integer.format(n);
 export const compactCount = (n: number): string => (n < 100_000 ? integer : compact).format(n);
 export const percentage = (part: number, all: number): string => percent.format(all ? part / all : 0);
 
+const signedPercent = new Intl.NumberFormat(locale, {
+  style: 'percent',
+  maximumFractionDigits: 0,
+  signDisplay: 'exceptZero',
+});
+export const change = (now: number, before: number): string => signedPercent.format(now / before - 1);
+
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;

@@ -8,7 +8,7 @@ import { addSuggestions, suggestions } from './suggestions.ts';
  * The view of what the user looks for: a tool, a client or a user by its name, or an item by its id, also as lists show it,
  * without its end.
  *
- * @throws ApiRequestError of status 404 if there is none
+ * @throws ApiRequestError of status 404 for an unknown one
  */
 export async function targetOf(given: string, me: Me): Promise<RouteTarget> {
   const { signal } = new AbortController();

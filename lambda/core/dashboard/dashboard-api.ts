@@ -93,6 +93,10 @@ export type Overview = {
   groups: Record<Breakdown, string[]>;
   bars: Bar[];
   totals: Omit<Bar, 'at' | Breakdown>;
+  /**
+   * The totals of as long a time before, of all users; a week or more in whole days. Absent if that time had no calls.
+   */
+  previous?: Omit<Bar, 'at' | Breakdown>;
   /** Sessions with calls in the time; absent when the filter has more than a user. */
   sessions?: {
     total: number;

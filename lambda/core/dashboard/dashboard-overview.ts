@@ -5,6 +5,7 @@ import {
   DAYS_KEPT,
   emptyAggregates,
   mergeAggregates,
+  type Step,
   startOf,
   steps,
 } from '../audit/aggregates.ts';
@@ -45,6 +46,9 @@ export async function overview(dependencies: OverviewDependencies, filter: CallF
   const { client, clientInfo, tool, outcome } = filter;
   const hasSamples = [client, clientInfo, tool, outcome].every((member) => member === undefined);
   const groups = byBreakdown((breakdown) => chartGroups(rows, breakdown));
+  const before =
+    user === undefined ? await previousOf(dependencies, { from, to: Math.min(filter.to, now) }, step) : undefined;
+  const previous = before && totalsOf(rowsOf(before, filter), hasSamples ? before : undefined);
   return {
     from,
     to,
@@ -52,10 +56,22 @@ export async function overview(dependencies: OverviewDependencies, filter: CallF
     groups,
     bars: barsOf(periods, { from, to, stepMilliseconds: steps[step] }, groups, filter, hasSamples),
     totals: totalsOf(rows, hasSamples ? whole : undefined),
+    ...(previous && previous.calls > 0 && { previous }),
     ...(hasSamples && { sessions: sessionNumbers(whole, now - dependencies.sessionTtlSeconds * 1000) }),
     rows: byBreakdown((breakdown) => rankGroups(rows, breakdown).slice(0, MOST_ROWS)),
     ...(completeSince !== undefined && { completeSince }),
   };
+}
+
+/** Aggregates of as long a time before. Days in place of hours are a twenty-fourth of the items to read. */
+async function previousOf(
+  { aggregates }: OverviewDependencies,
+  { from, to }: { from: number; to: number },
+  step: Step,
+): Promise<Aggregates> {
+  const before = to - from >= 7 * steps.day ? 'day' : step;
+  const periods = await aggregates.load(before, startOf(before, from - (to - from)), startOf(before, from));
+  return mergeAggregates(periods.map((period) => period.aggregates));
 }
 
 function barsOf(

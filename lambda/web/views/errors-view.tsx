@@ -112,12 +112,12 @@ function ErrorRows({ group, route, withUsers }: ErrorRowsProps) {
         </td>
         <td class="number">
           <Link to={callsOf(group, route)}>{count(calls)}</Link>
-          <span class="unit"> {text.calls}</span>
+          <span class="unit"> {dashboardText.counted.calls(calls)}</span>
         </td>
         {withUsers && (
           <td class="number">
             {isEstimate ? dashboardText.overview.about(count(users)) : count(users)}
-            <span class="unit"> {text.users}</span>
+            <span class="unit"> {dashboardText.counted.users(users)}</span>
           </td>
         )}
       </tr>

@@ -9,7 +9,7 @@ import { Ranking } from '../components/ranking.tsx';
 import { CallsChart, DurationsChart, UsersChart } from '../components/time-charts.tsx';
 import { useQuotedNameOf } from '../components/user-name.tsx';
 import { dashboardText } from '../dashboard-text.ts';
-import { compactCount, duration, percentage, time } from '../format.ts';
+import { change, compactCount, duration, percentage, time } from '../format.ts';
 import { type LiveQuery, useLiveQuery } from '../live-query.ts';
 import { endsNow, filterOf, hrefOf, type Route, type RouteTarget, sharedFilters } from '../page-router.ts';
 import { addSuggestions } from '../suggestions.ts';
@@ -124,28 +124,48 @@ const Charts = ({ route, me, numbers, latest }: ChartsProps) => (
 
 type TilesProps = { route: Route; numbers: Overview; showsUserCount: boolean };
 
-function Tiles({ route, numbers: { totals, sessions }, showsUserCount }: TilesProps) {
+function Tiles({ route, numbers: { totals, previous, sessions }, showsUserCount }: TilesProps) {
   const { durations } = totals;
   const calls: RouteTarget = { ...route, view: 'calls' };
+  const changeOf = (now: number | undefined, before: number | undefined) =>
+    now !== undefined && before ? [text.change(change(now, before))] : [];
   const about = (value: string) => (sessions?.isEstimate ? text.about(value) : value);
   return (
     <section aria-label={text.tiles}>
       <ul class="tiles">
-        <Tile to={calls} name={text.calls} value={compactCount(totals.calls)} />
+        <Tile
+          to={calls}
+          name={text.calls}
+          value={compactCount(totals.calls)}
+          notes={changeOf(totals.calls, previous?.calls)}
+        />
         <Tile
           to={{ ...calls, outcome: ERRORS }}
           name={text.errors}
           value={compactCount(totals.errors)}
-          notes={[text.errorRate(percentage(totals.errors, totals.calls))]}
+          notes={[
+            text.errorRate(percentage(totals.errors, totals.calls)),
+            ...changeOf(totals.errors, previous?.errors),
+          ]}
         />
         <Tile
           to={calls}
           name={text.durations}
           value={duration(durations?.p50)}
-          notes={durations && [text.percentiles(duration(durations.p95), duration(durations.p99))]}
+          notes={
+            durations && [
+              text.percentiles(duration(durations.p95), duration(durations.p99)),
+              ...changeOf(durations.p50, previous?.durations?.p50),
+            ]
+          }
         />
         {showsUserCount && totals.users !== undefined && (
-          <Tile to={{ view: 'users' }} name={text.users} value={compactCount(totals.users)} notes={[text.usersNote]} />
+          <Tile
+            to={{ view: 'users' }}
+            name={text.users}
+            value={compactCount(totals.users)}
+            notes={[text.usersNote, ...changeOf(totals.users, previous?.users)]}
+          />
         )}
         {sessions && (
           <Tile
@@ -155,6 +175,7 @@ function Tiles({ route, numbers: { totals, sessions }, showsUserCount }: TilesPr
             notes={[
               text.sessionStates(about(compactCount(sessions.active)), about(compactCount(sessions.expired))),
               text.sessionLength(about(duration(sessions.averageMilliseconds))),
+              ...changeOf(totals.sessions, previous?.sessions),
             ]}
           />
         )}

@@ -122,11 +122,11 @@ const SessionTableRow = ({ session, withUsers }: { session: SessionRow; withUser
     <td class="number nowrap table-only">{duration(session.lastCallAt - session.firstCallAt)}</td>
     <td class="number">
       {sessionCount(session.calls, session)}
-      <span class="unit"> {text.unit.calls}</span>
+      <span class="unit"> {dashboardText.counted.calls(session.calls)}</span>
     </td>
     <td class={session.errors ? 'number' : 'number table-only'}>
       {sessionCount(session.errors, session)}
-      <span class="unit"> {text.unit.errors}</span>
+      <span class="unit"> {dashboardText.counted.errors(session.errors)}</span>
     </td>
     <td class="wide-only">{dashboardText.eras[session.era]}</td>
   </tr>

@@ -86,17 +86,20 @@ function UserTableRow({ route, row }: { route: Route; row: UserActivityRow }) {
       </th>
       <td class="number">
         {calls === undefined ? dashboardText.none : count(calls)}
-        <span class="unit"> {text.unit.calls}</span>
+        <span class="unit"> {dashboardText.counted.calls(calls ?? 0)}</span>
       </td>
       <td class={errors ? 'number' : 'number table-only'}>
         {errors ? (
-          <Link to={{ view: 'errors', range: '30d', user }} aria-label={`${text.unit.errors}: ${name}`}>
+          <Link
+            to={{ view: 'errors', range: '30d', user }}
+            aria-label={`${count(errors)} ${dashboardText.counted.errors(errors)}: ${name}`}
+          >
             {count(errors)}
           </Link>
         ) : (
           (errors ?? dashboardText.none)
         )}
-        <span class="unit"> {text.unit.errors}</span>
+        <span class="unit"> {dashboardText.counted.errors(errors ?? 0)}</span>
       </td>
       <td class="client">{clients.join(', ')}</td>
       <td>{lastSeenAt === undefined ? dashboardText.none : <Timestamp precision="minute" at={lastSeenAt} />}</td>

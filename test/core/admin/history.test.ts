@@ -280,3 +280,16 @@ describe('lookups of sessions count towards the limit of work', () => {
     expect([totals.calls, completeSince]).toEqual([4_000, minutesAgo(5)]);
   });
 });
+
+test('an overview has the totals of as long a time before', async () => {
+  const now = start + 2 * day;
+  const at = (hours: number, outcome: ToolCall['outcome']) =>
+    toolCall({ id: `call-${hours}`, at: now - hours * hour, session: 'ada-1', outcome });
+  const calls = [at(1, 'success'), at(2, 'success'), at(30, 'tool-error'), at(31, 'success'), at(32, 'success')];
+  const { stores, search } = await told({ calls, now, countedAt: [now] });
+  const parts = { ...stores, search, sessionTtlSeconds: 3600, now: () => now };
+  const { totals, previous } = await overview(parts, { from: now - day, to: now });
+  expect([totals.calls, totals.errors]).toEqual([2, 0]);
+  expect(previous).toMatchObject({ calls: 3, errors: 1, users: 1, sessions: 1 });
+  expect(await overview(parts, { from: now - day, to: now, tool: 'none' })).not.toHaveProperty('previous');
+});
