@@ -10,9 +10,11 @@ import type { IKey } from 'aws-cdk-lib/aws-kms';
 import { type FunctionOptions, type IFunction, Tracing } from 'aws-cdk-lib/aws-lambda';
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import { Construct } from 'constructs';
+import { AUDIT_TOOLS_PATH, withAuditScope } from '../lambda/shared/audit-scope.ts';
 import type { Branding } from '../lambda/shared/branding.ts';
 import {
   type AggregationEnvironment,
+  type AuditToolsEnvironment,
   type AuthorizerEnvironment,
   type DashboardEnvironment,
   type DiscoveryEnvironment,
@@ -154,6 +156,7 @@ export class Holdfast extends Construct implements IGrantable, IConnectable {
     const server = this.#createServer(signIn, authorizer, upstreams);
     const { oauth } = signIn;
     const dashboard = oauth && settings.dashboard ? this.#createDashboard(oauth) : undefined;
+    this.#createAuditTools(authorizer);
     const aggregation = this.#createAggregation();
     new GatewayResponses(this, 'Responses', {
       api: this.#api.api,
@@ -311,7 +314,8 @@ export class Holdfast extends Construct implements IGrantable, IConnectable {
       'stage' | 'scopes' | 'branding' | 'logRetention' | 'encryptionKey' | 'systemLogs' | 'optimizations'
     >,
   ): HoldfastFunction {
-    const { stage, scopes, logRetention, lambdaSystemLogs: systemLogs, optimizations } = this.#settings;
+    const { stage, logRetention, lambdaSystemLogs: systemLogs, optimizations, auditTools } = this.#settings;
+    const scopes = auditTools ? withAuditScope(this.#settings.scopes) : this.#settings.scopes;
     const common = { stage, scopes, branding: this.#branding, logRetention, systemLogs, optimizations };
     return new HoldfastFunction(this, id, { ...common, encryptionKey: this.#encryptionKey, ...props });
   }
@@ -451,6 +455,36 @@ export class Holdfast extends Construct implements IGrantable, IConnectable {
     }
     this.#api.addDashboard({ dashboard: dashboard.handler, oauth: oauth.handler });
     return dashboard;
+  }
+
+  /** The MCP endpoint with the audit tools, if the setting enables it. */
+  #createAuditTools(authorizer: HoldfastFunction): void {
+    const settings = this.#settings;
+    if (!settings.auditTools) return;
+    const auditTools = this.#createFunction('AuditTools', {
+      entry: 'audit-tools',
+      environment: {
+        PUBLIC_URL: this.#publicUrl,
+        TABLE_NAME: this.#table.name,
+        ADMINS_GROUP: settings.adminsGroup,
+        MCP_SESSION_TTL_HOURS: durationText(settings.sessionTtl, 'Hours'),
+        MCP_SESSION_TTL_HOURS_BY_GROUP: settings.sessionTtlByGroup && hoursByGroup(settings.sessionTtlByGroup),
+        STALE_SESSION: settings.staleSession,
+        ALLOWED_ORIGINS: settings.allowedOrigins?.join(' '),
+        AUDIT_ARGUMENTS: settings.auditArguments,
+        AUDIT_ERRORS: settings.auditErrors,
+        AUDIT_RETENTION_DAYS: durationText(settings.auditRetention, 'Days'),
+      } satisfies AuditToolsEnvironment,
+      memorySize: 512,
+      timeout: Duration.seconds(60),
+    });
+    this.#table.grantAuditTools(auditTools);
+    this.#api.addAuditTools({ auditTools: auditTools.handler, authorizer: authorizer.handler });
+    this.#output(
+      'AuditToolsUrl',
+      `${this.#publicUrl}${AUDIT_TOOLS_PATH}`,
+      'The audit tools, an MCP endpoint for admins',
+    );
   }
 
   /** The aggregation job, whose aggregates the charts and the CLI read. */

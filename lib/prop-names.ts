@@ -16,6 +16,7 @@ const settings: Record<keyof HoldfastSettings, true> = {
   auditErrors: true,
   auditMethods: true,
   auditRetention: true,
+  auditTools: true,
   authorizerCacheTtl: true,
   clientDocumentHosts: true,
   clientDocuments: true,

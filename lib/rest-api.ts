@@ -21,6 +21,7 @@ import type { IKey } from 'aws-cdk-lib/aws-kms';
 import type { IFunction, Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda';
 import { LogGroup, type RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
+import { AUDIT_TOOLS_PATH } from '../lambda/shared/audit-scope.ts';
 import { UPSTREAM_KEYS_PATH } from '../lambda/shared/upstream-address.ts';
 import type { Throttle } from './settings/api-settings.ts';
 import { removalPolicy, type Stage } from './settings/stage.ts';
@@ -148,6 +149,23 @@ export class McpRestApi extends Construct {
     this.#addRoute(
       'mcp',
       integration(props.mcp, { responseTransferMode: ResponseTransferMode.STREAM, timeout: props.timeout }),
+      { authorizer, authorizationType: AuthorizationType.CUSTOM },
+    );
+  }
+
+  /**
+   * Routes the audit tools through an authorizer without a cache: a cached result of `/mcp` would admit a token that lacks
+   * their scope.
+   */
+  addAuditTools({ auditTools, authorizer: handler }: { auditTools: LambdaFunction; authorizer: LambdaFunction }): void {
+    const authorizer = new RequestAuthorizer(this, 'AuditAuthorizer', {
+      handler,
+      identitySources: [IdentitySource.header('Authorization')],
+      resultsCacheTtl: Duration.seconds(0),
+    });
+    this.#addRoute(
+      AUDIT_TOOLS_PATH.slice(1),
+      integration(auditTools, { responseTransferMode: ResponseTransferMode.STREAM, timeout: auditTools.timeout! }),
       { authorizer, authorizationType: AuthorizationType.CUSTOM },
     );
   }

@@ -126,6 +126,22 @@ export class SessionTable extends Construct {
     this.#grantIndex(grantee, indexes.recent.name, [recentSessions, recentGrants, recentUsers]);
   }
 
+  /**
+   * Grants the function of the audit tools its sessions and executions, and to read the calls, aggregates and sessions of all
+   * users. Of users it reads the list, and no sign-in data.
+   */
+  grantAuditTools(grantee: IGrantable): void {
+    this.#grantEncryption(grantee);
+    this.#grant(grantee, ['BatchGetItem'], ['grant', 'sessions']);
+    this.#grant(grantee, ['PutItem', 'UpdateItem'], ['sessions']);
+    this.#grant(grantee, ['GetItem', 'DeleteItem'], ['importedSessions']);
+    this.#grant(grantee, ['GetItem', 'PutItem', 'Query', 'ConditionCheckItem'], ['executions']);
+    this.#grant(grantee, ['PutItem', 'Query'], ['calls', 'callMarkers']);
+    this.#grant(grantee, ['GetItem', 'Query'], ['aggregates']);
+    this.#grantIndex(grantee, indexes.byUser.name, [indexPrefix.byUser]);
+    this.#grantIndex(grantee, indexes.recent.name, [indexPrefix.recentSessions, indexPrefix.recentUsers]);
+  }
+
   /** Grants the key that seals user names. */
   grantNames(grantee: IGrantable): void {
     this.#grantKeys(grantee, ['GetItem', 'PutItem'], [`${keyPrefix.sealedKey}user-names`]);

@@ -10,8 +10,9 @@ import { tokenRejectionLog } from '../core/access/token-rejection-log.ts';
 import { groupReader } from '../core/identity/upstream-provider.ts';
 import { resourceMetadataUrl } from '../core/oauth/endpoints/protected-resource-metadata.ts';
 import { ServiceUnavailableError } from '../core/support/service-unavailable-error.ts';
+import { AUDIT_SCOPE, AUDIT_TOOLS_PATH } from '../shared/audit-scope.ts';
 import { authorizerVariables, readEnvironment } from '../shared/environment.ts';
-import { defaultScope, missingScopes, stepUpChallenge } from '../shared/scope-set.ts';
+import { defaultScope, missingOf, missingScopes, stepUpChallenge } from '../shared/scope-set.ts';
 
 /** The authorizer function: step 1 of the pipeline. */
 
@@ -38,8 +39,7 @@ function tokenIssuer() {
 export async function handler(event: APIGatewayRequestAuthorizerEvent): Promise<APIGatewayAuthorizerResult> {
   const caller = await withRequest(event, () => callerOf(event));
   if (!caller) throw new Error('Unauthorized');
-  const tool = headers(event, 'mcp-method')[0] === 'tools/call' ? headers(event, 'mcp-name')[0] : undefined;
-  const missing = tool !== undefined && missingScopes(caller.scopes, tool, scopes);
+  const missing = missingFor(event, caller);
   return {
     principalId: caller.user,
     policyDocument: {
@@ -52,6 +52,13 @@ export async function handler(event: APIGatewayRequestAuthorizerEvent): Promise<
     },
     context: missing ? { challenge: stepUpChallenge(missing, resourceMetadataUrl(PUBLIC_URL)) } : callerContext(caller),
   };
+}
+
+/** The scopes to request for the request; `undefined` when those of the token suffice. */
+function missingFor(event: APIGatewayRequestAuthorizerEvent, { scopes: granted }: Caller): string[] | undefined {
+  if (event.requestContext.resourcePath === AUDIT_TOOLS_PATH) return missingOf(granted, [AUDIT_SCOPE], scopes);
+  const tool = headers(event, 'mcp-method')[0] === 'tools/call' ? headers(event, 'mcp-name')[0] : undefined;
+  return tool === undefined ? undefined : missingScopes(granted, tool, scopes);
 }
 
 /**

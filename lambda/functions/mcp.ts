@@ -28,7 +28,7 @@ import { TaskWorker } from '../core/mcp/tasks/task-worker.ts';
 import type { TaskJob, WorkerStarter } from '../core/mcp/tasks/tasks.ts';
 import type { ToolContextDependencies } from '../core/mcp/tool-context.ts';
 import { ToolSecrets } from '../core/mcp/tool-secrets.ts';
-import { Sessions } from '../core/sessions/sessions.ts';
+import { Sessions, sessionRules } from '../core/sessions/sessions.ts';
 import { epochSeconds } from '../core/support/clock.ts';
 import { sealedKey } from '../core/support/sealed-key.ts';
 import { mcpVariables, readEnvironment, secretArns } from '../shared/environment.ts';
@@ -48,13 +48,11 @@ const readSecret = async (arn: string) => (await import('../adapters/secret-read
 const sealer = kmsSealerOnDemand(environment.SEAL_KEY_ID, TABLE_NAME);
 const sessions = new Sessions(
   loggingSessions(dynamoSessionStore(table, environment.AUDIT_RETENTION_DAYS * 24 * 3600)),
-  {
-    ttlSeconds: environment.MCP_SESSION_TTL_HOURS * 3600,
-    ttlSecondsByGroup: Object.fromEntries(
-      Object.entries(environment.MCP_SESSION_TTL_HOURS_BY_GROUP ?? {}).map(([group, hours]) => [group, +hours * 3600]),
-    ),
-    stale: environment.STALE_SESSION,
-  },
+  sessionRules(
+    environment.MCP_SESSION_TTL_HOURS,
+    environment.MCP_SESSION_TTL_HOURS_BY_GROUP,
+    environment.STALE_SESSION,
+  ),
   now,
 );
 

@@ -39,14 +39,18 @@ export function effectiveScopes(granted: readonly string[], { scopes }: ScopeSet
   return all;
 }
 
+/** The scopes to request for the tool; undefined when the granted ones suffice. */
+export const missingScopes = (granted: readonly string[], tool: string, set: ScopeSet): string[] | undefined =>
+  missingOf(granted, Object.hasOwn(set.tools, tool) ? set.tools[tool]! : [], set);
+
 /**
- * The scopes to request for the tool; undefined when the granted ones suffice.
+ * The scopes to request for a use that needs more than the default; undefined when the granted ones suffice.
  *
  * Granted scopes are requested again: clients until 2025-11-25 replace their scopes by those of the challenge, later ones
  * form the union.
  */
-export function missingScopes(granted: readonly string[], tool: string, set: ScopeSet): string[] | undefined {
-  const needed = [defaultScope(set), ...(Object.hasOwn(set.tools, tool) ? set.tools[tool]! : [])];
+export function missingOf(granted: readonly string[], more: readonly string[], set: ScopeSet): string[] | undefined {
+  const needed = [defaultScope(set), ...more];
   const has = effectiveScopes(granted, set);
   if (needed.every((scope) => has.has(scope))) return undefined;
   return [...new Set([...granted.filter((scope) => Object.hasOwn(set.scopes, scope)), ...needed])];

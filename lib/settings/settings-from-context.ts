@@ -22,6 +22,7 @@ type ContextSettings = Pick<
   | 'alarmTopic'
   | 'runbookUrl'
   | 'dashboard'
+  | 'auditTools'
   | 'adminsGroup'
   | 'showNames'
   | 'optimizations'
@@ -60,6 +61,7 @@ export function settingsFromContext(node: Node): ContextSettings {
     alarmTopic: text('alarmTopicArn'),
     runbookUrl: text('runbookUrl'),
     dashboard: flag('dashboard'),
+    auditTools: flag('auditTools'),
     adminsGroup: text('adminsGroup'),
     showNames: text('showNames') as HoldfastSettings['showNames'],
     optimizations: flag('optimizations'),

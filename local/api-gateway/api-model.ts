@@ -18,6 +18,8 @@ export type HeaderList = [name: string, value: string][];
 
 export type Authorizer = {
   /** The logical id. */
+  id: string;
+  /** The logical id of its function. */
   function: string;
   /** The parameters that identify a caller: all are required, and together they are the key of the cache. */
   identitySources: { from: 'header' | 'querystring'; name: string }[];

@@ -40,5 +40,10 @@ function readAuthorizer(template: Template, { logicalId, properties }: Resource,
   });
   const { function: target } = functionOfUri(template, String(properties.AuthorizerUri), logicalId);
   assertInvokable(template, target, source, logicalId);
-  return { function: target, identitySources, ttlSeconds: Number(properties.AuthorizerResultTtlInSeconds ?? 300) };
+  return {
+    id: logicalId,
+    function: target,
+    identitySources,
+    ttlSeconds: Number(properties.AuthorizerResultTtlInSeconds ?? 300),
+  };
 }

@@ -12,7 +12,7 @@ type AuthorizerResult = { statements: Statement[]; context: Record<string, strin
 /**
  * Custom authorizers of type REQUEST and their cache.
  *
- * The key of the cache is the values of the identity sources alone, whatever the method and path, and each request
+ * The key of an authorizer's cache is the values of the identity sources alone, whatever the method and path, and each request
  * evaluates the cached policy again: a policy for one path denies the next path, as on AWS. Errors are not cached.
  */
 export class RequestAuthorizers {
@@ -40,7 +40,7 @@ export class RequestAuthorizers {
     );
     if (identity.some((value) => value === undefined || value === '')) throw new GatewayError('UNAUTHORIZED');
 
-    const key = JSON.stringify([authorizer.function, ...identity]);
+    const key = JSON.stringify([authorizer.id, ...identity]);
     const { statements, context } =
       this.#cached(key, request.receivedAt) ?? (await this.#invoke(authorizer, key, request, api, route));
     // Evaluated together: the authorizer's policy must deny a request that the API's policy allows; silence is not enough.

@@ -32,6 +32,14 @@ const invalid: [setting: string, settings: object][] = [
   ['auditMethods', { auditMethods: 'some' }],
   ['auditArguments', { auditArguments: 'yes' }],
   ['auditErrors', { auditErrors: 'stack' }],
+  ['auditTools', { auditTools: true, identityProvider: { mode: 'direct', issuer: 'https://login.example.com' } }],
+  [
+    'scopes',
+    {
+      auditTools: true,
+      scopes: { scopes: { mcp: { description: 'a' }, 'audit:read': { description: 'b' } }, tools: {} },
+    },
+  ],
   ['auditRetention', { auditRetention: Duration.days(0) }],
   ['auditRetention', { auditRetention: Duration.days(4000) }],
   ['authorizerCacheTtl', { authorizerCacheTtl: Duration.minutes(6) }],

@@ -125,13 +125,27 @@ const everything: Record<string, string[]> = {
   Rollup: [...logs('Rollup'), ...on('Query', 'calls', 'callMarkers'), ...on('GetItem PutItem Query', 'aggregates')],
 };
 
+/** With the setting `auditTools`. */
+const auditTools = [
+  ...logs('AuditTools'),
+  ...on('BatchGetItem', 'grant', 'sessions'),
+  ...on('PutItem UpdateItem', 'sessions'),
+  ...on('GetItem DeleteItem', 'importedSessions'),
+  ...on('GetItem PutItem Query ConditionCheckItem', 'executions'),
+  ...on('PutItem Query', 'calls', 'callMarkers'),
+  ...on('GetItem Query', 'aggregates'),
+  `Query Table/index/byUser ${indexPrefix.byUser}*`,
+  `Query Table/index/recent ${indexPrefix.recentSessions}*`,
+  `Query Table/index/recent ${indexPrefix.recentUsers}*`,
+];
+
 const sorted = (triples: Record<string, string[]>) =>
   Object.fromEntries(Object.entries(triples).map(([name, each]) => [name, each.toSorted()]));
 
 test('each function has its actions on its items, keys and resources alone, with every feature', () => {
   const identityProvider = { issuer: 'https://login.example.com', clientId: 'holdfast', clientSecret: secret };
-  const template = synthesize({ upstreamTokens: true, showNames: 'name', identityProvider });
-  expect(triplesByFunction(template)).toEqual(sorted(everything));
+  const template = synthesize({ upstreamTokens: true, showNames: 'name', auditTools: true, identityProvider });
+  expect(triplesByFunction(template)).toEqual(sorted({ ...everything, AuditTools: auditTools }));
 });
 
 test('a deployment with defaults has no permission of a feature that it does not use', () => {

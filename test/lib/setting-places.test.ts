@@ -371,6 +371,12 @@ const switches = {
     differ:
       /^(bundle dashboard|output (DashboardUrl|Deployment)|(Dashboard|GatewayApi(dashboard|Deployment|ApiPermission)|HostnameD)\w*)$/,
   },
+  auditTools: {
+    from: {},
+    to: { auditTools: true },
+    differ:
+      /^(bundle [\w-]+|output AuditToolsUrl|\w+Function|(AuditTools|AuthorizerFunction\w+AuditAuthorizer|GatewayAuditAuthorizer|GatewayApi(mcpaudit|Deployment|ApiPermission))\w*)$/,
+  },
   upstreamTokens: {
     from: {},
     to: { upstreamTokens: true },
@@ -456,6 +462,7 @@ const contextNames: Record<string, [setting: string, given: string, value: unkno
   runbookUrl: ['runbookUrl', 'https://unique-runbook.example', 'https://unique-runbook.example'],
   alarmTopicArn: ['alarmTopic', 'unique-topic', 'unique-topic'],
   dashboard: ['dashboard', 'false', false],
+  auditTools: ['auditTools', 'true', true],
   adminsGroup: ['adminsGroup', 'unique-admins', 'unique-admins'],
   showNames: ['showNames', 'email', 'email'],
   optimizations: ['optimizations', 'false', false],

@@ -213,7 +213,8 @@ function setTrace({ setTrace }: PipelineDependencies, trace: Trace | undefined):
 
 const methodNotAllowed = () => jsonRpcError(405, -32000, 'Method not allowed: use POST', { Allow: 'POST, DELETE' });
 
-function failure({ log }: PipelineDependencies, error: unknown, body?: unknown): McpResponse {
+/** The response to a request that could not be handled; the error is logged. */
+export function failure({ log }: Pick<PipelineDependencies, 'log'>, error: unknown, body?: unknown): McpResponse {
   if (logFailure(log, error) === 'unexpected_error')
     return jsonRpcError(500, -32603, 'Internal server error', {}, body);
   const headers = { 'Retry-After': String(RETRY_AFTER_SECONDS) };

@@ -25,6 +25,19 @@ export type SessionRules = {
   stale: 'renew' | 'reject';
 };
 
+/** The rules of a deployment, from the variables of its functions. @param hoursByGroup numbers as text */
+export const sessionRules = (
+  hours: number,
+  hoursByGroup: Readonly<Record<string, string>> | undefined,
+  stale: SessionRules['stale'],
+): SessionRules => ({
+  ttlSeconds: hours * 3600,
+  ttlSecondsByGroup: Object.fromEntries(
+    Object.entries(hoursByGroup ?? {}).map(([group, each]) => [group, +each * 3600]),
+  ),
+  stale,
+});
+
 /** Why the session step rejects a request. */
 export type SessionRejection =
   /** The token has expired or its grant has ended: sign in again. */

@@ -1,3 +1,4 @@
+import { AUDIT_SCOPE } from '../../../shared/audit-scope.ts';
 import type { ScopeSet } from '../../../shared/scope-set.ts';
 import { assertionAlgorithms } from '../clients/client-assertion.ts';
 import type { FacadeRules } from '../facade.ts';
@@ -28,7 +29,8 @@ export function authorizationServerMetadata(
     revocation_endpoint_auth_methods_supported: authentication,
     revocation_endpoint_auth_signing_alg_values_supported: assertionAlgorithms,
     ...(clientDocuments.mode !== 'off' && { client_id_metadata_document_supported: true }),
-    scopes_supported: [...Object.keys(scopes), 'offline_access'],
+    // Clients that request every listed scope would ask each user for the audit log.
+    scopes_supported: [...Object.keys(scopes).filter((scope) => scope !== AUDIT_SCOPE), 'offline_access'],
     authorization_response_iss_parameter_supported: true,
   };
 }
