@@ -10,11 +10,10 @@ import type { IKey } from 'aws-cdk-lib/aws-kms';
 import { type FunctionOptions, type IFunction, Tracing } from 'aws-cdk-lib/aws-lambda';
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import { Construct } from 'constructs';
-import { AUDIT_TOOLS_PATH, withAuditScope } from '../lambda/shared/audit-scope.ts';
+import type { AuditToolsEnvironment } from '../lambda/shared/audit-tools-environment.ts';
 import type { Branding } from '../lambda/shared/branding.ts';
 import {
   type AggregationEnvironment,
-  type AuditToolsEnvironment,
   type AuthorizerEnvironment,
   type DashboardEnvironment,
   type DiscoveryEnvironment,
@@ -24,7 +23,7 @@ import {
   type UpstreamKeysEnvironment,
 } from '../lambda/shared/environment.ts';
 import type { CountedEvent } from '../lambda/shared/metric-names.ts';
-import { defaultScope, hasToolScopes } from '../lambda/shared/scope-set.ts';
+import { AUDIT_TOOLS_PATH, defaultScope, hasToolScopes, withAuditScope } from '../lambda/shared/scope-set.ts';
 import { recordContent } from './bundle/stack-content.ts';
 import { constructName, deploymentMarker, MARKER_DESCRIPTION, MARKER_ID } from './deployment-marker.ts';
 import { customerManagedKey, SealKey, SigningKeys } from './encryption-keys.ts';

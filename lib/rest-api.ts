@@ -21,7 +21,7 @@ import type { IKey } from 'aws-cdk-lib/aws-kms';
 import type { IFunction, Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda';
 import { LogGroup, type RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
-import { AUDIT_TOOLS_PATH } from '../lambda/shared/audit-scope.ts';
+import { AUDIT_TOOLS_PATH } from '../lambda/shared/scope-set.ts';
 import { UPSTREAM_KEYS_PATH } from '../lambda/shared/upstream-address.ts';
 import type { Throttle } from './settings/api-settings.ts';
 import { removalPolicy, type Stage } from './settings/stage.ts';

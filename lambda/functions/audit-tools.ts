@@ -19,7 +19,8 @@ import { auditToolsEndpoint } from '../core/admin/audit-tools-endpoint.ts';
 import { CallSearch } from '../core/admin/call-search.ts';
 import { sessionRules } from '../core/sessions/sessions.ts';
 import { epochSeconds } from '../core/support/clock.ts';
-import { auditToolsVariables, readEnvironment } from '../shared/environment.ts';
+import { auditToolsVariables } from '../shared/audit-tools-environment.ts';
+import { readEnvironment } from '../shared/environment.ts';
 
 /** The function of the audit tools: steps 2 to 4 of the pipeline around tools that read the audit log. */
 

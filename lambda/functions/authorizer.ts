@@ -10,9 +10,15 @@ import { tokenRejectionLog } from '../core/access/token-rejection-log.ts';
 import { groupReader } from '../core/identity/upstream-provider.ts';
 import { resourceMetadataUrl } from '../core/oauth/endpoints/protected-resource-metadata.ts';
 import { ServiceUnavailableError } from '../core/support/service-unavailable-error.ts';
-import { AUDIT_SCOPE, AUDIT_TOOLS_PATH } from '../shared/audit-scope.ts';
 import { authorizerVariables, readEnvironment } from '../shared/environment.ts';
-import { defaultScope, missingOf, missingScopes, stepUpChallenge } from '../shared/scope-set.ts';
+import {
+  AUDIT_SCOPE,
+  AUDIT_TOOLS_PATH,
+  defaultScope,
+  missingOf,
+  missingScopes,
+  stepUpChallenge,
+} from '../shared/scope-set.ts';
 
 /** The authorizer function: step 1 of the pipeline. */
 

@@ -234,21 +234,6 @@ export const dashboardVariables = {
   SEAL_KEY_ID: optional(text),
 };
 
-/** The function of the audit tools: an MCP endpoint with tools of Holdfast. */
-export const auditToolsVariables = {
-  PUBLIC_URL: origin,
-  TABLE_NAME: text,
-  /** The group whose members may use the tools. */
-  ADMINS_GROUP: text,
-  MCP_SESSION_TTL_HOURS: positive,
-  MCP_SESSION_TTL_HOURS_BY_GROUP: mcpVariables.MCP_SESSION_TTL_HOURS_BY_GROUP,
-  STALE_SESSION: mcpVariables.STALE_SESSION,
-  ALLOWED_ORIGINS: mcpVariables.ALLOWED_ORIGINS,
-  AUDIT_ARGUMENTS: auditArguments,
-  AUDIT_ERRORS: auditErrors,
-  AUDIT_RETENTION_DAYS: positive,
-};
-
 export const aggregationVariables = {
   TABLE_NAME: text,
   AUDIT_RETENTION_DAYS: positive,
@@ -260,7 +245,6 @@ export type OAuthEnvironment = FunctionEnvironment<typeof oauthVariables>;
 export type McpEnvironment = FunctionEnvironment<typeof mcpVariables>;
 export type UpstreamKeysEnvironment = FunctionEnvironment<typeof upstreamKeysVariables>;
 export type DashboardEnvironment = FunctionEnvironment<typeof dashboardVariables>;
-export type AuditToolsEnvironment = FunctionEnvironment<typeof auditToolsVariables>;
 export type AggregationEnvironment = FunctionEnvironment<typeof aggregationVariables>;
 
 const SECRET_PREFIX = 'SECRET_ARN_';

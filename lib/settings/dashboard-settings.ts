@@ -1,4 +1,4 @@
-import { AUDIT_SCOPE } from '../../lambda/shared/audit-scope.ts';
+import { AUDIT_SCOPE } from '../../lambda/shared/scope-set.ts';
 import type { ServerSettings } from './server-settings.ts';
 import { validateChoice, type WithDefaults } from './setting-validation.ts';
 import type { SignInSettings } from './sign-in-settings.ts';

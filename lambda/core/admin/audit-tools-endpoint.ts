@@ -1,6 +1,5 @@
-import { AUDIT_SCOPE } from '../../shared/audit-scope.ts';
 import type { Branding } from '../../shared/branding.ts';
-import type { ScopeSet } from '../../shared/scope-set.ts';
+import { AUDIT_SCOPE, type ScopeSet } from '../../shared/scope-set.ts';
 import type { Caller } from '../access/caller.ts';
 import type { AuditRules } from '../audit/audit-recorder.ts';
 import type { AuditLogWriter } from '../audit/tool-call.ts';

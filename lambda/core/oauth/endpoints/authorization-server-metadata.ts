@@ -1,5 +1,4 @@
-import { AUDIT_SCOPE } from '../../../shared/audit-scope.ts';
-import type { ScopeSet } from '../../../shared/scope-set.ts';
+import { AUDIT_SCOPE, type ScopeSet } from '../../../shared/scope-set.ts';
 import { assertionAlgorithms } from '../clients/client-assertion.ts';
 import type { FacadeRules } from '../facade.ts';
 
