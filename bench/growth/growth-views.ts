@@ -115,7 +115,7 @@ export const views: View[] = [
     work: (table, data) => request(table, `sessions/${data.sessionId(data.longSession)}`),
   },
   { name: 'grants, a page', group: 'lists', work: (table) => request(table, 'grants') },
-  { name: 'users, a page', group: 'lists', work: (table) => request(table, 'users') },
+  { name: 'users, a page', group: 'lists', work: (table) => request(table, 'users?activity=true') },
   {
     name: 'search by id',
     group: 'lists',

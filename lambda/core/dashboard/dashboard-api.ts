@@ -20,7 +20,7 @@ export { quotedName } from '../support/untrusted-text.ts';
  * | `GET  sessions?…Filter&…Paging`  | `Page<SessionRow>` | newest first; no tool, no outcome; `from`, `to` optional   |
  * | `GET  sessions/{id}?…Paging`     | `SessionDetail`    | its calls in the order of their start                      |
  * | `GET  grants?user&…Paging`       | `Page<GrantRow>`   | newest first                                               |
- * | `GET  users?…Paging`             | `Page<UserActivityRow>` | admins only; latest sign-in first                     |
+ * | `GET  users?activity&…Paging`    | `Page<UserRow>`    | admins only; latest sign-in first. With `activity=true`, `UserActivityRow` |
  * | `GET  find?id`                   | `Found`            | 404 for an unknown id and for another user's               |
  * | `POST grants/{id}/revoke`        | `Revoked`          |                                                            |
  * | `POST sessions/{id}/revoke`      | `Revoked`          |                                                            |

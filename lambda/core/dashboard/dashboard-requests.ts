@@ -35,6 +35,9 @@ export const sessionFilterSchema = filterSchema
 
 export const userSchema = z.object({ user: id.optional() });
 
+/** Of the list of users: with it their activity is read too. */
+export const activitySchema = z.object({ activity: z.literal('true').optional() });
+
 export const idSchema = z.object({ id });
 
 const LARGEST_BODY = 4096;

@@ -21,6 +21,7 @@ import { DashboardError, requireVisible, statusOf, type Visitor, visibleUser, vi
 import { overview } from './dashboard-overview.ts';
 import { page, pageFile } from './dashboard-page.ts';
 import {
+  activitySchema,
   callFilterSchema,
   errorFilterSchema,
   filterSchema,
@@ -32,7 +33,7 @@ import {
   sessionFilterSchema,
   userSchema,
 } from './dashboard-requests.ts';
-import { callRows, findById, grantRows, sessionRows } from './dashboard-rows.ts';
+import { callRows, findById, grantRows, sessionRows, userRows } from './dashboard-rows.ts';
 import { dashboardCookie } from './dashboard-session.ts';
 import { userActivityRows } from './dashboard-users.ts';
 
@@ -199,8 +200,11 @@ async function grants(dashboard: Dashboard, visitor: Visitor, request: Request) 
 
 async function users(dashboard: Dashboard, { isAdmin }: Visitor, request: Request): Promise<ResultPage<object>> {
   if (!isAdmin) throw new DashboardError('forbidden', 'Only admins may list users');
-  const found = await dashboard.directory.recentUsers(parse(pagingSchema, readQuery(request)));
-  return { ...found, items: await userActivityRows(dashboard, found.items) };
+  const query = readQuery(request);
+  const { activity } = parse(activitySchema, query);
+  const found = await dashboard.directory.recentUsers(parse(pagingSchema, query));
+  const rows = activity === undefined ? userRows : userActivityRows;
+  return { ...found, items: await rows(dashboard, found.items) };
 }
 
 async function revokeGrant(dashboard: Dashboard, visitor: Visitor, _: Request, id: string): Promise<RevokedCount> {

@@ -97,7 +97,7 @@ function LiveToggle({ route }: { route: Route }) {
   const { live } = dashboardText;
   const hasPeriod = ['overview', 'calls', 'errors', 'sessions'].includes(route.view);
   const isFixed = hasPeriod && !endsNow(route);
-  if (isFixed || route.view === 'me') return null;
+  if (isFixed || route.view === 'me' || route.view === 'users') return null;
   return (
     <button
       type="button"

@@ -8,7 +8,7 @@ import { Timestamp } from '../components/timestamp.tsx';
 import { UserName, useNameOf } from '../components/user-name.tsx';
 import { dashboardText } from '../dashboard-text.ts';
 import { count } from '../format.ts';
-import { navigate, type Route, sharedFilters } from '../page-router.ts';
+import { navigate, queryOf, type Route, sharedFilters } from '../page-router.ts';
 import { usePagedList } from '../paged-list.ts';
 import { addSuggestions } from '../suggestions.ts';
 import type { ViewProps } from './view-props.ts';
@@ -19,9 +19,10 @@ export function UsersView({ route, me }: ViewProps) {
   const list = usePagedList<UserActivityRow>(
     'users',
     'users',
-    () => new URLSearchParams(),
+    () => queryOf({ activity: 'true' }),
     ({ user }) => user,
-    { isLive: true },
+    // Two queries for each user are too many for every five seconds.
+    { isLive: false },
   );
   const { items, error, retrySeconds, hasMore } = list;
   useEffect(() => addSuggestions({ users: items ?? [] }), [items]);
