@@ -132,7 +132,7 @@ export class SessionTable extends Construct {
    */
   grantAuditTools(grantee: IGrantable): void {
     this.#grantEncryption(grantee);
-    this.#grant(grantee, ['BatchGetItem'], ['grant', 'sessions']);
+    this.#grant(grantee, ['BatchGetItem'], ['grant', 'sessions', 'calls']);
     this.#grant(grantee, ['PutItem', 'UpdateItem'], ['sessions']);
     this.#grant(grantee, ['GetItem', 'DeleteItem'], ['importedSessions']);
     this.#grant(grantee, ['GetItem', 'PutItem', 'Query', 'ConditionCheckItem'], ['executions']);

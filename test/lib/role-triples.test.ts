@@ -128,7 +128,7 @@ const everything: Record<string, string[]> = {
 /** With the setting `auditTools`. */
 const auditTools = [
   ...logs('AuditTools'),
-  ...on('BatchGetItem', 'grant', 'sessions'),
+  ...on('BatchGetItem', 'grant', 'sessions', 'calls'),
   ...on('PutItem UpdateItem', 'sessions'),
   ...on('GetItem DeleteItem', 'importedSessions'),
   ...on('GetItem PutItem Query ConditionCheckItem', 'executions'),

@@ -2,8 +2,11 @@ import { Client, type OAuthClientProvider, StreamableHTTPClientTransport } from 
 import { SignInMemory } from '../../bench/harness/mcp-clients.ts';
 import { initialize, postMcp } from '../../bench/harness/raw-oauth-client.ts';
 import { dynamoAggregateStore } from '../../lambda/adapters/dynamodb/audit/aggregate-store.ts';
+import { dynamoAuditLogReader } from '../../lambda/adapters/dynamodb/audit/audit-log-reader.ts';
 import { dynamoAuditLogWriter } from '../../lambda/adapters/dynamodb/audit/audit-log-writer.ts';
-import { AggregateBuilder, startOf, steps } from '../../lambda/core/audit/aggregates.ts';
+import { startOf, steps } from '../../lambda/core/audit/aggregates.ts';
+import { aggregateCalls } from '../../lambda/core/audit/call-aggregation.ts';
+import { bucketOf, type ToolCall } from '../../lambda/core/audit/tool-call.ts';
 import { TestCloud } from '../support/test-cloud.ts';
 import { toolCall } from '../support/tool-call-builder.ts';
 
@@ -41,19 +44,28 @@ async function writeCallsOfYesterday(): Promise<void> {
     { id: 's1', at: noonYesterday + 4, tool: 'search', ...failure, clientName: hostileName },
     { id: 's2', at: noonYesterday + 5, tool: 'search', arguments: 'arguments-of-ada' },
   ].map(toolCall);
-  const builder = new AggregateBuilder();
   const writer = dynamoAuditLogWriter(cloud.table);
   const expiresAt = Math.floor(today / 1000) + 30 * 86_400;
-  for (const call of calls) {
-    await writer.recordCall(call, expiresAt);
-    builder.add(call);
-  }
-  const aggregates = await builder.aggregates();
-  const store = dynamoAggregateStore(cloud.table);
-  for (const step of ['minutes', 'hour', 'day'] as const) {
-    await store.save(step, { at: startOf(step, noonYesterday), aggregates }, expiresAt);
-  }
+  for (const call of calls) await writer.recordCall(call, expiresAt);
+
+  const aggregates = dynamoAggregateStore(cloud.table);
+  await aggregates.moveOn(await aggregates.countedUntil(), startOf('hour', noonYesterday));
+  const { callsEndedIn } = dynamoAuditLogReader(cloud.table);
+  const ofYesterday = bucketOf(calls[0]!);
+  await aggregateCalls(
+    {
+      // Other periods are empty, and each would be read.
+      calls: { callsEndedIn: (bucket) => (bucket === ofYesterday ? callsEndedIn(bucket) : noCalls()) },
+      aggregates,
+      retentionDays: 30,
+      now: Date.now,
+      log: () => undefined,
+    },
+    () => 1,
+  );
 }
+
+async function* noCalls(): AsyncGenerator<ToolCall> {}
 
 const url = () => new URL(`${cloud.origin}/mcp/audit`);
 
