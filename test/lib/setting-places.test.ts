@@ -369,7 +369,7 @@ const switches = {
     from: { dashboard: false },
     to: { dashboard: true },
     differ:
-      /^(bundle dashboard|output (DashboardUrl|Deployment)|(Dashboard|GatewayApi(dashboard|Deployment|ApiPermission)|HostnameD)\w*)$/,
+      /^(bundle dashboard|output (DashboardUrl|Deployment)|OAuth|(Dashboard|GatewayApi(dashboard|Deployment|ApiPermission)|HostnameD)\w*)$/,
   },
   auditTools: {
     from: {},
