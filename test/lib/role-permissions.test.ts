@@ -101,8 +101,14 @@ const functions = [
   ['Rollup', 'aggregation'],
 ] as const;
 
-/** The worker has the code of the MCP function, which invokes the worker only if it has a `WORKER_FUNCTION`. */
-const unusedActions: Record<string, string[]> = { Worker: ['lambda:InvokeFunction'] };
+/**
+ * The worker has the code of the MCP function, which invokes the worker only if it has a `WORKER_FUNCTION`. The aggregation job
+ * has the reader of the audit log, and reads no calls by their keys.
+ */
+const unusedActions: Record<string, string[]> = {
+  Worker: ['lambda:InvokeFunction'],
+  Rollup: ['dynamodb:BatchGetItem'],
+};
 
 /** By the name of the deployment. */
 const templates = new Map(deployments.map(([name, props]) => [name, synthesize(props)]));
