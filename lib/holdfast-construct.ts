@@ -76,6 +76,9 @@ type ServerFunctions = { mcp: HoldfastFunction; worker: HoldfastFunction };
 
 export interface HoldfastProps extends HoldfastSettings {}
 
+/** The translations of the pages that the functions of sign-in and discovery serve. */
+const PAGE_LANGUAGES = 'lambda/core/oauth/pages/languages/page-languages';
+
 /**
  * A remote MCP server: API, functions, table, keys, sign-in, and operations.
  *
@@ -508,6 +511,7 @@ export class Holdfast extends Construct implements IGrantable, IConnectable {
     const signingKeys = new SigningKeys(this, settings.signingKeys, { stage: settings.stage });
     const oauth = this.#createFunction('OAuth', {
       entry: 'oauth',
+      module: PAGE_LANGUAGES,
       environment: this.#oauthEnvironment(signingKeys, identityProvider),
       memorySize: 512,
       // API Gateway ends a buffered request after 29 seconds.
@@ -574,6 +578,7 @@ export class Holdfast extends Construct implements IGrantable, IConnectable {
     const scope = directScopes(provider).join(' ');
     const discovery = this.#createFunction('Discovery', {
       entry: 'discovery',
+      module: PAGE_LANGUAGES,
       environment: {
         PUBLIC_URL: this.#publicUrl,
         AUTHORIZATION_SERVER: issuer,

@@ -61,6 +61,11 @@ export interface HoldfastFunctionProps extends BundledValues {
    */
   readonly page?: string;
   /**
+   * A module that the function loads on demand: its path in the package, without extension.
+   * @default - none
+   */
+  readonly module?: string;
+  /**
    * Whether to bundle Holdfast's own DynamoDB client and SDK shortcuts, or the libraries.
    * @default true
    */
@@ -123,6 +128,7 @@ export class HoldfastFunction extends Construct implements IGrantable {
       code: new FunctionBundle(moduleFile(`lambda/functions/${props.entry}`), {
         ...props,
         page: props.page && join(packageFolder, 'lambda/web', props.page),
+        module: props.module && moduleFile(props.module),
       }),
       handler: `${bundleFolder(props)}index.${props.handler ?? 'handler'}`,
       role,

@@ -18,6 +18,7 @@ import { kmsSealer } from '../adapters/kms/kms-sealer.ts';
 import { kmsSigner } from '../adapters/kms/kms-signer.ts';
 import { log, withInvocation, withRequest } from '../adapters/logging/structured-log.ts';
 import { openIdProvider } from '../adapters/openid.ts';
+import { pageLanguagesIn } from '../adapters/page-languages-file.ts';
 import { systemClock } from '../adapters/system-clock.ts';
 import { groupReader } from '../core/identity/upstream-provider.ts';
 import { UpstreamRevocations } from '../core/identity/upstream-revocations.ts';
@@ -27,7 +28,7 @@ import { ClientDocuments } from '../core/oauth/clients/client-documents.ts';
 import { readPreregisteredClients } from '../core/oauth/clients/find-client.ts';
 import type { Facade } from '../core/oauth/facade.ts';
 import { handleOAuthRequest } from '../core/oauth/oauth-routes.ts';
-import { oauthPageText } from '../core/oauth/pages/oauth-page-text.ts';
+import { pageTexts } from '../core/oauth/pages/page-language.ts';
 import { epochSeconds } from '../core/support/clock.ts';
 import { logFailure } from '../core/support/failure-log.ts';
 import { sealedKey } from '../core/support/sealed-key.ts';
@@ -117,7 +118,7 @@ const facade: Facade = {
   flows: dynamoFlowStore(table),
   grants: dynamoGrantStore(table),
   dashboardSessions: dynamoDashboardSessionStarter(table),
-  pageText: async () => oauthPageText,
+  pageText: pageTexts(pageLanguagesIn(process.env.LAMBDA_TASK_ROOT ?? '.')),
   userNames: environment.NAME_CLAIM && new UserNames(sealedKey(sealedKeys, sealer, 'user-names')),
   signer: kmsSigner(kms, environment.SIGN_KEY_IDS),
   macKey: sealedKey(sealedKeys, sealer, 'refresh-mac'),

@@ -60,6 +60,11 @@ export interface FunctionBundleOptions extends BundledValues {
    */
   readonly page?: string;
   /**
+   * Absolute path of a module that the function loads on demand, from an ES module of the same name beside the bundle.
+   * @default - none
+   */
+  readonly module?: string;
+  /**
    * Selects `#table-client` and `#sdk-shortcuts` (`imports` in package.json), and the `Response` of the MCP SDK.
    * @default true
    */
@@ -76,7 +81,7 @@ export class FunctionBundle extends AssetCode {
 
   /** @param entry absolute path of the file that exports `handler` */
   constructor(entry: string, options: FunctionBundleOptions) {
-    const { server, serverContent = noContent, scopes, branding, providedByLambda = [], page } = options;
+    const { server, serverContent = noContent, scopes, branding, providedByLambda = [], page, module } = options;
     const { optimizations = true } = options;
     const external = [...runtimePackages, ...providedByLambda];
     const values = { scopes, branding };
@@ -101,6 +106,7 @@ export class FunctionBundle extends AssetCode {
                 ? bundleFunction(entry, outfile, values, external, optimizations)
                 : bundleServer({ server, values, optimizations, external: serverContent.external }, outfile),
               ...(page === undefined ? [] : [bundlePage(page, outputDirectory)]),
+              ...(module === undefined ? [] : [bundleModule(module, outputDirectory)]),
             ];
             for (const line of reports.flatMap(({ warnings }) => warnings)) console.warn(`Warning: ${line}`);
             errors.push(...reports.flatMap((report) => report.errors), ...addContent(serverContent, outputDirectory));
@@ -166,6 +172,18 @@ function bundleFunction(
     external,
   });
 }
+
+/** Adds the module to the asset. */
+const bundleModule = (entry: string, outdir: string): BuildReport =>
+  runBuild({
+    entryPoints: [entry],
+    outdir,
+    outExtension: { '.js': '.mjs' },
+    platform: 'node',
+    target: 'node24',
+    format: 'esm',
+    charset: 'utf8',
+  });
 
 /** Adds the files of the page to the asset. */
 function bundlePage(entry: string, outdir: string): BuildReport {

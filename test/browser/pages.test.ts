@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import type { Browser, BrowserContextOptions, Locator, Page } from 'playwright-core';
 import { projectRoot } from '../../bench/harness/project-copy.ts';
 import { OAuthClient, redirectUri as plainRedirectUri, type Tokens } from '../../bench/harness/raw-oauth-client.ts';
+import { pageLanguages } from '../../lambda/core/oauth/pages/languages/page-languages.ts';
 import { oauthPageText, type PageProblem } from '../../lambda/core/oauth/pages/oauth-page-text.ts';
 import * as plain from '../../local/testing/form-browser.ts';
 import { launchChromium } from '../support/chromium.ts';
@@ -167,6 +168,15 @@ describe('in a real browser', () => {
     }
     expect(await page.evaluate('document.documentElement.scrollHeight')).toBe(height);
     await screenshot(page, `consent-fullest-${width}`);
+    await page.close();
+  });
+
+  test.each(Object.entries(pageLanguages))('the fullest consent page fits a phone in %s', async (language, text) => {
+    const page = await browser.newPage({ viewport: { width: 390, height: 844 } });
+    await serve(page, await fullestConsent(text));
+    expect(await page.evaluate('document.documentElement.scrollHeight')).toBe(844);
+    expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(390);
+    await screenshot(page, `consent-fullest-${language}`);
     await page.close();
   });
 

@@ -75,6 +75,8 @@ describe('discovery', () => {
   test('has a page for people at its root, and an icon', async () => {
     const page = await fetch(`${cloud.origin}/`, { headers: { accept: 'text/html' } });
     expect(await page.text()).toContain(`<code>${mcpUrl()}</code>`);
+    const french = await fetch(`${cloud.origin}/`, { headers: { accept: 'text/html', 'accept-language': 'fr' } });
+    expect(await french.text()).toContain('Connecter votre assistant');
     const icon = await fetch(`${cloud.origin}/favicon.ico`);
     expect([icon.status, icon.headers.get('content-type')]).toEqual([200, 'image/svg+xml']);
   });

@@ -417,6 +417,15 @@ test('P3: the consent page shows the client, the whole redirect URI and the scop
   expect(page.html).toContain(`>${shown.replace('"', '&quot;').replace("'", '&#39;')}<`);
 });
 
+test('P3: the consent page is in the language that the client or the browser asks for', async () => {
+  const url = (await target.client()).authorizationUrl();
+  const german = await (await fetch(url, { headers: { 'accept-language': 'de-AT,de;q=0.9,en;q=0.8' } })).text();
+  expect(german).toContain('<html lang="de"');
+  expect(german).toContain('Sie melden sich mit');
+  const spanish = await fetch(`${url}&ui_locales=es`, { headers: { 'accept-language': 'de' } });
+  expect(await spanish.text()).toContain('<html lang="es"');
+});
+
 test('C10: the consent page warns of loopback redirects, and of no others', async () => {
   const hosted = await target.client({ redirect_uris: ['https://c.example/cb'] });
   const warning = 'Access goes to a program on the computer that you are using now';

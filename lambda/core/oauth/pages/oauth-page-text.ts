@@ -1,3 +1,5 @@
+import { daysIn, scopesIn } from './text-formats.ts';
+
 const recorded =
   'The operator of this server can see when you connected this app, with which permissions, when and from which network address it sends requests, and which of the server’s tools it calls, when, and with what outcome.';
 const logged = 'If a tool fails, the operator can see its error in a log, which may quote a part of the request.';
@@ -5,7 +7,8 @@ const logged = 'If a tool fails, the operator can see its error in a log, which 
 const stored = 'A request that takes longer is stored for a while with its response, so that the response is not lost.';
 
 /**
- * Every text that a person reads on the facade's pages. To translate the pages, translate this file and nothing else.
+ * Every text that a person reads on the facade's pages, in English. The files of `languages` translate them: a key that
+ * one of them lacks does not compile.
  * They are plain text: `oauth-pages.ts` escapes them and emphasises inserted values.
  *
  * Not here, because they come from elsewhere: names of clients and hosts, the descriptions of scopes, and the technical
@@ -52,10 +55,15 @@ export const oauthPageText = {
     upstreamScopes: (provider: string) => `Requested from ${provider}`,
     /** True while the provider's tokens stay sealed on this server (`callback-endpoint.ts`). */
     upstreamScopesOf: (scopes: string[]) =>
-      `This server requests ${scopes.map(upstreamScopeText).join(', ')}. The app gets no access there.`,
+      `This server requests ${scopesIn('en', scopes, {
+        openid: 'your user ID',
+        profile: 'your name and profile',
+        email: 'your e-mail address',
+        offline_access: 'access while you are away',
+      })}. The app gets no access there.`,
     lifetime: 'Stays connected',
     lifetimeOf: (grant: { idleDays: number; absoluteDays: number }) =>
-      `Until it is revoked, or not used for ${days(grant.idleDays)}; ${days(grant.absoluteDays)} at most.`,
+      `Until it is revoked, or not used for ${daysIn('en', grant.idleDays)}; ${daysIn('en', grant.absoluteDays)} at most.`,
     /** True of the access log, the grant, the approval, the audit log and executions: change it with what they store. */
     recorded: 'Recorded',
     /** By the setting `auditArguments`. */
@@ -220,23 +228,3 @@ export type OAuthPageText = typeof oauthPageText;
 
 /** An error page. */
 export type PageProblem = keyof typeof oauthPageText.problems;
-
-/** The description of a scope of the identity provider (OpenID Connect Core §5.4, §11); an unknown scope, by its name. */
-function upstreamScopeText(scope: string): string {
-  switch (scope) {
-    case 'openid':
-      return 'your user ID';
-    case 'profile':
-      return 'your name and profile';
-    case 'email':
-      return 'your e-mail address';
-    case 'offline_access':
-      return 'access while you are away';
-    default:
-      return scope;
-  }
-}
-
-function days(count: number): string {
-  return count === 1 ? 'a day' : `${count} days`;
-}
