@@ -71,6 +71,7 @@ function shortenModules(): void {
       legalComments: 'none',
       target: 'esnext',
       minifyWhitespace,
+      minifySyntax: true,
       lineLimit: 120,
     });
     writeFileSync(file, code);
