@@ -58,7 +58,11 @@ test('a call succeeds without permission to write the audit log, and the failure
     expect([answer.status, await answer.text()]).toEqual([200, expect.stringContaining('"result"')]);
     expect(await forbidden.items('D#')).toEqual([]);
     expect(forbidden.log).toMatch(/"event":"audit_write_failed",.*"call":"[\w-]{22}","cause":"AccessDenied/);
+    await forbidden.put({ pk: 'G#1', sk: '-', type: 'grant' });
   } finally {
-    await forbidden.stop();
+    // The end of a test cloud is a test too.
+    await expect(forbidden.stop()).rejects.toThrow(
+      /"audit_write_failed"[\s\S]+grant G#1 -: its ttl is undefined, not a number of seconds$/,
+    );
   }
 });

@@ -18,6 +18,7 @@ export async function runFaultLoad({ clients: count, rounds, seed, report }: Fau
   const findings = new Findings(report);
   report(`faults: synthesizing the stack, seed ${seed}`);
   const cloud = await TestCloud.start();
+  cloud.expectEveryFailure();
   try {
     const clients: FaultClient[] = [];
     const load: FaultLoad = { cloud, findings, slots: new Slots(IN_FLIGHT), clients, counters: new CounterTallies() };

@@ -52,6 +52,7 @@ export class FaultSweep {
         setVariables(resources, 'OAuth', { CLIENTS: JSON.stringify([registration]) });
       },
     });
+    cloud.expectEveryFailure();
     return new FaultSweep(cloud);
   }
 

@@ -12,6 +12,8 @@ jest.setTimeout(60_000);
 let target: TestCloud;
 beforeAll(async () => {
   target = await TestCloud.start();
+  // Of the tool that opens upstream tokens which do not open.
+  target.expectFailures('tool_failed');
 });
 afterAll(() => target?.stop());
 
@@ -72,10 +74,9 @@ test('A112: the sealed key of refresh tokens does not open as upstream tokens', 
 
 /** Expires an item without deleting it, as DynamoDB does for up to two days. */
 async function expire(item: Item): Promise<void> {
-  const { ttl: _, ...rest } = item;
   const past = now() - 1;
-  const times = ['expiresAt', 'idleExpiresAt', 'absoluteExpiresAt'].filter((name) => name in rest);
-  await target.put({ ...rest, ...Object.fromEntries(times.map((name) => [name, past])) });
+  const times = ['expiresAt', 'idleExpiresAt', 'absoluteExpiresAt'].filter((name) => name in item);
+  await target.put({ ...item, ...Object.fromEntries(times.map((name) => [name, past])) });
 }
 
 const itemCreatedBy = async (prefix: string, work: () => Promise<unknown>): Promise<Item> => {
@@ -120,8 +121,8 @@ test('A113: an expired code is rejected', async () => {
 
 test.each(['idleExpiresAt', 'absoluteExpiresAt'])('A113: a grant with a past %s has expired', async (name) => {
   const { client, tokens } = await target.signedIn();
-  const { ttl: _, ...grant } = await target.item(`G#${grantOf(tokens)}`);
-  await target.put({ ...grant, [name]: now() - 1 } as Item);
+  const grant = await target.item(`G#${grantOf(tokens)}`);
+  await target.put({ ...grant, [name]: now() - 1 });
   expect(await refusal(await client.refresh(tokens.refresh_token))).toEqual([400, 'invalid_grant']);
   expect((await postMcp(target.origin, tokens.access_token, initialize)).status).toBe(401);
 });

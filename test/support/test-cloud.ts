@@ -15,6 +15,7 @@ import { EmulatorProcess, type EmulatorProcessOptions } from '../../bench/harnes
 import { initialize, OAuthClient, postMcp, type Tokens } from '../../bench/harness/raw-oauth-client.ts';
 import { sdkTableClient } from '../../lambda/adapters/dynamodb/client/sdk-table-client.ts';
 import type { TableConnection } from '../../lambda/adapters/dynamodb/table-connection.ts';
+import { lifetimeProblems } from './stored-lifetimes.ts';
 
 export type Item = Record<string, unknown> & { pk: string; sk: string };
 
@@ -33,6 +34,10 @@ export class TestCloud extends EmulatorProcess {
   readonly table: TableConnection;
   readonly #assembly: string;
   readonly #documents: DynamoDBDocumentClient;
+  readonly #expectedFailures = new Set<string>();
+  #expectsEveryFailure = false;
+  /** How far the clocks of the functions are ahead, in milliseconds. */
+  #ahead = 0;
 
   private constructor(options: EmulatorProcessOptions, tableName: string) {
     super(options);
@@ -73,6 +78,7 @@ export class TestCloud extends EmulatorProcess {
 
   /** Restarts at another time: the clocks of the emulator and of all functions are so far ahead of this process. */
   async restartAhead(milliseconds: number): Promise<void> {
+    this.#ahead = milliseconds;
     const clock = pathToFileURL(join(__dirname, 'advanced-clock.ts'));
     clock.searchParams.set('milliseconds', String(milliseconds));
     const option = `--import=${clock}`;
@@ -84,10 +90,35 @@ export class TestCloud extends EmulatorProcess {
     await this.restart([option]);
   }
 
+  /**
+   * Expects log events that state a failure, such as `audit_write_failed`: of an outage that a test causes. `stop` rejects
+   * others.
+   */
+  expectFailures(...events: string[]): void {
+    for (const event of events) this.#expectedFailures.add(event);
+  }
+
+  /** Expects any failure: of faults at random requests, and of processes that die. */
+  expectEveryFailure(): void {
+    this.#expectsEveryFailure = true;
+  }
+
+  /**
+   * @throws Error for an unexpected `…_failed` event in the log, for work that outlived a response, and for a stored item
+   * without the `ttl` of its kind
+   */
   override async stop(): Promise<void> {
+    const stored = await this.items().catch((error: Error) => error);
     this.#documents.destroy();
     await super.stop();
     rmSync(this.#assembly, { recursive: true, force: true });
+    if (stored instanceof Error) throw stored;
+    const problems = [
+      ...(this.#expectsEveryFailure ? [] : unexpectedFailures(this.log, this.#expectedFailures)),
+      ...lifetimeProblems(stored, Date.now() + this.#ahead),
+    ];
+    if (problems.length > 0)
+      throw new Error(`The test cloud ends with problems:\n${problems.map(firstPart).join('\n')}`);
   }
 
   /** Registers a client. */
@@ -152,6 +183,18 @@ export class TestCloud extends EmulatorProcess {
     await this.#documents.send(new DeleteCommand({ TableName: this.table.name, Key: { pk, sk } }));
   }
 }
+
+/** The lines of the log that state another failure than the expected ones, and those about work that outlives a response. */
+function unexpectedFailures(log: string, expected: ReadonlySet<string>): string[] {
+  return log.split('\n').filter((line) => {
+    if (/ leaves .+ after its response/.test(line)) return true;
+    const [, event] = /"event":"(\w+_failed)"/.exec(line) ?? [];
+    return event !== undefined && !expected.has(event);
+  });
+}
+
+/** A line of the log may be long. */
+const firstPart = (problem: string) => problem.slice(0, 300);
 
 function tableNameIn(resources: Resources): string {
   const [logicalId] = Object.entries(resources).find(([, { Type }]) => Type === 'AWS::DynamoDB::GlobalTable')!;
