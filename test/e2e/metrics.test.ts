@@ -104,6 +104,7 @@ describe('with a signed-in client', () => {
         event: 'token_rejected',
         reason: 'malformed',
         signed: false,
+        viewer: '127.0.0.1',
         detail: 'Not a valid JWT',
         requestId: expect.any(String),
       },
