@@ -171,10 +171,16 @@ export interface AggregateReader {
   countedUntil(): Promise<number | undefined>;
 }
 
-export interface AggregateStore extends AggregateReader {
+/** The progress of a job that reads each call once. */
+export interface CallProgress {
+  /** Until when the job has read the calls, in epoch milliseconds; absent before its first run. */
+  countedUntil(): Promise<number | undefined>;
+  /** Sets `countedUntil`; false when it is not `from`, because another run of the job has set it. */
+  moveOn(from: number | undefined, to: number): Promise<boolean>;
+}
+
+export interface AggregateStore extends AggregateReader, CallProgress {
   /** Replaces the aggregates of the period. @param expiresAt epoch seconds */
   save(step: Step, period: AggregatePeriod, expiresAt: number): Promise<void>;
   saveErrors(step: Step, period: Period<ErrorAggregates>, expiresAt: number): Promise<void>;
-  /** Sets `countedUntil`; false when it is not `from`, because another run of the job has set it. */
-  moveOn(from: number | undefined, to: number): Promise<boolean>;
 }

@@ -1,6 +1,6 @@
 import { CLIENT_INFO_META_KEY, type JSONRPCRequest } from '@modelcontextprotocol/server';
 import type { Caller } from '../access/caller.ts';
-import { traceIdOf } from '../mcp/trace.ts';
+import { parentSpanIdOf, traceIdOf } from '../mcp/trace.ts';
 import type { Session } from '../sessions/session.ts';
 import { bytes } from '../support/crypto.ts';
 import { boundedText } from './bounded-text.ts';
@@ -25,6 +25,7 @@ export const largest = {
   message: 200,
   errorClass: 40,
   errorPlace: 64,
+  messageId: 36,
 };
 
 /** Most bytes of the members below together. */
@@ -44,7 +45,10 @@ export const requestsIn = ({ body }: AuditedRequest): JSONRPCRequest[] =>
   );
 
 /** The part of a call that is known before its end. Names come from the client, so their types are not certain. */
-export function callFactsOf({ request, caller, session, context }: AuditedRequest, { method, params }: JSONRPCRequest) {
+export function callFactsOf(
+  { request, caller, session, context }: AuditedRequest,
+  { id, method, params }: JSONRPCRequest,
+) {
   const { initialize } = session;
   const info = initialize?.clientInfo ?? params?._meta?.[CLIENT_INFO_META_KEY] ?? {};
   const { name, version } = info as Record<string, unknown>;
@@ -66,6 +70,8 @@ export function callFactsOf({ request, caller, session, context }: AuditedReques
     method: boundedText(method, largest.method)!,
     tool: method === 'tools/call' ? boundedText(params?.name, largest.tool) : undefined,
     traceId: context.trace && traceIdOf(context.trace),
+    parentSpanId: context.trace && parentSpanIdOf(context.trace),
+    messageId: boundedText(String(id), largest.messageId),
   };
 }
 

@@ -23,7 +23,7 @@ export type AggregationDependencies = {
 };
 
 /** A call is written when it ends, by clocks that differ, and an index or replica may be behind. */
-const SETTLED_AFTER_MILLISECONDS = 60_000;
+export const SETTLED_AFTER_MILLISECONDS = 60_000;
 
 /**
  * Aggregates the calls of each complete period of five minutes, and merges these into hours and days. The result depends

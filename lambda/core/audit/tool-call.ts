@@ -74,6 +74,10 @@ export type ToolCall = {
   bytesOut: number;
   /** Of the client's trace (W3C Trace Context), in hexadecimal. */
   traceId?: string | undefined;
+  /** The client's span, in hexadecimal; only of a trace that the client samples. */
+  parentSpanId?: string | undefined;
+  /** `id` of the JSON-RPC request. */
+  messageId?: string | undefined;
   /** Only with the setting `auditArguments`: a digest of the arguments, or their shape. */
   arguments?: string;
 };

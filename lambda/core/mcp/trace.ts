@@ -20,7 +20,15 @@ export function traceOf(headers: Pick<Headers, 'get'>, body?: unknown): Trace | 
   );
 }
 
-export const traceIdOf = ({ traceparent }: Trace): string => traceparent.split('-')[1]!;
+export const traceIdOf = ({ traceparent }: Pick<Trace, 'traceparent'>): string => traceparent.split('-')[1]!;
+
+const SAMPLED = 1;
+
+/** The span of the caller, unless its trace is not sampled: then no system has recorded that span. */
+export function parentSpanIdOf({ traceparent }: Pick<Trace, 'traceparent'>): string | undefined {
+  const [, , parent, flags] = traceparent.split('-');
+  return Number.parseInt(flags!, 16) & SAMPLED ? parent : undefined;
+}
 
 function read(traceparent: unknown, tracestate: unknown): Trace | undefined {
   if (typeof traceparent !== 'string' || traceparent.length > LONGEST_PARENT) return undefined;

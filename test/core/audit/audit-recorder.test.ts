@@ -198,6 +198,7 @@ describe.each(eras)('a client of %s', (version, connect, who) => {
         grant: 'grant-of-ada',
         session: expect.stringMatching(/^[\w-]{22}$/),
         protocolVersion: version,
+        messageId: expect.stringMatching(/^\d$/),
         method: 'tools/call',
         tool: 'take',
         outcome: 'success',
@@ -477,7 +478,7 @@ test.each([
     });
     const given = Object.fromEntries(Array.from({ length: 100 }, (_, index) => [`a_long_name_${index}`, 'text']));
     for (const name of ['say', 'manage', 'n'.repeat(200), LONGEST_NAME]) {
-      const request = { jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name, arguments: given } };
+      const request = { jsonrpc: '2.0', id: 'i'.repeat(50), method: 'tools/call', params: { name, arguments: given } };
       const headers = { 'mcp-session-id': begun.headers.get('mcp-session-id')!, traceparent };
       await (await post(processes, caller, request, headers)).text();
     }
@@ -547,6 +548,17 @@ describe('a trace', () => {
       TRACE,
       TRACE,
     ]);
+  });
+
+  test.each([
+    ['sampled', '01', 'b7ad6b7169203331'],
+    ['not sampled', '00', undefined],
+  ])('that its client has %s is logged with the span of the client, or without', async (_which, flags, parent) => {
+    const { processes, calls } = recorded();
+    const headers = { traceparent: traceparent.replace(/..$/, flags) };
+    await (await modernCall(processes, await processes.callerOf('ada'), 'trace', { headers })).text();
+    await processes.settle();
+    expect(calls.map(({ traceId, parentSpanId }) => [traceId, parentSpanId])).toEqual([[TRACE, parent]]);
   });
 
   test.each([
