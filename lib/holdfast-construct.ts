@@ -24,6 +24,7 @@ import {
 } from '../lambda/shared/environment.ts';
 import type { CountedEvent } from '../lambda/shared/metric-names.ts';
 import { AUDIT_TOOLS_PATH, defaultScope, hasToolScopes, withAuditScope } from '../lambda/shared/scope-set.ts';
+import type { TelemetryEnvironment } from '../lambda/shared/telemetry-environment.ts';
 import { recordContent } from './bundle/stack-content.ts';
 import { constructName, deploymentMarker, MARKER_DESCRIPTION, MARKER_ID } from './deployment-marker.ts';
 import { customerManagedKey, SealKey, SigningKeys } from './encryption-keys.ts';
@@ -54,6 +55,7 @@ import {
 import { type SecretSource, validateSecret } from './settings/secret-settings.ts';
 import { validateVariable } from './settings/server-function-settings.ts';
 import { durationText, queryText } from './settings/token-text.ts';
+import { telemetryDestination } from './telemetry-destination.ts';
 import { UpstreamServers } from './upstream-servers.ts';
 import { HoldfastUserPool } from './user-pool.ts';
 
@@ -160,6 +162,7 @@ export class Holdfast extends Construct implements IGrantable, IConnectable {
     const dashboard = oauth && settings.dashboard ? this.#createDashboard(oauth) : undefined;
     this.#createAuditTools(authorizer);
     const aggregation = this.#createAggregation();
+    const telemetry = this.#createTelemetry();
     new GatewayResponses(this, 'Responses', {
       api: this.#api.api,
       publicUrl: this.#publicUrl,
@@ -176,6 +179,7 @@ export class Holdfast extends Construct implements IGrantable, IConnectable {
         OAuth: oauth,
         Dashboard: dashboard,
         Rollup: aggregation,
+        Telemetry: telemetry,
       },
       tableName: this.#table.name,
     };
@@ -503,6 +507,22 @@ export class Holdfast extends Construct implements IGrantable, IConnectable {
     aggregation.scheduleEvery(Duration.minutes(5));
     this.#table.grantAggregation(aggregation);
     return aggregation;
+  }
+
+  /** The job that exports the calls to an OTLP endpoint; `undefined` without the setting `telemetry`. */
+  #createTelemetry(): HoldfastFunction | undefined {
+    const destination = telemetryDestination(this, this.#settings);
+    if (destination === undefined) return undefined;
+    const telemetry = this.#createFunction('Telemetry', {
+      entry: 'telemetry',
+      environment: { TABLE_NAME: this.#table.name, ...destination.environment } satisfies TelemetryEnvironment,
+      memorySize: 256,
+      timeout: Duration.minutes(4),
+    });
+    telemetry.scheduleEvery(Duration.minutes(5));
+    this.#table.grantTelemetry(telemetry);
+    destination.grantUse(telemetry);
+    return telemetry;
   }
 
   /** Facade mode: Holdfast is the authorization server, and users sign in at a provider or the stack's user pool. */

@@ -209,7 +209,8 @@ function grantNetworkInterfaces(role: Role): void {
   );
 }
 
-const acknowledgeTraces = (role: Role) =>
+/** Acknowledges the permission of a role to write traces. */
+export const acknowledgeTraces = (role: Role): void =>
   acknowledgeAllResources(role, 'AWS X-Ray supports no permissions on single resources for writing traces.');
 
 function acknowledgeAllResources(role: Role, reason: string): void {

@@ -1,7 +1,7 @@
 import type { StackProps } from 'aws-cdk-lib';
 import { ConfigurationError } from './settings/configuration-error.ts';
 import type { HoldfastSettings } from './settings/holdfast-settings.ts';
-import { similarName } from './settings/similar-name.ts';
+import { similarName } from './similar-name.ts';
 
 /** The names of all settings, which the compiler compares with the types. */
 const settings: Record<keyof HoldfastSettings, true> = {
@@ -59,6 +59,7 @@ const settings: Record<keyof HoldfastSettings, true> = {
   stage: true,
   staleSession: true,
   taskTtl: true,
+  telemetry: true,
   throttle: true,
   toolTimeout: true,
   tracing: true,

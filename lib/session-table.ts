@@ -2,7 +2,14 @@ import { AttributeType, Billing, type CfnGlobalTable, TableV2 } from 'aws-cdk-li
 import { Grant, type IGrantable } from 'aws-cdk-lib/aws-iam';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import { Construct } from 'constructs';
-import { type ItemKind, indexes, indexPrefix, keyPrefix, tableAttributes } from '../lambda/shared/table-keys.ts';
+import {
+  EXPORT_PROGRESS,
+  type ItemKind,
+  indexes,
+  indexPrefix,
+  keyPrefix,
+  tableAttributes,
+} from '../lambda/shared/table-keys.ts';
 import { grantThroughService } from './encryption-keys.ts';
 import { protectedRemovalPolicy, type Stage } from './settings/stage.ts';
 
@@ -149,9 +156,19 @@ export class SessionTable extends Construct {
 
   /** Grants the aggregation function to read the audit log and to maintain the aggregates. */
   grantAggregation(grantee: IGrantable): void {
+    this.#grantReadingCalls(grantee);
+    this.#grant(grantee, ['GetItem', 'PutItem', 'Query'], ['aggregates']);
+  }
+
+  /** Grants the telemetry function to read the audit log and to store its progress. */
+  grantTelemetry(grantee: IGrantable): void {
+    this.#grantReadingCalls(grantee);
+    this.#grantKeys(grantee, ['GetItem', 'PutItem'], [`${keyPrefix.aggregates}${EXPORT_PROGRESS}`]);
+  }
+
+  #grantReadingCalls(grantee: IGrantable): void {
     this.#grantEncryption(grantee);
     this.#grant(grantee, ['Query'], ['calls', 'callMarkers']);
-    this.#grant(grantee, ['GetItem', 'PutItem', 'Query'], ['aggregates']);
   }
 
   #grantEncryption(grantee: IGrantable): void {

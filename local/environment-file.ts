@@ -63,12 +63,15 @@ export class EnvironmentFile {
   }
 }
 
+/** Variables with the ARNs of Holdfast's own secrets. */
+const holdfastSecrets = new Set(['IDP_CLIENT_SECRET_ARN', 'TELEMETRY_HEADERS_ARN']);
+
 /** The secrets whose ARNs a function has, by the names of their lines in `.env`. */
 export function secretsOf(variables: Record<string, string>): { name: string; arn: string }[] {
   const prefix = secretVariable('');
   return Object.entries(variables).flatMap(([variable, arn]) => {
     if (variable.startsWith(prefix)) return [{ name: variable.slice(prefix.length), arn }];
-    return variable === 'IDP_CLIENT_SECRET_ARN' ? [{ name: 'IDP_CLIENT_SECRET', arn }] : [];
+    return holdfastSecrets.has(variable) ? [{ name: variable.replace(/_ARN$/, ''), arn }] : [];
   });
 }
 

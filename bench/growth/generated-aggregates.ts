@@ -1,4 +1,5 @@
-import { aggregateItem, errorItem, progressItem } from '../../lambda/adapters/dynamodb/audit/aggregate-reader.ts';
+import { aggregateItem, errorItem } from '../../lambda/adapters/dynamodb/audit/aggregate-reader.ts';
+import { progressItem } from '../../lambda/adapters/dynamodb/audit/call-progress.ts';
 import {
   AggregateBuilder,
   type AggregateStore,
@@ -93,7 +94,7 @@ export class GeneratedAggregates {
 
   async partition(pk: string): Promise<Sequence> {
     const [, step] = pk.split('#');
-    if (step === 'progress') return sequenceOf([marshalled(progressItem(this.#countedUntil))], 'sk');
+    if (step === 'progress') return sequenceOf([marshalled(progressItem('progress', this.#countedUntil))], 'sk');
     if (step === 'minutes') return this.#minutesIn(pk, this.#minutes, aggregatesItem);
     if (step === 'errors-minutes') return this.#minutesIn(pk, this.#errorMinutes, errorsItem);
     const items = [...this.#hoursAndDays.values()].filter((item) => item.pk!.S === pk);

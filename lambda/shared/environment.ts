@@ -26,7 +26,7 @@ export type Configuration<V extends Variables> = {
       : never;
 };
 
-const text = {
+export const text = {
   read: (value: string) => {
     if (value === '') throw new Error('a non-empty value');
     return value;
@@ -50,7 +50,7 @@ const positive = {
 };
 
 /** Separated by spaces, as OAuth writes scopes. */
-const list = { read: (value: string) => value.split(' ').filter(Boolean) };
+export const list = { read: (value: string) => value.split(' ').filter(Boolean) };
 
 /** A JSON array of strings. */
 const strings = {
@@ -66,7 +66,7 @@ const strings = {
 /** As in the query of a URL. */
 const parameters = { read: (value: string) => Object.fromEntries(new URLSearchParams(value)) };
 
-const oneOf = <const T extends string>(...choices: T[]) => ({
+export const oneOf = <const T extends string>(...choices: T[]) => ({
   read: (value: string) => {
     const choice = choices.find((each) => each === value);
     if (choice === undefined) throw new Error(`one of ${choices.join(', ')}`);
@@ -77,7 +77,7 @@ const oneOf = <const T extends string>(...choices: T[]) => ({
 /** JSON; its user checks the shape. */
 const json = { read: (value: string): unknown => JSON.parse(value) };
 
-const optional = <T>(variable: { read: Read<T> }) => ({ ...variable, optional: true as const });
+export const optional = <T>(variable: { read: Read<T> }) => ({ ...variable, optional: true as const });
 
 /** The upstream identity provider. */
 const identityProvider = {

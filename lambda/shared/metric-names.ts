@@ -4,7 +4,7 @@
  */
 
 /** Construct id of a function in the stack. */
-export type FunctionName = 'Authorizer' | 'Mcp' | 'Worker' | 'OAuth' | 'Dashboard' | 'Rollup';
+export type FunctionName = 'Authorizer' | 'Mcp' | 'Worker' | 'OAuth' | 'Dashboard' | 'Rollup' | 'Telemetry';
 
 export const METRIC_NAMESPACE = 'Holdfast';
 
@@ -27,6 +27,7 @@ export const countedEvents = {
   execution_failed: ['Mcp', 'Worker'],
   audit_write_failed: ['Mcp', 'Worker'],
   aggregation_failed: ['Rollup'],
+  telemetry_export_failed: ['Telemetry'],
 } as const satisfies Record<string, readonly FunctionName[]>;
 
 export type CountedEvent = keyof typeof countedEvents;

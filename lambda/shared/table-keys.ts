@@ -27,6 +27,9 @@ export const keyPrefix = {
   aggregates: 'A#',
 } as const;
 
+/** Follows `keyPrefix.aggregates` in the key of the progress of the export of telemetry. */
+export const EXPORT_PROGRESS = 'export';
+
 export type ItemKind = keyof typeof keyPrefix;
 
 /** Reserved attributes of every item. */

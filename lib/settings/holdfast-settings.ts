@@ -19,6 +19,7 @@ import { type SessionSettings, sessionDefaults, validateSessions } from './sessi
 import { validateChoice, type WithDefaults } from './setting-validation.ts';
 import { type SignInSettings, signInDefaults, validateSignIn } from './sign-in-settings.ts';
 import type { Stage } from './stage.ts';
+import { type TelemetrySettings, validateTelemetry } from './telemetry-settings.ts';
 import { type UpstreamSettings, validateUpstreams } from './upstream-settings.ts';
 
 /**
@@ -37,6 +38,7 @@ export interface HoldfastSettings
     BundleSettings,
     BrandingSettings,
     AuditSettings,
+    TelemetrySettings,
     DashboardSettings,
     FunctionSettings,
     AlarmSettings {
@@ -91,6 +93,7 @@ function* validateSettings(settings: ResolvedSettings, region: string | undefine
   yield* validateApi(settings, region);
   yield* validateRegion(settings, region);
   yield* validateAudit(settings);
+  yield* validateTelemetry(settings);
   yield* validateDashboard(settings);
   yield* validateFunctions(settings);
   yield* validateAlarms(settings);

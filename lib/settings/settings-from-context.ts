@@ -1,12 +1,12 @@
 import { Duration, type StackProps } from 'aws-cdk-lib';
 import type { Node } from 'constructs';
+import { similarName } from '../similar-name.ts';
 import type { ClientSettings, PreregisteredClientSettings } from './client-settings.ts';
 import { ConfigurationError } from './configuration-error.ts';
 import type { HoldfastSettings } from './holdfast-settings.ts';
 import type { IdentityProviderSettings } from './identity-provider-settings.ts';
 import type { ProviderProfileName } from './provider-profiles.ts';
 import { quoted } from './setting-validation.ts';
-import { similarName } from './similar-name.ts';
 
 type ContextSettings = Pick<
   HoldfastSettings,
@@ -16,6 +16,7 @@ type ContextSettings = Pick<
   | 'firewall'
   | 'identityProvider'
   | 'domain'
+  | 'telemetry'
   | 'operations'
   | 'lambdaSystemLogs'
   | 'alarmEmail'
@@ -80,6 +81,7 @@ export function settingsFromContext(node: Node): ContextSettings {
     unsafelyFetchClientDocumentsFromAnywhere: flag('unsafelyFetchClientDocumentsFromAnywhere'),
     identityProvider: identityProviderFromContext(reader),
     domain: domainFromContext(reader),
+    telemetry: telemetryFromContext(reader),
   };
   rejectMisspellings(node, reader.names);
   return settings;
@@ -147,6 +149,13 @@ function domainFromContext({ group }: ContextReader): HoldfastSettings['domain']
       hostedZone: zone && { hostedZoneId: zone.hostedZoneId, zoneName: zone.hostedZoneName },
     }
   );
+}
+
+function telemetryFromContext({ text, flag, group }: ContextReader): HoldfastSettings['telemetry'] {
+  const xRay = flag('telemetryXRay');
+  const telemetry = group(xRay ? [] : ['telemetryEndpoint'], ['telemetryHeadersArn', 'telemetryXRay']);
+  if (telemetry === undefined) return undefined;
+  return { endpoint: text('telemetryEndpoint'), headers: text('telemetryHeadersArn'), xRay };
 }
 
 /** A JSON array in `cdk.json`, or its serialization on the command line. `resolveSettings` validates its members. */

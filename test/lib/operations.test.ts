@@ -96,6 +96,7 @@ const entryOf = {
   OAuth: 'lambda/functions/oauth.ts',
   Dashboard: 'lambda/functions/dashboard.ts',
   Rollup: 'lambda/functions/aggregation.ts',
+  Telemetry: 'lambda/functions/telemetry.ts',
 };
 type EntryName = keyof typeof entryOf;
 

@@ -103,15 +103,24 @@ const functions = [
 
 /**
  * The worker has the code of the MCP function, which invokes the worker only if it has a `WORKER_FUNCTION`. The aggregation job
- * has the reader of the audit log, and reads no calls by their keys.
+ * and the export have the reader of the audit log, and read no calls by their keys.
  */
 const unusedActions: Record<string, string[]> = {
   Worker: ['lambda:InvokeFunction'],
   Rollup: ['dynamodb:BatchGetItem'],
+  Telemetry: ['dynamodb:BatchGetItem'],
 };
 
 /** By the name of the deployment. */
 const templates = new Map(deployments.map(([name, props]) => [name, synthesize(props)]));
+
+test('the role of the telemetry function permits exactly the actions of its code', async () => {
+  const headers = 'arn:aws:secretsmanager:eu-west-1:111122223333:secret:headers-AbCdEf';
+  const template = synthesize({ telemetry: { endpoint: 'https://otlp.example.com', headers } });
+  const called = (await sourcesOf('telemetry')).flatMap((source) => [...actionsOf(source), ...tableActionsOf(source)]);
+  const used = distinct(called).filter((action) => !unusedActions.Telemetry!.includes(action));
+  expect(grantedTo('Telemetry', template)).toEqual(used);
+});
 
 describe.each(functions)('the role of the %s function', (name, entry) => {
   let used: string[];

@@ -1,4 +1,4 @@
-import { type ItemKind, indexPrefix, keyPrefix } from '../../lambda/shared/table-keys.ts';
+import { EXPORT_PROGRESS, type ItemKind, indexPrefix, keyPrefix } from '../../lambda/shared/table-keys.ts';
 import { resourcesOf, type SynthesizedTemplate, synthesize } from '../support/synthesized-template.ts';
 
 /**
@@ -123,6 +123,13 @@ const everything: Record<string, string[]> = {
     ...seal('user-names'),
   ],
   Rollup: [...logs('Rollup'), ...on('Query', 'calls', 'callMarkers'), ...on('GetItem PutItem Query', 'aggregates')],
+  Telemetry: [
+    ...logs('Telemetry'),
+    ...on('Query', 'calls', 'callMarkers'),
+    `GetItem Table ${keyPrefix.aggregates}${EXPORT_PROGRESS}`,
+    `PutItem Table ${keyPrefix.aggregates}${EXPORT_PROGRESS}`,
+    readSecret,
+  ],
 };
 
 /** With the setting `auditTools`. */
@@ -144,7 +151,9 @@ const sorted = (triples: Record<string, string[]>) =>
 
 test('each function has its actions on its items, keys and resources alone, with every feature', () => {
   const identityProvider = { issuer: 'https://login.example.com', clientId: 'holdfast', clientSecret: secret };
-  const template = synthesize({ upstreamTokens: true, showNames: 'name', auditTools: true, identityProvider });
+  const telemetry = { endpoint: 'https://otlp.example.com', headers: secret };
+  const features = { upstreamTokens: true, showNames: 'name', auditTools: true } as const;
+  const template = synthesize({ ...features, identityProvider, telemetry });
   expect(triplesByFunction(template)).toEqual(sorted({ ...everything, AuditTools: auditTools }));
 });
 
@@ -158,6 +167,7 @@ test('a deployment with defaults has no permission of a feature that it does not
       triples.filter((each) => !ofFeatures.has(each) || (name === 'OAuth' && ofSignIn.has(each))),
     ]),
   );
+  delete expected.Telemetry;
   // An erasure reads and ends the tokens of users in any case.
   expected.Dashboard = [...expected.Dashboard!, ...on('UpdateItem', 'upstreamTokens')];
   expect(triplesByFunction(synthesize())).toEqual(sorted(expected));

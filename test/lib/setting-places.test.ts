@@ -34,13 +34,13 @@ const server = (...variables: string[]) => variables.flatMap((each) => [`Mcp.${e
 const signIn = (variable: string) => [`OAuth.${variable}`, ...server(variable)];
 const inPolicies = (...roles: string[]) =>
   roles.map((role) => `${role}RoleDefaultPolicy.PolicyDocument.Statement.Resource`);
-const functions = ['Authorizer', 'Dashboard', 'Mcp', 'OAuth', 'Rollup', 'UpstreamKeys', 'Worker'];
+const functions = ['Authorizer', 'Dashboard', 'Mcp', 'OAuth', 'Rollup', 'Telemetry', 'UpstreamKeys', 'Worker'];
 const inLogs = (property: string) => [
   ...functions.map((name) => `${name}Logs.${property}`),
   `GatewayAccessLog.${property}`,
 ];
 const inBundles = (member: string) =>
-  ['aggregation', 'authorizer', 'dashboard', 'mcp', 'oauth', 'upstream-keys'].map(
+  ['aggregation', 'authorizer', 'dashboard', 'mcp', 'oauth', 'telemetry', 'upstream-keys'].map(
     (name) => `bundle ${name}.ts.${member}`,
   );
 
@@ -180,6 +180,13 @@ function facadeSettings(stack: Stack): HoldfastSettings {
     auditArguments: 'redacted',
     auditErrors: 'message',
     auditRetention: Duration.days(1471),
+    telemetry: {
+      endpoint: 'https://unique-telemetry.example.com',
+      headers: secretArn('unique-headers'),
+      signals: ['metrics'],
+      serviceName: 'unique-service',
+      users: true,
+    },
     adminsGroup: 'unique-admins',
     showNames: 'email',
     logRetention: 400,
@@ -314,6 +321,12 @@ const facadePlaces = {
       'output Deployment',
     ],
   },
+  telemetry: {
+    'unique-telemetry.example.com': ['Telemetry.TELEMETRY_ENDPOINT'],
+    'unique-headers': ['Telemetry.TELEMETRY_HEADERS_ARN', ...inPolicies('Telemetry')],
+    metrics: ['Telemetry.TELEMETRY_SIGNALS'],
+    'unique-service': ['Telemetry.TELEMETRY_SERVICE_NAME'],
+  },
   adminsGroup: { 'unique-admins': ['Dashboard.ADMINS_GROUP', ...signIn('IDP_GROUPS')] },
   showNames: { email: ['OAuth.NAME_CLAIM', 'OperationsTopicuniqueexamplecom.Protocol'] },
   logRetention: { 400: inLogs('RetentionInDays') },
@@ -321,7 +334,7 @@ const facadePlaces = {
     'unique-key': [
       ...inLogs('KmsKeyId'),
       'Table.Replicas.SSESpecification.KMSMasterKeyId',
-      ...inPolicies('Dashboard', 'Mcp', 'OAuth', 'Rollup', 'Worker'),
+      ...inPolicies('Dashboard', 'Mcp', 'OAuth', 'Rollup', 'Telemetry', 'Worker'),
     ],
   },
   alarmEmail: { 'unique@example.com': ['OperationsTopicuniqueexamplecom.Endpoint'] },
@@ -500,6 +513,9 @@ const contextNames: Record<string, [setting: string, given: string, value: unkno
   certificateArn: ['domain.certificate', 'unique-certificate', 'unique-certificate'],
   hostedZoneId: ['domain.hostedZone.hostedZoneId', 'Z0UNIQUE', 'Z0UNIQUE'],
   hostedZoneName: ['domain.hostedZone.zoneName', 'example.org', 'example.org'],
+  telemetryEndpoint: ['telemetry.endpoint', 'unique-telemetry', 'unique-telemetry'],
+  telemetryHeadersArn: ['telemetry.headers', 'unique-headers', 'unique-headers'],
+  telemetryXRay: ['telemetry.xRay', 'true', true],
 };
 
 /** Sets a member at a path. */

@@ -13,12 +13,11 @@ import type { ErrorAggregates, ErrorGroup } from '../../../core/audit/error-grou
 import type { Sample } from '../../../core/audit/samples.ts';
 import * as itemType from '../../../shared/item-types.ts';
 import { queryItems } from '../paged-query.ts';
-import { callTable, partition, SINGLE, type TableConnection } from '../table-connection.ts';
+import { partition, type TableConnection } from '../table-connection.ts';
+import { readProgress } from './call-progress.ts';
 
 /** Time span of a partition, in milliseconds: about what one chart reads. */
 const partitionSpan: Record<Step, number> = { minutes: steps.day, hour: 32 * steps.day, day: 1024 * steps.day };
-
-const progressKey = { pk: partition.aggregates('progress'), sk: SINGLE };
 
 const timeName = (at: number) => String(at).padStart(15, '0');
 
@@ -30,8 +29,6 @@ const keyOf = (step: Step, at: number, kind: Kind = '') => ({
 });
 
 export function dynamoAggregateReader(table: TableConnection): AggregateReader {
-  const { client: dynamodb, name: TableName } = table;
-
   async function load<T>(kind: Kind, step: Step, from: number, to: number, read: (text: string) => T) {
     const periods: Period<T>[] = [];
     const span = partitionSpan[step];
@@ -56,10 +53,7 @@ export function dynamoAggregateReader(table: TableConnection): AggregateReader {
 
     loadErrors: (step, from, to) => load('errors-', step, from, to, deserializeErrors),
 
-    async countedUntil() {
-      const { Item } = await callTable(dynamodb.get({ TableName, Key: progressKey, ConsistentRead: true }));
-      return Item?.countedUntil as number | undefined;
-    },
+    countedUntil: () => readProgress(table, 'progress'),
   };
 }
 
@@ -75,12 +69,6 @@ export const errorItem = (step: Step, { at, aggregates }: Period<ErrorAggregates
   type: itemType.errorAggregates,
   statistics: serializeErrors(aggregates),
   ttl,
-});
-
-export const progressItem = (countedUntil: number) => ({
-  ...progressKey,
-  type: itemType.aggregationProgress,
-  countedUntil,
 });
 
 /** Tuples instead of objects: DynamoDB bills by the size of an item. */

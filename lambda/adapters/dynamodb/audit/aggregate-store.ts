@@ -1,9 +1,7 @@
 import type { AggregateStore } from '../../../core/audit/aggregates.ts';
-import { callTable, type TableConnection, writeOnce } from '../table-connection.ts';
-import { aggregateItem, dynamoAggregateReader, errorItem, progressItem } from './aggregate-reader.ts';
-
-const PROGRESS_UNCHANGED = 'countedUntil = :from';
-const NO_PROGRESS_YET = 'attribute_not_exists(pk)';
+import { callTable, type TableConnection } from '../table-connection.ts';
+import { aggregateItem, dynamoAggregateReader, errorItem } from './aggregate-reader.ts';
+import { moveProgress } from './call-progress.ts';
 
 export function dynamoAggregateStore(table: TableConnection): AggregateStore {
   const { client: dynamodb, name: TableName } = table;
@@ -18,14 +16,6 @@ export function dynamoAggregateStore(table: TableConnection): AggregateStore {
       await callTable(dynamodb.put({ TableName, Item: errorItem(step, period, expiresAt) }));
     },
 
-    moveOn: (from, to) =>
-      writeOnce(table, {
-        Put: {
-          TableName,
-          Item: progressItem(to),
-          ConditionExpression: from === undefined ? NO_PROGRESS_YET : PROGRESS_UNCHANGED,
-          ...(from !== undefined && { ExpressionAttributeValues: { ':from': from } }),
-        },
-      }),
+    moveOn: (from, to) => moveProgress(table, 'progress', from, to),
   };
 }
