@@ -1,4 +1,4 @@
-import { type ItemKind, keyPrefix } from '../../lambda/shared/table-keys.ts';
+import { EXPORT_PROGRESS, type ItemKind, keyPrefix } from '../../lambda/shared/table-keys.ts';
 
 const [hour, day] = [3600, 24 * 3600];
 
@@ -31,6 +31,7 @@ const longestSeconds: Record<ItemKind, number | undefined> = {
 /** The items that live on although others of their kind die. */
 const livesOn = ({ pk, user, status }: StoredItem): boolean =>
   pk === `${keyPrefix.aggregates}progress` ||
+  pk === `${keyPrefix.aggregates}${EXPORT_PROGRESS}` ||
   // Of direct mode: it denies a client access until it is deleted.
   (pk.startsWith(keyPrefix.grant) && status === 'revoked' && user === undefined);
 
