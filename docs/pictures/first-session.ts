@@ -39,8 +39,8 @@ try {
   const { 1: url } = await client.until(/Please navigate to: (\S+)/);
   await signIn(url!);
   await client.ended();
-  // The request that ends the Inspector's session may follow its output.
-  await server.until(/(POST {4}\/mcp {2}200[\s\S]*){3}/);
+  // The line of the call may follow its output.
+  await server.until(/^tools\/call whoami .+ success .+$/m);
   writeFileSync(join(pictures, 'first-session.svg'), draw(server.printed, client.printed));
 } finally {
   process.kill(-server.child.pid!, 'SIGTERM');
@@ -166,7 +166,7 @@ function terminal(lines: Line[], height: number): string {
 
 /** Request lines and progress are dimmed; URLs are highlighted. */
 function asLine(text: string): Line {
-  if (/^(GET|POST|DELETE|Starting:)/.test(text)) return { kind: 'quiet', text };
+  if (/^(GET|POST|DELETE|tools\/call|Starting:)/.test(text)) return { kind: 'quiet', text };
   return { kind: /^(ready|Please)/.test(text) ? 'link' : 'text', text };
 }
 

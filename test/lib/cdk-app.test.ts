@@ -54,6 +54,8 @@ const exemptions: [rule: string, construct: RegExp][] = [
   ['AwsSolutions-APIG2', /^Gateway\/Api$/],
   ['AwsSolutions-APIG3', /^Gateway\/Api\/DeploymentStage\.v1$/],
   ['AwsSolutions-APIG4', /^Gateway\/Api\/Default\/[^/]+(\/[^/]+)*\/ANY$/],
+  // The page at the root, and its icon.
+  ['AwsSolutions-APIG4', /^Gateway\/Api\/Default\/(favicon\.ico\/)?GET$/],
   ['AwsSolutions-APIG6', /^Gateway\/Api$/],
   ['AwsSolutions-CFR1', /^Hostname\/Distribution$/],
   ['AwsSolutions-CFR2', /^Hostname\/Distribution$/],

@@ -43,6 +43,9 @@ function start(): () => Promise<readonly Diagnostic[] | string> {
   };
 }
 
+// The compiler is a process.
+jest.setTimeout(60_000);
+
 test('the compiler of the project reports each change with errors, and the first one without', async () => {
   write({
     'tsconfig.json': tsconfig,
@@ -100,8 +103,8 @@ test('the end of the emulator ends the compiler', async () => {
     'tsconfig.json': tsconfig,
     'node_modules/typescript/package.json': '{ "bin": { "tsc": "tsc.js" } }',
     'node_modules/typescript/tsc.js': `
-      require('fs').writeFileSync('pid', String(process.pid));
       process.on('SIGTERM', () => { require('fs').writeFileSync('ended', ''); process.exit(); });
+      require('fs').writeFileSync('pid', String(process.pid));
       setInterval(() => {}, 1000);`,
   });
   start();

@@ -71,7 +71,7 @@ export class ScriptedDeployment {
   readonly url = (): string => `${this.origin}/mcp`;
 
   readonly facts = (options: FactOptions = { register: true }): Promise<Facts> =>
-    gatherFacts(this.url(), createProbe(500), options);
+    gatherFacts(this.url(), createProbe(2000), options);
 
   readonly reply = (name: string): Reply => this.replies[name]!;
 
