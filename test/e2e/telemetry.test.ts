@@ -97,6 +97,7 @@ test('calls are exported once, as children of the spans of their clients, in spi
   await runsAndLogs(/TelemetryFunction\w+: \{"event":"telemetry_export_failed",.*find the specified secret/);
 
   writeFileSync(join(cloud.folder, '.env'), 'TELEMETRY_HEADERS=x-key=hunter2,Authorization=Basic%20MTIz\n');
+  await becomes(() => cloud.log.includes('.env is read again'));
   status = 503;
   await runsAndLogs(/"event":"telemetry_export_failed",.*responded with 503.*"telemetry_export_failed":1/);
   // The aggregation does not wait for the endpoint.
