@@ -17,19 +17,22 @@ export function callReader(issuer: string | undefined): (item: Item) => Promise<
   const names = namesAt(issuer);
   return async (item) => {
     const text = (name: string) => attributeOf(item, name)?.S;
-    if (text('type') !== itemType.call) return undefined;
-    const user = text('user')!;
+    const [user, id, method, outcome] = [text('user'), text('client'), text('method'), text('outcome')];
+    const milliseconds = attributeOf(item, 'milliseconds')?.N;
+    // Any process with permission for the table may write part of a call.
+    if (text('type') !== itemType.call || milliseconds === undefined) return undefined;
+    if (user === undefined || id === undefined || method === undefined || outcome === undefined) return undefined;
     const client = clientOf({
       registeredName: text('registeredName'),
       clientName: text('clientName'),
-      client: text('client')!,
+      client: id,
     });
     const version = text('clientVersion');
     return {
-      method: text('method')!,
+      method,
       tool: text('tool'),
-      outcome: text('outcome') as ToolCall['outcome'],
-      milliseconds: Number(attributeOf(item, 'milliseconds')!.N),
+      outcome: outcome as ToolCall['outcome'],
+      milliseconds: Number(milliseconds),
       user: (await names).get(user) ?? user,
       client: version === undefined ? client : `${client} ${version}`,
     };
