@@ -29,7 +29,7 @@ const compress: Record<Encoding, (body: Buffer) => Promise<Buffer>> = {
   gzip: (body) => promisify(gzip)(body),
 };
 
-/** The request with an `Accept-Encoding` of the encodings alone that the cache policy has, if it has any. */
+/** Limits `Accept-Encoding` to the encodings of the cache policy. Unchanged if the policy has none. */
 export function withAcceptedEncodings(request: GatewayRequest, { cache }: CacheBehavior): GatewayRequest {
   if (cache.encodings.length === 0) return request;
   const isAcceptEncoding = ([name]: HeaderList[number]) => name.toLowerCase() === 'accept-encoding';

@@ -86,7 +86,7 @@ const story: fc.Arbitrary<Story> = fc
     countedAt: counted.map((each) => Math.floor(start + each * (now - start))).toSorted((a, b) => a - b),
   }));
 
-async function told({ calls, now, countedAt, ungrouped = 0 }: Story) {
+async function aggregatedStory({ calls, now, countedAt, ungrouped = 0 }: Story) {
   const stores = memoryStores();
   const retentionDays = 30;
   // There are no calls before.
@@ -136,7 +136,7 @@ test('overview counts calls, errors, users and sessions of each bar', async () =
   await fc.assert(
     fc.asyncProperty(story, filter, fc.constantFrom(hour, 12 * hour, 3 * day, 20 * day), async (one, given, span) => {
       const { error, ...partial } = given;
-      const { stores, search, now } = await told(one);
+      const { stores, search, now } = await aggregatedStory(one);
       const parts = { ...stores, search, sessionTtlSeconds: 3600, now: () => now };
       const wanted = { ...partial, from: now - span, to: now };
       const found = await overview(parts, wanted);
@@ -165,7 +165,7 @@ test('overview counts calls, errors, users and sessions of each bar', async () =
 test('groups of errors count the calls, users and clients of each fingerprint in each bar', async () => {
   await fc.assert(
     fc.asyncProperty(story, filter, fc.constantFrom(hour, 12 * hour, 3 * day), async (one, given, span) => {
-      const { stores, search, now } = await told({ ...one, ungrouped: 0 });
+      const { stores, search, now } = await aggregatedStory({ ...one, ungrouped: 0 });
       const { user, tool } = given;
       const wanted = { user, tool, from: now - span, to: now };
       const found = await errorGroups({ ...stores, search, retentionDays: 30, now: () => now }, wanted);
@@ -194,7 +194,7 @@ test('groups of errors count the calls, users and clients of each fingerprint in
 test('a search returns every matching call once, page by page', async () => {
   await fc.assert(
     fc.asyncProperty(story, filter, fc.integer({ min: 1, max: 7 }), time, async (one, partial, limit, times) => {
-      const { search, now } = await told(one);
+      const { search, now } = await aggregatedStory(one);
       const wanted = { ...partial, ...times(now) };
       const found: ToolCall[] = [];
       let after: string | undefined;
@@ -214,7 +214,7 @@ test('a search returns every matching call once, page by page', async () => {
 test('repeated and concurrent aggregation changes nothing', async () => {
   await fc.assert(
     fc.asyncProperty(story, async (one) => {
-      const { stores, now } = await told({ ...one, countedAt: [] });
+      const { stores, now } = await aggregatedStory({ ...one, countedAt: [] });
       const count = () => aggregateCalls({ ...stores, retentionDays: 30, now: () => now, log }, () => 1);
       const all = async () =>
         Promise.all((['minutes', 'hour', 'day'] as const).map((step) => stores.aggregates.load(step, 0, now)));
@@ -230,7 +230,7 @@ test('repeated and concurrent aggregation changes nothing', async () => {
 
 test('the next run aggregates the calls that a run did not reach', async () => {
   const calls = [0, 5, 61, 130].map((minutes) => ({ at: start + minutes * minute, milliseconds: 1 }));
-  const { stores, now } = await told({
+  const { stores, now } = await aggregatedStory({
     calls: calls.map((call, index) => ({
       ...call,
       id: `${index}`,
@@ -265,7 +265,7 @@ describe('lookups of sessions count towards the limit of work', () => {
 
   test('of a search page, which states how far it has searched and continues from there', async () => {
     const calls = [...crowd(2_000, minutesAgo(2)), one('earlier', minutesAgo(12))];
-    const { search } = await told({ calls, now, countedAt: [] });
+    const { search } = await aggregatedStory({ calls, now, countedAt: [] });
     const wanted = { from: minutesAgo(60), to: now, tool: 'none' };
     const page = await search.page(wanted, { limit: 50 });
     expect(page).toEqual({ items: [], next: expect.any(String), searchedTo: minutesAgo(5) });
@@ -274,7 +274,7 @@ describe('lookups of sessions count towards the limit of work', () => {
 
   test('of an overview, which states since when it is complete', async () => {
     const calls = [...crowd(4_000, minutesAgo(2)), one('earlier', minutesAgo(12))];
-    const { stores, search } = await told({ calls, now, countedAt: [] });
+    const { stores, search } = await aggregatedStory({ calls, now, countedAt: [] });
     const parts = { ...stores, search, sessionTtlSeconds: 3600, now: () => now };
     const { totals, completeSince } = await overview(parts, { from: minutesAgo(60), to: now });
     expect([totals.calls, completeSince]).toEqual([4_000, minutesAgo(5)]);
@@ -286,7 +286,7 @@ test('an overview has the totals of as long a time before', async () => {
   const at = (hours: number, outcome: ToolCall['outcome']) =>
     toolCall({ id: `call-${hours}`, at: now - hours * hour, session: 'ada-1', outcome });
   const calls = [at(1, 'success'), at(2, 'success'), at(30, 'tool-error'), at(31, 'success'), at(32, 'success')];
-  const { stores, search } = await told({ calls, now, countedAt: [now] });
+  const { stores, search } = await aggregatedStory({ calls, now, countedAt: [now] });
   const parts = { ...stores, search, sessionTtlSeconds: 3600, now: () => now };
   const { totals, previous } = await overview(parts, { from: now - day, to: now });
   expect([totals.calls, totals.errors]).toEqual([2, 0]);
