@@ -54,7 +54,8 @@ function filesOf(folder: string): string[] {
   });
 }
 
-function isInside(path: string): boolean {
+/** Whether the path is below the project. */
+export function isInside(path: string): boolean {
   const inside = relative(realpathSync(project), path);
   return inside !== '' && inside !== '..' && !inside.startsWith(`..${sep}`) && !isAbsolute(inside);
 }

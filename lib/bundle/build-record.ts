@@ -12,6 +12,11 @@ export type ServerBuild = {
   optimizations: boolean;
   /** Packages that the bundle does not contain. */
   external: readonly string[];
+  /**
+   * Absolute path of the folder of the project that the bundle's folder in the asset stands for, if files of the project
+   * are in the asset: `import.meta` of each module then names the place of the module among them.
+   */
+  placedIn?: string;
 };
 
 /** How a bundle was built: the local emulator repeats the build when the server changes, without the CDK app. */

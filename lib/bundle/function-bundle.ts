@@ -104,7 +104,16 @@ export class FunctionBundle extends AssetCode {
             const reports = [
               server === undefined
                 ? bundleFunction(entry, outfile, values, external, optimizations)
-                : bundleServer({ server, values, optimizations, external: serverContent.external }, outfile),
+                : bundleServer(
+                    {
+                      server,
+                      values,
+                      optimizations,
+                      external: serverContent.external,
+                      placedIn: serverContent.assets.length > 0 ? join(project, bundleFolder(options)) : undefined,
+                    },
+                    outfile,
+                  ),
               ...(page === undefined ? [] : [bundlePage(page, outputDirectory)]),
               ...(module === undefined ? [] : [bundleModule(module, outputDirectory)]),
             ];

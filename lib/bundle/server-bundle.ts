@@ -15,6 +15,7 @@ import {
   substitutes,
 } from './esbuild-run.ts';
 import { linkPackages } from './linked-packages.ts';
+import { placedMeta, placeModules } from './module-places.ts';
 import { keepOwnersLines } from './source-map.ts';
 
 const require = createRequire(import.meta.url);
@@ -47,6 +48,7 @@ export function bundleServer(build: ServerBuild, outfile: string): BuildReport {
     return { ...report, errors: [missingExport(build.server)] };
   }
   if (report.errors.length > 0) return report;
+  if (build.placedIn !== undefined) placeModules(outfile, build.placedIn, isOwners);
   keepOwnersLines(outfile, project, isOwners);
   recordBuild(outfile, build, report.modules);
   return report;
@@ -69,7 +71,7 @@ function buildWithoutMissing(bridge: Bridge, build: ServerBuild, outfile: string
 
 function buildFunction(
   bridge: Bridge,
-  { server, values, optimizations, external }: ServerBuild,
+  { server, values, optimizations, external, placedIn }: ServerBuild,
   outfile: string,
 ): BuildReport {
   const half =
@@ -97,16 +99,19 @@ function buildFunction(
     ),
     sourcemap: 'external',
     sourcesContent: false,
-    define: {
-      'import.meta.url': 'importMetaUrl',
-      'import.meta.dirname': '__dirname',
-      'import.meta.filename': '__filename',
-    },
+    define: placedIn === undefined ? bundleMeta : placedMeta,
     external: [...runtimePackages, ...external],
     // Packages of the SDK, where the package manager does not install them beside the owner's.
     nodePaths: [join(sdk, '../..')],
   });
 }
+
+/** `import.meta` of each module is that of the bundle. */
+const bundleMeta = {
+  'import.meta.url': 'importMetaUrl',
+  'import.meta.dirname': '__dirname',
+  'import.meta.filename': '__filename',
+};
 
 /** The error of esbuild, which names a module of Holdfast as the place. */
 const missesCreateServer = /No matching export in ".*" for import "createServer"$/;

@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { dirname, relative, resolve, sep } from 'node:path';
 import { decode, encode, type SourceMapSegment } from '@jridgewell/sourcemap-codec';
 
-type SourceMapFile = { version: 3; sources: string[]; mappings: string };
+export type SourceMapFile = { version: 3; sources: string[]; mappings: string };
 
 /**
  * Reduces the map beside a bundle to the owner's sources, which it names relative to the project. Those of packages and of

@@ -49,8 +49,26 @@ const project = new OwnerProject(
           throw new RangeError('The disk is full');
         });
         tool('hasty', () => void setTimeout(() => {}, 60_000));
+        tool('deep', () => [...places.map(text), typeof resolvePackage]);
         return server;
-      }`,
+      }
+      import { places, resolvePackage } from './mail/texts/greeting.ts';`,
+    'src/mail/texts/greeting.ts': `
+      import { createRequire } from 'node:module';
+      import { join } from 'node:path';
+      import resolveOwn from 'asks-for-its-place';
+      const path = '../../../templates/mail.html';
+      export const places = [
+        new URL(path, import.meta.url),
+        join(import.meta.dirname, path),
+        join(import.meta.filename, '..', path),
+        createRequire(import.meta.url).resolve(path),
+        resolveOwn('../templates/mail.html'),
+      ];
+      export const resolvePackage = createRequire(import.meta.url)('native');`,
+    'node_modules/asks-for-its-place/package.json': '{ "type": "module", "exports": "./index.js" }',
+    'node_modules/asks-for-its-place/index.js': `
+      export default (path) => new URL(path, import.meta.url);`,
   },
 );
 beforeAll(() => project.start());
@@ -100,6 +118,10 @@ test('the stack of a tool that throws is printed with the lines of its source', 
 
 test('the files of a folder in assets are found by import.meta.url and by assetPath', async () => {
   expect(await project.call('assets')).toBe('["Hello","Hello"]');
+});
+
+test('import.meta names the place of each module among the assets, and that of the bundle in packages', async () => {
+  expect(await project.call('deep')).toBe(JSON.stringify([...Array(5).fill('Hello'), 'string']));
 });
 
 test('a changed asset runs the CDK app, during which the previous version responds; another file does not', async () => {
