@@ -77,6 +77,7 @@ export const grantColumns: Column<GrantRow>[] = [
   { title: 'GRANT', text: ({ id }) => id },
   { title: 'CLIENT', text: ({ clientName }) => brief(clientName, 20) },
   { title: 'USER', text: (grant) => brief(userLabel(grant), 24) },
+  { title: 'KIND', text: ({ kind }) => kind },
   { title: 'STATUS', text: ({ status }) => status },
   { title: 'CREATED', text: ({ createdAt }) => localDay(createdAt) },
   { title: 'LAST REFRESH', text: ({ renewedAt }) => timeToMinute(renewedAt) },

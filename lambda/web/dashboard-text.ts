@@ -276,6 +276,7 @@ export const dashboardText = {
     showOthers: (others: number, active: number) =>
       active > 0 ? `${others} more, ${active} of them active` : `${others} more, not active`,
     hideOthers: 'Show one',
+    service: 'service, without a person',
     renewed: 'last renewed',
     expires: 'expires by',
     calls: 'Calls',

@@ -61,7 +61,15 @@ test.each([
   ['users', userColumns(true)],
 ] as [string, Column<object>[]][])('a table of %s has no control, format or stacked character', (_, columns) => {
   const session = { id: 'x', firstCallAt: 1, lastCallAt: 1, calls: 1, errors: 0, isPartial: false, ended: 'revoked' };
-  const grant = { status: 'active', createdAt: 1, renewedAt: 1, endsAt: 1, firstSignInAt: 1, lastSignInAt: 1 };
+  const grant = {
+    status: 'active',
+    kind: 'person',
+    createdAt: 1,
+    renewedAt: 1,
+    endsAt: 1,
+    firstSignInAt: 1,
+    lastSignInAt: 1,
+  };
   const outputs = hostile.map((text) =>
     new TextTable(columns).lines([{ ...session, ...grant, ...everyMember(text), id: text }]),
   );

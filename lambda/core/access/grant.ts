@@ -1,6 +1,9 @@
 import type { UpstreamIdentity } from '../identity/upstream-provider.ts';
 import type { Caller } from './caller.ts';
 
+/** The kind of a user: a person who signed in, or a service (a machine client, or a workload of another platform). */
+export type PrincipalKind = 'person' | 'service';
+
 /**
  * One user's authorization of one client. It holds the refresh-token family; the upstream tokens are sealed in an item
  * beside it. Times are epoch seconds.
@@ -11,7 +14,12 @@ export type Grant = {
   revokedAt?: number;
   /** Key of the user. */
   user: string;
-  /** The identity provider's `iss` and `sub`, from which the key of the user is derived. */
+  /** @default 'person' */
+  kind?: PrincipalKind;
+  /**
+   * `iss` and `sub` of the user, from which the key of the user is derived: of a person at the identity provider, of a
+   * workload at its platform. A machine client has this server as its issuer, and its `client_id` as its subject.
+   */
   issuer: string;
   subject: string;
   client: string;
@@ -42,8 +50,13 @@ export function isLiveGrant(grant: Grant | undefined, now: number): grant is Gra
   return grant?.status === 'active' && grant.absoluteExpiresAt > now && grant.idleExpiresAt > now;
 }
 
+export const kindOf = ({ kind = 'person' }: Pick<Grant, 'kind'>): PrincipalKind => kind;
+
 /** The part of a grant that the steps after the session step get. */
-export type GrantSummary = Pick<Grant, 'id' | 'user' | 'issuer' | 'subject' | 'groups' | 'client' | 'clientName'>;
+export type GrantSummary = Pick<
+  Grant,
+  'id' | 'user' | 'kind' | 'issuer' | 'subject' | 'groups' | 'client' | 'clientName'
+>;
 
 /** Direct mode: the grant that the provider's token implies. Only the provider knows the client's name, so its id stands for it. */
 export const directGrant = ({ grant, user, client }: Caller, identity: UpstreamIdentity): GrantSummary => ({

@@ -1,3 +1,4 @@
+import type { PrincipalKind } from '../access/grant.ts';
 import type { SessionSummary } from '../admin/session-summary.ts';
 import type { CallOutcome, ToolCall } from '../audit/tool-call.ts';
 
@@ -166,6 +167,7 @@ export type GrantRow = {
   id: string;
   user: string;
   userName?: string;
+  kind: PrincipalKind;
   /** `client_id`. */
   client: string;
   clientName: string;

@@ -1,4 +1,4 @@
-import { type Grant, isLiveGrant } from '../access/grant.ts';
+import { type Grant, isLiveGrant, kindOf } from '../access/grant.ts';
 import type { User } from '../admin/directory.ts';
 import { sessionSummaryById } from '../admin/session-list.ts';
 import type { SessionSummary } from '../admin/session-summary.ts';
@@ -56,6 +56,7 @@ export async function grantRows(
     id: grant.id,
     user: grant.user,
     ...name(grant.user),
+    kind: kindOf(grant),
     client: grant.client,
     clientName: grant.clientName,
     scopes: grant.scopes,

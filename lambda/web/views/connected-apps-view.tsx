@@ -157,6 +157,7 @@ function GrantTableRow({
           <code class="muted" title={grant.client}>
             {grant.client.replace('https://', '')}
           </code>
+          {grant.kind === 'service' && <span class="note">{text.service}</span>}
           {children}
         </span>
       </th>
