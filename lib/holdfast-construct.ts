@@ -23,7 +23,13 @@ import {
   type UpstreamKeysEnvironment,
 } from '../lambda/shared/environment.ts';
 import type { CountedEvent } from '../lambda/shared/metric-names.ts';
-import { AUDIT_TOOLS_PATH, defaultScope, hasToolScopes, withAuditScope } from '../lambda/shared/scope-set.ts';
+import {
+  AUDIT_TOOLS_PATH,
+  defaultScope,
+  hasToolScopes,
+  toolGroups,
+  withAuditScope,
+} from '../lambda/shared/scope-set.ts';
 import type { TelemetryEnvironment } from '../lambda/shared/telemetry-environment.ts';
 import { recordContent } from './bundle/stack-content.ts';
 import { constructName, deploymentMarker, MARKER_DESCRIPTION, MARKER_ID } from './deployment-marker.ts';
@@ -667,9 +673,8 @@ const hoursByGroup = (ttls: Readonly<Record<string, Duration>>) =>
 const isZero = (duration: Duration) => !duration.isUnresolved() && duration.toMilliseconds() === 0;
 
 /** Groups that give power by a setting, and are kept in any case. */
-const groupsNamedBy = ({ adminsGroup, sessionTtlByGroup = {} }: ResolvedSettings): string[] => [
-  adminsGroup,
-  ...Object.keys(sessionTtlByGroup),
+const groupsNamedBy = ({ adminsGroup, sessionTtlByGroup = {}, scopes }: ResolvedSettings): string[] => [
+  ...new Set([adminsGroup, ...Object.keys(sessionTtlByGroup), ...toolGroups(scopes)]),
 ];
 
 const callbackUrlOf = (publicUrl: string) => `${publicUrl}/callback`;

@@ -92,6 +92,7 @@ test('the examples compile in the folder of lambda/server.ts', () => {
       const placed = example
         .replaceAll("'holdfast/server'", `'${join(root, 'lambda/server-api.ts')}'`)
         .replaceAll("'holdfast/testing'", `'${join(root, 'local/testing/testing-api.ts')}'`)
+        .replaceAll("'../src/scopes.ts'", `'${join(root, 'lambda/scopes.ts')}'`)
         .replaceAll("'../src/server.ts'", `'${join(root, 'lambda/server.ts')}'`)
         .replaceAll("'holdfast'", `'${join(root, 'lib/cdk-api.ts')}'`)
         .replaceAll("'./core/", `'${join(root, 'lambda/core')}/`)

@@ -61,6 +61,7 @@ let opened: WorkerStarter | undefined;
 const server = new ServerStep({
   create: createServer,
   branding,
+  scopes,
   executions,
   requestStates: new RequestStates(
     sealedKey(dynamoSealedKeyStore(table), sealer, 'request-state'),

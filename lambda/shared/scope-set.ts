@@ -6,26 +6,60 @@ export type Scope = {
   includes?: readonly string[];
 };
 
+/** The requirements of a tool. */
+export type ToolPolicy<S extends string = string> = {
+  /**
+   * Scopes that the tool requires beside the default.
+   * @default none
+   */
+  scopes?: readonly S[];
+  /**
+   * Groups at the identity provider: the user must be in one of them. Other users do not see the tool.
+   * @default - users of any group, and of none
+   */
+  groups?: readonly string[];
+};
+
 /** The scopes of a server and of its tools. */
 export type ScopeSet = {
   /** By name. The first is the default: granted to a client that requests no scope, and required by every tool. */
   scopes: Readonly<Record<string, Scope>>;
-  /** Scopes that a tool requires beside the default, by the tool's name. */
-  tools: Readonly<Record<string, readonly string[]>>;
+  /** The requirements of tools, by the name that clients use. A list names scopes. */
+  tools: Readonly<Record<string, readonly string[] | ToolPolicy>>;
 };
 
 /** Returns the declaration. The compiler checks its names, and the synthesis the rest. */
 export function declareScopes<const S extends string>(declared: {
   scopes: Record<S, { description: string; includes?: readonly NoInfer<S>[] }>;
-  tools: Record<string, readonly NoInfer<S>[]>;
+  tools: Record<string, readonly NoInfer<S>[] | ToolPolicy<NoInfer<S>>>;
 }): ScopeSet {
   return declared;
 }
 
 export const defaultScope = ({ scopes }: ScopeSet): string => Object.keys(scopes)[0]!;
 
-/** Whether a tool requires more than the default: then an authorizer result is not valid for every tool. */
-export const hasToolScopes = ({ tools }: ScopeSet): boolean => Object.values(tools).some((needed) => needed.length > 0);
+const isList = (declared: readonly string[] | ToolPolicy): declared is readonly string[] => Array.isArray(declared);
+
+/** The requirements of a tool; empty lists for one that is not declared. */
+export function toolPolicy(tool: string, { tools }: ScopeSet): Required<ToolPolicy> {
+  const declared = Object.hasOwn(tools, tool) ? tools[tool]! : {};
+  return { scopes: [], groups: [], ...(isList(declared) ? { scopes: declared } : declared) };
+}
+
+/** Whether a tool requires a scope beside the default: then an authorizer result is not valid for every tool. */
+export const hasToolScopes = (set: ScopeSet): boolean =>
+  Object.keys(set.tools).some((tool) => toolPolicy(tool, set).scopes.length > 0);
+
+/** The groups that tools require, each once. */
+export const toolGroups = (set: ScopeSet): string[] => [
+  ...new Set(Object.keys(set.tools).flatMap((tool) => toolPolicy(tool, set).groups)),
+];
+
+/** The groups of which the tool requires one; undefined when the user is in one of them, or the tool requires none. */
+export function missingGroups(groups: readonly string[], tool: string, set: ScopeSet): readonly string[] | undefined {
+  const needed = toolPolicy(tool, set).groups;
+  return needed.length === 0 || needed.some((group) => groups.includes(group)) ? undefined : needed;
+}
 
 /** The granted scopes with all that they imply (MCP 2026-07-28: servers MUST account for hierarchies). */
 export function effectiveScopes(granted: readonly string[], { scopes }: ScopeSet): Set<string> {
@@ -41,7 +75,7 @@ export function effectiveScopes(granted: readonly string[], { scopes }: ScopeSet
 
 /** The scopes to request for the tool; undefined when the granted ones suffice. */
 export const missingScopes = (granted: readonly string[], tool: string, set: ScopeSet): string[] | undefined =>
-  missingOf(granted, Object.hasOwn(set.tools, tool) ? set.tools[tool]! : [], set);
+  missingOf(granted, toolPolicy(tool, set).scopes, set);
 
 /**
  * The scopes to request for a use that needs more than the default; undefined when the granted ones suffice.

@@ -23,7 +23,8 @@ export interface ServerSettings {
    */
   readonly server?: string;
   /**
-   * The scopes that clients can be granted, by `declareScopes`. Every tool needs the first one.
+   * The scopes that clients can be granted, and the scopes and groups that tools require, by `declareScopes`. Every tool needs
+   * the first scope.
    * @default - one scope, `mcp`
    */
   readonly scopes?: ScopeSet;

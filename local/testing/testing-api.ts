@@ -2,3 +2,4 @@
 export { createTestServer, type InProcessOptions } from './in-process-server.ts';
 export { type StartOptions, startHoldfast } from './start-holdfast.ts';
 export type { ConnectOptions, TestServer } from './test-client.ts';
+export { visibleTools } from './visible-tools.ts';

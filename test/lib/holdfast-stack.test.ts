@@ -686,6 +686,7 @@ test('settings reach their function', () => {
     lambdaSystemLogs: true,
     adminsGroup: 'operators',
     sessionTtlByGroup: { staff: Duration.days(3) },
+    scopes: { scopes: { mcp: { description: 'Use it' } }, tools: { pay: { groups: ['finance', 'staff'] } } },
   });
   expect(functionNamed(template, 'Mcp')).toMatchObject({
     Timeout: 900,
@@ -699,7 +700,7 @@ test('settings reach their function', () => {
     GRANT_ABSOLUTE_DAYS: '14',
     REFRESH_WINDOW_SECONDS: '60',
     REDIRECT_SCHEMES: 'acme',
-    IDP_GROUPS: '["operators","staff","*"]',
+    IDP_GROUPS: '["operators","staff","finance","*"]',
   });
   for (const [, { Properties }] of resourcesOf(template, 'AWS::Logs::LogGroup')) {
     expect(Properties.RetentionInDays).toBe(7);

@@ -50,6 +50,7 @@ export function memoryPipeline(options: MemoryPipelineOptions): PipelineDependen
     server: new ServerStep({
       create: options.createServer,
       branding: options.branding ?? {},
+      scopes,
       executions: stores.executions,
       requestStates: new RequestStates({ load: () => options.key }, stores.requestStates, now),
       starter: options.starter,

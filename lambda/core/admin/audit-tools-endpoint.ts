@@ -81,13 +81,16 @@ const notFound = () =>
   McpResponse.json({ error: 'not_found', error_description: 'No resource exists at this path' }, { status: 404 });
 
 function pipelineOf(dependencies: AuditToolsDependencies): PipelineDependencies {
-  const { stores, branding, scopes, publicUrl, allowedOrigins, clock, seconds, logger, setTrace } = dependencies;
+  const { stores, branding, publicUrl, allowedOrigins, clock, seconds, logger, setTrace } = dependencies;
   const sessions = new Sessions(stores.sessions, dependencies.sessionRules, seconds);
+  // The declared requirements are those of the owner's tools.
+  const scopes = { ...dependencies.scopes, tools: {} };
   return {
     sessions,
     server: new ServerStep({
       create: () => auditToolsServer(dependencies.log, dependencies.sessionRules.ttlSeconds),
       branding,
+      scopes,
       executions: stores.executions,
       requestStates: new RequestStates(unsharedKey(), stores.requestStates, seconds),
       starter: { start: () => Promise.reject(new Error('The audit tools are not long-running')) },

@@ -5,7 +5,7 @@
  * - `error-result`: the tool returned a result with `isError`.
  * - `unknown-tool`: the server has no tool of this name, or has disabled it.
  * - `invalid-arguments`: the arguments do not match the tool's schema.
- * - `refused`: the token lacks the scope of the tool.
+ * - `refused`: the token lacks the scope of the tool, or the user a group that it requires.
  * - `protocol-error`: any other JSON-RPC error.
  * - `cancelled`: by the client.
  * - `timed-out`: the call exceeded the time limit of the function.

@@ -1,11 +1,13 @@
 import type { JSONRPCMessage, JSONRPCNotification } from '@modelcontextprotocol/server';
+import type { ScopeSet } from '../../shared/scope-set.ts';
 import type { Logger } from '../support/logger.ts';
 import { type ChangeNotifications, changeOf } from './change-notifications.ts';
 import type { McpExchange } from './mcp-exchange.ts';
 import { plainError } from './plain-error.ts';
+import { withoutHiddenTools } from './scope-step.ts';
 import type { LongRunningTools } from './tasks/long-running-tools.ts';
 
-type Dependencies = { changes: ChangeNotifications; log: Logger };
+type Dependencies = { scopes: ScopeSet; changes: ChangeNotifications; log: Logger };
 
 /** Processes the messages of one server on their way to the client, in both eras. */
 export class OutboundMessages {
@@ -28,10 +30,14 @@ export class OutboundMessages {
     return this.#published;
   }
 
-  /** The message as it is sent: a long-running tool replaces its result, and the audit log records the response. */
+  /**
+   * The message as it is sent: a long-running tool replaces its result, a list has the user's tools only, and the audit log
+   * records the response.
+   */
   prepare<M extends JSONRPCMessage>(message: M): M {
-    const { era } = this.#exchange.context.session;
-    const prepared = plainError(this.#longRunning.replaceResponse(message), era);
+    const { body, context } = this.#exchange;
+    const listed = withoutHiddenTools(message, body, context.user.groups, this.#dependencies.scopes);
+    const prepared = plainError(this.#longRunning.replaceResponse(listed), context.session.era);
     this.#exchange.recorder.answered(this.#exchange, prepared);
     return prepared;
   }

@@ -15,7 +15,7 @@ import { type McpExchange, type PendingResponse, respond } from './mcp-exchange.
 import { McpHeaders, type McpRequest, McpResponse, ToolRequest } from './mcp-http.ts';
 import { readMessage } from './message-reader.ts';
 import { checkOrigin } from './origin-check.ts';
-import { checkScopes } from './scope-step.ts';
+import { checkGroups, checkScopes } from './scope-step.ts';
 import type { ServerStep } from './server-step.ts';
 import { endSession, findSession, nameSession, resumeSession, sessionIdOf, sliding } from './session-step.ts';
 import { readEventId } from './sse.ts';
@@ -161,7 +161,7 @@ function admit(
   pipeline: PipelineDependencies,
   request: McpRequest,
   message: Message,
-  { session }: McpExchange,
+  { session, context }: McpExchange,
 ): { response: McpResponse; outcome: CallOutcome } | undefined {
   if (Array.isArray(message.body) && !(message.isLegacy && supportsBatches(session))) {
     const response = jsonRpcError(400, -32600, 'Invalid Request: this protocol version has no batches');
@@ -172,8 +172,12 @@ function admit(
     const reason = 'Not Acceptable: Accept excludes application/json and text/event-stream';
     return { response: jsonRpcError(406, -32000, reason, {}, message.body), outcome: 'protocol-error' };
   }
-  const response = checkScopes(request, message, pipeline);
-  return response && { response, outcome: response.status === 403 ? 'refused' : 'protocol-error' };
+  const outOfScope = checkScopes(request, message, pipeline);
+  if (outOfScope) {
+    return { response: outOfScope, outcome: outOfScope.status === 403 ? 'refused' : 'protocol-error' };
+  }
+  const response = checkGroups(message.body, context.user.groups, pipeline.scopes);
+  return response && { response, outcome: 'refused' };
 }
 
 /** Step 3. A failure is a response too, and is recorded as one. */

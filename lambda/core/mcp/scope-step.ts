@@ -1,4 +1,5 @@
-import { missingScopes, type ScopeSet, stepUpChallenge } from '../../shared/scope-set.ts';
+import type { JSONRPCMessage } from '@modelcontextprotocol/server';
+import { missingGroups, missingScopes, type ScopeSet, stepUpChallenge } from '../../shared/scope-set.ts';
 import type { Caller } from '../access/caller.ts';
 import { resourceMetadataUrl } from '../oauth/endpoints/protected-resource-metadata.ts';
 import { jsonRpcError } from './json-rpc-error.ts';
@@ -17,10 +18,7 @@ export function checkScopes(
   { body, caller, isLegacy }: { body: unknown; caller: Caller; isLegacy: boolean },
   { scopes, publicUrl }: { scopes: ScopeSet; publicUrl: string },
 ): McpResponse | undefined {
-  for (const message of Array.isArray(body) ? body : [body]) {
-    if (!hasMethod('tools/call', message)) continue;
-    const { name } = ((message as { params?: unknown }).params ?? {}) as { name?: unknown };
-    if (typeof name !== 'string') continue;
+  for (const { message, name } of toolCallsIn(body)) {
     const missing = missingScopes(caller.scopes, name, scopes);
     if (!missing) continue;
     if (!isLegacy && decodedName(headers.get('mcp-name')) !== name) {
@@ -34,6 +32,62 @@ export function checkScopes(
   }
   return undefined;
 }
+
+/**
+ * Rejects calls of tools that require a group which the user is not in. No scope and no other sign-in cures it, so it is no
+ * challenge: the client shows the error.
+ *
+ * @returns the rejection; undefined when each tool may be called
+ */
+export function checkGroups(body: unknown, groups: readonly string[], scopes: ScopeSet): McpResponse | undefined {
+  for (const { message, name } of toolCallsIn(body)) {
+    const needed = missingGroups(groups, name, scopes);
+    if (!needed) continue;
+    const text = `Not permitted: ${name} needs the group ${needed.join(' or ')}. Ask your administrator`;
+    // The error answers one request. The requests of a batch are rejected by the status.
+    return jsonRpcError(Array.isArray(body) ? 403 : 200, -32000, text, {}, message, { error: 'insufficient_group' });
+  }
+  return undefined;
+}
+
+/** The tool calls of a message or a batch, with the names of their tools. */
+const toolCallsIn = (body: unknown) =>
+  [body].flat().flatMap((message) => {
+    const { name } = ((message as { params?: unknown } | null)?.params ?? {}) as { name?: unknown };
+    return hasMethod('tools/call', message) && typeof name === 'string' ? [{ message, name }] : [];
+  });
+
+type ToolList = { tools: { name: string }[]; cacheScope?: string };
+
+/**
+ * The response to `tools/list` without the tools that require a group which the user is not in. A tool whose scope the token
+ * lacks stays: its call has the client request the scope.
+ *
+ * The list is then that of one user, so no cache may share it (`cacheScope`, MCP 2026-07-28).
+ *
+ * @param body the message or the batch that the server answers
+ */
+export function withoutHiddenTools<M extends JSONRPCMessage>(
+  message: M,
+  body: unknown,
+  groups: readonly string[],
+  scopes: ScopeSet,
+): M {
+  if (!('result' in message) || !isToolList(message.result) || !answersToolList(message.id, body)) return message;
+  const { tools, cacheScope } = message.result;
+  const names = Object.keys(scopes.tools);
+  if (!names.some((name) => missingGroups([], name, scopes))) return message;
+  const visible = tools.filter(({ name }) => !missingGroups(groups, name, scopes));
+  const result = { ...message.result, tools: visible, ...(cacheScope !== undefined && { cacheScope: 'private' }) };
+  return { ...message, result };
+}
+
+const isToolList = (result: object): result is ToolList => 'tools' in result && Array.isArray(result.tools);
+
+const answersToolList = (id: unknown, body: unknown): boolean =>
+  ([body].flat() as { id?: unknown; method?: unknown }[]).some(
+    (message) => message?.method === 'tools/list' && message.id === id,
+  );
 
 /** The value of `Mcp-Name`; Base64 carries names that a header cannot (MCP 2026-07-28, value encoding). */
 function decodedName(header: string | null): string | undefined {

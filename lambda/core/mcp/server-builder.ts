@@ -1,6 +1,7 @@
 import type { Implementation, McpServer, Server } from '@modelcontextprotocol/server';
 import { bridgeSdkV1 } from '#sdk-v1-bridge';
 import type { Branding } from '../../shared/branding.ts';
+import type { ScopeSet } from '../../shared/scope-set.ts';
 import { nameOfSession } from '../sessions/session.ts';
 import type { Logger } from '../support/logger.ts';
 import { type ChangeNotifications, withoutChangeNotifications } from './change-notifications.ts';
@@ -22,6 +23,7 @@ export type BuiltServer<S extends OwnerServer = OwnerServer> = { server: S; outb
 type Dependencies = {
   create: CreateServer;
   branding: Branding;
+  scopes: ScopeSet;
   tasks: Tasks;
   changes: ChangeNotifications;
   log: Logger;
@@ -70,11 +72,11 @@ export class ServerBuilder {
   }
 
   #finish<S extends OwnerServer>(exchange: McpExchange, server: S, longRunning: LongRunningTools): BuiltServer<S> {
-    const { branding, changes, log } = this.#dependencies;
+    const { branding, scopes, changes, log } = this.#dependencies;
     for (const method of listsWithCursor(exchange.body)) rejectForeignCursors(server, method);
     completeServerInfo(server, brandedInfo(branding, exchange.body));
     if (!changes.isOn) replaceCapabilities(server, withoutChangeNotifications);
-    return { server, outbound: new OutboundMessages(exchange, longRunning, { changes, log }) };
+    return { server, outbound: new OutboundMessages(exchange, longRunning, { scopes, changes, log }) };
   }
 }
 

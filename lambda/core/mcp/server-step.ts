@@ -1,4 +1,5 @@
 import type { Branding } from '../../shared/branding.ts';
+import type { ScopeSet } from '../../shared/scope-set.ts';
 import type { Clock } from '../support/clock.ts';
 import type { Logger } from '../support/logger.ts';
 import { ChangeNotifications, type ChangeStore } from './change-notifications.ts';
@@ -16,6 +17,8 @@ import { Tasks, type WorkerStarter } from './tasks/tasks.ts';
 export type ServerStepDependencies = {
   create: CreateServer;
   branding: Branding;
+  /** The groups that tools require. */
+  scopes: ScopeSet;
   executions: ExecutionStore;
   requestStates: RequestStates;
   starter: WorkerStarter;
@@ -38,14 +41,14 @@ export class ServerStep {
   readonly #modern: ModernRequests;
 
   constructor(dependencies: ServerStepDependencies) {
-    const { create, branding, executions, requestStates, starter, clock, log } = dependencies;
+    const { create, branding, scopes, executions, requestStates, starter, clock, log } = dependencies;
     const tasks = new Tasks({ store: executions, starter, ttlSeconds: dependencies.taskTtlSeconds, clock, log });
     this.#changes = new ChangeNotifications({
       store: dependencies.changes,
       seconds: dependencies.listenSeconds,
       clock,
     });
-    const builder = new ServerBuilder({ create, branding, tasks, changes: this.#changes, log });
+    const builder = new ServerBuilder({ create, branding, scopes, tasks, changes: this.#changes, log });
     this.#modern = new ModernRequests({ builder, requestStates, changes: this.#changes, clock, log });
     this.#legacy = new LegacyRequests({
       builder,

@@ -55,6 +55,8 @@ test('granting another scope removes none', () => {
 test('hasToolScopes is true exactly if a tool needs more than the default scope', () => {
   expect(hasToolScopes(set)).toBe(true);
   expect(hasToolScopes(declareScopes({ scopes: { mcp: { description: '' } }, tools: { read: [] } }))).toBe(false);
+  const ofGroup = { scopes: { mcp: { description: '' } }, tools: { read: { groups: ['staff'] } } };
+  expect(hasToolScopes(declareScopes(ofGroup))).toBe(false);
 });
 
 test('the challenge contains the scopes and the metadata URL', () => {
