@@ -182,7 +182,7 @@ export class StackDeployment {
   /** @throws ConfigurationError with a line for each mistake that leaves a server without answers */
   async #checkServers(functions: FunctionPool, codes: readonly ServerCode[]): Promise<void> {
     const findings = await Promise.all(
-      codes.map(({ logicalIds, record }) => checkServer(functions.define(logicalIds[0]!), record.build)),
+      codes.map(({ logicalIds, record }) => checkServer(functions.define(logicalIds[0]!), record)),
     );
     const [errors, warnings] = [true, false].map((fatal) => findings.flat().filter(({ isFatal }) => isFatal === fatal));
     for (const { text } of warnings!) this.#options.log.warning(text);

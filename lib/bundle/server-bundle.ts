@@ -32,6 +32,9 @@ const injected = join(packageFolder, 'lambda/adapters/substitutes', sep);
 
 const sdkV1 = /(^|\/)@modelcontextprotocol\/sdk\//;
 
+/** Whether a bundle with these modules contains the bridge from SDK v1 to 2026-07-28. */
+export const hasSdkV1Bridge = (modules: readonly string[]): boolean => modules.some((path) => sdkV1.test(path));
+
 /**
  * The bundle of the MCP function and of its worker, which contain the owner's server. It is built in two steps, so that
  * what Holdfast does for a fast cold start applies to its own modules only, and the owner's code is bundled as on any
@@ -42,8 +45,9 @@ const sdkV1 = /(^|\/)@modelcontextprotocol\/sdk\//;
  */
 export function bundleServer(build: ServerBuild, outfile: string): BuildReport {
   const withoutBridge = buildWithoutMissing('no-sdk-v1-bridge', build, outfile);
-  const usesSdkV1 = withoutBridge.modules.some((path) => sdkV1.test(path));
-  const report = usesSdkV1 ? buildWithoutMissing('sdk-v1-bridge', build, outfile) : withoutBridge;
+  const report = hasSdkV1Bridge(withoutBridge.modules)
+    ? buildWithoutMissing('sdk-v1-bridge', build, outfile)
+    : withoutBridge;
   if (report.errors.some((line) => missesCreateServer.test(line))) {
     return { ...report, errors: [missingExport(build.server)] };
   }

@@ -1,7 +1,7 @@
 /** The inside of a check (server-check.ts). It runs in a worker thread, with the environment of the function. */
 import { pathToFileURL } from 'node:url';
 import { parentPort, workerData } from 'node:worker_threads';
-import { isOfSdkV1, type OwnerServer } from '../../lambda/core/mcp/sdk/owner-server.ts';
+import { isOfSdkV1, type OwnerServer, protocolServerOf } from '../../lambda/core/mcp/sdk/owner-server.ts';
 import { ownerFrame } from '../lambda/owner-frame.ts';
 import { streamifyResponse, withPrelude } from '../lambda/response-stream.ts';
 import type { CheckData, Finding } from './server-check.ts';
@@ -10,7 +10,7 @@ import { trialContext } from './trial-context.ts';
 
 if (parentPort === null) throw new Error('server-check-worker.ts runs only in a worker thread');
 const port = parentPort;
-const { bundle, server, scopes } = workerData as CheckData;
+const { bundle, server, scopes, hasSdkV1Bridge } = workerData as CheckData;
 
 /** Ends the check. */
 class Mistake extends Error {
@@ -57,8 +57,31 @@ async function check(): Promise<Finding[]> {
   if ((await create()) === created) {
     throw new Mistake(`${server}: createServer returns one server again and again; create one for each request`);
   }
+  const refused = [...refusals(created as OwnerServer)];
+  if (refused.length > 0) return refused;
   const listed = await listTools(created).catch((error: Error) => error);
-  return listed instanceof Error ? [await failedList(create, listed)] : toolFindings(listed, created, create);
+  const found =
+    listed instanceof Error ? [await failedList(create, listed)] : await toolFindings(listed, created, create);
+  return [...found, ...silentSubscriptions(created as OwnerServer)];
+}
+
+/** What fails at each request, and therefore here. */
+function* refusals(created: OwnerServer): Generator<Finding> {
+  const fatal = (text: string): Finding => ({ text: `${server}: ${text}`, isFatal: true });
+  if (protocolServerOf(created).transport) {
+    yield fatal('createServer returns a connected server; do not call connect');
+  }
+  if (isOfSdkV1(created) && !hasSdkV1Bridge) {
+    yield fatal('the server is of SDK v1, which the bundle lacks; import @modelcontextprotocol/sdk/types.js');
+  }
+}
+
+/** Clients do not see a capability that is switched off (lambda/core/mcp/change-notifications.ts). */
+function silentSubscriptions(created: OwnerServer): Finding[] {
+  const { resources } = protocolServerOf(created).getCapabilities();
+  if (!resources?.subscribe || process.env.LISTEN_SECONDS !== undefined) return [];
+  const text = `${server}: no client can subscribe to the server's resources; set listenTimeout`;
+  return [{ text, isFatal: false }];
 }
 
 async function load(): Promise<{ createServer?: unknown }> {
@@ -82,8 +105,9 @@ async function toolFindings(
   const names = tools.map(({ name }) => name);
   const repeated = new Set(names.filter((name, index) => names.indexOf(name) !== index));
   const invalid = names.filter((name) => !validName.test(name));
-  const needTasks = isOfSdkV1(created as OwnerServer) ? tools.filter(requiresTask).map(({ name }) => name) : [];
-  if (repeated.size + invalid.length + needTasks.length === 0) return [];
+  const needTasks = tools.filter(requiresTask).map(({ name }) => name);
+  const lack = taskRemedy(created as OwnerServer);
+  if (repeated.size + invalid.length === 0 && (needTasks.length === 0 || lack === undefined)) return [];
   const { places } = await registrations(create);
   const at = (name: string) => `${places.get(name) ?? server}: the tool ${JSON.stringify(name)}`;
   return [
@@ -92,15 +116,27 @@ async function toolFindings(
       text: `${at(name)} has a name that clients reject; use up to 128 of A-Z a-z 0-9 _ - .`,
       isFatal: false,
     })),
-    ...needTasks.map((name) => ({
-      text: `${at(name)} requires a task of SDK v1, which no client can request; use registerTool and context.longRunning`,
-      isFatal: false,
+    ...(lack === undefined ? [] : needTasks).map((name) => ({
+      text: `${at(name)} requires a task of SDK v1, which no client can request; ${lack}`,
+      isFatal: true,
     })),
   ];
 }
 
-/** Clients are offered no tasks of SDK v1, because their store is in memory (lambda/core/mcp/server-builder.ts). */
 const requiresTask = ({ execution }: ListedTool) => execution?.taskSupport === 'required';
+
+/**
+ * Clients are offered no tasks of SDK v1, because their store is in memory. A call of an `McpServer` waits for its task
+ * (lambda/core/mcp/sdk/sdk-v1-tasks.ts).
+ *
+ * @returns undefined if its tools that require a task can be called
+ */
+function taskRemedy(created: OwnerServer): string | undefined {
+  const remedy = 'use context.longRunning';
+  if (!isOfSdkV1(created) || !('server' in created)) return remedy;
+  const { _taskStore: store } = created.server as { _taskStore?: unknown };
+  return store === undefined ? 'create the server with a taskStore' : undefined;
+}
 
 /** Lists each tool alone, to find the one that the list fails for. */
 async function failedList(create: () => Promise<TrialServer>, error: Error): Promise<Finding> {

@@ -3,7 +3,8 @@ import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { systemClock } from '../../lambda/adapters/system-clock.ts';
 import { after, type Clock } from '../../lambda/core/support/clock.ts';
-import type { ServerBuild } from '../../lib/bundle/build-record.ts';
+import type { BuildRecord } from '../../lib/bundle/build-record.ts';
+import { hasSdkV1Bridge } from '../../lib/bundle/server-bundle.ts';
 import type { FunctionDefinition } from '../lambda/function-definition.ts';
 
 /** A mistake in an owner's server, as a sentence with its place. */
@@ -14,7 +15,7 @@ export type Finding = {
 };
 
 /** `scopes` are their names; `server` is relative to the project, as places in stacks are. */
-export type CheckData = { bundle: string; server: string; scopes: string[] };
+export type CheckData = { bundle: string; server: string; scopes: string[]; hasSdkV1Bridge: boolean };
 
 const worker = fileURLToPath(new URL(`./server-check-worker${extname(import.meta.url)}`, import.meta.url));
 
@@ -27,13 +28,14 @@ const LIMIT_SECONDS = 20;
  */
 export async function checkServer(
   { worker: { taskRoot, handler }, environment }: FunctionDefinition,
-  { server, values }: ServerBuild,
+  { build: { server, values }, modules }: Pick<BuildRecord, 'build' | 'modules'>,
   clock: Clock = systemClock,
 ): Promise<Finding[]> {
   const workerData: CheckData = {
     bundle: join(taskRoot, dirname(handler), 'index.cjs'),
     server: relative(process.cwd(), server),
     scopes: Object.keys(values.scopes.scopes),
+    hasSdkV1Bridge: hasSdkV1Bridge(modules),
   };
   const { NODE_COMPILE_CACHE } = process.env;
   const thread = new Worker(worker, {

@@ -26,7 +26,8 @@ export async function createServer(context) {
   if (MISTAKE === 'pending') return new Promise(() => {});
   if (MISTAKE === 'later') await new Promise((resolve) => setTimeout(resolve, 1000));
   await context.state.get('seen');
-  const server = new McpServer({ name: 'owner', version: '1' });
+  const resources = { subscribe: MISTAKE === 'subscribe' };
+  const server = new McpServer({ name: 'owner', version: '1' }, { capabilities: { resources } });
   server.registerTool('greet', {}, context.longRunning(async () => ({ content: [] })));
   if (MISTAKE === 'duplicate')
     server.registerTool('greet', {}, async () => ({ content: [] }));
@@ -42,9 +43,12 @@ const lineOf = (text: string) => source.slice(0, source.indexOf(text)).split('\n
 const scopes = declareScopes({ scopes: { mcp: { description: 'Use it' } }, tools: {} });
 const build = { server, values: { scopes, branding: { name: 'Orders' } }, optimizations: true, external: [] };
 
+let record: Parameters<typeof checkServer>[1];
 beforeAll(() => {
   writeFileSync(server, source);
-  expect(bundleServer(build, join(folder, 'index.cjs')).errors).toEqual([]);
+  const { errors, modules } = bundleServer(build, join(folder, 'index.cjs'));
+  expect(errors).toEqual([]);
+  record = { build, modules };
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 
@@ -72,7 +76,7 @@ const definition = (mistake: string, taskRoot = folder) =>
   }) as unknown as FunctionDefinition;
 
 test('a server without a mistake passes, which awaits the state of its user and has a long-running tool', async () => {
-  expect(await checkServer(definition('none'), build)).toEqual([]);
+  expect(await checkServer(definition('none'), record)).toEqual([]);
 });
 
 test.each([
@@ -86,7 +90,7 @@ test.each([
   ['schema', `server.registerTool('when'`, 'the tool "when" cannot be listed: Date cannot be represented'],
   ['later', `throw new Error('too late')`, 'an error ends the process: Error: too late'],
 ])('the mistake "%s" is found with its line', async (mistake, code, message) => {
-  const [finding, ...others] = await checkServer(definition(mistake), build);
+  const [finding, ...others] = await checkServer(definition(mistake), record);
   expect(others).toEqual([]);
   expect(finding!.text).toContain(`server.ts:${lineOf(code)}:`);
   expect(finding).toEqual({ text: expect.stringContaining(message), isFatal: true });
@@ -98,43 +102,78 @@ test.each([
   ['exit', 'ends its process with status 3 when it is loaded'],
 ])('the mistake "%s" is found with its module', async (mistake, message) => {
   const expected = { text: expect.stringMatching(new RegExp(`server\\.ts:? ${message}`)), isFatal: true };
-  expect(await checkServer(definition(mistake), build)).toEqual([expected]);
+  expect(await checkServer(definition(mistake), record)).toEqual([expected]);
 });
 
 test.each([
   ['name', `server.registerTool('send mail'`, 'the tool "send mail" has a name that clients reject'],
   ['group', `throw new Error('staff only')`, 'createServer throws: Error: staff only'],
 ])('the mistake "%s" does not prevent the start', async (mistake, code, message) => {
-  const [finding] = await checkServer(definition(mistake), build);
+  const [finding] = await checkServer(definition(mistake), record);
   expect(finding!.text).toContain(`server.ts:${lineOf(code)}:`);
   expect(finding).toEqual({ text: expect.stringContaining(message), isFatal: false });
 });
 
-test('a tool that requires a task of SDK v1 is found with its line, and does not prevent the start', async () => {
-  const v1 = join(folder, 'v1');
-  const code = `import { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js';
-export function createServer() {
-  const server = new McpServer({ name: 'owner', version: '1' });
+test('subscriptions to resources without listenTimeout are named, and do not prevent the start', async () => {
+  const text = expect.stringMatching(
+    /server\.ts: no client can subscribe to the server's resources; set listenTimeout$/,
+  );
+  expect(await checkServer(definition('subscribe'), record)).toEqual([{ text, isFatal: false }]);
+  const listening = definition('subscribe');
+  Object.assign(listening.environment, { LISTEN_SECONDS: '60' });
+  expect(await checkServer(listening, record)).toEqual([]);
+});
+
+/** A bundle with a server of SDK v1, whose mistake a variable names. */
+const v1 = join(folder, 'v1');
+const codeOfV1 = `import { InMemoryTaskStore } from '@modelcontextprotocol/sdk/experimental/tasks';
+import { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js';
+const { MISTAKE } = process.env;
+export async function createServer() {
+  const taskStore = MISTAKE === 'store' ? undefined : new InMemoryTaskStore();
+  const server = new McpServer({ name: 'owner', version: '1' }, { taskStore });
   server.tool('greet', async () => ({ content: [] }));
-  server.experimental.tasks.registerToolTask('research', {}, {});
+  server.experimental.tasks.registerToolTask('research', {}, { createTask() {} });
   server.experimental.tasks.registerToolTask('search', { execution: { taskSupport: 'optional' } }, {});
-  return server;
+  if (MISTAKE === 'connected')
+    await server.connect({ start: async () => {}, send: async () => {}, close: async () => {} });
+  return MISTAKE === 'low-level' ? server.server : server;
 }
 `;
+let recordOfV1: typeof record;
+beforeAll(() => {
   mkdirSync(v1);
-  writeFileSync(join(v1, 'server.ts'), code);
+  writeFileSync(join(v1, 'server.ts'), codeOfV1);
   const ofV1 = { ...build, server: join(v1, 'server.ts') };
-  expect(bundleServer(ofV1, join(v1, 'index.cjs')).errors).toEqual([]);
-  const message =
-    /v1\/server\.ts:5:\d+: the tool "research" requires a task of SDK v1, .*; use registerTool and context/;
-  expect(await checkServer(definition('none', v1), ofV1)).toEqual([
-    { text: expect.stringMatching(message), isFatal: false },
-  ]);
+  const { errors, modules } = bundleServer(ofV1, join(v1, 'index.cjs'));
+  expect(errors).toEqual([]);
+  recordOfV1 = { build: ofV1, modules };
+});
+
+test('a server of SDK v1 passes, whose tool creates a task', async () => {
+  expect(await checkServer(definition('none', v1), recordOfV1)).toEqual([]);
+});
+
+test.each([
+  ['store', /server\.ts:8:\d+: the tool "research" requires a task of SDK v1, .*; create the server with a taskStore$/],
+  ['low-level', /server\.ts: the tool "research" requires a task of SDK v1, .*; use context\.longRunning$/],
+  ['connected', /server\.ts: createServer returns a connected server; do not call connect$/],
+])('the mistake "%s" of a server of SDK v1 prevents the start', async (mistake, message) => {
+  const expected = { text: expect.stringMatching(message), isFatal: true };
+  expect(await checkServer(definition(mistake, v1), recordOfV1)).toEqual([expected]);
+});
+
+test('a server of SDK v1 whose bundle lacks the bridge prevents the start', async () => {
+  const text = expect.stringMatching(
+    /server\.ts: the server is of SDK v1, .*; import @modelcontextprotocol\/sdk\/types/,
+  );
+  const withoutBridge = { ...recordOfV1, modules: [] };
+  expect(await checkServer(definition('none', v1), withoutBridge)).toEqual([{ text, isFatal: true }]);
 });
 
 test('a server that does not answer is found when the time is over', async () => {
   const clock = fakeClock();
-  const checked = checkServer(definition('pending'), build, clock);
+  const checked = checkServer(definition('pending'), record, clock);
   await clock.advance(20_000);
   const text = expect.stringContaining('has not listed its tools within 20 seconds');
   expect(await checked).toEqual([{ text, isFatal: true }]);

@@ -1,6 +1,9 @@
+import { InMemoryTaskStore } from '@modelcontextprotocol/sdk/experimental/tasks';
 import { completable } from '@modelcontextprotocol/sdk/server/completable.js';
 import { McpServer, ResourceTemplate } from '@modelcontextprotocol/sdk/server/mcp.js';
+import type { RequestOptions } from '@modelcontextprotocol/sdk/shared/protocol.js';
 import {
+  ElicitResultSchema,
   SubscribeRequestSchema,
   UnsubscribeRequestSchema,
   UrlElicitationRequiredError,
@@ -36,7 +39,11 @@ export function createSdkV1Server(
   const z = (version === 3 ? zod3 : zod4) as typeof zod4;
   const server = new McpServer(
     { name: 'sdk-v1', title: 'Of SDK v1', version: '1.2.3' },
-    { capabilities: { logging: {}, resources: { subscribe: true } }, instructions: 'Use the tools' },
+    {
+      capabilities: { logging: {}, resources: { subscribe: true }, tasks: { requests: { tools: { call: {} } } } },
+      instructions: 'Use the tools',
+      taskStore: new InMemoryTaskStore(),
+    },
   );
 
   server.registerTool(
@@ -116,6 +123,27 @@ export function createSdkV1Server(
       control.aborted += 1;
       return text('aborted');
     }),
+  );
+  server.experimental.tasks.registerToolTask(
+    'research',
+    { inputSchema: { topic: z.string() } },
+    {
+      createTask: async ({ topic }, { taskStore, sendRequest }) => {
+        const task = await taskStore.createTask({ pollInterval: 1 });
+        const work = async () => {
+          await taskStore.updateTaskStatus(task.taskId, 'input_required');
+          const params = { message: 'Which size?', requestedSchema: sizeForm };
+          const options: RequestOptions = { relatedTask: { taskId: task.taskId } };
+          const request = { method: 'elicitation/create' as const, params };
+          const { content } = await sendRequest(request, ElicitResultSchema, options);
+          await taskStore.storeTaskResult(task.taskId, 'completed', text(`${topic} in ${content?.size}`));
+        };
+        work().catch(() => taskStore.updateTaskStatus(task.taskId, 'failed'));
+        return { task };
+      },
+      getTask: (_, { taskStore, taskId }) => taskStore.getTask(taskId),
+      getTaskResult: (_, { taskStore, taskId }) => taskStore.getTaskResult(taskId) as never,
+    },
   );
   server.registerTool('request', {}, async ({ requestInfo, authInfo, sessionId }) =>
     text({

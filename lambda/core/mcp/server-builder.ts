@@ -1,5 +1,5 @@
 import type { Implementation, McpServer, Server } from '@modelcontextprotocol/server';
-import { bridgeSdkV1 } from '#sdk-v1-bridge';
+import { awaitSdkV1Tasks, bridgeSdkV1 } from '#sdk-v1-bridge';
 import type { Branding } from '../../shared/branding.ts';
 import type { ScopeSet } from '../../shared/scope-set.ts';
 import { nameOfSession } from '../sessions/session.ts';
@@ -66,8 +66,11 @@ export class ServerBuilder {
       throw new Error('createServer returned a server that is in use; return a new one for each request');
     }
     observeToolErrors(server, (request, error) => exchange.recorder.threw(exchange, request, error));
-    // The tasks of SDK v1 are another protocol than the extension of 2026-07-28, and their store is in memory.
-    if (isOfSdkV1(server)) replaceCapabilities(server, ({ tasks: _, ...others }) => others);
+    if (isOfSdkV1(server)) {
+      // The tasks of SDK v1 are another protocol than the extension of 2026-07-28, and their store is in memory.
+      replaceCapabilities(server, ({ tasks: _, ...others }) => others);
+      awaitSdkV1Tasks(server);
+    }
     return { server, longRunning };
   }
 

@@ -204,6 +204,12 @@ const rows: Record<string, Row> = {
     }
     await close();
   },
+  'Tasks of SDK v1 (`experimental.tasks`)': async (connect) => {
+    const { sdk, call, close } = await connectTo(connect);
+    expect(sdk.getServerCapabilities()).not.toHaveProperty('tasks');
+    expect(textOf(await call('research', { topic: 'Sales' }))).toBe('Sales in size Which size?');
+    await close();
+  },
   '`extra`: `requestInfo`, `authInfo`, `sessionId`': async (connect) => {
     const { ada, call, close } = await connectTo(connect);
     const seen = JSON.parse(textOf(await call('request'))!);
@@ -299,21 +305,4 @@ test('a server that is returned for a second request is rejected with a sentence
   const response = await session.post(session.toolCall('add', { a: 1 }));
   expect(response.status).toBe(500);
   expect(JSON.stringify(processes.log)).toContain('return a new one for each request');
-});
-
-test('tasks of SDK v1 are not offered: their store is in memory', async () => {
-  const create: CreateServer = (context) => {
-    const server = createSdkV1Server(context);
-    server.server.registerCapabilities({ tasks: { requests: { tools: { call: {} } } } });
-    return server;
-  };
-  const capabilities = await Promise.all(
-    eras.map(async ([, , connect]) => {
-      const { sdk, close } = await connectTo(connect, { create });
-      const announced = sdk.getServerCapabilities();
-      await close();
-      return announced;
-    }),
-  );
-  for (const each of capabilities) expect(each).not.toHaveProperty('tasks');
 });

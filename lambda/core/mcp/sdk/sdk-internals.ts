@@ -30,6 +30,7 @@ import { type OwnerServer, protocolServerOf } from './owner-server.ts';
  * | `Server.getCapabilities` is wrapped | leaves out change notifications that are switched off | – |
  * | `McpServer.executeToolHandler` is wrapped; of a low-level server `_requestHandlers` | sees what a tool throws | the operator has no stack |
  * | `Server._serverInfo`, `_instructions`, `_requestHandlers` of SDK v1 are read | describe the server to clients of 2026-07-28 | – |
+ * | `McpServer._registeredTools`, `_createRegisteredTool` of SDK v1; its `Server.request`, `notification` (sdk-v1-tasks.ts) | a call waits for the task of its tool | the tool fails |
  *
  * The first three are optimizations. `connect`, `send` and `getCapabilities` are public methods.
  */

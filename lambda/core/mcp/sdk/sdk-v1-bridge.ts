@@ -18,6 +18,8 @@ import type { OwnerServer } from './owner-server.ts';
 import { requestInfo } from './request-extra.ts';
 import { describeSdkV1 } from './sdk-internals.ts';
 
+export { awaitSdkV1Tasks } from './sdk-v1-tasks.ts';
+
 /**
  * Answers requests of 2026-07-28 with a server of SDK v1, which knows the 2025 era only.
  *
