@@ -65,7 +65,7 @@ async function check(): Promise<Finding[]> {
   return [...found, ...silentSubscriptions(created as OwnerServer)];
 }
 
-/** What fails at each request, and therefore here. */
+/** Servers that fail at each request are rejected here. */
 function* refusals(created: OwnerServer): Generator<Finding> {
   const fatal = (text: string): Finding => ({ text: `${server}: ${text}`, isFatal: true });
   if (protocolServerOf(created).transport) {

@@ -110,7 +110,7 @@ describe('sizes', () => {
 });
 
 describe('modules', () => {
-  test('the MCP function contains these packages and at most 215 modules', () => {
+  test('the MCP function contains these packages and at most 216 modules', () => {
     const packages = packagesIn('mcp.ts', 'mcp.mjs');
     // Before another package is added here, measure its load time: npm run bench -- --part cold.
     expect([...packages.keys()].sort()).toEqual([
@@ -123,7 +123,7 @@ describe('modules', () => {
       'our own',
       'zod',
     ]);
-    expect(sum(packages.values())).toBeLessThanOrEqual(215);
+    expect(sum(packages.values())).toBeLessThanOrEqual(216);
   });
 
   test('the MCP function contains no code of upstream() unless its server calls it', () => {

@@ -3,21 +3,30 @@ import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 
 /** An HTTP API, and its OpenAPI description. */
-export type Api = { description: object; close(): Promise<void> };
+export type Api = { url: string; description: object; close(): Promise<void> };
 
 const ITEM_OPERATIONS = 35;
+
+/** As GitLab's API answers `GET /projects/:id/labels` to a user with a token. */
+const labels = [{ id: 1, name: 'bug', color: '#f00', text_color: '#fff', description: null, description_html: null }];
 
 /** An API that answers with the request that it received, or 404 where the path contains "missing". */
 export async function startApi(): Promise<Api> {
   const server = createServer(async (request, response) => {
-    const { method, url = '' } = request;
+    const { method, url = '', headers } = request;
     response.statusCode = url.includes('missing') ? 404 : 200;
+    if (url.startsWith('/api/v4/projects/1/labels') && headers.authorization === 'Bearer glpat-1') {
+      response.setHeader('Content-Type', 'application/json').end(JSON.stringify(labels));
+      return;
+    }
     response.end(JSON.stringify({ method, url, body: await text(request) }));
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
+  const url = `http://127.0.0.1:${port}`;
   return {
-    description: describe(`http://127.0.0.1:${port}`),
+    url,
+    description: describe(url),
     close: async () => {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));

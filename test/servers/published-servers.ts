@@ -1,15 +1,36 @@
+type Change = [from: string | RegExp, to: string];
+
+/** @throws Error for a change that does not apply: the package is another version */
+function changed(name: string, source: string, changes: Change[]): string {
+  return changes.reduce((text, [from, to]) => {
+    const next = text.replace(from, () => to);
+    if (next === text) throw new Error(`${name} has changed: ${from} is not in its source`);
+    return next;
+  }, source);
+}
+
+/**
+ * `mcp-gitlab` with its function `createServer` exported, and not started.
+ *
+ * @param source `build/index.js` of the package
+ */
+export const gitlabServer = (source: string): string =>
+  `import './settings.js';\n${changed(
+    'mcp-gitlab',
+    source.replaceAll(`from "./`, `from "@zereight/mcp-gitlab/build/`),
+    [
+      [/^#!.*\n/, ''],
+      [/main\(\)\.catch\([\s\S]*$/, 'export { createServer };\n'],
+    ],
+  )}`;
+
 /**
  * `server-memory` with the graph in `context.state` in place of a file.
  *
  * @param source `dist/index.js` of the package
  */
 export function memoryServer(source: string): string {
-  const replace = (text: string, from: string | RegExp, to: string): string => {
-    const changed = text.replace(from, () => to);
-    if (changed === text) throw new Error(`server-memory has changed: ${from} is not in its source`);
-    return changed;
-  };
-  const changes: [string | RegExp, string][] = [
+  return changed('server-memory', source, [
     [/^#!.*\n/, ''],
     [/import \{ StdioServerTransport \}.*\n/, ''],
     // The graph is an entry of the user's state. A conflict of two calls is an error that the model reads.
@@ -37,6 +58,5 @@ export function memoryServer(source: string): string {
       /async function main\(\) \{[\s\S]*$/,
       'registerKnowledgeGraphResource(server, knowledgeGraphManager);\nregisterKnowledgeGraphSubscriptions(server);\nreturn server;\n}\n',
     ],
-  ];
-  return changes.reduce((text, [from, to]) => replace(text, from, to), source);
+  ]);
 }

@@ -2,7 +2,7 @@
  * Runs published MCP servers behind Holdfast, changed as docs/servers.md describes it: the local emulator with a new process
  * for each request, and clients of both eras.
  *
- * `npm run test:servers`. It installs packages from the registry, and is therefore not part of `npm test`.
+ * `npm run test:servers`, or `-- <name>` for one. It installs packages from the registry, and is therefore not part of `npm test`.
  */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
@@ -17,7 +17,7 @@ import type { Clock } from '../../lambda/core/support/clock.ts';
 import { synthesize } from '../../local/template/synthesis.ts';
 import { type Answers, type Endpoint, ofSessions, ofToday, type TestClient } from '../support/era-clients.ts';
 import { type Api, startApi } from './described-api.ts';
-import { memoryServer } from './published-servers.ts';
+import { gitlabServer, memoryServer } from './published-servers.ts';
 
 const versions = {
   '@modelcontextprotocol/client': '2.4.0',
@@ -27,6 +27,7 @@ const versions = {
   '@modelcontextprotocol/server': '2.4.0',
   '@modelcontextprotocol/server-everything': '2026.8.31',
   '@modelcontextprotocol/server-memory': '2026.8.31',
+  '@zereight/mcp-gitlab': '2.1.64',
   zod: '4.6.7',
 };
 
@@ -64,6 +65,8 @@ const servers: Record<string, Server> = {
       assert.match(textOf(await client.call('trigger-elicitation-request')), /Ada/);
       const sampled = await client.call('trigger-sampling-request', { prompt: 'And then?', maxTokens: 10 });
       assert.match(textOf(sampled), /The end/);
+      const research = await client.call('simulate-research-query', { topic: 'Kites', ambiguous: true });
+      assert.match(textOf(research), /Clarification\*\*: User accepted/);
       const { contents } = await client.sdk.readResource({ uri: 'demo://resource/dynamic/text/1' });
       assert.equal(contents.length, 1);
       const { messages } = await client.sdk.getPrompt({ name: 'args-prompt', arguments: { city: 'Paris' } });
@@ -82,6 +85,29 @@ const servers: Record<string, Server> = {
       ]);
       const { contents } = await client.sdk.readResource({ uri: 'memory://knowledge-graph' });
       assert.match(JSON.stringify(contents), new RegExp(name));
+    },
+  },
+  'mcp-gitlab': {
+    module: (read) => gitlabServer(read('@zereight/mcp-gitlab/build/index.js')),
+    files: () => ({
+      'settings.js': `Object.assign(process.env, ${JSON.stringify({
+        GITLAB_API_URL: `${api.url}/api/v4`,
+        GITLAB_PERSONAL_ACCESS_TOKEN: 'glpat-1',
+        LOG_FORMAT: 'json',
+      })});\n`,
+    }),
+    check: async (client) => {
+      const { tools } = (await client.listTools()) as { tools: { name: string }[] };
+      assert.ok(tools.length > 100, `${tools.length} tools`);
+      const [label] = JSON.parse(textOf(await client.call('list_labels', { project_id: '1' })));
+      assert.equal(label.name, 'bug');
+      const { messages } = await client.sdk.getPrompt({
+        name: 'triage_vulnerabilities',
+        arguments: { project_id: '1' },
+      });
+      assert.match(JSON.stringify(messages), /for project 1/);
+      const failed = await client.call('list_labels', { project_id: 'missing' }).catch((error) => error);
+      assert.match(JSON.stringify(failed.message ?? failed.content), /404/);
     },
   },
   OpenAPI: {
@@ -142,7 +168,9 @@ try {
   const install = ['install', '--no-audit', '--no-fund', '--ignore-scripts'];
   const { status } = spawnSync('npm', install, { cwd: folder, stdio: ['ignore', 'ignore', 'inherit'] });
   assert.equal(status, 0, 'npm install failed');
-  for (const [name, server] of Object.entries(servers)) await test(name, server);
+  const [only] = process.argv.slice(2);
+  for (const [name, server] of Object.entries(servers))
+    if (only === undefined || only === name) await test(name, server);
 } finally {
   await api.close();
   rmSync(folder, { recursive: true, force: true });
