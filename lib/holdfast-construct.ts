@@ -12,6 +12,7 @@ import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import { Construct } from 'constructs';
 import type { AuditToolsEnvironment } from '../lambda/shared/audit-tools-environment.ts';
 import type { Branding } from '../lambda/shared/branding.ts';
+import type { DashboardSignInEnvironment } from '../lambda/shared/dashboard-sign-in-environment.ts';
 import {
   type AggregationEnvironment,
   type AuthorizerEnvironment,
@@ -52,6 +53,7 @@ import { admissionEnvironment } from './settings/client-settings.ts';
 import { ConfigurationError } from './settings/configuration-error.ts';
 import { type HoldfastSettings, type ResolvedSettings, resolveSettings } from './settings/holdfast-settings.ts';
 import {
+  dashboardSignInEnvironment,
   directScopes,
   type IdentityProviderSettings,
   identityEnvironment,
@@ -73,6 +75,8 @@ type SignIn = {
   usersIssuer: string;
   /** The OAuth function; `undefined` in direct mode. */
   oauth: HoldfastFunction | undefined;
+  /** In direct mode with a dashboard: the function that signs its users in. */
+  dashboardSignIn: HoldfastFunction | undefined;
   /** The scope in the 401 challenge. */
   scope: string;
   /** Access to upstream tokens; `undefined` unless the setting `upstreamTokens` enables it. */
@@ -95,7 +99,7 @@ const PAGE_LANGUAGES = 'lambda/core/oauth/pages/languages/page-languages';
 export class Holdfast extends Construct implements IGrantable, IConnectable {
   /** The MCP endpoint. */
   readonly mcpUrl: string;
-  /** The dashboard; `undefined` if it is switched off, and in direct mode. */
+  /** The dashboard; `undefined` if it is switched off, and in direct mode without a client id. */
   readonly dashboardUrl: string | undefined;
   /** The function that handles requests to the MCP endpoint. */
   readonly mcpFunction: IFunction;
@@ -147,7 +151,8 @@ export class Holdfast extends Construct implements IGrantable, IConnectable {
     this.#api = new McpRestApi(this, 'Gateway', {
       ...settings,
       encryptionKey,
-      oauthThrottle: directProvider ? undefined : settings.oauthThrottle,
+      facade: directProvider === undefined,
+      dashboard: hasDashboard(settings),
       defaultEndpoint: domain === undefined,
     });
     const hostname = this.#createHostname();
@@ -164,8 +169,8 @@ export class Holdfast extends Construct implements IGrantable, IConnectable {
     const upstreams = this.#createUpstreams();
     this.upstreamIssuer = upstreams?.issuer;
     const server = this.#createServer(signIn, authorizer, upstreams);
-    const { oauth } = signIn;
-    const dashboard = oauth && settings.dashboard ? this.#createDashboard(oauth) : undefined;
+    const { oauth, dashboardSignIn } = signIn;
+    const dashboard = hasDashboard(settings) ? this.#createDashboard(oauth ?? dashboardSignIn!) : undefined;
     this.#createAuditTools(authorizer);
     const aggregation = this.#createAggregation();
     const telemetry = this.#createTelemetry();
@@ -183,6 +188,7 @@ export class Holdfast extends Construct implements IGrantable, IConnectable {
         Mcp: server.mcp,
         Worker: server.worker,
         OAuth: oauth,
+        SignIn: dashboardSignIn,
         Dashboard: dashboard,
         Rollup: aggregation,
         Telemetry: telemetry,
@@ -441,8 +447,9 @@ export class Holdfast extends Construct implements IGrantable, IConnectable {
   }
 
   /** The dashboard function, on which users see and revoke their connected apps, and admins those of everyone. */
-  #createDashboard(oauth: HoldfastFunction): HoldfastFunction {
+  #createDashboard(signIn: HoldfastFunction): HoldfastFunction {
     const settings = this.#settings;
+    const isDirect = settings.identityProvider?.mode === 'direct';
     const hasNames = settings.showNames !== 'no';
     const dashboard = this.#createFunction('Dashboard', {
       entry: 'dashboard',
@@ -456,16 +463,18 @@ export class Holdfast extends Construct implements IGrantable, IConnectable {
         GRANT_IDLE_DAYS: durationText(settings.grantIdleTimeout, 'Days'),
         MCP_SESSION_TTL_HOURS: durationText(settings.sessionTtl, 'Hours'),
         SEAL_KEY_ID: hasNames ? this.#sealKey.id : undefined,
+        DIRECT: isDirect ? 'true' : undefined,
       } satisfies DashboardEnvironment,
       memorySize: 512,
       timeout: Duration.seconds(28),
     });
     this.#table.grantDashboard(dashboard);
+    if (isDirect) this.#table.grantBlocking(dashboard);
     if (hasNames) {
       this.#table.grantNames(dashboard);
       this.#sealKey.grantSeal(dashboard, 'user-names');
     }
-    this.#api.addDashboard({ dashboard: dashboard.handler, oauth: oauth.handler });
+    this.#api.addDashboard({ dashboard: dashboard.handler, signIn: signIn.handler });
     return dashboard;
   }
 
@@ -555,14 +564,12 @@ export class Holdfast extends Construct implements IGrantable, IConnectable {
     // Revokes the upstream tokens of grants that others ended: the dashboard, the command line.
     oauth.scheduleEvery(Duration.minutes(1));
     this.#api.addOAuth(oauth.handler);
-    if (settings.identityProvider !== undefined) {
-      const callbackUrl = callbackUrlOf(this.#publicUrl);
-      this.#output('CallbackUrl', callbackUrl, 'The redirect URI to register at the identity provider');
-    }
+    if (settings.identityProvider !== undefined) this.#outputCallbackUrl();
     return {
       issuer: {},
       usersIssuer: withProfile(identityProvider).issuer,
       oauth,
+      dashboardSignIn: undefined,
       scope: defaultScope(this.#settings.scopes),
       upstreamTokens: settings.upstreamTokens
         ? {
@@ -598,7 +605,7 @@ export class Holdfast extends Construct implements IGrantable, IConnectable {
     };
   }
 
-  /** Direct mode: the provider is the authorization server, and Holdfast serves the protected resource metadata only. */
+  /** Direct mode: the provider is the authorization server, and Holdfast serves the protected resource metadata. */
   #createDirectSignIn(provider: IdentityProviderSettings): SignIn {
     const { issuer, groupClaims, groupPrefix, groups, audience, jwksUri } = withProfile(provider);
     const scope = directScopes(provider).join(' ');
@@ -609,6 +616,7 @@ export class Holdfast extends Construct implements IGrantable, IConnectable {
         PUBLIC_URL: this.#publicUrl,
         AUTHORIZATION_SERVER: issuer,
         SCOPES: scope,
+        DASHBOARD: hasDashboard(this.#settings) ? 'true' : undefined,
       } satisfies DiscoveryEnvironment,
       memorySize: 256,
       timeout: Duration.seconds(10),
@@ -625,16 +633,49 @@ export class Holdfast extends Construct implements IGrantable, IConnectable {
       },
       usersIssuer: issuer,
       oauth: undefined,
+      dashboardSignIn: hasDashboard(this.#settings) ? this.#createDashboardSignIn(provider) : undefined,
       scope,
       upstreamTokens: undefined,
     };
   }
 
+  /** Direct mode: the function that signs users of the dashboard in, as an ordinary client of the provider. */
+  #createDashboardSignIn(provider: IdentityProviderSettings): HoldfastFunction {
+    const { showNames } = this.#settings;
+    const signIn = this.#createFunction('SignIn', {
+      entry: 'dashboard-sign-in',
+      module: PAGE_LANGUAGES,
+      providedByLambda: ['@aws-sdk/client-kms'],
+      environment: {
+        PUBLIC_URL: this.#publicUrl,
+        TABLE_NAME: this.#table.name,
+        ...dashboardSignInEnvironment(provider, groupsNamedBy(this.#settings)),
+        ...(showNames !== 'no' && { NAME_CLAIM: showNames, SEAL_KEY_ID: this.#sealKey.id }),
+      } satisfies DashboardSignInEnvironment,
+      memorySize: 512,
+      timeout: Duration.seconds(28),
+    });
+    this.#table.grantDashboardSignIn(signIn);
+    if (showNames !== 'no') {
+      this.#table.grantNames(signIn);
+      this.#sealKey.grantSeal(signIn, 'user-names');
+    }
+    grantClientSecret(provider, signIn);
+    this.#api.addCallback(signIn.handler);
+    this.#outputCallbackUrl();
+    return signIn;
+  }
+
+  #outputCallbackUrl(): void {
+    const callbackUrl = callbackUrlOf(this.#publicUrl);
+    this.#output('CallbackUrl', callbackUrl, 'The redirect URI to register at the identity provider');
+  }
+
   /** @returns the public origin, and the distribution that it leads to, unless it is a domain of the owner */
   #createHostname(): { url: string; distribution?: IDistribution } {
-    const { domain, identityProvider } = this.#settings;
+    const { domain } = this.#settings;
     const { api } = this.#api;
-    const dashboard = this.#settings.dashboard && identityProvider?.mode !== 'direct';
+    const dashboard = hasDashboard(this.#settings);
     if (domain === undefined) return new CloudFrontHostname(this, 'Hostname', { api, dashboard });
     const hostname = new CustomHostname(this, 'Hostname', { api, domain });
     if (domain.hostedZone === undefined) {
@@ -669,6 +710,10 @@ export class Holdfast extends Construct implements IGrantable, IConnectable {
 
 const hoursByGroup = (ttls: Readonly<Record<string, Duration>>) =>
   queryText(Object.fromEntries(Object.entries(ttls).map(([group, ttl]) => [group, durationText(ttl, 'Hours')])));
+
+/** In direct mode, users sign in to the dashboard by the client id of Holdfast. */
+const hasDashboard = ({ dashboard, identityProvider }: ResolvedSettings): boolean =>
+  dashboard && (identityProvider?.mode !== 'direct' || identityProvider.clientId !== undefined);
 
 const isZero = (duration: Duration) => !duration.isUnresolved() && duration.toMilliseconds() === 0;
 

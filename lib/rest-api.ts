@@ -30,9 +30,11 @@ export interface McpRestApiProps {
   readonly stage: Stage;
   /** The throttle of the stage. */
   readonly throttle: Throttle;
-  /** The throttle of each method that signs in or revokes without a token; `undefined` without the OAuth function. */
-  readonly oauthThrottle: Throttle | undefined;
-  /** Whether the dashboard's sign-in has that throttle too. */
+  /** The throttle of each method that signs in or revokes without a token. */
+  readonly oauthThrottle: Throttle;
+  /** Whether there are the methods of the authorization server. */
+  readonly facade: boolean;
+  /** Whether there is the dashboard's sign-in. */
   readonly dashboard: boolean;
   readonly logRetention: RetentionDays;
   /** The customer managed key of the access log. */
@@ -74,7 +76,7 @@ const throttledMethods = [
   '/token/POST',
   '/revoke/POST',
 ];
-const dashboardSignInMethod = '/dashboard/sign-in/GET';
+const dashboardSignInMethods = ['/callback/GET', '/dashboard/sign-in/GET'];
 
 const discoveryPaths = ['.well-known/oauth-protected-resource', '.well-known/oauth-protected-resource/mcp'];
 
@@ -178,15 +180,20 @@ export class McpRestApi extends Construct {
     this.#addServerPage(target);
   }
 
-  /** Routes the dashboard, whose function authorizes requests itself. Its sign-in belongs to the OAuth function. */
-  addDashboard({ dashboard, oauth }: { dashboard: LambdaFunction; oauth: LambdaFunction }): void {
+  /** Routes the dashboard, whose function authorizes requests itself, and its sign-in. */
+  addDashboard({ dashboard, signIn }: { dashboard: LambdaFunction; signIn: LambdaFunction }): void {
     const target = integration(dashboard);
     const targets = {
       dashboard: target,
       'dashboard/{proxy+}': target,
-      'dashboard/sign-in': integration(oauth),
+      'dashboard/sign-in': integration(signIn),
     };
     for (const [path, each] of Object.entries(targets)) this.#addPageRoute(path, each);
+  }
+
+  /** Routes the return of the dashboard's users from the identity provider, for direct mode. */
+  addCallback(signIn: LambdaFunction): void {
+    this.#addPageRoute('callback', integration(signIn));
   }
 
   /** Routes discovery and the server's page only, for direct mode. */
@@ -240,10 +247,10 @@ export class McpRestApi extends Construct {
 }
 
 /** By the methods that do the work: API Gateway applies a throttle to the method that is called, not to ANY. */
-function methodThrottles({ oauthThrottle, dashboard }: McpRestApiProps): StageOptions['methodOptions'] {
-  if (oauthThrottle === undefined) return undefined;
-  const methods = [...throttledMethods, ...(dashboard ? [dashboardSignInMethod] : [])];
-  return Object.fromEntries(methods.map((method) => [method, throttling(oauthThrottle)]));
+function methodThrottles({ oauthThrottle, facade, dashboard }: McpRestApiProps): StageOptions['methodOptions'] {
+  const methods = new Set([...(facade ? throttledMethods : []), ...(dashboard ? dashboardSignInMethods : [])]);
+  if (methods.size === 0) return undefined;
+  return Object.fromEntries(Array.from(methods, (method) => [method, throttling(oauthThrottle)]));
 }
 
 const throttling = ({ rate, burst }: Throttle) => ({ throttlingRateLimit: rate, throttlingBurstLimit: burst });

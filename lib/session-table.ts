@@ -104,10 +104,20 @@ export class SessionTable extends Construct {
         'sealedKey',
       ],
     );
-    // One transaction starts a dashboard session, completes its sign-in and updates its user. DynamoDB may compare the keys of all
-    // parts with those of one statement: the documentation of transactions is silent about `dynamodb:LeadingKeys`.
-    this.#grant(grantee, ['PutItem', 'UpdateItem'], ['signIn', 'user', 'dashboardSessions']);
+    this.#grantDashboardSessionStart(grantee);
     this.#grantIndex(grantee, indexes.recent.name, [indexPrefix.endedTokens]);
+  }
+
+  /** Grants the sign-in function of direct mode sign-ins, their users, and the start of dashboard sessions. */
+  grantDashboardSignIn(grantee: IGrantable): void {
+    this.#grantEncryption(grantee);
+    this.#grant(grantee, ['GetItem', 'DeleteItem'], ['signIn']);
+    this.#grantDashboardSessionStart(grantee);
+  }
+
+  /** Grants the dashboard function of direct mode to put the items that block a grant. */
+  grantBlocking(grantee: IGrantable): void {
+    this.#grant(grantee, ['PutItem'], ['grant']);
   }
 
   /**
@@ -169,6 +179,14 @@ export class SessionTable extends Construct {
   #grantReadingCalls(grantee: IGrantable): void {
     this.#grantEncryption(grantee);
     this.#grant(grantee, ['Query'], ['calls', 'callMarkers']);
+  }
+
+  /**
+   * One transaction starts a dashboard session, completes its sign-in and updates its user. DynamoDB may compare the keys of all
+   * parts with those of one statement: the documentation of transactions is silent about `dynamodb:LeadingKeys`.
+   */
+  #grantDashboardSessionStart(grantee: IGrantable): void {
+    this.#grant(grantee, ['PutItem', 'UpdateItem'], ['signIn', 'user', 'dashboardSessions']);
   }
 
   #grantEncryption(grantee: IGrantable): void {

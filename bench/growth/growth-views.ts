@@ -161,6 +161,7 @@ function dashboardOver(table: TableConnection): Dashboard {
   return {
     publicUrl: ORIGIN,
     branding: {},
+    isDirect: false,
     adminsGroup: 'admins',
     retentionDays: RETENTION_DAYS,
     grantIdleSeconds: 14 * 86_400,

@@ -49,6 +49,9 @@ export async function revokeClients(grant: string | undefined, options: ClientRe
     progress.show(`${revoked} of ${grants.length} revoked`);
   }
   progress.clear();
+  if (options.user !== undefined) {
+    await deployment.revocation.endDashboardSessionsOf(await resolveUser(deployment, options.user));
+  }
   if (options.json) return write(`${printableJson({ revoked })}\n`);
   report(
     revoked === 0

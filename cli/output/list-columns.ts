@@ -81,7 +81,10 @@ export const grantColumns: Column<GrantRow>[] = [
   { title: 'STATUS', text: ({ status }) => status },
   { title: 'CREATED', text: ({ createdAt }) => localDay(createdAt) },
   { title: 'LAST REFRESH', text: ({ renewedAt }) => timeToMinute(renewedAt) },
-  { title: 'ENDS', text: ({ endsAt, revokedAt }) => localDay(revokedAt ?? endsAt) },
+  {
+    title: 'ENDS',
+    text: ({ endsAt, revokedAt = endsAt }) => (revokedAt === undefined ? '' : localDay(revokedAt)),
+  },
   { title: 'CLIENT ID', text: ({ client }) => client },
 ];
 

@@ -31,8 +31,9 @@ export const externalProviderCheck: PreflightCheck = {
   actions: SECRET_ACTIONS,
   async run(target) {
     const findings = target.planned.functionVariables().map((variables) => {
-      const { IDP_SCOPES, DIRECT_ISSUER, DIRECT_JWKS_URI } = variables;
-      if (IDP_SCOPES !== undefined) return checkFacadeProvider(variables, target);
+      const { IDP_DASHBOARD_SCOPES, DIRECT_ISSUER, DIRECT_JWKS_URI } = variables;
+      // The OAuth function or, in direct mode with a dashboard, the function of its sign-in.
+      if (IDP_DASHBOARD_SCOPES !== undefined) return checkSignIn(variables, target);
       return DIRECT_ISSUER !== undefined && DIRECT_JWKS_URI === undefined
         ? checkDirectProvider(DIRECT_ISSUER, target)
         : [];
@@ -49,7 +50,7 @@ async function checkDirectProvider(issuer: string, { now }: PreflightTarget): Pr
   return [typeof url === 'string' ? ok(CHECK, `${issuer} has a discovery document`) : url];
 }
 
-async function checkFacadeProvider(variables: Variables, target: PreflightTarget): Promise<Finding[]> {
+async function checkSignIn(variables: Variables, target: PreflightTarget): Promise<Finding[]> {
   const { IDP_ISSUER: issuer, IDP_CLIENT_ID: clientId, IDP_CLIENT_SECRET_ARN: secretArn, PUBLIC_URL } = variables;
   // Those of a user pool or an app client that the stack creates.
   if (issuer === undefined || clientId === undefined) return [];
@@ -136,7 +137,7 @@ function providerFinding(check: string, error: unknown): Finding {
 const words = (text = '') => text.split(' ').filter(Boolean);
 const parameters = (text = '') => Object.fromEntries(new URLSearchParams(text));
 
-/** As `lambda/functions/oauth.ts` opens it, by the variables of its function. */
+/** As `oauth.ts` and `dashboard-sign-in.ts` in `lambda/functions` open it, by the variables of the function. */
 function openProvider(variables: Variables, now: number, clientSecret?: string): UpstreamProvider {
   return openIdProvider({
     issuer: variables.IDP_ISSUER!,
@@ -144,8 +145,8 @@ function openProvider(variables: Variables, now: number, clientSecret?: string):
     ...(clientSecret !== undefined && { clientSecret: async () => clientSecret }),
     authentication: variables.IDP_AUTHENTICATION as ClientAuthenticationMethod | undefined,
     assertionAudience: variables.IDP_ASSERTION_AUDIENCE as AssertionAudience | undefined,
-    scopes: words(variables.IDP_SCOPES),
-    parameters: parameters(variables.IDP_PARAMETERS),
+    scopes: words(variables.IDP_SCOPES ?? variables.IDP_DASHBOARD_SCOPES),
+    parameters: parameters(variables.IDP_PARAMETERS ?? variables.IDP_DASHBOARD_PARAMETERS),
     dashboard: {
       scopes: words(variables.IDP_DASHBOARD_SCOPES),
       parameters: parameters(variables.IDP_DASHBOARD_PARAMETERS),

@@ -42,7 +42,7 @@ export async function liveGrant(deployment: Deployment, id: string): Promise<Rev
     const [row] = await grantRows(deployment, [grant], seconds());
     return row!;
   }
-  if (isDirect && (await grantBlock.isKnown(id))) return { id };
+  if (isDirect && (await grantBlock.sessionUnder(id))) return { id };
   throw new ConfigurationError(
     `No grant ${JSON.stringify(id)}. npx holdfast clients list shows the grants, sessions show that of a session.`,
   );

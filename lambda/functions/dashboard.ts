@@ -6,6 +6,7 @@ import { dynamoAuditLogReader } from '../adapters/dynamodb/audit/audit-log-reade
 import { dynamoDashboardSessionStore } from '../adapters/dynamodb/dashboard-session-store.ts';
 import { dynamoDirectory } from '../adapters/dynamodb/directory-queries.ts';
 import { dynamoErasureStore } from '../adapters/dynamodb/erasure-store.ts';
+import { blockingRevocation, dynamoGrantBlock } from '../adapters/dynamodb/grant-block.ts';
 import { dynamoRevocationStore } from '../adapters/dynamodb/revocation-store.ts';
 import { dynamoSealedKeyStore } from '../adapters/dynamodb/sealed-key-store.ts';
 import { openTable } from '../adapters/dynamodb/table-connection.ts';
@@ -14,6 +15,7 @@ import { log, withRequest } from '../adapters/logging/structured-log.ts';
 import { pageFiles } from '../adapters/page-files.ts';
 import { systemClock } from '../adapters/system-clock.ts';
 import { CallSearch } from '../core/admin/call-search.ts';
+import { directDirectory } from '../core/admin/direct-directory.ts';
 import type { Dashboard } from '../core/dashboard/dashboard-dependencies.ts';
 import { handleDashboardRequest } from '../core/dashboard/dashboard-routes.ts';
 import { UserNames } from '../core/identity/user-names.ts';
@@ -27,7 +29,12 @@ const environment = readEnvironment(dashboardVariables, process.env);
 const { PUBLIC_URL, TABLE_NAME, SEAL_KEY_ID } = environment;
 const table = openTable(TABLE_NAME);
 const calls = dynamoAuditLogReader(table);
-const directory = dynamoDirectory(table);
+const seconds = () => epochSeconds(systemClock);
+/** Direct mode: the table holds sessions, and a grant only where it blocks one. */
+const direct = environment.DIRECT === 'true' ? dynamoGrantBlock(table) : undefined;
+const stored = dynamoDirectory(table);
+const directory = direct ? directDirectory({ ...direct, directory: stored, calls, seconds }) : stored;
+const revocation = dynamoRevocationStore(table);
 const aggregates = dynamoAggregateReader(table);
 const retentionDays = environment.AUDIT_RETENTION_DAYS;
 
@@ -36,6 +43,7 @@ const dashboard: Dashboard = {
   branding,
   adminsGroup: environment.ADMINS_GROUP,
   retentionDays,
+  isDirect: direct !== undefined,
   grantIdleSeconds: environment.GRANT_IDLE_DAYS * 86400,
   sessionTtlSeconds: environment.MCP_SESSION_TTL_HOURS * 3600,
   dashboardSessions: dynamoDashboardSessionStore(table),
@@ -43,7 +51,7 @@ const dashboard: Dashboard = {
   search: new CallSearch({ calls, aggregates, directory, retentionDays, now: systemClock.now }),
   aggregates,
   directory,
-  revocation: dynamoRevocationStore(table),
+  revocation: direct ? blockingRevocation(revocation, direct) : revocation,
   erasure: dynamoErasureStore(table),
   userNames:
     SEAL_KEY_ID === undefined
@@ -51,7 +59,7 @@ const dashboard: Dashboard = {
       : new UserNames(sealedKey(dynamoSealedKeyStore(table), kmsSealerOnDemand(SEAL_KEY_ID, TABLE_NAME), 'user-names')),
   page: pageFiles(process.env.LAMBDA_TASK_ROOT ?? '.'),
   now: systemClock.now,
-  seconds: () => epochSeconds(systemClock),
+  seconds,
   log,
 };
 

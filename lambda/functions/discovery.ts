@@ -8,12 +8,18 @@ import { discoveryVariables, readEnvironment } from '../shared/environment.ts';
 
 /** The discovery function: in direct mode, the only OAuth endpoint of this server, and its page for people. */
 
-const { PUBLIC_URL, AUTHORIZATION_SERVER, SCOPES } = readEnvironment(discoveryVariables, process.env);
+const { PUBLIC_URL, AUTHORIZATION_SERVER, SCOPES, DASHBOARD } = readEnvironment(discoveryVariables, process.env);
 
 const pageText = pageTexts(pageLanguagesIn(process.env.LAMBDA_TASK_ROOT ?? '.'));
 
 export async function handler(event: APIGatewayProxyEvent): Promise<APIGatewayProxyResult> {
   const request = toRequest(event, PUBLIC_URL);
-  const rules = { publicUrl: PUBLIC_URL, branding, issuer: AUTHORIZATION_SERVER, scopes: SCOPES };
+  const rules = {
+    publicUrl: PUBLIC_URL,
+    branding,
+    issuer: AUTHORIZATION_SERVER,
+    scopes: SCOPES,
+    hasDashboard: DASHBOARD === 'true',
+  };
   return toResult(await handleDiscoveryRequest(request, rules, pageText));
 }

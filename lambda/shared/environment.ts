@@ -34,7 +34,7 @@ export const text = {
 };
 
 /** Scheme and host without path or trailing slash. */
-const origin = {
+export const origin = {
   read: (value: string) => {
     if (URL.parse(value)?.origin !== value) throw new Error('an origin such as https://mcp.example.com');
     return value;
@@ -64,7 +64,7 @@ const strings = {
 };
 
 /** As in the query of a URL. */
-const parameters = { read: (value: string) => Object.fromEntries(new URLSearchParams(value)) };
+export const parameters = { read: (value: string) => Object.fromEntries(new URLSearchParams(value)) };
 
 export const oneOf = <const T extends string>(...choices: T[]) => ({
   read: (value: string) => {
@@ -80,7 +80,7 @@ const json = { read: (value: string): unknown => JSON.parse(value) };
 export const optional = <T>(variable: { read: Read<T> }) => ({ ...variable, optional: true as const });
 
 /** The upstream identity provider. */
-const identityProvider = {
+export const identityProvider = {
   /** `iss` of its id tokens, and base of its discovery document. */
   IDP_ISSUER: text,
   IDP_CLIENT_ID: text,
@@ -131,6 +131,8 @@ export const discoveryVariables = {
   AUTHORIZATION_SERVER: text,
   /** Scopes that clients request from it. */
   SCOPES: list,
+  /** Set when there is a dashboard. */
+  DASHBOARD: optional(oneOf('true')),
 };
 
 export const oauthVariables = {
@@ -232,6 +234,8 @@ export const dashboardVariables = {
   MCP_SESSION_TTL_HOURS: positive,
   /** KMS key that seals names; only with the setting `showNames`. */
   SEAL_KEY_ID: optional(text),
+  /** Set when the identity provider keeps the grants. */
+  DIRECT: optional(oneOf('true')),
 };
 
 export const aggregationVariables = {

@@ -4,7 +4,7 @@
  */
 
 /** Construct id of a function in the stack. */
-export type FunctionName = 'Authorizer' | 'Mcp' | 'Worker' | 'OAuth' | 'Dashboard' | 'Rollup' | 'Telemetry';
+export type FunctionName = 'Authorizer' | 'Mcp' | 'Worker' | 'OAuth' | 'SignIn' | 'Dashboard' | 'Rollup' | 'Telemetry';
 
 export const METRIC_NAMESPACE = 'Holdfast';
 
@@ -13,14 +13,14 @@ export const METRIC_DIMENSION = 'FunctionName';
 
 /** Events that count as 1, with the functions that log them. */
 export const countedEvents = {
-  service_unavailable: ['Mcp', 'Worker', 'OAuth', 'Dashboard'],
-  unexpected_error: ['Mcp', 'Worker', 'OAuth', 'Dashboard'],
+  service_unavailable: ['Mcp', 'Worker', 'OAuth', 'SignIn', 'Dashboard'],
+  unexpected_error: ['Mcp', 'Worker', 'OAuth', 'SignIn', 'Dashboard'],
   authorizer_failed: ['Authorizer'],
   session_failed: ['Mcp', 'Worker'],
   refresh_reuse: ['OAuth'],
   code_reuse: ['OAuth'],
   upstream_ended_grant: ['OAuth'],
-  upstream_misconfigured: ['OAuth'],
+  upstream_misconfigured: ['OAuth', 'SignIn'],
   client_document_failed: ['OAuth'],
   stream_store_failed: ['Mcp', 'Worker'],
   elicitation_failed: ['Mcp', 'Worker'],

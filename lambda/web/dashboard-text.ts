@@ -278,21 +278,22 @@ export const dashboardText = {
     hideOthers: 'Show one',
     service: 'service, without a person',
     renewed: 'last renewed',
+    lastRequest: 'last request',
     expires: 'expires by',
     calls: 'Calls',
     sessions: 'Sessions',
     revoke: 'Revoke',
     revokeNamed: (client: string) => `Revoke ${client}`,
     revokeQuestion: (client: string) => `Revoke ${client}?`,
-    revokeConsequence: (client: string, user: string | undefined) =>
-      `The server rejects the next request of ${client}${user ? ` for ${user}` : ''}, and its sessions end. To connect it again, sign in again.`,
+    revokeConsequence: (client: string, user: string | undefined, isDirect: boolean) =>
+      `The server rejects the next request of ${client}${user ? ` for ${user}` : ''}, and its sessions end. ${isDirect ? 'Only the operator of the server can admit it again.' : 'To connect it again, sign in again.'}`,
     revoked: (client: string, count: number) =>
       count ? `${client} has been revoked.` : `${client} was already revoked.`,
     revokeAllMine: 'Revoke all my apps',
     revokeAllOf: (user: string) => `Revoke all apps of ${user}`,
     revokeAllQuestion: 'Revoke all connected apps?',
-    revokeAllConsequence: (user: string | undefined) =>
-      `The server rejects the next request of ${user ? `every app of ${user}` : 'each of your apps'}, and their sessions end. To connect an app again, sign in again.`,
+    revokeAllConsequence: (user: string | undefined, isDirect: boolean) =>
+      `The server rejects the next request of ${user ? `every app of ${user}` : 'each of your apps'}, and their sessions end. ${isDirect ? 'Only the operator of the server can admit an app again.' : 'To connect an app again, sign in again.'}`,
     allRevoked: (count: number) =>
       count === 0
         ? 'All apps were already revoked.'

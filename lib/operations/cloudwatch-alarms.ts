@@ -74,13 +74,14 @@ function createAlarm(
  */
 function alarmMetrics(resources: MonitoredResources): Record<AlarmName, IMetric | undefined> {
   const { api, functions } = resources;
+  const signIn = functions.OAuth ? 'OAuth' : 'SignIn';
   return {
     sessionFailures: eventMetric(resources, 'session_failed', 'Mcp'),
     refreshReuse: eventMetric(resources, 'refresh_reuse', 'OAuth'),
     codeReuse: eventMetric(resources, 'code_reuse', 'OAuth'),
     authorizerFailures: eventMetric(resources, 'authorizer_failed', 'Authorizer'),
-    signInOutages: eventMetric(resources, 'service_unavailable', 'OAuth'),
-    signInMisconfigured: eventMetric(resources, 'upstream_misconfigured', 'OAuth'),
+    signInOutages: eventMetric(resources, 'service_unavailable', signIn),
+    signInMisconfigured: eventMetric(resources, 'upstream_misconfigured', signIn),
     serverErrors: api.metricServerError({ period: METRIC_PERIOD, statistic: Stats.AVERAGE }),
     latency: api.metricLatency({ period: METRIC_PERIOD, statistic: Stats.p(99) }),
     throttling: functions.Mcp?.handler.metricThrottles({ period: METRIC_PERIOD }),

@@ -19,7 +19,7 @@ export const METRIC_PERIOD = Duration.minutes(5);
 export interface MonitoredResources {
   readonly api: RestApi;
   readonly accessLog: LogGroup;
-  /** The functions of the stack; direct mode has neither `OAuth` nor `Dashboard`. */
+  /** The functions of the stack; direct mode has no `OAuth`, and facade mode no `SignIn`. */
   readonly functions: Readonly<Partial<Record<FunctionName, HoldfastFunction>>>;
   readonly tableName: string;
 }

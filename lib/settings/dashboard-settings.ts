@@ -7,7 +7,7 @@ import type { SignInSettings } from './sign-in-settings.ts';
 export interface DashboardSettings {
   /**
    * Whether there is a dashboard, on which users see and revoke their connected apps, and admins those of everyone.
-   * Direct mode has no dashboard, because Holdfast is not a client of the identity provider in that mode.
+   * In direct mode there is one only with `identityProvider.clientId`, by which its users sign in.
    * @default true
    */
   readonly dashboard?: boolean;

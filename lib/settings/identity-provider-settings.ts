@@ -27,8 +27,8 @@ export interface IdentityProviderSettings {
   /** The `iss` of the provider's tokens, and the base URL of its discovery document. */
   readonly issuer: string;
   /**
-   * The client id of Holdfast at the provider.
-   * @default - none; required unless the mode is `direct`
+   * The client id of Holdfast at the provider. In `direct` mode it is for the sign-in to the dashboard alone.
+   * @default - none; required unless the mode is `direct`, which has no dashboard then
    */
   readonly clientId?: string;
   /**
@@ -52,7 +52,8 @@ export interface IdentityProviderSettings {
   readonly scopes?: string[];
   /**
    * Scopes of a sign-in to the dashboard, whose tokens are not kept: those that yield the id token with name and groups.
-   * @default - `scopes` without `offline_access`; with `upstreamTokens` only those of OpenID Connect and of the groups
+   * @default - `scopes`, in `direct` mode those of the profile, without `offline_access`; with `upstreamTokens` only those of
+   * OpenID Connect and of the groups
    */
   readonly dashboardScopes?: string[];
   /**
@@ -121,7 +122,9 @@ const identityScopes = ['openid', 'profile', 'email', 'address', 'phone', 'group
  * single sign-on at some (Keycloak); other scopes and parameters for the access token would ask users for their consent.
  */
 function dashboardRequest(provider: IdentityProviderSettings, upstreamTokens: boolean) {
-  const { scopes, parameters, groupClaims, dashboardScopes } = withProfile(provider);
+  const { parameters, groupClaims, dashboardScopes, mode, ...settings } = withProfile(provider);
+  // The scopes of direct mode are for clients, which need no id token.
+  const scopes = mode === 'direct' ? profileOf(provider).scopes : settings.scopes;
   const isNeeded = (scope: string) =>
     scope !== 'offline_access' && (!upstreamTokens || identityScopes.includes(scope) || groupClaims.includes(scope));
   const { access_type, audience, resource, prompt, ...others } = parameters as Record<string, string>;
@@ -156,12 +159,22 @@ export function identityEnvironment(
   };
 }
 
+/** Environment variables of the function that signs users of the dashboard in, in direct mode. */
+export function dashboardSignInEnvironment(provider: IdentityProviderSettings, namedGroups: readonly string[] = []) {
+  const { scopes, parameters } = dashboardRequest(provider, false);
+  return {
+    ...refreshEnvironment(provider, namedGroups),
+    IDP_DASHBOARD_SCOPES: scopes.join(' '),
+    IDP_DASHBOARD_PARAMETERS: queryText(parameters),
+  };
+}
+
 /** Environment variables of a function that refreshes upstream tokens. */
 export function refreshEnvironment(provider: IdentityProviderSettings, namedGroups: readonly string[] = []) {
   const profile: ProviderProfile = profileOf(provider);
   const { authentication = profile.authentication, ...settings } = withProfile(provider);
   const { issuer, clientId, clientSecret, groupClaims, groupPrefix, groups } = settings;
-  if (clientId === undefined) throw new Error('identityProvider.clientId is required outside direct mode');
+  if (clientId === undefined) throw new Error('identityProvider.clientId is required to sign users in');
   return {
     IDP_ISSUER: issuer,
     IDP_CLIENT_ID: clientId,
@@ -236,27 +249,40 @@ function* validateGroups(provider: IdentityProviderSettings): Generator<string> 
 }
 
 function* validateFacadeMode(provider: IdentityProviderSettings, profile: ProviderProfile): Generator<string> {
-  const { profile: profileName, clientId, clientSecret, scopes, dashboardScopes } = provider;
-  if (!clientId) {
-    yield "identityProvider.clientId is empty: register Holdfast there with the stack's output CallbackUrl";
-  }
-  if (clientSecret === undefined && profile.needsSecret) {
-    yield `identityProvider.clientSecret is missing: ${profileName} requires a secret of web applications`;
-  }
-  // The value may be the secret itself, so the message does not repeat it.
-  if (typeof clientSecret === 'string' && !hasSyntax(secretArnSyntax, clientSecret)) {
-    yield 'identityProvider.clientSecret is not a complete ARN: store the secret in Secrets Manager and give its ARN';
-  }
-  for (const [member, given] of Object.entries({ scopes, dashboardScopes })) {
-    if (given === undefined || given.includes('openid')) continue;
-    yield `identityProvider.${member} is ${quoted(given)}: add openid, which yields the id token that identifies the user`;
-  }
-  yield* validateAuthentication(provider);
+  yield* validateClient(provider, profile);
+  yield* validateIdTokenScopes(provider, 'scopes', 'dashboardScopes');
   yield* validateParameters(provider, profile);
   for (const member of ['audience', 'jwksUri'] as const) {
     if (provider[member] !== undefined) {
       yield `identityProvider.${member} applies to mode: 'direct' only: remove it, or add Auth0's audience to parameters`;
     }
+  }
+}
+
+/** Holdfast as a client of the provider. */
+function* validateClient(provider: IdentityProviderSettings, { needsSecret }: ProviderProfile): Generator<string> {
+  const { profile, clientId, clientSecret } = provider;
+  if (!clientId) {
+    yield "identityProvider.clientId is empty: register Holdfast there with the stack's output CallbackUrl";
+  }
+  if (clientSecret === undefined && needsSecret) {
+    yield `identityProvider.clientSecret is missing: ${profile} requires a secret of web applications`;
+  }
+  // The value may be the secret itself, so the message does not repeat it.
+  if (typeof clientSecret === 'string' && !hasSyntax(secretArnSyntax, clientSecret)) {
+    yield 'identityProvider.clientSecret is not a complete ARN: store the secret in Secrets Manager and give its ARN';
+  }
+  yield* validateAuthentication(provider);
+}
+
+function* validateIdTokenScopes(
+  provider: IdentityProviderSettings,
+  ...members: ('scopes' | 'dashboardScopes')[]
+): Generator<string> {
+  for (const member of members) {
+    const given = provider[member];
+    if (given === undefined || given.includes('openid')) continue;
+    yield `identityProvider.${member} is ${quoted(given)}: add openid, which yields the id token that identifies the user`;
   }
 }
 
@@ -290,18 +316,18 @@ function* validateDirectMode(provider: IdentityProviderSettings, profile: Provid
   if (profile.notDirect !== undefined) {
     yield `identityProvider.mode is direct, which ${profileName} does not support: ${profile.notDirect}`;
   }
-  const clientMembers = [
-    'clientId',
-    'clientSecret',
-    'authentication',
-    'dashboardScopes',
-    'parameters',
-    'name',
-  ] as const;
-  for (const member of clientMembers) {
-    if (provider[member] !== undefined) {
-      yield `identityProvider.${member} does not apply to mode: 'direct', in which Holdfast is not a client: remove it`;
+  for (const member of ['parameters', 'name'] as const) {
+    if (provider[member] === undefined) continue;
+    yield `identityProvider.${member} does not apply to mode: 'direct', in which clients sign in by themselves: remove it`;
+  }
+  if (provider.clientId === undefined) {
+    for (const member of ['clientSecret', 'authentication', 'dashboardScopes'] as const) {
+      if (provider[member] === undefined) continue;
+      yield `identityProvider.${member} is for the dashboard in mode: 'direct': add clientId, or remove it`;
     }
+  } else {
+    yield* validateClient(provider, profile);
+    yield* validateIdTokenScopes(provider, 'dashboardScopes');
   }
   if (provider.scopes?.length === 0) yield 'identityProvider.scopes is empty: name the scopes that clients request';
   if (audience === '')

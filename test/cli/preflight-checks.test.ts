@@ -492,6 +492,17 @@ describe('an identity provider', () => {
     expect(problems(await findings(template))).toEqual(['warn identity-provider']);
   });
 
+  test('that rejects the client secret of the dashboard in direct mode fails', async () => {
+    aws.replies['secretsmanager GetSecretValue'] = { body: { SecretString: 'last-years-secret' } };
+    const direct = changed(template, (resources) => {
+      for (const { Type, Properties } of Object.values(resources)) {
+        const variables = Type === 'AWS::Lambda::Function' ? Properties.Environment.Variables : {};
+        delete variables.IDP_SCOPES;
+      }
+    });
+    expect(problems(await findings(direct))).toEqual(['fail identity-provider/client']);
+  });
+
   test('of direct mode fails without a discovery document', async () => {
     const direct = (issuer: string) =>
       changed(withCognito, (resources) => {

@@ -1,4 +1,5 @@
 import { OAuthClient, type Tokens } from '../../bench/harness/raw-oauth-client.ts';
+import { Browser } from '../../local/testing/form-browser.ts';
 import { runCli } from '../support/cli-process.ts';
 import { DashboardClient } from '../support/dashboard-client.ts';
 import { ScriptedProvider, signInAt } from '../support/scripted-provider.ts';
@@ -122,4 +123,16 @@ test('a sign-in to the dashboard asks the provider for no offline access, and fo
   expect(provider.authorizationRequest.get('scope')).toBe('openid profile email');
   await cloud.runSchedules();
   expect(provider.revoked).toHaveLength(before);
+});
+
+test('the tokens of a sign-in with another account than the approved one are revoked', async () => {
+  const [client, browser] = [await OAuthClient.register(cloud.origin), new Browser()];
+  provider.behaviour.claims = { preferred_username: 'ada' };
+  await client.signIn('ada', browser);
+  const before = provider.revoked.length;
+  Object.assign(provider.behaviour, { subject: 'grace', claims: { preferred_username: 'grace' } });
+  const consent = await browser.open(client.authorizationUrl());
+  const asked = await browser.submit(consent, { answer: 'approve' });
+  expect(asked.html).toContain('You are signed in as <strong>grace</strong>');
+  expect(provider.revoked).toHaveLength(before + 1);
 });

@@ -1,6 +1,8 @@
+import { dashboardSignInVariables } from '../../lambda/shared/dashboard-sign-in-environment.ts';
 import {
   aggregationVariables,
   authorizerVariables,
+  dashboardVariables,
   discoveryVariables,
   mcpVariables,
   readEnvironment,
@@ -104,6 +106,60 @@ test('no function has more permissions than in facade mode, and the discovery fu
     expect(actionsOf(template, name)).toEqual(actionsOf(synthesize(), name));
   }
   expect(actionsOf(template, 'Discovery').join()).not.toMatch(/dynamodb|kms|secretsmanager/);
+});
+
+describe('with a client id', () => {
+  const clientSecret = 'arn:aws:secretsmanager:eu-west-1:111122223333:secret:holdfast-AbCdEf';
+  const identityProvider = { ...props.identityProvider!, clientId: 'holdfast', clientSecret };
+  const withDashboard = synthesize({ identityProvider });
+
+  test('the stack has a dashboard, its sign-in and its outputs, and no other endpoint of the facade', () => {
+    const functions = resourcesOf(withDashboard, 'AWS::Lambda::Function').map(([id]) => id.replace(/Function\w+$/, ''));
+    expect(functions.sort()).toEqual(['Authorizer', 'Dashboard', 'Discovery', 'Mcp', 'Rollup', 'SignIn', 'Worker']);
+    const paths = resourcesOf(withDashboard, 'AWS::ApiGateway::Resource').map(
+      ([, { Properties }]) => Properties.PathPart,
+    );
+    expect(paths.sort()).toEqual(
+      ['.well-known', 'favicon.ico', 'mcp', 'mcp', 'oauth-protected-resource']
+        .concat(...['callback', 'dashboard', 'sign-in', '{proxy+}'])
+        .sort(),
+    );
+    const { MethodSettings } = onlyOne(withDashboard, 'AWS::ApiGateway::Stage').Properties;
+    const throttled = MethodSettings.map(({ ResourcePath }: { ResourcePath: string }) => ResourcePath);
+    expect(throttled.sort()).toEqual(['/*', '/~1callback', '/~1dashboard~1sign-in']);
+    expect(Object.keys(withDashboard.Outputs)).toEqual([
+      'CallbackUrl',
+      'McpUrl',
+      'DashboardUrl',
+      'TableName',
+      'Deployment',
+    ]);
+  });
+
+  test.each([
+    ['SignIn', dashboardSignInVariables],
+    ['Dashboard', dashboardVariables],
+    ['Discovery', discoveryVariables],
+  ])('the environment of %s has all variables that its function reads, and no others', (name, variables) => {
+    const environment = environmentOf(name, withDashboard);
+    expect(() => readEnvironment(variables, environment)).not.toThrow();
+    expect(Object.keys(variables)).toEqual(expect.arrayContaining(Object.keys(environment)));
+  });
+
+  test('a sign-in requests the identity of the user, and the scopes of clients stay as they are', () => {
+    const scopes = ['notes'];
+    const stack = synthesize({ identityProvider: { ...identityProvider, scopes } });
+    expect([environmentOf('SignIn', stack).IDP_DASHBOARD_SCOPES, environmentOf('Discovery', stack).SCOPES]).toEqual([
+      'openid profile email',
+      'notes',
+    ]);
+  });
+
+  test('the stack without a dashboard is that without a client id', () => {
+    expect(Object.keys(synthesize({ identityProvider, dashboard: false }).Resources)).toEqual(
+      Object.keys(template.Resources),
+    );
+  });
 });
 
 test('the stack has no output for a callback URL', () => {

@@ -94,6 +94,7 @@ const entryOf = {
   Mcp: 'lambda/functions/mcp.ts',
   Worker: 'lambda/functions/mcp.ts',
   OAuth: 'lambda/functions/oauth.ts',
+  SignIn: 'lambda/functions/dashboard-sign-in.ts',
   Dashboard: 'lambda/functions/dashboard.ts',
   Rollup: 'lambda/functions/aggregation.ts',
   Telemetry: 'lambda/functions/telemetry.ts',
@@ -324,6 +325,15 @@ describe('alarms', () => {
     const ids = alarmsOf(template).map(([id]) => id);
     expect(ids.some((id) => /RefreshReuse|CodeReuse|SignInOutages/.test(id))).toBe(false);
     expect(alarm(template, 'AuthorizerFailures')).toBeDefined();
+  });
+
+  test('of sign-ins count those to the dashboard in direct mode', () => {
+    const identityProvider = { mode: 'direct', issuer: 'https://login.example.com', clientId: 'holdfast' } as const;
+    const template = prod({ identityProvider });
+    const [id] = resourcesOf(template, 'AWS::Lambda::Function').find(([each]) => each.startsWith('SignInFunction'))!;
+    for (const name of ['SignInOutages', 'SignInMisconfigured']) {
+      expect(alarm(template, name).Dimensions).toEqual([{ Name: 'FunctionName', Value: { Ref: id } }]);
+    }
   });
 
   test.each<[string, HoldfastStackProps]>([

@@ -122,6 +122,22 @@ test('the role of the telemetry function permits exactly the actions of its code
   expect(grantedTo('Telemetry', template)).toEqual(used);
 });
 
+test('the role of the sign-in function permits exactly the actions of its code', async () => {
+  const clientSecret = 'arn:aws:secretsmanager:eu-west-1:111122223333:secret:holdfast-AbCdEf';
+  const identityProvider = {
+    mode: 'direct',
+    issuer: 'https://login.example.com',
+    clientId: 'a',
+    clientSecret,
+  } as const;
+  const template = synthesize({ showNames: 'name', identityProvider });
+  const called = (await sourcesOf('dashboard-sign-in')).flatMap((source) => [
+    ...actionsOf(source),
+    ...tableActionsOf(source),
+  ]);
+  expect(grantedTo('SignIn', template)).toEqual(distinct(called));
+});
+
 describe.each(functions)('the role of the %s function', (name, entry) => {
   let used: string[];
   beforeAll(async () => {

@@ -146,6 +146,19 @@ const auditTools = [
   `Query Table/index/recent ${indexPrefix.recentUsers}*`,
 ];
 
+/** In direct mode with a client id. */
+const directDashboard: Record<string, string[]> = {
+  SignIn: [
+    ...logs('SignIn'),
+    ...on('GetItem DeleteItem', 'signIn'),
+    ...on('PutItem UpdateItem', 'signIn', 'user', 'dashboardSessions'),
+    ...onKey('GetItem PutItem', 'user-names'),
+    ...seal('user-names'),
+    readSecret,
+  ],
+  Dashboard: [...everything.Dashboard!, ...on('PutItem', 'grant')],
+};
+
 const sorted = (triples: Record<string, string[]>) =>
   Object.fromEntries(Object.entries(triples).map(([name, each]) => [name, each.toSorted()]));
 
@@ -155,6 +168,17 @@ test('each function has its actions on its items, keys and resources alone, with
   const features = { upstreamTokens: true, showNames: 'name', auditTools: true } as const;
   const template = synthesize({ ...features, identityProvider, telemetry });
   expect(triplesByFunction(template)).toEqual(sorted({ ...everything, AuditTools: auditTools }));
+});
+
+test('the functions of a dashboard in direct mode have their actions alone', () => {
+  const identityProvider = {
+    mode: 'direct',
+    issuer: 'https://login.example.com',
+    clientId: 'holdfast',
+    clientSecret: secret,
+  } as const;
+  const { SignIn, Dashboard } = triplesByFunction(synthesize({ showNames: 'name', identityProvider }));
+  expect({ SignIn, Dashboard }).toEqual(sorted(directDashboard));
 });
 
 test('a deployment with defaults has no permission of a feature that it does not use', () => {

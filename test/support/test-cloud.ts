@@ -201,10 +201,15 @@ function tableNameIn(resources: Resources): string {
   return `Holdfast-${logicalId}`;
 }
 
-/** Direct mode: the identity provider is the authorization server. @param issuer of the provider */
-export function directMode(issuer: string): Pick<TestCloudOptions, 'edits' | 'change'> {
+/**
+ * Direct mode: the identity provider is the authorization server.
+ * @param issuer of the provider
+ * @param clientId of Holdfast at the provider, for the dashboard
+ */
+export function directMode(issuer: string, clientId?: string): Pick<TestCloudOptions, 'edits' | 'change'> {
   const placeholder = 'http://127.0.0.1:1';
-  const context = `"idpProfile": "workos", "idpMode": "direct", "idpIssuer": "${placeholder}"`;
+  const client = clientId === undefined ? '' : `, "idpClientId": "${clientId}"`;
+  const context = `"idpProfile": "workos", "idpMode": "direct", "idpIssuer": "${placeholder}"${client}`;
   return {
     edits: [['cdk.json', '"context": {', `"context": { ${context},`]],
     change: (resources) => replaceText(resources, placeholder, issuer),

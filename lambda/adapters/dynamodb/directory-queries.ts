@@ -1,5 +1,4 @@
-import type { Grant } from '../../core/access/grant.ts';
-import type { Directory, ListedPage, ListOptions, User } from '../../core/admin/directory.ts';
+import type { Directory, ListedGrant, ListedPage, ListOptions, User } from '../../core/admin/directory.ts';
 import { CURRENT, formerName, type Session } from '../../core/sessions/session.ts';
 import { byUserPrefix, shards } from '../../shared/table-keys.ts';
 import { readItems } from './batch-read.ts';
@@ -74,10 +73,10 @@ export function dynamoDirectory(table: TableConnection): Directory {
   return {
     sessionsOf: (user, options) => ofUser<Session>(user, 'sessions', options),
     recentSessions: (options) => recent<Session>('sessions', options),
-    grantsOf: (user, options) => ofUser<Grant>(user, 'grants', options),
-    recentGrants: (options) => recent<Grant>('grants', options),
+    grantsOf: (user, options) => ofUser<ListedGrant>(user, 'grants', options),
+    recentGrants: (options) => recent<ListedGrant>('grants', options),
     recentUsers: (options) => recent<User>('users', options),
-    grants: (ids) => batch<Grant>(ids.map(partition.grant)),
+    grants: (ids) => batch<ListedGrant>(ids.map(partition.grant)),
     users: (keys) => batch<User>(keys.map(partition.user)),
 
     async session(grant, id, era) {

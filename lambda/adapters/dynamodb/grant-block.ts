@@ -1,14 +1,16 @@
+import type { RevocationStore } from '../../core/admin/revocation.ts';
+import type { Session } from '../../core/sessions/session.ts';
 import * as itemType from '../../shared/item-types.ts';
 import { queryItems, takeItems } from './paged-query.ts';
-import { partition, SINGLE, type TableConnection, writeOnce } from './table-connection.ts';
+import { partition, SINGLE, type TableConnection, toDomain, writeOnce } from './table-connection.ts';
 
 /**
  * Revocation in direct mode, where the identity provider owns the grants and the table holds none. A grant that is put
  * there as revoked denies its client access, with any token, until the item is deleted.
  */
 export type GrantBlock = {
-  /** Whether the table holds a session of the grant. Throws `ServiceUnavailableError`. */
-  isKnown(grant: string): Promise<boolean>;
+  /** A session of the grant; undefined when the table holds none. Throws `ServiceUnavailableError`. */
+  sessionUnder(grant: string): Promise<Session | undefined>;
   /**
    * Throws `ServiceUnavailableError`.
    * @param now epoch seconds
@@ -20,13 +22,14 @@ export type GrantBlock = {
 export function dynamoGrantBlock(table: TableConnection): GrantBlock {
   const TableName = table.name;
   return {
-    async isKnown(grant) {
-      const sessions = queryItems(
+    async sessionUnder(grant) {
+      const items = queryItems(
         table,
         { KeyConditionExpression: 'pk = :pk', ExpressionAttributeValues: { ':pk': partition.sessions(grant) } },
-        1,
+        10,
       );
-      return (await takeItems(sessions, 1)).length > 0;
+      const [session] = await takeItems(items, 1, ({ type }) => type === itemType.session);
+      return session && toDomain<Session>(session);
     },
 
     block(grant, now) {
@@ -44,3 +47,9 @@ export function dynamoGrantBlock(table: TableConnection): GrantBlock {
     },
   };
 }
+
+/** The revocations of the dashboard in direct mode. */
+export const blockingRevocation = (revocation: RevocationStore, { block }: GrantBlock): RevocationStore => ({
+  ...revocation,
+  revokeGrant: block,
+});

@@ -46,7 +46,10 @@ export type RefreshState = {
 };
 
 /** DynamoDB deletes expired items late, so every reader checks the grant that it found. */
-export function isLiveGrant(grant: Grant | undefined, now: number): grant is Grant {
+export function isLiveGrant<G extends Pick<Grant, 'status' | 'absoluteExpiresAt' | 'idleExpiresAt'>>(
+  grant: G | undefined,
+  now: number,
+): grant is G {
   return grant?.status === 'active' && grant.absoluteExpiresAt > now && grant.idleExpiresAt > now;
 }
 

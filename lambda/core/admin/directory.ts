@@ -10,6 +10,12 @@ export type User = {
   lastSignInAt: number;
 };
 
+/** A grant in a list. */
+export type ListedGrant = Omit<Grant, 'issuer' | 'subject' | 'refresh'> & {
+  /** The last request of its sessions. Only in direct mode, where a refresh is not seen here. */
+  lastSeenAt?: number;
+};
+
 /** A page of a list. */
 export type ListedPage<T> = {
   items: T[];
@@ -29,14 +35,14 @@ export interface Directory {
   /** Sessions of all users, latest `lastSeenAt` first. */
   recentSessions(options: ListOptions): Promise<ListedPage<Session>>;
   /** Grants of a user, ended ones included, latest first. */
-  grantsOf(user: string, options: ListOptions): Promise<ListedPage<Grant>>;
-  recentGrants(options: ListOptions): Promise<ListedPage<Grant>>;
+  grantsOf(user: string, options: ListOptions): Promise<ListedPage<ListedGrant>>;
+  recentGrants(options: ListOptions): Promise<ListedPage<ListedGrant>>;
   /** Users, latest sign-in first. */
   recentUsers(options: ListOptions): Promise<ListedPage<User>>;
   /** A session under its id, `CURRENT` or `formerName`; undefined when it is deleted. */
   session(grant: string, id: string, era: Session['era']): Promise<Session | undefined>;
   /** The grants of these ids, at most 100, that exist. */
-  grants(ids: string[]): Promise<Grant[]>;
+  grants(ids: string[]): Promise<ListedGrant[]>;
   /** The users of these keys, at most 100, that exist. */
   users(keys: string[]): Promise<User[]>;
 }

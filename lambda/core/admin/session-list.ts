@@ -1,8 +1,7 @@
-import type { Grant } from '../access/grant.ts';
 import type { CallFilter } from '../audit/call-filter.ts';
 import { type AuditLogReader, clientOf, endOf } from '../audit/tool-call.ts';
 import type { Session } from '../sessions/session.ts';
-import type { Directory, ListedPage, ListOptions } from './directory.ts';
+import type { Directory, ListedGrant, ListedPage, ListOptions } from './directory.ts';
 import { type SessionSummary, summarizeSession } from './session-summary.ts';
 
 export type SessionListDependencies = {
@@ -73,7 +72,7 @@ async function summariesOf(
 ): Promise<SessionSummary[]> {
   const seconds = Math.floor(now() / 1000);
   const ids = [...new Set(sessions.map(({ grant }) => grant))];
-  const grants = new Map<string, Grant>();
+  const grants = new Map<string, ListedGrant>();
   for (let first = 0; first < ids.length; first += 100) {
     for (const grant of await directory.grants(ids.slice(first, first + 100))) grants.set(grant.id, grant);
   }

@@ -1,6 +1,7 @@
-import { type Grant, isLiveGrant } from '../access/grant.ts';
+import { isLiveGrant } from '../access/grant.ts';
 import { endOf, isError, type ToolCallPage } from '../audit/tool-call.ts';
 import type { Session } from '../sessions/session.ts';
+import type { ListedGrant } from './directory.ts';
 
 /** A session as its calls in the audit log show it. Times are epoch milliseconds. */
 export type SessionSummary = {
@@ -35,7 +36,7 @@ export type SessionSummary = {
 export function summarizeSession(
   { calls, next }: ToolCallPage,
   session: Session | undefined,
-  grant: Grant | undefined,
+  grant: ListedGrant | undefined,
   now: number,
 ): SessionSummary | undefined {
   const [first] = calls;
@@ -59,7 +60,7 @@ export function summarizeSession(
   };
 }
 
-function endingOf(session: Session | undefined, grant: Grant | undefined, now: number): SessionSummary['ended'] {
+function endingOf(session: Session | undefined, grant: ListedGrant | undefined, now: number): SessionSummary['ended'] {
   if (session?.endedAt !== undefined) return session.endedBy === 'revocation' ? 'revoked' : 'closed by the client';
   // A session that expired before the revocation of its grant is expired.
   const isRevoked = grant?.status === 'revoked' && (grant.revokedAt ?? 0) < (session?.expiresAt ?? 0);

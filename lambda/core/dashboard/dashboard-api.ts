@@ -53,6 +53,8 @@ export type Me = {
   retentionDays: number;
   /** Whether names of users are stored (setting `showNames`). */
   showsNames: boolean;
+  /** Whether the identity provider keeps the grants, so that a revoked app cannot be connected again by a sign-in. */
+  isDirect: boolean;
 };
 
 /** `after`: `next` of the page before. `limit`: 50 by default, 1 to 200. */
@@ -175,10 +177,10 @@ export type GrantRow = {
   /** `expired`: idle for too long, or past its absolute lifetime. */
   status: 'active' | 'revoked' | 'expired';
   createdAt: number;
-  /** The last token refresh. */
+  /** The last token refresh; in direct mode the last request. */
   renewedAt: number;
-  /** The latest expiry. */
-  endsAt: number;
+  /** The latest expiry. Absent in direct mode, where the identity provider decides. */
+  endsAt?: number;
   revokedAt?: number;
 };
 

@@ -17,6 +17,8 @@ export type Dashboard = {
   /** The group whose members see all users. */
   adminsGroup: string;
   retentionDays: number;
+  /** Whether the identity provider keeps the grants. */
+  isDirect: boolean;
   grantIdleSeconds: number;
   sessionTtlSeconds: number;
   dashboardSessions: DashboardSessionStore;

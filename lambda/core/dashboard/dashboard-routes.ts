@@ -125,7 +125,7 @@ async function signOut(dashboard: Dashboard, request: Request): Promise<Response
   return response;
 }
 
-async function me({ userNames, retentionDays }: Dashboard, visitor: Visitor): Promise<Me> {
+async function me({ userNames, retentionDays, isDirect }: Dashboard, visitor: Visitor): Promise<Me> {
   const { user, isAdmin, csrf, expiresAt, sealedName } = visitor;
   const name = sealedName && (await userNames?.open(sealedName, user));
   return {
@@ -136,6 +136,7 @@ async function me({ userNames, retentionDays }: Dashboard, visitor: Visitor): Pr
     expiresAt: expiresAt * 1000,
     retentionDays,
     showsNames: userNames !== undefined,
+    isDirect,
   };
 }
 

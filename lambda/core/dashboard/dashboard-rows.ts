@@ -1,5 +1,5 @@
-import { type Grant, isLiveGrant, kindOf } from '../access/grant.ts';
-import type { User } from '../admin/directory.ts';
+import { isLiveGrant, kindOf } from '../access/grant.ts';
+import type { ListedGrant, User } from '../admin/directory.ts';
 import { sessionSummaryById } from '../admin/session-list.ts';
 import type { SessionSummary } from '../admin/session-summary.ts';
 import { callName, clientOf, type ToolCall } from '../audit/tool-call.ts';
@@ -48,7 +48,7 @@ export async function sessionRows(dependencies: RowDependencies, summaries: Sess
 /** @param now epoch seconds */
 export async function grantRows(
   { grantIdleSeconds, ...dependencies }: RowDependencies & { grantIdleSeconds: number },
-  grants: Grant[],
+  grants: ListedGrant[],
   now: number,
 ): Promise<GrantRow[]> {
   const name = await namesOf(dependencies, usersOf(grants));
@@ -63,8 +63,10 @@ export async function grantRows(
     status: grant.status === 'revoked' ? 'revoked' : isLiveGrant(grant, now) ? 'active' : 'expired',
     createdAt: grant.createdAt * 1000,
     // Each refresh sets the idle expiry anew.
-    renewedAt: Math.max(grant.createdAt, grant.idleExpiresAt - grantIdleSeconds) * 1000,
-    endsAt: Math.min(grant.idleExpiresAt, grant.absoluteExpiresAt) * 1000,
+    renewedAt: (grant.lastSeenAt ?? Math.max(grant.createdAt, grant.idleExpiresAt - grantIdleSeconds)) * 1000,
+    ...(Number.isFinite(grant.idleExpiresAt) && {
+      endsAt: Math.min(grant.idleExpiresAt, grant.absoluteExpiresAt) * 1000,
+    }),
     ...(grant.revokedAt !== undefined && { revokedAt: grant.revokedAt * 1000 }),
   }));
 }

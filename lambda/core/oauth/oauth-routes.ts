@@ -1,5 +1,4 @@
 import type { ScopeSet } from '../../shared/scope-set.ts';
-import { RETRY_AFTER_SECONDS } from '../support/service-unavailable-error.ts';
 import { authorizationEndpoint } from './endpoints/authorization-endpoint.ts';
 import { authorizationServerMetadata } from './endpoints/authorization-server-metadata.ts';
 import { callbackEndpoint } from './endpoints/callback-endpoint.ts';
@@ -12,19 +11,10 @@ import { revocationEndpoint } from './endpoints/revocation-endpoint.ts';
 import { serverEndpoint } from './endpoints/server-endpoint.ts';
 import { tokenEndpoint } from './endpoints/token-endpoint.ts';
 import type { Facade, FacadeRules } from './facade.ts';
-import { isCuredByWaiting, type OAuthError, oauthError } from './oauth-error.ts';
-import { toOAuthError } from './oauth-failure.ts';
-import { dashboardErrorPage, errorPage } from './pages/oauth-pages.ts';
+import { dispatch, type Endpoint } from './oauth-dispatch.ts';
 import { iconResponse } from './pages/server-page.ts';
 
-type Endpoint = {
-  methods: string[];
-  handle: (facade: Facade, request: Request) => Promise<Response>;
-  /** The format of errors: a page for users of an app or of the dashboard, JSON for clients. */
-  errors: 'page' | 'dashboard-page' | 'json';
-};
-
-const metadata = (document: (publicUrl: string, scopes: ScopeSet, rules: FacadeRules) => object): Endpoint => ({
+const metadata = (document: (publicUrl: string, scopes: ScopeSet, rules: FacadeRules) => object): Endpoint<Facade> => ({
   methods: ['GET', 'HEAD'],
   handle: async ({ rules }) =>
     Response.json(document(rules.publicUrl, rules.scopes, rules), {
@@ -34,7 +24,7 @@ const metadata = (document: (publicUrl: string, scopes: ScopeSet, rules: FacadeR
 });
 
 /** The whole authorization server, by path, and the pages of the server at its root. */
-const endpoints: Record<string, Endpoint> = {
+const endpoints: Record<string, Endpoint<Facade>> = {
   '/': {
     methods: ['GET'],
     handle: async ({ rules, pageText }, request) => serverEndpoint(request, rules, await pageText(request)),
@@ -62,39 +52,4 @@ export async function handleOAuthRequest(facade: Facade, request: Request): Prom
   // Clients that run in web pages read these responses from their own origin; no cookie counts at these endpoints.
   if (endpoint === undefined || endpoint.errors === 'json') response.headers.set('Access-Control-Allow-Origin', '*');
   return response;
-}
-
-async function dispatch(endpoint: Endpoint | undefined, facade: Facade, request: Request): Promise<Response> {
-  if (!endpoint) return Response.json({ error: 'not_found' }, { status: 404 });
-  if (!endpoint.methods.includes(request.method)) {
-    const allow = endpoint.methods.join(', ');
-    const error = oauthError('method_not_allowed', allow);
-    const { body, headers } = await errorResponse(endpoint, facade, request, error);
-    headers.set('Allow', allow);
-    return new Response(body, { status: 405, headers });
-  }
-  try {
-    return await endpoint.handle(facade, request);
-  } catch (error) {
-    return errorResponse(endpoint, facade, request, toOAuthError(error, facade.log));
-  }
-}
-
-async function errorResponse(
-  { errors }: Endpoint,
-  { rules, pageText }: Facade,
-  request: Request,
-  error: OAuthError,
-): Promise<Response> {
-  if (errors === 'json') return jsonError(error);
-  const show = errors === 'page' ? errorPage : dashboardErrorPage;
-  return show(error, rules, await pageText(request));
-}
-
-function jsonError({ code, message, status }: OAuthError): Response {
-  const headers: Record<string, string> = { 'Cache-Control': 'no-store' };
-  if (isCuredByWaiting(status)) headers['Retry-After'] = String(RETRY_AFTER_SECONDS);
-  // API Gateway renames the header of a Lambda function; the status and the code say the same.
-  if (code === 'invalid_client') headers['WWW-Authenticate'] = 'Bearer error="invalid_client"';
-  return Response.json({ error: code, error_description: message }, { status, headers });
 }

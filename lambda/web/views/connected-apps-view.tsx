@@ -185,7 +185,7 @@ function GrantTableRow({
         </span>
       </td>
       <td>
-        <GrantDates grant={grant} />
+        <GrantDates grant={grant} isDirect={me.isDirect} />
       </td>
       <td class="wide-cell">
         <GrantActions grant={grant} me={me} revoke={revoke} />
@@ -194,13 +194,13 @@ function GrantTableRow({
   );
 }
 
-const GrantDates = ({ grant }: { grant: GrantRow }) => (
+const GrantDates = ({ grant, isDirect }: { grant: GrantRow; isDirect: boolean }) => (
   <span class="stacked-lines">
     <Timestamp precision="day" at={grant.createdAt} />
     <span class="note">
-      {text.renewed} <Timestamp precision="minute" at={grant.renewedAt} />
+      {isDirect ? text.lastRequest : text.renewed} <Timestamp precision="minute" at={grant.renewedAt} />
     </span>
-    {grant.status === 'active' && (
+    {grant.status === 'active' && grant.endsAt !== undefined && (
       <span class="note">
         {text.expires} <Timestamp precision="day" at={grant.endsAt} />
       </span>
@@ -250,7 +250,7 @@ function RevokeDialog({ me, revoking, otherUser, refresh, close }: RevokeDialogP
     return (
       <ConfirmDialog
         question={text.revokeAllQuestion}
-        consequence={text.revokeAllConsequence(otherUser && nameOf(otherUser))}
+        consequence={text.revokeAllConsequence(otherUser && nameOf(otherUser), me.isDirect)}
         action={otherUser ? text.revokeAllOf(nameOf(otherUser)) : text.revokeAllMine}
         run={async () => {
           const { revoked } = await post<RevokedCount>(me, 'revoke-all', otherUser ? { user: otherUser } : {});
@@ -266,7 +266,7 @@ function RevokeDialog({ me, revoking, otherUser, refresh, close }: RevokeDialogP
   return (
     <ConfirmDialog
       question={text.revokeQuestion(client)}
-      consequence={text.revokeConsequence(client, user === me.user ? undefined : nameOf(user, userName))}
+      consequence={text.revokeConsequence(client, user === me.user ? undefined : nameOf(user, userName), me.isDirect)}
       action={text.revoke}
       run={async () => {
         const { revoked } = await post<RevokedCount>(me, `grants/${encodeURIComponent(id)}/revoke`);

@@ -2,9 +2,9 @@ import { randomToken, sha256 } from '../../support/crypto.ts';
 import { BROWSER_STEP_SECONDS } from '../authorization-flow.ts';
 import { redirect } from '../client-redirect.ts';
 import { signInSecrets } from '../derived-secret.ts';
-import type { Facade } from '../facade.ts';
 import { oauthError } from '../oauth-error.ts';
 import { browserCookie, clearOldest } from '../pages/oauth-cookies.ts';
+import type { SignInDependencies } from '../upstream-callback.ts';
 
 const DASHBOARD = '/dashboard';
 const LONGEST_TARGET = 2048;
@@ -13,8 +13,10 @@ const LONGEST_TARGET = 2048;
  * `GET /dashboard/sign-in`: redirects to the identity provider, which returns to `/callback`. It needs no consent page,
  * because the dashboard belongs to this server and gets no grant. The response counts only in this browser.
  */
-export async function dashboardSignInEndpoint(facade: Facade, request: Request): Promise<Response> {
-  const { flows, upstreamProvider, now, rules } = facade;
+export async function dashboardSignInEndpoint(
+  { flows, upstreamProvider, now, rules }: SignInDependencies,
+  request: Request,
+): Promise<Response> {
   const [state, browser] = [randomToken(), randomToken()];
   const signInUrl = await upstreamProvider.signInUrl(await signInSecrets(state, browser), 'dashboard');
   const stateHash = await sha256(state);

@@ -10,12 +10,13 @@ export type DiscoveryRules = {
   /** The identity provider, which is the authorization server. */
   issuer: string;
   scopes: readonly string[];
+  hasDashboard: boolean;
 };
 
 /** Direct mode: protected resource metadata that names the identity provider, and the page of the server. */
 export async function handleDiscoveryRequest(
   request: Request,
-  { publicUrl, branding, issuer, scopes }: DiscoveryRules,
+  { publicUrl, branding, issuer, scopes, hasDashboard }: DiscoveryRules,
   pageText: (request: Request) => Promise<OAuthPageText>,
 ): Promise<Response> {
   const headers = { 'Access-Control-Allow-Origin': '*' };
@@ -25,7 +26,7 @@ export async function handleDiscoveryRequest(
   }
   switch (new URL(request.url).pathname) {
     case '/':
-      return serverEndpoint(request, { publicUrl, branding, hasDashboard: false }, await pageText(request));
+      return serverEndpoint(request, { publicUrl, branding, hasDashboard }, await pageText(request));
     case '/favicon.ico':
       return iconResponse(branding);
     default:
