@@ -88,9 +88,6 @@ type ServerFunctions = { mcp: HoldfastFunction; worker: HoldfastFunction };
 
 export interface HoldfastProps extends HoldfastSettings {}
 
-/** The translations of the pages that the functions of sign-in and discovery serve. */
-const PAGE_LANGUAGES = 'lambda/core/oauth/pages/languages/page-languages';
-
 /**
  * A remote MCP server: API, functions, table, keys, sign-in, and operations.
  *
@@ -362,7 +359,7 @@ export class Holdfast extends Construct implements IGrantable, IConnectable {
       ...upstreams?.environment,
     } satisfies McpEnvironment;
     const serverContent = { assets: [assets].flat(), external, hasLayers: layers.length > 0 };
-    const shared = { entry: 'mcp', server, serverContent, memorySize, lambda: this.#serverFunctionOptions() };
+    const shared = { entry: 'mcp' as const, server, serverContent, memorySize, lambda: this.#serverFunctionOptions() };
     const worker = this.#createFunction('Worker', {
       ...shared,
       handler: 'work',
@@ -415,7 +412,6 @@ export class Holdfast extends Construct implements IGrantable, IConnectable {
     const servers = new UpstreamServers(this, 'Upstreams', { stage, upstreams, publicUrl: this.#publicUrl });
     const keys = this.#createFunction('UpstreamKeys', {
       entry: 'upstream-keys',
-      providedByLambda: ['@aws-sdk/client-kms'],
       environment: { UPSTREAM_KEY_ID: servers.key.id } satisfies UpstreamKeysEnvironment,
       memorySize: 256,
       timeout: Duration.seconds(10),
@@ -453,8 +449,6 @@ export class Holdfast extends Construct implements IGrantable, IConnectable {
     const hasNames = settings.showNames !== 'no';
     const dashboard = this.#createFunction('Dashboard', {
       entry: 'dashboard',
-      page: 'main.tsx',
-      providedByLambda: ['@aws-sdk/client-kms'],
       environment: {
         PUBLIC_URL: this.#publicUrl,
         TABLE_NAME: this.#table.name,
@@ -546,7 +540,6 @@ export class Holdfast extends Construct implements IGrantable, IConnectable {
     const signingKeys = new SigningKeys(this, settings.signingKeys, { stage: settings.stage });
     const oauth = this.#createFunction('OAuth', {
       entry: 'oauth',
-      module: PAGE_LANGUAGES,
       environment: this.#oauthEnvironment(signingKeys, identityProvider),
       memorySize: 512,
       // API Gateway ends a buffered request after 29 seconds.
@@ -611,7 +604,6 @@ export class Holdfast extends Construct implements IGrantable, IConnectable {
     const scope = directScopes(provider).join(' ');
     const discovery = this.#createFunction('Discovery', {
       entry: 'discovery',
-      module: PAGE_LANGUAGES,
       environment: {
         PUBLIC_URL: this.#publicUrl,
         AUTHORIZATION_SERVER: issuer,
@@ -644,8 +636,6 @@ export class Holdfast extends Construct implements IGrantable, IConnectable {
     const { showNames } = this.#settings;
     const signIn = this.#createFunction('SignIn', {
       entry: 'dashboard-sign-in',
-      module: PAGE_LANGUAGES,
-      providedByLambda: ['@aws-sdk/client-kms'],
       environment: {
         PUBLIC_URL: this.#publicUrl,
         TABLE_NAME: this.#table.name,

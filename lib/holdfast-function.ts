@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import { Duration, Validations } from 'aws-cdk-lib';
 import { Rule, Schedule } from 'aws-cdk-lib/aws-events';
 import { LambdaFunction as LambdaTarget } from 'aws-cdk-lib/aws-events-targets';
@@ -25,14 +24,13 @@ import {
 import { LogGroup, type RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
 import type { BundledValues } from './bundle/esbuild-run.ts';
-import { bundleFolder, FunctionBundle, type ServerContent } from './bundle/function-bundle.ts';
-import { moduleFile, packageFolder } from './package-files.ts';
+import { bundleFolder, FunctionBundle, type FunctionEntry, type ServerContent } from './bundle/function-bundle.ts';
 import type { HoldfastSettings } from './settings/holdfast-settings.ts';
 import { removalPolicy, type Stage } from './settings/stage.ts';
 
 export interface HoldfastFunctionProps extends BundledValues {
   /** The module in `lambda/functions/`, without extension. */
-  readonly entry: string;
+  readonly entry: FunctionEntry;
   /**
    * The exported function to invoke.
    * @default 'handler'
@@ -51,22 +49,7 @@ export interface HoldfastFunctionProps extends BundledValues {
   /** Environment variables; an `undefined` variable is omitted. */
   readonly environment: Record<string, string | undefined>;
   /**
-   * AWS SDK clients that the function loads lazily and rarely, from the copies of the Lambda runtime.
-   * @default - the bundle contains every imported package, except those of FunctionBundle
-   */
-  readonly providedByLambda?: readonly string[];
-  /**
-   * The script in `lambda/web` of a page that the function serves.
-   * @default - no page
-   */
-  readonly page?: string;
-  /**
-   * A module that the function loads on demand: its path in the package, without extension.
-   * @default - none
-   */
-  readonly module?: string;
-  /**
-   * Whether to bundle Holdfast's own DynamoDB client and SDK shortcuts, or the libraries.
+   * Whether a function that contains the MCP SDK has Holdfast's own DynamoDB client and SDK shortcuts, or the libraries.
    * @default true
    */
   readonly optimizations?: HoldfastSettings['optimizations'];
@@ -125,11 +108,7 @@ export class HoldfastFunction extends Construct implements IGrantable {
     this.handler = new LambdaFunction(this, 'Function', {
       runtime: Runtime.NODEJS_24_X,
       architecture: Architecture.ARM_64,
-      code: new FunctionBundle(moduleFile(`lambda/functions/${props.entry}`), {
-        ...props,
-        page: props.page && join(packageFolder, 'lambda/web', props.page),
-        module: props.module && moduleFile(props.module),
-      }),
+      code: new FunctionBundle(props.entry, props),
       handler: `${bundleFolder(props)}index.${props.handler ?? 'handler'}`,
       role,
       logGroup: this.logGroup,

@@ -85,13 +85,11 @@ export type FilesOfFolder = [path: string, contents: Uint8Array][];
 /**
  * Builds ES modules of a package.
  *
- * @param outbase the folder that the entry points are below
  * @throws Error for a build error, which a defect of the package causes
  */
-export function buildModules(outbase: string, options: BuildOptions): FilesOfFolder {
+export function buildModules(options: BuildOptions): FilesOfFolder {
   const outdir = join(cache, 'build');
   const { files, errors } = runBuild({
-    outbase,
     outdir,
     outExtension: { '.js': '.mjs' },
     splitting: true,

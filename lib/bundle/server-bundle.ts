@@ -1,12 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join, relative, resolve, sep } from 'node:path';
-import { buildSync } from 'esbuild';
+import { type BuildOptions, buildSync } from 'esbuild';
 import { isPublished, moduleFile, packageFolder } from '../package-files.ts';
 import { recordBuild, type ServerBuild } from './build-record.ts';
 import {
   aliasesOf,
   type BuildReport,
+  type BundledValues,
   buildModules,
   type FilesOfFolder,
   project,
@@ -39,7 +40,8 @@ export const hasSdkV1Bridge = (modules: readonly string[]): boolean => modules.s
  * The bundle of the MCP function and of its worker, which contain the owner's server. It is built in two steps, so that
  * what Holdfast does for a fast cold start applies to its own modules only, and the owner's code is bundled as on any
  * Node.js server.
- * 1. Holdfast's half: the ES modules of its packages, as they permit tree shaking. `#server`, `#scopes` and `#branding` stay imports.
+ * 1. Holdfast's half: the ES modules of its packages, as they permit tree shaking. The published package contains it. What
+ *    depends on the deployment stays an import.
  * 2. The function: the first half and the owner's code, with esbuild's defaults for Node.js. If that imports SDK v1, the
  *    step is repeated with the bridge to 2026-07-28, so that other functions do not contain it.
  */
@@ -78,26 +80,11 @@ function buildFunction(
   { server, values, optimizations, external, placedIn }: ServerBuild,
   outfile: string,
 ): BuildReport {
-  const half =
-    isPublished && optimizations
-      ? join(packageFolder, 'prebuilt/server')
-      : storeByContent('server', buildHalf(optimizations));
+  const options = functionOptions('mcp', bridge, values, optimizations);
   return runBuild({
-    entryPoints: [join(half, 'functions/mcp.mjs')],
+    ...options,
     outfile,
-    platform: 'node',
-    target: 'node24',
-    format: 'cjs',
-    alias: {
-      '#server': resolve(server),
-      ...aliasesOf(values),
-      '#mcp-http': join(half, 'core/mcp/mcp-http.mjs'),
-      '#sdk-v1-bridge': join(half, `core/mcp/sdk/${bridge}.mjs`),
-      'holdfast/server': join(half, 'server-api.mjs'),
-      // The SDK's shims for Node load ajv eagerly; those for browsers validate JSON schemas without it.
-      '@modelcontextprotocol/server/_shims': join(sdk, 'dist/shimsBrowser.mjs'),
-      ...(optimizations && sdkWithoutUndici()),
-    },
+    alias: { '#server': resolve(server), ...options.alias },
     inject: ['mapped-stacks', 'zod-without-eval', 'import-meta'].map((name) =>
       moduleFile(`lambda/adapters/substitutes/${name}`),
     ),
@@ -105,9 +92,41 @@ function buildFunction(
     sourcesContent: false,
     define: placedIn === undefined ? bundleMeta : placedMeta,
     external: [...runtimePackages, ...external],
+  });
+}
+
+/** The bundle of the audit tools: a server of Holdfast's on the same pipeline. */
+export const bundleAuditTools = (values: BundledValues, optimizations: boolean, outfile: string): BuildReport =>
+  runBuild({
+    ...functionOptions('audit-tools', 'no-sdk-v1-bridge', values, optimizations),
+    outfile,
+    inject: [moduleFile('lambda/adapters/substitutes/zod-without-eval')],
+    external: runtimePackages,
+  });
+
+/** The second step, for a function of the first one that contains the MCP SDK. */
+function functionOptions(name: string, bridge: Bridge, values: BundledValues, optimizations: boolean): BuildOptions {
+  const half = folderOfHalf();
+  const inHalf = (path: string) => join(half, `${path}.mjs`);
+  return {
+    entryPoints: [inHalf(`functions/${name}`)],
+    platform: 'node',
+    target: 'node24',
+    format: 'cjs',
+    alias: {
+      ...aliasesOf(values),
+      '#mcp-http': inHalf('core/mcp/mcp-http'),
+      '#sdk-v1-bridge': inHalf(`core/mcp/sdk/${bridge}`),
+      '#sdk-shortcuts': inHalf(`core/mcp/sdk/${optimizations ? '' : 'no-'}sdk-shortcuts`),
+      '#table-client': inHalf(`adapters/dynamodb/client/${optimizations ? 'signed' : 'sdk'}-table-client`),
+      'holdfast/server': inHalf('server-api'),
+      // The SDK's shims for Node load ajv eagerly; those for browsers validate JSON schemas without it.
+      '@modelcontextprotocol/server/_shims': join(sdk, 'dist/shimsBrowser.mjs'),
+      ...(optimizations && sdkWithoutUndici()),
+    },
     // Packages of the SDK, where the package manager does not install them beside the owner's.
     nodePaths: [join(sdk, '../..')],
-  });
+  };
 }
 
 /** `import.meta` of each module is that of the bundle. */
@@ -137,25 +156,47 @@ function missingExport(server: string): string {
   return `${relative('', server)} ${exported}: export function createServer(context) { … }, which returns your server`;
 }
 
-/** Modules that the second step imports by their paths. */
+/** The modules of the half that are imported by their paths, which are those below `lambda`. */
 const modulesOfHalf = [
   'functions/mcp',
+  'functions/audit-tools',
   'core/mcp/mcp-http',
   'core/mcp/sdk/sdk-v1-bridge',
   'core/mcp/sdk/no-sdk-v1-bridge',
+  'core/mcp/sdk/sdk-shortcuts',
+  'core/mcp/sdk/no-sdk-shortcuts',
+  'adapters/dynamodb/client/signed-table-client',
+  'adapters/dynamodb/client/sdk-table-client',
   'server-api',
 ];
 
-/** Builds the modules of Holdfast's half. The published package contains those with optimizations. */
-export const buildHalf = (optimizations: boolean): FilesOfFolder =>
-  buildModules(join(packageFolder, 'lambda'), {
-    entryPoints: modulesOfHalf.map((name) => moduleFile(`lambda/${name}`)),
+/** `holdfast/testing` runs the pipeline of the same half, whose classes are those that a server imports from `holdfast/server`. */
+const inProcessServer = 'testing/in-process-server';
+
+/** Imports of the half. Their modules depend on the deployment. */
+const choices = ['#server', '#scopes', '#branding', '#sdk-v1-bridge', '#sdk-shortcuts', '#table-client'];
+
+/** The clients of the AWS SDK that `optimizations: false` bundles. */
+const sdkTableClient = ['@aws-sdk/client-dynamodb', '@aws-sdk/lib-dynamodb'];
+
+/** Builds the modules of Holdfast's half. */
+export const buildHalf = (): FilesOfFolder =>
+  buildModules({
+    entryPoints: [
+      ...modulesOfHalf.map((name) => ({ in: moduleFile(`lambda/${name}`), out: name })),
+      { in: moduleFile(`local/${inProcessServer}`), out: inProcessServer },
+    ],
     mainFields: ['module', 'main'],
     // `module` is esbuild's default, which the option replaces.
-    conditions: [...(optimizations ? [] : ['no-optimizations']), 'module'],
+    conditions: ['module'],
     alias: substitutes,
-    external: ['#server', '#scopes', '#branding', '#sdk-v1-bridge', ...sharedPackages, ...runtimePackages],
+    external: [...choices, ...sharedPackages, ...runtimePackages, ...sdkTableClient],
   });
+
+/** The half in the published package. */
+export const prebuiltHalf = join(packageFolder, 'prebuilt/server');
+
+const folderOfHalf = (): string => (isPublished ? prebuiltHalf : storeByContent('server', buildHalf()));
 
 let sdkModules: Record<string, string> | undefined;
 
@@ -176,7 +217,8 @@ function sdkWithoutUndici(): Record<string, string> {
       name: join('@modelcontextprotocol/server', name),
       source: source.default,
     }));
-  const modules = buildModules(sdk, {
+  const modules = buildModules({
+    outbase: sdk,
     entryPoints: sources.map(({ source }) => join(sdk, source)),
     packages: 'external',
     inject: [moduleFile('lambda/adapters/substitutes/sdk-globals')],

@@ -5,8 +5,9 @@ import { hasSyntax, quoted } from './setting-validation.ts';
 /** Settings of every Lambda function, its logs, and the table. */
 export interface FunctionSettings {
   /**
-   * Bundles the functions with Holdfast's own DynamoDB client and shortcuts into the MCP SDK. `false` bundles the
-   * libraries instead: the behaviour is the same, and the functions are slower (docs/performance.md, "Optimizations").
+   * Bundles the functions that contain the MCP SDK (the MCP function, its worker, the audit tools) with Holdfast's own
+   * DynamoDB client and shortcuts into the SDK. `false` bundles the libraries instead: the behaviour is the same, and the
+   * functions are slower (docs/performance.md, "Optimizations"). The other functions are the same in each deployment.
    * @default true
    */
   readonly optimizations?: boolean;

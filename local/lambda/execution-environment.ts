@@ -1,7 +1,6 @@
-import { extname } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { after, type Clock, type Timer } from '../../lambda/core/support/clock.ts';
+import { moduleFile } from '../../lib/package-files.ts';
 import type { FunctionDefinition } from './function-definition.ts';
 import { EnvironmentEnded, FunctionError } from './function-error.ts';
 import { InvocationResponse } from './invocation-response.ts';
@@ -21,7 +20,7 @@ type Pool = {
   ended(): void;
 };
 
-const workerFile = fileURLToPath(new URL(`./function-worker${extname(import.meta.url)}`, import.meta.url));
+const workerFile = moduleFile('local/lambda/function-worker');
 
 /** Halves the time in which an environment starts. A thread has the cache of its process by this variable only. */
 const compileCache = ({ NODE_COMPILE_CACHE } = process.env) => NODE_COMPILE_CACHE && { NODE_COMPILE_CACHE };

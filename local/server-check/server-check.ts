@@ -1,10 +1,10 @@
-import { dirname, extname, join, relative } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { dirname, join, relative } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { systemClock } from '../../lambda/adapters/system-clock.ts';
 import { after, type Clock } from '../../lambda/core/support/clock.ts';
 import type { BuildRecord } from '../../lib/bundle/build-record.ts';
 import { hasSdkV1Bridge } from '../../lib/bundle/server-bundle.ts';
+import { moduleFile } from '../../lib/package-files.ts';
 import type { FunctionDefinition } from '../lambda/function-definition.ts';
 
 /** A mistake in an owner's server, as a sentence with its place. */
@@ -17,7 +17,7 @@ export type Finding = {
 /** `scopes` are their names; `server` is relative to the project, as places in stacks are. */
 export type CheckData = { bundle: string; server: string; scopes: string[]; hasSdkV1Bridge: boolean };
 
-const worker = fileURLToPath(new URL(`./server-check-worker${extname(import.meta.url)}`, import.meta.url));
+const worker = moduleFile('local/server-check/server-check-worker');
 
 /** Lambda's limit for the loading of a module, and as long for the rest. */
 const LIMIT_SECONDS = 20;

@@ -1,4 +1,4 @@
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import { Duration, type Stack } from 'aws-cdk-lib';
 import { Template } from 'aws-cdk-lib/assertions';
 import { UserPool } from 'aws-cdk-lib/aws-cognito';
@@ -6,7 +6,7 @@ import { SecurityGroup, Vpc } from 'aws-cdk-lib/aws-ec2';
 import { LayerVersion } from 'aws-cdk-lib/aws-lambda';
 import type { Node } from 'constructs';
 import { declareScopes } from '../../lambda/shared/scope-set.ts';
-import type { FunctionBundle } from '../../lib/bundle/function-bundle.ts';
+import type { FunctionBundle, FunctionEntry } from '../../lib/bundle/function-bundle.ts';
 import { Holdfast } from '../../lib/holdfast-construct.ts';
 import type { CustomDomain } from '../../lib/settings/api-settings.ts';
 import type { HoldfastSettings } from '../../lib/settings/holdfast-settings.ts';
@@ -62,10 +62,10 @@ jest.mock('../../lib/bundle/function-bundle.ts', () => {
   return {
     ...actual,
     FunctionBundle: class extends actual.FunctionBundle {
-      constructor(entry: string, options: BundleOptions) {
+      constructor(entry: FunctionEntry, options: BundleOptions) {
         super(entry, options);
         const { server, serverContent, scopes, branding, optimizations } = options;
-        bundles.set(basename(entry), { server, serverContent, scopes, branding, optimizations });
+        bundles.set(`${entry}.ts`, { server, serverContent, scopes, branding, optimizations });
       }
     },
   };

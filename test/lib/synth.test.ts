@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { App, Stack, Validations } from 'aws-cdk-lib';
 import { Vpc } from 'aws-cdk-lib/aws-ec2';
 import { Key } from 'aws-cdk-lib/aws-kms';
@@ -82,8 +82,9 @@ describe('a function bundle', () => {
   test('reports a build error with its location only', () => {
     const entry = inFolder('entry.ts');
     writeFileSync(entry, `export const handler = 1;\nimport { gone } from './gone.ts';\nexport { gone };\n`);
+    const name = relative(join(root, 'lambda/functions'), entry).replace('.ts', '') as 'oauth';
     const bind = () =>
-      new FunctionBundle(entry, { scopes: { scopes: {}, tools: {} }, branding: {} }).bind(
+      new FunctionBundle(name, { scopes: { scopes: {}, tools: {} }, branding: {} }).bind(
         new Stack(new App(), 'Broken'),
       );
     expect(bind).toThrow(ConfigurationError);

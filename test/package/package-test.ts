@@ -18,6 +18,7 @@ import {
   startEmulatedAccount,
 } from '../deploy/emulated-account.ts';
 import { InstalledProject } from './installed-project.ts';
+import { checkFunctions } from './packed-functions.ts';
 import { packAll } from './packed-packages.ts';
 
 type Command = [program: string, ...args: string[]];
@@ -33,6 +34,9 @@ const projects: Record<string, (project: InstalledProject) => Promise<void>> = {
     await install(project, ['npm']);
     await testStack(project);
     await checkTypes(project);
+    await project.step('cdk synth builds the server alone, and has the functions of the clone', () =>
+      checkFunctions(project, 'MyServer.template.json'),
+    );
     await useEmulator(project);
     await deploy(project);
   },

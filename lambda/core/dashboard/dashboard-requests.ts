@@ -1,4 +1,5 @@
-import * as z from 'zod/v4';
+import * as z from 'zod/mini';
+import { en } from 'zod/v4/locales';
 import { callOutcomes, ERRORS } from '../audit/tool-call.ts';
 import { parseJson } from '../support/json.ts';
 import { quote } from '../support/untrusted-text.ts';
@@ -6,44 +7,53 @@ import { DashboardError } from './dashboard-guard.ts';
 
 /** Schemas of the parameters in `dashboard-api.ts`. */
 
-const id = z.string().min(1).max(512);
-const time = z.coerce.number().int().min(0).max(8_640_000_000_000);
+// The messages of issues, which zod/mini does without.
+z.config(en());
+
+const id = z.string().check(z.minLength(1), z.maxLength(512));
+const integer = (least: number, most: number) => z.coerce.number().check(z.multipleOf(1), z.gte(least), z.lte(most));
+const time = integer(0, 8_640_000_000_000);
 
 export const filterSchema = z.object({
   from: time,
   to: time,
-  user: id.optional(),
-  grant: id.optional(),
-  client: id.optional(),
-  clientInfo: id.optional(),
-  tool: id.optional(),
-  outcome: z.enum([...callOutcomes, ERRORS]).optional(),
+  user: z.optional(id),
+  grant: z.optional(id),
+  client: z.optional(id),
+  clientInfo: z.optional(id),
+  tool: z.optional(id),
+  outcome: z.optional(z.enum([...callOutcomes, ERRORS])),
 });
 
-export const callFilterSchema = filterSchema.extend({ error: id.optional() });
+export const callFilterSchema = z.extend(filterSchema, { error: z.optional(id) });
 
-export const errorFilterSchema = filterSchema.pick({ from: true, to: true, user: true, tool: true, outcome: true });
+export const errorFilterSchema = z.pick(filterSchema, { from: true, to: true, user: true, tool: true, outcome: true });
 
 export const pagingSchema = z.object({
-  after: z.string().min(1).max(1024).optional(),
-  limit: z.coerce.number().int().min(1).max(200).default(50),
+  after: z.optional(z.string().check(z.minLength(1), z.maxLength(1024))),
+  limit: z._default(integer(1, 200), 50),
 });
 
-export const sessionFilterSchema = filterSchema
-  .partial()
-  .pick({ from: true, to: true, user: true, grant: true, client: true, clientInfo: true });
+export const sessionFilterSchema = z.pick(z.partial(filterSchema), {
+  from: true,
+  to: true,
+  user: true,
+  grant: true,
+  client: true,
+  clientInfo: true,
+});
 
-export const userSchema = z.object({ user: id.optional() });
+export const userSchema = z.object({ user: z.optional(id) });
 
 /** Of the list of users: with it their activity is read too. */
-export const activitySchema = z.object({ activity: z.literal('true').optional() });
+export const activitySchema = z.object({ activity: z.optional(z.literal('true')) });
 
 export const idSchema = z.object({ id });
 
 const LARGEST_BODY = 4096;
 
 /** @throws DashboardError that names the invalid member */
-export function parse<T>(schema: z.ZodType<T>, value: unknown): T {
+export function parse<T>(schema: z.ZodMiniType<T>, value: unknown): T {
   const { success, data, error } = schema.safeParse(value);
   if (success) return data;
   const [issue] = error.issues;
