@@ -60,6 +60,7 @@ import {
   refreshEnvironment,
   withProfile,
 } from './settings/identity-provider-settings.ts';
+import { machineEnvironment } from './settings/machines/machine-client-settings.ts';
 import { type SecretSource, validateSecret } from './settings/secret-settings.ts';
 import { validateVariable } from './settings/server-function-settings.ts';
 import { durationText, queryText } from './settings/token-text.ts';
@@ -595,6 +596,7 @@ export class Holdfast extends Construct implements IGrantable, IConnectable {
       REFRESH_WINDOW_SECONDS: durationText(settings.refreshWindow, 'Seconds'),
       REDIRECT_SCHEMES: settings.redirectSchemes.join(' '),
       ...admissionEnvironment(settings),
+      ...machineEnvironment(settings),
     };
   }
 

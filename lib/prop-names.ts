@@ -37,6 +37,8 @@ const settings: Record<keyof HoldfastSettings, true> = {
   layers: true,
   listenTimeout: true,
   logRetention: true,
+  machineClients: true,
+  machineTokenTtl: true,
   manageApiGatewayAccount: true,
   memorySize: true,
   name: true,

@@ -125,7 +125,7 @@ test('docs/settings.md has every context name, and no other', () => {
 
 /** The properties of the stack and their `@default`, from the interfaces `…Settings`. */
 function stackProperties(): { name: string; value: string }[] {
-  const sources = globSync('lib/settings/*-settings.ts', { cwd: root }).map(read).join('\n');
+  const sources = globSync('lib/settings/**/*-settings.ts', { cwd: root }).map(read).join('\n');
   const nested = ['IdentityProviderSettings', 'PreregisteredClientSettings'];
   const bodies = Array.from(sources.matchAll(/^export interface (\w+Settings)\b[^{]*\{\n(.*?)^\}/gms))
     .filter(([, name]) => !nested.includes(name!))

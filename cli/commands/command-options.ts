@@ -56,6 +56,21 @@ export function parseTimeout(text: string): number {
   throw new InvalidArgumentError(`Pass seconds above 0 and up to ${LONGEST_TIMEOUT_SECONDS}.`);
 }
 
+/** @returns seconds @throws InvalidArgumentError unless it is a duration */
+export function parseOverlap(text: string): number {
+  const { count, unit } = /^(?<count>\d{1,4})(?<unit>[mhd])$/.exec(text)?.groups ?? {};
+  if (text === '0') return 0;
+  if (count === undefined) throw new InvalidArgumentError('Pass a duration, such as 30m, 24h or 7d, or 0.');
+  return (Number(count) * unitMilliseconds[unit as keyof typeof unitMilliseconds]) / 1000;
+}
+
+/** Names that are separated by commas or blanks. @throws InvalidArgumentError without one */
+export function parseNames(text: string): string[] {
+  const names = text.split(/[ ,]+/).filter(Boolean);
+  if (names.length === 0) throw new InvalidArgumentError('Pass at least one name.');
+  return names;
+}
+
 const unitMilliseconds = { m: 60_000, h: 3_600_000, d: 86_400_000, w: 7 * 86_400_000 };
 
 /**

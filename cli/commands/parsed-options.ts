@@ -26,7 +26,12 @@ export type CallExportOptions = CallSelectionOptions & { format: ExportFormat; o
 export const grantStatuses = ['active', 'revoked', 'expired'] as const;
 
 export type ClientListOptions = DeploymentOptions &
-  PagingOptions & { user?: string; status?: (typeof grantStatuses)[number] };
+  PagingOptions & { user?: string; status?: (typeof grantStatuses)[number]; machines?: boolean };
+export type ClientAddOptions = DeploymentOptions & { scopes?: string[]; jwks?: string; secret?: boolean };
+/** @property overlap seconds */
+export type ClientRotateOptions = DeploymentOptions & { overlap?: number };
+export type ClientRemoveOptions = DeploymentOptions & { yes?: boolean };
+export type ClientAllowOptions = DeploymentOptions;
 export type ClientRevokeOptions = DeploymentOptions & { user?: string; client?: string; yes?: boolean };
 
 export type SessionListOptions = DeploymentOptions & PagingOptions & { user?: string; since?: number };

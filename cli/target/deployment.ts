@@ -5,9 +5,11 @@ import { sdkTableClient } from '../../lambda/adapters/dynamodb/client/sdk-table-
 import { dynamoDirectory } from '../../lambda/adapters/dynamodb/directory-queries.ts';
 import { dynamoErasureStore } from '../../lambda/adapters/dynamodb/erasure-store.ts';
 import { dynamoGrantBlock, type GrantBlock } from '../../lambda/adapters/dynamodb/grant-block.ts';
+import { dynamoMachineClientRegistry } from '../../lambda/adapters/dynamodb/oauth-clients/machine-client-store.ts';
 import { dynamoRevocationStore } from '../../lambda/adapters/dynamodb/revocation-store.ts';
 import { systemClock } from '../../lambda/adapters/system-clock.ts';
 import { CallSearch } from '../../lambda/core/admin/call-search.ts';
+import type { MachineClientRegistry } from '../../lambda/core/admin/machine-client-registry.ts';
 import type { Dashboard } from '../../lambda/core/dashboard/dashboard-dependencies.ts';
 import { epochSeconds } from '../../lambda/core/support/clock.ts';
 import { type DeploymentSelection, locateDeployment } from './deployment-location.ts';
@@ -30,6 +32,9 @@ export type Deployment = Pick<
   | 'seconds'
 > & {
   grantBlock: GrantBlock;
+  machineClients: MachineClientRegistry;
+  /** The origin of the server, which is the issuer of its machine clients. */
+  origin: string;
   /** Whether the identity provider keeps the grants. */
   isDirect: boolean;
 };
@@ -57,6 +62,8 @@ export async function openDeployment(selection: DeploymentSelection): Promise<De
     revocation: dynamoRevocationStore(table),
     erasure: dynamoErasureStore(table),
     grantBlock: dynamoGrantBlock(table),
+    machineClients: dynamoMachineClientRegistry(table),
+    origin: new URL(marker.mcpUrl).origin,
     userNames: await readUserNames(table, kms),
     now: systemClock.now,
     seconds: () => epochSeconds(systemClock),

@@ -3,10 +3,11 @@ import { branding } from '#branding';
 import { scopes } from '#scopes';
 import { toRequest, toResult } from '../adapters/api-gateway.ts';
 import { dynamoAssertionStore } from '../adapters/dynamodb/assertion-store.ts';
-import { dynamoDocumentStore } from '../adapters/dynamodb/client-document-store.ts';
-import { dynamoClientStore } from '../adapters/dynamodb/client-store.ts';
 import { dynamoFlowStore } from '../adapters/dynamodb/flow-store.ts';
 import { dynamoGrantStore } from '../adapters/dynamodb/grant-store.ts';
+import { dynamoDocumentStore } from '../adapters/dynamodb/oauth-clients/client-document-store.ts';
+import { dynamoClientStore } from '../adapters/dynamodb/oauth-clients/client-store.ts';
+import { dynamoMachineClientStore } from '../adapters/dynamodb/oauth-clients/machine-client-store.ts';
 import { dynamoRateLimitStore } from '../adapters/dynamodb/rate-limit-store.ts';
 import { dynamoSealedKeyStore } from '../adapters/dynamodb/sealed-key-store.ts';
 import { openTable } from '../adapters/dynamodb/table-connection.ts';
@@ -25,7 +26,7 @@ import { UpstreamRevocations } from '../core/identity/upstream-revocations.ts';
 import { UpstreamTokenManager } from '../core/identity/upstream-tokens.ts';
 import { UserNames } from '../core/identity/user-names.ts';
 import { ClientDocuments } from '../core/oauth/clients/client-documents.ts';
-import { readPreregisteredClients } from '../core/oauth/clients/find-client.ts';
+import { readMachineClients, readPreregisteredClients } from '../core/oauth/clients/configured-clients.ts';
 import type { Facade } from '../core/oauth/facade.ts';
 import { handleOAuthRequest } from '../core/oauth/oauth-routes.ts';
 import { pageTexts } from '../core/oauth/pages/page-language.ts';
@@ -79,6 +80,7 @@ const upstreamRevocations = new UpstreamRevocations({
   log,
 });
 const sealedKeys = dynamoSealedKeyStore(table);
+const rateLimits = dynamoRateLimitStore(table);
 const fetchAnywhere = environment.UNSAFELY_FETCH_CLIENT_DOCUMENTS_FROM_ANYWHERE === 'true';
 
 const facade: Facade = {
@@ -92,6 +94,9 @@ const facade: Facade = {
     refreshWindowSeconds: environment.REFRESH_WINDOW_SECONDS,
     redirectSchemes: environment.REDIRECT_SCHEMES,
     preregisteredClients: readPreregisteredClients(environment.CLIENTS),
+    machineClients:
+      environment.MACHINE_CLIENTS === undefined ? undefined : readMachineClients(environment.MACHINE_CLIENTS),
+    machineTokenSeconds: environment.MACHINE_TOKEN_MINUTES && environment.MACHINE_TOKEN_MINUTES * 60,
     clientDocuments: { mode: environment.CLIENT_DOCUMENTS, allowed: environment.CLIENT_DOCUMENT_HOSTS },
     dynamicRegistration: {
       mode: environment.DYNAMIC_REGISTRATION,
@@ -105,9 +110,10 @@ const facade: Facade = {
     hasDashboard: environment.DASHBOARD === 'true',
   },
   clients: dynamoClientStore(table),
+  machineClients: dynamoMachineClientStore(table),
   documents: new ClientDocuments({
     store: dynamoDocumentStore(table),
-    rateLimits: dynamoRateLimitStore(table),
+    rateLimits,
     fetcher: httpsDocuments({ anywhere: fetchAnywhere }),
     reach: { ownHost: new URL(PUBLIC_URL).host, anywhere: fetchAnywhere },
     clock: systemClock,
@@ -126,7 +132,9 @@ const facade: Facade = {
   upstreamProvider,
   upstreamTokens,
   upstreamRevocations,
+  rateLimits,
   clock: systemClock,
+  random: Math.random,
   now,
   log,
 };

@@ -171,6 +171,10 @@ export const oauthVariables = {
   REDIRECT_SCHEMES: list,
   /** Pre-registered clients. */
   CLIENTS: json,
+  /** Machine clients; absent where they are off. */
+  MACHINE_CLIENTS: optional(json),
+  /** Lifetime of access tokens without a sign-in; only where there are some. */
+  MACHINE_TOKEN_MINUTES: optional(positive),
   CLIENT_DOCUMENTS: oneOf('open', 'allow-list', 'off'),
   /** Allowed hosts of client documents in the mode `allow-list`. */
   CLIENT_DOCUMENT_HOSTS: list,

@@ -4,6 +4,7 @@
  */
 
 export const client = 'client';
+export const machineClient = 'machine-client';
 export const clientDocument = 'client-document';
 export const rateLimit = 'pace';
 export const spentAssertion = 'spent-assertion';

@@ -1,11 +1,9 @@
 import { Token } from 'aws-cdk-lib';
-import { hasPrivateMembers } from '../../lambda/shared/jwk-members.ts';
 import { redirectUseFault } from '../../lambda/shared/redirect-uri-rules.ts';
+import type { MachineClientSettings } from './machines/machine-client-settings.ts';
+import { type PublicJwk, validateKeys } from './machines/public-keys.ts';
 import { hasSyntax, quoted, validateChoice, type WithDefaults } from './setting-validation.ts';
 import type { Stage } from './stage.ts';
-
-/** A public key as a JWK (RFC 7517). */
-export type PublicJwk = { readonly kty: string; readonly kid?: string; readonly [member: string]: unknown };
 
 /** A client that you register in the configuration, because it cannot register itself or must be the only one. */
 export interface PreregisteredClientSettings {
@@ -98,7 +96,7 @@ const syntax = {
 
 /** Yields an error message for each setting that is insecure or cannot work. */
 export function* validateClients(
-  settings: ResolvedClientSettings & { stage: Stage; redirectSchemes: string[] },
+  settings: ResolvedClientSettings & MachineClientSettings & { stage: Stage; redirectSchemes: string[] },
 ): Generator<string> {
   const { clients, redirectSchemes } = settings;
   yield* validateAdmission(settings, 'clientDocuments', 'clientDocumentHosts', (host) =>
@@ -168,24 +166,11 @@ function* validateRedirectUris(name: string, uris: string[], schemes: string[]):
   }
 }
 
-/** Does not repeat a private key in its message. */
-function* validateKeys(name: string, keys: PublicJwk[]): Generator<string> {
-  if (!Array.isArray(keys) || keys.length === 0) {
-    return yield `${name}.keys is empty: remove jwks for a public client`;
-  }
-  for (const [index, key] of keys.entries()) {
-    if (hasPrivateMembers(key)) {
-      yield `${name}.keys[${index}] contains a private key: replace the key pair and give the public key only`;
-    } else {
-      yield* validateChoice(`${name}.keys[${index}].kty`, key.kty, ['EC', 'RSA', 'OKP']);
-    }
-  }
-}
-
-function* validateEnvironmentSize(settings: ResolvedClientSettings): Generator<string> {
-  const { clients, clientDocumentHosts, dynamicRegistrationRedirects } = settings;
-  const { length } = Buffer.from([clients, clientDocumentHosts, dynamicRegistrationRedirects].map(quoted).join(''));
+function* validateEnvironmentSize(settings: ResolvedClientSettings & MachineClientSettings): Generator<string> {
+  const { clients, clientDocumentHosts, dynamicRegistrationRedirects, machineClients = {} } = settings;
+  const variables = [clients, clientDocumentHosts, dynamicRegistrationRedirects, machineClients];
+  const { length } = Buffer.from(variables.map(quoted).join(''));
   if (length > MAX_ENVIRONMENT_BYTES) {
-    yield `clients and the allow-lists have ${length} bytes as JSON: at most ${MAX_ENVIRONMENT_BYTES} fit into the function's environment. Remove clients that describe or register themselves, and key members that are not needed`;
+    yield `machineClients, clients and the allow-lists have ${length} bytes as JSON: at most ${MAX_ENVIRONMENT_BYTES} fit into the function's environment. Remove clients that describe or register themselves, use jwksUri, or add machine clients by npx holdfast clients add`;
   }
 }

@@ -8,6 +8,11 @@ import { type ClientSettings, clientDefaults, validateClients } from './client-s
 import { ConfigurationError } from './configuration-error.ts';
 import { type DashboardSettings, dashboardDefaults, validateDashboard } from './dashboard-settings.ts';
 import { type FunctionSettings, functionDefaults, validateFunctions } from './function-settings.ts';
+import {
+  type MachineClientSettings,
+  machineClientDefaults,
+  validateMachineClients,
+} from './machines/machine-client-settings.ts';
 import { type SecretSettings, validateSecrets } from './secret-settings.ts';
 import {
   type ServerFunctionSettings,
@@ -30,6 +35,7 @@ export interface HoldfastSettings
   extends ApiSettings,
     SignInSettings,
     ClientSettings,
+    MachineClientSettings,
     SessionSettings,
     ServerSettings,
     ServerFunctionSettings,
@@ -55,6 +61,7 @@ const defaults = {
   ...apiDefaults,
   ...signInDefaults,
   ...clientDefaults,
+  ...machineClientDefaults,
   ...sessionDefaults,
   ...serverDefaults,
   ...serverFunctionDefaults,
@@ -90,6 +97,7 @@ function* validateSettings(settings: ResolvedSettings, region: string | undefine
   yield* validateBranding(settings);
   yield* validateSignIn(settings);
   yield* validateClients(settings);
+  yield* validateMachineClients(settings);
   yield* validateApi(settings, region);
   yield* validateRegion(settings, region);
   yield* validateAudit(settings);

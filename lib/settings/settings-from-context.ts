@@ -37,6 +37,7 @@ type ContextSettings = Pick<
   | 'manageApiGatewayAccount'
 > &
   ClientSettings &
+  Pick<HoldfastSettings, 'machineClients'> &
   Pick<StackProps, 'terminationProtection'>;
 
 /**
@@ -74,6 +75,7 @@ export function settingsFromContext(node: Node): ContextSettings {
     tracing: flag('tracing'),
     encryptionKey: text('encryptionKeyArn'),
     clients: clientsFromContext(reader.value('clients')),
+    machineClients: machineClientsFromContext(reader.value('machineClients')),
     clientDocuments: text('clientDocuments') as ClientSettings['clientDocuments'],
     clientDocumentHosts: list('clientDocumentHosts'),
     dynamicRegistration: text('dynamicRegistration') as ClientSettings['dynamicRegistration'],
@@ -158,18 +160,33 @@ function telemetryFromContext({ text, flag, group }: ContextReader): HoldfastSet
   return { endpoint: text('telemetryEndpoint'), headers: text('telemetryHeadersArn'), xRay };
 }
 
-/** A JSON array in `cdk.json`, or its serialization on the command line. `resolveSettings` validates its members. */
 function clientsFromContext(value: unknown): PreregisteredClientSettings[] | undefined {
-  if (value === undefined || value === '') return undefined;
-  try {
-    const clients: unknown = typeof value === 'string' ? JSON.parse(value) : value;
-    if (Array.isArray(clients)) return clients as PreregisteredClientSettings[];
-  } catch (error) {
-    throw new ConfigurationError(`The context key clients is not valid JSON: ${(error as Error).message}`);
-  }
+  const clients = jsonFromContext('clients', value);
+  if (clients === undefined) return undefined;
+  if (Array.isArray(clients)) return clients as PreregisteredClientSettings[];
   throw new ConfigurationError(
     'The context key clients is not a JSON array: write [{ "id": …, "name": …, "redirectUris": […] }]',
   );
+}
+
+function machineClientsFromContext(value: unknown): HoldfastSettings['machineClients'] {
+  const clients = jsonFromContext('machineClients', value);
+  if (clients === undefined) return undefined;
+  if (typeof clients === 'object' && clients !== null && !Array.isArray(clients))
+    return clients as Record<string, never>;
+  throw new ConfigurationError(
+    'The context key machineClients is not a JSON object: write { "name": { "jwksUri": …, "scopes": […] } }',
+  );
+}
+
+/** A JSON value in `cdk.json`, or its serialization on the command line. `resolveSettings` validates its members. */
+function jsonFromContext(key: string, value: unknown): unknown {
+  if (value === undefined || value === '') return undefined;
+  try {
+    return typeof value === 'string' ? JSON.parse(value) : value;
+  } catch (error) {
+    throw new ConfigurationError(`The context key ${key} is not valid JSON: ${(error as Error).message}`);
+  }
 }
 
 /** Typed access to the context. An empty string counts as absent, so that `-c key=` unsets a value of `cdk.json`. */

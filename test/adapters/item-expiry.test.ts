@@ -2,10 +2,10 @@ import { dynamoAssertionStore } from '../../lambda/adapters/dynamodb/assertion-s
 import { dynamoAuditLogWriter } from '../../lambda/adapters/dynamodb/audit/audit-log-writer.ts';
 import { dynamoChangeStore } from '../../lambda/adapters/dynamodb/change-store.ts';
 import type { TableClient } from '../../lambda/adapters/dynamodb/client/table-client.ts';
-import { dynamoClientStore } from '../../lambda/adapters/dynamodb/client-store.ts';
 import { dynamoExecutionStore } from '../../lambda/adapters/dynamodb/execution-store.ts';
 import { dynamoFlowStore } from '../../lambda/adapters/dynamodb/flow-store.ts';
 import { dynamoGrantStore } from '../../lambda/adapters/dynamodb/grant-store.ts';
+import { dynamoClientStore } from '../../lambda/adapters/dynamodb/oauth-clients/client-store.ts';
 import { dynamoRateLimitStore } from '../../lambda/adapters/dynamodb/rate-limit-store.ts';
 import { dynamoRequestStateStore } from '../../lambda/adapters/dynamodb/request-state-store.ts';
 import { dynamoSessionStore } from '../../lambda/adapters/dynamodb/session-store.ts';
@@ -127,6 +127,11 @@ test.each<[string, (table: TableConnection) => unknown, Record<string, number>]>
     'the upstream tokens of a revoked grant',
     (table) => dynamoGrantStore(table).revokeGrant('grant', now),
     { upstreamTokens: now + 8 * DAY },
+  ],
+  [
+    'a grant without a sign-in, and its user',
+    (table) => dynamoGrantStore(table).keepStandingGrant(grant, now),
+    { grant: now + 90 * DAY, user: now + 400 * DAY },
   ],
   [
     'an authorization request',

@@ -11,13 +11,13 @@ import { dynamoChangeStore } from '../../lambda/adapters/dynamodb/change-store.t
 import { sdkTableClient } from '../../lambda/adapters/dynamodb/client/sdk-table-client.ts';
 import { signedTableClient } from '../../lambda/adapters/dynamodb/client/signed-table-client.ts';
 import type { TableClient } from '../../lambda/adapters/dynamodb/client/table-client.ts';
-import { dynamoDocumentStore } from '../../lambda/adapters/dynamodb/client-document-store.ts';
-import { dynamoClientStore } from '../../lambda/adapters/dynamodb/client-store.ts';
 import { dynamoDashboardSessionStore } from '../../lambda/adapters/dynamodb/dashboard-session-store.ts';
 import { dynamoDirectory } from '../../lambda/adapters/dynamodb/directory-queries.ts';
 import { dynamoExecutionStore } from '../../lambda/adapters/dynamodb/execution-store.ts';
 import { dynamoFlowStore } from '../../lambda/adapters/dynamodb/flow-store.ts';
 import { dynamoGrantStore } from '../../lambda/adapters/dynamodb/grant-store.ts';
+import { dynamoDocumentStore } from '../../lambda/adapters/dynamodb/oauth-clients/client-document-store.ts';
+import { dynamoClientStore } from '../../lambda/adapters/dynamodb/oauth-clients/client-store.ts';
 import { dynamoRateLimitStore } from '../../lambda/adapters/dynamodb/rate-limit-store.ts';
 import { dynamoRequestStateStore } from '../../lambda/adapters/dynamodb/request-state-store.ts';
 import { dynamoRevocationStore } from '../../lambda/adapters/dynamodb/revocation-store.ts';

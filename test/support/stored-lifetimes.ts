@@ -1,3 +1,4 @@
+import * as itemType from '../../lambda/shared/item-types.ts';
 import { EXPORT_PROGRESS, type ItemKind, keyPrefix } from '../../lambda/shared/table-keys.ts';
 
 const [hour, day] = [3600, 24 * 3600];
@@ -29,7 +30,8 @@ const longestSeconds: Record<ItemKind, number | undefined> = {
 };
 
 /** The items that live on although others of their kind die. */
-const livesOn = ({ pk, user, status }: StoredItem): boolean =>
+const livesOn = ({ pk, type, user, status }: StoredItem): boolean =>
+  type === itemType.machineClient ||
   pk === `${keyPrefix.aggregates}progress` ||
   pk === `${keyPrefix.aggregates}${EXPORT_PROGRESS}` ||
   // Of direct mode: it denies a client access until it is deleted.
@@ -43,12 +45,14 @@ const livesOn = ({ pk, user, status }: StoredItem): boolean =>
  */
 export const lifetimeProblems = (items: readonly StoredItem[], now: number): string[] =>
   items.flatMap((item) => {
-    const { pk, sk, type, ttl } = item;
+    const { pk, sk, type, ttl, revokedTtl } = item;
     const [kind] = Object.entries(keyPrefix).find(([, prefix]) => pk.startsWith(prefix)) ?? [];
     const name = `${type} ${pk} ${sk}`;
     if (kind === undefined) return [`${name}: table-keys.ts has no kind with this prefix`];
     const longest = livesOn(item) ? undefined : longestSeconds[kind as ItemKind];
     if (longest === undefined) return ttl === undefined ? [] : [`${name}: lives on, and has the ttl ${ttl}`];
+    // It denies access, as long as the table exists.
+    if (revokedTtl !== undefined && item.status === 'revoked' && ttl === revokedTtl) return [];
     if (!Number.isInteger(ttl)) return [`${name}: its ttl is ${JSON.stringify(ttl)}, not a number of seconds`];
     const remaining = (ttl as number) - now / 1000;
     if (remaining <= longest + CLOCK_SECONDS && remaining > -EXPIRED_SECONDS) return [];

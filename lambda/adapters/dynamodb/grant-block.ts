@@ -2,7 +2,7 @@ import type { RevocationStore } from '../../core/admin/revocation.ts';
 import type { Session } from '../../core/sessions/session.ts';
 import * as itemType from '../../shared/item-types.ts';
 import { queryItems, takeItems } from './paged-query.ts';
-import { partition, SINGLE, type TableConnection, toDomain, writeOnce } from './table-connection.ts';
+import { partition, SINGLE, succeeded, type TableConnection, toDomain, writeOnce } from './table-connection.ts';
 
 /**
  * Revocation in direct mode, where the identity provider owns the grants and the table holds none. A grant that is put
@@ -17,6 +17,11 @@ export type GrantBlock = {
    * @returns false when the table holds the grant already; then nothing has changed
    */
   block(grant: string, now: number): Promise<boolean>;
+  /**
+   * Deletes a revoked grant that denies access. Throws `ServiceUnavailableError`.
+   * @returns false when it is not revoked, or was revoked later than `until`, in epoch seconds: nothing has changed
+   */
+  unblock(grant: string, until: number): Promise<boolean>;
 };
 
 export function dynamoGrantBlock(table: TableConnection): GrantBlock {
@@ -45,6 +50,17 @@ export function dynamoGrantBlock(table: TableConnection): GrantBlock {
       const ConditionExpression = 'attribute_not_exists(pk)';
       return writeOnce(table, { Put: { TableName, Item, ConditionExpression } });
     },
+
+    unblock: (grant, until) =>
+      succeeded(
+        table.client.delete({
+          TableName,
+          Key: { pk: partition.grant(grant), sk: SINGLE },
+          ConditionExpression: '#status = :revoked AND revokedAt <= :until',
+          ExpressionAttributeNames: { '#status': 'status' },
+          ExpressionAttributeValues: { ':revoked': 'revoked', ':until': until },
+        }),
+      ),
   };
 }
 

@@ -25,6 +25,14 @@ const USED_CODE_SECONDS = 3600;
 const APPROVAL_SECONDS = 400 * 24 * 3600;
 
 const NOT_USED_NOR_EXPIRED = 'attribute_not_exists(usedAt) AND expiresAt > :now';
+const ABSENT_OR_ACTIVE = 'attribute_not_exists(pk) OR #status = :active';
+
+/**
+ * The `ttl` of a standing grant once it is revoked (`revocationWrites`): its id is always the same, so the item denies access as
+ * long as it exists.
+ */
+const REVOKED_FOR_GOOD = 253_402_300_799;
+
 const ACTIVE_AT_HEAD = '#status = :active AND refresh.head = :head';
 
 export function dynamoGrantStore(table: TableConnection): GrantStore {
@@ -42,14 +50,6 @@ export function dynamoGrantStore(table: TableConnection): GrantStore {
 
     async createGrant({ grant, tokens, codeHash, code, approval, sealedName }, stateHash) {
       const gsi1pk = partition.byUser(grant.user);
-      const time = `${grant.createdAt}#${grant.id}`;
-      const listed = {
-        ...grant,
-        gsi1pk,
-        gsi1sk: `${byUserPrefix.grants}${time}`,
-        gsi2pk: recentPartitionOf.grants(grant.id),
-        gsi2sk: time,
-      };
       // Not listed anywhere: for the erasure of its user.
       const owned = { ...code, gsi1pk, gsi1sk: `${byUserPrefix.codes}${codeHash}` };
       const approvalItem = {
@@ -62,12 +62,33 @@ export function dynamoGrantStore(table: TableConnection): GrantStore {
       return writeOnce(
         table,
         ...(stateHash === undefined ? [] : [completionWrite(TableName, stateHash, grant.createdAt)]),
-        putNew(partition.grant(grant.id), itemType.grant, listed, grant.absoluteExpiresAt),
+        putNew(partition.grant(grant.id), itemType.grant, listed(grant), grant.absoluteExpiresAt),
         putNew(partition.upstreamTokens(grant.id), itemType.upstreamTokens, tokens, grant.absoluteExpiresAt),
         putNew(partition.code(codeHash), itemType.code, owned, code.expiresAt + USED_CODE_SECONDS),
         { Put: { TableName, Item: approvalItem } },
         signInWrite(TableName, grant.user, sealedName, grant.createdAt),
       );
+    },
+
+    keepStandingGrant(grant, now, assertion) {
+      const Item = {
+        pk: partition.grant(grant.id),
+        sk: SINGLE,
+        type: itemType.grant,
+        ...listed(grant),
+        ttl: grant.absoluteExpiresAt,
+        revokedTtl: REVOKED_FOR_GOOD,
+      };
+      const put = {
+        Put: {
+          TableName,
+          Item,
+          ConditionExpression: ABSENT_OR_ACTIVE,
+          ExpressionAttributeNames: { '#status': 'status' },
+          ExpressionAttributeValues: { ':active': 'active' },
+        },
+      };
+      return writeWithAssertion(table, [put, signInWrite(TableName, grant.user, null, now)], assertion);
     },
 
     async findCode(codeHash) {
@@ -132,5 +153,17 @@ export function dynamoGrantStore(table: TableConnection): GrantStore {
       };
       return writeWithAssertion(table, [advance], assertion);
     },
+  };
+}
+
+/** The grant with the keys of the indexes that list it. */
+function listed(grant: Grant) {
+  const time = `${grant.createdAt}#${grant.id}`;
+  return {
+    ...grant,
+    gsi1pk: partition.byUser(grant.user),
+    gsi1sk: `${byUserPrefix.grants}${time}`,
+    gsi2pk: recentPartitionOf.grants(grant.id),
+    gsi2sk: time,
   };
 }

@@ -16,9 +16,10 @@ export const revocationWrites = (TableName: string, id: string, now: number): Tr
     Update: {
       TableName,
       Key: { pk: partition.grant(id), sk: SINGLE },
-      UpdateExpression: 'SET #status = :revoked, revokedAt = :now',
+      // A standing grant states how long it denies access.
+      UpdateExpression: 'SET #status = :revoked, revokedAt = :now, #ttl = if_not_exists(revokedTtl, #ttl)',
       ConditionExpression: NOT_REVOKED,
-      ExpressionAttributeNames: { '#status': 'status' },
+      ExpressionAttributeNames: { '#status': 'status', '#ttl': 'ttl' },
       ExpressionAttributeValues: { ':revoked': 'revoked', ':now': now },
     },
   },

@@ -45,6 +45,7 @@ export const recentPartition = {
   grants: (shard: number) => `${indexPrefix.recentGrants}${shard}`,
   users: (shard: number) => `${indexPrefix.recentUsers}${shard}`,
   endedTokens: (shard: number) => `${indexPrefix.endedTokens}${shard}`,
+  machineClients: (shard: number) => `${indexPrefix.machineClients}${shard}`,
 };
 
 /** The partition of the index `recent` that lists the item. */
@@ -120,9 +121,9 @@ export const writeOnce = ({ client }: TableConnection, ...writes: TransactItems)
 /** Writes of one transaction. */
 export type TransactItems = NonNullable<TransactWriteInput['TransactItems']>;
 
-/** The item without its type and the attributes of table and indexes. */
+/** The item without its type, its expiry in the table, and the attributes of table and indexes. */
 export function toDomain<T>(item: Record<string, unknown>): T {
-  const { pk, sk, type, ttl, gsi1pk, gsi1sk, gsi2pk, gsi2sk, ...rest } = item;
+  const { pk, sk, type, ttl, revokedTtl, gsi1pk, gsi1sk, gsi2pk, gsi2sk, ...rest } = item;
   return rest as T;
 }
 

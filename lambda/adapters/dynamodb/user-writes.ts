@@ -7,12 +7,16 @@ import { partition, recentPartitionOf, SINGLE, type TableConnection, writeOnce }
 /** Of a user after the last sign-in: longer than the lifetime of a grant and the retention of its calls. */
 const USER_SECONDS = 400 * 24 * 3600;
 
-/** The write of a user's sign-in, for the transaction of what the sign-in creates. */
-export const signInWrite = (TableName: string, user: string, sealedName: string | undefined, now: number) => ({
+/**
+ * The write of a user's sign-in, for the transaction of what the sign-in creates.
+ *
+ * @param sealedName undefined deletes the stored name, null leaves it as it is
+ */
+export const signInWrite = (TableName: string, user: string, sealedName: string | undefined | null, now: number) => ({
   Update: {
     TableName,
     Key: { pk: partition.user(user), sk: SINGLE },
-    UpdateExpression: `SET #type = :type, #user = :user, firstSignInAt = if_not_exists(firstSignInAt, :now), lastSignInAt = :now, #ttl = :ttl, gsi2pk = :list, gsi2sk = :time${sealedName ? ', sealedName = :name' : ' REMOVE sealedName'}`,
+    UpdateExpression: `SET #type = :type, #user = :user, firstSignInAt = if_not_exists(firstSignInAt, :now), lastSignInAt = :now, #ttl = :ttl, gsi2pk = :list, gsi2sk = :time${sealedName ? ', sealedName = :name' : sealedName === null ? '' : ' REMOVE sealedName'}`,
     ExpressionAttributeNames: { '#type': 'type', '#user': 'user', '#ttl': 'ttl' },
     ExpressionAttributeValues: {
       ':type': itemType.user,

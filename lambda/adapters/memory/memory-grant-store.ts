@@ -20,6 +20,13 @@ export function memoryGrantStore(tables: MemoryTables): GrantStore {
       saveSignIn(users, grant.user, sealedName, grant.createdAt);
       return true;
     },
+    async keepStandingGrant(grant, now, assertion) {
+      const isPossible = grants.get(grant.id)?.status !== 'revoked';
+      return writeWithAssertion(tables, assertion, isPossible, () => {
+        grants.set(grant.id, copy(grant));
+        saveSignIn(users, grant.user, users.get(grant.user)?.sealedName, now);
+      });
+    },
     async findCode(codeHash) {
       return copy(codes.get(codeHash));
     },

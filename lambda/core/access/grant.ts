@@ -4,6 +4,9 @@ import type { Caller } from './caller.ts';
 /** The kind of a user: a person who signed in, or a service (a machine client, or a workload of another platform). */
 export type PrincipalKind = 'person' | 'service';
 
+/** How a grant came about without a sign-in in the browser. */
+export type GrantOrigin = 'client-credentials' | 'workload' | 'enterprise';
+
 /**
  * One user's authorization of one client. It holds the refresh-token family; the upstream tokens are sealed in an item
  * beside it. Times are epoch seconds.
@@ -16,6 +19,8 @@ export type Grant = {
   user: string;
   /** @default 'person' */
   kind?: PrincipalKind;
+  /** @default - a sign-in in the browser */
+  origin?: GrantOrigin;
   /**
    * `iss` and `sub` of the user, from which the key of the user is derived: of a person at the identity provider, of a
    * workload at its platform. A machine client has this server as its issuer, and its `client_id` as its subject.

@@ -118,6 +118,11 @@ export interface GrantStore {
    * @returns `conflict` when the code is already used or expired, or its grant is revoked
    */
   redeemCode(codeHash: string, grant: string, now: number, assertion?: SpentAssertion): Promise<WriteOutcome>;
+  /**
+   * Writes a grant that no sign-in gave, or its next state, and marks the assertion as used: all or none.
+   * @returns `conflict` when the grant is revoked
+   */
+  keepStandingGrant(grant: Grant, now: number, assertion?: SpentAssertion): Promise<WriteOutcome>;
   /** The grant and its sealed tokens in one round trip. */
   findGrant(id: string): Promise<{ grant?: Grant | undefined; tokens?: SealedUpstreamTokens | undefined }>;
   /**

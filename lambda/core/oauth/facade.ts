@@ -13,7 +13,9 @@ import type { FlowStore, GrantStore } from './authorization-flow.ts';
 import type { AssertionStore } from './clients/client-assertion.ts';
 import type { ClientDocuments } from './clients/client-documents.ts';
 import type { ClientStore } from './clients/client-registration.ts';
+import type { MachineClient, MachineClientStore } from './clients/machine-client.ts';
 import type { ClientAdmission, PreregisteredClient } from './clients/oauth-client.ts';
+import type { RateLimitStore } from './clients/rate-limit.ts';
 import type { OAuthPageText } from './pages/oauth-page-text.ts';
 import type { MacKey, Signer } from './tokens/facade-tokens.ts';
 
@@ -30,6 +32,10 @@ export type FacadeRules = {
   refreshWindowSeconds: number;
   redirectSchemes: string[];
   preregisteredClients: PreregisteredClient[];
+  /** Machine clients of the settings; absent where machine clients are off. */
+  machineClients?: MachineClient[] | undefined;
+  /** Lifetime of an access token that no sign-in gives. @default `accessTokenSeconds` */
+  machineTokenSeconds?: number | undefined;
   /** Clients with an ID metadata document; the list names hosts of documents. */
   clientDocuments: ClientAdmission;
   /** Clients that register dynamically; the list names redirect hosts and schemes. */
@@ -50,6 +56,7 @@ export type FacadeRules = {
 export type Facade = {
   rules: FacadeRules;
   clients: ClientStore;
+  machineClients: MachineClientStore;
   documents: ClientDocuments;
   assertions: AssertionStore;
   flows: FlowStore;
@@ -66,6 +73,10 @@ export type Facade = {
   upstreamTokens: UpstreamTokenManager;
   upstreamRevocations: UpstreamRevocations;
   clock: Clock;
+  /** Limits token requests without a sign-in. */
+  rateLimits: RateLimitStore;
+  /** From 0 to 1, for pauses. */
+  random: () => number;
   /** The clock's epoch seconds. */
   now: () => number;
   log: Logger;

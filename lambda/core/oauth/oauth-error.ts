@@ -18,8 +18,10 @@ export type OAuthErrorCode =
   | 'request_uri_not_supported'
   | 'server_error'
   | 'temporarily_unavailable'
+  | 'unauthorized_client'
   | 'unsupported_grant_type'
-  | 'unsupported_response_type';
+  | 'unsupported_response_type'
+  | 'unsupported_token_type';
 
 const LONGEST_DESCRIPTION = 100;
 const LONGEST_VALUE = 40;
@@ -148,6 +150,14 @@ const wireErrors = {
     'invalid_client',
     'client secrets are not supported; send client_id alone or client_assertion',
   ),
+  client_secret_malformed: wire('invalid_client', 'Authorization must be Basic with client_id and client_secret'),
+  client_secret_required: wire(
+    'invalid_client',
+    'client_secret is required (client_secret_basic or client_secret_post)',
+  ),
+  client_secret_wrong: wire('invalid_client', 'client_secret is wrong or expired'),
+  client_authentication_repeated: wire('invalid_client', 'authenticate the client once: by secret or by assertion'),
+  client_id_differs: wire('invalid_client', 'client_id differs from that of the Authorization header'),
   client_id_missing: wire('invalid_client', 'client_id is missing'),
   query_unexpected: wire('invalid_request', 'send the parameters in the body, not in the query'),
   client_unknown: wire('invalid_client', 'client_id is unknown; register the client'),
@@ -173,11 +183,12 @@ const wireErrors = {
     'delayed-client',
     429,
   ),
-  assertion_unexpected: wire('invalid_client', 'client is public; send client_id without client_assertion'),
+  assertion_unexpected: wire('invalid_client', 'client has no keys; send client_id without client_assertion'),
   assertion_required: wire('invalid_client', 'client_assertion is required (private_key_jwt)'),
   assertion_missing: wire('invalid_client', 'client_assertion is missing'),
   assertion_type_unsupported: wire('invalid_client', (type: string) => `client_assertion_type must be ${type}`),
   assertion_unverified: wire('invalid_client', (reason: string) => `client_assertion is not valid: ${reason}`),
+  assertion_type: wire('invalid_client', (typ: string) => `client_assertion has the typ ${quoted(typ)}; use JWT`),
   assertion_audience: wire('invalid_client', (audience: string) => `client_assertion: aud must be ${audience} alone`),
   assertion_expired: wire('invalid_client', 'client_assertion: exp is missing or in the past'),
   assertion_too_long: wire('invalid_client', 'client_assertion: exp is more than an hour ahead'),
@@ -189,7 +200,10 @@ const wireErrors = {
   assertion_replayed: wire('invalid_client', 'client_assertion is already used; sign a new one'),
 
   // Token endpoint
-  grant_type_unsupported: wire('unsupported_grant_type', 'grant_type must be authorization_code or refresh_token'),
+  grant_type_unsupported: wire(
+    'unsupported_grant_type',
+    'grant_type is not supported; the metadata lists grant_types_supported',
+  ),
   code_unknown: wire('invalid_grant', 'code is unknown or issued to another client'),
   code_redirect_mismatch: wire('invalid_grant', 'redirect_uri differs from the authorization request'),
   code_verifier_mismatch: wire('invalid_grant', 'code_verifier does not match code_challenge'),
@@ -199,6 +213,26 @@ const wireErrors = {
   scope_not_granted: wire(
     'invalid_scope',
     (scope: string) => `scope ${quoted(scope)} is not granted; authorize again to add it`,
+  ),
+
+  // Grants without a sign-in
+  client_not_machine: wire('unauthorized_client', 'client_credentials is for machine clients, which the operator adds'),
+  machine_client_only: wire('unauthorized_client', 'a machine client has no user; use grant_type client_credentials'),
+  scope_not_allowed: wire(
+    'invalid_scope',
+    (scope: string) => `scope ${quoted(scope)} is not allowed here; ask the operator to add it`,
+  ),
+  grant_revoked: wire('invalid_grant', 'access is revoked; only the operator can allow it again'),
+  // Not 5xx, which an alarm counts.
+  token_requests_limited: wire(
+    'temporarily_unavailable',
+    'too many token requests; use a token until it expires, and repeat the request later',
+    undefined,
+    429,
+  ),
+  revocation_unsupported: wire(
+    'unsupported_token_type',
+    'this token has no refresh token; it expires by itself, and the operator can revoke it',
   ),
 
   // Failures outside the request

@@ -29,6 +29,14 @@ export function randomToken(): string {
   return base64url(crypto.getRandomValues(new Uint8Array(32)));
 }
 
+/** Compares two texts of equal length in a time that does not depend on their content. Different lengths are unequal. */
+export function equalInConstantTime(one: string, other: string): boolean {
+  if (one.length !== other.length) return false;
+  let difference = 0;
+  for (let index = 0; index < one.length; index++) difference |= one.charCodeAt(index) ^ other.charCodeAt(index);
+  return difference === 0;
+}
+
 const ID_LENGTH = 22;
 /** Bytes of 64 ids: whole groups of three bytes, so that every character is fully random. */
 const stock = new Uint8Array((64 * ID_LENGTH * 6) / 8);

@@ -15,6 +15,9 @@ export type SpentAssertion = { hash: string; now: number; expiresAt: number };
 /** The algorithms that are accepted and advertised. */
 export const assertionAlgorithms = ['ES256', 'RS256', 'PS256', 'EdDSA'];
 
+/** Types of a client assertion: none or JWT (RFC 7523), or its own (draft-ietf-oauth-rfc7523bis). */
+const assertionTypes = ['jwt', 'client-authentication+jwt'];
+
 const LONGEST_SECONDS = 3600;
 /** Clock skew tolerated between a client and this server. */
 const SKEW_SECONDS = 30;
@@ -37,13 +40,16 @@ export async function readAssertion(
   now: number,
 ): Promise<Assertion> {
   const verify = async (refresh: boolean) => {
-    const { payload } = await jwtVerify(assertion, createLocalJWKSet(await keysOf(refresh)), {
+    const { payload, protectedHeader } = await jwtVerify(assertion, createLocalJWKSet(await keysOf(refresh)), {
       algorithms: assertionAlgorithms,
       issuer: clientId,
       subject: clientId,
       currentDate: new Date(now * 1000),
       clockTolerance: SKEW_SECONDS,
     });
+    // A token of another purpose does not authenticate a client (RFC 8725 §3.11).
+    const { typ = 'JWT' } = protectedHeader;
+    if (!assertionTypes.includes(typ.toLowerCase())) throw oauthError('assertion_type', typ);
     return payload;
   };
   try {

@@ -5,13 +5,17 @@ import { documentError, oauthError } from '../oauth-error.ts';
 import type { Parameters } from '../request-parameters.ts';
 import { readAssertion, type SpentAssertion } from './client-assertion.ts';
 import { ClientDocumentError } from './client-document.ts';
+import { secretIn } from './client-secret.ts';
 import { findClient } from './find-client.ts';
+import { isSecretOf, type MachineClient, machineClientId } from './machine-client.ts';
 import type { Client, ClientKeys } from './oauth-client.ts';
 
 /** The client of a request to the token or the revocation endpoint. */
 export type RequestingClient = {
   id: string;
   client: Client;
+  /** Set for a machine client, which has authenticated. */
+  machine?: MachineClient;
   /**
    * The client's assertion. The endpoint marks it as used after every check of the request, in one write with what it
    * consumes or revokes: a request that failed can then be repeated as it was, and a replayed one has no effect.
@@ -22,8 +26,8 @@ export type RequestingClient = {
 const ASSERTION_TYPE = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
 
 /**
- * Client authentication (RFC 6749 §2.3). A public client sends its id; a client whose keys are known signs an assertion.
- * Neither may authenticate as the other kind. An unknown client, or one whose registration expired, is `invalid_client`
+ * Client authentication (RFC 6749 §2.3). A public client sends its id; a client whose keys are known signs an assertion; a
+ * machine client does so, or sends its secret. None may authenticate as another kind. An unknown client, or one whose registration expired, is `invalid_client`
  * before anything else is judged, so that it registers again (RFC 6749 §5.2).
  *
  * @throws OAuthError `invalid_client`
@@ -33,12 +37,17 @@ export async function authenticateClient(
   form: Parameters,
   request: Request,
 ): Promise<RequestingClient> {
-  if (request.headers.has('authorization') || form.get('client_secret') !== undefined) {
-    throw oauthError('client_secret_unsupported');
-  }
+  if (!facade.rules.machineClients) rejectSecret(form, request);
+  const secret = secretIn(form, request);
   const assertion = assertionIn(form);
-  const id = form.get('client_id') ?? (assertion && subjectOf(assertion));
+  if (secret && assertion !== undefined) throw oauthError('client_authentication_repeated');
+  const given = form.get('client_id');
+  if (secret?.id !== undefined && given !== undefined && given !== secret.id) throw oauthError('client_id_differs');
+  const id = secret?.id ?? given ?? (assertion && subjectOf(assertion));
   if (id === undefined) throw oauthError('client_id_missing');
+  const machine = await findMachineClient(facade, id);
+  if (machine) return authenticateMachine(facade, machine, secret?.secret, assertion);
+  if (secret) throw oauthError('client_secret_unsupported');
   const client = await identifyClient(facade, id);
   if (!client.keys) {
     if (assertion !== undefined) throw oauthError('assertion_unexpected');
@@ -46,6 +55,40 @@ export async function authenticateClient(
   }
   if (assertion === undefined) throw oauthError('assertion_required');
   return { id, client, assertion: await verifyAssertion(facade, assertion, id, client.keys) };
+}
+
+/** @throws OAuthError for a secret, which only machine clients have */
+function rejectSecret(form: Parameters, request: Request): void {
+  if (request.headers.has('authorization') || form.get('client_secret') !== undefined) {
+    throw oauthError('client_secret_unsupported');
+  }
+}
+
+async function authenticateMachine(
+  facade: Facade,
+  machine: MachineClient,
+  secret: string | undefined,
+  assertion: string | undefined,
+): Promise<RequestingClient> {
+  const { id, name, keys } = machine;
+  const client: Client = { id, name, redirectUris: [], identity: { kind: 'configured' } };
+  if (assertion !== undefined) {
+    if (!keys) throw oauthError('assertion_unexpected');
+    return { id, client, machine, assertion: await verifyAssertion(facade, assertion, id, keys) };
+  }
+  if (secret === undefined) throw oauthError(keys ? 'assertion_required' : 'client_secret_required');
+  if (!(await isSecretOf(machine, secret, facade.now()))) throw oauthError('client_secret_wrong');
+  return { id, client, machine };
+}
+
+/** A machine client of the settings, or one that the operator added; none where machine clients are off. */
+async function findMachineClient(
+  { rules, machineClients }: Pick<Facade, 'rules' | 'machineClients'>,
+  id: string,
+): Promise<MachineClient | undefined> {
+  if (!rules.machineClients) return undefined;
+  const configured = rules.machineClients.find((each) => each.id === id);
+  return configured ?? (machineClientId.test(id) ? machineClients.findMachineClient(id) : undefined);
 }
 
 async function verifyAssertion(

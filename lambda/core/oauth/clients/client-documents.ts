@@ -2,7 +2,7 @@ import type { JSONWebKeySet } from 'jose';
 import { type Clock, epochSeconds } from '../../support/clock.ts';
 import { sha256 } from '../../support/crypto.ts';
 import type { Logger } from '../../support/logger.ts';
-import { attemptUpTo, retry } from '../../support/retry-on-conflict.ts';
+import { retry } from '../../support/retry-on-conflict.ts';
 import { LEASE_SECONDS, runSingleFlight } from '../../support/single-flight.ts';
 import {
   ClientDocumentError,
@@ -20,7 +20,7 @@ import {
   servesStale,
   type ValidDocument,
 } from './document-freshness.ts';
-import { admit, type RateLimit, type RateLimitStore } from './rate-limit.ts';
+import { isAdmitted, type RateLimit, type RateLimitStore } from './rate-limit.ts';
 
 /** Fetches URLs that strangers chose, from public addresses alone and within limits of time and size. */
 export interface DocumentFetcher {
@@ -60,10 +60,6 @@ const LATEST_BEGINNING_MILLISECONDS = 3_000;
 const POLL_MILLISECONDS = 200;
 /** The age at which a key set is fetched again for a key that it lacks. */
 const KEYS_SETTLE_SECONDS = 60;
-const ATTEMPTS = 5;
-/** The longest pause after the first conflict of a write; each later one is twice as long. */
-const PAUSE_MILLISECONDS = 50;
-
 type Dependencies = {
   store: DocumentStore;
   rateLimits: RateLimitStore;
@@ -178,26 +174,11 @@ export class ClientDocuments {
   /** When the rate limits admit a fetch: a host's own limit admits again in a moment, the limit of all hosts does not. */
   async #turn(url: string): Promise<'now' | 'soon' | 'not-soon'> {
     // The host's limit is charged first, so that one host cannot exhaust the limit of all hosts.
-    if (!(await this.#isAdmitted(new URL(url).host, EACH_HOST))) return 'soon';
+    if (!(await isAdmitted(this.#dependencies, new URL(url).host, EACH_HOST))) return 'soon';
     const first = Math.floor(this.#dependencies.random() * SHARDS);
     for (let shard = first; shard < first + SHARD_ATTEMPTS; shard++) {
-      if (await this.#isAdmitted(shardName(shard), EACH_SHARD)) return 'now';
+      if (await isAdmitted(this.#dependencies, shardName(shard), EACH_SHARD)) return 'now';
     }
     return 'not-soon';
-  }
-
-  async #isAdmitted(name: string, limit: RateLimit): Promise<boolean> {
-    const { rateLimits, clock, random } = this.#dependencies;
-    let pause = PAUSE_MILLISECONDS;
-    const isAdmitted = await attemptUpTo(ATTEMPTS, async () => {
-      const due = await rateLimits.due(name);
-      const next = admit(due, clock.now() / 1000, limit);
-      if (next === undefined) return false;
-      if (await rateLimits.advance(name, due, next)) return true;
-      await clock.sleep(pause * random());
-      pause *= 2;
-      return retry;
-    });
-    return isAdmitted === true;
   }
 }

@@ -1,21 +1,7 @@
-import * as z from 'zod/mini';
 import type { Facade } from '../facade.ts';
-import { type ClientMetadata, publicKeySet } from './client-document.ts';
+import type { ClientMetadata } from './client-document.ts';
 import { allowsRedirect, dynamicClientId } from './client-registration.ts';
-import type { Client, ClientAdmission, PreregisteredClient } from './oauth-client.ts';
-
-const preregisteredClients = z.array(
-  z.object({
-    id: z.string().check(z.minLength(1)),
-    name: z.string().check(z.minLength(1)),
-    redirectUris: z.array(z.string()).check(z.minLength(1)),
-    jwks: z.optional(publicKeySet),
-  }),
-);
-
-/** Parses the clients that the operator registered. @throws ZodError */
-export const readPreregisteredClients = (json: unknown): PreregisteredClient[] =>
-  preregisteredClients.parse(json) as PreregisteredClient[];
+import type { Client, ClientAdmission } from './oauth-client.ts';
 
 /**
  * The client of an id, unless it is unknown or not admitted. In order: preregistered by the operator, described by the

@@ -1,6 +1,7 @@
 import { AUDIT_SCOPE, type ScopeSet } from '../../../shared/scope-set.ts';
 import { assertionAlgorithms } from '../clients/client-assertion.ts';
 import type { FacadeRules } from '../facade.ts';
+import { grantHandlers } from '../grants/grant-types.ts';
 
 /**
  * Authorization server metadata (RFC 8414 §2), served under both well-known names. It is built from configuration, never
@@ -9,9 +10,11 @@ import type { FacadeRules } from '../facade.ts';
 export function authorizationServerMetadata(
   publicUrl: string,
   { scopes }: ScopeSet,
-  { clientDocuments, dynamicRegistration }: Pick<FacadeRules, 'clientDocuments' | 'dynamicRegistration'>,
+  rules: Pick<FacadeRules, 'clientDocuments' | 'dynamicRegistration' | 'machineClients'>,
 ) {
-  const authentication = ['none', 'private_key_jwt'];
+  const { clientDocuments, dynamicRegistration, machineClients } = rules;
+  const secrets = machineClients ? ['client_secret_basic', 'client_secret_post'] : [];
+  const authentication = ['none', 'private_key_jwt', ...secrets];
   return {
     issuer: publicUrl,
     authorization_endpoint: `${publicUrl}/authorize`,
@@ -21,7 +24,7 @@ export function authorizationServerMetadata(
     jwks_uri: `${publicUrl}/jwks.json`,
     response_types_supported: ['code'],
     response_modes_supported: ['query'],
-    grant_types_supported: ['authorization_code', 'refresh_token'],
+    grant_types_supported: Object.keys(grantHandlers(rules)),
     code_challenge_methods_supported: ['S256'],
     token_endpoint_auth_methods_supported: authentication,
     token_endpoint_auth_signing_alg_values_supported: assertionAlgorithms,

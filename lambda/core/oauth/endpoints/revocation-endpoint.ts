@@ -19,6 +19,8 @@ export async function revocationEndpoint(facade: Facade, request: Request): Prom
   if (grantId !== undefined) {
     const { grant, tokens } = await grants.findGrant(grantId);
     if (isLiveGrant(grant, now()) && grant.client === client.id) {
+      // A standing grant that is revoked gives no further token: only the operator revokes it.
+      if (grant.origin !== undefined) throw oauthError('revocation_unsupported');
       const outcome = await grants.revokeGrant(grant.id, now(), client.assertion);
       if (outcome === 'assertion-replayed') throw oauthError('assertion_replayed');
       if (tokens) await upstreamRevocations.revoke(grant.id, tokens);

@@ -1,7 +1,7 @@
-import type { ClientStore, RegisteredClient } from '../../core/oauth/clients/client-registration.ts';
-import { bytes } from '../../core/support/crypto.ts';
-import * as itemType from '../../shared/item-types.ts';
-import { callTable, partition, SINGLE, succeeded, type TableConnection, toDomain } from './table-connection.ts';
+import type { ClientStore, RegisteredClient } from '../../../core/oauth/clients/client-registration.ts';
+import { bytes } from '../../../core/support/crypto.ts';
+import * as itemType from '../../../shared/item-types.ts';
+import { callTable, partition, SINGLE, succeeded, type TableConnection, toDomain } from '../table-connection.ts';
 
 /** In bytes: a partition key has at most 2048, and DynamoDB rejects a longer one. */
 const LONGEST_ID = 2048 - partition.client('').length;

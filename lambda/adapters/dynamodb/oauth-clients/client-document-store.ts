@@ -1,7 +1,7 @@
-import type { DocumentStore } from '../../core/oauth/clients/client-documents.ts';
-import type { CachedDocument } from '../../core/oauth/clients/document-freshness.ts';
-import * as itemType from '../../shared/item-types.ts';
-import { LEASE_FREE, LEASE_OWNED, leaseValues, SET_LEASE } from './lease-clauses.ts';
+import type { DocumentStore } from '../../../core/oauth/clients/client-documents.ts';
+import type { CachedDocument } from '../../../core/oauth/clients/document-freshness.ts';
+import * as itemType from '../../../shared/item-types.ts';
+import { LEASE_FREE, LEASE_OWNED, leaseValues, SET_LEASE } from '../lease-clauses.ts';
 import {
   callTable,
   partition,
@@ -10,7 +10,7 @@ import {
   type TableConnection,
   toDomain,
   writeOnce,
-} from './table-connection.ts';
+} from '../table-connection.ts';
 
 /** How long a stale document stays: its entity tag saves a transfer when the client returns. */
 const STALE_SECONDS = 7 * 24 * 3600;
