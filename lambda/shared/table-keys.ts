@@ -49,11 +49,13 @@ export const indexPrefix = {
   recentUsers: 'U#',
   /** Upstream tokens of ended grants, by the time at which the provider has to revoke them. */
   endedTokens: 'T#',
-  machineClients: 'M#',
 } as const;
 
 /** First characters of the sort key in the index `byUser`, by kind of item. */
 export const byUserPrefix = { sessions: 'S#', grants: 'G#', codes: 'O#', dashboardSessions: 'B#' } as const;
 
 /** Partitions of each list of all users' items, so that no partition is hot. */
-export const shards = { sessions: 16, calls: 4, grants: 4, users: 4, endedTokens: 4, machineClients: 1 } as const;
+export const shards = { sessions: 16, calls: 4, grants: 4, users: 4, endedTokens: 4 } as const;
+
+/** Partition key of the list of machine clients in the index `recent`: operators add few. */
+export const MACHINE_CLIENTS = 'M#0';

@@ -45,7 +45,6 @@ export const recentPartition = {
   grants: (shard: number) => `${indexPrefix.recentGrants}${shard}`,
   users: (shard: number) => `${indexPrefix.recentUsers}${shard}`,
   endedTokens: (shard: number) => `${indexPrefix.endedTokens}${shard}`,
-  machineClients: (shard: number) => `${indexPrefix.machineClients}${shard}`,
 };
 
 /** The partition of the index `recent` that lists the item. */

@@ -1,19 +1,9 @@
 import type { MachineClientRegistry, RegisteredMachineClient } from '../../../core/admin/machine-client-registry.ts';
 import type { MachineClientStore } from '../../../core/oauth/clients/machine-client.ts';
 import * as itemType from '../../../shared/item-types.ts';
+import { MACHINE_CLIENTS } from '../../../shared/table-keys.ts';
 import { queryItems } from '../paged-query.ts';
-import {
-  callTable,
-  partition,
-  recentPartition,
-  SINGLE,
-  succeeded,
-  type TableConnection,
-  toDomain,
-} from '../table-connection.ts';
-
-/** Operators add few: they are one list. */
-const LIST = recentPartition.machineClients(0);
+import { callTable, partition, SINGLE, succeeded, type TableConnection, toDomain } from '../table-connection.ts';
 
 const keyOf = (id: string) => ({ pk: partition.client(id), sk: SINGLE });
 
@@ -37,7 +27,7 @@ export function dynamoMachineClientRegistry(table: TableConnection): MachineClie
       const query = {
         IndexName: 'recent',
         KeyConditionExpression: 'gsi2pk = :list',
-        ExpressionAttributeValues: { ':list': LIST },
+        ExpressionAttributeValues: { ':list': MACHINE_CLIENTS },
       };
       for await (const item of queryItems(table, query)) clients.push(toDomain<RegisteredMachineClient>(item));
       return clients;
@@ -48,7 +38,7 @@ export function dynamoMachineClientRegistry(table: TableConnection): MachineClie
         ...keyOf(client.id),
         type: itemType.machineClient,
         ...client,
-        gsi2pk: LIST,
+        gsi2pk: MACHINE_CLIENTS,
         gsi2sk: `${client.createdAt}#${client.id}`,
       };
       await callTable(dynamodb.put({ TableName, Item }));
