@@ -1,4 +1,5 @@
-import { kmsSignatureOnDemand } from './adapters/kms/kms-signature-on-demand.ts';
+import { McpServer } from '@modelcontextprotocol/server';
+import { kmsAssertionSigner } from './adapters/kms/kms-assertion-signer.ts';
 import { log } from './adapters/logging/structured-log.ts';
 import { systemClock } from './adapters/system-clock.ts';
 import { fetchUpstream } from './adapters/upstream-fetch.ts';
@@ -32,7 +33,9 @@ export type Upstream = {
 };
 
 /**
- * Forwards to MCP servers in any language: `export const createServer = upstream({ name: 'orders' })`.
+ * Forwards to MCP servers in any language: `export const createServer = upstream({ name: 'orders' })`. With a last argument
+ * of `createServer` it forwards beside the tools, prompts and resources of that server, which is of SDK v2 and comes first
+ * where names are equal: `upstream({ name: 'orders', prefix: 'orders_' }, createOwnServer)`.
  *
  * Tools, prompts, resources, completions, progress, log messages, input requests and cancellation pass through, in both
  * eras of the protocol and whichever the upstream server speaks. Each request carries an assertion of the user: a JWT of 60
@@ -41,15 +44,22 @@ export type Upstream = {
  *
  * @throws Error for an unknown name, a URL without https, prefixes that are not distinct, or without the setting `upstreams`
  */
-export function upstream(...upstreams: [Upstream, ...Upstream[]]): CreateServer {
+export function upstream(...given: [Upstream, ...Upstream[]] | [Upstream, ...Upstream[], CreateServer]): CreateServer {
+  const all: (Upstream | CreateServer)[] = given;
+  const upstreams = all.filter((each) => typeof each !== 'function');
+  const createOwn = all.find((each) => typeof each === 'function');
   const addresses = (environment().UPSTREAMS ?? {}) as UpstreamAddresses;
-  const prefixed = upstreams.map(({ prefix = '', ...given }) => ({ prefix, server: serverOf(given, addresses) }));
+  const prefixed = upstreams.map(({ prefix = '', ...address }) => ({ prefix, server: serverOf(address, addresses) }));
   for (const { prefix, server } of prefixed) {
     const same = prefixed.find((other) => other.server !== server && other.prefix.startsWith(prefix));
     if (same) throw new Error(`Upstream servers ${server.name} and ${same.server.name} need distinct prefixes`);
   }
   const dependencies = open();
-  return (context) => forwardingServer(prefixed, dependencies, context);
+  return async (context) => {
+    const own = await createOwn?.(context);
+    if (own === undefined || own instanceof McpServer) return forwardingServer(prefixed, dependencies, context, own);
+    throw new Error('upstream() forwards beside an McpServer of @modelcontextprotocol/server, and of no other SDK');
+  };
 }
 
 function environment() {
@@ -63,9 +73,9 @@ let opened: UpstreamDependencies | undefined;
 function open(): UpstreamDependencies {
   if (opened) return opened;
   const configuration = environment();
-  const keyId = configuration.UPSTREAM_KEY_ID;
-  if (keyId === undefined) throw new Error('upstream() needs the setting upstreams: add it to the stack');
-  const signer = { keyId, sign: kmsSignatureOnDemand(keyId) };
+  const key = configuration.UPSTREAM_KEY_ID;
+  if (key === undefined) throw new Error('upstream() needs the setting upstreams: add it to the stack');
+  const signer = kmsAssertionSigner(key);
   opened = {
     assertions: new UpstreamAssertions(`${configuration.PUBLIC_URL}/${UPSTREAM_ISSUER_PATH}`, signer, systemClock),
     descriptions: new UpstreamDescriptions(systemClock),

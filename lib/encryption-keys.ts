@@ -45,30 +45,42 @@ export class SigningKeys {
 }
 
 /**
- * Signs the assertions for upstream servers (ES256). Not a key of access tokens: a function that signs assertions can sign no
- * token of this deployment.
+ * The keys of the assertions for upstream servers (ES256). Not keys of access tokens: a function that signs assertions can
+ * sign no token of this deployment. The first signs; the key set publishes all of them.
  */
-export class AssertionKey extends Construct {
-  readonly id: string;
-  readonly #key: Key;
+export class AssertionKeys {
+  readonly #keys: Key[];
 
-  constructor(scope: Construct, id: string, props: { stage: Stage }) {
-    super(scope, id);
-    this.#key = new Key(this, 'Key', {
-      description: 'Signs the assertions of Holdfast for upstream servers',
-      keySpec: KeySpec.ECC_NIST_P256,
-      keyUsage: KeyUsage.SIGN_VERIFY,
-      ...keyProps(props.stage),
-    });
-    this.id = this.#key.keyId;
+  /** @param names one key for each name; the initial key has the name `1` */
+  constructor(scope: Construct, names: string[], props: { stage: Stage }) {
+    this.#keys = names.map(
+      (name) =>
+        new Key(new Construct(scope, name === '1' ? 'Key' : `Key${name}`), 'Key', {
+          description: `Signs the assertions of Holdfast for upstream servers${name === '1' ? '' : ` (${name})`}`,
+          keySpec: KeySpec.ECC_NIST_P256,
+          keyUsage: KeyUsage.SIGN_VERIFY,
+          ...keyProps(props.stage),
+        }),
+    );
   }
 
+  /** The id of the key that signs. */
+  get signing(): string {
+    return this.#keys[0]!.keyId;
+  }
+
+  /** Key ids, separated by spaces. */
+  get ids(): string {
+    return this.#keys.map(({ keyId }) => keyId).join(' ');
+  }
+
+  /** Grants the principal to sign with the first key, and to name it by its public key. */
   grantSign(grantee: IGrantable): void {
-    this.#key.grant(grantee, 'kms:Sign');
+    this.#keys[0]!.grant(grantee, 'kms:Sign', 'kms:GetPublicKey');
   }
 
-  grantPublicKey(grantee: IGrantable): void {
-    this.#key.grant(grantee, 'kms:GetPublicKey');
+  grantPublicKeys(grantee: IGrantable): void {
+    for (const key of this.#keys) key.grant(grantee, 'kms:GetPublicKey');
   }
 }
 

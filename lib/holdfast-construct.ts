@@ -406,18 +406,18 @@ export class Holdfast extends Construct implements IGrantable, IConnectable {
     };
   }
 
-  /** The servers behind this one, and the function that publishes the key of the assertions for them. */
+  /** The servers behind this one, and the function that publishes the keys of the assertions for them. */
   #createUpstreams(): UpstreamServers | undefined {
-    const { stage, upstreams } = this.#settings;
+    const { stage, upstreams, upstreamSigningKeys: keyNames } = this.#settings;
     if (upstreams === undefined) return undefined;
-    const servers = new UpstreamServers(this, 'Upstreams', { stage, upstreams, publicUrl: this.#publicUrl });
+    const servers = new UpstreamServers(this, 'Upstreams', { stage, upstreams, keyNames, publicUrl: this.#publicUrl });
     const keys = this.#createFunction('UpstreamKeys', {
       entry: 'upstream-keys',
-      environment: { UPSTREAM_KEY_ID: servers.key.id } satisfies UpstreamKeysEnvironment,
+      environment: { UPSTREAM_KEY_IDS: servers.keys.ids } satisfies UpstreamKeysEnvironment,
       memorySize: 256,
       timeout: Duration.seconds(10),
     });
-    servers.key.grantPublicKey(keys);
+    servers.keys.grantPublicKeys(keys);
     this.#api.addUpstreamKeys(keys.handler);
     return servers;
   }

@@ -66,6 +66,7 @@ const settings: Record<keyof HoldfastSettings, true> = {
   toolTimeout: true,
   tracing: true,
   unsafelyFetchClientDocumentsFromAnywhere: true,
+  upstreamSigningKeys: true,
   upstreamTokens: true,
   upstreams: true,
   userPool: true,

@@ -3,13 +3,13 @@ import type { IGrantable } from 'aws-cdk-lib/aws-iam';
 import { Construct } from 'constructs';
 import type { McpEnvironment } from '../lambda/shared/environment.ts';
 import { UPSTREAM_ISSUER_PATH, type UpstreamAddress } from '../lambda/shared/upstream-address.ts';
-import { AssertionKey } from './encryption-keys.ts';
+import { AssertionKeys } from './encryption-keys.ts';
 import type { Stage } from './settings/stage.ts';
 import type { UpstreamEndpoint, UpstreamSettings } from './settings/upstream-settings.ts';
 
-/** The MCP servers behind this one, and the key of the assertions for them. */
+/** The MCP servers behind this one, and the keys of the assertions for them. */
 export class UpstreamServers extends Construct {
-  readonly key: AssertionKey;
+  readonly keys: AssertionKeys;
   /** `iss` of the assertions. */
   readonly issuer: string;
   /** Variables of the functions that send requests to the servers. */
@@ -19,22 +19,22 @@ export class UpstreamServers extends Construct {
   constructor(
     scope: Construct,
     id: string,
-    props: { stage: Stage; upstreams: Required<UpstreamSettings>['upstreams']; publicUrl: string },
+    props: { stage: Stage; upstreams: Required<UpstreamSettings>['upstreams']; keyNames: string[]; publicUrl: string },
   ) {
     super(scope, id);
-    this.key = new AssertionKey(this, 'Key', { stage: props.stage });
+    this.keys = new AssertionKeys(this, props.keyNames, { stage: props.stage });
     this.issuer = `${props.publicUrl}/${UPSTREAM_ISSUER_PATH}`;
     this.#servers = Object.values(props.upstreams);
     const addresses = Object.entries(props.upstreams).map(([name, server]) => [name, addressOf(server)]);
     this.environment = {
       UPSTREAMS: Stack.of(this).toJsonString(Object.fromEntries(addresses)),
-      UPSTREAM_KEY_ID: this.key.id,
+      UPSTREAM_KEY_ID: this.keys.signing,
     };
   }
 
   /** Grants sending requests to the servers. */
   grantUse(grantee: IGrantable): void {
-    this.key.grantSign(grantee);
+    this.keys.grantSign(grantee);
     // Both permissions that function URLs require since October 2025.
     for (const { functionUrl } of this.#servers) functionUrl?.grantInvokeUrl(grantee);
   }

@@ -6,15 +6,14 @@ import { logFailure } from '../core/support/failure-log.ts';
 import { RETRY_AFTER_SECONDS } from '../core/support/service-unavailable-error.ts';
 import { readEnvironment, upstreamKeysVariables } from '../shared/environment.ts';
 
-/** Publishes the key that verifies assertions for upstream servers (RFC 7517 §5). Its role reads that public key alone. */
+/** Publishes the keys that verify assertions for upstream servers (RFC 7517 §5). Its role reads these public keys alone. */
 
-const { UPSTREAM_KEY_ID } = readEnvironment(upstreamKeysVariables, process.env);
-const signer = kmsSigner(openKms(), [UPSTREAM_KEY_ID]);
+const { UPSTREAM_KEY_IDS } = readEnvironment(upstreamKeysVariables, process.env);
+const signer = kmsSigner(openKms(), UPSTREAM_KEY_IDS);
 
 export async function handler(): Promise<APIGatewayProxyResult> {
   try {
-    const [key] = await signer.publicKeys();
-    return json(200, { keys: [{ ...key, kid: UPSTREAM_KEY_ID }] }, { 'Cache-Control': 'public, max-age=300' });
+    return json(200, { keys: await signer.publicKeys() }, { 'Cache-Control': 'public, max-age=300' });
   } catch (error) {
     logFailure(log, error);
     return json(503, { error: 'temporarily_unavailable' }, { 'Retry-After': String(RETRY_AFTER_SECONDS) });

@@ -103,7 +103,7 @@ export const identityProvider = {
 const upstreamServers = {
   /** JSON of type `UpstreamAddresses`, by name. */
   UPSTREAMS: optional(json),
-  /** KMS key (ECC_NIST_P256) that signs the assertions for them, and its `kid`. */
+  /** KMS key (ECC_NIST_P256) that signs the assertions for them. */
   UPSTREAM_KEY_ID: optional(text),
 };
 
@@ -225,7 +225,8 @@ export const mcpVariables = {
 };
 
 export const upstreamKeysVariables = {
-  UPSTREAM_KEY_ID: text,
+  /** KMS keys (ECC_NIST_P256) of assertions. */
+  UPSTREAM_KEY_IDS: list,
 };
 
 export const dashboardVariables = {

@@ -25,7 +25,7 @@ import { validateChoice, type WithDefaults } from './setting-validation.ts';
 import { type SignInSettings, signInDefaults, validateSignIn } from './sign-in-settings.ts';
 import type { Stage } from './stage.ts';
 import { type TelemetrySettings, validateTelemetry } from './telemetry-settings.ts';
-import { type UpstreamSettings, validateUpstreams } from './upstream-settings.ts';
+import { type UpstreamSettings, upstreamDefaults, validateUpstreams } from './upstream-settings.ts';
 
 /**
  * The settings of a deployment. Every setting has a default, and the defaults make a secure deployment. Each group of
@@ -65,6 +65,7 @@ const defaults = {
   ...sessionDefaults,
   ...serverDefaults,
   ...serverFunctionDefaults,
+  ...upstreamDefaults,
   ...auditDefaults,
   ...dashboardDefaults,
   ...functionDefaults,

@@ -53,3 +53,15 @@ export function* validateChoice(name: string, value: unknown, choices: readonly 
 
 /** The value as an error message shows it. */
 export const quoted = (value: unknown): string => JSON.stringify(value);
+
+/** A key name becomes part of a logical id. */
+const keyNameSyntax = /^[A-Za-z0-9]{1,32}$/;
+
+/** Yields an error message for each invalid name of a signing key. */
+export function* validateKeyNames(setting: string, names: string[]): Generator<string> {
+  if (names.length === 0) yield `${setting} is empty: name at least one key`;
+  if (new Set(names).size < names.length) yield `${setting} has a name twice: ${quoted(names)}`;
+  for (const name of names) {
+    if (!keyNameSyntax.test(name)) yield `${setting} has ${quoted(name)}: use 1 to 32 letters and digits`;
+  }
+}

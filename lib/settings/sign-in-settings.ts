@@ -7,6 +7,7 @@ import {
   isLonger,
   quoted,
   validateDuration,
+  validateKeyNames,
   type WithDefaults,
 } from './setting-validation.ts';
 
@@ -94,9 +95,6 @@ const lifetimeLimits = {
   },
 } satisfies Partial<Record<keyof SignInSettings, DurationLimits>>;
 
-/** A key name becomes part of a logical id. */
-const keyNameSyntax = /^[A-Za-z0-9]{1,32}$/;
-
 /** RFC 3986 §3.1, in lower case, as browsers normalise it. */
 const schemeSyntax = /^[a-z][a-z0-9+.-]*$/;
 
@@ -112,7 +110,7 @@ export function* validateSignIn(settings: WithDefaults<SignInSettings, typeof si
   if (isLonger(grantIdleTimeout, grantAbsoluteTimeout)) {
     yield `grantIdleTimeout is ${grantIdleTimeout}: choose at most grantAbsoluteTimeout, which is ${grantAbsoluteTimeout}`;
   }
-  yield* validateSigningKeys(settings.signingKeys);
+  yield* validateKeyNames('signingKeys', settings.signingKeys);
   yield* validateRedirectSchemes(settings.redirectSchemes);
   if (identityProvider !== undefined && settings.userPool !== undefined) {
     yield 'identityProvider and userPool are both set: remove one of them';
@@ -120,14 +118,6 @@ export function* validateSignIn(settings: WithDefaults<SignInSettings, typeof si
   if (identityProvider !== undefined) yield* validateIdentityProvider(identityProvider);
   if (identityProvider?.mode === 'direct' && settings.upstreamTokens) {
     yield "upstreamTokens is true, but Holdfast does not receive the provider's tokens in direct mode: remove it";
-  }
-}
-
-function* validateSigningKeys(names: string[]): Generator<string> {
-  if (names.length === 0) yield 'signingKeys is empty: name at least one key';
-  if (new Set(names).size < names.length) yield `signingKeys has a name twice: ${quoted(names)}`;
-  for (const name of names) {
-    if (!keyNameSyntax.test(name)) yield `signingKeys has ${quoted(name)}: use 1 to 32 letters and digits`;
   }
 }
 

@@ -1,7 +1,7 @@
 import { Token } from 'aws-cdk-lib';
 import { FunctionUrlAuthType, type IFunctionUrl } from 'aws-cdk-lib/aws-lambda';
 import { isUpstreamUrl, upstreamNameForm } from '../../lambda/shared/upstream-address.ts';
-import { quoted } from './setting-validation.ts';
+import { quoted, validateKeyNames, type WithDefaults } from './setting-validation.ts';
 
 /** An MCP server in any language, by its URL or by that of its Lambda function. */
 export interface UpstreamEndpoint {
@@ -37,10 +37,22 @@ export interface UpstreamSettings {
    * @default - none
    */
   readonly upstreams?: Readonly<Record<string, UpstreamEndpoint>>;
+  /**
+   * Names of the KMS keys for the assertions. The first key signs; the key set publishes all. To rotate keys without a
+   * rejected assertion, deploy three times: with the new name last, then first, then alone (docs/operate.md).
+   * @default ['1']
+   */
+  readonly upstreamSigningKeys?: string[];
 }
 
+export const upstreamDefaults = { upstreamSigningKeys: ['1'] } satisfies UpstreamSettings;
+
 /** Yields an error message for each invalid setting. */
-export function* validateUpstreams({ upstreams = {} }: UpstreamSettings): Generator<string> {
+export function* validateUpstreams({
+  upstreams = {},
+  upstreamSigningKeys,
+}: WithDefaults<UpstreamSettings, typeof upstreamDefaults>): Generator<string> {
+  yield* validateKeyNames('upstreamSigningKeys', upstreamSigningKeys);
   const audiences = new Map<string, string>();
   for (const [name, server] of Object.entries(upstreams)) {
     yield* validateUpstream(name, server);

@@ -123,7 +123,7 @@ describe('sizes', () => {
 });
 
 describe('modules', () => {
-  test('the MCP function contains these packages and at most 216 modules', () => {
+  test('the MCP function contains these packages and at most 217 modules', () => {
     const packages = packagesIn('mcp.ts', 'mcp.mjs');
     // Before another package is added here, measure its load time: npm run bench -- --part cold.
     expect([...packages.keys()].sort()).toEqual([
@@ -136,7 +136,7 @@ describe('modules', () => {
       'our own',
       'zod',
     ]);
-    expect(sum(packages.values())).toBeLessThanOrEqual(216);
+    expect(sum(packages.values())).toBeLessThanOrEqual(217);
   });
 
   test('the MCP function contains no code of upstream() unless its server calls it', () => {

@@ -16,7 +16,7 @@ import { ownerStack, type SynthesizedTemplate } from '../support/synthesized-tem
 type Strings<S> = { [K in keyof S as string extends S[K] ? K : string[] extends S[K] ? K : never]-?: S[K] };
 
 /** Files, values in the bundles, and key names, which are part of logical ids: the app needs them at synth. */
-type NeededAtSynth = 'server' | 'signingKeys' | 'name' | 'icon' | 'assets' | 'external';
+type NeededAtSynth = 'server' | 'signingKeys' | 'upstreamSigningKeys' | 'name' | 'icon' | 'assets' | 'external';
 
 /** A parameter of the stack in every string. @returns the settings, and the names of the parameters */
 function withParameters(stack: Stack) {

@@ -48,8 +48,10 @@ describe('a server by URL', () => {
       statementsOf(template, name)
         .filter(({ Resource }) => JSON.stringify(Resource).includes(keyId))
         .map(({ Action }) => Action);
-    expect(keyed('Mcp')).toEqual(['kms:Sign']);
-    expect(keyed('Worker')).toEqual(['kms:Sign']);
+    // The key is named by its public key.
+    const sign = ['kms:Sign', 'kms:GetPublicKey'];
+    expect(keyed('Mcp')).toEqual([sign]);
+    expect(keyed('Worker')).toEqual([sign]);
     expect(keyed('UpstreamKeys')).toEqual(['kms:GetPublicKey']);
     for (const name of ['OAuth', 'Dashboard', 'Rollup']) expect(keyed(name)).toEqual([]);
     const signing = variablesOf(template, 'OAuth').SIGN_KEY_IDS.Ref;
@@ -62,6 +64,28 @@ describe('a server by URL', () => {
   test('has an issuer that is not the issuer of access tokens', () => {
     expect(holdfast.upstreamIssuer).toBe(`${holdfast.mcpUrl.slice(0, -'/mcp'.length)}/upstream`);
   });
+});
+
+test('two keys of assertions are published, and the first signs', () => {
+  const { template } = synthesized({ upstreams: {}, upstreamSigningKeys: ['2', '1'] });
+  const { Ref: signing } = variablesOf(template, 'Mcp').UPSTREAM_KEY_ID;
+  const [, parts] = variablesOf(template, 'UpstreamKeys').UPSTREAM_KEY_IDS['Fn::Join'];
+  const [first, second] = [parts[0].Ref, parts[2].Ref];
+  expect([signing, parts[1]]).toEqual([first, ' ']);
+  const initial = Object.keys(synthesized({ upstreams: {} }).template.findResources('AWS::KMS::Key'));
+  expect(initial).toContain(second);
+  expect(initial).not.toContain(first);
+  expect(JSON.stringify(statementsOf(template, 'Mcp'))).not.toContain(second);
+  const published = statementsOf(template, 'UpstreamKeys').filter(({ Action }) => Action === 'kms:GetPublicKey');
+  expect(JSON.stringify(published)).toContain(first);
+  expect(JSON.stringify(published)).toContain(second);
+});
+
+test('names of keys are rejected that a logical id cannot contain', () => {
+  expect(() => resolveSettings({ upstreamSigningKeys: ['a b'] })).toThrow(
+    'upstreamSigningKeys has "a b": use 1 to 32 letters and digits',
+  );
+  expect(() => resolveSettings({ upstreamSigningKeys: [] })).toThrow('upstreamSigningKeys is empty');
 });
 
 describe('a server by the URL of its Lambda function', () => {

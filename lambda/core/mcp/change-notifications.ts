@@ -31,6 +31,26 @@ export type ChangeNotificationDependencies = {
   clock: Clock;
 };
 
+/**
+ * Reports changes that happen outside of this deployment, while a client listens.
+ *
+ * @param uris the resources whose updates the client requests
+ * @returns when `signal` is aborted, or no change can follow. It does not reject.
+ */
+export type ChangeSource = (
+  uris: readonly string[],
+  report: (change: ServerChange) => Promise<void>,
+  signal: AbortSignal,
+) => Promise<void>;
+
+/** By the server that forwards them. */
+const sources = new WeakMap<object, ChangeSource>();
+
+export const setChangeSource = (server: object, source: ChangeSource): void => void sources.set(server, source);
+
+/** The source of a server, for `ChangeNotifications.follow`. */
+export const changeSourceOf = (server: object): ChangeSource | undefined => sources.get(server);
+
 const POLL_MILLISECONDS = 1_000;
 /** Changes published by other processes appear up to this late: clocks differ, and writes take time. */
 const OVERLAP_SECONDS = 5;
@@ -59,12 +79,34 @@ export class ChangeNotifications {
 
   /**
    * The user's changes from now on, each once, until the time ends or another listener of the session begins; and
-   * undefined after 15 s without a change, for a heartbeat.
+   * undefined after 15 s without a change, for a heartbeat. Changes of the source reach the user's other listeners too.
    */
   async *follow(
     user: string,
     session: string,
-    signal?: AbortSignal,
+    {
+      signal,
+      source,
+      uris = [],
+    }: {
+      signal?: AbortSignal;
+      source?: ChangeSource | undefined;
+      uris?: readonly string[] | undefined;
+    } = {},
+  ): AsyncGenerator<ServerChange | undefined, undefined> {
+    const end = new AbortController();
+    try {
+      void source?.(uris, (change) => this.publish(user, change), end.signal);
+      yield* this.#stored(user, session, signal);
+    } finally {
+      end.abort();
+    }
+  }
+
+  async *#stored(
+    user: string,
+    session: string,
+    signal: AbortSignal | undefined,
   ): AsyncGenerator<ServerChange | undefined, undefined> {
     const { store, seconds, clock } = this.#dependencies;
     const listener = randomId();

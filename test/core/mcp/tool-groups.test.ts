@@ -30,7 +30,7 @@ function forwarding(): CreateServer {
   const dependencies = {
     assertions: new UpstreamAssertions(
       'https://us.example',
-      { keyId: '1', sign: async () => new Uint8Array(64) },
+      { keyId: async () => '1', sign: async () => new Uint8Array(64) },
       clock,
     ),
     descriptions: new UpstreamDescriptions(clock),

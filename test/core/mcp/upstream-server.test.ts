@@ -1,5 +1,15 @@
 import { Client } from '@modelcontextprotocol/client';
+import { McpServer as V1Server } from '@modelcontextprotocol/sdk/server/mcp.js';
+import { WebStandardStreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/webStandardStreamableHttp.js';
+import {
+  completable,
+  createMcpHandler,
+  InMemoryServerEventBus,
+  McpServer,
+  ResourceTemplate,
+} from '@modelcontextprotocol/server';
 import { generateKeyPair, jwtVerify } from 'jose';
+import * as z from 'zod/v4';
 import { UpstreamAssertions } from '../../../lambda/core/mcp/upstream/upstream-assertions.ts';
 import { UpstreamDescriptions, type UpstreamServer } from '../../../lambda/core/mcp/upstream/upstream-client.ts';
 import { forwardingServer } from '../../../lambda/core/mcp/upstream/upstream-forwarder.ts';
@@ -21,18 +31,27 @@ beforeAll(async () => {
   keys = await generateKeyPair('ES256');
 });
 
+type Behind = UpstreamServer | { server: UpstreamServer; prefix: string };
+
 /** Holdfast in front of upstream servers. Its processes have a common cache of descriptions, as one process has. */
-function inFrontOf(...upstreams: (UpstreamServer | { server: UpstreamServer; prefix: string })[]): Processes {
+const inFrontOf = (...upstreams: Behind[]): Processes => forwarding(upstreams);
+
+function forwarding(
+  upstreams: Behind[],
+  { own, listenSeconds = 0 }: { own?: () => McpServer; listenSeconds?: number } = {},
+): Processes {
   const prefixed = upstreams.map((each) => ('server' in each ? each : { server: each, prefix: '' }));
   const descriptions = new UpstreamDescriptions({ now: () => processes.clock.now() });
   const sign = async (data: Uint8Array) =>
     new Uint8Array(await crypto.subtle.sign({ name: 'ECDSA', hash: 'SHA-256' }, keys.privateKey, new Uint8Array(data)));
   const processes: Processes = new Processes({
+    listenSeconds,
     createServer: (context) => {
       const { clock } = processes;
       const log = (event: string, details?: Record<string, unknown>) => void processes.log.push({ event, details });
-      const assertions = new UpstreamAssertions(issuer, { keyId: 'key-1', sign }, clock);
-      return forwardingServer(prefixed, { assertions, descriptions, timeoutMilliseconds: 60_000, clock, log }, context);
+      const assertions = new UpstreamAssertions(issuer, { keyId: async () => 'key-1', sign }, clock);
+      const dependencies = { assertions, descriptions, timeoutMilliseconds: 60_000, clock, log };
+      return forwardingServer(prefixed, dependencies, context, own?.());
     },
   });
   return processes;
@@ -453,4 +472,140 @@ test('each call begins a session at a server with sessions, and ends it', async 
   expect(new Set(sessions).size).toBe(2);
   expect(upstream.sessions.size).toBe(0);
   await client.close();
+});
+
+/** A server of the owner, whose names are partly those of the upstream server. */
+function ownServer(): McpServer {
+  const server = new McpServer({ name: 'own', version: '1' }, { instructions: 'Ask first.' });
+  const own = { content: [{ type: 'text' as const, text: 'own' }] };
+  server.registerTool('echo', { inputSchema: z.object({ value: z.string() }) }, async () => own);
+  server.registerTool('add', {}, async () => own);
+  server.registerPrompt(
+    'draft',
+    { argsSchema: z.object({ tone: completable(z.string(), () => ['kind']) }) },
+    ({ tone }) => ({ messages: [{ role: 'user', content: { type: 'text', text: `Draft, ${tone}` } }] }),
+  );
+  server.registerResource('note', 'note://1', {}, async ({ href: uri }) => ({ contents: [{ uri, text: 'own' }] }));
+  const template = new ResourceTemplate('draft://{id}', { list: undefined });
+  server.registerResource('draft', template, {}, async ({ href: uri }) => ({ contents: [{ uri, text: 'draft' }] }));
+  return server;
+}
+
+const textOf = (result: object) => (result as { content: { text: string }[] }).content[0]!.text;
+
+describe.each(eras)("beside an owner's server, for a client of %s", (_era, mode) => {
+  test('tools, prompts and resources of both are available, and those of the owner come first', async () => {
+    const client = await connect({ processes: forwarding([v2Upstream()], { own: ownServer }), mode });
+    expect([client.getServerVersion()?.name, client.getInstructions()]).toEqual(['own', 'Ask first.\n\nUse orders.']);
+    const { tools } = await client.listTools();
+    expect(tools.map(({ name }) => name)).toEqual(['echo', 'add', 'fail', 'report', 'greet']);
+    expect(textOf(await client.callTool({ name: 'echo', arguments: { value: 'hi' } }))).toBe('own');
+    expect(textOf(await client.callTool({ name: 'report', arguments: {} }))).toBe('reported');
+    expect((await client.listPrompts()).prompts.map(({ name }) => name)).toEqual(['draft', 'review']);
+    const drafted = await client.getPrompt({ name: 'draft', arguments: { tone: 'kind' } });
+    expect(drafted.messages[0]!.content).toMatchObject({ text: 'Draft, kind' });
+    const reviewed = await client.getPrompt({ name: 'review', arguments: { language: 'rust' } });
+    expect(reviewed.messages[0]!.content).toMatchObject({ text: 'Review rust' });
+    const completed = async (ref: { name: string }, name: string) =>
+      (await client.complete({ ref: { type: 'ref/prompt', ...ref }, argument: { name, value: 'p' } })).completion
+        .values;
+    expect(await completed({ name: 'draft' }, 'tone')).toEqual(['kind']);
+    expect(await completed({ name: 'review' }, 'language')).toEqual(['python', 'perl']);
+    expect((await client.listResources()).resources.map(({ uri }) => uri)).toEqual(['note://1', 'stock://all']);
+    const { resourceTemplates } = await client.listResourceTemplates();
+    expect(resourceTemplates.map(({ uriTemplate }) => uriTemplate)).toEqual(['draft://{id}', 'order://{id}']);
+    for (const [uri, text] of [
+      ['note://1', 'own'],
+      ['draft://1', 'draft'],
+      ['order://7', 'order 7'],
+    ] as const) {
+      expect((await client.readResource({ uri })).contents).toMatchObject([{ uri, text }]);
+    }
+    await client.close();
+  });
+
+  test('the tools of the owner stay available while the upstream server is down', async () => {
+    const down = upstreamFixture(() => Promise.reject(new Error('no')));
+    const client = await connect({ processes: forwarding([down], { own: ownServer }), mode });
+    expect((await client.listTools()).tools.map(({ name }) => name)).toEqual(['echo', 'add']);
+    expect(textOf(await client.callTool({ name: 'add', arguments: {} }))).toBe('own');
+    await client.close();
+  });
+});
+
+describe('changes', () => {
+  const listenSeconds = 60;
+
+  /** A server of 2026-07-28 whose changes the test publishes, and a client that listens. */
+  async function listening(mode: Mode) {
+    const bus = new InMemoryServerEventBus();
+    const capabilities = { tools: { listChanged: true }, resources: { subscribe: true } };
+    const create = () => {
+      const server = new McpServer({ name: 'changing', version: '1' }, { capabilities });
+      server.registerTool('echo', {}, async () => ({ content: [] }));
+      server.registerResource('note', 'note://1', {}, async () => ({ contents: [] }));
+      return server;
+    };
+    const handler = createMcpHandler(create, { legacy: 'reject', bus });
+    const upstream = upstreamFixture((request) => handler.fetch(request));
+    const processes = forwarding([upstream], { listenSeconds });
+    const received: string[] = [];
+    const client = new Client(
+      { name: 'test', version: '1' },
+      {
+        versionNegotiation: { mode },
+        listChanged: { tools: { autoRefresh: false, debounceMs: 0, onChanged: () => void received.push('tools') } },
+      },
+    );
+    client.setNotificationHandler('notifications/resources/updated', ({ params }) => void received.push(params.uri));
+    await client.connect(v2Transport(processes.endpointOf(await processes.callerOf('ada'))));
+    const listens = () => upstream.requests.filter(({ body }) => body.method === 'subscriptions/listen');
+    await processes.clock.until(() => listens().length > 0);
+    const close = async () => {
+      await client.close();
+      await processes.settle();
+      await handler.close();
+    };
+    return { bus, client, upstream, processes, received, listens, close };
+  }
+
+  test.each(eras)('of the lists of a stateless server reach a client of %s that listens', async (_era, mode) => {
+    const { bus, received, listens, processes, close } = await listening(mode);
+    expect(listens()[0]!.body.params).toMatchObject({ notifications: { toolsListChanged: true } });
+    bus.publish({ kind: 'tools_list_changed' });
+    await processes.clock.until(() => received.length > 0);
+    expect(received).toEqual(['tools']);
+    await close();
+  });
+
+  test('of a resource reach a client that subscribed to it', async () => {
+    const { bus, client, received, listens, processes, close } = await listening('legacy');
+    await client.subscribeResource({ uri: 'note://1' });
+    // The next listener knows the subscription.
+    await processes.clock.until(() => listens().length > 1);
+    expect(listens().at(-1)!.body.params).toMatchObject({ notifications: { resourceSubscriptions: ['note://1'] } });
+    bus.publish({ kind: 'resource_updated', uri: 'note://1' });
+    await processes.clock.until(() => received.length > 0);
+    expect(received).toEqual(['note://1']);
+    await close();
+  });
+
+  test('that a server of the 2025 era announces during a call reach a client that listens', async () => {
+    const upstream = upstreamFixture(async (request) => {
+      const server = new V1Server({ name: 'changing', version: '1' });
+      server.registerTool('change', {}, async ({ sendNotification }) => {
+        await sendNotification({ method: 'notifications/tools/list_changed' });
+        return { content: [] };
+      });
+      const transport = new WebStandardStreamableHTTPServerTransport();
+      await server.connect(transport);
+      return transport.handleRequest(request);
+    });
+    const processes = forwarding([upstream], { listenSeconds });
+    const client = await connect({ processes, mode: modern });
+    await client.callTool({ name: 'change', arguments: {} });
+    const { changes } = await processes.stores.changes.changesSince('ada', '', 0);
+    expect(changes.map(({ change }) => change.kind)).toEqual(['tools_list_changed']);
+    await client.close();
+  });
 });

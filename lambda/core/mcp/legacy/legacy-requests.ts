@@ -10,7 +10,7 @@ import { type Clock, epochSeconds } from '../../support/clock.ts';
 import { bytes } from '../../support/crypto.ts';
 import type { Logger } from '../../support/logger.ts';
 import { attemptUpTo, retry } from '../../support/retry-on-conflict.ts';
-import { type ChangeNotifications, isSubscribed, notificationOf } from '../change-notifications.ts';
+import { type ChangeNotifications, changeSourceOf, isSubscribed, notificationOf } from '../change-notifications.ts';
 import {
   CANCELLATION_SECONDS,
   cancelled,
@@ -125,7 +125,8 @@ export class LegacyRequests {
     const capabilities = protocolServerOf(server).getCapabilities();
     async function* events(): AsyncGenerator<Uint8Array<ArrayBuffer>> {
       yield bytes(HEARTBEAT);
-      for await (const change of changes.follow(context.user.key, session.id)) {
+      const following = { source: changeSourceOf(server), uris: [...(session.subscriptions ?? [])] };
+      for await (const change of changes.follow(context.user.key, session.id, following)) {
         if (change === undefined) yield bytes(HEARTBEAT);
         else if (isSubscribed(change, capabilities, session.subscriptions))
           yield bytes(sseEvent(notificationOf(change)));

@@ -11,7 +11,7 @@ import {
 import type { Clock } from '../../support/clock.ts';
 import type { Logger } from '../../support/logger.ts';
 import { acceptedForms } from '../accepted-forms.ts';
-import type { ChangeNotifications } from '../change-notifications.ts';
+import { type ChangeNotifications, type ChangeSource, changeSourceOf } from '../change-notifications.ts';
 import { jsonRpcError } from '../json-rpc-error.ts';
 import { type McpExchange, type PendingResponse, respond } from '../mcp-exchange.ts';
 import { McpResponse, toPlatformRequest } from '../mcp-http.ts';
@@ -54,14 +54,18 @@ export class ModernRequests {
     return respond(await inAcceptedForm(accepts, this.#fetch(this.#handler, exchange), clock));
   }
 
-  /** @param bus delivers changes to listening clients; without it there are none */
-  #createHandler(bus?: ServerEventBus): McpHttpHandler {
+  /**
+   * @param bus delivers changes to listening clients; without it there are none
+   * @param built receives each server
+   */
+  #createHandler(bus?: ServerEventBus, built?: (server: McpServer | Server) => void): McpHttpHandler {
     const { builder, log } = this.#dependencies;
     return createMcpHandler(
       async ({ authInfo: info }) => {
         const exchange = info?.extra?.exchange as McpExchange;
         const { server, outbound } = await builder.buildModern(exchange);
         this.#watch(server, outbound, exchange);
+        built?.(server);
         return server;
       },
       {
@@ -85,13 +89,18 @@ export class ModernRequests {
   async #listen(exchange: McpExchange): Promise<PendingResponse> {
     const { changes, log } = this.#dependencies;
     const { user, session } = exchange.context;
+    // The SDK has checked them before it subscribes.
+    const { params } = exchange.body as { params: { notifications: { resourceSubscriptions?: string[] } } };
     const abort = new AbortController();
     let following = Promise.resolve();
-    const handler = this.#createHandler({
+    let source: ChangeSource | undefined;
+    const bus: ServerEventBus = {
       publish: () => undefined,
       subscribe: (deliver) => {
         following = (async () => {
-          for await (const change of changes.follow(user.key, session.id, abort.signal)) {
+          const { resourceSubscriptions: uris } = params.notifications;
+          const { signal } = abort;
+          for await (const change of changes.follow(user.key, session.id, { signal, source, uris })) {
             if (change) deliver(change);
           }
         })()
@@ -99,6 +108,9 @@ export class ModernRequests {
           .finally(() => handler.close());
         return () => abort.abort();
       },
+    };
+    const handler = this.#createHandler(bus, (server) => {
+      source = changeSourceOf(server);
     });
     return { response: await this.#fetch(handler, exchange), done: following };
   }

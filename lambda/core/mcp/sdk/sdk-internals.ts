@@ -31,6 +31,7 @@ import { type OwnerServer, protocolServerOf } from './owner-server.ts';
  * | `McpServer.executeToolHandler` is wrapped; of a low-level server `_requestHandlers` | sees what a tool throws | the operator has no stack |
  * | `Server._serverInfo`, `_instructions`, `_requestHandlers` of SDK v1 are read | describe the server to clients of 2026-07-28 | – |
  * | `McpServer._registeredTools`, `_createRegisteredTool` of SDK v1; its `Server.request`, `notification` (sdk-v1-tasks.ts) | a call waits for the task of its tool | the tool fails |
+ * | `Server._requestHandlers`, `_instructions`, `McpServer._registeredTools`, `_registeredPrompts` are read | forwards beside the tools of a server | a server forwards alone |
  *
  * The first three are optimizations. `connect`, `send` and `getCapabilities` are public methods.
  */
@@ -43,7 +44,7 @@ type PrivateServer = {
   _requestHandlers?: Map<string, RequestHandler>;
 };
 
-type RequestHandler = (request: JSONRPCRequest, context: unknown) => Promise<object>;
+export type RequestHandler = (request: JSONRPCRequest, context: unknown) => Promise<object>;
 
 const privateServer = (server: OwnerServer) => protocolServerOf(server) as unknown as PrivateServer;
 
@@ -142,6 +143,24 @@ export function describeSdkV1(server: OwnerServer): {
   const { _serverInfo: info, _instructions: instructions, _requestHandlers: handlers } = privateServer(server);
   const capabilities = protocolServerOf(server).getCapabilities();
   return { info, capabilities, instructions, methods: [...(handlers?.keys() ?? [])] };
+}
+
+/** The handlers that a server has so far, by method, for one that takes their place and passes requests on to them. */
+export const handlersOf = (server: McpServer): ReadonlyMap<string, RequestHandler> =>
+  new Map(privateServer(server)._requestHandlers);
+
+/** Whether a server of SDK v2 has a tool or a prompt of this name. */
+export function isRegistered(server: McpServer, kind: 'tool' | 'prompt', name: string): boolean {
+  const { _registeredTools: tools = {}, _registeredPrompts: prompts = {} } = server as unknown as {
+    [member in '_registeredTools' | '_registeredPrompts']?: object;
+  };
+  return Object.hasOwn(kind === 'tool' ? tools : prompts, name);
+}
+
+/** Adds to the instructions of a server. */
+export function addInstructions(server: McpServer, instructions: string): void {
+  const inner = privateServer(server);
+  if (instructions !== '') inner._instructions = [inner._instructions, instructions].filter(Boolean).join('\n\n');
 }
 
 /** Has the server announce other capabilities than it was built with. */

@@ -4,8 +4,8 @@ import type { ToolContext } from '../tool-context.ts';
 
 /** Signs with a key of the deployment that signs nothing else. Throws `ServiceUnavailableError` when it does not respond. */
 export interface AssertionSigner {
-  /** The `kid` in the published key set. */
-  readonly keyId: string;
+  /** The `kid` in the published key set: the thumbprint of the public key. */
+  keyId(): Promise<string>;
   /** The ES256 signature over the bytes, as `r ‖ s` (RFC 7518 §3.4). */
   sign(data: Uint8Array): Promise<Uint8Array>;
 }
@@ -62,8 +62,8 @@ export class UpstreamAssertions {
   }
 
   async #sign(claims: object): Promise<string> {
-    const { keyId, sign } = this.#signer;
-    const content = `${encode({ alg: 'ES256', typ: TYPE, kid: keyId })}.${encode(claims)}`;
-    return `${content}.${base64url(await sign(bytes(content)))}`;
+    const kid = await this.#signer.keyId();
+    const content = `${encode({ alg: 'ES256', typ: TYPE, kid })}.${encode(claims)}`;
+    return `${content}.${base64url(await this.#signer.sign(bytes(content)))}`;
   }
 }

@@ -77,7 +77,7 @@ export type UpstreamDependencies = {
   log: Logger;
 };
 
-const MODERN = '2026-07-28';
+export const MODERN = '2026-07-28';
 const LATEST_LEGACY = '2025-11-25';
 const UNSUPPORTED_VERSION = -32022;
 /** Longest wait for the description, and for the end of a session. */
@@ -85,6 +85,8 @@ const SHORT_MILLISECONDS = 10_000;
 const DESCRIPTION_MILLISECONDS = 300_000;
 /** A server that is down is not asked again for each request. */
 const FAULT_MILLISECONDS = 5_000;
+/** Between two streams of changes: a server that ends its stream at once is not asked all the time. */
+const LISTEN_PAUSE_MILLISECONDS = 1_000;
 
 const clientInfo = { name: 'Holdfast', version: '1' };
 const inputRequests = ['elicitation/create', 'sampling/createMessage', 'roots/list'];
@@ -153,6 +155,30 @@ export class UpstreamClient {
       const isOtherEra = error instanceof UpstreamRpcError && error.code === UNSUPPORTED_VERSION;
       if (error instanceof UpstreamError || isOtherEra) this.#dependencies.descriptions.forget(this.server);
       throw error;
+    }
+  }
+
+  /**
+   * Receives the changes of a server of 2026-07-28 on a stream, and again when the server ends it, until `signal` is aborted.
+   *
+   * @param filter the kinds of changes, as `subscriptions/listen` has them
+   * @throws as `describe`
+   */
+  async listen(
+    filter: Record<string, unknown>,
+    receive: (method: string, params: Record<string, unknown>) => Promise<void>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    while (!signal.aborted) {
+      try {
+        await this.#exchangeModern('subscriptions/listen', { notifications: filter }, {}, signal, (message) =>
+          receive(String(message.method), objectOr(message.params)),
+        );
+      } catch (error) {
+        if (!signal.aborted) throw error;
+        return;
+      }
+      await this.#dependencies.clock.sleep(LISTEN_PAUSE_MILLISECONDS);
     }
   }
 

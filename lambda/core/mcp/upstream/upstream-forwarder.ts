@@ -6,14 +6,18 @@ import {
   McpServer,
   ProtocolError,
   ProtocolErrorCode,
+  ResourceNotFoundError,
   type ServerCapabilities,
   type ServerContext,
   type SpecTypeName,
 } from '@modelcontextprotocol/server';
 import { ServiceUnavailableError } from '../../support/service-unavailable-error.ts';
 import { shorten, singleLine } from '../../support/untrusted-text.ts';
+import { changeOf, type ServerChange, setChangeSource } from '../change-notifications.ts';
+import { addInstructions, handlersOf, isRegistered, type RequestHandler } from '../sdk/sdk-internals.ts';
 import type { ToolContext } from '../tool-context.ts';
 import {
+  MODERN,
   type UpstreamCall,
   UpstreamClient,
   type UpstreamDependencies,
@@ -42,11 +46,11 @@ const URL_ELICITATION_REQUIRED = -32042;
 const RESOURCE_NOT_FOUND = -32002;
 
 const lists = {
-  'tools/list': ['tools', 'ListToolsResult'],
-  'prompts/list': ['prompts', 'ListPromptsResult'],
-  'resources/list': ['resources', 'ListResourcesResult'],
-  'resources/templates/list': ['resourceTemplates', 'ListResourceTemplatesResult'],
-} as const satisfies Record<string, [string, SpecTypeName]>;
+  'tools/list': ['tools', 'ListToolsResult', 'name'],
+  'prompts/list': ['prompts', 'ListPromptsResult', 'name'],
+  'resources/list': ['resources', 'ListResourcesResult', 'uri'],
+  'resources/templates/list': ['resourceTemplates', 'ListResourceTemplatesResult', 'uriTemplate'],
+} as const satisfies Record<string, [member: string, type: SpecTypeName, key: string]>;
 
 const results = {
   'tools/call': 'CallToolResult',
@@ -59,18 +63,50 @@ const results = {
  * The server of one request that forwards to upstream servers. It keeps nothing: each list and each result is fetched for
  * the user of the request.
  *
- * @throws ServiceUnavailableError when no upstream server answers; Error when the operator has to act
+ * @param own the server that forwards beside its own tools, prompts and resources, which come first
+ * @throws ServiceUnavailableError when no upstream server answers and `own` is undefined; Error when the operator has to act
  */
 export async function forwardingServer(
   upstreams: readonly PrefixedUpstream[],
   dependencies: UpstreamDependencies,
   context: ToolContext,
+  own?: McpServer,
 ): Promise<McpServer> {
-  const routes = await openRoutes(upstreams, dependencies, context);
+  const { routes, faults } = await openRoutes(upstreams, dependencies, context);
+  if (routes.length === 0 && own === undefined) throw mostSevere(faults);
   const { info, instructions, capabilities } = announced(routes);
-  const server = new McpServer(info, { capabilities, ...(instructions !== '' && { instructions }) });
-  new Forwarder(server, routes, dependencies).register(capabilities);
+  const server = own ?? new McpServer(info, { capabilities });
+  const handlers = own ? handlersOf(own) : new Map<string, RequestHandler>();
+  if (own) own.server.registerCapabilities(capabilities);
+  addInstructions(server, instructions);
+  new Forwarder(server, handlers, routes, dependencies).register(capabilities);
+  setChangeSource(server, async (uris, report, signal) => {
+    await Promise.all(routes.map((route) => reportChanges(route, dependencies, uris, report, signal)));
+  });
   return server;
+}
+
+/** A server of the 2025 era sends changes on a stream of its session, which ends with each request. */
+async function reportChanges(
+  { client, description: { version, capabilities } }: Route,
+  dependencies: UpstreamDependencies,
+  uris: readonly string[],
+  report: (change: ServerChange) => Promise<void>,
+  signal: AbortSignal,
+): Promise<void> {
+  const { tools, prompts, resources } = capabilities;
+  const filter = {
+    ...(tools?.listChanged && { toolsListChanged: true }),
+    ...(prompts?.listChanged && { promptsListChanged: true }),
+    ...(resources?.listChanged && { resourcesListChanged: true }),
+    ...(resources?.subscribe && uris.length > 0 && { resourceSubscriptions: uris }),
+  };
+  if (version !== MODERN || Object.keys(filter).length === 0) return;
+  const receive = async (method: string, params: Record<string, unknown>) => {
+    const change = changeOf({ jsonrpc: '2.0', method, params });
+    if (change) await report(change);
+  };
+  await client.listen(filter, receive, signal).catch((error) => reportFault(dependencies, client, error));
 }
 
 /** Leaves out a server that cannot be used, and reports it: the tools of the others stay available. */
@@ -78,7 +114,7 @@ async function openRoutes(
   upstreams: readonly PrefixedUpstream[],
   dependencies: UpstreamDependencies,
   context: ToolContext,
-): Promise<Route[]> {
+): Promise<{ routes: Route[]; faults: unknown[] }> {
   const faults: unknown[] = [];
   const opened = await Promise.all(
     upstreams.map(async ({ server, prefix }): Promise<Route[]> => {
@@ -92,25 +128,29 @@ async function openRoutes(
       }
     }),
   );
-  const routes = opened.flat();
-  if (routes.length > 0) return routes;
+  return { routes: opened.flat(), faults };
+}
+
+function mostSevere(faults: unknown[]): unknown {
   const outage = faults.find((fault) => !(fault instanceof UpstreamError) || isOutage(fault));
-  throw outage === undefined ? faults[0] : new ServiceUnavailableError('The upstream server', outage);
+  return outage === undefined ? faults[0] : new ServiceUnavailableError('The upstream server', outage);
 }
 
 const isOutage = ({ fault }: UpstreamError) => fault === 'unreachable' || fault === 'timed-out';
 
 function announced(routes: readonly Route[]) {
-  const has = (name: keyof ServerCapabilities) => routes.some(({ description }) => description.capabilities[name]);
+  const all = routes.map(({ description }) => description.capabilities);
+  const has = (name: keyof ServerCapabilities) => all.some((each) => each[name]);
+  const changes = (name: 'tools' | 'prompts' | 'resources') => all.some((each) => each[name]?.listChanged);
+  const subscribe = all.some(({ resources }) => resources?.subscribe);
   const [first] = routes;
   return {
     info: routes.length === 1 ? first!.description.info : { name: 'holdfast', version: '1' },
     instructions: routes.flatMap(({ description }) => description.instructions ?? []).join('\n\n'),
-    // Changes are not announced: nothing listens to an upstream server between requests.
     capabilities: {
-      ...(has('tools') && { tools: { listChanged: false } }),
-      ...(has('prompts') && { prompts: { listChanged: false } }),
-      ...(has('resources') && { resources: { listChanged: false, subscribe: false } }),
+      ...(has('tools') && { tools: { listChanged: changes('tools') } }),
+      ...(has('prompts') && { prompts: { listChanged: changes('prompts') } }),
+      ...(has('resources') && { resources: { listChanged: changes('resources'), subscribe } }),
       ...(has('completions') && { completions: {} }),
       ...(has('logging') && { logging: {} }),
     } satisfies ServerCapabilities,
@@ -119,11 +159,19 @@ function announced(routes: readonly Route[]) {
 
 class Forwarder {
   readonly #server: McpServer;
+  /** The handlers of the server's own tools, prompts and resources. */
+  readonly #own: ReadonlyMap<string, RequestHandler>;
   readonly #routes: readonly Route[];
   readonly #dependencies: UpstreamDependencies;
 
-  constructor(server: McpServer, routes: readonly Route[], dependencies: UpstreamDependencies) {
+  constructor(
+    server: McpServer,
+    own: ReadonlyMap<string, RequestHandler>,
+    routes: readonly Route[],
+    dependencies: UpstreamDependencies,
+  ) {
     this.#server = server;
+    this.#own = own;
     this.#routes = routes;
     this.#dependencies = dependencies;
   }
@@ -136,6 +184,12 @@ class Forwarder {
     if (prompts) {
       this.#handle('prompts/list', (_, ctx) => this.#list('prompts/list', ctx));
       this.#handle('prompts/get', (params, ctx) => this.#byName('prompts/get', params, ctx));
+    }
+    if (resources?.subscribe) {
+      // Holdfast stores the subscriptions of a session. A server without sessions could not.
+      const { server } = this.#server;
+      server.setRequestHandler('resources/subscribe', async () => ({}));
+      server.setRequestHandler('resources/unsubscribe', async () => ({}));
     }
     if (resources) {
       this.#handle('resources/list', (_, ctx) => this.#list('resources/list', ctx));
@@ -154,9 +208,18 @@ class Forwarder {
     this.#server.server.setRequestHandler(method, forward as never);
   }
 
-  /** All pages of all servers, with prefixed names. The SDK's own list has one page too. */
+  /** Passes a request to the handler of the server's own part. */
+  #passOn(method: string, params: Record<string, unknown>, ctx: ServerContext): Promise<UpstreamResult> | undefined {
+    const request = { jsonrpc: '2.0' as const, id: ctx.mcpReq.id, method, params };
+    return this.#own.get(method)?.(request, ctx) as Promise<UpstreamResult> | undefined;
+  }
+
+  /** The server's own list, and all pages of all upstream servers with prefixed names. The SDK's own list has one page too. */
   async #list(method: keyof typeof lists, ctx: ServerContext): Promise<UpstreamResult> {
-    const [member] = lists[method];
+    const [member, , key] = lists[method];
+    const own = await this.#passOn(method, {}, ctx);
+    const entries = (own?.[member] ?? []) as Record<string, unknown>[];
+    const taken = new Set(entries.map((each) => each[key]));
     const faults: unknown[] = [];
     const found = await Promise.all(
       this.#routes.map(async (route) => {
@@ -168,25 +231,26 @@ class Forwarder {
         }
       }),
     );
-    if (faults.length === this.#routes.length) throw faults[0];
-    return { [member]: found.flat() };
+    if (faults.length === this.#routes.length && own === undefined) throw faults[0];
+    return { [member]: [...entries, ...found.flat().filter((each) => !taken.has(each[key]))] };
   }
 
-  async #pages(route: Route, method: keyof typeof lists, ctx: ServerContext): Promise<object[]> {
+  async #pages(route: Route, method: keyof typeof lists, ctx: ServerContext): Promise<Record<string, unknown>[]> {
     const { client, prefix, description } = route;
     if (!description.capabilities[capabilityOf(method)]) return [];
     const [member, type] = lists[method];
-    const entries: { name?: unknown }[] = [];
+    const entries: Record<string, unknown>[] = [];
     let cursor: unknown;
     for (let page = 0; page < MOST_PAGES; page++) {
       const params = cursor === undefined ? {} : { cursor };
       const result = await client.request(method, params, this.#callOf(route, ctx));
       assertIs(type, result);
-      entries.push(...(result[member] as { name?: unknown }[]));
+      entries.push(...(result[member] as Record<string, unknown>[]));
       if (entries.length > MOST_ENTRIES) break;
       cursor = result.nextCursor;
       const isNamed = member === 'tools' || member === 'prompts';
-      if (cursor === undefined) return entries.map((each) => (isNamed ? { ...each, name: prefix + each.name } : each));
+      if (cursor === undefined)
+        return entries.map((each) => (isNamed ? { ...each, name: `${prefix}${each.name}` } : each));
     }
     throw new UpstreamError('malformed', `${method} has more than ${MOST_ENTRIES} entries or ${MOST_PAGES} pages`);
   }
@@ -201,26 +265,34 @@ class Forwarder {
     }
   }
 
-  /** Forwards to the server whose prefix the name has. */
+  /** Forwards to the server whose prefix the name has. A name of the server's own part comes first. */
   async #byName(
     method: 'tools/call' | 'prompts/get',
     params: Record<string, unknown>,
     ctx: ServerContext,
   ): Promise<UpstreamResult> {
     const name = String(params.name);
+    const isOwn = isRegistered(this.#server, method === 'tools/call' ? 'tool' : 'prompt', name);
+    if (isOwn) return this.#passOn(method, params, ctx)!;
     const route = this.#routeOf(name);
     return this.#request(route, method, { ...params, name: name.slice(route.prefix.length) }, ctx);
   }
 
   /**
-   * Forwards to each server until one has the resource. URIs carry no prefix, because results, other servers and hosts of
-   * apps refer to them.
+   * Forwards to each server until one has the resource, the server's own part first. URIs carry no prefix, because results,
+   * other servers and hosts of apps refer to them.
    */
   async #byTrial(
     method: 'resources/read' | 'completion/complete',
     params: Record<string, unknown>,
     ctx: ServerContext,
   ): Promise<UpstreamResult> {
+    const own = this.#passOn(method, params, ctx)?.catch((error) => {
+      if (isUnknown(error)) return undefined;
+      throw error;
+    });
+    const result = await own;
+    if (result !== undefined) return result;
     const { upstream } = stateOf(ctx) ?? {};
     const asked = this.#routes.filter(({ client }) => upstream === undefined || client.server.name === upstream);
     const faults: unknown[] = [];
@@ -237,6 +309,9 @@ class Forwarder {
   async #complete(params: Record<string, unknown>, ctx: ServerContext): Promise<UpstreamResult> {
     const { name, ...ref } = params.ref as { name?: string };
     if (name === undefined) return this.#byTrial('completion/complete', params, ctx);
+    if (isRegistered(this.#server, 'prompt', name)) {
+      return this.#passOn('completion/complete', params, ctx) ?? { completion: { values: [] } };
+    }
     const route = this.#routeOf(name);
     const own = { ...params, ref: { ...ref, name: name.slice(route.prefix.length) } };
     return this.#request(route, 'completion/complete', own, ctx);
@@ -281,6 +356,9 @@ class Forwarder {
         } else if (method === 'notifications/message' && isSpecType.LoggingLevel(params.level)) {
           // Applies the level that the client has set.
           await mcpReq.log(params.level, params.data, params.logger as string | undefined);
+        } else if (changeOf({ jsonrpc: '2.0', method, params })) {
+          // For all clients of this user that listen.
+          await this.#server.server.notification({ method, params });
         }
       },
       inputResponses: mcpReq.inputResponses ?? {},
@@ -304,6 +382,10 @@ class Forwarder {
     return new UnavailableUpstreamError(route.client.server.name, error);
   }
 }
+
+/** The error of a server of SDK v2 for a resource or a template that it does not have. */
+const isUnknown = (error: unknown) =>
+  error instanceof ResourceNotFoundError || (error instanceof ProtocolError && / not found$/.test(error.message));
 
 /** The client cannot do anything about it. */
 class UnavailableUpstreamError extends ProtocolError {
