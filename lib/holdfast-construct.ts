@@ -588,6 +588,7 @@ export class Holdfast extends Construct implements IGrantable, IConnectable {
       ...identityEnvironment(identityProvider, settings.upstreamTokens, groupsNamedBy(settings)),
       AUDIT_ARGUMENTS: settings.auditArguments,
       AUDIT_ERRORS: settings.auditErrors,
+      AUDIT_METHODS: settings.auditMethods === 'all' ? 'all' : undefined,
       DASHBOARD: settings.dashboard ? 'true' : undefined,
       NAME_CLAIM: settings.showNames === 'no' ? undefined : settings.showNames,
       ACCESS_TOKEN_MINUTES: durationText(settings.accessTokenTtl, 'Minutes'),

@@ -1,16 +1,14 @@
-import { aggregateItem, errorItem } from '../../lambda/adapters/dynamodb/audit/aggregate-reader.ts';
+import { aggregateItem } from '../../lambda/adapters/dynamodb/audit/aggregate-reader.ts';
 import { progressItem } from '../../lambda/adapters/dynamodb/audit/call-progress.ts';
 import {
-  AggregateBuilder,
+  type AggregateKind,
+  type AggregateKinds,
   type AggregateStore,
-  type Aggregates,
-  type Period,
-  type Step,
-  startOf,
-  steps,
-} from '../../lambda/core/audit/aggregates.ts';
+  aggregateKinds,
+  aggregations,
+} from '../../lambda/core/audit/aggregate-kinds.ts';
+import { type Period, type Step, startOf, steps } from '../../lambda/core/audit/aggregates.ts';
 import { aggregateCalls } from '../../lambda/core/audit/call-aggregation.ts';
-import { type ErrorAggregates, ErrorGroupBuilder } from '../../lambda/core/audit/error-groups.ts';
 import type { ToolCall } from '../../lambda/core/audit/tool-call.ts';
 import { BUCKET_MILLISECONDS, bucketOf } from '../../lambda/core/audit/tool-call.ts';
 import type { Item } from '../../local/dynamodb/dynamodb-store.ts';
@@ -38,8 +36,7 @@ export const LAST_RUN = NOW - 60_000;
 export class GeneratedAggregates {
   readonly #data: GeneratedData;
   readonly #hoursAndDays = new Map<string, Item>();
-  readonly #minutes = new Map<number, number>();
-  readonly #errorMinutes = new Map<number, number>();
+  readonly #minutes = byKind((): Minutes[] => []);
   #countedUntil = 0;
 
   private constructor(data: GeneratedData) {
@@ -55,20 +52,15 @@ export class GeneratedAggregates {
     const since = aggregatedSince(data);
     let until: number | undefined = since;
     // An hour is merged from its five minutes, a day from its hours: older aggregates are not loaded.
-    const [loaded, loadedErrors] = [emptySteps<Aggregates>(), emptySteps<ErrorAggregates>()];
+    const loaded = byKind(() => emptySteps());
     const aggregates: AggregateStore = {
-      async save(step, period, expiresAt) {
-        loaded[step].set(period.at, period);
-        if (step === 'minutes') counted.#minutes.set(period.at, expiresAt);
-        else counted.#store(aggregateItem(step, period, expiresAt));
+      async save(kind, step, period, expiresAt) {
+        loaded[kind][step].set(period.at, period);
+        if (step === 'minutes') counted.#minutes[kind].push({ at: period.at, expiresAt, ...keyOf(kind, period.at) });
+        else counted.#store(aggregateItem(kind, step, period, expiresAt));
       },
-      async saveErrors(step, period, expiresAt) {
-        loadedErrors[step].set(period.at, period);
-        if (step === 'minutes') counted.#errorMinutes.set(period.at, expiresAt);
-        else counted.#store(errorItem(step, period, expiresAt));
-      },
-      load: async (step, from, to) => taken(loaded[step], from, to),
-      loadErrors: async (step, from, to) => taken(loadedErrors[step], from, to),
+      load: async <Kind extends AggregateKind>(kind: Kind, step: Step, from: number, to: number) =>
+        taken(loaded[kind][step], from, to) as Period<AggregateKinds[Kind]>[],
       async moveOn(_, to) {
         until = to;
         progress((to - since) / (NOW - since));
@@ -93,31 +85,25 @@ export class GeneratedAggregates {
   }
 
   async partition(pk: string): Promise<Sequence> {
-    const [, step] = pk.split('#');
-    if (step === 'progress') return sequenceOf([marshalled(progressItem('progress', this.#countedUntil))], 'sk');
-    if (step === 'minutes') return this.#minutesIn(pk, this.#minutes, aggregatesItem);
-    if (step === 'errors-minutes') return this.#minutesIn(pk, this.#errorMinutes, errorsItem);
+    const [, name] = pk.split('#');
+    if (name === 'progress') return sequenceOf([marshalled(progressItem('progress', this.#countedUntil))], 'sk');
+    const kind = aggregateKinds.find((each) => keyOf(each, 0).pk.split('#')[1] === name);
+    if (kind) return this.#minutesIn(pk, kind);
     const items = [...this.#hoursAndDays.values()].filter((item) => item.pk!.S === pk);
     return sequenceOf(items, 'sk');
   }
 
   /** The keys and the order are those of the adapter. */
-  #minutesIn(pk: string, minutes: Map<number, number>, itemOf: MinutesItem): Sequence {
-    const keyOf = (at: number) => {
-      const { pk, sk } = itemOf.empty(at);
-      return { pk, sk };
-    };
-    const periods = [...minutes]
-      .map(([at, expiresAt]) => ({ at, expiresAt, ...keyOf(at) }))
-      .filter((each) => each.pk === pk)
-      .toSorted((a, b) => a.at - b.at);
+  #minutesIn(pk: string, kind: AggregateKind): Sequence {
+    const periods = this.#minutes[kind].filter((each) => each.pk === pk);
     return {
       length: periods.length,
       key: (position) => periods[position]!.sk,
       item: async (position) => {
         const { at, expiresAt } = periods[position]!;
-        const calls = callsEndedIn(this.#data, at / BUCKET_MILLISECONDS);
-        return marshalled(await itemOf.build(at, calls, expiresAt));
+        const builder = aggregations[kind].builder();
+        for (const call of callsEndedIn(this.#data, at / BUCKET_MILLISECONDS)) builder.add(call);
+        return marshalled(aggregateItem(kind, 'minutes', { at, aggregates: await builder.aggregates() }, expiresAt));
       },
     };
   }
@@ -128,34 +114,22 @@ export class GeneratedAggregates {
   }
 }
 
-type Loaded<T> = Record<Step, Map<number, Period<T>>>;
-const emptySteps = <T>(): Loaded<T> => ({ minutes: new Map(), hour: new Map(), day: new Map() });
+/** Five minutes with calls, and the key of their item. */
+type Minutes = { at: number; expiresAt: number; pk: string; sk: string };
 
-function taken<T>(loaded: Map<number, Period<T>>, from: number, to: number): Period<T>[] {
+function keyOf(kind: AggregateKind, at: number) {
+  const { pk, sk } = aggregateItem(kind, 'minutes', { at, aggregates: aggregations[kind].merge([]) }, 0);
+  return { pk, sk };
+}
+
+const byKind = <T>(value: () => T) =>
+  Object.fromEntries(aggregateKinds.map((kind) => [kind, value()])) as Record<AggregateKind, T>;
+
+type Loaded = Map<number, Period<AggregateKinds[AggregateKind]>>;
+const emptySteps = (): Record<Step, Loaded> => ({ minutes: new Map(), hour: new Map(), day: new Map() });
+
+function taken(loaded: Loaded, from: number, to: number) {
   const found = [...loaded.values()].filter(({ at }) => at >= from && at < to);
   loaded.clear();
   return found.toSorted((a, b) => a.at - b.at);
 }
-
-/** The item of five minutes. */
-type MinutesItem = {
-  empty: (at: number) => { pk: string; sk: string };
-  build: (at: number, calls: Iterable<ToolCall>, expiresAt: number) => Promise<object>;
-};
-
-async function built<T>(builder: { add(call: ToolCall): void; aggregates(): Promise<T> }, calls: Iterable<ToolCall>) {
-  for (const call of calls) builder.add(call);
-  return builder.aggregates();
-}
-
-const aggregatesItem: MinutesItem = {
-  empty: (at) => aggregateItem('minutes', { at, aggregates: { rows: [], users: {}, sessions: {} } }, 0),
-  build: async (at, calls, expiresAt) =>
-    aggregateItem('minutes', { at, aggregates: await built(new AggregateBuilder(), calls) }, expiresAt),
-};
-
-const errorsItem: MinutesItem = {
-  empty: (at) => errorItem('minutes', { at, aggregates: { groups: [] } }, 0),
-  build: async (at, calls, expiresAt) =>
-    errorItem('minutes', { at, aggregates: await built(new ErrorGroupBuilder(), calls) }, expiresAt),
-};

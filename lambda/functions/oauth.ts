@@ -105,6 +105,7 @@ const facade: Facade = {
     upstreamProviderName: environment.IDP_NAME,
     auditArguments: environment.AUDIT_ARGUMENTS,
     auditErrors: environment.AUDIT_ERRORS,
+    logsTargets: environment.AUDIT_METHODS === 'all',
     nameClaim: environment.NAME_CLAIM,
     upstreamScopes: environment.IDP_SCOPES,
     hasDashboard: environment.DASHBOARD === 'true',

@@ -160,6 +160,8 @@ export const oauthVariables = {
   /** For the notice on the consent page. */
   AUDIT_ARGUMENTS: auditArguments,
   AUDIT_ERRORS: auditErrors,
+  /** Set when the audit log has prompts and resources. */
+  AUDIT_METHODS: optional(oneOf('all')),
   /** Set when there is a dashboard. */
   DASHBOARD: optional(oneOf('true')),
   ACCESS_TOKEN_MINUTES: positive,

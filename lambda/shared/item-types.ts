@@ -31,4 +31,6 @@ export const sealedKey = 'sealed-key';
 export const dashboardSession = 'visit';
 export const aggregates = 'statistics';
 export const errorAggregates = 'errors';
+export const usageAggregates = 'usage';
+export const rareCalls = 'rare-calls';
 export const aggregationProgress = 'statistics-progress';

@@ -1,5 +1,5 @@
 import type { CallOutcome } from '../core/audit/tool-call.ts';
-import type { Breakdown } from '../core/dashboard/dashboard-api.ts';
+import type { BarBreakdown, Breakdown } from '../core/dashboard/dashboard-api.ts';
 import type { RangeName, View } from './page-router.ts';
 
 /**
@@ -133,9 +133,33 @@ export const dashboardText = {
     sessionLength: (length: string) => `average length ${length}`,
     callsOverTime: 'Tool calls over time',
     durationsOverTime: 'Durations',
+    distribution: 'Durations by number of calls',
+    durationViews: { label: 'Durations shown', time: 'Over time', distribution: 'Distribution' },
+    below: (duration: string) => `< ${duration}`,
+    longer: 'longer',
+    answers: 'Answer size, average',
+    answersOverTime: 'Answer sizes',
+    answerSizes: { average: 'Average', largest: 'Largest' },
+    tokens: (tokens: string) => `about ${tokens} tokens`,
+    largest: (size: string) => `largest ${size}`,
     usersOverTime: 'Users and sessions',
+    topUsers: 'Most active users',
+    targets: 'Resources and prompts',
+    targetKinds: { 'resources/read': 'Resource', 'prompts/get': 'Prompt' } as Record<string, string>,
+    neighbours: (tool: string) => `Before and after ${tool}`,
+    neighboursNote: 'Calls of the same session, in the same five minutes.',
+    before: 'Called before',
+    after: 'Called after',
+    noNeighbours: 'No other call is next to it.',
     groupBy: 'Group by',
-    breakdowns: { outcome: 'Outcome', tool: 'Tool', client: 'Client' } satisfies Record<Breakdown, string>,
+    breakdowns: {
+      outcome: 'Outcome',
+      tool: 'Tool',
+      client: 'Client',
+      version: 'Version',
+      protocol: 'Protocol',
+    } satisfies Record<BarBreakdown, string>,
+    notStated: 'Not stated',
     tables: { outcome: 'Outcomes', tool: 'Tools', client: 'Clients' } satisfies Record<Breakdown, string>,
     asTable: 'Show as table',
     utcDays: 'Each bar is a day in UTC.',
@@ -143,6 +167,10 @@ export const dashboardText = {
       `Stacked bar chart: ${calls} calls, of which ${errors} are errors, ${timeSpan}. The table below has the same data.`,
     durationsChart: (p50: string, p95: string, p99: string) =>
       `Line chart of durations. In the whole period p50 is ${p50}, p95 ${p95}, p99 ${p99}. The table below has the same data.`,
+    distributionChart: (calls: string) =>
+      `Bar chart of the durations of ${calls} calls. The table below has the same data.`,
+    answersChart: (average: string, largest: string) =>
+      `Line chart of the sizes of answers. In the whole period the average is ${average}, the largest ${largest}. The table below has the same data.`,
     usersChart: (users: string, sessions: string) =>
       `Line chart of active users and sessions. In the whole period ${users} users and ${sessions} sessions. The table below has the same data.`,
     showAll: (number: string) => `Show all ${number}`,
@@ -172,6 +200,8 @@ export const dashboardText = {
     p50: 'p50',
     p95: 'p95',
     p99: 'p99',
+    answer: 'Answer',
+    tokens: 'Tokens',
     users: 'Users',
     sessions: 'Sessions',
     era: 'Era',
@@ -221,7 +251,8 @@ export const dashboardText = {
     emptyFiltered: 'Choose a longer period, or remove a filter.',
     emptyNew: (endpoint: string) =>
       `Add ${endpoint} to an MCP client and call a tool. The call appears here automatically.`,
-    searchedTo: (time: string) => `No tool calls since ${time}.`,
+    searchedTo: (time: string) => `Searched back to ${time}.`,
+    progress: 'Searched part of the time',
     searchFurther: 'Search further back',
     loadMore: 'Load more',
     loading: 'Loading…',

@@ -1,5 +1,11 @@
 import type { CallOutcome } from '../core/audit/tool-call.ts';
-import { type Breakdown, breakdowns, callOutcomes, ERRORS } from '../core/dashboard/dashboard-api.ts';
+import {
+  type BarBreakdown,
+  breakdowns,
+  callOutcomes,
+  ERRORS,
+  versionBreakdowns,
+} from '../core/dashboard/dashboard-api.ts';
 import { createStore, useStore } from './page-store.ts';
 
 /** The state of the page is its URL, so that a reload, a bookmark and a new tab show the same view. */
@@ -30,7 +36,7 @@ export type Route = {
   from?: number | undefined;
   to?: number | undefined;
   /** The breakdown of the bars. */
-  by: Breakdown;
+  by: BarBreakdown;
   /** The id of the session, or of the grant to highlight. */
   id?: string | undefined;
   /** The id of the selected call. */
@@ -58,7 +64,7 @@ export function routeOf(search: string): Route {
     error: text('error'),
     range: oneOf(Object.keys(ranges) as RangeName[], query.get('range')) ?? DEFAULTS.range,
     ...(from !== undefined && to !== undefined && from < to && { from, to }),
-    by: oneOf(breakdowns, query.get('by')) ?? DEFAULTS.by,
+    by: oneOf([...breakdowns, ...versionBreakdowns], query.get('by')) ?? DEFAULTS.by,
     id: text('id'),
     call: text('call'),
   };

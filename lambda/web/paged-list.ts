@@ -71,7 +71,7 @@ export function usePagedList<T>(
         key,
         items: union(loaded.current.items, page.items, idOf),
         ...(page.next !== undefined && { cursor: { query: cursor.query, after: page.next } }),
-        searchedTo: page.searchedTo ?? loaded.current.searchedTo,
+        searchedTo: page.searchedTo,
         isExtended: true,
       };
       setLoading({ isLoadingMore: false });

@@ -1,4 +1,4 @@
-import type { Breakdown } from '../core/dashboard/dashboard-api.ts';
+import type { BarBreakdown } from '../core/dashboard/dashboard-api.ts';
 import { OTHERS } from '../core/dashboard/dashboard-api.ts';
 import { createStore } from './page-store.ts';
 
@@ -7,7 +7,7 @@ import { createStore } from './page-store.ts';
 const SERIES_COUNT = 8;
 
 /** @returns the name of a custom property in the stylesheet, and of the class of a legend swatch */
-export function colourOf(by: Breakdown, group: string, index: number): string {
+export function colourOf(by: BarBreakdown, group: string, index: number): string {
   if (group === OTHERS) return 'others';
   return by === 'outcome' ? group : `series-${(index % SERIES_COUNT) + 1}`;
 }

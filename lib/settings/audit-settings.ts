@@ -3,7 +3,8 @@ import { type DurationLimits, validateChoice, validateDuration, type WithDefault
 
 export interface AuditSettings {
   /**
-   * The requests in the audit log: `tools` logs tool calls, `all` every other request of a client as well.
+   * The requests in the audit log: `tools` logs tool calls, `all` every other request of a client as well, with the name of a
+   * prompt and the URI of a resource, without query and fragment. The consent page states the choice.
    * @default 'tools'
    */
   readonly auditMethods?: 'tools' | 'all';

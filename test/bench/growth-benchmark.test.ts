@@ -113,7 +113,7 @@ test('the generated table returns the same results as the local DynamoDB, for th
   } finally {
     await emulated.close();
   }
-}, 60_000);
+}, 120_000);
 
 /** A partition with more items than a page of a query. */
 const longPartition: View = {
@@ -123,8 +123,8 @@ const longPartition: View = {
     const row = { client: 'x'.repeat(200_000), tool: '', outcome: 'success' as const, calls: 1, durations: {} };
     const aggregates = { rows: [row], users: {}, sessions: {} };
     for (let at = 0; at < 6 * steps.minutes; at += steps.minutes) {
-      await dynamoAggregateStore(table).save('minutes', { at, aggregates }, NEVER_EXPIRED);
+      await dynamoAggregateStore(table).save('calls', 'minutes', { at, aggregates }, NEVER_EXPIRED);
     }
   },
-  work: (table) => dynamoAggregateStore(table).load('minutes', 0, steps.day),
+  work: (table) => dynamoAggregateStore(table).load('calls', 'minutes', 0, steps.day),
 };

@@ -318,7 +318,7 @@ const facadePlaces = {
   scopes: { 'Unique description': inBundles('scopes.scopes.unique_base.description') },
   name: { 'Unique Name': inBundles('branding.name') },
   icon: { 'data:image/svg+xml': inBundles('branding.icon') },
-  auditMethods: { all: server('AUDIT_METHODS') },
+  auditMethods: { all: signIn('AUDIT_METHODS') },
   auditArguments: { redacted: signIn('AUDIT_ARGUMENTS') },
   auditErrors: { message: signIn('AUDIT_ERRORS') },
   auditRetention: {

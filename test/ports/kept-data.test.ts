@@ -114,7 +114,7 @@ test('tool calls of the first version are in the audit log, by session and by ti
 
 test('aggregates of the first version are read, and counting continues where it stopped', async () => {
   const aggregates = Object.values(stores).find((store) => 'moveOn' in store) as MemoryStores['aggregates'];
-  expect(await aggregates.load('minutes', now * 1000, now * 1000 + 1)).toEqual([
+  expect(await aggregates.load('calls', 'minutes', now * 1000, now * 1000 + 1)).toEqual([
     {
       at: now * 1000,
       aggregates: {

@@ -2,7 +2,9 @@ import type { MemoryStores } from '../../lambda/adapters/memory/memory-stores.ts
 import type { Grant } from '../../lambda/core/access/grant.ts';
 import type { ListedPage, ListOptions } from '../../lambda/core/admin/directory.ts';
 import { type Aggregates, steps } from '../../lambda/core/audit/aggregates.ts';
+import type { RareCalls } from '../../lambda/core/audit/rare-calls.ts';
 import { BUCKET_MILLISECONDS, callName, type ToolCall } from '../../lambda/core/audit/tool-call.ts';
+import type { UsageAggregates } from '../../lambda/core/audit/usage-aggregates.ts';
 import {
   cancelled,
   type Execution,
@@ -1102,7 +1104,9 @@ describe.each(adapters)('the stores in %s', (_name, open) => {
 
   describe('aggregates', () => {
     const some = (calls: number): Aggregates => ({
-      rows: [{ client: 'Codex', tool: 'note', outcome: 'success', calls, durations: { 3: calls } }],
+      rows: [
+        { client: 'Codex', tool: 'note', outcome: 'success', calls, durations: { 3: calls }, answers: [calls, 90, 40] },
+      ],
       users: { '00ff00ff00ff': null },
       sessions: { '00ff00ff00fe': [1, 2] },
     });
@@ -1114,11 +1118,13 @@ describe.each(adapters)('the stores in %s', (_name, open) => {
         // The boundary of two partitions.
         const first = 2 * 1024 * steps.day - 2 * length;
         const periods = [0, 1, 2, 3].map((index) => ({ at: first + index * length, aggregates: some(index + 1) }));
-        for (const period of periods) await stores.aggregates.save(step, period, now);
-        expect(await stores.aggregates.load(step, first, first + 4 * length)).toEqual(periods);
-        expect(await stores.aggregates.load(step, first + 1, first + 3 * length)).toEqual(periods.slice(1, 3));
-        await stores.aggregates.save(step, { at: first, aggregates: some(9) }, now);
-        expect(await stores.aggregates.load(step, first, first + 1)).toEqual([{ at: first, aggregates: some(9) }]);
+        for (const period of periods) await stores.aggregates.save('calls', step, period, now);
+        expect(await stores.aggregates.load('calls', step, first, first + 4 * length)).toEqual(periods);
+        expect(await stores.aggregates.load('calls', step, first + 1, first + 3 * length)).toEqual(periods.slice(1, 3));
+        await stores.aggregates.save('calls', step, { at: first, aggregates: some(9) }, now);
+        expect(await stores.aggregates.load('calls', step, first, first + 1)).toEqual([
+          { at: first, aggregates: some(9) },
+        ]);
       },
     );
 
@@ -1135,11 +1141,26 @@ describe.each(adapters)('the stores in %s', (_name, open) => {
         last,
       };
       const aggregates = { groups: [{ ...group, ...counts }], calls: [[0, 's', '1#c'] as [number, string, string]] };
-      await stores.aggregates.save('minutes', { at, aggregates: some(2) }, now);
-      await stores.aggregates.saveErrors('minutes', { at, aggregates }, now);
-      expect(await stores.aggregates.loadErrors('minutes', at, at + 1)).toEqual([{ at, aggregates }]);
-      expect(await stores.aggregates.load('minutes', at, at + 1)).toEqual([{ at, aggregates: some(2) }]);
-      expect(await stores.aggregates.loadErrors('hour', at, at + 1)).toEqual([]);
+      await stores.aggregates.save('calls', 'minutes', { at, aggregates: some(2) }, now);
+      await stores.aggregates.save('errors', 'minutes', { at, aggregates }, now);
+      expect(await stores.aggregates.load('errors', 'minutes', at, at + 1)).toEqual([{ at, aggregates }]);
+      expect(await stores.aggregates.load('calls', 'minutes', at, at + 1)).toEqual([{ at, aggregates: some(2) }]);
+      expect(await stores.aggregates.load('errors', 'hour', at, at + 1)).toEqual([]);
+    });
+
+    test('of usage and of rare names are returned as they were saved', async () => {
+      const at = 2 * steps.day;
+      const last = { session: 's', call: '1#c' };
+      const usage: UsageAggregates = {
+        users: [{ hash: '00ff00ff00ff', calls: 3, errors: 1, last }],
+        versions: [{ client: 'Codex', clientVersion: '1.2', protocolVersion: '2025-11-25', calls: 3 }],
+        pairs: [{ before: 'note', after: 'search', calls: 2 }],
+      };
+      const rare: RareCalls = { calls: [{ client: 'Codex', clientInfo: 'own', tool: 'note', bucket: 7, ...last }] };
+      await stores.aggregates.save('usage', 'hour', { at, aggregates: usage }, now);
+      await stores.aggregates.save('rare', 'hour', { at, aggregates: rare }, now);
+      expect(await stores.aggregates.load('usage', 'hour', at, at + 1)).toEqual([{ at, aggregates: usage }]);
+      expect(await stores.aggregates.load('rare', 'hour', at, at + 1)).toEqual([{ at, aggregates: rare }]);
     });
 
     test('moveOn succeeds for one of many concurrent runs', async () => {

@@ -173,7 +173,7 @@ const aggregation: Flow = {
       },
       isSuccess: ({ status }) => status === 200,
       async verify() {
-        const [found] = await store.load('minutes', period, period + steps.minutes);
+        const [found] = await store.load('calls', 'minutes', period, period + steps.minutes);
         const counted = found?.aggregates.rows.filter((row) => row.tool === tool).map((row) => row.calls);
         expectThat(String(counted) === '3', `the calls in the aggregate are ${counted} instead of 3`);
       },

@@ -47,6 +47,7 @@ export const pageRules: FacadeRules = {
   upstreamProviderName: given.identityProvider,
   auditArguments: 'no',
   auditErrors: 'class',
+  logsTargets: false,
   upstreamScopes: given.identityProviderScopes,
   hasDashboard: true,
 };
@@ -126,6 +127,7 @@ export async function everyPage(text = oauthPageText): Promise<[string, Response
       `consent where arguments are recorded: ${auditArguments}`,
       consent({}, { auditArguments }, { text }),
     ]),
+    ['consent where prompts and resources are recorded', consent({}, { logsTargets: true }, { text })],
     ['consent where errors are kept', consent({}, { auditErrors: 'message' }, { text })],
     ...(['name', 'email'] as const).map((nameClaim): [string, Promise<Response>] => [
       `consent where users are shown: ${nameClaim}`,

@@ -1,27 +1,21 @@
-import type { AggregateStore, Aggregates, Period } from '../../core/audit/aggregates.ts';
-import type { ErrorAggregates } from '../../core/audit/error-groups.ts';
+import type { AggregateKind, AggregateKinds, AggregateStore } from '../../core/audit/aggregate-kinds.ts';
+import type { Period } from '../../core/audit/aggregates.ts';
 import { copy } from './memory-tables.ts';
 
 export function memoryAggregateStore(): AggregateStore {
-  const aggregates = new Map<string, Aggregates>();
-  const errors = new Map<string, ErrorAggregates>();
+  const stored = new Map<string, AggregateKinds[AggregateKind]>();
   let aggregatedUntil: number | undefined;
 
-  const load = <T>(all: Map<string, T>, step: string, from: number, to: number): Period<T>[] =>
-    [...all]
-      .map(([name, each]) => ({ name: name.split('#')[0], at: Number(name.split('#')[1]), aggregates: copy(each) }))
-      .filter(({ name, at }) => name === step && at >= from && at < to)
-      .map(({ name, ...period }) => period)
-      .toSorted((a, b) => a.at - b.at);
-
   return {
-    load: async (step, from, to) => load(aggregates, step, from, to),
-    loadErrors: async (step, from, to) => load(errors, step, from, to),
-    async save(step, { at, aggregates: saved }) {
-      aggregates.set(`${step}#${at}`, copy(saved));
-    },
-    async saveErrors(step, { at, aggregates: saved }) {
-      errors.set(`${step}#${at}`, copy(saved));
+    load: async <Kind extends AggregateKind>(kind: Kind, step: string, from: number, to: number) =>
+      [...stored]
+        .map(([name, aggregates]) => ({ path: name.split('#'), aggregates }))
+        .filter(({ path }) => path[0] === kind && path[1] === step)
+        .map(({ path, aggregates }) => ({ at: Number(path[2]), aggregates: copy(aggregates) }))
+        .filter(({ at }) => at >= from && at < to)
+        .toSorted((a, b) => a.at - b.at) as Period<AggregateKinds[Kind]>[],
+    async save(kind, step, { at, aggregates }) {
+      stored.set(`${kind}#${step}#${at}`, copy(aggregates));
     },
     async countedUntil() {
       return aggregatedUntil;

@@ -1,6 +1,6 @@
 import type { Directory } from '../../core/admin/directory.ts';
 import type { RevocationStore } from '../../core/admin/revocation.ts';
-import type { AggregateStore } from '../../core/audit/aggregates.ts';
+import type { AggregateStore } from '../../core/audit/aggregate-kinds.ts';
 import type { AuditLogStore } from '../../core/audit/tool-call.ts';
 import type { DashboardSessionStarter, DashboardSessionStore } from '../../core/dashboard/dashboard-session.ts';
 import type { EndedTokenStore } from '../../core/identity/upstream-revocations.ts';

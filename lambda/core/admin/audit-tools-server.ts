@@ -1,6 +1,6 @@
 import { McpServer } from '@modelcontextprotocol/server';
 import * as z from 'zod/v4';
-import type { AggregateReader } from '../audit/aggregates.ts';
+import type { AggregateReader } from '../audit/aggregate-kinds.ts';
 import type { CallFilter } from '../audit/call-filter.ts';
 import {
   type AuditLogReader,

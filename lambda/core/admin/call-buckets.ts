@@ -1,14 +1,8 @@
-import {
-  type AggregateReader,
-  type Aggregates,
-  countedUntil,
-  type Period,
-  type Step,
-  startOf,
-  steps,
-} from '../audit/aggregates.ts';
+import { type AggregateReader, countedUntil } from '../audit/aggregate-kinds.ts';
+import { type Aggregates, type Period, type Step, startOf, steps } from '../audit/aggregates.ts';
 import { type CallFilter, groupMayMatch, mayContainMatch, selectsErrors } from '../audit/call-filter.ts';
 import { type CallKey, countErrorsIn, type ErrorAggregates } from '../audit/error-groups.ts';
+import { mergeRareCalls, type RareCall, rareCallsOf } from '../audit/rare-calls.ts';
 import { BUCKET_MILLISECONDS, isError } from '../audit/tool-call.ts';
 
 export type BucketSearchDependencies = {
@@ -22,8 +16,12 @@ export type BucketSearchDependencies = {
 export type Bucket = {
   /** Epoch milliseconds / `BUCKET_MILLISECONDS`. */
   number: number;
-  /** The calls that may match, if the aggregates name them: errors, for a filter that selects errors. */
+  /** Set if the bucket stands for earlier ones too: the number of the first. */
+  first?: number;
+  /** The calls that may match, if the aggregates name them: errors, for a filter that selects errors, and calls of rare names. */
   calls?: CallKey[];
+  /** The number of aggregates that were read to find the bucket. */
+  aggregates?: number;
 };
 
 /** The errors of a day with at most so many are read in one query; those of another day hour by hour. */
@@ -49,29 +47,39 @@ export async function* bucketsBack(
   const counted = await countedUntil(aggregates, now());
   for (let number = last; number >= Math.max(first, counted / BUCKET_MILLISECONDS); number--) yield { number };
   const aggregated = { from, to: (last + 1) * BUCKET_MILLISECONDS, counted };
-  yield* aggregatedBucketsBack(new BucketAggregates(aggregates, filter, aggregated), aggregated);
+  const reader = new BucketAggregates(aggregates, filter, aggregated);
+  for await (const bucket of aggregatedBucketsBack(reader, aggregated))
+    yield { ...bucket, aggregates: reader.takeCount() };
 }
 
 type Times = { from: number; to: number; counted: number };
 
 /** Reads aggregates of days first, of hours where a day matches, and of five minutes where an hour matches. */
-async function* aggregatedBucketsBack(
-  aggregates: BucketAggregates,
-  { from, to, counted }: Times,
-): AsyncGenerator<Bucket> {
+async function* aggregatedBucketsBack(aggregates: BucketAggregates, times: Times): AsyncGenerator<Bucket> {
+  const { from, to, counted } = times;
   const countedHour = startOf('hour', counted);
   if (countedHour < to && counted > from) yield* aggregates.minutesBack(countedHour, counted);
-  for await (const { at, errors } of daysBack(aggregates, { from, to, counted })) {
-    if (errors !== undefined && errors <= FEW_ERRORS) {
-      yield* aggregates.errorMinutesBack(at, at + steps.day);
-      continue;
-    }
-    const first = Math.max(at, startOf('hour', from));
-    const end = Math.min(at + steps.day, to, countedHour);
-    for (const hour of await aggregates.matching('hour', first, end, errors !== undefined)) {
-      if (hour.errors === undefined) yield* aggregates.minutesBack(hour.at, hour.at + steps.hour);
-      else yield* aggregates.errorMinutesBack(hour.at, hour.at + steps.hour);
-    }
+  for await (const day of daysBack(aggregates, times)) {
+    if (day.rare) yield* aggregates.bucketsOf(day.at, day.rare);
+    else if ((day.errors ?? Number.POSITIVE_INFINITY) <= FEW_ERRORS) {
+      yield* aggregates.errorMinutesBack(day.at, day.at + steps.day);
+    } else yield* hoursOf(aggregates, day, times);
+  }
+}
+
+/** Yields a bucket without calls after each hour, so that its reader can stop there. */
+async function* hoursOf(
+  aggregates: BucketAggregates,
+  { at, errors }: Matching,
+  { from, to, counted }: Times,
+): AsyncGenerator<Bucket> {
+  const first = Math.max(at, startOf('hour', from));
+  const end = Math.min(at + steps.day, to, startOf('hour', counted));
+  for (const hour of await aggregates.matching('hour', first, end, errors !== undefined)) {
+    if (hour.rare) yield* aggregates.bucketsOf(hour.at, hour.rare);
+    else if (hour.errors === undefined) yield* aggregates.minutesBack(hour.at, hour.at + steps.hour);
+    else yield* aggregates.errorMinutesBack(hour.at, hour.at + steps.hour);
+    yield { number: bucketAt(hour.at), calls: [] };
   }
 }
 
@@ -88,14 +96,18 @@ async function* daysBack(aggregates: BucketAggregates, { from, to, counted }: Ti
   }
 }
 
-/** A period that may contain a match. `errors`: the number of its errors, if its five minutes name all of them. */
-type Matching = { at: number; errors?: number };
+/**
+ * A period that may contain a match. `errors`: the number of its errors, if its five minutes name all of them. `rare`: its
+ * matching calls, if all are named.
+ */
+type Matching = { at: number; errors?: number; rare?: RareCall[] };
 
 /** The aggregates that a search reads. */
 class BucketAggregates {
   readonly #aggregates: AggregateReader;
   readonly #filter: CallFilter;
   readonly #times: Times;
+  #count = 0;
 
   constructor(aggregates: AggregateReader, filter: CallFilter, times: Times) {
     this.#aggregates = aggregates;
@@ -103,37 +115,54 @@ class BucketAggregates {
     this.#times = times;
   }
 
+  /** The number of aggregates that were read since the last call. */
+  takeCount(): number {
+    const count = this.#count;
+    this.#count = 0;
+    return count;
+  }
+
   /** Latest first. @param areErrorsNamed of all periods: then the aggregates of all calls are not read */
   async matching(step: Step, from: number, to: number, areErrorsNamed = false): Promise<Matching[]> {
     if (areErrorsNamed) {
-      const periods = await this.#aggregates.loadErrors(step, from, to);
+      const periods = await this.#loadErrors(step, from, to);
       return periods
         .filter(({ aggregates }) => this.#errorsMayMatch(aggregates))
         .map(({ at, aggregates }) => ({ at, errors: countErrorsIn(aggregates) }))
         .toReversed();
     }
-    const [periods, errors] = await this.#load(step, from, to);
-    return periods
+    const { periods, errors, rare } = await this.#load(step, from, to);
+    const found = periods
       .filter(({ at, aggregates }) => this.#mayMatch(aggregates, errors.get(at)))
-      .map(({ at }) => {
-        const found = errors.get(at);
-        return { at, ...(found && { errors: countErrorsIn(found) }) };
-      })
-      .toReversed();
+      .map(({ at }): Matching => {
+        const [found, named] = [errors.get(at), rare.get(at)];
+        return { at, ...(found && { errors: countErrorsIn(found) }), ...(named && { rare: named }) };
+      });
+    const named = found.flatMap((each) => each.rare ?? []);
+    // One read of calls in place of one for each period.
+    if (found.length > 1 && found.every((each) => each.rare)) return [{ at: found[0]!.at, rare: named }];
+    return found.toReversed();
+  }
+
+  /** All named calls since a time as one bucket, that of the latest. */
+  *bucketsOf(at: number, rare: RareCall[]): Generator<Bucket> {
+    const [first, last] = [bucketAt(this.#since(at)), bucketAt(this.#times.to - 1)];
+    const calls = rare.filter(({ bucket }) => bucket >= first && bucket <= last);
+    if (calls.length > 0) yield { number: Math.max(...calls.map(({ bucket }) => bucket)), first, calls };
   }
 
   async *minutesBack(since: number, until: number): AsyncGenerator<Bucket> {
-    const [periods, errors] = await this.#load('minutes', this.#since(since), Math.min(until, this.#times.to));
+    const { periods, errors, rare } = await this.#load('minutes', this.#since(since), Math.min(until, this.#times.to));
     for (const { at, aggregates } of periods.toReversed()) {
-      const found = errors.get(at);
-      if (this.#mayMatch(aggregates, found)) yield found ? this.#bucketOf(at, found) : { number: bucketAt(at) };
+      const [found, calls] = [errors.get(at), rare.get(at)];
+      if (!this.#mayMatch(aggregates, found)) continue;
+      yield found ? this.#bucketOf(at, found) : { number: bucketAt(at), ...(calls && { calls }) };
     }
   }
 
   /** The same of periods whose errors are all named. */
   async *errorMinutesBack(since: number, until: number): AsyncGenerator<Bucket> {
-    const to = Math.min(until, this.#times.to);
-    const periods = await this.#aggregates.loadErrors('minutes', this.#since(since), to);
+    const periods = await this.#loadErrors('minutes', this.#since(since), Math.min(until, this.#times.to));
     for (const { at, aggregates } of periods.toReversed()) {
       if (this.#errorsMayMatch(aggregates)) yield this.#bucketOf(at, aggregates);
     }
@@ -141,18 +170,37 @@ class BucketAggregates {
 
   #since = (since: number) => Math.max(since, bucketAt(this.#times.from) * BUCKET_MILLISECONDS);
 
-  async #load(step: Step, from: number, to: number): Promise<[Period<Aggregates>[], Map<number, ErrorAggregates>]> {
+  async #loadErrors(step: Step, from: number, to: number): Promise<Period<ErrorAggregates>[]> {
+    const periods = await this.#aggregates.load('errors', step, from, to);
+    this.#count += periods.length;
+    return periods;
+  }
+
+  /** `errors` and `rare` of the periods that name all of them. */
+  async #load(step: Step, from: number, to: number) {
+    const { tool, client, clientInfo } = this.#filter;
     const withErrors = selectsErrors(this.#filter);
-    const [periods, errors] = await Promise.all([
-      this.#aggregates.load(step, from, to),
-      withErrors ? this.#aggregates.loadErrors(step, from, to) : [],
+    const withRare = !withErrors && [tool, client, clientInfo].some((name) => name !== undefined);
+    const [periods, errors, rare] = await Promise.all([
+      this.#aggregates.load('calls', step, from, to),
+      withErrors ? this.#aggregates.load('errors', step, from, to) : [],
+      withRare ? this.#aggregates.load('rare', step, from, to) : [],
     ]);
-    const byStart = new Map(errors.map(({ at, aggregates }) => [at, aggregates]));
+    this.#count += periods.length;
+    const errorsAt = new Map(errors.map(({ at, aggregates }) => [at, aggregates]));
+    const rareAt = new Map(rare.map(({ at, aggregates }) => [at, aggregates]));
     // An earlier version has aggregated all or a part of the other periods without their errors.
     const isWhole = ({ at, aggregates }: Period<Aggregates>) =>
-      errorsOf(aggregates) === countErrorsIn(byStart.get(at)!);
-    const whole = periods.filter((period) => byStart.has(period.at) && isWhole(period));
-    return [periods, new Map(whole.map(({ at }) => [at, byStart.get(at)!]))];
+      errorsOf(aggregates) === countErrorsIn(errorsAt.get(at)!);
+    const whole = periods.filter((period) => errorsAt.has(period.at) && isWhole(period));
+    const namedAt = ({ at, aggregates }: Period<Aggregates>) =>
+      withRare ? rareCallsOf(aggregates, rareAt.get(at) ?? mergeRareCalls([]), this.#filter) : undefined;
+    const named = periods.map((period) => [period.at, namedAt(period)] as const);
+    return {
+      periods,
+      errors: new Map(whole.map(({ at }) => [at, errorsAt.get(at)!])),
+      rare: new Map(named.filter((each): each is [number, RareCall[]] => each[1] !== undefined)),
+    };
   }
 
   #mayMatch = (aggregates: Aggregates, errors: ErrorAggregates | undefined) =>

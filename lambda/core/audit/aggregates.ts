@@ -1,6 +1,5 @@
-import type { ErrorAggregates } from './error-groups.ts';
 import { hashNames, type Sample, smallest } from './samples.ts';
-import { type CallOutcome, clientOf, endOf, isError, OTHERS, type ToolCall, toolOf } from './tool-call.ts';
+import { type CallOutcome, clientOf, endOf, isError, methodIn, OTHERS, type ToolCall, toolOf } from './tool-call.ts';
 
 /**
  * Aggregates of the calls of a period: counts by client, its name in `clientInfo`, tool and outcome, durations, users and
@@ -26,7 +25,12 @@ export type AggregateRow = {
   outcome: CallOutcome;
   calls: number;
   durations: Histogram;
+  /** Absent for calls that were aggregated by a version that did not measure them. */
+  answers?: AnswerSizes | undefined;
 };
+
+/** The number of measured responses, their bytes, and those of the largest. */
+export type AnswerSizes = [answers: number, total: number, largest: number];
 
 /** Number of calls by class of duration. */
 export type Histogram = Record<number, number>;
@@ -36,6 +40,8 @@ export type CallSpan = [first: number, last: number];
 
 /** Further rows are counted together, by outcome. Clients choose the names of tools, so their number is not bounded. */
 const MOST_ROWS = 300;
+/** Prompts and resources of the rows. */
+const MOST_TARGETS = 60;
 /** Durations of one class differ by a fifth, so a percentile is within a tenth. */
 const CLASS_RATIO = 1.2;
 
@@ -48,7 +54,7 @@ export class AggregateBuilder {
   readonly #sessions = new Map<string, CallSpan>();
 
   add(call: ToolCall): void {
-    const { outcome, milliseconds, user, session, clientName: clientInfo = '' } = call;
+    const { outcome, milliseconds, bytesOut, user, session, clientName: clientInfo = '' } = call;
     const client = clientOf(call);
     addRow(this.#rows, {
       client,
@@ -57,6 +63,7 @@ export class AggregateBuilder {
       outcome,
       calls: 1,
       durations: { [classOf(milliseconds)]: 1 },
+      answers: [1, bytesOut, bytesOut],
     });
     this.#users.set(user, addUserCalls(this.#users.get(user), [1, Number(isError(outcome))]));
     this.#sessions.set(session, joinSpans(this.#sessions.get(session), [call.at, endOf(call)]));
@@ -92,10 +99,13 @@ export function percentile(durations: Histogram, percent: number): number {
   let seen = 0;
   for (const [index, calls] of classes.toSorted(([a], [b]) => a - b)) {
     seen += calls;
-    if (seen >= (all * percent) / 100) return index === 0 ? 0 : (2 * CLASS_RATIO ** index) / (1 + CLASS_RATIO);
+    if (seen >= (all * percent) / 100) return middleOf(index);
   }
   return 0;
 }
+
+/** The middle of a class, in milliseconds. */
+export const middleOf = (index: number): number => (index === 0 ? 0 : (2 * CLASS_RATIO ** index) / (1 + CLASS_RATIO));
 
 /** Class `i` is from `CLASS_RATIO ** (i - 1)` to `CLASS_RATIO ** i`, and class 0 less than a millisecond. */
 const classOf = (milliseconds: number) =>
@@ -104,6 +114,9 @@ const classOf = (milliseconds: number) =>
 export function addDurations(to: Histogram, more: Histogram): void {
   for (const [index, calls] of Object.entries(more)) to[Number(index)] = (to[Number(index)] ?? 0) + calls;
 }
+
+export const joinAnswers = (a: AnswerSizes | undefined, b: AnswerSizes | undefined): AnswerSizes | undefined =>
+  a && b ? [a[0] + b[0], a[1] + b[1], Math.max(a[2], b[2])] : (a ?? b);
 
 const keyOfRow = ({ client, clientInfo, tool, outcome }: AggregateRow) =>
   JSON.stringify([client, tool, outcome, clientInfo]);
@@ -116,17 +129,37 @@ function addRow(rows: Map<string, AggregateRow>, row: AggregateRow): void {
   }
   found.calls += row.calls;
   addDurations(found.durations, row.durations);
+  found.answers = joinAnswers(found.answers, row.answers);
 }
 
-function bounded({ rows, users, sessions }: Aggregates): Aggregates {
+function bounded({ rows: all, users, sessions }: Aggregates): Aggregates {
+  const rows = withFewTargets(all);
   if (rows.length <= MOST_ROWS) return { rows, users: smallest(users), sessions: smallest(sessions) };
   // Equal counts are sorted by name, so that a repeated aggregation of the same calls has the same result.
   const sorted = rows.toSorted((a, b) => b.calls - a.calls || (nameOf(a) < nameOf(b) ? -1 : 1));
   const most = new Map(sorted.slice(0, MOST_ROWS).map((row) => [keyOfRow(row), row]));
-  for (const { outcome, calls, durations } of sorted.slice(MOST_ROWS)) {
-    addRow(most, { client: OTHERS, tool: OTHERS, outcome, calls, durations });
+  for (const { outcome, calls, durations, answers } of sorted.slice(MOST_ROWS)) {
+    addRow(most, { client: OTHERS, tool: OTHERS, outcome, calls, durations, answers });
   }
   return { rows: [...most.values()], users: smallest(users), sessions: smallest(sessions) };
+}
+
+/** Rows of less frequent prompts and resources are counted together, by method: a server may have any number of them. */
+function withFewTargets(rows: AggregateRow[]): AggregateRow[] {
+  const targets = Map.groupBy(
+    rows.filter(({ tool }) => methodIn(tool)),
+    ({ tool }) => tool,
+  );
+  if (targets.size <= MOST_TARGETS) return rows;
+  const callsOf = (tool: string) => targets.get(tool)!.reduce((sum, { calls }) => sum + calls, 0);
+  const sorted = [...targets.keys()].toSorted((a, b) => callsOf(b) - callsOf(a) || (a < b ? -1 : 1));
+  const kept = new Set(sorted.slice(0, MOST_TARGETS));
+  const folded = new Map<string, AggregateRow>();
+  for (const row of rows) {
+    const method = methodIn(row.tool);
+    addRow(folded, method === undefined || kept.has(row.tool) ? row : { ...row, tool: method });
+  }
+  return [...folded.values()];
 }
 
 const nameOf = ({ client, clientInfo = client, tool, outcome }: AggregateRow) =>
@@ -144,13 +177,6 @@ export type Step = keyof typeof steps;
 
 export const startOf = (step: Step, at: number): number => at - (at % steps[step]);
 
-/**
- * Until when calls are aggregated, in epoch milliseconds. Before the first run of the aggregation job, minutes after the
- * deployment, readers read the calls of the last hour one by one.
- */
-export const countedUntil = async (aggregates: AggregateReader, now: number): Promise<number> =>
-  (await aggregates.countedUntil()) ?? startOf('hour', now - steps.hour);
-
 /** Retention of daily aggregates: longer than that of calls, since they identify no user. */
 export const DAYS_KEPT = 400;
 
@@ -160,27 +186,3 @@ export type Period<T> = {
   aggregates: T;
 };
 export type AggregatePeriod = Period<Aggregates>;
-
-/** Read access to aggregates. Every method throws `ServiceUnavailableError` when the store does not answer. */
-export interface AggregateReader {
-  /** Periods that start from `from` and before `to`, in order; periods without calls are absent. */
-  load(step: Step, from: number, to: number): Promise<AggregatePeriod[]>;
-  /** The same of errors; periods without errors are absent, and so are those that an earlier version has aggregated. */
-  loadErrors(step: Step, from: number, to: number): Promise<Period<ErrorAggregates>[]>;
-  /** Until when calls are aggregated, in epoch milliseconds; absent before the first run of the aggregation job. */
-  countedUntil(): Promise<number | undefined>;
-}
-
-/** The progress of a job that reads each call once. */
-export interface CallProgress {
-  /** Until when the job has read the calls, in epoch milliseconds; absent before its first run. */
-  countedUntil(): Promise<number | undefined>;
-  /** Sets `countedUntil`; false when it is not `from`, because another run of the job has set it. */
-  moveOn(from: number | undefined, to: number): Promise<boolean>;
-}
-
-export interface AggregateStore extends AggregateReader, CallProgress {
-  /** Replaces the aggregates of the period. @param expiresAt epoch seconds */
-  save(step: Step, period: AggregatePeriod, expiresAt: number): Promise<void>;
-  saveErrors(step: Step, period: Period<ErrorAggregates>, expiresAt: number): Promise<void>;
-}

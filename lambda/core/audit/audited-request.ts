@@ -32,10 +32,10 @@ export const largest = {
 const LARGEST_DETAILS = 400;
 
 /** The bytes that are left for a further member of the call. The first two have room for their names elsewhere. */
-export function remainingBytes({ tool = '', message = '', ...call }: ToolCall): number {
+export function remainingBytes({ tool = '', target = '', message = '', ...call }: ToolCall): number {
   const names = ['registeredName', 'errorClass', 'errorMessage', 'errorFingerprint', 'errorPlace'] as const;
   const others = names.map((name) => (call[name] === undefined ? '' : name + call[name]));
-  return LARGEST_DETAILS - bytes([tool, message, ...others].join('')).length;
+  return LARGEST_DETAILS - bytes([tool, target, message, ...others].join('')).length;
 }
 
 /** The messages that have a response. Whether they are valid requests is checked elsewhere. */
@@ -45,10 +45,8 @@ export const requestsIn = ({ body }: AuditedRequest): JSONRPCRequest[] =>
   );
 
 /** The part of a call that is known before its end. Names come from the client, so their types are not certain. */
-export function callFactsOf(
-  { request, caller, session, context }: AuditedRequest,
-  { id, method, params }: JSONRPCRequest,
-) {
+export function callFactsOf({ request, caller, session, context }: AuditedRequest, message: JSONRPCRequest) {
+  const { id, method, params } = message;
   const { initialize } = session;
   const info = initialize?.clientInfo ?? params?._meta?.[CLIENT_INFO_META_KEY] ?? {};
   const { name, version } = info as Record<string, unknown>;
@@ -69,10 +67,18 @@ export function callFactsOf(
     ),
     method: boundedText(method, largest.method)!,
     tool: method === 'tools/call' ? boundedText(params?.name, largest.tool) : undefined,
+    target: targetOf(message),
     traceId: context.trace && traceIdOf(context.trace),
     parentSpanId: context.trace && parentSpanIdOf(context.trace),
     messageId: boundedText(String(id), largest.messageId),
   };
+}
+
+function targetOf({ method, params }: JSONRPCRequest): string | undefined {
+  if (method === 'prompts/get') return boundedText(params?.name, largest.tool);
+  if (method !== 'resources/read' || typeof params?.uri !== 'string') return undefined;
+  // Query and fragment may contain input of the user.
+  return boundedText(params.uri.replace(/[?#].*$/s, ''), largest.tool);
 }
 
 export const argumentsIn = ({ params }: JSONRPCRequest): unknown =>

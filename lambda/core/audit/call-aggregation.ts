@@ -1,16 +1,12 @@
 import type { Logger } from '../support/logger.ts';
 import {
-  AggregateBuilder,
-  type AggregateRow,
+  type AggregateKind,
+  type AggregateKinds,
   type AggregateStore,
-  type Aggregates,
-  DAYS_KEPT,
-  mergeAggregates,
-  type Step,
-  startOf,
-  steps,
-} from './aggregates.ts';
-import { type ErrorAggregates, ErrorGroupBuilder, mergeErrors } from './error-groups.ts';
+  aggregateKinds,
+  aggregations,
+} from './aggregate-kinds.ts';
+import { type AggregateRow, DAYS_KEPT, type Step, startOf, steps } from './aggregates.ts';
 import { type AuditLogReader, isError } from './tool-call.ts';
 
 export type AggregationDependencies = {
@@ -73,17 +69,16 @@ async function aggregatePeriod(
   { calls, aggregates: store, retentionDays }: AggregationDependencies,
   at: number,
 ): Promise<AggregateRow[]> {
-  const builder = new AggregateBuilder();
-  const errors = new ErrorGroupBuilder();
-  for await (const call of calls.callsEndedIn(at / steps.minutes)) {
-    builder.add(call);
-    errors.add(call);
+  const builders = aggregateKinds.map((kind) => [kind, aggregations[kind].builder()] as const);
+  for await (const call of calls.callsEndedIn(at / steps.minutes))
+    for (const [, builder] of builders) builder.add(call);
+  let rows: AggregateRow[] = [];
+  for (const [kind, builder] of builders) {
+    const aggregates = await builder.aggregates();
+    if ('rows' in aggregates) rows = aggregates.rows;
+    await save(store, kind, 'minutes', at, aggregates, expiryOf(kind, 'minutes', at, retentionDays));
   }
-  const aggregates = await builder.aggregates();
-  const expiresAt = expiryOf('minutes', at, retentionDays);
-  await save(store, 'minutes', at, aggregates, expiresAt);
-  await saveErrors(store, 'minutes', at, await errors.aggregates(), expiresAt);
-  return aggregates.rows;
+  return rows;
 }
 
 async function mergePeriods(
@@ -92,27 +87,27 @@ async function mergePeriods(
   to: Step,
   at: number,
 ): Promise<void> {
-  const end = at + steps[to];
-  const [periods, errors] = await Promise.all([store.load(from, at, end), store.loadErrors(from, at, end)]);
-  const aggregates = mergeAggregates(periods.map((period) => period.aggregates));
-  await save(store, to, at, aggregates, expiryOf(to, at, to === 'day' ? DAYS_KEPT : retentionDays));
-  const merged = mergeErrors(errors.map((period) => period.aggregates));
-  await saveErrors(store, to, at, merged, expiryOf(to, at, retentionDays));
+  const merge = async <Kind extends AggregateKind>(kind: Kind) => {
+    const periods = await store.load(kind, from, at, at + steps[to]);
+    const merged = aggregations[kind].merge(periods.map(({ aggregates }) => aggregates));
+    await save(store, kind, to, at, merged, expiryOf(kind, to, at, retentionDays));
+  };
+  await Promise.all(aggregateKinds.map(merge));
 }
 
-/** Epoch seconds. */
-const expiryOf = (step: Step, at: number, days: number) => Math.floor((at + steps[step] + days * steps.day) / 1000);
-
-async function save(store: AggregateStore, step: Step, at: number, aggregates: Aggregates, expiresAt: number) {
-  if (aggregates.rows.length > 0) await store.save(step, { at, aggregates }, expiresAt);
+/** Epoch seconds. Daily aggregates of all calls identify no user. */
+function expiryOf(kind: AggregateKind, step: Step, at: number, retentionDays: number): number {
+  const days = kind === 'calls' && step === 'day' ? DAYS_KEPT : retentionDays;
+  return Math.floor((at + steps[step] + days * steps.day) / 1000);
 }
 
-async function saveErrors(
+async function save<Kind extends AggregateKind>(
   store: AggregateStore,
+  kind: Kind,
   step: Step,
   at: number,
-  aggregates: ErrorAggregates,
+  aggregates: AggregateKinds[Kind],
   expiresAt: number,
-) {
-  if (aggregates.groups.length > 0) await store.saveErrors(step, { at, aggregates }, expiresAt);
+): Promise<void> {
+  if (!aggregations[kind].isEmpty(aggregates)) await store.save(kind, step, { at, aggregates }, expiresAt);
 }

@@ -1,6 +1,17 @@
 import type { AggregateRow, Aggregates } from './aggregates.ts';
 import type { ErrorGroup } from './error-groups.ts';
-import { type CallOutcome, clientOf, ERRORS, endOf, isError, OTHERS, type ToolCall, toolOf } from './tool-call.ts';
+import {
+  type CallOutcome,
+  clientOf,
+  ERRORS,
+  endOf,
+  isError,
+  isOfTool,
+  methodIn,
+  OTHERS,
+  type ToolCall,
+  toolOf,
+} from './tool-call.ts';
 
 /**
  * Selects calls by their end and their properties. An absent or undefined member excludes nothing. Times are epoch
@@ -33,7 +44,7 @@ export function matchesFilter(call: ToolCall, filter: CallFilter): boolean {
     (grant === undefined || call.grant === grant) &&
     (client === undefined || clientOf(call) === client) &&
     (clientInfo === undefined || call.clientName === clientInfo) &&
-    (tool === undefined || toolOf(call) === tool) &&
+    (tool === undefined || isOfTool(toolOf(call), tool)) &&
     (error === undefined || call.errorFingerprint === error) &&
     matchesOutcome(call.outcome, outcome)
   );
@@ -48,7 +59,7 @@ export const groupMatchesFilter = (
   group: Pick<ErrorGroup, 'tool' | 'outcome' | 'fingerprint'>,
   { tool, outcome, error }: Partial<CallFilter>,
 ): boolean =>
-  (tool === undefined || group.tool === tool) &&
+  (tool === undefined || isOfTool(group.tool, tool)) &&
   (error === undefined || group.fingerprint === error) &&
   matchesOutcome(group.outcome, outcome);
 
@@ -63,14 +74,19 @@ export const rowMatchesFilter = (
 ): boolean =>
   (client === undefined || row.client === client) &&
   (clientInfo === undefined || (row.clientInfo ?? row.client) === clientInfo) &&
-  (tool === undefined || row.tool === tool) &&
+  (tool === undefined || isOfTool(row.tool, tool)) &&
   matchesOutcome(row.outcome, outcome);
 
-/** Whether the aggregated calls may contain one that matches. The row `OTHERS` may contain any client and tool. */
+/** Whether the aggregated calls may contain one that matches. */
 export const mayContainMatch = ({ rows }: Aggregates, filter: CallFilter): boolean =>
-  rows.some(
-    (row) => rowMatchesFilter(row, filter) || (row.client === OTHERS && matchesOutcome(row.outcome, filter.outcome)),
-  );
+  rows.some((row) => rowMatchesFilter(row, filter) || mayHideMatch(row, filter));
+
+/** Whether the row counts less frequent names together, of which one may match. */
+export const mayHideMatch = (row: AggregateRow, filter: CallFilter): boolean =>
+  (row.client === OTHERS && matchesOutcome(row.outcome, filter.outcome)) ||
+  (filter.tool !== undefined &&
+    row.tool === methodIn(filter.tool) &&
+    rowMatchesFilter(row, { ...filter, tool: row.tool }));
 
 const matchesOutcome = (outcome: CallOutcome, wanted: CallFilter['outcome']) =>
   wanted === undefined || (wanted === ERRORS ? isError(outcome) : outcome === wanted);

@@ -54,6 +54,8 @@ export type ToolCall = {
   method: string;
   /** Of `tools/call`. */
   tool?: string | undefined;
+  /** The prompt of `prompts/get`, or the URI of the resource of `resources/read` without query and fragment. */
+  target?: string | undefined;
   outcome: CallOutcome;
   /** Code of the JSON-RPC error. */
   errorCode?: number | undefined;
@@ -153,8 +155,19 @@ export const callName = ({ at, id }: Pick<ToolCall, 'at' | 'id'>): string => `${
 /** In epoch milliseconds. */
 export const endOf = ({ at, milliseconds }: Pick<ToolCall, 'at' | 'milliseconds'>): number => at + milliseconds;
 
-/** The tool, or the method of another request than `tools/call`, in charts and filters. */
-export const toolOf = ({ tool, method }: Pick<ToolCall, 'tool' | 'method'>): string => tool ?? method;
+/** The tool, or the method of another request than `tools/call` and its prompt or resource, in charts and filters. */
+export const toolOf = ({ tool, method, target }: Pick<ToolCall, 'tool' | 'method' | 'target'>): string =>
+  tool ?? (target === undefined ? method : `${method} ${target}`);
+
+/** Methods whose calls have a `target`. */
+const methodsWithTarget: readonly string[] = ['prompts/get', 'resources/read'];
+
+/** The method of a name that `toolOf` made of a method and its target; `undefined` for another name. */
+export const methodIn = (tool: string): string | undefined =>
+  methodsWithTarget.find((each) => tool.startsWith(`${each} `));
+
+/** Whether a filter for a tool selects the name. That for a method selects all of its targets. */
+export const isOfTool = (name: string, wanted: string): boolean => name === wanted || methodIn(name) === wanted;
 
 /**
  * The registered name of the client in charts, lists and filters: one program has an id for each installation. Calls from

@@ -3,7 +3,7 @@ import type { SessionSummary } from '../admin/session-summary.ts';
 import type { CallOutcome, ToolCall } from '../audit/tool-call.ts';
 
 export type { CallFilter as Filter } from '../audit/call-filter.ts';
-export { callOutcomes, ERRORS, OTHERS } from '../audit/tool-call.ts';
+export { callOutcomes, ERRORS, methodIn, OTHERS, toolOf } from '../audit/tool-call.ts';
 export { quotedName } from '../support/untrusted-text.ts';
 
 /**
@@ -72,7 +72,20 @@ export type ResultPage<T> = {
 export const breakdowns = ['outcome', 'tool', 'client'] as const;
 export type Breakdown = (typeof breakdowns)[number];
 
+/**
+ * Further ones of the bars: a client with its version, and the version of the protocol, empty where the request has none.
+ * They have no groups when the filter has a tool, an outcome or a `clientInfo`.
+ */
+export const versionBreakdowns = ['version', 'protocol'] as const;
+export type BarBreakdown = Breakdown | (typeof versionBreakdowns)[number];
+
 export type Durations = { p50: number; p95: number; p99: number };
+
+/** Bytes of responses. A token is about `BYTES_PER_TOKEN` of them. */
+export type Answers = { average: number; largest: number };
+
+/** A rule of thumb of model providers for English text and JSON. */
+export const BYTES_PER_TOKEN = 4;
 
 /** One bar of the charts: the calls that ended from `at` until the next bar. */
 export type Bar = {
@@ -81,25 +94,28 @@ export type Bar = {
   errors: number;
   /** In milliseconds, within 10 percent; absent without calls. */
   durations?: Durations;
+  /** Absent where no response was measured: earlier versions did not. */
+  answers?: Answers;
   /** Users and sessions with calls; absent when the filter has more than a user. */
   users?: number;
   sessions?: number;
 } & {
   /** Calls of each group in `Overview.groups`. */
-  [B in Breakdown]: number[];
+  [B in BarBreakdown]: number[];
 };
 
 export type Overview = {
   from: number;
   to: number;
   stepMilliseconds: number;
-  groups: Record<Breakdown, string[]>;
+  groups: Record<BarBreakdown, string[]>;
   bars: Bar[];
-  totals: Omit<Bar, 'at' | Breakdown>;
+  totals: Omit<Bar, 'at' | BarBreakdown>;
   /**
-   * The totals of as long a time before, of all users; a week or more in whole days. Absent if that time had no calls.
+   * The totals of as long a time before; of all users a week or more in whole days. Absent if that time had no calls, and at
+   * the limit of work.
    */
-  previous?: Omit<Bar, 'at' | Breakdown>;
+  previous?: Omit<Bar, 'at' | BarBreakdown>;
   /** Sessions with calls in the time; absent when the filter has more than a user. */
   sessions?: {
     total: number;
@@ -111,10 +127,27 @@ export type Overview = {
     /** Whether the numbers are estimates from a random sample, because there are many sessions. */
     isEstimate: boolean;
   };
-  /** The most frequent groups, at most 50 of each breakdown. */
-  rows: Record<Breakdown, { name: string; calls: number; errors: number; durations?: Durations | undefined }[]>;
+  /** The most frequent groups, at most 100 of each breakdown. */
+  rows: Record<Breakdown, GroupRow[]>;
+  /** Calls by duration. The last class has no upper limit. */
+  histogram: { belowMilliseconds?: number; calls: number }[];
+  /** The users with the most calls, at most 10; absent when the filter has more than the time. */
+  topUsers?: { user: string; userName?: string; calls: number; errors: number }[];
+  /**
+   * Names that the log has in the same session before and after a call of the tool, in the same five minutes; absent when the
+   * filter has no tool, or a client.
+   */
+  neighbours?: Record<'before' | 'after', { name: string; calls: number }[]>;
   /** Set at the limit of work: only calls since then are counted. */
   completeSince?: number;
+};
+
+export type GroupRow = {
+  name: string;
+  calls: number;
+  errors: number;
+  durations?: Durations | undefined;
+  answers?: Answers | undefined;
 };
 
 /** Errors of one fingerprint, or else of one tool and outcome. */

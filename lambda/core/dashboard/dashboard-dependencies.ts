@@ -3,7 +3,7 @@ import type { CallSearch } from '../admin/call-search.ts';
 import type { Directory } from '../admin/directory.ts';
 import type { ErasureStore } from '../admin/erasure.ts';
 import type { RevocationStore } from '../admin/revocation.ts';
-import type { AggregateReader } from '../audit/aggregates.ts';
+import type { AggregateReader } from '../audit/aggregate-kinds.ts';
 import type { AuditLogReader } from '../audit/tool-call.ts';
 import type { UserNames } from '../identity/user-names.ts';
 import type { Logger } from '../support/logger.ts';

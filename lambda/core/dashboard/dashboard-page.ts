@@ -11,7 +11,7 @@ export type PageFile = {
 
 export type PageFiles = { script: PageFile; style: PageFile };
 
-/** Scripts and styles of this origin only, none inline. */
+/** Scripts and styles of this origin only, none inline. Where no icon is set, the browser requests that of the origin. */
 const POLICY = [
   "default-src 'none'",
   "script-src 'self'",
@@ -45,7 +45,7 @@ ${link}<link rel="stylesheet" href="${style.path}"><script type="module" src="${
   return new Response(html, {
     headers: {
       'Content-Type': 'text/html; charset=utf-8',
-      'Content-Security-Policy': icon === undefined ? POLICY : `${POLICY}; img-src data:`,
+      'Content-Security-Policy': `${POLICY}; img-src ${icon === undefined ? "'self'" : 'data:'}`,
       'X-Frame-Options': 'DENY',
       'Cache-Control': 'no-cache',
       ...securityHeaders,

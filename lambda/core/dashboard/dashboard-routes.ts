@@ -10,6 +10,7 @@ import {
   type ApiError,
   type ErasedCount,
   type Me,
+  type Overview,
   type ResultPage,
   type RevokedCount,
   type SessionDetail,
@@ -33,7 +34,7 @@ import {
   sessionFilterSchema,
   userSchema,
 } from './dashboard-requests.ts';
-import { callRows, findById, grantRows, sessionRows, userRows } from './dashboard-rows.ts';
+import { callRows, findById, grantRows, namesOf, sessionRows, userRows } from './dashboard-rows.ts';
 import { dashboardCookie } from './dashboard-session.ts';
 import { userActivityRows } from './dashboard-users.ts';
 
@@ -53,7 +54,7 @@ const endpoints: Endpoint[] = [
     method: 'GET',
     path: /^overview$/,
     respond: async (dashboard, visitor, request) =>
-      overview(dashboard, await filterOf(filterSchema, dashboard, visitor, request)),
+      named(dashboard, await overview(dashboard, await filterOf(filterSchema, dashboard, visitor, request))),
   },
   {
     method: 'GET',
@@ -162,6 +163,16 @@ const filterOf = <F extends RequestedFilter>(
   visitor: Visitor,
   request: Request,
 ) => restricted(dashboard, visitor, parse(schema, readQuery(request)));
+
+/** With the names of the users. */
+async function named(dashboard: Dashboard, { topUsers, ...numbers }: Overview): Promise<Overview> {
+  if (!topUsers) return numbers;
+  const name = await namesOf(
+    dashboard,
+    topUsers.map(({ user }) => user),
+  );
+  return { ...numbers, topUsers: topUsers.map((row) => ({ ...row, ...name(row.user) })) };
+}
 
 async function calls(dashboard: Dashboard, visitor: Visitor, request: Request) {
   const filter = await filterOf(callFilterSchema, dashboard, visitor, request);

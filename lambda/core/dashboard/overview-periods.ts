@@ -1,18 +1,16 @@
 import type { CallSearch } from '../admin/call-search.ts';
 import {
-  AggregateBuilder,
+  type AggregateKind,
+  type AggregateKinds,
   type AggregateReader,
-  type Aggregates,
+  type Aggregation,
+  aggregations,
   countedUntil,
-  mergeAggregates,
-  type Period,
-  type Step,
-  startOf,
-  steps,
-} from '../audit/aggregates.ts';
+} from '../audit/aggregate-kinds.ts';
+import { type Aggregates, type Period, type Step, startOf, steps } from '../audit/aggregates.ts';
 import { type CallFilter, matchesFilter } from '../audit/call-filter.ts';
-import { type ErrorAggregates, ErrorGroupBuilder, mergeErrors } from '../audit/error-groups.ts';
 import { type AuditLogReader, BUCKET_MILLISECONDS, endOf, LOOKUP_IN_CALLS, type ToolCall } from '../audit/tool-call.ts';
+import { mergeUsage, type UsageAggregates } from '../audit/usage-aggregates.ts';
 
 export type OverviewPeriodsDependencies = {
   calls: Pick<AuditLogReader, 'callsEndedIn'>;
@@ -25,23 +23,46 @@ export type OverviewPeriodsDependencies = {
 /** `completeSince`: set at the limit of work, in epoch milliseconds. */
 export type OverviewPeriods<T> = { periods: Period<T>[]; completeSince?: number };
 
-/** Aggregates of all calls, or of errors: how they are built from calls, loaded and merged. */
-type Kind<T> = {
-  builder: () => { add(call: ToolCall): void; aggregates(): Promise<T> };
+/** How aggregates are computed from calls, loaded and merged. */
+type Kind<T> = Pick<Aggregation<T>, 'builder' | 'merge'> & {
   load: (aggregates: AggregateReader, step: Step, from: number, to: number) => Promise<Period<T>[]>;
-  merge: (all: readonly T[]) => T;
 };
 
-export const ofCalls: Kind<Aggregates> = {
-  builder: () => new AggregateBuilder(),
-  load: (aggregates, step, from, to) => aggregates.load(step, from, to),
-  merge: mergeAggregates,
-};
+const ofKind = <K extends AggregateKind>(kind: K): Kind<AggregateKinds[K]> => ({
+  ...aggregations[kind],
+  load: (aggregates, step, from, to) => aggregates.load(kind, step, from, to),
+});
 
-export const ofErrors: Kind<ErrorAggregates> = {
-  builder: () => new ErrorGroupBuilder(),
-  load: (aggregates, step, from, to) => aggregates.loadErrors(step, from, to),
-  merge: mergeErrors,
+export const ofCalls = ofKind('calls');
+export const ofErrors = ofKind('errors');
+
+/** Calls that are not aggregated yet are read once for both. */
+export const ofCallsAndUsage: Kind<{ calls: Aggregates; usage: UsageAggregates }> = {
+  builder() {
+    const [calls, usage] = [ofCalls.builder(), aggregations.usage.builder()];
+    return {
+      add(call) {
+        calls.add(call);
+        usage.add(call);
+      },
+      aggregates: async () => ({ calls: await calls.aggregates(), usage: await usage.aggregates() }),
+    };
+  },
+  async load(aggregates, step, from, to) {
+    const [calls, usage] = await Promise.all([
+      aggregates.load('calls', step, from, to),
+      aggregates.load('usage', step, from, to),
+    ]);
+    const byStart = new Map(usage.map((period) => [period.at, period.aggregates]));
+    return calls.map(({ at, aggregates }) => ({
+      at,
+      aggregates: { calls: aggregates, usage: byStart.get(at) ?? mergeUsage([]) },
+    }));
+  },
+  merge: (all) => ({
+    calls: ofCalls.merge(all.map(({ calls }) => calls)),
+    usage: mergeUsage(all.map(({ usage }) => usage)),
+  }),
 };
 
 /** Calls of a user that are read: there are no aggregates of users. */
@@ -69,13 +90,15 @@ export async function periodsOfAllUsers<T>(
   return { periods, ...(recent.completeSince && { completeSince: recent.completeSince }) };
 }
 
+/** Periods of a user, or of a grant of the user: aggregates of all these calls, as those of all users are. */
 export async function periodsOfUser<T>(
   kind: Kind<T>,
   { search }: OverviewPeriodsDependencies,
-  filter: CallFilter & { user: string },
+  { user, grant, from, to }: CallFilter & { user: string },
   step: Step,
 ): Promise<OverviewPeriods<T>> {
   const builder = new PeriodBuilder(kind, step);
+  const filter = { user, grant, from, to };
   let read = 0;
   for await (const call of search.ofUser(filter)) {
     if (matchesFilter(call, filter)) builder.add(call);

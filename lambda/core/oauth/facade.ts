@@ -45,6 +45,8 @@ export type FacadeRules = {
   /** The forms in which the audit log stores arguments and errors of tools; the consent page states them. */
   auditArguments: AuditRules['arguments'];
   auditErrors: AuditRules['errors'];
+  /** Whether the audit log has prompts and resources (`auditMethods: 'all'`). */
+  logsTargets: boolean;
   /** The claim that names users to the operator; absent where names are not kept. */
   nameClaim?: 'name' | 'email' | undefined;
   /** The scopes that are requested from the identity provider. */

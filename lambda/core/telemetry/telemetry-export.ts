@@ -1,4 +1,5 @@
-import { type CallProgress, startOf, steps } from '../audit/aggregates.ts';
+import type { CallProgress } from '../audit/aggregate-kinds.ts';
+import { startOf, steps } from '../audit/aggregates.ts';
 import { SETTLED_AFTER_MILLISECONDS } from '../audit/call-aggregation.ts';
 import type { AuditLogReader } from '../audit/tool-call.ts';
 import type { Logger } from '../support/logger.ts';

@@ -1,5 +1,5 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
-import type { CallRow } from '../../core/dashboard/dashboard-api.ts';
+import { type CallRow, toolOf } from '../../core/dashboard/dashboard-api.ts';
 import { dashboardText } from '../dashboard-text.ts';
 import { byteSize, duration, shortId, time } from '../format.ts';
 import { ClientName } from './client-name.tsx';
@@ -13,9 +13,6 @@ import { Timestamp } from './timestamp.tsx';
 import { UserName } from './user-name.tsx';
 
 const { columns, calls: text } = dashboardText;
-
-/** The called tool, or the method of another request. */
-export const callName = ({ tool, method }: CallRow): string => tool ?? method;
 
 type Props = {
   calls: CallRow[];
@@ -103,7 +100,7 @@ type CallRowsProps = {
 
 function CallRows({ call, isExpanded, toggle, columnCount, showsUsers, showsSessions }: CallRowsProps) {
   const detailsId = `call-${call.id}`;
-  const name = callName(call);
+  const name = toolOf(call);
   return (
     <tbody class={isExpanded ? 'expanded' : undefined}>
       <tr class="clickable" onClick={onRowClick(toggle)}>

@@ -42,6 +42,8 @@ type Props = {
   labels: string[];
   series: Series[];
   format(value: number): string;
+  /** For the tooltip, in place of `format`. */
+  describe?: ((value: number) => string) | undefined;
   /** Called for a click. @param series `undefined` if the click is not on a single series */
   select?: ((bar: number, series: number | undefined) => void) | undefined;
 };
@@ -94,7 +96,10 @@ function configurationOf(
         tooltip: {
           filter: ({ raw }) => Boolean(raw),
           callbacks: {
-            label: ({ dataset, raw }) => `${dataset.label}: ${latest.current.format(Number(raw))}`,
+            label({ dataset, raw }) {
+              const { format, describe = format } = latest.current;
+              return `${dataset.label}: ${describe(Number(raw))}`;
+            },
           },
         },
       },

@@ -1,10 +1,9 @@
 import { useRef } from 'preact/hooks';
-import type { CallRow, ResultPage } from '../../core/dashboard/dashboard-api.ts';
+import { type CallRow, type ResultPage, toolOf } from '../../core/dashboard/dashboard-api.ts';
 import { dashboardText } from '../dashboard-text.ts';
 import { duration } from '../format.ts';
 import type { LiveQuery } from '../live-query.ts';
 import type { Route } from '../page-router.ts';
-import { callName } from './calls-table.tsx';
 import { ClientName } from './client-name.tsx';
 import { Link } from './link.tsx';
 import { OutcomeBadge } from './outcome-badge.tsx';
@@ -32,7 +31,7 @@ export function LatestCalls({ route, latest: { data, error, retrySeconds }, show
         {data?.items.map((call) => (
           <li key={call.id} class={initialIds.current?.has(call.id) ? undefined : 'new'}>
             <Link to={{ view: 'session', id: call.session, call: call.id }}>
-              <code>{callName(call)}</code> <OutcomeBadge outcome={call.outcome} />{' '}
+              <code>{toolOf(call)}</code> <OutcomeBadge outcome={call.outcome} />{' '}
               <span class="note">
                 <Timestamp at={call.at} /> · <ClientName client={call} />
                 {showsUsers && (

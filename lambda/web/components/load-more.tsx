@@ -2,22 +2,34 @@ import { dashboardText } from '../dashboard-text.ts';
 import { time } from '../format.ts';
 import type { PagedList } from '../paged-list.ts';
 
+type Props<T> = {
+  list: PagedList<T>;
+  /** Of the list, in epoch milliseconds; shows how far a search has come. */
+  period?: { from: number; to: number };
+};
+
 /** The end of a list that has further pages, including one whose first pages are empty. */
-export function LoadMore<T>({ list }: { list: PagedList<T> }) {
-  const { items, hasMore, isLoadingMore, loadMoreError, searchedTo, loadMore } = list;
+export function LoadMore<T>({ list, period }: Props<T>) {
+  const { hasMore, isLoadingMore, loadMoreError, searchedTo, loadMore } = list;
   if (!hasMore) return null;
   const text = dashboardText.calls;
-  const isEmpty = items?.length === 0;
   return (
     <div class="load-more">
-      {isEmpty && searchedTo !== undefined && <p>{text.searchedTo(time(searchedTo))}</p>}
+      {searchedTo !== undefined && (
+        <p class="search-progress">
+          {text.searchedTo(time(searchedTo))}
+          {period && (
+            <progress max={period.to - period.from} value={period.to - searchedTo} aria-label={text.progress} />
+          )}
+        </p>
+      )}
       {loadMoreError && (
         <p class="warning" role="alert">
           {text.loadFailed}
         </p>
       )}
       <button type="button" onClick={loadMore} aria-disabled={isLoadingMore} aria-busy={isLoadingMore}>
-        {isLoadingMore ? text.loading : isEmpty ? text.searchFurther : text.loadMore}
+        {isLoadingMore ? text.loading : searchedTo === undefined ? text.loadMore : text.searchFurther}
       </button>
     </div>
   );

@@ -1,12 +1,21 @@
 import type { ComponentChildren } from 'preact';
 import { useState } from 'preact/hooks';
-import { type Bar, breakdowns, ERRORS, OTHERS, type Overview } from '../../core/dashboard/dashboard-api.ts';
+import {
+  type Bar,
+  BYTES_PER_TOKEN,
+  breakdowns,
+  ERRORS,
+  OTHERS,
+  type Overview,
+  versionBreakdowns,
+} from '../../core/dashboard/dashboard-api.ts';
 import { dashboardText } from '../dashboard-text.ts';
-import { barLabel, compactCount, count, duration, isDaily, timeSpan } from '../format.ts';
+import { barLabel, byteSize, compactCount, count, duration, isDaily, timeSpan } from '../format.ts';
 import { navigate, type Route, type RouteTarget } from '../page-router.ts';
 import { colourOf } from '../palette.ts';
 import { ChartCanvas, type Series } from './chart-canvas.tsx';
 import { Link } from './link.tsx';
+import { type NumberColumn, NumberTable } from './number-table.tsx';
 import { filteredBy, groupName } from './ranking.tsx';
 
 const text = dashboardText.overview;
@@ -23,7 +32,9 @@ const callsOf = (route: Route, { at }: Bar, { stepMilliseconds }: Overview): Rou
 
 export function CallsChart({ route, numbers }: Props) {
   const { bars, groups, totals, from, to } = numbers;
-  const { by } = route;
+  // The groups of versions are not known with each filter.
+  const by = groups[route.by].length > 0 ? route.by : 'outcome';
+  const choices = [...breakdowns, ...versionBreakdowns].filter((each) => groups[each].length > 0);
   const series = groups[by].map((group, index) => ({
     name: groupName(by, group),
     colour: colourOf(by, group, index),
@@ -44,7 +55,7 @@ export function CallsChart({ route, numbers }: Props) {
       }}
       controls={
         <nav class="segmented" aria-label={text.groupBy}>
-          {breakdowns.map((each) => (
+          {choices.map((each) => (
             <Link
               key={each}
               replace
@@ -84,12 +95,30 @@ const percentiles = [
 export function DurationsChart({ route, numbers }: Props) {
   const { bars, totals } = numbers;
   const { durations } = totals;
+  const [isDistribution, setDistribution] = useState(false);
+  const { label, time, distribution } = text.durationViews;
+  const controls = (
+    <fieldset class="segmented" aria-label={label}>
+      {[false, true].map((each) => (
+        <button
+          key={String(each)}
+          type="button"
+          aria-pressed={each === isDistribution}
+          onClick={() => setDistribution(each)}
+        >
+          {each ? distribution : time}
+        </button>
+      ))}
+    </fieldset>
+  );
+  if (isDistribution) return <DurationHistogram numbers={numbers} controls={controls} />;
   return (
     <TimeChart
       id="durations-over-time"
       heading={text.durationsOverTime}
       kind="line"
       numbers={numbers}
+      controls={controls}
       series={percentiles.map(([name, colour, dash]) => ({
         name,
         colour,
@@ -107,6 +136,74 @@ export function DurationsChart({ route, numbers }: Props) {
           ) : (
             dashboardText.none
           ),
+      }))}
+    />
+  );
+}
+
+function DurationHistogram({
+  numbers: { histogram, totals },
+  controls,
+}: {
+  numbers: Overview;
+  controls: ComponentChildren;
+}) {
+  const labels = histogram.map(({ belowMilliseconds }) =>
+    belowMilliseconds === undefined ? text.longer : text.below(duration(belowMilliseconds)),
+  );
+  const { calls } = dashboardText.columns;
+  return (
+    <ChartPanel
+      id="durations-over-time"
+      heading={text.distribution}
+      kind="bar"
+      controls={controls}
+      series={[{ name: calls, colour: 'series-1', values: histogram.map((each) => each.calls) }]}
+      summary={text.distributionChart(count(totals.calls))}
+      format={compactCount}
+      items={histogram}
+      labels={labels}
+      keyOf={({ belowMilliseconds = 0 }) => belowMilliseconds}
+      columns={[
+        { name: dashboardText.columns.duration, cell: (_, index) => labels[index] },
+        { name: calls, cell: (each) => count(each.calls) },
+      ]}
+    />
+  );
+}
+
+/** An estimate, to one or two digits. */
+export const tokensIn = (bytes: number): string =>
+  text.tokens(compactCount(Number((bytes / BYTES_PER_TOKEN).toPrecision(2))));
+
+const answerSizes = [
+  ['average', 'series-1', []],
+  ['largest', 'series-4', [6, 3]],
+] as const;
+
+export function AnswersChart({ route, numbers }: Props) {
+  const { bars, totals } = numbers;
+  if (!totals.answers) return null;
+  return (
+    <TimeChart
+      id="answers-over-time"
+      heading={text.answersOverTime}
+      kind="line"
+      numbers={numbers}
+      series={answerSizes.map(([name, colour, dash]) => ({
+        name: text.answerSizes[name],
+        colour,
+        dash: [...dash],
+        values: bars.map((bar) => bar.answers?.[name] ?? null),
+      }))}
+      summary={text.answersChart(byteSize(totals.answers.average), byteSize(totals.answers.largest))}
+      format={byteSize}
+      describe={(bytes) => `${byteSize(bytes)}, ${tokensIn(bytes)}`}
+      select={(bar) => navigate(callsOf(route, bars[bar]!, numbers))}
+      columns={answerSizes.map(([name]) => ({
+        name: text.answerSizes[name],
+        cell: ({ answers }) =>
+          answers ? `${byteSize(answers[name])}, ${tokensIn(answers[name])}` : dashboardText.none,
       }))}
     />
   );
@@ -143,84 +240,80 @@ export function UsersChart({ route, numbers }: Props) {
   );
 }
 
-type TimeChartProps = {
+type ChartProps = {
   id: string;
   heading: string;
   kind: 'bar' | 'line';
-  numbers: Overview;
   series: Series[];
   summary: string;
   format(value: number): string;
-  select(bar: number, series: number | undefined): void;
+  describe?(value: number): string;
+  select?(bar: number, series: number | undefined): void;
   controls?: ComponentChildren;
-  columns: BarColumn[];
 };
 
-type BarColumn = { name: string; cell(bar: Bar): ComponentChildren };
+type TimeChartProps = ChartProps & { numbers: Overview; columns: NumberColumn<Bar>[] };
 
-/** A chart, and its data as a table for keyboard and screen reader users. */
-function TimeChart({ id, heading, numbers, controls, columns, ...chart }: TimeChartProps) {
-  const [isOpen, setOpen] = useState(false);
+function TimeChart({ numbers, columns, ...chart }: TimeChartProps) {
   const { bars, stepMilliseconds, from, to } = numbers;
   const labels = bars.map(({ at }) => barLabel(at, stepMilliseconds, to - from));
+  const timeColumn: NumberColumn<Bar> = {
+    name: dashboardText.columns.time,
+    cell: ({ at }, index) => <time dateTime={new Date(at).toISOString()}>{labels[index]}</time>,
+  };
+  return (
+    <ChartPanel
+      {...chart}
+      labels={labels}
+      items={bars}
+      keyOf={({ at }) => at}
+      columns={[timeColumn, ...columns]}
+      note={isDaily(stepMilliseconds) ? text.utcDays : undefined}
+    />
+  );
+}
+
+type ChartPanelProps<T> = ChartProps & {
+  labels: string[];
+  /** The rows of the table, one for each label. */
+  items: T[];
+  keyOf(item: T): number;
+  columns: NumberColumn<T>[];
+  note?: string | undefined;
+};
+
+/** A chart, and its data as a table for keyboard and screen reader users. */
+function ChartPanel<T>({ id, heading, controls, items, keyOf, columns, note, ...chart }: ChartPanelProps<T>) {
+  const [isOpen, setOpen] = useState(false);
   return (
     <section class="panel" aria-labelledby={id}>
       <header>
         <h2 id={id}>{heading}</h2>
         {controls}
       </header>
-      <ChartCanvas {...chart} labels={labels} />
-      <ul class="legend" aria-hidden="true">
-        {chart.series.map(({ name, colour, dash }) => (
-          <li key={name}>
-            <span class={`swatch ${colour} ${dash?.length ? 'dashed' : ''}`} /> {name}
-          </li>
-        ))}
-      </ul>
-      {isDaily(stepMilliseconds) && <p class="note">{text.utcDays}</p>}
+      <ChartCanvas {...chart} />
+      {chart.series.length > 1 && (
+        <ul class="legend" aria-hidden="true">
+          {chart.series.map(({ name, colour, dash }) => (
+            <li key={name}>
+              <span class={`swatch ${colour} ${dash?.length ? 'dashed' : ''}`} /> {name}
+            </li>
+          ))}
+        </ul>
+      )}
+      {note && <p class="note">{note}</p>}
       <details onToggle={({ currentTarget }) => setOpen(currentTarget.open)}>
         <summary>
           {text.asTable}
           <span class="visually-hidden">: {heading}</span>
         </summary>
-        {isOpen && <BarTable heading={heading} bars={bars} labels={labels} columns={columns} />}
+        {isOpen && (
+          // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrollable region must be focusable by keyboard
+          <section class="scroller tall" tabIndex={0} aria-label={`${heading}, ${text.asTable}`}>
+            <NumberTable caption={heading} items={items} keyOf={keyOf} columns={columns} />
+          </section>
+        )}
       </details>
     </section>
   );
 }
-
-type BarTableProps = { heading: string; bars: Bar[]; labels: string[]; columns: BarColumn[] };
-
-/** The data of a chart, one row per bar. */
-const BarTable = ({ heading, bars, labels, columns }: BarTableProps) => (
-  // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrollable region must be focusable by keyboard
-  <section class="scroller tall" tabIndex={0} aria-label={`${heading}, ${text.asTable}`}>
-    <table>
-      <caption class="visually-hidden">{heading}</caption>
-      <thead>
-        <tr>
-          <th scope="col">{dashboardText.columns.time}</th>
-          {columns.map(({ name }) => (
-            <th key={name} scope="col" class="number">
-              {name}
-            </th>
-          ))}
-        </tr>
-      </thead>
-      <tbody>
-        {bars.map((bar, index) => (
-          <tr key={bar.at}>
-            <th scope="row" class="nowrap">
-              <time dateTime={new Date(bar.at).toISOString()}>{labels[index]}</time>
-            </th>
-            {columns.map(({ name, cell }) => (
-              <td key={name} class="number">
-                {cell(bar)}
-              </td>
-            ))}
-          </tr>
-        ))}
-      </tbody>
-    </table>
-  </section>
-);

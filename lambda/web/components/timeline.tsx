@@ -1,7 +1,6 @@
-import type { CallRow } from '../../core/dashboard/dashboard-api.ts';
+import { type CallRow, toolOf } from '../../core/dashboard/dashboard-api.ts';
 import { dashboardText } from '../dashboard-text.ts';
 import { duration, time } from '../format.ts';
-import { callName } from './calls-table.tsx';
 import { Link } from './link.tsx';
 import { OutcomeIcon } from './outcome-badge.tsx';
 import { Timestamp } from './timestamp.tsx';
@@ -36,11 +35,11 @@ export function Timeline({ calls, session, from, to, selectedCall }: Props) {
                 to={{ view: 'session', id: session, call: call.id }}
                 aria-label={dashboardText.sessions.timelineCall(
                   time(call.at),
-                  callName(call),
+                  toolOf(call),
                   dashboardText.outcomes[call.outcome],
                   duration(call.milliseconds),
                 )}
-                title={`${time(call.at)} ${callName(call)}`}
+                title={`${time(call.at)} ${toolOf(call)}`}
                 {...(call.id === selectedCall && { 'aria-current': 'true' as const })}
               >
                 <OutcomeIcon outcome={call.outcome} />

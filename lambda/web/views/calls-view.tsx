@@ -5,7 +5,7 @@ import { Filters } from '../components/filters.tsx';
 import { LoadMore } from '../components/load-more.tsx';
 import { EmptyState, ErrorMessage, Skeleton } from '../components/placeholders.tsx';
 import { dashboardText } from '../dashboard-text.ts';
-import { callFilterOf, endsNow, hrefOf } from '../page-router.ts';
+import { callFilterOf, endsNow, hrefOf, periodOf } from '../page-router.ts';
 import { usePagedList } from '../paged-list.ts';
 import { addSuggestions } from '../suggestions.ts';
 import { showsUsers, type ViewProps } from './view-props.ts';
@@ -50,7 +50,7 @@ export function CallsView({ route, me }: ViewProps) {
               {isFiltered || !endsNow(route) ? text.emptyFiltered : text.emptyNew(`${location.origin}/mcp`)}
             </EmptyState>
           )}
-          <LoadMore list={list} />
+          <LoadMore list={list} period={periodOf(route, Date.now())} />
         </section>
       )}
     </>

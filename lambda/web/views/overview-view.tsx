@@ -1,15 +1,22 @@
 import { useEffect } from 'preact/hooks';
-import { type CallRow, ERRORS, type Me, type Overview, type ResultPage } from '../../core/dashboard/dashboard-api.ts';
+import {
+  type CallRow,
+  ERRORS,
+  type Me,
+  methodIn,
+  type Overview,
+  type ResultPage,
+} from '../../core/dashboard/dashboard-api.ts';
 import { get } from '../api-client.ts';
 import { Filters } from '../components/filters.tsx';
 import { LatestCalls } from '../components/latest-calls.tsx';
 import { Link } from '../components/link.tsx';
 import { EmptyState, ErrorMessage, Skeleton } from '../components/placeholders.tsx';
-import { Ranking } from '../components/ranking.tsx';
-import { CallsChart, DurationsChart, UsersChart } from '../components/time-charts.tsx';
+import { Neighbours, Ranking, TopUsers } from '../components/ranking.tsx';
+import { AnswersChart, CallsChart, DurationsChart, tokensIn, UsersChart } from '../components/time-charts.tsx';
 import { useQuotedNameOf } from '../components/user-name.tsx';
 import { dashboardText } from '../dashboard-text.ts';
-import { change, compactCount, duration, percentage, time } from '../format.ts';
+import { byteSize, change, compactCount, duration, percentage, time } from '../format.ts';
 import { type LiveQuery, useLiveQuery } from '../live-query.ts';
 import { endsNow, filterOf, hrefOf, type Route, type RouteTarget, sharedFilters } from '../page-router.ts';
 import { addSuggestions } from '../suggestions.ts';
@@ -102,30 +109,39 @@ function NoCalls({ route, me }: { route: Route; me: Me }) {
 
 type ChartsProps = { route: Route; me: Me; numbers: Overview; latest: LiveQuery<ResultPage<CallRow>> };
 
-const Charts = ({ route, me, numbers, latest }: ChartsProps) => (
-  <>
-    <CallsChart route={route} numbers={numbers} />
-    <div class="columns">
-      <div class="stack">
-        <DurationsChart route={route} numbers={numbers} />
-        <Ranking by="tool" route={route} rows={numbers.rows.tool} />
-        <Ranking by="client" route={route} rows={numbers.rows.client} />
+function Charts({ route, me, numbers, latest }: ChartsProps) {
+  const { rows, topUsers, neighbours } = numbers;
+  const targets = rows.tool.filter(({ name }) => methodIn(name));
+  const tools = rows.tool.filter(({ name }) => !methodIn(name));
+  return (
+    <>
+      <CallsChart route={route} numbers={numbers} />
+      <div class="columns">
+        <div class="stack">
+          <DurationsChart route={route} numbers={numbers} />
+          {tools.length > 0 && <Ranking by="tool" route={route} rows={tools} />}
+          {targets.length > 0 && <Ranking by="tool" route={route} rows={targets} heading={text.targets} />}
+          {route.tool && neighbours && <Neighbours route={route} tool={route.tool} neighbours={neighbours} />}
+          <Ranking by="client" route={route} rows={rows.client} />
+          <Ranking by="outcome" route={route} rows={rows.outcome} />
+        </div>
+        <div class="stack">
+          <AnswersChart route={route} numbers={numbers} />
+          {me.isAdmin && !route.user && numbers.totals.users !== undefined && (
+            <UsersChart route={route} numbers={numbers} />
+          )}
+          {topUsers && <TopUsers route={route} users={topUsers} />}
+          <LatestCalls route={route} latest={latest} showsUsers={showsUsers({ route, me })} />
+        </div>
       </div>
-      <div class="stack">
-        {me.isAdmin && !route.user && numbers.totals.users !== undefined && (
-          <UsersChart route={route} numbers={numbers} />
-        )}
-        <LatestCalls route={route} latest={latest} showsUsers={showsUsers({ route, me })} />
-        <Ranking by="outcome" route={route} rows={numbers.rows.outcome} />
-      </div>
-    </div>
-  </>
-);
+    </>
+  );
+}
 
 type TilesProps = { route: Route; numbers: Overview; showsUserCount: boolean };
 
 function Tiles({ route, numbers: { totals, previous, sessions }, showsUserCount }: TilesProps) {
-  const { durations } = totals;
+  const { durations, answers } = totals;
   const calls: RouteTarget = { ...route, view: 'calls' };
   const changeOf = (now: number | undefined, before: number | undefined) =>
     now !== undefined && before ? [text.change(change(now, before))] : [];
@@ -159,6 +175,18 @@ function Tiles({ route, numbers: { totals, previous, sessions }, showsUserCount 
             ]
           }
         />
+        {answers && (
+          <Tile
+            to={calls}
+            name={text.answers}
+            value={byteSize(answers.average)}
+            notes={[
+              tokensIn(answers.average),
+              text.largest(byteSize(answers.largest)),
+              ...changeOf(answers.average, previous?.answers?.average),
+            ]}
+          />
+        )}
         {showsUserCount && totals.users !== undefined && (
           <Tile
             to={{ view: 'users' }}

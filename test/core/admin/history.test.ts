@@ -1,8 +1,10 @@
 import fc from 'fast-check';
 import { memoryStores } from '../../../lambda/adapters/memory/memory-stores.ts';
 import { CallSearch } from '../../../lambda/core/admin/call-search.ts';
+import { type AggregateReader, aggregateKinds } from '../../../lambda/core/audit/aggregate-kinds.ts';
+import { steps } from '../../../lambda/core/audit/aggregates.ts';
 import { aggregateCalls } from '../../../lambda/core/audit/call-aggregation.ts';
-import { callName, endOf, type ToolCall } from '../../../lambda/core/audit/tool-call.ts';
+import { callName, endOf, OTHERS, type ToolCall } from '../../../lambda/core/audit/tool-call.ts';
 import type { Filter } from '../../../lambda/core/dashboard/dashboard-api.ts';
 import { errorGroups } from '../../../lambda/core/dashboard/dashboard-errors.ts';
 import { overview } from '../../../lambda/core/dashboard/dashboard-overview.ts';
@@ -91,9 +93,12 @@ async function aggregatedStory({ calls, now, countedAt, ungrouped = 0 }: Story) 
   const retentionDays = 30;
   // There are no calls before.
   await stores.aggregates.moveOn(undefined, start);
-  const { saveErrors } = stores.aggregates;
+  const { save } = stores.aggregates;
   for (const [run, at] of countedAt.entries()) {
-    stores.aggregates.saveErrors = run < ungrouped ? async () => undefined : saveErrors;
+    // An earlier version aggregates all calls alone.
+    stores.aggregates.save = async (kind, ...rest) => {
+      if (kind === 'calls' || run >= ungrouped) await save(kind, ...rest);
+    };
     for (const call of calls.filter((each) => endOf(each) <= at)) await stores.calls.recordCall(call, now + 999_999);
     await aggregateCalls({ ...stores, retentionDays, now: () => at, log }, () => 1);
   }
@@ -217,7 +222,11 @@ test('repeated and concurrent aggregation changes nothing', async () => {
       const { stores, now } = await aggregatedStory({ ...one, countedAt: [] });
       const count = () => aggregateCalls({ ...stores, retentionDays: 30, now: () => now, log }, () => 1);
       const all = async () =>
-        Promise.all((['minutes', 'hour', 'day'] as const).map((step) => stores.aggregates.load(step, 0, now)));
+        Promise.all(
+          (['minutes', 'hour', 'day'] as const).flatMap((step) =>
+            aggregateKinds.map((kind) => stores.aggregates.load(kind, step, 0, now)),
+          ),
+        );
       await Promise.all([count(), count()]);
       while ((await stores.aggregates.countedUntil())! < now - 6 * minute) await count();
       const first = await all();
@@ -252,7 +261,7 @@ test('the next run aggregates the calls that a run did not reach', async () => {
   expect(await count()).toBe(start + hour);
   left = 9;
   expect(await count()).toBe(start + 3 * hour - 5 * minute);
-  const hours = await stores.aggregates.load('hour', 0, now);
+  const hours = await stores.aggregates.load('calls', 'hour', 0, now);
   expect(hours.map(({ aggregates }) => aggregates.rows[0]!.calls)).toEqual([2, 1]);
 });
 
@@ -278,6 +287,124 @@ describe('lookups of sessions count towards the limit of work', () => {
     const parts = { ...stores, search, sessionTtlSeconds: 3600, now: () => now };
     const { totals, completeSince } = await overview(parts, { from: minutesAgo(60), to: now });
     expect([totals.calls, completeSince]).toEqual([4_000, minutesAgo(5)]);
+  });
+});
+
+test('a search for a rare name reads its calls alone, of a week at once', async () => {
+  const now = start + 5 * day;
+  const common = Array.from({ length: 400 }, (_, index) =>
+    toolCall({ id: `common-${index}`, at: start + index * 15 * minute, session: `s-${index % 20}` }),
+  );
+  const rare = [30, 60, 90].map((hours) =>
+    toolCall({ id: `rare-${hours}`, at: start + hours * hour + 1, session: 's-1', tool: 'export' }),
+  );
+  const { stores, search } = await aggregatedStory({ calls: [...common, ...rare], now, countedAt: [now] });
+  const [byKeys, ofBucket] = [jest.spyOn(stores.calls, 'callsOfKeys'), jest.spyOn(stores.calls, 'latestEndedIn')];
+  const filter = { from: start, to: now, tool: 'export' };
+  const page = await search.page(filter, { limit: 2 });
+  expect(page.items.map(({ id }) => id)).toEqual(['rare-90', 'rare-60']);
+  expect(await search.page(filter, { limit: 2, after: page.next })).toMatchObject({ items: [{ id: 'rare-30' }] });
+  expect(byKeys.mock.calls.map(([keys]) => keys.length)).toEqual([3, 1]);
+  // Of the five minutes that are not aggregated yet.
+  expect(ofBucket.mock.calls.length).toBeLessThan(5);
+});
+
+test('a page of a search ends after 400 aggregates, and states how far it has searched', async () => {
+  const now = start + 30 * day;
+  let loaded = 0;
+  const aggregates = {
+    countedUntil: async () => now,
+    async load(kind: string, step: 'minutes' | 'hour' | 'day', from: number, to: number) {
+      if (kind !== 'calls') return [];
+      // Less frequent names are counted together in every period.
+      const row = { client: OTHERS, tool: OTHERS, outcome: 'success' as const, calls: 1, durations: {} };
+      const first = Math.ceil(from / steps[step]);
+      const periods = Array.from({ length: Math.ceil(to / steps[step]) - first }, (_, index) => ({
+        at: (first + index) * steps[step],
+        aggregates: { rows: [row], users: {}, sessions: {} },
+      }));
+      loaded += periods.length;
+      return periods;
+    },
+  } as AggregateReader;
+  const stores = memoryStores();
+  const search = new CallSearch({ ...stores, aggregates, retentionDays: 30, now: () => now });
+  const page = await search.page({ from: start, to: now, tool: 'rare' }, { limit: 50 });
+  expect(loaded).toBeLessThanOrEqual(420);
+  expect(page).toEqual({ items: [], next: expect.any(String), searchedTo: expect.any(Number) });
+  const next = await search.page({ from: start, to: now, tool: 'rare' }, { limit: 50, after: page.next });
+  expect(next.searchedTo).toBeLessThan(page.searchedTo!);
+});
+
+describe('an overview', () => {
+  const now = start + 2 * day;
+  const at = (minutes: number, change: Partial<ToolCall> = {}) =>
+    toolCall({
+      id: `call-${minutes}`,
+      at: now - 2 * hour + minutes * minute,
+      session: 'ada-1',
+      milliseconds: 20,
+      ...change,
+    });
+  const calls = [
+    at(1, { tool: 'search', bytesOut: 400, clientName: 'Codex', clientVersion: '1.1', protocolVersion: '2025-11-25' }),
+    at(2, { tool: 'note', bytesOut: 2_000, milliseconds: 40, clientName: 'Codex', clientVersion: '1.2' }),
+    at(3, { tool: 'search', milliseconds: 4_000, user: 'alan', session: 'alan-1', outcome: 'tool-error' }),
+    at(4, { tool: undefined, method: 'resources/read', target: 'notes://diary', bytesOut: 600 }),
+    at(-60, { tool: 'note' }),
+  ];
+  const parts = async (countedAt: number[]) => {
+    const { stores, search } = await aggregatedStory({ calls, now, countedAt });
+    return { ...stores, search, sessionTtlSeconds: 3600, now: () => now };
+  };
+
+  test.each([
+    ['aggregated calls', [now]],
+    ['calls that are not aggregated yet', []],
+  ])('of %s has sizes, durations, versions, top users and resources', async (_, countedAt) => {
+    const found = await overview(await parts(countedAt), { from: now - 2 * hour, to: now });
+    expect(found.totals).toMatchObject({ calls: 4, answers: { average: 750, largest: 2_000 } });
+    expect(found.histogram.filter((each) => each.calls > 0)).toEqual([
+      { belowMilliseconds: 30, calls: 2 },
+      { belowMilliseconds: 100, calls: 1 },
+      { belowMilliseconds: 10_000, calls: 1 },
+    ]);
+    expect(found.groups.version).toEqual(['dcr_1', 'Codex 1.1', 'Codex 1.2']);
+    expect(found.groups.protocol).toEqual(['', '2025-11-25']);
+    expect(found.topUsers).toEqual([
+      { user: 'ada', calls: 3, errors: 0 },
+      { user: 'alan', calls: 1, errors: 1 },
+    ]);
+    expect(found.rows.tool.map(({ name }) => name)).toContain('resources/read notes://diary');
+    const ofMethod = await overview(await parts(countedAt), { from: now - 2 * hour, to: now, tool: 'resources/read' });
+    expect(ofMethod.totals.calls).toBe(1);
+    expect(ofMethod.groups.version).toEqual([]);
+  });
+
+  test.each([
+    ['aggregated calls', [now]],
+    ['calls that are not aggregated yet', []],
+  ])('of a tool has the tools before and after it in the sessions, of %s', async (_, countedAt) => {
+    const filter = { from: now - 2 * hour, to: now, tool: 'note' };
+    expect((await overview(await parts(countedAt), filter)).neighbours).toEqual({
+      before: [{ name: 'search', calls: 1 }],
+      after: [{ name: 'resources/read notes://diary', calls: 1 }],
+    });
+    expect(await overview(await parts(countedAt), { ...filter, client: 'Codex' })).not.toHaveProperty('neighbours');
+  });
+
+  test('of one user has the totals of as long a time before, and no top users', async () => {
+    const found = await overview(await parts([now]), { from: now - 2 * hour, to: now, user: 'ada' });
+    expect([found.totals.calls, found.previous?.calls, found.topUsers]).toEqual([3, 1, undefined]);
+    const ofTool = await overview(await parts([now]), { from: now - 2 * hour, to: now, user: 'ada', tool: 'note' });
+    expect([ofTool.totals.calls, ofTool.previous?.calls]).toEqual([1, 1]);
+    expect(ofTool.neighbours?.before).toEqual([{ name: 'search', calls: 1 }]);
+  });
+
+  test('names no user whose calls are erased', async () => {
+    const { calls: _, ...others } = await parts([now]);
+    const found = await overview({ ...others, calls: memoryStores().calls }, { from: now - 2 * hour, to: now });
+    expect(found.topUsers).toEqual([]);
   });
 });
 

@@ -5,9 +5,11 @@ import {
   mergeAggregates,
   percentile,
 } from '../../../lambda/core/audit/aggregates.ts';
-import { type CallFilter, rowMatchesFilter } from '../../../lambda/core/audit/call-filter.ts';
+import { type CallFilter, mayContainMatch, rowMatchesFilter } from '../../../lambda/core/audit/call-filter.ts';
+import { RareCallBuilder } from '../../../lambda/core/audit/rare-calls.ts';
 import { isComplete, sizeOf } from '../../../lambda/core/audit/samples.ts';
 import type { ToolCall } from '../../../lambda/core/audit/tool-call.ts';
+import { UsageBuilder } from '../../../lambda/core/audit/usage-aggregates.ts';
 import { OTHERS } from '../../../lambda/core/dashboard/dashboard-api.ts';
 import { toolCall } from '../../support/tool-call-builder.ts';
 
@@ -168,4 +170,41 @@ test('rare names are counted together by outcome, so that invented names do not 
     expect(others.map(({ outcome, client }) => [outcome, client])).toEqual([['protocol-error', OTHERS]]);
   }
   expect(together.rows.find(({ tool }) => tool === 'note')?.calls).toBe(100);
+});
+
+test('less frequent prompts and resources are counted together by method, and a filter for the method selects all', async () => {
+  const reads = Array.from({ length: 500 }, (_, index) =>
+    aCall({ tool: undefined, method: 'resources/read', target: `notes://${index}` }),
+  );
+  const prompt = aCall({ tool: undefined, method: 'prompts/get', target: 'daily' });
+  const aggregates = await statisticsOf([...reads, reads[7]!, prompt, prompt]);
+  expect(aggregates.rows.length).toBeLessThanOrEqual(62);
+  const names = aggregates.rows.map(({ tool }) => tool);
+  for (const kept of ['prompts/get daily', 'resources/read notes://7', 'resources/read']) expect(names).toContain(kept);
+  const ofMethod = aggregates.rows.filter((row) => rowMatchesFilter(row, { tool: 'resources/read' }));
+  expect(ofMethod.reduce((sum, row) => sum + row.calls, 0)).toBe(501);
+  const within = { from: 0, to: Number.MAX_SAFE_INTEGER };
+  expect(mayContainMatch(aggregates, { ...within, tool: 'resources/read notes://499' })).toBe(true);
+  expect(mayContainMatch(aggregates, { ...within, tool: 'prompts/get unknown' })).toBe(false);
+});
+
+test('usage and rare calls of many users, versions and tools have at most 40 KB', async () => {
+  const [usage, rare] = [new UsageBuilder(), new RareCallBuilder()];
+  for (let index = 0; index < 5_000; index++) {
+    const names = { user: `user ${index % 900}`, tool: `tool ${index % 400}`, clientVersion: `${index % 300}` };
+    const call = aCall({
+      ...names,
+      id: `id-of-the-call-${index}`,
+      at: 1_800_000_000_000 + index,
+      session: `${index % 70}`,
+    });
+    usage.add(call);
+    rare.add(call);
+  }
+  const aggregates = await usage.aggregates();
+  expect(JSON.stringify([aggregates, await rare.aggregates()]).length).toBeLessThan(40_000);
+  expect(aggregates.versions.reduce((sum, row) => sum + row.calls, 0)).toBe(5_000);
+  expect(aggregates.versions.find(({ client }) => client === OTHERS)?.clientVersion).toBe(OTHERS);
+  expect(aggregates.pairs.reduce((sum, row) => sum + row.calls, 0)).toBe(5_000 - 70);
+  expect(aggregates.users).toHaveLength(20);
 });

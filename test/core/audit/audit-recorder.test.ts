@@ -7,6 +7,7 @@ import {
   inputRequired,
   McpServer,
   ProtocolError,
+  ResourceTemplate,
 } from '@modelcontextprotocol/server';
 import * as z from 'zod/v4';
 import { dynamoAuditLogWriter } from '../../../lambda/adapters/dynamodb/audit/audit-log-writer.ts';
@@ -77,6 +78,11 @@ function createServer(context: ToolContext, processes: Processes): McpServer {
   });
   server.registerTool('manage', {}, async () => said('managed'));
   server.registerTool('trace', {}, async () => said(JSON.stringify(context.trace ?? null)));
+  server.registerPrompt('daily', {}, async () => ({
+    messages: [{ role: 'user', content: { type: 'text', text: SECRET } }],
+  }));
+  const diary = new ResourceTemplate('notes://diary{?key}', { list: undefined });
+  server.registerResource('diary', diary, {}, async (uri) => ({ contents: [{ uri: uri.href, text: SECRET }] }));
   server.registerTool('hang', {}, () => new Promise<never>(() => undefined));
   server.registerTool('greet', {}, async ({ mcpReq }) => {
     const answer = acceptedContent(mcpReq.inputResponses, 'who', z.object({ name: z.string() }));
@@ -95,6 +101,8 @@ function createServer(context: ToolContext, processes: Processes): McpServer {
 type SdkClient = {
   callTool(call: { name: string; arguments?: Record<string, unknown> }): Promise<unknown>;
   listTools(): Promise<unknown>;
+  getPrompt(prompt: { name: string }): Promise<unknown>;
+  readResource(resource: { uri: string }): Promise<unknown>;
   close(): Promise<void>;
 };
 
@@ -338,6 +346,18 @@ describe.each(eras)('a client of %s', (version, connect, who) => {
       methods.push(calls.map(({ method }) => method));
     }
     expect(methods).toEqual([[], [who.era === 'legacy' ? 'initialize' : 'server/discover', 'tools/list']]);
+  });
+
+  test('has the prompt and the resource of a request logged with the setting all, without the query', async () => {
+    const { processes, calls, client } = await connected({ record: { methods: 'all' } });
+    await client.client.getPrompt({ name: 'daily' });
+    await client.client.readResource({ uri: `notes://diary?key=${SECRET}` });
+    await processes.settle();
+    expect(calls.slice(1).map(({ method, target }) => [method, target])).toEqual([
+      ['prompts/get', 'daily'],
+      ['resources/read', 'notes://diary'],
+    ]);
+    expect(JSON.stringify(calls)).not.toContain(SECRET);
   });
 
   test.each(['no', 'digest', 'redacted'] as const)(

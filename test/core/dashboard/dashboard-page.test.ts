@@ -10,10 +10,10 @@ test('the title of the dashboard is the escaped name of the server', async () =>
   );
 });
 
-test('the dashboard permits images from the page itself where the server has an icon, and no others', () => {
+test('the dashboard permits images from the page itself where the server has an icon, and else of its origin', () => {
   const sources = (icon: string | undefined) =>
     /img-src ([^;]*)/.exec(pageOf({ icon }).headers.get('content-security-policy')!)?.[1];
-  expect([sources('data:image/png;base64,AAAA'), sources(undefined)]).toEqual(['data:', undefined]);
+  expect([sources('data:image/png;base64,AAAA'), sources(undefined)]).toEqual(['data:', "'self'"]);
 });
 
 test('the dashboard of a server without a name is titled Holdfast and has no icon', async () => {
@@ -26,7 +26,7 @@ test('the dashboard loads and connects to its origin alone, and no page frames i
   expect(Object.fromEntries(pageOf({}).headers)).toEqual({
     'content-type': 'text/html; charset=utf-8',
     'content-security-policy':
-      "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+      "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; img-src 'self'",
     'x-frame-options': 'DENY',
     'cache-control': 'no-cache',
     'x-content-type-options': 'nosniff',

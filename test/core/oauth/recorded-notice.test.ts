@@ -40,3 +40,10 @@ test('the consent page says that the operator sees names, exactly where they are
     expect([name, html.includes('also sees your e-mail address')]).toEqual([name, setting === 'email']);
   }
 });
+
+test('the consent page says that prompts and resources are recorded, exactly where they are', async () => {
+  for (const [name, html] of await consentPages()) {
+    const isKept = name.endsWith('prompts and resources are recorded');
+    expect([name, html.includes('which of the server’s prompts and resources the app reads')]).toEqual([name, isKept]);
+  }
+});

@@ -1,6 +1,6 @@
-import type { AggregateStore } from '../../../core/audit/aggregates.ts';
+import type { AggregateStore } from '../../../core/audit/aggregate-kinds.ts';
 import { callTable, type TableConnection } from '../table-connection.ts';
-import { aggregateItem, dynamoAggregateReader, errorItem } from './aggregate-reader.ts';
+import { aggregateItem, dynamoAggregateReader } from './aggregate-reader.ts';
 import { moveProgress } from './call-progress.ts';
 
 export function dynamoAggregateStore(table: TableConnection): AggregateStore {
@@ -8,12 +8,8 @@ export function dynamoAggregateStore(table: TableConnection): AggregateStore {
   return {
     ...dynamoAggregateReader(table),
 
-    async save(step, period, expiresAt) {
-      await callTable(dynamodb.put({ TableName, Item: aggregateItem(step, period, expiresAt) }));
-    },
-
-    async saveErrors(step, period, expiresAt) {
-      await callTable(dynamodb.put({ TableName, Item: errorItem(step, period, expiresAt) }));
+    async save(kind, step, period, expiresAt) {
+      await callTable(dynamodb.put({ TableName, Item: aggregateItem(kind, step, period, expiresAt) }));
     },
 
     moveOn: (from, to) => moveProgress(table, 'progress', from, to),

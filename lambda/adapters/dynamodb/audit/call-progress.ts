@@ -1,4 +1,4 @@
-import type { CallProgress } from '../../../core/audit/aggregates.ts';
+import type { CallProgress } from '../../../core/audit/aggregate-kinds.ts';
 import * as itemType from '../../../shared/item-types.ts';
 import type { EXPORT_PROGRESS } from '../../../shared/table-keys.ts';
 import { callTable, partition, SINGLE, type TableConnection, writeOnce } from '../table-connection.ts';

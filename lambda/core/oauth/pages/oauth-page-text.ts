@@ -79,6 +79,8 @@ export const oauthPageText = {
       message:
         'If a tool fails, the operator can see its error, which is recorded and may quote a part of the request.',
     },
+    /** With the setting `auditMethods: 'all'`. */
+    targets: 'The operator also sees which of the server’s prompts and resources the app reads.',
     /** By the setting `showNames`, which lets the operator see who users are. */
     seenAs: {
       name: 'The operator also sees your name, as your sign-in provider has it.',

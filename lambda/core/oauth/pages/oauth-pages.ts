@@ -104,6 +104,7 @@ function consentDetails({ redirectUri }: AuthorizationRequest, rules: FacadeRule
     absoluteDays: days(rules.grantAbsoluteSeconds),
   });
   const access = pointsToLoopback(redirectUri) ? [consent.loopbackAccess] : [];
+  const targets = rules.logsTargets ? [consent.targets] : [];
   const seenAs = rules.nameClaim ? [consent.seenAs[rules.nameClaim]] : [];
   return `<details>
 <summary>${escaped(consent.details)}</summary>
@@ -112,7 +113,7 @@ ${item(consent.returnAddress, redirectUri, ...access)}
 ${item(consent.server, resourceOf(rules.publicUrl))}
 ${item(consent.upstreamScopes(rules.upstreamProviderName), consent.upstreamScopesOf(rules.upstreamScopes))}
 ${item(consent.lifetime, lifetime)}
-${item(consent.recorded, consent.recordedOf[rules.auditArguments], consent.errorsOf[rules.auditErrors], ...seenAs)}
+${item(consent.recorded, consent.recordedOf[rules.auditArguments], consent.errorsOf[rules.auditErrors], ...targets, ...seenAs)}
 </dl>
 </details>`;
 }

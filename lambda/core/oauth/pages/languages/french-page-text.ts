@@ -62,6 +62,7 @@ export const frenchPageText: OAuthPageText = {
       message:
         'Si un outil échoue, l’opérateur peut voir l’erreur, qui est enregistrée et peut citer une partie de la requête.',
     },
+    targets: 'L’opérateur voit aussi quels modèles de message et quelles ressources du serveur l’application lit.',
     seenAs: {
       name: 'L’opérateur voit aussi votre nom, tel que votre service de connexion le connaît.',
       email: 'L’opérateur voit aussi votre adresse e-mail, telle que votre service de connexion la connaît.',

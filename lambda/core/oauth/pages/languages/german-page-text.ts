@@ -62,6 +62,7 @@ export const germanPageText: OAuthPageText = {
       message:
         'Wenn ein Werkzeug fehlschlägt, kann der Betreiber den Fehler sehen. Er wird aufgezeichnet und kann einen Teil der Anfrage enthalten.',
     },
+    targets: 'Der Betreiber sieht auch, welche Vorlagen und Ressourcen des Servers die App liest.',
     seenAs: {
       name: 'Der Betreiber sieht auch Ihren Namen, wie ihn Ihr Anmeldedienst führt.',
       email: 'Der Betreiber sieht auch Ihre E-Mail-Adresse, wie sie Ihr Anmeldedienst führt.',

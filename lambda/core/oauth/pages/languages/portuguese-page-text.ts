@@ -62,6 +62,7 @@ export const portuguesePageText: OAuthPageText = {
       message:
         'Se uma ferramenta falhar, o operador pode ver o erro, que é registrado e pode citar uma parte da solicitação.',
     },
+    targets: 'O operador também vê quais modelos de mensagem e recursos do servidor o aplicativo lê.',
     seenAs: {
       name: 'O operador também vê seu nome, como consta no seu serviço de login.',
       email: 'O operador também vê seu endereço de e-mail, como consta no seu serviço de login.',

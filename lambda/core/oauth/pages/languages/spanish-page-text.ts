@@ -62,6 +62,7 @@ export const spanishPageText: OAuthPageText = {
       message:
         'Si una herramienta falla, el operador puede ver el error, que se registra y puede citar una parte de la solicitud.',
     },
+    targets: 'El operador también ve qué plantillas y recursos del servidor lee la aplicación.',
     seenAs: {
       name: 'El operador también ve su nombre, tal como lo tiene su servicio de inicio de sesión.',
       email:
