@@ -26,6 +26,7 @@ export interface DashboardSettings {
   readonly adminsGroup?: string;
   /**
    * How the dashboard identifies users: by their key (`no`), or by this claim of the id token. Names are stored sealed.
+   * In the local emulator, users have names by default.
    * @default 'no'
    */
   readonly showNames?: 'no' | 'name' | 'email';

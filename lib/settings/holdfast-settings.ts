@@ -1,3 +1,4 @@
+import { EMULATOR_VARIABLE } from '../package-files.ts';
 import { validateRegion } from '../region-support.ts';
 import { type AlarmSettings, validateAlarms } from './alarm-settings.ts';
 import { type ApiSettings, apiDefaults, validateApi } from './api-settings.ts';
@@ -71,7 +72,7 @@ const defaults = {
   ...functionDefaults,
 } satisfies HoldfastSettings;
 
-/** The settings with their defaults. `operations` defaults to true in `prod`. */
+/** The settings with their defaults. `operations` defaults to true in `prod`, and `showNames` to `name` in the local emulator. */
 export type ResolvedSettings = WithDefaults<HoldfastSettings, typeof defaults & { operations: boolean }>;
 
 /**
@@ -81,7 +82,13 @@ export type ResolvedSettings = WithDefaults<HoldfastSettings, typeof defaults & 
  */
 export function resolveSettings(settings: HoldfastSettings, region?: string): ResolvedSettings {
   const given = Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined));
-  const resolved: ResolvedSettings = { ...defaults, operations: settings.stage === 'prod', ...given };
+  const resolved: ResolvedSettings = {
+    ...defaults,
+    operations: settings.stage === 'prod',
+    // The emulator's users are examples, and a dashboard of keys explains itself badly.
+    ...(process.env[EMULATOR_VARIABLE] !== undefined && { showNames: 'name' }),
+    ...given,
+  };
   const errors = [...validateSettings(resolved, region)];
   if (errors.length > 0) throw new ConfigurationError(`Invalid Holdfast settings:\n${errors.join('\n')}`);
   return resolved;

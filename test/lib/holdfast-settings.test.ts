@@ -1,5 +1,6 @@
 import { App, Duration } from 'aws-cdk-lib';
 import { HoldfastStack } from '../../lib/holdfast-stack.ts';
+import { EMULATOR_VARIABLE } from '../../lib/package-files.ts';
 import { rejectMisspeltProps } from '../../lib/prop-names.ts';
 import { type HoldfastSettings, resolveSettings } from '../../lib/settings/holdfast-settings.ts';
 
@@ -102,6 +103,17 @@ test('the error lists every invalid setting', () => {
 
 test('an undefined setting has its default', () => {
   expect(resolveSettings({ stage: undefined, sessionTtl: undefined })).toEqual(resolveSettings({}));
+});
+
+test('users have names in the local emulator, unless a setting says otherwise, and keys elsewhere', () => {
+  expect(resolveSettings({}).showNames).toBe('no');
+  process.env[EMULATOR_VARIABLE] = 'true';
+  try {
+    expect(resolveSettings({}).showNames).toBe('name');
+    expect(resolveSettings({ showNames: 'no' }).showNames).toBe('no');
+  } finally {
+    delete process.env[EMULATOR_VARIABLE];
+  }
 });
 
 test('a hosted zone can be the domain or a parent of it', () => {
