@@ -3,11 +3,14 @@ import { extname, join } from 'node:path';
 import { DynamoDBClient, ScanCommand } from '@aws-sdk/client-dynamodb';
 import type { Browser, BrowserContext, Page, ViewportSize } from 'playwright-core';
 import { type Assistant, assistants } from '../../bench/harness/mcp-clients.ts';
+import { projectRoot } from '../../bench/harness/project-copy.ts';
+import { OAuthClient, redirectUri } from '../../bench/harness/raw-oauth-client.ts';
 import type { GrantRow, ResultPage as Listed, SessionRow } from '../../lambda/core/dashboard/dashboard-api.ts';
 import { demoUsers } from '../../local/cognito/demo-users.ts';
 import { DataFolder } from '../../local/data-folder.ts';
 import { launchChromium } from '../support/chromium.ts';
 import { DashboardClient } from '../support/dashboard-client.ts';
+import { launchFirefox } from '../support/firefox.ts';
 import { TestCloud } from '../support/test-cloud.ts';
 import { type ConnectedApp, writeWeekOfCalls } from '../support/week-of-calls.ts';
 
@@ -50,15 +53,21 @@ async function axeViolations(page: Page): Promise<string[]> {
   );
 }
 
+/** A line of the server, and a defect that is added to it. */
+const server = 'test/support/fixture-server.ts';
+const noteTool = 'async ({ name, text, version, days }) => {';
+const defect = "if (name === 'broken') throw new TypeError('The note is broken');";
+
 let emulator: TestCloud;
 let browser: Browser;
 let adasClient: Assistant;
+let alansClient: Assistant;
 let session: string;
 
 describe('the dashboard in a real browser', () => {
   beforeAll(async () => {
-    // With names of users.
-    emulator = await TestCloud.start({ edits: [['cdk.json', '"context": {', '"context": { "showNames": "name",']] });
+    emulator = await TestCloud.start({ edits: [[server, noteTool, `${noteTool} ${defect}`]] });
+    emulator.expectFailures('tool_failed');
     browser = await launchChromium();
     const apps: ConnectedApp[] = [];
     const programs = [
@@ -71,6 +80,7 @@ describe('the dashboard in a real browser', () => {
       await assistant.call('whoami');
       await assistant.call('note', { name: 'diary' });
       if (user === 'ada') adasClient = assistant;
+      if (user === 'alan') alansClient = assistant;
       const dashboard = await DashboardClient.signIn(emulator.origin, user);
       const [grant] = (await dashboard.get<Listed<GrantRow>>('grants')).items;
       for (const [clientName, clientVersion] of programs.slice(index)) {
@@ -144,6 +154,8 @@ describe('the dashboard in a real browser', () => {
   const views: [name: string, query: () => string, heading: RegExp][] = [
     ['overview', () => '?range=7d', /Activity/],
     ['overview by tool', () => '?range=7d&by=tool', /Activity/],
+    ['overview by version', () => '?range=7d&by=version', /Activity/],
+    ['overview of a tool', () => '?range=7d&tool=note', /Activity/],
     ['calls', () => '?view=calls&range=7d', /Tool calls/],
     ['failed calls', () => '?view=calls&range=7d&outcome=error', /Tool calls/],
     ['errors', () => '?view=errors&range=7d', /Errors/],
@@ -284,6 +296,27 @@ describe('the dashboard in a real browser', () => {
     await loadAll(page, 'Calls');
     expect(await page.locator('tbody tr:has(button[aria-expanded])').count()).toBe(shown);
     expect(await page.locator('tr.clickable').filter({ hasNotText: 'Tool error' }).count()).toBe(0);
+    await page.context().close();
+  });
+
+  test('the line at which a tool fails for two users is three clicks from the dashboard, and its stack in the log', async () => {
+    const lines = readFileSync(join(projectRoot, server), 'utf8').split('\n');
+    const line = 1 + lines.findIndex((each) => each.includes(noteTool));
+    for (const each of [adasClient, alansClient]) await each.call('note', { name: 'broken' });
+    const page = await signedIn('grace', '/dashboard?range=1h', { viewport: sizes.desktop });
+    await page.getByRole('link', { name: 'Errors', exact: true }).click();
+    await loaded(page, 'Errors');
+    const row = page.locator('tr.clickable', { hasText: 'TypeError' });
+    expect(await row.textContent()).toMatch(/2 calls.*2 users/);
+    await row.locator('.trend').click();
+    const hint = (await page.getByText('filter event = "tool_failed" and call = ').textContent())!;
+    const [, call] = /call = "([^"]+)"/.exec(hint)!;
+    expect(await page.locator('tr.details').textContent()).toContain(`${server}:${line}`);
+    await page.getByRole('link', { name: 'Last call in its session' }).click();
+    await page.getByRole('button', { name: /^Details of/, expanded: true }).waitFor();
+    expect(await page.locator('tr.details').textContent()).toContain(`${server}:${line}`);
+    const logged = emulator.log.split('\n').find((each) => each.includes('tool_failed') && each.includes(call!));
+    expect(logged).toMatch(new RegExp(`TypeError.*The note is broken.*${server}:${line}`));
     await page.context().close();
   });
 
@@ -451,6 +484,66 @@ describe('the dashboard in a real browser', () => {
     await page.getByRole('heading', { name: 'Your data has been erased' }).waitFor({ timeout: 60_000 });
     await screenshot(page, 'erased');
     await page.context().close();
+  });
+
+  describe('in Firefox', () => {
+    let firefox: Browser;
+    beforeAll(async () => {
+      firefox = await launchFirefox();
+    });
+    afterAll(() => firefox?.close());
+
+    test('an admin signs in and reads every view by keyboard, in dark colours and at three widths', async () => {
+      const page = await firefox.newPage({ viewport: sizes.phone });
+      await page.goto(`${emulator.origin}/dashboard`);
+      await page.getByRole('link', { name: 'Sign in' }).focus();
+      await page.keyboard.press('Enter');
+      await page.getByLabel(/user/i).fill('grace');
+      await page.keyboard.press('Tab');
+      await page.keyboard.type('grace');
+      await page.keyboard.press('Enter');
+      await page.getByRole('button', { name: 'Sign out' }).waitFor();
+      expect(await page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches")).toBe(true);
+      const messages: string[] = [];
+      page.on('console', (message) => messages.push(message.text()));
+      page.on('pageerror', (error) => messages.push(String(error)));
+      await page.reload();
+      for (const name of ['Tool calls', 'Errors', 'Sessions', 'Connected apps', 'Users', 'My data', 'Overview']) {
+        await page.getByRole('link', { name, exact: true }).focus();
+        await page.keyboard.press('Enter');
+        await loaded(page, name === 'Overview' ? 'Activity' : name);
+        for (const size of ['phone', 'tablet', 'desktop'] as const) {
+          await page.setViewportSize(sizes[size]);
+          const fits = await page.evaluate('document.documentElement.scrollWidth <= window.innerWidth');
+          expect([name, size, fits]).toEqual([name, size, true]);
+        }
+      }
+      expect(messages).toEqual([]);
+      // Both add styles, which the page's Content Security Policy blocks with a message.
+      await screenshot(page, 'firefox-overview-desktop-dark');
+      await loadAxe(page);
+      expect(await axeViolations(page)).toEqual([]);
+      await page.close();
+    });
+
+    test('a user approves an application and returns to it, by keyboard on a phone', async () => {
+      const page = await firefox.newPage({ viewport: sizes.phone });
+      const assistant = await OAuthClient.register(emulator.origin, { client_name: 'Claude Code' });
+      const back = page.waitForRequest((request) => request.url().startsWith(redirectUri));
+      await page.goto(assistant.authorizationUrl());
+      expect(await heading(page)).toBe('Connect “Claude Code”?');
+      await loadAxe(page);
+      expect(await axeViolations(page)).toEqual([]);
+      await screenshot(page, 'firefox-consent-phone-dark');
+      await page.getByRole('button', { name: 'Approve' }).focus();
+      await page.keyboard.press('Enter');
+      await page.getByLabel(/user/i).fill('ada');
+      await page.getByLabel(/password/i).fill('ada');
+      await page.keyboard.press('Enter');
+      const { searchParams } = new URL((await back).url());
+      expect((await assistant.redeem(searchParams.get('code')!)).status).toBe(200);
+      await page.close();
+    });
   });
 
   async function screenshot(page: Page, name: string): Promise<void> {
