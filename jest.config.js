@@ -10,7 +10,14 @@ process.env.NODE_OPTIONS = `${process.env.NODE_OPTIONS ?? ''} --conditions=fixtu
 // Every process that a test starts loads its modules from one cache.
 process.env.NODE_COMPILE_CACHE ??= new URL('node_modules/.cache/holdfast/compiled', import.meta.url).pathname;
 
+/** The suites of one process on the fast path: `HOLDFAST_FAST_PATH=1 npx jest test/core/mcp`. */
+const fastPath = {
+  '^@modelcontextprotocol/server$': '<rootDir>/test/support/sdk-with-fast-path.ts',
+  '^#server-step$': '<rootDir>/lambda/core/mcp/fast-path/fast-server-step.ts',
+};
+
 export default {
+  ...(process.env.HOLDFAST_FAST_PATH && { moduleNameMapper: fastPath }),
   testEnvironment: 'node',
   testEnvironmentOptions: { customExportConditions: ['node', 'node-addons', 'fixture'] },
   // Many tests wait for other processes: three workers on two cores would leave a quarter of them idle. A number, because

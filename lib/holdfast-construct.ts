@@ -327,12 +327,12 @@ export class Holdfast extends Construct implements IGrantable, IConnectable {
     id: string,
     props: Omit<
       HoldfastFunctionProps,
-      'stage' | 'scopes' | 'branding' | 'logRetention' | 'encryptionKey' | 'systemLogs' | 'optimizations'
+      'stage' | 'scopes' | 'branding' | 'logRetention' | 'encryptionKey' | 'systemLogs' | 'optimizations' | 'fastPath'
     >,
   ): HoldfastFunction {
-    const { stage, logRetention, lambdaSystemLogs: systemLogs, optimizations, auditTools } = this.#settings;
+    const { stage, logRetention, lambdaSystemLogs: systemLogs, optimizations, fastPath, auditTools } = this.#settings;
     const scopes = auditTools ? withAuditScope(this.#settings.scopes) : this.#settings.scopes;
-    const common = { stage, scopes, branding: this.#branding, logRetention, systemLogs, optimizations };
+    const common = { stage, scopes, branding: this.#branding, logRetention, systemLogs, optimizations, fastPath };
     return new HoldfastFunction(this, id, { ...common, encryptionKey: this.#encryptionKey, ...props });
   }
 

@@ -53,6 +53,11 @@ export interface HoldfastFunctionProps extends BundledValues {
    * @default true
    */
   readonly optimizations?: HoldfastSettings['optimizations'];
+  /**
+   * Whether a function with an owner's server answers common messages without the MCP SDK.
+   * @default false
+   */
+  readonly fastPath?: HoldfastSettings['fastPath'];
   /** Memory size in MB. */
   readonly memorySize: number;
   /**

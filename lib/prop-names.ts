@@ -28,6 +28,7 @@ const settings: Record<keyof HoldfastSettings, true> = {
   encryptionKey: true,
   environment: true,
   external: true,
+  fastPath: true,
   firewall: true,
   grantAbsoluteTimeout: true,
   grantIdleTimeout: true,

@@ -2,6 +2,7 @@ import type { Context as LambdaContext } from 'aws-lambda';
 import { branding } from '#branding';
 import { scopes } from '#scopes';
 import { createServer } from '#server';
+import { openServerStep, openTaskWorker } from '#server-step';
 import { type LambdaRuntime, streamResponse, toMcpRequest } from '../adapters/api-gateway.ts';
 import { dynamoAuditLogWriter } from '../adapters/dynamodb/audit/audit-log-writer.ts';
 import { dynamoChangeStore } from '../adapters/dynamodb/change-store.ts';
@@ -23,8 +24,6 @@ import { groupReader } from '../core/identity/upstream-provider.ts';
 import { UpstreamTokenManager } from '../core/identity/upstream-tokens.ts';
 import { RequestStates } from '../core/mcp/modern/request-state.ts';
 import { handleMcpRequest, type PipelineDependencies } from '../core/mcp/pipeline.ts';
-import { ServerStep } from '../core/mcp/server-step.ts';
-import { TaskWorker } from '../core/mcp/tasks/task-worker.ts';
 import type { TaskJob, WorkerStarter } from '../core/mcp/tasks/tasks.ts';
 import type { ToolContextDependencies } from '../core/mcp/tool-context.ts';
 import { ToolSecrets } from '../core/mcp/tool-secrets.ts';
@@ -58,7 +57,7 @@ const sessions = new Sessions(
 
 const executions = dynamoExecutionStore(table);
 let opened: WorkerStarter | undefined;
-const server = new ServerStep({
+const server = openServerStep({
   create: createServer,
   branding,
   scopes,
@@ -107,7 +106,7 @@ const pipeline: PipelineDependencies = {
   log,
   setTrace: logTrace,
 };
-const worker = new TaskWorker({
+const worker = openTaskWorker({
   executions,
   sessions,
   server,

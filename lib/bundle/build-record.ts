@@ -10,6 +10,8 @@ export type ServerBuild = {
   server: string;
   values: BundledValues;
   optimizations: boolean;
+  /** Whether the fast path answers common messages. @default false */
+  fastPath?: boolean;
   /** Packages that the bundle does not contain. */
   external: readonly string[];
   /**

@@ -25,6 +25,8 @@ const cache = join(project, 'node_modules/.cache/holdfast');
 
 export type BuildReport = {
   files: OutputFile[];
+  /** The files of a split bundle, to be written beside each other. */
+  split?: FilesOfFolder;
   /** As `file:line:column: text`. */
   errors: string[];
   warnings: string[];

@@ -46,6 +46,11 @@ export interface FunctionBundleOptions extends BundledValues {
    * @default true
    */
   readonly optimizations?: HoldfastSettings['optimizations'];
+  /**
+   * Selects `#server-step`, and splits the bundle of a server.
+   * @default false
+   */
+  readonly fastPath?: HoldfastSettings['fastPath'];
 }
 
 /**
@@ -56,7 +61,7 @@ export class FunctionBundle extends AssetCode {
   readonly #errors: string[];
 
   constructor(entry: FunctionEntry, options: FunctionBundleOptions) {
-    const { server, serverContent = noContent, scopes, branding, optimizations = true } = options;
+    const { server, serverContent = noContent, scopes, branding, optimizations = true, fastPath = false } = options;
     const values = { scopes, branding };
     const errors: string[] = [];
     super(sources, {
@@ -70,6 +75,7 @@ export class FunctionBundle extends AssetCode {
           `content=${JSON.stringify(serverContent)}`,
           `values=${JSON.stringify(values)}`,
           `optimizations=${optimizations}`,
+          `fastPath=${fastPath}`,
         ],
         local: {
           tryBundle(outputDirectory) {
@@ -81,6 +87,7 @@ export class FunctionBundle extends AssetCode {
                       server,
                       values,
                       optimizations,
+                      fastPath,
                       external: serverContent.external,
                       placedIn: serverContent.assets.length > 0 ? join(project, bundleFolder(options)) : undefined,
                     },

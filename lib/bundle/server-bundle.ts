@@ -14,10 +14,12 @@ import {
   runBuild,
   storeByContent,
   substitutes,
+  writeFiles,
 } from './esbuild-run.ts';
 import { linkPackages } from './linked-packages.ts';
 import { placedMeta, placeModules } from './module-places.ts';
 import { keepOwnersLines } from './source-map.ts';
+import { buildSplit } from './split-bundle.ts';
 
 const require = createRequire(import.meta.url);
 const sdk = join(dirname(require.resolve('@modelcontextprotocol/server')), '..');
@@ -54,6 +56,7 @@ export function bundleServer(build: ServerBuild, outfile: string): BuildReport {
     return { ...report, errors: [missingExport(build.server)] };
   }
   if (report.errors.length > 0) return report;
+  writeFiles(dirname(outfile), report.split ?? []);
   if (build.placedIn !== undefined) placeModules(outfile, build.placedIn, isOwners);
   keepOwnersLines(outfile, project, isOwners);
   recordBuild(outfile, build, report.modules);
@@ -77,14 +80,14 @@ function buildWithoutMissing(bridge: Bridge, build: ServerBuild, outfile: string
 
 function buildFunction(
   bridge: Bridge,
-  { server, values, optimizations, external, placedIn }: ServerBuild,
+  { server, values, optimizations, fastPath = false, external, placedIn }: ServerBuild,
   outfile: string,
 ): BuildReport {
-  const options = functionOptions('mcp', bridge, values, optimizations);
-  return runBuild({
-    ...options,
+  const common = functionOptions('mcp', bridge, values, optimizations);
+  const options: BuildOptions = {
+    ...common,
     outfile,
-    alias: { '#server': resolve(server), ...options.alias },
+    alias: { '#server': resolve(server), ...common.alias },
     inject: ['mapped-stacks', 'zod-without-eval', 'import-meta'].map((name) =>
       moduleFile(`lambda/adapters/substitutes/${name}`),
     ),
@@ -92,7 +95,11 @@ function buildFunction(
     sourcesContent: false,
     define: placedIn === undefined ? bundleMeta : placedMeta,
     external: [...runtimePackages, ...external],
-  });
+  };
+  const isPlain = bridge === 'no-sdk-v1-bridge' && placedIn === undefined;
+  // When esbuild splits a bundle, it does not keep how an ES module imports a package that is not bundled.
+  const splits = fastPath && optimizations && isPlain && external.length === 0;
+  return splits ? buildSplit(options, folderOfHalf(), sdkWithoutUndici()['@modelcontextprotocol/server']!) : runBuild(options);
 }
 
 /** The bundle of the audit tools: a server of Holdfast's on the same pipeline. */
@@ -116,6 +123,7 @@ function functionOptions(name: string, bridge: Bridge, values: BundledValues, op
     alias: {
       ...aliasesOf(values),
       '#mcp-http': inHalf('core/mcp/mcp-http'),
+      '#server-step': inHalf('core/mcp/fast-path/no-fast-path'),
       '#sdk-v1-bridge': inHalf(`core/mcp/sdk/${bridge}`),
       '#sdk-shortcuts': inHalf(`core/mcp/sdk/${optimizations ? '' : 'no-'}sdk-shortcuts`),
       '#table-client': inHalf(`adapters/dynamodb/client/${optimizations ? 'signed' : 'sdk'}-table-client`),
@@ -167,6 +175,7 @@ const modulesOfHalf = [
   'core/mcp/sdk/no-sdk-shortcuts',
   'adapters/dynamodb/client/signed-table-client',
   'adapters/dynamodb/client/sdk-table-client',
+  ...['fast-server-step', 'no-fast-path', 'sdk-facade', 'sdk-path'].map((name) => `core/mcp/fast-path/${name}`),
   'server-api',
 ];
 
@@ -174,7 +183,7 @@ const modulesOfHalf = [
 const inProcessServer = 'testing/in-process-server';
 
 /** Imports of the half. Their modules depend on the deployment. */
-const choices = ['#server', '#scopes', '#branding', '#sdk-v1-bridge', '#sdk-shortcuts', '#table-client'];
+const choices = ['#server', '#scopes', '#branding', '#server-step', '#sdk-v1-bridge', '#sdk-shortcuts', '#table-client'];
 
 /** The clients of the AWS SDK that `optimizations: false` bundles. */
 const sdkTableClient = ['@aws-sdk/client-dynamodb', '@aws-sdk/lib-dynamodb'];

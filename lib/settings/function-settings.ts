@@ -12,6 +12,12 @@ export interface FunctionSettings {
    */
   readonly optimizations?: boolean;
   /**
+   * Whether common messages are answered without the MCP SDK, which the MCP function then loads when another message needs
+   * it (docs/performance.md, "Optimizations"). Not with `optimizations: false`, with `external`, and for servers of SDK v1.
+   * @default false
+   */
+  readonly fastPath?: boolean;
+  /**
    * Retention of the functions' logs and of the access log.
    * @default RetentionDays.ONE_MONTH
    */
@@ -33,6 +39,7 @@ export interface FunctionSettings {
 
 export const functionDefaults = {
   optimizations: true,
+  fastPath: false,
   logRetention: RetentionDays.ONE_MONTH,
   lambdaSystemLogs: false,
 } satisfies FunctionSettings;

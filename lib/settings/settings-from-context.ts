@@ -27,6 +27,7 @@ type ContextSettings = Pick<
   | 'adminsGroup'
   | 'showNames'
   | 'optimizations'
+  | 'fastPath'
   | 'redirectSchemes'
   | 'memorySize'
   | 'toolTimeout'
@@ -67,6 +68,7 @@ export function settingsFromContext(node: Node): ContextSettings {
     adminsGroup: text('adminsGroup'),
     showNames: text('showNames') as HoldfastSettings['showNames'],
     optimizations: flag('optimizations'),
+    fastPath: flag('fastPath'),
     redirectSchemes: list('redirectSchemes'),
     memorySize: number('memorySize'),
     toolTimeout: toolTimeoutMinutes === undefined ? undefined : Duration.seconds(toolTimeoutMinutes * 60),

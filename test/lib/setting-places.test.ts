@@ -64,8 +64,8 @@ jest.mock('../../lib/bundle/function-bundle.ts', () => {
     FunctionBundle: class extends actual.FunctionBundle {
       constructor(entry: FunctionEntry, options: BundleOptions) {
         super(entry, options);
-        const { server, serverContent, scopes, branding, optimizations } = options;
-        bundles.set(`${entry}.ts`, { server, serverContent, scopes, branding, optimizations });
+        const { server, serverContent, scopes, branding, optimizations, fastPath } = options;
+        bundles.set(`${entry}.ts`, { server, serverContent, scopes, branding, optimizations, fastPath });
       }
     },
   };
@@ -408,6 +408,7 @@ const switches = {
   },
   lambdaSystemLogs: { from: {}, to: { lambdaSystemLogs: true }, differ: /^\w+Function$/ },
   optimizations: { from: {}, to: { optimizations: false }, differ: /^bundle |Function$/ },
+  fastPath: { from: {}, to: { fastPath: true }, differ: /^bundle |Function$/ },
   unsafelyFetchClientDocumentsFromAnywhere: {
     from: {},
     to: { unsafelyFetchClientDocumentsFromAnywhere: true },
@@ -485,6 +486,7 @@ const contextNames: Record<string, [setting: string, given: string, value: unkno
   adminsGroup: ['adminsGroup', 'unique-admins', 'unique-admins'],
   showNames: ['showNames', 'email', 'email'],
   optimizations: ['optimizations', 'false', false],
+  fastPath: ['fastPath', 'true', true],
   redirectSchemes: ['redirectSchemes', 'one,two', ['one', 'two']],
   memorySize: ['memorySize', '1733', 1733],
   toolTimeoutMinutes: ['toolTimeout', '0.5', Duration.seconds(30)],

@@ -1,3 +1,4 @@
+import { openServerStep } from '#server-step';
 import { type MemoryPipelineOptions, memoryPipeline } from '../../lambda/adapters/memory/memory-pipeline.ts';
 import { type MemoryStores, memoryStores } from '../../lambda/adapters/memory/memory-stores.ts';
 import { signedInCaller } from '../../lambda/adapters/memory/signed-in-caller.ts';
@@ -29,6 +30,7 @@ type Options = Pick<
   | 'calls'
   | 'taskTtlSeconds'
   | 'branding'
+  | 'openServer'
 > & { toolScopes?: ScopeSet['tools'] };
 
 type Fetch = (url: string | URL, init?: RequestInit) => Promise<Response>;
@@ -201,6 +203,7 @@ export class Processes {
     const { toolScopes = {}, ...options } = this.#options;
     let trace: string | undefined;
     return memoryPipeline({
+      openServer: openServerStep,
       ...options,
       stores: this.#storesOf(process),
       key: this.#key,

@@ -1,9 +1,9 @@
 import type { AuditRules } from '../../core/audit/audit-recorder.ts';
 import type { AuditLogWriter } from '../../core/audit/tool-call.ts';
+import { openServerStep } from '../../core/mcp/fast-path/no-fast-path.ts';
 import { RequestStates } from '../../core/mcp/modern/request-state.ts';
 import type { PipelineDependencies } from '../../core/mcp/pipeline.ts';
 import type { CreateServer } from '../../core/mcp/sdk/owner-server.ts';
-import { ServerStep } from '../../core/mcp/server-step.ts';
 import type { WorkerStarter } from '../../core/mcp/tasks/tasks.ts';
 import type { ToolContextDependencies } from '../../core/mcp/tool-context.ts';
 import { type SessionRules, Sessions } from '../../core/sessions/sessions.ts';
@@ -33,6 +33,8 @@ export type MemoryPipelineOptions = Partial<SessionRules> & {
   calls?: AuditLogWriter | undefined;
   taskTtlSeconds?: number | undefined;
   branding?: Branding | undefined;
+  /** How requests are answered. @default by the MCP SDK */
+  openServer?: typeof openServerStep | undefined;
 };
 
 /** The pipeline over stores in memory, with the defaults of a deployment. */
@@ -47,7 +49,7 @@ export function memoryPipeline(options: MemoryPipelineOptions): PipelineDependen
   );
   return {
     sessions,
-    server: new ServerStep({
+    server: (options.openServer ?? openServerStep)({
       create: options.createServer,
       branding: options.branding ?? {},
       scopes,

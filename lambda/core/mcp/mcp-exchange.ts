@@ -2,7 +2,8 @@ import type { Caller } from '../access/caller.ts';
 import type { AuditRecorder } from '../audit/audit-recorder.ts';
 import type { Session } from '../sessions/session.ts';
 import type { McpResponse, ToolRequest } from './mcp-http.ts';
-import type { ToolContext } from './tool-context.ts';
+import type { OwnerServer } from './sdk/owner-server.ts';
+import type { LongRunning, ToolContext } from './tool-context.ts';
 
 /** One message or batch, parsed once, with the caller and the session it belongs to. */
 export type McpExchange = {
@@ -18,6 +19,13 @@ export type McpExchange = {
   readonly recorder: AuditRecorder;
   /** Set in the task worker, which runs long-running tools itself. */
   readonly isWorker?: true;
+  /** Set when the fast path has begun to answer (`fast-path/`). */
+  readonly prepared?: {
+    /** The server that `createServer` has returned. @throws what it has thrown */
+    server(longRunning: { readonly wrap: LongRunning }): OwnerServer;
+    /** Epoch milliseconds at which the answer began. */
+    startedAt: number;
+  };
 };
 
 /** A response, and the work that outlives it. */

@@ -27,7 +27,7 @@ const MARGIN_MILLISECONDS = 1_500;
 
 export type PipelineDependencies = {
   sessions: Sessions;
-  server: ServerStep;
+  server: Pick<ServerStep, keyof ServerStep>;
   context: ToolContextDependencies;
   audit: AuditDependencies;
   scopes: ScopeSet;

@@ -1,9 +1,10 @@
-import type { Implementation, McpServer, Server } from '@modelcontextprotocol/server';
+import type { McpServer, Server } from '@modelcontextprotocol/server';
 import { awaitSdkV1Tasks, bridgeSdkV1 } from '#sdk-v1-bridge';
 import type { Branding } from '../../shared/branding.ts';
 import type { ScopeSet } from '../../shared/scope-set.ts';
 import { nameOfSession } from '../sessions/session.ts';
 import type { Logger } from '../support/logger.ts';
+import { brandedInfo } from './branded-info.ts';
 import { type ChangeNotifications, withoutChangeNotifications } from './change-notifications.ts';
 import type { McpExchange } from './mcp-exchange.ts';
 import { OutboundMessages } from './outbound-messages.ts';
@@ -61,7 +62,10 @@ export class ServerBuilder {
   async #create(exchange: McpExchange, client?: WaitingClient) {
     const { create, tasks, log } = this.#dependencies;
     const longRunning = new LongRunningTools(exchange, { tasks, client, log });
-    const server = await create({ ...exchange.context, longRunning: longRunning.wrap });
+    const { prepared } = exchange;
+    const server = prepared
+      ? prepared.server(longRunning)
+      : await create({ ...exchange.context, longRunning: longRunning.wrap });
     if (protocolServerOf(server).transport) {
       throw new Error('createServer returned a server that is in use; return a new one for each request');
     }
@@ -81,16 +85,6 @@ export class ServerBuilder {
     if (!changes.isOn) replaceCapabilities(server, withoutChangeNotifications);
     return { server, outbound: new OutboundMessages(exchange, longRunning, { scopes, changes, log }) };
   }
-}
-
-/**
- * Each result of 2026-07-28 states the server. The icon is in those only in which clients look for it.
- * @param body undefined for a client that listens
- */
-function brandedInfo({ name, icon }: Branding, body: unknown): Partial<Implementation> {
-  const { method } = (body ?? {}) as { method?: unknown };
-  const isIntroduction = method === 'initialize' || method === 'server/discover';
-  return { ...(name && { title: name }), ...(icon && isIntroduction && { icons: [{ src: icon }] }) };
 }
 
 /** The lists that the messages request from a later page on. */

@@ -1,3 +1,4 @@
+import type { Clock } from '../support/clock.ts';
 import { jsonText } from './json-text.ts';
 import type { McpResponse } from './mcp-http.ts';
 
@@ -9,6 +10,10 @@ export const HEARTBEAT_MILLISECONDS = 15_000;
 
 /** A request without output for this long is answered as a stream, which can carry heartbeats. */
 export const STREAM_AFTER_MILLISECONDS = 10_000;
+
+/** Milliseconds until an answer that began at a time becomes a stream. */
+export const untilLate = (clock: Clock, startedAt = clock.now()): number =>
+  Math.max(0, startedAt + STREAM_AFTER_MILLISECONDS - clock.now());
 
 /**
  * Reconnection times (`retry`) of event streams. After an elicitation the client polls, less often the longer its user

@@ -6,14 +6,7 @@ import { type Execution, type ExecutionEvent, interrupted } from '../execution.t
 import { jsonText } from '../json-text.ts';
 import { McpResponse } from '../mcp-http.ts';
 import { STREAM_NOT_ACCEPTED } from '../plain-error.ts';
-import {
-  primingEvent,
-  RETRY_MILLISECONDS,
-  readMessages,
-  STREAM_AFTER_MILLISECONDS,
-  sseEvent,
-  sseHeaders,
-} from '../sse.ts';
+import { primingEvent, RETRY_MILLISECONDS, readMessages, sseEvent, sseHeaders, untilLate } from '../sse.ts';
 import { ClientStream } from './client-stream.ts';
 import { type ExecutionOwner, ExecutionWriter, type ExecutionWriterDependencies } from './execution-writer.ts';
 import { type InputRequest, PendingInputRequests } from './pending-input-requests.ts';
@@ -50,6 +43,8 @@ type Options = {
   rejected: JSONRPCResponse[];
   /** Epoch milliseconds at which the requests arrived. */
   arrivedAt: number;
+  /** Epoch milliseconds at which the answer began, unless it begins now. */
+  startedAt?: number | undefined;
   /** Called when the client turns out to have cancelled a request before the execution was stored. */
   onCancelled: () => void;
 };
@@ -95,7 +90,8 @@ export class ExecutionDelivery implements ExecutionOwner {
   static begin(dependencies: ExecutionWriterDependencies, options: Options): ExecutionDelivery {
     const phase: Phase = { kind: 'collecting', responses: [...options.rejected], isReserved: false };
     const delivery = new ExecutionDelivery(dependencies, options, phase);
-    delivery.#lateTimer = after(dependencies.clock, STREAM_AFTER_MILLISECONDS, () => delivery.#becomeLate());
+    const { clock } = dependencies;
+    delivery.#lateTimer = after(clock, untilLate(clock, options.startedAt), () => delivery.#becomeLate());
     return delivery;
   }
 

@@ -63,9 +63,19 @@ export class ExecutionRunner {
     const request = () => serializeRequest(exchange);
     const accepts = acceptedForms(exchange.request.headers);
     const isBatch = Array.isArray(exchange.body);
-    const { arrivedAt } = exchange;
+    const { arrivedAt, prepared } = exchange;
     const onCancelled = () => exchange.recorder.failed(exchange, { outcome: 'cancelled' });
-    const options = { execution, request, isPrimed, accepts, isBatch, rejected, arrivedAt, onCancelled };
+    const options = {
+      execution,
+      request,
+      isPrimed,
+      accepts,
+      isBatch,
+      rejected,
+      arrivedAt,
+      startedAt: prepared?.startedAt,
+      onCancelled,
+    };
     const delivery = ExecutionDelivery.begin(this.#dependencies, options);
     const take = (message: ServerMessage) => {
       // A client that has the response relies on the preference in its next request.

@@ -51,7 +51,8 @@ export class ModernRequests {
       if (!accepts.stream) return respond(streamNotAccepted(exchange.body));
       if (changes.isOn) return this.#listen(exchange);
     }
-    return respond(await inAcceptedForm(accepts, this.#fetch(this.#handler, exchange), clock));
+    const startedAt = exchange.prepared?.startedAt;
+    return respond(await inAcceptedForm(accepts, this.#fetch(this.#handler, exchange), clock, startedAt));
   }
 
   /**

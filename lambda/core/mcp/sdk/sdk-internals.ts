@@ -32,6 +32,7 @@ import { type OwnerServer, protocolServerOf } from './owner-server.ts';
  * | `Server._serverInfo`, `_instructions`, `_requestHandlers` of SDK v1 are read | describe the server to clients of 2026-07-28 | – |
  * | `McpServer._registeredTools`, `_createRegisteredTool` of SDK v1; its `Server.request`, `notification` (sdk-v1-tasks.ts) | a call waits for the task of its tool | the tool fails |
  * | `Server._requestHandlers`, `_instructions`, `McpServer._registeredTools`, `_registeredPrompts` are read | forwards beside the tools of a server | a server forwards alone |
+ * | `Server._clientCapabilities`, `_clientVersion`, `_negotiatedProtocolVersion` are written | a tool of the fast path reads them before its server is connected | – |
  *
  * The first three are optimizations. `connect`, `send` and `getCapabilities` are public methods.
  */
@@ -97,6 +98,15 @@ export function rejectForeignCursors(server: OwnerServer, method: string): void 
       throw new ProtocolError(ProtocolErrorCode.InvalidParams, 'Invalid params: unknown cursor');
     }
     return list(request, context);
+  });
+}
+
+/** Has a server that is not connected yet know its client, as `initialize` or an envelope will tell it. */
+export function setClientIdentity(server: OwnerServer, capabilities: unknown, client: unknown, version: unknown): void {
+  Object.assign(privateServer(server), {
+    _clientCapabilities: capabilities,
+    _clientVersion: client,
+    _negotiatedProtocolVersion: version,
   });
 }
 

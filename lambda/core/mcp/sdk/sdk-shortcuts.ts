@@ -40,7 +40,7 @@ const parsedRequests = new Map<string, InitializeRequest>();
 const MOST_REQUESTS = 100;
 
 /** As the SDK parses it. @returns undefined when the SDK would reject it */
-function parsedRequest(params: Initialize): InitializeRequest | undefined {
+export function parsedRequest(params: Initialize): InitializeRequest | undefined {
   const text = JSON.stringify(params);
   const parsed = parsedRequests.get(text);
   if (parsed) return parsed;

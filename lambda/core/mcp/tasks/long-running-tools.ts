@@ -6,7 +6,6 @@ import {
   ProtocolError,
   type RequestId,
   type Server,
-  type Tool,
 } from '@modelcontextprotocol/server';
 import type { Logger } from '../../support/logger.ts';
 import type { Execution } from '../execution.ts';
@@ -15,6 +14,7 @@ import type { OwnerServer } from '../sdk/owner-server.ts';
 import { addTool } from '../sdk/sdk-internals.ts';
 import type { LongRunning } from '../tool-context.ts';
 import { reportFailures } from '../tool-failure.ts';
+import { RESULT_TOOL, resultTool } from './task-offers.ts';
 import { createTaskResult, missingTasksCapability, supportsTasks, type Tasks } from './tasks.ts';
 
 /** A client of the 2025 era whose stream can carry the events of another execution. */
@@ -26,18 +26,6 @@ export type WaitingClient = {
 };
 
 type Dependencies = { tasks: Tasks; client: WaitingClient | undefined; log: Logger };
-
-/** The tool by which a model of the 2025 era fetches the result of a long-running tool. */
-const RESULT_TOOL = 'task_result';
-
-const resultTool: Tool = {
-  name: RESULT_TOOL,
-  title: 'Fetch the result of a task',
-  description:
-    'Waits for a tool that still runs, and returns its result. Call it with the task that the tool has named.',
-  inputSchema: { type: 'object', properties: { task: { type: 'string' } }, required: ['task'] },
-  annotations: { readOnlyHint: true },
-};
 
 /** The last argument of a tool's callback: `ctx` of SDK v2, `extra` of SDK v1. */
 type CallbackContext = { mcpReq: { id: RequestId } } | { requestId: RequestId };

@@ -43,7 +43,7 @@ const SKEW_SECONDS = 30;
 export type TaskWorkerDependencies = {
   executions: ExecutionStore;
   sessions: Sessions;
-  server: ServerStep;
+  server: Pick<ServerStep, keyof ServerStep>;
   context: ToolContextDependencies;
   audit: AuditDependencies;
   /** Receives the trace id of the request, for the log. */

@@ -29,9 +29,7 @@ import {
 } from '../execution.ts';
 import type { McpExchange } from '../mcp-exchange.ts';
 import { serializeRequest } from '../stored-request.ts';
-
-/** Tasks (extension `io.modelcontextprotocol/tasks`, SEP-2663): a worker executes a request, and its client polls for it. */
-export const TASKS_EXTENSION = 'io.modelcontextprotocol/tasks';
+import { TASKS_EXTENSION } from './task-offers.ts';
 
 /** The payload of the worker's invocation. */
 export type TaskJob = { grant: string; execution: string };

@@ -1,0 +1,233 @@
+import type { Implementation, ServerCapabilities } from '@modelcontextprotocol/server';
+import { missingGroups } from '../../../shared/scope-set.ts';
+import { after } from '../../support/clock.ts';
+import { brandedInfo } from '../branded-info.ts';
+import { withoutChangeNotifications } from '../change-notifications.ts';
+import type { Execution } from '../execution.ts';
+import { jsonText } from '../json-text.ts';
+import { type McpExchange, type PendingResponse, respond } from '../mcp-exchange.ts';
+import { McpResponse } from '../mcp-http.ts';
+import { plainError } from '../plain-error.ts';
+import type { ServerStep, ServerStepDependencies } from '../server-step.ts';
+import { STREAM_AFTER_MILLISECONDS } from '../sse.ts';
+import { resultTool, TASKS_EXTENSION } from '../tasks/task-offers.ts';
+import type { TaskWorker } from '../tasks/task-worker.ts';
+import { DeferredLongRunning } from './deferred-long-running.ts';
+import { LightCall } from './light-call.ts';
+import { LightServer, type NotedTool, type ServerNotes } from './light-server.ts';
+import type * as onSdk from './no-fast-path.ts';
+import { isPlainInitialized, type PlainRequest, plainLegacyRequest, plainModernRequest } from './plain-message.ts';
+import {
+  discoverResult,
+  type Era,
+  initializeResult,
+  listResult,
+  type Result,
+  responseOf,
+  schemaText,
+  toolResult,
+} from './plain-results.ts';
+import { sdkPath } from './sdk-on-demand.ts';
+
+type Answers = Pick<ServerStep, keyof ServerStep>;
+
+export const openServerStep: typeof onSdk.openServerStep = (dependencies) => new FastServerStep(dependencies);
+
+/** The worker executes calls that have waited, on the SDK. */
+export const openTaskWorker: typeof onSdk.openTaskWorker = (dependencies) => {
+  let worker: TaskWorker | undefined;
+  return {
+    work: (...job) => {
+      worker ??= new (sdkPath().TaskWorker)(dependencies);
+      return worker.work(...job);
+    },
+  };
+};
+
+/** Step 3 of the pipeline without the SDK, for the messages and results in their common form. The SDK has the others. */
+class FastServerStep implements Answers {
+  readonly #dependencies: ServerStepDependencies;
+  #onSdk: ServerStep | undefined;
+
+  constructor(dependencies: ServerStepDependencies) {
+    this.#dependencies = dependencies;
+  }
+
+  get announcesChanges(): boolean {
+    return this.#dependencies.listenSeconds > 0;
+  }
+
+  modern(exchange: McpExchange): Promise<PendingResponse> {
+    const request = exchange.isWorker ? undefined : plainModernRequest(exchange);
+    return request ? this.#answer('modern', exchange, request) : this.#sdk.modern(exchange);
+  }
+
+  async legacy(exchange: McpExchange): Promise<PendingResponse> {
+    const request = plainLegacyRequest(exchange);
+    if (request) return this.#answer('legacy', exchange, request);
+    return isPlainInitialized(exchange) ? this.#begin(exchange) : this.#sdk.legacy(exchange);
+  }
+
+  listen(exchange: McpExchange): Promise<PendingResponse> {
+    return this.#sdk.listen(exchange);
+  }
+
+  resume(...input: Parameters<ServerStep['resume']>): Promise<PendingResponse> {
+    return this.#sdk.resume(...input);
+  }
+
+  execute(exchange: McpExchange, execution: Execution, milliseconds: number): Promise<void> {
+    return this.#sdk.execute(exchange, execution, milliseconds);
+  }
+
+  get #sdk(): ServerStep {
+    if (!this.#onSdk) {
+      const { create, ...others } = this.#dependencies;
+      const createOnSdk: typeof create = async (context) => LightServer.resolve(await create(context));
+      this.#onSdk = new (sdkPath().ServerStep)({ ...others, create: createOnSdk });
+    }
+    return this.#onSdk;
+  }
+
+  /** The notification that a session has begun. */
+  async #begin(exchange: McpExchange): Promise<PendingResponse> {
+    const { notes, answerBySdk } = await this.#create('legacy', exchange);
+    return notes ? respond(new McpResponse(null, { status: 202 })) : answerBySdk();
+  }
+
+  async #answer(era: Era, exchange: McpExchange, request: PlainRequest): Promise<PendingResponse> {
+    const { notes, longRunning, answerBySdk } = await this.#create(era, exchange);
+    if (!notes) return answerBySdk();
+    const serverInfo = { ...brandedInfo(this.#dependencies.branding, exchange.body), ...notes.info };
+    if (request.method === 'tools/call') {
+      const tool = notes.tools.get(request.params.name!);
+      if (!tool || longRunning.has(tool.callback)) return answerBySdk();
+      return this.#call(era, exchange, request, { notes, tool, serverInfo, answerBySdk });
+    }
+    const result = this.#result(era, exchange, request, { notes, serverInfo, hasLongRunning: longRunning.hasTools });
+    return result ? this.#respond(exchange, request, result) : answerBySdk();
+  }
+
+  /** The owner's server, created once, whichever path answers. */
+  async #create(era: Era, exchange: McpExchange) {
+    const { create, clock } = this.#dependencies;
+    const longRunning = new DeferredLongRunning();
+    const startedAt = clock.now();
+    const created = await Promise.resolve()
+      .then(() => create({ ...exchange.context, longRunning: longRunning.wrap }))
+      .then(
+        (server) => ({ server }),
+        (error: unknown) => ({ error }),
+      );
+    const answerBySdk = () => {
+      const server: NonNullable<McpExchange['prepared']>['server'] = (tools) => {
+        if (!('server' in created)) throw created.error;
+        longRunning.apply(tools);
+        return LightServer.resolve(created.server);
+      };
+      return this.#sdk[era]({ ...exchange, prepared: { server, startedAt } });
+    };
+    return { notes: 'server' in created ? LightServer.notesOf(created.server) : undefined, longRunning, answerBySdk };
+  }
+
+  #result(
+    era: Era,
+    { context }: McpExchange,
+    { method, params }: PlainRequest,
+    { notes, serverInfo, hasLongRunning }: { notes: ServerNotes; serverInfo: Implementation; hasLongRunning: boolean },
+  ): Result | undefined {
+    const capabilities = this.#capabilitiesOf(notes, era === 'modern' && hasLongRunning);
+    switch (method) {
+      case 'initialize':
+        return initializeResult(notes, capabilities, serverInfo, params.protocolVersion);
+      case 'server/discover':
+        return discoverResult(notes, capabilities, serverInfo);
+      case 'ping':
+        return {};
+      case 'tools/list': {
+        if (!notes.capabilities.tools) return undefined;
+        const further = era === 'legacy' && hasLongRunning ? resultTool : undefined;
+        const isVisible = (name: string) =>
+          missingGroups(context.user.groups, name, this.#dependencies.scopes) === undefined;
+        return listResult(notes, era, serverInfo, further, isVisible);
+      }
+      default:
+        return undefined;
+    }
+  }
+
+  #capabilitiesOf({ capabilities }: ServerNotes, hasTasks: boolean): ServerCapabilities {
+    const extensions = { ...capabilities.extensions, [TASKS_EXTENSION]: {} };
+    const all = hasTasks ? { ...capabilities, extensions } : capabilities;
+    return this.announcesChanges ? all : withoutChangeNotifications(all);
+  }
+
+  async #call(
+    era: Era,
+    exchange: McpExchange,
+    request: PlainRequest,
+    {
+      notes,
+      tool,
+      serverInfo,
+      answerBySdk,
+    }: {
+      notes: ServerNotes;
+      tool: NotedTool;
+      serverInfo: Implementation;
+      answerBySdk: () => Promise<PendingResponse>;
+    },
+  ): Promise<PendingResponse> {
+    const { inputSchema } = tool.config;
+    if (era === 'modern' && schemaText(inputSchema, 'input') === undefined) return answerBySdk();
+    let given: unknown;
+    if (inputSchema) {
+      const checked = await Promise.resolve(inputSchema['~standard'].validate(request.params.arguments ?? {})).catch(
+        () => invalid,
+      );
+      if (checked.issues && checked.issues.length > 0) return answerBySdk();
+      given = checked.value;
+    }
+    const logs = notes.capabilities.logging !== undefined;
+    const endsStream = era === 'legacy' && (exchange.session.initialize?.protocolVersion ?? '') >= '2025-11-25';
+    const call = new LightCall(tool.callback, { request, exchange, logs, endsStream, answerBySdk });
+    notes.call = call;
+    const late = after(
+      this.#dependencies.clock,
+      STREAM_AFTER_MILLISECONDS,
+      () => void call.handOver().catch(() => undefined),
+    );
+    try {
+      const running = call.run(tool, given);
+      const result = await Promise.race([running.catch(() => undefined), call.begun]);
+      const plain = call.isHandedOver
+        ? undefined
+        : await toolResult(result, tool, era, serverInfo).catch(() => undefined);
+      if (!plain || call.isHandedOver) return await call.handOver();
+      const response = this.#tryRespond(exchange, request, plain);
+      if (!response) return await call.handOver();
+      call.end();
+      return response;
+    } finally {
+      late.cancel();
+    }
+  }
+
+  /** @returns undefined for a result that JSON cannot express */
+  #tryRespond(exchange: McpExchange, request: PlainRequest, result: Result): PendingResponse | undefined {
+    try {
+      jsonText(result);
+    } catch {
+      return undefined;
+    }
+    return this.#respond(exchange, request, result);
+  }
+
+  #respond(exchange: McpExchange, { id }: PlainRequest, result: Result): PendingResponse {
+    const message = plainError(responseOf(id, result) as never, exchange.context.session.era);
+    exchange.recorder.answered(exchange, message);
+    return respond(new McpResponse(jsonText(message), { headers: { 'Content-Type': 'application/json' } }));
+  }
+}
+
+const invalid = { issues: [{}], value: undefined };

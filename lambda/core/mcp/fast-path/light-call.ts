@@ -1,0 +1,164 @@
+import type { CallToolResult, McpServer, RequestId, ServerContext } from '@modelcontextprotocol/server';
+import { nameOfSession } from '../../sessions/session.ts';
+import type { McpExchange, PendingResponse } from '../mcp-exchange.ts';
+import { toPlatformRequest } from '../mcp-http.ts';
+import { authInfo } from '../sdk/request-extra.ts';
+import type { Callback, NotedTool, RunningCall } from './light-server.ts';
+import type { PlainRequest } from './plain-message.ts';
+import { sdkPath } from './sdk-on-demand.ts';
+
+type Options = {
+  request: PlainRequest;
+  exchange: McpExchange;
+  /** Whether the server announces logging. */
+  logs: boolean;
+  /** Whether the tool can end its stream early. */
+  endsStream: boolean;
+  /** Has the SDK answer the request, by a server whose tool continues the call. */
+  answerBySdk: () => Promise<PendingResponse>;
+};
+
+/** Methods of the SDK's servers that send something to the client. */
+const sending = new Set<PropertyKey>([
+  ...['notification', 'request', 'ping', 'createMessage', 'elicitInput', 'listRoots', 'sendLoggingMessage'],
+  ...['sendResourceUpdated', 'sendResourceListChanged', 'sendToolListChanged', 'sendPromptListChanged'],
+]);
+
+const listChanges = ['sendResourceListChanged', 'sendToolListChanged', 'sendPromptListChanged'] as const;
+
+/**
+ * A call that the fast path has started. When its tool sends something to the client, or takes long, the SDK answers the
+ * request from the beginning: on a server with the same tools, in which this tool returns the result of the call that is
+ * already in progress. So the tool runs once, and everything else is the SDK's.
+ */
+export class LightCall implements RunningCall {
+  readonly callback: Callback;
+  readonly context: ServerContext;
+  readonly #options: Options;
+  readonly #begun = Promise.withResolvers<void>();
+  /** The context of the SDK, whose server is connected. */
+  readonly #continued = Promise.withResolvers<ServerContext>();
+  #result: Promise<CallToolResult> | undefined;
+  #response: Promise<PendingResponse> | undefined;
+  #abort: AbortController | undefined;
+  #hasEnded = false;
+
+  constructor(callback: Callback, options: Options) {
+    this.callback = callback;
+    this.#options = options;
+    this.context = this.#createContext();
+  }
+
+  /** Resolves when the SDK begins to answer. */
+  get begun(): Promise<void> {
+    return this.#begun.promise;
+  }
+
+  get isHandedOver(): boolean {
+    return this.#response !== undefined;
+  }
+
+  run({ config, callback }: NotedTool, given: unknown): Promise<CallToolResult> {
+    const start = async () => (config.inputSchema ? callback(given, this.context) : callback(this.context));
+    this.#result = start();
+    // The SDK handles it, if it answers.
+    this.#result.catch(() => undefined);
+    return this.#result;
+  }
+
+  /** The tool sends nothing from now on: its response is complete. */
+  end(): void {
+    this.#hasEnded = true;
+  }
+
+  handOver(): Promise<PendingResponse> {
+    this.#response ??= this.#options.answerBySdk();
+    this.#begun.resolve();
+    return this.#response;
+  }
+
+  /** The callback that the SDK calls in place of the tool's. */
+  readonly continuation: Callback = (...input) => {
+    const context = input.at(-1) as ServerContext;
+    const { signal } = context.mcpReq;
+    signal.addEventListener('abort', () => this.#controller.abort(signal.reason), { once: true });
+    this.#continued.resolve(context);
+    return this.#result!;
+  };
+
+  attach(server: McpServer): void {
+    sdkPath().identifyClient(server.server, this.#options.exchange);
+    for (const name of listChanges) {
+      const send = server[name].bind(server);
+      server[name] = () => {
+        if (server.isConnected()) send();
+        else void this.#afterHandOver(send);
+      };
+    }
+  }
+
+  connected<T extends object>(server: T): T {
+    return new Proxy(server, {
+      get: (target, name) => {
+        const member: unknown = Reflect.get(target, name, target);
+        if (name === 'isConnected') return () => true;
+        if (typeof member !== 'function') return member;
+        if (!sending.has(name)) return member.bind(target);
+        return (...input: unknown[]) => this.#afterHandOver(() => member.apply(target, input));
+      },
+    });
+  }
+
+  async #afterHandOver<T>(action: (context: ServerContext) => T): Promise<Awaited<T> | undefined> {
+    // As a message to a client that has its response.
+    if (this.#hasEnded && !this.isHandedOver) return undefined;
+    void this.handOver().catch(() => undefined);
+    return action(await this.#continued.promise) as Awaited<T>;
+  }
+
+  get #controller(): AbortController {
+    this.#abort ??= new AbortController();
+    return this.#abort;
+  }
+
+  #createContext(): ServerContext {
+    const { request, exchange, logs, endsStream } = this.#options;
+    const { id, method, meta, envelope } = request;
+    const call = this;
+    const later =
+      (name: 'send' | 'notify' | 'elicitInput' | 'requestSampling' | 'log') =>
+      (...input: unknown[]) =>
+        this.#afterHandOver(({ mcpReq }) => (mcpReq[name] as (...each: unknown[]) => unknown)(...input));
+    const log = later('log');
+    const isLogged = logs && (envelope === undefined || LOG_LEVEL_KEY in envelope);
+    const context = {
+      sessionId: envelope ? undefined : nameOfSession(exchange.session),
+      mcpReq: {
+        id: id as RequestId,
+        method,
+        _meta: meta,
+        ...(envelope && { envelope }),
+        requestState: () => undefined,
+        get signal() {
+          return call.#controller.signal;
+        },
+        send: later('send'),
+        notify: later('notify'),
+        log: isLogged ? log : () => Promise.resolve(),
+        elicitInput: later('elicitInput'),
+        requestSampling: later('requestSampling'),
+      },
+      http: {
+        get authInfo() {
+          return authInfo(exchange);
+        },
+        req: toPlatformRequest(exchange.request),
+        closeSSE: endsStream ? () => void this.#afterHandOver(({ http }) => http?.closeSSE?.()) : undefined,
+        closeStandaloneSSE: undefined,
+      },
+    };
+    return context as unknown as ServerContext;
+  }
+}
+
+const LOG_LEVEL_KEY = 'io.modelcontextprotocol/logLevel';

@@ -1,0 +1,302 @@
+import type { CallToolResult, Implementation, McpServer, ServerCapabilities } from '@modelcontextprotocol/server';
+import { loadedSdkPath, prepareSdk, sdkPath } from './sdk-on-demand.ts';
+
+/**
+ * Stands in for the SDK's `McpServer` in the owner's code: it notes what is registered, and creates the SDK's server from
+ * these notes when something else is asked of it. From then on it passes everything on to that server.
+ */
+
+/** A Standard Schema with its JSON Schema (`StandardSchemaV1`, `StandardJSONSchemaV1`). */
+export type ToolSchema = {
+  '~standard': {
+    validate(value: unknown): MaybePromise<{ value?: unknown; issues?: readonly unknown[] }>;
+    jsonSchema: Record<'input' | 'output', (options: { target: string }) => Record<string, unknown>>;
+  };
+};
+
+type MaybePromise<T> = T | Promise<T>;
+
+// biome-ignore lint/suspicious/noExplicitAny: the callbacks of tools, prompts and resources differ in their arguments
+export type Callback = (...input: any[]) => MaybePromise<CallToolResult>;
+
+export type NotedTool = {
+  readonly config: {
+    readonly title?: string;
+    readonly description?: string;
+    readonly inputSchema?: ToolSchema;
+    readonly outputSchema?: ToolSchema;
+    readonly annotations?: object;
+    readonly icons?: object;
+    readonly _meta?: object;
+  };
+  readonly callback: Callback;
+};
+
+type Method = 'registerTool' | 'registerPrompt' | 'registerResource';
+type Registration = { readonly method: Method; readonly input: unknown[]; handle?: object };
+
+/** A call that is in progress while its tool asks the server for more than the notes have. */
+export interface RunningCall {
+  /** The callback of the tool, and the one to register in its place: it returns the result of the call in progress. */
+  readonly callback: Callback;
+  readonly continuation: Callback;
+  /** Prepares the SDK's server, which is not connected yet. */
+  attach(server: McpServer): void;
+  /** The server as the tool sees it: connected. */
+  connected<T extends object>(server: T): T;
+}
+
+/** What a light server knows. */
+export type ServerNotes = {
+  readonly info: Implementation;
+  readonly options: ConstructorParameters<typeof McpServer>[1];
+  readonly tools: Map<string, NotedTool>;
+  readonly prompts: Set<string>;
+  readonly resources: Set<string>;
+  readonly registrations: Registration[];
+  /** As the SDK's server announces them. */
+  capabilities: ServerCapabilities;
+  /** The SDK's server, once it is needed. */
+  server: McpServer | undefined;
+  call: RunningCall | undefined;
+};
+
+/** The SDK's server with everything that the notes have. */
+export function serverOf(notes: ServerNotes): McpServer {
+  if (notes.server) return notes.server;
+  const { info, options, registrations, call } = notes;
+  const server = new (sdkPath().sdk.McpServer)(info, options);
+  notes.server = server;
+  for (const registration of registrations) {
+    const input = registration.input.map((each) => (call && each === call.callback ? call.continuation : each));
+    registration.handle = (server[registration.method] as (...given: unknown[]) => object)(...input);
+  }
+  call?.attach(server);
+  return server;
+}
+
+/** Members of the SDK's server that no note answers. */
+const passedOn = [
+  ...['server', 'connect', 'close', 'isConnected', 'resolveScopeChallenge', 'toolInputSchemaJson'],
+  ...['sendLoggingMessage', 'sendResourceListChanged', 'sendToolListChanged', 'sendPromptListChanged'],
+  ...['_registeredTools', '_registeredPrompts', '_registeredResources', '_registeredResourceTemplates'],
+];
+
+/** What a tool name may have without a warning of the SDK. */
+const plainName = /^[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,126}[A-Za-z0-9_])?$/;
+
+export class LightServer {
+  readonly #notes: ServerNotes;
+
+  /** Typed and documented as the SDK's `McpServer`, which owners see. */
+  constructor(info: Implementation, options?: ServerNotes['options']) {
+    const notes: ServerNotes = {
+      info,
+      options,
+      tools: new Map(),
+      prompts: new Set(),
+      resources: new Set(),
+      registrations: [],
+      capabilities: { ...options?.capabilities },
+      server: undefined,
+      call: undefined,
+    };
+    this.#notes = notes;
+    // biome-ignore lint/correctness/noConstructorReturn: a class that extends the SDK's server overrides methods that the SDK calls
+    if (new.target !== LightServer) return onSdk(new.target, info, options) as unknown as LightServer;
+    if (!isPlainObject(info) || !arePlainOptions(options)) serverOf(notes);
+    else
+      for (const kind of ['tools', 'resources', 'prompts'] as const)
+        if (notes.capabilities[kind]) announce(notes, kind);
+  }
+
+  /** @returns undefined for another server, and for one that is the SDK's by now */
+  static notesOf(server: unknown): ServerNotes | undefined {
+    return isLight(server) && !server.#notes.server ? server.#notes : undefined;
+  }
+
+  /** The SDK's server, for one that stands in for it. */
+  static resolve<S>(server: S): S | McpServer {
+    return isLight(server) ? serverOf(server.#notes) : server;
+  }
+
+  static [Symbol.hasInstance](value: unknown): boolean {
+    const McpServer = loadedSdkPath()?.sdk.McpServer;
+    return isLight(value) || (McpServer !== undefined && value instanceof McpServer);
+  }
+
+  static has(value: object): value is LightServer {
+    return #notes in value;
+  }
+
+  static member(value: object, name: string): unknown {
+    if (!LightServer.has(value)) return undefined;
+    const notes = value.#notes;
+    const server = serverOf(notes) as unknown as Record<string, unknown>;
+    if (name === 'server') return notes.call ? notes.call.connected(server.server as object) : server.server;
+    const member = (notes.call ? notes.call.connected(server) : server)[name];
+    return typeof member === 'function' ? member.bind(server) : member;
+  }
+
+  registerTool(name: string, config: NotedTool['config'], callback: Callback): object {
+    const notes = this.#notes;
+    if (isBusy(notes) || !isPlainTool(notes, name, config, callback)) {
+      return serverOf(notes).registerTool(name, config as never, callback as never);
+    }
+    const copy = { ...config };
+    notes.tools.set(name, { config: copy, callback });
+    announce(notes, 'tools');
+    return note(notes, 'registerTool', [name, copy, callback]);
+  }
+
+  registerPrompt(name: string, config: object, callback: Callback): object {
+    const notes = this.#notes;
+    if (isBusy(notes) || notes.prompts.has(name) || !isPlainPrompt(config)) {
+      return serverOf(notes).registerPrompt(name, config as never, callback as never);
+    }
+    notes.prompts.add(name);
+    announce(notes, 'prompts');
+    return note(notes, 'registerPrompt', [name, { ...config }, callback]);
+  }
+
+  registerResource(name: string, uri: string, config: object, callback: Callback): object {
+    const notes = this.#notes;
+    if (isBusy(notes) || notes.resources.has(uri) || typeof uri !== 'string' || !isPlainResource(config)) {
+      return serverOf(notes).registerResource(name, uri, config, callback as never);
+    }
+    notes.resources.add(uri);
+    announce(notes, 'resources');
+    return note(notes, 'registerResource', [name, uri, { ...config }, callback]);
+  }
+}
+
+const isLight = (value: unknown): value is LightServer =>
+  typeof value === 'object' && value !== null && LightServer.has(value);
+
+// The SDK accepts the stand-in wherever it accepts its own class.
+prepareSdk(({ sdk: { McpServer } }) => {
+  const isInstance = (value: unknown) =>
+    isLight(value) || Function.prototype[Symbol.hasInstance].call(McpServer, value);
+  Object.defineProperty(McpServer, Symbol.hasInstance, { value: isInstance });
+});
+
+for (const name of passedOn) {
+  Object.defineProperty(LightServer.prototype, name, {
+    configurable: true,
+    get(this: object) {
+      return LightServer.member(this, name);
+    },
+  });
+}
+
+/** Whether the SDK's server exists, or a call is in progress, whose clients hear of the change. */
+const isBusy = ({ server, call }: ServerNotes) => server !== undefined || call !== undefined;
+
+/** Makes a class that extends the stand-in extend the SDK's server, and constructs it. */
+function onSdk(target: NewableFunction, ...input: unknown[]): object {
+  const { McpServer } = sdkPath().sdk;
+  let base = target;
+  while (Object.getPrototypeOf(base) !== LightServer) base = Object.getPrototypeOf(base);
+  Object.setPrototypeOf(base, McpServer);
+  Object.setPrototypeOf(base.prototype, McpServer.prototype);
+  return Reflect.construct(McpServer, input, target);
+}
+
+/** As the SDK announces a kind when the first of it is registered. */
+function announce(notes: ServerNotes, kind: 'tools' | 'resources' | 'prompts'): void {
+  const before = notes.capabilities[kind];
+  if (before?.listChanged !== undefined) return;
+  notes.capabilities = { ...notes.capabilities, [kind]: { ...before, listChanged: true } };
+}
+
+function note(notes: ServerNotes, method: Method, input: unknown[]): object {
+  const registration = { method, input };
+  notes.registrations.push(registration);
+  return new LightHandle(notes, registration);
+}
+
+/** What a registration returns. Every use of it needs the SDK's server. */
+class LightHandle {
+  readonly #notes: ServerNotes;
+  readonly #registration: Registration;
+
+  constructor(notes: ServerNotes, registration: Registration) {
+    this.#notes = notes;
+    this.#registration = registration;
+  }
+
+  static real(handle: LightHandle): Record<string, unknown> {
+    serverOf(handle.#notes);
+    return handle.#registration.handle as Record<string, unknown>;
+  }
+}
+
+const handleMembers = [
+  ...['title', 'description', 'inputSchema', 'outputSchema', 'outputSchemaJson', 'annotations', 'icons', 'execution'],
+  ...['scopeChallenge', '_meta', 'handler', 'executor', 'enabled', 'disable', 'enable', 'remove', 'update'],
+  ...['argsSchema', 'name', 'metadata', 'readCallback', 'cacheHint'],
+];
+
+for (const name of handleMembers) {
+  Object.defineProperty(LightHandle.prototype, name, {
+    enumerable: true,
+    get(this: LightHandle) {
+      return LightHandle.real(this)[name];
+    },
+    set(this: LightHandle, value: unknown) {
+      LightHandle.real(this)[name] = value;
+    },
+  });
+}
+
+/** The remaining options change how the SDK answers. */
+function arePlainOptions(options: object | undefined): boolean {
+  if (options === undefined) return true;
+  if (!isPlainObject(options)) return false;
+  const { capabilities, instructions, ...others } = options;
+  return (
+    Object.values(others).every((value) => value === undefined) &&
+    (instructions === undefined || typeof instructions === 'string') &&
+    (capabilities === undefined || (isPlainObject(capabilities) && Object.values(capabilities).every(isPlainObject)))
+  );
+}
+
+function isPlainTool({ tools }: ServerNotes, name: unknown, config: unknown, callback: unknown): boolean {
+  if (typeof name !== 'string' || !plainName.test(name) || tools.has(name) || typeof callback !== 'function')
+    return false;
+  if (!isPlainObject(config)) return false;
+  const { inputSchema, outputSchema, scopeChallenge } = config;
+  return scopeChallenge === undefined && isPlainSchema(inputSchema) && isPlainSchema(outputSchema);
+}
+
+function isPlainPrompt(config: unknown): boolean {
+  if (!isPlainObject(config)) return false;
+  const { argsSchema, scopeChallenge } = config;
+  return scopeChallenge === undefined && isPlainSchema(argsSchema) && !isCompleted(argsSchema);
+}
+
+const completable = Symbol.for('mcp.completable');
+
+/** Whether the server completes an argument, which is a capability. */
+function isCompleted(schema: unknown): boolean {
+  const { shape } = (schema ?? {}) as { shape?: Record<string, { def?: { innerType?: object } }> };
+  const fields = Object.values(shape ?? {}).flatMap((field) => [field, field?.def?.innerType]);
+  return fields.some((field) => typeof field === 'object' && field !== null && completable in field);
+}
+
+const isPlainResource = (config: unknown): boolean =>
+  isPlainObject(config) && config.cacheHint === undefined && config.scopeChallenge === undefined;
+
+/** Whether the schema needs no help of the SDK to become JSON Schema. */
+function isPlainSchema(schema: unknown): boolean {
+  if (schema === undefined) return true;
+  if (typeof schema !== 'object' || schema === null) return false;
+  const standard = (schema as Partial<ToolSchema>)['~standard'];
+  return typeof standard?.validate === 'function' && typeof standard.jsonSchema?.input === 'function';
+}
+
+function isPlainObject(value: unknown): value is Record<string, unknown> {
+  if (typeof value !== 'object' || value === null) return false;
+  const prototype = Object.getPrototypeOf(value);
+  return prototype === Object.prototype || prototype === null;
+}

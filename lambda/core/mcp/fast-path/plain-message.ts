@@ -1,0 +1,170 @@
+import type { Session } from '../../sessions/session.ts';
+import { acceptedForms } from '../accepted-forms.ts';
+import type { McpExchange } from '../mcp-exchange.ts';
+
+/**
+ * The messages that the fast path answers: of known methods, with the members that their schemas have, and with values that
+ * the SDK passes on as they are. The SDK receives every other message, valid or not, so it alone decides what is invalid.
+ */
+
+export type PlainRequest = {
+  id: string | number;
+  method: string;
+  params: { name?: string; arguments?: Record<string, unknown>; protocolVersion?: string };
+  /** `_meta` without the members of the envelope; undefined when nothing is left. */
+  meta: Record<string, unknown> | undefined;
+  /** The members of 2026-07-28 that describe the client. */
+  envelope: Record<string, unknown> | undefined;
+};
+
+const MODERN_REVISION = '2026-07-28';
+export const VERSION_KEY = 'io.modelcontextprotocol/protocolVersion';
+export const CLIENT_KEY = 'io.modelcontextprotocol/clientInfo';
+export const CAPABILITIES_KEY = 'io.modelcontextprotocol/clientCapabilities';
+
+/** The revisions of the 2025 era, as the SDK negotiates them. */
+export const SUPPORTED_PROTOCOL_VERSIONS = ['2025-11-25', '2025-06-18', '2025-03-26', '2024-11-05', '2024-10-07'];
+
+type Check = (value: unknown) => boolean;
+
+/** The parameters of each method, beside `_meta`. All but `arguments` are required. */
+const methods: Record<'legacy' | 'modern', Record<string, Record<string, Check>>> = {
+  legacy: {
+    initialize: { protocolVersion: isText, capabilities: isPlainCapabilities, clientInfo: isPlainImplementation },
+    ping: {},
+    'tools/list': {},
+    'tools/call': { name: isText, arguments: isArguments },
+  },
+  modern: {
+    'server/discover': {},
+    'tools/list': {},
+    'tools/call': { name: isText, arguments: isArguments },
+  },
+};
+
+/** A request of the 2025 era. */
+export function plainLegacyRequest({ request, body, session }: McpExchange): PlainRequest | undefined {
+  const read = readRequest(body, methods.legacy);
+  if (!read || !acceptedForms(request.headers).json) return undefined;
+  const version = request.headers.get('mcp-protocol-version');
+  const isInitialize = read.method === 'initialize';
+  if (!isInitialize && version !== null && !SUPPORTED_PROTOCOL_VERSIONS.includes(version)) return undefined;
+  if (!isInitialize && !session.initialize) return undefined;
+  const { _meta: meta } = read.params;
+  if (meta !== undefined && Object.keys(meta).some(isReserved)) return undefined;
+  return { ...read, meta, envelope: undefined };
+}
+
+/** The notification that ends the handshake of the 2025 era, and has no effect unless the server waits for it. */
+export const isPlainInitialized = ({ request, body, session }: McpExchange): boolean => {
+  if (!isRecord(body) || body.method !== 'notifications/initialized' || 'id' in body) return false;
+  const version = request.headers.get('mcp-protocol-version');
+  if (version !== null && !SUPPORTED_PROTOCOL_VERSIONS.includes(version)) return false;
+  return session.initialize !== undefined && isPlainNotification(body);
+};
+
+/** Whether it is a notification without parameters that a schema would check. */
+export const isPlainNotification = (body: Record<string, unknown>): boolean =>
+  body.jsonrpc === '2.0' &&
+  (body.params === undefined || (isRecord(body.params) && Object.keys(body.params).length === 0)) &&
+  Object.keys(body).every((name) => ['jsonrpc', 'method', 'params'].includes(name));
+
+/** A request of 2026-07-28 whose headers agree with its body. */
+export function plainModernRequest({ request: { headers }, body }: McpExchange): PlainRequest | undefined {
+  const read = readRequest(body, methods.modern);
+  const meta = read?.params._meta;
+  if (!read || !meta || !isPlainEnvelope(meta) || !areStandardHeaders(headers, read)) return undefined;
+  const { [VERSION_KEY]: version, [CLIENT_KEY]: client, [CAPABILITIES_KEY]: capabilities, ...others } = meta;
+  if (Object.keys(others).some(isReserved)) return undefined;
+  const envelope = {
+    [VERSION_KEY]: version,
+    ...(CLIENT_KEY in meta && { [CLIENT_KEY]: client }),
+    [CAPABILITIES_KEY]: capabilities,
+  };
+  return { ...read, meta: Object.keys(others).length > 0 ? others : undefined, envelope };
+}
+
+const isPlainEnvelope = (meta: Record<string, unknown>): boolean =>
+  meta[VERSION_KEY] === MODERN_REVISION &&
+  isPlainCapabilities(meta[CAPABILITIES_KEY]) &&
+  (!(CLIENT_KEY in meta) || isPlainImplementation(meta[CLIENT_KEY]));
+
+/** Whether the headers are those that the body requires, in their common form. */
+const areStandardHeaders = (headers: McpExchange['request']['headers'], { method, params: { name } }: Read): boolean =>
+  acceptedForms(headers).json &&
+  headers.get('mcp-protocol-version') === MODERN_REVISION &&
+  headers.get('mcp-method') === method &&
+  (name === undefined || (headers.get('mcp-name') === name && !name.startsWith('=?'))) &&
+  /^application\/json(?:; ?charset=utf-8)?$/i.test(headers.get('content-type') ?? '');
+
+type Read = Pick<PlainRequest, 'id' | 'method'> & {
+  params: PlainRequest['params'] & { _meta?: Record<string, unknown> };
+};
+
+/** The id and the form of `_meta` have been checked when the message was read. */
+function readRequest(body: unknown, forms: Record<string, Record<string, Check>>): Read | undefined {
+  if (!isRecord(body) || !('id' in body)) return undefined;
+  const { method, id, params = {}, jsonrpc, ...others } = body;
+  const form = typeof method === 'string' && Object.hasOwn(forms, method) ? forms[method] : undefined;
+  if (!form || !isRecord(params) || jsonrpc !== '2.0' || Object.keys(others).length > 0) return undefined;
+  return haveForm(params, form) ? { id: id as string | number, method: method as string, params } : undefined;
+}
+
+function haveForm(params: Record<string, unknown>, form: Record<string, Check>): boolean {
+  if (Object.keys(form).some((name) => name !== 'arguments' && !(name in params))) return false;
+  return Object.entries(params).every(([name, value]) => {
+    if (name === '_meta') return isRecord(value);
+    return Object.hasOwn(form, name) && form[name]!(value);
+  });
+}
+
+const isReserved = (name: string) => name.startsWith('io.modelcontextprotocol/') || name === '__proto__';
+
+const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+function isText(value: unknown): boolean {
+  return typeof value === 'string';
+}
+
+function isArguments(value: unknown): boolean {
+  return isRecord(value) && !Object.hasOwn(value, '__proto__');
+}
+
+/** Whether it is an implementation with text members alone. */
+export function isPlainImplementation(value: unknown): boolean {
+  if (!isRecord(value) || typeof value.name !== 'string' || typeof value.version !== 'string') return false;
+  return Object.entries(value).every(
+    ([name, member]) =>
+      ['name', 'version', 'title', 'websiteUrl', 'description'].includes(name) && typeof member === 'string',
+  );
+}
+
+/** Whether the capabilities are those that clients declare, without further members. */
+export function isPlainCapabilities(value: unknown): boolean {
+  return (
+    isRecord(value) &&
+    Object.entries(value).every(([name, member]) => {
+      if (!isRecord(member)) return false;
+      const entries = Object.entries(member);
+      if (name === 'roots') return entries.every(([key, each]) => key === 'listChanged' && typeof each === 'boolean');
+      if (name === 'extensions') return entries.every(([key, each]) => key !== '__proto__' && isJsonObject(each));
+      if (name === 'sampling')
+        return entries.every(([key, each]) => ['tools', 'context'].includes(key) && isEmpty(each));
+      return name === 'elicitation' && entries.every(([key, each]) => ['form', 'url'].includes(key) && isEmpty(each));
+    })
+  );
+}
+
+const isEmpty = (value: unknown) => isRecord(value) && Object.keys(value).length === 0;
+
+/** It has been parsed from JSON. */
+const isJsonObject = (value: unknown) => isRecord(value) && !Object.hasOwn(value, '__proto__');
+
+/** Whether the session began with parameters that need no SDK to be checked. */
+export const isPlainInitialize = (params: unknown): params is Session['initialize'] & object =>
+  isRecord(params) &&
+  typeof params.protocolVersion === 'string' &&
+  isPlainCapabilities(params.capabilities) &&
+  isPlainImplementation(params.clientInfo) &&
+  Object.keys(params).every((name) => ['protocolVersion', 'capabilities', 'clientInfo'].includes(name));

@@ -1,0 +1,188 @@
+import type { Implementation, ServerCapabilities } from '@modelcontextprotocol/server';
+import { jsonText, keepText } from '../json-text.ts';
+import type { NotedTool, ServerNotes, ToolSchema } from './light-server.ts';
+import { SUPPORTED_PROTOCOL_VERSIONS } from './plain-message.ts';
+
+/**
+ * The results of the fast path, byte for byte as the SDK sends them. Each function returns undefined for a result that the
+ * SDK would change or reject.
+ */
+
+export type Era = 'legacy' | 'modern';
+
+const SERVER_KEY = 'io.modelcontextprotocol/serverInfo';
+
+export type Result = Record<string, unknown>;
+
+export function initializeResult(
+  { options }: ServerNotes,
+  capabilities: ServerCapabilities,
+  serverInfo: Implementation,
+  requested: string | undefined,
+): Result {
+  const isSupported = requested !== undefined && SUPPORTED_PROTOCOL_VERSIONS.includes(requested);
+  return {
+    protocolVersion: isSupported ? requested : SUPPORTED_PROTOCOL_VERSIONS[0],
+    capabilities,
+    serverInfo,
+    ...instructionsIn(options),
+  };
+}
+
+export function discoverResult(
+  { options }: ServerNotes,
+  { tasks: _, ...capabilities }: ServerCapabilities,
+  serverInfo: Implementation,
+): Result {
+  const result = { supportedVersions: ['2026-07-28'], capabilities, ...instructionsIn(options) };
+  return { ...result, resultType: 'complete', ...uncached, ...stated(serverInfo) };
+}
+
+const instructionsIn = (options: ServerNotes['options']) =>
+  options?.instructions ? { instructions: options.instructions } : {};
+
+const uncached = { ttlMs: 0, cacheScope: 'private' };
+
+const stated = (serverInfo: Implementation) => ({ _meta: { [SERVER_KEY]: serverInfo } });
+
+/**
+ * The list of tools, followed by a further one; its text is put together from those of the tools.
+ *
+ * @param isVisible whether the user sees the tool of this name
+ */
+export function listResult(
+  { tools }: ServerNotes,
+  era: Era,
+  serverInfo: Implementation,
+  further: { name: string } | undefined,
+  isVisible: (name: string) => boolean,
+): Result | undefined {
+  const texts: string[] = [];
+  for (const [name, tool] of tools) {
+    if (!isVisible(name)) continue;
+    const text = listedText(name, tool);
+    if (text === undefined) return undefined;
+    texts.push(text);
+  }
+  if (further && isVisible(further.name)) texts.push(JSON.stringify(further));
+  const end =
+    era === 'legacy'
+      ? ''
+      : `,${JSON.stringify({ resultType: 'complete', ...uncached, ...stated(serverInfo) }).slice(1, -1)}`;
+  return keepText({}, `{"tools":[${texts.join()}]${end}}`);
+}
+
+type Listed = Pick<NotedTool['config'], 'inputSchema' | 'outputSchema'> & { members: string; text: string };
+
+/** By name: a server is created for each request, mostly with the same tools. */
+const listed = new Map<string, Listed>();
+const MOST_LISTED = 1_000;
+
+function listedText(name: string, { config }: NotedTool): string | undefined {
+  const { title, description, annotations, icons, _meta, inputSchema, outputSchema } = config;
+  const before = JSON.stringify({ name, title, description });
+  const after = JSON.stringify({ annotations, icons, _meta });
+  const members = before + after;
+  const known = listed.get(name);
+  if (known?.members === members && known.inputSchema === inputSchema && known.outputSchema === outputSchema) {
+    return known.text;
+  }
+  const input = schemaText(inputSchema, 'input');
+  const output = outputSchema && schemaText(outputSchema, 'output');
+  if (input === undefined || (outputSchema && output === undefined)) return undefined;
+  const texts = [before.slice(1, -1), `"inputSchema":${input}`, after.slice(1, -1)];
+  if (output) texts.push(`"outputSchema":${output}`);
+  const text = `{${texts.filter((each) => each !== '').join()}}`;
+  if (listed.size === MOST_LISTED) listed.clear();
+  listed.set(name, { members, text, ...(inputSchema && { inputSchema }), ...(outputSchema && { outputSchema }) });
+  return text;
+}
+
+type Direction = 'input' | 'output';
+
+const schemaTexts = new WeakMap<ToolSchema, Partial<Record<Direction, string>>>();
+
+/**
+ * The JSON Schema of a tool; that of a tool without arguments, for none.
+ *
+ * @returns undefined for one that the SDK changes, checks or rejects
+ */
+export function schemaText(schema: ToolSchema | undefined, direction: Direction): string | undefined {
+  if (!schema) return '{"type":"object","properties":{}}';
+  const known = schemaTexts.get(schema)?.[direction];
+  if (known !== undefined) return known;
+  let converted: Record<string, unknown>;
+  try {
+    converted = schema['~standard'].jsonSchema[direction]({ target: 'draft-2020-12' });
+  } catch {
+    // The SDK repeats it, and reports the failure.
+    return undefined;
+  }
+  const isObject = converted.type === 'object' || (direction === 'input' && converted.type === undefined);
+  const text = isObject
+    ? JSON.stringify(direction === 'input' ? { type: 'object', ...converted } : converted)
+    : undefined;
+  // Declarations of headers (MCP 2026-07-28, `x-mcp-header`) concern calls as well.
+  if (text === undefined || text.includes('x-mcp-header')) return undefined;
+  schemaTexts.set(schema, { ...schemaTexts.get(schema), [direction]: text });
+  return text;
+}
+
+/** The result of a tool with content of text, and with structured content that its schema admits. */
+export async function toolResult(
+  result: unknown,
+  { config: { outputSchema } }: NotedTool,
+  era: Era,
+  serverInfo: Implementation,
+): Promise<Result | undefined> {
+  const members = plainMembers(result);
+  if (!members) return undefined;
+  const { structuredContent, isError } = members;
+  if (outputSchema && !isError) {
+    // One that is not an object is another one for the clients of the 2025 era.
+    if (era === 'legacy' && schemaText(outputSchema, 'output') === undefined) return undefined;
+    if (structuredContent === undefined) return undefined;
+    const { issues } = await outputSchema['~standard'].validate(structuredContent);
+    if (issues && issues.length > 0) return undefined;
+  }
+  return era === 'legacy' ? members : { resultType: 'complete', ...members, ...stated(serverInfo) };
+}
+
+/** The members of a result in the order of the SDK's schema. */
+function plainMembers(result: unknown): Result | undefined {
+  if (!isPlainRecord(result)) return undefined;
+  const { content, structuredContent, isError, ...others } = result;
+  if (Object.keys(others).length > 0 || !Array.isArray(content)) return undefined;
+  if (isError !== undefined && typeof isError !== 'boolean') return undefined;
+  if (structuredContent !== undefined && !isPlainRecord(structuredContent)) return undefined;
+  const texts = content.map(plainText);
+  if (texts.includes(undefined)) return undefined;
+  return {
+    content: texts,
+    ...(structuredContent !== undefined && { structuredContent }),
+    ...(isError !== undefined && { isError }),
+  };
+}
+
+function plainText(content: unknown): object | undefined {
+  if (!isPlainRecord(content)) return undefined;
+  const { type, text, ...others } = content;
+  return type === 'text' && typeof text === 'string' && Object.keys(others).length === 0 ? { type, text } : undefined;
+}
+
+function isPlainRecord(value: unknown): value is Record<string, unknown> {
+  if (typeof value !== 'object' || value === null || Object.hasOwn(value, '__proto__')) return false;
+  const prototype = Object.getPrototypeOf(value);
+  return prototype === Object.prototype || prototype === null;
+}
+
+/** A response, and its text. @throws TypeError for a value that JSON cannot express */
+export function responseOf(
+  id: string | number,
+  result: Result,
+): { result: Result; jsonrpc: '2.0'; id: string | number } {
+  return keepText(
+    { result, jsonrpc: '2.0', id },
+    `{"result":${jsonText(result)},"jsonrpc":"2.0","id":${JSON.stringify(id)}}`,
+  );
+}

@@ -1,0 +1,6 @@
+/**
+ * What the bundle's stand-in for `@modelcontextprotocol/server` is made of (`lib/bundle/server-bundle.ts`): the exports that
+ * need not load the SDK, and the means to load it.
+ */
+export * as light from './light-sdk.ts';
+export { provideSdkPath, sdkPath } from './sdk-on-demand.ts';

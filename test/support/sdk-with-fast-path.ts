@@ -1,0 +1,8 @@
+import type * as Sdk from '@modelcontextprotocol/server';
+import { light, provideSdkPath } from '../../lambda/core/mcp/fast-path/sdk-facade.ts';
+
+/** `@modelcontextprotocol/server` as the bundle with the fast path has it (jest.config.js). */
+const sdk: typeof Sdk = require('../../node_modules/@modelcontextprotocol/server/dist/index.cjs');
+provideSdkPath(() => ({ ...require('../../lambda/core/mcp/fast-path/sdk-path.ts'), sdk }));
+
+module.exports = { ...sdk, ...light };
