@@ -4,15 +4,14 @@ import {
   type JSONRPCRequest,
   PROTOCOL_VERSION_META_KEY,
 } from '@modelcontextprotocol/server';
+import { isPlainNotification, isReserved, MODERN_REVISION } from './fast-path/plain-values.ts';
 import { type McpRequest, ToolRequest, toPlatformRequest } from './mcp-http.ts';
 import { hasMethod } from './message-reader.ts';
 
-/** The revision that a dual-era client may name in the header of its `initialize` by mistake, as the SDK rejects it. */
-const MODERN_REVISION = '2026-07-28';
-
 /**
  * Whether the messages of a POST belong to the 2025 era, where the SDK leaves it open or rejects too much: `initialize`
- * negotiates the version, whatever its header says, and a batch with an invalid element is still a batch.
+ * negotiates the version, whatever its header says (the SDK rejects a dual-era client that names 2026-07-28 there by mistake),
+ * and a batch with an invalid element is still a batch.
  */
 export async function isOfLegacyEra(request: McpRequest, body: unknown): Promise<boolean> {
   const version = request.headers.get('mcp-protocol-version') ?? '';
@@ -31,7 +30,7 @@ export async function isLegacy(request: McpRequest, body: unknown): Promise<bool
   const claims = claimsVersion(body);
   if (claims && isRecord(body) && typeof method === 'string' && method !== 'initialize') return false;
   const version = request.headers.get('mcp-protocol-version') ?? '';
-  if (!claims && version < '2026' && isRequest(body)) return true;
+  if (!claims && version < '2026' && isRecord(body) && (isPlainNotification(body) || isRequest(body))) return true;
   return isLegacyRequest(toPlatformRequest(new ToolRequest(request.url, request)), body);
 }
 
@@ -54,16 +53,23 @@ export function isRequest(message: unknown): message is JSONRPCRequest {
 
 const members = ['jsonrpc', 'id', 'method', 'params'];
 
-/** Whether it is a request without `_meta`. The SDK's schema decides on the others. */
+/** Whether it is a request with a common `_meta`, or without. The SDK's schema decides on the others. */
 function isPlainRequest(message: object): boolean {
   const { jsonrpc, id, method, params } = message as Partial<Record<string, unknown>>;
   return (
     jsonrpc === '2.0' &&
     typeof method === 'string' &&
     (typeof id === 'string' || Number.isSafeInteger(id)) &&
-    (isRecord(params) ? !('_meta' in params) : params === undefined) &&
+    (isRecord(params) ? isPlainMeta(params._meta) : params === undefined) &&
     Object.keys(message).every((name) => members.includes(name))
   );
+}
+
+function isPlainMeta(meta: unknown): boolean {
+  if (!isRecord(meta)) return meta === undefined;
+  const { progressToken = 0 } = meta;
+  const isToken = typeof progressToken === 'string' || Number.isSafeInteger(progressToken);
+  return isToken && !Object.keys(meta).some(isReserved);
 }
 
 const isRecord = (value: unknown): value is Record<string, unknown> =>

@@ -4,6 +4,7 @@ import { keptInitialize } from '../sessions/kept-initialize.ts';
 import { type Initialize, nameOfSession, type Session } from '../sessions/session.ts';
 import type { SessionAccess, SessionRejection, Sessions } from '../sessions/sessions.ts';
 import type { Logger } from '../support/logger.ts';
+import { isPlainInitialize } from './fast-path/plain-values.ts';
 import { jsonRpcError } from './json-rpc-error.ts';
 import { type McpRequest, McpResponse } from './mcp-http.ts';
 import { hasMethod } from './message-reader.ts';
@@ -33,8 +34,8 @@ export async function findSession(
   { body, caller, isLegacy }: { body: unknown; caller: Caller; isLegacy: boolean },
 ): Promise<SessionAccess | McpResponse> {
   if (!isLegacy) return accessOr(await sessions.current(caller), body);
-  if (hasMethod('initialize', body) && isInitializeRequest(body)) {
-    const initialize = body.params as Initialize;
+  if (hasMethod('initialize', body) && (isPlainInitialize(body) || isInitializeRequest(body))) {
+    const initialize = (body as { params: unknown }).params as Initialize;
     if (JSON.stringify(initialize).length > LARGEST_INITIALIZE) {
       const reason = `Invalid params: initialize exceeds ${LARGEST_INITIALIZE} characters`;
       return jsonRpcError(400, -32602, reason, {}, body);

@@ -6,4 +6,4 @@ export {
   CLIENT_KEY as CLIENT_INFO_META_KEY,
   SUPPORTED_PROTOCOL_VERSIONS,
   VERSION_KEY as PROTOCOL_VERSION_META_KEY,
-} from './plain-message.ts';
+} from './plain-values.ts';

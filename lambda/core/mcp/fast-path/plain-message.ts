@@ -1,6 +1,19 @@
-import type { Session } from '../../sessions/session.ts';
 import { acceptedForms } from '../accepted-forms.ts';
 import type { McpExchange } from '../mcp-exchange.ts';
+import {
+  CAPABILITIES_KEY,
+  CLIENT_KEY,
+  isArguments,
+  isPlainCapabilities,
+  isPlainImplementation,
+  isPlainNotification,
+  isRecord,
+  isReserved,
+  isText,
+  MODERN_REVISION,
+  SUPPORTED_PROTOCOL_VERSIONS,
+  VERSION_KEY,
+} from './plain-values.ts';
 
 /**
  * The messages that the fast path answers: of known methods, with the members that their schemas have, and with values that
@@ -16,14 +29,6 @@ export type PlainRequest = {
   /** The members of 2026-07-28 that describe the client. */
   envelope: Record<string, unknown> | undefined;
 };
-
-const MODERN_REVISION = '2026-07-28';
-export const VERSION_KEY = 'io.modelcontextprotocol/protocolVersion';
-export const CLIENT_KEY = 'io.modelcontextprotocol/clientInfo';
-export const CAPABILITIES_KEY = 'io.modelcontextprotocol/clientCapabilities';
-
-/** The revisions of the 2025 era, as the SDK negotiates them. */
-export const SUPPORTED_PROTOCOL_VERSIONS = ['2025-11-25', '2025-06-18', '2025-03-26', '2024-11-05', '2024-10-07'];
 
 type Check = (value: unknown) => boolean;
 
@@ -62,12 +67,6 @@ export const isPlainInitialized = ({ request, body, session }: McpExchange): boo
   if (version !== null && !SUPPORTED_PROTOCOL_VERSIONS.includes(version)) return false;
   return session.initialize !== undefined && isPlainNotification(body);
 };
-
-/** Whether it is a notification without parameters that a schema would check. */
-export const isPlainNotification = (body: Record<string, unknown>): boolean =>
-  body.jsonrpc === '2.0' &&
-  (body.params === undefined || (isRecord(body.params) && Object.keys(body.params).length === 0)) &&
-  Object.keys(body).every((name) => ['jsonrpc', 'method', 'params'].includes(name));
 
 /** A request of 2026-07-28 whose headers agree with its body. */
 export function plainModernRequest({ request: { headers }, body }: McpExchange): PlainRequest | undefined {
@@ -117,54 +116,3 @@ function haveForm(params: Record<string, unknown>, form: Record<string, Check>):
     return Object.hasOwn(form, name) && form[name]!(value);
   });
 }
-
-const isReserved = (name: string) => name.startsWith('io.modelcontextprotocol/') || name === '__proto__';
-
-const isRecord = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
-
-function isText(value: unknown): boolean {
-  return typeof value === 'string';
-}
-
-function isArguments(value: unknown): boolean {
-  return isRecord(value) && !Object.hasOwn(value, '__proto__');
-}
-
-/** Whether it is an implementation with text members alone. */
-export function isPlainImplementation(value: unknown): boolean {
-  if (!isRecord(value) || typeof value.name !== 'string' || typeof value.version !== 'string') return false;
-  return Object.entries(value).every(
-    ([name, member]) =>
-      ['name', 'version', 'title', 'websiteUrl', 'description'].includes(name) && typeof member === 'string',
-  );
-}
-
-/** Whether the capabilities are those that clients declare, without further members. */
-export function isPlainCapabilities(value: unknown): boolean {
-  return (
-    isRecord(value) &&
-    Object.entries(value).every(([name, member]) => {
-      if (!isRecord(member)) return false;
-      const entries = Object.entries(member);
-      if (name === 'roots') return entries.every(([key, each]) => key === 'listChanged' && typeof each === 'boolean');
-      if (name === 'extensions') return entries.every(([key, each]) => key !== '__proto__' && isJsonObject(each));
-      if (name === 'sampling')
-        return entries.every(([key, each]) => ['tools', 'context'].includes(key) && isEmpty(each));
-      return name === 'elicitation' && entries.every(([key, each]) => ['form', 'url'].includes(key) && isEmpty(each));
-    })
-  );
-}
-
-const isEmpty = (value: unknown) => isRecord(value) && Object.keys(value).length === 0;
-
-/** It has been parsed from JSON. */
-const isJsonObject = (value: unknown) => isRecord(value) && !Object.hasOwn(value, '__proto__');
-
-/** Whether the session began with parameters that need no SDK to be checked. */
-export const isPlainInitialize = (params: unknown): params is Session['initialize'] & object =>
-  isRecord(params) &&
-  typeof params.protocolVersion === 'string' &&
-  isPlainCapabilities(params.capabilities) &&
-  isPlainImplementation(params.clientInfo) &&
-  Object.keys(params).every((name) => ['protocolVersion', 'capabilities', 'clientInfo'].includes(name));

@@ -1,7 +1,7 @@
 import type { Implementation, ServerCapabilities } from '@modelcontextprotocol/server';
 import { jsonText, keepText } from '../json-text.ts';
 import type { NotedTool, ServerNotes, ToolSchema } from './light-server.ts';
-import { SUPPORTED_PROTOCOL_VERSIONS } from './plain-message.ts';
+import { SUPPORTED_PROTOCOL_VERSIONS } from './plain-values.ts';
 
 /**
  * The results of the fast path, byte for byte as the SDK sends them. Each function returns undefined for a result that the
