@@ -4,10 +4,10 @@ import type { Branding } from '../../shared/branding.ts';
 import type { ScopeSet } from '../../shared/scope-set.ts';
 import { nameOfSession } from '../sessions/session.ts';
 import type { Logger } from '../support/logger.ts';
-import { brandedInfo } from './branded-info.ts';
 import { type ChangeNotifications, withoutChangeNotifications } from './change-notifications.ts';
 import type { McpExchange } from './mcp-exchange.ts';
 import { OutboundMessages } from './outbound-messages.ts';
+import { brandedInfo } from './sdk/branded-info.ts';
 import { type CreateServer, isOfSdkV1, type OwnerServer, protocolServerOf } from './sdk/owner-server.ts';
 import {
   completeServerInfo,

@@ -1,13 +1,13 @@
 import type { Implementation, ServerCapabilities } from '@modelcontextprotocol/server';
 import { missingGroups } from '../../../shared/scope-set.ts';
 import { after } from '../../support/clock.ts';
-import { brandedInfo } from '../branded-info.ts';
 import { withoutChangeNotifications } from '../change-notifications.ts';
 import type { Execution } from '../execution.ts';
 import { jsonText } from '../json-text.ts';
 import { type McpExchange, type PendingResponse, respond } from '../mcp-exchange.ts';
 import { McpResponse } from '../mcp-http.ts';
 import { plainError } from '../plain-error.ts';
+import { brandedInfo } from '../sdk/branded-info.ts';
 import type { ServerStep, ServerStepDependencies } from '../server-step.ts';
 import { STREAM_AFTER_MILLISECONDS } from '../sse.ts';
 import { resultTool, TASKS_EXTENSION } from '../tasks/task-offers.ts';
@@ -102,7 +102,8 @@ class FastServerStep implements Answers {
     if (request.method === 'tools/call') {
       const tool = notes.tools.get(request.params.name!);
       if (!tool || longRunning.has(tool.callback)) return answerBySdk();
-      return this.#call(era, exchange, request, { notes, tool, serverInfo, answerBySdk });
+      const hasLongRunning = longRunning.hasTools;
+      return this.#call(era, exchange, request, { notes, tool, serverInfo, hasLongRunning, answerBySdk });
     }
     const result = this.#result(era, exchange, request, { notes, serverInfo, hasLongRunning: longRunning.hasTools });
     return result ? this.#respond(exchange, request, result) : answerBySdk();
@@ -170,11 +171,13 @@ class FastServerStep implements Answers {
       notes,
       tool,
       serverInfo,
+      hasLongRunning,
       answerBySdk,
     }: {
       notes: ServerNotes;
       tool: NotedTool;
       serverInfo: Implementation;
+      hasLongRunning: boolean;
       answerBySdk: () => Promise<PendingResponse>;
     },
   ): Promise<PendingResponse> {
@@ -188,9 +191,9 @@ class FastServerStep implements Answers {
       if (checked.issues && checked.issues.length > 0) return answerBySdk();
       given = checked.value;
     }
-    const logs = notes.capabilities.logging !== undefined;
+    const capabilities = () => this.#capabilitiesOf(notes, era === 'modern' && hasLongRunning);
     const endsStream = era === 'legacy' && (exchange.session.initialize?.protocolVersion ?? '') >= '2025-11-25';
-    const call = new LightCall(tool.callback, { request, exchange, logs, endsStream, answerBySdk });
+    const call = new LightCall(tool.callback, { request, exchange, capabilities, endsStream, answerBySdk });
     notes.call = call;
     const late = after(
       this.#dependencies.clock,

@@ -1,4 +1,10 @@
-import type { CallToolResult, McpServer, RequestId, ServerContext } from '@modelcontextprotocol/server';
+import type {
+  CallToolResult,
+  McpServer,
+  RequestId,
+  ServerCapabilities,
+  ServerContext,
+} from '@modelcontextprotocol/server';
 import { nameOfSession } from '../../sessions/session.ts';
 import type { McpExchange, PendingResponse } from '../mcp-exchange.ts';
 import { toPlatformRequest } from '../mcp-http.ts';
@@ -10,8 +16,8 @@ import { sdkPath } from './sdk-on-demand.ts';
 type Options = {
   request: PlainRequest;
   exchange: McpExchange;
-  /** Whether the server announces logging. */
-  logs: boolean;
+  /** The capabilities that the server announces. */
+  capabilities: () => ServerCapabilities;
   /** Whether the tool can end its stream early. */
   endsStream: boolean;
   /** Has the SDK answer the request, by a server whose tool continues the call. */
@@ -102,6 +108,7 @@ export class LightCall implements RunningCall {
       get: (target, name) => {
         const member: unknown = Reflect.get(target, name, target);
         if (name === 'isConnected') return () => true;
+        if (name === 'getCapabilities') return this.#options.capabilities;
         if (typeof member !== 'function') return member;
         if (!sending.has(name)) return member.bind(target);
         return (...input: unknown[]) => this.#afterHandOver(() => member.apply(target, input));
@@ -122,15 +129,15 @@ export class LightCall implements RunningCall {
   }
 
   #createContext(): ServerContext {
-    const { request, exchange, logs, endsStream } = this.#options;
+    const { request, exchange, capabilities, endsStream } = this.#options;
     const { id, method, meta, envelope } = request;
     const call = this;
     const later =
       (name: 'send' | 'notify' | 'elicitInput' | 'requestSampling' | 'log') =>
       (...input: unknown[]) =>
         this.#afterHandOver(({ mcpReq }) => (mcpReq[name] as (...each: unknown[]) => unknown)(...input));
-    const log = later('log');
-    const isLogged = logs && (envelope === undefined || LOG_LEVEL_KEY in envelope);
+    // The SDK sends a client of 2026-07-28 no log unless it requests one, which a plain request does not.
+    const isLogged = !envelope && capabilities().logging !== undefined;
     const context = {
       sessionId: envelope ? undefined : nameOfSession(exchange.session),
       mcpReq: {
@@ -144,7 +151,7 @@ export class LightCall implements RunningCall {
         },
         send: later('send'),
         notify: later('notify'),
-        log: isLogged ? log : () => Promise.resolve(),
+        log: isLogged ? later('log') : () => Promise.resolve(),
         elicitInput: later('elicitInput'),
         requestSampling: later('requestSampling'),
       },
@@ -160,5 +167,3 @@ export class LightCall implements RunningCall {
     return context as unknown as ServerContext;
   }
 }
-
-const LOG_LEVEL_KEY = 'io.modelcontextprotocol/logLevel';

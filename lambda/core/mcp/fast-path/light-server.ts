@@ -46,7 +46,7 @@ export interface RunningCall {
   connected<T extends object>(server: T): T;
 }
 
-/** What a light server knows. */
+/** The notes of a light server. */
 export type ServerNotes = {
   readonly info: Implementation;
   readonly options: ConstructorParameters<typeof McpServer>[1];
@@ -82,7 +82,7 @@ const passedOn = [
   ...['_registeredTools', '_registeredPrompts', '_registeredResources', '_registeredResourceTemplates'],
 ];
 
-/** What a tool name may have without a warning of the SDK. */
+/** A tool name of which the SDK does not warn. */
 const plainName = /^[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,126}[A-Za-z0-9_])?$/;
 
 export class LightServer {
@@ -215,7 +215,7 @@ function note(notes: ServerNotes, method: Method, input: unknown[]): object {
   return new LightHandle(notes, registration);
 }
 
-/** What a registration returns. Every use of it needs the SDK's server. */
+/** The result of a registration. Every use of it needs the SDK's server. */
 class LightHandle {
   readonly #notes: ServerNotes;
   readonly #registration: Registration;

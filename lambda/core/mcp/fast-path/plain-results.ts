@@ -145,7 +145,7 @@ export async function toolResult(
     const { issues } = await outputSchema['~standard'].validate(structuredContent);
     if (issues && issues.length > 0) return undefined;
   }
-  return era === 'legacy' ? members : { resultType: 'complete', ...members, ...stated(serverInfo) };
+  return era === 'legacy' ? members : { ...members, resultType: 'complete', ...stated(serverInfo) };
 }
 
 /** The members of a result in the order of the SDK's schema. */

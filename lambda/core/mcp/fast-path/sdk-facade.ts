@@ -1,5 +1,5 @@
 /**
- * What the bundle's stand-in for `@modelcontextprotocol/server` is made of (`lib/bundle/server-bundle.ts`): the exports that
+ * Parts of the bundle's stand-in for `@modelcontextprotocol/server` (`lib/bundle/server-bundle.ts`): the exports that
  * need not load the SDK, and the means to load it.
  */
 export * as light from './light-sdk.ts';

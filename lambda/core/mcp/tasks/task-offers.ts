@@ -1,6 +1,6 @@
 import type { Tool } from '@modelcontextprotocol/server';
 
-/** What a server with long-running tools offers beside its tools, in each era. */
+/** The offers of a server with long-running tools beside its tools, in each era. */
 
 /** Tasks (extension `io.modelcontextprotocol/tasks`, SEP-2663): a worker executes a request, and its client polls for it. */
 export const TASKS_EXTENSION = 'io.modelcontextprotocol/tasks';

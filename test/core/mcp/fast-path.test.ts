@@ -1,0 +1,553 @@
+import * as sdk from '@modelcontextprotocol/server';
+import fc from 'fast-check';
+import * as z from 'zod/v4';
+import { memoryPipeline } from '../../../lambda/adapters/memory/memory-pipeline.ts';
+import { memoryStores } from '../../../lambda/adapters/memory/memory-stores.ts';
+import { signedInCaller } from '../../../lambda/adapters/memory/signed-in-caller.ts';
+import type { ToolCall } from '../../../lambda/core/audit/tool-call.ts';
+import { openServerStep } from '../../../lambda/core/mcp/fast-path/fast-server-step.ts';
+import { light, provideSdkPath } from '../../../lambda/core/mcp/fast-path/sdk-facade.ts';
+import * as sdkPath from '../../../lambda/core/mcp/fast-path/sdk-path.ts';
+import { McpRequest } from '../../../lambda/core/mcp/mcp-http.ts';
+import { handleMcpRequest } from '../../../lambda/core/mcp/pipeline.ts';
+import type { ServerStepDependencies } from '../../../lambda/core/mcp/server-step.ts';
+import type { ToolContext } from '../../../lambda/core/mcp/tool-context.ts';
+import { fakeClock } from '../../support/fake-clock.ts';
+
+/** Each message by the fast path and by the SDK: status, headers, body, audit log and log are the same. */
+
+let answersOfSdk = 0;
+class CountingServerStep extends sdkPath.ServerStep {
+  override legacy(exchange: Parameters<sdkPath.ServerStep['legacy']>[0]) {
+    answersOfSdk++;
+    return super.legacy(exchange);
+  }
+  override modern(exchange: Parameters<sdkPath.ServerStep['modern']>[0]) {
+    answersOfSdk++;
+    return super.modern(exchange);
+  }
+}
+provideSdkPath(() => ({ ...sdkPath, ServerStep: CountingServerStep, sdk }));
+
+type McpServerClass = typeof sdk.McpServer;
+const text = (value: string) => ({ content: [{ type: 'text' as const, text: value }] });
+
+const cyclic: Record<string, unknown> = {};
+cyclic.self = cyclic;
+
+/** Results of tools, well-formed or not. */
+const results: Record<string, unknown> = {
+  nothing: undefined,
+  null: null,
+  text: 'text',
+  empty: {},
+  noContent: { content: [] },
+  contentOfText: { content: 'x' },
+  textWithoutText: { content: [{ type: 'text' }] },
+  annotated: { content: [{ type: 'text', text: 'x', annotations: { audience: ['user'], priority: 1 } }] },
+  reordered: { isError: false, content: [{ text: 'x', type: 'text' }] },
+  failed: { content: [{ type: 'text', text: 'It failed' }], isError: true },
+  unavailable: { content: [{ type: 'text', text: 'Client does not support elicitation' }], isError: true },
+  isErrorOfText: { content: [], isError: 'yes' },
+  image: { content: [{ type: 'image', data: 'aGk=', mimeType: 'image/png' }] },
+  invalidImage: { content: [{ type: 'image', data: '?', mimeType: 7 }] },
+  link: { content: [{ type: 'resource_link', uri: 'a:b', name: 'x' }] },
+  unknownContent: { content: [{ type: 'video', data: 'x' }] },
+  withMeta: { _meta: { a: 1 }, content: [] },
+  withMore: { content: [], more: 1 },
+  completed: { content: [], resultType: 'complete' },
+  otherType: { content: [], resultType: 'other' },
+  task: { content: [], task: { taskId: 'x' } },
+  structured: { content: [], structuredContent: { a: [1, { b: null }] } },
+  structuredAlone: { structuredContent: { a: 1 } },
+  structuredArray: { content: [], structuredContent: [1] },
+  structuredNumber: { content: [], structuredContent: 7 },
+  structuredNull: { content: [], structuredContent: null },
+  structuredUndefined: { content: [], structuredContent: undefined },
+  structuredDate: { content: [], structuredContent: { at: new Date(0) } },
+  structuredClass: { content: [], structuredContent: new Map([[1, 2]]) },
+  bigInt: { content: [], structuredContent: { n: 1n } },
+  cyclic: { content: [], structuredContent: cyclic },
+  surrogate: { content: [{ type: 'text', text: '\ud800 \u2028 "\\' }] },
+  array: [],
+};
+
+const kinds = Object.keys(results) as [string, ...string[]];
+const schemas = {
+  echo: z.object({ text: z.string().max(5).describe('Text'), times: z.int().min(1).default(1) }),
+  kind: z.object({ kind: z.enum(kinds) }),
+  trimmed: z.object({ text: z.string().transform((value) => value.trim()) }),
+  union: z.discriminatedUnion('kind', [z.object({ kind: z.literal('a') }), z.object({ kind: z.literal('b') })]),
+  header: z.object({ region: z.string().meta({ 'x-mcp-header': 'Region' }) }),
+  output: z.object({ a: z.number() }),
+  list: z.array(z.number()),
+};
+
+function createServer(McpServer: McpServerClass, seen: unknown[], context: ToolContext) {
+  const server = new McpServer(
+    { name: 'test', version: '1', title: 'Test' },
+    { instructions: 'Use the tools', capabilities: { logging: {}, tools: { listChanged: false } } },
+  );
+  const sees = (name: string, ...more: unknown[]) => void seen.push([name, ...more]);
+  server.registerTool('plain', { description: 'Plain' }, async (ctx) => {
+    const { signal: _, ...request } = ctx.mcpReq;
+    sees(
+      'plain',
+      JSON.stringify([request, ctx.sessionId, ctx.http?.authInfo?.clientId, ctx.http?.closeSSE !== undefined]),
+    );
+    return text('plain');
+  });
+  server.registerTool(
+    'echo',
+    {
+      title: 'Echo',
+      description: 'Repeats',
+      inputSchema: schemas.echo,
+      annotations: { readOnlyHint: true },
+      icons: [{ src: 'https://a.example/i.png' }],
+      _meta: { ui: { a: 1 } },
+    },
+    async (given) => {
+      sees('echo', given);
+      return text(given.text.repeat(given.times));
+    },
+  );
+  server.registerTool('trimmed', { inputSchema: schemas.trimmed }, async (given) => text(given.text));
+  server.registerTool('union', { inputSchema: schemas.union }, async (given) => text(given.kind));
+  if (mode !== 'listed')
+    server.registerTool('header', { inputSchema: schemas.header }, async ({ region }) => text(region));
+  server.registerTool('result', { inputSchema: schemas.kind }, async ({ kind }) => {
+    sees('result', kind);
+    return results[kind] as never;
+  });
+  server.registerTool(
+    'output',
+    { inputSchema: schemas.kind, outputSchema: schemas.output },
+    async ({ kind }) => results[kind] as never,
+  );
+  if (mode !== 'listed')
+    server.registerTool(
+      'list',
+      { inputSchema: schemas.kind, outputSchema: schemas.list },
+      async ({ kind }) => results[kind] as never,
+    );
+  server.registerTool('throws', {}, async () => {
+    sees('throws');
+    throw new Error('It broke');
+  });
+  server.registerTool('throws-at-once', {}, () => {
+    throw new TypeError('At once');
+  });
+  server.registerTool('throws-text', {}, async () => Promise.reject('text'));
+  server.registerTool('throws-protocol', {}, async () => {
+    throw new sdk.ProtocolError(-32602, 'No such thing', { why: 1 });
+  });
+  server.registerTool('throws-url', {}, async () => {
+    throw new sdk.UrlElicitationRequiredError([
+      { mode: 'url', message: 'm', url: 'https://a.example', elicitationId: 'e' },
+    ]);
+  });
+  server.registerTool('notifies', {}, async ({ mcpReq }) => {
+    sees('notifies');
+    await mcpReq.notify({ method: 'notifications/progress', params: { progressToken: 1, progress: 1 } });
+    return text('notified');
+  });
+  server.registerTool('notifies-late', {}, async ({ mcpReq }) => {
+    void mcpReq.notify({ method: 'notifications/progress', params: { progressToken: 1, progress: 1 } });
+    return text('not awaited');
+  });
+  server.registerTool('logs', {}, async ({ mcpReq }) => {
+    await mcpReq.log('info', 'logged');
+    await server.sendLoggingMessage({ level: 'info', data: 'by the server' });
+    return text('logged');
+  });
+  server.registerTool('announces', {}, async () => {
+    server.sendToolListChanged();
+    return text(String(server.isConnected()));
+  });
+  server.registerTool('elicits', {}, async ({ mcpReq }) => {
+    const { action } = await mcpReq.elicitInput({
+      message: 'Yes?',
+      requestedSchema: { type: 'object', properties: {} },
+    });
+    return text(action);
+  });
+  server.registerTool('requires-input', {}, async () =>
+    sdk.inputRequired({
+      inputRequests: {
+        a: sdk.inputRequired.elicit({ message: 'Yes?', requestedSchema: { type: 'object', properties: {} } }),
+      },
+    }),
+  );
+  server.registerTool('client', {}, async ({ mcpReq }) => {
+    const { server: inner } = server;
+    const known = [inner.getClientCapabilities(), inner.getClientVersion(), inner.getNegotiatedProtocolVersion()];
+    return text(JSON.stringify([known, inner.getCapabilities(), mcpReq.signal.aborted]));
+  });
+  server.registerTool('registers', {}, async () => {
+    const handle = server.registerTool('another', {}, async () => text('another'));
+    handle.update({ description: 'Another' });
+    return text(String(handle.enabled));
+  });
+  server.registerTool('slow', {}, async () => {
+    await clock.sleep(12_000);
+    return text('slow');
+  });
+  server.registerTool(
+    'long',
+    {},
+    context.longRunning(async () => text('long')),
+  );
+  return server as sdk.McpServer;
+}
+
+const clock = fakeClock(1_800_000_000_000);
+const stores = memoryStores();
+
+type Path = { seen: unknown[]; calls: ToolCall[]; log: unknown[]; pipeline: ReturnType<typeof memoryPipeline> };
+
+function pathOf(McpServer: McpServerClass, openServer?: (dependencies: ServerStepDependencies) => never): Path {
+  const seen: unknown[] = [];
+  const calls: ToolCall[] = [];
+  const log: unknown[] = [];
+  const pipeline = memoryPipeline({
+    createServer: (context) => {
+      seen.push('createServer');
+      if (mode === 'fails') throw new Error('No server');
+      return mode === 'extended' ? createExtended(McpServer) : createServer(McpServer, seen, context);
+    },
+    ...(openServer && { openServer }),
+    stores,
+    key: crypto.subtle.importKey('raw', new Uint8Array(32), 'AES-GCM', false, ['encrypt', 'decrypt']),
+    starter: { start: async () => undefined },
+    scopes: { scopes: { mcp: { description: 'Use it' } }, tools: { 'throws-text': { groups: ['staff'] } } },
+    publicUrl: 'https://mcp.example',
+    clock,
+    calls: { recordCall: async (call) => void calls.push(call) },
+    branding: { name: 'Branded', icon: 'data:image/svg+xml;base64,PHN2Zy8+' },
+    log: (event, details) => void log.push([event, details]),
+    secrets: { get: async () => '' },
+  });
+  return { seen, calls, log, pipeline };
+}
+
+/** A server of a class of the owner's, which overrides what the SDK calls. */
+function createExtended(McpServer: McpServerClass) {
+  class Extended extends McpServer {
+    override async connect(transport: sdk.Transport) {
+      this.registerTool('at-connect', {}, async () => text('at connect'));
+      await super.connect(transport);
+    }
+  }
+  const server = new Extended({ name: 'extended', version: '1' }, { capabilities: { tools: {} } });
+  if (!(server instanceof McpServer)) throw new Error('not an instance');
+  return server;
+}
+
+/** `listed`: without the tools whose schemas the SDK changes in a list. */
+let mode: 'tools' | 'listed' | 'extended' | 'fails' = 'tools';
+const bySdk = pathOf(sdk.McpServer);
+const byFastPath = pathOf(light.McpServer as never, openServerStep as never);
+
+/** Without what is random in each response. */
+const masked = (value: unknown) => JSON.stringify(value)?.replaceAll(/[A-Za-z0-9_-]{22}/g, 'id');
+
+async function answer({ pipeline, seen, calls, log }: Path, headers: Record<string, string>, body: string) {
+  for (const each of [seen, calls, log]) each.length = 0;
+  const caller = await signedInCaller(stores.grants, 'ada', clock.now() / 1000);
+  const request = new McpRequest('https://mcp.example/mcp', { method: 'POST', headers, body });
+  const answered = (async () => {
+    const { response, done, afterwards } = await handleMcpRequest(pipeline, request, caller);
+    const content = await response.text();
+    await Promise.all([done, afterwards?.()]);
+    return { status: response.status, headers: Object.fromEntries(response.headers), content };
+  })();
+  const response = await clock.until(answered);
+  const logged = log.map((each) => masked(each)?.replaceAll(/\\n +at (?:[^"\\]|\\[^n])*/g, ''));
+  const facts = calls.map(({ id: _, at: __, milliseconds: ___, ...call }) => call);
+  return { response: masked(response), seen: seen.map(masked), logged, facts: masked(facts) };
+}
+
+async function expectSame(headers: Record<string, string>, body: unknown): Promise<Awaited<ReturnType<typeof answer>>> {
+  const message = typeof body === 'string' ? body : JSON.stringify(body);
+  const expected = await answer(bySdk, headers, message);
+  expect(await answer(byFastPath, headers, message)).toEqual(expected);
+  return expected;
+}
+
+const json = { 'Content-Type': 'application/json', Accept: 'application/json, text/event-stream' };
+const clientInfo = { name: 'client', version: '1' };
+const capabilities = [
+  {},
+  { elicitation: {} },
+  { elicitation: { form: {}, url: {} }, sampling: { tools: {} }, roots: { listChanged: true } },
+  { extensions: { 'io.modelcontextprotocol/ui': { mimeTypes: ['text/html'] } } },
+  { extensions: { 'io.modelcontextprotocol/tasks': {} } },
+  { experimental: { x: {} }, unknown: { y: 1 } },
+  { roots: 7 },
+];
+const initialize = (protocolVersion: unknown, client: unknown = {}, more: object = {}) => ({
+  jsonrpc: '2.0',
+  id: 1,
+  method: 'initialize',
+  params: { protocolVersion, capabilities: client, clientInfo, ...more },
+});
+
+const sessions = new Map<string, string>();
+
+/** The headers of a session that began with these parameters. */
+async function sessionOf(version: string, client: object): Promise<Record<string, string>> {
+  const key = JSON.stringify([version, client]);
+  if (!sessions.has(key)) {
+    const caller = await signedInCaller(stores.grants, 'ada', clock.now() / 1000);
+    const body = JSON.stringify(initialize(version, client));
+    const request = new McpRequest('https://mcp.example/mcp', { method: 'POST', headers: json, body });
+    const { response } = await handleMcpRequest(bySdk.pipeline, request, caller);
+    sessions.set(key, response.headers.get('mcp-session-id')!);
+  }
+  return { ...json, 'Mcp-Session-Id': sessions.get(key)!, 'MCP-Protocol-Version': version };
+}
+
+const tools = [
+  ...[
+    'plain',
+    'echo',
+    'trimmed',
+    'union',
+    'header',
+    'result',
+    'output',
+    'list',
+    'throws',
+    'throws-at-once',
+    'throws-text',
+  ],
+  ...['throws-protocol', 'throws-url', 'notifies', 'notifies-late', 'logs', 'announces', 'requires-input', 'client'],
+  ...['registers', 'slow', 'long', 'absent', 'constructor', '__proto__', ''],
+];
+const given = fc.oneof(
+  fc.constantFrom({}, undefined, null, 7, [], { text: 7 }, { kind: 'a' }, { region: 'eu' }, { text: 'too long' }),
+  fc.record({ text: fc.string({ maxLength: 6 }), times: fc.integer({ min: 0, max: 2 }) }, { requiredKeys: ['text'] }),
+  fc.record({ kind: fc.constantFrom(...kinds) }),
+);
+const meta = fc.constantFrom<unknown>(
+  undefined,
+  undefined,
+  {},
+  { progressToken: 1 },
+  { progressToken: 'a', more: [1] },
+  { progressToken: 1.5 },
+  { 'io.modelcontextprotocol/related-task': 7 },
+  { traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01' },
+  'x',
+);
+const call = fc
+  .record({
+    name: fc.constantFrom<unknown>(...tools, 7, undefined),
+    arguments: given,
+    more: fc.constantFrom<unknown>(undefined, undefined, undefined, { ttl: 1 }),
+  })
+  .map(({ more, ...params }) => ({ method: 'tools/call', params: { ...params, ...(more ? { task: more } : {}) } }));
+const other = fc.record({
+  method: fc.constantFrom(
+    ...[
+      'tools/list',
+      'tools/list',
+      'ping',
+      'server/discover',
+      'prompts/list',
+      'resources/list',
+      'prompts/get',
+      'no/such',
+    ],
+    ...[
+      'logging/setLevel',
+      'completion/complete',
+      'notifications/initialized',
+      'notifications/cancelled',
+      'initialize',
+    ],
+  ),
+  params: fc.constantFrom<unknown>(undefined, {}, { cursor: 'x' }, { cursor: 7 }, { more: 1 }, { level: 'debug' }, []),
+});
+const id = fc.oneof(fc.nat(), fc.string({ maxLength: 4 }), fc.constantFrom(-1, 'x"\u2028'));
+const message = fc
+  .record({
+    of: fc.oneof({ weight: 4, arbitrary: call }, { weight: 1, arbitrary: other }),
+    id,
+    meta,
+    hasId: fc.integer({ min: 0, max: 9 }),
+  })
+  .map(({ of: { method, params }, id, meta, hasId }) => ({
+    jsonrpc: '2.0',
+    ...(hasId > 0 && { id }),
+    method,
+    ...(params !== undefined && {
+      params: Array.isArray(params) || meta === undefined ? params : { ...(params as object), _meta: meta },
+    }),
+  }));
+const accept = fc.constantFrom(
+  undefined,
+  undefined,
+  undefined,
+  'application/json',
+  'text/event-stream',
+  '*/*',
+  'text/html',
+);
+
+jest.setTimeout(120_000);
+
+test('a request of the 2025 era has the same response, effects and log by both paths', async () => {
+  answersOfSdk = 0;
+  let requests = 0;
+  await fc.assert(
+    fc.asyncProperty(
+      message,
+      fc.constantFrom('2025-11-25', '2025-06-18', '2025-03-26'),
+      fc.constantFrom(...capabilities.slice(0, 5)),
+      accept,
+      async (body, version, client, form) => {
+        const headers = { ...(await sessionOf(version, client)), ...(form && { Accept: form }) };
+        requests++;
+        await expectSame(headers, body);
+      },
+    ),
+    { numRuns: 400 },
+  );
+  // The SDK answers for each path that has to hand over.
+  expect(answersOfSdk).toBeGreaterThan(requests / 10);
+  expect(answersOfSdk).toBeLessThan((requests * 9) / 10);
+});
+
+test('a request of 2026-07-28 has the same response, effects and log by both paths', async () => {
+  answersOfSdk = 0;
+  let requests = 0;
+  const envelope = fc.record({
+    version: fc.oneof(
+      { weight: 9, arbitrary: fc.constant('2026-07-28') },
+      fc.constantFrom<unknown>('2025-11-25', '2027-01-01', 7),
+    ),
+    client: fc.constantFrom<unknown>(
+      ...Array.from({ length: 9 }, () => clientInfo),
+      undefined,
+      { name: 'a' },
+      { ...clientInfo, icons: [] },
+      7,
+    ),
+    capabilities: fc.constantFrom<unknown>(...capabilities, undefined),
+    level: fc.constantFrom(...Array.from({ length: 9 }, () => undefined), 'debug', 'x'),
+  });
+  const hostile = fc.constantFrom<Record<string, string | undefined>>(
+    ...Array.from({ length: 30 }, () => ({})),
+    ...[{ 'Mcp-Name': undefined }, { 'Mcp-Name': 'other' }, { 'Mcp-Method': undefined }],
+    ...[{ 'Mcp-Method': 'ping' }, { 'MCP-Protocol-Version': undefined }, { 'MCP-Protocol-Version': '2025-11-25' }],
+    ...[
+      { 'Mcp-Name': '=?base64?ZWNobw==?=' },
+      { 'Mcp-Param-Region': 'eu' },
+      { 'Content-Type': 'application/json; charset=utf-8' },
+    ],
+  );
+  await fc.assert(
+    fc.asyncProperty(
+      message,
+      envelope,
+      hostile,
+      accept,
+      async (sent, { version, client, capabilities, level }, more, form) => {
+        const { _meta, ...params } = ((sent as { params?: object }).params ?? {}) as { _meta?: object; name?: unknown };
+        const body = {
+          ...sent,
+          params: {
+            ...params,
+            _meta: {
+              ...(typeof _meta === 'object' && _meta),
+              'io.modelcontextprotocol/protocolVersion': version,
+              ...(client !== undefined && { 'io.modelcontextprotocol/clientInfo': client }),
+              ...(capabilities !== undefined && { 'io.modelcontextprotocol/clientCapabilities': capabilities }),
+              ...(level !== undefined && { 'io.modelcontextprotocol/logLevel': level }),
+            },
+          },
+        };
+        const all: Record<string, string | undefined> = {
+          ...json,
+          'MCP-Protocol-Version': '2026-07-28',
+          'Mcp-Method': sent.method,
+          ...(typeof params.name === 'string' && { 'Mcp-Name': params.name }),
+          ...(form && { Accept: form }),
+          ...more,
+        };
+        const headers = Object.fromEntries(
+          Object.entries(all).filter((entry): entry is [string, string] => entry[1] !== undefined),
+        );
+        requests++;
+        await expectSame(headers, body);
+      },
+    ),
+    { numRuns: 400 },
+  );
+  expect(answersOfSdk).toBeGreaterThan(requests / 10);
+  expect(answersOfSdk).toBeLessThan((requests * 9) / 10);
+});
+
+test.each(
+  capabilities.flatMap((client) =>
+    ['2025-11-25', '2024-11-05', '1999-01-01', 7].map((version) => [version, client] as const),
+  ),
+)('initialize with %j and %j has the same response by both paths', async (version, client) => {
+  await expectSame(json, initialize(version, client));
+  await expectSame(json, initialize(version, client, { _meta: { progressToken: 1 } }));
+  await expectSame({ ...json, 'MCP-Protocol-Version': '2026-07-28' }, initialize(version, client));
+});
+
+test.each(['extended', 'fails', 'listed'] as const)(
+  'a server of the mode %s has the same responses by both paths',
+  async (unusual) => {
+    const headers = await sessionOf('2025-11-25', {});
+    mode = unusual;
+    try {
+      const messages = ['tools/list', 'ping', 'server/discover', 'tools/list'].map((method) => ({ method }));
+      for (const each of [...messages, { method: 'tools/call', params: { name: 'at-connect' } }]) {
+        await expectSame(headers, { jsonrpc: '2.0', id: 1, ...each });
+        const envelope = {
+          'io.modelcontextprotocol/protocolVersion': '2026-07-28',
+          'io.modelcontextprotocol/clientCapabilities': {},
+        };
+        const modern = { 'MCP-Protocol-Version': '2026-07-28', 'Mcp-Method': each.method, 'Mcp-Name': 'at-connect' };
+        await expectSame(
+          { ...json, ...modern },
+          { jsonrpc: '2.0', id: 1, ...each, params: { ...('params' in each && each.params), _meta: envelope } },
+        );
+      }
+    } finally {
+      mode = 'tools';
+    }
+  },
+);
+
+test('the common messages are answered without the SDK', async () => {
+  const headers = await sessionOf('2025-11-25', {});
+  mode = 'listed';
+  const send = (method: string, params?: object) =>
+    answer(byFastPath, headers, JSON.stringify({ jsonrpc: '2.0', id: 1, method, params }));
+  answersOfSdk = 0;
+  await answer(byFastPath, json, JSON.stringify(initialize('2025-11-25')));
+  await answer(byFastPath, headers, JSON.stringify({ jsonrpc: '2.0', method: 'notifications/initialized' }));
+  await send('ping');
+  await send('tools/list');
+  await send('tools/call', { name: 'plain' });
+  await send('tools/call', { name: 'echo', arguments: { text: 'a' }, _meta: { progressToken: 1 } });
+  await send('tools/call', { name: 'result', arguments: { kind: 'structured' } });
+  const envelope = {
+    'io.modelcontextprotocol/protocolVersion': '2026-07-28',
+    'io.modelcontextprotocol/clientInfo': clientInfo,
+    'io.modelcontextprotocol/clientCapabilities': {},
+  };
+  for (const [method, params] of [['server/discover'], ['tools/list'], ['tools/call', { name: 'plain' }]] as const) {
+    const fields = { 'MCP-Protocol-Version': '2026-07-28', 'Mcp-Method': method, 'Mcp-Name': 'plain' };
+    const body = { jsonrpc: '2.0', id: 1, method, params: { ...params, _meta: envelope } };
+    await answer(byFastPath, { ...json, ...fields }, JSON.stringify(body));
+  }
+  mode = 'tools';
+  expect(answersOfSdk).toBe(0);
+});
