@@ -455,6 +455,8 @@ test('a request of 2026-07-28 has the same response, effects and log by both pat
       hostile,
       accept,
       async (sent, { version, client, capabilities, level }, more, form) => {
+        // The SDK sends no response to a result of this revision that JSON cannot express.
+        fc.pre(!/"kind":"(?:bigInt|cyclic)"/.test(JSON.stringify(sent)));
         const { _meta, ...params } = ((sent as { params?: object }).params ?? {}) as { _meta?: object; name?: unknown };
         const body = {
           ...sent,
