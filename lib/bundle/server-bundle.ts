@@ -99,7 +99,9 @@ function buildFunction(
   const isPlain = bridge === 'no-sdk-v1-bridge' && placedIn === undefined;
   // When esbuild splits a bundle, it does not keep how an ES module imports a package that is not bundled.
   const splits = fastPath && optimizations && isPlain && external.length === 0;
-  return splits ? buildSplit(options, folderOfHalf(), sdkWithoutUndici()['@modelcontextprotocol/server']!) : runBuild(options);
+  return splits
+    ? buildSplit(options, folderOfHalf(), sdkWithoutUndici()['@modelcontextprotocol/server']!)
+    : runBuild(options);
 }
 
 /** The bundle of the audit tools: a server of Holdfast's on the same pipeline. */
@@ -183,7 +185,15 @@ const modulesOfHalf = [
 const inProcessServer = 'testing/in-process-server';
 
 /** Imports of the half. Their modules depend on the deployment. */
-const choices = ['#server', '#scopes', '#branding', '#server-step', '#sdk-v1-bridge', '#sdk-shortcuts', '#table-client'];
+const choices = [
+  '#server',
+  '#scopes',
+  '#branding',
+  '#server-step',
+  '#sdk-v1-bridge',
+  '#sdk-shortcuts',
+  '#table-client',
+];
 
 /** The clients of the AWS SDK that `optimizations: false` bundles. */
 const sdkTableClient = ['@aws-sdk/client-dynamodb', '@aws-sdk/lib-dynamodb'];
