@@ -307,7 +307,7 @@ describe('the dashboard page', () => {
   test('has a strict Content Security Policy, cannot be framed, and contains no data', async () => {
     const answer = await fetch(`${target.origin}/dashboard`);
     expect(answer.headers.get('content-security-policy')).toBe(
-      "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+      "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; img-src 'self'",
     );
     expect(answer.headers.get('x-frame-options')).toBe('DENY');
     const html = await answer.text();
