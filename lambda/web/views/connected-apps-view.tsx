@@ -184,7 +184,7 @@ function GrantTableRow({
           ))}
         </span>
       </td>
-      <td>
+      <td class="wide-cell">
         <GrantDates grant={grant} isDirect={me.isDirect} />
       </td>
       <td class="wide-cell">
