@@ -430,6 +430,26 @@ describe('the dashboard in a real browser', () => {
     await page.context().close();
   });
 
+  test('a search that reaches its limit of work shows how far it has come, and continues on demand', async () => {
+    const page = await signedIn('grace');
+    const first = { items: [], next: '1', searchedTo: Date.now() - 3 * 86_400_000 };
+    await page.route('**/dashboard/api/calls?*', (route) =>
+      route.fulfill({ json: new URL(route.request().url()).searchParams.has('after') ? { items: [] } : first }),
+    );
+    await page.goto(`${emulator.origin}/dashboard?view=calls&range=7d&tool=rare`);
+    await page.getByText(/^Searched back to /).waitFor();
+    const { value, max } = await page.getByRole('progressbar').evaluate(({ value, max }: HTMLProgressElement) => ({
+      value,
+      max,
+    }));
+    expect(value / max).toBeGreaterThan(0.4);
+    expect(value / max).toBeLessThan(0.45);
+    await page.getByRole('button', { name: 'Search further back' }).click();
+    await page.getByText('No tool calls in this period.').waitFor();
+    expect(await page.getByText(/^Searched back to /).count()).toBe(0);
+    await page.context().close();
+  });
+
   test('the page retries during an outage, and keeps the loaded rows', async () => {
     const page = await signedIn('grace', '/dashboard?view=sessions', { ownClock: true });
     const rows = await page.locator('tbody tr').count();
