@@ -23,6 +23,7 @@ const named: Record<string, string> = Object.fromEntries(
 
 /** Paths of the project's own files are relative to the root; packages keep their names. */
 function importsOf(file: string): Import[] {
+  if (!sources.includes(file)) return [];
   const statements = read(file).matchAll(
     /^(?:import|export)\s(?<what>[^;]*?)\sfrom '(?<to>[^']+)'|import\('(?<lazy>[^']+)'\)|^import '(?<bare>[^']+)'/gm,
   );
@@ -99,6 +100,13 @@ describe('directions of imports', () => {
 
   test('lib and lambda import neither the emulator nor the command line', () => {
     expect(crossing(['lib', 'lambda'], ['local', 'bin', 'cli', 'bench'])).toEqual([]);
+  });
+
+  test('the emulator loads no construct library, which takes as long as the rest of its start', () => {
+    const loaded = new Set(sources.filter(within('local')));
+    for (const file of loaded) for (const { to, typeOnly } of importsOf(file)) if (!typeOnly) loaded.add(to);
+    expect(loaded.has('esbuild')).toBe(true);
+    expect([...loaded].filter((name) => /^(aws-cdk-lib|constructs|cdk-nag)/.test(name))).toEqual([]);
   });
 
   test('bin and cli alone import the command line', () => {

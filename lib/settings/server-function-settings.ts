@@ -1,6 +1,7 @@
 import { Token } from 'aws-cdk-lib';
 import type { ISecurityGroup, IVpc, SubnetSelection } from 'aws-cdk-lib/aws-ec2';
 import { mcpVariables, secretVariable } from '../../lambda/shared/environment.ts';
+import { reservedVariables } from '../../lambda/shared/reserved-variables.ts';
 import { type Limits, quoted, validateNumber, type WithDefaults } from './setting-validation.ts';
 
 /** The two functions that run your tools: the MCP function, and the worker that continues long-running tools. */
@@ -51,28 +52,6 @@ export interface ServerFunctionSettings {
 }
 
 export const serverFunctionDefaults = { memorySize: 512, tracing: false } satisfies ServerFunctionSettings;
-
-/** Variables that Lambda sets and reserves (Lambda developer guide, "Defined runtime environment variables"). */
-export const reservedVariables: readonly string[] = [
-  '_HANDLER',
-  '_X_AMZN_TRACE_ID',
-  'AWS_ACCESS_KEY',
-  'AWS_ACCESS_KEY_ID',
-  'AWS_DEFAULT_REGION',
-  'AWS_EXECUTION_ENV',
-  'AWS_LAMBDA_FUNCTION_MEMORY_SIZE',
-  'AWS_LAMBDA_FUNCTION_NAME',
-  'AWS_LAMBDA_FUNCTION_VERSION',
-  'AWS_LAMBDA_INITIALIZATION_TYPE',
-  'AWS_LAMBDA_LOG_GROUP_NAME',
-  'AWS_LAMBDA_LOG_STREAM_NAME',
-  'AWS_LAMBDA_RUNTIME_API',
-  'AWS_REGION',
-  'AWS_SECRET_ACCESS_KEY',
-  'AWS_SESSION_TOKEN',
-  'LAMBDA_RUNTIME_DIR',
-  'LAMBDA_TASK_ROOT',
-];
 
 const memoryLimits: Limits = { min: 128, max: 10_240, reason: 'Lambda offers no other sizes' };
 

@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { delimiter, join } from 'node:path';
-import { reservedVariables } from '../../lib/settings/server-function-settings.ts';
+import { reservedVariables } from '../../lambda/shared/reserved-variables.ts';
 import type { Resource, Template } from '../template/template.ts';
 import { unsupported } from '../template/unsupported-feature.ts';
 import { assetOf } from './function-asset.ts';
