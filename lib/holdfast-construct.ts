@@ -32,7 +32,7 @@ import {
   withAuditScope,
 } from '../lambda/shared/scope-set.ts';
 import type { TelemetryEnvironment } from '../lambda/shared/telemetry-environment.ts';
-import { recordContent } from './bundle/stack-content.ts';
+import { recordContent } from './bundle/content-recorder.ts';
 import { constructName, deploymentMarker, MARKER_DESCRIPTION, MARKER_ID } from './deployment-marker.ts';
 import { customerManagedKey, SealKey, SigningKeys } from './encryption-keys.ts';
 import { checkFeatureFlags } from './feature-flags.ts';

@@ -19,6 +19,8 @@ export type ServerBuild = {
    * are in the asset: `import.meta` of each module then names the place of the module among them.
    */
   placedIn?: string;
+  /** Absolute path of Holdfast's half of the bundle, if it was built before. */
+  half?: string;
 };
 
 /** How a bundle was built: the local emulator repeats the build when the server changes, without the CDK app. */

@@ -131,20 +131,28 @@ export function writeFiles(folder: string, files: FilesOfFolder): void {
   }
 }
 
+/** Writes the files to a folder of the cache, which is named by their content. @returns the path of the folder */
+export const storeByContent = (name: string, files: FilesOfFolder): string =>
+  storeByInputs(
+    name,
+    files.map(([, contents]) => contents),
+    () => files,
+  );
+
 /**
- * Writes the files to a folder of the cache. It is named by its content and renamed into place as a whole, because builds
- * can run concurrently.
+ * Writes files to a folder of the cache, unless an earlier process has written them. The folder is named by the inputs that
+ * the files are made of, and renamed into place as a whole, because builds can run concurrently.
  *
  * @returns the path of the folder
  */
-export function storeByContent(name: string, files: FilesOfFolder): string {
+export function storeByInputs(name: string, inputs: Iterable<string | Uint8Array>, build: () => FilesOfFolder): string {
   const hash = createHash('sha256');
-  for (const [, contents] of files) hash.update(contents);
+  for (const input of inputs) hash.update(input);
   const folder = join(cache, `${name}-${hash.digest('hex').slice(0, 16)}`);
   if (existsSync(folder)) return folder;
   mkdirSync(cache, { recursive: true });
   const temporary = mkdtempSync(join(cache, `${name}-`));
-  writeFiles(temporary, files);
+  writeFiles(temporary, build());
   try {
     renameSync(temporary, folder);
   } catch (error) {

@@ -1,7 +1,7 @@
-import { readFileSync } from 'node:fs';
+import { globSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join, relative, resolve, sep } from 'node:path';
-import { type BuildOptions, buildSync } from 'esbuild';
+import { type BuildOptions, buildSync, version } from 'esbuild';
 import { isPublished, moduleFile, packageFolder } from '../package-files.ts';
 import { recordBuild, type ServerBuild } from './build-record.ts';
 import {
@@ -13,6 +13,7 @@ import {
   project,
   runBuild,
   storeByContent,
+  storeByInputs,
   substitutes,
   writeFiles,
 } from './esbuild-run.ts';
@@ -47,7 +48,8 @@ export const hasSdkV1Bridge = (modules: readonly string[]): boolean => modules.s
  * 2. The function: the first half and the owner's code, with esbuild's defaults for Node.js. If that imports SDK v1, the
  *    step is repeated with the bridge to 2026-07-28, so that other functions do not contain it.
  */
-export function bundleServer(build: ServerBuild, outfile: string): BuildReport {
+export function bundleServer(given: ServerBuild, outfile: string): BuildReport {
+  const build = { ...given, half: given.half ?? folderOfHalf() };
   const withoutBridge = buildWithoutMissing('no-sdk-v1-bridge', build, outfile);
   const report = hasSdkV1Bridge(withoutBridge.modules)
     ? buildWithoutMissing('sdk-v1-bridge', build, outfile)
@@ -67,12 +69,13 @@ export function bundleServer(build: ServerBuild, outfile: string): BuildReport {
 const isOwners = (path: string): boolean => !path.includes(`${sep}node_modules${sep}`) && !path.startsWith(injected);
 
 type Bridge = 'sdk-v1-bridge' | 'no-sdk-v1-bridge';
+type BuildWithHalf = ServerBuild & { half: string };
 
 /**
  * Packages name optional ones that are not installed, such as the drivers of knex. They stay imports, which fail if they are
  * used, as on any Node.js server.
  */
-function buildWithoutMissing(bridge: Bridge, build: ServerBuild, outfile: string): BuildReport {
+function buildWithoutMissing(bridge: Bridge, build: BuildWithHalf, outfile: string): BuildReport {
   const report = buildFunction(bridge, build, outfile);
   if (report.missing.length === 0) return report;
   return buildWithoutMissing(bridge, { ...build, external: [...build.external, ...report.missing] }, outfile);
@@ -80,10 +83,10 @@ function buildWithoutMissing(bridge: Bridge, build: ServerBuild, outfile: string
 
 function buildFunction(
   bridge: Bridge,
-  { server, values, optimizations, fastPath = false, external, placedIn }: ServerBuild,
+  { server, values, optimizations, fastPath = false, external, placedIn, half }: BuildWithHalf,
   outfile: string,
 ): BuildReport {
-  const common = functionOptions('mcp', bridge, values, optimizations);
+  const common = functionOptions(half, 'mcp', bridge, values, optimizations);
   const options: BuildOptions = {
     ...common,
     outfile,
@@ -99,23 +102,26 @@ function buildFunction(
   const isPlain = bridge === 'no-sdk-v1-bridge' && placedIn === undefined;
   // When esbuild splits a bundle, it does not keep how an ES module imports a package that is not bundled.
   const splits = fastPath && optimizations && isPlain && external.length === 0;
-  return splits
-    ? buildSplit(options, folderOfHalf(), sdkWithoutUndici()['@modelcontextprotocol/server']!)
-    : runBuild(options);
+  return splits ? buildSplit(options, half, sdkWithoutUndici()['@modelcontextprotocol/server']!) : runBuild(options);
 }
 
 /** The bundle of the audit tools: a server of Holdfast's on the same pipeline. */
 export const bundleAuditTools = (values: BundledValues, optimizations: boolean, outfile: string): BuildReport =>
   runBuild({
-    ...functionOptions('audit-tools', 'no-sdk-v1-bridge', values, optimizations),
+    ...functionOptions(folderOfHalf(), 'audit-tools', 'no-sdk-v1-bridge', values, optimizations),
     outfile,
     inject: [moduleFile('lambda/adapters/substitutes/zod-without-eval')],
     external: runtimePackages,
   });
 
 /** The second step, for a function of the first one that contains the MCP SDK. */
-function functionOptions(name: string, bridge: Bridge, values: BundledValues, optimizations: boolean): BuildOptions {
-  const half = folderOfHalf();
+function functionOptions(
+  half: string,
+  name: string,
+  bridge: Bridge,
+  values: BundledValues,
+  optimizations: boolean,
+): BuildOptions {
   const inHalf = (path: string) => join(half, `${path}.mjs`);
   return {
     entryPoints: [inHalf(`functions/${name}`)],
@@ -236,13 +242,17 @@ function sdkWithoutUndici(): Record<string, string> {
       name: join('@modelcontextprotocol/server', name),
       source: source.default,
     }));
-  const modules = buildModules({
-    outbase: sdk,
-    entryPoints: sources.map(({ source }) => join(sdk, source)),
-    packages: 'external',
-    inject: [moduleFile('lambda/adapters/substitutes/sdk-globals')],
-  });
-  const folder = storeByContent('sdk', modules);
+  const globals = moduleFile('lambda/adapters/substitutes/sdk-globals');
+  const files = [globals, ...globSync(join(sdk, 'dist/**/*.mjs')).sort()];
+  const inputs = [version, ...files.map((file) => readFileSync(file))];
+  const folder = storeByInputs('sdk', inputs, () =>
+    buildModules({
+      outbase: sdk,
+      entryPoints: sources.map(({ source }) => join(sdk, source)),
+      packages: 'external',
+      inject: [globals],
+    }),
+  );
   linkDependencies(folder);
   sdkModules = Object.fromEntries(sources.map(({ name, source }) => [name, join(folder, source)]));
   return sdkModules;
