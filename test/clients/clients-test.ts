@@ -8,8 +8,7 @@
  */
 
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import {
@@ -20,36 +19,14 @@ import {
   withoutThrottling,
 } from '../../bench/harness/assembly.ts';
 import { EmulatorProcess } from '../../bench/harness/emulator-process.ts';
-import { projectRoot } from '../../bench/harness/project-copy.ts';
 import { clientCommands } from '../../cli/dev/client-commands.ts';
 import type { ClientCommand } from '../../lambda/shared/client-setups.ts';
 import { ClientHome } from '../support/client-home.ts';
+import { installPrograms } from '../support/installed-programs.ts';
 import { Terminal } from './client-terminal.ts';
 import { ScriptedModel } from './scripted-model.ts';
 
 const packages = ['@anthropic-ai/claude-code@2.1.332', '@openai/codex@0.171.0', '@google/gemini-cli@0.61.0'];
-
-/** @returns the folder of the installed programs */
-function installed(): string {
-  const folder = join(
-    projectRoot,
-    'node_modules',
-    '.cache',
-    'holdfast-clients',
-    packages.join('+').replaceAll('/', '-'),
-  );
-  if (!existsSync(join(folder, 'complete'))) {
-    mkdirSync(folder, { recursive: true });
-    writeFileSync(join(folder, 'package.json'), '{}');
-    const { status, stdout, stderr } = spawnSync('npm', ['install', '--no-audit', '--no-fund', ...packages], {
-      cwd: folder,
-      encoding: 'utf8',
-    });
-    if (status !== 0) throw new Error(`The assistants cannot be installed from npm:\n${stdout}${stderr}`);
-    writeFileSync(join(folder, 'complete'), '');
-  }
-  return join(folder, 'node_modules', '.bin');
-}
 
 /** Claude Code and Codex name a document on the web as their client; tests do not depend on the web. */
 async function assemblyWith(edits: Edit[] = []): Promise<string> {
@@ -139,7 +116,7 @@ const assistants: Assistant[] = [
   },
 ];
 
-const programs = installed();
+const programs = installPrograms(packages);
 const assembly = await assemblyWith();
 const model = await ScriptedModel.start('whoami');
 const emulator = await EmulatorProcess.run({ assembly });

@@ -1,20 +1,26 @@
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js';
 import { ClientHome } from '../support/client-home.ts';
+import { installPrograms } from '../support/installed-programs.ts';
 import { TestCloud } from '../support/test-cloud.ts';
 
 jest.setTimeout(120_000);
 
+/** The installation takes up to a minute, once. */
+const INSTALLATION_MILLISECONDS = 300_000;
+
 let emulator: TestCloud;
 let whenDone: (() => Promise<void>) | undefined;
 let client: ClientHome;
+let programs: string;
 
 beforeAll(async () => {
+  programs = installPrograms(['@modelcontextprotocol/inspector@2.12.0'], '--ignore-scripts');
   emulator = await TestCloud.start();
-});
+}, INSTALLATION_MILLISECONDS);
 afterAll(() => emulator.stop());
 beforeEach(() => {
-  client = new ClientHome();
+  client = new ClientHome([programs]);
 });
 afterEach(async () => {
   await whenDone?.();
