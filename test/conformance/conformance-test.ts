@@ -18,12 +18,19 @@ import { EmulatorProcess } from '../../bench/harness/emulator-process.ts';
 import { ProjectCopy } from '../../bench/harness/project-copy.ts';
 import { OAuthClient } from '../../bench/harness/raw-oauth-client.ts';
 import { synthesize } from '../../local/template/synthesis.ts';
+import { installPrograms } from '../support/installed-programs.ts';
 import { startFront } from './conformance-front.ts';
 import { sdkV1ExpectedFailures } from './sdk-v1-expected-failures.ts';
 
 const root = join(import.meta.dirname, '..', '..');
-const stable = join(root, 'node_modules/conformance-0.1/dist/index.js');
-const next = join(root, 'node_modules/@modelcontextprotocol/conformance/dist/index.js');
+/** @returns the program of a version, which is installed if it is missing */
+function conformance(version: string): string {
+  const name = '@modelcontextprotocol/conformance';
+  return join(installPrograms([`${name}@${version}`], '--ignore-scripts'), '..', name, 'dist/index.js');
+}
+
+const stable = conformance('0.1.16');
+const next = conformance('0.2.0-alpha.12');
 
 /** The number of concurrent suites, except those with a timeout of 500 ms. */
 const CONCURRENT_SUITES = 2;
