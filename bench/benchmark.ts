@@ -13,24 +13,27 @@ import {
 } from './candidates.ts';
 import { cold } from './cold.ts';
 import { reload, start, synth, tests } from './developer-commands.ts';
-import { type Figure, isMet, ratioOf } from './figure.ts';
+import { type Figure, isMet, ratioOf, spreadOf } from './figure.ts';
 import { assemblyOfSources } from './harness/assembly.ts';
+import { instructions } from './instructions.ts';
 import { startLocalServices } from './local-services.ts';
 import { price } from './price.ts';
 import { startRedis } from './redis-server.ts';
 import { sizes } from './sizes.ts';
 import { store } from './table-requests.ts';
-import { aligned, figuresTable, shown } from './text-columns.ts';
+import { aligned, figureRows, figuresTable, markdownTable, shown } from './text-columns.ts';
 import { warm } from './warm.ts';
 
 const usage = `Measures the deployed functions, a straightforward implementation of the same task (G), and peers:
 npm run bench [-- options]
 
   --part <name>    measures this part only; may be repeated: sizes, cold, warm, store, price,
-                   synth, start, reload, tests;
+                   instructions (needs valgrind), synth, start, reload, tests;
                    peers: cold and warm with all peers. Default: all except tests
-  --short          fewer rounds and peers, in less than two minutes; synth, start and reload only on request
-  --rounds <n>     fresh processes for each cold figure (15; 5 with --short)
+  --short          fewer rounds and peers, in less than two minutes; instructions, synth, start and
+                   reload only on request
+  --rounds <n>     fresh processes for each cold figure (15; 7 with --short)
+  --markdown       prints the tables of docs/performance.md
   --json           prints one JSON object
   --help           prints this text
 
@@ -43,6 +46,7 @@ const parts: Record<string, (bench: Bench) => Promise<Outcome>> = {
   warm,
   store,
   price,
+  instructions,
   synth,
   start,
   reload,
@@ -50,7 +54,7 @@ const parts: Record<string, (bench: Bench) => Promise<Outcome>> = {
 };
 
 /** The candidates of the short mode. */
-const shortCandidates = ['empty', 'raw', 'G', 'stock', 'redis-2'];
+const shortCandidates = ['empty', 'G', 'strong-G', 'stock'];
 
 /** @throws ConfigurationError for an unknown option or an invalid value */
 function readOptions() {
@@ -60,6 +64,7 @@ function readOptions() {
         part: { type: 'string', multiple: true },
         short: { type: 'boolean', default: false },
         rounds: { type: 'string' },
+        markdown: { type: 'boolean', default: false },
         json: { type: 'boolean', default: false },
         help: { type: 'boolean', default: false },
       },
@@ -72,7 +77,7 @@ function readOptions() {
     const usual = short
       ? ['sizes', 'cold', 'warm', 'store', 'price']
       : Object.keys(parts).filter((name) => name !== 'tests');
-    const rounds = Number(values.rounds ?? (short ? 5 : 15));
+    const rounds = Number(values.rounds ?? (short ? 7 : 15));
     if (!(Number.isInteger(rounds) && rounds > 0))
       throw new Error(`--rounds is ${values.rounds}: use a positive integer`);
     return { ...values, rounds, chosen: [...new Set(chosen ?? usual)], withPeers: !short || part?.includes('peers') };
@@ -87,7 +92,7 @@ const progress = (text: string) => {
 };
 
 async function main(): Promise<void> {
-  const { chosen, short, rounds, json, help, withPeers } = readOptions();
+  const { chosen, short, rounds, json, markdown, help, withPeers } = readOptions();
   if (help) return void process.stdout.write(usage);
   const startedAt = performance.now();
   const cleanups: (() => unknown)[] = [];
@@ -100,9 +105,8 @@ async function main(): Promise<void> {
     missing.push(...outcomes.flatMap((outcome) => outcome.missing ?? []));
     const seconds = (performance.now() - startedAt) / 1000;
     if (process.stderr.isTTY) process.stderr.write('\r\x1b[K');
-    process.stdout.write(
-      json ? asJson(figures, comparisons, missing, seconds) : asText(figures, comparisons, missing, seconds),
-    );
+    const print = json ? asJson : markdown ? asMarkdown : asText;
+    process.stdout.write(print(figures, comparisons, missing, seconds));
     process.exitCode = figures.some((figure) => isMet(figure) === false) ? 1 : 0;
   } finally {
     for (const cleanup of cleanups.reverse()) await cleanup();
@@ -119,7 +123,7 @@ async function prepare(
   const services = await startLocalServices(assembly);
   cleanups.push(() => services.close());
 
-  const needsBuilds = chosen.some((name) => ['sizes', 'cold', 'warm'].includes(name));
+  const needsBuilds = chosen.some((name) => ['sizes', 'cold', 'warm', 'instructions'].includes(name));
   const wanted = needsBuilds ? candidates.filter(({ id }) => withPeers || shortCandidates.includes(id)) : [];
   const redis = wanted.some(({ needsRedis }) => needsRedis) ? await startRedis() : undefined;
   cleanups.push(() => redis?.close());
@@ -146,14 +150,24 @@ async function prepare(
   return { bench: { assembly, services, rounds, short, built, environmentOf, progress }, missing };
 }
 
+const cellsOf = ({ columns, rows }: Comparison): string[][] => [
+  ['', ...columns],
+  ...rows.map(({ name, values }) => [name, ...values.map((value) => (value === undefined ? '' : shown(value)))]),
+];
+
+function asMarkdown(figures: Figure[], comparisons: Comparison[], missing: Missing[], seconds: number): string {
+  return [
+    `Node ${process.version}, ${process.platform} ${process.arch}, ${seconds.toFixed(0)} seconds.`,
+    markdownTable(figureRows(figures)),
+    ...comparisons.flatMap((each) => [`### ${each.title}`, markdownTable(cellsOf(each))]),
+    ...missing.map(({ name, reason }) => `Not measured: ${name} (${reason}).`),
+  ]
+    .join('\n\n')
+    .concat('\n');
+}
+
 function asText(figures: Figure[], comparisons: Comparison[], missing: Missing[], seconds: number): string {
-  const tables = comparisons.map(({ title, columns, rows }) => {
-    const lines = rows.map(({ name, values }) => [
-      name,
-      ...values.map((value) => (value === undefined ? '' : shown(value))),
-    ]);
-    return `${title}\n${aligned([['', ...columns], ...lines])}`;
-  });
+  const tables = comparisons.map((each) => `${each.title}\n${aligned(cellsOf(each))}`);
   const absent = missing.map(({ name, reason }) => `  ${name}: ${reason}`);
   const missed = figures.filter((figure) => isMet(figure) === false);
   return [
@@ -168,7 +182,12 @@ function asText(figures: Figure[], comparisons: Comparison[], missing: Missing[]
 }
 
 function asJson(figures: Figure[], comparisons: Comparison[], missing: Missing[], seconds: number): string {
-  const judged = figures.map((figure) => ({ ...figure, ratio: ratioOf(figure), met: isMet(figure) }));
+  const judged = figures.map((figure) => ({
+    ...figure,
+    ratio: ratioOf(figure),
+    spread: spreadOf(figure),
+    met: isMet(figure),
+  }));
   return `${JSON.stringify({ node: process.version, seconds, figures: judged, comparisons, missing })}\n`;
 }
 

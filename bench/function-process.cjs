@@ -1,6 +1,6 @@
 /**
  * A fresh execution environment: loads a function as Lambda's runtime client does, sends events to it, and writes the
- * durations as JSON to file descriptor 3. The start of the process, before the import, is not measured.
+ * durations as JSON to file descriptor 3. The start of the process, before the function is loaded, is not measured.
  *
  * The environment variable BENCH has the `Specification` of `function-process.ts`.
  */
@@ -58,8 +58,9 @@ function sessionOf(headers) {
 async function main() {
   const cpuStart = process.cpuUsage();
   const start = now();
-  const module = await import(pathToFileURL(file));
-  const handler = module[name] ?? module.default?.[name];
+  // The runtime client requires CommonJS and imports ES modules (`_tryRequire` in its `src/UserFunction.js`).
+  const module = file.endsWith('.cjs') ? require(file) : await import(pathToFileURL(file));
+  const handler = module[name];
   const loadMs = now() - start;
 
   let session;

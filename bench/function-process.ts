@@ -24,9 +24,9 @@ export type Requests = {
 
 /** One run in a fresh process. Times are wall-clock times; `cpu` is the user and system time of the process. */
 export type Run = {
-  /** The duration of the import. */
+  /** The duration of the load of the function. */
   loadMs: number;
-  /** From the import to the last response. */
+  /** From the load to the last response. */
   totalMs: number;
   cpuMs: number;
   rssMb: number;
@@ -34,12 +34,38 @@ export type Run = {
   answers: { p50Us: number; cpuUs: number }[][];
 };
 
+const script = join(import.meta.dirname, 'function-process.cjs');
+
 /**
  * @param environment the complete environment of the function
  * @throws Error with the output of the process if it fails
  */
 export async function runFresh(specification: Specification, environment: Record<string, string>): Promise<Run> {
-  const child = spawn(process.execPath, [join(import.meta.dirname, 'function-process.cjs')], {
+  const { result } = await runProcess([process.execPath, script], specification, environment);
+  return JSON.parse(result) as Run;
+}
+
+/**
+ * The instructions of the process, by callgrind of valgrind. They repeat to a thousandth, whatever else the machine does.
+ *
+ * @throws Error if valgrind is missing or the process fails
+ */
+export async function countInstructions(
+  specification: Specification,
+  environment: Record<string, string>,
+): Promise<number> {
+  const callgrind = ['valgrind', '--tool=callgrind', '--callgrind-out-file=/dev/null'];
+  const command = [...callgrind, process.execPath, '--single-threaded', script];
+  const { errors } = await runProcess(command, specification, environment);
+  return Number(/Collected : (\d+)/.exec(errors)![1]);
+}
+
+async function runProcess(
+  [program, ...parameters]: string[],
+  specification: Specification,
+  environment: Record<string, string>,
+): Promise<{ result: string; errors: string }> {
+  const child = spawn(program!, parameters, {
     env: { ...environment, BENCH: JSON.stringify(specification) },
     stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
   });
@@ -47,5 +73,5 @@ export async function runFresh(specification: Specification, environment: Record
   const [errors, result] = await Promise.all([text(child.stderr!), text(child.stdio[3] as Readable), ended]);
   if (child.exitCode !== 0)
     throw new Error(`${specification.file}: ${errors.trim().split('\n').slice(0, 6).join('\n')}`);
-  return JSON.parse(result);
+  return { result, errors };
 }

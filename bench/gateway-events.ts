@@ -65,6 +65,22 @@ export function authorizerEvent(token: string): string {
   });
 }
 
+/** The event of a GET without a token. @returns JSON */
+export const documentEvent = (path: string, parameters: Record<string, string>): string =>
+  JSON.stringify({
+    ...httpMembers({ Host: 'localhost' }),
+    resource: path,
+    path,
+    httpMethod: 'GET',
+    queryStringParameters: parameters,
+    multiValueQueryStringParameters: Object.fromEntries(
+      Object.entries(parameters).map(([name, value]) => [name, [value]]),
+    ),
+    requestContext: { ...requestContext, httpMethod: 'GET', path: `/v1${path}` },
+    body: null,
+    isBase64Encoded: false,
+  });
+
 const requestContext = {
   accountId: '000000000000',
   apiId: 'bench',

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { createServer as createTlsServer } from 'node:tls';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { DynamoDBDocumentClient, PutCommand } from '@aws-sdk/lib-dynamodb';
-import { exportJWK, generateKeyPair, SignJWT } from 'jose';
+import { calculateJwkThumbprint, exportJWK, exportSPKI, generateKeyPair, SignJWT } from 'jose';
 import type { Grant } from '../lambda/core/access/grant.ts';
 import { startDynamoDb } from '../local/dynamodb/dynamodb-service.ts';
 import { FunctionPrincipals, operatorPrincipal } from '../local/iam/principals.ts';
@@ -18,8 +18,8 @@ import type { Caller } from './gateway-events.ts';
 import { type Certificate, newCertificate } from './harness/certificate.ts';
 
 /**
- * The services that the functions call, on this machine and over TLS: the table, the issuer's key set, and a KMS endpoint
- * that counts its requests.
+ * The services that the functions call, on this machine and over TLS: the table, the edge with the cached key set, and a KMS
+ * endpoint that knows the signing key and counts its requests.
  */
 export type LocalServices = {
   template: Template;
@@ -30,11 +30,13 @@ export type LocalServices = {
   token: string;
   /** The issuer's key set, as JSON. */
   keySet: string;
+  /** The id of its key. */
+  keyId: string;
   /** The environment variables besides those of the template. */
   environment: Record<string, string>;
   /** DynamoDB requests by operation since the last call. */
   count(): Record<string, number>;
-  /** KMS requests since the start. */
+  /** KMS requests since the last call. */
   keyServiceRequests(): number;
   close(): Promise<void>;
 };
@@ -49,16 +51,19 @@ export async function startLocalServices(assembly: string): Promise<LocalService
   writeFileSync(authority, certificate.cert);
 
   const { publicKey, privateKey } = await generateKeyPair('ES256');
-  const keySet = JSON.stringify({
-    keys: [{ ...(await exportJWK(publicKey)), kid: 'bench', alg: 'ES256', use: 'sig' }],
-  });
+  const jwk = await exportJWK(publicKey);
+  const keyId = await calculateJwkThumbprint(jwk);
+  const keySet = JSON.stringify({ keys: [{ ...jwk, kid: keyId, alg: 'ES256', use: 'sig' }] });
+  const spki = (await exportSPKI(publicKey)).replace(/-----[A-Z ]+-----|\n/g, '');
   const issuer = createServer(certificate, (_request, response) =>
     response.setHeader('Content-Type', 'application/json').end(keySet),
   );
   let keyServiceRequests = 0;
-  const keyService = createServer(certificate, (_request, response) => {
+  const keyService = createServer(certificate, ({ headers }, response) => {
     keyServiceRequests++;
-    response.writeHead(500).end();
+    if (headers['x-amz-target'] !== 'TrentService.GetPublicKey') return response.writeHead(500).end();
+    response.setHeader('Content-Type', 'application/x-amz-json-1.1');
+    return response.end(JSON.stringify({ PublicKey: spki }));
   });
   const publicUrl = await listen(issuer);
   const keyServiceUrl = await listen(keyService);
@@ -80,7 +85,7 @@ export async function startLocalServices(assembly: string): Promise<LocalService
   await putGrant(dynamoDb.endpoint, accessKeyId, tableName, caller);
   const { user, grant, client: client_id, scope } = caller;
   const token = await new SignJWT({ client_id, scope, grant })
-    .setProtectedHeader({ alg: 'ES256', typ: 'at+jwt', kid: 'bench' })
+    .setProtectedHeader({ alg: 'ES256', typ: 'at+jwt', kid: keyId })
     .setIssuer(publicUrl)
     .setAudience(`${publicUrl}/mcp`)
     .setSubject(user)
@@ -97,6 +102,7 @@ export async function startLocalServices(assembly: string): Promise<LocalService
     caller,
     token,
     keySet,
+    keyId,
     environment: {
       NODE_EXTRA_CA_CERTS: authority,
       AWS_REGION: 'us-east-1',
@@ -109,7 +115,11 @@ export async function startLocalServices(assembly: string): Promise<LocalService
       TZ: ':UTC',
     },
     count: () => dynamoDb.count(),
-    keyServiceRequests: () => keyServiceRequests,
+    keyServiceRequests() {
+      const requests = keyServiceRequests;
+      keyServiceRequests = 0;
+      return requests;
+    },
     async close() {
       for (const server of servers) server.close();
       await dynamoDb.close();

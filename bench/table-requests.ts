@@ -11,6 +11,7 @@ const reads = ['BatchGetItem', 'GetItem', 'Query', 'TransactGetItems'];
 /** The requests of a warm call to the table and to KMS, counted by the emulated services. */
 export async function store({ services, assembly, progress }: Bench): Promise<Outcome> {
   progress('counting table requests');
+  services.keyServiceRequests();
   const { file, handler, environment } = deployed(services.template, assembly, 'Mcp');
   const countOf = async (message: typeof initialize) => {
     const counts: Record<string, number>[] = [];
