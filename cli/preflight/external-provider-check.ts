@@ -137,7 +137,7 @@ function providerFinding(check: string, error: unknown): Finding {
 const words = (text = '') => text.split(' ').filter(Boolean);
 const parameters = (text = '') => Object.fromEntries(new URLSearchParams(text));
 
-/** As `oauth.ts` and `dashboard-sign-in.ts` in `lambda/functions` open it, by the variables of the function. */
+/** As `authorization-server.ts` and `dashboard-sign-in.ts` in `lambda/functions` open it, by the variables of the function. */
 function openProvider(variables: Variables, now: number, clientSecret?: string): UpstreamProvider {
   return openIdProvider({
     issuer: variables.IDP_ISSUER!,

@@ -1,143 +1,34 @@
 import type { APIGatewayProxyEvent, APIGatewayProxyResult, Context, ScheduledEvent } from 'aws-lambda';
-import { branding } from '#branding';
 import { scopes } from '#scopes';
-import { toRequest, toResult } from '../adapters/api-gateway.ts';
-import { dynamoAssertionStore } from '../adapters/dynamodb/assertion-store.ts';
-import { dynamoFlowStore } from '../adapters/dynamodb/flow-store.ts';
-import { dynamoGrantStore } from '../adapters/dynamodb/grant-store.ts';
-import { dynamoDocumentStore } from '../adapters/dynamodb/oauth-clients/client-document-store.ts';
-import { dynamoClientStore } from '../adapters/dynamodb/oauth-clients/client-store.ts';
-import { dynamoMachineClientStore } from '../adapters/dynamodb/oauth-clients/machine-client-store.ts';
-import { dynamoRateLimitStore } from '../adapters/dynamodb/rate-limit-store.ts';
-import { dynamoSealedKeyStore } from '../adapters/dynamodb/sealed-key-store.ts';
-import { openTable } from '../adapters/dynamodb/table-connection.ts';
-import { dynamoEndedTokenStore, dynamoUpstreamTokenStore } from '../adapters/dynamodb/upstream-token-store.ts';
-import { dynamoDashboardSessionStarter } from '../adapters/dynamodb/user-writes.ts';
-import { httpsDocuments } from '../adapters/https-documents.ts';
-import { openKms } from '../adapters/kms/kms-client.ts';
-import { kmsSealer } from '../adapters/kms/kms-sealer.ts';
-import { kmsSigner } from '../adapters/kms/kms-signer.ts';
-import { log, withInvocation, withRequest } from '../adapters/logging/structured-log.ts';
-import { openIdProvider } from '../adapters/openid.ts';
-import { pageLanguagesIn } from '../adapters/page-languages-file.ts';
+import { kmsPublicKeys } from '../adapters/kms/kms-public-keys.ts';
+import { withInvocation, withRequest } from '../adapters/logging/structured-log.ts';
 import { systemClock } from '../adapters/system-clock.ts';
-import { groupReader } from '../core/identity/upstream-provider.ts';
-import { UpstreamRevocations } from '../core/identity/upstream-revocations.ts';
-import { UpstreamTokenManager } from '../core/identity/upstream-tokens.ts';
-import { UserNames } from '../core/identity/user-names.ts';
-import { ClientDocuments } from '../core/oauth/clients/client-documents.ts';
-import { readMachineClients, readPreregisteredClients } from '../core/oauth/clients/configured-clients.ts';
-import type { Facade } from '../core/oauth/facade.ts';
-import { handleOAuthRequest } from '../core/oauth/oauth-routes.ts';
-import { pageTexts } from '../core/oauth/pages/page-language.ts';
-import { epochSeconds } from '../core/support/clock.ts';
-import { logFailure } from '../core/support/failure-log.ts';
-import { sealedKey } from '../core/support/sealed-key.ts';
+import { type DocumentSource, documentHeaders, publicDocuments } from '../core/oauth/endpoints/public-documents.ts';
 import { oauthVariables, readEnvironment } from '../shared/environment.ts';
 
 /** The OAuth function: registration, sign-in, consent, tokens, metadata, and revocation at the identity provider. */
 
 const environment = readEnvironment(oauthVariables, process.env);
-const { PUBLIC_URL, TABLE_NAME, IDP_CLIENT_SECRET_ARN } = environment;
-const table = openTable(TABLE_NAME);
-const now = () => epochSeconds(systemClock);
-const kms = openKms();
-const sealer = kmsSealer(kms, environment.SEAL_KEY_ID, TABLE_NAME);
-const upstreamProvider = openIdProvider({
-  issuer: environment.IDP_ISSUER,
-  clientId: environment.IDP_CLIENT_ID,
-  ...(IDP_CLIENT_SECRET_ARN && {
-    clientSecret: async () => (await import('../adapters/secret-reader.ts')).readSecret(IDP_CLIENT_SECRET_ARN),
-  }),
-  authentication: environment.IDP_AUTHENTICATION,
-  assertionAudience: environment.IDP_ASSERTION_AUDIENCE,
-  scopes: environment.IDP_SCOPES,
-  parameters: environment.IDP_PARAMETERS,
-  accountPrompt: environment.IDP_ACCOUNT_PROMPT,
-  dashboard: { scopes: environment.IDP_DASHBOARD_SCOPES, parameters: environment.IDP_DASHBOARD_PARAMETERS },
-  groupsIn: groupReader(
-    { claims: environment.IDP_GROUP_CLAIMS, prefix: environment.IDP_GROUP_PREFIX, kept: environment.IDP_GROUPS },
-    log,
-  ),
-  userInfo: environment.IDP_USER_INFO === 'true',
-  nameClaim: environment.NAME_CLAIM,
-  revokes: environment.IDP_REVOKES === 'true',
-  redirectUri: `${PUBLIC_URL}/callback`,
-  now,
-  log,
-});
-const upstreamTokens = new UpstreamTokenManager({
-  store: dynamoUpstreamTokenStore(table),
-  sealer,
-  upstreamProvider,
-  clock: systemClock,
-  random: Math.random,
-});
-const upstreamRevocations = new UpstreamRevocations({
-  store: dynamoEndedTokenStore(table),
-  upstreamTokens,
-  clock: systemClock,
-  log,
-});
-const sealedKeys = dynamoSealedKeyStore(table);
-const rateLimits = dynamoRateLimitStore(table);
-const fetchAnywhere = environment.UNSAFELY_FETCH_CLIENT_DOCUMENTS_FROM_ANYWHERE === 'true';
-
-const facade: Facade = {
+const documents: DocumentSource = {
   rules: {
-    publicUrl: PUBLIC_URL,
-    branding,
+    publicUrl: environment.PUBLIC_URL,
     scopes,
-    accessTokenSeconds: environment.ACCESS_TOKEN_MINUTES * 60,
-    grantIdleSeconds: environment.GRANT_IDLE_DAYS * 86400,
-    grantAbsoluteSeconds: environment.GRANT_ABSOLUTE_DAYS * 86400,
-    refreshWindowSeconds: environment.REFRESH_WINDOW_SECONDS,
-    redirectSchemes: environment.REDIRECT_SCHEMES,
-    preregisteredClients: readPreregisteredClients(environment.CLIENTS),
-    machineClients:
-      environment.MACHINE_CLIENTS === undefined ? undefined : readMachineClients(environment.MACHINE_CLIENTS),
-    machineTokenSeconds: environment.MACHINE_TOKEN_MINUTES && environment.MACHINE_TOKEN_MINUTES * 60,
+    machineClients: environment.MACHINE_CLIENTS,
     clientDocuments: { mode: environment.CLIENT_DOCUMENTS, allowed: environment.CLIENT_DOCUMENT_HOSTS },
     dynamicRegistration: {
       mode: environment.DYNAMIC_REGISTRATION,
       allowed: environment.DYNAMIC_REGISTRATION_REDIRECTS,
     },
-    upstreamProviderName: environment.IDP_NAME,
-    auditArguments: environment.AUDIT_ARGUMENTS,
-    auditErrors: environment.AUDIT_ERRORS,
-    logsTargets: environment.AUDIT_METHODS === 'all',
-    nameClaim: environment.NAME_CLAIM,
-    upstreamScopes: environment.IDP_SCOPES,
-    hasDashboard: environment.DASHBOARD === 'true',
   },
-  clients: dynamoClientStore(table),
-  machineClients: dynamoMachineClientStore(table),
-  documents: new ClientDocuments({
-    store: dynamoDocumentStore(table),
-    rateLimits,
-    fetcher: httpsDocuments({ anywhere: fetchAnywhere }),
-    reach: { ownHost: new URL(PUBLIC_URL).host, anywhere: fetchAnywhere },
-    clock: systemClock,
-    random: Math.random,
-    log,
-  }),
-  assertions: dynamoAssertionStore(table),
-  flows: dynamoFlowStore(table),
-  grants: dynamoGrantStore(table),
-  dashboardSessions: dynamoDashboardSessionStarter(table),
-  pageText: pageTexts(pageLanguagesIn(process.env.LAMBDA_TASK_ROOT ?? '.')),
-  userNames: environment.NAME_CLAIM && new UserNames(sealedKey(sealedKeys, sealer, 'user-names')),
-  signer: kmsSigner(kms, environment.SIGN_KEY_IDS),
-  macKey: sealedKey(sealedKeys, sealer, 'refresh-mac'),
-  sealer,
-  upstreamProvider,
-  upstreamTokens,
-  upstreamRevocations,
-  rateLimits,
+  signer: { publicKeys: kmsPublicKeys(environment.SIGN_KEY_IDS) },
   clock: systemClock,
-  random: Math.random,
-  now,
-  log,
+};
+
+let opened: ReturnType<typeof open> | undefined;
+const open = async () => (await import('./authorization-server.ts')).openAuthorizationServer(environment, documents);
+const server = () => {
+  opened ??= open();
+  return opened;
 };
 
 /** Time for the last revocations: discovery, revocation and the table may each use their own. */
@@ -149,17 +40,22 @@ export async function handler(
   { awsRequestId, getRemainingTimeInMillis }: Context,
 ): Promise<APIGatewayProxyResult | undefined> {
   if ('detail-type' in event) {
-    await withInvocation(awsRequestId, () => revokeUpstream(systemClock.now() + getRemainingTimeInMillis()));
+    const until = systemClock.now() + getRemainingTimeInMillis() - RESERVE_MILLISECONDS;
+    await withInvocation(awsRequestId, async () => (await server()).revokeUpstream(until));
     return undefined;
   }
-  return withRequest(event, async () => toResult(await handleOAuthRequest(facade, toRequest(event, PUBLIC_URL))));
+  return withRequest(event, async () => (await documentFor(event)) ?? (await server()).handle(event));
 }
 
-async function revokeUpstream(end: number): Promise<void> {
+/** The response to a request for a public document; undefined for another request. */
+async function documentFor(event: APIGatewayProxyEvent): Promise<APIGatewayProxyResult | undefined> {
+  const build = event.httpMethod === 'GET' ? publicDocuments[event.path] : undefined;
+  if (build === undefined) return undefined;
   try {
-    await upstreamRevocations.revokeDue(end - RESERVE_MILLISECONDS);
+    const document = await build(documents, event.multiValueQueryStringParameters?.kid?.[0]);
+    const headers = { ...documentHeaders(document), 'Content-Type': 'application/json' };
+    return { statusCode: 200, headers, body: JSON.stringify(document.content) };
   } catch (error) {
-    // The next run continues.
-    logFailure(log, error);
+    return (await server()).failed(error);
   }
 }

@@ -3,6 +3,17 @@ import { SignatureV4 } from '@smithy/signature-v4';
 
 export type Credentials = { accessKeyId: string; secretAccessKey: string; sessionToken?: string | undefined };
 
+/** The function's own, as Lambda provides them. @throws Error if the environment has none */
+export function credentialsIn(environment: Record<string, string | undefined>): Credentials {
+  const { AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN } = environment;
+  if (!AWS_ACCESS_KEY_ID || !AWS_SECRET_ACCESS_KEY) throw new Error('The environment has no AWS credentials');
+  return {
+    accessKeyId: AWS_ACCESS_KEY_ID,
+    secretAccessKey: AWS_SECRET_ACCESS_KEY,
+    sessionToken: AWS_SESSION_TOKEN || undefined,
+  };
+}
+
 /** The SDK's adapter of Node's hashes takes longer to load than the rest of the signature. */
 class Sha256 {
   readonly #hash: Hash | Hmac;

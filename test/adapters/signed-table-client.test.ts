@@ -1,16 +1,17 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { KMSClient } from '@aws-sdk/client-kms';
 import { isThrottlingError, isTransientError } from '@smithy/core/retry';
 import fc from 'fast-check';
-import { resolveEndpoint } from '../../lambda/adapters/dynamodb/client/dynamodb-endpoint.ts';
 import { reasonToRetry } from '../../lambda/adapters/dynamodb/client/request-retries.ts';
 import { openTableClient } from '../../lambda/adapters/dynamodb/client/signed-table-client.ts';
 import { TableError } from '../../lambda/adapters/dynamodb/client/table-client.ts';
+import { resolveEndpoint } from '../../lambda/shared/aws-endpoint.ts';
 
 /** Endpoint and retries of the signed client, compared with the SDK's. */
 
-const sdk = new DynamoDBClient({ region: 'us-east-1' });
+const clients = { dynamodb: new DynamoDBClient({ region: 'us-east-1' }), kms: new KMSClient({ region: 'us-east-1' }) };
 
-describe('the endpoint of DynamoDB', () => {
+describe('the endpoint of DynamoDB and of KMS', () => {
   const regions = [
     ...['us-east-1', 'eu-central-1', 'ap-southeast-7', 'mx-central-1', 'cn-north-1', 'cn-northwest-1'],
     ...['us-gov-west-1', 'us-gov-east-1', 'eusc-de-east-1', 'us-iso-east-1', 'us-isob-east-1'],
@@ -18,21 +19,25 @@ describe('the endpoint of DynamoDB', () => {
   ];
   const ways = [true, false].flatMap((UseFIPS) => [true, false].map((UseDualStack) => ({ UseFIPS, UseDualStack })));
 
-  test.each(regions)('in %s is that of the SDK', (Region) => {
+  const cases = (['dynamodb', 'kms'] as const).flatMap((service) =>
+    regions.map((region) => [service, region] as const),
+  );
+
+  test.each(cases)('(%s) in %s is that of the SDK', (service, Region) => {
     for (const way of ways) {
-      const expected = sdk.config.endpointProvider({ Region, ...way } as never).url;
+      const expected = clients[service].config.endpointProvider({ Region, ...way } as never).url;
       const environment = {
         AWS_REGION: Region,
         AWS_USE_FIPS_ENDPOINT: way.UseFIPS ? 'true' : undefined,
         AWS_USE_DUALSTACK_ENDPOINT: way.UseDualStack ? 'true' : 'false',
       };
-      expect({ way, ...resolveEndpoint(environment) }).toEqual({ way, url: expected, region: Region });
+      expect({ way, ...resolveEndpoint(service, environment) }).toEqual({ way, url: expected, region: Region });
     }
   });
 
   test('may be set by the environment, and its path ends with a slash', () => {
     const at = (variables: Record<string, string>) =>
-      resolveEndpoint({ AWS_REGION: 'eu-west-1', ...variables }).url.href;
+      resolveEndpoint('dynamodb', { AWS_REGION: 'eu-west-1', ...variables }).url.href;
     const AWS_ENDPOINT_URL = 'https://all.example';
     expect(at({ AWS_ENDPOINT_URL })).toBe('https://all.example/');
     expect(at({ AWS_ENDPOINT_URL, AWS_ENDPOINT_URL_DYNAMODB: 'http://[::1]:8000/db' })).toBe('http://[::1]:8000/db/');

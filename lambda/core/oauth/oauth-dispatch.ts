@@ -46,7 +46,7 @@ async function errorResponse(
   return show(error, rules, await pageText(request));
 }
 
-function jsonError({ code, message, status }: OAuthError): Response {
+export function jsonError({ code, message, status }: OAuthError): Response {
   const headers: Record<string, string> = { 'Cache-Control': 'no-store' };
   if (isCuredByWaiting(status)) headers['Retry-After'] = String(RETRY_AFTER_SECONDS);
   // API Gateway renames the header of a Lambda function; the status and the code say the same.

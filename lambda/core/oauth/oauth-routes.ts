@@ -1,27 +1,29 @@
-import type { ScopeSet } from '../../shared/scope-set.ts';
+import type { Logger } from '../support/logger.ts';
 import { authorizationEndpoint } from './endpoints/authorization-endpoint.ts';
-import { authorizationServerMetadata } from './endpoints/authorization-server-metadata.ts';
 import { callbackEndpoint } from './endpoints/callback-endpoint.ts';
 import { consentEndpoint } from './endpoints/consent-endpoint.ts';
 import { dashboardSignInEndpoint } from './endpoints/dashboard-sign-in-endpoint.ts';
-import { jwksEndpoint } from './endpoints/jwks-endpoint.ts';
-import { protectedResourceMetadata } from './endpoints/protected-resource-metadata.ts';
+import { documentHeaders, publicDocuments } from './endpoints/public-documents.ts';
 import { registrationEndpoint } from './endpoints/registration-endpoint.ts';
 import { revocationEndpoint } from './endpoints/revocation-endpoint.ts';
 import { serverEndpoint } from './endpoints/server-endpoint.ts';
 import { tokenEndpoint } from './endpoints/token-endpoint.ts';
-import type { Facade, FacadeRules } from './facade.ts';
-import { dispatch, type Endpoint } from './oauth-dispatch.ts';
+import type { Facade } from './facade.ts';
+import { dispatch, type Endpoint, jsonError } from './oauth-dispatch.ts';
+import { toOAuthError } from './oauth-failure.ts';
 import { iconResponse } from './pages/server-page.ts';
 
-const metadata = (document: (publicUrl: string, scopes: ScopeSet, rules: FacadeRules) => object): Endpoint<Facade> => ({
-  methods: ['GET', 'HEAD'],
-  handle: async ({ rules }) =>
-    Response.json(document(rules.publicUrl, rules.scopes, rules), {
-      headers: { 'Cache-Control': 'public, max-age=3600, stale-if-error=86400' },
-    }),
-  errors: 'json',
-});
+const documents = Object.entries(publicDocuments).map(([path, build]): [string, Endpoint<Facade>] => [
+  path,
+  {
+    methods: ['GET', 'HEAD'],
+    handle: async (facade, request) => {
+      const document = await build(facade, new URL(request.url).searchParams.get('kid') ?? undefined);
+      return Response.json(document.content, { headers: documentHeaders(document) });
+    },
+    errors: 'json',
+  },
+]);
 
 /** The whole authorization server, by path, and the pages of the server at its root. */
 const endpoints: Record<string, Endpoint<Facade>> = {
@@ -31,11 +33,7 @@ const endpoints: Record<string, Endpoint<Facade>> = {
     errors: 'page',
   },
   '/favicon.ico': { methods: ['GET'], handle: async ({ rules }) => iconResponse(rules.branding), errors: 'page' },
-  '/.well-known/oauth-protected-resource': metadata(protectedResourceMetadata),
-  '/.well-known/oauth-protected-resource/mcp': metadata(protectedResourceMetadata),
-  '/.well-known/oauth-authorization-server': metadata(authorizationServerMetadata),
-  '/.well-known/openid-configuration': metadata(authorizationServerMetadata),
-  '/jwks.json': { methods: ['GET', 'HEAD'], handle: jwksEndpoint, errors: 'json' },
+  ...Object.fromEntries(documents),
   '/register': { methods: ['POST'], handle: registrationEndpoint, errors: 'json' },
   '/authorize': { methods: ['GET', 'POST'], handle: authorizationEndpoint, errors: 'page' },
   '/consent': { methods: ['POST'], handle: consentEndpoint, errors: 'page' },
@@ -49,7 +47,15 @@ const endpoints: Record<string, Endpoint<Facade>> = {
 export async function handleOAuthRequest(facade: Facade, request: Request): Promise<Response> {
   const endpoint = endpoints[new URL(request.url).pathname];
   const response = await dispatch(endpoint, facade, request);
-  // Clients that run in web pages read these responses from their own origin; no cookie counts at these endpoints.
-  if (endpoint === undefined || endpoint.errors === 'json') response.headers.set('Access-Control-Allow-Origin', '*');
+  return endpoint === undefined || endpoint.errors === 'json' ? readableAnywhere(response) : response;
+}
+
+/** The response to a request for a public document that cannot be built. */
+export const failedDocument = (error: unknown, log: Logger): Response =>
+  readableAnywhere(jsonError(toOAuthError(error, log)));
+
+/** Clients that run in web pages read these responses from their own origin; no cookie counts at these endpoints. */
+function readableAnywhere(response: Response): Response {
+  response.headers.set('Access-Control-Allow-Origin', '*');
   return response;
 }

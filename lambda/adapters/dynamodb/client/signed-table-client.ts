@@ -1,8 +1,8 @@
 import https from 'node:https';
-import { type Credentials, requestSigner } from '../../../shared/aws-request-signature.ts';
+import { type ProcessEnvironment, resolveEndpoint } from '../../../shared/aws-endpoint.ts';
+import { type Credentials, credentialsIn, requestSigner } from '../../../shared/aws-request-signature.ts';
+import { type HttpReply, sendHttpRequest } from '../../../shared/http-exchange.ts';
 import { objectIn } from './attribute-values.ts';
-import { type ProcessEnvironment, resolveEndpoint } from './dynamodb-endpoint.ts';
-import { type HttpReply, sendHttpRequest } from './http-exchange.ts';
 import { retryRequests } from './request-retries.ts';
 import { type TableClient, TableError } from './table-client.ts';
 import { wireTableClient } from './wire-table-client.ts';
@@ -12,14 +12,9 @@ const MOST_CONNECTIONS = 50;
 
 /** With the function's credentials, which are read from the environment once. */
 export function openTableClient(environment: ProcessEnvironment = process.env): TableClient {
-  const { AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN } = environment;
-  if (!AWS_ACCESS_KEY_ID || !AWS_SECRET_ACCESS_KEY) throw new Error('The environment has no AWS credentials');
-  const { url, region } = resolveEndpoint(environment);
-  return signedTableClient(url, region, {
-    accessKeyId: AWS_ACCESS_KEY_ID,
-    secretAccessKey: AWS_SECRET_ACCESS_KEY,
-    sessionToken: AWS_SESSION_TOKEN || undefined,
-  });
+  const credentials = credentialsIn(environment);
+  const { url, region } = resolveEndpoint('dynamodb', environment);
+  return signedTableClient(url, region, credentials);
 }
 
 /**

@@ -1,5 +1,6 @@
 import { createLocalJWKSet, errors, type JSONWebKeySet, type JWTPayload, jwtVerify } from 'jose';
 import { oauthError } from '../oauth-error.ts';
+import { assertionAlgorithms } from './assertion-algorithms.ts';
 
 /** Client assertions: a client proves possession of its private key (`private_key_jwt`, RFC 7523 §3). */
 
@@ -11,9 +12,6 @@ export interface AssertionStore {
 
 /** A verified assertion that a request uses up. Times are epoch seconds. */
 export type SpentAssertion = { hash: string; now: number; expiresAt: number };
-
-/** The algorithms that are accepted and advertised. */
-export const assertionAlgorithms = ['ES256', 'RS256', 'PS256', 'EdDSA'];
 
 /** Types of a client assertion: none or JWT (RFC 7523), or its own (draft-ietf-oauth-rfc7523bis). */
 const assertionTypes = ['jwt', 'client-authentication+jwt'];

@@ -2,13 +2,15 @@ import type { FacadeRules } from '../facade.ts';
 import { redeemCode } from './authorization-code-grant.ts';
 import { grantClientCredentials } from './client-credentials-grant.ts';
 import type { GrantHandler } from './grant-handler.ts';
+import { grantTypeNames } from './grant-type-names.ts';
 import { refresh } from './refresh-token-grant.ts';
 
-/** The grant types that this deployment has switched on, and their handlers. */
-export const grantHandlers = ({
-  machineClients,
-}: Pick<FacadeRules, 'machineClients'>): Record<string, GrantHandler> => ({
+const handlers = {
   authorization_code: redeemCode,
   refresh_token: refresh,
-  ...(machineClients && { client_credentials: grantClientCredentials }),
-});
+  client_credentials: grantClientCredentials,
+} satisfies Record<ReturnType<typeof grantTypeNames>[number], GrantHandler>;
+
+/** The handlers of the grant types that this deployment has switched on. */
+export const grantHandlers = (rules: Pick<FacadeRules, 'machineClients'>): Record<string, GrantHandler> =>
+  Object.fromEntries(grantTypeNames(rules).map((name) => [name, handlers[name]]));

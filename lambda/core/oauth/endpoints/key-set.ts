@@ -1,5 +1,9 @@
+import type { Clock } from '../../support/clock.ts';
 import { throughOutage } from '../../support/outage-patience.ts';
-import type { Facade } from '../facade.ts';
+import type { Signer } from '../tokens/facade-tokens.ts';
+
+/** A JSON document that anyone may read, and how long caches keep it. */
+export type PublicDocument = { content: object; cacheControl: string };
 
 /** Shorter than the authorizer waits for each of its attempts: an outage of some seconds costs it time, not a response. */
 const PATIENCE_MILLISECONDS = 2_000;
@@ -11,16 +15,15 @@ const HOUR = 60 * MINUTE;
  * `GET /jwks.json`: the keys that verify access tokens (RFC 7517 §5). Caches keep them for ten minutes at most, so that a
  * new key is published everywhere before it signs; during an outage for the lifetime of an access token.
  *
- * The authorizer adds the id of the key that it needs as `kid`. A response that has this key never lacks the needed one, so
+ * @param wanted the id of a key. The authorizer adds the id of the key that it needs as `kid`. A response that has this key never lacks the needed one, so
  * CloudFront may answer with it for a day while it fetches the next one: an authorizer that starts after hours without
  * requests waits for no cold function. A withdrawn key is in one more response at most.
  */
-export async function jwksEndpoint(
-  { signer, clock }: Pick<Facade, 'signer' | 'clock'>,
-  request: Request,
-): Promise<Response> {
+export async function keySet(
+  { signer, clock }: { signer: Pick<Signer, 'publicKeys'>; clock: Clock },
+  wanted: string | undefined,
+): Promise<PublicDocument> {
   const keys = await throughOutage(clock, clock.now() + PATIENCE_MILLISECONDS, () => signer.publicKeys());
-  const wanted = new URL(request.url).searchParams.get('kid');
   const stale = keys.some(({ kid }) => kid === wanted)
     ? { whileRevalidate: 24 * HOUR, ifError: 24 * HOUR }
     : { whileRevalidate: 5 * MINUTE, ifError: HOUR };
@@ -30,5 +33,5 @@ export async function jwksEndpoint(
     `stale-while-revalidate=${stale.whileRevalidate}`,
     `stale-if-error=${stale.ifError}`,
   ];
-  return Response.json({ keys }, { headers: { 'Cache-Control': cacheControl.join(', ') } });
+  return { content: { keys }, cacheControl: cacheControl.join(', ') };
 }

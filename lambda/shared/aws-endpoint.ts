@@ -1,4 +1,4 @@
-/** Domain of DynamoDB and its dual-stack domain, by prefix of the region; the last row is for all other regions. */
+/** Domain of AWS services and their dual-stack domain, by prefix of the region; the last row is for all other regions. */
 const domains: [RegExp, string, string][] = [
   [/^cn-/, 'amazonaws.com.cn', 'api.amazonwebservices.com.cn'],
   [/^eusc-/, 'amazonaws.eu', 'api.amazonwebservices.eu'],
@@ -11,25 +11,28 @@ const domains: [RegExp, string, string][] = [
 
 export type ProcessEnvironment = Record<string, string | undefined>;
 
+export type SignedService = 'dynamodb' | 'kms';
+
 /**
- * DynamoDB's endpoint by the environment variables of the AWS SDKs (AWS SDKs and Tools Reference Guide: endpoints, FIPS and
+ * The endpoint of a service by the environment variables of the AWS SDKs (AWS SDKs and Tools Reference Guide: endpoints, FIPS and
  * dual-stack). Account-based endpoints are not supported: only credentials that name an account request them.
  *
  * @throws Error when no region is set
  */
-export function resolveEndpoint(environment: ProcessEnvironment): { url: URL; region: string } {
+export function resolveEndpoint(service: SignedService, environment: ProcessEnvironment): { url: URL; region: string } {
   const region = environment.AWS_REGION;
   if (!region) throw new Error('AWS_REGION is not set');
-  const override = environment.AWS_ENDPOINT_URL_DYNAMODB || environment.AWS_ENDPOINT_URL;
+  const override = environment[`AWS_ENDPOINT_URL_${service.toUpperCase()}`] || environment.AWS_ENDPOINT_URL;
   if (override) {
     const url = new URL(override);
     url.pathname = url.pathname.replace(/\/?$/, '/');
     return { url, region };
   }
   const isDualStack = environment.AWS_USE_DUALSTACK_ENDPOINT === 'true';
-  // The standard endpoints of GovCloud are FIPS endpoints.
-  const isStandard = environment.AWS_USE_FIPS_ENDPOINT !== 'true' || (region.startsWith('us-gov-') && !isDualStack);
+  // DynamoDB's standard endpoints of GovCloud are FIPS endpoints.
+  const isFipsAnyway = service === 'dynamodb' && region.startsWith('us-gov-') && !isDualStack;
+  const isStandard = environment.AWS_USE_FIPS_ENDPOINT !== 'true' || isFipsAnyway;
   const [, domain, dualStackDomain] = domains.find(([regions]) => regions.test(region))!;
-  const host = `${isStandard ? 'dynamodb' : 'dynamodb-fips'}.${region}.${isDualStack ? dualStackDomain : domain}`;
+  const host = `${service}${isStandard ? '' : '-fips'}.${region}.${isDualStack ? dualStackDomain : domain}`;
   return { url: new URL(`https://${host}`), region };
 }

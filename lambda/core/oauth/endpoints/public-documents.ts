@@ -1,0 +1,43 @@
+import type { Clock } from '../../support/clock.ts';
+import type { FacadeRules } from '../facade.ts';
+import type { Signer } from '../tokens/facade-tokens.ts';
+import { authorizationServerMetadata } from './authorization-server-metadata.ts';
+import { keySet, type PublicDocument } from './key-set.ts';
+import { protectedResourceMetadata } from './protected-resource-metadata.ts';
+
+/** The settings and ports that the documents are made of. */
+export type DocumentSource = {
+  rules: Pick<FacadeRules, 'publicUrl' | 'scopes' | 'clientDocuments' | 'dynamicRegistration'> & {
+    /** Absent where machine clients are off. */
+    machineClients?: unknown;
+  };
+  signer: Pick<Signer, 'publicKeys'>;
+  clock: Clock;
+};
+
+type Build = (source: DocumentSource, kid: string | undefined) => Promise<PublicDocument>;
+
+const metadata =
+  (build: (rules: DocumentSource['rules']) => object): Build =>
+  async ({ rules }) => ({ content: build(rules), cacheControl: 'public, max-age=3600, stale-if-error=86400' });
+
+const resource = metadata(({ publicUrl, scopes }) => protectedResourceMetadata(publicUrl, scopes));
+const server = metadata((rules) => authorizationServerMetadata(rules.publicUrl, rules.scopes, rules));
+
+/**
+ * The key set and the discovery documents by path. A cold authorizer, and a client that connects, may wait for a cold OAuth
+ * function to build one, so this module and its imports are small: without pages, flows, clients, and the platform's `Response`.
+ */
+export const publicDocuments: Readonly<Record<string, Build>> = {
+  '/.well-known/oauth-protected-resource': resource,
+  '/.well-known/oauth-protected-resource/mcp': resource,
+  '/.well-known/oauth-authorization-server': server,
+  '/.well-known/openid-configuration': server,
+  '/jwks.json': keySet,
+};
+
+export const documentHeaders = ({ cacheControl }: PublicDocument): Record<string, string> => ({
+  // Clients that run in web pages read these documents from their own origin.
+  'Access-Control-Allow-Origin': '*',
+  'Cache-Control': cacheControl,
+});
