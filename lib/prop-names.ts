@@ -5,6 +5,7 @@ import { similarName } from './similar-name.ts';
 
 /** The names of all settings, which the compiler compares with the types. */
 const settings: Record<keyof HoldfastSettings, true> = {
+  accessLogClass: true,
   accessTokenTtl: true,
   adminsGroup: true,
   alarmEmail: true,

@@ -19,7 +19,7 @@ import {
 import { Effect, PolicyDocument, PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import type { IFunction, Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda';
-import { LogGroup, type RetentionDays } from 'aws-cdk-lib/aws-logs';
+import { LogGroup, LogGroupClass, type RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
 import { AUDIT_TOOLS_PATH } from '../lambda/shared/scope-set.ts';
 import { UPSTREAM_KEYS_PATH } from '../lambda/shared/upstream-address.ts';
@@ -37,6 +37,8 @@ export interface McpRestApiProps {
   /** Whether there is the dashboard's sign-in. */
   readonly dashboard: boolean;
   readonly logRetention: RetentionDays;
+  /** The log class of the access log. */
+  readonly accessLogClass: 'standard' | 'infrequent-access';
   /** The customer managed key of the access log. */
   readonly encryptionKey: IKey | undefined;
   /** Whether X-Ray traces the stage. */
@@ -109,6 +111,7 @@ export class McpRestApi extends Construct {
     super(scope, id);
     this.accessLog = new LogGroup(this, 'AccessLog', {
       retention: props.logRetention,
+      ...(props.accessLogClass === 'infrequent-access' && { logGroupClass: LogGroupClass.INFREQUENT_ACCESS }),
       removalPolicy: removalPolicy(props.stage),
       encryptionKey: props.encryptionKey,
     });

@@ -193,6 +193,7 @@ function facadeSettings(stack: Stack): HoldfastSettings {
     adminsGroup: 'unique-admins',
     showNames: 'email',
     logRetention: 400,
+    accessLogClass: 'infrequent-access',
     encryptionKey: 'arn:aws:kms:eu-west-1:111122223333:key/unique-key',
     alarmEmail: 'unique@example.com',
     runbookUrl: 'https://unique-runbook.example',
@@ -336,6 +337,7 @@ const facadePlaces = {
   adminsGroup: { 'unique-admins': ['Dashboard.ADMINS_GROUP', ...signIn('IDP_GROUPS')] },
   showNames: { email: ['OAuth.NAME_CLAIM', 'OperationsTopicuniqueexamplecom.Protocol'] },
   logRetention: { 400: inLogs('RetentionInDays') },
+  accessLogClass: { INFREQUENT_ACCESS: ['GatewayAccessLog.LogGroupClass'] },
   encryptionKey: {
     'unique-key': [
       ...inLogs('KmsKeyId'),
