@@ -91,8 +91,8 @@ type Counted = Pick<ReturnType<typeof warmStarters>[number], 'specification' | '
 
 async function eachOf({ specification, environment }: Counted): Promise<number> {
   const [fewer, more] = [
-    await countInstructions(specification([FEWER]), environment),
-    await countInstructions(specification([MORE]), environment),
+    await countInstructions(specification([FEWER]), environment, ['--single-threaded']),
+    await countInstructions(specification([MORE]), environment, ['--single-threaded']),
   ];
   return (more - fewer) / (MORE - FEWER) / MILLION;
 }

@@ -55,7 +55,12 @@ export async function store({ services, assembly, progress }: Bench): Promise<Ou
       figure('table round trips, tools/list in a session', list.reads + list.writes, 1),
       figure('table round trips, tools/list, 2026 era', modernList.reads + modernList.writes, 1, revocation),
       figure('table round trips, server/discover', discover.reads + discover.writes, 1, revocation),
-      figure('table writes, tools/call', call.writes, 1, 'the audit log; the session is updated once a minute at most'),
+      figure(
+        'table writes, tools/call',
+        call.writes,
+        1,
+        'the audit log; the session is updated once in fifteen minutes at most',
+      ),
       figure('KMS requests of warm requests', services.keyServiceRequests(), 0),
     ],
   };

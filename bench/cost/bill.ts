@@ -70,25 +70,33 @@ export function idleLines(stack: Stack, { works }: Measurement, traffic: Traffic
 /**
  * The costs of the calls of a month.
  *
- * @param traffic see `assumptions`: once in a burst, the session is extended, the authorizer is invoked, and a marker of
- *   the session's calls is written
+ * @param traffic see `assumptions`: once in a burst, the authorizer is invoked, and a marker of the session's calls is
+ *   written; the session is extended in the first burst after the time for which it needs no extension
  */
 export function callLines(stack: Stack, { works }: Measurement, traffic: Traffic): Line[] {
   const calls = traffic['calls-per-month'];
   const bursts = calls / traffic['calls-per-burst'];
   const authorizations = stack.authorizerCacheSeconds === 0 ? calls : bursts;
   const milliseconds = traffic['request-milliseconds'] + traffic['tool-milliseconds'];
+  const coldStarts = calls / traffic['calls-per-cold-start'];
   return present([
     { what: 'API Gateway', uses: [{ price: 'apiRequests', quantity: calls }] },
     { what: 'Lambda, MCP function', uses: runs(stack, 'Mcp', calls, milliseconds, traffic.memory) },
     { what: 'Lambda, authorizer', uses: runs(stack, 'Authorizer', authorizations, traffic['authorizer-milliseconds']) },
+    {
+      what: 'Lambda, initialization (estimated)',
+      uses: [
+        ...durations(stack, 'Mcp', coldStarts, traffic['cold-start-milliseconds'], traffic.memory),
+        ...durations(stack, 'Authorizer', coldStarts, traffic['authorizer-cold-start-milliseconds']),
+      ],
+    },
     {
       what: 'DynamoDB, reads of session and grant',
       uses: [{ price: 'readUnits', quantity: calls * readUnitsOf(works.call) }],
     },
     {
       what: 'DynamoDB, extensions of sessions',
-      uses: [{ price: 'writeUnits', quantity: bursts * extensionUnits(works) }],
+      uses: [{ price: 'writeUnits', quantity: extensionsIn(bursts, stack, traffic) * extensionUnits(works) }],
     },
     {
       what: 'DynamoDB, audit log',
@@ -105,8 +113,13 @@ export function callLines(stack: Stack, { works }: Measurement, traffic: Traffic
         ...logUses(stack, 'Authorizer', authorizations),
       ],
     },
+    { what: 'CloudFront', uses: stack.hasCloudFront ? [{ price: 'edgeRequests', quantity: calls }] : [] },
   ]);
 }
+
+/** A session that is extended in one burst is not extended again in those that begin too soon after it. */
+const extensionsIn = (bursts: number, { extensionSeconds }: Stack, traffic: Traffic): number =>
+  bursts / Math.max(1, Math.ceil(extensionSeconds / (60 * traffic['minutes-per-burst'])));
 
 /** The related costs of the calls: sessions, tokens, users, aggregation, and the way to the API. */
 export function otherLines(stack: Stack, measurement: Measurement, traffic: Traffic): Line[] {
@@ -191,8 +204,8 @@ export function otherLines(stack: Stack, measurement: Measurement, traffic: Traf
         : [],
     },
     {
-      what: 'CloudFront',
-      uses: stack.hasCloudFront ? [{ price: 'edgeRequests', quantity: all }] : [],
+      what: 'CloudFront, these requests',
+      uses: stack.hasCloudFront ? [{ price: 'edgeRequests', quantity: all - calls }] : [],
     },
     {
       what: 'data transfer',
@@ -242,10 +255,17 @@ function merged(uses: readonly Use[]): Use[] {
 
 function runs(stack: Stack, name: FunctionName, count: number, milliseconds: number, memory?: number): Use[] {
   const priced = stack.functions[name];
+  return priced
+    ? [{ price: 'functionRequests', quantity: count }, ...durations(stack, name, count, milliseconds, memory)]
+    : [];
+}
+
+/** Without the requests: Lambda charges the initialization of an environment as a duration. */
+function durations(stack: Stack, name: FunctionName, count: number, milliseconds: number, memory?: number): Use[] {
+  const priced = stack.functions[name];
   if (!priced) return [];
   const gigabytes = memory === undefined ? priced.gigabytes : memory / 1024;
   return [
-    { price: 'functionRequests', quantity: count },
     {
       price: priced.isArm ? 'armGigabyteSeconds' : 'x86GigabyteSeconds',
       quantity: (count * gigabytes * Math.ceil(milliseconds)) / 1000,

@@ -1,5 +1,5 @@
 import type { Traffic } from './assumed-traffic.ts';
-import { REVOCATION_SCHEDULE, sumOf } from './bill.ts';
+import { type Line, REVOCATION_SCHEDULE, sumOf } from './bill.ts';
 import type { Report } from './cost-report-data.ts';
 import { markdownTable, money } from './number-text.ts';
 import type { Stack } from './priced-stack.ts';
@@ -44,17 +44,38 @@ ${markdownTable(others, 'with the calls', callsSum + othersSum)}
 
 The monthly free tier of an account, if nothing else uses it, reduces this by $${money(-withFreeTier.freeSum)}.
 
+## Where the rest could be saved
+
+${savings(calls, callsSum)}
+
 ## Assumptions
 
 ${assumed(traffic)}
 
 Not included: Cognito (free for 10,000 monthly users, then $${priceOf('users').dollars} each), the optional firewall ($10 a month and $0.60 a
-million requests), a client secret in Secrets Manager ($0.40 a month), cold starts, views of the dashboard
+million requests), a client secret in Secrets Manager ($0.40 a month), views of the dashboard
 ([\`data-model.md\`](data-model.md#cost-of-a-view)), and the work of your tools.
 
 ## Published prices of others
 
 ${published.map(({ name, figure, source, date: published }) => `- [${name}](${source}): ${figure} (${published})`).join('\n')}`;
+}
+
+/** Considered, and not part of the default deployment. */
+function savings(calls: readonly Line[], callsSum: number): string {
+  const dollars = (...names: string[]) => sumOf(calls.filter(({ what }) => names.includes(what)));
+  const [reads, logs] = [dollars('DynamoDB, reads of session and grant'), dollars('logs')];
+  const withoutGateway = callsSum - dollars('API Gateway', 'Lambda, authorizer');
+  return `- **The log class Infrequent Access**, the setting [\`accessLogClass\`](settings.md): $${money(logs / 2)} less. CloudWatch cannot change the class of a log group, so an existing
+  deployment keeps the class of its log.
+- **Eventually consistent reads of the session**, beside a consistent read of the grant: $${money(reads / 4)} less. DynamoDB has one consistency for the
+  items of a table in a \`BatchGetItem\`, so each request would send two requests, and a cold one open two connections; and a session that its
+  client or an operator has ended would be accepted a moment longer.
+- **A function URL in place of API Gateway**: about $${money(withoutGateway)}, with the token verified in the MCP function. Lambda renames
+  \`WWW-Authenticate\` of a function URL, and CloudFront does not run a function for a 401 that could restore it, so clients without a token find no
+  sign-in. CloudFront signs requests to a function URL only if clients send the digest of their body, which MCP clients do not,
+  so the URL would be public. Every request without a token, and every request that a rate limit would reject, would start and pay the
+  MCP function. There would be no throttle, no access log and no AWS WAF in the region.`;
 }
 
 function assumed(traffic: Traffic): string {
@@ -63,8 +84,11 @@ function assumed(traffic: Traffic): string {
   const everyCall = ((calls - calls / traffic['calls-per-burst']) * dollars) / per;
   const number = (value: number) => value.toLocaleString('en');
   return `- ARM functions; the MCP function has 512 MB and takes ${traffic['request-milliseconds']} ms for a request. Add the time of your tools.
-- An assistant works in bursts of ${traffic['calls-per-burst']} calls and pauses for five minutes, so one request in ${traffic['calls-per-burst']} invokes the authorizer,
-  extends the session, and takes a second write for its audit log entry.
+- An assistant works in bursts of ${traffic['calls-per-burst']} calls and pauses for five minutes, so one request in ${traffic['calls-per-burst']} invokes the authorizer
+  and takes a second write for its audit log entry. The next burst begins ${traffic['minutes-per-burst']} minutes after the last one, and a session of 24
+  hours is extended once in 14.4 minutes, so every third burst extends it.
+- One call in ${traffic['calls-per-cold-start']} meets a cold MCP function, and as many a cold authorizer. Lambda charges the initialization, estimated at ${traffic['cold-start-milliseconds']} and
+  ${traffic['authorizer-cold-start-milliseconds']} ms: those of Node.js and of the code ([\`performance.md\`](performance.md)).
 - One call in ${traffic['calls-per-token']} needs a new token; a session has ${traffic['calls-per-session']} calls and begins with ${traffic['requests-to-connect']} requests;
   ${number(traffic['sign-ins-per-month'])} users sign in; responses have ${traffic['answer-kilobytes']} KB.
 - Upstream tokens are as long as those of the local provider; Cognito's are longer, and each renewal costs a few write units more.

@@ -19,7 +19,7 @@ export function asText(given: Report): string {
     ...(free.length > 0 ? [`Free tier\n${textTable(free, 'sum', freeSum)}`] : []),
     [
       `Month: $${money(monthSum)}. A million calls with related costs, at list price: $${money(perMillion)}.`,
-      `Budget for a million calls (512 MB, 20 ms, authorizer cached for 90 %): <= $${money(budget.atMost)}; ` +
+      `Budget for a million calls (512 MB, 20 ms, authorizer cached for 90 %, CloudFront, initializations): <= $${money(budget.atMost)}; ` +
         `computed $${money(budget.ours)}, ${budget.met ? 'met' : 'MISSED'}.`,
     ].join('\n'),
     `Assumptions\n${names.map((name) => `  --${name.padEnd(width)}  ${String(traffic[name]).padStart(9)}  ${assumptions[name].means}`).join('\n')}`,

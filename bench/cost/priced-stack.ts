@@ -1,3 +1,4 @@
+import { slideEverySeconds } from '../../lambda/core/sessions/sessions.ts';
 import { measuredEvents } from '../../lambda/shared/metric-names.ts';
 
 /** The parts of a template that are read. */
@@ -30,6 +31,8 @@ export type Stack = {
   hasHistory: boolean;
   auditRetentionDays: number;
   logRetentionDays: number;
+  /** From one extension of a busy session to the next. */
+  extensionSeconds: number;
   /** A typical line of the access log. */
   accessLogBytes: number;
   rollupsPerDay: number;
@@ -87,6 +90,9 @@ export function readStack({ Resources }: TemplateJson): Stack {
     hasHistory: JSON.stringify(table ?? {}).includes('"PointInTimeRecoveryEnabled":true'),
     auditRetentionDays: Math.max(0, ...retention),
     logRetentionDays: Math.max(0, ...of('AWS::Logs::LogGroup').map(({ RetentionInDays = 0 }) => RetentionInDays)),
+    extensionSeconds: slideEverySeconds(
+      3600 * Math.max(...variables.map(({ MCP_SESSION_TTL_HOURS: hours }) => Number(hours ?? 0))),
+    ),
     accessLogBytes: lineBytes(stage?.AccessLogSetting?.Format),
     rollupsPerDay: runsPerDay('Rollup'),
     revocationRunsPerDay: runsPerDay('OAuth'),

@@ -106,7 +106,7 @@ function packagesIn(...sources: string[]): Map<string, number> {
 
 describe('sizes', () => {
   test.each([
-    ['Mcp', 500_000, '0.4 % above 498,045; the budget is 614,400'],
+    ['Mcp', 501_500, '0.2 % above 500,596; the budget is 614,400'],
     ['Authorizer', 40_960, 'a budget: every connection waits for it first'],
     // Sign-in and dashboard are interactive: each additional 100 KB adds 5 to 10 ms to a cold start.
     // Of it, 7 KB are the account of a browser and the page at the root of the server, and 8 KB the grants without a sign-in. 33 KB

@@ -1,6 +1,6 @@
 import type { CallFilter } from '../audit/call-filter.ts';
 import { type AuditLogReader, clientOf, endOf } from '../audit/tool-call.ts';
-import type { Session } from '../sessions/session.ts';
+import { SEEN_LATE_SECONDS, type Session } from '../sessions/session.ts';
 import type { Directory, ListedGrant, ListedPage, ListOptions } from './directory.ts';
 import { type SessionSummary, summarizeSession } from './session-summary.ts';
 
@@ -50,8 +50,8 @@ export async function sessionList(
   return { items, ...(next !== undefined && { next }) };
 }
 
-/** `lastSeenAt` is written once a minute at most. */
-const seenUntil = ({ lastSeenAt }: Session) => lastSeenAt * 1000 + 61_000;
+/** Epoch milliseconds. */
+const seenUntil = ({ lastSeenAt }: Session) => (lastSeenAt + SEEN_LATE_SECONDS + 1) * 1000;
 
 /** As far as the session shows it without its calls. */
 const mayMatch = (session: Session, { grant, from = 0, to = Number.POSITIVE_INFINITY }: SessionFilter) =>

@@ -1,6 +1,6 @@
 import type { CallFilter } from '../audit/call-filter.ts';
 import { type AuditLogReader, callName, type ToolCall } from '../audit/tool-call.ts';
-import type { Session } from '../sessions/session.ts';
+import { SEEN_LATE_SECONDS, type Session } from '../sessions/session.ts';
 import type { Directory } from './directory.ts';
 
 export type UserCallsDependencies = {
@@ -12,8 +12,8 @@ export type UserCallsDependencies = {
 
 const PAGE = 100;
 const SESSIONS_PAGE = 200;
-/** `lastSeenAt` is written once a minute at most, so the last call may be this much later. */
-const SEEN_LATE_MILLISECONDS = 61_000;
+/** The last call may be this much later than `lastSeenAt`. */
+const SEEN_LATE_MILLISECONDS = (SEEN_LATE_SECONDS + 1) * 1000;
 /** Longest time from the start of a call to its end: a tool can wait for an input of its user. */
 const LONGEST_CALL_MILLISECONDS = 3_600_000;
 

@@ -105,6 +105,12 @@ export const REPLACEMENT = ' replacement';
 /** The name of a modern session that another has followed. */
 export const formerName = ({ id }: Pick<Session, 'id'>): string => ` ${id}`;
 
+/**
+ * Most seconds by which `lastSeenAt` is behind the last request. Each slide costs four write units, because both indexes list
+ * the session; the audit log has the exact times.
+ */
+export const SEEN_LATE_SECONDS = 15 * 60;
+
 /** Most subscriptions of a session: its item is read with every request. */
 export const MOST_SUBSCRIPTIONS = 100;
 

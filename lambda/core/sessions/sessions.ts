@@ -8,6 +8,7 @@ import {
   type Initialize,
   isSessionId,
   REPLACEMENT,
+  SEEN_LATE_SECONDS,
   type Session,
   type SessionPreferences,
   type SessionStore,
@@ -66,8 +67,12 @@ type StaleId = {
 /** Each renewal of a session under its newest id adds a pointer to the way from its first id. */
 const MOST_HOPS = 10;
 
-/** Bounds the writes of a busy session; a tenth of a short TTL, so that the session still slides in time. */
-const slideEverySeconds = (ttlSeconds: number) => Math.min(60, ttlSeconds / 10);
+/**
+ * Bounds the writes of a busy session: a session slides after a hundredth of its TTL, or a minute if that is longer; after a
+ * tenth of a short TTL, so that it still slides in time.
+ */
+export const slideEverySeconds = (ttlSeconds: number): number =>
+  Math.min(Math.max(60, ttlSeconds / 100), SEEN_LATE_SECONDS, ttlSeconds / 10);
 
 /**
  * Step 2 of a request: caller and session id → live session, slid, or a rejection.

@@ -47,15 +47,19 @@ describe('a legacy session', () => {
     }
   });
 
-  test('is written at most once a minute', async () => {
-    const { sessions, ada, clock, stores } = await world();
+  test.each([
+    ['24 hours is written at most once in a hundredth of it', 24, 864],
+    ['30 days is written at most once in fifteen minutes', 720, 900],
+    ['an hour is written at most once a minute', 1, 60],
+    ['six minutes is written at most once in a tenth of it', 0.1, 36],
+  ])('with a TTL of %s', async (_what, ttlHours, seconds) => {
+    const { sessions, ada, clock, stores } = await world({ ttlSeconds: ttlHours * hour });
     const { session } = admitted(await sessions.initialize(ada, initialize));
     const slide = jest.spyOn(stores.sessions, 'slide');
-    for (let second = 0; second < 60; second++) {
-      await sessions.resume(ada, session.id, undefined);
-      clock.now += 1;
-    }
+    clock.now += seconds - 1;
+    await sessions.resume(ada, session.id, undefined);
     expect(slide).not.toHaveBeenCalled();
+    clock.now += 1;
     await sessions.resume(ada, session.id, undefined);
     expect(slide).toHaveBeenCalledTimes(1);
   });
