@@ -22,7 +22,6 @@ import { installPrograms } from '../support/installed-programs.ts';
 import { startFront } from './conformance-front.ts';
 import { sdkV1ExpectedFailures } from './sdk-v1-expected-failures.ts';
 
-const root = join(import.meta.dirname, '..', '..');
 /** @returns the program of a version, which is installed if it is missing */
 function conformance(version: string): string {
   const name = '@modelcontextprotocol/conformance';
