@@ -191,6 +191,7 @@ function figuresOf(cold: Map<string, Cold>, runs: Map<string, Run[]>): Figure[] 
       note: 'a returning client: the cold authorizer fetches the key set over TLS from the edge, which has it; then the cold MCP function. G fetches no key set.',
     },
     { what: 'cold chain, key set at the edge', ...against(['authorizer', 'ours'], 'strong-G') },
+    { what: 'cold chain, CPU, key set at the edge', ...against(['authorizer', 'ours'], 'G', ({ cpuMs }) => cpuMs) },
     {
       what: 'cold chain, key set from a cold OAuth function',
       ...against(['authorizer', 'key-set-source', 'ours'], 'G'),
