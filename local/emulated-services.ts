@@ -50,8 +50,15 @@ export async function startServices(
     cleanups.add(() => service.close());
     return service;
   };
-  const dynamoDb = closed(await startDynamoDb({ folder: folder && join(folder, 'dynamodb'), principals, environment }));
   const kms = closed(await startKms({ folder, principals, environment }));
+  const dynamoDb = closed(
+    await startDynamoDb({
+      folder: folder && join(folder, 'dynamodb'),
+      principals,
+      environment,
+      authorizeKey: (caller, key) => kms.authorizeThrough('dynamodb', caller, key),
+    }),
+  );
   const secrets = closed(await startSecrets({ file: environmentFile, principals, environment }));
   const lambda = closed(
     await startLambda({ folder: folder && join(folder, 'events'), principals, environment, retrySeconds, log }),

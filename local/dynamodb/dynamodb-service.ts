@@ -1,6 +1,7 @@
 import { type AwsEnvironment, defaultEnvironment } from '../aws-api/aws-environment.ts';
 import { AwsError, type Json, unknownOperation } from '../aws-api/aws-error.ts';
 import { type AwsJsonProtocol, type AwsJsonService, type AwsRequest, serveAwsJson } from '../aws-api/aws-json.ts';
+import type { AccessRequest } from '../iam/iam-policy.ts';
 import type { Principals } from '../iam/principals.ts';
 import type { Item } from './attribute-value.ts';
 import { accessOf, type LeadingKeysReading, transactionAccess } from './dynamodb-access.ts';
@@ -18,6 +19,11 @@ export type DynamoDbOptions = {
   environment?: AwsEnvironment;
   /** Epoch milliseconds; decides what has expired. */
   now?: () => number;
+  /**
+   * Checks that a caller may have the data of a table decrypted by its customer managed key. Throws `AccessDenied`.
+   * @default - such keys are not checked
+   */
+  authorizeKey?(caller: AwsRequest['caller'], keyArn: string): void;
   /** Time between two removals of expired items, in milliseconds. */
   sweepMs?: number;
 };
@@ -88,13 +94,16 @@ export async function startDynamoDb(options: DynamoDbOptions): Promise<DynamoDb>
 
   function decide({ caller, operation, input }: AwsRequest): object {
     const accessesOf = (request: ParsedRequest) => accessOf(request, environment, (name) => store.definition(name));
-    const authorizeAll = (parts: ParsedRequest[]) => {
-      for (const access of transactionAccess(parts.flatMap(accessesOf), leadingKeys)) caller.authorize(access);
+    const authorize = (accesses: AccessRequest[]) => {
+      for (const access of accesses) caller.authorize(access);
+      for (const key of new Set(accesses.flatMap(keyOf))) options.authorizeKey?.(caller, key);
     };
+    const authorizeAll = (parts: ParsedRequest[]) =>
+      authorize(transactionAccess(parts.flatMap(accessesOf), leadingKeys));
 
     if (isDataOperation(operation) && operation !== 'ConditionCheckItem') {
       const request = parse(operation, input);
-      for (const access of accessesOf(request)) caller.authorize(access);
+      authorize(accessesOf(request));
       return store.atomically(() => perform(store, request));
     }
     if (operation === 'TransactWriteItems') {
@@ -110,6 +119,13 @@ export async function startDynamoDb(options: DynamoDbOptions): Promise<DynamoDb>
     }
 
     return decideAdministration({ caller, operation, input });
+  }
+
+  /** The customer managed key of the table that is accessed. */
+  function keyOf({ resource }: AccessRequest): string[] {
+    const tableName = /:table\/([^/]+)/.exec(resource)?.[1] ?? '';
+    const { KMSMasterKeyId: key } = settings.get(tableName)?.encryption ?? {};
+    return key === undefined ? [] : [key];
   }
 
   function decideAdministration({ caller, operation, input }: AwsRequest): object {

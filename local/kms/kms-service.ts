@@ -25,6 +25,13 @@ export type Kms = AwsJsonService & {
    * something to a principal other than the whole account
    */
   createKey(logicalId: string, properties: Json): { keyId: string; arn: string };
+  /**
+   * Checks that a caller may have an AWS service decrypt its data: by the caller's role, and by the policy of a key of the
+   * template. The policy of another key is not known.
+   *
+   * @throws AccessDenied
+   */
+  authorizeThrough(service: 'dynamodb', caller: AwsRequest['caller'], keyArn: string): void;
 };
 
 const protocol: AwsJsonProtocol = { target: 'TrentService', version: '1.1', namespace: 'com.amazonaws.kms' };
@@ -52,6 +59,13 @@ export async function startKms({ folder, principals, environment = defaultEnviro
       keys.set(stored.keyId, { ...stored, arn: keyArn, policy, enabled: properties.Enabled !== false });
       return { keyId: stored.keyId, arn: keyArn };
     },
+    authorizeThrough(via, caller, keyArn) {
+      const context = { 'kms:ViaService': [`${via}.${environment.region}.amazonaws.com`] };
+      const access: AccessRequest = { action: 'kms:Decrypt', resource: keyArn, context };
+      caller.authorize(access);
+      const key = keys.get(idOf(keyArn));
+      if (key) assertDelegated(key.policy, access, environment);
+    },
   };
 }
 
@@ -70,9 +84,11 @@ function answer(keys: Keys, { caller, operation, input }: AwsRequest, environmen
   return perform(key, input);
 }
 
+const idOf = (reference: string) => reference.split(':key/').at(-1)!;
+
 /** @param reference a key id or an ARN */
 function find(keys: Keys, reference: unknown): KmsKey {
-  const key = keys.get(String(reference).split(':key/').at(-1)!);
+  const key = keys.get(idOf(String(reference)));
   if (!key) throw new AwsError('NotFoundException', `Key '${reference}' does not exist`);
   return key;
 }

@@ -25,6 +25,8 @@ export class EnvironmentPool {
   readonly #all = new Set<ExecutionEnvironment>();
   /** A stack: the most recently used environment is used first, so that the others can expire. */
   readonly #idle: ExecutionEnvironment[] = [];
+  /** The environments of the provisioned concurrency, which are not ended when they are idle. */
+  readonly #provisioned = new WeakSet<ExecutionEnvironment>();
   readonly #expiries = new Set<Timer>();
   readonly #warnings = new Set<string>();
   #retired = false;
@@ -56,12 +58,18 @@ export class EnvironmentPool {
     return chosen.length;
   }
 
-  /** Loads the function's module. @throws FunctionError */
+  /** Loads the function's module, in each environment of its provisioned concurrency. @throws FunctionError */
   async warm(): Promise<void> {
-    const environment = this.#acquire();
-    await environment.ready;
-    if (this.#retired) void environment.end();
-    else this.#idle.push(environment);
+    const { provisionedConcurrency, concurrency } = this.#definition;
+    const provisioned = this.#options.freshPerRequest ? 0 : Math.min(provisionedConcurrency, concurrency);
+    const environments =
+      provisioned === 0
+        ? [this.#acquire()]
+        : Array.from({ length: provisioned }, () => this.#acquire('provisioned-concurrency'));
+    await Promise.all(environments.map(({ ready }) => ready));
+    if (this.#retired) for (const environment of environments) void environment.end();
+    else this.#idle.push(...environments);
+    if (provisioned > 0) for (const environment of environments) this.#provisioned.add(environment);
   }
 
   /** Ends the idle environments. */
@@ -82,7 +90,7 @@ export class EnvironmentPool {
     await Promise.all([...this.#all].map((environment) => environment.end()));
   }
 
-  #acquire(): ExecutionEnvironment {
+  #acquire(initializationType = 'on-demand'): ExecutionEnvironment {
     const idle = this.#idle.pop();
     if (idle !== undefined) return idle;
     const { name, concurrency, reservedConcurrency } = this.#definition;
@@ -95,8 +103,9 @@ export class EnvironmentPool {
       );
     }
     const { clock, log } = this.#options;
+    const variables = { ...this.#definition.environment, AWS_LAMBDA_INITIALIZATION_TYPE: initializationType };
     const environment = new ExecutionEnvironment(
-      this.#definition,
+      { ...this.#definition, environment: variables },
       {
         log: (requestId, line) => log(name, requestId, line),
         unfinished: (work, tool) => this.#warn(work, tool),
@@ -125,6 +134,7 @@ export class EnvironmentPool {
       return;
     }
     this.#idle.push(environment);
+    if (this.#provisioned.has(environment)) return;
     const { completed } = environment;
     const expiry = after(this.#options.clock, this.#options.idleSeconds * 1000, () => {
       this.#expiries.delete(expiry);

@@ -15,6 +15,8 @@ export type FunctionDefinition = {
   reservedConcurrency: number | undefined;
   /** The maximum number of execution environments. */
   concurrency: number;
+  /** The execution environments that are started before the first request. */
+  provisionedConcurrency: number;
   worker: WorkerData;
   environment: Record<string, string>;
 };
@@ -56,7 +58,8 @@ export function defineFunction(
     timeoutSeconds: Number(properties.Timeout ?? 3),
     reservedConcurrency,
     concurrency: Math.min(reservedConcurrency ?? Infinity, options.maximumConcurrency),
-    worker: { taskRoot, handler, functionArn: template.getAtt(logicalId, 'Arn') },
+    provisionedConcurrency: provisionedConcurrencyOf(logicalId, template),
+    worker: { taskRoot, handler, functionArn: template.getAtt(logicalId, 'Arn'), isTraced: isTraced(resource) },
     environment: {
       ...variablesOf(resource),
       ...options.environment(logicalId),
@@ -71,11 +74,29 @@ export function defineFunction(
       AWS_LAMBDA_INITIALIZATION_TYPE: 'on-demand',
       AWS_LAMBDA_LOG_GROUP_NAME: `/aws/lambda/${name}`,
       AWS_LAMBDA_LOG_STREAM_NAME: 'local',
+      AWS_XRAY_CONTEXT_MISSING: 'LOG_ERROR',
       NODE_PATH: [...modulesOfLayers(resource, template, options.assembly), ...packageFolders].join(delimiter),
       TZ: ':UTC',
     },
   };
 }
+
+const isTraced = ({ properties }: Resource) =>
+  (properties.TracingConfig as { Mode?: string } | undefined)?.Mode === 'Active';
+
+/** Of the aliases of the function. */
+function provisionedConcurrencyOf(logicalId: string, template: Template): number {
+  const aliases = template
+    .resources('AWS::Lambda::Alias')
+    .filter(({ raw }) => isReferenceTo(raw.FunctionName, logicalId));
+  return aliases.reduce((sum, { properties }) => {
+    const config = properties.ProvisionedConcurrencyConfig as { ProvisionedConcurrentExecutions?: number } | undefined;
+    return sum + Number(config?.ProvisionedConcurrentExecutions ?? 0);
+  }, 0);
+}
+
+const isReferenceTo = (value: unknown, logicalId: string) =>
+  (value as { Ref?: unknown } | undefined)?.Ref === logicalId;
 
 /**
  * The folders with the modules of a function's layers, in Lambda's order: a later layer replaces files of an earlier one. A

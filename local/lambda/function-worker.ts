@@ -11,12 +11,13 @@ import {
   streamifyResponse,
   withPrelude,
 } from './response-stream.ts';
+import { traceHeader } from './trace-header.ts';
 import { observeWork } from './unfinished-work.ts';
 import type { FromWorker, RemoteError, ToWorker, WorkerData } from './worker-messages.ts';
 
 if (parentPort === null) throw new Error('function-worker.ts runs only in a worker thread');
 const port = parentPort;
-const { taskRoot, handler: handlerName, functionArn } = workerData as WorkerData;
+const { taskRoot, handler: handlerName, functionArn, isTraced } = workerData as WorkerData;
 
 // The variable is for Node.js (execution-environment.ts), not for the function.
 delete process.env.NODE_COMPILE_CACHE;
@@ -31,8 +32,10 @@ const unfinishedLine = { stdout: '', stderr: '' };
 
 async function invoke(
   handler: StreamingHandler,
-  { requestId, event, deadline }: ToWorker & { type: 'invoke' },
+  { requestId, event: payload, deadline }: ToWorker & { type: 'invoke' },
 ): Promise<void> {
+  const event: unknown = JSON.parse(payload);
+  process.env._X_AMZN_TRACE_ID = traceHeader(event, isTraced);
   const context = {
     awsRequestId: requestId,
     functionName: process.env.AWS_LAMBDA_FUNCTION_NAME,
@@ -45,15 +48,16 @@ async function invoke(
   };
   work.begin();
   const run = isStreaming(handler) ? runStreaming : runBuffered;
-  const error = await run(handler, JSON.parse(event), context);
+  const error = await run(handler, event, context);
   flushOutput();
   const unfinished = work.list();
-  if (unfinished.length > 0) post({ type: 'unfinished', work: unfinished, tool: toolOf(JSON.parse(event)) });
+  if (unfinished.length > 0) post({ type: 'unfinished', work: unfinished, tool: toolOf(event) });
   post({ type: 'done', error });
 }
 
 /** The tool that an event of API Gateway calls. */
-function toolOf({ body }: { body?: unknown }): string | undefined {
+function toolOf(event: unknown): string | undefined {
+  const { body } = (event ?? {}) as { body?: unknown };
   try {
     const messages = [JSON.parse(String(body))].flat();
     const name: unknown = messages.find((message) => message?.method === 'tools/call')?.params?.name;

@@ -1,5 +1,5 @@
-/** The location of a function's code. Its environment variables are the worker's `process.env`. */
-export type WorkerData = { taskRoot: string; handler: string; functionArn: string };
+/** A function's code. Its environment variables are the worker's `process.env`. */
+export type WorkerData = { taskRoot: string; handler: string; functionArn: string; isTraced: boolean };
 
 export type ToWorker =
   /** `deadline` in epoch milliseconds. */

@@ -27,6 +27,7 @@ import { ClassicLevel } from 'classic-level';
 import { type DynamoDb, type DynamoDbOptions, startDynamoDb } from '../../local/dynamodb/dynamodb-service.ts';
 import type { Statement } from '../../local/iam/iam-policy.ts';
 import { emulatorPrincipal, FunctionPrincipals } from '../../local/iam/principals.ts';
+import { startKms } from '../../local/kms/kms-service.ts';
 
 const TableName = 'Sessions';
 const tableArn = 'arn:aws:dynamodb:us-east-1:000000000000:table/Sessions';
@@ -874,5 +875,54 @@ describe('trouble', () => {
     ]);
     expect(await send(' '.repeat(17 * 1024 * 1024), signed)).toEqual([413, expect.anything()]);
     await db.send(new PutCommand({ TableName, Item: key('A') }));
+  });
+});
+
+describe('a table with a customer managed key', () => {
+  const items: Statement = { Effect: 'Allow', Action: 'dynamodb:*', Resource: '*' };
+  const use = (service: string): Statement => ({
+    Effect: 'Allow',
+    Action: 'kms:Decrypt',
+    Resource: '*',
+    Condition: { StringEquals: { 'kms:ViaService': `${service}.us-east-1.amazonaws.com` } },
+  });
+
+  async function written(statements: Statement[], keyPolicy?: object): Promise<string> {
+    const kms = await startKms({ folder: undefined, principals: new FunctionPrincipals() });
+    const { arn } = kms.createKey('Own', { ...(keyPolicy && { KeyPolicy: { Statement: [keyPolicy] } }) });
+    const { limited } = await start({
+      statements,
+      table: { SSESpecification: { SSEEnabled: true, SSEType: 'KMS', KMSMasterKeyId: arn } },
+      authorizeKey: (caller, used) => kms.authorizeThrough('dynamodb', caller, used),
+    });
+    const put = limited.send(new PutCommand({ TableName, Item: key('G#1') }));
+    const outcome = await put.then(
+      () => 'written',
+      ({ name, message }: Error) => `${name}: ${message}`,
+    );
+    await kms.close();
+    return outcome;
+  }
+
+  it('is written by a role that may use the key through DynamoDB', async () => {
+    expect(await written([items, use('dynamodb')])).toBe('written');
+  });
+
+  it.each([
+    ['may not use the key', [items]],
+    ['may use the key through another service', [items, use('secretsmanager')]],
+  ])('denies a role that %s', async (_, statements) => {
+    expect(await written(statements)).toMatch(/^AccessDeniedException: .*not authorized to perform: kms:Decrypt/);
+  });
+
+  it('denies a role whose account the key policy does not admit', async () => {
+    const foreign = {
+      Effect: 'Allow',
+      Principal: { AWS: 'arn:aws:iam::000000000001:root' },
+      Action: 'kms:*',
+      Resource: '*',
+    };
+    const denied = await written([items, use('dynamodb')], foreign);
+    expect(denied).toMatch(/^AccessDeniedException: .*key's policy does not delegate the kms:Decrypt action/);
   });
 });

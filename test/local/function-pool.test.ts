@@ -235,6 +235,45 @@ describe('an execution environment', () => {
   });
 });
 
+/** Returns its tracing header. */
+const traced = 'exports.handler = async () => [process.env._X_AMZN_TRACE_ID]';
+
+test.each([
+  ['is sampled with tracing', { TracingConfig: { Mode: 'Active' } }, 'Sampled=1'],
+  ['is not sampled without tracing', {}, 'Sampled=0'],
+])('the trace of a request %s, and each invocation has a segment in it', async (_, properties, sampled) => {
+  const { functions } = run({ F: { code: traced, properties } });
+  const event = { headers: { 'X-Amzn-Trace-Id': 'Root=1-67891233-abcdef012345678912345678' } };
+  const traceOf = async (given: object) => ((await functions.invoke('F', given)) as string[])[0]!;
+  const [first, second] = [await traceOf(event), await traceOf(event)];
+  const header = new RegExp(`^Root=1-67891233-abcdef012345678912345678;Parent=[0-9a-f]{16};${sampled}$`);
+  expect([first, second]).toEqual([expect.stringMatching(header), expect.stringMatching(header)]);
+  expect(first).not.toBe(second);
+  expect(await traceOf({})).toMatch(/^Root=1-[0-9a-f]{8}-[0-9a-f]{24};/);
+});
+
+test('environments of provisioned concurrency are started before the first request, and stay', async () => {
+  const alias = {
+    Type: 'AWS::Lambda::Alias',
+    Properties: {
+      FunctionName: { Ref: 'F' },
+      ProvisionedConcurrencyConfig: { ProvisionedConcurrentExecutions: 2 },
+    },
+  };
+  const code = `console.log('started'); let count = 0;
+    exports.handler = async () => [++count, process.env.AWS_LAMBDA_INITIALIZATION_TYPE];`;
+  const clock = fakeClock();
+  const { functions, log } = run({ F: code }, { ...builtTemplate({ F: code }, undefined, { Live: alias }), clock });
+  await functions.warm('F');
+  const started = () => log.items.filter(({ line }) => line === 'started').length;
+  expect(started()).toBe(2);
+  const three = async () => (await Promise.all([1, 2, 3].map(() => functions.invoke('F', {})))).map(String).sort();
+  const [first, second] = [1, 2].map((count) => `${count},provisioned-concurrency`);
+  expect(await three()).toEqual(['1,on-demand', first, first]);
+  await clock.advance(5000);
+  expect(await three()).toEqual(['1,on-demand', second, second]);
+});
+
 describe('a function fails', () => {
   test('with the error that its handler threw', async () => {
     const { functions, log } = run({ F: 'exports.handler = async () => { throw new RangeError("too far") }' });

@@ -54,7 +54,7 @@ afterAll(() => rmSync(folder, { recursive: true }));
 
 const definition = (mistake: string, taskRoot = folder) =>
   ({
-    worker: { taskRoot, handler: 'index.handler', functionArn: '' },
+    worker: { taskRoot, handler: 'index.handler', functionArn: '', isTraced: false },
     environment: {
       MISTAKE: mistake,
       AWS_REGION: 'us-east-1',
