@@ -19,7 +19,8 @@ export function keepOwnersLines(bundle: string, project: string, isOwners: (path
   const reduced: SourceMapFile = {
     version,
     sources: kept.map((index) => relative(project, paths[index]!).split(sep).join('/')),
-    mappings: encode(decode(mappings).map((line) => reduceLine(line, positions))),
+    // Node.js reads a segment without a source at the end of the text as one of the source before.
+    mappings: `${encode(decode(mappings).map((line) => reduceLine(line, positions)))};`,
   };
   writeFileSync(file, JSON.stringify({ ...reduced, names: [] }));
 }
