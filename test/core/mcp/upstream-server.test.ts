@@ -14,7 +14,7 @@ import { UpstreamAssertions } from '../../../lambda/core/mcp/upstream/upstream-a
 import { UpstreamDescriptions, type UpstreamServer } from '../../../lambda/core/mcp/upstream/upstream-client.ts';
 import { forwardingServer } from '../../../lambda/core/mcp/upstream/upstream-forwarder.ts';
 import { LARGEST_RESPONSE } from '../../../lambda/core/mcp/upstream/upstream-messages.ts';
-import { v2Transport } from '../../support/era-clients.ts';
+import { messagesOf, v2Transport } from '../../support/era-clients.ts';
 import { Processes } from '../../support/mcp-processes.ts';
 import {
   type UpstreamFixture,
@@ -607,5 +607,63 @@ describe('changes', () => {
     const { changes } = await processes.stores.changes.changesSince('ada', '', 0);
     expect(changes.map(({ change }) => change.kind)).toEqual(['tools_list_changed']);
     await client.close();
+  });
+});
+
+/** A server of 2026-07-28 whose tool has arguments that clients repeat in headers. */
+function repeatingUpstream(): UpstreamFixture {
+  const create = () => {
+    const server = new McpServer({ name: 'regions', version: '1' });
+    const inputSchema = z.object({
+      region: z.string().meta({ 'x-mcp-header': 'Region' }),
+      size: z.object({ count: z.int().meta({ 'x-mcp-header': 'Count' }) }).optional(),
+    });
+    server.registerTool('order', { inputSchema }, async ({ region }) => ({
+      content: [{ type: 'text', text: region }],
+    }));
+    return server;
+  };
+  const handler = createMcpHandler(create, { legacy: 'reject' });
+  return upstreamFixture((request) => handler.fetch(request), 'regions');
+}
+
+describe('arguments that a server requires in headers', () => {
+  test.each(eras)('are repeated for a client of %s', async (_era, mode) => {
+    const client = await connect({ processes: inFrontOf(repeatingUpstream()), mode });
+    await client.listTools();
+    for (const region of ['eu', 'größer als ₤']) {
+      const result = await client.callTool({ name: 'order', arguments: { region, size: { count: 2 } } });
+      expect(result).toMatchObject({ content: [{ text: region }] });
+    }
+    await client.close();
+  });
+
+  test('are not repeated in place of a header that differs', async () => {
+    const upstream = repeatingUpstream();
+    const processes = inFrontOf(upstream);
+    const fetch = processes.fetchAs(await processes.callerOf('ada'));
+    const params = {
+      name: 'order',
+      arguments: { region: 'eu' },
+      _meta: {
+        'io.modelcontextprotocol/protocolVersion': '2026-07-28',
+        'io.modelcontextprotocol/clientInfo': { name: 'test', version: '1' },
+        'io.modelcontextprotocol/clientCapabilities': {},
+      },
+    };
+    const response = await fetch(processes.url, {
+      method: 'POST',
+      headers: {
+        'content-type': 'application/json',
+        accept: 'application/json, text/event-stream',
+        'mcp-protocol-version': '2026-07-28',
+        'mcp-method': 'tools/call',
+        'mcp-name': 'order',
+        'mcp-param-region': 'us',
+      },
+      body: JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/call', params }),
+    });
+    expect(JSON.stringify(await messagesOf(response))).toContain('"code":-32020');
+    expect(upstream.requests.filter(({ body }) => body.method === 'tools/call')).toHaveLength(1);
   });
 });

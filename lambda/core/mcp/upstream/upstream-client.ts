@@ -60,6 +60,8 @@ export type UpstreamCall = {
   meta: Record<string, unknown>;
   /** Receives progress and log messages. */
   notify(method: string, params: Record<string, unknown>): Promise<void>;
+  /** The headers in which the client repeats arguments of the tool (`Mcp-Param-*`). */
+  argumentHeaders: Record<string, string>;
   /** Responses to the input requests of this call, and the state that came with the requests. */
   inputResponses: Record<string, unknown>;
   state: string | undefined;
@@ -80,6 +82,7 @@ export type UpstreamDependencies = {
 export const MODERN = '2026-07-28';
 const LATEST_LEGACY = '2025-11-25';
 const UNSUPPORTED_VERSION = -32022;
+const HEADER_MISMATCH = -32020;
 /** Longest wait for the description, and for the end of a session. */
 const SHORT_MILLISECONDS = 10_000;
 const DESCRIPTION_MILLISECONDS = 300_000;
@@ -148,7 +151,9 @@ export class UpstreamClient {
     try {
       return await this.#within(this.#dependencies.timeoutMilliseconds, call.signal, (signal) =>
         version === MODERN
-          ? this.#requestModern(method, params, call, signal)
+          ? this.#requestModern(method, params, call, signal).catch((error) =>
+              this.#withArgumentHeaders(error, method, params, call, signal),
+            )
           : this.#requestLegacy(method, params, call, { version, hasSessions }, signal),
       );
     } catch (error) {
@@ -199,15 +204,44 @@ export class UpstreamClient {
     return describedBy(result, String(result.protocolVersion), session !== undefined);
   }
 
+  /** Repeats the call of a client of the 2025 era, which repeats no arguments in headers, with the headers of the tool. */
+  async #withArgumentHeaders(
+    error: unknown,
+    method: string,
+    params: Record<string, unknown>,
+    call: UpstreamCall,
+    signal: AbortSignal,
+  ): Promise<UpstreamResult> {
+    const isMismatch = error instanceof UpstreamRpcError && error.code === HEADER_MISMATCH;
+    if (!isMismatch || method !== 'tools/call' || Object.keys(call.argumentHeaders).length > 0) throw error;
+    const schema = await this.#inputSchema(String(params.name), signal);
+    const argumentHeaders = Object.fromEntries(declaredHeaders(schema, params.arguments));
+    if (Object.keys(argumentHeaders).length === 0) throw error;
+    return this.#requestModern(method, params, { ...call, argumentHeaders }, signal);
+  }
+
+  async #inputSchema(tool: string, signal: AbortSignal): Promise<unknown> {
+    let cursor: unknown;
+    do {
+      const page = await this.#exchangeModern('tools/list', cursor === undefined ? {} : { cursor }, {}, signal);
+      const tools: unknown[] = Array.isArray(page.tools) ? page.tools : [];
+      const found = tools.map(objectOr).find(({ name }) => name === tool);
+      if (found) return found.inputSchema;
+      cursor = page.nextCursor;
+    } while (cursor !== undefined);
+    return undefined;
+  }
+
   async #requestModern(
     method: string,
     params: Record<string, unknown>,
-    { capabilities, logLevel, meta, notify, inputResponses, state }: UpstreamCall,
+    { capabilities, logLevel, meta, notify, argumentHeaders, inputResponses, state }: UpstreamCall,
     signal: AbortSignal,
   ): Promise<UpstreamResult> {
     const answers = Object.keys(inputResponses).length > 0 ? { inputResponses } : {};
     const given = { ...params, ...answers, ...(state !== undefined && { requestState: state }), _meta: meta };
-    return this.#exchangeModern(method, given, { capabilities, logLevel }, signal, async (message) => {
+    const options = { capabilities, logLevel, headers: argumentHeaders };
+    return this.#exchangeModern(method, given, options, signal, async (message) => {
       // This revision has no requests of a server.
       if (!('id' in message)) await notify(String(message.method), objectOr(message.params));
     });
@@ -216,7 +250,11 @@ export class UpstreamClient {
   #exchangeModern(
     method: string,
     params: Record<string, unknown>,
-    { capabilities = {}, logLevel }: { capabilities?: ClientCapabilities; logLevel?: LoggingLevel | undefined },
+    {
+      capabilities = {},
+      logLevel,
+      headers: further,
+    }: { capabilities?: ClientCapabilities; logLevel?: LoggingLevel | undefined; headers?: Record<string, string> },
     signal: AbortSignal,
     receive: (message: UpstreamMessage) => Promise<void> = async () => undefined,
   ): Promise<UpstreamResult> {
@@ -230,6 +268,7 @@ export class UpstreamClient {
     };
     const subject = params.name ?? params.uri;
     const headers = {
+      ...further,
       'mcp-protocol-version': MODERN,
       'mcp-method': method,
       ...(typeof subject === 'string' && { 'mcp-name': headerValue(subject) }),
@@ -444,6 +483,17 @@ const isJson = ({ headers }: UpstreamResponse) => headers.get('content-type')?.i
 /** Releases the connection. */
 async function discard({ body }: UpstreamResponse): Promise<void> {
   await body?.[Symbol.asyncIterator]().return?.();
+}
+
+/** The headers that a schema declares for arguments (`x-mcp-header`), by name. */
+function* declaredHeaders(schema: unknown, value: unknown): Generator<[string, string]> {
+  const { 'x-mcp-header': header, properties } = objectOr(schema);
+  if (typeof header === 'string' && ['string', 'number', 'boolean'].includes(typeof value)) {
+    yield [`mcp-param-${header.toLowerCase()}`, headerValue(String(value))];
+  }
+  for (const [name, property] of Object.entries(objectOr(properties))) {
+    yield* declaredHeaders(property, objectOr(value)[name]);
+  }
 }
 
 /** As a value of `Mcp-Name` (MCP 2026-07-28, Streamable HTTP, value encoding). */

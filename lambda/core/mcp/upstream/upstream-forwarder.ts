@@ -361,6 +361,7 @@ class Forwarder {
           await this.#server.server.notification({ method, params });
         }
       },
+      argumentHeaders: argumentHeaders(ctx),
       inputResponses: mcpReq.inputResponses ?? {},
       state: stateOf(ctx)?.upstream === route.client.server.name ? stateOf(ctx)?.state : undefined,
     };
@@ -386,6 +387,11 @@ class Forwarder {
 /** The error of a server of SDK v2 for a resource or a template that it does not have. */
 const isUnknown = (error: unknown) =>
   error instanceof ResourceNotFoundError || (error instanceof ProtocolError && / not found$/.test(error.message));
+
+function argumentHeaders({ http }: ServerContext): Record<string, string> {
+  const headers = [...(http?.req?.headers ?? [])];
+  return Object.fromEntries(headers.filter(([name]) => name.toLowerCase().startsWith('mcp-param-')));
+}
 
 /** The client cannot do anything about it. */
 class UnavailableUpstreamError extends ProtocolError {
