@@ -20,6 +20,7 @@ const columns: [string, (call: CallRow) => Cell][] = [
   ['protocolVersion', ({ protocolVersion }) => protocolVersion],
   ['method', ({ method }) => method],
   ['tool', ({ tool }) => tool],
+  ['target', ({ target }) => target],
   ['outcome', ({ outcome }) => outcome],
   ['errorCode', ({ errorCode }) => errorCode],
   ['message', ({ message }) => message],

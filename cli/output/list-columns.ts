@@ -1,4 +1,10 @@
-import type { CallRow, GrantRow, SessionRow, UserRow } from '../../lambda/core/dashboard/dashboard-api.ts';
+import {
+  type CallRow,
+  type GrantRow,
+  type SessionRow,
+  toolOf,
+  type UserRow,
+} from '../../lambda/core/dashboard/dashboard-api.ts';
 import { userLabel } from '../target/user-selection.ts';
 import { brief, type Column } from './text-table.ts';
 import { duration, localDay, timeToMinute, timeToSecond } from './time-text.ts';
@@ -14,7 +20,7 @@ const clientColumn: Column<Pick<CallRow, 'clientLabel'>> = {
   text: ({ clientLabel }) => brief(clientLabel, 20),
 };
 
-const toolColumn: Column<CallRow> = { title: 'TOOL', text: ({ tool, method }) => brief(tool ?? method, 30) };
+const toolColumn: Column<CallRow> = { title: 'TOOL', text: (call) => brief(toolOf(call), 30) };
 const outcomeColumn: Column<CallRow> = { title: 'OUTCOME', text: ({ outcome }) => outcome };
 const durationColumn: Column<CallRow> = {
   title: 'DURATION',

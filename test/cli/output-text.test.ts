@@ -1,10 +1,12 @@
 import fc from 'fast-check';
-import { csvLine } from '../../cli/output/call-export.ts';
+import { csvLine, exportedCalls, exportHeader } from '../../cli/output/call-export.ts';
+import { callColumns } from '../../cli/output/list-columns.ts';
 import { shareBar, sparkline } from '../../cli/output/metrics-text.ts';
 import { brief, TextTable } from '../../cli/output/text-table.ts';
 import { duration } from '../../cli/output/time-text.ts';
 import { printableJson, singleLine, withoutFormula } from '../../lambda/core/support/untrusted-text.ts';
 import { anyString } from '../support/any-string.ts';
+import { toolCall } from '../support/tool-call-builder.ts';
 
 describe('csvLine', () => {
   test('quotes cells with commas and quotes, replaces line ends, and ends the line with CR LF', () => {
@@ -86,4 +88,12 @@ test('shareBar draws a share of the whole', () => {
 
 test('duration shows milliseconds, seconds, minutes or hours', () => {
   expect([0.4, 12, 1500, 90_000, 7_260_000].map(duration)).toEqual(['0 ms', '12 ms', '1.5 s', '2 min', '2 h 1 min']);
+});
+
+test('prompts and resources are named in lists and exports of calls', () => {
+  const call = toolCall({ id: 'call', at: 0, tool: undefined, method: 'resources/read', target: 'notes://diary' });
+  const row = { ...call, clientLabel: 'Codex' };
+  expect(new TextTable(callColumns).lines([row])).toContain('resources/read notes://diary');
+  const [names, values] = [exportHeader('csv'), exportedCalls('csv', [row])].map((line) => line.trim().split(','));
+  expect(values![names!.indexOf('target')]).toBe('notes://diary');
 });

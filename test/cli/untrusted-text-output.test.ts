@@ -37,7 +37,7 @@ const everyMember = (text: string) => ({
   ...toolCall({ id: text, at: 1_800_000_000_000 }),
   ...{ user: text, userName: text, client: text, clientName: text, clientVersion: text, clientLabel: text },
   ...{ grant: text, session: text, protocolVersion: text, method: text, tool: text, message: text, traceId: text },
-  ...{ arguments: text, scopes: [text] },
+  ...{ target: text, arguments: text, scopes: [text] },
 });
 
 test.each([
