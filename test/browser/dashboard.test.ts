@@ -249,6 +249,24 @@ describe('the dashboard in a real browser', () => {
     await page.context().close();
   });
 
+  test('the page of a user who has signed in before requests its view without waiting for another response', async () => {
+    const page = await signedIn('grace');
+    const views = new Set(['overview', 'calls']);
+    const requested = new Promise<void>((resolve) => {
+      page.on('request', (request) => {
+        views.delete(new URL(request.url()).pathname.split('/').at(-1)!);
+        if (views.size === 0) resolve();
+      });
+    });
+    await page.route('**/dashboard/api/me', async (route) => {
+      await requested;
+      await route.continue();
+    });
+    await page.reload();
+    await page.getByRole('button', { name: 'Sign out' }).waitFor();
+    await page.context().close();
+  });
+
   test('the page of a user who is not signed in has no errors in the console', async () => {
     const page = await browser.newPage();
     const messages: string[] = [];
