@@ -9,6 +9,7 @@ import { addImport } from './commands/import-command.ts';
 import { addPreflight } from './commands/preflight-command.ts';
 import { addSessions } from './commands/sessions-command.ts';
 import { addStats } from './commands/stats-command.ts';
+import { addTokens } from './commands/tokens-command.ts';
 import { addUsers } from './commands/users-command.ts';
 import { addVerify } from './commands/verify-command.ts';
 import { exitOnClosedPipe } from './output/terminal.ts';
@@ -45,6 +46,7 @@ export function createProgram(): Command {
     addSessions,
     addCalls,
     addClients,
+    addTokens,
     addUsers,
     addStats,
   ];

@@ -27,6 +27,8 @@ export type DeploymentMarker = {
   retentionDays: number;
   grantIdleDays: number;
   sessionTtlHours: number;
+  /** The function that makes personal access tokens; absent without them. */
+  tokenFunction?: string | undefined;
 };
 
 export const deploymentMarker = (deployment: Omit<DeploymentMarker, 'version'>): DeploymentMarker => ({

@@ -63,6 +63,7 @@ import {
 import { machineEnvironment } from './settings/machines/machine-client-settings.ts';
 import { type SecretSource, validateSecret } from './settings/secret-settings.ts';
 import { validateVariable } from './settings/server-function-settings.ts';
+import { personalTokenLifetime } from './settings/sign-in-settings.ts';
 import { durationText, queryText } from './settings/token-text.ts';
 import { telemetryDestination } from './telemetry-destination.ts';
 import { UpstreamServers } from './upstream-servers.ts';
@@ -151,6 +152,7 @@ export class Holdfast extends Construct implements IGrantable, IConnectable {
       encryptionKey,
       facade: directProvider === undefined,
       dashboard: hasDashboard(settings),
+      personalTokens: settings.personalTokens !== undefined,
       defaultEndpoint: domain === undefined,
     });
     const hostname = this.#createHostname();
@@ -305,7 +307,7 @@ export class Holdfast extends Construct implements IGrantable, IConnectable {
 
   #marker({ usersIssuer, oauth }: SignIn): string {
     const stack = Stack.of(this);
-    const { auditRetention, grantIdleTimeout, sessionTtl } = this.#settings;
+    const { auditRetention, grantIdleTimeout, sessionTtl, personalTokens } = this.#settings;
     const path = this.node.scopes.slice(stack.node.scopes.length);
     return stack.toJsonString(
       deploymentMarker({
@@ -318,6 +320,7 @@ export class Holdfast extends Construct implements IGrantable, IConnectable {
         retentionDays: auditRetention.toDays({ integral: false }),
         grantIdleDays: grantIdleTimeout.toDays({ integral: false }),
         sessionTtlHours: sessionTtl.toHours({ integral: false }),
+        tokenFunction: personalTokens && oauth?.handler.functionName,
       }),
     );
   }
@@ -339,7 +342,11 @@ export class Holdfast extends Construct implements IGrantable, IConnectable {
   #createAuthorizer({ issuer }: SignIn): HoldfastFunction {
     return this.#createFunction('Authorizer', {
       entry: 'authorizer',
-      environment: { PUBLIC_URL: this.#publicUrl, ...issuer } satisfies AuthorizerEnvironment,
+      environment: {
+        PUBLIC_URL: this.#publicUrl,
+        ...issuer,
+        PERSONAL_TOKENS: this.#settings.personalTokens && 'true',
+      } satisfies AuthorizerEnvironment,
       memorySize: 256,
       timeout: Duration.seconds(10),
     });
@@ -443,6 +450,19 @@ export class Holdfast extends Construct implements IGrantable, IConnectable {
     };
   }
 
+  #personalTokenDays(): string | undefined {
+    const lifetime = personalTokenLifetime(this.#settings);
+    return lifetime && durationText(lifetime, 'Days');
+  }
+
+  /** The limits that the page of the dashboard shows. */
+  #personalTokens(): string | undefined {
+    const lifetime = personalTokenLifetime(this.#settings);
+    const declared = this.#settings.auditTools ? withAuditScope(this.#settings.scopes) : this.#settings.scopes;
+    const scopes = Object.entries(declared.scopes).map(([name, { description }]) => ({ name, description }));
+    return lifetime && Stack.of(this).toJsonString({ mostDays: lifetime.toDays({ integral: false }), scopes });
+  }
+
   /** The dashboard function, on which users see and revoke their connected apps, and admins those of everyone. */
   #createDashboard(signIn: HoldfastFunction): HoldfastFunction {
     const settings = this.#settings;
@@ -459,6 +479,7 @@ export class Holdfast extends Construct implements IGrantable, IConnectable {
         MCP_SESSION_TTL_HOURS: durationText(settings.sessionTtl, 'Hours'),
         SEAL_KEY_ID: hasNames ? this.#sealKey.id : undefined,
         DIRECT: isDirect ? 'true' : undefined,
+        PERSONAL_TOKENS: this.#personalTokens(),
       } satisfies DashboardEnvironment,
       memorySize: 512,
       timeout: Duration.seconds(28),
@@ -469,7 +490,8 @@ export class Holdfast extends Construct implements IGrantable, IConnectable {
       this.#table.grantNames(dashboard);
       this.#sealKey.grantSeal(dashboard, 'user-names');
     }
-    this.#api.addDashboard({ dashboard: dashboard.handler, signIn: signIn.handler });
+    const personalTokens = settings.personalTokens !== undefined;
+    this.#api.addDashboard({ dashboard: dashboard.handler, signIn: signIn.handler, personalTokens });
     return dashboard;
   }
 
@@ -547,6 +569,7 @@ export class Holdfast extends Construct implements IGrantable, IConnectable {
       timeout: Duration.seconds(28),
     });
     this.#table.grantSignIn(oauth);
+    if (settings.personalTokens) this.#table.grantPersonalTokens(oauth);
     signingKeys.grantSign(oauth);
     this.#sealKey.grantSeal(
       oauth,
@@ -590,6 +613,7 @@ export class Holdfast extends Construct implements IGrantable, IConnectable {
       AUDIT_ERRORS: settings.auditErrors,
       AUDIT_METHODS: settings.auditMethods === 'all' ? 'all' : undefined,
       DASHBOARD: settings.dashboard ? 'true' : undefined,
+      PERSONAL_TOKEN_DAYS: this.#personalTokenDays(),
       NAME_CLAIM: settings.showNames === 'no' ? undefined : settings.showNames,
       ACCESS_TOKEN_MINUTES: durationText(settings.accessTokenTtl, 'Minutes'),
       GRANT_IDLE_DAYS: durationText(settings.grantIdleTimeout, 'Days'),

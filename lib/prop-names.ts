@@ -47,6 +47,7 @@ const settings: Record<keyof HoldfastSettings, true> = {
   oauthThrottle: true,
   operations: true,
   optimizations: true,
+  personalTokens: true,
   provisionedConcurrentExecutions: true,
   redirectSchemes: true,
   refreshWindow: true,

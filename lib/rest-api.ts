@@ -36,6 +36,8 @@ export interface McpRestApiProps {
   readonly facade: boolean;
   /** Whether there is the dashboard's sign-in. */
   readonly dashboard: boolean;
+  /** Whether users make personal access tokens on the dashboard, under that throttle. */
+  readonly personalTokens: boolean;
   readonly logRetention: RetentionDays;
   /** The log class of the access log. */
   readonly accessLogClass: 'standard' | 'infrequent-access';
@@ -79,6 +81,7 @@ const throttledMethods = [
   '/revoke/POST',
 ];
 const dashboardSignInMethods = ['/callback/GET', '/dashboard/sign-in/GET'];
+const personalTokenMethod = '/dashboard/tokens/POST';
 
 const discoveryPaths = ['.well-known/oauth-protected-resource', '.well-known/oauth-protected-resource/mcp'];
 
@@ -183,13 +186,18 @@ export class McpRestApi extends Construct {
     this.#addServerPage(target);
   }
 
-  /** Routes the dashboard, whose function authorizes requests itself, and its sign-in. */
-  addDashboard({ dashboard, signIn }: { dashboard: LambdaFunction; signIn: LambdaFunction }): void {
+  /**
+   * Routes the dashboard, whose function authorizes requests itself, its sign-in, and the making of personal access tokens,
+   * which belongs to the function of the sign-in.
+   */
+  addDashboard(props: { dashboard: LambdaFunction; signIn: LambdaFunction; personalTokens: boolean }): void {
+    const { dashboard, signIn, personalTokens } = props;
     const target = integration(dashboard);
     const targets = {
       dashboard: target,
       'dashboard/{proxy+}': target,
       'dashboard/sign-in': integration(signIn),
+      ...(personalTokens && { 'dashboard/tokens': integration(signIn) }),
     };
     for (const [path, each] of Object.entries(targets)) this.#addPageRoute(path, each);
   }
@@ -250,8 +258,13 @@ export class McpRestApi extends Construct {
 }
 
 /** By the methods that do the work: API Gateway applies a throttle to the method that is called, not to ANY. */
-function methodThrottles({ oauthThrottle, facade, dashboard }: McpRestApiProps): StageOptions['methodOptions'] {
-  const methods = new Set([...(facade ? throttledMethods : []), ...(dashboard ? dashboardSignInMethods : [])]);
+function methodThrottles(props: McpRestApiProps): StageOptions['methodOptions'] {
+  const { oauthThrottle, facade, dashboard, personalTokens } = props;
+  const methods = new Set([
+    ...(facade ? throttledMethods : []),
+    ...(dashboard ? dashboardSignInMethods : []),
+    ...(dashboard && personalTokens ? [personalTokenMethod] : []),
+  ]);
   if (methods.size === 0) return undefined;
   return Object.fromEntries(Array.from(methods, (method) => [method, throttling(oauthThrottle)]));
 }

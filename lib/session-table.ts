@@ -121,6 +121,15 @@ export class SessionTable extends Construct {
   }
 
   /**
+   * Grants the OAuth function to find the dashboard session of a user who makes a personal access token, and to write the
+   * grant of the token while the session lasts, in one transaction (as in `grantSignIn`).
+   */
+  grantPersonalTokens(grantee: IGrantable): void {
+    this.#grant(grantee, ['GetItem'], ['dashboardSessions']);
+    this.#grant(grantee, ['PutItem', 'UpdateItem'], ['grant', 'dashboardSessions']);
+  }
+
+  /**
    * Grants the dashboard function to read the audit log, grants and sessions, to revoke, and to erase a user. Of the
    * sign-in data it deletes a user's codes and reads nothing.
    */

@@ -15,6 +15,7 @@ const ENDING_MS = 3000;
 export type OperatorAccess = {
   dynamoDb: { endpoint: string; accessKeyId: string };
   kms: { endpoint: string };
+  lambda: { endpoint: string };
   /** With local addresses. */
   marker: DeploymentMarker;
 };

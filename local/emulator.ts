@@ -274,10 +274,11 @@ async function startIdentityProvider(options: OidcProviderOptions & { port: numb
 }
 
 const operatorAccess = (
-  { dynamoDb, kms, operatorAccessKeyId }: EmulatedServices,
+  { dynamoDb, kms, lambda, operatorAccessKeyId }: EmulatedServices,
   marker: DeploymentMarker,
 ): OperatorAccess => ({
   dynamoDb: { endpoint: dynamoDb.endpoint, accessKeyId: operatorAccessKeyId() },
   kms: { endpoint: kms.endpoint },
+  lambda: { endpoint: lambda.endpoint },
   marker,
 });

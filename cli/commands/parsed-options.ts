@@ -34,6 +34,9 @@ export type ClientRemoveOptions = DeploymentOptions & { yes?: boolean };
 export type ClientAllowOptions = DeploymentOptions;
 export type ClientRevokeOptions = DeploymentOptions & { user?: string; client?: string; yes?: boolean };
 
+export type TokenAddOptions = DeploymentOptions & { name: string; scopes?: string[]; days: number };
+export type TokenListOptions = DeploymentOptions & PagingOptions & { user?: string };
+
 export type SessionListOptions = DeploymentOptions & PagingOptions & { user?: string; since?: number };
 export type SessionShowOptions = DeploymentOptions & PagingOptions;
 export type SessionWatchOptions = DeploymentOptions & CallFilterOptions;

@@ -2,6 +2,7 @@ import {
   type CallRow,
   type GrantRow,
   type SessionRow,
+  type TokenRow,
   toolOf,
   type UserRow,
 } from '../../lambda/core/dashboard/dashboard-api.ts';
@@ -92,6 +93,17 @@ export const grantColumns: Column<GrantRow>[] = [
     text: ({ endsAt, revokedAt = endsAt }) => (revokedAt === undefined ? '' : localDay(revokedAt)),
   },
   { title: 'CLIENT ID', text: ({ client }) => client },
+];
+
+export const tokenColumns: Column<TokenRow>[] = [
+  { title: 'TOKEN', text: ({ id }) => id },
+  { title: 'NAME', text: ({ clientName }) => brief(clientName, 30) },
+  { title: 'USER', text: (token) => brief(userLabel(token), 24) },
+  { title: 'STATUS', text: ({ status }) => status },
+  { title: 'CREATED', text: ({ createdAt }) => localDay(createdAt) },
+  { title: 'LAST USE', text: ({ lastUsedAt }) => (lastUsedAt === undefined ? 'not yet' : timeToMinute(lastUsedAt)) },
+  { title: 'ENDS', text: ({ endsAt, revokedAt }) => localDay(revokedAt ?? endsAt) },
+  { title: 'SCOPES', text: ({ scopes }) => brief(scopes.join(' '), 40) },
 ];
 
 export const userColumns = (hasNames: boolean): Column<UserRow>[] => [

@@ -10,6 +10,7 @@ export type DeploymentLocation = {
   /** Settings of the AWS SDK clients, beside those that the SDK finds by itself. */
   dynamoDb: Partial<LocalAccess>;
   kms: Partial<LocalAccess>;
+  lambda: Partial<LocalAccess>;
 };
 
 /**
@@ -19,5 +20,5 @@ export type DeploymentLocation = {
 export async function locateDeployment({ local, stack, region }: DeploymentSelection): Promise<DeploymentLocation> {
   if (local) return locateLocalEmulator();
   const access = region === undefined ? {} : { region };
-  return { marker: await findDeployment(stack, region), dynamoDb: access, kms: access };
+  return { marker: await findDeployment(stack, region), dynamoDb: access, kms: access, lambda: access };
 }

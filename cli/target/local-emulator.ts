@@ -15,11 +15,11 @@ export type LocalAccess = {
   credentials: { accessKeyId: string; secretAccessKey: string };
 };
 
-export type LocalEmulator = { marker: DeploymentMarker; dynamoDb: LocalAccess; kms: LocalAccess };
+export type LocalEmulator = { marker: DeploymentMarker; dynamoDb: LocalAccess; kms: LocalAccess; lambda: LocalAccess };
 
 /** @throws ConfigurationError when no emulator runs on the data folder */
 export function locateLocalEmulator(): LocalEmulator {
-  const { dynamoDb, kms, marker } = DataFolder.operatorAccessTo(localDataFolder());
+  const { dynamoDb, kms, lambda, marker } = DataFolder.operatorAccessTo(localDataFolder());
   // The emulator does not verify signatures.
   const credentials = { accessKeyId: dynamoDb.accessKeyId, secretAccessKey: 'local' };
   const access = { region: 'us-east-1', credentials };
@@ -27,6 +27,7 @@ export function locateLocalEmulator(): LocalEmulator {
     marker,
     dynamoDb: { ...access, endpoint: dynamoDb.endpoint },
     kms: { ...access, endpoint: kms.endpoint },
+    lambda: { ...access, endpoint: lambda.endpoint },
   };
 }
 

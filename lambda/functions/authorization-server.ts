@@ -2,6 +2,7 @@ import type { APIGatewayProxyEvent, APIGatewayProxyResult } from 'aws-lambda';
 import { branding } from '#branding';
 import { toRequest, toResult } from '../adapters/api-gateway.ts';
 import { dynamoAssertionStore } from '../adapters/dynamodb/assertion-store.ts';
+import { dynamoDashboardSessionStore } from '../adapters/dynamodb/dashboard-session-store.ts';
 import { dynamoFlowStore } from '../adapters/dynamodb/flow-store.ts';
 import { dynamoGrantStore } from '../adapters/dynamodb/grant-store.ts';
 import { dynamoDocumentStore } from '../adapters/dynamodb/oauth-clients/client-document-store.ts';
@@ -30,6 +31,7 @@ import type { DocumentSource } from '../core/oauth/endpoints/public-documents.ts
 import type { Facade } from '../core/oauth/facade.ts';
 import { failedDocument, handleOAuthRequest } from '../core/oauth/oauth-routes.ts';
 import { pageTexts } from '../core/oauth/pages/page-language.ts';
+import type { OperatorTokenRequest } from '../core/oauth/tokens/operator-tokens.ts';
 import { epochSeconds } from '../core/support/clock.ts';
 import { logFailure } from '../core/support/failure-log.ts';
 import { sealedKey } from '../core/support/sealed-key.ts';
@@ -110,6 +112,7 @@ export function openAuthorizationServer(
       nameClaim: environment.NAME_CLAIM,
       upstreamScopes: environment.IDP_SCOPES,
       hasDashboard: environment.DASHBOARD === 'true',
+      personalTokenDays: environment.PERSONAL_TOKEN_DAYS,
     },
     clients: dynamoClientStore(table),
     machineClients: dynamoMachineClientStore(table),
@@ -126,6 +129,7 @@ export function openAuthorizationServer(
     flows: dynamoFlowStore(table),
     grants: dynamoGrantStore(table),
     dashboardSessions: dynamoDashboardSessionStarter(table),
+    signedInUsers: dynamoDashboardSessionStore(table),
     pageText: pageTexts(pageLanguagesIn(process.env.LAMBDA_TASK_ROOT ?? '.')),
     userNames: environment.NAME_CLAIM && new UserNames(sealedKey(sealedKeys, sealer, 'user-names')),
     signer: kmsSigner(kms, environment.SIGN_KEY_IDS, signer.publicKeys),
@@ -145,6 +149,8 @@ export function openAuthorizationServer(
     handle: async (event: APIGatewayProxyEvent): Promise<APIGatewayProxyResult> =>
       toResult(await handleOAuthRequest(facade, toRequest(event, PUBLIC_URL))),
     failed: (error: unknown): Promise<APIGatewayProxyResult> => toResult(failedDocument(error, log)),
+    makeOperatorToken: async (request: OperatorTokenRequest) =>
+      (await import('../core/oauth/tokens/operator-tokens.ts')).makeOperatorToken(facade, request),
     /** @param until epoch milliseconds; no revocation begins later */
     async revokeUpstream(until: number): Promise<void> {
       try {

@@ -22,7 +22,7 @@ import {
 
 /** The authorizer function: step 1 of the pipeline. */
 
-const { PUBLIC_URL, ...direct } = readEnvironment(authorizerVariables, process.env);
+const { PUBLIC_URL, PERSONAL_TOKENS, ...direct } = readEnvironment(authorizerVariables, process.env);
 const { trust, readCaller } = tokenIssuer();
 const verifier = accessTokenVerifier(trust, systemClock);
 const logRejection = tokenRejectionLog(log, systemClock);
@@ -73,7 +73,9 @@ function missingFor(event: APIGatewayRequestAuthorizerEvent, { scopes: granted }
  */
 async function callerOf(event: APIGatewayRequestAuthorizerEvent): Promise<Caller | undefined> {
   try {
-    return await authenticateBearer(headers(event, 'authorization'), verifier, readCaller);
+    return await authenticateBearer(headers(event, 'authorization'), verifier, readCaller, {
+      personalTokens: PERSONAL_TOKENS === 'true',
+    });
   } catch (error) {
     if (error instanceof InvalidTokenError) {
       logRejection(error);

@@ -46,6 +46,7 @@ const dashboard: Dashboard = {
   isDirect: direct !== undefined,
   grantIdleSeconds: environment.GRANT_IDLE_DAYS * 86400,
   sessionTtlSeconds: environment.MCP_SESSION_TTL_HOURS * 3600,
+  personalTokens: environment.PERSONAL_TOKENS as Dashboard['personalTokens'],
   dashboardSessions: dynamoDashboardSessionStore(table),
   calls,
   search: new CallSearch({ calls, aggregates, directory, retentionDays, now: systemClock.now }),

@@ -4,6 +4,7 @@ import { kmsPublicKeys } from '../adapters/kms/kms-public-keys.ts';
 import { withInvocation, withRequest } from '../adapters/logging/structured-log.ts';
 import { systemClock } from '../adapters/system-clock.ts';
 import { type DocumentSource, documentHeaders, publicDocuments } from '../core/oauth/endpoints/public-documents.ts';
+import type { OperatorTokenRequest, OperatorTokenResult } from '../core/oauth/tokens/operator-tokens.ts';
 import { oauthVariables, readEnvironment } from '../shared/environment.ts';
 
 /** The OAuth function: registration, sign-in, consent, tokens, metadata, and revocation at the identity provider. */
@@ -34,11 +35,17 @@ const server = () => {
 /** Time for the last revocations: discovery, revocation and the table may each use their own. */
 const RESERVE_MILLISECONDS = 16_000;
 
-/** Handles a request of API Gateway or, as the schedule asks, revokes upstream tokens of ended grants. */
+/**
+ * Handles a request of API Gateway, revokes upstream tokens of ended grants as the schedule asks, or makes the personal
+ * access token that an operator asks for (`npx holdfast tokens add`), who needs the permission to invoke this function.
+ */
 export async function handler(
-  event: APIGatewayProxyEvent | ScheduledEvent,
+  event: APIGatewayProxyEvent | ScheduledEvent | { personalToken: OperatorTokenRequest },
   { awsRequestId, getRemainingTimeInMillis }: Context,
-): Promise<APIGatewayProxyResult | undefined> {
+): Promise<APIGatewayProxyResult | OperatorTokenResult | undefined> {
+  if ('personalToken' in event) {
+    return withInvocation(awsRequestId, async () => (await server()).makeOperatorToken(event.personalToken));
+  }
   if ('detail-type' in event) {
     const until = systemClock.now() + getRemainingTimeInMillis() - RESERVE_MILLISECONDS;
     await withInvocation(awsRequestId, async () => (await server()).revokeUpstream(until));

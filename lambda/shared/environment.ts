@@ -122,6 +122,8 @@ export const authorizerVariables = {
   DIRECT_GROUPS: optional(strings),
   /** URL of its keys, in place of the one in its discovery document. */
   DIRECT_JWKS_URI: optional(text),
+  /** Set when personal access tokens are accepted. */
+  PERSONAL_TOKENS: optional(oneOf('true')),
 };
 
 /** In direct mode, in place of the OAuth function. */
@@ -164,6 +166,8 @@ export const oauthVariables = {
   AUDIT_METHODS: optional(oneOf('all')),
   /** Set when there is a dashboard. */
   DASHBOARD: optional(oneOf('true')),
+  /** The longest lifetime of a personal access token; absent: there are none. */
+  PERSONAL_TOKEN_DAYS: optional(positive),
   ACCESS_TOKEN_MINUTES: positive,
   GRANT_IDLE_DAYS: positive,
   GRANT_ABSOLUTE_DAYS: positive,
@@ -243,6 +247,8 @@ export const dashboardVariables = {
   SEAL_KEY_ID: optional(text),
   /** Set when the identity provider keeps the grants. */
   DIRECT: optional(oneOf('true')),
+  /** JSON of the type `Me['personalTokens']`; absent: there are none. */
+  PERSONAL_TOKENS: optional(json),
 };
 
 export const aggregationVariables = {

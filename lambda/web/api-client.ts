@@ -36,11 +36,18 @@ export function post<T>({ csrf }: Me, path: string, body: object = {}): Promise<
   });
 }
 
-/** @throws ApiRequestError, or the abort error of the signal */
+/**
+ * @param path below that of the API, or absolute
+ * @throws ApiRequestError, or the abort error of the signal
+ */
 async function request<T>(path: string, init: RequestInit): Promise<T> {
   let response: Response;
   try {
-    response = await fetch(API_PATH + path, { ...init, credentials: 'same-origin', cache: 'no-store' });
+    response = await fetch(path.startsWith('/') ? path : API_PATH + path, {
+      ...init,
+      credentials: 'same-origin',
+      cache: 'no-store',
+    });
   } catch (error) {
     if (init.signal?.aborted) throw error;
     throw new ApiRequestError(503, 'no response');

@@ -19,6 +19,7 @@ import { OverviewView } from './views/overview-view.tsx';
 import { SessionView } from './views/session-view.tsx';
 import { SessionsView } from './views/sessions-view.tsx';
 import { SignedOutView } from './views/signed-out-view.tsx';
+import { TokensView } from './views/tokens-view.tsx';
 import { UsersView } from './views/users-view.tsx';
 import type { ViewProps } from './views/view-props.ts';
 
@@ -29,6 +30,7 @@ const views: Record<View, FunctionComponent<ViewProps>> = {
   sessions: SessionsView,
   session: SessionView,
   grants: ConnectedAppsView,
+  tokens: TokensView,
   users: UsersView,
   me: MyDataView,
 };

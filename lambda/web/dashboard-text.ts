@@ -17,6 +17,7 @@ export const dashboardText = {
     sessions: 'Sessions',
     session: 'Session',
     grants: 'Connected apps',
+    tokens: 'Access tokens',
     users: 'Users',
     me: 'My data',
   } satisfies Record<View, string>,
@@ -308,6 +309,7 @@ export const dashboardText = {
       active > 0 ? `${others} more, ${active} of them active` : `${others} more, not active`,
     hideOthers: 'Show one',
     service: 'service, without a person',
+    token: 'personal access token',
     renewed: 'last renewed',
     lastRequest: 'last request',
     expires: 'expires by',
@@ -331,6 +333,32 @@ export const dashboardText = {
         : count === 1
           ? 'One app has been revoked.'
           : `${count} apps have been revoked.`,
+  },
+
+  tokens: {
+    caption: 'Personal access tokens, newest first',
+    intro:
+      'For programs that cannot sign in and can send a fixed header. A token acts for you, with the scopes that you choose, until it expires or you revoke it.',
+    make: 'Make a token',
+    name: 'Name',
+    nameHint: 'CI of the shop',
+    lifetime: 'Lifetime',
+    noScope: 'Choose at least one scope.',
+    rejected: 'The server rejected the request. Check the name, or reload the page and try again.',
+    made: 'Your new token',
+    madeHint: 'Copy it now: it is not stored, and this page shows it once. Keep it as you keep a password.',
+    token: 'token',
+    command: (endpoint: string) =>
+      `claude mcp add --transport http my-server ${endpoint} --header "Authorization: Bearer hfp_…"`,
+    close: 'I have copied it',
+    expires: 'expires',
+    lastUsed: 'Last used',
+    unused: 'Not yet',
+    empty: 'No tokens.',
+    emptyHint: 'Apps that can sign in need none: connect them by the address of this server.',
+    revokeConsequence: 'The server rejects the next request with this token. A revoked token cannot be restored.',
+    off: 'No access tokens',
+    offHint: 'The operator of this server has not switched them on.',
   },
 
   users: {

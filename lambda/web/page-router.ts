@@ -10,7 +10,7 @@ import { createStore, useStore } from './page-store.ts';
 
 /** The state of the page is its URL, so that a reload, a bookmark and a new tab show the same view. */
 
-const views = ['overview', 'calls', 'errors', 'sessions', 'session', 'grants', 'users', 'me'] as const;
+const views = ['overview', 'calls', 'errors', 'sessions', 'session', 'grants', 'tokens', 'users', 'me'] as const;
 export type View = (typeof views)[number];
 
 const HOUR = 3_600_000;

@@ -23,7 +23,7 @@ import {
 import { type ServerSettings, serverDefaults, validateServer } from './server-settings.ts';
 import { type SessionSettings, sessionDefaults, validateSessions } from './session-settings.ts';
 import { validateChoice, type WithDefaults } from './setting-validation.ts';
-import { type SignInSettings, signInDefaults, validateSignIn } from './sign-in-settings.ts';
+import { personalTokenDefaults, type SignInSettings, signInDefaults, validateSignIn } from './sign-in-settings.ts';
 import type { Stage } from './stage.ts';
 import { type TelemetrySettings, validateTelemetry } from './telemetry-settings.ts';
 import { type UpstreamSettings, upstreamDefaults, validateUpstreams } from './upstream-settings.ts';
@@ -87,6 +87,7 @@ export function resolveSettings(settings: HoldfastSettings, region?: string): Re
     operations: settings.stage === 'prod',
     // The emulator's users are examples, and a dashboard of keys explains itself badly.
     ...(process.env[EMULATOR_VARIABLE] !== undefined && { showNames: 'name' }),
+    ...personalTokenDefaults(settings),
     ...given,
   };
   const errors = [...validateSettings(resolved, region)];

@@ -1,5 +1,6 @@
-import { Duration } from 'aws-cdk-lib';
+import { Duration, Token } from 'aws-cdk-lib';
 import type { IUserPool } from 'aws-cdk-lib/aws-cognito';
+import { EMULATOR_VARIABLE } from '../package-files.ts';
 import { type IdentityProviderSettings, validateIdentityProvider } from './identity-provider-settings.ts';
 import {
   type DurationLimits,
@@ -10,6 +11,15 @@ import {
   validateKeyNames,
   type WithDefaults,
 } from './setting-validation.ts';
+
+/** The personal access tokens of users, for clients that can send a fixed header alone. */
+export interface PersonalTokenLimits {
+  /**
+   * The longest lifetime that a user can choose, in whole days. The page proposes 30 days.
+   * @default Duration.days(30)
+   */
+  readonly maxLifetime?: Duration;
+}
 
 /** How users sign in, and the lifetimes of the tokens and grants that clients receive. */
 export interface SignInSettings {
@@ -64,6 +74,14 @@ export interface SignInSettings {
    * @default false
    */
   readonly upstreamTokens?: boolean;
+  /**
+   * Lets users make personal access tokens on the dashboard, and operators make them by `npx holdfast tokens add`. A token
+   * acts for its user with the scopes that it names, until it expires or its grant is revoked; the groups stay those of the
+   * moment in which it is made. An empty object has the defaults. Direct mode has no such tokens, because the provider issues
+   * the tokens (docs/personal-access-tokens.md).
+   * @default - none; in the local emulator, tokens with the defaults
+   */
+  readonly personalTokens?: PersonalTokenLimits;
 }
 
 export const signInDefaults = {
@@ -111,6 +129,7 @@ export function* validateSignIn(settings: WithDefaults<SignInSettings, typeof si
     yield `grantIdleTimeout is ${grantIdleTimeout}: choose at most grantAbsoluteTimeout, which is ${grantAbsoluteTimeout}`;
   }
   yield* validateKeyNames('signingKeys', settings.signingKeys);
+  yield* validatePersonalTokens(settings);
   yield* validateRedirectSchemes(settings.redirectSchemes);
   if (identityProvider !== undefined && settings.userPool !== undefined) {
     yield 'identityProvider and userPool are both set: remove one of them';
@@ -130,3 +149,33 @@ function* validateRedirectSchemes(schemes: string[]): Generator<string> {
     }
   }
 }
+
+const DEFAULT_TOKEN_LIFETIME = Duration.days(30);
+
+const tokenLimits: DurationLimits = {
+  min: Duration.days(1),
+  max: Duration.days(365),
+  reason: 'a token in a file must expire, and keeps the groups of its user as long as it lives',
+};
+
+/** In the emulator they exist without the setting, so that a client with a fixed header connects at once. */
+export const personalTokenDefaults = ({ identityProvider }: SignInSettings): SignInSettings =>
+  process.env[EMULATOR_VARIABLE] !== undefined && identityProvider?.mode !== 'direct' ? { personalTokens: {} } : {};
+
+/** Yields an error message for each invalid setting. */
+function* validatePersonalTokens({ personalTokens, identityProvider }: SignInSettings): Generator<string> {
+  if (personalTokens === undefined) return;
+  if (identityProvider?.mode === 'direct') {
+    yield 'personalTokens is set, but the identity provider issues the tokens in direct mode: remove it';
+  }
+  const { maxLifetime = DEFAULT_TOKEN_LIFETIME } = personalTokens;
+  yield* validateDuration('personalTokens.maxLifetime', maxLifetime, tokenLimits);
+  const isWhole = Token.isUnresolved(maxLifetime) || Number.isInteger(maxLifetime.toDays?.({ integral: false }) ?? 0);
+  if (!isWhole) yield `personalTokens.maxLifetime is ${maxLifetime}: choose whole days`;
+}
+
+/** The longest lifetime; `undefined` without personal access tokens. */
+export const personalTokenLifetime = ({
+  personalTokens,
+}: Pick<SignInSettings, 'personalTokens'>): Duration | undefined =>
+  personalTokens && (personalTokens.maxLifetime ?? DEFAULT_TOKEN_LIFETIME);

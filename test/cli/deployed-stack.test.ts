@@ -167,6 +167,7 @@ describe('an AWS error is one line with a remedy:', () => {
     data.operatorAccess = {
       dynamoDb: { endpoint: closedEndpoint, accessKeyId: 'x' },
       kms: { endpoint: closedEndpoint },
+      lambda: { endpoint: closedEndpoint },
       marker: markerOf(),
     };
     const { errors } = await holdfast([], {});

@@ -6,14 +6,17 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { type Assistant, assistants } from '../../bench/harness/mcp-clients.ts';
 import { projectRoot } from '../../bench/harness/project-copy.ts';
+import type { Tokens } from '../../bench/harness/raw-oauth-client.ts';
 import type {
   CallRow,
   GrantRow,
   Overview,
   ResultPage,
   SessionRow,
+  TokenRow,
   UserRow,
 } from '../../lambda/core/dashboard/dashboard-api.ts';
+import type { PersonalToken } from '../../lambda/core/oauth/tokens/personal-tokens.ts';
 import { type CliResult, inherited, runCli, startCli } from '../support/cli-process.ts';
 import { DashboardClient } from '../support/dashboard-client.ts';
 import { FakeCloudFormation, markerOf } from '../support/fake-cloudformation.ts';
@@ -367,6 +370,31 @@ withTerminal('a confirmation on a terminal', () => {
     await expect(another.call('whoami')).rejects.toThrow(/404|not found/i);
     await another.close();
     expect((await holdfast('users', 'erase', 'grace@example.com', '--yes')).code).toBe(0);
+  });
+});
+
+describe('holdfast tokens', () => {
+  test('makes a token for a user, lists it with its use, and revokes it', async () => {
+    const made = await answer<PersonalToken>('tokens', 'add', 'alan@example.com', '--name', 'CI', '--days', '7');
+    expect(made.token).toMatch(/^hfp_ey/);
+    expect(await emulator.acceptsToken({ access_token: made.token } as Tokens)).toBe(true);
+    const [listed] = (await answer<ResultPage<TokenRow>>('tokens', 'list', '--user', 'alan@example.com')).items;
+    expect(listed).toMatchObject({ id: made.grant, clientName: 'CI', scopes: ['mcp'], endsAt: made.expiresAt });
+    expect(listed!.lastUsedAt).toBeGreaterThan(0);
+    const table = await holdfast('tokens', 'list');
+    expect(table.out).toMatch(/CI +alan@example.com +active/);
+    expect(`${table.out}${JSON.stringify(listed)}`).not.toContain(made.token.split('.')[2]);
+    expect(await answer('tokens', 'revoke', made.grant, '--yes')).toEqual({ revoked: 1 });
+    expect(await emulator.acceptsToken({ access_token: made.token } as Tokens)).toBe(false);
+  });
+
+  test.each([
+    ['a longer lifetime than the setting', ['--days', '31'], 'days: write a whole number from 1 to 30'],
+    ['an unknown scope', ['--scopes', 'mcp', 'admin'], 'scopes: choose from mcp'],
+  ])('makes no token with %s', async (_, options, error) => {
+    const { code, out, errors } = await holdfast('tokens', 'add', 'alan@example.com', '--name', 'x', ...options);
+    expect([code, out]).toEqual([1, '']);
+    expect(errors).toContain(`The token was not made: ${error}`);
   });
 });
 

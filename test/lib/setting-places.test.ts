@@ -398,6 +398,12 @@ const switches = {
     differ:
       /^(bundle [\w-]+|output AuditToolsUrl|\w+Function|(AuditTools|AuthorizerFunction\w+AuditAuthorizer|GatewayAuditAuthorizer|GatewayApi(mcpaudit|Deployment|ApiPermission))\w*)$/,
   },
+  personalTokens: {
+    from: {},
+    to: { personalTokens: {} },
+    differ:
+      /^(output Deployment|Authorizer|OAuth(RoleDefaultPolicy)?|Dashboard|GatewayApi(dashboardtokens|Deployment)\w*)$/,
+  },
   upstreamTokens: {
     from: {},
     to: { upstreamTokens: true },

@@ -683,6 +683,22 @@ describe.each(adapters)('the stores in %s', (_name, open) => {
       expect(await stores.grants.findCode(all.codeHash)).toEqual(all.code);
     });
 
+    test('createPersonalGrant stores a grant without tokens while the dashboard session lasts', async () => {
+      const [kept, late, unknown, byOperator] = [aGrant(), aGrant(), aGrant(), aGrant()];
+      const cookie = fresh('cookie');
+      const session = { user: kept.user, groups: [], expiresAt: kept.createdAt + 60 };
+      await stores.dashboardSessions.startDashboardSession(cookie, session, now);
+      const expired = { ...late, createdAt: session.expiresAt };
+      expect(await stores.grants.createPersonalGrant(kept, cookie)).toBe(true);
+      expect(await stores.grants.createPersonalGrant(expired, cookie)).toBe(false);
+      expect(await stores.grants.createPersonalGrant(unknown, fresh('cookie'))).toBe(false);
+      expect(await stores.grants.createPersonalGrant(byOperator)).toBe(true);
+      expect(await stores.grants.findGrant(kept.id)).toEqual({ grant: kept });
+      expect(await stores.grants.findGrant(late.id)).toEqual({});
+      expect(await stores.grants.findGrant(unknown.id)).toEqual({});
+      expect(await stores.grants.findGrant(byOperator.id)).toEqual({ grant: byOperator });
+    });
+
     test('redeemCode succeeds for one of many concurrent requests, and not after the expiry', async () => {
       const [used, late] = [created(aGrant()), created(aGrant())];
       await stores.grants.createGrant(used);

@@ -7,6 +7,7 @@ import {
   type Tokens,
 } from '../../bench/harness/raw-oauth-client.ts';
 import { Browser, formOf } from '../../local/testing/form-browser.ts';
+import { DashboardClient } from '../support/dashboard-client.ts';
 import { Provider } from '../support/fake-token-provider.ts';
 import { type Item, TestCloud } from '../support/test-cloud.ts';
 import { grantOf, json } from '../support/wire-checks.ts';
@@ -141,6 +142,11 @@ beforeAll(async () => {
   const next = (await json(await client.refresh(tokens.refresh_token))) as unknown as Tokens;
   recordSecret('next access token', next.access_token);
   recordSecret('next refresh token', next.refresh_token);
+  const dashboard = await DashboardClient.signIn(target.origin, 'ada');
+  const { token } = await dashboard.makeToken();
+  recordSecret('personal access token', token.slice('hfp_'.length));
+  await callEveryTool({ ...next, access_token: token });
+  await postMcp(target.origin, `${token.slice(0, -20)}${'A'.repeat(20)}`, initialize);
   await provokeFailures(client, next);
   itemsAtTheEnd = await target.items();
   await client.revoke(next.access_token);

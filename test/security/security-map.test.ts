@@ -22,6 +22,7 @@ const required = [
   ...numbered('P', 6),
   ...attacks.map((number) => `A${number}`),
   ...numbered('M', 12),
+  ...numbered('T', 6),
   ...numbered('F', 8),
   ...numbered('O', 2),
   'K1',

@@ -1,4 +1,5 @@
-import { API_PATH, type Me } from '../../lambda/core/dashboard/dashboard-api.ts';
+import { API_PATH, type Me, TOKENS_PATH } from '../../lambda/core/dashboard/dashboard-api.ts';
+import type { PersonalToken } from '../../lambda/core/oauth/tokens/personal-tokens.ts';
 import { Browser } from '../../local/testing/form-browser.ts';
 
 /** A user signed in to the dashboard, with the requests of its page. */
@@ -21,7 +22,8 @@ export class DashboardClient {
   }
 
   request(path: string, init: RequestInit = {}): Promise<Response> {
-    return fetch(`${this.origin}${API_PATH}${path}`, { ...init, headers: { cookie: this.cookie, ...init.headers } });
+    const absolute = path.startsWith('/') ? path : `${API_PATH}${path}`;
+    return fetch(`${this.origin}${absolute}`, { ...init, headers: { cookie: this.cookie, ...init.headers } });
   }
 
   /** @throws Error for a response other than 2xx */
@@ -31,6 +33,13 @@ export class DashboardClient {
     const response = await this.request(`${path}?${parameters}`);
     if (!response.ok) throw new Error(`GET ${path} failed with ${response.status}: ${await response.text()}`);
     return (await response.json()) as T;
+  }
+
+  /** Makes a personal access token. @throws Error for a response other than 2xx */
+  async makeToken(change: Partial<Record<'name' | 'scopes' | 'days', unknown>> = {}): Promise<PersonalToken> {
+    const response = await this.post(TOKENS_PATH, { name: 'laptop', scopes: ['mcp'], days: 30, ...change });
+    if (!response.ok) throw new Error(`The token was rejected with ${response.status}: ${await response.text()}`);
+    return (await response.json()) as PersonalToken;
   }
 
   /** Sends a POST as the page does. @param headers override the page's; `undefined` omits a header */

@@ -45,13 +45,26 @@ export function dynamoGrantStore(table: TableConnection): GrantStore {
     },
   });
 
+  const putGrant = (grant: Grant) =>
+    putNew(partition.grant(grant.id), itemType.grant, listed(grant), grant.absoluteExpiresAt);
+  // Changes nothing, as in `redeemCode`.
+  const signedIn = (cookieHash: string, now: number) => ({
+    Update: {
+      TableName,
+      Key: { pk: partition.dashboardSession(cookieHash), sk: SINGLE },
+      UpdateExpression: 'SET #type = :type',
+      ConditionExpression: 'expiresAt > :now',
+      ExpressionAttributeNames: { '#type': 'type' },
+      ExpressionAttributeValues: { ':type': itemType.dashboardSession, ':now': now },
+    },
+  });
+
   return {
     revokeGrant: (id, now, assertion) => writeWithAssertion(table, revocationWrites(TableName, id, now), assertion),
 
     async createGrant({ grant, tokens, codeHash, code, approval, sealedName }, stateHash) {
-      const gsi1pk = partition.byUser(grant.user);
       // Not listed anywhere: for the erasure of its user.
-      const owned = { ...code, gsi1pk, gsi1sk: `${byUserPrefix.codes}${codeHash}` };
+      const owned = { ...code, gsi1pk: partition.byUser(grant.user), gsi1sk: `${byUserPrefix.codes}${codeHash}` };
       const approvalItem = {
         pk: partition.user(approval.user),
         sk: `C#${await sha256(`${approval.client}\n${approval.redirectHost}`)}`,
@@ -62,7 +75,7 @@ export function dynamoGrantStore(table: TableConnection): GrantStore {
       return writeOnce(
         table,
         ...(stateHash === undefined ? [] : [completionWrite(TableName, stateHash, grant.createdAt)]),
-        putNew(partition.grant(grant.id), itemType.grant, listed(grant), grant.absoluteExpiresAt),
+        putGrant(grant),
         putNew(partition.upstreamTokens(grant.id), itemType.upstreamTokens, tokens, grant.absoluteExpiresAt),
         putNew(partition.code(codeHash), itemType.code, owned, code.expiresAt + USED_CODE_SECONDS),
         { Put: { TableName, Item: approvalItem } },
@@ -90,6 +103,8 @@ export function dynamoGrantStore(table: TableConnection): GrantStore {
       };
       return writeWithAssertion(table, [put, signInWrite(TableName, grant.user, null, now)], assertion);
     },
+    createPersonalGrant: (grant, cookieHash) =>
+      writeOnce(table, putGrant(grant), ...(cookieHash === undefined ? [] : [signedIn(cookieHash, grant.createdAt)])),
 
     async findCode(codeHash) {
       const Key = { pk: partition.code(codeHash), sk: SINGLE };

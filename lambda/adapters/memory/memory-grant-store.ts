@@ -3,7 +3,7 @@ import { memoryRevocationStore } from './memory-revocation-store.ts';
 import { completeSignIn, copy, type MemoryTables, saveSignIn, writeWithAssertion } from './memory-tables.ts';
 
 export function memoryGrantStore(tables: MemoryTables): GrantStore {
-  const { grants, upstreamTokens, users } = tables;
+  const { grants, upstreamTokens, users, dashboardSessions } = tables;
   const codes = new Map<string, AuthorizationCode>();
   const revocation = memoryRevocationStore(tables);
   return {
@@ -26,6 +26,12 @@ export function memoryGrantStore(tables: MemoryTables): GrantStore {
         grants.set(grant.id, copy(grant));
         saveSignIn(users, grant.user, users.get(grant.user)?.sealedName, now);
       });
+    },
+    async createPersonalGrant(grant, cookieHash) {
+      const session = cookieHash === undefined ? undefined : dashboardSessions.get(cookieHash);
+      if (cookieHash !== undefined && !(session && session.expiresAt > grant.createdAt)) return false;
+      grants.set(grant.id, copy(grant));
+      return true;
     },
     async findCode(codeHash) {
       return copy(codes.get(codeHash));

@@ -1,3 +1,4 @@
+import { isPersonal, PERSONAL_TOKEN_PREFIX } from '../../shared/personal-token.ts';
 import type { GroupReader } from '../identity/upstream-provider.ts';
 import { sha256 } from '../support/crypto.ts';
 import type { Caller } from './caller.ts';
@@ -36,19 +37,27 @@ const bearer = /^Bearer +([A-Za-z0-9\-._~+/]+=*)$/i;
  * Reads no storage: the session step reads the grant on every request and rejects a revoked one.
  *
  * @param authorization every `Authorization` header value of the request; more than one is rejected
+ * @param accepts whether personal access tokens are accepted: with their prefix, and not without it
  * @throws InvalidTokenError when the request must be challenged (RFC 6750 §3)
  */
 export async function authenticateBearer(
   authorization: readonly string[],
   verifier: AccessTokenVerifier,
   readCaller: CallerReader,
+  accepts: { personalTokens: boolean } = { personalTokens: false },
 ): Promise<Caller> {
   const token = authorization.length === 1 ? bearer.exec(authorization[0]!)?.[1] : undefined;
   if (token === undefined) throw new InvalidTokenError('header', 'Not one Authorization header with a bearer token');
   if (token.length > LONGEST_TOKEN) {
     throw new InvalidTokenError('too_long', `${token.length} characters, more than ${LONGEST_TOKEN}`);
   }
-  return readCaller(await verifier.verify(token));
+  const hasPrefix = accepts.personalTokens && token.startsWith(PERSONAL_TOKEN_PREFIX);
+  const caller = await readCaller(await verifier.verify(hasPrefix ? token.slice(PERSONAL_TOKEN_PREFIX.length) : token));
+  // Scanners would not recognize a personal token without its prefix. Where the setting is off, each one is rejected.
+  if (isPersonal(caller) !== hasPrefix) {
+    throw new InvalidTokenError('claim', `client_id ${caller.client} ${hasPrefix ? 'with' : 'without'} the prefix`);
+  }
+  return caller;
 }
 
 /** The caller of an access token that the facade issued. */

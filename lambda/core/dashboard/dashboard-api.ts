@@ -21,6 +21,7 @@ export { quotedName } from '../support/untrusted-text.ts';
  * | `GET  sessions?…Filter&…Paging`  | `Page<SessionRow>` | newest first; no tool, no outcome; `from`, `to` optional   |
  * | `GET  sessions/{id}?…Paging`     | `SessionDetail`    | its calls in the order of their start                      |
  * | `GET  grants?user&…Paging`       | `Page<GrantRow>`   | newest first                                               |
+ * | `GET  tokens?user&…Paging`       | `Page<TokenRow>`   | personal access tokens, newest first                       |
  * | `GET  users?activity&…Paging`    | `Page<UserRow>`    | admins only; latest sign-in first. With `activity=true`, `UserActivityRow` |
  * | `GET  find?id`                   | `Found`            | 404 for an unknown id and for another user's               |
  * | `POST grants/{id}/revoke`        | `Revoked`          |                                                            |
@@ -29,10 +30,13 @@ export { quotedName } from '../support/untrusted-text.ts';
  * | `POST erase` `{user}`            | `Erased`           | all data of a user; absent: the caller's. Until `done`     |
  * | `POST sign-out`                  | `{}`               |                                                            |
  *
+ * `POST /dashboard/tokens` with `PersonalTokenRequest` makes a token and answers `PersonalToken`: the OAuth function serves it.
+ *
  * Each `POST` has a JSON body and the header `X-CSRF-Token` with `Me.csrf`. Errors are `ApiError` with a status: 400, 401
  * (sign in again), 403, 404, 405, 500, 503 (repeat the request).
  */
 export const API_PATH = '/dashboard/api/';
+export const TOKENS_PATH = '/dashboard/tokens';
 
 export type ApiError = { error: { code: string; message: string } };
 
@@ -55,6 +59,8 @@ export type Me = {
   showsNames: boolean;
   /** Whether the identity provider keeps the grants, so that a revoked app cannot be connected again by a sign-in. */
   isDirect: boolean;
+  /** Limits of personal access tokens; absent where users cannot make them. */
+  personalTokens?: { mostDays: number; scopes: { name: string; description: string }[] };
 };
 
 /** `after`: `next` of the page before. `limit`: 50 by default, 1 to 200. */
@@ -206,6 +212,8 @@ export type GrantRow = {
   /** `client_id`. */
   client: string;
   clientName: string;
+  /** Whether it is the grant of a personal access token, whose name is `clientName`. */
+  isToken: boolean;
   scopes: string[];
   /** `expired`: idle for too long, or past its absolute lifetime. */
   status: 'active' | 'revoked' | 'expired';
@@ -215,6 +223,12 @@ export type GrantRow = {
   /** The latest expiry. Absent in direct mode, where the identity provider decides. */
   endsAt?: number;
   revokedAt?: number;
+};
+
+export type TokenRow = GrantRow & {
+  endsAt: number;
+  /** The last request; absent for a token without one in the latest 200 sessions of its user. */
+  lastUsedAt?: number;
 };
 
 export type UserRow = { user: string; userName?: string; firstSignInAt: number; lastSignInAt: number };

@@ -7,6 +7,7 @@ import type { AggregateReader } from '../audit/aggregate-kinds.ts';
 import type { AuditLogReader } from '../audit/tool-call.ts';
 import type { UserNames } from '../identity/user-names.ts';
 import type { Logger } from '../support/logger.ts';
+import type { Me } from './dashboard-api.ts';
 import type { PageFiles } from './dashboard-page.ts';
 import type { DashboardSessionStore } from './dashboard-session.ts';
 
@@ -21,6 +22,8 @@ export type Dashboard = {
   isDirect: boolean;
   grantIdleSeconds: number;
   sessionTtlSeconds: number;
+  /** Personal access tokens; absent where users cannot make them. */
+  personalTokens?: Me['personalTokens'] | undefined;
   dashboardSessions: DashboardSessionStore;
   calls: AuditLogReader;
   search: CallSearch;

@@ -1,5 +1,5 @@
 import { sha256 } from '../support/crypto.ts';
-import { type DashboardSessionStore, dashboardCookie } from './dashboard-session.ts';
+import { type DashboardSession, type DashboardSessionStore, dashboardCookie } from './dashboard-session.ts';
 
 /** A rejected request. The client reads the message. */
 export class DashboardError extends Error {
@@ -35,23 +35,25 @@ export type Visitor = {
 };
 
 export type GuardDependencies = {
-  dashboardSessions: DashboardSessionStore;
+  dashboardSessions: Pick<DashboardSessionStore, 'findDashboardSession'>;
   publicUrl: string;
-  adminsGroup: string;
   /** Epoch milliseconds. */
   now: () => number;
 };
 
+/** The dashboard session of a request. */
+export type SignedInRequest = { session: DashboardSession } & Pick<Visitor, 'cookieHash' | 'csrf'>;
+
 /**
- * The user of a request. A changing request must also come from the dashboard's page: it has this origin, which browsers
+ * The dashboard session of a request. A changing request must also come from the dashboard's page: it has this origin, which browsers
  * set, and the CSRF token (OWASP, cross-site request forgery prevention; the cookie is SameSite=Strict as well).
  *
  * @throws DashboardError
  */
-export async function visitorOf(
+export async function signedInRequest(
   request: Request,
-  { dashboardSessions, publicUrl, adminsGroup, now }: GuardDependencies,
-): Promise<Visitor> {
+  { dashboardSessions, publicUrl, now }: GuardDependencies,
+): Promise<SignedInRequest> {
   const secret = dashboardCookie(publicUrl).read(request);
   const cookieHash = secret === undefined ? undefined : await sha256(secret);
   const session = cookieHash && (await dashboardSessions.findDashboardSession(cookieHash));
@@ -60,6 +62,15 @@ export async function visitorOf(
   }
   const csrf = await sha256(`csrf\n${secret}`);
   if (request.method !== 'GET') rejectForeignRequest(request, publicUrl, csrf);
+  return { session, cookieHash, csrf };
+}
+
+/** The user of a request. @throws DashboardError as `signedInRequest` does */
+export async function visitorOf(
+  request: Request,
+  { adminsGroup, ...dependencies }: GuardDependencies & { adminsGroup: string },
+): Promise<Visitor> {
+  const { session, cookieHash, csrf } = await signedInRequest(request, dependencies);
   const { user, groups, sealedName, expiresAt } = session;
   const isAdmin = groups.includes(adminsGroup);
   return { user, isAdmin, ...(sealedName && { sealedName }), cookieHash, csrf, expiresAt };

@@ -1,13 +1,9 @@
+import { isPersonal } from '../../shared/personal-token.ts';
 import { revokeUser } from '../admin/revocation.ts';
 import { sessionList, sessionSummaryById } from '../admin/session-list.ts';
 import { accountCookie } from '../identity/known-account.ts';
-import { logFailure } from '../support/failure-log.ts';
-import type { Logger } from '../support/logger.ts';
-import { RETRY_AFTER_SECONDS } from '../support/service-unavailable-error.ts';
-import { singleLine } from '../support/untrusted-text.ts';
 import {
   API_PATH,
-  type ApiError,
   type ErasedCount,
   type Me,
   type Overview,
@@ -18,7 +14,7 @@ import {
 } from './dashboard-api.ts';
 import type { Dashboard } from './dashboard-dependencies.ts';
 import { errorGroups } from './dashboard-errors.ts';
-import { DashboardError, requireVisible, statusOf, type Visitor, visibleUser, visitorOf } from './dashboard-guard.ts';
+import { DashboardError, requireVisible, type Visitor, visibleUser, visitorOf } from './dashboard-guard.ts';
 import { overview } from './dashboard-overview.ts';
 import { page, pageFile } from './dashboard-page.ts';
 import {
@@ -34,7 +30,8 @@ import {
   sessionFilterSchema,
   userSchema,
 } from './dashboard-requests.ts';
-import { callRows, findById, grantRows, namesOf, sessionRows, userRows } from './dashboard-rows.ts';
+import { errorResponse, jsonResponse } from './dashboard-response.ts';
+import { callRows, findById, grantRows, namesOf, sessionRows, tokenRows, userRows } from './dashboard-rows.ts';
 import { dashboardCookie } from './dashboard-session.ts';
 import { userActivityRows } from './dashboard-users.ts';
 
@@ -66,6 +63,7 @@ const endpoints: Endpoint[] = [
   { method: 'GET', path: /^sessions$/, respond: sessions },
   { method: 'GET', path: /^sessions\/([^/]+)$/, respond: session },
   { method: 'GET', path: /^grants$/, respond: grants },
+  { method: 'GET', path: /^tokens$/, respond: tokens },
   { method: 'GET', path: /^users$/, respond: users },
   {
     method: 'GET',
@@ -126,7 +124,7 @@ async function signOut(dashboard: Dashboard, request: Request): Promise<Response
   return response;
 }
 
-async function me({ userNames, retentionDays, isDirect }: Dashboard, visitor: Visitor): Promise<Me> {
+async function me({ userNames, retentionDays, isDirect, personalTokens }: Dashboard, visitor: Visitor): Promise<Me> {
   const { user, isAdmin, csrf, expiresAt, sealedName } = visitor;
   const name = sealedName && (await userNames?.open(sealedName, user));
   return {
@@ -138,6 +136,7 @@ async function me({ userNames, retentionDays, isDirect }: Dashboard, visitor: Vi
     retentionDays,
     showsNames: userNames !== undefined,
     isDirect,
+    ...(personalTokens && { personalTokens }),
   };
 }
 
@@ -210,6 +209,14 @@ async function grants(dashboard: Dashboard, visitor: Visitor, request: Request) 
   return { ...found, items: await grantRows(dashboard, found.items, seconds()) };
 }
 
+/** A page has the tokens among the grants of its range, and may have none. */
+async function tokens(dashboard: Dashboard, visitor: Visitor, request: Request) {
+  const query = readQuery(request);
+  const user = visibleUser(visitor, parse(userSchema, query).user) ?? visitor.user;
+  const found = await dashboard.directory.grantsOf(user, parse(pagingSchema, query));
+  return { ...found, items: await tokenRows(dashboard, found.items.filter(isPersonal), user) };
+}
+
 async function users(dashboard: Dashboard, { isAdmin }: Visitor, request: Request): Promise<ResultPage<object>> {
   if (!isAdmin) throw new DashboardError('forbidden', 'Only admins may list users');
   const query = readQuery(request);
@@ -266,32 +273,4 @@ function decodePathSegment(text: string): string {
   } catch {
     throw new DashboardError('invalid_request', 'The path is not percent-encoded UTF-8');
   }
-}
-
-const securityHeaders = {
-  'Content-Type': 'application/json',
-  'Cache-Control': 'no-store',
-  'X-Content-Type-Options': 'nosniff',
-  'Cross-Origin-Resource-Policy': 'same-origin',
-};
-
-function jsonResponse(body: object, init: { status?: number; headers?: Record<string, string> } = {}): Response {
-  // Names and tools in it are the choice of clients and users, and the page shows them.
-  const text = JSON.stringify(body, (_, value) => (typeof value === 'string' ? singleLine(value) : value));
-  return new Response(text, { ...init, headers: { ...securityHeaders, ...init.headers } });
-}
-
-function errorResponse(error: unknown, log: Logger): Response {
-  if (error instanceof DashboardError) {
-    const { code, message } = error;
-    return jsonResponse({ error: { code, message } } satisfies ApiError, { status: statusOf[code] });
-  }
-  if (logFailure(log, error) === 'service_unavailable') {
-    const body = {
-      error: { code: 'service_unavailable', message: 'Service unavailable: repeat the request shortly.' },
-    };
-    return jsonResponse(body, { status: 503, headers: { 'Retry-After': String(RETRY_AFTER_SECONDS) } });
-  }
-  const body = { error: { code: 'fault', message: 'Internal error: the log of the dashboard function has details.' } };
-  return jsonResponse(body, { status: 500 });
 }

@@ -1,9 +1,10 @@
+import { isPersonal } from '../../shared/personal-token.ts';
 import { isLiveGrant, kindOf } from '../access/grant.ts';
 import type { ListedGrant, User } from '../admin/directory.ts';
 import { sessionSummaryById } from '../admin/session-list.ts';
 import type { SessionSummary } from '../admin/session-summary.ts';
 import { callName, clientOf, type ToolCall } from '../audit/tool-call.ts';
-import type { CallRow, GrantRow, IdSearchResult, SessionRow, UserRow } from './dashboard-api.ts';
+import type { CallRow, GrantRow, IdSearchResult, SessionRow, TokenRow, UserRow } from './dashboard-api.ts';
 import type { Dashboard } from './dashboard-dependencies.ts';
 import { requireVisible, type Visitor } from './dashboard-guard.ts';
 
@@ -59,16 +60,41 @@ export async function grantRows(
     kind: kindOf(grant),
     client: grant.client,
     clientName: grant.clientName,
+    isToken: isPersonal(grant),
     scopes: grant.scopes,
     status: grant.status === 'revoked' ? 'revoked' : isLiveGrant(grant, now) ? 'active' : 'expired',
     createdAt: grant.createdAt * 1000,
-    // Each refresh sets the idle expiry anew.
-    renewedAt: (grant.lastSeenAt ?? Math.max(grant.createdAt, grant.idleExpiresAt - grantIdleSeconds)) * 1000,
+    // Each refresh sets the idle expiry anew. A personal access token has none.
+    renewedAt: (grant.lastSeenAt ?? renewalOf(grant, grantIdleSeconds)) * 1000,
     ...(Number.isFinite(grant.idleExpiresAt) && {
       endsAt: Math.min(grant.idleExpiresAt, grant.absoluteExpiresAt) * 1000,
     }),
     ...(grant.revokedAt !== undefined && { revokedAt: grant.revokedAt * 1000 }),
   }));
+}
+
+const renewalOf = (grant: ListedGrant, idleSeconds: number) =>
+  isPersonal(grant) ? grant.createdAt : Math.max(grant.createdAt, grant.idleExpiresAt - idleSeconds);
+
+/** Sessions of a user that are read for the last use of tokens. */
+const MOST_SESSIONS = 200;
+
+/** @param grants of personal access tokens of the user */
+export async function tokenRows(
+  dependencies: Pick<Dashboard, 'directory' | 'userNames' | 'grantIdleSeconds' | 'seconds'>,
+  grants: ListedGrant[],
+  user: string,
+): Promise<TokenRow[]> {
+  if (grants.length === 0) return [];
+  const [rows, sessions] = await Promise.all([
+    grantRows(dependencies, grants, dependencies.seconds()),
+    dependencies.directory.sessionsOf(user, { limit: MOST_SESSIONS }),
+  ]);
+  return rows.map((row, index) => {
+    const uses = sessions.items.filter(({ grant }) => grant === row.id).map(({ lastSeenAt }) => lastSeenAt * 1000);
+    const endsAt = grants[index]!.absoluteExpiresAt * 1000;
+    return { ...row, endsAt, ...(uses.length > 0 && { lastUsedAt: Math.max(...uses) }) };
+  });
 }
 
 export async function userRows(dependencies: RowDependencies, users: User[]): Promise<UserRow[]> {

@@ -3,6 +3,9 @@ import { type Cookie, hostCookie } from '../support/cookie.ts';
 /** The sign-in of a user at the dashboard in one browser. Times are epoch seconds. */
 export type DashboardSession = {
   user: string;
+  /** `iss` and `sub` at the identity provider; absent in sessions that earlier versions began. */
+  issuer?: string;
+  subject?: string;
   /** The user's groups at the identity provider at the time of the sign-in. */
   groups: string[];
   /** As `User.sealedName`. */

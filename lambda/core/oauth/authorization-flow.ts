@@ -111,6 +111,12 @@ export interface GrantStore {
     },
     stateHash?: string,
   ): Promise<boolean>;
+  /**
+   * Writes the grant of a personal access token.
+   * @param cookieHash of the dashboard session in which its user makes it; absent for one that an operator makes
+   * @returns false when the dashboard session has ended meanwhile
+   */
+  createPersonalGrant(grant: Grant, cookieHash?: string): Promise<boolean>;
   findCode(codeHash: string): Promise<AuthorizationCode | undefined>;
   /**
    * Marks the code as used, and the client's assertion too: both or none.

@@ -24,7 +24,8 @@ export function dashboardSessionResult(
       async ({ identity, user, sealedName }) => {
         const cookieHash = await sha256(credential);
         const expiresAt = now() + DASHBOARD_SESSION_SECONDS;
-        const session = { user, groups: identity.groups, ...(sealedName && { sealedName }), expiresAt };
+        const { issuer, subject, groups } = identity;
+        const session = { user, issuer, subject, groups, ...(sealedName && { sealedName }), expiresAt };
         return () => dashboardSessions.startDashboardSession(cookieHash, session, now(), stateHash);
       },
     async completed(headers) {

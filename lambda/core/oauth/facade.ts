@@ -1,7 +1,7 @@
 import type { Branding } from '../../shared/branding.ts';
 import type { ScopeSet } from '../../shared/scope-set.ts';
 import type { AuditRules } from '../audit/audit-recorder.ts';
-import type { DashboardSessionStarter } from '../dashboard/dashboard-session.ts';
+import type { DashboardSessionStarter, DashboardSessionStore } from '../dashboard/dashboard-session.ts';
 import type { UpstreamProvider } from '../identity/upstream-provider.ts';
 import type { UpstreamRevocations } from '../identity/upstream-revocations.ts';
 import type { UpstreamTokenManager } from '../identity/upstream-tokens.ts';
@@ -52,6 +52,8 @@ export type FacadeRules = {
   /** The scopes that are requested from the identity provider. */
   upstreamScopes: string[];
   hasDashboard: boolean;
+  /** The longest lifetime of a personal access token; absent where users cannot make them. */
+  personalTokenDays?: number | undefined;
 };
 
 /** The ports and settings of the authorization server. */
@@ -64,6 +66,8 @@ export type Facade = {
   flows: FlowStore;
   grants: GrantStore;
   dashboardSessions: DashboardSessionStarter;
+  /** The dashboard sessions in which users make personal access tokens. */
+  signedInUsers: Pick<DashboardSessionStore, 'findDashboardSession'>;
   /** The texts of pages, in a language that the browser accepts. */
   pageText: (request: Request) => Promise<OAuthPageText>;
   /** Absent where names are not kept. */

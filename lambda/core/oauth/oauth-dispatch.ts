@@ -8,8 +8,8 @@ import { dashboardErrorPage, errorPage } from './pages/oauth-pages.ts';
 export type Endpoint<D> = {
   methods: string[];
   handle: (dependencies: D, request: Request) => Promise<Response>;
-  /** The format of errors: a page for users of an app or of the dashboard, JSON for clients. */
-  errors: 'page' | 'dashboard-page' | 'json';
+  /** The format of errors: a page for users of an app or of the dashboard, JSON for clients or for the dashboard's page. */
+  errors: 'page' | 'dashboard-page' | 'json' | 'dashboard-json';
 };
 
 type DispatchDependencies = Pick<Facade, 'pageText' | 'log'> & { rules: Pick<FacadeRules, 'branding'> };
@@ -41,7 +41,7 @@ async function errorResponse(
   request: Request,
   error: OAuthError,
 ): Promise<Response> {
-  if (errors === 'json') return jsonError(error);
+  if (errors === 'json' || errors === 'dashboard-json') return jsonError(error);
   const show = errors === 'page' ? errorPage : dashboardErrorPage;
   return show(error, rules, await pageText(request));
 }

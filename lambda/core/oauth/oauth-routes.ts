@@ -39,13 +39,22 @@ const endpoints: Record<string, Endpoint<Facade>> = {
   '/consent': { methods: ['POST'], handle: consentEndpoint, errors: 'page' },
   '/callback': { methods: ['GET'], handle: callbackEndpoint, errors: 'page' },
   '/dashboard/sign-in': { methods: ['GET'], handle: dashboardSignInEndpoint, errors: 'dashboard-page' },
+  // Its module is loaded at its first use: most deployments have no personal access tokens.
+  '/dashboard/tokens': {
+    methods: ['POST'],
+    handle: async (facade, request) =>
+      (await import('./endpoints/personal-token-endpoint.ts')).personalTokenEndpoint(facade, request),
+    errors: 'dashboard-json',
+  },
   '/token': { methods: ['POST'], handle: tokenEndpoint, errors: 'json' },
   '/revoke': { methods: ['POST'], handle: revocationEndpoint, errors: 'json' },
 };
 
 /** Handles one request to the facade. Never throws: every error becomes a response, and a failure is logged. */
 export async function handleOAuthRequest(facade: Facade, request: Request): Promise<Response> {
-  const endpoint = endpoints[new URL(request.url).pathname];
+  const { pathname } = new URL(request.url);
+  const isOff = pathname === '/dashboard/tokens' && facade.rules.personalTokenDays === undefined;
+  const endpoint = isOff ? undefined : endpoints[pathname];
   const response = await dispatch(endpoint, facade, request);
   return endpoint === undefined || endpoint.errors === 'json' ? readableAnywhere(response) : response;
 }

@@ -48,6 +48,7 @@ function ViewNavigation({ route, me }: { route: Route; me: Me | undefined }) {
     'errors',
     'sessions',
     'grants',
+    ...(me?.personalTokens ? ['tokens' as const] : []),
     ...(me?.isAdmin ? ['users' as const] : []),
     'me',
   ];
@@ -77,7 +78,7 @@ function viewTarget(route: Route, view: View): RouteTarget {
 
 function UserScopeSwitch({ route, me }: { route: Route; me: Me }) {
   // These views do not depend on the choice.
-  if (route.view === 'users' || route.view === 'me' || route.view === 'session') return null;
+  if (['users', 'tokens', 'me', 'session'].includes(route.view)) return null;
   const { userScope: text } = dashboardText;
   const isMine = route.user === me.user;
   return (

@@ -154,9 +154,13 @@ function GrantTableRow({
       <th scope="row" class="main">
         <span>
           {grant.clientName}
-          <code class="muted" title={grant.client}>
-            {grant.client.replace('https://', '')}
-          </code>
+          {grant.isToken ? (
+            <span class="note">{text.token}</span>
+          ) : (
+            <code class="muted" title={grant.client}>
+              {grant.client.replace('https://', '')}
+            </code>
+          )}
           {grant.kind === 'service' && <span class="note">{text.service}</span>}
           {children}
         </span>

@@ -3,6 +3,7 @@ import { callerContext, readCallerContext } from '../../../lambda/core/access/ca
 import { InvalidTokenError } from '../../../lambda/core/access/invalid-token-error.ts';
 import { userKey } from '../../../lambda/core/access/user-key.ts';
 import { groupReader } from '../../../lambda/core/identity/upstream-provider.ts';
+import { PERSONAL_TOKEN_CLIENT } from '../../../lambda/shared/personal-token.ts';
 
 /** The caller of a verified token. The tests of the verifier cover the verification. */
 
@@ -109,5 +110,30 @@ describe('before its verification', () => {
     expect(await authenticate(`Bearer ${'x'.repeat(8192)}`)).toEqual(await callerOf());
     const tooLong = { reason: 'too_long', message: '8193 characters, more than 8192' };
     await expect(authenticate(`Bearer ${'x'.repeat(8193)}`)).rejects.toMatchObject(tooLong);
+  });
+});
+
+describe('personal access tokens', () => {
+  const personal = { ...claims, client_id: PERSONAL_TOKEN_CLIENT, grant: 'g', scope: 'mcp' };
+  const verifying = (verified: object) => ({ verify: async (token: string) => ({ ...verified, jti: token }) });
+  const caller = (token: string, verified: object, personalTokens: boolean) =>
+    authenticateBearer([`Bearer ${token}`], verifying(verified), facadeCaller, { personalTokens });
+
+  test('are accepted with their prefix where the setting is on', async () => {
+    expect(await caller('hfp_token', personal, true)).toMatchObject({ user: 'ada', grant: 'g' });
+  });
+
+  test.each<[string, string, object, boolean]>([
+    ['without its prefix', 'token', personal, true],
+    ['where the setting is off', 'hfp_token', personal, false],
+    ['without its prefix where the setting is off', 'token', personal, false],
+  ])('one %s is rejected', async (_, token, verified, personalTokens) => {
+    await expect(caller(token, verified, personalTokens)).rejects.toMatchObject({ reason: 'claim' });
+  });
+
+  test('the prefix before another access token is rejected', async () => {
+    const other = { ...personal, client_id: 'client-1' };
+    await expect(caller('hfp_token', other, true)).rejects.toMatchObject({ reason: 'claim' });
+    expect(await caller('token', other, true)).toMatchObject({ client: 'client-1' });
   });
 });
