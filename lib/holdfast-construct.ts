@@ -57,7 +57,7 @@ import {
   directScopes,
   type IdentityProviderSettings,
   identityEnvironment,
-  refreshEnvironment,
+  toolTokenEnvironment,
   withProfile,
 } from './settings/identity-provider-settings.ts';
 import { machineEnvironment } from './settings/machines/machine-client-settings.ts';
@@ -590,7 +590,7 @@ export class Holdfast extends Construct implements IGrantable, IConnectable {
       scope: defaultScope(this.#settings.scopes),
       upstreamTokens: settings.upstreamTokens
         ? {
-            environment: refreshEnvironment(identityProvider, groupsNamedBy(settings)),
+            environment: toolTokenEnvironment(identityProvider, groupsNamedBy(settings)),
             grantUse: (grantee) => {
               this.#table.grantUpstreamTokens(grantee);
               this.#sealKey.grantSeal(grantee, 'upstream');

@@ -78,7 +78,7 @@ type Connection = {
 };
 
 /** OpenID Connect with `oauth4webapi`, the smallest certified client. */
-function connect(client: OpenIdClientOptions): Connection {
+export function connect(client: OpenIdClientOptions): Connection {
   const { issuer, clientId, clientSecret, authentication, assertionAudience, now } = client;
   const options = () => ({
     signal: AbortSignal.timeout(TIMEOUT_MILLISECONDS),

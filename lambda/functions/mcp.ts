@@ -16,10 +16,11 @@ import { dynamoUpstreamTokenStore } from '../adapters/dynamodb/upstream-token-st
 import { kmsSealerOnDemand } from '../adapters/kms/kms-on-demand.ts';
 import { loggingSessions } from '../adapters/logging/session-failure-log.ts';
 import { log, logSession, logTrace, withInvocation, withRequest } from '../adapters/logging/structured-log.ts';
-import { openIdRefresher } from '../adapters/openid.ts';
+import { type OpenIdClientOptions, openIdRefresher } from '../adapters/openid.ts';
 import { systemClock } from '../adapters/system-clock.ts';
 import { readCallerContext } from '../core/access/caller.ts';
 import type { AuditDependencies } from '../core/audit/audit-recorder.ts';
+import type { TokenExchange } from '../core/identity/token-exchange.ts';
 import { groupReader } from '../core/identity/upstream-provider.ts';
 import { UpstreamTokenManager } from '../core/identity/upstream-tokens.ts';
 import { RequestStates } from '../core/mcp/modern/request-state.ts';
@@ -130,25 +131,44 @@ function openUpstream(): ToolContextDependencies['upstream'] {
   const { IDP_ISSUER, IDP_CLIENT_ID, IDP_CLIENT_SECRET_ARN, IDP_AUTHENTICATION } = environment;
   const { IDP_GROUP_CLAIMS = [], IDP_GROUP_PREFIX, IDP_GROUPS = [], IDP_USER_INFO } = environment;
   if (!IDP_ISSUER || !IDP_CLIENT_ID) return undefined;
+  const client: OpenIdClientOptions = {
+    issuer: IDP_ISSUER,
+    clientId: IDP_CLIENT_ID,
+    ...(IDP_CLIENT_SECRET_ARN && {
+      clientSecret: () => readSecret(IDP_CLIENT_SECRET_ARN),
+    }),
+    authentication: IDP_AUTHENTICATION,
+    assertionAudience: environment.IDP_ASSERTION_AUDIENCE,
+    groupsIn: groupReader({ claims: IDP_GROUP_CLAIMS, prefix: IDP_GROUP_PREFIX, kept: IDP_GROUPS }, log),
+    userInfo: IDP_USER_INFO === 'true',
+    now,
+  };
   const tokens = new UpstreamTokenManager({
     store: dynamoUpstreamTokenStore(table),
     sealer,
-    upstreamProvider: openIdRefresher({
-      issuer: IDP_ISSUER,
-      clientId: IDP_CLIENT_ID,
-      ...(IDP_CLIENT_SECRET_ARN && {
-        clientSecret: () => readSecret(IDP_CLIENT_SECRET_ARN),
-      }),
-      authentication: IDP_AUTHENTICATION,
-      assertionAudience: environment.IDP_ASSERTION_AUDIENCE,
-      groupsIn: groupReader({ claims: IDP_GROUP_CLAIMS, prefix: IDP_GROUP_PREFIX, kept: IDP_GROUPS }, log),
-      userInfo: IDP_USER_INFO === 'true',
-      now,
-    }),
+    upstreamProvider: openIdRefresher(client),
     clock: systemClock,
     random: Math.random,
   });
-  return { issuer: IDP_ISSUER.replace(/\/$/, ''), tokens };
+  let exchange: Promise<TokenExchange> | undefined;
+  const openExchange = async () => {
+    const [{ TokenExchange }, { openIdExchanger }, { dynamoExchangedTokenStore }] = await Promise.all([
+      import('../core/identity/token-exchange.ts'),
+      import('../adapters/openid-exchange.ts'),
+      import('../adapters/dynamodb/exchanged-token-store.ts'),
+    ]);
+    const exchanger = openIdExchanger({ ...client, form: environment.IDP_EXCHANGE });
+    const store = dynamoExchangedTokenStore(table);
+    return new TokenExchange({ store, tokens, exchanger, sealer, clock: systemClock, random: Math.random });
+  };
+  return {
+    issuer: IDP_ISSUER.replace(/\/$/, ''),
+    tokens,
+    exchange: () => {
+      exchange ??= openExchange();
+      return exchange;
+    },
+  };
 }
 
 /** For the local emulator, which checks the server before it deploys it. */

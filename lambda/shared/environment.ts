@@ -1,4 +1,4 @@
-import { assertionAudiences, clientAuthenticationMethods } from './upstream-authentication.ts';
+import { assertionAudiences, clientAuthenticationMethods, exchangeForms } from './upstream-authentication.ts';
 
 /**
  * Environment variables of each function, read once at its start.
@@ -223,6 +223,8 @@ export const mcpVariables = {
   IDP_CLIENT_SECRET_ARN: optional(text),
   IDP_AUTHENTICATION: identityProvider.IDP_AUTHENTICATION,
   IDP_ASSERTION_AUDIENCE: identityProvider.IDP_ASSERTION_AUDIENCE,
+  /** How the upstream token is exchanged for one for another API; absent: RFC 8693. */
+  IDP_EXCHANGE: optional(oneOf(...exchangeForms)),
   IDP_GROUP_CLAIMS: optional(list),
   IDP_GROUP_PREFIX: optional(text),
   IDP_GROUPS: optional(strings),

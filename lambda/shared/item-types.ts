@@ -14,6 +14,7 @@ export const code = 'code';
 export const grant = 'grant';
 export const approval = 'approval';
 export const upstreamTokens = 'identity-tokens';
+export const exchangedToken = 'exchanged-token';
 export const session = 'session';
 export const renewedSession = 'renewal';
 export const importedSession = 'imported-session';

@@ -6,6 +6,14 @@ export const clientAuthenticationMethods = [
   'none',
 ] as const;
 
+/**
+ * How a token is exchanged for one for another API: RFC 8693, or the on-behalf-of flow of Microsoft Entra (RFC 7523 with
+ * `requested_token_use`).
+ */
+export const exchangeForms = ['token-exchange', 'on-behalf-of'] as const;
+
+export type ExchangeForm = (typeof exchangeForms)[number];
+
 /** The audience of an assertion of `private_key_jwt`: the issuer, or the URL of the endpoint that it is sent to. */
 export const assertionAudiences = ['issuer', 'endpoint'] as const;
 

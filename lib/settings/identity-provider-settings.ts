@@ -169,6 +169,12 @@ export function dashboardSignInEnvironment(provider: IdentityProviderSettings, n
   };
 }
 
+/** Environment variables of the functions whose tools use upstream tokens. */
+export const toolTokenEnvironment = (provider: IdentityProviderSettings, namedGroups: readonly string[]) => ({
+  ...refreshEnvironment(provider, namedGroups),
+  IDP_EXCHANGE: profileOf(provider).exchange,
+});
+
 /** Environment variables of a function that refreshes upstream tokens. */
 export function refreshEnvironment(provider: IdentityProviderSettings, namedGroups: readonly string[] = []) {
   const profile: ProviderProfile = profileOf(provider);

@@ -1,4 +1,8 @@
-import type { AssertionAudience, ClientAuthenticationMethod } from '../../lambda/shared/upstream-authentication.ts';
+import type {
+  AssertionAudience,
+  ClientAuthenticationMethod,
+  ExchangeForm,
+} from '../../lambda/shared/upstream-authentication.ts';
 
 /** The differences of one identity provider from others. */
 export type ProviderProfile = {
@@ -25,6 +29,11 @@ export type ProviderProfile = {
    * @default 'issuer'
    */
   assertionAudience?: AssertionAudience;
+  /**
+   * How a tool's request for a token for another API is made.
+   * @default 'token-exchange'
+   */
+  exchange?: ExchangeForm;
   /** `true` if the provider requires a client secret of web applications. */
   needsSecret?: true;
   /** The syntax of its issuer, and an example. */
@@ -109,6 +118,7 @@ export const providerProfiles = {
     rejectedParameters: { resource: 'together with scopes it causes the error AADSTS9010010' },
     authentication: 'client_secret_post',
     assertionAudience: 'endpoint',
+    exchange: 'on-behalf-of',
     needsSecret: true,
     issuer: {
       // With `common` or a domain instead of the tenant id, the discovery document and the tokens have different issuers.

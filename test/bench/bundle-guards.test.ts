@@ -106,7 +106,8 @@ function packagesIn(...sources: string[]): Map<string, number> {
 
 describe('sizes', () => {
   test.each([
-    ['Mcp', 503_500, '0.2 % above 500,596; the budget is 614,400'],
+    // Of it, 7 KB exchange tokens for other APIs, and are not evaluated before their first use.
+    ['Mcp', 511_000, '0.2 % above 500,596; the budget is 614,400'],
     ['Authorizer', 40_960, 'a budget: every connection waits for it first'],
     // Sign-in and dashboard are interactive: each additional 100 KB adds 5 to 10 ms to a cold start.
     // Of it, 7 KB are the account of a browser and the page at the root of the server, and 8 KB the grants without a sign-in. 33 KB
@@ -135,7 +136,7 @@ describe('sizes', () => {
 });
 
 describe('modules', () => {
-  test('the MCP function contains these packages and at most 217 modules', () => {
+  test('the MCP function contains these packages and at most 222 modules', () => {
     const packages = packagesIn('mcp.ts', 'mcp.mjs');
     // Before another package is added here, measure its load time: npm run bench -- --part cold.
     expect([...packages.keys()].sort()).toEqual([
@@ -148,7 +149,7 @@ describe('modules', () => {
       'our own',
       'zod',
     ]);
-    expect(sum(packages.values())).toBeLessThanOrEqual(217);
+    expect(sum(packages.values())).toBeLessThanOrEqual(222);
   });
 
   test('the MCP function contains no code of upstream() unless its server calls it', () => {

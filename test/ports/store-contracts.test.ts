@@ -699,6 +699,28 @@ describe.each(adapters)('the stores in %s', (_name, open) => {
       expect(await stores.grants.findGrant(byOperator.id)).toEqual({ grant: byOperator });
     });
 
+    test('an exchanged token is stored by the process that has the lease of its slot', async () => {
+      const store = stores.exchangedTokens;
+      const grant = fresh('grant');
+      const token = { digest: 'digest', sealed: 'sealed', expiresAt: now + 300, exchangedAt: now };
+      const owners = Array.from({ length: 10 }, (_, index) => `owner-${index}`);
+      const leased = await Promise.all(owners.map((owner) => store.leaseToken(grant, 'a', owner, now, now + 12)));
+      expect(leased.filter(Boolean)).toHaveLength(1);
+      const owner = owners[leased.indexOf(true)]!;
+      expect(await store.loadToken(grant, 'a')).toBeUndefined();
+      expect(await store.leaseToken(grant, 'b', 'other', now, now + 12)).toBe(true);
+      expect(await store.saveToken(grant, 'a', 'other', token)).toBe(false);
+      expect(await store.saveToken(grant, 'a', owner, token)).toBe(true);
+      expect(await store.loadToken(grant, 'a')).toMatchObject(token);
+      expect(await store.loadToken(fresh('grant'), 'a')).toBeUndefined();
+      expect(await store.leaseToken(grant, 'a', 'next', now, now + 12)).toBe(true);
+      await store.releaseToken(grant, 'a', 'other');
+      expect(await store.leaseToken(grant, 'a', 'late', now + 1, now + 13)).toBe(false);
+      await store.releaseToken(grant, 'a', 'next');
+      expect(await store.leaseToken(grant, 'a', 'late', now + 1, now + 13)).toBe(true);
+      expect(await store.leaseToken(grant, 'a', 'after', now + 14, now + 26)).toBe(true);
+    });
+
     test('redeemCode succeeds for one of many concurrent requests, and not after the expiry', async () => {
       const [used, late] = [created(aGrant()), created(aGrant())];
       await stores.grants.createGrant(used);

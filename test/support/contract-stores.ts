@@ -13,6 +13,7 @@ import { signedTableClient } from '../../lambda/adapters/dynamodb/client/signed-
 import type { TableClient } from '../../lambda/adapters/dynamodb/client/table-client.ts';
 import { dynamoDashboardSessionStore } from '../../lambda/adapters/dynamodb/dashboard-session-store.ts';
 import { dynamoDirectory } from '../../lambda/adapters/dynamodb/directory-queries.ts';
+import { dynamoExchangedTokenStore } from '../../lambda/adapters/dynamodb/exchanged-token-store.ts';
 import { dynamoExecutionStore } from '../../lambda/adapters/dynamodb/execution-store.ts';
 import { dynamoFlowStore } from '../../lambda/adapters/dynamodb/flow-store.ts';
 import { dynamoGrantStore } from '../../lambda/adapters/dynamodb/grant-store.ts';
@@ -92,6 +93,7 @@ export const storesIn = (table: TableConnection): MemoryStores => ({
   grants: dynamoGrantStore(table),
   upstreamTokens: dynamoUpstreamTokenStore(table),
   endedTokens: dynamoEndedTokenStore(table),
+  exchangedTokens: dynamoExchangedTokenStore(table),
   sealedKeys: dynamoSealedKeyStore(table),
   state: dynamoStateStore(table),
   aggregates: dynamoAggregateStore(table),

@@ -23,6 +23,11 @@ export class Provider {
   onCode: (signIn: UpstreamSignIn) => Promise<TokenAnswer> = async (signIn) => this.tokens(signIn);
   /** The response to a refresh token. */
   onRefresh: () => Promise<TokenAnswer> = async () => this.tokens({ nonce: '', sub: 'refreshed' });
+  /** The response to an exchange. */
+  onExchange: (form: URLSearchParams) => Promise<TokenAnswer> = async () => ({
+    status: 400,
+    body: { error: 'unsupported_grant_type' },
+  });
   /** The response to a revocation; undefined leaves the request unanswered. */
   onRevoke: () => TokenAnswer | undefined = () => ({ body: {} });
   /** The subject of the next sign-in. */
@@ -125,6 +130,7 @@ export class Provider {
       case '/token': {
         const form = new URLSearchParams(await text(request));
         if (form.get('grant_type') === 'refresh_token') return send(await this.onRefresh());
+        if (form.get('grant_type') !== 'authorization_code') return send(await this.onExchange(form));
         const signIn = this.#codes.get(form.get('code') ?? '');
         return send(signIn ? await this.onCode(signIn) : { status: 400, body: { error: 'invalid_grant' } });
       }

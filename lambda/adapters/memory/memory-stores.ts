@@ -3,6 +3,7 @@ import type { RevocationStore } from '../../core/admin/revocation.ts';
 import type { AggregateStore } from '../../core/audit/aggregate-kinds.ts';
 import type { AuditLogStore } from '../../core/audit/tool-call.ts';
 import type { DashboardSessionStarter, DashboardSessionStore } from '../../core/dashboard/dashboard-session.ts';
+import type { ExchangedTokenStore } from '../../core/identity/token-exchange.ts';
 import type { EndedTokenStore } from '../../core/identity/upstream-revocations.ts';
 import type { UpstreamTokenStore } from '../../core/identity/upstream-tokens.ts';
 import type { ChangeStore } from '../../core/mcp/change-notifications.ts';
@@ -24,6 +25,7 @@ import { memoryClientStore } from './memory-client-store.ts';
 import { memoryDashboardSessionStore } from './memory-dashboard-session-store.ts';
 import { memoryDirectory } from './memory-directory.ts';
 import { memoryDocumentStore } from './memory-document-store.ts';
+import { memoryExchangedTokenStore } from './memory-exchanged-token-store.ts';
 import { memoryExecutionStore } from './memory-execution-store.ts';
 import { memoryFlowStore } from './memory-flow-store.ts';
 import { memoryGrantStore } from './memory-grant-store.ts';
@@ -50,6 +52,7 @@ export type MemoryStores = {
   grants: GrantStore;
   upstreamTokens: UpstreamTokenStore;
   endedTokens: EndedTokenStore;
+  exchangedTokens: ExchangedTokenStore;
   sealedKeys: SealedKeyStore;
   state: StateStore;
   aggregates: AggregateStore;
@@ -78,6 +81,7 @@ export function memoryStores(): MemoryStores {
     grants: memoryGrantStore(tables),
     upstreamTokens: memoryUpstreamTokenStore(tables),
     endedTokens: memoryEndedTokenStore(tables),
+    exchangedTokens: memoryExchangedTokenStore(),
     sealedKeys: memorySealedKeyStore(),
     state: memoryStateStore(),
     aggregates: memoryAggregateStore(),

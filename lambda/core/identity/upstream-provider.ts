@@ -75,6 +75,24 @@ export class SignInRefusedError extends Error {
   }
 }
 
+const LONGEST_AUDIENCE = 20;
+
+/**
+ * The provider gives the user no token for another API. The model reads the message. `reason` is the error code of the
+ * provider, and safe to log.
+ */
+export class ExchangeRefusedError extends Error {
+  override readonly name = 'ExchangeRefusedError';
+  readonly reason: string;
+
+  constructor(code: string, audience: string | undefined, cause?: unknown) {
+    const reason = /^[\w.-]{1,30}$/.test(code) ? code : 'invalid error code';
+    const target = audience === undefined ? 'these scopes' : JSON.stringify(shorten(audience, LONGEST_AUDIENCE));
+    super(`The identity provider gives this user no token for ${target}: ${reason}`, { cause });
+    this.reason = reason;
+  }
+}
+
 /**
  * Faults that only the operator can correct, in the settings here or at the identity provider. Clients and users see the
  * problem, so it quotes nothing; the operator sees the advice.

@@ -1,4 +1,7 @@
+import { isPersonal } from '../../shared/personal-token.ts';
 import type { Caller } from '../access/caller.ts';
+import { kindOf } from '../access/grant.ts';
+import type { TokenExchange } from '../identity/token-exchange.ts';
 import type { UpstreamTokenManager } from '../identity/upstream-tokens.ts';
 import { nameOfSession } from '../sessions/session.ts';
 import type { SessionAccess } from '../sessions/sessions.ts';
@@ -48,12 +51,14 @@ export type ToolContext = {
   state: ToolState;
   /**
    * An access token of this user at the identity provider, refreshed when due. It is unsealed for this call, so ask only
-   * when you need it.
-   * @param options `refresh`: refreshes it even if it has not expired, unless that was done within the last minute. For an API
-   * that rejects the token before its expiry
-   * @throws Error when the provider no longer honours the grant, or the stack does not allow tools to use these tokens
+   * when you need it. With `audience` or `scopes`, it is exchanged there for a token for another API (RFC 8693, or the
+   * on-behalf-of flow of Microsoft Entra), which is used again until a minute before its expiry.
+   * @param options `refresh`: renews it even if it has not expired, unless that was done within the last minute. For an API
+   * that rejects the token before its expiry. `audience`: the API, as the provider names it. `scopes`: of that API
+   * @throws Error when the provider no longer honours the grant or rejects the exchange, for a service and for a personal
+   * access token, which have no token there, or when the stack does not allow tools to use these tokens
    */
-  upstreamToken(options?: { refresh?: boolean }): Promise<string>;
+  upstreamToken(options?: { refresh?: boolean; audience?: string; scopes?: readonly string[] }): Promise<string>;
   /**
    * The current value of a secret of the setting `secrets`, such as `await context.secret('STRIPE_KEY')`. A process reads it
    * at the first call and then at most every five minutes, so that a rotation arrives without a deployment. Ask for it in
@@ -88,7 +93,14 @@ export type LongRunning = <C extends Callback>(
 export type ToolContextDependencies = {
   state: StateStore;
   /** Absent when tools may not use the identity provider's tokens. */
-  upstream: { issuer: string; tokens: UpstreamTokenManager } | undefined;
+  upstream:
+    | {
+        issuer: string;
+        tokens: UpstreamTokenManager;
+        /** Opened at its first use. */
+        exchange: () => Promise<Pick<TokenExchange, 'token'>>;
+      }
+    | undefined;
   secrets: Pick<ToolSecrets, 'get'>;
   clock: Clock;
   /** Receives failures behind a tool, which only the model would see otherwise. */
@@ -131,7 +143,12 @@ export function createToolContext(
     upstreamToken: async (options) => {
       if (caller.identity) throw new Error('Direct mode has no upstream tokens; the client holds them');
       if (!upstream) throw new Error('Upstream tokens are off; set `upstreamTokens: true` on the stack');
-      return guarded(upstream.tokens.accessToken(grant, options));
+      if (kindOf(grant) === 'service') throw new Error('A service has no token at the identity provider; use a secret');
+      if (isPersonal(grant)) throw new Error('A personal access token has no token at the identity provider');
+      const { audience, scopes = [], ...renewal } = options ?? {};
+      if (audience === undefined && scopes.length === 0) return guarded(upstream.tokens.accessToken(grant, renewal));
+      const request = { audience, ...(scopes.length > 0 && { scopes }) };
+      return guarded(upstream.exchange().then((exchange) => exchange.token(grant, request, renewal)));
     },
     secret: (name) => guarded(secrets.get(name)),
   };

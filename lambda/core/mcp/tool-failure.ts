@@ -1,4 +1,4 @@
-import { SignInRefusedError } from '../identity/upstream-provider.ts';
+import { ExchangeRefusedError, SignInRefusedError } from '../identity/upstream-provider.ts';
 import { logFailure } from '../support/failure-log.ts';
 import type { Logger } from '../support/logger.ts';
 import { ContentionError, ServiceUnavailableError } from '../support/service-unavailable-error.ts';
@@ -25,6 +25,11 @@ export function reportFailures(log: Logger, onOutage: () => void) {
       return await request;
     } catch (error) {
       if (error instanceof SignInRefusedError || error instanceof UnknownSecretError) throw error;
+      if (error instanceof ExchangeRefusedError) {
+        // Some codes are for the operator, such as that of a client that may not exchange tokens.
+        log('token_exchange_rejected', { reason: error.reason, message: error.message });
+        throw error;
+      }
       if (logFailure(log, error) !== 'service_unavailable') {
         throw new Error('Internal server error; the server log has the details');
       }
