@@ -4,7 +4,7 @@ import { DynamoDBClient, ScanCommand } from '@aws-sdk/client-dynamodb';
 import type { Browser, BrowserContext, Page, ViewportSize } from 'playwright-core';
 import { type Assistant, assistants } from '../../bench/harness/mcp-clients.ts';
 import { projectRoot } from '../../bench/harness/project-copy.ts';
-import { OAuthClient, redirectUri } from '../../bench/harness/raw-oauth-client.ts';
+import { initialize, OAuthClient, postMcp, redirectUri } from '../../bench/harness/raw-oauth-client.ts';
 import type { GrantRow, ResultPage as Listed, SessionRow } from '../../lambda/core/dashboard/dashboard-api.ts';
 import { demoUsers } from '../../local/cognito/demo-users.ts';
 import { DataFolder } from '../../local/data-folder.ts';
@@ -162,6 +162,7 @@ describe('the dashboard in a real browser', () => {
     ['sessions', () => '?view=sessions', /Sessions/],
     ['session', () => `?view=session&id=${encodeURIComponent(session)}`, /Session/],
     ['connected apps', () => '?view=grants', /Connected apps/],
+    ['access tokens', () => '?view=tokens', /Access tokens/],
     ['users', () => '?view=users', /Users/],
     ['my data', () => '?view=me', /My data/],
     ['no calls', () => '?view=calls&range=7d&tool=no-such-tool', /Tool calls/],
@@ -508,6 +509,30 @@ describe('the dashboard in a real browser', () => {
     await page.getByRole('dialog').getByRole('button', { name: 'Revoke' }).click();
     await page.getByText('has been revoked.').waitFor();
     await expect(adasClient.call('whoami')).rejects.toThrow();
+    await page.context().close();
+  });
+
+  test('a user makes a token, sees it once, and revokes it', async () => {
+    const page = await signedIn('ada', '/dashboard?view=tokens');
+    await page.getByLabel('Name').fill('CI of the shop');
+    await page.getByLabel('Lifetime').selectOption({ label: '7\u00a0days' });
+    await page.getByRole('button', { name: 'Make a token' }).click();
+    const shown = page.getByText(/^hfp_ey/);
+    await shown.waitFor();
+    const token = (await shown.textContent())!;
+    expect((await postMcp(emulator.origin, token, initialize)).status).toBe(200);
+    await loadAxe(page);
+    expect(await axeViolations(page)).toEqual([]);
+    expect(await page.evaluate('document.documentElement.scrollWidth <= window.innerWidth')).toBe(true);
+    await screenshot(page, 'made-token');
+    await page.getByRole('button', { name: 'I have copied it' }).click();
+    await page.reload();
+    await page.getByRole('row', { name: /CI of the shop/ }).waitFor();
+    expect(await page.content()).not.toContain(token.split('.')[2]);
+    await page.getByRole('button', { name: 'Revoke “CI of the shop”' }).click();
+    await page.getByRole('dialog').getByRole('button', { name: 'Revoke' }).click();
+    await page.getByText('has been revoked.').waitFor();
+    expect((await postMcp(emulator.origin, token, initialize)).status).toBe(401);
     await page.context().close();
   });
 

@@ -116,7 +116,8 @@ function TokenForm({ me, show }: { me: Me; show(token: PersonalToken): void }) {
     setFailure(undefined);
     try {
       show(await post<PersonalToken>(me, TOKENS_PATH, request));
-      form.reset();
+      // Not the lifetime and the scopes: a reset would choose the first lifetime.
+      (form.elements.namedItem('name') as HTMLInputElement).value = '';
     } catch (error) {
       const isRetryable = error instanceof ApiRequestError && error.isRetryable;
       setFailure(isRetryable ? dashboardText.dialog.failed : text.rejected);
