@@ -74,6 +74,9 @@ function alarmMetrics(template: SynthesizedTemplate): MetricId[] {
 /** An import of a relative path that is not type-only. */
 const IMPORT = /^(?:import|export) (?!type )[^;]*?from '(\.[^']+)'|import\('(\.[^']+)'\)/gm;
 
+/** The bundle of the MCP function reaches this file by a name that the bundler resolves. */
+const sdkPath = 'lambda/core/mcp/fast-path/sdk-path.ts';
+
 /** The events that the function's source files log. */
 function eventsOf(entry: string): Set<string> {
   const files = new Set<string>();
@@ -85,6 +88,7 @@ function eventsOf(entry: string): Set<string> {
     }
   };
   visit(entry);
+  if (entry === entryOf.Mcp) visit(sdkPath);
   const sources = Array.from(files, (file) => readFileSync(join(root, file), 'utf8')).join('\n');
   return new Set(Array.from(sources.matchAll(/\blog(?:Failure)?\(\s*'(\w+)'/g), ([, event]) => event!));
 }
