@@ -52,7 +52,8 @@ const projects: Record<string, (project: InstalledProject) => Promise<void>> = {
   'npm create --javascript': async (project) => {
     await create(project, npmExec, '--javascript');
     await install(project, ['npm']);
-    await useEmulator(project);
+    const scope = declareScopes(project);
+    await useEmulator(project, scope);
     await testWithoutClient(project);
   },
 
@@ -142,10 +143,25 @@ async function checkTypes(project: InstalledProject): Promise<void> {
   await project.step('type check', () => project.run('npx', ...check));
 }
 
-/** Calls a tool of the template in both eras. */
-async function useEmulator(project: InstalledProject): Promise<void> {
+/** Declares scopes in a file of the project. @returns the scope that every tool needs */
+function declareScopes(project: InstalledProject): string {
+  const declaration = "{ scopes: { lists: { description: 'Use your lists' } }, tools: {} }";
+  writeFileSync(
+    join(project.folder, 'src/scopes.js'),
+    `import { declareScopes } from 'holdfast';\nexport const scopes = declareScopes(${declaration});\n`,
+  );
+  project.change('bin/app.js', (text) =>
+    `import { scopes } from '../src/scopes.js';\n${text}`.replace('...settings,', '...settings,\n  scopes,'),
+  );
+  return 'lists';
+}
+
+/** Calls a tool of the template in both eras. @param scope that the challenge names */
+async function useEmulator(project: InstalledProject, scope = 'mcp'): Promise<void> {
   await project.step('holdfast dev, the clients of both SDKs, doctor, calls', () =>
     project.withEmulator(async (url) => {
+      const challenge = await fetch(url, { method: 'POST' });
+      assert.match(challenge.headers.get('www-authenticate') ?? '', new RegExp(`scope="${scope}"`));
       for (const [, connect] of assistants) {
         const assistant = await connect(url, 'ada');
         assert.deepEqual(await assistant.listTools(), ['whoami', 'add_item', 'clear_list']);
