@@ -61,6 +61,10 @@ export function bundleServer(given: ServerBuild, outfile: string): BuildReport {
   writeFiles(dirname(outfile), report.split ?? []);
   if (build.placedIn !== undefined) placeModules(outfile, build.placedIn, isOwners);
   keepOwnersLines(outfile, project, isOwners);
+  for (const [path] of report.split ?? []) {
+    const beside = join(dirname(outfile), path);
+    if (beside !== outfile && path.endsWith('.cjs')) keepOwnersLines(beside, project, isOwners, { onlyIfAny: true });
+  }
   recordBuild(outfile, build, report.modules);
   return report;
 }

@@ -55,19 +55,20 @@ const serverOf = (imports: string, probe: string) => `
 `;
 
 /** Deploys the project's server. @returns calls the tool in both eras, and fails unless the response has the text */
-async function deploy() {
+async function deploy(settings: { fastPath?: boolean } = {}) {
   const folder = join(project, 'cdk.out');
   const app = new App({
     outdir: folder,
     context: { ...context, 'aws:cdk:enable-asset-metadata': true },
     builtinCloudFormationValidation: false,
   });
-  new HoldfastStack(app, 'Owner', { server: join(project, 'src/server.ts') });
+  new HoldfastStack(app, 'Owner', { server: join(project, 'src/server.ts'), ...settings });
   app.synth();
   const services = await startLocalServices(folder);
   return {
     bundle: deployed(services.template, folder, 'Mcp').file,
-    async expectProbe(value: unknown): Promise<void> {
+    /** @returns the names of the modules that the function has required */
+    async expectProbe(value: unknown): Promise<string[]> {
       const { file, handler, environment } = deployed(services.template, folder, 'Mcp');
       // The text is a JSON string within the JSON of the response.
       const expected = JSON.stringify(`probe ${JSON.stringify(value)}`).slice(1, -1);
@@ -76,7 +77,8 @@ async function deploy() {
         segments: [1],
         expect: message === initialize ? '"result"' : expected,
       }));
-      await runFresh({ file, handler, requests }, { ...services.environment, ...environment });
+      const { required } = await runFresh({ file, handler, requests }, { ...services.environment, ...environment });
+      return required;
     },
     close: () => services.close(),
   };
@@ -130,6 +132,38 @@ test('the stack of an error names the owner’s file and line', async () => {
   const deployment = await deploy();
   try {
     await deployment.expectProbe(['Error: mapped', true]);
+  } finally {
+    await deployment.close();
+  }
+});
+
+test('a bundle with the fast path answers without the SDK, and names the owner’s lines in each of its files', async () => {
+  write({
+    'src/later.ts': `// line 1\nexport const fail = () => new Error('later');`,
+    'src/server.ts': serverOf(
+      `const fail = () => new Error('mapped'); // line 3
+       const at = (error: Error) => error.stack.split('\\n')[1].match(/src\\/\\w+\\.ts:\\d+/)?.[0];`,
+      `[at(fail()), at((await import('./later.ts')).fail())]`,
+    ),
+  });
+  const deployment = await deploy({ fastPath: true });
+  try {
+    expect(await deployment.expectProbe(['src/server.ts:3', 'src/later.ts:2'])).not.toContain('./sdk-path.cjs');
+  } finally {
+    await deployment.close();
+  }
+});
+
+test('a bundle with the fast path loads the SDK for an export that needs it', async () => {
+  write({
+    'src/server.ts': serverOf(
+      `import { isJSONRPCRequest } from '@modelcontextprotocol/server';`,
+      'typeof isJSONRPCRequest',
+    ),
+  });
+  const deployment = await deploy({ fastPath: true });
+  try {
+    expect(await deployment.expectProbe('function')).toContain('./sdk-path.cjs');
   } finally {
     await deployment.close();
   }

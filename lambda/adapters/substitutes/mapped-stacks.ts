@@ -6,28 +6,27 @@ import type { SourceMap } from 'node:module';
  * other modules, because the owner's modules can throw when they are loaded.
  */
 
-let lines: SourceMap | undefined;
+/** By the file of the bundle, which may be split. Undefined for one without sources of the owner. */
+const maps = new Map<string, SourceMap | undefined>();
 
 /** Frames in other modules, and those of other sources in the bundle, stay as they are. */
 function withSourceLine(frame: NodeJS.CallSite): string {
   const text = String(frame);
-  const [line, column] = [frame.getLineNumber(), frame.getColumnNumber()];
-  if (frame.getFileName() !== __filename || line === null || column === null) return text;
-  lines ??= readMap();
-  const entry = lines.findEntry(line - 1, column - 1);
-  if (!('originalSource' in entry) || entry.originalSource === undefined) return text;
+  const [file, line, column] = [frame.getFileName(), frame.getLineNumber(), frame.getColumnNumber()];
+  if (!file || line === null || column === null || file.slice(0, file.lastIndexOf('/')) !== __dirname) return text;
+  if (!maps.has(file)) maps.set(file, readMap(file));
+  const entry = maps.get(file)?.findEntry(line - 1, column - 1);
+  if (!entry || !('originalSource' in entry) || entry.originalSource === undefined) return text;
   const { originalSource, originalLine, originalColumn } = entry;
-  return text.replace(
-    `${__filename}:${line}:${column}`,
-    () => `${originalSource}:${originalLine + 1}:${originalColumn + 1}`,
-  );
+  return text.replace(`${file}:${line}:${column}`, () => `${originalSource}:${originalLine + 1}:${originalColumn + 1}`);
 }
 
-function readMap(): SourceMap {
+function readMap(file: string): SourceMap | undefined {
   // Loaded here, because a cold start needs neither module.
-  const { readFileSync } = process.getBuiltinModule('node:fs');
+  const { existsSync, readFileSync } = process.getBuiltinModule('node:fs');
   const module = process.getBuiltinModule('node:module');
-  return new module.SourceMap(JSON.parse(readFileSync(`${__filename}.map`, 'utf8')));
+  const map = `${file}.map`;
+  return existsSync(map) ? new module.SourceMap(JSON.parse(readFileSync(map, 'utf8'))) : undefined;
 }
 
 /** An error here would replace the one whose stack is read. */
