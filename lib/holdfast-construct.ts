@@ -60,7 +60,8 @@ import {
   toolTokenEnvironment,
   withProfile,
 } from './settings/identity-provider-settings.ts';
-import { machineEnvironment } from './settings/machines/machine-client-settings.ts';
+import { admitsAssertions } from './settings/machines/assertion-settings.ts';
+import { machineEnvironment } from './settings/machines/machine-environment.ts';
 import { type SecretSource, validateSecret } from './settings/secret-settings.ts';
 import { validateVariable } from './settings/server-function-settings.ts';
 import { personalTokenLifetime } from './settings/sign-in-settings.ts';
@@ -193,6 +194,7 @@ export class Holdfast extends Construct implements IGrantable, IConnectable {
         Rollup: aggregation,
         Telemetry: telemetry,
       },
+      admitsAssertions: admitsAssertions(settings),
       tableName: this.#table.name,
     };
     const operations = settings.operations

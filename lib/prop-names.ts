@@ -27,6 +27,8 @@ const settings: Record<keyof HoldfastSettings, true> = {
   dynamicRegistration: true,
   dynamicRegistrationRedirects: true,
   encryptionKey: true,
+  enterpriseAuthorization: true,
+  enterpriseIssuers: true,
   environment: true,
   external: true,
   fastPath: true,
@@ -75,6 +77,7 @@ const settings: Record<keyof HoldfastSettings, true> = {
   userPool: true,
   vpc: true,
   vpcSubnets: true,
+  workloads: true,
 };
 
 const stackProps: Record<keyof StackProps, true> = {

@@ -9,6 +9,8 @@ import type { FetchedDocument } from '../core/oauth/clients/document-freshness.t
 export type HttpsOptions = {
   /** Skips the check of addresses, for tests on one computer. */
   anywhere: boolean;
+  /** @default 5 KB: strangers choose most URLs */
+  largestBytes?: number;
   /** For the whole exchange. */
   timeoutMilliseconds?: number;
   /** @default `dns.lookup` */
@@ -26,7 +28,7 @@ const LONGEST_ETAG = 256;
  * to a checked address, so that a second lookup cannot return another one (DNS rebinding).
  */
 export function httpsDocuments(options: HttpsOptions): DocumentFetcher {
-  const { anywhere, timeoutMilliseconds = TIMEOUT_MILLISECONDS, lookup, ca } = options;
+  const { anywhere, largestBytes = LARGEST_BYTES, timeoutMilliseconds = TIMEOUT_MILLISECONDS, lookup, ca } = options;
   const agent = new RequestFilteringHttpsAgent({
     // Every fetch checks the addresses anew: a reused connection would outlive its check.
     keepAlive: false,
@@ -54,7 +56,7 @@ export function httpsDocuments(options: HttpsOptions): DocumentFetcher {
       try {
         const response = await sendRequest(url, etag, signal);
         try {
-          return await readDocument(response, etag);
+          return await readDocument(response, etag, largestBytes);
         } finally {
           response.destroy();
         }
@@ -94,7 +96,11 @@ function connectionFault(error: unknown): string {
   }
 }
 
-async function readDocument(response: IncomingMessage, etag: string | undefined): Promise<FetchedDocument> {
+async function readDocument(
+  response: IncomingMessage,
+  etag: string | undefined,
+  largestBytes: number,
+): Promise<FetchedDocument> {
   const { statusCode = 0, headers } = response;
   const caching = { cacheControl: headers['cache-control'], age: headers.age };
   if (statusCode === 304 && etag !== undefined) return { kind: 'unchanged', ...caching };
@@ -105,17 +111,17 @@ async function readDocument(response: IncomingMessage, etag: string | undefined)
   const type = headers['content-type']?.split(';')[0]?.trim().toLowerCase() ?? '';
   if (!/^application\/([a-z0-9.-]+\+)?json$/.test(type)) throw new ClientDocumentError('it is not sent as JSON');
   if ((headers['content-encoding'] ?? 'identity') !== 'identity') throw new ClientDocumentError('it is compressed');
-  const text = await readBoundedText(response);
+  const text = await readBoundedText(response, largestBytes);
   const tag = headers.etag !== undefined && headers.etag.length <= LONGEST_ETAG ? { etag: headers.etag } : {};
   return { kind: 'document', text, ...tag, ...caching };
 }
 
-async function readBoundedText(response: IncomingMessage): Promise<string> {
+async function readBoundedText(response: IncomingMessage, largestBytes: number): Promise<string> {
   const chunks: Buffer[] = [];
   let size = 0;
   for await (const chunk of response as AsyncIterable<Buffer>) {
     size += chunk.byteLength;
-    if (size > LARGEST_BYTES) throw new ClientDocumentError(`it has more than ${LARGEST_BYTES} bytes`);
+    if (size > largestBytes) throw new ClientDocumentError(`it has more than ${largestBytes} bytes`);
     chunks.push(chunk);
   }
   try {

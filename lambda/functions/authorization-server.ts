@@ -13,7 +13,7 @@ import { dynamoSealedKeyStore } from '../adapters/dynamodb/sealed-key-store.ts';
 import { openTable } from '../adapters/dynamodb/table-connection.ts';
 import { dynamoEndedTokenStore, dynamoUpstreamTokenStore } from '../adapters/dynamodb/upstream-token-store.ts';
 import { dynamoDashboardSessionStarter } from '../adapters/dynamodb/user-writes.ts';
-import { httpsDocuments } from '../adapters/https-documents.ts';
+import { type HttpsOptions, httpsDocuments } from '../adapters/https-documents.ts';
 import { openKms } from '../adapters/kms/kms-client.ts';
 import { kmsSealer } from '../adapters/kms/kms-sealer.ts';
 import { kmsSigner } from '../adapters/kms/kms-signer.ts';
@@ -25,8 +25,10 @@ import { groupReader } from '../core/identity/upstream-provider.ts';
 import { UpstreamRevocations } from '../core/identity/upstream-revocations.ts';
 import { UpstreamTokenManager } from '../core/identity/upstream-tokens.ts';
 import { UserNames } from '../core/identity/user-names.ts';
+import { readEnterpriseIssuers, readWorkloads } from '../core/oauth/assertions/configured-issuers.ts';
 import { ClientDocuments } from '../core/oauth/clients/client-documents.ts';
 import { readMachineClients, readPreregisteredClients } from '../core/oauth/clients/configured-clients.ts';
+import { issuerKeysIn } from '../core/oauth/clients/issuer-documents.ts';
 import type { DocumentSource } from '../core/oauth/endpoints/public-documents.ts';
 import type { Facade } from '../core/oauth/facade.ts';
 import { failedDocument, handleOAuthRequest } from '../core/oauth/oauth-routes.ts';
@@ -52,6 +54,10 @@ export function openAuthorizationServer(
   const now = () => epochSeconds(systemClock);
   const kms = openKms();
   const sealer = kmsSealer(kms, environment.SEAL_KEY_ID, TABLE_NAME);
+  const groupsIn = groupReader(
+    { claims: environment.IDP_GROUP_CLAIMS, prefix: environment.IDP_GROUP_PREFIX, kept: environment.IDP_GROUPS },
+    log,
+  );
   const upstreamProvider = openIdProvider({
     issuer: environment.IDP_ISSUER,
     clientId: environment.IDP_CLIENT_ID,
@@ -64,10 +70,7 @@ export function openAuthorizationServer(
     parameters: environment.IDP_PARAMETERS,
     accountPrompt: environment.IDP_ACCOUNT_PROMPT,
     dashboard: { scopes: environment.IDP_DASHBOARD_SCOPES, parameters: environment.IDP_DASHBOARD_PARAMETERS },
-    groupsIn: groupReader(
-      { claims: environment.IDP_GROUP_CLAIMS, prefix: environment.IDP_GROUP_PREFIX, kept: environment.IDP_GROUPS },
-      log,
-    ),
+    groupsIn,
     userInfo: environment.IDP_USER_INFO === 'true',
     nameClaim: environment.NAME_CLAIM,
     revokes: environment.IDP_REVOKES === 'true',
@@ -92,6 +95,18 @@ export function openAuthorizationServer(
   const rateLimits = dynamoRateLimitStore(table);
   const fetchAnywhere = environment.UNSAFELY_FETCH_CLIENT_DOCUMENTS_FROM_ANYWHERE === 'true';
 
+  /** Documents at URLs that clients or the operator chose, cached in the table. */
+  const documentsOf = (options: HttpsOptions) =>
+    new ClientDocuments({
+      store: dynamoDocumentStore(table),
+      rateLimits,
+      fetcher: httpsDocuments(options),
+      reach: { ownHost: new URL(PUBLIC_URL).host, anywhere: fetchAnywhere },
+      clock: systemClock,
+      random: Math.random,
+      log,
+    });
+
   const facade: Facade = {
     rules: {
       ...rules,
@@ -104,6 +119,11 @@ export function openAuthorizationServer(
       preregisteredClients: readPreregisteredClients(environment.CLIENTS),
       machineClients:
         environment.MACHINE_CLIENTS === undefined ? undefined : readMachineClients(environment.MACHINE_CLIENTS),
+      workloads: environment.WORKLOADS === undefined ? undefined : readWorkloads(environment.WORKLOADS),
+      enterpriseIssuers:
+        environment.ENTERPRISE_ISSUERS === undefined
+          ? undefined
+          : readEnterpriseIssuers(environment.ENTERPRISE_ISSUERS),
       machineTokenSeconds: environment.MACHINE_TOKEN_MINUTES && environment.MACHINE_TOKEN_MINUTES * 60,
       upstreamProviderName: environment.IDP_NAME,
       auditArguments: environment.AUDIT_ARGUMENTS,
@@ -116,15 +136,10 @@ export function openAuthorizationServer(
     },
     clients: dynamoClientStore(table),
     machineClients: dynamoMachineClientStore(table),
-    documents: new ClientDocuments({
-      store: dynamoDocumentStore(table),
-      rateLimits,
-      fetcher: httpsDocuments({ anywhere: fetchAnywhere }),
-      reach: { ownHost: new URL(PUBLIC_URL).host, anywhere: fetchAnywhere },
-      clock: systemClock,
-      random: Math.random,
-      log,
-    }),
+    documents: documentsOf({ anywhere: fetchAnywhere }),
+    // Key sets of large providers have tens of kilobytes.
+    issuerKeys: issuerKeysIn(documentsOf({ anywhere: false, largestBytes: 100 * 1024 })),
+    groupsIn,
     assertions: dynamoAssertionStore(table),
     flows: dynamoFlowStore(table),
     grants: dynamoGrantStore(table),

@@ -15,6 +15,8 @@ const documents: DocumentSource = {
     publicUrl: environment.PUBLIC_URL,
     scopes,
     machineClients: environment.MACHINE_CLIENTS,
+    workloads: environment.WORKLOADS,
+    enterpriseIssuers: environment.ENTERPRISE_ISSUERS,
     clientDocuments: { mode: environment.CLIENT_DOCUMENTS, allowed: environment.CLIENT_DOCUMENT_HOSTS },
     dynamicRegistration: {
       mode: environment.DYNAMIC_REGISTRATION,

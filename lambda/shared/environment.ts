@@ -179,6 +179,9 @@ export const oauthVariables = {
   CLIENTS: json,
   /** Machine clients; absent where they are off. */
   MACHINE_CLIENTS: optional(json),
+  /** Rules of workload identity, and issuers of enterprise-managed authorization; each absent where it is off. */
+  WORKLOADS: optional(json),
+  ENTERPRISE_ISSUERS: optional(json),
   /** Lifetime of access tokens without a sign-in; only where there are some. */
   MACHINE_TOKEN_MINUTES: optional(positive),
   CLIENT_DOCUMENTS: oneOf('open', 'allow-list', 'off'),

@@ -19,6 +19,7 @@ export const countedEvents = {
   session_failed: ['Mcp', 'Worker'],
   refresh_reuse: ['OAuth'],
   code_reuse: ['OAuth'],
+  trusted_assertion_rejected: ['OAuth'],
   upstream_ended_grant: ['OAuth'],
   upstream_misconfigured: ['OAuth', 'SignIn'],
   client_document_failed: ['OAuth'],

@@ -79,6 +79,9 @@ function alarmMetrics(resources: MonitoredResources): Record<AlarmName, IMetric 
     sessionFailures: eventMetric(resources, 'session_failed', 'Mcp'),
     refreshReuse: eventMetric(resources, 'refresh_reuse', 'OAuth'),
     codeReuse: eventMetric(resources, 'code_reuse', 'OAuth'),
+    assertionRefusals: resources.admitsAssertions
+      ? eventMetric(resources, 'trusted_assertion_rejected', 'OAuth')
+      : undefined,
     authorizerFailures: eventMetric(resources, 'authorizer_failed', 'Authorizer'),
     signInOutages: eventMetric(resources, 'service_unavailable', signIn),
     signInMisconfigured: eventMetric(resources, 'upstream_misconfigured', signIn),

@@ -128,6 +128,7 @@ function eventRow(resources: MonitoredResources): IWidget[] {
       counts([
         'refresh_reuse',
         'code_reuse',
+        'trusted_assertion_rejected',
         'upstream_ended_grant',
         'upstream_misconfigured',
         'client_document_failed',

@@ -22,6 +22,8 @@ export interface MonitoredResources {
   /** The functions of the stack; direct mode has no `OAuth`, and facade mode no `SignIn`. */
   readonly functions: Readonly<Partial<Record<FunctionName, HoldfastFunction>>>;
   readonly tableName: string;
+  /** Whether assertions of other issuers count. */
+  readonly admitsAssertions: boolean;
 }
 
 /** The count of an event in the function's log; `undefined` when the stack does not have the function. */

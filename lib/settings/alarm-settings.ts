@@ -14,7 +14,7 @@ export type AlarmDefault = AlarmRule & {
 
 /**
  * The alarms and their default thresholds. The alarms that exist by default watch one metric each and are at most ten,
- * which CloudWatch does not charge for.
+ * which CloudWatch does not charge for; `assertionRefusals` exists only where assertions of other issuers are on.
  */
 export const alarmDefaults = {
   sessionFailures: {
@@ -31,6 +31,11 @@ export const alarmDefaults = {
     threshold: 1,
     evaluationPeriods: 1,
     description: 'A client sent an authorization code a second time. Its grant was revoked.',
+  },
+  assertionRefusals: {
+    threshold: 5,
+    evaluationPeriods: 1,
+    description: 'Assertions of a trusted issuer, for a workload or a user that the settings admit, are rejected.',
   },
   authorizerFailures: {
     threshold: 5,

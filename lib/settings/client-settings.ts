@@ -1,5 +1,6 @@
 import { Token } from 'aws-cdk-lib';
 import { redirectUseFault } from '../../lambda/shared/redirect-uri-rules.ts';
+import type { AssertionSettings } from './machines/assertion-settings.ts';
 import type { MachineClientSettings } from './machines/machine-client-settings.ts';
 import { type PublicJwk, validateKeys } from './machines/public-keys.ts';
 import { hasSyntax, quoted, validateChoice, type WithDefaults } from './setting-validation.ts';
@@ -96,7 +97,9 @@ const syntax = {
 
 /** Yields an error message for each setting that is insecure or cannot work. */
 export function* validateClients(
-  settings: ResolvedClientSettings & MachineClientSettings & { stage: Stage; redirectSchemes: string[] },
+  settings: ResolvedClientSettings &
+    MachineClientSettings &
+    AssertionSettings & { stage: Stage; redirectSchemes: string[] },
 ): Generator<string> {
   const { clients, redirectSchemes } = settings;
   yield* validateAdmission(settings, 'clientDocuments', 'clientDocumentHosts', (host) =>
@@ -166,11 +169,21 @@ function* validateRedirectUris(name: string, uris: string[], schemes: string[]):
   }
 }
 
-function* validateEnvironmentSize(settings: ResolvedClientSettings & MachineClientSettings): Generator<string> {
-  const { clients, clientDocumentHosts, dynamicRegistrationRedirects, machineClients = {} } = settings;
-  const variables = [clients, clientDocumentHosts, dynamicRegistrationRedirects, machineClients];
+function* validateEnvironmentSize(
+  settings: ResolvedClientSettings & MachineClientSettings & AssertionSettings,
+): Generator<string> {
+  const { clients, clientDocumentHosts, dynamicRegistrationRedirects } = settings;
+  const { machineClients = {}, workloads = [], enterpriseIssuers = [] } = settings;
+  const variables = [
+    clients,
+    clientDocumentHosts,
+    dynamicRegistrationRedirects,
+    machineClients,
+    workloads,
+    enterpriseIssuers,
+  ];
   const { length } = Buffer.from(variables.map(quoted).join(''));
   if (length > MAX_ENVIRONMENT_BYTES) {
-    yield `machineClients, clients and the allow-lists have ${length} bytes as JSON: at most ${MAX_ENVIRONMENT_BYTES} fit into the function's environment. Remove clients that describe or register themselves, use jwksUri, or add machine clients by npx holdfast clients add`;
+    yield `workloads, enterpriseIssuers, machineClients, clients and the allow-lists have ${length} bytes as JSON: at most ${MAX_ENVIRONMENT_BYTES} fit into the function's environment. Remove clients that describe or register themselves, use jwksUri, or add machine clients by npx holdfast clients add`;
   }
 }

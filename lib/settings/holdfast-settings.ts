@@ -9,6 +9,7 @@ import { type ClientSettings, clientDefaults, validateClients } from './client-s
 import { ConfigurationError } from './configuration-error.ts';
 import { type DashboardSettings, dashboardDefaults, validateDashboard } from './dashboard-settings.ts';
 import { type FunctionSettings, functionDefaults, validateFunctions } from './function-settings.ts';
+import { type AssertionSettings, validateAssertions } from './machines/assertion-settings.ts';
 import {
   type MachineClientSettings,
   machineClientDefaults,
@@ -37,6 +38,7 @@ export interface HoldfastSettings
     SignInSettings,
     ClientSettings,
     MachineClientSettings,
+    AssertionSettings,
     SessionSettings,
     ServerSettings,
     ServerFunctionSettings,
@@ -107,6 +109,7 @@ function* validateSettings(settings: ResolvedSettings, region: string | undefine
   yield* validateSignIn(settings);
   yield* validateClients(settings);
   yield* validateMachineClients(settings);
+  yield* validateAssertions(settings);
   yield* validateApi(settings, region);
   yield* validateRegion(settings, region);
   yield* validateAudit(settings);

@@ -38,6 +38,7 @@ const states: Record<AlarmName, States> = {
   sessionFailures: events('session_failed', 4, 5),
   refreshReuse: events('refresh_reuse', 0, 1),
   codeReuse: events('code_reuse', 0, 1),
+  assertionRefusals: events('trusted_assertion_rejected', 4, 5),
   authorizerFailures: events('authorizer_failed', 4, 5),
   signInOutages: events('service_unavailable', 4, 5),
   signInMisconfigured: events('upstream_misconfigured', 0, 1),
@@ -83,7 +84,11 @@ const states: Record<AlarmName, States> = {
   },
 };
 
-const template = synthesize({ stage: 'prod', alarms: { latency: {}, tableThrottles: {} } });
+const template = synthesize({
+  stage: 'prod',
+  alarms: { latency: {}, tableThrottles: {} },
+  workloads: [{ name: 'deploy', profile: 'github', subject: 'repo:acme/shop:*', scopes: ['mcp'] }],
+});
 const alarms = resourcesOf(template, 'AWS::CloudWatch::Alarm');
 
 function alarmNamed(name: AlarmName): AlarmProperties {

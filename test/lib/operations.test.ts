@@ -275,7 +275,10 @@ describe('alarms', () => {
       alarmsOf(template).map(([, { Properties }]) =>
         /What to do: (\S+)#(\w+)$/.exec(Properties.AlarmDescription)!.slice(1),
       );
-    const all = prod({ alarms: { latency: {}, tableThrottles: {} } });
+    const all = prod({
+      alarms: { latency: {}, tableThrottles: {} },
+      workloads: [{ name: 'deploy', profile: 'github', subject: 'repo:acme/shop:*', scopes: ['mcp'] }],
+    });
     expect(sections(all)).toHaveLength(Object.keys(alarmDefaults).length);
     for (const [page, anchor] of sections(all)) {
       expect(page).toBe('docs/operate.md');

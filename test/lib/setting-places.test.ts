@@ -155,6 +155,10 @@ function facadeSettings(stack: Stack): HoldfastSettings {
     dynamicRegistrationRedirects: ['unique-registration.example.com'],
     machineClients: { 'unique-machine': { jwksUri: 'https://unique-keys.example.com/', scopes: ['unique_base'] } },
     machineTokenTtl: Duration.minutes(43),
+    workloads: [
+      { name: 'unique-job', issuer: 'https://unique-platform.example.com', subject: 's', scopes: ['unique_base'] },
+    ],
+    enterpriseIssuers: [{ issuer: 'https://unique-enterprise.example.com' }],
     sessionTtl: Duration.hours(1117),
     sessionTtlByGroup: { 'unique-staff': Duration.hours(1231) },
     staleSession: 'reject',
@@ -226,7 +230,14 @@ const directAlarms = [
   'WorkerErrors',
 ];
 
-const facadeAlarms = ['CodeReuse', 'Latency', 'RefreshReuse', 'SignInMisconfigured', 'SignInOutages'];
+const facadeAlarms = [
+  'AssertionRefusals',
+  'CodeReuse',
+  'Latency',
+  'RefreshReuse',
+  'SignInMisconfigured',
+  'SignInOutages',
+];
 
 const facadePlaces = {
   'domain.domainName': {
@@ -273,6 +284,8 @@ const facadePlaces = {
   clients: { 'unique-preregistered': ['OAuth.CLIENTS'] },
   machineClients: { 'unique-machine': ['OAuth.MACHINE_CLIENTS'], 'unique-keys.example.com': ['OAuth.MACHINE_CLIENTS'] },
   machineTokenTtl: { 43: ['OAuth.MACHINE_TOKEN_MINUTES'] },
+  workloads: { 'unique-job': ['OAuth.WORKLOADS'] },
+  enterpriseIssuers: { 'unique-enterprise.example.com': ['OAuth.ENTERPRISE_ISSUERS'] },
   clientDocuments: { 'allow-list': ['OAuth.CLIENT_DOCUMENTS', 'OAuth.DYNAMIC_REGISTRATION'] },
   clientDocumentHosts: { 'unique-documents.example.com': ['OAuth.CLIENT_DOCUMENT_HOSTS'] },
   dynamicRegistration: { 'allow-list': ['OAuth.CLIENT_DOCUMENTS', 'OAuth.DYNAMIC_REGISTRATION'] },
@@ -417,6 +430,11 @@ const switches = {
   lambdaSystemLogs: { from: {}, to: { lambdaSystemLogs: true }, differ: /^\w+Function$/ },
   optimizations: { from: {}, to: { optimizations: false }, differ: /^bundle |Function$/ },
   fastPath: { from: {}, to: { fastPath: true }, differ: /^bundle |Function$/ },
+  enterpriseAuthorization: {
+    from: { identityProvider: provider },
+    to: { identityProvider: provider, enterpriseAuthorization: true },
+    differ: /^OAuth$/,
+  },
   unsafelyFetchClientDocumentsFromAnywhere: {
     from: {},
     to: { unsafelyFetchClientDocumentsFromAnywhere: true },

@@ -761,16 +761,16 @@ describe.each(adapters)('the stores in %s', (_name, open) => {
     test('keepStandingGrant stores a grant and its next state with the assertion, and no state of a revoked one', async () => {
       const grant = aGrant({ kind: 'service', origin: 'workload', user: fresh('user') });
       const [first, second] = ['a', 'b'].map((name) => ({ hash: fresh(name), now, expiresAt: now + 60 }));
-      expect(await stores.grants.keepStandingGrant(grant, now, first)).toBe('written');
+      expect(await stores.grants.keepStandingGrant(grant, now, [first!])).toBe('written');
       const next = { ...grant, scopes: ['mcp', 'notes'] };
-      expect(await stores.grants.keepStandingGrant(next, now + 5, first)).toBe('assertion-replayed');
+      expect(await stores.grants.keepStandingGrant(next, now + 5, [second!, first!])).toBe('assertion-replayed');
       expect((await stores.grants.findGrant(grant.id)).grant).toEqual(grant);
       expect(await stores.grants.keepStandingGrant(next, now + 5)).toBe('written');
       expect((await stores.grants.findGrant(grant.id)).grant).toEqual(next);
       const users = await stores.directory.users([grant.user]);
       expect(users).toMatchObject([{ firstSignInAt: now, lastSignInAt: now + 5 }]);
       expect(await stores.revocation.revokeGrant(grant.id, now + 6)).toBe(true);
-      expect(await stores.grants.keepStandingGrant(next, now + 7, second)).toBe('conflict');
+      expect(await stores.grants.keepStandingGrant(next, now + 7, [second!])).toBe('conflict');
       expect(await stores.assertions.spendAssertion(second!.hash, now, now + 60)).toBe(true);
       expect((await stores.grants.findGrant(grant.id)).grant?.status).toBe('revoked');
     });

@@ -10,7 +10,7 @@ const longestSeconds: Record<ItemKind, number | undefined> = {
   client: 120 * day,
   clientDocument: 8 * day,
   rateLimit: hour,
-  spentAssertion: hour,
+  spentAssertion: day,
   authorizationRequest: 600,
   signIn: 600,
   code: hour + 60,

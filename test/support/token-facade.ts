@@ -53,6 +53,9 @@ export class TokenFacade {
   readonly stores: MemoryStores = memoryStores();
   /** Machine clients of the table. */
   readonly machines = new Map<string, MachineClient>();
+  /** Published keys by issuer, and the issuers whose keys were requested. */
+  readonly published = new Map<string, JWK[]>();
+  readonly keyRequests: string[] = [];
   /** Events in the log, oldest first. */
   readonly log: [event: string, details: Record<string, unknown> | undefined][] = [];
   readonly #facade: Promise<Facade>;
@@ -87,6 +90,13 @@ export class TokenFacade {
       assertions: this.stores.assertions,
       rateLimits: this.stores.rateLimits,
       machineClients: { findMachineClient: async (id) => this.machines.get(id) },
+      issuerKeys: {
+        keysOf: async (issuer) => {
+          this.keyRequests.push(issuer);
+          return { keys: this.published.get(issuer) ?? [] };
+        },
+      },
+      groupsIn: ({ groups }) => groups as string[] | undefined,
       signer: {
         sign: async (data) => new Uint8Array(await crypto.subtle.sign(sign, pair.privateKey, data as BufferSource)),
         publicKeys: async () => [publicKey],

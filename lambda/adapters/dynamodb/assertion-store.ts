@@ -28,19 +28,20 @@ export function dynamoAssertionStore(table: TableConnection): AssertionStore {
   };
 }
 
-/** Runs conditional writes, and marks the client's assertion as used in the same transaction. */
+/** Runs conditional writes, and marks the assertions as used in the same transaction. */
 export async function writeWithAssertion(
   { client, name }: TableConnection,
   writes: TransactItems,
-  assertion: SpentAssertion | undefined,
+  assertions: SpentAssertion | readonly SpentAssertion[] | undefined,
 ): Promise<WriteOutcome> {
-  const TransactItems = assertion ? [...writes, assertionWrite(name, assertion)] : writes;
+  const TransactItems = [...writes, ...[assertions ?? []].flat().map((each) => assertionWrite(name, each))];
   try {
     await callTable(client.transactWrite({ TransactItems }));
     return 'written';
   } catch (error) {
     if (!conditionFailed(error)) throw error;
-    const isReplayed = error instanceof TableError && error.reasons[writes.length] === 'ConditionalCheckFailed';
+    const isReplayed =
+      error instanceof TableError && error.reasons.slice(writes.length).includes('ConditionalCheckFailed');
     return isReplayed ? 'assertion-replayed' : 'conflict';
   }
 }

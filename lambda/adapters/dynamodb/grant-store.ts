@@ -83,7 +83,7 @@ export function dynamoGrantStore(table: TableConnection): GrantStore {
       );
     },
 
-    keepStandingGrant(grant, now, assertion) {
+    keepStandingGrant(grant, now, assertions) {
       const Item = {
         pk: partition.grant(grant.id),
         sk: SINGLE,
@@ -101,7 +101,7 @@ export function dynamoGrantStore(table: TableConnection): GrantStore {
           ExpressionAttributeValues: { ':active': 'active' },
         },
       };
-      return writeWithAssertion(table, [put, signInWrite(TableName, grant.user, null, now)], assertion);
+      return writeWithAssertion(table, [put, signInWrite(TableName, grant.user, null, now)], assertions);
     },
     createPersonalGrant: (grant, cookieHash) =>
       writeOnce(table, putGrant(grant), ...(cookieHash === undefined ? [] : [signedIn(cookieHash, grant.createdAt)])),

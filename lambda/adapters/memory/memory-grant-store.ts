@@ -20,9 +20,9 @@ export function memoryGrantStore(tables: MemoryTables): GrantStore {
       saveSignIn(users, grant.user, sealedName, grant.createdAt);
       return true;
     },
-    async keepStandingGrant(grant, now, assertion) {
+    async keepStandingGrant(grant, now, assertions) {
       const isPossible = grants.get(grant.id)?.status !== 'revoked';
-      return writeWithAssertion(tables, assertion, isPossible, () => {
+      return writeWithAssertion(tables, assertions, isPossible, () => {
         grants.set(grant.id, copy(grant));
         saveSignIn(users, grant.user, users.get(grant.user)?.sealedName, now);
       });

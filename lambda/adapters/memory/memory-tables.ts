@@ -66,16 +66,17 @@ export function spend({ spentAssertions }: MemoryTables, { hash, now, expiresAt 
   return true;
 }
 
-/** Writes if the write is possible and the assertion is not used yet. */
+/** Writes if the write is possible and no assertion is used yet. */
 export function writeWithAssertion(
   tables: MemoryTables,
-  assertion: SpentAssertion | undefined,
+  given: SpentAssertion | readonly SpentAssertion[] | undefined,
   isPossible: boolean,
   write: () => void,
 ): WriteOutcome {
-  if (assertion && (tables.spentAssertions.get(assertion.hash) ?? 0) > assertion.now) return 'assertion-replayed';
+  const assertions = [given ?? []].flat();
+  if (assertions.some(({ hash, now }) => (tables.spentAssertions.get(hash) ?? 0) > now)) return 'assertion-replayed';
   if (!isPossible) return 'conflict';
-  if (assertion) spend(tables, assertion);
+  for (const assertion of assertions) spend(tables, assertion);
   write();
   return 'written';
 }

@@ -125,10 +125,10 @@ export interface GrantStore {
    */
   redeemCode(codeHash: string, grant: string, now: number, assertion?: SpentAssertion): Promise<WriteOutcome>;
   /**
-   * Writes a grant that no sign-in gave, or its next state, and marks the assertion as used: all or none.
+   * Writes a grant that no sign-in gave, or its next state, and marks the assertions as used: all or none.
    * @returns `conflict` when the grant is revoked
    */
-  keepStandingGrant(grant: Grant, now: number, assertion?: SpentAssertion): Promise<WriteOutcome>;
+  keepStandingGrant(grant: Grant, now: number, assertions?: readonly SpentAssertion[]): Promise<WriteOutcome>;
   /** The grant and its sealed tokens in one round trip. */
   findGrant(id: string): Promise<{ grant?: Grant | undefined; tokens?: SealedUpstreamTokens | undefined }>;
   /**

@@ -2,13 +2,16 @@ import type { Branding } from '../../shared/branding.ts';
 import type { ScopeSet } from '../../shared/scope-set.ts';
 import type { AuditRules } from '../audit/audit-recorder.ts';
 import type { DashboardSessionStarter, DashboardSessionStore } from '../dashboard/dashboard-session.ts';
-import type { UpstreamProvider } from '../identity/upstream-provider.ts';
+import type { GroupReader, UpstreamProvider } from '../identity/upstream-provider.ts';
 import type { UpstreamRevocations } from '../identity/upstream-revocations.ts';
 import type { UpstreamTokenManager } from '../identity/upstream-tokens.ts';
 import type { UserNames } from '../identity/user-names.ts';
 import type { Clock } from '../support/clock.ts';
 import type { Logger } from '../support/logger.ts';
 import type { Sealer } from '../support/sealer.ts';
+import type { EnterpriseIssuer } from './assertions/enterprise-assertion.ts';
+import type { IssuerKeys } from './assertions/trusted-issuer.ts';
+import type { WorkloadRule } from './assertions/workload-rule.ts';
 import type { FlowStore, GrantStore } from './authorization-flow.ts';
 import type { AssertionStore } from './clients/client-assertion.ts';
 import type { ClientDocuments } from './clients/client-documents.ts';
@@ -34,6 +37,10 @@ export type FacadeRules = {
   preregisteredClients: PreregisteredClient[];
   /** Machine clients of the settings; absent where machine clients are off. */
   machineClients?: MachineClient[] | undefined;
+  /** Workloads of other platforms; absent where they are off. */
+  workloads?: WorkloadRule[] | undefined;
+  /** Providers whose ID-JAGs count; absent where enterprise-managed authorization is off. */
+  enterpriseIssuers?: EnterpriseIssuer[] | undefined;
   /** Lifetime of an access token that no sign-in gives. @default `accessTokenSeconds` */
   machineTokenSeconds?: number | undefined;
   /** Clients with an ID metadata document; the list names hosts of documents. */
@@ -61,6 +68,9 @@ export type Facade = {
   rules: FacadeRules;
   clients: ClientStore;
   machineClients: MachineClientStore;
+  issuerKeys: IssuerKeys;
+  /** The groups that claims of the identity provider state. */
+  groupsIn?: GroupReader | undefined;
   documents: ClientDocuments;
   assertions: AssertionStore;
   flows: FlowStore;

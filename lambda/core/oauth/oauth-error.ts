@@ -222,6 +222,36 @@ const wireErrors = {
     'invalid_scope',
     (scope: string) => `scope ${quoted(scope)} is not allowed here; ask the operator to add it`,
   ),
+  assertion_client_public: wire('unauthorized_client', 'an enterprise assertion needs a client that authenticates'),
+  grant_assertion_malformed: wire('invalid_grant', 'assertion is not a JWT with iss'),
+  grant_assertion_issuer: wire('invalid_grant', 'the issuer of the assertion is not trusted; ask the operator'),
+  grant_assertion_unverified: wire('invalid_grant', (reason: string) => `assertion is not valid: ${reason}`),
+  // Not 5xx, which an alarm counts: strangers choose the time of a request.
+  issuer_keys_unavailable: wire(
+    'temporarily_unavailable',
+    (reason: string) => `the keys of the issuer cannot be fetched: ${reason}`,
+    undefined,
+    400,
+  ),
+  grant_assertion_type: wire(
+    'invalid_grant',
+    (typ: string) => `assertion has the typ ${quoted(typ)}, which is for another use`,
+  ),
+  grant_assertion_audience: wire('invalid_grant', (audience: string) => `assertion: aud must be ${audience} alone`),
+  grant_assertion_client: wire(
+    'invalid_grant',
+    'assertion: client_id is not the client of this request, or not allowed',
+  ),
+  grant_assertion_resource: wire('invalid_grant', (resource: string) => `assertion: resource must be ${resource}`),
+  grant_assertion_subject: wire('invalid_grant', 'assertion: sub is not allowed here; ask the operator'),
+  grant_assertion_expired: wire('invalid_grant', 'assertion: exp is missing or in the past'),
+  grant_assertion_too_long: wire(
+    'invalid_grant',
+    (minutes: number) => `assertion: exp is more than ${minutes} minutes ahead`,
+  ),
+  grant_assertion_from_future: wire('invalid_grant', 'assertion: iat is missing, or iat or nbf is in the future'),
+  grant_assertion_without_id: wire('invalid_grant', 'assertion: jti is missing or too long'),
+  grant_assertion_replayed: wire('invalid_grant', 'assertion is already used; bring a new one'),
   grant_revoked: wire('invalid_grant', 'access is revoked; only the operator can allow it again'),
   // Not 5xx, which an alarm counts.
   token_requests_limited: wire(

@@ -1,7 +1,6 @@
 import { Duration, Token } from 'aws-cdk-lib';
 import type { ScopeSet } from '../../../lambda/shared/scope-set.ts';
 import { hasSyntax, quoted, validateDuration, type WithDefaults } from '../setting-validation.ts';
-import { durationText } from '../token-text.ts';
 import { type PublicJwk, validateKeys } from './public-keys.ts';
 
 /** A machine client that authenticates with its key (`private_key_jwt`, RFC 7523 §2.2). */
@@ -43,15 +42,9 @@ type ResolvedMachineSettings = WithDefaults<MachineClientSettings, typeof machin
 const idSyntax = /^[a-z][a-z0-9-]{0,62}$/;
 const keySetSyntax = /^https:\/\/[^\s#@]+$/;
 
-/** The settings as environment variables of the OAuth function. */
-export function machineEnvironment({ machineClients, machineTokenTtl }: ResolvedMachineSettings) {
-  if (machineClients === undefined) return {};
-  const clients = Object.entries(machineClients).map(([id, client]) => ({ ...client, id }));
-  return {
-    MACHINE_CLIENTS: JSON.stringify(clients),
-    MACHINE_TOKEN_MINUTES: durationText(machineTokenTtl, 'Minutes'),
-  };
-}
+/** The clients as the OAuth function reads them; `undefined` where they are off. */
+export const machineClientList = ({ machineClients }: MachineClientSettings): string | undefined =>
+  machineClients && JSON.stringify(Object.entries(machineClients).map(([id, client]) => ({ ...client, id })));
 
 /** Yields an error message for each invalid setting. */
 export function* validateMachineClients(

@@ -87,7 +87,7 @@ export class ClientDocuments {
     if (!mayFetch(clientId, 'client-id', reach)) {
       throw new ClientDocumentError('client_id must be a public https URL on port 443 with a path');
     }
-    return this.#load(clientId, (text) => readClientMetadata(text, clientId, reach));
+    return this.load(clientId, (text) => readClientMetadata(text, clientId, reach));
   }
 
   /**
@@ -97,10 +97,11 @@ export class ClientDocuments {
    * @throws ClientDocumentError, ServiceUnavailableError
    */
   keys(url: string, refresh = false): Promise<JSONWebKeySet> {
-    return this.#load(url, readKeySet, refresh ? this.#now() - KEYS_SETTLE_SECONDS : undefined);
+    return this.load(url, readKeySet, refresh ? this.#now() - KEYS_SETTLE_SECONDS : undefined);
   }
 
-  async #load<T>(url: string, read: Reader<T>, newerThan?: number): Promise<T> {
+  /** Reads a document at a URL that the caller may fetch. @throws ClientDocumentError, ServiceUnavailableError */
+  async load<T>(url: string, read: Reader<T>, newerThan?: number): Promise<T> {
     const { store, clock, random } = this.#dependencies;
     const urlHash = await sha256(url);
     let previous: ValidDocument | undefined;

@@ -1,7 +1,7 @@
 import { AUDIT_SCOPE, type ScopeSet } from '../../../shared/scope-set.ts';
 import { assertionAlgorithms } from '../clients/assertion-algorithms.ts';
 import type { FacadeRules } from '../facade.ts';
-import { grantTypeNames } from '../grants/grant-type-names.ts';
+import { type GrantSwitches, grantTypeNames } from '../grants/grant-type-names.ts';
 
 /**
  * Authorization server metadata (RFC 8414 §2), served under both well-known names. It is built from configuration, never
@@ -10,7 +10,7 @@ import { grantTypeNames } from '../grants/grant-type-names.ts';
 export function authorizationServerMetadata(
   publicUrl: string,
   { scopes }: ScopeSet,
-  rules: Pick<FacadeRules, 'clientDocuments' | 'dynamicRegistration'> & { machineClients?: unknown },
+  rules: Pick<FacadeRules, 'clientDocuments' | 'dynamicRegistration'> & GrantSwitches,
 ) {
   const { clientDocuments, dynamicRegistration, machineClients } = rules;
   const secrets = machineClients ? ['client_secret_basic', 'client_secret_post'] : [];
@@ -25,6 +25,9 @@ export function authorizationServerMetadata(
     response_types_supported: ['code'],
     response_modes_supported: ['query'],
     grant_types_supported: grantTypeNames(rules),
+    ...(rules.enterpriseIssuers !== undefined && {
+      authorization_grant_profiles_supported: ['urn:ietf:params:oauth:grant-profile:id-jag'],
+    }),
     code_challenge_methods_supported: ['S256'],
     token_endpoint_auth_methods_supported: authentication,
     token_endpoint_auth_signing_alg_values_supported: assertionAlgorithms,

@@ -1,5 +1,6 @@
 import type { Clock } from '../../support/clock.ts';
 import type { FacadeRules } from '../facade.ts';
+import type { GrantSwitches } from '../grants/grant-type-names.ts';
 import type { Signer } from '../tokens/facade-tokens.ts';
 import { authorizationServerMetadata } from './authorization-server-metadata.ts';
 import { keySet, type PublicDocument } from './key-set.ts';
@@ -7,10 +8,7 @@ import { protectedResourceMetadata } from './protected-resource-metadata.ts';
 
 /** The settings and ports that the documents are made of. */
 export type DocumentSource = {
-  rules: Pick<FacadeRules, 'publicUrl' | 'scopes' | 'clientDocuments' | 'dynamicRegistration'> & {
-    /** Absent where machine clients are off. */
-    machineClients?: unknown;
-  };
+  rules: Pick<FacadeRules, 'publicUrl' | 'scopes' | 'clientDocuments' | 'dynamicRegistration'> & GrantSwitches;
   signer: Pick<Signer, 'publicKeys'>;
   clock: Clock;
 };

@@ -20,6 +20,6 @@ export const grantClientCredentials: GrantHandler = async (facade, form, request
       scopes: allowedScopes(undefined, machine.scopes, facade.rules.scopes),
     },
     scopes,
-    assertion,
+    assertion ? [assertion] : [],
   );
 };

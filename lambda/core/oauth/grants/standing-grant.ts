@@ -7,7 +7,7 @@ import type { SpentAssertion } from '../clients/client-assertion.ts';
 import { isAdmitted, type RateLimit } from '../clients/rate-limit.ts';
 import type { Facade } from '../facade.ts';
 import { oauthError } from '../oauth-error.ts';
-import { type TokenResponse, tokenResponse, unlessReplayed } from './grant-handler.ts';
+import { type TokenResponse, tokenResponse } from './grant-handler.ts';
 
 /** The user and the client of a grant that no sign-in gives. */
 export type StandingPrincipal = {
@@ -33,14 +33,14 @@ const EXTENSION_SECONDS = 24 * 3600;
  * There is no refresh token.
  *
  * @param scopes of the token
- * @param assertion is used up by the request
+ * @param assertions are used up by the request
  * @throws OAuthError for a revoked grant, a used assertion, or too many requests
  */
 export async function issueUnderStandingGrant(
   facade: Facade,
   principal: StandingPrincipal,
   scopes: readonly string[],
-  assertion: SpentAssertion | undefined,
+  assertions: readonly SpentAssertion[],
 ): Promise<TokenResponse> {
   const { grants, now, rules } = facade;
   const { origin, issuer, subject, client } = principal;
@@ -67,11 +67,11 @@ export async function issueUnderStandingGrant(
     };
     const lifetimeSeconds = rules.machineTokenSeconds;
     const response = await tokenResponse(facade, { id, user, client }, scopes, { lifetimeSeconds });
-    const outcome =
-      grant && isCurrent(grant, next)
-        ? await spend(facade, assertion)
-        : await grants.keepStandingGrant(next, at, assertion);
-    return outcome === 'conflict' ? retry : unlessReplayed(outcome, response);
+    const outcome = await store(facade, grant, next, assertions);
+    if (outcome === 'assertion-replayed') {
+      throw oauthError(origin === 'client-credentials' ? 'assertion_replayed' : 'grant_assertion_replayed');
+    }
+    return outcome === 'conflict' ? retry : response;
   });
 }
 
@@ -85,8 +85,15 @@ const isCurrent = (stored: Grant, next: Grant) =>
 const same = (some: readonly string[], others: readonly string[]) =>
   some.length === others.length && some.every((each, index) => each === others[index]);
 
-async function spend({ assertions, now }: Facade, assertion: SpentAssertion | undefined): Promise<WriteOutcome> {
-  if (!assertion) return 'written';
-  const { hash, expiresAt } = assertion;
-  return (await assertions.spendAssertion(hash, now(), expiresAt)) ? 'written' : 'assertion-replayed';
+/** Stores the next state of the grant, unless it is stored, and uses the assertions up. */
+async function store(
+  { grants, assertions, now }: Facade,
+  stored: Grant | undefined,
+  next: Grant,
+  used: readonly SpentAssertion[],
+): Promise<WriteOutcome> {
+  const [only, ...others] = used;
+  if (!stored || !isCurrent(stored, next) || others.length > 0) return grants.keepStandingGrant(next, now(), used);
+  if (!only) return 'written';
+  return (await assertions.spendAssertion(only.hash, now(), only.expiresAt)) ? 'written' : 'assertion-replayed';
 }
