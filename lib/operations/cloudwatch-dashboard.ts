@@ -128,7 +128,7 @@ function eventRow(resources: MonitoredResources): IWidget[] {
       counts([
         'refresh_reuse',
         'code_reuse',
-        'trusted_assertion_rejected',
+        ...(resources.admitsAssertions ? (['trusted_assertion_rejected'] as const) : []),
         'upstream_ended_grant',
         'upstream_misconfigured',
         'client_document_failed',

@@ -162,7 +162,9 @@ describe('metrics', () => {
   });
 
   test('of the functions are all on the dashboard', () => {
-    const template = prod();
+    const template = prod({
+      workloads: [{ name: 'deploy', profile: 'github', subject: 'repo:acme/shop:*', scopes: ['mcp'] }],
+    });
     expect(ofHoldfast(dashboardMetrics(template))).toEqual(expect.arrayContaining(emittedMetrics(template)));
   });
 
