@@ -22,6 +22,7 @@ import { EmulatorProcess } from '../../bench/harness/emulator-process.ts';
 import { clientCommands } from '../../cli/dev/client-commands.ts';
 import type { ClientCommand } from '../../lambda/shared/client-setups.ts';
 import { ClientHome } from '../support/client-home.ts';
+import { DashboardClient } from '../support/dashboard-client.ts';
 import { installPrograms } from '../support/installed-programs.ts';
 import { Terminal } from './client-terminal.ts';
 import { ScriptedModel } from './scripted-model.ts';
@@ -155,6 +156,28 @@ for (const assistant of assistants) {
     await callTool(assistant, home);
     assert.equal(home.opened().length, 1);
   });
+}
+
+const { token } = await (await DashboardClient.signIn(emulator.origin, 'ada')).makeToken();
+/** Commands that add the server with a personal access token, by assistant. */
+const withToken: Record<string, string[]> = {
+  'Claude Code': ['claude', 'mcp', 'add', '--transport', 'http', 'holdfast', emulator.mcpUrl, '--header'].concat(
+    `Authorization: Bearer ${token}`,
+  ),
+  Codex: ['codex', 'mcp', 'add', 'holdfast', '--url', emulator.mcpUrl, '--bearer-token-env-var', 'HOLDFAST_TOKEN'],
+};
+
+for (const assistant of assistants.filter(({ name }) => name in withToken)) {
+  const home = new ClientHome([programs]);
+  Object.assign(home.environment, assistant.environment(model.origin), { HOLDFAST_TOKEN: token });
+  await check(`${assistant.name} calls a tool with a personal access token in a fixed header`, async () => {
+    const [program = '', ...options] = withToken[assistant.name]!;
+    const { code, stdout, stderr } = await home.run(program, options);
+    assert.equal(code, 0, `${stdout}${stderr}`);
+    await callTool(assistant, home);
+    assert.equal(home.opened().length, 0);
+  });
+  home.remove();
 }
 
 const replaced: Edit = [
