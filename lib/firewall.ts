@@ -27,19 +27,21 @@ const countedRules = [
 /** The rules of the known bad inputs that inspect the body: tool arguments may quote an attack, such as `${jndi:…}` in a log. */
 const bodyRules = ['JavaDeserializationRCE_BODY', 'Log4JRCE_BODY', 'ReactJSRCE_BODY'];
 
-/** The path of the MCP endpoint, with or without the stage of the API. */
-const isMcp: CfnWebACL.StatementProperty = {
+/** The paths of the MCP endpoints, with or without the stage of the API. */
+const isMcp = (auditTools: boolean): CfnWebACL.StatementProperty => ({
   regexMatchStatement: {
     fieldToMatch: { uriPath: {} },
-    regexString: `^(/${STAGE_NAME})?/mcp$`,
+    regexString: `^(/${STAGE_NAME})?/mcp${auditTools ? '(/audit)?' : ''}$`,
     textTransformations: [{ priority: 0, type: 'NONE' }],
   },
-};
+});
 
 /** AWS WAF in front of the API: a rate limit per IP address, and the managed rules for reputation, exploits and the web. */
 export class Firewall extends Construct {
-  constructor(scope: Construct, id: string, props: { api: RestApi }) {
+  /** @param props.auditTools whether the API has the endpoint of the audit tools */
+  constructor(scope: Construct, id: string, props: { api: RestApi; auditTools: boolean }) {
     super(scope, id);
+    const mcp = isMcp(props.auditTools);
     const rules = [
       rule('PerAddress', {
         action: { block: {} },
@@ -48,11 +50,8 @@ export class Firewall extends Construct {
         },
       }),
       rule('Reputation', managed('AWSManagedRulesAmazonIpReputationList')),
-      rule(
-        'KnownBadInputs',
-        managed('AWSManagedRulesKnownBadInputsRuleSet', [], { notStatement: { statement: isMcp } }),
-      ),
-      rule('KnownBadInputsMcp', managed('AWSManagedRulesKnownBadInputsRuleSet', bodyRules, isMcp)),
+      rule('KnownBadInputs', managed('AWSManagedRulesKnownBadInputsRuleSet', [], { notStatement: { statement: mcp } })),
+      rule('KnownBadInputsMcp', managed('AWSManagedRulesKnownBadInputsRuleSet', bodyRules, mcp)),
       rule('Common', managed('AWSManagedRulesCommonRuleSet', countedRules)),
     ];
     const acl = new CfnWebACL(this, 'WebAcl', {

@@ -172,7 +172,7 @@ export class Holdfast extends Construct implements IGrantable, IConnectable {
     const server = this.#createServer(signIn, authorizer, upstreams);
     const { oauth, dashboardSignIn } = signIn;
     const dashboard = hasDashboard(settings) ? this.#createDashboard(oauth ?? dashboardSignIn!) : undefined;
-    this.#createAuditTools(authorizer);
+    const auditTools = this.#createAuditTools(authorizer);
     const aggregation = this.#createAggregation();
     const telemetry = this.#createTelemetry();
     new GatewayResponses(this, 'Responses', {
@@ -180,7 +180,7 @@ export class Holdfast extends Construct implements IGrantable, IConnectable {
       publicUrl: this.#publicUrl,
       scope: signIn.scope,
     });
-    if (settings.firewall) new Firewall(this, 'Firewall', { api: this.#api.api });
+    if (settings.firewall) new Firewall(this, 'Firewall', { ...settings, api: this.#api.api });
     this.#monitored = {
       api: this.#api.api,
       accessLog: this.#api.accessLog,
@@ -188,6 +188,7 @@ export class Holdfast extends Construct implements IGrantable, IConnectable {
         Authorizer: authorizer,
         Mcp: server.mcp,
         Worker: server.worker,
+        AuditTools: auditTools,
         OAuth: oauth,
         SignIn: dashboardSignIn,
         Dashboard: dashboard,
@@ -497,10 +498,10 @@ export class Holdfast extends Construct implements IGrantable, IConnectable {
     return dashboard;
   }
 
-  /** The MCP endpoint with the audit tools, if the setting enables it. */
-  #createAuditTools(authorizer: HoldfastFunction): void {
+  /** The function of the MCP endpoint with the audit tools; `undefined` without the setting `auditTools`. */
+  #createAuditTools(authorizer: HoldfastFunction): HoldfastFunction | undefined {
     const settings = this.#settings;
-    if (!settings.auditTools) return;
+    if (!settings.auditTools) return undefined;
     const auditTools = this.#createFunction('AuditTools', {
       entry: 'audit-tools',
       environment: {
@@ -525,6 +526,7 @@ export class Holdfast extends Construct implements IGrantable, IConnectable {
       `${this.#publicUrl}${AUDIT_TOOLS_PATH}`,
       'The audit tools, an MCP endpoint for admins',
     );
+    return auditTools;
   }
 
   /** The aggregation job, whose aggregates the charts and the CLI read. */

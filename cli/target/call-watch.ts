@@ -4,14 +4,13 @@ import {
   BUCKET_MILLISECONDS,
   callName,
   endOf,
+  SETTLED_AFTER_MILLISECONDS,
   type ToolCall,
 } from '../../lambda/core/audit/tool-call.ts';
 import type { Filter } from '../../lambda/core/dashboard/dashboard-api.ts';
 
 /** After so many known calls in a row, older ones are assumed to be known. */
 const KNOWN_IN_A_ROW = 100;
-/** A call is stored when it ends, by clocks that differ a little, and an index read can be stale. */
-const SETTLED_AFTER_MILLISECONDS = 60_000;
 
 /**
  * Finds calls that are new since the last poll. A bucket of five minutes lists its calls by their start, so each poll

@@ -4,7 +4,16 @@
  */
 
 /** Construct id of a function in the stack. */
-export type FunctionName = 'Authorizer' | 'Mcp' | 'Worker' | 'OAuth' | 'SignIn' | 'Dashboard' | 'Rollup' | 'Telemetry';
+export type FunctionName =
+  | 'Authorizer'
+  | 'Mcp'
+  | 'Worker'
+  | 'AuditTools'
+  | 'OAuth'
+  | 'SignIn'
+  | 'Dashboard'
+  | 'Rollup'
+  | 'Telemetry';
 
 export const METRIC_NAMESPACE = 'Holdfast';
 
@@ -13,20 +22,20 @@ export const METRIC_DIMENSION = 'FunctionName';
 
 /** Events that count as 1, with the functions that log them. */
 export const countedEvents = {
-  service_unavailable: ['Mcp', 'Worker', 'OAuth', 'SignIn', 'Dashboard'],
-  unexpected_error: ['Mcp', 'Worker', 'OAuth', 'SignIn', 'Dashboard'],
+  service_unavailable: ['Mcp', 'Worker', 'AuditTools', 'OAuth', 'SignIn', 'Dashboard'],
+  unexpected_error: ['Mcp', 'Worker', 'AuditTools', 'OAuth', 'SignIn', 'Dashboard'],
   authorizer_failed: ['Authorizer'],
-  session_failed: ['Mcp', 'Worker'],
+  session_failed: ['Mcp', 'Worker', 'AuditTools'],
   refresh_reuse: ['OAuth'],
   code_reuse: ['OAuth'],
   trusted_assertion_rejected: ['OAuth'],
   upstream_ended_grant: ['OAuth'],
   upstream_misconfigured: ['OAuth', 'SignIn'],
   client_document_failed: ['OAuth'],
-  stream_store_failed: ['Mcp', 'Worker'],
-  elicitation_failed: ['Mcp', 'Worker'],
-  execution_failed: ['Mcp', 'Worker'],
-  audit_write_failed: ['Mcp', 'Worker'],
+  stream_store_failed: ['Mcp', 'Worker', 'AuditTools'],
+  elicitation_failed: ['Mcp', 'Worker', 'AuditTools'],
+  execution_failed: ['Mcp', 'Worker', 'AuditTools'],
+  audit_write_failed: ['Mcp', 'Worker', 'AuditTools'],
   aggregation_failed: ['Rollup'],
   telemetry_export_failed: ['Telemetry'],
 } as const satisfies Record<string, readonly FunctionName[]>;

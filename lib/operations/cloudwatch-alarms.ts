@@ -90,6 +90,8 @@ function alarmMetrics(resources: MonitoredResources): Record<AlarmName, IMetric 
     throttling: functions.Mcp?.handler.metricThrottles({ period: METRIC_PERIOD }),
     workerErrors: functions.Worker?.handler.metricErrors({ period: METRIC_PERIOD }),
     auditFailures: eventMetric(resources, 'audit_write_failed', 'Mcp'),
+    auditToolErrors: functions.AuditTools?.handler.metricErrors({ period: METRIC_PERIOD }),
+    telemetryFailures: eventMetric(resources, 'telemetry_export_failed', 'Telemetry'),
     tableThrottles: new MathExpression({
       // DynamoDB reports none of both while it throttles the other, and a term without data leaves a sum of terms without data.
       expression: 'SUM(METRICS())',

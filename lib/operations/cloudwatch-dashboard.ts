@@ -69,7 +69,7 @@ function requestRow(resources: MonitoredResources): IWidget[] {
 
 function functionRow(resources: MonitoredResources): IWidget[] {
   const functions = presentFunctions(resources);
-  const clientFacing = functions.filter(([name]) => name !== 'Dashboard' && name !== 'Rollup');
+  const clientFacing = functions.filter(([name]) => !['Dashboard', 'Rollup', 'Telemetry'].includes(name));
   return [
     // Lambda counts a rejected token as an error of the authorizer. The metric authorizer_failed counts the others.
     graph(
@@ -143,6 +143,7 @@ function eventRow(resources: MonitoredResources): IWidget[] {
         'execution_failed',
         'audit_write_failed',
         'aggregation_failed',
+        'telemetry_export_failed',
       ]),
       8,
     ),

@@ -14,7 +14,7 @@ export type AlarmDefault = AlarmRule & {
 
 /**
  * The alarms and their default thresholds. The alarms that exist by default watch one metric each and are at most ten,
- * which CloudWatch does not charge for; `assertionRefusals` exists only where assertions of other issuers are on.
+ * which CloudWatch does not charge for. Those of functions and sign-ins that a setting adds come on top.
  */
 export const alarmDefaults = {
   sessionFailures: {
@@ -77,6 +77,16 @@ export const alarmDefaults = {
     threshold: 1,
     evaluationPeriods: 1,
     description: 'Tool calls are missing from the audit log because DynamoDB did not accept the write.',
+  },
+  auditToolErrors: {
+    threshold: 1,
+    evaluationPeriods: 1,
+    description: 'The function of the audit tools failed or timed out.',
+  },
+  telemetryFailures: {
+    threshold: 1,
+    evaluationPeriods: 2,
+    description: 'Calls are not exported as telemetry: the endpoint does not answer, or rejects them.',
   },
   tableThrottles: {
     threshold: 1,

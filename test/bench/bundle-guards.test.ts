@@ -1,9 +1,9 @@
-import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { globSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { isBuiltin } from 'node:module';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { App } from 'aws-cdk-lib';
+import { App, Stack } from 'aws-cdk-lib';
 import type { BuildOptions, Metafile } from 'esbuild';
 import { deployed } from '../../bench/built-assembly.ts';
 import type { Requests } from '../../bench/function-process.ts';
@@ -17,6 +17,7 @@ import {
   proxyEvent,
 } from '../../bench/gateway-events.ts';
 import { type LocalServices, startLocalServices } from '../../bench/local-services.ts';
+import { FunctionBundle, type FunctionEntry } from '../../lib/bundle/function-bundle.ts';
 import { HoldfastStack } from '../../lib/holdfast-stack.ts';
 import { buildCounting } from '../support/counting-build.ts';
 import { type Loaded, runFresh } from '../support/fresh-process.ts';
@@ -294,6 +295,20 @@ describe('JSON schemas', () => {
     ['a list of tools of 2026-07-28', () => perWarmRequest(modern(listTools))],
   ])('of tools are not converted again for %s', async (_what, work) => {
     expect(await work()).toBe(0);
+  });
+});
+
+describe('of a function that a setting adds', () => {
+  test.each<[FunctionEntry, number, string]>([
+    ['audit-tools', 620_900, '2 % above 608,696'],
+    ['telemetry', 47_600, '2 % above 46,638'],
+    ['dashboard-sign-in', 118_400, '2 % above 116,035'],
+  ])('the bundle of %s has at most %d bytes: %s', (entry, most) => {
+    const outdir = join(folder, entry);
+    const options = { scopes: { scopes: {}, tools: {} }, branding: {} };
+    new FunctionBundle(entry, options).bind(new Stack(new App({ outdir }), 'Stack'));
+    const [file] = globSync('asset.*/index.cjs', { cwd: outdir });
+    expect(statSync(join(outdir, file!)).size).toBeLessThanOrEqual(most);
   });
 });
 

@@ -47,6 +47,18 @@ const states: Record<AlarmName, States> = {
     ...events('Errors', 0, 1),
     healthy: [{ Errors: none }, { Errors: [share(0, 9), share(0, 9), share(0, 9)] }],
   },
+  telemetryFailures: {
+    healthy: [
+      { telemetry_export_failed: none },
+      // The next run has exported the same calls.
+      { telemetry_export_failed: [[], [], ones(1)] },
+    ],
+    sick: [{ telemetry_export_failed: [[], ones(1), ones(1)] }],
+  },
+  auditToolErrors: {
+    ...events('Errors', 0, 1),
+    healthy: [{ Errors: none }, { Errors: [share(0, 9), share(0, 9), share(0, 9)] }],
+  },
   serverErrors: {
     // One period with errors is a deployment; many failures among more requests are a small share.
     healthy: [
@@ -88,6 +100,8 @@ const template = synthesize({
   stage: 'prod',
   alarms: { latency: {}, tableThrottles: {} },
   workloads: [{ name: 'deploy', profile: 'github', subject: 'repo:acme/shop:*', scopes: ['mcp'] }],
+  auditTools: true,
+  telemetry: { endpoint: 'https://otlp.example.com' },
 });
 const alarms = resourcesOf(template, 'AWS::CloudWatch::Alarm');
 

@@ -7,16 +7,14 @@ type ManagedRules = {
 };
 type Rule = { Name: string; OverrideAction?: object; Statement: { ManagedRuleGroupStatement?: ManagedRules } };
 
-const { Rules } = onlyOne(
-  synthesize({
-    firewall: true,
-    domain: {
-      domainName: 'mcp.example.com',
-      certificate: 'arn:aws:acm:eu-west-1:111122223333:certificate/0a1b',
-    },
-  }),
-  'AWS::WAFv2::WebACL',
-).Properties as { Rules: Rule[] };
+const rulesOf = (auditTools: boolean): Rule[] => {
+  const domain = {
+    domainName: 'mcp.example.com',
+    certificate: 'arn:aws:acm:eu-west-1:111122223333:certificate/0a1b',
+  };
+  return onlyOne(synthesize({ firewall: true, auditTools, domain }), 'AWS::WAFv2::WebACL').Properties.Rules;
+};
+const Rules = rulesOf(false);
 
 const knownBadInputs = Rules.filter(
   ({ Statement }) => Statement.ManagedRuleGroupStatement?.Name === 'AWSManagedRulesKnownBadInputsRuleSet',
@@ -48,4 +46,16 @@ test('the firewall counts known bad inputs in the body on /mcp, and blocks those
     RuleActionOverrides!.map(() => ({ Count: {} })),
   );
   expect(endpoint!.OverrideAction).toEqual({ None: {} });
+});
+
+test('the firewall treats the endpoint of the audit tools as /mcp', () => {
+  const scopes = JSON.stringify(rulesOf(true)).match(/"RegexString":"[^"]*"/g)!;
+  expect(scopes).toHaveLength(2);
+  for (const each of scopes) {
+    const { RegexString } = JSON.parse(`{${each}}`);
+    const matches = ['/mcp', '/v1/mcp', '/mcp/audit', '/v1/mcp/audit', '/mcp/other', '/mcp/audit/x'].map((path) =>
+      new RegExp(RegexString).test(path),
+    );
+    expect(matches).toEqual([true, true, true, true, false, false]);
+  }
 });

@@ -97,6 +97,7 @@ const entryOf = {
   Authorizer: 'lambda/functions/authorizer.ts',
   Mcp: 'lambda/functions/mcp.ts',
   Worker: 'lambda/functions/mcp.ts',
+  AuditTools: 'lambda/functions/audit-tools.ts',
   OAuth: 'lambda/functions/oauth.ts',
   SignIn: 'lambda/functions/dashboard-sign-in.ts',
   Dashboard: 'lambda/functions/dashboard.ts',
@@ -146,12 +147,20 @@ function emittedMetrics(template: SynthesizedTemplate): MetricId[] {
   });
 }
 
+/** Settings that add functions and alarms. */
+const optionalFunctions: HoldfastStackProps = {
+  auditTools: true,
+  telemetry: { endpoint: 'https://otlp.example.com' },
+  workloads: [{ name: 'deploy', profile: 'github', subject: 'repo:acme/shop:*', scopes: ['mcp'] }],
+};
+
 const ofHoldfast = (metrics: MetricId[]) => metrics.filter(({ namespace }) => namespace === 'Holdfast');
 
 describe('metrics', () => {
   test.each([
     ['prod', {}],
     ['prod with every alarm', { alarms: { tableThrottles: {} } }],
+    ['prod with audit tools and telemetry', optionalFunctions],
   ])('of widgets and alarms in %s are counted by the functions', (_name, props) => {
     const template = prod(props);
     const emitted = emittedMetrics(template);
@@ -162,9 +171,7 @@ describe('metrics', () => {
   });
 
   test('of the functions are all on the dashboard', () => {
-    const template = prod({
-      workloads: [{ name: 'deploy', profile: 'github', subject: 'repo:acme/shop:*', scopes: ['mcp'] }],
-    });
+    const template = prod(optionalFunctions);
     expect(ofHoldfast(dashboardMetrics(template))).toEqual(expect.arrayContaining(emittedMetrics(template)));
   });
 
@@ -277,10 +284,7 @@ describe('alarms', () => {
       alarmsOf(template).map(([, { Properties }]) =>
         /What to do: (\S+)#(\w+)$/.exec(Properties.AlarmDescription)!.slice(1),
       );
-    const all = prod({
-      alarms: { latency: {}, tableThrottles: {} },
-      workloads: [{ name: 'deploy', profile: 'github', subject: 'repo:acme/shop:*', scopes: ['mcp'] }],
-    });
+    const all = prod({ ...optionalFunctions, alarms: { latency: {}, tableThrottles: {} } });
     expect(sections(all)).toHaveLength(Object.keys(alarmDefaults).length);
     for (const [page, anchor] of sections(all)) {
       expect(page).toBe('docs/operate.md');
@@ -326,6 +330,12 @@ describe('alarms', () => {
     const template = prod({ alarmTopic });
     expect(resourcesOf(template, 'AWS::SNS::Topic')).toEqual([]);
     expect(alarm(template, 'ServerErrors').AlarmActions).toEqual([alarmTopic]);
+  });
+
+  test('of functions that a setting adds exist with the setting alone', () => {
+    const names = ['AuditToolErrors', 'TelemetryFailures'];
+    for (const name of names) expect(alarm(prod(), name)).toBeUndefined();
+    for (const name of names) expect(alarm(prod(optionalFunctions), name)).toBeDefined();
   });
 
   test('of absent functions do not exist in direct mode', () => {

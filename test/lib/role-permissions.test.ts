@@ -109,6 +109,7 @@ const unusedActions: Record<string, string[]> = {
   Worker: ['lambda:InvokeFunction'],
   Rollup: ['dynamodb:BatchGetItem'],
   Telemetry: ['dynamodb:BatchGetItem'],
+  AuditTools: [],
 };
 
 /** By the name of the deployment. */
@@ -120,6 +121,15 @@ test('the role of the telemetry function permits exactly the actions of its code
   const called = (await sourcesOf('telemetry')).flatMap((source) => [...actionsOf(source), ...tableActionsOf(source)]);
   const used = distinct(called).filter((action) => !unusedActions.Telemetry!.includes(action));
   expect(grantedTo('Telemetry', template)).toEqual(used);
+});
+
+test('the role of the audit tools permits exactly the actions of its code', async () => {
+  const called = (await sourcesOf('audit-tools')).flatMap((source) => [
+    ...actionsOf(source),
+    ...tableActionsOf(source),
+  ]);
+  const used = distinct(called).filter((action) => !unusedActions.AuditTools!.includes(action));
+  expect(grantedTo('AuditTools', synthesize({ auditTools: true }))).toEqual(used);
 });
 
 test('the role of the sign-in function permits exactly the actions of its code', async () => {

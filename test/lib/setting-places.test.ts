@@ -237,6 +237,7 @@ const facadeAlarms = [
   'RefreshReuse',
   'SignInMisconfigured',
   'SignInOutages',
+  'TelemetryFailures',
 ];
 
 const facadePlaces = {

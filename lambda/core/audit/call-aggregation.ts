@@ -7,7 +7,7 @@ import {
   aggregations,
 } from './aggregate-kinds.ts';
 import { type AggregateRow, DAYS_KEPT, type Step, startOf, steps } from './aggregates.ts';
-import { type AuditLogReader, isError } from './tool-call.ts';
+import { type AuditLogReader, isError, SETTLED_AFTER_MILLISECONDS } from './tool-call.ts';
 
 export type AggregationDependencies = {
   calls: Pick<AuditLogReader, 'callsEndedIn'>;
@@ -17,9 +17,6 @@ export type AggregationDependencies = {
   now: () => number;
   log: Logger;
 };
-
-/** A call is written when it ends, by clocks that differ, and an index or replica may be behind. */
-export const SETTLED_AFTER_MILLISECONDS = 60_000;
 
 /**
  * Aggregates the calls of each complete period of five minutes, and merges these into hours and days. The result depends

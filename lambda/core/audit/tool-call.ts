@@ -139,6 +139,9 @@ export interface AuditLogStore extends AuditLogWriter, AuditLogReader {}
 /** Duration of a bucket: calls of all users are listed by the five minutes in which they ended. */
 export const BUCKET_MILLISECONDS = 300_000;
 
+/** After a bucket: a call is written when it ends, by clocks that differ, and an index or replica may be behind. */
+export const SETTLED_AFTER_MILLISECONDS = 60_000;
+
 /**
  * Cost of one lookup of a session in a bucket, in calls: it takes 0.11 ms of CPU, and a call 0.008 ms (measured). Limits
  * on the work of a request count both.

@@ -1,7 +1,6 @@
 import type { CallProgress } from '../audit/aggregate-kinds.ts';
 import { startOf, steps } from '../audit/aggregates.ts';
-import { SETTLED_AFTER_MILLISECONDS } from '../audit/call-aggregation.ts';
-import type { AuditLogReader } from '../audit/tool-call.ts';
+import { type AuditLogReader, SETTLED_AFTER_MILLISECONDS } from '../audit/tool-call.ts';
 import type { Logger } from '../support/logger.ts';
 import { type SpanRules, spanOf } from './call-span.ts';
 import { OperationDurations } from './operation-durations.ts';
