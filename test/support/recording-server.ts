@@ -85,12 +85,14 @@ export function askedBy({ headers, path, body }: Received): Record<string, unkno
   return { target, type, path, input, token: ClientRequestToken === undefined ? undefined : 'a token' };
 }
 
-/** Both clients, each with a separate server. */
+const atOnce = async () => undefined;
+
+/** Both clients, each with a separate server. They repeat a request at once. */
 export const clientsOf = (sdkEndpoint: string, signedEndpoint: string) => {
   const dynamodb = new DynamoDBClient({ endpoint: sdkEndpoint, region, credentials, maxAttempts: 3 });
   const clients: Record<'sdk' | 'signed', TableClient> = {
-    sdk: sdkTableClient(dynamodb),
-    signed: signedTableClient(new URL('/', signedEndpoint), region, credentials),
+    sdk: sdkTableClient(dynamodb, atOnce),
+    signed: signedTableClient(new URL('/', signedEndpoint), region, credentials, atOnce),
   };
   return { ...clients, close: () => dynamodb.destroy() };
 };

@@ -3,6 +3,8 @@
 /** Bounds the retries of all concurrent requests, so that they do not add to an outage. */
 const BUDGET = 500;
 
+export type Sleep = (milliseconds: number) => Promise<void>;
+
 export type Reason = 'throttling' | 'transient' | 'conflict';
 /** A conflict means that another request makes progress, so that more attempts are worth their time. */
 const mostAttempts: Record<Reason, number> = { throttling: 3, transient: 3, conflict: 8 };
@@ -70,7 +72,7 @@ export const delayBefore = (retry: number, reason: Reason, share: number): numbe
  */
 export function retryRequests(
   reasons: readonly Reason[] = ['throttling', 'transient', 'conflict'],
-  sleep = sleepMilliseconds,
+  sleep: Sleep = sleepMilliseconds,
   random = Math.random,
 ): <T>(attempt: () => Promise<T>) => Promise<T> {
   let budget = BUDGET;

@@ -11,18 +11,18 @@ import {
   UpdateCommand,
 } from '@aws-sdk/lib-dynamodb';
 import { requestHandler } from '../../../shared/aws-client-timeouts.ts';
-import { retryRequests } from './request-retries.ts';
+import { retryRequests, type Sleep } from './request-retries.ts';
 import { type TableClient, TableError } from './table-client.ts';
 
 /** With the function's own credentials. */
 export const openTableClient = (): TableClient =>
   sdkTableClient(new DynamoDBClient({ maxAttempts: 3, requestHandler }));
 
-/** Adapts a client of the AWS SDK. */
-export function sdkTableClient(dynamodb: DynamoDBClient): TableClient {
+/** Adapts a client of the AWS SDK. @param sleep of the pauses between attempts. @default - a timer */
+export function sdkTableClient(dynamodb: DynamoDBClient, sleep?: Sleep): TableClient {
   const client = DynamoDBDocumentClient.from(dynamodb, { marshallOptions: { removeUndefinedValues: true } });
   // The SDK repeats a request whose response was lost, and a throttled one, but not one that met a transaction.
-  const retryConflicts = retryRequests(['conflict']);
+  const retryConflicts = retryRequests(['conflict'], sleep);
   const send = <T>(request: () => Promise<T>) => retryConflicts(() => mapErrors(request()));
   return {
     get: (input) => send(() => client.send(new GetCommand(input))),

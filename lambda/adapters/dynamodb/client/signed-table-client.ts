@@ -3,7 +3,7 @@ import { type ProcessEnvironment, resolveEndpoint } from '../../../shared/aws-en
 import { type Credentials, credentialsIn, requestSigner } from '../../../shared/aws-request-signature.ts';
 import { type HttpReply, sendHttpRequest } from '../../../shared/http-exchange.ts';
 import { objectIn } from './attribute-values.ts';
-import { retryRequests } from './request-retries.ts';
+import { retryRequests, type Sleep } from './request-retries.ts';
 import { type TableClient, TableError } from './table-client.ts';
 import { wireTableClient } from './wire-table-client.ts';
 
@@ -23,8 +23,10 @@ export function openTableClient(environment: ProcessEnvironment = process.env): 
  *
  * Like the SDK's client it does not check `x-amz-crc32`, since TLS has a checksum. It does not correct clock skew: Lambda
  * synchronizes its clock.
+ *
+ * @param sleep of the pauses between attempts. @default - a timer
  */
-export function signedTableClient(endpoint: URL, region: string, credentials: Credentials): TableClient {
+export function signedTableClient(endpoint: URL, region: string, credentials: Credentials, sleep?: Sleep): TableClient {
   // Only local endpoints use http. An import of `node:http` costs processes that run these sources 20 ms.
   const { Agent, request } = endpoint.protocol === 'https:' ? https : process.getBuiltinModule('node:http');
   const target = {
@@ -36,7 +38,7 @@ export function signedTableClient(endpoint: URL, region: string, credentials: Cr
     path: endpoint.pathname,
   };
   const sign = requestSigner('dynamodb', endpoint, region, credentials);
-  const retry = retryRequests();
+  const retry = retryRequests(undefined, sleep);
 
   function send(operation: string, input: object): Promise<Record<string, unknown>> {
     const body = Buffer.from(JSON.stringify(input));
