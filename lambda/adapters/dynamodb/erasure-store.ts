@@ -1,5 +1,6 @@
 import type { ErasureStore } from '../../core/admin/erasure.ts';
 import { BUCKET_MILLISECONDS } from '../../core/audit/tool-call.ts';
+import { ERASURE } from '../../core/mcp/execution.ts';
 import * as itemType from '../../shared/item-types.ts';
 import { byUserPrefix } from '../../shared/table-keys.ts';
 import { markersOf } from './audit/call-markers.ts';
@@ -31,7 +32,7 @@ export function dynamoErasureStore(table: TableConnection): ErasureStore {
         UpdateExpression: 'SET #status = :cancelled, version = version + :one, mark = :erasure',
         ConditionExpression: 'attribute_exists(version)',
         ExpressionAttributeNames: { '#status': 'status' },
-        ExpressionAttributeValues: { ':cancelled': 'cancelled', ':one': 1, ':erasure': 'erasure' },
+        ExpressionAttributeValues: { ':cancelled': 'cancelled', ':one': 1, ':erasure': ERASURE },
       }),
     );
 

@@ -7,7 +7,7 @@
  * - `invalid-arguments`: the arguments do not match the tool's schema.
  * - `refused`: the token lacks the scope of the tool, or the user a group that it requires.
  * - `protocol-error`: any other JSON-RPC error.
- * - `cancelled`: by the client.
+ * - `cancelled`: by the client, or by a revocation while a task ran.
  * - `timed-out`: the call exceeded the time limit of the function.
  * - `interrupted`: its process died, and no other process may repeat the call.
  * - `unavailable`: the tool failed after a service of Holdfast had not answered it.

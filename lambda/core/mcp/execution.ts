@@ -168,6 +168,9 @@ export const interrupted = (id: RequestId): JSONRPCErrorResponse => ({
 export const wantsWorker = ({ kind, status, runner }: Execution): boolean =>
   kind === 'task' && status === 'running' && runner === undefined;
 
+/** The `mark` of an execution that the erasure of its user has cancelled. */
+export const ERASURE = 'erasure';
+
 /** The next version, with the change. */
 export const nextVersion = (execution: Execution, now: number, change: ExecutionChange): Execution => ({
   ...execution,

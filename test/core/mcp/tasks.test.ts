@@ -486,6 +486,16 @@ describe('a client of 2026-07-28 with the tasks extension', () => {
     expect(await processes.stores.executions.findExecution(ada.grant, taskId)).toMatchObject({ status: 'cancelled' });
     control.gate.resolve();
     await processes.settle();
+    expect(await processes.loggedCalls()).toEqual([['slow', 'cancelled']]);
+  });
+
+  test('has a task logged once that returns before its worker notices the revocation', async () => {
+    const { control, processes, clock, ada } = await callTask('slow');
+    await clock.until(() => control.begun);
+    await processes.stores.grants.revokeGrant(ada.grant, 0);
+    control.gate.resolve();
+    await processes.settle();
+    expect(await processes.loggedCalls()).toEqual([['slow', 'success']]);
   });
 
   test('has no tool executed after its grant has ended', async () => {
@@ -498,6 +508,7 @@ describe('a client of 2026-07-28 with the tasks extension', () => {
     expect(control.begun).toBe(0);
     const execution = await processes.stores.executions.findExecution(ada.grant, result!.taskId as string);
     expect(execution).toMatchObject({ status: 'done' });
+    expect(await processes.loggedCalls()).toContainEqual(['slow', 'cancelled']);
   });
 
   test('receives an error when the worker cannot be started, and a worker that starts later does nothing', async () => {
@@ -760,6 +771,20 @@ describe('a session that waits for a long-running tool', () => {
     const messages = await clock.until(messagesOf(await session.post(session.toolCall('slow'))));
     expect(messages).toMatchObject([{ jsonrpc: '2.0', id: 1, error: { code: -32603 } }]);
     await processes.settle();
+  });
+
+  test('has the call logged whose task a revocation ends', async () => {
+    const { control, processes, clock } = setUp();
+    const ada = await processes.callerOf('ada');
+    const session = await RawSession.begin(processes.endpointOf(ada));
+    const response = await session.post(session.toolCall('slow'));
+    await clock.until(() => control.begun);
+    await processes.stores.grants.revokeGrant(ada.grant, 0);
+    await clock.advance(20_000);
+    control.gate.resolve();
+    await clock.until(messagesOf(response));
+    await processes.settle();
+    expect(await processes.loggedCalls()).toEqual([['slow', 'cancelled']]);
   });
 
   test('receives an error by task_result when no worker has begun within ten minutes', async () => {

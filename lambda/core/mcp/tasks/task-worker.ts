@@ -1,6 +1,7 @@
 import type { JSONRPCRequest, JSONRPCResponse } from '@modelcontextprotocol/server';
 import type { Caller } from '../../access/caller.ts';
 import { type AuditDependencies, AuditRecorder } from '../../audit/audit-recorder.ts';
+import type { AuditedRequest } from '../../audit/audited-request.ts';
 import type { AuditLogWriter } from '../../audit/tool-call.ts';
 import type { Sessions } from '../../sessions/sessions.ts';
 import { after, type Clock, epochSeconds, every } from '../../support/clock.ts';
@@ -10,6 +11,7 @@ import type { Logger } from '../../support/logger.ts';
 import { ServiceUnavailableError } from '../../support/service-unavailable-error.ts';
 import {
   cancelled,
+  ERASURE,
   type Execution,
   type ExecutionEvent,
   type ExecutionStore,
@@ -36,6 +38,8 @@ const GRANT_MILLISECONDS = 10_000;
 
 /** Time that the worker keeps to store a timeout before its invocation ends. */
 const MARGIN_MILLISECONDS = 10_000;
+
+const REVOKED = { outcome: 'cancelled', message: 'Access was revoked' } as const;
 
 /** The clocks of two processes may differ by so much. */
 const SKEW_SECONDS = 30;
@@ -70,12 +74,18 @@ export class TaskWorker {
     const { executions, clock } = this.#dependencies;
     const { request, answers } = await executions.loadRequest(execution);
     const exchange = await this.#exchange(request, execution);
-    const watch = every(clock, GRANT_MILLISECONDS, () => void this.#cancelIfRevoked(exchange?.caller, execution));
+    let revoked: Execution | undefined;
+    const look = async () => {
+      revoked ??= await this.#cancelIfRevoked(exchange?.caller, execution);
+    };
+    const watch = every(clock, GRANT_MILLISECONDS, () => void look());
     try {
       await this.#run(execution, exchange, answers, remainingMilliseconds - MARGIN_MILLISECONDS);
     } finally {
       watch.cancel();
     }
+    if (!exchange) await this.#logRevoked(request, execution);
+    else if (revoked) await this.#logRevoked(request, revoked, exchange.context);
   }
 
   async #run(
@@ -95,17 +105,39 @@ export class TaskWorker {
     await this.#executeTask(execution, exchange, answers, milliseconds);
   }
 
-  /** Cancels the execution when its grant has ended. The work stops when its lease is renewed. */
-  async #cancelIfRevoked(caller: Caller | undefined, { grant, id }: Execution): Promise<void> {
+  /**
+   * Cancels the execution when its grant has ended. The work stops when its lease is renewed.
+   * @returns the execution, if it was cancelled here
+   */
+  async #cancelIfRevoked(caller: Caller | undefined, { grant, id }: Execution): Promise<Execution | undefined> {
     const { executions, sessions, clock, log } = this.#dependencies;
     try {
-      if (!caller || (await sessions.grantOf(caller))) return;
+      if (!caller || (await sessions.grantOf(caller))) return undefined;
       const found = await executions.findExecution(grant, id);
-      if (found && isUnfinished(found)) await executions.saveExecution(cancelled(found, epochSeconds(clock)));
+      if (!found || !isUnfinished(found)) return undefined;
+      const ended = cancelled(found, epochSeconds(clock));
+      return (await executions.saveExecution(ended)) ? ended : undefined;
     } catch (error) {
       // The next look repeats it.
       logFailure(log, error);
+      return undefined;
     }
+  }
+
+  /**
+   * Logs the call of an execution that ended with its grant, unless the user is erased. The call has an entry already when its
+   * tool returned first.
+   * @param context of the request; absent when the grant had ended before, which has the name of the client
+   */
+  async #logRevoked(stored: string, { grant, id }: Execution, context?: AuditedRequest['context']): Promise<void> {
+    const found = await this.#dependencies.executions.findExecution(grant, id);
+    if (!found || found.mark === ERASURE) return;
+    const { startedAt, ...restored } = restoreRequest(stored);
+    const { caller, request, body } = restored;
+    const recorder = new AuditRecorder(this.#dependencies.audit, found, { startedAt, unlessLogged: true });
+    const trace = traceOf(request.headers, body);
+    recorder.failed({ ...restored, context: context ?? { client: { name: caller.client }, trace } }, REVOKED);
+    await recorder.written();
   }
 
   async #settle(execution: Execution, event: ExecutionEvent): Promise<void> {
