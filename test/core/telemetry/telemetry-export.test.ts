@@ -92,6 +92,14 @@ test('a failed request throws, and the next run repeats its five minutes', async
   expect(sent).toEqual(['traces', 'traces', 'metrics']);
 });
 
+test('a run stops where another run has exported the same five minutes', async () => {
+  const progress = { countedUntil: async () => start, moveOn: async () => false };
+  const test = await exporter([call('1'), call('2', { at: start + minutes(6) })], { progress });
+  test.now = start + minutes(11);
+  await test.run();
+  expect(test.spans().length).toBe(1);
+});
+
 test('rejected data is logged and not repeated', async () => {
   let attempts = 0;
   const test = await exporter([call('1')], {
